@@ -22,16 +22,16 @@ import numpy as np
 from symbackprop.apart.files import CallFailed
 from symbackprop.core.graph import FLOAT, Node
 from symbackprop.errors import BrokenModule
-from symbackprop.verify.calls import SAME, gap, spread
+from symbackprop.verify.calls import SAME, SAME_SINGLE, gap, other_arrays, spread
 from symbackprop.verify.differences import Objective
 from symbackprop.verify.everywhere import slope_in
 from symbackprop.verify.interpreter import Array
 from symbackprop.verify.lines import shown
 from symbackprop.verify.module import Candidate, beside, call, numbers
-from symbackprop.verify.sampling import Sample, draw, in_single, named_values
+from symbackprop.verify.sampling import Sample, in_single, named_values
 
 COPY, SHOWN, ROWS = "variables_of_", 3, 400
-COPIED, SINGLE = ("forward", "backward", "outputs"), 1e-4
+COPIED = ("forward", "backward", "outputs")
 RETURN, FACTOR, READ = "return ", -1.75, {"cache", "arrays", "sizes"}
 
 
@@ -94,7 +94,7 @@ def _variables(candidate: Candidate, functions: Mapping[str, ast.FunctionDef], s
                ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The variables of forward and of backward, after a call for other arrays."""
     with _traced(candidate, functions) as traced:
-        traced.run(draw(traced.model, sample.sizes, np.random.default_rng(1)))
+        traced.run(other_arrays(traced, sample))
         forward = traced.pair(traced.ask(f"{COPY}forward", *traced.inputs(sample), sample))[0]
         cache = traced.pair(traced.ask("forward", *traced.inputs(sample), sample))[1]
         return forward, traced.pair(call(traced.module, f"{COPY}backward", cache, *traced.seed(sample)))[0]
@@ -109,7 +109,7 @@ class Situations:
 
     def __init__(self, traced: Candidate, sample: Sample) -> None:
         self.traced, self.sample = traced, sample
-        self.other = draw(traced.model, sample.sizes, np.random.default_rng(1))
+        self.other = other_arrays(traced, sample)
 
     def __iter__(self) -> Iterator[Situation]:
         right, cache = self.forward(self.sample)
@@ -130,8 +130,8 @@ class Situations:
                 yield from (("backward", gradients, s, SAME) for s in slopes)
         single = in_single(self.sample)
         found, cache = self.forward(single)
-        yield "forward", right, _in_single(found), SINGLE
-        yield "backward", gradients, _in_single(self.backward(cache, single)), SINGLE
+        yield "forward", right, _in_single(found), SAME_SINGLE
+        yield "backward", gradients, _in_single(self.backward(cache, single)), SAME_SINGLE
 
     def _handed_on(self, right: Mapping[str, Any], gradients: Mapping[str, Any]) -> Iterator[Situation]:
         """What outputs and loss_and_grads give, and backward for another upstream gradient."""
@@ -155,11 +155,8 @@ class Situations:
         yield self.forward(self.sample)[0], kept
         yield self.forward(self.sample, spread)
 
-    def ask(self, name: str, sample: Sample, change: Callable[[Any], Any] | None = None, **options: Any) -> Any:
-        params, data = self.traced.inputs(sample)
-        if change is not None:
-            params, data = ({n: change(v) for n, v in given.items()} for given in (params, data))
-        return self.traced.ask(name, params, data, sample, **options)
+    def ask(self, name: str, sample: Sample, *change: Callable[[Any], Any], **options: Any) -> Any:
+        return self.traced.ask(name, *self.traced.inputs(sample, *change), sample, **options)
 
     def forward(self, sample: Sample, *change: Callable[[Any], Any], **options: Any) -> tuple[dict[str, Any], Any]:
         found = self.traced.pair(self.ask(f"{COPY}forward", sample, *change, **options))[0]
@@ -189,9 +186,9 @@ def _changed(function: ast.FunctionDef, right: Mapping[str, Any], wrong: Mapping
              ) -> int | None:
     """The first line that computes a variable which is another one, or the last one where that is what it returns."""
     lines = list(lines_of(function))
-    last = {name: line.number for line in lines for name in line.gives}
+    last = {line.gives: line.number for line in lines}
     for line in lines:
-        (name,) = line.gives
+        name = line.gives
         reads = bool(line.reads) and line.reads <= READ
         if name in right and not reads and last[name] == line.number and gap(wrong.get(name), right[name], within):
             return line.number
@@ -213,10 +210,10 @@ def _copied(function: ast.FunctionDef) -> ast.FunctionDef:
 # -- the lines of a function
 @dataclass
 class Line:
-    """A statement that gives variables a value (a loop is one, at its last line that does so), and what it reads."""
+    """A statement that gives a variable a value (a loop is one, at its last line that does so), and what it reads."""
 
     number: int
-    gives: set[str]
+    gives: str
     reads: set[str]
 
 
@@ -227,7 +224,7 @@ def lines_of(function: ast.FunctionDef) -> Iterator[Line]:
         reads = {n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
         for name in dict.fromkeys(name for _, name in stores):
             number = max(k for k, other in stores if other == name)
-            yield Line(number, {name}, reads - {name})
+            yield Line(number, name, reads - {name})
 
 
 def _stored(node: ast.AST) -> str:
@@ -244,9 +241,9 @@ def blamed(function: ast.FunctionDef, variables: Mapping[str, Any], right: Calla
     """The lines of which one is the first that is wrong; none where no variable is known to be. ``right`` says of a
     variable whether it is what its name says (None: it says nothing), ``known`` of one whether it is some row."""
     open_, lines = dict[str, list[int]](), list(lines_of(function))
-    last = {name: line for line in lines for name in line.gives}
+    last = {line.gives: line for line in lines}
     for line in lines:
-        (name,) = line.gives
+        name = line.gives
         array = numbers(variables.get(name))
         doubted = sorted({k for n in (*line.reads, name) for k in open_.get(n, [])})
         if line is not last[name]:  # its value is not what the variable holds in the end

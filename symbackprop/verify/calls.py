@@ -15,7 +15,7 @@ from symbackprop.verify.lines import shown
 from symbackprop.verify.module import Candidate, Outcome, arrays_of, between, numbers, refused
 from symbackprop.verify.sampling import Sample, choose_sizes, draw, in_single
 
-SAME = 1e-9
+SAME, SAME_SINGLE = 1e-9, 1e-4
 UPSTREAMS = (-1.75, -3e6, 2e-6, 0.0)
 CONSTANT = 0.75
 
@@ -73,8 +73,7 @@ def _laid_out(candidate: Candidate, sample: Sample, cache: Any) -> Iterator[str]
 def layouts(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
     """Arrays may be views of others, and scalars 0-d arrays."""
     for what, change in (("arrays that are not contiguous", spread), ("scalars as 0-d arrays", np.asarray)):
-        params, data = ({n: change(v) for n, v in given.items()} for given in candidate.inputs(sample))
-        found = candidate.run_on(params, data, sample)
+        found = candidate.run_on(*candidate.inputs(sample, change), sample)
         yield from differences(found.results, outcome.results, f"for {what} {{}} differs")
         yield from differences(found.gradients, outcome.gradients, f"for {what} the gradient of {{}} differs")
 
@@ -83,9 +82,14 @@ def spread(value: Any) -> Any:
     return scattered(value) if isinstance(value, np.ndarray) else value
 
 
+def other_arrays(candidate: Candidate, sample: Sample) -> Sample:
+    """Another sample of the same sizes."""
+    return draw(candidate.model, sample.sizes, np.random.default_rng(1))
+
+
 def independent(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
     """A call in between changes nothing."""
-    other = draw(candidate.model, sample.sizes, np.random.default_rng(1))
+    other = other_arrays(candidate, sample)
     alone = candidate.run(other)
     caches = [candidate.pair(candidate.ask("forward", *candidate.inputs(s), s))[1] for s in (sample, other)]
     for cache, s, right in zip(caches, (sample, other), (outcome, alone), strict=True):
@@ -97,7 +101,7 @@ def threads(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[
     """Calls of another thread change nothing: a module keeps what it computes with to itself."""
     if candidate.compiles or candidate.path is None:
         return
-    other = draw(candidate.model, sample.sizes, np.random.default_rng(1))
+    other = other_arrays(candidate, sample)
     number = between(candidate.module, *[candidate.whole(s) for s in (sample, other)])
     if number is not None:
         yield ("forward and backward of two threads at a time disturb each other: what the one computes is another "
@@ -109,7 +113,7 @@ def workspaces(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterat
     sizes in one of their own, and in loss_and_grads."""
     if not candidate.has("make_workspace"):
         return
-    other = draw(candidate.model, sample.sizes, np.random.default_rng(1))
+    other = other_arrays(candidate, sample)
     yield from _in_workspace(candidate, [sample, sample, other, sample])
     yield from _not_its_own(candidate, in_single(sample), sample, "of another precision")
     rng = np.random.default_rng(2)

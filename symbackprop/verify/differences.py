@@ -27,6 +27,7 @@ CENTRAL, COMPLEX, AUTO = "central", "complex", "auto"
 REACHES = (5e-3, 3e-4, 2e-5, 1e-6)
 CLOSER, CERTAIN, STEEP = (1e-8, 1e-10, 1e-12), 1e-5, 1e4
 DOUBLE, SINGLE = float(np.finfo(np.float64).eps), float(np.finfo(np.float32).eps)
+NORMAL = float(np.finfo(np.float64).tiny)  # smaller numbers have lost digits
 SMALLEST = {DOUBLE: 2.0**-1074, SINGLE: 2.0**-149}  # what rounds where numbers have lost their digits
 ROUNDINGS = 4
 ROUNDING = 64 * np.finfo(np.float64).eps

@@ -20,6 +20,7 @@ from symbackprop.core.loops import Loop, with_bodies
 from symbackprop.verify.differences import (
     CENTRAL,
     DOUBLE,
+    NORMAL,
     SINGLE,
     TINY,
     Estimate,
@@ -162,7 +163,7 @@ class Everywhere:
         moved, reach = self._by_id(along), self._reach(along)
         if self.method == CENTRAL:
             return slope(Ray(self.objective, moved, change), CENTRAL, reach)
-        if TINY * reach < np.finfo(np.float64).tiny:  # gradients that underflow have steps that do
+        if TINY * reach < NORMAL:  # gradients that underflow have steps that do
             return Estimate(np.nan, 0.0)
         try:
             ray = Ray(self.objective, moved, change or Pinned(self._reals))

@@ -171,20 +171,22 @@ class Candidate:
 
     def ask(self, name: str, params: dict[str, Any], data: dict[str, Any], sample: Sample, **options: Any) -> Any:
         """What a function of arrays returns; it is told the sizes that they do not show."""
-        dims = self.hidden(sample)
-        if dims and self.takes_dims(name):
-            options["dims"] = dims
-        return call(self.module, name, params, data, **options)
+        return call(self.module, name, params, data, **options, **self._told(name, sample))
 
-    def inputs(self, sample: Sample) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Fresh (params, data) for the module; inputs whose gradient is wanted are in data."""
+    def _told(self, name: str, sample: Sample) -> dict[str, Any]:
+        dims = self.hidden(sample)
+        return {"dims": dims} if dims and self.takes_dims(name) else {}
+
+    def inputs(self, sample: Sample, change: Callable[[Any], Any] = lambda value: value
+               ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Fresh (params, data) for the module, each array changed; inputs whose gradient is wanted are in data."""
         data = [n for n in self.model.leaves() if n not in self.model.params]
-        return as_given(sample.values, self.model.params), as_given(sample.values, dict.fromkeys(data))
+        params, rest = (as_given(sample.values, names) for names in (self.model.params, dict.fromkeys(data)))
+        return {n: change(v) for n, v in params.items()}, {n: change(v) for n, v in rest.items()}
 
     def whole(self, sample: Sample) -> Call:
         """What forward and backward are called with, with a workspace of its own where there are any."""
-        dims = self.hidden(sample) if self.takes_dims("forward") else {}
-        options: dict[str, Any] = {"dims": dims} if dims else {}
+        options = self._told("forward", sample)
         if self.has("make_workspace"):
             options["workspace"] = self.ask("make_workspace", *self.inputs(sample), sample)
         return *self.inputs(sample), self.seed(sample), options

@@ -12,7 +12,17 @@ from symbackprop.core.graph import INT, Node
 from symbackprop.core.shapes import Dim, Shape, dim_text, evaluate_dim
 from symbackprop.errors import ModelError
 from symbackprop.model.model import Model
-from symbackprop.verify.calls import SAME, differences, independent, layouts, one_cache, threads, unchanged, workspaces
+from symbackprop.verify.calls import (
+    SAME,
+    SAME_SINGLE,
+    differences,
+    independent,
+    layouts,
+    one_cache,
+    threads,
+    unchanged,
+    workspaces,
+)
 from symbackprop.verify.differences import DOUBLE, Rounding
 from symbackprop.verify.everywhere import RUNS, SLACK
 from symbackprop.verify.initial import initial_values
@@ -85,7 +95,6 @@ def _is_float(dtype: Any) -> bool:
 
 
 Arrays: TypeAlias = Mapping[str, Any]
-SAME_SINGLE = 1e-4
 
 
 def broken_promises(candidate: Candidate, sample: Sample, outcome: Outcome, first: bool = True) -> list[str]:

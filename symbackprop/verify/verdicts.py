@@ -16,7 +16,7 @@ import numpy as np
 from symbackprop.core.graph import Node
 from symbackprop.core.shapes import evaluate_shape, shape_text
 from symbackprop.errors import did_you_mean
-from symbackprop.verify.differences import Objective, Prober, Slopes
+from symbackprop.verify.differences import NORMAL, Objective, Prober, Slopes
 from symbackprop.verify.interpreter import Array, Sizes
 from symbackprop.verify.module import Candidate, Outcome, kind, numbers
 from symbackprop.verify.report import FAIL, INCONCLUSIVE, KINK, PASS, GradientReport, ResultReport
@@ -24,7 +24,6 @@ from symbackprop.verify.report import FAIL, INCONCLUSIVE, KINK, PASS, GradientRe
 TOLERANCE = 1e-6
 UNRESOLVED = 1e-3
 DIRECTIONS = 4
-TINY = float(np.finfo(np.float64).tiny)  # smaller numbers have no digits to compare
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,7 @@ def _relative(a: Array, n: Array, noise: Array, smooth: Array, rounding: Array) 
     """|a − n| over the entry's size, that being no smaller than what cannot be told apart from 0; inf for a NaN."""
     known = smooth & np.isfinite(n)
     scale = float(np.max(np.abs(n), initial=0.0, where=known))
-    allowed = np.maximum(np.where(known, noise, 0.0), np.maximum(1e-10 * scale, rounding + TINY))
+    allowed = np.maximum(np.where(known, noise, 0.0), np.maximum(1e-10 * scale, rounding + NORMAL))
     with np.errstate(all="ignore"):
         size = np.maximum(np.maximum(np.abs(a), np.abs(n)), allowed / TOLERANCE)
         error = np.where(a == n, 0.0, np.abs(a - n) / size)
@@ -141,7 +140,7 @@ def _gap(analytic: Array, prober: Prober, where: Array, direction: Array, larges
         return 0.0
     terms = analytic.reshape(-1)[where] * direction[where]
     allowed = 1e-9 * float(np.linalg.norm(terms)) + found.noise + 1e-12 * largest + 4e-15 * prober.objective.magnitude
-    allowed += TINY
+    allowed += NORMAL
     missed = abs(float(terms.sum()) - found.slope)
     return missed / allowed - 1 if np.isfinite(missed) else np.inf
 

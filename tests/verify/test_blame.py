@@ -81,5 +81,5 @@ def test_a_right_module_has_no_wrong_line(tmp_path: Path) -> None:
 def test_what_a_statement_gives_and_reads() -> None:
     function = ast.parse("def f(x):\n    a = b = x\n    for t in x:\n        c[t] = a\n    a += d\n").body[0]
     assert isinstance(function, ast.FunctionDef)
-    found = [(line.number, *line.gives, *sorted(line.reads)) for line in lines_of(function)]
+    found = [(line.number, line.gives, *sorted(line.reads)) for line in lines_of(function)]
     assert found == [(2, "a", "x"), (2, "b", "x"), (3, "t", "a", "c", "x"), (4, "c", "a", "t", "x"), (5, "a", "d")]
