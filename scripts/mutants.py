@@ -19,10 +19,11 @@ import subprocess
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from multiprocessing import Pool
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
@@ -41,9 +42,9 @@ from tests.verify.mutation import (  # noqa: E402
 PAGE = ROOT / "docs" / "mutants.txt"
 FATES = (CAUGHT, EQUIVALENT, ROUNDED, INFINITE, CRASHED, SURVIVED)
 BLOCK = 8
-SUBJECTS: list[Subject] = []
+SUBJECTS: dict[str, Subject] = {}  # by key
 Found = tuple[str, str, str, str]  # group, model, fate, mutant
-Task = tuple[int, int, int, int]  # subject, first mutant, the one after the last, seed
+Task = tuple[str, int, int, int]  # subject, first mutant, the one after the last, seed
 
 
 def main() -> None:
@@ -56,12 +57,13 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, help="a file of what was found, which is not looked for again")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
-    SUBJECTS.extend(subjects([n for n in options.models.split(",") if n]))  # before the processes start
-    known = kept(options.keep)
-    tasks = [task for task in _tasks(options.most, options.seed) if task not in known]
+    chosen = [n for n in options.models.split(",") if n]
+    SUBJECTS.update((s.key, s) for s in subjects(chosen))  # before the processes start
+    wanted = list(tasks(options.most, options.seed))
+    known = kept(options.keep, wanted)
     end = monotonic() + 60 * options.minutes
     with Pool(options.processes) as pool:
-        for task, part in pool.imap_unordered(_fates_of, tasks):
+        for task, part in pool.imap_unordered(_fates_of, [task for task in wanted if task not in known]):
             known[task] = part
             print(_progress(part), flush=True)
             if options.keep:
@@ -69,30 +71,32 @@ def main() -> None:
                     file.write(json.dumps([task, part]) + "\n")
             if monotonic() > end:
                 break
-    said = page(sorted(found for part in known.values() for found in part), sum(len(s.mutants.all) for s in SUBJECTS))
+    total = sum(len(s.mutants.all) for s in SUBJECTS.values())
+    said = page(sorted(found for part in known.values() for found in part), total)
     print(said)
     if options.write:
         PAGE.write_text(said, encoding="utf-8")
 
 
-def kept(path: Path | None) -> dict[Task, list[Found]]:
-    """What an earlier run has found."""
+def kept(path: Path | None, wanted: Collection[Task]) -> dict[Task, list[Found]]:
+    """What an earlier run has found, as far as it is wanted."""
     lines = path.read_text(encoding="utf-8").splitlines() if path and path.exists() else []
-    return {tuple(task): [tuple(found) for found in part] for task, part in map(json.loads, lines)}  # type: ignore
+    found: dict[Any, Any] = {tuple(task): [tuple(one) for one in part] for task, part in map(json.loads, lines)}
+    return {task: found[task] for task in wanted if task in found}
 
 
-def _tasks(most: int, seed: int) -> Iterator[Task]:
+def tasks(most: int, seed: int) -> Iterator[Task]:
     """The first block of every subject, then the second of each, so that at any time all have had their share."""
-    counts = [min(len(s.mutants.all), most) for s in SUBJECTS]
-    for start in range(0, max(counts), BLOCK):
-        yield from [(k, start, min(start + BLOCK, n), seed) for k, n in enumerate(counts) if start < n]
+    counts = {key: min(len(s.mutants.all), most) for key, s in SUBJECTS.items()}
+    for start in range(0, max(counts.values()), BLOCK):
+        yield from [(key, start, min(start + BLOCK, n), seed) for key, n in counts.items() if start < n]
 
 
 def _fates_of(task: Task) -> tuple[Task, list[Found]]:
     """Some of the mutants of a subject, which stand in an order that the seed decides."""
-    number, start, stop, seed = task
+    key, start, stop, seed = task
     warnings.simplefilter("ignore")
-    subject, chosen = SUBJECTS[number], list(SUBJECTS[number].mutants.all)
+    subject, chosen = SUBJECTS[key], list(SUBJECTS[key].mutants.all)
     random.Random(seed).shuffle(chosen)
     return task, [(subject.group, subject.name, subject.fate(m), str(m)) for m in chosen[start:stop]]
 

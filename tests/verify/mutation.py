@@ -6,6 +6,7 @@ a fixed seed."""
 from __future__ import annotations
 
 import ast
+import hashlib
 import signal
 import warnings
 from collections.abc import Callable, Container, Iterator, Sequence
@@ -55,6 +56,12 @@ class Subject:
         self.mutants = Mutants(source, of, known)
         self.whole = self.mutants.code(None)
         self.sizes = SIZES.get(name, {})
+
+    @property
+    def key(self) -> str:
+        """What stays the same in other runs as long as the mutants do."""
+        text = "\n".join(map(str, self.mutants.all))
+        return f"{self.group}, {self.name}, {hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
     def module(self, mutant: Mutant | None = None) -> ModuleType:
         """The module, with one mistake in it."""

@@ -5,8 +5,13 @@ A sample of the mistakes, with a fixed seed, is tried with every run of the test
 
 from __future__ import annotations
 
+import importlib.util
+import json
+import sys
 from functools import cache
+from pathlib import Path
 from random import Random
+from types import ModuleType
 
 import pytest
 
@@ -40,6 +45,32 @@ def test_a_mistake_anywhere_is_caught(name: str) -> None:
         chosen = Random(SEED).sample(subject.mutants.all, min(SAMPLE, len(subject.mutants.all)))
         missed = [str(m) for m in chosen if m.place != "buffers" and subject.fate(m) in (SURVIVED, CRASHED)]
         assert not missed, f"{subject.group} of {name}"
+
+
+def runner() -> ModuleType:
+    """`scripts/mutants.py` as a module."""
+    spec = importlib.util.spec_from_file_location("mutants_script", Path(__file__).parents[2] / "scripts/mutants.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_what_an_earlier_run_found_counts_for_the_same_mutants_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    script, path = runner(), tmp_path / "kept.jsonl"
+    script.SUBJECTS.update((s.key, s) for s in subjects(["sigmoid-circuit", "two-weight-tanh"]))
+    earlier = [task for seed in (0, 1) for task in script.tasks(8, seed)]
+    path.write_text("".join(json.dumps([task, [("part", task[0], "caught", "one")]]) + "\n" for task in earlier))
+    script.SUBJECTS.clear()
+    script.SUBJECTS.update((s.key, s) for s in subjects(["two-weight-tanh"]))
+    wanted = list(script.tasks(8, 0))
+    known = script.kept(path, wanted)
+    assert known == {task: [("part", task[0], "caught", "one")] for task in wanted if task in earlier}
+    assert {key.split(", ")[0] for key, *_ in known} >= {"forward and backward", "initial values", "constants"}
+    assert all(", two-weight-tanh, " in key for key, *_ in known)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
