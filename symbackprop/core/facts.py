@@ -11,7 +11,7 @@ from symbackprop.core import formula as f
 from symbackprop.core.entry import Indices, Kind, Terms, folded_slopes, jacobian, kind_of, letters
 from symbackprop.core.graph import SIMPLEX, SYMMETRIC, Leaf, Node
 from symbackprop.core.pattern import Pattern
-from symbackprop.core.shapes import is_one
+from symbackprop.core.shapes import is_one, same, size_of
 
 _SOME = sp.Dummy("n", integer=True, positive=True)  # a size that is not 1
 _KINDS: dict[tuple[str, Any], Kind] = {}
@@ -159,5 +159,6 @@ def is_symmetric(row: Node) -> bool:
 
 
 def is_range(row: Node) -> bool:
-    """Whether the entries of a row are 0, 1, 2 …"""
-    return plainly(row).op.name == "arange"
+    """Whether the entries of a row are 0, 1, 2 …, each once."""
+    places = plainly(row)
+    return places.op.name == "arange" and same(places.shape[0], size_of(row.shape))

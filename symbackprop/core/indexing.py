@@ -9,7 +9,7 @@ import sympy as sp
 from symbackprop.core import build
 from symbackprop.core.facts import is_range
 from symbackprop.core.graph import BOOL, Node, label
-from symbackprop.core.shapes import ONE, Dim, as_dim, broadcast, same, same_shape, shape_text, steps_in
+from symbackprop.core.shapes import ONE, Dim, as_dim, broadcast, same_shape, shape_text, steps_in
 from symbackprop.errors import ShapeError
 
 
@@ -25,8 +25,6 @@ def getitem(a: Node, key: Any) -> Node:
     keys = _fill_ellipsis(a, keys)
     if sum(k is not None for k in keys) > a.ndim:
         raise ShapeError(f"too many indices for {label(a)} ({shape_text(a.shape)})")
-    if _is_of_each_row(a, keys):
-        return build.reshape(build.take_along(a, build.expand(keys[1], 1), 1), keys[1].shape)
     _refuse_apart(keys)
     axis, integers = 0, list[tuple[int, Node]]()
     for k in keys:
@@ -36,22 +34,18 @@ def getitem(a: Node, key: Any) -> Node:
 
 
 def _by_integers(a: Node, axis: int, indices: list[Node]) -> Node:
-    """Integer data along the axes from ``axis`` on, broadcast against each other: their axes stand there then."""
+    """Integer data along the axes from ``axis`` on, broadcast against each other: their axes stand there then. All
+    places in order, as in ``a[arange(N), y]``, are not looked up."""
     shape = broadcast([k.shape for k in indices], lambda: list(map(label, indices)))
     first, *others = [k if same_shape(k.shape, shape) else k.graph.broadcast(k, shape) for k in indices]
-    a, place = along(a, axis, first), axis + len(shape)
+    place = axis + len(shape)
+    if not (others and is_range(first) and same_shape(first.shape, a.shape[axis : axis + 1])):
+        a = along(a, axis, first)
     for index in others:
         wide = build.reshape(index, (*[ONE] * axis, *shape, *[ONE] * (a.ndim - place)))
         wide = a.graph.broadcast(wide, (*a.shape[:place], ONE, *a.shape[place + 1 :]))
         a = build.squeeze(build.take_along(a, wide, place), place)
     return a
-
-
-def _is_of_each_row(a: Node, keys: list[Any]) -> bool:
-    """Whether this is ``a[arange(N), y]``: an entry of each row of a matrix."""
-    if a.ndim != 2 or len(keys) != 2 or not all(isinstance(k, Node) and k.ndim == 1 for k in keys):
-        return False
-    return is_range(keys[0]) and all(same(k.shape[0], a.shape[0]) for k in keys)
 
 
 def _refuse_apart(keys: list[Any]) -> None:
