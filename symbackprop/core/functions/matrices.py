@@ -88,8 +88,7 @@ def svdvals(a: Node) -> Node:
 @plain
 def lu(a: Node) -> tuple[Node, Node, Node]:
     """P, L and U with P L U = a, of square matrices: a permutation, ones on the diagonal of L, an upper triangle U."""
-    p, lower, upper = lu_parts(lu_factors(a))
-    return p * 1, lower, upper
+    return lu_parts(lu_factors(a))
 
 
 @plain

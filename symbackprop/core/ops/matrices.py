@@ -66,6 +66,12 @@ def _eye_of(a: Node) -> Node:
     return build.eye(a.graph, a.shape[-1])
 
 
+def _where(relation: str, a: Node) -> Node:
+    """The entries of a matrix whose row is in this relation to their column: below the diagonal it is greater."""
+    places = build.arange(a.graph, a.shape[-1])
+    return a.graph.call(relation, build.expand(places, 1), build.expand(places, 0))
+
+
 def _of_squares(name: str, call: Callable[[Node], Node], *others: Callable[..., Node], cut: int = 0, more: int = 0,
                 no_entry: str = NO_SUM, **facts: Any) -> None:
     """The record of a function of square matrices, without their last ``cut`` axes or with ``more`` rows."""
@@ -209,20 +215,18 @@ def lu_parts(packed: Node) -> tuple[Node, Node, Node]:
     """Of what `lu_factors` gives: the P, L and U with P L U = a."""
     rows, n = packed.ndim - 2, packed.shape[-1]
     order, both = build.slice_axis(packed, rows, 0, 1), build.slice_axis(packed, rows, 1, n)
-    places = build.arange(packed.graph, n)
-    p = packed.graph.call("equal", build.expand(places, 1), order)
-    below = packed.graph.call("greater", build.expand(places, 1), build.expand(places, 0))
+    p = packed.graph.call("equal", build.expand(build.arange(packed.graph, n), 1), order) * 1
+    below = _where("greater", packed)
     return p, both * below + _eye_of(packed), both * (1 - below)
 
 
 def _vjp_lu(output: Node, upstream: Node, *_: object) -> Cotangents:
     """P L⁻ᵀ (Φ(Lᵀ G) + G's upper triangle Uᵀ, its upper triangle) U⁻ᵀ, where Φ keeps what is below the diagonal."""
     (p, lower, upper), g = lu_parts(output), build.slice_axis(upstream, output.ndim - 2, 1, output.shape[-1])
-    places = build.arange(output.graph, output.shape[-1])
-    below = output.graph.call("greater", build.expand(places, 1), build.expand(places, 0))
+    below = _where("greater", output)
     inner = build.matmul(swapped(lower), g * below) * below
     inner = inner + build.matmul(g * (1 - below), swapped(upper)) * (1 - below)
-    return (build.matmul(p * 1, solve(swapped(lower), swapped(solve(upper, swapped(inner))))),)
+    return (build.matmul(p, solve(swapped(lower), swapped(solve(upper, swapped(inner))))),)
 
 
 def _reference_lu(np: Any, attr: Any, a: Any) -> Any:
@@ -262,10 +266,7 @@ def cholesky(a: Node) -> Node:
 
 def _vjp_cholesky(output: Node, upstream: Node, *_: object) -> Cotangents:
     """½(S + Sᵀ) for S = L⁻ᵀ Φ(Lᵀ G) L⁻¹, where Φ keeps the lower triangle and half of the diagonal."""
-    graph, turn = output.graph, swapped(output)
-    places = build.arange(graph, output.shape[-1])
-    row, column = build.expand(places, 1), build.expand(places, 0)
-    below, on = graph.call("greater", row, column), graph.call("equal", row, column)
+    turn, below, on = swapped(output), _where("greater", output), _where("equal", output)
     kept = build.matmul(turn, upstream) * (below + on / 2)
     return (_symmetric(solve(turn, swapped(solve(turn, swapped(kept))))),)
 
