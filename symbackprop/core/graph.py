@@ -224,13 +224,22 @@ class Graph:
     @contextmanager
     def apart(self) -> Iterator[None]:
         """While rows are made that nothing declared or derived later is to become: the table stays as it is."""
-        before = self.nodes, self._table, self._named, self.held
+        before = self.nodes, self._table, self._named
         self.nodes, self._table, self._named = dict(self.nodes), dict(self._table), dict(self._named)
         with self.evaluating():
             try:
                 yield
             finally:
-                self.nodes, self._table, self._named, self.held = before
+                self.nodes, self._table, self._named = before
+
+    @contextmanager
+    def holding(self, ids: Iterable[int]) -> Iterator[None]:
+        """While formulas do not take apart these rows, and those that are added to ``held`` meanwhile."""
+        before, self.held = self.held, {*ids}
+        try:
+            yield
+        finally:
+            self.held = before
 
     def recognise(self, rows: Iterable[Node]) -> None:
         """From now on rows made `apart` before are found again by what is equal to them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import sympy as sp
@@ -39,35 +39,34 @@ def in_reading_order(records: Sequence[Record]) -> list[Record]:
     """The gradient of a leaf follows the steps that it is read off from, as at the board: ∂L/∂W₂ before ∂L/∂A₁."""
     inner = [r for r in records if isinstance(r, LoopStep) or r.target.args]
     place = {(r.loop if isinstance(r, LoopStep) else r.target).id: i for i, r in enumerate(inner)}
-    totals = {r.total.id: i for i, r in reversed(list(enumerate(inner))) if isinstance(r, Step)}
+    swept = {r.total.id: i for i, r in reversed(list(enumerate(inner))) if isinstance(r, Step)}
     leaves: dict[int, list[Record]] = {}
     for record in records:
         if isinstance(record, Step) and not record.target.args:
             readers = [place.get(c.consumer.id, 0) for c in record.contributions if c.consumer is not None]
-            last = max([*readers, *_written_with(record.total, totals)], default=0)
+            last = max([*readers, *_written_with(record.total, swept)], default=0)
             leaves.setdefault(last, []).append(record)
-    swept = {r.total.id for r in inner if isinstance(r, Step)}
     ordered = [[r, *_readable(sorted(leaves.get(i, []), key=_argument_place), swept)] for i, r in enumerate(inner)]
     return [r for group in ordered for r in group] if inner else list(records)
 
 
-def _written_with(total: Node, totals: Mapping[int, int]) -> list[int]:
+def _written_with(total: Node, swept: Mapping[int, int]) -> list[int]:
     """The places of the steps whose gradients a gradient is written with, none of which is older than the first."""
-    first, found, waiting, seen = min(totals, default=0), list[int](), list(total.args), set[int]()
+    first, found, waiting, seen = min(swept, default=0), list[int](), list(total.args), set[int]()
     while waiting:
         row = waiting.pop()
-        if row.id in totals:
-            found.append(totals[row.id])
+        if row.id in swept:
+            found.append(swept[row.id])
         elif row.id > first and row.id not in seen:
             seen.add(row.id)
             waiting += row.args
     return found
 
 
-def _readable(leaves: Sequence[Record], swept: set[int]) -> list[Record]:
+def _readable(leaves: Sequence[Record], swept: Collection[int]) -> list[Record]:
     """A leaf whose gradient is written with that of another leaf follows it: ∂L/∂V = x (∂L/∂v)ᵀ comes after ∂L/∂v."""
-    totals = {r.total.id for r in leaves if isinstance(r, Step) and r.total.args} - swept
-    return sorted(leaves, key=lambda r: isinstance(r, Step) and any(a.id in totals for a in r.total.args))
+    own = {r.total.id for r in leaves if isinstance(r, Step) and r.total.args}.difference(swept)
+    return sorted(leaves, key=lambda r: isinstance(r, Step) and any(a.id in own for a in r.total.args))
 
 
 def _argument_place(record: Record) -> tuple[int, ...]:

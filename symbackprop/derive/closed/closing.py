@@ -305,9 +305,8 @@ class Closing:
         kept = set() if trial is None else self._kept_alone(trial, region)
         if trial is None or not kept:
             return trial
-        self.facts.unread = kept
-        other = self._cheapest(region)
-        self.facts.unread = set()
+        with self.facts.without(kept):
+            other = self._cheapest(region)
         return min([t for t in (trial, other) if t is not None], key=lambda t: t.cost + self._stored(t.reads(), region))
 
     def _kept_alone(self, trial: Trial, region: Region) -> set[int]:
@@ -492,10 +491,9 @@ class Rows:
 
     def all(self) -> ClosedForms:
         """By the ids of gradient rows, those in bodies of loops among them: what stands in their place, and why."""
-        before, self.graph.held = self.graph.held, set(self.closing.forward)  # arrays are read, not computed again
-        for node in self.closing.swept:
-            self.of(node)
-        self.graph.held = before
+        with self.graph.holding(self.closing.forward):  # arrays are read, not computed again
+            for node in self.closing.swept:
+                self.of(node)
         rules = {i: t.rules[i] for i, t in self.chosen.items()}
         told = [i for i, names in rules.items() if names and self.closing.printed]
         return self.inside | ClosedForms(self.new, rules, {i: self._shown(self.graph.nodes[i]) for i in told})

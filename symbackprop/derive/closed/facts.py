@@ -14,7 +14,7 @@ from symbackprop.core.facts import is_pick, is_sum
 from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.shapes import is_one
-from symbackprop.derive.closed.flatten import Flattening, is_transparent
+from symbackprop.derive.closed.flatten import Flattening, is_transparent, unnoted
 from symbackprop.derive.closed.terms import Index, Term, Terms, TooLong, all_letters, canonical, is_number, letters
 
 MAX_PRODUCT, MAX_TOTAL = 8, 3
@@ -91,12 +91,11 @@ class Facts:
         self.picks: dict[int, list[Pick]] = {}
         self.shares: dict[int, Share] = {}
         self._reflections: dict[tuple[int, str], Node] = {}
-        self._learning = True
         flattening.noted = self._is_total
         for node in rows:
             if node.args and node.value is None and node.kind == FLOAT:
                 self._learn(node)
-        self._learning = False
+        flattening.noted = unnoted  # a sum in a gradient may be multiplied out
 
     @contextmanager
     def apart(self) -> Iterator[None]:
@@ -106,6 +105,15 @@ class Facts:
             yield
         finally:
             self.sums = before
+
+    @contextmanager
+    def without(self, products: Collection[int]) -> Iterator[None]:
+        """While these products do not stand for their factors."""
+        before, self.unread = self.unread, products
+        try:
+            yield
+        finally:
+            self.unread = before
 
     def products(self, ids: Iterable[int]) -> list[Fold]:
         """Those of the rows that are products of others."""
@@ -146,8 +154,6 @@ class Facts:
 
     def _is_total(self, node: Node, index: Index, terms: Terms) -> None:
         """The row is a sum of a few products."""
-        if not self._learning:  # a sum in a gradient, which may be multiplied out
-            return
         factors = [len(t.powers) for t in terms]  # else the other part takes more than is saved
         if len(terms) == 2 and (max(factors) == 1 or min(factors) == 0) and not any(t.summed for t in terms):
             self.parts[node.id] = Total(node.id, index, tuple(terms))

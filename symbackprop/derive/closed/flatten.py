@@ -46,6 +46,10 @@ MAX_TERMS, MAX_FACTORS, MAX_DEPTH = 16, 12, 6
 FREE = 1 << 40  # letters of a row from which on no other letter is
 
 
+def unnoted(row: Node, index: Index, terms: Terms) -> None:
+    """What a row is the sum of goes unnoted."""
+
+
 class Flattening:
     """Normal forms of the rows of a table. ``forward`` are the ids of forward rows; ``monomials`` says of forward rows
     which product they are, by id, ``reflected`` which row is 1 minus them; ``guarded`` are rows by which 0 may be
@@ -66,7 +70,7 @@ class Flattening:
         self.values: dict[object, tuple[int, Index]] = {}
         self.ends: frozenset[int] = frozenset()
         self.own = -1
-        self.noted: Callable[[Node, Index, Terms], None] = lambda row, index, terms: None
+        self.noted: Callable[[Node, Index, Terms], None] = unnoted
         self.selecting = False
 
     # -- rows
@@ -334,7 +338,6 @@ class Flattening:
             if found is not None:
                 return found
         return Term(ONE, frozenset(), {(row.id, at): exponent})
-
 
     def is_known(self, node: Node, index: Index, terms: Terms) -> None:
         """A row without a name that is the same sum as an earlier one is read there: a mean that is taken again,

@@ -215,7 +215,7 @@ def _symmetric(rules: Rules, term: Term) -> Term | None:
         elif isinstance(node.attr, Pattern) and any(map(is_symmetric, node.args)):
             found = rules.flattening.known_product(node, index, mirrored=True)
         if found is not None:
-            return product(rules.space, term.with_powers({k: q for k, q in term.powers.items() if k is not key}), found)
+            return _in_place_of(rules, term, key, found)
     return None
 
 
@@ -227,9 +227,13 @@ def _multiple(rules: Rules, term: Term) -> Term | None:
         if p == 1 and node is not None and isinstance(node.attr, Pattern) and key[0] not in rules.flattening.forward:
             found = rules.flattening.known_product(node, key[1], mirrored=False)
             if found is not None:
-                rest = term.with_powers({k: q for k, q in term.powers.items() if k is not key})
-                return product(rules.space, rest, found)
+                return _in_place_of(rules, term, key, found)
     return None
+
+
+def _in_place_of(rules: Rules, term: Term, key: Key, other: Term) -> Term:
+    """The term with another one in the place of a factor."""
+    return product(rules.space, term.with_powers({k: p for k, p in term.powers.items() if k is not key}), other)
 
 
 def _is_its_transpose(node: Node) -> bool:
