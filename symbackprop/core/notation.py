@@ -218,7 +218,6 @@ class ModelPrinter(LinePrinter):
         return p if p.level == COMPARE else Text(f"{self.at_least(p, SUM).text} != 0", COMPARE)
 
 
-
 class Notation(Written):
     """Model text of rows."""
 

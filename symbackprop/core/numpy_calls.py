@@ -307,11 +307,6 @@ def expand_dims(a: Node, axis: Any) -> Node:
     return a
 
 
-@named("squeeze")
-def squeeze(a: Node, axis: Any = None) -> Node:
-    return build.squeeze(a, axis)
-
-
 @named("atleast_1d")
 def atleast_1d(a: Node) -> Node:
     return a if a.ndim else build.reshape(a, (1,))
@@ -382,8 +377,7 @@ def where(condition: Any, x: Any = None, y: Any = None) -> Node:
 @named("clip")
 def clip(a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, *, min: Any = None, max: Any = None) -> Node:
     low, high = (a_min if min is None else min), (a_max if max is None else max)
-    (row,) = rows(a) if isinstance(a, Node) else (a,)
-    return F.pointwise.clip(row, low, high)
+    return F.pointwise.clip(a, low, high)
 
 
 @named("take")
@@ -415,6 +409,7 @@ TABLE |= {
     "transpose": lambda a, axes=None: build.transpose(a, axes),
     "permute_dims": lambda a, axes=None: build.transpose(a, axes),
     "matrix_transpose": lambda x: swapaxes(x, -1, -2),
+    "squeeze": build.squeeze,
     "flip": lambda m, axis=None: flip(m, axis),
     "fliplr": lambda m: flip(m, 1),
     "flipud": lambda m: flip(m, 0),

@@ -265,10 +265,8 @@ def _avg_pool(x: Node, pool: _Pool, ceil: bool = False, count_padding: bool = Tr
     total: Node = build.reduce_sum(_pooled(x, pool, sp.S.Zero, ceil), pool.inside)
     if not ceil and (count_padding or not any(_several(pool.padding, pool.rank, "padding", 0))):
         return total / prod(_several(pool.size, pool.rank, "size", 1))
-    axes = range(pool.first, pool.first + pool.rank)
-    counts = [_counts(x.shape[k], total.shape[k], x, edge, count_padding)
-              for k, edge in zip(axes, pool.edges, strict=True)]
-    for k, count in zip(axes, counts, strict=True):
+    for k, edge in enumerate(pool.edges, pool.first):
+        count = _counts(x.shape[k], total.shape[k], x, edge, count_padding)
         total = total / build.reshape(count, (count.shape[0], *[sp.S.One] * (total.ndim - 1 - k)))
     return total
 

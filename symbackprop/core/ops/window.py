@@ -278,7 +278,7 @@ def _padded(np: Any, x: Any, padding: tuple[int, ...]) -> Any:
     return np.pad(x, ((0, 0), (padding[0],) * 2, (padding[1],) * 2, (0, 0)))
 
 
-def _offsets(rows: int, columns: int) -> list[tuple[int, ...]]:
+def _offsets(rows: int, columns: int) -> list[tuple[int, int]]:
     return [(i, j) for i in range(rows) for j in range(columns)]
 
 
