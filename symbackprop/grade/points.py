@@ -100,15 +100,10 @@ class Points:
 
     def meant(self, values: Mapping[int, Array], sizes: Mapping[str, int]) -> dict[int, Array]:
         """The numbers with targets made what the style says, and the model's constants."""
-        constants = {r.id: np.asarray(constant_at(r, sizes)) for r in self.reference.model.constants.values()}
+        rows = self.reference.model.constants.values()
+        constants = {r.id: np.asarray(float(sized(r.attr.value, sizes))) for r in rows}
         targets = class_targets(self.reference) if self.style != GENERAL else []
         return {**values, **constants, **{r.id: _as_target(values[r.id], r, self.style) for r in targets}}
-
-
-def constant_at(row: Node, sizes: Mapping[str, int]) -> float:
-    """The number that a named constant is, which may be written with sizes: 1/N."""
-    value: sp.Expr = row.attr.value
-    return float(value.subs({s: sizes[str(s)] for s in value.free_symbols}))
 
 
 def _sizes(reference: Reference, rng: Any, given: Mapping[str, int], trial: int) -> dict[str, int]:

@@ -349,11 +349,10 @@ class Copy:
 
     def _leaf(self, node: Node) -> Node:
         leaf: Leaf = node.attr
-        below = None if leaf.below is None else sized(leaf.below, self.sizes)
         assert node.name is not None
-        shape = sized(node.shape, self.sizes)
+        shape, below, value = (sized(x, self.sizes) for x in (node.shape, leaf.below, leaf.value))
         name = self.names.get(node.name, node.name)
-        return self.graph.leaf(name, shape, leaf.role, node.kind, below, leaf.value, leaf.stated)
+        return self.graph.leaf(name, shape, leaf.role, node.kind, below, value, leaf.stated)
 
     def _named(self, node: Node, copy: Node, rows: Mapping[int, Node], step: int | None) -> Node:
         name = node.name if node.name is None or step is None else step_name(node.name, step)

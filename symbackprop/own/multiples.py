@@ -12,7 +12,7 @@ from symbackprop.core.graph import Node
 from symbackprop.core.shapes import bracketed, dim_text
 from symbackprop.grade import mistakes as m
 from symbackprop.grade.mistakes import Finding
-from symbackprop.grade.points import Array, Point, constant_at
+from symbackprop.grade.points import Array, Point
 from symbackprop.grade.reference import Reference
 from symbackprop.own.array_mistakes import lengths
 from symbackprop.own.compare import Pair
@@ -88,7 +88,7 @@ def _constants(reference: Reference, points: Sequence[Point]) -> Usual:
     """The named constants, 1/τ for one that the model divides by."""
     for name, row in reference.model.constants.items():
         divided = any(_divides(r, row) for r in reference.order)
-        values = [constant_at(row, point.sizes) for point in points]
+        values = [float(point.value(row)) for point in points]
         text = f"1/{name}" if divided else name
         if all(values):
             inverse = [1 / value for value in values]

@@ -218,16 +218,15 @@ def _shared_by_less(row: Node, count: sp.Expr) -> Value:
 
 
 def _constants(reference: Reference) -> Iterator[Substitution]:
-    numbers = {name: row for name, row in reference.model.constants.items() if row.attr.value.is_number}
-    for name, row in numbers.items():
-        value = float(row.attr.value)
-        for words, wrong in (("1", 1.0), (f"2*{name}", 2 * value), (f"{name}/2", value / 2), (f"{name}**2", value**2)):
-            if wrong != value:
+    for name, row in reference.model.constants.items():
+        c = row.attr.value
+        for words, wrong in (("1", sp.S.One), (f"2*{name}", 2 * c), (f"{name}/2", c / 2), (f"{name}**2", c**2)):
+            if wrong != c:
                 yield Substitution(m.CONSTANT, f"{words} stands where {name} belongs", ((row, _number(wrong)),))
 
 
-def _number(value: float) -> Value:
-    return lambda point: np.asarray(value)
+def _number(value: sp.Expr) -> Value:
+    return lambda point: np.asarray(point.number(value))
 
 
 def _turned(reference: Reference) -> Iterator[Substitution]:

@@ -18,7 +18,7 @@ from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.shapes import evaluate_dim, evaluate_shape
 from symbackprop.errors import ModelError
 from symbackprop.grade.naming import plain
-from symbackprop.grade.points import DISTRIBUTION, GENERAL, HARD, Array, Point, Points, class_targets, constant_at
+from symbackprop.grade.points import DISTRIBUTION, GENERAL, HARD, Array, Point, Points, class_targets
 from symbackprop.grade.reference import Reference, copied, loop_counters, loop_dimensions
 from symbackprop.model.model import Model
 from symbackprop.verify.sampling import choose_sizes
@@ -149,12 +149,10 @@ class Truth:
             return self.upstream(name, point)
         if kind == GRADIENT:
             return self.right(name, point)
-        if name in self.model.constants:
-            return constant_at(self.model.constants[name], point.sizes)
         row = self.row(name)
         if row is None:
             raise ModelError(f"{name} has no value that can be handed on")
-        return point.value(row)
+        return float(point.value(row)) if name in self.model.constants else point.value(row)
 
     def size(self, name: str, point: Point) -> int:
         return int({**self.fixed, **point.sizes}[name])
@@ -292,7 +290,7 @@ class Truth:
         leaves = self.sources[self.style].leaves
         values = {r.id: np.asarray(point.value(r), np.float32).astype(float) if r.kind == FLOAT else point.value(r)
                   for r in leaves}
-        constants = {r.id: np.asarray(constant_at(r, point.sizes)) for r in self.reference.model.constants.values()}
+        constants = {r.id: point.value(r) for r in self.reference.model.constants.values()}
         return Point(point.sizes, {**values, **constants}, point.style)
 
     def noise(self, name: str, point: Point) -> float:

@@ -120,3 +120,10 @@ def test_a_letter_of_the_derivation_may_be_the_persons_own() -> None:
 def test_wrong_stacks_are_not_right(line: str) -> None:
     found = grader(RNN + "loss L = sum(h[T]**2)").grade(line)
     assert all(i.verdict != "right" for i in found.items)
+
+
+def test_a_constant_of_the_size_that_a_loop_runs_over() -> None:
+    model = "dim T\nconst c = 1/T\ndata x: T, h[0]\nparam w\nfor t in 1..T:\n    h[t] = h[t-1] + w*x[t]\n" \
+            "loss L = c*h[T]"
+    assert report(model, "dh_T = c\nfor t in T..1:\n    dh[t-1] = dh[t]\ndw = sum_t c*x[t]").verdict == "right"
+    assert report(model, "dw = sum_t x[t]").verdict == "wrong"

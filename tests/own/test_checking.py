@@ -746,6 +746,17 @@ def test_a_constant_that_is_written_with_sizes() -> None:
     model = Model.parse("dim N\nconst c = 1/N\nparam w: N\ndata x: N\nloss L = c*sum(tanh(w*x))")
     assert check(model, lambda w, x: (1 - np.tanh(w * x) ** 2) * x / len(w))
     assert "the factor c is missing" in str(check(model, lambda w, x: (1 - np.tanh(w * x) ** 2) * x))
+    inside = Model.parse("dim N\nconst c = 1/N\nparam w: N\ndata x: N\nloss L = sum(tanh(c*w)*x)")
+    assert "1 stands where c belongs" in str(check(inside, lambda w, x: (1 - np.tanh(w) ** 2) * x))
+
+
+def test_a_constant_of_the_size_that_a_loop_runs_over_is_handed_in() -> None:
+    def backward(x: Any, w: Any, c: Any) -> Any:
+        return {"dw": c * x.sum()}
+
+    loop = "dim T\nconst c = 1/T\ndata x: T, h[0]\nparam w\nfor t in 1..T:\n    h[t] = h[t-1] + w*x[t]\nloss L = c*h[T]"
+    assert check(loop, backward)
+    assert "the sign is wrong" in str(check(loop, lambda x, w, c: {"dw": -c * x.sum()}))
 
 
 @pytest.mark.parametrize("transition", [lambda W, da: W @ da, lambda W, da: da @ W.T])
