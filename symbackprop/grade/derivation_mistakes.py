@@ -162,16 +162,23 @@ def _wrong(place: Place, kind: str, form: f.Formula, says: str, cost: int = 0, p
     consumer, index = place.edge.consumer, place.edge.index
     rows = (*consumer.args, *new)
 
-    def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
-        return sweep.times(edge, upstream, sweep.formula(form, rows, consumer))
-
     def tell() -> Finding:
         right, wrong, touched = [place.reference.written(x, rows, consumer)
                                  for x in (consumer.attr.partial(index), form, part)]
         words = says.format(factor=place.equals(right), wrong=wrong, part=touched)
         return Finding(kind, words, place.factor, right, wrong)
 
-    return Candidate(kind, tell, {place.edge: swap}, cost, _patterns(place, kind, form, moved, new))
+    return Candidate(kind, tell, {place.edge: by_formula(form, *new)}, cost, _patterns(place, kind, form, moved, new))
+
+
+def by_formula(form: f.Formula, *new: Node) -> Swap:
+    """A local derivative by a formula over the row's arguments, ``new`` ones and its own value."""
+
+    def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+        consumer = edge.consumer
+        return sweep.times(edge, upstream, sweep.formula(form, (*consumer.args, *new), consumer))
+
+    return swap
 
 
 def _patterns(place: Place, kind: str, form: f.Formula, moved: tuple[object, ...] | None, new: Sequence[Node]

@@ -28,16 +28,17 @@ from symbackprop.core.facts import (
 )
 from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.loops import body_leaf
+from symbackprop.core.registry import OPS
 from symbackprop.core.shapes import bracketed, dim_text, same_shape, shape_text
 from symbackprop.derive.record import Edge
 from symbackprop.grade import mistakes as m
-from symbackprop.grade.derivation_mistakes import Candidate, Place, Swap, nothing, replaced, with_operands
+from symbackprop.grade.derivation_mistakes import Candidate, Place, Swap, by_formula, nothing, replaced, with_operands
 from symbackprop.grade.mistakes import Finding
 from symbackprop.grade.numeric_sweep import NumericSweep
 from symbackprop.grade.points import Array
 from symbackprop.grade.reference import Reference
 from symbackprop.own.local_mistakes import AT_EDGES as LOCAL
-from symbackprop.own.local_mistakes import by_formula, candidate, handing_on, skipped, told
+from symbackprop.own.local_mistakes import candidate, handing_on, skipped, told
 
 OVERWRITTEN, AXIS, SWAPPED, CONVENTION, SHIFTED = "overwritten", "axis", "swapped", "convention", "shifted"
 COPIES = ("gather", "unfold", "slice", "take_along_axis", "repeat")
@@ -396,7 +397,6 @@ def softmax_axes(place: Place) -> Iterator[Candidate]:
     if not consumer.op.distribution:
         return
     name, right = place.reference.name(consumer), consumer.attr
-    right = right[0] if isinstance(right, tuple) else right
     for axis in range(consumer.ndim):
         if axis != right:
             says = f"the sum in the backward of the softmax {name} runs over axis {axis}, where axis {right} belongs"
@@ -423,10 +423,8 @@ def log_sum_axes(place: Place) -> Iterator[Candidate]:
 
 def _log_sum_over(axis: int) -> Swap:
     def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
-        scores = sweep.point.value(edge.argument)
-        e = np.exp(scores - scores.max(axis=axis, keepdims=True))
         whole = upstream if edge.consumer.attr[1] else np.expand_dims(upstream, tuple(map(int, edge.consumer.attr[0])))
-        return whole * e / e.sum(axis=axis, keepdims=True)
+        return whole * OPS["softmax"].reference(np, axis, sweep.point.value(edge.argument))
 
     return swap
 

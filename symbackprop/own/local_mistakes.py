@@ -22,6 +22,7 @@ from symbackprop.grade.derivation_mistakes import (
     Candidate,
     Place,
     Swap,
+    by_formula,
     in_one_place,
     nothing,
     replaced,
@@ -263,14 +264,6 @@ def _is_proportional(form: f.Formula | None, index: int) -> bool:
         case f.Div(num, den):
             return index not in f.arguments(den) and (num == f.Arg(index) or _is_proportional(num, index))
     return False
-
-
-def by_formula(form: f.Formula, *new: Node) -> Swap:
-    def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
-        consumer = edge.consumer
-        return sweep.times(edge, upstream, sweep.formula(form, (*consumer.args, *new), consumer))
-
-    return swap
 
 
 # -- another number in a function, a case distinction left out

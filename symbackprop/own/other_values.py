@@ -14,6 +14,7 @@ import sympy as sp
 from symbackprop.core import formula as f
 from symbackprop.core.facts import is_convolution, is_sum
 from symbackprop.core.graph import FLOAT, INT, Node
+from symbackprop.core.registry import OPS
 from symbackprop.core.shapes import bracketed, dim_text, same_shape
 from symbackprop.derive.record import Edge
 from symbackprop.grade import mistakes as m
@@ -279,9 +280,7 @@ def _ones(row: Node) -> Value:
 
 def _softmax_of(scores: Node, axis: int, mask: Node | None = None) -> Value:
     def value(point: Point) -> Array:
-        s = point.value(scores)
-        e = np.exp(s - s.max(axis=axis, keepdims=True))
-        p = e / e.sum(axis=axis, keepdims=True)
+        p = OPS["softmax"].reference(np, axis, point.value(scores))
         return p if mask is None else p * point.value(mask)
 
     return value

@@ -214,8 +214,7 @@ class Truth:
         for p in self.reference.order:
             match p.args[0].form if p.op.distribution else None:
                 case f.Call("where", (f.Arg(c), _, f.Num())):
-                    axis = p.attr[0] if isinstance(p.attr, tuple) else p.attr
-                    found.append((p.args[0], p.args[0].args[c], int(axis)))
+                    found.append((p.args[0], p.args[0].args[c], p.attr))
         return found
 
     def _louder(self, point: Point) -> Point:
