@@ -89,8 +89,8 @@ class Reference:
     @cached_property
     def lasts(self) -> dict[str, int]:
         """The number of the last step of every family h[1], h[2] … ."""
-        found = [re.fullmatch(r"(.+)\[(\d+)\]", name) for name in self.rows]
-        return {x[1]: max(int(y[2]) for y in found if y and y[1] == x[1]) for x in found if x}
+        found = filter(None, [re.fullmatch(r"(.+)\[(\d+)\]", name) for name in self.rows])
+        return dict(sorted([(x[1], int(x[2])) for x in found]))
 
     def gradient(self, row: Node) -> Node:
         """∂L/∂row; zero when no result depends on it."""

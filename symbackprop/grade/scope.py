@@ -154,10 +154,10 @@ class Scope:
         if not counted and self.session.counting.first == 0:
             return None
         place += counted * self.session.counting.arrays
-        if counted and place == row.shape[0] + 1:
-            raise Beyond(f"there is no step {place}: steps are numbered from 1 to {row.shape[0]}")
         if not 1 <= place <= row.shape[0]:
-            raise ShapeError(f"there is no step {place}: steps are numbered from 1 to {row.shape[0]}")
+            after = counted and place == row.shape[0] + 1
+            says = f"there is no step {place}: steps are numbered from 1 to {row.shape[0]}"
+            raise Beyond(says) if after else ShapeError(says)
         found = getitem(row, int(place) - 1)
         return Evaluator(self).subscript(found, items[1:]) if len(items) > 1 else found
 

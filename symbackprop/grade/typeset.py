@@ -26,7 +26,7 @@ _SIGNS = {
     "cdot": "·", "odot": "⊙", "circ": "⊙", "otimes": "⊗", "times": "×", "partial": "∂", "nabla": "∇", "sum": "Σ",
     "top": "ᵀ", "intercal": "ᵀ", "le": "≤", "leq": "≤", "ge": "≥", "geq": "≥", "ne": "≠", "neq": "≠", "lt": "<",
     "gt": ">", "ldots": "…", "dots": "…", "cdots": "…", "prime": "'", "colon": ":", "infty": "∞", "lbrace": "{",
-    "rbrace": "}", "lbrack": "[", "rbrack": "]", "{": "{", "}": "}", "!": "", "negthinspace": "", "cr": "", "\\": "",
+    "rbrace": "}", "lbrack": "[", "rbrack": "]", "{": "{", "}": "}", "!": "", "cr": "", "\\": "",
     "_": "_", "triangleq": "=", "coloneqq": "=", "ast": "*", "star": "*", "ell": "l",
     "vert": "|", "lvert": "|", "rvert": "|",
 }

@@ -325,7 +325,7 @@ class Diagnosis:
         """A mistake in what this gradient alone is made of, where what is handed back further has it right."""
         found = [c for e in self.reference.edges(self.target) for c in self._above(e)]
         for candidate in sorted([*found, *repeated(found)], key=lambda c: c.cost):
-            if not self.large and self._may_explain(candidate) and self._explains(candidate.swaps):
+            if self._may_explain(candidate) and self._explains(candidate.swaps):
                 finding = candidate.tell()
                 return replace(finding, says=f"in d{self.name} alone, {finding.says}")
         return None
@@ -425,7 +425,7 @@ class Diagnosis:
         """Three mistakes: how each two act together tells what all three do, where their changes add up and where they
         multiply."""
         plain, right = self._different(), self._features({})
-        wanted = self._featured([p.given for p in self.pairs])
+        wanted = self._featured(lambda k: self.pairs[k].given)
         one = np.array([self._features(c.swaps) for c in plain])
         two = np.full((len(plain), *one.shape), np.nan)
         for i, j in combinations(range(len(plain)), 2):
@@ -454,14 +454,14 @@ class Diagnosis:
 
     def _features(self, swaps: Swaps) -> Array:
         try:
-            return self._featured([s.gradient(swaps) for s in self.sweeps])
+            return self._featured(self._with(swaps))
         except (ValueError, IndexError):
             return np.full(2 * FEW, np.nan)
 
-    def _featured(self, values: Sequence[Array]) -> Array:
+    def _featured(self, values: Callable[[int], Array]) -> Array:
         """A few entries of a gradient at two points."""
         chosen = [self.telling, (self.telling + 1) % len(self.pairs)]
-        parts = [np.resize(np.ravel(values[k])[np.argsort(-np.abs(self.pairs[k].right), axis=None)[:FEW]], FEW)
+        parts = [np.resize(np.ravel(values(k))[np.argsort(-np.abs(self.pairs[k].right), axis=None)[:FEW]], FEW)
                  for k in chosen]
         return np.concatenate(parts)
 

@@ -109,10 +109,11 @@ def _times(row: Node, by: float) -> Value:
 # -- ε
 def _roots(reference: Reference) -> Iterator[Substitution]:
     """sqrt(v + ε) as sqrt(v), sqrt(v) + ε or v + ε."""
+    roots = [(root, forms) for root in reference.order if (forms := _forms_of(reference, root))]
     for number in range(len(_FORMS)):
-        for root in reference.order:
-            for words, value in _forms_of(reference, root)[number : number + 1]:
-                yield Substitution(EPS, words, ((root, value),))
+        for root, forms in roots:
+            words, value = forms[number]
+            yield Substitution(EPS, words, ((root, value),))
 
 
 def roots_in_part(reference: Reference, row: Node, target: Node) -> Iterator[Candidate]:
