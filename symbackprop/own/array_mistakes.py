@@ -435,7 +435,6 @@ def softmax_parts(place: Place) -> Iterator[Candidate]:
     if not consumer.op.distribution:
         return
     name, axis = place.reference.name(consumer) if place.reference.is_named(consumer) else "p", consumer.attr
-    axis = axis[0] if isinstance(axis, tuple) else axis
     for number, (says, change) in enumerate(_SOFTMAX_PARTS):
         says = says.format(p=name)
         if number == ONLY_SUM and any(is_pick(e.consumer) for e in place.reference.edges(consumer)):
