@@ -136,7 +136,7 @@ class ModulePrinter:
             "size_lines": self.sizes.lines,
             "scalars": self.takes_plain_floats(),
             "floats": "given" if p.floats_are_safe else "{name: DTYPE(value) for name, value in given.items()}",
-            "forward": layout([*self.opening(self.forward, *self.workspace()), *self.forward]),
+            "forward": layout([*self.opening(self.forward, *self.buffers(name("sizes"), name("dtype"))), *self.forward]),
             "backward": layout([*self.reopening(), *self.incoming(), *self.backward, self.gradients()]),
             "unreached": ", ".join(p.unreached),
             "evaluate": layout([*self.opening(self.evaluate), *self.evaluate]),
@@ -187,9 +187,9 @@ class ModulePrinter:
         targets = tuple(name(word if word in used else "_") for word in ("arrays", "sizes", "dtype", "dtypes"))
         return [Line(assign([as_code(targets)], call("read", name("params"), name("data"), name("dims")))), *found]
 
-    def workspace(self) -> list[Line]:
-        """-O2: the arrays that forward writes into."""
-        found = call("buffers", name("workspace"), name("sizes"), name("dtype"))
+    def buffers(self, sizes: Code, dtype: Code) -> list[Line]:
+        """-O2: the arrays that a function writes into."""
+        found = call("buffers", name("workspace"), sizes, dtype)
         return [Line(assign(KEPT, found))] if self.program.level > 1 else []
 
     def sizes_from(self, table: Code, names: set[str], key: Callable[[str], str] = str) -> list[Line]:
@@ -215,9 +215,10 @@ class ModulePrinter:
     def reopening(self) -> list[Line]:
         """Backward unpacks the cache."""
         names, kept = self.backward_names, self.program.kept
+        arrays = self.buffers(index("cache", "sizes"), index("cache", "dtype"))
         lines = [unpacked(v, index("cache", v), row) for v, row in kept.items() if v in names]
         dtype = [Line(assign("dtype", index("cache", "dtype")))] if "dtype" in names else []
-        return [*lines, *self.sizes_from(name("cache"), names, escape), *dtype]
+        return [*arrays, *lines, *self.sizes_from(name("cache"), names, escape), *dtype]
 
     def incoming(self) -> list[Line]:
         """The upstream gradients of a layer's outputs, checked."""
