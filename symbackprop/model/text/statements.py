@@ -29,7 +29,6 @@ _FOREIGN = {
     "from": "nothing is imported: every function is at hand",
     "def": "functions cannot be defined here; declare the model in Python for that",
     "while": "loops are written `for t in 1..T:`",
-    "return": "results are marked `loss L = …` or `output Y = …`",
     "print": "nothing is executed; a line is a declaration or an equation",
 }
 
