@@ -57,6 +57,7 @@ def same(text: str, plain: str) -> Model:
         ("sum(tf.nn.leaky_relu(U) + tf.nn.gelu(U))", "sum(leaky_relu(U, 0.2) + gelu(U))", []),
         ("sum(jax.nn.softmax(U.masked_fill(U == 0, float('-inf'))))", "sum(softmax(where(U == 0, -inf, U)))",
          ["masked_fill is read as where"]),
+        ("sum(softmax(where(U == 0, -float('inf'), U)))", "sum(softmax(where(U == 0, -inf, U)))", []),
     ],
 )
 def test_read_as_meant(text: str, plain: str, told: list[str]) -> None:

@@ -16,7 +16,10 @@ from symbackprop.model.text.calls import callee, function_names
 from symbackprop.model.text.spellings import TORCH, spelled
 
 SHAPE = "shape"
-_CONSTANTS: dict[str, tree.Expr] = {"pi": tree.Name("pi"), "inf": tree.Name("inf"), "newaxis": tree.Word(None)}
+INFINITE = tree.Name("inf")
+_CONSTANTS: dict[str, tree.Expr] = {"pi": tree.Name("pi"), "inf": INFINITE, "newaxis": tree.Word(None)}
+_INFINITIES = {tree.Call("float", (tree.String(f"{sign}inf"),), ()): value
+               for sign, value in (("", sp.oo), ("-", -sp.oo))}
 _NUMPY = ("np", "numpy", "jnp")
 CLASSES_SECOND = ("cross_entropy", "nll_loss")
 _FLOATS = [tree.Name(name) for name in ("float", "float32", "float64", "double")]
@@ -48,9 +51,16 @@ def plain(expr: tree.Member, names: Container[str], values: bool = False,
     raise _strange(expr)
 
 
-def infinite(text: str) -> tree.Call:
-    """``float("inf")``"""
-    return tree.Call("float", (tree.String(text),), ())
+def infinite(expr: tree.Expr, names: Container[str]) -> sp.Expr | None:
+    """What ``inf``, ``-np.inf`` and ``float("-inf")`` are; None for anything else."""
+    if isinstance(expr, tree.Negative):
+        inner = infinite(expr.body, names)
+        return None if inner is None else -inner
+    if isinstance(expr, tree.Member) and expr.args is None and expr.name == INFINITE.name:
+        expr = plain(expr, names)
+    if expr == INFINITE and INFINITE.name not in names:
+        return sp.oo
+    return _INFINITIES.get(expr) if isinstance(expr, tree.Call) else None
 
 
 def called(expr: tree.Call, tell: Callable[[str], None] = lambda text: None) -> tree.Expr | None:

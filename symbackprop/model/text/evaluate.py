@@ -19,7 +19,6 @@ from symbackprop.model.text.calls import Callee, call, known_callee
 from symbackprop.model.text.known_numbers import checked, fold, short
 
 Value = Any
-INFINITE = tree.Name("inf")
 
 
 class Scope(Protocol):
@@ -163,15 +162,9 @@ class Evaluator:
         return found
 
     def _branch(self, expr: tree.Expr) -> Value:
-        """An argument of ``where``, the one place where a number may be infinite: ``where(mask, scores, -inf)``."""
-        bare = expr.body if isinstance(expr, tree.Negative) else expr
-        if isinstance(bare, tree.Member) and bare.args is None and bare.name == INFINITE.name:
-            bare = dialect.plain(bare, self.graph.names)
-        if isinstance(expr, tree.Call) and expr in (dialect.infinite("inf"), dialect.infinite("-inf")):
-            return sp.oo if expr == dialect.infinite("inf") else -sp.oo
-        if INFINITE.name not in self.graph.names and bare == INFINITE:
-            return -sp.oo if isinstance(expr, tree.Negative) else sp.oo
-        return self.value(expr)
+        """An argument of ``where`` or a named one, where a number may be infinite: ``where(mask, scores, -inf)``."""
+        number = dialect.infinite(expr, self.graph.names)
+        return self.value(expr) if number is None else number
 
     def member(self, expr: tree.Member) -> Value:
         """What stands behind a dot, as NumPy and PyTorch mean it."""
