@@ -28,12 +28,18 @@ from symbackprop.model.text import parse_alone
         ("W[i, j]^2 + sum(W)", "dim N, D, data i: int < N, j: int < D, param W: N x D"),
         ("mean(E[ids]^2) + sum(E[:, 0] * b)", "dim N, D, data ids: int < N, param E: N x D, b: N"),
         ("np.linalg.norm(A @ x - b)**2", "dim N, D, data x: D, param A: N x D, b: N"),
+        ("sum(torch.sort(a, dim=0)[0] * b)", "dim N, param a: N, b: N"),
     ],
 )
 def test_what_is_guessed(text: str, guess: str) -> None:
     model = parse_alone(text)
     assert model.remarks[0] == f"guessed: {guess}"
     assert set(derive(model).gradients) == set(model.params) and verify(model, seed=1).verdict == "pass"
+
+
+def test_products_in_products_are_read_once_each() -> None:
+    model = parse_alone("sum(" + "A @ (" * 40 + "A @ x" + ")" * 41)  # twice each is 2^40 readings
+    assert model.remarks == ["guessed: dim N, data x: N, param A: N x N"]
 
 
 @pytest.mark.parametrize(

@@ -211,7 +211,8 @@ class Shapes:
             case tree.Compare(_, left, right):
                 return self._alike([left, right])
             case tree.Index(base, items):
-                return self._indexed(self.of(base), items)
+                first = dialect.first_of_two(expr, self.leaves)
+                return self._indexed(self.of(base), items) if first is None else self.of(first)
             case tree.Member():
                 plain = dialect.plain(expr, self.leaves)
                 return [] if isinstance(plain, tree.Member) else self.of(plain)
@@ -224,9 +225,9 @@ class Shapes:
             return self._alike([expr.first, *[part for _, part in expr.rest]])
         shape, left = self.of(expr.first), expr.first
         for sign, right in expr.rest:
-            if sign == "@":
-                self._widen([left] * (not shape) + [right] * (not self.of(right)), 1)
             other = self.of(right)
+            if sign == "@":
+                self._widen([left] * (not shape) + [right] * (not other), 1)
             shape, left = self._product(shape, other, expr.place) if sign == "@" else self._same([shape, other]), right
         return shape
 
