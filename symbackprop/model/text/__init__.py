@@ -18,7 +18,7 @@ from symbackprop.model.text.header import read_header
 from symbackprop.model.text.scope import ModelScope
 from symbackprop.model.text.statements import parse_statements
 from symbackprop.model.text.tokens import physical_lines
-from symbackprop.model.text.write import to_text
+from symbackprop.model.text.write import declarations, to_text
 
 # -- what is wrong with a text as its writer sees it: the line, a caret below the place, the line that is right
 Read: TypeAlias = tuple[Model, Sequence[ModelError], set[int]]  # what was read, what is wrong, lines not reached
@@ -130,14 +130,16 @@ def _alone(typed: str, relu0: Any, define: Mapping[str, str] | None) -> Read:
     """The model of an expression as far as it can be read, what is wrong with it, and which lines that hides."""
     model = Model("expression", relu0=0 if relu0 is None else relu0)
     try:
-        statements, guess = guessed(typed)
+        statements, note = guessed(typed)
     except ModelError as error:
         error.line = 1
         error.instead = [t for t in error.instead if "@" not in t or "@" in typed]  # numbers, if nothing says more
         return model, [error.at("<expression>")], set()
     builder = Builder(model, "<expression>", statements, define)
     builder.run()
-    model.remark(f"guessed: {guess}", first=True)
+    if not builder.errors:
+        guess = ", ".join(declarations(model)) or "nothing has to be declared"
+        model.remark(f"guessed: {guess}{note}", first=True)
     return model, builder.errors, builder.unbuilt
 
 

@@ -41,7 +41,7 @@ Shape = list[Size]
 
 def guessed(text: str) -> tuple[list[tree.Statement], str]:
     """The statements of one line that is an expression or an equation, with equations in front of it perhaps, ``;``
-    between them; and what to tell. Places are those of the line. Raises a `ModelError`."""
+    between them; and what more to tell. Places are those of the line. Raises a `ModelError`."""
     body, note = _natural(_equations(text))
     names = {e.target.name for e in body}
     libraries = {m.base.name for e in body for m in tree.all_parts(e.value) if isinstance(m, tree.Member)
@@ -54,9 +54,7 @@ def guessed(text: str) -> tuple[list[tree.Statement], str]:
     result = next((n for n in letters if n not in leaves and n not in names), _RESULT)
     target = tree.Target(result) if last.target.name == _RESULT else last.target
     keyword = role if last.keyword == "let" else last.keyword
-    declared = list(_declared(leaves, shapes))
-    told = ", ".join(map(_said, declared)) or "nothing has to be declared"
-    return [*declared, *body[:-1], tree.Equation(1, keyword, target, last.value)], told + note
+    return [*_declared(leaves, shapes), *body[:-1], tree.Equation(1, keyword, target, last.value)], note
 
 
 def _equations(text: str) -> list[tree.Equation]:
@@ -125,23 +123,6 @@ def _array(name: str, shapes: Shapes) -> tree.ArrayItem:
 
 def _size(size: Size) -> tree.Name | tree.Number:
     return tree.Name(size) if isinstance(size, str) else tree.Number(sp.Integer(size))
-
-
-def _said(declared: tree.Named | tree.Arrays) -> str:
-    """A declaration as model text."""
-    if isinstance(declared, tree.Named):
-        return f"{declared.keyword} {', '.join([name for name, _ in declared.items])}"
-    return f"{declared.role} {', '.join(map(_said_array, declared.items))}"
-
-
-def _said_array(item: tree.ArrayItem) -> str:
-    words = [" x ".join(map(_said_size, item.shape)), f"int < {_said_size(item.below)}" if item.below else ""]
-    stated = " ".join(filter(None, words))
-    return f"{item.target.name}: {stated}" if stated else item.target.name
-
-
-def _said_size(size: tree.Expr) -> str:
-    return size.name if isinstance(size, tree.Name) else str(size.value) if isinstance(size, tree.Number) else ""
 
 
 def _is_data(name: str) -> bool:

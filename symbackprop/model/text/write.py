@@ -62,6 +62,13 @@ def to_text(model: Model, header: bool = True) -> str:
     return "\n".join(lines) + "\n"
 
 
+def declarations(model: Model) -> list[str]:
+    """What a model declares as text, a keyword each: ``data X: N x D, y: N``."""
+    writer, groups = Writer(model), _groups([s for s in model.statements if s.keyword not in EQUATIONS])
+    return [f"{group[0].keyword} {', '.join([writer.declaration(s.keyword, s.name) for s in group])}"
+            for group in groups]
+
+
 def with_text_names(model: Model) -> Model:
     """The model whose intermediates are all that its text gives names to, as a model parsed from it has them: long rows
     with a line of their own, initial values of loops, and what loops compute."""
