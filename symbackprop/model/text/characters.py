@@ -22,14 +22,15 @@ _SIGNS = {
 }
 OUTER = "⊗"
 _BRACKETS = r"\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)"  # three deep
-_SUM = re.compile(rf"[Σ∑]\s*({_BRACKETS}\s*(?:\^|\*\*)\s*[0-9.]+)")
+_SUM = re.compile(rf"[Σ∑]\s*({_BRACKETS}\s*(?:\^|\*\*)\s*[0-9.]+)")  # Σ (y - p)² sums the squares
 _SPACES = {"\u00a0", "\u2009", "\u202f", "\u200a", "\u2002", "\u2003", "\u2062", "\u200b", "\ufeff"}
 MARKS = {mark: accent for accent, (mark, _) in ACCENTS.items()}
 _POWER = re.compile(r"[⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
 _APART = re.compile(r"(\"[^\"]*\"|#.*)")  # strings and comments, which stay as they are
 _OF_MODELS = "×ᵀ′″‴·"  # what model text means something by
 ROOT = re.compile(r"√([^\W_][\w.₀-₉]*)")
-_INVERSE = re.compile(r"(?<=[A-ZΑ-Ω)\]])([0-9₀-₉]*)⁻¹")  # of a matrix on paper, of entries in NumPy: refused
+# a raised number, but ⁻¹ of a matrix on paper, of entries in NumPy, stays, to be refused
+_RAISED = re.compile(rf"(?P<inverse>(?<=[A-ZΑ-Ω)\]])[0-9₀-₉]*⁻¹)|{_POWER.pattern}")
 
 
 def readable(line: str) -> str:
@@ -40,15 +41,9 @@ def readable(line: str) -> str:
 
 def _formula(text: str) -> str:
     text = ROOT.sub(r"√(\1)", unicodedata.normalize("NFC", text))
-    parts = [_POWER.sub(_power, part) for part in _INVERSE.split(text)]
-    text = _LOWERED.sub(_indexed, "⁻¹".join([a + b for a, b in zip(parts[::2], [*parts[1::2], ""], strict=True)]))
-    text = _SUM.sub(_summed, text)
+    text = _RAISED.sub(lambda found: found["inverse"] or _power(found), text)
+    text = _SUM.sub(r"sum(\1)", _LOWERED.sub(_indexed, text))
     return "".join([c if c.isascii() or c in _OF_MODELS or c in "⁻¹" else _in_ascii(c) for c in text])
-
-
-def _summed(match: re.Match[str]) -> str:
-    """Σ (y - p)² sums the squares."""
-    return f"sum({match.group(1)})"
 
 
 def _indexed(match: re.Match[str]) -> str:
