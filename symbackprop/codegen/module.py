@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from typing import Any
 
 from symbackprop import __version__
@@ -136,7 +136,7 @@ class ModulePrinter:
             "size_lines": self.sizes.lines,
             "scalars": self.takes_plain_floats(),
             "floats": "given" if p.floats_are_safe else "{name: DTYPE(value) for name, value in given.items()}",
-            "forward": layout([*self.opening(self.forward, *self.buffers(name("sizes"), name("dtype"))), *self.forward]),
+            "forward": layout([*self.opening(self.forward, *self.buffers(name)), *self.forward]),
             "backward": layout([*self.reopening(), *self.incoming(), *self.backward, self.gradients()]),
             "unreached": ", ".join(p.unreached),
             "evaluate": layout([*self.opening(self.evaluate), *self.evaluate]),
@@ -187,9 +187,9 @@ class ModulePrinter:
         targets = tuple(name(word if word in used else "_") for word in ("arrays", "sizes", "dtype", "dtypes"))
         return [Line(assign([as_code(targets)], call("read", name("params"), name("data"), name("dims")))), *found]
 
-    def buffers(self, sizes: Code, dtype: Code) -> list[Line]:
-        """-O2: the arrays that a function writes into."""
-        found = call("buffers", name("workspace"), sizes, dtype)
+    def buffers(self, given: Callable[[str], Code]) -> list[Line]:
+        """-O2: the arrays that a function writes into, where it is ``given`` sizes and dtype."""
+        found = call("buffers", name("workspace"), given("sizes"), given("dtype"))
         return [Line(assign(KEPT, found))] if self.program.level > 1 else []
 
     def sizes_from(self, table: Code, names: set[str], key: Callable[[str], str] = str) -> list[Line]:
@@ -215,7 +215,7 @@ class ModulePrinter:
     def reopening(self) -> list[Line]:
         """Backward unpacks the cache."""
         names, kept = self.backward_names, self.program.kept
-        arrays = self.buffers(index("cache", "sizes"), index("cache", "dtype"))
+        arrays = self.buffers(partial(index, "cache"))
         lines = [unpacked(v, index("cache", v), row) for v, row in kept.items() if v in names]
         dtype = [Line(assign("dtype", index("cache", "dtype")))] if "dtype" in names else []
         return [*arrays, *lines, *self.sizes_from(name("cache"), names, escape), *dtype]
