@@ -91,23 +91,6 @@ _WORDS = {
     "not_equal": "ne",
     "eye": "identity",
 }
-_SAME = """
-    relu leaky_relu elu gelu silu mish square rsqrt expit where maximum minimum add subtract multiply divide
-    negative pow sum mean prod logsumexp max min norm var std median dot outer einsum trace diag kron tril triu
-    transpose swapaxes permute reshape flatten expand_dims squeeze concat stack broadcast flip sort argsort
-    zeros_like ones_like full_like softmax log_softmax cumsum cumprod logcumsumexp inv det solve pinv slogdet
-    eigh eigvalsh svd svdvals matrix_power cholesky matrix_exp squared_error absolute_error huber smooth_l1 topk cummax
-    cross_entropy binary_cross_entropy binary_cross_entropy_with_logits stop_gradient arange
-"""
-SAME = frozenset(_SAME.split())  # beside functions of every entry: what all libraries mean by these names
-_ALONG, _WITH_PLACES = "softmax log_softmax cumsum cumprod logcumsumexp", "max min median sort topk cummax"
-_TENSORFLOW = """
-    relu elu silu square rsqrt where maximum minimum add subtract multiply divide negative pow norm dot einsum transpose
-    reshape squeeze expand_dims concat stack zeros_like ones_like
-"""
-TENSORFLOW = frozenset(_TENSORFLOW.split())  # beside functions of every entry: what TensorFlow means by them too
-ALONG = frozenset(_ALONG.split())  # the same where the axis is given
-WITH_PLACES = frozenset(_WITH_PLACES.split())  # of PyTorch's, along an axis, come with indices
 ALSO = {word: function for function, words in _WORDS.items() for word in words.split()}
 
 

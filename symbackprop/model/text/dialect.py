@@ -8,12 +8,12 @@ from dataclasses import replace
 
 import sympy as sp
 
-from symbackprop.core.functions.words import ALONG, IDLE_METHODS, MODULES, SAME, TENSORFLOW, WITH_PLACES, meant
+from symbackprop.core.functions.words import IDLE_METHODS, MODULES, meant
 from symbackprop.core.scalars import TABLE
 from symbackprop.errors import NameProblem, SyntaxProblem
 from symbackprop.model.text import tree
 from symbackprop.model.text.calls import callee, function_names
-from symbackprop.model.text.spellings import TORCH, spelled
+from symbackprop.model.text.spellings import ALONG, SAME, TENSORFLOW, TORCH, WITH_PLACES, spelled
 
 SHAPE = "shape"
 INFINITE = tree.Name("inf")

@@ -1,10 +1,11 @@
-"""Calls of NumPy and PyTorch that name or order arguments in their own way, and what each is in model text.
+"""What calls of other libraries mean: which name or order arguments in their own way, and what each is in model text,
+and which are called as here.
 
-One line is ``where: names (parameters) -> formula``. ``where`` says whose call it is: n NumPy, SciPy and JAX, j JAX
-alone, f TensorFlow, t PyTorch, l its linalg, m a method, whose array is the first parameter. A parameter is ``a``, or
-``a|b`` with another word for it; ``a=value`` may be left out, ``a:value`` has to have that value, ``a~value`` may be
-left out or has it; ``a#`` is a number written out, ``a(1)`` a shape of one axis, ``!a`` is given by its word alone,
-``*a`` what is left.
+One line of the table is ``where: names (parameters) -> formula``. ``where`` says whose call it is: n NumPy, SciPy and
+JAX, j JAX alone, f TensorFlow, t PyTorch, l its linalg, m a method, whose array is the first parameter. A parameter is
+``a``, or ``a|b`` with another word for it; ``a=value`` may be left out, ``a:value`` has to have that value, ``a~value``
+may be left out or has it; ``a#`` is a number written out, ``a(1)`` a shape of one axis, ``!a`` is given by its word
+alone, ``*a`` what is left.
 ``reduction`` is PyTorch's: the formula is the loss of every entry. In a formula ``@`` is the name that was called.
 """
 
@@ -156,6 +157,23 @@ t: poisson_nll_loss (input, target, log_input:False, full~False, eps=1e-8, reduc
 t: soft_margin_loss (input, target, reduction) -> softplus(-target * input)
 t: hinge_embedding_loss (input, target, margin=1, reduction) -> where(target > 0, input, maximum(margin - input, 0))
 """
+_SAME = """
+    relu leaky_relu elu gelu silu mish square rsqrt expit where maximum minimum add subtract multiply divide
+    negative pow sum mean prod logsumexp max min norm var std median dot outer einsum trace diag kron tril triu
+    transpose swapaxes permute reshape flatten expand_dims squeeze concat stack broadcast flip sort argsort
+    zeros_like ones_like full_like softmax log_softmax cumsum cumprod logcumsumexp inv det solve pinv slogdet
+    eigh eigvalsh svd svdvals matrix_power cholesky matrix_exp squared_error absolute_error huber smooth_l1 topk cummax
+    cross_entropy binary_cross_entropy binary_cross_entropy_with_logits stop_gradient arange
+"""
+SAME = frozenset(_SAME.split())  # beside functions of every entry: what all libraries mean by these names
+_ALONG, _WITH_PLACES = "softmax log_softmax cumsum cumprod logcumsumexp", "max min median sort topk cummax"
+_TENSORFLOW = """
+    relu elu silu square rsqrt where maximum minimum add subtract multiply divide negative pow norm dot einsum transpose
+    reshape squeeze expand_dims concat stack zeros_like ones_like
+"""
+TENSORFLOW = frozenset(_TENSORFLOW.split())  # beside functions of every entry: what TensorFlow means by them too
+ALONG = frozenset(_ALONG.split())  # the same where the axis is given
+WITH_PLACES = frozenset(_WITH_PLACES.split())  # of PyTorch's, along an axis, come with indices
 TORCH = ("torch", "F", "functional", "nn")
 _PARAMETER = re.compile(r"([*!]?)([\w|]+)(#|\(1\))?(?:([=:~])(.+))?")
 
