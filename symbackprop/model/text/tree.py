@@ -184,7 +184,7 @@ class For:
 
 @dataclass(frozen=True)
 class Said:
-    """A line of Python that says nothing here, and what to tell of it."""
+    """What is to be told of a line of Python."""
 
     line: int
     text: str
