@@ -23,7 +23,6 @@ from symbackprop.render.print.text import text
 from symbackprop.render.results import Results, updates
 from symbackprop.render.symbols import Located, LoopMark, Symbols, locate, serving
 from symbackprop.render.views import VIEWS, choose_view
-from symbackprop.render.views.scalar import ScalarView
 
 MAX_PATH, MAX_UPDATES = 8, 6
 
@@ -141,10 +140,7 @@ class Anatomy:
         step, symbol = s.step, self.rows.gradients[s.step.target.id]
         with self.rows.letters.at_step(bool(s.depth)):
             lines = said_once(self.writer.lines(s))
-            closed = self.closed_lines.of(s, lines)
-            if isinstance(self.writer, ScalarView) and [x.kind for x in closed if x.kind != "terms"] == ["closed"]:
-                self.writer.terms.close(s, self.closed.shown[step.total.id].whole)
-            lines = (*lines, *closed)
+            lines = (*lines, *self.closed_lines.of(s, lines))
             lines = (*lines, *self._layout(s, lines))
         if self.options.detail == "brief":
             lines = brief(lines)

@@ -11,12 +11,11 @@ from symbackprop.core.graph import Node
 from symbackprop.core.maths import Math, Sum, Sym, within
 from symbackprop.core.names import free_name, text_name, wishes
 from symbackprop.derive.closed import FACTOR, ClosedForms, Shown
-from symbackprop.render.context import Context
+from symbackprop.render.context import Context, Writer
 from symbackprop.render.document import Line, Prose
 from symbackprop.render.factors import flat
 from symbackprop.render.print.text import text
 from symbackprop.render.symbols import Located
-from symbackprop.render.views import Writer
 
 MEANS = 1000  # names for means, m₁ and on
 LONGEST = 185  # a form of more characters says less than the steps that lead to it
@@ -59,8 +58,11 @@ class ClosedLines:
         reason = ("closed form: ", *self._reason(shown, rules if not between else rules[-1:]))
         value = self.context.value(s.step.total)
         parts = self._parts(shown.whole) if len(text(whole)) > SHORT else []
+        if not parts and len(text(whole)) > LONGEST:
+            return ()
         if not parts:
-            return (*between, Line("closed", None, whole, reason, value=value)) if len(text(whole)) <= LONGEST else ()
+            self.writer.close(s, shown.whole)
+            return (*between, Line("closed", None, whole, reason, value=value))
         with ExitStack() as names:
             named = [self._named(part, names) for part in parts]
             right = self.rows.row(shown.whole)

@@ -1,7 +1,9 @@
-"""What every view needs to know: the derivation, how things are called, where they stand, which numbers they have."""
+"""What every view needs to know: the derivation, how things are called, where they stand, which numbers they have; and
+what all views do alike."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +15,7 @@ from symbackprop.core.shapes import Shape
 from symbackprop.derive.again import Again
 from symbackprop.derive.record import Contribution, Edge
 from symbackprop.derive.steps import Derivation, Step
-from symbackprop.render.document import Prose, Ref, Value
+from symbackprop.render.document import Line, Prose, Ref, Value
 from symbackprop.render.factors import Factor
 from symbackprop.render.numbers import Numbers
 from symbackprop.render.rows import Rows
@@ -206,3 +208,22 @@ def reads(row: Node, wanted: Node, stop: Iterable[int] = ()) -> bool:
         seen.add(node.id)
         stack.extend(node.args)
     return False
+
+
+class Writer(ABC):
+    """Writes the lines of one step, and its gradient in another form."""
+
+    def __init__(self, context: Context) -> None:
+        self.context, self.rows = context, context.rows
+
+    @abstractmethod
+    def lines(self, s: Located) -> tuple[Line, ...]:
+        """How the gradient of a step is found."""
+
+    def shortest(self, s: Located, whole: Node) -> tuple[Math, Math]:
+        """The gradient of a step, and a row that it is equal to, which goes by its name if the model gave it one."""
+        right = self.rows.row(whole) if whole.name is None else self.rows.ref(whole)
+        return self.rows.gradients[s.step.target.id], right
+
+    def close(self, s: Located, whole: Node) -> None:  # noqa: B027
+        """From here on the gradient of a step may be quoted as the row that it is equal to."""

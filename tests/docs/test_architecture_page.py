@@ -175,14 +175,12 @@ def typst(derivation: Derivation, options: Options) -> str:
         {
             "symbackprop/render/views/short.py": '''"""The result alone."""
 
+from symbackprop.render.context import Writer
 from symbackprop.render.document import Line
 
 
-class ShortView:
+class ShortView(Writer):
     """Every gradient in one line."""
-
-    def __init__(self, rows):
-        self.rows = rows
 
     def lines(self, s):
         return (Line("result", self.rows.gradients[s.step.target.id], self.rows.row(s.step.total), ("in one line",)),)
@@ -193,11 +191,12 @@ class ShortView:
 def _short(context: Context) -> Writer:
     from symbackprop.render.views.short import ShortView
 
-    return ShortView(context.rows)
+    return ShortView(context)
 """,
         },
-        ("Short view: as asked for", "= x   in one line"),
-        commands=("derive net.sbp --view short", "derive net.sbp --view short --format json"),
+        ("Short view: as asked for", "= x   in one line", "closed form: "),
+        commands=("derive net.sbp --view short", "derive net.sbp --view short --format json",
+                  "derive -e sum(layer_norm(w)^3) --view short"),
     ),
     "a target": Recipe(
         {

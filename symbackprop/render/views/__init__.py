@@ -7,29 +7,15 @@ read `VIEWS`. What a view needs is imported when it writes, since the command li
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from symbackprop.errors import UsageError
 
 if TYPE_CHECKING:
-    from symbackprop.core.graph import Node
-    from symbackprop.core.maths import Math
     from symbackprop.derive.steps import Derivation
-    from symbackprop.render.context import Context
-    from symbackprop.render.document import Line
-    from symbackprop.render.symbols import Located
+    from symbackprop.render.context import Context, Writer
 
-
-class Writer(Protocol):
-    """Writes the lines of one step, and its gradient in another form."""
-
-    def lines(self, s: Located) -> tuple[Line, ...]: ...
-
-    def shortest(self, s: Located, whole: Node) -> tuple[Math, Math]:
-        """The gradient of a step, and a row that it is equal to."""
-
-
-Make = Callable[["Context"], Writer]
+Make = Callable[["Context"], "Writer"]
 
 
 class View(NamedTuple):

@@ -31,7 +31,7 @@ from symbackprop.core.maths import (
 from symbackprop.core.reverse import vjp
 from symbackprop.core.shapes import same_shape
 from symbackprop.derive.record import Contribution
-from symbackprop.render.context import Context, Group, groups, is_loop, reads
+from symbackprop.render.context import Group, Writer, groups, is_loop, reads
 from symbackprop.render.document import Line, Prose
 from symbackprop.render.factors import Factor, cancelling, local_factor
 from symbackprop.render.loops import is_shared, shares
@@ -43,19 +43,12 @@ from symbackprop.render.symbols import Located
 SHORT = 14  # letters of a δ that is written out
 
 
-class MatrixView:
+class MatrixView(Writer):
     """Lines of the steps of a model with arrays."""
-
-    def __init__(self, context: Context) -> None:
-        self.context, self.rows = context, context.rows
 
     def _own(self, node: Node) -> Math:
         """The left side of what a gradient is in the row's own shape."""
         return self.rows.gradients[node.id]
-
-    def shortest(self, s: Located, whole: Node) -> tuple[Math, Math]:
-        right = self.rows.row(whole) if whole.name is None else self.rows.ref(whole)
-        return self.rows.gradients[s.step.target.id], right
 
     def lines(self, s: Located) -> tuple[Line, ...]:
         left = self._own(s.step.target)

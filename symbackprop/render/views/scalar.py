@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from symbackprop.core.graph import Node
 from symbackprop.core.maths import Derivative, Math, Words, chain, total
-from symbackprop.render.context import Context, Group, groups, reads
+from symbackprop.render.context import Context, Group, Writer, groups, reads
 from symbackprop.render.document import Line, Prose, Ref
 from symbackprop.render.factors import Factor, cancelling
 from symbackprop.render.print.text import text
@@ -20,17 +20,17 @@ from symbackprop.render.symbols import Located
 from symbackprop.render.views.terms import Term, Terms, depends, local, ordered_groups
 
 
-class ScalarView:
+class ScalarView(Writer):
     """Lines of the steps of a model in which everything is a scalar."""
 
     def __init__(self, context: Context) -> None:
-        self.context, self.rows, self.terms = context, context.rows, Terms(context)
+        super().__init__(context)
+        self.terms = Terms(context)
         self.beginnings: dict[tuple[tuple[int, int], ...], Located] = {}
         self.partial: dict[int, bool] = {}
 
-    def shortest(self, s: Located, whole: Node) -> tuple[Math, Math]:
-        right = self.rows.row(whole) if whole.name is None else self.rows.ref(whole)
-        return self.rows.gradients[s.step.target.id], right
+    def close(self, s: Located, whole: Node) -> None:
+        self.terms.close(s, whole)
 
     def lines(self, s: Located) -> tuple[Line, ...]:
         terms = self.terms.of(s)
