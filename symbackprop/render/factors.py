@@ -12,12 +12,12 @@ import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
-from symbackprop.core.maths import Chain, Frac, Math, Num, Prod, Scaled, Sum, chain, within
+from symbackprop.core.maths import Chain, Math, Num, Prod, Scaled, Sum, chain, within
 from symbackprop.core.maths import product as prod
 from symbackprop.core.shapes import Shape
 from symbackprop.derive.record import Contribution, Edge
 from symbackprop.render.document import Line, Value
-from symbackprop.render.rows import Rows
+from symbackprop.render.rows import Rows, divided_out
 
 
 @dataclass(frozen=True)
@@ -169,11 +169,12 @@ def _multiplied_out(r: Rows, m: Math) -> Math | None:
         return None
     found, others = parts[place], [x for k, x in enumerate(parts) if k != place and x not in numbers]
     assert isinstance(found, Sum)
-    terms = [(negative, _cancelled(within(x), others)) for negative, x in found.terms]
-    known = [(negative, x) for negative, x in terms if x is not None]
+    terms = [(negative, divided_out(within(x), others)) for negative, x in found.terms]
+    known = [(negative, [x for x in rest if x != Num(f.ONE.value)]) for negative, rest in terms if rest is not None]
     if len(known) < len(terms):
         return None
-    return r.scaled(sp.Mul(*[x.value for x in numbers]), Sum(tuple(known)))
+    whole = Sum(tuple([(negative, prod(*rest)) for negative, rest in known]))
+    return r.scaled(sp.Mul(*[x.value for x in numbers]), whole)
 
 
 def flat(m: Math) -> list[Math]:
@@ -186,13 +187,3 @@ def flat(m: Math) -> list[Math]:
         case Sum(((True, body),)):
             return [Num(sp.Integer(-1)), *flat(body)]
     return [m]
-
-
-def _cancelled(quotient: Math, others: Sequence[Math]) -> Math | None:
-    """A quotient times factors, one of which it is divided by."""
-    if not isinstance(quotient, Frac) or (below := within(quotient.bottom)) not in others:
-        return None
-    rest = list(others)
-    rest.remove(below)
-    top = within(quotient.top)
-    return prod(*[x for x in (top, *rest) if x != Num(f.ONE.value)])

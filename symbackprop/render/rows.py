@@ -352,16 +352,20 @@ INVERSES = (maths.Frac, maths.Num)
 
 def _without_inverses(factors: Sequence[Math]) -> tuple[sp.Expr, Sequence[Math]]:
     """Factors without one that another one is divided by; numbers in front."""
-    for k, x in enumerate(factors):
-        quotient = within(x)
-        if isinstance(quotient, maths.Frac) and not quotient.rank:
-            rest = [within(y) for place, y in enumerate(factors) if place != k]
-            if (below := within(quotient.bottom)) in rest:
-                rest.remove(below)
-                factors = [within(quotient.top), *rest]
-                break
-    numbers = [y.value for y in map(within, factors) if isinstance(y, maths.Num)]
-    return sp.Mul(*numbers), [y for y in factors if not isinstance(within(y), maths.Num)]
+    plain = [within(x) for x in factors]
+    found = (divided_out(x, [*plain[:k], *plain[k + 1 :]]) for k, x in enumerate(plain) if not x.rank)
+    kept = next((x for x in found if x is not None), factors)
+    numbers = [y.value for y in map(within, kept) if isinstance(y, maths.Num)]
+    return sp.Mul(*numbers), [y for y in kept if not isinstance(within(y), maths.Num)]
+
+
+def divided_out(quotient: Math, others: Sequence[Math]) -> list[Math] | None:
+    """The factors that a quotient and others come to, where one of these is what it is divided by."""
+    if not isinstance(quotient, maths.Frac) or (below := within(quotient.bottom)) not in others:
+        return None
+    rest = list(others)
+    rest.remove(below)
+    return [within(quotient.top), *rest]
 
 
 def _without_keepdims(m: maths.Op) -> maths.Op:
