@@ -110,10 +110,15 @@ def kronecker(r: Rows, edge: Edge) -> Math | None:
     if len(other) != len(out) or not 1 <= len(out) <= 2:
         return None
     factor = r.ref(row.args[1 - edge.index])
+
+    def matrix(axes: str) -> Math:
+        """The other factor with its axes in this order; a vector is a row."""
+        return factor if len(other) == 2 and other == axes else turned(factor)
+
     if out[0] == first and last not in out:
-        return Kron(r.identity(row.shape[0]), factor if other == out[1:] + last != last else turned(factor))
+        return Kron(r.identity(row.shape[0]), matrix(out[1:] + last))
     if out[-1] == last and first not in out:
-        return Kron(factor if other == out[:-1] + first != first else turned(factor), r.identity(row.shape[-1]))
+        return Kron(matrix(out[:-1] + first), r.identity(row.shape[-1]))
     return None
 
 
