@@ -209,6 +209,11 @@ class Row:
     cost: Math
     stores: tuple[Math, ...]
 
+    @property
+    def step(self) -> Ref:
+        """Where the gradient stands too, for a table that has no room for it."""
+        return Ref(self.anchor, self.anchor.replace("-", " "))
+
 
 @dataclass(frozen=True)
 class Proof:

@@ -202,7 +202,7 @@ class Writer:
         """A gradient in its column, in several lines if need be; one that cannot be broken stands in its step."""
         lines = broken(LATEX(r.gradient).tokens, GRADIENT, GRADIENT - 10.0)
         if any(line.width > GRADIENT for line in lines):
-            return f"see {self._part(Ref(r.anchor, r.anchor.replace('-', ' ')))}"
+            return f"see {self._part(r.step)}"
         return r" \newline ".join([f"${'' if not k else BIG_GAP}{line.text}$" for k, line in enumerate(lines)])
 
 

@@ -208,9 +208,9 @@ def table(document: Document) -> list[str]:
     wide = [max(block_width(row[k].text) for row in (head, *rows)) for k in range(5)]
     stores = min(wide[4], LEAST)
     gradient = LINE - 10 - wide[0] - wide[2] - wide[3] - stores
-    steps = [f"see {r.anchor.replace('-', ' ')}" for r in document.table]  # of a gradient that cannot be broken
-    short = [b if block_width(b.text) <= gradient else Text(step)
-             for b, step in zip([folded(row[1], gradient) for row in rows], steps, strict=True)]
+    short = [folded(row[1], gradient) for row in rows]
+    short = [b if block_width(b.text) <= gradient else Text(f"see {r.step.text}")  # what cannot be broken
+             for b, r in zip(short, document.table, strict=True)]
     rows = [[a, b, c, d, folded(e, stores)] for (a, _, c, d, e), b in zip(rows, short, strict=True)]
     return columns([head, *rows], ["  "] * 4, rule=True)
 
