@@ -44,9 +44,11 @@ class LongForm(Anatomy):
         return tuple([_renumbered(s, numbers) for s in found])
 
     def _proofs(self) -> tuple[Proof, ...]:
-        write = _by_nabla if self.view.rows else _as_it_is
-        return tuple([Proof(k, f"rule-{k}", rule.title, tuple(map(write, proved(rule)[0])))
-                      for k, rule in enumerate(self.rules, 1)])
+        return tuple([Proof(k, f"rule-{k}", rule.title, self._proof(rule)) for k, rule in enumerate(self.rules, 1)])
+
+    def _proof(self, rule: Rule) -> tuple[Line, ...]:
+        lines = proved(rule)[0]
+        return tuple(map(_by_nabla, lines)) if self.view.rows else lines
 
 
 def shown(steps: Iterable[Step], cited: Mapping[Rule, int]) -> dict[Rule, int]:
@@ -103,10 +105,6 @@ def _alone(x: Line) -> Line:
     """A line without links and reasons."""
     links: dict[Math, Math] = {m: m.body for m in walk(x.right) if isinstance(m, Link)}
     return replace(x, right=replaced(x.right, links), reason=())
-
-
-def _as_it_is(x: Line) -> Line:
-    return x
 
 
 def _by_nabla(x: Line) -> Line:
