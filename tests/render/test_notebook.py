@@ -93,7 +93,6 @@ def test_graded_answers_show_themselves() -> None:
     assert html.startswith("<pre>two-weight-tanh: ") and "<b>" not in html
 
 
-@pytest.mark.slow
 def test_a_derivation_is_a_notebook_and_a_cell_of_model_text_shows_one(capsys: pytest.CaptureFixture[str]) -> None:
     text = "param w\nloss L = ln(w)^2"
     cells = json.loads(derive(Model.parse(text)).printed("ipynb"))["cells"]
@@ -109,6 +108,7 @@ def test_a_derivation_is_a_notebook_and_a_cell_of_model_text_shows_one(capsys: p
     assert "error: " in told and "'q' is not declared" in told
 
 
+@pytest.mark.slow
 def test_the_example_notebook_runs() -> None:
     nbformat = pytest.importorskip("nbformat")
     nbclient = pytest.importorskip("nbclient")
