@@ -401,7 +401,8 @@ def _sum(r: Rows, node: Node, a: Node) -> Scaled | Math:
     square = _squared(r, a) if len(axes) == a.ndim else None
     if square is None:
         return r.big_sum(a, axes, keepdims)
-    return maths.Pow(maths.Bars(square), maths.Num(sp.Integer(2)))
+    norm = maths.Pow(maths.Bars(square), maths.Num(sp.Integer(2)))
+    return with_axes(norm, a.ndim, axes) if keepdims else norm
 
 
 def _squared(r: Rows, a: Node) -> Math | None:

@@ -41,7 +41,7 @@ from symbackprop.core.maths import (
 )
 from symbackprop.core.shapes import is_one, same, same_shape
 
-NEW, FIRST = Words("None"), Num(sp.S.Zero)
+NEW, FIRST, ENTRY_OF_ONES = Words("None"), Num(sp.S.Zero), Num(sp.S.One)
 Letters = Callable[[Dims, Sequence[Math], Mapping[int, str]], tuple[str, ...]]  # for axes of what trees make; known
 
 
@@ -72,7 +72,9 @@ def _of_parts(m: Math, rank: int, at: Mapping[int, Math]) -> Math | None:
         case Sum(terms):
             return Sum(tuple([(negative, of(x)) for negative, x in terms]))
         case Prod(factors):
-            return Prod(tuple(map(of, factors)))
+            return product(*[x for x in map(of, factors) if x != ENTRY_OF_ONES] or [ENTRY_OF_ONES])
+        case Fill(sp.S.One):
+            return ENTRY_OF_ONES
         case Scaled(_, body):
             return replace(m, body=of(body))
         case Frac(top, bottom):

@@ -40,6 +40,9 @@ CASES = {
     "u @ v": ("uᵀ v", r"u^{\top} \, v"),
     "outer(u, v)": ("u vᵀ", r"u \, v^{\top}"),
     "sum(X ** 2)": ("‖X‖²", r"\left\lVert X \right\rVert^{2}"),
+    "sum(v ** 2, axis=0, keepdims=True)": ("(‖v‖²)[None]", r"\left(\left\lVert v \right\rVert^{2}\right)[\text{None}]"),
+    "sum(sum(v ** 2, axis=0, keepdims=True) * v)": (
+        "Σ_d ‖v‖²·v_d", r"\sum_{d} \left\lVert v \right\rVert^{2} \, v_{d}"),
     "sum(X, axis=0)": ("Σ_n X_n", r"\sum_{n} X_{n}"),
     "mean(X)": ("1/(N·D) Σ_n,d X_nd", r"\frac{1}{N \, D} \, \sum_{n,d} X_{nd}"),
     "relu(X)": ("ReLU(X)", r"\operatorname{ReLU}(X)"),
