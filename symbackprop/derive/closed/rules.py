@@ -291,7 +291,7 @@ def _picked(rules: Rules, term: Term) -> Term | None:
     return None
 
 
-@rule("e/(1 + e) = 1 − s", sums=False)
+@rule("e/(1 + e) = 1 − 1/(1 + e)", sums=False)
 def _other_share(rules: Rules, term: Term) -> Term | None:
     """e·s = e/(1 + e) = 1 − 1/(1 + e) = 1 − s where s = 1/(1 + e) is there, and 1/(1 + e) = 1 − s for s = e/(1 + e)."""
     for key, p in term.powers.items() if rules.facts.shares else ():
