@@ -104,7 +104,8 @@ def known_callee(name: str, graph: Graph) -> Callee:
 
 
 def call(found: Callee, graph: Graph, args: Sequence[Value], options: dict[str, Value]) -> Value:
-    """The row that a call makes, or several; a number when every argument is one and the result is known."""
+    """The row that a call makes, or several; a number when every argument is one and the result is known, but of
+    ``ones()``, which says that a number is a float."""
     options = {_argument(found, k): v for k, v in options.items()
                if k not in IDLE_OPTIONS or k in found.signature.parameters}
     try:
@@ -122,7 +123,7 @@ def call(found: Callee, graph: Graph, args: Sequence[Value], options: dict[str, 
     row = _applied(found, graph, positional, named)
     if isinstance(row, tuple):
         return row
-    numeric = not any(isinstance(a, Node) for a in (*args, *options.values()))
+    numeric = found.name not in CONSTANTS and not any(isinstance(a, Node) for a in (*args, *options.values()))
     return row.value if numeric and not row.shape and row.value is not None else row
 
 

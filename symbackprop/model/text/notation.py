@@ -96,7 +96,7 @@ class ModelText(Notation):
         return super().scalar(name, args, form)
 
     def structural(self, node: Node) -> Math:
-        if node.shape and node.value is not None and node.value.is_Integer and node.kind == FLOAT:
+        if node.value is not None and node.value.is_Integer and node.kind == FLOAT:
             return self._floats(node.value, tuple(map(maths.Size, node.shape)))
         if node.is_result:  # ``h[T]``, the last value that a loop carries, or ``h``, all of a row of its body
             return maths.Sym(self.results[node.id])
@@ -106,7 +106,7 @@ class ModelText(Notation):
         return node.op.show(node, args) if special is None else special
 
     def _floats(self, value: sp.Expr, shape: tuple[Math, ...]) -> Math:
-        """An array of a whole number that is a float; the number alone is read as an integer."""
+        """A whole number that is a float, or an array of it; the number alone is read as an integer."""
         if value == 0:
             return maths.Op("zeros", shape)
         return self.formula(f.mul(f.Num(value), f.Arg(0)), [maths.Op("ones", shape)])
