@@ -18,8 +18,8 @@ them.
 ``MatMul``          a product over the last axis of the left and the last but one (of a vector: the only one) of the
                     right; a transposed vector on the left makes an inner product, one on the right an outer one
 ``Transpose``       the last two axes change places; of a vector a row
-``Kron``            the matrix of blocks a_ij·b, of two matrices or rows: the Kronecker product
-``Outer``           every entry of the left times every entry of the right: a ⊗ b
+``Outer``           every entry of the left times every entry of the right: a ⊗ b; in ``blocks`` a_ij·b the matrix of
+                    two matrices or rows, which is the Kronecker product
 ``Big``             Σ, Π or max over letters that are bound in the body (``sizes``: how far they run)
 ``Shaped``          the body, which stands for an array of this shape (printers write the body alone)
 ``Entry``           one entry, or the slice where only the first axes have an index
@@ -27,7 +27,8 @@ them.
 ``Item``            ``a[i]``, as in NumPy: indices are numbers, arrays of whole numbers, `Span`\\ s
 ``Place``           an index that is counted out: Σ factor·letter, divided by ``over`` (only whole places count)
 ``Matrix``          a matrix, entry by entry
-``Fn``              a function of the scalar table, entry by entry; ``hidden`` are the arguments that do not print
+``Fn``              a function of the scalar table, entry by entry, or its derivative (``prime``); ``hidden`` are the
+                    arguments that do not print; without arguments the name of the function alone
 ``Indicator``       1[…]: 1 where the relation holds, else 0
 ``Likelihood``      [y log p + (1 − y) log(1 − p)]
 ``Op``              a library function or structural op by its name, with `Option`\\ s; ``below`` stands under its name
@@ -44,9 +45,8 @@ them.
                     all of them (a `Range`), at the first (a number) or the last (`Words`) where ``steps`` says so
 ``Listed``          (h₁, …, h_T), the stack over a loop
 ``Range``           t = 1, …, T
-``Several, Tuple``  things with commas between; the same in parentheses
+``Several``         things with commas between, perhaps ``fenced`` by parentheses
 ``Relation``        left sign right: = < > ≤ ≥ ≠ ↦ (becomes) ⇒ (gives) : (is)
-``Function, Prime`` the name of a function of the scalar table; a derivative with a prime
 ``Words``           words inside mathematics
 ``Link``            the body, which was computed where the anchor points to
 ==================  ===================================================================================================
@@ -204,12 +204,7 @@ class MatMul(Math, fixed=1):
 class Outer(Math, fixed=2):
     left: Math
     right: Math
-
-
-@dataclass(frozen=True)
-class Kron(Math, fixed=2):
-    left: Math
-    right: Math
+    blocks: bool = False
 
 
 @dataclass(frozen=True)
@@ -293,9 +288,10 @@ class Fn(Math, ranked=("args", "hidden")):
     """``spelled``: by its name, where a sign is usual but taken."""
 
     name: str
-    args: tuple[Math, ...]
+    args: tuple[Math, ...] = ()
     hidden: tuple[Math, ...] = ()
     spelled: bool = False
+    prime: bool = False
 
 
 @dataclass(frozen=True)
@@ -337,19 +333,6 @@ class Op(Math):
 @dataclass(frozen=True)
 class Bars(Math):
     body: Math
-
-
-@dataclass(frozen=True)
-class Function(Math):
-    name: str
-
-
-@dataclass(frozen=True)
-class Prime(Math):
-    """f′, or f′(x)."""
-
-    function: str
-    at: Math | None = None
 
 
 # -- derivatives
@@ -403,18 +386,12 @@ class Listed(Math):
 
 # -- lists and references
 @dataclass(frozen=True)
-class Tuple(Math):
-    """(2, 3), as an option of a function."""
-
-    items: tuple[Math, ...]
-
-
-@dataclass(frozen=True)
 class Several(Math):
-    """``more``: and so on."""
+    """``more``: and so on. ``fenced``: (2, 3), as an option of a function."""
 
     items: tuple[Math, ...]
     more: bool = False
+    fenced: bool = False
 
 
 @dataclass(frozen=True)
@@ -554,15 +531,15 @@ def called(function: str, *args: Math, **options: object) -> Op:
     return Op(function, (*args, *[Option(k, plain(v)) for k, v in options.items()]))
 
 
-def sizes(shape: Dims) -> Tuple:
+def sizes(shape: Dims) -> Several:
     """A shape as an argument of a function."""
-    return Tuple(tuple(map(Size, shape)))
+    return Several(tuple(map(Size, shape)), fenced=True)
 
 
 def plain(value: object) -> Math:
     """An option: a number, a tuple, a word."""
     if isinstance(value, (tuple, list)):
-        return Tuple(tuple(map(plain, value)))
+        return Several(tuple(map(plain, value)), fenced=True)
     if isinstance(value, (str, bool)) or value is None:
         return Words(str(value))
     return Num(value if isinstance(value, sp.Basic) else sp.Integer(value))

@@ -75,7 +75,7 @@ class Written:
         if isinstance(value, Node):
             return self.ref(value)
         if isinstance(value, (tuple, list)):
-            return maths.Tuple(tuple([self.value(v) for v in value]))
+            return maths.Several(tuple([self.value(v) for v in value]), fenced=True)
         return maths.Words(str(value)) if isinstance(value, (str, bool)) or value is None else maths.Num(f.exact(value))
 
     # -- formulas

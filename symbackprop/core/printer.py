@@ -295,11 +295,9 @@ class Printer(ABC, Generic[P, T]):
         """A factor of a product without a sign: ∇_Y L in parentheses, where L could be taken for a factor."""
         return self.fenced(self(m)) if isinstance(maths.within(m), maths.Nabla) else self.wrapped(m, level)
 
-    def outer(self, m: maths.Outer | maths.Kron) -> P:
+    def outer(self, m: maths.Outer) -> P:
         left, right = self.wrapped(m.left, PRODUCT + 1), self.wrapped(m.right, PRODUCT + 1)
         return self.row(left, self.before("otimes"), right, level=QUOTIENT)
-
-    kron = outer
 
     def big(self, m: maths.Big) -> P:
         below = self.separated([self.plain(x) for x in m.letters], "tight comma") if m.letters else None
@@ -338,6 +336,8 @@ class Printer(ABC, Generic[P, T]):
 
     # -- functions
     def fn(self, m: maths.Fn) -> P:
+        if m.prime or not m.args:
+            return self.function(m)
         if m.name == "exp":
             return self.exponential(m)
         if m.name in ("sqrt", "root"):
@@ -346,10 +346,14 @@ class Printer(ABC, Generic[P, T]):
             return self.between("|", self(m.args[0]), "|", True)
         return self.applied(self.function_name(m.name), m.args, len(m.args) > 1)
 
-    def function(self, m: maths.Function) -> P:
+    def function(self, m: maths.Fn) -> P:
+        """A function without arguments, or a derivative: σ, f′, (eˣ)′, log′(x)."""
         if m.name in self.nameless:
-            return self(maths.Fn(m.name, (maths.Sym("x"),)))
-        return self.function_name(m.name)
+            whole = self(maths.Fn(m.name, m.args or (maths.Sym("x"),)))
+            return self.primed(self.between("(", whole, ")", False)) if m.prime else whole
+        name = self.function_name(m.name)
+        name = self.primed(name) if m.prime else name
+        return self.applied(name, m.args) if m.args else name
 
     def function_name(self, name: str) -> P:
         """A function of the scalar table by its name; an abstract one as the model writes it, with its primes."""
@@ -361,13 +365,6 @@ class Printer(ABC, Generic[P, T]):
     def own_function(self, name: str, notation: str) -> P:
         """An abstract function; its notation is LaTeX."""
         return self.named(name)
-
-    def prime(self, m: maths.Prime) -> P:
-        at = m.at or maths.Sym("x")
-        if m.function in self.nameless:
-            return self.primed(self.between("(", self(maths.Fn(m.function, (at,))), ")", False))
-        argument = [] if m.at is None else [self.between("(", self(at), ")", False)]
-        return self.row(self.primed(self.function_name(m.function)), *argument)
 
     def indicator(self, m: maths.Indicator) -> P:
         return self.row(self.bold("1"), self.sign("tight"), self.between("[", self(m.holds), "]", True))
@@ -398,11 +395,6 @@ class Printer(ABC, Generic[P, T]):
 
     def option(self, m: maths.Option) -> P:
         return self.row(self.said(f"{m.key} "), self(m.value))
-
-    def tuple(self, m: maths.Tuple) -> P:
-        inside = self.comma(m.items)
-        inside = self.row(inside, self.sign("tight comma")) if len(m.items) == 1 else inside
-        return self.between("(", inside, ")", False)
 
     def bars(self, m: maths.Bars) -> P:
         return self.between("‖", self(m.body), "‖", True)
@@ -438,6 +430,10 @@ class Printer(ABC, Generic[P, T]):
 
     # -- lists and references
     def several(self, m: maths.Several) -> P:
+        if m.fenced:
+            inside = self.comma(m.items)
+            inside = self.row(inside, self.sign("tight comma")) if len(m.items) == 1 else inside
+            return self.between("(", inside, ")", False)
         more = [self.sign("wide comma"), self.sign("and so on")] if m.more else []
         return self.row(self.separated([self(x) for x in m.items], "wide comma"), *more)
 

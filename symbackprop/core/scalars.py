@@ -525,7 +525,7 @@ _BRANCH = "where: only the branch taken gets the gradient"
 
 
 def _prime(name: str, at: maths.Math, value: maths.Math) -> maths.Math:
-    return maths.equal(maths.Prime(name, at), value)
+    return maths.equal(maths.Fn(name, (at,), prime=True), value)
 
 
 def _piecewise(name: str) -> Callable[..., Any]:
@@ -653,7 +653,7 @@ _RECORDS = [
            text="ELU", public=False, means=call("where", call("greater", X, 0), X, Y * (call("exp", X) - 1)),
            gain=2, switches=AT_ZERO, stated=lambda x, a: (a, 0.0),
            gives="h a", reads="z",
-           kink=(maths.Prime("elu_unit", _ZERO), " is the second argument"),
+           kink=(maths.Fn("elu_unit", (_ZERO,), prime=True), " is the second argument"),
            said=("1 where positive, else the value plus the second argument",),
            called="elu"),
     Scalar("negexpm1", opaque("negexpm1"), lambda np, x: np.expm1(np.minimum(x, 0)),

@@ -81,7 +81,7 @@ def functions_of(model: Model) -> set[str]:
 _SIGNS: dict[str, Prose] = {  # what no row is called by
     "whole part": (m.called("floor", m.A), " is the greatest whole number up to ", m.A),
     "mod": (m.called("mod", m.A, m.B), " is the remainder of ", m.A, " divided by ", m.B),
-    "vec": (m.called("vec", m.A), " has the rows of ", m.A, " one behind the other; ", m.Kron(m.A, m.B),
+    "vec": (m.called("vec", m.A), " has the rows of ", m.A, " one behind the other; ", m.Outer(m.A, m.B, blocks=True),
             " in its derivative is the Kronecker product, the matrix of blocks ", m.product(m.at(m.A, m.M, m.N), m.B)),
     "diagonal": (m.called("diag", m.A), " is the matrix with ", m.A, " on its diagonal and 0 elsewhere"),
 }
@@ -145,10 +145,10 @@ def of_scalar(r: Rows, name: str) -> Prose:
     """What a function of the scalar table is, and its derivative: σ(x) = 1/(1 + exp(−x)), σ′ = σ·(1 − σ)."""
     record, own = TABLE[name], Rows({}, r.letters, (), r.order)
     if isinstance(name, Abstract):
-        of: Prose = (" ", m.Function(name.prime(-1))) if name.order else ()
-        return (m.Function(name), f" {record.means}", *of)
+        of: Prose = (" ", m.Fn(name.prime(-1))) if name.order else ()
+        return (m.Fn(name), f" {record.means}", *of)
     if isinstance(record.means, str):
-        return (m.Function(name), f" {record.means}")
+        return (m.Fn(name), f" {record.means}")
     args = [m.Sym(x) for x in "xa"[: record.arity]]
     places = tuple(map(f.Arg, range(len(record.domain))))
     whole = m.equal(own.formula(f.Call(name, places), [*args, m.Sym("c")]), own.formula(record.means, args))
@@ -233,11 +233,11 @@ def _found_in(trees: Iterable[m.Math]) -> tuple[set[str], set[str]]:
                 letters.add(name)
             case m.Fill(sp.S.One):
                 notation.add("ones")
-            case m.Outer():
+            case m.Outer() if not x.blocks:
                 notation.add("outer")
             case m.Identity():
                 notation.add("eye")
-            case m.Op(name) | m.Fn(name) | m.Function(name) | m.Prime(name):
+            case m.Op(name) | m.Fn(name):
                 notation.add(name)
             case m.Pow() if x.base.rank:
                 notation.add("power")

@@ -383,8 +383,8 @@ def _from_first(m: Any, rank: int) -> Any:
     match m:
         case maths.Option(key, value):
             return maths.Option(key, _from_first(value, rank))
-        case maths.Tuple(items):
-            return maths.Tuple(tuple([_from_first(x, rank) for x in items]))
+        case maths.Several(items):
+            return replace(m, items=tuple([_from_first(x, rank) for x in items]))
         case maths.Num(value) if f.is_negative(value):
             return maths.Num(value + rank)
     return m

@@ -12,10 +12,9 @@ from symbackprop.core.facts import is_reshaped, kind
 from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.maths import (
     Delta,
-    Function,
+    Fn,
     Math,
     MatMul,
-    Prime,
     Relation,
     Shaped,
     Sym,
@@ -262,7 +261,7 @@ def function_rule(r: Rows, name: str, args: tuple[f.Formula, ...], place: int) -
     """``tanh′ = 1 − tanh²``, ``log′(x) = 1/x``, ``(eˣ)′ = eˣ``."""
     record = TABLE[name]
     if isinstance(name, Abstract):
-        return Function(name.prime())
+        return Fn(name.prime())
     if any(record.said[place : place + 1]):
         return record.said[place]
     partial = record.partials[place]
@@ -272,8 +271,8 @@ def function_rule(r: Rows, name: str, args: tuple[f.Formula, ...], place: int) -
     slope, x = f.over(partial, generic), Sym("x")
     if f.arguments(slope):
         applied = r.formula(f.Call(name, generic), [x])
-        return Relation(Prime(name, x), "=", r.formula(slope, [x], applied))
-    return Relation(Prime(name), "=", r.formula(slope, [x], Function(name)))
+        return Relation(Fn(name, (x,), prime=True), "=", r.formula(slope, [x], applied))
+    return Relation(Fn(name, prime=True), "=", r.formula(slope, [x], Fn(name)))
 
 
 def joined(rules: Iterable[Prose]) -> Prose:

@@ -22,7 +22,7 @@ Array = Any
 Function = Callable[["Reader", Sequence[m.Math], Mapping[str, m.Math], Sequence[m.Math]], "Value"]
 
 
-CONSTANTS = (m.Several, m.Tuple, m.Size, m.Shape, m.Num)
+CONSTANTS = (m.Several, m.Size, m.Shape, m.Num)
 
 
 def plain(apply: Callable[..., Array]) -> Function:
@@ -55,7 +55,7 @@ def each(reader: Reader, apply: Callable[..., Array], *values: Value) -> Value:
 def constant(reader: Reader, tree: m.Math) -> Any:
     """A number, a size, or several of them, outside of arrays."""
     match tree:
-        case m.Several(items) | m.Tuple(items):
+        case m.Several(items):
             return tuple(constant(reader, x) for x in items)
         case m.Shape(sizes):
             return tuple(int(reader.number(d)) for d in sizes)

@@ -274,7 +274,9 @@ class Reader:
             product = product[..., 0]
         return Value(product, len(self.axes), left and not right)
 
-    def read_outer(self, tree: Any) -> Value:
+    def read_outer(self, tree: m.Outer) -> Value:
+        if tree.blocks:
+            return self.kron(tree)
         a, b = self(tree.left), self(tree.right)
         if a.row or b.row:
             raise Wrong("an outer product with a row")
@@ -282,7 +284,7 @@ class Reader:
         y = b.array.reshape((*b.array.shape[: b.letters], *(1,) * len(a.shape), *b.shape))
         return Value(x * y, len(self.axes))
 
-    def read_kron(self, tree: m.Kron) -> Value:
+    def kron(self, tree: m.Outer) -> Value:
         a, b = (replace(x, array=x.array.reshape((*x.array.shape[: x.letters], *x.said)), row=False)
                 for x in (self(tree.left), self(tree.right)))
         return each(self, np.kron, a, b)
@@ -352,6 +354,8 @@ class Reader:
 
     # -- functions
     def read_fn(self, tree: m.Fn) -> Value:
+        if tree.prime or not tree.args:
+            raise Untold("a function without its argument")
         record = TABLE[tree.name]
         args = [self(a) for a in (*tree.args, *tree.hidden)]
         return self.together(tree.name, lambda *arrays: record.reference(np, *arrays), *args)

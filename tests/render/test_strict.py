@@ -282,7 +282,7 @@ def test_a_function_that_not_every_reader_knows_is_told_where_it_is_used(name: s
     args = ", ".join(["p"] * TABLE[name].arity)
     page = build_document(derive(Model.parse(f"dim N\nparam p: N\nloss L = sum({name}({args}))")))
     heads = [line[0].left if isinstance(line[0], m.Relation) else line[0] for line in page.glossary]
-    assert any(isinstance(x, (m.Fn, m.Function)) and x.name == name for x in map(m.within, (
+    assert any(isinstance(x, m.Fn) and x.name == name for x in map(m.within, (
         x for x in heads if isinstance(x, m.Math))))
 
 

@@ -23,7 +23,7 @@ _SOFTMAX = m.called("softmax", m.Z)
 _SLOPE = m.Sum(((False, m.Op("softmax", (_Z,))), (True, m.Words("target"))))
 _MEANS = (m.equal(m.called("cross_entropy", m.Z, m.Y), m.negative(m.Fn("log", (m.at(_SOFTMAX, m.Y),)))),)
 _RULE = (m.Relation(m.Derivative(m.Words("CE"), _Z), "=", _SLOPE),)
-_TERMS = ("term by term, ", m.Relation(m.Prime("log", m.Sym("x")), "=", m.Frac(m.Num(sp.S.One), m.Sym("x"))))
+_TERMS = ("term by term, ", m.equal(m.Fn("log", (m.Sym("x"),), prime=True), m.Frac(m.Num(sp.S.One), m.Sym("x"))))
 
 
 @known("CE", means=_MEANS, title="softmax with cross-entropy", rule=_RULE, by_entry=True, target=1, proved=True)

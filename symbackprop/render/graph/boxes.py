@@ -23,7 +23,7 @@ from symbackprop.core.maths import (
     Delta,
     Derivative,
     Entry,
-    Function,
+    Fn,
     Letter,
     Math,
     Num,
@@ -436,7 +436,7 @@ def _symbol(form: f.Formula) -> Text | None:
         case f.Pow(f.Arg(), f.Num(value)):
             return line(Pow(X, Num(value)))
         case f.Call(name, parts) if all(isinstance(p, f.Arg) for p in parts[: TABLE[name].arity]):
-            return line(Function(name)) if TABLE[name].public else None
+            return line(Fn(name)) if TABLE[name].public else None
     return None
 
 

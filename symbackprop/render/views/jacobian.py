@@ -16,7 +16,7 @@ import sympy as sp
 from symbackprop.core import formula as f
 from symbackprop.core.facts import is_sum
 from symbackprop.core.graph import Leaf, Node
-from symbackprop.core.maths import Derivative, Kron, Math, MatMul, Shape, Sum, chain, product, turned, within
+from symbackprop.core.maths import Derivative, Math, MatMul, Outer, Shape, Sum, chain, product, turned, within
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.shapes import ONE, same_shape
 from symbackprop.derive.record import Edge
@@ -116,9 +116,9 @@ def kronecker(r: Rows, edge: Edge) -> Math | None:
         return factor if len(other) == 2 and other == axes else turned(factor)
 
     if out[0] == first and last not in out:
-        return Kron(r.identity(row.shape[0]), matrix(out[1:] + last))
+        return Outer(r.identity(row.shape[0]), matrix(out[1:] + last), blocks=True)
     if out[-1] == last and first not in out:
-        return Kron(matrix(out[:-1] + first), r.identity(row.shape[-1]))
+        return Outer(matrix(out[:-1] + first), r.identity(row.shape[-1]), blocks=True)
     return None
 
 
