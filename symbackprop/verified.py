@@ -64,7 +64,7 @@ class Numbers:
         for leaf in loop.leaves():
             self.found[leaf.id] = self._number(leaf.name, leaf.shape)
         sizes = loop.length, loop.reverse, len(loop.carry), len(loop.sequences)
-        return *sizes, *self.of(loop.results(), loop.stop())
+        return *sizes, *self.of(loop.results(), loop.stop)
 
 
 def codegen(

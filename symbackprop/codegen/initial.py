@@ -61,8 +61,8 @@ def _read(row: Node, readers: Readers, scope: Scope = ()) -> None:
         loop, within = row.attr, (*scope, row.id)
         for leaf, outer in zip(loop.leaves(), row.args, strict=True):
             readers.setdefault((scope, outer.id), []).append(Use(leaf, -1, within))
-        for inner in row.graph.topological(loop.results(), loop.stop()):
-            if inner.id not in loop.stop():
+        for inner in loop.rows():
+            if inner.id not in loop.stop:
                 _read(inner, readers, within)
 
 

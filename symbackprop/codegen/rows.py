@@ -199,8 +199,8 @@ def hoisted_products(scan: Node) -> list[tuple[Node, Node]]:
     outer = dict(zip([leaf.id for leaf in loop.leaves()], scan.args, strict=True))
     moving, fixed = {leaf.id for leaf in loop.sequences}, {leaf.id for leaf in loop.invariants}
     found = []
-    for row in scan.graph.topological(loop.results(), loop.stop()):
-        if is_product(row) and len(row.args) == 2 and row.id not in loop.stop():
+    for row in loop.rows():
+        if is_product(row) and len(row.args) == 2 and row.id not in loop.stop:
             first, second = (a.id for a in row.args)
             if (first in moving and second in fixed) or (first in fixed and second in moving):
                 found.append((row, _over_all_steps(row, moving, outer)))

@@ -126,14 +126,16 @@ class Origin:
 
 class Leaf:
     """Attribute of a leaf: its role (param, data, input, constant, upstream, body) and, for integers, their bound. In
-    the body of a loop, ``of`` is the row outside that the leaf is, or whose elements it is. ``stated`` is what holds of
-    the array, a word of `STATED`."""
+    the body of a loop, ``of`` is the row outside that the leaf is, or whose elements it is, ``gradient_of`` the row
+    inside of the forward loop whose gradient at this step it is. ``stated`` is what holds of the array, a word of
+    `STATED`."""
 
-    __slots__ = ("below", "of", "role", "stated", "value")
+    __slots__ = ("below", "gradient_of", "of", "role", "stated", "value")
 
     def __init__(self, role: str, below: sp.Expr | None = None, value: sp.Expr | None = None, of: Node | None = None,
-                 stated: str = "") -> None:
+                 stated: str = "", gradient_of: Node | None = None) -> None:
         self.role, self.below, self.value, self.of, self.stated = role, below, value, of, stated
+        self.gradient_of = gradient_of
 
 
 class Graph:

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from symbackprop.core.facts import is_joined, is_part, is_reshaped
-from symbackprop.core.graph import FLOAT, KINDS, Graph, Leaf, Node, Operand, dressed, label
+from symbackprop.core.graph import FLOAT, KINDS, Graph, Leaf, Node, Operand, arguments_first, dressed, label
 from symbackprop.core.names import unplaced
 from symbackprop.core.registry import OPS
 from symbackprop.core.shapes import Dim, DimLike, Shape, as_dim, is_one, same, same_shape, shape_text
@@ -49,19 +49,22 @@ class Loop:
     def results(self) -> list[Node]:
         return [*self.carried, *self.stacked]
 
-    def stop(self) -> frozenset[int]:
-        return self._stop
-
     @cached_property
-    def _stop(self) -> frozenset[int]:
+    def stop(self) -> frozenset[int]:
+        """Where walks through the body end."""
         return frozenset(n.id for n in self.leaves())
+
+    def rows(self) -> list[Node]:
+        """All rows of the body, its leaves too, arguments first."""
+        return arguments_first(self.results(), lambda n: () if n.id in self.stop else n.args)
 
 
 def body_leaf(
-    graph: Graph, name: str, shape: Shape, role: str = "body", kind: str = FLOAT, of: Node | None = None
+    graph: Graph, name: str, shape: Shape, role: str = "body", kind: str = FLOAT, of: Node | None = None,
+    gradient_of: Node | None = None,
 ) -> Node:
     """A leaf inside a body, which stands for ``of``. Its name is for reading (``h[t-1]``), not claimed in the model."""
-    node = graph._append(OPS["leaf"], (), Leaf(role, of=of), shape, kind)
+    node = graph._append(OPS["leaf"], (), Leaf(role, of=of, gradient_of=gradient_of), shape, kind)
     node.name = name
     return node
 
@@ -272,15 +275,16 @@ def _mapped(found: Mapping[int, Node], rows: Iterable[Node]) -> list[Node]:
 def _widened(loop: Loop, args: Sequence[Node]) -> Loop:
     """A loop whose arguments may have become wider: the same loop, or one over leaves of their kinds."""
     leaves = {
-        leaf.id: body_leaf(leaf.graph, leaf.name or "", leaf.shape, leaf.attr.role, a.kind, leaf.attr.of)
+        leaf.id: body_leaf(leaf.graph, leaf.name or "", leaf.shape, leaf.attr.role, a.kind, leaf.attr.of,
+                           leaf.attr.gradient_of)
         for leaf, a in zip(loop.leaves(), args, strict=True)
         if KINDS.index(leaf.kind) < KINDS.index(a.kind)
     }
     if not leaves:
         return loop
-    order = args[0].graph.topological(loop.results(), loop.stop())
-    moving = [n for n in order if n.args and n.id not in loop.stop()]
-    new = _over_leaves(moving, leaves, loop.stop(), loop.carry, loop.carried)
+    order = loop.rows()
+    moving = [n for n in order if n.args and n.id not in loop.stop]
+    new = _over_leaves(moving, leaves, loop.stop, loop.carry, loop.carried)
     return Loop(
         loop.length, new(loop.carry), new(loop.sequences), new(loop.invariants), new(loop.carried), new(loop.stacked),
         loop.reverse, loop.index,
@@ -318,4 +322,4 @@ def with_bodies(rows: Iterable[Node]) -> Iterator[Node]:
     for row in rows:
         yield row
         if isinstance(row.attr, Loop):
-            yield from with_bodies(row.graph.topological(row.attr.results(), row.attr.stop()))
+            yield from with_bodies(row.attr.rows())

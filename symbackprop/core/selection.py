@@ -77,14 +77,14 @@ class Idle:
 def idle_in_loop(scan: Node, results: Mapping[int, Hazards]) -> Idle:
     """What is idle in a loop's body at every step, from what is idle in its results."""
     loop, everything = scan.attr, hazards(scan) | INFINITE | union(map(bit_of, scan.attr.carry))
-    order, n = scan.graph.topological(loop.results(), loop.stop()), len(loop.carry)
+    order, n = loop.rows(), len(loop.carry)
     last = [_carried_too(results.get(k, everything), scan) for k in range(n)]
     stacks = [(loop.results()[k], _carried_too(idle, scan)) for k, idle in results.items() if k >= n]
     while True:
         seeds: dict[int, Hazards] = {}
         for row, idle in (*zip(loop.carried, last, strict=True), *stacks):
             seeds[row.id] = seeds.get(row.id, everything) & idle
-        body = Idle(order, seeds, loop.stop())
+        body = Idle(order, seeds, loop.stop)
         before = [idle & body.rows.get(c.id, everything) for c, idle in zip(loop.carry, last, strict=True)]
         if before == last:
             return body

@@ -139,10 +139,10 @@ class Assembly:
 
     def _enter(self, scan: Node, settled: set[int]) -> None:
         loop: Loop = scan.attr
-        order = sorted(scan.graph.topological(loop.results(), loop.stop()), key=lambda n: n.id)  # as it was written
+        order = sorted(loop.rows(), key=lambda n: n.id)  # as it was written
         self.names |= {n.id: n.name for n in order if n.name is not None}
         self.scope.avoided |= {loop.index, *[unplaced(n.name) for n in order if n.name is not None]}
-        computed = [n for n in order if n.id not in loop.stop()]
+        computed = [n for n in order if n.id not in loop.stop]
         self.forward_ids |= {n.id for n in computed}
         kept = {n.id for n in loop.stacked if n.args}
         self.bodies[scan.id] = self._forward(computed, settled | kept, loop.index)
@@ -184,8 +184,8 @@ class Assembly:
         for leaf in loop.leaves():
             self.names.setdefault(leaf.id, leaf.name or "?")
         self._name_gradients(record.steps, loop)
-        rows = reverse.graph.topological(loop.results(), loop.stop())
-        self.bodies[reverse.id] = tuple(n for n in rows if n.args and n.id in self.names and n.id not in loop.stop())
+        rows = loop.rows()
+        self.bodies[reverse.id] = tuple(n for n in rows if n.args and n.id in self.names and n.id not in loop.stop)
 
     def _gradient_name(self, node: Node, loop: Loop | None) -> str | None:
         """``d<name>``; in a body ``dh_t``, what is handed back ``dh_prev``, and no name for a share of a weight's."""

@@ -202,7 +202,7 @@ class LoopRewriting:
 
     def run(self) -> Node:
         loop, inside = self.loop, self.inside
-        inside.run([*loop.results(), *loop.leaves()], loop.stop())
+        inside.run([*loop.results(), *loop.leaves()], loop.stop)
         asked = self.outside._asked.get(self.scan.id, ())
         rows = {k: inside.new[loop.results()[k].id] for k in sorted(asked)}
         logs = {k: log for k, row in rows.items() if (log := inside.logs.sure(f.Arg(0), (row,))) is not None}

@@ -379,7 +379,7 @@ class Copy:
         first = _first_step(loop, outer)
         self._note_initial(loop, carry, first + length - 1 if loop.reverse else first)
         stacks: list[list[Node]] = [[] for _ in loop.stacked]
-        order = scan.graph.topological(loop.results(), loop.stop())
+        order = loop.rows()
         for t in reversed(range(length)) if loop.reverse else range(length):
             inner = dict(zip([x.id for x in loop.carry], carry, strict=True))
             elements = zip(loop.sequences, outer[n : n + m], strict=True)

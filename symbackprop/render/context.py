@@ -30,7 +30,7 @@ class Stored:
     def __init__(self, derivation: Derivation, steps: Sequence[Step], scans: Iterable[Node], reverses: Iterable[Node]
                  ) -> None:
         self.names, self.forward_ids = derivation.names, derivation.forward_ids
-        given = [(scan.graph, scan.attr.results(), scan.attr.stop()) for scan in reverses]
+        given = [(scan.graph, scan.attr.results(), scan.attr.stop) for scan in reverses]
         inside = [row.id for graph, rows, stop in given for row in graph.topological(rows, stop) if row.id not in stop]
         self.computed = self.forward_ids.intersection(inside)
         self.again = Again(derivation.names)

@@ -174,8 +174,8 @@ def _computed(rows: Rows, order: Iterable[Node], depth: int) -> Iterator[Shown]:
 def _loop(rows: Rows, scan: Node, depth: int) -> Iterator[Shown]:
     loop: Loop = scan.attr
     yield Shown(None, Option("for", Range(loop.index, Num(sp.S.One), rows.size(loop.length))), depth=depth)
-    order = scan.graph.topological(loop.results(), loop.stop())
-    named = [r for r in order if r.is_loop or (r.name is not None and r.id not in loop.stop() and r.args)]
+    order = loop.rows()
+    named = [r for r in order if r.is_loop or (r.name is not None and r.id not in loop.stop and r.args)]
     for row in (*loop.leaves(), *named):
         if row.name is not None:
             rows.symbols.setdefault(row.id, Sym(row.name, row.shape, row.id))

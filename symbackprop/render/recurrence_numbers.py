@@ -26,7 +26,7 @@ def jacobian_norms(scan: Node, place: int, args: list[Any], sizes: Mapping[str, 
     if start.ndim > 2 or start.shape[-1:] > (MAX_ENTRIES,):
         return None
     seed = body_leaf(scan.graph, "seed", row.shape)
-    gradient = vjp([row], [seed], [leaf], stop=loop.stop())[0]
+    gradient = vjp([row], [seed], [leaf], stop=loop.stop)[0]
     norms, product = [], None
     for given in _steps(loop, args, sizes):
         jacobian = _jacobian(gradient, seed, loop, given, sizes, start.shape)
@@ -43,7 +43,7 @@ def _steps(loop: Loop, args: list[Any], sizes: Mapping[str, int]) -> list[dict[i
     from symbackprop.verify.interpreter import Program
 
     n, m = len(loop.carry), len(loop.sequences)
-    body = Program(loop.carried, sizes, loop.stop())
+    body = Program(loop.carried, sizes, loop.stop)
     carry, length, found = list(args[:n]), evaluate_dim(loop.length, sizes), []
     fixed = {leaf.id: a for leaf, a in zip(loop.invariants, args[n + m :], strict=True)}
     for t in reversed(range(length)) if loop.reverse else range(length):
@@ -63,7 +63,7 @@ def _jacobian(
 
     from symbackprop.verify.interpreter import Program
 
-    program = Program([gradient], sizes, loop.stop() | {seed.id})
+    program = Program([gradient], sizes, loop.stop | {seed.id})
     width = shape[-1] if shape else 1
     rows = []
     for k in range(width):

@@ -67,7 +67,7 @@ def own_cost(node: Node) -> sp.Expr:
     if node.op.distribution:
         return size_of(node.shape)
     if isinstance(node.attr, Loop):
-        stop = node.attr.stop()  # what forward stored is a leaf here, and a row of the loop that it was computed in
+        stop = node.attr.stop  # what forward stored is a leaf here, and a row of the loop that it was computed in
         body = node.graph.topological(node.attr.results(), stop)
         return node.attr.length * sp.Add(*[own_cost(row) for row in body if row.id not in stop])
     return sp.S.Zero
@@ -161,7 +161,7 @@ class Results:
                 loop = row.args[0].attr
                 part = loop.results()[row.attr]
                 if part.id not in own:
-                    stop = apart.union(loop.stop()) - {part.id}
+                    stop = apart.union(loop.stop) - {part.id}
                     cost += loop.length * (multiplications([part], stop) + self._in_loops(part))
         return cost
 

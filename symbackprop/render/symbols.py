@@ -12,7 +12,7 @@ from symbackprop.core import maths
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop
 from symbackprop.core.maths import Link, Marked, Math, Sym, shaped
-from symbackprop.core.names import free_name, lookalikes, unplaced
+from symbackprop.core.names import free_name, lookalikes
 from symbackprop.core.ops.loop import base
 from symbackprop.derive.steps import Derivation, LoopStep, Step
 from symbackprop.model.names import check_notation, python_name
@@ -180,8 +180,8 @@ class Symbols:
             own = kept.get(row.id) or (r.plain[row.id] if row.id in r.plain else r.ref(row))
             r.symbols[leaf.id] = shaped(Marked(r.delta(own), "later"), leaf.shape)
         for leaf in reverse.sequences:
-            if leaf.id not in r.symbols and leaf.name is not None and leaf.name.startswith("d"):
-                name = unplaced(leaf.name[1:])
+            if leaf.id not in r.symbols and leaf.is_declared and leaf.attr.gradient_of is not None:
+                name = base(leaf.attr.gradient_of)
                 whole = self._stack(name)
                 stack = self._cited(r.delta(self.sym(name, whole)), whole)
                 entry = maths.Entry(stack, (maths.Letter(reverse.index),), len(leaf.shape))

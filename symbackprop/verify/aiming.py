@@ -257,7 +257,7 @@ def numbers_in(root: Node) -> list[float]:
         if row.value is not None and row.value.is_number:
             found[float(row.value)] = None
         if isinstance(row.attr, Loop):
-            stack += row.graph.topological(row.attr.results(), row.attr.stop())
+            stack += row.attr.rows()
         elif isinstance(row.attr, Kernel):
             found |= dict.fromkeys(_literals(row.attr.form))
     return list(found)[:NUMBERS]

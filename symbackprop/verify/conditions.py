@@ -107,7 +107,7 @@ class _Walk:
             facts[row.id] = self._fact(row, args)
             if isinstance(row.attr, Loop):
                 body = self._body(row, args)
-                found += self.through(row.attr.results(), body, row.attr.stop(), row if root is None else root)
+                found += self.through(row.attr.results(), body, row.attr.stop, row if root is None else root)
             elif facts[row.id].leaves:
                 own = self._sides(row, args, row if root is None else root, facts[row.id].leaves)
                 found += [s for s in own if s.switch is None or not paths.is_blocked(row, s.switch, s.sign)]

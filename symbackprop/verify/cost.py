@@ -72,4 +72,4 @@ def _work(row: Node, shape: tuple[int, ...] | None, sizes: Mapping[str, int]) ->
 
 def _body(row: Node, sizes: Mapping[str, int]) -> Iterator[Shaped]:
     """The rows of one step of a loop."""
-    return shaped(row.graph.topological(row.attr.results(), row.attr.stop()), sizes)
+    return shaped(row.attr.rows(), sizes)

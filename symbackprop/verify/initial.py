@@ -259,8 +259,8 @@ def _collect(rows: Sequence[Node], uses: dict[tuple[int, Around], list[Used]], a
             here = (*around, row.id)
             for leaf, outer in zip(row.attr.leaves(), row.args, strict=True):
                 uses.setdefault((outer.id, around), []).append((leaf, LEAF, here))
-            inner = row.graph.topological(row.attr.results(), row.attr.stop())
-            _collect([r for r in inner if r.id not in row.attr.stop()], uses, here)
+            inner = row.attr.rows()
+            _collect([r for r in inner if r.id not in row.attr.stop], uses, here)
 
 
 def _reading(row: Node, around: Around, uses: Uses, seen: set[tuple[int, Around]] | None = None) -> Iterator[Used]:

@@ -136,7 +136,7 @@ class Program:
         """A scan runs its body with this same interpreter."""
         loop: Loop = row.attr
         length = evaluate_dim(loop.length, self.sizes)
-        body = Program(loop.results(), self.sizes, loop.stop(), self.watch, self.read)
+        body = Program(loop.results(), self.sizes, loop.stop, self.watch, self.read)
         stacks = [evaluate_shape(r.shape, self.sizes) for r in loop.stacked]
 
         def once(rows: Sequence[Node], given: Mapping[int, Array]) -> list[Array]:

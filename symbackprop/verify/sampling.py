@@ -266,7 +266,7 @@ def _restrictions(rows: Sequence[Node], outer: Mapping[int, set[str]], stop: fro
         if isinstance(row.attr, Loop):
             leaves = row.attr.leaves()
             inner = {leaf.id: names for leaf, names in zip(leaves, sources, strict=True)}
-            yield from _restrictions(row.attr.results(), inner, row.attr.stop())
+            yield from _restrictions(row.attr.results(), inner, row.attr.stop)
         elif isinstance(row.attr, Kernel):
             for index, interval in _limits(row.attr.form):
                 yield from ((name, interval) for name in sorted(sources[index]))

@@ -52,7 +52,7 @@ class Digests:
     def _loop(self, loop: Loop) -> Any:
         for part in (loop.carry, loop.sequences, loop.invariants):
             self.found.update({leaf.id: f"{leaf.name} {leaf.shape}" for leaf in part})
-        results = [self.of(r, loop.stop()) for r in (*loop.carried, *loop.stacked)]
+        results = [self.of(r, loop.stop) for r in (*loop.carried, *loop.stacked)]
         return loop.length, loop.reverse, len(loop.carry), len(loop.sequences), results
 
 

@@ -105,7 +105,7 @@ def _loop(row: Node, args: list[Any], sizes: Sizes) -> Any:
     loop = row.attr
 
     def once(rows: Sequence[Node], given: Mapping[int, Any]) -> list[Any]:
-        found = run(rows, given, sizes, loop.stop())
+        found = run(rows, given, sizes, loop.stop)
         return [found[r.id] for r in rows]
 
     return row.op.reference(jnp, loop, *args, evaluate=once, length=evaluate_dim(loop.length, sizes))

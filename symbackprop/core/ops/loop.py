@@ -64,7 +64,8 @@ class Reversal:
         incoming = [body_leaf(self.graph, f"d{base(c)}_next", c.shape, "carried cotangent") for c in self.loop.carry]
         results = self.loop.results()
         outside = [
-            body_leaf(self.graph, f"d{base(results[i])}[{t}]", results[i].shape, "cotangent", self.cotangents[i].kind)
+            body_leaf(self.graph, f"d{base(results[i])}[{t}]", results[i].shape, "cotangent", self.cotangents[i].kind,
+                      gradient_of=results[i])
             for i in self.stacks
         ]
         return incoming, outside
@@ -76,7 +77,7 @@ class Reversal:
         asked = [w or i < self.n for i, w in enumerate(self.wanted)]
         wrt = [t for t, ask in zip(targets, asked, strict=False) if ask and t.kind == "float"]
         idle = idle_in_loop(self.scan, self.idle)
-        swept = tuple(sweep(outputs, [*incoming, *outside], wrt, self.loop.stop(), idle))
+        swept = tuple(sweep(outputs, [*incoming, *outside], wrt, self.loop.stop, idle))
         return totals(swept, targets), swept
 
     def _reverse_scan(
@@ -111,7 +112,7 @@ class Reversal:
         """Rows of the forward body that depend on its step, with every result of the loops inside it: a stack that only
         the backward body asked for belongs to the forward one too."""
         varying = {n.id for n in (*self.loop.carry, *self.loop.sequences)}
-        for node in self.graph.topological(self.loop.results(), self.loop.stop()):
+        for node in self.loop.rows():
             if any(a.id in varying for a in node.args):
                 varying.add(node.id)
                 if node.is_loop:

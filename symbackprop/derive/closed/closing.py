@@ -148,7 +148,7 @@ def whole(derivation: Derivation) -> Part:
 
 def body(loop: Loop, graph: Graph, selecting: bool) -> Part:
     """What a step of a reverse loop computes, from forward rows that are there at every step."""
-    roots, stop = tuple(loop.results()), loop.stop()
+    roots, stop = tuple(loop.results()), loop.stop
     forward = frozenset(n.id for n in loop.leaves() if not _is_cotangent(n))
     return Part(roots, forward, tuple(graph.topological(roots, stop)), (), stop, selecting)
 
@@ -558,7 +558,7 @@ class Rows:
             return scan if args == [*scan.args] else self.graph.again(scan, args)
         self.inside |= found
         carried, stacked = ([found.rows.get(r.id, r) for r in rows] for rows in (loop.carried, loop.stacked))
-        read = {n.id for n in self.graph.topological([*carried, *stacked], loop.stop())}
+        read = {n.id for n in self.graph.topological([*carried, *stacked], loop.stop)}
         entering = [leaf.id in read for leaf in loop.sequences]
         short = replace(loop, sequences=[*compress(loop.sequences, entering)], carried=carried, stacked=stacked)
         n, m = len(loop.carry), len(loop.carry) + len(loop.sequences)

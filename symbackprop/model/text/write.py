@@ -269,7 +269,7 @@ class Loops:
     def _name_rows(self, plan: Plan, results: dict[int, Node], names: dict[int, str], counters: list[str]) -> None:
         loop, n = plan.loop, len(plan.loop.carry)
         stacks = {number: out for number, out in results.items() if number >= n}
-        order = plan.scan.graph.topological([*loop.carried, *[loop.stacked[k - n] for k in stacks]], loop.stop())
+        order = plan.scan.graph.topological([*loop.carried, *[loop.stacked[k - n] for k in stacks]], loop.stop)
         for number, out in stacks.items():
             row = loop.stacked[number - n]
             base = plan.bases.setdefault(row.id, self.lets.get(out.id) or self._base(row))
@@ -286,14 +286,14 @@ class Loops:
 
     def _name_inside(self, plan: Plan, order: Sequence[Node], counters: list[str]) -> None:
         """The rows of the body: those with a name get a line, and those that loops inside it run over."""
-        inside = [row for row in order if row.id not in plan.loop.stop()]
+        inside = [row for row in order if row.id not in plan.loop.stop]
         for row in inside:
             outer = self.model.graph.names.get(row.name or "") is row  # a constant that has its line outside
             if row.name is not None and row.args and row.id not in plan.bases and not outer:
                 plan.bases[row.id] = self._base(row)
         plan.names |= {row.id: f"{plan.bases[row.id]}[{plan.counter}]" for row in inside if row.id in plan.bases}
         self.plan(inside, plan.names, [*counters, plan.counter])
-        at_hand = {row.id for row in order} | plan.loop.stop()
+        at_hand = {row.id for row in order} | plan.loop.stop
         plan.expanded = {row.id for row in inside if any(a.args and a.id not in at_hand for a in parts(row))}
         self._give_lines(plan, inside)
         plan.rows = [row for row in order if row.is_loop or row.id in plan.bases]
@@ -315,7 +315,7 @@ class Loops:
 
     def _carry_name(self, plan: Plan, leaf: Node, row: Node, start: Node, names: dict[int, str]) -> str:
         """The name of a carried value: that of the row that is carried, unless another carry has it already."""
-        own, begin, stop = plan.bases.get(row.id), self._begin(plan), plan.loop.stop()
+        own, begin, stop = plan.bases.get(row.id), self._begin(plan), plan.loop.stop
         if own is None or own in plan.carries or row.id in stop or not self._may_begin(own, begin, start, names):
             wanted = _stem((row.name if row.args else None) or leaf.name or "c")
             own = self.fresh(wanted)
@@ -388,7 +388,7 @@ class Loops:
         for row in plan.rows:
             if row.is_loop:
                 found += self.lines(row, depth)
-            elif row.id in plan.loop.stop():
+            elif row.id in plan.loop.stop:
                 let(f"{plan.bases[row.id]}[{t}]", self.notation.operand(row), row)
             else:
                 let(plan.names[row.id], self.notation.right(row), row)

@@ -57,7 +57,7 @@ def body_rows(loop: Loop, results: Sequence[Node], names: Mapping[int, str], ins
     """The rows of a loop's body; invariants are outside, but for those in ``inside``."""
     own = list(inside)
     outside = {n.id for n in loop.invariants} - {n.id for n in own}
-    found = level(results, names, loop.stop(), frozenset(outside))
+    found = level(results, names, loop.stop, frozenset(outside))
     leaves = [Drawn(leaf, ()) for leaf in (*loop.carry, *loop.sequences)]
     known = {d.row.id for d in leaves}
     return [*leaves, *[d for d in found if d.row.id not in known]]
