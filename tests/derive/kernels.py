@@ -434,6 +434,36 @@ v = var(x, axis=(0, 2, 3))
 xhat = (x - mu[:, None, None]) / sqrt(v + 1e-5)[:, None, None]
 output y = g[:, None, None] * xhat + b[:, None, None]""", "batch norm images",
     ),
+    "gaussian process": Kernel(
+        """dim N
+data y: N
+input K: N x N
+P = inv(K)
+loss L = (y @ P @ y + log(abs(det(K)))) / 2""", "gaussian process",
+    ),
+    "low rank": Kernel(
+        """dim N, K, M
+data v: M
+param A: N x K, B: K x M
+output y = (A @ B) @ v""", "low rank",
+    ),
+    "inverse": Kernel(
+        """dim N, K
+param A: N x N, B: N x K
+output X = inv(A) @ B""", "inverse",
+    ),
+    "fast weights": Kernel(
+        """dim N
+data x: N
+param W: N x N, u: N, v: N
+output y = (W + u[:, None] * v[None, :]) @ x""", "fast weights",
+    ),
+    "bilinear score": Kernel(
+        """dim N, M
+input x: N, y: M
+param W: N x M
+loss L = -log(sigmoid(einsum("i,ij,j->", x, W, y)))""", "bilinear score",
+    ),
 }
 
 PUBLISHED = {
@@ -783,6 +813,29 @@ xhat = (x - mu[:, None, None]) / sd[:, None, None]""", """output dg = sum(dy * x
 output db = sum(dy, axis=(0, 2, 3))
 output dx = (g / (N * H * W * sd))[:, None, None] * (N * H * W * dy - db[:, None, None] - xhat * dg[:, None, None])""",
         "cs231n, spatial_batchnorm_backward"),
+    "gaussian process": Published("""dim N
+data y: N, K: N x N
+P = inv(K)
+a = P.T @ y""", """output dK = P.T / 2 - outer(a, P @ (y / 2))""",
+        "Rasmussen and Williams 2006, equation 5.9: ½(K⁻¹ − α αᵀ) for any K"),
+    "low rank": Published("""dim N, K, M
+data v: M, A: N x K, B: K x M, dy: N""", """output dA = outer(dy, B @ v)
+output dB = outer(A.T @ dy, v)""", "textbooks: products with a vector from the right and from the left"),
+    "inverse": Published("""dim N, K
+data A: N x N, B: N x K, dX: N x K
+Ai = inv(A)
+X = Ai @ B""", """output dB = Ai.T @ dX
+output dA = -(dB @ X.T)""", "Giles 2008, 2.2.3 and 2.2.4 in the order of a solver: −A⁻ᵀ X̄ Xᵀ"),
+    "fast weights": Published("""dim N
+data x: N, u: N, v: N, dy: N""", """output dW = outer(dy, x)
+output du = dy * (x @ v)
+output dv = x * (dy @ u)""", "Schlag et al. 2021: the gradients of an outer product are scaled vectors"),
+    "bilinear score": Published("""dim N, M
+data x: N, y: M, W: N x M
+s = sigmoid(einsum("i,ij,j->", x, W, y))""", """d = s - 1
+output dx = d * (W @ y)
+output dy = d * (x @ W)
+output dW = outer(d * x, y)""", "Socher et al. 2013: δ x yᵀ"),
 }
 
 MORE = {

@@ -35,6 +35,7 @@ from symbackprop.derive.closed.terms import (
     KNOWN_SUM,
     MERGED,
     OPENED,
+    ORDER,
     STEPS,
     Space,
     Term,
@@ -456,7 +457,7 @@ def added_up(terms: list[Term], over: set[int], values: Mapping[int, Any], space
 
 def test_every_step_is_an_identity() -> None:
     """At a random point the terms before and after a step have the same sum; each is used, and says why."""
-    used = {FACTOR, MERGED}
+    used = {FACTOR, MERGED, ORDER}
     for each in closings():
         graph = each.graph
         found = [c for _, terms in each.flattening.sums.values() if terms for c in changes(each, terms)]
@@ -481,6 +482,20 @@ def test_matrix_products_with_a_common_factor_are_one(name: str, form: str) -> N
     """That the form is equal is said by `test_the_same_gradient`."""
     assert form in closed_lines(EVERY[name])
     assert MERGED in {rule for rules in closed_forms(derive(Model.parse(EVERY[name]))).rules.values() for rule in rules}
+
+
+@pytest.mark.parametrize(("text", "forms"), [
+    (KERNELS["gaussian process"].text, ["= ½Pᵀ − ½Pᵀ y (P y)ᵀ"]),
+    ("dim N, K\ndata y: N, z: N\nparam X: N x K\nloss L = y @ (X @ X.T) @ z", ["= y (Xᵀ z)ᵀ + z (Xᵀ y)ᵀ"]),
+    ("dim N\ndata x: N x 64, W: 64 x 64\nparam A: 64 x 4, B: 4 x 64\noutput y = x @ (W + A @ B)",
+     ["= xᵀ ((∂L/∂y) Bᵀ)", "= (x A)ᵀ (∂L/∂y)"]),
+    ("dim N, D, R\ndata x: N x D, W: D x D\nparam A: D x R, B: R x D\noutput y = x @ (W + A @ B)", []),
+    ("dim N, K\ndata B: N x K\nparam A: N x N\noutput Y = inv(A) @ B", []),
+])
+def test_products_are_computed_in_the_order_that_is_never_dearer(text: str, forms: list[str]) -> None:
+    """Which order is cheaper depends on sizes in the last two."""
+    assert closed_lines(text) == forms
+    check_equal(derive(Model.parse(text)))
 
 
 @pytest.mark.parametrize("text", [

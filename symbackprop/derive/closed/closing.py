@@ -36,6 +36,7 @@ from symbackprop.derive.closed.factoring import (
 )
 from symbackprop.derive.closed.facts import Facts
 from symbackprop.derive.closed.flatten import Flattening, is_transparent
+from symbackprop.derive.closed.ordering import Ordering
 from symbackprop.derive.closed.replay import Alike, Reader, Renaming
 from symbackprop.derive.closed.rules import EXCHANGED, Rules
 from symbackprop.derive.closed.terms import (
@@ -44,6 +45,7 @@ from symbackprop.derive.closed.terms import (
     MERGED,
     ONE,
     OPENED,
+    ORDER,
     Index,
     Space,
     Term,
@@ -157,7 +159,7 @@ class Closing:
     """One pass over the gradients of a part. The table is to be set apart around it."""
 
     def __init__(self, part: Part, graph: Graph, space: Space, printed: bool = False) -> None:
-        self.graph, self.roots, self.space, self.printed = graph, part.roots, space, printed
+        self.part, self.graph, self.roots, self.space, self.printed = part, graph, part.roots, space, printed
         self.order = graph.topological(part.roots, part.stop)
         forward = set(part.forward) | {n.id for n in self.order if _is_given(n)}
         self.forward = forward
@@ -195,11 +197,32 @@ class Closing:
         """All gradients, those in closed form that are shorter so."""
         self.flattening.flatten(self.swept, self.cuts)
         self.cuts = self.flattening.cuts
+        ordered = self._ordered()
+        if ordered is not None:
+            return ordered
         waiting = self._regions(self.swept)
         for region in waiting:
             if not self._close(region):
                 waiting += self._parts(region)
         return Rows(self, self.chosen).all()
+
+    def _ordered(self) -> ClosedForms | None:
+        """All gradients, products in cheaper order; None where all are in that already."""
+        swept = [n for n in self.order if n.id not in self.part.forward and n.id not in self.part.stop]
+        with self.graph.holding(self.forward), self.space.uncounted():  # a product is looked at a few times
+            ordering = Ordering(self.rules, swept, {root.id for root in self.roots})
+            new = ordering.rows()
+        if not new:
+            return None
+        rows = {n.id: new.get(n.id, n) for n in swept}
+        part = self.part._replace(roots=tuple([rows.get(root.id, root) for root in self.roots]))
+        found = Closing(part, self.graph, self.space, self.printed).forms()
+        rules, shown = {**found.rules}, {**found.shown}
+        for i in ordering.told():
+            rules[i] = (ORDER, *found.rules.get(rows[i].id, ()))
+            if self.printed:
+                shown[i] = found.shown.get(rows[i].id, Shown(rows[i], None, None))
+        return ClosedForms({i: found.rows.get(row.id, row) for i, row in rows.items()}, rules, shown)
 
     def _close(self, region: Region) -> bool:
         """Takes the closed form of a region where that is cheaper."""

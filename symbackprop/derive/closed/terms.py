@@ -7,7 +7,9 @@ too: they have negative ids and no index.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from functools import cache, lru_cache
 from typing import NamedTuple, TypeAlias, TypeVar
@@ -47,7 +49,7 @@ Step = TypeVar("Step", bound=Callable[..., object])
 STEPS: dict[str, Callable[..., object]] = {}  # identities of whole sums, by what a derivation calls them
 CANCELLED, OPENED, FACTOR = "cancelled", "multiplied out", "common factor"
 DIFFERENCE = "1/q − v/q² = u/q² for q = u + v"
-MERGED = "A C + B C = (A + B) C"
+MERGED, ORDER = "A C + B C = (A + B) C", "(A B) C = A (B C)"
 KNOWN_PRODUCT, KNOWN_SUM = "a product that is there already", "a sum that is there already"
 
 
@@ -105,6 +107,15 @@ class Space:
         self.work += work
         if self.work > MAX_WORK:
             raise TooLong
+
+    @contextmanager
+    def uncounted(self) -> Iterator[None]:
+        """While work is done that is linear in the rows."""
+        before, self.work = self.work, -sys.maxsize
+        try:
+            yield
+        finally:
+            self.work = before
 
     def index(self, node: Node) -> Index:
         """An index of its own for a row."""
