@@ -10,7 +10,7 @@ import sympy as sp
 from symbackprop.core import functions as F
 from symbackprop.core.functions import CONSTANTS, FUNCTIONS
 from symbackprop.core.scalars import TABLE
-from symbackprop.errors import ModelError, NameProblem
+from symbackprop.errors import ModelError, NameProblem, ShapeError
 from symbackprop.model import Model, parse_expression, to_text
 from symbackprop.model.text.calls import KINDS, RULES, callee
 from symbackprop.verify import evaluate
@@ -313,5 +313,11 @@ def test_declarations_as_people_write_them() -> None:
     plain = Model.parse("dim N, D\ninput X: N x D\nparam W: D x 3, b: 3\nparam c: 3\nloss loss = sum(X @ W + b * c)")
     assert to_text(written) == to_text(plain)
     assert written.remarks[0].endswith(":5: `loss = …` is read as the loss of the model") and not plain.remarks
+    alone = Model.parse(text.replace("loss = ", "J = ") + "\nloss J")
+    assert to_text(alone) == to_text(Model.parse(text.replace("loss = ", "loss J = ")))
+    with pytest.raises(NameProblem, match="3: name error: no equation gives 'K' a value; write `output K = …`"):
+        Model.parse("param w\nloss J = w\noutput K")
+    with pytest.raises(ShapeError, match=r"indices for X .*; X has one axis, of D\*N entries: between axes stands `x`"):
+        Model.parse("dim N, D\nparam X: N*D\nloss J = sum(X[:, 0])")
     taken = "data x\nparam params\nweights = params * x\nloss L = weights\n"
     assert to_text(Model.parse(taken)).endswith(taken)

@@ -12,7 +12,7 @@ import sympy as sp
 from symbackprop.core.facts import is_repeated
 from symbackprop.core.graph import SIMPLEX, Node
 from symbackprop.core.reverse import grad
-from symbackprop.core.shapes import MAX_DIM
+from symbackprop.core.shapes import MAX_DIM, dim_text
 from symbackprop.errors import ENOUGH, ModelError, NameProblem, ShapeError, UsageError, did_you_mean, nearest, suggested
 from symbackprop.model.model import Model
 from symbackprop.model.names import check_notation
@@ -38,7 +38,7 @@ class Builder:
                  define: Mapping[str, str] | None = None, errors: Iterable[ModelError] = (),
                  unread: Iterable[str] = ()) -> None:
         self.model, self.source, self.statements, self.define = model, source, statements, define or {}
-        self._name_a_loss()
+        self._name_results()
         self.notations = {s.target.name: s.latex for s in statements if isinstance(s, tree.Notate)}
         self.top = ModelScope(model)
         self.top.defined_later = self._defined_later
@@ -48,14 +48,18 @@ class Builder:
         self.unknown = set(unread)
         self.unbuilt = set[int]()  # the lines of statements that were left out, and of such that failed before them
 
-    def _name_a_loss(self) -> None:
-        """In a text that says of nothing what it computes, an equation ``loss = …`` is the loss."""
-        equations = [(k, s) for k, s in enumerate(self.statements) if isinstance(s, tree.Equation)]
-        named = [(k, s) for k, s in equations if s.target == tree.Target("loss")]
-        if named and all(s.keyword == "let" for _, s in equations):
-            k, last = named[-1]
-            self.statements = [*self.statements[:k], replace(last, keyword="loss"), *self.statements[k + 1 :]]
-            self.model.remark(f"{self.source}:{last.line}: `loss = …` is read as the loss of the model")
+    def _name_results(self) -> None:
+        """An equation is the loss, or an output, where a line such as ``loss L`` below says so; so is ``loss = …`` in a
+        text that says of nothing what it computes."""
+        every = [(k, s) for k, s in enumerate(self.statements) if isinstance(s, tree.Equation)]
+        equations = {s.target.name: k for k, s in every if s.target.index is None and not s.is_alone}
+        results = {equations[s.target.name]: s for _, s in every if s.is_alone and s.target.name in equations}
+        changed = {k: replace(s, keyword=results[k].keyword) for k, s in every if k in results}
+        if "loss" in equations and all(s.keyword == "let" for _, s in every):
+            changed = {k: replace(s, keyword="loss") for k, s in every if k == equations["loss"]}
+            line = self.statements[equations["loss"]].line
+            self.model.remark(f"{self.source}:{line}: `loss = …` is read as the loss of the model")
+        self.statements = [changed.get(k, s) for k, s in enumerate(self.statements) if s not in results.values()]
 
     def run(self) -> Model:
         """All statements, then what holds of the whole."""
@@ -78,6 +82,7 @@ class Builder:
                 return self.apply(statement)
             except ModelError as error:
                 error.line = error.line or statement.line
+                error.message += self._one_axis(statement) if isinstance(error, ShapeError) else ""
                 self.errors.append(error)
                 self.scope = self.top
                 self.top.counters.clear()
@@ -88,6 +93,14 @@ class Builder:
         known = (graph.names, graph.functions, model.sizes, top.loops)
         names = {name for s in _flat([statement]) for name in _defines(s)}
         self.unknown |= {name for name in names if not any(name in those for those in known)}
+
+    def _one_axis(self, statement: tree.Statement) -> str:
+        """That an array which a statement reads has one axis, of a size that was written as a product of dimensions."""
+        names = self.model.graph.names
+        for row in [names[name] for name in dict.fromkeys(_reads(statement)) if name in names]:
+            if row.is_leaf and row.ndim == 1 and row.shape[0].is_Mul and len(row.shape[0].free_symbols) > 1:
+                return f"; {row.name} has one axis, of {dim_text(row.shape[0])} entries: between axes stands `x`"
+        return ""
 
     def apply(self, statement: tree.Statement) -> None:
         """One statement; what goes wrong is located on its line."""
@@ -187,6 +200,9 @@ class Builder:
     # -- equations
     def equation(self, s: tree.Equation) -> None:
         name = s.target.name
+        if s.is_alone:
+            problem = NameProblem(f"no equation gives {name!r} a value; write `{s.keyword} {name} = …`")
+            raise problem.about(s.value.place)
         known = s.target.index is None and name in self.top.lines and self.scope is self.top
         anew = known and (name in self.model.equations or name in tree.mentioned(s.value))
         if known and not anew and not self.scope.locals:

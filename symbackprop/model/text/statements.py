@@ -236,7 +236,9 @@ def _notation(c: Cursor, keyword: str, line: int) -> tree.Statement:
 
 
 def _result(c: Cursor, keyword: str, line: int) -> tree.Statement:
-    name = target(c)
+    first, name = c.now, target(c)
+    if c.now.kind == END and name.index is None:
+        return tree.Equation(line, keyword, name, tree.Name(name.name, place=c.since(first)))
     c.expect("=", f"and a formula, as in `{keyword} {name.name} = …`")
     return tree.Equation(line, keyword, name, expression(c))
 

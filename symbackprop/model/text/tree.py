@@ -170,6 +170,11 @@ class Equation:
     target: Target
     value: Expr
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether this is ``loss L``, which says what an equation elsewhere is."""
+        return self.keyword != "let" and self.value == Name(self.target.name)
+
 
 @dataclass(frozen=True)
 class For:
