@@ -16,7 +16,9 @@ class Place(NamedTuple):
 
     def to(self, other: Place | None) -> Place:
         """From here to the end of another place; to the end of this one where that is on another line."""
-        return self if other is None or other.line != self.line else self._replace(end=max(self.end, other.end))
+        if other is None or other.line != self.line:
+            return self
+        return Place(self.line, self.start, max(self.end, other.end))
 
 
 class SymbackpropError(Exception):

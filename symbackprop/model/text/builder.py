@@ -77,7 +77,7 @@ class Builder:
 
     def _attempt(self, statement: tree.Statement) -> None:
         """One statement. What is wrong with it is kept, and what reads a name that is not known for it is left out."""
-        if self.unknown.isdisjoint(_reads(statement)):
+        if not self.unknown or self.unknown.isdisjoint(_reads(statement)):
             try:
                 return self.apply(statement)
             except ModelError as error:
