@@ -121,7 +121,7 @@ def test_what_it_patches_decides_nothing(trick: str, run: Run, tmp_path: Path) -
 # -- nothing is left behind
 
 
-SLEEPER = hostile("import os\nwith open('started', 'w') as file: file.write(str(os.getpid()))\nwhile True: pass")
+SLEEPER = hostile("import os, time\nwith open('started', 'w') as file: file.write(str(os.getpid()))\ntime.sleep(1000)")
 
 
 def hanging(folder: Path, *command: str) -> tuple[subprocess.Popen[bytes], int]:

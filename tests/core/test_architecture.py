@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import TypeGuard
 
@@ -66,9 +67,14 @@ def _that_run(tree: ast.AST, everywhere: bool) -> Iterator[ast.AST]:
             yield from _that_run(node, everywhere)
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def inner(path: Path) -> set[str]:
     """The parts of the package that a file imports."""
-    names = [n.split(".") for n in imports(ast.parse(path.read_text(encoding="utf-8")))]
+    names = [n.split(".") for n in imports(parsed(path))]
     known = {part(p) for p in MODULES}
     return {n[1] for n in names if n[0] == "symbackprop" and len(n) > 1 and n[1] in known}
 
@@ -88,7 +94,7 @@ def test_behind_the_doorway_is_what_it_says(name: str) -> None:
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_numpy_is_imported_only_where_arrays_are_computed(path: Path) -> None:
-    roots = {n.split(".")[0] for n in imports(ast.parse(path.read_text(encoding="utf-8")), everywhere=False)}
+    roots = {n.split(".")[0] for n in imports(parsed(path), everywhere=False)}
     banned = {"torch", "jax", "scipy"} | (set() if part(path) in COMPUTES else {"numpy"})
     banned |= set() if part(path) in ("render", "codegen") else {"jinja2"}
     assert not roots & banned
@@ -96,7 +102,7 @@ def test_numpy_is_imported_only_where_arrays_are_computed(path: Path) -> None:
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_nothing_is_evaluated_from_text(path: Path) -> None:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = parsed(path)
     calls = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
     methods = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     assert not calls & {"eval", "exec", "compile", "__import__"}
@@ -135,7 +141,7 @@ def text_of(path: Path) -> str:
 
 def imported(path: Path) -> set[str]:
     """The modules of the package that a file imports when it runs, wherever the import stands."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = parsed(path)
     typed = {id(inner) for node in ast.walk(tree) if _is_type_only(node) for inner in ast.walk(node)}
     found: set[str] = set()
     for node in ast.walk(tree):
@@ -197,7 +203,7 @@ MAY_NAME = {  # tables by names of ops and functions that no record can hold: wh
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_no_table_is_keyed_by_names_of_ops_or_functions(path: Path) -> None:
     name = path.relative_to(PACKAGE).as_posix()
-    tables = list(_tables(ast.parse(path.read_text(encoding="utf-8"))))
+    tables = list(_tables(parsed(path)))
     if name.startswith(HOLD_RECORDS):
         return
     assert bool(tables) == (name in MAY_NAME), f"a fact of an op or function belongs into its record: {tables}"
@@ -215,7 +221,7 @@ MAY_COMPARE = {
 def test_what_an_op_is_decides_nothing_outside_of_facts_records_and_targets(path: Path) -> None:
     """Comparisons with the name of an op: what is asked of rows is a property of theirs, of their record or a fact."""
     name = path.relative_to(PACKAGE).as_posix()
-    found = [n.lineno for n in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if _compares_a_name(n)]
+    found = [n.lineno for n in ast.walk(parsed(path)) if _compares_a_name(n)]
     if not name.startswith((*HOLD_RECORDS, "codegen/")):
         assert bool(found) == (name in MAY_COMPARE), found
 

@@ -243,7 +243,7 @@ def test_recipe(what: str, count: str, where: str, tmp_path: Path) -> None:
     recipe = RECIPES[what]
     assert len(recipe.files) == int(count)
     for part in ("symbackprop", "templates"):
-        shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / part, tmp_path / part)  # with what Python compiled: it knows by date and size
     shutil.copy(ROOT / "cli.py", tmp_path)
     for name, text in recipe.files.items():
         assert f"`{name}`" in where or f"`{name.rpartition('/')[0]}/`" in where, f"the recipe does not name {name}"
@@ -264,7 +264,7 @@ for line in sys.argv[1:]:
 
 def run(commands: tuple[str, ...], folder: Path) -> str:
     """What ``symbackprop LINE`` prints for each of the lines, run on the copy in the folder, in one process."""
-    environment = os.environ | {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = os.environ | {"PYTHONPATH": str(folder)}
     done = subprocess.run([sys.executable, "-c", COMMANDS, *commands], cwd=folder, env=environment,
                           capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stderr

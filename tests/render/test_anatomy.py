@@ -6,10 +6,10 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from itertools import product
 
 import pytest
 
-from symbackprop.core.maths import Math
 from symbackprop.derive import derive
 from symbackprop.derive.steps import Derivation
 from symbackprop.errors import UsageError
@@ -26,8 +26,6 @@ from symbackprop.render.views import VIEWS
 from tests.counting import calls
 from tests.render.helpers import build, derivation, document, said, step, text_lines
 from tests.render.random_models import random_circuit, random_loop, random_model
-
-Printed = Callable[[Math], str]
 
 
 def tanh_chain(depth: int) -> Model:
@@ -238,9 +236,8 @@ def pages(d: Derivation) -> Iterator[Document]:
 
 
 @pytest.mark.parametrize("model", [*map(zoo.build, zoo.names()), *RANDOM], ids=lambda m: m.name)
-@pytest.mark.parametrize("printed", [text, latex])
-def test_no_line_says_nothing_and_none_says_what_the_one_before_said(model: Model, printed: Printed) -> None:
-    for page in pages(derive(model)):
+def test_no_line_says_nothing_and_none_says_what_the_one_before_said(model: Model) -> None:
+    for page, printed in product(pages(derive(model)), (text, latex)):
         lines = [e.line for e in page.forward] + [line for s in page.steps for line in s.lines]
         for line, after in zip(lines, [*lines[1:], None], strict=True):
             assert line.left is None or printed(line.left) != printed(line.right), line

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Iterator
 from dataclasses import fields
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -61,12 +61,10 @@ def test_a_text_without_one_of_its_keys_does_not_follow_it() -> None:
     data = json.loads(to_json(document_with_numbers("two-weight-tanh")))
     kinds = {tuple("*" if isinstance(k, int) else k for k in path): path for path in places(data) if "tree" not in path}
     for *path, key in kinds.values():
-        broken = copy.deepcopy(data)
-        inside = broken
-        for k in path:
-            inside = inside[k]
-        del inside[key]
-        assert list(problems(broken)), (path, key)
+        inside = reduce(lambda value, k: value[k], path, data)
+        taken = inside.pop(key)
+        assert any(True for _ in problems(data)), (path, key)
+        inside[key] = taken
 
 
 @pytest.mark.parametrize("value", [7, True, "elsewhere", {"text": "x"}, [7]])
