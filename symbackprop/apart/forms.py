@@ -11,6 +11,7 @@ import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import wraps
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -341,6 +342,35 @@ class TorchForm(Form):
         return Raw(backward(), value=outputs[0] if outputs else None), backward
 
 
+def _under_custom_vjp(found: Any) -> bool:
+    """Whether this is a function of JAX with a backward pass of its own, perhaps under ``jax.jit``."""
+    kind = getattr(sys.modules.get("jax"), "custom_vjp", None)
+    return kind is not None and any(isinstance(f, kind) for f in (found, getattr(found, "__wrapped__", None)))
+
+
+def _pulled_back(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The backward pass of a function under ``jax.custom_vjp``, as JAX runs it: gradients of all its arrays of floats
+    by the names of its parameters."""
+    jax, signature = sys.modules["jax"], inspect.signature(function)
+
+    @wraps(function)
+    def backward(upstream: Any, **given: Any) -> Any:
+        floats = {w: a for w, a in given.items() if isinstance(a, jax.Array) and a.dtype.kind == "f"}
+
+        def forward(some: Mapping[str, Any]) -> Any:
+            call = signature.bind(**{**given, **some})
+            return function(*call.args, **call.kwargs)
+
+        value, pull = jax.vjp(forward, floats)
+        seeds = tuple(upstream.values()) if isinstance(value, tuple) and isinstance(upstream, dict) else upstream
+        return pull(jax.tree_util.tree_map(lambda v, u: jax.numpy.asarray(u, v.dtype), value, seeds))[0]
+
+    by_name = [p.replace(kind=p.KEYWORD_ONLY) for p in signature.parameters.values()]
+    seed = inspect.Parameter(SEED, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    backward.__signature__ = signature.replace(parameters=[seed, *by_name])  # type: ignore[attr-defined]
+    return backward
+
+
 def form_of(found: Any, forward: Any, home: ModuleType | None) -> Form:
     """The form that a function, a class or an object is in; ``home`` is the file where a forward may stand beside. Of a
     module it is its ``backward``. Raises `UsageError` for what is none."""
@@ -356,6 +386,8 @@ def form_of(found: Any, forward: Any, home: ModuleType | None) -> Form:
     if not callable(found):
         raise UsageError(f"{getattr(found, '__name__', found)!r:.60} is neither a function nor a class with "
                          "forward and backward")
+    if _under_custom_vjp(found):
+        return FunctionForm(_pulled_back(found))
     return FunctionForm(found, forward or _beside(found, home))
 
 

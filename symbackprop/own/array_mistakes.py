@@ -7,7 +7,7 @@ do, and yields candidates of the same kind.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import combinations, product
+from itertools import combinations, permutations, product
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -28,7 +28,6 @@ from symbackprop.core.facts import (
 )
 from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.loops import body_leaf
-from symbackprop.core.registry import OPS
 from symbackprop.core.shapes import bracketed, dim_text, same_shape, shape_text
 from symbackprop.derive.record import Edge
 from symbackprop.grade import mistakes as m
@@ -142,6 +141,9 @@ def shifted_windows(place: Place) -> Iterator[Candidate]:
         says = f"the windows over {image} are shifted by {words} in d{name}: the padding is cut off, or an index " \
                "begins, at the wrong place"
         yield candidate(place, SHIFTED, says, _windows(off), 19)
+    if edge.index == 1:
+        for says, change in _WINDOWS.items():
+            yield candidate(place, SHIFTED, says.format(name=name), _window_as(change), 19)
 
 
 def _windows(off: tuple[int, int], added: bool = True) -> Swap:
@@ -164,6 +166,38 @@ def _windows(off: tuple[int, int], added: bool = True) -> Swap:
         inner = [slice(p + margin + o, p + margin + o + n)
                  for p, o, n in zip(padding, off, image.shape[1:3], strict=True)]
         return result if edge.index else padded[:, inner[0], inner[1]]
+
+    return swap
+
+
+_WINDOWS: dict[str, Callable[[Array], Array]] = {
+    "the window of d{name} is turned over: its places run backwards": lambda d: d[::-1, ::-1],
+    "the window of d{name} runs backwards along its first axis": lambda d: d[::-1],
+    "the window of d{name} runs backwards along its second axis": lambda d: d[:, ::-1],
+    "the two axes of the window of d{name} are exchanged": lambda d: np.swapaxes(d, 0, 1),
+}
+
+
+def _window_as(change: Callable[[Array], Array]) -> Swap:
+    return lambda sweep, edge, upstream: change(np.asarray(sweep.passed(edge, upstream)))
+
+
+def laid_out(place: Place) -> Iterator[Candidate]:
+    """An upstream gradient that is reshaped where its axes have to be transposed: NCHW taken for NHWC."""
+    edge = place.edge
+    above = edge.consumer.ndim
+    if above < 3 or not (next(summed_axes(edge), None) is not None or is_product(edge.consumer)):
+        return
+    name = m.clipped(place.reference.name(edge.consumer), SHORT)
+    for i, j in permutations(range(above), 2):
+        says = f"d{name} is reshaped where its axes have to be transposed: axis {i} is to come to place {j}"
+        yield candidate(place, m.TRANSPOSE, says, _reshaped(i, j), 32)
+
+
+def _reshaped(i: int, j: int) -> Swap:
+    def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+        moved = np.moveaxis(upstream, i, j).shape
+        return sweep.passed(edge, np.moveaxis(upstream.reshape(moved), j, i))
 
     return swap
 
@@ -418,15 +452,22 @@ def log_sum_axes(place: Place) -> Iterator[Candidate]:
         right, name = {int(a) for a in consumer.attr[0]}, m.clipped(place.reference.name(argument), SHORT)
         for axis in (a for a in range(argument.ndim) if {a} != right):
             says = f"the softmax of {name} in its gradient is taken over axis {axis}, not over {_axes(sorted(right))}"
-            yield candidate(place, AXIS, says, _log_sum_over(axis), 21)
+            yield candidate(place, AXIS, says, _log_sum_over(axis, (axis,)), 21)
+            yield candidate(place, AXIS, says, _log_sum_over(axis, tuple(right)), 22)
 
 
-def _log_sum_over(axis: int) -> Swap:
+def _log_sum_over(axis: int, largest: tuple[int, ...]) -> Swap:
     def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
         whole = upstream if edge.consumer.attr[1] else np.expand_dims(upstream, tuple(map(int, edge.consumer.attr[0])))
-        return whole * OPS["softmax"].reference(np, axis, sweep.point.value(edge.argument))
+        return whole * softmax_over(sweep.point.value(edge.argument), axis, largest)
 
     return swap
+
+
+def softmax_over(scores: Array, axis: int, largest: int | tuple[int, ...]) -> Array:
+    """A softmax that divides by the sum over an axis; what is subtracted before is the ``largest`` over others."""
+    raised = np.exp(scores - scores.max(axis=largest, keepdims=True))
+    return raised / raised.sum(axis=axis, keepdims=True)
 
 
 def softmax_parts(place: Place) -> Iterator[Candidate]:
@@ -725,8 +766,8 @@ def branch(reference: Reference, edge: Edge) -> str:
 
 def through(reference: Reference, edge: Edge) -> str:
     """What a branch leads to: the named rows next above that no other branch leads to, else the row's own formula."""
-    above = _named_above(reference, edge.consumer)
-    others = [_named_above(reference, e.consumer) for e in reference.edges(edge.argument) if e != edge]
+    above = named_above(reference, edge.consumer)
+    others = [named_above(reference, e.consumer) for e in reference.edges(edge.argument) if e != edge]
     names = [n for n in above if all(n not in o for o in others)]
     if not names and len(above) == 1 and above not in others:
         names = above
@@ -736,11 +777,11 @@ def through(reference: Reference, edge: Edge) -> str:
 SHORT = 60
 
 
-def _named_above(reference: Reference, row: Node) -> list[str]:
+def named_above(reference: Reference, row: Node) -> list[str]:
     """The named rows that a row flows into without passing another."""
     if reference.is_named(row):
         return [reference.name(row)]
-    return list(dict.fromkeys(n for e in reference.edges(row) for n in _named_above(reference, e.consumer)))
+    return list(dict.fromkeys(n for e in reference.edges(row) for n in named_above(reference, e.consumer)))
 
 
 def missing_branches(reference: Reference, row: Node, target: Node) -> Iterator[Candidate]:
@@ -876,9 +917,10 @@ def _added(source: Node) -> Swap:
     return lambda sweep, edge, upstream: sweep.passed(edge, upstream) + sweep.above(source)
 
 
-AT_EDGES = (overwrites, shifted_windows, maxima, unmasked_maxima, without_upstream, divided_by_one_less, rolled, turned,
-            products, axes_exchanged, softmax_axes, log_sum_axes, softmax_parts, softmax_sums, sum_axes, unsummed,
-            *LOCAL, scaled, without_a_factor, one_entry_only, every_class, behind_the_product, clipped, other_gradients)
+AT_EDGES = (overwrites, shifted_windows, laid_out, maxima, unmasked_maxima, without_upstream, divided_by_one_less,
+            rolled, turned, products, axes_exchanged, softmax_axes, log_sum_axes, softmax_parts, softmax_sums, sum_axes,
+            unsummed, *LOCAL, scaled, without_a_factor, one_entry_only, every_class, behind_the_product,
+            clipped, other_gradients)
 
 
 def scaled_rows(reference: Reference, row: Node, target: Node) -> Iterator[Candidate]:

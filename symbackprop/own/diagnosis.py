@@ -139,11 +139,13 @@ class Diagnosis:
         return None
 
     def value_itself(self) -> Finding | None:
-        """The array in the place of its gradient."""
-        if not self.agrees(lambda k: np.asarray(self.points[k].value(self.target), float)):
-            return None
-        says = f"{self.name} itself stands where its gradient belongs"
-        return Finding(m.SUBSTITUTION, says, "", f"d{self.name}", self.name)
+        """The array, or another one of the forward pass, in the place of its gradient."""
+        for row in (self.target, *self._floats):
+            if self.agrees(lambda k, row=row: np.asarray(self.points[k].value(row), float)):  # type: ignore[misc]
+                name = self.reference.name(row)
+                says = f"{name} itself stands where {'its gradient' if row is self.target else f'd{self.name}'} belongs"
+                return Finding(m.SUBSTITUTION, says, "", f"d{self.name}", name)
+        return None
 
     def shape(self) -> Finding | None:
         if not any(p.state == SHAPE for p in self.pairs):
@@ -165,6 +167,24 @@ class Diagnosis:
     # -- a constant
     def constant(self) -> Finding | None:
         return self._multiple([p.right for p in self.pairs])
+
+    def array_factor(self) -> Finding | None:
+        """The whole gradient without an array in front of it, or once too often with it: of a closed form the 1/σ."""
+        for row in (*self._floats, *[r for r in self.reference.order if r.head == "sqrt"]):
+            name = m.clipped(self.reference.name(row), own.SHORT)
+            for power, words, kind in ((-1, f"the factor {name} is missing", m.MISSING_FACTOR),
+                                       (1, f"the factor 1/{name} is missing, or {name} is there once too often",
+                                        m.EXTRA_FACTOR)):
+                if self.agrees(lambda k, row=row, power=power: self._times(k, row, power)):  # type: ignore[misc]
+                    return Finding(kind, f"{words} in the whole of d{self.name}", f"d{self.name}", name)
+        return None
+
+    def _times(self, k: int, row: Node, power: int) -> Array:
+        """The right gradient times an array, by NumPy's broadcasting, or row by row."""
+        right, factor = self.pairs[k].right, np.asarray(self.points[k].value(row), float) ** power
+        if factor.ndim < right.ndim and factor.shape == right.shape[: factor.ndim] != right.shape[-factor.ndim :]:
+            factor = factor.reshape(*factor.shape, *[1] * (right.ndim - factor.ndim))
+        return right * factor
 
     def _multiple(self, values: Sequence[Array], any_number: bool = True) -> Finding | None:
         found = multiple(self.reference, self.points, self.pairs, values, self.truth.fixed)
@@ -520,6 +540,7 @@ RULES: tuple[Callable[[Diagnosis], Finding | None], ...] = (
     Diagnosis.constant,
     Diagnosis.forwards_in_time,
     Diagnosis.one_mistake,
+    Diagnosis.array_factor,
     Diagnosis.part_of_a_sum,
     Diagnosis.another_gradient,
     Diagnosis.transformed,
@@ -553,6 +574,9 @@ def _two(first: Finding, second: Finding) -> Finding:
 
 
 def _several(found: Sequence[Finding]) -> Finding:
+    found = list({x.says: x for x in found}.values())
+    if len(found) == 1:
+        return found[0]
     says = "; and besides, ".join(x.says for x in found)
     return replace(found[0], says=f"{'two' if len(found) == 2 else 'three'} things: {says}", also=found[-1].kind)
 

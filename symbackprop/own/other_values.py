@@ -22,7 +22,7 @@ from symbackprop.grade.derivation_mistakes import Candidate, Swap, variants
 from symbackprop.grade.numeric_sweep import NumericSweep, formula_at
 from symbackprop.grade.points import Array, Point
 from symbackprop.grade.reference import Reference
-from symbackprop.own.array_mistakes import declared_name
+from symbackprop.own.array_mistakes import AXIS, SHORT, declared_name, named_above, softmax_over
 from symbackprop.own.local_mistakes import told
 from symbackprop.own.sweeps import Sweep
 from symbackprop.verify.interpreter import Program
@@ -30,13 +30,13 @@ from symbackprop.verify.interpreter import Program
 EPS, MASK = "eps", "mask"
 SMALL_NUMBER, MAX_INSIDE = 1e-2, 6
 Value: TypeAlias = Callable[[Point], Array]
-ALONE, UNNAMED, FORWARD = "alone", "what is not named", "all that follows"
+ALONE, UNNAMED, NEXT, FORWARD = "alone", "what is not named", "up to the next name", "all that follows"
 
 
 @dataclass(frozen=True)
 class Substitution:
     """Rows with other values wherever backward reads them. ``reach`` says what follows them: nothing, the rows without
-    a name that are worked out from them again, or the whole forward pass."""
+    a name that are worked out from them again, also the first ones with a name, or the whole forward pass."""
 
     kind: str
     says: str
@@ -55,8 +55,11 @@ class Substitution:
             return program.run({**kept, **{r.id: value(point) for r, value in self.values}})[program.rows[0].id]
 
     def _given(self, reference: Reference) -> list[Node]:
-        named = self.reach == UNNAMED
-        rows = [n for n in reference.order if n.is_leaf or (named and reference.is_named(n))]
+        again = {n for row, _ in self.values for e in reference.edges(row) for n in named_above(reference, e.consumer)}
+        again = again if self.reach == NEXT else set()
+        named = self.reach != FORWARD
+        rows = [n for n in reference.order
+                if n.is_leaf or (named and reference.is_named(n) and reference.name(n) not in again)]
         return [*rows, *reference.model.upstream.values()]
 
 
@@ -67,6 +70,7 @@ def substitutions(reference: Reference) -> Iterator[Substitution]:
     yield from _reaching(_sums(reference))
     yield from _reaching(_one_less(reference))
     yield from _reaching(_constants(reference))
+    yield from _reaching(_other_axes(reference))
     yield from _turned(reference)
     yield from _unmasked(reference)
     named = [r for r in dict.fromkeys(reference.rows.values()) if r.kind == FLOAT and r.value is None]
@@ -78,6 +82,14 @@ def substitutions(reference: Reference) -> Iterator[Substitution]:
                 yield Substitution(kind, f"{words}, wherever backward reads it", ((old, _of(new)),))
         says = f"{reference.name(old)} has the wrong sign wherever backward reads it"
         yield Substitution(m.SIGN, says, ((old, _times(old, -1.0)),))
+    yield from _worked_out_again(reference)
+
+
+def _worked_out_again(reference: Reference) -> Iterator[Substitution]:
+    """A slip where backward works out a part of the forward pass again: tanh(X @ W) without the b."""
+    slips = [s for row in reference.order if row.kind == FLOAT and row.form is not None
+             for s in _slipped(reference, row, row.form)]
+    yield from (replace(s, reach=reach) for reach in (NEXT, FORWARD) for s in slips)
 
 
 def _inside(reference: Reference, row: Node) -> list[Node]:
@@ -227,6 +239,20 @@ def _constants(reference: Reference) -> Iterator[Substitution]:
                 yield Substitution(m.CONSTANT, f"{words} stands where {name} belongs", ((row, _number(wrong)),))
 
 
+def _other_axes(reference: Reference) -> Iterator[Substitution]:
+    """A softmax over another axis, what is subtracted being the largest over that one or the right one."""
+    for row in (r for r in reference.order if r.op.distribution):
+        name, scores = m.clipped(reference.name(row), SHORT), row.args[0]
+        for axis in (a for a in range(row.ndim) if a != row.attr):
+            says = f"the softmax {name} is taken over axis {axis}, not over axis {row.attr}"
+            for largest in (axis, row.attr):
+                yield Substitution(AXIS, says, ((row, _softmax_along(scores, axis, largest)),))
+
+
+def _softmax_along(scores: Node, axis: int, largest: int) -> Value:
+    return lambda point: softmax_over(point.value(scores), axis, largest)
+
+
 def _number(value: sp.Expr) -> Value:
     return lambda point: np.asarray(point.number(value))
 
@@ -267,7 +293,8 @@ def _slipped(reference: Reference, row: Node, form: f.Formula) -> Iterator[Subst
             lost = isinstance(form, f.Div) and v.part == form.den
             part = reference.written(f.div(f.ONE, v.part) if lost else v.part, row.args, row)
             what = "term" if v.kind == m.TERM else "factor"
-            says = f"the {what} {part} is missing in {reference.name(row)}, wherever backward reads it"
+            where = m.clipped(reference.name(row), SHORT)
+            says = f"the {what} {part} is missing in {where}, wherever backward reads it"
             yield Substitution(v.kind, says, ((row, _formula(v.form, row)),))
 
 

@@ -206,6 +206,7 @@ RIGHT = [
     Right("lora", T, "lora"),
     Right("lora", T, "left_in_place"),
     Right("softplus", "jaxes.py", "softplus_layer"),
+    Right("rms-norm", "jaxes.py", "rms_norm"),
 ]
 
 WRONG = [
@@ -363,6 +364,16 @@ WRONG = [
           ("axes 0, 2", "0, 2, 3 belong")),
     Wrong("softmax", C, "Softmax", "p * (dp - (dp * p).sum(axis=-1, keepdims=True))",
           "dp - p * dp.sum(axis=-1, keepdims=True)", "z", ("log-softmax", "factor p")),
+    # a factor of the whole, a forward pass worked out again, arrays reshaped or turned over, the forward pass itself
+    Wrong("layer-norm", L, "layer_norm", "(dxh * xh).mean(axis=1, keepdims=True)) / std",
+          "(dxh * xh).mean(axis=1, keepdims=True))", "x", ("1/sqrt(v + eps)", "missing", "whole of dx")),
+    Wrong("two-layer", L, "two_layer", "    dW2 = A1", "    Z1 = X @ W1\n    A1 = np.maximum(Z1, 0)\n    dW2 = A1",
+          "W1", ("b1 is missing", "Z1")),
+    Wrong("conv-nchw", L, "conv_nchw", "dout.sum(axis=(0, 2, 3))", "dout.reshape(-1, len(w)).sum(axis=0)", "b",
+          ("reshaped where its axes have to be transposed", "axis 1")),
+    Wrong("conv-nchw", L, "conv_nchw", "    return dx, dw", "    dw = dw[:, :, ::-1, ::-1]\n    return dx, dw", "w",
+          ("window of dw is turned over",)),
+    Wrong("affine", L, "affine", "dX = dout @ W.T", "dX = X", "X", ("X itself stands",)),
     # two mistakes, and three
     Wrong("two-weight-tanh", L, "scalar_chain", "(1 - o**2) * w2 * (1 - h**2) * x", "(1 - o) * (1 - h) * x", "w1",
           ("three things", "w2", "1 - o", "1 - h")),
