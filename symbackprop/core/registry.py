@@ -202,8 +202,7 @@ _NOTHING = Composed()
 
 def rule_of(record: Op | Composed) -> Said:
     """The rule with its title in front."""
-    first = [x for x in record.rule[:1] if isinstance(x, str)]
-    return (f"{record.title}: {''.join(first)}", *record.rule[len(first) :]) if record.title else record.rule
+    return (f"{record.title}: ", *record.rule) if record.title else record.rule
 
 
 def texts() -> dict[str, str]:
