@@ -69,7 +69,7 @@ def monomials(m: Size) -> list[Monomial] | None:
         return _place(name, m.order)
 
     terms: list[Monomial] = []
-    for term in sp.Add.make_args(sp.expand(m.value)):
+    for term in sp.Add.make_args(m.value if m.value.is_Atom else sp.expand(m.value)):
         coefficient, rest = term.as_coeff_Mul()
         powers = list(rest.as_powers_dict().items()) if rest != 1 else []
         if not coefficient.is_Integer or not all(x.is_Symbol and p.is_Integer and p > 0 for x, p in powers):

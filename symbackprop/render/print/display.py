@@ -74,15 +74,15 @@ class Box(NamedTuple):
 def row(*items: Box | Token, level: int = ATOM) -> Box:
     """Side by side; it starts as the first box does."""
     tokens: list[Token] = []
-    boxes = []
+    tall = low = False
     for item in items:
         if isinstance(item, Box):
             tokens += item.tokens
-            boxes.append(item)
+            tall, low = tall or item.tall, low or item.low
         else:
             tokens.append(item)
     starts = items[0].starts if items and isinstance(items[0], Box) else Start.COMMAND
-    return Box(tuple(tokens), level, starts, any([b.tall for b in boxes]), any([b.low for b in boxes]))
+    return Box(tuple(tokens), level, starts, tall, low)
 
 
 class Display(OwnNames[Box, Token]):
