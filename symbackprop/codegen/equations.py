@@ -35,10 +35,10 @@ class EquationPrinter(ModelPrinter):
             return Text(base + superscript(str(m.exponent.value)), POWER)
         return Text(f"{base}^{self.wrapped(m.exponent, POWER + 1).text}", POWER)
 
-    def scaled(self, m: maths.Scaled) -> Text:
+    def scaled(self, m: maths.Prod) -> Text:
         """2·x, x/N: a number in front is no entrywise factor."""
         top, bottom = sp.fraction(m.number)
-        body = self(m.body)
+        body = self(maths.product(*m.factors))
         if top != 1:
             number = self.wrapped(maths.Num(top), PRODUCT + 1)
             body = self.row(number, self.sign("dot"), self.at_least(body, PRODUCT), level=PRODUCT)

@@ -11,9 +11,10 @@ them.
 ``Letter``          an index, bound by a `Big`, an `Array`, a `Range` or by the entry on the other side of the equation
 ``Fill, Identity``  an array whose entries are all one number; I
 ``Sum``             terms with signs (True is minus), entry by entry: all of one shape, or numbers
-``Prod``            factors, entry by entry (⊙ between arrays): all of one shape, or numbers
+``Prod``            factors, entry by entry (⊙ between arrays): all of one shape, or numbers; a ``number`` in front,
+                    perhaps of one factor alone
 ``Chain``           factors of the chain rule with visible dots: numbers, or Jacobian matrices from left to right
-``Scaled, Frac``    a number times something; a quotient, entry by entry
+``Frac``            a quotient, entry by entry
 ``Pow``             entry by entry; the exponent is a number or of the same shape
 ``MatMul``          a product over the last axis of the left and the last but one (of a vector: the only one) of the
                     right; a transposed vector on the left makes an inner product, one on the right an outer one
@@ -166,19 +167,16 @@ class Sum(Math, ranked=("terms",)):
 
 @dataclass(frozen=True)
 class Prod(Math, ranked=("factors",)):
+    """``order``: of the dimensions in the number."""
+
     factors: tuple[Math, ...]
+    number: sp.Expr = sp.S.One
+    order: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Chain(Math):
     factors: tuple[Math, ...]
-
-
-@dataclass(frozen=True)
-class Scaled(Math, ranked=("body",)):
-    number: sp.Expr
-    body: Math
-    order: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -119,7 +119,7 @@ class Written:
         return maths.Num(value)
 
     def scaled(self, number: sp.Expr, *factors: Math) -> Math:
-        return maths.Scaled(number, product(*factors))
+        return maths.Prod(factors, number)
 
     def scalar(self, name: str, args: list[Math], form: f.Call) -> Math:
         """A function of the scalar table."""
@@ -143,7 +143,7 @@ def _above(args: Sequence[Math], form: f.Call) -> Math:
     above, equal = (maths.Indicator(maths.Relation(args[0], sign, args[1])) for sign in ">=")
     if form.args[2] == f.ONE:
         return maths.Indicator(maths.Relation(args[0], "≥", args[1]))
-    return above if form.args[2] == f.ZERO else maths.total((False, above), (False, maths.Scaled(sp.S.Half, equal)))
+    return above if form.args[2] == f.ZERO else maths.total((False, above), (False, maths.Prod((equal,), sp.S.Half)))
 
 
 class ModelPrinter(LinePrinter):
@@ -172,13 +172,12 @@ class ModelPrinter(LinePrinter):
         return Text(m.text if m.text in ("True", "False", "None") else f'"{m.text}"')
 
     # -- arithmetic
-    def scaled(self, m: maths.Scaled) -> Text:
+    def scaled(self, m: maths.Prod) -> Text:
         """A number times factors; 1/N is written as a division."""
-        factors = m.body.factors if isinstance(m.body, maths.Prod) else (m.body,)
         top, bottom = sp.fraction(m.number)
         if m.number.is_Rational and bottom != 1 and is_decimal(m.number):
-            return self(product(maths.Num(m.number), *factors))
-        text = self(product(*([] if top == 1 else [maths.Num(top)]), *factors))
+            return self(product(maths.Num(m.number), *m.factors))
+        text = self(product(*([] if top == 1 else [maths.Num(top)]), *m.factors))
         return text if bottom == 1 else self.fraction(text, self(maths.Num(bottom)))
 
     def fraction(self, top: Text, bottom: Text) -> Text:

@@ -271,11 +271,17 @@ class Printer(ABC, Generic[P, T]):
         return self.row(*items, level=SUM)
 
     def prod(self, m: maths.Prod) -> P:
+        if m.number != 1:
+            return self.scaled(m)
         (first, _), *rest = self.factors(m)
         items: list[P | T] = [first]
         for p, entrywise in rest:
             items += [self.before("odot") if entrywise else self.gap(p), p]
         return self.row(*items, level=PRODUCT)
+
+    @abstractmethod
+    def scaled(self, m: maths.Prod) -> P:
+        """A product with a number in front."""
 
     def chain(self, m: maths.Chain) -> P:
         items: list[P | T] = [self.wrapped(m.factors[0], PRODUCT)]

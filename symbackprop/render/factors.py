@@ -12,7 +12,7 @@ import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
-from symbackprop.core.maths import Chain, Math, Num, Prod, Scaled, Sum, chain, within
+from symbackprop.core.maths import Chain, Math, Num, Prod, Sum, chain, within
 from symbackprop.core.maths import product as prod
 from symbackprop.core.shapes import Shape
 from symbackprop.derive.record import Contribution, Edge
@@ -180,10 +180,10 @@ def _multiplied_out(r: Rows, m: Math) -> Math | None:
 def flat(m: Math) -> list[Math]:
     """The factors of a product, those of products in it too, signs and numbers as numbers."""
     match m := within(m):
-        case Chain(factors) | Prod(factors):
+        case Chain(factors) | Prod(factors, sp.S.One):
             return [x for part in factors for x in flat(part)]
-        case Scaled(number, body, order):
-            return [Num(number, order), *flat(body)]
+        case Prod(factors, number, order):
+            return [Num(number, order), *[x for part in factors for x in flat(part)]]
         case Sum(((True, body),)):
             return [Num(sp.Integer(-1)), *flat(body)]
     return [m]

@@ -113,13 +113,13 @@ class Rows(Written):
     def scaled(self, number: sp.Expr, *factors: Math) -> Math:
         if not factors:
             return self.number(number)
-        if len(factors) == 1 and isinstance(inner := within(factors[0]), maths.Scaled):
-            return self.scaled(number * inner.number, inner.body)
+        if len(factors) == 1 and isinstance(inner := within(factors[0]), maths.Prod) and inner.number != 1:
+            return self.scaled(number * inner.number, *inner.factors)
         if number == 1:
             return product(*factors)
         if f.is_negative(number):
             return negative(self.scaled(-number, *factors))
-        return maths.Scaled(number, product(*factors), self.order)
+        return maths.Prod(factors, number, self.order)
 
     def filled(self, value: sp.Expr, shape: Dims) -> Math:
         return maths.Fill(value, self.shape(shape)) if shape else self.number(value)
@@ -289,11 +289,12 @@ class Rows(Written):
     def _formula(self, form: f.Formula, args: Sequence[Math], out: Math | None) -> Math:
         """A gradient that is written out where it is read may be a number, or divided by the next factor: (1/a)·a."""
         m = super()._formula(form, args, out)
-        body = m.body if isinstance(m, maths.Scaled) else m
-        if not isinstance(body, maths.Prod) or not any([isinstance(within(x), INVERSES) for x in body.factors]):
+        if not isinstance(m, maths.Prod) or len(m.factors) < 2:
             return m
-        number, kept = _without_inverses(body.factors)
-        return self.scaled(number * (m.number if isinstance(m, maths.Scaled) else ONE), *kept)
+        if not any([isinstance(within(x), INVERSES) for x in m.factors]):
+            return m
+        number, kept = _without_inverses(m.factors)
+        return self.scaled(number * m.number, *kept)
 
     def scalar(self, name: str, args: list[Math], form: f.Call) -> Math:
         """A function of the scalar table."""

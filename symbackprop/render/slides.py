@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from symbackprop.core.maths import Big, Derivative, Frac, Scaled, walk
+from symbackprop.core.maths import Big, Derivative, Frac, Prod, walk
 from symbackprop.render.document import Document, Equation, Line, Prose, Step, board_lines
 from symbackprop.render.escape import latex_text
 from symbackprop.render.latex import SIGNS, Writer, valued
@@ -77,7 +77,8 @@ def _displayed(formula: str, depth: int) -> str:
 
 def _is_tall(x: Line) -> bool:
     trees = (x.right,) if x.left is None else (x.left, x.right)
-    return any(isinstance(m, (Big, Derivative, Frac, Scaled)) for tree in trees for m in walk(tree))
+    return any(isinstance(m, (Big, Derivative, Frac)) or (isinstance(m, Prod) and m.number != 1)
+               for tree in trees for m in walk(tree))
 
 
 def _frames(rows: Iterable[Row]) -> Iterator[list[str]]:

@@ -28,7 +28,6 @@ from symbackprop.core.maths import (
     Prod,
     Range,
     Relation,
-    Scaled,
     Shape,
     Span,
     Sum,
@@ -71,12 +70,11 @@ def _of_parts(m: Math, rank: int, at: Mapping[int, Math]) -> Math | None:
     match m:
         case Sum(terms):
             return Sum(tuple([(negative, of(x)) for negative, x in terms]))
-        case Prod(factors):
-            return product(*[x for x in map(of, factors) if x != ENTRY_OF_ONES] or [ENTRY_OF_ONES])
+        case Prod(factors, number):
+            kept = [x for x in map(of, factors) if x != ENTRY_OF_ONES] or [ENTRY_OF_ONES]
+            return product(*kept) if number == 1 else replace(m, factors=tuple(kept))
         case Fill(sp.S.One):
             return ENTRY_OF_ONES
-        case Scaled(_, body):
-            return replace(m, body=of(body))
         case Frac(top, bottom):
             return Frac(of(top), of(bottom))
         case Pow(base, exponent):

@@ -64,7 +64,7 @@ def constant(reader: Reader, tree: m.Math) -> Any:
             return int(number) if number == int(number) else number
         case m.Words(text):
             return {"True": True, "False": False, "None": None}.get(text, text)
-        case m.Scaled() | m.Sum() | m.Frac():
+        case m.Prod() | m.Sum() | m.Frac():
             return reader(tree).array.item()
     return reader(tree).array.item()
 

@@ -223,10 +223,8 @@ class Reader:
         return Value(-value.array, value.letters, value.row) if negative else value
 
     def read_prod(self, tree: m.Prod) -> Value:
-        return reduce(lambda a, b: self.together("⊙", np.multiply, a, b), [self(x) for x in tree.factors])
-
-    def read_scaled(self, tree: m.Scaled) -> Value:
-        return self.together("·", np.multiply, self.value(self.number(tree.number)), self(tree.body))
+        whole = reduce(lambda a, b: self.together("⊙", np.multiply, a, b), [self(x) for x in tree.factors])
+        return self.together("·", np.multiply, self.value(self.number(tree.number)), whole)
 
     def read_frac(self, tree: m.Frac) -> Value:
         return self.together("/", np.divide, self(tree.top), self(tree.bottom))

@@ -239,8 +239,8 @@ class Display(OwnNames[Box, Token]):
         ones = self.lowered(one, self(m.shape))
         return ones if m.value in (0, 1) else self._in_front(m.value, ones, m.shape.order)
 
-    def scaled(self, m: maths.Scaled) -> Box:
-        return self._in_front(m.number, self(m.body), m.order)
+    def scaled(self, m: maths.Prod) -> Box:
+        return self._in_front(m.number, self(maths.product(*m.factors)), m.order)
 
     def _in_front(self, value: sp.Expr, body: Box, order: tuple[str, ...]) -> Box:
         top, bottom = sp.fraction(value)

@@ -99,14 +99,14 @@ class TextPrinter(LinePrinter):
 
     def fill(self, m: maths.Fill) -> Text:
         if m.value not in (0, 1):
-            return self.scaled(maths.Scaled(m.value, maths.Fill(sp.S.One, m.shape), m.shape.order))
+            return self.scaled(maths.Prod((maths.Fill(sp.S.One, m.shape),), m.value, m.shape.order))
         sizes = [self.wrapped(maths.Size(d, m.shape.order), ATOM) for d in m.shape.sizes]
         return self.lowered(self.number(str(m.value)), self.separated(sizes, "times"))._replace(starts=DIGIT)
 
     # -- arithmetic
-    def scaled(self, m: maths.Scaled) -> Text:
+    def scaled(self, m: maths.Prod) -> Text:
         top, bottom = sp.fraction(m.number)
-        body = self(m.body)
+        body = self(maths.product(*m.factors))
         whole = bottom == 1 or not m.number.has(sp.Symbol)
         if whole or body.level == TERM:
             size = self.num(maths.Num(m.number if whole else top, m.order))

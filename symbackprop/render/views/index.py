@@ -327,7 +327,8 @@ class IndexView(MatrixView):
         before = Entries(self.rows, (*target, *b.index, *bound_in(b.local))).ref(upstream, b.index)
         if upstream.value == 1:
             return self._over(b, b.local)
-        return self._over(b, product(before, *(b.local.factors if isinstance(b.local, Prod) else (b.local,))))
+        local = b.local.factors if isinstance(b.local, Prod) and b.local.number == 1 else (b.local,)
+        return self._over(b, product(before, *local))
 
     # -- loops
     def _all_steps(self, s: Located, left: Math, group: Group, target: Index) -> list[Line]:
