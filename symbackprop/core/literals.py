@@ -8,7 +8,7 @@ from typing import NamedTuple
 import sympy as sp
 from sympy.printing.str import StrPrinter
 
-from symbackprop.core.maths import Fn, Frac, Math, Num, Op, Pow, Size, Sum, Sym, Values, negative, product
+from symbackprop.core.maths import Fn, Frac, Math, Num, Op, Pow, Sum, Sym, Values, negative, product
 from symbackprop.core.scalars import HALF, TABLE
 
 SHORT = 12  # the largest denominator of a fraction that could be a decimal
@@ -16,8 +16,8 @@ SHORT = 12  # the largest denominator of a fraction that could be a decimal
 
 def spelled(value: sp.Expr, order: tuple[str, ...] = ()) -> Math:
     """A number that is no fraction, written out: √D, 2/√π, ⌊S/2⌋. Factors stand in the order of the dimensions."""
-    if value.free_symbols and monomials(Size(value, order)) is not None:
-        return Size(value, order)
+    if value.free_symbols and monomials(value, order) is not None:
+        return Num(value, order)
     if value.could_extract_minus_sign():
         return negative(spelled(-value, order))
     top, bottom = sp.fraction(value)
@@ -62,14 +62,14 @@ Monomial = tuple[int, list[tuple[str, int]]]  # a coefficient; dimensions and th
 
 
 @lru_cache(maxsize=4096)
-def monomials(m: Size) -> list[Monomial] | None:
+def monomials(value: sp.Expr, order: tuple[str, ...]) -> list[Monomial] | None:
     """A size as terms in the dimensions, highest degree first; None for others. Factors stand in the order in which the
     model declares its dimensions: N·D·H + D."""
     def place(name: str) -> tuple[int, str]:
-        return _place(name, m.order)
+        return _place(name, order)
 
     terms: list[Monomial] = []
-    for term in sp.Add.make_args(m.value if m.value.is_Atom else sp.expand(m.value)):
+    for term in sp.Add.make_args(value if value.is_Atom else sp.expand(value)):
         coefficient, rest = term.as_coeff_Mul()
         powers = list(rest.as_powers_dict().items()) if rest != 1 else []
         if not coefficient.is_Integer or not all(x.is_Symbol and p.is_Integer and p > 0 for x, p in powers):

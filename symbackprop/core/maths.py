@@ -4,8 +4,8 @@ A tree is read strictly by shape, as it is printed. Sizes are SymPy expressions 
 them.
 
 ==================  ===================================================================================================
-``Num``             a number, or an expression in dimensions that counts as one; shape ()
-``Size, Shape``     a size (number of entries), and sizes with × between, as beside an equation; no values of arrays
+``Num``             a number, or an expression in dimensions that counts as one, as a number of entries does; shape ()
+``Shape``           sizes with × between, as beside an equation; no value of an array
 ``Rounded``         a value at some digits: a number, a vector, a matrix
 ``Sym``             a name. ``row`` is the id of the row (`Node.id`) whose value it stands for; None: it is only a name
 ``Letter``          an index, bound by a `Big`, an `Array`, a `Range` or by the entry on the other side of the equation
@@ -90,14 +90,6 @@ def _rank(value: Any) -> int:
 # -- leaves
 @dataclass(frozen=True)
 class Num(Math):
-    """``order``: of the dimensions in it, as of a `Size`."""
-
-    value: sp.Expr
-    order: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Size(Math):
     """``order``: the dimensions as they were declared, the order of factors."""
 
     value: sp.Expr
@@ -531,7 +523,7 @@ def called(function: str, *args: Math, **options: object) -> Op:
 
 def sizes(shape: Dims) -> Several:
     """A shape as an argument of a function."""
-    return Several(tuple(map(Size, shape)), fenced=True)
+    return Several(tuple(map(Num, shape)), fenced=True)
 
 
 def plain(value: object) -> Math:

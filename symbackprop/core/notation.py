@@ -19,7 +19,6 @@ from symbackprop.core.literals import is_decimal, number_text
 from symbackprop.core.maths import Math, negative, product
 from symbackprop.core.printer import ATOM, POWER, PRODUCT, SUM, LinePrinter, Text
 from symbackprop.core.scalars import RELATIONS, TABLE
-from symbackprop.core.shapes import dim_text
 
 COMPARE = 5
 _SHOWN = {">=": "≥", "<=": "≤", "==": "=", "!=": "≠"}
@@ -164,10 +163,6 @@ class ModelPrinter(LinePrinter):
         """A number or an expression in dimensions, exactly."""
         return Text(*number_text(m.value))
 
-    def size(self, m: maths.Size) -> Text:
-        atom = m.value.is_Symbol or m.value.is_Integer
-        return Text(dim_text(m.value), ATOM if atom else SUM if m.value.is_Add else PRODUCT)
-
     def words(self, m: maths.Words) -> Text:
         return Text(m.text if m.text in ("True", "False", "None") else f'"{m.text}"')
 
@@ -195,7 +190,7 @@ class ModelPrinter(LinePrinter):
 
     # -- functions
     def identity(self, m: maths.Identity) -> Text:
-        return self.applied(Text("eye"), [maths.Size(m.size)])
+        return self.applied(Text("eye"), [maths.Num(m.size)])
 
     def bars(self, m: maths.Bars) -> Text:
         return self.applied(Text("norm"), [m.body])

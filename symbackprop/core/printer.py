@@ -190,8 +190,13 @@ class Printer(ABC, Generic[P, T]):
             return self.row(*([self.sign("minus")] if value == -sp.oo else []), self.sign("infinity"), level=SUM)
         if value is sp.E:
             return self.plain("e")
-        p = self(spelled(value, m.order))
+        p = self.whole(value, m.order)
         return self.levelled(p, ATOM) if is_simple(value) else p
+
+    def whole(self, value: sp.Expr, order: tuple[str, ...]) -> P:
+        """A number that is no fraction, written out."""
+        m = spelled(value, order)
+        return self.size(value, order) if isinstance(m, maths.Num) else self(m)
 
     def rational(self, value: sp.Rational) -> P:
         size = abs(value)
@@ -228,10 +233,11 @@ class Printer(ABC, Generic[P, T]):
             return self.between("[", inside, "]", True)
         return self.grid([[self._measured(v, m.digits) for v in entries(line)] for line in values])
 
-    def size(self, m: maths.Size) -> P:
-        terms = monomials(m)
+    def size(self, value: sp.Expr, order: tuple[str, ...]) -> P:
+        """A number of entries, perhaps a sum of products of dimensions."""
+        terms = monomials(value, order)
         if terms is None:
-            return self.num(maths.Num(m.value))
+            return self.num(maths.Num(value))
         (first, names), *rest = terms
         if not rest and first >= 0:
             return self._monomial(first, names)
@@ -249,7 +255,7 @@ class Printer(ABC, Generic[P, T]):
 
     def shape(self, m: maths.Shape) -> P:
         least = ATOM if len(m.sizes) > 1 else SUM
-        return self.separated([self.wrapped(maths.Size(d, m.order), least) for d in m.sizes], "times")
+        return self.separated([self.at_least(self.size(d, m.order), least) for d in m.sizes], "times")
 
     # -- leaves
     def letter(self, m: maths.Letter) -> P:

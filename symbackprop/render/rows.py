@@ -89,8 +89,8 @@ class Rows(Written):
             else:
                 self.symbols[node.id] = before
 
-    def size(self, size: sp.Expr) -> maths.Size:
-        return maths.Size(size, self.order)
+    def size(self, size: sp.Expr) -> maths.Num:
+        return maths.Num(size, self.order)
 
     def shape(self, shape: Dims) -> maths.Shape:
         return maths.Shape(tuple(shape), self.order)

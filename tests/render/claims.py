@@ -96,9 +96,9 @@ def _legend(document: Document) -> dict[str, sp.Expr]:
     found: dict[str, sp.Expr] = {}
     for line in document.glossary:
         match line:
-            case (m.Letter(letter), _, m.Size(size), " entries" | " entry"):
+            case (m.Letter(letter), _, m.Num(size), " entries" | " entry"):
                 found[letter] = size
-            case (m.Several(letters), _, m.Size(size), " entries" | " entry"):
+            case (m.Several(letters), _, m.Num(size), " entries" | " entry"):
                 found |= {x.name: size for x in letters if isinstance(x, m.Letter)}
     return found
 

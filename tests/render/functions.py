@@ -22,7 +22,7 @@ Array = Any
 Function = Callable[["Reader", Sequence[m.Math], Mapping[str, m.Math], Sequence[m.Math]], "Value"]
 
 
-CONSTANTS = (m.Several, m.Size, m.Shape, m.Num)
+CONSTANTS = (m.Several, m.Shape, m.Num)
 
 
 def plain(apply: Callable[..., Array]) -> Function:
@@ -59,7 +59,7 @@ def constant(reader: Reader, tree: m.Math) -> Any:
             return tuple(constant(reader, x) for x in items)
         case m.Shape(sizes):
             return tuple(int(reader.number(d)) for d in sizes)
-        case m.Num(value) | m.Size(value):
+        case m.Num(value):
             number = reader.number(value)
             return int(number) if number == int(number) else number
         case m.Words(text):

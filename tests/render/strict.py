@@ -168,9 +168,6 @@ class Reader:
     def read_num(self, tree: m.Num) -> Value:
         return self.value(self.number(tree.value))
 
-    def read_size(self, tree: m.Size) -> Value:
-        return self.value(self.number(tree.value))
-
     def read_sym(self, tree: m.Sym) -> Value:
         if tree == self.world.called_rate:
             return self.value(self.world.rate)
@@ -561,7 +558,7 @@ def _without_ones(value: Value) -> Value:
 
 
 def _number(tree: m.Math) -> sp.Expr:
-    if not isinstance(tree, (m.Num, m.Size)):
+    if not isinstance(tree, m.Num):
         raise Untold("a step that is no number")
     return tree.value
 

@@ -10,7 +10,7 @@ import sympy as sp
 from symbackprop.codegen.numpy import PRINTER
 from symbackprop.codegen.planning import build_program
 from symbackprop.codegen.program import Block, For
-from symbackprop.core.maths import Size
+from symbackprop.core.maths import Num
 from symbackprop.derive import derive
 from symbackprop.derive.closed import closed
 from symbackprop.model import Model, zoo
@@ -94,7 +94,7 @@ def differing(model: Model) -> sp.Expr:
     """What the page of a model counts beyond the code of its backward pass, as it is written without optimisation."""
     derivation = derive(model)
     total = build_document(derivation, Options()).total_cost
-    assert isinstance(total, Size)
+    assert isinstance(total, Num)
     code = build_program(closed(derivation), derivation.model, "", 0, "float64", PRINTER.arrays).backward
     return sp.expand(total.value - emitted(code))
 
@@ -108,7 +108,7 @@ def test_the_total_of_a_built_in_model_is_what_its_code_multiplies(name: str) ->
 def test_no_multiplication_stands_in_two_rows_of_the_table(name: str) -> None:
     """What the steps of a loop compute for all gradients stands in none of them."""
     page = build_document(derive(zoo.build(name)), Options())
-    costs = [m.value for m in (page.total_cost, *[row.cost for row in page.table]) if isinstance(m, Size)]
+    costs = [m.value for m in (page.total_cost, *[row.cost for row in page.table]) if isinstance(m, Num)]
     left = sp.expand(costs[0] - sum(costs[1:]))
     assert all(c >= 0 for c in left.as_coefficients_dict().values()), left
 

@@ -10,7 +10,7 @@ from symbackprop.core import build
 from symbackprop.core.entry import At, Indices, Terms, letter, letters, on_axis, term
 from symbackprop.core.facts import kind
 from symbackprop.core.graph import BOOL, FLOAT, INT, Leaf, Node, label
-from symbackprop.core.maths import A, Item, Size, Y, called, plain
+from symbackprop.core.maths import A, Item, Num, Y, called, plain
 from symbackprop.core.registry import Cotangents, Op, Sample, Spelled, register
 from symbackprop.core.shapes import (
     ONE,
@@ -124,7 +124,7 @@ register(Op(
     domain="0 <= index < rows; repeated indices add up",
     infer=_infer_scatter,
     vjp=_vjp_scatter,
-    show=lambda node, args: called("scatter_add", *args, Size(node.attr)),
+    show=lambda node, args: called("scatter_add", *args, Num(node.attr)),
     entry=_entry_scatter,
     spelled=Spelled("gi", (1, 1), "k", "m"),
     reference=_reference_scatter,
@@ -206,7 +206,7 @@ register(Op(
     domain="0 <= index < size; repeated indices add up",
     infer=_infer_put,
     vjp=_vjp_put,
-    show=lambda node, args: called("put_along_axis", *args, plain(node.attr[0]), Size(node.attr[1])),
+    show=lambda node, args: called("put_along_axis", *args, plain(node.attr[0]), Num(node.attr[1])),
     entry=_entry_put,
     reference=_reference_put,
     samples=(Sample(((2, 1), (2, 1)), (1, 4), {1: 4}), Sample(((2, 2), (2, 2)), (0, 3), {1: 3})),

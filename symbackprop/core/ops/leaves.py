@@ -10,7 +10,7 @@ import sympy as sp
 from symbackprop.core import formula as f
 from symbackprop.core.entry import Term, term
 from symbackprop.core.graph import Node
-from symbackprop.core.maths import Identity, K, Num, Size, Sym, called, minus
+from symbackprop.core.maths import Identity, K, Num, Sym, called, minus
 from symbackprop.core.registry import Op, Sample, register
 from symbackprop.core.shapes import Shape
 
@@ -83,7 +83,7 @@ register(Op(
     range=(0.0, inf),
     infer=lambda attr, args: ((attr,), "int"),
     vjp=_no_gradient,
-    show=lambda node, args: called("arange", Size(node.attr)),
+    show=lambda node, args: called("arange", Num(node.attr)),
     entry=lambda attr, shapes, index: [term(index[0])],
     reference=lambda np, n: np.array(range(n), dtype=int),
     samples=(Sample((), 4),),

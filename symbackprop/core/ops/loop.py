@@ -18,7 +18,7 @@ from symbackprop.core.facts import is_product, is_sum
 from symbackprop.core.graph import FLOAT, SEVERAL, Node, arguments_first
 from symbackprop.core.hazards import Hazards
 from symbackprop.core.loops import Loop, body_leaf, make_scan, stack_of
-from symbackprop.core.maths import Item, Math, Size, Words
+from symbackprop.core.maths import Item, Math, Num, Words
 from symbackprop.core.names import unplaced
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.registry import Cotangents, Op, Sample, register
@@ -255,7 +255,7 @@ def _infer_out(number: int, args: tuple[Node, ...]) -> tuple[Shape, str]:
 def _show_out(node: Node, args: Sequence[Math]) -> Math:
     loop: Loop = node.args[0].attr
     name, last = Words(base(loop.results()[node.attr])), node.attr < len(loop.carry)
-    return Item(name, (Size(loop.length),)) if last else name
+    return Item(name, (Num(loop.length),)) if last else name
 
 
 register(Op(

@@ -12,7 +12,7 @@ import sympy as sp
 from symbackprop.core import build
 from symbackprop.core.entry import At, Digit, Index, Indices, Terms, aligned, letter, on_axis, place, term
 from symbackprop.core.graph import FLOAT, Node, common_kind, label
-from symbackprop.core.maths import A, Item, Math, Size, Span, Words, called, plain, sizes
+from symbackprop.core.maths import A, Item, Math, Num, Span, Words, called, plain, sizes
 from symbackprop.core.registry import Cotangents, Op, Sample, register
 from symbackprop.core.shapes import (
     Axis,
@@ -162,7 +162,7 @@ def _entry_slice(attr: Any, shapes: Sequence[Shape], index: Indices) -> Terms:
 def _show_slice(node: Node, args: Sequence[Math]) -> Math:
     axis, start, length, step = node.attr
     whole, stop = start == 0 and step > 0 and not (is_one(length) and step == 1), slice_stop(node)
-    span = Span(None if whole else Size(start), None if stop is None else Size(stop), step)
+    span = Span(None if whole else Num(start), None if stop is None else Num(stop), step)
     return Item(args[0], (*[Span()] * axis, span))
 
 
@@ -228,7 +228,7 @@ def _reference_pad(np: Any, attr: Any, a: Any) -> Any:
 
 def _show_pad(node: Node, args: Sequence[Math]) -> Math:
     axis, start, size, step = node.attr
-    return called("pad", args[0], plain(axis), Size(start), Size(size), *([plain(step)] if step != 1 else []))
+    return called("pad", args[0], plain(axis), Num(start), Num(size), *([plain(step)] if step != 1 else []))
 
 
 register(Op(

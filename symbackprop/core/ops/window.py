@@ -16,7 +16,7 @@ import sympy as sp
 from symbackprop.core import selection
 from symbackprop.core.entry import At, Index, Indices, Terms, letters, on_axis, place, term
 from symbackprop.core.graph import Node, label
-from symbackprop.core.maths import Letter, Math, Size, Sym, called, sizes
+from symbackprop.core.maths import Letter, Math, Num, Sym, called, sizes
 from symbackprop.core.registry import Cotangents, Op, Rule, Sample, Spelled, register
 from symbackprop.core.shapes import Dim, Shape, dim_text, same, same_shape, shape_text
 from symbackprop.errors import ShapeError
@@ -109,7 +109,7 @@ def _infer_fold(attr: Any, args: tuple[Node, ...]) -> tuple[Shape, str]:
 def _show_window(name: str) -> Any:
     def show(node: Node, args: Sequence[Math]) -> Math:
         axis, size, stride = node.attr
-        return called(name, args[0], Size(size), axis=axis, **({"stride": stride} if stride != 1 else {}))
+        return called(name, args[0], Num(size), axis=axis, **({"stride": stride} if stride != 1 else {}))
 
     return show
 

@@ -97,7 +97,7 @@ class ModelText(Notation):
 
     def structural(self, node: Node) -> Math:
         if node.value is not None and node.value.is_Integer and node.kind == FLOAT:
-            return self._floats(node.value, tuple(map(maths.Size, node.shape)))
+            return self._floats(node.value, tuple(map(maths.Num, node.shape)))
         if node.is_result:  # ``h[T]``, the last value that a loop carries, or ``h``, all of a row of its body
             return maths.Sym(self.results[node.id])
         args = [self.ref(a) for a in node.args]
@@ -122,7 +122,7 @@ class ModelText(Notation):
             axis, start, length, step = a.attr
             if is_one(length) and step == 1 and same_shape(node.shape, (*a.shape[:axis], *a.shape[axis + 1 :])):
                 place = start + 1 if axis == 0 and a.args[0].is_result else start  # loops count from 1
-                return maths.Item(self.ref(a.args[0]), (*[maths.Span()] * axis, maths.Size(place)))
+                return maths.Item(self.ref(a.args[0]), (*[maths.Span()] * axis, maths.Num(place)))
         return None
 
 

@@ -247,7 +247,7 @@ class Display(OwnNames[Box, Token]):
         if value.is_Rational or bottom == 1:
             head = self(maths.Num(value, order))
         else:
-            head = self.fraction(self(maths.Num(top, order)), self(maths.Size(bottom, order)))
+            head = self.fraction(self(maths.Num(top, order)), self.size(bottom, order))
         head = head if head.level >= PRODUCT else self.fenced(head)
         inner = body if body.level >= TERM else self.fenced(body)
         gap = {Start.DIGIT: "dot", Start.LETTER: "thin", Start.SUM: "thin"}.get(inner.starts, "space")

@@ -8,7 +8,7 @@ from typing import ClassVar
 import sympy as sp
 
 from symbackprop.core import maths
-from symbackprop.core.literals import decimal, is_simple, spelled
+from symbackprop.core.literals import decimal, is_simple
 from symbackprop.core.maths import Math
 from symbackprop.core.names import text_name
 from symbackprop.core.printer import (
@@ -84,7 +84,7 @@ class TextPrinter(LinePrinter):
             return self.rational(value)
         if value in (sp.oo, -sp.oo, sp.E) or not (value.free_symbols or value.args or value is sp.pi):
             return Text({sp.oo: "∞", -sp.oo: f"{MINUS}∞"}.get(value, str(value)), QUOTIENT)
-        p, atom = self(spelled(value, m.order)), is_simple(value) or isinstance(value, (sp.floor, sp.ceiling))
+        p, atom = self.whole(value, m.order), is_simple(value) or isinstance(value, (sp.floor, sp.ceiling))
         return p._replace(level=ATOM if atom else min(p.level, PRODUCT))
 
     def rational(self, value: sp.Rational) -> Text:
@@ -100,7 +100,7 @@ class TextPrinter(LinePrinter):
     def fill(self, m: maths.Fill) -> Text:
         if m.value not in (0, 1):
             return self.scaled(maths.Prod((maths.Fill(sp.S.One, m.shape),), m.value, m.shape.order))
-        sizes = [self.wrapped(maths.Size(d, m.shape.order), ATOM) for d in m.shape.sizes]
+        sizes = [self.at_least(self.size(d, m.shape.order), ATOM) for d in m.shape.sizes]
         return self.lowered(self.number(str(m.value)), self.separated(sizes, "times"))._replace(starts=DIGIT)
 
     # -- arithmetic
@@ -115,15 +115,11 @@ class TextPrinter(LinePrinter):
         return self._over(above, bottom, m.order)
 
     def _over(self, top: Text, bottom: sp.Expr, order: tuple[str, ...]) -> Text:
-        return self.fraction(top, self._below(maths.Size(bottom, order)))
-
-    def _below(self, m: Math) -> Text:
-        """What something is divided by: 1/(2N)."""
-        p = self(m)
-        return self.fenced(p) if isinstance(m, maths.Size) and m.value.is_Mul and p.level == ATOM else p
+        p = self.size(bottom, order)
+        return self.fraction(top, self.fenced(p) if bottom.is_Mul and p.level == ATOM else p)
 
     def frac(self, m: maths.Frac) -> Text:
-        return self.fraction(self(m.top), self._below(m.bottom))
+        return self.fraction(self(m.top), self(m.bottom))
 
     def pow(self, m: maths.Pow) -> Text:
         base, entrywise = self.wrapped(m.base, POWER + 1), m.base.rank > 0
