@@ -34,10 +34,10 @@ them.
 ``Likelihood``      [y log p + (1 − y) log(1 − p)]
 ``Op``              a library function or structural op by its name, with `Option`\\ s; ``below`` stands under its name
 ``Bars``            the norm ‖a‖ of all entries
-``Derivative``      ∂top/∂bottom (d where not ``partial``). With the loss on top: the gradient, in the shape of bottom
+``Derivative``      ∂top/∂bottom (or with d, the ``sign``). With the loss on top: the gradient, in the shape of bottom
                     (in the Jacobian view a row). Else a Jacobian: among scalars a number, entry by entry where both are
-                    entries; in the matrix view the entries' own derivatives where both have one shape
-``Nabla``           ∇_W s: the gradient of top in the shape of bottom, where a derivative would be a row
+                    entries; in the matrix view the entries' own derivatives where both have one shape. By ∇, as ∇_W s,
+                    the gradient of top in the shape of bottom, where a derivative would be a row
 ``Delta``           δ_a = ∂L/∂a; without ``of`` some upstream gradient
 ``Marked``          a word at a symbol: ``direct`` (a derivative with other branches held fixed), ``later`` (the part of
                     a gradient that later steps of a loop hand back), ``old`` and ``new`` (before and after an update),
@@ -332,14 +332,8 @@ class Derivative(Math):
 
     top: Math
     bottom: Math
-    partial: bool = True
+    sign: str = "∂"  # or d or ∇
     flat: bool = False
-
-
-@dataclass(frozen=True)
-class Nabla(Math):
-    top: Math
-    bottom: Math
 
 
 @dataclass(frozen=True)
@@ -495,6 +489,11 @@ def product(*factors: Math) -> Math:
 
 def minus(left: Math, right: Math) -> Math:
     return Sum(((False, left), (True, right)))
+
+
+def is_nabla(m: Math | None) -> bool:
+    """Whether a tree is a gradient by ∇."""
+    return isinstance(m, Derivative) and m.sign == "∇"
 
 
 def at(array: Math, *index: Math) -> Math:

@@ -305,7 +305,7 @@ class Printer(ABC, Generic[P, T]):
 
     def beside(self, m: Math, level: int) -> P:
         """A factor of a product without a sign: ∇_Y L in parentheses, where L could be taken for a factor."""
-        return self.fenced(self(m)) if isinstance(maths.within(m), maths.Nabla) else self.wrapped(m, level)
+        return self.fenced(self(m)) if maths.is_nabla(maths.within(m)) else self.wrapped(m, level)
 
     def outer(self, m: maths.Outer) -> P:
         left, right = self.wrapped(m.left, PRODUCT + 1), self.wrapped(m.right, PRODUCT + 1)
@@ -415,7 +415,8 @@ class Printer(ABC, Generic[P, T]):
         return self.row(self(m.left), self.sign(m.sign), self(m.right), level=SUM)
 
     # -- derivatives
-    def nabla(self, m: maths.Nabla) -> P:
+    def nabla(self, m: maths.Derivative) -> P:
+        """∇_W s."""
         sign = self.lowered(self.row(self.sign("∇")), self(m.bottom))
         return self.row(sign, self.sign("space"), self(m.top), level=SIGN)
 

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from symbackprop.core.functions import FUNCTIONS
-from symbackprop.core.maths import Derivative, Entry, Link, Math, Nabla, Sym, replaced, walk, within
+from symbackprop.core.maths import Derivative, Entry, Link, Math, Sym, replaced, walk, within
 from symbackprop.core.names import free_name
 from symbackprop.derive import derive
 from symbackprop.derive.steps import Derivation
@@ -120,5 +120,5 @@ def _with_nabla(m: Math) -> Math:
         whole = within(x.base) if isinstance(x, Entry) else x
         if isinstance(whole, Derivative) and isinstance(whole.bottom, Sym) and whole.bottom.shape:
             bottom, top = whole.bottom, whole.top
-            found[x] = Derivative(top, Entry(bottom, x.index)) if isinstance(x, Entry) else Nabla(top, bottom)
+            found[x] = Derivative(top, Entry(bottom, x.index)) if isinstance(x, Entry) else replace(whole, sign="∇")
     return replaced(m, found)

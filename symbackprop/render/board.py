@@ -18,11 +18,11 @@ from symbackprop.core.maths import (
     Link,
     Marked,
     Math,
-    Nabla,
     Relation,
     Shape,
     Sym,
     Transpose,
+    is_nabla,
     replaced,
     walk,
     within,
@@ -120,7 +120,7 @@ class Board(Anatomy):
 
     def _shape_of(self, target: Node, left: Math | None) -> Math | None:
         """The shape of what the last line says, which may be a gradient transposed."""
-        shape = target.shape if isinstance(left, Nabla) else self._shape(target)
+        shape = target.shape if is_nabla(left) else self._shape(target)
         if isinstance(left, Transpose):
             turned = (ONE, *shape) if target.ndim == 1 else shape[::-1]
             shape = target.shape if self._is_row(target) else turned

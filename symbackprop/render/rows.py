@@ -99,13 +99,13 @@ class Rows(Written):
         """What the gradient of an intermediate is called: δ_a, but where δ is the model's."""
         return maths.Delta(of) if isinstance(self.upstream, maths.Delta) else self.derivative(of)
 
-    def nabla(self, bottom: Math) -> maths.Nabla:
+    def nabla(self, bottom: Math) -> maths.Derivative:
         """∇_bottom L."""
-        return maths.Nabla(self.loss, bottom)
+        return maths.Derivative(self.loss, bottom, "∇")
 
     def derivative(self, bottom: Math) -> maths.Derivative:
         """∂L/∂bottom."""
-        return maths.Derivative(self.loss, bottom, self.partial)
+        return maths.Derivative(self.loss, bottom, "∂" if self.partial else "d")
 
     def number(self, value: sp.Expr) -> Math:
         return maths.Num(value, self.order if value.free_symbols else ())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from symbackprop.core.maths import Big, Derivative, Frac, Prod, walk
+from symbackprop.core.maths import Big, Derivative, Frac, Prod, is_nabla, walk
 from symbackprop.render.document import Document, Equation, Line, Prose, Step, board_lines
 from symbackprop.render.escape import latex_text
 from symbackprop.render.latex import SIGNS, Writer, valued
@@ -78,7 +78,7 @@ def _displayed(formula: str, depth: int) -> str:
 def _is_tall(x: Line) -> bool:
     trees = (x.right,) if x.left is None else (x.left, x.right)
     return any(isinstance(m, (Big, Derivative, Frac)) or (isinstance(m, Prod) and m.number != 1)
-               for tree in trees for m in walk(tree))
+               for tree in trees for m in walk(tree) if not is_nabla(m))
 
 
 def _frames(rows: Iterable[Row]) -> Iterator[list[str]]:

@@ -132,7 +132,7 @@ def _said(part: object) -> Iterator[str]:
 def _beside(document: Document, s: Step) -> m.Math:
     """What the shape of a step stands beside: on a board its last line, which may be a gradient transposed."""
     left = s.lines[-1].left if document.detail == "board" else None
-    return left if isinstance(left, (m.Transpose, m.Nabla)) else s.symbol
+    return left if isinstance(left, m.Transpose) or m.is_nabla(left) else s.symbol
 
 
 def _array(left: m.Math | None) -> m.Math | None:

@@ -382,13 +382,16 @@ class Reader:
 
     # -- derivatives
     def read_derivative(self, tree: m.Derivative, direct: bool = False) -> Value:
+        if tree.sign == "∇":
+            found = self._gradient(_base(tree.bottom)[0])
+            return Value(found.array, found.letters)
         if isinstance(tree.bottom, m.Op) and tree.bottom.name == "vec":
             return self._of_rows(tree)
         (top, above), (bottom, below) = _base(tree.top), _base(tree.bottom)
         if self.world.is_gradient(tree) and not direct:
             found = self._gradient(bottom)
             return self.entry(found, below) if below else found
-        letters, array = self.world.jacobian(_row(top), _row(bottom), tree.partial)
+        letters, array = self.world.jacobian(_row(top), _row(bottom), tree.sign == "∂")
         whole = self.over(letters, array)
         split = len(shape_of(top))
         spans = [m.Span()] * (split - len(above)) if len(above) < sum(d != 1 for d in shape_of(top)) else []
@@ -405,14 +408,10 @@ class Reader:
     def _of_rows(self, tree: m.Derivative) -> Value:
         """∂vec(Y)/∂vec(W): a matrix."""
         top, bottom = (x.args[0] if isinstance(x, m.Op) else x for x in (tree.top, tree.bottom))
-        whole = self.over(*self.world.jacobian(_row(top), _row(bottom), tree.partial))
+        whole = self.over(*self.world.jacobian(_row(top), _row(bottom), tree.sign == "∂"))
         front, split = whole.array.shape[: whole.letters], len(shape_of(top))
         sizes = [int(np.prod(x)) for x in (whole.shape[:split], whole.shape[split:])]
         return Value(whole.array.reshape((*front, *sizes)), whole.letters)
-
-    def read_nabla(self, tree: m.Nabla) -> Value:
-        found = self._gradient(_base(tree.bottom)[0])
-        return Value(found.array, found.letters)
 
     def _gradient(self, bottom: m.Math) -> Value:
         return self.number_of(self.over(*self.world.gradient(_row(bottom))))

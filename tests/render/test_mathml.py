@@ -66,7 +66,7 @@ def test_sums_say_below_what_they_run_over_in_displays_only() -> None:
 
 
 def test_references_become_links() -> None:
-    tree = Prod((Link("step-3", Derivative(Sym("L"), Sym("o"), False)), Sym("h")))
+    tree = Prod((Link("step-3", Derivative(Sym("L"), Sym("o"), "d")), Sym("h")))
     text = mathml(tree, {"step-3": "computed in step 3"})
     assert text.startswith('<math><mrow><mi><a href="#step-3" class="ref" title="computed in step 3"')
     assert 'aria-label="d L over d o, computed in step 3"><math><mfrac>' in text

@@ -348,7 +348,7 @@ def test_a_round_d_stands_in_a_sum_of_paths_where_something_is_held_fixed(seed: 
     rows = {row.id: row for row in d.forward} | {row.id: row for row in d.model.leaves().values()}
     for step in build_document(d, Options(view="scalar")).steps:
         trees = [tree for line in step.lines for tree in (line.left, line.right) if tree is not None]
-        partial = [x for tree in trees for x in m.walk(tree) if isinstance(x, m.Derivative) and x.partial]
+        partial = [x for tree in trees for x in m.walk(tree) if isinstance(x, m.Derivative) and x.sign == "∂"]
         ends = [[end.body if isinstance(end, m.Link) else end for end in (x.top, x.bottom)] for x in partial]
         assert not ends or any(held_fixed(d, rows[top.row or 0], rows[bottom.row or 0]) for top, bottom in ends
                                if isinstance(top, m.Sym) and isinstance(bottom, m.Sym)), step.title

@@ -164,7 +164,7 @@ class World:
         return isinstance(tree, m.Sym) and (tree.row is None or (self.loss is not None and tree.row == self.loss.id))
 
     def is_gradient(self, tree: m.Derivative) -> bool:
-        return self.is_loss(tree.top) and not (self.totals and tree.partial)
+        return self.is_loss(tree.top) and not (self.totals and tree.sign == "∂")
 
     def jacobian(self, top: int, bottom: int, immediate: bool) -> Found:
         """By central differences, at every step of the loops around."""

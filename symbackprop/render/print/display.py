@@ -263,7 +263,9 @@ class Display(OwnNames[Box, Token]):
         return self.raised(self.wrapped(m.body, POWER + 1), row(self.sign("top")))._replace(level=POWER + 1)
 
     def derivative(self, m: maths.Derivative) -> Box:
-        d = row(self.sign("∂")) if m.partial else self.plain("d")
+        if m.sign == "∇":
+            return self.nabla(m)
+        d = row(self.sign("∂")) if m.sign == "∂" else self.plain(m.sign)
         top, bottom = row(d, self(m.top)), row(d, self(m.bottom))
         if m.flat:
             return row(top, self.sign("slash"), bottom)

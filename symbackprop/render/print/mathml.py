@@ -179,8 +179,7 @@ def one(box: Box) -> str:
 def spoken(m: Math) -> str:
     """A name as text, for those who hear it: links are read by their name, not by what is in them."""
     match m:
-        case maths.Derivative(top, bottom, partial):
-            d = "∂" if partial else "d"
+        case maths.Derivative(top, bottom, d) if d != "∇":
             return f"{d} {spoken(top)} over {d} {spoken(bottom)}"
         case maths.Delta(of) if of is not None:
             return f"δ {spoken(of)}"

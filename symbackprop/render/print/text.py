@@ -155,7 +155,9 @@ class TextPrinter(LinePrinter):
 
     # -- functions, derivatives, loops
     def derivative(self, m: maths.Derivative) -> Text:
-        d = Text("∂" if m.partial else "d", starts=FRACTION)
+        if m.sign == "∇":
+            return self.nabla(m)
+        d = Text(m.sign, starts=FRACTION)
         return self.row(d, self(m.top), SIGNS["/"], d, self(m.bottom), level=SIGN)
 
     def marked(self, m: maths.Marked) -> Text:

@@ -103,7 +103,7 @@ class Assembly:
     def _assembled(self, target: Node) -> Math:
         rows, columns = self.sizes[target.id]
         entries = [[self._entry(target, (i, j)) for j in range(columns)] for i in range(rows)]
-        return Matrix(tuple([tuple([Derivative(self.rows.loss, x, True, True) for x in row]) for row in entries]))
+        return Matrix(tuple([tuple([Derivative(self.rows.loss, x, flat=True) for x in row]) for row in entries]))
 
     def _places(self, node: Node) -> list[Place]:
         return list(itertools.product(*[range(k) for k in self.sizes[node.id]]))

@@ -70,7 +70,7 @@ class ScalarView(Writer):
 
     def _derivative(self, consumer: Node, argument: Node, partial: bool) -> Math:
         plain = self.rows.plain
-        return Derivative(plain[consumer.id], plain[argument.id], partial or self.rows.partial)
+        return Derivative(plain[consumer.id], plain[argument.id], "∂" if partial or self.rows.partial else "d")
 
     def _is_partial(self, s: Located) -> bool:
         """Whether one consumer also depends on the target through another: what is held fixed has then to be said."""
