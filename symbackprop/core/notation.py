@@ -146,8 +146,9 @@ def _above(args: Sequence[Math], form: f.Call) -> Math:
 
 
 class ModelPrinter(LinePrinter):
-    """Model text."""
+    """Model text, which keeps the order of what was written."""
 
+    numbers_first: ClassVar = False
     signs: ClassVar = {
         name: Text(sign) for name, sign in {
             "minus": "-", "less": " - ", "plus": " + ", "odot": " * ", "dot": " * ", "comma": ", ", "tight comma": ",",

@@ -7,8 +7,8 @@ syntax has (a sign, a fraction, a superscript, brackets …); a syntax overrides
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from operator import attrgetter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter, itemgetter
 from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 import sympy as sp
@@ -38,9 +38,11 @@ T = TypeVar("T")  # a piece of it
 
 class Printer(ABC, Generic[P, T]):
     """Prints a tree by the method that is named like its node. ``nameless``: functions that do not stand by name in
-    front of their argument; ``inner_sum``: how strongly a term behind a plus has to bind."""
+    front of their argument; ``inner_sum``: how strongly a term behind a plus has to bind; ``numbers_first``: of the
+    factors of a product, whatever their order in the tree."""
 
     inner_sum: ClassVar[int] = SUM
+    numbers_first: ClassVar[bool] = True
     nameless: ClassVar[tuple[str, ...]] = ("exp", "sqrt", "root", "abs")
     methods: ClassVar[Mapping[type[Math], Callable[[Any, Any], Any]]] = {}
 
@@ -159,10 +161,13 @@ class Printer(ABC, Generic[P, T]):
 
     def factors(self, m: maths.Prod) -> list[tuple[P, bool]]:
         """Factors in parentheses where they need them, and whether ⊙ stands before each."""
-        arrays = [x.rank > 0 for x in m.factors]
+        ranked = [(x.rank > 0, x) for x in (_opened(m) if self.numbers_first else m.factors)]
+        if self.numbers_first:
+            ranked.sort(key=itemgetter(0))
+        arrays = [is_array for is_array, _ in ranked]
         entrywise = sum(arrays) > 1
         found = []
-        for k, x in enumerate(m.factors):
+        for k, (_, x) in enumerate(ranked):
             p = self(x)
             needs = POWER if entrywise and arrays[k] and p.level == MATRIX else PRODUCT + 1 if k else PRODUCT
             found.append((self.at_least(p, needs), arrays[k] and any(arrays[:k])))
@@ -452,6 +457,14 @@ class Printer(ABC, Generic[P, T]):
 
     def link(self, m: maths.Link) -> P:
         return self(m.body)
+
+
+def _opened(m: maths.Prod) -> Iterator[Math]:
+    """The factors of a product, those of an array times a number one by one."""
+    for x in m.factors:
+        inner = maths.within(x)
+        mixed = isinstance(inner, maths.Prod) and len({y.rank > 0 for y in inner.factors}) > 1
+        yield from inner.factors if mixed and isinstance(inner, maths.Prod) else (x,)
 
 
 _BIG = {"sum": "Σ", "max": "max", "prod": "Π"}

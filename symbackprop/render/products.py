@@ -9,7 +9,7 @@ from symbackprop.core import maths
 from symbackprop.core.graph import Node
 from symbackprop.core.maths import Math, MatMul, product, turned
 from symbackprop.core.pattern import Pattern
-from symbackprop.render.spread import indexed, own_letters
+from symbackprop.render.spread import in_parts, indexed, own_letters, with_numbers
 
 if TYPE_CHECKING:
     from symbackprop.render.rows import Rows
@@ -21,6 +21,10 @@ def contracted(r: Rows, pattern: Pattern, args: Sequence[Math], rows: Sequence[N
         return _scaled(r, pattern, args, rows)
     if pattern.ins == (pattern.out,):
         return args[0]
+    parts = [in_parts(x) for x in args]
+    if any([x.numbers or x.below for x in parts]):
+        whole = contracted(r, pattern, [x.array for x in parts], rows)
+        return with_numbers(whole, [n for x in parts for n in x.numbers], [n for x in parts for n in x.below])
     if pattern.is_trace:
         r.mention("trace")
         return maths.Op("trace", tuple(args))

@@ -28,7 +28,7 @@ from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import is_one, normalise_axes
 from symbackprop.render.axes import AxisLetters
 from symbackprop.render.products import bound_in, bound_inside, contracted
-from symbackprop.render.spread import FIRST, indexed, own_letters, repeated, reshaped, with_axes
+from symbackprop.render.spread import FIRST, in_parts, indexed, own_letters, repeated, reshaped, with_axes, with_numbers
 
 ONE, TWO = sp.S.One, f.Num(sp.Integer(2))
 
@@ -332,7 +332,8 @@ class Rows(Written):
 
     def big_sum(self, a: Node, axes: Sequence[int], keepdims: bool = False) -> Scaled:
         number, rest = self.term(a)
-        return Scaled(number, self.over("sum", rest, a, axes, keepdims))
+        numbers, array, below = in_parts(rest)
+        return Scaled(number, with_numbers(self.over("sum", array, a, axes, keepdims), numbers, below))
 
     def over(self, sign: str, m: Math, a: Node, axes: Sequence[int], keepdims: bool) -> Math:
         """Σ_n m[n], the letters of what it runs over on the array itself. Axes that stay are new ones of size 1."""
@@ -428,7 +429,10 @@ def _broadcast(r: Rows, node: Node, a: Node) -> Scaled:
 def _reshape(r: Rows, node: Node, a: Node) -> Scaled | Math:
     if [d for d in node.shape if not is_one(d)] == [d for d in a.shape if not is_one(d)]:
         number, rest = r.term(a)
-        return Scaled(number, reshaped(rest, a.shape, node.shape) if a.shape else r.repeated(rest, (), node.shape))
+        if not a.shape:
+            return Scaled(number, r.repeated(rest, (), node.shape))
+        numbers, array, below = in_parts(rest)
+        return Scaled(number, with_numbers(reshaped(array, a.shape, node.shape), numbers, below))
     r.mention("reshape")
     return maths.Op("reshape", (r.ref(a),), (r.shape(node.shape),), node.id)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeGuard
+from typing import NamedTuple, TypeGuard
 
 import sympy as sp
 
@@ -29,6 +29,7 @@ from symbackprop.core.maths import (
     Range,
     Relation,
     Shape,
+    Shaped,
     Span,
     Sum,
     Transpose,
@@ -201,11 +202,41 @@ def _ones(shape: Dims) -> list[int]:
     return counts
 
 
+class Parts(NamedTuple):
+    """An array times ``numbers``, divided by those ``below``: what is linear in the array passes the numbers by."""
+
+    numbers: tuple[Math, ...]
+    array: Math
+    below: tuple[Math, ...] = ()
+
+
+def with_numbers(m: Math, numbers: Sequence[Math], below: Sequence[Math]) -> Math:
+    """The same times numbers, and divided by others."""
+    whole = product(*numbers, m)
+    return Frac(whole, product(*below)) if below else whole
+
+
+def in_parts(m: Math) -> Parts:
+    """An array without the numbers that stand at it."""
+    whole = within(m)
+    if isinstance(whole, Frac) and whole.top.rank and not whole.bottom.rank:
+        numbers, array, below = in_parts(whole.top)
+        return Parts(numbers, array, (*below, whole.bottom))
+    numbers = tuple([x for x in whole.factors if not x.rank]) if isinstance(whole, Prod) else ()
+    if not numbers or not isinstance(whole, Prod) or len(numbers) == len(whole.factors):
+        return Parts((), m)
+    rest = product(*[x for x in whole.factors if x.rank])
+    return Parts(numbers, replace(m, body=rest) if isinstance(m, Shaped) else rest)
+
+
 def repeated(m: Math, have: Dims, want: Dims, letters: Letters, order: tuple[str, ...] = ()) -> Math:
     """An array repeated along new axes and axes of size 1 until it has the wanted shape, axes matched from the last:
     an outer product with ones; where copies stand between its own axes, by its entries, whose index ``letters`` has."""
     if same_shape(have, want):
         return m
+    numbers, m, below = in_parts(m)
+    if numbers or below:
+        return with_numbers(repeated(m, have, want, letters, order), numbers, below)
     base, places = _opened(m, len(have))
     lack = len(want) - len(have)
     kept = [j for j in range(len(want)) if j >= lack and same(have[j - lack], want[j]) and places[j - lack] is not None]

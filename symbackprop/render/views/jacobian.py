@@ -252,7 +252,9 @@ class JacobianView(MatrixView):
     def _column(self, group: Group, factor: Factor) -> Math:
         assert group.consumer is not None
         column = self._gradient(group.consumer)
-        return column if factor.identity else chain(factor.flipped, column)
+        if factor.identity:
+            return column
+        return chain(factor.flipped, column) if group.consumer.ndim else chain(column, factor.flipped)
 
     # -- matrices
     def _of_matrix(self, s: Located, group: Group, path: Sequence[Edge]) -> tuple[Line, ...] | None:
