@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from math import ceil
 
 from symbackprop.core.maths import Big, Derivative, Frac, Prod, is_nabla, walk
 from symbackprop.render.document import Document, Equation, Line, Prose, Step, board_lines
@@ -14,7 +15,7 @@ from symbackprop.render.templates import render
 
 WIDTH = 395.0  # points between the margins of a slide of 16:9
 INDENT = 20.0
-LINES = 8.0  # of plain height on a slide
+LINES = 10.5  # of plain height on a slide
 TALL = 1.9  # the height of a line with a fraction or a big sum, in plain ones
 
 Row = tuple[str, float]  # what stands on the slide, how high it is
@@ -25,12 +26,12 @@ def to_slides(document: Document) -> str:
     slides = Slides(links=False)
     forward = [slides.equation(e) for e in document.forward]
     after = [slides.line(u, u.reason) for u in (*document.updates, *document.checks)]
-    backward = [*map(slides.overlay, document.steps), *after]
+    backward = [*slides.overlays(document.steps), *after]
     return render(
         "slides.tex", title=latex_text(document.name), summary=latex_text(document.summary),
         given=slides.given(document), glossary=[slides.prose(g) for g in document.glossary],
         conventions=[slides.prose(c) for c in document.conventions], forward=list(_frames(forward)),
-        backward=list(_frames(backward)),
+        backward=list(_frames(backward, slides.height(document.conventions))),
     )
 
 
@@ -40,14 +41,25 @@ class Slides(Writer):
     def equation(self, e: Equation) -> Row:
         if e.line.kind == "loop":
             return self.words((f"({e.number}) for ", e.line.right, ":"), e.depth)
-        shape: Prose = () if e.shape is None else (" (", e.shape, ")")
-        return self.line(e.line, (f"({e.number})", *shape), e.depth)
+        shape: Prose = () if e.shape is None else ("(", e.shape, ") ")
+        said: Prose = (*e.line.reason, " ") if e.line.reason else ()
+        return self.line(e.line, (*said, *shape, f"({e.number})"), e.depth)
 
-    def overlay(self, s: Step) -> Row:
-        """The lines of a step, which come at once."""
-        rows = [self.words((*x.title, ":"), x.depth) if x.line is None else self.line(x.line, x.line.reason, x.depth)
-                for x in board_lines([s])]
-        return "\n".join([text for text, _ in rows]), sum([height for _, height in rows])
+    def overlays(self, steps: Iterable[Step]) -> list[Row]:
+        """The lines of each step, which come at once; that a loop ends comes with what follows it."""
+        found: list[list[Row]] = []
+        waiting = False
+        for x in board_lines(steps):
+            if (x.anchor or x.line is None) and not waiting:
+                found.append([])
+            waiting = x.line is None and not x.anchor
+            found[-1].append(self.words((*x.title, ":"), x.depth) if x.line is None
+                             else self.line(x.line, x.reason, x.depth))
+        return [("\n".join([text for text, _ in rows]), sum([height for _, height in rows])) for rows in found]
+
+    def height(self, conventions: Iterable[Prose]) -> float:
+        """How many lines conventions take, which stand on the first slide of the way back."""
+        return float(ceil(sum([self.words_of(c).width for c in conventions]) / WIDTH))
 
     def words(self, prose: Prose, depth: int) -> Row:
         return rf"\hspace*{{{INDENT * depth:.0f}pt}}{self.prose(prose)}\par", 1.0
@@ -81,10 +93,10 @@ def _is_tall(x: Line) -> bool:
                for tree in trees for m in walk(tree) if not is_nabla(m))
 
 
-def _frames(rows: Iterable[Row]) -> Iterator[list[str]]:
-    """Rows by slides; one that is too high for any stands alone."""
+def _frames(rows: Iterable[Row], taken: float = 0.0) -> Iterator[list[str]]:
+    """Rows by slides, of the first of which some lines are ``taken``; a row that is too high for any stands alone."""
     frame: list[str] = []
-    room = LINES
+    room = LINES - taken
     for text, height in rows:
         if frame and height > room:
             yield frame
