@@ -22,7 +22,7 @@ TEX_GREEK = {"epsilon": r"\varepsilon", "eps": r"\varepsilon", "lam": r"\lambda"
 LETTERS = {letter: name for name, letter in GREEK.items()} | {"ε": "eps", "λ": "lambda", "ς": "sigma"}  # read back
 ACCENTS = {"hat": ("\u0302", r"\hat"), "bar": ("\u0304", r"\bar"), "tilde": ("\u0303", r"\tilde"),
            "dot": ("\u0307", r"\dot"), "vec": ("\u20d7", r"\vec")}
-SUBSCRIPTS = str.maketrans("0123456789+-t", "₀₁₂₃₄₅₆₇₈₉₊₋ₜ")
+SUBSCRIPTS = str.maketrans("0123456789+-aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉₊₋ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ")
 PRIMES = "′″‴"
 _PARTS = re.compile(r"(?P<base>[A-Za-z]+?)(?P<digits>\d*)(?P<rest>(?:_[A-Za-z0-9]+)*)_*(?P<index>(?:\[[^\]]*\])*)\Z")
 
@@ -78,7 +78,7 @@ def _lettered(parts: Name, subscript: str) -> str:
 def _text_index(index: str) -> str:
     if not index:
         return ""
-    return index.translate(SUBSCRIPTS) if re.fullmatch(r"[0-9t+-]+", index) else f"[{index}]"
+    return index.translate(SUBSCRIPTS) if re.fullmatch(r"[0-9aehijklmnoprstuvx+-]+", index) else f"[{index}]"
 
 
 def primes(order: int) -> str:

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from symbackprop.core.names import SUBSCRIPTS
+
 Numbered = tuple[int, str]
 
 _STEP = re.compile(r"(?:(?P<indent>  +)|(?P<quads>(?:\\quad )*)\\textbf\{|\*\*)Step \d+\."
@@ -170,4 +172,4 @@ def _said(step: Step) -> Iterator[Numbered]:
 
 def _at(left: str, step: Step) -> str:
     """What enters a loop, at its first step."""
-    return left.replace("ₜ^", f"[{step.first}]^").replace(f"_{{{step.counter}}}}}^", f"_{{{step.first}}}}}^")
+    return left.replace(f"{step.counter.translate(SUBSCRIPTS)}^", f"[{step.first}]^").replace(f"_{{{step.counter}}}}}^", f"_{{{step.first}}}}}^")
