@@ -501,8 +501,17 @@ def at(array: Math, *index: Math) -> Math:
 
 
 def total(*terms: tuple[bool, Math]) -> Math:
-    """Terms with their signs; a positive one stays alone."""
-    return terms[0][1] if len(terms) == 1 and not terms[0][0] else Sum(terms)
+    """Terms with their signs; a positive one stays alone. What is only negative is one with the other sign."""
+    known = [signed(negative, term) for negative, term in terms]
+    return known[0][1] if len(known) == 1 and not known[0][0] else Sum(tuple(known))
+
+
+def signed(negative: bool, term: Math) -> tuple[bool, Math]:
+    """A term and its sign, where it is only negative without its own."""
+    inner = within(term)
+    if isinstance(inner, Sum) and len(inner.terms) == 1 and inner.terms[0][0]:
+        return not negative, inner.terms[0][1]
+    return negative, term
 
 
 def chain(*factors: Math) -> Math:

@@ -264,7 +264,11 @@ class Printer(ABC, Generic[P, T]):
 
     # -- leaves
     def letter(self, m: maths.Letter) -> P:
-        return self.plain(m.name)
+        return self.lettered(m.name)
+
+    def lettered(self, name: str) -> P:
+        """An index letter, lowered digits behind it where letters have run out."""
+        return self.plain(name) if len(name) == 1 else self.named(name)
 
     def identity(self, m: maths.Identity) -> P:
         return self.named("I")
@@ -317,7 +321,7 @@ class Printer(ABC, Generic[P, T]):
         return self.row(left, self.before("otimes"), right, level=QUOTIENT)
 
     def big(self, m: maths.Big) -> P:
-        below = self.separated([self.plain(x) for x in m.letters], "tight comma") if m.letters else None
+        below = self.separated([self.lettered(x) for x in m.letters], "tight comma") if m.letters else None
         return self.row(self.running(m.sign, below), self.sign("space"), self.wrapped(m.body, TERM), level=TERM)
 
     def shaped(self, m: maths.Shaped) -> P:
@@ -329,7 +333,7 @@ class Printer(ABC, Generic[P, T]):
 
     def array(self, m: maths.Array) -> P:
         body = self.between("[", self(m.body), "]", True)
-        return self.indexed(body, [self.plain(x) for x in m.letters], all([len(x) == 1 for x in m.letters]))
+        return self.indexed(body, [self.lettered(x) for x in m.letters], all([len(x) == 1 for x in m.letters]))
 
     def item(self, m: maths.Item) -> P:
         return self.row(self.wrapped(m.base, ATOM), self.between("[", self.comma(m.index), "]", False))

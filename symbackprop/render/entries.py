@@ -13,7 +13,7 @@ from symbackprop.core import entry, maths
 from symbackprop.core import formula as f
 from symbackprop.core.facts import kind
 from symbackprop.core.graph import Leaf, Node
-from symbackprop.core.maths import Big, Entry, Letter, Math, Num, product, within
+from symbackprop.core.maths import Big, Entry, Letter, Math, Num, product, signed, within
 from symbackprop.core.ops import OPS
 from symbackprop.core.registry import composed
 from symbackprop.core.shapes import is_one
@@ -93,6 +93,9 @@ class Entries:
         return self.r.formula(form, [self.ref(a, aligned(a, index)) for a in rows])
 
     def sum(self, body: Math, letters: Sequence[Letter], sizes: Iterable[sp.Expr], sign: str = "sum") -> Math:
+        negative, inner = signed(False, body)
+        if negative and sign == "sum":
+            return maths.negative(Big(sign, tuple([x.name for x in letters]), inner, tuple(sizes)))
         return Big(sign, tuple([x.name for x in letters]), body, tuple(sizes))
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from symbackprop.core import maths
 from symbackprop.core.graph import Node
-from symbackprop.core.maths import Math, MatMul, product, turned
+from symbackprop.core.maths import Math, MatMul, product, shaped, turned, within
 from symbackprop.core.pattern import Pattern
 from symbackprop.render.spread import in_parts, indexed, own_letters, with_numbers
 
@@ -24,7 +24,9 @@ def contracted(r: Rows, pattern: Pattern, args: Sequence[Math], rows: Sequence[N
     parts = [in_parts(x) for x in args]
     if any([x.numbers or x.below for x in parts]):
         whole = contracted(r, pattern, [x.array for x in parts], rows)
-        return with_numbers(whole, [n for x in parts for n in x.numbers], [n for x in parts for n in x.below])
+        sizes = pattern.sizes([a.shape for a in rows])
+        shape = [sizes[c] for c in pattern.out]
+        return with_numbers(whole, [n for x in parts for n in x.numbers], [n for x in parts for n in x.below], shape)
     if pattern.is_trace:
         r.mention("trace")
         return maths.Op("trace", tuple(args))
@@ -56,6 +58,21 @@ def plain_product(pattern: Pattern, args: Sequence[Math]) -> Math | None:
         return MatMul(turned(args[0]), args[1])
     found = pattern.matmul()
     return None if found is None else found.of(args)
+
+
+def inner_product(entries: Math) -> Math | None:
+    """uᵀ v, of the entries that it adds up: those of a product of two vectors."""
+    whole = within(entries)
+    if not isinstance(whole, maths.Prod) or len(whole.factors) != 2 or not all(map(_is_vector, whole.factors)):
+        return None
+    first, second = whole.factors
+    return shaped(MatMul(turned(first), second), ())
+
+
+def _is_vector(m: Math) -> bool:
+    """Whether it has one axis, perhaps as a row that was transposed."""
+    inner = within(m)
+    return (inner.body if isinstance(inner, maths.Transpose) else m).rank == 1
 
 
 def _batched(r: Rows, pattern: Pattern, args: Sequence[Math], rows: Sequence[Node]) -> Math | None:

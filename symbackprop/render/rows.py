@@ -17,17 +17,17 @@ import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core import maths
-from symbackprop.core.facts import is_product, is_put, is_repeated, is_reshaped, is_sum
+from symbackprop.core.facts import is_product, is_put, is_range, is_repeated, is_reshaped, is_sum
 from symbackprop.core.graph import Node
 from symbackprop.core.kernel import index_of
-from symbackprop.core.maths import Dims, Math, negative, product, shaped, within
+from symbackprop.core.maths import Dims, Math, negative, product, shaped, signed, within
 from symbackprop.core.names import free_name
 from symbackprop.core.notation import Written
 from symbackprop.core.registry import composed
 from symbackprop.core.scalars import TABLE
-from symbackprop.core.shapes import is_one, normalise_axes
+from symbackprop.core.shapes import is_one, normalise_axes, same
 from symbackprop.render.axes import AxisLetters
-from symbackprop.render.products import bound_in, bound_inside, contracted
+from symbackprop.render.products import bound_in, bound_inside, contracted, inner_product
 from symbackprop.render.spread import FIRST, in_parts, indexed, own_letters, repeated, reshaped, with_axes, with_numbers
 
 ONE, TWO = sp.S.One, f.Num(sp.Integer(2))
@@ -117,6 +117,9 @@ class Rows(Written):
             return self.scaled(number * inner.number, *inner.factors)
         if number == 1:
             return product(*factors)
+        is_negative, body = signed(False, factors[0])
+        if is_negative and len(factors) == 1:
+            return negative(self.scaled(number, body))
         if f.is_negative(number):
             return negative(self.scaled(-number, *factors))
         return maths.Prod(factors, number, self.order)
@@ -217,6 +220,8 @@ class Rows(Written):
     def library(self, node: Node) -> Math:
         """A library function as it was called, its axes kept by an index."""
         assert node.origin is not None
+        if node.origin.function == "one_hot" and _is_identity(node, node.origin.args[0]):
+            return self.identity(node.shape[-1])
         self.mention(node.origin.function, node)
         first = next((a for a in node.origin.args if isinstance(a, Node)), node)
         rank = (node if node.origin.function == "stack" else first).ndim
@@ -333,7 +338,10 @@ class Rows(Written):
     def big_sum(self, a: Node, axes: Sequence[int], keepdims: bool = False) -> Scaled:
         number, rest = self.term(a)
         numbers, array, below = in_parts(rest)
-        return Scaled(number, with_numbers(self.over("sum", array, a, axes, keepdims), numbers, below))
+        inner = None if a.ndim > 1 or keepdims else inner_product(array)
+        whole = inner or self.over("sum", array, a, axes, keepdims)
+        left = [ONE if k in axes else d for k, d in enumerate(a.shape) if keepdims or k not in axes]
+        return Scaled(number, with_numbers(whole, numbers, below, left))
 
     def over(self, sign: str, m: Math, a: Node, axes: Sequence[int], keepdims: bool) -> Math:
         """Σ_n m[n], the letters of what it runs over on the array itself. Axes that stay are new ones of size 1."""
@@ -397,6 +405,11 @@ def _is_copy(node: Node) -> bool:
     return is_repeated(node) or (is_reshaped(node) and not node.args[0].ndim)
 
 
+def _is_identity(node: Node, index: Node) -> bool:
+    """Whether 1 at an index of every row is on the diagonal alone."""
+    return node.ndim == 2 and same(*node.shape) and is_range(index)
+
+
 # -- structural ops
 def _sum(r: Rows, node: Node, a: Node) -> Scaled | Math:
     axes, keepdims = node.attr
@@ -432,19 +445,20 @@ def _reshape(r: Rows, node: Node, a: Node) -> Scaled | Math:
         if not a.shape:
             return Scaled(number, r.repeated(rest, (), node.shape))
         numbers, array, below = in_parts(rest)
-        return Scaled(number, with_numbers(reshaped(array, a.shape, node.shape), numbers, below))
+        return Scaled(number, with_numbers(reshaped(array, a.shape, node.shape), numbers, below, node.shape))
     r.mention("reshape")
     return maths.Op("reshape", (r.ref(a),), (r.shape(node.shape),), node.id)
 
 
-def _put(r: Rows, node: Node, g: Node, index: Node) -> Math:
+def _put(r: Rows, node: Node, g: Node, index: Node) -> Scaled | Math:
     """What one entry of every row receives: the gradient in every column times onehot."""
     rows = index.args[0] if is_reshaped(index) and index.id not in r.symbols else index
     if rows.shape != index.shape[:-1]:
         return r.structural(node)
     r.mention("one_hot")
     places = shaped(maths.Op("one_hot", (r.ref(rows),), (), node.id), node.shape)
-    return product(r.repeated(r.ref(g), g.shape, node.shape), places)
+    number, rest = r.term(g)
+    return Scaled(number, product(r.repeated(rest, g.shape, node.shape), places))
 
 
 def _out(r: Rows, node: Node, scan: Node) -> Math:

@@ -36,6 +36,7 @@ from symbackprop.core.maths import (
     Words,
     product,
     replaced,
+    shaped,
     turned,
     within,
 )
@@ -210,9 +211,11 @@ class Parts(NamedTuple):
     below: tuple[Math, ...] = ()
 
 
-def with_numbers(m: Math, numbers: Sequence[Math], below: Sequence[Math]) -> Math:
-    """The same times numbers, and divided by others."""
-    whole = product(*numbers, m)
+def with_numbers(m: Math, numbers: Sequence[Math], below: Sequence[Math], shape: Sequence[sp.Expr]) -> Math:
+    """An array of that shape times numbers, and divided by others."""
+    if not numbers and not below:
+        return m
+    whole = product(*numbers, shaped(m, tuple(shape)))
     return Frac(whole, product(*below)) if below else whole
 
 
@@ -236,7 +239,7 @@ def repeated(m: Math, have: Dims, want: Dims, letters: Letters, order: tuple[str
         return m
     numbers, m, below = in_parts(m)
     if numbers or below:
-        return with_numbers(repeated(m, have, want, letters, order), numbers, below)
+        return with_numbers(repeated(m, have, want, letters, order), numbers, below, want)
     base, places = _opened(m, len(have))
     lack = len(want) - len(have)
     kept = [j for j in range(len(want)) if j >= lack and same(have[j - lack], want[j]) and places[j - lack] is not None]

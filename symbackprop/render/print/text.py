@@ -147,7 +147,7 @@ class TextPrinter(LinePrinter):
     def array(self, m: maths.Array) -> Text:
         """[2·W_ij]_ij: nothing can be taken for a longer name here."""
         body = self.between("[", self(m.body), "]", True)._replace(word=True)
-        return self.indexed(body, [self.plain(x) for x in m.letters], all([len(x) == 1 for x in m.letters]))
+        return self.indexed(body, [self.lettered(x) for x in m.letters], all([len(x) == 1 for x in m.letters]))
 
     def matrix(self, m: maths.Matrix) -> Text:
         rows = [self.between("[", self.comma(line), "]", True) for line in m.rows]
@@ -187,7 +187,7 @@ class TextPrinter(LinePrinter):
         """½(y − o)², 2x, 0.002 W₁, 3·10: no sign where number and factor cannot run together."""
         inner = body if body.level == TERM else self.at_least(body, PRODUCT)
         head = self.at_least(size, QUOTIENT)
-        if inner.starts == DIGIT:
+        if inner.starts == DIGIT or head.text.isalpha():
             return self.row(head, SIGNS["dot"], inner, level=PRODUCT)
         apart = len(head.text) > 1 or inner.starts == FRACTION
         return self.row(head, SIGNS["space" if apart else "tight"], inner, level=max(PRODUCT, min(body.level, MATRIX)))
