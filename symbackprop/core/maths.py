@@ -82,7 +82,7 @@ class Math:
 
 
 def _rank(value: Any) -> int:
-    if isinstance(value, tuple):
+    if type(value) is tuple:
         return max(map(_rank, value), default=0)
     return value.rank if isinstance(value, Math) else 0
 
@@ -388,7 +388,8 @@ class Link(Math, ranked=("body",)):
 def parts(m: Math) -> list[Math]:
     """The trees directly inside a tree, in order."""
     found: list[Math] = []
-    for name in _holding(type(m)):
+    kind = type(m)
+    for name in _HOLDING[kind] if kind in _HOLDING else _holding(kind):
         value = getattr(m, name)
         if type(value) is tuple:
             _collect(value, found)
@@ -407,9 +408,8 @@ def _collect(items: tuple[Any, ...], found: list[Math]) -> None:
 
 def _holding(kind: type[Math]) -> tuple[str, ...]:
     """The names of the fields of a kind that hold trees, or tuples of them, asked for once."""
-    if kind not in _HOLDING:
-        hints = get_type_hints(kind)
-        _HOLDING[kind] = tuple([name for name in _fields(kind) if _holds_trees(hints[name])])
+    hints = get_type_hints(kind)
+    _HOLDING[kind] = tuple([name for name in _fields(kind) if _holds_trees(hints[name])])
     return _HOLDING[kind]
 
 
@@ -439,7 +439,7 @@ def walk(m: Math) -> Iterator[Math]:
 
 def within(m: Math) -> Math:
     """A tree without what does not print around it."""
-    while isinstance(m, Shaped):
+    while type(m) is Shaped:
         m = m.body
     return m
 
@@ -464,9 +464,9 @@ def replaced(m: Math, found: Mapping[Math, Math]) -> Math:
 
 
 def _replaced(value: Any, found: Mapping[Math, Math]) -> Any:
-    if isinstance(value, Math):
-        return replaced(value, found)
-    return tuple([_replaced(v, found) for v in value]) if isinstance(value, tuple) else value
+    if type(value) is tuple:
+        return tuple([_replaced(v, found) for v in value])
+    return replaced(value, found) if isinstance(value, Math) else value
 
 
 def anchors(m: Math) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from symbackprop.core.scalars import TABLE, Abstract
 
 SUM, TERM, QUOTIENT, PRODUCT, MATRIX, SIGN, POWER, ATOM = 10, 18, 19, 20, 22, 25, 30, 100
 
+MANY = 4096  # trees that are remembered as they print
 ROUNDED = {"floor": ("⌊", "⌋"), "ceiling": ("⌈", "⌉")}  # sizes that windows and slices leave
 
 
@@ -463,6 +464,22 @@ class Printer(ABC, Generic[P, T]):
         return self(m.body)
 
 
+class Remembered(Generic[P]):
+    """Prints whole trees and remembers the last ones: a page that is laid out asks for each several times. A tree that
+    is remembered is held, so that its id is no other one's."""
+
+    def __init__(self, printer: Callable[[Math], P]) -> None:
+        self.printer, self.known = printer, dict[int, tuple[Math, P]]()
+
+    def __call__(self, m: Math) -> P:
+        found = self.known.get(id(m))
+        if found is None:
+            if len(self.known) >= MANY:
+                self.known.clear()
+            found = self.known[id(m)] = (m, self.printer(m))
+        return found[1]
+
+
 def _opened(m: maths.Prod) -> Iterator[Math]:
     """The factors of a product, those of an array times a number one by one."""
     for x in m.factors:
@@ -502,14 +519,22 @@ class Text(NamedTuple):
         return self._replace(breaks=tuple([(k, bound + BRACKETS) for k, bound in self.breaks]))
 
 
-_BREAKS = attrgetter("breaks")
+_TEXT = attrgetter("text")
+
+
+def joined(items: Iterable[Text]) -> str:
+    """The characters of texts in a row."""
+    return "".join(map(_TEXT, items))
 
 
 def side_by_side(items: Sequence[Text]) -> tuple[tuple[int, int], ...]:
     """Where texts in a row may break."""
-    found: list[tuple[int, int]] = []
-    if not any(map(_BREAKS, items)):
+    for x in items:
+        if x.breaks:
+            break
+    else:  # most
         return ()
+    found: list[tuple[int, int]] = []
     start = 0
     for x in items:
         if x.breaks:
@@ -527,8 +552,7 @@ class LinePrinter(Printer[Text, Text]):
     signs: ClassVar[Mapping[str, Text]]
 
     def row(self, *items: Text, level: int = ATOM) -> Text:
-        text, starts = "".join([x.text for x in items]), items[0].starts if items else ""
-        return Text(text, level, starts, breaks=side_by_side(items))
+        return Text(joined(items), level, items[0].starts if items else "", breaks=side_by_side(items))
 
     def sign(self, name: str) -> Text:
         return self.signs[name]

@@ -107,7 +107,7 @@ class Assembly:
     def _forward(self, order: Sequence[Node], settled: set[int], index: str = "") -> tuple[Node, ...]:
         """The rows with a name, named where they are not, and the loops; bodies are entered."""
         self._read(order)
-        rows = [n for n in order if n.args and (n.name is not None or n.id in settled or n.kind == SEVERAL or n.is_result)]
+        rows = [n for n in order if n.args and (n.name or n.id in settled or n.kind == SEVERAL or n.is_result)]
         for node in rows:
             if node.kind == SEVERAL:
                 self._enter(node, settled)

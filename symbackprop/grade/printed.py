@@ -172,4 +172,5 @@ def _said(step: Step) -> Iterator[Numbered]:
 
 def _at(left: str, step: Step) -> str:
     """What enters a loop, at its first step."""
-    return left.replace(f"{step.counter.translate(SUBSCRIPTS)}^", f"[{step.first}]^").replace(f"_{{{step.counter}}}}}^", f"_{{{step.first}}}}}^")
+    lowered = step.counter.translate(SUBSCRIPTS)
+    return left.replace(f"{lowered}^", f"[{step.first}]^").replace(f"_{{{step.counter}}}}}^", f"_{{{step.first}}}}}^")

@@ -213,15 +213,19 @@ def _is_function(name: str) -> bool:
     return name in OPS or name in FUNCTIONS or name in TABLE
 
 
+_SILENT = (m.Link, m.Sym, m.Num, m.Delta, m.Shape)  # what needs no legend, nor what is in it
+
+
 def _found_in(trees: Iterable[m.Math]) -> tuple[set[str], set[str]]:
     """The notation and the functions by name that stand in trees, and the letters of indices."""
     notation, letters = set[str](), set[str]()
     waiting, seen = list(trees), set[int]()
     while waiting:
         x = waiting.pop()
-        if id(x) in seen or isinstance(x, (m.Link, m.Sym, m.Num, m.Delta, m.Shape)):
+        key = id(x)
+        if type(x) in _SILENT or key in seen:
             continue
-        seen.add(id(x))
+        seen.add(key)
         waiting += m.parts(x)
         match x:
             case m.Array():

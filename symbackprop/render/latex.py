@@ -22,7 +22,7 @@ from symbackprop.render.document import (
 )
 from symbackprop.render.escape import latex_text
 from symbackprop.render.print.display import BREAK, Box, Token
-from symbackprop.render.print.latex import LATEX, broken, glyphs, latex
+from symbackprop.render.print.latex import LATEX, boxed, broken, glyphs, latex
 from symbackprop.render.templates import render
 
 GRADIENT = 160.0  # the column of gradients in the closing table
@@ -101,17 +101,17 @@ class Writer:
 
     def _left(self, e: Equation) -> Token:
         let = Token(r"\text{let } ", glyphs("let") + 0.5) if e.introduced else Token("")
-        own = Box(()) if e.line.left is None else LATEX(e.line.left)
+        own = Box(()) if e.line.left is None else boxed(e.line.left)
         return Token(r"\quad " * e.depth + let.text + own.text, 10.0 * e.depth + let.width + own.width)
 
     def _side(self, e: Equation) -> Token:
-        shape = [] if e.shape is None else [LATEX.between("(", LATEX(e.shape), ")", False)]
+        shape = [] if e.shape is None else [LATEX.between("(", boxed(e.shape), ")", False)]
         reason = [] if not e.line.reason or e.line.kind == "loop" else [self.words_of(e.line.reason)]
         parts = [Token(box.text, box.width) for box in shape] + reason
         return Token(r" \quad ".join([t.text for t in parts]), sum([t.width for t in parts]) + 10.0 * (len(parts) - 1))
 
     def words_of(self, reason: Prose) -> Token:
-        sizes = [LATEX(p).width if isinstance(p, Math) else glyphs(p.text if isinstance(p, Ref) else p) for p in reason]
+        sizes = [boxed(p).width if isinstance(p, Math) else glyphs(p.text if isinstance(p, Ref) else p) for p in reason]
         return Token(rf"\text{{{self.prose(reason)}}}", sum(sizes) + 0.5)
 
     def _equation(self, e: Equation, left: str, side: str, room: float, whole: float) -> str:
@@ -136,7 +136,7 @@ class Writer:
 
     def display(self, lines: Sequence[tuple[Line, str]]) -> list[str]:
         """Rows of an alignat; reasons stand beside the formulas when all of them leave room, else below."""
-        left = max([LATEX(x.left).width for x, _ in lines if x.left is not None], default=0.0)
+        left = max([boxed(x.left).width for x, _ in lines if x.left is not None], default=0.0)
         rights = [valued(x.right, x.number) for x, _ in lines]
         beside = PAGE - left - max([r.width for r in rights], default=0.0) - 40.0
         rows: list[str] = []
@@ -171,7 +171,7 @@ class Writer:
 
     def _indented(self, x: BoardLine) -> Token:
         """The left side with what stands in front of it."""
-        own = Box(()) if x.line is None or x.line.left is None else LATEX(x.line.left)
+        own = Box(()) if x.line is None or x.line.left is None else boxed(x.line.left)
         head = (self.target(x.anchor) if x.anchor else "") + r"\quad " * x.depth
         return Token(head + own.text, 10.0 * x.depth + own.width)
 
@@ -200,7 +200,7 @@ class Writer:
 
     def _gradient(self, r: Row) -> str:
         """A gradient in its column, in several lines if need be; one that cannot be broken stands in its step."""
-        lines = broken(LATEX(r.gradient).tokens, GRADIENT, GRADIENT - 10.0)
+        lines = broken(boxed(r.gradient).tokens, GRADIENT, GRADIENT - 10.0)
         if any(line.width > GRADIENT for line in lines):
             return f"see {self._part(r.step)}"
         return r" \newline ".join([f"${'' if not k else BIG_GAP}{line.text}$" for k, line in enumerate(lines)])
@@ -225,10 +225,10 @@ def _inline(m: Math) -> str:
 
 def valued(right: Math, number: Rounded | None) -> Box:
     """A formula with the number that it comes to."""
-    formula = LATEX(right)
+    formula = boxed(right)
     if number is None:
         return formula
-    return Box((*formula.tokens, BREAK, LATEX.sign("="), *LATEX(number).tokens))
+    return Box((*formula.tokens, BREAK, LATEX.sign("="), *boxed(number).tokens))
 
 
 def _box(reason: str, size: float) -> str:

@@ -10,7 +10,7 @@ from symbackprop.render.document import Document, Equation, Line, Prose, Step, b
 from symbackprop.render.escape import latex_text
 from symbackprop.render.latex import SIGNS, Writer, valued
 from symbackprop.render.print.display import Box
-from symbackprop.render.print.latex import LATEX, broken
+from symbackprop.render.print.latex import boxed, broken
 from symbackprop.render.templates import render
 
 WIDTH = 395.0  # points between the margins of a slide of 16:9
@@ -66,7 +66,7 @@ class Slides(Writer):
 
     def line(self, x: Line, reason: Prose, depth: int = 0) -> Row:
         """``left = right``, broken where it is too wide, and the reason at the right or below."""
-        left = Box(()) if x.left is None else LATEX(x.left)
+        left = Box(()) if x.left is None else boxed(x.left)
         right, room = valued(x.right, x.number), WIDTH - INDENT * depth
         parts = broken(right.tokens, room - left.width - 15.0, room - INDENT)
         head = rf"{left.text} {SIGNS.get(x.sign, x.sign)} "

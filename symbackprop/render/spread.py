@@ -225,11 +225,19 @@ def in_parts(m: Math) -> Parts:
     if isinstance(whole, Frac) and whole.top.rank and not whole.bottom.rank:
         numbers, array, below = in_parts(whole.top)
         return Parts(numbers, array, (*below, whole.bottom))
-    numbers = tuple([x for x in whole.factors if not x.rank]) if isinstance(whole, Prod) else ()
-    if not numbers or not isinstance(whole, Prod) or len(numbers) == len(whole.factors):
+    if not isinstance(whole, Prod) or not whole.rank:
         return Parts((), m)
-    rest = product(*[x for x in whole.factors if x.rank])
-    return Parts(numbers, replace(m, body=rest) if isinstance(m, Shaped) else rest)
+    parts = [in_parts(x) if x.rank else Parts((x,), ENTRY_OF_ONES) for x in whole.factors]
+    numbers, below = (tuple([n for x in parts for n in x[k]]) for k in (0, 2))
+    if not numbers and not below:
+        return Parts((), m)
+    arrays = [x.array for x in parts if x.array != ENTRY_OF_ONES]
+    rest = product(*[x for x in arrays if not _is_ones(x)] or arrays[:1])
+    return Parts(numbers, replace(m, body=rest) if isinstance(m, Shaped) else rest, below)
+
+
+def _is_ones(m: Math) -> bool:
+    return isinstance(m, Fill) and m.value == 1
 
 
 def repeated(m: Math, have: Dims, want: Dims, letters: Letters, order: tuple[str, ...] = ()) -> Math:

@@ -9,7 +9,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from symbackprop.core.maths import Math, Rounded, Values
-from symbackprop.core.printer import Text, side_by_side
+from symbackprop.core.printer import Text, joined, side_by_side
 from symbackprop.render.descent import POWER
 from symbackprop.render.document import (
     ROLES,
@@ -100,14 +100,16 @@ def prose(parts: Prose) -> str:
 def said(parts: Prose) -> Text:
     """Running text, which breaks at its spaces, and in mathematics only where nothing else helps."""
     items = [_part(x) for x in parts]
-    return Text("".join([x.text for x in items]), breaks=side_by_side(items))
+    return Text(joined(items), breaks=side_by_side(items))
 
 
 def _part(part: str | Math | Ref) -> Text:
+    if type(part) is str:
+        return _words(part)
     if isinstance(part, Math):
         m = printed(part)
-        return m._replace(breaks=tuple([(k, bound + 1) for k, bound in m.breaks]))
-    return Text(part.text) if isinstance(part, Ref) else _words(part)
+        return m._replace(breaks=tuple([(k, bound + 1) for k, bound in m.breaks])) if m.breaks else m
+    return Text(part.text)
 
 
 @lru_cache(maxsize=4096)
@@ -275,10 +277,11 @@ def columns(rows: Sequence[Cells], gaps: Sequence[str] = (), room: int = 0, rule
         return []
     count = max(map(len, rows))
     padded = [[*map(_cell, row), *[Text("")] * (count - len(row))] for row in rows]
-    whole = [p for row, p in zip(rows, padded, strict=True) if len(row) > 2 or count == 2] or padded
-    widths = [max(_fitting(row[k].text) for row in whole) for k in range(count)]
+    sizes = [[block_width(cell.text) for cell in row] for row in padded]
+    whole = [size for row, size in zip(rows, sizes, strict=True) if len(row) > 2 or count == 2] or sizes
+    widths = [max([size for size in column if size <= MAX_CELL], default=0) for column in zip(*whole, strict=True)]
     between = [*gaps, *[GAP] * (count - 1 - len(gaps)), ""]
-    lines = [line for row in padded for line in _lines(row, widths, between, room)]
+    lines = [x for row, own in zip(padded, sizes, strict=True) for x in _lines(row, own, widths, between, room)]
     if rule:
         lines.insert(1, "".join("─" * w + gap for w, gap in zip(widths, between, strict=True)))
     return lines
@@ -288,13 +291,8 @@ def _cell(cell: str | Text) -> Text:
     return Text(cell) if isinstance(cell, str) else cell
 
 
-def _fitting(cell: str) -> int:
-    size = block_width(cell)
-    return size if size <= MAX_CELL else 0
-
-
-def _lines(row: Sequence[Text], widths: Sequence[int], gaps: Sequence[str], room: int) -> list[str]:
-    sizes = [block_width(c.text) for c in row]
+def _lines(row: Sequence[Text], sizes: Sequence[int], widths: Sequence[int], gaps: Sequence[str], room: int
+           ) -> list[str]:
     last = _last(sizes)
     before = sum(max(w, size) + len(gap) for w, size, gap in zip(widths, sizes[:last], gaps, strict=False))
     if 0 < room < before + sizes[last]:

@@ -11,7 +11,7 @@ LOGISTIC = "data y\nparam z\na = sigmoid(z)\nloss L = -(y * log(a) + (1 - y) * l
 def test_a_forward_row_is_not_called_by_a_gradient_that_equals_it() -> None:
     d = derive(parse("param w\nb = 2*w\nloss L = exp(b) + w"))
     assert "L = e^b + w" in d.text() and "dL/db = e^b" in d.text()
-    assert "Σ_n sign(x_n)·x_n" in derive(parse("dim N\nparam x: N\nloss L = sum(sign(x)*x)")).text()
+    assert "sign(x)ᵀ x" in derive(parse("dim N\nparam x: N\nloss L = sum(sign(x)*x)")).text()
 
 
 def test_an_immediate_partial_says_which_named_quantities_are_held_fixed() -> None:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from symbackprop.core.maths import Math
 from symbackprop.core.names import TEX_GREEK
-from symbackprop.core.printer import ATOM, POWER, QUOTIENT, function_name
+from symbackprop.core.printer import ATOM, POWER, QUOTIENT, Remembered, function_name
 from symbackprop.core.scalars import TABLE
 from symbackprop.model.names import pieces
 from symbackprop.render.print.display import Box, Display, Kind, Start, Token, row
@@ -52,7 +52,12 @@ UNDERSCORE, ROW_END = r"\_", r"\\"
 
 def latex(m: Math) -> str:
     """A tree in LaTeX, without ``$``."""
-    return LATEX(m).text
+    return boxed(m).text
+
+
+def boxed(m: Math) -> Box:
+    """The same as a box, which is as wide as it will be."""
+    return _BOXED(m)
 
 
 class LatexPrinter(Display):
@@ -163,6 +168,7 @@ class LatexPrinter(Display):
 
 
 LATEX = LatexPrinter()
+_BOXED = Remembered(LATEX)
 
 
 # -- long lines

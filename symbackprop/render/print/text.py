@@ -22,6 +22,7 @@ from symbackprop.core.printer import (
     SUM,
     TERM,
     LinePrinter,
+    Remembered,
     Text,
 )
 
@@ -37,6 +38,8 @@ _SPELLED = {
 SIGNS = {c: Text(c) for c in ":+"} | {"/": Text("/", breaks=((0, 3),))} | {c: Text(f" {c} ") for c in "=<>≤≥≠↦∼"}
 SIGNS |= {name: Text(sign) for name, sign in _SPELLED.items()}
 SIGNS["comma"] = Text(", ", breaks=((2, 0),))
+_BEFORE = {name: sign._replace(breaks=((0, 1 if name in ("plus", "less") else 2),)) for name, sign in SIGNS.items()}
+_GAP, _BETWEEN = SIGNS["dot"]._replace(breaks=((0, 3),)), SIGNS["space"]._replace(breaks=((1, 3),))
 
 
 def text(m: Math) -> str:
@@ -46,7 +49,7 @@ def text(m: Math) -> str:
 
 def printed(m: Math) -> Text:
     """The same, with the places where a long line may break."""
-    return _PRINTER(m)
+    return _PRINTED(m)
 
 
 class TextPrinter(LinePrinter):
@@ -57,10 +60,10 @@ class TextPrinter(LinePrinter):
 
     # -- pieces
     def before(self, name: str) -> Text:
-        return SIGNS[name]._replace(breaks=((0, 1 if name in ("plus", "less") else 2),))
+        return _BEFORE[name]
 
     def gap(self, p: Text) -> Text:
-        return SIGNS["dot"]._replace(breaks=((0, 3),))
+        return _GAP
 
     def named(self, name: str) -> Text:
         return _named(name)
@@ -132,7 +135,7 @@ class TextPrinter(LinePrinter):
     # -- arrays
     def matmul(self, m: maths.MatMul) -> Text:
         left, right = self.beside(m.left, MATRIX), self.beside(m.right, MATRIX + 1)
-        return self.row(left, SIGNS["space"]._replace(breaks=((1, 3),)), right, level=MATRIX)
+        return self.row(left, _BETWEEN, right, level=MATRIX)
 
     def beside(self, m: Math, level: int) -> Text:
         return self._apart(super().beside(m, level))
@@ -193,7 +196,7 @@ class TextPrinter(LinePrinter):
         return self.row(head, SIGNS["space" if apart else "tight"], inner, level=max(PRODUCT, min(body.level, MATRIX)))
 
 
-_PRINTER = TextPrinter()
+_PRINTED = Remembered(TextPrinter())
 
 
 @lru_cache(maxsize=4096)
