@@ -228,7 +228,8 @@ def in_parts(m: Math) -> Parts:
     if not isinstance(whole, Prod) or not whole.rank:
         return Parts((), m)
     parts = [in_parts(x) if x.rank else Parts((x,), ENTRY_OF_ONES) for x in whole.factors]
-    numbers, below = (tuple([n for x in parts for n in x[k]]) for k in (0, 2))
+    numbers = tuple([n for x in parts for n in x.numbers])
+    below = tuple([n for x in parts for n in x.below])
     if not numbers and not below:
         return Parts((), m)
     arrays = [x.array for x in parts if x.array != ENTRY_OF_ONES]

@@ -104,12 +104,12 @@ def said(parts: Prose) -> Text:
 
 
 def _part(part: str | Math | Ref) -> Text:
-    if type(part) is str:
+    if isinstance(part, str):
         return _words(part)
-    if isinstance(part, Math):
-        m = printed(part)
-        return m._replace(breaks=tuple([(k, bound + 1) for k, bound in m.breaks])) if m.breaks else m
-    return Text(part.text)
+    if isinstance(part, Ref):
+        return Text(part.text)
+    m = printed(part)
+    return m._replace(breaks=tuple([(k, bound + 1) for k, bound in m.breaks])) if m.breaks else m
 
 
 @lru_cache(maxsize=4096)

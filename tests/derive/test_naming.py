@@ -13,7 +13,7 @@ from symbackprop.model import load, zoo
 
 GATE = "dim T, N, H\ndata x: T x N x H, h[0]: N x H\nparam W: H x H\nfor t in 1..T:\n"
 CASES = {  # model text, and the names of what it leaves nameless
-    "gate": (f"{GATE}    i[t] = sigmoid(x[t] @ W)\n    h[t] = i[t] * h[t-1]\nloss L = sum(h[T])", ["z_i[t]"]),
+    "gate": (f"{GATE}    i[t] = sigmoid(x[t] @ W)\n    h[t] = i[t] * h[t-1]\nloss L = sum(h[T])", ["h_T", "z_i[t]"]),
     "numbered": ("data x\nparam w\nh1 = tanh(w * x)\nloss L = h1**2", ["z1"]),
     "matrix": ("dim N, D\ndata X: N x D\nparam W: D x D\nA = relu(X @ W)\nloss L = sum(A)", ["Z_A"]),
     "composed": ("dim N, D\ndata x: N x D\nparam W: D x D\ng = silu(x @ W)\nloss L = sum(g)", ["z_g"]),
@@ -56,7 +56,7 @@ def test_no_name_prints_like_another_one_and_code_has_the_same(name: str) -> Non
 def test_the_user_calls_them_otherwise() -> None:
     model = Model.parse(CASES["gate"][0])
     model.called["z_i"] = "abar"
-    assert introduced(model) == ["abar[t]"]
+    assert introduced(model) == ["h_T", "abar[t]"]
     assert "abar_t = " in codegen(model)
 
 
