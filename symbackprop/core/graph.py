@@ -470,6 +470,18 @@ def arguments_first(
     return order
 
 
+def reached(roots: Iterable[Node], reads: Callable[[Node], Sequence[Node]]) -> Iterator[Node]:
+    """The roots and all that they read, each once and before what it reads, as far as somebody asks."""
+    seen: set[int] = set()
+    stack = [*roots][::-1]
+    while stack:
+        node = stack.pop()
+        if node.id not in seen:
+            seen.add(node.id)
+            yield node
+            stack += reads(node)[::-1]
+
+
 def _folded(name: str, numbers: Sequence[f.Formula]) -> sp.Expr | None:
     """A function of a number, exactly, where SymPy knows it."""
     head = TABLE[name].head

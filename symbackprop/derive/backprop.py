@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import sympy as sp
 
 from symbackprop.core import formula as f
-from symbackprop.core.graph import SEVERAL, Node
+from symbackprop.core.graph import SEVERAL, Node, reached
 from symbackprop.core.loops import Loop
 from symbackprop.core.names import unplaced
 from symbackprop.core.reverse import sweep, totals
@@ -52,15 +52,9 @@ def in_reading_order(records: Sequence[Record]) -> list[Record]:
 
 def _written_with(total: Node, swept: Mapping[int, int]) -> list[int]:
     """The places of the steps whose gradients a gradient is written with, none of which is older than the first."""
-    first, found, waiting, seen = min(swept, default=0), list[int](), list(total.args), set[int]()
-    while waiting:
-        row = waiting.pop()
-        if row.id in swept:
-            found.append(swept[row.id])
-        elif row.id > first and row.id not in seen:
-            seen.add(row.id)
-            waiting += row.args
-    return found
+    first = min(swept, default=0)
+    found = reached(total.args, lambda row: () if row.id in swept or row.id <= first else row.args)
+    return [swept[row.id] for row in found if row.id in swept]
 
 
 def _readable(leaves: Sequence[Record], swept: Collection[int]) -> list[Record]:
@@ -153,17 +147,10 @@ class Assembly:
         known = {a.id for a in node.origin.args if isinstance(a, Node)}
         return any(row.args for row in self._named_below(node.args, known))
 
-    def _named_below(self, rows: Sequence[Node], known: Iterable[int] = ()) -> Iterator[Node]:
+    def _named_below(self, rows: Sequence[Node], known: Collection[int] = ()) -> Iterator[Node]:
         """The first rows with a name among these and what they are computed from."""
-        seen, stack = set(known), [*reversed(rows)]
-        while stack:
-            row = stack.pop()
-            if row.id not in seen:
-                seen.add(row.id)
-                if row.id in self.names:
-                    yield row
-                else:
-                    stack.extend(reversed(row.args))
+        found = reached(rows, lambda row: () if row.id in self.names or row.id in known else row.args)
+        return (row for row in found if row.id in self.names and row.id not in known)
 
     # -- gradients
     def _name_gradients(self, records: Iterable[Record], loop: Loop | None = None) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from symbackprop.core.facts import plainly
-from symbackprop.core.graph import Node
+from symbackprop.core.graph import Node, reached
 from symbackprop.core.loops import Loop, carry_before, is_computed
 from symbackprop.core.maths import Math
 from symbackprop.core.shapes import Shape
@@ -198,16 +198,8 @@ def is_loop(group: Group) -> bool:
 
 def reads(row: Node, wanted: Node, stop: Iterable[int] = ()) -> bool:
     """Whether a row reads another one, without entering rows that have a name (``stop``)."""
-    named, stack, seen = set(stop), [row], set()
-    while stack:
-        node = stack.pop()
-        if node is wanted:
-            return True
-        if node.id in seen or (node is not row and node.id in named):
-            continue
-        seen.add(node.id)
-        stack.extend(node.args)
-    return False
+    ends = {*stop} - {row.id}
+    return any(node is wanted for node in reached([row], lambda n: () if n.id in ends else n.args))
 
 
 class Writer(ABC):

@@ -15,7 +15,7 @@ from symbackprop.core.entry import At, Index, Place, letters, settled
 from symbackprop.core.functions import FUNCTIONS
 from symbackprop.core.graph import SYMMETRIC, Graph, Node
 from symbackprop.core.kernel import Kernel
-from symbackprop.core.loops import Loop
+from symbackprop.core.loops import with_bodies
 from symbackprop.core.names import free_name, text_name
 from symbackprop.core.noughts import weights_a_log
 from symbackprop.core.ops.indexing import bound_of
@@ -67,14 +67,9 @@ def _at_kinks(model: Model) -> Iterator[Prose]:
 def functions_of(model: Model) -> set[str]:
     """The ops and scalar functions that a model uses, those in its loops included."""
     used: set[str] = set()
-    pending, seen = list(model.equations.values()), set()
-    while pending:
-        row = pending.pop()
-        if row.id not in seen:
-            seen.add(row.id)
-            used |= f.calls(row.attr.form) if isinstance(row.attr, Kernel) else {row.op.name}
-            used |= {"nought"} if weights_a_log(row) is not None else set()
-            pending += [*row.args, *(row.attr.results() if isinstance(row.attr, Loop) else ())]
+    for row in with_bodies(model.graph.topological(list(model.equations.values()))):
+        used |= f.calls(row.attr.form) if isinstance(row.attr, Kernel) else {row.op.name}
+        used |= {"nought"} if weights_a_log(row) is not None else set()
     return used
 
 

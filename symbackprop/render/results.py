@@ -16,7 +16,7 @@ import sympy as sp
 from symbackprop.core import formula as f
 from symbackprop.core.entry import Letter, letters
 from symbackprop.core.facts import entries, kind
-from symbackprop.core.graph import Node, arguments_first
+from symbackprop.core.graph import Node, arguments_first, reached
 from symbackprop.core.kernel import Kernel
 from symbackprop.core.loops import Loop
 from symbackprop.core.maths import Marked, Math, Sum, Sym, chain
@@ -32,16 +32,8 @@ MAX_ROWS = 60  # of which the sum over all paths is said
 
 def multiplications(rows: Iterable[Node], known: Collection[int]) -> sp.Expr:
     """What it costs to compute rows from those in ``known`` and the leaves."""
-    costs: list[sp.Expr] = []
-    stack, seen = list(rows), set()
-    while stack:
-        node = stack.pop()
-        if node.id in seen or node.id in known:
-            continue
-        seen.add(node.id)
-        costs.append(own_cost(node))
-        stack.extend(node.args)
-    return sp.Add(*costs)
+    found = reached(rows, lambda row: () if row.id in known else row.args)
+    return sp.Add(*[own_cost(row) for row in found if row.id not in known])
 
 
 def unshared(rows: Iterable[Node]) -> sp.Expr | None:
@@ -188,23 +180,16 @@ class Results:
 
     def stored(self, rows: Sequence[Node]) -> list[Node]:
         """The rows of the forward pass that the gradients need, in order; one without a name before what reads it."""
-        needed = {row.id for row in self._needed()}
+        needed = {row.id for row in reached(self.context.derivation.gradients.values(), self._needs)}
         found = {row.id for s in self.context.steps if s.step.total.id in needed for row in self.context.stored(s)}
         results = [row for row in rows if row.id in found and row.is_result]
         stacks = [(row.args[0].attr, row.attr) for row in results if row.attr >= len(row.args[0].attr.carry)]
         found -= {loop.results()[place].id for loop, place in stacks}  # the stack says it
         return [x for x in self._with_parts(rows) if x.id in found]
 
-    def _needed(self) -> Iterator[Node]:
-        """All rows that the gradients are computed from, in loops backwards too, up to those of the forward pass."""
-        pending, seen = list(self.context.derivation.gradients.values()), set()
-        while pending:
-            row = pending.pop()
-            if row.id not in seen:
-                seen.add(row.id)
-                yield row
-                if row.id not in self.known:
-                    pending += [*row.args, *(row.attr.results() if isinstance(row.attr, Loop) else ())]
+    def _needs(self, row: Node) -> Sequence[Node]:
+        """What a gradient is computed from, in loops backwards too, up to the rows of the forward pass."""
+        return () if row.id in self.known else [*row.args, *(row.attr.results() if isinstance(row.attr, Loop) else ())]
 
     def _with_parts(self, rows: Sequence[Node]) -> Iterator[Node]:
         """The rows, each behind what it is computed from that is not among them, leaves of a loop's body too."""

@@ -12,7 +12,7 @@ from typing import Any
 import sympy as sp
 
 from symbackprop.core.build import arange, slice_axis
-from symbackprop.core.graph import Node, label
+from symbackprop.core.graph import Node, label, reached
 from symbackprop.core.loops import body_leaf, open_loop
 from symbackprop.core.shapes import dim, dim_text, same, shape_text
 from symbackprop.errors import ModelError, NameProblem, ShapeError
@@ -203,15 +203,7 @@ class BodyScope(Scope):
     def varies(self, row: Node) -> bool:
         """Whether a row depends on the step: only rows made since the loop began can."""
         leaves = {leaf.id for leaf, _ in (*self.carry.values(), *self.sequences.values())}
-        stack, seen = [row], set[int]()
-        while stack:
-            node = stack.pop()
-            if node.id in leaves:
-                return True
-            if node.id >= self.born and node.id not in seen:
-                seen.add(node.id)
-                stack.extend(node.args)
-        return False
+        return any(node.id in leaves for node in reached([row], lambda n: n.args if n.id >= self.born else ()))
 
     def close(self) -> None:
         """Make the scan, and its names known outside."""

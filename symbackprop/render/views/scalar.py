@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from symbackprop.core.graph import Node
+from symbackprop.core.graph import Node, reached
 from symbackprop.core.maths import Derivative, Math, Words, chain, total
 from symbackprop.render.context import Context, Group, Writer, groups, reads
 from symbackprop.render.document import Line, Prose, Ref
@@ -139,17 +139,11 @@ class ScalarView(Writer):
     def _held_fixed(self, s: Located, consumer: Node) -> Prose:
         """Which named quantities of the consumer also depend on the target and count as constants in an immediate
         partial."""
-        target, fixed = s.step.target, dict[int, Node]()
-        stack = list(reversed(consumer.args))
-        while stack:
-            row = stack.pop()
-            if row.id not in self.context.derivation.names:
-                stack.extend(reversed(row.args))
-            elif row is not target and row.args and reads(row, target):
-                fixed[row.id] = row
+        target, named = s.step.target, self.context.derivation.names
         names: list[str | Math | Ref] = []
-        for row in fixed.values():
-            names += [", " if names else "; ", self.rows.bare(row)]
+        for row in reached(consumer.args, lambda row: () if row.id in named else row.args):
+            if row.id in named and row is not target and row.args and reads(row, target):
+                names += [", " if names else "; ", self.rows.bare(row)]
         return (*names, " held fixed") if names else ()
 
     # -- what it comes to

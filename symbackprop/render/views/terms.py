@@ -8,7 +8,7 @@ from itertools import takewhile
 
 from symbackprop.core import formula as f
 from symbackprop.core import maths
-from symbackprop.core.graph import Node
+from symbackprop.core.graph import Node, reached
 from symbackprop.core.maths import Math
 from symbackprop.render.context import Context, Group, groups
 from symbackprop.render.factors import ONE, Factor, local_factor, product, signed_chain, total, without_ones
@@ -153,15 +153,8 @@ def depends(rows: Sequence[Node], others: Sequence[Node]) -> bool:
     """Whether one of the rows depends on one of the others. Rows are made after their arguments, so ids bound the
     search."""
     wanted = {o.id for o in others}
-    lowest, stack, seen = min(wanted), [a for row in rows for a in row.args], set()
-    while stack:
-        node = stack.pop()
-        if node.id in wanted:
-            return True
-        if node.id > lowest and node.id not in seen:
-            seen.add(node.id)
-            stack.extend(node.args)
-    return False
+    lowest, read = min(wanted), [a for row in rows for a in row.args]
+    return any(node.id in wanted for node in reached(read, lambda n: n.args if n.id > lowest else ()))
 
 
 def local(group: Group) -> Factor:
