@@ -61,6 +61,19 @@ def is_reshaped(row: Node) -> bool:
     return row.op.name == "reshape"
 
 
+def is_squeezed(row: Node) -> bool:
+    """Whether a row is another one with or without axes of size 1."""
+    if not is_reshaped(row):
+        return False
+    shapes = [[d for d in r.shape if not is_one(d)] for r in (row, *row.args)]
+    return shapes[0] == shapes[1]
+
+
+def has_new_axes(row: Node) -> bool:
+    """Whether a row is another one with more axes, of size 1."""
+    return is_squeezed(row) and row.ndim > row.args[0].ndim
+
+
 def is_repeated(row: Node) -> bool:
     """Whether a row repeats another one along axes."""
     return row.op.name == "broadcast"

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from symbackprop.core.accumulate import total
-from symbackprop.core.facts import kind
+from symbackprop.core.facts import has_new_axes, kind
 from symbackprop.core.graph import SEVERAL, Node
 
 
@@ -66,7 +66,8 @@ class Settling:
             self.terms.add(node.id)
         cotangent = total([p.value for p in parts])
         several = len(parts) > 1 and cotangent.value is None  # ways that meet are no way to read in passing
-        whole = node.name is not None or node.id in self.asked or several or not is_simple(cotangent)
+        seen = has_new_axes(node) or is_simple(cotangent)
+        whole = node.name is not None or node.id in self.asked or several or not seen
         if not whole:
             self.readers[node.id] = reader
         elif cotangent.id >= self.count and not self.fused:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import sympy as sp
 
 from symbackprop.core import formula as f
-from symbackprop.core.facts import is_reshaped, kind
+from symbackprop.core.facts import has_new_axes, is_squeezed, kind
 from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.maths import (
     Delta,
@@ -65,8 +65,8 @@ def edge_rules(r: Rows, edge: Edge) -> list[Prose]:
         return []
     if isinstance(row.attr, Pattern):
         return [_einsum_rule(r, row, edge.index)]
-    if is_reshaped(row) and _entries(row) == _entries(row.args[0]):
-        return [("the same entries, but for axes of size 1",)]
+    if is_squeezed(row):
+        return [("the same entries, but for axes of size 1",)] if r.names.get(row.id) or not has_new_axes(row) else []
     if row.form is None:
         words = rule_of(row.op) or (row.op.name,)
         if not r.maps and (row.op.entry or row.op.folded):  # its Jacobian needs no rule for gradients
@@ -78,11 +78,6 @@ def edge_rules(r: Rows, edge: Edge) -> list[Prose]:
     if _is_repeated(edge.argument, row) and r.maps and not r.by_entry:
         rules.append(("repeated by broadcasting: the gradient is summed over the copies",))
     return rules
-
-
-def _entries(row: Node) -> list[object]:
-    """The axes that are not of size 1."""
-    return [d for d in row.shape if not is_one(d)]
 
 
 def _is_repeated(argument: Node, row: Node) -> bool:

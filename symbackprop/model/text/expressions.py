@@ -239,13 +239,27 @@ def _items(c: Cursor) -> tuple[tree.Expr, ...]:
 def _item(c: Cursor) -> tree.Expr:
     if c.accept("..."):
         return tree.Word(Ellipsis)
-    parts: list[tree.Expr | None] = [None if c.at(":") else expression(c)]
+    first, parts = c.now, list[tree.Expr | None]([None if c.at(":") else expression(c)])
+    if parts[0] is not None and c.at(".."):
+        raise _range_of_steps(c, first, parts[0])
     while len(parts) < 3 and c.accept(":"):
         parts.append(None if c.at(":", ",", "]") else expression(c))
     if len(parts) == 1:
         assert parts[0] is not None
         return parts[0]
     return tree.Slice(parts[0], parts[1], parts[2] if len(parts) == 3 else None)
+
+
+def _range_of_steps(c: Cursor, first: Token, start: tree.Expr) -> SyntaxProblem:
+    """Of ``h[1..T]``, entries by the steps of a loop: that a slice is written ``h[:T]``."""
+    before = "".join(token.text for token in c.tokens[c.tokens.index(first) : c.place])
+    begin = str(start.value - 1) if isinstance(start, tree.Number) else f"{before} - 1"
+    c.take()
+    at = c.place
+    expression(c)
+    stop = "".join(token.text for token in c.tokens[at : c.place])
+    return problem("steps of loops count from 1; entries of an array are a slice, which counts from 0", first.line,
+                   place=c.since(first), instead=f"{'' if begin == '0' else begin}:{stop}")
 
 
 def number(token: Token) -> sp.Rational:
