@@ -28,7 +28,18 @@ from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import is_one, normalise_axes, same
 from symbackprop.render.axes import AxisLetters
 from symbackprop.render.products import bound_in, bound_inside, contracted, inner_product
-from symbackprop.render.spread import FIRST, in_parts, indexed, own_letters, repeated, reshaped, with_axes, with_numbers
+from symbackprop.render.spread import (
+    FIRST,
+    NEW,
+    in_parts,
+    indexed,
+    opened,
+    own_letters,
+    repeated,
+    reshaped,
+    with_axes,
+    with_numbers,
+)
 
 ONE, TWO = sp.S.One, f.Num(sp.Integer(2))
 
@@ -241,15 +252,28 @@ class Rows(Written):
 
     def _entrywise(self, node: Node, form: f.Formula, args: Sequence[Math]) -> Math:
         """A formula over arrays; one entry of it, where one of them is written by its entries."""
-        arrays = [m for m in map(within, args) if isinstance(m, maths.Array)]
+        inside = [*map(within, args)]
+        arrays = [m for m in inside if isinstance(m, maths.Array)]
         if not arrays:
-            return self.formula(form, args)
-        bound = {x for m in map(within, args) for x in bound_inside(m)}
+            new = any([isinstance(m, maths.Item) and NEW in m.index for m in inside])
+            return self._before_new_axes(node, form, args) if new else self.formula(form, args)
+        bound = {x for m in inside for x in bound_inside(m)}
         known = {k: x for k, x in enumerate(arrays[0].letters) if x not in bound}
         letters = self.lettered(node.shape, args, known)
         at = {k: maths.Letter(x) for k, x in enumerate(letters)}
         entries = [indexed(m, node.ndim, at) if m.rank else m for m in args]
         return maths.Array(self.formula(form, entries), letters, node.shape)
+
+    def _before_new_axes(self, node: Node, form: f.Formula, args: Sequence[Math]) -> Math:
+        """``(a/b)[:, None]`` for a[:, None]/b[:, None]: a formula over several arrays with the same new axes."""
+        found = [opened(m, node.ndim) for m in args]
+        places = [at for m, (_, at) in zip(args, found, strict=True) if m.rank]
+        if len(places) == 1 or places.count(places[0]) < len(places):
+            return self.formula(form, args)
+        new = [k for k, place in enumerate(places[0]) if place is None]
+        shape = tuple([d for k, d in enumerate(node.shape) if k not in new])
+        inner = [shaped(base, shape) if m.rank else m for m, (base, _) in zip(args, found, strict=True)]
+        return with_axes(self.formula(form, inner), node.ndim, new)
 
     def _gathered(self, node: Node) -> tuple[f.Formula, Sequence[Node]]:
         """A kernel's formula and operands, unnamed sums within a sum and products within a product taken in: a chain

@@ -175,7 +175,7 @@ def reshaped(m: Math, have: Dims, want: Dims) -> Math:
         index += [NEW] * (after - before) + [FIRST] * (before - after)
     if (inner := _read_at(within(m), index)) is not None:
         return inner
-    base, places = _opened(m, len(have))
+    base, places = opened(m, len(have))
     source = iter(places)
     joined = [(x, None if x == NEW else next(source)) for x in index]
     return _item(base, [NEW if p is None else x for x, p in joined if p is not None or x != FIRST])
@@ -249,7 +249,7 @@ def repeated(m: Math, have: Dims, want: Dims, letters: Letters, order: tuple[str
     numbers, m, below = in_parts(m)
     if numbers or below:
         return with_numbers(repeated(m, have, want, letters, order), numbers, below, want)
-    base, places = _opened(m, len(have))
+    base, places = opened(m, len(have))
     lack = len(want) - len(have)
     kept = [j for j in range(len(want)) if j >= lack and same(have[j - lack], want[j]) and places[j - lack] is not None]
     copied = [j for j in range(len(want)) if j not in kept]
@@ -265,7 +265,7 @@ def repeated(m: Math, have: Dims, want: Dims, letters: Letters, order: tuple[str
     return _outer(core, kept, want, order)
 
 
-def _opened(m: Math, rank: int) -> tuple[Math, list[int | None]]:
+def opened(m: Math, rank: int) -> tuple[Math, list[int | None]]:
     """What new axes were given to, and which of its axes each axis is (None: a new one)."""
     m = within(m)
     if isinstance(m, Item) and all(x in (NEW, Span()) for x in m.index):
