@@ -491,6 +491,7 @@ def test_matrix_products_with_a_common_factor_are_one(name: str, form: str) -> N
      ["= xᵀ ((∂L/∂y) Bᵀ)", "= (x A)ᵀ (∂L/∂y)"]),
     ("dim N, D, R\ndata x: N x D, W: D x D\nparam A: D x R, B: R x D\noutput y = x @ (W + A @ B)", []),
     ("dim N, K\ndata B: N x K\nparam A: N x N\noutput Y = inv(A) @ B", []),
+    ("dim n, k, m\ndata u: n, b: n x k\nparam v: m\nloss L = sum((v[:, None] * u) @ b)", ["= (Σ_l,j u_l·b_lj)·1_m"]),
 ])
 def test_products_are_computed_in_the_order_that_is_never_dearer(text: str, forms: list[str]) -> None:
     """Which order is cheaper depends on sizes in the last two."""

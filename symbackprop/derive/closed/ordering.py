@@ -256,17 +256,22 @@ class Ordering:
 
     # -- rows
     def _written(self, node: Node) -> Node:
-        """A product in the order that was found; a number is multiplied with the smallest array."""
-        layout = tuple([i for i in self.indices[node.id] if i])
+        """A product in the order that was found, repeated along axes that no factor has; a number is multiplied
+        with the smallest array."""
+        indices = self.indices[node.id]
+        layout = tuple([i for i in indices if i])
         whole = None
         for term in self.terms[node.id]:
             order = self.best(node.id, term)
             small = min([*order.leaves(), order], key=lambda o: self._area(o.own))
             number = term.with_powers({k: p for k, p in term.powers.items() if is_number(k)})
-            row = self._row(order, layout, small, number)
+            own = tuple([i for i in layout if i in order.own])
+            row = self.writer.aligned(self._row(order, own, small, number), own, layout)
             whole = row if whole is None else whole + row
         assert whole is not None
-        return whole if same_shape(whole.shape, node.shape) else reshape(whole, node.shape)
+        shape = tuple([d for i, d in zip(indices, node.shape, strict=True) if i])
+        whole = whole if same_shape(whole.shape, shape) else self.graph.broadcast(whole, shape)
+        return whole if same_shape(shape, node.shape) else reshape(whole, node.shape)
 
     def told(self) -> list[int]:
         """Products in another order and rows made of them entry by entry, as far as they are swept."""
