@@ -5,6 +5,7 @@ The code is yours: use it, change it, pass it on as you like.
 PARAMS and DATA say which arrays forward takes, by name, and their shapes.
 """
 
+# mypy: disable-error-code="no-any-return, type-arg"
 import numpy as np
 
 NAME = "activations"
@@ -51,11 +52,11 @@ DATA = {
 DIMS = {"N": None, "D": None, "M": None}
 LOSS = None
 OUTPUTS = ("a_logistic", "a_tanh", "a_relu", "a_leaky", "a_prelu", "a_elu", "a_softplus", "a_gelu", "a_gelu_s", "a_gelu_t", "a_silu", "a_swish", "a_mish", "GLU", "SwiGLU")
-INTEGERS = {}
+INTEGERS: dict = {}
 DTYPE = np.float64
 
 
-def forward(params, data, dims=None):
+def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[dict, dict]:
     """Computes the outputs, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA say."""
     arrays, sizes, dtype, dtypes = read(params, data, dims)
     alpha = arrays["alpha"]
@@ -136,8 +137,9 @@ def forward(params, data, dims=None):
     }, cache
 
 
-def backward(cache, upstream):
+def backward(cache: dict, upstream: dict) -> dict[str, np.ndarray]:
     """The gradients with respect to every parameter and input, given upstream, the gradient of the outputs."""
+    check_cache(cache, "dtypes")
     a_logistic = cache["a_logistic"]                  # N
     a_tanh = cache["a_tanh"]                          # N
     z_relu = cache["z_relu"]                          # N
@@ -252,7 +254,7 @@ def backward(cache, upstream):
     return returned(grads, cache["dtypes"])
 
 
-def outputs(params, data, dims=None):
+def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.ndarray]:
     """Every named intermediate, by its name."""
     arrays, _, _, _ = read(params, data, dims)
     alpha = arrays["alpha"]
@@ -317,7 +319,7 @@ def outputs(params, data, dims=None):
     }
 
 
-def init_params(rng, **dims):
+def init_params(rng: np.random.Generator | int, **dims: int) -> dict[str, np.ndarray]:
     """Initial parameters drawn from a numpy.random.Generator, or a seed; sizes as in init_params(rng, D=4)."""
     D, M = chosen(dims, DIMS, ("D", "M"))
     rng = generator(rng)
@@ -337,7 +339,7 @@ def init_params(rng, **dims):
     return {name: np.asarray(value, DTYPE)[()] for name, value in params.items()}
 
 
-def read(params, data, dims):
+def read(params: dict, data: dict, dims: dict | None) -> tuple[dict, dict, np.dtype, dict]:
     """Everything given, checked: arrays by name in one dtype, sizes by dimension, that dtype, the dtypes to return.
     Sizes that no array shows come from dims, as in dims={"N": 4}, or are the defaults in DIMS."""
     check_names(params, PARAMS, "params")
@@ -362,10 +364,9 @@ def read(params, data, dims):
     return arrays, sizes, dtype, dtypes
 
 
-def check_names(given, declared, what):
-    """ValueError unless given is a mapping, as a dict is or what np.load returns, with exactly the declared names."""
-    if not hasattr(given, "keys"):
-        raise ValueError(f"{what} has to be a dict of arrays by name, not {type(given).__name__}")
+def check_names(given: dict, declared: dict | tuple, what: str) -> None:
+    """ValueError unless given is a mapping with exactly the declared names."""
+    check_mapping(given, what)
     missing = [name for name in declared if name not in given]
     extra = [name for name in given if name not in declared]
     if missing or extra:
@@ -373,7 +374,13 @@ def check_names(given, declared, what):
         raise ValueError(f"{what} has {wrong}; it needs {', '.join(declared) or 'nothing'}")
 
 
-def as_array(name, value):
+def check_mapping(given: object, what: str) -> None:
+    """ValueError for what is no mapping, as a dict is or what np.load returns."""
+    if not hasattr(given, "keys"):
+        raise ValueError(f"{what} has to be a dict of arrays by name, not {type(given).__name__}")
+
+
+def as_array(name: str, value: object) -> np.ndarray:
     """The value as an array of real numbers; ValueError naming it for anything else."""
     try:
         array = np.asarray(value)
@@ -384,26 +391,26 @@ def as_array(name, value):
     return array
 
 
-def as_integers(name, array):
+def as_integers(name: str, array: np.ndarray) -> np.ndarray:
     """Integer data; an empty list is fine, floats are not."""
     if array.dtype.kind == "f" and array.size:
         raise ValueError(f"{name} has to hold integers, not {array.dtype}")
     return array.astype(np.intp)
 
 
-def float_dtypes(given):
+def float_dtypes(given: dict) -> dict:
     """The precisions asked for, by name: of what has a dtype of floats; lists and plain numbers follow the others."""
     dtypes = {name: getattr(value, "dtype", None) for name, value in given.items()}
     return {name: dtype for name, dtype in dtypes.items() if dtype is not None and dtype.kind == "f"}
 
 
-def computing_dtype(dtypes, default):
+def computing_dtype(dtypes: dict, default: type) -> np.dtype:
     """The dtype to compute in: what the given ones have in common, at least float32, or the default."""
     kinds = set(dtypes.values())
     return np.result_type(np.float32, *kinds) if kinds else np.dtype(default)
 
 
-def misfit(name, array, shape, sizes):
+def misfit(name: str, array: np.ndarray, shape: tuple, sizes: dict) -> ValueError:
     """The ValueError for an array of another shape than the declared one."""
     symbolic = "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
     words = "".join(c if c.isalnum() or c == "_" else " " for c in symbolic).split()
@@ -415,21 +422,21 @@ def misfit(name, array, shape, sizes):
     return ValueError(text)
 
 
-def check_ranks(arrays, shapes):
+def check_ranks(arrays: dict, shapes: dict) -> None:
     """ValueError for the first array that has more or fewer axes than declared."""
     for name, shape in shapes.items():
         if arrays[name].ndim != len(shape):
             raise misfit(name, arrays[name], shape, {})
 
 
-def check_shapes(arrays, shapes, sizes):
+def check_shapes(arrays: dict, shapes: dict, sizes: dict) -> None:
     """ValueError for the first array whose shape is not the declared one under these sizes."""
     for name, shape in shapes.items():
         if arrays[name].shape != tuple([sizes.get(dim, dim) for dim in shape]):
             raise misfit(name, arrays[name], shape, sizes)
 
 
-def check_range(name, array, bound, sizes):
+def check_range(name: str, array: np.ndarray, bound: str | int, sizes: dict) -> None:
     """ValueError unless 0 <= array < bound everywhere."""
     if array.size and not (array.min() >= 0 and array.max() < sizes.get(bound, bound)):
         wrong = array.min() if array.min() < 0 else array.max()
@@ -437,17 +444,17 @@ def check_range(name, array, bound, sizes):
         raise ValueError(f"{name} holds {wrong}, outside 0 <= {name} < {limit}")
 
 
-def generator(rng):
+def generator(rng: np.random.Generator | int) -> np.random.Generator:
     """A numpy.random.Generator; a seed makes one, which may be a 0-d array."""
-    if hasattr(rng, "standard_normal"):
+    if not isinstance(rng, int) and hasattr(rng, "standard_normal"):
         return rng
     try:
-        return np.random.default_rng(rng[()] if getattr(rng, "shape", None) == () else rng)
+        return np.random.default_rng(np.asarray(rng)[()] if getattr(rng, "shape", None) == () else rng)
     except (TypeError, ValueError) as error:
         raise ValueError(f"rng has to be a numpy.random.Generator, or a whole number as a seed: {error}") from None
 
 
-def named_sizes(given, declared):
+def named_sizes(given: dict, declared: dict) -> dict[str, int]:
     """Sizes given by name, checked; ValueError for an unknown name and for what is no size."""
     if not hasattr(given, "items"):
         raise ValueError(f"dims has to be a dict of sizes by name, as in {{'N': 4}}, not {given!r}")
@@ -461,14 +468,14 @@ def named_sizes(given, declared):
     return {name: int(size) for name, size in given.items()}
 
 
-def nearest(name, known):
+def nearest(name: str, known: dict) -> str:
     """A question whether the name with the most letters in common was meant."""
     common = {k: sum(min(k.lower().count(c), name.lower().count(c)) for c in set(k.lower())) for k in known}
     best = max(known, key=lambda k: common[k] / (len(k) + len(name)), default="")
     return f". Did you mean {best!r}?" if common.get(best) else ""
 
 
-def add_sizes(sizes, dims, defaults, arrays, shapes):
+def add_sizes(sizes: dict, dims: dict, defaults: dict, arrays: dict, shapes: dict) -> None:
     """Put the sizes in dims into the table; ValueError where an array shows another one."""
     for dim, size in named_sizes(dims, defaults).items():
         for name, shape in shapes.items():
@@ -479,7 +486,7 @@ def add_sizes(sizes, dims, defaults, arrays, shapes):
         sizes[dim] = size
 
 
-def chosen(dims, defaults, needed, hidden=()):
+def chosen(dims: dict, defaults: dict, needed: tuple, hidden: tuple = ()) -> list[int]:
     """The sizes needed, from those given or the defaults; ValueError for a name that is unknown or missing, and for
     another size than the default where no array would show it: forward would compute with the default."""
     dims = named_sizes(dims, defaults)
@@ -507,39 +514,39 @@ ERFC_SCALED = (
 )
 
 
-def sigmoid(x):
+def sigmoid(x: np.ndarray) -> np.ndarray:
     """1 / (1 + e^(-x)); an overflowing e^(-x) gives the right 0."""
     with np.errstate(over="ignore"):
         return 1 / (1 + np.exp(-x))
 
 
-def softplus(x):
+def softplus(x: np.ndarray) -> np.ndarray:
     """log(1 + e^x), without overflow."""
     return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
 
 
-def leaky_relu(x, slope):
+def leaky_relu(x: np.ndarray | float, slope: float) -> np.ndarray:
     """x where x > 0, else slope * x."""
     return np.where(x > 0, x, slope * x)
 
 
-def elu(x, alpha):
+def elu(x: np.ndarray | float, alpha: float) -> np.ndarray:
     """x where x > 0, else alpha * (e^x - 1)."""
     return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
 
 
-def gated(x, gate):
+def gated(x: np.ndarray, gate: np.ndarray) -> np.ndarray:
     """x * gate, and 0 where the gate is 0, even at an infinite x."""
     product = x * gate
     return product if np.isfinite(product).all() else np.where(gate == 0, 0, x) * gate
 
 
-def limited(x):
+def limited(x: np.ndarray) -> np.ndarray:
     """x, no further from 0 than 1e12: a factor beside gates such as sigmoid', which are 0 beyond."""
     return np.clip(x, -1e12, 1e12)
 
 
-def chebyshev(coefficients, t):
+def chebyshev(coefficients: tuple, t: np.ndarray) -> np.ndarray:
     """The Chebyshev series with these coefficients at t, by Clenshaw's recurrence."""
     last = before = 0 * t
     for c in coefficients[:0:-1]:
@@ -547,12 +554,12 @@ def chebyshev(coefficients, t):
     return t * last - before + coefficients[0]
 
 
-def erfc_times_exp(x):
+def erfc_times_exp(x: np.ndarray) -> np.ndarray:
     """e^(x²) erfc(x) for x >= 0."""
     return chebyshev(ERFC_SCALED, (x - 3.75) / (x + 3.75)) / (1 + 2 * x)
 
 
-def normal_cdf(x):
+def normal_cdf(x: np.ndarray) -> np.ndarray:
     """The standard normal distribution function, to rounding error in both tails."""
     size = np.minimum(np.abs(x), 40)
     half = np.trunc(16 * size) / 16
@@ -561,27 +568,31 @@ def normal_cdf(x):
     return np.where(x < 0, tail, 1 - tail)
 
 
-def normal_pdf(x):
+def normal_pdf(x: np.ndarray) -> np.ndarray:
     """e^(-x²/2) / sqrt(2 pi)."""
     return 0.3989422804014327 * np.exp(-0.5 * x * x)
 
 
-def returned(arrays, dtypes):
+def check_cache(cache: dict, mark: str) -> None:
+    """ValueError for what forward did not return."""
+    if not isinstance(cache, dict) or mark not in cache:
+        raise ValueError("backward takes the cache, which is the second of the two that forward returns")
+
+
+def returned(arrays: dict, dtypes: dict) -> dict[str, np.ndarray]:
     """The arrays in the dtypes to return them in."""
     return {name: np.asarray(array, dtypes.get(name))[()] for name, array in arrays.items()}
 
 
-def upstream_array(name, value, shape, dtype):
+def upstream_array(name: str, value: object, shape: tuple, dtype: np.dtype) -> np.ndarray:
     """The upstream gradient of an output, checked against the output's shape."""
-    array = np.asarray(value)
-    if array.dtype.kind not in "fiub":
-        raise ValueError(f"the upstream gradient of {name} is no array of real numbers: its dtype is {array.dtype}")
+    array = as_array(f"the upstream gradient of {name}", value)
     if array.shape != shape:
         raise ValueError(f"the upstream gradient of {name} has shape {array.shape}, expected {shape}")
     return array.astype(dtype, copy=False)[()]
 
 
-def upstream_arrays(values, shapes, dtype):
+def upstream_arrays(values: dict, shapes: dict, dtype: np.dtype) -> dict[str, np.ndarray]:
     """The upstream gradients of several outputs, by name; one that is left out is zero."""
     if not hasattr(values, "keys") or not {*values} <= {*shapes}:
         raise ValueError(f"upstream has to be a dict with gradients of {', '.join(shapes)}")

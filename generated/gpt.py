@@ -5,6 +5,7 @@ The code is yours: use it, change it, pass it on as you like.
 PARAMS and DATA say which arrays forward takes, by name, and their shapes.
 """
 
+# mypy: disable-error-code="no-any-return, type-arg"
 import numpy as np
 
 NAME = "gpt"
@@ -54,7 +55,7 @@ INTEGERS = {"words": "V", "target": "V"}
 DTYPE = np.float64
 
 
-def forward(params, data, dims=None):
+def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, dict]:
     """Computes L, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA say.
 
     dims gives what no array shows: h (else 2).
@@ -181,8 +182,9 @@ def forward(params, data, dims=None):
     return dtype.type(L), cache
 
 
-def backward(cache, upstream=1.0):
+def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     """The gradient of L, times upstream, with respect to every parameter and input."""
+    check_cache(cache, "dtypes")
     sigma_5 = cache["sigma_5"]                        # N×T×1
     p_3 = cache["p_3"]                                # N×T×V
     target = cache["target"]                          # N×T
@@ -385,13 +387,13 @@ def backward(cache, upstream=1.0):
     return scaled(grads, cache["dtypes"], upstream)
 
 
-def loss_and_grads(params, data, dims=None):
+def loss_and_grads(params: dict, data: dict, dims: dict | None = None) -> tuple[float, dict]:
     """L and its gradients."""
     loss, cache = forward(params, data, dims=dims)
     return loss, backward(cache)
 
 
-def outputs(params, data, dims=None):
+def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.ndarray]:
     """Every named intermediate, by its name."""
     arrays, sizes, _, _ = read(params, data, dims)
     E = arrays["E"]                                   # V×(d*h)
@@ -508,7 +510,7 @@ def outputs(params, data, dims=None):
     }
 
 
-def init_params(rng, **dims):
+def init_params(rng: np.random.Generator | int, **dims: int) -> dict[str, np.ndarray]:
     """Initial parameters drawn from a numpy.random.Generator, or a seed; sizes as in init_params(rng, D=4)."""
     T, V, h, d, F = chosen(dims, DIMS, ("T", "V", "h", "d", "F"), ("h",))
     rng = generator(rng)
@@ -545,7 +547,7 @@ def init_params(rng, **dims):
     return {name: np.asarray(value, DTYPE)[()] for name, value in params.items()}
 
 
-def read(params, data, dims):
+def read(params: dict, data: dict, dims: dict | None) -> tuple[dict, dict, np.dtype, dict]:
     """Everything given, checked: arrays by name in one dtype, sizes by dimension, that dtype, the dtypes to return.
     Sizes that no array shows come from dims, as in dims={"N": 4}, or are the defaults in DIMS."""
     check_names(params, PARAMS, "params")
@@ -578,10 +580,9 @@ def read(params, data, dims):
     return arrays, sizes, dtype, dtypes
 
 
-def check_names(given, declared, what):
-    """ValueError unless given is a mapping, as a dict is or what np.load returns, with exactly the declared names."""
-    if not hasattr(given, "keys"):
-        raise ValueError(f"{what} has to be a dict of arrays by name, not {type(given).__name__}")
+def check_names(given: dict, declared: dict | tuple, what: str) -> None:
+    """ValueError unless given is a mapping with exactly the declared names."""
+    check_mapping(given, what)
     missing = [name for name in declared if name not in given]
     extra = [name for name in given if name not in declared]
     if missing or extra:
@@ -589,7 +590,13 @@ def check_names(given, declared, what):
         raise ValueError(f"{what} has {wrong}; it needs {', '.join(declared) or 'nothing'}")
 
 
-def as_array(name, value):
+def check_mapping(given: object, what: str) -> None:
+    """ValueError for what is no mapping, as a dict is or what np.load returns."""
+    if not hasattr(given, "keys"):
+        raise ValueError(f"{what} has to be a dict of arrays by name, not {type(given).__name__}")
+
+
+def as_array(name: str, value: object) -> np.ndarray:
     """The value as an array of real numbers; ValueError naming it for anything else."""
     try:
         array = np.asarray(value)
@@ -600,26 +607,26 @@ def as_array(name, value):
     return array
 
 
-def as_integers(name, array):
+def as_integers(name: str, array: np.ndarray) -> np.ndarray:
     """Integer data; an empty list is fine, floats are not."""
     if array.dtype.kind == "f" and array.size:
         raise ValueError(f"{name} has to hold integers, not {array.dtype}")
     return array.astype(np.intp)
 
 
-def float_dtypes(given):
+def float_dtypes(given: dict) -> dict:
     """The precisions asked for, by name: of what has a dtype of floats; lists and plain numbers follow the others."""
     dtypes = {name: getattr(value, "dtype", None) for name, value in given.items()}
     return {name: dtype for name, dtype in dtypes.items() if dtype is not None and dtype.kind == "f"}
 
 
-def computing_dtype(dtypes, default):
+def computing_dtype(dtypes: dict, default: type) -> np.dtype:
     """The dtype to compute in: what the given ones have in common, at least float32, or the default."""
     kinds = set(dtypes.values())
     return np.result_type(np.float32, *kinds) if kinds else np.dtype(default)
 
 
-def misfit(name, array, shape, sizes):
+def misfit(name: str, array: np.ndarray, shape: tuple, sizes: dict) -> ValueError:
     """The ValueError for an array of another shape than the declared one."""
     symbolic = "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
     words = "".join(c if c.isalnum() or c == "_" else " " for c in symbolic).split()
@@ -631,21 +638,21 @@ def misfit(name, array, shape, sizes):
     return ValueError(text)
 
 
-def check_ranks(arrays, shapes):
+def check_ranks(arrays: dict, shapes: dict) -> None:
     """ValueError for the first array that has more or fewer axes than declared."""
     for name, shape in shapes.items():
         if arrays[name].ndim != len(shape):
             raise misfit(name, arrays[name], shape, {})
 
 
-def check_shapes(arrays, shapes, sizes):
+def check_shapes(arrays: dict, shapes: dict, sizes: dict) -> None:
     """ValueError for the first array whose shape is not the declared one under these sizes."""
     for name, shape in shapes.items():
         if arrays[name].shape != tuple([sizes.get(dim, dim) for dim in shape]):
             raise misfit(name, arrays[name], shape, sizes)
 
 
-def check_range(name, array, bound, sizes):
+def check_range(name: str, array: np.ndarray, bound: str | int, sizes: dict) -> None:
     """ValueError unless 0 <= array < bound everywhere."""
     if array.size and not (array.min() >= 0 and array.max() < sizes.get(bound, bound)):
         wrong = array.min() if array.min() < 0 else array.max()
@@ -653,17 +660,17 @@ def check_range(name, array, bound, sizes):
         raise ValueError(f"{name} holds {wrong}, outside 0 <= {name} < {limit}")
 
 
-def generator(rng):
+def generator(rng: np.random.Generator | int) -> np.random.Generator:
     """A numpy.random.Generator; a seed makes one, which may be a 0-d array."""
-    if hasattr(rng, "standard_normal"):
+    if not isinstance(rng, int) and hasattr(rng, "standard_normal"):
         return rng
     try:
-        return np.random.default_rng(rng[()] if getattr(rng, "shape", None) == () else rng)
+        return np.random.default_rng(np.asarray(rng)[()] if getattr(rng, "shape", None) == () else rng)
     except (TypeError, ValueError) as error:
         raise ValueError(f"rng has to be a numpy.random.Generator, or a whole number as a seed: {error}") from None
 
 
-def named_sizes(given, declared):
+def named_sizes(given: dict, declared: dict) -> dict[str, int]:
     """Sizes given by name, checked; ValueError for an unknown name and for what is no size."""
     if not hasattr(given, "items"):
         raise ValueError(f"dims has to be a dict of sizes by name, as in {{'N': 4}}, not {given!r}")
@@ -677,14 +684,14 @@ def named_sizes(given, declared):
     return {name: int(size) for name, size in given.items()}
 
 
-def nearest(name, known):
+def nearest(name: str, known: dict) -> str:
     """A question whether the name with the most letters in common was meant."""
     common = {k: sum(min(k.lower().count(c), name.lower().count(c)) for c in set(k.lower())) for k in known}
     best = max(known, key=lambda k: common[k] / (len(k) + len(name)), default="")
     return f". Did you mean {best!r}?" if common.get(best) else ""
 
 
-def add_sizes(sizes, dims, defaults, arrays, shapes):
+def add_sizes(sizes: dict, dims: dict, defaults: dict, arrays: dict, shapes: dict) -> None:
     """Put the sizes in dims into the table; ValueError where an array shows another one."""
     for dim, size in named_sizes(dims, defaults).items():
         for name, shape in shapes.items():
@@ -695,7 +702,7 @@ def add_sizes(sizes, dims, defaults, arrays, shapes):
         sizes[dim] = size
 
 
-def chosen(dims, defaults, needed, hidden=()):
+def chosen(dims: dict, defaults: dict, needed: tuple, hidden: tuple = ()) -> list[int]:
     """The sizes needed, from those given or the defaults; ValueError for a name that is unknown or missing, and for
     another size than the default where no array would show it: forward would compute with the default."""
     dims = named_sizes(dims, defaults)
@@ -723,18 +730,18 @@ ERFC_SCALED = (
 )
 
 
-def gated(x, gate):
+def gated(x: np.ndarray, gate: np.ndarray) -> np.ndarray:
     """x * gate, and 0 where the gate is 0, even at an infinite x."""
     product = x * gate
     return product if np.isfinite(product).all() else np.where(gate == 0, 0, x) * gate
 
 
-def limited(x):
+def limited(x: np.ndarray) -> np.ndarray:
     """x, no further from 0 than 1e12: a factor beside gates such as sigmoid', which are 0 beyond."""
     return np.clip(x, -1e12, 1e12)
 
 
-def chebyshev(coefficients, t):
+def chebyshev(coefficients: tuple, t: np.ndarray) -> np.ndarray:
     """The Chebyshev series with these coefficients at t, by Clenshaw's recurrence."""
     last = before = 0 * t
     for c in coefficients[:0:-1]:
@@ -742,12 +749,12 @@ def chebyshev(coefficients, t):
     return t * last - before + coefficients[0]
 
 
-def erfc_times_exp(x):
+def erfc_times_exp(x: np.ndarray) -> np.ndarray:
     """e^(x²) erfc(x) for x >= 0."""
     return chebyshev(ERFC_SCALED, (x - 3.75) / (x + 3.75)) / (1 + 2 * x)
 
 
-def normal_cdf(x):
+def normal_cdf(x: np.ndarray) -> np.ndarray:
     """The standard normal distribution function, to rounding error in both tails."""
     size = np.minimum(np.abs(x), 40)
     half = np.trunc(16 * size) / 16
@@ -756,12 +763,12 @@ def normal_cdf(x):
     return np.where(x < 0, tail, 1 - tail)
 
 
-def normal_pdf(x):
+def normal_pdf(x: np.ndarray) -> np.ndarray:
     """e^(-x²/2) / sqrt(2 pi)."""
     return 0.3989422804014327 * np.exp(-0.5 * x * x)
 
 
-def softmax(a, axis):
+def softmax(a: np.ndarray, axis: int | tuple) -> np.ndarray:
     """e^a / sum(e^a) along an axis, shifted by the largest entry so that nothing overflows; 0 where all are -inf."""
     e = a - largest(a, axis)
     np.exp(e, out=e)
@@ -769,26 +776,28 @@ def softmax(a, axis):
     return e
 
 
-def largest(a, axis):
+def largest(a: np.ndarray, axis: int | tuple) -> np.ndarray:
     """The largest entry along an axis, which stays with size 1; 0 where that is infinite or there is none."""
     top = a.max(axis=axis, keepdims=True, initial=-np.inf)
     finite = np.isfinite(top)
     return top if finite.all() else np.where(finite, top, 0)
 
 
-def unless_zero(total):
+def unless_zero(total: np.ndarray) -> np.ndarray:
     """The sums to divide by; 1 in place of 0, which is the sum of nothing."""
     return total if total.all() else np.where(total == 0, 1, total)
 
 
-def logsumexp(a, axis, keepdims=False):
+def logsumexp(a: np.ndarray, axis: int | tuple, keepdims: bool = False) -> np.ndarray:
     """log(sum(e^a)) along an axis, shifted by the largest entry so that nothing overflows; -inf where all are -inf."""
     top = largest(a, axis)
     total = np.log(np.exp(a - top).sum(axis=axis, keepdims=True)) + top
     return total if keepdims else total.squeeze(axis)
 
 
-def softmax_logsumexp(a, axis, keepdims=False, out=None):
+def softmax_logsumexp(
+    a: np.ndarray, axis: int | tuple, keepdims: bool = False, out: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """softmax(a), into out where that is given, and logsumexp(a), from the same exponentials."""
     top = largest(a, axis)
     e = np.subtract(a, top, out=out)
@@ -799,7 +808,7 @@ def softmax_logsumexp(a, axis, keepdims=False, out=None):
     return e, total if keepdims else total.squeeze(axis)
 
 
-def scatter_add(g, index, rows):
+def scatter_add(g: np.ndarray, index: np.ndarray, rows: int) -> np.ndarray:
     """Rows of g added up in the rows of a zero array that index names: the adjoint of table[index]."""
     out = np.zeros((rows, *g.shape[index.ndim :]), g.dtype)
     order = np.argsort(index, axis=None, kind="stable")
@@ -811,15 +820,21 @@ def scatter_add(g, index, rows):
     return out
 
 
-def scaled(grads, dtypes, upstream):
+def check_cache(cache: dict, mark: str) -> None:
+    """ValueError for what forward did not return."""
+    if not isinstance(cache, dict) or mark not in cache:
+        raise ValueError("backward takes the cache, which is the second of the two that forward returns")
+
+
+def scaled(grads: dict, dtypes: dict, upstream: np.ndarray | float) -> dict[str, np.ndarray]:
     """The gradients of a loss times its upstream gradient, a number; each in the dtype of its array."""
-    if not isinstance(upstream, float) and np.ndim(upstream) != 0:
+    if not isinstance(upstream, float) and as_array("upstream", upstream).ndim != 0:
         raise ValueError(f"upstream has to be a number, the gradient of the loss; its shape is {np.shape(upstream)}")
     if upstream != 1:
         grads = {name: grad * upstream for name, grad in grads.items()}
     return returned(grads, dtypes)
 
 
-def returned(arrays, dtypes):
+def returned(arrays: dict, dtypes: dict) -> dict[str, np.ndarray]:
     """The arrays in the dtypes to return them in."""
     return {name: np.asarray(array, dtypes.get(name))[()] for name, array in arrays.items()}

@@ -5,6 +5,7 @@ The code is yours: use it, change it, pass it on as you like.
 PARAMS and DATA say which arrays forward takes, by name, and their shapes.
 """
 
+# mypy: disable-error-code="no-any-return, type-arg"
 import numpy as np
 
 NAME = "residual-block"
@@ -31,11 +32,11 @@ DATA = {"X": ("N", "S", "S", "K")}
 DIMS = {"N": None, "S": None, "K": None}
 LOSS = None
 OUTPUTS = ("Y",)
-INTEGERS = {}
+INTEGERS: dict = {}
 DTYPE = np.float64
 
 
-def forward(params, data, dims=None):
+def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[np.ndarray, dict]:
     """Computes Y, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA say."""
     arrays, sizes, dtype, dtypes = read(params, data, dims)
     W1 = arrays["W1"]                                 # 3×3×K×K
@@ -75,8 +76,9 @@ def forward(params, data, dims=None):
     return Y, cache
 
 
-def backward(cache, upstream):
+def backward(cache: dict, upstream: np.ndarray) -> dict[str, np.ndarray]:
     """The gradients with respect to every parameter and input, given upstream, the gradient of Y."""
+    check_cache(cache, "dtypes")
     R = cache["R"]                                    # N×S×S×K
     g1 = cache["g1"]                                  # K
     sigma = cache["sigma"]                            # 1×1×1×K
@@ -114,7 +116,7 @@ def backward(cache, upstream):
     return returned(grads, cache["dtypes"])
 
 
-def outputs(params, data, dims=None):
+def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.ndarray]:
     """Every named intermediate, by its name."""
     arrays, sizes, _, _ = read(params, data, dims)
     W1 = arrays["W1"]                                 # 3×3×K×K
@@ -149,7 +151,7 @@ def outputs(params, data, dims=None):
     return {"Z1": Z1, "B1": B1, "A1": A1, "Z2": Z2, "B2": B2, "R": R, "Y": Y}
 
 
-def init_params(rng, **dims):
+def init_params(rng: np.random.Generator | int, **dims: int) -> dict[str, np.ndarray]:
     """Initial parameters drawn from a numpy.random.Generator, or a seed; sizes as in init_params(rng, D=4)."""
     K, = chosen(dims, DIMS, ("K",))
     rng = generator(rng)
@@ -164,7 +166,7 @@ def init_params(rng, **dims):
     return {name: np.asarray(value, DTYPE)[()] for name, value in params.items()}
 
 
-def read(params, data, dims):
+def read(params: dict, data: dict, dims: dict | None) -> tuple[dict, dict, np.dtype, dict]:
     """Everything given, checked: arrays by name in one dtype, sizes by dimension, that dtype, the dtypes to return.
     Sizes that no array shows come from dims, as in dims={"N": 4}, or are the defaults in DIMS."""
     check_names(params, PARAMS, "params")
@@ -189,10 +191,9 @@ def read(params, data, dims):
     return arrays, sizes, dtype, dtypes
 
 
-def check_names(given, declared, what):
-    """ValueError unless given is a mapping, as a dict is or what np.load returns, with exactly the declared names."""
-    if not hasattr(given, "keys"):
-        raise ValueError(f"{what} has to be a dict of arrays by name, not {type(given).__name__}")
+def check_names(given: dict, declared: dict | tuple, what: str) -> None:
+    """ValueError unless given is a mapping with exactly the declared names."""
+    check_mapping(given, what)
     missing = [name for name in declared if name not in given]
     extra = [name for name in given if name not in declared]
     if missing or extra:
@@ -200,7 +201,13 @@ def check_names(given, declared, what):
         raise ValueError(f"{what} has {wrong}; it needs {', '.join(declared) or 'nothing'}")
 
 
-def as_array(name, value):
+def check_mapping(given: object, what: str) -> None:
+    """ValueError for what is no mapping, as a dict is or what np.load returns."""
+    if not hasattr(given, "keys"):
+        raise ValueError(f"{what} has to be a dict of arrays by name, not {type(given).__name__}")
+
+
+def as_array(name: str, value: object) -> np.ndarray:
     """The value as an array of real numbers; ValueError naming it for anything else."""
     try:
         array = np.asarray(value)
@@ -211,26 +218,26 @@ def as_array(name, value):
     return array
 
 
-def as_integers(name, array):
+def as_integers(name: str, array: np.ndarray) -> np.ndarray:
     """Integer data; an empty list is fine, floats are not."""
     if array.dtype.kind == "f" and array.size:
         raise ValueError(f"{name} has to hold integers, not {array.dtype}")
     return array.astype(np.intp)
 
 
-def float_dtypes(given):
+def float_dtypes(given: dict) -> dict:
     """The precisions asked for, by name: of what has a dtype of floats; lists and plain numbers follow the others."""
     dtypes = {name: getattr(value, "dtype", None) for name, value in given.items()}
     return {name: dtype for name, dtype in dtypes.items() if dtype is not None and dtype.kind == "f"}
 
 
-def computing_dtype(dtypes, default):
+def computing_dtype(dtypes: dict, default: type) -> np.dtype:
     """The dtype to compute in: what the given ones have in common, at least float32, or the default."""
     kinds = set(dtypes.values())
     return np.result_type(np.float32, *kinds) if kinds else np.dtype(default)
 
 
-def misfit(name, array, shape, sizes):
+def misfit(name: str, array: np.ndarray, shape: tuple, sizes: dict) -> ValueError:
     """The ValueError for an array of another shape than the declared one."""
     symbolic = "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
     words = "".join(c if c.isalnum() or c == "_" else " " for c in symbolic).split()
@@ -242,21 +249,21 @@ def misfit(name, array, shape, sizes):
     return ValueError(text)
 
 
-def check_ranks(arrays, shapes):
+def check_ranks(arrays: dict, shapes: dict) -> None:
     """ValueError for the first array that has more or fewer axes than declared."""
     for name, shape in shapes.items():
         if arrays[name].ndim != len(shape):
             raise misfit(name, arrays[name], shape, {})
 
 
-def check_shapes(arrays, shapes, sizes):
+def check_shapes(arrays: dict, shapes: dict, sizes: dict) -> None:
     """ValueError for the first array whose shape is not the declared one under these sizes."""
     for name, shape in shapes.items():
         if arrays[name].shape != tuple([sizes.get(dim, dim) for dim in shape]):
             raise misfit(name, arrays[name], shape, sizes)
 
 
-def check_range(name, array, bound, sizes):
+def check_range(name: str, array: np.ndarray, bound: str | int, sizes: dict) -> None:
     """ValueError unless 0 <= array < bound everywhere."""
     if array.size and not (array.min() >= 0 and array.max() < sizes.get(bound, bound)):
         wrong = array.min() if array.min() < 0 else array.max()
@@ -264,17 +271,17 @@ def check_range(name, array, bound, sizes):
         raise ValueError(f"{name} holds {wrong}, outside 0 <= {name} < {limit}")
 
 
-def generator(rng):
+def generator(rng: np.random.Generator | int) -> np.random.Generator:
     """A numpy.random.Generator; a seed makes one, which may be a 0-d array."""
-    if hasattr(rng, "standard_normal"):
+    if not isinstance(rng, int) and hasattr(rng, "standard_normal"):
         return rng
     try:
-        return np.random.default_rng(rng[()] if getattr(rng, "shape", None) == () else rng)
+        return np.random.default_rng(np.asarray(rng)[()] if getattr(rng, "shape", None) == () else rng)
     except (TypeError, ValueError) as error:
         raise ValueError(f"rng has to be a numpy.random.Generator, or a whole number as a seed: {error}") from None
 
 
-def named_sizes(given, declared):
+def named_sizes(given: dict, declared: dict) -> dict[str, int]:
     """Sizes given by name, checked; ValueError for an unknown name and for what is no size."""
     if not hasattr(given, "items"):
         raise ValueError(f"dims has to be a dict of sizes by name, as in {{'N': 4}}, not {given!r}")
@@ -288,14 +295,14 @@ def named_sizes(given, declared):
     return {name: int(size) for name, size in given.items()}
 
 
-def nearest(name, known):
+def nearest(name: str, known: dict) -> str:
     """A question whether the name with the most letters in common was meant."""
     common = {k: sum(min(k.lower().count(c), name.lower().count(c)) for c in set(k.lower())) for k in known}
     best = max(known, key=lambda k: common[k] / (len(k) + len(name)), default="")
     return f". Did you mean {best!r}?" if common.get(best) else ""
 
 
-def add_sizes(sizes, dims, defaults, arrays, shapes):
+def add_sizes(sizes: dict, dims: dict, defaults: dict, arrays: dict, shapes: dict) -> None:
     """Put the sizes in dims into the table; ValueError where an array shows another one."""
     for dim, size in named_sizes(dims, defaults).items():
         for name, shape in shapes.items():
@@ -306,7 +313,7 @@ def add_sizes(sizes, dims, defaults, arrays, shapes):
         sizes[dim] = size
 
 
-def chosen(dims, defaults, needed, hidden=()):
+def chosen(dims: dict, defaults: dict, needed: tuple, hidden: tuple = ()) -> list[int]:
     """The sizes needed, from those given or the defaults; ValueError for a name that is unknown or missing, and for
     another size than the default where no array would show it: forward would compute with the default."""
     dims = named_sizes(dims, defaults)
@@ -324,7 +331,7 @@ def chosen(dims, defaults, needed, hidden=()):
     return list(found.values())
 
 
-def patches(x, kernel, stride, padding, size):
+def patches(x: np.ndarray, kernel: tuple, stride: tuple, padding: tuple, size: tuple) -> np.ndarray:
     """The windows of images as rows of a matrix: (N·H'·W') × (kh·kw·C)."""
     (kh, kw), (ph, pw) = kernel, padding
     if ph or pw:
@@ -336,14 +343,14 @@ def patches(x, kernel, stride, padding, size):
     return windows.reshape(x.shape[0] * size[0] * size[1], kh * kw * x.shape[3])
 
 
-def conv2d(x, w, stride, padding, size):
+def conv2d(x: np.ndarray, w: np.ndarray, stride: tuple, padding: tuple, size: tuple) -> np.ndarray:
     """Cross-correlation: every window of x times the kernel, as one matrix product."""
     kh, kw, c, k = w.shape
     rows = patches(x, (kh, kw), stride, padding, size)
     return (rows @ w.reshape(kh * kw * c, k)).reshape(x.shape[0], *size, k)
 
 
-def conv2d_input(y, w, stride, padding, size):
+def conv2d_input(y: np.ndarray, w: np.ndarray, stride: tuple, padding: tuple, size: tuple) -> np.ndarray:
     """The adjoint of conv2d in x: every entry of y spread over the window it came from."""
     kh, kw, c, k = w.shape
     (sh, sw), (ph, pw), (n, rows, columns, _) = stride, padding, y.shape
@@ -358,23 +365,27 @@ def conv2d_input(y, w, stride, padding, size):
     return out[:, ph : ph + size[0], pw : pw + size[1]]
 
 
-def conv2d_kernel(x, y, stride, padding, size):
+def conv2d_kernel(x: np.ndarray, y: np.ndarray, stride: tuple, padding: tuple, size: tuple) -> np.ndarray:
     """The adjoint of conv2d in w: windows of x correlated with y, as one matrix product."""
     n, rows, columns, k = y.shape
     windows = patches(x, size, stride, padding, (rows, columns))
     return (windows.T @ y.reshape(n * rows * columns, k)).reshape(*size, x.shape[3], k)
 
 
-def returned(arrays, dtypes):
+def check_cache(cache: dict, mark: str) -> None:
+    """ValueError for what forward did not return."""
+    if not isinstance(cache, dict) or mark not in cache:
+        raise ValueError("backward takes the cache, which is the second of the two that forward returns")
+
+
+def returned(arrays: dict, dtypes: dict) -> dict[str, np.ndarray]:
     """The arrays in the dtypes to return them in."""
     return {name: np.asarray(array, dtypes.get(name))[()] for name, array in arrays.items()}
 
 
-def upstream_array(name, value, shape, dtype):
+def upstream_array(name: str, value: object, shape: tuple, dtype: np.dtype) -> np.ndarray:
     """The upstream gradient of an output, checked against the output's shape."""
-    array = np.asarray(value)
-    if array.dtype.kind not in "fiub":
-        raise ValueError(f"the upstream gradient of {name} is no array of real numbers: its dtype is {array.dtype}")
+    array = as_array(f"the upstream gradient of {name}", value)
     if array.shape != shape:
         raise ValueError(f"the upstream gradient of {name} has shape {array.shape}, expected {shape}")
     return array.astype(dtype, copy=False)[()]

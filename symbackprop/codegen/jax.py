@@ -14,6 +14,7 @@ import sympy as sp
 
 from symbackprop.codegen.arrays import RULES, Arrays, Rule
 from symbackprop.codegen.equations import shape_note
+from symbackprop.codegen.initial import NORMAL
 from symbackprop.codegen.module import ModulePrinter, unpacked
 from symbackprop.codegen.program import For, Store
 from symbackprop.codegen.statements import Writer
@@ -30,6 +31,7 @@ from symbackprop.codegen.tree import (
     index,
     method,
     name,
+    string,
 )
 from symbackprop.core.graph import FLOAT, Node
 
@@ -92,8 +94,9 @@ class JaxWriter(Writer):
             comment = self.comment(item.row, item.name)
             yield Line(assign(item.name, self.p.array(self.right(item), item.kind)), comment, depth)
         carried, moving = [item.name for item in loop.start], [e.name for e in loop.elements]
-        arguments = [ast.arg(_packed(carried, "carry")), ast.arg(_packed(moving, "at"))]
-        yield Line(_function("step", arguments), f"one step of {loop.index}", depth)
+        stacked = [s.stack for s in loop.stores]
+        head = _function("step", [(carried, "carry"), (moving, "at")], [_kind(carried), _kind(stacked)])
+        yield Line(head, f"one step of {loop.index}", depth)
         yield from self.step(loop, carried, moving, depth + 1)
         yield self.scan(loop, carried, depth)
         for store in loop.stores:
@@ -130,13 +133,17 @@ class JaxWriter(Writer):
         yield Line(assign(word, index(states, ast.Slice(None, as_code(-1)))), note, depth)
 
 
-def _function(word: str, arguments: list[ast.arg]) -> ast.FunctionDef:
-    return ast.FunctionDef(word, ast.arguments([], arguments, None, [], [], None, []), [], [], lineno=0)
+def _function(word: str, taken: Sequence[tuple[Sequence[str], str]], returned: list[Code]) -> ast.FunctionDef:
+    """The head of a function of arguments that are one variable, or the whole that is unpacked."""
+    words = [names[0] if len(names) == 1 else whole if names else "_" for names, whole in taken]
+    arguments = [ast.arg(word, _kind(names)) for word, (names, _) in zip(words, taken, strict=True)]
+    whole = ast.arguments([], arguments, None, [], [], None, [])
+    return ast.FunctionDef(word, whole, [], [], index("tuple", *returned), lineno=0)
 
 
-def _packed(names: Sequence[str], whole: str) -> str:
-    """What a step calls an argument: the one variable in it, or the whole that is unpacked."""
-    return names[0] if len(names) == 1 else whole if names else "_"
+def _kind(names: Sequence[str]) -> Code:
+    """The type of one array by itself, of several as a tuple, of none as None."""
+    return attribute("jnp", "ndarray") if len(names) == 1 else name("tuple") if names else as_code(None)
 
 
 def _alone(codes: Sequence[Code]) -> Code:
@@ -152,8 +159,10 @@ class JaxPrinter(ModulePrinter):
     levels = (0, 1)
     refused = "it writes into arrays that are used again, and arrays of JAX are never changed; take -O1"
     imports = ("import jax", "import jax.numpy as jnp")
+    unchecked = f"{ModulePrinter.unchecked}, no-untyped-call"
 
     def fields(self) -> dict[str, Any]:
+        drawn = any(initial.kind == NORMAL for initial in self.program.initial.values())
         return super().fields() | {
             "scalars": False,
             "as_integers": "as_integers(name, array)",
@@ -161,6 +170,10 @@ class JaxPrinter(ModulePrinter):
             "drawn": "{name: jnp.asarray(value, at_hand(DTYPE)) for name, value in params.items()}",
             "dtypes": 'cache["static"].dtypes',
             "source": "a jax.random key, or a seed",
+            "rng": '"jax.Array | int | Draws"' if drawn else "jax.Array | int",
+            "result": self.several,
+            "mark": string("static"),
+            "factor": "jax.Array | float",
         }
 
     def handed_on(self) -> list[Line]:

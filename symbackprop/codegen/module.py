@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, cached_property, partial
 from typing import Any
 
@@ -92,11 +92,13 @@ class ModulePrinter:
     arrays: type[Arrays] = Arrays
     writer: type[Writer] = Writer
     imports: tuple[str, ...] = ()
+    unchecked: str = "no-any-return, type-arg"  # of mypy --strict: what arrays of any dtype come to is Any
     levels: tuple[int, ...] = (0, 1, 2)
     refused = ""
 
     def __init__(self, program: Program) -> None:
         self.program, self.module = program, program.target.module
+        self.array = f"{self.module}.ndarray"
         self.given = {**program.params, **program.data}
         self.p = program.target({}, program.level)
         self.backward = self.lines_of(program.backward)
@@ -117,6 +119,7 @@ class ModulePrinter:
             "version": __version__,
             "title": doc_text(f"{p.name}: {p.summary}" if p.summary else p.name),
             "imports": self.imports,
+            "unchecked": self.unchecked,
             "np": self.module,
             "name": string(p.name),
             "model": model_literal(p.text),
@@ -146,13 +149,24 @@ class ModulePrinter:
             "drawn": f"{{name: {self.module}.asarray(value, DTYPE)[()] for name, value in params.items()}}",
             "dtypes": 'cache["dtypes"]',
             "source": "a numpy.random.Generator, or a seed",
-            "workspace": ", workspace=None" if p.level > 1 else "",
+            "workspace": ", workspace: dict | None = None" if p.level > 1 else "",
             "passed_on": ", workspace=workspace" if p.level > 1 else "",
+            "array": self.array,
+            "result": self.several if p.loss is None else "float",
+            "upstream": self.several,
+            "factor": "float",
+            "mark": string("dtypes"),
+            "rng": f"{self.module}.random.Generator | int",
             "results": doc_text(", ".join(p.results)) if len(p.results) <= MAX_LISTED else "the outputs",
         }
 
+    @property
+    def several(self) -> str:
+        """The type of the outputs: an array, or several by name."""
+        return self.array if len(self.program.results) == 1 else "dict"
+
     def table(self, word: str, items: dict[str, str]) -> list[str]:
-        return listed(f"{word} = {{", [f"{string(n)}: {value}" for n, value in items.items()], "}", "")
+        return listed(f"{typed(word, items)} = {{", [f"{string(n)}: {value}" for n, value in items.items()], "}", "")
 
     # -- sizes
     @cached_property
@@ -164,7 +178,7 @@ class ModulePrinter:
     def sizes_shown(self) -> list[str]:
         """The table of sizes that are read off the arrays."""
         shown = {n: index(attribute(index("arrays", a), "shape"), k) for n, (a, k) in self.sizes.shown.items()}
-        return layout([Line(assign("sizes", dictionary(shown)))])
+        return layout([Line(assign(typed("sizes", shown), dictionary(shown)))])
 
     def told(self) -> str:
         """What the docstring of forward says on sizes that no array shows."""
@@ -248,10 +262,16 @@ class ModulePrinter:
         return self.p.cast(Expr(value, (), NUMBER), FLOAT)
 
     def gradients(self) -> Line:
-        return Line(assign("grads", dictionary({n: name(v) for n, v in self.program.gradients.items()})))
+        found = self.program.gradients
+        return Line(assign(typed("grads", found), dictionary({n: name(v) for n, v in found.items()})))
 
     def equations(self) -> Line:
         return Line(ast.Return(dictionary({n: name(v) for n, v in self.program.equations.items()})))
+
+
+def typed(word: str, items: Mapping[str, object]) -> str:
+    """A variable that is given a dict; the type checker is told that an empty one is."""
+    return word if items else f"{word}: dict"
 
 
 def names_in(lines: Iterable[Line]) -> set[str]:
@@ -278,7 +298,8 @@ def initial_lines(program: Program, p: Arrays, hidden: list[str]) -> list[str]:
     opening = assign([as_code(tuple(name(escape(d)) for d in dims))], found) if dims else ast.Expr(found)
     seeded = [assign("rng", call("generator", name("rng")))] if "rng" in names else []
     entries = [f"        {string(n)}: {text(code)}," for n, code in drawn.items()]
-    return [*layout(map(Line, [opening, *map(ast.Expr, checks), *seeded])), "    params = {", *entries, "    }"]
+    lines = layout(map(Line, [opening, *map(ast.Expr, checks), *seeded]))
+    return [*lines, f"    {typed('params', drawn)} = {{", *entries, "    }"]
 
 
 def _drawn(initial: Initial, shape: Shape, p: Arrays) -> Code:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from symbackprop.codegen.arrays import Arrays
 from symbackprop.codegen.equations import Equation
 from symbackprop.codegen.program import variable
-from symbackprop.codegen.tree import text
+from symbackprop.codegen.tree import shape_like, text
 from symbackprop.model.optimizers import Optimizer, optimizer, update_model
 
 LEVEL = 1
@@ -22,7 +22,7 @@ def _init_state(record: Optimizer, np: str) -> list[str]:
     slots = [f'"{s}": {{name: {np}.zeros_like(w) for name, w in params.items()}}' for s in record.state]
     entries = [*(['"k": 0'] if record.counts else []), *slots]
     return [
-        "def init_state(params):",
+        "def init_state(params: dict) -> dict:",
         f'    """The state of {record.title} before the first step."""',
         *(["    params = as_floats(params, DTYPE)"] if record.state else []),
         *_dictionary("return", entries),
@@ -37,15 +37,21 @@ def _dictionary(head: str, entries: list[str]) -> list[str]:
 
 def _update(record: Optimizer, target: type[Arrays]) -> list[str]:
     np = target.module
-    options = ", ".join(f"{k}={v!r}" for k, v in record.hyperparameters.items())
-    kept = [f'"{s}": dict(state["{s}"])' for s in record.state]
+    options = ", ".join(f"{k}: float = {v!r}" for k, v in record.hyperparameters.items())
+    named = shape_like([*(['"k"'] if record.counts else []), *[f'"{s}"' for s in record.state]])
+    kept = [f'"{s}": fitting(state["{s}"], taken, PARAMS, "{s}")' for s in record.state]
     source = f" ({record.source})" if record.source else ""
     return [
-        f"def update(params, grads, state, {options}):",
+        "def update(",
+        f"    params: dict, grads: dict, state: dict, {options}",
+        ") -> tuple[dict, dict]:",
         f'    """One step of {record.title}{source}: new parameters and new state; the given ones are not changed."""',
-        *(['    k = state["k"] + 1'] if record.counts else []),
-        *_dictionary("new_state =", [*(['"k": k'] if record.counts else []), *kept]),
+        f'    check_names(state, {named}, "state")',
         "    params = as_floats(params, DTYPE)",
+        '    grads = fitting(grads, params, PARAMS, "grads", needed=False)',
+        *(["    taken = {name: w for name, w in params.items() if name in grads}"] if record.state else []),
+        *(['    k = state["k"] + 1'] if record.counts else []),
+        *_dictionary("new_state: dict =", [*(['"k": k'] if record.counts else []), *kept]),
         "    new_params = dict(params)",
         "    for name, w in params.items():",
         "        if name not in grads:",

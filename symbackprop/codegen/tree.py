@@ -216,6 +216,8 @@ def _written(node: ast.AST) -> tuple[int, str]:
             return ATOM, f"{text(inner, ATOM)}.{word}"
         case ast.Call(func=function, args=args, keywords=options):
             return ATOM, f"{text(function, ATOM)}({', '.join(map(text, [*args, *options]))})"
+        case ast.arg(arg=word, annotation=ast.expr() as kind):
+            return ATOM, f"{word}: {text(kind)}"
         case ast.keyword(arg=word, value=value):
             return ATOM, f"{word}={text(value)}"
         case ast.Subscript(value=inner, slice=place):
@@ -268,8 +270,8 @@ def statement(node: ast.stmt) -> str:
             return "return" if value is None else f"return {bare(value)}"
         case ast.For(target=target, iter=values):
             return f"for {bare(target)} in {text(values)}:"
-        case ast.FunctionDef(name=word, args=arguments):
-            return f"def {word}({', '.join(a.arg for a in arguments.args)}):"
+        case ast.FunctionDef(name=word, args=arguments, returns=ast.expr() as kind):
+            return f"def {word}({', '.join(map(text, arguments.args))}) -> {text(kind)}:"
         case ast.Pass():
             return "pass"
     raise TypeError(f"no spelling for {ast.dump(node)}")

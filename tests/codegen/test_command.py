@@ -158,7 +158,7 @@ def test_a_module_whose_text_spells_its_model_otherwise_is_written(
 def test_levels_and_precision() -> None:
     assert "DTYPE = np.float32" in run("codegen", "net.sbp", "-o", "-", "--dtype", "float32").stdout
     assert run("codegen", "net.sbp", "-o", "-", "-O0").exit_code == 0
-    assert "def make_workspace(params, data, dims=None):" in run("codegen", "net.sbp", "-o", "-", "-O2").stdout
+    assert "def make_workspace(" in run("codegen", "net.sbp", "-o", "-", "-O2").stdout
     assert "workspace" not in run("codegen", "net.sbp", "-o", "-", "-O1").stdout
 
 

@@ -361,7 +361,8 @@ def test_a_step_may_be_vectorised_and_differentiated(tmp_path: Path) -> None:
 
 def test_the_code_is_that_of_a_person() -> None:
     lines = [line.strip() for line in body(codegen(parse(RNN), target="jax"), "forward").splitlines()]
-    assert "def step(h_prev, t2):" in lines and "h_T, h = jax.lax.scan(step, h_prev, t1, length=T)" in lines, lines
+    assert "def step(h_prev: jnp.ndarray, t2: jnp.ndarray) -> tuple[jnp.ndarray, jnp.ndarray]:" in lines, lines
+    assert "h_T, h = jax.lax.scan(step, h_prev, t1, length=T)" in lines, lines
     backward = body(codegen(parse(EMBEDDED), target="jax"), "backward")
     assert "dC = jnp.zeros((V, E), dtype).at[ids].add(" in backward
     imports = [line for line in codegen(parse(CONV), target="jax").splitlines() if "import" in line.split()[:1]]

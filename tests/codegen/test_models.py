@@ -15,8 +15,11 @@ from symbackprop import __version__
 from symbackprop.codegen import codegen
 from symbackprop.model.load import load
 from symbackprop.model.text import parse
+from symbackprop.model.zoo import names
+from symbackprop.targets import TARGETS
 from symbackprop.verified import verify_source
 from tests.codegen.helpers import body, emit
+from tests.sweeps import ALL as WHOLE
 
 MLP = """
 dim N, D, H, C
@@ -287,16 +290,20 @@ def test_the_head_says_who_wrote_it_and_whose_it_is(target: str) -> None:
 
 ROOT = Path(__file__).resolve().parents[2]
 LINTED = [("window-lm", 2, "numpy"), ("gru", 1, "jax"), ("conv-net", 0, "numpy")]
+LINTED += [(name, level, target) for name in names() for target in TARGETS for level in (0, 1, 2) if WHOLE]
 
 
-def test_every_module_passes_ruff_as_it_comes(tmp_path: Path) -> None:
-    """What is in generated/, and modules of other levels and targets."""
+def test_every_module_passes_ruff_and_strict_mypy_as_it_comes(tmp_path: Path) -> None:
+    """Modules of all levels, targets and with an optimiser; ruff and mypy of the package take those in generated/."""
     for name, level, target in LINTED:
-        module = codegen(load(name), level=level, target=target)
-        (tmp_path / f"{name.replace('-', '_')}_{level}.py").write_text(module, encoding="utf-8")
-    command = ["-m", "ruff", "check", "--isolated", "--quiet", str(ROOT / "generated"), str(tmp_path)]
-    run = subprocess.run([sys.executable, *command], capture_output=True, text=True)
-    assert run.returncode == 0, run.stdout + run.stderr
+        if level < 2 or target == "numpy":
+            module = codegen(load(name), level=level, target=target, optimizer="adam" if level else "sgd")
+            (tmp_path / f"{name.replace('-', '_')}_{level}_{target}.py").write_text(module, encoding="utf-8")
+    typed = [str(path) for path in tmp_path.glob("*.py" if WHOLE else "*_numpy.py")]  # JAX is a long read for mypy
+    mypy = ["mypy", "--strict", "--config-file=", f"--cache-dir={tmp_path / 'mypy'}", *typed]
+    for tool in (["ruff", "check", "--isolated", "--quiet", str(ROOT / "generated"), str(tmp_path)], mypy):
+        run = subprocess.run([sys.executable, "-m", *tool], capture_output=True, text=True)
+        assert run.returncode == 0, run.stdout + run.stderr
 
 
 def test_a_line_of_sizes_reads_as_one_writes_it() -> None:

@@ -104,10 +104,47 @@ def test_wrong_kinds(mlp: ModuleType, name: str, value: Any, message: str) -> No
         mlp.forward(params, {**data, name: value})
 
 
-def test_upstream_of_a_loss_is_a_number(mlp: ModuleType) -> None:
+@pytest.mark.parametrize(("upstream", "message"), [
+    (np.ones(3), "upstream has to be a number"),
+    ("1", "upstream is not an array of real numbers"),
+    (None, "upstream is not an array of real numbers"),
+])
+def test_upstream_of_a_loss_is_a_number(mlp: ModuleType, upstream: Any, message: str) -> None:
     _, cache = mlp.forward(*inputs(mlp))
-    with pytest.raises(ValueError, match="upstream has to be a number"):
-        mlp.backward(cache, np.ones(3))
+    with pytest.raises(ValueError, match=message):
+        mlp.backward(cache, upstream)
+
+
+def test_wrong_arguments_of_backward_and_update_are_named(tmp_path: Path) -> None:
+    module = emit(MLP, tmp_path, optimizer="adam")
+    params, data = inputs(module)
+    forward = module.forward(params, data)
+    grads, state = module.backward(forward[1]), module.init_state(params)
+    less = {n: g for n, g in grads.items() if n != "b1"}
+    short = {**state, "v": {n: state["v"][n] for n in less}}
+    for arguments, message in [
+        ((list(params.values()), grads, state), "params has to be a dict of arrays by name, not list"),
+        ((params, forward, state), "grads has to be a dict of arrays by name, not tuple"),
+        ((params, {**grads, "W1": grads["W2"]}, state),
+         r"grads\['W1'\] has shape \(4, 5\), expected \(D, H\) with D = 3, H = 4: axis 0 is 4, not 3"),
+        ((params, grads, {"m": grads}), "state has no 'k'; it needs k, m, v"),
+        ((params, grads, {**state, "G": grads}), "state has an unknown name 'G'; it needs k, m, v"),
+        ((params, grads, short), "v has no 'b1'"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            module.update(*arguments)
+    assert module.update(params, less, short)[0].keys() == params.keys()
+    for cache in (forward, forward[0], grads):
+        with pytest.raises(ValueError, match="backward takes the cache"):
+            module.backward(cache)
+
+
+def test_what_is_no_workspace_is_named(tmp_path: Path) -> None:
+    module = emit(MLP, tmp_path, level=2)
+    params, data = inputs(module)
+    for workspace in ({}, params, 3):
+        with pytest.raises(ValueError, match="workspace has to be what make_workspace"):
+            module.loss_and_grads(params, data, workspace=workspace)
 
 
 # -- what is unusual is accepted

@@ -1,4 +1,4 @@
-# mypy: disable-error-code="no-untyped-def, no-untyped-call"
+# mypy: disable-error-code="no-any-return, type-arg"
 """Array operations of emitted modules: stable softmax and logsumexp, and the adjoints of indexing, which add."""
 
 from __future__ import annotations
@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 
-def softmax(a, axis):
+def softmax(a: np.ndarray, axis: int | tuple) -> np.ndarray:
     """e^a / sum(e^a) along an axis, shifted by the largest entry so that nothing overflows; 0 where all are -inf."""
     e = a - largest(a, axis)
     np.exp(e, out=e)
@@ -14,29 +14,29 @@ def softmax(a, axis):
     return e
 
 
-def largest(a, axis):
+def largest(a: np.ndarray, axis: int | tuple) -> np.ndarray:
     """The largest entry along an axis, which stays with size 1; 0 where that is infinite or there is none."""
     top = a.max(axis=axis, keepdims=True, initial=-np.inf)
     finite = np.isfinite(top)
     return top if finite.all() else np.where(finite, top, 0)
 
 
-def unless_zero(total):
+def unless_zero(total: np.ndarray) -> np.ndarray:
     """The sums to divide by; 1 in place of 0, which is the sum of nothing."""
     return total if total.all() else np.where(total == 0, 1, total)
 
 
-def logsumexp(a, axis, keepdims=False):
+def logsumexp(a: np.ndarray, axis: int | tuple, keepdims: bool = False) -> np.ndarray:
     """log(sum(e^a)) along an axis, shifted by the largest entry so that nothing overflows; -inf where all are -inf."""
     top = largest(a, axis)
     total = np.log(np.exp(a - top).sum(axis=axis, keepdims=True)) + top
     return total if keepdims else total.squeeze(axis)
 
 
-def norm(a, axis=None, keepdims=False):
+def norm(a: np.ndarray, axis: int | tuple | None = None, keepdims: bool = False) -> np.ndarray:
     """sqrt(sum(a**2)) along axes; where squares might over- or underflow, of the entries over the largest one."""
     with np.errstate(over="ignore", under="ignore"):
-        total = np.vdot(a, a) if axis is None else np.square(a).sum(axis=axis, keepdims=keepdims)
+        total = np.vdot(a, a) if axis is None else (a * a).sum(axis=axis, keepdims=keepdims)
         if ((total > 1e-30) & (total < 1e30)).all():
             return np.sqrt(total)
         top = np.abs(a).max(axis=axis, keepdims=True, initial=0)
@@ -45,7 +45,9 @@ def norm(a, axis=None, keepdims=False):
     return total if keepdims else total.squeeze(axis)
 
 
-def softmax_logsumexp(a, axis, keepdims=False, out=None):
+def softmax_logsumexp(
+    a: np.ndarray, axis: int | tuple, keepdims: bool = False, out: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """softmax(a), into out where that is given, and logsumexp(a), from the same exponentials."""
     top = largest(a, axis)
     e = np.subtract(a, top, out=out)
@@ -56,7 +58,7 @@ def softmax_logsumexp(a, axis, keepdims=False, out=None):
     return e, total if keepdims else total.squeeze(axis)
 
 
-def over_short_axes(combine, a, axes):
+def over_short_axes(combine: np.ufunc, a: np.ndarray, axes: tuple) -> np.ndarray:
     """combine.reduce over short axes, slice by slice: long runs of memory at a time instead of a few entries."""
     slices = np.moveaxis(a, axes, range(len(axes)))
     places = np.ndindex(*slices.shape[: len(axes)])
@@ -66,7 +68,7 @@ def over_short_axes(combine, a, axes):
     return total
 
 
-def scatter_add(g, index, rows):
+def scatter_add(g: np.ndarray, index: np.ndarray, rows: int) -> np.ndarray:
     """Rows of g added up in the rows of a zero array that index names: the adjoint of table[index]."""
     out = np.zeros((rows, *g.shape[index.ndim :]), g.dtype)
     order = np.argsort(index, axis=None, kind="stable")
@@ -78,7 +80,7 @@ def scatter_add(g, index, rows):
     return out
 
 
-def put_along_axis(g, index, axis, size):
+def put_along_axis(g: np.ndarray, index: np.ndarray, axis: int, size: int) -> np.ndarray:
     """Entries of g added where the index points along the axis, zero elsewhere: the adjoint of take_along_axis."""
     out = np.zeros((*g.shape[:axis], size, *g.shape[axis + 1 :]), g.dtype)
     places = list(np.ogrid[tuple(slice(n) for n in index.shape)])
@@ -87,7 +89,7 @@ def put_along_axis(g, index, axis, size):
     return out
 
 
-def pad(a, axis, start, size, step=1):
+def pad(a: np.ndarray, axis: int, start: int, size: int, step: int = 1) -> np.ndarray:
     """Zeros with a at start, start + step, ... of an axis of that size: the adjoint of a slice."""
     out = np.zeros((*a.shape[:axis], size, *a.shape[axis + 1 :]), a.dtype)
     stop = start + step * a.shape[axis]
@@ -95,7 +97,7 @@ def pad(a, axis, start, size, step=1):
     return out
 
 
-def mirrored(a):
+def mirrored(a: np.ndarray) -> np.ndarray:
     """A symmetric matrix: the lower triangle of a, and its mirror image above."""
     return np.tril(a) + np.tril(a, -1).T
 
@@ -103,13 +105,13 @@ def mirrored(a):
 # -- windows and convolution; images are N×H×W×C, kernels kh×kw×C×K
 
 
-def unfold(a, axis, width, stride):
+def unfold(a: np.ndarray, axis: int, width: int, stride: int) -> np.ndarray:
     """All windows along an axis, which becomes (window, place in the window); a view."""
     windows = np.lib.stride_tricks.sliding_window_view(a, width, axis=axis)
     return np.moveaxis(windows[(slice(None),) * axis + (slice(None, None, stride),)], -1, axis + 1)
 
 
-def fold(a, axis, size, stride):
+def fold(a: np.ndarray, axis: int, size: int, stride: int) -> np.ndarray:
     """Overlapping windows added up into an axis of that size: the adjoint of unfold."""
     count, width = a.shape[axis], a.shape[axis + 1]
     if stride == width and size == count * width:
@@ -122,7 +124,7 @@ def fold(a, axis, size, stride):
     return out
 
 
-def patches(x, kernel, stride, padding, size):
+def patches(x: np.ndarray, kernel: tuple, stride: tuple, padding: tuple, size: tuple) -> np.ndarray:
     """The windows of images as rows of a matrix: (N·H'·W') × (kh·kw·C)."""
     (kh, kw), (ph, pw) = kernel, padding
     if ph or pw:
@@ -134,14 +136,14 @@ def patches(x, kernel, stride, padding, size):
     return windows.reshape(x.shape[0] * size[0] * size[1], kh * kw * x.shape[3])
 
 
-def conv2d(x, w, stride, padding, size):
+def conv2d(x: np.ndarray, w: np.ndarray, stride: tuple, padding: tuple, size: tuple) -> np.ndarray:
     """Cross-correlation: every window of x times the kernel, as one matrix product."""
     kh, kw, c, k = w.shape
     rows = patches(x, (kh, kw), stride, padding, size)
     return (rows @ w.reshape(kh * kw * c, k)).reshape(x.shape[0], *size, k)
 
 
-def conv2d_input(y, w, stride, padding, size):
+def conv2d_input(y: np.ndarray, w: np.ndarray, stride: tuple, padding: tuple, size: tuple) -> np.ndarray:
     """The adjoint of conv2d in x: every entry of y spread over the window it came from."""
     kh, kw, c, k = w.shape
     (sh, sw), (ph, pw), (n, rows, columns, _) = stride, padding, y.shape
@@ -156,7 +158,7 @@ def conv2d_input(y, w, stride, padding, size):
     return out[:, ph : ph + size[0], pw : pw + size[1]]
 
 
-def conv2d_kernel(x, y, stride, padding, size):
+def conv2d_kernel(x: np.ndarray, y: np.ndarray, stride: tuple, padding: tuple, size: tuple) -> np.ndarray:
     """The adjoint of conv2d in w: windows of x correlated with y, as one matrix product."""
     n, rows, columns, k = y.shape
     windows = patches(x, size, stride, padding, (rows, columns))
@@ -166,7 +168,7 @@ def conv2d_kernel(x, y, stride, padding, size):
 # -- recurrences and matrices
 
 
-def recurrence(a, b, axis):
+def recurrence(a: np.ndarray, b: np.ndarray, axis: int) -> np.ndarray:
     """s with s_t = a_t * s_(t-1) + b_t along an axis, from 0."""
     out = np.array(np.broadcast_to(b, np.shape(a)))
     states, factors = np.moveaxis(out, axis, 0), np.moveaxis(a, axis, 0)
@@ -175,42 +177,42 @@ def recurrence(a, b, axis):
     return out
 
 
-def searchsorted(edges, x):
+def searchsorted(edges: np.ndarray, x: np.ndarray) -> np.ndarray:
     """How many edges lie below each entry of x."""
     return np.less(edges, np.asarray(x)[..., None]).sum(axis=-1)
 
 
-def symmetric(a):
+def symmetric(a: np.ndarray) -> np.ndarray:
     """The symmetric part of matrices."""
     return (a + np.swapaxes(a, -1, -2)) / 2
 
 
-def cholesky(a):
+def cholesky(a: np.ndarray) -> np.ndarray:
     """The lower triangular L with L L.T = a, of symmetric positive definite matrices."""
     return np.linalg.cholesky(symmetric(a))
 
 
-def lu_factors(a):
+def lu_factors(a: np.ndarray) -> np.ndarray:
     """The order of the rows of square matrices, by partial pivoting, in a first row; below it L and U in one matrix."""
     a, n = a.copy(), a.shape[-1]
     order = np.zeros(a.shape[:-1], a.dtype) + np.arange(n, dtype=a.dtype)
     for m, p in zip(a.reshape(-1, n, n), order.reshape(-1, n), strict=True):
         for k in range(n):
-            top = k + np.abs(m[k:, k]).argmax()
+            top = k + int(np.argmax(np.abs(m[k:, k])))
             m[[k, top]], p[[k, top]] = m[[top, k]], p[[top, k]]
             m[k + 1 :, k] /= m[k, k]
             m[k + 1 :, k + 1 :] -= np.outer(m[k + 1 :, k], m[k, k + 1 :])
     return np.concatenate([order[..., None, :], a], axis=-2)
 
 
-def eigensystem(a):
+def eigensystem(a: np.ndarray) -> np.ndarray:
     """Eigenvalues of symmetric matrices in a first row, below them eigenvectors as columns, their largest entry > 0."""
     values, v = np.linalg.eigh(symmetric(a))
     top = np.take_along_axis(v, np.abs(v).argmax(axis=-2)[..., None, :], axis=-2)
     return np.concatenate([values[..., None, :], v * np.sign(top)], axis=-2)
 
 
-def matrix_exp(a):
+def matrix_exp(a: np.ndarray) -> np.ndarray:
     """e^a of square matrices, by a diagonal Pade approximant of a / 2^k, squared k times."""
     k = max(int(np.ceil(np.log2(max(np.abs(a).sum(axis=-1).max(initial=0), 1)))) + 1, 0)
     a, eye = a / 2**k, np.eye(a.shape[-1], dtype=a.dtype)

@@ -1,4 +1,4 @@
-# mypy: disable-error-code="no-untyped-def, no-untyped-call"
+# mypy: disable-error-code="no-any-return, type-arg"
 """What emitted modules do with what they are given: names, kinds, shapes and ranges are checked once, by forward."""
 
 from __future__ import annotations
@@ -6,10 +6,9 @@ from __future__ import annotations
 import numpy as np
 
 
-def check_names(given, declared, what):
-    """ValueError unless given is a mapping, as a dict is or what np.load returns, with exactly the declared names."""
-    if not hasattr(given, "keys"):
-        raise ValueError(f"{what} has to be a dict of arrays by name, not {type(given).__name__}")
+def check_names(given: dict, declared: dict | tuple, what: str) -> None:
+    """ValueError unless given is a mapping with exactly the declared names."""
+    check_mapping(given, what)
     missing = [name for name in declared if name not in given]
     extra = [name for name in given if name not in declared]
     if missing or extra:
@@ -17,7 +16,13 @@ def check_names(given, declared, what):
         raise ValueError(f"{what} has {wrong}; it needs {', '.join(declared) or 'nothing'}")
 
 
-def as_array(name, value):
+def check_mapping(given: object, what: str) -> None:
+    """ValueError for what is no mapping, as a dict is or what np.load returns."""
+    if not hasattr(given, "keys"):
+        raise ValueError(f"{what} has to be a dict of arrays by name, not {type(given).__name__}")
+
+
+def as_array(name: str, value: object) -> np.ndarray:
     """The value as an array of real numbers; ValueError naming it for anything else."""
     try:
         array = np.asarray(value)
@@ -28,33 +33,34 @@ def as_array(name, value):
     return array
 
 
-def as_integers(name, array):
+def as_integers(name: str, array: np.ndarray) -> np.ndarray:
     """Integer data; an empty list is fine, floats are not."""
     if array.dtype.kind == "f" and array.size:
         raise ValueError(f"{name} has to hold integers, not {array.dtype}")
     return array.astype(np.intp)
 
 
-def float_dtypes(given):
+def float_dtypes(given: dict) -> dict:
     """The precisions asked for, by name: of what has a dtype of floats; lists and plain numbers follow the others."""
     dtypes = {name: getattr(value, "dtype", None) for name, value in given.items()}
     return {name: dtype for name, dtype in dtypes.items() if dtype is not None and dtype.kind == "f"}
 
 
-def computing_dtype(dtypes, default):
+def computing_dtype(dtypes: dict, default: type) -> np.dtype:
     """The dtype to compute in: what the given ones have in common, at least float32, or the default."""
     kinds = set(dtypes.values())
     return np.result_type(np.float32, *kinds) if kinds else np.dtype(default)
 
 
-def as_floats(params, default):
+def as_floats(params: dict, default: type) -> dict[str, np.ndarray]:
     """The parameters as arrays of floats, in the dtypes that forward takes them to have."""
+    check_mapping(params, "params")
     dtypes = float_dtypes(params)
     dtype = computing_dtype(dtypes, default)
     return {name: as_array(name, value).astype(dtypes.get(name, dtype)) for name, value in params.items()}
 
 
-def misfit(name, array, shape, sizes):
+def misfit(name: str, array: np.ndarray, shape: tuple, sizes: dict) -> ValueError:
     """The ValueError for an array of another shape than the declared one."""
     symbolic = "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
     words = "".join(c if c.isalnum() or c == "_" else " " for c in symbolic).split()
@@ -66,21 +72,36 @@ def misfit(name, array, shape, sizes):
     return ValueError(text)
 
 
-def check_ranks(arrays, shapes):
+def fitting(given: dict, like: dict, shapes: dict, what: str, needed: bool = True) -> dict:
+    """What is given by name, with arrays of the shapes of those in ``like``; ValueError where one has another shape,
+    or is needed and missing."""
+    check_mapping(given, what)
+    missing = [name for name in like if name not in given]
+    if missing and needed:
+        raise ValueError(f"{what} has no {missing[0]!r}")
+    arrays = {name: as_array(f"{what}[{name!r}]", given[name]) for name in like if name in given}
+    for name, array in arrays.items():
+        if array.shape != like[name].shape:
+            sizes = {d: n for other, w in like.items() for d, n in zip(shapes.get(other, ()), w.shape, strict=False)}
+            raise misfit(f"{what}[{name!r}]", array, shapes.get(name, like[name].shape), sizes)
+    return {**given, **arrays}
+
+
+def check_ranks(arrays: dict, shapes: dict) -> None:
     """ValueError for the first array that has more or fewer axes than declared."""
     for name, shape in shapes.items():
         if arrays[name].ndim != len(shape):
             raise misfit(name, arrays[name], shape, {})
 
 
-def check_shapes(arrays, shapes, sizes):
+def check_shapes(arrays: dict, shapes: dict, sizes: dict) -> None:
     """ValueError for the first array whose shape is not the declared one under these sizes."""
     for name, shape in shapes.items():
         if arrays[name].shape != tuple([sizes.get(dim, dim) for dim in shape]):
             raise misfit(name, arrays[name], shape, sizes)
 
 
-def check_range(name, array, bound, sizes):
+def check_range(name: str, array: np.ndarray, bound: str | int, sizes: dict) -> None:
     """ValueError unless 0 <= array < bound everywhere."""
     if array.size and not (array.min() >= 0 and array.max() < sizes.get(bound, bound)):
         wrong = array.min() if array.min() < 0 else array.max()
@@ -88,17 +109,17 @@ def check_range(name, array, bound, sizes):
         raise ValueError(f"{name} holds {wrong}, outside 0 <= {name} < {limit}")
 
 
-def generator(rng):
+def generator(rng: np.random.Generator | int) -> np.random.Generator:
     """A numpy.random.Generator; a seed makes one, which may be a 0-d array."""
-    if hasattr(rng, "standard_normal"):
+    if not isinstance(rng, int) and hasattr(rng, "standard_normal"):
         return rng
     try:
-        return np.random.default_rng(rng[()] if getattr(rng, "shape", None) == () else rng)
+        return np.random.default_rng(np.asarray(rng)[()] if getattr(rng, "shape", None) == () else rng)
     except (TypeError, ValueError) as error:
         raise ValueError(f"rng has to be a numpy.random.Generator, or a whole number as a seed: {error}") from None
 
 
-def named_sizes(given, declared):
+def named_sizes(given: dict, declared: dict) -> dict[str, int]:
     """Sizes given by name, checked; ValueError for an unknown name and for what is no size."""
     if not hasattr(given, "items"):
         raise ValueError(f"dims has to be a dict of sizes by name, as in {{'N': 4}}, not {given!r}")
@@ -112,14 +133,14 @@ def named_sizes(given, declared):
     return {name: int(size) for name, size in given.items()}
 
 
-def nearest(name, known):
+def nearest(name: str, known: dict) -> str:
     """A question whether the name with the most letters in common was meant."""
     common = {k: sum(min(k.lower().count(c), name.lower().count(c)) for c in set(k.lower())) for k in known}
     best = max(known, key=lambda k: common[k] / (len(k) + len(name)), default="")
     return f". Did you mean {best!r}?" if common.get(best) else ""
 
 
-def add_sizes(sizes, dims, defaults, arrays, shapes):
+def add_sizes(sizes: dict, dims: dict, defaults: dict, arrays: dict, shapes: dict) -> None:
     """Put the sizes in dims into the table; ValueError where an array shows another one."""
     for dim, size in named_sizes(dims, defaults).items():
         for name, shape in shapes.items():
@@ -130,27 +151,27 @@ def add_sizes(sizes, dims, defaults, arrays, shapes):
         sizes[dim] = size
 
 
-def require(sizes, dim):
+def require(sizes: dict, dim: str) -> None:
     """ValueError unless a size that no array shows was given."""
     if dim not in sizes:
         call = f"forward(params, data, dims={{'{dim}': 4}})"
         raise ValueError(f"no array shows how large {dim} is: give it, as in {call}")
 
 
-def whole(size, top, bottom):
+def whole(size: str, top: int, bottom: int) -> int:
     """top / bottom; ValueError where it is not a whole number."""
     if bottom == 0 or top % bottom:
         raise ValueError(f"{size} has to be a whole number, but is {top}/{bottom}")
     return top // bottom
 
 
-def at_most(name, size, other, limit):
+def at_most(name: str, size: int, other: str, limit: int) -> None:
     """ValueError where one size is larger than another, so that a slice would leave its array."""
     if size > limit:
         raise ValueError(f"a slice leaves its array: {name} = {size} is more than {other} = {limit}")
 
 
-def chosen(dims, defaults, needed, hidden=()):
+def chosen(dims: dict, defaults: dict, needed: tuple, hidden: tuple = ()) -> list[int]:
     """The sizes needed, from those given or the defaults; ValueError for a name that is unknown or missing, and for
     another size than the default where no array would show it: forward would compute with the default."""
     dims = named_sizes(dims, defaults)
