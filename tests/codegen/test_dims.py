@@ -234,7 +234,7 @@ def test_a_default_that_was_written_in_fails() -> None:
 def test_modules_without_dims_are_still_verified() -> None:
     """As they were emitted before: the default is fixed."""
     model = Model.parse(GROUP_NORM.format(default=" = 2"), name="group")
-    old = codegen(model).replace(", dims=None)", ")").replace(", dims=dims)", ")")
+    old = codegen(model).replace(", dims: dict | None = None)", ")").replace(", dims=dims)", ")")
     report = verify_source(old.replace(" = read(params, data, dims)", " = read(params, data, None)"), model)
     assert report.passed, report.text()
 

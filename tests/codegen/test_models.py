@@ -199,7 +199,7 @@ def test_several_outputs(tmp_path: Path) -> None:
 
 
 def test_the_backward_pass_of_an_mlp_reads_as_it_would_be_written_by_hand() -> None:
-    assert body(codegen(parse(MLP)), "backward").splitlines()[8:] == [
+    assert body(codegen(parse(MLP)), "backward").splitlines()[9:] == [
         "    dZ2 = p / N",
         "    at = np.arange(N), y",
         "    dZ2[at] = (p[at] - 1) / N",
