@@ -80,6 +80,26 @@ torch.std(A, correction=0)
 torch.var(A, 1, False)
 torch.std(A, dim=0, unbiased=True)
 np.linalg.norm(A, 1, axis=1)
+np.linalg.norm(v, 1)
+np.linalg.norm(A, "fro")
+torch.linalg.norm(v, ord=3)
+torch.norm(A, "fro", dim=1)
+F.pad(A, (1, 2))
+F.pad(A, (1, 2, 0, 1), value=0)
+np.pad(A, ((1, 2), (0, 3)))
+torch.flatten(X, start_dim=1)
+nn.ReLU()(A)
+nn.LeakyReLU(0.2)(A)
+nn.Softmax(dim=0)(A)
+nn.GLU()(X)
+nn.Threshold(0.1, 2)(A)
+nn.Flatten()(X)
+nn.SmoothL1Loss(beta=0.5)(A, B)
+nn.MaxPool2d(2)(X)
+nn.AvgPool2d(3, stride=2, padding=1)(X)
+nn.CosineSimilarity(dim=0)(A, B)
+nn.CrossEntropyLoss(reduction="sum", label_smoothing=0.1)(A, i)
+nn.KLDivLoss(reduction="batchmean")(torch.log(P), P)
 np.linalg.norm(A, ord=np.inf, axis=0)
 torch.norm(A, p=1)
 torch.linalg.norm(A, 1, dim=1)
@@ -195,7 +215,8 @@ def library(call: str, given: dict[str, Any]) -> Any:
     """What the library itself computes."""
     ours = call.startswith(("np.", "scipy")) or call in ("A.clip(max=0.5)",)
     names = given if ours else {n: torch.tensor(a) for n, a in given.items()}
-    modules = {"np": np, "torch": torch, "F": torch.nn.functional, "eye": lambda n: torch.eye(n, dtype=torch.float64)}
+    modules = {"np": np, "torch": torch, "nn": torch.nn, "F": torch.nn.functional}
+    modules["eye"] = lambda n: torch.eye(n, dtype=torch.float64)
     if call.startswith("scipy"):
         modules["scipy"] = pytest.importorskip("scipy.linalg") and __import__("scipy")
     with warnings.catch_warnings():

@@ -54,7 +54,8 @@ def test_a_check_that_was_removed_is_missed(lost: str, name: str, target: str) -
 def test_without_any_check_every_kind_of_misfit_is_told(name: str) -> None:
     model = load(name)
     source = codegen(model, verify=False)
-    blind = re.sub(r"^(def check_(?:names|ranks|shapes|range)\(.*\) -> None:)$", r"\1\n    return", source, flags=re.MULTILINE)
+    head = r"^(def check_(?:names|ranks|shapes|range)\(.*\) -> None:)$"
+    blind = re.sub(head, r"\1\n    return", source, flags=re.MULTILINE)
     report = verify_source(blind, model, sizes=SIZES.get(name), trials=1)
     told = {leaf for p in report.problems for leaf in re.findall(r"\w+", p)}
     assert report.verdict == "fail" and set(model.leaves()) <= told, report.text()

@@ -371,6 +371,9 @@ def size_of(expr: tree.Expr, scope: Scope) -> sp.Expr:
 def _not_a_dimension(name: str, scope: Scope) -> NameProblem:
     if name in scope.graph.names:
         return NameProblem(f"{name!r} is an array, not a dimension")
+    parts = name.split("x")
+    if len(parts) > 1 and all(part.isdigit() or part in scope.model.sizes for part in parts):
+        return NameProblem(f"{name!r} is one word: sizes are written apart", instead=" x ".join(parts))
     near = nearest(name[:40], scope.model.sizes)
     says = f"the dimension {name[:40]!r} is not declared; write `dim {name[:40]}` above.{suggested(near)}"
     return NameProblem(says, instead=near)

@@ -23,6 +23,7 @@ _SIGNS = {
 OUTER = "⊗"
 _BRACKETS = r"\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)"  # three deep
 _SUM = re.compile(rf"[Σ∑]\s*({_BRACKETS}\s*(?:\^|\*\*)\s*[0-9.]+)")  # Σ (y - p)² sums the squares
+_IN_REALS = re.compile(r"\s*∈\s*ℝ(?:\s*\^\s*(?:[({]([^(){}]*)[)}]|(\w+)))?")  # W ∈ ℝ^{D×H}
 _SPACES = {"\u00a0", "\u2009", "\u202f", "\u200a", "\u2002", "\u2003", "\u2062", "\u200b", "\ufeff"}
 MARKS = {mark: accent for accent, (mark, _) in ACCENTS.items()}
 _POWER = re.compile(r"[⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
@@ -40,6 +41,7 @@ def readable(line: str) -> str:
 
 
 def _formula(text: str) -> str:
+    text = _IN_REALS.sub(lambda found: f": {found[1] or found[2]}" if found[1] or found[2] else "", text)
     text = ROOT.sub(r"√(\1)", unicodedata.normalize("NFC", text))
     text = _RAISED.sub(lambda found: found["inverse"] or _power(found), text)
     text = _SUM.sub(r"sum(\1)", _LOWERED.sub(_indexed, text))

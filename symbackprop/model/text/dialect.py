@@ -13,7 +13,8 @@ from symbackprop.core.scalars import TABLE
 from symbackprop.errors import NameProblem, SyntaxProblem
 from symbackprop.model.text import tree
 from symbackprop.model.text.calls import callee, function_names
-from symbackprop.model.text.spellings import ALONG, SAME, TENSORFLOW, TORCH, WITH_PLACES, spelled
+from symbackprop.model.text.expressions import FORWARD
+from symbackprop.model.text.spellings import ALONG, LAYERS, NO_FUNCTIONS, SAME, TENSORFLOW, TORCH, WITH_PLACES, spelled
 
 SHAPE = "shape"
 INFINITE = tree.Name("inf")
@@ -38,7 +39,7 @@ def plain(expr: tree.Member, names: Container[str], values: bool = False,
         calls = (spelled(whose, expr.name, expr.args, dict(expr.options)) for whose in _whose(expr, module))
         found = next((call for call in calls if call is not None), None)
         if found is not None:
-            return _told(expr.name, *found, tell)
+            return _norm_of_one_kind(_told(expr.name, *found, tell), module)
         _refuse_others(expr, module, expr.args, values)
         return _called(expr.name, expr.args, expr.options, module in ("F", "functional"))
     if module and expr.name in _CONSTANTS:
@@ -46,6 +47,8 @@ def plain(expr: tree.Member, names: Container[str], values: bool = False,
     if not module and expr.args is None:
         return _attribute(expr)
     if not module and expr.args is not None:
+        if expr.name == FORWARD:
+            return plain(functional(expr), names, values, tell)
         found = spelled("m", expr.name, (expr.base, *expr.args), dict(expr.options))
         return _method(expr, expr.args, values) if found is None else _told(expr.name, *found, tell)
     raise _strange(expr)
@@ -65,10 +68,11 @@ def infinite(expr: tree.Expr, names: Container[str]) -> sp.Expr | None:
 
 def called(expr: tree.Call, tell: Callable[[str], None] = lambda text: None) -> tree.Expr | None:
     """A call by a name that only other libraries have, as model text; None for any other."""
-    if callee(expr.function) is not None:
+    strings = any(isinstance(a, tree.String) for a in expr.args)  # norm(W, 'fro')
+    if callee(expr.function) is not None and not strings:
         return None
-    found = spelled("", expr.function, expr.args, dict(expr.options))
-    return None if found is None else _told(expr.function, *found, tell)
+    found = spelled("n" if strings else "", expr.function, expr.args, dict(expr.options))
+    return None if found is None else _norm_of_one_kind(_told(expr.function, *found, tell), "linalg")
 
 
 def first_of_two(expr: tree.Index, names: Container[str]) -> tree.Expr | None:
@@ -88,6 +92,28 @@ def _told(name: str, formula: tree.Expr, text: str, tell: Callable[[str], None])
 
 
 _SIMPLE = re.compile(r"\w+\([A-Za-z_=, ]*\)")
+
+
+def _norm_of_one_kind(formula: tree.Expr, module: str) -> tree.Expr:
+    """A norm of all of an array, which is one of its entries here, and by an order one of a matrix in ``linalg``."""
+    if module != "linalg" or not isinstance(formula, tree.Call) or formula.function != "norm":
+        return formula
+    return formula if "axis" in dict(formula.options) else tree.Bars(formula.function, formula.args, formula.options)
+
+
+def functional(expr: tree.Member) -> tree.Member:
+    """``nn.ReLU()(x)`` as ``nn.functional.relu(x)``; what calls no layer as it is."""
+    made, args = expr.base, expr.args
+    if expr.name != FORWARD or args is None or not isinstance(made, (tree.Call, tree.Member)):
+        return expr
+    name, own = (made.function if isinstance(made, tree.Call) else made.name), made.args or ()
+    if name in NO_FUNCTIONS:
+        raise SyntaxProblem(f"{name} {NO_FUNCTIONS[name]}", near=name)
+    function, usual = LAYERS.get(name, ("", ()))
+    if not function:
+        raise NameProblem(f"there is no layer {name!r} here: `symbackprop ops` lists what there is", near=name)
+    options = (*made.options, *expr.options) or (() if own else usual)
+    return tree.Member(tree.Member(tree.Name("nn"), "functional"), function, (*args, *own), options, place=expr.place)
 
 
 def _whose(expr: tree.Expr, module: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -13,6 +13,7 @@ from symbackprop.core.graph import Graph, Node, label
 from symbackprop.core.indexing import getitem
 from symbackprop.core.operators import FORMS, operation
 from symbackprop.core.scalars import RELATIONS
+from symbackprop.core.shapes import same, shape_text
 from symbackprop.errors import ModelError, NameProblem
 from symbackprop.model.text import dialect, tree, warnings
 from symbackprop.model.text.calls import Callee, call, known_callee
@@ -138,7 +139,9 @@ class Evaluator:
         args = [read(a) for a in expr.args]
         if expr.function == "len" and len(args) == 1 and isinstance(args[0], Node) and args[0].shape:
             return args[0].shape[0]
-        return self.applied(expr.function, args, {k: self._branch(v) for k, v in expr.options})
+        options = {k: self._branch(v) for k, v in expr.options}
+        refuse_doubtful(expr, args, options)
+        return self.applied(expr.function, args, options)
 
     def applied(self, function: str, args: Sequence[Value], options: dict[str, Value]) -> Value:
         """A function applied to values."""
@@ -168,6 +171,7 @@ class Evaluator:
 
     def member(self, expr: tree.Member) -> Value:
         """What stands behind a dot, as NumPy and PyTorch mean it."""
+        expr = dialect.functional(expr)
         logits = self.value(expr.args[0]) if expr.name in dialect.CLASSES_SECOND and expr.args else None
         if isinstance(logits, Node) and logits.ndim > 2:
             raise ModelError(f"{expr.name} of PyTorch has the classes along axis 1, cross_entropy and nll along the "
@@ -221,6 +225,34 @@ class Evaluator:
         if self.scope.offset(part):
             raise ModelError("a loop counter cannot be the bound of a slice")
         return _whole(value)
+
+
+def refuse_doubtful(expr: tree.Call, args: Sequence[Value], options: Mapping[str, Value]) -> None:
+    """Refuse what may mean something else: bars around a square matrix, norms of matrices by an order, and the order
+    of a vector's norm where the axis stands."""
+    first = args[0] if args else None
+    if not isinstance(first, Node) or expr.function not in ("abs", "norm"):
+        return
+    name = label(first)
+    if expr.function == "norm" and first.ndim == 1 and len(args) > 1 and args[1] not in (0, -1, None):
+        order = f"norm({name}, order={short(args[1])})"
+        raise ModelError(f"the second argument of norm is an axis, and {name} has one: write {order}", instead=order)
+    if not isinstance(expr, tree.Bars) or first.ndim < 2:
+        return
+    if expr.function == "abs" and same(*first.shape[-2:]):
+        raise ModelError(f"|{name}| of a square matrix is its determinant, or the size of every entry: write which",
+                         instead=(f"det({name})", f"abs({name})"))
+    if "order" in options:
+        raise ModelError(f"such a norm of a matrix, {name} ({shape_text(first.shape)}), is one of its columns, rows or "
+                         "singular values, or of its entries: write which", instead=_norms(name, options["order"]))
+
+
+def _norms(name: str, order: Value) -> tuple[str, ...]:
+    """What a norm of a matrix by an order may be."""
+    columns, rows, values = f"max(sum(abs({name}), axis=0))", f"max(sum(abs({name}), axis=1))", f"svdvals({name})"
+    of_matrix = {"1": columns, "oo": rows, "2": f"max({values})", "nuc": f"sum({values})"}.get(str(order))
+    entries = "" if isinstance(order, str) else f"norm({name}, order={'inf' if order == sp.oo else short(order)})"
+    return tuple(filter(None, (of_matrix, entries)))
 
 
 def evaluate(expr: tree.Expr, scope: Scope) -> Value:

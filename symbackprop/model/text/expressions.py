@@ -7,6 +7,7 @@ sign       := {"-" | "+"} power
 power      := postfix [("**" | "^") sign]
 postfix    := atom {"[" items "]" | ".T" | "'" | "ᵀ" | "." name ["(" arguments ")"]}
 atom       := number | name | name "(" arguments ")" | string | "(" comparison {"," comparison} ")" | "[" … "]"
+              | "|" comparison "|" | "‖" comparison "‖" ["_1" | "_2" | "_F" | "_inf"]
 """
 
 from __future__ import annotations
@@ -38,6 +39,9 @@ from symbackprop.model.text.tokens import (
 MAX_DEPTH = 50
 COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
 TRANSPOSES = (".T", "'", "ᵀ")
+BARS = ("|", "||", "‖")
+ORDERS = {"1": tree.Number(sp.S.One), "2": tree.Number(sp.Integer(2)), "inf": tree.Name("inf"), "F": None}
+FORWARD = "forward"  # what calls a layer of PyTorch's
 WORDS = {"True": True, "False": False, "None": None}
 _LARGEST = 308
 MAX_FLOAT = sp.Rational(2**1024 - 2**970)
@@ -130,7 +134,7 @@ def _power(c: Cursor) -> tree.Expr:
 def _postfix(c: Cursor) -> tree.Expr:
     first, body = c.now, _atom(c)
     layers = 0
-    while c.at("[", ".", *TRANSPOSES):
+    while c.at("[", ".", *TRANSPOSES) or (c.at("(") and _is_layer(body)):
         layers += 1
         if layers > MAX_DEPTH:
             raise c.unexpected(f"more than {MAX_DEPTH} indices and transposes on one array", named=True)
@@ -140,10 +144,19 @@ def _postfix(c: Cursor) -> tree.Expr:
             name = c.word("a name behind the dot").text
             args, options = _arguments(c, name) if c.accept("(") else (None, ())
             body = tree.Member(body, name, args, options, place=c.since(first))
+        elif c.accept("("):
+            args, options = _arguments(c, FORWARD)
+            body = tree.Member(body, FORWARD, args, options, place=c.since(first))
         else:
             c.take()
             body = tree.Index(body, _items(c), place=c.since(first))
     return body
+
+
+def _is_layer(body: tree.Expr) -> bool:
+    """``nn.ReLU()``, a layer of PyTorch's that is called: what is called like a class."""
+    called = body.name if isinstance(body, tree.Member) and body.args is not None else ""
+    return (body.function if isinstance(body, tree.Call) else called)[:1].isupper()
 
 
 def _atom(c: Cursor) -> tree.Expr:
@@ -158,9 +171,23 @@ def _atom(c: Cursor) -> tree.Expr:
         return _group(c)
     if c.accept("["):
         return _list(c)
+    if c.at(*BARS):
+        return _bars(c)
     if token.text == "'":
         raise c.unexpected("a ' is a transpose and follows an array; strings take double quotes", named=True)
     raise c.unexpected("expected a value")
+
+
+def _bars(c: Cursor) -> tree.Expr:
+    """``|a|``, ``‖a‖``, and ``‖a‖_1`` with the order of the norm."""
+    first = c.take()
+    inner = (expression(c),)
+    c.expect(first.text, "to close the bars")
+    if first.text == "|":
+        return tree.Bars("abs", inner, (), place=c.since(first))
+    known = c.now.kind in (NAME, NUMBER) and c.now.text.removeprefix("_") in ORDERS
+    order = ORDERS[c.take().text.removeprefix("_")] if known else None
+    return tree.Bars("norm", inner, (("order", order),) if order else (), place=c.since(first))
 
 
 def _name(c: Cursor) -> tree.Expr:

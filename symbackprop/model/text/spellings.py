@@ -5,7 +5,7 @@ One line of the table is ``where: names (parameters) -> formula``. ``where`` say
 JAX, j JAX alone, f TensorFlow, t PyTorch, l its linalg, m a method, whose array is the first parameter. A parameter is
 ``a``, or ``a|b`` with another word for it; ``a=value`` may be left out, ``a:value`` has to have that value, ``a~value``
 may be left out or has it; ``a#`` is a number written out, ``a(1)`` a shape of one axis, ``!a`` is given by its word
-alone, ``*a`` what is left.
+alone, ``*a`` what is left; ``a(2)`` is a tuple of two, ``a(2,2)`` one of two pairs.
 ``reduction`` is PyTorch's: the formula is the loss of every entry. In a formula ``@`` is the name that was called.
 """
 
@@ -16,6 +16,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import NamedTuple
+
+import sympy as sp
 
 from symbackprop.core.functions.words import IDLE_OPTIONS
 from symbackprop.model.text import tree
@@ -56,6 +58,9 @@ t m: var std (x, axis|dim=None, unbiased:True, keepdims|keepdim=False) -> @(x, a
 t m: var std (x, axis|dim=None, correction, keepdims|keepdim=False) -> @(x, axis=axis, keepdims=keepdims, \
 ddof=correction)
 t: var std (x, axis|dim=None, unbiased~True, keepdims|keepdim=False) -> @(x, axis=axis, keepdims=keepdims, ddof=1)
+n l: norm (x, order|ord|p:"fro", axis|dim~None, keepdims|keepdim=False) -> norm(x, keepdims=keepdims)
+t m: norm (x, order|p:"fro", axis|dim=None, keepdims|keepdim=False) -> norm(x, axis=axis, keepdims=keepdims)
+n l: norm (x, order|ord, axis|dim~None) -> norm(x, order=order)
 n l: norm (x, order|ord, axis|dim#, keepdims|keepdim=False) -> norm(x, axis=axis, keepdims=keepdims, order=order)
 t m: norm (x, order|p#, axis|dim=None, keepdims|keepdim=False) -> norm(x, axis=axis, keepdims=keepdims, order=order)
 n t: logdet (x) -> logdet(x)
@@ -69,6 +74,12 @@ n t: hypot (a, b) -> sqrt(a**2 + b**2)
 n: cbrt (x) -> sign(x) * abs(x)**(1/3)
 n t: fmod (a, b) -> a - b * trunc(a / b)
 t: frac (x) -> x - trunc(x)
+t: pad (x, widths(2), mode~"constant", value~0) -> pad(x, -1, widths[0], widths[0] + x.shape[-1] + widths[1])
+t: pad (x, widths(4), mode~"constant", value~0) -> pad(pad(x, -1, widths[0], widths[0] + x.shape[-1] + widths[1]), -2, \
+widths[2], widths[2] + x.shape[-2] + widths[3])
+n: pad (x, widths(2,2), mode~"constant") -> pad(pad(x, 0, widths[0][0], widths[0][0] + x.shape[0] + widths[0][1]), 1, \
+widths[1][0], widths[1][0] + x.shape[1] + widths[1][1])
+t m: flatten (x, start_dim:1) -> reshape(x, (x.shape[0], -1))
 n t f: eye (n) -> eye(n)
 n: identity (n) -> eye(n)
 n t f: zeros ones (*sizes) -> @(sizes)
@@ -175,7 +186,32 @@ TENSORFLOW = frozenset(_TENSORFLOW.split())  # beside functions of every entry: 
 ALONG = frozenset(_ALONG.split())  # the same where the axis is given
 WITH_PLACES = frozenset(_WITH_PLACES.split())  # of PyTorch's, along an axis, come with indices
 TORCH = ("torch", "F", "functional", "nn")
-_PARAMETER = re.compile(r"([*!]?)([\w|]+)(#|\(1\))?(?:([=:~])(.+))?")
+_PARAMETER = re.compile(r"([*!]?)([\w|]+)(#|\([\d,]+\))?(?:([=:~])(.+))?")
+_LAYERS = """
+    ReLU relu, LeakyReLU leaky_relu, ELU elu, SELU selu, CELU celu, GELU gelu, SiLU silu, Mish mish, ReLU6 relu6,
+    Sigmoid sigmoid, Tanh tanh, Hardsigmoid hardsigmoid, Hardswish hardswish, LogSigmoid logsigmoid, Softplus softplus,
+    Softsign softsign, Tanhshrink tanhshrink, Softshrink softshrink, Hardshrink hardshrink, Threshold threshold,
+    GLU glu, Softmax softmax, LogSoftmax log_softmax, Softmin softmin, MSELoss mse_loss, L1Loss l1_loss,
+    SmoothL1Loss smooth_l1_loss, HuberLoss huber_loss, CrossEntropyLoss cross_entropy, NLLLoss nll_loss,
+    BCELoss binary_cross_entropy, BCEWithLogitsLoss binary_cross_entropy_with_logits, KLDivLoss kl_div,
+    GaussianNLLLoss gaussian_nll_loss, PoissonNLLLoss poisson_nll_loss, SoftMarginLoss soft_margin_loss,
+    HingeEmbeddingLoss hinge_embedding_loss, MarginRankingLoss margin_ranking_loss, CosineSimilarity cosine_similarity,
+    PairwiseDistance pairwise_distance, MaxPool1d max_pool1d, MaxPool2d max_pool2d, AvgPool1d avg_pool1d,
+    AvgPool2d avg_pool2d, AdaptiveAvgPool2d adaptive_avg_pool2d, AdaptiveMaxPool2d adaptive_max_pool2d,
+    Flatten flatten start_dim=1
+"""
+_USUAL = {"start_dim=1": (("start_dim", tree.Number(sp.S.One)),)}
+LAYERS = {words[0]: (words[1], _USUAL[words[2]] if words[2:] else ())  # PyTorch's without parameters: their functions
+          for words in map(str.split, _LAYERS.split(","))}
+_WITH_WEIGHTS = "has parameters of its own: declare them, and write"
+NO_FUNCTIONS = {
+    "Linear": f"{_WITH_WEIGHTS} F.linear(x, W, b)", "LayerNorm": f"{_WITH_WEIGHTS} F.layer_norm(x, (D,), w, b)",
+    "RMSNorm": f"{_WITH_WEIGHTS} rms_norm(x) * w", "BatchNorm1d": f"{_WITH_WEIGHTS} batch_norm(x) * w + b",
+    "Embedding": f"{_WITH_WEIGHTS} E[index]", "PReLU": f"{_WITH_WEIGHTS} F.prelu(x, w)",
+    "Conv1d": f"{_WITH_WEIGHTS} F.conv1d(x, w, b)", "Conv2d": f"{_WITH_WEIGHTS} F.conv2d(x, w, b)",
+    "Dropout": "is random: the mask is data, as in `data mask: N x D` and x * mask / (1 - p)",
+    "Sequential": "is several layers: write a line for each",
+}
 
 
 class _Parameter(NamedTuple):
@@ -191,9 +227,16 @@ class _Parameter(NamedTuple):
             return self.mark in ("=", "~") or self.words == ("reduction",)
         if self.kind == "#" and not isinstance(value.body if isinstance(value, tree.Negative) else value, tree.Number):
             return False
-        if self.kind == "(1)" and isinstance(value, tree.Tuple) and len(value.items) != 1:
+        if self.kind.startswith("(") and not _has_items(value, *map(int, self.kind[1:-1].split(","))):
             return False
         return self.mark not in (":", "~") or value == self.value
+
+
+def _has_items(value: tree.Expr, count: int, *each: int) -> bool:
+    """Whether it is a tuple of so many, of which each again is one; one alone needs no brackets."""
+    if not isinstance(value, tree.Tuple):
+        return count == 1 and not each
+    return len(value.items) == count and all(_has_items(item, *each) for item in value.items if each)
 
 
 class _Spelling(NamedTuple):

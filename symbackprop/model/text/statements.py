@@ -115,7 +115,10 @@ class Reader:
         variable = c.declared("the loop variable, as in `for t in 1..T:`")
         if c.word("'in', as in `for t in 1..T:`").text != "in":
             raise problem("a loop is written `for t in 1..T:`", line)
-        start = size(c)
+        first, start = c.now, size(c)
+        if isinstance(start, tree.Call) and start.function == "range":
+            raise problem("range counts from 0 and leaves its last number out; a loop is written `for t in 1..T:`, and "
+                          "h[t-1] is the value before", line, place=c.since(first), instead=_counted(start.args))
         c.expect("..", "in the range, as in `for t in 1..T:`")
         stop = size(c)
         c.expect(":", "after the range")
@@ -142,6 +145,21 @@ def simple(c: Cursor, keyword: str) -> tree.Statement:
     result = _RULES[keyword](c, keyword, line)
     c.finish("the formula" if isinstance(result, tree.Equation) else f"this {keyword} line")
     return result
+
+
+def _counted(args: tuple[tree.Expr, ...]) -> str:
+    """The steps of ``range(…)`` as a loop counts them; nothing where that takes more than a look."""
+    first, stop = (tree.Number(sp.S.Zero), *args)[-2:] if len(args) in (1, 2) else (None, None)
+    match first, stop:
+        case tree.Number(sp.S.Zero), tree.Name() | tree.Number():
+            last = stop
+        case tree.Number(sp.S.One), tree.Chain(tree.Name() as last, (("+", tree.Number(sp.S.One)),)):
+            pass
+        case tree.Number(sp.S.One), tree.Number(value):
+            last = tree.Number(value - 1)
+        case _:
+            return ""
+    return f"1..{last.name if isinstance(last, tree.Name) else last.value}"
 
 
 def _names_given(line: Line) -> set[str]:

@@ -23,12 +23,14 @@ _PATTERN = r"""[ \t]+
     | (?P<name>[A-Za-z_][A-Za-z0-9_]*PRIMES)
     | (?P<number>(?:[0-9]+(?:\.(?!\.|T\b)[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+(?![A-Za-z_]))?)
     | (?P<string>"[^"]*"|(?<=[(,=\[])'[^']*'|(?<=[(,=]\ )'[^']*')
-    | (?P<sign>\.\.\.|\.\.|\*\*|[-<>=!+*/@]=|MORE\.T(?![A-Za-z0-9_])|\.(?=[A-Za-z])|[-+*/@^'()\[\],:=<>SIGNS])
+    | (?P<sign>\.\.\.|\.\.|\*\*|[-<>=!+*/@]=|MORE\.T(?![A-Za-z0-9_])|\.(?=[A-Za-z])|\|\||[-+*/@^'()\[\],:=<>‖|SIGNS])
     | (?P<comment>\#.*)"""
 _PRIMES = r"(?:[′″‴]+(?=\())?"  # f′(z), the derivative of an abstract function
 _PLAIN = re.compile(_PATTERN.replace("MORE", "").replace("SIGNS", "ᵀ×·").replace("PRIMES", _PRIMES), re.VERBOSE)
-_FORGIVING = re.compile(_PATTERN.replace("MORE", r":=|").replace("SIGNS", r"{}~.|;!$\\⊗")
+_FORGIVING = re.compile(_PATTERN.replace("MORE", r":=|").replace("SIGNS", r"{}~.;!$\\⊗").replace(r"\|\||", "")
                         .replace("PRIMES", ""), re.VERBOSE)
+_FACTOR = re.compile(r"(?!x[A-Z0-9]|[eE][0-9]|[eEjJ]\b)[A-Za-z]\w*")  # no shape 2x3, no power of ten, no complex number
+_BOUND = re.compile(r"(?:[/@^]|\*\*)\s*$")
 _OPENING, _CLOSING = "([", ")]"
 
 _HINTS = {
@@ -150,22 +152,31 @@ def _tokens(raw: str, number: int, pattern: re.Pattern[str] = _PLAIN) -> Iterato
         kind = match.lastgroup
         if kind == "number" and len(match.group()) > MAX_NUMBER:
             raise problem(f"the number {match.group()[:12]}… has more than {MAX_NUMBER} characters", number)
-        if kind == "number" and pattern is _PLAIN:
-            _check_number(raw, match, number)
+        doubled = kind == "number" and pattern is _PLAIN and _check_number(raw, match, number)
         if kind is not None and kind != "comment":
             yield Token(kind, match.group(), number, place + 1)
+        if doubled:
+            yield Token(SIGN, "*", number)
         place = match.end()
 
 
-def _check_number(raw: str, match: re.Match[str], number: int) -> None:
-    """A number ends where its digits end: no hexadecimals, no units, no complex numbers."""
+def _check_number(raw: str, match: re.Match[str], number: int) -> bool:
+    """A number ends where its digits end: no hexadecimals, no units, no complex numbers. Whether it is a factor of the
+    name behind it, as in 2x: nothing before it may bind it more strongly."""
     rest = re.match(r"\w+|\.T\b", raw[match.end() :])
     if rest is None:
-        return
+        return False
+    bound, product = _BOUND.search(raw[: match.start()]), f"{match.group()}*{rest.group()}"
+    factor = match.group() != "0" and _FACTOR.fullmatch(rest.group()) is not None
+    if factor and bound is None:
+        return True
     word = Token(NUMBER, match.group() + rest.group(), number, match.start() + 1)
     if word.text[:2].lower() in ("0x", "0b", "0o"):
         raise word.problem(f"{word.text[:20]} is not a decimal number; numbers are written as 12, 0.5 or 1e-5")
-    meant = f"{match.group()} x {rest.group()[1:]}" if re.fullmatch(r"x[0-9]+", rest.group()) else ""
+    if factor and bound is not None:
+        raise word.problem(f"{word.text[:20]} behind {bound.group().strip()} is ({product}) or {product}: write which",
+                           (f"({product})", product))
+    meant = f"{match.group()} x {rest.group()[1:]}" if re.fullmatch(r"x[A-Z0-9]\w*", rest.group()) else ""
     hint = f"; did you mean {meant} ?" if meant else ""
     raise word.problem(f"{word.text[:20]} is neither a number nor a name{hint}", meant)
 
@@ -265,7 +276,7 @@ class Cursor:
         return self.take()
 
     def _begins_a_value(self) -> bool:
-        return (self.now.kind in (NAME, NUMBER) and self.now.text not in PYTHON_WORDS) or self.at("(")
+        return (self.now.kind in (NAME, NUMBER) and self.now.text not in PYTHON_WORDS) or self.at("(", "‖")
 
     def word(self, why: str) -> Token:
         if self.now.kind != NAME:
@@ -295,7 +306,7 @@ class Cursor:
         if self.now.kind == END:
             return
         missing = after == "the formula" and self._begins_a_value()
-        hint = "; is a * or an @ missing before it?" if missing else ""
+        hint = "; is a * or an @ missing before it?" if missing else f"; {_HINTS['|']}" if self.at("|", "||") else ""
         raise self.unexpected(f"unexpected {found(self.now)} after {after}{hint}", named=True,
                               instead=_PRODUCTS if missing else ())
 

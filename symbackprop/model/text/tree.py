@@ -82,6 +82,11 @@ class Call(Placed):
 
 
 @dataclass(frozen=True)
+class Bars(Call):
+    """``|a|`` or ``‖a‖``: a call of abs or norm, which may mean something else of a matrix."""
+
+
+@dataclass(frozen=True)
 class Slice(Placed):
     start: Expr | None
     stop: Expr | None
