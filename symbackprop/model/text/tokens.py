@@ -39,7 +39,7 @@ _HINTS = {
     "%": "the remainder is remainder(a, b)",
     "!": "the comparison is !=",
     "&": "combine conditions by multiplying them: (a > 0) * (b > 0)",
-    "|": "combine conditions with maximum(a > 0, b > 0)",
+    "|": "log|K| is logdet(K), and conditions are combined with maximum(a > 0, b > 0)",
     "⁻": "A⁻¹ is inv(A), the inverse matrix, or 1/A, of every entry",
     "\\": "a line goes on inside brackets, without a backslash",
     '"': "the string is not closed; strings take one pair of double quotes on one line",
