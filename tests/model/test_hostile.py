@@ -92,7 +92,7 @@ NUMBERS = {
     "binary": ("loss L = w*0b10", "0b10 is not a decimal number"),
     "imaginary": ("loss L = w*2j", "2j is neither a number nor a name"),
     "underscore": ("loss L = w*1_000", "1_000 is neither"),
-    "coefficient": ("loss L = 2w", "2w is neither"),
+    "coefficient": ("loss L = w/2w", "2w behind / is (2*w) or 2*w"),
     "division by zero": ("loss L = w/0", "division by the number 0"),
     "division by a hidden zero": ("loss L = w/(1-1)", "division by the number 0"),
     "zero to a negative power": ("loss L = w*0**-1", "0 to a negative power"),
@@ -243,7 +243,7 @@ NOTATIONS = {
 }
 LOOPS = {
     "no body": ("for t in 1..3:\nloss L = w", "the body of the loop is missing"),
-    "range": ("for t in range(3):\n  z = w", "expected '..'"),
+    "range": ("for t in range(3):\n  z = w", "range counts from 0"),
     "too long": ("for t in 1..10**9:\n  z[t] = w", "too long to unroll"),
     "family too long": ("param q[1..10**9]", "too long"),
     "empty family": ("param q[1..0]", "empty"),

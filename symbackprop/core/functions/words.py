@@ -15,13 +15,14 @@ ARGUMENTS = OPTIONS | {  # and more of both for those of single functions
 IDLE_OPTIONS = ("dtype", "device", "copy", "inplace")  # what leaves the numbers as they are
 IDLE_METHODS = ("astype", "to", "type_as", "contiguous", "clone", "copy", "cpu", "numpy", "float", "double", "item")
 _WORDS = {
-    "sigmoid": "sigma logistic sig",
+    "sigmoid": "sigma logistic sig plogis inv_logit invlogit",
+    "logit": "qlogis",
     "log": "ln",
     "tanh": "th",
     "abs": "absolute fabs",
     "sign": "sgn",
-    "normal_cdf": "Phi ndtr",
-    "normal_pdf": "phi",
+    "normal_cdf": "Phi ndtr pnorm",
+    "normal_pdf": "phi dnorm",
     "maximum": "fmax",
     "minimum": "fmin",
     "clip": "clamp",

@@ -183,9 +183,9 @@ def _bars(c: Cursor) -> tree.Expr:
     first = c.take()
     inner = (expression(c),)
     c.expect(first.text, "to close the bars")
-    if first.text == "|":
-        return tree.Bars("abs", inner, (), place=c.since(first))
     known = c.now.kind in (NAME, NUMBER) and c.now.text.removeprefix("_") in ORDERS
+    if first.text == "|" and not known:
+        return tree.Bars("abs", inner, (), place=c.since(first))
     order = ORDERS[c.take().text.removeprefix("_")] if known else None
     return tree.Bars("norm", inner, (("order", order),) if order else (), place=c.since(first))
 

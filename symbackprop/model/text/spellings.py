@@ -31,6 +31,7 @@ n t: cat concat concatenate (arrays|tensors, axis|dim=0) -> concat(arrays, axis=
 n t: stack (arrays|tensors, axis|dim=0) -> stack(arrays, axis=axis)
 t: transpose (x, first#, second#) -> swapaxes(x, first, second)
 m: expand (x, *sizes) -> broadcast(x, sizes)
+n: average (x, !weights) -> sum(weights * x) / sum(weights)
 n: tile (x, reps) -> tile(x, reps)
 n: repeat (x, n, axis#) -> repeat(x, n, axis=axis)
 t m: repeat_interleave (x, n, dim#) -> repeat(x, n, axis=dim)

@@ -33,6 +33,8 @@ _FACTOR = re.compile(r"(?!x[A-Z0-9]|[eE][0-9]|[eEjJ]\b)[A-Za-z]\w*")  # no shape
 _BOUND = re.compile(r"(?:[/@^]|\*\*)\s*$")
 _OPENING, _CLOSING = "([", ")]"
 
+_FOREIGN = re.compile(r"%\*%|\.[*/^]")
+_ENTRIES = "the signs * / ^ work entry by entry here, without a dot, and the matrix product is @"
 _HINTS = {
     "{": "braces are only used inside notation strings",
     ";": "one statement a line, without ;",
@@ -96,7 +98,7 @@ def logical_lines(text: str, errors: list[ModelError] | None = None) -> Iterator
     open_brackets: list[Token] = []
     indent = ""
     for number, written in enumerate(physical_lines(text), 1):
-        raw = written if written.isascii() else readable(written)
+        raw = (written if written.isascii() else readable(written)).removesuffix(";")  # as Matlab's lines end
         if not pending:
             indent = raw[: len(raw) - len(raw.lstrip(" \t"))]
         try:
@@ -144,6 +146,10 @@ def _tokens(raw: str, number: int, pattern: re.Pattern[str] = _PLAIN) -> Iterato
     place = 0
     while place < len(raw):
         match = pattern.match(raw, place)
+        foreign = _FOREIGN.match(raw, place) if pattern is _PLAIN else None
+        if foreign is not None:
+            raise problem(_ENTRIES, number, foreign.group(), Place(number, place + 1, foreign.end() + 1),
+                          "@" if foreign.group() == "%*%" else foreign.group()[1:])
         if match is None:
             where = f" at column {place + 1}" if pattern is _PLAIN else ""
             command = re.match(r"\\([A-Za-z]+)", raw[place:])
