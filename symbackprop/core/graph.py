@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from operator import attrgetter
 from typing import Any, Union
 
 import sympy as sp
@@ -435,7 +436,7 @@ class Graph:
     # -- order
     def topological(self, outputs: Sequence[Node], stop: frozenset[int] = frozenset()) -> list[Node]:
         """All rows that the outputs need, arguments first."""
-        return arguments_first(outputs, lambda node: () if node.id in stop else node.args)
+        return arguments_first(outputs, (lambda node: () if node.id in stop else node.args) if stop else _arguments)
 
 
 def key_of(op: str, ids: tuple[int, ...], attr: Any) -> Any:
@@ -448,6 +449,9 @@ def key_of(op: str, ids: tuple[int, ...], attr: Any) -> Any:
         return op, ids, attr.identity
     order = tuple(sorted(range(len(ids)), key=ids.__getitem__))  # a number may stand twice, see model.same
     return op, ordered, Kernel(renumbered(attr.form, order)).identity
+
+
+_arguments: Callable[[Node], tuple[Node, ...]] = attrgetter("args")
 
 
 def arguments_first(

@@ -40,19 +40,18 @@ def in_reading_order(records: Sequence[Record]) -> list[Record]:
     inner = [r for r in records if isinstance(r, LoopStep) or r.target.args]
     place = {(r.loop if isinstance(r, LoopStep) else r.target).id: i for i, r in enumerate(inner)}
     swept = {r.total.id: i for i, r in reversed(list(enumerate(inner))) if isinstance(r, Step)}
-    leaves: dict[int, list[Record]] = {}
+    first, leaves = min(swept, default=0), dict[int, list[Record]]()
     for record in records:
         if isinstance(record, Step) and not record.target.args:
             readers = [place.get(c.consumer.id, 0) for c in record.contributions if c.consumer is not None]
-            last = max([*readers, *_written_with(record.total, swept)], default=0)
+            last = max([*readers, *_written_with(record.total, swept, first)], default=0)
             leaves.setdefault(last, []).append(record)
     ordered = [[r, *_readable(sorted(leaves.get(i, []), key=_argument_place), swept)] for i, r in enumerate(inner)]
     return [r for group in ordered for r in group] if inner else list(records)
 
 
-def _written_with(total: Node, swept: Mapping[int, int]) -> list[int]:
+def _written_with(total: Node, swept: Mapping[int, int], first: int) -> list[int]:
     """The places of the steps whose gradients a gradient is written with, none of which is older than the first."""
-    first = min(swept, default=0)
     found = reached(total.args, lambda row: () if row.id in swept or row.id <= first else row.args)
     return [swept[row.id] for row in found if row.id in swept]
 

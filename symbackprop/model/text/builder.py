@@ -251,14 +251,12 @@ class Builder:
 
     def apart(self, s: tree.For) -> tuple[tree.For, dict[str, str]]:
         """The loop with another name for each second value of one, which that stands for from there on."""
-        steps = {part.base.name for e in s.body if isinstance(e, tree.Equation) for part in tree.all_parts(e.value)
-                 if isinstance(part, tree.Index) and isinstance(part.base, tree.Name)}
         body, given, now = list[tree.Statement](), set[str](), dict[str, str]()
         for e in s.body:
             if not isinstance(e, tree.Equation) or self.scope is not self.top:
                 return s, {}
             value, target = tree.renamed(e.value, now), e.target
-            if target.index is None and target.name in given - steps:
+            if target.index is None and target.name in given and target.name not in _indexed(s.body):
                 now[target.name] = self.top.another(target.name)
                 self.top.remark(f"{target.name} has a value already: from line {e.line} on it is {now[target.name]}")
                 target = replace(target, name=now[target.name])
@@ -300,6 +298,12 @@ def _flat(statements: Sequence[tree.Statement]) -> Iterator[tree.Statement]:
         yield s
         if isinstance(s, tree.For):
             yield from _flat(s.body)
+
+
+def _indexed(statements: Sequence[tree.Statement]) -> set[str]:
+    """The names of which equations read entries."""
+    return {part.base.name for e in statements if isinstance(e, tree.Equation) for part in tree.all_parts(e.value)
+            if isinstance(part, tree.Index) and isinstance(part.base, tree.Name)}
 
 
 def _reads(s: tree.Statement) -> Iterator[str]:

@@ -62,7 +62,12 @@ class Token(NamedTuple):
     @property
     def where(self) -> Place | None:
         """Where it stands; None for one that stands for what was typed otherwise."""
-        return Place(self.line, self.column, self.column + len(self.text)) if self.column else None
+        return self.to(self)
+
+    def to(self, last: Token) -> Place | None:
+        """From here to the end of another token; to the end of this one where that is on another line."""
+        ends = [t.column + len(t.text) for t in (self, last) if t.column and t.line == self.line]
+        return Place(self.line, self.column, max(ends)) if self.column else None
 
     def problem(self, message: str, instead: str | Sequence[str] = ()) -> SyntaxProblem:
         """The error to raise about this token, and what should stand there."""
@@ -256,7 +261,7 @@ class Cursor:
 
     def since(self, first: Token) -> Place | None:
         """The place from a token up to here; None where tokens have none."""
-        return first.where and first.where.to(self.before.where)
+        return first.to(self.before)
 
     @property
     def after(self) -> Token:
@@ -268,7 +273,8 @@ class Cursor:
         return token
 
     def at(self, *signs: str) -> bool:
-        return self.now.is_sign(*signs)
+        token = self.tokens[self.place]
+        return token.kind == SIGN and token.text in signs
 
     def accept(self, *signs: str) -> Token | None:
         return self.take() if self.at(*signs) else None

@@ -253,6 +253,8 @@ def mentioned(expr: object, inside: bool = True) -> Iterator[str]:
 
 def renamed(expr: Expr, names: Mapping[str, str]) -> Expr:
     """An expression with other names for some of its names."""
+    if not names:
+        return expr
     if isinstance(expr, Name):
         return replace(expr, name=names.get(expr.name, expr.name))
     return changed(expr, lambda part: renamed(part, names))
