@@ -963,6 +963,10 @@ SPELLED = {
         CLASSES + SHIFTED + SHARES + "loss L = -mean(log(pick(p, y)))",
         CLASSES + "e = exp(z)\n" + SHARES + "loss L = -mean(sum(one_hot(y, V) * log(p), axis=1))",
     ],
+    "(softmax(S) − I)/N": [
+        "dim N\nparam S: N x N\nloss L = -mean(diag(log_softmax(S)))",
+        "dim N\nparam S: N x N\nloss L = -trace(log_softmax(S)) / N",
+    ],
     "(p − t)/N": [
         CLASSES + "loss L = mean(cross_entropy(z, t))",
         CLASSES + "p = softmax(z)\nloss L = -mean(sum(t * log(p), axis=1))",

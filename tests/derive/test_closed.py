@@ -528,7 +528,7 @@ def values_of(rows: list[Node], sizes: Mapping[str, int]) -> dict[int, Any]:
     leaves = [n for n in order if n.op.name == "leaf" and n.attr.value is None]
     given = {n.id: drawn(rng, n, sizes) for n in leaves}
     with np.errstate(all="ignore"):
-        return Program([n for n in order if n.args], dict(sizes)).run(given) | given
+        return Program([n for n in order if n.id not in given], dict(sizes)).run(given) | given
 
 
 def test_a_root_of_a_product_is_no_product_of_roots() -> None:

@@ -7,14 +7,14 @@ is called is what a derivation says of it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from fractions import Fraction
 from typing import NamedTuple
 
 import sympy as sp
 
 from symbackprop.core import formula as f
-from symbackprop.core.facts import is_range, is_simplex, is_symmetric, one_hot_index
+from symbackprop.core.facts import is_identity, is_range, is_simplex, is_symmetric, one_hot_index
 from symbackprop.core.graph import BOOL, Node
 from symbackprop.core.pattern import Pattern
 from symbackprop.derive.closed.factoring import matched, times
@@ -162,16 +162,17 @@ def _centred(rules: Rules, term: Term) -> Term | None:
 
 @rule("probabilities add up to 1")
 def _probabilities(rules: Rules, term: Term) -> Term | None:
-    """Σ_i p_i = 1 for p = softmax(z) along its axis, since p_i = e^(z_i)/Σ_k e^(z_k); and for one-hot rows."""
-    return _added_up(rules, term, _axis_of_shares)
+    """Σ_i p_i = 1 for p = softmax(z) along its axis, since p_i = e^(z_i)/Σ_k e^(z_k); and for one-hot rows, such as
+    those of the identity."""
+    return _added_up(rules, term, _axes_of_shares)
 
 
-def _added_up(rules: Rules, term: Term, axis_of: Callable[[Node], int | None]) -> Term | None:
-    """The term without a factor that adds up to 1 along the axis that ``axis_of`` says of its row."""
+def _added_up(rules: Rules, term: Term, axes_of: Callable[[Node], Collection[int]]) -> Term | None:
+    """The term without a factor that adds up to 1 along one of the axes that ``axes_of`` says of its row."""
     for key, axes in rules.alone:
         node = rules.nodes.get(key[0])
-        axis = None if node is None else axis_of(node)
-        if axis in axes:
+        axis = None if node is None else next((a for a in axes_of(node) if a in axes), None)
+        if axis is not None:
             gone = key[1][axis]
             rest = {k: p for k, p in term.powers.items() if k is not key}
             left = Term(term.number, term.summed - {gone}, rest, term.weighed)
@@ -182,14 +183,16 @@ def _added_up(rules: Rules, term: Term, axis_of: Callable[[Node], int | None]) -
 @rule("rows of a simplex add up to 1")
 def _simplex(rules: Rules, term: Term) -> Term | None:
     """Σ_i p_i = 1 along the last axis of an array that is stated to be simplex."""
-    return _added_up(rules, term, lambda node: node.ndim - 1 if is_simplex(node) else None)
+    return _added_up(rules, term, lambda node: (node.ndim - 1,) if is_simplex(node) else ())
 
 
-def _axis_of_shares(node: Node) -> int | None:
-    """The axis along which the entries of a row add up to 1."""
+def _axes_of_shares(node: Node) -> Collection[int]:
+    """The axes along each of which the entries of a row add up to 1."""
     if _is_softmax(node):
-        return int(node.attr)
-    return node.ndim - 1 if node.ndim and one_hot_index(node) is not None else None
+        return (int(node.attr),)
+    if is_identity(node):
+        return (0, 1)
+    return (node.ndim - 1,) if node.ndim and one_hot_index(node) is not None else ()
 
 
 @rule("a truth value is its square", sums=False)
