@@ -81,6 +81,12 @@ def _text_index(index: str) -> str:
     return index.translate(SUBSCRIPTS) if re.fullmatch(r"[0-9aehijklmnoprstuvx+-]+", index) else f"[{index}]"
 
 
+def subscripts_of(name: str) -> tuple[str, ...]:
+    """A name as it is typeset, its index among its subscripts: h_T and h[T] are one."""
+    parts = parse_name(name)
+    return (parts.base, *parts.accents, "_", *parts.subscripts, *([parts.place] if parts.place else []))
+
+
 def primes(order: int) -> str:
     """What stands behind the name of a derivative: f′, f″ …"""
     return PRIMES[order - 1] if 0 < order <= len(PRIMES) else PRIMES[0] * order

@@ -484,8 +484,10 @@ def _opened(m: maths.Prod) -> Iterator[Math]:
     """The factors of a product, those of an array times a number one by one."""
     for x in m.factors:
         inner = maths.within(x)
-        mixed = isinstance(inner, maths.Prod) and len({y.rank > 0 for y in inner.factors}) > 1
-        yield from inner.factors if mixed and isinstance(inner, maths.Prod) else (x,)
+        if isinstance(inner, maths.Prod) and inner.number == 1 and len({y.rank > 0 for y in inner.factors}) > 1:
+            yield from inner.factors
+        else:
+            yield x
 
 
 _BIG = {"sum": "Σ", "max": "max", "prod": "Π"}

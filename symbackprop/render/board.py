@@ -35,11 +35,11 @@ from symbackprop.render.appendix import LongForm
 from symbackprop.render.context import Context, Group, groups, is_loop
 from symbackprop.render.descent import STEP
 from symbackprop.render.document import Document, Line, Prose, Ref, Row, Step, equations, going_on, of_kinds
-from symbackprop.render.glossary import NUMERATOR
+from symbackprop.render.glossary import NUMERATOR, slopes
 from symbackprop.render.loops import read_as
 from symbackprop.render.options import Options
 from symbackprop.render.print.text import text
-from symbackprop.render.results import Results
+from symbackprop.render.results import Results, beyond
 from symbackprop.render.symbols import Located, LoopMark
 from symbackprop.render.views.scalar import ScalarView
 from symbackprop.render.views.terms import Term, Terms, local, ordered_groups
@@ -188,7 +188,7 @@ class Board(Anatomy):
         *kinks, layout = whole.conventions
         rows: tuple[Prose, ...] = ((NUMERATOR,),) if self.view.rows else ()
         told = rows if self.options.layout == "shape" else (layout,)
-        said = (*kinks, *told, *self._deltas(whole))
+        said = (*kinks, *told, *self._deltas(whole), *slopes(self.rows, self.model))
         checks = _told(whole.checks, "; central differences, step ", STEP)
         return replace(whole, conventions=said, checks=checks)
 
@@ -196,8 +196,8 @@ class Board(Anatomy):
         """Gradient descent; with what the learning rate is."""
         lines = super()._updates()
         if self.options.lr is not None:
-            return _told(lines, self._rate())
-        return lines
+            lines = _told(lines, self._rate())
+        return (*beyond(self.context), *lines)
 
     def _table(self, results: Results, steps: Sequence[Step]) -> tuple[Row, ...]:
         return ()

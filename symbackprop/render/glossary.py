@@ -19,6 +19,7 @@ from symbackprop.core.loops import with_bodies
 from symbackprop.core.names import free_name, text_name
 from symbackprop.core.noughts import weights_a_log
 from symbackprop.core.ops.indexing import bound_of
+from symbackprop.core.printer import Printer
 from symbackprop.core.registry import OPS, Spelled, composed
 from symbackprop.core.registry import Op as Record
 from symbackprop.core.scalars import RELU0, TABLE, Abstract
@@ -168,6 +169,16 @@ def definition(r: Rows, call: Node) -> Prose:
     return (line,) if left.is_call(row) else ()
 
 
+def slopes(r: Rows, model: Model) -> Iterator[Prose]:
+    """tanh′ = 1 − tanh², of the functions that everybody knows and whose derivative is written with their value."""
+    for name in sorted(functions_of(model) & TABLE.keys() - {*Printer.nameless}):
+        record = TABLE[name]
+        if record.public and not record.means and record.arity == 1:
+            slope = function_rule(r, name, (f.Arg(0),), 0)
+            if isinstance(slope, m.Relation) and m.Fn(name) in m.walk(slope.right):
+                yield (slope,)
+
+
 def _leaf(graph: Graph, name: str, value: Any) -> Any:
     """An array of the same shape and kind; numbers and options stay what they are."""
     if not isinstance(value, Node):
@@ -214,13 +225,11 @@ _SILENT = (m.Link, m.Sym, m.Num, m.Delta, m.Shape)  # what needs no legend, nor 
 def _found_in(trees: Iterable[m.Math]) -> tuple[set[str], set[str]]:
     """The notation and the functions by name that stand in trees, and the letters of indices."""
     notation, letters = set[str](), set[str]()
-    waiting, seen = list(trees), set[int]()
+    waiting = list(trees)
     while waiting:
         x = waiting.pop()
-        key = id(x)
-        if type(x) in _SILENT or key in seen:
+        if type(x) in _SILENT:
             continue
-        seen.add(key)
         waiting += m.parts(x)
         match x:
             case m.Array():

@@ -7,6 +7,7 @@ products with fixed matrices. Where this product shrinks, gradients vanish; wher
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import reduce
 from typing import NamedTuple
 
@@ -15,7 +16,22 @@ import sympy as sp
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop
-from symbackprop.core.maths import AtStep, Bars, Big, Derivative, Letter, Math, MatMul, Num, Range, Several, Sym, turned
+from symbackprop.core.maths import (
+    AtStep,
+    Bars,
+    Big,
+    Derivative,
+    Letter,
+    Math,
+    MatMul,
+    Num,
+    Range,
+    Several,
+    Sym,
+    turned,
+    within,
+)
+from symbackprop.core.names import subscripts_of, text_name
 from symbackprop.core.ops.loop import base
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.shapes import is_one, same_shape
@@ -45,7 +61,7 @@ def repeated_factors(context: Context, scan: Node) -> list[Line]:
     for place, (leaf, row) in enumerate(zip(loop.carry, loop.carried, strict=True)):
         links = _links(context, leaf, row, loop)
         if links:
-            found.append(_line(context, row, loop, links))
+            found.append(_line(context, scan, place, links))
             found += _norms(context, scan, place)
     return found
 
@@ -63,21 +79,33 @@ def _norms(context: Context, scan: Node, place: int) -> list[Line]:
     steps = f"{loop.length}, …, 1" if loop.reverse else "1, 2, …"
     kind = "spectral norms" if loop.carry[place].ndim else "absolute values"
     order = f"{kind}, {t} = {steps}" + (", the largest over the batch" if loop.carry[place].ndim > 1 else "")
-    one, all_steps = _slope(f"{name}[{t}]", before), _whole(name, loop)
+    one = Derivative(_step(context.rows, f"{name}[{t}]"), _step(context.rows, before))
+    all_steps = _whole(context.rows, scan, place)
     return [Line("note", Bars(one), values, (order,)), Line("note", Bars(all_steps), whole, ("of the product",))]
 
 
-def _whole(name: str, loop: Loop) -> Math:
+def _whole(r: Rows, scan: Node, place: int) -> Math:
     """∂h_T/∂h_0; backwards ∂h_1/∂h_{T+1}."""
+    loop: Loop = scan.attr
+    name = base(loop.carry[place])
     first, last = (f"{loop.length}+1", 1) if loop.reverse else (0, loop.length)
-    return _slope(f"{name}[{last}]", f"{name}[{first}]")
+    above = _step(r, f"{name}[{last}]", scan.graph.result(scan, place))
+    return Derivative(above, _step(r, f"{name}[{first}]", scan.args[place]))
 
 
-def _slope(above: str, below: str) -> Math:
-    return Derivative(Sym(above), Sym(below))
+def _step(r: Rows, name: str, row: Node | None = None) -> Sym:
+    """A step by the name that it has on the page; one without is written as it is where another name prints alike."""
+    known = {x.name: x for x in map(within, r.plain.values()) if isinstance(x, Sym)}
+    own = known.get(name) if row is None or row.id not in r.plain else within(r.plain[row.id])
+    if isinstance(own, Sym):
+        return replace(own, shape=(), row=None)
+    alike = {shown for other in known for shown in (text_name(other), subscripts_of(other))}
+    return Sym(name, verbatim=text_name(name) in alike or subscripts_of(name) in alike)
 
 
-def _line(context: Context, row: Node, loop: Loop, links: list[Link]) -> Line:
+def _line(context: Context, scan: Node, place: int, links: list[Link]) -> Line:
+    loop: Loop = scan.attr
+    row = loop.carried[place]
     first: Math = Num(sp.S.One) if loop.reverse else context.rows.size(loop.length)
     alone = " in front"
     alone += ", for every row" if row.ndim > 1 else ""
@@ -85,7 +113,7 @@ def _line(context: Context, row: Node, loop: Loop, links: list[Link]) -> Line:
     reason = ("the factor of ", Letter(loop.index), " = ", first, alone,
               "; where this product shrinks, gradients vanish, where it grows, they explode")
     right = Big("prod", (loop.index,), _product(context.rows, row, links), (loop.length,))
-    return Line("note", _whole(base(row), loop), right, reason)
+    return Line("note", _whole(context.rows, scan, place), right, reason)
 
 
 def _product(r: Rows, row: Node, links: list[Link]) -> Math:

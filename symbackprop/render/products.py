@@ -63,7 +63,9 @@ def plain_product(pattern: Pattern, args: Sequence[Math]) -> Math | None:
 def inner_product(entries: Math) -> Math | None:
     """uᵀ v, of the entries that it adds up: those of a product of two vectors."""
     whole = within(entries)
-    if not isinstance(whole, maths.Prod) or len(whole.factors) != 2 or not all(map(_is_vector, whole.factors)):
+    if not isinstance(whole, maths.Prod) or whole.number != 1:
+        return None
+    if len(whole.factors) != 2 or not all(map(_is_vector, whole.factors)):
         return None
     first, second = whole.factors
     return shaped(MatMul(turned(first), second), ())

@@ -9,6 +9,7 @@ what one step of it computes.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 import sympy as sp
@@ -19,11 +20,14 @@ from symbackprop.core.facts import entries, kind
 from symbackprop.core.graph import Node, arguments_first, reached
 from symbackprop.core.kernel import Kernel
 from symbackprop.core.loops import Loop
-from symbackprop.core.maths import Marked, Math, Sum, Sym, chain
+from symbackprop.core.maths import Derivative, Marked, Math, Sum, Sym, chain
 from symbackprop.core.names import free_name
 from symbackprop.core.shapes import size_of
+from symbackprop.derive.record import Edge
 from symbackprop.render.context import Context, groups, is_loop
 from symbackprop.render.document import Line, Prose, Row, Step, listed
+from symbackprop.render.factors import edge_factor
+from symbackprop.render.rows import Rows
 from symbackprop.render.symbols import Located, LoopMark
 
 # -- costs
@@ -213,6 +217,17 @@ def updates(context: Context, gradient: Callable[[Node], Math], most: int) -> tu
     return tuple([_update(context, context.rows.plain[p.id], gradient(p)) for p in params])
 
 
+def beyond(context: Context) -> tuple[Line, ...]:
+    """∇_θ J = J·(1 − J)·∇_θ s, of what a model computes from its loss s alone."""
+    r, loss = context.rows, context.loss
+    rows = [row for row in context.derivation.forward if row.form is not None and row.args == (loss,)]
+    theta = _any_parameter(r)
+    gradient = _gradient_in(r, theta)
+    return tuple([Line("definition", replace(gradient, top=r.plain[row.id]), chain(factor.tree(r), gradient),
+                       ("for every parameter ", theta))
+                  for row in rows if (factor := edge_factor(Edge(row, 0))) is not None])
+
+
 def _update(context: Context, name: Math, gradient: Math, *reason: str | Math) -> Line:
     """w_new = w_old − η·dL/dw."""
     stepped = Sum(((False, Marked(name, "old")), (True, chain(context.rows.rate, gradient))))
@@ -221,7 +236,15 @@ def _update(context: Context, name: Math, gradient: Math, *reason: str | Math) -
 
 def _update_of_all(context: Context) -> Line:
     """One line for many parameters."""
-    theta = Sym(free_name(context.rows.letters.taken, "theta", "omega", "phi"))
-    r = context.rows
-    gradient = r.derivative(theta) if r.maps else r.nabla(theta)
-    return _update(context, theta, gradient, "for every parameter ", theta)
+    theta = _any_parameter(context.rows)
+    return _update(context, theta, _gradient_in(context.rows, theta), "for every parameter ", theta)
+
+
+def _any_parameter(r: Rows) -> Sym:
+    """A name that stands for every parameter."""
+    return Sym(free_name(r.letters.taken, "theta", "omega", "phi"))
+
+
+def _gradient_in(r: Rows, name: Sym) -> Derivative:
+    """The gradient of the loss in the shape of a parameter."""
+    return r.derivative(name) if r.maps else r.nabla(name)

@@ -318,12 +318,17 @@ class Rows(Written):
     def _formula(self, form: f.Formula, args: Sequence[Math], out: Math | None) -> Math:
         """A gradient that is written out where it is read may be a number, or divided by the next factor: (1/a)·a."""
         m = super()._formula(form, args, out)
+        if isinstance(m, maths.Frac) and isinstance(m.top, maths.Num) and f.is_negative(m.top.value):
+            return negative(replace(m, top=self.number(-m.top.value)))
         if not isinstance(m, maths.Prod) or len(m.factors) < 2:
             return m
         if not any([isinstance(within(x), INVERSES) for x in m.factors]):
             return m
         number, kept = _without_inverses(m.factors)
         return self.scaled(number * m.number, *kept)
+
+    def _signed(self, term: f.Formula, args: Sequence[Math], out: Math | None) -> tuple[bool, Math]:
+        return signed(*super()._signed(term, args, out))
 
     def scalar(self, name: str, args: list[Math], form: f.Call) -> Math:
         """A function of the scalar table."""

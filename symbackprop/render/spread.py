@@ -225,7 +225,7 @@ def in_parts(m: Math) -> Parts:
     if isinstance(whole, Frac) and whole.top.rank and not whole.bottom.rank:
         numbers, array, below = in_parts(whole.top)
         return Parts(numbers, array, (*below, whole.bottom))
-    if not isinstance(whole, Prod) or not whole.rank:
+    if not isinstance(whole, Prod) or whole.number != 1 or not whole.rank:
         return Parts((), m)
     parts = [in_parts(x) if x.rank else Parts((x,), ENTRY_OF_ONES) for x in whole.factors]
     numbers = tuple([n for x in parts for n in x.numbers])

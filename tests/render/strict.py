@@ -390,7 +390,7 @@ class Reader:
         (top, above), (bottom, below) = _base(tree.top), _base(tree.bottom)
         if self.world.is_gradient(tree) and not direct:
             found = self._gradient(bottom)
-            return self.entry(found, below) if below else found
+            return self.entry(Value(found.array, found.letters), below) if below else found  # in an entry of no row
         letters, array = self.world.jacobian(_row(top), _row(bottom), tree.sign == "∂")
         whole = self.over(letters, array)
         split = len(shape_of(top))

@@ -63,6 +63,7 @@ def test_the_window_with_jacobians() -> None:
         "∂s/∂u = hᵀ |",
         "∇_u s = h | (3)",
         "∂z_k/∂W_ij = x_j·1[k = i] |",
+        "∂s/∂W_ij = Σ_k ∂s/∂z_k·x_j·1[k = i] = ∂s/∂z_i·x_j |",
         "∂z/∂vec(W) = I ⊗ xᵀ | [n×(5d·n)]",
         "∇_W s = δ_zᵀ xᵀ | [n×1][1×5d] (1)",
         "∂z/∂x = W |",

@@ -19,9 +19,13 @@ from symbackprop.errors import ShapeError
 
 NEVER = sp.Integer(-(10**30))  # the logarithm of a probability 0 that is added to; −∞ would warn
 _Z = m.Sym("z")
-_SOFTMAX = m.called("softmax", m.Z)
+_CE, _SOFTMAX = m.called("cross_entropy", m.Z, m.Y), m.called("softmax", m.Z)
 _SLOPE = m.Sum(((False, m.Op("softmax", (_Z,))), (True, m.Words("target"))))
-_MEANS = (m.equal(m.called("cross_entropy", m.Z, m.Y), m.negative(m.Fn("log", (m.at(_SOFTMAX, m.Y),)))),)
+_ALL = m.Big("sum", ("k",), m.Fn("exp", (m.at(m.Z, m.K),)))
+_MEANS = (
+    m.equal(_CE, m.Sum(((True, m.at(m.Z, m.Y)), (False, m.Fn("log", (_ALL,)))))),
+    ", ", m.equal(m.Derivative(_CE, m.at(m.Z, m.C)), m.minus(m.at(_SOFTMAX, m.C), m.Indicator(m.equal(m.C, m.Y)))),
+)
 _RULE = (m.Relation(m.Derivative(m.Words("CE"), _Z), "=", _SLOPE),)
 _TERMS = ("term by term, ", m.equal(m.Fn("log", (m.Sym("x"),), prime=True), m.Frac(m.Num(sp.S.One), m.Sym("x"))))
 

@@ -16,7 +16,22 @@ import sympy as sp
 from symbackprop.core import formula as f
 from symbackprop.core.facts import is_sum
 from symbackprop.core.graph import Leaf, Node
-from symbackprop.core.maths import Derivative, Math, MatMul, Outer, Shape, Sum, chain, product, turned, within
+from symbackprop.core.maths import (
+    Derivative,
+    Entry,
+    Letter,
+    Math,
+    MatMul,
+    Outer,
+    Prod,
+    Shape,
+    Sum,
+    at,
+    chain,
+    product,
+    turned,
+    within,
+)
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.shapes import ONE, same_shape
 from symbackprop.derive.record import Edge
@@ -269,9 +284,24 @@ class JacobianView(MatrixView):
         reason = (*self._reason(group), "; three axes, never formed", *sizes((rows, ONE), (ONE, columns)))
         value = self.context.value(s.step.total)
         known = (self._known(group),) if self._has_symbol(consumer) else ()
-        local = [self._by_entries(s, group), self._kronecker(s, path)]
+        entries, whole = self._by_entries(s, group), self._kronecker(s, path)
+        proof = () if entries is None else (entries, *self._entry_of_outer(consumer, other, entries))
         result = Line("result", self._own(s.step.target), entry, reason, value=value)
-        return (rule, *known, *[x for x in local if x is not None], result)
+        return (rule, *known, *proof, *([] if whole is None else [whole]), result)
+
+    def _entry_of_outer(self, consumer: Node, other: Node, local: Line) -> tuple[Line, ...]:
+        """∂s/∂W_ij = Σ_k ∂s/∂z_k·x_j·1[k = i] = ∂s/∂z_i·x_j; nothing where an axis of size 1 has no index."""
+        match local.left:
+            case Derivative(Entry(whole, (Letter() as k,)), Entry(_, (i, j)) as bottom):
+                entry, loss = local.right, self.rows.loss
+            case _:
+                return ()
+        factors = entry.factors if isinstance(entry, Prod) and entry.number == 1 else (entry,)
+        put = product(Derivative(loss, at(whole, k)), *factors)
+        summed = Entries(self.rows, ()).sum(put, [k], consumer.shape)
+        settled = product(Derivative(loss, at(whole, i)), at(self.rows.ref(other), j))
+        return (Line("local", Derivative(loss, bottom), summed, ("chain rule",)),
+                Line("local", None, settled, ("the terms with equal indices remain",)))
 
     def _kronecker(self, s: Located, path: Sequence[Edge]) -> Line | None:
         """∂vec(Y)/∂vec(W) = X ⊗ I; None where it is no Kronecker product."""
