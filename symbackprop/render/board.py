@@ -197,7 +197,7 @@ class Board(Anatomy):
         lines = super()._updates()
         if self.options.lr is not None:
             lines = _told(lines, self._rate())
-        return (*beyond(self.context), *lines)
+        return lines
 
     def _table(self, results: Results, steps: Sequence[Step]) -> tuple[Row, ...]:
         return ()
@@ -212,7 +212,7 @@ class Board(Anatomy):
         return ((self.rows.delta(name), " := ", self.rows.derivative(name)),)
 
     def _notes(self) -> tuple[Prose, ...]:
-        return self._zeros()
+        return (*self._zeros(), *beyond(self.context))
 
 
 class FromDeltas(Terms):

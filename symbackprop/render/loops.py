@@ -89,17 +89,20 @@ def _whole(r: Rows, scan: Node, place: int) -> Math:
     loop: Loop = scan.attr
     name = base(loop.carry[place])
     first, last = (f"{loop.length}+1", 1) if loop.reverse else (0, loop.length)
-    above = _step(r, f"{name}[{last}]", scan.graph.result(scan, place))
-    return Derivative(above, _step(r, f"{name}[{first}]", scan.args[place]))
+    start = within(r.plain.get(scan.args[place].id, Num(sp.S.Zero)))
+    below = replace(start, shape=(), row=None) if isinstance(start, Sym) else _step(r, f"{name}[{first}]")
+    return Derivative(_step(r, f"{name}[{last}]", scan.graph.result(scan, place)), below)
 
 
 def _step(r: Rows, name: str, row: Node | None = None) -> Sym:
-    """A step by the name that it has on the page; one without is written as it is where another name prints alike."""
-    known = {x.name: x for x in map(within, r.plain.values()) if isinstance(x, Sym)}
-    own = known.get(name) if row is None or row.id not in r.plain else within(r.plain[row.id])
-    if isinstance(own, Sym):
+    """A step by the name that it has on the page; one without is written as it is where the name of another row than
+    its own prints alike."""
+    rows = {i: x for i, m in r.plain.items() if isinstance(x := within(m), Sym)}
+    own = next((x for x in rows.values() if x.name == name), None)
+    if own is not None:
         return replace(own, shape=(), row=None)
-    alike = {shown for other in known for shown in (text_name(other), subscripts_of(other))}
+    others = [x.name for i, x in rows.items() if row is None or i != row.id]
+    alike = {shown for other in others for shown in (text_name(other), subscripts_of(other))}
     return Sym(name, verbatim=text_name(name) in alike or subscripts_of(name) in alike)
 
 

@@ -20,7 +20,7 @@ from symbackprop.core.facts import entries, kind
 from symbackprop.core.graph import Node, arguments_first, reached
 from symbackprop.core.kernel import Kernel
 from symbackprop.core.loops import Loop
-from symbackprop.core.maths import Derivative, Marked, Math, Sum, Sym, chain
+from symbackprop.core.maths import Derivative, Marked, Math, Sum, Sym, chain, equal
 from symbackprop.core.names import free_name
 from symbackprop.core.shapes import size_of
 from symbackprop.derive.record import Edge
@@ -217,15 +217,15 @@ def updates(context: Context, gradient: Callable[[Node], Math], most: int) -> tu
     return tuple([_update(context, context.rows.plain[p.id], gradient(p)) for p in params])
 
 
-def beyond(context: Context) -> tuple[Line, ...]:
+def beyond(context: Context) -> tuple[Prose, ...]:
     """∇_θ J = J·(1 − J)·∇_θ s, of what a model computes from its loss s alone."""
     r, loss = context.rows, context.loss
     rows = [row for row in context.derivation.forward if row.form is not None and row.args == (loss,)]
     theta = _any_parameter(r)
     gradient = _gradient_in(r, theta)
-    return tuple([Line("definition", replace(gradient, top=r.plain[row.id]), chain(factor.tree(r), gradient),
-                       ("for every parameter ", theta))
-                  for row in rows if (factor := edge_factor(Edge(row, 0))) is not None])
+    known = [(replace(gradient, top=r.plain[row.id]), edge_factor(Edge(row, 0))) for row in rows]
+    return tuple([(equal(left, chain(factor.tree(r), gradient)), " for every parameter ", theta)
+                  for left, factor in known if factor is not None])
 
 
 def _update(context: Context, name: Math, gradient: Math, *reason: str | Math) -> Line:

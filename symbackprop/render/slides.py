@@ -26,7 +26,8 @@ def to_slides(document: Document) -> str:
     slides = Slides(links=False)
     forward = [slides.equation(e) for e in document.forward]
     after = [slides.line(u, u.reason) for u in (*document.updates, *document.checks)]
-    backward = [*slides.overlays(document.steps), *after]
+    notes = [slides.words(note, 0) for note in document.notes]
+    backward = [*slides.overlays(document.steps), *after, *notes]
     return render(
         "slides.tex", title=latex_text(document.name), summary=latex_text(document.summary),
         given=slides.given(document), glossary=[slides.prose(g) for g in document.glossary],
