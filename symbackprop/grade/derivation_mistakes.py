@@ -129,6 +129,7 @@ def local_derivatives(place: Place) -> Iterator[Candidate]:
     if consumer.form is None:
         return
     form = consumer.attr.partial(place.edge.index)
+    yield from _guided(place)
     if form not in (f.ONE, f.Num(sp.S.NegativeOne)):
         yield _wrong(place, _missing_kind(form, consumer), f.ONE, "the factor {factor} is missing")
         yield _wrong(place, m.EXTRA_FACTOR, f.mul(form, form), "the factor {factor} is there twice")
@@ -145,6 +146,15 @@ def local_derivatives(place: Place) -> Iterator[Candidate]:
         name = f"d{place.reference.name(consumer)}"
         says = f"the gradient {name} that comes from above is missing"
         yield place.one(Finding(m.MISSING_FACTOR, says, name), _alone, cost=3)
+
+
+def _guided(place: Place) -> Iterator[Candidate]:
+    """A ReLU mask made of the gradient from above."""
+    if place.edge.consumer.head == "relu":
+        name = place.reference.name(place.edge.argument)
+        says = f"the ReLU mask of d{name} is made of the upstream gradient, where {name} > 0 belongs"
+        swaps: dict[Edge, Swap] = {place.edge: lambda sweep, edge, upstream: upstream * (upstream > 0)}
+        yield Candidate(m.SUBSTITUTION, lambda: Finding(m.SUBSTITUTION, says, place.factor), swaps, 0, (), 24)
 
 
 def _alone(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:

@@ -34,6 +34,7 @@ _OF_ONE_ARRAY: dict[str, Callable[[Node], Node]] = {
     "tensor": lambda a: a,
     "float32": lambda a: a,
     "float64": lambda a: a,
+    "columns": lambda a: build.expand(a, -1),  # b 1ᵀ: b in every column
     "stacked": lambda a: a,  # an array over all steps as a whole, of which an index reads one
 }
 

@@ -95,6 +95,8 @@ class Grader:
         judge = Judge(session, {n: k for n, k in self.sizes.items() if n not in fixed}, self.seed)
         judge.session = with_helpers(session, judge.usual)
         judge.run()
+        judge = judge.agreed()
+        session = judge.session
         return Collector(judge).report(source), session.numbered
 
 

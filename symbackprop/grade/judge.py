@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+
+import numpy as np
 
 from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.shapes import same_shape
@@ -46,11 +48,50 @@ class Judge:
     def run(self) -> None:
         """Judge everything that has a meaning, in the order in which it was evaluated."""
         for key, outcome in self.session.outcomes.items():
-            if outcome.meaning is not None:
+            if outcome.meaning is not None and key not in self.verdicts:
                 try:
                     self.verdicts[key] = self.verdict(outcome)
                 except ModelError as error:
                     self.verdicts[key] = unreadable(error)
+
+    def agreed(self) -> Judge:
+        """The same with what the person means by its names: a constant times an intermediate's gradient, as where every
+        sample has its own loss, is no mistake where a gradient that reads it makes up for that."""
+        kept: dict[Key, str] = {}
+        for key in self.verdicts:
+            if note := self._another_quantity(key, kept):
+                kept[key] = note
+        if not kept:
+            return self
+        other = Judge(self.session.keeping(kept), self.sizes, self.seed)
+        other.verdicts = {k: Verdict(RIGHT, notes=[note]) for k, note in kept.items()}
+        other.run()
+        return other
+
+    def _another_quantity(self, key: Key, kept: Container[Key]) -> str:
+        """What is told of an intermediate that is a multiple of its gradient and is read by right answers, or follows
+        from such ones; empty for what is none."""
+        outcome, targets = self.session.outcomes[key], self.reference.targets
+        if not self._is_wrong(key) or outcome.row_name in targets or isinstance(outcome.meaning, Local):
+            return ""
+        if self._was_right(outcome):
+            return f"{outcome.label} is right where it is first given; a later line makes another quantity of it"
+        readers = [k for k, o in self.session.outcomes.items() if key in o.uses and o.row_name in targets]
+        follows = self.verdicts[key].state == FOLLOWS and all(k in kept for k in outcome.uses if self._is_wrong(k))
+        if not follows and not any(self.verdicts[k].state == RIGHT for k in readers if k in self.verdicts):
+            return ""
+        right = self.rights(outcome)[0]
+        if not all(self._is_multiple(outcome.given, right, p) for p in self.usual):
+            return ""
+        return f"{outcome.label} is a constant times the gradient, and what reads it makes up for that"
+
+    @staticmethod
+    def _is_multiple(given: Sequence[Node], right: Node, point: Point) -> bool:
+        if not given or not same_shape(given[0].shape, right.shape):
+            return False
+        a, b = (np.asarray(point.value(r), float) for r in (given[0], right))
+        factor = np.sum(a * b) / np.sum(b * b) if np.any(b) else 0.0
+        return factor != 0 and bool(np.allclose(a, factor * b, rtol=1e-9, atol=1e-12 * np.max(np.abs(a), initial=0.0)))
 
     # -- points
     @cached_property
@@ -99,6 +140,12 @@ class Judge:
         if wrong and finding.kind not in (m.UNEXPLAINED, m.SHAPE):
             finding = replace(finding, says=f"{finding.says} (your {wrong} aside)")
         return Verdict(WRONG, finding)
+
+    def _was_right(self, outcome: Outcome) -> bool:
+        """Whether a quantity was right before a line changed what its name holds, as dS /= √d does."""
+        before = outcome.before
+        return before is not None and (
+            self._equal(before.given, self.rights(outcome)) is not None or self._was_right(before))
 
     def rights(self, outcome: Outcome) -> list[Node]:
         """The right rows for what an answer means; several where a local derivative can be read in two ways."""

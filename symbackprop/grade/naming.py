@@ -90,7 +90,7 @@ class Dictionary:
         self.own: set[str] = set()
         self.loops = set(reference.loops.values())
         self.counters = set(reference.loops)
-        losses = {name for name in (row.name for row in reference.results) if name}
+        losses = {row.name for row in reference.results if row.name and row is reference.model.loss_row}
         self.losses = losses | {w for w in _LOSS_WORDS if w not in self.known}
         self.loss = reference.loss_word if reference.loss_word in self.losses else min(self.losses)
 
@@ -151,15 +151,15 @@ class Dictionary:
         if by is None:
             return None
         of = above if indexed[0] and above in self.bases else self.row(above)
-        if above in self.losses or (of in self.rows and self.reference.rows[of] in self.reference.results and len(
-                self.reference.results) == 1):
+        if above in self.losses or (of in self.rows and self.reference.rows[of] is self.reference.model.loss_row):
             return Gradient(by)
         families = (indexed[0] and of in self.bases, indexed[1] and by in self.bases)
         return Local(of, by, families) if of is not None and (of != by or all(families)) else None
 
     def unseen(self, above: str, below: str) -> bool:
-        """Whether ``d<above>/d<below>`` is a gradient of a row without a name, as the a[t] of a derivation."""
-        return bool(self.loops) and above in self.losses and self.value(below) is None
+        """Whether ``d<above>/d<below>`` is a gradient of a row without a name, as the a[t] of a derivation, or of one
+        that a line names."""
+        return bool(self.loops) and above in self.losses and (self.value(below) is None or below in self.own)
 
     def spelled(self, meaning: Meaning, fraction: bool = True) -> str:
         """A derivative as a word that is read as ``meaning``; ``[]`` stands where an index belongs."""

@@ -1,5 +1,6 @@
 """Printed derivations handed in as a whole, as text, LaTeX or Markdown: of each step the line that is its result, of a
-loop its head, what enters it and what the forward pass calls its parts. All else explains these."""
+loop its head, what enters it and what the forward pass calls its parts. All else explains these. Of a board the lines
+that say what they are made of count."""
 
 from __future__ import annotations
 
@@ -23,7 +24,13 @@ _CELL = re.compile(r"(?<!\\)&")
 _ROW = re.compile(r"(?P<before>\s*(?P<left>(?:∇_\S+ )?\S+)?\s*= )(?P<right>.+)")
 _GOES_ON = re.compile(r"\s*&\s*\\qquad (?!\\parbox)(.*)")
 _REASON = re.compile(r"\s{3,}")
-_EXPLAINING = re.compile(r"_\{\w = |(?:\b1|\\left)\[\w = \w\b")  # all steps of a stack; one term of a sum
+_ON_BOARD = re.compile(r"\s*(?:\\text\{)?\(\d+\)|.*\\tag\{\d+\}")  # the forward pass, its lines numbered
+_MADE_OF = re.compile(r"(?:^|[\s\]{])(?:\(\d+\))+")  # the numbers of these lines
+_OVERLAP = re.compile(r"\\rlap\{\$\\displaystyle (.*?)\$(?:\\quad.*)?\}|\\rlap\{\\text\{.*\}\}")  # beyond its column
+_TEXT = "\\text{"
+_LETTER = re.compile(r"[a-zA-Z]+[₀-₉]*|[a-zA-Z]+_\{\d+\}")  # m₁, and as LaTeX
+_STACK = re.compile(r"_\{\w = ")  # all steps of an array
+_ONE_TERM = re.compile(r"(?:\b1|\\left)\[\w = \w\b")  # of a sum
 
 
 @dataclass
@@ -50,12 +57,17 @@ class Step:
 
 
 def is_derivation(lines: Sequence[str]) -> bool:
-    """Whether a text is a derivation as it is printed."""
-    return any(map(_STEP.match, lines)) and {"Forward pass", "Backward pass"} <= {_section(line) for line in lines}
+    """Whether a text is a derivation as it is printed, in steps or as on a board."""
+    steps = any(map(_STEP.match, lines)) and {"Forward pass", "Backward pass"} <= {_section(line) for line in lines}
+    return steps or any(_is_result(raw) for _, raw in _board(list(enumerate(lines)))[1])
 
 
 def answers_of(lines: Sequence[Numbered]) -> Iterator[Numbered]:
     """What a printed derivation says of gradients, a line each, the lines of loops indented."""
+    return _in_steps(lines) if any(_STEP.match(raw) for _, raw in lines) else _on_a_board(lines)
+
+
+def _in_steps(lines: Sequence[Numbered]) -> Iterator[Numbered]:
     section = ""
     forward: list[Numbered] = []
     steps: list[Step] = []
@@ -80,15 +92,19 @@ def _section(line: str) -> str:
 def _named(lines: Sequence[Numbered]) -> Iterator[Numbered]:
     """The heads of loops and what is introduced inside."""
     around = None
+    named: list[Row] = []
     for number, raw in lines:
         text = _NUMBER.sub("", raw, count=1)
         head, let = _FORWARDS.search(text), _LET.match(text)
         row = _row(number, f" {text[let.end() :]}") if let else None
         if head is not None:
             around = _indented(text)
-            yield number, f"for {head['counter']} = {head['first']}..{head['last'].strip()}:"
+            named.append(Row(number, "", f"for {head['counter']} = {head['first']}..{head['last'].strip()}:"))
         elif row is not None and around is not None and _indented(text) > around:
-            yield number, f"    {row.left} = {row.right}"
+            named.append(row)
+        elif named and _GOES_ON.match(raw):
+            named[-1].right += _more(_OVERLAP.sub(r"\1", raw), -1)
+    yield from ((r.number, f"    {r.left} = {r.right}" if r.left else r.right) for r in named)
 
 
 def _indented(text: str) -> int:
@@ -144,6 +160,7 @@ def _more(raw: str, column: int) -> str:
 
 def _row(number: int, raw: str) -> Row | None:
     """A row of a display, or of text; None for what is none."""
+    raw = _OVERLAP.sub(r"\1", raw)
     if _CELL.search(raw):
         left, right = (c.strip() for c in _CELL.split(_ROW_END.sub("", raw))[:2])
         return Row(number, left, right.removeprefix("=")) if right.startswith("=") else None
@@ -166,8 +183,62 @@ def _said(step: Step) -> Iterator[Numbered]:
         results = [r for r in step.rows if r.left == own]
         kept = [r for r in step.rows if r.left == own or not re.search(r"/|\\frac", r.left)]
         chained = len(results) > 1 and step.rows[0] is results[0] and step.rows[1] is not results[1]
-        told = [r for r in kept[chained:] if not _EXPLAINING.search(r.right)]
+        told = [r for r in kept[chained:] if not _STACK.search(r.right)
+                and (r is results[-1] or not _ONE_TERM.search(r.right))]
         yield from ((r.number, f"{indent}{r.left} = {r.right}") for r in told)
+
+
+# -- a board
+
+
+def _board(lines: Sequence[Numbered]) -> tuple[list[Numbered], list[Numbered]]:
+    """The numbered lines of the forward pass, and those below them."""
+    last = max((k for k, (_, raw) in enumerate(lines) if _ON_BOARD.match(raw)), default=-1) + 1
+    return list(lines[:last]), list(lines[last:]) if last else []
+
+
+def _is_result(raw: str) -> bool:
+    """Whether a row says behind its formula which lines of the forward pass it is made of."""
+    behind = " ".join(_REASON.split(raw.strip())[1:])
+    if _CELL.search(raw):
+        behind = f"{' '.join(_CELL.split(raw)[2:])} {raw.rpartition(_TEXT)[2]}"
+    return _MADE_OF.search(behind) is not None and (_GOES_ON.match(raw) is not None or _row(0, raw) is not None)
+
+
+def _on_a_board(lines: Sequence[Numbered]) -> Iterator[Numbered]:
+    forward, backward = _board(lines)
+    yield from _named(forward)
+    yield from _written(backward)
+
+
+def _written(lines: Sequence[Numbered]) -> Iterator[Numbered]:
+    """The results on a board and the letters in them; those in its loop indented below its head, in front of which
+    stands what enters it."""
+    steps: list[Step] = []
+    loop: Step | None = None
+    results: set[int] = set()
+    for number, raw in lines:
+        head = _BACKWARDS.search(raw) if "through the loop" in raw else None
+        row = _row(number, raw)
+        if head is not None:
+            loop = Step(number, 0, head["counter"], head["first"], head["last"].strip())
+            steps.append(loop)
+        elif "after the loop" in raw:
+            loop = None
+        elif row is not None and row.left:
+            enters = loop is not None and "later" in row.left and not _is_result(raw)
+            steps += [] if enters else [Step(number, int(loop is not None))]
+            (loop if loop is not None and enters else steps[-1]).rows.append(row)
+        elif steps:
+            _go_on(steps[-1].rows, number, _OVERLAP.sub(r"\1", raw))
+        if _is_result(raw):
+            results.add(len(steps))
+    for place, step in enumerate(steps, 1):
+        if step.counter:
+            yield from _said(step)
+        elif step.rows and (place in results or _LETTER.fullmatch(step.rows[0].left)):
+            own = step.rows[0]
+            yield own.number, f"{'    ' * step.depth}{own.left} = {' = '.join(r.right for r in step.rows)}"
 
 
 def _at(left: str, step: Step) -> str:

@@ -73,7 +73,8 @@ def _segment(text: str, node: ast.AST) -> str:
 def _is_silent(value: ast.expr) -> bool:
     """A text, None, a dictionary, and calls of print and of what a framework keeps for itself."""
     if isinstance(value, ast.Call):
-        return ast.unparse(value.func).rpartition(".")[2] in _SILENT_CALLS
+        method, word = isinstance(value.func, ast.Attribute), ast.unparse(value.func).rpartition(".")[2]
+        return word in _SILENT_CALLS and (method or word != "step")  # which is a function too
     constant = value.value if isinstance(value, ast.Constant) else 0
     return isinstance(value, ast.Dict) or not isinstance(constant, (int, float))
 

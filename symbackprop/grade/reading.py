@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
 
-from symbackprop.core.names import text_name
+from symbackprop.core.names import SUBSCRIPTS, text_name
 from symbackprop.errors import ModelError, NameProblem, SyntaxProblem
 from symbackprop.grade.lines import Line
 from symbackprop.grade.naming import Dictionary, Gradient, Local, Meaning
@@ -147,8 +147,9 @@ class Reader:
             return
         try:
             if answer.target.index:
-                answer.index = _tree(self._tidied(list(answer.target.index), answer)[0], size)
-            answer.forms = tuple([self._form(side, answer) for side in self._sides.pop(id(answer))])
+                answer.index = _tree(Tidy(self.dictionary).run(list(answer.target.index)), size)
+            forms = [self._form(side, answer) for side in self._sides.pop(id(answer))]
+            answer.forms = tuple([f for f in forms[:-1] if not _says_itself(f, answer)] + forms[-1:])
         except ModelError as error:
             answer.error = error
 
@@ -167,6 +168,12 @@ class Reader:
         answer.notes += [n for n in tidy.notes if n not in answer.notes]
         answer.meanings |= tidy.meanings
         return tokens, tidy.words
+
+
+def _says_itself(form: tree.Expr, answer: Answer) -> bool:
+    """Whether a part of ``δ_h = ∂L/∂h = …`` only says what the left side stands for."""
+    assert answer.target is not None
+    return isinstance(form, tree.Name) and answer.meanings.get(form.name) == answer.target.meaning is not None
 
 
 def _tree(items: Tokens, read: Callable[[Cursor], tree.Expr] = expression) -> tree.Expr:
@@ -212,8 +219,8 @@ def read_target(items: Tokens, dictionary: Dictionary, notes: list[str]) -> Targ
     """The target of the tokens left of the =. Raises `NameProblem` or `SyntaxProblem`."""
     items = _bare(items)
     text = joined(items)
-    if unseen(items, 0, dictionary):
-        items = items[2:]
+    if own := unseen(items, 0, dictionary):
+        items = [Token(NAME, own), *items[3:]]
     if not items:
         raise SyntaxProblem("there is nothing left of the =")
     if any(x.is_sign("/") for x in items):
@@ -250,7 +257,8 @@ def without_letters(items: Tokens, words: Dictionary) -> tuple[Tokens, str]:
     """What ``dW[h,k]``, ``db_k`` or ``dL/dq_i`` gives the entries of, and the index letters; no letters elsewhere."""
     if not items or not items[-1].is_sign("]"):
         base, _, letters = items[-1].text.rpartition("_") if items and items[-1].kind == NAME else ("", "", "")
-        bare, whole = [*items[:-1], Token(NAME, base)], _gradient_of(items, words)
+        of_step = not base and len(items) > 1 and items[-2].is_sign("]")
+        bare, whole = [*items[:-1], *([] if of_step else [Token(NAME, base)])], _gradient_of(items, words)
     else:
         start = opening(items, len(items) - 1)
         letters, bare, whole = "".join([joined(x) or "?" for x in split(items[start + 1 : -1])]), items[:start], None
@@ -258,8 +266,11 @@ def without_letters(items: Tokens, words: Dictionary) -> tuple[Tokens, str]:
     if not bare[-1:] or whole or not (letters.islower() and letters.isalpha()) or set(letters) & taken:
         return items, ""
     of = _gradient_of(bare, words)
-    row = words.reference.rows.get(of.row) if of else None
-    own = of is None and items[-1].is_sign("]") and len(bare) == 1
+    bare = _bare(bare)
+    named = bare[2:] if unseen(bare, 0, words) else bare
+    step = named[-1].is_sign("]") and any(x.text in words.counters for x in named[2:])
+    row = words.reference.rows.get(f"{of.row}[1]" if step else of.row) if of else None
+    own = of is None and (step or (items[-1].is_sign("]") and len(bare) == 1))
     return (bare, letters) if own or (row is not None and row.ndim == len(letters)) else (items, "")
 
 
@@ -364,9 +375,10 @@ _TRANSPOSE = re.compile(r"\btranspose_(\d+)\(")
 _SUMS = re.compile(r"([Σ∑])_(\w(?:,\w)+)(?!\w)")
 _OPTION = re.compile(r", (axis|padding|stride|step) ([−-]?\d+|\([^()]*\))")
 _LATER = re.compile(r"δ_(\w+[ₐ-ₜ₊₋₀-₉]*(?:\[\w\])?)\^later")  # what later steps of a loop hand back
+_STACK = re.compile(r"\(([\w^]*?)(?:[ₐ-ₜ]|_\w|\[\w\])\)_\{\w ?= ?1, ?(?:…|\.\.\.), ?\w+\}")  # all steps of an array
 _STEP = re.compile(r"\((δ_\w+)\)_(\w)\b")  # one step of what reads a stack outside of its loop
-_ELEMENT = re.compile(r"(δ_\w+)\[(\w)\]")  # the same, beside steps as they print
-_SHARE = re.compile(r"\(∂\w+/∂([^\W_]\w*)\)_(\w)\b")  # what one step contributes
+_ELEMENT = re.compile(r"(δ_\w+)\[(\w)(?:,(\w(?:,\w)*))?\]")  # the same, beside steps as they print
+_SHARE = re.compile(r"\(∂\w+/∂([^\W_]\w*)(\[[\w,]+\])?\)_(\w)\b")  # what one step contributes
 _TRUTH = re.compile(r"(?<![\w.₀-₉\])])1\[([^\[\]<>=≤≥≠!]*)\]")
 
 
@@ -380,6 +392,13 @@ def _entry(match: re.Match[str]) -> str:
     return f"grad_{word}" if re.match(r"d?_?grad|dparam|d_", match[1]) and not word.startswith(("d", "grad")) else word
 
 
+def _element(match: re.Match[str], text: str) -> str:
+    """``δ_h[t]`` and, where t counts steps in the text, the entry ``δ_h[t,n,i]``, as what indexes the whole of δ_h."""
+    if match[3] and match[2].translate(SUBSCRIPTS) not in text:
+        return match[0]
+    return f"stacked({match[1]})[{match[2]}]" + (f"[{match[3]}]" if match[3] else "")
+
+
 def _spelled_out(text: str) -> str:
     """The text with printed notation spelled out."""
     text = _SUBSCRIPTED.sub(r'"\1"', _ENTRY.sub(_entry, text.replace("self.", "")))
@@ -387,8 +406,10 @@ def _spelled_out(text: str) -> str:
     text = _RESHAPE.sub(lambda m: f"reshape_to(({_sizes(m[1])},), ", text)
     text = _TRANSPOSE.sub(lambda m: f"transpose_to(({_places(m[1])},), ", text)
     text = _SUMS.sub(lambda m: " ".join(f"{m[1]}_{letter}" for letter in m[2].split(",")), text)
-    text = _ELEMENT.sub(r"stacked(\1)[\2]", text) if re.search("[ₐ-ₜ]", text) else text
-    text = _LATER.sub(r"later_\1", _STEP.sub(r"stacked(\1)[\2]", _SHARE.sub(r"share_\1_\2", text)))
+    text = _STACK.sub(r"\1", text)
+    text = _ELEMENT.sub(lambda m: _element(m, text), text) if re.search("[ₐ-ₜ]", text) else text
+    text = _SHARE.sub(lambda m: f"share_{m[1]}_{m[3]}{m[2] or ''}", text)
+    text = _LATER.sub(r"later_\1", _STEP.sub(r"stacked(\1)[\2]", text))
     text = _TRUTH.sub(r"(\1 != 0)", text)
     return ROOT.sub(r"√(\1)", _OPTION.sub(r", \1=\2", text))
 

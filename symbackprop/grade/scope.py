@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import sympy as sp
 
+from symbackprop.core import build
 from symbackprop.core.build import transpose
 from symbackprop.core.functions.arrange import stack
 from symbackprop.core.graph import Node
 from symbackprop.core.indexing import getitem
 from symbackprop.core.loops import body_leaf
-from symbackprop.core.shapes import dim
+from symbackprop.core.shapes import Dim, dim
 from symbackprop.errors import ModelError, NameProblem, ShapeError, did_you_mean
 from symbackprop.grade.naming import Gradient, Key, Local, Meaning, Own
 from symbackprop.grade.reading import Answer
@@ -65,6 +66,7 @@ class Scope:
         self.which, self.counters, self.own_key, self.choice = which, counters, own_key, choice
         self.meanings, self.more, self.before = meanings or {}, more, before
         self.letters: dict[str, dict[Node, Node]] = {}
+        self.axes: dict[str, Dim] = {}  # the sizes that the letters on the left run over
         self.uses: set[Key] = set()
         self.taken: list[str] = []
         self.ambiguous = False
@@ -73,6 +75,8 @@ class Scope:
     def name(self, name: str) -> Node | sp.Expr:
         if name in self.counters:
             return sp.Integer(self.counters[name] + self.more)
+        if name in self.letters:
+            return self._place(name)
         if name in self.meanings:
             return self._meant(name, self.meanings[name])
         if name in self.session.dictionary.own:
@@ -143,7 +147,8 @@ class Scope:
     def element(self, row: Node, items: tuple[tree.Expr, ...]) -> Node | None:
         """``dz[t]`` or ``dz[T]``, a step of an array over all steps; None where an index is no step's number."""
         if any(self._is_letter(item) for item in items):
-            return self._entry(row, items)
+            step = self.element(row, items[:1]) if self.offset(items[0]) and len(items) > 1 else None
+            return self._entry(row, items) if step is None else self._entry(step, items[1:])
         if isinstance(items[0], (tree.Slice, tree.Word)) or not self._over_steps(row):
             return None
         place = evaluate(items[0], self)
@@ -187,6 +192,17 @@ class Scope:
             yield self.letters[letter]
         finally:
             self.letters = outside
+
+    def _place(self, letter: str) -> Node:
+        """An index letter as a number, as in 1[y_n = c]: its place on its axis."""
+        entries = self.letters[letter]
+        size = self.axes.get(letter) or next((rows.shape[0] for rows in entries), None)
+        if size is None:
+            raise ModelError(f"nothing says how far the index {letter} runs")
+        places = build.arange(self.graph, size)
+        if places not in entries:
+            entries[places] = body_leaf(self.graph, letter, (), kind=places.kind, of=places)
+        return entries[places]
 
     def _is_letter(self, item: tree.Expr) -> bool:
         return isinstance(item, tree.Name) and item.name in self.letters

@@ -7,7 +7,7 @@ right, given them.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 
@@ -138,6 +138,7 @@ class Session:
         self.outcomes: dict[Key, Outcome] = {}
         self.restated: list[tuple[Answer, bool]] = []
         self.assumed: dict[Key, str] = {}
+        self.kept: frozenset[Key] = frozenset()
         self.counting, self.numbered = counting, False
 
     def run(self, lines: Sequence[Line]) -> None:
@@ -157,6 +158,14 @@ class Session:
         """The same lines, read once, with a name of the person's own taken for the gradient of a row."""
         new = copy(self)
         new.assumed = {**self.assumed, key: row}
+        new.unread = [a for a in self.unread if a.target is None or not a.target.restated]
+        new._run_all()
+        return new
+
+    def keeping(self, keys: Iterable[Key]) -> Session:
+        """The same lines, read once, in which some quantities stand for what the person gave."""
+        new = copy(self)
+        new.kept = frozenset(keys)
         new.unread = [a for a in self.unread if a.target is None or not a.target.restated]
         new._run_all()
         return new
@@ -281,11 +290,18 @@ class Session:
         try:
             if answer.error is not None:
                 raise answer.error
-            yield Entry(answer, counters, key_of(answer, Scope(self, GIVEN, counters)))
+            if not self._is_end(answer, counters):
+                yield Entry(answer, counters, key_of(answer, Scope(self, GIVEN, counters)))
         except ModelError as error:
             answer.error = error
             if answer not in self.unread:
                 self.unread.append(answer)
+
+    def _is_end(self, answer: Answer, counters: Mapping[str, int]) -> bool:
+        """Whether a line only says that nothing comes after the last step: ``da[T+1] = 0``."""
+        if answer.index is None or not is_zero(answer.forms[-1]):
+            return False
+        return index_value(answer.index, Scope(self, GIVEN, counters)) - 1 in self.fixed.values()
 
     # -- evaluating
     def _run(self, waiting: Sequence[Entry]) -> None:
@@ -339,6 +355,8 @@ class Session:
             choice, products = waiting.pop(0)
             answer = outcome.entry.answer
             scope = Scope(self, which, outcome.entry.counters, outcome.key, choice, answer.meanings, 0, outcome.before)
+            row = self.reference.rows.get(outcome.row_name)
+            scope.axes = dict(zip(answer.letters, row.shape, strict=False)) if row is not None else {}
             formula = Formula(self.reference, scope, outcome.entry.answer, products)
             try:
                 row = self._added(formula.row(form), outcome, which)
@@ -388,10 +406,20 @@ class Session:
 
     # -- what the scope asks
     def meant(self, outcome: Outcome) -> Node | None:
-        """The right value of an answered quantity that is answered in one line."""
-        if isinstance(outcome.meaning, Gradient) and self.times[outcome.key] == 1:
+        """The right value of an answered quantity that is answered in one line, and is not kept as it was given."""
+        if isinstance(outcome.meaning, Gradient) and self.times[outcome.key] == 1 and outcome.key not in self.kept:
             return self.reference.gradient(self.reference.rows[outcome.row_name])
         return None
+
+
+def is_zero(form: tree.Expr) -> bool:
+    """Whether a formula is 0, or an array of zeros."""
+    match form:
+        case tree.Number(value):
+            return bool(value == 0)
+        case tree.Call(function):
+            return function in ("zeros", "zeros_like")
+    return False
 
 
 def _readings(locals_differ: bool, vector_products: int) -> list[tuple[int, int]]:

@@ -180,7 +180,7 @@ def _rewritten(items: Tokens, rule: Callable[[Tokens, int], Found]) -> Tokens:
 
 
 def subscripts(items: Tokens, words: Dictionary) -> Tokens:
-    """``h_{t-1}`` and ``h_t`` are h[t-1] and h[t] where t counts; ``W_{hh}`` is W_hh."""
+    """``h_{t-1}`` and ``h_t`` are h[t-1] and h[t] where t counts; ``W_{hh}`` is W_hh, and ``δ^h`` δ_h."""
 
     def counts(word: str) -> bool:
         return word in words.counters or word in words.loops
@@ -190,6 +190,9 @@ def subscripts(items: Tokens, words: Dictionary) -> Tokens:
         base, _, counter = text.rpartition("_")
         if items[k].kind != NAME:
             return None
+        raised = at(items, k + 2).text if at(items, k + 1).is_sign("^") else ""
+        if text == "delta" not in words.known and words.row(raised):
+            return [name(f"delta_{raised}")], 3
         if text.endswith("_") and text not in (_SUM, "_") and at(items, k + 1).is_sign("(", "{"):
             end = closing(items, k + 1)
             return bracketed(text[:-1], subscripts(items[k + 2 : end], words)), end + 1 - k
@@ -231,11 +234,13 @@ def derivative(items: Tokens, k: int, words: Dictionary) -> tuple[Meaning, list[
 
 
 def unseen(items: Tokens, k: int, words: Dictionary) -> str:
-    """``da`` for ``dL/da`` at ``k`` when the model has no name a but may have such a row; empty otherwise."""
+    """``da`` for ``dL/da`` at ``k`` when the model has no name a but may have such a row, ``delta_a`` where a line
+    names it; empty otherwise."""
     texts = [x.text for x in items[k : k + 3]]
     if len(texts) < 3 or texts[1] != "/" or not (texts[0].startswith("d") and texts[2].startswith("d")):
         return ""
-    return texts[2] if words.unseen(texts[0][1:].lstrip("_"), texts[2][1:].lstrip("_")) else ""
+    above, below = (texts[k][1:].lstrip("_") for k in (0, 2))
+    return "" if not words.unseen(above, below) else f"delta_{below}" if below in words.own else texts[2]
 
 
 def _indexed_name(items: Tokens, k: int) -> tuple[str, Tokens, int] | None:
@@ -395,9 +400,13 @@ class Tidy(Telling):
         return inside[0].text, bounds, start
 
     def ones(self, items: Tokens) -> Tokens:
-        """``1ᵀ δ`` is sum(δ, axis=0): what stands transposed before an array is the vector of ones."""
+        """``1ᵀ δ`` is sum(δ, axis=0), ``δ 1`` the sum over the last axis, ``b 1ᵀ`` has b in every column: what stands
+        transposed before an array, or behind one without a sign, is the vector of ones."""
         for k in range(len(items) - 1, -1, -1):
             if items[k] != ONE or at(items, k - 1).is_sign("^", "**", "/"):
+                continue
+            if ends_value(at(items, k - 1)) and at(items, k - 1).kind != NUMBER:
+                items = self._ones_behind(items, k)
                 continue
             raised = at(items, k + 1).is_sign("^") and at(items, k + 2) == name("T")
             turned = 2 if raised else int(at(items, k + 1).is_sign(".T"))
@@ -409,6 +418,17 @@ class Tidy(Telling):
                 axis = [name("axis"), sign("="), Token(NUMBER, "0")]
                 items = [*items[:k], *called("sum", items[start:end], axis), *items[end:]]
         return items
+
+    def _ones_behind(self, items: Tokens, k: int) -> Tokens:
+        """``δ 1`` and ``b 1ᵀ``, with what stands in front of the ones as far as it is one value."""
+        turned, start = at(items, k + 1).is_sign(".T"), value_start(items, k - 1)
+        if at(items, k + 1 + turned).is_sign("^", "**", "/", "(", "[") or at(items, k + 1).kind in (NAME, NUMBER):
+            return items
+        self.note("1 behind an array is the vector of ones: " + (
+            "b 1ᵀ has b in every column" if turned else "a 1 is sum(a, axis=-1)"))
+        last = [name("axis"), sign("="), sign("-"), ONE]
+        value = called("columns", items[start:k]) if turned else called("sum", items[start:k], last)
+        return [*items[:start], *value, *items[k + 1 + turned :]]
 
     def outers(self, items: Tokens) -> Tokens:
         """``a ⊗ b`` is outer_product(a, b)."""
@@ -535,7 +555,7 @@ class Tidy(Telling):
     def exponentials(self, items: Tokens, k: int) -> Found:
         """``e^x`` is exp(x)."""
         raised = items[k] == name("e") and at(items, k + 1).is_sign("^", "**") and k + 2 < len(items)
-        if not raised or "e" in self.dictionary.known:
+        if not raised or "e" in self.dictionary.rows | self.dictionary.own | self.dictionary.counters:
             return None
         end = value_end(items, k + 2)
         return called("exp", self.exponentials(items[k + 2 : end])), end - k

@@ -14,7 +14,7 @@ from symbackprop.grade.naming import Dictionary
 
 MAX_DEPTH = 50
 _PIECE = re.compile(r"\\[A-Za-z]+|\\.|\s+|.", re.DOTALL)
-_COMMAND = re.compile(r"\\[A-Za-z,;:!]")
+_COMMAND = re.compile(r"\\[A-Za-z,;:!]|\^\{")
 _FRACTIONS = ("frac", "tfrac", "dfrac", "cfrac")
 _FONTS = {"mathbf", "mathrm", "mathit", "mathcal", "mathbb", "mathsf", "mathfrak", "boldsymbol", "bm", "text", "textbf",
           "textit", "textrm", "mbox", "operatorname"}
@@ -35,13 +35,14 @@ _MARKS = {tex.removeprefix("\\"): mark for mark, tex in ACCENTS.values()}
 _MARKS |= {"widehat": _MARKS["hat"], "overline": _MARKS["bar"], "widetilde": _MARKS["tilde"]}
 _LAYER = re.compile(r"[\[(]([A-Za-z0-9]+)[\])]")
 _TURNED = re.compile(r"([\[(][A-Za-z0-9]+[\])])\s*[ᵀT]")
+_OF_SAMPLE = re.compile(r"([\[(]\w+[\])])\s*\([a-z]\)")  # dZ^{[2](i)}: of layer 2, for the sample i
 _SHAPED = re.compile(r"(?:(?<!\w)[01]|\breshape|\btranspose)$")
 _GAP = re.compile(r"(?<=[A-Za-z0-9)])\s+(?=[A-Za-z0-9(])")
 _DERIVATIVE = re.compile(r"[∂d]\s?[^\W\d].*")
 
 
 def is_typeset(text: str) -> bool:
-    """Whether a line is LaTeX: it has a command."""
+    """Whether a line is LaTeX: it has a command, or an exponent in braces."""
     return _COMMAND.search(text) is not None
 
 
@@ -147,6 +148,9 @@ class _Typeset:
         layer = _LAYER.fullmatch(exponent)
         if layer is not None and base[-1:].isalnum():
             return self._lowered(base, layer[1])
+        sample = _OF_SAMPLE.fullmatch(exponent)
+        if sample is not None:
+            return self._raised(base, sample[1])
         turned = _TURNED.fullmatch(exponent)
         if turned is not None:  # W^{(2)\top}
             return f"{self._raised(base, turned[1])}ᵀ"

@@ -110,14 +110,6 @@ def _powers(form: f.Formula) -> Iterator[tuple[f.Formula, tuple[f.Formula, int, 
                 form, n, f"the factor {n} is missing and the exponent is not lowered")
 
 
-def guided(place: Place) -> Iterator[Candidate]:
-    """A ReLU mask made of the gradient from above."""
-    if place.edge.consumer.head == "relu":
-        name = place.reference.name(place.edge.argument)
-        says = f"the ReLU mask of d{name} is made of the upstream gradient, where {name} > 0 belongs"
-        yield candidate(place, m.SUBSTITUTION, says, lambda s, e, up: up * (up > 0), 24)
-
-
 # -- a gradient where a value belongs
 
 
@@ -340,5 +332,5 @@ def handing_on(row: Node) -> Swap:
     return lambda sweep, edge, upstream: sweep.passed(edge, sweep.above(row))
 
 
-AT_EDGES = (complements, powers, guided, gradients_for_values, by_result, inner_slips, other_numbers, cases,
+AT_EDGES = (complements, powers, gradients_for_values, by_result, inner_slips, other_numbers, cases,
             skipped)

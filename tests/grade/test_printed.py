@@ -60,6 +60,7 @@ def last(grader: Grader, lines: str, name: str) -> Item:
         (BATCH, DZ, "∂L/∂W = [Σ_n X_nd·δ_z[n,h]]_dh", "dW"),
         (BATCH, DZ, "∂L/∂W = [Σ_n δ_z[n,h] X_nd]_dh", "dW"),
         (ROWS, "", DA, "dA"),
+        (ROWS, "", DA.replace("1_Dᵀ", "1ᵀ"), "dA"),
         (ROWS, DA, "∂L/∂s = Σ_n (δ_A ⊙ X)[n]", "ds"),
         (ROWS, DA, "∂L/∂X = δ_A ⊙ (1_N sᵀ)", "dX"),
         (ROWS, "", "∂L/∂g = Σ_n,t ((1 − tanh((1_N×T ⊗ g) ⊙ B)^⊙2) ⊙ B)[n, t]", "dg"),

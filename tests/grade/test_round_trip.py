@@ -88,9 +88,18 @@ DOCUMENTS = [*((name, form) for name in ("two-weight-tanh", "rnn-lm") for form i
              ("window-lm", "markdown"), ("vae", "latex"), ("elementwise-relu", "text")]
 
 
-@pytest.mark.parametrize(("name", "form"), EVERY if ALL else DOCUMENTS)
-def test_a_printed_document_is_right(name: str, form: str) -> None:
-    report = grade(build(name), printed(derivation(name), form))
+BOARDS = [("two-step-rnn", "markdown"), ("gru", "text"), ("rnn-lm", "latex"), ("jacobians", "text"),
+          ("max-gate", "text"), ("residual-block", "latex")]
+
+
+@pytest.mark.parametrize(("name", "form", "detail"), [
+    *((*case, "full") for case in (EVERY if ALL else DOCUMENTS)),
+    *((*case, "board") for case in (EVERY if ALL else BOARDS)),
+    ("ffnn-softmax-batch", "latex", "index"), ("rnn-lm", "text", "index"),
+])
+def test_a_printed_document_is_right(name: str, form: str, detail: str) -> None:
+    options = {"view": detail} if detail == "index" else {"detail": detail}
+    report = grade(build(name), printed(derivation(name), form, **options))
     assert not report.unread, report.unread
     assert {item.verdict for item in report.items} == {"right"}, report.text(2)
 

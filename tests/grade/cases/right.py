@@ -119,6 +119,17 @@ ARRAYS = [
         "dh2 = W3ᵀ df\ndz2 = dh2 * h2 * (1-h2)\ndh1 = W2ᵀ dz2\ndz1 = dh1 * h1(1-h1)\ndW1 = dz1 xᵀ\n"
         "db1 = dz1\ndW2 = dz2 h1ᵀ\ndb2 = dz2\ndW3 = df h2ᵀ\ndb3 = df\ndx = W1ᵀ dz1",
     ),
+    (
+        "ffnn-softmax",
+        "δ^s = ŷ − onehot(y)\n∂L/∂U = δ^s hᵀ\nδ^h = Uᵀ δ^s\nδ^z = δ^h ⊙ (1 − h²)\n∂L/∂W = δ^z xᵀ\n∂L/∂b = δ^z",
+    ),
+    (
+        "ffnn-softmax-batch",
+        "ds = ŷ - onehot(y)\ndU = h.T @ ds / N\ndz = ds @ U.T * (1 - h²)\ndW = X.T @ dz / N\ndb = (dzᵀ 1) / N",
+    ),
+    ("ffnn-softmax-batch", "ds = (ŷ - onehot(y)) / N\ndh = ds @ U.T\ndh *= 1 - h**2\ndW = X.T @ dh\ndb = dh.sum(0)"),
+    ("three-layer-net", "dW^{[3]} = df h^{[2]T}\ndz^{[2]} = W^{[3]T} df * (z^{[2]} > 0)\ndW^{[2]} = dz^{[2]} h^{[1]T}"),
+    ("max-gate", "dz = dm * dm/dz = dm * (z > w)\ndL/dw = dL/dm * dm/dw"),
     ("max-gate", "dz = dm * (z > w)\ndw = dm * (w > z)"),
     ("logistic-regression-batch", "dw = Xᵀ(ŷ - y)/N\ndb = mean(ŷ - y)"),
 ]
@@ -141,5 +152,13 @@ for t in T..1:
 """,
     ),
 ]
+
+RECURRENCE = """
+dz = (o - one_hot(target, V)) / (T*N)
+da[T+1] = 0
+da[t] = (dz[t] @ W_o.T + da[t+1] @ W_h.T) * (1 - h[t]^2)
+dW_h = sum_t h[t-1].T @ da[t]
+"""
+LOOPS += [("rnn-lm", RECURRENCE)]
 
 RIGHT = [Right(*r) for r in (*SCALARS, *ARRAYS, *LOOPS)]

@@ -239,4 +239,11 @@ LOOPS = [
     case("rnn-lm", LOOP.replace("(T*N)", "N"), "mean", "3 times", name="dz"),
 ]
 
-WRONG = [*TWO_WEIGHTS, *RECURRENT, *GRAPHS, *VECTORS, *BATCHES, *MORE, *LOOPS]
+CONVENTIONS = [  # without 1/N in the gradients of one sample; a mask of the gradient
+    case("ffnn-softmax-batch", "ds = y_hat - one_hot(y)\ndU = h.T @ ds / N\ndz = ds @ U.T * (1 - h**2)\ndb = dz.sum(0)",
+         "mean", "N times too large", name="db"),
+    case("ffnn-softmax-batch-relu", "ds = (y_hat - one_hot(y)) / N\ng = ds @ U.T\ng = g * (g > 0)\ndW = X.T @ g",
+         "substitution", "made of the upstream gradient", name="dW"),
+]
+
+WRONG = [*CONVENTIONS, *TWO_WEIGHTS, *RECURRENT, *GRAPHS, *VECTORS, *BATCHES, *MORE, *LOOPS]
