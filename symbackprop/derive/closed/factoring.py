@@ -226,10 +226,10 @@ def folded(facts: Facts, term: Term, fired: dict[str, None]) -> Term:
     for fold in _candidates(facts, term):
         while (found := matched(term.powers, fold.term.powers)) is not None:
             letter, used = found
-            if not all(i in letter for i in fold.at if i):
+            sign = 1 if used > 0 else -1
+            if not all(i in letter for i in fold.at if i) or (sign < 0 and not _is_guarded_alike(facts, fold)):
                 break
             key = fold.id, tuple([letter[i] if i else 0 for i in fold.at])
-            sign = 1 if used > 0 else -1
             powers = dict(term.powers)
             for (id_, index), p in fold.term.powers.items():
                 at = id_, tuple([letter[i] if i else 0 for i in index])
@@ -238,6 +238,15 @@ def folded(facts: Facts, term: Term, fired: dict[str, None]) -> Term:
             term = term._replace(number=term.number / fold.term.number**sign).with_powers(powers)
             fired.setdefault(KNOWN_PRODUCT)
     return term
+
+
+def _is_guarded_alike(facts: Facts, fold: Fold) -> bool:
+    """Whether 0 may be divided by all factors of a product, and so by itself, or by none."""
+    guarded = facts.flattening.guarded
+    found = {id_ in guarded for id_ in fold.reads}
+    if found == {True}:
+        guarded.add(fold.id)
+    return len(found) == 1
 
 
 @step(KNOWN_SUM)
