@@ -464,6 +464,67 @@ input x: N, y: M
 param W: N x M
 loss L = -log(sigmoid(einsum("i,ij,j->", x, W, y)))""", "bilinear score",
     ),
+    "gaussian nll": Kernel(
+        """dim N, D
+data y: N x D
+input mu: N x D, lv: N x D
+loss L = sum(lv + (y - mu)^2 / exp(lv)) / 2""", "gaussian nll",
+    ),
+    "triplet norms": Kernel(
+        """dim N, D
+input a: N x D, p: N x D, n: N x D
+dp_ = sqrt(sum((a - p)^2, axis=1))
+dn_ = sqrt(sum((a - n)^2, axis=1))
+loss L = mean(relu(dp_ - dn_ + 1))""", "triplet norms",
+    ),
+    "huber": Kernel(
+        """dim N, D
+data y: N x D
+input x: N x D
+r = x - y
+a = abs(r)
+loss L = mean(where(less(a, 1), r^2 / 2, a - 0.5))""", "huber",
+    ),
+    "label smoothing spelled": Kernel(
+        """dim N, V
+data y: N int < V
+input z: N x V
+e = exp(z - max(z, axis=1, keepdims=True))
+lp = log(e / sum(e, axis=1, keepdims=True))
+t = 0.9 * one_hot(y, V) + 0.1 / V
+loss L = -mean(sum(t * lp, axis=1))""", "label smoothing spelled",
+    ),
+    "hinge squared": Kernel(
+        """dim N, D
+data X: N x D, y: N
+param w: D
+m = 1 - y * (X @ w)
+loss L = mean(relu(m)^2)""", "hinge squared",
+    ),
+    "tied autoencoder": Kernel(
+        """dim N, D, H
+data x: N x D
+param W: D x H, b: H, c: D
+h = sigmoid(x @ W + b)
+xr = h @ W.T + c
+loss L = sum((xr - x)^2) / (2 * N)""", "tied autoencoder",
+    ),
+    "mixture nll": Kernel(
+        """dim N, K
+data y: N
+input a: N x K, mu: N x K, ls: N x K
+z = (y[:, None] - mu) / exp(ls)
+lp = log_softmax(a) - ls - z^2 / 2
+loss L = -mean(logsumexp(lp, axis=1))""", "mixture nll",
+    ),
+    "cox": Kernel(
+        """dim N
+data R: N x N, d: N
+input t: N
+e = exp(t)
+S = R @ e
+loss L = -sum(d * (t - log(S)))""", "cox",
+    ),
 }
 
 PUBLISHED = {
@@ -836,6 +897,64 @@ s = sigmoid(einsum("i,ij,j->", x, W, y))""", """d = s - 1
 output dx = d * (W @ y)
 output dy = d * (x @ W)
 output dW = outer(d * x, y)""", "Socher et al. 2013: δ x yᵀ"),
+    "gaussian nll": Published("""dim N, D
+data y: N x D, mu: N x D, lv: N x D
+iv = exp(-lv)
+r = mu - y""", """dm = r * iv
+output dmu = dm
+output dlv = (1 - dm * r) / 2""",
+        "Nix and Weigend 1994: r/σ², ½(1 − r²/σ²)"),
+    "triplet norms": Published("""dim N, D
+data a: N x D, p: N x D, n: N x D
+u = a - p
+v = a - n
+dp_ = sqrt(sum((a - p)^2, axis=1))
+dn_ = sqrt(sum((a - n)^2, axis=1))
+m = dp_ - dn_ + 1""", """s = greater(m, 0) / N
+gp = (s / dp_)[:, None] * u
+gn = (s / dn_)[:, None] * v
+output da = gp - gn
+output dp = -gp
+output dn = gn""",
+        "textbooks: unit vectors of the two differences where the margin is missed"),
+    "huber": Published("""dim N, D
+data y: N x D, x: N x D
+r = x - y
+a = abs(r)""", """output dx = where(less(a, 1), r, sign(r)) / (N * D)""",
+        "PyTorch, huber_loss_backward: r where |r| < δ, else δ sign r"),
+    "label smoothing spelled": Published("""dim N, V
+data y: N int < V, z: N x V
+p = softmax(z)
+t = 0.9 * one_hot(y, V) + 0.1 / V""", """output dz = (p - t) / N""",
+        "Szegedy et al. 2016, section 7, every step spelled out"),
+    "hinge squared": Published("""dim N, D
+data X: N x D, y: N, w: D
+m = relu(1 - y * (X @ w))""", """output dw = X.T @ (-2 / N * m * y)""",
+        "textbooks: −2 y relu(1 − y f)"),
+    "tied autoencoder": Published("""dim N, D, H
+data x: N x D, W: D x H, b: H, c: D
+h = sigmoid(x @ W + b)
+r = h @ W.T + c - x""", """d = r / N
+dz = (d @ W) * h * (1 - h)
+output dW = x.T @ dz + d.T @ h
+output db = sum(dz, axis=0)
+output dc = sum(d, axis=0)""",
+        "textbooks: the two uses of a tied matrix added up"),
+    "mixture nll": Published("""dim N, K
+data y: N, a: N x K, mu: N x K, ls: N x K
+s = exp(ls)
+z = (y[:, None] - mu) / s
+p = softmax(a)
+r = softmax(log_softmax(a) - ls - z^2 / 2)""", """output da = (p - r) / N
+w = r / N
+output dmu = -w * z / s
+output dls = w * (1 - z^2)""",
+        "Bishop 1994, equations 6.33 to 6.38: responsibilities"),
+    "cox": Published("""dim N
+data R: N x N, d: N, t: N
+e = exp(t)
+S = R @ e""", """output dt = e * (R.T @ (d / S)) - d""",
+        "Katzman et al. 2018: d − e Rᵀ(d/Re), negative"),
 }
 
 MORE = {

@@ -34,32 +34,36 @@ from symbackprop.derive.closed.factoring import (
     shared_pairs,
     subtracted,
 )
-from symbackprop.derive.closed.facts import Facts
+from symbackprop.derive.closed.facts import Facts, Fold
 from symbackprop.derive.closed.flatten import Flattening, is_transparent
 from symbackprop.derive.closed.ordering import Ordering
 from symbackprop.derive.closed.replay import Alike, Reader, Renaming
 from symbackprop.derive.closed.rules import EXCHANGED, Rules
 from symbackprop.derive.closed.terms import (
     CANCELLED,
+    CHOSEN,
     FACTOR,
     MERGED,
     ONE,
     OPENED,
     ORDER,
+    UNIT,
     Index,
     Space,
     Term,
     Terms,
     TooLong,
+    all_letters,
     collected,
     is_number,
     letters,
 )
-from symbackprop.derive.closed.writing import MULTIPLY, Price, Writer, extent, product_cost, swept_cost, work
+from symbackprop.derive.closed.writing import MULTIPLY, Price, Writer, chosen, extent, product_cost, swept_cost, work
 from symbackprop.derive.steps import Derivation, LoopStep, Step
 
 ZERO = Product(Fraction(0), {})
 WORTH = 0.999  # a closed form is cheaper than this share of the swept one
+GROUPED = 0.75  # where it only groups factors anew
 
 
 @dataclass(frozen=True)
@@ -185,6 +189,7 @@ class Closing:
         self.made = self.graph.count + (1 << 40)
         self.pairs: dict[int, Pair] = {}
         self.chosen: dict[int, Trial] = {}
+        self.known: list[Fold] = []
         self.reader = Reader(self.flattening, self.facts)
         self.solved: dict[tuple[object, ...], tuple[Alike, Trial | None]] = {}
 
@@ -204,6 +209,7 @@ class Closing:
         for region in waiting:
             if not self._close(region):
                 waiting += self._parts(region)
+            self.known += [fold for root in region.roots for fold in self._products(root)]
         return Rows(self, self.chosen).all()
 
     def _ordered(self) -> ClosedForms | None:
@@ -228,11 +234,13 @@ class Closing:
         """Takes the closed form of a region where that is cheaper."""
         cost = swept_cost(region.inside.values())
         trial = self._solved(region) if cost else None
-        if trial is None or (trial.divides and not any(trial.rules.values())):
-            return False  # the same quotients in other groups may overflow
+        if trial is None:
+            return False
         before = {a.id for n in region.inside.values() for a in n.args}
         whole = cost + self._stored(before, region) + self._spared(before, trial.reads(), region)
         worth, free = WORTH, set[int]()
+        if trial.divides and not any(trial.rules.values()):
+            worth = GROUPED  # the same quotients in other groups may overflow
         if EXCHANGED in {name for names in trial.rules.values() for name in names}:
             worth, free = 2 - WORTH, self.facts.results  # weights are as many as entries or more, an output is there
         if trial.cost + self._stored(trial.reads(), region, free) >= worth * whole:
@@ -323,14 +331,41 @@ class Closing:
         return None if to.missing else renamed
 
     def _best(self, region: Region) -> Trial | None:
-        """The cheapest form; one that reads a product kept for it alone also without it, from the factors."""
-        trial = self._cheapest(region)
+        """The cheapest form; one that reads a product kept for it alone also without it, from the factors, and one that
+        could read other gradients also with these."""
+        trial = self._cheaper_of(self._cheapest(region), self._with_gradients(region), region)
         kept = set() if trial is None else self._kept_alone(trial, region)
         if trial is None or not kept:
             return trial
         with self.facts.without(kept):
             other = self._cheapest(region)
-        return min([t for t in (trial, other) if t is not None], key=lambda t: t.cost + self._stored(t.reads(), region))
+        return self._cheaper_of(trial, other, region)
+
+    def _cheaper_of(self, trial: Trial | None, other: Trial | None, region: Region) -> Trial | None:
+        found = [t for t in (trial, other) if t is not None]
+        return min(found, key=lambda t: t.cost + self._stored(t.reads(), region), default=None)
+
+    def _with_gradients(self, region: Region) -> Trial | None:
+        """The cheapest form that may read gradients found before, and other ones of the region; None where no such
+        gradient is a product of forward rows."""
+        first = min(self.place[root.id] for root in region.roots)
+        before = [fold for fold in self.known if self.place[fold.id] < first]
+        inside = [fold for root in region.roots for fold in self._products(root)]
+        if not before and (not inside or len(region.roots) < 2):
+            return None
+        with self.facts.reading(before):
+            return self._cheapest(region)
+
+    def _products(self, root: Node, terms: Terms | None = None) -> list[Fold]:
+        """What a gradient is that is a product of forward rows."""
+        index, found = self.flattening.sums[root.id]
+        term, *others = terms or found or [UNIT]
+        rows = [(k, p) for k, p in term.powers.items() if not is_number(k)]
+        if others or term.summed or term.weighed or not rows or (len(rows) == 1 and rows[0][1] == 1):
+            return []
+        pure = all(k[0] in self.flattening.pure or self.flattening.is_computed(k[0]) for k, _ in rows)
+        whole = {i for i in index if i} == all_letters(term.powers)
+        return [Fold(root.id, index, term, False)] if pure and whole else []
 
     def _kept_alone(self, trial: Trial, region: Region) -> set[int]:
         """Products that the forward pass would keep for a trial alone, which reads their factors anyway."""
@@ -361,16 +396,19 @@ class Closing:
 
     def _forms(self, region: Region, opened: bool = False) -> Forms | None:
         """The normal forms of a region's gradients that no rule shortens further."""
-        found = Forms([], {}, [])
+        found, terms = Forms([], {}, []), dict[int, Terms]()
         try:
             with self.facts.apart():
                 self._learn_sums(region, opened)
-                for root in region.roots:
+                for root in sorted(region.roots, key=lambda root: len(self.flattening.sums[root.id][1]) > 1):
                     self.rules.fired, self.rules.own = {}, root.id
-                    found.terms.append(self._normal(root, opened))
+                    terms[root.id] = self._normal(root, opened)
                     if not self.rules.fired and root.id in self.flattening.cancelled:
                         self.rules.fired[CANCELLED] = None
                     found.rules[root.id] = tuple(self.rules.fired)
+                    if self.facts.gradients is not None:
+                        self.facts.gradients += self._products(root, terms[root.id])
+            found.terms.extend([terms[root.id] for root in region.roots])
             self._merge(region, found)
             self.space.spend(sum(len(t.powers) for terms in found.terms for t in terms))
         except TooLong:
@@ -483,6 +521,8 @@ class Closing:
             tree = self._cheaper([grouped(t) for t in terms]) if terms else ZERO
             if has_common_factor(tree):
                 fired[root.id] = (*fired[root.id], FACTOR)
+            if any(chosen(self.graph, parts) for parts in tree.sums):
+                fired[root.id] = (*fired[root.id], CHOSEN)
             trees[root.id] = self.flattening.sums[root.id][0], tree
         cost = sum([price.of(tree) for _, tree in trees.values()], 0.0)
         cost += sum(price.of(pair.tree) for pair in pairs)

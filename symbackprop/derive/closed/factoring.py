@@ -6,7 +6,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from itertools import permutations
@@ -205,12 +205,23 @@ def _by_commonest(products: Sequence[Product]) -> tuple[Product, ...]:
     inside = [p for p in products if item in p.items and (p.items[item] > 0) == positive]
     outside = [p for p in products if p not in inside]
     joined, other = factored(inside), factored(outside)
-    if len(other.sums) == 1 and joined.sums == other.sums:  # u·Q + v·Q = (u + v)·Q
-        both = Product(joined.number, joined.items), Product(other.number, other.items)
+    sign = _ratio(other, joined)
+    if sign:  # u·Q ± v·Q = (u ± v)·Q
+        both = Product(joined.number, joined.items), Product(sign * other.number, other.items)
         return (Product(ONE, {}, (both, *joined.sums)),)
     parts = [other] if outside and products[0] in outside else [joined]
     parts += [joined if parts[0] is other else other]
     return tuple([q for p in parts for q in (_flat(p))])
+
+
+def _ratio(a: Product, b: Product) -> int:
+    """1 or −1 where the sums in two products are equal or each other's negative, else 0."""
+    if len(a.sums) != 1 or len(b.sums) != 1 or len(a.sums[0]) != len(b.sums[0]):
+        return 0
+    for sign in (1, -1):
+        if all(any(p == replace(q, number=sign * q.number) for q in b.sums[0]) for p in a.sums[0]):
+            return sign
+    return 0
 
 
 def _flat(product: Product) -> tuple[Product, ...]:
@@ -224,7 +235,8 @@ def _flat(product: Product) -> tuple[Product, ...]:
 def folded(facts: Facts, term: Term, fired: dict[str, None]) -> Term:
     """The term with rows of the forward pass in the place of the products that they are: u·v·T = r·T for r = u·v."""
     for fold in _candidates(facts, term):
-        while (found := matched(term.powers, fold.term.powers)) is not None:
+        pattern = {k: p for k, p in fold.term.powers.items() if not is_number(k)}
+        while (found := matched(term.powers, pattern)) is not None:
             letter, used = found
             sign = 1 if used > 0 else -1
             if not all(i in letter for i in fold.at if i) or (sign < 0 and not _is_guarded_alike(facts, fold)):
@@ -233,7 +245,7 @@ def folded(facts: Facts, term: Term, fired: dict[str, None]) -> Term:
             powers = dict(term.powers)
             for (id_, index), p in fold.term.powers.items():
                 at = id_, tuple([letter[i] if i else 0 for i in index])
-                powers[at] -= sign * p
+                powers[at] = powers.get(at, 0) - sign * p
             powers[key] = powers.get(key, 0) + sign
             term = term._replace(number=term.number / fold.term.number**sign).with_powers(powers)
             fired.setdefault(KNOWN_PRODUCT)
@@ -310,9 +322,7 @@ def times(powers: Mapping[Key, Exponent], others: Mapping[Key, Exponent], letter
 
 
 def _candidates(facts: Facts, term: Term) -> list[Fold]:
-    ids = {id_ for id_, _ in term.powers}
-    found = {fold.id: fold for i in ids for fold in facts.folds.get(i, ())
-             if fold.reads <= ids and fold.id not in facts.unread}
+    found = {fold.id: fold for fold in facts.may_fold({id_ for id_, _ in term.powers})}
     return sorted(found.values(), key=lambda fold: fold.rank)
 
 

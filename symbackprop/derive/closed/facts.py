@@ -83,6 +83,7 @@ class Facts:
     def __init__(self, flattening: Flattening, rows: Iterable[Node], results: Iterable[Node] = ()) -> None:
         self.flattening, self.results = flattening, {r.id for r in results}
         self.folds: dict[int, list[Fold]] = {}
+        self.gradients: list[Fold] | None = None
         self.unread: Collection[int] = ()
         self.sums: MutableMapping[object, Known] = {}
         self.summed = set[frozenset[int]]()  # the rows in them: all others are known at a look to be no sum
@@ -99,12 +100,27 @@ class Facts:
 
     @contextmanager
     def apart(self) -> Iterator[None]:
-        """While gradients are looked at that may come out otherwise: sums that they are hold for those after them."""
-        before, self.sums = self.sums, ChainMap({}, self.sums)
+        """While gradients are looked at that may come out otherwise: what they are holds for those after them."""
+        sums, gradients = self.sums, self.gradients
+        self.sums, self.gradients = ChainMap({}, sums), None if gradients is None else [*gradients]
         try:
             yield
         finally:
-            self.sums = before
+            self.sums, self.gradients = sums, gradients
+
+    @contextmanager
+    def reading(self, gradients: Collection[Fold]) -> Iterator[None]:
+        """While gradients that are products of forward rows are read too: these, and those of the region before."""
+        self.gradients = [*gradients]
+        try:
+            yield
+        finally:
+            self.gradients = None
+
+    def may_fold(self, ids: set[int]) -> list[Fold]:
+        """The products of some of the rows."""
+        found = [fold for i in ids for fold in self.folds.get(i, ())] + (self.gradients or [])
+        return [fold for fold in found if fold.reads <= ids and fold.id not in self.unread]
 
     @contextmanager
     def without(self, products: Collection[int]) -> Iterator[None]:

@@ -75,6 +75,7 @@ class Rules:
         self.alone: list[tuple[Key, tuple[int, ...]]] = []
         self.own = 0
         self._cancelled: dict[tuple[int, tuple[int, ...]], bool] = {}
+        self._totals: dict[tuple[int, tuple[int, ...]], Term | None] = {}
 
     def tidied(self, term: Term) -> Term | None:
         """A term that no rule shortens further; None where it is 0."""
@@ -118,6 +119,21 @@ class Rules:
         elif key not in self._cancelled and isinstance(self.nodes[id_].attr, Pattern):
             self._cancelled[key] = self._is_product_of_centred(self.nodes[id_], axes)
         return self._cancelled.get(key, False)
+
+    def total(self, node: Node, axes: tuple[int, ...]) -> Term | None:
+        """The number that the entries of a sum of forward rows add up to along axes; None where it is none."""
+        key = node.id, axes
+        if key not in self._totals and isinstance(node.form, f.Add):
+            before, self._totals[key] = (self.fired, self.alone), None
+            self.fired, index = {}, self.space.index(node)
+            over = {index[a] for a in axes if index[a]}
+            terms = self.flattening.form(node.form, node.args, index)
+            whole = [self.tidied(self.flattening.bound(t, over)) for t in terms]
+            found = collected([t for t in whole if t is not None])
+            if len(found) == 1 and not all_letters(found[0].powers):
+                self._totals[key] = found[0]
+            self.fired, self.alone = before
+        return self._totals.get(key)
 
     def _is_product_of_centred(self, node: Node, axes: tuple[int, ...]) -> bool:
         """Whether a matrix product has a forward row whose entries sum to 0 along axes: 1ᵀ(A B) = (1ᵀA) B."""
@@ -186,6 +202,18 @@ def _simplex(rules: Rules, term: Term) -> Term | None:
     return _added_up(rules, term, lambda node: (node.ndim - 1,) if is_simplex(node) else ())
 
 
+@rule("entries add up to a number")
+def _number(rules: Rules, term: Term) -> Term | None:
+    """Σ_i (a p_i + b/n) = a + b for Σ_i p_i = 1: smoothed labels, 0.9·1[i = y] + 0.1/n, add up to 1."""
+    for key, axes in rules.alone:
+        total = rules.total(rules.nodes[key[0]], axes) if rules.flattening.is_computed(key[0]) else None
+        if total is not None:
+            rest = {k: p for k, p in term.powers.items() if k is not key}
+            left = Term(term.number, term.summed - {key[1][a] for a in axes}, rest, term.weighed)
+            return product(rules.space, left, total)
+    return None
+
+
 def _axes_of_shares(node: Node) -> Collection[int]:
     """The axes along each of which the entries of a row add up to 1."""
     if _is_softmax(node):
@@ -248,6 +276,19 @@ def _is_identity(node: Node) -> bool:
     return index is not None and is_range(index)
 
 
+@rule("relu(u) ⊙ 1[u > 0] = relu(u)", sums=False)
+def _rectified(rules: Rules, term: Term) -> Term | None:
+    """max(u, 0)·1[u > 0] = max(u, 0): both are 0 where u is not positive, whatever is said to be the slope at 0."""
+    for (id_, index), p in term.powers.items():
+        node = rules.nodes.get(id_)
+        if p > 0 and node is not None and node.head == "relu":
+            for key in term.powers:
+                mask = rules.nodes.get(key[0])
+                if key[1] == index and mask is not None and mask.head == "above" and mask.args == node.args:
+                    return term._replace(powers={k: q for k, q in term.powers.items() if k is not key})
+    return None
+
+
 @rule("p ⊙ 1[mask] = p", sums=False)
 def _masked(rules: Rules, term: Term) -> Term | None:
     """p_i·1[m_i] = p_i for p = softmax(where(m, s, −∞)): p_i = 0 where m_i does not hold."""
@@ -255,7 +296,7 @@ def _masked(rules: Rules, term: Term) -> Term | None:
         mask = _mask_of(rules.nodes.get(id_)) if p > 0 else None
         for key in term.powers if mask is not None else ():
             node = rules.nodes.get(key[0])
-            if node is not None and mask is not None and _truth_of(node) is mask and key[1] == fitted(index, mask):
+            if mask is not None and _truth_of(node) is mask and key[1] == fitted(index, mask):
                 return term._replace(powers={k: q for k, q in term.powers.items() if k is not key})
     return None
 
@@ -275,9 +316,9 @@ def _is_softmax(node: Node) -> bool:
     return node.op.distribution
 
 
-def _truth_of(node: Node) -> Node | None:
+def _truth_of(node: Node | None) -> Node | None:
     """The condition that a row of zeros and ones is."""
-    return node.args[0] if node.head == "truth" and node.args else None
+    return node.args[0] if node is not None and node.head == "truth" and node.args else None
 
 
 @rule("p ⊙ onehot(y) = pick(p, y) ⊙ onehot(y)", sums=False)

@@ -50,6 +50,7 @@ STEPS: dict[str, Callable[..., object]] = {}  # identities of whole sums, by wha
 CANCELLED, OPENED, FACTOR = "cancelled", "multiplied out", "common factor"
 DIFFERENCE = "1/q − v/q² = u/q² for q = u + v"
 MERGED, ORDER = "A C + B C = (A + B) C", "(A B) C = A (B C)"
+CHOSEN = "1[c] P + (1 − 1[c]) Q = where(c, P, Q)"
 KNOWN_PRODUCT, KNOWN_SUM = "a product that is there already", "a sum that is there already"
 
 

@@ -17,7 +17,18 @@ from symbackprop.core.pattern import Pattern
 from symbackprop.core.shapes import ONE, same_shape
 from symbackprop.derive.closed.factoring import Inner, Item, Product, is_constant, letters_of, of_rows
 from symbackprop.derive.closed.flatten import Flattening
-from symbackprop.derive.closed.terms import Exponent, Index, Key, Space, is_number, letters, rational, size
+from symbackprop.derive.closed.terms import (
+    CHOSEN,
+    Exponent,
+    Index,
+    Key,
+    Space,
+    is_number,
+    letters,
+    rational,
+    size,
+    step,
+)
 
 MULTIPLY, ADD = 2.0, 1.0
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz"
@@ -86,6 +97,11 @@ class Writer:
     def sum(self, products: Sequence[Product], layout: Index) -> Node:
         """A sum of products, one that is not subtracted first."""
         whole = None
+        found = chosen(self.graph, products)
+        if found is not None:
+            (id_, index), (one, other), products = found
+            condition = self.aligned(self.row(id_).args[0], index, layout)
+            whole = self.graph.call("where", condition, self.product(one, layout), self.product(other, layout))
         for p in sorted(products, key=lambda p: p.number < 0):
             if whole is None:
                 whole = self.product(p, layout)
@@ -161,6 +177,24 @@ class Writer:
         return self.aligned(node, index, layout)
 
 
+@step(CHOSEN)
+def chosen(graph: Graph, products: Sequence[Product]) -> tuple[Key, tuple[Product, Product], list[Product]] | None:
+    """1[c] P + (1 − 1[c]) Q = where(c, P, Q), entry by entry: the truth value of c, P and Q, and the other terms."""
+    factors = [(k, p) for p in products for k, n in p.items.items() if n == 1 and isinstance(k, tuple)]
+    truths = {k: p for k, p in factors if k[0] in graph.nodes and graph.nodes[k[0]].head == "truth"}
+    for k, q in factors if truths else ():
+        node = graph.nodes.get(k[0])
+        t = (node.args[0].id, k[1]) if node is not None and node.form == 1 - f.Arg(0) else k
+        p = truths.get(t)
+        if p is not None and t != k and p is not q:
+            return t, (_less(p, t), _less(q, k)), [x for x in products if x is not p and x is not q]
+    return None
+
+
+def _less(product: Product, key: Key) -> Product:
+    return replace(product, items={k: n for k, n in product.items.items() if k != key})
+
+
 def constants(tree: Product) -> list[tuple[Key, Exponent]]:
     """The numbers among the factors."""
     return [(k, p) for k, p in tree.items.items() if not isinstance(k, Inner) and is_number(k)]
@@ -191,7 +225,9 @@ class Price:
 
     def sum(self, products: Sequence[Product]) -> float:
         over = frozenset[int]().union(*[p.letters for p in products])
-        return sum(map(self.of, products)) + ADD * (len(products) - 1) * self.area(over)
+        found = chosen(self.graph, products)
+        terms = products if found is None else [*found[1], *found[2]]
+        return sum(map(self.of, terms)) + ADD * (len(products) - 1) * self.area(over)
 
     def item(self, item: Item) -> float:
         key = item if isinstance(item, Inner) else item[0]
