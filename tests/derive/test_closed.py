@@ -500,7 +500,7 @@ def test_matrix_products_with_a_common_factor_are_one(name: str, form: str) -> N
     ("dim n, k, m\ndata u: n, b: n x k\nparam v: m\nloss L = sum((v[:, None] * u) @ b)", ["= (Σ_l,j u_l·b_lj)·1_m"]),
 ])
 def test_products_are_computed_in_the_order_that_is_never_dearer(text: str, forms: list[str]) -> None:
-    """Which order is cheaper depends on sizes in the last two."""
+    """Which order is cheaper depends on sizes in two of them."""
     assert closed_lines(text) == forms
     check_equal(derive(Model.parse(text)))
 

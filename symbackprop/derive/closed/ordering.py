@@ -187,8 +187,9 @@ class Ordering:
         else:
             return None
         whole = {i for i in index if i}
-        slim = all(not whole <= letters(k) for t in terms for k in t.powers) and not any(t.weighed for t in terms)
-        return (index, terms) if len(whole) > 1 and slim and 0 < len(terms) <= MOST_TERMS else None
+        slim = all(not whole <= letters(k) for t in terms for k in t.powers)
+        fits = slim and len(whole) > 1 and 0 < len(terms) <= MOST_TERMS and not any(t.weighed for t in terms)
+        return (index, terms) if fits else None
 
     def _own(self, node: Node) -> frozenset[int]:
         """A row and the products that are read for it alone."""
@@ -211,7 +212,8 @@ class Ordering:
                 raise TooLong
             rest = term.with_powers({**term.powers, **dict.fromkeys(at, 0)})
             named = [self.space.renamed(x, dict(zip(index, key[1], strict=True))) for key in at for x in inside]
-            found += [product(self.space, rest, x) for x in named] or [term]
+            whole = [product(self.space, rest, x) for x in named]
+            found += [self.flattening.bound(t._replace(summed=frozenset()), t.summed) for t in whole] or [term]
         return found
 
     # -- the cheapest order
@@ -321,4 +323,4 @@ def _operands(term: Term) -> list[Key]:
 def _is_contraction(term: Term) -> bool:
     """Whether factors are multiplied and summed over letters that they share."""
     count = Counter([i for k in term.powers for i in {*k[1]}])
-    return not term.weighed and any(count[i] > 1 for i in term.summed)
+    return any(count[i] > 1 for i in term.summed)
