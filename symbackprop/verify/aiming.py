@@ -26,8 +26,9 @@ from symbackprop.verify.kinks import HOLDS
 Values: TypeAlias = Mapping[int, Array]
 Line: TypeAlias = dict[int, Array]  # what a step of 1 adds to leaves, by id
 NO, DEGENERATE, YES = 0, 1, 2
-WORK, FEWEST, MOST, MORE = 3e8, 60, 1200, 100
-OFFERS = 60
+WORK, FEWEST, MOST, MORE = 3e8, 120, 1200, 100
+OFFERS, OFFER = 60, 8  # points that are looked at closely, and how many evaluations each of them takes
+IN_ALL = 2e9  # entries computed for all sides together, some seconds
 TOUCHING = 1e-12
 PASSES = 12
 BEYOND = (1e-4, -1e-4, 1e-2, -1e-2, 0.3, -0.3, 1.0)
@@ -52,10 +53,13 @@ class Aim:
         self.coverage, self.leaves, self.rng = coverage, leaves, rng
         self.usable, self.weights, self.meant = usable, weights, meant
         self.near: dict[Side, tuple[Sizes, Values]] = {}
+        self.work = IN_ALL
 
     def at(self, side: Side, bases: Sequence[Values], sizes: Sizes) -> Values | None:
         """Values on a side that matter there, from points of the same sizes; those that are on some side where nothing
-        depends on it are starting points too."""
+        depends on it are starting points too. None, too, when enough was looked for."""
+        if self.work <= 0:
+            return None
         bases = [*bases, *[v for s, v in self.near.values() if s == sizes]]
         usual = self.usable(bases[0], sizes)
 
@@ -71,6 +75,7 @@ class Aim:
 
         search = Search(side, self.leaves, sizes, self.rng, accept, self.meant)
         values = search.found(bases)
+        self.work -= search.spent * search.program.cost
         self.coverage.bounds |= {side} if search.touched else set()
         return values
 
@@ -95,6 +100,7 @@ class Search:
         self.leaves = [leaf for leaf in leaves if leaf.id in side.leaves and not leaf.attr.stated]
         self.program = Program([side.root], sizes, watch=self._watch)
         self.left = int(np.clip(WORK / self.program.cost, FEWEST, MOST))
+        self.spent = 0
         self.margins: list[Array] = []
         self.second: Values | None = None
         self.offers = OFFERS
@@ -113,10 +119,14 @@ class Search:
 
     def _accepted(self, values: Values) -> bool:
         self.offers -= 1
+        self._spend(OFFER)
         verdict = self.accept(values)
         if verdict == DEGENERATE and self.second is None:
             self.second, self.left = values, min(self.left, MORE)
         return verdict == YES
+
+    def _spend(self, evaluations: int) -> None:
+        self.left, self.spent = self.left - evaluations, self.spent + evaluations
 
     # -- the condition
     def _watch(self, step: Step, args: Sequence[Array], value: Array) -> Array:
@@ -126,7 +136,7 @@ class Search:
 
     def _margin(self, values: Values) -> Array:
         """The margins of all entries, at every step of a loop."""
-        self.left -= 1
+        self._spend(1)
         self.margins = []
         with np.errstate(all="ignore"):
             self.program.run(values)

@@ -13,7 +13,7 @@ import pytest
 
 from symbackprop import codegen, verify
 from symbackprop.model.text import parse
-from symbackprop.verify import verify_file
+from symbackprop.verify import aiming, verify_file
 from symbackprop.verify.ranges import REALS, UNIT, Range, range_of
 from tests.verify.halves import branchy, check_halves
 
@@ -114,6 +114,13 @@ def test_the_seed_decides_where_is_aimed() -> None:
     text = f"{NX}data y: N\nloss L = sum(where(y == 4, minimum(x, 77), x^3))"
     one, again = (verify(parse(text), seed=5).to_json() for _ in range(2))
     assert one == again and one["verdict"] == "pass" and not one["unseen"]
+
+
+def test_looking_for_sides_ends_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = parse(NX + "loss L = sum(where(x > 100, x^2, x^3)) + sum(where(x < -100, x, x^3))")
+    assert verify(model).passed
+    monkeypatch.setattr(aiming, "IN_ALL", 1.0)
+    assert len(verify(model).unseen) == 1  # a search that has begun goes on
 
 
 def test_points_aimed_at_are_no_kinks() -> None:
