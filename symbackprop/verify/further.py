@@ -32,6 +32,7 @@ from symbackprop.verify.sampling import Needs, Random, Sample, draw, in_single, 
 LARGER, LARGE, WIDEST, EXPENSIVE = (11, 12, 13, 14, 15, 16, 17), (5, 6, 7, 8, 9), 40, 3e6
 ATTEMPTS, FITS, OUTPUTS = 6, 200, 8
 FAR, GROWN, TRIED, SATURATED, LEAVES = 800.0, 8.0, 12, 720.0, 3
+APART = 8  # so far beyond that the largest entries of two rows are as far from each other
 DYADIC = (-1.0, -0.5, 0.0, 0.5, 1.0)
 CLEAR, TRIES, SINGULAR, ROUNDED = 1e-9, 16, 1e10, 1e-13
 BLOCK, BLOCKS, MANY = 300, 3, 300  # integers that one byte does not hold
@@ -178,17 +179,18 @@ class Further:
 
     # -- exponentials
     def _saturated(self, first: Sample) -> Iterator[Situation]:
-        """A leaf scaled such that the argument of an exponential is ±800: beyond the logarithm of the largest float."""
+        """A leaf scaled such that the argument of an exponential is ±800: beyond the logarithm of the largest float;
+        and far beyond, where the largest entry of one row of a softmax is none for the next."""
         rows = [r for r in with_bodies(self.model.graph.topological(self.model.results())) if _saturates(r)]
         left, few = {r.id: r for r in rows}, LEAVES if rows else 0
         for name in self.rng.permutation([n for n, r in self.model.leaves().items() if _free(r)])[:TRIED]:
             factor = self._factor(first, str(name), list(left.values()) or rows) if left or few > 0 else None
             few -= factor is not None
-            for sign in (1, -1) if factor is not None else ():
-                values = {**first.values, str(name): first.values[str(name)] * factor * sign}
+            for by in (1, APART, -1) if factor is not None else ():
+                values = {**first.values, str(name): first.values[str(name)] * factor * by}
                 found = self.at(f"with {name} so large that functions saturate", replace(first, values=values))
                 if found is not None:
-                    reached = self._arguments(found.sample, str(name), 1.0, list(left.values())) if sign < 0 else {}
+                    reached = self._arguments(found.sample, str(name), 1.0, list(left.values())) if by < 0 else {}
                     left = {k: row for k, row in left.items() if reached.get(k, 0.0) < SATURATED}
                     yield found
 

@@ -23,6 +23,7 @@ from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import Dim, evaluate_dim, evaluate_shape
 from symbackprop.errors import ShapeError
 from symbackprop.model.model import Model
+from symbackprop.verify.calls import differences
 from symbackprop.verify.interpreter import Sizes, in_numbers
 from symbackprop.verify.lines import line_of
 from symbackprop.verify.module import Candidate, Outcome, call, refused
@@ -70,6 +71,7 @@ def _with_sizes(candidate: Candidate, sample: Sample, seed: int) -> Iterator[str
         yield from _off_the_rule(candidate, sizes, asked)
     yield from _not_refused(candidate, sizes, asked)
     yield from _no_entries(candidate, sizes, asked)
+    yield from _left_out(candidate, asked)
 
 
 def _sizes(model: Model, sizes: Sizes, seed: int) -> dict[str, int]:
@@ -235,6 +237,15 @@ def _no_entries(candidate: Candidate, sizes: Sizes, asked: Mapping[str, int]) ->
         yield from _misshapen(candidate, _drawn(candidate, none, 0), shapes)
     except CallFailed as failure:
         yield f"with sizes of 0, {failure}"
+
+
+def _left_out(candidate: Candidate, asked: Mapping[str, int]) -> Iterator[str]:
+    """Sizes that have defaults may be left out."""
+    defaults = {n: size for n, size in candidate.model.sizes.items() if size is not None}
+    if defaults:
+        told, others = {**asked, **defaults}, {n: s for n, s in asked.items() if n not in defaults}
+        message = f"{NAME} without {', '.join(defaults)}, which have defaults, gives another {{}} than with these told"
+        yield from differences(_drawn(candidate, others, 0), _drawn(candidate, told, 0), message)
 
 
 # -- the rule: what a parameter does says how it starts

@@ -96,7 +96,7 @@ def refused(names: Container[str], function: Callable[..., Any], *args: Any, **o
 
 def as_given(values: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, Any]:
     """The arrays of some names as a module takes them: copies, scalars as NumPy's, which keep their precision."""
-    return {n: values[n].copy() if values[n].ndim else values[n][()] for n in names}
+    return {n: v if isinstance(v := values[n], str) else v.copy() if v.ndim else v[()] for n in names}
 
 
 # -- the module seen through its contract

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
@@ -95,6 +96,7 @@ def _is_float(dtype: Any) -> bool:
 
 
 Arrays: TypeAlias = Mapping[str, Any]
+LINE = re.compile(r"[ct]\d+")  # names that no user gave
 
 
 def broken_promises(candidate: Candidate, sample: Sample, outcome: Outcome, first: bool = True) -> list[str]:
@@ -120,13 +122,14 @@ def _loss_and_grads(candidate: Candidate, sample: Sample, outcome: Outcome) -> I
 
 
 def _intermediates(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
-    """The first intermediate that is wrong: those after it only follow. Model text names rows inside of loops that have
-    no name in a model declared in Python, and so no entry."""
+    """The first intermediate that is wrong: those after it only follow. Model text gives rows inside of loops that have
+    no name in a model declared in Python lines of their own, t1, c0 …, that need no entry."""
     if not candidate.has("outputs"):
         return
     found = candidate.mapping("outputs", candidate.ask("outputs", *candidate.inputs(sample), sample), "a dict")
     right = named_values(candidate.model, candidate.intermediates, sample)
-    for name, value in [(n, v) for n, v in right.items() if n in found or n in candidate.model.equations]:
+    for name, value in [(n, v) for n, v in right.items() if n in found or n in candidate.model.equations
+                        or not LINE.fullmatch(n)]:
         value = _once(value, found.get(name)) if name not in candidate.model.equations else value
         expected = {name: _where_finite(value, found.get(name))}
         message = "outputs()[{!r}] differs from what the model says it is"
@@ -160,14 +163,13 @@ def _rounded(candidate: Candidate, sample: Sample, name: str, value: Any) -> flo
 
 
 def _plain_floats(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
-    """Scalars may be Python floats, which a module takes to be of its own precision."""
-    if not any(v.ndim == 0 for v in sample.values.values()):
-        return
-    params, data = [{n: v.item() if np.ndim(v) == 0 else v for n, v in x.items()} for x in candidate.inputs(sample)]
-    found = candidate.run_on(params, data, sample)
-    within = _within(candidate)
-    yield from differences(found.results, outcome.results, "on plain floats {} differs", within)
-    yield from differences(found.gradients, outcome.gradients, "on plain floats the gradient of {} differs", within)
+    """Scalars may be Python floats, which a module takes to be of its own precision: all of them, or one."""
+    scalars = [n for n, v in sample.values.items() if v.ndim == 0]
+    for names in [scalars, scalars[:1]] if scalars else ():
+        given = [{n: v.item() if n in names else v for n, v in x.items()} for x in candidate.inputs(sample)]
+        found, within = candidate.run_on(*given, sample), _within(candidate)
+        yield from differences(found.results, outcome.results, "on plain floats {} differs", within)
+        yield from differences(found.gradients, outcome.gradients, "on plain floats the gradient of {} differs", within)
 
 
 def _lists(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
@@ -288,6 +290,12 @@ def _dtype(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[s
     ]
     if wide:
         yield f"on float32 inputs the gradients of {', '.join(wide)} are not float32"
+    if candidate.has("outputs"):
+        single = in_single(sample)
+        values = candidate.mapping("outputs", candidate.ask("outputs", *candidate.inputs(single), single), "a dict")
+        wide = [n for n, v in values.items() if (t := getattr(v, "dtype", None)) is not None and t == np.float64]
+        if wide:
+            yield f"on float32 inputs outputs() has {', '.join(wide)} in float64"
 
 
 def _refusals(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
@@ -325,6 +333,7 @@ def _misfits(candidate: Candidate, sample: Sample) -> Iterator[tuple[str, str, A
         yield f"{name}_", "beside what the model has", {**values, f"{name}_": values[name]}
         yield name, "of complex numbers", {**values, name: values[name] * 1j}
         yield name, "of text", {**values, name: np.full(np.shape(values[name]), "x")}
+        yield name, "that are a word", {**values, name: "x"}
         for wrong, new in _spoiled(leaf, values[name], sample.sizes):
             given = {**values, name: new}
             try:

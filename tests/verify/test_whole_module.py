@@ -76,6 +76,9 @@ CASES = [  # (what is changed, words of the sentence)
     (('state["k"] + 1', 'state["k"] + 2'), "update: k is 2 after step 1, expected 1"),
     (("np.asarray(w_new, dtype=w.dtype)", "np.asarray(w_new, np.float64)"), "is float32 and becomes float64"),
     (("    params = as_floats(params, DTYPE)\n    new_params", "    new_params"), "update"),
+    (("dims.get(name, defaults[name]) for name", "dims.get(name) for name"), "init_params needs a size for h"),
+    (("a.max(axis=axis, keepdims=True", "a.max(keepdims=True"), "so large that functions saturate"),
+    (('"A": A, "B"', '"A": A.astype(float), "B"'), r"on float32 inputs outputs\(\) has A in float64"),
     (("            continue", "            break"), r"update: m of b1.* where W1 has no gradient in step 2, in step 2"),
 ]
 
@@ -84,6 +87,14 @@ CASES = [  # (what is changed, words of the sentence)
 def test_a_mistake_is_told(change: tuple[str, str], words: str) -> None:
     found = report(change)
     assert found.verdict == "fail" and any(re.search(words, p) for p in found.problems), found.text()
+
+
+def test_what_a_loop_assigns_stands_in_outputs() -> None:
+    text = ("dim T\nparam w\ndata h[0]\nfor t in 1..T:\n    z[t] = w * h[t-1]\n    a[t] = tanh(z[t])\n"
+            "    h[t] = a[t] + z[t]\nloss L = h[T]")
+    assert report(text=text).passed
+    found = report(('"L": L, "z": t2', '"L": L, "a": t2'), text=text)
+    assert "outputs()['z'] differs from what the model says it is: it is missing" in found.problems[0]
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
