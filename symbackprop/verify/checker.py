@@ -305,7 +305,7 @@ class Check:
         self.problems += extra
         where = places_of(self.targets, sample.sizes, objective.program.cost, self.rng, trial)
         self.total = self.done + sum(len(w) for w in where.values()) + self.later * max(self.count - 1 - trial, 0)
-        probers = {n: Prober(objective, self.targets[n], self.method, self._tick) for n in gradients}
+        probers = {n: self._prober(n, objective) for n in gradients}
         slopes = {n: s for n, p in probers.items() if (s := self._slopes(n, p, where[n])) is not None}
         largest = max((_reach(s, probers[n]) for n, s in slopes.items()), default=0.0)
         for name, found in slopes.items():
@@ -313,6 +313,9 @@ class Check:
             self.findings.setdefault(name, []).append(finding)
         if self._failed():
             self.failing = self.failing or (sample, objective, DOUBLE)
+
+    def _prober(self, name: str, objective: Objective) -> Prober:
+        return Prober(objective, self.targets[name], self.method, self._tick)
 
     def _slopes(self, name: str, prober: Prober, where: Any) -> Slopes | None:
         try:
@@ -336,7 +339,7 @@ class Check:
                 ) -> Finding:
         """A failure by the complex step has to be confirmed by central differences: along a random direction, else at a
         few of the entries, else at all of them."""
-        if methods_agree(prober, self.rng):
+        if self._methods_agree(prober):
             return finding
         where = finding.evidence.where[finding.evidence.wrong]
         for chosen in (a_few(where), where):
@@ -344,6 +347,9 @@ class Check:
             if int(again.evidence.wrong.sum()) == int(finding.evidence.wrong.sum()):
                 return finding
         return again if again.verdict != FAIL else finding
+
+    def _methods_agree(self, prober: Prober) -> bool:
+        return methods_agree(prober, self.rng)
 
     # -- the report
     def _report(self, unsampled: str) -> Report:

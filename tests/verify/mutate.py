@@ -2,7 +2,9 @@
 
 Every rule stands in `RULES` and makes of one node what a slip would: another operator, constant, comparison, axis,
 index or array, arguments swapped, a term, a statement, a keyword, a copy or a guard left out. What a message says is no
-result: inside ``raise`` and formatted strings, in docstrings and in what only makes messages, nothing is changed.
+result: inside ``raise`` and formatted strings, in docstrings and in what only makes messages, nothing is changed. Nor
+is what gives the same by its meaning: operands of a maximum, a sum or a product in another order, a slice that begins
+at 0 without saying so, a multiple of memory that is 0 or not filled yet, a result that is not put into a workspace.
 """
 
 from __future__ import annotations
@@ -10,7 +12,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from copy import copy, deepcopy
+from dataclasses import dataclass, replace
+from functools import cache
 from types import CodeType
 from typing import Any
 
@@ -23,6 +27,8 @@ SWAPS: dict[type[ast.AST], tuple[type[ast.AST], ...]] = {
     ast.Eq: (ast.NotEq,), ast.NotEq: (ast.Eq,), ast.In: (ast.NotIn,), ast.NotIn: (ast.In,), ast.Is: (ast.IsNot,),
     ast.IsNot: (ast.Is,), ast.And: (ast.Or,), ast.Or: (ast.And,),
 }
+COMMUTE = {"maximum", "minimum", "add", "multiply"}
+BLANK = {"zeros", "empty", "zeros_like", "empty_like", "stack"}  # the last is a helper: memory of a workspace
 OTHERS = {  # functions and methods that are taken for each other
     "sum": "mean", "mean": "sum", "max": "min", "min": "max", "maximum": "minimum", "minimum": "maximum",
     "zeros": "ones", "ones": "zeros", "zeros_like": "ones_like", "exp": "expm1", "expm1": "exp", "log": "log1p",
@@ -34,11 +40,14 @@ OTHERS = {  # functions and methods that are taken for each other
 
 @dataclass(frozen=True)
 class Mutant:
-    """One mistake: the rule that made it, the function or constant and the line it is in, what it changes."""
+    """One mistake: the rule that made it, the function or constant and the line it is in, what it changes. ``form`` is
+    the statement without its names, ``at`` its line: statements of one form compute alike."""
 
     rule: str
     place: str
     line: int
+    form: str
+    at: int
     before: str
     after: str
     owner: ast.stmt
@@ -57,10 +66,12 @@ Rule = Callable[[Any, "Scope"], Iterator[ast.AST]]
 
 @dataclass(frozen=True)
 class Scope:
-    """Where a node stands: the names assigned in its function, in order, the strings of its statement or dict."""
+    """Where a node stands: the names assigned in its function, in order, the strings of its statement or dict, and
+    whether the value of its statement is ``kept``."""
 
     names: Sequence[str]
     strings: Sequence[str]
+    kept: bool = True
 
 
 class Mutants:
@@ -69,7 +80,7 @@ class Mutants:
 
     def __init__(self, source: str, of: Container[str], known: Container[str] = ()) -> None:
         self.tree = ast.parse(source)
-        places = [(name, n) for n in self.tree.body if (name := _name(n)) in of and name not in MESSAGES | NAMES]
+        places = [(name, n) for n in self.tree.body if (name := name_of(n)) in of and name not in MESSAGES | NAMES]
         self.all = [m for name, statement in places for m in _of_place(name, statement, known)]
 
     @contextmanager
@@ -96,7 +107,7 @@ class Mutants:
             return compile(ast.Module([mutant.owner], []), "mutant.py", "exec")
 
 
-def _name(statement: ast.stmt) -> str:
+def name_of(statement: ast.stmt) -> str:
     """The name of a function or a constant of a module."""
     if isinstance(statement, ast.FunctionDef):
         return statement.name
@@ -117,7 +128,8 @@ def _of_place(name: str, place: ast.stmt, known: Container[str]) -> Iterator[Mut
         return
     for statement in _statements(place):
         if ast.unparse(statement) not in known:
-            yield from _statement(name, place, statement, scope, seen)
+            own = replace(scope, kept=not isinstance(statement, ast.Expr))
+            yield from _statement(name, place, statement, own, seen)
     for parent in ast.walk(place):
         for field in ("body", "orelse", "handlers"):
             children = getattr(parent, field, None)
@@ -155,7 +167,35 @@ def _mutant(rule: str, name: str, place: ast.stmt, statement: Any, parent: Any, 
     old = getattr(parent, field) if number is None else getattr(parent, field)[number]
     before = _shown(old) if not isinstance(old, (ast.operator, ast.cmpop, ast.boolop)) else _shown(parent)
     line = getattr(old, "lineno", getattr(parent, "lineno", getattr(statement, "lineno", place.lineno)))
-    return Mutant(rule, name, line, before, _shown(new), place, parent, field, number, new)
+    form, at = form_of(statement), getattr(statement, "lineno", place.lineno)
+    return Mutant(rule, name, line, form, at, before, _shown(new), place, parent, field, number, new)
+
+
+class _Nameless(ast.NodeTransformer):
+    """Numbers arrays and strings as they come; functions keep their names."""
+
+    def __init__(self) -> None:
+        self.numbers: dict[str, str] = {}
+
+    def visit_Call(self, node: ast.Call) -> ast.Call:
+        func = node.func if isinstance(node.func, ast.Name) else self.visit(node.func)
+        return ast.Call(func, [self.visit(a) for a in node.args], [self.visit(k) for k in node.keywords])
+
+    def visit_Name(self, node: ast.Name) -> ast.Name:
+        return node if _is_numpy(node) else ast.Name(self.numbers.setdefault(node.id, f"v{len(self.numbers)}"))
+
+    def visit_Constant(self, node: ast.Constant) -> ast.Constant:
+        return ast.Constant(self.numbers.setdefault(node.value, f"v{len(self.numbers)}")) if _is_text(node) else node
+
+
+@cache
+def form_of(statement: Any) -> str:
+    """A statement, without those in it, with other names."""
+    alone = copy(statement)
+    for field in ("body", "orelse", "handlers", "finalbody"):
+        if isinstance(getattr(alone, field, None), list):
+            setattr(alone, field, [])
+    return ast.unparse(_Nameless().visit(deepcopy(alone)))
 
 
 def _shown(node: Any) -> str:
@@ -218,12 +258,18 @@ def _swapped(node: Any, scope: Scope) -> Iterator[ast.AST]:
     if isinstance(node, ast.BinOp) and not isinstance(node.op, (ast.Add, ast.Mult)):
         yield ast.BinOp(node.right, node.op, node.left)
     elif isinstance(node, ast.Call):
-        for args in _pairs(node.args):
-            yield ast.Call(node.func, args, node.keywords)
+        pairs = list(_pairs(node.args))[_called(node) in COMMUTE :]
+        yield from [ast.Call(node.func, args, node.keywords) for args in pairs]
     elif isinstance(node, ast.Tuple) and isinstance(node.ctx, ast.Load):
         yield from [ast.Tuple(entries, node.ctx) for entries in _pairs(node.elts)]
     elif isinstance(node, ast.Dict):
         yield from [ast.Dict(node.keys, values) for values in _pairs(node.values)]
+
+
+def _called(node: Any) -> str:
+    """The name of a function or method that is called; nothing where there is none."""
+    func = node.func if isinstance(node, ast.Call) else None
+    return func.attr if isinstance(func, ast.Attribute) else func.id if isinstance(func, ast.Name) else ""
 
 
 def _pairs(items: Sequence[ast.expr]) -> Iterator[list[ast.expr]]:
@@ -265,8 +311,9 @@ def _calls(node: Any, scope: Scope) -> Iterator[ast.AST]:
         yield node.func.value  # type: ignore[attr-defined]
     elif node.args and not isinstance(node.args[0], ast.Starred):
         yield node.args[0]
-    for k in range(len(node.keywords)):
-        yield ast.Call(node.func, node.args, [*node.keywords[:k], *node.keywords[k + 1 :]])
+    for k, keyword in enumerate(node.keywords):
+        if keyword.arg not in ("out", "workspace") or not scope.kept:
+            yield ast.Call(node.func, node.args, [*node.keywords[:k], *node.keywords[k + 1 :]])
     for k in range(1, len(node.args)):
         yield ast.Call(node.func, [*node.args[:k], *node.args[k + 1 :]], node.keywords)
     if isinstance(node.func, ast.Name) and node.func.id == "range" and len(node.args) == 1:
@@ -296,7 +343,7 @@ def _indices(node: Any, scope: Scope) -> Iterator[ast.AST]:
                 yield ast.Subscript(node.value, ast.BinOp(node.slice, op(), ast.Constant(1)), node.ctx)
     elif isinstance(node, ast.Slice):
         for name in ("lower", "upper", "step"):
-            if getattr(node, name) is not None:
+            if getattr(node, name) is not None and (name != "lower" or ast.unparse(node.lower) != "0"):
                 yield ast.Slice(**{f: getattr(node, f) for f in node._fields} | {name: None})
     elif isinstance(node, ast.Tuple) and isinstance(node.ctx, ast.Load) and len(node.elts) > 1:
         yield from [ast.Tuple([*node.elts[:k], *node.elts[k + 1 :]], node.ctx) for k in range(len(node.elts))]
@@ -329,7 +376,7 @@ def _assigned(statement: ast.stmt) -> Iterator[Change]:
 def _computes(value: Any) -> bool:
     plain = (ast.Dict, ast.Tuple, ast.Constant, ast.Name, ast.DictComp, ast.ListComp, ast.List, ast.Compare)
     read = isinstance(value, ast.Subscript) and _is_text(value.slice)
-    return not isinstance(value, plain) and not read
+    return not isinstance(value, plain) and not read and _called(value) not in BLANK
 
 
 def _guards(statement: ast.stmt) -> Iterator[Change]:
