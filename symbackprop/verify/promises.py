@@ -166,8 +166,8 @@ def _plain_floats(candidate: Candidate, sample: Sample, outcome: Outcome) -> Ite
     """Scalars may be Python floats, which a module takes to be of its own precision: all of them, or one."""
     scalars = [n for n, v in sample.values.items() if v.ndim == 0]
     for names in [scalars, scalars[:1]] if scalars else ():
-        given = [{n: v.item() if n in names else v for n, v in x.items()} for x in candidate.inputs(sample)]
-        found, within = candidate.run_on(*given, sample), _within(candidate)
+        params, data = ({n: v.item() if n in names else v for n, v in x.items()} for x in candidate.inputs(sample))
+        found, within = candidate.run_on(params, data, sample), _within(candidate)
         yield from differences(found.results, outcome.results, "on plain floats {} differs", within)
         yield from differences(found.gradients, outcome.gradients, "on plain floats the gradient of {} differs", within)
 
