@@ -142,7 +142,7 @@ class Subject:
     @property
     def key(self) -> str:
         """What stays the same in other runs as long as the mutants do."""
-        text = "\n".join(map(str, self.mutants.all))
+        text = "\n".join(f"{m.place}: {m.before} -> {m.after}" for m in self.mutants.all)
         return f"{self.group}, {self.name}, {hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
     def fate(self, mutant: Mutant) -> str:
