@@ -40,6 +40,7 @@ def told(text: str) -> list[str]:
         ("param q: 3xD", "         ^^^", "param q: 3 x D"),
         ("Z = X %*% W.T", "      ^^^", "Z = X @ W.T"),
         ("Z = b.^2", "     ^^", "Z = b^2"),
+        ("Z = 1 / 2N^2", "        ^^^^", "Z = 1 / (2*N^2)"),
         ("Z = X / 2N", "        ^^", "Z = X / (2*N)"),
         ("Z = norm(b, 1)", "    ^^^^^^^^^^", "Z = norm(b, order=1)"),
         ("param lambda: H", "      ^^^^^^", "param lambda_: H"),

@@ -59,6 +59,7 @@ def same(text: str, plain: str) -> Model:
          ["masked_fill is read as where"]),
         ("‖X‖² + ||v||^2 + ‖v‖₁ + ‖U‖_F + sum(|v|) + |x - w| / 2 - |x|",
          "sum(X**2) + sum(v**2) + norm(v, order=1) + norm(U) + sum(abs(v)) + abs(x - w) / 2 - abs(x)", []),
+        ("‖v‖²₂ + w²", "sum(v**2) + w**2", []),
         ("|v|₁ + pnorm(x) + plogis(w);", "norm(v, order=1) + normal_cdf(x) + sigmoid(w)",
          ["pnorm is read as normal_cdf", "plogis is read as sigmoid"]),
         ("2x*w + sum(X) / (2N) - 3x^2 + 0.5w", "2*x*w + sum(X) / (2*N) - 3 * x**2 + 0.5*w", []),

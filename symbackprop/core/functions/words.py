@@ -38,6 +38,7 @@ _WORDS = {
     "lgamma": "gammaln",
     "digamma": "psi",
     "inv": "inverse",
+    "trace": "tr",
     "logdet": "logabsdet",
     "matrix_exp": "expm",
     "svdvals": "singular_values",

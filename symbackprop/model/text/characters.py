@@ -10,7 +10,8 @@ from symbackprop.errors import SyntaxProblem
 
 _SUPER = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
 _SUB = str.maketrans("₀₁₂₃₄₅₆₇₈₉₊₋ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", "0123456789+-aehijklmnoprstuvx")
-_LOWERED = re.compile("([₀-₉]*)([₀-₉₊₋ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ]*)")
+_LOW = "[₀-₉₊₋ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ]"
+_LOWERED = re.compile(f"([₀-₉]*)({_LOW}*)")
 _LETTERS = {**LETTERS, "∇": "nabla", "∂": "d"}
 _SIGNS = {
     "−": "-", "–": "-", "—": "-", "‐": "-", "·": " ~ ", "⋅": " ~ ", "∙": " ~ ", "•": " ~ ", "×": "*", "⊙": "*",
@@ -27,6 +28,7 @@ _IN_REALS = re.compile(r"\s*∈\s*ℝ(?:\s*\^\s*(?:[({]([^(){}]*)[)}]|(\w+)))?")
 _SPACES = {"\u00a0", "\u2009", "\u202f", "\u200a", "\u2002", "\u2003", "\u2062", "\u200b", "\ufeff"}
 MARKS = {mark: accent for accent, (mark, _) in ACCENTS.items()}
 _POWER = re.compile(r"[⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
+_BOTH = re.compile(rf"({_POWER.pattern})({_LOW}+)")  # ‖w‖²₂ and w²₁: what is lowered belongs to what is raised
 _APART = re.compile(r"(\"[^\"]*\"|#.*)")  # strings and comments, which stay as they are
 _OF_MODELS = "×ᵀ′″‴·"  # what model text means something by
 ROOT = re.compile(r"√([^\W_][\w.₀-₉]*)")
@@ -42,7 +44,7 @@ def readable(line: str) -> str:
 
 def _formula(text: str) -> str:
     text = _IN_REALS.sub(lambda found: f": {found[1] or found[2]}" if found[1] or found[2] else "", text)
-    text = ROOT.sub(r"√(\1)", unicodedata.normalize("NFC", text))
+    text = _BOTH.sub(r"\2\1", ROOT.sub(r"√(\1)", unicodedata.normalize("NFC", text)))
     text = _RAISED.sub(lambda found: found["inverse"] or _power(found), text)
     text = _SUM.sub(r"sum(\1)", _LOWERED.sub(_indexed, text))
     return "".join([c if c.isascii() or c in _OF_MODELS or c in "⁻¹" else _in_ascii(c) for c in text])
@@ -73,6 +75,7 @@ def _letter_name(char: str) -> str:
 def plain(text: str, notes: list[str]) -> str:
     """A formula in ASCII; ``notes`` are told what was changed. A ``~`` is a product that may be either kind. Raises
     `SyntaxProblem` for a character without meaning."""
+    text = _BOTH.sub(r"\2\1", text)
     if _POWER.search(text):
         notes.append("a raised number is written ^2")
         text = _POWER.sub(_power, text)

@@ -64,6 +64,8 @@ t m: norm (x, order|p:"fro", axis|dim=None, keepdims|keepdim=False) -> norm(x, a
 n l: norm (x, order|ord, axis|dim~None) -> norm(x, order=order)
 n l: norm (x, order|ord, axis|dim#, keepdims|keepdim=False) -> norm(x, axis=axis, keepdims=keepdims, order=order)
 t m: norm (x, order|p#, axis|dim=None, keepdims|keepdim=False) -> norm(x, axis=axis, keepdims=keepdims, order=order)
+l: vector_norm (x, order|ord=2, axis|dim=None, keepdims|keepdim=False) -> norm(x, axis=axis, keepdims=keepdims, \
+order=order)
 n t: logdet (x) -> logdet(x)
 l: solve_triangular (a, b, upper:False) -> solve_triangular(a, b, lower=True)
 l: solve_triangular (a, b, upper:True) -> solve_triangular(a, b)

@@ -185,6 +185,9 @@ def _check_number(raw: str, match: re.Match[str], number: int) -> bool:
     if word.text[:2].lower() in ("0x", "0b", "0o"):
         raise word.problem(f"{word.text[:20]} is not a decimal number; numbers are written as 12, 0.5 or 1e-5")
     if factor and bound is not None:
+        raised = re.match(r"\s*(?:\^|\*\*)\s*(?:\w+|\([^()]*\))", raw[match.end() + len(rest.group()) :])
+        power = raised.group() if raised is not None else ""
+        word, product = word._replace(text=word.text + power), product + power
         raise word.problem(f"{word.text[:20]} behind {bound.group().strip()} is ({product}) or {product}: write which",
                            (f"({product})", product))
     meant = f"{match.group()} x {rest.group()[1:]}" if re.fullmatch(r"x[A-Z0-9]\w*", rest.group()) else ""
