@@ -64,7 +64,7 @@ CASES = [
        'return {"sizes": sizes, "dtype": dtype, "arrays": globals().setdefault(str((sizes, dtype)), {})}')],
      "two threads at a time disturb each other: what the one computes is another number where the other's calls come "
      "before module.py:"),
-    ("an upstream gradient of another shape", NET, 1, [("scaled", "np.ndim(upstream) != 0", "False")],
+    ("an upstream gradient of another shape", NET, 1, [("scaled", 'as_array("upstream", upstream).ndim != 0', "False")],
      "backward does not refuse an upstream gradient of L with an axis too many with a ValueError that says so"),
     ("a workspace that is not written again", NET, 2, [("backward", "    grads = {", STALE)],
      "with a used workspace the gradient of b differs: ["),

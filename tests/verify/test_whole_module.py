@@ -59,14 +59,16 @@ CASES = [  # (what is changed, words of the sentence)
     (('"E": rng.standard_normal(', '"E": rng.uniform(-3**.5, 3**.5, '), "init_params: E has a fourth moment of 1"),
     (("(V, H * h)", "(H * h, V)"), r"init_params: E has shape \(\d+, \d+\), expected \(\d+, \d+\)"),
     (('"s": rng', '"s": np.random.default_rng()'), "init_params: two generators in the same state give different s"),
-    (("default_rng(rng[()] if", "default_rng(0 if"), "init_params: the seed 3, np.int64.3. and the 0-d array of 3"),
+    (("default_rng(np.asarray(rng)[()] if", "default_rng(0 if"),
+     "init_params: the seed 3, np.int64.3. and the 0-d array of 3"),
     ((" or size < 0:", ":"), "init_params does not refuse the size N = -1"),
     ((" or size < 0:", " or size < 1:"), "with sizes of 0, init_params raised ValueError"),
     (("raise ValueError(\n                f\"no array", "print(\n                f\"no array"),
      "init_params does not refuse h = 3, where forward computes with 2"),
     (('for name, value in params.items()}\n\n\nOPT', 'for name, value in list(params.items())[1:]}\n\n\nOPT'),
      "init_params returns no W1, which is a parameter"),
-    (("eta=0.001", "eta=0.01"), r"update: eta is 0.01 where it is left out, expected 0.001 .*\(net.py:\d+: def update"),
+    (("eta: float = 0.001", "eta: float = 0.01"),
+     r"update: eta is 0.01 where it is left out, expected 0.001 .*\(net.py:\d+: def update"),
     (('        "k": 0,', '        "k": 1,'), r"init_state: k is 1, expected 0 \(net.py:"),
     (('"m": {name: np.zeros_like', '"m": {name: np.ones_like'), r"init_state: m of W1\[0, 0\] is 1, expected 0"),
     ((" - eta * decay * w", ""), r"update: W1\[0, 0\] is \S+, expected \S+ in step 1, by Adam with .*: w_new = w"),
@@ -75,7 +77,7 @@ CASES = [  # (what is changed, words of the sentence)
     (("        g = grads[name]\n", "        g = grads[name]\n        g *= 1.0\n        w *= 2.0\n"), "update"),
     (('state["k"] + 1', 'state["k"] + 2'), "update: k is 2 after step 1, expected 1"),
     (("np.asarray(w_new, dtype=w.dtype)", "np.asarray(w_new, np.float64)"), "is float32 and becomes float64"),
-    (("    params = as_floats(params, DTYPE)\n    new_params", "    new_params"), "update"),
+    (("    params = as_floats(params, DTYPE)\n    grads", "    grads"), "update"),
     (("dims.get(name, defaults[name]) for name", "dims.get(name) for name"), "init_params needs a size for h"),
     (("a.max(axis=axis, keepdims=True", "a.max(keepdims=True"), "so large that functions saturate"),
     (('"A": A, "B"', '"A": A.astype(float), "B"'), r"on float32 inputs outputs\(\) has A in float64"),
@@ -104,7 +106,7 @@ def test_every_optimiser_has_a_rule_of_its_own_here(name: str) -> None:
 
 
 def test_a_rule_that_is_not_known_is_not_checked() -> None:
-    found = report(('OPTIMIZER = "adamw"', 'OPTIMIZER = "mine"'), ("eta=0.001", "eta=0.5"))
+    found = report(('OPTIMIZER = "adamw"', 'OPTIMIZER = "mine"'), ("eta: float = 0.001", "eta: float = 0.5"))
     assert found.passed and "update was not checked: no rule 'mine' is known here" in found.notes
 
 
