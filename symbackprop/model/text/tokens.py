@@ -151,7 +151,7 @@ def _tokens(raw: str, number: int, pattern: re.Pattern[str] = _PLAIN) -> Iterato
     place = 0
     while place < len(raw):
         match = pattern.match(raw, place)
-        foreign = _FOREIGN.match(raw, place) if pattern is _PLAIN else None
+        foreign = _FOREIGN.match(raw, place) if match is None and pattern is _PLAIN else None
         if foreign is not None:
             raise problem(_ENTRIES, number, foreign.group(), Place(number, place + 1, foreign.end() + 1),
                           "@" if foreign.group() == "%*%" else foreign.group()[1:])
