@@ -219,6 +219,8 @@ class Formula(f.Telling, Evaluator):
         letter, inner = letters[0], letters[1:]
         with self.scope.indexed(letter) as entries:
             value = self._over_letters(inner, args, needs) if inner else self.row(args[0])
+            if letter in self.scope.axes and not entries and value.ndim == len(inner):  # dL_i = 1/N
+                self.scope.place(letter)
         if not entries:
             needs = needs or f"a sum over {letter} needs its bounds, sum_{letter}(formula, first, last), or an index"
             raise ModelError(f"{needs}: a[{letter}]")

@@ -76,7 +76,7 @@ class Scope:
         if name in self.counters:
             return sp.Integer(self.counters[name] + self.more)
         if name in self.letters:
-            return self._place(name)
+            return self.place(name)
         if name in self.meanings:
             return self._meant(name, self.meanings[name])
         if name in self.session.dictionary.own:
@@ -193,7 +193,7 @@ class Scope:
         finally:
             self.letters = outside
 
-    def _place(self, letter: str) -> Node:
+    def place(self, letter: str) -> Node:
         """An index letter as a number, as in 1[y_n = c]: its place on its axis."""
         entries = self.letters[letter]
         size = self.axes.get(letter) or next((rows.shape[0] for rows in entries), None)

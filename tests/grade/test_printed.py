@@ -57,6 +57,7 @@ def last(grader: Grader, lines: str, name: str) -> Item:
         (BATCH, DZ, "∂L/∂b = [Σ_n δ_z[n,h]]_h", "db"),
         (BATCH, DZ, "∂L/∂b = Σ_n where(δ_z[n] > 0, δ_z[n], −abs(δ_z[n]))", "db"),
         (BATCH, DZ, "∂L/∂W = Σ_n X_n δ_z[n]ᵀ", "dW"),
+        (BATCH, "", "∂L/∂z_nh = (softmax(z)[n,h] − 1[y_n = h])/N", "dz"),
         (BATCH, DZ, "∂L/∂W = [Σ_n X_nd·δ_z[n,h]]_dh", "dW"),
         (BATCH, DZ, "∂L/∂W = [Σ_n δ_z[n,h] X_nd]_dh", "dW"),
         (ROWS, "", DA, "dA"),
