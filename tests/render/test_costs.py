@@ -131,7 +131,7 @@ SCALARS = "dim T\ndata x: T\nparam u, w\nh[0] = 0\nfor t in 1..T:\n    h[t] = u*
 @pytest.mark.parametrize(
     ("source", "rows"),
     [
-        (LAYERS, {"W": ("K·D²", ["h[k]"]), "b": ("0", [])}),
+        (LAYERS, {"W": ("K·D²", ["hₖ"]), "b": ("0", [])}),
         (SCALARS, {"u": ("T", ["hₜ₋₁"]), "w": ("T", [])}),
     ],
 )

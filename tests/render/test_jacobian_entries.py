@@ -55,7 +55,7 @@ PROOFS = [
                 "(∂L/∂W_e[i,j])_t     = Σ_n,k δ_z_hₜ[n,k]·cₜ_ni·1[k = j]",
                 "∂L/∂W_e[i,j] = Σ_t (∂L/∂W_e[i,j])_t", "= Σ_t Σ_q δ_z_hₜ[q,j]·cₜ_qi", "∂L/∂c_tqj = ∂L/∂cₜ_qj"]),
     (KRON, ["K_ij = A[⌊i/p⌋,⌊j/q⌋]·B[i mod p,j mod q]", "∂K_kl/∂A_ij = B[k mod p,l mod q]·1[⌊k/p⌋ = i]·1[⌊l/q⌋ = j]",
-            "= Σ_s,v δ_K[pi + s,qj + v]·B_sv"]),
+            "= Σ_s,v δ_K[p·i + s,q·j + v]·B_sv"]),
     ("dim N, D\nparam a: N x D, b: N x D\nc = concat(a, b)\nloss L = sum(c**3)",
      ["∂c_kl/∂b_ij = 1[k−N = i]·1[l = j]", "= δ_c[i+N,j]", "∂L/∂b       = δ_c[N:]"]),
 ]

@@ -83,9 +83,9 @@ def test_no_script_stands_at_a_script_of_a_golden_file() -> None:
 @pytest.mark.parametrize(
     ("name", "line"),
     [
-        ("number", "∂L/∂u          = Σ_t δ_hₜ^later·hₜ₋₁ + (hₜ)_t=T "),
+        ("number", "∂L/∂u          = Σ_t δ_hₜ^later·hₜ₋₁ + h_T "),
         ("vectors", "∂L/∂W = Σ_t δ_z_hₜ hₜ₋₁ᵀ + δ_a h_Tᵀ "),
-        ("batches", "∂L/∂W = Σ_k h[k-1]ᵀ δ_z_h[k] + h_Tᵀ δ_a "),
+        ("batches", "∂L/∂W = Σ_k hₖ₋₁ᵀ δ_z_hₖ + h_Tᵀ δ_a "),
     ],
 )
 def test_what_steps_of_a_loop_contribute_is_written_by_steps_beside_what_else_there_is(name: str, line: str) -> None:

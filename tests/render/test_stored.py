@@ -97,7 +97,7 @@ def test_the_page_of_a_random_model_lists_what_its_module_keeps(make: Callable[[
 @pytest.mark.parametrize(
     ("source", "stored"),
     [
-        (STATES.format("h[T]*u"), {"hₜ₋₁", "(hₜ)_t=T"}),
+        (STATES.format("h[T]*u"), {"hₜ₋₁", "h_T"}),
         (OUTER, {"aₜ", "e", "h₀"}),
         (PARTS, {"Y", "tr(Yᵀ Y)", "W v"}),
     ],
