@@ -1,8 +1,9 @@
 """Scalar calculus on formulas: SymPy is the judge, the written order is kept.
 
 The rules below differentiate a formula term by term, as at a blackboard, so ½(y−o)² gives −(y−o) and not o − y. Every
-result is then compared with SymPy's own ``diff`` of the canonical kernel; where they cannot be shown equal, SymPy's is
-used. So SymPy decides the mathematics and the formula only decides how it is written.
+result is then compared with the derivative of the canonical kernel: SymPy's own ``diff``, or of a sum of powers that of
+its terms. Where they cannot be shown equal, SymPy's is used: SymPy decides the mathematics, and the formula only
+decides how it is written.
 """
 
 from __future__ import annotations
