@@ -123,13 +123,15 @@ def _loss_and_grads(candidate: Candidate, sample: Sample, outcome: Outcome) -> I
 
 def _intermediates(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
     """The first intermediate that is wrong: those after it only follow. Model text gives rows inside of loops that have
-    no name in a model declared in Python lines of their own, t1, c0 …, that need no entry."""
+    no name in a model declared in Python lines of their own, t1, c0 …, that need no entry; so with all names where a
+    loop stands in a loop."""
     if not candidate.has("outputs"):
         return
     found = candidate.mapping("outputs", candidate.ask("outputs", *candidate.inputs(sample), sample), "a dict")
     right = named_values(candidate.model, candidate.intermediates, sample)
+    nested = _has_loop_in_loop(candidate.model)
     for name, value in [(n, v) for n, v in right.items() if n in found or n in candidate.model.equations
-                        or not LINE.fullmatch(n)]:
+                        or not (nested or LINE.fullmatch(n))]:
         value = _once(value, found.get(name)) if name not in candidate.model.equations else value
         expected = {name: _where_finite(value, found.get(name))}
         message = "outputs()[{!r}] differs from what the model says it is"
@@ -138,6 +140,11 @@ def _intermediates(candidate: Candidate, sample: Sample, outcome: Outcome) -> It
             yield from said[:1]
             if said:
                 return
+
+
+def _has_loop_in_loop(model: Model) -> bool:
+    loops = [n for n in model.graph.nodes.values() if n.is_loop]
+    return any(row.is_loop for loop in loops for row in loop.attr.rows())
 
 
 def _once(value: Any, found: Any) -> Any:
