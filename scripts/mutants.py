@@ -149,7 +149,7 @@ def page(known: dict[Place, str], distinct: Collection[Place], total: int) -> st
     table = ["| part | mutants | " + " | ".join(FATES) + " |", "|---|---|" + "---|" * len(FATES)]
     command = " ".join(["scripts/mutants.py", *[word for word in sys.argv[1:] if word != "--write"]])
     listed = []
-    for fate in (SURVIVED, CRASHED, INFINITE, ROUNDED, EQUIVALENT):
+    for fate in (SURVIVED, CRASHED, INFINITE, ROUNDED):
         lines = [f"- {group}, {model}: {mutant}" for group, model, one, mutant in found if one == fate]
         listed += [f"\n{fate.capitalize()}\n", *(lines or ["None."])]
     head = INTRODUCTION.format(command=command, commit=commit.stdout.strip() or "unknown",
@@ -180,10 +180,13 @@ were tried, {tried} in all.
 - equivalent: nothing that the module computes is another number, nothing else is refused: on random points of several
   sizes, sizes of 1, ties, zeros, large numbers, infinite and NaN entries, single and half precision, lists, several
   upstream gradients, workspaces used again and for something else, wrong arrays and sizes. What a message says does not
-  count, nor the sign of what is drawn at random. These are not counted as caught.
-- rounded otherwise: as equivalent, but for differences like those of a sum in another order.
-- only at infinite numbers: as equivalent, but where an entry that is given is infinite or NaN, of which the contract
-  says nothing: modules are compared with the model at finite points. Not counted as caught.
+  count, nor the sign of what is drawn at random. These are not counted as caught. A helper of several modules is tried
+  in up to four of different kinds, until a mutant changes something.
+- rounded otherwise: as equivalent, but for differences of at most 4,096 roundings of the largest entry, or 64 times
+  what comes of inputs that are rounded otherwise. Not counted as caught.
+- only at infinite or no numbers: as equivalent, but where an entry that is given is infinite or NaN, or an array has no
+  entries, of which the contract says nothing: modules are compared with the model at finite points. Not counted as
+  caught.
 - crashed the check: a defect of the check, not counted as caught.
 - survived: the check passes, and the module does something else.
 """

@@ -12,9 +12,10 @@ import ast
 import hashlib
 import signal
 import warnings
-from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from itertools import repeat
 from types import CodeType, ModuleType
 from typing import Any
 
@@ -55,6 +56,7 @@ STATED = ("PARAMS", "DATA", "DIMS", "LOSS", "OUTPUTS", "INTEGERS", "DTYPE")
 Promise = Callable[[Candidate, Sample, Outcome], Iterator[str]]
 Change = Callable[[Any], Any]
 LIMIT = 20.0  # seconds of a processor, for each of the stages of a mutant that does not end
+ROUNDED_AGAIN = 64  # times what inputs make that are off by their rounding
 HOSTS = 4  # modules of different kinds that a mistake in a helper is put into, until it changes something
 
 
@@ -119,8 +121,12 @@ class Host:
         if (reached, infinite) not in self.right:
             found = behaviour(self.module(), self.model, self.sizes, reached, infinite)
             self.right[reached, infinite] = list(found)
-        found = behaviour(module, self.model, self.sizes, reached, infinite)
-        return compared(found, self.right[reached, infinite])
+        right = self.right[reached, infinite]
+        apart = compared(behaviour(module, self.model, self.sizes, reached, infinite), right)
+        if apart != DIFFERS or infinite:
+            return apart
+        near = behaviour(self.module(), self.model, self.sizes, reached, moved=True)
+        return compared(behaviour(module, self.model, self.sizes, reached), right, near)
 
     def _passes(self, module: ModuleType) -> bool:
         return Check(module, self.model, 0, None, AUTO, dict(self.sizes), lambda done, total: None).run().passed
@@ -346,15 +352,15 @@ def _helpers(tree: ast.Module) -> dict[str, str]:
 
 
 # -- what a module does, to the bit
-def behaviour(module: ModuleType, model: Model, sizes: dict[str, int], reached: Collection[str], infinite: bool = False
-              ) -> Iterator[Any]:
+def behaviour(module: ModuleType, model: Model, sizes: dict[str, int], reached: Collection[str], infinite: bool = False,
+              moved: bool = False) -> Iterator[Any]:
     """Everything that the functions ``reached`` of a module give on a large sample with special points, in order;
-    ``infinite``: on arrays with infinite and NaN entries, and with none."""
+    ``infinite``: on arrays with infinite and NaN entries, and with none; ``moved``: by as much as numbers round."""
     candidate = Candidate(module, model)
     other = None
     for number, chosen in enumerate(_sizes(model, sizes) if set(reached) & set(COMPUTING) else ()):
         samples = (_beyond if infinite else _samples)(model, chosen, np.random.default_rng(number))
-        for k, sample in enumerate(samples):
+        for k, sample in enumerate(_moved(samples) if moved else samples):
             yield from _calls(candidate, sample, other, reached, every=not k)
             if candidate.has("make_workspace"):
                 dims = candidate.hidden(sample) or None
@@ -368,13 +374,14 @@ def behaviour(module: ModuleType, model: Model, sizes: dict[str, int], reached: 
         yield from _rest(candidate, sample, reached)
 
 
-def compared(found: Iterator[Any], right: Sequence[Any]) -> int:
-    """Whether anything differs (told as soon as it does), or is rounded otherwise."""
+def compared(found: Iterator[Any], right: Sequence[Any], near: Iterator[Any] | None = None) -> int:
+    """Whether anything differs (told as soon as it does), or is rounded otherwise; ``near`` is what inputs give that
+    are rounded otherwise: where a row has no variance, its norm makes that large."""
     with np.errstate(all="ignore"):
         count = apart = 0
-        for a, b in zip(found, right, strict=False):
+        for a, b, c in zip(found, right, near or repeat(None), strict=False):
             count += 1
-            apart = max(apart, _apart(a, b))
+            apart = max(apart, _apart(a, b, c))
             if apart == DIFFERS:
                 break
     return apart if count == len(right) else DIFFERS
@@ -383,10 +390,12 @@ def compared(found: Iterator[Any], right: Sequence[Any]) -> int:
 SAME, ROUNDS, DIFFERS = 0, 1, 2
 
 
-def _apart(a: Any, b: Any) -> int:
+def _apart(a: Any, b: Any, near: Any = None) -> int:
     """Whether two values are the same, but for the sign of a zero; or differ as sums in another order do."""
     if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)):
-        return DIFFERS if len(a) != len(b) else max([_apart(x, y) for x, y in zip(a, b, strict=True)], default=SAME)
+        beside = near if isinstance(near, (list, tuple)) and len(near) == len(b) else [None] * len(b)
+        parts = [_apart(*three) for three in zip(a, b, beside, strict=False)]
+        return DIFFERS if len(a) != len(b) else max(parts, default=SAME)
     if not isinstance(a, np.ndarray) or not isinstance(b, np.ndarray):
         return SAME if type(a) is type(b) and a == b else DIFFERS
     if a.dtype != b.dtype or a.shape != b.shape:
@@ -398,6 +407,8 @@ def _apart(a: Any, b: Any) -> int:
         return DIFFERS
     scale = float(np.max(np.abs(b[finite]), initial=0.0))
     within = ROUNDINGS * float(np.finfo(a.dtype).eps) * scale
+    if isinstance(near, np.ndarray) and near.shape == b.shape:
+        within = max(within, ROUNDED_AGAIN * float(np.max(np.abs(near[finite] - b[finite]), initial=0.0)))
     return ROUNDS if float(np.max(np.abs(a[finite] - b[finite]), initial=0.0)) <= within else DIFFERS
 
 
@@ -418,6 +429,14 @@ def _samples(model: Model, sizes: dict[str, int], rng: Any) -> Iterator[Sample]:
         yield draw(model, sizes, rng, attempt)
     yield from _changed(draw(model, sizes, rng), np.round, lambda v: 0 * v, lambda v: 300 * v,
                         lambda v: v.astype(np.float32))
+
+
+def _moved(samples: Iterable[Sample]) -> Iterator[Sample]:
+    """Each number off by the rounding of numbers of its size, or of 1."""
+    rng = np.random.default_rng(0)
+    for sample in samples:
+        yield from _changed(sample, lambda v: (v + np.finfo(v.dtype).eps * rng.choice([-1, 1], v.shape) * (1 + abs(v))
+                                               ).astype(v.dtype))
 
 
 def _beyond(model: Model, sizes: dict[str, int], rng: Any) -> Iterator[Sample]:
