@@ -381,7 +381,7 @@ def test_verified(tmp_path: Path) -> None:
         source = codegen(model, target="jax")
         report = verify_source(source, model, trials=1)
         assert report.passed, report.text()
-    wrong = verify_source(source.replace("grad * upstream", "2 * grad * upstream"), model, trials=1)
+    wrong = verify_source(source.replace("grad * factor", "2 * grad * factor"), model, trials=1)
     assert wrong.verdict == "fail"
 
 
