@@ -91,6 +91,7 @@ def test_the_graph_links_to_the_lines(page: Chromium) -> None:
 
 
 def test_a_large_graph_scrolls_and_can_be_seen_whole(browser: Chromium, site: Path) -> None:
+    browser.resize(1500)  # where it stands beside the text
     browser.open(site / "transformer-block.html")
     overflow = "document.querySelector('.canvas').scrollWidth - document.querySelector('.canvas').clientWidth"
     assert browser.js(overflow) > 100
@@ -99,6 +100,7 @@ def test_a_large_graph_scrolls_and_can_be_seen_whole(browser: Chromium, site: Pa
     browser.wait(f"{overflow} <= 0")
     browser.click("#fit")
     browser.wait(f"{overflow} > 100")
+    browser.resize(1300)
 
 
 def test_steps_close_and_open_by_mouse_and_keyboard(page: Chromium) -> None:
