@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
@@ -96,7 +95,6 @@ def _is_float(dtype: Any) -> bool:
 
 
 Arrays: TypeAlias = Mapping[str, Any]
-LINE = re.compile(r"[ct]\d+")  # names that no user gave
 
 
 def broken_promises(candidate: Candidate, sample: Sample, outcome: Outcome, first: bool = True) -> list[str]:
@@ -122,16 +120,13 @@ def _loss_and_grads(candidate: Candidate, sample: Sample, outcome: Outcome) -> I
 
 
 def _intermediates(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
-    """The first intermediate that is wrong: those after it only follow. Model text gives rows inside of loops that have
-    no name in a model declared in Python lines of their own, t1, c0 …, that need no entry; so with all names where a
-    loop stands in a loop."""
+    """The first intermediate that is wrong: those after it only follow. Model text names rows inside of loops that have
+    no name in a model declared in Python, and so no entry."""
     if not candidate.has("outputs"):
         return
     found = candidate.mapping("outputs", candidate.ask("outputs", *candidate.inputs(sample), sample), "a dict")
     right = named_values(candidate.model, candidate.intermediates, sample)
-    nested = _has_loop_in_loop(candidate.model)
-    for name, value in [(n, v) for n, v in right.items() if n in found or n in candidate.model.equations
-                        or not (nested or LINE.fullmatch(n))]:
+    for name, value in [(n, v) for n, v in right.items() if n in found or n in candidate.model.equations]:
         value = _once(value, found.get(name)) if name not in candidate.model.equations else value
         expected = {name: _where_finite(value, found.get(name))}
         message = "outputs()[{!r}] differs from what the model says it is"
@@ -140,11 +135,6 @@ def _intermediates(candidate: Candidate, sample: Sample, outcome: Outcome) -> It
             yield from said[:1]
             if said:
                 return
-
-
-def _has_loop_in_loop(model: Model) -> bool:
-    loops = [n for n in model.graph.nodes.values() if n.is_loop]
-    return any(row.is_loop for loop in loops for row in loop.attr.rows())
 
 
 def _once(value: Any, found: Any) -> Any:
