@@ -24,7 +24,7 @@ from symbackprop.verify.interpreter import evaluate
 from tests.codegen.helpers import emit
 
 PACKAGE = Path(__file__).parents[2] / "symbackprop"
-ELSEWHERE = (PACKAGE / "core" / "numpy_calls.py", PACKAGE / "core" / "functions" / "words.py")  # names of other libraries
+ELSEWHERE = (PACKAGE / "core/numpy_calls.py", PACKAGE / "core/functions/words.py")  # names that others use too
 LEVELS = [0, 1, 2]
 
 
