@@ -69,7 +69,8 @@ class Ordering:
         self.readers: dict[int, list[Node]] = {}
         for node in swept:
             self._note(node)
-        self.changed = {i for i, (term,) in self.terms.items() if len(_operands(term)) > 2 and not self._is_sum(i)}
+        self.changed = {i for i, (term,) in self.terms.items()
+                        if 2 < len(_operands(term)) <= MOST_OPERANDS and not self._is_sum(i)}
         self.gone: set[int] = set()
         self.new: dict[int, Node] = {}
         self.writer = Writer(self.graph, self.space, lambda i: self._of(self.graph.nodes[i]),
