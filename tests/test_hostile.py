@@ -196,7 +196,7 @@ def test_numbers_that_are_no_file() -> None:
 def test_numbers_without_time_steps() -> None:
     """T = 0: an empty loop is no step; a softmax over nothing is refused in words."""
     np.savez("empty.npz", x=np.ones((0, 2)), h0=np.ones(2), w=np.ones(2))
-    assert "Σ_n ((hₜ)_t=T)[n] = 2 " in run("derive", "loop.sbp", "--at", "empty.npz").stdout
+    assert "Σ_n h_T[n] = 2 " in run("derive", "loop.sbp", "--at", "empty.npz").stdout
     np.savez("empty.npz", X=np.ones((0, 2)), W=np.ones((2, 2)))
     result = run("derive", "attention.sbp", "--at", "empty.npz")
     assert result.exit_code == 0 or "cannot be computed for T = 0" in result.stderr
