@@ -155,6 +155,12 @@ def test_what_a_definition_makes_of_a_model(spec: str, given: str, line: str) ->
     assert described(net(r"\psi").define(f=given)) == described(model)
 
 
+def test_what_a_definition_is_applied_to_is_computed_once() -> None:
+    text = NET.replace("z = W @ x + b\n", "").replace("f(z)", "f(W @ x + b)")
+    found = Model.parse(text, define={"f": "x*sigmoid(x)"})
+    assert "  h     = z ⊙ a" in derive(found).text()
+
+
 @pytest.mark.parametrize("given", ["tanh", "x*sigmoid(x)", "gelu", "exp(-x**2/2)"])
 def test_gradients_of_what_is_defined_are_right(given: str) -> None:
     for model in (net(), twice()):

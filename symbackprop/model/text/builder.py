@@ -10,6 +10,7 @@ from typing import Any
 import sympy as sp
 
 from symbackprop.core.facts import is_repeated
+from symbackprop.core.functions.calls import whole
 from symbackprop.core.graph import SIMPLEX, Node
 from symbackprop.core.reverse import grad
 from symbackprop.core.shapes import MAX_DIM, dim_text
@@ -402,11 +403,11 @@ class Defined:
             raise UsageError(f"define {name}={text}: {error.message}") from None
 
     def __call__(self, x: Any, order: int = 0) -> Node:
-        """The derivative of that order at ``x``."""
+        """The derivative of that order at ``x``, which is computed once."""
         while len(self.formulas) <= order:
             argument, row = self._trial(())
             self.formulas.append(one_formula(ModelText({}).right(grad(row, [argument])[0])))
-        scope = ModelScope(self.model, {self.argument: self.model.graph.lift(x)})
+        scope = ModelScope(self.model, {self.argument: whole(self.model.graph.lift(x))})
         return Evaluator(scope).row(self.formulas[order])
 
     def _trial(self, shape: tuple[int, ...]) -> tuple[Node, Node]:
