@@ -193,15 +193,15 @@ def product(space: Space, x: Term, y: Term) -> Term:
     space.spend()
     if x.summed & y.summed:
         y = space.renamed(y, {i: i for i in all_letters(y.powers) - y.summed})
-    powers = dict(x.powers)
+    powers, divided = dict(x.powers), False
     for key, p in y.powers.items():
-        powers[key] = powers.get(key, 0) + p
+        before = powers.get(key, 0)
+        powers[key] = before + p
+        divided |= before * p < 0 and not is_number(key)
     number = y.number if x.number == 1 else x.number if y.number == 1 else x.number * y.number
+    space.cancelled += divided
     whole = Term(number, x.summed | y.summed, powers, x.weighed or y.weighed)
-    if all(powers.values()):
-        return whole
-    space.cancelled += any([not is_number(key) for key, p in powers.items() if not p])
-    return whole.with_powers(powers)
+    return whole if all(powers.values()) else whole.with_powers(powers)
 
 
 def raised(space: Space, term: Term, exponent: Exponent) -> Term | None:
