@@ -47,7 +47,8 @@ from symbackprop.render.views.terms import Term, Terms, local, ordered_groups
 SHORT, LONG = 40, 72  # letters of a δ that is written out where it is read, of a gradient without δ's
 KINDS = {
     "scalar": ("chain", "result", "part", "closed"), "matrix": ("result", "part", "closed", "layout"),
-    "jacobian": ("local", "substitution", "result", "layout"), "index": ("chain", "substitution", "result", "element"),
+    "jacobian": ("local", "substitution", "result", "closed", "layout"),
+    "index": ("chain", "substitution", "result", "element", "closed"),
 }
 GENERIC = ("v", "u", "q", "w", "x", "y", "z", "s", "r", "p")  # what any quantity may be called
 
@@ -65,33 +66,34 @@ def _board(derivation: Derivation, options: Options) -> Board:
     steps = board.steps()
     once = _read_once(steps) if board.name in WHOLE else frozenset()
     left_out = {s.anchor for s in board.context.steps} - {s.anchor for s in steps} | once
-    return Board(derivation, options, once, left_out)
+    closed = {s.anchor for s in steps if any(x.kind == "closed" for x in s.lines)}
+    return Board(derivation, options, once, left_out, closed)
 
 
 class Board(Anatomy):
-    """Puts the document of a board together. The steps read ``once`` are written out where they are read; they and
-    others are ``left_out``."""
+    """Puts the document of a board together. The steps read ``once`` are written out where they are read, in closed
+    form those that end in one; they and others are ``left_out``."""
 
     most_updates = 1
 
     def __init__(self, derivation: Derivation, options: Options, once: Collection[str] = (),
-                 left_out: Collection[str] = ()) -> None:
+                 left_out: Collection[str] = (), closed: Collection[str] = ()) -> None:
         super().__init__(derivation, options)
         self.left_out = left_out
         for s in self.context.steps:
             if s.anchor in once:
-                self._forget(s)
+                self._forget(s, s.anchor in closed)
         self.whole = ScalarView(self.context) if isinstance(self.writer, ScalarView) else None
         if isinstance(self.writer, ScalarView):
             self.writer.terms = FromDeltas(self.context, once)
 
-    def _forget(self, s: Located) -> None:
-        """From here on a gradient is written out where it is read, in closed form."""
+    def _forget(self, s: Located, closed: bool) -> None:
+        """From here on a gradient is written out where it is read, as its step ends."""
         total = s.step.total
         shown = self.closed.shown.get(total.id)
         for row in (total, self.closed.rows.get(total.id, total)):
             self.rows.symbols.pop(row.id, None)
-            if shown is not None:
+            if shown is not None and closed:
                 self.rows.read_as[row.id] = shown.whole
 
     def steps(self) -> tuple[Step, ...]:

@@ -175,8 +175,7 @@ class JacobianView(MatrixView):
         return turned(symbol) if node.ndim == 1 else symbol
 
     def shortest(self, s: Located, whole: Node) -> tuple[Math, Math]:
-        left, right = super().shortest(s, whole)
-        return turned(left) if s.step.target.ndim == 1 else left, right
+        return self._own(s.step.target), super().shortest(s, whole)[1]
 
     def lines(self, s: Located) -> tuple[Line, ...]:
         found = self._with_jacobians(s)
