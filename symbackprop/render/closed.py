@@ -49,7 +49,10 @@ class ClosedLines:
 
     def _spells_out(self, whole: Math, rules: Sequence[str]) -> bool:
         """Whether a form only has the terms of another gradient, which has a name, in the place of that one."""
-        return rules == (FACTOR,) and any(isinstance(x, Sum) and text(x) in self.sums for x in flat(whole))
+        bare = within(whole)
+        terms = [term for _, term in bare.terms] if isinstance(bare, Sum) else [bare]
+        factors = [x for term in terms for x in flat(term)]
+        return rules == (FACTOR,) and any(isinstance(x, Sum) and text(x) in self.sums for x in factors)
 
     def _with_names(self, s: Located, left: Math, whole: Math, shown: Shown, rules: Sequence[str],
                     lines: Sequence[Line]) -> tuple[Line, ...]:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from symbackprop.core import maths
+from symbackprop.core.facts import is_symmetric
 from symbackprop.core.graph import Node
-from symbackprop.core.maths import Math, MatMul, product, shaped, turned, within
+from symbackprop.core.maths import Math, MatMul, product, replaced, shaped, transposed, turned, within
 from symbackprop.core.pattern import Pattern
 from symbackprop.render.spread import in_parts, indexed, own_letters, with_numbers
 
@@ -32,7 +33,10 @@ def contracted(r: Rows, pattern: Pattern, args: Sequence[Math], rows: Sequence[N
         return maths.Op("trace", tuple(args))
     if len(set(pattern.ins)) == 1 and not pattern.out and not is_inner(pattern):
         return r.over("sum", product(*args), rows[0], range(rows[0].ndim), False)
-    return plain_product(pattern, args) or _batched(r, pattern, args, rows) or _over_indices(r, pattern, args, rows)
+    plain = plain_product(pattern, args)
+    if plain is not None:
+        return replaced(plain, {turned(a): a for a, row in zip(args, rows, strict=True) if is_symmetric(row)})
+    return _batched(r, pattern, args, rows) or _over_indices(r, pattern, args, rows)
 
 
 def _scaled(r: Rows, pattern: Pattern, args: Sequence[Math], rows: Sequence[Node]) -> Math:
@@ -55,9 +59,18 @@ def plain_product(pattern: Pattern, args: Sequence[Math]) -> Math | None:
         first, second = pattern.outer
         return MatMul(args[first], turned(args[second]))
     if is_inner(pattern):
-        return MatMul(turned(args[0]), args[1])
+        return _inner(*args)
     found = pattern.matmul()
     return None if found is None else found.of(args)
+
+
+def _inner(first: Math, second: Math) -> Math:
+    """firstᵀ second, of a product S r as the quadratic form secondᵀ S r."""
+    whole = within(first)
+    both = isinstance(within(second), MatMul)
+    if isinstance(whole, MatMul) and not both and not isinstance(within(whole.left), maths.Transpose):
+        return MatMul(MatMul(turned(second), whole.left), whole.right)
+    return MatMul(transposed(first), second)
 
 
 def inner_product(entries: Math) -> Math | None:

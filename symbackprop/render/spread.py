@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple, TypeGuard
@@ -215,8 +216,13 @@ def with_numbers(m: Math, numbers: Sequence[Math], below: Sequence[Math], shape:
     """An array of that shape times numbers, and divided by others."""
     if not numbers and not below:
         return m
-    whole = product(*numbers, shaped(m, tuple(shape)))
-    return Frac(whole, product(*below)) if below else whole
+    whole = product(*_powers(numbers), shaped(m, tuple(shape)))
+    return Frac(whole, product(*_powers(below))) if below else whole
+
+
+def _powers(numbers: Sequence[Math]) -> list[Math]:
+    """Numbers to be multiplied, equal ones as a power."""
+    return [x if n == 1 else Pow(x, Num(sp.Integer(n))) for x, n in Counter(numbers).items()]
 
 
 def in_parts(m: Math) -> Parts:

@@ -302,3 +302,61 @@ def test_the_gradient_of_a_log_of_a_determinant_is_the_transposed_inverse() -> N
 def test_entries_stand_at_what_has_them() -> None:
     source = "dim N, D\ndata y: N x D, m: N\nparam x: N x D\nloss L = mean((x - y)^2 * expand_dims(m, 1))"
     assert "1/(N·D) Σ_n,d (x_nd − y_nd)²·m_n" in text(board(source).forward[-1].line.right)
+
+
+GATED = """
+    dim T, N, H
+    data x: T x N x 2*H, h[0]: N x H, c[0]: N x H
+    param W: H x 2*H, v: H
+    for t in 1..T:
+        s, u = split(x[t] + h[t-1] @ W, 2, axis=1)
+        g = sigmoid(s + v * c[t-1])
+        c[t] = (1 - g) * c[t-1] + g * tanh(u)
+        h[t] = c[t] * tanh(c[t])
+    loss L = sum(h[T]^2)"""
+
+
+def test_no_term_of_a_closed_form_spells_out_a_gradient_that_has_a_name() -> None:
+    found = lines(board(GATED))
+    spelled = [line for line in found if "δ_cₜ^later + " in line.split("|")[0]]
+    assert spelled and all(line.startswith("δ_cₜ = ") for line in spelled)
+
+
+def test_what_is_divided_by_itself_has_its_closed_form_on_the_board() -> None:
+    source = """
+        dim N, K
+        data d: N x K
+        param a: K, s: K
+        q = a - d / (2*exp(2*s))
+        loss L = -sum(logsumexp(q, axis=1))"""
+    assert lines(board(source))[-1] == "∂L/∂s = −(Σ_n (softmax(q) ⊙ d)[n])/e^b | (3)(2)(1)"
+
+
+def test_equal_numbers_beside_an_array_are_a_power() -> None:
+    source = """
+        dim N, D, C
+        data X: N x D, t: N x C simplex
+        param W: D x C, tau
+        p = softmax(X @ W / tau)
+        loss L = -sum(t * log(p))"""
+    assert "∂L/∂τ = −(Σ_n,c δ_z_p[n,c]·a_nc)/τ² | (2)" in lines(board(source))
+
+
+def test_a_quadratic_form_of_a_symmetric_matrix() -> None:
+    found = board("dim D\ndata x: D\nparam S: D x D symmetric, m: D\nr = x - m\nloss L = r @ S @ r / 2")
+    assert text(found.forward[-1].line.right) == "½rᵀ S r" and lines(found)[-1] == "∂L/∂m = −S r | (2)(1)"
+    assert text(board("dim D\nparam A: D x D, r: D\nloss L = r @ A @ r").forward[-1].line.right) == "rᵀ A r"
+
+
+@pytest.mark.parametrize(("view", "line"), [
+    ("jacobian", "∇_A L = (B − a ⊙ ((Σ_d (a ⊙ B)[:, d]) 1_Dᵀ))/(b 1_Dᵀ)"),
+    ("index", "∂L/∂A_ij = (B_ij − a_ij·(Σ_k a_ik·B_ik))/b_i"),
+])
+def test_a_closed_form_by_jacobians_or_entries_is_on_the_board(view: str, line: str) -> None:
+    source = "dim N, D\ndata B: N x D\nparam A: N x D\na = A / norm(A, axis=1, keepdims=True)\nloss L = sum(a * B)"
+    assert any(x.startswith(line) for x in lines(board(source, view=view)))
+
+
+def test_a_gradient_whose_only_line_is_a_closed_form_is_on_the_board_of_jacobians() -> None:
+    source = "dim D\ndata S: D x D symmetric\nparam b: D, y: D\ng = b + y\ns = g @ S @ g\nloss L = s + sum(b)"
+    assert "δ_gᵀ = 2S g | (3)(2)" in lines(board(source, view="jacobian"))
