@@ -142,7 +142,7 @@ class Board(Anatomy):
         """An intermediate's derivative goes by its δ from the start: δ_z = ∂s/∂z = …"""
         by = self.rows.derivative(s.target)
         first = next((k for k, x in enumerate(lines) if x.left is not None and within(x.left) == by), len(lines))
-        named = [replace(x, left=s.symbol) for x in lines[first:]]
+        named = [replace(x, left=s.symbol) if x.left is not None and within(x.left) == by else x for x in lines[first:]]
         return [*lines[:first], *[replace(x, right=going_on(by, x.right)) for x in named[:1]], *named[1:]]
 
     def _loop(self, mark: LoopMark) -> Step:
