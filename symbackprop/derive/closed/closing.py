@@ -63,7 +63,6 @@ from symbackprop.derive.steps import Derivation, LoopStep, Step
 
 ZERO = Product(Fraction(0), {})
 WORTH = 0.999  # a closed form is cheaper than this share of the swept one
-GROUPED = 0.75  # where it only groups factors anew
 
 
 @dataclass(frozen=True)
@@ -234,13 +233,11 @@ class Closing:
         """Takes the closed form of a region where that is cheaper."""
         cost = swept_cost(region.inside.values())
         trial = self._solved(region) if cost else None
-        if trial is None:
-            return False
+        if trial is None or (trial.divides and not any(trial.rules.values())):
+            return False  # the same quotients in other groups may overflow
         before = {a.id for n in region.inside.values() for a in n.args}
         whole = cost + self._stored(before, region) + self._spared(before, trial.reads(), region)
         worth, free = WORTH, set[int]()
-        if trial.divides and not any(trial.rules.values()):
-            worth = GROUPED  # the same quotients in other groups may overflow
         if EXCHANGED in {name for names in trial.rules.values() for name in names}:
             worth, free = 2 - WORTH, self.facts.results  # weights are as many as entries or more, an output is there
         if trial.cost + self._stored(trial.reads(), region, free) >= worth * whole:
