@@ -92,7 +92,9 @@ class Formula(f.Telling, Evaluator):
         """A product, and the sign that says its kind where the shapes or the spelling decide it."""
         if not isinstance(a, Node) or not isinstance(b, Node) or not a.shape or not b.shape:
             return binary("*", a, b, self.graph), "*"
-        if a.ndim == b.ndim == 1 and (row_a or row_b) and not (sign == "*" and self.answer.entrywise):
+        if a.ndim == b.ndim == 1 and (row_a or row_b):
+            if sign == "*" and self.answer.entrywise:
+                return binary("*", a, b, self.graph), "⊙"
             return self._vectors(a, b, row_b), "@"
         if sign == "@" and not self.answer.juxtaposed:
             return build.matmul(a, b), sign

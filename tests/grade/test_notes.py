@@ -91,6 +91,14 @@ def test_what_a_note_says_is_read_as_the_same_rows(model: str, data: st.DataObje
         assert again[row] == note, formula
 
 
+def test_rows_multiplied_entry_by_entry_are_told_so() -> None:
+    """* between vectors of which one is a row is an inner product."""
+    lines = LANGUAGES["squared-norm"][1]
+    noted = read("squared-norm", lines, "qᵀ ⊙ q")
+    assert [*noted.values()] == ["q.T ⊙ q"] and read("squared-norm", lines, "q.T ⊙ q") == noted
+    assert read("squared-norm", lines, "q.T * q").keys() != noted.keys()
+
+
 def read(model: str, lines: str, formula: str) -> dict[int, str]:
     """The rows that a formula is read as, with their notes; none where it has no value."""
     made, fixed = reference(model)
