@@ -505,6 +505,14 @@ def test_products_are_computed_in_the_order_that_is_never_dearer(text: str, form
     check_equal(derive(Model.parse(text)))
 
 
+def test_a_loop_is_closed_beside_products_in_another_order() -> None:
+    """What stands in the place of rows of its body is handed out too, and no rule is named twice."""
+    forms = closed_forms(derive(Model.parse(LOOPS["norm in a loop"] + " + g @ (W @ W.T) @ g")))
+    assert ORDER in {name for names in forms.rules.values() for name in names}
+    assert forms.rules.keys() <= forms.rows.keys()
+    assert all(len(names) == len({*names}) for names in forms.rules.values())
+
+
 @pytest.mark.parametrize("text", [
     "dim M, K\ninput A: M x K\nn = sqrt(einsum(\"mk,mk->m\", A, A))\noutput a = A / n[:, None]",
     "dim M, K\ninput A: M x K\na = A / sqrt(sum(A * A, axis=1))[:, None]\noutput y = a",
@@ -548,6 +556,19 @@ def test_a_root_of_a_product_is_no_product_of_roots() -> None:
 
     assert root(r1=2) is None and root(r1=1, r2=1) is None and root(r1=2, r3=2) is None
     assert root(r1=1) is not None and root(r3=2) is not None and root(r1=-1) is not None
+
+
+@pytest.mark.parametrize("text", [
+    "param u: N\nloss L = sum(relu(u) * maximum(u, 0.4))",  # 1[u > 0.4] is 0 where relu(u) is not
+    "param A: N x 5, B: K x N x M\nloss L = sum(einsum('ijk,ijk,jl->jl', B, B, A))",  # Σ b² is not (Σ b)²
+    "param A: 5 x 5, B: M x N\nloss L = sum(einsum('ij,kk->ji', B, A))",  # nor a trace the sum of all entries
+    """param A: M x 5, B: N x 1
+v = einsum("ij,kl->kl", A, B)
+loss L = sum(einsum("ij,kl,kl->i", B, A, A)) + sum(v^2)""",
+    "param a: N, b: K\nloss L = einsum('a,b,c,d,e,f,g,h->', a, b, a, b, a, b, a, b)",  # too many to be put in order
+])
+def test_what_looks_alike_is_told_apart(text: str) -> None:
+    check_equal(derive(Model.parse("dim N, K, M\n" + text)))
 
 
 # -- what is left alone

@@ -224,10 +224,11 @@ class Closing:
         found = Closing(part, self.graph, self.space, self.printed).forms()
         rules, shown = {**found.rules}, {**found.shown}
         for i in ordering.told():
-            rules[i] = (ORDER, *found.rules.get(rows[i].id, ()))
+            rules[i] = tuple(dict.fromkeys([ORDER, *found.rules.get(rows[i].id, ())]))
             if self.printed:
                 shown[i] = found.shown.get(rows[i].id, Shown(rows[i], None, None))
-        return ClosedForms({i: found.rows.get(row.id, row) for i, row in rows.items()}, rules, shown)
+        ordered = {i: found.rows.get(row.id, row) for i, row in rows.items()}
+        return ClosedForms({**found.rows, **ordered}, rules, shown)
 
     def _close(self, region: Region) -> bool:
         """Takes the closed form of a region where that is cheaper."""
@@ -435,7 +436,7 @@ class Closing:
         if node is None or term.summed or term.weighed or count[node.id] > 1 or not self._is_own_product(node, region):
             return []
         product = self.flattening.product_of(node, rows[0][1])
-        return [product] if len(product.powers) == 2 and product.summed else []
+        return [product] if [*product.powers.values()] == [1, 1] and product.summed else []
 
     def _is_own_product(self, node: Node, region: Region) -> bool:
         """Whether a row is a matrix product in the backward pass that only this region reads."""

@@ -19,7 +19,7 @@ from symbackprop.core.build import einsum, reshape
 from symbackprop.core.graph import Node
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.shapes import same_shape
-from symbackprop.derive.closed.factoring import Product
+from symbackprop.derive.closed.factoring import grouped
 from symbackprop.derive.closed.flatten import is_transparent
 from symbackprop.derive.closed.rules import Rules
 from symbackprop.derive.closed.terms import (
@@ -62,7 +62,7 @@ class Ordering:
     def __init__(self, rules: Rules, swept: Sequence[Node], kept: Iterable[int]) -> None:
         self.rules, self.flattening, self.space = rules, rules.flattening, rules.flattening.space
         self.graph, self.swept, self.kept = self.flattening.graph, swept, {*kept}
-        self.place = {n.id for n in swept}
+        self.ids = {n.id for n in swept}
         self.indices: dict[int, Index] = {}
         self.terms: dict[int, Terms] = {}
         self.reads: dict[int, set[int]] = {}
@@ -115,7 +115,7 @@ class Ordering:
 
     def _of(self, node: Node) -> Node:
         """What stands in the place of a row."""
-        if node.id in self.gone or node.id not in self.place:
+        if node.id in self.gone or node.id not in self.ids:
             return node
         if node.id not in self.new:
             args = [self._of(a) for a in node.args] if node.id not in self.changed else [*node.args]
@@ -283,10 +283,10 @@ class Ordering:
         return sorted(changed | above)
 
     def _row(self, order: Order, layout: Index, small: Order, number: Term) -> Node:
-        """A product with its axes in the places of a layout."""
+        """A product with its axes in the places of a layout; what has no place there is summed."""
         term = product(self.space, order.term, number) if order is small and not order.parts else order.term
         if not order.parts:
-            return self.writer.product(Product(term.number, dict(term.powers.items())), layout)
+            return self.writer.product(grouped(term._replace(summed=term.summed.difference(layout))), layout)
         whole = self._two(order, layout, small, number)
         return whole * self.space.value(number.number, number.powers.items()) if order is small else whole
 

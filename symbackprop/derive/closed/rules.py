@@ -284,9 +284,17 @@ def _rectified(rules: Rules, term: Term) -> Term | None:
         if p > 0 and node is not None and node.head == "relu":
             for key in term.powers:
                 mask = rules.nodes.get(key[0])
-                if key[1] == index and mask is not None and mask.head == "above" and mask.args == node.args:
+                if key[1] == index and mask is not None and _is_positive(mask, node.args):
                     return term._replace(powers={k: q for k, q in term.powers.items() if k is not key})
     return None
+
+
+def _is_positive(mask: Node, args: tuple[Node, ...]) -> bool:
+    """Whether a row is 1[u > 0] of these arguments, and 1[u > 1] is not."""
+    match mask.form:
+        case f.Call("above", (f.Arg(0), f.ZERO, _)):
+            return mask.args == args
+    return False
 
 
 @rule("p ⊙ 1[mask] = p", sums=False)

@@ -162,7 +162,7 @@ class Writer:
         largest = max(inner.powers, key=lambda k: len(letters(k)))
         own = tuple([i for i in largest[1] if i])
         others = [i for k in inner.powers for i in k[1] if i and i not in own]
-        return (*dict.fromkeys(others), *own)
+        return tuple(dict.fromkeys([*others, *own]))
 
     def _keeps(self, whole: Index, layout: Index, inner: Inner) -> bool:
         """Whether summed axes stay as ones of size 1, which stand where the layout has axes of its own."""
