@@ -100,7 +100,7 @@ class Pattern:
     @property
     def outer(self) -> tuple[int, ...] | None:
         """The operands of a bᵀ in their order; None where the pattern is not the outer product of two vectors."""
-        if [len(s) for s in self.ins] != [1, 1] or len(self.out) != 2:
+        if [len(s) for s in self.ins] != [1, 1] or len(self.out) != 2 or not {*self.out} <= {*self.ins}:
             return None
         return tuple(self.ins.index(c) for c in self.out)
 

@@ -10,7 +10,7 @@ from symbackprop.core.facts import is_symmetric
 from symbackprop.core.graph import Node
 from symbackprop.core.maths import Math, MatMul, product, replaced, shaped, transposed, turned, within
 from symbackprop.core.pattern import Pattern
-from symbackprop.render.spread import in_parts, indexed, own_letters, with_numbers
+from symbackprop.render.spread import ENTRY_OF_ONES, in_parts, indexed, own_letters, with_numbers
 
 if TYPE_CHECKING:
     from symbackprop.render.rows import Rows
@@ -31,7 +31,7 @@ def contracted(r: Rows, pattern: Pattern, args: Sequence[Math], rows: Sequence[N
     if pattern.is_trace:
         r.mention("trace")
         return maths.Op("trace", tuple(args))
-    if len(set(pattern.ins)) == 1 and not pattern.out and not is_inner(pattern):
+    if {*pattern.ins} == {pattern.letters} and not pattern.out and not is_inner(pattern):
         return r.over("sum", product(*args), rows[0], range(rows[0].ndim), False)
     plain = plain_product(pattern, args)
     if plain is not None:
@@ -130,7 +130,8 @@ def _over_indices(r: Rows, pattern: Pattern, args: Sequence[Math], rows: Sequenc
         return tuple([letters[c] for c in places])
 
     at = [{k: maths.Letter(x) for k, x in enumerate(over(s))} for s in pattern.ins]
-    body = product(*[indexed(x, len(places), places) for x, places in zip(args, at, strict=True)])
+    entries = [indexed(x, len(places), places) for x, places in zip(args, at, strict=True)]
+    body = product(*[x for x in entries if x != ENTRY_OF_ONES] or entries[:1])
     if pattern.summed:
         body = maths.Big("sum", over(pattern.summed), body, tuple([sizes[c] for c in pattern.summed]))
     if not pattern.out:

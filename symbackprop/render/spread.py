@@ -234,7 +234,7 @@ def in_parts(m: Math) -> Parts:
     if not isinstance(whole, Prod) or whole.number != 1 or not whole.rank:
         return Parts((), m)
     parts = [in_parts(x) if x.rank else Parts((x,), ENTRY_OF_ONES) for x in whole.factors]
-    numbers = tuple([n for x in parts for n in x.numbers])
+    numbers = tuple([n for x in parts for n in x.numbers if n != ENTRY_OF_ONES])
     below = tuple([n for x in parts for n in x.below])
     if not numbers and not below:
         return Parts((), m)

@@ -23,6 +23,8 @@ def test_an_immediate_partial_says_which_named_quantities_are_held_fixed() -> No
 def test_a_gradient_that_is_another_one_is_written_out_once() -> None:
     text = derive(parse("dim N\nparam x: N\ndata z: N\ny = x + z\nloss L = sum(y**2)")).text()
     assert "= 2y   " in text and "2·2y" not in text
+    text = "dim N, M\nparam A: N x N, B: N x M\nv = einsum('ij,kl->il', A, B)\nloss L = sum(v)"
+    assert "written out" not in derive(parse(text)).text()
 
 
 def test_conventions_of_norms_and_elu_are_stated_where_they_occur() -> None:

@@ -133,6 +133,14 @@ def test_what_is_called_as_signs_usually_are_is_told_apart(view: str) -> None:
     assert "δ_a" not in page and "δ ↦" not in page and "1_N " not in page
 
 
+@pytest.mark.parametrize("text", [
+    "param A: N x N, B: N x N\nloss L = einsum('ii,ii->', A, B)",  # not of all entries
+    "param A: N x M, b: M\nloss L = sum(einsum('i,jk->k', b, A)^2)",  # the gradient of A has an axis of no operand
+])
+def test_a_product_with_a_letter_of_its_own_is_printed_as_what_it_is(text: str) -> None:
+    check(verdicts(derive(Model.parse("dim N, M\n" + text)), "matrix"), 0.2)
+
+
 @pytest.mark.parametrize("view", ["matrix", "index", "jacobian"])
 def test_a_gradient_that_is_given_is_one_term_of_that_of_an_output_which_others_read(view: str) -> None:
     text = "dim N\ninput x: N\nparam W: N x N\noutput y = W @ x\noutput z = tanh(y)\noutput s = sum(y * z)"
