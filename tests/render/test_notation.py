@@ -47,7 +47,20 @@ CASES = {
     "sum(X ** 2)": ("‖X‖²", r"\left\lVert X \right\rVert^{2}"),
     "sum(v ** 2, axis=0, keepdims=True)": ("(‖v‖²)[None]", r"\left(\left\lVert v \right\rVert^{2}\right)[\text{None}]"),
     "sum(sum(v ** 2, axis=0, keepdims=True) * v)": (
-        "‖v‖²·(Σ_d v_d)", r"\left\lVert v \right\rVert^{2} \, \left(\sum_{d} v_{d}\right)",
+        "‖v‖²·(Σ_d v_d)", r"\left\lVert v \right\rVert^{2} \, \left(\sum_{d} v_{d}\right)"),
+    "sum(X, axis=0)": ("Σ_n X_n", r"\sum_{n} X_{n}"),
+    "mean(X)": ("1/(N·D) Σ_n,d X_nd", r"\frac{1}{N \, D} \, \sum_{n,d} X_{nd}"),
+    "relu(X)": ("ReLU(X)", r"\operatorname{ReLU}(X)"),
+    "softmax(X)": ("softmax(X)", r"\operatorname{softmax}(X)"),
+    "W[i]": ("W[i]", "W[i]"),
+    "Q @ transpose(K, (0, 2, 1))": ("Q Kᵀ", r"Q \, K^{\top}"),
+    "where(x > 0, x, y)": ("where(x > 0, x, y)", r"\operatorname{where}\left(x > 0, x, y\right)"),
+    "X * (Y @ W @ W.T)": ("X ⊙ (Y W Wᵀ)", r"X \odot (Y \, W \, W^{\top})"),
+    "-mean(X)": ("−1/(N·D) Σ_n,d X_nd", r"-\frac{1}{N \, D} \, \sum_{n,d} X_{nd}"),
+    "binary_cross_entropy(x, y)": ("−[y log x + (1 − y) log(1 − x)]", r"-\left[y \log x + (1 - y) \log(1 - x)\right]"),
+    "binary_cross_entropy(sigmoid(u), v)": (
+        "−[v ⊙ log σ(u) + (1 − v) ⊙ log(1 − σ(u))]",
+        r"-\left[v \odot \log \sigma(u) + (1 - v) \odot \log(1 - \sigma(u))\right]",
     ),
 }
 
