@@ -44,6 +44,7 @@ def dictionary() -> Dictionary:
         ("(a * b).sum(axis=0)", "sum((a * b), axis = 0)"),
         ("aᵀ b^T", "a.T @ b.T"),
         ("h⁻¹", "h^(-1)"),
+        ("w²₂", "w2^2"),
         ("½(y-o)", "(1/2) @ (y - o)"),
         ("W2 * H", "w2 * h"),
         ("ln(x)", "log(x)"),
@@ -54,6 +55,10 @@ def dictionary() -> Dictionary:
 def test_what_people_type(dictionary: Dictionary, typed: str, read: str) -> None:
     found = [x.text for x in Tidy(dictionary).run(forgiving_tokens(ascii_text(typed)[0]))]
     assert found == [PRIME if x == "°" else x for x in tokens_of(read)]
+
+
+def test_an_entry_of_an_inverse_is_no_power_of_an_entry() -> None:
+    assert [ascii_text(t)[0] for t in ("A⁻¹ᵢⱼ", "w²ᵢ")] == ["A^(-1)_{ij}", "w_{i}^2"]
 
 
 def tokens_of(read: str) -> list[str]:

@@ -28,10 +28,13 @@ _IN_REALS = re.compile(r"\s*∈\s*ℝ(?:\s*\^\s*(?:[({]([^(){}]*)[)}]|(\w+)))?")
 _SPACES = {"\u00a0", "\u2009", "\u202f", "\u200a", "\u2002", "\u2003", "\u2062", "\u200b", "\ufeff"}
 MARKS = {mark: accent for accent, (mark, _) in ACCENTS.items()}
 _POWER = re.compile(r"[⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
-_BOTH = re.compile(rf"({_POWER.pattern})({_LOW}+)")  # ‖w‖²₂ and w²₁: what is lowered belongs to what is raised
+# ‖w‖²₂ and w²₁: what is lowered belongs to what is raised; not A⁻¹ᵢⱼ, an entry of the inverse
+_BOTH = re.compile(rf"(?<![⁻⁰¹²³⁴⁵⁶⁷⁸⁹])([⁰¹²³⁴⁵⁶⁷⁸⁹]+)({_LOW}+)")
 _APART = re.compile(r"(\"[^\"]*\"|#.*)")  # strings and comments, which stay as they are
 _OF_MODELS = "×ᵀ′″‴·"  # what model text means something by
 ROOT = re.compile(r"√([^\W_][\w.₀-₉]*)")
+# √x and √(2x); √2x, which may be √(2x) or √2·x, stays, to be refused
+_PLAIN_ROOT = re.compile(rf"(?!√[\d.]+[^\W\d_])(?:{ROOT.pattern}|√(?=\s*\())")
 # a raised number, but ⁻¹ of a matrix on paper, of entries in NumPy, stays, to be refused
 _RAISED = re.compile(rf"(?P<inverse>(?<=[A-ZΑ-Ω)\]])[0-9₀-₉]*⁻¹)|{_POWER.pattern}")
 
@@ -43,12 +46,12 @@ def readable(line: str) -> str:
 
 
 def _formula(text: str) -> str:
+    text = unicodedata.normalize("NFC", text)
     text = _IN_REALS.sub(lambda found: f": {found[1] or found[2]}" if found[1] or found[2] else "", text)
-    text = _BOTH.sub(r"\2\1", ROOT.sub(r"√(\1)", unicodedata.normalize("NFC", text)))
+    text = _BOTH.sub(r"\2\1", _PLAIN_ROOT.sub(lambda found: f"sqrt({found[1]})" if found[1] else "sqrt", text))
     text = _RAISED.sub(lambda found: found["inverse"] or _power(found), text)
     text = _SUM.sub(r"sum(\1)", _LOWERED.sub(_indexed, text))
-    return "".join([c if c.isascii() or c in _OF_MODELS or c in "⁻¹" else _in_ascii(c) for c in text])
-
+    return "".join([c if c.isascii() or c in _OF_MODELS or c in "⁻¹√" else _in_ascii(c) for c in text])
 
 def _indexed(match: re.Match[str]) -> str:
     """w₂ is w2, hₜ₋₁ is h[t-1] and Wₕ is W_h."""

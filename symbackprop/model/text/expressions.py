@@ -179,11 +179,12 @@ def _atom(c: Cursor) -> tree.Expr:
 
 
 def _bars(c: Cursor) -> tree.Expr:
-    """``|a|``, ``‖a‖``, and ``‖a‖_1`` with the order of the norm."""
+    """``|a|``, ``‖a‖``, and ``‖a‖_1`` with the order of the norm, which stands at the bars: ``‖a‖ 2`` lacks a sign."""
     first = c.take()
     inner = (expression(c),)
-    c.expect(first.text, "to close the bars")
-    known = c.now.kind in (NAME, NUMBER) and c.now.text.removeprefix("_") in ORDERS
+    last = c.expect(first.text, "to close the bars")
+    behind = c.now.kind in (NAME, NUMBER) and c.now.column == last.column + len(last.text)
+    known = behind and c.now.text.removeprefix("_") in ORDERS
     if first.text == "|" and not known:
         return tree.Bars("abs", inner, (), place=c.since(first))
     order = ORDERS[c.take().text.removeprefix("_")] if known else None

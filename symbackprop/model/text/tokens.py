@@ -30,7 +30,7 @@ _PLAIN = re.compile(_PATTERN.replace("MORE", "").replace("SIGNS", "ᵀ×·").rep
 _FORGIVING = re.compile(_PATTERN.replace("MORE", r":=|").replace("SIGNS", r"{}~.;!$\\⊗").replace(r"\|\||", "")
                         .replace("PRIMES", ""), re.VERBOSE)
 _FACTOR = re.compile(r"(?!x[A-Z0-9]|[eE][0-9]|[eEjJ]\b)[A-Za-z]\w*")  # no shape 2x3, no power of ten, no complex number
-_BOUND = re.compile(r"(?:[/@^]|\*\*)\s*$")
+_BOUND = re.compile(r"(?:[/@^]|\*\*)[\s+-]*$")
 _OPENING, _CLOSING = "([", ")]"
 
 _FOREIGN = re.compile(r"%\*%|\.[*/^]")
@@ -42,6 +42,7 @@ _HINTS = {
     "!": "the comparison is !=",
     "&": "combine conditions by multiplying them: (a > 0) * (b > 0)",
     "|": "log|K| is logdet(K), and conditions are combined with maximum(a > 0, b > 0)",
+    "√": "what stands under it takes brackets: √(2*x), or √(2)*x",
     "⁻": "A⁻¹ is inv(A), the inverse matrix, or 1/A, of every entry",
     "\\": "a line goes on inside brackets, without a backslash",
     '"': "the string is not closed; strings take one pair of double quotes on one line",
@@ -108,7 +109,7 @@ def logical_lines(text: str, errors: list[ModelError] | None = None) -> Iterator
             indent = raw[: len(raw) - len(raw.lstrip(" \t"))]
         try:
             _refuse_invisible(written, number)
-            tokens = list(_tokens(raw, number))
+            tokens = list(_tokens(raw, number, before="".join(token.text for token in pending[-3:])))
             _match_brackets(tokens, open_brackets)
         except ModelError as error:
             if errors is None:
@@ -147,7 +148,8 @@ def ended(tokens: Sequence[Token]) -> tuple[Token, ...]:
     return (*tokens, Token(END, "", last.line, last.column + len(last.text)))
 
 
-def _tokens(raw: str, number: int, pattern: re.Pattern[str] = _PLAIN) -> Iterator[Token]:
+def _tokens(raw: str, number: int, pattern: re.Pattern[str] = _PLAIN, before: str = "") -> Iterator[Token]:
+    """The tokens of a line, which goes on behind what stands ``before``."""
     place = 0
     while place < len(raw):
         match = pattern.match(raw, place)
@@ -163,7 +165,7 @@ def _tokens(raw: str, number: int, pattern: re.Pattern[str] = _PLAIN) -> Iterato
         kind = match.lastgroup
         if kind == "number" and len(match.group()) > MAX_NUMBER:
             raise problem(f"the number {match.group()[:12]}… has more than {MAX_NUMBER} characters", number)
-        doubled = kind == "number" and pattern is _PLAIN and _check_number(raw, match, number)
+        doubled = kind == "number" and pattern is _PLAIN and _check_number(raw, match, number, before)
         if kind is not None and kind != "comment":
             yield Token(kind, match.group(), number, place + 1)
         if doubled:
@@ -171,13 +173,13 @@ def _tokens(raw: str, number: int, pattern: re.Pattern[str] = _PLAIN) -> Iterato
         place = match.end()
 
 
-def _check_number(raw: str, match: re.Match[str], number: int) -> bool:
+def _check_number(raw: str, match: re.Match[str], number: int, before: str) -> bool:
     """A number ends where its digits end: no hexadecimals, no units, no complex numbers. Whether it is a factor of the
     name behind it, as in 2x: nothing before it may bind it more strongly."""
     rest = re.match(r"\w+|\.T\b", raw[match.end() :])
     if rest is None:
         return False
-    bound, product = _BOUND.search(raw[: match.start()]), f"{match.group()}*{rest.group()}"
+    bound, product = _BOUND.search(before + raw[: match.start()]), f"{match.group()}*{rest.group()}"
     factor = match.group() != "0" and _FACTOR.fullmatch(rest.group()) is not None
     if factor and bound is None:
         return True
