@@ -162,7 +162,7 @@ def _rounded(candidate: Candidate, sample: Sample, name: str, value: Any) -> flo
 def _plain_floats(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
     """Scalars may be Python floats, which a module takes to be of its own precision: all of them, or one."""
     scalars = [n for n, v in sample.values.items() if v.ndim == 0]
-    for names in [scalars, scalars[:1]] if scalars else ():
+    for names in [scalars[:k] for k in sorted({1, len(scalars)})] if scalars else ():
         params, data = ({n: v.item() if n in names else v for n, v in x.items()} for x in candidate.inputs(sample))
         found, within = candidate.run_on(params, data, sample), _within(candidate)
         yield from differences(found.results, outcome.results, "on plain floats {} differs", within)
@@ -198,7 +198,8 @@ def _precisions(candidate: Candidate, sample: Sample, outcome: Outcome) -> Itera
     """Arrays of several precisions are computed in the widest, float16 in float32; a gradient comes back in the dtype
     of its array. (Not tried on arrays of JAX: each precision is compiled anew.)"""
     floats = [n for n, v in sample.values.items() if v.dtype.kind == "f"]
-    if not candidate.states_arrays or any(type(v).__module__ != "numpy" for v in outcome.gradients.values()):
+    of_jax = any(type(v).__module__ != "numpy" for v in outcome.gradients.values())
+    if not floats or not candidate.states_arrays or of_jax:
         return
     mixed = {n: np.float64 if k else np.float32 for k, n in enumerate(floats)}
     for dtypes, wide in ((dict.fromkeys(floats, np.float16), np.float32), (mixed, max(mixed.values(), key=_bytes))):
@@ -287,8 +288,8 @@ def _dtype(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[s
     ]
     if wide:
         yield f"on float32 inputs the gradients of {', '.join(wide)} are not float32"
-    if candidate.has("outputs"):
-        single = in_single(sample)
+    single = in_single(sample)
+    if candidate.has("outputs") and any(v.dtype == np.float32 for v in single.values.values()):
         values = candidate.mapping("outputs", candidate.ask("outputs", *candidate.inputs(single), single), "a dict")
         wide = [n for n, v in values.items() if (t := getattr(v, "dtype", None)) is not None and t == np.float64]
         if wide:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from symbackprop import codegen, load
+from symbackprop import Model, codegen, load
 from symbackprop.model import zoo
 from symbackprop.verified import verify_source
 from symbackprop.verify import Report
@@ -68,3 +68,9 @@ def test_a_module_that_states_no_shapes_promises_no_check(tmp_path: Path) -> Non
     assert report.verdict == "fail" and missing, report.text()
     assert any(p.startswith("PARAMS: b1 is missing, expected ('H',): so MODEL has it") for p in report.problems)
     assert "the module has no function init_params" in report.problems
+
+
+@pytest.mark.parametrize("target", ["numpy", pytest.param("jax", marks=JAX)])
+def test_a_model_of_integers_alone_promises_no_precision(target: str) -> None:
+    model = Model.parse("dim N\ndata y: N int < 5\nloss L = mean(y)\n")
+    assert verify_source(codegen(model, target=target, verify=False), model, trials=1).verdict == "pass"
