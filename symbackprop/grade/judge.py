@@ -77,7 +77,8 @@ class Judge:
         if self._was_right(outcome):
             return f"{outcome.label} is right where it is first given; a later line makes another quantity of it"
         readers = [k for k, o in self.session.outcomes.items() if key in o.uses and o.row_name in targets]
-        follows = self.verdicts[key].state == FOLLOWS and all(k in kept for k in outcome.uses if self._is_wrong(k))
+        follows = self.verdicts[key].state == FOLLOWS and all(
+            k in kept and not self._was_right(self.session.outcomes[k]) for k in outcome.uses if self._is_wrong(k))
         if not follows and not any(self.verdicts[k].state == RIGHT for k in readers if k in self.verdicts):
             return ""
         right = self.rights(outcome)[0]

@@ -244,6 +244,8 @@ CONVENTIONS = [  # without 1/N in the gradients of one sample; a mask of the gra
          "mean", "N times too large", name="db"),
     case("ffnn-softmax-batch-relu", "ds = (y_hat - one_hot(y)) / N\ng = ds @ U.T\ng = g * (g > 0)\ndW = X.T @ g",
          "substitution", "made of the upstream gradient", name="dW"),
+    case("ffnn-softmax-batch", "ds = (y_hat - one_hot(y)) / N\nds = -ds\ndz = ds @ U.T * (1 - h**2)\ndW = X.T @ dz",
+         "sign", "the sign is wrong", name="dz"),
 ]
 
 WRONG = [*CONVENTIONS, *TWO_WEIGHTS, *RECURRENT, *GRAPHS, *VECTORS, *BATCHES, *MORE, *LOOPS]
