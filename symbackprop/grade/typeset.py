@@ -14,7 +14,7 @@ from symbackprop.grade.naming import Dictionary
 
 MAX_DEPTH = 50
 _PIECE = re.compile(r"\\[A-Za-z]+|\\.|\s+|.", re.DOTALL)
-_COMMAND = re.compile(r"\\[A-Za-z,;:!]|\^\{")
+_COMMAND = re.compile(r"\\[A-Za-z,;:!]|\^\{\s*\[")  # W^{[2]}; X^{T} @ g_total is none, with a name of several letters
 _FRACTIONS = ("frac", "tfrac", "dfrac", "cfrac")
 _FONTS = {"mathbf", "mathrm", "mathit", "mathcal", "mathbb", "mathsf", "mathfrak", "boldsymbol", "bm", "text", "textbf",
           "textit", "textrm", "mbox", "operatorname"}
@@ -42,7 +42,7 @@ _DERIVATIVE = re.compile(r"[∂d]\s?[^\W\d].*")
 
 
 def is_typeset(text: str) -> bool:
-    """Whether a line is LaTeX: it has a command, or an exponent in braces."""
+    """Whether a line is LaTeX: it has a command, or the number of a layer in braces."""
     return _COMMAND.search(text) is not None
 
 

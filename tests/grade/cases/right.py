@@ -129,6 +129,7 @@ ARRAYS = [
     ),
     ("ffnn-softmax-batch", "ds = (ŷ - onehot(y)) / N\ndh = ds @ U.T\ndh *= 1 - h**2\ndW = X.T @ dh\ndb = dh.sum(0)"),
     ("three-layer-net", "dW^{[3]} = df h^{[2]T}\ndz^{[2]} = W^{[3]T} df * (z^{[2]} > 0)\ndW^{[2]} = dz^{[2]} h^{[1]T}"),
+    ("ffnn-softmax-batch", "g_total = (y_hat - one_hot(y)) / N\ndU = h^{T} @ g_total"),
     ("max-gate", "dz = dm * dm/dz = dm * (z > w)\ndL/dw = dL/dm * dm/dw"),
     ("max-gate", "dz = dm * (z > w)\ndw = dm * (w > z)"),
     ("logistic-regression-batch", "dw = Xᵀ(ŷ - y)/N\ndb = mean(ŷ - y)"),
