@@ -279,7 +279,7 @@ def _told_sizes(candidate: Candidate, sample: Sample, outcome: Outcome) -> Itera
 
 
 def _dtype(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
-    """float32 in, float32 through."""
+    """float32 in, float32 through, but for scalars: NumPy 1 computes them with scalars in float64."""
     found = candidate.run(in_single(sample))
     wide = [
         name
@@ -291,7 +291,7 @@ def _dtype(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[s
     single = in_single(sample)
     if candidate.has("outputs") and any(v.dtype == np.float32 for v in single.values.values()):
         values = candidate.mapping("outputs", candidate.ask("outputs", *candidate.inputs(single), single), "a dict")
-        wide = [n for n, v in values.items() if (t := getattr(v, "dtype", None)) is not None and t == np.float64]
+        wide = [n for n, v in values.items() if np.ndim(v) and np.asarray(v).dtype == np.float64]
         if wide:
             yield f"on float32 inputs outputs() has {', '.join(wide)} in float64"
 
