@@ -61,7 +61,8 @@ def choose_sizes(model: Model, rng: Random, given: Mapping[str, int], trial: int
     sizes |= dict(zip(free, _small(len(free), {s for n, s in sizes.items() if n not in free}, rng, trial), strict=True))
     needs = needs_of(model)
     for attempt in range(SEARCHES):
-        if all(sizes[n] != model.sizes[n] for n in changed) and needs.met(sizes):
+        least = 2 if attempt < SEARCHES // 2 else 1
+        if all(sizes[n] != model.sizes[n] for n in changed) and needs.met(sizes, least):
             return sizes
         sizes |= {n: _drawn(sizes, rng, attempt) for n in free}
     if changed:
@@ -80,7 +81,7 @@ def _small(count: int, taken: set[int], rng: Random, trial: int) -> list[int]:
 def _drawn(sizes: Mapping[str, int], rng: Random, attempt: int) -> int:
     """A small size; later a multiple of one, then two others, for axes that several sizes have to divide."""
     others = rng.choice(list(sizes.values()), 3 * attempt // SEARCHES)
-    return int(rng.integers(1, 9)) * prod(int(n) for n in others)
+    return int(rng.integers(2 if attempt < SEARCHES // 2 else 1, 9)) * prod(int(n) for n in others)
 
 
 class Needs(NamedTuple):
@@ -93,9 +94,10 @@ class Needs(NamedTuple):
     numbers: frozenset[sp.Expr]
     ranks: frozenset[tuple[Dim, Dim]]
 
-    def met(self, sizes: Mapping[str, int]) -> bool:
+    def met(self, sizes: Mapping[str, int], least: int = 1) -> bool:
+        """``least``: how long an axis is at least that is computed from sizes. At D/h = 1 a lost √(D/h) does not show."""
         try:
-            return all(evaluate_dim(d, sizes) > 0 for d in self.shapes) and all(
+            return all(evaluate_dim(d, sizes) >= (1 if d.is_Atom else least) for d in self.shapes) and all(
                 _inside(*[evaluate_dim(d, sizes) for d in part]) for part in self.slices
             ) and all(evaluate_dim(n, sizes) >= evaluate_dim(m, sizes) for n, m in self.ranks) and all(
                 n.subs({s: sizes[s.name] for s in n.free_symbols}).is_finite for n in self.numbers

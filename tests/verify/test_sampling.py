@@ -25,6 +25,16 @@ def test_sizes_are_the_given_the_declared_or_small_and_different() -> None:
     assert len(set(sizes.values())) == 4 and max(sizes.values()) < 10
 
 
+@pytest.mark.parametrize("axis", ["D/h", "D - h"])
+def test_what_is_computed_from_sizes_is_no_1_where_it_need_not_be(axis: str) -> None:
+    text = f"dim D, h = 2\nparam W: D x h, v: {axis}\nloss L = sum(W) * sum(v)"
+    model = parse(text)
+    for seed in range(20):
+        sizes = choose_sizes(model, np.random.default_rng(seed), {}, seed % 3, ["h"])
+        assert evaluate_shape(model.leaves()["v"].shape, sizes)[0] > 1
+    assert sizes_of(text, **{"D": 2 if "/" in axis else 3}).items() >= {"h": 2}.items()
+
+
 def test_later_trials_change_free_sizes_only() -> None:
     text = "dim N, D = 4, H\nparam W: N x D, V: H\nloss L = sum(W**2) + sum(V)"
     seen = [sizes_of(text, trial, H=7) for trial in range(6)]
