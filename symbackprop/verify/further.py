@@ -188,11 +188,41 @@ class Further:
             few -= factor is not None
             for by in (1, APART, -1) if factor is not None else ():
                 values = {**first.values, str(name): first.values[str(name)] * factor * by}
-                found = self.at(f"with {name} so large that functions saturate", replace(first, values=values))
+                found = self._finite(str(name), replace(first, values=values), rows)
                 if found is not None:
                     reached = self._arguments(found.sample, str(name), 1.0, list(left.values())) if by < 0 else {}
                     left = {k: row for k, row in left.items() if reached.get(k, 0.0) < SATURATED}
                     yield found
+
+    def _finite(self, name: str, sample: Sample, rows: Sequence[Node]) -> Situation | None:
+        """The point, or where the result is infinite there one with data of 0 and 1: targets whose weight of 0 leaves
+        a log 0 out. No other value may be infinite or undefined there."""
+        words = f"with {name} so large that functions saturate"
+        if (found := self.at(words, sample)) is not None:
+            return found
+        points = (p for p in self._with_bits(name, sample) if self._defined(p)
+                  and max(self._arguments(p, name, 1.0, rows).values(), default=0.0) >= SATURATED)
+        return next((s for p in points if (s := self.at(words, p)) is not None), None)
+
+    def _defined(self, sample: Sample) -> bool:
+        """Whether every value is a number or log 0."""
+        below: list[bool] = []
+
+        def watch(step: Step, args: Sequence[Array], value: Array) -> Array:
+            below.append(bool(np.all(value < np.inf)))  # not so of what is not a number
+            return value
+
+        with np.errstate(all="ignore"):
+            Program(self.model.results(), sample.sizes, watch=watch).run(leaf_values(self.model, sample))
+        return all(below)
+
+    def _with_bits(self, name: str, sample: Sample) -> Iterator[Sample]:
+        data = [n for n, r in self.model.leaves().items() if n != name and _free(r) and r.attr.role == "data"]
+        for k in range(TRIES if self._cost(sample.sizes) < EXPENSIVE else 0):
+            for other in data:
+                bits = k if k < 2 else self.rng.integers(0, 2, np.shape(sample.values[other]))
+                values = {**sample.values, other: np.zeros(np.shape(sample.values[other])) + bits}
+                yield replace(sample, values=values)
 
     def _factor(self, first: Sample, name: str, rows: Sequence[Node]) -> float | None:
         """What a leaf is multiplied with for the largest argument of some exponential to be 800."""

@@ -34,6 +34,11 @@ GATES = "dim N, D, C\ndata X: N x D, y: N int < C\nparam A: D x D, B: D x C\nlos
 GATES += "mean(cross_entropy(sigmoid(X @ A) @ B, y))"
 MASKED = "dim T, D\ninput Q: T x D, K: T x D\noutput Y = softmax(where(arange(T)[:, None] >= arange(T), Q @ K.T, -inf))"
 CHOICE = "dim N\nparam x: N\nloss L = sum(where(x >= 0.25, x^2, x))"
+LOGISTIC = """dim N, D
+data X: N x D, y: N
+param w: D, b
+p = sigmoid(X @ w + b)
+loss L = mean(binary_cross_entropy(p, y))"""
 HALF = "astype(np.float16).astype(z.dtype) if z.dtype == np.float32 else"
 
 CASES = [
@@ -57,6 +62,8 @@ CASES = [
      "so large that functions saturate: "),
     ("a gate that overflows", GATES, ("return 1 / (1 + np.exp(-x))", "return np.exp(x) / (1 + np.exp(x))"), "nan",
      "so large that functions saturate: "),
+    ("a gate that overflows where the loss is infinite", LOGISTIC, ("return 1 / (1 + np.exp(-x))",
+     "return np.exp(x) / (1 + np.exp(x))"), "nan", "so large that functions saturate: "),
     ("equal largest entries", PIECES, ("t2.astype(dtype) / t3", "t2.astype(dtype)"), "x[",
      "several entries of x are the largest"),
     ("abs at 0", PIECES, ("np.sign(x)", "np.where(x >= 0, 1, -1)"), "x[", "x = 0"),
