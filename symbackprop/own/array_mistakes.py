@@ -55,6 +55,8 @@ def overwrites(place: Place) -> Iterator[Candidate]:
         says = f"= stands where += belongs in d{name}: of {what} only the last contribution is kept"
         yield candidate(place, OVERWRITTEN, says, _last_copy, 15, (("overwrites", op, name), ("overwrites", op)))
         places = edge.consumer.args[1].ndim if is_lookup(edge.consumer) else 0
+        if op == "unfold":  # a loop over the places in a window writes the last place of all windows last
+            yield candidate(place, OVERWRITTEN, says, _last_place_of_windows, 16)
         if places > 1:  # a loop of backward writes the first step last
             yield candidate(place, OVERWRITTEN, says, _last_copy_backwards, 16)
         for axis in range(places) if places > 1 else ():
@@ -72,6 +74,13 @@ def overwrites(place: Place) -> Iterator[Candidate]:
 def _last_copy(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
     """Every entry of the consumer is a copy of one of the argument: numbering these tells which."""
     return _written_over(sweep, edge, _numbered(sweep, edge), upstream)
+
+
+def _last_place_of_windows(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+    """The same where the windows of unfold are written place by place, as dX[:, k : k + n] = d[:, :, k] does."""
+    axis = edge.consumer.attr[0]
+    places, whole = (np.moveaxis(a, axis + 1, 0) for a in (_numbered(sweep, edge), upstream))
+    return _written_over(sweep, edge, places, whole)
 
 
 def _last_copy_backwards(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:

@@ -829,3 +829,21 @@ param g: K
 z = g * batch_norm(X)
 loss L = mean(cross_entropy(z, y))"""
     assert says in check(model, backward)["g"].says
+
+
+@pytest.mark.parametrize("by_place", [False, True])
+def test_windows_that_overwrite_in_either_order(by_place: bool) -> None:
+    def backward(x: Any, F: Any, dy: Any) -> Any:
+        dx, (_, n, _), w = np.zeros_like(x), dy.shape, len(F)
+        for k in range(w if by_place else n):
+            if by_place:
+                dx[:, k : k + n] = dy @ F[k].T
+            else:
+                dx[:, k : k + w] = np.einsum("nk,wck->nwc", dy[:, k], F)
+        return dx
+
+    text = """dim N, L, C, K, w = 3
+input x: N x L x C
+param F: w x C x K
+output y = einsum("nlwc,wck->nlk", unfold(x, w, axis=1), F)"""
+    assert "= stands where += belongs" in check(text, backward)["x"].says
