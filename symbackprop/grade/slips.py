@@ -206,6 +206,8 @@ def subscripts(items: Tokens, words: Dictionary) -> Tokens:
             return [name(f"{base}_{first.text}")]
         if len(inside) > 1 and first.kind == NAME and inside[1].is_sign("["):  # delta_{h_{t-1}}
             return [name(f"{base}_{first.text}"), *inside[1:]]
+        if len(inside) > 2 and base == "delta" not in words.known and words.row(first.text):  # delta_{z,n} is delta_z[n]
+            return [name(f"{base}_{first.text}"), sign("["), *inside[2:], sign("]")]
         return [name(base), sign("["), *inside, sign("]")]
 
     return _rewritten(items, rule)
@@ -346,7 +348,7 @@ class Tidy(Telling):
         return subscripts(items, self.dictionary)
 
     def entries(self, items: Tokens) -> Tokens:
-        """``X_ik`` is X[i, k] where i and k are letters of sums, and M[t]_ij is M[t][i, j]."""
+        """``X_ik`` is X[i, k] where i and k are letters of sums, M[t]_ij is M[t][i, j], (a b)_i is (a b)[i]."""
         heads = [h for k in range(len(items)) if (h := self._head(items, k)) is not None]
         letters = (self.letters | {counter for counter, _, _ in heads if len(counter) == 1}) - self.dictionary.counters
         self.dictionary.known |= letters
@@ -356,7 +358,7 @@ class Tidy(Telling):
             base, _, index = text.rpartition("_")
             entry = items[k].kind == NAME and index and set(index) <= letters and text != _SUM + index
             called = at(items, k + 1).is_sign("(") and self._applies(text)
-            if not entry or called or text in self.dictionary.known or not (base or at(items, k - 1).is_sign("]")):
+            if not entry or called or text in self.dictionary.known or not (base or at(items, k - 1).is_sign("]", ")")):
                 return None
             inside = [x for letter in index for x in (sign(","), name(letter))][1:]
             return [*([name(base)] if base else []), sign("["), *inside, sign("]")], 1

@@ -38,6 +38,7 @@ _TURNED = re.compile(r"([\[(][A-Za-z0-9]+[\])])\s*[ᵀT]")
 _OF_SAMPLE = re.compile(r"([\[(]\w+[\])])\s*\([a-z]\)")  # dZ^{[2](i)}: of layer 2, for the sample i
 _SHAPED = re.compile(r"(?:(?<!\w)[01]|\breshape|\btranspose)$")
 _GAP = re.compile(r"(?<=[A-Za-z0-9)])\s+(?=[A-Za-z0-9(])")
+_ENDED = re.compile(r"(?<![^\W_])(?!d$)[^\W_]+$")  # a name or number: a command behind it is another, but for dδ
 _DERIVATIVE = re.compile(r"[∂d]\s?[^\W\d].*")
 
 
@@ -87,7 +88,10 @@ class _Typeset:
             return self._lowered(said, self._argument().strip())
         if piece == "{":
             return said + self.items("}")
-        return said + (self._command(piece[1:]) if piece.startswith("\\") else " " if piece.isspace() else piece)
+        if piece.startswith("\\"):
+            found = self._command(piece[1:])
+            return f"{said} {found}" if _ENDED.search(said) and found[:1].isalpha() else said + found
+        return said + (" " if piece.isspace() else piece)
 
     def _take(self) -> str:
         self.place += 1
