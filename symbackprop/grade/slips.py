@@ -206,7 +206,7 @@ def subscripts(items: Tokens, words: Dictionary) -> Tokens:
             return [name(f"{base}_{first.text}")]
         if len(inside) > 1 and first.kind == NAME and inside[1].is_sign("["):  # delta_{h_{t-1}}
             return [name(f"{base}_{first.text}"), *inside[1:]]
-        if len(inside) > 2 and base == "delta" not in words.known and words.row(first.text):  # delta_{z,n} is delta_z[n]
+        if len(inside) > 2 and base == "delta" not in words.known and words.row(first.text):  # delta_{z,n}
             return [name(f"{base}_{first.text}"), sign("["), *inside[2:], sign("]")]
         return [name(base), sign("["), *inside, sign("]")]
 

@@ -73,7 +73,7 @@ def _functions(candidate: Candidate) -> dict[str, ast.FunctionDef]:
 
 
 def _shown(candidate: Candidate, found: Sequence[int]) -> str:
-    path = str(candidate.module.__file__)
+    path, found = str(candidate.module.__file__), list(dict.fromkeys(found))  # of statements on one line, the line
     if len(found) > SHOWN:
         return f"one of {shown(path, found[-1], found[0])}"
     return " or ".join(shown(path, number) for number in found)

@@ -95,7 +95,7 @@ class Needs(NamedTuple):
     ranks: frozenset[tuple[Dim, Dim]]
 
     def met(self, sizes: Mapping[str, int], least: int = 1) -> bool:
-        """``least``: how long an axis is at least that is computed from sizes. At D/h = 1 a lost √(D/h) does not show."""
+        """``least``: how long an axis computed from sizes is at least. At D/h = 1 a lost √(D/h) does not show."""
         try:
             return all(evaluate_dim(d, sizes) >= (1 if d.is_Atom else least) for d in self.shapes) and all(
                 _inside(*[evaluate_dim(d, sizes) for d in part]) for part in self.slices
