@@ -72,6 +72,7 @@ def test_the_derivation_says_it() -> None:
     ("param p: N x V simplex", "p is param and cannot be simplex: only data can"),
     ("input p: N x V simplex", "p is input and cannot be simplex: only data can"),
     ("data p: N x V simplx", "'simplx' is nothing that can be stated of an array. Did you mean 'simplex'?"),
+    ("data p: N x V bool", "truth values are integers, 0 and 1"),
 ])
 def test_errors_name_the_line(line: str, said: str) -> None:
     with pytest.raises(ModelError, match=r"net\.sbp:2") as caught:

@@ -224,6 +224,8 @@ def _stated(c: Cursor) -> str:
         raise c.before.problem(_APART, ("… x", "…,"))
     if c.now.kind != NAME:
         return ""
+    if c.now.text in ("bool", "boolean"):
+        raise c.now.problem("truth values are integers, 0 and 1", "int < 2")
     near = nearest(c.now.text, STATED)
     if c.now.text not in STATED and near:
         raise c.now.problem(f"{c.now.text!r} is nothing that can be stated of an array.{suggested(near)}", near)
