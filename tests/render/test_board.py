@@ -360,3 +360,15 @@ def test_a_closed_form_by_jacobians_or_entries_is_on_the_board(view: str, line: 
 def test_a_gradient_whose_only_line_is_a_closed_form_is_on_the_board_of_jacobians() -> None:
     source = "dim D\ndata S: D x D symmetric\nparam b: D, y: D\ng = b + y\ns = g @ S @ g\nloss L = s + sum(b)"
     assert "δ_gᵀ = 2S g | (3)(2)" in lines(board(source, view="jacobian"))
+
+
+def test_a_loss_of_classes_in_a_loop_stays_one_row() -> None:
+    found = board("""
+        dim T, N, V, H
+        data y: T x N int < V, X: T x N x H
+        param O: H x V
+        for t in 1..T:
+            l = cross_entropy(X[t] @ O, y[t])
+        loss L = mean(l)""")
+    assert "CE(zₜ, yₜ)" in [text(e.line.right) for e in found.forward]
+    assert "δ_zₜ = −(δ_l[t] 1_Vᵀ) ⊙ onehot(yₜ) + (δ_l[t] 1_Vᵀ) ⊙ softmax(zₜ) | (4)(3)" in lines(found)

@@ -14,8 +14,8 @@ from typing import Any
 
 from symbackprop.core import build
 from symbackprop.core import formula as f
-from symbackprop.core.facts import is_product, is_sum
-from symbackprop.core.graph import FLOAT, SEVERAL, Node, arguments_first
+from symbackprop.core.facts import is_product, is_sum, is_view
+from symbackprop.core.graph import FLOAT, INT, SEVERAL, Node, arguments_first
 from symbackprop.core.hazards import Hazards
 from symbackprop.core.loops import Loop, body_leaf, make_scan, stack_of
 from symbackprop.core.maths import Item, Math, Num, Words
@@ -102,10 +102,16 @@ class Reversal:
         return along, row
 
     def _kept(self, rows: Sequence[Node], entering: set[int]) -> list[Node]:
-        """Forward body rows that backward body rows read and that change from step to step."""
+        """Forward body rows that backward body rows read and that change from step to step; integers of an element in
+        another shape, as y[:, None], each pass makes of the element."""
         known = entering | {n.id for n in self.loop.invariants}
-        order = arguments_first(rows, lambda n: () if n.id in self.forward_rows else n.args, known)
-        return [n for n in order if n.id in self.forward_rows]
+        kept = self.forward_rows - {n.id for n in self.loop.rows() if self._is_reshaped(n)}
+        order = arguments_first(rows, lambda n: () if n.id in kept else n.args, known)
+        return [n for n in order if n.id in kept]
+
+    def _is_reshaped(self, row: Node) -> bool:
+        given = row.kind == INT and row.name is None and is_view(row)
+        return given and any(a is row.args[0] for a in self.loop.sequences)
 
     @cached_property
     def forward_rows(self) -> set[int]:
