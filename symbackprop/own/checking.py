@@ -410,7 +410,7 @@ class Checker:
             notes.append("results without a name are taken by their shapes, in the order of the model: "
                          f"{', '.join(found.ordered)}")
         if found.unnamed:
-            notes.append(f"{_count(found.unnamed)} without a name not compared; --returns names them")
+            notes.append(f"{_count(found.unnamed)} without a name and not compared; --returns gives names")
         self._precision_note(found, [n for n in pairs if not all_close(pairs[n])])
         for name, compared in pairs.items():
             if all_close(compared) and any(p.state == SINGLE_STEP for p in compared):

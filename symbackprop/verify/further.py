@@ -209,7 +209,8 @@ class Further:
         below: list[bool] = []
 
         def watch(step: Step, args: Sequence[Array], value: Array) -> Array:
-            below.append(bool(np.all(value < np.inf)))  # not so of what is not a number
+            for part in value if isinstance(value, list) else [value]:  # a loop has several
+                below.append(bool(np.all(part < np.inf)))  # not so of what is not a number
             return value
 
         with np.errstate(all="ignore"):

@@ -39,6 +39,13 @@ data X: N x D, y: N
 param w: D, b
 p = sigmoid(X @ w + b)
 loss L = mean(binary_cross_entropy(p, y))"""
+BEHIND_A_LOOP = """dim T, N
+data x: T x N, y: T x N
+param w, b, c
+h[0] = zeros(N)
+for t in 1..T:
+    h[t] = tanh(w * x[t] + h[t-1])
+loss L = mean(binary_cross_entropy(sigmoid(b * h + c), y))"""
 HALF = "astype(np.float16).astype(z.dtype) if z.dtype == np.float32 else"
 
 CASES = [
@@ -64,6 +71,8 @@ CASES = [
      "so large that functions saturate: "),
     ("a gate that overflows where the loss is infinite", LOGISTIC, ("return 1 / (1 + np.exp(-x))",
      "return np.exp(x) / (1 + np.exp(x))"), "nan", "so large that functions saturate: "),
+    ("the same behind a loop", BEHIND_A_LOOP, ("return 1 / (1 + np.exp(-x))", "return np.exp(x) / (1 + np.exp(x))"),
+     "nan", "so large that functions saturate: "),
     ("equal largest entries", PIECES, ("t2.astype(dtype) / t3", "t2.astype(dtype)"), "x[",
      "several entries of x are the largest"),
     ("abs at 0", PIECES, ("np.sign(x)", "np.where(x >= 0, 1, -1)"), "x[", "x = 0"),
