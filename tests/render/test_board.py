@@ -372,3 +372,9 @@ def test_a_loss_of_classes_in_a_loop_stays_one_row() -> None:
         loss L = mean(l)""")
     assert "CE(zₜ, yₜ)" in [text(e.line.right) for e in found.forward]
     assert "δ_zₜ = −(δ_l[t] 1_Vᵀ) ⊙ onehot(yₜ) + (δ_l[t] 1_Vᵀ) ⊙ softmax(zₜ) | (4)(3)" in lines(found)
+
+
+@pytest.mark.parametrize(("detail", "line"), [("board", "∂L/∂y = 2S g | (3)(2)(1)"), ("full", "= 2S g | written out")])
+def test_what_is_written_out_of_a_closed_form_is_that(detail: str, line: str) -> None:
+    source = "dim D\nparam b: D, S: D x D symmetric, y: D\ng = b + y\ns = g @ S @ g\nloss L = s + sum(b)"
+    assert line in lines(board(source, detail=detail, view="matrix"))

@@ -31,7 +31,7 @@ from symbackprop.core.maths import (
 from symbackprop.core.reverse import vjp
 from symbackprop.core.shapes import same_shape
 from symbackprop.derive.record import Contribution
-from symbackprop.render.context import Group, Writer, groups, is_loop, reads
+from symbackprop.render.context import Context, Group, Writer, groups, is_loop, reads
 from symbackprop.render.document import Line, Prose
 from symbackprop.render.factors import Factor, cancelling, local_factor
 from symbackprop.render.loops import is_shared, shares
@@ -45,6 +45,13 @@ SHORT = 14  # letters of a δ that is written out
 
 class MatrixView(Writer):
     """Lines of the steps of a model with arrays."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.closed: dict[int, Node] = {}  # the closed forms of gradients that have been written
+
+    def close(self, s: Located, whole: Node) -> None:
+        self.closed[s.step.total.id] = whole
 
     def _own(self, node: Node) -> Math:
         """The left side of what a gradient is in the row's own shape."""
@@ -227,7 +234,7 @@ class MatrixView(Writer):
             return []
         if upstream.id in self.context.derivation.forward_ids or not reads(contributions[0].value, upstream):
             return []
-        number, rest = self.rows.split(upstream)
+        number, rest = self.rows.split(self.closed.get(upstream.id, self.rows.read_as.get(upstream.id, upstream)))
         if s.step.total is not upstream:
             plain = contributed(self.rows, contributions, s.step.total)
             with self.rows.called(upstream, rest):
