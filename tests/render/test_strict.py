@@ -331,6 +331,17 @@ def test_every_equation_of_a_random_circuit_holds(seed: int) -> None:
     check(found(derive(random_circuit(seed)), seed), 0.1)
 
 
+def test_every_equation_of_a_loss_of_classes_in_a_loop_holds() -> None:
+    found_lines = found(derive(Model.parse("""
+        dim T, N, V, H
+        data y: T x N int < V, X: T x N x H
+        param O: H x V
+        for t in 1..T:
+            l = cross_entropy(X[t] @ O, y[t])
+        loss L = mean(l)""")))
+    assert found_lines and not [x for x in found_lines if x.verdict == WRONG]
+
+
 @pytest.mark.parametrize("seed", range(EXAMPLES))
 def test_every_equation_of_a_random_loop_holds(seed: int) -> None:
     check(found(derive(random_loop(seed)), seed), 0.25)

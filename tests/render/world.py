@@ -156,7 +156,10 @@ class World:
         return evaluate_dim(self.counters[letter].length, self.sizes)
 
     def below(self, row: int) -> int:
-        return evaluate_dim(self.nodes[row].attr.below, self.sizes)
+        leaf = self.nodes[row].attr
+        while leaf.of is not None:  # an element of what a loop goes through
+            leaf = leaf.of.attr
+        return evaluate_dim(leaf.below, self.sizes)
 
     def is_loss(self, tree: m.Math) -> bool:
         while isinstance(tree, m.Link):
