@@ -119,6 +119,15 @@ def test_a_gradient_that_underflows_is_not_wrong(tmp_path: Path, loss: str) -> N
     assert check(tmp_path, codegen(parse(f"param w\nloss L = {loss}"), verify=False)).passed
 
 
+@pytest.mark.parametrize(("shift", "seed"), [("max(z)", 1), ("max(z, axis=1, keepdims=True)", 1),
+                                             ("max(z, axis=1, keepdims=True)", 3)])
+def test_a_softmax_in_steps_that_saturates_passes(tmp_path: Path, shift: str, seed: int) -> None:
+    """dW = Xᵀ dz rounds as X does where X is large and dz is the little that p leaves of 1."""
+    text = f"dim N, D, C\ndata X: N x D\nparam W: D x C\nz = X @ W\np = exp(z - {shift})\n"
+    model = parse(text + "q = p / sum(p, axis=1, keepdims=True)\nloss L = mean(q^2)")
+    assert check(tmp_path, codegen(model, verify=False), seed=seed).passed
+
+
 def test_where_rounding_hides_the_slope_it_says_so() -> None:
     model = parse("param w: 2\nloss L = sum(w) + 10**15")
 
