@@ -120,8 +120,8 @@ class Objective:
 
     ``weights`` are the upstream gradients, one array a row, and ``given`` the values of all leaves by id. ``also`` are
     rows whose values are wanted too: slopes may be taken in any row that the program computes. While ``change`` is set,
-    it says of every step what value to go on with. ``coarse`` is what roundings of gradients go by: the size of the
-    objective, times that of the largest number given, which may be a factor of 1 − p where p is nearly 1.
+    it says of every step what value to go on with. Roundings of gradients go by its ``magnitude`` and by the
+    ``largest`` number given, which may be a factor of 1 − p where p is nearly 1.
     """
 
     def __init__(self, rows: Sequence[Node], weights: Sequence[Array], given: dict[int, Array], sizes: Sizes,
@@ -136,7 +136,7 @@ class Objective:
         self.value = self.total(self.base)
         self.magnitude = float(sum(np.sum(np.abs(w * self.base[r.id])) for r, w in zip(rows, weights, strict=True)))
         floats = [v for v in map(np.asarray, given.values()) if v.dtype.kind == "f"]
-        self.coarse = self.magnitude * max([float(np.max(np.abs(v), initial=1.0)) for v in floats], default=1.0)
+        self.largest = max([float(np.max(np.abs(v), initial=1.0)) for v in floats], default=1.0)
 
     def _watch(self, step: Step, args: Sequence[Array], value: Array) -> Array:
         value = self.gaps.watch(step, args, self.held.watch(step, value))

@@ -94,7 +94,8 @@ def _relative(a: Array, n: Array, noise: Array, smooth: Array, rounding: Array) 
 
 def _rounding(prober: Prober, largest: float, digits: float) -> Array:
     """What rounding can make of entries that are sums of terms that cancel, with large inputs as factors: X·(1 − p)."""
-    return (1e-12 * largest + digits * prober.objective.coarse) / prober.scales
+    objective = prober.objective
+    return (1e-12 * largest + digits * objective.magnitude * objective.largest) / prober.scales
 
 
 def _unresolved(a: Array, n: Array, noise: Array, rounding: Array) -> Array:
