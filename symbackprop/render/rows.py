@@ -17,7 +17,7 @@ import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core import maths
-from symbackprop.core.facts import is_product, is_put, is_range, is_repeated, is_reshaped, is_sum
+from symbackprop.core.facts import is_product, is_put, is_range, is_repeated, is_reshaped, is_squeezed, is_sum
 from symbackprop.core.graph import Node
 from symbackprop.core.kernel import index_of
 from symbackprop.core.maths import Dims, Math, negative, product, shaped, signed, within
@@ -469,7 +469,7 @@ def _broadcast(r: Rows, node: Node, a: Node) -> Scaled:
 
 
 def _reshape(r: Rows, node: Node, a: Node) -> Scaled | Math:
-    if [d for d in node.shape if not is_one(d)] == [d for d in a.shape if not is_one(d)]:
+    if is_squeezed(node):
         number, rest = r.term(a)
         if not a.shape:
             return Scaled(number, r.repeated(rest, (), node.shape))
