@@ -177,7 +177,7 @@ def test_every_part_has_its_tests() -> None:
     """tests/AREA/ are the tests of symbackprop/AREA/; the other folders need more than one part."""
     parts = {p.parent.name for p in PACKAGE.glob("*/__init__.py")}
     folders = {p.parent.name for p in (ROOT / "tests").glob("*/test_*.py")}
-    assert folders == parts | {"browser", "docs", "examples", "zoo"}
+    assert folders == parts | {"browser", "conformance", "docs", "examples", "zoo"}
 
 
 # -- facts about ops and functions stand in their records
