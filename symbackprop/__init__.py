@@ -21,6 +21,7 @@ _HOME = {
     "check": "symbackprop.own",
     "scan": "symbackprop.core.loops",
     "grad": "symbackprop.core.reverse",
+    "jvp": "symbackprop.core.forward",
     "lstm_cell": "symbackprop.core.functions.layers",
     "gru_cell": "symbackprop.core.functions.layers",
 }

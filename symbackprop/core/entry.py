@@ -134,13 +134,16 @@ def aligned(shape: Shape, index: Sequence[Index]) -> Indices:
 class Kind(NamedTuple):
     """What entries are. ``moved``: each is an entry of an argument (of several arguments, where these are ``joined``);
     ``added``: it is a sum of entries of one argument, perhaps of none where these are ``tied``; ``linear``: it is a sum
-    of products of entries. ``indices`` are the arguments whose entries are indices."""
+    of products of entries, and so linear in ``each`` of these arguments alone, or in all of them ``together``.
+    ``indices`` are the arguments whose entries are indices."""
 
     moved: bool = False
     joined: bool = False
     added: bool = False
     tied: bool = False
     linear: bool = False
+    together: bool = False
+    each: frozenset[int] = frozenset()
     indices: frozenset[int] = frozenset()
 
     @property
@@ -155,7 +158,15 @@ def kind_of(terms: Terms) -> Kind:
     added = linear and len(terms) == 1 and len(terms[0].entries) == 1
     tied = any(t.ties for t in terms)
     moved = linear and not tied and all(len(t.entries) == 1 and not t.summed for t in terms)
-    return Kind(moved, moved and len(terms) > 1, added, tied, linear, index_places(terms))
+    together = linear and all(len(t.entries) == 1 for t in terms)
+    each = frozenset[int].intersection(*map(_once, terms)) if linear else frozenset[int]()
+    return Kind(moved, moved and len(terms) > 1, added, tied, linear, together, each, index_places(terms))
+
+
+def _once(t: Term) -> frozenset[int]:
+    """The arguments of which a product has one entry."""
+    places = [x.place for x in t.entries if isinstance(x, At)]
+    return frozenset([k for k in places if places.count(k) == 1])
 
 
 def product_of(entries: Sequence[Index]) -> f.Formula:

@@ -144,7 +144,8 @@ class Graph:
 
     ``nodes`` are the rows by their ids, of which ``count`` were given. What is derived (`apart`) is not in it, but for
     the ``results`` of loops: each stays one row.
-    ``gradients`` says of rows that `grad` made: of which row they are the gradient, by which, for which upstream one.
+    ``gradients`` says of rows that `grad` made: of which row they are the gradient, by which, for which upstream one;
+    ``tangents`` of rows that `jvp` made: of which row they are the tangent, by which, for which tangents.
     ``functions`` are those that a model declares, by name: each makes the row of its derivative of some order (0: its
     own). ``writing`` is true while a model is declared: no expression then becomes a row that has a name. A sweep reads
     named rows again wherever it needs their values (`evaluating`). Formulas do not take apart rows whose
@@ -162,6 +163,7 @@ class Graph:
         self.results: dict[tuple[int, int], Node] = {}
         self.relu0 = f.exact(relu0)
         self.gradients: dict[int, tuple[Node, Node, Node]] = {}
+        self.tangents: dict[int, tuple[Node, tuple[Node, ...], tuple[Node, ...]]] = {}
         self.writing = True
         self.held: set[int] = set()
         self._table: dict[Any, Node] = {}

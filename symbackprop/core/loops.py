@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from symbackprop.core.facts import is_joined, is_part, is_reshaped
-from symbackprop.core.graph import FLOAT, KINDS, Graph, Leaf, Node, Operand, arguments_first, dressed, label
+from symbackprop.core.facts import is_joined, is_part, is_reshaped, is_view
+from symbackprop.core.graph import FLOAT, INT, KINDS, Graph, Leaf, Node, Operand, arguments_first, dressed, label
 from symbackprop.core.names import unplaced
 from symbackprop.core.registry import OPS
 from symbackprop.core.shapes import Dim, DimLike, Shape, as_dim, is_one, same, same_shape, shape_text
@@ -95,6 +95,35 @@ def stack_of(scan: Node, row: Node) -> Node:
             return scan.graph.result(scan, len(loop.carry) + number)
     loop.stacked.append(row)
     return scan.graph.result(scan, len(loop.results()) - 1)
+
+
+def forward_rows(scan: Node) -> set[int]:
+    """Rows of a body that depend on its step, with every result of the loops inside it: a stack that only another loop
+    over these steps asked for belongs to the body too."""
+    loop: Loop = scan.attr
+    varying = {n.id for n in (*loop.carry, *loop.sequences)}
+    for node in loop.rows():
+        if any(a.id in varying for a in node.args):
+            varying.add(node.id)
+            if node.is_loop:
+                varying |= {scan.graph.result(node, k).id for k in range(len(node.attr.results()))}
+    return varying
+
+
+def kept_for(scan: Node, rows: Sequence[Node], entering: Iterable[Node]) -> list[Node]:
+    """The rows of a body that rows of another loop over its steps read and that change from step to step; ``entering``
+    are that loop's own leaves. Integers of an element in another shape, as y[:, None], each pass makes of the
+    element."""
+    loop: Loop = scan.attr
+    known = {n.id for n in (*entering, *loop.invariants)}
+    kept = forward_rows(scan) - {n.id for n in loop.rows() if _is_reshaped(n, loop)}
+    order = arguments_first(rows, lambda n: () if n.id in kept else n.args, known)
+    return [n for n in order if n.id in kept]
+
+
+def _is_reshaped(row: Node, loop: Loop) -> bool:
+    given = row.kind == INT and row.name is None and is_view(row)
+    return given and any(a is row.args[0] for a in loop.sequences)
 
 
 def is_computed(loop: Loop, i: int) -> bool:

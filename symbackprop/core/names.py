@@ -111,6 +111,12 @@ def unplaced(name: str) -> str:
     return name.partition("[")[0]
 
 
+def dotted(name: str) -> str:
+    """What the tangent of a row is called: h_dot[t], which prints as ḣₜ, of h[t]."""
+    base, bracket, place = name.partition("[")
+    return f"{base}_dot{bracket}{place}"
+
+
 def number_of(name: Name) -> str:
     """The number behind the letters of a name, if it has one."""
     return name.subscripts[0] if name.subscripts[:1] and name.subscripts[0].isdigit() else ""

@@ -13,7 +13,8 @@ where(c, δ/x, 0), and not δ·1[c]/x.
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping, Sequence
-from functools import cache
+from functools import cache, reduce
+from operator import and_
 
 import sympy as sp
 
@@ -203,6 +204,26 @@ def _of_derivative(node: Node, i: int) -> Hazards:
         return NONE
     found = union(hazards(node.args[k]) for k in f.arguments(form)) | (hazards(node) if f.reads_out(form) else NONE)
     return found | INFINITE if is_unbounded(form, node.args, node) else found
+
+
+# -- tangents: what flows forwards is selected where the row selects
+def idle_forwards(node: Node, given: Mapping[int, Hazards]) -> Hazards:
+    """Whether the derivative of what reads a row may be infinite where the row's tangent is 0; ``given`` is what is
+    known of those of its arguments that have one."""
+    found = [given[a.id] | _idle_behind(node, i) for i, a in enumerate(node.args) if a.id in given]
+    return reduce(and_, found, INFINITE)
+
+
+def tangent_of_choice(output: Node, tangents: Mapping[int, Node]) -> Node | None:
+    """The tangent of a ``where`` as a ``where`` over those of its branches, of ``where_selected`` as one: what is not
+    selected may be infinite or NaN. None for any other row."""
+    if output.head == "where_selected":
+        return output.graph.call("where_selected", tangents[0], output.args[-1]) if 0 in tangents else None
+    if output.head != "where":
+        return None
+    condition, *branches = output.attr.form.args
+    chosen = [tangents.get(b.index, 0) if isinstance(b, f.Arg) else 0 for b in branches]
+    return output.graph.call("where", output.graph.apply(condition, *output.args), *chosen)
 
 
 # -- choices that are written out

@@ -9,12 +9,13 @@ derived like any other, so that p ⊙ (−t/p) is never formed.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
 from symbackprop.core import formula as f
 from symbackprop.core.facts import is_product
+from symbackprop.core.forward import pushed
 from symbackprop.core.graph import SEVERAL, Node, arguments_first
 from symbackprop.core.identities import Logarithms, better, log_of_value
 from symbackprop.core.kernel import Kernel
@@ -150,16 +151,25 @@ class Rewriting:
         return moved if found is None else self._called(node, found, fresh=found.id >= count)
 
     def _swept(self, node: Node) -> Node | None:
-        """A gradient that `grad` found, from a sweep over the new rows."""
-        if node.id not in node.graph.gradients:
+        """A gradient that `grad` found, or a tangent that `jvp` did, from a sweep over the new rows."""
+        graph = node.graph
+        if node.id in graph.gradients:
+            output, by, upstream = graph.gradients[node.id]
+            found = self._again(output, [by], [upstream], lambda o, w, u: vjp([o], u, w)[0])
+        elif node.id in graph.tangents:
+            found = self._again(*graph.tangents[node.id], lambda o, w, t: pushed([o], w, t)[0])
+        else:
             return None
-        rows = node.graph.gradients[node.id]
-        self.run(rows)
-        output, by, upstream = (self.new[row.id] for row in rows)
-        if output is rows[0] or by.id in self.logs.passed:
+        return found if found is None or node.name is None else graph.christen(node.name, self._own(node, found))
+
+    def _again(self, output: Node, by: Sequence[Node], given: Sequence[Node], sweep: Callable[..., Node]
+               ) -> Node | None:
+        """The sweep over the new rows; None where there are none, or where they go around a row asked for."""
+        self.run([output, *by, *given])
+        rows = [self.new[row.id] for row in by]
+        if self.new[output.id] is output or any(row.id in self.logs.passed for row in rows):
             return None
-        found = vjp([output], [upstream], [by])[0]
-        return found if node.name is None else node.graph.christen(node.name, self._own(node, found))
+        return sweep(self.new[output.id], rows, [self.new[row.id] for row in given])
 
     def _moved(self, node: Node, args: Sequence[Node]) -> Node:
         """The same row over new arguments; unnamed arithmetic is folded anew."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
 from symbackprop.core import functions as F
+from symbackprop.core.forward import jvp
 from symbackprop.core.graph import Graph, Node
 from symbackprop.core.reverse import grad
 from symbackprop.core.shapes import evaluate_shape
@@ -200,6 +202,24 @@ def test_hessian_vector_products(steps: list[Step], seed: int) -> None:
     for ours, plus, minus in zip(found, ahead, behind, strict=True):
         slope = (plus - minus) / (2 * h)
         np.testing.assert_allclose(ours, slope, rtol=1e-5, atol=1e-5 * (1 + np.max(np.abs(slope), initial=0)))
+
+
+@settings(RANDOM, max_examples=max(8, EXAMPLES // 4))
+@given(STEPS, st.integers(0, 9))
+def test_tangents(steps: list[Step], seed: int) -> None:
+    """The loss along a direction, and its gradient along it, where nothing has a kink."""
+    smooth = [s for s in steps if s[0] not in ("relu", "maximum", "where", "max", "guarded log")]
+    at, towards = numbers(seed), numbers(seed + 10)
+    for program, curved in ((Program(steps), False), (Program(smooth), True)):
+        g, leaves, loss = program.rows()
+        arrows = [g.leaf(f"d{k}", a.shape) for k, a in enumerate(at)]
+        rows, function = (grad(loss, leaves), jax.grad(program.loss, range(4))) if curved else ([loss], program.loss)
+        given_ = dict(zip(LEAVES, at, strict=True)) | {f"d{k}": d for k, d in enumerate(towards)}
+        with np.errstate(all="ignore"):
+            found = evaluate(jvp(rows, leaves, arrows), given_)
+        expected = jax.jit(partial(jax.jvp, function))(tuple(at), tuple(towards))[1]
+        for ours, theirs in zip(found, expected if curved else [expected], strict=True):
+            close(ours, theirs, 1e-8)
 
 
 @RANDOM

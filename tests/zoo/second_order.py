@@ -149,3 +149,37 @@ def outputs_of(module: Any, at: Arrays) -> Arrays:
     """What forward of a module returns, by name."""
     found, _ = module.forward({n: at[n] for n in module.PARAMS}, {n: at[n] for n in module.DATA})
     return found if isinstance(found, dict) else {module.OUTPUTS[0]: found}
+
+
+def drawn_for(model: Model, name: str, more: Sequence[Node] = ()) -> tuple[dict[str, int], Arrays]:
+    """Sizes, and random values of all leaves of a built-in model and of ``more``, in the ranges that they are meant to
+    have."""
+    from tests.zoo.test_oracles import CHANCES, PLACES, SIZES
+
+    sizes = model.default_sizes(SIZES.get(name))
+    at, rng = numbers(model, sizes), np.random.default_rng(1)
+    if name in CHANCES:
+        at[CHANCES[name]] = 1 / (1 + np.exp(-at[CHANCES[name]]))
+    if name == "neural-turing-machine":
+        at |= {k: np.exp(at[k]) / np.exp(at[k]).sum(-1, keepdims=True) for k in PLACES}
+    return sizes, at | {leaf.name or "": rng.normal(size=evaluate_shape(leaf.shape, sizes)) for leaf in more}
+
+
+def along_by_jax(model: Model, at: Arrays, sizes: Sizes) -> list[Any]:
+    """By JAX, along v_w for every parameter and input w: the tangents of the results, then of the gradients (of a
+    layer, those of Σ upstream·Y)."""
+    leaves, wrt = {name: row.id for name, row in model.leaves().items()}, list(model.targets())
+    point, towards = {n: at[n] for n in wrt}, {n: at[f"v_{n}"] for n in wrt}
+
+    def results(p: Arrays) -> list[Any]:
+        values = run(model.results(), {leaves[n]: p.get(n, at[n]) for n in leaves}, sizes)
+        return [values[r.id] for r in model.results()]
+
+    def loss(p: Arrays) -> Any:
+        return sum(jnp.sum(r * at.get(s.name or "", 1.0)) for r, s in zip(results(p), model.seeds(), strict=True))
+
+    def both(p: Arrays, v: Arrays) -> Any:
+        return jax.jvp(results, (p,), (v,))[1], jax.jvp(jax.grad(loss), (p,), (v,))[1]
+
+    ahead, curved = jax.jit(both)(point, towards)
+    return [np.asarray(x) for x in (*ahead, *[curved[n] for n in wrt])]

@@ -14,10 +14,10 @@ from typing import Any
 
 from symbackprop.core import build
 from symbackprop.core import formula as f
-from symbackprop.core.facts import is_product, is_sum, is_view
-from symbackprop.core.graph import FLOAT, INT, SEVERAL, Node, arguments_first
+from symbackprop.core.facts import is_product, is_sum
+from symbackprop.core.graph import FLOAT, SEVERAL, Node
 from symbackprop.core.hazards import Hazards
-from symbackprop.core.loops import Loop, body_leaf, make_scan, stack_of
+from symbackprop.core.loops import Loop, body_leaf, forward_rows, kept_for, make_scan, stack_of
 from symbackprop.core.maths import Item, Math, Num, Words
 from symbackprop.core.names import unplaced
 from symbackprop.core.pattern import Pattern
@@ -90,7 +90,7 @@ class Reversal:
         stacked = list({g.id: g for g in asked if not self._is_batched(g)}.values())
         shared = [*shared, *[g for g in asked if self._is_batched(g)]]
         needed = [*back, *stacked, *[n for n in self._hoisted_operands(shared) if n.id not in self.forward_rows]]
-        kept = self._kept(needed, {n.id for n in (*incoming, *outside)})
+        kept = kept_for(self.scan, needed, [*incoming, *outside])
         loop = Loop(
             self.loop.length, incoming, [*outside, *kept], self.loop.invariants, back, stacked,
             not self.loop.reverse, self.loop.index, swept, self.loop,
@@ -101,29 +101,9 @@ class Reversal:
         row = make_scan(self.graph, loop, [*init, *sequences, *self.scan.args[self.n + self.m :]])
         return along, row
 
-    def _kept(self, rows: Sequence[Node], entering: set[int]) -> list[Node]:
-        """Forward body rows that backward body rows read and that change from step to step; integers of an element in
-        another shape, as y[:, None], each pass makes of the element."""
-        known = entering | {n.id for n in self.loop.invariants}
-        kept = self.forward_rows - {n.id for n in self.loop.rows() if self._is_reshaped(n)}
-        order = arguments_first(rows, lambda n: () if n.id in kept else n.args, known)
-        return [n for n in order if n.id in kept]
-
-    def _is_reshaped(self, row: Node) -> bool:
-        given = row.kind == INT and row.name is None and is_view(row)
-        return given and any(a is row.args[0] for a in self.loop.sequences)
-
     @cached_property
     def forward_rows(self) -> set[int]:
-        """Rows of the forward body that depend on its step, with every result of the loops inside it: a stack that only
-        the backward body asked for belongs to the forward one too."""
-        varying = {n.id for n in (*self.loop.carry, *self.loop.sequences)}
-        for node in self.loop.rows():
-            if any(a.id in varying for a in node.args):
-                varying.add(node.id)
-                if node.is_loop:
-                    varying |= {self.graph.result(node, k).id for k in range(len(node.attr.results()))}
-        return varying
+        return forward_rows(self.scan)
 
     # -- shared weights: one product over all steps
     def _hoisted_operands(self, shared: Sequence[Node]) -> list[Node]:
