@@ -25,9 +25,10 @@ from symbackprop.errors import BrokenModule
 from symbackprop.verify.calls import SAME, SAME_SINGLE, gap, other_arrays, spread
 from symbackprop.verify.differences import Objective
 from symbackprop.verify.everywhere import slope_in
-from symbackprop.verify.interpreter import Array
+from symbackprop.verify.interpreter import Array, Watch
 from symbackprop.verify.lines import shown
 from symbackprop.verify.module import Candidate, beside, call, numbers
+from symbackprop.verify.rounding import DOUBLE, Rounding, of_slope
 from symbackprop.verify.sampling import Sample, in_single, named_values
 
 COPY, SHOWN, ROWS = "variables_of_", 3, 400
@@ -298,12 +299,12 @@ class Slopes:
         row = self.named.get(name)
         if row is not None and row.is_leaf and np.shape(self.objective.base[row.id]) != array.shape:
             return False
-        return None if row is None else self._agrees(row, array)
+        return None if row is None else self._agrees(row, array, known=False)
 
     def is_some(self, array: Array) -> bool:
         return any(self._agrees(row, array) for row in self.rows)
 
-    def _agrees(self, row: Node, array: Array) -> bool | None:
+    def _agrees(self, row: Node, array: Array, known: bool = True) -> bool | None:
         shape = np.shape(self.objective.base[row.id])
         if shape != array.shape or not array.size:
             return None
@@ -313,8 +314,15 @@ class Slopes:
         slope, terms = self.found[row.id], array * direction
         if slope is None:
             return None
-        allowed = self.within * float(np.linalg.norm(terms)) + 1e-14 * self.objective.magnitude
-        return bool(abs(float(terms.sum()) - slope) <= allowed)
+        missed = abs(float(terms.sum()) - slope) - self.within * float(np.linalg.norm(terms))
+        return bool(missed <= 0 or (not known and missed <= self._rounding(row, direction, slope)))
+
+    def _rounding(self, row: Node, direction: Array, slope: float) -> float:
+        def run(change: Watch) -> float:
+            found = slope_in(self.objective, row, direction, change)
+            return np.nan if found is None else found
+
+        return of_slope(run, slope, Rounding(DOUBLE, np.random.default_rng(0)))
 
 
 def _rows(objective: Objective) -> Sequence[Node]:

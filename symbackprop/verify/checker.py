@@ -26,7 +26,6 @@ from symbackprop.verify.differences import (
     AUTO,
     CENTRAL,
     COMPLEX,
-    DOUBLE,
     NotAnalytic,
     Objective,
     Prober,
@@ -42,6 +41,7 @@ from symbackprop.verify.optimizers import unknown_rule
 from symbackprop.verify.points import Points
 from symbackprop.verify.promises import broken_promises
 from symbackprop.verify.report import FAIL, PASS, GradientReport, Report, ResultReport, joined
+from symbackprop.verify.rounding import DOUBLE
 from symbackprop.verify.sampling import Sample, choose_sizes, hidden_dims, in_single
 from symbackprop.verify.verdicts import (
     TOLERANCE,

@@ -7,7 +7,7 @@ how the derivative was found symbolically.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import frexp, inf, isfinite, ldexp
@@ -15,22 +15,16 @@ from typing import Any
 
 import numpy as np
 
-from symbackprop.core.facts import is_view, kind
-from symbackprop.core.formula import calls
-from symbackprop.core.graph import FLOAT, Node
-from symbackprop.core.loops import with_bodies
-from symbackprop.core.scalars import TABLE
+from symbackprop.core.graph import Node
 from symbackprop.verify.interpreter import Array, Program, Sizes, Step, Watch
-from symbackprop.verify.kinks import Gap, Gaps, crossed, on_kinks, stated, switches_of, touched
+from symbackprop.verify.kinks import Gap, Gaps, crossed, on_kinks, touched
+from symbackprop.verify.rounding import DOUBLE, Rounding, equated, of_slope, of_value
 
 CENTRAL, COMPLEX, AUTO = "central", "complex", "auto"
 REACHES = (5e-3, 3e-4, 2e-5, 1e-6)
 CLOSER, CERTAIN, STEEP = (1e-8, 1e-10, 1e-12), 1e-5, 1e4
-DOUBLE, SINGLE = float(np.finfo(np.float64).eps), float(np.finfo(np.float32).eps)
 NORMAL = float(np.finfo(np.float64).tiny)  # smaller numbers have lost digits
-SMALLEST = {DOUBLE: 2.0**-1074, SINGLE: 2.0**-149}  # what rounds where numbers have lost their digits
-ROUNDINGS = 4
-ROUNDING = 64 * np.finfo(np.float64).eps
+ROUNDING = 64 * DOUBLE
 TINY = ldexp(1.0, -66)
 JITTER = 1e-9
 
@@ -73,55 +67,12 @@ class Held:
         return value
 
 
-class Rounding:
-    """Changes every row that rounds off by a little, as another order of sums and products would leave it, and what a
-    logarithm is computed from at each reading. ``kept`` are rows that do not round."""
-
-    def __init__(self, eps: float, rng: Any, kept: Container[int] = ()) -> None:
-        self.eps, self.rng, self.kept = eps, rng, kept
-
-    def __call__(self, step: Step, args: Sequence[Array], value: Array) -> Array:
-        value, row = stated(step, args, value), step.row
-        exact = step.shape is None or row.kind != FLOAT or switches_of(row) or is_view(row) or row.op.chooses
-        if exact or kind(row).moved or not row.args or row.id in self.kept:
-            return value
-        return self._through(row, args, self.read(value))
-
-    def _through(self, row: Node, args: Sequence[Array], value: Array) -> Array:
-        """A bounded function's slope is computed from its value, as σ(1 − σ) is: where it saturates, the difference
-        rounds as 1 does."""
-        if not np.iscomplexobj(value) or not is_bounded(row):
-            return value
-        moved = sum(np.abs(np.imag(a)) for a in args)
-        return value + 1j * self.eps * ROUNDINGS * self.rng.uniform(-1, 1, np.shape(value)) * moved
-
-    def read(self, value: Array) -> Array:
-        if np.iscomplexobj(value):
-            return self.read(np.real(value)) + 1j * self.read(np.imag(value))
-        by = ROUNDINGS * self.rng.uniform(-1, 1, np.shape(value))
-        return np.where(value != 0, value * (1 + self.eps * by) + SMALLEST[self.eps] * by, value)
-
-
-def equated(rows: Sequence[Node]) -> set[int]:
-    """The rows that others are computed from which ask whether two numbers are equal."""
-    asked = [a for row in with_bodies(rows[0].graph.topological(rows)) for s in switches_of(row)
-             if "==" in (s.no, s.yes) for a in row.args]
-    return {row.id for row in rows[0].graph.topological(asked)} if asked else set()
-
-
-def is_bounded(row: Node) -> bool:
-    """Whether a row is a softmax or calls a function whose values have bounds on both sides."""
-    called = [TABLE[name].range for name in calls(row.form)] if row.form is not None else []
-    return row.op.distribution or any(isfinite(low) and isfinite(high) for low, high in called)
-
-
 class Objective:
     """The number whose gradient is checked: the loss, or Σ upstream·output over the outputs of a layer.
 
     ``weights`` are the upstream gradients, one array a row, and ``given`` the values of all leaves by id. ``also`` are
     rows whose values are wanted too: slopes may be taken in any row that the program computes. While ``change`` is set,
-    it says of every step what value to go on with. Roundings of gradients go by its ``magnitude`` and by the
-    ``largest`` number given, which may be a factor of 1 − p where p is nearly 1.
+    it says of every step what value to go on with. Its ``magnitude`` is the size of what is added up in it.
     """
 
     def __init__(self, rows: Sequence[Node], weights: Sequence[Array], given: dict[int, Array], sizes: Sizes,
@@ -135,8 +86,6 @@ class Objective:
         self.start = self.gaps.take()
         self.value = self.total(self.base)
         self.magnitude = float(sum(np.sum(np.abs(w * self.base[r.id])) for r, w in zip(rows, weights, strict=True)))
-        floats = [v for v in map(np.asarray, given.values()) if v.dtype.kind == "f"]
-        self.largest = max([float(np.max(np.abs(v), initial=1.0)) for v in floats], default=1.0)
 
     def _watch(self, step: Step, args: Sequence[Array], value: Array) -> Array:
         value = self.gaps.watch(step, args, self.held.watch(step, value))
@@ -168,6 +117,12 @@ class Objective:
         pairs = [(np.abs(values[r.id] - self.base[r.id]), np.abs(self.base[r.id])) for r in self.rows]
         return max(float(np.max(gap, initial=0.0) / np.max(value, initial=1e-3)) for gap, value in pairs)
 
+    def spread(self, row: Node, rounding: Rounding) -> float:
+        """How far off rounding may leave an entry of a row, beside the row's size."""
+        ours = self.base[row.id]
+        off = of_value(lambda change: self.values({}, change)[0][row.id], ours, rounding)
+        return off / float(np.max(np.abs(ours), initial=1e-3))
+
     def total(self, values: Mapping[int, Array]) -> Any:
         """The objective, of the values of all rows."""
         with np.errstate(all="ignore"):  # outputs may be infinite, of both signs
@@ -191,18 +146,20 @@ class Objective:
 
 
 class Line:
-    """φ(t) = f(x + t·v) for one leaf; ``where`` are the flat places of v's entries, ``along`` their values."""
+    """φ(t) = f(x + t·v) for one leaf; ``where`` are the flat places of v's entries, ``along`` their values, ``change``
+    is that of the values."""
 
-    def __init__(self, objective: Objective, leaf: Node, where: Array, along: Array, start: list[Gap]) -> None:
+    def __init__(self, objective: Objective, leaf: Node, where: Array, along: Array, start: list[Gap],
+                 change: Watch | None = None) -> None:
         self.objective, self.leaf, self.start = objective, leaf, start
-        self.where, self.along = where, along
+        self.where, self.along, self.change = where, along, change
         self.x = np.asarray(objective.base[leaf.id])
 
     def at(self, t: complex) -> tuple[Any, list[Gap]]:
         point = np.array(self.x, dtype=np.complex128 if isinstance(t, complex) else self.x.dtype)
         flat = point.reshape(-1)
         flat[self.where] += t * self.along
-        return self.objective.at(self.leaf, point)
+        return self.objective.at(self.leaf, point, self.change)
 
 
 class Ray:
@@ -283,7 +240,7 @@ def _extrapolated(line: Line | Ray, h: float) -> Estimate:
     first, second, third = quotients
     coarse, fine = (4 * second - first) / 3, (4 * third - second) / 3
     found = (16 * fine - coarse) / 15
-    noise = abs(found - fine) + float(ROUNDING) * max(top, line.objective.magnitude) / h
+    noise = abs(found - fine) + ROUNDING * max(top, line.objective.magnitude) / h
     return Estimate(found, noise) if isfinite(found) else UNKNOWN
 
 
@@ -341,6 +298,16 @@ class Prober:
                 raise
             self.method = CENTRAL
             return slope(line, CENTRAL, scale)
+
+    def rounding(self, where: Array, direction: Array, found: float) -> float:
+        """What rounding may make of a slope, beyond what central differences admit by themselves."""
+        if self.method == CENTRAL:
+            return 0.0
+
+        def run(change: Watch) -> float:
+            return imaginary(Line(self.objective, self.leaf, where, direction, self.start, change), TINY)[0]
+
+        return of_slope(run, found, Rounding(DOUBLE, np.random.default_rng(0)))
 
 
 def with_entry(slopes: Slopes, one: Slopes) -> Slopes:

@@ -19,23 +19,21 @@ from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop, with_bodies
 from symbackprop.verify.differences import (
     CENTRAL,
-    DOUBLE,
     NORMAL,
-    SINGLE,
     TINY,
     Estimate,
     NotAnalytic,
     Objective,
     Ray,
-    Rounding,
     imaginary,
     slope,
 )
 from symbackprop.verify.interpreter import Array, Step, Watch
 from symbackprop.verify.kinks import Unstated, crossed, stated, switches_of, unstated
 from symbackprop.verify.module import numbers
+from symbackprop.verify.rounding import DOUBLE, SINGLE, SLACK, Rounding, of_slope
 
-TIMES, RUNS, SLACK = 3, 3, 32
+TIMES = 3
 WITHIN, AGREE = 1e-9, 1e-8
 TAYLOR, TAYLOR_NOISE = 6, 1e4
 SMALL = {DOUBLE: 1e-3, SINGLE: 0.1}  # a gradient so small beside the largest one is compared with that
@@ -87,8 +85,7 @@ class Everywhere:
     def _direction(self, given: Mapping[str, Array]) -> dict[str, Array]:
         """A random one, in which no gradient drowns another."""
         norms = {n: float(np.linalg.norm(g)) for n, g in given.items()}
-        coarse = self.objective.magnitude * self.objective.largest**2  # of Xᵀ (1 − p) (X Q), p nearly 1
-        floor = SMALL[self.eps] * max(norms.values()) + 20 * self.eps / self.within * coarse
+        floor = SMALL[self.eps] * max(norms.values()) + 20 * self.eps / self.within * self.objective.magnitude
         scales = {n: 1 / (norm + floor) if norm + floor else 1.0 for n, norm in norms.items()}
         return {n: self.rng.choice([-1.0, 1.0], g.shape) * self.rng.uniform(0.5, 1.5, g.shape) * scales[n]
                 for n, g in given.items()}
@@ -133,18 +130,11 @@ class Everywhere:
                 continue
             with np.errstate(all="ignore"):
                 error = np.where(theirs == ours, 0.0, np.abs(theirs - ours)) / np.max(np.abs(ours), initial=1e-3)
-            if np.max(error) <= max(AGREE, SLACK * self.eps) or np.max(error) <= self._spread(row):
+            if np.max(error) <= max(AGREE, SLACK * self.eps) or np.max(error) <= self.objective.spread(row, self._blur):
                 continue
             index = tuple(int(i) for i in np.unravel_index(int(np.argmax(error)), ours.shape))
             return Miss(row.name or "", index, float(theirs[index]), float(ours[index]))
         return None
-
-    def _spread(self, row: Node) -> float:
-        """How far off a result may be by rounding, in its own size."""
-        ours = self.objective.base[row.id]
-        runs = [self.objective.values({}, self._blur)[0][row.id] for _ in range(RUNS)]
-        off = max(float(np.max(np.abs(run - ours), initial=0.0)) for run in runs)
-        return SLACK * off / float(np.max(np.abs(ours), initial=1e-3))
 
     # -- one direction
     def _gap(self, gradients: Mapping[str, Array], along: Mapping[str, Array], known: bool = True) -> float:
@@ -197,8 +187,7 @@ class Everywhere:
         """What rounding may make of a slope."""
         if self.method == CENTRAL and self.exact:
             return 0.0
-        others = [self._slope(along, self._blur).slope for _ in range(RUNS)]
-        return SLACK * max(abs(other - found) if np.isfinite(other) else np.inf for other in others)
+        return of_slope(lambda change: self._slope(along, change).slope, found, self._blur, self.method != CENTRAL)
 
     @property
     def _blur(self) -> Rounding:
@@ -247,13 +236,14 @@ def recording(found: list[Array]) -> Watch:
     return watch
 
 
-def slope_in(objective: Objective, row: Node, along: Array) -> float | None:
-    """The slope of an objective in any row along a direction, on kinks as it is stated; None where it cannot be had."""
+def slope_in(objective: Objective, row: Node, along: Array, change: Watch | None = None) -> float | None:
+    """The slope of an objective in any row along a direction, on kinks as it is stated; None where it cannot be had.
+    ``change`` is that of the values."""
     x, reals = np.asarray(objective.base[row.id]), list[Array]()
     objective.at(row, x, recording(reals))
     h = TINY / max(float(np.max(np.abs(along), initial=0.0)), 1.0)
     try:
-        found = float(np.imag(objective.at(row, x + 1j * h * along, Pinned(reals))[0])) / h
+        found = float(np.imag(objective.at(row, x + 1j * h * along, change or Pinned(reals))[0])) / h
     except (TypeError, Unstated):
         return None
     return found if np.isfinite(found) else None

@@ -23,15 +23,17 @@ from symbackprop.model.model import Model
 from symbackprop.verify.aiming import numbers_in
 from symbackprop.verify.conditions import meeting
 from symbackprop.verify.cost import cost_of, shaped
-from symbackprop.verify.differences import DOUBLE, SINGLE, TINY, NotAnalytic, Objective, Ray, imaginary
+from symbackprop.verify.differences import TINY, NotAnalytic, Objective, Ray, imaginary
 from symbackprop.verify.everywhere import Otherwise, Pinned, recording
-from symbackprop.verify.interpreter import Array, Program, Step
+from symbackprop.verify.interpreter import Array, Program, Step, Watch
 from symbackprop.verify.kinks import Gap, Unstated, switches_of
+from symbackprop.verify.rounding import DOUBLE, SINGLE
 from symbackprop.verify.sampling import Needs, Random, Sample, draw, in_single, intervals, leaf_values, needs_of
 
 LARGER, LARGE, WIDEST, EXPENSIVE = (11, 12, 13, 14, 15, 16, 17), (5, 6, 7, 8, 9), 40, 3e6
 ATTEMPTS, FITS, OUTPUTS = 6, 200, 8
 FAR, GROWN, TRIED, SATURATED, LEAVES = 800.0, 8.0, 12, 720.0, 3
+SO_LARGE, SQUARED = "so large that functions saturate", (1e-150, 1e150)
 APART = 8  # so far beyond that the largest entries of two rows are as far from each other
 DYADIC = (-1.0, -0.5, 0.0, 0.5, 1.0)
 CLEAR, TRIES, SINGULAR, ROUNDED = 1e-9, 16, 1e10, 1e-13
@@ -186,9 +188,11 @@ class Further:
         for name in self.rng.permutation([n for n, r in self.model.leaves().items() if _free(r)])[:TRIED]:
             factor = self._factor(first, str(name), list(left.values()) or rows) if left or few > 0 else None
             few -= factor is not None
+            words = f"with {name} {SO_LARGE}: no point was found at which that can be computed"
             for by in (1, APART, -1) if factor is not None else ():
                 values = {**first.values, str(name): first.values[str(name)] * factor * by}
                 found = self._finite(str(name), replace(first, values=values), rows)
+                self.without += [words] if found is None and by != APART and words not in self.without else []
                 if found is not None:
                     reached = self._arguments(found.sample, str(name), 1.0, list(left.values())) if by < 0 else {}
                     left = {k: row for k, row in left.items() if reached.get(k, 0.0) < SATURATED}
@@ -197,12 +201,12 @@ class Further:
     def _finite(self, name: str, sample: Sample, rows: Sequence[Node]) -> Situation | None:
         """The point, or where the result is infinite there one with data of 0 and 1: targets whose weight of 0 leaves
         a log 0 out. No other value may be infinite or undefined there."""
-        words = f"with {name} so large that functions saturate"
+        words = f"with {name} {SO_LARGE}"
         if (found := self.at(words, sample)) is not None:
-            return found
+            return found if can_be_computed(found.objective) else None
         points = (p for p in self._with_bits(name, sample) if self._defined(p)
                   and max(self._arguments(p, name, 1.0, rows).values(), default=0.0) >= SATURATED)
-        return next((s for p in points if (s := self.at(words, p)) is not None), None)
+        return next((s for p in points if (s := self.at(words, p)) is not None and can_be_computed(s.objective)), None)
 
     def _defined(self, sample: Sample) -> bool:
         """Whether every value is a number or log 0."""
@@ -213,9 +217,16 @@ class Further:
                 below.append(bool(np.all(part < np.inf)))  # not so of what is not a number
             return value
 
-        with np.errstate(all="ignore"):
-            Program(self.model.results(), sample.sizes, watch=watch).run(leaf_values(self.model, sample))
-        return all(below)
+        return self._ran(sample, watch) and all(below)
+
+    def _ran(self, sample: Sample, watch: Watch) -> bool:
+        """Whether the model can be computed at all: not so where a matrix has no inverse."""
+        try:
+            with np.errstate(all="ignore"):
+                Program(self.model.results(), sample.sizes, watch=watch).run(leaf_values(self.model, sample))
+        except ModelError:
+            return False
+        return True
 
     def _with_bits(self, name: str, sample: Sample) -> Iterator[Sample]:
         data = [n for n, r in self.model.leaves().items() if n != name and _free(r) and r.attr.role == "data"]
@@ -244,10 +255,7 @@ class Further:
                 found[step.row.id] = max(found.get(step.row.id, 0.0), size)
             return value
 
-        values = {**first.values, name: first.values[name] * by}
-        with np.errstate(all="ignore"):
-            program = Program(self.model.results(), first.sizes, watch=watch)
-            program.run(leaf_values(self.model, replace(first, values=values)))
+        self._ran(replace(first, values={**first.values, name: first.values[name] * by}), watch)
         return found
 
     # -- switches
@@ -350,6 +358,14 @@ def undefined(objective: Objective) -> bool:
     """Whether a slope is infinite or none at a point, such as that of a root at 0: also where another order of
     operations may find it to be so."""
     return any(g.relative and np.any(np.abs(g.values) < ROUNDED) for g in objective.start) or singular(objective)
+
+
+def can_be_computed(objective: Objective) -> bool:
+    """Whether gradients are defined at a point, and in reach of numbers: a backward pass takes squares of what forward
+    computes, as that of 1/x does."""
+    values = [np.abs(part) for v in objective.base.values() for part in (v if isinstance(v, list) else [v])]
+    largest = (float(np.max(v, initial=0.0, where=np.isfinite(v))) for v in values)
+    return all(size == 0 or SQUARED[0] < size < SQUARED[1] for size in largest) and not singular(objective)
 
 
 def singular(objective: Objective) -> bool:

@@ -23,13 +23,12 @@ from symbackprop.verify.calls import (
     unchanged,
     workspaces,
 )
-from symbackprop.verify.differences import DOUBLE, Rounding
-from symbackprop.verify.everywhere import RUNS, SLACK
 from symbackprop.verify.initial import initial_values
-from symbackprop.verify.interpreter import Sizes
+from symbackprop.verify.interpreter import Sizes, Watch
 from symbackprop.verify.lines import line_of
 from symbackprop.verify.module import Candidate, Outcome, as_given, call, numbers, refused
 from symbackprop.verify.optimizers import optimizer
+from symbackprop.verify.rounding import DOUBLE, Rounding, of_value
 from symbackprop.verify.sampling import Sample, in_single, named_values
 from symbackprop.verify.values import checked_values, infer_sizes
 
@@ -151,12 +150,12 @@ def _where_finite(value: Any, found: Any) -> Any:
 
 def _rounded(candidate: Candidate, sample: Sample, name: str, value: Any) -> float:
     """How far off rounding may leave an intermediate, beside its size."""
-    off, rng = 0.0, np.random.default_rng(0)
-    for _ in range(RUNS):
-        blurred = named_values(candidate.model, candidate.intermediates, sample, Rounding(DOUBLE, rng))[name]
-        gap = np.abs(blurred - value)
-        off = max(off, float(np.max(gap, initial=0.0, where=np.isfinite(gap))))
-    return SLACK * off / float(np.max(np.abs(value), initial=1e-3, where=np.isfinite(value)))
+
+    def run(change: Watch) -> Any:
+        return named_values(candidate.model, candidate.intermediates, sample, change)[name]
+
+    off = of_value(run, value, Rounding(DOUBLE, np.random.default_rng(0)))
+    return off / float(np.max(np.abs(value), initial=1e-3, where=np.isfinite(value)))
 
 
 def _plain_floats(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:

@@ -28,13 +28,14 @@ from symbackprop.model import Model, zoo
 from symbackprop.model.optimizers import OPTIMIZERS
 from symbackprop.verify.calls import workspaces
 from symbackprop.verify.checker import Check
-from symbackprop.verify.differences import AUTO, DOUBLE, Objective, Prober, Slopes
+from symbackprop.verify.differences import AUTO, Objective, Prober, Slopes
 from symbackprop.verify.further import Situation
 from symbackprop.verify.initial import initial_values
 from symbackprop.verify.interpreter import Array
 from symbackprop.verify.module import CallFailed, Candidate, Outcome
 from symbackprop.verify.optimizers import optimizer
 from symbackprop.verify.promises import SUBJECT, constants
+from symbackprop.verify.rounding import DOUBLE
 from symbackprop.verify.sampling import Sample, choose_sizes, draw, hidden_dims, in_single, needs_of
 from tests.verify.mutate import Mutant, Mutants, name_of
 

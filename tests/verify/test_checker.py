@@ -128,6 +128,57 @@ def test_a_softmax_in_steps_that_saturates_passes(tmp_path: Path, shift: str, se
     assert check(tmp_path, codegen(model, verify=False), seed=seed).passed
 
 
+ATTENTION = """dim T, D, K
+data X: T x D
+param Q: D x K, R: D x K, V: D x K
+s = (X @ Q) @ (X @ R).T / sqrt(K)
+e = exp(s - max(s, axis=1, keepdims=True))
+a = e / sum(e, axis=1, keepdims=True)
+loss L = mean((a @ (X @ V)) ** 2)"""
+MASKED = """dim T, D
+input q: T x D, k: T x D, v: T x D
+s = where(causal_mask(T), q @ k.T / sqrt(D), -1e9)
+e = exp(s - max(s, axis=1, keepdims=True))
+output o = (e / sum(e, axis=1, keepdims=True)) @ v"""
+TRANSPORT = """dim N
+data C: N x N
+param e
+K = exp(-C * e)
+u = 1 / sum(K, axis=1)
+v = 1 / (K.T @ u)
+loss L = sum(outer(u, v) * K * C)"""
+RIDGE = """dim N, D
+data X: N x D, y: N
+param a
+w = solve(X.T @ X + exp(a) * eye(D), X.T @ y)
+loss L = mean((X @ w - y) ** 2)"""
+
+
+@pytest.mark.parametrize(("text", "seed"), [
+    pytest.param(ATTENTION, 755167, id="terms that cancel"),
+    pytest.param(ATTENTION, 491855, id="terms that cancel, elsewhere"),
+    pytest.param(MASKED, 539092, id="a mask that is met"),
+    pytest.param(MASKED, 123918, id="a result of large numbers"),
+    pytest.param(TRANSPORT, 749178, id="squares out of reach"),
+    pytest.param(RIDGE, 992858, id="no inverse"),
+    pytest.param(RIDGE, 443829, id="an inverse of rounding"),
+])
+def test_what_only_rounds_is_not_wrong(tmp_path: Path, text: str, seed: int) -> None:
+    assert check(tmp_path, codegen(parse(text), verify=False), seed=seed).passed
+
+
+def test_no_gradient_is_allowed_more_than_it_rounds_by(tmp_path: Path) -> None:
+    """Where softmaxes saturate too, an entry that is off by a millionth of what it is made of is wrong."""
+    source = codegen(parse(ATTENTION), verify=False)
+    off = mutant(source, ("return scaled(grads,", "dQ[0, 0] += 3e-6 * abs(dQ).max()\n    return scaled(grads,"))
+    assert all(gradient(check(tmp_path, off, seed=seed), "Q").verdict == "fail" for seed in (755167, 491855))
+
+
+def test_where_results_are_infinite_it_says_so(tmp_path: Path) -> None:
+    report = check(tmp_path, codegen(parse(TRANSPORT), verify=False), seed=749178)
+    assert any("with e so large that functions saturate" in said for said in report.unchecked)
+
+
 def test_where_rounding_hides_the_slope_it_says_so() -> None:
     model = parse("param w: 2\nloss L = sum(w) + 10**15")
 

@@ -1,0 +1,96 @@
+"""What rounding may make of values and of slopes, read off the arithmetic: a model runs again with every row a little
+off, as another order of sums and products would leave it, and with slopes that cannot cancel.
+
+This is the one bound by which something that differs may still be right. It is taken where something does differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Sequence
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from symbackprop.core import formula as f
+from symbackprop.core.facts import is_view, kind
+from symbackprop.core.graph import FLOAT, Node
+from symbackprop.core.loops import with_bodies
+from symbackprop.core.scalars import TABLE
+from symbackprop.verify.interpreter import Array, Step, Watch
+from symbackprop.verify.kinks import operands_of, stated, switches_of
+
+DOUBLE, SINGLE = float(np.finfo(np.float64).eps), float(np.finfo(np.float32).eps)
+SMALLEST = {DOUBLE: 2.0**-1074, SINGLE: 2.0**-149}  # what rounds where numbers have lost their digits
+RUNS, SLACK, ROUNDINGS = 3, 32, 4
+
+
+class Rounding:
+    """Changes every row that rounds off by a little, and what a logarithm is computed from at each reading. ``kept``
+    are rows that do not round."""
+
+    def __init__(self, eps: float, rng: Any, kept: Container[int] = ()) -> None:
+        self.eps, self.rng, self.kept = eps, rng, kept
+
+    def __call__(self, step: Step, args: Sequence[Array], value: Array) -> Array:
+        value, row = stated(step, args, value), step.row
+        exact = step.shape is None or row.kind != FLOAT or switches_of(row) or is_view(row) or row.op.chooses
+        if exact or kind(row).moved or not row.args or row.id in self.kept:
+            return value
+        return self.read(value)
+
+    def read(self, value: Array) -> Array:
+        if np.iscomplexobj(value):
+            return self.read(np.real(value)) + 1j * self.read(np.imag(value))
+        by = ROUNDINGS * self.rng.uniform(-1, 1, np.shape(value))
+        return np.where(value != 0, value * (1 + self.eps * by) + SMALLEST[self.eps] * by, value)
+
+
+class Paths:
+    """Gives the slope of every step a sign and a size by chance, so that what cancels no longer does: the slope becomes
+    as large as all the products along paths that a backward pass may add up, in whatever form it is written.
+
+    A sum rounds by a few units in the last place of the sizes of its terms, however small it is itself (Higham,
+    Accuracy and Stability of Numerical Algorithms, 4.2): dW = Xᵀ dz does where dz is the little that p leaves of 1. A
+    bounded function's slope is computed from its value, as σ(1 − σ) is, whose terms are as large as 1.
+    """
+
+    def __init__(self, rng: Any) -> None:
+        self.rng = rng
+
+    def __call__(self, step: Step, args: Sequence[Array], value: Array) -> Array:
+        value = stated(step, args, value)
+        if step.shape is None or not np.iscomplexobj(value):
+            return value
+        moved = np.abs(np.imag(value))
+        if is_bounded(step.row):
+            moved = moved + sum(np.abs(np.imag(a)) for a in args)
+        factor = self.rng.choice([-1.0, 1.0], moved.shape) * self.rng.uniform(0.5, 1.5, moved.shape)
+        return np.real(value) + 1j * factor * moved
+
+
+def of_value(run: Callable[[Watch], Array], found: Array, rounding: Rounding) -> float:
+    """How far off rounding may leave a value, in any of its entries that are finite."""
+    gaps = [np.abs(run(rounding) - found) for _ in range(RUNS)]
+    return SLACK * max(float(np.max(gap, initial=0.0, where=np.isfinite(gap))) for gap in gaps)
+
+
+def of_slope(run: Callable[[Watch], float], found: float, rounding: Rounding, analytic: bool = True) -> float:
+    """How far off rounding may leave a slope, which ``run`` takes with what is changed in it; ``analytic`` says that it
+    goes along with the values, as imaginary parts. Infinite where a slope that is a little off is none."""
+    off = max(abs(other - found) if isfinite(other) else np.inf for other in [run(rounding) for _ in range(RUNS)])
+    terms = [abs(run(Paths(rounding.rng))) for _ in range(RUNS if analytic else 0)]
+    return SLACK * max(off, rounding.eps * max([t for t in terms if isfinite(t)], default=0.0))
+
+
+def equated(rows: Sequence[Node]) -> set[int]:
+    """The rows that others are computed from which ask whether two numbers are equal."""
+    asked = [row.args[p.index] for row in with_bodies(rows[0].graph.topological(rows)) for s in switches_of(row)
+             if "==" in (s.no, s.yes) for p in operands_of(row.attr, s) if isinstance(p, f.Arg)]
+    return {row.id for row in rows[0].graph.topological(asked)} if asked else set()
+
+
+def is_bounded(row: Node) -> bool:
+    """Whether a row is a softmax or calls a function whose values have bounds on both sides."""
+    called = [TABLE[name].range for name in f.calls(row.form)] if row.form is not None else []
+    return row.op.distribution or any(isfinite(low) and isfinite(high) for low, high in called)
