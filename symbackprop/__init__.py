@@ -22,6 +22,8 @@ _HOME = {
     "scan": "symbackprop.core.loops",
     "grad": "symbackprop.core.reverse",
     "jvp": "symbackprop.core.forward",
+    "hessian": "symbackprop.derive.blocks",
+    "jacobian": "symbackprop.derive.blocks",
     "lstm_cell": "symbackprop.core.functions.layers",
     "gru_cell": "symbackprop.core.functions.layers",
 }

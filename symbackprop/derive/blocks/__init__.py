@@ -1,0 +1,88 @@
+"""Jacobians and Hessians that are kept compressed: `hessian`, `jacobian`, and what they are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from symbackprop.core.graph import Node
+from symbackprop.core.reverse import vjp
+from symbackprop.derive.blocks.push import NoPush, Pushing
+from symbackprop.derive.blocks.structure import STRUCTURES, Block
+from symbackprop.errors import ModelError, NameProblem, did_you_mean
+from symbackprop.model.load import as_model, listed
+from symbackprop.model.model import Model
+
+__all__ = ["STRUCTURES", "Block", "Blocks", "NoPush", "hessian", "jacobian"]
+
+
+class Blocks(Mapping[tuple[str, str], Block]):
+    """The blocks of a Hessian or of a Jacobian, by the names of what is differentiated and of what by."""
+
+    def __init__(self, blocks: Mapping[tuple[str, str], Block]) -> None:
+        self._blocks = dict(blocks)
+
+    def __getitem__(self, key: tuple[str, str]) -> Block:
+        return self._blocks[key]
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self._blocks)
+
+    def __len__(self) -> int:
+        return len(self._blocks)
+
+    def __repr__(self) -> str:
+        return "\n".join(map(repr, self._blocks.values()))
+
+
+def hessian(model: Model | str, wrt: Iterable[str] | str | None = None) -> Blocks:
+    """The second derivatives of a model's loss by its parameters, or by the arrays in ``wrt``: a block for every pair.
+
+    Raises `NoPush` where a block has no compressed form, `ModelError` for a model without a loss.
+    """
+    model = as_model(model)
+    if model.loss_row is None:
+        raise ModelError(f"{model.name} has outputs and no loss: ask for a Jacobian")
+    names, rows = _wanted(model, wrt)
+    gradients = vjp([model.loss_row], [model.graph.const(1)], rows)
+    return hessian_of(gradients, names, rows)
+
+
+def hessian_of(gradients: Sequence[Node], names: Sequence[str], rows: Sequence[Node]) -> Blocks:
+    """The derivatives of gradients, of which those on one side of the diagonal are the transposed others."""
+    graph = rows[0].graph
+    pushing, found = Pushing(graph), dict[tuple[str, str], Block]()
+    with graph.evaluating():
+        for k, (name, row) in enumerate(zip(names, rows, strict=True)):
+            for other, g, w, x in zip(names, gradients, rows, pushing.tangents(gradients[: k + 1], row), strict=False):
+                block = Block(pushing.algebra, (other, name), (g.shape, row.shape), x.own, x.into, x.terms, w is row)
+                found[other, name], found[name, other] = block, block if w is row else block.transposed()
+    return Blocks({(a, b): found[a, b] for a in names for b in names})
+
+
+def jacobian(model: Model | str, row: Node | str, wrt: Iterable[str] | str | None = None) -> Blocks:
+    """∂(entries of a row, or of what has that name)/∂(entries of the parameters, or of the arrays in ``wrt``)."""
+    model = as_model(model)
+    names, rows = _wanted(model, wrt)
+    node = row if isinstance(row, Node) else _named(model, row)
+    label = node.name or "row"
+    pushing, found = Pushing(model.graph), dict[tuple[str, str], Block]()
+    with model.graph.evaluating():
+        for name, w in zip(names, rows, strict=True):
+            (x,) = pushing.tangents([node], w)
+            block = Block(pushing.algebra, (label, name), (node.shape, w.shape), x.own, x.into, x.terms, False)
+            found[label, name] = block
+    return Blocks(found)
+
+
+def _wanted(model: Model, wrt: Iterable[str] | str | None) -> tuple[list[str], list[Node]]:
+    names = list(model.params) if wrt is None else listed(wrt)
+    return list(names), [_named(model, name) for name in names]
+
+
+def _named(model: Model, name: str) -> Node:
+    known = {**model.leaves(), **model.equations}
+    if name not in known:
+        raise NameProblem(f"no array {name!r} in {model.name}.{did_you_mean(name, known)}")
+    if known[name].kind != "float":
+        raise NameProblem(f"{name!r} is integer data and has no gradient")
+    return known[name]
