@@ -514,9 +514,10 @@ def softmax_logsumexp(
 def scatter_add(g: np.ndarray, index: np.ndarray, rows: int) -> np.ndarray:
     """Rows of g added up in the rows of a zero array that index names: the adjoint of table[index]."""
     out = np.zeros((rows, *g.shape[index.ndim :]), g.dtype)
-    order = np.argsort(index, axis=None, kind="stable")
+    index = np.where(index < 0, index + rows, index).reshape(-1)  # -1 and rows - 1 are one row
+    order = np.argsort(index, kind="stable")
     if order.size:
-        places = index.reshape(-1)[order]
+        places = index[order]
         starts = np.flatnonzero(np.concatenate(([True], places[1:] != places[:-1])))
         flat = g.reshape(order.size, *out.shape[1:])
         out[places[starts]] = np.add.reduceat(flat[order], starts, axis=0)

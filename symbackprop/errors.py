@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple, TypeAlias
 
 
 class Place(NamedTuple):
@@ -19,6 +19,9 @@ class Place(NamedTuple):
         if other is None or other.line != self.line:
             return self
         return Place(self.line, self.start, max(self.end, other.end))
+
+
+Meant: TypeAlias = "str | Callable[[str, Place], str]"  # what may be meant, … being what stands there, or a whole line
 
 
 class SymbackpropError(Exception):
@@ -37,16 +40,16 @@ MOST, ENOUGH = 10, 100  # errors that are told of one text, and of equations tha
 class ModelError(SymbackpropError):
     """The model is wrong: syntax, names, kinds. ``where`` is ``file:line`` when it came from text; ``line`` is the line
     as long as the file's name is not known; ``near`` is what of the line it is about, as written. ``place`` is where
-    that stands and ``instead`` what may be meant, the likeliest first, … being what stands there; ``shown`` are the
-    line of the text, a caret and the corrected line, and ``others`` the further errors of the same text."""
+    that stands and ``instead`` what may be meant, the likeliest first; ``shown`` are the line of the text, a caret and
+    the corrected line, and ``others`` the further errors of the same text."""
 
     kind = "model error"
 
     def __init__(self, message: str, where: str = "", line: int = 0, near: str = "", place: Place | None = None,
-                 instead: str | Sequence[str] = ()) -> None:
+                 instead: str | Sequence[Meant] = ()) -> None:
         super().__init__(message)
         self.message, self.where, self.line, self.near = message, where, line, near
-        self.place, self.instead = place, [instead] if isinstance(instead, str) and instead else instead
+        self.place, self.instead = place, [instead] if isinstance(instead, str) and instead else [*instead]
         self.shown: Sequence[str] = ()
         self.others: Sequence[ModelError] = ()
 

@@ -121,7 +121,8 @@ def _is_sum(row: Node) -> bool:
 
 def _is_bias(row: Node, place: int) -> bool:
     """An array added to something that is not made of parameters alone, as a difference of two points is."""
-    return _is_sum(row) and any(not _is_param(a) for k, a in enumerate(row.args) if k != place)
+    adds = row.form is not None and f.has_sum(row.form)
+    return adds and any(not _is_param(a) for k, a in enumerate(row.args) if k != place)
 
 
 def _is_param(row: Node) -> bool:

@@ -538,6 +538,12 @@ def calls(f: Formula) -> frozenset[str]:
 
 
 @cache
+def has_sum(f: Formula) -> bool:
+    """Whether terms are added in it."""
+    return isinstance(f, Add) or any(has_sum(part) for part in children(f))
+
+
+@cache
 def has_quotient(f: Formula) -> bool:
     """Whether something is divided by something in the formula."""
     return isinstance(f, Div) or any(has_quotient(c) for c in children(f))

@@ -25,7 +25,7 @@ from symbackprop.errors import BrokenModule
 from symbackprop.verify.calls import SAME, SAME_SINGLE, gap, other_arrays, spread
 from symbackprop.verify.differences import Objective
 from symbackprop.verify.everywhere import slope_in
-from symbackprop.verify.interpreter import Array, Watch
+from symbackprop.verify.interpreter import Array, Watch, magnitude
 from symbackprop.verify.lines import shown
 from symbackprop.verify.module import Candidate, beside, call, numbers
 from symbackprop.verify.rounding import DOUBLE, Rounding, of_slope
@@ -282,7 +282,7 @@ class Values:
         if array.shape != value.shape or value.dtype.kind not in "fiub":
             return False
         with np.errstate(all="ignore"):
-            scale = np.max(np.abs(value), initial=1e-3)
+            scale = magnitude(value)
             return bool(np.all(np.abs(array - value) <= self.within * scale))
 
 

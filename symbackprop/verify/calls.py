@@ -11,6 +11,7 @@ import numpy as np
 
 from symbackprop.apart.wire import scattered
 from symbackprop.errors import ShapeError
+from symbackprop.verify.interpreter import magnitude
 from symbackprop.verify.lines import shown
 from symbackprop.verify.module import Candidate, Outcome, arrays_of, between, numbers, refused
 from symbackprop.verify.sampling import Sample, choose_sizes, draw, in_single
@@ -186,7 +187,7 @@ def gap(found: Any, right: Any, within: float = SAME) -> str:
         return f"its shape is {ours.shape}, expected {theirs.shape}"
     with np.errstate(all="ignore"):
         off = np.abs(ours - theirs)
-        scale = np.max(np.abs(theirs), initial=1e-3, where=np.isfinite(theirs)) if within else 0.0
+        scale = magnitude(theirs, np.isfinite(theirs)) if within else 0.0
     wrong = ~((ours == theirs) | (off <= within * scale) | (np.isnan(ours) & np.isnan(theirs)))
     if not np.any(wrong):
         return ""

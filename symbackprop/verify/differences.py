@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from symbackprop.core.graph import Node
-from symbackprop.verify.interpreter import Array, Program, Sizes, Step, Watch
+from symbackprop.verify.interpreter import Array, Program, Sizes, Step, Watch, magnitude
 from symbackprop.verify.kinks import Gap, Gaps, crossed, on_kinks, touched
 from symbackprop.verify.rounding import DOUBLE, Rounding, equated, of_slope, of_value
 
@@ -115,13 +115,13 @@ class Objective:
         """How far off rounding leaves the results, beside their size; what is asked to be equal does not round."""
         values = self.values({}, Rounding(DOUBLE, np.random.default_rng(0), equated(self.rows)))[0]
         pairs = [(np.abs(values[r.id] - self.base[r.id]), np.abs(self.base[r.id])) for r in self.rows]
-        return max(float(np.max(gap, initial=0.0) / np.max(value, initial=1e-3)) for gap, value in pairs)
+        return max(float(np.max(gap, initial=0.0)) / magnitude(value) for gap, value in pairs)
 
     def spread(self, row: Node, rounding: Rounding) -> float:
         """How far off rounding may leave an entry of a row, beside the row's size."""
         ours = self.base[row.id]
         off = of_value(lambda change: self.values({}, change)[0][row.id], ours, rounding)
-        return off / float(np.max(np.abs(ours), initial=1e-3))
+        return off / magnitude(ours)
 
     def total(self, values: Mapping[int, Array]) -> Any:
         """The objective, of the values of all rows."""

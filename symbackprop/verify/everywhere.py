@@ -28,7 +28,7 @@ from symbackprop.verify.differences import (
     imaginary,
     slope,
 )
-from symbackprop.verify.interpreter import Array, Step, Watch
+from symbackprop.verify.interpreter import Array, Step, Watch, magnitude
 from symbackprop.verify.kinks import Unstated, crossed, stated, switches_of, unstated
 from symbackprop.verify.module import numbers
 from symbackprop.verify.rounding import DOUBLE, SINGLE, SLACK, Rounding, of_slope
@@ -129,7 +129,7 @@ class Everywhere:
             if theirs is None or theirs.shape != ours.shape or not ours.size:
                 continue
             with np.errstate(all="ignore"):
-                error = np.where(theirs == ours, 0.0, np.abs(theirs - ours)) / np.max(np.abs(ours), initial=1e-3)
+                error = np.where(theirs == ours, 0.0, np.abs(theirs - ours)) / magnitude(ours)
             if np.max(error) <= max(AGREE, SLACK * self.eps) or np.max(error) <= self.objective.spread(row, self._blur):
                 continue
             index = tuple(int(i) for i in np.unravel_index(int(np.argmax(error)), ours.shape))

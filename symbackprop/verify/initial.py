@@ -349,7 +349,8 @@ def _scales(row: Node, place: int) -> bool:
 def _shifts(row: Node, place: int) -> bool:
     """Whether an argument is added to another one, which is no parameter itself: Y is no bias of X − Y."""
     others = [_origin(a) for k, a in enumerate(row.args) if k != place]
-    return isinstance(row.form, f.Add) and not all(isinstance(a.attr, Leaf) and a.attr.role == "param" for a in others)
+    adds = row.form is not None and f.has_sum(row.form)
+    return adds and not all(isinstance(a.attr, Leaf) and a.attr.role == "param" for a in others)
 
 
 def _origin(row: Node) -> Node:

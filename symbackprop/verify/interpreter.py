@@ -152,6 +152,11 @@ def _sizes_text(sizes: Sizes) -> str:
     return ", ".join(f"{name} = {size}" for name, size in sizes.items()) or "these numbers"
 
 
+def magnitude(value: Array, where: Any = True) -> float:
+    """The largest size of an entry, and one thousandth at least: what differences are measured by."""
+    return max(float(np.max(np.abs(value), initial=0, where=where)), 1e-3)
+
+
 def _is_given(row: Node) -> bool:
     """Whether a row's value comes from outside: a leaf that is not a named number."""
     return isinstance(row.attr, Leaf) and row.attr.value is None

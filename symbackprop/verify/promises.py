@@ -24,7 +24,7 @@ from symbackprop.verify.calls import (
     workspaces,
 )
 from symbackprop.verify.initial import initial_values
-from symbackprop.verify.interpreter import Sizes, Watch
+from symbackprop.verify.interpreter import Sizes, Watch, magnitude
 from symbackprop.verify.lines import line_of
 from symbackprop.verify.module import Candidate, Outcome, as_given, call, numbers, refused
 from symbackprop.verify.optimizers import optimizer
@@ -155,7 +155,7 @@ def _rounded(candidate: Candidate, sample: Sample, name: str, value: Any) -> flo
         return named_values(candidate.model, candidate.intermediates, sample, change)[name]
 
     off = of_value(run, value, Rounding(DOUBLE, np.random.default_rng(0)))
-    return off / float(np.max(np.abs(value), initial=1e-3, where=np.isfinite(value)))
+    return off / magnitude(value, np.isfinite(value))
 
 
 def _plain_floats(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:

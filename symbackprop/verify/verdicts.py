@@ -18,7 +18,7 @@ from symbackprop.core.graph import Node
 from symbackprop.core.shapes import evaluate_shape, shape_text
 from symbackprop.errors import did_you_mean
 from symbackprop.verify.differences import NORMAL, Objective, Prober, Slopes
-from symbackprop.verify.interpreter import Array, Sizes
+from symbackprop.verify.interpreter import Array, Sizes, magnitude
 from symbackprop.verify.module import Candidate, Outcome, kind, numbers
 from symbackprop.verify.report import FAIL, INCONCLUSIVE, KINK, PASS, GradientReport, ResultReport
 from symbackprop.verify.rounding import DOUBLE, Rounding
@@ -191,7 +191,7 @@ def compare_results(candidate: Candidate, objective: Objective, outcome: Outcome
             yield ResultReport(name, FAIL, None)
             continue
         with np.errstate(all="ignore"):
-            error = np.abs(theirs - ours) / np.max(np.abs(ours), initial=1e-3)
+            error = np.abs(theirs - ours) / magnitude(ours)
         error = np.where(theirs == ours, 0.0, np.where(np.isfinite(error), error, np.inf)).reshape(-1)
         worst = int(np.argmax(error)) if error.size else None
         values = (None, None) if worst is None else (float(theirs.reshape(-1)[worst]), float(ours.reshape(-1)[worst]))

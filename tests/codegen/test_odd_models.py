@@ -8,12 +8,16 @@ import pytest
 from symbackprop.codegen import codegen
 from symbackprop.derive import derive
 from symbackprop.errors import ModelError
-from symbackprop.model.text import parse
-from symbackprop.verified import verify_source
+from symbackprop.model.text import parse, to_text
+from symbackprop.verified import require_verified, verify_source
 
 MODELS = {
     "no parameters": "data x\nloss L = x**2",
     "a constant loss": "param w\nloss L = 3",
+    "a loss of 0": "param w\nloss L = 0",
+    "places that count from behind": "dim N = 4, D = 3\ndata x: N, edges: D\nparam b: D\n"
+                                     "loss L = sum(b[searchsorted(sort(edges), x) - 1]**2)",
+    "squared distances": "dim N = 4, D = 3\ndata X: N x D\nparam V: N x D\nloss L = sum(cdist(V, X)**2)",
     "a loss of sizes only": "dim N\nparam w: N\nloss L = sum(ones(N))",
     "an output that is an input": "dim N\nparam w: N\noutput Y = w",
     "outputs that are views": "dim N, M\ninput X: N x M\noutput Y = X.T\noutput Z = X",
@@ -50,8 +54,10 @@ def test_verified(text: str, level: int) -> None:
     with np.errstate(all="ignore"):
         if "one_hot(k, 5)**w" in text and np.isnan(np.power(0j, 1.5 + 1e-20j)):
             pytest.skip("the complex powers of 0 are NaN in this NumPy: nothing is decided")
-    report = verify_source(codegen(model, level=level), model)
+    source = codegen(model, level=level)
+    report = verify_source(source, model)
     assert report.passed, report.text()
+    require_verified(source, parse(to_text(model), name="odd"))
 
 
 def test_an_equation_that_reads_an_upstream_gradient_is_refused() -> None:

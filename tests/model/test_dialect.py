@@ -148,7 +148,7 @@ def test_letters_and_subscripts() -> None:
     [
         ("loss L = v·v", "v · v is a matrix product, @, or one of entries, *: write which"),
         ("loss L = X.grad", "'grad' is none"),
-        ("loss L = np.random(X)", "no function 'random'"),
+        ("loss L = np.random(X)", "an array is declared"),
         ("loss L = X.shape[2]", "one of 2 is chosen by a whole number from -2 to 1"),
         *[(f"loss L = sum({called})", "may mean something else than") for called in (
             "U.max(dim=1)[0]", "torch.max(U, 1)", "torch.sort(U)[1]", "np.cumsum(U)", "np.pad(U, 1)",
@@ -170,7 +170,7 @@ def test_letters_and_subscripts() -> None:
         ("loss L = (x / -\n    2w)", "2w behind /- is (2*w) or 2*w: write which"),
         ("loss L = √2w", "what stands under it takes brackets: √(2*x), or √(2)*x"),
         ("loss L = ‖v‖ 2", "unexpected '2' after the formula; is a * or an @ missing before it?"),
-        ("for t in range(3):\n    loss L = x", "a loop is written `for t in 1..T:`"),
+        ("for t in range(3):\n    z[t] = x", "a loop is written `for t in 1..T:`"),
         ("loss L = U.var()", "divides by n in NumPy and by n - 1 in PyTorch"),
         ("loss L = sum(U.std(dim=0))", "divides by n - 1"),
         ("loss L = sum(U.astype(int))", "no function 'astype'"),

@@ -83,7 +83,8 @@ def test_what_is_no_expression(text: str, error: type[ModelError]) -> None:
      [r"-y\log p - (1-y)\log(1-p)", "  ^^^^", "-y * log(p) - (1-y)* log(1-p)   corrected"]),
     (r"\left(y - \tanh\left(w\cdot x\right)\right)^{2}",
      [r"\left(y - \tanh\left(w\cdot x\right)\right)^{2}", "^^^^^", "(y - tanh (w * x ))^2   corrected"]),
-    (r"\sum_i x_i w_i", [r"\sum_i x_i w_i", "^^^^"]),  # of which it is not known what it means
+    (r"\sum_i x_i w_i", [r"\sum_i x_i w_i", "^^^^", "sum(x * w)   corrected"]),
+    (r"\prod_i x_i w_i", [r"\prod_i x_i w_i", "^^^^^"]),  # of which it is not known what it means
     (r"\log x^2", [r"\log x^2", "^^^^"]),
     ("param w; w*x", ["param w; w*x", "^^^^^"]),
 ])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, TypeAlias
 
 from symbackprop.core.graph import Node
@@ -23,7 +24,7 @@ from symbackprop.model.text.write import declarations, to_text
 # -- what is wrong with a text as its writer sees it: the line, a caret below the place, the line that is right
 Read: TypeAlias = tuple[Model, Sequence[ModelError], set[int]]  # what was read, what is wrong, lines not reached
 _WIDEST, _LONGEST = 100, 10_000  # columns of a line that are shown, characters of a text that is read again
-_MOST = 3  # further mistakes of a line that are mended with the first
+_MOST, _BUDGET = 5, 100_000  # further mistakes of a line that are mended with the first; characters that are read again
 
 
 def explained(errors: Sequence[ModelError], text: str, read: Callable[[str], Read]) -> ModelError:
@@ -31,15 +32,31 @@ def explained(errors: Sequence[ModelError], text: str, read: Callable[[str], Rea
     the text with it has been read again, and nothing was wrong with that line any more."""
     typed = [readable(line) for line in physical_lines(text)]
     lines = [*typed]  # with the corrections of the lines above
+    read = _sparingly(read)
     for error in errors[:MOST]:
         if error.place is not None:
             line = lines[error.place.line - 1] = typed[error.place.line - 1]
             place = _narrowed(line, error.place, error.near)
-            right = next(_corrected(error, place, lines, read), "")
+            tried = (_corrected(error, place, lines, read, more) for more in range(_MOST + 1))
+            right = next(chain.from_iterable(tried), "")
             error.shown = [*_marked(line, place), *([f"{right.strip()}   corrected"] if right else [])]
             lines[error.place.line - 1] = right or line
     errors[0].others = errors[1:]
     return errors[0]
+
+
+def _sparingly(read: Callable[[str], Read]) -> Callable[[str], Read]:
+    """The reader of a text, as long as it has not read too much."""
+    left, known = _BUDGET, dict[str, Read]()
+
+    def again(text: str) -> Read:
+        nonlocal left
+        if text not in known:
+            left -= len(text)
+            known[text] = read(text) if left > 0 else (Model(), [], {*range(text.count("\n") + 2)})
+        return known[text]
+
+    return again
 
 
 def _narrowed(line: str, place: Place, near: str) -> Place:
@@ -60,15 +77,15 @@ def _marked(line: str, place: Place) -> list[str]:
 
 
 def _corrected(error: ModelError, place: Place, lines: Sequence[str], read: Callable[[str], Read],
-               more: int = _MOST) -> Iterator[str]:
+               more: int) -> Iterator[str]:
     """The lines with what may be meant that nothing is wrong with, here and in ``more`` places to the right."""
-    line, texts = lines[place.line - 1], error.instead if sum(map(len, lines)) <= _LONGEST else ()
+    line, texts = lines[place.line - 1], [*error.instead] if sum(map(len, lines)) <= _LONGEST else []
     before, there, after = line[: place.start - 1], line[place.start - 1 : place.end - 1], line[place.end - 1 :]
     latex = there.startswith("\\")
     if latex:
-        there, after, texts = plain_latex(there + after), "", (" …" if before[-1:].isalnum() else "…",)
+        there, after, texts = plain_latex(there + after), "", [" …" if before[-1:].isalnum() else "…"]
     for text in texts:
-        right = before + text.replace("…", there) + after
+        right = before + text.replace("…", there) + after if isinstance(text, str) else text(line, place)
         others = [right if k == place.line else old for k, old in enumerate(lines, 1)]
         _, wrong, unbuilt = read("\n".join(others)) if len(right) <= _WIDEST else (None, [error], set[int]())
         left = [e for e in wrong if e.line == error.line]
@@ -133,7 +150,7 @@ def _alone(typed: str, relu0: Any, define: Mapping[str, str] | None) -> Read:
         statements, note = guessed(typed)
     except ModelError as error:
         error.line = 1
-        error.instead = [t for t in error.instead if "@" not in t or "@" in typed]  # numbers, if nothing says more
+        error.instead = [t for t in error.instead if "@" in typed or "@" not in str(t)]  # numbers, if nothing says more
         return model, [error.at("<expression>")], set()
     builder = Builder(model, "<expression>", statements, define)
     builder.run()

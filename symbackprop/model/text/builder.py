@@ -14,7 +14,17 @@ from symbackprop.core.functions.calls import whole
 from symbackprop.core.graph import SIMPLEX, Node
 from symbackprop.core.reverse import grad
 from symbackprop.core.shapes import MAX_DIM, dim_text
-from symbackprop.errors import ENOUGH, ModelError, NameProblem, ShapeError, UsageError, did_you_mean, nearest, suggested
+from symbackprop.errors import (
+    ENOUGH,
+    ModelError,
+    NameProblem,
+    ShapeError,
+    SyntaxProblem,
+    UsageError,
+    did_you_mean,
+    nearest,
+    suggested,
+)
 from symbackprop.model.model import Model
 from symbackprop.model.names import check_notation
 from symbackprop.model.text import tree
@@ -61,6 +71,23 @@ class Builder:
             line = self.statements[equations["loss"]].line
             self.model.remark(f"{self.source}:{line}: `loss = …` is read as the loss of the model")
         self.statements = [changed.get(k, s) for k, s in enumerate(self.statements) if s not in results.values()]
+        self._find_last_results()
+
+    def _find_last_results(self) -> None:
+        """Where ``loss L = …`` has ``L += …`` below, what has the name at last is the result; of what a loop gives it,
+        when all is read."""
+        plain = [(k, e, s is e) for k, s in enumerate(self.statements) for e in _flat([s])
+                 if isinstance(e, tree.Equation) and e.target.index is None]
+        last = {e.target.name: (k, alone) for k, e, alone in plain if e.keyword == "let"}
+        given = dict[int, str]()
+        self.results_of_loops = dict[str, str]()
+        for k, e, _ in plain:
+            end, alone = last.get(e.target.name, (-1, False))
+            if e.keyword != "let" and end > k:
+                given |= {k: "let", end: e.keyword} if alone else {k: "let"}
+                self.results_of_loops |= {} if alone else {e.target.name: e.keyword}
+        self.statements = [replace(s, keyword=given[k]) if isinstance(s, tree.Equation) and k in given else s
+                           for k, s in enumerate(self.statements)]
 
     def run(self) -> Model:
         """All statements, then what holds of the whole."""
@@ -123,6 +150,8 @@ class Builder:
             if name not in self.model.graph.functions:
                 raise UsageError(f"{self.model.name} declares no function {name!r} to define."
                                  f"{did_you_mean(name, self.model.graph.functions)}")
+        for name, keyword in self.results_of_loops.items():
+            getattr(self.model, keyword)(self.top.claim(self.top.another(name)), self.top.name(name))
         if all(isinstance(s, tree.Said) for s in self.statements):
             raise ModelError("the text is empty: declare data and parameters, then `loss L = …` or `output Y = …`")
         self.model.results()
@@ -230,11 +259,32 @@ class Builder:
     def loop(self, s: tree.For) -> None:
         if s.variable in self.top.lines or s.variable in self.top.counters or s.variable in self.top.families:
             raise NameProblem(f"the loop counter {s.variable!r} is already a name")
+        if isinstance(s.start, tree.Call) and s.start.function == "range":
+            s = self.counted(s, s.start)
         start, stop = evaluate(s.start, self.scope), evaluate(s.stop, self.scope)
         if isinstance(start, sp.Integer) and isinstance(stop, sp.Integer):
             self.unroll(s, int(start), int(stop))
         else:
             self.scan(s, start, stop)
+
+    def counted(self, s: tree.For, steps: tree.Call) -> tree.For:
+        """``for t in range(T)`` as a loop from 1, where that is the same: where arrays are read in order, x[t], or, of
+        a range from 1, where only names with steps of their own are, h[t-1]."""
+        counter, from_one, inner = tree.Name(s.variable), len(steps.args) == 2, [*_flat(s.body)]
+        own = {*self.top.families, *[name for e in inner for name in _defines(e)]}
+        bounds = [bound for e in inner if isinstance(e, tree.For) for bound in (e.start, e.stop)]
+        equations = [e for e in inner if isinstance(e, tree.Equation)]
+        uses = [part for whole in [*bounds, *[e.value for e in equations]] for part in tree.all_parts(whole)]
+        entries = [(part.base.name, part.items[0]) for part in uses if isinstance(part, tree.Index)
+                   and isinstance(part.base, tree.Name) and s.variable in tree.mentioned(part.items[0], inside=False)]
+        fits = [name in own if from_one else name not in own and place == counter for name, place in entries]
+        fits += [from_one for e in equations if e.target.index and s.variable in tree.mentioned(e.target.index)]
+        if s.stop != tree.Word(None) and uses.count(counter) == len(entries) and all(fits):
+            return replace(s, start=tree.Number(sp.S.One))
+        last = {tree.Number: "value", tree.Name: "name"}.get(type(s.stop), "")
+        raise SyntaxProblem("range counts from 0 and leaves its last number out; a loop is written `for t in 1..T:`, "
+                            "and h[t-1] is the value before", place=steps.place,
+                            instead=f"1..{getattr(s.stop, last)}" if last else "")
 
     def unroll(self, s: tree.For, start: int, stop: int) -> None:
         """The body once for every value of the counter; downwards when the range runs downwards."""
@@ -265,9 +315,38 @@ class Builder:
             body.append(replace(e, value=value, target=target))
         return (replace(s, body=tuple(body)), now) if now else (s, {})
 
+    def carried(self, s: tree.For, start: Any, stop: Any) -> tuple[tree.For, dict[str, str]]:
+        """The loop with steps, h_2[t], of what it gives to a name that has a value before it and is read in it first:
+        ``h = tanh(x[t] + h @ W)``; and what these are called."""
+        numbers = isinstance(start, sp.Expr) and isinstance(stop, sp.Expr)
+        if not numbers or self.scope is not self.top or not all(isinstance(e, tree.Equation) for e in s.body):
+            return s, {}
+        equations = [e for e in s.body if isinstance(e, tree.Equation)]
+        plain = {e.target.name: k for k, e in enumerate(equations) if e.target.index is None}  # the last of each
+        names = [name for name in plain if self.top.own(name) is not None and name not in self.top.loops
+                 and _is_read_first(name, equations) and name not in _indexed(equations)]
+        step, up = tree.Name(s.variable), not (stop - start).is_negative
+        before = tree.Chain(step, (("-" if up else "+", tree.Number(sp.S.One)),))
+        families = {name: self.top.another(name) for name in names}
+        now: dict[str, tree.Expr] = {name: tree.Index(tree.Name(families[name]), (before,)) for name in names}
+        body = list[tree.Statement]()
+        for k, e in enumerate(equations):
+            value, target = tree.put(e.value, now), e.target
+            if target.name in now and target.index is None:
+                last = plain[target.name] == k
+                target = tree.Target(families[target.name] if last else self.top.another(target.name),
+                                     step if last else None)
+                now[e.target.name] = tree.Index(tree.Name(target.name), (step,)) if last else tree.Name(target.name)
+            body.append(replace(e, value=value, target=target))
+        for name, family in families.items():
+            begin = start - 1 if up else start + 1
+            self.top.families[family] = {begin: self.top.now.get(name, name)}
+        return replace(s, body=tuple(body)), families
+
     def scan(self, s: tree.For, start: Any, stop: Any) -> None:
         """The body once, as the body of a scan."""
         outside = self.scope
+        s, carried = self.carried(s, start, stop)
         s, now = self.apart(s)
         self.scope = body = BodyScope(outside, self.top, s, start, stop)
         try:
@@ -278,6 +357,8 @@ class Builder:
                 body.close()
             self.top.now |= now
             self.model.last_values |= now
+            for name, family in carried.items():
+                self.top.rename("let", name, self.top.loops[family].at(stop, family))
         except ShapeError as error:
             error.message += body.begun_with_numbers()
             error.args = (error.message,)
@@ -299,6 +380,12 @@ def _flat(statements: Sequence[tree.Statement]) -> Iterator[tree.Statement]:
         yield s
         if isinstance(s, tree.For):
             yield from _flat(s.body)
+
+
+def _is_read_first(name: str, equations: Sequence[tree.Equation]) -> bool:
+    """Whether equations read a name before they give it a value."""
+    first = next(k for k, e in enumerate(equations) if e.target.name == name)
+    return any(name in tree.mentioned(e.value) for e in equations[: first + 1])
 
 
 def _indexed(statements: Sequence[tree.Statement]) -> set[str]:

@@ -91,7 +91,8 @@ def known_callee(name: str, graph: Graph) -> Callee:
         place = Parameter("x", Parameter.POSITIONAL_ONLY, annotation="Operand")
         return Callee(name, lambda x: graph.functions[base](x, order), Signature([place]))
     if name in graph.names:
-        raise NameProblem(f"{name} is an array, not a function: write {name} * (…) or {name} @ …")
+        raise NameProblem(f"{name} is an array, not a function: write {name} * (…) or {name} @ …, and {name}[…] for "
+                          "entries, counted from 0")
     function = meant(name, tuple(function_names()))
     if function is not None:
         found = callee(function)

@@ -30,6 +30,10 @@ MARKS = {mark: accent for accent, (mark, _) in ACCENTS.items()}
 _POWER = re.compile(r"[⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
 # ‖w‖²₂ and w²₁: what is lowered belongs to what is raised; not A⁻¹ᵢⱼ, an entry of the inverse
 _BOTH = re.compile(rf"(?<![⁻⁰¹²³⁴⁵⁶⁷⁸⁹])([⁰¹²³⁴⁵⁶⁷⁸⁹]+)({_LOW}+)")
+# mu <- X %*% b of R, x := y of algorithms, and ‖A‖²_F, whose order belongs to the bars
+_FOREIGN_SIGNS = re.compile(r"<-|:=|%\*%|\|\^2_")
+_ARROW = re.compile(r"^(\s*(?:(?:loss|output)\s+)?[^\W\d]\w*(?:\[[^\[\]]*\])?\s*)(?:<-|:=)")
+_RAISED_ORDER = re.compile(r"(?<=[‖|])(\^2|²)(_(?:F|1|2|inf)\b)")
 _APART = re.compile(r"(\"[^\"]*\"|#.*)")  # strings and comments, which stay as they are
 _OF_MODELS = "×ᵀ′″‴·"  # what model text means something by
 ROOT = re.compile(r"√([^\W_][\w.₀-₉]*)")
@@ -40,12 +44,18 @@ _RAISED = re.compile(rf"(?P<inverse>(?<=[A-ZΑ-Ω)\]])[0-9₀-₉]*⁻¹)|{_POWE
 
 
 def readable(line: str) -> str:
-    """A line of model text with the signs and letters of mathematics in ASCII; what means nothing stays, to be refused
-    where it stands."""
-    return "".join([part if k % 2 or part.isascii() else _formula(part) for k, part in enumerate(_APART.split(line))])
+    """A line of model text with the signs and letters of mathematics in ASCII, and R's product and arrow as NumPy has
+    them; what means nothing stays, to be refused where it stands."""
+    if line.isascii() and not _FOREIGN_SIGNS.search(line):
+        return line
+    line = _ARROW.sub(r"\1 =", line)
+    return "".join([part if k % 2 else _formula(part) for k, part in enumerate(_APART.split(line))])
 
 
 def _formula(text: str) -> str:
+    text = _RAISED_ORDER.sub(r"\2\1", text.replace("%*%", " @ "))
+    if text.isascii():
+        return text
     text = unicodedata.normalize("NFC", text)
     text = _IN_REALS.sub(lambda found: f": {found[1] or found[2]}" if found[1] or found[2] else "", text)
     text = _BOTH.sub(r"\2\1", _PLAIN_ROOT.sub(lambda found: f"sqrt({found[1]})" if found[1] else "sqrt", text))
@@ -134,15 +144,21 @@ _FUNCTIONS = r"log|ln|exp|sin|cos|tan|sinh|cosh|tanh"
 _REWRITTEN = [(re.compile(pattern), text) for pattern, text in (
     (r"\\[,;:!]", " "),
     (r"(?<=[A-Za-z0-9])\\", r" \\"),  # commands end a word
-    (r"\\(?:mathrm|mathbf|text|operatorname)\s*\{(\w+)\}", r"\1"),
+    (r"\\(?:mathrm|mathbf|mathcal|mathit|mathsf|boldsymbol|bm|vec|text|operatorname)\s*\{(\\?\w+)\}", r"\1"),
+    (r"\\(?:\||lVert|rVert|Vert)", "‖"),
+    (r"\^\s*(?:(?:T|\\top|\\intercal)(?!\w)|\{\s*(?:T|\\top|\\intercal)\s*\})", ".T"),
     (r"\\(hat|bar|tilde)\s*\{?(\w)\}?", r"\2_\1"),
-    (r"\^\s*(?:\\top\b|\{\\top\})", ".T"),
     (r"\\sigma(?=\s*(?:\\left\s*)?\()", "sigmoid"),
     (r"_\{(\w+)\}", r"_\1"),
     (r"(?<=\^)\{(\w+)\}", r"\1"),
     (rf"\\({_FUNCTIONS})\s+(\\?[A-Za-z0-9]\w*)(?!\w|\s*[(^{{])", r"\\\1(\2)"),
 )]
 _FRACTION = re.compile(r"\\[dt]?frac\s*(?:\{([^{}]*)\}\s*\{([^{}]*)\}|(\d)\s*(\d))")
+_NO_FACTOR = r"\\(?:times|[co]dot|right|left|[lg]e)"
+_BESIDE = re.compile(rf"(?<=[\w)}}])(?<!\\times)(?<!\\[co]dot)\s+(?=\\?[A-Za-z(])(?!{_NO_FACTOR})")
+_SCRIPT = re.compile(r"_([a-z]{1,3})(?![A-Za-z0-9])")
+_FROM, _UP_TO = r"(?:\s*_\s*(?:\{\s*(\w)\b[^{}]*\}|(\w)))?", r"(?:\s*\^\s*(?:\{[^{}]*\}|\w))?"
+_SUM_OF = re.compile(rf"\\sum(?![A-Za-z])(?:\s*\\limits)?{_FROM}{_UP_TO}")
 _ROOT_OF = re.compile(r"\\(?=sqrt\s*\{)")
 
 
@@ -150,11 +166,46 @@ def plain_latex(text: str) -> str:
     """A formula in LaTeX as model text; commands of which it is not known what they mean stay."""
     for pattern, plain in _REWRITTEN:
         text = pattern.sub(plain, text)
-    text = _ROOT_OF.sub("", text)
+    text = _summed(_ROOT_OF.sub("", text))
     while _FRACTION.search(text):
         text = _FRACTION.sub(_divided, text)
     text = re.sub(r"\\([A-Za-z]+)(?=(\s*[({])?)", _command, text)
     return text.replace("{", "(").replace("}", ")")
+
+
+def _summed(text: str) -> str:
+    """``\\sum_{i=1}^{N} y_i`` as a sum of arrays, from the last on; one whose end may be meant elsewhere stays."""
+    while found := [*_SUM_OF.finditer(text)]:
+        begin, index = found[-1], found[-1][1] or found[-1][2] or ""
+        end, ended = _end_of_term(text, begin.end())
+        if not ended:
+            return text
+        body = text[begin.end() : end].strip()
+        body = _entrywise(body, index) if index else body
+        text = f"{text[: begin.start()]}sum({body}){text[end:]}"
+    return text
+
+
+def _entrywise(body: str, index: str) -> str:
+    """What is summed over an index without it: products of entries are products of arrays, entry by entry."""
+
+    def without(script: re.Match[str]) -> str:
+        rest = script[1].replace(index, "", 1)
+        return f"_{rest}" if rest else ""
+
+    return _BESIDE.sub(" * ", _SCRIPT.sub(without, body))
+
+
+def _end_of_term(text: str, start: int) -> tuple[int, bool]:
+    """Where a term ends that begins there, and whether nothing is added to it behind."""
+    depth = 0
+    for place in range(start, len(text)):
+        depth += (text[place] in "([{") - (text[place] in ")]}")
+        if depth < 0:
+            return place, True
+        if depth == 0 and text[place] in "+-=" and text[start:place].strip():
+            return place, False
+    return len(text), True
 
 
 def _divided(match: re.Match[str]) -> str:

@@ -16,7 +16,7 @@ from symbackprop.model.text.calls import callee, function_names
 from symbackprop.model.text.expressions import FORWARD
 from symbackprop.model.text.spellings import ALONG, LAYERS, NO_FUNCTIONS, SAME, TENSORFLOW, TORCH, WITH_PLACES, spelled
 
-SHAPE = "shape"
+SHAPE, _RANDOM = "shape", ("rand", "randn", "randint", "randn_like", "rand_like", "normal", "randperm")
 INFINITE = tree.Name("inf")
 _CONSTANTS: dict[str, tree.Expr] = {"pi": tree.Name("pi"), "inf": INFINITE, "newaxis": tree.Word(None)}
 _INFINITIES = {tree.Call("float", (tree.String(f"{sign}inf"),), ()): value
@@ -33,6 +33,9 @@ def plain(expr: tree.Member, names: Container[str], values: bool = False,
     `SyntaxProblem` for what is no way of writing a formula, or may mean something else in the library that it is
     written for."""
     module = _module(expr.base, names)
+    if expr.args is not None and ("random" in _path(expr) or (module and expr.name in _RANDOM)):
+        raise SyntaxProblem("random numbers are no part of a model: an array is declared, as `data X: N x D` or `param "
+                            "X: N x D`, with its sizes above, `dim N, D`", near=expr.name)
     if expr.args is None and not module and expr.name == "values" and isinstance(expr.base, tree.Member):
         return plain(expr.base, names, True, tell)
     if module and expr.args is not None:
@@ -50,7 +53,8 @@ def plain(expr: tree.Member, names: Container[str], values: bool = False,
         if expr.name == FORWARD:
             return plain(functional(expr), names, values, tell)
         found = spelled("m", expr.name, (expr.base, *expr.args), dict(expr.options))
-        return _method(expr, expr.args, values) if found is None else _told(expr.name, *found, tell)
+        meant = _method(expr, expr.args, values) if found is None else _told(expr.name, *found, tell)
+        return plain(meant, names, values, tell) if isinstance(meant, tree.Member) and meant.args is not None else meant
     raise _strange(expr)
 
 
@@ -121,6 +125,15 @@ def _whose(expr: tree.Expr, module: str) -> str:
     if _root(expr) not in TORCH:
         return {"tf": "f", "jax": "jn"}.get(_root(expr), "n")
     return "l" if module == "linalg" else "t"
+
+
+def _path(expr: tree.Expr) -> list[str]:
+    """The words of ``np.random.randn``."""
+    words = list[str]()
+    while isinstance(expr, tree.Member):
+        words.append(expr.name)
+        expr = expr.base
+    return [*words, expr.name] if isinstance(expr, tree.Name) else words
 
 
 def _root(expr: tree.Expr) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
@@ -14,7 +15,7 @@ from symbackprop.core.indexing import getitem
 from symbackprop.core.operators import FORMS, operation
 from symbackprop.core.scalars import RELATIONS
 from symbackprop.core.shapes import same, shape_text
-from symbackprop.errors import ModelError, NameProblem
+from symbackprop.errors import Meant, ModelError, NameProblem, Place, ShapeError
 from symbackprop.model.text import dialect, tree, warnings
 from symbackprop.model.text.calls import Callee, call, known_callee
 from symbackprop.model.text.known_numbers import checked, fold, short
@@ -102,6 +103,8 @@ class Evaluator:
             try:
                 value = binary(sign, value, right, self.graph)
             except ModelError as error:
+                if isinstance(error, ShapeError) and sign != "@" and not error.instead:
+                    error.instead = _OTHER_OPERATORS
                 raise error.about(expr.first.place and expr.first.place.to(part.place)) from None
         return value
 
@@ -141,7 +144,19 @@ class Evaluator:
             return args[0].shape[0]
         options = {k: self._branch(v) for k, v in expr.options}
         refuse_doubtful(expr, args, options)
-        return self.applied(expr.function, args, options)
+        return self.applied(self._of_two(expr.function, args), args, options)
+
+    def _of_two(self, function: str, args: Sequence[Value]) -> str:
+        """What is called: max and min compare two values where the second is no axis, as Python's do."""
+        if function not in ("max", "min") or len(args) != 2 or not isinstance(args[1], (Node, sp.Expr)):
+            return function
+        compares, first = f"{function}imum", args[0]
+        if isinstance(args[1], Node) or not isinstance(first, Node) or not first.shape or not args[1].is_Integer:
+            self.scope.remark(f"{function} of two values is read as {compares}")
+            return compares
+        self.scope.remark(f"{function}({label(first)}, {args[1]}) is taken along axis {args[1]}: {compares} compares "
+                          f"with {args[1]}")
+        return function
 
     def applied(self, function: str, args: Sequence[Value], options: dict[str, Value]) -> Value:
         """A function applied to values."""
@@ -258,6 +273,20 @@ def _norms(name: str, order: Value) -> tuple[str, ...]:
 def evaluate(expr: tree.Expr, scope: Scope) -> Value:
     """The value of an expression."""
     return Evaluator(scope).value(expr)
+
+
+# what may be meant where shapes do not broadcast: the axis that a reduction leaves out, or the matrix product
+def _kept(line: str, place: Place) -> str:
+    end = place.end - 1 - line[: place.end - 1].endswith(")")
+    return f"{line[:end]}, keepdims=True{line[end:]}"
+
+
+def _product(line: str, place: Place) -> str:
+    before, there, after = line[: place.start - 1], line[place.start - 1 : place.end - 1], line[place.end - 1 :]
+    return before + re.sub(r"(?<!\*)\*(?!\*)(.*)", r"@\1", there[::-1], count=1)[::-1] + after
+
+
+_OTHER_OPERATORS: list[Meant] = [_kept, _product]
 
 
 def lift(value: Node | sp.Expr, graph: Graph) -> Node:

@@ -1,13 +1,14 @@
 """Tokens to expressions: recursive descent with NumPy's operators and their precedence, to a limited depth.
 
+expression := comparison ["if" comparison "else" expression]
 comparison := sum [("<" | "<=" | ">" | ">=" | "==" | "!=") sum]
 sum        := product {("+" | "-") product}
 product    := sign {("*" | "/" | "@" | "·") sign}
 sign       := {"-" | "+"} power
 power      := postfix [("**" | "^") sign]
 postfix    := atom {"[" items "]" | ".T" | "'" | "ᵀ" | "." name ["(" arguments ")"]}
-atom       := number | name | name "(" arguments ")" | string | "(" comparison {"," comparison} ")" | "[" … "]"
-              | "|" comparison "|" | "‖" comparison "‖" ["_1" | "_2" | "_F" | "_inf"]
+atom       := number | name | name "(" arguments ")" | string | "(" expression {"," expression} ")" | "[" … "]"
+              | "|" expression "|" | "‖" expression "‖" ["_1" | "_2" | "_F" | "_inf"]
 """
 
 from __future__ import annotations
@@ -17,13 +18,18 @@ import operator
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
+from inspect import signature
 from typing import Any, TypeAlias
 
 import sympy as sp
 
+from symbackprop.core.functions import FUNCTIONS
+from symbackprop.core.functions.words import ALSO
+from symbackprop.core.scalars import TABLE
 from symbackprop.errors import SyntaxProblem
 from symbackprop.model.text import tree
 from symbackprop.model.text.tokens import (
+    END,
     NAME,
     NUMBER,
     PYTHON_WORDS,
@@ -52,14 +58,24 @@ def expression(c: Cursor) -> tree.Expr:
     c.depth += 1
     if c.depth > MAX_DEPTH:
         raise problem(f"the expression is nested more than {MAX_DEPTH} deep: name a part of it", c.now.line)
-    first = c.now
-    left = _sum(c)
+    first, value = c.now, _comparison(c)
+    if c.now.text == "if" and c.now.kind == NAME:
+        c.take()
+        condition = _comparison(c)
+        if c.word("else and another value, as in `a if c else b`").text != "else":
+            raise c.unexpected("expected else and another value, as in `a if c else b`")
+        value = tree.Call("where", (condition, value, expression(c)), (), place=c.since(first))
+    c.depth -= 1
+    return value
+
+
+def _comparison(c: Cursor) -> tree.Expr:
+    first, left = c.now, _sum(c)
     if c.at(*COMPARISONS):
         sign = c.take().text
         left = tree.Compare(sign, left, _sum(c), place=c.since(first))
         if c.at(*COMPARISONS):
             raise c.unexpected("comparisons cannot be chained: multiply them, (a < b) * (b < c)", named=True)
-    c.depth -= 1
     return left
 
 
@@ -199,6 +215,7 @@ def _name(c: Cursor) -> tree.Expr:
         raise token.problem(f"{token.text!r} is Python, not model text: there are only formulas here")
     if not c.accept("("):
         _refuse_juxtaposition(c, token)
+        _refuse_bare_function(c, token)
         return tree.Name(token.text, place=c.since(token))
     args, options = _arguments(c, token.text)
     return tree.Call(token.text, args, options, place=c.since(token))
@@ -208,6 +225,41 @@ def _refuse_juxtaposition(c: Cursor, before: Token) -> None:
     """``f"…"``, ``b"…"`` and two names in a row."""
     if c.now.kind == STRING and c.now.column == before.column + len(before.text):
         raise c.unexpected(f"a string cannot follow {before.text!r}: there are no f-strings", named=True)
+
+
+def _refuse_bare_function(c: Cursor, function: Token) -> None:
+    """``log y``, and ``sum a * b`` with all that is added; an x between two values separates sizes."""
+    known = function.text in FUNCTIONS or function.text in TABLE or function.text in ALSO
+    separates = c.now.text == "x" and c.after.kind in (NAME, NUMBER)
+    if not known or separates or not c.begins_a_value() or function.column == 0:
+        return
+    start = c.place
+    (_pass_over if _reduces(function.text) else _factor)(c)
+    called = f"{function.text}({c.typed_since(start)})"
+    raise problem(f"what {function.text} is of takes brackets: {called}", function.line, "", c.since(function), called)
+
+
+def _reduces(function: str) -> bool:
+    """Whether a function is of all entries where no axis is given, as sum is."""
+    axis = signature(FUNCTIONS[function]).parameters.get("axis") if function in FUNCTIONS else None
+    return axis is not None and axis.default is None
+
+
+def _pass_over(c: Cursor) -> None:
+    """All up to a comma, or to the end of the line or of the brackets around."""
+    depth = 0
+    while c.now.kind != END and not (depth == 0 and c.at(",", ")", "]")):
+        depth += c.at("(", "[") - c.at(")", "]")
+        c.take()
+
+
+def _factor(c: Cursor) -> tree.Expr:
+    """A value with its index and its power, and a number in front of it: 2x."""
+    first = _power(c)
+    if c.at("*") and not c.now.column:
+        c.take()
+        return _power(c)
+    return first
 
 
 def _arguments(c: Cursor, function: str) -> tuple[tuple[tree.Expr, ...], tuple[tuple[str, tree.Expr], ...]]:
@@ -245,6 +297,8 @@ def _group(c: Cursor) -> tree.Expr:
 
 def _list(c: Cursor) -> tree.Expr:
     """``[a, b]``, as people write the arrays that are joined."""
+    if c.at("]"):
+        raise c.unexpected("there are no lists: what a loop gives h in all its steps is the stack h", named=True)
     items = [expression(c)]
     while c.accept(",") and not c.at("]"):
         items.append(expression(c))

@@ -119,7 +119,7 @@ class BodyScope(Scope):
 
     def _initial(self, name: str, begin: sp.Expr) -> Node:
         """``h[0]``, perhaps spelled h0, of the nearest place around the loop that has it."""
-        spelled = python_name(f"{name}[{begin}]")
+        spelled = self.top.families.get(name, {}).get(begin) or python_name(f"{name}[{begin}]")
         scope: Scope = self.outside
         while (found := scope.own(spelled)) is None:
             if not isinstance(scope, BodyScope):

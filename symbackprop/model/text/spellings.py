@@ -2,10 +2,10 @@
 and which are called as here.
 
 One line of the table is ``where: names (parameters) -> formula``. ``where`` says whose call it is: n NumPy, SciPy and
-JAX, j JAX alone, f TensorFlow, t PyTorch, l its linalg, m a method, whose array is the first parameter. A parameter is
-``a``, or ``a|b`` with another word for it; ``a=value`` may be left out, ``a:value`` has to have that value, ``a~value``
-may be left out or has it; ``a#`` is a number written out, ``a(1)`` a shape of one axis, ``!a`` is given by its word
-alone, ``*a`` what is left; ``a(2)`` is a tuple of two, ``a(2,2)`` one of two pairs.
+JAX, j JAX alone, f TensorFlow, r R, t PyTorch, l its linalg, m a method, whose array is the first parameter. A
+parameter is ``a``, or ``a|b`` with another word for it; ``a=value`` may be left out, ``a:value`` has to have that
+value, ``a~value`` may be left out or has it; ``a#`` is a number written out, ``a(1)`` a shape of one axis, ``!a`` is
+given by its word alone, ``*a`` what is left; ``a(2)`` is a tuple of two, ``a(2,2)`` one of two pairs.
 ``reduction`` is PyTorch's: the formula is the loss of every entry. In a formula ``@`` is the name that was called.
 """
 
@@ -169,6 +169,48 @@ t: poisson_nll_loss (input, target, log_input~True, full~False, reduction) -> po
 t: poisson_nll_loss (input, target, log_input:False, full~False, eps=1e-8, reduction) -> input \
 - target * log(input + eps)
 t: soft_margin_loss (input, target, reduction) -> softplus(-target * input)
+r: dnorm (x) -> normal_pdf(x)
+r: pnorm (x) -> normal_cdf(x)
+r: dnorm (x, mean=0, sd=1, log:TRUE) -> -((x - mean) / sd)**2 / 2 - log(sd) - log(2 * pi) / 2
+r: dnorm (x, mean=0, sd=1, log~FALSE) -> normal_pdf((x - mean) / sd) / sd
+r: pnorm (x, mean=0, sd=1) -> normal_cdf((x - mean) / sd)
+r: dpois (x, rate|lambda, log:TRUE) -> xlogy(x, rate) - rate - lgamma(x + 1)
+r: dpois (x, rate|lambda, log~FALSE) -> exp(xlogy(x, rate) - rate - lgamma(x + 1))
+r: dbinom (x, size, prob, log:TRUE) -> lgamma(size + 1) - lgamma(x + 1) - lgamma(size - x + 1) + xlogy(x, prob) \
++ xlogy(size - x, 1 - prob)
+r: dexp (x, rate=1, log:TRUE) -> log(rate) - rate * x
+r: dexp (x, rate=1, log~FALSE) -> rate * exp(-rate * x)
+r: dgamma (x, shape, rate=1, log:TRUE) -> shape * log(rate) + (shape - 1) * log(x) - rate * x - lgamma(shape)
+r: dbeta (x, a|shape1, b|shape2, log:TRUE) -> (a - 1) * log(x) + (b - 1) * log1p(-x) + lgamma(a + b) - lgamma(a) \
+- lgamma(b)
+r: ifelse (test, yes, no) -> where(test, yes, no)
+r: pmax (a, b) -> maximum(a, b)
+r: pmin (a, b) -> minimum(a, b)
+r: sd (x) -> std(x, ddof=1)
+r: rowSums (x) -> sum(x, axis=1)
+r: colSums (x) -> sum(x, axis=0)
+r: rowMeans (x) -> mean(x, axis=1)
+r: colMeans (x) -> mean(x, axis=0)
+r: crossprod (x) -> x.T @ x
+r: crossprod (x, y) -> x.T @ y
+r: tcrossprod (x) -> x @ x.T
+r: tcrossprod (x, y) -> x @ y.T
+r t: t (x) -> transpose(x)
+r: nrow length (x) -> x.shape[0]
+r: ncol (x) -> x.shape[1]
+f: reduce_sum (x, axis=None, keepdims=False) -> sum(x, axis=axis, keepdims=keepdims)
+f: reduce_mean (x, axis=None, keepdims=False) -> mean(x, axis=axis, keepdims=keepdims)
+f: reduce_max (x, axis=None, keepdims=False) -> max(x, axis=axis, keepdims=keepdims)
+f: reduce_min (x, axis=None, keepdims=False) -> min(x, axis=axis, keepdims=keepdims)
+f: reduce_prod (x, axis=None, keepdims=False) -> prod(x, axis=axis, keepdims=keepdims)
+f: reduce_logsumexp (x, axis=None, keepdims=False) -> logsumexp(x, axis=axis, keepdims=keepdims)
+f: reduce_variance (x, axis=None, keepdims=False) -> var(x, axis=axis, keepdims=keepdims)
+f: reduce_std (x, axis=None, keepdims=False) -> std(x, axis=axis, keepdims=keepdims)
+f: sigmoid_cross_entropy_with_logits (labels, logits) -> binary_cross_entropy_with_logits(logits, labels)
+f: softmax_cross_entropy_with_logits sparse_softmax_cross_entropy_with_logits (labels, logits) -> cross_entropy(\
+logits, labels)
+f: bias_add (value, bias) -> value + bias
+f: l2_loss (t) -> sum(t**2) / 2
 t: hinge_embedding_loss (input, target, margin=1, reduction) -> where(target > 0, input, maximum(margin - input, 0))
 """
 _SAME = """

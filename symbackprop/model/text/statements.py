@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import takewhile
 from typing import TypeVar
 
@@ -28,6 +29,7 @@ _FOREIGN = {
     "import": "nothing is imported: every function is at hand",
     "from": "nothing is imported: every function is at hand",
     "def": "functions cannot be defined here; declare the model in Python for that",
+    "class": "there are no classes: write what forward computes, line by line, and `param W: …` for each weight",
     "while": "loops are written `for t in 1..T:`",
     "print": "nothing is executed; a line is a declaration or an equation",
 }
@@ -81,7 +83,7 @@ class Reader:
         c = Cursor(line.tokens)
         first, second = c.now, c.after
         keyword = _ALIASES.get(first.text, first.text) if second.kind == NAME else first.text
-        if first.kind == NAME and keyword in KEYWORDS and not (second.kind == SIGN and second.text in "=[."):
+        if first.kind == NAME and keyword in KEYWORDS and not second.is_sign("=", "[", ".", *UPDATES):
             c.take()
             return [self.loop(c, indent, nesting) if keyword == "for" else simple(c, keyword)]
         return self.python(c, indent, nesting) or equations(c)
@@ -117,10 +119,10 @@ class Reader:
             raise problem("a loop is written `for t in 1..T:`", line)
         first, start = c.now, size(c)
         if isinstance(start, tree.Call) and start.function == "range":
-            raise problem("range counts from 0 and leaves its last number out; a loop is written `for t in 1..T:`, and "
-                          "h[t-1] is the value before", line, place=c.since(first), instead=_counted(start.args))
-        c.expect("..", "in the range, as in `for t in 1..T:`")
-        stop = size(c)
+            start, stop = replace(start, place=c.since(first)), _last_counted(start.args)
+        else:
+            c.expect("..", "in the range, as in `for t in 1..T:`")
+            stop = size(c)
         c.expect(":", "after the range")
         if c.now.kind != END:
             return tree.For(line, variable, start, stop, tuple(equations(c)))
@@ -147,19 +149,17 @@ def simple(c: Cursor, keyword: str) -> tree.Statement:
     return result
 
 
-def _counted(args: tuple[tree.Expr, ...]) -> str:
-    """The steps of ``range(…)`` as a loop counts them; nothing where that takes more than a look."""
+def _last_counted(args: tuple[tree.Expr, ...]) -> tree.Expr:
+    """The last step of ``range(T)`` and ``range(1, T + 1)`` where loops count from 1; None, as a word, of any other."""
     first, stop = (tree.Number(sp.S.Zero), *args)[-2:] if len(args) in (1, 2) else (None, None)
     match first, stop:
         case tree.Number(sp.S.Zero), tree.Name() | tree.Number():
-            last = stop
+            return stop
         case tree.Number(sp.S.One), tree.Chain(tree.Name() as last, (("+", tree.Number(sp.S.One)),)):
-            pass
+            return last
         case tree.Number(sp.S.One), tree.Number(value):
-            last = tree.Number(value - 1)
-        case _:
-            return ""
-    return f"1..{last.name if isinstance(last, tree.Name) else last.value}"
+            return tree.Number(value - 1)
+    return tree.Word(None)
 
 
 def _names_given(line: Line) -> set[str]:

@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from symbackprop.errors import ModelError, NameProblem, Place, SyntaxProblem
+from symbackprop.errors import Meant, ModelError, NameProblem, Place, SyntaxProblem
 from symbackprop.model.names import check_name
 from symbackprop.model.text.characters import readable
 
@@ -23,21 +23,20 @@ _PATTERN = r"""[ \t]+
     | (?P<name>[A-Za-z_][A-Za-z0-9_]*PRIMES)
     | (?P<number>(?:[0-9]+(?:\.(?!\.|T\b)[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+(?![A-Za-z_]))?)
     | (?P<string>"[^"]*"|(?<=[(,=\[])'[^']*'|(?<=[(,=]\ )'[^']*')
-    | (?P<sign>\.\.\.|\.\.|\*\*|[-<>=!+*/@]=|MORE\.T(?![A-Za-z0-9_])|\.(?=[A-Za-z])|\|\||[-+*/@^'()\[\],:=<>‖|SIGNS])
+    | (?P<sign>\.\.\.|\.\.|\*\*|[-<>=!+*/@]=|MORE\.T(?![A-Za-z0-9_])|\.(?=[A-Za-z])|\|\||[-+*/@^'()\[\],:;=<>‖|SIGNS])
     | (?P<comment>\#.*)"""
 _PRIMES = r"(?:[′″‴]+(?=\())?"  # f′(z), the derivative of an abstract function
 _PLAIN = re.compile(_PATTERN.replace("MORE", "").replace("SIGNS", "ᵀ×·").replace("PRIMES", _PRIMES), re.VERBOSE)
-_FORGIVING = re.compile(_PATTERN.replace("MORE", r":=|").replace("SIGNS", r"{}~.;!$\\⊗").replace(r"\|\||", "")
+_FORGIVING = re.compile(_PATTERN.replace("MORE", r":=|").replace("SIGNS", r"{}~.!$\\⊗").replace(r"\|\||", "")
                         .replace("PRIMES", ""), re.VERBOSE)
 _FACTOR = re.compile(r"(?!x[A-Z0-9]|[eE][0-9]|[eEjJ]\b)[A-Za-z]\w*")  # no shape 2x3, no power of ten, no complex number
 _BOUND = re.compile(r"(?:[/@^]|\*\*)[\s+-]*$")
 _OPENING, _CLOSING = "([", ")]"
 
-_FOREIGN = re.compile(r"%\*%|\.[*/^]")
+_FOREIGN = re.compile(r"\.[*/^]")
 _ENTRIES = "the signs * / ^ work entry by entry here, without a dot, and the matrix product is @"
 _HINTS = {
     "{": "braces are only used inside notation strings",
-    ";": "one statement a line, without ;",
     "%": "the remainder is remainder(a, b)",
     "!": "the comparison is !=",
     "&": "combine conditions by multiplying them: (a > 0) * (b > 0)",
@@ -84,7 +83,7 @@ class Line(NamedTuple):
 
 
 def problem(message: str, line: int, near: str = "", place: Place | None = None,
-            instead: str | Sequence[str] = ()) -> SyntaxProblem:
+            instead: str | Sequence[Meant] = ()) -> SyntaxProblem:
     """The error to raise for a line, about what is ``near``, where that stands, and what should stand there; whoever
     knows the file's name puts it in front."""
     return SyntaxProblem(message, line=line, near=near, place=place, instead=instead)
@@ -104,7 +103,7 @@ def logical_lines(text: str, errors: list[ModelError] | None = None) -> Iterator
     open_brackets: list[Token] = []
     indent = ""
     for number, written in enumerate(physical_lines(text), 1):
-        raw = (written if written.isascii() else readable(written)).removesuffix(";")  # as Matlab's lines end
+        raw = readable(written).removesuffix(";")  # as Matlab's lines end
         if not pending:
             indent = raw[: len(raw) - len(raw.lstrip(" \t"))]
         try:
@@ -118,13 +117,35 @@ def logical_lines(text: str, errors: list[ModelError] | None = None) -> Iterator
             pending, open_brackets, tokens = [], [], []
         pending += tokens
         if pending and not open_brackets:
-            yield Line(pending[0].line, indent, ended(pending))
+            for statement in _statements(pending):
+                yield Line(statement[0].line, indent, ended(statement))
             pending = []
     if open_brackets:
         unclosed = open_brackets[-1].problem(f"the {open_brackets[-1].text!r} is never closed")
         if errors is None:
             raise unclosed
         errors.append(unclosed)
+
+
+def _from_matlab(line: str, place: Place) -> str:
+    """A line of Matlab's: its * is the matrix product where no number stands beside it, and with a dot it is ours."""
+    products = re.sub(r"(?<![.\d*\s])(\s*)\*(?!\s*\d)", r"\1@", line)
+    return re.sub(r"\.(?=[*/^])", "", products)
+
+
+def _statements(tokens: list[Token]) -> Iterator[list[Token]]:
+    """What stands between ``;``, but behind the colon of a loop, where all of it belongs to the loop."""
+    if not any(token.is_sign(";") for token in tokens) or tokens[0].text == "for":
+        yield tokens
+        return
+    part, depth = list[Token](), 0
+    for token in [*tokens, Token(SIGN, ";")]:
+        depth += token.is_sign(*_OPENING) - token.is_sign(*_CLOSING)
+        if depth or not token.is_sign(";"):
+            part.append(token)
+        elif part:
+            yield part
+            part = []
 
 
 def forgiving_tokens(text: str) -> list[Token]:
@@ -155,13 +176,15 @@ def _tokens(raw: str, number: int, pattern: re.Pattern[str] = _PLAIN, before: st
         match = pattern.match(raw, place)
         foreign = _FOREIGN.match(raw, place) if match is None and pattern is _PLAIN else None
         if foreign is not None:
-            raise problem(_ENTRIES, number, foreign.group(), Place(number, place + 1, foreign.end() + 1),
-                          "@" if foreign.group() == "%*%" else foreign.group()[1:])
+            there = Place(number, place + 1, foreign.end() + 1)
+            raise problem(_ENTRIES, number, foreign.group(), there, [_from_matlab])
         if match is None:
             where = f" at column {place + 1}" if pattern is _PLAIN else ""
             command = re.match(r"\\([A-Za-z]+)", raw[place:])
             end = place + (command.end() if command else 1)
-            raise problem(_complaint(raw[place:], where), number, raw[place:end], Place(number, place + 1, end + 1))
+            letter = unicodedata.normalize("NFKC", raw[place])
+            raise problem(_complaint(raw[place:], where), number, raw[place:end], Place(number, place + 1, end + 1),
+                          letter if letter.isascii() and letter.isalnum() else "")
         kind = match.lastgroup
         if kind == "number" and len(match.group()) > MAX_NUMBER:
             raise problem(f"the number {match.group()[:12]}… has more than {MAX_NUMBER} characters", number)
@@ -286,13 +309,13 @@ class Cursor:
 
     def expect(self, sign: str, why: str) -> Token:
         if not self.at(sign):
-            closes = sign in (",", ")", "]")
-            instead = _PRODUCTS if closes and self._begins_a_value() else (sign,) if self.now.kind == END else ()
+            closes = sign in (",", ")", "]", "|", "||", "‖")
+            instead = _PRODUCTS if closes and self.begins_a_value() else (sign,) if self.now.kind == END else ()
             hint = ", or a * or an @ before the next" if instead is _PRODUCTS else ""
             raise self.unexpected(f"expected {sign!r} {why}{hint}", instead=instead)
         return self.take()
 
-    def _begins_a_value(self) -> bool:
+    def begins_a_value(self) -> bool:
         return (self.now.kind in (NAME, NUMBER) and self.now.text not in PYTHON_WORDS) or self.at("(", "‖")
 
     def word(self, why: str) -> Token:
@@ -322,10 +345,17 @@ class Cursor:
     def finish(self, after: str) -> None:
         if self.now.kind == END:
             return
-        missing = after == "the formula" and self._begins_a_value()
+        missing = after == "the formula" and self.begins_a_value()
         hint = "; is a * or an @ missing before it?" if missing else f"; {_HINTS['|']}" if self.at("|", "||") else ""
         raise self.unexpected(f"unexpected {found(self.now)} after {after}{hint}", named=True,
                               instead=_PRODUCTS if missing else ())
+
+    def typed_since(self, place: int) -> str:
+        """What stands from a place on up to here, as it was typed."""
+        line, first = "", self.tokens[place].column
+        for token in self.tokens[place : self.place]:
+            line = line.ljust(token.column - first) + token.text
+        return line
 
     def unexpected(self, message: str, named: bool = False, instead: Sequence[str] = ()) -> SyntaxProblem:
         """An error at the current token."""

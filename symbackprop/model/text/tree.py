@@ -253,11 +253,16 @@ def mentioned(expr: object, inside: bool = True) -> Iterator[str]:
 
 def renamed(expr: Expr, names: Mapping[str, str]) -> Expr:
     """An expression with other names for some of its names."""
-    if not names:
+    return put(expr, {name: Name(other) for name, other in names.items()})
+
+
+def put(expr: Expr, found: Mapping[str, Expr]) -> Expr:
+    """An expression with others in the place of some of its names."""
+    if not found:
         return expr
     if isinstance(expr, Name):
-        return replace(expr, name=names.get(expr.name, expr.name))
-    return changed(expr, lambda part: renamed(part, names))
+        return replace(found.get(expr.name, expr), place=expr.place)
+    return changed(expr, lambda part: put(part, found))
 
 
 def count_nodes(expr: Expr) -> int:

@@ -1,0 +1,200 @@
+"""Lines as people paste them, from R, Matlab, TensorFlow, Python and papers: read as they mean, or refused with the
+corrected line."""
+
+from __future__ import annotations
+
+from math import lgamma
+
+import numpy as np
+import pytest
+
+from symbackprop.errors import ModelError
+from symbackprop.model import Model, to_text
+from symbackprop.model.text.spellings import _table
+from tests.core.helpers import value
+
+HEAD = "dim N, D, C, T\ndata X: N x D, Y: N x D, y: N, x: T x D, k: N int < C\nparam W: D x D, w: D, b, lam, P: N x C\n"
+
+READ = [
+    ("eta <- X %*% w\nloss L = sum(eta)", "eta = X @ w\nloss L = sum(eta)"),
+    ("loss L <- sum(w)", "loss L = sum(w)"),
+    ("theta := 2 * w\nloss L = sum(theta)", "theta = 2 * w\nloss L = sum(theta)"),
+    ("Q = X @ W; K = X @ W.T\nloss L = sum(Q * K);", "Q = X @ W\nK = X @ W.T\nloss L = sum(Q * K)"),
+    ("loss L = sum(w if b > 0 else 0.1 * w)", "loss L = sum(where(b > 0, w, 0.1 * w))"),
+    ("loss L = b if b > 1 else 0 if b < -1 else b^2", "loss L = where(b > 1, b, where(b < -1, 0, b^2))"),
+    ("loss L = ‖X‖²_F + ||W||^2_F + ‖w‖²_2", "loss L = norm(X)^2 + norm(W)^2 + norm(w, order=2)^2"),
+    ("loss L = min(1, b) + max(b, 0)", "loss L = minimum(1, b) + maximum(b, 0)"),
+    ("loss L = sum(np.maximum(w, 0)) + sum(max(0, w))", "loss L = sum(maximum(w, 0)) + sum(maximum(0, w))"),
+    ("q = (X @ W).T.contiguous().view(-1)\nloss L = sum(q.to(torch.float32).clone().sum())",
+     "q = reshape((X @ W).T, -1)\nloss L = sum(sum(q))"),
+    ("q = X.transpose(0, 1).contiguous().view(D * N)\nloss L = sum(q)",
+     "q = reshape(swapaxes(X, 0, 1), D * N)\nloss L = sum(q)"),
+]
+
+
+@pytest.mark.parametrize(("pasted", "plain"), READ)
+def test_read_as_meant(pasted: str, plain: str) -> None:
+    assert to_text(Model.parse(HEAD + pasted)) == to_text(Model.parse(HEAD + plain))
+
+
+CORRECTED = [
+    ("loss L = sum(y - X*w)", "loss L = sum(y - X@w)"),
+    ("loss L = sum(y .* (X * w))", "loss L = sum(y * (X @ w))"),
+    ("loss L = sum(2 * y .* (X * w .^ 2))", "loss L = sum(2 * y * (X @ w ^ 2))"),
+    ("Z = exp(X) / np.sum(np.exp(X), axis=1)", "Z = exp(X) / np.sum(np.exp(X), axis=1, keepdims=True)"),
+    ("Z = X - X.mean(1)", "Z = X - X.mean(1, keepdims=True)"),
+    ("loss L = -sum y * log y", "loss L = -sum(y * log(y))"),
+    ("Z = sin w^2 + cos 2w", "Z = sin(w^2) + cos(2*w)"),
+    ("loss ℒ = sum(w)", "loss L = sum(w)"),
+    ("Z = Y X", "Z = Y * X"),  # not Y @ X.T, which takes two changes
+    (r"loss \mathcal{L} = \frac{1}{2N} \sum_{i=1}^{N} (y_i - \mathbf{y}_i)^2", "loss L = (1/(2*N)) * sum((y - y)^2)"),
+    (r"loss L = \left\| y - X w \right\|_2^2 + \lambda \|w\|_2^2", "loss L =  ‖ y - X @ w  ‖_2^2 + lam * ‖w ‖_2^2"),
+    (r"loss L = \frac{1}{2} (y - X w)^\top (y - X w)", "loss L = (1/2) * (y - X @ w).T @ (y - X @ w)"),
+    (r"loss L = -\sum_{n} \sum_{d} Y_{nd} \log X_{nd}", "loss L = -sum(sum(Y * log(X)))"),
+    (r"loss L = -\sum_i y_i \log y_i + (1 - y_i)", None),  # where the sum ends is not known
+    ("for t in range(T):\n    h[t] = x[t]", "for t in 1..T:"),
+]
+
+
+def corrected(text: str) -> list[str]:
+    with pytest.raises(ModelError) as caught:
+        Model.parse(HEAD + text)
+    error = caught.value
+    lines = [line for e in (error, *error.others) for line in e.shown]
+    return [line.removesuffix("   corrected") for line in lines if line.endswith("corrected")]
+
+
+@pytest.mark.parametrize(("pasted", "right"), CORRECTED)
+def test_refused_with_the_corrected_line(pasted: str, right: str | None) -> None:
+    assert corrected(pasted) == ([right] if right else [])
+
+
+@pytest.mark.parametrize(
+    ("pasted", "says"),
+    [
+        ("x0 = np.random.randn(N, D)", "an array is declared, as `data X: N x D`"),
+        ("x0 = torch.randn(N, D)", "an array is declared"),
+        ("class Net(nn.Module):", "there are no classes"),
+        ("hs = []", "there are no lists"),
+        ("q = w(1)", "w[…] for entries, counted from 0"),
+        ("loss L = sum((w; w))", "found ';'"),
+    ],
+)
+def test_refused_with_a_reason(pasted: str, says: str) -> None:
+    with pytest.raises(ModelError, match=says.replace("[", r"\[").replace("…", ".")):
+        Model.parse(HEAD + pasted)
+
+
+# -- a name that gets other values
+RNG = np.random.default_rng(7)
+
+
+def test_the_loss_is_what_has_its_name_at_last() -> None:
+    for text in ("loss L = sum(w)\nL += lam * sum(w^2)", "loss = sum(w)\nloss += lam * sum(w^2)",
+                 "loss = 0\nfor i in 1..2:\n    loss += (i == 1) * sum(w) + (i == 2) * lam * sum(w^2)"):
+        model = Model.parse(HEAD + text)
+        w = RNG.normal(size=3)
+        assert model.loss_row is not None
+        assert value(model.loss_row, w=w, lam=0.5) == pytest.approx(w.sum() + 0.5 * (w**2).sum())
+
+
+LOOPS = [
+    "h = zeros(D)\nfor t in 1..T:\n    h = tanh(x[t] + h @ W)\nloss L = sum(h)",
+    "h = np.zeros(D)\nfor t in range(T):\n    h = np.tanh(x[t] + h @ W)\nloss L = h.sum()",
+    "h = zeros(D)\nfor t in range(T):\n    a = x[t] + h @ W\n    h = a\n    h = tanh(h)\nloss L = sum(h)",
+    "h[0] = zeros(D)\nfor t in 1..T:\n    h[t] = tanh(x[t] + h[t-1] @ W)\nloss L = sum(h[T])",
+]
+
+
+@pytest.mark.parametrize("text", LOOPS)
+def test_a_loop_carries_what_it_reads_first(text: str) -> None:
+    model = Model.parse(HEAD + text)
+    x, W, h = RNG.normal(size=(4, 3)), RNG.normal(size=(3, 3)), np.zeros(3)
+    for row in x:
+        h = np.tanh(row + h @ W)
+    assert model.loss_row is not None
+    assert value(model.loss_row, x=x, W=W) == pytest.approx(h.sum())
+    assert to_text(Model.parse(to_text(model))) == to_text(model)
+
+
+def test_a_loss_adds_up_in_a_loop() -> None:
+    model = Model.parse(HEAD + "h = zeros(D)\nloss = 0\nfor t in range(T):\n    h = tanh(x[t] + h @ W)\n"
+                        "    loss += sum(h**2)")
+    x, W, h, total = RNG.normal(size=(4, 3)), RNG.normal(size=(3, 3)), np.zeros(3), 0.0
+    for row in x:
+        h = np.tanh(row + h @ W)
+        total += (h**2).sum()
+    assert model.loss_row is not None
+    assert value(model.loss_row, x=x, W=W) == pytest.approx(total)
+
+
+@pytest.mark.parametrize("body", ["h[t] = h[t-1] + x[t]", "h[t+1] = h[t]", "h = h + t", "z = x[t-1]"])
+def test_a_range_that_counts_otherwise_is_refused(body: str) -> None:
+    with pytest.raises(ModelError, match="range counts from 0"):
+        Model.parse(HEAD + f"h = zeros(D)\nfor t in range(T):\n    {body}\nloss L = sum(w)")
+
+
+# -- functions of R and TensorFlow
+def _log_choose(n: np.ndarray, k: np.ndarray) -> np.ndarray:
+    return np.vectorize(lambda a, b: lgamma(a + 1) - lgamma(b + 1) - lgamma(a - b + 1))(n, k)
+
+
+A, B, Z = np.abs(RNG.normal(size=(4, 3))) + 0.1, RNG.uniform(0.1, 0.9, size=(4, 3)), RNG.normal(size=(4, 3))
+COUNTS = RNG.integers(0, 5, size=(4, 3)).astype(float)
+LGAMMA = np.vectorize(lgamma)
+FUNCTIONS = [
+    ("dnorm(Z)", np.exp(-Z**2 / 2) / np.sqrt(2 * np.pi)),
+    ("dnorm(Z, 1, 2)", np.exp(-((Z - 1) / 2) ** 2 / 2) / np.sqrt(2 * np.pi) / 2),
+    ("dnorm(Z, mean=B, sd=A, log=TRUE)", -((Z - B) / A) ** 2 / 2 - np.log(A) - np.log(2 * np.pi) / 2),
+    ("pnorm(0 * Z)", np.full((4, 3), 0.5)),
+    ("pnorm(B, mean=B, sd=2)", np.full((4, 3), 0.5)),
+    ("dpois(K, lambda=A, log=TRUE)", K_LOG := COUNTS * np.log(A) - A - LGAMMA(COUNTS + 1)),
+    ("dpois(K, A)", np.exp(K_LOG)),
+    ("dbinom(K, 5, B, log=TRUE)", _log_choose(np.full((4, 3), 5.0), COUNTS) + COUNTS * np.log(B)
+     + (5 - COUNTS) * np.log(1 - B)),
+    ("dexp(A, B, log=TRUE)", np.log(B) - A * B),
+    ("dexp(A)", np.exp(-A)),
+    ("dgamma(A, shape=B, rate=2, log=TRUE)", B * np.log(2) + (B - 1) * np.log(A) - 2 * A - LGAMMA(B)),
+    ("dbeta(B, A, 2, log=TRUE)", (A - 1) * np.log(B) + np.log(1 - B) + LGAMMA(A + 2) - LGAMMA(A)),
+    ("ifelse(Z > 0, Z, B)", np.where(Z > 0, Z, B)),
+    ("pmax(Z, 0)", np.maximum(Z, 0)),
+    ("pmin(Z, B)", np.minimum(Z, B)),
+    ("sd(Z)", Z.std(ddof=1)),
+    ("rowSums(Z)", Z.sum(1)),
+    ("colSums(Z)", Z.sum(0)),
+    ("rowMeans(Z)", Z.mean(1)),
+    ("colMeans(Z)", Z.mean(0)),
+    ("crossprod(Z)", Z.T @ Z),
+    ("crossprod(Z, B)", Z.T @ B),
+    ("tcrossprod(Z)", Z @ Z.T),
+    ("tcrossprod(Z, B)", Z @ B.T),
+    ("t(Z) %*% B", Z.T @ B),
+    ("Z / nrow(Z) / ncol(Z) / length(Z)", Z / 4 / 3 / 4),
+    ("tf.reduce_sum(Z, axis=1, keepdims=True)", Z.sum(1, keepdims=True)),
+    ("tf.reduce_mean(Z)", Z.mean()),
+    ("tf.reduce_max(Z, 0)", Z.max(0)),
+    ("tf.reduce_min(Z, 0)", Z.min(0)),
+    ("tf.reduce_prod(Z, 0)", Z.prod(0)),
+    ("tf.reduce_logsumexp(Z)", np.log(np.exp(Z).sum())),
+    ("tf.math.reduce_variance(Z)", Z.var()),
+    ("tf.math.reduce_std(Z, 1)", Z.std(1)),
+    ("tf.nn.sigmoid_cross_entropy_with_logits(labels=B, logits=Z)", np.log1p(np.exp(Z)) - B * Z),
+    ("tf.nn.softmax_cross_entropy_with_logits(labels=B, logits=Z)",
+     np.log(np.exp(Z).sum(1)) * B.sum(1) - (B * Z).sum(1)),
+    ("tf.nn.sparse_softmax_cross_entropy_with_logits(labels=I, logits=Z)",
+     np.log(np.exp(Z).sum(1)) - Z[np.arange(4), [0, 2, 1, 1]]),
+    ("tf.nn.bias_add(Z, B[0])", Z + B[0]),
+    ("tf.nn.l2_loss(Z)", (Z**2).sum() / 2),
+]
+
+
+@pytest.mark.parametrize(("call", "expected"), FUNCTIONS)
+def test_functions_of_r_and_tensorflow(call: str, expected: np.ndarray) -> None:
+    model = Model.parse(f"data A: 4 x 3, B: 4 x 3, Z: 4 x 3, K: 4 x 3, I: 4 int < 3\noutput Q = {call} * 1")
+    given = {"A": A, "B": B, "Z": Z, "K": COUNTS, "I": np.array([0, 2, 1, 1])}
+    np.testing.assert_allclose(value(model.equations["Q"], **given), expected, rtol=1e-9)
+
+
+def test_each_of_these_is_tried() -> None:
+    only = [name for name, spellings in _table().items() if {s.where for s in spellings} <= {"r", "f", "r t"}]
+    assert not [name for name in only if f"{name}(" not in " ".join(call for call, _ in FUNCTIONS)]
