@@ -23,7 +23,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from symbackprop.apart import GIGABYTES, SECONDS, random_seed
-from symbackprop.codegen import DTYPES
+from symbackprop.codegen import ALONG, DTYPES
 from symbackprop.errors import ModelError, SymbackpropError, UsageError, did_you_mean
 from symbackprop.render.formats import FORMATS
 from symbackprop.render.options import WORDS
@@ -475,6 +475,8 @@ def derive(given: Given, called: dict[str, str], wrt: str | None, form: str | No
 @one_of("--target", TARGETS, "What the module computes with.", default="numpy")
 @one_of("-O", ["0", "1", "2"], "Optimisation: -O0, -O1 or -O2 (with a workspace).", "level", default="1")
 @click.option("--optimizer", metavar="NAME", help="Add init_state and update: sgd, momentum, adagrad, adam or adamw.")
+@click.option("--hvp", is_flag=True, help="Add hvp(params, data, v): the Hessian times a direction v.")
+@click.option("--jvp", is_flag=True, help="Add jvp(params, data, v): how the loss, or outputs, change along v.")
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 and show a diff if the file differs.")
 @click.option("--verify/--no-verify", "check_gradients", default=True, help="Verify before writing.")
 @naming_option
@@ -494,7 +496,8 @@ def codegen(given: Given, called: dict[str, str], output: str | None, level: str
     if several and output not in (None, "-") and module_path(output, "a") == Path(output):
         raise click.UsageError(f"several models are written into a folder, and {output} is none")
     model = given.model(called)
-    text = emit(model, level=int(level), **options)
+    along = [name for name in ALONG if options.pop(name)]
+    text = emit(model, level=int(level), along=along, **options)
     for name in model.unreached():
         tell(f"note: no result depends on {name}; its gradient is zero")
     if check:

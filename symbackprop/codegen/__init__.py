@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 DTYPES = ("float64", "float32")
 LEVELS = (0, 1, 2)
+ALONG = ("hvp", "jvp")  # functions that a module has where they are asked for: derivatives along a direction
 
 
 def codegen(
@@ -24,18 +25,21 @@ def codegen(
     wrt: Iterable[str] | None = None,
     optimizer: str | None = None,
     target: str = "numpy",
+    along: Iterable[str] = (),
 ) -> str:
     """The text of a module that computes a model and its gradients with NumPy or, by ``target``, with JAX.
 
     ``dtype`` is what init_params makes and what plain numbers are computed in, ``level`` the optimisation level (0, 1,
     or 2: with a workspace), ``wrt`` the names whose gradients backward returns, intermediates among them (default:
     every parameter and input); the module then says so in its constant GRADIENTS, which `verify` reads.
-    ``optimizer`` (sgd, momentum, adagrad, adam, adamw) adds ``init_state`` and ``update``. Raises `UsageError` for
-    anything else, `ModelError` where the model cannot be emitted.
+    ``optimizer`` (sgd, momentum, adagrad, adam, adamw) adds ``init_state`` and ``update``, ``along`` the functions of
+    these names: derivatives along a direction (see `derive.products`). Raises `UsageError` for anything else,
+    `ModelError` where the model cannot be emitted.
     """
     from symbackprop.codegen.optimizers import optimizer_lines
     from symbackprop.codegen.planning import build_program
     from symbackprop.derive.closed import closed
+    from symbackprop.derive.products import products
     from symbackprop.derive.stable import derive_stable
     from symbackprop.model.nesting import nesting_told
     from symbackprop.model.text.write import to_text, with_text_names
@@ -53,10 +57,12 @@ def codegen(
     with nesting_told(model):
         named = with_text_names(model)
         with named.graph.apart():
-            derivation = closed(derive_stable(named, wrt))
-            program = build_program(derivation, named, to_text(model), level, dtype, printer.arrays)
+            swept = derive_stable(named, wrt)
+            derivation = closed(swept)
+            further = products(swept, along)
+            program = build_program(derivation, named, to_text(model), level, dtype, printer.arrays, further)
         text: str = printer(program).text(optimizer_lines(optimizer, printer.arrays) if optimizer is not None else ())
     return text
 
 
-__all__ = ["DTYPES", "LEVELS", "codegen"]
+__all__ = ["ALONG", "DTYPES", "LEVELS", "codegen"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, cached_property, partial
+from itertools import chain
 from typing import Any
 
 from symbackprop import __version__
@@ -13,7 +14,7 @@ from symbackprop.codegen.equations import shape_note
 from symbackprop.codegen.helpers import needed
 from symbackprop.codegen.initial import NORMAL, ONE, ZERO, Initial
 from symbackprop.codegen.names import escape
-from symbackprop.codegen.program import Block, Program
+from symbackprop.codegen.program import Block, Function, Program
 from symbackprop.codegen.sizes import NOTHING, SizePlan, divided, plan_sizes
 from symbackprop.codegen.statements import KEPT, Writer
 from symbackprop.codegen.tree import (
@@ -104,13 +105,14 @@ class ModulePrinter:
         self.backward = self.lines_of(program.backward)
         self.forward = [*self.lines_of(program.forward), *self.handed_on(), self.result()]
         self.evaluate = [*self.writer(program, program.evaluate).lines(), self.equations()]
+        self.functions = {f.name: [*self.lines_of(f.block, f.written), *self.results_of(f)] for f in program.functions}
 
     def text(self, optimizer: Sequence[str] = ()) -> str:
         """The module, with the code of an optimiser."""
         return module_text(self.fields() | {"optimizer": optimizer}, self.module, self.imports)
 
-    def lines_of(self, block: Block) -> list[Line]:
-        return self.writer(self.program, block, workspace=self.program.level > 1).lines()
+    def lines_of(self, block: Block, written: Mapping[int, str] | None = None) -> list[Line]:
+        return self.writer(self.program, block, self.program.level > 1, written).lines()
 
     def fields(self) -> dict[str, Any]:
         p = self.program
@@ -142,6 +144,7 @@ class ModulePrinter:
             "forward": layout([*self.opening(self.forward, *self.buffers(name)), *self.forward]),
             "backward": layout([*self.reopening(), *self.incoming(), *self.backward, self.gradients()]),
             "unreached": ", ".join(p.unreached),
+            "functions": [self.function(f) for f in p.functions],
             "evaluate": layout([*self.opening(self.evaluate), *self.evaluate]),
             "initial": initial_lines(p, self.p, list(self.sizes.hidden)),
             "as_integers": "as_integers(name, array)[()]",
@@ -171,7 +174,7 @@ class ModulePrinter:
     # -- sizes
     @cached_property
     def sizes(self) -> SizePlan:
-        names = self.backward_names | names_in([*self.forward, *self.evaluate])
+        names = self.backward_names | names_in([*self.forward, *self.evaluate, *chain(*self.functions.values())])
         dims = [d for d in self.program.dims if escape(d) in names]
         return plan_sizes(self.given, self.program.dims, dims, self.program.demands)
 
@@ -201,9 +204,11 @@ class ModulePrinter:
         targets = tuple(name(word if word in used else "_") for word in ("arrays", "sizes", "dtype", "dtypes"))
         return [Line(assign([as_code(targets)], call("read", name("params"), name("data"), name("dims")))), *found]
 
-    def buffers(self, given: Callable[[str], Code]) -> list[Line]:
-        """-O2: the arrays that a function writes into, where it is ``given`` sizes and dtype."""
-        found = call("buffers", name("workspace"), given("sizes"), given("dtype"))
+    def buffers(self, given: Callable[[str], Code], own: str = "") -> list[Line]:
+        """-O2: the arrays that a function writes into, where it is ``given`` sizes and dtype; perhaps its ``own``."""
+        found: Code = call("buffers", name("workspace"), given("sizes"), given("dtype"))
+        if own:
+            found = method(found, "setdefault", own, dictionary({}))
         return [Line(assign(KEPT, found))] if self.program.level > 1 else []
 
     def sizes_from(self, table: Code, names: set[str], key: Callable[[str], str] = str) -> list[Line]:
@@ -235,19 +240,63 @@ class ModulePrinter:
         return [*arrays, *lines, *self.sizes_from(name("cache"), names, escape), *dtype]
 
     def incoming(self) -> list[Line]:
-        """The upstream gradients of a layer's outputs, checked."""
+        """What backward is given of the upstream gradients of a layer's outputs, checked."""
         p = self.program
         if p.loss is not None:
             return []
-        shapes = {n: as_code(self.p.dims(r.shape)) for n, r in p.upstream.items()}
-        variables = {n: p.backward.variable(r) if r.id in p.backward.names else escape(r.name or "")
-                     for n, r in p.upstream.items()}
+        return self.upstreams({n: p.backward.variable(r) if r.id in p.backward.names else escape(r.name or "")
+                               for n, r in p.upstream.items()})
+
+    def upstreams(self, variables: Mapping[str, str]) -> list[Line]:
+        """The upstream gradients of a layer's outputs as these variables, checked."""
+        shapes = {n: as_code(self.p.dims(self.program.upstream[n].shape)) for n in variables}
         given, dtype = name("upstream"), name("dtype")
         if len(shapes) == 1:
             return [Line(assign(variables[n], call("upstream_array", n, given, s, dtype))) for n, s in shapes.items()]
         table = Line(assign("shapes", dictionary(shapes)))
         read = Line(assign("upstream", call("upstream_arrays", given, name("shapes"), dtype)))
-        return [table, read, *[Line(assign(v, index("upstream", n))) for n, v in variables.items()]]
+        found = [table, read, *[Line(assign(v, index("upstream", n))) for n, v in variables.items()]]
+        return found if variables else []
+
+    # -- functions beside forward and backward
+    def function(self, f: Function) -> dict[str, Any]:
+        """What the template lays out of one."""
+        lines = self.functions[f.name]
+        opening = [*self.directions(f), *self.buffers(name, f.name)]
+        names, body = names_in(lines), [*self.upstreams(f.upstream), *lines]
+        along = [unpacked(v, index("along", n), self.given[n]) for n, v in f.directions.items() if v in names]
+        given = ["params: dict", "data: dict", "v: dict", *([f"upstream: {self.several}"] if f.upstream else [])]
+        given += ["workspace: dict | None = None"] if self.program.level > 1 else []
+        tail = f") -> dict[str, {self.array}]:"
+        return {
+            "head": listed(f"def {f.name}(", [*given, "dims: dict | None = None"], tail, ""),
+            "says": doc_text(f.says),
+            "told": doc_text(self.told_of(f)),
+            "lines": layout([*self.opening([*along, *body], *opening), *along, *body]),
+        }
+
+    def told_of(self, f: Function) -> str:
+        """What v holds, in a docstring."""
+        inputs = [n for n in f.directions if n not in self.program.params]
+        also = f", and perhaps of {', '.join(inputs)}," if inputs else ""
+        return f"v holds arrays like those of params{also} by name{', and so does what is returned' if f.like else ''}."
+
+    def directions(self, f: Function) -> list[Line]:
+        """What a function is given in v, checked."""
+        needed, perhaps = ({n: index(table, n) for n in f.directions if n in arrays}
+                           for table, arrays in (("PARAMS", self.program.params), ("DATA", self.program.data)))
+        shapes = name("PARAMS") if needed.keys() == self.program.params.keys() else dictionary(needed)
+        given = [shapes, dictionary(perhaps), *map(name, ("arrays", "sizes", "dtype"))]
+        wanted = [Line(assign("wanted", call("set", name("v"))))] if perhaps and f.like else []
+        return [Line(assign("along", call("directions", name("v"), *given))), *wanted]
+
+    def results_of(self, f: Function) -> list[Line]:
+        """The return statement of a function: what is like v has the names that v has."""
+        lines = [Line(assign("found", dictionary({n: name(v) for n, v in f.results.items()})))]
+        if f.like and f.directions.keys() - self.program.params.keys():
+            lines.append(Line(assign("found", call("those_in", name("wanted"), name("found")))))
+        dtypes = name("dtypes") if f.like else dictionary({n: name("dtype") for n in f.results})
+        return [*lines, Line(ast.Return(call("returned", name("found"), dtypes)))]
 
     # -- results
     def result(self) -> Line:

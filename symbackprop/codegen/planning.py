@@ -5,37 +5,41 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from symbackprop.codegen.arrays import Arrays
+from symbackprop.codegen.functions import finished, product_function
 from symbackprop.codegen.initial import initial_values
 from symbackprop.codegen.names import Scope, escape
-from symbackprop.codegen.program import Assign, Block, Program, variable
-from symbackprop.codegen.rows import Rows, sharing, softmax_key, states_before
+from symbackprop.codegen.program import Block, Program, variable
+from symbackprop.codegen.rows import Rows, softmax_key, states_before
 from symbackprop.codegen.schedule import Scheduler, Variables
 from symbackprop.codegen.sizes import demands
 from symbackprop.codegen.tree import Expr
 from symbackprop.core import formula as f
-from symbackprop.core.facts import is_joined, is_repeated
+from symbackprop.core.facts import is_joined
 from symbackprop.core.graph import Node
 from symbackprop.derive.again import Again
+from symbackprop.derive.products import Product
 from symbackprop.derive.steps import Derivation, LoopStep
 from symbackprop.errors import ModelError
 from symbackprop.model.model import Model
 
 
-def build_program(derivation: Derivation, declared: Model, text: str, level: int, dtype: str, target: type[Arrays]
-                  ) -> Program:
+def build_program(derivation: Derivation, declared: Model, text: str, level: int, dtype: str, target: type[Arrays],
+                  products: Sequence[Product] = ()) -> Program:
     """The program of a derivation for a target: of the ``declared`` model, ``text`` as model text, or its stable
-    rows."""
-    return Builder(derivation, level, target).program(declared, text, dtype)
+    rows; with the functions of derivatives along a direction."""
+    return Builder(derivation, level, target, products).program(declared, text, dtype)
 
 
 class Builder:
     """Builds one program."""
 
-    def __init__(self, derivation: Derivation, level: int, target: type[Arrays]) -> None:
+    def __init__(self, derivation: Derivation, level: int, target: type[Arrays], products: Sequence[Product]) -> None:
         self.d, self.model, self.level, self.target = derivation, derivation.model, level, target
+        self.products = products
         self.rows = Rows(optimise=level > 0)
         self.given = {**self.model.leaves(), **self.model.constants}
         self.leaf_names = {row.id: escape(name) for name, row in self.given.items()}
+        self._free_of_arguments()
         scope = Scope([*self.leaf_names.values(), *map(escape, self.model.sizes)])
         names = {id_: name for id_, name in derivation.names.items() if id_ not in self.leaf_names}
         self.variables = Variables(names, scope)
@@ -45,6 +49,13 @@ class Builder:
         self._require_declared()
         self.scheduler = Scheduler(self.rows, self.variables, level, target)
         self.leaves = {row.id: variable(self.leaf_names[row.id], row) for row in self.given.values()}
+
+    def _free_of_arguments(self) -> None:
+        """No constant of the module is called as an argument of a function that reads it."""
+        scope = Scope([*self.leaf_names.values(), *map(escape, self.model.sizes)])
+        for row in self.model.constants.values():
+            if self.products and self.leaf_names[row.id] == "v":
+                self.leaf_names[row.id] = scope.fresh("v")
 
     def _require_declared(self) -> None:
         """Forward is given what the model declares; a gradient may read an upstream one, which only backward has."""
@@ -63,10 +74,11 @@ class Builder:
         outgoing = self._finished(forward, results, {k.id for k in kept if not k.args})
         backward, gradients = self._backward(kept)
         named = self.model.intermediates()
-        rows = self.rows.order([*named.values(), *self.results, *self.d.gradients.values()])
+        further = [row for product in self.products for row in product.results.values()]
+        rows = self.rows.order([*named.values(), *self.results, *self.d.gradients.values(), *further])
         evaluate = self.scheduler.block(list(named.values()), self.leaves)
         model = self.model
-        read = [*self.order, *self.rows.order(self.d.gradients.values())]
+        read = [*self.order, *self.rows.order([*self.d.gradients.values(), *further])]
         return Program(
             name=model.name, summary=model.summary, text=text, target=self.target, level=self.level,
             dtype=dtype, dims=dict(model.sizes), demands=demands(read), params=dict(model.params),
@@ -80,6 +92,7 @@ class Builder:
             equations={name: evaluate.variable(row) for name, row in named.items()},
             written=dict(self.d.names), expanded=self.d.expanded, identities=self.d.identities,
             floats_are_safe=floats_are_safe(rows),
+            functions=tuple([product_function(p, self.given, self.leaf_names, self.scheduler) for p in self.products]),
         )
 
     def _chosen(self) -> tuple[str, ...] | None:
@@ -107,28 +120,7 @@ class Builder:
         return [t for t in totals if t.id in needed and t.value is None and t.args]
 
     def _finished(self, block: Block, results: Mapping[str, Node], known: Collection[int]) -> list[str]:
-        """The variables of a block's results, by the names wanted; what would share memory with something else is
-        copied, and a result that has another name gets its own as well."""
-        copies = to_copy(results.values(), known)
-        names: list[str] = []
-        for position, (wanted, row) in enumerate(results.items()):
-            name, own = block.variable(row), position in copies
-            if own or row.id in known or name in names or name != escape(wanted):
-                name = self._own(block, row, name in names, wanted, own)
-            names.append(name)
-        return names
-
-    def _own(self, block: Block, row: Node, taken: bool, wanted: str, own: bool) -> str:
-        """A variable for a result: the one it is computed into, or one more."""
-        for k, statement in enumerate(block.statements):
-            if taken or not isinstance(statement, Assign):
-                continue
-            if statement.row is row and statement.name == escape(wanted):
-                block.statements[k] = Assign(statement.name, row, own)
-                return statement.name
-        name = self.variables.scope.fresh(wanted)
-        block.statements.append(Assign(name, row, own))
-        return name
+        return finished(block, results, known, self.variables.scope)
 
 
 # -- what forward keeps for backward, and what backward computes again because that is cheaper
@@ -170,22 +162,6 @@ def kept_rows(rows: Rows, gradients: Iterable[Node], forward: Forward, share: bo
         else:
             stack.extend(reversed(rows.args(row)))
     return [row for row in kept.values() if not row.is_declared or row.attr.role not in ("upstream", "constant")]
-
-
-# -- every gradient returned is an array of its own
-
-
-def to_copy(results: Iterable[Node], known: Collection[int]) -> set[int]:
-    """The positions of the results that have to be copied; ``known`` are rows that somebody else holds."""
-    found, claimed = set(), set(known)
-    for position, row in enumerate(results):
-        if not row.ndim:
-            continue
-        *views, owner = [row] if row.value is not None else sharing(row)
-        if owner.is_declared or owner.id in claimed or any(is_repeated(v) for v in views):
-            found.add(position)
-        claimed.add(owner.id)
-    return found
 
 
 # -- scalars: Python floats are computed with as they are, which is faster, where that is safe

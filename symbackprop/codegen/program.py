@@ -124,6 +124,23 @@ class Block:
         return self.names[row.id].variable or ""
 
 
+@dataclass(frozen=True)
+class Function:
+    """A function of the module beside forward and backward, of params, data and perhaps v, a dict of arrays like those
+    that it names. What it computes is in ``block``; variables are, by name, the ``directions`` that v holds, the
+    ``upstream`` gradients that it takes and the ``results`` that it returns, ``like`` v: in the dtypes of the arrays of
+    those names. In equations rows are called as they are ``written``, by id."""
+
+    name: str
+    says: str
+    block: Block
+    directions: dict[str, str]
+    upstream: dict[str, str]
+    results: dict[str, str]
+    like: bool
+    written: dict[int, str]
+
+
 @dataclass
 class Program:
     """A module before it is printed. Names of arrays are the model's; ``variables`` says what code calls them.
@@ -131,8 +148,9 @@ class Program:
     ``demands`` is what sizes have to be. ``kept`` are the variables, and their rows, that forward hands to backward;
     ``gradients``, ``results`` and ``equations`` map names to the variables that hold them at the end of backward,
     forward and outputs. ``chosen`` are the names whose gradients backward returns, where these are not all parameters
-    and inputs. ``identities`` maps rows, by id, to the declared ones whose value they compute without overflow.
-    ``floats_are_safe`` says whether Python floats may be computed with as they are (see `planning`).
+    and inputs; ``functions`` come after these. ``identities`` maps rows, by id, to the declared ones whose value they
+    compute without overflow. ``floats_are_safe`` says whether Python floats may be computed with as they are (see
+    `planning`).
     """
 
     name: str
@@ -165,3 +183,4 @@ class Program:
     expanded: frozenset[int]
     identities: dict[int, Node]
     floats_are_safe: bool
+    functions: tuple[Function, ...] = ()

@@ -8,7 +8,7 @@ it. ``kept`` is the table of those arrays by variable; without a workspace it is
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from symbackprop.codegen.arrays import Arrays
@@ -150,11 +150,13 @@ class Writer:
 
     copies = True  # whether one array could be changed through another's name
 
-    def __init__(self, program: Program, block: Block, workspace: bool = False) -> None:
+    def __init__(self, program: Program, block: Block, workspace: bool = False,
+                 written: Mapping[int, str] | None = None) -> None:
         self.program, self.block, self.workspace = program, block, workspace
+        self.written = program.written if written is None else written
         self.p: Arrays = program.target(block.names, program.level)
         spelled = {id_: text(e.code) for id_, e in block.names.items()}
-        self.equation = Equation(spelled | program.written, program.expanded)
+        self.equation = Equation({**spelled, **self.written}, program.expanded)
         results = program.loss or ", ".join(program.outputs)
         self.remarks = {
             program.gradients[n]: f"0: {results} does not depend on {n}"
@@ -205,7 +207,7 @@ class Writer:
 
     def comment(self, row: Node, word: str) -> str:
         """``Z1 = X W1 + b1   N×H``."""
-        left = self.program.written.get(row.id, word)
+        left = self.written.get(row.id, word)
         known = self.block.names.get(row.id)
         same = known is not None and known.variable == word
         right = self.equation.right(row) if self.is_own(row, word) else self.equation.operand(row)
@@ -288,7 +290,7 @@ class Writer:
 
     def inside(self, loop: For) -> Writer:
         """The writer of a loop's body, which calls rows by the names that they have there."""
-        return type(self)(self.program, loop.body, self.workspace)
+        return type(self)(self.program, loop.body, self.workspace, self.written)
 
     def stack(self, store: Store, depth: int) -> Iterator[Line]:
         """An array for the values of all steps."""

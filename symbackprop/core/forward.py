@@ -60,7 +60,8 @@ def _fitting(tangent: Node, w: Node) -> Node:
 
 def pushed(outputs: Sequence[Node], wrt: Sequence[Node], tangents: Sequence[Node]) -> list[Node]:
     """The tangents of the outputs; zero where none comes."""
-    return totals(Push(outputs[0].graph).run(outputs, dict(zip([w.id for w in wrt], tangents, strict=True))), outputs)
+    graph, given = outputs[0].graph, dict(zip([w.id for w in wrt], tangents, strict=True))
+    return totals(Push(graph, graph.count).run(outputs, given), outputs)
 
 
 def totals(found: Mapping[int, Node], outputs: Iterable[Node]) -> list[Node]:
@@ -70,13 +71,12 @@ def totals(found: Mapping[int, Node], outputs: Iterable[Node]) -> list[Node]:
 
 @dataclass
 class Push:
-    """One forward sweep. ``pairs`` are the rows that it has come to with their tangents, those in bodies too."""
+    """One forward sweep. ``pairs`` are the rows that it has come to with their tangents, those in bodies too; a tangent
+    is one of the rows that are new behind ``count``."""
 
     graph: Graph
+    count: int
     pairs: list[tuple[Node, Node]] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.count = self.graph.count
 
     def run(self, outputs: Sequence[Node], given: Mapping[int, Node]) -> Found:
         """The tangents, by the ids of rows, of all that the outputs are computed from; of ``given`` rows they are
@@ -101,7 +101,9 @@ class Push:
             if node.id in found or node.id in stop:
                 continue
             if node.id in reach.bodies:
-                found |= Beside(self, node, found, reach.bodies[node.id]).tangents(results.get(node.id, []))
+                read = results.get(node.id, [])
+                found |= Beside(self, node, found, reach.bodies[node.id]).tangents(read)
+                self.pairs += [(row, found[row.id]) for row in read if row.id in found]
             elif node.id in reach.rows and not node.is_result:
                 tangent = self._tangent(node, found, reach)
                 if tangent is not None and tangent.value != 0:
@@ -126,6 +128,8 @@ class Push:
             return self.graph.again(node, [(zeros | tangents).get(i, a) for i, a in enumerate(node.args)])
         if facts.each >= tangents.keys():
             return total([_with(node, i, t) for i, t in tangents.items()])
+        if node.op.symmetric:
+            return node.op.vjp(node, tangents[0], [True], NONE)[0]
         return _transposed(node, tangents)
 
 

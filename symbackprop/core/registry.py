@@ -73,7 +73,8 @@ class Op:
     each of which is a row whose op is a ``result``. The entries of a ``distribution`` sum to 1 along its axis; a
     ``logarithm`` is that of a sum of exponentials; an op that ``chooses`` gives the greatest entry; of one of
     ``matrices`` of a kind the arguments are drawn so (`REGULAR` or `DEFINITE`). What is ``held`` stays as it is when
-    what it is computed from changes, for derivatives and differences alike. ``functions`` are what users call, in
+    what it is computed from changes, for derivatives and differences alike. The Jacobian of a ``symmetric`` op of one
+    argument is its own transpose. ``functions`` are what users call, in
     Python and in model text: they take rows and make this op. In printed mathematics it is called ``text``, where that
     is not its name, with as many arguments as are ``shown`` (0: all); a glossary says what it ``means``: words behind
     such a call, or all of the line. A derivation calls its value what it ``gives``, and its first argument what it
@@ -116,6 +117,7 @@ class Op:
     logarithm: bool = False
     chooses: bool = False
     held: bool = False
+    symmetric: bool = False
     matrices: str = ""
     text: str = ""
     shown: int = 0

@@ -187,18 +187,7 @@ class Assembly:
         """Results of loops that nobody named are called like the body row they collect."""
         for node in order:
             if node.is_result and node.id not in self.names:
-                loop: Loop = node.args[0].attr
-                row = loop.results()[node.attr]
-                self.names[node.id] = self.scope.unique(self._stack_name(row, loop, node.attr))
-
-    def _stack_name(self, row: Node, loop: Loop, number: int) -> str:
-        carried = number < len(loop.carry)
-        name = (loop.carry[number].name if carried else self.names.get(row.id) or row.name) or "s"
-        base = unplaced(name).removesuffix(f"_{loop.index}")
-        if not carried:
-            return f"{base}_prev" if name.endswith(("-1]", "+1]")) else base
-        last = sp.S.One if loop.reverse else loop.length
-        return f"{base}_{last}" if last.is_Symbol or last.is_Integer else f"{base}_last"
+                self.names[node.id] = self.scope.unique(stack_name(node, self.names))
 
     # -- steps
     def _steps(self, records: Iterable[Record]) -> tuple[Step | LoopStep, ...]:
@@ -210,6 +199,19 @@ class Assembly:
         if isinstance(record, LoopStep):
             return LoopStep(number, record.loop, record.reverse, self._steps(in_reading_order(record.steps)))
         return Step(number, record.target, record.contributions, record.total)
+
+
+def stack_name(result: Node, names: Mapping[int, str]) -> str:
+    """What a result of a loop is called after the body row that it collects; ``names`` are those of rows, by id."""
+    loop: Loop = result.args[0].attr
+    number, row = result.attr, loop.results()[result.attr]
+    carried = number < len(loop.carry)
+    name = (loop.carry[number].name if carried else names.get(row.id) or row.name) or "s"
+    base = unplaced(name).removesuffix(f"_{loop.index}")
+    if not carried:
+        return f"{base}_prev" if name.endswith(("-1]", "+1]")) else base
+    last = sp.S.One if loop.reverse else loop.length
+    return f"{base}_{last}" if last.is_Symbol or last.is_Integer else f"{base}_last"
 
 
 def _found(records: Iterable[Record]) -> list[Step]:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from symbackprop import __version__
-from symbackprop.codegen import codegen
+from symbackprop.codegen import ALONG, codegen
 from symbackprop.model.load import load
 from symbackprop.model.text import parse
 from symbackprop.model.zoo import names
@@ -294,10 +294,12 @@ LINTED += [(name, level, target) for name in names() for target in TARGETS for l
 
 
 def test_every_module_passes_ruff_and_strict_mypy_as_it_comes(tmp_path: Path) -> None:
-    """Modules of all levels, targets and with an optimiser; ruff and mypy of the package take those in generated/."""
+    """Modules of all levels, targets, with an optimiser and products; ruff and mypy of the package take those in
+    generated/."""
     for name, level, target in LINTED:
         if level < 2 or target == "numpy":
-            module = codegen(load(name), level=level, target=target, optimizer="adam" if level else "sgd")
+            more = {"optimizer": "adam" if level else "sgd", "along": ALONG}
+            module = codegen(load(name), level=level, target=target, **more)
             (tmp_path / f"{name.replace('-', '_')}_{level}_{target}.py").write_text(module, encoding="utf-8")
     typed = [str(path) for path in tmp_path.glob("*.py" if WHOLE else "*_numpy.py")]  # JAX is a long read for mypy
     mypy = ["mypy", "--strict", "--config-file=", f"--cache-dir={tmp_path / 'mypy'}", *typed]

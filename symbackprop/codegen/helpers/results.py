@@ -28,6 +28,11 @@ def returned(arrays: dict, dtypes: dict) -> dict[str, np.ndarray]:
     return {name: np.asarray(array, dtypes.get(name))[()] for name, array in arrays.items()}
 
 
+def those_in(wanted: set, found: dict) -> dict:
+    """What was found of the names that are wanted."""
+    return {name: array for name, array in found.items() if name in wanted}
+
+
 def upstream_array(name: str, value: object, shape: tuple, dtype: np.dtype) -> np.ndarray:
     """The upstream gradient of an output, checked against the output's shape."""
     array = as_array(f"the upstream gradient of {name}", value)

@@ -315,6 +315,7 @@ register(Op(
     reference=_reference_softmax,
     samples=(Sample(((2, 3),), 1), Sample(((3, 2),), 0), Sample(((4,),), 0)),
     distribution=True,
+    symmetric=True,
     gives="p",
     reads="z",
 ))

@@ -1,0 +1,111 @@
+"""Derivatives along a direction v, as rows: what a module computes of them beside its gradients.
+
+``jvp`` is J v, by one forward sweep from the arrays that v moves to the results. ``hvp`` is the Hessian of the loss
+times v (of a layer: of Σ upstream·Y), by a forward sweep over the gradient's own rows: forward over reverse, so that
+what the forward and the backward pass compute is computed once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from symbackprop.core.forward import Push, totals
+from symbackprop.core.graph import Node
+from symbackprop.core.loops import body_leaf, with_bodies
+from symbackprop.core.names import dotted
+from symbackprop.derive.backprop import stack_name
+from symbackprop.derive.steps import Derivation
+from symbackprop.errors import UsageError, did_you_mean
+from symbackprop.model.model import Model
+
+HVP, JVP = "hvp", "jvp"
+
+
+@dataclass(frozen=True)
+class Product:
+    """A derivative along v: the leaves that v holds and what comes out, both by name, one ``like`` the other where that
+    is so; the upstream gradients that it reads; what rows are called, by their ids. ``says`` is what it is, and a
+    result is called ``word`` with its own name in it."""
+
+    kind: str
+    says: str
+    word: str
+    like: bool
+    model: Model
+    directions: dict[str, Node]
+    results: dict[str, Node]
+    upstream: dict[str, Node]
+    names: dict[int, str]
+
+
+def products(derivation: Derivation, kinds: Iterable[str]) -> list[Product]:
+    """The products of these kinds, along the arrays that the derivation has the gradients of, intermediates left out.
+    Raises `UsageError` for another kind, and where there is nothing to go along."""
+    kinds = list(kinds)
+    if not kinds:
+        return []
+    made = Products(derivation)
+    if not made.wrt:
+        raise UsageError(f"{kinds[0]} goes along parameters and inputs, and gradients of none are asked for")
+    return [made.of(kind) for kind in kinds]
+
+
+class Products:
+    """The products of one derivation, whose rows are found again by what is equal to them."""
+
+    def __init__(self, derivation: Derivation) -> None:
+        self.d, self.model, self.graph = derivation, derivation.model, derivation.model.graph
+        targets = self.model.targets()
+        self.wrt = {n: targets[n] for n in derivation.gradients if n in targets}
+        self.directions = {n: body_leaf(self.graph, f"v_{n}", row.shape, "direction") for n, row in self.wrt.items()}
+        known = self.graph.topological([*self.model.results(), *derivation.gradients.values()])
+        self.graph.recognise(with_bodies(known))
+        self.count = self.graph.count
+
+    def of(self, kind: str) -> Product:
+        made = {HVP: self.hvp, JVP: self.jvp}
+        if kind not in made:
+            raise UsageError(f"a product is {' or '.join(made)}, not {kind!r}.{did_you_mean(kind, made)}")
+        return made[kind]()
+
+    def jvp(self) -> Product:
+        results = {row.name or "": row for row in self.model.results()}
+        found, names = self._pushed(list(results.values()))
+        says = f"J v, by name: how fast {', '.join(results)} changes along v."
+        return self._product(JVP, says, "{}_dot", False, dict(zip(results, found, strict=True)), {}, names)
+
+    def hvp(self) -> Product:
+        found, names = self._pushed([self.d.gradients[n] for n in self.wrt])
+        results, upstream = dict(zip(self.wrt, found, strict=True)), self.model.upstream
+        whole = ", ".join(row.name or "" for row in self.model.results())
+        of = whole if self.model.loss_row is not None else f"Σ upstream·({whole})"
+        return self._product(HVP, f"The Hessian of {of} times v.", "Hv_{}", True, results, upstream, names)
+
+    def _product(self, kind: str, says: str, word: str, like: bool, results: dict[str, Node], upstream: dict[str, Node],
+                 names: dict[int, str]) -> Product:
+        """The product; a result that is a row of its own is called one."""
+        own = {*self.d.names, *[row.id for row in (*self.directions.values(), *upstream.values())]}
+        fresh = {row.id: word.format(n) for n, row in results.items() if row.id not in own and row.value is None}
+        names |= fresh
+        for row in with_bodies(self.graph.topological(list(results.values()))):
+            if row.is_result and row.id not in names:
+                names[row.id] = stack_name(row, names)
+        return Product(kind, says, word, like, self.model, self.directions, results, upstream, names)
+
+    def _pushed(self, rows: Sequence[Node]) -> tuple[list[Node], dict[int, str]]:
+        """The tangents of rows along v, and what everything is called then."""
+        push = Push(self.graph, self.count)
+        given = {row.id: self.directions[n] for n, row in self.wrt.items()}
+        found = totals(push.run(rows, given), rows)
+        return found, self.d.names | called(push.pairs, self.d.names, self.count)
+
+
+def called(pairs: Iterable[tuple[Node, Node]], names: Mapping[int, str], count: int) -> dict[int, str]:
+    """The names of tangents that are new in a graph of ``count`` rows: those of their rows with a dot."""
+    found: dict[int, str] = {}
+    for row, tangent in pairs:
+        name = names.get(row.id) or row.name
+        if name is not None and tangent.id >= count and tangent.value is None:
+            found.setdefault(tangent.id, dotted(name))
+    return found
