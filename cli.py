@@ -446,12 +446,15 @@ def show(given: Given, form: str) -> None:
 @one_of("--detail", WORDS["detail"], "How much is printed: a board, the chain rule, or every line.", default="full")
 @click.option("--lr", type=float, metavar="R", help="Gradient descent in numbers at this learning rate.")
 @click.option("--steps", type=click.IntRange(1, 1000), default=1, show_default=True, help="Of that.")
+@one_of("--order", ("1", "2"), "2: second derivatives too.")
+@click.option("--hessian", metavar="W,V", help="Second derivatives by these alone.")
+@click.option("--jacobian", metavar="Y", help="All derivatives of the entries of this intermediate or output.")
 @click.option("--standalone", is_flag=True, help="A LaTeX document that compiles, not a fragment.")
 @naming_option
 @output_option
 @on_model
 def derive(given: Given, called: dict[str, str], wrt: str | None, form: str | None, at: str | None, standalone: bool,
-           output: str, **options: Any) -> None:
+           output: str, order: str, hessian: str | None, jacobian: str | None, **options: Any) -> None:
     """Print the derivation of the gradients."""
     form, kind = chosen(form, output, FORMATS)
     if standalone and form != "latex":
@@ -459,8 +462,8 @@ def derive(given: Given, called: dict[str, str], wrt: str | None, form: str | No
     from symbackprop.derive import derive as derived
     from symbackprop.render.numbers import values_at
 
-    names = None if wrt is None else [name.strip() for name in wrt.split(",") if name.strip()]
-    derivation = derived(given.model(called), names)
+    names, twice = (None if x is None else [n.strip() for n in x.split(",") if n.strip()] for x in (wrt, hessian))
+    derivation = derived(given.model(called), names, int(order), twice, jacobian)
     options["values"] = values_at(at, derivation.model)
     text = derivation.printed(form, standalone=standalone or bool(kind), sizes=given.sizes, **options)
     write_result(text, output, form, kind)

@@ -38,6 +38,8 @@ them.
                     (in the Jacobian view a row). Else a Jacobian: among scalars a number, entry by entry where both are
                     entries; in the matrix view the entries' own derivatives where both have one shape. By ∇, as ∇_W s,
                     the gradient of top in the shape of bottom, where a derivative would be a row
+``Second``          ∂²top/∂row∂column: a matrix with the entries of ``row`` along its rows and of ``column``, which is
+                    written transposed, along its columns; of scalars or entries a number
 ``Delta``           δ_a = ∂L/∂a; without ``of`` some upstream gradient
 ``Marked``          a word at a symbol: ``direct`` (a derivative with other branches held fixed), ``later`` (the part of
                     a gradient that later steps of a loop hand back), ``old`` and ``new`` (before and after an update),
@@ -334,6 +336,13 @@ class Derivative(Math):
     bottom: Math
     sign: str = "∂"  # or d or ∇
     flat: bool = False
+
+
+@dataclass(frozen=True)
+class Second(Math):
+    top: Math
+    row: Math
+    column: Math
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import sympy as sp
 
@@ -14,6 +14,7 @@ from symbackprop.core.names import unplaced
 from symbackprop.core.reverse import sweep, totals
 from symbackprop.core.settling import Part, Settled
 from symbackprop.core.shapes import same_shape
+from symbackprop.derive.blocks import Further
 from symbackprop.derive.naming import Names, Roles
 from symbackprop.derive.record import Contribution, Edge
 from symbackprop.derive.steps import Derivation, LoopStep, Step
@@ -219,20 +220,28 @@ def _found(records: Iterable[Record]) -> list[Step]:
     return [s for r in records for s in (_found(r.steps) if isinstance(r, LoopStep) else [r])]
 
 
-def derive(model: Model | str, wrt: Iterable[str] | str | None = None) -> Derivation:
+def derive(model: Model | str, wrt: Iterable[str] | str | None = None, order: int = 1,
+           hessian: Iterable[str] | str | None = None, jacobian: str | None = None) -> Derivation:
     """Backpropagation through the model, for all parameters and inputs or for the names in ``wrt`` (which may also be
-    intermediates). The model may also be given by name, by path or as model text."""
-    return derived(as_model(model), wrt)
+    intermediates). The model may also be given by name, by path or as model text.
+
+    ``order=2`` adds the second derivatives by the parameters, or by ``wrt``; ``hessian`` names arrays for them,
+    ``jacobian`` an intermediate or an output whose derivatives are wanted as well, all entries of it.
+    """
+    return derived(as_model(model), wrt, further=Further(order, hessian, jacobian))
 
 
-def derived(model: Model, wrt: Iterable[str] | str | None = None, strict: bool = True) -> Derivation:
+def derived(model: Model, wrt: Iterable[str] | str | None = None, strict: bool = True,
+            further: Further = Further()) -> Derivation:  # noqa: B008 – it is frozen
     """`derive`; not ``strict``: what the user calls otherwise need not be there."""
     targets = _targets(model, wrt)
     by, graph = list(targets.values()), model.graph
     with graph.apart():
         count, swept = graph.count, list(sweep(model.results(), model.seeds(), by))
         records = recorded(swept, (graph.nodes[k] for k in range(count, graph.count)))
-        return assemble(model, records, dict(zip(targets, totals(swept, by), strict=True)), strict)
+        found = assemble(model, records, dict(zip(targets, totals(swept, by), strict=True)), strict)
+        second = further.blocks(found, wrt is not None)
+        return found if second is None else replace(found, second=second)
 
 
 def _targets(model: Model, wrt: Iterable[str] | str | None) -> dict[str, Node]:

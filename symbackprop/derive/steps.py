@@ -16,6 +16,7 @@ from symbackprop.doorway import late
 from symbackprop.model.model import Model
 
 if TYPE_CHECKING:
+    from symbackprop.derive.blocks import Blocks
     from symbackprop.derive.closed import ClosedForms
     from symbackprop.render.graph import Picture
 
@@ -54,6 +55,7 @@ class Derivation:
     found for unnamed intermediates, and ``d<name>`` for gradients. ``expanded`` are rows made by a library function
     whose inner rows have names of their own, so that the call says too little. ``gradients`` maps each wanted name to
     its row. ``identities`` maps a row that stands for a declared one (`derive.stable`) to that one, by id.
+    ``second`` are second derivatives, or those of another row, where they were asked for.
     ``shortest`` are its closed forms, once they were looked for, by whether they are to be printed.
     """
 
@@ -67,10 +69,16 @@ class Derivation:
     expanded: frozenset[int] = field(repr=False)
     bodies: dict[int, tuple[Node, ...]] = field(repr=False)
     identities: dict[int, Node] = field(repr=False, default_factory=dict)
+    second: Blocks | None = field(repr=False, compare=False, default=None)
     shortest: dict[bool, ClosedForms] = field(repr=False, compare=False, init=False, default_factory=dict)
 
     def name(self, node: Node) -> str | None:
         return self.names.get(node.id)
+
+    @property
+    def hessian(self) -> Blocks | None:
+        """The blocks of second derivatives, by the names of both arrays; None where they were not asked for."""
+        return None if self.second is None or not self.second.twice else self.second
 
     # -- printed: options are view, layout, detail, values, sizes, digits (see render.options)
     def printed(self, form: str, **options: Any) -> str:

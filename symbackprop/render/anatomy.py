@@ -21,6 +21,7 @@ from symbackprop.render.numbers import DIGITS, Numbers
 from symbackprop.render.options import Options
 from symbackprop.render.print.text import text
 from symbackprop.render.results import Results, updates
+from symbackprop.render.second import SecondOrder
 from symbackprop.render.symbols import Located, LoopMark, Symbols, locate, serving
 from symbackprop.render.views import VIEWS, choose_view
 
@@ -55,7 +56,7 @@ class Anatomy:
 
     def document(self) -> Document:
         forward = self.forward.equations(self.context)
-        steps = self.steps()
+        steps = (*(first := self.steps()), *self._second(len(first)))
         results = Results(self.emitted(), self.options.layout, self.name)
         table = self._table(results, steps)
         stored = tuple(self.rows.bare(r) for r in results.stored(self.forward.rows))
@@ -132,6 +133,16 @@ class Anatomy:
     def steps(self) -> tuple[Step, ...]:
         """Every step, those of a loop behind its heading."""
         return tuple(self._step(s) if isinstance(s, Located) else self._loop(s) for s in self.located)
+
+    def _second(self, steps: int) -> tuple[Step, ...]:
+        """Second derivatives, or all entries of the derivative of another row, where they are wanted."""
+        found = self.derivation.second
+        if found is None:
+            return ()
+        names = list(dict.fromkeys(b for _, b in found))
+        upper = [x for (a, b), x in found.items() if not found.twice or names.index(a) <= names.index(b)]
+        top = self.rows.loss if found.twice else None
+        return tuple(SecondOrder(self.context, upper, top).steps(steps + 1, self.options.detail == "board"))
 
     def _loop(self, mark: LoopMark) -> Step:
         return loop_heading(self.context, mark)

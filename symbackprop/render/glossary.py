@@ -79,6 +79,10 @@ _SIGNS: dict[str, Prose] = {  # what no row is called by
     "mod": (m.called("mod", m.A, m.B), " is the remainder of ", m.A, " divided by ", m.B),
     "vec": (m.called("vec", m.A), " has the rows of ", m.A, " one behind the other; ", m.Outer(m.A, m.B, blocks=True),
             " in its derivative is the Kronecker product, the matrix of blocks ", m.product(m.at(m.A, m.M, m.N), m.B)),
+    "blockdiag": (m.called("blockdiag", m.Array(m.at(m.A, m.N), ("n",))),
+                  " is the matrix with the matrices ", m.at(m.A, m.N), " along its diagonal and 0 elsewhere"),
+    "commutation": (m.MatMul(m.called("commutation", m.Sym("N")), m.called("vec", m.A)), " is ",
+                    m.called("vec", m.Transpose(m.A)), ", for matrices with as many rows as columns"),
     "diagonal": (m.called("diag", m.A), " is the matrix with ", m.A, " on its diagonal and 0 elsewhere"),
 }
 _NOTATION: dict[str, Prose] = {  # what is said where it stands on a page

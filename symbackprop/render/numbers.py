@@ -180,6 +180,16 @@ class Numbers:
             return None
         return tuple([Rounded(v, self.digits) for v in found[:-1]]), Rounded(found[-1], self.digits)
 
+    def computed(self, row: Node) -> Value | None:
+        """The value of a row that is none of the derivation's."""
+        import numpy as np
+
+        from symbackprop.verify.interpreter import evaluate
+
+        with np.errstate(all="ignore"):
+            (found,) = evaluate([row], self.given, self.sizes)
+        return self.write(found)
+
     def write(self, value: Any) -> Value | None:
         """A number or array for reading and for JSON."""
         import numpy as np

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -126,6 +127,20 @@ def _reshaped(reader: Reader, args: Sequence[m.Math], options: Mapping[str, m.Ma
     return each(reader, lambda a: a.reshape(shape), reader(args[0]))
 
 
+def _blockdiag(reader: Reader, args: Sequence[m.Math], options: Mapping[str, m.Math], below: Sequence[m.Math]) -> Value:
+    """A matrix for every place of a letter, along the diagonal."""
+    (tree,) = args
+    assert isinstance(tree, m.Array) and len(tree.letters) == 1
+    with reader.binding(tree.letters, reader.numbers(tree.sizes)):
+        body = reader(tree.body)
+        array = np.broadcast_to(body.array, reader._with(body, tree.letters))
+    place = reader.axes[tree.letters[0]]
+    blocks = np.moveaxis(array, place, -3)
+    n, k = blocks.shape[-3:-1]
+    whole = np.einsum("ij,...ikl->...ikjl", np.eye(n), blocks).reshape((*blocks.shape[:-3], n * k, n * k))
+    return replace(body, array=np.expand_dims(whole, place))
+
+
 FUNCTIONS: dict[str, Function] = {name: language(name) for name in F.FUNCTIONS} | {
     "one_hot": _one_hot,
     "scatter_add": _scatter,
@@ -135,5 +150,8 @@ FUNCTIONS: dict[str, Function] = {name: language(name) for name in F.FUNCTIONS} 
     "arange": plain(lambda n: np.arange(n)),
     "causal_mask": plain(lambda n: np.tri(n)),
     "floor": plain(np.floor),
+    "vec": plain(np.ravel),
+    "blockdiag": _blockdiag,
+    "commutation": plain(lambda n: np.eye(n * n).reshape(n, n, n, n).swapaxes(0, 1).reshape(n * n, n * n)),
     "mod": lambda reader, args, *_: reader.together("mod", np.mod, *map(reader, args)),
 }

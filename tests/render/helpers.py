@@ -19,6 +19,7 @@ from symbackprop.render.latex import to_latex
 from symbackprop.render.options import Options
 from symbackprop.render.print.text import text
 from symbackprop.render.text import to_text
+from tests.derive.test_blocks import CATALOGUE
 
 GOLDENS = Path(__file__).parent / "goldens"
 VIEWED = {"linear-layer": "index", "squared-norm": "index", "softmax-regression": "index", "mlp-relu-sigmoid": "index",
@@ -91,6 +92,15 @@ def _abstract(name: str) -> str:
     return to_text(build_document(derive(model), Options(view="jacobian", detail="board")))
 
 
+TWICE = ("logistic", "quadratic", "ridge", "softmax", "factors", "logdet", "gaussian", "poisson", "network")
+
+
+def twice(name: str) -> tuple[str, str]:
+    """A model of the catalogue of Hessians, derived twice: the long form, and the board in LaTeX."""
+    d = derive(Model.parse(CATALOGUE[name], name=name), order=2)
+    return d.text(), d.latex(detail="board")
+
+
 def golden_files() -> dict[str, str]:
     """Every golden file's name and what it should hold: text with the model's numbers, LaTeX without, the board, other
     views, and JSON and the skeleton of the HTML page for a few. The Markdown pages are kept in docs/derivations; the
@@ -107,4 +117,6 @@ def golden_files() -> dict[str, str]:
         files[f"{name}.{view}.txt"] = to_text(document(name, view=view))
     for name, write in LECTURED.items():
         files[f"{name}.txt"] = write()
+    for name in TWICE:
+        files[f"hessian-{name}.txt"], files[f"hessian-{name}.board.tex"] = twice(name)
     return files

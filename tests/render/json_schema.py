@@ -102,7 +102,7 @@ STEP = {
     "target": MATH,
     "symbol": MATH,
     "title": PROSE,
-    "role": {"seed", "intermediate", "result", "loop"},
+    "role": {"seed", "intermediate", "result", "loop", "second"},
     "shape": SHAPE,
     "lines": [LINE],
     "cached": [{"anchor": str, "text": str}],

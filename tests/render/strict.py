@@ -72,6 +72,9 @@ class World(Protocol):
     def jacobian(self, top: int, bottom: int, immediate: bool) -> tuple[tuple[str, ...], Array]:
         """∂top/∂bottom: the axes of top, then those of bottom. ``immediate``: other named rows held fixed."""
 
+    def second(self, row: int, column: int) -> tuple[tuple[str, ...], Array]:
+        """The derivative of the gradient in one row by another row."""
+
     def later(self, row: int, name: str) -> tuple[tuple[str, ...], Array]:
         """What later steps of a loop hand back to a carried row."""
 
@@ -411,6 +414,17 @@ class Reader:
         whole = self.over(*self.world.jacobian(_row(top), _row(bottom), tree.sign == "∂"))
         front, split = whole.array.shape[: whole.letters], len(shape_of(top))
         sizes = [int(np.prod(x)) for x in (whole.shape[:split], whole.shape[split:])]
+        return Value(whole.array.reshape((*front, *sizes)), whole.letters)
+
+    def read_second(self, tree: m.Second) -> Value:
+        """∂²L/∂vec(W)∂vec(V)ᵀ: a matrix, a vector beside a number; entries where both are entries."""
+        column = tree.column.body if isinstance(tree.column, m.Transpose) else tree.column
+        (top, above), (bottom, below) = (_base(x.args[0] if isinstance(x, m.Op) else x) for x in (tree.row, column))
+        whole = self.over(*self.world.second(_row(top), _row(bottom)))
+        if above or below:
+            return self.item(_without_ones(whole), [*above, *below])
+        front, split = whole.array.shape[: whole.letters], len(shape_of(top))
+        sizes = [int(np.prod(x)) for x in (whole.shape[:split], whole.shape[split:]) if x]
         return Value(whole.array.reshape((*front, *sizes)), whole.letters)
 
     def _gradient(self, bottom: m.Math) -> Value:

@@ -10,7 +10,18 @@ from symbackprop.model import zoo
 from symbackprop.render.json import to_json
 from symbackprop.render.latex import to_latex
 from symbackprop.render.text import to_text
-from tests.render.helpers import GOLDENS, LECTURED, PAGED, VIEWED, derivation, document, document_with_numbers, skeleton
+from tests.render.helpers import (
+    GOLDENS,
+    LECTURED,
+    PAGED,
+    TWICE,
+    VIEWED,
+    derivation,
+    document,
+    document_with_numbers,
+    skeleton,
+    twice,
+)
 
 
 def compare(name: str, text: str) -> None:
@@ -54,11 +65,19 @@ def test_what_lectures_show_beside(name: str) -> None:
     compare(f"{name}.txt", LECTURED[name]())
 
 
+@pytest.mark.parametrize("name", TWICE)
+def test_second_derivatives(name: str) -> None:
+    long, board = twice(name)
+    compare(f"hessian-{name}.txt", long)
+    compare(f"hessian-{name}.board.tex", board)
+
+
 def test_no_golden_is_left_over() -> None:
     names = {f"{n}.{ending}" for n in zoo.names() for ending in ("txt", "tex", "board.txt")}
     names |= {f"{n}.{ending}" for n in PAGED for ending in ("json", "html")}
     names |= {f"{n}.{view}.txt" for n, view in VIEWED.items()}
     names |= {f"{n}.txt" for n in LECTURED}
+    names |= {f"hessian-{n}.{ending}" for n in TWICE for ending in ("txt", "board.tex")}
     assert {p.name for p in GOLDENS.iterdir()} == names
 
 

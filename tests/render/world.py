@@ -176,6 +176,10 @@ class World:
             self.jacobians[key] = self._over_steps(top, bottom, immediate)
         return self.jacobians[key]
 
+    def second(self, row: int, column: int) -> Found:
+        """By central differences of the gradient."""
+        return self.jacobian(self.totals_of[row].id, column, False)
+
     def _over_steps(self, top: int, bottom: int, immediate: bool) -> Found:
         letters, array = self._pair(top, bottom)
         counts = array.shape[: len(letters)]

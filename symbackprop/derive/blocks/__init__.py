@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from symbackprop.core.graph import Node
 from symbackprop.core.reverse import vjp
 from symbackprop.derive.blocks.push import NoPush, Pushing
 from symbackprop.derive.blocks.structure import STRUCTURES, Block
-from symbackprop.errors import ModelError, NameProblem, did_you_mean
+from symbackprop.derive.steps import Derivation
+from symbackprop.errors import ModelError, NameProblem, UsageError, did_you_mean
 from symbackprop.model.load import as_model, listed
 from symbackprop.model.model import Model
 
-__all__ = ["STRUCTURES", "Block", "Blocks", "NoPush", "hessian", "jacobian"]
+__all__ = ["STRUCTURES", "Block", "Blocks", "Further", "NoPush", "hessian", "jacobian"]
 
 
 class Blocks(Mapping[tuple[str, str], Block]):
-    """The blocks of a Hessian or of a Jacobian, by the names of what is differentiated and of what by."""
+    """The blocks of a Hessian (``twice``) or of a Jacobian, by the names of what is differentiated and of what by."""
 
-    def __init__(self, blocks: Mapping[tuple[str, str], Block]) -> None:
-        self._blocks = dict(blocks)
+    def __init__(self, blocks: Mapping[tuple[str, str], Block], twice: bool) -> None:
+        self._blocks, self.twice = dict(blocks), twice
 
     def __getitem__(self, key: tuple[str, str]) -> Block:
         return self._blocks[key]
@@ -56,22 +58,53 @@ def hessian_of(gradients: Sequence[Node], names: Sequence[str], rows: Sequence[N
             for other, g, w, x in zip(names, gradients, rows, pushing.tangents(gradients[: k + 1], row), strict=False):
                 block = Block(pushing.algebra, (other, name), (g.shape, row.shape), x.own, x.into, x.terms, w is row)
                 found[other, name], found[name, other] = block, block if w is row else block.transposed()
-    return Blocks({(a, b): found[a, b] for a in names for b in names})
+    return Blocks({(a, b): found[a, b] for a in names for b in names}, True)
 
 
 def jacobian(model: Model | str, row: Node | str, wrt: Iterable[str] | str | None = None) -> Blocks:
     """∂(entries of a row, or of what has that name)/∂(entries of the parameters, or of the arrays in ``wrt``)."""
     model = as_model(model)
     names, rows = _wanted(model, wrt)
-    node = row if isinstance(row, Node) else _named(model, row)
-    label = node.name or "row"
-    pushing, found = Pushing(model.graph), dict[tuple[str, str], Block]()
-    with model.graph.evaluating():
+    return jacobian_of(row if isinstance(row, Node) else _named(model, row), names, rows)
+
+
+def jacobian_of(node: Node, names: Sequence[str], rows: Sequence[Node]) -> Blocks:
+    """The derivatives of a row by others."""
+    label, graph = node.name or "row", node.graph
+    pushing, found = Pushing(graph), dict[tuple[str, str], Block]()
+    with graph.evaluating():
         for name, w in zip(names, rows, strict=True):
             (x,) = pushing.tangents([node], w)
             block = Block(pushing.algebra, (label, name), (node.shape, w.shape), x.own, x.into, x.terms, False)
             found[label, name] = block
-    return Blocks(found)
+    return Blocks(found, False)
+
+
+@dataclass(frozen=True)
+class Further:
+    """What is derived besides gradients: an ``order``, the arrays of a ``hessian``, the row of a ``jacobian``."""
+
+    order: int = 1
+    hessian: Iterable[str] | str | None = None
+    jacobian: str | None = None
+
+    def blocks(self, derivation: Derivation, chosen: bool) -> Blocks | None:
+        """The blocks; ``chosen``: which arrays gradients are taken of was asked for."""
+        if self.order not in (1, 2):
+            raise UsageError(f"the order of a derivation is 1 or 2, not {self.order}")
+        model = derivation.model
+        usual = list(derivation.wrt) if chosen or not model.params else list(model.params)
+        names, rows = _wanted(model, usual if self.hessian is None else self.hessian)
+        if self.jacobian is not None:
+            return jacobian_of(_named(model, self.jacobian), names, rows)
+        if self.order == 1 and self.hessian is None:
+            return None
+        if model.loss_row is None:
+            raise ModelError(f"{model.name} has outputs and no loss: ask for a Jacobian (--jacobian NAME)")
+        known = derivation.gradients
+        gradients = [known[n] if n in known else vjp([model.loss_row], [model.graph.const(1)], [r])[0]
+                     for n, r in zip(names, rows, strict=True)]
+        return hessian_of(gradients, names, rows)
 
 
 def _wanted(model: Model, wrt: Iterable[str] | str | None) -> tuple[list[str], list[Node]]:

@@ -13,6 +13,8 @@ from itertools import combinations
 from string import ascii_letters
 from typing import NamedTuple
 
+import sympy as sp
+
 from symbackprop.core import build
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
@@ -74,8 +76,8 @@ def _number_times(algebra: Algebra, term: Term, whole: Operand) -> Operand:
 
 
 class Gram(NamedTuple):
-    """A term as Qᵀ diag(d) Q: the factors of Q with the letters of rows, those between with the letters that both sides
-    share, and those that are numbers; ``definite``: no weight is negative, so that xᵀ(Qᵀ diag(d) Q)x never is."""
+    """A term as Qᵀ diag(d) Q: the factors of Q with the letters of rows, those between with other letters, and those
+    that are numbers; ``definite``: no weight is negative, so that xᵀ(Qᵀ diag(d) Q)x never is."""
 
     side: Term
     between: Term
@@ -91,10 +93,7 @@ def as_gram(algebra: Algebra, term: Term, own: Index, into: Index) -> Gram | Non
     if not left or {(i, tuple([to.get(c, c) for c in at])): term.powers[i, at] for i, at in left} != {
             k: term.powers[k] for k in right}:
         return None
-    shared = all_letters(left) - {*own}
     between = [k for k in keys if k not in left and k not in right and any(k[1])]
-    if not shared or not all_letters(between) <= shared:
-        return None
     middle, scale = ({k: term.powers[k] for k in found} for found in (between, [
         k for k in term.powers if is_number(k) or not any(k[1])]))
     weights = [k for k in (*middle, *scale)]
@@ -108,9 +107,9 @@ def gram(algebra: Algebra, term: Term, own: Index, into: Index, free: Index) -> 
     """A term as QᵀQ or Qᵀ diag(d) Q over its ``free`` letters, where both of its sides are the same row; None where
     they are not."""
     found = as_gram(algebra, term, own, into)
-    if found is None:
+    shared = [] if found is None else sorted(all_letters(found.side.powers) - {*own})
+    if found is None or not shared or not all_letters(found.between.powers) <= {*shared}:
         return None
-    shared = sorted(all_letters(found.side.powers) - {*own})
     q = _product(algebra.space, operands(algebra, found.side), (*shared, *own))
     q = turned(q, tuple([i for i in (*shared, *own) if i in q.letters]))
     if found.between.powers:
@@ -158,23 +157,42 @@ def _within(row: Node, bound: int) -> bool:
     return most <= 1 if bound > 0 else least >= -1
 
 
+def product_cost(algebra: Algebra, terms: Iterable[Term], own: Index, into: Index) -> sp.Expr:
+    """The multiplications of a product of a sum of terms with an array at the letters ``into``, in the sizes."""
+    space, cost = algebra.space, sp.S.Zero
+    for term in terms:
+        found = {frozenset({*k[1]} - {0}) for k in term.powers if not (is_number(k) or algebra.is_delta(k))}
+        to = {a if a in into else b: b if a in into else a for a, b in algebra.deltas(term)}
+        items = [tuple(sorted(x)) for x in found] + [tuple(sorted({to.get(i, i) for i in into if i}))]
+        items = sorted(x for x in items if x)
+        sets = [frozenset(x) for x in items]
+        for a, b, kept in _order(space, items, {i for i in own if i}) if len(items) > 1 else []:
+            cost += sp.Mul(*[space.sizes[i] for i in sets[a] | sets[b]])
+            sets.append(kept)
+    return sp.expand(cost)
+
+
 # -- two at a time
 def _product(space: Space, items: Sequence[Operand], out: Collection[int]) -> Operand:
     """The product of some rows, letters that are not in ``out`` summed over."""
     if len(items) == 1:
         kept = tuple([i for i in items[0].letters if i in out])
         return items[0] if kept == items[0].letters else Operand(_einsum(items, kept), kept)
-    _, pairs = _cheapest(space, items, {*out}) if len(items) <= MOST else _greedy(space, items, {*out})
     done = dict(enumerate(items))
-    for one, other, letters in pairs:
+    for one, other, letters in _order(space, [x.letters for x in items], {*out}):
         done[len(done)] = _times(space, done[one], done[other], letters)
     return done[len(done) - 1]
 
 
-Plan = tuple[float, list[tuple[int, int, frozenset[int]]]]
+Plan = list[tuple[int, int, frozenset[int]]]  # which two become one, and its letters
 
 
-def _cheapest(space: Space, items: Sequence[Operand], out: set[int]) -> Plan:
+def _order(space: Space, items: Sequence[Index], out: set[int]) -> Plan:
+    """In which order rows with these letters are multiplied, where ``out`` are those of the result."""
+    return _cheapest(space, items, out) if len(items) <= MOST else _greedy(space, items, out)
+
+
+def _cheapest(space: Space, items: Sequence[Index], out: set[int]) -> Plan:
     """The order with the fewest multiplications, found from that of every part, the smallest first."""
     everything = frozenset(range(len(items)))
     best: dict[frozenset[int], tuple[float, tuple[frozenset[int], frozenset[int]] | None]] = {}
@@ -201,32 +219,30 @@ def _cheapest(space: Space, items: Sequence[Operand], out: set[int]) -> Plan:
         return len(items) + len(pairs) - 1
 
     place(everything)
-    return best[everything][0], pairs
+    return pairs
 
 
-def _greedy(space: Space, items: Sequence[Operand], out: set[int]) -> Plan:
+def _greedy(space: Space, items: Sequence[Index], out: set[int]) -> Plan:
     """The pair with the smallest product first."""
-    open_ = {k: frozenset(x.letters) for k, x in enumerate(items)}
-    cost, pairs = 0.0, list[tuple[int, int, frozenset[int]]]()
+    open_, pairs = dict(enumerate(map(frozenset, items))), list[tuple[int, int, frozenset[int]]]()
     while len(open_) > 1:
         tried = []
         for a, b in combinations(sorted(open_), 2):
             rest = out.union(*[s for k, s in open_.items() if k not in (a, b)])
             kept = (open_[a] | open_[b]) & rest
             tried.append((_area(space, open_[a] | open_[b]), _area(space, kept), a, b, kept))
-        spent, _, a, b, kept = min(tried, key=lambda t: t[:4])
-        cost += spent
+        _, _, a, b, kept = min(tried, key=lambda t: t[:4])
         del open_[a], open_[b]
         open_[len(items) + len(pairs)] = frozenset(kept)
         pairs.append((a, b, frozenset(kept)))
-    return cost, pairs
+    return pairs
 
 
-def _kept(items: Sequence[Operand], chosen: frozenset[int], out: set[int]) -> frozenset[int]:
+def _kept(items: Sequence[Index], chosen: frozenset[int], out: set[int]) -> frozenset[int]:
     """The letters that the product of some factors has: those that are read elsewhere."""
-    inside = {i for k in chosen for i in items[k].letters}
-    outside = out.union(*[items[k].letters for k in range(len(items)) if k not in chosen])
-    return frozenset(items[next(iter(chosen))].letters) if len(chosen) == 1 else frozenset(inside & outside)
+    inside = {i for k in chosen for i in items[k]}
+    outside = out.union(*[items[k] for k in range(len(items)) if k not in chosen])
+    return frozenset(items[next(iter(chosen))]) if len(chosen) == 1 else frozenset(inside & outside)
 
 
 def _area(space: Space, letters: Iterable[int]) -> float:

@@ -182,7 +182,8 @@ class Pushing:
             return self.algebra.delta(called[a], called[b])
         size, own = (a.size, called[a]) if isinstance(a, Letter) else (sp.S.One, 0)
         counted, index = self._counted(node, b, called)
-        hot = build.one_hot_along(build.expand(counted, counted.ndim), counted.ndim, size)
+        places = build.reshape(build.arange(self.graph, size), (*[ONE] * counted.ndim, size))
+        hot = self.graph.call("equal", build.expand(counted, counted.ndim), places)
         return self.algebra.atom(hot, (*index, own))
 
     def _counted(self, node: Node, b: entry.Index, called: dict[entry.Index, int]) -> tuple[Node, Index]:

@@ -15,7 +15,16 @@ from functools import cached_property
 from symbackprop.core import build
 from symbackprop.core.graph import Node
 from symbackprop.core.shapes import ONE, Shape
-from symbackprop.derive.blocks.contraction import Operand, contracted, gram, number_of, operands, turned
+from symbackprop.derive.blocks.contraction import (
+    Operand,
+    as_gram,
+    contracted,
+    gram,
+    never_negative,
+    number_of,
+    operands,
+    turned,
+)
 from symbackprop.derive.blocks.terms import Algebra
 from symbackprop.derive.closed.terms import UNIT, Index, Term, Terms, all_letters, canonical, is_number
 
@@ -71,6 +80,45 @@ class Block:
             return KRONECKERS
         return SYMMETRIC if self.symmetric else DENSE
 
+    @cached_property
+    def definite(self) -> bool:
+        """Whether it shows that xᵀHx is never negative: every term is a Gram matrix whose weights are not, or
+        Q (diag(p) − p pᵀ) Qᵀ for probabilities p."""
+        if not self.symmetric or not self.terms:
+            return False
+        open_ = [t for t in self.terms if t.number < 0]
+        whole = [t for t in self.terms if t.number > 0]
+        pairs = [next((k for k, t in enumerate(whole) if self._is_variance(t, s)), None) for s in open_]
+        return None not in pairs and len({*pairs}) == len(pairs) and all(map(self._is_positive, whole))
+
+    def _is_positive(self, term: Term) -> bool:
+        """Whether a term is a Gram matrix whose weights are never negative."""
+        ties = self._ties(term)
+        rest = self.untied(term, ties)
+        pairs = [(i, j) for i, j in zip(self.own, self.into, strict=True) if i and j not in ties]
+        if any(ties.get(j, i) != i for i, j in zip(self.own, self.into, strict=True)):
+            return False
+        if pairs:
+            own, into = (tuple([pair[k] for pair in pairs]) for k in (0, 1))
+            found = as_gram(self.algebra, rest, own, into)
+            return found is not None and found.definite
+        return rest.number > 0 and all(never_negative(self.algebra, k, p) for k, p in rest.powers.items())
+
+    def _is_variance(self, whole: Term, less: Term) -> bool:
+        """Whether two terms are Q diag(p) Qᵀ and −Q p pᵀ Qᵀ, the p being probabilities."""
+        rows = {k: self.algebra.row(k) for k in less.powers}
+        places = [k for k, row in rows.items() if row is not None and row.op.distribution]
+        for a in places:
+            for b in places:
+                (i, j), row = (a[1][rows[a].attr], b[1][rows[b].attr]), rows[a]  # type: ignore[union-attr]
+                if a == b or row is not rows[b] or i == j:
+                    continue
+                tied = self.algebra.times(less.with_powers({**less.powers, b: 0}), self.algebra.delta(i, j))
+                found = self.algebra.summed(tied._replace(number=-less.number), ())
+                if found.number == whole.number and self.key(found) == self.key(whole):
+                    return True
+        return False
+
     def __repr__(self) -> str:
         return f"<block {self.row}, {self.column}: {self.structure}>"
 
@@ -85,16 +133,17 @@ class Block:
         if len(self.terms) < 2:
             return None
         for split in self._splits:
-            found = [self._halves(t, split, 0) for t in self.terms]
+            found = [self.halves(t, split, 0) for t in self.terms]
             known = [x for x in found if x is not None]
             for k in (0, 1) if len(known) == len(found) else ():
-                if len({self._key(x[k]) for x in known}) == 1:
+                if len({self.key(x[k]) for x in known}) == 1:
                     other = tuple([x[1 - k]._replace(number=x[1 - k].number * x[k].number) for x in known])
                     one = known[0][k]._replace(number=UNIT.number)
                     return Part(KRONECKER, self.terms, {}, ((one,), other) if k == 0 else (other, (one,)))
         return None
 
-    def _key(self, term: Term) -> object:
+    def key(self, term: Term) -> object:
+        """What terms have in common that differ in a number alone."""
         return canonical(term.powers.items(), all_letters(term.powers) - term.summed)[0]
 
     def _by_ties(self) -> Iterator[Part]:
@@ -147,7 +196,7 @@ class Block:
             ways += [(kind, split, cut, False) for split in self._splits]
             ways += [(kind, split, cut, True) for split in self._crossed]
         for kind, split, cut, crossed in ways:
-            halves = self._halves(term, split, cut)
+            halves = self.halves(term, split, cut)
             if halves is not None:
                 return Part(kind, (term,), {}, ((halves[0],), (halves[1],)), cut, crossed)
         return None
@@ -167,7 +216,7 @@ class Block:
         own, into = (tuple([i for i in index if i]) for index in (self.own, self.into))
         return [((own[0], into[1]), (own[1], into[0]))] if len(own) == len(into) == 2 else []
 
-    def _halves(self, term: Term, split: Split, cut: int) -> tuple[Term, Term] | None:
+    def halves(self, term: Term, split: Split, cut: int) -> tuple[Term, Term] | None:
         """A term as one product over the letters of each side; ``cut`` is a letter that both may read."""
         sides = [{i for i in half if i} for half in split]
         groups: list[tuple[set[int], list[object]]] = []

@@ -16,6 +16,7 @@ import sympy as sp
 from symbackprop.core.build import eye
 from symbackprop.core.facts import is_identity, is_simplex, is_symmetric
 from symbackprop.core.graph import Graph, Node
+from symbackprop.core.shapes import Dim
 from symbackprop.derive.closed.terms import (
     ONE,
     Exponent,
@@ -38,6 +39,7 @@ class Algebra:
     def __init__(self, graph: Graph) -> None:
         self.graph, self.space = graph, Space()
         self.rows: dict[int, Node] = {}
+        self._eyes: dict[Dim, Node] = {}
 
     def row(self, key: Key) -> Node | None:
         """The row of a factor; None of a number."""
@@ -58,7 +60,10 @@ class Algebra:
 
     def delta(self, a: int, b: int) -> Term:
         """1 where two letters are equal."""
-        return self.atom(eye(self.graph, self.space.sizes[a]), (a, b))
+        size = self.space.sizes[a]
+        if size not in self._eyes:  # one row, in whatever part of the table it was made
+            self._eyes[size] = eye(self.graph, size)
+        return self.atom(self._eyes[size], (a, b))
 
     def deltas(self, term: Term) -> list[Pair]:
         """The pairs of letters that are equal wherever the term is not 0."""

@@ -271,6 +271,11 @@ class Display(OwnNames[Box, Token]):
             return row(top, self.sign("slash"), bottom)
         return self.fraction(top, bottom)
 
+    def second(self, m: maths.Second) -> Box:
+        d = row(self.sign("∂"))
+        top = row(self.raised(d, self.plain("2")), self(m.top))
+        return self.fraction(top, row(d, self(m.row), d, self(m.column)))
+
     def marked(self, m: maths.Marked) -> Box:
         body, word = self(m.body), Box((self.word(m.word, "upright"),))
         if m.word in ("direct", "given"):

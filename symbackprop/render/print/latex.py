@@ -38,7 +38,8 @@ SIGNS = {
     "dots": _sign(r"\ldots", 6.5), "and so on": _sign(r"\dots", 6.5), "infinity": _sign(r"\infty", 10.5),
     "∇": _sign(r"\nabla", 8.5),
     "∂": _sign(r"\partial ", 6.0), "slash": _sign(" / ", 5.0), "=": _sign(" = ", 14.0), "<": _sign(" < ", 14.0),
-    ">": _sign(" > ", 14.0), "≤": _sign(r" \le ", 14.0), "≥": _sign(r" \ge ", 14.0), "≠": _sign(r" \ne ", 14.0),
+    ">": _sign(" > ", 14.0), "≤": _sign(r" \le ", 14.0), "≥": _sign(r" \ge ", 14.0),
+    "⪰": _sign(r" \succeq ", 14.0), "≠": _sign(r" \ne ", 14.0),
     "↦": _sign(r" \mapsto ", 17.0), "⇒": _sign(r" \Rightarrow ", 17.0), "∼": _sign(r" \sim ", 14.0),
     "tight =": _sign("=", 14.0), "in": _sign(r" \in ", 14.0),
 }

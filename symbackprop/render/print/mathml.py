@@ -38,7 +38,7 @@ def _space(width: str) -> Token:
     return Token(f'<mspace width="{width}"></mspace>')
 
 
-SIGNS = {c: _sign(c) for c in "=<>≤≥≠↦⇒∼:+/|'()[]"} | {
+SIGNS = {c: _sign(c) for c in "=<>≤≥≠⪰↦⇒∼:+/|'()[]"} | {
     "minus": _sign("−"), "-": _sign("−"), "plus": _sign("+"), "less": _sign("−"), "odot": _sign("⊙"),
     "otimes": _sign("⊗"),
     "tight odot": _sign("⊙"), "dot": _sign("⋅"), "thin": _space("0.167em"), "space": _space("0.167em"),

@@ -35,7 +35,7 @@ _SPELLED = {
     "column": "  ", "times": "×", "dots": "…", "and so on": "…", "infinity": "∞", "tight =": "=", "⇒": " gives ",
     "∇": "∇",
 }
-SIGNS = {c: Text(c) for c in ":+"} | {"/": Text("/", breaks=((0, 3),))} | {c: Text(f" {c} ") for c in "=<>≤≥≠↦∼"}
+SIGNS = {c: Text(c) for c in ":+"} | {"/": Text("/", breaks=((0, 3),))} | {c: Text(f" {c} ") for c in "=<>≤≥≠⪰↦∼"}
 SIGNS |= {name: Text(sign) for name, sign in _SPELLED.items()}
 SIGNS["comma"] = Text(", ", breaks=((2, 0),))
 _BEFORE = {name: sign._replace(breaks=((0, 1 if name in ("plus", "less") else 2),)) for name, sign in SIGNS.items()}
@@ -162,6 +162,11 @@ class TextPrinter(LinePrinter):
             return self.nabla(m)
         d = Text(m.sign, starts=FRACTION)
         return self.row(d, self(m.top), SIGNS["/"], d, self(m.bottom), level=SIGN)
+
+    def second(self, m: maths.Second) -> Text:
+        d = Text("∂", starts=FRACTION)
+        parts = (Text("∂²", starts=FRACTION), self(m.top), SIGNS["/"], d, self(m.row), d, self(m.column))
+        return self.row(*parts, level=SIGN)
 
     def marked(self, m: maths.Marked) -> Text:
         body, word = self(m.body), Text(m.word)

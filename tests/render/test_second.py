@@ -1,0 +1,92 @@
+"""Second derivatives in print: the forms of the literature, and every printed block has the numbers of differences."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from symbackprop import Model, derive
+from symbackprop.errors import ModelError
+from symbackprop.render.board import build_document
+from symbackprop.render.document import Document
+from symbackprop.render.options import Options
+from symbackprop.render.print.latex import latex
+from symbackprop.render.print.text import text
+from tests.derive.test_blocks import CATALOGUE
+from tests.render.claims import SKIPPED, WRONG, verdicts
+
+MORE = {
+    "margins": "dim N, D\ndata X: N x D\nparam w: D\np = sigmoid(X @ w)\nloss L = sum(p**3)",
+    "row vector": "dim N, D\ndata X: N x D\nparam s, w: D\nloss L = sum(exp(s * (X @ w)))",
+}
+
+
+def second(document: Document) -> list[Any]:
+    return [s for s in document.steps if s.role == "second"]
+
+
+@pytest.mark.parametrize("detail", ["full", "board"])
+@pytest.mark.parametrize("name", [*CATALOGUE, *MORE])
+def test_every_printed_block_has_the_numbers_of_differences(name: str, detail: str) -> None:
+    d = derive(Model.parse({**CATALOGUE, **MORE}[name]), order=2)
+    steps = {f"step {s.number}" for s in second(build_document(d, Options(view="matrix", detail=detail)))}
+    with np.errstate(all="ignore"):
+        found = [x for x in verdicts(d, "matrix", detail=detail) if x.where in steps]
+    assert steps and not [x for x in found if x.verdict == WRONG]
+    assert not [x for x in found if x.verdict == SKIPPED]
+
+
+FORMS = {
+    "logistic": "Xᵀ diag(p ⊙ (1 − p)) X/N", "quadratic": "Aᵀ + A", "symmetric": "2A", "ridge": "Xᵀ X + λ·I",
+    "one softmax": "(diag(p) − p pᵀ) ⊗ x xᵀ", "softmax": "Σ_n (X_n X_nᵀ/N) ⊗ (diag(P_n) − P_n P_nᵀ)",
+    "factors": "2blockdiag([Vᵀ diag(O_i^⊙2) V]_i)", "logdet": "(inv(X)ᵀ ⊗ inv(X)) commutation(n)",
+    "gaussian": "c·Xᵀ X", "poisson": "Xᵀ diag(e^η) X", "several": "Xᵀ X ⊗ I",
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_forms_of_the_literature(name: str) -> None:
+    step = second(build_document(derive(Model.parse(CATALOGUE[name]), order=2)))[0]
+    assert text(step.lines[-1].right) == FORMS[name]
+
+
+CONVEX = ["logistic", "one softmax", "softmax", "poisson", "several"]
+
+
+@pytest.mark.parametrize("name", ["logdet", "quadratic", *CONVEX])
+def test_convexity_is_told_where_the_form_shows_it(name: str) -> None:
+    page = derive(Model.parse(CATALOGUE[name]), order=2).text()
+    assert ("⪰ 0" in page) == (name in CONVEX)
+
+
+def test_every_format_prints_it() -> None:
+    d = derive(Model.parse(CATALOGUE["logistic"], name="logistic"), order=2)
+    assert "Step 5" in d.markdown() and "<math" in d.html()
+    data = json.loads(d.to_json())
+    assert [s["role"] for s in data["steps"]].count("second") == 1
+    assert latex(second(build_document(d))[0].symbol) in d.latex()
+
+
+def test_numbers_are_put_in() -> None:
+    d = derive(Model.parse("param w: 2\ndata c: 2\nloss L = sum(c * w**3)"), order=2)
+    page = d.text(values={"w": [1.0, 2.0], "c": [1.0, 1.0]}, digits=3)
+    assert "6" in page.split("∂²L/∂w∂wᵀ")[-1] and "12" in page.split("∂²L/∂w∂wᵀ")[-1]
+
+
+def test_what_is_asked_for() -> None:
+    model = Model.parse(CATALOGUE["network"])
+    only = derive(model, hessian="W2")
+    assert only.hessian is not None and list(only.hessian) == [("W2", "W2")]
+    by_row = derive(model, jacobian="Z")
+    assert by_row.hessian is None and by_row.second is not None and ("Z", "W1") in by_row.second
+    with pytest.raises(ModelError, match="no loss"):
+        derive(Model.parse("param w\noutput y = w**2"), order=2)
+
+
+@pytest.mark.parametrize("view", ["matrix", "index", "jacobian"])
+def test_every_view_prints_it(view: str) -> None:
+    d = derive(Model.parse(CATALOGUE["logistic"]), order=2)
+    assert second(build_document(d, Options(view=view)))
