@@ -64,14 +64,14 @@ class NumericSweep:
 
     def settled(self, row: Node, edges: Sequence[Edge], swaps: Swaps) -> Array:
         """∂L/∂row out of what its edges hand back."""
-        total = self._seed(row)
+        total = self.seed(row)
         for edge in edges:
             upstream = self.above(edge.consumer)
             swap = swaps.get(edge)
             total = total + (self.passed(edge, upstream) if swap is None else swap(self, edge, upstream))
         return total
 
-    def _seed(self, row: Node) -> Array:
+    def seed(self, row: Node) -> Array:
         """What a row has from no other row: the upstream gradient of a result."""
         if row.id not in self._seeds:
             seeds = [self.point.value(p.value) for p in self.reference.parts[row.id] if p.consumer is None]

@@ -14,7 +14,7 @@ import numpy as np
 import sympy as sp
 
 from symbackprop.core import formula as f
-from symbackprop.core.build import transpose
+from symbackprop.core.build import reshape, transpose
 from symbackprop.core.facts import (
     is_convolution,
     is_joined,
@@ -191,6 +191,27 @@ def _window_as(change: Callable[[Array], Array]) -> Swap:
     return lambda sweep, edge, upstream: change(np.asarray(sweep.passed(edge, upstream)))
 
 
+def cut_elsewhere(place: Place) -> Iterator[Candidate]:
+    """The gradient of one of several arrays that were joined, cut out at another place: padding at the other end."""
+    edge, whole = place.edge, place.edge.consumer
+    if is_joined(whole):
+        name = declared_name(place.reference, edge.argument)
+        for first in (True, False):
+            says = f"d{name} is cut out at the wrong place of what comes back from " \
+                   f"{m.clipped(place.reference.name(whole), SHORT)}: " \
+                   f"the {'first' if first else 'last'} entries along axis {whole.attr} are taken"
+            yield candidate(place, SHIFTED, says, _cut(first), 19)
+
+
+def _cut(first: bool) -> Swap:
+    def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+        size, axis = sweep.point.size(edge.argument.shape), int(edge.consumer.attr)
+        start = 0 if first else upstream.shape[axis] - size[axis]
+        return np.take(upstream, range(start, start + size[axis]), axis)
+
+    return swap
+
+
 def laid_out(place: Place) -> Iterator[Candidate]:
     """An upstream gradient that is reshaped where its axes have to be transposed: NCHW taken for NHWC."""
     edge = place.edge
@@ -344,6 +365,48 @@ def products(place: Place) -> Iterator[Candidate]:
         yield Candidate(m.TRANSPOSE, tell, {edge: _product(form, other)}, 0, ((*pattern, family), pattern), 16)
 
 
+def left_out(place: Place) -> Iterator[Candidate]:
+    """A product of several arrays without one of them."""
+    edge, args = place.edge, place.edge.consumer.args
+    if not is_product(edge.consumer):
+        return
+    for k, other in enumerate(args):
+        if k != edge.index and other.kind == FLOAT:
+            ones = edge.consumer.graph.full(1, other.shape)
+            name = place.reference.name(other)
+            says = f"the factor {name} is missing in the product for {place.factor}"
+            swap = with_operands((*args[:k], ones, *args[k + 1 :]))
+            pattern = ("left out", edge.consumer.attr, edge.index, k, m.base_name(name))
+            yield candidate(place, m.MISSING_FACTOR, says, swap, 24, (pattern,))
+
+
+def mislaid(place: Place) -> Iterator[Candidate]:
+    """A matrix in a product read as if it lay in memory as its transpose does: an index that slips, or a reshape."""
+    edge, args = place.edge, place.edge.consumer.args
+    for k, other in enumerate(args) if is_product(edge.consumer) else ():
+        if k != edge.index and other.kind == FLOAT and other.ndim == 2:
+            turned_over = transpose(reshape(other, other.shape[::-1]), (1, 0))
+            name, shape = place.reference.name(other), shape_text(other.shape[::-1])
+            says = f"in the product for {place.factor}, {name} is read as if it lay in memory as {shape}: an index " \
+                   "slips, or it is reshaped where it has to be transposed"
+            yield candidate(place, m.TRANSPOSE, says, with_operands((*args[:k], turned_over, *args[k + 1 :])), 30)
+
+
+def unsolved(place: Place) -> Iterator[Candidate]:
+    """What comes back from the solution of A x = b, without solving with Aᵀ."""
+    edge = place.edge
+    if edge.consumer.op.name == "solve":
+        name = m.clipped(place.reference.name(edge.consumer), SHORT)
+        matrix = m.clipped(place.reference.name(edge.consumer.args[0]), SHORT)
+        says = f"the solution with {matrix}.T is missing in what comes back from {name}"
+        yield candidate(place, m.MISSING_FACTOR, says, _as_if_solved, 24)
+
+
+def _as_if_solved(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+    matrix = np.asarray(sweep.point.value(edge.consumer.args[0]))
+    return sweep.passed(edge, np.swapaxes(matrix, -1, -2) @ upstream)
+
+
 def axes_exchanged(place: Place) -> Iterator[Candidate]:
     """Two axes of equal size exchanged in a product of more than two: a transpose inside of a batch."""
     edge, args = place.edge, place.edge.consumer.args
@@ -443,7 +506,7 @@ def softmax_axes(place: Place) -> Iterator[Candidate]:
     for axis in range(consumer.ndim):
         if axis != right:
             says = f"the sum in the backward of the softmax {name} runs over axis {axis}, where axis {right} belongs"
-            yield candidate(place, AXIS, says, _softmax_over(axis), 26)
+            yield candidate(place, AXIS, says, _softmax_over(axis), 26, (("softmax axis", right, axis),))
 
 
 def _softmax_over(axis: int) -> Swap:
@@ -461,8 +524,9 @@ def log_sum_axes(place: Place) -> Iterator[Candidate]:
         right, name = {int(a) for a in consumer.attr[0]}, m.clipped(place.reference.name(argument), SHORT)
         for axis in (a for a in range(argument.ndim) if {a} != right):
             says = f"the softmax of {name} in its gradient is taken over axis {axis}, not over {_axes(sorted(right))}"
-            yield candidate(place, AXIS, says, _log_sum_over(axis, (axis,)), 21)
-            yield candidate(place, AXIS, says, _log_sum_over(axis, tuple(right)), 22)
+            for price, largest in ((21, (axis,)), (22, tuple(right))):
+                pattern = ("log sum axis", axis, largest)
+                yield candidate(place, AXIS, says, _log_sum_over(axis, largest), price, (pattern,))
 
 
 def _log_sum_over(axis: int, largest: tuple[int, ...]) -> Swap:
@@ -473,7 +537,53 @@ def _log_sum_over(axis: int, largest: tuple[int, ...]) -> Swap:
     return swap
 
 
-def softmax_over(scores: Array, axis: int, largest: int | tuple[int, ...]) -> Array:
+def spread_elsewhere(place: Place) -> Iterator[Candidate]:
+    """What comes back from a sum, a maximum or a logsumexp spread along another axis of the same size: ``d[:, None]``
+    where ``d[None, :]`` belongs."""
+    edge, consumer = place.edge, place.edge.consumer
+    if not (is_sum(consumer) or consumer.op.logarithm or consumer.op.chooses) or consumer.attr[1] \
+            or edge.argument.ndim != consumer.ndim + 1:
+        return
+    axis, name = int(consumer.attr[0][0]), m.clipped(place.reference.name(consumer), SHORT)
+    for i, j in _equal_axes(edge.argument):
+        if axis in (i, j):
+            other = i + j - axis
+            says = f"what comes back from {name} is spread along axis {other}, where axis {axis} belongs"
+            yield candidate(place, AXIS, says, _spread_along(other), 25, (("spread", consumer.op.name, axis, other),))
+
+
+def _spread_along(axis: int) -> Swap:
+    return lambda sweep, edge, upstream: sweep.passed(edge, np.ones_like(upstream)) * np.expand_dims(upstream, axis)
+
+
+def stale_scores(place: Place) -> Iterator[Candidate]:
+    """A softmax or logsumexp that backward works out again from another array, as one of the next step."""
+    edge, scores = place.edge, place.edge.argument
+    if not (edge.consumer.op.distribution or edge.consumer.op.logarithm) or scores.form is None:
+        return
+    for k, arg in enumerate(scores.args):
+        source = arg.args[0] if is_reshaped(arg) else arg
+        for new, kind, words, moved in place.exchanges(source):
+            says = f"in the softmax of {m.clipped(place.reference.name(scores), SHORT)}, {words}"
+            pattern = (("scores", edge.consumer.attr, k, moved),) if moved else ()
+            yield candidate(place, kind, says, _with_scores(k, new), 31, pattern)
+
+
+def _with_scores(k: int, new: Node) -> Swap:
+    def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+        consumer, args = edge.consumer, list[Node | Array](edge.argument.args)
+        args[k] = np.reshape(sweep.point.value(new), sweep.point.size(edge.argument.args[k].shape))
+        scores = sweep.formula(edge.argument.attr.form, args)
+        if consumer.op.distribution:
+            p = softmax_over(scores, consumer.attr, consumer.attr)
+            return p * (upstream - np.sum(upstream * p, axis=consumer.attr, keepdims=True))
+        axes = tuple(map(int, consumer.attr[0]))
+        return (upstream if consumer.attr[1] else np.expand_dims(upstream, axes)) * softmax_over(scores, axes, axes)
+
+    return swap
+
+
+def softmax_over(scores: Array, axis: int | tuple[int, ...], largest: int | tuple[int, ...]) -> Array:
     """A softmax that divides by the sum over an axis; what is subtracted before is the ``largest`` over others."""
     raised = np.exp(scores - scores.max(axis=largest, keepdims=True))
     return raised / raised.sum(axis=axis, keepdims=True)
@@ -557,7 +667,8 @@ def sum_axes(place: Place) -> Iterator[Candidate]:
             says = f"the {word} in the branch of d{name} through {way} runs over {_axes(wrong)}, " \
                    f"where {_axes(axes)} belong{'s' * (len(axes) == 1)}"
             for inside in (True, False):
-                yield candidate(place, AXIS, says, _summed_over(wrong, axes, word == "mean", inside), 27)
+                swap = _summed_over(wrong, axes, word == "mean", inside)
+                yield candidate(place, AXIS, says, swap, 27, (("sum axes", axes, wrong, word, inside),))
 
 
 def _axes(axes: Sequence[int]) -> str:
@@ -628,9 +739,11 @@ def _summed_over(wrong: tuple[int, ...], axes: tuple[int, ...], mean: bool, insi
         ratio = np.prod([shape[a] for a in wrong]) / np.prod([shape[a] for a in axes])
         parts = [(np.broadcast_to(whole, shape), np.asarray(local))
                  for whole, local in _spread(sweep, edge.consumer, edge.argument, 1.0)]
-        sizes = [float(np.max(np.abs(np.sum(whole * local, axis=axes)))) for whole, local in parts]
-        total = sum((_resummed(whole, local, wrong, inside) for (whole, local), size in zip(parts, sizes, strict=True)
-                     if size > 1e-9 * max(sizes)), np.zeros(shape))  # a sum that is always 0 is never written
+        sizes = [[float(np.max(np.abs(np.sum(x, axis=axes)))) for x in (whole * local, np.abs(whole * local))]
+                 for whole, local in parts]
+        total = sum((_resummed(whole, local, wrong, inside) for (whole, local), (size, terms)
+                     in zip(parts, sizes, strict=True)
+                     if size > 1e-9 * terms), np.zeros(shape))  # a sum that is always 0 is never written
         return np.broadcast_to(total / (ratio if mean else 1.0), shape)
 
     return swap
@@ -817,6 +930,20 @@ def _missing_told(reference: Reference, gone: Sequence[Edge], name: str, count: 
     return tell
 
 
+def missing_upstream(reference: Reference, row: Node, target: Node) -> Iterator[Candidate]:
+    """The upstream gradient of an output left out, where what follows from the output hands back to it too."""
+    edges = reference.edges(row)
+    if edges and any(p.consumer is None for p in reference.parts[row.id]):
+        name = reference.name(row)
+        ways = " and ".join(through(reference, e) for e in edges)
+        says = f"the upstream gradient d{name} of the output {name} is missing: what comes back through {ways} is added"
+        yield Candidate(m.MISSING_PATH, told(m.MISSING_PATH, says, name), {edges[0]: _without_seed}, 0, (), 14)
+
+
+def _without_seed(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+    return sweep.passed(edge, upstream) - sweep.seed(edge.argument)
+
+
 def summed_axes(edge: Edge) -> Iterator[int]:
     """The axes of the upstream gradient that are summed on the way to the argument."""
     consumer, argument = edge.consumer, edge.argument
@@ -926,10 +1053,10 @@ def _added(source: Node) -> Swap:
     return lambda sweep, edge, upstream: sweep.passed(edge, upstream) + sweep.above(source)
 
 
-AT_EDGES = (overwrites, shifted_windows, laid_out, maxima, unmasked_maxima, without_upstream, divided_by_one_less,
-            rolled, turned, products, axes_exchanged, softmax_axes, log_sum_axes, softmax_parts, softmax_sums, sum_axes,
-            unsummed, *LOCAL, scaled, without_a_factor, one_entry_only, every_class, behind_the_product,
-            clipped, other_gradients)
+AT_EDGES = (overwrites, shifted_windows, cut_elsewhere, laid_out, maxima, unmasked_maxima, without_upstream,
+            divided_by_one_less, rolled, turned, products, left_out, mislaid, unsolved, axes_exchanged, softmax_axes,
+            log_sum_axes, spread_elsewhere, stale_scores, softmax_parts, softmax_sums, sum_axes, unsummed, *LOCAL,
+            scaled, without_a_factor, one_entry_only, every_class, behind_the_product, clipped, other_gradients)
 
 
 def scaled_rows(reference: Reference, row: Node, target: Node) -> Iterator[Candidate]:
@@ -971,11 +1098,11 @@ def exchanged_factors(reference: Reference, row: Node, target: Node) -> Iterator
         yield Candidate(SWAPPED, told(SWAPPED, says, a), swaps, 0, (pattern,), 27)
 
 
-AT_ROWS = (exchanged_parts, exchanged_factors, missing_branches, scaled_rows, extra_terms, extra_factors, detached,
-           one_step_only, true_class)
+AT_ROWS = (exchanged_parts, exchanged_factors, missing_branches, missing_upstream, scaled_rows, extra_terms,
+           extra_factors, detached, one_step_only, true_class)
 FEW_AT_EDGES = (overwrites, shifted_windows, maxima, unmasked_maxima, without_upstream, divided_by_one_less, rolled,
                 turned, products, softmax_axes, softmax_parts, softmax_sums, skipped)
-FEW_AT_ROWS = (missing_branches, one_step_only)
+FEW_AT_ROWS = (missing_branches, missing_upstream, one_step_only)
 
 
 # -- shapes

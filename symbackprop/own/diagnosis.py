@@ -485,6 +485,14 @@ class Diagnosis:
                  for k in chosen]
         return np.concatenate(parts)
 
+    def not_stopped(self) -> Finding | None:
+        """The gradient that also flows through what is held constant."""
+        held = [r for r in self.reference.order if r.op.held]
+        if not held or not self.agrees(lambda k: unheld(self.reference, self.points[k], self.target)):
+            return None
+        name = m.clipped(self.reference.name(held[0]), own.SHORT)
+        return Finding(m.EXTRA_FACTOR, f"the gradient flows through {name} too, which is held constant")
+
     # -- the whole array
     def transformed(self) -> Finding | None:
         """The right gradient turned, made symmetric, averaged or cut."""
@@ -540,6 +548,7 @@ RULES: tuple[Callable[[Diagnosis], Finding | None], ...] = (
     Diagnosis.constant,
     Diagnosis.forwards_in_time,
     Diagnosis.one_mistake,
+    Diagnosis.not_stopped,
     Diagnosis.array_factor,
     Diagnosis.part_of_a_sum,
     Diagnosis.another_gradient,
@@ -632,6 +641,27 @@ def tangents(reference: Reference, point: Point, target: Node, weights: Array) -
     return found
 
 
+def unheld(reference: Reference, point: Point, target: Node) -> Array:
+    """The slopes of the results in every entry of a leaf if nothing were held constant, by central differences; NaN
+    where there are many."""
+    x, slopes = np.asarray(point.value(target), float), np.full(point.size(target.shape), np.nan)
+    if not target.is_leaf or x.size > MAX_TRIPLE**2:
+        return slopes
+    given = {n.id: point.value(n) for n in reference.order if n.is_leaf}
+    program, seeds = Program(reference.results, point.sizes), reference.model.upstream
+    weights = [np.asarray(point.value(seeds[r.name])) if r.name in seeds else np.ones(()) for r in reference.results]
+
+    def total(moved: Array) -> float:
+        found = program.run({**given, target.id: moved})
+        return sum(float(np.sum(w * found[r.id])) for w, r in zip(weights, reference.results, strict=True))
+
+    for place in np.ndindex(x.shape):
+        step = np.zeros(x.shape)
+        step[place] = STEP
+        slopes[place] = (total(x + step) - total(x - step)) / (2 * STEP)
+    return slopes
+
+
 # -- transforms of the whole gradient
 
 
@@ -670,6 +700,8 @@ def _added_up(axis: int) -> Callable[[Array], Array]:
 
 _TRANSFORMS: tuple[tuple[str, str, Callable[[Array], Array]], ...] = (
     (m.TRANSPOSE, "d{name} is transposed: a transpose is missing or too many", _square(_t)),
+    (m.TRANSPOSE, "the entries of d{name} lie in memory as those of its transpose: an index slips, or it is reshaped "
+     "where it has to be transposed", lambda a: a.T.reshape(a.shape) if a.ndim == 2 else a * np.nan),
     (own.CONVENTION, "d{name} is d + d.T, the gradient of a symmetric {name} with both triangles counted: twice the "
      "symmetric part; the entries of {name} are independent here", _square(lambda a: a + _t(a))),
     (own.CONVENTION, "d{name} is made symmetric, (d + d.T)/2; the entries of {name} are independent here",

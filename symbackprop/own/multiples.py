@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 
 import numpy as np
 import sympy as sp
@@ -85,11 +86,11 @@ def _usual(reference: Reference, points: Sequence[Point], steps: Mapping[str, in
 
 
 def _constants(reference: Reference, points: Sequence[Point]) -> Usual:
-    """The named constants, 1/τ for one that the model divides by."""
-    for name, row in reference.model.constants.items():
-        divided = any(_divides(r, row) for r in reference.order)
-        values = [float(point.value(row)) for point in points]
-        text = f"1/{name}" if divided else name
+    """The named constants and their squares, 1/τ for one that the model divides by."""
+    for power, (name, row) in product((1, 2), reference.model.constants.items()):
+        divided = power == 1 and any(_divides(r, row) for r in reference.order)
+        values = [float(point.value(row)) ** power for point in points]
+        text = f"1/{name}" if divided else name if power == 1 else f"{name}**{power}"
         if all(values):
             inverse = [1 / value for value in values]
             yield m.MISSING_FACTOR, f"the factor {text} is missing", values if divided else inverse

@@ -132,6 +132,50 @@ param P: U x K, Q: I x K
 const lam = 0.02
 e = sum(P[u] * Q[i], axis=1) - r
 loss L = mean(e**2) + lam * (sum(P**2) + sum(Q**2))""",
+    "crf": """dim T, C
+data x: T x C, a[0]: C
+param A: C x C
+for t in 1..T:
+    a[t] = logsumexp(A + reshape(a[t-1], (C, 1)), axis=0) + x[t]
+loss L = logsumexp(a[T])""",
+    "bilinear": """dim N, I, J, O
+input x: N x I, y: N x J
+param A: O x I x J
+output z = einsum("ni,oij,nj->no", x, A, y)""",
+    "causal-conv": """dim N, T, C
+input x: N x T x C
+param w: 3 x C
+xp = concat(zeros((N, 2, C)), x, axis=1)
+output y = w[0] * xp[:, :T] + w[1] * xp[:, 1:T+1] + w[2] * xp[:, 2:]""",
+    "lstm-cell": """dim N, H
+input a: N x 4*H, c: N x H
+i = sigmoid(a[:, :H])
+f = sigmoid(a[:, H:2*H])
+o = sigmoid(a[:, 2*H:3*H])
+g = tanh(a[:, 3*H:])
+output cn = f * c + i * g
+output hn = o * tanh(cn)""",
+    "distillation": """dim N, C
+input z: N x C
+data q: N x C simplex
+const tau = 2.5
+loss L = tau**2 * mean(cross_entropy(z / tau, q))""",
+    "ridge": """dim N, D
+data X: N x D
+input u: D
+param lam
+w = solve(X.T @ X + exp(lam) * eye(D), u)
+loss L = sum(w**2)""",
+    "straight-through": """dim N, D
+input x: N x D
+param s
+q = s * tanh(x / s)
+output y = x + stop_gradient(q - x) + s * x""",
+    "grouped": """dim N, G = 2, K = 3, H
+input x: N x G x K x H
+mu = mean(x, axis=(2, 3), keepdims=True)
+v = var(x, axis=(2, 3), keepdims=True)
+output y = (x - mu) / sqrt(v + 1e-5)""",
 }
 
 
@@ -194,6 +238,14 @@ RIGHT = [
     Right("shift-head", L, "shift_head"),
     Right("preference", L, "preference"),
     Right("factorisation", L, "factors"),
+    Right("crf", L, "crf"),
+    Right("bilinear", L, "bilinear"),
+    Right("causal-conv", L, "causal_conv"),
+    Right("lstm-cell", L, "lstm_cell"),
+    Right("distillation", L, "distillation"),
+    Right("ridge", L, "ridge"),
+    Right("straight-through", L, "straight_through"),
+    Right("grouped", L, "grouped"),
     Right("affine-relu", "course.py", "affine_relu_backward"),
     Right("ffnn-softmax-batch", "module.py"),
     Right("affine", C, "Linear"),
@@ -374,6 +426,21 @@ WRONG = [
     Wrong("conv-nchw", L, "conv_nchw", "    return dx, dw", "    dw = dw[:, :, ::-1, ::-1]\n    return dx, dw", "w",
           ("window of dw is turned over",)),
     Wrong("affine", L, "affine", "dX = dout @ W.T", "dX = X", "X", ("X itself stands",)),
+    # loops that work out a softmax again, parts cut out of a whole, outputs that are read on, what is held constant
+    Wrong("crf", L, "crf", "dA += p * da", "dA += p * da[:, None]", "A", ("in dA alone", "axis 1", "axis 0 belongs")),
+    Wrong("crf", L, "crf", "p.sum(axis=0)", "p.sum(axis=1, keepdims=True)", "A", ("over axis 1, not over axis 0",)),
+    Wrong("crf", L, "crf", "states[t][:, None]", "states[t + 1][:, None]", "A", ("a[3] stands where a[2]", "wherever")),
+    Wrong("bilinear", L, "bilinear", '"no,oij,nj->ni", dz, A, y', '"no,oij->ni", dz, A', "x", ("factor y is missing",)),
+    Wrong("causal-conv", L, "causal_conv", "dxp[:, 2:]", "dxp[:, :t]", "x", ("wrong place", "xp", "first entries")),
+    Wrong("lstm-cell", L, "lstm_cell", "dcn + dhn", "dhn", "a", ("upstream gradient dcn", "missing")),
+    Wrong("distillation", L, "distillation", "tau * (p - q)", "(p - q) / tau", "z", ("tau**2 is missing",)),
+    Wrong("ridge", L, "ridge", "(v * w).sum()", "(2 * w * w).sum()", "lam", ("solution with", "missing")),
+    Wrong("straight-through", L, "straight_through", "(1 + s)", "(1 - np.tanh(x / s) ** 2 + s)", "x",
+          ("stop_gradient(q - x)", "held constant")),
+    Wrong("grouped", L, "grouped", "axes = (2, 3)", "axes = 3", "x", ("axis 3", "axes 2, 3 belong", "wherever")),
+    Wrong("matmul", L, "affine", "dX = dout @ W.T", "dX = dout @ W.reshape(W.shape[::-1])", "X",
+          ("W is read", "lay in memory")),
+    Wrong("matmul", L, "affine", "dW = X.T @ dout", "dW = (dout.T @ X).reshape(W.shape)", "W", ("an index slips",)),
     # two mistakes, and three
     Wrong("two-weight-tanh", L, "scalar_chain", "(1 - o**2) * w2 * (1 - h**2) * x", "(1 - o) * (1 - h) * x", "w1",
           ("three things", "w2", "1 - o", "1 - h")),

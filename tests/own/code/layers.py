@@ -308,3 +308,68 @@ def factors(u, i, P, Q, e, lam, N):
     np.add.at(dP, u, 2 * e[:, None] * Q[i] / N)
     np.add.at(dQ, i, 2 * e[:, None] * P[u] / N)
     return dP, dQ
+
+
+def crf(A, a0, a, T):
+    states, dA = [a0, *a], np.zeros_like(A)
+    da = np.exp(states[T] - states[T].max())
+    da /= da.sum()
+    for t in reversed(range(T)):
+        s = A + states[t][:, None]
+        p = np.exp(s - s.max(axis=0))
+        p = p / p.sum(axis=0)
+        dA += p * da
+        da = p @ da
+    return dA
+
+
+def bilinear(x, y, A, dz):
+    dA = np.einsum("no,ni,nj->oij", dz, x, y)
+    dx = np.einsum("no,oij,nj->ni", dz, A, y)
+    dy = np.einsum("no,oij,ni->nj", dz, A, x)
+    return dA, dx, dy
+
+
+def causal_conv(x, w, xp, dy):
+    t = x.shape[1]
+    dw = np.stack([(dy * xp[:, k : k + t]).sum(axis=(0, 1)) for k in range(3)])
+    dxp = np.zeros_like(xp)
+    for k in range(3):
+        dxp[:, k : k + t] += dy * w[k]
+    dx = dxp[:, 2:]
+    return dx, dw
+
+
+def lstm_cell(c, i, f, o, g, cn, dcn, dhn):
+    th = np.tanh(cn)
+    do = dhn * th
+    dc = dcn + dhn * o * (1 - th**2)
+    da = np.hstack([dc * g * i * (1 - i), dc * c * f * (1 - f), do * o * (1 - o), dc * i * (1 - g**2)])
+    return {"a": da, "c": dc * f}
+
+
+def distillation(z, q, tau):
+    p = np.exp(z / tau)
+    p /= p.sum(axis=1, keepdims=True)
+    dz = tau * (p - q) / len(z)
+    return dz
+
+
+def ridge(X, lam, w):
+    v = np.linalg.solve(X.T @ X + np.exp(lam) * np.eye(len(w)), 2 * w)
+    dlam = -np.exp(lam) * (v * w).sum()
+    return {"lam": dlam, "u": v}
+
+
+def straight_through(x, s, dy):
+    dx = dy * (1 + s)
+    ds = (dy * x).sum()
+    return dx, ds
+
+
+def grouped(x, mu, v, dy):
+    axes = (2, 3)
+    xh = (x - mu) / np.sqrt(v + 1e-5)
+    dx = dy - dy.mean(axis=axes, keepdims=True) - xh * (dy * xh).mean(axis=axes, keepdims=True)
+    dx = dx / np.sqrt(v + 1e-5)
+    return dx
