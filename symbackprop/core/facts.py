@@ -94,6 +94,11 @@ def is_joined(row: Node) -> bool:
     return row.op.name == "concat"
 
 
+def is_solution(row: Node) -> bool:
+    """Whether a row is the solution of a linear system; the matrix is its first argument."""
+    return row.op.name == "solve"
+
+
 def is_product(row: Node) -> bool:
     """Whether a row is an einsum; its attribute is the pattern."""
     return isinstance(row.attr, Pattern)

@@ -23,6 +23,7 @@ from symbackprop.core.facts import (
     is_pick,
     is_product,
     is_reshaped,
+    is_solution,
     is_sum,
     is_unfolded,
 )
@@ -395,7 +396,7 @@ def mislaid(place: Place) -> Iterator[Candidate]:
 def unsolved(place: Place) -> Iterator[Candidate]:
     """What comes back from the solution of A x = b, without solving with Aᵀ."""
     edge = place.edge
-    if edge.consumer.op.name == "solve":
+    if is_solution(edge.consumer):
         name = m.clipped(place.reference.name(edge.consumer), SHORT)
         matrix = m.clipped(place.reference.name(edge.consumer.args[0]), SHORT)
         says = f"the solution with {matrix}.T is missing in what comes back from {name}"
