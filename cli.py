@@ -23,7 +23,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from symbackprop.apart import GIGABYTES, SECONDS, random_seed
-from symbackprop.codegen import ALONG, DTYPES
+from symbackprop.codegen import ALONG, DTYPES, WHOLE
 from symbackprop.errors import ModelError, SymbackpropError, UsageError, did_you_mean
 from symbackprop.render.formats import FORMATS
 from symbackprop.render.options import WORDS
@@ -480,6 +480,8 @@ def derive(given: Given, called: dict[str, str], wrt: str | None, form: str | No
 @click.option("--optimizer", metavar="NAME", help="Add init_state and update: sgd, momentum, adagrad, adam or adamw.")
 @click.option("--hvp", is_flag=True, help="Add hvp(params, data, v): the Hessian times a direction v.")
 @click.option("--jvp", is_flag=True, help="Add jvp(params, data, v): how the loss, or outputs, change along v.")
+@click.option("--hessian", is_flag=True, help="Add hessian(params, data), in blocks, and hessian_dense.")
+@click.option("--jacobian", is_flag=True, help="Add jacobian(params, data), in blocks.")
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 and show a diff if the file differs.")
 @click.option("--verify/--no-verify", "check_gradients", default=True, help="Verify before writing.")
 @naming_option
@@ -499,8 +501,8 @@ def codegen(given: Given, called: dict[str, str], output: str | None, level: str
     if several and output not in (None, "-") and module_path(output, "a") == Path(output):
         raise click.UsageError(f"several models are written into a folder, and {output} is none")
     model = given.model(called)
-    along = [name for name in ALONG if options.pop(name)]
-    text = emit(model, level=int(level), along=along, **options)
+    along, whole = ([name for name in names if options.pop(name)] for names in (ALONG, WHOLE))
+    text = emit(model, level=int(level), along=along, whole=whole, **options)
     for name in model.unreached():
         tell(f"note: no result depends on {name}; its gradient is zero")
     if check:

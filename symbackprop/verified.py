@@ -77,6 +77,8 @@ def codegen(
     target: str = "numpy",
     hvp: bool = False,
     jvp: bool = False,
+    hessian: bool = False,
+    jacobian: bool = False,
     verify: bool = True,
 ) -> str:
     """The text of a module that computes a model (also by name, path or as model text) and its gradients.
@@ -84,20 +86,23 @@ def codegen(
     ``target`` is what it computes with, numpy or jax. ``dtype`` is what init_params makes and what plain numbers are
     computed in, ``level`` the optimisation level (0, 1, or 2: with a workspace), ``wrt`` the names whose gradients
     backward returns (default: every parameter and input). ``optimizer`` (sgd, momentum, adagrad, adam, adamw) adds
-    ``init_state`` and ``update``; ``hvp`` and ``jvp`` add the functions of those names, derivatives along a direction.
+    ``init_state`` and ``update``; ``hvp`` and ``jvp`` add the functions of those names, derivatives along a direction,
+    ``hessian`` (with ``hessian_dense``) and ``jacobian`` those of whole ones.
     Raises `UsageError` for anything else, `ModelError` where the model cannot be emitted.
 
     The module is verified first, as the command line does: `CheckFailed` names the gradients that are wrong, a warning
     says what could not be decided; `MissingExtra` where JAX is asked for and not installed. ``verify=False`` leaves the
     check out.
     """
-    from symbackprop.codegen import ALONG
+    from symbackprop.codegen import ALONG, WHOLE
     from symbackprop.codegen import codegen as emit
 
     model = as_model(model)
     names = None if wrt is None else listed(wrt)
     along = [name for name, wanted in zip(ALONG, (hvp, jvp), strict=True) if wanted]
-    source = emit(model, dtype=dtype, level=level, wrt=names, optimizer=optimizer, target=target, along=along)
+    whole = [name for name, wanted in zip(WHOLE, (hessian, jacobian), strict=True) if wanted]
+    source = emit(model, dtype=dtype, level=level, wrt=names, optimizer=optimizer, target=target, along=along,
+                  whole=whole)
     for remark in require_verified(source, model) if verify else ():
         warnings.warn(remark, stacklevel=2)
     return source

@@ -12,6 +12,7 @@ from symbackprop.targets import TARGETS
 if TYPE_CHECKING:
     from symbackprop.model.model import Model
 
+WHOLE = ("hessian", "jacobian")  # and whole ones, in blocks
 DTYPES = ("float64", "float32")
 LEVELS = (0, 1, 2)
 ALONG = ("hvp", "jvp")  # functions that a module has where they are asked for: derivatives along a direction
@@ -26,6 +27,7 @@ def codegen(
     optimizer: str | None = None,
     target: str = "numpy",
     along: Iterable[str] = (),
+    whole: Iterable[str] = (),
 ) -> str:
     """The text of a module that computes a model and its gradients with NumPy or, by ``target``, with JAX.
 
@@ -33,13 +35,15 @@ def codegen(
     or 2: with a workspace), ``wrt`` the names whose gradients backward returns, intermediates among them (default:
     every parameter and input); the module then says so in its constant GRADIENTS, which `verify` reads.
     ``optimizer`` (sgd, momentum, adagrad, adam, adamw) adds ``init_state`` and ``update``, ``along`` the functions of
-    these names: derivatives along a direction (see `derive.products`). Raises `UsageError` for anything else,
+    these names: derivatives along a direction (see `derive.products`), ``whole`` a Jacobian or a Hessian (see
+    `derive.blocks`). Raises `UsageError` for anything else,
     `ModelError` where the model cannot be emitted.
     """
     from symbackprop.codegen.optimizers import optimizer_lines
     from symbackprop.codegen.planning import build_program
+    from symbackprop.derive.blocks import wholes
     from symbackprop.derive.closed import closed
-    from symbackprop.derive.products import products
+    from symbackprop.derive.products import HVP, products
     from symbackprop.derive.stable import derive_stable
     from symbackprop.model.nesting import nesting_told
     from symbackprop.model.text.write import to_text, with_text_names
@@ -59,10 +63,13 @@ def codegen(
         with named.graph.apart():
             swept = derive_stable(named, wrt)
             derivation = closed(swept)
-            further = products(swept, along)
-            program = build_program(derivation, named, to_text(model), level, dtype, printer.arrays, further)
-        text: str = printer(program).text(optimizer_lines(optimizer, printer.arrays) if optimizer is not None else ())
-    return text
+            blocks = wholes(swept, whole)
+            dense = [HVP] if any(x.blocks is None for x in blocks) else []  # which asks for every column
+            further = products(swept, dict.fromkeys([*along, *dense]))
+            text = to_text(model)
+            program = build_program(derivation, named, text, level, dtype, printer.arrays, further, blocks)
+        module: str = printer(program).text(optimizer_lines(optimizer, printer.arrays) if optimizer is not None else ())
+    return module
 
 
-__all__ = ["ALONG", "DTYPES", "LEVELS", "codegen"]
+__all__ = ["ALONG", "DTYPES", "LEVELS", "WHOLE", "codegen"]

@@ -10,11 +10,12 @@ from typing import Any
 
 from symbackprop import __version__
 from symbackprop.codegen.arrays import Arrays
+from symbackprop.codegen.blocks import BY_PRODUCTS
 from symbackprop.codegen.equations import shape_note
 from symbackprop.codegen.helpers import needed
 from symbackprop.codegen.initial import NORMAL, ONE, ZERO, Initial
 from symbackprop.codegen.names import escape
-from symbackprop.codegen.program import Block, Function, Program
+from symbackprop.codegen.program import Block, BlockCode, Function, Program
 from symbackprop.codegen.sizes import NOTHING, SizePlan, divided, plan_sizes
 from symbackprop.codegen.statements import KEPT, Writer
 from symbackprop.codegen.tree import (
@@ -49,6 +50,7 @@ from symbackprop.core.shapes import Shape, dim_text
 from symbackprop.resources import templates
 
 TEMPLATE = "module.py.j2"
+BLOCK = "A block has its structure, the arrays that it is made of, and dense(): all of it, rows before columns."
 MAX_LISTED = 4  # outputs that a docstring lists by name
 
 
@@ -261,6 +263,8 @@ class ModulePrinter:
     # -- functions beside forward and backward
     def function(self, f: Function) -> dict[str, Any]:
         """What the template lays out of one."""
+        if f.whole:
+            return self.whole(f)
         lines = self.functions[f.name]
         opening = [*self.directions(f), *self.buffers(name, f.name)]
         names, body = names_in(lines), [*self.upstreams(f.upstream), *lines]
@@ -274,6 +278,24 @@ class ModulePrinter:
             "told": doc_text(self.told_of(f)),
             "lines": layout([*self.opening([*along, *body], *opening), *along, *body]),
         }
+
+    def whole(self, f: Function) -> dict[str, Any]:
+        """The same of one that goes along no direction."""
+        lines = self.functions[f.name]
+        array = f.matrix or f.joined
+        given = ["params: dict", "data: dict", *(["workspace: dict | None = None"] if self.program.level > 1 else [])]
+        tail = f") -> {self.array}:" if array else ') -> dict[tuple[str, str], "Block"]:'
+        told = "Rows and columns in the order in which the arrays are declared." if array else BLOCK
+        body = lines if f.by or f.joined else [*self.opening(lines, *self.buffers(name, f.name)), *lines]
+        return {
+            "head": listed(f"def {f.name}(", [*given, "dims: dict | None = None"], tail, ""),
+            "says": doc_text(f.says), "told": told, "lines": layout(body),
+        }
+
+    def block_of(self, b: BlockCode) -> Code:
+        """A block as code."""
+        parts = [as_code((as_code(tuple(map(name, p.arrays))), p.letters, p.ties)) for p in b.parts]
+        return call("Block", b.structure, b.letters, as_code(self.p.dims(b.shape)), as_code(tuple(parts)))
 
     def told_of(self, f: Function) -> str:
         """What v holds, in a docstring."""
@@ -292,6 +314,18 @@ class ModulePrinter:
 
     def results_of(self, f: Function) -> list[Line]:
         """The return statement of a function: what is like v has the names that v has."""
+        if f.matrix:
+            return [Line(ast.Return(call("as_returned", name(f.matrix), name("dtype"))))]
+        if f.by or f.joined:
+            given = [*map(name, ("params", "data", "dims")), f.by or f.joined]
+            found = call(BY_PRODUCTS, name("hvp"), *given)
+            if f.by:
+                return [Line(ast.Return(found))]
+            return [Line(ast.Return(call("joined", found, *given[:2], f.joined)))]
+        if f.blocks:
+            pairs = {(a, b): self.block_of(code) for (a, b), code in f.blocks.items()}
+            keys = [as_code(key) for key in pairs]
+            return [Line(ast.Return(ast.Dict(list(keys), list(pairs.values()))))]
         lines = [Line(assign("found", dictionary({n: name(v) for n, v in f.results.items()})))]
         if f.like and f.directions.keys() - self.program.params.keys():
             lines.append(Line(assign("found", call("those_in", name("wanted"), name("found")))))

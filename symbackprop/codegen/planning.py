@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from symbackprop.codegen.arrays import Arrays
+from symbackprop.codegen.blocks import whole_functions
 from symbackprop.codegen.functions import finished, product_function
 from symbackprop.codegen.initial import initial_values
 from symbackprop.codegen.names import Scope, escape
@@ -17,6 +18,7 @@ from symbackprop.core import formula as f
 from symbackprop.core.facts import is_joined
 from symbackprop.core.graph import Node
 from symbackprop.derive.again import Again
+from symbackprop.derive.blocks import Whole
 from symbackprop.derive.products import Product
 from symbackprop.derive.steps import Derivation, LoopStep
 from symbackprop.errors import ModelError
@@ -24,18 +26,19 @@ from symbackprop.model.model import Model
 
 
 def build_program(derivation: Derivation, declared: Model, text: str, level: int, dtype: str, target: type[Arrays],
-                  products: Sequence[Product] = ()) -> Program:
+                  products: Sequence[Product] = (), wholes: Sequence[Whole] = ()) -> Program:
     """The program of a derivation for a target: of the ``declared`` model, ``text`` as model text, or its stable
-    rows; with the functions of derivatives along a direction."""
-    return Builder(derivation, level, target, products).program(declared, text, dtype)
+    rows; with the functions of derivatives along a direction, and those of a ``whole`` Jacobian or Hessian."""
+    return Builder(derivation, level, target, products, wholes).program(declared, text, dtype)
 
 
 class Builder:
     """Builds one program."""
 
-    def __init__(self, derivation: Derivation, level: int, target: type[Arrays], products: Sequence[Product]) -> None:
+    def __init__(self, derivation: Derivation, level: int, target: type[Arrays], products: Sequence[Product],
+                 wholes: Sequence[Whole]) -> None:
         self.d, self.model, self.level, self.target = derivation, derivation.model, level, target
-        self.products = products
+        self.products, self.wholes = products, wholes
         self.rows = Rows(optimise=level > 0)
         self.given = {**self.model.leaves(), **self.model.constants}
         self.leaf_names = {row.id: escape(name) for name, row in self.given.items()}
@@ -92,7 +95,8 @@ class Builder:
             equations={name: evaluate.variable(row) for name, row in named.items()},
             written=dict(self.d.names), expanded=self.d.expanded, identities=self.d.identities,
             floats_are_safe=floats_are_safe(rows),
-            functions=tuple([product_function(p, self.given, self.leaf_names, self.scheduler) for p in self.products]),
+            functions=(*[product_function(p, self.given, self.leaf_names, self.scheduler) for p in self.products],
+                       *whole_functions(self.wholes, self.d, self.given, self.leaf_names, self.scheduler)),
         )
 
     def _chosen(self) -> tuple[str, ...] | None:

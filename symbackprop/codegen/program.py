@@ -6,7 +6,8 @@ them. A target prints statements from the rows alone; it never looks at the deri
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from symbackprop.codegen.initial import Initial
@@ -125,11 +126,38 @@ class Block:
 
 
 @dataclass(frozen=True)
+class PartCode:
+    """A summand of a block: the product of ``arrays`` (variables) at ``letters``, where the letters of ``ties`` are
+    equal."""
+
+    arrays: tuple[str, ...]
+    letters: tuple[str, ...]
+    ties: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class BlockCode:
+    """A block of a Jacobian or Hessian, kept compressed: a letter and a size for each axis, and its parts."""
+
+    structure: str
+    letters: str
+    shape: Shape
+    parts: tuple[PartCode, ...]
+
+    def renamed(self, names: Mapping[str, str]) -> BlockCode:
+        """With these variables."""
+        parts = [replace(p, arrays=tuple([names[a] for a in p.arrays])) for p in self.parts]
+        return replace(self, parts=tuple(parts))
+
+
+@dataclass(frozen=True)
 class Function:
     """A function of the module beside forward and backward, of params, data and perhaps v, a dict of arrays like those
     that it names. What it computes is in ``block``; variables are, by name, the ``directions`` that v holds, the
     ``upstream`` gradients that it takes and the ``results`` that it returns, ``like`` v: in the dtypes of the arrays of
-    those names. In equations rows are called as they are ``written``, by id."""
+    those names. In equations rows are called as they are ``written``, by id. One without v returns ``blocks`` by the
+    names of both arrays, or an array, its ``matrix``. Those of what has no compressed form ask hvp for every column:
+    ``by`` the entries of these parameters, or of what these gave ``joined``."""
 
     name: str
     says: str
@@ -139,6 +167,15 @@ class Function:
     results: dict[str, str]
     like: bool
     written: dict[int, str]
+    blocks: dict[tuple[str, str], BlockCode] = field(default_factory=dict)
+    matrix: str = ""
+    by: tuple[str, ...] = ()
+    joined: tuple[str, ...] = ()
+
+    @property
+    def whole(self) -> bool:
+        """Whether it goes along no direction."""
+        return bool(self.blocks or self.matrix or self.by or self.joined)
 
 
 @dataclass

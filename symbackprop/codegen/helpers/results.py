@@ -28,6 +28,75 @@ def returned(arrays: dict, dtypes: dict) -> dict[str, np.ndarray]:
     return {name: np.asarray(array, dtypes.get(name))[()] for name, array in arrays.items()}
 
 
+def as_returned(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """An array in the dtype to return it in."""
+    return np.asarray(array, dtype)[()]
+
+
+class Block:
+    """A block of a Jacobian or Hessian, kept compressed: a sum of products of arrays at letters, some of them equal.
+
+    ``structure`` says what it looks like, ``arrays`` are what it is made of; ``dense()`` is all of it, with the axes of
+    the array that is differentiated and then those of the one by which. ``parts`` are (arrays, letters, ties).
+    """
+
+    def __init__(self, structure: str, letters: str, shape: tuple, parts: tuple) -> None:
+        self.structure, self.letters, self.shape, self.parts = structure, letters, shape, parts
+        self.arrays = tuple(array for arrays, _, _ in parts for array in arrays)
+
+    def __repr__(self) -> str:
+        return f"Block({self.structure!r}, {self.shape})"
+
+    def dense(self) -> np.ndarray:
+        """All entries."""
+        sizes = dict(zip(self.letters, self.shape, strict=True))
+        whole = np.zeros(self.shape, np.result_type(*self.arrays) if self.arrays else float)
+        for arrays, letters, ties in self.parts:
+            eyes = [np.eye(sizes[tie[0]], dtype=whole.dtype) for tie in ties]
+            array, kept = multiplied([*arrays, *eyes], [*letters, *ties], self.letters)
+            whole = whole + array.reshape([sizes[c] if c in kept else 1 for c in self.letters])
+        return whole
+
+
+def multiplied(arrays: list, letters: list, wanted: str) -> tuple[np.ndarray, str]:
+    """The product of arrays at letters, two at a time, and the letters that it has of those that are wanted."""
+    arrays, letters = list(arrays), list(letters)
+    while len(arrays) > 1:
+        rest = wanted + "".join(letters[2:])
+        kept = "".join(c for c in dict.fromkeys(letters[0] + letters[1]) if c in rest)
+        arrays[:2] = [np.einsum(f"{letters[0]},{letters[1]}->{kept}", arrays[0], arrays[1])]
+        letters[:2] = [kept]
+    kept = "".join(c for c in wanted if c in letters[0])
+    return np.einsum(f"{letters[0]}->{kept}", np.asarray(arrays[0])), kept
+
+
+def by_products(hvp: object, params: dict, data: dict, dims: dict | None, names: tuple) -> dict[tuple[str, str], Block]:
+    """A Hessian by products with unit vectors, where no compressed form is known."""
+    given = {**params, **data}
+    zeros = {name: np.zeros(np.shape(given[name])) for name in names}
+    columns: dict = {name: [] for name in names}
+    for name in names:
+        for k in range(np.size(given[name])):
+            unit = (np.arange(np.size(given[name])) == k) * 1.0
+            v = {**zeros, name: unit.reshape(np.shape(given[name]))}
+            columns[name].append(hvp(params, data, v, dims=dims))  # type: ignore[operator]
+    found = {}
+    for a in names:
+        for b in names:
+            shape = np.shape(given[a]) + np.shape(given[b])
+            whole = np.stack([np.asarray(column[a]) for column in columns[b]], -1).reshape(shape)
+            letters = "abcdefghijklmnopqrstuvwxyz"[: len(shape)]
+            found[a, b] = Block("dense", letters, shape, (((whole,), (letters,), ()),))
+    return found
+
+
+def joined(blocks: dict, params: dict, data: dict, names: tuple) -> np.ndarray:
+    """Blocks in their places in one matrix."""
+    given = {**params, **data}
+    rows = [[blocks[a, b].dense().reshape(np.size(given[a]), -1) for b in names] for a in names]
+    return np.concatenate([np.concatenate(row, 1) for row in rows], 0)
+
+
 def those_in(wanted: set, found: dict) -> dict:
     """What was found of the names that are wanted."""
     return {name: array for name, array in found.items() if name in wanted}

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from symbackprop.core.graph import Node
+from symbackprop.core.loops import with_bodies
 from symbackprop.core.reverse import vjp
 from symbackprop.derive.blocks.push import NoPush, Pushing
 from symbackprop.derive.blocks.structure import STRUCTURES, Block
@@ -14,7 +15,21 @@ from symbackprop.errors import ModelError, NameProblem, UsageError, did_you_mean
 from symbackprop.model.load import as_model, listed
 from symbackprop.model.model import Model
 
-__all__ = ["STRUCTURES", "Block", "Blocks", "Further", "NoPush", "hessian", "jacobian"]
+__all__ = [
+    "HESSIAN",
+    "JACOBIAN",
+    "STRUCTURES",
+    "Block",
+    "Blocks",
+    "Further",
+    "NoPush",
+    "Whole",
+    "hessian",
+    "hessian_of",
+    "jacobian",
+    "jacobian_of",
+    "wholes",
+]
 
 
 class Blocks(Mapping[tuple[str, str], Block]):
@@ -78,6 +93,55 @@ def jacobian_of(node: Node, names: Sequence[str], rows: Sequence[Node]) -> Block
             block = Block(pushing.algebra, (label, name), (node.shape, w.shape), x.own, x.into, x.terms, False)
             found[label, name] = block
     return Blocks(found, False)
+
+
+HESSIAN, JACOBIAN = "hessian", "jacobian"
+
+
+@dataclass(frozen=True)
+class Whole:
+    """What a function of that ``kind`` gives: ``blocks``, None where they have no compressed form; the arrays by which;
+    what it is in words."""
+
+    kind: str
+    blocks: Blocks | None
+    wrt: dict[str, Node]
+    says: str
+
+
+def wholes(derivation: Derivation, kinds: Iterable[str]) -> list[Whole]:
+    """The whole Hessian of a derivation's loss by its parameters (of a model that has none by its inputs), the Jacobian
+    of its results by parameters and inputs. Raises `UsageError` for another kind, `ModelError` without a loss."""
+    model, graph, found = derivation.model, derivation.model.graph, list[Whole]()
+    graph.recognise(with_bodies(graph.topological([*model.results(), *derivation.gradients.values()])))
+    for kind in kinds:
+        if kind not in (HESSIAN, JACOBIAN):
+            raise UsageError(f"there is no whole {kind!r}, but a hessian and a jacobian")
+        found.append(_whole_hessian(derivation) if kind == HESSIAN else _whole_jacobian(model))
+    return found
+
+
+def _whole_hessian(derivation: Derivation) -> Whole:
+    model, loss = derivation.model, derivation.model.loss_row
+    if loss is None:
+        raise ModelError(f"{model.name} has outputs and no loss, and so no Hessian: ask for a Jacobian")
+    wrt, known = dict(model.params) or model.targets(), derivation.gradients
+    gradients = [known[n] if n in known else vjp([loss], [model.graph.const(1)], [row])[0] for n, row in wrt.items()]
+    says = f"The second derivatives of {loss.name}, by the names of rows and of columns"
+    try:
+        blocks = hessian_of(gradients, list(wrt), list(wrt.values()))
+    except NoPush as error:
+        return Whole(HESSIAN, None, wrt, f"{says}, dense by products: {error.message.split(';')[0]}.")
+    return Whole(HESSIAN, blocks, wrt, f"{says}, kept compressed.")
+
+
+def _whole_jacobian(model: Model) -> Whole:
+    wrt, found = model.targets(), dict[tuple[str, str], Block]()
+    for row in model.results():
+        found |= jacobian_of(row, list(wrt), list(wrt.values()))
+    of = ", ".join(row.name or "" for row in model.results())
+    says = f"The derivatives of {of}, by the names of what is differentiated and of what by, kept compressed."
+    return Whole(JACOBIAN, Blocks(found, False), wrt, says)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,159 @@
+"""Emitted whole Hessians and Jacobians, against differences of the same module's gradients and values."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from symbackprop import verify
+from symbackprop.codegen import WHOLE, codegen
+from symbackprop.derive.blocks import STRUCTURES
+from symbackprop.errors import CheckFailed, ModelError
+from symbackprop.model.text import parse
+from symbackprop.verified import require_verified
+from tests.codegen.helpers import emit
+from tests.derive.test_blocks import CATALOGUE, SIZES, STRUCTURE, values_of
+from tests.sweeps import ALL
+
+STEP = 1e-5
+MORE = {
+    "loop": "dim T, N\ndata x: T x N\nparam w: N, h[0]: N\nfor t in 1..T:\n    h[t] = tanh(h[t-1] * w + x[t])\n"
+            "loss L = sum(h[T]**2)",
+    "zeros": "dim n\nparam u: n, v: n\nloss L = sum(u**2) + sum(v)",
+    "scalars": "data x, y\nparam w, b\nloss L = (tanh(w*x + b) - y)**2",
+    "no parameters": "dim n\ninput x: n\nloss L = sum(x**4)",
+}
+SAMPLE = [(name, 1, "numpy") for name in (*CATALOGUE, *MORE)] + [("softmax", 2, "numpy"), ("network", 0, "numpy")]
+KINDS = ((0, "numpy"), (1, "numpy"), (2, "numpy"), (1, "jax"))
+EVERY = [(name, level, target) for name in (*CATALOGUE, *MORE) for level, target in KINDS]
+
+
+def given(module: ModuleType, text: str, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    values = values_of(parse(text), name)
+    return ({n: values[n] for n in module.PARAMS}, {n: values[n] for n in module.DATA})
+
+
+def slopes(module: ModuleType, params: dict[str, Any], data: dict[str, Any], names: list[str]) -> Any:
+    """The Hessian as one matrix, by central differences of the gradients."""
+    columns = []
+    for name in names:
+        where = params if name in params else data
+        base = np.asarray(where[name], float)
+        for place in np.ndindex(*base.shape):
+            ends = []
+            for step in (STEP, -STEP):
+                where[name] = base.copy()
+                where[name][place] += step
+                grads = module.loss_and_grads(params, data)[1]
+                ends.append(np.concatenate([np.ravel(grads[n]) for n in names]))
+            columns.append((ends[0] - ends[1]) / (2 * STEP))
+        where[name] = base
+    return np.stack(columns, -1)
+
+
+@pytest.mark.parametrize(("name", "level", "target"), EVERY if ALL else SAMPLE)
+def test_a_hessian_is_the_slope_of_the_gradient(name: str, level: int, target: str, tmp_path: Path) -> None:
+    if target == "jax":
+        pytest.importorskip("jax").config.update("jax_enable_x64", True)
+    text = {**CATALOGUE, **MORE}[name]
+    module = emit(text, tmp_path, level=level, target=target, whole=["hessian"])
+    params, data = given(module, text, name)
+    sizes = {k: v for k, v in SIZES.items() if k in module.DIMS}
+    blocks = module.hessian(params, data)
+    names = list(dict.fromkeys(a for a, _ in blocks))
+    found = np.asarray(module.hessian_dense(params, data))
+    want = slopes(module, params, data, names)
+    assert found.shape == want.shape and sizes.keys() <= SIZES.keys()
+    assert np.abs(found - want).max() < 1e-7 * (1 + np.abs(want).max())
+    assert np.allclose(found, found.T, rtol=1e-12, atol=1e-12)
+    ends = np.cumsum([0, *[np.size({**params, **data}[n]) for n in names]])
+    for (a, b), block in blocks.items():
+        i, j = names.index(a), names.index(b)
+        part = found[ends[i] : ends[i + 1], ends[j] : ends[j + 1]]
+        assert block.structure in STRUCTURES and block.dense().shape == block.shape
+        assert np.allclose(np.reshape(block.dense(), part.shape), part, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", STRUCTURE)
+def test_structure_is_told_and_no_product_has_three_factors(name: str, tmp_path: Path) -> None:
+    module = emit(CATALOGUE[name], tmp_path, whole=["hessian"])
+    params, data = given(module, CATALOGUE[name], name)
+    assert next(iter(module.hessian(params, data).values())).structure == STRUCTURE[name]
+    source = Path(str(module.__file__)).read_text(encoding="utf-8")
+    assert all(pattern.count(",") < 2 for pattern in re.findall(r'einsum\("([^"]*)"', source))
+
+
+def test_weights_that_are_never_negative_go_into_both_sides(tmp_path: Path) -> None:
+    """AᵀA, of which BLAS computes one half."""
+    module = emit(CATALOGUE["logistic"], tmp_path, whole=["hessian"])
+    source = Path(str(module.__file__)).read_text(encoding="utf-8")
+    assert "t1.T @ t1 / N" in source and "np.sqrt(p * (1 - p))" in source
+
+
+def test_a_jacobian_is_the_slope_of_the_outputs(tmp_path: Path) -> None:
+    text = "dim N, D, M\ninput x: N x D\nparam W: D x M, b: M\noutput y = softmax(x @ W + b)\noutput s = sum(x**2)"
+    module = emit(text, tmp_path, whole=["jacobian"])
+    rng = np.random.default_rng(0)
+    params, data = {"W": rng.normal(size=(3, 2)), "b": rng.normal(size=2)}, {"x": rng.normal(size=(4, 3))}
+    blocks = module.jacobian(params, data)
+    assert set(blocks) == {(a, b) for a in ("y", "s") for b in ("x", "W", "b")}
+    for (out, name), block in blocks.items():
+        where = params if name in params else data
+        base, want = where[name], np.zeros(block.shape)
+        for place in np.ndindex(*base.shape):
+            ends = []
+            for step in (STEP, -STEP):
+                where[name] = base.copy()
+                where[name][place] += step
+                ends.append(module.forward(params, data)[0][out])
+            want[(..., *place)] = (ends[0] - ends[1]) / (2 * STEP)
+        where[name] = base
+        assert np.abs(block.dense() - want).max() < 1e-8
+
+
+def test_float32_stays_float32(tmp_path: Path) -> None:
+    module = emit(CATALOGUE["softmax"], tmp_path, whole=["hessian"])
+    params, data = given(module, CATALOGUE["softmax"], "softmax")
+    small = [{n: a.astype(np.float32) if a.dtype.kind == "f" else a for n, a in some.items()}
+             for some in (params, data)]
+    assert module.hessian_dense(*small).dtype == np.float32
+    assert module.hessian(*small)["W", "W"].dense().dtype == np.float32
+
+
+def test_a_layer_has_no_hessian(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="Jacobian"):
+        emit("param w\noutput y = w**2", tmp_path, whole=WHOLE)
+
+
+@pytest.mark.parametrize("name", ["logistic", "network", "relu", "loop", "factors"])
+def test_what_is_right_passes_verify(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "right.py"
+    path.write_text(codegen(parse({**CATALOGUE, **MORE}[name], name="right"), whole=["hessian"]), encoding="utf-8")
+    assert verify(path, seed=1).verdict == "pass"
+
+
+@pytest.mark.parametrize(("old", "new", "says"), [
+    ("H = t1.T @ t1 / N", "H = t1.T @ t1", "not the derivative"), ("np.sqrt(p * (1 - p))", "np.sqrt(p)", "not the der"),
+    ("return as_returned(H, dtype)", "return as_returned(H[0], dtype)", "expected"),
+    ("H = t1.T @ t1 / N", "H = np.triu(t1.T @ t1 / N)", "not symmetric"),
+])
+def test_what_is_wrong_fails_verify(old: str, new: str, says: str, tmp_path: Path) -> None:
+    source = codegen(parse(CATALOGUE["logistic"], name="wrong"), whole=["hessian"])
+    assert old in source
+    path = tmp_path / "wrong.py"
+    path.write_text(source.replace(old, new), encoding="utf-8")
+    report = verify(path, seed=1)
+    assert report.verdict == "fail" and says in report.text()
+
+
+def test_blocks_that_differ_from_the_matrix_are_not_written() -> None:
+    source = codegen(parse(CATALOGUE["logistic"], name="wrong"), whole=["hessian"])
+    wrong = source.replace("H_w_w = t1.T @ t1 / N", "H_w_w = t1.T @ t1")
+    assert wrong != source
+    with pytest.raises(CheckFailed, match="block w, w"):
+        require_verified(wrong, parse(CATALOGUE["logistic"], name="wrong"))
