@@ -236,39 +236,21 @@ def einsum(subscripts: str, *operands: Any, optimize: Any = False) -> Node:
     return F.arrange.einsum(subscripts, *rows(*operands))
 
 
-@named("diagonal")
-def diagonal(a: Node, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Node:
-    if offset != 0:
-        raise UsageError("the diagonal of a row of a model is the main one: no offset")
-    letters = list(LETTERS[: a.ndim])
-    first, second = axis1 % a.ndim, axis2 % a.ndim
-    letters[second] = letters[first]
-    rest = [c for k, c in enumerate(letters) if k not in (first, second)]
-    return build.einsum(f"{''.join(letters)}->{''.join([*rest, letters[first]])}", a)
-
-
-@named("diag")
-def diag(v: Node, k: int = 0) -> Node:
-    if v.ndim != 1:
-        return diagonal(v, k)
-    if k != 0:
-        raise UsageError("np.diag on the rows of a model has the main diagonal only: no k")
-    return F.arrange.diag(v)
-
-
 @named("outer")
 def outer(a: Any, b: Any, out: Any = None) -> Node:
     return build.einsum("i,j->ij", *map(flat, rows(a, b)))
 
 
+TABLE |= {
+    "diagonal": F.arrange.diagonal,
+    "diag": F.arrange.diag,
+    "trace": lambda a, offset=0, axis1=0, axis2=1, dtype=None, out=None: F.arrange.trace(a, offset, axis1, axis2),
+}
+
+
 @named("vdot")
 def vdot(a: Any, b: Any) -> Node:
     return build.einsum("i,i->", *map(flat, rows(a, b)))
-
-
-@named("trace")
-def trace(a: Node, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: Any = None) -> Node:
-    return build.reduce_sum(diagonal(a, offset, axis1, axis2), -1)
 
 
 # -- what makes, moves, joins and chooses entries

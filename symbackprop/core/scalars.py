@@ -55,6 +55,7 @@ class Switch(NamedTuple):
     yes: str
 
 
+NO_POLE = "x is not 0, -1, -2, …"
 AT_ZERO, AT_TIE = (Switch(X, ZERO, "<", ">"),), (Switch(X, Y, "<", ">"),)
 TRUTH = (Switch(X, ZERO, "==", "!="),)
 
@@ -375,12 +376,18 @@ def _exact(np: Numpy, function: Callable[..., sp.Expr], slope: Callable[[Any], A
 
 
 def _lgamma(np: Numpy, x: Any) -> Any:
-    return _exact(np, sp.loggamma, lambda v: _polygamma(np, 0, v), x, 0)
+    return _exact(np, lambda v: sp.oo if _is_pole(v) else sp.re(sp.loggamma(v)), lambda v: _polygamma(np, 0, v), x)
+
+
+def _is_pole(v: sp.Float) -> bool:
+    """Whether the gamma function is infinite there: at 0, −1, −2, …"""
+    return float(v) <= 0 and float(v).is_integer()
 
 
 def _polygamma(np: Numpy, n: Any, x: Any) -> Any:
     def of_order(k: int) -> Any:
-        return _exact(np, lambda v: sp.polygamma(k, v), lambda v: _polygamma(np, k + 1, v), x, 0)
+        return _exact(np, lambda v: sp.nan if _is_pole(v) else sp.polygamma(k, v),
+                      lambda v: _polygamma(np, k + 1, v), x)
 
     return _by_order(np, n, of_order)
 
@@ -604,12 +611,12 @@ _RECORDS = [
     Scalar("erfinv", opaque("erfinv"), _erfinv, (call("exp", OUT**2) * (sp.sqrt(sp.pi) / 2),), UNIT, odd=True,
            means="is the inverse of erf", defined="-1 < x < 1", finite=1 - X**2),
     Scalar("lgamma", opaque("lgamma"), _lgamma, (call("digamma", X),), POSITIVE,
-           means="is the logarithm of the gamma function", defined="x > 0", finite=X),
+           means="is the logarithm of the modulus of the gamma function", defined=NO_POLE, finite=X),
     Scalar("digamma", opaque("digamma"), lambda np, x: _polygamma(np, 0, x), (call("polygamma", 1, X),), POSITIVE,
-           means="is the derivative of lgamma", defined="x > 0", finite=X, latex=r"\psi", text="ψ"),
+           means="is the derivative of lgamma", defined=NO_POLE, finite=X, latex=r"\psi", text="ψ"),
     Scalar("polygamma", opaque("polygamma"), _polygamma, (NO, call("polygamma", X + 1, Y)), ((1.0, 1.4), (0.3, 3.0)),
            means="is the derivative of digamma, as often as its first argument says",
-           note="the order counts as the nearest whole number", defined="y > 0", finite=False),
+           note="the order counts as the nearest whole number", defined=NO_POLE.replace("x", "y"), finite=False),
     Scalar("i0", opaque("i0"), lambda np, x: _bessel_ratio(np, 0, x), (X * call("bessel_ratio", 1, X),), finite=False,
            means="is the modified Bessel function of order 0", range=(0.0, inf), positive=True),
     Scalar("bessel_ratio", opaque("bessel_ratio"), _bessel_ratio, (NO, Y * call("bessel_ratio", X + 1, Y)),

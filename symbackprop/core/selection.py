@@ -159,7 +159,7 @@ def _arrays(found: Hazards) -> Hazards:
 def _meet(axes: Sequence[sp.Expr], shape: Sequence[sp.Expr]) -> bool:
     """Whether two arrays have an axis in common, perhaps merged with another one."""
     return any(
-        a.free_symbols & b.free_symbols or (a.is_Integer and b.is_Integer and (a % b == 0 or b % a == 0))
+        a.free_symbols & b.free_symbols or (a.is_Integer and b.is_Integer and (0 in (a, b) or a % b == 0 or b % a == 0))
         for a in axes for b in shape if b != 1
     )
 

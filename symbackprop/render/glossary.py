@@ -83,7 +83,7 @@ _SIGNS: dict[str, Prose] = {  # what no row is called by
                   " is the matrix with the matrices ", m.at(m.A, m.N), " along its diagonal and 0 elsewhere"),
     "commutation": (m.MatMul(m.called("commutation", m.Sym("N")), m.called("vec", m.A)), " is ",
                     m.called("vec", m.Transpose(m.A)), ", for matrices with as many rows as columns"),
-    "diagonal": (m.called("diag", m.A), " is the matrix with ", m.A, " on its diagonal and 0 elsewhere"),
+    "diagonal matrix": (m.called("diag", m.A), " is the matrix with ", m.A, " on its diagonal and 0 elsewhere"),
 }
 _NOTATION: dict[str, Prose] = {  # what is said where it stands on a page
     "ones": (ONES, " is a vector of ones, ", m.MatMul(ONES, m.Transpose(m.B)), " has ", m.B, " in every row"),

@@ -144,7 +144,7 @@ class Rows(Written):
 
     def diagonal(self, entries: Math) -> Math:
         """A matrix with these entries on its diagonal."""
-        self.mention("diagonal")
+        self.mention("diagonal matrix")
         return maths.Op("diag", (entries,))
 
     def vec(self, node: Node) -> Math:

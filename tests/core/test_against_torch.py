@@ -55,6 +55,24 @@ CASES: dict[str, Case] = {
     "tril": (lambda a: F.tril(a, -1), lambda a: torch.tril(a, -1), (B,)),
     "triu": (lambda a: F.triu(a, 1), lambda a: torch.triu(a, 1), ((3, 4),)),
     "kron": (F.kron, torch.kron, ((2, 3), (3, 2))),
+    "kron of other ranks": (F.kron, torch.kron, ((2, 3, 2), (3,))),
+    "diag above": (lambda a: F.diag(a, 1), lambda a: torch.diag(a, 1), ((3, 5),)),
+    "diag below": (lambda a: F.diag(a, -2), lambda a: torch.diag(a, -2), (V,)),
+    "diagonal": (lambda a: F.diagonal(a, -1, 2, 0), lambda a: torch.diagonal(a, -1, 2, 0), ((4, 2, 3),)),
+    "trace of more rows": (F.trace, lambda a: torch.diagonal(a).sum(), ((5, 3),)),
+    "pinv wide": (F.pinv, linalg.pinv, ((3, 5),)),
+    "lstsq wide": (F.lstsq, lambda a, b: linalg.pinv(a) @ b, ((3, 5), (3, 2))),
+    "lgamma": (F.lgamma, special.gammaln, (POS,)),
+    "digamma": (F.digamma, special.digamma, (POS,)),
+    **{f"polygamma {k}": (lambda a, k=k: F.polygamma(k, a), lambda a, k=k: torch.polygamma(k, a), (POS,))
+       for k in (1, 2, 3)},
+    "i1": (F.i1, special.i1, (POS,)),
+    "i0e": (F.i0e, special.i0e, (POS,)),
+    "i1e": (F.i1e, special.i1e, (POS,)),
+    "erfcx": (lambda a: F.erfcx(3 * a), lambda a: special.erfcx(3 * a), (POS,)),
+    "ndtri": (lambda a: F.ndtri(F.sigmoid(a)), lambda a: special.ndtri(a.sigmoid()), (POS,)),
+    "entr": (lambda a: F.entr(F.exp(a)), lambda a: special.entr(a.exp()), (POS,)),
+    "xlog1py": (lambda a, b: F.xlog1py(a, F.exp(b)), lambda a, b: special.xlog1py(a, b.exp()), (POS, POS)),
     "prod": (F.prod, torch.prod, (POS,)),
     "prod axis": (lambda a: F.prod(a, 1, True), lambda a: torch.prod(a, 1, True), (POS,)),
     "cumprod": (lambda a: F.cumprod(a, 1), lambda a: torch.cumprod(a, 1), (POS,)),
@@ -112,6 +130,13 @@ def _last(theirs: Callable[..., Any], *args: Any, **options: Any) -> Callable[..
     return lambda x: theirs(x.movedim(-1, 1), *args, **options).movedim(1, -1)
 
 
+def _sampled(mode: str, edge: str, corners: bool) -> Case:
+    """Points in an image, and outside of it."""
+    return (lambda x, g: F.grid_sample(x, 2 * F.tanh(g), mode, edge, corners), lambda x, g: nn.grid_sample(
+        x.movedim(-1, 1), 2 * g.tanh(), mode, edge, corners).movedim(1, -1),
+        (IMAGE, (2, 3, 2, 2)))
+
+
 IMAGE, VOLUME, LINE = (2, 5, 6, 4), (1, 4, 3, 5, 2), (2, 7, 4)
 WINDOWS: dict[str, Case] = {
     "conv1d same": (lambda x, w: F.conv1d(x, w, padding="same", dilation=2),
@@ -148,6 +173,26 @@ WINDOWS: dict[str, Case] = {
     "interpolate": (lambda x: F.interpolate(x, (7, 3)), _last(nn.interpolate, (7, 3)), (IMAGE,)),
     "interpolate linear": (lambda x: F.interpolate(x, (7, 3), mode="bilinear"),
                            _last(nn.interpolate, (7, 3), mode="bilinear"), (IMAGE,)),
+    **{f"interpolate {mode}": (lambda x, mode=mode: F.interpolate(x, (7, 3), mode),
+                               _last(nn.interpolate, (7, 3), mode=mode), (IMAGE,))
+       for mode in ("nearest-exact", "bicubic")},
+    **{f"interpolate {mode} corners": (lambda x, mode=mode: F.interpolate(x, (7, 3), mode, align_corners=True),
+                                       _last(nn.interpolate, (7, 3), mode=mode, align_corners=True), (IMAGE,))
+       for mode in ("bilinear", "bicubic")},
+    "interpolate scale": (lambda x: F.interpolate(x, (8, 4), "linear", scale=(1.7, 0.7)),
+                          _last(nn.interpolate, scale_factor=(1.7, 0.7), mode="bilinear"), (IMAGE,)),
+    **{f"interpolate {mode} antialias": (lambda x, mode=mode: F.interpolate(x, (3, 7), mode, antialias=True),
+                                         _last(nn.interpolate, (3, 7), mode=mode, antialias=True), (IMAGE,))
+       for mode in ("bilinear", "bicubic")},
+    "max_pool2d dilation": (lambda x: F.max_pool2d(x, 2, 1, dilation=(2, 3)), _last(nn.max_pool2d, 2, 1, 0, (2, 3)),
+                            (IMAGE,)),
+    "avg_pool2d divisor": (lambda x: F.avg_pool2d(x, 3, 2, padding=1, divisor=4),
+                           _last(nn.avg_pool2d, 3, 2, 1, divisor_override=4), (IMAGE,)),
+    **{f"grid_sample {mode} {edge} {corners}": _sampled(mode, edge, corners) for mode, edge, corners in (
+        ("nearest", "border", False), ("bilinear", "reflection", True), ("bicubic", "zeros", False),
+        ("bicubic", "reflection", False), ("bilinear", "border", True))},
+    "grid_sample volumes": (lambda x, g: F.grid_sample(x, F.tanh(g)), lambda x, g: nn.grid_sample(
+        x.movedim(-1, 1), g.tanh(), align_corners=False).movedim(1, -1), (VOLUME, (1, 2, 3, 2, 3))),
     "pixel_shuffle": (lambda x: F.pixel_shuffle(x, 2), _last(nn.pixel_shuffle, 2), (IMAGE,)),
     "grid_sample": (lambda x, g: F.grid_sample(x, F.tanh(g)), lambda x, g: nn.grid_sample(
         x.movedim(-1, 1), g.tanh(), align_corners=False).movedim(1, -1), (IMAGE, (2, 3, 2, 2))),

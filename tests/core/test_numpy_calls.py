@@ -69,6 +69,10 @@ CALLS: list[Call] = [
     lambda S: np.diag(S),
     lambda u: np.diag(u),
     lambda R: np.diagonal(R, 0, 0, 2),
+    lambda R: np.diagonal(R, 1, 2, 0),
+    lambda S: np.diag(S, -1),
+    lambda u: np.diag(u, 2),
+    lambda S: np.trace(S, 1),
     lambda A: np.sum(A),
     lambda A: np.sum(A, 0),
     lambda A: np.sum(A, axis=-1, keepdims=True),
@@ -219,7 +223,6 @@ REFUSED: dict[str, Call] = {
     "a row is symbolic and has no numbers": lambda A: np.asarray(A),
     "a row is symbolic": lambda A: np.array([A, A]),
     "takes no out=": lambda A: np.add(np.ones(3), A, out=np.ones(3)),
-    "np.diag on the rows of a model has the main diagonal only": lambda A: np.diag(A[0], 1),
     "no ord=2 over 2 axes": lambda A: np.linalg.norm(A, 2),
     "not a whole|equal parts|4 equal parts": lambda A: np.split(np.ones_like(A, shape=(3,)), 2),
 }

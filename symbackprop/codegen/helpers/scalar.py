@@ -192,38 +192,54 @@ def log_cosh(x: np.ndarray) -> np.ndarray:
 
 
 def lgamma(x: np.ndarray) -> np.ndarray:
-    """log of the gamma function for x > 0, by its series near 1 and 2 and by Stirling's."""
-    small = np.where(x < 1, x + 1, np.minimum(x, 3))
-    near = (small - 1) * (small - 2) * chebyshev(LGAMMA, small - 2) - np.where(x < 1, np.log(np.where(x > 0, x, 1)), 0)
-    z, product = np.maximum(x, 3), np.ones_like(x)
+    """log of |the gamma function|, by its series near 1 and 2 and by Stirling's; by Euler's reflection below 0."""
+    y = np.where(x > 0, x, 1 - x)
+    small = np.where(y < 1, y + 1, np.minimum(y, 3))
+    near = (small - 1) * (small - 2) * chebyshev(LGAMMA, small - 2) - np.where(y < 1, np.log(y), 0)
+    z, product = np.maximum(y, 3), np.ones_like(y)
     for _ in range(6):
         z, product = np.where(z < 9, z + 1, z), product * np.where(z < 9, z, 1)
     far = (z - 0.5) * (np.log(z) - 1) + 0.4189385332046727 - np.log(product)
     for k, b in enumerate(BERNOULLI[:8], 1):
         far = far + b / (2 * k * (2 * k - 1)) * z ** (1 - 2 * k)
-    return np.where(x > 0, np.where(x < 3, near, far), np.nan)
+    found = np.where(y < 3, near, far)
+    size = np.abs(np.sin(3.141592653589793 * (x - np.round(x))))
+    with np.errstate(divide="ignore"):
+        mirror = 1.1447298858494002 - np.log(np.where(x > 0, 1, size))
+    return np.where(x > 0, found, mirror - found)
 
 
 def digamma(x: np.ndarray) -> np.ndarray:
-    """The derivative of lgamma for x > 0, by its series behind x + 10."""
-    x = np.where(x > 0, x, np.nan)
-    z = x + 10
-    found = np.log(z) - 0.5 / z - sum(1 / (x + k) for k in range(10))
+    """The derivative of lgamma, by its series behind x + 10, and by reflection below 0; NaN at 0, -1, -2, ..."""
+    y = np.where(x > 0, x, 1 - x)
+    z = y + 10
+    found = np.log(z) - 0.5 / z - sum(1 / (y + k) for k in range(10))
     for k, b in enumerate(BERNOULLI[:8], 1):
         found = found - b / (2 * k) * z ** (-2 * k)
-    return found
+    off = np.where(x > 0, 0.25, np.where(x == np.round(x), np.nan, x - np.round(x)))
+    return np.where(x > 0, found, found - 3.141592653589793 / np.tan(3.141592653589793 * off))
 
 
-def polygamma(n: np.ndarray | float, x: np.ndarray | float) -> np.ndarray:
-    """The n-th derivative of digamma for x > 0: (-1)^(n + 1) n! zeta(n + 1, x), by Euler and Maclaurin."""
-    n, x = np.round(n * np.ones_like(x)), np.where(x > 0, x, np.nan)
-    s, z = n + 1, x + 20
-    total = z**-n / np.maximum(n, 1) + 0.5 * z**-s + sum((x + k) ** -s for k in range(20))
+def hurwitz(s: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """The sum of (x + k)**-s over k = 0, 1, ... for x > 0, by Euler and Maclaurin."""
+    z = x + 20
+    total = z ** (1 - s) / np.maximum(s - 1, 1) + 0.5 * z**-s + sum((x + k) ** -s for k in range(20))
     factor = 0.5 * s * z ** -(s + 1)
     for k, b in enumerate(BERNOULLI, 1):
         total = total + b * factor
         factor = factor * (s + 2 * k - 1) * (s + 2 * k) / ((2 * k + 1) * (2 * k + 2) * z * z)
-    return np.where(n < 1, digamma(x), (2 * (n % 2) - 1) * np.exp(lgamma(n + 1)) * total)
+    return total
+
+
+def polygamma(n: np.ndarray | float, x: np.ndarray | float) -> np.ndarray:
+    """The n-th derivative of digamma: (-1)^(n + 1) n! times the sum of (x + k)**-(n + 1) over k = 0, 1, ..., which is
+    over all whole numbers k without those below 0 where x is negative; NaN at 0, -1, -2, ..."""
+    n, x = np.round(n * np.ones_like(x)), np.where((x <= 0) & (x == np.round(x)), np.nan, x * np.ones_like(n))
+    below, sign = x < 0, 2 * (n % 2) - 1
+    part = np.where(below, x - np.floor(x), 0.5)
+    total = hurwitz(n + 1, np.where(below, part, x))
+    mirror = total + sign * (hurwitz(n + 1, 1 - part) - hurwitz(n + 1, np.where(below, 1 - x, 1)))
+    return np.where(n < 1, digamma(x), sign * np.exp(lgamma(n + 1)) * np.where(below, mirror, total))
 
 
 def bessel_ratio(n: np.ndarray | float, x: np.ndarray | float) -> np.ndarray:

@@ -15,7 +15,7 @@ from symbackprop.core.indexing import along
 from symbackprop.core.maths import A, Big, C, Indicator, K, N, Y, Z, at, called, equal
 from symbackprop.core.ops import OPS
 from symbackprop.core.registry import known
-from symbackprop.core.shapes import Axis, DimLike, as_shape, is_one, normalise_axis, same_shape, shape_text
+from symbackprop.core.shapes import Axis, DimLike, as_shape, is_one, normalise_axis, same, same_shape, shape_text
 from symbackprop.errors import ShapeError
 
 
@@ -69,18 +69,44 @@ def dot(a: Node, b: Node) -> Node:
 
 
 @plain
-def diag(a: Node) -> Node:
-    """The diagonal of a matrix, or the diagonal matrix of a vector."""
-    if a.ndim == 1:
+def diagonal(a: Node, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Node:
+    """The entries where the second of two axes is ``offset`` places further than the first, as a last axis."""
+    first, second = normalise_axis(axis1, a.ndim), normalise_axis(axis2, a.ndim)
+    if first == second:
+        raise ShapeError(f"a diagonal is along two axes, {axis1} and {axis2} are one")
+    starts = {first: max(-offset, 0), second: max(offset, 0)}
+    lengths = {axis: a.shape[axis] - start for axis, start in starts.items()}
+    if all(n.is_Integer for n in lengths.values()):
+        lengths = dict.fromkeys(starts, sp.Max(min(lengths.values()), 0))
+    elif same(a.shape[first], a.shape[second]):
+        lengths = dict.fromkeys(starts, a.shape[first] - abs(offset))
+    for axis, start in starts.items():
+        a = build.slice_axis(a, axis, start if lengths[axis] != 0 else 0, lengths[axis])
+    letters = [*ascii_letters[: a.ndim]]
+    letters[second] = letters[first]
+    rest = [c for k, c in enumerate(letters) if k not in (first, second)]
+    return build.einsum(f"{''.join(letters)}->{''.join([*rest, letters[first]])}", a)
+
+
+@plain
+def diag(a: Node, k: int = 0) -> Node:
+    """The k-th diagonal of a matrix, or the matrix that has a vector there and 0 elsewhere."""
+    if a.ndim != 1:
+        return diagonal(a, k)
+    if k == 0:
         return build.einsum("i,ij->ij", a, build.eye(a.graph, a.shape[0]))
-    return build.einsum("ii->i", a)
+    size = a.shape[0] + abs(k)
+    square = build.pad_axis(diag(a), 0, max(-k, 0), size)
+    return build.pad_axis(square, 1, max(k, 0), size)
 
 
 @known("tr", means=(equal(called("trace", A), Big("sum", ("n",), at(A, N, N))),))
 @plain
-def trace(a: Node) -> Node:
+def trace(a: Node, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Node:
     """Σ of the diagonal."""
-    return build.einsum("ii->", a)
+    if a.ndim == 2 and same(*a.shape) and offset == 0:
+        return build.einsum("ii->", a)
+    return build.reduce_sum(diagonal(a, offset, axis1, axis2), -1)
 
 
 @plain
@@ -141,8 +167,8 @@ def roll(a: Node, shift: int, axis: int = 0) -> Node:
     """Entries moved ``shift`` places along an axis, those that leave coming back at the other end."""
     place = normalise_axis(axis, a.ndim)
     size = a.shape[place]
-    offset = sp.sympify(shift) % size if size.is_Integer else sp.sympify(shift)
-    if offset == 0:
+    offset = sp.sympify(shift) % size if size.is_positive and size.is_Integer else sp.sympify(shift)
+    if 0 in (offset, size):
         return a
     cut = size - offset if offset.is_positive else -offset
     head, tail = build.slice_axis(a, place, 0, cut), build.slice_axis(a, place, cut, size - cut)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from string import ascii_lowercase, ascii_uppercase
+
 import sympy as sp
 
 from symbackprop.core import build
@@ -9,7 +11,7 @@ from symbackprop.core.functions.calls import function, plain
 from symbackprop.core.functions.pointwise import sign, where
 from symbackprop.core.graph import Node, label
 from symbackprop.core.ops.matrices import cholesky, det, eigh, inv, logdet, lu_factors, lu_parts, solve, swapped
-from symbackprop.core.shapes import Dim, same, shape_text
+from symbackprop.core.shapes import Dim, same
 from symbackprop.errors import ShapeError
 
 
@@ -33,11 +35,14 @@ def triu(a: Node, k: int = 0) -> Node:
 
 @plain
 def kron(a: Node, b: Node) -> Node:
-    """The Kronecker product of two matrices: every entry of a times the whole of b."""
-    if a.ndim != 2 or b.ndim != 2:
-        raise ShapeError(f"kron is of two matrices, not {shape_text(a.shape)} and {shape_text(b.shape)}")
-    (m, n), (p, q) = a.shape, b.shape
-    return build.reshape(build.einsum("ij,kl->ikjl", a, b), (m * p, n * q))
+    """The Kronecker product: every entry of a times the whole of b; the one with fewer axes gets some in front."""
+    rank = max(a.ndim, b.ndim)
+    first, second = (build.reshape(x, (*[1] * (rank - x.ndim), *x.shape)) for x in (a, b))
+    pairs, left, right = [], ascii_lowercase[:rank], ascii_uppercase[:rank]
+    for one, other in zip(left, right, strict=True):
+        pairs += [one, other]
+    wide = build.einsum(f"{left},{right}->{''.join(pairs)}", first, second)
+    return build.reshape(wide, [m * n for m, n in zip(first.shape, second.shape, strict=True)])
 
 
 @function
@@ -50,7 +55,7 @@ def solve_triangular(a: Node, b: Node, lower: bool = False) -> Node:
 def slogdet(a: Node) -> tuple[Node, Node]:
     """The sign of the determinant and log |det a|."""
     log = logdet(a)
-    scale = build.reshape(-log / a.shape[-1], (*log.shape, 1, 1))
+    scale = build.reshape(-log / a.shape[-1] if a.shape[-1] != 0 else log, (*log.shape, 1, 1))
     return sign(det(a * a.graph.call("exp", scale))), log
 
 
@@ -71,6 +76,9 @@ def _smaller(a: Node) -> Dim:
 def svd(a: Node) -> tuple[Node, Node, Node]:
     """U, the singular values (descending) and Vᵀ of a = U diag(s) Vᵀ, as in NumPy without full matrices."""
     (m, n), k, rows = a.shape[-2:], _smaller(a), a.ndim - 2
+    if k == 0:
+        none = [a.graph.full(0, (*a.shape[:-2], *shape)) for shape in ((m, k), (k,), (k, n))]
+        return none[0], none[1], none[2]
     corners = [a.graph.full(0, (*a.shape[:-2], d, d)) for d in (m, n)]
     block = build.concat([build.concat([corners[0], a], -1), build.concat([swapped(a), corners[1]], -1)], -2)
     values, vectors = eigh(block)
@@ -100,16 +108,25 @@ def qr(a: Node) -> tuple[Node, Node]:
     return swapped(solve(swapped(again), swapped(q))), again @ first
 
 
+def _is_wide(a: Node) -> bool:
+    """Whether there are fewer rows than columns, as far as that is known."""
+    return bool((a.shape[-1] - a.shape[-2]).is_positive)
+
+
 @function
 def lstsq(a: Node, b: Node) -> Node:
-    """The x for which ‖a @ x − b‖ is least; a has full column rank."""
+    """The x for which ‖a @ x − b‖ is least, of several the shortest one; a has full rank."""
+    if _is_wide(a):
+        return pinv(a) @ b
     q, r = qr(a)
     return solve(r, swapped(q) @ b)
 
 
 @function
 def pinv(a: Node) -> Node:
-    """The pseudo-inverse of a matrix of full column rank: (aᵀ a)⁻¹ aᵀ."""
+    """The pseudo-inverse of a matrix of full rank: (aᵀ a)⁻¹ aᵀ, or aᵀ (a aᵀ)⁻¹ where it has fewer rows than columns."""
+    if _is_wide(a):
+        return swapped(pinv(swapped(a)))
     q, r = qr(a)
     return solve(r, swapped(q))
 

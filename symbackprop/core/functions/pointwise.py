@@ -40,7 +40,8 @@ sign, trunc, tanh, sigmoid, softplus, normal_cdf = (
     FUNCTIONS[name] for name in ("sign", "trunc", "tanh", "sigmoid", "softplus", "normal_cdf")
 )
 maximum, minimum, equal, not_equal = (FUNCTIONS[name] for name in ("maximum", "minimum", "equal", "not_equal"))
-greater_equal, less_equal = FUNCTIONS["greater_equal"], FUNCTIONS["less_equal"]
+greater_equal, less_equal, less = (FUNCTIONS[name] for name in ("greater_equal", "less_equal", "less"))
+log1p, erfinv, i0 = (FUNCTIONS[name] for name in ("log1p", "erfinv", "i0"))
 
 
 @plain
@@ -136,6 +137,50 @@ def clip(x: Node, low: Operand | None = None, high: Operand | None = None) -> No
 def xlogy(x: Node, y: Operand) -> Node:
     """x·log(y), which is 0 where x is 0."""
     return x * log(y)
+
+
+@function
+def xlog1py(x: Node, y: Operand) -> Node:
+    """x·log(1 + y), which is 0 where x is 0."""
+    return x * log1p(y)
+
+
+@function
+def entr(x: Node) -> Node:
+    """−x·log(x), the term of an entropy; 0 at 0, −∞ below it."""
+    return where(less(x, 0), -sp.oo, -xlogy(x, x))
+
+
+@function
+def ndtri(x: Node) -> Node:
+    """The inverse of the normal distribution function Φ, for 0 < x < 1."""
+    found: Node = erfinv(2 * x - 1) * sp.sqrt(2)
+    return found
+
+
+@function
+def erfcx(x: Node) -> Node:
+    """e^(x²)·erfc(x), neither part of which has to be a float."""
+    found: Node = sp.sqrt(2 / sp.pi) / x.graph.call("inverse_mills", -sp.sqrt(2) * x)
+    return found
+
+
+@function
+def i1(x: Node) -> Node:
+    """The modified Bessel function of order 1."""
+    return x * x.graph.call("bessel_ratio", 1, x)
+
+
+@function
+def i0e(x: Node) -> Node:
+    """e^−|x|·i0(x), for |x| below 700."""
+    return exp(-abs(x)) * i0(x)
+
+
+@function
+def i1e(x: Node) -> Node:
+    """e^−|x|·i1(x), for |x| below 700."""
+    return exp(-abs(x)) * i1(x)
 
 
 @plain

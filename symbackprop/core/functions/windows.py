@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
-from string import ascii_lowercase
+from string import ascii_lowercase, ascii_uppercase
 from typing import NamedTuple, TypeAlias
 
 import sympy as sp
 
 from symbackprop.core import build
+from symbackprop.core.formula import exact
 from symbackprop.core.functions.calls import function, plain, whole
 from symbackprop.core.functions.pointwise import abs, maximum, minimum
-from symbackprop.core.graph import Node, label
+from symbackprop.core.graph import Node, Operand, label
 from symbackprop.core.ops.window import Window, conv, fold_axis, unfold_axis
 from symbackprop.core.registry import known
 from symbackprop.core.shapes import Dim, DimLike, as_dim, normalise_axis, shape_text
@@ -218,6 +219,12 @@ class _Pool(NamedTuple):
     stride: Pair | None
     padding: Pair
     first: int = 1
+    dilation: Pair = 1
+
+    @property
+    def apart(self) -> tuple[int, ...]:
+        """How far the places of a window are from each other."""
+        return _several(self.dilation, self.rank, "dilation", 1)
 
     @property
     def inside(self) -> tuple[int, ...]:
@@ -226,10 +233,11 @@ class _Pool(NamedTuple):
 
     @property
     def edges(self) -> list[tuple[int, int, int]]:
-        """The width, the stride and the padding of each axis."""
+        """From the first to the last place of a window, the stride and the padding of each axis."""
         widths = _several(self.size, self.rank, "size", 1)
         strides = widths if self.stride is None else _several(self.stride, self.rank, "stride", 1)
-        return list(zip(widths, strides, _several(self.padding, self.rank, "padding", 0), strict=True))
+        wide = [(width - 1) * far + 1 for width, far in zip(widths, self.apart, strict=True)]
+        return list(zip(wide, strides, _several(self.padding, self.rank, "padding", 0), strict=True))
 
 
 def _pooled(x: Node, pool: _Pool, fill: sp.Expr, ceil: bool = False) -> Node:
@@ -237,13 +245,14 @@ def _pooled(x: Node, pool: _Pool, fill: sp.Expr, ceil: bool = False) -> Node:
     if x.ndim != pool.rank + 2:
         needed = "N" + "DHW"[-pool.rank :] + "C" if pool.rank != 2 else LAYOUTS[pool.first - 1]
         raise ShapeError(f"pooling needs {needed} with {pool.rank + 2} axes, {label(x)} has {shape_text(x.shape)}")
-    widths, strides, _ = zip(*pool.edges, strict=True)
+    _, strides, _ = zip(*pool.edges, strict=True)
     for k, (width, step, before) in enumerate(pool.edges, pool.first):
         behind = before + (_over(x.shape[k], width, step, before) if ceil else 0)
         around = [x.graph.full(fill, (*x.shape[:k], d, *x.shape[k + 1 :])) for d in (before, behind)]
         parts = [around[0]] * (before != 0) + [x] + [around[1]] * (behind != 0)
         x = build.concat(parts, k) if len(parts) > 1 else x
-    return _windows(x, [sp.Integer(k) for k in widths], strides, (1,) * pool.rank, pool.first)
+    widths = [sp.Integer(k) for k in _several(pool.size, pool.rank, "size", 1)]
+    return _windows(x, widths, strides, pool.apart, pool.first)
 
 
 def _over(size: Dim, width: int, step: int, before: int) -> Dim:
@@ -260,9 +269,12 @@ def _max_pool(x: Node, pool: _Pool, ceil: bool) -> Node:
     return build.reduce_max(_pooled(x, pool, -sp.oo, ceil), pool.inside)
 
 
-def _avg_pool(x: Node, pool: _Pool, ceil: bool = False, count_padding: bool = True) -> Node:
-    """The sums of the windows by how many entries count: those of the array, and of its padding if that is wanted."""
+def _avg_pool(x: Node, pool: _Pool, ceil: bool, count_padding: bool, divisor: Operand | None) -> Node:
+    """The sums of the windows by the ``divisor``, or by how many entries count: those of the array, and of its padding
+    if that is wanted."""
     total: Node = build.reduce_sum(_pooled(x, pool, sp.S.Zero, ceil), pool.inside)
+    if divisor is not None:
+        return total / divisor
     if not ceil and (count_padding or not any(_several(pool.padding, pool.rank, "padding", 0))):
         return total / prod(_several(pool.size, pool.rank, "size", 1))
     for k, edge in enumerate(pool.edges, pool.first):
@@ -287,50 +299,52 @@ def _first(layout: str) -> int:
 
 @known("maxpool")
 @function
-def max_pool1d(x: Node, size: int, stride: int | None = None, padding: int = 0, ceil: bool = False) -> Node:
+def max_pool1d(x: Node, size: int, stride: int | None = None, padding: int = 0, ceil: bool = False, dilation: int = 1
+               ) -> Node:
     """The largest entry of every window along time: x is N×T×C. As max_pool2d."""
-    return _max_pool(x, _Pool(1, size, stride, padding), ceil)
+    return _max_pool(x, _Pool(1, size, stride, padding, dilation=dilation), ceil)
 
 
 @known("maxpool")
 @function
 def max_pool2d(x: Node, size: Pair, stride: Pair | None = None, layout: str = "NHWC", padding: Pair = 0,
-               ceil: bool = False) -> Node:
+               ceil: bool = False, dilation: Pair = 1) -> Node:
     """The largest entry of every window; windows do not overlap unless a stride says so. Ties share the gradient. With
-    ``ceil`` a last window may reach over the end."""
-    return _max_pool(x, _Pool(2, size, stride, padding, _first(layout)), ceil)
+    ``ceil`` a last window may reach over the end, by ``dilation`` the places of a window are apart."""
+    return _max_pool(x, _Pool(2, size, stride, padding, _first(layout), dilation), ceil)
 
 
 @known("maxpool")
 @function
-def max_pool3d(x: Node, size: Pair, stride: Pair | None = None, padding: Pair = 0, ceil: bool = False) -> Node:
+def max_pool3d(x: Node, size: Pair, stride: Pair | None = None, padding: Pair = 0, ceil: bool = False,
+               dilation: Pair = 1) -> Node:
     """The largest entry of every window of volumes: x is N×D×H×W×C. As max_pool2d."""
-    return _max_pool(x, _Pool(3, size, stride, padding), ceil)
+    return _max_pool(x, _Pool(3, size, stride, padding, dilation=dilation), ceil)
 
 
 @known("avgpool")
 @function
 def avg_pool1d(x: Node, size: int, stride: int | None = None, padding: int = 0, ceil: bool = False,
-               count_padding: bool = True) -> Node:
+               count_padding: bool = True, divisor: Operand | None = None) -> Node:
     """The mean of every window along time: x is N×T×C. As avg_pool2d."""
-    return _avg_pool(x, _Pool(1, size, stride, padding), ceil, count_padding)
+    return _avg_pool(x, _Pool(1, size, stride, padding), ceil, count_padding, divisor)
 
 
 @known("avgpool")
 @function
 def avg_pool2d(x: Node, size: Pair, stride: Pair | None = None, layout: str = "NHWC", padding: Pair = 0,
-               ceil: bool = False, count_padding: bool = True) -> Node:
+               ceil: bool = False, count_padding: bool = True, divisor: Operand | None = None) -> Node:
     """The mean of every window. Zeros of the padding count, unless ``count_padding`` is False. With ``ceil`` a last
-    window may reach over the end, and what is beyond does not count."""
-    return _avg_pool(x, _Pool(2, size, stride, padding, _first(layout)), ceil, count_padding)
+    window may reach over the end, and what is beyond does not count. A ``divisor`` takes the place of the count."""
+    return _avg_pool(x, _Pool(2, size, stride, padding, _first(layout)), ceil, count_padding, divisor)
 
 
 @known("avgpool")
 @function
 def avg_pool3d(x: Node, size: Pair, stride: Pair | None = None, padding: Pair = 0, ceil: bool = False,
-               count_padding: bool = True) -> Node:
+               count_padding: bool = True, divisor: Operand | None = None) -> Node:
     """The mean of every window of volumes: x is N×D×H×W×C. As avg_pool2d."""
-    return _avg_pool(x, _Pool(3, size, stride, padding), ceil, count_padding)
+    return _avg_pool(x, _Pool(3, size, stride, padding), ceil, count_padding, divisor)
 
 
 # -- weights along an axis: each new place is a mixture of old ones
@@ -381,21 +395,50 @@ def adaptive_max_pool(x: Node, size: Sequence[DimLike]) -> Node:
     return x
 
 
+MODES = {"nearest": "nearest", "nearest-exact": "nearest-exact", "linear": "linear", "bilinear": "linear",
+         "trilinear": "linear", "cubic": "cubic", "bicubic": "cubic"}
+
+
+def _mode(function: str, mode: str) -> str:
+    if mode not in MODES:
+        raise ShapeError(f"mode of {function} is nearest, nearest-exact, linear or cubic, not {mode!r}")
+    return MODES[mode]
+
+
 @function
-def interpolate(x: Node, size: Sequence[DimLike], mode: str = "nearest") -> Node:
+def interpolate(x: Node, size: Sequence[DimLike], mode: str = "nearest", align_corners: bool = False,
+                scale: Sequence[Operand] | None = None, antialias: bool = False) -> Node:
     """Another size along each axis between the first and the last, x is N×…×C: the nearest entry, as in PyTorch the one
-    at ⌊i·n/size⌋, or "linear" (bilinear for images), corners not aligned."""
-    if mode not in ("nearest", "linear", "bilinear", "trilinear"):
-        raise ShapeError(f"mode of interpolate is nearest or linear, not {mode!r}")
-    for axis, n in _sizes(x, size):
+    at ⌊i·n/size⌋ ("nearest-exact": at ⌊(i + ½)·n/size⌋), "linear" (bilinear for images), or "cubic".
+
+    ``align_corners`` puts the outermost entries of both into the same places; ``scale`` says how many times as large
+    the axes are, where size/n is rounded; ``antialias`` widens the weights where an axis shrinks.
+    """
+    for (axis, n), grown in zip(_sizes(x, size), scale or [None] * len(size), strict=True):
         new, old, ratio = _places(x, axis, n)
-        if mode == "nearest":
-            weights = x.graph.call("equal", x.graph.call("floor", new * ratio), old)
-        else:
-            at = minimum(maximum((new + HALF) * ratio - HALF, 0), x.shape[axis] - 1)
-            weights = _hat(at, old)
-        x = _mixed(weights, x, axis)
+        if align_corners:
+            ratio = (x.shape[axis] - 1) / (as_dim(n) - 1) if n != 1 else sp.S.Zero
+        elif grown is not None:
+            ratio = 1 / sp.sympify(exact(grown))
+        x = _mixed(_between(_mode("interpolate", mode), new, old, ratio, x.shape[axis] - 1, align_corners, antialias),
+                   x, axis)
     return x
+
+
+def _between(mode: str, new: Node, old: Node, ratio: sp.Expr, last: Dim, corners: bool, antialias: bool) -> Node:
+    """The weights of old places for new ones, which are ``ratio`` apart."""
+    call = new.graph.call
+    if mode.startswith("nearest"):
+        at = (new + HALF) * ratio if mode == "nearest-exact" else new * ratio
+        return call("equal", minimum(call("floor", at), last), old)
+    if antialias:
+        distance = abs(old + HALF - (new + HALF) * ratio) / sp.Max(ratio, 1)
+        weights = whole(maximum(1 - distance, 0) if mode == "linear" else _cubic(distance, -HALF))
+        return weights / build.reduce_sum(weights, 1, keepdims=True)
+    at = new * ratio if corners else (new + HALF) * ratio - HALF
+    if mode == "linear":
+        return _hat(minimum(maximum(at, 0), last), old)
+    return _taps(at, old, lambda place: minimum(maximum(place, 0), last))
 
 
 def _hat(at: Node, place: Node) -> Node:
@@ -403,18 +446,69 @@ def _hat(at: Node, place: Node) -> Node:
     return maximum(1 - abs(at - place), 0)
 
 
+def _cubic(distance: Node, sharp: sp.Expr) -> Node:
+    """The weight of a place for a point at a distance from it (Keys 1981)."""
+    d, call = whole(distance), distance.graph.call
+    near = ((sharp + 2) * d - (sharp + 3)) * d**2 + 1
+    far = ((d - 5) * d + 8) * d * sharp - 4 * sharp
+    return call("where", call("less_equal", d, 1), near, call("where", call("less", d, 2), far, 0))
+
+
+def _taps(at: Node, place: Node, inside: Callable[[Node], Node]) -> Node:
+    """The weights of places for points by the four entries around each, those outside being read ``inside``."""
+    at, call = whole(at), at.graph.call
+    first = whole(call("floor", at) - 1)
+    weights = [_cubic(abs(at - (first + k)), sp.Rational(-3, 4)) * call("equal", inside(first + k), place)
+               for k in range(4)]
+    return sum(weights[1:], weights[0])
+
+
 @function
-def grid_sample(x: Node, grid: Node) -> Node:
-    """Images at points, bilinear, 0 outside: x is N×H×W×C, grid N×H'×W'×2 holds (column, row) from −1 to 1, the edges
-    of the image, as in PyTorch."""
-    if x.ndim != 4 or grid.ndim != 4:
-        raise ShapeError(_ranks("grid_sample", x, grid, 4))
+def grid_sample(x: Node, grid: Node, mode: str = "linear", padding: str = "zeros", align_corners: bool = False) -> Node:
+    """Images at points: x is N×H×W×C, grid N×H'×W'×2 holds (column, row) from −1 to 1, the edges of the image, as in
+    PyTorch; of volumes N×D×H×W×C it is N×D'×H'×W'×3.
+
+    ``mode`` is linear, nearest or cubic, ``padding`` what is read outside: zeros, the border, or the reflection.
+    With ``align_corners`` −1 and 1 are the centres of the outermost entries.
+    """
+    rank = x.ndim - 2
+    if rank not in (2, 3) or grid.ndim != x.ndim or grid.shape[-1] != rank:
+        raise ShapeError(_ranks("grid_sample", x, grid, x.ndim))
+    if padding not in ("zeros", "border", "reflection"):
+        raise ShapeError(f"padding of grid_sample is zeros, border or reflection, not {padding!r}")
     weights = []
-    for k, axis in ((1, 1), (0, 2)):
-        n = x.shape[axis]
-        at = ((grid[..., k] + 1) * n - 1) / 2
-        weights.append(_hat(build.expand(at, 3), build.arange(x.graph, n)))
-    return build.einsum("nabh,nabw,nhwc->nabc", *weights, x)
+    for axis in range(1, rank + 1):
+        n, share = x.shape[axis], (grid[..., rank - axis] + 1) / 2
+        at = build.expand(share * (n - 1) if align_corners else share * n - HALF, rank + 1)
+        weights.append(_reached(_mode("grid_sample", mode), at, n, padding, align_corners))
+    out, own = ascii_lowercase[:rank], ascii_uppercase[:rank]
+    parts = ",".join([f"n{out}{letter}" for letter in own])
+    return build.einsum(f"{parts},n{own}z->n{out}z", *weights, x)
+
+
+def _reached(mode: str, at: Node, n: Dim, padding: str, corners: bool) -> Node:
+    """The weights of the n places of an axis for points on it."""
+    place = build.arange(at.graph, n)
+
+    def inside(point: Node) -> Node:
+        if padding == "reflection":
+            point = _reflected(point, sp.S.Zero if corners else -HALF, n - 1 if corners else n - HALF)
+        return point if padding == "zeros" else minimum(maximum(point, 0), n - 1)
+
+    if mode == "cubic":
+        return _taps(at, place, inside)
+    at = inside(at)
+    return _hat(at, place) if mode == "linear" else at.graph.call("equal", at.graph.call("round", at), place)
+
+
+def _reflected(point: Node, low: sp.Expr, high: sp.Expr) -> Node:
+    """A point mirrored at both ends until it is between them."""
+    if high == low:
+        return point * 0
+    call, away = point.graph.call, whole(abs(point - low))
+    turns = whole(call("floor", away / (high - low)))
+    rest = whole(away - turns * (high - low))
+    return call("where", call("equal", call("remainder", turns, 2), 0), rest + low, high - rest)
 
 
 @plain
@@ -424,7 +518,7 @@ def pixel_shuffle(x: Node, factor: int) -> Node:
         raise ShapeError(f"pixel_shuffle needs N x H x W x C, {label(x)} has {shape_text(x.shape)}")
     n, h, w, c = x.shape
     parts = build.reshape(x, (n, h, w, _share(c, factor**2), factor, factor))
-    return build.reshape(build.transpose(parts, (0, 1, 4, 2, 5, 3)), (n, h * factor, w * factor, -1))
+    return build.reshape(build.transpose(parts, (0, 1, 4, 2, 5, 3)), (n, h * factor, w * factor, parts.shape[3]))
 
 
 @plain

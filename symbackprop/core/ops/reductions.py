@@ -331,11 +331,15 @@ def _shifted(a: Node, axis: int) -> Node:
 def cumprod(a: Node, axis: int = 0) -> Node:
     """Running products along an axis."""
     place = normalise_axis(axis, a.ndim)
+    if a.shape[place] == 0:
+        return a
     return recurrence(a, build.pad_axis(build.slice_axis(a, place, 0, 1), place, 0, a.shape[place]), place)
 
 
 def _product_before(a: Node, axis: int) -> Node:
     """The products of all entries before each one along an axis; 1 at the first."""
+    if a.shape[axis] == 0:
+        return a
     first = a.graph.full(1, (*a.shape[:axis], ONE, *a.shape[axis + 1 :]))
     return recurrence(_shifted(a, axis), build.pad_axis(first, axis, 0, a.shape[axis]), axis)
 
