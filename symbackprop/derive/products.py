@@ -15,6 +15,7 @@ from symbackprop.core.graph import Node
 from symbackprop.core.loops import body_leaf, with_bodies
 from symbackprop.core.names import dotted
 from symbackprop.derive.backprop import stack_name
+from symbackprop.derive.closed import closed_rows
 from symbackprop.derive.steps import Derivation
 from symbackprop.errors import UsageError, did_you_mean
 from symbackprop.model.model import Model
@@ -58,10 +59,10 @@ class Products:
         self.d, self.model, self.graph = derivation, derivation.model, derivation.model.graph
         targets = self.model.targets()
         self.wrt = {n: targets[n] for n in derivation.gradients if n in targets}
-        self.directions = {n: body_leaf(self.graph, f"v_{n}", row.shape, "direction") for n, row in self.wrt.items()}
+        self.directions = {n: body_leaf(self.graph, f"v_{n}", row.shape, "upstream") for n, row in self.wrt.items()}
         known = self.graph.topological([*self.model.results(), *derivation.gradients.values()])
         self.graph.recognise(with_bodies(known))
-        self.count = self.graph.count
+        self.count, self.known = self.graph.count, frozenset([row.id for row in known])
 
     def of(self, kind: str) -> Product:
         made = {HVP: self.hvp, JVP: self.jvp}
@@ -85,6 +86,7 @@ class Products:
     def _product(self, kind: str, says: str, word: str, like: bool, results: dict[str, Node], upstream: dict[str, Node],
                  names: dict[int, str]) -> Product:
         """The product; a result that is a row of its own is called one."""
+        results, names = self._closed(results, names)
         own = {*self.d.names, *[row.id for row in (*self.directions.values(), *upstream.values())]}
         fresh = {row.id: word.format(n) for n, row in results.items() if row.id not in own and row.value is None}
         names |= fresh
@@ -92,6 +94,12 @@ class Products:
             if row.is_result and row.id not in names:
                 names[row.id] = stack_name(row, names)
         return Product(kind, says, word, like, self.model, self.directions, results, upstream, names)
+
+    def _closed(self, results: dict[str, Node], names: dict[int, str]) -> tuple[dict[str, Node], dict[int, str]]:
+        """The results in the closed forms that are cheaper, under the names that their rows had."""
+        new = closed_rows(self.model, list(results.values()), self.d.forward_ids | self.known)
+        moved = {new[i].id: name for i, name in names.items() if i in new and new[i].value is None}
+        return {n: new.get(row.id, row) for n, row in results.items()}, {**moved, **names}
 
     def _pushed(self, rows: Sequence[Node]) -> tuple[list[Node], dict[int, str]]:
         """The tangents of rows along v, and what everything is called then."""

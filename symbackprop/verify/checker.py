@@ -20,6 +20,7 @@ from symbackprop.core.shapes import evaluate_shape
 from symbackprop.errors import ModelError, UsageError
 from symbackprop.model.model import Model
 from symbackprop.model.text import parse
+from symbackprop.verify.along import Along, promised
 from symbackprop.verify.blame import first_changed_line, first_wrong_line
 from symbackprop.verify.calls import differences
 from symbackprop.verify.differences import (
@@ -40,7 +41,16 @@ from symbackprop.verify.module import Candidate, Outcome, arrays_of, module_apar
 from symbackprop.verify.optimizers import unknown_rule
 from symbackprop.verify.points import Points
 from symbackprop.verify.promises import broken_promises
-from symbackprop.verify.report import FAIL, PASS, GradientReport, Report, ResultReport, joined
+from symbackprop.verify.report import (
+    FAIL,
+    INCONCLUSIVE,
+    PASS,
+    GradientReport,
+    ProductReport,
+    Report,
+    ResultReport,
+    joined,
+)
 from symbackprop.verify.rounding import DOUBLE
 from symbackprop.verify.sampling import Sample, choose_sizes, hidden_dims, in_single
 from symbackprop.verify.verdicts import (
@@ -133,6 +143,7 @@ class Check:
     results: dict[str, ResultReport] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     misses: list[Miss] = field(default_factory=list)
+    products: dict[str, ProductReport] = field(default_factory=dict)
     without: list[str] = field(default_factory=list)
     rate: float | None = None
     first: Outcome = field(default_factory=lambda: Outcome({}, {}))
@@ -192,7 +203,7 @@ class Check:
     def _failed(self) -> bool:
         """Whether something is wrong already."""
         found = [f.verdict for findings in self.findings.values() for f in findings]
-        found += [r.verdict for r in self.results.values()]
+        found += [r.verdict for r in self.results.values()] + [p.verdict for p in self.products.values()]
         return FAIL in found or bool(self.problems or self.flaws or self.misses)
 
     def _at(self, sample: Sample, objective: Objective, trial: int) -> None:
@@ -209,6 +220,23 @@ class Check:
         self._compare(sample, objective, outcome, trial)
         with np.errstate(all="ignore"):
             self.problems += broken_promises(self.candidate, sample, outcome, first=not trial)
+        self._along(sample, objective, outcome, first=not trial)
+
+    def _along(self, sample: Sample, objective: Objective, outcome: Outcome, first: bool = False, special: bool = False
+               ) -> None:
+        """Compare what the module gives along directions, once its gradients are right; the worst of each is kept."""
+        if self._failed():
+            return
+        along = Along(self.candidate, sample, objective, outcome, self.rng, special)
+        with np.errstate(all="ignore"):
+            try:
+                for found in along.findings():
+                    known = self.products.get(found.name)
+                    if known is None or _worse(found, known):
+                        self.products[found.name] = found
+                self.problems += promised(along) if first else ()
+            except CallFailed as failure:
+                self.problems.append(str(failure))
 
     # -- beside the random points
     def _further(self, varied: Sequence[str], first: Mapping[str, int]) -> None:
@@ -289,6 +317,8 @@ class Check:
             with np.errstate(all="ignore"):
                 said = broken_promises(self.candidate, sample, outcome, first=False)
             self.problems += [f"{situation.words}: {s}" for s in said]
+            if not self.candidate.compiles:
+                self._along(sample, situation.objective, outcome, special=True)
 
     def _tick(self, steps: int) -> None:
         self.done += steps
@@ -380,6 +410,7 @@ class Check:
             self._line(),
             tuple(dict.fromkeys(self.without)),
             self.rate,
+            tuple(self.products.values()),
         )
 
     def _line(self) -> str:
@@ -398,6 +429,12 @@ class Check:
     def _gradient(self, name: str) -> GradientReport:
         sizes = self.sizes[0] if self.sizes else None
         return merged(self.targets[name], sizes, self.findings.get(name, []), self.flaws.get(name))
+
+
+def _worse(one: ProductReport, other: ProductReport) -> bool:
+    """Whether a finding says more: that something is wrong, or that it was compared at all."""
+    rank = {INCONCLUSIVE: 0, PASS: 1, FAIL: 2}
+    return (rank[one.verdict], one.max_relative_error or 0.0) > (rank[other.verdict], other.max_relative_error or 0.0)
 
 
 def at_sizes(sizes: Mapping[str, int]) -> str:

@@ -177,6 +177,14 @@ class Candidate:
         dims = self.hidden(sample)
         return {"dims": dims} if dims and self.takes_dims(name) else {}
 
+    def along(self, name: str, sample: Sample, v: Any, given: tuple[dict[str, Any], dict[str, Any]] | None = None,
+              **options: Any) -> dict[str, Any]:
+        """What a derivative along v returns, by name. That of a layer's gradients is given upstream ones."""
+        upstream = () if name == "jvp" else self.seed(sample)
+        params, data = given or self.inputs(sample)
+        found = call(self.module, name, params, data, v, *upstream, **options, **self._told(name, sample))
+        return self.mapping(name, found, "a dict of arrays by name")
+
     def inputs(self, sample: Sample, change: Callable[[Any], Any] = lambda value: value
                ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Fresh (params, data) for the module, each array changed; inputs whose gradient is wanted are in data."""

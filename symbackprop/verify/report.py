@@ -75,6 +75,19 @@ class ResultReport(Told):
 
 
 @dataclass(frozen=True)
+class ProductReport(Told):
+    """A derivative along a direction that the module has, by name and array, as it gives it and as the slope of its
+    gradients or results is, or two numbers that have to be equal, at the worst entry."""
+
+    name: str
+    verdict: str
+    max_relative_error: float | None
+    worst_index: tuple[int, ...] = ()
+    module: float | None = None
+    numeric: float | None = None
+
+
+@dataclass(frozen=True)
 class Report:
     """What `verify` found. True in a condition when everything passed.
 
@@ -82,7 +95,8 @@ class Report:
     ``notes`` are remarks that decide nothing. ``sizes`` holds the dimensions of every trial. ``unseen`` are the sides
     of conditions that no point reached, ``line`` is the first line of the module that is wrong, where that was found,
     and ``unchecked`` what was not compared, in words. ``rate`` is the power of h as which the module's own remainder
-    |f(x + hv) − f(x) − h⟨g, v⟩| falls, 2 for a gradient; None where kinks or rounding hide it.
+    |f(x + hv) − f(x) − h⟨g, v⟩| falls, 2 for a gradient; None where kinks or rounding hide it. ``products`` are
+    derivatives along a direction, where the module has any.
     """
 
     model: str
@@ -99,11 +113,13 @@ class Report:
     line: str = ""
     unchecked: tuple[str, ...] = ()
     rate: float | None = None
+    products: tuple[ProductReport, ...] = ()
 
     @property
     def verdict(self) -> str:
         """fail where anything failed; inconclusive where something could not be decided; else pass."""
         parts = [r.verdict for r in self.results] + [g.verdict for g in self.gradients]
+        parts += [p.verdict for p in self.products]
         if self.problems or FAIL in parts:
             return FAIL
         undecided = self.unsampled or self.unseen or INCONCLUSIVE in parts or KINK in parts
@@ -147,6 +163,11 @@ class Report:
             for r in self.results
             if r.verdict != PASS
         ]
+        lines += [_of_product(p) for p in self.products if p.verdict != PASS]
+        right = dict.fromkeys(p.name.partition(":")[0] for p in self.products)
+        if right and all(p.verdict == PASS for p in self.products):
+            worst = max(p.max_relative_error or 0.0 for p in self.products)
+            lines.append(f"{', '.join(right)}: as the slopes of what the module gives near by, to {worst:.1e}")
         remarks: dict[str, list[str]] = {}
         for g in self.gradients:
             remarks.setdefault(g.remark(), []).append(g.name)
@@ -172,6 +193,17 @@ class Report:
         rows[1:2] = [r"\hline " + row for row in rows[1:2]]
         body = " \\\\\n".join(rows)
         return f"$$\\begin{{array}}{{{'l' * len(HEADER)}}}\n{body}\n\\end{{array}}$$"
+
+
+def _of_product(product: ProductReport) -> str:
+    """What is wrong with a derivative along a direction, or could not be decided."""
+    if product.verdict != FAIL:
+        return f"{product.name} could not be compared at any point"
+    what, numbers = product.name, f"{_digits(product.module)} and {_digits(product.numeric)}"
+    if "⟨" in what:
+        return f"{what} differ: {numbers}"
+    index = str(list(product.worst_index)) if product.worst_index else ""
+    return f"{what}{index} is {_digits(product.module)} in the module, and {_digits(product.numeric)} by differences"
 
 
 def _latex(cell: str) -> str:

@@ -6,7 +6,7 @@ pass has computed is read (`facts`, `rules`). The terms are then factored (`fact
 forms is written as rows (`writing`, `closing`).
 """
 
-from symbackprop.derive.closed.closing import ClosedForms, Shown, closed, closed_forms
+from symbackprop.derive.closed.closing import ClosedForms, Shown, closed, closed_forms, closed_rows
 from symbackprop.derive.closed.terms import FACTOR
 
-__all__ = ["FACTOR", "ClosedForms", "Shown", "closed", "closed_forms"]
+__all__ = ["FACTOR", "ClosedForms", "Shown", "closed", "closed_forms", "closed_rows"]

@@ -60,6 +60,7 @@ from symbackprop.derive.closed.terms import (
 )
 from symbackprop.derive.closed.writing import MULTIPLY, Price, Writer, chosen, extent, product_cost, swept_cost, work
 from symbackprop.derive.steps import Derivation, LoopStep, Step
+from symbackprop.model.model import Model
 
 ZERO = Product(Fraction(0), {})
 WORTH = 0.999  # a closed form is cheaper than this share of the swept one
@@ -145,10 +146,14 @@ class Part(NamedTuple):
 
 def whole(derivation: Derivation) -> Part:
     """All gradients of a derivation, outside of loops."""
-    model, roots = derivation.model, tuple(derivation.gradients.values())
+    return part_of(derivation.model, tuple(derivation.gradients.values()), derivation.forward_ids)
+
+
+def part_of(model: Model, roots: tuple[Node, ...], forward: frozenset[int]) -> Part:
+    """Rows over a model, outside of loops, that may read these forward rows."""
     told = model.graph.topological([*model.results(), *model.equations.values(), *roots])
     selecting = any(n.head == "where" for n in with_bodies(told))
-    return Part(roots, derivation.forward_ids, tuple(told), tuple(model.results()), selecting=selecting)
+    return Part(roots, forward, tuple(told), tuple(model.results()), selecting=selecting)
 
 
 def body(loop: Loop, graph: Graph, selecting: bool) -> Part:
@@ -691,6 +696,11 @@ def closed_forms(derivation: Derivation, printed: bool = False) -> ClosedForms:
         with graph.apart():
             known[printed] = Closing(whole(derivation), graph, Space(), printed).forms()
     return known[printed]
+
+
+def closed_rows(model: Model, roots: Sequence[Node], forward: frozenset[int]) -> Mapping[int, Node]:
+    """By the ids of rows that are linear in arrays with the role of upstream gradients: their closed forms."""
+    return Closing(part_of(model, tuple(roots), forward), model.graph, Space()).forms().rows
 
 
 def closed(derivation: Derivation, forms: ClosedForms | None = None) -> Derivation:

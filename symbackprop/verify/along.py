@@ -1,0 +1,276 @@
+"""Derivatives along a direction v that a module has beside its gradients, against differences of what it gives near.
+
+``jvp`` has to be the slope of the results, ``hvp`` that of the gradients, which have been compared with the model at
+the same point; ⟨u, H v⟩ is ⟨v, H u⟩, and ⟨u, J v⟩ what the gradient says of v. Nothing here knows how they were
+derived.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from symbackprop.apart.files import CallFailed
+from symbackprop.verify.differences import REACHES, Objective, Ray
+from symbackprop.verify.interpreter import Array
+from symbackprop.verify.kinks import crossed
+from symbackprop.verify.module import Candidate, Outcome, numbers, refused
+from symbackprop.verify.report import FAIL, INCONCLUSIVE, PASS, ProductReport
+from symbackprop.verify.rounding import DOUBLE
+from symbackprop.verify.sampling import Sample, in_single
+
+Arrays: TypeAlias = dict[str, Array]
+HVP, JVP = "hvp", "jvp"
+TOLERANCE, UNCERTAIN, AGREE, SINGLE = 1e-6, 1e-4, 1e-8, 1e-2
+COARSE = 1e-2  # far out, where most of what is computed is lost in rounding, beside the largest entry of all
+ROUNDING, CANCELLED, SAFE = 256 * DOUBLE, 4096 * DOUBLE, 4
+NOTHING = 1e-6
+SMALL = 1e-3  # an entry that is so small beside the largest one is compared with that
+
+
+@dataclass(frozen=True)
+class Slope:
+    """The slopes of the entries of an array by steps of one size, and how far off they may be."""
+
+    value: Array
+    noise: Array
+
+
+class Along:
+    """The derivatives of a module along random directions at one point, where it has given ``outcome``; at a point of a
+    ``special`` kind, where numbers may be far out, they are not compared as closely."""
+
+    def __init__(self, candidate: Candidate, sample: Sample, objective: Objective, outcome: Outcome, rng: Any,
+                 special: bool = False) -> None:
+        self.candidate, self.sample, self.objective, self.outcome, self.rng = candidate, sample, objective, outcome, rng
+        self.special = special
+        self.leaves = {n: row for n, row in candidate.targets.items() if row.is_leaf}
+
+    def findings(self) -> Iterator[ProductReport]:
+        """What every function that the module has is found to be."""
+        names = [name for name in (JVP, HVP) if self.candidate.has(name)]
+        if not names or not self.leaves:
+            return
+        v, u = self.direction(), self.direction()
+        near = Near(self.candidate, self.sample, self.objective, v, self.leaves)
+        for name in names:
+            found, expected = self.given(name, v), near.of(name)
+            yield from self._compared(name, found, expected)
+            yield self._paired(name, found, u, v)
+
+    @property
+    def floor(self) -> float:
+        """What is nothing beside the numbers of a point far out, as the little that p leaves of 1 is."""
+        return NOTHING * max(map(_largest, self.sample.values.values()), default=0.0) if self.special else 0.0
+
+    def direction(self) -> Arrays:
+        """Random numbers as large as the arrays."""
+        found = {}
+        for n in self.leaves:
+            x = np.asarray(self.sample.values[n])
+            size = float(np.clip(np.sqrt(np.mean(x**2)) if x.size else 1.0, 1e-2, 1.0))
+            found[n] = size * self.rng.choice([-1.0, 1.0], x.shape) * self.rng.uniform(0.5, 1.5, x.shape)
+        return found
+
+    def given(self, name: str, v: Arrays) -> Arrays:
+        """What the module gives along v, as arrays; raises `CallFailed` for what is none of the right shapes."""
+        found = self.candidate.along(name, self.sample, v)
+        right: Mapping[str, Any] = self.outcome.results if name == JVP else v
+        if set(found) != set(right):
+            raise CallFailed(f"{name} returned {', '.join(map(str, found)) or 'nothing'}, expected {', '.join(right)}")
+        arrays = {n: numbers(found[n]) for n in right}
+        for n, array in arrays.items():
+            if array is None or np.shape(array) != np.shape(right[n]):
+                shape = "no array" if array is None else f"an array of shape {np.shape(array)}"
+                raise CallFailed(f"{name} returned {shape} for {n}, expected {np.shape(right[n])}")
+        return arrays
+
+    def _compared(self, name: str, found: Arrays, expected: Mapping[str, list[Slope]]) -> Iterator[ProductReport]:
+        before = self.outcome.results if name == JVP else self.outcome.gradients
+        whole = max((_largest(s.value) for slopes in expected.values() for s in slopes), default=0.0)
+        whole = max(whole, self.floor)
+        for n, slopes in expected.items():
+            if self.special:
+                yield compared(f"{name}: {n}", found[n], slopes, max(map(_largest, before.values())), whole, COARSE)
+            else:
+                yield compared(f"{name}: {n}", found[n], slopes, _largest(before[n]))
+
+    def _paired(self, name: str, found: Arrays, u: Arrays, v: Arrays) -> ProductReport:
+        """⟨u, H v⟩ = ⟨v, H u⟩; ⟨upstream, J v⟩ = ⟨gradient, v⟩."""
+        if name == HVP:
+            terms, others = _terms(u, found), _terms(v, self.given(name, u))
+        else:
+            rows = zip(self.objective.rows, self.objective.weights, strict=True)
+            terms = _terms({r.name or "": w for r, w in rows}, found)
+            others = _terms(v, {n: np.asarray(self.outcome.gradients[n], float) for n in v})
+        one, other = float(terms.sum()), float(others.sum())
+        size = float(max(np.linalg.norm(terms), np.linalg.norm(others), abs(one), abs(other)))
+        size = max(size, CANCELLED / AGREE * self.objective.magnitude, self.floor)
+        error = abs(one - other) / size if size else 0.0
+        what = "⟨u, H v⟩ and ⟨v, H u⟩" if name == HVP else "⟨upstream, J v⟩ and ⟨gradient, v⟩"
+        if not np.isfinite(error):
+            return ProductReport(f"{name}: {what}", INCONCLUSIVE, None)
+        within = COARSE if self.special else AGREE
+        return ProductReport(f"{name}: {what}", PASS if error <= within else FAIL, error, (), one, other)
+
+
+def _terms(left: Mapping[str, Array], right: Mapping[str, Array]) -> Array:
+    return np.concatenate([np.reshape(left[n] * right[n], -1) for n in left])
+
+
+class Near:
+    """What a module gives at points along v beside one, where no kink lies between."""
+
+    def __init__(self, candidate: Candidate, sample: Sample, objective: Objective, v: Arrays, leaves: Mapping[str, Any]
+                 ) -> None:
+        self.candidate, self.sample, self.v = candidate, sample, v
+        self.ray = Ray(objective, {leaves[n].id: a for n, a in v.items()})
+        self.steps = [found for reach in REACHES[:3] if (found := self._around(reach)) is not None]
+
+    def _around(self, h: float) -> tuple[float, list[Outcome]] | None:
+        """The module's outcomes at ±h, ±h/2, ±h/4; None where a kink lies between."""
+        places = [sign * h / by for by in (1, 2, 4) for sign in (1, -1)]
+        if any(crossed(self.ray.start, self.ray.at(t)[1]) for t in places):
+            return None
+        return h, [self._at(t) for t in places]
+
+    def _at(self, t: float) -> Outcome:
+        moved = {n: np.asarray(self.sample.values[n]) + t * a for n, a in self.v.items()}
+        return self.candidate.run(replace(self.sample, values={**self.sample.values, **moved}))
+
+    def of(self, name: str) -> dict[str, list[Slope]]:
+        """The slopes of the results or the gradients, by steps of several sizes."""
+        found: dict[str, list[Slope]] = {}
+        for h, outcomes in self.steps:
+            values = [o.results if name == JVP else {n: o.gradients[n] for n in self.v} for o in outcomes]
+            for n in values[0]:
+                found.setdefault(n, []).append(romberg(h, [np.asarray(a[n], float) for a in values]))
+        return found
+
+
+def romberg(h: float, values: list[Array]) -> Slope:
+    """The slope of what is given at ±h, ±h/2, ±h/4, of order h⁶."""
+    with np.errstate(all="ignore"):
+        first, second, third = ((values[2 * k] - values[2 * k + 1]) / (2 * h / 2**k) for k in range(3))
+        fine = (4 * third - second) / 3
+        found = (16 * fine - (4 * second - first) / 3) / 15
+        top = max(float(np.max(np.abs(a), initial=0.0)) for a in values)
+        return Slope(found, np.abs(found - fine) + ROUNDING * top / h)
+
+
+def _largest(array: Any) -> float:
+    values = np.abs(np.asarray(array, float))
+    return float(np.max(values, initial=0.0, where=np.isfinite(values)))
+
+
+def compared(name: str, array: Array, slopes: list[Slope], before: float, whole: float = 0.0,
+             within: float = TOLERANCE) -> ProductReport:
+    """What an array is beside its slopes: wrong where it differs from all of them by more than they may be off. What
+    these are the slopes of is as large as ``before``; an entry may be small beside the ``whole``."""
+    best = min(slopes, key=lambda s: float(np.max(s.noise, initial=0.0)))
+    scale = max(whole, _largest(best.value))
+    if not array.size:
+        return ProductReport(name, PASS, 0.0)
+    if not np.all(np.isfinite(best.value)) or np.max(best.noise) > UNCERTAIN * max(scale, before):
+        return ProductReport(name, INCONCLUSIVE, None)
+    with np.errstate(all="ignore"):
+        floor = max(SMALL * scale, whole, CANCELLED / within * before)
+        size = np.maximum(np.maximum(np.abs(array), np.abs(best.value)), floor)
+        far = [np.abs(array - s.value) - SAFE * s.noise for s in slopes]
+        error = np.where(array == best.value, 0.0, np.min(far, axis=0) / size)
+    error = np.where(np.isfinite(array), np.maximum(error, 0.0), np.inf)
+    place = np.unravel_index(int(np.argmax(error)), error.shape)
+    worst = float(error[place])
+    index = tuple(map(int, place))
+    return ProductReport(name, PASS if worst <= within else FAIL, worst, index, float(array[place]),
+                         float(best.value[place]))
+
+
+# -- what is promised beside right numbers
+def promised(along: Along) -> Iterator[str]:
+    """One sentence for everything that a function does otherwise than told: what it changes, refuses, leaves out, the
+    precision that it returns."""
+    for name in (JVP, HVP):
+        if along.candidate.has(name) and along.leaves:
+            try:
+                yield from _kept(name, along)
+                yield from _in_single(name, along)
+                yield from _refused(name, along)
+                yield from _left_out(name, along)
+            except CallFailed as failure:
+                yield str(failure)
+
+
+def _kept(name: str, along: Along) -> Iterator[str]:
+    candidate, sample, v = along.candidate, along.sample, along.direction()
+    params, data = candidate.inputs(sample)
+    given, before = {**params, **data, **v}, {n: np.array(a) for n, a in {**params, **data, **v}.items()}
+    first = candidate.along(name, sample, v, given=(params, data))
+    changed = [n for n, a in given.items() if not np.array_equal(a, before[n], equal_nan=True)]
+    yield from [f"{name} changes {n}, which it is given" for n in changed]
+    takes = candidate.has("make_workspace")
+    options = {"workspace": candidate.ask("make_workspace", params, data, sample)} if takes else {}
+    for _ in range(2 if options else 1):
+        again = candidate.along(name, sample, v, **options)
+        wrong = [n for n in first if not _same(first[n], again[n])]
+        yield from [f"{name}, called again{' in a workspace' if options else ''}, gives another {n}" for n in wrong[:1]]
+
+
+def _same(one: Any, other: Any, within: float = 1e-9) -> bool:
+    a, b = np.asarray(one, float), np.asarray(other, float)
+    scale = max(float(np.max(np.abs(x), initial=0.0, where=np.isfinite(x))) for x in (a, b))
+    return bool(np.allclose(a, b, within, within * scale, equal_nan=True))
+
+
+def _in_single(name: str, along: Along) -> Iterator[str]:
+    """What is given in float32 comes back in it, and much the same."""
+    v = along.direction()
+    single = in_single(along.sample)
+    found = along.candidate.along(name, single, {n: a.astype(np.float32) for n, a in v.items()})
+    for n, a in found.items():
+        kept = getattr(a, "dtype", None)
+        if kept is not None and kept != np.float32:
+            yield f"{name} returns {kept} for {n}, given float32"
+    right = along.candidate.along(name, replace(single, values={n: _doubled(a) for n, a in single.values.items()}), v)
+    norms = [float(np.linalg.norm(np.asarray(a, float))) for a in right.values()]
+    for n, a in found.items():
+        far = float(np.linalg.norm(np.asarray(a, float) - np.asarray(right[n], float)))
+        if np.isfinite(far) and far > SINGLE * max([*norms, 1e-3]):
+            yield f"{name} of float32 arrays is far from that of float64 ones in {n}"
+
+
+def _doubled(a: Any) -> Any:
+    return a.astype(np.float64) if getattr(a, "dtype", None) == np.float32 else a
+
+
+def _refused(name: str, along: Along) -> Iterator[str]:
+    v, params = along.direction(), [n for n in along.leaves if n in along.candidate.model.params]
+    cases: list[tuple[str, Any]] = [("an unknown name", {**v, "no_such_name": np.ones(2)})]
+    if params:
+        cases.append((f"no {params[0]}", {n: a for n, a in v.items() if n != params[0]}))
+    shown = next(iter(v))
+    cases.append((f"another shape of {shown}", {**v, shown: np.ones((*v[shown].shape, 2))}))
+    for what, wrong in cases:
+        if not refused({*v, "no_such_name", "v"}, partial_along(along, name), wrong):
+            yield f"{name} takes a v with {what}, and does not refuse it"
+
+
+def partial_along(along: Along, name: str) -> Callable[[Arrays], Any]:
+    return lambda v: along.candidate.along(name, along.sample, v)
+
+
+def _left_out(name: str, along: Along) -> Iterator[str]:
+    """An input that v leaves out is one along which nothing moves."""
+    v = along.direction()
+    params = {n: a for n, a in v.items() if n in along.candidate.model.params}
+    if len(params) == len(v):
+        return
+    zero = {n: a if n in params else 0 * a for n, a in v.items()}
+    alone, whole = (along.candidate.along(name, along.sample, some) for some in (params, zero))
+    if name == HVP and set(alone) != set(params):
+        yield f"{name} returns {', '.join(alone) or 'nothing'} for a v with {', '.join(params) or 'nothing'}"
+    differ = [n for n in alone if not _same(alone[n], whole[n])]
+    yield from [f"{name} gives another {n} where inputs are left out of v" for n in differ]

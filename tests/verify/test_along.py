@@ -1,0 +1,111 @@
+"""Derivatives along a direction under verify: right ones pass, and mistakes in their lines are found.
+
+CI takes a sample of the mistakes and of the built-in models; all of them:
+
+    SWEEP=all python -m pytest tests/verify/test_along.py
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from symbackprop.codegen import ALONG, codegen
+from symbackprop.model import zoo
+from symbackprop.model.text import parse
+from symbackprop.verified import codegen as verified
+from symbackprop.verified import verify_source
+from symbackprop.verify import verify_module
+from tests.codegen.test_along import Point
+from tests.codegen.test_models import ALL as MODELS
+from tests.sweeps import ALL, sample
+from tests.verify.mutate import Mutants
+
+TEXTS = {
+    "tanh": "dim N, D, H\ndata X: N x D, y: N\nparam W: D x H, u: H\nloss L = mean((y - tanh(X @ W) @ u)**2)",
+    "rnn": "dim T, H\ndata x: T x H\nparam U: H x H, h[0]: H\nfor t in 1..T:\n    h[t] = tanh(x[t] + h[t-1] @ U)\n"
+           "loss L = sum(h[T]**2)",
+    "layer": MODELS["two_outputs"],
+    "kinks": "dim N, D\ndata X: N x D\nparam W: D x D, c: D\nloss L = sum(maximum(X @ W, c) ** 2) + norm(c) ** 2",
+}
+NAMES = zoo.names() if ALL else ("sigmoid-circuit", "rnn-lm", "squared-norm", "max-gate", "svm-hinge")
+
+
+@pytest.mark.parametrize("name", [*NAMES, *MODELS] if ALL else NAMES)
+def test_right_ones_pass(name: str) -> None:
+    model = parse(MODELS[name], name=name) if name in MODELS else zoo.build(name)
+    report = verify_source(codegen(model, along=ALONG), model)
+    assert report.passed, report.text()
+    assert {p.name.partition(":")[0] for p in report.products} == set(ALONG)
+
+
+@pytest.mark.parametrize("level", [1, 2])
+@pytest.mark.parametrize("name", TEXTS)
+def test_mistakes_are_found(name: str, level: int) -> None:
+    """Of all mistakes that change what is returned at some point; those that only change what is refused aside."""
+    source, model = codegen(parse(TEXTS[name]), level=level, along=ALONG), parse(TEXTS[name])
+    right = module_of(source)
+    sizes = model.default_sizes(), dict.fromkeys(model.sizes, 2)
+    points = [Point(right, some, seed) for seed, some in enumerate(sizes)]
+    directions = [p.direction() for p in points]
+    expected = [behaviour(right, p, v) for p, v in zip(points, directions, strict=True)]
+    mutants, missed = Mutants(source, set(ALONG)), []
+    for mutant in sample(mutants.all, 12):
+        module = module_of(source)
+        exec(mutants.code(mutant), module.__dict__)
+        with np.errstate(all="ignore"):
+            try:
+                found = [behaviour(module, p, v) for p, v in zip(points, directions, strict=True)]
+            except Exception:
+                continue  # it breaks down
+            if same(found, expected):
+                continue
+            if verify_module(module, parse(TEXTS[name])).passed:
+                missed.append(str(mutant))
+    assert not missed
+
+
+def module_of(source: str) -> ModuleType:
+    module = ModuleType("emitted")
+    exec(compile(source, "emitted.py", "exec"), module.__dict__)
+    return module
+
+
+def behaviour(module: ModuleType, p: Point, v: dict[str, Any]) -> list[Any]:
+    found = [module.jvp(p.params, p.data, v), module.hvp(p.params, p.data, v, *p.upstream)]
+    return [np.array(some[n], float) for some in found for n in sorted(some)]
+
+
+def same(found: list[Any], expected: list[Any]) -> bool:
+    pairs = [(a, b) for one, other in zip(found, expected, strict=True) for a, b in zip(one, other, strict=False)]
+    shapes = all(a.shape == b.shape for a, b in pairs) and list(map(len, found)) == list(map(len, expected))
+    return shapes and all(np.allclose(a, b, 1e-7, 1e-7 * np.max(np.abs(b), initial=0)) for a, b in pairs)
+
+
+# -- what is said
+def test_what_is_wrong_is_said() -> None:
+    source = codegen(parse(TEXTS["tanh"]), along=ALONG).replace("Hv_W = ", "Hv_W = 1.01 * ", 1)
+    report = verify_source(source, parse(TEXTS["tanh"]))
+    assert report.verdict == "fail" and "in the module, and" in report.text() and "hvp: W[" in report.text()
+    (wrong,) = [p for p in report.to_json()["products"] if p["name"] == "hvp: W"]
+    assert wrong["verdict"] == "fail" and wrong["module"] == pytest.approx(1.01 * wrong["numeric"])
+
+
+def test_it_is_checked_before_a_file_is_written(tmp_path: Path) -> None:
+    assert "def hvp(" in verified(TEXTS["tanh"], hvp=True, jvp=True)
+    (tmp_path / "net.sbp").write_text(TEXTS["tanh"])
+    command = [sys.executable, "-m", "symbackprop"]
+    run = subprocess.run([*command, "codegen", "net.sbp", "--hvp", "-o", "net.py"], cwd=tmp_path, capture_output=True)
+    assert run.returncode == 0, run.stderr
+    (tmp_path / "net.py").write_text((tmp_path / "net.py").read_text().replace("Hv_u = ", "Hv_u = 2 * ", 1))
+    run = subprocess.run([*command, "verify", "net.py", "--json"], cwd=tmp_path, capture_output=True)
+    data = json.loads(run.stdout)
+    assert run.returncode == 1 and data["verdict"] == "fail"
+    assert {p["name"]: p["verdict"] for p in data["products"]}["hvp: u"] == "fail"
