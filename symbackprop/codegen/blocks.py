@@ -39,7 +39,10 @@ class Making:
     def function(self, name: str, says: str, blocks: Blocks) -> Function:
         """The function that returns blocks."""
         rows: dict[str, Node] = {}
-        codes = {key: self._code(b, rows) for key, b in blocks.items()}
+        codes = dict[tuple[str, str], BlockCode]()
+        for key, b in blocks.items():
+            other = codes.get(key[::-1]) if blocks.twice else None
+            codes[key] = self._code(b, rows) if other is None else other.turned(len(b.shapes[1]))
         body, names, written = self._body(rows)
         named = {key: code.renamed(names) for key, code in codes.items()}
         return Function(name, says, body, {}, {}, {}, False, written, blocks=named)

@@ -144,6 +144,12 @@ class BlockCode:
     shape: Shape
     parts: tuple[PartCode, ...]
 
+    def turned(self, rows: int) -> BlockCode:
+        """The block with its columns, and then its first ``rows`` axes."""
+        axes = (*range(rows, len(self.shape)), *range(rows))
+        shape, letters = tuple([self.shape[k] for k in axes]), "".join([self.letters[k] for k in axes])
+        return replace(self, shape=shape, letters=letters)
+
     def renamed(self, names: Mapping[str, str]) -> BlockCode:
         """With these variables."""
         parts = [replace(p, arrays=tuple([names[a] for a in p.arrays])) for p in self.parts]
