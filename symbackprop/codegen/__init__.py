@@ -41,7 +41,7 @@ def codegen(
     """
     from symbackprop.codegen.optimizers import optimizer_lines
     from symbackprop.codegen.planning import build_program
-    from symbackprop.derive.blocks import wholes
+    from symbackprop.derive.blocks import HESSIAN, wholes
     from symbackprop.derive.closed import closed
     from symbackprop.derive.products import HVP, products
     from symbackprop.derive.stable import derive_stable
@@ -64,7 +64,7 @@ def codegen(
             swept = derive_stable(named, wrt)
             derivation = closed(swept)
             blocks = wholes(swept, whole)
-            dense = [HVP] if any(x.blocks is None for x in blocks) else []  # which asks for every column
+            dense = [HVP for x in blocks if x.kind == HESSIAN and x.blocks is None]  # every column is asked for
             further = products(swept, dict.fromkeys([*along, *dense]))
             text = to_text(model)
             program = build_program(derivation, named, text, level, dtype, printer.arrays, further, blocks)

@@ -17,7 +17,7 @@ from symbackprop.derive.blocks import HESSIAN, JACOBIAN, Block, Blocks, Whole
 from symbackprop.derive.blocks.contraction import Operand
 from symbackprop.derive.steps import Derivation
 
-BY_PRODUCTS = "by_products"  # the helper that asks hvp for every column
+BY_PRODUCTS, BY_BACKWARD = "by_products", "by_backward"  # helpers that ask hvp for every column, backward for a row
 Leaves = Mapping[int, str]
 
 
@@ -26,7 +26,7 @@ def whole_functions(wholes: Iterable[Whole], derivation: Derivation, given: Mapp
     """Their functions. ``given`` are the declared arrays, ``leaves`` what other functions call them."""
     making = Making(derivation, given, leaves, like)
     return [f for whole in wholes for f in (_hessian(making, whole) if whole.kind == HESSIAN else [
-        making.function(JACOBIAN, whole.says, whole.blocks or Blocks({}, False))])]
+        _jacobian(making, whole)])]
 
 
 class Making:
@@ -92,6 +92,14 @@ def _named(rows: dict[str, Node], b: Block, x: Operand) -> str:
     name = next(n for n in names if n not in rows)
     rows[name] = x.row
     return name
+
+
+def _jacobian(made: Making, whole: Whole) -> Function:
+    """jacobian; where no compressed form is known, by unit upstream gradients."""
+    if whole.blocks is not None:
+        return made.function(JACOBIAN, whole.says, whole.blocks)
+    of = tuple([row.name or "" for row in made.model.results()])
+    return Function(JACOBIAN, whole.says, Body(), {}, {}, {}, False, {}, by=tuple(whole.wrt), of=of)
 
 
 def _hessian(made: Making, whole: Whole) -> list[Function]:

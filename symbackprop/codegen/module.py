@@ -10,7 +10,7 @@ from typing import Any
 
 from symbackprop import __version__
 from symbackprop.codegen.arrays import Arrays
-from symbackprop.codegen.blocks import BY_PRODUCTS
+from symbackprop.codegen.blocks import BY_BACKWARD, BY_PRODUCTS
 from symbackprop.codegen.equations import shape_note
 from symbackprop.codegen.helpers import needed
 from symbackprop.codegen.initial import NORMAL, ONE, ZERO, Initial
@@ -318,6 +318,8 @@ class ModulePrinter:
             return [Line(ast.Return(call("as_returned", name(f.matrix), name("dtype"))))]
         if f.by or f.joined:
             given = [*map(name, ("params", "data", "dims")), f.by or f.joined]
+            if f.of:
+                return [Line(ast.Return(call(BY_BACKWARD, name("forward"), name("backward"), *given, f.of)))]
             found = call(BY_PRODUCTS, name("hvp"), *given)
             if f.by:
                 return [Line(ast.Return(found))]

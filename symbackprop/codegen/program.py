@@ -163,7 +163,8 @@ class Function:
     ``upstream`` gradients that it takes and the ``results`` that it returns, ``like`` v: in the dtypes of the arrays of
     those names. In equations rows are called as they are ``written``, by id. One without v returns ``blocks`` by the
     names of both arrays, or an array, its ``matrix``. Those of what has no compressed form ask hvp for every column:
-    ``by`` the entries of these parameters, or of what these gave ``joined``."""
+    ``by`` the entries of these parameters, or of what these gave ``joined``; ``of`` these results backward for every
+    row."""
 
     name: str
     says: str
@@ -177,6 +178,7 @@ class Function:
     matrix: str = ""
     by: tuple[str, ...] = ()
     joined: tuple[str, ...] = ()
+    of: tuple[str, ...] = ()
 
     @property
     def whole(self) -> bool:

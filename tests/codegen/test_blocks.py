@@ -95,8 +95,15 @@ def test_weights_that_are_never_negative_go_into_both_sides(tmp_path: Path) -> N
     assert "t1.T @ t1 / N" in source and "np.sqrt(p * (1 - p))" in source
 
 
-def test_a_jacobian_is_the_slope_of_the_outputs(tmp_path: Path) -> None:
-    text = "dim N, D, M\ninput x: N x D\nparam W: D x M, b: M\noutput y = softmax(x @ W + b)\noutput s = sum(x**2)"
+LAYER = "dim N, D, M\ninput x: N x D\nparam W: D x M, b: M\n"
+
+
+@pytest.mark.parametrize("text", [
+    LAYER + "output y = softmax(x @ W + b)\noutput s = sum(x**2)",
+    LAYER + "h[0] = zeros(M)\nfor t in 1..N:\n    h[t] = tanh(h[t-1] + x[t] @ W + b)\noutput y = h\n"
+            "output s = sum(x**2)",
+])
+def test_a_jacobian_is_the_slope_of_the_outputs(text: str, tmp_path: Path) -> None:
     module = emit(text, tmp_path, whole=["jacobian"])
     rng = np.random.default_rng(0)
     params, data = {"W": rng.normal(size=(3, 2)), "b": rng.normal(size=2)}, {"x": rng.normal(size=(4, 3))}

@@ -90,6 +90,25 @@ def by_products(hvp: object, params: dict, data: dict, dims: dict | None, names:
     return found
 
 
+def by_backward(forward: object, backward: object, params: dict, data: dict, dims: dict | None, names: tuple,
+                outputs: tuple) -> dict[tuple[str, str], Block]:
+    """A Jacobian by unit upstream gradients, where no compressed form is known."""
+    given, found = {**params, **data}, {}
+    results, cache = forward(params, data, dims=dims)  # type: ignore[operator]
+    for output in outputs:
+        value = np.asarray(results[output] if len(outputs) > 1 else results)
+        rows = []
+        for k in range(value.size):
+            unit = ((np.arange(value.size) == k) * 1.0).reshape(value.shape)[()]
+            rows.append(backward(cache, {output: unit} if len(outputs) > 1 else unit))  # type: ignore[operator]
+        for name in names:
+            shape = value.shape + np.shape(given[name])
+            whole = np.stack([np.asarray(row[name]) for row in rows]).reshape(shape)
+            letters = "abcdefghijklmnopqrstuvwxyz"[: len(shape)]
+            found[output, name] = Block("dense", letters, shape, (((whole,), (letters,), ()),))
+    return found
+
+
 def joined(blocks: dict, params: dict, data: dict, names: tuple) -> np.ndarray:
     """Blocks in their places in one matrix."""
     given = {**params, **data}

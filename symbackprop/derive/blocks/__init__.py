@@ -117,7 +117,7 @@ def wholes(derivation: Derivation, kinds: Iterable[str]) -> list[Whole]:
     for kind in kinds:
         if kind not in (HESSIAN, JACOBIAN):
             raise UsageError(f"there is no whole {kind!r}, but a hessian and a jacobian")
-        found.append(_whole_hessian(derivation) if kind == HESSIAN else _whole_jacobian(model))
+        found.append(_whole_hessian(derivation) if kind == HESSIAN else _whole_jacobian(derivation))
     return found
 
 
@@ -131,17 +131,23 @@ def _whole_hessian(derivation: Derivation) -> Whole:
     try:
         blocks = hessian_of(gradients, list(wrt), list(wrt.values()))
     except NoPush as error:
+        wrt = {n: row for n, row in wrt.items() if n in known}
         return Whole(HESSIAN, None, wrt, f"{says}, dense by products: {error.message.split(';')[0]}.")
     return Whole(HESSIAN, blocks, wrt, f"{says}, kept compressed.")
 
 
-def _whole_jacobian(model: Model) -> Whole:
+def _whole_jacobian(derivation: Derivation) -> Whole:
+    model = derivation.model
     wrt, found = model.targets(), dict[tuple[str, str], Block]()
-    for row in model.results():
-        found |= jacobian_of(row, list(wrt), list(wrt.values()))
     of = ", ".join(row.name or "" for row in model.results())
-    says = f"The derivatives of {of}, by the names of what is differentiated and of what by, kept compressed."
-    return Whole(JACOBIAN, Blocks(found, False), wrt, says)
+    says = f"The derivatives of {of}, by the names of what is differentiated and of what by"
+    try:
+        for row in model.results():
+            found |= jacobian_of(row, list(wrt), list(wrt.values()))
+    except NoPush as error:
+        known = {n: row for n, row in wrt.items() if n in derivation.gradients}
+        return Whole(JACOBIAN, None, known, f"{says}, dense by products: {error.message.split(';')[0]}.")
+    return Whole(JACOBIAN, Blocks(found, False), wrt, f"{says}, kept compressed.")
 
 
 @dataclass(frozen=True)
