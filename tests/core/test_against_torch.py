@@ -48,6 +48,7 @@ CASES: dict[str, Case] = {
     "qr columns": (lambda a: F.qr(a)[0] ** 2, lambda a: linalg.qr(a)[0] ** 2, ((4, 3),)),
     "lstsq": (F.lstsq, lambda a, b: linalg.pinv(a) @ b, ((5, 3), (5, 2))),
     "pinv": (F.pinv, linalg.pinv, ((5, 3),)),
+    "power 0": (lambda a: F.matrix_power(a, 0), lambda a: linalg.matrix_power(a, 0), (B,)),
     "power": (lambda a: F.matrix_power(a, 5), lambda a: linalg.matrix_power(a, 5), (M,)),
     "power -2": (lambda a: F.matrix_power(a, -2), lambda a: linalg.matrix_power(a, -2), (M,)),
     "matrix_exp": (F.matrix_exp, linalg.matrix_exp, (B,)),

@@ -135,6 +135,8 @@ def pinv(a: Node) -> Node:
 def matrix_power(a: Node, n: int) -> Node:
     """a @ a @ … of square matrices, n times; of the inverse for negative n."""
     base, power = inv(a) if n < 0 else a, build.eye(a.graph, a.shape[-1])
+    if n == 0:
+        return a.graph.broadcast(power, a.shape)
     for left in range(abs(n).bit_length()):
         base = base @ base if left else base
         power = power @ base if abs(n) >> left & 1 else power

@@ -1,0 +1,798 @@
+"""ONNX's operators as compositions of symbackprop's functions: of the session, the inputs (None: left out), and the
+attributes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from symbackprop.core import build
+from symbackprop.core import functions as F
+from symbackprop.core.graph import Node
+from symbackprop.core.numpy_calls import TABLE as NP
+from tests.conformance.expressed import Composition
+from tests.conformance.frame import NotApplicable, NotExpressible
+from tests.conformance.torch_calls.arrange import pad as torch_pad
+from tests.conformance.torch_calls.choose import along_places, at_places, collected, numbered, put_places
+from tests.conformance.torch_calls.table import shape
+
+OPERATORS: dict[str, Composition] = {}
+
+
+def op(*names: str) -> Callable[[Composition], Composition]:
+    def put(call: Composition) -> Composition:
+        OPERATORS.update(dict.fromkeys(names, call))
+        return call
+
+    return put
+
+
+def ints(s: Any, row: Any) -> list[int]:
+    return [int(v) for v in np.atleast_1d(s.value(row))]
+
+
+# -- of every entry
+SAME = {name: name.lower() for name in (
+    "Abs", "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "Cos", "Cosh", "Erf", "Exp", "Log", "Sin", "Sinh", "Sqrt",
+    "Tan", "Tanh", "Sigmoid", "Softplus", "Mish", "Relu", "Det")}
+for _name, _own in SAME.items():
+    OPERATORS[_name] = lambda s, xs, a, _own=_own: F.FUNCTIONS[_own](xs[0])
+OPERATORS |= {
+    "Identity": lambda s, xs, a: xs[0],
+    "Neg": lambda s, xs, a: -xs[0],
+    "Reciprocal": lambda s, xs, a: 1 / xs[0],
+    "Add": lambda s, xs, a: xs[0] + xs[1],
+    "Sub": lambda s, xs, a: xs[0] - xs[1],
+    "Mul": lambda s, xs, a: xs[0] * xs[1],
+    "Div": lambda s, xs, a: xs[0] / xs[1],
+    "Pow": lambda s, xs, a: xs[0] ** xs[1],
+    "MatMul": lambda s, xs, a: xs[0] @ xs[1],
+    "Where": lambda s, xs, a: F.where(xs[0], xs[1], xs[2]),
+    "Celu": lambda s, xs, a: F.elu(xs[0] / a.get("alpha", 1.0)) * a.get("alpha", 1.0),
+    "Elu": lambda s, xs, a: F.elu(xs[0], a.get("alpha", 1.0)),
+    "Selu": lambda s, xs, a: a.get("gamma", 1.0507010221481323) * F.elu(xs[0], a.get("alpha", 1.6732631921768188)),
+    "Gelu": lambda s, xs, a: F.gelu_tanh(xs[0]) if a.get("approximate") == "tanh" else F.gelu(xs[0]),
+    "HardSigmoid": lambda s, xs, a: F.clip(a.get("alpha", 0.2) * xs[0] + a.get("beta", 0.5), 0, 1),
+    "HardSwish": lambda s, xs, a: xs[0] * F.clip(xs[0] / 6 + sp.Rational(1, 2), 0, 1),
+    "LeakyRelu": lambda s, xs, a: F.leaky_relu(xs[0], a.get("alpha", 0.01)),
+    "PRelu": lambda s, xs, a: F.prelu(xs[0], xs[1]),
+    "Softsign": lambda s, xs, a: xs[0] / (1 + F.abs(xs[0])),
+    "Swish": lambda s, xs, a: F.swish(xs[0], a.get("alpha", 1.0)),
+    "SwiGLU": lambda s, xs, a: F.swish(xs[0], a.get("alpha", 1.0)) * xs[1],
+    "ThresholdedRelu": lambda s, xs, a: F.where(xs[0] > a.get("alpha", 1.0), xs[0], 0),
+}
+
+
+def folded(call: Any, finish: Any = lambda y, n: y) -> Composition:
+    def composed(s: Any, xs: Any, a: Any) -> Node:
+        found = xs[0]
+        for x in xs[1:]:
+            found = call(found, x)
+        return finish(found, len(xs))
+
+    return composed
+
+
+OPERATORS |= {"Max": folded(F.maximum), "Min": folded(F.minimum), "Sum": folded(lambda x, y: x + y),
+              "Mean": folded(lambda x, y: x + y, lambda y, n: y / n)}
+
+
+@op("Mod")
+def mod(s: Any, xs: Any, a: Any) -> Node:
+    x, y = xs
+    return x - F.stop_gradient(F.trunc(x / y)) * y if a.get("fmod") else F.remainder(x, y)
+
+
+@op("Shrink")
+def shrink(s: Any, xs: Any, a: Any) -> Node:
+    x, limit, bias = xs[0], a.get("lambd", 0.5), a.get("bias", 0.0)
+    return F.where(x < -limit, x + bias, F.where(x > limit, x - bias, 0))
+
+
+@op("Clip")
+def clip(s: Any, xs: Any, a: Any) -> Node:
+    x, low, high = [*xs, None, None][:3]
+    if low is None and high is None:
+        return x
+    return F.clip(x, low, high)
+
+
+@op("Cast", "CastLike")
+def cast(s: Any, xs: Any, a: Any) -> Node:
+    raise NotApplicable("another precision")
+
+
+@op("Dropout")
+def dropout(s: Any, xs: Any, a: Any) -> Node:
+    training = len(xs) > 2 and bool(np.any(s.value(xs[2])))
+    ratio = float(s.value(xs[1])) if len(xs) > 1 and xs[1] is not None else 0.5
+    if training and ratio:
+        raise NotApplicable("its result is drawn at random")
+    return xs[0]
+
+
+# -- reductions
+def reduction(call: Any) -> Composition:
+    def composed(s: Any, xs: Any, a: Any) -> Node:
+        x = xs[0]
+        axes = ints(s, xs[1]) if len(xs) > 1 and xs[1] is not None else a.get("axes")
+        if not axes and a.get("noop_with_empty_axes"):
+            return x if call is F.sum else call(build.expand(x, x.ndim), x.ndim, False)
+        if call in (F.max, F.min) and 0 in shape(x):
+            raise NotExpressible("the largest of no entries, which NumPy refuses")
+        return call(x, tuple(axes) if axes else None, bool(a.get("keepdims", 1)))
+
+    return composed
+
+
+OPERATORS |= {f"Reduce{name}": reduction(call) for name, call in {
+    "Sum": F.sum, "Mean": F.mean, "Max": F.max, "Min": F.min, "Prod": F.prod, "LogSumExp": F.logsumexp, "L2": F.norm,
+    "L1": lambda x, axis, keep: F.sum(F.abs(x), axis, keep),
+    "SumSquare": lambda x, axis, keep: F.sum(x**2, axis, keep),
+    "LogSum": lambda x, axis, keep: F.log(F.sum(x, axis, keep)),
+}.items()}
+
+
+def normal(call: Any, default: int = -1) -> Composition:
+    return lambda s, xs, a: call(xs[0], a.get("axis", default))
+
+
+OPERATORS |= {"Softmax": normal(F.softmax), "LogSoftmax": normal(F.log_softmax)}
+
+
+@op("Hardmax")
+def hardmax(s: Any, xs: Any, a: Any) -> Node:
+    axis = a.get("axis", -1) % xs[0].ndim
+    hot = F.one_hot(s.given(np.argmax(s.value(xs[0]), axis)), shape(xs[0])[axis])
+    return NP["moveaxis"](hot, -1, axis) * 1
+
+
+def scanned(call: Any, first: int) -> Composition:
+    def composed(s: Any, xs: Any, a: Any) -> Node:
+        x, axis = xs[0], ints(s, xs[1])[0] % xs[0].ndim
+        x = F.flip(x, axis) if a.get("reverse") else x
+        y = call(x, axis)
+        if a.get("exclusive"):
+            n = shape(x)[axis]
+            edge = x.graph.full(first, (*x.shape[:axis], 1, *x.shape[axis + 1 :]))
+            y = F.concat(edge, build.slice_axis(y, axis, 0, n - 1), axis=axis)
+        return F.flip(y, axis) if a.get("reverse") else y
+
+    return composed
+
+
+OPERATORS |= {"CumSum": scanned(F.cumsum, 0), "CumProd": scanned(F.cumprod, 1)}
+
+
+@op("TopK")
+def topk(s: Any, xs: Any, a: Any) -> Node:
+    k, axis = ints(s, xs[1])[0], a.get("axis", -1)
+    return F.topk(xs[0], k, axis) if a.get("largest", 1) else -F.topk(-xs[0], k, axis)
+
+
+# -- arranging
+@op("Concat")
+def concat(s: Any, xs: Any, a: Any) -> Node:
+    return F.concat(*xs, axis=a["axis"])
+
+
+@op("Expand")
+def expand(s: Any, xs: Any, a: Any) -> Node:
+    return F.broadcast(xs[0], np.broadcast_shapes(shape(xs[0]), ints(s, xs[1])))
+
+
+@op("Flatten")
+def flatten(s: Any, xs: Any, a: Any) -> Node:
+    axis, own = a.get("axis", 1), shape(xs[0])
+    axis = axis + len(own) if axis < 0 else axis
+    return build.reshape(xs[0], (math.prod(own[:axis]), math.prod(own[axis:])))
+
+
+@op("Reshape")
+def reshape(s: Any, xs: Any, a: Any) -> Node:
+    wanted, own = ints(s, xs[1]), shape(xs[0])
+    if not a.get("allowzero"):
+        wanted = [own[k] if n == 0 else n for k, n in enumerate(wanted)]
+    return build.reshape(xs[0], wanted)
+
+
+@op("Squeeze")
+def squeeze(s: Any, xs: Any, a: Any) -> Node:
+    return F.squeeze(xs[0], ints(s, xs[1]) if len(xs) > 1 else None)
+
+
+@op("Unsqueeze")
+def unsqueeze(s: Any, xs: Any, a: Any) -> Node:
+    return NP["expand_dims"](xs[0], ints(s, xs[1]))
+
+
+@op("Transpose")
+def transpose(s: Any, xs: Any, a: Any) -> Node:
+    return F.transpose(xs[0], a.get("perm"))
+
+
+@op("Tile")
+def tile(s: Any, xs: Any, a: Any) -> Node:
+    return F.tile(xs[0], ints(s, xs[1]))
+
+
+@op("Trilu")
+def trilu(s: Any, xs: Any, a: Any) -> Node:
+    k = ints(s, xs[1])[0] if len(xs) > 1 and xs[1] is not None else 0
+    return (F.triu if a.get("upper", 1) else F.tril)(xs[0], k)
+
+
+@op("Einsum")
+def einsum(s: Any, xs: Any, a: Any) -> Node:
+    return F.einsum(a["equation"], *xs)
+
+
+@op("Split")
+def split(s: Any, xs: Any, a: Any) -> Any:
+    axis, n = a.get("axis", 0), shape(xs[0])[a.get("axis", 0)]
+    if len(xs) > 1:
+        sizes = ints(s, xs[1])
+    else:
+        count = a.get("num_outputs", s.outputs)
+        width = -(-n // count)
+        sizes = [min(width, n - k * width) for k in range(count)]
+    ends = np.cumsum(sizes).tolist()
+    return [build.slice_axis(xs[0], axis, e - w, w) for e, w in zip(ends, sizes, strict=True)]
+
+
+@op("Slice")
+def slice_(s: Any, xs: Any, a: Any) -> Node:
+    starts, ends = ints(s, xs[1]), ints(s, xs[2])
+    axes = ints(s, xs[3]) if len(xs) > 3 and xs[3] is not None else range(len(starts))
+    steps = ints(s, xs[4]) if len(xs) > 4 else [1] * len(starts)
+    x = xs[0]
+    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
+        first, last, _ = slice(start, end if end > -(2**31) else None, step).indices(shape(x)[axis])
+        x = build.slice_axis(x, axis, first, len(range(first, last, step)), step)
+    return x
+
+
+@op("Pad")
+def pad(s: Any, xs: Any, a: Any) -> Node:
+    x, pads = xs[0], ints(s, xs[1])
+    value = float(s.value(xs[2])) if len(xs) > 2 and xs[2] is not None else 0.0
+    axes = [k % x.ndim for k in ints(s, xs[3])] if len(xs) > 3 and xs[3] is not None else list(range(x.ndim))
+    edges = {k: (pads[i], pads[i + len(axes)]) for i, k in enumerate(axes)}
+    mode = {"constant": "constant", "edge": "replicate", "reflect": "reflect", "wrap": "circular"}[
+        a.get("mode", "constant")]
+    flat = [e for k in reversed(range(x.ndim)) for e in edges.get(k, (0, 0))]
+    return torch_pad(s, x, flat, mode, value)
+
+
+@op("CenterCropPad")
+def center_crop_pad(s: Any, xs: Any, a: Any) -> Node:
+    x = xs[0]
+    for axis, n in zip(a.get("axes", range(x.ndim)), ints(s, xs[1]), strict=True):
+        have = shape(x)[axis]
+        x = build.slice_axis(x, axis, max(have - n, 0) // 2, min(n, have))
+        x = build.pad_axis(x, axis, max(n - have, 0) // 2, n)
+    return x
+
+
+@op("DepthToSpace")
+def depth_to_space(s: Any, xs: Any, a: Any) -> Node:
+    (n, c, h, w), b = shape(xs[0]), a["blocksize"]
+    if a.get("mode", "DCR") == "DCR":
+        parts = F.transpose(build.reshape(xs[0], (n, b, b, c // b**2, h, w)), (0, 3, 4, 1, 5, 2))
+    else:
+        parts = F.transpose(build.reshape(xs[0], (n, c // b**2, b, b, h, w)), (0, 1, 4, 2, 5, 3))
+    return build.reshape(parts, (n, c // b**2, h * b, w * b))
+
+
+@op("SpaceToDepth")
+def space_to_depth(s: Any, xs: Any, a: Any) -> Node:
+    (n, c, h, w), b = shape(xs[0]), a["blocksize"]
+    parts = build.reshape(xs[0], (n, c, h // b, b, w // b, b))
+    order = (0, 1, 3, 5, 2, 4) if a.get("mode", "DCR") == "CRD" else (0, 3, 5, 1, 2, 4)
+    return build.reshape(F.transpose(parts, order), (n, c * b * b, h // b, w // b))
+
+
+# -- places
+@op("Gather")
+def gather(s: Any, xs: Any, a: Any) -> Node:
+    axis = a.get("axis", 0)
+    return F.take(xs[0], s.given(s.value(xs[1]).astype(int) % shape(xs[0])[axis]), axis)
+
+
+@op("GatherElements")
+def gather_elements(s: Any, xs: Any, a: Any) -> Node:
+    axis = a.get("axis", 0) % xs[0].ndim
+    index = s.value(xs[1]).astype(int) % shape(xs[0])[axis]
+    return at_places(s, xs[0], along_places(s, xs[0], axis, s.given(index)))
+
+
+@op("GatherND")
+def gather_nd(s: Any, xs: Any, a: Any) -> Node:
+    x, index, batch = xs[0], s.value(xs[1]).astype(int), a.get("batch_dims", 0)
+    places = numbered(x)
+    lead = np.indices(index.shape[:batch] + (1,) * (index.ndim - 1 - batch))[:batch]
+    return at_places(s, x, places[(*lead, *np.moveaxis(index, -1, 0))])
+
+
+HOW = {"add": "sum", "mul": "prod", "max": "amax", "min": "amin"}
+
+
+@op("Scatter", "ScatterElements")
+def scatter_elements(s: Any, xs: Any, a: Any) -> Node:
+    x, index, updates = xs
+    axis, how = a.get("axis", 0) % x.ndim, a.get("reduction", "none")
+    places = along_places(s, x, axis, s.given(s.value(index).astype(int) % shape(x)[axis]))
+    return put_places(s, x, places, updates) if how == "none" else collected(s, x, places, updates, HOW[how], True)
+
+
+@op("ScatterND")
+def scatter_nd(s: Any, xs: Any, a: Any) -> Node:
+    x, index, updates = xs
+    places, how = numbered(x)[tuple(np.moveaxis(s.value(index).astype(int), -1, 0))], a.get("reduction", "none")
+    return put_places(s, x, places, updates) if how == "none" else collected(s, x, places, updates, HOW[how], True)
+
+
+@op("TensorScatter")
+def tensor_scatter(s: Any, xs: Any, a: Any) -> Node:
+    x, update = xs[:2]
+    axis, n = a.get("axis", -2) % x.ndim, shape(update)[a.get("axis", -2)]
+    starts = ints(s, xs[2]) if len(xs) > 2 and xs[2] is not None else [0] * shape(x)[0]
+    grid = list(np.indices(shape(update)))
+    grid[axis] = grid[axis] + np.array(starts)[grid[0]]
+    if a.get("mode") == "circular":
+        grid[axis] = grid[axis] % shape(x)[axis]
+    assert n <= shape(x)[axis]
+    return put_places(s, x, numbered(x)[tuple(grid)], update)
+
+
+@op("Compress")
+def compress(s: Any, xs: Any, a: Any) -> Node:
+    chosen = np.nonzero(s.value(xs[1]))[0]
+    x, axis = (build.reshape(xs[0], (-1,)), 0) if "axis" not in a else (xs[0], a["axis"])
+    return F.take(x, s.given(chosen), axis)
+
+
+# -- windows: N×C×…
+def channels_last(x: Node) -> Node:
+    return NP["moveaxis"](x, 1, -1)
+
+
+def channels_first(x: Node) -> Node:
+    return NP["moveaxis"](x, -1, 1)
+
+
+def edges_of(a: Any, own: Any, kernel: Any, ceil: bool = False) -> list[tuple[int, int, int, int, int]]:
+    """For each axis: before, behind, stride, dilation, how many windows."""
+    rank, found = len(kernel), []
+    strides, apart = a.get("strides", [1] * rank), a.get("dilations", [1] * rank)
+    pads, auto = a.get("pads", [0] * 2 * rank), a.get("auto_pad", "NOTSET")
+    for k in range(rank):
+        wide = (kernel[k] - 1) * apart[k] + 1
+        before, behind = pads[k], pads[k + rank]
+        if auto.startswith("SAME"):
+            count = -(-own[k] // strides[k])
+            total = max((count - 1) * strides[k] + wide - own[k], 0)
+            small = total // 2
+            before, behind = (small, total - small) if auto == "SAME_UPPER" else (total - small, small)
+        elif auto == "VALID":
+            before = behind = 0
+        room = own[k] + before + behind - wide
+        count = (-(-room // strides[k]) if ceil else room // strides[k]) + 1
+        if ceil and (count - 1) * strides[k] >= own[k] + before:
+            count -= 1
+        found.append((before, behind, strides[k], apart[k], count))
+    return found
+
+
+def windows(x: Node, kernel: Any, edges: Any, fill: Any) -> Node:
+    """N×C×(windows, places in one)×… of a padded array."""
+    for k, (before, behind, stride, apart, count) in enumerate(edges):
+        axis = 2 + 2 * k
+        wide = (kernel[k] - 1) * apart + 1
+        behind = max(behind, (count - 1) * stride + wide - shape(x)[axis] - before)
+        around = [x.graph.full(fill, (*x.shape[:axis], n, *x.shape[axis + 1 :])) for n in (before, behind)]
+        parts = [around[0]] * (before > 0) + [x] + [around[1]] * (behind > 0)
+        x = F.concat(*parts, axis=axis) if len(parts) > 1 else x
+        x = F.unfold(x, wide, axis, stride)
+        x = build.slice_axis(build.slice_axis(x, axis, 0, count), axis + 1, 0, kernel[k], apart)
+    return x
+
+
+def inside(kernel: Any) -> tuple[int, ...]:
+    return tuple(3 + 2 * k for k in range(len(kernel)))
+
+
+@op("MaxPool")
+def max_pool(s: Any, xs: Any, a: Any) -> Node:
+    kernel = a["kernel_shape"]
+    edges = edges_of(a, shape(xs[0])[2:], kernel, bool(a.get("ceil_mode")))
+    return F.max(windows(xs[0], kernel, edges, -sp.oo), inside(kernel))
+
+
+@op("AveragePool")
+def average_pool(s: Any, xs: Any, a: Any) -> Node:
+    kernel, x = a["kernel_shape"], xs[0]
+    edges = edges_of(a, shape(x)[2:], kernel, bool(a.get("ceil_mode")))
+    total, count = F.sum(windows(x, kernel, edges, 0), inside(kernel)), 1.0
+    for k, (before, behind, stride, apart, n) in enumerate(edges):
+        places = np.arange(n)[:, None] * stride + np.arange(kernel[k]) * apart - before
+        low, high = (-before, shape(x)[2 + k] + behind) if a.get("count_include_pad") else (0, shape(x)[2 + k])
+        counts = ((places >= low) & (places < high)).sum(1)
+        count = count * counts.reshape([-1 if i == k else 1 for i in range(len(kernel))])
+    return total / s.leaf(np.asarray(count, float), False)
+
+
+@op("LpPool")
+def lp_pool(s: Any, xs: Any, a: Any) -> Node:
+    kernel, p = a["kernel_shape"], a.get("p", 2)
+    edges = edges_of(a, shape(xs[0])[2:], kernel, bool(a.get("ceil_mode")))
+    return F.norm(windows(xs[0], kernel, edges, 0), inside(kernel), order=p)
+
+
+def everywhere(call: Any) -> Composition:
+    return lambda s, xs, a: call(xs[0], tuple(range(2, xs[0].ndim)), True)
+
+
+OPERATORS |= {"GlobalAveragePool": everywhere(F.mean), "GlobalMaxPool": everywhere(F.max),
+              "GlobalLpPool": lambda s, xs, a: F.norm(xs[0], tuple(range(2, xs[0].ndim)), True, order=a.get("p", 2))}
+
+
+@op("Conv")
+def conv(s: Any, xs: Any, a: Any) -> Node:
+    x, w = xs[:2]
+    kernel = shape(w)[2:]
+    edges = edges_of(a, shape(x)[2:], kernel)
+    for k, (before, behind, *_) in enumerate(edges):
+        x = build.pad_axis(x, 2 + k, before, shape(x)[2 + k] + before + behind)
+    options = {"stride": [e[2] for e in edges], "dilation": [e[3] for e in edges]}
+    if len(kernel) == 1:
+        options = {k: v[0] for k, v in options.items()}
+    kernels = F.transpose(w, (*range(2, w.ndim), 1, 0))
+    y = F.FUNCTIONS[f"conv{len(kernel)}d"](channels_last(x), kernels, groups=a.get("group", 1), **options)
+    return channels_first(y if len(xs) < 3 or xs[2] is None else y + xs[2])
+
+
+@op("ConvTranspose")
+def conv_transpose(s: Any, xs: Any, a: Any) -> Node:
+    x, w = xs[:2]
+    kernel, rank, groups = shape(w)[2:], w.ndim - 2, a.get("group", 1)
+    strides, apart = a.get("strides", [1] * rank), a.get("dilations", [1] * rank)
+    more = a.get("output_padding", [0] * rank)
+    options: Any = {"stride": strides, "dilation": apart, "output_padding": more}
+    if rank == 1:
+        options = {k: v[0] for k, v in options.items()}
+    kernels = F.transpose(w, (*range(2, w.ndim), 1, 0))
+    call, rows = F.FUNCTIONS[f"conv_transpose{rank}d"], channels_last(x)
+    pieces = zip(F.split(rows, groups, -1), F.split(kernels, groups, -1), strict=True)
+    y = F.concat(*[call(r, k, **options) for r, k in pieces], axis=-1) if groups > 1 else call(rows, kernels, **options)
+    pads, auto, wanted = a.get("pads", [0] * 2 * rank), a.get("auto_pad", "NOTSET"), a.get("output_shape")
+    for k in range(rank):
+        whole = (shape(x)[2 + k] - 1) * strides[k] + (kernel[k] - 1) * apart[k] + 1 + more[k]
+        before, behind = pads[k], pads[k + rank]
+        if wanted or auto.startswith("SAME"):
+            total = whole - (wanted[k] if wanted else shape(x)[2 + k] * strides[k])
+            before = max(total, 0) // 2 if auto != "SAME_LOWER" else total - total // 2
+            behind = total - before
+        n = whole - before - behind
+        have = shape(y)[1 + k]
+        y = build.slice_axis(y, 1 + k, before, min(n, have - before))
+        y = build.pad_axis(y, 1 + k, 0, n) if shape(y)[1 + k] < n else y
+    return channels_first(y if len(xs) < 3 else y + xs[2])
+
+
+@op("CausalConvWithState")
+def causal_conv(s: Any, xs: Any, a: Any) -> Any:
+    x, w, bias, past = [*xs, None, None][:4]
+    c, _, k = shape(w)
+    past = x.graph.full(0, (shape(x)[0], c, k - 1)) if past is None else past
+    whole = F.concat(past, x, axis=2) if k > 1 else x
+    y = F.einsum("nctk,ck->nct", F.unfold(whole, k, 2), build.reshape(w, (c, k)))
+    y = y if bias is None else y + F.expand_dims(bias, 1)
+    y = F.silu(y) if a.get("activation", "none") in ("silu", "swish") else y
+    return y, build.slice_axis(whole, 2, shape(whole)[2] - (k - 1), k - 1)
+
+
+@op("Col2Im")
+def col2im(s: Any, xs: Any, a: Any) -> Node:
+    image, block = ints(s, xs[1]), ints(s, xs[2])
+    rank = len(block)
+    strides, apart = a.get("strides", [1] * rank), a.get("dilations", [1] * rank)
+    pads = a.get("pads", [0] * 2 * rank)
+    counts = [(n + pads[k] + pads[k + rank] - (block[k] - 1) * apart[k] - 1) // strides[k] + 1
+              for k, n in enumerate(image)]
+    n, c = shape(xs[0])[0], shape(xs[0])[1] // math.prod(block)
+    parts = build.reshape(xs[0], (n, c, *block, *counts))
+    parts = F.transpose(parts, (0, 1, *[i for k in range(rank) for i in (2 + rank + k, 2 + k)]))
+    for k in range(rank):
+        wide, size = (block[k] - 1) * apart[k] + 1, image[k] + pads[k] + pads[k + rank]
+        parts = build.pad_axis(parts, 3 + k, 0, wide, apart[k])
+        parts = F.fold(parts, size, 2 + k, strides[k])
+        parts = build.slice_axis(parts, 2 + k, pads[k], image[k])
+    return parts
+
+
+@op("MaxUnpool")
+def max_unpool(s: Any, xs: Any, a: Any) -> Node:
+    x, places = xs[0], s.value(xs[1]).astype(int)
+    kernel = a["kernel_shape"]
+    strides, pads = a.get("strides", [1] * len(kernel)), a.get("pads", [0] * 2 * len(kernel))
+    own = [(n - 1) * strides[k] - pads[k] - pads[k + len(kernel)] + kernel[k] for k, n in enumerate(shape(x)[2:])]
+    size = ints(s, xs[2])[2:] if len(xs) > 2 else own
+    whole = x.graph.full(0, (*shape(x)[:2], *own))
+    found = put_places(s, whole, places, x)
+    if list(size) == own:
+        return found
+    for k, n in enumerate(size):
+        found = build.pad_axis(found, 2 + k, 0, n)
+    return found
+
+
+@op("MaxRoiPool")
+def max_roi_pool(s: Any, xs: Any, a: Any) -> Node:
+    raise NotApplicable("ONNX has no check of it")
+
+
+# -- interpolation
+@op("GridSample")
+def grid_sample(s: Any, xs: Any, a: Any) -> Node:
+    mode = {"bilinear": "linear", "bicubic": "cubic"}.get(a.get("mode", "linear"), a.get("mode", "linear"))
+    return channels_first(F.grid_sample(channels_last(xs[0]), xs[1], mode, a.get("padding_mode", "zeros"),
+                                        bool(a.get("align_corners", 0))))
+
+
+@op("Resize")
+def resize(s: Any, xs: Any, a: Any) -> Node:
+    """Each axis by a matrix of weights, which only depends on sizes: they are worked out as ONNX says and given."""
+    x, roi, scales, sizes = [*xs, None, None, None][:4]
+    axes = [k % x.ndim for k in a.get("axes", range(x.ndim))]
+    own = [shape(x)[k] for k in axes]
+    region = None if roi is None or not s.value(roi).size else s.value(roi).reshape(2, -1)
+    if sizes is not None:
+        wanted = ints(s, sizes)
+        policy = a.get("keep_aspect_ratio_policy", "stretch")
+        factors = [w / n for w, n in zip(wanted, own, strict=True)]
+        if policy != "stretch":
+            factor = (min if policy == "not_larger" else max)(factors)
+            factors = [factor] * len(own)
+            wanted = [math.floor(n * factor + 0.5) for n in own]
+    else:
+        factors = [float(v) for v in s.value(scales)]
+        wanted = [math.floor(n * f) for n, f in zip(own, factors, strict=True)]
+    for i, axis in enumerate(axes):
+        part = None if region is None else (float(region[0, i]), float(region[1, i]))
+        weights, outside = resized(own[i], wanted[i], factors[i], part, a)
+        if not np.array_equal(weights, np.eye(own[i])):
+            own_axes = "abcdefgh"[: x.ndim]
+            new_axes = own_axes.replace(own_axes[axis], "z")
+            x = F.einsum(f"z{own_axes[axis]},{own_axes}->{new_axes}", s.leaf(weights, False), x)
+        if outside.any():
+            row = build.reshape(s.given(outside.astype(int)), [-1 if k == axis else 1 for k in range(x.ndim)])
+            x = F.where(row, a.get("extrapolation_value", 0.0), x)
+    return x
+
+
+def resized(n: int, out: int, factor: float, region: Any, a: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Weights out×n, and which results are read outside."""
+    mode, how = a.get("mode", "nearest"), a.get("coordinate_transformation_mode", "half_pixel")
+    k = np.arange(out)
+    outside = np.zeros(out, bool)
+    at = {"half_pixel": lambda: (k + 0.5) / factor - 0.5,
+          "asymmetric": lambda: k / factor,
+          "align_corners": lambda: k * (n - 1) / (factor * n - 1) if out > 1 else k * 0.0,
+          "pytorch_half_pixel": lambda: (k + 0.5) / factor - 0.5 if out > 1 else k * 0.0,
+          "half_pixel_symmetric": lambda: n / 2 * (1 - out / (factor * n)) + (k + 0.5) / factor - 0.5,
+          "tf_crop_and_resize": lambda: (region[0] * (n - 1) + k * (region[1] - region[0]) * (n - 1) / (out - 1)
+                                         if out > 1 else 0.5 * (region[0] + region[1]) * (n - 1) + k * 0.0)}[how]()
+    if how == "tf_crop_and_resize":
+        outside = (at < 0) | (at > n - 1)
+    place = np.arange(n)
+    if mode == "nearest":
+        rounding = {"round_prefer_floor": lambda v: np.ceil(v - 0.5), "round_prefer_ceil": lambda v: np.floor(v + 0.5),
+                    "floor": np.floor, "ceil": np.ceil}[a.get("nearest_mode", "round_prefer_floor")]
+        near = np.clip(rounding(np.round(at, 9)), 0, n - 1)
+        return (near[:, None] == place).astype(float), outside
+    spread = max(1.0, 1 / factor) if a.get("antialias") else 1.0
+    sharp = a.get("cubic_coeff_a", -0.75)
+
+    def weight(d: np.ndarray) -> np.ndarray:
+        d = np.abs(d) / spread
+        if mode == "linear":
+            return np.maximum(1 - d, 0)
+        near = ((sharp + 2) * d - (sharp + 3)) * d**2 + 1
+        far = ((d - 5) * d + 8) * d * sharp - 4 * sharp
+        return np.where(d <= 1, near, np.where(d < 2, far, 0))
+
+    reach = math.ceil(2 * spread) + 1
+    taps = np.floor(at)[:, None] + np.arange(-reach, reach + 1)
+    values = weight(taps - at[:, None])
+    if a.get("exclude_outside") or a.get("antialias"):
+        values = np.where((taps >= 0) & (taps <= n - 1), values, 0) if a.get("exclude_outside") else values
+        values = values / values.sum(1, keepdims=True)
+    found = np.zeros((out, n))
+    for row, (line, w) in enumerate(zip(np.clip(taps, 0, n - 1).astype(int), values, strict=True)):
+        np.add.at(found[row], line, w)
+    return found, outside
+
+
+# -- normalisation
+def column(w: Node, x: Node) -> Node:
+    return build.reshape(w, (-1, *[1] * (x.ndim - 2)))
+
+
+@op("BatchNormalization")
+def batch_norm(s: Any, xs: Any, a: Any) -> Any:
+    x, scale, bias, mean, var = xs
+    eps, keep = a.get("epsilon", 1e-5), a.get("momentum", 0.9)
+    over = tuple(k for k in range(x.ndim) if k != 1)
+    if not a.get("training_mode"):
+        y = channels_first(F.running_batch_norm(channels_last(x), mean, var, eps))
+        return y * column(scale, x) + column(bias, x)
+    y = channels_first(F.batch_norm(channels_last(x), eps)) * column(scale, x) + column(bias, x)
+    return y, mean * keep + F.mean(x, over) * (1 - keep), var * keep + F.var(x, over) * (1 - keep)
+
+
+@op("InstanceNormalization")
+def instance_norm(s: Any, xs: Any, a: Any) -> Node:
+    x, scale, bias = xs
+    return channels_first(F.instance_norm(channels_last(x), a.get("epsilon", 1e-5)) * scale + bias)
+
+
+@op("GroupNormalization")
+def group_norm(s: Any, xs: Any, a: Any) -> Node:
+    x, scale, bias = xs
+    return channels_first(F.group_norm(channels_last(x), a["num_groups"], a.get("epsilon", 1e-5)) * scale + bias)
+
+
+@op("MeanVarianceNormalization")
+def mvn(s: Any, xs: Any, a: Any) -> Node:
+    over = tuple(a.get("axes", (0, 2, 3)))
+    return (xs[0] - F.mean(xs[0], over, True)) / (F.std(xs[0], over, True) + 1e-9)
+
+
+@op("LpNormalization")
+def lp_normalization(s: Any, xs: Any, a: Any) -> Node:
+    size = F.norm(xs[0], a.get("axis", -1), True, order=a.get("p", 2))
+    return F.where(F.equal(size, 0), 0, xs[0] / size)
+
+
+@op("LRN")
+def lrn(s: Any, xs: Any, a: Any) -> Node:
+    size, x = a["size"], channels_last(xs[0])
+    c, before = shape(x)[-1], (size - 1) // 2
+    squares = F.unfold(build.pad_axis(x**2, -1, before, c + size - 1), size, -1)
+    total = F.sum(squares, -1)
+    return channels_first(x / (a.get("bias", 1.0) + a.get("alpha", 1e-4) / size * total) ** a.get("beta", 0.75))
+
+
+@op("Gemm")
+def gemm(s: Any, xs: Any, a: Any) -> Node:
+    x, y = (v.T if a.get(t) else v for v, t in zip(xs, ("transA", "transB"), strict=False))
+    found = a.get("alpha", 1.0) * (x @ y)
+    return found if len(xs) < 3 or xs[2] is None else found + a.get("beta", 1.0) * xs[2]
+
+
+# -- losses
+def classes(s: Any, logs: Node, target: Node, weight: Any, a: Any) -> Node:
+    c, y, ignore = shape(logs)[1], s.value(target).astype(int), a.get("ignore_index")
+    rows = channels_last(logs)
+    index = s.given(np.clip(y, 0, c - 1))
+    share = index.graph.full(1, index.shape) if weight is None else weight[index]
+    share = share if ignore is None else share * s.given((y != ignore).astype(int))
+    loss = F.nll(rows, index) * share
+    how = a.get("reduction", "mean")
+    return loss if how == "none" else F.sum(loss) if how == "sum" else F.sum(loss) / F.sum(share)
+
+
+@op("NegativeLogLikelihoodLoss")
+def nll(s: Any, xs: Any, a: Any) -> Node:
+    return classes(s, xs[0], xs[1], xs[2] if len(xs) > 2 else None, a)
+
+
+@op("SoftmaxCrossEntropyLoss")
+def softmax_cross_entropy(s: Any, xs: Any, a: Any) -> Any:
+    logs = F.log_softmax(xs[0], 1)
+    loss = classes(s, logs, xs[1], xs[2] if len(xs) > 2 and xs[2] is not None else None, a)
+    return (loss, logs) if s.outputs > 1 else loss
+
+
+# -- recurrences, unrolled over the steps that the arrays have
+def recurrent(step: Any, gates: int, states: int) -> Composition:
+    def composed(s: Any, xs: Any, a: Any) -> Any:
+        x, w, r, b, lengths, *initial = [*xs, *[None] * 8][: 5 + states]
+        peephole = xs[7] if states == 2 and len(xs) > 7 else None
+        h = a["hidden_size"]
+        x = F.swapaxes(x, 0, 1) if a.get("layout") else x
+        t, n, _ = shape(x)
+        direction = a.get("direction", "forward")
+        runs = {"forward": [False], "reverse": [True], "bidirectional": [False, True]}[direction]
+        stacks, lasts = [], []
+        for d, back in enumerate(runs):
+            state = [x.graph.full(0, (n, h)) if v is None else (v[:, d] if a.get("layout") else v[d]) for v in initial]
+            bias = None if b is None else b[d]
+            found: list[Any] = [None] * t
+            for k in reversed(range(t)) if back else range(t):
+                state = step(x[k], state, w[d], r[d], bias, h, a, None if peephole is None else peephole[d])
+                found[k] = state[0]
+            stacks.append(F.stack(*found))
+            lasts.append(state)
+        y = F.stack(*stacks, axis=1)
+        ends = [F.stack(*[state[k] for state in lasts]) for k in range(states)]
+        if a.get("layout"):
+            y, ends = F.transpose(y, (2, 0, 1, 3)), [F.swapaxes(e, 0, 1) for e in ends]
+        if lengths is not None and set(ints(s, lengths)) != {t}:
+            raise NotExpressible("sequences of different lengths")
+        return [v for v, left_out in zip([y, *ends], s.left_out, strict=False) if not left_out]
+
+    return composed
+
+
+def halves(b: Any, width: int) -> tuple[Any, Any]:
+    return (0, 0) if b is None else (b[:width], b[width : 2 * width])
+
+
+def rnn_step(x: Node, state: Any, w: Node, r: Node, b: Any, h: int, a: Any, p: Any) -> list[Node]:
+    wb, rb = halves(b, h)
+    return [F.tanh(x @ w.T + state[0] @ r.T + wb + rb)]
+
+
+def gru_step(x: Node, state: Any, w: Node, r: Node, b: Any, h: int, a: Any, p: Any) -> list[Node]:
+    wb, rb = halves(b, 3 * h)
+    from_x, last = x @ w.T + wb, state[0]
+    z, reset = (F.sigmoid(from_x[:, k * h : (k + 1) * h] + last @ r[k * h : (k + 1) * h].T
+                          + (rb[k * h : (k + 1) * h] if b is not None else 0)) for k in range(2))
+    rest, own = r[2 * h :], (rb[2 * h :] if b is not None else 0)
+    if a.get("linear_before_reset"):
+        new = F.tanh(from_x[:, 2 * h :] + reset * (last @ rest.T + own))
+    else:
+        new = F.tanh(from_x[:, 2 * h :] + (reset * last) @ rest.T + own)
+    return [(1 - z) * new + z * last]
+
+
+def lstm_step(x: Node, state: Any, w: Node, r: Node, b: Any, h: int, a: Any, p: Any) -> list[Node]:
+    last, cell = state
+    wb, rb = halves(b, 4 * h)
+    z = x @ w.T + last @ r.T + wb + rb
+    i, o, f, c = (z[:, k * h : (k + 1) * h] for k in range(4))
+    pi, po, pf = (p[k * h : (k + 1) * h] for k in range(3)) if p is not None else (0, 0, 0)
+    i, f = F.sigmoid(i + pi * cell if p is not None else i), F.sigmoid(f + pf * cell if p is not None else f)
+    cell = f * cell + i * F.tanh(c)
+    return [F.sigmoid(o + po * cell if p is not None else o) * F.tanh(cell), cell]
+
+
+OPERATORS |= {"RNN": recurrent(rnn_step, 1, 1), "GRU": recurrent(gru_step, 3, 1), "LSTM": recurrent(lstm_step, 4, 2)}
+
+
+@op("LinearAttention")
+def linear_attention(s: Any, xs: Any, a: Any) -> Any:
+    q, k, v, past, decay, beta = [*xs, *[None] * 6][:6]
+    hq, hk, rule = a["q_num_heads"], a["kv_num_heads"], a.get("update_rule", "gated_delta")
+    n, t, width = shape(q)
+    d = width // hq
+
+    def heads(x: Node, count: int) -> Node:
+        return F.transpose(build.reshape(x, (n, t, count, shape(x)[2] // count)), (0, 2, 1, 3))
+
+    q, k, v = heads(q, hq), heads(k, hk), heads(v, hk)
+    def of_heads(g: Any) -> Any:
+        count = hk if g is not None and shape(g)[2] % hk == 0 else 1
+        return None if g is None else F.swapaxes(build.reshape(g, (n, t, count, -1)), 1, 2)
+
+    decay, beta = of_heads(decay), of_heads(beta)
+    scale = a.get("scale", 0.0) or 1 / math.sqrt(d)
+    state = past if past is not None else q.graph.full(0, (n, hk, shape(k)[3], shape(v)[3]))
+    found = []
+    for i in range(t):
+        key, value, query = k[:, :, i], v[:, :, i], q[:, :, i]
+        if "gated" in rule:
+            state = F.exp(F.expand_dims(decay[:, :, i], -1)) * state
+        if "delta" in rule:
+            value = beta[:, :, i] * (value - F.einsum("nhkv,nhk->nhv", state, key))
+        state = state + F.einsum("nhk,nhv->nhkv", key, value)
+        wide = F.repeat(state, hq // hk, 1) if hq > hk else state
+        found.append(scale * F.einsum("nhk,nhkv->nhv", query, wide))
+    y = F.stack(*found, axis=1)
+    return build.reshape(y, (n, t, hq * shape(v)[3])), state
