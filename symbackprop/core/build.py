@@ -55,7 +55,7 @@ def einsum(pattern: Pattern | str, *args: Node) -> Node:
 def _checked(p: Pattern, args: Sequence[Node]) -> Pattern:
     """The pattern, where it fits the operands."""
     if len(p.ins) != len(args):
-        raise ShapeError(f"einsum '{p}' has {len(p.ins)} operands, {len(args)} are given")
+        raise ShapeError(f"einsum '{p!s:.40}' has {len(p.ins)} operands, {len(args)} are given")
     for s, a in zip(p.ins, args, strict=True):
         if len(s) != a.ndim:
             raise ShapeError(f"einsum '{p}': {s!r} names {len(s)} axes, {label(a)} has {shape_text(a.shape)}")

@@ -336,6 +336,42 @@ def test_nothing_in_the_package_evaluates_text() -> None:
                 assert allowed or name not in forbidden or name == "compile", f"{path.name}:{node.lineno}: {name}"
 
 
+W = "param w\n"
+COSTLY = {
+    "a word": "a" * 99_000,
+    "sums": W + "loss L = " + "\u2211" * 30_000,
+    "roots": W + "loss L = " + "\u221a" * 30_000 + "w",
+    "lowered": W + "loss L = w" + "\u2081" * 30_000,
+    "bars": W + "loss L = " + "|" * 60_000 + "w",
+    "factors": W + "loss L = " + "2w " * 25_000,
+    "fractions": W + "loss L = " + r"\frac{1}{" * 5_000 + "w" + "}" * 5_000,
+    "sums in LaTeX": W + "loss L = " + r"\sum_i " * 9_000 + "w",
+    "lines in LaTeX": W + "a = \\frac{1}{2} w\n" * 5_000 + "loss L = w",
+    "functions in functions": "".join(" " * k + "def f(x):\n" for k in range(400)) + " " * 401 + "loss L = 1",
+    "loops in loops": W + "for i in 1..300:\n  for j in 1..300:\n    a = w*i*j\nloss L = w",
+    "eight loops": W + "".join("  " * k + f"for i{k} in 1..4:\n" for k in range(8)) + "  " * 8 + "a = w\nloss L = w",
+    "mistakes": W + "a = tahn(w)\n" * 7_000 + "loss L = w",
+    "semicolons": W + ";" * 90_000 + "\nloss L = w",
+    "conditions": W + "loss L = " + " if w > 0 else ".join(["w"] * 5_000),
+    "methods": W + "loss L = w" + ".sum()" * 9_000,
+    "indices": "dim N\nparam w: N\nloss L = w[" + "0," * 40_000 + "0]",
+    "a family": "param W[1..20000], w\nloss L = w^2",
+    "einsum": 'dim N = 2\nparam w: N\nloss L = einsum("' + "a," * 40_000 + '", w)',
+    "comments": "# c\n" * 20_000 + "param w\nloss L = w^2",
+}
+
+
+@pytest.mark.parametrize("text", COSTLY.values(), ids=COSTLY)
+def test_no_text_of_100_kilobytes_takes_two_seconds(text: str) -> None:
+    assert len(text.encode()) <= 100_000
+    began = time.process_time()
+    try:
+        Model.parse(text)
+    except SymbackpropError as error:
+        assert len(error.told()) < 10_000
+    assert time.process_time() - began < 2
+
+
 # -- fuzz ------------------------------------------------------------------------------------------------------------
 
 WORDS = "dim data param loss output input const notation for in int x N D W b w y k L t lambda sum tanh None axis=0"

@@ -82,6 +82,8 @@ def _corrected(error: ModelError, place: Place, lines: Sequence[str], read: Call
     line, texts = lines[place.line - 1], [*error.instead] if sum(map(len, lines)) <= _LONGEST else []
     before, there, after = line[: place.start - 1], line[place.start - 1 : place.end - 1], line[place.end - 1 :]
     latex = there.startswith("\\")
+    if latex and len(there + after) > 10 * _WIDEST:
+        return
     if latex:
         there, after, texts = plain_latex(there + after), "", [" …" if before[-1:].isalnum() else "…"]
     for text in texts:

@@ -35,7 +35,7 @@ from symbackprop.model.text.loops import BodyScope
 from symbackprop.model.text.notation import ModelText
 from symbackprop.model.text.scope import PI, ModelScope, Scope
 
-MAX_STATEMENTS, MAX_RANK = 50_000, 16
+MAX_STATEMENTS, MAX_UNROLLED, MAX_RANK = 50_000, 20_000, 16
 
 
 class Builder:
@@ -137,7 +137,7 @@ class Builder:
         self.model.place = f"{self.source}:{statement.line}"
         with located(self.model.place):
             if self.count > MAX_STATEMENTS:
-                raise ModelError(f"more than {MAX_STATEMENTS} statements after unrolling: use a symbolic axis, 1..T")
+                raise _too_many(MAX_STATEMENTS)
             if self.scope is not self.top and not isinstance(statement, (tree.Equation, tree.For)):
                 raise ModelError("in a loop over a symbolic axis only equations and loops can stand")
             _RULES[type(statement)](self, statement)
@@ -288,10 +288,11 @@ class Builder:
 
     def unroll(self, s: tree.For, start: int, stop: int) -> None:
         """The body once for every value of the counter; downwards when the range runs downwards."""
-        step = 1 if stop >= start else -1
-        if abs(stop - start) >= MAX_STATEMENTS:
-            steps = abs(stop - start) + 1
+        step, steps = 1 if stop >= start else -1, abs(stop - start) + 1
+        if steps > MAX_STATEMENTS:
             raise ModelError(f"a loop of {steps} steps is too long to unroll: use a symbolic axis, 1..T")
+        if steps * sum(map(_least, s.body)) > MAX_UNROLLED:
+            raise _too_many(MAX_UNROLLED)
         for k in range(start, stop + step, step):
             self.top.counters[s.variable] = k
             self.scope.locals.append({})
@@ -373,6 +374,20 @@ _RULES: dict[type, Callable[[Builder, Any], None]] = {
     tree.For: Builder.loop,
     tree.Said: lambda builder, s: builder.top.remark(s.text),
 }
+
+
+def _least(s: tree.Statement) -> int:
+    """How many statements one is at least, loops unrolled."""
+    if not isinstance(s, tree.For):
+        return 1
+    match s.start, s.stop:
+        case tree.Number(first), tree.Number(last):
+            return 1 + (abs(int(last - first)) + 1) * sum(map(_least, s.body))
+    return 1
+
+
+def _too_many(count: int) -> ModelError:
+    return ModelError(f"more than {count} statements after unrolling: use a symbolic axis, 1..T")
 
 
 def _flat(statements: Sequence[tree.Statement]) -> Iterator[tree.Statement]:

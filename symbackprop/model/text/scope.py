@@ -241,7 +241,7 @@ class ModelScope(Scope):
             return f"{shown} is a function: write {shown}(…)", ""
         if name == "e":
             return "'e' is not declared: e^x is exp(x)", ""
-        both = [(name[:k], name[k:]) for k in range(1, len(name))]
+        both = [(name[:k], name[k:]) for k in range(1, len(name) if name == shown else 0)]
         rows = [(a, b, self.own(a), self.own(b)) for a, b in both if a != b and {a, b} <= self.graph.names.keys()]
         for a, b, first, second in rows:
             sign = "@" if first is not None and first.shape and second is not None and second.shape else "*"

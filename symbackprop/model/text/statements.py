@@ -98,8 +98,10 @@ class Reader:
             return [tree.Said(line, f"the line `{word} …` says nothing here: nothing is executed")]
         below = self.place < len(self.lines) and self._is_deeper(indent)
         if word == "def" and second.kind == NAME and c.tokens[-2].is_sign(":") and below:
+            if nesting >= MAX_NESTING:
+                raise problem(f"functions are nested more than {MAX_NESTING} deep", line)
             told = f"the lines of {second.text} are read as they stand: what it takes is to be declared"
-            return [tree.Said(line, told), *self.block(self.lines[self.place].indent, nesting)]
+            return [tree.Said(line, told), *self.block(self.lines[self.place].indent, nesting + 1)]
         if word == "return" and second.kind != END and not second.is_sign("=", "["):
             c.take()
             value = expression(c)

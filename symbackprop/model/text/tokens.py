@@ -202,7 +202,7 @@ def _check_number(raw: str, match: re.Match[str], number: int, before: str) -> b
     rest = re.match(r"\w+|\.T\b", raw[match.end() :])
     if rest is None:
         return False
-    bound, product = _BOUND.search(before + raw[: match.start()]), f"{match.group()}*{rest.group()}"
+    bound, product = _bound(before, raw, match.start()), f"{match.group()}*{rest.group()}"
     factor = match.group() != "0" and _FACTOR.fullmatch(rest.group()) is not None
     if factor and bound is None:
         return True
@@ -218,6 +218,14 @@ def _check_number(raw: str, match: re.Match[str], number: int, before: str) -> b
     meant = f"{match.group()} x {rest.group()[1:]}" if re.fullmatch(r"x[A-Z0-9]\w*", rest.group()) else ""
     hint = f"; did you mean {meant} ?" if meant else ""
     raise word.problem(f"{word.text[:20]} is neither a number nor a name{hint}", meant)
+
+
+def _bound(before: str, raw: str, place: int) -> re.Match[str] | None:
+    """The operator in front of a place, signs and blanks between them, that binds more strongly than a product."""
+    start = place
+    while start and raw[start - 1] in " \t+-":
+        start -= 1
+    return _BOUND.search((before if start < 2 else "") + raw[max(start - 2, 0) : place])
 
 
 def _match_brackets(tokens: list[Token], stack: list[Token]) -> None:
