@@ -228,7 +228,12 @@ class Anatomy:
 
     # -- what follows
     def _notes(self) -> tuple[Prose, ...]:
-        return (*self._zeros(), *[(note,) for note in self.model.notes])
+        return (*self._zeros(), *self._without_blocks(), *[(note,) for note in self.model.notes])
+
+    def _without_blocks(self) -> tuple[Prose, ...]:
+        """Why no second derivatives are written, where they were asked for."""
+        second = self.derivation.second
+        return () if second is None or not second.why else ((f"{second.why}.",),)
 
     def _zeros(self) -> tuple[Prose, ...]:
         wrt = self.derivation.wrt

@@ -214,7 +214,7 @@ class Board(Anatomy):
         return ((self.rows.delta(name), " := ", self.rows.derivative(name)),)
 
     def _notes(self) -> tuple[Prose, ...]:
-        return (*self._zeros(), *beyond(self.context))
+        return (*self._zeros(), *self._without_blocks(), *beyond(self.context))
 
 
 class FromDeltas(Terms):

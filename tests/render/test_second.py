@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from symbackprop import Model, derive
+from symbackprop import Model, derive, hessian
+from symbackprop.derive.blocks import NoPush
 from symbackprop.errors import ModelError
 from symbackprop.render.board import build_document
 from symbackprop.render.document import Document
@@ -90,3 +91,11 @@ def test_what_is_asked_for() -> None:
 def test_every_view_prints_it(view: str) -> None:
     d = derive(Model.parse(CATALOGUE["logistic"]), order=2)
     assert second(build_document(d, Options(view=view)))
+
+
+@pytest.mark.parametrize("detail", ["full", "board"])
+def test_what_has_no_compressed_form_is_told(detail: str) -> None:
+    page = derive("rnn-lm", order=2).text(detail=detail)
+    assert "the derivative of a loop is not kept compressed" in page and "∂L/∂W" in page
+    with pytest.raises(NoPush):
+        hessian("rnn-lm")

@@ -33,10 +33,11 @@ __all__ = [
 
 
 class Blocks(Mapping[tuple[str, str], Block]):
-    """The blocks of a Hessian (``twice``) or of a Jacobian, by the names of what is differentiated and of what by."""
+    """The blocks of a Hessian (``twice``) or of a Jacobian, by the names of what is differentiated and of what by;
+    ``why`` there are none, where they have no compressed form."""
 
-    def __init__(self, blocks: Mapping[tuple[str, str], Block], twice: bool) -> None:
-        self._blocks, self.twice = dict(blocks), twice
+    def __init__(self, blocks: Mapping[tuple[str, str], Block], twice: bool, why: str = "") -> None:
+        self._blocks, self.twice, self.why = dict(blocks), twice, why
 
     def __getitem__(self, key: tuple[str, str]) -> Block:
         return self._blocks[key]
@@ -159,7 +160,13 @@ class Further:
     jacobian: str | None = None
 
     def blocks(self, derivation: Derivation, chosen: bool) -> Blocks | None:
-        """The blocks; ``chosen``: which arrays gradients are taken of was asked for."""
+        """The blocks, or why there are none; ``chosen``: which arrays gradients are taken of was asked for."""
+        try:
+            return self._blocks(derivation, chosen)
+        except NoPush as error:
+            return Blocks({}, self.jacobian is None, error.message)
+
+    def _blocks(self, derivation: Derivation, chosen: bool) -> Blocks | None:
         if self.order not in (1, 2):
             raise UsageError(f"the order of a derivation is 1 or 2, not {self.order}")
         model = derivation.model
