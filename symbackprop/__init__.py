@@ -19,6 +19,7 @@ _HOME = {
     "codegen": "symbackprop.verified",
     "verify": "symbackprop.verified",
     "check": "symbackprop.own",
+    "flat": "symbackprop.flat",
     "scan": "symbackprop.core.loops",
     "grad": "symbackprop.core.reverse",
     "jvp": "symbackprop.core.forward",

@@ -39,7 +39,7 @@ def leaf() -> Any:
 def test_what_is_public_is_listed_and_can_be_imported() -> None:
     import symbackprop
 
-    known = {*NAMES, "load", "scan", "grad", "jvp", "hessian", "jacobian", "lstm_cell", "gru_cell", "relu", "conv2d"}
+    known = {*NAMES, "load", "scan", "grad", "jvp", "flat", "hessian", "jacobian", "lstm_cell", "gru_cell", "relu"}
     assert known <= set(dir(symbackprop))
     assert all(callable(getattr(symbackprop, name)) for name in dir(symbackprop) if name != "__version__")
 
