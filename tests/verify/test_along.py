@@ -79,7 +79,8 @@ def module_of(source: str) -> ModuleType:
 
 
 def behaviour(module: ModuleType, p: Point, v: dict[str, Any]) -> list[Any]:
-    found = [module.jvp(p.params, p.data, v), module.hvp(p.params, p.data, v, *p.upstream)]
+    params, data = ({n: np.array(a) for n, a in some.items()} for some in (p.params, p.data))  # may be changed
+    found = [module.jvp(params, data, v), module.hvp(params, data, v, *p.upstream)]
     return [np.array(some[n], float) for some in found for n in sorted(some)]
 
 
