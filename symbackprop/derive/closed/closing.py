@@ -193,7 +193,6 @@ class Closing:
         self.made = self.graph.count + (1 << 40)
         self.pairs: dict[int, Pair] = {}
         self.chosen: dict[int, Trial] = {}
-        self.known: list[Fold] = []
         self.reader = Reader(self.flattening, self.facts)
         self.solved: dict[tuple[object, ...], tuple[Alike, Trial | None]] = {}
 
@@ -213,7 +212,8 @@ class Closing:
         for region in waiting:
             if not self._close(region):
                 waiting += self._parts(region)
-            self.known += [fold for root in region.roots for fold in self._products(root)]
+            for fold in [fold for root in region.roots for fold in self._products(root)]:
+                self.facts.gradients.setdefault(max(fold.reads), []).append(fold)
         return Rows(self, self.chosen).all()
 
     def _ordered(self) -> ClosedForms | None:
@@ -336,7 +336,11 @@ class Closing:
     def _best(self, region: Region) -> Trial | None:
         """The cheapest form; one that reads a product kept for it alone also without it, from the factors, and one that
         could read other gradients also with these."""
-        trial = self._cheaper_of(self._cheapest(region), self._with_gradients(region), region)
+        self.facts.passed_over = False
+        trial = self._cheapest(region)
+        if self.facts.passed_over:
+            with self.facts.reading(max(1, min(self.place[root.id] for root in region.roots))):
+                trial = self._cheaper_of(trial, self._cheapest(region), region)
         kept = set() if trial is None else self._kept_alone(trial, region)
         if trial is None or not kept:
             return trial
@@ -348,19 +352,8 @@ class Closing:
         found = [t for t in (trial, other) if t is not None]
         return min(found, key=lambda t: t.cost + self._stored(t.reads(), region), default=None)
 
-    def _with_gradients(self, region: Region) -> Trial | None:
-        """The cheapest form that may read gradients found before, and other ones of the region; None where no such
-        gradient is a product of forward rows."""
-        first = min(self.place[root.id] for root in region.roots)
-        before = [fold for fold in self.known if self.place[fold.id] < first]
-        inside = [fold for root in region.roots for fold in self._products(root)]
-        if not before and (not inside or len(region.roots) < 2):
-            return None
-        with self.facts.reading(before):
-            return self._cheapest(region)
-
     def _products(self, root: Node, terms: Terms | None = None) -> list[Fold]:
-        """What a gradient is that is a product of forward rows."""
+        """What a gradient is that is a product of forward rows; with ``terms``, while its region is looked at."""
         index, found = self.flattening.sums[root.id]
         term, *others = terms or found or [UNIT]
         rows = [(k, p) for k, p in term.powers.items() if not is_number(k)]
@@ -368,12 +361,13 @@ class Closing:
             return []
         pure = all(k[0] in self.flattening.pure or self.flattening.is_computed(k[0]) for k, _ in rows)
         whole = {i for i in index if i} == all_letters(term.powers)
-        return [Fold(root.id, index, term, False)] if pure and whole else []
+        return [Fold(root.id, index, term, False, 0 if terms else self.place[root.id])] if pure and whole else []
 
     def _kept_alone(self, trial: Trial, region: Region) -> set[int]:
         """Products that the forward pass would keep for a trial alone, which reads their factors anyway."""
         nodes, reads, alone = self.graph.nodes, trial.reads(), region.inside.keys()
-        products = [fold for fold in self.facts.products(reads) if not fold.result and nodes[fold.id].name is None]
+        products = [fold for fold in map(self.facts.products.get, reads) if fold is not None and not fold.result
+                    and nodes[fold.id].name is None]
         return {fold.id for fold in products if self.readers.get(fold.id, set()) <= alone
                 and all(i in reads or _is_given(nodes[i]) for i in fold.reads)}
 
@@ -409,8 +403,7 @@ class Closing:
                     if not self.rules.fired and root.id in self.flattening.cancelled:
                         self.rules.fired[CANCELLED] = None
                     found.rules[root.id] = tuple(self.rules.fired)
-                    if self.facts.gradients is not None:
-                        self.facts.gradients += self._products(root, terms[root.id])
+                    self.facts.inside += self._products(root, terms[root.id])
             found.terms.extend([terms[root.id] for root in region.roots])
             self._merge(region, found)
             self.space.spend(sum(len(t.powers) for terms in found.terms for t in terms))

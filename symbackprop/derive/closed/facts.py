@@ -22,12 +22,13 @@ MAX_PRODUCT, MAX_TOTAL = 8, 3
 
 class Fold(NamedTuple):
     """A row that is a product of others: its index, and the product. What is handed out as a ``result`` is read where
-    no row that is kept will do."""
+    no row that is kept will do. A gradient has a ``place`` in the sweep; 0 while its region is looked at itself."""
 
     id: int
     at: Index
     term: Term
     result: bool
+    place: int = 0
 
     @property
     def reads(self) -> set[int]:
@@ -83,7 +84,10 @@ class Facts:
     def __init__(self, flattening: Flattening, rows: Iterable[Node], results: Iterable[Node] = ()) -> None:
         self.flattening, self.results = flattening, {r.id for r in results}
         self.folds: dict[int, list[Fold]] = {}
-        self.gradients: list[Fold] | None = None
+        self.products: dict[int, Fold] = {}
+        self.gradients: dict[int, list[Fold]] = {}
+        self.inside: list[Fold] = []  # those of the region that is looked at
+        self.until, self.passed_over = 0, False
         self.unread: Collection[int] = ()
         self.sums: MutableMapping[object, Known] = {}
         self.summed = set[frozenset[int]]()  # the rows in them: all others are known at a look to be no sum
@@ -101,26 +105,31 @@ class Facts:
     @contextmanager
     def apart(self) -> Iterator[None]:
         """While gradients are looked at that may come out otherwise: what they are holds for those after them."""
-        sums, gradients = self.sums, self.gradients
-        self.sums, self.gradients = ChainMap({}, sums), None if gradients is None else [*gradients]
+        sums, inside = self.sums, self.inside
+        self.sums, self.inside = ChainMap({}, sums), []
         try:
             yield
         finally:
-            self.sums, self.gradients = sums, gradients
+            self.sums, self.inside = sums, inside
 
     @contextmanager
-    def reading(self, gradients: Collection[Fold]) -> Iterator[None]:
-        """While gradients that are products of forward rows are read too: these, and those of the region before."""
-        self.gradients = [*gradients]
+    def reading(self, until: int) -> Iterator[None]:
+        """While gradients that are products of forward rows are read too: those before a place, and those of the region
+        that is looked at."""
+        self.until = until
         try:
             yield
         finally:
-            self.gradients = None
+            self.until = 0
 
     def may_fold(self, ids: set[int]) -> list[Fold]:
-        """The products of some of the rows."""
-        found = [fold for i in ids for fold in self.folds.get(i, ())] + (self.gradients or [])
-        return [fold for fold in found if fold.reads <= ids and fold.id not in self.unread]
+        """The products of some of the rows; whether gradients are among these that are not read is noted."""
+        found = [fold for i in ids for fold in self.folds.get(i, ())]
+        found = [fold for fold in found if fold.reads <= ids and fold.id not in self.unread]
+        gradients = [fold for i in ids for fold in self.gradients.get(i, ())] + self.inside
+        gradients = [fold for fold in gradients if fold.reads <= ids]
+        self.passed_over |= bool(gradients)
+        return found + [fold for fold in gradients if fold.place < self.until]
 
     @contextmanager
     def without(self, products: Collection[int]) -> Iterator[None]:
@@ -130,11 +139,6 @@ class Facts:
             yield
         finally:
             self.unread = before
-
-    def products(self, ids: Iterable[int]) -> list[Fold]:
-        """Those of the rows that are products of others."""
-        wanted = {*ids}
-        return [fold for folds in self.folds.values() for fold in folds if fold.id in wanted]
 
     def _learn(self, node: Node) -> None:
         function = node.function
@@ -195,7 +199,7 @@ class Facts:
         else:  # a mean, if it has a name
             is_read = node.name is not None and len(rows) == 1 and rows[0][1] == term.number == 1
         if is_read:
-            fold = Fold(node.id, index, term, node.id in self.results)
+            fold = self.products[node.id] = Fold(node.id, index, term, node.id in self.results)
             self.folds.setdefault(max(fold.reads), []).append(fold)
 
     def _is_share(self, node: Node, term: Term) -> None:

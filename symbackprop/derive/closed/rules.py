@@ -41,26 +41,30 @@ GONE = Term(Fraction(0), frozenset(), {})
 
 
 class Rule(NamedTuple):
-    """An identity of terms: what a derivation calls it, the function that applies it, and whether it is one of
-    ``sums`` over entries."""
+    """An identity of terms: what a derivation calls it, the function that applies it, and whether a row is one that it
+    looks at among the factors; None for a rule of sums over whatever rows."""
 
     name: str
     apply: Callable[[Rules, Term], Term | None]
-    sums: bool
+    looks_at: Callable[[Rules, Node], bool] | None
 
 
 RULES: list[Rule] = []
 
 
-def rule(name: str, sums: bool = True
+def rule(name: str, looks_at: Callable[[Rules, Node], bool] | None = None
          ) -> Callable[[Callable[[Rules, Term], Term | None]], Callable[[Rules, Term], Term | None]]:
     """Makes a function a rule of that name."""
 
     def register(apply: Callable[[Rules, Term], Term | None]) -> Callable[[Rules, Term], Term | None]:
-        RULES.append(Rule(name, apply, sums))
+        RULES.append(Rule(name, apply, looks_at))
         return apply
 
     return register
+
+
+def is_product(_: Rules, node: Node) -> bool:
+    return isinstance(node.attr, Pattern)
 
 
 class Rules:
@@ -76,6 +80,7 @@ class Rules:
         self.own = 0
         self._cancelled: dict[tuple[int, tuple[int, ...]], bool] = {}
         self._totals: dict[tuple[int, tuple[int, ...]], Term | None] = {}
+        self._of_rows: dict[int, list[Rule]] = {}
 
     def tidied(self, term: Term) -> Term | None:
         """A term that no rule shortens further; None where it is 0."""
@@ -90,12 +95,21 @@ class Rules:
 
     def _once(self, term: Term) -> Term | None:
         self.alone = self._alone(term)
-        for each in RULES:
-            found = each.apply(self, term) if term.summed or not each.sums else None
+        own = [each for key in term.powers for each in self._of_row(key[0])]
+        for each in RULES if own or term.summed else ():
+            found = each.apply(self, term) if each in own or (term.summed and each.looks_at is None) else None
             if found is not None:
                 self.fired.setdefault(each.name)
                 return found
         return None
+
+    def _of_row(self, id_: int) -> list[Rule]:
+        """The rules that look at a factor."""
+        if id_ not in self._of_rows:
+            node = self.nodes.get(id_)
+            found = [] if node is None else [each for each in RULES if each.looks_at and each.looks_at(self, node)]
+            self._of_rows[id_] = found
+        return self._of_rows[id_]
 
     def _alone(self, term: Term) -> list[tuple[Key, tuple[int, ...]]]:
         """Factors to the power 1, and the axes of them that are summed over in them alone."""
@@ -176,7 +190,7 @@ def _centred(rules: Rules, term: Term) -> Term | None:
     return None
 
 
-@rule("probabilities add up to 1")
+@rule("probabilities add up to 1", lambda rules, node: bool(_axes_of_shares(node)))
 def _probabilities(rules: Rules, term: Term) -> Term | None:
     """Σ_i p_i = 1 for p = softmax(z) along its axis, since p_i = e^(z_i)/Σ_k e^(z_k); and for one-hot rows, such as
     those of the identity."""
@@ -196,7 +210,7 @@ def _added_up(rules: Rules, term: Term, axes_of: Callable[[Node], Collection[int
     return None
 
 
-@rule("rows of a simplex add up to 1")
+@rule("rows of a simplex add up to 1", lambda rules, node: is_simplex(node))
 def _simplex(rules: Rules, term: Term) -> Term | None:
     """Σ_i p_i = 1 along the last axis of an array that is stated to be simplex."""
     return _added_up(rules, term, lambda node: (node.ndim - 1,) if is_simplex(node) else ())
@@ -223,17 +237,17 @@ def _axes_of_shares(node: Node) -> Collection[int]:
     return (node.ndim - 1,) if node.ndim and one_hot_index(node) is not None else ()
 
 
-@rule("a truth value is its square", sums=False)
+@rule("a truth value is its square", lambda rules, node: node.kind == BOOL)
 def _truth(rules: Rules, term: Term) -> Term | None:
     """b·b = b for b = 0 and b = 1."""
     for key, p in term.powers.items():
-        node = rules.nodes.get(key[0])
-        if p > 1 and node is not None and node.kind == BOOL:
+        if p > 1 and key[0] in rules.nodes and rules.nodes[key[0]].kind == BOOL:
             return term._replace(powers={**term.powers, key: 1})
     return None
 
 
-@rule("a symmetric matrix is its transpose", sums=False)
+@rule("a symmetric matrix is its transpose",
+      lambda rules, node: _is_its_transpose(node) or (is_product(rules, node) and any(map(is_symmetric, node.args))))
 def _symmetric(rules: Rules, term: Term) -> Term | None:
     """δ_ij = δ_ji for the identity matrix, a one-hot array whose indices are 0, 1, 2 …, and S_ij = S_ji where S is
     stated to be symmetric. So Sᵀ x = S x: a product with S is the one with Sᵀ where that is there."""
@@ -250,7 +264,7 @@ def _symmetric(rules: Rules, term: Term) -> Term | None:
     return None
 
 
-@rule(KNOWN_PRODUCT, sums=False)
+@rule(KNOWN_PRODUCT, is_product)
 def _multiple(rules: Rules, term: Term) -> Term | None:
     """(λ u) B = λ (u B), for a number or a factor of every row: it is used where u B is there."""
     for key, p in term.powers.items():
@@ -276,7 +290,7 @@ def _is_identity(node: Node) -> bool:
     return index is not None and is_range(index)
 
 
-@rule("relu(u) ⊙ 1[u > 0] = relu(u)", sums=False)
+@rule("relu(u) ⊙ 1[u > 0] = relu(u)", lambda rules, node: node.head == "relu")
 def _rectified(rules: Rules, term: Term) -> Term | None:
     """max(u, 0)·1[u > 0] = max(u, 0): both are 0 where u is not positive, whatever is said to be the slope at 0."""
     for (id_, index), p in term.powers.items():
@@ -297,7 +311,7 @@ def _is_positive(mask: Node, args: tuple[Node, ...]) -> bool:
     return False
 
 
-@rule("p ⊙ 1[mask] = p", sums=False)
+@rule("p ⊙ 1[mask] = p", lambda rules, node: _mask_of(node) is not None)
 def _masked(rules: Rules, term: Term) -> Term | None:
     """p_i·1[m_i] = p_i for p = softmax(where(m, s, −∞)): p_i = 0 where m_i does not hold."""
     for (id_, index), p in term.powers.items():
@@ -329,10 +343,10 @@ def _truth_of(node: Node | None) -> Node | None:
     return node.args[0] if node is not None and node.head == "truth" and node.args else None
 
 
-@rule("p ⊙ onehot(y) = pick(p, y) ⊙ onehot(y)", sums=False)
+@rule("p ⊙ onehot(y) = pick(p, y) ⊙ onehot(y)", lambda rules, node: node.id in rules.facts.picks)
 def _picked(rules: Rules, term: Term) -> Term | None:
     """p_iv·1[v = y_i] = p_(i,y_i)·1[v = y_i]: both are 0 where v is not y_i. It is used where p_(i,y_i) is there."""
-    for (id_, index), q in term.powers.items() if rules.facts.picks else ():
+    for (id_, index), q in term.powers.items():
         for pick in rules.facts.picks.get(id_, ()) if q > 0 else ():
             found = matched(term.powers, pick.term.powers, dict(zip(pick.place, index, strict=True)))
             if found is not None:
@@ -343,10 +357,10 @@ def _picked(rules: Rules, term: Term) -> Term | None:
     return None
 
 
-@rule("e/(1 + e) = 1 − 1/(1 + e)", sums=False)
+@rule("e/(1 + e) = 1 − 1/(1 + e)", lambda rules, node: node.id in rules.facts.shares)
 def _other_share(rules: Rules, term: Term) -> Term | None:
     """e·s = e/(1 + e) = 1 − 1/(1 + e) = 1 − s where s = 1/(1 + e) is there, and 1/(1 + e) = 1 − s for s = e/(1 + e)."""
-    for key, p in term.powers.items() if rules.facts.shares else ():
+    for key, p in term.powers.items():
         share = rules.facts.shares.get(key[0]) if p < 0 else None
         parts = 0 if share is None else term.powers.get((share.id, key[1]), 0)
         if share is not None and (parts >= 1 if share.part else parts < -p):
@@ -365,7 +379,7 @@ def _known(rules: Rules, term: Term) -> Term | None:
     return None
 
 
-@rule(EXCHANGED)
+@rule(EXCHANGED, is_product)
 def _exchanged(rules: Rules, term: Term) -> Term | None:
     """Σ_j P_ij (Σ_e δ_ie V_je) = Σ_e δ_ie (Σ_j P_ij V_je): the order of finite sums does not matter. It is used where
     P V is there."""
