@@ -69,9 +69,9 @@ def module_text(fields: dict[str, Any], module: str, imports: Sequence[str]) -> 
     """The module of a template's fields; ``module`` is what it calls NumPy. It has been parsed, its imports checked."""
     found: str = template().render(fields)
     tree = ast.parse(found)
-    nodes = list(inside([tree]))
+    nodes = inside([tree])
     require_imports(nodes, imports)
-    helpers = needed(sorted({n.id for n in nodes if isinstance(n, ast.Name)}), module)
+    helpers = needed(sorted({n.id for n in nodes if type(n) is ast.Name}), module)
     return found.removesuffix(HELPERS_PLACE) + "\n\n\n".join(helpers) + "\n"
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import lru_cache
 from itertools import chain, count
 from typing import NamedTuple
@@ -25,6 +25,17 @@ ACCENTS = {"hat": ("\u0302", r"\hat"), "bar": ("\u0304", r"\bar"), "tilde": ("\u
 SUBSCRIPTS = str.maketrans("0123456789+-aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉₊₋ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ")
 PRIMES = "′″‴"
 _PARTS = re.compile(r"(?P<base>[A-Za-z]+?)(?P<digits>\d*)(?P<rest>(?:_[A-Za-z0-9]+)*)_*(?P<index>(?:\[[^\]]*\])*)\Z")
+
+
+class Characters(dict[int, str]):
+    """A table for `str.translate`: how every character is ``written``, found when it is met first."""
+
+    def __init__(self, written: Callable[[str], str]) -> None:
+        self.written = written
+
+    def __missing__(self, code: int) -> str:
+        found = self[code] = self.written(chr(code))
+        return found
 
 
 class Name(NamedTuple):

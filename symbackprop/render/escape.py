@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from symbackprop.core.names import GREEK, TEX_GREEK
+from symbackprop.core.names import GREEK, TEX_GREEK, Characters
 
 _SPECIAL = {"\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%",
             "_": r"\_", "^": r"\^{}", "~": r"\~{}", "<": r"\textless{}", ">": r"\textgreater{}"}
@@ -27,7 +27,7 @@ _UNICODE |= {digit: f"$_{k}$" for k, digit in enumerate("₀₁₂₃₄₅₆�
 def latex_text(text: str) -> str:
     """Running text (titles, sources, notes) as LaTeX text: specials escaped, the maths signs we use translated, other
     characters that pdflatex does not know replaced by ``?``."""
-    return "".join(_latex_character(c) for c in text)
+    return text.translate(_CHARACTERS)
 
 
 def _latex_character(c: str) -> str:
@@ -38,3 +38,6 @@ def _latex_character(c: str) -> str:
     if c.isascii():
         return c if c.isprintable() else " "
     return c if unicodedata.category(c) in ("Ll", "Lu") and ord(c) < 0x180 else "?"
+
+
+_CHARACTERS = Characters(_latex_character)
