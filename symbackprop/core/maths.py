@@ -58,7 +58,8 @@ them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from operator import is_
 from typing import Any, ClassVar, get_args, get_type_hints
 
 import sympy as sp
@@ -397,9 +398,8 @@ class Link(Math, ranked=("body",)):
 def parts(m: Math) -> list[Math]:
     """The trees directly inside a tree, in order."""
     found: list[Math] = []
-    kind = type(m)
-    for name in _HOLDING[kind] if kind in _HOLDING else _holding(kind):
-        value = getattr(m, name)
+    for name in _HOLDING[type(m)]:
+        value = m.__dict__[name]
         if type(value) is tuple:
             _collect(value, found)
         elif value is not None:
@@ -416,25 +416,16 @@ def _collect(items: tuple[Any, ...], found: list[Math]) -> None:
 
 
 def _holding(kind: type[Math]) -> tuple[str, ...]:
-    """The names of the fields of a kind that hold trees, or tuples of them, asked for once."""
+    """The names of the fields of a kind that hold trees, or tuples of them."""
     hints = get_type_hints(kind)
-    _HOLDING[kind] = tuple([name for name in _fields(kind) if _holds_trees(hints[name])])
-    return _HOLDING[kind]
+    return tuple([field.name for field in fields(kind) if _holds_trees(hints[field.name])])
 
 
 def _holds_trees(hint: Any) -> bool:
     return (isinstance(hint, type) and issubclass(hint, Math)) or any(map(_holds_trees, get_args(hint)))
 
 
-def _fields(kind: type[Math]) -> tuple[str, ...]:
-    """The names of a kind's fields, asked for once."""
-    if kind not in _KNOWN:
-        _KNOWN[kind] = tuple([field.name for field in fields(kind)])
-    return _KNOWN[kind]
-
-
-_KNOWN: dict[type[Math], tuple[str, ...]] = {}
-_HOLDING: dict[type[Math], tuple[str, ...]] = {}
+_HOLDING = {kind: _holding(kind) for kind in Math.__subclasses__()}
 
 
 def walk(m: Math) -> Iterator[Math]:
@@ -467,15 +458,21 @@ def transposed(m: Math) -> Math:
 
 def replaced(m: Math, found: Mapping[Math, Math]) -> Math:
     """The tree with others in the place of some of its parts."""
-    if m in found:
+    return _replaced(m, found, {type(x) for x in found})
+
+
+def _replaced(m: Math, found: Mapping[Math, Math], kinds: set[type[Math]]) -> Math:
+    if type(m) in kinds and m in found:
         return found[m]
-    return type(m)(*[_replaced(getattr(m, name), found) for name in _fields(type(m))])
+    inside = {name: _inside(m.__dict__[name], found, kinds) for name in _HOLDING[type(m)]}
+    return m if all([x is m.__dict__[name] for name, x in inside.items()]) else replace(m, **inside)
 
 
-def _replaced(value: Any, found: Mapping[Math, Math]) -> Any:
-    if type(value) is tuple:
-        return tuple([_replaced(v, found) for v in value])
-    return replaced(value, found) if isinstance(value, Math) else value
+def _inside(value: Any, found: Mapping[Math, Math], kinds: set[type[Math]]) -> Any:
+    if type(value) is not tuple:
+        return _replaced(value, found, kinds) if isinstance(value, Math) else value
+    new = tuple([_inside(x, found, kinds) for x in value])
+    return value if all(map(is_, new, value)) else new
 
 
 def anchors(m: Math) -> tuple[str, ...]:

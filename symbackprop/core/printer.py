@@ -155,7 +155,8 @@ class Printer(ABC, Generic[P, T]):
     # -- putting together
     def wrapped(self, m: Math, level: int) -> P:
         """In parentheses where it binds more weakly than ``level``."""
-        return self.at_least(self(m), level)
+        p = self(m)
+        return p if p.level >= level else self.fenced(p)
 
     def at_least(self, p: P, level: int) -> P:
         return p if p.level >= level else self.fenced(p)
@@ -531,11 +532,6 @@ def joined(items: Iterable[Text]) -> str:
 
 def side_by_side(items: Sequence[Text]) -> tuple[tuple[int, int], ...]:
     """Where texts in a row may break."""
-    for x in items:
-        if x.breaks:
-            break
-    else:  # most
-        return ()
     found: list[tuple[int, int]] = []
     start = 0
     for x in items:
@@ -554,7 +550,11 @@ class LinePrinter(Printer[Text, Text]):
     signs: ClassVar[Mapping[str, Text]]
 
     def row(self, *items: Text, level: int = ATOM) -> Text:
-        return Text(joined(items), level, items[0].starts if items else "", breaks=side_by_side(items))
+        text, starts = "".join([x.text for x in items]), items[0].starts if items else ""
+        for x in items:
+            if x.breaks:
+                return Text(text, level, starts, breaks=side_by_side(items))
+        return Text(text, level, starts)
 
     def sign(self, name: str) -> Text:
         return self.signs[name]

@@ -6,7 +6,7 @@ import re
 import textwrap
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 
 from symbackprop.core.maths import Math, Rounded, Values
 from symbackprop.core.printer import Text, joined, side_by_side
@@ -276,7 +276,8 @@ def columns(rows: Sequence[Cells], gaps: Sequence[str] = (), room: int = 0, rule
     if not rows:
         return []
     count = max(map(len, rows))
-    padded = [[*map(_cell, row), *[Text("")] * (count - len(row))] for row in rows]
+    padded = [[Text(cell) if isinstance(cell, str) else cell for cell in (*row, *[""] * (count - len(row)))]
+              for row in rows]
     sizes = [[block_width(cell.text) for cell in row] for row in padded]
     whole = [size for row, size in zip(rows, sizes, strict=True) if len(row) > 2 or count == 2] or sizes
     widths = [max([size for size in column if size <= MAX_CELL], default=0) for column in zip(*whole, strict=True)]
@@ -287,14 +288,10 @@ def columns(rows: Sequence[Cells], gaps: Sequence[str] = (), room: int = 0, rule
     return lines
 
 
-def _cell(cell: str | Text) -> Text:
-    return Text(cell) if isinstance(cell, str) else cell
-
-
 def _lines(row: Sequence[Text], sizes: Sequence[int], widths: Sequence[int], gaps: Sequence[str], room: int
            ) -> list[str]:
     last = _last(sizes)
-    before = sum(max(w, size) + len(gap) for w, size, gap in zip(widths, sizes[:last], gaps, strict=False))
+    before = sum([max(w, size) + len(gap) for w, size, gap in zip(widths, sizes[:last], gaps, strict=False)])
     if 0 < room < before + sizes[last]:
         return _row(*_narrowed(row, widths, gaps, room), gaps)
     return _row(row, widths, gaps)
@@ -302,14 +299,13 @@ def _lines(row: Sequence[Text], sizes: Sequence[int], widths: Sequence[int], gap
 
 def _last(sizes: Sequence[int]) -> int:
     """The last cell that is not empty."""
-    return max((k for k, size in enumerate(sizes) if size), default=0)
+    return max([k for k, size in enumerate(sizes) if size], default=0)
 
 
 def _row(cells: Sequence[Text], widths: Sequence[int], gaps: Sequence[str]) -> list[str]:
-    split = [cell.text.split("\n") for cell in cells]
-    heights = range(max(map(len, split)))
-    parts = [[(block[k] if k < len(block) else "", w) for block, w in zip(split, widths, strict=True)] for k in heights]
-    return ["".join(pad(part, w) + gap for (part, w), gap in zip(line, gaps, strict=True)).rstrip() for line in parts]
+    lines = zip_longest(*[cell.text.split("\n") for cell in cells], fillvalue="")
+    return ["".join([part + " " * (w - width(part)) + gap for part, w, gap in zip(line, widths, gaps, strict=True)])
+            .rstrip() for line in lines]
 
 
 def block_width(words: str) -> int:
@@ -321,7 +317,3 @@ def block_width(words: str) -> int:
 def width(words: str) -> int:
     """How many columns a text takes: combining characters take none."""
     return len(words) - len(_COMBINING.findall(words))
-
-
-def pad(words: str, size: int) -> str:
-    return words + " " * (size - width(words))

@@ -68,7 +68,7 @@ class Box(NamedTuple):
 
     @property
     def width(self) -> float:
-        return sum(t.width for t in self.tokens)
+        return sum([t.width for t in self.tokens])
 
 
 def row(*items: Box | Token, level: int = ATOM) -> Box:
