@@ -396,7 +396,7 @@ class Graph:
         parts = [self._part(node, once, shape, kept) for node, once in zip(written, f.written_once(form), strict=True)]
         whole, order = composed(form, tuple(parts))
         rows = [kept[i] for i in order]
-        return self._kernel_row(late("with_noughts")(whole, rows), rows, shape, all(a.kind != FLOAT for a in written))
+        return self._kernel_row(late("with_noughts")(whole, rows), rows, shape, all([a.kind != FLOAT for a in written]))
 
     def _part(self, node: Node, once: bool, shape: Shape, kept: list[Node]) -> f.Formula:
         """What stands for a row in a formula: its number, its own formula, or itself; ``kept`` grows."""
@@ -503,14 +503,14 @@ def _folded(name: str, numbers: Sequence[f.Formula]) -> sp.Expr | None:
 def common_shape(rows: Sequence[Node]) -> Shape:
     """The shape that the rows broadcast to."""
     shape = rows[0].shape if rows else ()
-    if all(same_shape(shape, a.shape) for a in rows):
+    if all([same_shape(shape, a.shape) for a in rows]):
         return shape
     return broadcast([a.shape for a in rows], lambda: [label(a) for a in rows])
 
 
 def common_kind(rows: Iterable[Node]) -> str:
     """The kind that holds the values of all rows."""
-    return max((a.kind for a in rows), key=KINDS.index)
+    return max([a.kind for a in rows], key=KINDS.index)
 
 
 def label(node: Node) -> str:

@@ -113,6 +113,6 @@ def needed_rows(order: Sequence[Node], wrt: Sequence[Node], stop: frozenset[int]
     """The rows between ``wrt`` and the outputs: the only ones whose cotangents are computed."""
     needed = {w.id for w in wrt}
     for node in order:
-        if node.id not in stop and any(a.id in needed for a in node.args):
+        if node.id not in stop and not needed.isdisjoint([a.id for a in node.args]):
             needed.add(node.id)
     return needed

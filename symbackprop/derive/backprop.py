@@ -179,10 +179,10 @@ class Assembly:
         name = self.names.get(node.id, "x")
         if loop is None or loop.forward is None:
             return f"d{name}"
-        if any(leaf is node for leaf in loop.invariants):
+        if any([leaf is node for leaf in loop.invariants]):
             return None
         base = unplaced(name)
-        return f"d{base}_prev" if any(leaf is node for leaf in loop.forward.carry) else f"d{base}_{loop.index}"
+        return f"d{base}_prev" if any([leaf is node for leaf in loop.forward.carry]) else f"d{base}_{loop.index}"
 
     def _name_stacks(self, order: Iterable[Node]) -> None:
         """Results of loops that nobody named are called like the body row they collect."""

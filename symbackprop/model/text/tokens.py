@@ -304,8 +304,8 @@ class Cursor:
         return self.tokens[min(self.place + 1, len(self.tokens) - 1)]
 
     def take(self) -> Token:
-        token = self.now
-        self.place = min(self.place + 1, len(self.tokens) - 1)
+        token = self.tokens[self.place]
+        self.place += token.kind != END
         return token
 
     def at(self, *signs: str) -> bool:
