@@ -126,7 +126,7 @@ def cost_of(builder: Builder, row: Node) -> sp.Expr:
 
 def costs(text: str) -> tuple[sp.Expr, list[Node]]:
     """The multiplications of the emitted backward pass, and the arrays that the forward pass stores for it."""
-    builder = Builder(closed(derive_stable(with_text_names(Model.parse(text)))), 1, PRINTER.arrays)
+    builder = Builder(closed(derive_stable(with_text_names(Model.parse(text)))), 1, PRINTER.arrays, (), ())
     kept = [row for row in builder._kept() if row.args]
     rows = builder.rows.order(list(builder.d.gradients.values()), {row.id for row in kept})
     return sp.expand(sp.Add(*[cost_of(builder, row) for row in rows])), [row for row in kept if not is_view(row)]
