@@ -84,9 +84,9 @@ def by_products(hvp: object, params: dict, data: dict, dims: dict | None, names:
     for a in names:
         for b in names:
             shape = np.shape(given[a]) + np.shape(given[b])
-            whole = np.stack([np.asarray(column[a]) for column in columns[b]], -1).reshape(shape)
+            array = np.stack([np.asarray(column[a]) for column in columns[b]], -1).reshape(shape)
             letters = "abcdefghijklmnopqrstuvwxyz"[: len(shape)]
-            found[a, b] = Block("dense", letters, shape, (((whole,), (letters,), ()),))
+            found[a, b] = Block("dense", letters, shape, (((array,), (letters,), ()),))
     return found
 
 
@@ -103,9 +103,9 @@ def by_backward(forward: object, backward: object, params: dict, data: dict, dim
             rows.append(backward(cache, {output: unit} if len(outputs) > 1 else unit))  # type: ignore[operator]
         for name in names:
             shape = value.shape + np.shape(given[name])
-            whole = np.stack([np.asarray(row[name]) for row in rows]).reshape(shape)
+            array = np.stack([np.asarray(row[name]) for row in rows]).reshape(shape)
             letters = "abcdefghijklmnopqrstuvwxyz"[: len(shape)]
-            found[output, name] = Block("dense", letters, shape, (((whole,), (letters,), ()),))
+            found[output, name] = Block("dense", letters, shape, (((array,), (letters,), ()),))
     return found
 
 

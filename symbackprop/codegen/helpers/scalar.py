@@ -204,8 +204,8 @@ def lgamma(x: np.ndarray) -> np.ndarray:
         far = far + b / (2 * k * (2 * k - 1)) * z ** (1 - 2 * k)
     found = np.where(y < 3, near, far)
     size = np.abs(np.sin(3.141592653589793 * (x - np.round(x))))
-    with np.errstate(divide="ignore"):
-        mirror = 1.1447298858494002 - np.log(np.where(x > 0, 1, size))
+    at_pole = (x <= 0) & (size == 0)
+    mirror = np.where(at_pole, np.inf, 1.1447298858494002 - np.log(np.where((x > 0) | at_pole, 1, size)))
     return np.where(x > 0, found, mirror - found)
 
 
@@ -234,7 +234,8 @@ def hurwitz(s: np.ndarray, x: np.ndarray) -> np.ndarray:
 def polygamma(n: np.ndarray | float, x: np.ndarray | float) -> np.ndarray:
     """The n-th derivative of digamma: (-1)^(n + 1) n! times the sum of (x + k)**-(n + 1) over k = 0, 1, ..., which is
     over all whole numbers k without those below 0 where x is negative; NaN at 0, -1, -2, ..."""
-    n, x = np.round(n * np.ones_like(x)), np.where((x <= 0) & (x == np.round(x)), np.nan, x * np.ones_like(n))
+    n = np.round(n * np.ones_like(x))
+    x = np.where((x <= 0) & (x == np.round(x)), np.nan, x * np.ones_like(n))
     below, sign = x < 0, 2 * (n % 2) - 1
     part = np.where(below, x - np.floor(x), 0.5)
     total = hurwitz(n + 1, np.where(below, part, x))
