@@ -224,6 +224,13 @@ class Place:
             return tuple(self.size(v) for v in value)
         raise self.fail("a tuple of sizes, such as (N, D)", value)
 
+    def numbers(self, value: Value) -> tuple[Any, ...] | None:
+        if value is None:
+            return None
+        if isinstance(value, tuple):
+            return tuple(self.operand(v) for v in value)
+        raise self.fail("a tuple of numbers, such as (2, 2)", value)
+
     def axes(self, value: Value) -> Any:
         if value is None:
             return None
@@ -261,4 +268,5 @@ RULES: dict[str, Callable[[Place, Value], Any]] = {
     "DimLike": Place.size,
     "Any": Place.size,
     "Sequence[DimLike]": Place.sizes,
+    "Sequence[Operand] | None": Place.numbers,
 }
