@@ -30,6 +30,7 @@ from symbackprop.codegen.tree import (
     call,
     combined,
     compared,
+    floating,
     index,
     joined,
     method,
@@ -122,7 +123,10 @@ class Arrays:
     @classmethod
     def converted(cls, expr: Expr, kind: str) -> Expr:
         """An expression as values of at least that kind: sums of truth values count, and integers would widen float32.
-        A number fits any kind, but an array of one number is written as floats."""
+        A number fits any kind, but an array of one number is written as floats, and so is a large whole number among
+        floats, which widened float32 before NumPy 2."""
+        if expr.kind == NUMBER and kind == FLOAT:
+            return Expr(floating(expr.code), (), NUMBER)
         fits = KINDS.index(expr.kind) >= KINDS.index(kind) if expr.kind in KINDS else True
         if fits and not (expr.kind == FLOAT and kind == INT):
             return expr
@@ -172,7 +176,7 @@ class Arrays:
         form = f.without_flat_powers(form)
         match form:
             case f.Num(value):
-                return self.number(value)
+                return self.number(value, args)
             case f.Arg(place):
                 return args[place]
             case f.Neg(body):
@@ -215,9 +219,9 @@ class Arrays:
         """c·x; a fraction whose bottom is whole or contains sizes is a division."""
         num, den = sp.fraction(coefficient)
         if den == 1 or (not coefficient.free_symbols and num != 1):
-            return self.product([self.number(coefficient), *factors])
-        top = self.product(factors if num == 1 else [self.number(num), *factors])
-        return joined(top, ast.Div, self.number(den), FLOAT)
+            return self.product([self.number(coefficient, factors), *factors])
+        top = self.product(factors if num == 1 else [self.number(num, factors), *factors])
+        return joined(top, ast.Div, self.number(den, factors), FLOAT)
 
     def number_power(self, form: f.Pow, n: sp.Expr, args: Sequence[Expr]) -> Expr:
         """Powers by products and roots: a general power is some hundred times slower than a product."""
@@ -228,7 +232,7 @@ class Arrays:
             return self.function("sqrt", base)
         if n.is_number and n.is_negative:
             return joined(self.number(sp.S.One), ast.Div, self.formula(f.power(form.base, f.Num(-n)), args), FLOAT)
-        return joined(base, ast.Pow, self.number(n))
+        return joined(base, ast.Pow, self.number(n, args))
 
     def scalar(self, form: f.Call, args: Sequence[Expr]) -> Expr:
         rule = SCALARS.get(form.name)
@@ -253,8 +257,10 @@ class Arrays:
     def num(self, value: sp.Expr) -> Code:
         return number_code(value, self.called, self.module, self.largest)
 
-    def number(self, value: sp.Expr) -> Expr:
-        return Expr(self.num(value), (), NUMBER)
+    def number(self, value: sp.Expr, among: Sequence[Expr] = ()) -> Expr:
+        """A number in a formula over ``among``."""
+        found = Expr(self.num(value), (), NUMBER)
+        return self.converted(found, FLOAT) if any(a.kind == FLOAT for a in among) else found
 
     @staticmethod
     def called(dimension: str) -> Code:

@@ -70,6 +70,16 @@ def constant(value: Any) -> Code:
     return ast.Constant(value)
 
 
+def floating(code: Code) -> Code:
+    """A literal among floats: a large whole number as a float, since before NumPy 2 it widened float32."""
+    match code:
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant() as number):
+            return ast.UnaryOp(ast.USub(), floating(number))
+        case ast.Constant(value=int(value)) if value >= 2**16:
+            return ast.Constant(float(value))
+    return code
+
+
 def as_code(value: Any) -> Code:
     """Code as it is, tuples and lists by their items, anything else as a literal."""
     if isinstance(value, ast.expr):

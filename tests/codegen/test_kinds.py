@@ -81,6 +81,26 @@ def test_named(loss: str, level: int, dtype: str, tmp_path: Path) -> None:
     close(grads["p"], NAMED[loss], 1e-10 if dtype == "float64" else 1e-5)
 
 
+LARGE = """
+dim N
+data m: N int < 70001
+param p: N
+input q: N
+a = where(m == 70000, p, -1e9) + 100000*p - 70000
+b = p*(m*70000) + maximum(p, 80000) + abs(p)^70000 + clip(p, -90000, 90000)
+c = m*70000
+output o = a*b + c
+"""
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_large_whole_numbers_leave_float32_as_it_is(level: int, tmp_path: Path) -> None:
+    """Before NumPy 2 an integer from 2^16 on made float64 of it; integers of integers stay what they are."""
+    given_ = {"m": np.array([1, 70000]), "q": np.ones(2, np.float32)}
+    found = emit(parse(LARGE), tmp_path, level=level).outputs({"p": np.ones(2, np.float32)}, given_)
+    assert {n: v.dtype.kind + str(v.itemsize) for n, v in found.items()} == {"a": "f4", "b": "f4", "c": "i8", "o": "f4"}
+
+
 HINGE = """
 dim N, D, C
 data X: N x D, y: N int < C
