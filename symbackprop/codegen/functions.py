@@ -1,16 +1,18 @@
-"""What functions return, and functions beside forward and backward: derivatives along a direction v."""
+"""What functions return, and functions beside forward and backward, such as derivatives along a direction v."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from symbackprop.codegen.names import Scope, escape
-from symbackprop.codegen.program import Assign, Block, Function
+from symbackprop.codegen.program import Along, Assign, Block
 from symbackprop.codegen.rows import sharing
 from symbackprop.codegen.schedule import Scheduler, Variables
 from symbackprop.core.facts import is_repeated
 from symbackprop.core.graph import Node
 from symbackprop.derive.products import Product
+from symbackprop.model.model import Model
 
 # -- every result is an array of its own
 
@@ -54,24 +56,41 @@ def to_copy(results: Iterable[Node], known: Collection[int]) -> set[int]:
     return found
 
 
-# -- derivatives along a direction
+# -- functions that compute something of their own
 
 
-def product_function(product: Product, given: Mapping[str, Node], leaves: Mapping[int, str], like: Scheduler
-                     ) -> Function:
-    """The function of a derivative along v: all that it needs is computed in it, once. ``given`` are the declared
-    arrays, ``leaves`` what the other functions call them, ``like`` their scheduler."""
-    scope = Scope([*map(escape, product.model.sizes), *leaves.values()])
+@dataclass(frozen=True)
+class Maker:
+    """Makes functions beside forward and backward for a model. ``given`` are the declared arrays, ``leaves`` what other
+    functions call them, by id, ``like`` is their scheduler."""
+
+    model: Model
+    given: Mapping[str, Node]
+    leaves: Mapping[int, str]
+    like: Scheduler
+
+    def body(self, results: Mapping[str, Node], names: Mapping[int, str], further: Sequence[Node] = ()
+             ) -> tuple[Block, dict[str, str], dict[int, str]]:
+        """Statements that compute ``results``, and all they need, once; the variables of these, by the names wanted,
+        and of leaves that are given ``further``, by id. ``names`` are what rows are called."""
+        scope = Scope([*map(escape, self.model.sizes), *self.leaves.values()])
+        own = {row.id: scope.fresh(row.name or "") for row in further}
+        leaves = {**self.leaves, **own}
+        variables = Variables({i: n for i, n in names.items() if i not in leaves}, scope)
+        variables.given |= leaves
+        known = {row.id: variables.expr(row) for row in (*self.given.values(), *further)}
+        scheduler = Scheduler(self.like.rows, variables, self.like.level, self.like.target)
+        block = scheduler.block([*results.values()], known)
+        return block, dict(zip(results, finished(block, results, known, scope), strict=True)), own
+
+
+def product_function(product: Product, maker: Maker) -> Along:
+    """The function of a derivative along v."""
+    wanted = {name: product.word.format(name) for name in product.results}
+    results = {wanted[name]: row for name, row in product.results.items()}
     further = [*product.directions.values(), *product.upstream.values()]
-    own = {row.id: scope.fresh(row.name or "") for row in further}
-    variables = Variables({i: n for i, n in product.names.items() if i not in {**leaves, **own}}, scope)
-    variables.given |= {**leaves, **own}
-    known = {row.id: variables.expr(row) for row in (*given.values(), *further)}
-    scheduler = Scheduler(like.rows, variables, like.level, like.target)
-    block = scheduler.block(list(product.results.values()), known)
-    names = finished(block, {product.word.format(n): row for n, row in product.results.items()}, known, scope)
-    return Function(
-        product.kind, product.says, block, {n: own[row.id] for n, row in product.directions.items()},
-        {n: own[row.id] for n, row in product.upstream.items()},
-        dict(zip(product.results, names, strict=True)), product.like, product.names,
+    block, found, own = maker.body(results, product.names, further)
+    return Along(
+        product.kind, product.says, block, product.names, {n: own[row.id] for n, row in product.directions.items()},
+        {n: own[row.id] for n, row in product.upstream.items()}, {n: found[w] for n, w in wanted.items()}, product.like,
     )

@@ -15,7 +15,7 @@ from symbackprop.codegen.equations import shape_note
 from symbackprop.codegen.helpers import needed
 from symbackprop.codegen.initial import NORMAL, ONE, ZERO, Initial
 from symbackprop.codegen.names import escape
-from symbackprop.codegen.program import Block, BlockCode, Function, Program
+from symbackprop.codegen.program import Along, AskedFor, Block, BlockCode, Computed, Dense, Function, InBlocks, Program
 from symbackprop.codegen.sizes import NOTHING, SizePlan, divided, plan_sizes
 from symbackprop.codegen.statements import KEPT, Writer
 from symbackprop.codegen.tree import (
@@ -50,7 +50,7 @@ from symbackprop.core.shapes import Shape, dim_text
 from symbackprop.resources import templates
 
 TEMPLATE = "module.py.j2"
-BLOCK = "A block has its structure, the arrays that it is made of, and dense(): all of it, rows before columns."
+A_BLOCK = "A block has its structure, the arrays that it is made of, and dense(): all of it, rows before columns."
 MAX_LISTED = 4  # outputs that a docstring lists by name
 
 
@@ -107,7 +107,7 @@ class ModulePrinter:
         self.backward = self.lines_of(program.backward)
         self.forward = [*self.lines_of(program.forward), *self.handed_on(), self.result()]
         self.evaluate = [*self.writer(program, program.evaluate).lines(), self.equations()]
-        self.functions = {f.name: [*self.lines_of(f.block, f.written), *self.results_of(f)] for f in program.functions}
+        self.functions = {f.name: self.computing(f) for f in program.functions}
 
     def text(self, optimizer: Sequence[str] = ()) -> str:
         """The module, with the code of an optimiser."""
@@ -263,47 +263,48 @@ class ModulePrinter:
     # -- functions beside forward and backward
     def function(self, f: Function) -> dict[str, Any]:
         """What the template lays out of one."""
-        if f.whole:
-            return self.whole(f)
-        lines = self.functions[f.name]
-        opening = [*self.directions(f), *self.buffers(name, f.name)]
-        names, body = names_in(lines), [*self.upstreams(f.upstream), *lines]
-        along = [unpacked(v, index("along", n), self.given[n]) for n, v in f.directions.items() if v in names]
-        given = ["params: dict", "data: dict", "v: dict", *([f"upstream: {self.several}"] if f.upstream else [])]
+        further = ["v: dict", *([f"upstream: {self.several}"] if f.upstream else [])] if isinstance(f, Along) else []
+        given = ["params: dict", "data: dict", *further]
         given += ["workspace: dict | None = None"] if self.program.level > 1 else []
-        tail = f") -> dict[str, {self.array}]:"
+        returned, told = self.told_of(f)
         return {
-            "head": listed(f"def {f.name}(", [*given, "dims: dict | None = None"], tail, ""),
-            "says": doc_text(f.says),
-            "told": doc_text(self.told_of(f)),
-            "lines": layout([*self.opening([*along, *body], *opening), *along, *body]),
+            "head": listed(f"def {f.name}(", [*given, "dims: dict | None = None"], f") -> {returned}:", ""),
+            "says": doc_text(f.says), "told": doc_text(told), "lines": layout(self.body_of(f, self.functions[f.name])),
         }
 
-    def whole(self, f: Function) -> dict[str, Any]:
-        """The same of one that goes along no direction."""
-        lines = self.functions[f.name]
-        array = f.matrix or f.joined
-        given = ["params: dict", "data: dict", *(["workspace: dict | None = None"] if self.program.level > 1 else [])]
-        tail = f") -> {self.array}:" if array else ') -> dict[tuple[str, str], "Block"]:'
-        told = "Rows and columns in the order in which the arrays are declared." if array else BLOCK
-        body = lines if f.by or f.joined else [*self.opening(lines, *self.buffers(name, f.name)), *lines]
-        return {
-            "head": listed(f"def {f.name}(", [*given, "dims: dict | None = None"], tail, ""),
-            "says": doc_text(f.says), "told": told, "lines": layout(body),
-        }
+    def computing(self, f: Function) -> list[Line]:
+        """What a function computes and returns of the arrays and sizes that it has."""
+        own = self.lines_of(f.block, f.written) if isinstance(f, Computed) else []
+        return [*own, *self.results_of(f)]
+
+    def body_of(self, f: Function, lines: Sequence[Line]) -> list[Line]:
+        """The same after what it is given is checked; what is asked for of other functions they check."""
+        if not isinstance(f, Computed):
+            return [*lines]
+        buffers = self.buffers(name, f.name)
+        if not isinstance(f, Along):
+            return [*self.opening(lines, *buffers), *lines]
+        names, body = names_in(lines), [*self.upstreams(f.upstream), *lines]
+        along = [unpacked(v, index("along", n), self.given[n]) for n, v in f.directions.items() if v in names]
+        return [*self.opening([*along, *body], *self.directions(f), *buffers), *along, *body]
 
     def block_of(self, b: BlockCode) -> Code:
         """A block as code."""
         parts = [as_code((as_code(tuple(map(name, p.arrays))), p.letters, p.ties)) for p in b.parts]
         return call("Block", b.structure, b.letters, as_code(self.p.dims(b.shape)), as_code(tuple(parts)))
 
-    def told_of(self, f: Function) -> str:
-        """What v holds, in a docstring."""
-        inputs = [n for n in f.directions if n not in self.program.params]
-        also = f", and perhaps of {', '.join(inputs)}," if inputs else ""
-        return f"v holds arrays like those of params{also} by name{', and so does what is returned' if f.like else ''}."
+    def told_of(self, f: Function) -> tuple[str, str]:
+        """The type of what a function returns, and what its docstring says of that, or of v."""
+        if isinstance(f, Along):
+            inputs = [n for n in f.directions if n not in self.program.params]
+            also = f", and perhaps of {', '.join(inputs)}," if inputs else ""
+            like = ", and so does what is returned" if f.like else ""
+            return f"dict[str, {self.array}]", f"v holds arrays like those of params{also} by name{like}."
+        if isinstance(f, Dense) or (isinstance(f, AskedFor) and f.dense):
+            return self.array, "Rows and columns in the order in which the arrays are declared."
+        return 'dict[tuple[str, str], "Block"]', A_BLOCK
 
-    def directions(self, f: Function) -> list[Line]:
+    def directions(self, f: Along) -> list[Line]:
         """What a function is given in v, checked."""
         needed, perhaps = ({n: index(table, n) for n in f.directions if n in arrays}
                            for table, arrays in (("PARAMS", self.program.params), ("DATA", self.program.data)))
@@ -313,21 +314,29 @@ class ModulePrinter:
         return [Line(assign("along", call("directions", name("v"), *given))), *wanted]
 
     def results_of(self, f: Function) -> list[Line]:
-        """The return statement of a function: what is like v has the names that v has."""
-        if f.matrix:
-            return [Line(ast.Return(call("as_returned", name(f.matrix), name("dtype"))))]
-        if f.by or f.joined:
-            given = [*map(name, ("params", "data", "dims")), f.by or f.joined]
-            if f.of:
-                return [Line(ast.Return(call(BY_BACKWARD, name("forward"), name("backward"), *given, f.of)))]
-            found = call(BY_PRODUCTS, name("hvp"), *given)
-            if f.by:
-                return [Line(ast.Return(found))]
-            return [Line(ast.Return(call("joined", found, *given[:2], f.joined)))]
-        if f.blocks:
-            pairs = {(a, b): self.block_of(code) for (a, b), code in f.blocks.items()}
-            keys = [as_code(key) for key in pairs]
-            return [Line(ast.Return(ast.Dict(list(keys), list(pairs.values()))))]
+        """The lines that return what a function has."""
+        match f:
+            case Along():
+                return self.along_of(f)
+            case InBlocks():
+                blocks = {as_code(key): self.block_of(code) for key, code in f.blocks.items()}
+                return [Line(ast.Return(ast.Dict([*blocks], [*blocks.values()])))]
+            case Dense():
+                return [Line(ast.Return(call("as_returned", name(f.matrix), name("dtype"))))]
+            case AskedFor():
+                return [Line(ast.Return(self.asked(f)))]
+        raise TypeError(f)
+
+    def asked(self, f: AskedFor) -> Code:
+        """All rows by backward, or all columns by hvp."""
+        given = [*map(name, ("params", "data", "dims")), f.by]
+        if f.of:
+            return call(BY_BACKWARD, name("forward"), name("backward"), *given, f.of)
+        found = call(BY_PRODUCTS, name("hvp"), *given)
+        return call("joined", found, *given[:2], f.by) if f.dense else found
+
+    def along_of(self, f: Along) -> list[Line]:
+        """The return of a derivative along v: what is like v has the names that v has."""
         lines = [Line(assign("found", dictionary({n: name(v) for n, v in f.results.items()})))]
         if f.like and f.directions.keys() - self.program.params.keys():
             lines.append(Line(assign("found", call("those_in", name("wanted"), name("found")))))

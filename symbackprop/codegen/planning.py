@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from symbackprop.codegen.arrays import Arrays
 from symbackprop.codegen.blocks import whole_functions
-from symbackprop.codegen.functions import finished, product_function
+from symbackprop.codegen.functions import Maker, finished, product_function
 from symbackprop.codegen.initial import initial_values
 from symbackprop.codegen.names import Scope, escape
 from symbackprop.codegen.program import Block, Program, variable
@@ -80,7 +80,7 @@ class Builder:
         further = [row for product in self.products for row in product.results.values()]
         rows = self.rows.order([*named.values(), *self.results, *self.d.gradients.values(), *further])
         evaluate = self.scheduler.block(list(named.values()), self.leaves)
-        model = self.model
+        model, maker = self.model, Maker(self.model, self.given, self.leaf_names, self.scheduler)
         read = [*self.order, *self.rows.order([*self.d.gradients.values(), *further])]
         return Program(
             name=model.name, summary=model.summary, text=text, target=self.target, level=self.level,
@@ -95,8 +95,8 @@ class Builder:
             equations={name: evaluate.variable(row) for name, row in named.items()},
             written=dict(self.d.names), expanded=self.d.expanded, identities=self.d.identities,
             floats_are_safe=floats_are_safe(rows),
-            functions=(*[product_function(p, self.given, self.leaf_names, self.scheduler) for p in self.products],
-                       *whole_functions(self.wholes, self.d, self.given, self.leaf_names, self.scheduler)),
+            functions=(*[product_function(p, maker) for p in self.products],
+                       *whole_functions(self.wholes, self.d, maker)),
         )
 
     def _chosen(self) -> tuple[str, ...] | None:

@@ -158,32 +158,55 @@ class BlockCode:
 
 @dataclass(frozen=True)
 class Function:
-    """A function of the module beside forward and backward, of params, data and perhaps v, a dict of arrays like those
-    that it names. What it computes is in ``block``; variables are, by name, the ``directions`` that v holds, the
-    ``upstream`` gradients that it takes and the ``results`` that it returns, ``like`` v: in the dtypes of the arrays of
-    those names. In equations rows are called as they are ``written``, by id. One without v returns ``blocks`` by the
-    names of both arrays, or an array, its ``matrix``. Those of what has no compressed form ask hvp for every column:
-    ``by`` the entries of these parameters, or of what these gave ``joined``; ``of`` these results backward for every
-    row."""
+    """A function of the module beside forward and backward, of params and data, dicts of arrays; ``says`` is what it
+    returns."""
 
     name: str
     says: str
+
+
+@dataclass(frozen=True)
+class Computed(Function):
+    """One that computes what it returns, in ``block``. In equations rows are called as they are ``written``, by id."""
+
     block: Block
+    written: dict[int, str]
+
+
+@dataclass(frozen=True)
+class Along(Computed):
+    """A derivative along v, a dict of arrays like those that it names. Variables are, by name, the ``directions`` that
+    v holds, the ``upstream`` gradients that it takes and the ``results`` that it returns, ``like`` v: in the dtypes of
+    the arrays of those names."""
+
     directions: dict[str, str]
     upstream: dict[str, str]
     results: dict[str, str]
     like: bool
-    written: dict[int, str]
-    blocks: dict[tuple[str, str], BlockCode] = field(default_factory=dict)
-    matrix: str = ""
-    by: tuple[str, ...] = ()
-    joined: tuple[str, ...] = ()
-    of: tuple[str, ...] = ()
 
-    @property
-    def whole(self) -> bool:
-        """Whether it goes along no direction."""
-        return bool(self.blocks or self.matrix or self.by or self.joined)
+
+@dataclass(frozen=True)
+class InBlocks(Computed):
+    """A Jacobian or a Hessian as its ``blocks``, by the names of both arrays."""
+
+    blocks: dict[tuple[str, str], BlockCode]
+
+
+@dataclass(frozen=True)
+class Dense(Computed):
+    """A Hessian as one array, which is a variable."""
+
+    matrix: str
+
+
+@dataclass(frozen=True)
+class AskedFor(Function):
+    """What has no compressed form: row by row by backward, for each entry of the results ``of`` a layer, else column by
+    column by hvp, for each entry of the parameters ``by``; ``dense`` is one array of all."""
+
+    by: tuple[str, ...]
+    of: tuple[str, ...] = ()
+    dense: bool = False
 
 
 @dataclass
