@@ -12,7 +12,7 @@ from symbackprop.core.functions.reductions import mean
 from symbackprop.core.graph import Node, Operand, label
 from symbackprop.core.maths import Fn, Frac, Num, Pow, Sym, X, called, equal, minus, total
 from symbackprop.core.registry import known
-from symbackprop.core.shapes import Axis, Dim, DimLike, as_dim, same, shape_text
+from symbackprop.core.shapes import Axis, Dim, DimLike, as_dim, normalise_axis, same, shape_text
 from symbackprop.errors import ShapeError
 
 SCORES = "S S_att"  # what the scores of attention are called
@@ -35,9 +35,10 @@ def rms_norm(x: Node, axis: Axis = -1, eps: Operand = 1e-5) -> Node:
 
 
 @function
-def batch_norm(x: Node, eps: Operand = 1e-5) -> Node:
-    """(x − mean)/√(var + eps) over all axes but the last, with the statistics of this batch and no affine part."""
-    return _standardised(x, tuple(range(x.ndim - 1)), eps)
+def batch_norm(x: Node, eps: Operand = 1e-5, axis: int = -1) -> Node:
+    """(x − mean)/√(var + eps) over all axes but that of the channels, with the statistics of this batch and no affine
+    part."""
+    return _standardised(x, _but(x, axis, 0), eps)
 
 
 def _standardised(x: Node, axes: Axis, eps: Operand) -> Node:
@@ -47,27 +48,43 @@ def _standardised(x: Node, axes: Axis, eps: Operand) -> Node:
     return hint(centred / spread, "{}_hat")
 
 
+def _but(x: Node, axis: int, first: int) -> tuple[int, ...]:
+    """The axes from the first on, without that of the channels."""
+    channels = normalise_axis(axis, x.ndim)
+    return tuple(k for k in range(first, x.ndim) if k != channels)
+
+
 @function
-def running_batch_norm(x: Node, mu: Node, variance: Node, eps: Operand = 1e-5) -> Node:
-    """(x − mu)/√(variance + eps) with running statistics, of the last axis."""
+def running_batch_norm(x: Node, mu: Node, variance: Node, eps: Operand = 1e-5, axis: int = -1) -> Node:
+    """(x − mu)/√(variance + eps) with running statistics, one of each for every channel."""
+    mu, variance = (_of_channels(x, row, axis) for row in (mu, variance))
     return (x - mu) / sqrt(variance + eps)
 
 
-@function
-def instance_norm(x: Node, eps: Operand = 1e-5) -> Node:
-    """(x − mean)/√(var + eps) of every image and channel by itself: x is N×…×C, as in batch_norm."""
-    return _standardised(x, tuple(range(1, x.ndim - 1)), eps)
+def _of_channels(x: Node, row: Node, axis: int) -> Node:
+    """An array with an entry for every channel, such that it fits x."""
+    behind = x.ndim - 1 - normalise_axis(axis, x.ndim)
+    return row[(slice(None), *[None] * behind)] if behind else row
 
 
 @function
-def group_norm(x: Node, groups: DimLike, eps: Operand = 1e-5) -> Node:
-    """(x − mean)/√(var + eps) of every image and group of neighbouring channels: x is N×…×C (Wu and He 2018)."""
-    count = as_dim(groups)
-    width = sp.cancel(x.shape[-1] / count)
+def instance_norm(x: Node, eps: Operand = 1e-5, axis: int = -1) -> Node:
+    """(x − mean)/√(var + eps) of every image and channel by itself: the images are along axis 0, the channels along
+    ``axis``."""
+    return _standardised(x, _but(x, axis, 1), eps)
+
+
+@function
+def group_norm(x: Node, groups: DimLike, eps: Operand = 1e-5, axis: int = -1) -> Node:
+    """(x − mean)/√(var + eps) of every image and group of neighbouring channels: the images are along axis 0, the
+    channels along ``axis`` (Wu and He 2018)."""
+    place, count = normalise_axis(axis, x.ndim), as_dim(groups)
+    width = sp.cancel(x.shape[place] / count)
     if width.is_Rational and not width.is_Integer:
-        raise ShapeError(f"the last axis of {label(x)} ({x.shape[-1]}) cannot be split into {count} groups")
-    parts = build.reshape(x, (*x.shape[:-1], count, width))
-    return build.reshape(_standardised(parts, (*range(1, x.ndim - 1), x.ndim), eps), x.shape)
+        which = "the last axis" if place == x.ndim - 1 else f"axis {place}"
+        raise ShapeError(f"{which} of {label(x)} ({x.shape[place]}) cannot be split into {count} groups")
+    parts = build.reshape(x, (*x.shape[:place], count, width, *x.shape[place + 1 :]))
+    return build.reshape(_standardised(parts, _but(parts, place, 1), eps), x.shape)
 
 
 @function

@@ -73,6 +73,9 @@ n: solve_triangular (a, b, lower=False) -> solve_triangular(a, b, lower=lower)
 n l: svd (x, full_matrices:False) -> svd(x)
 n: svd (x, full_matrices=True, compute_uv:False) -> svdvals(x)
 n l: lu (x) -> lu(x)
+t m: amax (x, axis|dim=None, keepdims|keepdim=False) -> max(x, axis=axis, keepdims=keepdims)
+t m: amin (x, axis|dim=None, keepdims|keepdim=False) -> min(x, axis=axis, keepdims=keepdims)
+t: rsub (x, y) -> y - x
 n t: hypot (a, b) -> sqrt(a**2 + b**2)
 n: cbrt (x) -> sign(x) * abs(x)**(1/3)
 n t: fmod (a, b) -> a - b * trunc(a / b)
@@ -88,7 +91,8 @@ n: identity (n) -> eye(n)
 n t f: zeros ones (*sizes) -> @(sizes)
 t m: masked_fill (x, mask, value) -> where(mask, value, x)
 n t: xlogy (x, y) -> xlogy(x, y)
-n t: logsigmoid (x) -> -softplus(-x)
+n t: logsigmoid log_sigmoid (x) -> -softplus(-x)
+t: hardtanh (x, min_val=-1, max_val=1) -> clip(x, min_val, max_val)
 n t: relu6 (x) -> clip(x, 0, 6)
 t: hardsigmoid (x) -> clip(x / 6 + 1/2, 0, 1)
 t: hardswish (x) -> x * clip(x / 6 + 1/2, 0, 1)
@@ -118,7 +122,7 @@ t: linear (x, weight, bias) -> x @ weight.T + bias
 t: embedding (index, weight) -> weight[index]
 t: embedding_bag (index, weight, mode="mean") -> embedding_bag(weight, index, mode=mode)
 n t: one_hot (index, size|num_classes) -> one_hot(index, size)
-t: scaled_dot_product_attention (q, k, v, is_causal=False) -> attention(q, k, v, causal=is_causal)
+t: scaled_dot_product_attention (q, k, v, attn_mask~None, dropout_p~0, is_causal=False) -> attention(q, k, v, causal=is_causal)
 t: layer_norm (x, normalized_shape(1), !eps=1e-5) -> layer_norm(x, eps=eps)
 t: rms_norm (x, normalized_shape(1), !eps) -> rms_norm(x, eps=eps)
 t: layer_norm (x, normalized_shape(1), weight, bias, eps=1e-5) -> layer_norm(x, eps=eps) * weight + bias
@@ -148,6 +152,9 @@ t: adaptive_max_pool2d (x, size) -> transpose(adaptive_max_pool(transpose(x, (0,
 t: conv_transpose2d (x, w|weight, bias~None, stride=1, padding=0, output_padding=0, groups~1, dilation=1) -> \
 transpose(conv_transpose2d(transpose(x, (0, 2, 3, 1)), transpose(w, (2, 3, 1, 0)), stride=stride, padding=padding, \
 output_padding=output_padding, dilation=dilation), (0, 3, 1, 2))
+t: conv_transpose2d (x, w|weight, bias, stride=1, padding=0, output_padding=0, groups~1, dilation=1) -> \
+transpose(conv_transpose2d(transpose(x, (0, 2, 3, 1)), transpose(w, (2, 3, 1, 0)), stride=stride, padding=padding, \
+output_padding=output_padding, dilation=dilation), (0, 3, 1, 2)) + bias[:, None, None]
 t: cosine_similarity (a, b, axis|dim=1, eps=1e-8) -> cosine_similarity(a, b, axis=axis, eps=eps)
 t: pairwise_distance (a, b, p=2, eps=1e-6) -> norm(a - b + eps, axis=-1, order=p)
 t: cdist (a, b, p=2) -> cdist(a, b, order=p)
@@ -165,9 +172,19 @@ t: kl_div (input, target, reduction, log_target:True) -> exp(target) * (target -
 t: margin_ranking_loss (a, b, target, margin=0, reduction) -> margin_ranking(a, b, target, margin=margin)
 t: gaussian_nll_loss (input, target, var, full~False, eps=1e-6, reduction) -> gaussian_nll(input, target, var, \
 eps=eps)
-t: poisson_nll_loss (input, target, log_input~True, full~False, reduction) -> poisson_nll(input, target)
+t: poisson_nll_loss (input, target, log_input~True, full~False, eps=1e-8, reduction) -> poisson_nll(input, target)
 t: poisson_nll_loss (input, target, log_input:False, full~False, eps=1e-8, reduction) -> input \
 - target * log(input + eps)
+t: huber_loss (input, target, reduction, delta=1) -> huber(input, target, delta=delta)
+t: binary_cross_entropy (input, target, !weight, reduction) -> weight * binary_cross_entropy(input, target)
+t: binary_cross_entropy_with_logits (input, target, !weight, reduction) -> weight * \
+binary_cross_entropy_with_logits(input, target)
+t: binary_cross_entropy_with_logits (input, target, !pos_weight, reduction) -> (1 - target) * input + (1 + (pos_weight \
+- 1) * target) * softplus(-input)
+t: cosine_embedding_loss (a|input1, b|input2, target, margin=0, reduction) -> cosine_embedding(a, b, target, \
+margin=margin)
+t: triplet_margin_loss (anchor, positive, negative, margin=1, p=2, eps=1e-6, swap~False, reduction) -> \
+maximum(norm(anchor - positive + eps, axis=-1, order=p) - norm(anchor - negative + eps, axis=-1, order=p) + margin, 0)
 t: soft_margin_loss (input, target, reduction) -> softplus(-target * input)
 r: dnorm (x) -> normal_pdf(x)
 r: pnorm (x) -> normal_cdf(x)

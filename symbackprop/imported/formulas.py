@@ -1,0 +1,483 @@
+"""Nodes of an exported PyTorch graph as formulas of model text, which are data: nothing is written and read again.
+
+PyTorch's operators are read as its functions are in model text (`model.text.spellings`); here stands only what a graph
+has and a text has not: shapes that are known already, operators by their overloads, casts that change no number.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import sympy as sp
+
+from symbackprop.errors import ModelError, NameProblem
+from symbackprop.model.text import dialect, tree
+from symbackprop.model.text.spellings import spelled
+
+SILENT = frozenset("dtype layout device pin_memory memory_format non_blocking copy generator cudnn_enable "
+                   "cudnn_enabled implicit grad_fn sparse scale_grad_by_freq path".split())
+SAME_NUMBERS = frozenset("contiguous clone alias to _to_copy lift_fresh_copy lift_fresh detach_ positive view_as "
+                         "type_as _assert_tensor_metadata".split())
+RESHAPED = frozenset("view reshape _unsafe_view flatten unflatten squeeze view_copy _reshape_alias".split())
+BROADCAST = frozenset("expand expand_as expand_copy".split())
+SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "matmul": "@", "mm": "@", "bmm": "@", "mv": "@", "dot": "@",
+         "iadd": "+", "truediv": "/", "true_divide": "/"}
+COMPARED = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
+LOSSES = ("_loss", "_entropy", "_with_logits", "_embedding_loss", "kl_div")
+REDUCTIONS = ("none", "mean", "sum")
+LONG = 10**9  # a denominator that nobody writes out
+PAIRS = frozenset("kernel_size stride padding dilation output_size output_padding shifts dims".split())
+
+
+def number(value: float) -> tree.Expr:
+    """A number as it is written, a root as such: 1.4142135623730951 is sqrt(2)."""
+    if value != value:
+        raise ModelError("nan is no number of a model")
+    if value < 0:
+        return tree.Negative(number(-value))
+    if value == float("inf"):
+        return dialect.INFINITE
+    exact = sp.Rational(repr(value) if isinstance(value, float) else int(value))
+    root = _root(value) if exact.q > LONG else None
+    return tree.Number(exact) if root is None else root
+
+
+def _root(value: float) -> tree.Expr | None:
+    """The root of a whole number, or one divided by it, that is this number as exactly as it can be; None for others."""
+    for squared, upright in ((value**2, True), (value**-2, False)):
+        n = round(squared)
+        if 1 < n < LONG and value == (math.sqrt(n) if upright else 1 / math.sqrt(n)):
+            root = tree.Call("sqrt", (whole(n),), ())
+            return root if upright else tree.Chain(whole(1), (("/", root),))
+    return None
+
+
+def whole(value: int) -> tree.Expr:
+    return number(int(value))
+
+
+class Formulas:
+    """What the nodes compute, in terms of those that have names. ``dims`` are the names of symbolic sizes."""
+
+    def __init__(self, dims: Mapping[Any, str]) -> None:
+        self.dims = dims
+        self.named: dict[Any, str] = {}
+        self.inline: dict[Any, tree.Expr] = {}
+
+    # -- values
+    def value(self, item: Any) -> tree.Expr:
+        """An argument of a node."""
+        if hasattr(item, "op") and hasattr(item, "meta"):
+            return self.of(item)
+        if item is None or isinstance(item, bool):
+            return tree.Word(item)
+        if isinstance(item, (int, float)):
+            return number(item)
+        if isinstance(item, str):
+            return tree.String(item)
+        if isinstance(item, (list, tuple)):
+            return tree.Tuple(tuple(map(self.value, item)))
+        if hasattr(item, "node"):
+            return self.size(item.node.expr)
+        raise ModelError(f"{item!r:.60} cannot stand in a model")
+
+    def of(self, node: Any) -> tree.Expr:
+        """A node: its name, or what it computes."""
+        known = node.meta.get("val")
+        if hasattr(known, "node"):
+            return self.size(known.node.expr)
+        if node in self.named:
+            return tree.Name(self.named[node])
+        return self.inline[node]
+
+    def size(self, expr: Any) -> tree.Expr:
+        """A symbolic size in terms of the dimensions."""
+        if expr.is_Integer:
+            return whole(int(expr))
+        if isinstance(expr, sp.Symbol) and expr in self.dims:
+            return tree.Name(self.dims[expr])
+        above, below = sp.fraction(sp.together(expr))
+        if below != 1:
+            return tree.Chain(self.size(above), (("/", self.size(below)),))
+        if isinstance(expr, (sp.Add, sp.Mul)):
+            first, *rest = map(self.size, expr.args)
+            return tree.Chain(first, tuple(("+" if expr.is_Add else "*", part) for part in rest))
+        if isinstance(expr, sp.Pow) and expr.exp.is_Integer:
+            return tree.Power(self.size(expr.base), self.size(expr.exp))
+        raise ModelError(f"the size {expr} is not made of dimensions by + and *: give that axis a fixed size")
+
+    def shape(self, node: Any) -> tree.Tuple:
+        return tree.Tuple(tuple(self.value(d) for d in node.meta["val"].shape))
+
+    # -- nodes
+    def formula(self, node: Any) -> tree.Expr:
+        """What a node computes."""
+        if node.target is operator.getitem:
+            source, place = node.args
+            return _chosen(source, self.of(source), place)
+        name = getattr(node.target, "_opname", None) or getattr(node.target, "__name__", "")
+        args = self.arguments(node)
+        rule = RULES.get(name)
+        found = None if rule is None else rule(self, node, args)
+        return self.called(node, name, args) if found is None else found
+
+    def arguments(self, node: Any) -> dict[str, Any]:
+        """The arguments by the names of the operator's schema, without such as are as usual or change no number."""
+        schema = getattr(node.target, "_schema", None)
+        if schema is None:
+            return {str(k): a for k, a in enumerate(node.args)} | dict(node.kwargs)
+        given = dict(zip([a.name for a in schema.arguments], node.args, strict=False)) | dict(node.kwargs)
+        usual = {a.name: a.default_value for a in schema.arguments if a.has_default_value()}
+        return {k: v for k, v in given.items() if k not in SILENT and not (k in usual and _is_usual(v, usual[k]))}
+
+    def called(self, node: Any, name: str, args: Mapping[str, Any]) -> tree.Expr:
+        """The node as a call of PyTorch's function of that name."""
+        values, options, open_end = list[tree.Expr](), list[tuple[str, tree.Expr]](), True
+        schema = getattr(node.target, "_schema", None)
+        order = [a.name for a in schema.arguments if not a.kwarg_only] if schema is not None else list(args)
+        for word in order:
+            open_end = open_end and word in args
+            if word in args:
+                value = self.value(_plain(word, args[word]))
+                (values.append(value) if open_end else options.append((word, value)))  # type: ignore[func-returns-value]
+        options += [(word, self.value(_plain(word, v))) for word, v in args.items() if word not in order]
+        found = spelled("a", name, values, dict(options))
+        if found is not None:
+            return found[0]
+        return dialect.plain(tree.Member(_module(name), name.removeprefix("linalg_"), tuple(values), tuple(options)), ())
+
+    def binary(self, node: Any, args: Mapping[str, Any], sign: str) -> tree.Expr | None:
+        """``a + b``, ``a / b``; with ``alpha`` or a way of rounding it is another function."""
+        if len(args) != 2:
+            return None
+        left, right = map(self.value, args.values())
+        return tree.Chain(left, ((sign, right),))
+
+
+def _module(name: str) -> tree.Expr:
+    """Where PyTorch has the function of that name."""
+    torch: tree.Expr = tree.Name("torch")
+    if name.startswith("linalg_"):
+        return tree.Member(torch, "linalg")
+    return tree.Member(tree.Member(torch, "nn"), "functional") if name.endswith(LOSSES) else torch
+
+
+def _plain(word: str, value: Any) -> Any:
+    """``reduction`` as a word; sizes that are the same along all axes as one number; several axes as such."""
+    if word == "reduction":
+        return REDUCTIONS[value] if isinstance(value, int) else value
+    if word in PAIRS and isinstance(value, (list, tuple)) and len({*value}) == 1:
+        return value[0]
+    return value
+
+
+def _is_usual(value: Any, usual: Any) -> bool:
+    if isinstance(value, (list, tuple)) and isinstance(usual, (list, tuple, int)):
+        return [*value] == ([*usual] if isinstance(usual, (list, tuple)) else [usual] * len(value))
+    return value is usual or (type(value) is type(usual) and isinstance(value, (int, float, str)) and value == usual)
+
+
+def _chosen(source: Any, value: tree.Expr, place: int) -> tree.Expr:
+    """One of several results."""
+    if isinstance(value, tree.Tuple):
+        return value.items[place]
+    return tree.Index(value, (whole(place),))
+
+
+def _along(node: Any, dim: int, item: tree.Expr) -> tuple[tree.Expr, ...]:
+    """An index with one item at an axis, the axes before it whole."""
+    return (*[tree.Slice(None, None, None)] * (dim % node.meta["val"].ndim), item)
+
+
+# -- operators that are no functions of model text
+Rule = Callable[[Formulas, Any, dict[str, Any]], "tree.Expr | None"]
+
+
+def _same(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
+    return f.of(node.args[0])
+
+
+def _reshaped(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
+    return tree.Call("reshape", (f.of(node.args[0]), f.shape(node)), ())
+
+
+def _broadcast(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
+    return tree.Call("broadcast", (f.of(node.args[0]), f.shape(node)), ())
+
+
+def _all_broadcast(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
+    shapes = [tree.Tuple(tuple(map(f.value, v.shape))) for v in node.meta["val"]]
+    return tree.Tuple(tuple(tree.Call("broadcast", (f.of(a), s), ()) for a, s in zip(node.args[0], shapes, strict=True)))
+
+
+def _unsqueezed(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
+    array, dim = node.args
+    return tree.Index(f.of(array), _along(node, dim, tree.Word(None)))
+
+
+def _selected(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
+    array, dim, index = node.args
+    return tree.Index(f.of(array), _along(array, dim, f.value(index)))
+
+
+def _sliced(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
+    array, dim = node.args[0], args.get("dim", 0)
+    start, stop, step = args.get("start"), args.get("end"), args.get("step")
+    size = array.meta["val"].shape[dim]
+    stop = None if isinstance(stop, int) and (stop >= 2**31 or (isinstance(size, int) and stop >= size)) else stop
+    bounds = [None if b is None or b == usual else f.value(b) for b, usual in ((start, 0), (stop, None), (step, 1))]
+    return tree.Index(f.of(array), _along(array, dim, tree.Slice(*bounds)))
+
+
+def _indexed(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
+    array, items = node.args
+    whole_axis = tree.Slice(None, None, None)
+    return tree.Index(f.of(array), tuple(whole_axis if i is None else f.of(i) for i in items))
+
+
+def _unbound(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
+    array, dim = node.args[0], args.get("dim", 0)
+    items = (tree.Index(f.of(array), _along(array, dim, whole(k))) for k in range(len(node.meta["val"])))
+    return tree.Tuple(tuple(items))
+
+
+def _split(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
+    """Slices one after the other, as long as the results are."""
+    array, dim = node.args[0], args.get("dim", 0)
+    ends, items = [0], list[tree.Expr]()
+    for part in node.meta["val"]:
+        ends.append(ends[-1] + part.shape[dim])
+        items.append(tree.Index(f.of(array), _along(array, dim, tree.Slice(f.value(ends[-2]), f.value(ends[-1]), None))))
+    return tree.Tuple(tuple(items))
+
+
+def _dropout(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
+    if args.get("train") and args.get("p", 0.5):
+        raise ModelError("dropout is random: call .eval() on the module, or give the mask as an input")
+    return f.of(node.args[0])
+
+
+def _embedded(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
+    """Rows of a table; that of ``padding_idx`` gets no gradient."""
+    table, index = f.value(node.args[0]), f.value(node.args[1])
+    rows = tree.Index(table, (index,))
+    padding = args.get("padding_idx", -1)
+    if not isinstance(padding, int) or padding < 0:
+        return rows
+    is_padding = tree.Index(tree.Compare("==", index, whole(padding)), (tree.Word(...), tree.Word(None)))
+    return tree.Call("where", (is_padding, tree.Call("stop_gradient", (rows,), ()), rows), ())
+
+
+def _filled(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
+    """An array of one number."""
+    name = node.target._opname
+    value = 0.0 if "zeros" in name else 1.0 if "ones" in name else args.get("fill_value", args.get("s", args.get("value")))
+    return tree.Call("broadcast", (f.value(value), f.shape(node)), ()) if node.meta["val"].ndim else f.value(value)
+
+
+def filled(formula: tree.Expr, axes: int = 0) -> tree.Expr | None:
+    """An array of one number without its first axes; None for any other."""
+    match formula:
+        case tree.Call("broadcast", (tree.Number() | tree.Negative() as number, tree.Tuple(sizes))):
+            return tree.Call("broadcast", (number, tree.Tuple(sizes[axes:])), ())
+    return None
+
+
+def _counted(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
+    start, step = args.get("start", 0), args.get("step", 1)
+    found: tree.Expr = tree.Call("arange", (f.shape(node).items[0],), ())
+    found = found if step == 1 else tree.Chain(found, (("*", f.value(step)),))
+    return found if isinstance(start, int) and start == 0 else tree.Chain(f.value(start), (("+", found),))
+
+
+def _negated(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
+    return tree.Negative(f.of(node.args[0]))
+
+
+def _powered(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
+    return tree.Power(f.value(node.args[0]), f.value(node.args[1]))
+
+
+def _logical_not(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
+    return tree.Compare("==", f.of(node.args[0]), whole(0))
+
+
+def _both(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
+    left, right = map(f.of, node.args)
+    return tree.Chain(left, (("*", right),))
+
+
+def _transposed(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
+    return tree.Transpose(f.of(node.args[0]))
+
+
+def _class_loss(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr | None:
+    """A loss of logits, or of their logarithms, whose classes are along axis 1: here they are along the last."""
+    name = "cross_entropy" if "cross" in node.target._opname else "nll_loss"
+    ndim = node.args[0].meta["val"].ndim
+    values = {k: f.value(_plain(k, v)) for k, v in args.items()}
+    if ndim > 2:
+        last = tree.Tuple(tuple(map(whole, (0, *range(2, ndim), 1))))
+        classes = node.args[1].meta["val"].ndim == ndim
+        for word in ("self", "target")[: 1 + classes]:
+            values[word] = tree.Call("transpose", (values[word], last), ())
+    first, second = values.pop("self"), values.pop("target")
+    found = spelled("t", name, (first, second), values)
+    return found[0] if found is not None else _reduced(tree.Call(name.removesuffix("_loss"), (first, second), ()), values)
+
+
+def _reduced(each: tree.Expr, options: Mapping[str, tree.Expr]) -> tree.Expr | None:
+    way = options.get("reduction", tree.String("mean"))
+    if options.keys() - {"reduction"} or not isinstance(way, tree.String):
+        return None
+    return each if way.value == "none" else tree.Call(way.value, (each,), ())
+
+
+# -- layers
+def _affine(f: Formulas, found: tree.Expr, weight: Any, bias: Any, behind: int = 0) -> tree.Expr:
+    """The standardised array times weight plus bias, where there are such; so many axes stand behind theirs."""
+    for sign, array in (("*", weight), ("+", bias)):
+        if array is not None:
+            items = (tree.Slice(None, None, None), *[tree.Word(None)] * behind)
+            found = tree.Chain(found, ((sign, tree.Index(f.of(array), items) if behind else f.of(array)),))
+    return found
+
+
+def _axis_norm(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
+    """layer_norm and rms_norm over the last axes."""
+    size = args["normalized_shape"]
+    axes = tree.Tuple(tuple(whole(-k) for k in range(len(size), 0, -1))) if len(size) > 1 else whole(-1)
+    options = (("axis", axes), *([("eps", f.value(args["eps"]))] if args.get("eps") is not None else []))
+    return _affine(f, tree.Call(node.target._opname, (f.of(node.args[0]),), options), args.get("weight"), args.get("bias"))
+
+
+def _channel_norm(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
+    """Norms whose channels are along axis 1; those of batches give what has been averaged so far as well."""
+    name, eps, array = node.target._opname, f.value(args.get("eps", 1e-5)), node.args[0]
+    running = "no_training" in name or args.get("training") is False or args.get("use_input_stats") is False
+    middle = [f.value(args["num_groups"])] if name == "group_norm" else []
+    if running:
+        name, middle = "running_batch_norm", [f.of(args["running_mean"]), f.of(args["running_var"])]
+    name = name if name in ("group_norm", "instance_norm", "running_batch_norm") else "batch_norm"
+    behind = array.meta["val"].ndim - 2
+    options = (("eps", eps), *([("axis", whole(1))] if behind else []))
+    found = tree.Call(name, (f.of(array), *middle), options)
+    result = _affine(f, found, args.get("weight"), args.get("bias"), behind)
+    return tree.Tuple((result,)) if isinstance(node.meta["val"], (list, tuple)) else result
+
+
+def _attention(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr | None:
+    """Attention with a mask, which is added to the scores or, of truth values, says what is seen."""
+    mask, scale, (q, k, v) = args.get("attn_mask"), args.get("scale"), map(f.of, node.args[:3])
+    if args.get("dropout_p"):
+        raise ModelError("dropout is random: call .eval() on the module, or set it to 0")
+    if args.get("enable_gqa"):
+        call = tree.Call("grouped_attention", (q, k, v), (("causal", tree.Word(bool(args.get("is_causal")))),))
+        return call if mask is None and scale is None else None
+    if mask is None and scale is None:
+        return tree.Call("attention", (q, k, v), (("causal", tree.Word(True)),) if args.get("is_causal") else ())
+    width = f.value(node.args[0].meta["val"].shape[-1])
+    scores: tree.Expr = tree.Chain(q, (("@", tree.Call("swapaxes", (k, whole(-1), whole(-2)), ())),))
+    factor = ("/", tree.Call("sqrt", (width,), ())) if scale is None else ("*", f.value(scale))
+    scores = tree.Chain(scores, (factor,))
+    if args.get("is_causal"):
+        size = f.value(node.args[0].meta["val"].shape[-2])
+        scores = tree.Call("where", (tree.Call("causal_mask", (size,), ()), scores, number(-float("inf"))), ())
+    if mask is not None and str(mask.meta["val"].dtype) == "torch.bool":
+        scores = tree.Call("where", (f.of(mask), scores, number(-float("inf"))), ())
+    elif mask is not None:
+        scores = tree.Chain(scores, (("+", f.of(mask)),))
+    return tree.Chain(tree.Call("softmax", (scores,), (("axis", whole(-1)),)), (("@", v),))
+
+
+def _bag(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
+    """Bags of equal sizes: offsets that count by the size of a bag."""
+    step = args["offsets"].args[2] if _opname(args["offsets"]) == "arange" and len(args["offsets"].args) == 3 else None
+    if not isinstance(step, int):
+        raise ModelError("bags of unequal sizes cannot be read: give the indices as an array of two axes")
+    index = tree.Call("reshape", (f.of(args["indices"]), tree.Tuple((whole(-1), whole(step)))), ())
+    mode = tree.String(("sum", "mean", "max")[args.get("mode", 0)])
+    return tree.Tuple((tree.Call("embedding_bag", (f.of(args["weight"]), index), (("mode", mode),)),))
+
+
+def _opname(node: Any) -> str:
+    return getattr(node.target, "_opname", "")
+
+
+def _moved(function: str, *more: tree.Expr) -> Callable[[tree.Expr, int], tree.Expr]:
+    """A function of images whose channels are along the last axis, for such that have them along axis 1."""
+
+    def of(array: tree.Expr, ndim: int) -> tree.Expr:
+        last, back = (0, *range(2, ndim), 1), (0, ndim - 1, *range(1, ndim - 1))
+        there = tree.Call("transpose", (array, tree.Tuple(tuple(map(whole, last)))), ())
+        return tree.Call("transpose", (tree.Call(function, (there, *more), ()), tree.Tuple(tuple(map(whole, back)))), ())
+
+    return of
+
+
+def _resized(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
+    """Images of another size."""
+    if args.get("align_corners"):
+        raise ModelError("align_corners=True cannot be read")
+    mode = "nearest" if "nearest" in node.target._opname else "linear"
+    if "bicubic" in node.target._opname or "exact" in node.target._opname:
+        raise ModelError("only nearest and linear interpolation can be read")
+    size = tree.Tuple(tuple(map(f.value, node.meta["val"].shape[2:])))
+    return _moved("interpolate", size, tree.String(mode))(f.of(node.args[0]), node.meta["val"].ndim)
+
+
+def _shuffled(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
+    return _moved("pixel_shuffle", f.value(args["upscale_factor"]))(f.of(node.args[0]), 4)
+
+
+def _with_places(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr | None:
+    """What comes with its indices: the largest along an axis, sorted entries."""
+    name, array = node.target._opname, f.of(node.args[0])
+    if not isinstance(node.meta["val"], (list, tuple)):
+        return None
+    axis = f.value(args.get("dim", -1))
+    if name in ("max", "min"):
+        options = (("axis", axis), ("keepdims", tree.Word(bool(args.get("keepdim", False)))))
+        return tree.Tuple((tree.Call(name, (array,), options), tree.Call("arg" + name, (array,), options)))
+    falling = args.get("largest", True) if name == "topk" else args.get("descending", False)
+    order = tree.Call("argsort", (tree.Negative(array) if falling else array,), (("axis", axis),))
+    if name == "topk":
+        count = tree.Slice(None, f.value(args["k"]), None)
+        order = tree.Index(order, _along(node.args[0], args.get("dim", -1), count))  # type: ignore[assignment]
+    return tree.Tuple((tree.Call("take_along_axis", (array, order), (("axis", axis),)), order))
+
+
+def _summed_letters(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
+    return tree.Call("einsum", (f.value(args["equation"]), *map(f.of, args["tensors"])), ())
+
+
+def _sign(sign: str) -> Rule:
+    return lambda f, node, args: f.binary(node, args, sign)
+
+
+def _compared(sign: str) -> Rule:
+    return lambda f, node, args: tree.Compare(sign, *map(f.value, node.args[:2]))
+
+
+RULES: dict[str, Rule] = {
+    **dict.fromkeys(SAME_NUMBERS, _same), **dict.fromkeys(RESHAPED, _reshaped), **dict.fromkeys(BROADCAST, _broadcast),
+    **{name: _sign(sign) for name, sign in SIGNS.items()}, **{name: _compared(sign) for name, sign in COMPARED.items()},
+    **dict.fromkeys(("zeros", "ones", "full", "zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full",
+                     "scalar_tensor", "fill"), _filled),
+    "broadcast_tensors": _all_broadcast, "unsqueeze": _unsqueezed, "select": _selected, "slice": _sliced,
+    "index": _indexed, "unbind": _unbound, "split": _split, "split_with_sizes": _split, "chunk": _split,
+    "dropout": _dropout, "feature_dropout": _dropout, "alpha_dropout": _dropout, "embedding": _embedded,
+    **dict.fromkeys(("cross_entropy_loss", "nll_loss_nd", "nll_loss", "nll_loss2d"), _class_loss),
+    **dict.fromkeys(("group_norm", "batch_norm", "instance_norm", "_native_batch_norm_legit_functional",
+                     "_native_batch_norm_legit_no_training", "native_batch_norm", "cudnn_batch_norm",
+                     "_native_batch_norm_legit"), _channel_norm),
+    **dict.fromkeys(("topk", "sort", "max", "min"), _with_places), "layer_norm": _axis_norm, "rms_norm": _axis_norm,
+    "scaled_dot_product_attention": _attention, "embedding_bag": _bag, "pixel_shuffle": _shuffled,
+    **dict.fromkeys(("upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d", "upsample_linear1d",
+                     "upsample_bilinear2d", "upsample_trilinear3d", "upsample_bicubic2d"), _resized),
+    "einsum": _summed_letters, "arange": _counted, "neg": _negated, "pow": _powered, "logical_not": _logical_not, "bitwise_not": _logical_not,
+    "logical_and": _both, "bitwise_and": _both, "t": _transposed, "numpy_T": _transposed,
+}

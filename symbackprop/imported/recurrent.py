@@ -1,0 +1,187 @@
+"""PyTorch's recurrent layers as loops over time: a step of each kind of cell, layers upon layers, both directions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import sympy as sp
+
+from symbackprop.errors import ModelError
+from symbackprop.imported.naming import Names
+from symbackprop.model.text import tree
+
+STEP = tree.Name("t")
+ONE, ZERO = tree.Number(sp.S.One), tree.Number(sp.S.Zero)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One direction of one layer: the arrays that it is made of and how it is told apart from others. ``sizes`` is how
+    many entries its state has, ``length`` how many steps there are."""
+
+    weights: Sequence[tree.Expr]  # of the input, of the state, and a bias of each where there are biases
+    size: tree.Expr
+    length: tree.Expr
+    backwards: bool
+    names: Names
+
+    @property
+    def before(self) -> tree.Expr:
+        """The step whose state this one goes on from."""
+        return tree.Chain(STEP, (("+" if self.backwards else "-", ONE),))
+
+    @property
+    def first(self) -> tree.Expr:
+        """The place of the initial state."""
+        if not self.backwards:
+            return ZERO
+        if isinstance(self.length, tree.Number):
+            return tree.Number(self.length.value + 1)
+        return tree.Chain(self.length, (("+", ONE),))
+
+    def of_input(self, x: tree.Expr) -> tree.Expr:
+        return _affine(x, self.weights[0], self.weights[2:3])
+
+    def of_state(self, state: tree.Expr) -> tree.Expr:
+        return _affine(state, self.weights[1], self.weights[3:4])
+
+    def part(self, row: tree.Expr, place: int) -> tree.Expr:
+        """One of the gates that are computed together."""
+        start, stop = (_times(k, self.size) for k in (place, place + 1))
+        return tree.Index(row, (tree.Slice(None, None, None), tree.Slice(start, stop, None)))
+
+
+def _times(count: int, size: tree.Expr) -> tree.Expr:
+    if isinstance(size, tree.Number):
+        return tree.Number(size.value * count)
+    return tree.Chain(tree.Number(sp.Integer(count)), (("*", size),))
+
+
+def _affine(row: tree.Expr, weight: tree.Expr, bias: Sequence[tree.Expr]) -> tree.Expr:
+    return tree.Chain(row, (("@", tree.Transpose(weight)), *(("+", b) for b in bias)))
+
+
+def _add(a: tree.Expr, b: tree.Expr) -> tree.Expr:
+    return tree.Chain(a, (("+", b),))
+
+
+def _times_entries(*factors: tree.Expr) -> tree.Expr:
+    return tree.Chain(factors[0], tuple(("*", factor) for factor in factors[1:]))
+
+
+def _called(function: str, argument: tree.Expr) -> tree.Expr:
+    return tree.Call(function, (argument,), ())
+
+
+Lines = Iterator[tuple[str, tree.Expr]]  # of the body of a loop: a name, which gets the step's index, and a formula
+Row = Callable[[str], tree.Expr]  # what a name of the body is at this step
+
+
+def _plain(function: str) -> Callable[[Layer, tree.Expr, Sequence[tree.Expr], Row], Lines]:
+    """h = tanh(x Wᵀ + b + h Uᵀ + c)"""
+
+    def lines(layer: Layer, x: tree.Expr, states: Sequence[tree.Expr], row: Row) -> Lines:
+        yield "h", _called(function, _add(layer.of_input(x), layer.of_state(states[0])))
+
+    return lines
+
+
+def _lstm(layer: Layer, x: tree.Expr, states: Sequence[tree.Expr], row: Row) -> Lines:
+    """The gates i, f, g, o, then c = f·c + i·g and h = o·tanh(c) (Hochreiter and Schmidhuber 1997)."""
+    h, c = states
+    yield "z", _add(layer.of_input(x), layer.of_state(h))
+    for place, (gate, function) in enumerate(zip("ifgo", ("sigmoid", "sigmoid", "tanh", "sigmoid"), strict=True)):
+        yield gate, _called(function, layer.part(row("z"), place))
+    yield "c", _add(_times_entries(row("f"), c), _times_entries(row("i"), row("g")))
+    yield "h", _times_entries(row("o"), _called("tanh", row("c")))
+
+
+def _gru(layer: Layer, x: tree.Expr, states: Sequence[tree.Expr], row: Row) -> Lines:
+    """The gates r and z, then n = tanh(x part + r·(h part)) and h = (1 − z)·n + z·h (Cho et al. 2014)."""
+    (h,) = states
+    yield "a", layer.of_input(x)
+    yield "b", layer.of_state(h)
+    for place, gate in enumerate("rz"):
+        yield gate, _called("sigmoid", _add(layer.part(row("a"), place), layer.part(row("b"), place)))
+    yield "n", _called("tanh", _add(layer.part(row("a"), 2), _times_entries(row("r"), layer.part(row("b"), 2))))
+    kept = tree.Chain(ONE, (("-", row("z")),))
+    yield "h", _add(_times_entries(kept, row("n")), _times_entries(row("z"), h))
+
+
+CELLS = {"lstm": _lstm, "gru": _gru, "rnn_tanh": _plain("tanh"), "rnn_relu": _plain("relu")}
+STATES = {"lstm": ("h", "c")}  # of all others h alone
+
+
+def run(kind: str, layer: Layer, x: tree.Expr, starts: Sequence[tree.Expr], line: Callable[[], int],
+        say: Callable[[tree.Statement], None]) -> tuple[tree.Expr, list[tree.Expr]]:
+    """Says the loop of one direction of one layer over the sequence ``x``, T×N×E, whose states begin at ``starts``.
+    Gives its outputs, T×N×H, and its last states."""
+    called: dict[str, str] = {}
+
+    def name(word: str) -> str:
+        return called.setdefault(word, layer.names.free(word))
+
+    def at(word: str, place: tree.Expr) -> tree.Expr:
+        return tree.Index(tree.Name(name(word)), (place,))
+
+    words = STATES.get(kind, ("h",))
+    for word, start in zip(words, starts, strict=True):
+        say(tree.Equation(line(), "let", tree.Target(name(word), layer.first), start))
+    here = tree.Index(x, (STEP,))
+    body = tuple(tree.Equation(line(), "let", tree.Target(name(word), STEP), formula) for word, formula in CELLS[kind](
+        layer, here, [at(word, layer.before) for word in words], lambda word: at(word, STEP)))
+    ends = (layer.length, ONE) if layer.backwards else (ONE, layer.length)
+    say(tree.For(line(), STEP.name, *ends, body))
+    return _stacked(at, layer.length), [at(word, ends[1]) for word in words]
+
+
+def _stacked(at: Callable[[str, tree.Expr], tree.Expr], length: tree.Expr) -> tree.Expr:
+    """The outputs of all steps."""
+    if isinstance(length, tree.Number):
+        return tree.Call("stack", tuple(at("h", tree.Number(sp.Integer(k + 1))) for k in range(int(length.value))), ())
+    whole = at("h", ONE)
+    assert isinstance(whole, tree.Index)
+    return whole.base
+
+
+_SCHEMA = ("(Tensor input, {hx} hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, "
+           "bool bidirectional, bool batch_first) -> ({results})")
+
+
+@cache
+def _whole(torch: Any, kind: str) -> Any:
+    """An operator that stands for PyTorch's own, whose steps an export would count."""
+    states = len(STATES.get(kind, ("h",)))
+    hx, results = "Tensor[]" if states > 1 else "Tensor", ", ".join(["Tensor"] * (1 + states))
+    name = f"symbackprop::{kind}"
+    torch.library.define(name, _SCHEMA.format(hx=hx, results=results))
+
+    def shapes(x: Any, hx: Any, params: Any, has_biases: bool, layers: int, dropout: float, train: bool, both: bool,
+               batch_first: bool) -> Any:
+        starts = hx if states > 1 else [hx]
+        return x.new_empty((*x.shape[:-1], starts[0].shape[-1] * (1 + both))), *map(torch.empty_like, starts)
+
+    torch.library.register_fake(name)(shapes)
+    return getattr(torch.ops.symbackprop, kind)
+
+
+@contextmanager
+def whole_layers(torch: Any) -> Iterator[None]:
+    """Recurrent layers are one operator each, whose number of steps can be symbolic."""
+    kept = {kind: getattr(torch._VF, kind) for kind in CELLS}
+    try:
+        for kind in CELLS:
+            setattr(torch._VF, kind, _whole(torch, kind))
+        yield
+    finally:
+        for kind, function in kept.items():
+            setattr(torch._VF, kind, function)
+
+
+def refuse_options(dropout: float, train: bool, layers: int) -> None:
+    if dropout and train and layers > 1:
+        raise ModelError("dropout is random: call .eval() on the module, or set it to 0")

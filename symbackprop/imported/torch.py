@@ -1,0 +1,401 @@
+"""PyTorch modules as models: what `torch.export` says of a module, as declarations and equations.
+
+The graph is that of training, made functional, in which layers stay whole (`torch.export.export`, then
+`run_decompositions` with an empty table).
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from symbackprop.errors import MissingExtra, ModelError, UsageError, said
+from symbackprop.imported.formulas import Formulas, filled, number, whole
+from symbackprop.imported.recurrent import CELLS, Layer, refuse_options, run, whole_layers
+from symbackprop.imported.naming import Names, assigned, parameter_names, place_of
+from symbackprop.model.model import Model
+from symbackprop.model.text import tree
+from symbackprop.model.text.builder import Builder
+
+SIZES = [*"NMKSRQP", *(f"N{k}" for k in range(1, 100))]  # names for symbolic sizes that have none
+VIEWS = frozenset("view reshape transpose permute select slice unsqueeze squeeze expand t getitem unflatten flatten "
+                  "split chunk unbind split_with_sizes broadcast_tensors expand_as contiguous clone alias".split())
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A model that was read from a module. ``params`` and ``data`` have the values of its arrays, by the model's names;
+    ``names`` is PyTorch's name of every parameter and buffer with the model's."""
+
+    model: Model
+    params: dict[str, Any]
+    data: dict[str, Any]
+    names: dict[str, str]
+
+
+def from_torch(module: Any, args: Any, *, dynamic_shapes: Any = None, rename: Mapping[str, str] | None = None,
+               name: str = "") -> Imported:
+    """The model that a PyTorch module computes when it is called with ``args`` (a tensor, or a tuple of them).
+
+    ``dynamic_shapes`` says which axes are symbolic, as `torch.export.export` takes it; without it the first two of every
+    argument are, where the module allows it, and of images the first. What a module returns is the loss where it is one number, otherwise
+    its outputs. Raises `ModelError` for what no model can say, `MissingExtra` without PyTorch.
+    """
+    torch = _torch()
+    if not isinstance(module, torch.nn.Module):
+        raise UsageError(f"a torch.nn.Module is expected, not {module!r:.60}")
+    args = tuple(args) if isinstance(args, (list, tuple)) else (args,)
+    usual = [_first_axes(torch, module, args, count) for count in (2, 1)]
+    problems = list[ModelError]()
+    for shapes in [*usual, None] if dynamic_shapes is None else [dynamic_shapes]:
+        try:
+            return _Reader(torch, module, args, shapes, rename or {}, name or type(module).__name__).read()
+        except ModelError as error:
+            problems.append(error)
+    raise problems[-1]
+
+
+def _torch() -> Any:
+    try:
+        return import_module("torch")
+    except ImportError:
+        raise MissingExtra("reading a PyTorch module needs PyTorch: pip install 'symbackprop[torch]'") from None
+
+
+def _first_axes(torch: Any, module: Any, args: tuple[Any, ...], count: int) -> Any:
+    """Dynamic shapes in which the first axes of every argument are symbolic where the module allows it, those of images
+    but for the very first not."""
+
+    def first(value: Any) -> Any:
+        if not isinstance(value, torch.Tensor):
+            return None
+        axes = min(count, 1 if value.ndim > 3 else 2)
+        return {k: torch.export.Dim.AUTO for k in range(min(axes, value.ndim)) if value.shape[k] > 1}
+
+    given = inspect.signature(module.forward).bind(*args).arguments
+    return torch.utils._pytree.tree_map(first, dict(given))
+
+
+class _Reader:
+    """One module on its way to a model."""
+
+    def __init__(self, torch: Any, module: Any, args: tuple[Any, ...], shapes: Any, rename: Mapping[str, str],
+                 name: str) -> None:
+        self.torch, self.module, self.args, self.shapes = torch, module, args, shapes
+        self.program = _exported(torch, module, args, shapes)
+        self.signature, self.nodes = self.program.graph_signature, list(self.program.graph.nodes)
+        self.names, self.model = Names(), Model(name)
+        self.dims = self._dims()
+        self.torch_names = parameter_names(module, self.names, rename)
+        self.formulas = Formulas(self.dims)
+        self.statements = list[tree.Statement]()
+        self.lines = list[Any]([None])  # the node of every statement, by its line
+        self.values: dict[str, tuple[str, Any]] = {}
+        self.problems = list[tuple[Any, ModelError]]()
+        self.live = self._live()
+
+    def _live(self) -> set[Any]:
+        """The nodes that the module's results are made of; what it does to its buffers is none."""
+        wanted = {*self.signature.user_outputs}
+        found, todo = set[Any](), [n for n in self.nodes if n.name in wanted]
+        while todo:
+            node = todo.pop()
+            if node not in found:
+                found.add(node)
+                todo += node.all_input_nodes
+        return found
+
+    # -- declarations
+    def _dims(self) -> dict[Any, str]:
+        """A name for every symbolic size, the user's where it has one."""
+        found: dict[Any, str] = {}
+        given = dict(_dim_names(self.torch, self.module, self.args, self.shapes))
+        steps = {s for n in self.nodes if _op(n) in CELLS
+                 for s in _symbols(n.args[0].meta["val"].shape[bool(n.args[-1])])}
+        user = [n for n in self.nodes if n.op == "placeholder" and n.name in self.signature.user_inputs]
+        for place, node in enumerate(user):
+            for axis, size in enumerate(getattr(node.meta.get("val"), "shape", ())):
+                for symbol in _symbols(size):
+                    usual = "T" if symbol in steps or axis == 1 else next(n for n in SIZES if n not in self.names.taken)
+                    if symbol not in found:
+                        found[symbol] = self.names.free(given.get((place, axis), usual))
+        return found
+
+    def read(self) -> Imported:
+        for name in self.dims.values():
+            self.say(tree.Named(self.line(), "dim", ((name, None),)))
+        self._declare()
+        for node in self.nodes:
+            if node.op == "call_function":
+                self._node(node)
+        (output,) = [n for n in self.nodes if n.op == "output"]
+        self._results(output)
+        return self._built()
+
+    def _declare(self) -> None:
+        specs = {spec.arg.name: spec for spec in self.signature.input_specs if hasattr(spec.arg, "name")}
+        given = iter(self.torch.utils._pytree.tree_leaves(self.args))
+        state = {**dict(self.module.named_parameters(remove_duplicate=False)),
+                 **dict(self.module.named_buffers(remove_duplicate=False))}
+        for node in self.nodes:
+            if node.op != "placeholder":
+                continue
+            spec = specs.get(node.name)
+            kind = "" if spec is None else spec.kind.name
+            if kind == "USER_INPUT" or spec is None:
+                self._input(node, next(given))
+            else:
+                value = state.get(spec.target, self.program.constants.get(spec.target))
+                self._array(node, value, kind == "PARAMETER" and value.requires_grad, self._state_name(spec.target))
+
+    def _state_name(self, target: str) -> str:
+        if target not in self.torch_names:
+            self.torch_names[target] = self.names.free(target.rpartition(".")[2])
+        return self.torch_names[target]
+
+    def _input(self, node: Any, value: Any) -> None:
+        if isinstance(value, self.torch.Tensor):
+            self._array(node, value, False, self.names.free(node.name))
+        elif isinstance(value, (bool, int, float)):
+            self.formulas.inline[node] = number(value) if not isinstance(value, bool) else tree.Word(value)
+
+    def _array(self, node: Any, value: Any, is_param: bool, name: str) -> None:
+        """One declared array; where PyTorch has one tensor under two names, both are one."""
+        if node in self.live:
+            known = self.values.get(name)
+            self.formulas.named[node] = name
+            if known is None:
+                self._declared(node, value, is_param, name)
+
+    def _declared(self, node: Any, value: Any, is_param: bool, name: str) -> None:
+        shape = tuple(self.formulas.value(d) for d in node.meta["val"].shape)
+        below = None if value.is_floating_point() else self._below(node, value)
+        item = tree.ArrayItem(tree.Target(name), shape, below is not None, below)
+        self.say(tree.Arrays(self.line(node), "param" if is_param else "data", (item,)))
+        self.values[name] = ("params" if is_param else "data", value)
+
+    def _below(self, node: Any, value: Any) -> tree.Expr:
+        """The bound of integers: the size of the axis that they choose from, else what their values show."""
+        if value.dtype is self.torch.bool:
+            return whole(2)
+        found = next(_chosen_from(node), None)
+        if found is not None:
+            return self.formulas.value(found)
+        return whole(int(value.max()) + 1 if value.numel() else 1)
+
+    # -- equations
+    def line(self, node: Any = None) -> int:
+        """The number of a further line, which comes from a node."""
+        self.lines.append(node)
+        return len(self.lines) - 1
+
+    def say(self, statement: tree.Statement) -> None:
+        self.statements.append(statement)
+
+    def _node(self, node: Any) -> None:
+        if hasattr(node.meta.get("val"), "node") or node not in self.live:  # a size, or what no result is made of
+            return
+        if any(a in {n for n, _ in self.problems} for a in node.all_input_nodes):
+            self.problems.append((node, ModelError("")))
+            return
+        try:
+            formula = self._loops(node) if _op(node) in CELLS else self.formulas.formula(node)
+        except ModelError as error:
+            self.problems.append((node, error))
+            return
+        if self._is_inline(node, formula):
+            self.formulas.inline[node] = formula
+        else:
+            name = self.formulas.named[node] = self.names.free(self._called(node))
+            self.say(tree.Equation(self.line(node), "let", tree.Target(name), formula))
+
+    def _loops(self, node: Any) -> tree.Expr:
+        """A recurrent layer of PyTorch's: its outputs and its last states."""
+        kind, f = _op(node), self.formulas
+        x, starts, arrays, has_biases, layers, dropout, train, both, batch_first = node.args
+        if not isinstance(starts, (list, tuple)):
+            starts = [starts]
+        if x.meta["val"].ndim != 3:
+            raise ModelError("packed sequences, and such without an axis for the batch, cannot be read")
+        refuse_options(dropout, train, layers)
+        row, ways, per = f.of(x), 1 + both, 4 if has_biases else 2
+        length, size = f.value(x.meta["val"].shape[batch_first]), f.value(arrays[1].meta["val"].shape[-1])
+        if len(arrays) != layers * ways * per:
+            raise ModelError("projections of an LSTM cannot be read")
+        last: dict[int, list[tree.Expr]] = {k: [] for k in range(len(starts))}
+        for k in range(layers):
+            row = self._sequence(row, batch_first and k == 0, node)
+            found = list[tree.Expr]()
+            for way in range(ways):
+                number = k * ways + way
+                layer = Layer([f.of(a) for a in arrays[number * per : (number + 1) * per]], size, length, way == 1,
+                              self.names)
+                first = [filled(f.of(start), 1) or tree.Index(f.of(start), (whole(number),)) for start in starts]
+                rows, ends = run(kind, layer, row, first, lambda: self.line(node), self.say)
+                found.append(rows)
+                for place, end in enumerate(ends):
+                    last[place].append(end)
+            row = found[0] if ways == 1 else tree.Call("concat", tuple(found), (("axis", whole(-1)),))
+        row = _swapped(row) if batch_first else row
+        return tree.Tuple((row, *(tree.Call("stack", tuple(ends), ()) for ends in last.values())))
+
+    def _sequence(self, row: tree.Expr, swap: bool, node: Any) -> tree.Expr:
+        """A sequence with a name, its steps along the first axis."""
+        row = _swapped(row) if swap else row
+        if isinstance(row, tree.Name):
+            return row
+        name = self.names.free("x")
+        self.say(tree.Equation(self.line(node), "let", tree.Target(name), row))
+        return tree.Name(name)
+
+    def _is_inline(self, node: Any, formula: tree.Expr) -> bool:
+        """Whether a node has no line of its own: views, several results, what is read once by a line that goes on."""
+        if isinstance(formula, (tree.Name, tree.Number, tree.Tuple, tree.Word, tree.Negative)) or filled(formula):
+            return True
+        if isinstance(node.meta.get("val"), (list, tuple)) or _op(node) in VIEWS:
+            return len(node.users) == 1 or isinstance(node.meta.get("val"), (list, tuple))
+        if any(user.op == "output" for user in node.users):
+            return True
+        (user, *more) = node.users
+        return not more and place_of(user) == place_of(node) and not _layer(node) and tree.count_nodes(formula) < 20
+
+    def _called(self, node: Any) -> str:
+        """What the user's line assigns, where the node is what it computes; else the module's name, or a letter."""
+        place = place_of(node)
+        names = assigned(place)
+        last = not any(place_of(user) == place for user in node.users)
+        if names and last and len(names) == 1 and names[0]:
+            return names[0]
+        if len(names) > 1 and _op(node) == "getitem" and node.args[1] < len(names) and names[node.args[1]]:
+            return names[node.args[1]]
+        layer = _layer(node)
+        return layer.replace("[", "").replace("]", "") if layer else "h"
+
+    def _results(self, output: Any) -> None:
+        wanted = set(self.signature.user_outputs)
+        results = [n for n in self.torch.utils._pytree.tree_leaves(output.args) if getattr(n, "name", None) in wanted]
+        broken = {node for node, _ in self.problems}
+        for node in results:
+            if node in broken:
+                continue
+            is_loss = len(results) == 1 and node.meta["val"].ndim == 0
+            names = assigned(place_of(node))
+            usual = names[0] if len(names) == 1 and names[0] and node.op == "call_function" else "L" if is_loss else "Y"
+            word, name = "loss" if is_loss else "output", self.names.free(usual)
+            self.say(tree.Equation(self.line(node), word, tree.Target(name), self.formulas.of(node)))
+
+    def _built(self) -> Imported:
+        builder = Builder(self.model, "", self.statements)
+        if not self.problems:
+            builder.run()
+        errors = [(self.lines[e.line] if e.line else None, e) for e in builder.errors]
+        told = {str(e): e for e in (_told(node, e) for node, e in (*self.problems, *errors) if e.message)}
+        if told:
+            first, *others = told.values()
+            first.others = others
+            raise first
+        arrays: dict[str, dict[str, Any]] = {"params": {}, "data": {}}
+        for name, (kind, value) in self.values.items():
+            array = value.detach().cpu().numpy()
+            arrays[kind][name] = array.astype("int64") if array.dtype == bool else array.copy()
+        self.model._remarks.clear()
+        known = {torch_name: ours for torch_name, ours in self.torch_names.items() if ours in self.values}
+        return Imported(self.model, arrays["params"], arrays["data"], known)
+
+
+def _swapped(row: tree.Expr) -> tree.Expr:
+    return tree.Call("swapaxes", (row, whole(0), whole(1)), ())
+
+
+def _symbols(size: Any) -> list[Any]:
+    """The symbols in a size, those that are none have none."""
+    expr = getattr(getattr(size, "node", None), "expr", None)
+    return [] if expr is None else sorted(expr.free_symbols, key=str)
+
+
+def _told(node: Any, error: ModelError) -> ModelError:
+    file, line = place_of(node) if node is not None else ("", 0)
+    op = f"{node.target}: " if node is not None and node.op == "call_function" else ""
+    return type(error)(f"{op}{error.message}", f"{file}:{line}" if file else "")
+
+
+def _op(node: Any) -> str:
+    return getattr(node.target, "_opname", None) or getattr(node.target, "__name__", "")
+
+
+def _layer(node: Any) -> str:
+    """The last word of the module's path, where the node is all of a layer of PyTorch's."""
+    stack = list((node.meta.get("nn_module_stack") or {}).values())
+    path, kind = stack[-1] if stack else ("", "")
+    kind = kind if isinstance(kind, str) else f"{kind.__module__}.{kind.__name__}"
+    return path.replace(".", "_") if kind.startswith("torch.nn.") else ""
+
+
+def _chosen_from(node: Any) -> Iterator[Any]:
+    """The sizes of axes that integers, or views of them, choose from."""
+    for user in node.users:
+        args, op = user.args, _op(user)
+        if op == "embedding" and args[1] is node:
+            yield args[0].meta["val"].shape[0]
+        elif op in ("cross_entropy_loss", "nll_loss_nd", "nll_loss", "nll_loss2d") and args[1] is node:
+            logits = args[0].meta["val"]
+            yield logits.shape[1 if logits.ndim > 1 else 0]
+        elif op in ("gather", "index_select", "scatter", "scatter_add") and args[2] is node:
+            yield args[0].meta["val"].shape[args[1]]
+        elif op == "index" and node in args[1]:
+            yield args[0].meta["val"].shape[args[1].index(node)]
+        elif op == "one_hot":
+            yield args[1]
+        elif op in VIEWS:
+            yield from _chosen_from(user)
+
+
+def _exported(torch: Any, module: Any, args: tuple[Any, ...], shapes: Any) -> Any:
+    """The exported program of training, functional, its layers whole."""
+    log = logging.getLogger("torch")
+    level = log.level
+    try:
+        log.setLevel(logging.CRITICAL)
+        with warnings.catch_warnings(), whole_layers(torch):
+            warnings.simplefilter("ignore")
+            program = torch.export.export(module, args, dynamic_shapes=shapes)
+            return program.run_decompositions({})
+    except Exception as error:
+        raise ModelError(f"torch.export cannot export the module: {said(error).splitlines()[0]}") from error
+    finally:
+        log.setLevel(level)
+
+
+def _dim_names(torch: Any, module: Any, args: tuple[Any, ...], shapes: Any) -> Iterator[tuple[tuple[int, int], str]]:
+    """The names that the user's dynamic shapes give to axes of the inputs, in the order of these."""
+    if shapes is None:
+        return
+    given = inspect.signature(module.forward).bind(*args).arguments
+    listed = [shapes.get(word) for word in given] if isinstance(shapes, Mapping) else list(shapes)
+    place = 0
+    for value, spec in zip(given.values(), listed, strict=False):
+        for axes in _specs(torch, value, spec):
+            for axis, dim in (axes.items() if isinstance(axes, Mapping) else enumerate(axes or ())):
+                name = getattr(dim, "__name__", "")
+                if name.isidentifier() and name not in ("AUTO", "DYNAMIC", "STATIC"):
+                    yield (place, axis), name
+            place += 1
+
+
+def _specs(torch: Any, value: Any, spec: Any) -> Iterator[Any]:
+    """What is said of every tensor in an argument."""
+    if isinstance(value, torch.Tensor):
+        yield spec
+    elif isinstance(value, Mapping):
+        for key in value:
+            yield from _specs(torch, value[key], None if spec is None else spec[key])
+    elif isinstance(value, (list, tuple)):
+        for k, item in enumerate(value):
+            yield from _specs(torch, item, None if spec is None else spec[k])
+    else:
+        yield None
