@@ -655,6 +655,33 @@ def check(given: Given, target: str, timeout: float, memory: float, as_json: boo
         click.get_current_context().exit(1)
 
 
+@cli.command("import")
+@click.argument("model", metavar="FILE.py:NAME")
+@click.option("--weights", metavar="net.npz", help="Where to write the values of its parameters and buffers.")
+@click.option("--rename", metavar="fc.weight=W", multiple=True, callback=read_names,
+              help="What to call a parameter of the module.")
+@click.option("--report", is_flag=True, help="List what it is made of, and all that cannot be read, and write nothing.")
+@output_option
+def import_module(model: str, weights: str | None, rename: dict[str, str], report: bool, output: str) -> None:
+    """Read a PyTorch module as model text.
+
+    NAME is a function that returns (module, args), or these and dynamic_shapes as torch.export takes them; the file is
+    executed.
+    """
+    from symbackprop.imported.torch import from_torch, operators, unpacked
+    from symbackprop.model.load import python_value
+
+    module, args, shapes = unpacked(python_value(model), model)
+    name = model.rpartition(":")[2]
+    if report:
+        write_result("\n".join(f"{count:5}  {op}" for op, count in operators(module, args, shapes).items()))
+    found = from_torch(module, args, dynamic_shapes=shapes, rename=rename, name=name)
+    if not report:
+        write_result(found.model.text(), output)
+        if weights:
+            write_result(found.weights_file(), weights)
+
+
 @cli.command()
 @model_argument
 @format_option(*GRAPHS)

@@ -125,6 +125,23 @@ def _built_in(name: str, relu0: float | None, define: Mapping[str, str] | None) 
 
 
 # -- Python files
+def python_value(spec: str) -> Any:
+    """What NAME in `path.py:NAME` is, or what it returns where it is a function; the file is run as the user's own."""
+    path, found, name = spec.rpartition(".py:")
+    if not found or not name:
+        raise UsageError(f"{spec!r:.80} is no FILE.py:NAME")
+    value = _named(Path(path + ".py"), name)
+    with _running(Path(path + ".py")):
+        return value() if callable(value) else value
+
+
+def _named(path: Path, name: str) -> Any:
+    found = getattr(_module(path), name, None)
+    if found is None:
+        raise UsageError(f"{path} has no {name!r}; write {path}:NAME with a name in it")
+    return found
+
+
 def _python(path: Path, name: str, relu0: float | None, define: Mapping[str, str] | None) -> Model:
     """The model NAME of a Python file, which is run as the user's own code."""
     found = getattr(_module(path), name, None)

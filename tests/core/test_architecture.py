@@ -29,6 +29,7 @@ MAY_IMPORT = {
     "apart": {"errors", "targets", "terminal"},
     "terminal": set(),
     "model": BASE | {"core"},
+    "imported": BASE | {"core", "model"},
     "derive": BASE | {"core", "model"},
     "render": BASE | {"core", "model", "derive", "verify"},  # verify's interpreter gives the numbers of --at
     "codegen": BASE | {"core", "model", "derive"},
