@@ -187,6 +187,17 @@ def read_names(_ctx: click.Context, _param: click.Parameter, texts: tuple[str, .
     return names
 
 
+def read_renamed(_ctx: click.Context, _param: click.Parameter, texts: tuple[str, ...]) -> dict[str, str]:
+    """`fc.weight=W,fc.bias=b` as a dictionary: names of a module's parameters, and those of a model."""
+    names: dict[str, str] = {}
+    for item in [item for text in texts for item in text.replace(" ", "").split(",")]:
+        theirs, _, ours = item.rpartition("=")
+        if not (theirs and ours.isidentifier() and ours.isascii()):
+            raise click.BadParameter(f"{item!r} is not NAME=NAME, as in fc.weight=W")
+        names[theirs] = ours
+    return names
+
+
 @dataclass(frozen=True)
 class Given:
     """The model that a command is about: what it was called, and the switches that every command on a model takes."""
@@ -297,15 +308,20 @@ def write_result(text: str, output: str = "-", form: str = "", kind: str = "", v
     if output == "-":
         write_stdout(text, verdicts)
         return
+    if kind:
+        from symbackprop.render.convert import made
+
+    write_file(made(text, form, kind) if kind else text, output)
+
+
+def write_file(content: str | bytes, output: str) -> None:
+    """Write a file, whole or not at all."""
     from symbackprop.codegen.write import write_module
 
     path = not_an_input(Path(output))
     if not path.parent.is_dir():
         raise click.UsageError(f"cannot write {output}: there is no directory {path.parent}")
-    if kind:
-        from symbackprop.render.convert import made
-
-    write_module(made(text, form, kind) if kind else text, path)
+    write_module(content, path)
 
 
 def chosen(form: str | None, output: str, formats: Iterable[str]) -> tuple[str, str]:
@@ -348,7 +364,8 @@ def write_stdout(text: str, verdicts: bool = False) -> None:
 def not_an_input(path: Path) -> Path:
     """The path to write to; refused when it is a file that the command reads (the model, the answers)."""
     given = click.get_current_context().params
-    read = [given.get("answers"), given.get("at"), *(m if isinstance(m := given["model"], tuple) else [m])]
+    models = m if isinstance(m := given["model"], tuple) else [m]
+    read = [given.get("answers"), given.get("at"), *(re.sub(r"\.py:\w*$", ".py", str(m)) for m in models)]
     if path.exists() and any(v and Path(str(v)).exists() and path.samefile(str(v)) for v in read):
         raise click.UsageError(f"{path} is what the command reads; choose another file to write to")
     return path
@@ -658,28 +675,33 @@ def check(given: Given, target: str, timeout: float, memory: float, as_json: boo
 @cli.command("import")
 @click.argument("model", metavar="FILE.py:NAME")
 @click.option("--weights", metavar="net.npz", help="Where to write the values of its parameters and buffers.")
-@click.option("--rename", metavar="fc.weight=W", multiple=True, callback=read_names,
+@click.option("--rename", metavar="fc.weight=W", multiple=True, callback=read_renamed,
               help="What to call a parameter of the module.")
 @click.option("--report", is_flag=True, help="List what it is made of, and all that cannot be read, and write nothing.")
+@json_option
 @output_option
-def import_module(model: str, weights: str | None, rename: dict[str, str], report: bool, output: str) -> None:
+def import_module(model: str, weights: str | None, rename: dict[str, str], report: bool, as_json: bool, output: str
+                  ) -> None:
     """Read a PyTorch module as model text.
 
     NAME is a function that returns (module, args), or these and dynamic_shapes as torch.export takes them; the file is
-    executed.
+    executed, as your own code. Exits with 3 when a part of the module cannot be read.
     """
-    from symbackprop.imported.torch import from_torch, operators, unpacked
+    from symbackprop.imported.report import archive, handed, report_data, report_text
+    from symbackprop.imported.torch import from_torch, needed, read
     from symbackprop.model.load import python_value
 
-    module, args, shapes = unpacked(python_value(model), model)
-    name = model.rpartition(":")[2]
-    if report:
-        write_result("\n".join(f"{count:5}  {op}" for op, count in operators(module, args, shapes).items()))
-    found = from_torch(module, args, dynamic_shapes=shapes, rename=rename, name=name)
-    if not report:
-        write_result(found.model.text(), output)
-        if weights:
-            write_result(found.weights_file(), weights)
+    needed()
+    module, args, shapes = handed(python_value(model), model)
+    given = {"dynamic_shapes": shapes, "rename": rename, "name": model.rpartition(".py:")[2]}
+    if report or as_json:
+        found = read(module, args, **given)
+        write_result(as_text(report_data(found)) if as_json else report_text(found), output)
+        click.get_current_context().exit(ModelError.exit_code if found.problems else 0)
+    imported = from_torch(module, args, **given)
+    write_result(imported.model.text(), output)
+    if weights:
+        write_file(archive(imported.weights), weights)
 
 
 @cli.command()

@@ -17,19 +17,29 @@ from symbackprop.errors import ModelError, NameProblem
 from symbackprop.model.text import dialect, tree
 from symbackprop.model.text.spellings import spelled
 
-SILENT = frozenset("dtype layout device pin_memory memory_format non_blocking copy generator cudnn_enable "
-                   "cudnn_enabled implicit grad_fn sparse scale_grad_by_freq path".split())
-SAME_NUMBERS = frozenset("contiguous clone alias to _to_copy lift_fresh_copy lift_fresh detach_ positive view_as "
-                         "type_as _assert_tensor_metadata".split())
-RESHAPED = frozenset("view reshape _unsafe_view flatten unflatten squeeze view_copy _reshape_alias".split())
-BROADCAST = frozenset("expand expand_as expand_copy".split())
+
+def words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+SILENT = words("dtype layout device pin_memory memory_format non_blocking copy generator cudnn_enable "
+                "cudnn_enabled implicit grad_fn sparse scale_grad_by_freq path")
+SAME_NUMBERS = words("contiguous clone alias lift_fresh_copy lift_fresh positive view_as")
+CASTS = words("to _to_copy type_as")
+RESHAPED = words("view reshape _unsafe_view flatten unflatten squeeze view_copy _reshape_alias")
+BROADCAST = words("expand expand_as expand_copy")
 SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "matmul": "@", "mm": "@", "bmm": "@", "mv": "@", "dot": "@",
          "iadd": "+", "truediv": "/", "true_divide": "/"}
 COMPARED = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 LOSSES = ("_loss", "_entropy", "_with_logits", "_embedding_loss", "kl_div")
 REDUCTIONS = ("none", "mean", "sum")
+RANDOM = words("bernoulli rand rand_like randn randn_like randint randint_like randperm normal "
+                "normal_functional multinomial poisson uniform exponential rrelu rrelu_with_noise")
+BY_VALUES = words("item _local_scalar_dense nonzero unique _unique2 unique_consecutive unique_dim masked_select "
+                   "bincount histc")
+COMPLEX = ("fft_", "view_as_complex", "view_as_real", "complex", "_fft", "angle", "polar", "stft", "istft")
 LONG = 10**9  # a denominator that nobody writes out
-PAIRS = frozenset("kernel_size stride padding dilation output_size output_padding shifts dims".split())
+PAIRS = words("kernel_size stride padding dilation output_size output_padding shifts dims")
 
 
 def number(value: float) -> tree.Expr:
@@ -46,7 +56,7 @@ def number(value: float) -> tree.Expr:
 
 
 def _root(value: float) -> tree.Expr | None:
-    """The root of a whole number, or one divided by it, that is this number as exactly as it can be; None for others."""
+    """The root of a whole number, or one divided by it, that is this number as exactly as can be; None for others."""
     for squared, upright in ((value**2, True), (value**-2, False)):
         n = round(squared)
         if 1 < n < LONG and value == (math.sqrt(n) if upright else 1 / math.sqrt(n)):
@@ -57,6 +67,11 @@ def _root(value: float) -> tree.Expr | None:
 
 def whole(value: int) -> tree.Expr:
     return number(int(value))
+
+
+def called_by(node: Any) -> str:
+    """The name of a node's operator, without overloads."""
+    return str(getattr(node.target, "_opname", None) or getattr(node.target, "__name__", ""))
 
 
 class Formulas:
@@ -118,7 +133,7 @@ class Formulas:
         if node.target is operator.getitem:
             source, place = node.args
             return _chosen(source, self.of(source), place)
-        name = getattr(node.target, "_opname", None) or getattr(node.target, "__name__", "")
+        name = called_by(node)
         args = self.arguments(node)
         rule = RULES.get(name)
         found = None if rule is None else rule(self, node, args)
@@ -138,16 +153,26 @@ class Formulas:
         values, options, open_end = list[tree.Expr](), list[tuple[str, tree.Expr]](), True
         schema = getattr(node.target, "_schema", None)
         order = [a.name for a in schema.arguments if not a.kwarg_only] if schema is not None else list(args)
-        for word in order:
-            open_end = open_end and word in args
+        for word in order:  # what a loss has beside what it compares is told by its name
+            open_end = open_end and word in args and not (len(values) == 2 and name.endswith(LOSSES))
             if word in args:
                 value = self.value(_plain(word, args[word]))
-                (values.append(value) if open_end else options.append((word, value)))  # type: ignore[func-returns-value]
+                if open_end:
+                    values.append(value)
+                else:
+                    options.append((word, value))
         options += [(word, self.value(_plain(word, v))) for word, v in args.items() if word not in order]
         found = spelled("a", name, values, dict(options))
         if found is not None:
             return found[0]
-        return dialect.plain(tree.Member(_module(name), name.removeprefix("linalg_"), tuple(values), tuple(options)), ())
+        if _instead(name):
+            raise ModelError(_instead(name))
+        call = tree.Member(_module(name), name.removeprefix("linalg_"), tuple(values), tuple(options))
+        try:
+            return dialect.plain(call, ())
+        except NameProblem:
+            raise ModelError("there is no such function here: write it out of others, which `symbackprop ops` lists"
+                             ) from None
 
     def binary(self, node: Any, args: Mapping[str, Any], sign: str) -> tree.Expr | None:
         """``a + b``, ``a / b``; with ``alpha`` or a way of rounding it is another function."""
@@ -155,6 +180,17 @@ class Formulas:
             return None
         left, right = map(self.value, args.values())
         return tree.Chain(left, ((sign, right),))
+
+
+def _instead(name: str) -> str:
+    """Why there can be no such operator, and what to write; nothing of others."""
+    if name in RANDOM:
+        return "it is random: draw the numbers outside, and give them to forward as an input"
+    if name in BY_VALUES:
+        return "what it gives depends on values: write torch.where, or take it out of forward"
+    if name.startswith(COMPLEX):
+        return "there are no complex numbers here: write real and imaginary parts"
+    return ""
 
 
 def _module(name: str) -> tree.Expr:
@@ -177,7 +213,8 @@ def _plain(word: str, value: Any) -> Any:
 def _is_usual(value: Any, usual: Any) -> bool:
     if isinstance(value, (list, tuple)) and isinstance(usual, (list, tuple, int)):
         return [*value] == ([*usual] if isinstance(usual, (list, tuple)) else [usual] * len(value))
-    return value is usual or (type(value) is type(usual) and isinstance(value, (int, float, str)) and value == usual)
+    kinds = (bool, int) if isinstance(value, bool) else (int, float, str)
+    return value is usual or (isinstance(value, kinds) and isinstance(usual, kinds) and value == usual)
 
 
 def _chosen(source: Any, value: tree.Expr, place: int) -> tree.Expr:
@@ -200,6 +237,22 @@ def _same(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
     return f.of(node.args[0])
 
 
+def _cast(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
+    """Numbers of another type: of truth values whether they are 0, of integers what is before the point."""
+    array = node.args[0]
+    before, after = (n.meta["val"].dtype for n in (array, node))
+    if before == after or after.is_floating_point or str(before) == "torch.bool":
+        return f.of(array)
+    if str(after) == "torch.bool":
+        return tree.Compare("!=", f.of(array), whole(0))
+    return tree.Call("trunc", (f.of(array),), ()) if before.is_floating_point else f.of(array)
+
+
+def _gaussian_nll(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
+    array, target, variance, eps = map(f.value, node.args)
+    return tree.Call("gaussian_nll", (array, target, variance), (("eps", eps),))
+
+
 def _reshaped(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
     return tree.Call("reshape", (f.of(node.args[0]), f.shape(node)), ())
 
@@ -210,7 +263,8 @@ def _broadcast(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
 
 def _all_broadcast(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
     shapes = [tree.Tuple(tuple(map(f.value, v.shape))) for v in node.meta["val"]]
-    return tree.Tuple(tuple(tree.Call("broadcast", (f.of(a), s), ()) for a, s in zip(node.args[0], shapes, strict=True)))
+    pairs = zip(node.args[0], shapes, strict=True)
+    return tree.Tuple(tuple(tree.Call("broadcast", (f.of(a), shape), ()) for a, shape in pairs))
 
 
 def _unsqueezed(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
@@ -250,14 +304,15 @@ def _split(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
     ends, items = [0], list[tree.Expr]()
     for part in node.meta["val"]:
         ends.append(ends[-1] + part.shape[dim])
-        items.append(tree.Index(f.of(array), _along(array, dim, tree.Slice(f.value(ends[-2]), f.value(ends[-1]), None))))
+        part_of = tree.Slice(f.value(ends[-2]), f.value(ends[-1]), None)
+        items.append(tree.Index(f.of(array), _along(array, dim, part_of)))
     return tree.Tuple(tuple(items))
 
 
 def _dropout(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
-    if args.get("train") and args.get("p", 0.5):
+    if args.get("train", True) and args.get("p", 0.5):
         raise ModelError("dropout is random: call .eval() on the module, or give the mask as an input")
-    return f.of(node.args[0])
+    return tree.Tuple((f.of(node.args[0]),)) if isinstance(node.meta["val"], (list, tuple)) else f.of(node.args[0])
 
 
 def _embedded(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
@@ -274,7 +329,8 @@ def _embedded(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
 def _filled(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
     """An array of one number."""
     name = node.target._opname
-    value = 0.0 if "zeros" in name else 1.0 if "ones" in name else args.get("fill_value", args.get("s", args.get("value")))
+    given = args.get("fill_value", args.get("s", args.get("value")))
+    value = 0.0 if "zeros" in name else 1.0 if "ones" in name else given
     return tree.Call("broadcast", (f.value(value), f.shape(node)), ()) if node.meta["val"].ndim else f.value(value)
 
 
@@ -326,7 +382,8 @@ def _class_loss(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr | Non
             values[word] = tree.Call("transpose", (values[word], last), ())
     first, second = values.pop("self"), values.pop("target")
     found = spelled("t", name, (first, second), values)
-    return found[0] if found is not None else _reduced(tree.Call(name.removesuffix("_loss"), (first, second), ()), values)
+    each = tree.Call(name.removesuffix("_loss"), (first, second), ())
+    return found[0] if found is not None else _reduced(each, values)
 
 
 def _reduced(each: tree.Expr, options: Mapping[str, tree.Expr]) -> tree.Expr | None:
@@ -341,7 +398,7 @@ def _affine(f: Formulas, found: tree.Expr, weight: Any, bias: Any, behind: int =
     """The standardised array times weight plus bias, where there are such; so many axes stand behind theirs."""
     for sign, array in (("*", weight), ("+", bias)):
         if array is not None:
-            items = (tree.Slice(None, None, None), *[tree.Word(None)] * behind)
+            items: tuple[tree.Expr, ...] = (tree.Slice(None, None, None), *[tree.Word(None)] * behind)
             found = tree.Chain(found, ((sign, tree.Index(f.of(array), items) if behind else f.of(array)),))
     return found
 
@@ -351,7 +408,8 @@ def _axis_norm(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
     size = args["normalized_shape"]
     axes = tree.Tuple(tuple(whole(-k) for k in range(len(size), 0, -1))) if len(size) > 1 else whole(-1)
     options = (("axis", axes), *([("eps", f.value(args["eps"]))] if args.get("eps") is not None else []))
-    return _affine(f, tree.Call(node.target._opname, (f.of(node.args[0]),), options), args.get("weight"), args.get("bias"))
+    found = tree.Call(node.target._opname, (f.of(node.args[0]),), options)
+    return _affine(f, found, args.get("weight"), args.get("bias"))
 
 
 def _channel_norm(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
@@ -413,7 +471,8 @@ def _moved(function: str, *more: tree.Expr) -> Callable[[tree.Expr, int], tree.E
     def of(array: tree.Expr, ndim: int) -> tree.Expr:
         last, back = (0, *range(2, ndim), 1), (0, ndim - 1, *range(1, ndim - 1))
         there = tree.Call("transpose", (array, tree.Tuple(tuple(map(whole, last)))), ())
-        return tree.Call("transpose", (tree.Call(function, (there, *more), ()), tree.Tuple(tuple(map(whole, back)))), ())
+        found = tree.Call(function, (there, *more), ())
+        return tree.Call("transpose", (found, tree.Tuple(tuple(map(whole, back)))), ())
 
     return of
 
@@ -462,22 +521,26 @@ def _compared(sign: str) -> Rule:
     return lambda f, node, args: tree.Compare(sign, *map(f.value, node.args[:2]))
 
 
+def _all(names: str, rule: Rule) -> dict[str, Rule]:
+    return dict.fromkeys(names.split(), rule)
+
+
 RULES: dict[str, Rule] = {
-    **dict.fromkeys(SAME_NUMBERS, _same), **dict.fromkeys(RESHAPED, _reshaped), **dict.fromkeys(BROADCAST, _broadcast),
-    **{name: _sign(sign) for name, sign in SIGNS.items()}, **{name: _compared(sign) for name, sign in COMPARED.items()},
-    **dict.fromkeys(("zeros", "ones", "full", "zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full",
-                     "scalar_tensor", "fill"), _filled),
+    **dict.fromkeys(SAME_NUMBERS, _same), **dict.fromkeys(CASTS, _cast), **dict.fromkeys(RESHAPED, _reshaped),
+    **dict.fromkeys(BROADCAST, _broadcast), **{name: _sign(sign) for name, sign in SIGNS.items()},
+    **{name: _compared(sign) for name, sign in COMPARED.items()},
+    **_all("zeros ones full zeros_like ones_like full_like new_zeros new_ones new_full scalar_tensor fill", _filled),
+    **_all("cross_entropy_loss nll_loss_nd nll_loss nll_loss2d", _class_loss),
+    **_all("group_norm batch_norm instance_norm native_batch_norm cudnn_batch_norm _native_batch_norm_legit "
+           "_native_batch_norm_legit_functional _native_batch_norm_legit_no_training", _channel_norm),
+    **_all("topk sort max min", _with_places), **_all("layer_norm rms_norm", _axis_norm),
+    **_all("upsample_nearest1d upsample_nearest2d upsample_nearest3d upsample_linear1d upsample_bilinear2d "
+           "upsample_trilinear3d upsample_bicubic2d", _resized),
+    **_all("unsafe_split split split_with_sizes chunk", _split), **_all("logical_and bitwise_and", _both),
+    **_all("dropout native_dropout feature_dropout alpha_dropout feature_alpha_dropout", _dropout),
+    **_all("logical_not bitwise_not", _logical_not), **_all("t numpy_T", _transposed), "gaussian_nll": _gaussian_nll,
     "broadcast_tensors": _all_broadcast, "unsqueeze": _unsqueezed, "select": _selected, "slice": _sliced,
-    "index": _indexed, "unbind": _unbound, "split": _split, "split_with_sizes": _split, "chunk": _split,
-    "dropout": _dropout, "feature_dropout": _dropout, "alpha_dropout": _dropout, "embedding": _embedded,
-    **dict.fromkeys(("cross_entropy_loss", "nll_loss_nd", "nll_loss", "nll_loss2d"), _class_loss),
-    **dict.fromkeys(("group_norm", "batch_norm", "instance_norm", "_native_batch_norm_legit_functional",
-                     "_native_batch_norm_legit_no_training", "native_batch_norm", "cudnn_batch_norm",
-                     "_native_batch_norm_legit"), _channel_norm),
-    **dict.fromkeys(("topk", "sort", "max", "min"), _with_places), "layer_norm": _axis_norm, "rms_norm": _axis_norm,
-    "scaled_dot_product_attention": _attention, "embedding_bag": _bag, "pixel_shuffle": _shuffled,
-    **dict.fromkeys(("upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d", "upsample_linear1d",
-                     "upsample_bilinear2d", "upsample_trilinear3d", "upsample_bicubic2d"), _resized),
-    "einsum": _summed_letters, "arange": _counted, "neg": _negated, "pow": _powered, "logical_not": _logical_not, "bitwise_not": _logical_not,
-    "logical_and": _both, "bitwise_and": _both, "t": _transposed, "numpy_T": _transposed,
+    "index": _indexed, "unbind": _unbound, "embedding": _embedded, "scaled_dot_product_attention": _attention,
+    "embedding_bag": _bag, "pixel_shuffle": _shuffled, "einsum": _summed_letters, "arange": _counted, "neg": _negated,
+    "pow": _powered,
 }

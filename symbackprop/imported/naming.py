@@ -26,7 +26,7 @@ class Names:
 
     def free(self, wanted: str) -> str:
         """That name, as far as it is one, or the first of its kind that is free."""
-        word = re.sub(r"\W|^[\d_]+", "", wanted.replace(".", "_"))[:40].rstrip("_") or "h"
+        word = re.sub(r"\W|^[\d_]+", "", wanted.replace(".", "_"), flags=re.ASCII)[:40].rstrip("_") or "h"
         try:
             check_name(word)
         except NameProblem:
@@ -34,6 +34,12 @@ class Names:
         name = next(n for n in self._of(word) if n not in self.taken)
         self.taken.add(name)
         return name
+
+    def claim(self, wanted: str) -> str:
+        """That very name; raises `UsageError` where it is none, or taken."""
+        if self.free(wanted) != wanted:
+            raise UsageError(f"{wanted!r} cannot be the name of a parameter here: it is taken, or a word of model text")
+        return wanted
 
     def _of(self, word: str) -> Iterator[str]:
         if word not in FUNCTIONS and word not in CONSTANTS and word not in TABLE:
@@ -51,7 +57,7 @@ def parameter_names(module: Any, names: Names, rename: Mapping[str, str]) -> dic
     for unknown in rename.keys() - set(arrays):
         raise UsageError(f"the module has no parameter {unknown!r} to rename.{did_you_mean(unknown, arrays)}")
     owners = [path for path, owner in module.named_modules() if any(True for _ in owner.parameters(recurse=False))]
-    chosen = {name: names.free(rename[name]) for name in arrays if name in rename}
+    chosen = {name: names.claim(rename[name]) for name in arrays if name in rename}
     first = {id(arrays[name]): name for name in chosen}
     for name, value in arrays.items():
         path, _, own = name.rpartition(".")

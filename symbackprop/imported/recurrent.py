@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -135,7 +136,7 @@ def run(kind: str, layer: Layer, x: tree.Expr, starts: Sequence[tree.Expr], line
     body = tuple(tree.Equation(line(), "let", tree.Target(name(word), STEP), formula) for word, formula in CELLS[kind](
         layer, here, [at(word, layer.before) for word in words], lambda word: at(word, STEP)))
     ends = (layer.length, ONE) if layer.backwards else (ONE, layer.length)
-    say(tree.For(line(), STEP.name, *ends, body))
+    say(tree.For(line(), STEP.name, ends[0], ends[1], body))
     return _stacked(at, layer.length), [at(word, ends[1]) for word in words]
 
 
@@ -169,17 +170,38 @@ def _whole(torch: Any, kind: str) -> Any:
     return getattr(torch.ops.symbackprop, kind)
 
 
+@cache
+def _gaussian_nll(torch: Any) -> Any:
+    """PyTorch's loss without its look at the values of the variance, which no graph can have."""
+    torch.library.define("symbackprop::gaussian_nll", "(Tensor input, Tensor target, Tensor var, float eps) -> Tensor")
+    torch.library.register_fake("symbackprop::gaussian_nll")(lambda input, target, var, eps: input - target + var)
+
+    def loss(input: Any, target: Any, var: Any, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> Any:
+        var = var if isinstance(var, torch.Tensor) else torch.full_like(input, var)
+        var = var.unsqueeze(-1) if var.shape != input.shape and var.ndim == input.ndim - 1 else var
+        each = torch.ops.symbackprop.gaussian_nll(input, target, var, eps)
+        each = each + math.log(2 * math.pi) / 2 if full else each
+        return each if reduction == "none" else each.sum() if reduction == "sum" else each.mean()
+
+    return loss
+
+
 @contextmanager
 def whole_layers(torch: Any) -> Iterator[None]:
-    """Recurrent layers are one operator each, whose number of steps can be symbolic."""
-    kept = {kind: getattr(torch._VF, kind) for kind in CELLS}
+    """Recurrent layers are one operator each, whose number of steps can be symbolic, and so is a loss that an export
+    cannot look into. The best order of an einsum, which depends on numbers, is not looked for."""
+    functional = torch.nn.functional
+    instead = [*((torch._VF, kind, _whole(torch, kind)) for kind in CELLS),
+               (functional, "gaussian_nll_loss", _gaussian_nll(torch)),
+               (torch.backends.opt_einsum, "enabled", False)]
+    kept = [(module, name, getattr(module, name)) for module, name, _ in instead]
     try:
-        for kind in CELLS:
-            setattr(torch._VF, kind, _whole(torch, kind))
+        for module, name, function in instead:
+            setattr(module, name, function)
         yield
     finally:
-        for kind, function in kept.items():
-            setattr(torch._VF, kind, function)
+        for module, name, function in kept:
+            setattr(module, name, function)
 
 
 def refuse_options(dropout: float, train: bool, layers: int) -> None:

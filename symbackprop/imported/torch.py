@@ -7,60 +7,102 @@ The graph is that of training, made functional, in which layers stay whole (`tor
 from __future__ import annotations
 
 import inspect
+import io
 import logging
+import sys
+import sysconfig
+import traceback
 import warnings
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
+import sympy as sp
+
 from symbackprop.errors import MissingExtra, ModelError, UsageError, said
-from symbackprop.imported.formulas import Formulas, filled, number, whole
-from symbackprop.imported.recurrent import CELLS, Layer, refuse_options, run, whole_layers
+from symbackprop.imported.formulas import Formulas, called_by, filled, number, whole, words
 from symbackprop.imported.naming import Names, assigned, parameter_names, place_of
+from symbackprop.imported.recurrent import CELLS, Layer, refuse_options, run, whole_layers
 from symbackprop.model.model import Model
 from symbackprop.model.text import tree
 from symbackprop.model.text.builder import Builder
 
 SIZES = [*"NMKSRQP", *(f"N{k}" for k in range(1, 100))]  # names for symbolic sizes that have none
-VIEWS = frozenset("view reshape transpose permute select slice unsqueeze squeeze expand t getitem unflatten flatten "
-                  "split chunk unbind split_with_sizes broadcast_tensors expand_as contiguous clone alias".split())
+VIEWS = words("view reshape transpose permute select slice unsqueeze squeeze expand t getitem unflatten flatten split "
+              "chunk unbind split_with_sizes broadcast_tensors expand_as contiguous clone alias")
 
 
 @dataclass(frozen=True)
 class Imported:
     """A model that was read from a module. ``params`` and ``data`` have the values of its arrays, by the model's names;
-    ``names`` is PyTorch's name of every parameter and buffer with the model's."""
+    ``names`` has the model's name of every parameter, by that of ``named_parameters()``. The module's own arrays, which
+    are its parameters and buffers, are those of ``weights``."""
 
     model: Model
     params: dict[str, Any]
     data: dict[str, Any]
     names: dict[str, str]
+    weights: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What became of a module: its operators with how many there are of each, what cannot be read, and the model where
+    there is nothing of that kind."""
+
+    operators: Mapping[str, int]
+    problems: Sequence[ModelError]
+    imported: Imported | None = None
 
 
 def from_torch(module: Any, args: Any, *, dynamic_shapes: Any = None, rename: Mapping[str, str] | None = None,
                name: str = "") -> Imported:
     """The model that a PyTorch module computes when it is called with ``args`` (a tensor, or a tuple of them).
 
-    ``dynamic_shapes`` says which axes are symbolic, as `torch.export.export` takes it; without it the first two of every
-    argument are, where the module allows it, and of images the first. What a module returns is the loss where it is one number, otherwise
-    its outputs. Raises `ModelError` for what no model can say, `MissingExtra` without PyTorch.
+    ``dynamic_shapes`` says which axes are symbolic, as `torch.export.export` takes it; without it the first two of
+    every argument are, where the module allows it, and of images the first. What a module returns is the loss where it
+    is one number, otherwise its outputs. ``rename`` has names for parameters, by PyTorch's.
+
+    Raises `ModelError` for what no model can say, `MissingExtra` without PyTorch.
     """
-    torch = _torch()
+    reading = read(module, args, dynamic_shapes=dynamic_shapes, rename=rename, name=name)
+    if reading.imported is not None:
+        return reading.imported
+    first, *others = reading.problems
+    first.others = others
+    raise first
+
+
+def read(module: Any, args: Any, *, dynamic_shapes: Any = None, rename: Mapping[str, str] | None = None,
+         name: str = "") -> Reading:
+    """As `from_torch`, with all that cannot be read in place of an error."""
+    torch = needed()
     if not isinstance(module, torch.nn.Module):
         raise UsageError(f"a torch.nn.Module is expected, not {module!r:.60}")
     args = tuple(args) if isinstance(args, (list, tuple)) else (args,)
-    usual = [_first_axes(torch, module, args, count) for count in (2, 1)]
-    problems = list[ModelError]()
-    for shapes in [*usual, None] if dynamic_shapes is None else [dynamic_shapes]:
-        try:
-            return _Reader(torch, module, args, shapes, rename or {}, name or type(module).__name__).read()
-        except ModelError as error:
-            problems.append(error)
-    raise problems[-1]
+    usual = [*(_first_axes(torch, module, args, count) for count in (2, 1)), None]
+    for shapes in usual if dynamic_shapes is None else [dynamic_shapes]:
+        found = _reading(torch, module, args, shapes, rename or {}, name or type(module).__name__)
+        if found.imported is not None:
+            break
+    return found
 
 
-def _torch() -> Any:
+def _reading(torch: Any, module: Any, args: tuple[Any, ...], shapes: Any, rename: Mapping[str, str], name: str
+             ) -> Reading:
+    try:
+        program = _exported(torch, module, args, shapes)
+    except ModelError as error:
+        return Reading({}, [error])
+    return _Reader(torch, module, args, shapes, program, rename, name).read()
+
+
+def needed() -> Any:
+    """PyTorch; raises `MissingExtra` where it is not installed."""
     try:
         return import_module("torch")
     except ImportError:
@@ -84,10 +126,9 @@ def _first_axes(torch: Any, module: Any, args: tuple[Any, ...], count: int) -> A
 class _Reader:
     """One module on its way to a model."""
 
-    def __init__(self, torch: Any, module: Any, args: tuple[Any, ...], shapes: Any, rename: Mapping[str, str],
-                 name: str) -> None:
-        self.torch, self.module, self.args, self.shapes = torch, module, args, shapes
-        self.program = _exported(torch, module, args, shapes)
+    def __init__(self, torch: Any, module: Any, args: tuple[Any, ...], shapes: Any, program: Any,
+                 rename: Mapping[str, str], name: str) -> None:
+        self.torch, self.module, self.args, self.shapes, self.program = torch, module, args, shapes, program
         self.signature, self.nodes = self.program.graph_signature, list(self.program.graph.nodes)
         self.names, self.model = Names(), Model(name)
         self.dims = self._dims()
@@ -97,6 +138,7 @@ class _Reader:
         self.lines = list[Any]([None])  # the node of every statement, by its line
         self.values: dict[str, tuple[str, Any]] = {}
         self.problems = list[tuple[Any, ModelError]]()
+        self.unread = list[str]()  # names in place of what is not read
         self.live = self._live()
 
     def _live(self) -> set[Any]:
@@ -115,7 +157,7 @@ class _Reader:
         """A name for every symbolic size, the user's where it has one."""
         found: dict[Any, str] = {}
         given = dict(_dim_names(self.torch, self.module, self.args, self.shapes))
-        steps = {s for n in self.nodes if _op(n) in CELLS
+        steps = {s for n in self.nodes if called_by(n) in CELLS
                  for s in _symbols(n.args[0].meta["val"].shape[bool(n.args[-1])])}
         user = [n for n in self.nodes if n.op == "placeholder" and n.name in self.signature.user_inputs]
         for place, node in enumerate(user):
@@ -126,7 +168,7 @@ class _Reader:
                         found[symbol] = self.names.free(given.get((place, axis), usual))
         return found
 
-    def read(self) -> Imported:
+    def read(self) -> Reading:
         for name in self.dims.values():
             self.say(tree.Named(self.line(), "dim", ((name, None),)))
         self._declare()
@@ -135,7 +177,9 @@ class _Reader:
                 self._node(node)
         (output,) = [n for n in self.nodes if n.op == "output"]
         self._results(output)
-        return self._built()
+        counts = Counter(str(n.target) for n in self.nodes if n in self.live and hasattr(n.target, "_schema"))
+        problems = self._build()
+        return Reading(counts, problems, None if problems else self._imported())
 
     def _declare(self) -> None:
         specs = {spec.arg.name: spec for spec in self.signature.input_specs if hasattr(spec.arg, "name")}
@@ -200,13 +244,11 @@ class _Reader:
     def _node(self, node: Any) -> None:
         if hasattr(node.meta.get("val"), "node") or node not in self.live:  # a size, or what no result is made of
             return
-        if any(a in {n for n, _ in self.problems} for a in node.all_input_nodes):
-            self.problems.append((node, ModelError("")))
-            return
         try:
-            formula = self._loops(node) if _op(node) in CELLS else self.formulas.formula(node)
+            formula = self._loops(node) if called_by(node) in CELLS else self.formulas.formula(node)
         except ModelError as error:
             self.problems.append((node, error))
+            self.formulas.inline[node] = self._unread(node)
             return
         if self._is_inline(node, formula):
             self.formulas.inline[node] = formula
@@ -214,9 +256,17 @@ class _Reader:
             name = self.formulas.named[node] = self.names.free(self._called(node))
             self.say(tree.Equation(self.line(node), "let", tree.Target(name), formula))
 
+    def _unread(self, node: Any) -> tree.Expr:
+        """Names in place of what a node computes, of which nothing more is said."""
+        value = node.meta.get("val")
+        fresh = [self.names.free("unread") for _ in (value if isinstance(value, (list, tuple)) else [value])]
+        self.unread += fresh
+        names = tuple(map(tree.Name, fresh))
+        return tree.Tuple(names) if isinstance(value, (list, tuple)) else names[0]
+
     def _loops(self, node: Any) -> tree.Expr:
         """A recurrent layer of PyTorch's: its outputs and its last states."""
-        kind, f = _op(node), self.formulas
+        kind, f = called_by(node), self.formulas
         x, starts, arrays, has_biases, layers, dropout, train, both, batch_first = node.args
         if not isinstance(starts, (list, tuple)):
             starts = [starts]
@@ -257,7 +307,7 @@ class _Reader:
         """Whether a node has no line of its own: views, several results, what is read once by a line that goes on."""
         if isinstance(formula, (tree.Name, tree.Number, tree.Tuple, tree.Word, tree.Negative)) or filled(formula):
             return True
-        if isinstance(node.meta.get("val"), (list, tuple)) or _op(node) in VIEWS:
+        if isinstance(node.meta.get("val"), (list, tuple)) or called_by(node) in VIEWS:
             return len(node.users) == 1 or isinstance(node.meta.get("val"), (list, tuple))
         if any(user.op == "output" for user in node.users):
             return True
@@ -269,43 +319,41 @@ class _Reader:
         place = place_of(node)
         names = assigned(place)
         last = not any(place_of(user) == place for user in node.users)
-        if names and last and len(names) == 1 and names[0]:
-            return names[0]
-        if len(names) > 1 and _op(node) == "getitem" and node.args[1] < len(names) and names[node.args[1]]:
-            return names[node.args[1]]
+        one = node.args[1] if len(names) > 1 and called_by(node) == "getitem" else 0 if last and len(names) == 1 else -1
+        if 0 <= one < len(names) and names[one]:
+            return names[one]
         layer = _layer(node)
         return layer.replace("[", "").replace("]", "") if layer else "h"
 
     def _results(self, output: Any) -> None:
         wanted = set(self.signature.user_outputs)
         results = [n for n in self.torch.utils._pytree.tree_leaves(output.args) if getattr(n, "name", None) in wanted]
-        broken = {node for node, _ in self.problems}
         for node in results:
-            if node in broken:
-                continue
             is_loss = len(results) == 1 and node.meta["val"].ndim == 0
             names = assigned(place_of(node))
             usual = names[0] if len(names) == 1 and names[0] and node.op == "call_function" else "L" if is_loss else "Y"
             word, name = "loss" if is_loss else "output", self.names.free(usual)
             self.say(tree.Equation(self.line(node), word, tree.Target(name), self.formulas.of(node)))
 
-    def _built(self) -> Imported:
-        builder = Builder(self.model, "", self.statements)
-        if not self.problems:
-            builder.run()
-        errors = [(self.lines[e.line] if e.line else None, e) for e in builder.errors]
-        told = {str(e): e for e in (_told(node, e) for node, e in (*self.problems, *errors) if e.message)}
-        if told:
-            first, *others = told.values()
-            first.others = others
-            raise first
+    def _build(self) -> list[ModelError]:
+        """Makes the model of the statements; what is wrong, each once."""
+        known = [error for _, error in self.problems]
+        builder = Builder(self.model, "", self.statements, errors=known, unread=self.unread)
+        builder.run()
+        errors = [(self.lines[e.line] if e.line else None, e) for e in builder.errors if e not in known]
+        return [*{str(e): e for e in (_told(node, e) for node, e in (*self.problems, *errors))}.values()]
+
+    def _imported(self) -> Imported:
         arrays: dict[str, dict[str, Any]] = {"params": {}, "data": {}}
         for name, (kind, value) in self.values.items():
             array = value.detach().cpu().numpy()
             arrays[kind][name] = array.astype("int64") if array.dtype == bool else array.copy()
         self.model._remarks.clear()
-        known = {torch_name: ours for torch_name, ours in self.torch_names.items() if ours in self.values}
-        return Imported(self.model, arrays["params"], arrays["data"], known)
+        ours = {theirs: name for theirs, name in self.torch_names.items() if name in self.values}
+        every = arrays["params"] | arrays["data"]
+        weights = {name: every[name] for name in dict.fromkeys(ours.values())}
+        names = {theirs: ours[theirs] for theirs, _ in self.module.named_parameters() if theirs in ours}
+        return Imported(self.model, arrays["params"], arrays["data"], names, weights)
 
 
 def _swapped(row: tree.Expr) -> tree.Expr:
@@ -320,12 +368,8 @@ def _symbols(size: Any) -> list[Any]:
 
 def _told(node: Any, error: ModelError) -> ModelError:
     file, line = place_of(node) if node is not None else ("", 0)
-    op = f"{node.target}: " if node is not None and node.op == "call_function" else ""
-    return type(error)(f"{op}{error.message}", f"{file}:{line}" if file else "")
-
-
-def _op(node: Any) -> str:
-    return getattr(node.target, "_opname", None) or getattr(node.target, "__name__", "")
+    op = str(node.target) if node is not None and node.op == "call_function" else ""
+    return type(error)(f"{op}: {error.message}" if op else error.message, f"{file}:{line}" if file else "", near=op)
 
 
 def _layer(node: Any) -> str:
@@ -333,13 +377,13 @@ def _layer(node: Any) -> str:
     stack = list((node.meta.get("nn_module_stack") or {}).values())
     path, kind = stack[-1] if stack else ("", "")
     kind = kind if isinstance(kind, str) else f"{kind.__module__}.{kind.__name__}"
-    return path.replace(".", "_") if kind.startswith("torch.nn.") else ""
+    return str(path).replace(".", "_") if kind.startswith("torch.nn.") else ""
 
 
 def _chosen_from(node: Any) -> Iterator[Any]:
     """The sizes of axes that integers, or views of them, choose from."""
     for user in node.users:
-        args, op = user.args, _op(user)
+        args, op = user.args, called_by(user)
         if op == "embedding" and args[1] is node:
             yield args[0].meta["val"].shape[0]
         elif op in ("cross_entropy_loss", "nll_loss_nd", "nll_loss", "nll_loss2d") and args[1] is node:
@@ -357,18 +401,43 @@ def _chosen_from(node: Any) -> Iterator[Any]:
 
 def _exported(torch: Any, module: Any, args: tuple[Any, ...], shapes: Any) -> Any:
     """The exported program of training, functional, its layers whole."""
-    log = logging.getLogger("torch")
-    level = log.level
     try:
-        log.setLevel(logging.CRITICAL)
-        with warnings.catch_warnings(), whole_layers(torch):
+        with warnings.catch_warnings(), whole_layers(torch), _quiet():
             warnings.simplefilter("ignore")
             program = torch.export.export(module, args, dynamic_shapes=shapes)
             return program.run_decompositions({})
     except Exception as error:
-        raise ModelError(f"torch.export cannot export the module: {said(error).splitlines()[0]}") from error
+        raise ModelError(f"torch.export cannot export the module: {_why(error)}", _where(error)) from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """PyTorch logs and prints at length what it also raises."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            yield
     finally:
-        log.setLevel(level)
+        logging.disable(before)
+
+
+def _why(error: Exception) -> str:
+    """What PyTorch says, as far as it says what is wrong, and what may be written instead."""
+    lines = [line.strip() for line in said(error).splitlines() if line.strip()]
+    name = type(error).__name__
+    if "DataDependent" in name or "DynamicOutputShape" in name:
+        return f"{lines[0]}; values decide here: write torch.where, or take the decision out of forward"
+    return " ".join(lines[:3])
+
+
+def _where(error: BaseException) -> str:
+    """The line of the user's that an export did not get beyond."""
+    stdlib = sysconfig.get_path("stdlib")
+    others = [str(Path(package.__file__ or "").parent) for package in (sys.modules["torch"], sp)]
+    frames = traceback.extract_tb(error.__traceback__)[1:]
+    own = [f for f in frames if not f.filename.startswith((stdlib, *others, "<"))]
+    return f"{own[-1].filename}:{own[-1].lineno}" if own else ""
 
 
 def _dim_names(torch: Any, module: Any, args: tuple[Any, ...], shapes: Any) -> Iterator[tuple[tuple[int, int], str]]:

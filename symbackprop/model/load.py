@@ -126,29 +126,24 @@ def _built_in(name: str, relu0: float | None, define: Mapping[str, str] | None) 
 
 # -- Python files
 def python_value(spec: str) -> Any:
-    """What NAME in `path.py:NAME` is, or what it returns where it is a function; the file is run as the user's own."""
-    path, found, name = spec.rpartition(".py:")
-    if not found or not name:
+    """What NAME of `path.py:NAME` is, or returns where it is a function; the file is run as the user's own code."""
+    path, python, name = spec.rpartition(".py:")
+    if not (python and name) and not spec.endswith(".py"):
         raise UsageError(f"{spec!r:.80} is no FILE.py:NAME")
-    value = _named(Path(path + ".py"), name)
-    with _running(Path(path + ".py")):
-        return value() if callable(value) else value
+    return _value(Path(path + ".py" if python else spec), name or DEFAULT_NAME, "of what is to be read")
 
 
-def _named(path: Path, name: str) -> Any:
+def _value(path: Path, name: str, wanted: str) -> Any:
     found = getattr(_module(path), name, None)
     if found is None:
-        raise UsageError(f"{path} has no {name!r}; write {path}:NAME with a name in it")
-    return found
+        raise UsageError(f"{path} has no {name!r}; write {path}:NAME with the name {wanted} in it")
+    with _running(path):
+        return found() if callable(found) and not hasattr(found, "forward") else found
 
 
 def _python(path: Path, name: str, relu0: float | None, define: Mapping[str, str] | None) -> Model:
     """The model NAME of a Python file, which is run as the user's own code."""
-    found = getattr(_module(path), name, None)
-    if found is None:
-        raise UsageError(f"{path} has no {name!r}; write {path}:NAME with the name of a Model in it")
-    with _running(path):
-        model = found() if callable(found) else found
+    model = _value(path, name, "of a Model")
     if not isinstance(model, Model):
         raise UsageError(f"{name} in {path} is a {type(model).__name__}, not a Model")
     if model.name == DEFAULT_NAME:

@@ -64,7 +64,7 @@ def running_batch_norm(x: Node, mu: Node, variance: Node, eps: Operand = 1e-5, a
 def _of_channels(x: Node, row: Node, axis: int) -> Node:
     """An array with an entry for every channel, such that it fits x."""
     behind = x.ndim - 1 - normalise_axis(axis, x.ndim)
-    return row[(slice(None), *[None] * behind)] if behind else row
+    return row[(slice(None),) + (None,) * behind] if behind else row
 
 
 @function

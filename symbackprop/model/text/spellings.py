@@ -76,6 +76,8 @@ n l: lu (x) -> lu(x)
 t m: amax (x, axis|dim=None, keepdims|keepdim=False) -> max(x, axis=axis, keepdims=keepdims)
 t m: amin (x, axis|dim=None, keepdims|keepdim=False) -> min(x, axis=axis, keepdims=keepdims)
 t: rsub (x, y) -> y - x
+t: addmm addmv baddbmm (x, a, b, beta~1, alpha~1) -> x + a @ b
+t: addmm addmv baddbmm (x, a, b, beta=1, alpha=1) -> beta * x + alpha * (a @ b)
 n t: hypot (a, b) -> sqrt(a**2 + b**2)
 n: cbrt (x) -> sign(x) * abs(x)**(1/3)
 n t: fmod (a, b) -> a - b * trunc(a / b)
@@ -122,7 +124,8 @@ t: linear (x, weight, bias) -> x @ weight.T + bias
 t: embedding (index, weight) -> weight[index]
 t: embedding_bag (index, weight, mode="mean") -> embedding_bag(weight, index, mode=mode)
 n t: one_hot (index, size|num_classes) -> one_hot(index, size)
-t: scaled_dot_product_attention (q, k, v, attn_mask~None, dropout_p~0, is_causal=False) -> attention(q, k, v, causal=is_causal)
+t: scaled_dot_product_attention (q, k, v, attn_mask~None, dropout_p~0, is_causal=False) -> \
+attention(q, k, v, causal=is_causal)
 t: layer_norm (x, normalized_shape(1), !eps=1e-5) -> layer_norm(x, eps=eps)
 t: rms_norm (x, normalized_shape(1), !eps) -> rms_norm(x, eps=eps)
 t: layer_norm (x, normalized_shape(1), weight, bias, eps=1e-5) -> layer_norm(x, eps=eps) * weight + bias

@@ -1,0 +1,207 @@
+"""PyTorch's modules as models: what they compute and every gradient are PyTorch's own, for another batch too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+
+from symbackprop.codegen import codegen
+
+torch = pytest.importorskip("torch", minversion="2.9")
+pytestmark = pytest.mark.oracle
+
+from symbackprop import Model, from_torch  # noqa: E402
+from symbackprop.errors import ModelError  # noqa: E402
+from symbackprop.imported import Imported  # noqa: E402
+from tests.imported.modules import MODULES, RMSNorm, WithLoss  # noqa: E402
+from tests.sweeps import sample  # noqa: E402
+
+F, nn = torch.nn.functional, torch.nn
+
+
+@pytest.fixture(autouse=True)
+def in_float64() -> Any:
+    torch.set_default_dtype(torch.float64)
+    torch.manual_seed(0)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+def run(source: str) -> dict[str, Any]:
+    names: dict[str, Any] = {}
+    exec(compile(source, "module.py", "exec"), names)
+    return names
+
+
+def data_of(imported: Imported, args: tuple[Any, ...]) -> dict[str, Any]:
+    """The data of a model with other arguments; buffers stay."""
+    given = [k for k in imported.data if k not in imported.weights]
+    return imported.data | {k: a.numpy() for k, a in zip(given, args, strict=True)}
+
+
+def gap(ours: Any, theirs: Any) -> float:
+    theirs = theirs.detach().numpy()
+    assert np.shape(ours) == theirs.shape
+    return float(np.max(np.abs(ours - theirs) / (1 + np.max(np.abs(theirs), initial=0)), initial=0))
+
+
+def compare(module: Any, imported: Imported, args: tuple[Any, ...]) -> None:
+    """Results and gradients of the emitted module and of PyTorch's, all of them."""
+    emitted = run(codegen(imported.model))
+    results, cache = emitted["forward"](imported.params, data_of(imported, args))
+    results = results if isinstance(results, Mapping) else {"": results}
+    theirs = [r for r in torch.utils._pytree.tree_leaves(module(*args)) if r is not None]
+    for ours, their in zip(results.values(), theirs, strict=True):
+        assert gap(ours, their) < 1e-10
+    upstream = {name: torch.randn_like(t) for name, t in zip(results, theirs, strict=True)}
+    module.zero_grad()
+    torch.autograd.backward(theirs, [*upstream.values()])
+    given = {name: u.numpy() for name, u in upstream.items()}
+    grads = emitted["backward"](cache, given.get("", given))
+    assert {ours for ours in imported.names.values() if ours in imported.params} == set(imported.params) == set(grads)
+    for name, parameter in module.named_parameters():
+        if parameter.grad is not None:
+            assert gap(grads[imported.names[name]], parameter.grad) < 1e-10, name
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_results_and_all_gradients_are_those_of_pytorch(name: str) -> None:
+    module, args = MODULES[name]()
+    imported = from_torch(module, args(3))
+    assert imported.model.sizes, "the batch is symbolic"
+    text = imported.model.text()
+    assert Model.parse(text).text() == text
+    compare(module, imported, args(4))
+
+
+class Of(nn.Module):  # type: ignore[misc, name-defined]
+    """A function of a parameter."""
+
+    def __init__(self, function: Callable[..., Any], *shape: int) -> None:
+        super().__init__()
+        self.w, self.function = nn.Parameter(torch.rand(shape) * 0.8 + 0.1), function
+
+    def forward(self, *args: Any) -> Any:
+        return self.function(self.w, *args)
+
+
+def signs() -> Any:
+    return torch.tensor([[1.0, -1, 1], [-1, 1, 1], [1, -1, -1]])
+
+
+R, U, I = torch.randn, torch.rand, torch.randint  # noqa: E741
+LOSSES: dict[str, tuple[Callable[..., Any], Callable[[], tuple[Any, ...]]]] = {
+    "classes with weights": (lambda w, y, c: F.cross_entropy(w, y, weight=c), lambda: (I(3, (3,)), U(3))),
+    "classes of pixels": (lambda w, y: F.cross_entropy(w.expand(2, 3, 3), y), lambda: (I(3, (2, 3)),)),
+    "class that is ignored": (lambda w, y: F.cross_entropy(w, y, ignore_index=1), lambda: (torch.tensor([0, 1, 2]),)),
+    "probabilities": (lambda w, y: F.cross_entropy(w, y.softmax(-1), reduction="sum"), lambda: (R(3, 3),)),
+    "log likelihood": (lambda w, y: F.nll_loss(F.log_softmax(w, 1), y), lambda: (I(3, (3,)),)),
+    "absolute": (lambda w, y: nn.L1Loss()(w, y), lambda: (R(3, 3),)),
+    "smooth": (lambda w, y: nn.SmoothL1Loss(beta=0.5)(w, y), lambda: (R(3, 3),)),
+    "huber": (lambda w, y: nn.HuberLoss(delta=0.7, reduction="sum")(w, y), lambda: (R(3, 3),)),
+    "binary": (lambda w, y, c: nn.BCELoss(weight=c)(w, y), lambda: (U(3, 3), U(3))),
+    "binary of logits": (lambda w, y, c: F.binary_cross_entropy_with_logits(w, y, pos_weight=c),
+                         lambda: (U(3, 3), U(3))),
+    "divergence": (lambda w, y: nn.KLDivLoss(reduction="batchmean")(w.log(), y), lambda: (U(3, 3),)),
+    "divergence of logarithms": (lambda w, y: nn.KLDivLoss(reduction="sum", log_target=True)(w, y), lambda: (R(3, 3),)),
+    "poisson": (lambda w, y: nn.PoissonNLLLoss(log_input=False)(w, y), lambda: (U(3, 3),)),
+    "gaussian": (lambda w, y, v: nn.GaussianNLLLoss(full=True)(w, y, v), lambda: (R(3, 3), U(3, 1) + 0.1)),
+    "ranking": (lambda w, b, y: nn.MarginRankingLoss(margin=0.2)(w, b, y), lambda: (R(3, 3), signs())),
+    "hinge": (lambda w, y: nn.HingeEmbeddingLoss(margin=0.8)(w, y), lambda: (signs(),)),
+    "angles": (lambda w, b, y: nn.CosineEmbeddingLoss(margin=0.1)(w, b, y), lambda: (R(3, 3), signs()[0])),
+    "margin of classes": (lambda w, y: nn.MultiMarginLoss()(w, y), lambda: (I(3, (3,)),)),
+    "several labels": (lambda w, y: nn.MultiLabelSoftMarginLoss()(w, y), lambda: (U(3, 3).round(),)),
+    "soft margin": (lambda w, y: nn.SoftMarginLoss()(w, y), lambda: (signs(),)),
+    "activations": (lambda w, x: sum(f(w * x).sum() for f in (
+        F.hardtanh, F.celu, F.selu, F.mish, F.hardswish, F.logsigmoid, F.softsign, F.relu6, F.tanhshrink, F.silu,
+        F.hardshrink, F.softshrink, lambda a: F.softplus(a, beta=2), lambda a: F.glu(torch.cat([a, a**2], -1)),
+        lambda a: F.threshold(a, 0.1, 2.0), lambda a: F.prelu(a, torch.tensor(0.2)))), lambda: (R(3, 3),)),
+    "statistics": (lambda w, x: (
+        w.cumsum(1) + w.var(1, keepdim=True) + w.std(0) + w.norm(dim=1, keepdim=True) + torch.flip(w, [0])
+        + torch.roll(w, 1, 0) + w.amax(1, keepdim=True) + w.prod(0) + torch.logsumexp(w, 1, keepdim=True)
+        + torch.where(x > 0, w, w**2) + torch.clamp(w * x, -0.5, 0.5) + torch.tril(w)).sum(), lambda: (R(3, 3),)),
+    "linear algebra": (lambda w, x: torch.linalg.solve(w @ w.T + torch.eye(3), x).sum() + torch.logdet(
+        w @ w.T + 2 * torch.eye(3)) + torch.linalg.inv(w + 3 * torch.eye(3)).trace(), lambda: (R(3, 2),)),
+    "images": (lambda w, x: (F.interpolate(x * w, scale_factor=2, mode="bilinear") ** 2).sum()
+               + F.instance_norm(x * w).pow(3).sum() + F.pad(x * w, (1, 2)).sum(), lambda: (R(2, 3, 3, 3),)),
+    "entries": (lambda w, i: w.gather(1, i).pow(2).sum() + w[i[:, 0]].pow(3).sum(), lambda: (I(3, (3, 2)),)),
+    "whole numbers": (lambda w, x: (w * (x * 2).long()).sum() + (w * (x > 0).double()).sum(), lambda: (R(3, 3),)),
+}
+
+
+@pytest.mark.parametrize("name", sample(LOSSES, 3))
+def test_losses_with_their_options(name: str) -> None:
+    function, arguments = LOSSES[name]
+    module, args = Of(function, 3, 3), arguments()
+    compare(module, from_torch(module, args), args)
+
+
+def net() -> Any:
+    return WithLoss(nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3)), nn.CrossEntropyLoss())
+
+
+def test_axes_have_the_users_names() -> None:
+    batch = {0: torch.export.Dim("batch")}
+    imported = from_torch(net(), (R(5, 4), I(3, (5,))), dynamic_shapes={"x": batch, "y": batch})
+    assert [*imported.model.sizes] == ["batch"]
+
+
+def test_parameters_have_short_names_or_those_asked_for() -> None:
+    imported = from_torch(net(), (R(5, 4), I(3, (5,))), rename={"net.0.weight": "A"})
+    assert imported.names == {"net.0.weight": "A", "net.0.bias": "b1", "net.2.weight": "W2", "net.2.bias": "b2"}
+    assert imported.params.keys() == {"A", "b1", "W2", "b2"} and imported.data.keys() == {"x", "y"}
+    assert np.array_equal(imported.weights["A"], imported.params["A"])
+
+
+def test_a_tied_weight_is_one_parameter() -> None:
+    module = nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 4))
+    module[2].weight = module[0].weight
+    imported = from_torch(module, R(5, 4))
+    assert imported.names == {"0.weight": "W1", "0.bias": "b1", "2.bias": "b2"} and len(imported.params) == 3
+
+
+def test_a_parameter_that_is_frozen_is_data() -> None:
+    module = nn.Sequential(nn.Linear(4, 3), RMSNorm(3))
+    module[0].weight.requires_grad_(False)
+    imported = from_torch(module, R(5, 4))
+    assert imported.params.keys() == {"b1", "g2"} and "W1" in imported.data
+
+
+class Refused(nn.Module):  # type: ignore[misc, name-defined]
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+
+    def forward(self, x: Any) -> Any:
+        h = F.rrelu(self.fc(x), training=True)
+        return h + torch.fft.rfft(self.fc(x)).abs().sum()
+
+
+def test_all_that_is_refused_is_told_with_operator_line_and_what_to_write() -> None:
+    with pytest.raises(ModelError) as found:
+        from_torch(Refused(), R(5, 4))
+    told = found.value.told().splitlines()
+    line = Refused.forward.__code__.co_firstlineno
+    assert len(told) == 2
+    assert f"test_torch.py:{line + 1}: model error: aten.rrelu.default: it is random" in told[0]
+    assert f"test_torch.py:{line + 2}: model error: aten.fft_rfft.default: there are no complex numbers" in told[1]
+
+
+class Decides(nn.Module):  # type: ignore[misc, name-defined]
+    def forward(self, x: Any) -> Any:
+        return x if x.sum() > 0 else -x
+
+
+def test_what_cannot_be_exported_is_told_with_its_line(capfd: pytest.CaptureFixture[str]) -> None:
+    line = Decides.forward.__code__.co_firstlineno + 1
+    with pytest.raises(ModelError, match=rf"test_torch.py:{line}: .*write torch.where"):
+        from_torch(Decides(), R(5, 4))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_dropout_in_training_is_refused() -> None:
+    with pytest.raises(ModelError, match=r"dropout is random: call .eval\(\) on the module"):
+        from_torch(nn.Sequential(nn.Linear(4, 3), nn.Dropout(0.5)), R(5, 4))
