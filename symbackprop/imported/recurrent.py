@@ -95,8 +95,8 @@ def _lstm(layer: Layer, x: tree.Expr, states: Sequence[tree.Expr], row: Row) -> 
     """The gates i, f, g, o, then c = f·c + i·g and h = o·tanh(c) (Hochreiter and Schmidhuber 1997)."""
     h, c = states
     yield "z", _add(layer.of_input(x), layer.of_state(h))
-    for place, (gate, function) in enumerate(zip("ifgo", ("sigmoid", "sigmoid", "tanh", "sigmoid"), strict=True)):
-        yield gate, _called(function, layer.part(row("z"), place))
+    for place, gate in enumerate("ifgo"):
+        yield gate, _called("tanh" if gate == "g" else "sigmoid", layer.part(row("z"), place))
     yield "c", _add(_times_entries(row("f"), c), _times_entries(row("i"), row("g")))
     yield "h", _times_entries(row("o"), _called("tanh", row("c")))
 
