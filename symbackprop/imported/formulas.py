@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 import operator
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import sympy as sp
 
-from symbackprop.errors import ModelError, NameProblem
+from symbackprop.errors import ModelError
 from symbackprop.model.text import dialect, tree
 from symbackprop.model.text.spellings import spelled
 
@@ -29,7 +30,7 @@ CASTS = words("to _to_copy type_as")
 RESHAPED = words("view reshape _unsafe_view flatten unflatten squeeze view_copy _reshape_alias")
 BROADCAST = words("expand expand_as expand_copy")
 SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "matmul": "@", "mm": "@", "bmm": "@", "mv": "@", "dot": "@",
-         "iadd": "+", "truediv": "/", "true_divide": "/"}
+         "vdot": "@", "iadd": "+", "truediv": "/", "true_divide": "/"}
 COMPARED = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 LOSSES = ("_loss", "_entropy", "_with_logits", "_embedding_loss", "kl_div")
 REDUCTIONS = ("none", "mean", "sum")
@@ -72,6 +73,27 @@ def whole(value: int) -> tree.Expr:
 def called_by(node: Any) -> str:
     """The name of a node's operator, without overloads."""
     return str(getattr(node.target, "_opname", None) or getattr(node.target, "__name__", ""))
+
+
+class NoSuchOperator(ModelError):
+    """No function here is what an operator computes."""
+
+    def __init__(self, message: str = "", where: str = "", **more: Any) -> None:
+        usual = "there is no such function here: write it out of others, which `symbackprop ops` lists"
+        super().__init__(message or usual, where, **more)
+
+
+def inputs_of(node: Any) -> list[Any]:
+    """The nodes that a node's results are made of; the averages that batch norm goes on with in training are none."""
+    args = dict(zip([a.name for a in node.target._schema.arguments], node.args, strict=False)
+                ) if hasattr(node.target, "_schema") else {}
+    unread = (args.get("running_mean"), args.get("running_var")) if _is_training(called_by(node), args) else ()
+    return [n for n in node.all_input_nodes if n not in unread]
+
+
+def _is_training(name: str, args: Mapping[str, Any]) -> bool:
+    """Whether a norm takes the statistics of what it is given."""
+    return "no_training" not in name and args.get("training") is not False and args.get("use_input_stats") is not False
 
 
 class Formulas:
@@ -167,19 +189,21 @@ class Formulas:
             return found[0]
         if _instead(name):
             raise ModelError(_instead(name))
-        call = tree.Member(_module(name), name.removeprefix("linalg_"), tuple(values), tuple(options))
+        plain = name.removeprefix("linalg_").removeprefix("special_")
+        call = tree.Member(_module(name), plain, tuple(values), tuple(options))
         try:
             return dialect.plain(call, ())
-        except NameProblem:
-            raise ModelError("there is no such function here: write it out of others, which `symbackprop ops` lists"
-                             ) from None
+        except ModelError:
+            raise NoSuchOperator() from None
 
     def binary(self, node: Any, args: Mapping[str, Any], sign: str) -> tree.Expr | None:
-        """``a + b``, ``a / b``; with ``alpha`` or a way of rounding it is another function."""
-        if len(args) != 2:
-            return None
-        left, right = map(self.value, args.values())
-        return tree.Chain(left, ((sign, right),))
+        """``a + b``, ``a + alpha * b``, ``a / b``, perhaps rounded."""
+        left, right, *_ = map(self.value, args.values())
+        if "alpha" in args:
+            right = tree.Chain(self.value(args["alpha"]), (("*", right),))
+        found = tree.Chain(left, ((sign, right),))
+        rounded = args.get("rounding_mode")
+        return tree.Call(rounded, (found,), ()) if rounded else found
 
 
 def _instead(name: str) -> str:
@@ -407,7 +431,9 @@ def _axis_norm(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
     """layer_norm and rms_norm over the last axes."""
     size = args["normalized_shape"]
     axes = tree.Tuple(tuple(whole(-k) for k in range(len(size), 0, -1))) if len(size) > 1 else whole(-1)
-    options = (("axis", axes), *([("eps", f.value(args["eps"]))] if args.get("eps") is not None else []))
+    eps = args.get("eps", 1e-5 if node.target._opname == "layer_norm" else None)
+    eps = sys.float_info.epsilon if eps is None else eps
+    options = (("axis", axes), ("eps", f.value(eps)))
     found = tree.Call(node.target._opname, (f.of(node.args[0]),), options)
     return _affine(f, found, args.get("weight"), args.get("bias"))
 
@@ -415,9 +441,8 @@ def _axis_norm(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
 def _channel_norm(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
     """Norms whose channels are along axis 1; those of batches give what has been averaged so far as well."""
     name, eps, array = node.target._opname, f.value(args.get("eps", 1e-5)), node.args[0]
-    running = "no_training" in name or args.get("training") is False or args.get("use_input_stats") is False
     middle = [f.value(args["num_groups"])] if name == "group_norm" else []
-    if running:
+    if not _is_training(name, args):
         name, middle = "running_batch_norm", [f.of(args["running_mean"]), f.of(args["running_var"])]
     name = name if name in ("group_norm", "instance_norm", "running_batch_norm") else "batch_norm"
     behind = array.meta["val"].ndim - 2
@@ -451,6 +476,180 @@ def _attention(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr | None
     return tree.Chain(tree.Call("softmax", (scores,), (("axis", whole(-1)),)), (("@", v),))
 
 
+def _weight_norm(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
+    """Rows of given lengths (Salimans and Kingma 2016)."""
+    array, length = map(f.of, node.args[:2])
+    axes = [k for k in range(node.args[0].meta["val"].ndim) if k != args.get("dim", 0)]
+    options = (("axis", tree.Tuple(tuple(map(whole, axes)))), ("keepdims", tree.Word(True)))
+    return tree.Chain(array, (("*", length), ("/", tree.Call("norm", (array,), options))))
+
+
+def _rolled(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr | None:
+    found, shifts, dims = f.of(node.args[0]), args["shifts"], args.get("dims", ())
+    for shift, dim in zip(shifts, dims, strict=False):
+        found = tree.Call("roll", (found, f.value(shift)), (("axis", whole(dim)),))
+    return found if len(dims) == len(shifts) else None
+
+
+def _spread(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
+    """var and std, which divide by n − 1 where nothing else is said."""
+    ddof = args.get("correction", 1 if args.get("unbiased", True) else 0)
+    options = {"axis": f.value(args["dim"])} if args.get("dim") else {}
+    options |= {"keepdims": tree.Word(True)} if args.get("keepdim") else {}
+    options |= {"ddof": f.value(1 if ddof is None else ddof)}
+    return tree.Call(node.target._opname, (f.of(node.args[0]),), tuple(options.items()))
+
+
+def _spread_and_mean(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
+    """var_mean and std_mean."""
+    spread = _spread(f, node, args)
+    assert isinstance(spread, tree.Call)
+    options = tuple((word, value) for word, value in spread.options if word != "ddof")
+    name = node.target._opname.removesuffix("_mean")
+    return tree.Tuple((tree.Call(name, spread.args, spread.options), tree.Call("mean", spread.args, options)))
+
+
+def _log_sigmoid(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
+    return tree.Negative(tree.Call("softplus", (tree.Negative(f.of(node.args[0])),), ()))
+
+
+def _scattered(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr | None:
+    """One number at all places that are pointed at."""
+    if "value" not in args:
+        return None
+    source = tree.Call("broadcast", (f.value(args["value"]), f.shape(args["index"])), ())
+    return tree.Call("scatter", (f.of(args["self"]), f.of(args["index"]), source), (("axis", f.value(args["dim"])),))
+
+
+def _prelu(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
+    """Slopes of the channels, along axis 1."""
+    array, slope = node.args
+    behind = max(array.meta["val"].ndim - 2, 0)
+    items: tuple[tree.Expr, ...] = (tree.Slice(None, None, None), *[tree.Word(None)] * behind)
+    return tree.Call("prelu", (f.of(array), tree.Index(f.of(slope), items) if behind else f.of(slope)), ())
+
+
+def _truths(name: str) -> Rule:
+    """``any`` and ``all``: the largest or the smallest of truth values."""
+
+    def rule(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
+        options = {"axis": f.value(args["dim"])} if "dim" in args else {}
+        options |= {"keepdims": tree.Word(True)} if args.get("keepdim") else {}
+        return tree.Call(name, (tree.Compare("!=", f.of(node.args[0]), whole(0)),), tuple(options.items()))
+
+    return rule
+
+
+def _either(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
+    left, right = map(f.value, node.args[:2])
+    return tree.Compare("!=", tree.Chain(left, (("+", right),)), whole(0))
+
+
+def _repeated(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
+    return tree.Call("tile", (f.of(node.args[0]), *map(f.value, args["repeats"])), ())
+
+
+def _windows(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
+    """Windows along an axis, what is in them along the last."""
+    array, dim, width, stride = node.args
+    ndim = array.meta["val"].ndim
+    dim %= ndim
+    options = (("axis", whole(dim)), ("stride", f.value(stride)))
+    found = tree.Call("unfold", (f.of(array), f.value(width)), options)
+    order = (*(k for k in range(ndim + 1) if k != dim + 1), dim + 1)
+    return tree.Call("transpose", (found, tree.Tuple(tuple(map(whole, order)))), ())
+
+
+def _put_in(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr | None:
+    """An array with another one in place of a slice."""
+    array, dim = f.of(node.args[0]), args.get("dim", 0)
+    start, stop, size = args.get("start") or 0, args.get("end"), node.meta["val"].shape[dim]
+    if args.get("step", 1) != 1 or not all(isinstance(b, int) for b in (start, size)):
+        return None
+    stop = size if stop is None or stop > size else stop
+    parts = [tree.Index(array, _along(node, dim, tree.Slice(f.value(a), f.value(b), None))) for a, b in (
+        (0, start % size if start else 0), (stop % size if stop < size else size, size))]
+    kept = [part for part, some in zip(parts, (start, stop < size), strict=True) if some]
+    order = [*kept[: bool(start)], f.of(node.args[1]), *kept[bool(start) :]]
+    return tree.Call("concat", tuple(order), (("axis", whole(dim)),)) if len(order) > 1 else order[0]
+
+
+def _padded(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr | None:
+    """Borders that repeat what is inside, the last axis first; of numbers other than 0 too."""
+    mode, pads, ndim = args.get("mode", "constant"), args["pad"], node.meta["val"].ndim
+    found, value = f.of(node.args[0]), args.get("value")
+    if mode == "constant" and any(isinstance(p, int) and p < 0 for p in pads):
+        return None
+    if mode == "constant":
+        zero = tree.Member(tree.Name("F"), "pad", (
+            found if not value else tree.Chain(found, (("-", f.value(value)),)), f.value(pads)))
+        padded = dialect.plain(zero, ())
+        return tree.Chain(padded, (("+", f.value(value)),)) if value else padded
+    for k, (before, after) in enumerate(zip(pads[::2], pads[1::2], strict=True)):
+        axis = ndim - 1 - k
+        size = node.args[0].meta["val"].shape[axis]
+        parts = (_border(mode, found, axis, before, True), found, _border(mode, found, axis, after, False, size))
+        found = tree.Call("concat", tuple(p for p in parts if p is not None), (("axis", whole(axis)),))
+    return found
+
+
+def _border(mode: str, array: tree.Expr, axis: int, width: int, first: bool, size: Any = None) -> tree.Expr | None:
+    """So many entries before or behind an axis."""
+    if not width:
+        return None
+
+    def part(start: int | None, stop: int | None) -> tree.Expr:
+        bounds = [None if b is None else whole(b) for b in (start, stop)]
+        return tree.Index(array, (*[tree.Slice(None, None, None)] * axis, tree.Slice(bounds[0], bounds[1], None)))
+
+    if mode == "circular":
+        return part(-width, None) if first else part(None, width)
+    if mode == "replicate":
+        one = part(None, 1) if first else part(-1, None)
+        return tree.Call("repeat", (one, whole(width)), (("axis", whole(axis)),))
+    inside = part(1, width + 1) if first else part(-width - 1, -1)
+    return tree.Call("flip", (inside,), (("axis", whole(axis)),))
+
+
+def _with_windows_places(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
+    """Pooling that says where the largest was, too."""
+    name = node.target._opname.removesuffix("_with_indices")
+    return tree.Tuple((f.called(node, name, args),))
+
+
+def _sampled(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
+    mode = ("linear", "nearest", "cubic")[args["interpolation_mode"]]
+    padding = ("zeros", "border", "reflection")[args["padding_mode"]]
+    array, grid = node.args[:2]
+    ndim = node.meta["val"].ndim
+    last, back = (0, *range(2, ndim), 1), (0, ndim - 1, *range(1, ndim - 1))
+    there = tree.Call("transpose", (f.of(array), tree.Tuple(tuple(map(whole, last)))), ())
+    options = (("mode", tree.String(mode)), ("padding", tree.String(padding)),
+               ("align_corners", tree.Word(bool(args.get("align_corners")))))
+    found = tree.Call("grid_sample", (there, f.of(grid)), options)
+    return tree.Call("transpose", (found, tree.Tuple(tuple(map(whole, back)))), ())
+
+
+def _stopped(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
+    return tree.Call("stop_gradient", (f.of(node.args[0]),), ())
+
+
+def _of_two(name: str) -> Rule:
+    """``torch.max`` of two arrays; of one it is another function."""
+    return lambda f, node, args: tree.Call(name, tuple(map(f.value, args.values())), ()) if "other" in args else \
+        _with_places(f, node, args)
+
+
+def _triangle(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr | None:
+    """A triangle of an array that is infinite everywhere."""
+    array = node.args[0]
+    if not called_by(array).startswith(("full", "new_full")) or array.args[1] not in (float("inf"), -float("inf")):
+        return None
+    ones = tree.Call("broadcast", (whole(1), f.shape(node)), ())
+    seen = tree.Call(node.target._opname, (ones, f.value(args.get("diagonal", 0))), ())
+    return tree.Call("where", (tree.Compare("!=", seen, whole(0)), number(array.args[1]), whole(0)), ())
+
+
 def _bag(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
     """Bags of equal sizes: offsets that count by the size of a bag."""
     step = args["offsets"].args[2] if _opname(args["offsets"]) == "arange" and len(args["offsets"].args) == 3 else None
@@ -479,13 +678,22 @@ def _moved(function: str, *more: tree.Expr) -> Callable[[tree.Expr, int], tree.E
 
 def _resized(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
     """Images of another size."""
-    if args.get("align_corners"):
-        raise ModelError("align_corners=True cannot be read")
-    mode = "nearest" if "nearest" in node.target._opname else "linear"
-    if "bicubic" in node.target._opname or "exact" in node.target._opname:
-        raise ModelError("only nearest and linear interpolation can be read")
+    name = node.target._opname
+    mode = "nearest-exact" if "exact" in name else next(m for m in ("nearest", "linear", "cubic") if m in name)
     size = tree.Tuple(tuple(map(f.value, node.meta["val"].shape[2:])))
-    return _moved("interpolate", size, tree.String(mode))(f.of(node.args[0]), node.meta["val"].ndim)
+    corners = tree.Word(bool(args.get("align_corners")))
+    found = _moved("interpolate", size, tree.String(mode), corners)
+    scales = [s for word, s in args.items() if word.startswith("scale") and s is not None]
+    if "nearest" not in name and scales and _uneven(node, scales):
+        raise ModelError("a scale that gives no whole number of entries cannot be read: give size=")
+    return found(f.of(node.args[0]), node.meta["val"].ndim)
+
+
+def _uneven(node: Any, scales: list[Any]) -> bool:
+    """Whether a scale is another than that of the sizes before and after."""
+    each = scales[0] if isinstance(scales[0], (list, tuple)) else scales
+    before, after = node.args[0].meta["val"].shape[2:], node.meta["val"].shape[2:]
+    return any(b * s != a for b, s, a in zip(before, each, after, strict=False))
 
 
 def _shuffled(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
@@ -517,6 +725,11 @@ def _sign(sign: str) -> Rule:
     return lambda f, node, args: f.binary(node, args, sign)
 
 
+def _floored(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
+    left, right = map(f.value, node.args)
+    return tree.Call("floor", (tree.Chain(left, (("/", right),)),), ())
+
+
 def _compared(sign: str) -> Rule:
     return lambda f, node, args: tree.Compare(sign, *map(f.value, node.args[:2]))
 
@@ -533,12 +746,20 @@ RULES: dict[str, Rule] = {
     **_all("cross_entropy_loss nll_loss_nd nll_loss nll_loss2d", _class_loss),
     **_all("group_norm batch_norm instance_norm native_batch_norm cudnn_batch_norm _native_batch_norm_legit "
            "_native_batch_norm_legit_functional _native_batch_norm_legit_no_training", _channel_norm),
-    **_all("topk sort max min", _with_places), **_all("layer_norm rms_norm", _axis_norm),
+    **_all("topk sort", _with_places), "max": _of_two("maximum"), "min": _of_two("minimum"),
+    **_all("triu tril", _triangle), **_all("detach detach_", _stopped), "roll": _rolled, "_weight_norm": _weight_norm,
+    **_all("layer_norm rms_norm", _axis_norm),
     **_all("upsample_nearest1d upsample_nearest2d upsample_nearest3d upsample_linear1d upsample_bilinear2d "
-           "upsample_trilinear3d upsample_bicubic2d", _resized),
-    **_all("unsafe_split split split_with_sizes chunk", _split), **_all("logical_and bitwise_and", _both),
+           "upsample_trilinear3d upsample_bicubic2d _upsample_nearest_exact1d _upsample_nearest_exact2d", _resized),
+    **_all("unsafe_split split split_with_sizes chunk", _split), **_all("logical_and bitwise_and __and__", _both),
     **_all("dropout native_dropout feature_dropout alpha_dropout feature_alpha_dropout", _dropout),
     **_all("logical_not bitwise_not", _logical_not), **_all("t numpy_T", _transposed), "gaussian_nll": _gaussian_nll,
+    **_all("var std", _spread), **_all("__or__ logical_or bitwise_or", _either),
+    **_all("max_pool2d_with_indices max_pool3d_with_indices adaptive_max_pool2d adaptive_max_pool1d",
+           _with_windows_places), "any": _truths("max"), "all": _truths("min"), "grid_sampler": _sampled,
+    "prelu": _prelu, "repeat": _repeated, "unfold": _windows, "slice_scatter": _put_in, "pad": _padded,
+    "floor_divide": _floored, "log_sigmoid": _log_sigmoid, "scatter": _scattered,
+    **_all("var_mean std_mean", _spread_and_mean),
     "broadcast_tensors": _all_broadcast, "unsqueeze": _unsqueezed, "select": _selected, "slice": _sliced,
     "index": _indexed, "unbind": _unbound, "embedding": _embedded, "scaled_dot_product_attention": _attention,
     "embedding_bag": _bag, "pixel_shuffle": _shuffled, "einsum": _summed_letters, "arange": _counted, "neg": _negated,

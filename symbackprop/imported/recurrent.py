@@ -186,15 +186,26 @@ def _gaussian_nll(torch: Any) -> Any:
     return loss
 
 
+def _as_told(mask: Any, is_causal: bool | None = None, size: int | None = None) -> bool:
+    """Whether a mask is that of causality, which PyTorch finds out from its values; as any other it gives the same."""
+    return bool(is_causal)
+
+
+def _refuse_backward(function: type, *args: Any, **options: Any) -> Any:
+    raise ModelError(f"{function.__name__} is a torch.autograd.Function, whose backward pass is its own: write its "
+                     "forward as a plain function; `symbackprop check` holds its backward against a derived one")
+
+
 @contextmanager
 def whole_layers(torch: Any) -> Iterator[None]:
     """Recurrent layers are one operator each, whose number of steps can be symbolic, and so is a loss that an export
     cannot look into. The best order of an einsum, which depends on numbers, is not looked for."""
-    functional = torch.nn.functional
     instead = [*((torch._VF, kind, _whole(torch, kind)) for kind in CELLS),
-               (functional, "gaussian_nll_loss", _gaussian_nll(torch)),
+               (torch.nn.functional, "gaussian_nll_loss", _gaussian_nll(torch)),
+               (torch.nn.modules.transformer, "_detect_is_causal_mask", _as_told),
+               (torch.autograd.Function, "apply", classmethod(_refuse_backward)),
                (torch.backends.opt_einsum, "enabled", False)]
-    kept = [(module, name, getattr(module, name)) for module, name, _ in instead]
+    kept = [(module, name, vars(module).get(name, getattr(module, name))) for module, name, _ in instead]
     try:
         for module, name, function in instead:
             setattr(module, name, function)
@@ -202,6 +213,16 @@ def whole_layers(torch: Any) -> Iterator[None]:
     finally:
         for module, name, function in kept:
             setattr(module, name, function)
+
+
+def cell(kind: str, layer: Layer, x: tree.Expr, states: Sequence[tree.Expr], line: Callable[[], int],
+         say: Callable[[tree.Statement], None]) -> list[tree.Expr]:
+    """Says one step of a cell, and gives the states after it."""
+    called: dict[str, str] = {}
+    for word, formula in CELLS[kind](layer, x, states, lambda word: tree.Name(called[word])):
+        called[word] = layer.names.free(word)
+        say(tree.Equation(line(), "let", tree.Target(called[word]), formula))
+    return [tree.Name(called[word]) for word in STATES.get(kind, ("h",))]
 
 
 def refuse_options(dropout: float, train: bool, layers: int) -> None:

@@ -14,23 +14,23 @@ import sysconfig
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import sympy as sp
-
-from symbackprop.errors import MissingExtra, ModelError, UsageError, said
-from symbackprop.imported.formulas import Formulas, called_by, filled, number, whole, words
+from symbackprop.errors import MissingExtra, ModelError, ShapeError, UsageError, said
+from symbackprop.imported.formulas import Formulas, NoSuchOperator, called_by, filled, inputs_of, number, whole, words
 from symbackprop.imported.naming import Names, assigned, parameter_names, place_of
-from symbackprop.imported.recurrent import CELLS, Layer, refuse_options, run, whole_layers
+from symbackprop.imported.recurrent import CELLS, Layer, cell, refuse_options, run, whole_layers
 from symbackprop.model.model import Model
 from symbackprop.model.text import tree
 from symbackprop.model.text.builder import Builder
 
+DEEPEST = 6  # operators that are made of others that are made of others …
 SIZES = [*"NMKSRQP", *(f"N{k}" for k in range(1, 100))]  # names for symbolic sizes that have none
 VIEWS = words("view reshape transpose permute select slice unsqueeze squeeze expand t getitem unflatten flatten split "
               "chunk unbind split_with_sizes broadcast_tensors expand_as contiguous clone alias")
@@ -86,19 +86,44 @@ def read(module: Any, args: Any, *, dynamic_shapes: Any = None, rename: Mapping[
     args = tuple(args) if isinstance(args, (list, tuple)) else (args,)
     usual = [*(_first_axes(torch, module, args, count) for count in (2, 1)), None]
     for shapes in usual if dynamic_shapes is None else [dynamic_shapes]:
-        found = _reading(torch, module, args, shapes, rename or {}, name or type(module).__name__)
-        if found.imported is not None:
-            break
+        for found in _readings(torch, module, args, shapes, rename or {}, name or type(module).__name__):
+            if found.imported is not None:
+                return found
     return found
 
 
-def _reading(torch: Any, module: Any, args: tuple[Any, ...], shapes: Any, rename: Mapping[str, str], name: str
-             ) -> Reading:
+def _readings(torch: Any, module: Any, args: tuple[Any, ...], shapes: Any, rename: Mapping[str, str], name: str
+              ) -> Iterator[Reading]:
+    """The module with the dimensions that an export has; where these are not what a model needs, with one dimension for
+    all axes that are as long in the example."""
     try:
         program = _exported(torch, module, args, shapes)
     except ModelError as error:
-        return Reading({}, [error])
-    return _Reader(torch, module, args, shapes, program, rename, name).read()
+        yield Reading({}, [error])
+        return
+    for alike in (False, True):
+        found, has_dims = _read_with_parts(torch, program, partial(
+            _Reader, torch, module, args, shapes, rename=rename, name=name, alike=alike))
+        yield found
+        if not has_dims:
+            return
+
+
+def _read_with_parts(torch: Any, program: Any, reader_of: Callable[[Any], _Reader]) -> tuple[Reading, bool]:
+    """A program, in which operators that are none here are made of others, as PyTorch itself has it, as far as it has;
+    and whether there are symbolic sizes."""
+    table = torch.export.default_decompositions()
+    reader = reader_of(program)
+    first = found = reader.read()
+    for _ in range(DEEPEST):
+        parts = {target: table[target] for target in reader.unknown if target in table}
+        if not parts:
+            break
+        with _quiet():
+            program = program.run_decompositions(parts)
+        reader = reader_of(program)
+        found = reader.read()
+    return replace(found, operators=first.operators), bool(reader.dims)
 
 
 def needed() -> Any:
@@ -127,17 +152,18 @@ class _Reader:
     """One module on its way to a model."""
 
     def __init__(self, torch: Any, module: Any, args: tuple[Any, ...], shapes: Any, program: Any,
-                 rename: Mapping[str, str], name: str) -> None:
+                 rename: Mapping[str, str], name: str, alike: bool = False) -> None:
         self.torch, self.module, self.args, self.shapes, self.program = torch, module, args, shapes, program
         self.signature, self.nodes = self.program.graph_signature, list(self.program.graph.nodes)
         self.names, self.model = Names(), Model(name)
-        self.dims = self._dims()
+        self.dims = self._dims(alike)
         self.torch_names = parameter_names(module, self.names, rename)
         self.formulas = Formulas(self.dims)
         self.statements = list[tree.Statement]()
         self.lines = list[Any]([None])  # the node of every statement, by its line
         self.values: dict[str, tuple[str, Any]] = {}
         self.problems = list[tuple[Any, ModelError]]()
+        self.unknown = dict[Any, None]()  # operators that are none here
         self.unread = list[str]()  # names in place of what is not read
         self.live = self._live()
 
@@ -149,13 +175,15 @@ class _Reader:
             node = todo.pop()
             if node not in found:
                 found.add(node)
-                todo += node.all_input_nodes
+                todo += inputs_of(node)
         return found
 
     # -- declarations
-    def _dims(self) -> dict[Any, str]:
-        """A name for every symbolic size, the user's where it has one."""
-        found: dict[Any, str] = {}
+    def _dims(self, alike: bool) -> dict[Any, str]:
+        """A name for every symbolic size, the user's where it has one; those that are ``alike`` in the example
+        share one."""
+        found, sizes = dict[Any, str](), dict[int, str]()
+        leaves = self.torch.utils._pytree.tree_leaves(self.args)
         given = dict(_dim_names(self.torch, self.module, self.args, self.shapes))
         steps = {s for n in self.nodes if called_by(n) in CELLS
                  for s in _symbols(n.args[0].meta["val"].shape[bool(n.args[-1])])}
@@ -164,12 +192,14 @@ class _Reader:
             for axis, size in enumerate(getattr(node.meta.get("val"), "shape", ())):
                 for symbol in _symbols(size):
                     usual = "T" if symbol in steps or axis == 1 else next(n for n in SIZES if n not in self.names.taken)
+                    known = sizes.get(leaves[place].shape[axis]) if alike else None
                     if symbol not in found:
-                        found[symbol] = self.names.free(given.get((place, axis), usual))
+                        found[symbol] = known or self.names.free(given.get((place, axis), usual))
+                        sizes[leaves[place].shape[axis]] = found[symbol]
         return found
 
     def read(self) -> Reading:
-        for name in self.dims.values():
+        for name in dict.fromkeys(self.dims.values()):
             self.say(tree.Named(self.line(), "dim", ((name, None),)))
         self._declare()
         for node in self.nodes:
@@ -245,9 +275,10 @@ class _Reader:
         if hasattr(node.meta.get("val"), "node") or node not in self.live:  # a size, or what no result is made of
             return
         try:
-            formula = self._loops(node) if called_by(node) in CELLS else self.formulas.formula(node)
+            formula = self._layers(node) or self.formulas.formula(node)
         except ModelError as error:
             self.problems.append((node, error))
+            self.unknown |= {node.target: None} if isinstance(error, NoSuchOperator) else {}
             self.formulas.inline[node] = self._unread(node)
             return
         if self._is_inline(node, formula):
@@ -263,6 +294,22 @@ class _Reader:
         self.unread += fresh
         names = tuple(map(tree.Name, fresh))
         return tree.Tuple(names) if isinstance(value, (list, tuple)) else names[0]
+
+    def _layers(self, node: Any) -> tree.Expr | None:
+        """A recurrent layer, or a step of one; None for any other node."""
+        kind, step = called_by(node), called_by(node).removesuffix("_cell")
+        if kind in CELLS:
+            return self._loops(node)
+        return self._cell(node, step) if step in CELLS else None
+
+    def _cell(self, node: Any, kind: str) -> tree.Expr:
+        f = self.formulas
+        x, states, *arrays = node.args
+        weights = [f.of(a) for a in arrays if a is not None]
+        layer = Layer(weights, f.value(arrays[1].meta["val"].shape[-1]), whole(1), False, self.names)
+        given = [f.of(state) for state in (states if isinstance(states, (list, tuple)) else [states])]
+        found = cell(kind, layer, f.of(x), given, lambda: self.line(node), self.say)
+        return tree.Tuple(tuple(found)) if len(found) > 1 else found[0]
 
     def _loops(self, node: Any) -> tree.Expr:
         """A recurrent layer of PyTorch's: its outputs and its last states."""
@@ -341,6 +388,7 @@ class _Reader:
         builder = Builder(self.model, "", self.statements, errors=known, unread=self.unread)
         builder.run()
         errors = [(self.lines[e.line] if e.line else None, e) for e in builder.errors if e not in known]
+        self.unknown |= {n.target: None for n, e in errors if n is not None and not isinstance(e, ShapeError)}
         return [*{str(e): e for e in (_told(node, e) for node, e in (*self.problems, *errors))}.values()]
 
     def _imported(self) -> Imported:
@@ -405,9 +453,33 @@ def _exported(torch: Any, module: Any, args: tuple[Any, ...], shapes: Any) -> An
         with warnings.catch_warnings(), whole_layers(torch), _quiet():
             warnings.simplefilter("ignore")
             program = torch.export.export(module, args, dynamic_shapes=shapes)
+            _stop_gradients(torch, program.graph_module)
             return program.run_decompositions({})
+    except ModelError as error:
+        raise error.at(_where(error)) from None
     except Exception as error:
         raise ModelError(f"torch.export cannot export the module: {_why(error)}", _where(error)) from error
+
+
+def _stop_gradients(torch: Any, module: Any) -> None:
+    """What is computed without gradients, in a graph of its own, is detached from it, which a functional graph would
+    forget."""
+    for part in [p for p in module.modules() if hasattr(p, "graph")]:
+        for node in part.graph.nodes:
+            if called_by(node) == "wrap_with_set_grad_enabled" and node.args[0] is False:
+                inner = part.get_submodule(node.args[1].target)
+                _detach_results(torch, inner)
+
+
+def _detach_results(torch: Any, module: Any) -> None:
+    (output,) = module.graph.find_nodes(op="output")
+    with module.graph.inserting_before(output):
+        for result in output.all_input_nodes:
+            if isinstance(result.meta.get("val"), torch.Tensor):
+                detached = module.graph.call_function(torch.ops.aten.detach.default, (result,))
+                detached.meta = dict(result.meta)
+                output.replace_input_with(result, detached)
+    module.recompile()
 
 
 @contextmanager
@@ -434,7 +506,7 @@ def _why(error: Exception) -> str:
 def _where(error: BaseException) -> str:
     """The line of the user's that an export did not get beyond."""
     stdlib = sysconfig.get_path("stdlib")
-    others = [str(Path(package.__file__ or "").parent) for package in (sys.modules["torch"], sp)]
+    others = [str(Path(sys.modules[name].__file__ or "").parent) for name in ("torch", "sympy", "symbackprop")]
     frames = traceback.extract_tb(error.__traceback__)[1:]
     own = [f for f in frames if not f.filename.startswith((stdlib, *others, "<"))]
     return f"{own[-1].filename}:{own[-1].lineno}" if own else ""

@@ -88,6 +88,11 @@ class Of(nn.Module):  # type: ignore[misc, name-defined]
         return self.function(self.w, *args)
 
 
+@torch.no_grad()  # type: ignore[untyped-decorator]
+def stopped(w: Any) -> Any:
+    return w.exp() + 1
+
+
 def signs() -> Any:
     return torch.tensor([[1.0, -1, 1], [-1, 1, 1], [1, -1, -1]])
 
@@ -128,6 +133,14 @@ LOSSES: dict[str, tuple[Callable[..., Any], Callable[[], tuple[Any, ...]]]] = {
     "images": (lambda w, x: (F.interpolate(x * w, scale_factor=2, mode="bilinear") ** 2).sum()
                + F.instance_norm(x * w).pow(3).sum() + F.pad(x * w, (1, 2)).sum(), lambda: (R(2, 3, 3, 3),)),
     "entries": (lambda w, i: w.gather(1, i).pow(2).sum() + w[i[:, 0]].pow(3).sum(), lambda: (I(3, (3, 2)),)),
+    "borders": (lambda w, x: sum((F.pad(x * w, (1, 2, 0, 1), mode=m) * F.pad(x, (1, 2, 0, 1), value=2.0)).sum()
+                                 for m in ("reflect", "replicate", "circular")), lambda: (R(1, 1, 3, 3),)),
+    "channels": (lambda w, x: F.prelu(x, w[0]).pow(2).sum() + F.rms_norm(w, (3,)).pow(3).sum(),
+                 lambda: (R(2, 3, 2, 2),)),
+    "made of others": (lambda w, x: torch.hstack([w, x]).pow(2).sum() + torch.addcmul(w, x, w).sum() + F.softplus(
+        w * x, 2, 5).sum() + F.cross_entropy(w, x.argmax(1), weight=x[0].abs(), label_smoothing=0.1),
+        lambda: (R(3, 3),)),
+    "without gradients": (lambda w, x: (w * stopped(w)).sum() + (w.detach() * w * x).sum(), lambda: (R(3, 3),)),
     "whole numbers": (lambda w, x: (w * (x * 2).long()).sum() + (w * (x > 0).double()).sum(), lambda: (R(3, 3),)),
 }
 
@@ -154,6 +167,12 @@ def test_parameters_have_short_names_or_those_asked_for() -> None:
     assert imported.names == {"net.0.weight": "A", "net.0.bias": "b1", "net.2.weight": "W2", "net.2.bias": "b2"}
     assert imported.params.keys() == {"A", "b1", "W2", "b2"} and imported.data.keys() == {"x", "y"}
     assert np.array_equal(imported.weights["A"], imported.params["A"])
+
+
+def test_axes_that_have_to_be_alike_share_a_dimension() -> None:
+    module = Of(lambda w, x, i: (x @ w).gather(1, i[:, None]).squeeze(1).pow(2).sum() + i.sum() * 0, 3, 3)
+    imported = from_torch(module, (R(5, 3), I(3, (5,))))
+    assert [*imported.model.sizes] == ["N"]
 
 
 def test_a_tied_weight_is_one_parameter() -> None:
@@ -188,6 +207,27 @@ def test_all_that_is_refused_is_told_with_operator_line_and_what_to_write() -> N
     assert len(told) == 2
     assert f"test_torch.py:{line + 1}: model error: aten.rrelu.default: it is random" in told[0]
     assert f"test_torch.py:{line + 2}: model error: aten.fft_rfft.default: there are no complex numbers" in told[1]
+
+
+class Straight(torch.autograd.Function):  # type: ignore[misc]
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        return x.sign()
+
+    @staticmethod
+    def backward(ctx: Any, grad: Any) -> Any:
+        return grad
+
+
+class OwnBackward(nn.Module):  # type: ignore[misc, name-defined]
+    def forward(self, x: Any) -> Any:
+        return Straight.apply(x)
+
+
+def test_a_backward_pass_of_ones_own_is_refused() -> None:
+    line = OwnBackward.forward.__code__.co_firstlineno + 1
+    with pytest.raises(ModelError, match=rf"test_torch.py:{line}: .*Straight is a torch.autograd.Function"):
+        from_torch(OwnBackward(), R(5, 4))
 
 
 class Decides(nn.Module):  # type: ignore[misc, name-defined]

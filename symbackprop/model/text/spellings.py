@@ -93,7 +93,7 @@ n: identity (n) -> eye(n)
 n t f: zeros ones (*sizes) -> @(sizes)
 t m: masked_fill (x, mask, value) -> where(mask, value, x)
 n t: xlogy (x, y) -> xlogy(x, y)
-n t: logsigmoid log_sigmoid (x) -> -softplus(-x)
+n t: logsigmoid (x) -> -softplus(-x)
 t: hardtanh (x, min_val=-1, max_val=1) -> clip(x, min_val, max_val)
 n t: relu6 (x) -> clip(x, 0, 6)
 t: hardsigmoid (x) -> clip(x / 6 + 1/2, 0, 1)
@@ -158,6 +158,13 @@ output_padding=output_padding, dilation=dilation), (0, 3, 1, 2))
 t: conv_transpose2d (x, w|weight, bias, stride=1, padding=0, output_padding=0, groups~1, dilation=1) -> \
 transpose(conv_transpose2d(transpose(x, (0, 2, 3, 1)), transpose(w, (2, 3, 1, 0)), stride=stride, padding=padding, \
 output_padding=output_padding, dilation=dilation), (0, 3, 1, 2)) + bias[:, None, None]
+t: conv_transpose1d (x, w|weight, bias~None, stride=1, padding=0, output_padding=0, groups~1, dilation=1) -> \
+swapaxes(conv_transpose1d(swapaxes(x, 1, 2), transpose(w, (2, 1, 0)), stride=stride, padding=padding, \
+output_padding=output_padding, dilation=dilation), 1, 2)
+t: conv_transpose1d (x, w|weight, bias, stride=1, padding=0, output_padding=0, groups~1, dilation=1) -> \
+swapaxes(conv_transpose1d(swapaxes(x, 1, 2), transpose(w, (2, 1, 0)), stride=stride, padding=padding, \
+output_padding=output_padding, dilation=dilation), 1, 2) + bias[:, None]
+t: diagonal (x, offset=0, axis1|dim1=0, axis2|dim2=1) -> diagonal(x, offset, axis1, axis2)
 t: cosine_similarity (a, b, axis|dim=1, eps=1e-8) -> cosine_similarity(a, b, axis=axis, eps=eps)
 t: pairwise_distance (a, b, p=2, eps=1e-6) -> norm(a - b + eps, axis=-1, order=p)
 t: cdist (a, b, p=2) -> cdist(a, b, order=p)
@@ -239,7 +246,7 @@ _SAME = """
     transpose swapaxes permute reshape flatten expand_dims squeeze concat stack broadcast flip sort argsort
     zeros_like ones_like full_like softmax log_softmax cumsum cumprod logcumsumexp inv det solve pinv slogdet
     eigh eigvalsh svd svdvals matrix_power cholesky matrix_exp squared_error absolute_error huber smooth_l1 topk cummax
-    cross_entropy binary_cross_entropy binary_cross_entropy_with_logits stop_gradient arange
+    cross_entropy binary_cross_entropy binary_cross_entropy_with_logits stop_gradient arange log2 log10 exp2
 """
 SAME = frozenset(_SAME.split())  # beside functions of every entry: what all libraries mean by these names
 _ALONG, _WITH_PLACES = "softmax log_softmax cumsum cumprod logcumsumexp", "max min median sort topk cummax"
