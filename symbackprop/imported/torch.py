@@ -450,8 +450,7 @@ def _chosen_from(node: Any) -> Iterator[Any]:
 def _exported(torch: Any, module: Any, args: tuple[Any, ...], shapes: Any) -> Any:
     """The exported program of training, functional, its layers whole."""
     try:
-        with warnings.catch_warnings(), whole_layers(torch), _quiet():
-            warnings.simplefilter("ignore")
+        with whole_layers(torch), _quiet():
             program = torch.export.export(module, args, dynamic_shapes=shapes)
             _stop_gradients(torch, program.graph_module)
             return program.run_decompositions({})
@@ -484,11 +483,12 @@ def _detach_results(torch: Any, module: Any) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """PyTorch logs and prints at length what it also raises."""
+    """PyTorch warns, logs and prints at length what it also raises."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
-        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             yield
     finally:
         logging.disable(before)

@@ -145,7 +145,7 @@ LOSSES: dict[str, tuple[Callable[..., Any], Callable[[], tuple[Any, ...]]]] = {
 }
 
 
-@pytest.mark.parametrize("name", sample(LOSSES, 3))
+@pytest.mark.parametrize("name", sample(LOSSES, 4))
 def test_losses_with_their_options(name: str) -> None:
     function, arguments = LOSSES[name]
     module, args = Of(function, 3, 3), arguments()
