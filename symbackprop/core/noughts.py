@@ -15,6 +15,7 @@ from symbackprop.core.facts import kind, plainly
 from symbackprop.core.graph import Node
 from symbackprop.core.hazards import is_unbounded
 from symbackprop.core.pattern import Pattern
+from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import ONE
 
 MAX_DEPTH = 4
@@ -178,14 +179,16 @@ def _through_loop(row: Node) -> Node | None:
 
 
 def _adds(row: Node) -> bool:
-    return row.arithmetic is not None or kind(row).linear
+    """Whether entries of a row are sums of its arguments' entries, or one of them."""
+    chosen = isinstance(row.form, f.Call) and bool(TABLE[row.form.name].chooses)
+    return chosen or row.arithmetic is not None or kind(row).linear
 
 
 def _came_from_nought(row: Node, unseen: bool, depth: int = MAX_DEPTH) -> bool:
     """Whether noughts were added up to this row; ``unseen`` is the answer for what enters a loop from outside."""
     if row.is_declared and row.attr.of is None:
         return unseen and row.attr.role == "cotangent"
-    if row.arithmetic is not None and _has_nought(row.arithmetic):
+    if row.form is not None and _has_nought(row.form):
         return True
     seen = _through_loop(row)
     reads = () if depth == 0 else row.args if _adds(row) else (seen,) if seen is not None else ()

@@ -364,12 +364,11 @@ def _inverse_mills_fall(np: Numpy, x: Any) -> Any:
     return _integral(np, value, slope, x)
 
 
-def _exact(np: Numpy, function: Callable[..., sp.Expr], slope: Callable[[Any], Any], x: Any, lowest: float = -inf
-           ) -> Any:
-    """A function that SymPy evaluates to all digits; NaN up to ``lowest`` and where it is not real."""
+def _exact(np: Numpy, function: Callable[..., sp.Expr], slope: Callable[[Any], Any], x: Any) -> Any:
+    """A function that SymPy evaluates to all digits; NaN where it is not real."""
 
     def value(v: float) -> float:
-        found = function(sp.Float(v)) if v > lowest else sp.nan
+        found = function(sp.Float(v))
         return float(found) if found.is_extended_real else float("nan")
 
     return _integral(np, value, slope, x)
@@ -394,9 +393,28 @@ def _polygamma(np: Numpy, n: Any, x: Any) -> Any:
 
 def _bessel_ratio(np: Numpy, n: Any, x: Any) -> Any:
     def ratio(k: int, v: sp.Float) -> sp.Expr:
-        return sp.besseli(k, v) / v**k if abs(v) > 1e-30 else 1 / (2 ** sp.Integer(k) * sp.factorial(k))
+        size = abs(v)
+        return sp.oo if size == sp.oo else sp.besseli(k, size) / size**k if size > 1e-30 else _bessel_at_0(k)
 
     return _by_order(np, n, lambda k: _exact(np, lambda v: ratio(k, v), lambda v: v * _bessel_ratio(np, k + 1, v), x))
+
+
+def _bessel_at_0(k: int) -> sp.Expr:
+    return 1 / (2 ** sp.Integer(k) * sp.factorial(k))
+
+
+def _bessel_scaled(np: Numpy, n: Any, x: Any) -> Any:
+    def scaled(k: int, v: sp.Float) -> sp.Expr:
+        size, m = abs(v), 4 * k**2
+        if size < 1e6:
+            return sp.exp(-size) * sp.besseli(k, size) / size**k if size > 1e-30 else _bessel_at_0(k)
+        wave = 1 - (m - 1) / (8 * size) * (1 - (m - 9) / (16 * size))  # Hankel's expansion
+        return sp.S.Zero if size == sp.oo else wave / (sp.sqrt(2 * sp.pi * size) * size**k)
+
+    def slope(k: int, v: Any) -> Any:
+        return v * _bessel_scaled(np, k + 1, v) - np.sign(v) * _bessel_scaled(np, k, v)
+
+    return _by_order(np, n, lambda k: _exact(np, lambda v: scaled(k, v), lambda v: slope(k, v), x))
 
 
 def _by_order(np: Numpy, n: Any, function: Callable[[int], Any]) -> Any:
@@ -414,9 +432,39 @@ def _erfc(np: Numpy, x: Any) -> Any:
 
 def _erfinv(np: Numpy, x: Any) -> Any:
     def value(v: sp.Float) -> sp.Expr:
-        return sp.erfinv(v) if abs(v) < 1 else sp.sign(v) * sp.oo if abs(v) == 1 else sp.nan
+        return sp.erfinv(v) if abs(v) < 1 else sp.sign(v) * sp.oo if abs(float(v)) == 1 else sp.nan
 
     return _exact(np, value, lambda v: np.sqrt(np.pi) / 2 * np.exp(_erfinv(np, v) ** 2), x)
+
+
+def _ndtri(np: Numpy, x: Any) -> Any:
+    def value(p: sp.Float) -> sp.Expr:
+        if not 0 < p < 1:
+            return {0.0: -sp.oo, 1.0: sp.oo}.get(float(p), sp.nan)
+        return sp.sqrt(2) * sp.erfinv(2 * sp.Float(p, 400) - 1).evalf(20)  # in the tail that keeps the digits of p
+
+    return _exact(np, value, lambda v: np.sqrt(2 * np.pi) * np.exp(_ndtri(np, v) ** 2 / 2), x)
+
+
+def _erfcx(np: Numpy, x: Any) -> Any:
+    from math import erfc, pi, sqrt
+
+    def value(v: float) -> float:
+        if v > -FAR:
+            return sqrt(2 / pi) / (sqrt(2) * v + _mills_fraction(sqrt(2) * v))
+        return float(np.exp(v * v) * erfc(v))
+
+    return _integral(np, value, lambda v: -_erfcx_fall(np, v), x)
+
+
+def _erfcx_fall(np: Numpy, x: Any) -> Any:
+    def value(v: float) -> float:
+        if v > -FAR:  # 2(1/√π − v·erfcx), with erfcx = 1/(√π·(v + m/√2))
+            rest = _mills_fraction(2**0.5 * v) / 2**0.5
+            return float(2 / np.sqrt(np.pi) * (rest / (v + rest)))
+        return float(2 / np.sqrt(np.pi) - 2 * v * _erfcx(np, v))
+
+    return _integral(np, value, lambda v: 2 * v * _erfcx_fall(np, v) - 2 * _erfcx(np, v), x)
 
 
 def _log_cosh(np: Numpy, x: Any) -> Any:
@@ -461,7 +509,10 @@ def _integral(np: Numpy, function: Callable[[float], float], density: Callable[[
     """A function that is defined as the integral of a density; over complex numbers its continuation to first order,
     which is exact for the tiny imaginary parts of a complex step."""
     real = np.vectorize(function, otypes=[float])(np.real(x))
-    return real + 1j * np.imag(x) * density(np.real(x)) if np.iscomplexobj(x) else real
+    if not np.iscomplexobj(x):
+        return real
+    moved = np.imag(x) != 0  # where the slope is infinite, too, what stays is real
+    return real + 1j * np.where(moved, np.imag(x) * density(np.real(x)), 0)
 
 
 def _above(np: Numpy, a: Any, b: Any, tie: Any) -> Any:
@@ -610,6 +661,13 @@ _RECORDS = [
            complement=call("erf", X), log=sp.log(2) + call("log_normal_cdf", -sp.sqrt(2) * X), range=(0.0, 2.0)),
     Scalar("erfinv", opaque("erfinv"), _erfinv, (call("exp", OUT**2) * (sp.sqrt(sp.pi) / 2),), UNIT, odd=True,
            means="is the inverse of erf", defined="-1 < x < 1", finite=1 - X**2),
+    Scalar("ndtri", opaque("ndtri"), _ndtri, (call("exp", OUT**2 / 2) * sp.sqrt(2 * sp.pi),), ((0.05, 0.95),),
+           means="is the inverse of the distribution function of the normal distribution", defined="0 < x < 1",
+           finite=X * (1 - X)),
+    Scalar("erfcx", opaque("erfcx"), _erfcx, (-call("erfcx_fall", X),), means=call("exp", X**2) * call("erfc", X),
+           note="neither factor has to be a float", finite=False, range=(0.0, inf)),
+    Scalar("erfcx_fall", opaque("erfcx_fall"), _erfcx_fall, (2 * call("gated", X, OUT) - 2 * call("erfcx", X),),
+           spelled=2 / sp.sqrt(sp.pi) - 2 * X * call("erfcx", X), finite=False, public=False, range=(0.0, inf)),
     Scalar("lgamma", opaque("lgamma"), _lgamma, (call("digamma", X),), POSITIVE,
            means="is the logarithm of the modulus of the gamma function", defined=NO_POLE, finite=X),
     Scalar("digamma", opaque("digamma"), lambda np, x: _polygamma(np, 0, x), (call("polygamma", 1, X),), POSITIVE,
@@ -623,6 +681,10 @@ _RECORDS = [
            ((1.0, 1.4), ANY), finite=False, public=False, range=(0.0, inf),
            means="is, at (n, x), the modified Bessel function of order n at x over xⁿ",
            note="the order counts as the nearest whole number"),
+    Scalar("bessel_scaled", opaque("bessel_scaled"), _bessel_scaled,
+           (NO, call("gated", Y, call("bessel_scaled", X + 1, Y)) - call("sign", Y) * OUT), ((1.0, 1.4), ANY),
+           public=False, range=(0.0, inf), note="the order counts as the nearest whole number",
+           means="is, at (n, x), e^−|x| times the modified Bessel function of order n at x over xⁿ"),
     Scalar("normal_cdf", opaque("normal_cdf"), _normal_cdf, (call("normal_pdf", X),),
            latex=r"\Phi", text="Φ", means="is the distribution function of the normal distribution",
            log=call("log_normal_cdf", X), complement=call("normal_cdf", -X),

@@ -30,6 +30,14 @@ def test_normal_cdf_is_exact_in_both_tails() -> None:
     assert ulps(scalar.normal_cdf(points), np.array([float(mpmath.ncdf(x)) for x in points])) < 6
 
 
+def test_ndtri_is_exact_in_both_tails() -> None:
+    points = np.array([1e-280, 1e-100, 1e-20, 1e-5, 0.1, 0.4999, 0.7, 1 - 1e-9, 1 - 2.0**-50])
+    with mpmath.workdps(30):
+        exact = [mpmath.findroot(lambda y, p=p: mpmath.ncdf(y) / p - 1, float(scalar.ndtri(p))) for p in points]
+    assert ulps(scalar.ndtri(points), np.array(exact, float)) < 6
+    assert scalar.ndtri(np.array([0.0, 1.0])).tolist() == [-np.inf, np.inf]
+
+
 @pytest.mark.parametrize("function", [scalar.erf, scalar.normal_cdf])
 def test_special_values_and_precision(function: Any) -> None:
     low = 0.0 if function is scalar.normal_cdf else -1.0

@@ -26,7 +26,7 @@ TERMS = [
     "mean(sum(q * log(q) - t * log(q), axis=1))", "sum(kl_divergence(t, q))", "sum(kl_divergence(t * q, q))",
     "sum(t.T * log(q.T))", "sum((t * log(q))[:, 1:]) + sum((t * log(q))[:, :1])", "sum(t * reshape(log(q), (N, K)))",
     "sum(-(q * log(q) + (1 - q) * log(1 - q)))", "sum(t * log(q) * tanh(q))", "exp(sum(t * log(q)))",
-    "sum(t * normal_cdf(q) * log(q))",
+    "sum(t * normal_cdf(q) * log(q))", "sum(where(t < 2, t * log(q), 1))", "sum(entr(q) + t)",
 ]
 NAMED = [
     "lq = log(q)\nloss L = sum(t * lq)", "lq = log(q)\ns = t * lq\nloss L = sum(s)",

@@ -52,21 +52,24 @@ CLOSED: dict[str, sp.Expr | tuple[sp.Expr, ...]] = {
     "lgamma": sp.loggamma(x), "digamma": sp.digamma(x), "i0": sp.besseli(0, x), "expit": SIGMA, "square": x**2,
     "negative": -x, "rsqrt": 1 / sp.sqrt(x), "exp2": 2**x, "log2": sp.log(x) / sp.log(2),
     "log10": sp.log(x) / sp.log(10), "clip": x,  # without bounds
+    "entr": -x * sp.log(x), "ndtri": sp.sqrt(2) * sp.erfinv(2 * x - 1), "erfcx": sp.exp(x**2) * sp.erfc(x),
+    "i1": sp.besseli(1, x), "i0e": tuple(sp.exp(v) * sp.besseli(0, x) for v in (x, -x)),
+    "i1e": tuple(sp.exp(v) * sp.besseli(1, x) for v in (x, -x)),
 }
 STEPS = {"floor", "ceil", "trunc", "round", "frac"}  # their slopes are 0 and 1, see test_added
-# made of functions that stand here; what they are at random points, the suites of conformance compare
-OF_OTHERS = {"entr", "ndtri", "erfcx", "i1", "i0e", "i1e"}
 # where functions are defined, ends that are left out included: what is infinite at both, or changes there by a hair
 DOMAIN = {"log": (0, inf), "sqrt": (0, inf), "log1p": (-0.9, inf), "logit": (0, 1), "asin": (-1, 1), "acos": (-1, 1),
           "atanh": (-1, 1), "erfinv": (-1, 1), "acosh": (1, inf), "lgamma": (0, inf), "digamma": (0, inf),
-          "rsqrt": (0, inf), "log2": (0, inf), "log10": (0, inf)}
-AT_ENDS = {"log", "sqrt", "rsqrt", "log2", "log10"}  # defined there, too
+          "rsqrt": (0, inf), "log2": (0, inf), "log10": (0, inf), "entr": (0, inf), "ndtri": (0, 1)}
+AT_ENDS = {"log", "sqrt", "rsqrt", "log2", "log10", "entr", "ndtri"}  # defined there, too
 PERIODIC = ("sin", "cos", "tan")
-NOT_AT_INFINITY = (*PERIODIC, "atan", "asinh", "acosh")  # no value, or ∞/∞ in a slope
+NOT_AT_INFINITY = (*PERIODIC, "atan", "asinh", "acosh", "entr")  # no value, or ∞/∞ in a slope
 AT_KINKS = {  # value and slopes where the sides differ: the stated conventions
     "abs": {0: (0, 0, 0)}, "sign": {0: (0, 0, 0)}, "relu": {0: (0, 0, 0)}, "leaky_relu": {0: (0, 0.01, 0)},
-    "elu": {0: (0, 1, 1)}, "hardtanh": {-1: (-1, 0, 0), 1: (1, 0, 0)},
+    "elu": {0: (0, 1, 1)}, "entr": {0: (0, 0, -inf)}, "i0e": {0: (1, 0, 0.5)},
+    "i1e": {0: (0, 0.5, 0)}, "hardtanh": {-1: (-1, 0, 0), 1: (1, 0, 0)},
 }
+FAR = {"i0": 100, "i1": 100, "i0e": 1e4, "i1e": 1e4, "erfcx": 1e3}  # mpmath's have their limits
 HUGE, TINY = mp.mpf("1e400"), mp.mpf("1e-400")
 POINTS = [0.0, -0.0, 0.25, 1.0, -1.0, 40.0, -40.0, 1000.0, -1000.0, 1e160, -1e160, np.inf, -np.inf]
 
@@ -75,7 +78,7 @@ def elementwise() -> list[str]:
     """The functions of one array, from the registry."""
     found = [r.name for r in TABLE.values() if r.public and r.arity == 1]
     made = [n for n in FUNCTIONS if getattr(pointwise, n, None) is FUNCTIONS[n] and n not in found]
-    return [n for n in [*found, *made] if _required(n) == 1 and n not in STEPS | OF_OTHERS]
+    return [n for n in [*found, *made] if _required(n) == 1 and n not in STEPS]
 
 
 def _required(name: str) -> int:
@@ -124,7 +127,7 @@ def expected(name: str, at: float) -> list[float]:
 
 
 def in_domain(name: str, at: float) -> bool:
-    if (np.isinf(at) and name in NOT_AT_INFINITY) or (name == "i0" and abs(at) > 100):  # mpmath's has its limits
+    if (np.isinf(at) and name in NOT_AT_INFINITY) or abs(at) > FAR.get(name, inf):
         return False
     low, high = DOMAIN.get(name, (-inf, inf))
     at_end = low <= at <= high and (np.isinf(at) or (name in AT_ENDS and not np.signbit(at)))
@@ -173,6 +176,15 @@ def test_emitted_at_special_points(name: str, level: int, tmp_path: Path) -> Non
         assert slopes.dtype == dtype and {v.dtype for v in found.values()} <= {np.dtype(d) for d in (dtype, bool, int)}
         assert_close(np.stack([found[f"Y{i}"] for i in range(3)], 1), right, tolerance, f"{name} at {points}")
         assert_close(slopes, right[:, 1], tolerance, f"backward of {name} at {points}")
+
+
+@pytest.mark.parametrize("name, at, right", [
+    ("i0e", inf, (0, 0, 0)), ("i1e", -inf, (0, 0, 0)), ("erfcx", inf, (0, 0, 0)), ("erfcx", -inf, (inf, -inf, inf)),
+])
+def test_where_mpmath_does_not_reach(name: str, at: float, right: tuple[float, ...]) -> None:
+    _, wanted = rows(name)
+    with np.errstate(all="ignore"):
+        assert [v.item() for v in evaluate(wanted, {"x": np.array([at])})] == [*right]
 
 
 # -- functions of functions

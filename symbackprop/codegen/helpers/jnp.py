@@ -159,13 +159,13 @@ def gated(x: jax.Array, gate: jax.Array) -> jax.Array:
     return jnp.where(gate == 0, 0, x) * gate
 
 
-def bessel_ratio(n: jax.Array | float, x: jax.Array | float) -> jax.Array:
-    """I_n(x) / x**n for the modified Bessel function, by its power series and, far out, by Hankel's."""
-    n, size = jnp.round(n * jnp.ones_like(x)), jnp.minimum(jnp.abs(x), 1e4)
-    far = jnp.maximum(size, 20)
+def bessel_scaled(n: jax.Array | float, x: jax.Array | float) -> jax.Array:
+    """e^-|x| I_n(x) / x**n for the modified Bessel function, by its power series and, far out, by Hankel's."""
+    n, size = jnp.round(n * jnp.ones_like(x)), jnp.abs(x)
+    small, far = jnp.minimum(size, 20), jnp.maximum(size, 20)
 
     def near_term(k: jax.Array, found: jax.Array) -> tuple:
-        term = found[0] * jnp.square(jnp.minimum(size, 20)) / (4 * k * (n + k))
+        term = found[0] * jnp.square(small) / (4 * k * (n + k))
         return term, found[1] + term
 
     def far_term(k: jax.Array, found: jax.Array) -> tuple:
@@ -175,7 +175,7 @@ def bessel_ratio(n: jax.Array | float, x: jax.Array | float) -> jax.Array:
     first, one = jnp.exp(-jax.scipy.special.gammaln(n + 1)) * 0.5**n, jnp.ones_like(size)
     near = jax.lax.fori_loop(1, 46, near_term, (first, first))[1]
     wave = jax.lax.fori_loop(1, 26, far_term, (one, one))[1]
-    return jnp.where(jnp.abs(x) < 20, near, jnp.exp(far) * wave / (2.5066282746310002 * jnp.sqrt(far) * far**n))
+    return jnp.where(size < 20, jnp.exp(-small) * near, wave / (2.5066282746310002 * jnp.sqrt(far) * far**n))
 
 
 # -- reductions

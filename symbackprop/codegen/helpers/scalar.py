@@ -172,16 +172,45 @@ def erfc(x: np.ndarray) -> np.ndarray:
     return np.where(x < 0, 2 - tail, np.where(x < 0.5, 1 - erf(x), tail))
 
 
-def erfinv(x: np.ndarray) -> np.ndarray:
-    """The number whose erf is x: a first guess (Winitzki), and Halley's steps."""
-    size = np.minimum(np.abs(x), 1 - np.finfo(np.asarray(x).dtype).epsneg)
-    log = np.log1p(-size) + np.log1p(size)
+def erf_inverse(size: np.ndarray, rest: np.ndarray) -> np.ndarray:
+    """The number >= 0 whose erf is size and whose erfc is rest: a first guess (Winitzki), and Halley's steps."""
+    log = np.log(rest) + np.log1p(size)
     middle = 4.3307467508 + 0.5 * log
     y = np.sqrt(np.sqrt(middle * middle - log / 0.147) - middle)
-    for _ in range(3):
-        off = np.where(size < 0.5, erf(y) - size, (1 - size) - erfc(y)) * (0.8862269254527580 * np.exp(y * y))
+    for _ in range(4):
+        off = np.where(size < 0.5, erf(y) - size, rest - erfc(y)) * (0.8862269254527580 * np.exp(y * y))
         y = y - off / (1 + y * off)
-    return np.where(np.abs(x) < 1, np.sign(x) * y, np.where(np.abs(x) > 1, np.nan, np.copysign(np.inf, x)))
+    return y
+
+
+def erfinv(x: np.ndarray) -> np.ndarray:
+    """The number whose erf is x."""
+    size = np.minimum(np.abs(x), 1 - np.finfo(np.asarray(x).dtype).epsneg)
+    y = np.sign(x) * erf_inverse(size, 1 - size)
+    return np.where(np.abs(x) < 1, y, np.where(np.abs(x) > 1, np.nan, np.copysign(np.inf, x)))
+
+
+def ndtri(x: np.ndarray) -> np.ndarray:
+    """The number that a standard normal variable is below with probability x, to rounding error in both tails."""
+    inside = (x > 0) & (x < 1)
+    rest = 2 * np.where(inside, np.minimum(x, 1 - x), 0.5)
+    y = 1.4142135623730951 * erf_inverse(1 - rest, rest)
+    ends = np.where((x == 0) | (x == 1), np.copysign(np.inf, x - 0.5), np.nan)
+    return np.where(inside, np.where(x < 0.5, -y, y), ends)
+
+
+def erfcx(x: np.ndarray) -> np.ndarray:
+    """e^(x²) erfc(x), as a series far to the right."""
+    size = np.minimum(np.abs(x), 1e8)
+    near = np.where(x > 1e8, 0.5641895835477563 / np.maximum(x, 1), erfc_times_exp(size))
+    return np.where(x < 0, 2 * np.exp(np.square(np.minimum(x, 0))) - near, near)
+
+
+def erfcx_fall(x: np.ndarray) -> np.ndarray:
+    """How fast erfcx falls: 2 / sqrt(pi) - 2 x erfcx(x), without cancellation."""
+    right = 1.7724538509055159 * np.square(erfcx(np.maximum(x, 0)))
+    right = right * inverse_mills_fall(-1.4142135623730951 * np.maximum(x, 0))
+    return np.where(x < 0, 1.1283791670955126 - 2 * np.minimum(x, 0) * erfcx(x), right)
 
 
 def log_cosh(x: np.ndarray) -> np.ndarray:
@@ -243,19 +272,26 @@ def polygamma(n: np.ndarray | float, x: np.ndarray | float) -> np.ndarray:
     return np.where(n < 1, digamma(x), sign * np.exp(lgamma(n + 1)) * np.where(below, mirror, total))
 
 
-def bessel_ratio(n: np.ndarray | float, x: np.ndarray | float) -> np.ndarray:
-    """I_n(x) / x**n for the modified Bessel function, by its power series and, far out, by Hankel's."""
-    n, size = np.round(n * np.ones_like(x)), np.minimum(np.abs(x), 1e4)
+def bessel_scaled(n: np.ndarray | float, x: np.ndarray | float) -> np.ndarray:
+    """e^-|x| I_n(x) / x**n for the modified Bessel function, by its power series and, far out, by Hankel's."""
+    n, size = np.round(n * np.ones_like(x)), np.abs(x)
+    near = np.minimum(size, 20)
     term = total = np.exp(-lgamma(n + 1)) * 0.5**n
     for k in range(1, 46):
-        term = term * np.square(np.minimum(size, 20)) / (4 * k * (n + k))
+        term = term * np.square(near) / (4 * k * (n + k))
         total = total + term
     size = np.maximum(size, 20)
     wave = far = np.ones_like(size)
     for k in range(1, 26):
         wave = -wave * (4 * n * n - (2 * k - 1) ** 2) / (8 * k * size)
         far = far + wave
-    return np.where(np.abs(x) < 20, total, np.exp(size) * far / (2.5066282746310002 * np.sqrt(size) * size**n))
+    return np.where(np.abs(x) < 20, np.exp(-near) * total, far / (2.5066282746310002 * np.sqrt(size) * size**n))
+
+
+def bessel_ratio(n: np.ndarray | float, x: np.ndarray | float) -> np.ndarray:
+    """I_n(x) / x**n for the modified Bessel function."""
+    size = np.minimum(np.abs(x), 1e4)
+    return np.exp(size) * bessel_scaled(n, size)
 
 
 def i0(x: np.ndarray) -> np.ndarray:

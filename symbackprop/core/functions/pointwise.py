@@ -152,20 +152,6 @@ def entr(x: Node) -> Node:
 
 
 @function
-def ndtri(x: Node) -> Node:
-    """The inverse of the normal distribution function Φ, for 0 < x < 1."""
-    found: Node = erfinv(2 * x - 1) * sp.sqrt(2)
-    return found
-
-
-@function
-def erfcx(x: Node) -> Node:
-    """e^(x²)·erfc(x), neither part of which has to be a float."""
-    found: Node = sp.sqrt(2 / sp.pi) / x.graph.call("inverse_mills", -sp.sqrt(2) * x)
-    return found
-
-
-@function
 def i1(x: Node) -> Node:
     """The modified Bessel function of order 1."""
     return x * x.graph.call("bessel_ratio", 1, x)
@@ -173,14 +159,15 @@ def i1(x: Node) -> Node:
 
 @function
 def i0e(x: Node) -> Node:
-    """e^−|x|·i0(x), for |x| below 700."""
-    return exp(-abs(x)) * i0(x)
+    """e^−|x|·i0(x), neither part of which has to be a float."""
+    scaled: Node = x.graph.call("bessel_scaled", 0, x)
+    return scaled
 
 
 @function
 def i1e(x: Node) -> Node:
-    """e^−|x|·i1(x), for |x| below 700."""
-    return exp(-abs(x)) * i1(x)
+    """e^−|x|·i1(x), neither part of which has to be a float."""
+    return _gated(x, x.graph.call("bessel_scaled", 1, x))
 
 
 @plain
