@@ -23,7 +23,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from symbackprop.apart import GIGABYTES, SECONDS, random_seed
-from symbackprop.codegen import ALONG, DTYPES, WHOLE
+from symbackprop.codegen import ALONG, DTYPES, WHOLE, WRAPS
 from symbackprop.errors import ModelError, SymbackpropError, UsageError, did_you_mean
 from symbackprop.render.formats import FORMATS
 from symbackprop.render.options import WORDS
@@ -492,13 +492,15 @@ def derive(given: Given, called: dict[str, str], wrt: str | None, form: str | No
     "-o", "--output", metavar="FILE|DIR", help="Where to write; - is stdout.  [default: generated/<name>.py]"
 )
 @one_of("--dtype", DTYPES, "Precision of init_params.", default="float64")
-@one_of("--target", TARGETS, "What the module computes with.", default="numpy")
+@click.option("--target", type=Choice(TARGETS), help="What the module computes with.  [default: numpy, or as --wrap]")
 @one_of("-O", ["0", "1", "2"], "Optimisation: -O0, -O1 or -O2 (with a workspace).", "level", default="1")
 @click.option("--optimizer", metavar="NAME", help="Add init_state and update: sgd, momentum, adagrad, adam or adamw.")
 @click.option("--hvp", is_flag=True, help="Add hvp(params, data, v): the Hessian times a direction v.")
 @click.option("--jvp", is_flag=True, help="Add jvp(params, data, v): how the loss, or outputs, change along v.")
 @click.option("--hessian", is_flag=True, help="Add hessian(params, data), in blocks, and hessian_dense.")
 @click.option("--jacobian", is_flag=True, help="Add jacobian(params, data), in blocks.")
+@click.option("--wrap", type=Choice(WRAPS), help="Make it part of another library too: operators and an nn.Module of "
+              "PyTorch, or a function of JAX under custom_vjp.")
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 and show a diff if the file differs.")
 @click.option("--verify/--no-verify", "check_gradients", default=True, help="Verify before writing.")
 @naming_option
@@ -519,6 +521,7 @@ def codegen(given: Given, called: dict[str, str], output: str | None, level: str
         raise click.UsageError(f"several models are written into a folder, and {output} is none")
     model = given.model(called)
     along, whole = ([name for name in names if options.pop(name)] for names in (ALONG, WHOLE))
+    options["target"] = options["target"] or WRAPS.get(options["wrap"], "numpy")
     text = emit(model, level=int(level), along=along, whole=whole, **options)
     for name in model.unreached():
         tell(f"note: no result depends on {name}; its gradient is zero")

@@ -79,6 +79,7 @@ def codegen(
     jvp: bool = False,
     hessian: bool = False,
     jacobian: bool = False,
+    wrap: str | None = None,
     verify: bool = True,
 ) -> str:
     """The text of a module that computes a model (also by name, path or as model text) and its gradients.
@@ -87,7 +88,8 @@ def codegen(
     computed in, ``level`` the optimisation level (0, 1, or 2: with a workspace), ``wrt`` the names whose gradients
     backward returns (default: every parameter and input). ``optimizer`` (sgd, momentum, adagrad, adam, adamw) adds
     ``init_state`` and ``update``; ``hvp`` and ``jvp`` add the functions of those names, derivatives along a direction,
-    ``hessian`` (with ``hessian_dense``) and ``jacobian`` those of whole ones.
+    ``hessian`` (with ``hessian_dense``) and ``jacobian`` those of whole ones. ``wrap`` makes it a part of another
+    library too: "torch" adds operators and an nn.Module, "jax" (with the target jax) a function under custom_vjp.
     Raises `UsageError` for anything else, `ModelError` where the model cannot be emitted.
 
     The module is verified first, as the command line does: `CheckFailed` names the gradients that are wrong, a warning
@@ -102,7 +104,7 @@ def codegen(
     along = [name for name, wanted in zip(ALONG, (hvp, jvp), strict=True) if wanted]
     whole = [name for name, wanted in zip(WHOLE, (hessian, jacobian), strict=True) if wanted]
     source = emit(model, dtype=dtype, level=level, wrt=names, optimizer=optimizer, target=target, along=along,
-                  whole=whole)
+                  whole=whole, wrap=wrap)
     for remark in require_verified(source, model) if verify else ():
         warnings.warn(remark, stacklevel=2)
     return source

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 WHOLE = ("hessian", "jacobian")  # and whole ones, in blocks
 DTYPES = ("float64", "float32")
 LEVELS = (0, 1, 2)
+WRAPS = {"torch": "numpy", "jax": "jax"}  # the libraries that a module can be made a part of, and what it computes with
 ALONG = ("hvp", "jvp")  # functions that a module has where they are asked for: derivatives along a direction
 
 
@@ -28,6 +29,7 @@ def codegen(
     target: str = "numpy",
     along: Iterable[str] = (),
     whole: Iterable[str] = (),
+    wrap: str | None = None,
 ) -> str:
     """The text of a module that computes a model and its gradients with NumPy or, by ``target``, with JAX.
 
@@ -36,11 +38,12 @@ def codegen(
     every parameter and input); the module then says so in its constant GRADIENTS, which `verify` reads.
     ``optimizer`` (sgd, momentum, adagrad, adam, adamw) adds ``init_state`` and ``update``, ``along`` the functions of
     these names: derivatives along a direction (see `derive.products`), ``whole`` a Jacobian or a Hessian (see
-    `derive.blocks`). Raises `UsageError` for anything else,
-    `ModelError` where the model cannot be emitted.
+    `derive.blocks`), ``wrap`` what makes it a part of another library, torch or jax (see `codegen.wrapping`). Raises
+    `UsageError` for anything else, `ModelError` where the model cannot be emitted.
     """
     from symbackprop.codegen.optimizers import optimizer_lines
     from symbackprop.codegen.planning import build_program
+    from symbackprop.codegen.wrapping import IMPORTS, below
     from symbackprop.derive.blocks import HESSIAN, wholes
     from symbackprop.derive.closed import closed
     from symbackprop.derive.products import HVP, products
@@ -48,6 +51,7 @@ def codegen(
     from symbackprop.model.nesting import nesting_told
     from symbackprop.model.text.write import to_text, with_text_names
 
+    along = [*along]
     model.require_definitions()
     if dtype not in DTYPES:
         raise UsageError(f"dtype is {' or '.join(DTYPES)}, not {dtype!r}")
@@ -55,6 +59,8 @@ def codegen(
         raise UsageError(f"the optimisation level is 0, 1 or 2, not {level!r}")
     if target not in TARGETS:
         raise UsageError(f"the target is {' or '.join(TARGETS)}, not {target!r}.{did_you_mean(target, TARGETS)}")
+    if wrap is not None and (wrap not in WRAPS or target != WRAPS[wrap]):
+        raise UsageError(f"a module is wrapped for {' or '.join(WRAPS)}, not for {wrap!r} with the target {target}")
     printer = import_module(TARGETS[target].module).PRINTER
     if level not in printer.levels:
         raise UsageError(f"-O{level} is not for {target}: {printer.refused}")
@@ -68,8 +74,13 @@ def codegen(
             further = products(swept, dict.fromkeys([*along, *dense]))
             text = to_text(model)
             program = build_program(derivation, named, text, level, dtype, printer.arrays, further, blocks)
-        module: str = printer(program).text(optimizer_lines(optimizer, printer.arrays) if optimizer is not None else ())
+        made = printer(program)
+        lines = optimizer_lines(optimizer, printer.arrays) if optimizer is not None else ()
+        if wrap is None:
+            module: str = made.text(lines)
+        else:
+            module = made.text(lines, IMPORTS.get(wrap, ())) + below(program, wrap, made.array, HVP in along)
     return module
 
 
-__all__ = ["ALONG", "DTYPES", "LEVELS", "WHOLE", "codegen"]
+__all__ = ["ALONG", "DTYPES", "LEVELS", "WHOLE", "WRAPS", "codegen"]

@@ -55,19 +55,19 @@ MAX_LISTED = 4  # outputs that a docstring lists by name
 
 
 @cache
-def template() -> Any:
-    """The template of a module, compiled once."""
+def environment() -> Any:
+    """The templates, each compiled once."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     return Environment(
         loader=FileSystemLoader(templates()), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
         keep_trailing_newline=True, autoescape=False,
-    ).get_template(TEMPLATE)
+    )
 
 
 def module_text(fields: dict[str, Any], module: str, imports: Sequence[str]) -> str:
     """The module of a template's fields; ``module`` is what it calls NumPy. It has been parsed, its imports checked."""
-    found: str = template().render(fields)
+    found: str = environment().get_template(TEMPLATE).render(fields)
     tree = ast.parse(found)
     nodes = inside([tree])
     require_imports(nodes, imports)
@@ -109,9 +109,10 @@ class ModulePrinter:
         self.evaluate = [*self.writer(program, program.evaluate).lines(), self.equations()]
         self.functions = {f.name: self.computing(f) for f in program.functions}
 
-    def text(self, optimizer: Sequence[str] = ()) -> str:
-        """The module, with the code of an optimiser."""
-        return module_text(self.fields() | {"optimizer": optimizer}, self.module, self.imports)
+    def text(self, optimizer: Sequence[str] = (), imports: Sequence[str] = ()) -> str:
+        """The module, with the code of an optimiser, and with other imports than its own."""
+        imports = imports or self.imports
+        return module_text(self.fields() | {"optimizer": optimizer, "imports": imports}, self.module, imports)
 
     def lines_of(self, block: Block, written: Mapping[int, str] | None = None) -> list[Line]:
         return self.writer(self.program, block, self.program.level > 1, written).lines()
