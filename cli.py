@@ -497,6 +497,7 @@ def derive(given: Given, called: dict[str, str], wrt: str | None, form: str | No
 @click.option("--optimizer", metavar="NAME", help="Add init_state and update: sgd, momentum, adagrad, adam or adamw.")
 @click.option("--hvp", is_flag=True, help="Add hvp(params, data, v): the Hessian times a direction v.")
 @click.option("--jvp", is_flag=True, help="Add jvp(params, data, v): how the loss, or outputs, change along v.")
+@click.option("--ggn", is_flag=True, help="Add ggn(params, data, v): the Gauss-Newton matrix times a direction v.")
 @click.option("--hessian", is_flag=True, help="Add hessian(params, data), in blocks, and hessian_dense.")
 @click.option("--jacobian", is_flag=True, help="Add jacobian(params, data), in blocks.")
 @click.option("--wrap", type=Choice(WRAPS), help="Make it part of another library too: operators and an nn.Module of "

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 from symbackprop import flat
-from symbackprop.codegen import ALONG
 from symbackprop.errors import UsageError
-from tests.codegen.helpers import emit
+from tests.codegen.helpers import ALONG, emit
 from tests.core.helpers import close
 
 LOGISTIC = """dim N, D

@@ -16,7 +16,7 @@ WHOLE = ("hessian", "jacobian")  # and whole ones, in blocks
 DTYPES = ("float64", "float32")
 LEVELS = (0, 1, 2)
 WRAPS = {"torch": "numpy", "jax": "jax"}  # the libraries that a module can be made a part of, and what it computes with
-ALONG = ("hvp", "jvp")  # functions that a module has where they are asked for: derivatives along a direction
+ALONG = ("hvp", "jvp", "ggn")  # functions that a module has where they are asked for: derivatives along a direction
 
 
 def codegen(

@@ -2,7 +2,9 @@
 
 ``jvp`` is J v, by one forward sweep from the arrays that v moves to the results. ``hvp`` is the Hessian of the loss
 times v (of a layer: of Σ upstream·Y), by a forward sweep over the gradient's own rows: forward over reverse, so that
-what the forward and the backward pass compute is computed once.
+what the forward and the backward pass compute is computed once. ``ggn`` is the Gauss–Newton matrix Jᵀ H J times v
+(Schraudolph 2002): J v forwards to the outputs that the loss is a convex function of, H by a forward sweep over the
+loss's gradient in them, Jᵀ by a backward one.
 """
 
 from __future__ import annotations
@@ -14,13 +16,16 @@ from symbackprop.core.forward import Push, totals
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import body_leaf, with_bodies
 from symbackprop.core.names import dotted
+from symbackprop.core.outputs import convex_outputs
+from symbackprop.core.reverse import sweep, vjp
+from symbackprop.core.reverse import totals as settled
 from symbackprop.derive.backprop import stack_name
 from symbackprop.derive.closed import closed_rows
 from symbackprop.derive.steps import Derivation
-from symbackprop.errors import UsageError, did_you_mean
+from symbackprop.errors import ModelError, UsageError, did_you_mean
 from symbackprop.model.model import Model
 
-HVP, JVP = "hvp", "jvp"
+HVP, JVP, GGN = "hvp", "jvp", "ggn"
 
 
 @dataclass(frozen=True)
@@ -65,9 +70,9 @@ class Products:
         self.count, self.known = self.graph.count, frozenset([row.id for row in known])
 
     def of(self, kind: str) -> Product:
-        made = {HVP: self.hvp, JVP: self.jvp}
+        made = {HVP: self.hvp, JVP: self.jvp, GGN: self.ggn}
         if kind not in made:
-            raise UsageError(f"a product is {' or '.join(made)}, not {kind!r}.{did_you_mean(kind, made)}")
+            raise UsageError(f"a product is {', '.join(made)}, not {kind!r}.{did_you_mean(kind, made)}")
         return made[kind]()
 
     def jvp(self) -> Product:
@@ -82,6 +87,29 @@ class Products:
         whole = ", ".join(row.name or "" for row in self.model.results())
         of = whole if self.model.loss_row is not None else f"Σ upstream·({whole})"
         return self._product(HVP, f"The Hessian of {of} times v.", "Hv_{}", True, results, upstream, names)
+
+    def ggn(self) -> Product:
+        loss = self.model.loss_row
+        if loss is None:
+            raise ModelError(f"{self.model.name} has outputs and no loss, and so no Gauss–Newton matrix: ask for {JVP}")
+        outputs, held = convex_outputs(loss, list(self.wrt.values()))
+        tangents, names = self._pushed(outputs)
+        stop = frozenset([row.id for row in (*outputs, *held)])
+        slopes = vjp([loss], [self.graph.const(1)], outputs, stop)
+        push = Push(self.graph, self.count)
+        curved = totals(push.run(slopes, dict(zip([row.id for row in outputs], tangents, strict=True))), slopes)
+        names |= called(push.pairs, self.d.names, self.count)
+        back = list(sweep(outputs, curved, list(self.wrt.values())))
+        for name, row in ((f"Gv_{label}", s.total) for s in back if (label := self._label(s.node)) is not None):
+            names |= {} if row.id < self.count or row.value is not None else {row.id: names.get(row.id, name)}
+        of = ", ".join(self._label(row) or "a row without a name" for row in outputs)
+        says = (f"The Gauss–Newton matrix JᵀHJ of {loss.name} times v, J being the derivatives of the outputs {of}, "
+                f"H the second ones of {loss.name} by these.")
+        results = dict(zip(self.wrt, settled(back, list(self.wrt.values())), strict=True))
+        return self._product(GGN, says, "Gv_{}", True, results, {}, names)
+
+    def _label(self, row: Node) -> str | None:
+        return row.name or self.d.names.get(row.id)
 
     def _product(self, kind: str, says: str, word: str, like: bool, results: dict[str, Node], upstream: dict[str, Node],
                  names: dict[int, str]) -> Product:

@@ -1,20 +1,21 @@
 """Derivatives along a direction v that a module has beside its gradients, against differences of what it gives near.
 
 ``jvp`` has to be the slope of the results, ``hvp`` that of the gradients, which have been compared with the model at
-the same point; ⟨u, H v⟩ is ⟨v, H u⟩, and ⟨u, J v⟩ what the gradient says of v. Nothing here knows how they were
-derived.
+the same point; ⟨u, H v⟩ is ⟨v, H u⟩, and ⟨u, J v⟩ what the gradient says of v. What ``ggn`` has to be says
+`curvature`. Nothing here knows how they were derived.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from symbackprop.apart.files import CallFailed
-from symbackprop.verify.differences import REACHES, Objective, Ray
+from symbackprop.verify.curvature import GaussNewton
+from symbackprop.verify.differences import REACHES, Objective, Ray, Slope, romberg
 from symbackprop.verify.interpreter import Array
 from symbackprop.verify.kinks import crossed
 from symbackprop.verify.module import Candidate, Outcome, numbers, refused
@@ -23,20 +24,12 @@ from symbackprop.verify.rounding import DOUBLE
 from symbackprop.verify.sampling import Sample, in_single
 
 Arrays: TypeAlias = dict[str, Array]
-HVP, JVP = "hvp", "jvp"
+HVP, JVP, GGN = "hvp", "jvp", "ggn"
 TOLERANCE, UNCERTAIN, AGREE, SINGLE = 1e-6, 1e-4, 1e-8, 1e-2
 COARSE = 1e-2  # far out, where most of what is computed is lost in rounding, beside the largest entry of all
-ROUNDING, CANCELLED, SAFE = 256 * DOUBLE, 4096 * DOUBLE, 4
+CANCELLED, SAFE = 4096 * DOUBLE, 4
 NOTHING = 1e-6
 SMALL = 1e-3  # an entry that is so small beside the largest one is compared with that
-
-
-@dataclass(frozen=True)
-class Slope:
-    """The slopes of the entries of an array by steps of one size, and how far off they may be."""
-
-    value: Array
-    noise: Array
 
 
 class Along:
@@ -51,15 +44,25 @@ class Along:
 
     def findings(self) -> Iterator[ProductReport]:
         """What every function that the module has is found to be."""
-        names = [name for name in (JVP, HVP) if self.candidate.has(name)]
+        names = [name for name in (JVP, HVP, GGN) if self.candidate.has(name)]
         if not names or not self.leaves:
             return
         v, u = self.direction(), self.direction()
-        near = Near(self.candidate, self.sample, self.objective, v, self.leaves)
+        near = Near(self.candidate, self.sample, self.objective, v, self.leaves) if {*names} - {GGN} else None
         for name in names:
-            found, expected = self.given(name, v), near.of(name)
-            yield from self._compared(name, found, expected)
+            found = self.given(name, v)
+            if near is not None and name != GGN:
+                yield from self._compared(name, found, near.of(name))
+            elif not self.special:
+                yield from self._beside_matrix(found, u, v)
             yield self._paired(name, found, u, v)
+
+    def _beside_matrix(self, found: Arrays, u: Arrays, v: Arrays) -> Iterator[ProductReport]:
+        """Every array of ggn beside the matrix of the model."""
+        matrix = GaussNewton(self.objective, self.leaves)
+        slopes = matrix.slopes(v)
+        for n in found:
+            yield matrix.compared(f"{GGN}: {n}", {n: found[n]}, slopes, {n: u[n]})
 
     @property
     def floor(self) -> float:
@@ -99,8 +102,8 @@ class Along:
                 yield compared(f"{name}: {n}", found[n], slopes, _largest(before[n]))
 
     def _paired(self, name: str, found: Arrays, u: Arrays, v: Arrays) -> ProductReport:
-        """⟨u, H v⟩ = ⟨v, H u⟩; ⟨upstream, J v⟩ = ⟨gradient, v⟩."""
-        if name == HVP:
+        """⟨u, H v⟩ = ⟨v, H u⟩, of G likewise; ⟨upstream, J v⟩ = ⟨gradient, v⟩."""
+        if name != JVP:
             terms, others = _terms(u, found), _terms(v, self.given(name, u))
         else:
             rows = zip(self.objective.rows, self.objective.weights, strict=True)
@@ -110,7 +113,8 @@ class Along:
         size = float(max(np.linalg.norm(terms), np.linalg.norm(others), abs(one), abs(other)))
         size = max(size, CANCELLED / AGREE * self.objective.magnitude, self.floor)
         error = abs(one - other) / size if size else 0.0
-        what = "⟨u, H v⟩ and ⟨v, H u⟩" if name == HVP else "⟨upstream, J v⟩ and ⟨gradient, v⟩"
+        matrix = "H" if name == HVP else "G"
+        what = f"⟨u, {matrix} v⟩ and ⟨v, {matrix} u⟩" if name != JVP else "⟨upstream, J v⟩ and ⟨gradient, v⟩"
         if not np.isfinite(error):
             return ProductReport(f"{name}: {what}", INCONCLUSIVE, None)
         within = COARSE if self.special else AGREE
@@ -151,16 +155,6 @@ class Near:
         return found
 
 
-def romberg(h: float, values: list[Array]) -> Slope:
-    """The slope of what is given at ±h, ±h/2, ±h/4, of order h⁶."""
-    with np.errstate(all="ignore"):
-        first, second, third = ((values[2 * k] - values[2 * k + 1]) / (2 * h / 2**k) for k in range(3))
-        fine = (4 * third - second) / 3
-        found = (16 * fine - (4 * second - first) / 3) / 15
-        top = max(float(np.max(np.abs(a), initial=0.0)) for a in values)
-        return Slope(found, np.abs(found - fine) + ROUNDING * top / h)
-
-
 def _largest(array: Any) -> float:
     values = np.abs(np.asarray(array, float))
     return float(np.max(values, initial=0.0, where=np.isfinite(values)))
@@ -193,7 +187,7 @@ def compared(name: str, array: Array, slopes: list[Slope], before: float, whole:
 def promised(along: Along) -> Iterator[str]:
     """One sentence for everything that a function does otherwise than told: what it changes, refuses, leaves out, the
     precision that it returns."""
-    for name in (JVP, HVP):
+    for name in (JVP, HVP, GGN):
         if along.candidate.has(name) and along.leaves:
             try:
                 yield from _kept(name, along)
@@ -270,7 +264,7 @@ def _left_out(name: str, along: Along) -> Iterator[str]:
         return
     zero = {n: a if n in params else 0 * a for n, a in v.items()}
     alone, whole = (along.candidate.along(name, along.sample, some) for some in (params, zero))
-    if name == HVP and set(alone) != set(params):
+    if name != JVP and set(alone) != set(params):
         yield f"{name} returns {', '.join(alone) or 'nothing'} for a v with {', '.join(params) or 'nothing'}"
     differ = [n for n in alone if not _same(alone[n], whole[n])]
     yield from [f"{name} gives another {n} where inputs are left out of v" for n in differ]

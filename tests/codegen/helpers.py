@@ -12,6 +12,7 @@ from symbackprop.codegen import codegen
 from symbackprop.model.model import Model
 from symbackprop.model.text import parse
 
+ALONG = ("hvp", "jvp")  # the products that every model has; ggn asks for a loss that is convex in outputs
 _numbers = count()
 
 

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from symbackprop.codegen import ALONG, codegen
-from symbackprop.errors import UsageError
+from symbackprop.codegen import codegen
+from symbackprop.errors import ModelError, UsageError
 from symbackprop.model import zoo
 from symbackprop.model.text import parse
-from tests.codegen.helpers import emit
+from tests.codegen.helpers import ALONG, emit
 from tests.codegen.test_models import ALL as MODELS
 from tests.core.helpers import close
 from tests.sweeps import ALL
@@ -226,7 +226,7 @@ def test_only_along_what_gradients_are_asked_of(tmp_path: Path) -> None:
     assert set(module.hvp(point.params, point.data, {"W2": np.ones(point.wrt["W2"])})) == {"W2"}
     with pytest.raises(UsageError, match="hvp goes along parameters and inputs, and gradients of none are asked for"):
         codegen(parse(MODELS["mlp"]), wrt=["A1"], along=["hvp"])
-    with pytest.raises(UsageError, match=r"hvp or jvp.*not 'hpv'. Did you mean 'hvp'"):
+    with pytest.raises(UsageError, match=r"hvp, jvp, ggn, not 'hpv'. Did you mean 'hvp'"):
         codegen(parse(MODELS["mlp"]), along=["hpv"])
 
 
@@ -240,3 +240,51 @@ def test_logistic_regression_reads_as_in_the_textbook() -> None:
     for line in ("z_dot = X v_w + v_b   N", "p_dot = z_dot ⊙ p ⊙ (1 − p)   N", "Hv_w = Xᵀ dz_dot   D"):
         assert f"# {line}\n" in text
     assert max(map(len, text.split('"""\n', 3)[-1].splitlines())) <= 120
+
+
+# -- Gauss–Newton
+DEEP = "dim N, D, H, C\ndata X: N x D, {}\nparam W: D x H, V: H x C\nZ = tanh(X @ W) @ V\nloss L = {}"
+CURVED = {  # a text, and the second derivatives of its loss by Z times a direction of it
+    "squares": (DEEP.format("T: N x C", "sum((Z - T)**2) / 2"), lambda z, d, a: d),
+    "classes": (DEEP.format("t: N int < C", "mean(cross_entropy(Z, t))"), lambda z, d, a: softened(z, d) / len(z)),
+    "by hand": (DEEP.format("T: N x C", "-sum(T * log(softmax(Z)))"),
+                lambda z, d, a: softened(z, d) * a["T"].sum(1, keepdims=True)),
+    "counts": (DEEP.format("T: N x C", "sum(exp(Z) - T * Z)"), lambda z, d, a: np.exp(z) * d),
+}
+
+
+def softened(z: Any, d: Any) -> Any:
+    p = np.exp(z) / np.exp(z).sum(1, keepdims=True)
+    return p * (d - (p * d).sum(1, keepdims=True))
+
+
+@pytest.mark.parametrize(("name", "level", "target"), [
+    *[(name, 1, "numpy") for name in CURVED], ("classes", 0, "numpy"), ("counts", 2, "numpy"),
+    *[(name, 1, "jax") for name in CURVED if ALL]])
+def test_gauss_newton(name: str, level: int, target: str, tmp_path: Path) -> None:
+    if target == "jax":
+        pytest.importorskip("jax").config.update("jax_enable_x64", True)
+    text, curved = CURVED[name]
+    point = Point(emit(text, tmp_path, level=level, target=target, along=["ggn"]), {"N": 4, "D": 3, "H": 5, "C": 3})
+    u, v = point.direction(), point.direction()
+    found = {n: np.asarray(a) for n, a in point.module.ggn(point.params, point.data, v).items()}
+    forward = lambda p, d: {"Z": np.asarray(point.module.outputs(p, d)["Z"])}  # noqa: E731
+    (along,), (across,) = (point.slope(forward, x).values() for x in (v, u))
+    right = np.sum(across * curved(forward(point.params, point.data)["Z"], along, point.data))
+    close(sum(np.sum(u[n] * found[n]) for n in u), right, 1e-7)
+    assert sum(np.sum(v[n] * found[n]) for n in v) >= 0 or name == "by hand"  # whose weights are negative here
+
+
+def test_of_a_convex_loss_of_linear_outputs_it_is_the_hessian(tmp_path: Path) -> None:
+    text = "dim N, D, C\ndata X: N x D, t: N int < C\nparam W: D x C, b: C\n" \
+           "loss L = mean(cross_entropy(X @ W + b, t)) + sum(W**2) / 10"
+    point = Point(emit(text, tmp_path, along=["hvp", "ggn"]), {"N": 5, "D": 3, "C": 4})
+    v = point.direction()
+    same(*[f(point.params, point.data, v) for f in (point.module.ggn, point.module.hvp)], 1e-12)
+
+
+def test_what_has_no_gauss_newton_matrix_is_refused() -> None:
+    with pytest.raises(ModelError, match="has outputs and no loss, and so no Gauss–Newton matrix: ask for jvp"):
+        codegen(parse(LAYER), along=["ggn"])
+    with pytest.raises(ModelError, match="L is not known to be a convex function of any rows"):
+        codegen(parse("param w\nloss L = w**3"), along=["ggn"])

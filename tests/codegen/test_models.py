@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 from symbackprop import __version__
-from symbackprop.codegen import ALONG, codegen
+from symbackprop.codegen import codegen
 from symbackprop.model.load import load
 from symbackprop.model.text import parse
 from symbackprop.model.zoo import names
 from symbackprop.targets import TARGETS
 from symbackprop.verified import verify_source
-from tests.codegen.helpers import body, emit
+from tests.codegen.helpers import ALONG, body, emit
 from tests.sweeps import ALL as WHOLE
 
 MLP = """

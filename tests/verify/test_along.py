@@ -17,12 +17,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from symbackprop.codegen import ALONG, codegen
+from symbackprop.codegen import codegen
 from symbackprop.model import zoo
 from symbackprop.model.text import parse
 from symbackprop.verified import codegen as verified
 from symbackprop.verified import verify_source
 from symbackprop.verify import verify_module
+from tests.codegen.helpers import ALONG
 from tests.codegen.test_along import Point
 from tests.codegen.test_models import ALL as MODELS
 from tests.sweeps import ALL, sample
@@ -90,6 +91,36 @@ def same(found: list[Any], expected: list[Any]) -> bool:
     return shapes and all(np.allclose(a, b, 1e-7, 1e-7 * np.max(np.abs(b), initial=0)) for a, b in pairs)
 
 
+# -- Gauss–Newton
+def products_of(text: str, source: str) -> dict[str, str]:
+    return {p.name: p.verdict for p in verify_module(module_of(source), parse(text)).products}
+
+
+@pytest.mark.parametrize(("right", "wrong", "failing"), [
+    ("h_dot @ u + h @ v_u", "h_dot @ u", "ggn: W"),
+    ("Gv_z = Gv_h * (1 - h ** 2)", "Gv_z = Gv_h * (1 - h)", "ggn: W"),
+    ("Gv_u = da_dot", "Gv_u = 1.001 * da_dot", "ggn: u"),
+    ("da_dot = 2 * ", "da_dot = 1.001 * 2 * ", "ggn: u"),  # which is symmetric still
+])
+def test_mistakes_in_gauss_newton_are_found(right: str, wrong: str, failing: str) -> None:
+    source = codegen(parse(TEXTS["tanh"]), along=["ggn"])
+    assert set(products_of(TEXTS["tanh"], source).values()) == {"pass"}
+    before, line, after = source.rpartition(right)
+    assert line and products_of(TEXTS["tanh"], before + wrong + after)[failing] == "fail"
+
+
+CONVEX = [n for n in zoo.names() if n not in {
+    "cube", "jacobians", "linear-chain-graph", "ner-window", "sigmoid-circuit-gate", "sum-times-max", "sum-times-z",
+} and zoo.build(n).loss_row is not None] if ALL else ["logistic-regression-batch", "vae", "rnn-lm", "window-lm"]
+
+
+@pytest.mark.parametrize("name", CONVEX)
+def test_gauss_newton_of_built_in_models(name: str) -> None:
+    model = zoo.build(name)
+    report = verify_source(codegen(model, along=["ggn"]), model)
+    assert report.passed and report.products, report.text()
+
+
 # -- what is said
 def test_what_is_wrong_is_said() -> None:
     source = codegen(parse(TEXTS["tanh"]), along=ALONG).replace("Hv_W = ", "Hv_W = 1.01 * ", 1)
@@ -100,7 +131,8 @@ def test_what_is_wrong_is_said() -> None:
 
 
 def test_it_is_checked_before_a_file_is_written(tmp_path: Path) -> None:
-    assert "def hvp(" in verified(TEXTS["tanh"], hvp=True, jvp=True)
+    source = verified(TEXTS["tanh"], hvp=True, jvp=True, ggn=True)
+    assert all(f"def {name}(" in source for name in ("hvp", "jvp", "ggn"))
     (tmp_path / "net.sbp").write_text(TEXTS["tanh"])
     command = [sys.executable, "-m", "symbackprop"]
     run = subprocess.run([*command, "codegen", "net.sbp", "--hvp", "-o", "net.py"], cwd=tmp_path, capture_output=True)

@@ -1,0 +1,258 @@
+"""Which rows a loss is a convex function of: the outputs of the Gauss–Newton matrix Jᵀ H J, H being the loss's second
+derivatives by them.
+
+From the loss backwards a row is passed where it is convex in its arguments and the loss never falls in it, or affine
+(the rules of disciplined convex programming; Grant, Boyd and Ye 2006), so far as curvature is behind. Logarithms are
+looked at as what they are logarithms of: the log of a softmax is concave in its logits. Where data are multiplied with
+they are weights, between 0 and 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from enum import Enum
+from functools import reduce
+from math import inf, isnan
+from typing import NamedTuple, TypeAlias
+
+from symbackprop.core import formula as f
+from symbackprop.core.calculus import partial
+from symbackprop.core.facts import is_norm, kind
+from symbackprop.core.graph import FLOAT, Node, arguments_first
+from symbackprop.core.hazards import is_nonnegative
+from symbackprop.core.identities import Logarithms, better
+from symbackprop.core.pattern import Pattern
+from symbackprop.core.reverse import needed_rows
+from symbackprop.core.scalars import TABLE, Scalar
+from symbackprop.errors import ModelError
+
+Bounds: TypeAlias = tuple[float, float]
+ANYTHING: Bounds = (-inf, inf)
+DEPTH = 6
+
+
+class Bend(Enum):
+    """How the loss depends on a row: it never falls where the row rises, it never rises, or either."""
+
+    RISING = 1
+    FALLING = -1
+    EITHER = 0
+
+    def times(self, slope: Bounds) -> Bend:
+        """How it depends on an argument of the row."""
+        return self if slope[0] >= 0 else Bend(-self.value) if slope[1] <= 0 else Bend.EITHER
+
+
+class Step(NamedTuple):
+    """What is behind a row that was passed, and whether the row is ``curved``."""
+
+    curved: bool
+    behind: tuple[tuple[Node, Bend], ...]
+
+
+class Outputs(NamedTuple):
+    """The rows that a loss is a ``curved`` convex function of, and those in which it is affine but not known to be
+    convex in what they are computed from: to first order only these are ``held``."""
+
+    curved: list[Node]
+    held: list[Node]
+
+
+def convex_outputs(loss: Node, wrt: Sequence[Node]) -> Outputs:
+    """The rows nearest to a loss that it is a convex function of, all curvature up to them being its own; a parameter
+    in which it is convex itself is one. Raises `ModelError` where it is curved in none."""
+    search = Search(loss, wrt)
+    search.run(loss)
+    found = search.outputs(loss)
+    if not found.curved:
+        raise ModelError(f"{loss.name or 'the loss'} is not known to be a convex function of any rows, curved in them: "
+                         "it has no Gauss–Newton matrix; ask for products with its Hessian (--hvp)")
+    return found
+
+
+class Search:
+    """One walk back from a loss."""
+
+    def __init__(self, loss: Node, wrt: Sequence[Node]) -> None:
+        self.wrt, self.logs = wrt, Logarithms(lambda row: None)
+        self.own = {row.id for row in loss.graph.topological([loss])}
+        self.bends: dict[int, Bend] = {}
+        self.steps: dict[int, Step | None] = {}
+        self._moving = needed_rows(loss.graph.topological([loss]), wrt)
+
+    def run(self, loss: Node) -> None:
+        stack = [(loss, Bend.RISING)]
+        while stack:
+            row, bend = stack.pop()
+            known = self.bends.get(row.id, bend)
+            bend = bend if known is bend else Bend.EITHER
+            if self.bends.get(row.id) is not bend:
+                self.bends[row.id] = bend
+                self.steps[row.id] = step = self._step(row, bend)
+                stack += step.behind if step is not None else ()
+
+    def outputs(self, loss: Node) -> Outputs:
+        """What is right behind the curved rows that have no such row behind them, on the way from them to the loss."""
+        order = self._order(loss)
+        trunk, bent, curved = set[int](), set[int](), dict[int, Node]()
+        for row in order:
+            step = self.steps[row.id]
+            if step is not None and (step.curved or any(a.id in trunk for a, _ in step.behind)):
+                trunk.add(row.id)
+        for row in reversed(order):
+            step = self.steps[row.id]
+            if step is not None and row.id in trunk and (step.curved or row.id in bent):
+                bent |= {a.id for a, _ in step.behind}
+                named = [self._named(a) for a, _ in step.behind if a.id not in trunk]
+                curved |= {a.id: a for a in named}
+        ends = [r for r in self._order(loss, {*curved}) if self.steps[r.id] is None and r.id not in curved]
+        return Outputs(self._known(curved.values()), self._known(ends))
+
+    def _known(self, rows: Iterable[Node]) -> list[Node]:
+        """Those rows that the loss is computed from, in their order."""
+        return sorted([row for row in rows if row.id in self.own], key=lambda row: row.id)
+
+    def _order(self, loss: Node, stop: Collection[int] = ()) -> list[Node]:
+        """The rows that were passed, what is behind them first."""
+        def behind(row: Node) -> list[Node]:
+            step = None if row.id in stop else self.steps[row.id]
+            return [] if step is None else [a for a, _ in step.behind]
+
+        return arguments_first([loss], behind)
+
+    def _named(self, row: Node) -> Node:
+        """The row with a name that a row is a multiple of, or differs from by what does not move; else the last such
+        row."""
+        while row.name is None and row.form is not None and (step := self.steps[row.id]) is not None:
+            if step.curved or len(step.behind) != 1:
+                break
+            row = step.behind[0][0]
+        return row
+
+    def moves(self, row: Node) -> bool:
+        """Whether a row depends on what is differentiated by."""
+        if row.id not in self.own and row.id not in self._moving:
+            self._moving |= needed_rows(row.graph.topological([row]), self.wrt)
+        return row.id in self._moving and row.kind == FLOAT
+
+    # -- rows
+    def _step(self, row: Node, bend: Bend) -> Step | None:
+        moving = [i for i, a in enumerate(row.args) if self.moves(a)]
+        if not moving or row.is_result or row.is_loop:
+            return None
+        other = better(row, self.logs)
+        if other is not None:
+            return Step(False, ((other, bend),))
+        if row.form is not None:
+            return self._elementwise(row, bend, moving)
+        if is_norm(row) or _is_square(row):
+            return Step(True, ((row.args[0], Bend.EITHER),)) if bend is Bend.RISING else None
+        if row.op.logarithm or row.op.chooses:
+            return Step(row.op.logarithm, ((row.args[0], bend),)) if bend is Bend.RISING else None
+        return self._linear(row, bend, moving)
+
+    def _linear(self, row: Node, bend: Bend, moving: list[int]) -> Step | None:
+        facts = kind(row)
+        if facts.moved or facts.added or (facts.linear and facts.together):
+            return Step(False, tuple([(row.args[i], bend) for i in moving]))
+        if not facts.linear or len(moving) > 1 or moving[0] not in facts.each:
+            return None
+        weights = [self.bounds(f.Arg(i), row.args) for i, a in enumerate(row.args) if i not in moving]
+        return Step(False, ((row.args[moving[0]], bend if all(b[0] >= 0 for b in weights) else Bend.EITHER),))
+
+    def _elementwise(self, row: Node, bend: Bend, moving: list[int]) -> Step | None:
+        form = row.attr.form
+        try:
+            first = {i: _over_arguments(partial(form, i), form) for i in moving}
+            second = {(i, j): _over_arguments(partial(first[i], j), first[i]) for i in moving for j in moving if i <= j}
+        except ModelError:
+            return None
+        behind = tuple([(row.args[i], bend.times(self.bounds(slope, row.args))) for i, slope in first.items()
+                        if slope != f.ZERO])
+        bent = {places for places, q in second.items() if q != f.ZERO}
+        signs = [bend.times(self.bounds(second[places], row.args)) for places in bent]
+        convex = all(i == j for i, j in bent) and bend is not Bend.EITHER and all(s is Bend.RISING for s in signs)
+        return Step(bool(bent), behind) if convex or not bent else None
+
+    # -- numbers
+    def bounds(self, form: f.Formula, args: Sequence[Node], depth: int = DEPTH) -> Bounds:
+        """Between which numbers a formula over rows lies."""
+        match form:
+            case f.Num(value):
+                number = value.is_number
+                return (float(value),) * 2 if number else (0.0, inf) if value.is_nonnegative else ANYTHING
+            case f.Arg(k):
+                return self._of_row(args[k], depth - 1)
+            case f.Neg(part):
+                low, high = self.bounds(part, args, depth)
+                return -high, -low
+            case f.Add(parts):
+                each = [self.bounds(p, args, depth) for p in parts]
+                return sum(b[0] for b in each), sum(b[1] for b in each)
+            case f.Mul(parts):
+                found = (1.0, 1.0)
+                for p in parts:
+                    found = (0.0, inf) if parts.count(p) == len(parts) == 2 else _product(
+                        found, self.bounds(p, args, depth))
+                return found
+            case f.Div():
+                num, dens = _quotient(form)
+                signs = [self.bounds(d, args, depth) for d in set(dens) if dens.count(d) % 2]
+                below = reduce(_product, [_sign(b) for b in signs], (0.0, inf))
+                return _product(self.bounds(num, args, depth), below)
+            case f.Pow(base, exponent):
+                even = isinstance(exponent, f.Num) and exponent.value.is_even
+                return (0.0, inf) if even or self.bounds(base, args, depth)[0] >= 0 else ANYTHING
+            case f.Call(name, parts):
+                return self._of_call(TABLE[name], parts, args, depth)
+        return ANYTHING
+
+    def _of_call(self, record: Scalar, parts: Sequence[f.Formula], args: Sequence[Node], depth: int) -> Bounds:
+        if record.guards is not None:
+            return self.bounds(f.over(record.guards, parts), args, depth)
+        if not record.chooses:
+            return (0.0, 1.0) if record.boolean else record.range
+        each = [self.bounds(parts[k], args, depth) for k in record.chooses]
+        return min(b[0] for b in each), max(b[1] for b in each)
+
+    def _of_row(self, row: Node, depth: int) -> Bounds:
+        if row.value is not None:
+            return self.bounds(f.Num(row.value), ())
+        if not self.moves(row):
+            return self.bounds(row.form, row.args, depth) if row.form is not None and depth > 0 else (0.0, 1.0)
+        if row.form is not None and depth > 0:
+            return self.bounds(row.form, row.args, depth)
+        return max(row.op.range[0], 0.0 if is_nonnegative(f.Arg(0), [row]) else -inf), row.op.range[1]
+
+
+def _product(a: Bounds, b: Bounds) -> Bounds:
+    ends = [0.0 if isnan(x * y) else x * y for x in a for y in b]
+    return min(ends), max(ends)
+
+
+def _sign(b: Bounds) -> Bounds:
+    return (0.0, inf) if b[0] >= 0 else (-inf, 0.0) if b[1] <= 0 else ANYTHING
+
+
+def _quotient(form: f.Formula) -> tuple[f.Formula, list[f.Formula]]:
+    """A numerator and what it is divided by, one after the other."""
+    dens: list[f.Formula] = []
+    while True:
+        if isinstance(form, f.Call) and (guards := TABLE[form.name].guards) is not None:
+            form = f.over(guards, form.args)
+        if not isinstance(form, f.Div):
+            return form, dens
+        dens.append(form.den)
+        form = form.num
+
+
+def _over_arguments(slope: f.Formula, form: f.Formula) -> f.Formula:
+    """A derivative without the output in it."""
+    return f.substitute(slope, lambda leaf: leaf if isinstance(leaf, f.Arg) else form)
+
+
+def _is_square(row: Node) -> bool:
+    """Whether a row is a sum of squares of a row's entries."""
+    pattern = row.attr
+    return isinstance(pattern, Pattern) and len(row.args) == 2 and row.args[0] is row.args[1] and len(
+        set(pattern.ins)) == 1
