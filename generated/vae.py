@@ -70,11 +70,11 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
     r = h2 @ W3 + b3                                  # r = h2 W3 + b3   N×D
     # R = mean(sum(binary_cross_entropy_with_logits(r, X), axis=-1))
     R = logit_loss(r, X).sum(axis=1).sum() / N
-    t1 = np.exp(s)                                    # t1 = exp(s)   N×Z
-    K = (mu ** 2 + t1 - 1 - s).sum(axis=1).sum() / N / 2  # K = mean(sum(mu² + t1 − 1 − s, axis=-1)) / 2
+    term = mu ** 2 + np.expm1(s) - s                  # term = mu² + exp(s) − 1 − s = mu² + expm1(s) − s   N×Z
+    K = term.sum(axis=1).sum() / N / 2                # K = sum(sum(term, axis=-1)) / N / 2
     L = R + K
     cache = {
-        "r": r, "X": X, "W3": W3, "h2": h2, "W2": W2, "eps": eps, "b": b, "t1": t1, "W_s": W_s, "mu": mu,
+        "r": r, "X": X, "W3": W3, "h2": h2, "W2": W2, "eps": eps, "b": b, "s": s, "W_s": W_s, "mu": mu,
         "W_m": W_m, "h1": h1, "z": z, "N": N, "dtypes": dtypes,
     }
     return dtype.type(L), cache
@@ -90,7 +90,7 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     W2 = cache["W2"]                                  # Z×H
     eps = cache["eps"]                                # N×Z
     b = cache["b"]                                    # N×Z
-    t1 = cache["t1"]                                  # N×Z
+    s = cache["s"]                                    # N×Z
     W_s = cache["W_s"]                                # H×Z
     mu = cache["mu"]                                  # N×Z
     W_m = cache["W_m"]                                # H×Z
@@ -107,7 +107,7 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     dz = da2 @ W2.T                                   # dz = da2 W2ᵀ   N×Z
     db = dz * eps                                     # db = dz ⊙ eps   N×Z
     da = db * b                                       # da = db ⊙ b   N×Z
-    ds = da / 2 - quotient(1, 2 * N) + t1 / (2 * N)   # ds = da / 2 − 1/(2*N) + t1 / (2*N)   N×Z
+    ds = da / 2 - quotient(1, 2 * N) + np.exp(s) / (2 * N)  # ds = da / 2 − 1/(2*N) + exp(s) / (2*N)   N×Z
     dW_s = h1.T @ ds                                  # dW_s = h1ᵀ ds   H×Z
     db_s = ds.sum(axis=0)                             # db_s = sum(ds, axis=0)   Z
     dmu = dz + mu / N                                 # dmu = dz + mu / N   N×Z
@@ -158,8 +158,8 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
     r = h2 @ W3 + b3                                  # r = h2 W3 + b3   N×D
     # R = mean(sum(binary_cross_entropy_with_logits(r, X), axis=-1))
     R = logit_loss(r, X).sum(axis=1).sum() / N
-    t2 = (mu ** 2 + np.exp(s) - 1 - s).sum(axis=1).sum() / N  # t2 = mean(sum(mu² + exp(s) − 1 − s, axis=-1))
-    K = t2 / 2
+    term = mu ** 2 + np.expm1(s) - s                  # term = mu² + exp(s) − 1 − s = mu² + expm1(s) − s   N×Z
+    K = term.sum(axis=1).sum() / N / 2                # K = sum(sum(term, axis=-1)) / N / 2
     L = R + K
     return {"a1": a1, "h1": h1, "mu": mu, "s": s, "z": z, "a2": a2, "h2": h2, "r": r, "R": R, "K": K, "L": L}
 

@@ -14,7 +14,7 @@ from functools import reduce
 
 import sympy as sp
 
-from symbackprop.core import build
+from symbackprop.core import build, exact_forms
 from symbackprop.core import formula as f
 from symbackprop.core.facts import is_lookup, is_sum, kind, plainly
 from symbackprop.core.graph import BOOL, Node
@@ -92,18 +92,27 @@ class Logarithms:
                 return self._of_product(factors, (), args)
             case f.Div(num, den):
                 return self._of_product((num,), (den,), args)
+            case f.Neg(body):
+                return self._of_negative(body, args)
             case f.Add(terms):
                 return self._checked(lambda: self._of_sum(terms, args), lambda: args[0].graph.apply(form, *args))
         return None
 
     def _of_call(self, record: Scalar, parts: Sequence[f.Formula], args: Sequence[Node]) -> Node | None:
         if record.log is not None:
+            self.doubtful |= record.range[0] < 0
             return args[0].graph.apply(f.over(record.log, parts), *args)
         if record.power is not None:
             return self.of_formula(f.power(parts[0], f.Num(record.power)), args)
         if record.name == "where":
             return self._of_choice(parts, args)
         return None
+
+    def _of_negative(self, form: f.Formula, args: Sequence[Node]) -> Node | None:
+        """log(−f(u)) of a function that is negative."""
+        record, u = self._call_of(form, args) or (None, None)
+        self.doubtful |= record is not None and record.log_minus is not None
+        return None if record is None or u is None or record.log_minus is None else u.graph.apply(record.log_minus, u)
 
     def _of_choice(self, parts: Sequence[f.Formula], args: Sequence[Node]) -> Node | None:
         """log where(c, a, b) = where(c, log a, log b)."""
@@ -139,6 +148,9 @@ class Logarithms:
         found = sorted((log for log in logs if log is not None), key=lambda log: log.value is None)
         if len(found) < len(terms):
             return None
+        if len(found) == 2 and found[1] is -found[0]:
+            both: Node = found[0].graph.call("log_cosh", found[0]) + sp.log(2)
+            return both
         return reduce(_log_of_both, found)
 
     def _of_complement(self, terms: Sequence[f.Formula], args: Sequence[Node]) -> Node | None:
@@ -151,7 +163,11 @@ class Logarithms:
             case f.Add((f.ONE, f.Neg(p))) if signs == (1,):  # 1 − (1 − p)
                 return self.of_formula(p, rows)
         record, u = self._call_of(inner, args) or (None, None)
-        if record is None or u is None or record.complement is None or (signs != (1,) and not record.odd):
+        if record is None or u is None:
+            return None
+        if len(signs) == 2 and record.rest is not None:
+            return self.of_formula(record.rest, (u,))
+        if record.complement is None or (signs != (1,) and not record.odd):
             return None
         logs = [self.of_formula(f.over(record.complement, (f.mul(f.lift(s), f.Arg(0)),)), (u,)) for s in signs]
         return _added([log for log in logs if log is not None])
@@ -346,17 +362,33 @@ def _bernoulli(row: Node, logs: Logarithms) -> Node | None:
     return None if hit is None or miss is None else -(target * hit + (1 - target) * miss)
 
 
-def _quotient(row: Node, logs: Logarithms) -> Node | None:
+def _arithmetic(row: Node, logs: Logarithms) -> Node | None:
     """1/(1 + e^u) = σ(−u), e^a/(e^a + e^b) = σ(a − b), (e^a − e^b)/(e^a + e^b) = tanh((a − b)/2) and
-    e^z/Σe^z = softmax(z), wherever they stand in a formula."""
-    if row.arithmetic is None or not f.has_quotient(row.arithmetic):
+    e^z/Σe^z = softmax(z), wherever they stand in a formula, and what `exact_forms` knows."""
+    if row.arithmetic is None:
         return None
-    args = list(row.args)
-    form = _Quotients(args, logs).shortened(row.arithmetic)
+    args, form = list(row.args), row.arithmetic
+    if f.has_quotient(form):
+        form = _Quotients(args, logs).shortened(form)
+    form = exact_forms.arithmetic(form, args)
     return None if form is row.arithmetic else row.graph.arithmetic(form, args)
 
 
-IDENTITIES: tuple[Rule, ...] = (_logarithm, _sum_of_logarithms, _power, _bernoulli, _quotient)
+def _root(row: Node, logs: Logarithms) -> Node | None:
+    return exact_forms.root_of_squares(row)
+
+
+def _angle(row: Node, logs: Logarithms) -> Node | None:
+    return exact_forms.angle(row)
+
+
+def _plain_logarithm(row: Node, logs: Logarithms) -> Node | None:
+    return exact_forms.logarithm(row)
+
+
+IDENTITIES: tuple[Rule, ...] = (
+    _logarithm, _sum_of_logarithms, _plain_logarithm, _power, _root, _angle, _bernoulli, _arithmetic
+)
 
 
 class _Quotients:

@@ -88,8 +88,10 @@ class Scalar:
     ``called`` otherwise. ``reference(np, *arrays)`` is written independently of emitted code (`codegen.arrays`) and is
     what `verify` trusts. ``domain`` is where random inputs are drawn, one interval per argument; ``defined`` says where
     the function is. ``log`` is log f and ``complement`` 1 − f, of a function of one argument, where these have a form
-    that neither overflows nor cancels; ``odd``: f(−x) = −f(x); ``log1p`` is log(1 + f), stable, and f is Σ sign·log of
-    ``logs``; ``power``: f(x) is x to that power; ``square``: an even power of f(x) is one of x, with the exponent times
+    that neither overflows nor cancels; so are ``log1p`` for log(1 + f), ``log_minus`` for log(−f), ``rest`` for 1 − f²,
+    ``mean`` for f(x)/x and ``excess`` for f(x) − x; ``scaled`` is (a, b) where f is e^a·b and b of moderate size.
+    ``odd``: f(−x) = −f(x); f is Σ sign·log of ``logs``; ``power``: f(x) is x to that power; ``square``: an even power
+    of f(x) is one of x, with the exponent times
     that. ``guards`` is the arithmetic that the function is but for points where that is nan: it is written as that, and
     is part of the formula around it unless it is a row of its own (``alone``). A glossary says what it ``means`` where
     not every reader knows that: a formula, or words about it. Weights in front of it start
@@ -127,6 +129,11 @@ class Scalar:
     defined: str = "any floats"
     log: Formula | None = None
     complement: Formula | None = None
+    log_minus: Formula | None = None
+    rest: Formula | None = None
+    mean: Formula | None = None
+    excess: Formula | None = None
+    scaled: tuple[Formula, Formula] | None = None
     odd: bool = False
     power: sp.Expr | None = None
     square: sp.Expr | None = None
@@ -244,7 +251,8 @@ def _problem(r: Scalar, names: Sequence[str]) -> str:
     given = len(signature(r.reference).parameters) - 1
     if given != len(r.domain):
         return f"the reference takes {given} arguments, domain has {len(r.domain)}"
-    given_forms = (*r.partials, r.log, r.complement, r.log1p, *[x for _, x in r.logs], r.guards, r.spelled,
+    given_forms = (*r.partials, r.log, r.log_minus, r.complement, r.rest, r.mean, r.excess, *(r.scaled or ()), r.log1p,
+                   *[x for _, x in r.logs], r.guards, r.spelled,
                    None if isinstance(r.means, str) else r.means)
     forms = [x for x in given_forms if x is not None]
     forms += [] if isinstance(r.finite, bool) else [r.finite]
@@ -515,6 +523,146 @@ def _integral(np: Numpy, function: Callable[[float], float], density: Callable[[
     return real + 1j * np.where(moved, np.imag(x) * density(np.real(x)), 0)
 
 
+def _log_one_minus_exp(np: Numpy, x: Any) -> Any:
+    return np.where(np.real(x) > -1, np.log(-np.expm1(x)), np.log1p(-np.exp(x)))
+
+
+def _log_twice_sigmoid(np: Numpy, x: Any) -> Any:
+    near = np.log1p(np.tanh(np.where(np.abs(np.real(x)) < 1, x, 0) / 2))
+    return np.where(np.abs(np.real(x)) < 1, near, np.log(2.0) - _softplus(np, -x))
+
+
+def _known(np: Numpy, near: Callable[[Any], Any], far: Callable[[Any], Any], slope: Callable[[Any], Any], x: Any,
+           ends: tuple[float, float]) -> Any:
+    """A function that mpmath evaluates to all digits, up to 30 by ``near``; ``ends`` are its limits."""
+    import mpmath
+
+    def value(v: float) -> float:
+        if v != v or abs(v) == inf:
+            return v if v != v else ends[v > 0]
+        with mpmath.workdps(60 - 2 * min(0, int(mpmath.log10(abs(v) or 1)))):
+            return float((near if abs(v) <= 30 else far)(mpmath.mpf(v)))
+
+    return _integral(np, value, slope, x)
+
+
+def _climbed(first: Any, step: Callable[[int, Any], Any], k: int) -> Any:
+    """What follows k steps after the first."""
+    for j in range(k):
+        first = step(j, first)
+    return first
+
+
+def _log1p_excess(np: Numpy, x: Any) -> Any:
+    from mpmath import log
+
+    def value(v: Any) -> Any:
+        return v - log(1 + v) if v > -1 else float("nan" if v < -1 else "inf")
+
+    return _known(np, value, value, lambda v: v / (1 + v), x, (float("nan"), inf))
+
+
+def _e(v: Any) -> Any:
+    from mpmath import exp
+
+    return exp(v)
+
+
+def _exp_mean(k: int, v: Any) -> Any:
+    """The integral of tᵏ·e^(t·v) over 0 < t < 1."""
+    from mpmath import hyp1f1
+
+    if abs(v) <= 30:
+        return hyp1f1(k + 1, k + 2, v) / (k + 1)
+    return _climbed((_e(v) - 1) / v, lambda j, found: (_e(v) - (j + 1) * found) / v, k)
+
+
+def _log_exp_mean(np: Numpy, x: Any) -> Any:
+    from mpmath import log
+
+    return _known(np, lambda v: log(_exp_mean(0, v)), lambda v: log(_exp_mean(0, v)), lambda v: _exp_share(np, 1, v),
+                  x, (-inf, inf))
+
+
+def _exp_share(np: Numpy, n: Any, x: Any) -> Any:
+    def of_order(k: int) -> Any:
+        def share(v: Any) -> Any:
+            return _exp_mean(k, v) / _exp_mean(0, v)
+
+        def slope(v: Any) -> Any:
+            return _exp_share(np, k + 1, v) - _exp_share(np, k, v) * _exp_share(np, 1, v)
+
+        return _known(np, share, share, slope, x, (0.0 ** min(k, 1), 1.0))
+
+    return _by_order(np, n, of_order)
+
+
+def _log_mean(np: Numpy, n: Any, x: Any) -> Any:
+    from mpmath import factorial, hyp2f1, log
+
+    def near(k: int, v: Any) -> Any:
+        factor = (-1) ** k * factorial(k) / (k + 1)
+        return factor * hyp2f1(k + 1, k + 1, k + 2, -v) if v > -1 else float("inf" if v == -1 and not k else "nan")
+
+    def far(k: int, v: Any) -> Any:
+        if v < -1:
+            return float("nan")
+        step = _climbed(log(1 + v) / v, lambda j, found: (found - (1 + v) ** -(j + 1) / (j + 1)) / v, k)
+        return (-1) ** k * factorial(k) * step
+
+    return _by_order(np, n, lambda k: _known(np, lambda v: near(k, v), lambda v: far(k, v),
+                                             lambda v: _log_mean(np, k + 1, v), x, (float("nan"), 0.0)))
+
+
+def _sine_mean(np: Numpy, n: Any, x: Any) -> Any:
+    from mpmath import cos, fac2, hyp0f1, sin
+
+    def far(k: int, v: Any) -> Any:
+        pairs = _climbed((cos(v), sin(v) / v), lambda j, p: (p[1], ((2 * j + 1) * p[1] - p[0]) / v**2), k)
+        return pairs[1]
+
+    return _by_order(np, n, lambda k: _known(
+        np, lambda v: hyp0f1(k + 1.5, -v * v / 4) / fac2(2 * k + 1), lambda v: far(k, v),
+        lambda v: -v * _sine_mean(np, k + 1, v), x, (0.0, 0.0)))
+
+
+def _tanh_mean(np: Numpy, n: Any, x: Any) -> Any:
+    from mpmath import hyp0f1, tanh
+
+    def near(k: int, v: Any) -> Any:
+        return hyp0f1(k + 1.5, v * v / 4) / hyp0f1(k + 0.5, v * v / 4) / (2 * k + 1)
+
+    def far(k: int, v: Any) -> Any:
+        return _climbed(tanh(v) / v, lambda j, found: (1 / found - (2 * j + 1)) / v**2, k)
+
+    def slope(k: int, v: Any) -> Any:
+        return v * _tanh_mean(np, k, v) * (_tanh_mean(np, k + 1, v) - _tanh_mean(np, k, v))
+
+    return _by_order(np, n, lambda k: _known(np, lambda v: near(k, v), lambda v: far(k, v), lambda v: slope(k, v), x,
+                                             (0.0, 0.0)))
+
+
+def _log_i0(np: Numpy, x: Any) -> Any:
+    from mpmath import besseli, hyp0f1, log
+
+    return _known(np, lambda v: log(hyp0f1(1, v * v / 4)), lambda v: log(besseli(0, v)),
+                  lambda v: v * _bessel_share(np, 1, v), x, (inf, inf))
+
+
+def _bessel_share(np: Numpy, n: Any, x: Any) -> Any:
+    from mpmath import besseli, factorial, hyp0f1
+
+    def near(k: int, v: Any) -> Any:
+        return hyp0f1(k + 1, v * v / 4) / hyp0f1(1, v * v / 4) / (2**k * factorial(k))
+
+    def slope(k: int, v: Any) -> Any:
+        return v * (_bessel_share(np, k + 1, v) - _bessel_share(np, k, v) * _bessel_share(np, 1, v))
+
+    return _by_order(np, n, lambda k: _known(
+        np, lambda v: near(k, v), lambda v: besseli(k, v) / besseli(0, v) / v**k, lambda v: slope(k, v), x,
+        (0.0 ** min(k, 1), 0.0 ** min(k, 1))))
+
+
 def _above(np: Numpy, a: Any, b: Any, tie: Any) -> Any:
     return np.where(np.asarray(a) == b, tie, np.where(np.asarray(a) > b, 1.0, 0.0))
 
@@ -573,6 +721,7 @@ HALF = sp.Rational(1, 2)
 
 _MILLS = call("normal_pdf", X) / call("normal_cdf", X)
 
+_ORDER = "the order counts as the nearest whole number"
 TIES = "equal arguments of max and min share the gradient equally"
 FLAT_ROOT = "the gradient of a norm, or of another root of a sum of squares, is 0 where that is 0"
 RELU0 = maths.Sym("relu0")  # the convention of the model
@@ -592,16 +741,18 @@ def _piecewise(name: str) -> Callable[..., Any]:
 
 _RECORDS = [
     Scalar("exp", sp.exp, lambda np, x: np.exp(x), (OUT,), log=X,
-           range=(0.0, inf), positive=True, finite=1 - X, log1p=call("softplus", X)),
+           range=(0.0, inf), positive=True, finite=1 - X, log1p=call("softplus", X),
+           complement=-call("expm1", X), scaled=(X, ONE)),
     Scalar("log", sp.log, lambda np, x: np.log(x), (1 / X,), POSITIVE, latex=r"\log",
            defined="x > 0", logs=((1, X),),
            finite=X, logarithm=True),
     Scalar("log1p", opaque("log1p"), lambda np, x: np.log1p(x), (1 / (1 + X),), ((-0.5, 2.0),),
            spelled=call("log", 1 + X), defined="x > -1",
-           finite=1 + X, logarithm=True),
-    Scalar("expm1", opaque("expm1"), lambda np, x: np.expm1(x), (OUT + 1,),
+           finite=1 + X, logarithm=True, mean=call("log_mean", 0, X), excess=-call("log1p_excess", X)),
+    Scalar("expm1", opaque("expm1"), lambda np, x: np.expm1(x), (call("exp", X),),
            spelled=call("exp", X) - 1,
-           finite=1 - X),
+           finite=1 - X, log=X + call("log_one_minus_exp", -X), log_minus=call("log_one_minus_exp", X),
+           mean=call("exp", call("log_exp_mean", X))),
     Scalar("sqrt", sp.sqrt, lambda np, x: np.sqrt(x), (1 / (2 * OUT),), POSITIVE,
            defined="x >= 0", power=HALF,
            range=(0.0, inf), singular=True),
@@ -616,8 +767,10 @@ _RECORDS = [
     Scalar("logit", opaque("logit"), lambda np, x: np.log(x) - np.log(1 - x), (1 / (X * (1 - X)),), ((0.1, 0.9),),
            means=call("log", X / (1 - X)), defined="0 < x < 1",
            logs=((1, X), (-1, 1 - X)), finite=X * (1 - X), logarithm=True),
-    Scalar("sin", sp.sin, lambda np, x: np.sin(x), (call("cos", X),), latex=r"\sin"),
-    Scalar("cos", sp.cos, lambda np, x: np.cos(x), (-call("sin", X),), latex=r"\cos"),
+    Scalar("sin", sp.sin, lambda np, x: np.sin(x), (call("cos", X),), latex=r"\sin", rest=call("cos", X) ** 2,
+           mean=call("sine_mean", 0, X)),
+    Scalar("cos", sp.cos, lambda np, x: np.cos(x), (-call("sin", X),), latex=r"\cos", rest=call("sin", X) ** 2,
+           complement=2 * call("sin", X / 2) ** 2),
     Scalar("tan", sp.tan, lambda np, x: np.tan(x), (1 + OUT**2,), latex=r"\tan", odd=True),
     Scalar("asin", sp.asin, lambda np, x: np.arcsin(x), (1 / call("sqrt", 1 - X**2),), UNIT, latex=r"\arcsin",
            defined="-1 <= x <= 1", odd=True, finite=1 - X**2),
@@ -626,17 +779,17 @@ _RECORDS = [
     Scalar("atan", sp.atan, lambda np, x: np.arctan(x), (1 / (1 + X**2),), latex=r"\arctan", odd=True,
            range=(-1.6, 1.6)),
     Scalar("atan2", opaque("atan2"), _atan2,
-           (call("ratio", Y, X**2 + Y**2), -call("ratio", X, X**2 + Y**2)), ((0.3, 2.0), ANY),
+           (call("over_squares", Y, X), -call("over_squares", X, Y)), ((0.3, 2.0), ANY),
            means="is the angle of the point whose coordinates are its second and its first argument",
            note="derivative 0 at (0, 0)", finite=X**2 + Y**2, range=(-3.2, 3.2)),
     Scalar("sinh", sp.sinh, lambda np, x: np.sinh(x), (call("cosh", X),), latex=r"\sinh", odd=True, finite=False),
     Scalar("cosh", sp.cosh, lambda np, x: np.cosh(x), (call("sinh", X),), latex=r"\cosh", finite=False,
-           log=call("log_cosh", X), range=(0.0, inf), positive=True),
+           log=call("log_cosh", X), range=(0.0, inf), positive=True, complement=-2 * call("sinh", X / 2) ** 2),
     Scalar("log_cosh", opaque("log_cosh"), _log_cosh, (call("tanh", X),), means=call("log", call("cosh", X)),
            range=(0.0, inf), flat=True),
-    Scalar("asinh", sp.asinh, lambda np, x: np.arcsinh(x), (1 / call("sqrt", 1 + X**2),), odd=True),
-    Scalar("acosh", sp.acosh, lambda np, x: np.arccosh(x), (1 / call("sqrt", X**2 - 1),), ((1.3, 3.0),),
-           defined="x >= 1", finite=X - 1),
+    Scalar("asinh", sp.asinh, lambda np, x: np.arcsinh(x), (1 / call("hypot", 1, X),), odd=True),
+    Scalar("acosh", sp.acosh, lambda np, x: np.arccosh(x),
+           (1 / (call("sqrt", X - 1) * call("sqrt", X + 1)),), ((1.3, 3.0),), defined="x >= 1", finite=X - 1),
     Scalar("atanh", sp.atanh, lambda np, x: np.arctanh(x), (1 / (1 - X**2),), UNIT, defined="-1 < x < 1", odd=True,
            finite=1 - X**2),
     *[Scalar(name, opaque(name), _piecewise(name), (NO,), note="derivative 0 everywhere", whole=True)
@@ -644,8 +797,8 @@ _RECORDS = [
     Scalar("remainder", opaque("remainder"), _remainder, (ONE, -call("floor", X / Y)), (ANY, (0.3, 2.0)),
            means=X - Y * call("floor", X / Y), defined="y is not 0", finite=Y**2),
     Scalar("tanh", sp.tanh, lambda np, x: np.tanh(x), (1 - OUT**2,), latex=r"\tanh",
-           complement=2 * call("sigmoid", -2 * X), odd=True,
-           range=(-1.0, 1.0), gives="h a", reads="z"),
+           complement=call("twice_sigmoid", -2 * X), rest=call("exp", -2 * call("log_cosh", X)), odd=True,
+           mean=call("tanh_mean", 0, X), range=(-1.0, 1.0), gives="h a", reads="z"),
     Scalar("sigmoid", opaque("sigmoid"), _sigmoid, (OUT * (1 - OUT),), latex=r"\sigma",
            text="σ", means=1 / (1 + call("exp", -X)), log=-call("softplus", -X), complement=call("sigmoid", -X),
            range=(0.0, 1.0), positive=True, gives="h a", reads="z"),
@@ -658,7 +811,8 @@ _RECORDS = [
            complement=2 * call("normal_cdf", -sp.sqrt(2) * X), odd=True,
            range=(-1.0, 1.0)),
     Scalar("erfc", opaque("erfc"), _erfc, (-(call("exp", -(call("limited", X) ** 2)) * (2 / sp.sqrt(sp.pi))),),
-           complement=call("erf", X), log=sp.log(2) + call("log_normal_cdf", -sp.sqrt(2) * X), range=(0.0, 2.0)),
+           complement=call("erf", X), log=sp.log(2) + call("log_normal_cdf", -sp.sqrt(2) * X), range=(0.0, 2.0),
+           scaled=(-X**2, call("erfcx", X))),
     Scalar("erfinv", opaque("erfinv"), _erfinv, (call("exp", OUT**2) * (sp.sqrt(sp.pi) / 2),), UNIT, odd=True,
            means="is the inverse of erf", defined="-1 < x < 1", finite=1 - X**2),
     Scalar("ndtri", opaque("ndtri"), _ndtri, (call("exp", OUT**2 / 2) * sp.sqrt(2 * sp.pi),), ((0.05, 0.95),),
@@ -676,7 +830,7 @@ _RECORDS = [
            means="is the derivative of digamma, as often as its first argument says",
            note="the order counts as the nearest whole number", defined=NO_POLE.replace("x", "y"), finite=False),
     Scalar("i0", opaque("i0"), lambda np, x: _bessel_ratio(np, 0, x), (X * call("bessel_ratio", 1, X),), finite=False,
-           means="is the modified Bessel function of order 0", range=(0.0, inf), positive=True),
+           means="is the modified Bessel function of order 0", range=(0.0, inf), positive=True, log=call("log_i0", X)),
     Scalar("bessel_ratio", opaque("bessel_ratio"), _bessel_ratio, (NO, Y * call("bessel_ratio", X + 1, Y)),
            ((1.0, 1.4), ANY), finite=False, public=False, range=(0.0, inf),
            means="is, at (n, x), the modified Bessel function of order n at x over xⁿ",
@@ -808,6 +962,56 @@ _RECORDS = [
     Scalar("is_selected", opaque("is_selected"), lambda np, a, s: _is_selected(np, a, s) * 1.0, (NO, NO), TWO, shown=1,
            public=False,
            boolean=True),
+    # -- forms of others that neither cancel nor overflow, see `exact_forms`
+    Scalar("hypot", opaque("hypot"), lambda np, x, y: np.sqrt(x * x + y * y),
+           (call("over_hypot", X, Y), call("over_hypot", Y, X)), ((0.3, 2.0), ANY), public=False,
+           guards=call("sqrt", X**2 + Y**2), alone=True, note="derivative 0 at (0, 0)", range=(0.0, inf)),
+    Scalar("over_hypot", opaque("over_hypot"), lambda np, x, y: _ratio(np, x, np.sqrt(x * x + y * y)),
+           (call("ratio", call("over_hypot", Y, X) ** 2, call("hypot", X, Y)),
+            -call("ratio", OUT * call("over_hypot", Y, X), call("hypot", X, Y))),
+           ((0.3, 2.0), ANY), public=False, spelled=X / call("sqrt", X**2 + Y**2), note="0 at (0, 0)"),
+    Scalar("over_squares", opaque("over_squares"), lambda np, x, y: _ratio(np, x, x * x + y * y),
+           (call("over_squares", Y, X) ** 2 - OUT**2, -2 * OUT * call("over_squares", Y, X)),
+           ((0.3, 2.0), ANY), public=False, spelled=X / (X**2 + Y**2), note="0 at (0, 0)", finite=X**2 + Y**2),
+    Scalar("atan_quotient", opaque("atan_quotient"), lambda np, x, y: np.arctan(x / y),
+           (call("over_squares", Y, X), -call("over_squares", X, Y)), (ANY, (0.3, 2.0)), public=False,
+           spelled=call("atan", X / Y), defined="y is not 0", finite=Y**2),
+    Scalar("log_product", opaque("log_product"), lambda np, x, y: np.log(x * y), (1 / X, 1 / Y),
+           ((0.3, 3.0), (0.3, 3.0)), public=False, spelled=call("log", X * Y), defined="x*y > 0", finite=X * Y,
+           logarithm=True),
+    Scalar("log_quotient", opaque("log_quotient"), lambda np, x, y: np.log(x / y), (1 / X, -1 / Y),
+           ((0.3, 3.0), (0.3, 3.0)), public=False, spelled=call("log", X / Y), defined="x/y > 0", finite=X * Y,
+           logarithm=True),
+    Scalar("log_one_minus_exp", opaque("log_one_minus_exp"), _log_one_minus_exp,
+           (-call("exp", X - OUT),), ((-3.0, -0.3),), public=False, spelled=call("log", 1 - call("exp", X)),
+           defined="x < 0", finite=-X, logarithm=True, range=(-inf, 0.0)),
+    Scalar("twice_sigmoid", opaque("twice_sigmoid"), lambda np, x: 2 * _sigmoid(np, x), (OUT * call("sigmoid", -X),),
+           public=False, spelled=2 * call("sigmoid", X), log=call("log_twice_sigmoid", X), range=(0.0, 2.0),
+           positive=True),
+    Scalar("log_twice_sigmoid", opaque("log_twice_sigmoid"), _log_twice_sigmoid,
+           (call("sigmoid", -X),), public=False, spelled=call("log", 2 * call("sigmoid", X)), range=(-inf, 0.7)),
+    Scalar("log1p_excess", opaque("log1p_excess"), _log1p_excess, (X / (1 + X),), ((-0.5, 2.0),), public=False,
+           spelled=X - call("log", 1 + X), defined="x > -1", finite=1 + X, range=(0.0, inf), flat=True),
+    Scalar("log_exp_mean", opaque("log_exp_mean"), _log_exp_mean, (call("exp_share", 1, X),), public=False,
+           spelled=call("log", (call("exp", X) - 1) / X)),
+    Scalar("exp_share", opaque("exp_share"), _exp_share,
+           (NO, call("exp_share", X + 1, Y) - OUT * call("exp_share", 1, Y)), ((1.0, 1.4), ANY), public=False,
+           means="is, at (n, x), the mean of tⁿ over 0 < t < 1 with weights e^(t·x)", note=_ORDER, range=(0.0, inf)),
+    Scalar("log_mean", opaque("log_mean"), _log_mean, (NO, call("log_mean", X + 1, Y)), ((1.0, 1.4), (-0.5, 2.0)),
+           public=False, defined="y > -1", finite=1 + Y, note=_ORDER,
+           means="is, at (n, x), the derivative of order n of log(1 + x)/x"),
+    Scalar("sine_mean", opaque("sine_mean"), _sine_mean, (NO, -Y * call("sine_mean", X + 1, Y)), ((1.0, 1.4), ANY),
+           public=False, note=_ORDER,
+           means="is, at (n, x), the spherical Bessel function of order n at x over xⁿ: sin(x)/x for n = 0"),
+    Scalar("tanh_mean", opaque("tanh_mean"), _tanh_mean, (NO, Y * OUT * (call("tanh_mean", X + 1, Y) - OUT)),
+           ((1.0, 1.4), ANY), public=False, range=(0.0, inf), note=_ORDER,
+           means="is, at (n, x), 1/(2n + 1 + x²·tanh_mean(n + 1, x)): tanh(x)/x for n = 0"),
+    Scalar("log_i0", opaque("log_i0"), _log_i0, (X * call("bessel_share", 1, X),), public=False,
+           spelled=call("log", call("i0", X)), range=(0.0, inf), flat=True),
+    Scalar("bessel_share", opaque("bessel_share"), _bessel_share,
+           (NO, Y * (call("bessel_share", X + 1, Y) - OUT * call("bessel_share", 1, Y))), ((1.0, 1.4), ANY),
+           public=False, range=(0.0, inf), note=_ORDER,
+           spelled=call("bessel_ratio", X, Y) / call("i0", Y)),
 ]
 
 RELATIONS = {">": "greater", ">=": "greater_equal", "<": "less", "<=": "less_equal", "==": "equal", "!=": "not_equal"}

@@ -269,7 +269,7 @@ def _wish(node: Node) -> str:
     if is_product(node):
         return "total"
     if not _has_log(node.attr.form) or node.attr.head == "bernoulli_loss":
-        return "losses" if _has_log(node.attr.form) else "ratio"
+        return "losses" if _has_log(node.attr.form) else "ratio" if f.has_quotient(node.attr.form) else "term"
     row = node.args[0]
     while row.name is None and row.args:
         row = row.args[0].attr.results()[row.attr] if row.is_result else row.args[0]

@@ -23,6 +23,7 @@ PASSED, FAILED, NOT_EXPRESSIBLE, NOT_APPLICABLE = STATUSES = "passed", "failed",
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 RESULTS = DOCS / "conformance"
 PAGE = DOCS / "conformance.md"
+CELL = " | "
 LONGEST = 300  # characters of a reason
 
 
@@ -72,6 +73,7 @@ class Suite:
     cases: Callable[[], Iterable[Case]]
     sample: int = 10
     needs: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()  # of a table of all that passed on the page: what the cells are that a check returns
 
     @property
     def missing(self) -> list[str]:
@@ -95,6 +97,7 @@ def write(name: str, suite: Suite, rows: Sequence[Row]) -> None:
     """The results of a suite as a file, one row a line."""
     lines = ",\n".join("  " + json.dumps(row, ensure_ascii=False) for row in rows)
     head = {"title": suite.title, "source": suite.source, "versions": versions(suite.needs)}
+    head |= {"columns": suite.columns} if suite.columns else {}
     said = json.dumps(head, ensure_ascii=False, indent=1)[:-2] + f',\n "rows": [\n{lines}\n ]\n}}\n'
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.json").write_text(said, encoding="utf-8")
@@ -152,6 +155,28 @@ def _section(stored: dict[str, str], rows: Sequence[Row]) -> str:
     """Where a suite comes from, and what did not pass, by reason."""
     used = ", ".join(f"{name} {number}" for name, number in dict(stored["versions"]).items())
     said = [f"\n## {stored['title']}\n", stored["source"] + (f" Run with {used}." if used else "") + "\n"]
+    columns: Sequence[str] = dict(stored).get("columns", ())
+    if columns:
+        passed = [row for row in rows if row.status == PASSED]
+        said += [_line_of("check", *columns), "|---" * (1 + len(columns)) + "|"]
+        said += [_line_of(f"`{row.name}`", *map(_cell, row.reason.split(CELL))) for row in passed]
+        said += [""]
+        rows = [row for row in rows if row.status != PASSED]
+    return "\n".join([*said, *_by_reason(rows)])
+
+
+def cells(*parts: object) -> str:
+    """What a check returns where its suite has columns."""
+    return CELL.join(str(part) or "–" for part in parts)
+
+
+def _line_of(*parts: str) -> str:
+    return f"| {' | '.join(parts)} |"
+
+
+def _by_reason(rows: Sequence[Row]) -> list[str]:
+    """What did not pass, or not without a remark."""
+    said = []
     for status, title in ((FAILED, "Failed"), (NOT_EXPRESSIBLE, "Not expressible"), (PASSED, "Passed, with a remark"),
                           (NOT_APPLICABLE, "Not applicable")):
         groups: dict[str, list[str]] = {}
@@ -160,7 +185,7 @@ def _section(stored: dict[str, str], rows: Sequence[Row]) -> str:
                 groups.setdefault(row.reason, []).append(row.name)
         if groups:
             said += [f"{title}:\n", *[f"- {_cell(reason)}: {_names(names)}" for reason, names in groups.items()], ""]
-    return "\n".join(said)
+    return said
 
 
 def _names(names: Sequence[str]) -> str:

@@ -220,6 +220,137 @@ def log_cosh(x: np.ndarray) -> np.ndarray:
     return np.where(size < 1, near, size + np.log1p(np.exp(-2 * size)) - 0.6931471805599453)
 
 
+def over_hypot(x: np.ndarray | float, y: np.ndarray | float) -> np.ndarray:
+    """x / sqrt(x² + y²), without over- or underflow; 0 where both are 0."""
+    size = np.hypot(x, y)
+    return x / np.where(size == 0, 1, size)
+
+
+def over_squares(x: np.ndarray | float, y: np.ndarray | float) -> np.ndarray:
+    """x / (x² + y²), without over- or underflow on the way; 0 where both are 0."""
+    size = np.hypot(x, y)
+    size = np.where(size == 0, 1, size)
+    return x / size / size
+
+
+def atan_quotient(x: np.ndarray | float, y: np.ndarray | float) -> np.ndarray:
+    """arctan(x / y)."""
+    return np.arctan(x / y)
+
+
+def moderate(x: np.ndarray | float, y: np.ndarray | float) -> np.ndarray:
+    """Where neither the product nor the quotient of both can over- or underflow."""
+    a, b = np.abs(x), np.abs(y)
+    return (a > 1e-18) & (a < 1e18) & (b > 1e-18) & (b < 1e18)
+
+
+def log_product(x: np.ndarray | float, y: np.ndarray | float) -> np.ndarray:
+    """log(x * y); of the signs, and by the logarithms of both, where the product might over- or underflow."""
+    near = moderate(x, y)
+    product = np.where(near, x, np.sign(x)) * np.where(near, y, np.sign(y))
+    return np.log(product) + (np.log(np.where(near, 1, np.abs(x))) + np.log(np.where(near, 1, np.abs(y))))
+
+
+def log_quotient(x: np.ndarray | float, y: np.ndarray | float) -> np.ndarray:
+    """log(x / y); of the signs, and by the logarithms of both, where the quotient might over- or underflow."""
+    near = moderate(x, y)
+    over = np.where(near, x, np.sign(x)) / np.where(near, y, np.sign(y))
+    return np.log(over) + (np.log(np.where(near, 1, np.abs(x))) - np.log(np.where(near, 1, np.abs(y))))
+
+
+def log_one_minus_exp(x: np.ndarray) -> np.ndarray:
+    """log(1 - e^x) for x < 0, exact near 0 and far from it."""
+    near = x > -0.6931471805599453
+    return np.where(near, np.log(-np.expm1(np.where(near, x, -1))), np.log1p(-np.exp(np.where(near, -1, x))))
+
+
+def twice_sigmoid(x: np.ndarray) -> np.ndarray:
+    """2 / (1 + e^(-x))."""
+    return 2 * sigmoid(x)
+
+
+def log_twice_sigmoid(x: np.ndarray) -> np.ndarray:
+    """log(2 / (1 + e^(-x))), exact near 0."""
+    near = np.abs(x) < 1
+    return np.where(near, np.log1p(np.tanh(0.5 * np.where(near, x, 0))), 0.6931471805599453 - softplus(-x))
+
+
+def log1p_excess(x: np.ndarray) -> np.ndarray:
+    """x - log(1 + x), exact near 0: over r = x/(2 + x), of which log(1 + x) is 2 artanh(r)."""
+    near = np.abs(x) < 0.5
+    r = np.where(near, x, 0) / (2 + np.where(near, x, 0))
+    series = sum(r ** (2 * k) / (2 * k + 3) for k in range(18))
+    return np.where(near, r * (x - 2 * r * r * series), x - np.log1p(np.where(near, 0, x)))
+
+
+def log_exp_mean(x: np.ndarray) -> np.ndarray:
+    """log((e^x - 1) / x), without overflow, exact near 0."""
+    near = np.where(np.abs(x) < 1, x, 0)
+    series = 1 + near / 22
+    for k in range(21, 2, -1):
+        series = 1 + near / k * series
+    size = np.maximum(np.abs(x), 1)
+    far = np.log(-np.expm1(-size) / size) + np.maximum(x, 0)
+    return np.where(np.abs(x) < 1, np.log1p(0.5 * near * series), far)
+
+
+def exp_share(n: np.ndarray | float, x: np.ndarray | float) -> np.ndarray:
+    """The mean of t**n over 0 < t < 1 with weights e^(tx), by series and, far out, by recurrence over e^x or 1."""
+    n, near = np.round(n * np.ones_like(x)), np.where(np.abs(x) < 2, x, 0)
+    over, under = 1 / (n + 30), np.ones_like(n) / 30
+    for k in range(29, 0, -1):
+        over, under = 1 / (n + k) + near / k * over, 1 / k + near / k * under
+    far = np.where(np.abs(x) < 2, 2, x)
+    top = np.exp(np.minimum(far, 0))
+    first = found = (top - np.exp(-np.maximum(far, 0))) / far
+    for k in range(1, 9):
+        found = np.where(k <= n, (top - k * found) / far, found)
+    return np.where(np.abs(x) < 2, over / under, found / first)
+
+
+def log_mean(n: np.ndarray | float, x: np.ndarray | float) -> np.ndarray:
+    """The derivative of order n of log(1 + x)/x, by series near 0 and by recurrence elsewhere."""
+    n, near = np.round(n * np.ones_like(x)), (x > -0.3) & (x < 0.6)
+    z = np.where(near, x, 0) / (1 + np.where(near, x, 0))
+    series = sum(z**k / (n + 1 + k) for k in range(45)) * (1 + np.where(near, x, 0)) ** -(n + 1)
+    far, factor = np.where(near, 1, x), np.ones_like(n)
+    found = np.log1p(far) / far
+    for k in range(1, 9):
+        found = np.where(k <= n, (found - (1 + far) ** -k / k) / far, found)
+        factor = np.where(k <= n, -k * factor, factor)
+    return factor * np.where(near, series, found)
+
+
+def sine_mean(n: np.ndarray | float, x: np.ndarray | float) -> np.ndarray:
+    """The spherical Bessel function of order n over x**n: sin(x)/x for n = 0."""
+    n, near = np.round(n * np.ones_like(x)), np.where(np.abs(x) < 3, x, 0)
+    first = np.ones_like(n)
+    for k in range(1, 9):
+        first = np.where(k <= n, first / (2 * k + 1), first)
+    series = np.ones_like(n)
+    for k in range(24, 0, -1):
+        series = 1 - 0.5 * near * near / (k * (2 * (n + k) + 1)) * series
+    far = np.where(np.abs(x) < 3, 3, x)
+    before, found = np.cos(far), np.sin(far) / far
+    for k in range(8):
+        following = ((2 * k + 1) * found - before) / (far * far)
+        before, found = np.where(k < n, found, before), np.where(k < n, following, found)
+    return np.where(np.abs(x) < 3, first * series, found)
+
+
+def tanh_mean(n: np.ndarray | float, x: np.ndarray | float) -> np.ndarray:
+    """1 / (2n + 1 + x² tanh_mean(n + 1, x)), Lambert's continued fraction: tanh(x)/x for n = 0."""
+    n, near = np.round(n * np.ones_like(x)), np.where(np.abs(x) < 4, x, 0)
+    fraction = 1 / (2 * n + 61)
+    for k in range(29, -1, -1):
+        fraction = 1 / (2 * (n + k) + 1 + near * near * fraction)
+    far = np.where((np.abs(x) < 4) | np.isinf(x), 4, np.abs(x))
+    found = np.tanh(far) / far
+    for k in range(8):
+        found = np.where(k < n, (1 / found - (2 * k + 1)) / far / far, found)
+    return np.where(np.abs(x) < 4, fraction, np.where(np.isinf(x), 0, found))
+
+
 def lgamma(x: np.ndarray) -> np.ndarray:
     """log of |the gamma function|, by its series near 1 and 2 and by Stirling's; by Euler's reflection below 0."""
     y = np.where(x > 0, x, 1 - x)
@@ -292,6 +423,20 @@ def bessel_ratio(n: np.ndarray | float, x: np.ndarray | float) -> np.ndarray:
     """I_n(x) / x**n for the modified Bessel function."""
     size = np.minimum(np.abs(x), 1e4)
     return np.exp(size) * bessel_scaled(n, size)
+
+
+def bessel_share(n: np.ndarray | float, x: np.ndarray | float) -> np.ndarray:
+    """I_n(x) / x**n over I_0(x), without overflow."""
+    return bessel_scaled(n, x) / bessel_scaled(0, x)
+
+
+def log_i0(x: np.ndarray) -> np.ndarray:
+    """log of the modified Bessel function of order 0, without overflow, exact near 0."""
+    square = 0.25 * np.square(np.minimum(np.abs(x), 20))
+    series = 1 + square / 3600
+    for k in range(59, 1, -1):
+        series = 1 + square / (k * k) * series
+    return np.where(np.abs(x) < 20, np.log1p(square * series), np.abs(x) + np.log(bessel_scaled(0, x)))
 
 
 def i0(x: np.ndarray) -> np.ndarray:

@@ -1,0 +1,441 @@
+"""Arithmetic that cancels, overflows or underflows on the way, as forms of the same value that do not.
+
+e^u − 1 is expm1(u), √a − √b is (a − b)/(√a + √b) where a − b is shorter than they are, sin(u)/u is a function that is
+1 at 0. Each is an identity of real numbers, wherever what was written is one. What functions have such forms, and
+which, their records say (``complement``, ``rest``, ``mean``, ``excess``, ``scaled``, ``log``). A row with a name is
+a barrier: what is computed from it is computed from its value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import isinf
+
+import sympy as sp
+
+from symbackprop.core import build
+from symbackprop.core import formula as f
+from symbackprop.core.facts import is_sum
+from symbackprop.core.graph import Node
+from symbackprop.core.hazards import is_nonnegative
+from symbackprop.core.scalars import Scalar
+
+MAX_POWER = 4  # up to which a^n − b^n is taken apart
+
+
+class Forms:
+    """Rewrites a formula over rows; ``args`` grows by the rows that stand for its parts."""
+
+    def __init__(self, args: list[Node]) -> None:
+        self.args = args
+
+    def rewritten(self, form: f.Formula) -> f.Formula:
+        """The formula with its parts rewritten, then itself. What is guarded is meant as it is written."""
+        parts = () if isinstance(form, f.Call) else f.children(form)
+        new = tuple([self.rewritten(p) for p in parts])
+        if any(a is not b for a, b in zip(parts, new, strict=True)):
+            form = f.rebuild(form, new)
+        match form:
+            case f.Add(terms):
+                return self._sum(list(terms))
+            case f.Mul() | f.Div():
+                return self._product(form)
+            case f.Pow(f.Add(terms), exponent) if f.ONE in terms and not isinstance(exponent, f.Num):
+                return self._compounded(form, terms, exponent)
+        return form
+
+    # -- what a part is
+    def _call(self, form: f.Formula) -> tuple[Scalar, Node] | None:
+        """The function of one argument that a part of a formula is, under no name, and its argument."""
+        row = self.args[form.index] if isinstance(form, f.Arg) else None
+        if row is None or row.name is not None or row.function is None or not isinstance(row.form, f.Call):
+            return None
+        shown = row.form.args
+        return (row.function, row.graph.apply(shown[0], *row.args)) if len(shown) == 1 else None
+
+    def _row(self, row: Node) -> f.Formula:
+        """A row as a part of the formula."""
+        if row.value is not None:
+            return f.Num(row.value)
+        self.args.append(row)
+        return f.Arg(len(self.args) - 1)
+
+    def _over(self, form: f.Formula, u: Node) -> f.Formula:
+        """A record's formula over a row."""
+        return self._inlined(u.graph.apply(form, u))
+
+    def _value(self, form: f.Formula) -> Node:
+        """A part of the formula as a row."""
+        return self.args[0].graph.arithmetic(form, self.args)
+
+    # -- sums
+    def _sum(self, terms: list[f.Formula]) -> f.Formula:
+        for rule in (self._complement, self._one_and, self._excess, self._roots, self._powers):
+            found = self._paired(terms, rule)
+            if found is not None:
+                return self._sum(found)
+        return f.add(*terms)
+
+    def _paired(self, terms: list[f.Formula], rule: Callable[[f.Formula, f.Formula], f.Formula | None]
+                ) -> list[f.Formula] | None:
+        """The terms with one in place of the first two of which the rule knows a form."""
+        for i, a in enumerate(terms):
+            for k, b in enumerate(terms):
+                found = rule(a, b) if i != k else None
+                if found is not None:
+                    rest = [t for j, t in enumerate(terms) if j not in (i, k)]
+                    return [*rest[: min(i, k)], found, *rest[min(i, k) :]]
+        return None
+
+    def _complement(self, one: f.Formula, other: f.Formula) -> f.Formula | None:
+        """c − c·f(u) by the complement of f; c − c·f(u)² by what is left of it."""
+        if not isinstance(one, f.Num):
+            return None
+        factor, part = f.split_sign(other)
+        if factor + one.value != 0:
+            return None
+        squared = isinstance(part, f.Pow) and part.exponent == f.lift(2)
+        called = self._call(part.base if squared and isinstance(part, f.Pow) else part)
+        form = None if called is None else called[0].rest if squared else called[0].complement
+        return None if called is None or form is None else f.mul(one, self._over(form, called[1]))
+
+    def _one_and(self, one: f.Formula, other: f.Formula) -> f.Formula | None:
+        """c + c·f(u) = c·(1 − f(−u)) of an odd f."""
+        factor, part = f.split_sign(other)
+        called = self._call(part) if isinstance(one, f.Num) and factor == one.value else None
+        if called is None or not called[0].odd or called[0].complement is None:
+            return None
+        return f.mul(one, self._over(called[0].complement, -called[1]))
+
+    def _excess(self, one: f.Formula, other: f.Formula) -> f.Formula | None:
+        """c·f(u) − c·u."""
+        factor, part = f.split_sign(one)
+        called = self._call(part)
+        if called is None or called[0].excess is None:
+            return None
+        argument = self._value(other) is scaled(called[1], -factor)
+        return f.mul(f.Num(factor), self._over(called[0].excess, called[1])) if argument else None
+
+    def _roots(self, one: f.Formula, other: f.Formula) -> f.Formula | None:
+        """√a − √b = (a − b)/(√a + √b)."""
+        (sign, a), (less, b) = self._squared(one), self._squared(other)
+        if a is None or b is None or (sign, less) != (1, -1) or (isinstance(one, f.Num) and isinstance(other, f.Num)):
+            return None
+        difference = f.add(a, f.neg(b))
+        shorter = f.size(difference) < f.size(a) + f.size(b)
+        return f.div(difference, f.add(one, f.neg(other))) if shorter else None
+
+    def _squared(self, form: f.Formula) -> tuple[int, f.Formula | None]:
+        """The sign of a root, or of a positive number, and its square."""
+        if isinstance(form, f.Num):
+            return (-1 if form.value.is_negative else 1), f.Num(form.value**2) if form.value.is_Rational else None
+        factor, part = f.split_sign(form)
+        called = self._call(part)
+        if called is None or called[0].power != sp.Rational(1, 2) or factor not in (1, -1):
+            return 1, None
+        return int(factor), self._inlined(called[1])
+
+    def _inlined(self, row: Node) -> f.Formula:
+        """A row as the arithmetic that it is."""
+        if row.name is not None or row.arithmetic is None:
+            return self._known(row)
+        return f.over(row.arithmetic, [self._known(a) for a in row.args])
+
+    def _known(self, row: Node) -> f.Formula:
+        """A row as a part of the formula, which may have it already."""
+        places = [k for k, a in enumerate(self.args) if a is row]
+        return f.Arg(places[0]) if places else self._row(row)
+
+    def _powers(self, one: f.Formula, other: f.Formula) -> f.Formula | None:
+        """a^n − b^n = (a − b)·(a^(n−1) + … + b^(n−1)), where a − b is shorter than a."""
+        if not isinstance(one, f.Pow) or not isinstance(one.base, f.Add) or not isinstance(one.exponent, f.Num):
+            return None
+        n, a = one.exponent.value, one.base
+        if not (n.is_Integer and 1 < n <= MAX_POWER):
+            return None
+        b = self._root_of(f.neg(other), int(n))
+        difference = None if b is None else f.add(a, f.neg(b))
+        if b is None or difference is None or f.size(difference) >= f.size(a):
+            return None
+        return f.mul(difference, f.add(*[f.mul(f.power(a, int(n) - 1 - k), f.power(b, k)) for k in range(int(n))]))
+
+    @staticmethod
+    def _root_of(form: f.Formula, n: int) -> f.Formula | None:
+        if isinstance(form, f.Pow) and form.exponent == f.lift(n):
+            return form.base
+        root = form.value ** sp.Rational(1, n) if isinstance(form, f.Num) and form.value.is_positive else None
+        return f.Num(root) if root is not None and root.is_Rational else None
+
+    # -- powers
+    def _compounded(self, form: f.Formula, terms: Sequence[f.Formula], exponent: f.Formula) -> f.Formula:
+        """(1 + a)^n = e^(n·log(1 + a)) where the base is positive."""
+        place = terms.index(f.ONE)
+        a = self._value(f.add(*terms[:place], *terms[place + 1 :]))
+        graph = a.graph
+        power = graph.call("exp", self._value(exponent) * graph.call("log1p", a))
+        return self._row(graph.call("where", graph.call("greater", a, -1), power, self._value(form)))
+
+    # -- products and quotients
+    def _product(self, form: f.Formula) -> f.Formula:
+        factors = [*powers(form)]
+        found = self._exponentials(factors) or self._gates(factors) or self._means(factors) or self._shares(factors)
+        return form if found is None else self._product(product(found))
+
+    def _exponentials(self, factors: Factors) -> Factors | None:
+        """e^a·e^b = e^(a + b), also of what is e^a by its logarithm; a function that overflows under a fraction bar is
+        e^(−log)."""
+        grown = [(k, found) for k, (base, n) in enumerate(factors) if (found := self._growing(base, n)) is not None]
+        exps = [k for k, found in grown if found[0]]
+        if len(grown) < 2 and all(factors[k][1].is_positive is not False for k, _ in grown):
+            return self._compensated(factors, exps)
+        return self._gathered(factors, [k for k, _ in grown], [row for _, (_, row) in grown])
+
+    def _growing(self, base: f.Formula, n: sp.Expr) -> tuple[bool, Node] | None:
+        """Of a factor that overflows and has a logarithm: whether it is an exponential, and the logarithm of it."""
+        called = self._call(base)
+        if called is None or called[0].log is None or not called[0].positive or not isinf(called[0].range[1]):
+            return None
+        return called[0].name == "exp", called[1].graph.apply(called[0].log, called[1]) * n
+
+    def _gathered(self, factors: Factors, places: Sequence[int], logs: Sequence[Node], over: f.Formula = f.ONE
+                  ) -> Factors:
+        """The factors with one exponential for those at the places."""
+        whole = sum(logs[1:], logs[0])
+        rest = [x for k, x in enumerate(factors) if k not in places]
+        return [*rest, *powers(over), (self._row(whole.graph.call("exp", whole)), sp.S.One)]
+
+    def _compensated(self, factors: Factors, exps: Sequence[int]) -> Factors | None:
+        """e^a·f(u) where f is e^−a·g."""
+        for k, (base, n) in enumerate(factors):
+            called = self._call(base)
+            if k in exps or called is None or called[0].scaled is None or n != 1:
+                continue
+            u, (exponent, moderate) = called[1], called[0].scaled
+            for e in exps:
+                row = self._growing(*factors[e])
+                total = None if row is None else row[1] + u.graph.apply(exponent, u)
+                if row is not None and total is not None and total.value is not None:
+                    return self._gathered(factors, [k, e], [total], self._over(moderate, u))
+        return None
+
+    def _gates(self, factors: Factors) -> Factors | None:
+        """σ(u)·σ(−u) = sech²(u/2)/4, whose slope is 0 at 0."""
+        sigmoids = [(k, called[1]) for k, (base, n) in enumerate(factors)
+                    if n == 1 and (called := self._call(base)) is not None and called[0].name == "sigmoid"]
+        for k, u in sigmoids:
+            for j, v in sigmoids:
+                if k < j and v is scaled(u, -sp.S.One):
+                    rest = [x for i, x in enumerate(factors) if i not in (k, j)]
+                    over = f.call("exp", -2 * f.call("log_cosh", f.Arg(0) / 2))
+                    return [(f.Num(sp.Rational(1, 4)), sp.S.One), *rest, (self._over(over, u), sp.S.One)]
+        return None
+
+    def _means(self, factors: Factors) -> Factors | None:
+        """f(c·x)/x of an f with f(0) = 0, or x/f(c·x)."""
+        for k, (base, n) in enumerate(factors):
+            called = self._call(base)
+            if called is None or called[0].mean is None or not n.is_Integer:
+                continue
+            for j, (x, m) in enumerate(factors):
+                factor = None if j == k or not m.is_Integer or m * n >= 0 else self._multiple(called[1], x)
+                if factor is not None:
+                    count = min(abs(n), abs(m)) * sp.sign(n)
+                    left = [*factors, (f.mul(f.Num(factor), self._over(called[0].mean, called[1])), count)]
+                    left[k], left[j] = (base, n - count), (x, m + count)
+                    return [p for p in left if p[1] != 0]
+        return None
+
+    def _multiple(self, row: Node, x: f.Formula) -> sp.Expr | None:
+        """c where a row is c·x."""
+        if not isinstance(x, f.Arg):
+            return None
+        plain = row.arithmetic is None or row.name is not None
+        form, rows = (f.Arg(0), (row,)) if plain or row.arithmetic is None else (row.arithmetic, row.args)
+        factor, rest = f.split_sign(form)
+        return factor if isinstance(rest, f.Arg) and rows[rest.index] is self.args[x.index] else None
+
+    def _shares(self, factors: Factors) -> Factors | None:
+        """a/√(a² + b²)."""
+        for k, (base, n) in enumerate(factors):
+            row = self.args[base.index] if isinstance(base, f.Arg) and n == -1 else None
+            sides = [] if row is None else sides_of(row)
+            if row is None or not sides:
+                continue
+            for j, (x, m) in enumerate(factors):
+                side = [i for i, s in enumerate(sides) if isinstance(x, f.Arg) and self.args[x.index] is s]
+                if side and m.is_positive and m.is_Integer:
+                    share = self._row(row.graph.call("over_hypot", sides[side[0]], sides[1 - side[0]]))
+                    left = [*factors, (share, sp.S.One)]
+                    left[j] = (x, m - 1)
+                    return [p for i, p in enumerate(left) if i != k and p[1] != 0]
+        return None
+
+
+def scaled(row: Node, factor: sp.Expr) -> Node:
+    """A number times a row."""
+    found: Node = row * factor
+    return found
+
+
+def sides_of(row: Node) -> list[Node]:
+    """a and b of an unnamed √(a² + b²)."""
+    form = row.form
+    if row.name is not None or not isinstance(form, f.Call) or form.name != "hypot":
+        return []
+    return [row.graph.apply(part, *row.args) for part in form.args]
+
+
+Factors = list[tuple[f.Formula, sp.Expr]]
+
+
+def powers(form: f.Formula, exponent: sp.Expr = sp.S.One) -> Factors:
+    """The factors of a product or quotient, as bases and exponents, the number in front among them."""
+    if isinstance(form, f.Div):
+        return [*powers(form.num, exponent), *powers(form.den, -exponent)]
+    if isinstance(form, f.Neg):
+        return [(f.Num(-sp.S.One), sp.S.One), *powers(form.body, exponent)]
+    return f.powers(form, exponent)
+
+
+def product(factors: Factors) -> f.Formula:
+    """The formula of factors: those with a negative exponent under the fraction bar."""
+    num = f.mul(*[f.power(base, n) for base, n in factors if not _is_under(base, n)])
+    den = [f.power(base, -n) for base, n in factors if _is_under(base, n)]
+    return f.div(num, f.mul(*den)) if den else num
+
+
+def _is_under(base: f.Formula, n: sp.Expr) -> bool:
+    return bool(n.is_negative) and not isinstance(base, f.Num)
+
+
+def arithmetic(form: f.Formula, args: list[Node]) -> f.Formula:
+    """A formula over rows, rewritten where that is better; ``args`` grows."""
+    return Forms(args).rewritten(form)
+
+
+# -- rows
+def root_of_squares(row: Node) -> Node | None:
+    """√(a² + b²) as a hypotenuse, √(Σ a²) as a norm."""
+    record = row.function
+    if record is None or record.power != sp.Rational(1, 2) or not isinstance(row.form, f.Call):
+        return None
+    inside = row.graph.apply(row.form.args[0], *row.args)
+    if inside.name is not None:
+        return None
+    found = _norm(inside)
+    return _hypotenuse(inside) if found is None else found
+
+
+def _norm(inside: Node) -> Node | None:
+    form, rows = (f.Arg(0), (inside,)) if inside.arithmetic is None else (inside.arithmetic, inside.args)
+    factor, rest = f.split_sign(form)
+    total = rows[rest.index] if isinstance(rest, f.Arg) and factor == 1 else None
+    if total is None or total.name is not None or not is_sum(total) or total.args[0].name is not None:
+        return None
+    square = total.args[0].arithmetic
+    if not isinstance(square, f.Pow) or square.exponent != f.lift(2):
+        return None
+    return build.norm(total.graph.arithmetic(square.base, total.args[0].args), *total.attr)
+
+
+def _hypotenuse(inside: Node) -> Node | None:
+    """Of a sum of two squares, one of which may be a number."""
+    terms = inside.arithmetic.terms if isinstance(inside.arithmetic, f.Add) else ()
+    sides = [_side(t) for t in terms]
+    if len(sides) != 2 or None in sides or all(isinstance(s, f.Num) for s in sides):
+        return None
+    graph = inside.graph
+    return graph.call("hypot", *[graph.arithmetic(s, inside.args) if not isinstance(s, f.Num) else s.value
+                                 for s in sides if s is not None])
+
+
+def _side(term: f.Formula) -> f.Formula | None:
+    """What a term is the square of."""
+    if isinstance(term, f.Num):
+        return f.Num(sp.sqrt(term.value)) if term.value.is_positive else None
+    factor, square = f.split_sign(term)
+    if not isinstance(square, f.Pow) or square.exponent != f.lift(2) or not factor.is_positive:
+        return None
+    return f.mul(f.Num(sp.sqrt(factor)), square.base)
+
+
+def _inside(row: Node, name: str) -> Node | None:
+    """The unnamed row that the function of this name is taken of."""
+    match row.form:
+        case f.Call(called, (f.Arg(k),)) if called == name and row.args[k].name is None:
+            return row.args[k]
+    return None
+
+
+def logarithm(row: Node) -> Node | None:
+    """log(1 + a) as log1p, log(a + √(a² + c²)) as an inverse function, log of a power, a product or a quotient by
+    logarithms of what stands in it."""
+    inside = _inside(row, "log")
+    if inside is None or inside.arithmetic is None:
+        return None
+    form, args = inside.arithmetic, inside.args
+    if isinstance(form, f.Add):
+        return _log_of_sum(form.terms, args)
+    return _log_of_product(form, args) if isinstance(form, (f.Mul, f.Div, f.Pow)) else None
+
+
+def _log_of_sum(terms: Sequence[f.Formula], args: Sequence[Node]) -> Node | None:
+    graph = args[0].graph
+    if f.ONE in terms:
+        place = terms.index(f.ONE)
+        rest = graph.arithmetic(f.add(*terms[:place], *terms[place + 1 :]), args)
+        return graph.call("log1p", rest)
+    if len(terms) != 2:
+        return None
+    for a, root in (terms, terms[::-1]):
+        sides = sides_of(args[root.index]) if isinstance(root, f.Arg) else []
+        row, numbers = graph.arithmetic(a, args), [s.value for s in sides if s.value is not None]
+        if len(numbers) == 1 and any(s is row for s in sides):
+            inverse = graph.call("asinh", row / numbers[0])
+            return inverse if numbers[0] == 1 else inverse + sp.log(numbers[0])
+    return None
+
+
+def _log_of_product(form: f.Formula, args: Sequence[Node]) -> Node | None:
+    number, factors = sp.S.One, []
+    for base, n in powers(form):
+        if isinstance(base, f.Num):
+            number = number * base.value**n
+        else:
+            factors.append((base, n))
+    if not number.is_positive or not factors or any(not n.is_number for _, n in factors):
+        return None
+    graph = args[0].graph
+    if len(factors) == 1:
+        found = _log_of_power(*factors[0], args)
+    else:
+        over = [x for x in factors if not x[1].is_negative]
+        under = [(base, -n) for base, n in factors if n.is_negative]
+        name, sides = ("log_quotient", (over, under)) if over and under else ("log_product", _halves(over or under))
+        found = graph.call(name, *[graph.arithmetic(product(side), args) for side in sides]) * (1 if over else -1)
+    return None if found is None else found if number == 1 else found + sp.log(number)
+
+
+def _halves(factors: Factors) -> tuple[Factors, Factors]:
+    return factors[: len(factors) // 2], factors[len(factors) // 2 :]
+
+
+def _log_of_power(base: f.Formula, n: sp.Expr, args: Sequence[Node]) -> Node | None:
+    """log a^n = n·log a, of |a| for an even n."""
+    if n == 1:
+        return None
+    graph = args[0].graph
+    row = graph.arithmetic(base, args)
+    if n.is_even and not is_nonnegative(base, args):
+        row = graph.call("abs", row)
+    found: Node = graph.call("log", row) * n
+    return found
+
+
+def angle(row: Node) -> Node | None:
+    """The arc tangent of a quotient."""
+    inside = _inside(row, "atan")
+    if inside is None or not isinstance(inside.arithmetic, f.Div):
+        return None
+    sides = [inside.graph.arithmetic(x, inside.args) for x in (inside.arithmetic.num, inside.arithmetic.den)]
+    return row.graph.call("atan_quotient", *sides)
