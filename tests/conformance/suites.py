@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from tests.conformance import onnx_nodes, opinfo, stability, sympy_wrong
+from tests.conformance import cookbook, onnx_nodes, opinfo, stability, sympy_wrong
 from tests.conformance.frame import Suite
 
 SUITES: dict[str, Suite] = {
+    "cookbook": cookbook.SUITE,
     "stability": stability.SUITE,
     "onnx": onnx_nodes.SUITE,
     "opinfo": opinfo.SUITE,
