@@ -90,8 +90,8 @@ def first_of_two(expr: tree.Index, names: Container[str]) -> tree.Expr | None:
 def _told(name: str, formula: tree.Expr, text: str, tell: Callable[[str], None]) -> tree.Expr:
     if not isinstance(formula, tree.Call) or not _SIMPLE.fullmatch(text):
         tell(f"{name}(…) is read as {text}")
-    elif formula.function != name:
-        tell(f"{name} is read as {formula.function}")
+    elif (function := text.partition("(")[0]) != name:
+        tell(f"{name} is read as {function}")
     return formula
 
 

@@ -32,6 +32,13 @@ n t: stack (arrays|tensors, axis|dim=0) -> stack(arrays, axis=axis)
 t: transpose (x, first#, second#) -> swapaxes(x, first, second)
 m: expand (x, *sizes) -> broadcast(x, sizes)
 n: average (x, !weights) -> sum(weights * x) / sum(weights)
+n: average (x, axis:0, weights) -> einsum("i,i...->...", weights, x) / sum(weights)
+n: average (x, axis:1, weights) -> einsum("j,ij...->i...", weights, x) / sum(weights)
+n: cov (x, rowvar~True) -> (x - mean(x, axis=1, keepdims=True)) @ (x - mean(x, axis=1, \
+keepdims=True)).T / (x.shape[1] - 1)
+n: cov (x, rowvar:False) -> (x - mean(x, axis=0)).T @ (x - mean(x, axis=0)) / (x.shape[0] - 1)
+t: cov (x) -> (x - mean(x, axis=1, keepdims=True)) @ (x - mean(x, axis=1, keepdims=True)).T \
+/ (x.shape[1] - 1)
 n: tile (x, reps) -> tile(x, reps)
 n: repeat (x, n, axis#) -> repeat(x, n, axis=axis)
 t m: repeat_interleave (x, n, dim#) -> repeat(x, n, axis=dim)
@@ -83,6 +90,8 @@ n: cbrt (x) -> sign(x) * abs(x)**(1/3)
 n t: fmod (a, b) -> a - b * trunc(a / b)
 t: frac (x) -> x - trunc(x)
 t: pad (x, widths(2), mode~"constant", value~0) -> pad(x, -1, widths[0], widths[0] + x.shape[-1] + widths[1])
+t: pad (x, widths(2), mode~"constant", value) -> where(pad(ones_like(x), -1, widths[0], widths[0] + x.shape[-1] + \
+widths[1]) > 0, pad(x, -1, widths[0], widths[0] + x.shape[-1] + widths[1]), value)
 t: pad (x, widths(4), mode~"constant", value~0) -> pad(pad(x, -1, widths[0], widths[0] + x.shape[-1] + widths[1]), -2, \
 widths[2], widths[2] + x.shape[-2] + widths[3])
 n: pad (x, widths(2,2), mode~"constant") -> pad(pad(x, 0, widths[0][0], widths[0][0] + x.shape[0] + widths[0][1]), 1, \
