@@ -37,6 +37,12 @@ def test_read_as_meant(pasted: str, plain: str) -> None:
     assert to_text(Model.parse(HEAD + pasted)) == to_text(Model.parse(HEAD + plain))
 
 
+def test_an_array_of_floats_is_an_array() -> None:
+    said, plain = (Model.parse(f"dim N\ndata y: N{word}, x: N\nparam b: N{word}\nloss L = sum(y * x * b)")
+                   for word in (" float", ""))
+    assert to_text(said) == to_text(plain)
+
+
 CORRECTED = [
     ("loss L = sum(y - X*w)", "loss L = sum(y - X@w)"),
     ("loss L = sum(y .* (X * w))", "loss L = sum(y * (X @ w))"),

@@ -21,6 +21,7 @@ _ALIASES = {
     "params": "param", "parameter": "param", "parameters": "param", "weight": "param", "weights": "param",
     "constant": "const", "constants": "const", "consts": "const",
 }
+_FLOATS = ("float", "float32", "float64", "double")
 _APART = "sizes are separated by x, and names by commas"
 Item = TypeVar("Item")
 MAX_NESTING = 8
@@ -228,6 +229,9 @@ def _stated(c: Cursor) -> str:
         return ""
     if c.now.text in ("bool", "boolean"):
         raise c.now.problem("truth values are integers, 0 and 1", "int < 2")
+    if c.now.text in _FLOATS:  # as all arrays are that are not int
+        c.take()
+        return ""
     near = nearest(c.now.text, STATED)
     if c.now.text not in STATED and near:
         raise c.now.problem(f"{c.now.text!r} is nothing that can be stated of an array.{suggested(near)}", near)
