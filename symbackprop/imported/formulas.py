@@ -574,6 +574,16 @@ def _put_in(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr | None:
     return tree.Call("concat", tuple(order), (("axis", whole(dim)),)) if len(order) > 1 else order[0]
 
 
+def _put_on_diagonal(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr | None:
+    """A square matrix with another diagonal."""
+    array, row = node.args[:2]
+    shape = array.meta["val"].shape
+    if len(args) > 2 or len(shape) != 2 or shape[0] != shape[1]:
+        return None
+    there = tree.Compare("!=", tree.Call("eye", (f.value(shape[0]),), ()), whole(0))
+    return tree.Call("where", (there, f.of(row), f.of(array)), ())
+
+
 def _padded(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr | None:
     """Borders that repeat what is inside, the last axis first; of numbers other than 0 too."""
     mode, pads, ndim = args.get("mode", "constant"), args["pad"], node.meta["val"].ndim
@@ -757,7 +767,8 @@ RULES: dict[str, Rule] = {
     **_all("var std", _spread), **_all("__or__ logical_or bitwise_or", _either),
     **_all("max_pool2d_with_indices max_pool3d_with_indices adaptive_max_pool2d adaptive_max_pool1d",
            _with_windows_places), "any": _truths("max"), "all": _truths("min"), "grid_sampler": _sampled,
-    "prelu": _prelu, "repeat": _repeated, "unfold": _windows, "slice_scatter": _put_in, "pad": _padded,
+    "prelu": _prelu, "repeat": _repeated, "unfold": _windows, "slice_scatter": _put_in,
+    "diagonal_scatter": _put_on_diagonal, "pad": _padded,
     "floor_divide": _floored, "log_sigmoid": _log_sigmoid, "scatter": _scattered,
     **_all("var_mean std_mean", _spread_and_mean),
     "broadcast_tensors": _all_broadcast, "unsqueeze": _unsqueezed, "select": _selected, "slice": _sliced,

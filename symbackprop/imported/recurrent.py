@@ -15,7 +15,6 @@ from symbackprop.errors import ModelError
 from symbackprop.imported.naming import Names
 from symbackprop.model.text import tree
 
-STEP = tree.Name("t")
 ONE, ZERO = tree.Number(sp.S.One), tree.Number(sp.S.Zero)
 
 
@@ -29,11 +28,12 @@ class Layer:
     length: tree.Expr
     backwards: bool
     names: Names
+    step: tree.Name  # the counter of the loop
 
     @property
     def before(self) -> tree.Expr:
         """The step whose state this one goes on from."""
-        return tree.Chain(STEP, (("+" if self.backwards else "-", ONE),))
+        return tree.Chain(self.step, (("+" if self.backwards else "-", ONE),))
 
     @property
     def first(self) -> tree.Expr:
@@ -132,11 +132,12 @@ def run(kind: str, layer: Layer, x: tree.Expr, starts: Sequence[tree.Expr], line
     words = STATES.get(kind, ("h",))
     for word, start in zip(words, starts, strict=True):
         say(tree.Equation(line(), "let", tree.Target(name(word), layer.first), start))
-    here = tree.Index(x, (STEP,))
-    body = tuple(tree.Equation(line(), "let", tree.Target(name(word), STEP), formula) for word, formula in CELLS[kind](
-        layer, here, [at(word, layer.before) for word in words], lambda word: at(word, STEP)))
+    here = tree.Index(x, (layer.step,))
+    states = [at(word, layer.before) for word in words]
+    lines = CELLS[kind](layer, here, states, lambda word: at(word, layer.step))
+    body = tuple(tree.Equation(line(), "let", tree.Target(name(word), layer.step), formula) for word, formula in lines)
     ends = (layer.length, ONE) if layer.backwards else (ONE, layer.length)
-    say(tree.For(line(), STEP.name, ends[0], ends[1], body))
+    say(tree.For(line(), layer.step.name, ends[0], ends[1], body))
     return _stacked(at, layer.length), [at(word, ends[1]) for word in words]
 
 

@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -295,6 +295,11 @@ class _Reader:
         names = tuple(map(tree.Name, fresh))
         return tree.Tuple(names) if isinstance(value, (list, tuple)) else names[0]
 
+    @cached_property
+    def counter(self) -> tree.Name:
+        """What loops over time count with."""
+        return tree.Name(self.names.free("t"))
+
     def _layers(self, node: Any) -> tree.Expr | None:
         """A recurrent layer, or a step of one; None for any other node."""
         kind, step = called_by(node), called_by(node).removesuffix("_cell")
@@ -306,7 +311,8 @@ class _Reader:
         f = self.formulas
         x, states, *arrays = node.args
         weights = [f.of(a) for a in arrays if a is not None]
-        layer = Layer(weights, f.value(arrays[1].meta["val"].shape[-1]), whole(1), False, self.names)
+        layer = Layer(weights, f.value(arrays[1].meta["val"].shape[-1]), whole(1), False, self.names,
+                      self.counter)
         given = [f.of(state) for state in (states if isinstance(states, (list, tuple)) else [states])]
         found = cell(kind, layer, f.of(x), given, lambda: self.line(node), self.say)
         return tree.Tuple(tuple(found)) if len(found) > 1 else found[0]
@@ -331,7 +337,7 @@ class _Reader:
             for way in range(ways):
                 number = k * ways + way
                 layer = Layer([f.of(a) for a in arrays[number * per : (number + 1) * per]], size, length, way == 1,
-                              self.names)
+                              self.names, self.counter)
                 first = [filled(f.of(start), 1) or tree.Index(f.of(start), (whole(number),)) for start in starts]
                 rows, ends = run(kind, layer, row, first, lambda: self.line(node), self.say)
                 found.append(rows)
@@ -448,7 +454,9 @@ def _chosen_from(node: Any) -> Iterator[Any]:
 
 
 def _exported(torch: Any, module: Any, args: tuple[Any, ...], shapes: Any) -> Any:
-    """The exported program of training, functional, its layers whole."""
+    """The exported program of training, functional, its layers whole. An export of views would ask for what they are of,
+    so it has copies."""
+    args = torch.utils._pytree.tree_map(lambda a: a.detach().clone() if isinstance(a, torch.Tensor) else a, args)
     try:
         with whole_layers(torch), _quiet():
             program = torch.export.export(module, args, dynamic_shapes=shapes)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -167,6 +169,27 @@ def test_parameters_have_short_names_or_those_asked_for() -> None:
     assert imported.names == {"net.0.weight": "A", "net.0.bias": "b1", "net.2.weight": "W2", "net.2.bias": "b2"}
     assert imported.params.keys() == {"A", "b1", "W2", "b2"} and imported.data.keys() == {"x", "y"}
     assert np.array_equal(imported.weights["A"], imported.params["A"])
+
+
+class Named(nn.Module):  # type: ignore[misc, name-defined]
+    def __init__(self) -> None:
+        super().__init__()
+        self.rnn = nn.GRU(3, 2)
+
+    def forward(self, t: Any) -> Any:
+        return self.rnn(t)[0].diagonal(dim1=0, dim2=1)
+
+
+def test_a_sequence_may_have_the_name_of_a_counter() -> None:
+    module, args = Named(), (R(4, 4, 3),)
+    imported = from_torch(module, args)
+    assert "for t1 in 1..T:" in imported.model.text() or "for t1 in 1..4:" in imported.model.text()
+    compare(module, imported, args)
+
+
+def test_the_example_says_that_all_gradients_are_pytorchs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "examples"))
+    assert importlib.import_module("import_gpt").main() is True
 
 
 def test_axes_that_have_to_be_alike_share_a_dimension() -> None:
