@@ -454,8 +454,8 @@ def _chosen_from(node: Any) -> Iterator[Any]:
 
 
 def _exported(torch: Any, module: Any, args: tuple[Any, ...], shapes: Any) -> Any:
-    """The exported program of training, functional, its layers whole. An export of views would ask for what they are of,
-    so it has copies."""
+    """The exported program of training, functional, its layers whole. It is one of copies: an export of views asks for
+    what they are views of."""
     args = torch.utils._pytree.tree_map(lambda a: a.detach().clone() if isinstance(a, torch.Tensor) else a, args)
     try:
         with whole_layers(torch), _quiet():
