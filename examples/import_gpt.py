@@ -67,7 +67,7 @@ def main() -> bool:
     expected.backward()
     gaps = [np.abs(grads[imported.names[n]] - p.grad.numpy()).max() for n, p in module.named_parameters()]
     print(f"loss {loss:.6f}, PyTorch's {expected.item():.6f}; {len(gaps)} gradients, at most {max(gaps):.0e} apart")
-    return max(gaps) < 1e-12
+    return bool(max(gaps) < 1e-12)
 
 
 if __name__ == "__main__":
