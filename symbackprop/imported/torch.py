@@ -394,8 +394,17 @@ class _Reader:
         builder = Builder(self.model, "", self.statements, errors=known, unread=self.unread)
         builder.run()
         errors = [(self.lines[e.line] if e.line else None, e) for e in builder.errors if e not in known]
-        self.unknown |= {n.target: None for n, e in errors if n is not None and not isinstance(e, ShapeError)}
+        for node, error in errors:
+            if node is not None and not isinstance(error, ShapeError):
+                self.unknown |= {part.target: None for part in self._of_one_line(node)}
         return [*{str(e): e for e in (_told(node, e) for node, e in (*self.problems, *errors))}.values()]
+
+    def _of_one_line(self, node: Any) -> Iterator[Any]:
+        """A node with those that are written in its line."""
+        yield node
+        for part in node.all_input_nodes:
+            if part in self.formulas.inline:
+                yield from self._of_one_line(part)
 
     def _imported(self) -> Imported:
         arrays: dict[str, dict[str, Any]] = {"params": {}, "data": {}}
