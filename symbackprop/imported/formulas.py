@@ -168,6 +168,7 @@ class Formulas:
             return {str(k): a for k, a in enumerate(node.args)} | dict(node.kwargs)
         given = dict(zip([a.name for a in schema.arguments], node.args, strict=False)) | dict(node.kwargs)
         usual = {a.name: a.default_value for a in schema.arguments if a.has_default_value()}
+        given = {k: v for k, v in given.items() if k != "dim" or v not in ([], ())}  # of which all axes are meant
         return {k: v for k, v in given.items() if k not in SILENT and not (k in usual and _is_usual(v, usual[k]))}
 
     def called(self, node: Any, name: str, args: Mapping[str, Any]) -> tree.Expr:

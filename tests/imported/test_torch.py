@@ -142,7 +142,7 @@ LOSSES: dict[str, tuple[Callable[..., Any], Callable[[], tuple[Any, ...]]]] = {
     "made of others": (lambda w, x: torch.hstack([w, x]).pow(2).sum() + torch.addcmul(w, x, w).sum() + F.softplus(
         w * x, 2, 5).sum() + F.cross_entropy(w, x.argmax(1), weight=x[0].abs(), label_smoothing=0.1),
         lambda: (R(3, 3),)),
-    "without gradients": (lambda w, x: (w * stopped(w)).sum() + (w.detach() * w * x).sum(), lambda: (R(3, 3),)),
+    "without gradients": (lambda w, x: (w * stopped(w)).sum() + (w.detach() * w * x).sum(dim=[]), lambda: (R(3, 3),)),
     "whole numbers": (lambda w, x: (w * (x * 2).long()).sum() + (w * (x > 0).double()).sum(), lambda: (R(3, 3),)),
 }
 
