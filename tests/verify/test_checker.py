@@ -154,7 +154,17 @@ w = solve(X.T @ X + exp(a) * eye(D), X.T @ y)
 loss L = mean((X @ w - y) ** 2)"""
 
 
+ENTROPY = """dim N, D, C
+data X: N x D, y: N int < C
+param W: D x C, b: C
+z = X @ W + b
+e = exp(z - max(z, axis=1, keepdims=True))
+p = e / sum(e, axis=1, keepdims=True)
+loss L = -mean(log(p[range(N), y]))"""
+
+
 @pytest.mark.parametrize(("text", "seed"), [
+    pytest.param(ENTROPY, 746508, id="gradients far below their terms"),
     pytest.param(ATTENTION, 755167, id="terms that cancel"),
     pytest.param(ATTENTION, 491855, id="terms that cancel, elsewhere"),
     pytest.param(MASKED, 539092, id="a mask that is met"),
