@@ -193,8 +193,8 @@ class Search:
         """Where the margins of the nearest entry and of another one are expected to vanish: the secant method."""
         whole = any(leaf.kind == INT and leaf.id in line for leaf in self.leaves)
         h = 1.0 if whole else 2.0**-10
-        slope = (self._margin(self._moved(base, line, h)) - start) / h
         with np.errstate(all="ignore"):
+            slope = (self._margin(self._moved(base, line, h)) - start) / h
             steps = -start / slope
         able = np.flatnonzero(np.isfinite(steps) & (steps != 0))
         if not able.size:

@@ -123,6 +123,10 @@ class Objective:
         off = of_value(lambda change: self.values({}, change)[0][row.id], ours, rounding)
         return off / magnitude(ours)
 
+    def blurred(self, rounding: Rounding) -> float:
+        """How far off rounding may leave the objective."""
+        return of_value(lambda change: self.total(self.values({}, change)[0]), self.total(self.base), rounding)
+
     def total(self, values: Mapping[int, Array]) -> Any:
         """The objective, of the values of all rows."""
         with np.errstate(all="ignore"):  # outputs may be infinite, of both signs

@@ -31,7 +31,7 @@ from symbackprop.verify.differences import (
 from symbackprop.verify.interpreter import Array, Step, Watch, magnitude
 from symbackprop.verify.kinks import Unstated, crossed, stated, switches_of, unstated
 from symbackprop.verify.module import numbers
-from symbackprop.verify.rounding import DOUBLE, SINGLE, SLACK, Paths, Rounding, of_slope
+from symbackprop.verify.rounding import DOUBLE, SINGLE, SLACK, Rounding, of_slope
 
 TIMES = 3
 WITHIN, AGREE = 1e-9, 1e-8
@@ -85,7 +85,7 @@ class Everywhere:
     def _direction(self, given: Mapping[str, Array]) -> dict[str, Array]:
         """A random one, in which no gradient drowns another."""
         norms = {n: float(np.linalg.norm(g)) for n, g in given.items()}
-        floor = SMALL[self.eps] * max(norms.values()) + 20 * self.eps / self.within * self._terms
+        floor = SMALL[self.eps] * max(norms.values()) + 20 * self.eps / self.within * self.objective.magnitude
         scales = {n: 1 / (norm + floor) if norm + floor else 1.0 for n, norm in norms.items()}
         return {n: self.rng.choice([-1.0, 1.0], g.shape) * self.rng.uniform(0.5, 1.5, g.shape) * scales[n]
                 for n, g in given.items()}
@@ -114,11 +114,14 @@ class Everywhere:
 
     def _misled(self, along: Mapping[str, Array]) -> bool:
         """Whether the complex step is wrong, as it is in silence through an op whose reference is not analytic: central
-        differences, where they can be had, are certain of another slope. From then on they are what counts."""
+        differences, where they can be had, are certain of another slope: they see no slope that changes the objective
+        by less than it rounds by. From then on they are what counts."""
         if self.method == CENTRAL:
             return False
-        ours, theirs = self._slope(along), slope(Ray(self.objective, self._by_id(along)), CENTRAL, self._reach(along))
-        wrong = not theirs.kink and abs(ours.slope - theirs.slope) > 10 * theirs.noise + 1e-4 * abs(theirs.slope)
+        reach = self._reach(along)
+        ours, theirs = self._slope(along), slope(Ray(self.objective, self._by_id(along)), CENTRAL, reach)
+        gap, certain = abs(ours.slope - theirs.slope), 10 * theirs.noise + 1e-4 * abs(theirs.slope)
+        wrong = not theirs.kink and gap > certain and gap * reach > self.objective.blurred(self._blur)
         self.method = CENTRAL if wrong else self.method
         return wrong
 
@@ -174,19 +177,6 @@ class Everywhere:
         found: list[Array] = []
         self.objective.values({}, recording(found))
         return found
-
-    @cached_property
-    def _terms(self) -> float:
-        """The size of what is added up in the objective and in its slopes: gradients far below it are rounding."""
-        if self.eps != DOUBLE or self.method == CENTRAL:
-            return self.objective.magnitude
-        try:
-            along = {n: np.ones(self._shape(n)) for n in self.leaves}
-            found = abs(self._slope(along, Paths(np.random.default_rng(0))).slope)
-        except Unstated:
-            found = 0.0
-        known = np.isfinite(found) and self.method != CENTRAL
-        return max(self.objective.magnitude, found if known else 0.0)
 
     def _by_id(self, along: Mapping[str, Array]) -> dict[int, Array]:
         return {self.leaves[n].id: v for n, v in along.items()}

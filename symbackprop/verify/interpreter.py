@@ -109,7 +109,7 @@ class Program:
     def _do(self, step: Step, values: dict[int, Array]) -> None:
         args = [values[a] for a in step.args]
         try:
-            found = self._log(step, values) if _is_log(step.row) else step.compute(*args)
+            found = self._log(step, values) if is_log(step.row) else step.compute(*args)
         except (ValueError, IndexError) as error:  # an empty axis, more axes than NumPy has
             raise ModelError(f"{label(step.row)} cannot be computed for {_sizes_text(self.sizes)}: {error}") from None
         value = _shaped(step, found)
@@ -165,7 +165,7 @@ def _is_given(row: Node) -> bool:
 _LOG = {name: record.logs for name, record in TABLE.items() if record.logs}
 
 
-def _is_log(row: Node) -> bool:
+def is_log(row: Node) -> bool:
     """Whether a row is a logarithm, or stated to be a sum of them."""
     head = row.attr.head if isinstance(row.attr, Kernel) else None
     return head in _LOG and bool(row.args)

@@ -17,7 +17,7 @@ from symbackprop.core.facts import is_view, kind
 from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.loops import with_bodies
 from symbackprop.core.scalars import TABLE
-from symbackprop.verify.interpreter import Array, Step, Watch
+from symbackprop.verify.interpreter import Array, Step, Watch, is_log
 from symbackprop.verify.kinks import operands_of, stated, switches_of
 
 DOUBLE, SINGLE = float(np.finfo(np.float64).eps), float(np.finfo(np.float32).eps)
@@ -26,8 +26,8 @@ RUNS, SLACK, ROUNDINGS = 3, 32, 4
 
 
 class Rounding:
-    """Changes every row that rounds off by a little, and what a logarithm is computed from at each reading. ``kept``
-    are rows that do not round."""
+    """Changes every row that rounds off by a little, and what a logarithm is computed from at each reading; a logarithm
+    itself by as much as its argument's relative error, even where it is 0. ``kept`` are rows that do not round."""
 
     def __init__(self, eps: float, rng: Any, kept: Container[int] = ()) -> None:
         self.eps, self.rng, self.kept = eps, rng, kept
@@ -37,12 +37,15 @@ class Rounding:
         exact = step.shape is None or row.kind != FLOAT or switches_of(row) or is_view(row) or row.op.chooses
         if exact or kind(row).moved or not row.args or row.id in self.kept:
             return value
-        return self.read(value)
+        return self.read(value) + (self.eps * self._by(value) if is_log(row) else 0.0)
+
+    def _by(self, value: Array) -> Array:
+        return ROUNDINGS * self.rng.uniform(-1, 1, np.shape(value))
 
     def read(self, value: Array) -> Array:
         if np.iscomplexobj(value):
             return self.read(np.real(value)) + 1j * self.read(np.imag(value))
-        by = ROUNDINGS * self.rng.uniform(-1, 1, np.shape(value))
+        by = self._by(value)
         return np.where(value != 0, value * (1 + self.eps * by) + SMALLEST[self.eps] * by, value)
 
 
@@ -65,6 +68,9 @@ class Paths:
         moved = np.abs(np.imag(value))
         if is_bounded(step.row):
             moved = moved + sum(np.abs(np.imag(a)) for a in args)
+        if is_log(step.row):  # which is computed from further back, where terms have cancelled
+            of_argument = np.abs(np.imag(step.compute(*args)))
+            moved = moved + np.where(np.isfinite(of_argument), of_argument, 0.0)
         factor = self.rng.choice([-1.0, 1.0], moved.shape) * self.rng.uniform(0.5, 1.5, moved.shape)
         return np.real(value) + 1j * factor * moved
 
