@@ -181,15 +181,16 @@ def neg(f: Formula) -> Formula:
 
 def is_negative(value: sp.Expr) -> bool:
     """Whether a coefficient is written with a leading minus."""
-    return bool(value.could_extract_minus_sign())
+    return value.p < 0 if isinstance(value, sp.Rational) else bool(value.could_extract_minus_sign())
 
 
 def add(*terms: Formula) -> Formula:
     """A sum in written order; numbers are folded into the place of the first one."""
     flat: list[Formula] = []
+    places: dict[Formula, int] = {}
     for term in terms:
         for part in _summands(term):
-            _push_summand(flat, part)
+            _push_summand(flat, places, part)
     flat = _merged([t for t in flat if t != ZERO])
     if not flat:
         return ZERO
@@ -218,16 +219,18 @@ def _summands(term: Formula) -> tuple[Formula, ...]:
     return (term,)
 
 
-def _push_summand(flat: list[Formula], part: Formula) -> None:
-    """Append, merging with an earlier equal term: x + x is 2x."""
+def _push_summand(flat: list[Formula], places: dict[Formula, int], part: Formula) -> None:
+    """Append, merging with an earlier equal term: x + x is 2x. ``places`` says where terms are, by what is left of them
+    without their numbers; one that is cancelled is 0."""
     count, rest = split_sign(part)
-    for i, other in enumerate(flat):
-        earlier, same = split_sign(other)
-        if same is rest:
-            merged = mul(Num(earlier + count), rest)
-            flat[i : i + 1] = [] if merged == ZERO else [merged]
-            return
-    flat.append(part)
+    i = places.pop(rest, len(flat))
+    if i < len(flat):
+        flat[i] = part = mul(Num(split_sign(flat[i])[0] + count), rest)
+        rest = split_sign(part)[1]
+    else:
+        flat.append(part)
+    if part != ZERO:
+        places.setdefault(rest, i)
 
 
 def mul(*factors: Formula) -> Formula:

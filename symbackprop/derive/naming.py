@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain, count
+from itertools import count
 
 from symbackprop.core.graph import Node
 from symbackprop.core.names import Name, number_of, parse_name, text_name, unplaced, wishes
@@ -28,17 +28,22 @@ class Names:
         self._numbered = {base for base, _, low, _ in map(parse_name, self.taken) if low and low[0].isdigit()}
         self.avoided: set[str] = set()
         self.given: list[str] = []
+        self._counts: dict[str, count[int]] = {}
         self.called = called or {}
         self._free = self._letters()
 
     def unique(self, *wishes: str) -> str:
         """The first of the wishes that is free, else the last one numbered: wanted_2, wanted_3 … c_2 is not, beside c2:
         both print as c₂."""
-        numbered = (f"{wishes[-1]}_{n}" for n in count(2))
-        name = next(name for name in chain(wishes, numbered) if not self._has(name))
+        name = next((name for name in wishes if not self._has(name)), "") or self._numbered_on(wishes[-1])
         self.taken.add(name)
         self._printed.add(text_name(name))
         return name
+
+    def _numbered_on(self, wish: str) -> str:
+        """The next free number of a wish: names stay taken, so those before it are."""
+        numbered = (f"{wish}_{n}" for n in self._counts.setdefault(wish, count(2)))
+        return next(name for name in numbered if not self._has(name))
 
     def _has(self, name: str) -> bool:
         return name in self.taken or text_name(name) in self._printed
