@@ -17,7 +17,7 @@ from tests.codegen.test_random_loops import BODY, model_of
 from tests.counting import calls
 from tests.model.helpers import Digests, model_texts
 
-EXAMPLES = int(os.environ.get("SYMBACKPROP_EXAMPLES", "10"))
+EXAMPLES = int(os.environ.get("SYMBACKPROP_EXAMPLES", "5"))
 RANDOM = settings(
     max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=EXAMPLES < 500
 )

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("scipy")
+pytestmark = pytest.mark.slow
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 
