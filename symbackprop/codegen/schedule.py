@@ -178,19 +178,19 @@ class Width:
         self.widths: dict[int, int] = {}
 
     def too_wide(self, row: Node) -> Iterator[Node]:
-        """The arguments to take out of a row's line, widest first, until it fits."""
-        while self._measure(row) > MAX_WIDTH:
-            inline = [a for a in self.rows.args(row) if a.id not in self.names and a.args and a.value is None]
-            if not inline:
-                return
-            yield max(inline, key=lambda a: self.widths[a.id])
-
-    def _measure(self, row: Node) -> int:
-        counts = self.rows.occurrences(row)
-        own = _own_width(row)
-        width = own + sum(n * self._written(a) for a in dict.fromkeys(self.rows.args(row)) if (n := counts[a.id]))
+        """The arguments to take out of a row's line, widest first, until it fits; each has a variable then."""
+        counts, args = self.rows.occurrences(row), dict.fromkeys(self.rows.args(row))
+        width = _own_width(row) + sum([n * self._written(a) for a in args if (n := counts[a.id])])
         self.widths[row.id] = width
-        return width
+        if width <= MAX_WIDTH:
+            return
+        inline = [a for a in args if a.id not in self.names and a.args and a.value is None]
+        for a in sorted(inline, key=lambda a: -self.widths[a.id]):
+            if self.widths[row.id] <= MAX_WIDTH:
+                return
+            inside = self._written(a)
+            yield a
+            self.widths[row.id] += counts[a.id] * (self._written(a) - inside)
 
     def _written(self, row: Node) -> int:
         if row.id in self.names:
