@@ -3,12 +3,12 @@
 e^u − 1 is expm1(u), √a − √b is (a − b)/(√a + √b) where a − b is shorter than they are, sin(u)/u is a function that is
 1 at 0. Each is an identity of real numbers, wherever what was written is one. What functions have such forms, and
 which, their records say (``complement``, ``rest``, ``mean``, ``excess``, ``scaled``, ``log``). A row with a name is
-a barrier: what is computed from it is computed from its value.
+a barrier: what is computed from it is computed from its value. So is one of ``ends``, which a loop's body is given.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from math import isinf
 
 import sympy as sp
@@ -26,8 +26,8 @@ MAX_POWER = 4  # up to which a^n − b^n is taken apart
 class Forms:
     """Rewrites a formula over rows; ``args`` grows by the rows that stand for its parts."""
 
-    def __init__(self, args: list[Node]) -> None:
-        self.args = args
+    def __init__(self, args: list[Node], ends: Container[int]) -> None:
+        self.args, self.ends = args, ends
 
     def rewritten(self, form: f.Formula) -> f.Formula:
         """The formula with its parts rewritten, then itself. What is guarded is meant as it is written."""
@@ -48,7 +48,7 @@ class Forms:
     def _call(self, form: f.Formula) -> tuple[Scalar, Node] | None:
         """The function of one argument that a part of a formula is, under no name, and its argument."""
         row = self.args[form.index] if isinstance(form, f.Arg) else None
-        if row is None or row.name is not None or row.function is None or not isinstance(row.form, f.Call):
+        if row is None or is_barrier(row, self.ends) or row.function is None or not isinstance(row.form, f.Call):
             return None
         shown = row.form.args
         return (row.function, row.graph.apply(shown[0], *row.args)) if len(shown) == 1 else None
@@ -137,7 +137,7 @@ class Forms:
 
     def _inlined(self, row: Node) -> f.Formula:
         """A row as the arithmetic that it is."""
-        if row.name is not None or row.arithmetic is None:
+        if is_barrier(row, self.ends) or row.arithmetic is None:
             return self._known(row)
         return f.over(row.arithmetic, [self._known(a) for a in row.args])
 
@@ -249,8 +249,7 @@ class Forms:
         """c where a row is c·x."""
         if not isinstance(x, f.Arg):
             return None
-        plain = row.arithmetic is None or row.name is not None
-        form, rows = (f.Arg(0), (row,)) if plain or row.arithmetic is None else (row.arithmetic, row.args)
+        form, rows = arithmetic_of(row, self.ends)
         factor, rest = f.split_sign(form)
         return factor if isinstance(rest, f.Arg) and rows[rest.index] is self.args[x.index] else None
 
@@ -258,7 +257,7 @@ class Forms:
         """a/√(a² + b²)."""
         for k, (base, n) in enumerate(factors):
             row = self.args[base.index] if isinstance(base, f.Arg) and n == -1 else None
-            sides = [] if row is None else sides_of(row)
+            sides = [] if row is None else sides_of(row, self.ends)
             if row is None or not sides:
                 continue
             for j, (x, m) in enumerate(factors):
@@ -277,10 +276,22 @@ def scaled(row: Node, factor: sp.Expr) -> Node:
     return found
 
 
-def sides_of(row: Node) -> list[Node]:
-    """a and b of an unnamed √(a² + b²)."""
+def is_barrier(row: Node, ends: Container[int]) -> bool:
+    """Whether nobody looks into how a row is computed."""
+    return row.name is not None or row.id in ends
+
+
+def arithmetic_of(row: Node, ends: Container[int]) -> tuple[f.Formula, Sequence[Node]]:
+    """The arithmetic that a row is, and over what; itself where it is none, or a barrier."""
+    if is_barrier(row, ends) or row.arithmetic is None:
+        return f.Arg(0), (row,)
+    return row.arithmetic, row.args
+
+
+def sides_of(row: Node, ends: Container[int]) -> list[Node]:
+    """a and b of a √(a² + b²)."""
     form = row.form
-    if row.name is not None or not isinstance(form, f.Call) or form.name != "hypot":
+    if is_barrier(row, ends) or not isinstance(form, f.Call) or form.name != "hypot":
         return []
     return [row.graph.apply(part, *row.args) for part in form.args]
 
@@ -308,29 +319,29 @@ def _is_under(base: f.Formula, n: sp.Expr) -> bool:
     return bool(n.is_negative) and not isinstance(base, f.Num)
 
 
-def arithmetic(form: f.Formula, args: list[Node]) -> f.Formula:
+def arithmetic(form: f.Formula, args: list[Node], ends: Container[int]) -> f.Formula:
     """A formula over rows, rewritten where that is better; ``args`` grows."""
-    return Forms(args).rewritten(form)
+    return Forms(args, ends).rewritten(form)
 
 
 # -- rows
-def root_of_squares(row: Node) -> Node | None:
+def root_of_squares(row: Node, ends: Container[int]) -> Node | None:
     """√(a² + b²) as a hypotenuse, √(Σ a²) as a norm."""
     record = row.function
     if record is None or record.power != sp.Rational(1, 2) or not isinstance(row.form, f.Call):
         return None
     inside = row.graph.apply(row.form.args[0], *row.args)
-    if inside.name is not None:
+    if is_barrier(inside, ends):
         return None
-    found = _norm(inside)
+    found = _norm(inside, ends)
     return _hypotenuse(inside) if found is None else found
 
 
-def _norm(inside: Node) -> Node | None:
-    form, rows = (f.Arg(0), (inside,)) if inside.arithmetic is None else (inside.arithmetic, inside.args)
+def _norm(inside: Node, ends: Container[int]) -> Node | None:
+    form, rows = arithmetic_of(inside, ends)
     factor, rest = f.split_sign(form)
     total = rows[rest.index] if isinstance(rest, f.Arg) and factor == 1 else None
-    if total is None or total.name is not None or not is_sum(total) or total.args[0].name is not None:
+    if total is None or is_barrier(total, ends) or not is_sum(total) or is_barrier(total.args[0], ends):
         return None
     square = total.args[0].arithmetic
     if not isinstance(square, f.Pow) or square.exponent != f.lift(2):
@@ -359,27 +370,27 @@ def _side(term: f.Formula) -> f.Formula | None:
     return f.mul(f.Num(sp.sqrt(factor)), square.base)
 
 
-def _inside(row: Node, name: str) -> Node | None:
-    """The unnamed row that the function of this name is taken of."""
+def _inside(row: Node, name: str, ends: Container[int]) -> Node | None:
+    """The row that the function of this name is taken of."""
     match row.form:
-        case f.Call(called, (f.Arg(k),)) if called == name and row.args[k].name is None:
+        case f.Call(called, (f.Arg(k),)) if called == name and not is_barrier(row.args[k], ends):
             return row.args[k]
     return None
 
 
-def logarithm(row: Node) -> Node | None:
+def logarithm(row: Node, ends: Container[int]) -> Node | None:
     """log(1 + a) as log1p, log(a + √(a² + c²)) as an inverse function, log of a power, a product or a quotient by
     logarithms of what stands in it."""
-    inside = _inside(row, "log")
+    inside = _inside(row, "log", ends)
     if inside is None or inside.arithmetic is None:
         return None
     form, args = inside.arithmetic, inside.args
     if isinstance(form, f.Add):
-        return _log_of_sum(form.terms, args)
+        return _log_of_sum(form.terms, args, ends)
     return _log_of_product(form, args) if isinstance(form, (f.Mul, f.Div, f.Pow)) else None
 
 
-def _log_of_sum(terms: Sequence[f.Formula], args: Sequence[Node]) -> Node | None:
+def _log_of_sum(terms: Sequence[f.Formula], args: Sequence[Node], ends: Container[int]) -> Node | None:
     graph = args[0].graph
     if f.ONE in terms:
         place = terms.index(f.ONE)
@@ -388,7 +399,7 @@ def _log_of_sum(terms: Sequence[f.Formula], args: Sequence[Node]) -> Node | None
     if len(terms) != 2:
         return None
     for a, root in (terms, terms[::-1]):
-        sides = sides_of(args[root.index]) if isinstance(root, f.Arg) else []
+        sides = sides_of(args[root.index], ends) if isinstance(root, f.Arg) else []
         row, numbers = graph.arithmetic(a, args), [s.value for s in sides if s.value is not None]
         if len(numbers) == 1 and any(s is row for s in sides):
             inverse = graph.call("asinh", row / numbers[0])
@@ -432,9 +443,9 @@ def _log_of_power(base: f.Formula, n: sp.Expr, args: Sequence[Node]) -> Node | N
     return found
 
 
-def angle(row: Node) -> Node | None:
+def angle(row: Node, ends: Container[int]) -> Node | None:
     """The arc tangent of a quotient."""
-    inside = _inside(row, "atan")
+    inside = _inside(row, "atan", ends)
     if inside is None or not isinstance(inside.arithmetic, f.Div):
         return None
     sides = [inside.graph.arithmetic(x, inside.args) for x in (inside.arithmetic.num, inside.arithmetic.den)]

@@ -9,7 +9,7 @@ log, log of a product the sum of logs, log of a sum the logsumexp of logs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from functools import reduce
 
 import sympy as sp
@@ -32,13 +32,14 @@ Known = Callable[[Node], Node | None]
 class Logarithms:
     """Logs of the rows of one graph. ``passed`` are the rows between those asked for and what their logs read.
 
-    ``given`` knows the logs of rows that are not computed here: results of a loop, leaves of its body. A log is
-    ``doubtful`` where a part of it is that of a number which may be negative: log p + log w is NaN where log(p·w) is,
-    but the logsumexp of such logs is NaN even where the numbers add up to a positive one: see `_checked`.
+    ``given`` knows the logs of rows that are not computed here: results of a loop, and ``ends``, which a body is given
+    and which may be rows of another body. A log is ``doubtful`` where a part of it is that of a number which may be
+    negative: log p + log w is NaN where log(p·w) is, but the logsumexp of such logs is NaN even where the numbers add
+    up to a positive one: see `_checked`.
     """
 
-    def __init__(self, given: Known) -> None:
-        self.given, self.passed, self.doubtful = given, set[int](), False
+    def __init__(self, given: Known, ends: Container[int] = frozenset()) -> None:
+        self.given, self.ends, self.passed, self.doubtful = given, ends, set[int](), False
         self._found: dict[int, tuple[Node | None, set[int], bool]] = {}
         self._depth = 0
 
@@ -66,7 +67,7 @@ class Logarithms:
         return found
 
     def _of(self, x: Node) -> Node | None:
-        if x.is_leaf or x.is_result:
+        if x.is_leaf or x.is_result or x.id in self.ends:
             return self.given(x)
         if x.form is not None:
             return self.of_formula(x.attr.form, x.args)
@@ -190,6 +191,8 @@ class Logarithms:
 
     def function(self, x: Node) -> tuple[Scalar, Node] | None:
         """The function of one argument whose value a row is, seen through names and views, and its argument."""
+        if x.id in self.ends:
+            return None
         if x.form is not None:
             found = self._call_of(x.attr.form, x.args)
         else:
@@ -362,33 +365,46 @@ def _bernoulli(row: Node, logs: Logarithms) -> Node | None:
     return None if hit is None or miss is None else -(target * hit + (1 - target) * miss)
 
 
-def _arithmetic(row: Node, logs: Logarithms) -> Node | None:
+def _quotient(row: Node, logs: Logarithms) -> Node | None:
     """1/(1 + e^u) = σ(−u), e^a/(e^a + e^b) = σ(a − b), (e^a − e^b)/(e^a + e^b) = tanh((a − b)/2) and
-    e^z/Σe^z = softmax(z), wherever they stand in a formula, and what `exact_forms` knows."""
+    e^z/Σe^z = softmax(z), wherever they stand in a formula."""
+    return _rewritten(row, lambda form, args: _shortened(form, args, logs))
+
+
+def _arithmetic(row: Node, logs: Logarithms) -> Node | None:
+    """Such quotients, and what `exact_forms` knows."""
+    return _rewritten(row, lambda form, args: exact_forms.arithmetic(_shortened(form, args, logs), args, logs.ends))
+
+
+def _shortened(form: f.Formula, args: list[Node], logs: Logarithms) -> f.Formula:
+    return _Quotients(args, logs).shortened(form) if f.has_quotient(form) else form
+
+
+def _rewritten(row: Node, rewrite: Callable[[f.Formula, list[Node]], f.Formula]) -> Node | None:
+    """The row of another formula for its arithmetic; the rewriting makes its arguments grow."""
     if row.arithmetic is None:
         return None
-    args, form = list(row.args), row.arithmetic
-    if f.has_quotient(form):
-        form = _Quotients(args, logs).shortened(form)
-    form = exact_forms.arithmetic(form, args)
+    args = list(row.args)
+    form = rewrite(row.arithmetic, args)
     return None if form is row.arithmetic else row.graph.arithmetic(form, args)
 
 
 def _root(row: Node, logs: Logarithms) -> Node | None:
-    return exact_forms.root_of_squares(row)
+    return exact_forms.root_of_squares(row, logs.ends)
 
 
 def _angle(row: Node, logs: Logarithms) -> Node | None:
-    return exact_forms.angle(row)
+    return exact_forms.angle(row, logs.ends)
 
 
 def _plain_logarithm(row: Node, logs: Logarithms) -> Node | None:
-    return exact_forms.logarithm(row)
+    return exact_forms.logarithm(row, logs.ends)
 
 
 IDENTITIES: tuple[Rule, ...] = (
     _logarithm, _sum_of_logarithms, _plain_logarithm, _power, _root, _angle, _bernoulli, _arithmetic
 )
+OF_EXPONENTS: tuple[Rule, ...] = (_logarithm, _sum_of_logarithms, _power, _bernoulli, _quotient)  # what e^u was made of
 
 
 class _Quotients:
@@ -472,10 +488,10 @@ def _without(product: f.Formula, factor: f.Formula) -> f.Formula | None:
     return None
 
 
-def better(row: Node, logs: Logarithms) -> Node | None:
-    """The row of an identity that applies."""
+def better(row: Node, logs: Logarithms, rules: Sequence[Rule] = IDENTITIES) -> Node | None:
+    """The row of an identity that applies, of the first of the ``rules``."""
     if isinstance(row.attr, Pattern):
         return term_by_term(row)
     if row.form is None:
         return None
-    return next((found for rule in IDENTITIES if (found := rule(row, logs)) is not None), None)
+    return next((found for rule in rules if (found := rule(row, logs)) is not None), None)

@@ -208,7 +208,7 @@ class LoopRewriting:
         self.outside, self.scan, self.loop = outside, scan, scan.attr
         self.args = [outside.new[a.id] for a in scan.args]
         self.extra: dict[bool, list[tuple[Node, Node]]] = {True: [], False: []}
-        self.inside = Rewriting(Logarithms(self._given))
+        self.inside = Rewriting(Logarithms(self._given, scan.attr.stop))
 
     def run(self) -> Node:
         loop, inside = self.loop, self.inside

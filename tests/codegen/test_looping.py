@@ -16,7 +16,22 @@ from typing import Any
 import numpy as np
 import pytest
 
-from symbackprop import Model, codegen, cross_entropy, grad, mean, scan, sin, softmax, tanh, verify
+from symbackprop import (
+    Model,
+    codegen,
+    cross_entropy,
+    exp,
+    grad,
+    log,
+    mean,
+    scan,
+    sigmoid,
+    sin,
+    softmax,
+    sqrt,
+    tanh,
+    verify,
+)
 from symbackprop import sum as total
 from symbackprop.codegen.initial import initial_values
 from symbackprop.core.graph import Node
@@ -161,6 +176,19 @@ def convolutions(m: Model) -> tuple[Node, list[str]]:
     x, W = m.data("x", (T, N, S, S, 1)), m.param("W", (3, 3, 1, 1))
     (last,), _ = scan(lambda c, e: (tanh(e[0] + conv2d(c[0], W, padding=1)), ()), x[0], x, names=["X"])
     return mean(last**2), ["W"]
+
+
+@loop
+def forms_that_cancel(m: Model) -> tuple[Node, list[str]]:
+    T, N = m.dims("T N")
+    x, w, h0 = m.data("x", (T, N)), m.param("w", (N,)), m.param("h0", (N,))
+
+    def step(c: tuple[Node, ...], e: tuple[Node, ...]) -> tuple[Node, Node]:
+        h, bent = tanh(c[0] * w), sigmoid(c[0] + e[0])
+        return 1 - h**2 + (1 - bent) * e[0], log(1 + exp(c[0])) * (exp(h) - 1) + sqrt(bent**2 + h**2)
+
+    (last,), (every,) = scan(step, h0, x, names=["h"])
+    return mean(last**2) + mean(sin(every)), ["w", "h0"]
 
 
 def made(name: str) -> Second:
