@@ -9,7 +9,7 @@ they are weights, between 0 and 1.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from enum import Enum
 from functools import reduce
 from math import inf, isnan
@@ -20,7 +20,7 @@ from symbackprop.core.calculus import partial
 from symbackprop.core.facts import is_norm, kind
 from symbackprop.core.graph import FLOAT, Node, arguments_first
 from symbackprop.core.hazards import is_nonnegative
-from symbackprop.core.identities import Logarithms, better
+from symbackprop.core.identities import OF_EXPONENTS, Logarithms, better
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.reverse import needed_rows
 from symbackprop.core.scalars import TABLE, Scalar
@@ -64,7 +64,7 @@ def convex_outputs(loss: Node, wrt: Sequence[Node]) -> Outputs:
     search = Search(loss, wrt)
     search.run(loss)
     found = search.outputs(loss)
-    if not found.curved:
+    if found is None or not found.curved:
         raise ModelError(f"{loss.name or 'the loss'} is not known to be a convex function of any rows, curved in them: "
                          "it has no Gauss–Newton matrix; ask for products with its Hessian (--hvp)")
     return found
@@ -91,8 +91,9 @@ class Search:
                 self.steps[row.id] = step = self._step(row, bend)
                 stack += step.behind if step is not None else ()
 
-    def outputs(self, loss: Node) -> Outputs:
-        """What is right behind the curved rows that have no such row behind them, on the way from them to the loss."""
+    def outputs(self, loss: Node) -> Outputs | None:
+        """What is right behind the curved rows that have no such row behind them, on the way from them to the loss;
+        None where the loss is not computed from one of these."""
         order = self._order(loss)
         trunk, bent, curved = set[int](), set[int](), dict[int, Node]()
         for row in order:
@@ -106,11 +107,9 @@ class Search:
                 named = [self._named(a) for a, _ in step.behind if a.id not in trunk]
                 curved |= {a.id: a for a in named}
         ends = [r for r in self._order(loss, {*curved}) if self.steps[r.id] is None and r.id not in curved]
-        return Outputs(self._known(curved.values()), self._known(ends))
-
-    def _known(self, rows: Iterable[Node]) -> list[Node]:
-        """Those rows that the loss is computed from, in their order."""
-        return sorted([row for row in rows if row.id in self.own], key=lambda row: row.id)
+        if any(row.id not in self.own for row in (*curved.values(), *ends)):
+            return None
+        return Outputs(*(sorted(rows, key=lambda row: row.id) for rows in (curved.values(), ends)))
 
     def _order(self, loss: Node, stop: Collection[int] = ()) -> list[Node]:
         """The rows that were passed, what is behind them first."""
@@ -140,7 +139,7 @@ class Search:
         moving = [i for i, a in enumerate(row.args) if self.moves(a)]
         if not moving or row.is_result or row.is_loop:
             return None
-        other = better(row, self.logs)
+        other = better(row, self.logs, OF_EXPONENTS)
         if other is not None:
             return Step(False, ((other, bend),))
         if row.form is not None:
