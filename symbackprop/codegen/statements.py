@@ -142,6 +142,7 @@ class InPlace:
 
 
 COPIED = "a copy, since every step reads it"
+MOST_NAMELESS = 24  # rows without a name in what a line is another form of; with more it is not told
 
 
 class Writer:
@@ -212,7 +213,8 @@ class Writer:
         same = known is not None and known.variable == word
         right = self.equation.right(row) if self.is_own(row, word) else self.equation.operand(row)
         declared = self.program.identities.get(row.id) if same else None
-        middle = "" if declared is None else f"{self.equation.right(declared)} = "
+        told = declared is not None and self.equation.is_within(declared, MOST_NAMELESS)
+        middle = f"{self.equation.right(declared)} = " if declared is not None and told else ""
         return with_shape(f"{left if same else word} = {middle}{right}", row.shape)
 
     def softmax(self, item: Softmax, depth: int) -> Line:

@@ -43,6 +43,15 @@ class Written:
     def name_of(self, node: Node) -> str | None:
         return self.names.get(node.id) or node.name
 
+    def is_within(self, node: Node, most: int) -> bool:
+        """Whether a row is written with at most so many rows that have no name, each counted as often as it is read."""
+        inside = [node]
+        for row in inside:
+            inside += [a for a in row.args if self.name_of(a) is None]
+            if len(inside) > most + 1:
+                return False
+        return True
+
     def row(self, node: Node) -> Math:
         """The right-hand side of a row, as it was written where that is known."""
         if self.is_call(node):

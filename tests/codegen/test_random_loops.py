@@ -54,6 +54,16 @@ SIZES = st.fixed_dictionaries({"T": st.integers(1, 4), "K": st.integers(1, 3), "
 HANDED = {"lines": [("column", 1, 1)], "after": [("column", 0, 0)], "carries": 1, "reverse": False, "stacked": False,
           "previous": True, "ragged": False}  # every step hands on the same array: its gradient was 0
 
+DEEP = [  # what was declared, beside the form that is emitted, was written out for minutes
+    {"reverse": True, "carries": 1, "stacked": False, "previous": False, "ragged": True, "lines": [("times", 5, 8)],
+     "after": [("turned", 5, 6), ("sin", 0, 5), ("column", 2, 8), ("product", 4, 7)]},
+    {"reverse": True, "carries": 2, "stacked": True, "previous": True, "ragged": False, "after": [("softmax", 9, 7)],
+     "lines": [("turned", 4, 0), ("turned", 2, 9), ("tanh", 0, 9), ("tanh", 6, 9)]},
+    {"reverse": True, "carries": 1, "stacked": False, "previous": False, "ragged": False,
+     "lines": [("tanh", 0, 4), ("turned", 0, 7), ("product", 7, 5), ("softmax", 9, 1)],
+     "after": [("product", 9, 0), ("turned", 5, 6), ("column", 9, 8), ("softmax", 0, 6)]},
+]
+
 
 def over(rows: Sequence[Node], lines: list[tuple[str, int, int]]) -> list[Node]:
     """The rows that the lines compute, each over any of those before it; tanh keeps them small."""
@@ -133,6 +143,7 @@ def called(target: str, function: Callable[..., Any], *args: Any) -> Any:
 
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=EXAMPLES < 500)
 @example([HANDED], False, False, ("numpy", 0), [{"T": 2, "K": 1, "J": 1, "N": 1}])
+@example(DEEP, False, True, ("numpy", 1), [{"T": 2, "K": 1, "J": 2, "N": 1}])
 @given(st.lists(BODY, min_size=1, max_size=3), st.booleans(), st.booleans(), st.sampled_from(WAYS),
        st.lists(SIZES, min_size=1, max_size=2))
 def test_derivatives(plans: list[Plan], nested: bool, second: bool, way: tuple[str, int], many: list[Sizes]) -> None:
