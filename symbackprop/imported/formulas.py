@@ -609,17 +609,16 @@ def _border(mode: str, array: tree.Expr, axis: int, width: int, first: bool, siz
     if not width:
         return None
 
-    def part(start: int | None, stop: int | None) -> tree.Expr:
-        bounds = [None if b is None else whole(b) for b in (start, stop)]
-        return tree.Index(array, (*[tree.Slice(None, None, None)] * axis, tree.Slice(bounds[0], bounds[1], None)))
+    def part(*bounds: int | None) -> tree.Expr:
+        start, stop, step = [None if b is None else whole(b) for b in (*bounds, *[None] * (3 - len(bounds)))]
+        return tree.Index(array, (*[tree.Slice(None, None, None)] * axis, tree.Slice(start, stop, step)))
 
     if mode == "circular":
         return part(-width, None) if first else part(None, width)
     if mode == "replicate":
         one = part(None, 1) if first else part(-1, None)
         return tree.Call("repeat", (one, whole(width)), (("axis", whole(axis)),))
-    inside = part(1, width + 1) if first else part(-width - 1, -1)
-    return tree.Call("flip", (inside,), (("axis", whole(axis)),))
+    return part(width, 0, -1) if first else part(-2, -width - 2, -1)
 
 
 def _with_windows_places(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:

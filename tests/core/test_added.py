@@ -24,7 +24,8 @@ from symbackprop.verify.interpreter import evaluate
 from tests.codegen.helpers import emit
 
 PACKAGE = Path(__file__).parents[2] / "symbackprop"
-ELSEWHERE = (PACKAGE / "core/numpy_calls.py", PACKAGE / "core/functions/words.py")  # names that others use too
+ELSEWHERE = [PACKAGE / p for p in ("core/numpy_calls.py", "core/functions/words.py", "imported/formulas.py")
+             ]  # names that others use too
 LEVELS = [0, 1, 2]
 
 
