@@ -137,9 +137,8 @@ class Forms:
 
     def _inlined(self, row: Node) -> f.Formula:
         """A row as the arithmetic that it is."""
-        if is_barrier(row, self.ends) or row.arithmetic is None:
-            return self._known(row)
-        return f.over(row.arithmetic, [self._known(a) for a in row.args])
+        form, rows = arithmetic_of(row, self.ends)
+        return f.over(form, [self._known(a) for a in rows])
 
     def _known(self, row: Node) -> f.Formula:
         """A row as a part of the formula, which may have it already."""

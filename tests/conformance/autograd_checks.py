@@ -86,9 +86,8 @@ def check(one: Check) -> None:
 
 SUITE = Suite(
     "HIPS autograd's checks",
-    "What `test_scalar_ops.py`, `test_binary_ops.py`, `test_systematic.py` and `test_linalg.py` of HIPS autograd check "
-    "to the second order: ours against NumPy, derivatives by differences. Written anew from their list; what "
-    "they check of "
-    "complex numbers, of Python's containers and of tracing does not apply and is not counted.",
+    "The functions that `test_scalar_ops.py`, `test_binary_ops.py`, `test_systematic.py` and `test_linalg.py` of HIPS "
+    "autograd are about, to the second order: ours against NumPy, derivatives by differences. The cases are our own, "
+    "not taken from those files one by one; complex numbers, Python's containers and tracing are left out.",
     cases,
 )

@@ -1,4 +1,5 @@
-"""Derivatives of scalars by matrices and vectors as The Matrix Cookbook (Petersen and Pedersen, 2012) states them."""
+"""Derivatives of scalars by matrices and vectors of the kinds in The Matrix Cookbook
+(Petersen and Pedersen, 2012)."""
 
 from __future__ import annotations
 
@@ -92,8 +93,9 @@ def check(one: Identity) -> None:
 
 SUITE = Suite(
     "The Matrix Cookbook",
-    "Derivatives of traces, determinants, inverses, norms and quadratic forms by real matrices and vectors, as The "
-    "Matrix Cookbook (Petersen and Pedersen, 2012, sections 2.1 to 2.7) states them: of an emitted module against the "
-    "formula. Its derivatives of complex matrices, of eigenvalues and of structured matrices are not among them.",
+    "Derivatives of traces, determinants, inverses, norms and quadratic forms by real matrices and vectors, of the "
+    "kinds in The Matrix Cookbook (Petersen and Pedersen, 2012, sections 2.1 to 2.7): of an emitted module against the "
+    "formula. The formulas were written down from memory, not compared with the book line by line; derivatives of "
+    "complex matrices, of eigenvalues and of structured matrices are not among them.",
     cases,
 )
