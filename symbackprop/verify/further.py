@@ -343,11 +343,10 @@ def switching_rows(model: Model) -> list[Node]:
 def met(objective: Objective, switching: Sequence[Node]) -> list[Node]:
     """The rows whose switches are met exactly; none where another order of operations, or more digits, may pass by
     one of them, or where a slope is infinite or none."""
-    digits = {leaf: a.astype(np.longdouble) for leaf, a in objective.given.items() if a.dtype.kind == "f"}
-    pairs = [(a.values, b.values) for a, b in zip(objective.start, objective.values(digits)[1], strict=True)]
-    if any(np.any((a == 0) != (b == 0)) or np.any((a != 0) & (np.abs(a) < CLEAR)) for a, b in pairs):
-        return []
     if undefined(objective):
+        return []
+    pairs = [(a.values, b.values) for a, b in zip(objective.start, longer_gaps(objective), strict=True)]
+    if any(np.any((a == 0) != (b == 0)) or np.any((a != 0) & (np.abs(a) < CLEAR)) for a, b in pairs):
         return []
     wanted = {r.id for r in switching}
     rows = [gap.step.row for gap in objective.start if gap.step.row.id in wanted and _met(gap)]
@@ -365,7 +364,26 @@ def can_be_computed(objective: Objective) -> bool:
     computes, as that of 1/x does."""
     values = [np.abs(part) for v in objective.base.values() for part in (v if isinstance(v, list) else [v])]
     largest = (float(np.max(v, initial=0.0, where=np.isfinite(v))) for v in values)
-    return all(size == 0 or SQUARED[0] < size < SQUARED[1] for size in largest) and not singular(objective)
+    within = all(size == 0 or SQUARED[0] < size < SQUARED[1] for size in largest)
+    return within and not singular(objective) and not underflows(objective)
+
+
+def underflows(objective: Objective) -> bool:
+    """Whether the model loses the argument of a function whose slope is infinite at 0: what a² + b² is under a root
+    where it is next to nothing, or nothing in numbers that are no longer. The model is at the root's kink there, or as
+    good as; a module that computes the root as hypot(a, b) is not."""
+    for ours, longer in zip(objective.start, longer_gaps(objective), strict=True):
+        size = np.abs(ours.values)
+        lost = np.where(size == 0, longer.values != 0, size < SQUARED[0])
+        if ours.relative and np.any(lost):
+            return True
+    return False
+
+
+def longer_gaps(objective: Objective) -> list[Gap]:
+    """The gaps at a point, computed in numbers with more digits and exponents, where the machine has these."""
+    return objective.values({leaf: a.astype(np.longdouble) for leaf, a in objective.given.items()
+                             if a.dtype.kind == "f"})[1]
 
 
 def singular(objective: Objective) -> bool:

@@ -176,6 +176,24 @@ def test_the_slope_of_a_saturated_gate_rounds_as_1_does() -> None:
     assert "1 - i" in codegen(model)  # which has passed the check, at entries of 1e-14 that are off by one hundredth
 
 
+@pytest.mark.parametrize(("far", "lost"), [(1.0, False), (-400.0, True), (-800.0, True)])
+def test_a_root_whose_argument_underflows_is_no_point_to_compare_at(far: float, lost: bool) -> None:
+    """sigmoid(-400)² is no number, and a² + b² is 0 where hypot(a, b) is not."""
+    model = parse("dim N\nparam x: N, b: N\nloss L = sum(sqrt(sigmoid(x)^2 + (b * sigmoid(x))^2))")
+    values = np.full(2, far), np.zeros(2)
+    given = dict(zip([row.id for row in model.leaves().values()], values, strict=True))
+    objective = Objective(model.results(), [np.ones(())], given, {"N": 2})
+    assert further.underflows(objective) is lost
+
+
+def test_a_root_of_nothing_is_one() -> None:
+    """A kink, where a slope is stated."""
+    model = parse("dim N\nparam x: N\nloss L = norm(x)")
+    objective = Objective(model.results(), [np.ones(())], {row.id: np.zeros(2) for row in model.leaves().values()},
+                          {"N": 2})
+    assert not further.underflows(objective)
+
+
 @pytest.mark.parametrize("form", ["relu(logdet(A))", "sum(relu(solve(A, b)))", "sum(abs(inv(A)))",
                                   "sum(abs(eigvalsh(A)))", "sum(relu(svdvals(A) - 1))"])
 def test_switches_behind_functions_of_matrices_are_aimed_at(form: str) -> None:
