@@ -12,9 +12,10 @@ import pytest
 
 from symbackprop.codegen import codegen
 from symbackprop.codegen.helpers import library
+from symbackprop.core.outputs import convex_outputs
 from symbackprop.core.registry import Op, Sample
 from symbackprop.core.scalars import TABLE, Scalar
-from symbackprop.errors import UsageError
+from symbackprop.errors import ModelError, UsageError
 from symbackprop.model import zoo
 from symbackprop.model.model import Model
 from symbackprop.model.text import parse
@@ -32,6 +33,7 @@ from tests.codegen.test_registry import SAMPLES, op_case, scalar_case
 from tests.codegen.test_selection import CASES, NOTHING, POINTS, ROWS
 from tests.sweeps import ALL as WHOLE
 from tests.sweeps import sample
+from tests.zoo.helpers import as_meant
 
 jax = pytest.importorskip("jax", reason="JAX is not installed")
 jax.config.update("jax_disable_most_optimizations", True)  # compiles in less time
@@ -97,13 +99,41 @@ def drawn(model: Model, seed: int = 0) -> tuple[Arrays, Arrays, dict[str, int] |
 def test_every_built_in_model(name: str, tmp_path: Path) -> None:
     model = zoo.build(name)
     params, data, dims = drawn(model)
-    agrees(model, tmp_path, params, data, dims, eager=name in EAGER)
+    agrees(model, tmp_path, params, as_meant(name, data), dims, eager=name in EAGER)
 
 
 @pytest.mark.parametrize("text", [*ALL.values(), *HIDDEN.values(), *MODELS.values()], ids=[*ALL, *HIDDEN, *MODELS])
 def test_models(text: str, tmp_path: Path) -> None:
     model = parse(text)
     agrees(model, tmp_path, *drawn(model))
+
+
+@pytest.mark.parametrize("name", zoo.names() if WHOLE else ["rnn-lm", "softmax-regression", "vae"])
+def test_derivatives_along_a_direction(name: str, tmp_path: Path) -> None:
+    """All of them with SWEEP=all. Those of the NumPy module are verified in tests/verify/test_along.py."""
+    model = zoo.build(name)
+    params, data, dims = drawn(model)
+    data = as_meant(name, data)
+    along = ["hvp", "jvp", *(["ggn"] if has_gauss_newton(model) else [])]
+    plain, module = (emit(model, tmp_path, along=along, target=target) for target in ("numpy", "jax"))
+    rng, moved = np.random.default_rng(1), model.targets()
+    v = {n: rng.normal(size=np.shape(a)) for n, a in {**params, **data}.items() if n in moved}
+    found = plain.forward(params, data, dims=dims)[0]
+    drawn_like = {n: rng.normal(size=np.shape(a)) for n, a in (found if isinstance(found, dict) else {"": found}).items()}
+    upstream = () if plain.LOSS else (drawn_like if isinstance(found, dict) else drawn_like[""],)
+    for word in along:
+        given = (params, data, v, *(upstream if word == "hvp" else ()))
+        ours = jax.jit(lambda *x, word=word: getattr(module, word)(*x, dims=dims))(*given)
+        expected = getattr(plain, word)(*given, dims=dims)
+        assert all(np.isfinite(a).all() for a in expected.values())
+        same(ours, expected, 1e-9)
+
+
+def has_gauss_newton(model: Model) -> bool:
+    try:
+        return model.loss_row is not None and bool(convex_outputs(model.loss_row, list(model.targets().values())))
+    except ModelError:
+        return False
 
 
 @pytest.mark.parametrize("name", ["rnn-lm", "gpt", "conv-net", "linear-layer", "vae"])

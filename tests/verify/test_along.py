@@ -39,10 +39,13 @@ TEXTS = {
 NAMES = zoo.names() if ALL else ("sigmoid-circuit", "rnn-lm", "squared-norm", "max-gate", "svm-hinge")
 
 
-@pytest.mark.parametrize("name", [*NAMES, *MODELS] if ALL else NAMES)
-def test_right_ones_pass(name: str) -> None:
+@pytest.mark.parametrize(("name", "target"), [(n, t) for t in ("numpy", "jax") for n in (*NAMES, *MODELS)] if ALL else [
+    (n, "numpy") for n in NAMES])
+def test_right_ones_pass(name: str, target: str) -> None:
+    if target == "jax":
+        pytest.importorskip("jax")
     model = parse(MODELS[name], name=name) if name in MODELS else zoo.build(name)
-    report = verify_source(codegen(model, along=ALONG), model)
+    report = verify_source(codegen(model, along=ALONG, target=target), model)
     assert report.passed, report.text()
     assert {p.name.partition(":")[0] for p in report.products} == set(ALONG)
 

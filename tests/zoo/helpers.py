@@ -21,6 +21,16 @@ from symbackprop.core.shapes import evaluate_shape
 from symbackprop.model import Model, zoo
 
 Arrays = dict[str, Any]
+SIZES = {  # where the model's own sizes would hide a mistake in an axis, or are large
+    "conv-net": {"K": 2, "M": 3, "H": 5, "C": 4},
+    "elementwise-relu": {"N": 50},
+    "linear-layer": {"N": 4, "D": 3, "M": 5},
+    "neural-turing-machine": {"R": 5, "W": 2},
+    "squared-norm": {"M": 3, "N": 4},
+}
+CHANCES = {"logistic-regression": "y", "logistic-regression-batch": "y", "mlp-relu-sigmoid": "y",
+           "neural-turing-machine": "y", "vae": "X"}  # data between 0 and 1
+PLACES = ("p0", "q0", "w0")  # of the Turing machine's heads, to begin with: they sum to 1
 
 
 @cache
@@ -58,6 +68,16 @@ def draw(name: str, dims: Mapping[str, int], seed: int = 0) -> tuple[Arrays, Arr
         high = 0 if below is None else evaluate_shape((below,), dims)[0]
         found[key] = rng.integers(0, high, size) if high else rng.normal(size=size)
     return {n: found[n] for n in module(name).PARAMS}, {n: found[n] for n in module(name).DATA}
+
+
+def as_meant(name: str, at: Mapping[str, Any]) -> Arrays:
+    """The arrays of a built-in model, those that are meant to lie in a range or to be distributions made so."""
+    found = dict(at)
+    if name in CHANCES and CHANCES[name] in found:
+        found[CHANCES[name]] = 1 / (1 + np.exp(-found[CHANCES[name]]))
+    if name == "neural-turing-machine":
+        found |= {k: np.exp(found[k]) / np.exp(found[k]).sum(-1, keepdims=True) for k in PLACES}
+    return found
 
 
 def distance(ours: Any, theirs: Any) -> float:

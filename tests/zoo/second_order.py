@@ -26,6 +26,7 @@ from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import evaluate_dim, evaluate_shape
 from symbackprop.verify.interpreter import in_numbers
 from tests.core.test_ops_oracle import ORACLE
+from tests.zoo.helpers import SIZES, as_meant
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_disable_most_optimizations", True)
@@ -154,14 +155,8 @@ def outputs_of(module: Any, at: Arrays) -> Arrays:
 def drawn_for(model: Model, name: str, more: Sequence[Node] = ()) -> tuple[dict[str, int], Arrays]:
     """Sizes, and random values of all leaves of a built-in model and of ``more``, in the ranges that they are meant to
     have."""
-    from tests.zoo.test_oracles import CHANCES, PLACES, SIZES
-
     sizes = model.default_sizes(SIZES.get(name))
-    at, rng = numbers(model, sizes), np.random.default_rng(1)
-    if name in CHANCES:
-        at[CHANCES[name]] = 1 / (1 + np.exp(-at[CHANCES[name]]))
-    if name == "neural-turing-machine":
-        at |= {k: np.exp(at[k]) / np.exp(at[k]).sum(-1, keepdims=True) for k in PLACES}
+    at, rng = as_meant(name, numbers(model, sizes)), np.random.default_rng(1)
     return sizes, at | {leaf.name or "": rng.normal(size=evaluate_shape(leaf.shape, sizes)) for leaf in more}
 
 

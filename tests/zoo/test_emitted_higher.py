@@ -18,7 +18,7 @@ from symbackprop.codegen import codegen
 from symbackprop.model import zoo
 from tests.codegen.helpers import run as imported
 from tests.sweeps import ALL
-from tests.zoo.helpers import distance
+from tests.zoo.helpers import SIZES, as_meant, distance
 
 jax = pytest.importorskip("jax")
 torch = pytest.importorskip("torch")
@@ -26,7 +26,6 @@ pytestmark = pytest.mark.oracle
 
 from tests.zoo.oracles import ORACLES  # noqa: E402  (it needs PyTorch)
 from tests.zoo.second_order import Second, by_jax, numbers, outputs_of, second_order  # noqa: E402  (it needs JAX)
-from tests.zoo.test_oracles import CHANCES, PLACES, SIZES  # noqa: E402
 
 SAMPLE = ("two-step-rnn", "conv-net", "rnn-lm", "ffnn-softmax-batch", "svm-hinge")
 NOT_IN_TORCH = {"svm-hinge"}  # which cannot differentiate its multi_margin_loss twice
@@ -44,12 +43,7 @@ def made(name: str) -> Second:
 def drawn(name: str) -> tuple[dict[str, int], dict[str, Any]]:
     model = made(name).model
     sizes = model.default_sizes(SIZES.get(name))
-    at = numbers(model, sizes)
-    if name in CHANCES:
-        at[CHANCES[name]] = 1 / (1 + np.exp(-at[CHANCES[name]]))
-    if name == "neural-turing-machine":
-        at |= {k: np.exp(at[k]) / np.exp(at[k]).sum(-1, keepdims=True) for k in PLACES}
-    return sizes, at
+    return sizes, as_meant(name, numbers(model, sizes))
 
 
 @cache

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from symbackprop.model import zoo
-from tests.zoo.helpers import Arrays, distance, draw, model, module, run
+from tests.zoo.helpers import SIZES, Arrays, as_meant, distance, draw, model, module, run
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.oracle
@@ -17,26 +17,11 @@ pytestmark = pytest.mark.oracle
 from tests.zoo.oracles import ORACLES  # noqa: E402  (it needs PyTorch)
 
 SEEDS = 3
-SIZES = {  # where the model's own sizes would hide a mistake in an axis, or are large
-    "conv-net": {"K": 2, "M": 3, "H": 5, "C": 4},
-    "elementwise-relu": {"N": 50},
-    "linear-layer": {"N": 4, "D": 3, "M": 5},
-    "neural-turing-machine": {"R": 5, "W": 2},
-    "squared-norm": {"M": 3, "N": 4},
-}
-CHANCES = {"logistic-regression": "y", "logistic-regression-batch": "y", "mlp-relu-sigmoid": "y",
-           "neural-turing-machine": "y", "vae": "X"}  # data between 0 and 1
-PLACES = ("p0", "q0", "w0")  # of the Turing machine's heads, to begin with: they sum to 1
-
 
 def drawn(name: str, seed: int) -> tuple[Arrays, Arrays]:
     """Parameters and data of a model, in the ranges that they are meant to have."""
     params, data = draw(name, model(name).default_sizes(SIZES.get(name)), seed)
-    if name in CHANCES:
-        data[CHANCES[name]] = 1 / (1 + np.exp(-data[CHANCES[name]]))
-    if name == "neural-turing-machine":
-        data |= {k: np.exp(data[k]) / np.exp(data[k]).sum(-1, keepdims=True) for k in PLACES}
-    return params, data
+    return params, as_meant(name, data)
 
 
 def weights(name: str, params: Arrays, data: Arrays) -> Arrays | None:
