@@ -119,8 +119,9 @@ def test_derivatives_along_a_direction(name: str, tmp_path: Path) -> None:
     rng, moved = np.random.default_rng(1), model.targets()
     v = {n: rng.normal(size=np.shape(a)) for n, a in {**params, **data}.items() if n in moved}
     found = plain.forward(params, data, dims=dims)[0]
-    drawn_like = {n: rng.normal(size=np.shape(a)) for n, a in (found if isinstance(found, dict) else {"": found}).items()}
-    upstream = () if plain.LOSS else (drawn_like if isinstance(found, dict) else drawn_like[""],)
+    several = isinstance(found, dict)
+    weights = {n: rng.normal(size=np.shape(a)) for n, a in (found if several else {"": found}).items()}
+    upstream = () if plain.LOSS else (weights if several else weights[""],)
     for word in along:
         given = (params, data, v, *(upstream if word == "hvp" else ()))
         ours = jax.jit(lambda *x, word=word: getattr(module, word)(*x, dims=dims))(*given)
