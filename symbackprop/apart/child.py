@@ -13,6 +13,7 @@ import os
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import fields, replace
@@ -23,12 +24,13 @@ from typing import Any, BinaryIO
 from symbackprop.apart import wire
 from symbackprop.apart.files import CallFailed, called, kinds_of, package_of, run_file
 from symbackprop.apart.forms import Form, FunctionForm, Given, Raw, UnknownWord, form_of
+from symbackprop.apart.libraries import alike, traced
 from symbackprop.apart.source import member
 from symbackprop.apart.threads import Call, interrupted
 from symbackprop.errors import SymbackpropError, said
 
 NO_MEMORY = 77  # the exit code for that
-WATCH = 0.5  # seconds
+WATCH, SLOW = 0.5, 0.3  # seconds
 
 
 class Answers:
@@ -42,6 +44,7 @@ class Answers:
         self.form_: Form
         self.name: str | None = None
         self.compiles = True
+        self.slow: Counter[Any] = Counter()  # how often a call took long, by the kind of its arguments
 
     def answer(self, subject: str, what: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
         questions: dict[str, Callable[..., Any]] = {
@@ -88,13 +91,29 @@ class Answers:
     def call(self, name: str, args: tuple[Any, ...], options: dict[str, Any], stays: str) -> Any:
         """What a function returns, and its arguments as they are after the call. Of the result, ``stays`` says what is
         kept here: nothing, the ``last`` of a pair, or ``all``."""
-        function, path = getattr(self.module, name), getattr(self.module, "__file__", None)
-        result = called(function, name, path, args, options)
+        result = self._called(name, args, options)
         if stays == "all":
             result = self.keep(result)
         elif stays == "last" and isinstance(result, tuple) and len(result) == 2:
             result = (result[0], self.keep(result[1]))
         return result, args, options
+
+    def _called(self, name: str, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        """A call. JAX compiles loops anew in every call of a function that is not compiled as a whole: where that took
+        long twice for arguments of the same kind, it is done so. The whole numbers are the same each time, of which a
+        function that is compiled cannot look whether they are in range."""
+        function, path = getattr(self.module, name), getattr(self.module, "__file__", None)
+        key = (name, *alike((args, options))) if "jax" in sys.modules else ()
+        if self.slow[key] > 1:
+            with suppress(CallFailed):
+                return called(traced(function, anew=False), name, path, args, options)
+            self.slow[key] = -sys.maxsize
+        start = time.perf_counter()
+        result = called(function, name, path, args, options)
+        self.slow[key] += key != () and time.perf_counter() - start > SLOW
+        if key and _memory_left() < 0.5:
+            sys.modules["jax"].clear_caches()
+        return result
 
     def interrupted(self, one: Call, other: Call) -> int | None:
         return interrupted(self.module, one, other)
@@ -185,6 +204,18 @@ def _limit(gigabytes: float) -> None:
         kind = resource.RLIMIT_DATA if sys.platform == "linux" else resource.RLIMIT_AS
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(kind, (int(gigabytes * 2**30),) * 2)
+
+
+def _memory_left() -> float:
+    """The part of the memory allowed that is free; 1 where the system does not say. (Linux gives pages, of which the
+    sixth number is what ``RLIMIT_DATA`` counts.)"""
+    with suppress(ImportError, ValueError, OSError, AttributeError):
+        import resource
+
+        allowed = resource.getrlimit(resource.RLIMIT_DATA)[0]
+        used = int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
+        return 1 - used / allowed if allowed > 0 else 1.0
+    return 1.0
 
 
 def _watch(parent: int) -> None:

@@ -106,14 +106,24 @@ def _collect(value: Any, where: str, depth: int, found: list[tuple[str, Array]],
             _collect(part, str(key) if not where else f"{where}.{key}", depth - 1, found, seen)
 
 
+def alike(values: Any) -> tuple[Any, ...]:
+    """What two calls share where JAX compiles a function of a tree of such values once: all but the numbers of
+    floating-point arrays."""
+    leaves, tree = sys.modules["jax"].tree_util.tree_flatten(values)
+    return tree, *(repr(v) if a is None or isinstance(a, Foreign) else
+                   (a.shape, str(a.dtype), b"" if a.dtype.kind == "f" else a.tobytes())
+                   for v, a in ((v, native(v)) for v in leaves))
+
+
 def traced(function: Callable[..., Any], anew: bool) -> Callable[..., Any]:
-    """A function over JAX arrays compiled as a whole, which takes a tenth of what it takes operation by operation where
-    all sizes are new. ``anew``: its Python runs again. The call raises where that is not the same: Python looks at
-    numbers, or something of the trace is kept somewhere."""
+    """A function over JAX's or NumPy's arrays compiled as a whole, which takes a tenth of what it takes operation by
+    operation where all sizes are new. ``anew``: its Python runs again. The call raises where that is not the same:
+    Python looks at numbers, or something of the trace is kept somewhere."""
     jax = sys.modules["jax"]
 
     def call(*args: Any, **options: Any) -> Any:
-        leaves, tree = jax.tree_util.tree_flatten((args, options))
+        given, tree = jax.tree_util.tree_flatten((args, options))
+        leaves = [_jax(v, "") if isinstance(v, np.ndarray) and v.dtype.kind in "fiub" else v for v in given]
         known = tuple(None if isinstance(a, jax.Array) else a for a in leaves)
         arrays = [a for a in leaves if isinstance(a, jax.Array)]
         if not anew:
