@@ -500,6 +500,7 @@ def derive(given: Given, called: dict[str, str], wrt: str | None, form: str | No
 @click.option("--ggn", is_flag=True, help="Add ggn(params, data, v): the Gauss-Newton matrix times a direction v.")
 @click.option("--hessian", is_flag=True, help="Add hessian(params, data), in blocks, and hessian_dense.")
 @click.option("--jacobian", is_flag=True, help="Add jacobian(params, data), in blocks.")
+@click.option("--hessian-diagonal", is_flag=True, help="Add hessian_diagonal(params, data), or, with rng, an estimate.")
 @click.option("--wrap", type=Choice(WRAPS), help="Make it part of another library too: operators and an nn.Module of "
               "PyTorch, or a function of JAX under custom_vjp.")
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 and show a diff if the file differs.")

@@ -80,6 +80,7 @@ def codegen(
     ggn: bool = False,
     hessian: bool = False,
     jacobian: bool = False,
+    hessian_diagonal: bool = False,
     wrap: str | None = None,
     verify: bool = True,
 ) -> str:
@@ -89,9 +90,9 @@ def codegen(
     computed in, ``level`` the optimisation level (0, 1, or 2: with a workspace), ``wrt`` the names whose gradients
     backward returns (default: every parameter and input). ``optimizer`` (sgd, momentum, adagrad, adam, adamw) adds
     ``init_state`` and ``update``; ``hvp``, ``jvp`` and ``ggn`` add the functions of those names, derivatives along a
-    direction, ``hessian`` (with ``hessian_dense``) and ``jacobian`` those of whole ones. ``wrap`` makes it a part of
-    another library too: "torch" adds operators and an nn.Module, "jax" (with the target jax) a function under
-    custom_vjp.
+    direction, ``hessian`` (with ``hessian_dense``), ``jacobian`` and ``hessian_diagonal`` those of whole ones. ``wrap``
+    makes it a part of another library too: "torch" adds operators and an nn.Module, "jax" (with the target jax) a
+    function under custom_vjp.
     Raises `UsageError` for anything else, `ModelError` where the model cannot be emitted.
 
     The module is verified first, as the command line does: `CheckFailed` names the gradients that are wrong, a warning
@@ -104,7 +105,7 @@ def codegen(
     model = as_model(model)
     names = None if wrt is None else listed(wrt)
     along = [name for name, wanted in zip(ALONG, (hvp, jvp, ggn), strict=True) if wanted]
-    whole = [name for name, wanted in zip(WHOLE, (hessian, jacobian), strict=True) if wanted]
+    whole = [name for name, wanted in zip(WHOLE, (hessian, jacobian, hessian_diagonal), strict=True) if wanted]
     source = emit(model, dtype=dtype, level=level, wrt=names, optimizer=optimizer, target=target, along=along,
                   whole=whole, wrap=wrap)
     for remark in require_verified(source, model) if verify else ():

@@ -12,7 +12,7 @@ from symbackprop.targets import TARGETS
 if TYPE_CHECKING:
     from symbackprop.model.model import Model
 
-WHOLE = ("hessian", "jacobian")  # and whole ones, in blocks
+WHOLE = ("hessian", "jacobian", "hessian_diagonal")  # and whole ones, in blocks, or a diagonal
 DTYPES = ("float64", "float32")
 LEVELS = (0, 1, 2)
 WRAPS = {"torch": "numpy", "jax": "jax"}  # the libraries that a module can be made a part of, and what it computes with
@@ -37,14 +37,14 @@ def codegen(
     or 2: with a workspace), ``wrt`` the names whose gradients backward returns, intermediates among them (default:
     every parameter and input); the module then says so in its constant GRADIENTS, which `verify` reads.
     ``optimizer`` (sgd, momentum, adagrad, adam, adamw) adds ``init_state`` and ``update``, ``along`` the functions of
-    these names: derivatives along a direction (see `derive.products`), ``whole`` a Jacobian or a Hessian (see
-    `derive.blocks`), ``wrap`` what makes it a part of another library, torch or jax (see `codegen.wrapping`). Raises
-    `UsageError` for anything else, `ModelError` where the model cannot be emitted.
+    these names: derivatives along a direction (see `derive.products`), ``whole`` a Jacobian, a Hessian or its
+    diagonal (see `derive.blocks`), ``wrap`` what makes it a part of another library, torch or jax (see
+    `codegen.wrapping`). Raises `UsageError` for anything else, `ModelError` where the model cannot be emitted.
     """
     from symbackprop.codegen.optimizers import optimizer_lines
     from symbackprop.codegen.planning import build_program
     from symbackprop.codegen.wrapping import IMPORTS, below
-    from symbackprop.derive.blocks import HESSIAN, wholes
+    from symbackprop.derive.blocks import JACOBIAN, wholes
     from symbackprop.derive.closed import closed
     from symbackprop.derive.products import HVP, products
     from symbackprop.derive.stable import derive_stable
@@ -70,8 +70,8 @@ def codegen(
             swept = derive_stable(named, wrt)
             derivation = closed(swept)
             blocks = wholes(swept, whole)
-            dense = [HVP for x in blocks if x.kind == HESSIAN and x.blocks is None]  # every column is asked for
-            further = products(swept, dict.fromkeys([*along, *dense]))
+            asked = [HVP for x in blocks if x.kind != JACOBIAN and x.blocks is None]  # which products are asked for
+            further = products(swept, dict.fromkeys([*along, *asked]))
             text = to_text(model)
             program = build_program(derivation, named, text, level, dtype, printer.arrays, further, blocks)
         made = printer(program)

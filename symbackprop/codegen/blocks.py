@@ -7,22 +7,24 @@ from string import ascii_letters
 
 from symbackprop.codegen.functions import Maker
 from symbackprop.codegen.names import escape
-from symbackprop.codegen.program import AskedFor, BlockCode, Dense, Function, InBlocks, PartCode
+from symbackprop.codegen.program import AskedFor, BlockCode, Dense, Diagonal, Estimate, Function, InBlocks, PartCode
 from symbackprop.codegen.program import Block as Body
 from symbackprop.core import build
 from symbackprop.core.graph import Node
 from symbackprop.core.shapes import size_of
-from symbackprop.derive.blocks import HESSIAN, JACOBIAN, Block, Blocks, Whole
+from symbackprop.derive.blocks import DIAGONAL, HESSIAN, JACOBIAN, Block, Blocks, Whole
+from symbackprop.derive.closed import closed_rows
 from symbackprop.derive.steps import Derivation
 
 BY_PRODUCTS, BY_BACKWARD = "by_products", "by_backward"  # helpers that ask hvp for every column, backward for a row
+ESTIMATED = "estimated"  # that which asks hvp for random sums of columns
 
 
 def whole_functions(wholes: Iterable[Whole], derivation: Derivation, maker: Maker) -> list[Function]:
     """Their functions."""
     making = Making(derivation, maker)
-    return [f for whole in wholes for f in (_hessian(making, whole) if whole.kind == HESSIAN else [
-        _jacobian(making, whole)])]
+    make = {HESSIAN: _hessian, JACOBIAN: _jacobian, DIAGONAL: _diagonal}
+    return [f for whole in wholes for f in make[whole.kind](making, whole)]
 
 
 class Wanted:
@@ -62,6 +64,12 @@ class Making:
         body, names, written = self._body({"H": row})
         return Dense(name, says, body, written, names["H"])
 
+    def diagonal(self, name: str, says: str, rows: Mapping[str, Node]) -> Diagonal:
+        """The function that returns the diagonal by name."""
+        closed = closed_rows(self.d.model, [*rows.values()], self.d.forward_ids)
+        body, names, written = self._body({f"H_{n}": closed.get(row.id, row) for n, row in rows.items()})
+        return Diagonal(name, says, body, written, {n: names[f"H_{n}"] for n in rows})
+
     def _body(self, rows: Mapping[str, Node]) -> tuple[Body, dict[str, str], dict[int, str]]:
         """Statements that compute rows, their variables by the names that they are wanted under, and what rows are
         called then: one that is no array of the model's as it is wanted."""
@@ -89,12 +97,19 @@ def _code(b: Block, wanted: Wanted) -> BlockCode:
     return BlockCode(b.structure, "".join(axes), b.shape, tuple(parts))
 
 
-def _jacobian(made: Making, whole: Whole) -> Function:
+def _jacobian(made: Making, whole: Whole) -> list[Function]:
     """jacobian; where no compressed form is known, by unit upstream gradients."""
     if whole.blocks is not None:
-        return made.in_blocks(JACOBIAN, whole.says, whole.blocks)
+        return [made.in_blocks(JACOBIAN, whole.says, whole.blocks)]
     of = tuple([row.name or "" for row in made.d.model.results()])
-    return AskedFor(JACOBIAN, whole.says, tuple(whole.wrt), of)
+    return [AskedFor(JACOBIAN, whole.says, tuple(whole.wrt), of)]
+
+
+def _diagonal(made: Making, whole: Whole) -> list[Function]:
+    """hessian_diagonal; where it is not exact, under a name that says so."""
+    if whole.blocks is None:
+        return [Estimate(f"{DIAGONAL}_estimate", whole.says, tuple(whole.wrt))]
+    return [made.diagonal(DIAGONAL, whole.says, {a: b.diagonal for (a, _), b in whole.blocks.items()})]
 
 
 def _hessian(made: Making, whole: Whole) -> list[Function]:

@@ -157,9 +157,14 @@ class JaxPrinter(ModulePrinter):
     arrays = Jax
     writer = JaxWriter
     levels = (0, 1)
+    source = "a jax.random key, or a seed"
     refused = "it writes into arrays that are used again, and arrays of JAX are never changed; take -O1"
     imports = ("import jax", "import jax.numpy as jnp")
     unchecked = f"{ModulePrinter.unchecked}, no-untyped-call"
+
+    @property
+    def random(self) -> str:
+        return '"jax.Array | int | Draws"'
 
     def fields(self) -> dict[str, Any]:
         drawn = any(initial.kind == NORMAL for initial in self.program.initial.values())
@@ -169,8 +174,7 @@ class JaxPrinter(ModulePrinter):
             "as_floats": "array.astype(dtype)",
             "drawn": "{name: jnp.asarray(value, at_hand(DTYPE)) for name, value in params.items()}",
             "dtypes": 'cache["static"].dtypes',
-            "source": "a jax.random key, or a seed",
-            "rng": '"jax.Array | int | Draws"' if drawn else "jax.Array | int",
+            "rng": self.random if drawn else "jax.Array | int",
             "result": self.several,
             "mark": string("static"),
             "factor": "jax.Array | float",

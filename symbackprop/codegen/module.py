@@ -6,16 +6,29 @@ import ast
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, cached_property, partial
 from itertools import chain
+from textwrap import fill
 from typing import Any
 
 from symbackprop import __version__
 from symbackprop.codegen.arrays import Arrays
-from symbackprop.codegen.blocks import BY_BACKWARD, BY_PRODUCTS
+from symbackprop.codegen.blocks import BY_BACKWARD, BY_PRODUCTS, ESTIMATED
 from symbackprop.codegen.equations import shape_note
 from symbackprop.codegen.helpers import needed
 from symbackprop.codegen.initial import NORMAL, ONE, ZERO, Initial
 from symbackprop.codegen.names import escape
-from symbackprop.codegen.program import Along, AskedFor, Block, BlockCode, Computed, Dense, Function, InBlocks, Program
+from symbackprop.codegen.program import (
+    Along,
+    AskedFor,
+    Block,
+    BlockCode,
+    Computed,
+    Dense,
+    Diagonal,
+    Estimate,
+    Function,
+    InBlocks,
+    Program,
+)
 from symbackprop.codegen.sizes import NOTHING, SizePlan, divided, plan_sizes
 from symbackprop.codegen.statements import KEPT, Writer
 from symbackprop.codegen.tree import (
@@ -50,7 +63,10 @@ from symbackprop.core.shapes import Shape, dim_text
 from symbackprop.resources import templates
 
 TEMPLATE = "module.py.j2"
+DRAWN = ("An estimate: the mean of v * hvp(v) over random signs v (Hutchinson 1990; Bekas, Kokiopoulou and Saad 2007) "
+         "and its standard error, both by name; rng is {}.")
 A_BLOCK = "A block has its structure, the arrays that it is made of, and dense(): all of it, rows before columns."
+WIDE = 112  # characters of a line in a docstring, where three quotes stand before the first
 MAX_LISTED = 4  # outputs that a docstring lists by name
 
 
@@ -97,6 +113,7 @@ class ModulePrinter:
     imports: tuple[str, ...] = ()
     unchecked: str = "no-any-return, type-arg"  # of mypy --strict: what arrays of any dtype come to is Any
     levels: tuple[int, ...] = (0, 1, 2)
+    source = "a numpy.random.Generator, or a seed"
     refused = ""
 
     def __init__(self, program: Program) -> None:
@@ -154,7 +171,7 @@ class ModulePrinter:
             "as_floats": "array.astype(dtype, copy=False)[()]",
             "drawn": f"{{name: {self.module}.asarray(value, DTYPE)[()] for name, value in params.items()}}",
             "dtypes": 'cache["dtypes"]',
-            "source": "a numpy.random.Generator, or a seed",
+            "source": self.source,
             "workspace": ", workspace: dict | None = None" if p.level > 1 else "",
             "passed_on": ", workspace=workspace" if p.level > 1 else "",
             "array": self.array,
@@ -162,9 +179,14 @@ class ModulePrinter:
             "upstream": self.several,
             "factor": "float",
             "mark": string("dtypes"),
-            "rng": f"{self.module}.random.Generator | int",
+            "rng": self.random,
             "results": doc_text(", ".join(p.results)) if len(p.results) <= MAX_LISTED else "the outputs",
         }
+
+    @property
+    def random(self) -> str:
+        """The type of what draws."""
+        return f"{self.module}.random.Generator | int"
 
     @property
     def several(self) -> str:
@@ -264,13 +286,16 @@ class ModulePrinter:
     # -- functions beside forward and backward
     def function(self, f: Function) -> dict[str, Any]:
         """What the template lays out of one."""
+        drawing = isinstance(f, Estimate)
         further = ["v: dict", *([f"upstream: {self.several}"] if f.upstream else [])] if isinstance(f, Along) else []
+        further = [f"rng: {self.random}", "samples: int = 100"] if drawing else further
         given = ["params: dict", "data: dict", *further]
-        given += ["workspace: dict | None = None"] if self.program.level > 1 else []
+        given += ["workspace: dict | None = None"] if self.program.level > 1 and not drawing else []
         returned, told = self.told_of(f)
         return {
             "head": listed(f"def {f.name}(", [*given, "dims: dict | None = None"], f") -> {returned}:", ""),
-            "says": doc_text(f.says), "told": doc_text(told), "lines": layout(self.body_of(f, self.functions[f.name])),
+            "says": paragraph(doc_text(f.says)), "told": paragraph(doc_text(told)),
+            "lines": layout(self.body_of(f, self.functions[f.name])),
         }
 
     def computing(self, f: Function) -> list[Line]:
@@ -301,6 +326,10 @@ class ModulePrinter:
             also = f", and perhaps of {', '.join(inputs)}," if inputs else ""
             like = ", and so does what is returned" if f.like else ""
             return f"dict[str, {self.array}]", f"v holds arrays like those of params{also} by name{like}."
+        if isinstance(f, Estimate):
+            return f"tuple[dict[str, {self.array}], dict[str, {self.array}]]", DRAWN.format(self.source)
+        if isinstance(f, Diagonal):
+            return f"dict[str, {self.array}]", "Of the shapes of params; no matrix is formed."
         if isinstance(f, Dense) or (isinstance(f, AskedFor) and f.dense):
             return self.array, "Rows and columns in the order in which the arrays are declared."
         return 'dict[tuple[str, str], "Block"]', A_BLOCK
@@ -324,6 +353,12 @@ class ModulePrinter:
                 return [Line(ast.Return(ast.Dict([*blocks], [*blocks.values()])))]
             case Dense():
                 return [Line(ast.Return(call("as_returned", name(f.matrix), name("dtype"))))]
+            case Diagonal():
+                found = dictionary({n: name(v) for n, v in f.results.items()})
+                return [Line(ast.Return(call("returned", found, name("dtypes"))))]
+            case Estimate():
+                given = [name(word) for word in ("hvp", "rng", "samples", "params", "data", "dims")]
+                return [Line(ast.Return(call(ESTIMATED, *given, f.by)))]
             case AskedFor():
                 return [Line(ast.Return(self.asked(f)))]
         raise TypeError(f)
@@ -362,6 +397,11 @@ class ModulePrinter:
 
     def equations(self) -> Line:
         return Line(ast.Return(dictionary({n: name(v) for n, v in self.program.equations.items()})))
+
+
+def paragraph(words: str) -> str:
+    """A paragraph of a docstring in lines that are not too wide."""
+    return fill(words, WIDE, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
 
 
 def typed(word: str, items: Mapping[str, object]) -> str:

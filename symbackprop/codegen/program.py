@@ -200,6 +200,20 @@ class Dense(Computed):
 
 
 @dataclass(frozen=True)
+class Diagonal(Computed):
+    """The diagonal of a Hessian: the variables of its arrays by name."""
+
+    results: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Estimate(Function):
+    """The same by hvp along random directions, of the parameters ``by``, with standard errors."""
+
+    by: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class AskedFor(Function):
     """What has no compressed form: row by row by backward, for each entry of the results ``of`` a layer, else column by
     column by hvp, for each entry of the parameters ``by``; ``dense`` is one array of all."""

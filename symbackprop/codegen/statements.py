@@ -30,7 +30,6 @@ from symbackprop.codegen.tree import (
     text,
 )
 from symbackprop.core import formula as f
-from symbackprop.core.facts import one_hot_index
 from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.shapes import Shape, same_shape
 
@@ -240,7 +239,9 @@ class Writer:
             note = "the entry of every row that the one-hot array marks"
             yield Line(assign("at", (*self.rows(row.shape), place)), note, depth)
             place = name("at")
-        hit = self.p.formula(item.hit, [self.entries(a, row, place) for a in row.args])
+        read = {*f.arguments(item.hit)}
+        args = [self.entries(a, row, place) if k in read else self.p.as_float(a) for k, a in enumerate(row.args)]
+        hit = self.p.formula(item.hit, args)
         yield Line(self.marked(item.name, place, hit.code), "", depth)
 
     def marked(self, word: str, place: ast.expr, value: ast.expr) -> ast.stmt:
@@ -256,7 +257,7 @@ class Writer:
     def entries(self, a: Node, row: Node, place: ast.expr) -> Expr:
         """An argument at the marked entries."""
         whole = self.p.as_float(a)
-        if not a.ndim or one_hot_index(a) is not None:
+        if not a.ndim:
             return whole
         inside = [place] if same_shape(a.shape, row.shape) else [ast.Slice(), 0]
         return Expr(index(whole.code, *inside), row.shape[:-1], whole.kind)

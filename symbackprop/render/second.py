@@ -22,7 +22,7 @@ from symbackprop.core.names import free_name
 from symbackprop.core.shapes import is_one, size_of
 from symbackprop.derive.blocks import Block
 from symbackprop.derive.blocks.contraction import number_of, product_cost
-from symbackprop.derive.blocks.structure import Part
+from symbackprop.derive.blocks.structure import DIAGONAL, Part
 from symbackprop.derive.closed.terms import Exponent, Index, Key, Term, all_letters, is_number, rational
 from symbackprop.render.context import Context
 from symbackprop.render.document import Line, Prose, Step, Value
@@ -38,6 +38,8 @@ LONGEST = 240  # characters of a form that is printed
 _J = Letter("j")
 _TIED = maths.product(maths.Indicator(maths.equal(maths.K, _J)), maths.at(maths.A, maths.K))
 DELTA: Prose = ("; δ contracts: ", maths.equal(maths.Big("sum", ("k",), _TIED), maths.at(maths.A, _J)))
+_P = Letter("p")
+VARIANCE = maths.total((False, maths.called("diag", _P)), (True, MatMul(_P, Transpose(_P))))
 Fixed = Mapping[int, Math]
 
 
@@ -110,6 +112,8 @@ class SecondOrder:
             lines.append(Line("result", symbol, whole, told, value=value))
         else:
             lines[-1] = replace(entry, reason=(*entry.reason, "; ", *told), value=value)
+        if b.symmetric and b.terms and row.ndim and b.structure != DIAGONAL and not board:
+            lines.insert(len(lines) - (whole is not None), self._on_diagonal(b, row))
         sizes = [size_of(n.shape) for n in (row, column) if n.ndim]
         shape = self.r.shape(tuple(sizes)) if sizes else None
         return Step(number, f"{b.row},{b.column}", f"step-{number}", self.r.bare(row), symbol, (symbol,), "second",
@@ -141,6 +145,16 @@ class SecondOrder:
         terms = [self._entry_of(b, t, at, Told(self.r, [*rows, *columns])) for t in b.terms]
         right = maths.total(*terms) if terms else self.r.number(sp.S.Zero)
         return Line("chain", left, right, self._rule(row))
+
+    def _on_diagonal(self, b: Block, row: Node) -> Line:
+        """An entry whose column is its row, without the matrix behind it."""
+        free = iter(_lettered(self.r, [d for d in row.shape if not is_one(d)], ()))
+        index = [ONLY if is_one(d) else next(free) for d in row.shape]
+        at = {i: x for i, x in zip(b.own, index, strict=True) if i}
+        end = Entries(self.r, ()).named(row, self.r.plain[row.id], index)
+        terms = [self._entry_of(b, t, at, Told(self.r, index)) for t in b.diagonal_terms]
+        right = maths.total(*terms) if terms else self.r.number(sp.S.Zero)
+        return Line("chain", Second(self.top or end, end, end), right, ("on the diagonal",))
 
     def _rule(self, row: Node) -> Prose:
         """What is done, with its rule where that is done first."""
@@ -384,8 +398,11 @@ class SecondOrder:
         positive: Prose = ()
         if b.symmetric and b.definite:
             of = self.r.plain[self.context.derivation.model.graph.names[b.row].id]
-            positive = ("; ", maths.Relation(self.symbol, "⪰", maths.Num(sp.S.Zero)),
-                        ", no weight is negative: convex in ", of)
+            why: Prose = (", no weight is negative",)
+            if any(t.number < 0 for t in b.terms):
+                self.r.mention("diag")
+                why = (", ", VARIANCE, " is a covariance")
+            positive = ("; ", maths.Relation(self.symbol, "⪰", maths.Num(sp.S.Zero)), *why, ": convex in ", of)
         return (words, *positive)
 
     def _costs(self, b: Block) -> Prose:

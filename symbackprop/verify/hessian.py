@@ -1,4 +1,5 @@
-"""Whole Hessians that a module computes, against differences of its own gradients, which are verified apart."""
+"""Whole Hessians and diagonals that a module computes, against differences of its own gradients, which are verified
+apart."""
 
 from __future__ import annotations
 
@@ -8,10 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from symbackprop.verify.module import Candidate, Outcome, numbers
+from symbackprop.verify.module import Candidate, Outcome, arrays_of, numbers
 from symbackprop.verify.sampling import Sample
 
 STEPS, DIRECTIONS = (2e-3, 1e-3), 3
+DIAGONAL, ESTIMATE = "hessian_diagonal", "hessian_diagonal_estimate"
+ENTRIES, SAMPLES, BEYOND = 4, 64, 7  # of an array that are looked at; drawn; standard errors that no mean is off
 AGREE, RIGHT, SAME = 1e-6, 1e-5, 1e-9  # two differences; a product and these; what is computed twice
 
 
@@ -49,6 +52,54 @@ def _is_wrong(candidate: Candidate, sample: Sample, whole: Any, names: list[str]
     if not known or np.max(np.abs(first - second), initial=0.0) > AGREE * (1 + size):
         return False  # a kink, or a point where the gradient changes too fast
     return bool(np.max(np.abs(along - second), initial=0.0) > RIGHT * (1 + size))
+
+
+# -- diagonals
+def diagonals(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
+    """One sentence for what is wrong with hessian_diagonal, or with its estimate and the error that this tells."""
+    asked = [n for n in (DIAGONAL, ESTIMATE) if candidate.is_loss and candidate.has(n)]
+    names = list(candidate.model.params) or list(candidate.model.targets())
+    for name in asked if set(names) <= outcome.gradients.keys() else ():
+        options: dict[str, Any] = {"rng": 0, "samples": SAMPLES} if name == ESTIMATE else {}
+        found = candidate.ask(name, *candidate.inputs(sample), sample, **options)
+        parts = list(candidate.pair(found, name)) if name == ESTIMATE else [found]
+        parts = [arrays_of(candidate.mapping(name, part, "a dict of arrays")) for part in parts]
+        shapes = {n: np.shape(sample.values[n]) for n in names}
+        if any({n: np.shape(a) for n, a in part.items()} != shapes for part in parts):
+            yield f"{name} returned other names or shapes than those of {', '.join(names)}"
+        else:
+            yield from _entries(candidate, sample, names, name, parts)
+
+
+def _entries(candidate: Candidate, sample: Sample, names: list[str], name: str, parts: list[Any]) -> Iterator[str]:
+    """What is wrong with some entries of each array: the mean of v_i (H v)_i has the variance Σ_{j≠i} H_ij²."""
+    rng = np.random.default_rng(0)
+    for n in names:
+        size = int(np.size(sample.values[n]))
+        for k in rng.permutation(size)[:ENTRIES]:
+            place = np.unravel_index(k, np.shape(sample.values[n]))
+            column = _column(candidate, sample, names, n, place)
+            if column is None:
+                continue
+            start = sum(int(np.size(sample.values[m])) for m in names[: names.index(n)])
+            right, others = column[start + k], float(np.sqrt(np.sum(np.delete(column, start + k) ** 2) / SAMPLES))
+            off, near = abs(float(parts[0][n][place]) - right), RIGHT * (1 + float(np.max(np.abs(column))))
+            if not off <= near + (BEYOND * others if len(parts) > 1 else 0):
+                yield f"{name} is not the diagonal of the Hessian: {n}[{', '.join(map(str, place))}]"
+                return
+            if len(parts) > 1 and not others / 2 - near <= parts[1][n][place] <= 2 * others + near:
+                yield f"{name} tells another standard error than that of {n}[{', '.join(map(str, place))}]"
+                return
+
+
+def _column(candidate: Candidate, sample: Sample, names: list[str], n: str, place: tuple[Any, ...]) -> Any:
+    """How the gradient changes with one entry; None where differences do not tell."""
+    v = {m: np.zeros(np.shape(sample.values[m])) for m in names}
+    v[n][place] = 1.0
+    first, second = (_slope(candidate, sample, v, names, step) for step in STEPS)
+    known = bool(np.all(np.isfinite(first) & np.isfinite(second)))
+    size = float(np.max(np.abs(second), initial=0.0))
+    return second if known and np.max(np.abs(first - second), initial=0.0) <= AGREE * (1 + size) else None
 
 
 def _slope(candidate: Candidate, sample: Sample, v: Mapping[str, Any], names: list[str], step: float) -> Any:

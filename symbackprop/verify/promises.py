@@ -23,7 +23,7 @@ from symbackprop.verify.calls import (
     unchanged,
     workspaces,
 )
-from symbackprop.verify.hessian import hessians
+from symbackprop.verify.hessian import diagonals, hessians
 from symbackprop.verify.initial import initial_values
 from symbackprop.verify.interpreter import Sizes, Watch, magnitude
 from symbackprop.verify.lines import line_of
@@ -385,4 +385,5 @@ SUBJECT: dict[Callable[..., Any], str] = {
     initial_values: "for initial values",
     optimizer: "for a step of the optimiser",
     hessians: "for whole Hessians",
+    diagonals: "for the diagonal of the Hessian",
 }

@@ -61,7 +61,7 @@ def test_a_hessian_is_the_slope_of_the_gradient(name: str, level: int, target: s
     if target == "jax":
         pytest.importorskip("jax").config.update("jax_enable_x64", True)
     text = {**CATALOGUE, **MORE}[name]
-    module = emit(text, tmp_path, level=level, target=target, whole=["hessian"])
+    module = emit(text, tmp_path, level=level, target=target, whole=["hessian", "hessian_diagonal"])
     params, data = given(module, text, name)
     sizes = {k: v for k, v in SIZES.items() if k in module.DIMS}
     blocks = module.hessian(params, data)
@@ -72,11 +72,36 @@ def test_a_hessian_is_the_slope_of_the_gradient(name: str, level: int, target: s
     assert np.abs(found - want).max() < 1e-7 * (1 + np.abs(want).max())
     assert np.allclose(found, found.T, rtol=1e-12, atol=1e-12)
     ends = np.cumsum([0, *[np.size({**params, **data}[n]) for n in names]])
+    diagonal, errors = diagonals(module, params, data)
+    for n, start, end in zip(names, ends, ends[1:], strict=False):
+        off = np.abs(np.ravel(diagonal[n]) - np.diag(want)[start:end])
+        assert diagonal[n].shape == np.shape({**params, **data}[n])
+        assert (off <= 7 * np.ravel(errors[n]) + 1e-7 * (1 + np.abs(want).max())).all()
     for (a, b), block in blocks.items():
         i, j = names.index(a), names.index(b)
         part = found[ends[i] : ends[i + 1], ends[j] : ends[j + 1]]
         assert block.structure in STRUCTURES and block.dense().shape == block.shape
         assert np.allclose(np.reshape(block.dense(), part.shape), part, rtol=1e-12, atol=1e-12)
+
+
+def diagonals(module: ModuleType, params: dict[str, Any], data: dict[str, Any]) -> tuple[dict[str, Any], Any]:
+    """The diagonal, and how far off it may be: 0 where it is not an estimate."""
+    if hasattr(module, "hessian_diagonal"):
+        found = module.hessian_diagonal(params, data)
+        return found, {n: np.zeros(np.shape(a)) for n, a in found.items()}
+    assert "An estimate" in module.hessian_diagonal_estimate.__doc__
+    found, errors = module.hessian_diagonal_estimate(params, data, 0, samples=50)
+    fewer = module.hessian_diagonal_estimate(params, data, 0, samples=5)[1]
+    assert sum(float(np.sum(e)) for e in fewer.values()) > sum(float(np.sum(e)) for e in errors.values()) > 0
+    with pytest.raises(ValueError, match="samples has to be a whole number, 2 or more, not 1"):
+        module.hessian_diagonal_estimate(params, data, 0, samples=1)
+    return found, errors
+
+
+def test_a_diagonal_needs_no_matrix(tmp_path: Path) -> None:
+    module = emit(CATALOGUE["softmax"], tmp_path, whole=["hessian_diagonal"])
+    source = Path(str(module.__file__)).read_text(encoding="utf-8")
+    assert "H_W = (X ** 2).T @ (p - p ** 2) / N" in source and "def hvp" not in source
 
 
 @pytest.mark.parametrize("name", STRUCTURE)
@@ -140,7 +165,8 @@ def test_a_layer_has_no_hessian(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["logistic", "network", "relu", "loop", "factors"])
 def test_what_is_right_passes_verify(name: str, tmp_path: Path) -> None:
     path = tmp_path / "right.py"
-    path.write_text(codegen(parse({**CATALOGUE, **MORE}[name], name="right"), whole=["hessian"]), encoding="utf-8")
+    text = {**CATALOGUE, **MORE}[name]
+    path.write_text(codegen(parse(text, name="right"), whole=["hessian", "hessian_diagonal"]), encoding="utf-8")
     assert verify(path, seed=1).verdict == "pass"
 
 
@@ -151,6 +177,21 @@ def test_what_is_right_passes_verify(name: str, tmp_path: Path) -> None:
 ])
 def test_what_is_wrong_fails_verify(old: str, new: str, says: str, tmp_path: Path) -> None:
     source = codegen(parse(CATALOGUE["logistic"], name="wrong"), whole=["hessian"])
+    assert old in source
+    path = tmp_path / "wrong.py"
+    path.write_text(source.replace(old, new), encoding="utf-8")
+    report = verify(path, seed=1)
+    assert report.verdict == "fail" and says in report.text()
+
+
+@pytest.mark.parametrize(("name", "old", "new", "says"), [
+    ("logistic", "X ** 2 / N", "X ** 2", "hessian_diagonal is not the diagonal of the Hessian: w["),
+    ("logistic", 'returned({"w": H_w}', 'returned({"w": H_w[:, None]}', "returned other names or shapes than"),
+    ("loop", "term = v[name] * along[name]", "term = 1.5 * v[name] * along[name]", "is not the diagonal of the He"),
+    ("loop", "spread[name] / (samples - 1) / samples", "spread[name] / samples", "tells another standard error than"),
+])
+def test_wrong_diagonals_fail_verify(name: str, old: str, new: str, says: str, tmp_path: Path) -> None:
+    source = codegen(parse({**CATALOGUE, **MORE}[name], name="wrong"), whole=["hessian_diagonal"])
     assert old in source
     path = tmp_path / "wrong.py"
     path.write_text(source.replace(old, new), encoding="utf-8")

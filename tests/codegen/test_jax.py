@@ -435,3 +435,17 @@ def test_what_has_no_meaning_is_refused() -> None:
         codegen(parse(MLP), target="jax", level=2)
     with pytest.raises(UsageError, match=r"the target is numpy or jax, not 'jaxx'\. Did you mean 'jax'"):
         codegen(parse(MLP), target="jaxx")
+
+
+def test_an_estimated_diagonal(tmp_path: Path) -> None:
+    """Of the same draws as NumPy's: those of a numpy.random.Generator."""
+    text = "dim T, N\ndata x: T x N\nparam w: N\nh[0] = zeros(N)\nfor t in 1..T:\n    h[t] = tanh(h[t-1]*w + x[t])\n" \
+           "loss L = sum(h[T])**2"
+    plain, module = (emit(text, tmp_path, whole=["hessian_diagonal"], target=t) for t in ("numpy", "jax"))
+    params, data, _ = drawn(parse(text))
+    found, expected = (m.hessian_diagonal_estimate(params, data, np.random.default_rng(3), samples=4)
+                       for m in (module, plain))
+    for ours, theirs in zip(found, expected, strict=True):
+        same(ours, theirs)
+    again, _ = module.hessian_diagonal_estimate(params, data, jax.random.key(0), samples=2)
+    assert again["w"].shape == params["w"].shape

@@ -25,6 +25,8 @@ MODELS = {
     "a scalar and one-hot": "dim N\ndata k: N int < 5\nparam w\noutput Y = (w + one_hot(k, 5))**3",
     "a column and one-hot": "dim N\ndata k: N int < 5\nparam w: N\noutput Y = (w[:, None] + one_hot(k, 5))**3",
     "one-hot exponents": "dim N\ndata k: N int < 5\nparam w\noutput Y = w**one_hot(k, 5) + one_hot(k, 5)**w",
+    "two one-hot factors": "dim N\ndata k: N int < 3, j: N int < 3\nparam w: N x 3\n"
+                           "output Y = one_hot(k, 3) * one_hot(j, 3) * w**2",
     "a one-hot factor": "dim N\ndata k: N int < 5\nparam w: 5\noutput Y = one_hot(k, 5) * w",
     "a sum of integers": "dim N\ndata k: N int < 5\nparam w\nloss L = w * sum(k)",
     "integers and truth values": "dim N\ndata k: N int < 5\nparam w\nloss L = w * mean(k * k) + sum(k > 2)",

@@ -21,7 +21,7 @@ CATALOGUE = {
     "quadratic": "dim n\ndata A: n x n\nparam x: n\nloss L = x @ A @ x",
     "symmetric": "dim n\ndata A: n x n symmetric\nparam x: n\nloss L = x @ A @ x",
     "ridge": LINEAR + "data lam\nr = X @ w - y\nloss L = sum(r**2)/2 + lam/2*sum(w**2)",
-    "one softmax": "dim D, C\ndata x: D, y: C simplex\nparam W: C x D\nloss L = cross_entropy(W @ x, y)",
+    "one-softmax": "dim D, C\ndata x: D, y: C simplex\nparam W: C x D\nloss L = cross_entropy(W @ x, y)",
     "softmax": SOFTMAX,
     "factors": "dim m, n, k\ndata M: m x n, O: m x n\nparam U: m x k, V: n x k\nloss L = sum((O*(U @ V.T - M))**2)",
     "logdet": "dim n\nparam X: n x n\nloss L = -logdet(X)",
@@ -37,7 +37,7 @@ CATALOGUE = {
     "windows": "dim n\nparam w: n\nloss L = sum(w[1:] * w[:-1] ** 2) + w[0] ** 3",
 }
 STRUCTURE = {
-    "logistic": "symmetric", "quadratic": "symmetric", "ridge": "symmetric", "one softmax": "kronecker",
+    "logistic": "symmetric", "quadratic": "symmetric", "ridge": "symmetric", "one-softmax": "kronecker",
     "softmax": "sum of kronecker", "factors": "block diagonal", "logdet": "kronecker", "poisson": "symmetric",
     "several": "kronecker",
 }
@@ -85,8 +85,13 @@ def test_every_block_is_the_slope_of_the_gradient(name: str) -> None:
     want = by_differences(model, values, sizes)
     got = dict(zip(blocks, evaluate([b.dense for b in blocks.values()], values, sizes), strict=True))
     assert got.keys() == want.keys()
+    diagonals = dict(zip(model.params, evaluate([blocks[n, n].diagonal for n in model.params], values, sizes),
+                         strict=True))
     for key in want:
         assert np.abs(got[key] - want[key]).max() < 1e-7 * (1 + np.abs(want[key]).max()), key
+        if key[0] == key[1]:
+            flat = want[key].reshape(diagonals[key[0]].size, -1)
+            assert np.abs(np.ravel(diagonals[key[0]]) - np.diag(flat)).max() < 1e-7 * (1 + np.abs(flat).max()), key
         assert np.allclose(got[key], np.moveaxis(got[key[::-1]], *_turn(blocks, key)), rtol=1e-12, atol=1e-12)
 
 
@@ -125,7 +130,7 @@ def test_forms_of_the_literature() -> None:
 
 def test_a_declared_distribution_adds_up_to_1() -> None:
     """No Σ y is left in the second derivative of a cross-entropy."""
-    assert "y" not in {a.name for row in hessian(Model.parse(CATALOGUE["one softmax"]))["W", "W"].arrays
+    assert "y" not in {a.name for row in hessian(Model.parse(CATALOGUE["one-softmax"]))["W", "W"].arrays
                        for a in row.graph.topological([row])}
 
 

@@ -92,7 +92,8 @@ def _abstract(name: str) -> str:
     return to_text(build_document(derive(model), Options(view="jacobian", detail="board")))
 
 
-TWICE = ("logistic", "quadratic", "ridge", "softmax", "factors", "logdet", "gaussian", "poisson", "network")
+TWICE = ("logistic", "quadratic", "ridge", "softmax", "factors", "logdet", "gaussian", "poisson", "network",
+         "symmetric", "one-softmax", "several")
 
 
 def twice(name: str) -> tuple[str, str]:

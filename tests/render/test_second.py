@@ -42,7 +42,7 @@ def test_every_printed_block_has_the_numbers_of_differences(name: str, detail: s
 
 FORMS = {
     "logistic": "Xᵀ diag(p ⊙ (1 − p)) X/N", "quadratic": "Aᵀ + A", "symmetric": "2A", "ridge": "Xᵀ X + λ·I",
-    "one softmax": "(diag(p) − p pᵀ) ⊗ x xᵀ", "softmax": "Σ_n (X_n X_nᵀ/N) ⊗ (diag(P_n) − P_n P_nᵀ)",
+    "one-softmax": "(diag(p) − p pᵀ) ⊗ x xᵀ", "softmax": "Σ_n (X_n X_nᵀ/N) ⊗ (diag(P_n) − P_n P_nᵀ)",
     "factors": "2blockdiag([Vᵀ diag(O_i^⊙2) V]_i)", "logdet": "(inv(X)ᵀ ⊗ inv(X)) commutation(n)",
     "gaussian": "c·Xᵀ X", "poisson": "Xᵀ diag(e^η) X", "several": "Xᵀ X ⊗ I",
 }
@@ -54,7 +54,7 @@ def test_forms_of_the_literature(name: str) -> None:
     assert text(step.lines[-1].right) == FORMS[name]
 
 
-CONVEX = ["logistic", "one softmax", "softmax", "poisson", "several"]
+CONVEX = ["logistic", "one-softmax", "softmax", "poisson", "several"]
 
 
 @pytest.mark.parametrize("name", ["logdet", "quadratic", *CONVEX])

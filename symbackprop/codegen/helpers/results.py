@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from symbackprop.codegen.helpers.checks import as_array
+from symbackprop.codegen.helpers.checks import as_array, generator
 
 
 def check_cache(cache: dict, mark: str) -> None:
@@ -88,6 +88,26 @@ def by_products(hvp: object, params: dict, data: dict, dims: dict | None, names:
             letters = "abcdefghijklmnopqrstuvwxyz"[: len(shape)]
             found[a, b] = Block("dense", letters, shape, (((array,), (letters,), ()),))
     return found
+
+
+def estimated(hvp: object, rng: object, samples: int, params: dict, data: dict, dims: dict | None, names: tuple
+              ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """The diagonal of a Hessian as the mean of v * H v over random signs v, and its standard error, by name."""
+    if isinstance(samples, bool) or not isinstance(samples, int) or samples < 2:
+        raise ValueError(f"samples has to be a whole number, 2 or more, not {samples!r}")
+    given, draws = {**params, **data}, generator(rng)  # type: ignore[arg-type]
+    mean, spread = ({name: np.zeros(np.shape(given[name])) for name in names} for _ in range(2))
+    for k in range(samples):
+        v = {name: np.where(draws.standard_normal(np.shape(given[name])) < 0, -1.0, 1.0) for name in names}
+        along = hvp(params, data, v, dims=dims)  # type: ignore[operator]
+        for name in names:
+            term = v[name] * along[name]
+            off = term - mean[name]
+            mean[name] = mean[name] + off / (k + 1)
+            spread[name] = spread[name] + off * (term - mean[name])
+    errors = {name: np.sqrt(spread[name] / (samples - 1) / samples) for name in names}
+    dtypes = {name: array.dtype for name, array in along.items()}
+    return returned(mean, dtypes), returned(errors, dtypes)
 
 
 def by_backward(forward: object, backward: object, params: dict, data: dict, dims: dict | None, names: tuple,

@@ -16,6 +16,7 @@ from symbackprop.model.load import as_model, listed
 from symbackprop.model.model import Model
 
 __all__ = [
+    "DIAGONAL",
     "HESSIAN",
     "JACOBIAN",
     "STRUCTURES",
@@ -77,6 +78,17 @@ def hessian_of(gradients: Sequence[Node], names: Sequence[str], rows: Sequence[N
     return Blocks({(a, b): found[a, b] for a in names for b in names}, True)
 
 
+def diagonal_of(gradients: Sequence[Node], names: Sequence[str], rows: Sequence[Node]) -> Blocks:
+    """The blocks of gradients by their own arrays alone, which the diagonal is read off."""
+    graph = rows[0].graph
+    pushing, found = Pushing(graph), dict[tuple[str, str], Block]()
+    with graph.evaluating():
+        for name, row, g in zip(names, rows, gradients, strict=True):
+            (x,) = pushing.tangents([g], row)
+            found[name, name] = Block(pushing.algebra, (name, name), (g.shape, row.shape), x.own, x.into, x.terms, True)
+    return Blocks(found, True)
+
+
 def jacobian(model: Model | str, row: Node | str, wrt: Iterable[str] | str | None = None) -> Blocks:
     """∂(entries of a row, or of what has that name)/∂(entries of the parameters, or of the arrays in ``wrt``)."""
     model = as_model(model)
@@ -96,7 +108,7 @@ def jacobian_of(node: Node, names: Sequence[str], rows: Sequence[Node]) -> Block
     return Blocks(found, False)
 
 
-HESSIAN, JACOBIAN = "hessian", "jacobian"
+HESSIAN, JACOBIAN, DIAGONAL = "hessian", "jacobian", "hessian_diagonal"
 
 
 @dataclass(frozen=True)
@@ -116,25 +128,28 @@ def wholes(derivation: Derivation, kinds: Iterable[str]) -> list[Whole]:
     model, graph, found = derivation.model, derivation.model.graph, list[Whole]()
     graph.recognise(with_bodies(graph.topological([*model.results(), *derivation.gradients.values()])))
     for kind in kinds:
-        if kind not in (HESSIAN, JACOBIAN):
-            raise UsageError(f"there is no whole {kind!r}, but a hessian and a jacobian")
-        found.append(_whole_hessian(derivation) if kind == HESSIAN else _whole_jacobian(derivation))
+        if kind not in (HESSIAN, JACOBIAN, DIAGONAL):
+            raise UsageError(f"there is no whole {kind!r}, but a {HESSIAN}, a {JACOBIAN} and a {DIAGONAL}")
+        found.append(_whole_jacobian(derivation) if kind == JACOBIAN else _whole_hessian(derivation, kind == DIAGONAL))
     return found
 
 
-def _whole_hessian(derivation: Derivation) -> Whole:
+def _whole_hessian(derivation: Derivation, diagonal: bool) -> Whole:
     model, loss = derivation.model, derivation.model.loss_row
     if loss is None:
         raise ModelError(f"{model.name} has outputs and no loss, and so no Hessian: ask for a Jacobian")
     wrt, known = dict(model.params) or model.targets(), derivation.gradients
     gradients = [known[n] if n in known else vjp([loss], [model.graph.const(1)], [row])[0] for n, row in wrt.items()]
-    says = f"The second derivatives of {loss.name}, by the names of rows and of columns"
+    says = f"The second derivatives of {loss.name} by every entry, by name" if diagonal else (
+           f"The second derivatives of {loss.name}, by the names of rows and of columns")
+    kind, of, how = (DIAGONAL, diagonal_of, "exact") if diagonal else (HESSIAN, hessian_of, "kept compressed")
     try:
-        blocks = hessian_of(gradients, list(wrt), list(wrt.values()))
+        blocks = of(gradients, list(wrt), list(wrt.values()))
     except NoPush as error:
         wrt = {n: row for n, row in wrt.items() if n in known}
-        return Whole(HESSIAN, None, wrt, f"{says}, dense by products: {error.message.split(';')[0]}.")
-    return Whole(HESSIAN, blocks, wrt, f"{says}, kept compressed.")
+        how = "estimated by products" if diagonal else "dense by products"
+        return Whole(kind, None, wrt, f"{says}, {how}: {error.message.split(';')[0]}.")
+    return Whole(kind, blocks, wrt, f"{says}, {how}.")
 
 
 def _whole_jacobian(derivation: Derivation) -> Whole:

@@ -85,8 +85,10 @@ class Pushing:
                 at, local = self.local(node, i, own)
                 terms += self._chained(tangent, at, local, {*own, *into})
         terms = collected(terms)
-        if len(terms) > MAX_TERMS or any(len(t.powers) > MAX_FACTORS for t in terms):
-            raise NoPush(node, f"it has {len(terms)} terms")
+        most = max([len(t.powers) for t in terms], default=0)
+        if len(terms) > MAX_TERMS or most > MAX_FACTORS:
+            many = f"{len(terms)} terms" if len(terms) > MAX_TERMS else f"a term of {most} factors"
+            raise NoPush(node, f"it has {many}")
         return Tangent(own, into, terms)
 
     def _chained(self, tangent: Tangent, at: Index, local: Terms, free: set[int]) -> Terms:

@@ -26,7 +26,7 @@ from symbackprop.derive.blocks.contraction import (
     turned,
 )
 from symbackprop.derive.blocks.terms import Algebra
-from symbackprop.derive.closed.terms import UNIT, Index, Term, Terms, all_letters, canonical, is_number
+from symbackprop.derive.closed.terms import UNIT, Index, Term, Terms, all_letters, canonical, collected, is_number
 
 DIAGONAL, BLOCK_DIAGONAL, KRONECKER = "diagonal", "block diagonal", "kronecker"
 KRONECKERS, LOW_RANK, SYMMETRIC, DENSE = "sum of kronecker", "low rank", "symmetric", "dense"
@@ -52,7 +52,8 @@ class Part:
 
 class Block:
     """∂(entries of one array)/∂(entries of another one): ``row`` and ``column`` are their names, ``shape`` those of
-    both. ``structure`` is one of `STRUCTURES`, ``arrays`` the rows that it is made of, ``dense`` the whole as a row."""
+    both. ``structure`` is one of `STRUCTURES`, ``arrays`` the rows that it is made of, ``dense`` the whole as a row,
+    ``diagonal`` its diagonal as one."""
 
     def __init__(self, algebra: Algebra, names: tuple[str, str], shapes: tuple[Shape, Shape], own: Index, into: Index,
                  terms: Terms, symmetric: bool) -> None:
@@ -294,6 +295,26 @@ class Block:
             letters = self._letters()
             whole = graph.broadcast(whole, tuple([self.space.sizes[i] for i in letters]))
             return build.reshape(whole, self.shape)
+
+    # -- the diagonal
+    @cached_property
+    def diagonal_terms(self) -> Terms:
+        """The entries whose column is their row, of a block that is as wide as high, over the letters of rows: no
+        matrix is behind them."""
+        to = {j: i for i, j in zip(self.own, self.into, strict=True) if i}
+        return collected([self.algebra.summed(self.algebra.renamed(t, to), ()) for t in self.terms])
+
+    @cached_property
+    def diagonal(self) -> Node:
+        """These entries as one row, of the shape of the block's array."""
+        graph, letters = self.algebra.graph, tuple([i for i in self.own if i])
+        with graph.evaluating():
+            whole = graph.const(0)
+            for t in self.diagonal_terms:
+                found = contracted(self.algebra, t, letters)
+                whole += graph.const(number_of(self.space, t)) if found is None else self._spread(found, letters)
+            whole = graph.broadcast(whole, tuple([self.space.sizes[i] for i in letters]))
+            return build.reshape(whole, self.shapes[0])
 
     def _dense(self, part: Part) -> Iterator[Node]:
         letters = self._letters()

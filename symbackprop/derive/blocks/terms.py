@@ -15,7 +15,7 @@ import sympy as sp
 
 from symbackprop.core.build import eye
 from symbackprop.core.facts import is_identity, is_simplex, is_symmetric
-from symbackprop.core.graph import Graph, Node
+from symbackprop.core.graph import BOOL, Graph, Node
 from symbackprop.core.shapes import Dim
 from symbackprop.derive.closed.terms import (
     ONE,
@@ -89,7 +89,8 @@ class Algebra:
         for (id_, index), p in term.powers.items():
             at = tuple([to.get(i, i) for i in index])
             at = at if id_ < 0 else _ordered(self.rows[id_], at)
-            powers[id_, at] = powers.get((id_, at), 0) + p
+            truth = id_ >= 0 and self.rows[id_].kind == BOOL  # its square is itself
+            powers[id_, at] = p if truth else powers.get((id_, at), 0) + p
         return term.with_powers(powers)
 
     def summed(self, term: Term, over: Iterable[int]) -> Term:

@@ -272,9 +272,9 @@ class Display(OwnNames[Box, Token]):
         return self.fraction(top, bottom)
 
     def second(self, m: maths.Second) -> Box:
-        d = row(self.sign("∂"))
-        top = row(self.raised(d, self.plain("2")), self(m.top))
-        return self.fraction(top, row(d, self(m.row), d, self(m.column)))
+        d, two, first = row(self.sign("∂")), self.plain("2"), self(m.row)
+        by = (d, self.raised(self.group(first), two)) if m.row == m.column else (d, first, d, self(m.column))
+        return self.fraction(row(self.raised(d, two), self(m.top)), row(*by))
 
     def marked(self, m: maths.Marked) -> Box:
         body, word = self(m.body), Box((self.word(m.word, "upright"),))

@@ -165,8 +165,8 @@ class TextPrinter(LinePrinter):
 
     def second(self, m: maths.Second) -> Text:
         d = Text("∂", starts=FRACTION)
-        parts = (Text("∂²", starts=FRACTION), self(m.top), SIGNS["/"], d, self(m.row), d, self(m.column))
-        return self.row(*parts, level=SIGN)
+        by = (d, self.to_power(self(m.row), "2")) if m.row == m.column else (d, self(m.row), d, self(m.column))
+        return self.row(Text("∂²", starts=FRACTION), self(m.top), SIGNS["/"], *by, level=SIGN)
 
     def marked(self, m: maths.Marked) -> Text:
         body, word = self(m.body), Text(m.word)
