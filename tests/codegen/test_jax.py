@@ -32,7 +32,7 @@ from tests.codegen.test_models import ALL, CONV, EMBEDDED, MLP, RNN
 from tests.codegen.test_registry import SAMPLES, op_case, scalar_case
 from tests.codegen.test_selection import CASES, NOTHING, POINTS, ROWS
 from tests.sweeps import ALL as WHOLE
-from tests.sweeps import sample
+from tests.sweeps import few_in_ci, sample
 from tests.zoo.helpers import as_meant
 
 jax = pytest.importorskip("jax", reason="JAX is not installed")
@@ -95,14 +95,17 @@ def drawn(model: Model, seed: int = 0) -> tuple[Arrays, Arrays, dict[str, int] |
     return {n: values[n] for n in model.params}, data, hidden or None
 
 
-@pytest.mark.parametrize("name", zoo.names())
+@pytest.mark.parametrize("name", few_in_ci(zoo.names(), 3))
 def test_every_built_in_model(name: str, tmp_path: Path) -> None:
     model = zoo.build(name)
     params, data, dims = drawn(model)
     agrees(model, tmp_path, params, as_meant(name, data), dims, eager=name in EAGER)
 
 
-@pytest.mark.parametrize("text", [*ALL.values(), *HIDDEN.values(), *MODELS.values()], ids=[*ALL, *HIDDEN, *MODELS])
+EVERY = {**ALL, **HIDDEN, **MODELS}
+
+
+@pytest.mark.parametrize("text", few_in_ci(EVERY.values(), 3), ids=EVERY)
 def test_models(text: str, tmp_path: Path) -> None:
     model = parse(text)
     agrees(model, tmp_path, *drawn(model))

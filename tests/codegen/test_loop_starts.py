@@ -25,6 +25,7 @@ from symbackprop.core.loops import scan
 from symbackprop.errors import ShapeError
 from symbackprop.verified import verify_source
 from tests.codegen.helpers import emit
+from tests.sweeps import few_in_ci
 
 EXAMPLES = int(os.environ.get("SYMBACKPROP_EXAMPLES", "12"))
 
@@ -102,7 +103,7 @@ MODELS = {
 }
 
 
-@pytest.mark.parametrize("text", MODELS.values(), ids=MODELS)
+@pytest.mark.parametrize("text", few_in_ci(MODELS.values(), 2), ids=MODELS)
 def test_derived_printed_emitted_and_verified(text: str) -> None:
     model = Model.parse(text, name="start")
     assert derive(model).latex()

@@ -10,6 +10,7 @@ from symbackprop.derive import derive
 from symbackprop.errors import ModelError
 from symbackprop.model.text import parse, to_text
 from symbackprop.verified import require_verified, verify_source
+from tests.sweeps import few_in_ci
 
 MODELS = {
     "no parameters": "data x\nloss L = x**2",
@@ -50,7 +51,7 @@ MODELS = {
 
 
 @pytest.mark.parametrize("level", [0, 1, 2])
-@pytest.mark.parametrize("text", MODELS.values(), ids=MODELS)
+@pytest.mark.parametrize("text", few_in_ci(MODELS.values(), 2), ids=MODELS)
 def test_verified(text: str, level: int) -> None:
     model = parse(text, name="odd")
     with np.errstate(all="ignore"):

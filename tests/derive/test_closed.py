@@ -55,6 +55,7 @@ from symbackprop.verify.interpreter import Program
 from tests.counting import calls
 from tests.derive.kernels import KERNELS, LOOPS, MORE, PUBLISHED, SPELLED
 from tests.render.random_models import random_circuit, random_model
+from tests.sweeps import few_in_ci
 
 EXAMPLES = int(os.environ.get("SYMBACKPROP_EXAMPLES", "10"))
 SIZES = (3, 4, 5, 2)
@@ -268,7 +269,7 @@ def test_what_steps_do_not_read_any_more_is_not_stored() -> None:
     assert "q[t]" in entering(d) and "q[t]" not in entering(closed(d))
 
 
-@pytest.mark.parametrize("name", LOOPS)
+@pytest.mark.parametrize("name", few_in_ci(LOOPS, 3))
 @pytest.mark.parametrize("level", [0, 1, 2])
 def test_loops_in_closed_form_are_emitted(name: str, level: int) -> None:
     """The check before a module is written compares it with slopes."""

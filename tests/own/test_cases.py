@@ -11,7 +11,7 @@ from symbackprop.model import zoo
 from symbackprop.own import check_file
 from tests.own.cases import RIGHT, WRONG, Right, Wrong
 from tests.own.helpers import checked
-from tests.sweeps import sample
+from tests.sweeps import few_in_ci, sample
 
 GENERATED = Path(__file__).resolve().parents[2] / "generated"
 VAGUE = ("unexplained", "rounded", "undefined")
@@ -22,7 +22,7 @@ def test_the_table_is_large_enough() -> None:
     assert {c.file for c in RIGHT} == {c.file for c in WRONG}
 
 
-@pytest.mark.parametrize("case", RIGHT, ids=str)
+@pytest.mark.parametrize("case", few_in_ci(RIGHT, 2), ids=str)
 def test_right_ones_pass(case: Right, tmp_path: Path) -> None:
     report = checked(case, tmp_path)
     assert report, report.text()
@@ -35,7 +35,7 @@ def test_right_ones_pass_in_float32(case: Right, tmp_path: Path) -> None:
     assert report, report.text()
 
 
-@pytest.mark.parametrize("case", WRONG, ids=str)
+@pytest.mark.parametrize("case", few_in_ci(WRONG, 3), ids=str)
 def test_wrong_ones_are_explained(case: Wrong, tmp_path: Path) -> None:
     report = checked(case, tmp_path)
     gradient = report[case.gradient]
@@ -54,7 +54,7 @@ def test_wrong_ones_are_explained_in_float32(case: Wrong, tmp_path: Path) -> Non
     assert gradient.kind not in VAGUE and all(w in gradient.says for w in case.words), gradient.says
 
 
-@pytest.mark.parametrize("name", [n for n in zoo.names() if n != "neural-turing-machine"])
+@pytest.mark.parametrize("name", few_in_ci((n for n in zoo.names() if n != "neural-turing-machine"), 2))
 def test_emitted_modules_pass(name: str) -> None:
     report = check_file(load(name), str(GENERATED / f"{name.replace('-', '_')}.py"))
     assert report and not report.notes, report.text()

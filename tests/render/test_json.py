@@ -15,11 +15,12 @@ from symbackprop.model import zoo
 from symbackprop.render.json import SCHEMA, to_json
 from tests.render.helpers import VIEWED, document, document_with_numbers
 from tests.render.json_schema import DERIVATION, NODES, Schema, problems, tree_problems
+from tests.sweeps import few_in_ci
 
 DOCUMENTED = Path(__file__).parents[2] / "docs" / "derivation-json.md"
 
 
-@pytest.mark.parametrize("name", zoo.names())
+@pytest.mark.parametrize("name", few_in_ci(zoo.names(), 3))
 def test_every_model_follows_the_schema(name: str) -> None:
     check(to_json(document_with_numbers(name)))
 

@@ -18,6 +18,7 @@ import pytest
 from symbackprop import codegen, load
 from symbackprop.model import Model, zoo
 from symbackprop.verified import verify_source
+from tests.sweeps import few_in_ci
 from tests.verify.mutation import CRASHED, SIZES, SURVIVED, subjects
 
 SAMPLE, SEED = 12, 0
@@ -38,7 +39,7 @@ def test_every_built_in_model_passes(name: str) -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("name", ["two-weight-tanh", "autoencoder", "ffnn-softmax-batch", "window-lm"])
+@pytest.mark.parametrize("name", few_in_ci(["two-weight-tanh", "autoencoder", "ffnn-softmax-batch", "window-lm"], 2))
 def test_a_mistake_anywhere_is_caught(name: str) -> None:
     """Of every part of a module some mistakes; that a workspace for other sizes is refused is not looked at."""
     for subject in subjects([name]):

@@ -14,6 +14,7 @@ from symbackprop.verify import Report
 from symbackprop.verify.initial import rules
 from symbackprop.verify.optimizers import RULES
 from symbackprop.verify.sampling import choose_sizes
+from tests.sweeps import few_in_ci
 from tests.verify.helpers import mutant
 
 TEXT = """
@@ -121,7 +122,7 @@ def test_how_a_parameter_may_start(text: str, name: str, starts: set[float]) -> 
     assert verify_source(codegen(model, verify=False), model).problems == ()
 
 
-@pytest.mark.parametrize("name", ["gpt", "neural-turing-machine", "conv-net"])
+@pytest.mark.parametrize("name", few_in_ci(["gpt", "neural-turing-machine", "conv-net"], 3))
 def test_initial_values_in_float32(name: str) -> None:
     model = load(name)
     source = codegen(model, dtype="float32", optimizer="adam", verify=False)
