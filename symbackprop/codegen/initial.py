@@ -67,6 +67,8 @@ def _read(row: Node, readers: Readers, scope: Scope = ()) -> None:
 
 
 def _initial(param: Node, readers: Readers) -> Initial:
+    if not param.ndim:
+        return Initial(NORMAL)
     uses = _uses((), param, readers)
     for use in uses:
         if is_lookup(use.row) and use.place == 0:
@@ -74,8 +76,6 @@ def _initial(param: Node, readers: Readers) -> Initial:
         fan_in = _fan_in(use.row, use.place)
         if fan_in is not None:
             return Initial(NORMAL, _gain(use, readers), fan_in)
-    if not param.ndim:
-        return Initial(NORMAL)
     if any(_is_gain(use.row, use.place) for use in uses):
         return Initial(ONE)
     return Initial(ZERO) if param.ndim == 1 or all(_is_bias(use.row, use.place) for use in uses) else Initial(NORMAL)

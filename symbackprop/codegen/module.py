@@ -444,7 +444,7 @@ def _drawn(initial: Initial, shape: Shape, p: Arrays) -> Code:
         return p.np("zeros" if initial.kind == ZERO else "ones", size)
     normal = method(name("rng"), "standard_normal", *([size] if shape else []))
     variance = initial.gain / initial.fan_in
-    if not shape or variance == 1:
+    if variance == 1:
         return normal
     if not variance.free_symbols:
         return binary(normal, ast.Mult, as_code(round(float(variance) ** 0.5, 6)))

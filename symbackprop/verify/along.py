@@ -7,16 +7,18 @@ the same point; ⟨u, H v⟩ is ⟨v, H u⟩, and ⟨u, J v⟩ what the gradient
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from symbackprop.apart.files import CallFailed
+from symbackprop.errors import ModelError
 from symbackprop.verify.curvature import GaussNewton
-from symbackprop.verify.differences import REACHES, Objective, Ray, Slope, romberg
-from symbackprop.verify.interpreter import Array
+from symbackprop.verify.differences import REACHES, TINY, Objective, Ray, Slope, romberg
+from symbackprop.verify.interpreter import Array, Step
 from symbackprop.verify.kinks import crossed
 from symbackprop.verify.module import Candidate, Outcome, numbers, refused
 from symbackprop.verify.report import FAIL, INCONCLUSIVE, PASS, ProductReport
@@ -29,6 +31,7 @@ TOLERANCE, UNCERTAIN, AGREE, SINGLE = 1e-6, 1e-4, 1e-8, 1e-2
 COARSE = 1e-2  # far out, where most of what is computed is lost in rounding, beside the largest entry of all
 CANCELLED, SAFE = 4096 * DOUBLE, 4
 NOTHING = 1e-6
+OTHER = (0.7, 0.9)  # of a step
 SMALL = 1e-3  # an entry that is so small beside the largest one is compared with that
 
 
@@ -52,7 +55,7 @@ class Along:
         for name in names:
             found = self.given(name, v)
             if near is not None and name != GGN:
-                yield from self._compared(name, found, near.of(name))
+                yield from self._compared(name, found, near)
             elif not self.special:
                 yield from self._beside_matrix(found, u, v)
             yield self._paired(name, found, u, v)
@@ -68,6 +71,25 @@ class Along:
     def floor(self) -> float:
         """What is nothing beside the numbers of a point far out, as the little that p leaves of 1 is."""
         return NOTHING * max(map(_largest, self.sample.values.values()), default=0.0) if self.special else 0.0
+
+    @cached_property
+    def leaves_numbers(self) -> bool:
+        """Whether an intermediate of the model moves infinitely fast there, or by no number: what goes forwards along a
+        direction then has 0·∞ where what goes backwards leaves out what does not count."""
+        lost: list[bool] = []
+
+        def watch(step: Step, args: Sequence[Array], value: Array) -> Array:
+            for part in value if isinstance(value, list) else [value]:
+                lost.append(not np.all(np.isfinite(np.imag(part))))
+            return value
+
+        moved = {self.leaves[n].id: self.objective.given[self.leaves[n].id] + 1j * TINY * a
+                 for n, a in self.direction().items()}
+        try:
+            self.objective.values(moved, watch)
+        except (TypeError, ModelError):  # a row that takes no complex numbers: nothing is known
+            return False
+        return any(lost)
 
     def direction(self) -> Arrays:
         """Random numbers as large as the arrays."""
@@ -91,15 +113,23 @@ class Along:
                 raise CallFailed(f"{name} returned {shape} for {n}, expected {np.shape(right[n])}")
         return arrays
 
-    def _compared(self, name: str, found: Arrays, expected: Mapping[str, list[Slope]]) -> Iterator[ProductReport]:
-        before = self.outcome.results if name == JVP else self.outcome.gradients
+    def _compared(self, name: str, found: Arrays, near: Near) -> Iterator[ProductReport]:
+        expected = near.of(name)
         whole = max((_largest(s.value) for slopes in expected.values() for s in slopes), default=0.0)
-        whole = max(whole, self.floor)
         for n, slopes in expected.items():
-            if self.special:
-                yield compared(f"{name}: {n}", found[n], slopes, max(map(_largest, before.values())), whole, COARSE)
-            else:
-                yield compared(f"{name}: {n}", found[n], slopes, _largest(before[n]))
+            report = self._beside(name, n, found[n], slopes, whole)
+            if report.verdict == FAIL:
+                report = self._beside(name, n, found[n], near.of(name, again=True)[n], whole)
+            yield report
+
+    def _beside(self, name: str, n: str, array: Array, slopes: list[Slope], whole: float) -> ProductReport:
+        """One array beside its slopes."""
+        before, said = self.outcome.results if name == JVP else self.outcome.gradients, f"{name}: {n}"
+        if not self.special:
+            return compared(said, array, slopes, _largest(before[n]))
+        if not np.all(np.isfinite(array)) and self.leaves_numbers:
+            return ProductReport(said, INCONCLUSIVE, None)
+        return compared(said, array, slopes, max(map(_largest, before.values())), max(whole, self.floor), COARSE)
 
     def _paired(self, name: str, found: Arrays, u: Arrays, v: Arrays) -> ProductReport:
         """⟨u, H v⟩ = ⟨v, H u⟩, of G likewise; ⟨upstream, J v⟩ = ⟨gradient, v⟩."""
@@ -132,27 +162,36 @@ class Near:
                  ) -> None:
         self.candidate, self.sample, self.v = candidate, sample, v
         self.ray = Ray(objective, {leaves[n].id: a for n, a in v.items()})
-        self.steps = [found for reach in REACHES[:3] if (found := self._around(reach)) is not None]
+        self.steps = {reach: found for reach in REACHES[:3] if (found := self._around(reach)) is not None}
 
-    def _around(self, h: float) -> tuple[float, list[Outcome]] | None:
+    def _around(self, h: float) -> list[Outcome] | None:
         """The module's outcomes at ±h, ±h/2, ±h/4; None where a kink lies between."""
         places = [sign * h / by for by in (1, 2, 4) for sign in (1, -1)]
         if any(crossed(self.ray.start, self.ray.at(t)[1]) for t in places):
             return None
-        return h, [self._at(t) for t in places]
+        return [self._at(t) for t in places]
 
     def _at(self, t: float) -> Outcome:
         moved = {n: np.asarray(self.sample.values[n]) + t * a for n, a in self.v.items()}
         return self.candidate.run(replace(self.sample, values={**self.sample.values, **moved}))
 
-    def of(self, name: str) -> dict[str, list[Slope]]:
-        """The slopes of the results or the gradients, by steps of several sizes."""
+    def of(self, name: str, again: bool = False) -> dict[str, list[Slope]]:
+        """The slopes of the results or the gradients, by steps of several sizes; ``again`` measures how far off they
+        are: steps of other lengths show what rounding makes of what is computed, and what swings faster than they are
+        long."""
         found: dict[str, list[Slope]] = {}
-        for h, outcomes in self.steps:
-            values = [o.results if name == JVP else {n: o.gradients[n] for n in self.v} for o in outcomes]
-            for n in values[0]:
-                found.setdefault(n, []).append(romberg(h, [np.asarray(a[n], float) for a in values]))
+        for h, outcomes in self.steps.items():
+            slopes = self._slopes(name, h, outcomes)
+            ways = OTHER if again else ()
+            others = [self._slopes(name, h * by, more) for by in ways if (more := self._around(h * by))]
+            for n, one in slopes.items():
+                off = max((_largest(one.value - other[n].value) for other in others), default=0.0)
+                found.setdefault(n, []).append(Slope(one.value, np.maximum(one.noise, off)))
         return found
+
+    def _slopes(self, name: str, h: float, outcomes: list[Outcome]) -> dict[str, Slope]:
+        values = [o.results if name == JVP else {n: o.gradients[n] for n in self.v} for o in outcomes]
+        return {n: romberg(h, [np.asarray(a[n], float) for a in values]) for n in values[0]}
 
 
 def _largest(array: Any) -> float:

@@ -70,7 +70,7 @@ def _lead(place: tuple[int, int], step: Step, a: Array) -> Array:
     """By how much the entries of one part exceed all others, in the shape of the maximum."""
     axes = step.attr[0]
     kept = [k for k in range(a.ndim) if k not in axes]
-    flat = np.transpose(a, (*kept, *axes)).reshape(*[a.shape[k] for k in kept], -1)
+    flat = np.transpose(a, (*kept, *axes)).astype(float).reshape(*[a.shape[k] for k in kept], -1)
     inside = np.zeros(flat.shape[-1], bool)
     inside[np.array_split(np.arange(inside.size), place[1])[place[0]]] = True
     first, second = (np.max(flat[..., part], axis=-1, initial=-np.inf) for part in (inside, ~inside))

@@ -14,7 +14,7 @@ import numpy as np
 
 from symbackprop.core.outputs import convex_outputs
 from symbackprop.errors import ModelError
-from symbackprop.verify.differences import REACHES, Objective, romberg
+from symbackprop.verify.differences import REACHES, ROUNDING, Objective, romberg
 from symbackprop.verify.interpreter import Array, Program
 from symbackprop.verify.kinks import Gap, Gaps, crossed
 from symbackprop.verify.report import FAIL, INCONCLUSIVE, PASS, ProductReport
@@ -90,6 +90,7 @@ class GaussNewton:
         """The second derivative of the loss along a, and how far off it may be; NaN where a kink lies near."""
         here, start = self._moved(a, 0.0)
         top, found = max(float(np.max(np.abs(x), initial=0.0)) for x in a.values()) or 1.0, list[float]()
+        size = max(abs(here), self.objective.magnitude)
         for h in [NEAR / top / 2**k for k in range(3)]:
             (one, gaps), (other, back) = self._moved(a, h), self._moved(a, -h)
             if any(crossed(start, g) for g in (gaps, back)):
@@ -97,7 +98,7 @@ class GaussNewton:
             found.append((one - 2 * here + other) / h**2)
         fine = [(4 * y - x) / 3 for x, y in pairwise(found)]
         best = (16 * fine[1] - fine[0]) / 15
-        return best, abs(best - fine[1])
+        return best, abs(best - fine[1]) + ROUNDING * size / (NEAR / top / 2) ** 2
 
     def _moved(self, a: Mapping[int, Array], t: float) -> tuple[float, list[Gap]]:
         """The loss with the outputs moved, and the gaps to kinks."""

@@ -292,12 +292,12 @@ def _moves(row: Node) -> bool:
 
 
 def _starts(param: Node, uses: Uses, sizes: Sizes) -> list[Start]:
+    if not param.ndim:
+        return [Start(0.0, 1.0, "a lone number is standard normal")]
     found = list(_reading(param, (), uses))
     asked = [s for used in found if (s := _asked_by(used, uses, sizes)) is not None]
     if asked:
         return asked
-    if not param.ndim:
-        return [Start(0.0, 1.0, "a lone number is standard normal")]
     if any(_scales(row, place) for row, place, _ in found):
         return [Start(1.0, 0.0, "a gain starts at 1")]
     if param.ndim == 1 or all(_shifts(row, place) for row, place, _ in found):

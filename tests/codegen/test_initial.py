@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from symbackprop import Model
+from symbackprop.codegen.initial import NORMAL, Initial, initial_values
 from tests.codegen.helpers import emit
 
 TEXT = """
@@ -86,3 +88,8 @@ def test_what_is_added_to_parameters_alone_is_no_bias(tmp_path: Path) -> None:
     text = "dim N, D\ndata x: N x D\nparam P: N x D, X: N x D\nloss L = sum(tanh(x + P)) + sum((X - X[::-1])^2)"
     params = emit(text, tmp_path).init_params(0, N=20, D=30)
     assert not params["P"].any() and params["X"].std() == pytest.approx(1.0, rel=0.1)
+
+
+def test_a_lone_number_is_normal_wherever_it_is_used() -> None:
+    model = Model.parse("param s\ndata x: 3 x 3\nloss L = sum(x @ broadcast(s, (3, 3)))")
+    assert initial_values(model)["s"] == Initial(NORMAL)

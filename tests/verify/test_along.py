@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from symbackprop.codegen import codegen
+from symbackprop.errors import ModelError
 from symbackprop.model import zoo
 from symbackprop.model.text import parse
 from symbackprop.verified import codegen as verified
@@ -27,6 +28,7 @@ from tests.codegen.helpers import ALONG
 from tests.codegen.test_along import Point
 from tests.codegen.test_models import ALL as MODELS
 from tests.sweeps import ALL, sample
+from tests.verify.in_steps import TEXTS as IN_STEPS
 from tests.verify.mutate import Mutants
 
 TEXTS = {
@@ -36,6 +38,7 @@ TEXTS = {
     "layer": MODELS["two_outputs"],
     "kinks": "dim N, D\ndata X: N x D\nparam W: D x D, c: D\nloss L = sum(maximum(X @ W, c) ** 2) + norm(c) ** 2",
 }
+HIDDEN_MARKOV = (Path(__file__).parents[2] / "examples" / "likelihoods" / "hidden_markov.sbp").read_text("utf-8")
 NAMES = zoo.names() if ALL else ("sigmoid-circuit", "rnn-lm", "squared-norm", "max-gate", "svm-hinge")
 
 
@@ -92,6 +95,25 @@ def same(found: list[Any], expected: list[Any]) -> bool:
     pairs = [(a, b) for one, other in zip(found, expected, strict=True) for a, b in zip(one, other, strict=False)]
     shapes = all(a.shape == b.shape for a, b in pairs) and list(map(len, found)) == list(map(len, expected))
     return shapes and all(np.allclose(a, b, 1e-7, 1e-7 * np.max(np.abs(b), initial=0)) for a, b in pairs)
+
+
+STEEP = "param s, w\nloss L = sin(exp(w) * s**4 + s**3)"
+
+
+@pytest.mark.parametrize(("text", "seed"), [
+    (IN_STEPS["large scale"], 0),  # where second differences are rounding
+    (HIDDEN_MARKOV, 0),  # where a deviation underflows: 0·∞ forwards, nothing backwards
+    (STEEP, 1),  # which swings within a step
+    *([(IN_STEPS["softmax ce steps"], 0)] if ALL else ()),  # far out, where differences of short steps are rounding
+], ids=["large", "underflow", "steep", *(["softmax"] if ALL else ())])
+def test_right_ones_pass_where_differences_are_not_sure(text: str, seed: int) -> None:
+    model = parse(text)
+    try:
+        source = codegen(model, along=ALONG)
+    except ModelError:  # convex in nothing
+        source = codegen(model, along=["hvp", "jvp"])
+    report = verify_source(source, model, seed=seed)
+    assert report.passed, report.text()
 
 
 # -- Gauss–Newton

@@ -58,6 +58,10 @@ def test_a_gradient_that_forgets_one_side_fails(more: str, loss: str, one: str, 
         assert broken.verdict == "fail", broken.text()
 
 
+def test_the_largest_of_whole_numbers_has_sides() -> None:
+    assert verify("dim N\ndata k: N int < 3\nparam x: N\nloss L = sum(x) * max(k)").passed
+
+
 LOOP = """dim T, N, D
 param w: D
 data c: T x N x D, m: T x N, h[0]: N x D

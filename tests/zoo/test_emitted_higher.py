@@ -17,6 +17,7 @@ import pytest
 from symbackprop.codegen import codegen
 from symbackprop.model import zoo
 from tests.codegen.helpers import run as imported
+from tests.codegen.test_kinds import Composition
 from tests.sweeps import ALL
 from tests.zoo.helpers import SIZES, as_meant, distance
 
@@ -98,3 +99,10 @@ def test_single_precision_stays(name: str, tmp_path: Path) -> None:
     found = outputs_of(module, at)
     assert {v.dtype for v in found.values()} == {np.dtype(np.float32)}
     assert max(distance(found[k], v) for k, v in by_torch(name).items()) < 1e-4
+
+
+def test_a_row_that_repeats_one_is_not_that_one() -> None:
+    """Sums of the same terms over other letters: y[1] in every row, and its sum."""
+    steps = [("row", (17, 8, 11), False), ("abs", (21, 32, 29), False), ("cumsum", (21, 35, 39), False),
+             ("rows", (10, 28, 27), True), ("mean", (3, 7, 8), False)]
+    assert "G_x" in codegen(second_order(Composition(steps).model()).model)

@@ -346,8 +346,9 @@ class Flattening:
         order = {i: FREE + k for k, i in enumerate(i for i in index if i)}
         parts = [(t.number, t.weighed, canonical(_renamed(t.powers, order), order.values())[0]) for t in terms]
         id_, at = self.values.setdefault(tuple(sorted(parts)), (node.id, index))
-        if id_ != node.id and node.name is None:
-            letter = dict(zip([i for i in at if i], order, strict=True))
+        letters = [i for i in at if i]
+        if id_ != node.id and node.name is None and len(letters) == len(order):  # not so where one is repeated
+            letter = dict(zip(letters, order, strict=True))
             known = Term(ONE, frozenset(), {(id_, tuple([letter[i] if i else 0 for i in at])): 1})
             self.monomials[node.id] = index, known
 
