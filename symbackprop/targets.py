@@ -17,10 +17,10 @@ class Target(NamedTuple):
 TARGETS = {
     "numpy": Target("symbackprop.codegen.numpy"),
     "jax": Target("symbackprop.codegen.jax", ("jax", "jaxlib"), "symbackprop[jax]"),
+    "torch": Target("symbackprop.codegen.torch", ("torch",), "symbackprop[torch]"),
 }
-OTHERS = {"torch": "symbackprop[oracles]"}  # what people's own backward passes may import, and how it is installed
 
 
 def installed_by(package: str) -> str:
     """What to give to pip for a package that a checked file may import; empty for others."""
-    return next((t.install for t in TARGETS.values() if package in t.packages), OTHERS.get(package, ""))
+    return next((t.install for t in TARGETS.values() if package in t.packages), "")

@@ -86,7 +86,7 @@ def codegen(
 ) -> str:
     """The text of a module that computes a model (also by name, path or as model text) and its gradients.
 
-    ``target`` is what it computes with, numpy or jax. ``dtype`` is what init_params makes and what plain numbers are
+    ``target`` is what it computes with, numpy, jax or torch. ``dtype`` is what init_params makes and what plain numbers are
     computed in, ``level`` the optimisation level (0, 1, or 2: with a workspace), ``wrt`` the names whose gradients
     backward returns (default: every parameter and input). ``optimizer`` (sgd, momentum, adagrad, adam, adamw) adds
     ``init_state`` and ``update``; ``hvp``, ``jvp`` and ``ggn`` add the functions of those names, derivatives along a

@@ -71,6 +71,24 @@ def native(value: Any) -> Array | Foreign | None:
     return Foreign(np.array(array, dtype=np.float64), named) if "float" in named else None
 
 
+def as_numpys(value: Any) -> Any:
+    """A tensor of PyTorch as an array of NumPy's, with which it shares its memory; anything else as it is."""
+    return native(value) if hasattr(value, "detach") and hasattr(value, "cpu") else value
+
+
+def precision(value: Any) -> np.dtype[Any] | None:
+    """NumPy's dtype for a dtype of any library, as ``torch.float64`` or ``jnp.float32``; None for anything else."""
+    named = value if isinstance(value, np.dtype) or _is_numpys(value) else getattr(value, "dtype", None)
+    word = str(value)
+    if word.startswith("torch."):
+        named = getattr(np, word.removeprefix("torch."), None)
+    return np.dtype(named) if isinstance(named, (type, np.dtype)) else None
+
+
+def _is_numpys(value: Any) -> bool:
+    return isinstance(value, type) and issubclass(value, np.generic)
+
+
 def back(value: Any) -> tuple[Array, str] | None:
     """(a float64 copy of a returned array, the name of its own precision); None where it is no array of real
     numbers. Complex ones without an imaginary part are real."""

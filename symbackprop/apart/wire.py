@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from symbackprop.apart.libraries import Foreign, native
+from symbackprop.apart.libraries import Foreign, native, precision
 
 MAGIC = b"sbp1"
 _HEAD = struct.Struct(">4sQ")
@@ -89,11 +89,10 @@ def packed(value: Any, buffers: list[bytes], find: Find) -> Any:
 
 def _packed_array(value: Any, buffers: list[bytes]) -> Any:
     """An array, a scalar of NumPy's, or the name of a precision; None for anything else."""
-    if isinstance(value, (type, np.dtype)):
-        numpys = isinstance(value, np.dtype) or issubclass(value, np.generic)
-        named = value if numpys else getattr(value, "dtype", None)  # that of jnp.float32
-        return ["dtype", np.dtype(named).name] if isinstance(named, (type, np.dtype)) else None
-    array = native(value) if hasattr(value, "shape") else None
+    if not hasattr(value, "shape") or isinstance(value, (type, np.dtype)):
+        dtype = precision(value)
+        return None if dtype is None else ["dtype", dtype.name]
+    array = native(value)
     if array is None:
         return None
     numbers, kind = (array.array, array.precision) if isinstance(array, Foreign) else (array, "")

@@ -1,4 +1,4 @@
-"""Emitting a model and its backward pass as a module of plain NumPy, or of JAX."""
+"""Emitting a model and its backward pass as a module of plain NumPy, of JAX or of PyTorch."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def codegen(
     whole: Iterable[str] = (),
     wrap: str | None = None,
 ) -> str:
-    """The text of a module that computes a model and its gradients with NumPy or, by ``target``, with JAX.
+    """The text of a module that computes a model and its gradients with NumPy or, by ``target``, with JAX or PyTorch.
 
     ``dtype`` is what init_params makes and what plain numbers are computed in, ``level`` the optimisation level (0, 1,
     or 2: with a workspace), ``wrt`` the names whose gradients backward returns, intermediates among them (default:

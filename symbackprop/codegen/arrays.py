@@ -1,6 +1,6 @@
 """Rows as array expressions: what every Python target writes alike, one rule an op and one a scalar function.
 
-A target (`numpy`, `jax`) is a subclass that says what differs. It reads rows and the variables they have, not the
+A target (`numpy`, `jax`, `torch`) is a subclass that says what differs. It reads rows and the variables they have, not the
 derivation. Precision is kept: numbers are Python numbers, truth values and integers are converted where they enter
 floating-point arithmetic, so float32 stays float32.
 """
@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import sympy as sp
 
 from symbackprop.codegen import products
-from symbackprop.codegen.helpers import library
+from symbackprop.codegen.helpers import library, spelled
 from symbackprop.codegen.names import escape
 from symbackprop.codegen.rows import flat_index, moved, unrolled
 from symbackprop.codegen.sizes import MAX_EXACT, integer_code, number_code
@@ -36,6 +36,7 @@ from symbackprop.codegen.tree import (
     method,
     name,
     negated,
+    transposed,
 )
 from symbackprop.core import formula as f
 from symbackprop.core.facts import is_pick, is_product, is_reshaped, is_sum, kind
@@ -62,6 +63,7 @@ class Arrays:
     integer: ClassVar[Code] = name("int")  # the dtype of index arrays
     rules: ClassVar[Mapping[str, Rule]] = {}
     names_elements: ClassVar[bool] = False  # whether each step of a sequence has a variable
+    planned: ClassVar[Mapping[str, Any]] = {"optimize": True}  # options of einsum
 
     def __init__(self, names: Mapping[int, Expr], level: int) -> None:
         self.names, self.level = names, level
@@ -69,7 +71,32 @@ class Arrays:
     @classmethod
     def np(cls, function: str, *args: Any, **options: Any) -> Code:
         """A call of NumPy's function of that name, or of what stands for it."""
-        return call(attribute(cls.module, function), *args, **options)
+        word = spelled(function, cls.module)
+        return call(attribute(cls.module, function) if word.startswith(f"{cls.module}.") else word, *args, **options)
+
+    @classmethod
+    def log(cls, code: Code) -> Code:
+        """The logarithm of a plain number, which is one."""
+        return call("float", cls.np("log", code))
+
+    @classmethod
+    def made(cls, function: str, *args: Any, dtype: Code | None = None, **options: Any) -> Code:
+        """A new array of a size, by NumPy's function of that name."""
+        return cls.np(function, *args, *([] if dtype is None else [dtype]), **options)
+
+    @classmethod
+    def copied(cls, code: Code) -> Code:
+        return method(code, "copy")
+
+    @classmethod
+    def permuted(cls, code: Code, order: Sequence[int]) -> Code:
+        """An array with its axes in another order."""
+        return method(code, "transpose", *order)
+
+    @classmethod
+    def flipped(cls, code: Code, rank: int) -> Code:
+        """An array with its axes in reverse order."""
+        return transposed(code)
 
     @classmethod
     def held(cls, code: Code) -> Code:
@@ -114,10 +141,9 @@ class Arrays:
 
     def filled(self, value: sp.Expr, shape: Shape) -> Expr:
         """An array whose entries are all one number."""
-        sizes, dtype = self.sizes(shape), name("dtype")
         known = {sp.S.Zero: "zeros", sp.S.One: "ones"}.get(value)
-        code = self.np(known, sizes, dtype) if known else self.np("full", sizes, self.num(value), dtype)
-        return Expr(code, shape, FLOAT)
+        entry = [] if known else [self.num(value)]
+        return Expr(self.made(known or "full", self.sizes(shape), *entry, dtype=name("dtype")), shape, FLOAT)
 
     # -- kinds
     @classmethod
@@ -255,7 +281,7 @@ class Arrays:
 
     # -- numbers and sizes
     def num(self, value: sp.Expr) -> Code:
-        return number_code(value, self.called, self.module, self.largest)
+        return number_code(value, self.called, self.module, self.largest, self.log)
 
     def number(self, value: sp.Expr, among: Sequence[Expr] = ()) -> Expr:
         """A number in a formula over ``among``."""
@@ -288,7 +314,7 @@ class Arrays:
         a, places = taken.args
         if taken.attr != a.ndim - 1 or not same_shape(node.shape, a.shape[:-1]) or a.ndim > 2 or a.id not in self.names:
             return None
-        rows = [] if a.ndim == 1 else [self.np("arange", self.dim(a.shape[0]))]
+        rows = [] if a.ndim == 1 else [self.made("arange", self.dim(a.shape[0]))]
         return Expr(index(self.ref(a).code, *rows, self.last_index(places).code), node.shape, node.kind)
 
     def reshaped_product(self, node: Node) -> Expr | None:
@@ -428,7 +454,7 @@ def _einsum(p: Arrays, node: Node, *args: Code) -> Code:
         return p.np("outer", *args)
     if pattern.is_trace or pattern.is_diagonal:
         return p.np("trace" if pattern.is_trace else "diagonal", *args)
-    return p.np("einsum", str(pattern), *args, optimize=True)
+    return p.np("einsum", str(pattern), *args, **p.planned)
 
 
 def _window(p: Arrays, node: Node, a: Code) -> Code:
@@ -462,7 +488,7 @@ def _of_module(word: str) -> Rule:
 
 RULES: dict[str, Rule] = {
     "eye": lambda p, node: p.np("eye", p.dim(node.attr), dtype=name("dtype")),
-    "arange": lambda p, node: p.np("arange", p.dim(node.attr)),
+    "arange": lambda p, node: p.made("arange", p.dim(node.attr)),
     "broadcast": lambda p, node, a: p.np("broadcast_to", a, p.dims(node.shape)),
     "reshape": reshaped,
     "concat": _joined,

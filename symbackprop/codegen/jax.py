@@ -38,7 +38,7 @@ from symbackprop.core.graph import FLOAT, Node
 
 def _scattered(p: Arrays, node: Node, g: Code, places: Code) -> Code:
     """Rows added up where the index says: ``zeros.at[index].add(g)``."""
-    zeros = p.np("zeros", p.sizes(node.shape), name("dtype"))
+    zeros = p.made("zeros", p.sizes(node.shape), dtype=name("dtype"))
     return method(index(attribute(zeros, "at"), places), "add", g)
 
 
@@ -61,6 +61,10 @@ class Jax(Arrays):
         """A product of sizes may be larger than any integer of JAX; a size alone, that of an array, is not."""
         code = super().num(value)
         return call("counted", code) if value.free_symbols and value.is_integer and not value.is_Symbol else code
+
+    @classmethod
+    def log(cls, code: Code) -> Code:
+        return cls.np("log", code)
 
     @classmethod
     def held(cls, code: Code) -> Code:

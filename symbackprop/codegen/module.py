@@ -13,7 +13,7 @@ from symbackprop import __version__
 from symbackprop.codegen.arrays import Arrays
 from symbackprop.codegen.blocks import BY_BACKWARD, BY_PRODUCTS, ESTIMATED
 from symbackprop.codegen.equations import shape_note
-from symbackprop.codegen.helpers import needed
+from symbackprop.codegen.helpers import needed, spelled
 from symbackprop.codegen.initial import NORMAL, ONE, ZERO, Initial
 from symbackprop.codegen.names import escape
 from symbackprop.codegen.program import (
@@ -115,10 +115,11 @@ class ModulePrinter:
     levels: tuple[int, ...] = (0, 1, 2)
     source = "a numpy.random.Generator, or a seed"
     refused = ""
+    context: tuple[str, ...] = ("dtype",)  # what new arrays are made in, which forward hands on to backward
 
     def __init__(self, program: Program) -> None:
         self.program, self.module = program, program.target.module
-        self.array = f"{self.module}.ndarray"
+        self.array = spelled("ndarray", self.module)
         self.given = {**program.params, **program.data}
         self.p = program.target({}, program.level)
         self.backward = self.lines_of(program.backward)
@@ -252,7 +253,7 @@ class ModulePrinter:
         p, names = self.program, self.backward_names
         items = {v: v for v in p.kept if v in names}
         items |= {escape(d): escape(d) for d in p.dims if escape(d) in names}
-        items |= {"dtype": "dtype"} if "dtype" in names else {}
+        items |= {c: c for c in self.context if c in names}
         items |= {"sizes": "sizes", "dtype": "dtype"} if p.level > 1 else {}
         return [Line(assign("cache", dictionary({k: name(v) for k, v in items.items()} | {"dtypes": name("dtypes")})))]
 
@@ -261,8 +262,8 @@ class ModulePrinter:
         names, kept = self.backward_names, self.program.kept
         arrays = self.buffers(partial(index, "cache"))
         lines = [unpacked(v, index("cache", v), row) for v, row in kept.items() if v in names]
-        dtype = [Line(assign("dtype", index("cache", "dtype")))] if "dtype" in names else []
-        return [*arrays, *lines, *self.sizes_from(name("cache"), names, escape), *dtype]
+        context = [Line(assign(c, index("cache", c))) for c in self.context if c in names]
+        return [*arrays, *lines, *self.sizes_from(name("cache"), names, escape), *context]
 
     def incoming(self) -> list[Line]:
         """What backward is given of the upstream gradients of a layer's outputs, checked."""
@@ -275,11 +276,12 @@ class ModulePrinter:
     def upstreams(self, variables: Mapping[str, str]) -> list[Line]:
         """The upstream gradients of a layer's outputs as these variables, checked."""
         shapes = {n: as_code(self.p.dims(self.program.upstream[n].shape)) for n in variables}
-        given, dtype = name("upstream"), name("dtype")
+        given, context = name("upstream"), [*map(name, self.context)]
         if len(shapes) == 1:
-            return [Line(assign(variables[n], call("upstream_array", n, given, s, dtype))) for n, s in shapes.items()]
+            return [Line(assign(variables[n], call("upstream_array", n, given, s, *context)))
+                    for n, s in shapes.items()]
         table = Line(assign("shapes", dictionary(shapes)))
-        read = Line(assign("upstream", call("upstream_arrays", given, name("shapes"), dtype)))
+        read = Line(assign("upstream", call("upstream_arrays", given, name("shapes"), *context)))
         found = [table, read, *[Line(assign(v, index("upstream", n))) for n, v in variables.items()]]
         return found if variables else []
 
@@ -339,7 +341,7 @@ class ModulePrinter:
         needed, perhaps = ({n: index(table, n) for n in f.directions if n in arrays}
                            for table, arrays in (("PARAMS", self.program.params), ("DATA", self.program.data)))
         shapes = name("PARAMS") if needed.keys() == self.program.params.keys() else dictionary(needed)
-        given = [shapes, dictionary(perhaps), *map(name, ("arrays", "sizes", "dtype"))]
+        given = [shapes, dictionary(perhaps), *map(name, ("arrays", "sizes", *self.context))]
         wanted = [Line(assign("wanted", call("set", name("v"))))] if perhaps and f.like else []
         return [Line(assign("along", call("directions", name("v"), *given))), *wanted]
 

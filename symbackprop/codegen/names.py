@@ -11,7 +11,7 @@ from functools import cache
 from symbackprop.codegen.helpers import helper_names
 
 _OWN = {
-    "np", "jnp", "jax", "lax", "step", "carry", "static",
+    "np", "jnp", "jax", "lax", "step", "carry", "static", "torch", "device", "reduce",
     "params", "data", "cache", "grads", "upstream", "dtype", "dtypes", "sizes", "arrays", "rng", "dims", "at",
     "forward", "backward", "loss_and_grads", "init_params", "read", "outputs", "make_workspace", "workspace", "kept",
     "hvp", "jvp", "ggn", "hessian", "hessian_dense", "jacobian", "along", "found", "wanted",

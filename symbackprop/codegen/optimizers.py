@@ -57,7 +57,7 @@ def _update(record: Optimizer, target: type[Arrays]) -> list[str]:
         "        if name not in grads:",
         "            continue",
         "        g = grads[name]",
-        *[f'        {s} = state["{s}"][name]' for s in record.state],
+        *[f'        {s} = new_state["{s}"][name]' for s in record.state],
         *_equations(record, target),
         *[f'        new_state["{s}"][name] = {s}_new' for s in record.state],
         f"        new_params[name] = {np}.asarray(w_new, dtype=w.dtype)",

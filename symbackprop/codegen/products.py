@@ -27,7 +27,7 @@ def product(p: Arrays, node: Node, args: Sequence[Expr], shape: Shape | None = N
     """
     pattern: Pattern = node.attr
     if len(pattern.ins) == 1:
-        return _single(pattern, args[0]) if shape is None else None
+        return _single(p, pattern, args[0]) if shape is None else None
     if len(pattern.ins) != 2 or any(len(set(s)) < len(s) for s in pattern.ins):
         return None
     pair = Pair(p, *pattern.ins, pattern.out, args, pattern.sizes([a.shape for a in node.args]))
@@ -37,19 +37,19 @@ def product(p: Arrays, node: Node, args: Sequence[Expr], shape: Shape | None = N
     return pair.product() if pair.is_flat() else None
 
 
-def _single(pattern: Pattern, a: Expr) -> Expr | None:
+def _single(p: Arrays, pattern: Pattern, a: Expr) -> Expr | None:
     (source,), out = pattern.ins, pattern.out
     if len(set(source)) < len(source):
         return None
     size = pattern.sizes([a.shape])
     if pattern.is_transpose:
-        code = transposed(a.code) if out == source[::-1] else method(a.code, "transpose", *pattern.order)
+        code = p.flipped(a.code, len(out)) if out == source[::-1] else p.permuted(a.code, pattern.order)
         return Expr(code, tuple(size[c] for c in out), a.kind)
     axes = tuple(k for k, c in enumerate(source) if c not in out)
     kept = "".join(c for c in source if c in out)
     total = method(a.code, "sum", axis=axes[0] if len(axes) == 1 else axes)
     whole = Expr(total, tuple(size[c] for c in kept), a.kind)
-    return whole if kept == out else _single(Pattern((kept,), out), whole)
+    return whole if kept == out else _single(p, Pattern((kept,), out), whole)
 
 
 def _order(source: str, out: str) -> tuple[int, ...]:
@@ -167,7 +167,7 @@ class Pair:
         whole = _times(self._stacked(0, batch, left, summed), self._stacked(1, batch, summed, right), shape)
         if self.out == natural:
             return whole
-        return Expr(method(whole.code, "transpose", *_order(natural, self.out)), self.shape, FLOAT, (whole,))
+        return Expr(self.p.permuted(whole.code, _order(natural, self.out)), self.shape, FLOAT, (whole,))
 
     def _stacked(self, k: int, batch: str, rows: str, columns: str) -> Expr:
         """An operand with axes (batch, rows, columns): a view."""
@@ -176,7 +176,7 @@ class Pair:
             return operand
         swapped = have == batch + columns + rows
         code = operand.code
-        code = method(code, "swapaxes", -1, -2) if swapped else method(code, "transpose", *_order(have, want))
+        code = method(code, "swapaxes", -1, -2) if swapped else self.p.permuted(code, _order(have, want))
         return Expr(code, tuple(self.size[c] for c in want), operand.kind)
 
 

@@ -232,10 +232,11 @@ def _hide(missing: list[str], dims: Mapping[str, int | None], known: set[str],
 MAX_EXACT = 2**53  # up to there every whole number is a float
 
 
-def number_code(value: sp.Expr, symbol: Callable[[str], Code], module: str = "np", largest: int = MAX_EXACT) -> Code:
+def number_code(value: sp.Expr, symbol: Callable[[str], Code], module: str = "np", largest: int = MAX_EXACT,
+                log: Callable[[Code], Code] | None = None) -> Code:
     """A number, which may contain dimensions, as code; ``symbol`` says how a dimension is called, ``module`` who has
-    ``log`` and ``inf``; whole numbers above ``largest`` are written as floats."""
-    code = partial(number_code, symbol=symbol, module=module, largest=largest)
+    ``inf``, ``log`` what a logarithm is; whole numbers above ``largest`` are written as floats."""
+    code = partial(number_code, symbol=symbol, module=module, largest=largest, log=log)
     if value.is_Symbol:
         return symbol(value.name)
     if not value.free_symbols:
@@ -250,8 +251,7 @@ def number_code(value: sp.Expr, symbol: Callable[[str], Code], module: str = "np
     if value.is_Pow:
         return binary(code(value.base), ast.Pow, code(value.exp))
     if isinstance(value, sp.log):
-        logarithm = call(attribute(module, "log"), code(value.args[0]))
-        return call("float", logarithm) if module == "np" else logarithm
+        return (log or partial(call, "log"))(code(value.args[0]))
     if value.is_integer:
         return integer_code(value, symbol)
     raise ModelError(f"the number {value} has no form as code")

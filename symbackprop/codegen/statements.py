@@ -8,7 +8,7 @@ it. ``kept`` is the table of those arrays by variable; without a workspace it is
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from symbackprop.codegen.arrays import Arrays
@@ -197,7 +197,7 @@ class Writer:
         if item.kind is not None:
             value = self.p.converted(self.p.ref(row), item.kind)
         if item.own and row.ndim and self.copies:
-            return Expr(method(value.code, "copy"), value.shape, value.kind, (value,))
+            return Expr(self.p.copied(value.code), value.shape, value.kind, (value,))
         return value
 
     def is_own(self, row: Node, word: str) -> bool:
@@ -232,7 +232,7 @@ class Writer:
         if isinstance(item.base, f.Num):
             whole = self.p.filled(item.base.value, row.shape)
         elif isinstance(item.base, f.Arg) and self.copies:
-            whole = Expr(method(whole.code, "copy"), whole.shape, whole.kind, (whole,))
+            whole = Expr(self.p.copied(whole.code), whole.shape, whole.kind, (whole,))
         yield Line(assign(item.name, whole.code), self.comment(row, item.name), depth, whole)
         place = self.p.last_index(item.index).code
         if row.ndim > 1:
@@ -251,8 +251,8 @@ class Writer:
     def rows(self, shape: Shape) -> list[ast.expr]:
         """The index of every row: all axes but the last."""
         if len(shape) == 2:
-            return [self.p.np("arange", self.p.dim(shape[0]))]
-        return [ast.Starred(self.p.np("indices", self.p.dims(shape[:-1]), sparse=True), ast.Load())]
+            return [self.p.made("arange", self.p.dim(shape[0]))]
+        return [ast.Starred(self.p.made("indices", self.p.dims(shape[:-1]), sparse=True), ast.Load())]
 
     def entries(self, a: Node, row: Node, place: ast.expr) -> Expr:
         """An argument at the marked entries."""
@@ -269,7 +269,7 @@ class Writer:
             yield from self.stack(store, depth)
         body = self.finished(self.body(loop, depth + 1), loop.lasting)
         if self.program.level:
-            copies, body = turned(loop.fixed, body)
+            copies, body = turned(loop.fixed, body, self.p.copied)
             yield from (Line(code, COPIED, depth) for code in copies)
         steps = call("range", self.p.dim(loop.length))
         yield Line(ast.For(name(loop.index), call("reversed", steps) if loop.reverse else steps, [], []), "", depth)
@@ -309,7 +309,7 @@ class Writer:
         yield Line(assign(targets, views), f"before and after every step   {note}", depth)
 
     def empty(self, word: str, shape: Shape, dtype: ast.expr, depth: int) -> Line:
-        value = self.p.np("empty", self.p.sizes(shape), dtype)
+        value = self.p.made("empty", self.p.sizes(shape), dtype=dtype)
         return Line(assign(word, value), shape_note(shape), depth, Expr(value, shape, FLOAT))
 
 
@@ -328,12 +328,13 @@ class Turned(ast.NodeTransformer):
         return name(self.copies[word])
 
 
-def turned(fixed: Iterable[tuple[str, str]], body: Sequence[Line]) -> tuple[list[ast.stmt], list[Line]]:
+def turned(fixed: Iterable[tuple[str, str]], body: Sequence[Line], copied: Callable[[Code], Code]
+           ) -> tuple[list[ast.stmt], list[Line]]:
     """Copies of the transposes that a loop's body reads, and the body reading the copies."""
     change = Turned(dict(fixed))
     for line in body:
         change.visit(line.code)
-    return [assign(c, method(attribute(m, "T"), "copy")) for m, c in fixed if m in change.found], list(body)
+    return [assign(c, copied(attribute(m, "T"))) for m, c in fixed if m in change.found], list(body)
 
 
 def with_shape(equation: str, shape: Shape) -> str:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from symbackprop.apart.files import CallFailed
+from symbackprop.apart.libraries import precision
 from symbackprop.core import formula as f
 from symbackprop.core.facts import is_lookup, is_product, is_symmetric, is_view, kind
 from symbackprop.core.graph import Leaf, Node
@@ -104,7 +105,7 @@ def _drawn(candidate: Candidate, asked: Mapping[str, int], seed: Any) -> dict[st
 
 # -- names, shapes, dtypes
 def _misshapen(candidate: Candidate, drawn: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]) -> Iterator[str]:
-    dtype = np.dtype(getattr(candidate.module, "DTYPE", np.float64))
+    dtype = candidate.dtype
     for name in [n for n in drawn if n not in shapes]:
         yield f"{NAME} returns {name!r}, which is no parameter of the model{_line(candidate, name)}"
     for name, shape in shapes.items():
@@ -112,7 +113,7 @@ def _misshapen(candidate: Candidate, drawn: Mapping[str, Any], shapes: Mapping[s
             said = f" returns no {name}, which is a parameter of the model"
         elif np.shape(drawn[name]) != shape:
             said = f": {name} has shape {np.shape(drawn[name])}, expected {shape}"
-        elif (found := getattr(drawn[name], "dtype", None)) != dtype:
+        elif (found := precision(getattr(drawn[name], "dtype", None))) != dtype:
             said = f": {name} is {found or called(drawn[name])}, expected {dtype}, as DTYPE says"
         else:
             continue

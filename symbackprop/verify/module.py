@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from symbackprop.apart.files import CallFailed, called, run_file
+from symbackprop.apart.libraries import as_numpys, precision
 from symbackprop.apart.process import Process, RemoteModule
 from symbackprop.apart.threads import Call, interrupted
 from symbackprop.apart.wire import Thing
@@ -140,6 +141,11 @@ class Candidate:
             return {}
         return {n: p.default for n, p in found.items()}
 
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """What the module computes in, as its DTYPE says if that is a dtype."""
+        return precision(getattr(self.module, "DTYPE", None)) or np.dtype(np.float64)
+
     @cached_property
     def compiles(self) -> bool:
         """Whether the module compiles anew what it computes for every size."""
@@ -248,7 +254,7 @@ class Candidate:
     def named(self, results: Any) -> dict[str, Any]:
         """The loss or outputs by name."""
         if len(self.results) == 1:
-            return {self.results[0]: results}
+            return {self.results[0]: as_numpys(results)}
         found = self.mapping("forward", results, "a dict of outputs")
         missing = [n for n in self.results if n not in found]
         if missing:
@@ -258,7 +264,7 @@ class Candidate:
     def mapping(self, name: str, value: Any, what: str = "a dict of gradients") -> dict[str, Any]:
         if not isinstance(value, Mapping):
             raise CallFailed(f"{name} returned {kind(value)}, expected {what}")
-        return dict(value)
+        return {name: as_numpys(array) for name, array in value.items()}
 
 
 def _written(row: Node) -> Node:

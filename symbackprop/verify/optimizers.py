@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from symbackprop.apart.files import CallFailed
+from symbackprop.apart.libraries import precision
 from symbackprop.verify.lines import line_of
 from symbackprop.verify.module import Candidate, Outcome, call, kind, numbers
 from symbackprop.verify.sampling import Sample
@@ -155,12 +156,12 @@ class Steps:
         yield from self._taken(params, [_as(g, np.float32) for g in self.grads], SAME_SINGLE, " on float32")
         new, _ = self._update(params, self.grads[0], self._state(params))
         for name, value in new.items():
-            if getattr(value, "dtype", None) != np.float32:
+            if precision(getattr(value, "dtype", None)) != np.float32:
                 yield f"update: {name} is float32 and becomes {getattr(value, 'dtype', kind(value))}{self._line(name)}"
 
     def whole_numbers(self) -> Iterator[str]:
         """Whole numbers are taken as floats of the module's dtype, in lists too."""
-        dtype = np.dtype(getattr(self.candidate.module, "DTYPE", np.float64))
+        dtype = self.candidate.dtype
         whole = _as({n: np.round(3 * v) for n, v in self.params.items()}, int)
         for given in (whole, {n: v.tolist() for n, v in whole.items()}):
             floats = {n: np.asarray(v, dtype) for n, v in given.items()}

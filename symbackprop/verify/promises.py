@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from symbackprop.apart.files import CallFailed
+from symbackprop.apart.libraries import precision
 from symbackprop.core.graph import INT, Node
 from symbackprop.core.shapes import Dim, Shape, dim_text, evaluate_dim
 from symbackprop.errors import ModelError
@@ -88,10 +89,7 @@ def _compared(candidate: Candidate, name: str, found: Any, right: Any) -> Iterat
 
 
 def _is_float(dtype: Any) -> bool:
-    try:
-        return dtype is not None and np.dtype(dtype) in DTYPES
-    except TypeError:
-        return False
+    return precision(dtype) in DTYPES
 
 
 Arrays: TypeAlias = Mapping[str, Any]
@@ -174,7 +172,7 @@ def _lists(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[s
     if not candidate.states_arrays:
         return
     params, data = candidate.inputs(sample)
-    dtype, values = np.dtype(getattr(candidate.module, "DTYPE", np.float64)), sample.values
+    dtype, values = candidate.dtype, sample.values
     lists = {n: v.tolist() for n, v in values.items()}
     small = {n: v.astype(np.int16) if v.dtype.kind == "i" else v for n, v in values.items()}
     for what, given in (("lists", lists), ("small integers", small)):
@@ -190,8 +188,7 @@ def _lists(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[s
 
 def _within(candidate: Candidate) -> float:
     """How well results agree that are computed in the module's own dtype."""
-    dtype = getattr(candidate.module, "DTYPE", None)
-    return SAME_SINGLE if np.float32 in (dtype, getattr(dtype, "dtype", None)) else SAME
+    return SAME_SINGLE if candidate.dtype == np.float32 else SAME
 
 
 def _precisions(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:

@@ -88,16 +88,17 @@ def test_a_module_for_another_target_is_not_replaced_silently(folder: Path) -> N
     assert written("--target", "jax") == f"wrote {path}\n"
 
 
-def test_without_jax_its_modules_are_written_unchecked_or_not_at_all(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("library", ["jax", "torch"])
+def test_without_a_library_its_modules_are_written_unchecked_or_not_at_all(
+    library: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "jax", None)
-    for command in ("codegen net.sbp --target jax -o net.py", "codegen net.sbp --target jax -o -"):
+    monkeypatch.setitem(sys.modules, library, None)
+    for command in (f"codegen net.sbp --target {library} -o net.py", f"codegen net.sbp --target {library} -o -"):
         result = run(*command.split())
         assert (result.exit_code, result.stdout) == (4, "") and not (folder / "net.py").exists()
-        assert "jax is not installed: pip install 'symbackprop[jax]'" in result.stderr
-    assert run("codegen", "net.sbp", "--target", "jax", "-o", "net.py", "--no-verify").exit_code == 0
-    (folder / "jax.py").write_text("raise ModuleNotFoundError(name='jax')\n")
+        assert f"{library} is not installed: pip install 'symbackprop[{library}]'" in result.stderr
+    assert run("codegen", "net.sbp", "--target", library, "-o", "net.py", "--no-verify").exit_code == 0
+    (folder / f"{library}.py").write_text(f"raise ModuleNotFoundError(name='{library}')\n")
     assert run("verify", "net.py").exit_code == 4
 
 

@@ -188,6 +188,7 @@ MAY_NAME = {  # tables by names of ops and functions that no record can hold: wh
     "apart/source.py": "methods of an array in somebody's code",
     "codegen/arrays.py": "a target: how rows and functions are written",
     "codegen/numpy.py": "a target: reductions slice by slice",
+    "codegen/torch.py": "a target: reductions by methods, slices that run backwards",
     "codegen/statements.py": "a target: NumPy's functions and methods that write into an array",
     "codegen/schedule.py": "a target: about how long the code of a row is",
     "imported/formulas.py": "operators of PyTorch, by its names: what a graph has and a text has not",

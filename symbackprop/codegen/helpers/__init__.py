@@ -2,7 +2,8 @@
 
 They live in ordinary Python files beside this one, so that they are read, linted and tested like all other code; the
 files are parsed here, never imported, so emitting needs no NumPy. Those of another target are NumPy's with the name
-that it has for NumPy, such as ``jnp``, but for what a file of that name defines itself.
+that it has for NumPy, such as ``jnp``, but for what a file of that name defines itself; and a function of NumPy that
+such a file defines, or gives another name (``ndarray = torch.Tensor``), is that one.
 """
 
 from __future__ import annotations
@@ -20,10 +21,12 @@ FILES = ("checks.py", "scalar.py", "arrays.py", "results.py")
 
 
 class Helper(NamedTuple):
-    """One function, class or table: its text and the helpers that it uses."""
+    """One function, class or table: its text, the helpers that it uses, and the places of arguments that are plain
+    numbers, never arrays."""
 
     text: str
     uses: frozenset[str]
+    numbers: frozenset[int]
 
 
 Definition = ast.FunctionDef | ast.ClassDef | ast.Assign
@@ -33,20 +36,55 @@ Definition = ast.FunctionDef | ast.ClassDef | ast.Assign
 def library(module: str = "np") -> dict[str, Helper]:
     """All helpers by name, in the order of the files; ``module`` is what NumPy is called."""
     found: dict[str, tuple[Definition, str]] = {}
-    for file in (*FILES, *[own for own in _own_files() if own == f"{module}.py"]):
-        found |= _definitions(file, module)
+    for file in FILES:
+        found |= _definitions(_source(file, module))
+    found |= {name: own for name, own in _own(module).items() if _renames(own[0]) is None}
     used = {name: names_read([tree]) & found.keys() - {name} for name, (tree, _) in found.items()}
-    return {name: Helper(text, frozenset(used[name])) for name, (_, text) in found.items()}
+    return {name: Helper(text, frozenset(used[name]), _numbers(tree)) for name, (tree, text) in found.items()}
+
+
+def _numbers(definition: Definition) -> frozenset[int]:
+    args = definition.args.args if isinstance(definition, ast.FunctionDef) else []
+    plain = (isinstance(a.annotation, ast.Name) and a.annotation.id in ("float", "int") for a in args)
+    return frozenset(k for k, is_plain in enumerate(plain) if is_plain)
+
+
+@cache
+def spelled(function: str, module: str) -> str:
+    """What a module calls NumPy's function of that name: ``jnp.exp``, or as a helper that stands for it."""
+    own = _own(module).get(function)
+    return f"{module}.{function}" if own is None else _renames(own[0]) or function
 
 
 def _own_files() -> list[str]:
     return sorted({path.name for path in Path(__file__).parent.glob("*.py")} - {*FILES, "__init__.py"})
 
 
-def _definitions(file: str, module: str) -> dict[str, tuple[Definition, str]]:
-    """The definitions of a file by name, with ``module`` for what it calls np."""
-    source = Path(__file__).with_name(file).read_text(encoding="utf-8")
-    lines = [line.split("  # noqa")[0] for line in re.sub(r"\bnp\b", module, source).splitlines()]
+@cache
+def _own(module: str) -> dict[str, tuple[Definition, str]]:
+    """What the file of a target defines, if there is one."""
+    return _definitions(_text(f"{module}.py")) if f"{module}.py" in _own_files() else {}
+
+
+def _renames(definition: Definition) -> str | None:
+    """The other name that a definition gives to a function of NumPy."""
+    value = definition.value if isinstance(definition, ast.Assign) else None
+    return ast.unparse(value) if isinstance(value, (ast.Name, ast.Attribute)) else None
+
+
+def _text(file: str) -> str:
+    return Path(__file__).with_name(file).read_text(encoding="utf-8")
+
+
+def _source(file: str, module: str) -> str:
+    """A file with a target's names for NumPy and its functions."""
+    called = re.sub(r"\bnp\.(\w+)", lambda found: spelled(found[1], module), _text(file))
+    return called if module == "np" else re.sub(r"\bas np\b", f"as {module}", called)
+
+
+def _definitions(source: str) -> dict[str, tuple[Definition, str]]:
+    """The definitions of a file by name."""
+    lines = [line.split("  # noqa")[0] for line in source.splitlines()]
     found: dict[str, tuple[Definition, str]] = {}
     for node in ast.parse(source).body:
         if isinstance(node, Definition):

@@ -1,0 +1,249 @@
+"""Modules for PyTorch: the numbers of the NumPy modules; skipped where PyTorch is missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from symbackprop.codegen import codegen
+from symbackprop.core.registry import Op, Sample
+from symbackprop.core.scalars import TABLE, Scalar
+from symbackprop.errors import UsageError
+from symbackprop.model import zoo
+from symbackprop.model.model import Model
+from symbackprop.model.text import parse
+from symbackprop.verified import verify_source
+from symbackprop.verify.sampling import choose_sizes, draw, hidden_dims
+from tests.codegen.helpers import emit
+from tests.codegen.test_dims import HIDDEN
+from tests.codegen.test_empty import LOOPS as STARTED
+from tests.codegen.test_empty import MEANS
+from tests.codegen.test_kinds import DATA, DECLARED, NAMED, P
+from tests.codegen.test_loop_starts import MODELS
+from tests.codegen.test_models import ALL, MLP, RNN
+from tests.codegen.test_registry import SAMPLES, op_case, scalar_case
+from tests.codegen.test_selection import CASES, NOTHING, POINTS, ROWS
+from tests.sweeps import sample
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+pytestmark = pytest.mark.oracle
+
+Arrays = dict[str, Any]
+CLOSE = 1e-10
+
+
+def results(module: ModuleType, params: Arrays, data: Arrays, dims: dict[str, int] | None) -> list[Arrays]:
+    """Results and gradients by name, for an upstream gradient of 0.5 for a loss or the first output, then 1.5 …; and
+    the intermediates."""
+    found, cache = module.forward(params, data, dims=dims)
+    outputs = dict(sorted(found.items())) if isinstance(found, dict) else {"": found}
+    upstream = {n: np.full(np.shape(v), 0.5 + k) for k, (n, v) in enumerate(outputs.items())}
+    given = upstream if isinstance(found, dict) else upstream[""]
+    return [outputs, module.backward(cache, given), module.outputs(params, data, dims=dims)]
+
+
+def same(found: Arrays, expected: Arrays, within: float = CLOSE) -> None:
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        array = found[name].numpy()
+        assert array.shape == np.shape(value) and array.dtype == np.asarray(value).dtype, name
+        np.testing.assert_allclose(array, value, rtol=within, atol=within, err_msg=name)
+
+
+def agrees(model: Model | str, folder: Path, params: Arrays, data: Arrays, dims: dict[str, int] | None = None,
+           within: float = CLOSE, **options: Any) -> None:
+    """The module for PyTorch gives what that for NumPy gives."""
+    plain, module = emit(model, folder, **options), emit(model, folder, target="torch", **options)
+    for constant in ("NAME", "MODEL", "PARAMS", "DATA", "LOSS", "DIMS", "INTEGERS"):
+        assert getattr(module, constant) == getattr(plain, constant)
+    with np.errstate(all="ignore"):
+        expected = results(plain, params, data, dims)
+    for ours, theirs in zip(results(module, params, data, dims), expected, strict=True):
+        same(ours, theirs, within)
+
+
+def drawn(model: Model, seed: int = 0, sizes: dict[str, int] | None = None
+          ) -> tuple[Arrays, Arrays, dict[str, int] | None]:
+    rng = np.random.default_rng(seed)
+    sizes = sizes or choose_sizes(model, rng, {})
+    values = draw(model, sizes, rng).values
+    hidden = {n: sizes[n] for n in hidden_dims(model, sizes)}
+    data = {n: values[n] for n in model.leaves() if n not in model.params}
+    return {n: values[n] for n in model.params}, data, hidden or None
+
+
+BUILT_IN = sorted({"gpt", "conv-net", "lstm", *sample(zoo.names(), 6)})
+
+
+@pytest.mark.parametrize("level", [0, 1])
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_built_in_models(name: str, level: int, tmp_path: Path) -> None:
+    model = zoo.build(name)
+    agrees(model, tmp_path, *drawn(model), level=level)
+
+
+TEXTS = {**ALL, **HIDDEN, **MODELS}
+
+
+@pytest.mark.parametrize("name", sample(TEXTS, 6))
+def test_models(name: str, tmp_path: Path) -> None:
+    model = parse(TEXTS[name])
+    agrees(model, tmp_path, *drawn(model))
+
+
+@pytest.mark.parametrize(("op", "case"), SAMPLES)
+def test_every_op(op: Op, case: Sample, tmp_path: Path) -> None:
+    given = op_case(op, case)
+    agrees(given.model, tmp_path, {}, {f"x{i}": a for i, a in enumerate(given.arrays)}, level=0)
+
+
+@pytest.mark.parametrize(("record", "shape"), [*((r, (3, 4)) for r in sample(TABLE.values(), 25)),
+                                               *((r, ()) for r in sample(TABLE.values(), 4))],
+                         ids=lambda v: v.name if isinstance(v, Scalar) else f"{len(v)} axes")
+def test_scalar_functions(record: Scalar, shape: tuple[int, ...], tmp_path: Path) -> None:
+    case = scalar_case(record, shape)
+    agrees(case.model, tmp_path, {}, {f"x{i}": np.asarray(a)[()] for i, a in enumerate(case.arrays)})
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("loss", sample(NAMED, 8))
+def test_kinds(loss: str, dtype: str, tmp_path: Path) -> None:
+    data = {n: v if n == "y" else v.astype(dtype) for n, v in DATA.items()}
+    within = CLOSE if dtype == "float64" else 1e-5
+    agrees(f"{DECLARED}loss L = {loss}", tmp_path, {"p": P.astype(dtype)}, data, within=within, dtype=dtype)
+
+
+@pytest.mark.parametrize("name", sample(CASES, 6))
+def test_masks(name: str, tmp_path: Path) -> None:
+    text, params, data, spoilt = CASES[name]
+    given = [{n: spoilt.get(n, v) for n, v in values.items()} for values in (params, data)]
+    agrees(text, tmp_path, *given)
+
+
+@pytest.mark.parametrize("name", sample(POINTS, 6))
+def test_points(name: str, tmp_path: Path) -> None:
+    text, point, _ = POINTS[name]
+    agrees(text, tmp_path, {"x": np.array(point)}, {})
+
+
+@pytest.mark.parametrize("name", NOTHING)
+def test_rows_of_nothing(name: str, tmp_path: Path) -> None:
+    text = f"dim N, D\nparam x: N x D\ndata m: N x D\ns = where(m, x, -inf)\nloss L = sum({NOTHING[name]})"
+    agrees(text, tmp_path, {"x": ROWS}, {"m": np.array([[1.0, 1.0], [0.0, 0.0], [1.0, 0.0]])})
+
+
+@pytest.mark.parametrize("text", [*sample(STARTED, 2), *sample(MEANS, 2)])
+def test_nothing_at_all(text: str, tmp_path: Path) -> None:
+    model = parse(text)
+    agrees(model, tmp_path, *drawn(model, sizes={n: 0 if n in ("T", "N") else 2 for n in model.sizes}))
+
+
+LOOPS = """
+dim T, N, K
+data x: T x N, k: T x N int < K
+param w: N, v: K
+h[0] = zeros(N)
+c[0] = 0.5
+for t in 1..T:
+    s[t] = tanh(h[t-1] * w + x[t]) + log(T) / sqrt(N)
+    c[t] = exp(-c[t-1]) + T
+    h[t] = s[t] + v[k[t]] + c[t-1]
+loss L = sum(flip(s)[:, ::-1] * w) + sum(h[T] ** 2) / (N * T)
+"""
+
+
+def test_a_loop_that_begins_with_a_number_and_runs_backwards(tmp_path: Path) -> None:
+    model = parse(LOOPS)
+    agrees(model, tmp_path, *drawn(model))
+
+
+# -- precision, devices, the rest of the interface
+
+
+def test_each_gradient_has_the_dtype_of_its_array(tmp_path: Path) -> None:
+    module = emit("dim N\nparam a: N, b: N, c: N\nloss L = sum(tanh(a * b) * c)", tmp_path, target="torch")
+    params = {"a": torch.ones(2), "b": torch.ones(2, dtype=torch.bfloat16), "c": [1.0, 2.0]}
+    loss, grads = module.loss_and_grads(params, {})
+    assert [g.dtype for g in grads.values()] == [torch.float32, torch.bfloat16, torch.float32]
+    assert loss.dtype == torch.float32
+
+
+@pytest.mark.parametrize("name", ["gpt", "conv-net", "lstm", "rnn-lm"])
+def test_everything_is_made_where_the_arrays_are(name: str, tmp_path: Path) -> None:
+    """Any tensor that was made elsewhere would meet one of the device meta."""
+    model = zoo.build(name)
+    params, data, dims = drawn(model)
+    away = [{n: torch.as_tensor(v).to("meta") for n, v in values.items()} for values in (params, data)]
+    loss, grads = emit(model, tmp_path, target="torch").loss_and_grads(*away, dims=dims)
+    assert loss.is_meta and all(g.is_meta and g.shape == params[n].shape for n, g in grads.items() if n in params)
+
+
+def test_parameters_of_a_module_are_taken_as_they_are(tmp_path: Path) -> None:
+    module = emit("dim N\nparam w: N\ndata x: N\nloss L = sum((w - x)**2)", tmp_path, target="torch")
+    w = torch.nn.Parameter(torch.tensor([1.0, 2.0]))
+    loss, grads = module.loss_and_grads({"w": w}, {"x": [0, 1]})
+    assert not loss.requires_grad and grads["w"].tolist() == [2.0, 2.0]
+
+
+def test_what_is_given_is_checked(tmp_path: Path) -> None:
+    module = emit(MLP, tmp_path, target="torch")
+    params, data, _ = drawn(parse(MLP))
+    for wrong, message in (
+        ({"X": data["X"][:, 1:]}, r"X has shape .*, expected \(N, D\) .*: axis 1 is"),
+        ({"y": np.full(len(data["y"]), 99)}, r"y holds 99, outside 0 <= y < C = "),
+        ({"y": np.full(len(data["y"]), 0.5)}, "y has to hold integers, not torch.float64"),
+        ({"X": "no"}, "X is not an array"),
+        ({"X": 1j * data["X"]}, "X is not an array of real numbers"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            module.forward(params, data | wrong)
+    with pytest.raises(ValueError, match="upstream has to be a number"):
+        module.backward(module.forward(params, data)[1], [1.0, 2.0])
+
+
+def test_initial_parameters_and_a_step(tmp_path: Path) -> None:
+    module = emit(MLP, tmp_path, target="torch", optimizer="adam")
+    first, again = module.init_params(0, D=300, H=4, C=2), module.init_params(torch.Generator().manual_seed(0), D=300,
+                                                                               H=4, C=2)
+    assert all(bool((first[n] == again[n]).all()) for n in first)
+    assert float(first["W1"].std()) == pytest.approx((2 / 300) ** 0.5, rel=0.1) and not first["b1"].any()
+    numpy = emit(MLP, tmp_path, optimizer="adam")
+    same(module.init_params(np.random.default_rng(0), D=3, H=4, C=2), numpy.init_params(0, D=3, H=4, C=2))
+    params, data, _ = drawn(parse(MLP))
+    steps = [m.update(params, m.loss_and_grads(params, data)[1], m.init_state(params))[0] for m in (module, numpy)]
+    same(*steps)
+
+
+@pytest.mark.parametrize("text", [MLP, RNN])
+def test_derivatives_along_a_direction_and_whole_ones(text: str, tmp_path: Path) -> None:
+    model = parse(text)
+    params, data, _ = drawn(model)
+    options: dict[str, Any] = {"along": ["hvp", "jvp", "ggn"], "whole": ["hessian"]}
+    module, plain = emit(model, tmp_path, target="torch", **options), emit(model, tmp_path, **options)
+    for name in options["along"]:
+        same(getattr(module, name)(params, data, params), getattr(plain, name)(params, data, params))
+    blocks = plain.hessian(params, data)
+    same({key: b.dense() for key, b in module.hessian(params, data).items()}, {k: b.dense() for k, b in blocks.items()})
+
+
+@pytest.mark.parametrize("name", ["three-layer-net", "gru"])
+def test_verify_takes_the_file(name: str) -> None:
+    model = zoo.build(name)
+    report = verify_source(codegen(model, target="torch"), model)
+    assert report.passed, report.text()
+
+
+def test_a_mistake_is_found() -> None:
+    model = zoo.build("three-layer-net-sigmoid")
+    source = codegen(model, target="torch")
+    assert "dW1 = " in source
+    assert not verify_source(source.replace("dW1 = ", "dW1 = 2 * "), model).passed
+
+
+def test_there_are_no_workspaces() -> None:
+    with pytest.raises(UsageError, match="-O2 is not for torch"):
+        codegen(parse(MLP), target="torch", level=2)
