@@ -86,8 +86,8 @@ def codegen(
 ) -> str:
     """The text of a module that computes a model (also by name, path or as model text) and its gradients.
 
-    ``target`` is what it computes with, numpy, jax or torch. ``dtype`` is what init_params makes and what plain numbers are
-    computed in, ``level`` the optimisation level (0, 1, or 2: with a workspace), ``wrt`` the names whose gradients
+    ``target`` is what it computes with, numpy, jax or torch. ``dtype`` is what init_params makes and what plain numbers
+    are computed in, ``level`` the optimisation level (0, 1, or 2: with a workspace), ``wrt`` the names whose gradients
     backward returns (default: every parameter and input). ``optimizer`` (sgd, momentum, adagrad, adam, adamw) adds
     ``init_state`` and ``update``; ``hvp``, ``jvp`` and ``ggn`` add the functions of those names, derivatives along a
     direction, ``hessian`` (with ``hessian_dense``), ``jacobian`` and ``hessian_diagonal`` those of whole ones. ``wrap``

@@ -1,7 +1,7 @@
 """Rows as array expressions: what every Python target writes alike, one rule an op and one a scalar function.
 
-A target (`numpy`, `jax`, `torch`) is a subclass that says what differs. It reads rows and the variables they have, not the
-derivation. Precision is kept: numbers are Python numbers, truth values and integers are converted where they enter
+A target (`numpy`, `jax`, `torch`) is a subclass that says what differs. It reads rows and the variables they have, not
+the derivation. Precision is kept: numbers are Python numbers, truth values and integers are converted where they enter
 floating-point arithmetic, so float32 stays float32.
 """
 
