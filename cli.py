@@ -466,12 +466,13 @@ def show(given: Given, form: str) -> None:
 @one_of("--order", ("1", "2"), "2: second derivatives too.")
 @click.option("--hessian", metavar="W,V", help="Second derivatives by these alone.")
 @click.option("--jacobian", metavar="Y", help="All derivatives of the entries of this intermediate or output.")
+@click.option("--ggn", is_flag=True, help="The Gauss-Newton matrix in the place of second derivatives.")
 @click.option("--standalone", is_flag=True, help="A LaTeX document that compiles, not a fragment.")
 @naming_option
 @output_option
 @on_model
 def derive(given: Given, called: dict[str, str], wrt: str | None, form: str | None, at: str | None, standalone: bool,
-           output: str, order: str, hessian: str | None, jacobian: str | None, **options: Any) -> None:
+           output: str, order: str, hessian: str | None, jacobian: str | None, ggn: bool, **options: Any) -> None:
     """Print the derivation of the gradients."""
     form, kind = chosen(form, output, FORMATS)
     if standalone and form != "latex":
@@ -480,7 +481,7 @@ def derive(given: Given, called: dict[str, str], wrt: str | None, form: str | No
     from symbackprop.render.numbers import values_at
 
     names, twice = (None if x is None else [n.strip() for n in x.split(",") if n.strip()] for x in (wrt, hessian))
-    derivation = derived(given.model(called), names, int(order), twice, jacobian)
+    derivation = derived(given.model(called), names, int(order), twice, jacobian, ggn)
     options["values"] = values_at(at, derivation.model)
     text = derivation.printed(form, standalone=standalone or bool(kind), sizes=given.sizes, **options)
     write_result(text, output, form, kind)

@@ -354,7 +354,7 @@ class Delta(Math):
 @dataclass(frozen=True)
 class Marked(Math):
     body: Math
-    word: str  # direct, given, later, old, new or counts
+    word: str  # direct, given, later, old, new, counts or GN (Gauss–Newton)
 
 
 # -- loops

@@ -221,14 +221,15 @@ def _found(records: Iterable[Record]) -> list[Step]:
 
 
 def derive(model: Model | str, wrt: Iterable[str] | str | None = None, order: int = 1,
-           hessian: Iterable[str] | str | None = None, jacobian: str | None = None) -> Derivation:
+           hessian: Iterable[str] | str | None = None, jacobian: str | None = None, ggn: bool = False) -> Derivation:
     """Backpropagation through the model, for all parameters and inputs or for the names in ``wrt`` (which may also be
     intermediates). The model may also be given by name, by path or as model text.
 
     ``order=2`` adds the second derivatives by the parameters, or by ``wrt``; ``hessian`` names arrays for them,
-    ``jacobian`` an intermediate or an output whose derivatives are wanted as well, all entries of it.
+    ``jacobian`` an intermediate or an output whose derivatives are wanted as well, all entries of it; with ``ggn`` the
+    Gauss–Newton matrix takes the place of second derivatives.
     """
-    return derived(as_model(model), wrt, further=Further(order, hessian, jacobian))
+    return derived(as_model(model), wrt, further=Further(order, hessian, jacobian, ggn))
 
 
 def derived(model: Model, wrt: Iterable[str] | str | None = None, strict: bool = True,

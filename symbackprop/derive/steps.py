@@ -78,7 +78,7 @@ class Derivation:
     @property
     def hessian(self) -> Blocks | None:
         """The blocks of second derivatives, by the names of both arrays; None where they were not asked for."""
-        return None if self.second is None or not self.second.twice else self.second
+        return None if self.second is None or not self.second.twice or self.second.outputs else self.second
 
     # -- printed: options are view, layout, detail, values, sizes, digits (see render.options)
     def printed(self, form: str, **options: Any) -> str:

@@ -141,8 +141,8 @@ class Anatomy:
             return ()
         names = list(dict.fromkeys(b for _, b in found))
         upper = [x for (a, b), x in found.items() if not found.twice or names.index(a) <= names.index(b)]
-        top = self.rows.loss if found.twice else None
-        return tuple(SecondOrder(self.context, upper, top).steps(steps + 1, self.options.detail == "board"))
+        told = SecondOrder(self.context, upper, self.rows.loss if found.twice else None, found.outputs)
+        return tuple(told.steps(steps + 1, self.options.detail == "board"))
 
     def _loop(self, mark: LoopMark) -> Step:
         return loop_heading(self.context, mark)

@@ -17,7 +17,7 @@ import sympy as sp
 from symbackprop.core import build, maths
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
-from symbackprop.core.maths import Letter, Math, MatMul, Outer, Prod, Second, Sym, Transpose, shaped, turned
+from symbackprop.core.maths import Letter, Marked, Math, MatMul, Outer, Prod, Second, Sym, Transpose, shaped, turned
 from symbackprop.core.names import free_name
 from symbackprop.core.shapes import is_one, size_of
 from symbackprop.derive.blocks import Block
@@ -40,6 +40,8 @@ _TIED = maths.product(maths.Indicator(maths.equal(maths.K, _J)), maths.at(maths.
 DELTA: Prose = ("; δ contracts: ", maths.equal(maths.Big("sum", ("k",), _TIED), maths.at(maths.A, _J)))
 _P = Letter("p")
 VARIANCE = maths.total((False, maths.called("diag", _P)), (True, MatMul(_P, Transpose(_P))))
+_JAC, _H = Letter("J"), Letter("H")
+JHJ = MatMul(MatMul(Transpose(_JAC), _H), _JAC)
 Fixed = Mapping[int, Math]
 
 
@@ -70,10 +72,13 @@ class Told(Entries):
 
 
 class SecondOrder:
-    """Writes blocks. ``top`` is what is differentiated twice; None where it is once, the rows of a Jacobian."""
+    """Writes blocks. ``top`` is what is differentiated twice; None where it is once, the rows of a Jacobian.
+    ``outputs`` are those of a Gauss–Newton matrix."""
 
-    def __init__(self, context: Context, blocks: Iterable[Block], top: Math | None) -> None:
+    def __init__(self, context: Context, blocks: Iterable[Block], top: Math | None, outputs: Sequence[Node] = ()
+                 ) -> None:
         self.context, self.r, self.blocks, self.top = context, context.rows, list(blocks), top
+        self.outputs = outputs
         self.rule, self.parts = DELTA, list[tuple[Node, Sym]]()
 
     def steps(self, first: int, board: bool = False) -> Iterator[Step]:
@@ -131,7 +136,13 @@ class SecondOrder:
         over = self.r.vec(column)
         if self.top is None:
             return maths.Derivative(self.r.vec(row), over)
-        return Second(self.top, self.r.vec(row), Transpose(over) if column.ndim and row.ndim else over)
+        return self._twice(self.r.vec(row), Transpose(over) if column.ndim and row.ndim else over)
+
+    def _twice(self, row: Math, column: Math) -> Math:
+        """∂²top/∂row∂column, as far as it is told."""
+        assert self.top is not None
+        whole = Second(self.top, row, column)
+        return Marked(whole, "GN") if self.outputs else whole
 
     def _entry(self, b: Block, row: Node, column: Node) -> Line:
         """One entry of a block, over index letters."""
@@ -141,7 +152,7 @@ class SecondOrder:
         at = {i: x for i, x in zip((*b.own, *b.into), (*rows, *columns), strict=True) if i}
         ends = [Entries(self.r, ()).named(n, self.r.plain[n.id], i) if n.ndim else self.r.plain[n.id]
                 for n, i in ((row, rows), (column, columns))]
-        left = maths.Derivative(ends[0], ends[1]) if self.top is None else Second(self.top, ends[0], ends[1])
+        left = maths.Derivative(ends[0], ends[1]) if self.top is None else self._twice(*ends)
         terms = [self._entry_of(b, t, at, Told(self.r, [*rows, *columns])) for t in b.terms]
         right = maths.total(*terms) if terms else self.r.number(sp.S.Zero)
         return Line("chain", left, right, self._rule(row))
@@ -154,14 +165,25 @@ class SecondOrder:
         end = Entries(self.r, ()).named(row, self.r.plain[row.id], index)
         terms = [self._entry_of(b, t, at, Told(self.r, index)) for t in b.diagonal_terms]
         right = maths.total(*terms) if terms else self.r.number(sp.S.Zero)
-        return Line("chain", Second(self.top or end, end, end), right, ("on the diagonal",))
+        return Line("chain", self._twice(end, end), right, ("on the diagonal",))
 
     def _rule(self, row: Node) -> Prose:
         """What is done, with its rule where that is done first."""
+        if self.outputs:
+            return self._gauss_newton()
         gradient = self.r.gradients.get(row.id)
         what: Prose = ("entry by entry",) if self.top is None or gradient is None else (gradient, " once more")
         rule, self.rule = self.rule, ()
         return (*what, *rule)
+
+    def _gauss_newton(self) -> Prose:
+        """What the matrix is, told once."""
+        told, self.rule = bool(self.rule), ()
+        if not told:
+            return ("likewise",)
+        names = [x for row in self.outputs for x in (", ", self.r.ref(row))]
+        return ("Gauss–Newton, ", JHJ, ": ", _JAC, " the derivatives of ", *names[1:], ", ", _H, " the second ones of ",
+                self.r.loss, " by these")
 
     def _entry_of(self, b: Block, t: Term, at: Mapping[int, Math], entries: Entries) -> tuple[bool, Math]:
         summed = sorted(t.summed)
@@ -402,7 +424,8 @@ class SecondOrder:
             if any(t.number < 0 for t in b.terms):
                 self.r.mention("diag")
                 why = (", ", VARIANCE, " is a covariance")
-            positive = ("; ", maths.Relation(self.symbol, "⪰", maths.Num(sp.S.Zero)), *why, ": convex in ", of)
+            convex = () if self.outputs else (": convex in ", of)
+            positive = ("; ", maths.Relation(self.symbol, "⪰", maths.Num(sp.S.Zero)), *why, *convex)
         return (words, *positive)
 
     def _costs(self, b: Block) -> Prose:

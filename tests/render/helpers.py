@@ -96,10 +96,18 @@ TWICE = ("logistic", "quadratic", "ridge", "softmax", "factors", "logdet", "gaus
          "symmetric", "one-softmax", "several")
 
 
+CURVED = ("factors", "network")
+
+
 def twice(name: str) -> tuple[str, str]:
     """A model of the catalogue of Hessians, derived twice: the long form, and the board in LaTeX."""
     d = derive(Model.parse(CATALOGUE[name], name=name), order=2)
     return d.text(), d.latex(detail="board")
+
+
+def curved(name: str) -> str:
+    """The Gauss–Newton matrix of one, as text."""
+    return derive(Model.parse(CATALOGUE[name], name=name), ggn=True).text()
 
 
 def golden_files() -> dict[str, str]:
@@ -120,4 +128,5 @@ def golden_files() -> dict[str, str]:
         files[f"{name}.txt"] = write()
     for name in TWICE:
         files[f"hessian-{name}.txt"], files[f"hessian-{name}.board.tex"] = twice(name)
+    files |= {f"ggn-{name}.txt": curved(name) for name in CURVED}
     return files

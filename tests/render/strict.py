@@ -416,11 +416,13 @@ class Reader:
         sizes = [int(np.prod(x)) for x in (whole.shape[:split], whole.shape[split:])]
         return Value(whole.array.reshape((*front, *sizes)), whole.letters)
 
-    def read_second(self, tree: m.Second) -> Value:
-        """∂²L/∂vec(W)∂vec(V)ᵀ: a matrix, a vector beside a number; entries where both are entries."""
+    def read_second(self, tree: m.Second, curvature: bool = False) -> Value:
+        """∂²L/∂vec(W)∂vec(V)ᵀ: a matrix, a vector beside a number; entries where both are entries. Of ``curvature`` as
+        far as the Gauss–Newton matrix tells it."""
         column = tree.column.body if isinstance(tree.column, m.Transpose) else tree.column
         (top, above), (bottom, below) = (_base(x.args[0] if isinstance(x, m.Op) else x) for x in (tree.row, column))
-        whole = self.over(*self.world.second(_row(top), _row(bottom)))
+        found = self.world.gauss_newton if curvature else self.world.second
+        whole = self.over(*found(_row(top), _row(bottom)))
         if above or below:
             return self.item(_without_ones(whole), [*above, *below])
         front, split = whole.array.shape[: whole.letters], len(shape_of(top))
@@ -436,6 +438,8 @@ class Reader:
 
     def read_marked(self, tree: m.Marked) -> Value:
         inner = tree.body.body if isinstance(tree.body, m.Link) else tree.body
+        if tree.word == "GN" and isinstance(inner, m.Second):
+            return self.read_second(inner, curvature=True)
         if tree.word == "direct" and isinstance(inner, m.Derivative):
             return self.read_derivative(inner, direct=True)
         if tree.word == "given" and isinstance(inner, m.Derivative):

@@ -11,11 +11,13 @@ from symbackprop.render.json import to_json
 from symbackprop.render.latex import to_latex
 from symbackprop.render.text import to_text
 from tests.render.helpers import (
+    CURVED,
     GOLDENS,
     LECTURED,
     PAGED,
     TWICE,
     VIEWED,
+    curved,
     derivation,
     document,
     document_with_numbers,
@@ -72,12 +74,18 @@ def test_second_derivatives(name: str) -> None:
     compare(f"hessian-{name}.board.tex", board)
 
 
+@pytest.mark.parametrize("name", CURVED)
+def test_gauss_newton(name: str) -> None:
+    compare(f"ggn-{name}.txt", curved(name))
+
+
 def test_no_golden_is_left_over() -> None:
     names = {f"{n}.{ending}" for n in zoo.names() for ending in ("txt", "tex", "board.txt")}
     names |= {f"{n}.{ending}" for n in PAGED for ending in ("json", "html")}
     names |= {f"{n}.{view}.txt" for n, view in VIEWED.items()}
     names |= {f"{n}.txt" for n in LECTURED}
     names |= {f"hessian-{n}.{ending}" for n in TWICE for ending in ("txt", "board.tex")}
+    names |= {f"ggn-{n}.txt" for n in CURVED}
     assert {p.name for p in GOLDENS.iterdir()} == names
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from symbackprop import Model, derive, hessian
 from symbackprop.derive.blocks import NoPush
-from symbackprop.errors import ModelError
+from symbackprop.errors import ModelError, UsageError
 from symbackprop.render.board import build_document
 from symbackprop.render.document import Document
 from symbackprop.render.options import Options
@@ -38,6 +38,30 @@ def test_every_printed_block_has_the_numbers_of_differences(name: str, detail: s
         found = [x for x in verdicts(d, "matrix", detail=detail) if x.where in steps]
     assert steps and not [x for x in found if x.verdict == WRONG]
     assert not [x for x in found if x.verdict == SKIPPED]
+
+
+CURVED = ["logistic", "logits", "ridge", "one-softmax", "softmax", "factors", "poisson", "several", "network", "relu"]
+
+
+@pytest.mark.parametrize("name", CURVED)
+def test_every_printed_block_of_gauss_newton_has_the_numbers_of_products(name: str) -> None:
+    d = derive(Model.parse(CATALOGUE[name]), ggn=True)
+    steps = {f"step {s.number}" for s in second(build_document(d, Options(view="matrix")))}
+    with np.errstate(all="ignore"):
+        found = [x for x in verdicts(d, "matrix") if x.where in steps]
+    assert steps and {x.verdict for x in found} == {"right"}, [x for x in found if x.verdict != "right"]
+
+
+def test_gauss_newton_in_every_format() -> None:
+    d = derive(Model.parse(CATALOGUE["network"], name="network"), wrt="W1", ggn=True)
+    page = d.text()
+    assert "Gauss–Newton, Jᵀ H J: J the derivatives of Z" in page
+    assert "⪰ 0" in page and "convex" not in page and d.hessian is None
+    assert "GN" in d.latex() and "GN" in d.html() and "GN" in d.markdown() and "GN" in d.to_json()
+    with pytest.raises(ModelError, match="no Gauss–Newton matrix"):
+        derive(Model.parse("param w\nloss L = w**3"), ggn=True)
+    with pytest.raises(UsageError, match="ask for one of them"):
+        derive(Model.parse(CATALOGUE["network"]), jacobian="Z", ggn=True)
 
 
 FORMS = {

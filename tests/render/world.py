@@ -14,6 +14,7 @@ from symbackprop.core import maths as m
 from symbackprop.core.graph import Leaf, Node
 from symbackprop.core.loops import Loop
 from symbackprop.core.shapes import evaluate_dim, evaluate_shape
+from symbackprop.derive.products import GGN, products
 from symbackprop.derive.steps import Derivation, LoopStep, Step
 from symbackprop.verify.interpreter import in_numbers
 from symbackprop.verify.sampling import choose_sizes, draw
@@ -179,6 +180,22 @@ class World:
     def second(self, row: int, column: int) -> Found:
         """By central differences of the gradient."""
         return self.jacobian(self.totals_of[row].id, column, False)
+
+    def gauss_newton(self, row: int, column: int) -> Found:
+        """Column by column, by the products that modules emit, which `verify` holds against numbers of the loss."""
+        with self.graph.apart():
+            (made,) = products(self.derivation, [GGN])
+            names = {r.id: n for n, r in made.model.leaves().items()}
+            at = {n: np.zeros(np.shape(self.of(i)[1])) for i, n in names.items() if n in made.directions}
+            columns, env = [], {i: self.found[i][1] for i in names}
+            for k in range(at[names[column]].size):
+                unit = np.reshape(np.arange(at[names[column]].size) == k, at[names[column]].shape) * 1.0
+                v = {made.directions[n].id: unit if n == names[column] else x for n, x in at.items()}
+                here: Env = {**env, **v}
+                self.compute([made.results[names[row]]], here, {})
+                columns.append(here[made.results[names[row]].id])
+        whole = np.stack(columns, -1)
+        return (), whole.reshape((*np.shape(columns[0]), *at[names[column]].shape))
 
     def _over_steps(self, top: int, bottom: int, immediate: bool) -> Found:
         letters, array = self._pair(top, bottom)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import with_bodies
+from symbackprop.core.outputs import convex_outputs
 from symbackprop.core.reverse import vjp
 from symbackprop.derive.blocks.push import NoPush, Pushing
 from symbackprop.derive.blocks.structure import STRUCTURES, Block
@@ -35,10 +36,11 @@ __all__ = [
 
 class Blocks(Mapping[tuple[str, str], Block]):
     """The blocks of a Hessian (``twice``) or of a Jacobian, by the names of what is differentiated and of what by;
-    ``why`` there are none, where they have no compressed form."""
+    ``why`` there are none, where they have no compressed form. Those of a Gauss–Newton matrix have its ``outputs``."""
 
-    def __init__(self, blocks: Mapping[tuple[str, str], Block], twice: bool, why: str = "") -> None:
-        self._blocks, self.twice, self.why = dict(blocks), twice, why
+    def __init__(self, blocks: Mapping[tuple[str, str], Block], twice: bool, why: str = "",
+                 outputs: Sequence[Node] = ()) -> None:
+        self._blocks, self.twice, self.why, self.outputs = dict(blocks), twice, why, tuple(outputs)
 
     def __getitem__(self, key: tuple[str, str]) -> Block:
         return self._blocks[key]
@@ -87,6 +89,23 @@ def diagonal_of(gradients: Sequence[Node], names: Sequence[str], rows: Sequence[
             (x,) = pushing.tangents([g], row)
             found[name, name] = Block(pushing.algebra, (name, name), (g.shape, row.shape), x.own, x.into, x.terms, True)
     return Blocks(found, True)
+
+
+def gauss_newton_of(loss: Node, names: Sequence[str], rows: Sequence[Node]) -> Blocks:
+    """Jᵀ H J, J being the derivatives of the rows that the loss is a convex function of, H its second ones by these."""
+    graph, pushing, found = loss.graph, Pushing(loss.graph), dict[tuple[str, str], Block]()
+    outputs, held = convex_outputs(loss, rows)
+    slopes = vjp([loss], [graph.const(1)], outputs, frozenset([row.id for row in (*outputs, *held)]))
+    with graph.evaluating():
+        left = {name: pushing.tangents(outputs, row) for name, row in zip(names, rows, strict=True)}
+        for k, (name, row) in enumerate(zip(names, rows, strict=True)):
+            right = pushing.through(slopes, outputs, pushing.tangents(outputs, row), row, held)
+            for other, w in zip(names[: k + 1], rows, strict=False):
+                terms = pushing.joined(left[other], right, loss)
+                ends, shapes = (left[other][0].into, right[0].into), (w.shape, row.shape)
+                block = Block(pushing.algebra, (other, name), shapes, *ends, terms, w is row)
+                found[other, name], found[name, other] = block, block if w is row else block.transposed()
+    return Blocks({(a, b): found[a, b] for a in names for b in names}, True, outputs=outputs)
 
 
 def jacobian(model: Model | str, row: Node | str, wrt: Iterable[str] | str | None = None) -> Blocks:
@@ -168,11 +187,13 @@ def _whole_jacobian(derivation: Derivation) -> Whole:
 
 @dataclass(frozen=True)
 class Further:
-    """What is derived besides gradients: an ``order``, the arrays of a ``hessian``, the row of a ``jacobian``."""
+    """What is derived besides gradients: an ``order``, the arrays of a ``hessian``, the row of a ``jacobian``; ``ggn``:
+    the Gauss–Newton matrix in the Hessian's place."""
 
     order: int = 1
     hessian: Iterable[str] | str | None = None
     jacobian: str | None = None
+    ggn: bool = False
 
     def blocks(self, derivation: Derivation, chosen: bool) -> Blocks | None:
         """The blocks, or why there are none; ``chosen``: which arrays gradients are taken of was asked for."""
@@ -187,12 +208,16 @@ class Further:
         model = derivation.model
         usual = list(derivation.wrt) if chosen or not model.params else list(model.params)
         names, rows = _wanted(model, usual if self.hessian is None else self.hessian)
+        if self.jacobian is not None and self.ggn:
+            raise UsageError("a Jacobian is of a row, the Gauss–Newton matrix of the loss: ask for one of them")
         if self.jacobian is not None:
             return jacobian_of(_named(model, self.jacobian), names, rows)
-        if self.order == 1 and self.hessian is None:
+        if self.order == 1 and self.hessian is None and not self.ggn:
             return None
         if model.loss_row is None:
             raise ModelError(f"{model.name} has outputs and no loss: ask for a Jacobian (--jacobian NAME)")
+        if self.ggn:
+            return gauss_newton_of(model.loss_row, names, rows)
         known = derivation.gradients
         gradients = [known[n] if n in known else vjp([model.loss_row], [model.graph.const(1)], [r])[0]
                      for n, r in zip(names, rows, strict=True)]

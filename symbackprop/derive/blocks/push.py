@@ -8,7 +8,7 @@ its derivative rule under the upstream gradient 1, which is stable where the rul
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from functools import reduce
 from operator import mul
@@ -57,11 +57,32 @@ class Pushing:
 
     def tangents(self, rows: Sequence[Node], w: Node) -> list[Tangent]:
         """∂row/∂w for every row."""
-        order, into = self.graph.topological(rows), self.space.index(w)
-        needed = needed_rows(order, [w])
-        found: dict[int, Tangent] = {}
+        return self._through(rows, w, {}, frozenset())
+
+    def through(self, rows: Sequence[Node], outputs: Sequence[Node], tangents: Sequence[Tangent], w: Node,
+                held: Iterable[Node] = ()) -> list[Tangent]:
+        """The same along all paths through outputs, whose tangents are known, and none that is held."""
+        known = dict(zip([row.id for row in outputs], tangents, strict=True))
+        return self._through(rows, w, known, frozenset([*known, *[row.id for row in held]]))
+
+    def joined(self, left: Sequence[Tangent], right: Sequence[Tangent], node: Node) -> Terms:
+        """Σ over pairs and over the entries of both: Jᵀ K."""
+        terms: Terms = []
+        for j, k in zip(left, right, strict=True):
+            moved = self._moved(k, j.own)
+            whole = [self.algebra.times(a, b) for a in self._moved(j, j.own) for b in moved]
+            terms += [self.algebra.summed(t, j.own) for t in whole]
+        return _capped(collected(terms), node)
+
+    def _through(self, rows: Sequence[Node], w: Node, known: dict[int, Tangent], stop: frozenset[int]) -> list[Tangent]:
+        order, into = self.graph.topological(rows, stop), next((t.into for t in known.values()), None)
+        into = self.space.index(w) if into is None else into
+        needed = needed_rows(order, [row for row in order if row.id in known] if known else [w], stop)
+        found = dict(known)
         with self.space.uncounted():
             for node in order:
+                if node.id in stop:
+                    continue
                 if node is w:
                     own = self.space.index(w)
                     found[w.id] = Tangent(own, into, [self._identity(own, into)])
@@ -84,12 +105,7 @@ class Pushing:
             else:
                 at, local = self.local(node, i, own)
                 terms += self._chained(tangent, at, local, {*own, *into})
-        terms = collected(terms)
-        most = max([len(t.powers) for t in terms], default=0)
-        if len(terms) > MAX_TERMS or most > MAX_FACTORS:
-            many = f"{len(terms)} terms" if len(terms) > MAX_TERMS else f"a term of {most} factors"
-            raise NoPush(node, f"it has {many}")
-        return Tangent(own, into, terms)
+        return Tangent(own, into, _capped(collected(terms), node))
 
     def _chained(self, tangent: Tangent, at: Index, local: Terms, free: set[int]) -> Terms:
         """Σ over the entries of an argument: how the row depends on them times how they depend on w."""
@@ -291,6 +307,15 @@ class Pushing:
             return found
         made = self.graph.apply(base, *args)
         return self.algebra.atom(made, fitted(index, made), exponent)
+
+
+def _capped(terms: Terms, node: Node) -> Terms:
+    """The terms of the derivative of a row; raises `NoPush` where they are too many, or too long."""
+    most = max([len(t.powers) for t in terms], default=0)
+    if len(terms) > MAX_TERMS or most > MAX_FACTORS:
+        many = f"{len(terms)} terms" if len(terms) > MAX_TERMS else f"a term of {most} factors"
+        raise NoPush(node, f"it has {many}")
+    return terms
 
 
 def _meets_one(t: entry.Term, out: entry.Indices) -> bool:

@@ -278,7 +278,7 @@ class Display(OwnNames[Box, Token]):
 
     def marked(self, m: maths.Marked) -> Box:
         body, word = self(m.body), Box((self.word(m.word, "upright"),))
-        if m.word in ("direct", "given"):
+        if m.word in ("direct", "given", "GN"):
             return self.lowered(self.between("", body, "|", True), word)
         if m.word == "counts":
             return row(body, self.sign("space"), self.said(" counts"))

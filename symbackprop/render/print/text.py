@@ -171,7 +171,7 @@ class TextPrinter(LinePrinter):
     def marked(self, m: maths.Marked) -> Text:
         body, word = self(m.body), Text(m.word)
         match m.word:
-            case "direct" | "given":
+            case "direct" | "given" | "GN":
                 return self.lowered(self.fenced(body), word)
             case "later":
                 return self.raised(body, word)._replace(starts=body.starts)
