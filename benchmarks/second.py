@@ -14,6 +14,7 @@ timed results are compared: in double precision, products to 1e-3 in single prec
 from __future__ import annotations
 
 import argparse
+import random
 import statistics
 import sys
 import time
@@ -230,8 +231,8 @@ def as_arrays(row: Whole | None, name: str, result: Any) -> Arrays:
 
 
 def timed(steps: dict[str, Step], rounds: int) -> dict[str, float]:
-    """Median seconds of CPU time of each, in turns; of what is slow those of one call."""
-    once = {}
+    """Median seconds of CPU time of each, in random order; of what is slow those of one call."""
+    once, rng = {}, random.Random(0)
     for name, step in steps.items():
         start = time.process_time()
         step()
@@ -239,7 +240,7 @@ def timed(steps: dict[str, Step], rounds: int) -> dict[str, float]:
     counts = {name: max(1, int(0.01 / max(t, 1e-6))) for name, t in once.items()}
     times: dict[str, list[float]] = {name: [] for name in steps}
     for k in range(rounds):
-        for name in list(steps)[:: 1 if k % 2 else -1]:
+        for name in rng.sample(list(steps), len(steps)):
             if k and once[name] > SLOW:
                 continue
             start = time.process_time()

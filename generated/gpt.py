@@ -276,7 +276,7 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     dW_o2 = b.reshape(N * T, d * h).T @ dY2.reshape(N * T, d * h)
     db = (dY2.reshape(N * T, d * h) @ W_o2.T).reshape(N, T, d * h)  # db = dY2 W_o2ᵀ   N×T×(d*h)
     # dS2 = einsum(abcd,acbe→aced, reshape(db, (N, T, h, d)), P_att_2)   N×h×T×d
-    dS2 = (db.reshape(N, T, h, d).transpose(0, 2, 3, 1) @ P_att_2).transpose(0, 1, 3, 2)
+    dS2 = P_att_2.swapaxes(-1, -2) @ db.reshape(N, T, h, d).transpose(0, 2, 1, 3)
     # t9 = reshape(transpose(dS2, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
     t9 = dS2.transpose(0, 2, 1, 3).reshape(N, T, d * h)
     # dW_v2 = einsum(abc,abd→dc, t9, A2)   (d*h)×(d*h)
@@ -336,7 +336,7 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     dW_o1 = a.reshape(N * T, d * h).T @ dY1.reshape(N * T, d * h)
     da = (dY1.reshape(N * T, d * h) @ W_o1.T).reshape(N, T, d * h)  # da = dY1 W_o1ᵀ   N×T×(d*h)
     # dS1 = einsum(abcd,acbe→aced, reshape(da, (N, T, h, d)), P_att)   N×h×T×d
-    dS1 = (da.reshape(N, T, h, d).transpose(0, 2, 3, 1) @ P_att).transpose(0, 1, 3, 2)
+    dS1 = P_att.swapaxes(-1, -2) @ da.reshape(N, T, h, d).transpose(0, 2, 1, 3)
     # t17 = reshape(transpose(dS1, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
     t17 = dS1.transpose(0, 2, 1, 3).reshape(N, T, d * h)
     # dW_v1 = einsum(abc,abd→dc, t17, A1)   (d*h)×(d*h)

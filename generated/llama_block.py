@@ -84,14 +84,14 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[np.ndar
     t5 = b_1 * sin + b_2 * cos                        # t5 = b_1 ⊙ sin + b_2 ⊙ cos   N×h×T×(d/2)
     K = np.concatenate([t4, t5], axis=3)              # K = concat(t4, t5, axis=-1)   N×h×T×d
     # S_att = einsum(abcde,abfe→abcdf, c, K) / sqrt(d)   N×h×g×T×T
-    S_att = np.einsum("abcde,abfe->abcdf", c, K, optimize=True) / d ** 0.5
+    S_att = (c.reshape(N, h, T * g, d) @ K.swapaxes(-1, -2)).reshape(N, h, g, T, T) / d ** 0.5
     # S_mask = where(causal_mask(T), S_att, -inf)   N×h×g×T×T
     S_mask = np.where(t1 >= np.arange(T)[None, :], S_att, -np.inf)
     P = softmax(S_mask, axis=4)                       # P = softmax(S_mask)   N×h×g×T×T
     # S = transpose(reshape(A W_v, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
     S = (A.reshape(N * T, d * g * h) @ W_v).reshape(N, T, h, d).transpose(0, 2, 1, 3)
     # t6 = einsum(abcde,abef→abcdf, P, S)   N×h×g×T×d
-    t6 = np.einsum("abcde,abef->abcdf", P, S, optimize=True)
+    t6 = (P.reshape(N, h, T * g, T) @ S).reshape(N, h, g, T, d)
     O = t6.reshape(N, g * h, T, d)                    # O = reshape(t6, (N, g*h, T, d))   N×(g*h)×T×d
     # k = reshape(transpose(O, (0, 2, 1, 3)), (N, T, d*g*h))   N×T×(d*g*h)
     k = O.transpose(0, 2, 1, 3).reshape(N, T, d * g * h)
@@ -173,17 +173,17 @@ def backward(cache: dict, upstream: np.ndarray) -> dict[str, np.ndarray]:
     # dO = transpose(reshape(dk, (N, T, g*h, d)), (0, 2, 1, 3))   N×(g*h)×T×d
     dO = dk.reshape(N, T, g * h, d).transpose(0, 2, 1, 3)
     # dS = einsum(abcde,abcdf→abfe, reshape(dO, (N, h, g, T, d)), P)   N×h×T×d
-    dS = np.einsum("abcde,abcdf->abfe", dO.reshape(N, h, g, T, d), P, optimize=True)
+    dS = P.reshape(N, h, T * g, T).swapaxes(-1, -2) @ dO.reshape(N, h, T * g, d)
     # t8 = reshape(transpose(dS, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
     t8 = dS.transpose(0, 2, 1, 3).reshape(N, T, d * h)
     # dW_v = einsum(abc,abd→dc, t8, A)   (d*g*h)×(d*h)
     dW_v = A.reshape(N * T, d * g * h).T @ t8.reshape(N * T, d * h)
     # dP = einsum(abcde,abfe→abcdf, reshape(dO, (N, h, g, T, d)), S)   N×h×g×T×T
-    dP = np.einsum("abcde,abfe->abcdf", dO.reshape(N, h, g, T, d), S, optimize=True)
+    dP = (dO.reshape(N, h, T * g, d) @ S.swapaxes(-1, -2)).reshape(N, h, g, T, T)
     # t9 = P ⊙ (dP − sum(reshape(dO, (N, h, g, T, d)) ⊙ t6, axis=-1, keepdims=True)) / sqrt(d)   N×h×g×T×T
     t9 = P * (dP - (dO.reshape(N, h, g, T, d) * t6).sum(axis=4, keepdims=True)) / d ** 0.5
     # dK = einsum(abcde,abcdf→abef, t9, c)   N×h×T×d
-    dK = np.einsum("abcde,abcdf->abef", t9, c, optimize=True)
+    dK = t9.reshape(N, h, T * g, T).swapaxes(-1, -2) @ c.reshape(N, h, T * g, d)
     # db_2 = dK[:, :, :, d/2:] ⊙ cos − dK[:, :, :, :d/2] ⊙ sin   N×h×T×(d/2)
     db_2 = dK[:, :, :, d // 2:] * cos - dK[:, :, :, :d // 2] * sin
     # db_1 = dK[:, :, :, d/2:] ⊙ sin + dK[:, :, :, :d/2] ⊙ cos   N×h×T×(d/2)
@@ -195,7 +195,7 @@ def backward(cache: dict, upstream: np.ndarray) -> dict[str, np.ndarray]:
     # dW_k = einsum(abc,abd→dc, t10, A)   (d*g*h)×(d*h)
     dW_k = A.reshape(N * T, d * g * h).T @ t10.reshape(N * T, d * h)
     # dc = einsum(abcde,abef→abcdf, t9, K)   N×h×g×T×d
-    dc = np.einsum("abcde,abef->abcdf", t9, K, optimize=True)
+    dc = (t9.reshape(N, h, T * g, T) @ K).reshape(N, h, g, T, d)
     dQ = dc.reshape(N, g * h, T, d)                   # dQ = reshape(dc, (N, g*h, T, d))   N×(g*h)×T×d
     # da_2 = dQ[:, :, :, d/2:] ⊙ cos − dQ[:, :, :, :d/2] ⊙ sin   N×(g*h)×T×(d/2)
     da_2 = dQ[:, :, :, d // 2:] * cos - dQ[:, :, :, :d // 2] * sin
@@ -268,12 +268,12 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
     S = (A.reshape(N * T, d * g * h) @ W_v).reshape(N, T, h, d).transpose(0, 2, 1, 3)
     c = Q.reshape(N, h, g, T, d)                      # c = reshape(Q, (N, h, g, T, d))   N×h×g×T×d
     # S_att = einsum(abcde,abfe→abcdf, c, K) / sqrt(d)   N×h×g×T×T
-    S_att = np.einsum("abcde,abfe->abcdf", c, K, optimize=True) / d ** 0.5
+    S_att = (c.reshape(N, h, T * g, d) @ K.swapaxes(-1, -2)).reshape(N, h, g, T, T) / d ** 0.5
     # S_mask = where(causal_mask(T), S_att, -inf)   N×h×g×T×T
     S_mask = np.where(t1 >= np.arange(T)[None, :], S_att, -np.inf)
     P = softmax(S_mask, axis=4)                       # P = softmax(S_mask)   N×h×g×T×T
     # O = reshape(einsum(abcde,abef→abcdf, P, S), (N, g*h, T, d))   N×(g*h)×T×d
-    O = np.einsum("abcde,abef->abcdf", P, S, optimize=True).reshape(N, g * h, T, d)
+    O = (P.reshape(N, h, T * g, T) @ S).reshape(N, g * h, T, d)
     # k = reshape(transpose(O, (0, 2, 1, 3)), (N, T, d*g*h))   N×T×(d*g*h)
     k = O.transpose(0, 2, 1, 3).reshape(N, T, d * g * h)
     X1 = X + (k.reshape(N * T, d * g * h) @ W_o).reshape(N, T, d * g * h)  # X1 = X + k W_o   N×T×(d*g*h)

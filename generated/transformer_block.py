@@ -153,7 +153,7 @@ def backward(cache: dict, upstream: np.ndarray) -> dict[str, np.ndarray]:
     da = (dX1.reshape(N * T, d * h) @ W_o.T).reshape(N, T, d * h)  # da = dX1 W_oᵀ   N×T×(d*h)
     # dO = transpose(reshape(da, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
     dO = da.reshape(N, T, h, d).transpose(0, 2, 1, 3)
-    dV = (dO.swapaxes(-1, -2) @ P).transpose(0, 1, 3, 2)  # dV = einsum(abcd,abce→abed, dO, P)   N×h×T×d
+    dV = P.swapaxes(-1, -2) @ dO                      # dV = einsum(abcd,abce→abed, dO, P)   N×h×T×d
     # t4 = reshape(transpose(dV, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
     t4 = dV.transpose(0, 2, 1, 3).reshape(N, T, d * h)
     # dW_v = einsum(abc,abd→dc, t4, A)   (d*h)×(d*h)

@@ -11,7 +11,7 @@ from symbackprop.codegen.program import Assign, Block, Element, For, OneHot, Sof
 from symbackprop.codegen.rows import Rows, sharing, softmax_pairs, unrolled
 from symbackprop.codegen.tree import Expr, index, name, text
 from symbackprop.core import formula as f
-from symbackprop.core.facts import is_sum, is_view
+from symbackprop.core.facts import is_product, is_sum, is_view
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop
 
@@ -203,6 +203,8 @@ def _own_width(row: Node) -> int:
         return _formula_width(row.attr.form)
     if is_sum(row):
         return 8 + 8 * (row.ndim > 0) + 15 * bool(row.attr[1])
+    if is_product(row) and not row.attr.summed and len(row.attr.ins) > 1:  # with new axes
+        return 8 * len(row.attr.letters)
     return _OWN.get(row.op.name, 16 + 3 * row.ndim)
 
 

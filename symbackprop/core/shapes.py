@@ -172,3 +172,9 @@ def evaluate_shape(shape: Shape, sizes: Mapping[str, int]) -> tuple[int, ...]:
 def size_of(shape: Shape, axes: Iterable[int] | None = None) -> Dim:
     """The number of entries along ``axes`` (all when None)."""
     return sp.Mul(*[shape[i] for i in (range(len(shape)) if axes is None else axes)])
+
+
+@lru_cache(maxsize=4096)
+def typical(dim: Dim) -> float:
+    """How large a size is taken to be; a symbol counts as 32."""
+    return float(dim.subs(dict.fromkeys(dim.free_symbols, 32)))

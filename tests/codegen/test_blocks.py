@@ -117,7 +117,18 @@ def test_weights_that_are_never_negative_go_into_both_sides(tmp_path: Path) -> N
     """AᵀA, of which BLAS computes one half."""
     module = emit(CATALOGUE["logistic"], tmp_path, whole=["hessian"])
     source = Path(str(module.__file__)).read_text(encoding="utf-8")
-    assert "t1.T @ t1 / N" in source and "np.sqrt(p * (1 - p))" in source
+    assert "= t1.T @ t1  " in source and "np.sqrt(p * (1 - p) / N)" in source
+
+
+@pytest.mark.parametrize("w", [0.0, 1e-200, 40.0, -800.0, 800.0])
+def test_weights_in_both_sides_at_special_points(w: float, tmp_path: Path) -> None:
+    """Xᵀ diag(p(1 − p)) X / N where the weights are 1/4, next to 0 and 0: those of one product and of a sum agree."""
+    module = emit(CATALOGUE["logistic"], tmp_path, whole=["hessian"])
+    X = np.array([[1.0, 2.0], [-3.0, 0.5], [0.25, -1.0]])
+    found = module.hessian_dense({"w": np.array([w, w])}, {"X": X, "y": np.array([0.0, 1.0, 1.0])})
+    z = X @ np.array([w, w])
+    weights = np.exp(-np.abs(z)) / (1 + np.exp(-np.abs(z))) ** 2 / 3
+    assert np.allclose(found, np.einsum("na,n,nb->ab", X, weights, X), rtol=1e-9, atol=1e-12)
 
 
 LAYER = "dim N, D, M\ninput x: N x D\nparam W: D x M, b: M\n"
@@ -171,9 +182,9 @@ def test_what_is_right_passes_verify(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("old", "new", "says"), [
-    ("H = t1.T @ t1 / N", "H = t1.T @ t1", "not the derivative"), ("np.sqrt(p * (1 - p))", "np.sqrt(p)", "not the der"),
+    ("H = t1.T @ t1", "H = t1.T @ t1 / N", "not the derivative"), ("(p * (1 - p) / N)", "(p / N)", "not the deriv"),
     ("return as_returned(H, dtype)", "return as_returned(H[0], dtype)", "expected"),
-    ("H = t1.T @ t1 / N", "H = np.triu(t1.T @ t1 / N)", "not symmetric"),
+    ("H = t1.T @ t1", "H = np.triu(t1.T @ t1)", "not symmetric"),
 ])
 def test_what_is_wrong_fails_verify(old: str, new: str, says: str, tmp_path: Path) -> None:
     source = codegen(parse(CATALOGUE["logistic"], name="wrong"), whole=["hessian"])
@@ -201,7 +212,7 @@ def test_wrong_diagonals_fail_verify(name: str, old: str, new: str, says: str, t
 
 def test_blocks_that_differ_from_the_matrix_are_not_written() -> None:
     source = codegen(parse(CATALOGUE["logistic"], name="wrong"), whole=["hessian"])
-    wrong = source.replace("H_w_w = t1.T @ t1 / N", "H_w_w = t1.T @ t1")
+    wrong = source.replace("H_w_w = t1.T @ t1", "H_w_w = t1.T @ t1 / N")
     assert wrong != source
     with pytest.raises(CheckFailed, match="block w, w"):
         require_verified(wrong, parse(CATALOGUE["logistic"], name="wrong"))

@@ -14,12 +14,12 @@ from symbackprop.core.functions import einsum
 from symbackprop.model.model import Model
 from tests.codegen.helpers import body, emit
 
-SIZE = {"a": 2, "b": 3, "c": 4, "d": 5, "e": 2}
+SIZE = {"a": 2, "b": 3, "c": 4, "d": 5, "e": 2, "f": 3}
 
 
 def layer(spec: str) -> Model:
     model = Model("product")
-    dims = dict(zip("abcde", model.dims("A B C D E"), strict=True))
+    dims = dict(zip("abcdef", model.dims("A B C D E F"), strict=True))
     left = spec.split("->")[0]
     rows = [model.input(f"x{i}", [dims[c] for c in letters]) for i, letters in enumerate(left.split(","))]
     model.output("Y", einsum(spec, *rows))
@@ -36,7 +36,8 @@ def patterns() -> list[str]:
     found = ["ab,ab->", "a,b->ab", "a,b->ba", "a,a->", "ab,ab->ab", "ab,ab->a", "abc,abc->a", "ab,bc,cd->ad", "ab,c->a",
              "abc,bc->a", "abc,c->ab", "ab,abc->c", "abc,abd->cd", "abc,abd->dc", "abc,cd->abd", "abc,dc->abd",
              "a,bc->abc", "acb,cd->abd", "abc,adc->abd", "abcd,abed->abce", "abcd,acbe->abde",
-             "ab,abc->ac"]
+             "ab,abc->ac", "abcde,abfe->abcdf", "abcde,abcdf->abfe", "abc,bdea->cde", "abc,adce->bde",
+             "a,ab->", "ab,ca->a", "abc,bcd,ade->be", "ab,ab,ab->b", "a,b,c->cab", "abcd,aefd->bcef"]
     for a, b, out in (("ab", "bc", "ac"), ("ab", "b", "a")):
         found += [
             f"{''.join(p)},{''.join(q)}->{''.join(r)}"
@@ -74,10 +75,25 @@ def test_products(spec: str, tmp_path: Path) -> None:
     ("abc,cd->abd", "Y = (x0.reshape(A * B, C) @ x1).reshape(A, B, D)"),
     ("abc,abd->cd", "Y = x0.reshape(A * B, C).T @ x1.reshape(A * B, D)"),
     ("abc,adc->abd", "Y = x0 @ x1.swapaxes(-1, -2)"),
-    ("ab,bc,cd->ad", 'Y = np.einsum("ab,bc,cd->ad", x0, x1, x2, optimize=True)'),
+    ("ab,bc,cd->ad", "Y = x0 @ x1 @ x2"), ("ab,bc,c->a", "Y = x0 @ (x1 @ x2)"),
+    ("ab,ac->abc", "Y = x0[:, :, None] * x1[:, None, :]"),
+    ("ab,bcd->acd", "Y = (x0 @ x1.reshape(B, C * D)).reshape(A, C, D)"),
+    ("ab,cad->bcd", "Y = np.tensordot(x0, x1, ((0,), (1,)))"), ("ab,abc->ac", "Y = (x0[:, None] @ x1)[:, 0]"),
+    ("ab,acb->ac", "Y = (x1 @ x0[:, :, None])[:, :, 0]"),
+    ("ab,ab->a", 'Y = np.einsum("ab,ab->a", x0, x1)'), ("ab,c->a", "Y = x0.sum(axis=1) * x1.sum(axis=0)"),
 ])
 def test_code(spec: str, code: str) -> None:
     assert f"    {code}" in body(codegen(layer(spec)), "forward").splitlines()
+
+
+@pytest.mark.parametrize("target", ["jax", "torch"])
+def test_a_diagonal_and_the_kinds_of_products_elsewhere(target: str, tmp_path: Path) -> None:
+    pytest.importorskip(target)
+    for spec in ("aab,bc->ac", "ab,cad->bcd", "abcde,abfe->abcdf", "abc,ac->ab", "ab,c->a", "ab,bc,ad->cd"):
+        module = emit(layer(spec), tmp_path, target=target)
+        arrays = [a.astype("float32") for a in operands(spec)]
+        y, _ = module.forward({}, {f"x{i}": a for i, a in enumerate(arrays)})
+        np.testing.assert_allclose(np.asarray(y), np.einsum(spec, *arrays), rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("spec", ["ab->ba", "abc->cab", "aa->a", "aa->", "abc->b", "abc->ca", "ab->"])

@@ -7,9 +7,7 @@ half of the work (BLAS's syrk).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from functools import reduce
-from itertools import combinations
+from collections.abc import Iterable, Sequence
 from string import ascii_letters
 from typing import NamedTuple
 
@@ -17,6 +15,7 @@ import sympy as sp
 
 from symbackprop.core import build
 from symbackprop.core import formula as f
+from symbackprop.core.contraction import planned
 from symbackprop.core.graph import Node
 from symbackprop.core.hazards import is_nonnegative
 from symbackprop.core.pattern import Pattern
@@ -24,8 +23,6 @@ from symbackprop.core.shapes import ONE
 from symbackprop.derive.blocks.terms import Algebra
 from symbackprop.derive.closed.terms import ONE as UNITY
 from symbackprop.derive.closed.terms import Exponent, Index, Key, Space, Term, all_letters, is_number, rational
-
-MOST = 8  # factors of which every order is looked at
 
 
 class Operand(NamedTuple):
@@ -112,19 +109,19 @@ def gram(algebra: Algebra, term: Term, own: Index, into: Index, free: Index) -> 
         return None
     q = _product(algebra.space, operands(algebra, found.side), (*shared, *own))
     q = turned(q, tuple([i for i in (*shared, *own) if i in q.letters]))
+    scaled, scale = q, contracted(algebra, found.scale, ())
+    front = number_of(algebra.space, found.scale) if scale is None else scale.row
     if found.between.powers:
-        weights = _product(algebra.space, operands(algebra, found.between), shared)
-        scaled = _scaled(algebra.space, q, _root(weights) if found.definite else weights)
+        weights = _product(algebra.space, operands(algebra, found.between), tuple(shared))
+        if found.definite:  # the root of all that stands between, numbers too
+            weights, front = _root(Operand(weights.row * front, weights.letters)), 1
+        scaled = _scaled(algebra.space, q, weights)
         q = scaled if found.definite else q
-    else:
-        scaled = q
     to = dict(zip(own, into, strict=True))
     other = tuple([to.get(i, i) for i in q.letters])
     out = tuple([i for i in free if i in {*scaled.letters, *other}])
-    whole = Operand(_einsum([scaled, (q.row, other)], out), out)
-    scale = contracted(algebra, found.scale, ())
-    front = number_of(algebra.space, found.scale) if scale is None else scale.row
-    return whole if scale is None and front == 1 else Operand(whole.row * front, out)
+    whole = _einsum([scaled, (q.row, other)], out)
+    return Operand(whole if front == 1 else whole * front, out)
 
 
 def _root(x: Operand) -> Operand:
@@ -166,95 +163,33 @@ def product_cost(algebra: Algebra, terms: Iterable[Term], own: Index, into: Inde
         items = [tuple(sorted(x)) for x in found] + [tuple(sorted({to.get(i, i) for i in into if i}))]
         items = sorted(x for x in items if x)
         sets = [frozenset(x) for x in items]
-        for a, b, kept in _order(space, items, {i for i in own if i}) if len(items) > 1 else []:
+        sizes = {i: space.sizes[i] for x in items for i in x}
+        for a, b, kept in planned(items, {i for i in own if i}, sizes, range(len(items))) if len(items) > 1 else []:
             cost += sp.Mul(*[space.sizes[i] for i in sets[a] | sets[b]])
             sets.append(kept)
     return sp.expand(cost)
 
 
 # -- two at a time
-def _product(space: Space, items: Sequence[Operand], out: Collection[int]) -> Operand:
+def _product(space: Space, items: Sequence[Operand], out: Index) -> Operand:
     """The product of some rows, letters that are not in ``out`` summed over."""
     if len(items) == 1:
         kept = tuple([i for i in items[0].letters if i in out])
         return items[0] if kept == items[0].letters else Operand(_einsum(items, kept), kept)
-    done = dict(enumerate(items))
-    for one, other, letters in _order(space, [x.letters for x in items], {*out}):
-        done[len(done)] = _times(space, done[one], done[other], letters)
-    return done[len(done) - 1]
+    done, sizes = [*items], {i: space.sizes[i] for x in items for i in x.letters}
+    for one, other, letters in planned([x.letters for x in items], out, sizes, [x.row.id for x in items]):
+        done.append(_times(space, done[one], done[other], letters, out))
+    return done[-1]
 
 
-Plan = list[tuple[int, int, frozenset[int]]]  # which two become one, and its letters
-
-
-def _order(space: Space, items: Sequence[Index], out: set[int]) -> Plan:
-    """In which order rows with these letters are multiplied, where ``out`` are those of the result."""
-    return _cheapest(space, items, out) if len(items) <= MOST else _greedy(space, items, out)
-
-
-def _cheapest(space: Space, items: Sequence[Index], out: set[int]) -> Plan:
-    """The order with the fewest multiplications, found from that of every part, the smallest first."""
-    everything = frozenset(range(len(items)))
-    best: dict[frozenset[int], tuple[float, tuple[frozenset[int], frozenset[int]] | None]] = {}
-    parts_of = [frozenset(c) for n in range(1, len(items) + 1) for c in combinations(range(len(items)), n)]
-    own = {c: _kept(items, c, out) for c in parts_of}
-    for chosen in sorted(own, key=lambda c: (len(c), sorted(c))):
-        if len(chosen) == 1:
-            best[chosen] = 0.0, None
-            continue
-        first, *others = sorted(chosen)
-        halves = [frozenset({first, *more}) for n in range(len(others)) for more in combinations(others, n)]
-        costs = [(best[a][0] + best[chosen - a][0] + _area(space, own[a] | own[chosen - a]), k)
-                 for k, a in enumerate(halves)]
-        cost, k = min(costs)
-        best[chosen] = cost, (halves[k], chosen - halves[k])
-    pairs: list[tuple[int, int, frozenset[int]]] = []
-
-    def place(chosen: frozenset[int]) -> int:
-        parts = best[chosen][1]
-        if parts is None:
-            return next(iter(chosen))
-        a, b = map(place, parts)
-        pairs.append((a, b, own[chosen]))
-        return len(items) + len(pairs) - 1
-
-    place(everything)
-    return pairs
-
-
-def _greedy(space: Space, items: Sequence[Index], out: set[int]) -> Plan:
-    """The pair with the smallest product first."""
-    open_, pairs = dict(enumerate(map(frozenset, items))), list[tuple[int, int, frozenset[int]]]()
-    while len(open_) > 1:
-        tried = []
-        for a, b in combinations(sorted(open_), 2):
-            rest = out.union(*[s for k, s in open_.items() if k not in (a, b)])
-            kept = (open_[a] | open_[b]) & rest
-            tried.append((_area(space, open_[a] | open_[b]), _area(space, kept), a, b, kept))
-        _, _, a, b, kept = min(tried, key=lambda t: t[:4])
-        del open_[a], open_[b]
-        open_[len(items) + len(pairs)] = frozenset(kept)
-        pairs.append((a, b, frozenset(kept)))
-    return pairs
-
-
-def _kept(items: Sequence[Index], chosen: frozenset[int], out: set[int]) -> frozenset[int]:
-    """The letters that the product of some factors has: those that are read elsewhere."""
-    inside = {i for k in chosen for i in items[k]}
-    outside = out.union(*[items[k] for k in range(len(items)) if k not in chosen])
-    return frozenset(items[next(iter(chosen))]) if len(chosen) == 1 else frozenset(inside & outside)
-
-
-def _area(space: Space, letters: Iterable[int]) -> float:
-    return reduce(lambda a, i: a * space.weights[i], letters, 1.0)
-
-
-def _times(space: Space, x: Operand, y: Operand, kept: frozenset[int]) -> Operand:
-    """Two rows as one: entry by entry where one has all letters and none is summed over, else a matrix product."""
+def _times(space: Space, x: Operand, y: Operand, kept: frozenset[int], out: Index) -> Operand:
+    """Two rows as one: entry by entry where one has all letters and none is summed over, else a matrix product, whose
+    axes stand as in ``out``, behind those that are summed over later."""
     large, small = (x, y) if {*y.letters} <= {*x.letters} else (y, x)
     if {*small.letters} <= {*large.letters} and kept == {*large.letters}:
         return _scaled(space, large, small)
-    order = tuple([i for i in dict.fromkeys((*x.letters, *y.letters)) if i in kept])
+    known = tuple(dict.fromkeys((*x.letters, *y.letters)))
+    order = tuple([i for i in (*[i for i in known if i not in out], *out) if i in kept])
     return Operand(_einsum([x, y], order), order)
 
 

@@ -11,13 +11,13 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import NamedTuple, TypeAlias, TypeVar
 
 import sympy as sp
 
 from symbackprop.core.graph import Node
-from symbackprop.core.shapes import Dim, is_one
+from symbackprop.core.shapes import Dim, is_one, typical
 
 Index: TypeAlias = tuple[int, ...]
 Key: TypeAlias = tuple[int, Index]
@@ -100,7 +100,7 @@ class Space:
 
     def fresh(self, dim: Dim) -> int:
         self.sizes.append(dim)
-        self.weights.append(size(dim))
+        self.weights.append(typical(dim))
         return len(self.sizes) - 1
 
     def spend(self, work: int = 1) -> None:
@@ -212,12 +212,6 @@ def raised(space: Space, term: Term, exponent: Exponent) -> Term | None:
         return None
     number = term.number ** int(exponent) if term.number != 1 else ONE
     return Term(number, frozenset(), {k: p * exponent for k, p in term.powers.items()})
-
-
-@cache
-def size(dim: Dim) -> float:
-    """How large a size is taken to be; a symbol counts as 32."""
-    return float(dim.subs(dict.fromkeys(dim.free_symbols, 32)))
 
 
 def _has_root(space: Space, term: Term) -> bool:

@@ -14,7 +14,7 @@ from symbackprop.core import formula as f
 from symbackprop.core.facts import is_sum
 from symbackprop.core.graph import Graph, Node
 from symbackprop.core.pattern import Pattern
-from symbackprop.core.shapes import ONE, same_shape
+from symbackprop.core.shapes import ONE, same_shape, typical
 from symbackprop.derive.closed.factoring import Inner, Item, Product, is_constant, letters_of, of_rows
 from symbackprop.derive.closed.flatten import Flattening
 from symbackprop.derive.closed.terms import (
@@ -26,7 +26,6 @@ from symbackprop.derive.closed.terms import (
     is_number,
     letters,
     rational,
-    size,
     step,
 )
 
@@ -263,12 +262,12 @@ def swept_cost(rows: Iterable[Node]) -> float:
 def product_cost(node: Node) -> float:
     """What a matrix product costs: an entry for every value of its letters."""
     sizes = node.attr.sizes([a.shape for a in node.args]).values()
-    return reduce(lambda a, d: a * size(d), sizes, ADD + MULTIPLY)
+    return reduce(lambda a, d: a * typical(d), sizes, ADD + MULTIPLY)
 
 
 def extent(node: Node) -> float:
     """How many entries a row has, a symbolic size counting as 32."""
-    return reduce(lambda a, d: a * size(d), node.shape, 1.0)
+    return reduce(lambda a, d: a * typical(d), node.shape, 1.0)
 
 
 @cache

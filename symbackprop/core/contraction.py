@@ -1,0 +1,102 @@
+"""In which order a product of several arrays is computed, two at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from itertools import combinations
+from typing import Generic, NamedTuple, TypeVar
+
+from symbackprop.core.shapes import Dim, typical
+
+MOST = 8  # factors of which every order is looked at
+Letter = TypeVar("Letter", bound=Hashable)
+Plan = list[tuple[int, int, frozenset[Letter]]]  # which two become one, and its letters
+
+
+class Cost(NamedTuple):
+    """Multiplications; between orders with the same number of them decide ``squares``, then ``strangers``."""
+
+    products: float = 0.0
+    squares: float = 0.0
+    strangers: int = 0
+
+    def plus(self, other: Cost) -> Cost:
+        return Cost(self.products + other.products, self.squares + other.squares, self.strangers + other.strangers)
+
+
+def planned(items: Sequence[Collection[Letter]], out: Collection[Letter], sizes: Mapping[Letter, Dim],
+            arrays: Sequence[int]) -> Plan[Letter]:
+    """The order with the fewest multiplications in which arrays at these letters become one with the letters ``out``.
+    ``arrays`` are numbers that tell them apart; pairs are numbered on from them."""
+    planner = Planner([frozenset(i) for i in items], frozenset(out), sizes, arrays)
+    return planner.cheapest() if len(items) <= MOST else planner.greedy()
+
+
+class Planner(Generic[Letter]):
+    """Looks for the order of one product."""
+
+    def __init__(self, items: Sequence[frozenset[Letter]], out: frozenset[Letter], sizes: Mapping[Letter, Dim],
+                 arrays: Sequence[int]) -> None:
+        self.items, self.out, self.sizes, self.arrays = items, out, sizes, arrays
+
+    def cheapest(self) -> Plan[Letter]:
+        """The order found from that of every part, the smallest first."""
+        places = range(len(self.items))
+        own = {frozenset(c): self._kept(frozenset(c)) for n in places for c in combinations(places, n + 1)}
+        best: dict[frozenset[int], tuple[Cost, tuple[frozenset[int], frozenset[int]] | None]] = {}
+        for chosen in sorted(own, key=lambda c: (len(c), sorted(c))):
+            first, *others = sorted(chosen)
+            halves = [frozenset({first, *more}) for n in range(len(others)) for more in combinations(others, n)]
+            halves = halves if others else []
+            costs = [(best[a][0].plus(best[chosen - a][0]).plus(self._pair(a, chosen - a, own)), -k)
+                     for k, a in enumerate(halves)]  # of equals the last: from left to right
+            cost, k = min(costs, default=(Cost(), 0))
+            best[chosen] = cost, (halves[-k], chosen - halves[-k]) if halves else None
+        pairs: Plan[Letter] = []
+
+        def place(chosen: frozenset[int]) -> int:
+            parts = best[chosen][1]
+            if parts is None:
+                return next(iter(chosen))
+            a, b = map(place, parts)
+            pairs.append((a, b, own[chosen]))
+            return len(self.items) + len(pairs) - 1
+
+        place(frozenset(places))
+        return pairs
+
+    def greedy(self) -> Plan[Letter]:
+        """The pair with the smallest product first."""
+        open_, pairs = dict(enumerate(self.items)), Plan[Letter]()
+        while len(open_) > 1:
+            tried = []
+            for a, b in combinations(sorted(open_), 2):
+                rest = self.out.union(*[s for k, s in open_.items() if k not in (a, b)])
+                kept = (open_[a] | open_[b]) & rest
+                tried.append((self._cost(open_[a] | open_[b]), self._cost(kept), a, b, kept))
+            _, _, a, b, kept = min(tried, key=lambda t: t[:4])
+            del open_[a], open_[b]
+            open_[len(self.items) + len(pairs)] = kept
+            pairs.append((a, b, kept))
+        return pairs
+
+    def _kept(self, chosen: frozenset[int]) -> frozenset[Letter]:
+        """The letters that the product of some items has: those that are read elsewhere."""
+        if len(chosen) == 1:
+            return self.items[next(iter(chosen))]
+        inside = frozenset[Letter]().union(*[self.items[k] for k in chosen])
+        return inside & self.out.union(*[s for k, s in enumerate(self.items) if k not in chosen])
+
+    def _pair(self, a: frozenset[int], b: frozenset[int], own: Mapping[frozenset[int], frozenset[Letter]]) -> Cost:
+        """The cost of one product; that of an array with itself, both sides of what is symmetric, comes first."""
+        twins = len(a) == len(b) == 1 and self.arrays[min(a)] == self.arrays[min(b)]
+        return self._cost(own[a] | own[b])._replace(strangers=not twins)
+
+    def _cost(self, letters: Iterable[Letter]) -> Cost:
+        """A size that is not known is taken to be a typical one; on the average a² is larger than a·b where both may be
+        anything."""
+        sizes = [self.sizes[i] for i in letters]
+        area = 1.0
+        for d in sizes:
+            area *= typical(d)
+        return Cost(area, area * (len(sizes) - len({*sizes})))
