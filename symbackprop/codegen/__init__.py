@@ -71,7 +71,7 @@ def codegen(
             derivation = closed(swept)
             blocks = wholes(swept, whole)
             asked = [HVP for x in blocks if x.kind != JACOBIAN and x.blocks is None]  # which products are asked for
-            further = products(swept, dict.fromkeys([*along, *asked]))
+            further = products(swept, dict.fromkeys([*along, *asked]), named)
             text = to_text(model)
             program = build_program(derivation, named, text, level, dtype, printer.arrays, further, blocks)
         made = printer(program)

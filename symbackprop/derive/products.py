@@ -45,13 +45,14 @@ class Product:
     names: dict[int, str]
 
 
-def products(derivation: Derivation, kinds: Iterable[str]) -> list[Product]:
-    """The products of these kinds, along the arrays that the derivation has the gradients of, intermediates left out.
-    Raises `UsageError` for another kind, and where there is nothing to go along."""
+def products(derivation: Derivation, kinds: Iterable[str], declared: Model | None = None) -> list[Product]:
+    """The products of these kinds, along the arrays that the derivation has the gradients of, intermediates left out;
+    ``declared`` is the model that the derivation's is another form of. Raises `UsageError` for another kind, and where
+    there is nothing to go along."""
     kinds = list(kinds)
     if not kinds:
         return []
-    made = Products(derivation)
+    made = Products(derivation, declared or derivation.model)
     if not made.wrt:
         raise UsageError(f"{kinds[0]} goes along parameters and inputs, and gradients of none are asked for")
     return [made.of(kind) for kind in kinds]
@@ -60,8 +61,8 @@ def products(derivation: Derivation, kinds: Iterable[str]) -> list[Product]:
 class Products:
     """The products of one derivation, whose rows are found again by what is equal to them."""
 
-    def __init__(self, derivation: Derivation) -> None:
-        self.d, self.model, self.graph = derivation, derivation.model, derivation.model.graph
+    def __init__(self, derivation: Derivation, declared: Model) -> None:
+        self.d, self.model, self.graph, self.declared = derivation, derivation.model, derivation.model.graph, declared
         targets = self.model.targets()
         self.wrt = {n: targets[n] for n in derivation.gradients if n in targets}
         self.directions = {n: body_leaf(self.graph, f"v_{n}", row.shape, "upstream") for n, row in self.wrt.items()}
@@ -92,7 +93,8 @@ class Products:
         loss = self.model.loss_row
         if loss is None:
             raise ModelError(f"{self.model.name} has outputs and no loss, and so no Gauss–Newton matrix: ask for {JVP}")
-        outputs, held = convex_outputs(loss, list(self.wrt.values()))
+        for row in (self.declared.loss_row, loss):  # which refuses what is convex in other words alone
+            outputs, held = convex_outputs(row or loss, list(self.wrt.values()))
         tangents, names = self._pushed(outputs)
         stop = frozenset([row.id for row in (*outputs, *held)])
         slopes = vjp([loss], [self.graph.const(1)], outputs, stop)

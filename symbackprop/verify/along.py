@@ -16,6 +16,7 @@ import numpy as np
 
 from symbackprop.apart.files import CallFailed
 from symbackprop.errors import ModelError
+from symbackprop.verify.convexity import Claim
 from symbackprop.verify.curvature import GaussNewton
 from symbackprop.verify.differences import REACHES, TINY, Objective, Ray, Slope, romberg
 from symbackprop.verify.interpreter import Array, Step
@@ -59,13 +60,24 @@ class Along:
             elif not self.special:
                 yield from self._beside_matrix(found, u, v)
             yield self._paired(name, found, u, v)
+            if name == GGN:
+                yield self._not_negative(found, v)
 
     def _beside_matrix(self, found: Arrays, u: Arrays, v: Arrays) -> Iterator[ProductReport]:
         """Every array of ggn beside the matrix of the model."""
-        matrix = GaussNewton(self.objective, self.leaves)
-        slopes = matrix.slopes(v)
+        slopes = (matrix := self.matrix).slopes(v)
         for n in found:
             yield matrix.compared(f"{GGN}: {n}", {n: found[n]}, slopes, {n: u[n]})
+
+    @cached_property
+    def matrix(self) -> GaussNewton:
+        return GaussNewton(self.objective, self.leaves)
+
+    def outputs(self) -> Iterator[str]:
+        """What is not as it is claimed of the rows that the loss is a convex function of."""
+        matrix = self.matrix
+        if matrix.outputs:
+            yield from Claim(self.objective, self.leaves, matrix.outputs, matrix.held, self.rng).wrong()
 
     @property
     def floor(self) -> float:
@@ -151,6 +163,18 @@ class Along:
         return ProductReport(f"{name}: {what}", PASS if error <= within else FAIL, error, (), one, other)
 
 
+    def _not_negative(self, found: Arrays, v: Arrays) -> ProductReport:
+        """⟨v, G v⟩ ≥ 0: what is convex bends upwards."""
+        terms = _terms(v, found)
+        total, size = float(terms.sum()), float(np.linalg.norm(terms))
+        size = max(size, CANCELLED / AGREE * self.objective.magnitude, self.floor)
+        error = max(-total / size, 0.0) if size else 0.0
+        if not np.isfinite(total):
+            return ProductReport(f"{GGN}: ⟨v, G v⟩", INCONCLUSIVE, None)
+        within = COARSE if self.special else AGREE
+        return ProductReport(f"{GGN}: ⟨v, G v⟩", PASS if error <= within else FAIL, error, (), total, max(total, 0.0))
+
+
 def _terms(left: Mapping[str, Array], right: Mapping[str, Array]) -> Array:
     return np.concatenate([np.reshape(left[n] * right[n], -1) for n in left])
 
@@ -233,6 +257,7 @@ def promised(along: Along) -> Iterator[str]:
                 yield from _in_single(name, along)
                 yield from _refused(name, along)
                 yield from _left_out(name, along)
+                yield from along.outputs() if name == GGN else ()
             except CallFailed as failure:
                 yield str(failure)
 

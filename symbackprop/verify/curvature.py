@@ -1,7 +1,7 @@
 """Gauss–Newton matrices that a module multiplies with, against numbers of the model: ⟨u, JᵀHJ v⟩ = ⟨J u, H J v⟩.
 
 J u is the slope of the outputs along u, and ⟨a, H a⟩ the second difference of the loss where the outputs are moved
-along a, whatever they are computed from.
+along a, whatever they are computed from. Which rows the outputs are is claimed; `convexity` tries that out.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ class GaussNewton:
         self.objective, self.leaves = objective, leaves
         (loss,) = objective.rows
         try:
-            self.outputs, held = convex_outputs(loss, list(leaves.values()))
+            self.outputs, self.held = convex_outputs(loss, list(leaves.values()))
         except ModelError:
-            self.outputs, held = [], []
+            self.outputs, self.held = [], []
         fixed = [row for row in loss.graph.topological([loss]) if row.op.held]
-        stop = frozenset([row.id for row in (*self.outputs, *held, *fixed)])
+        stop = frozenset([row.id for row in (*self.outputs, *self.held, *fixed)])
         self.gaps = Gaps()
         self.loss = Program([loss], objective.program.sizes, stop, lambda *step: self.gaps.watch(*step))
 

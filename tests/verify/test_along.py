@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,12 +19,15 @@ import numpy as np
 import pytest
 
 from symbackprop.codegen import codegen
+from symbackprop.core.graph import Node
+from symbackprop.core.outputs import Outputs, convex_outputs
+from symbackprop.derive import products as products_made
 from symbackprop.errors import ModelError
 from symbackprop.model import zoo
 from symbackprop.model.text import parse
 from symbackprop.verified import codegen as verified
 from symbackprop.verified import verify_source
-from symbackprop.verify import verify_module
+from symbackprop.verify import curvature, verify_module
 from tests.codegen.helpers import ALONG
 from tests.codegen.test_along import Point
 from tests.codegen.test_models import ALL as MODELS
@@ -132,6 +136,44 @@ def test_mistakes_in_gauss_newton_are_found(right: str, wrong: str, failing: str
     assert set(products_of(TEXTS["tanh"], source).values()) == {"pass"}
     before, line, after = source.rpartition(right)
     assert line and products_of(TEXTS["tanh"], before + wrong + after)[failing] == "fail"
+
+
+CLAIMED = "dim N, D, C\ndata X: N x D, t: N, y: N int < C\nparam W: D x C, w: D\nZ = tanh(X) @ W\nr = tanh(X @ w)\n"
+OUTPUTS = [
+    ("mean(cross_entropy(Z, y)) + 0.1 * sum(w**2)", 0), ("mean(cross_entropy(Z, y)) + 0.1 * sum(w**2)", 1),
+    ("mean((t - r)**2) + sum(exp(w))", 0), ("mean((t - r)**2) + sum(exp(w))", 1),
+    ("-mean(log(sigmoid(r))) + sum(W**2)", 1), ("mean(binary_cross_entropy(sigmoid(r), t)) + sum(W * W)", 1),
+]
+
+
+@pytest.mark.parametrize("passed_on", [False, True], ids=["to first order", "passed on"])
+@pytest.mark.parametrize(("loss", "place"), OUTPUTS)
+def test_an_output_that_is_left_out_is_found(loss: str, place: int, passed_on: bool, monkeypatch: pytest.MonkeyPatch
+                                             ) -> None:
+    """Where the search itself is wrong, which a module is derived with and verify is told by: nothing then differs."""
+    def broken(row: Node, wrt: Sequence[Node]) -> Outputs:
+        curved, held = convex_outputs(row, wrt)
+        return Outputs(curved[:place] + curved[place + 1:], held if passed_on else [*held, curved[place]])
+
+    model = parse(f"{CLAIMED}loss L = {loss}")
+    assert verify_source(codegen(model, along=["ggn"]), model).passed
+    for module in (products_made, curvature):
+        monkeypatch.setattr(module, "convex_outputs", broken)
+    report = verify_source(codegen(parse(f"{CLAIMED}loss L = {loss}"), along=["ggn"]), model)
+    assert report.verdict == "fail" and ("the curvature of " in report.text() or "⟨v, G v⟩" in report.text())
+
+
+def test_a_matrix_that_is_convex_in_other_words_alone_is_refused() -> None:
+    """As exp(k log(a)) it is; verify compares with what is declared."""
+    with pytest.raises(ModelError, match="is not known to be a convex function of any rows"):
+        codegen(parse(IN_STEPS["powers"]), along=["ggn"])
+
+
+def test_what_is_not_convex_is_no_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = parse(f"{CLAIMED}loss L = mean((t - r)**2) + sum(sin(W))")
+    monkeypatch.setattr(curvature, "convex_outputs", lambda row, wrt: Outputs([model.graph.names["w"]], []))
+    monkeypatch.setattr(products_made, "convex_outputs", lambda row, wrt: Outputs([row.graph.names["w"]], []))
+    assert "is no convex function of w" in verify_source(codegen(model, along=["ggn"]), model).text()
 
 
 CONVEX = [n for n in zoo.names() if n not in {
