@@ -35,6 +35,16 @@ class Thing:
     number: int = 0
 
 
+@dataclass(frozen=True)
+class Dense:
+    """All of an array that the other process keeps compressed: of that only the whole travels."""
+
+    array: Any
+
+    def dense(self) -> Any:
+        return self.array
+
+
 Find = Callable[[Any], "Thing | None"]
 
 
@@ -84,7 +94,18 @@ def packed(value: Any, buffers: list[bytes], find: Find) -> Any:
         return ["list" if isinstance(value, list) else "tuple", items]
     if isinstance(value, np.random.Generator):
         return ["generator", packed(value.bit_generator.state, buffers, find)]
-    return _packed_array(value, buffers) or ["thing", type(value).__name__, 0]
+    return _packed_array(value, buffers) or _packed_whole(value, buffers) or ["thing", type(value).__name__, 0]
+
+
+def _packed_whole(value: Any, buffers: list[bytes]) -> Any:
+    """What has a method ``dense`` that gives an array."""
+    if isinstance(value, type) or not callable(dense := getattr(value, "dense", None)):
+        return None
+    try:
+        found = _packed_array(dense(), buffers)
+    except Exception:
+        return None
+    return None if found is None else ["dense", found]
 
 
 def _packed_array(value: Any, buffers: list[bytes]) -> Any:
@@ -136,6 +157,8 @@ def unpacked(tree: Any, buffers: list[bytes], get: Callable[[Thing], Any]) -> An
             return tuple(unpacked(v, buffers, get) for v in items)
         case ["generator", state]:
             return _generator(unpacked(state, buffers, get))
+        case ["dense", whole]:
+            return Dense(unpacked(whole, buffers, get))
         case ["dtype", str(name)]:
             return np.dtype(name)
         case ["array" | "scalar" as what, str(dtype), list(shape), int(k), kind, layout] if _DTYPE.fullmatch(dtype):

@@ -93,8 +93,10 @@ class Products:
         loss = self.model.loss_row
         if loss is None:
             raise ModelError(f"{self.model.name} has outputs and no loss, and so no Gauss–Newton matrix: ask for {JVP}")
-        for row in (self.declared.loss_row, loss):  # which refuses what is convex in other words alone
-            outputs, held = convex_outputs(row or loss, list(self.wrt.values()))
+        wrt, declared = list(self.wrt.values()), self.declared.loss_row
+        if declared is not None and declared is not loss:
+            convex_outputs(declared, wrt)  # refuses what is convex in other words alone
+        outputs, held = convex_outputs(loss, wrt)
         tangents, names = self._pushed(outputs)
         stop = frozenset([row.id for row in (*outputs, *held)])
         slopes = vjp([loss], [self.graph.const(1)], outputs, stop)

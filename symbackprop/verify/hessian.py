@@ -1,9 +1,9 @@
-"""Whole Hessians and diagonals that a module computes, against differences of its own gradients, which are verified
-apart."""
+"""Whole Hessians, their diagonals and Jacobians that a module computes, against differences of its own gradients and
+results, which are verified apart."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import product
 from typing import Any
 
@@ -103,24 +103,76 @@ def _column(candidate: Candidate, sample: Sample, names: list[str], n: str, plac
 
 
 def _slope(candidate: Candidate, sample: Sample, v: Mapping[str, Any], names: list[str], step: float) -> Any:
-    """The change of the gradient along v, by a difference of fourth order."""
-    def gradient(k: int) -> Any:
+    """The change of the gradient along v."""
+    def gradient(outcome: Outcome) -> Any:
+        return np.concatenate([np.ravel(np.asarray(outcome.gradients[n], float)) for n in names])
+
+    return _change(candidate, sample, v, step, gradient)
+
+
+def _change(candidate: Candidate, sample: Sample, v: Mapping[str, Any], step: float, of: Callable[[Outcome], Any]
+            ) -> Any:
+    """The change along v of what a module gives, by a difference of fourth order."""
+    def at(k: int) -> Any:
         params, data = candidate.inputs(sample)
         moved = [{n: np.asarray(a + k * step * v[n])[()] if n in v else a for n, a in some.items()}
                  for some in (params, data)]
-        found = candidate.run_on(moved[0], moved[1], sample).gradients
-        return np.concatenate([np.ravel(np.asarray(found[n], float)) for n in names])
+        return of(candidate.run_on(moved[0], moved[1], sample))
 
-    return (gradient(-2) - 8 * gradient(-1) + 8 * gradient(1) - gradient(2)) / (12 * step)
+    return (at(-2) - 8 * at(-1) + 8 * at(1) - at(2)) / (12 * step)
+
+
+# -- Jacobians
+def jacobians(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
+    """One sentence for what is wrong with the blocks of jacobian, each beside differences of the results."""
+    if not candidate.has("jacobian"):
+        return
+    given = candidate.ask("jacobian", *candidate.inputs(sample), sample)
+    found: dict[Any, Any] = {**candidate.mapping("jacobian", given, "a dict of blocks")}
+    names = [n for n, row in candidate.targets.items() if row.is_leaf]
+    if set(found) != set(product(outcome.results, names)):
+        expected = f"not of {', '.join(outcome.results)} by {', '.join(names)}"
+        yield f"jacobian returned blocks of {', '.join(map(str, found)) or 'nothing'}, {expected}"
+        return
+    rng = np.random.default_rng(0)
+    for name in names:
+        v = rng.choice([-1.0, 1.0], np.shape(sample.values[name]))
+        for result in outcome.results:
+            said = _wrong_block(candidate, sample, found[result, name], result, name, v)
+            yield from [f"the block {result}, {name} of jacobian {said}"] if said else []
+
+
+def _wrong_block(candidate: Candidate, sample: Sample, block: Any, result: str, name: str, v: Any) -> str:
+    """What is wrong with one block: its shape, or how a result changes along v in one array."""
+    first, second = (_change(candidate, sample, {name: v}, step, lambda o: np.asarray(o.results[result], float))
+                     for step in STEPS)
+    whole = _dense(block)
+    if whole is None or whole.shape != (*second.shape, *v.shape):
+        return f"is {'no array' if whole is None else f'of shape {whole.shape}'}, expected {(*second.shape, *v.shape)}"
+    along = np.tensordot(whole, v, v.ndim) if v.ndim else whole * v
+    size = float(np.max(np.abs(second), initial=0.0)) + float(np.max(np.abs(whole), initial=0.0))
+    known = bool(np.all(np.isfinite(first) & np.isfinite(second)))
+    if not known or np.max(np.abs(first - second), initial=0.0) > AGREE * (1 + size):
+        return ""
+    wrong = not np.all(np.isfinite(whole)) or np.max(np.abs(along - second), initial=0.0) > RIGHT * (1 + size)
+    return "is not the derivative of the result" if wrong else ""
+
+
+# -- blocks
+def _dense(block: Any) -> Any:
+    """All of a block as an array; None where it has none."""
+    try:
+        return numbers(block.dense())
+    except Exception:  # which the module's own code may raise
+        return None
 
 
 def _blocks(candidate: Candidate, sample: Sample, whole: Any, names: list[str], sizes: list[int]) -> Iterator[str]:
-    """Blocks that differ from the matrix. Those of a module in a process of its own are not looked at."""
+    """Blocks that differ from the matrix."""
     found = candidate.ask("hessian", *candidate.inputs(sample), sample) if candidate.has("hessian") else {}
     ends, pairs = np.cumsum([0, *sizes]), product(enumerate(names), enumerate(names))
     for (i, a), (j, b) in pairs if isinstance(found, dict) else ():
-        dense = getattr(found.get((a, b)), "dense", None)
-        block = numbers(dense()) if callable(dense) else None
+        block = _dense(found.get((a, b)))
         part = whole[ends[i] : ends[i + 1], ends[j] : ends[j + 1]]
         if block is not None and (block.size != part.size or not np.allclose(
                 block.reshape(part.shape), part, rtol=1e-7, atol=SAME * (1 + float(np.max(np.abs(whole)))))):

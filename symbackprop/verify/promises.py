@@ -24,7 +24,7 @@ from symbackprop.verify.calls import (
     unchanged,
     workspaces,
 )
-from symbackprop.verify.hessian import diagonals, hessians
+from symbackprop.verify.hessian import diagonals, hessians, jacobians
 from symbackprop.verify.initial import initial_values
 from symbackprop.verify.interpreter import Sizes, Watch, magnitude
 from symbackprop.verify.lines import line_of
@@ -383,4 +383,5 @@ SUBJECT: dict[Callable[..., Any], str] = {
     optimizer: "for a step of the optimiser",
     hessians: "for whole Hessians",
     diagonals: "for the diagonal of the Hessian",
+    jacobians: "for Jacobians",
 }

@@ -1,0 +1,37 @@
+"""Blocks of Jacobians and Hessians under verify, here and in a process of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from symbackprop.codegen import codegen
+from symbackprop.model.text import parse
+from symbackprop.verified import verify_source
+from symbackprop.verify import verify_file
+
+LAYER = ("dim N, D, H\ninput X: N x D\nparam W: D x H, b: H\nZ = X @ W\noutput Y = tanh(Z + b)\n"
+         "output S = sum(Z**2, axis=1)")
+LOSS = "dim N, D\ndata X: N x D, y: N\nparam w: D, b\nloss L = mean((tanh(X @ w + b) - y)**2)"
+CASES = [
+    (LAYER, "H_Y_b = 1 - Y ** 2", "H_Y_b = 1 - Y", "the block Y, X of jacobian is not the derivative of the result"),
+    (LAYER, '("S", "b"): Block("low rank", "ab", (N, H), ()),', "", "not of Y, S by X, W, b"),
+    (LAYER, '(((H_S_W,), ("abc",), ()),)', '(((H_S_W,), ("acb",), ()),)', "the block S, W of jacobian is "),
+    (LAYER, 'Block("dense", "abc", (N, D, H), (((H_S_W,), ("abc",), ()),))', "None",
+     "the block S, W of jacobian is no array, expected "),
+    (LOSS, "(((H_b_b,), (\"\",), ()),)", "(((2 * H_b_b,), (\"\",), ()),)", "the block b, b of hessian is not that of"),
+]
+
+
+@pytest.mark.parametrize("apart", [False, True], ids=["here", "apart"])
+@pytest.mark.parametrize(("text", "right", "wrong", "said"), CASES)
+def test_a_wrong_block_is_found(text: str, right: str, wrong: str, said: str, apart: bool, tmp_path: Path) -> None:
+    whole = ["jacobian"] if text == LAYER else ["hessian"]
+    source, path = codegen(parse(text), whole=whole), tmp_path / "net.py"
+    assert source.count(right) == 1
+    for emitted, verdict in ((source, "pass"), (source.replace(right, wrong), "fail")):
+        path.write_text(emitted, encoding="utf-8")
+        report = verify_file(path, seed=0) if apart else verify_source(emitted, parse(text))
+        assert report.verdict == verdict, report.text()
+    assert said in report.text()
