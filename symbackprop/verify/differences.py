@@ -18,7 +18,7 @@ import numpy as np
 from symbackprop.core.graph import Node
 from symbackprop.verify.interpreter import Array, Program, Sizes, Step, Watch, magnitude
 from symbackprop.verify.kinks import Gap, Gaps, crossed, on_kinks, touched
-from symbackprop.verify.rounding import DOUBLE, Rounding, equated, of_slope, of_value
+from symbackprop.verify.rounding import DOUBLE, Paths, Rounding, equated, of_slope, of_value
 
 CENTRAL, COMPLEX, AUTO = "central", "complex", "auto"
 REACHES = (5e-3, 3e-4, 2e-5, 1e-6)
@@ -26,6 +26,7 @@ CLOSER, CERTAIN, STEEP = (1e-8, 1e-10, 1e-12), 1e-5, 1e4
 NORMAL = float(np.finfo(np.float64).tiny)  # smaller numbers have lost digits
 ROUNDING = 64 * DOUBLE
 TINY = ldexp(1.0, -66)
+CLOSE = ldexp(1.0, -400)  # what does not cancel may grow at every step of a loop, and its square has to vanish still
 JITTER = 1e-9
 
 
@@ -200,6 +201,7 @@ def complex_step(line: Line | Ray) -> Estimate:
 
 def imaginary(line: Line | Ray, h: float) -> tuple[float, list[Gap]]:
     """Im φ(i·h)/h, and the gaps there."""
+    h *= CLOSE if isinstance(line.change, Paths) else 1.0
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")

@@ -15,8 +15,19 @@ from symbackprop.core.loops import scan
 from symbackprop.core.registry import OPS
 from symbackprop.model.model import Model
 from symbackprop.model.text import parse
-from symbackprop.verify.differences import CENTRAL, COMPLEX, Estimate, NotAnalytic, Objective, Prober
+from symbackprop.verify.differences import (
+    CENTRAL,
+    COMPLEX,
+    TINY,
+    Estimate,
+    NotAnalytic,
+    Objective,
+    Prober,
+    Ray,
+    imaginary,
+)
 from symbackprop.verify.points import STEADY
+from symbackprop.verify.rounding import Paths
 
 
 def prober(build: Callable[..., Node], x: Any, method: str = CENTRAL) -> Prober:
@@ -159,3 +170,13 @@ def test_a_point_at_which_results_are_nothing_but_rounding_is_told(size: float, 
     values = {model.leaves()[n].id: v for n, v in given.items()}
     objective = Objective(model.results(), [np.ones(())], values, {"N": 5})
     assert (objective.off() < STEADY) == steady
+
+
+def test_what_does_not_cancel_may_grow_at_every_step() -> None:
+    """By 10⁸ in each of 12, all of which are saturated: the square of a usual step is a number then."""
+    model = parse("dim N\ndata x: N\nparam u\n" + "h0 = u * x\n" + "".join(
+        f"h{k} = tanh(1e8 * h{k - 1})\n" for k in range(1, 13)) + "loss L = sum(h12)")
+    given = {row.id: np.full(2, 3.0) if name == "x" else np.asarray(1.0) for name, row in model.leaves().items()}
+    objective = Objective(model.results(), [np.ones(())], given, {"N": 2})
+    ray = Ray(objective, {model.leaves()["u"].id: np.ones(())}, Paths(np.random.default_rng(0)))
+    assert 1e70 < abs(imaginary(ray, TINY)[0]) < np.inf
