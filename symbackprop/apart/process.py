@@ -31,7 +31,7 @@ from symbackprop.apart.files import CallFailed, existing
 from symbackprop.apart.forms import Form, Given, Raw, UnknownWord
 from symbackprop.terminal import visible
 
-PRINTED = 20_000  # bytes of what the file prints that are passed on
+PRINTED, FLOOD = 20_000, 64 << 20  # bytes of what the file prints that are passed on, and after which it is ended
 SETTLING = 1.0  # seconds in which a process that has closed its channel ends by itself
 STAYS = {"forward": "last", "make_workspace": "all"}
 _START = "import json, sys; sys.path[:] = json.loads(sys.argv.pop(1)); from symbackprop.apart.child import main; main()"
@@ -47,7 +47,7 @@ class Process:
 
     def __init__(self, path: str | Path, timeout: float = SECONDS, memory: float = GIGABYTES) -> None:
         self.path, self.timeout, self.memory = existing(Path(path)), timeout, memory
-        self.asked, self.ended, self.gone = 0, "", list[int]()
+        self.asked, self.ended, self.gone, self.floods = 0, "", list[int](), False
         limits = {"timeout": timeout, "memory": memory, "parent": os.getpid()}
         command = [sys.executable, "-c", _START, json.dumps([p or os.getcwd() for p in sys.path]),
                    json.dumps(limits)]
@@ -108,6 +108,8 @@ class Process:
         return CodeEnded(message)
 
     def _how_it_ended(self) -> str:
+        if self.floods:
+            return f"printed more than {FLOOD >> 20} MB"
         try:
             code = self.process.wait(SETTLING)
         except subprocess.TimeoutExpired:
@@ -149,7 +151,7 @@ class Process:
             self.answers.put("nonsense")
 
     def _pass_on(self) -> None:
-        """What the file prints goes to stderr, to a limit; the rest is read and dropped."""
+        """What the file prints goes to stderr, to a limit; the rest is read and dropped, to another one."""
         assert self.process.stderr is not None
         left = PRINTED
         while chunk := os.read(self.process.stderr.fileno(), 1 << 16):
@@ -158,6 +160,9 @@ class Process:
             if left > 0 >= left - len(chunk):
                 print("\nnote: it prints more than is shown here", file=sys.stderr, flush=True)
             left -= len(chunk)
+            if left < PRINTED - FLOOD and not self.floods:
+                self.floods = True
+                self._kill()
 
     # -- the file
     def load(self) -> None:

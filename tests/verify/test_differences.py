@@ -175,7 +175,7 @@ def test_a_point_at_which_results_are_nothing_but_rounding_is_told(size: float, 
 def test_what_does_not_cancel_may_grow_at_every_step() -> None:
     """By 10⁸ in each of 12, all of which are saturated: the square of a usual step is a number then."""
     model = parse("dim N\ndata x: N\nparam u\n" + "h0 = u * x\n" + "".join(
-        f"h{k} = tanh(1e8 * h{k - 1})\n" for k in range(1, 13)) + "loss L = sum(h12)")
+        f"h{k} = tanh(1e8 * h{k - 1})\n" for k in range(1, 13)) + "loss L = sum(h12^2 * h11^2 * h10^2)")
     given = {row.id: np.full(2, 3.0) if name == "x" else np.asarray(1.0) for name, row in model.leaves().items()}
     objective = Objective(model.results(), [np.ones(())], given, {"N": 2})
     ray = Ray(objective, {model.leaves()["u"].id: np.ones(())}, Paths(np.random.default_rng(0)))
