@@ -28,16 +28,16 @@ def whole_functions(wholes: Iterable[Whole], derivation: Derivation, maker: Make
 
 
 class Wanted:
-    """The rows that blocks are made of, by the names that they are wanted under."""
+    """The rows that blocks are made of, by the names that they are wanted under, which begin with a ``letter``."""
 
-    def __init__(self) -> None:
-        self.rows: dict[str, Node] = {}
+    def __init__(self, letter: str) -> None:
+        self.letter, self.rows = letter, dict[str, Node]()
         self._names: dict[int, str] = {}
 
     def name(self, b: Block, row: Node) -> str:
         """The name of a row, which is that of the block, counted on; the same for the same row."""
         if row.id not in self._names:
-            base = escape(f"H_{b.row}_{b.column}")
+            base = escape(f"{self.letter}_{b.row}_{b.column}")
             names = (base if not k else f"{base}_{k}" for k in range(len(self.rows) + 1))
             self._names[row.id] = name = next(n for n in names if n not in self.rows)
             self.rows[name] = row
@@ -52,7 +52,7 @@ class Making:
 
     def in_blocks(self, name: str, says: str, blocks: Blocks) -> InBlocks:
         """The function that returns blocks."""
-        wanted, codes = Wanted(), dict[tuple[str, str], BlockCode]()
+        wanted, codes = Wanted("H" if blocks.twice else "J"), dict[tuple[str, str], BlockCode]()
         for key, b in blocks.items():
             other = codes.get(key[::-1]) if blocks.twice else None
             codes[key] = _code(b, wanted) if other is None else other.turned(len(b.shapes[1]))

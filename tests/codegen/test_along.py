@@ -21,6 +21,7 @@ from symbackprop.model.text import parse
 from tests.codegen.helpers import ALONG, emit
 from tests.codegen.test_models import ALL as MODELS
 from tests.core.helpers import close
+from tests.derive.test_blocks import POINTS
 from tests.sweeps import ALL
 
 Arrays = dict[str, Any]
@@ -132,6 +133,20 @@ def test_products_in_jax_are_compiled(tmp_path: Path) -> None:
     same(found, jax.jvp(gradient, (point.params,), (v,))[1], 1e-10)
     loss = lambda p: {"L": m.forward(p, point.data)[0]}  # noqa: E731
     same(jax.jit(m.jvp)(point.params, point.data, v), jax.jvp(loss, (point.params,), (v,))[1], 1e-10)
+
+
+@pytest.mark.parametrize("level", [1, 2])
+@pytest.mark.parametrize("name", POINTS)
+def test_special_points(name: str, level: int, tmp_path: Path) -> None:
+    """The Hessian as it is known there, by products, whole, and its diagonal."""
+    text, at, want = POINTS[name]
+    module = emit(text, tmp_path, along=["hvp"], whole=["hessian", "hessian_diagonal"], level=level)
+    params, units = {"w": np.array(at)}, np.eye(len(at))
+    with np.errstate(all="ignore"):
+        found = [np.stack([module.hvp(params, {}, {"w": v})["w"] for v in units]), module.hessian_dense(params, {}),
+                 module.hessian({**params}, {})["w", "w"].dense(), np.diag(module.hessian_diagonal(params, {})["w"])]
+    for whole, expected in zip(found, [want, want, want, np.diag(np.diag(want))], strict=True):
+        assert np.abs(whole - np.array(expected)).max() < 1e-12
 
 
 # -- what they are called with

@@ -185,6 +185,7 @@ def test_what_is_right_passes_verify(name: str, tmp_path: Path) -> None:
     ("H = t1.T @ t1", "H = t1.T @ t1 / N", "not the derivative"), ("(p * (1 - p) / N)", "(p / N)", "not the deriv"),
     ("return as_returned(H, dtype)", "return as_returned(H[0], dtype)", "expected"),
     ("H = t1.T @ t1", "H = np.triu(t1.T @ t1)", "not symmetric"),
+    ("H = t1.T @ t1", "H = t1.T @ t1 * np.nan", "not the derivative"),
 ])
 def test_what_is_wrong_fails_verify(old: str, new: str, says: str, tmp_path: Path) -> None:
     source = codegen(parse(CATALOGUE["logistic"], name="wrong"), whole=["hessian"])
@@ -210,9 +211,13 @@ def test_wrong_diagonals_fail_verify(name: str, old: str, new: str, says: str, t
     assert report.verdict == "fail" and says in report.text()
 
 
-def test_blocks_that_differ_from_the_matrix_are_not_written() -> None:
-    source = codegen(parse(CATALOGUE["logistic"], name="wrong"), whole=["hessian"])
-    wrong = source.replace("H_w_w = t1.T @ t1", "H_w_w = t1.T @ t1 / N")
-    assert wrong != source
-    with pytest.raises(CheckFailed, match="block w, w"):
-        require_verified(wrong, parse(CATALOGUE["logistic"], name="wrong"))
+@pytest.mark.parametrize(("name", "old", "new", "says"), [
+    ("logistic", "H_w_w = t1.T @ t1", "H_w_w = t1.T @ t1 / N", "block w, w"),
+    ("factors", '("U", "V"): Block', '("V", "U"): Block', "other blocks than those of all pairs of U, V"),
+    ("factors", "(m, k, n, k)", "(m, k, k, n)", "block U, V"),
+])
+def test_blocks_that_differ_from_the_matrix_are_not_written(name: str, old: str, new: str, says: str) -> None:
+    source = codegen(parse(CATALOGUE[name], name="wrong"), whole=["hessian"])
+    assert old in source
+    with pytest.raises(CheckFailed, match=says):
+        require_verified(source.replace(old, new), parse(CATALOGUE[name], name="wrong"))

@@ -150,6 +150,15 @@ POINTS = {
     "log of a sigmoid": ("param w: 2\nloss L = sum(log(sigmoid(w)))", [-800.0, 800.0], np.zeros((2, 2))),
     "log of a softmax": ("param w: 2\nloss L = sum(log(softmax(w)))", [-800.0, 800.0], np.zeros((2, 2))),
     "a branch": ("param w: 3\nloss L = sum(where(w > 0, log(w), 0))", [-1.0, 0.0, 2.0], np.diag([0, 0, -0.25])),
+    "logits far out": ("param w: 3\nloss L = logsumexp(w) - w[0]", [-800.0, 800.0, 0.0], np.zeros((3, 3))),
+    "two largest logits": ("param w: 3\nloss L = logsumexp(w)", [800.0, 800.0, -800.0], [
+        [0.25, -0.25, 0], [-0.25, 0.25, 0], [0, 0, 0]]),
+    "a modulus": ("param w: 3\nloss L = sum(abs(w) * w**2)", [-1.0, 0.0, 1.0], np.diag([6, 0, 6])),
+    "a Huber loss": ("param w: 4\nloss L = sum(smooth_l1(w, 0))", [-2.0, 0.0, 0.5, 800.0], np.diag([0, 1, 1, 0])),
+    "smooth units far out": ("param w: 4\nloss L = sum(gelu(w) + silu(w))", [-800.0, 800.0, -90.0, 90.0],
+                             np.zeros((4, 4))),
+    "a quotient that is not taken": ("param w: 2\nloss L = sum(where(w == 0, w, 1 / w))", [0.0, 2.0],
+                                     np.diag([0, 0.25])),
     "a root behind relu": ("param w: 2\nloss L = sum(sqrt(relu(w)))", [0.0, 1.0], np.diag([0, -0.25])),
 }
 
