@@ -168,10 +168,15 @@ class TorchPrinter(ModulePrinter):
     arrays = Torch
     writer = TorchWriter
     levels = (0, 1)
+    source = "a torch.Generator, or a seed"
     refused = "its workspace is made of NumPy's functions that write into arrays; take -O1"
     imports = ("from functools import reduce", "", "import torch")
     unchecked = f"{ModulePrinter.unchecked}, no-untyped-call"
     context = ("dtype", DEVICE)
+
+    @property
+    def random(self) -> str:
+        return '"torch.Generator | int | Draws"'
 
     def fields(self) -> dict[str, Any]:
         drawn = any(initial.kind == NORMAL for initial in self.program.initial.values())
@@ -180,8 +185,7 @@ class TorchPrinter(ModulePrinter):
             "as_integers": "as_integers(name, array, device_of(given))",
             "as_floats": "array.to(device_of(given), dtype)",
             "drawn": "{name: torch.as_tensor(value, dtype=DTYPE) for name, value in params.items()}",
-            "source": "a torch.Generator, or a seed",
-            "rng": '"torch.Generator | int | Draws"' if drawn else "torch.Generator | int",
+            "rng": self.random if drawn else "torch.Generator | int",
             "result": self.several,
             "factor": "torch.Tensor | float",
         }

@@ -440,12 +440,14 @@ def test_what_has_no_meaning_is_refused() -> None:
         codegen(parse(MLP), target="jaxx")
 
 
+LOOPED = "dim T, N\ndata x: T x N\nparam w: N\nh[0] = zeros(N)\nfor t in 1..T:\n    h[t] = tanh(h[t-1]*w + x[t])\n" \
+         "loss L = sum(h[T])**2"
+
+
 def test_an_estimated_diagonal(tmp_path: Path) -> None:
     """Of the same draws as NumPy's: those of a numpy.random.Generator."""
-    text = "dim T, N\ndata x: T x N\nparam w: N\nh[0] = zeros(N)\nfor t in 1..T:\n    h[t] = tanh(h[t-1]*w + x[t])\n" \
-           "loss L = sum(h[T])**2"
-    plain, module = (emit(text, tmp_path, whole=["hessian_diagonal"], target=t) for t in ("numpy", "jax"))
-    params, data, _ = drawn(parse(text))
+    plain, module = (emit(LOOPED, tmp_path, whole=["hessian_diagonal"], target=t) for t in ("numpy", "jax"))
+    params, data, _ = drawn(parse(LOOPED))
     found, expected = (m.hessian_diagonal_estimate(params, data, np.random.default_rng(3), samples=4)
                        for m in (module, plain))
     for ours, theirs in zip(found, expected, strict=True):

@@ -247,3 +247,17 @@ def test_a_mistake_is_found() -> None:
 def test_there_are_no_workspaces() -> None:
     with pytest.raises(UsageError, match="-O2 is not for torch"):
         codegen(parse(MLP), target="torch", level=2)
+
+
+def test_an_estimated_diagonal(tmp_path: Path) -> None:
+    """Of the same draws as NumPy's: those of a numpy.random.Generator; of a seed in the precision of the tensors."""
+    text = "dim T, N\ndata x: T x N\nparam w: N\nh[0] = zeros(N)\nfor t in 1..T:\n    h[t] = tanh(h[t-1]*w + x[t])\n" \
+           "loss L = sum(h[T])**2"
+    plain, module = (emit(text, tmp_path, whole=["hessian_diagonal"], target=t) for t in ("numpy", "torch"))
+    params, data, _ = drawn(parse(text))
+    found, expected = (m.hessian_diagonal_estimate(params, data, np.random.default_rng(3), samples=4)
+                       for m in (module, plain))
+    for ours, theirs in zip(found, expected, strict=True):
+        same(ours, theirs)
+    single = [{n: torch.tensor(a, dtype=torch.float32) for n, a in some.items()} for some in (params, data)]
+    assert module.hessian_diagonal_estimate(*single, 0, samples=2)[0]["w"].dtype == torch.float32

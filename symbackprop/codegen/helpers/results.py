@@ -96,9 +96,9 @@ def estimated(hvp: object, rng: object, samples: int, params: dict, data: dict, 
     if isinstance(samples, bool) or not isinstance(samples, int) or samples < 2:
         raise ValueError(f"samples has to be a whole number, 2 or more, not {samples!r}")
     given, draws = {**params, **data}, generator(rng)  # type: ignore[arg-type]
-    mean, spread = ({name: np.zeros(np.shape(given[name])) for name in names} for _ in range(2))
+    mean, spread = ({name: np.zeros(()) for name in names} for _ in range(2))
     for k in range(samples):
-        v = {name: np.where(draws.standard_normal(np.shape(given[name])) < 0, -1.0, 1.0) for name in names}
+        v = {name: signs(draws, name, given) for name in names}
         along = hvp(params, data, v, dims=dims)  # type: ignore[operator]
         for name in names:
             term = v[name] * along[name]
@@ -108,6 +108,12 @@ def estimated(hvp: object, rng: object, samples: int, params: dict, data: dict, 
     errors = {name: np.sqrt(spread[name] / (samples - 1) / samples) for name in names}
     dtypes = {name: array.dtype for name, array in along.items()}
     return returned(mean, dtypes), returned(errors, dtypes)
+
+
+def signs(draws: object, name: str, given: dict) -> np.ndarray:
+    """Random signs of the shape of one of the arrays."""
+    drawn = draws.standard_normal(np.shape(given[name]))  # type: ignore[attr-defined]
+    return np.where(drawn < 0, -1.0, 1.0)
 
 
 def by_backward(forward: object, backward: object, params: dict, data: dict, dims: dict | None, names: tuple,
