@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from itertools import chain
 from math import inf
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 import sympy as sp
 
@@ -28,6 +28,15 @@ Array = Any
 Cotangents: TypeAlias = "Sequence[Node | None]"
 Rule: TypeAlias = Callable[..., Cotangents]
 Said: TypeAlias = "tuple[str | Math, ...]"  # words with mathematics among them
+
+
+class Slopes(NamedTuple):
+    """∂(entry of a row)/∂(entry of an argument): letters of both, the same where they are equal wherever it is not 0,
+    and a sum of numbers times rows at letters, others being summed over."""
+
+    out: str
+    wanted: str
+    terms: Sequence[tuple[sp.Expr, Sequence[tuple[Node, str]]]]
 
 
 @dataclass(frozen=True)
@@ -84,7 +93,8 @@ class Op:
     Jacobian, which arguments it is linear in, which are indices, and whether it moves entries (see `facts`). A glossary
     tells it as it is ``spelled``. An op whose entries are no sums of products gives the ``jacobian(attr, argument
     shapes, indices of the result, indices of the argument)`` of its one argument instead, and perhaps how one is
-    ``folded`` from a sum, from which the Jacobian is proved; one that has neither says in ``no_entry`` why.
+    ``folded`` from a sum, from which the Jacobian is proved; one that has neither says in ``no_entry`` why, and perhaps
+    its ``slopes(output, place)`` over other rows, which whole Hessians are made of.
     """
 
     name: str
@@ -105,6 +115,7 @@ class Op:
     jacobian: Jacobian | None = None
     folded: Fold | None = None
     no_entry: str = ""
+    slopes: Callable[[Node, int], Slopes] | None = None
     spelled: Spelled | None = None
     range: tuple[float, float] = (-inf, inf)
     selects: bool = False

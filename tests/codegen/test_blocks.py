@@ -24,6 +24,8 @@ STEP = 1e-5
 MORE = {
     "loop": "dim T, N\ndata x: T x N\nparam w: N, h[0]: N\nfor t in 1..T:\n    h[t] = tanh(h[t-1] * w + x[t])\n"
             "loss L = sum(h[T]**2)",
+    "gaussian process": "dim n\ndata X: n x n, c: n\nparam a, m: n\nK = X @ X.T + exp(a) * eye(n)\nC = cholesky(K)\n"
+                        "loss L = sum(log(diag(C))) + sum(solve(C, c - m)**2) / 2",
     "zeros": "dim n\nparam u: n, v: n\nloss L = sum(u**2) + sum(v)",
     "scalars": "data x, y\nparam w, b\nloss L = (tanh(w*x + b) - y)**2",
     "no parameters": "dim n\ninput x: n\nloss L = sum(x**4)",

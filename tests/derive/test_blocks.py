@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 
 from symbackprop import Model, grad, hessian, jacobian
+from symbackprop.core.graph import Graph
+from symbackprop.core.registry import OPS
+from symbackprop.core.reverse import vjp
 from symbackprop.core.shapes import evaluate_dim, evaluate_shape
-from symbackprop.derive.blocks import STRUCTURES, Blocks, NoPush
+from symbackprop.derive.blocks import STRUCTURES, Blocks, NoPush, jacobian_of
 from symbackprop.verify.interpreter import evaluate
 
 SIZES = {"N": 6, "D": 3, "C": 4, "H": 5, "n": 4, "m": 3, "k": 2, "T": 5}
@@ -170,6 +173,22 @@ def test_special_points(name: str) -> None:
     with np.errstate(all="ignore"):
         (got,) = evaluate([block.dense], {"w": np.array(at)})
     assert np.abs(got - np.array(want)).max() < 1e-12
+
+
+@pytest.mark.parametrize(("op", "shapes", "place"), [
+    ("solve", s.shapes, i) for s in OPS["solve"].samples for i in (0, 1)
+] + [(name, s, 0) for name in ("det", "logdet", "cholesky") for s in (((3, 3),), ((2, 3, 3),))])
+def test_slopes_of_functions_of_matrices_are_those_of_their_rules(op: str, shapes: Any, place: int) -> None:
+    graph, rng = Graph(), np.random.default_rng(7)
+    leaves = [graph.leaf(f"x{k}", s) for k, s in enumerate(shapes)]
+    given = {f"x{k}": rng.normal(size=s) for k, s in enumerate(shapes)}
+    given["x0"] = given["x0"] @ np.swapaxes(given["x0"], -1, -2) + np.eye(shapes[0][-1])
+    row = graph.make(op, tuple(leaves))
+    u = graph.leaf("u", row.shape)
+    given["u"] = rng.normal(size=evaluate_shape(row.shape, {}))
+    (block,) = jacobian_of(row, ["x"], [leaves[place]]).values()
+    whole, expected = evaluate([block.dense, vjp([row], [u], [leaves[place]])[0]], given)
+    assert np.abs(np.tensordot(given["u"], whole, row.ndim) - expected).max() < 1e-12 * (1 + np.abs(expected).max())
 
 
 def test_what_has_no_compressed_form_says_so() -> None:

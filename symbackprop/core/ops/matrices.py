@@ -16,7 +16,7 @@ from symbackprop.core import formula as f
 from symbackprop.core.entry import RESULT, At, Indices, Term, Terms
 from symbackprop.core.graph import Node, label
 from symbackprop.core.maths import MatMul, Sym, negative, turned
-from symbackprop.core.registry import DEFINITE, REGULAR, Cotangents, Op, Sample, register
+from symbackprop.core.registry import DEFINITE, REGULAR, Cotangents, Op, Sample, Slopes, register
 from symbackprop.core.shapes import ONE, Shape, broadcast, same, same_shape, shape_text
 from symbackprop.errors import ShapeError
 
@@ -137,6 +137,19 @@ def _vjp_solve(output: Node, upstream: Node, wanted: Sequence[bool], *_: object)
     return -build.matmul(right, swapped(output)) if wanted[0] else None, right
 
 
+def _batch(row: Node, cut: int) -> str:
+    """Letters for all axes but the last ones."""
+    return "uvwxyzabcdefgh"[: row.ndim - cut]
+
+
+def _slopes_solve(output: Node, place: int) -> Slopes:
+    """∂X_ij/∂B_kj = (A⁻¹)_ik, ∂X_ij/∂A_kl = −(A⁻¹)_ik X_lj."""
+    s, inverse = _batch(output, 2), inv(output.args[0])
+    if place == 1:
+        return Slopes(f"{s}ij", f"{s}kj", [(ONE, [(inverse, f"{s}ik")])])
+    return Slopes(f"{s}ij", f"{s}kl", [(-ONE, [(inverse, f"{s}ik"), (output, f"{s}lj")])])
+
+
 register(Op(
     name="solve",
     means="is the x that the first, a matrix, takes to the second",
@@ -148,6 +161,7 @@ register(Op(
     infer=_infer_solve,
     vjp=_vjp_solve,
     no_entry=NO_SUM,
+    slopes=_slopes_solve,
     reference=_in_double(lambda np, attr, a, b: np.linalg.solve(a, b)),
     samples=(Sample(((3, 3), (3, 2))), Sample(((2, 2, 2), (2, 2, 1)))),
     functions=(solve,),
@@ -181,8 +195,20 @@ def _vjp_logdet(output: Node, upstream: Node, *_: object) -> Cotangents:
     return (_over_matrices(upstream) * swapped(inv(output.args[0])),)
 
 
+def _slopes_det(output: Node, place: int) -> Slopes:
+    """∂det(A)/∂A_kl = det(A) (A⁻¹)_lk."""
+    s = _batch(output, 0)
+    return Slopes(s, f"{s}kl", [(ONE, [(output, s), (inv(output.args[0]), f"{s}lk")])])
+
+
+def _slopes_logdet(output: Node, place: int) -> Slopes:
+    """∂log|det(A)|/∂A_kl = (A⁻¹)_lk."""
+    s = _batch(output, 0)
+    return Slopes(s, f"{s}kl", [(ONE, [(inv(output.args[0]), f"{s}lk")])])
+
+
 _of_squares(
-    "det", det, cut=2,
+    "det", det, cut=2, slopes=_slopes_det,
     means="is the determinant",
     derivative="upstream * det(a) * inv(a).T",
     title="determinant",
@@ -193,7 +219,7 @@ _of_squares(
     matrices=REGULAR,
 )
 _of_squares(
-    "logdet", logdet, cut=2,
+    "logdet", logdet, cut=2, slopes=_slopes_logdet,
     means="is the logarithm of the modulus of the determinant",
     derivative="upstream * inv(a).T",
     rule=("the gradient of log |det A| is the transposed inverse",),
@@ -271,6 +297,14 @@ def _vjp_cholesky(output: Node, upstream: Node, *_: object) -> Cotangents:
     return (_symmetric(solve(turn, swapped(solve(turn, swapped(kept))))),)
 
 
+def _slopes_cholesky(output: Node, place: int) -> Slopes:
+    """∂L_ij/∂A_kl = Σ_m L_im Φ_mj ½ ((L⁻¹)_mk (L⁻¹)_jl + (L⁻¹)_ml (L⁻¹)_jk), Φ as above."""
+    s, inverse = _batch(output, 2), inv(output)
+    kept = _where("greater", output) + _where("equal", output) / 2
+    ends = [[(inverse, f"{s}m{a}"), (inverse, f"{s}j{b}")] for a, b in ("kl", "lk")]
+    return Slopes(f"{s}ij", f"{s}kl", [(ONE / 2, [(output, f"{s}im"), (kept, "mj"), *x]) for x in ends])
+
+
 def _reference_cholesky(np: Any, attr: Any, a: Any) -> Any:
     """Column by column (Cholesky and Banachiewicz), without conjugates, so that a complex step passes."""
     a = (a + np.swapaxes(a, -1, -2)) / 2
@@ -282,7 +316,7 @@ def _reference_cholesky(np: Any, attr: Any, a: Any) -> Any:
 
 
 _of_squares(
-    "cholesky", cholesky,
+    "cholesky", cholesky, slopes=_slopes_cholesky,
     means="is the lower triangular matrix whose product with its transpose is the matrix",
     derivative="(S + S.T) / 2 with S = inv(L).T @ phi(L.T @ upstream) @ inv(L); phi: lower triangle, half the diagonal",
     rule=("Cholesky factor L with upstream gradient G: the gradient is the symmetric part of S = L⁻ᵀ Φ(Lᵀ G) L⁻¹; "

@@ -139,6 +139,8 @@ class Pushing:
         if node.form is not None:
             slope = self._by_rule(node, i, self.graph.full(1, node.shape))
             return fitted(own, node.args[i]), [] if slope is None else self.entry(slope, fitted(own, slope))
+        if node.op.slopes is not None and node.shape:
+            return self._by_slopes(node, i, own)
         a = node.args[i]
         out, wanted = entry.letters(node.shape), entry.letters(a.shape)
         at = self.space.index(a)
@@ -148,6 +150,26 @@ class Pushing:
             return at, self._of_reduction(node, i, terms, called, at)
         kept = [x for x in (*out, *wanted) if isinstance(x, Letter)]
         return at, [x for t in terms for x in self._written(node, entry.settled(t, kept), called)]
+
+    def _by_slopes(self, node: Node, i: int, own: Index) -> tuple[Index, Terms]:
+        """What the record says of entries, as terms over rows."""
+        found, a = node.op.slopes(node, i), node.args[i]  # type: ignore[misc]
+        called = dict(zip(found.out, own, strict=True))
+        for letter, j in zip(found.wanted, self.space.index(a), strict=True):
+            called.setdefault(letter, j)
+        at = tuple([called[letter] for letter in found.wanted])
+        terms: Terms = []
+        for number, factors in found.terms:
+            for row, letters in factors:
+                for letter, size in zip(letters, row.shape, strict=True):
+                    if letter not in called:
+                        called[letter] = 0 if is_one(size) else self.space.fresh(size)
+            known = [self.entry(row, tuple([called[x] for x in letters])) for row, letters in factors]
+            front = self.algebra.number(number)
+            if front is not None and all(known):
+                whole = self.algebra.times(front, *[x[0] for x in known])
+                terms.append(self.algebra.summed(whole, {called[x] for _, ls in factors for x in ls} - {*own, *at}))
+        return at, terms
 
     def _by_rule(self, node: Node, i: int, upstream: Node) -> Node | None:
         """What the derivative rule makes of an upstream gradient."""
