@@ -1,8 +1,9 @@
 """Whether the rows that a Gauss–Newton matrix takes a loss to be a convex function of are all of them, and no more, by
 numbers alone: which rows these are is claimed, by the same search that a module is derived with, and tried out here.
 
-A loss that is convex in them lies below its chords. Curvature that is left out is found on a walk back from the loss
-through whatever is affine: a row that bends the right way on all real numbers, in what no output stands for.
+A loss that is convex in them lies below its chords, where these meet no kink. Curvature that is left out is found on a
+walk back from the loss through whatever is affine: a row that bends the right way on all real numbers, in what no
+output stands for.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ import numpy as np
 from symbackprop.core.graph import FLOAT, Leaf, Node
 from symbackprop.verify.differences import Objective
 from symbackprop.verify.interpreter import Array, Program, Step, is_log
+from symbackprop.verify.kinks import Gap, Gaps, crossed
 
 Outer = Callable[[Array], Array]  # what is done with the value of a row
 
 WEIGHTS = (0.05, 0.95)  # data are weights, as documented
-CHORDS, SPREAD = 8, (0.3, 1.0, 3.0)
+CHORDS, SPREAD = 12, (0.03, 0.3, 1.0)
 PROBES, WIDE, NARROW, NEARBY, DEPTH = 6, (0.5, 3.0, 30.0), (0.5, 2.0), 1e-2, 3  # σ of 30 is 1 in numbers
-BELOW, FLAT = 1e-7, 1e-9
+BELOW, FLAT, MOST = 1e-7, 1e-9, 0.3
 CONVEX, CONCAVE, AFFINE, NEITHER = 1, -1, 0, 2
 
 
@@ -34,6 +36,12 @@ class Bend(NamedTuple):
     everywhere: bool
 
 
+def weights(leaf: Node, array: Array, rng: Any) -> Array:
+    """Numbers between 0 and 1 in place of data that may be any."""
+    plain = leaf.kind == FLOAT and isinstance(leaf.attr, Leaf) and not leaf.attr.stated
+    return rng.uniform(*WEIGHTS, np.shape(array)) if plain else array
+
+
 class Claim:
     """The rows of which a loss is claimed to be a convex function, and those that count to first order."""
 
@@ -44,13 +52,10 @@ class Claim:
         self.leaves = {row.id for row in leaves.values()}
         self.order = self.loss.graph.topological([self.loss])
         self.steps = {step.row.id: step for step in objective.program.steps}
-        self.given = {i: self._weights(self.loss.graph.nodes[i], a) for i, a in objective.given.items()}
+        nodes = self.loss.graph.nodes
+        self.given = {i: a if i in self.leaves else weights(nodes[i], a, rng) for i, a in objective.given.items()}
         with np.errstate(all="ignore"):
             self.base = objective.program.run(self.given)
-
-    def _weights(self, leaf: Node, array: Array) -> Array:
-        plain = leaf.id not in self.leaves and leaf.kind == FLOAT and isinstance(leaf.attr, Leaf)
-        return self.rng.uniform(*WEIGHTS, np.shape(array)) if plain and not leaf.attr.stated else array
 
     @np.errstate(all="ignore")
     def wrong(self) -> Iterator[str]:
@@ -64,18 +69,21 @@ class Claim:
     # -- no more of them
     def _lies_below_chords(self) -> bool:
         fixed = [row for row in self.order if row.op.held]
+        gaps = Gaps()
         loss = Program([self.loss], self.objective.program.sizes,
-                       frozenset([row.id for row in (*self.outputs, *self.held, *fixed)]))
+                       frozenset([row.id for row in (*self.outputs, *self.held, *fixed)]), gaps.watch)
 
-        def on_chord(ends: Sequence[Mapping[int, Array]], t: float) -> float:
+        def on_chord(ends: Sequence[Mapping[int, Array]], t: float) -> tuple[float, list[Gap]]:
             moved = {i: (1 - t) * a + t * ends[1][i] for i, a in ends[0].items()}
-            return float(self.objective.total(loss.run({**self.base, **moved})))
+            return float(self.objective.total(loss.run({**self.base, **moved}))), gaps.take()
 
         for k in range(CHORDS):
             ends = [self._reached(SPREAD[k % len(SPREAD)]) for _ in range(2)]
-            values = np.asarray([on_chord(ends, t) for t in (0, 0.25, 0.5, 0.75, 1)])
+            along = [on_chord(ends, t) for t in (0, 0.25, 0.5, 0.75, 1)]
+            values = np.asarray([value for value, _ in along])
             above = values[[1, 2, 3]] - (values[[0, 0, 2]] + values[[2, 4, 4]]) / 2
-            if np.all(np.isfinite(values)) and np.max(above) > BELOW * np.max(np.abs(values)):
+            kinks = any(crossed(along[0][1], there) for _, there in along)  # pieces are looked at one by one
+            if not kinks and np.all(np.isfinite(values)) and np.max(above) > BELOW * np.max(np.abs(values)):
                 return False
         return True
 
@@ -164,15 +172,15 @@ class Claim:
         size = max(map(_largest, (here, *ahead, *behind)))
         bent = [a - 2 * here + b for a, b in zip(ahead, behind, strict=True)]
         mixed = at({i: x[i] + d[i] for i in moved}) - here - sum(a - here for a in ahead)
-        return Sample([(_signs(b, size), _signs(u - here, size), bool(np.all(np.isfinite(b))))
+        return Sample([(_signs(b, size), _signs(u - here, size), bool(np.all(np.isfinite(b))), _share(b, here))
                        for b, u in zip(bent, up, strict=True)], not _signs(mixed, size))
 
 
 class Sample(NamedTuple):
-    """For each argument the signs of second and of first differences, and whether all are numbers; and whether every
-    argument counts by itself."""
+    """For each argument the signs of second and of first differences, whether all are numbers, and the share of entries
+    that bend; and whether every argument counts by itself."""
 
-    bends: list[tuple[set[int], set[int], bool]]
+    bends: list[tuple[set[int], set[int], bool, float]]
     apart: bool
 
 
@@ -182,12 +190,17 @@ def _signs(values: Array, size: float) -> set[int]:
     return {sign for sign in (1, -1) if np.any(sign * values > FLAT * size)}
 
 
-def _together(samples: Sequence[tuple[set[int], set[int], bool]]) -> Bend:
-    """What all samples say. Pieces that are straight are bent by no small step: they count as what is neither."""
-    bent, risen, near = (set[int]().union(*some) for some in (
-        [s[0] for s in samples], [s[1] for s in samples],
-        [s[0] for k, s in enumerate(samples) if k // PROBES % 2]))
-    curve = AFFINE if not bent else next(iter(bent)) if len(bent) == 1 and near else NEITHER
+def _share(bent: Array, values: Array) -> float:
+    """The share of the entries that bend by more than rounding."""
+    return float(np.mean(np.abs(bent) > FLAT * np.abs(values))) if bent.size else 0.0
+
+
+def _together(samples: Sequence[tuple[set[int], set[int], bool, float]]) -> Bend:
+    """What all samples say. Pieces that are straight are bent by small steps where these cross from one to the next
+    alone: they count as what is neither."""
+    bent, risen = (set[int]().union(*some) for some in ([s[0] for s in samples], [s[1] for s in samples]))
+    near = np.mean([s[3] for k, s in enumerate(samples) if k // PROBES % 2])
+    curve = AFFINE if not bent else next(iter(bent)) if len(bent) == 1 and near > MOST else NEITHER
     return Bend(curve, next(iter(risen)) if len(risen) == 1 else 0, all(s[2] for s in samples))
 
 
