@@ -14,6 +14,7 @@ from symbackprop import verify
 from symbackprop.codegen import WHOLE, codegen
 from symbackprop.derive.blocks import STRUCTURES
 from symbackprop.errors import CheckFailed, ModelError
+from symbackprop.model import zoo
 from symbackprop.model.text import parse
 from symbackprop.verified import require_verified
 from tests.codegen.helpers import emit
@@ -104,6 +105,12 @@ def test_a_diagonal_needs_no_matrix(tmp_path: Path) -> None:
     module = emit(CATALOGUE["softmax"], tmp_path, whole=["hessian_diagonal"])
     source = Path(str(module.__file__)).read_text(encoding="utf-8")
     assert "H_W = (X ** 2).T @ (p - p ** 2) / N" in source and "def hvp" not in source
+
+
+def test_what_is_too_large_as_a_matrix_may_have_an_exact_diagonal() -> None:
+    source = codegen(zoo.build("vae"), whole=["hessian", "hessian_diagonal"])
+    assert "dense by products: the derivative of einsum is not kept compressed: it has a term of 17 factors" in (
+        " ".join(source.split())) and "def hessian_diagonal(" in source
 
 
 @pytest.mark.parametrize("name", STRUCTURE)

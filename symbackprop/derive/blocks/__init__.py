@@ -9,7 +9,7 @@ from symbackprop.core.graph import Node
 from symbackprop.core.loops import with_bodies
 from symbackprop.core.outputs import convex_outputs
 from symbackprop.core.reverse import vjp
-from symbackprop.derive.blocks.push import NoPush, Pushing
+from symbackprop.derive.blocks.push import OF_DIAGONAL, NoPush, Pushing
 from symbackprop.derive.blocks.structure import STRUCTURES, Block
 from symbackprop.derive.steps import Derivation
 from symbackprop.errors import ModelError, NameProblem, UsageError, did_you_mean
@@ -83,7 +83,7 @@ def hessian_of(gradients: Sequence[Node], names: Sequence[str], rows: Sequence[N
 def diagonal_of(gradients: Sequence[Node], names: Sequence[str], rows: Sequence[Node]) -> Blocks:
     """The blocks of gradients by their own arrays alone, which the diagonal is read off."""
     graph = rows[0].graph
-    pushing, found = Pushing(graph), dict[tuple[str, str], Block]()
+    pushing, found = Pushing(graph, OF_DIAGONAL), dict[tuple[str, str], Block]()
     with graph.evaluating():
         for name, row, g in zip(names, rows, gradients, strict=True):
             (x,) = pushing.tangents([g], row)

@@ -30,7 +30,7 @@ from symbackprop.derive.closed.flatten import fitted, inner_index
 from symbackprop.derive.closed.terms import UNIT, Exponent, Index, Key, Term, Terms, collected, raised, rational
 from symbackprop.errors import ModelError
 
-MAX_TERMS, MAX_FACTORS = 48, 16
+MAX_TERMS, MAX_FACTORS, OF_DIAGONAL = 48, 16, 24  # a diagonal has fewer axes to be written over
 
 
 class NoPush(ModelError):
@@ -49,10 +49,10 @@ class Tangent:
 
 
 class Pushing:
-    """Pushes tangents through the rows of a table."""
+    """Pushes tangents through the rows of a table, as long as no term has more than so many factors."""
 
-    def __init__(self, graph: Graph) -> None:
-        self.graph, self.algebra = graph, Algebra(graph)
+    def __init__(self, graph: Graph, longest: int = MAX_FACTORS) -> None:
+        self.graph, self.algebra, self.longest = graph, Algebra(graph), longest
         self.space = self.algebra.space
 
     def tangents(self, rows: Sequence[Node], w: Node) -> list[Tangent]:
@@ -72,7 +72,7 @@ class Pushing:
             moved = self._moved(k, j.own)
             whole = [self.algebra.times(a, b) for a in self._moved(j, j.own) for b in moved]
             terms += [self.algebra.summed(t, j.own) for t in whole]
-        return _capped(collected(terms), node)
+        return self._capped(collected(terms), node)
 
     def _through(self, rows: Sequence[Node], w: Node, known: dict[int, Tangent], stop: frozenset[int]) -> list[Tangent]:
         order, into = self.graph.topological(rows, stop), next((t.into for t in known.values()), None)
@@ -105,7 +105,15 @@ class Pushing:
             else:
                 at, local = self.local(node, i, own)
                 terms += self._chained(tangent, at, local, {*own, *into})
-        return Tangent(own, into, _capped(collected(terms), node))
+        return Tangent(own, into, self._capped(collected(terms), node))
+
+    def _capped(self, terms: Terms, node: Node) -> Terms:
+        """The terms of the derivative of a row; raises `NoPush` where they are too many, or too long."""
+        most = max([len(t.powers) for t in terms], default=0)
+        if len(terms) > MAX_TERMS or most > self.longest:
+            many = f"{len(terms)} terms" if len(terms) > MAX_TERMS else f"a term of {most} factors"
+            raise NoPush(node, f"it has {many}")
+        return terms
 
     def _chained(self, tangent: Tangent, at: Index, local: Terms, free: set[int]) -> Terms:
         """Σ over the entries of an argument: how the row depends on them times how they depend on w."""
@@ -329,15 +337,6 @@ class Pushing:
             return found
         made = self.graph.apply(base, *args)
         return self.algebra.atom(made, fitted(index, made), exponent)
-
-
-def _capped(terms: Terms, node: Node) -> Terms:
-    """The terms of the derivative of a row; raises `NoPush` where they are too many, or too long."""
-    most = max([len(t.powers) for t in terms], default=0)
-    if len(terms) > MAX_TERMS or most > MAX_FACTORS:
-        many = f"{len(terms)} terms" if len(terms) > MAX_TERMS else f"a term of {most} factors"
-        raise NoPush(node, f"it has {many}")
-    return terms
 
 
 def _meets_one(t: entry.Term, out: entry.Indices) -> bool:
