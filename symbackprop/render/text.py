@@ -50,7 +50,7 @@ def board(document: Document) -> dict[str, object]:
         "conventions": wrapped("; ".join(map(prose, document.conventions))),
         "steps": columns([*map(board_row, board_lines(document.steps))], (" ", " ", GAP), LINE - 2),
         "updates": columns([line(u) for u in (*document.updates, *document.checks)], (" ", " ", GAP), LINE - 2),
-        "notes": [line for n in document.notes for line in wrapped(prose(n))],
+        "notes": [part for n in document.notes for part in wrapped(prose(n))],
     }
 
 
@@ -70,7 +70,7 @@ def sections(document: Document) -> dict[str, object]:
         "source": document.source,
         "heading": wrapped(prose(document.heading)),
         "conventions": wrapped("Conventions: " + "; ".join(prose(c) for c in document.conventions) + "."),
-        "glossary": [line for g in document.glossary for line in hanging(said(g), LINE - 2)],
+        "glossary": [part for g in document.glossary for part in hanging(said(g), LINE - 2)],
         "given": declarations(document),
         "forward": columns([equation(e) for e in document.forward], (GAP, " ", " "), LINE - 2),
         "steps": [step(s) for s in document.steps],
@@ -80,7 +80,7 @@ def sections(document: Document) -> dict[str, object]:
         "updates": columns([line(u) for u in document.updates], (" ", " ", GAP), LINE - 2),
         "checks": columns([line(u) for u in document.checks], (" ", " ", GAP), LINE - 2),
         "h": text(POWER),
-        "notes": [line for n in document.notes for line in wrapped(prose(n))],
+        "notes": [part for n in document.notes for part in wrapped(prose(n))],
         "rules": [{"number": r.number, "title": r.title, "lines": proof(r.lines)} for r in document.rules],
     }
 

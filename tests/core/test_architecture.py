@@ -245,3 +245,18 @@ def _tables(tree: ast.AST) -> Iterator[tuple[int, list[str]]]:
             found = [k.value for k in firsts if isinstance(k, ast.Constant) and k.value in known]
             if len(found) > 1:
                 yield node.lineno, found
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_no_comprehension_takes_the_name_of_a_function_that_is_called_beside_it(path: Path) -> None:
+    """CPython 3.12.1 then raises UnboundLocalError: the comprehensions of a function share their variables there."""
+    tree = parsed(path)
+    of_module = {n.name for n in tree.body if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
+    of_module |= {a.asname or a.name for n in tree.body if isinstance(n, ast.ImportFrom) for a in n.names}
+    for function in (n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)):
+        bound = {n.id: c for c in ast.walk(function) if isinstance(c, (ast.ListComp, ast.SetComp, ast.DictComp))
+                 for g in c.generators for n in ast.walk(g.target) if isinstance(n, ast.Name)}
+        for name in bound.keys() & of_module:
+            inside = {id(n) for n in ast.walk(bound[name])}
+            read = [n for n in ast.walk(function) if isinstance(n, ast.Name) and n.id == name and id(n) not in inside]
+            assert not read, f"{function.name}: {name}"
