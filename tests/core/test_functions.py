@@ -375,3 +375,11 @@ def test_fixed_sizes_are_checked() -> None:
             write()
     with pytest.raises(ShapeError, match="axis -1 is 3 in one and 2 in the other"):
         x + x.graph.leaf("y", (2,))
+
+
+def test_channels_that_stand_first_are_told() -> None:
+    m = Graph()
+    with pytest.raises(ShapeError, match=r'with the same C\. They fit layout="NCHW"$'):
+        F.conv2d(m.leaf("x", (2, 3, 16, 16)), m.leaf("w", (8, 3, 3, 3)), padding=1)
+    with pytest.raises(ShapeError, match=r"kh x kw x C/2 x K with the same C$"):
+        F.conv2d(m.leaf("y", (2, 9, 9, 4)), m.leaf("v", (3, 3, 4, 8)), groups=2)
