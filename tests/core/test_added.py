@@ -24,8 +24,8 @@ from symbackprop.verify.interpreter import evaluate
 from tests.codegen.helpers import emit
 
 PACKAGE = Path(__file__).parents[2] / "symbackprop"
-ELSEWHERE = [PACKAGE / p for p in ("core/numpy_calls.py", "core/functions/words.py", "imported/formulas.py")
-             ]  # names that others use too
+ELSEWHERE = [PACKAGE / p for p in (  # names that others use too; what differs in a further target
+    "core/numpy_calls.py", "core/functions/words.py", "imported/formulas.py", "codegen/torch.py")]
 LEVELS = [0, 1, 2]
 
 
