@@ -170,6 +170,9 @@ class JaxPrinter(ModulePrinter):
     def random(self) -> str:
         return '"jax.Array | int | Draws"'
 
+    def result_type(self) -> str:
+        return self.several
+
     def fields(self) -> dict[str, Any]:
         drawn = any(initial.kind == NORMAL for initial in self.program.initial.values())
         return super().fields() | {
@@ -179,7 +182,6 @@ class JaxPrinter(ModulePrinter):
             "drawn": "{name: jnp.asarray(value, at_hand(DTYPE)) for name, value in params.items()}",
             "dtypes": 'cache["static"].dtypes',
             "rng": self.random if drawn else "jax.Array | int",
-            "result": self.several,
             "mark": string("static"),
             "factor": "jax.Array | float",
         }

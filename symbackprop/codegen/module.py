@@ -138,6 +138,7 @@ class ModulePrinter:
     def fields(self) -> dict[str, Any]:
         p = self.program
         integers = {n: r for n, r in self.given.items() if r.kind == "int"}
+        result, used = f"tuple[{self.result_type()}, dict]", names_in(self.forward)
         return {
             "version": __version__,
             "title": doc_text(f"{p.name}: {p.summary}" if p.summary else p.name),
@@ -162,7 +163,7 @@ class ModulePrinter:
             "size_lines": self.sizes.lines,
             "scalars": self.takes_plain_floats(),
             "floats": "given" if p.floats_are_safe else "{name: DTYPE(value) for name, value in given.items()}",
-            "forward": layout([*self.opening(self.forward, *self.buffers(name)), *self.forward]),
+            "forward": layout([*self.opening(self.forward, *self.buffers(used, name)), *self.forward]),
             "backward": layout([*self.reopening(), *self.incoming(), *self.backward, self.gradients()]),
             "unreached": ", ".join(p.unreached),
             "functions": [self.function(f) for f in p.functions],
@@ -174,15 +175,19 @@ class ModulePrinter:
             "dtypes": 'cache["dtypes"]',
             "source": self.source,
             "workspace": ", workspace: dict | None = None" if p.level > 1 else "",
+            "heads": {word: self.head(word, [], result) for word in ("forward", "loss_and_grads")},
             "passed_on": ", workspace=workspace" if p.level > 1 else "",
             "array": self.array,
-            "result": self.several if p.loss is None else "float",
             "upstream": self.several,
             "factor": "float",
             "mark": string("dtypes"),
             "rng": self.random,
             "results": doc_text(", ".join(p.results)) if len(p.results) <= MAX_LISTED else "the outputs",
         }
+
+    def result_type(self) -> str:
+        """The type of the loss or of the outputs."""
+        return self.several if self.program.loss is None else "float"
 
     @property
     def random(self) -> str:
@@ -230,12 +235,13 @@ class ModulePrinter:
         targets = tuple(name(word if word in used else "_") for word in ("arrays", "sizes", "dtype", "dtypes"))
         return [Line(assign([as_code(targets)], call("read", name("params"), name("data"), name("dims")))), *found]
 
-    def buffers(self, given: Callable[[str], Code], own: str = "") -> list[Line]:
-        """-O2: the arrays that a function writes into, where it is ``given`` sizes and dtype; perhaps its ``own``."""
+    def buffers(self, names: set[str], given: Callable[[str], Code], own: str = "") -> list[Line]:
+        """-O2: the arrays that a function that reads ``names`` writes into, where it is ``given`` sizes and dtype;
+        perhaps its ``own``."""
         found: Code = call("buffers", name("workspace"), given("sizes"), given("dtype"))
         if own:
             found = method(found, "setdefault", own, dictionary({}))
-        return [Line(assign(KEPT, found))] if self.program.level > 1 else []
+        return [kept_as(KEPT, found, names)] if self.program.level > 1 else []
 
     def sizes_from(self, table: Code, names: set[str], key: Callable[[str], str] = str) -> list[Line]:
         dims = [d for d in self.program.dims if escape(d) in names]
@@ -260,7 +266,7 @@ class ModulePrinter:
     def reopening(self) -> list[Line]:
         """Backward unpacks the cache."""
         names, kept = self.backward_names, self.program.kept
-        arrays = self.buffers(partial(index, "cache"))
+        arrays = self.buffers(names, partial(index, "cache"))
         lines = [unpacked(v, index("cache", v), row) for v, row in kept.items() if v in names]
         context = [Line(assign(c, index("cache", c))) for c in self.context if c in names]
         return [*arrays, *lines, *self.sizes_from(name("cache"), names, escape), *context]
@@ -271,19 +277,19 @@ class ModulePrinter:
         if p.loss is not None:
             return []
         return self.upstreams({n: p.backward.variable(r) if r.id in p.backward.names else escape(r.name or "")
-                               for n, r in p.upstream.items()})
+                               for n, r in p.upstream.items()}, names_in([*self.backward, self.gradients()]))
 
-    def upstreams(self, variables: Mapping[str, str]) -> list[Line]:
-        """The upstream gradients of a layer's outputs as these variables, checked."""
+    def upstreams(self, variables: Mapping[str, str], names: set[str]) -> list[Line]:
+        """The upstream gradients of a layer's outputs as these variables, checked; the ones in ``names`` are read."""
         shapes = {n: as_code(self.p.dims(self.program.upstream[n].shape)) for n in variables}
         given, context = name("upstream"), [*map(name, self.context)]
         if len(shapes) == 1:
-            return [Line(assign(variables[n], call("upstream_array", n, given, s, *context)))
+            return [kept_as(variables[n], call("upstream_array", n, given, s, *context), names)
                     for n, s in shapes.items()]
+        parts = [Line(assign(v, index("upstream", n))) for n, v in variables.items() if v in names]
         table = Line(assign("shapes", dictionary(shapes)))
-        read = Line(assign("upstream", call("upstream_arrays", given, name("shapes"), *context)))
-        found = [table, read, *[Line(assign(v, index("upstream", n))) for n, v in variables.items()]]
-        return found if variables else []
+        read = kept_as("upstream", call("upstream_arrays", given, name("shapes"), *context), names_in(parts))
+        return [table, read, *parts] if variables else []
 
     # -- functions beside forward and backward
     def function(self, f: Function) -> dict[str, Any]:
@@ -291,14 +297,18 @@ class ModulePrinter:
         drawing = isinstance(f, Estimate)
         further = ["v: dict", *([f"upstream: {self.several}"] if f.upstream else [])] if isinstance(f, Along) else []
         further = [f"rng: {self.random}", "samples: int = 100"] if drawing else further
-        given = ["params: dict", "data: dict", *further]
-        given += ["workspace: dict | None = None"] if self.program.level > 1 and not drawing else []
         returned, told = self.told_of(f)
         return {
-            "head": listed(f"def {f.name}(", [*given, "dims: dict | None = None"], f") -> {returned}:", ""),
+            "head": self.head(f.name, further, returned, not drawing),
             "says": paragraph(doc_text(f.says)), "told": paragraph(doc_text(told)),
             "lines": layout(self.body_of(f, self.functions[f.name])),
         }
+
+    def head(self, word: str, further: Sequence[str], returned: str, lasting: bool = True) -> list[str]:
+        """The head of a function of params, data and ``further`` arguments, whose results may be in a workspace."""
+        given = ["params: dict", "data: dict", *further]
+        given += ["workspace: dict | None = None"] if lasting and self.program.level > 1 else []
+        return listed(f"def {word}(", [*given, "dims: dict | None = None"], f") -> {returned}:", "")
 
     def computing(self, f: Function) -> list[Line]:
         """What a function computes and returns of the arrays and sizes that it has."""
@@ -309,12 +319,14 @@ class ModulePrinter:
         """The same after what it is given is checked; what is asked for of other functions they check."""
         if not isinstance(f, Computed):
             return [*lines]
-        buffers = self.buffers(name, f.name)
+        names = names_in(lines)
+        buffers = self.buffers(names, name, f.name)
         if not isinstance(f, Along):
             return [*self.opening(lines, *buffers), *lines]
-        names, body = names_in(lines), [*self.upstreams(f.upstream), *lines]
+        body = [*self.upstreams(f.upstream, names), *lines]
         along = [unpacked(v, index("along", n), self.given[n]) for n, v in f.directions.items() if v in names]
-        return [*self.opening([*along, *body], *self.directions(f), *buffers), *along, *body]
+        given = self.directions(f, names_in(along))
+        return [*self.opening([*along, *body], *given, *buffers), *along, *body]
 
     def block_of(self, b: BlockCode) -> Code:
         """A block as code."""
@@ -336,14 +348,14 @@ class ModulePrinter:
             return self.array, "Rows and columns in the order in which the arrays are declared."
         return 'dict[tuple[str, str], "Block"]', A_BLOCK
 
-    def directions(self, f: Along) -> list[Line]:
-        """What a function is given in v, checked."""
+    def directions(self, f: Along, names: set[str]) -> list[Line]:
+        """What a function is given in v, checked; as ``along`` where ``names`` has that."""
         needed, perhaps = ({n: index(table, n) for n in f.directions if n in arrays}
                            for table, arrays in (("PARAMS", self.program.params), ("DATA", self.program.data)))
         shapes = name("PARAMS") if needed.keys() == self.program.params.keys() else dictionary(needed)
         given = [shapes, dictionary(perhaps), *map(name, ("arrays", "sizes", *self.context))]
         wanted = [Line(assign("wanted", call("set", name("v"))))] if perhaps and f.like else []
-        return [Line(assign("along", call("directions", name("v"), *given))), *wanted]
+        return [kept_as("along", call("directions", name("v"), *given), names), *wanted]
 
     def results_of(self, f: Function) -> list[Line]:
         """The lines that return what a function has."""
@@ -417,6 +429,11 @@ def names_in(lines: Iterable[Line]) -> set[str]:
 
 def unpacked(word: str, value: Code, row: Node) -> Line:
     return Line(assign(word, value), shape_note(row.shape))
+
+
+def kept_as(word: str, value: Code, names: set[str]) -> Line:
+    """What is called for its checks too, and is a variable where one of its name is read."""
+    return Line(assign(word, value) if word in names else ast.Expr(value))
 
 
 # -- how init_params draws every parameter

@@ -29,7 +29,9 @@ def by_name(output: str, formats: tuple[str, ...]) -> tuple[str, str]:
         if form in formats and kind in kinds:
             return form, kind
     if kind and kind not in formats:
-        raise UsageError(f"cannot write {output}: a {Path(output).suffix} is none of {', '.join(formats)}")
+        other = "graph" if kind in ("svg", "dot", "png") else "derive"
+        raise UsageError(f"cannot write {output}: a {Path(output).suffix} is none of {', '.join(formats)}; "
+                         f"`symbackprop {other}` can write one")
     if ending and not kind:
         made = [kind for form in formats for kind in MADE_OF.get(form, ())]
         known = [x for x, kind in ENDINGS.items() if kind in (*formats, *made)]

@@ -82,7 +82,9 @@ CASES: dict[str, Case] = {
     "std": (lambda a: F.std(a, axis=0, ddof=1), lambda a: torch.std(a, 0), (POS,)),
     "var": (lambda a: F.var(a, axis=(0, 1), ddof=1), torch.var, (POS,)),
     **{f"norm {k}": (lambda a, k=k: F.norm(a, axis=0, order=k), lambda a, k=k: linalg.vector_norm(a, k, 0), (POS,))
-       for k in (1, 2, 3, 0.5, float("inf"), -float("inf"))},
+       for k in (1, 2, 3, 0.5, -1.5, float("inf"), -float("inf"))},
+    "einsum over the rest": (lambda a, b: F.einsum("...k,j->jk", a, b), lambda a, b: torch.einsum("...k,j->jk", a, b),
+                             (POS, V)),
     "topk": (lambda a: F.topk(a, 2), lambda a: torch.topk(a, 2)[0], (POS,)),
     "median": (F.median, torch.median, (V,)),
     "quantile": (lambda a: F.quantile(a, 0.3, axis=0), lambda a: torch.quantile(a, 0.3, 0), (POS,)),
@@ -180,6 +182,9 @@ WINDOWS: dict[str, Case] = {
     **{f"interpolate {mode} corners": (lambda x, mode=mode: F.interpolate(x, (7, 3), mode, align_corners=True),
                                        _last(nn.interpolate, (7, 3), mode=mode, align_corners=True), (IMAGE,))
        for mode in ("bilinear", "bicubic")},
+    "interpolate cubic by whole steps": (
+        lambda x: F.interpolate(x, (2, 2), "cubic", align_corners=True),
+        _last(nn.interpolate, (2, 2), mode="bicubic", align_corners=True), ((2, 4, 4, 3),)),
     "interpolate scale": (lambda x: F.interpolate(x, (8, 4), "linear", scale=(1.7, 0.7)),
                           _last(nn.interpolate, scale_factor=(1.7, 0.7), mode="bilinear"), (IMAGE,)),
     **{f"interpolate {mode} antialias": (lambda x, mode=mode: F.interpolate(x, (3, 7), mode, antialias=True),

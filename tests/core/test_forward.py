@@ -93,6 +93,8 @@ def test_at_kinks_far_out_and_at_ties() -> None:
     close(at(F.max, [1.0, 3.0, 3.0]), 1)
     close(at(lambda x: F.max(x * x), [1.0, 3.0, -3.0]), 0)
     close(at(F.norm, [0.0, 0.0]), 0)
+    for x in ([0.0, 1.0, -2.0], [0.0, 0.0]):
+        close(at(lambda x: F.norm(x, order=-1), x), 0)
     close(at(lambda x: F.norm(x) ** 2, [0.0, 0.0], 2), 4)
     for function, slope in ((F.softplus, [0, 1]), (F.sigmoid, [0, 0]), (F.gelu, [0, 1]), (F.silu, [0, 1])):
         close(at(function, [-800.0, 800.0]), slope)

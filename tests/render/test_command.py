@@ -40,7 +40,7 @@ def test_the_name_of_the_file_says_the_format(name: str, start: str, tmp_path: P
 
 def test_a_name_of_no_format_is_refused(tmp_path: Path) -> None:
     result = run("cube", "-o", str(tmp_path / "a.png"))
-    assert result.exit_code == 2 and "a .png is none of text, latex" in result.stderr
+    assert result.exit_code == 2 and "a .png is none of text, latex" in result.stderr and "graph` can" in result.stderr
     result = run("cube", "-o", str(tmp_path / "a.docx"))
     assert result.exit_code == 2 and ".docx is no known ending; the known ones are .txt, .tex" in result.stderr
     assert not list(tmp_path.iterdir())

@@ -7,6 +7,8 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
+from symbackprop.codegen.helpers.checks import check_mapping
+
 # -- what forward is given
 
 
@@ -21,7 +23,7 @@ class Static:
         return (), (tuple(self.sizes.items()), self.dtype, tuple(self.dtypes.items()))
 
     @classmethod
-    def tree_unflatten(cls, known: dict, arrays: dict) -> "Static":  # noqa: UP037
+    def tree_unflatten(cls, known: dict, arrays: dict) -> "Static":
         return cls(dict(known[0]), known[1], dict(known[2]))
 
 
@@ -58,12 +60,20 @@ def float_dtypes(given: dict) -> dict:
     return {name: at_hand(dtype) for name, dtype in dtypes.items() if jnp.issubdtype(dtype, jnp.floating)}
 
 
-def computing_dtype(dtypes: dict, default: type) -> jnp.dtype:
+def computing_dtype(dtypes: dict, default: "jax.typing.DTypeLike") -> jnp.dtype:
     """The dtype to compute in: what the given ones have in common, at least float32, or the default."""
     return jnp.result_type(jnp.float32, *set(dtypes.values())) if dtypes else at_hand(default)
 
 
-def at_hand(dtype: type) -> jnp.dtype:
+def as_floats(params: dict, default: "jax.typing.DTypeLike") -> dict[str, jax.Array]:
+    """The parameters as arrays of floats, in the dtypes that forward takes them to have."""
+    check_mapping(params, "params")
+    dtypes = float_dtypes(params)
+    dtype = computing_dtype(dtypes, default)
+    return {name: as_array(name, value).astype(dtypes.get(name, dtype)) for name, value in params.items()}
+
+
+def at_hand(dtype: "jax.typing.DTypeLike") -> jnp.dtype:
     """The dtype, or float32 for float64 where JAX has that switched off (jax_enable_x64)."""
     return jax.dtypes.canonicalize_dtype(dtype)
 
@@ -89,7 +99,7 @@ class Draws:
         return jax.random.normal(key, (shape,) if isinstance(shape, int) else shape)
 
 
-def generator(rng: "jax.Array | int | Draws") -> "Draws":  # noqa: UP037
+def generator(rng: "jax.Array | int | Draws") -> "Draws":
     """What draws: a numpy.random.Generator itself, else a jax.random key or a seed, which may be a 0-d array."""
     if isinstance(rng, Draws):
         return rng

@@ -99,13 +99,13 @@ class Draws:
         return torch.randn(size, generator=self.source, dtype=torch.float64, device=self.source.device)
 
 
-def signs(draws: "Draws", name: str, given: dict) -> torch.Tensor:  # noqa: UP037
+def signs(draws: "Draws", name: str, given: dict) -> torch.Tensor:
     """Random signs of the shape of one of the arrays, where these are."""
     drawn = torch.as_tensor(draws.standard_normal(shape_of(given[name])), device=device_of(given))
     return torch.where(drawn < 0, -1.0, 1.0)
 
 
-def generator(rng: "torch.Generator | int | Draws") -> "Draws":  # noqa: UP037
+def generator(rng: "torch.Generator | int | Draws") -> "Draws":
     """What draws: a numpy.random.Generator itself, else a torch.Generator or a seed."""
     if isinstance(rng, torch.Generator):
         return Draws(rng)

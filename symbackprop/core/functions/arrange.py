@@ -21,15 +21,14 @@ from symbackprop.errors import ShapeError
 
 @plain
 def einsum(spec: str, *args: Node) -> Node:
-    """Σ of products by index letters, as NumPy's einsum: ``...`` stands for any axes, and without ``->`` letters that
-    occur once stay, in alphabetical order. A letter may stand twice in the result, which is then diagonal."""
+    """Σ of products by index letters, as NumPy's einsum: ``...`` stands for any axes, which are summed over where the
+    result has none, as in PyTorch; without ``->`` letters that occur once stay, in alphabetical order. A letter may
+    stand twice in the result, which is then diagonal."""
     left, arrow, out = spec.replace(" ", "").partition("->")
     ins, batch, args = _named_axes(left.split(","), spec, args)
     if not arrow:
         out = "..." * bool(batch) + "".join(sorted(c for c in {*left} - {*".,"} if left.count(c) == 1))
     out = out.replace("...", batch)
-    if not {*batch} <= {*out}:
-        raise ShapeError(f"einsum {spec!r}: the axes that ... stands for are missing in the result")
     for place in [k for k, c in enumerate(out) if c in out[:k]]:
         twin = next((c for c in ascii_letters if c not in "".join(ins) + out), "")
         sizes = [a.shape[s.index(out[place])] for s, a in zip(ins, args, strict=False) if out[place] in s[: a.ndim]]

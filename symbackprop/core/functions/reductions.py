@@ -15,6 +15,7 @@ from symbackprop.core.functions.pointwise import abs, sqrt
 from symbackprop.core.graph import Node, Operand, mark
 from symbackprop.core.maths import A, Fn, Frac, Num, Pow, Sym, Words, X, Z, called, equal, minus
 from symbackprop.core.ops.indexing import argsort, sort
+from symbackprop.core.ops.reductions import prod
 from symbackprop.core.registry import known
 from symbackprop.core.shapes import Axis, DimLike, normalise_axes, normalise_axis, size_of
 from symbackprop.errors import ShapeError
@@ -69,7 +70,8 @@ def log_softmax(a: Node, axis: Axis = -1, keepdims: bool = True) -> Node:
 
 @function
 def norm(a: Node, axis: Axis = None, keepdims: bool = False, order: Operand = 2) -> Node:
-    """√Σ a², or (Σ |a|^order)^(1/order): 1, any number above, inf (the largest |a|); 0 counts what is not 0."""
+    """√Σ a², or (Σ |a|^order)^(1/order): 1, any number above, inf (the largest |a|); 0 counts what is not 0. One of a
+    negative order is 0, with the gradient 0, where an entry is 0."""
     if order == 2:
         return build.norm(a, axis, keepdims)
     size = whole(abs(a))
@@ -77,8 +79,17 @@ def norm(a: Node, axis: Axis = None, keepdims: bool = False, order: Operand = 2)
         return build.reduce_max(size, axis, keepdims) if order > 0 else min(size, axis, keepdims)
     if order == 0:
         return build.reduce_sum(a.graph.call("not_equal", a, 0), axis, keepdims)
-    total = build.reduce_sum(size if order == 1 else size**order, axis, keepdims)
-    return total if order == 1 else a.graph.call("flat_power", total, 1 / a.graph.lift(order))
+    if order == 1:
+        return build.reduce_sum(size, axis, keepdims)
+    if isinstance(order, Node) or order > 0:
+        return _power_norm(size, axis, keepdims, order)
+    none = a.graph.call("equal", a, 0)  # whose powers are infinite
+    found = _power_norm(a.graph.call("where", none, 1, size), axis, keepdims, order)
+    return prod(1 - none, axis, keepdims) * found
+
+
+def _power_norm(size: Node, axis: Axis, keepdims: bool, order: Operand) -> Node:
+    return size.graph.call("flat_power", build.reduce_sum(size**order, axis, keepdims), 1 / size.graph.lift(order))
 
 
 def _along(a: Node, axis: Axis) -> tuple[Node, int]:

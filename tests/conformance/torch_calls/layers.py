@@ -75,7 +75,8 @@ def batch_norm(x: Node, mean: Any, var: Any, weight: Any = None, bias: Any = Non
 
 
 @of("native_batch_norm", "_native_batch_norm_legit", "_batch_norm_with_update")
-def native_batch_norm(s: Any, x: Node, weight: Any, bias: Any, mean: Any, var: Any, *args: Any) -> Any:
+def native_batch_norm(s: Any, x: Node, weight: Any, bias: Any, *args: Any) -> Any:
+    mean, var, *args = (None, None, *args) if isinstance(args[0], bool) else args
     training, _, eps = args if len(args) == 3 else (True, *args)
     over = tuple(k for k in range(x.ndim) if k != 1)
     found = batch_norm(x, mean, var, weight, bias, training, 0.1, eps)

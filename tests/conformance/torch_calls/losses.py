@@ -199,7 +199,8 @@ def linear_cross_entropy(s: Any, x: Node, w: Node, target: Node, linear_bias: An
                          ignore_index: int = -100, label_smoothing: float = 0.0, weight: Any = None,
                          options: Any = None, **more: Any) -> Node:
     bias = more.get("bias", linear_bias)
-    logits = F.einsum({2: "...d,cd->...c", 3: "...d,ced->...ce", 4: "...d,cefd->...cef"}[w.ndim], x, w)
+    classes = "abcefg"[: w.ndim - 1]
+    logits = F.einsum(f"...d,{classes}d->...{classes}", x, w)
     logits = logits if bias is None else logits + bias
     return cross_entropy(s, logits, target, weight, ignore_index, reduction, label_smoothing)
 

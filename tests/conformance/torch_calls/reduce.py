@@ -279,16 +279,14 @@ masked("logsumexp", -sp.oo, F.logsumexp)
 
 def counted(x: Node, mask: Any, dim: Any, keepdim: bool) -> Any:
     over = normalise_axes(axes(dim), x.ndim)
-    if mask is None:
-        return size_of(x.shape, over)
-    wide = x.graph.broadcast(mask, x.shape)
-    return F.sum(wide, over, keepdim) if x.ndim else wide
+    return size_of(x.shape, over) if mask is None else F.sum(x.graph.broadcast(mask, x.shape), over, keepdim)
 
 
 @of("masked.mean")
 def masked_mean(x: Node, dim: Any = None, keepdim: bool = False, mask: Any = None, dtype: Any = None) -> Node:
     total = kept(x, mask, 0)
-    return (F.sum(total, axes(dim), keepdim) if x.ndim else total) / counted(x, mask, dim, keepdim and bool(x.ndim))
+    return F.sum(total, axes(dim), keepdim) / counted(x, mask, dim, keepdim) if x.ndim else total / (
+        1 if mask is None else mask)
 
 
 @of("masked.var")
@@ -354,13 +352,15 @@ def masked_logaddexp(x: Node, y: Node, input_mask: Any = None, other_mask: Any =
     return F.logaddexp(kept(x, input_mask, -sp.oo), kept(y, other_mask, -sp.oo))
 
 
-@of("masked.median", vectors=True)
+@of("masked.median")
 def masked_median(s: Any, x: Node, dim: int, keepdim: bool = False, mask: Any = None, dtype: Any = None) -> Node:
     import torch
 
     values = s.value(x).copy()
     if mask is not None:
         values = np.where(np.broadcast_to(s.value(mask), values.shape), values, np.nan)
+    if not x.ndim:
+        return x
     place = torch.from_numpy(values).nanmedian(dim, keepdim=True).indices.numpy()
     found = F.take_along_axis(x, s.given(place), dim)
     return found if keepdim else F.squeeze(found, dim)
