@@ -178,6 +178,9 @@ class TorchPrinter(ModulePrinter):
     def random(self) -> str:
         return '"torch.Generator | int | Draws"'
 
+    def result_type(self) -> str:
+        return self.several
+
     def fields(self) -> dict[str, Any]:
         drawn = any(initial.kind == NORMAL for initial in self.program.initial.values())
         return super().fields() | {
@@ -186,7 +189,6 @@ class TorchPrinter(ModulePrinter):
             "as_floats": "array.to(device_of(given), dtype)",
             "drawn": "{name: torch.as_tensor(value, dtype=DTYPE) for name, value in params.items()}",
             "rng": self.random if drawn else "torch.Generator | int",
-            "result": self.several,
             "factor": "torch.Tensor | float",
         }
 
