@@ -152,7 +152,7 @@ def states_before(row: Node) -> States | None:
     if not is_joined(row) or row.attr != 0 or len(row.args) != 2 or row.name is not None:
         return None
     first, rest = row.args
-    if not is_reshaped(first) or not is_part(rest) or not rest.args[0].is_result:
+    if not is_part(rest) or not rest.args[0].is_result:
         return None
     after = rest.args[0]
     scan = after.args[0]
@@ -162,10 +162,16 @@ def states_before(row: Node) -> States | None:
     if loop.reverse or number < 0 or not whole:
         return None
     for carry, (carried, initial) in enumerate(zip(loop.carried, scan.args, strict=False)):
-        leads = first.args[0] is initial and same_shape(first.shape, (ONE, *initial.shape))
-        if leads and carried is loop.stacked[number] and after.kind == loop.carry[carry].kind:
+        if _leads(first, initial) and carried is loop.stacked[number] and after.kind == loop.carry[carry].kind:
             return States(scan, carry, after)
     return None
+
+
+def _leads(first: Node, initial: Node) -> bool:
+    """Whether a row is a state, with an axis for time in front."""
+    known = first.value is not None and first.value == initial.value
+    moved = is_reshaped(first) and first.args[0] is initial
+    return (known or moved) and same_shape(first.shape, (ONE, *initial.shape))
 
 
 class Moved(NamedTuple):

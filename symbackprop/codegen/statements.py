@@ -43,44 +43,65 @@ Steps: TypeAlias = tuple[Code, list[ast.stmt]]  # what takes the buffer, and wha
 
 def reuse(lines: Iterable[Line], lasting: Collection[str] = ()) -> list[Line]:
     """The lines with their values in arrays of the workspace. What a loop carries on (``lasting``) gets an array of its
-    own in every step: the next one still reads it."""
-    found = []
+    own in every step: the next one still reads it. What is stored is computed where it is stored."""
+    lines = list(lines)
+    places = {line.stored: line.code.targets[0] for line in lines if line.stored and isinstance(line.code, ast.Assign)}
+    found, done = list[Line](), set[str]()
     for line in lines:
-        steps = _steps(line.code, line.value, lasting) or [line.code]
+        if line.stored in done:
+            continue
+        steps = _steps(line.code, line.value, lasting, places)
+        done |= {word for word in places if steps and word == _first(line.code)}
+        steps = steps or [line.code]
         found.append(Line(steps[0], line.comment, line.depth))
         found += [Line(step, "", line.depth) for step in steps[1:]]
     return found
 
 
-def _steps(code: ast.stmt, value: Expr | None, lasting: Collection[str]) -> list[ast.stmt]:
-    """The statements that give a variable its value in its buffer; none where it cannot be put there."""
+def _first(code: ast.stmt) -> str:
+    """The variable that a statement gives a value first."""
     target = code.targets[0] if isinstance(code, ast.Assign) else None
     first = target.elts[0] if isinstance(target, ast.Tuple) else target
-    if value is None or not value.shape or not isinstance(first, ast.Name) or first.id in lasting:
+    return first.id if isinstance(first, ast.Name) else ""
+
+
+def _steps(code: ast.stmt, value: Expr | None, lasting: Collection[str], places: Mapping[str, Code]) -> list[ast.stmt]:
+    """The statements that give a variable its value in its buffer or place; none where it cannot be put there."""
+    word = _first(code)
+    if value is None or not value.shape or not word or (word in lasting and word not in places):
         return []
-    place, after = index(KEPT, first.id), list[ast.stmt]()
+    return _placed(word, value, places[word]) if word in places else _kept(code, name(word), value)
+
+
+def _placed(word: str, value: Expr, place: Code) -> list[ast.stmt]:
+    """The same for an array's place."""
+    found = InPlace(name(word), value.shape, place, views=False).steps(value)
+    return [] if found is None else [assign(word, found[0]), *found[1]]
+
+
+def _kept(code: ast.stmt, first: ast.Name, value: Expr) -> list[ast.stmt]:
+    """The same for an array of the workspace."""
+    place, buffer = index(KEPT, first.id), method(name(KEPT), "get", first.id)
     match value.code:
-        case ast.Call() as whole if isinstance(target, ast.Tuple):  # p, s = softmax_logsumexp(…)
-            return [assign([target], _into(whole, first)), assign([place], first)]
+        case ast.Call() as whole if isinstance(code, ast.Assign) and isinstance(code.targets[0], ast.Tuple):
+            return [assign(code.targets, _into(whole, buffer)), assign([place], first)]  # p, s = softmax_logsumexp(…)
         case ast.Call(func=ast.Attribute(attr="empty"), args=args):
             return [assign(first.id, call("stack", name(KEPT), first.id, *args))]
-        case ast.Call(func=ast.Attribute(attr=word), args=args) if word in VIEWS and value.parts:
-            value, after = value.parts[0], [assign(first.id, method(first, word, *args))]
-    found = InPlace(first, value).steps(value)
-    return [] if found is None else [assign([first, place], found[0]), *found[1], *after]
+    found = InPlace(first, value.shape, buffer).steps(value)
+    return [] if found is None else [assign([first, place], found[0]), *found[1]]
 
 
-def _into(code: ast.Call, variable: ast.Name) -> Code:
-    """A call that writes into the array of the workspace for a variable, if there is one."""
-    return call(code.func, *code.args, **{k.arg or "": k.value for k in code.keywords},
-                out=method(name(KEPT), "get", variable.id))
+def _into(code: ast.Call, buffer: Code) -> Code:
+    """A call that writes into an array, if there is one."""
+    return call(code.func, *code.args, **{k.arg or "": k.value for k in code.keywords}, out=buffer)
 
 
 class InPlace:
-    """Computes an expression into one array, a variable's, step by step."""
+    """Computes an expression into one array, a variable's, step by step; the first takes the ``buffer``, which may have
+    another shape where ``views`` of it are fine."""
 
-    def __init__(self, variable: ast.Name, whole: Expr) -> None:
-        self.variable, self.shape = variable, whole.shape
+    def __init__(self, variable: ast.Name, shape: Shape, buffer: Code, views: bool = True) -> None:
+        self.variable, self.shape, self.buffer, self.views = variable, shape, buffer, views
 
     def fits(self, part: Expr) -> bool:
         """Whether a part is an array of floats of the whole shape."""
@@ -103,16 +124,24 @@ class InPlace:
                 return self.function(word, whole.parts)
             case ast.Call(func=ast.Attribute(attr="copy")) if whole.parts:
                 return self.first("positive", *whole.parts)
+            case ast.Call(func=ast.Attribute(attr=word), args=args) if word in VIEWS and whole.parts and self.views:
+                return self.view(whole.parts[0], word, args)
             case ast.Call(func=ast.Attribute(attr=word), keywords=[_, *_]) as code if word in REDUCTIONS:
-                return _into(code, self.variable), []
+                return _into(code, self.buffer), []
         return None
 
     def first(self, word: str, *parts: Expr) -> Steps:
-        return _into(call(attribute("np", word), *[p.code for p in parts]), self.variable), []
+        return _into(call(attribute("np", word), *[p.code for p in parts]), self.buffer), []
 
     def then(self, steps: Steps, word: str, *codes: Code) -> Steps:
         """The steps, then a function written back into the array."""
         return steps[0], [*steps[1], ast.Expr(call(attribute("np", word), *codes, out=self.variable))]
+
+    def view(self, part: Expr, word: str, args: Sequence[Code]) -> Steps | None:
+        """An array computed in its own shape, and then looked at in another one."""
+        inner = InPlace(self.variable, part.shape, self.buffer).steps(part)
+        seen = assign(self.variable.id, method(self.variable, word, *args))
+        return None if inner is None else (inner[0], [*inner[1], seen])
 
     def function(self, word: str, parts: Sequence[Expr]) -> Steps | None:
         inner = self.steps(parts[0])
@@ -274,7 +303,10 @@ class Writer:
         steps = call("range", self.p.dim(loop.length))
         yield Line(ast.For(name(loop.index), call("reversed", steps) if loop.reverse else steps, [], []), "", depth)
         yield from body
-        yield from (Line(assign(word, name(value)), "", depth) for word, value in loop.last)
+        carried, stored = dict(loop.update), {s.value.variable for s in loop.stores}
+        for word, value in loop.last:
+            in_stack = self.workspace and carried[value].variable in stored  # where the last entry was computed
+            yield Line(assign(word, self.p.copied(name(value)) if in_stack else name(value)), "", depth)
 
     def body(self, loop: For, depth: int) -> Iterator[Line]:
         found = []
@@ -282,8 +314,11 @@ class Writer:
             place = Expr(index(element.stack.code, name(loop.index)), element.shape, element.stack.kind)
             found.append(Line(assign(element.name, self.p.converted(place, element.kind).code), "", depth))
         found += self.inside(loop).all(loop.body.statements, depth)
+        own = {} if depth > 1 else {s.value.variable: s for s in loop.stores[::-1] if s.kind == s.value.kind == FLOAT}
         for store in loop.stores:
-            found.append(Line(assign([index(store.stack, name(loop.index))], store.value.code), "", depth))
+            stored = store.value.variable if own.get(store.value.variable) is store else None
+            code = assign([index(store.stack, name(loop.index))], store.value.code)
+            found.append(Line(code, "", depth, stored=stored or ""))
         moved = [(word, value) for word, value in loop.update if value.variable != word]
         if moved:
             names, values = [name(a) for a, _ in moved], tuple(b.code for _, b in moved)

@@ -353,13 +353,14 @@ INDENT = "    "
 
 @dataclass(frozen=True)
 class Line:
-    """One statement of code (of a loop or a function its head), its comment, how deep in loops it stands, and the
-    expression that it gives its first target."""
+    """One statement of code (of a loop or a function its head), its comment, how deep in loops it stands, the
+    expression that it gives its first target, and the variable that it puts in a place of its own."""
 
     code: ast.stmt
     comment: str = ""
     depth: int = 0
     value: Expr | None = None
+    stored: str = ""
 
     @cached_property
     def names(self) -> set[str]:

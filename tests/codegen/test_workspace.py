@@ -142,6 +142,30 @@ def test_any_formula_in_place(form: str, tmp_path: Path) -> None:
     assert y.dtype == np.float32 and {g.dtype for g in grads.values()} == {np.dtype(np.float32)}
 
 
+LAST = ("dim T, N\ninput x: T x N\nparam w: N\nh[0] = zeros(N)\nfor t in 1..T:\n    h[t] = tanh(w*h[t-1] + x[t])\n"
+        "output s = sum(h, axis=0)\noutput q = h[T]")
+
+
+def test_what_is_stored_is_computed_where_it_is_stored(tmp_path: Path) -> None:
+    source = codegen(parse(RNN.replace("input h[0]", "data h[0]")), level=2, along=["hvp"])
+    assert " = np.tanh(z_h_t, out=h[t])" in source and "h[t] = h_t" not in body(source, "forward")
+    assert "h_dot_before, h_dot = h_dot_states[:-1], h_dot_states[1:]" in source  # a loop that begins with zeros
+    module = emit(LAST, tmp_path, level=2)
+    params, data = sample(module, LAST)
+    found, ups = list[Any](), {"s": np.ones(4), "q": np.ones(4)}
+    for spoil in (False, True):
+        workspace = module.make_workspace(params, data)
+        results, cache = module.forward(params, data, workspace=workspace)
+        results["q"] += 1000.0 * spoil  # an array of its own, not the last entry of what backward reads
+        found.append({n: g.copy() for n, g in module.backward(cache, ups, workspace=workspace).items()})
+    same(*found)
+
+
+def test_products_are_computed_in_their_own_shape_and_looked_at_in_another() -> None:
+    source = codegen(parse("dim T, N, D, C\ninput x: T x N x D\nparam W: D x C, b: C\noutput Z = x @ W + b"), level=2)
+    assert "    Z = Z.reshape(T, N, C)\n    Z += b\n" in source
+
+
 def test_levels() -> None:
     with pytest.raises(UsageError, match="the optimisation level is 0, 1 or 2, not 3"):
         codegen(parse(MLP), level=3)

@@ -101,7 +101,7 @@ def directions(v: dict, needed: dict, perhaps: dict, arrays: dict, sizes: dict, 
         array = as_array(f"v[{name!r}]", v[name]) if name in v else np.zeros(np.shape(arrays[name]))
         if array.shape != np.shape(arrays[name]):
             raise misfit(f"v[{name!r}]", array, shape, sizes)
-        found[name] = array.astype(dtype)[()]
+        found[name] = array.astype(dtype, copy=False)[()]
     return found
 
 
