@@ -99,6 +99,11 @@ def is_solution(row: Node) -> bool:
     return row.op.name == "solve"
 
 
+def is_log_determinant(row: Node) -> bool:
+    """Whether a row is the logarithm of a determinant."""
+    return row.op.name == "logdet"
+
+
 def is_product(row: Node) -> bool:
     """Whether a row is an einsum; its attribute is the pattern."""
     return isinstance(row.attr, Pattern)

@@ -6,7 +6,7 @@ do, and yields candidates of the same kind.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from itertools import combinations, permutations, product
 from typing import Any, TypeAlias
 
@@ -18,12 +18,14 @@ from symbackprop.core.build import reshape, transpose
 from symbackprop.core.facts import (
     is_convolution,
     is_joined,
+    is_log_determinant,
     is_lookup,
     is_part,
     is_pick,
     is_product,
     is_reshaped,
     is_solution,
+    is_squeezed,
     is_sum,
     is_unfolded,
 )
@@ -233,6 +235,27 @@ def _reshaped(i: int, j: int) -> Swap:
     return swap
 
 
+def reshaped_otherwise(place: Place) -> Iterator[Candidate]:
+    """What comes back from a reshape brought into the shape with its axes in another order, and these put right again:
+    N×E×K instead of N×K×E."""
+    edge, ndim = place.edge, place.edge.argument.ndim
+    if not is_reshaped(edge.consumer) or is_squeezed(edge.consumer) or ndim < 2:
+        return
+    name = declared_name(place.reference, edge.argument)
+    for i, j in permutations(range(ndim), 2):
+        says = f"d{name} is reshaped with its axes in another order, and these transposed: axis {i} stands at place {j}"
+        yield candidate(place, m.TRANSPOSE, says, _folded_otherwise(i, j), 32)
+
+
+def _folded_otherwise(i: int, j: int) -> Swap:
+    def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+        shape = [*sweep.point.size(edge.argument.shape)]
+        shape.insert(j, shape.pop(i))
+        return np.moveaxis(upstream.reshape(shape), j, i)
+
+    return swap
+
+
 def maxima(place: Place) -> Iterator[Candidate]:
     """A maximum that hands on to every entry alike, or shares equally as an average does."""
     consumer = place.edge.consumer
@@ -429,6 +452,40 @@ def axes_exchanged(place: Place) -> Iterator[Candidate]:
             yield candidate(place, m.TRANSPOSE, says, with_operands(new), 18)
 
 
+def summed_elsewhere(place: Place) -> Iterator[Candidate]:
+    """A sum over what was broadcast taken over another axis of the same size: ``d.sum(0)`` for ``d.sum(1)``."""
+    edge = place.edge
+    axes = [*summed_axes(edge)] if edge.consumer.form is not None else []
+    name = m.clipped(declared_name(place.reference, edge.argument), SHORT)
+    for i, j in _equal_axes(edge.consumer):
+        if (i in axes) != (j in axes):
+            right, wrong = (i, j) if i in axes else (j, i)
+            says = f"what comes back to {name} is summed over axis {wrong}, where axis {right} belongs"
+            pattern = ("summed elsewhere", edge.consumer.attr, edge.index, right, wrong)
+            yield candidate(place, AXIS, says, _summed_exchanged(i, j), 25, (pattern,))
+
+
+def _summed_exchanged(i: int, j: int) -> Swap:
+    def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+        whole = np.broadcast_to(upstream * sweep.local(edge), sweep.point.size(edge.consumer.shape))
+        return sweep.times(edge, np.swapaxes(whole, i, j), np.ones(()))
+
+    return swap
+
+
+def not_inverted(place: Place) -> Iterator[Candidate]:
+    """The matrix in place of its inverse in the gradient of a log-determinant."""
+    if is_log_determinant(place.edge.consumer):
+        name = m.clipped(place.reference.name(place.edge.argument), SHORT)
+        for text, value in ((name, lambda a: a), (f"{name}.T", lambda a: np.swapaxes(a, -1, -2))):
+            says = f"{text} stands where inv({name}).T belongs in the gradient of the log-determinant"
+            yield candidate(place, m.SUBSTITUTION, says, _for_the_inverse(value), 25)
+
+
+def _for_the_inverse(value: Callable[[Array], Array]) -> Swap:
+    return lambda sweep, edge, upstream: upstream[..., None, None] * value(sweep.point.value(edge.argument))
+
+
 def _equal_axes(row: Node) -> Iterator[tuple[int, int]]:
     yield from ((i, j) for i, j in combinations(range(row.ndim), 2) if row.shape[i] == row.shape[j] != 1)
 
@@ -620,6 +677,8 @@ _SOFTMAX_PARTS: tuple[tuple[str, Callable[[Array, Array, int], Array]], ...] = (
      lambda p, d, axis: d - p * np.sum(d, axis=axis, keepdims=True)),
     ("the sign of the sum in the backward of the softmax {p} is wrong",
      lambda p, d, axis: p * (d + np.sum(d * p, axis=axis, keepdims=True))),
+    ("a mean stands where the sum belongs in the backward of the softmax: it hands back {p} * (d{p} - sum(d{p} * {p}))",
+     lambda p, d, axis: p * (d - np.mean(d * p, axis=axis, keepdims=True))),
 )
 
 
@@ -641,17 +700,18 @@ def softmax_sums(place: Place) -> Iterator[Candidate]:
         return
     name, softmax = place.reference.name(o), place.reference.name(p)
     others = [r for r in place.known if r is not o and len(r.shape) == len(o.shape) and same_shape(r.shape, o.shape)]
-    for other in (*others, None):
-        wrong = f"d{name}" if other is None else f"d{name} * {place.reference.name(other)}"
-        says = f"in the backward of the softmax {softmax}, sum({wrong}) stands where sum(d{name} * {name}) belongs, " \
-               f"which is sum(d{softmax} * {softmax})"
-        yield candidate(place, m.SUBSTITUTION, says, _softmax_less(o, other), 26, (("softmax sum", wrong),))
+    wrongs = [(f"d{name} * {place.reference.name(r)}", r, False) for r in others]
+    for wrong, other, mean in (*wrongs, (f"d{name}", None, False), (f"d{name} * {name}", o, True)):
+        says = f"in the backward of the softmax {softmax}, {'mean' if mean else 'sum'}({wrong}) stands where " \
+               f"sum(d{name} * {name}) belongs, which is sum(d{softmax} * {softmax})"
+        yield candidate(place, m.SUBSTITUTION, says, _softmax_less(o, other, mean), 26, (("softmax sum", wrong, mean),))
 
 
-def _softmax_less(o: Node, other: Node | None) -> Swap:
+def _softmax_less(o: Node, other: Node | None, mean: bool) -> Swap:
     def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
-        weights = 1.0 if other is None else sweep.point.value(other)
-        return sweep.point.value(edge.consumer) * (upstream - (sweep.above(o) * weights).sum(-1, keepdims=True))
+        products = sweep.above(o) * (1.0 if other is None else sweep.point.value(other))
+        less = (np.mean if mean else np.sum)(products, axis=-1, keepdims=True)
+        return sweep.point.value(edge.consumer) * (upstream - less)
 
     return swap
 
@@ -908,17 +968,22 @@ def named_above(reference: Reference, row: Node) -> list[str]:
 
 
 def missing_branches(reference: Reference, row: Node, target: Node) -> Iterator[Candidate]:
-    """One or two of the branches that meet at a row left out; one of a time step at every step too."""
+    """One or two of the branches that meet at a row left out; of a time step at every step too."""
     edges = reference.edges(row)
     name = reference.name(row)
     for count in (1, 2):
         for gone in combinations(edges, count) if count < len(edges) else ():
-            family = tuple(m.base_name(reference.names.get(a.id, "")) for a in gone[0].consumer.args)
-            step = ("missing branch", gone[0].consumer.op.name, gone[0].index, m.base_name(name), family)
             tell = _missing_told(reference, gone, name, len(edges))
-            patterns = (step,) if count == 1 and name.endswith("]") else ()
+            step = ("missing branch", m.base_name(name), _families(reference, gone))
+            patterns = (step,) if name.endswith("]") else ()
             price = 14 + count if reference.is_named(row) else 17 + count
             yield Candidate(m.MISSING_PATH, tell, dict.fromkeys(gone, nothing), 0, patterns, price)
+
+
+def _families(reference: Reference, edges: Sequence[Edge]) -> frozenset[Hashable]:
+    """What edges lead to, whatever the step."""
+    return frozenset((e.consumer.op.name, e.index, tuple([m.base_name(reference.names.get(a.id, ""))
+                                                          for a in e.consumer.args])) for e in edges)
 
 
 def _missing_told(reference: Reference, gone: Sequence[Edge], name: str, count: int) -> Callable[[], Finding]:
@@ -929,6 +994,18 @@ def _missing_told(reference: Reference, gone: Sequence[Edge], name: str, count: 
         return Finding(m.MISSING_PATH, says, name, terms)
 
     return tell
+
+
+def one_of_alike(reference: Reference, row: Node, target: Node) -> Iterator[Candidate]:
+    """Of several products that hand back to a row one kept: a loop over gates with `=` for `+=`; at every step too."""
+    products_ = [e for e in reference.edges(row) if is_product(e.consumer)]
+    name = m.clipped(reference.name(row), SHORT)
+    for kept in products_ if len(products_) > 2 else ():
+        gone = [e for e in products_ if e is not kept]
+        says = f"= stands where += belongs in d{name}: of {len(products_)} branches alike only " \
+               f"{branch(reference, kept)} is kept"
+        pattern = ("one of alike", m.base_name(name), _families(reference, gone))
+        yield Candidate(OVERWRITTEN, told(OVERWRITTEN, says, name), dict.fromkeys(gone, nothing), 0, (pattern,), 17)
 
 
 def missing_upstream(reference: Reference, row: Node, target: Node) -> Iterator[Candidate]:
@@ -1034,8 +1111,19 @@ def other_gradients(place: Place) -> Iterator[Candidate]:
     for name, row in reference.rows.items():
         other = reference.gradients.get(row.id)
         if other is not None and other is not right and row.shape and same_shape(row.shape, edge.consumer.shape):
-            says = f"in {where}, d{name} stands where {shown} belongs"
-            yield candidate(place, m.SUBSTITUTION, says, handing_on(row), 35)
+            belongs = shown if len(shown) <= SHORT and not shown.endswith("…") else _multiple_of(reference, edge, row)
+            for sign, swap in (("", handing_on(row)), ("-", handing_on(row, -1))):
+                says = f"in {where}, {sign}d{name} stands where {belongs or shown} belongs"
+                yield candidate(place, m.SUBSTITUTION, says, swap, 35 + len(sign))
+
+
+def _multiple_of(reference: Reference, edge: Edge, above: Node) -> str:
+    """The gradient of what an edge leads to, as that of the next row times a factor, if it is."""
+    links = reference.edges(edge.consumer)
+    if len(links) != 1 or links[0].consumer is not above or above.form is None:
+        return ""
+    factor = reference.written(above.attr.partial(links[0].index), above.args, above)
+    return m.clipped(f"d{reference.name(above)} * {bracketed(factor)}", SHORT)
 
 
 def extra_terms(reference: Reference, row: Node, target: Node) -> Iterator[Candidate]:
@@ -1054,10 +1142,11 @@ def _added(source: Node) -> Swap:
     return lambda sweep, edge, upstream: sweep.passed(edge, upstream) + sweep.above(source)
 
 
-AT_EDGES = (overwrites, shifted_windows, cut_elsewhere, laid_out, maxima, unmasked_maxima, without_upstream,
-            divided_by_one_less, rolled, turned, products, left_out, mislaid, unsolved, axes_exchanged, softmax_axes,
-            log_sum_axes, spread_elsewhere, stale_scores, softmax_parts, softmax_sums, sum_axes, unsummed, *LOCAL,
-            scaled, without_a_factor, one_entry_only, every_class, behind_the_product, clipped, other_gradients)
+AT_EDGES = (overwrites, shifted_windows, cut_elsewhere, laid_out, reshaped_otherwise, maxima, unmasked_maxima,
+            without_upstream, divided_by_one_less, rolled, turned, products, left_out, mislaid, unsolved, not_inverted,
+            axes_exchanged, summed_elsewhere, softmax_axes, log_sum_axes, spread_elsewhere, stale_scores, softmax_parts,
+            softmax_sums, sum_axes, unsummed, *LOCAL, scaled, without_a_factor, one_entry_only, every_class,
+            behind_the_product, clipped, other_gradients)
 
 
 def scaled_rows(reference: Reference, row: Node, target: Node) -> Iterator[Candidate]:
@@ -1099,11 +1188,11 @@ def exchanged_factors(reference: Reference, row: Node, target: Node) -> Iterator
         yield Candidate(SWAPPED, told(SWAPPED, says, a), swaps, 0, (pattern,), 27)
 
 
-AT_ROWS = (exchanged_parts, exchanged_factors, missing_branches, missing_upstream, scaled_rows, extra_terms,
-           extra_factors, detached, one_step_only, true_class)
+AT_ROWS = (exchanged_parts, exchanged_factors, missing_branches, one_of_alike, missing_upstream, scaled_rows,
+           extra_terms, extra_factors, detached, one_step_only, true_class)
 FEW_AT_EDGES = (overwrites, shifted_windows, maxima, unmasked_maxima, without_upstream, divided_by_one_less, rolled,
                 turned, products, softmax_axes, softmax_parts, softmax_sums, skipped)
-FEW_AT_ROWS = (missing_branches, missing_upstream, one_step_only)
+FEW_AT_ROWS = (missing_branches, one_of_alike, missing_upstream, one_step_only)
 
 
 # -- shapes

@@ -327,10 +327,28 @@ def _activation_above(place: Place, row: Node) -> Edge | None:
     return edges[0] if len(edges[0].consumer.args) == 1 else None
 
 
-def handing_on(row: Node) -> Swap:
+def handing_on(row: Node, sign: int = 1) -> Swap:
     """The gradient of another row handed on."""
-    return lambda sweep, edge, upstream: sweep.passed(edge, sweep.above(row))
+    return lambda sweep, edge, upstream: sweep.passed(edge, sign * sweep.above(row))
 
 
-AT_EDGES = (complements, powers, gradients_for_values, by_result, inner_slips, other_numbers, cases,
+# -- powers of a root
+
+
+def root_powers(place: Place) -> Iterator[Candidate]:
+    """Another power of a standard deviation in the branch through the variance: ``std**-1.5`` for ``var**-1.5``."""
+    consumer = place.edge.consumer
+    if consumer.head != "sqrt":
+        return
+    root, name = (m.clipped(place.reference.name(r), SHORT) for r in (consumer, place.edge.argument))
+    right = consumer.attr.partial(place.edge.index)
+    for half in (x for x in range(-6, 7) if x):
+        power = f.Num(sp.Rational(half, 2))
+        says = f"the power of {root} in the branch through {name} is wrong: there is a factor {root}**{power.value} " \
+               "that does not belong there"
+        pattern = ("root power", half)
+        yield candidate(place, m.EXPONENT, says, by_formula(f.mul(right, f.power(f.OUT, power))), 34, (pattern,))
+
+
+AT_EDGES = (root_powers, complements, powers, gradients_for_values, by_result, inner_slips, other_numbers, cases,
             skipped)

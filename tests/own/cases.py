@@ -171,6 +171,12 @@ input x: N x D
 param s
 q = s * tanh(x / s)
 output y = x + stop_gradient(q - x) + s * x""",
+    "gaussian": """dim N, D
+data x: N x D
+param A: D x D
+S = A @ A.T + 0.1 * eye(D)
+z = solve(S, x.T)
+loss L = logdet(S) / 2 + sum(x.T * z) / (2 * N)""",
     "grouped": """dim N, G = 2, K = 3, H
 input x: N x G x K x H
 mu = mean(x, axis=(2, 3), keepdims=True)
@@ -216,6 +222,7 @@ RIGHT = [
     Right("rms-norm", L, "rms_norm"),
     Right("softmax-regression", L, "softmax_regression"),
     Right("svm-hinge", L, "hinge"),
+    Right("gaussian", L, "gaussian"),
     Right("attention", L, "attention"),
     Right("two-layer", L, "two_layer"),
     Right("window-lm", L, "embedding"),
@@ -448,4 +455,12 @@ WRONG = [
           ("two things", "1/N")),
     Wrong("two-weight-tanh", L, "scalar_chain", "(1 - o**2) * w2 * (1 - h**2) * x", "(1 - o) * w2 * (1 - h) * x", "w1",
           ("1 - o",)),
+    Wrong("lstm", L, "lstm", "dh_next = dh_next + d @ U.T", "dh_next = d @ U.T", "U_o", ("+= belongs in dh[2]", "U_o")),
+    Wrong("window-lm", L, "embedding", "dx.reshape(N, K, E)", "dx.reshape(N, E, K).transpose(0, 2, 1)", "C",
+          ("axes in another order",)),
+    Wrong("attention", L, "attention", "(dP * P).sum(", "(dP * P).mean(", "Q", ("a mean stands where",)),
+    Wrong("batch-norm", L, "batch_norm", "ivar**3", "ivar**1.5", "x", ("the power of", "3/2")),
+    Wrong("svm-hinge", L, "hinge", "-mask.sum(axis=1)", "-1", "W", ("-dL_i stands where",)),
+    Wrong("crf", L, "crf", "da = p @ da", "da = (p * da).sum(axis=0)", "A", ("is summed over axis 0",)),
+    Wrong("gaussian", L, "gaussian", "0.5 * np.linalg.inv(S)", "0.5 * S", "A", ("inv(S)", "log-determinant")),
 ]

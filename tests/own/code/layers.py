@@ -373,3 +373,9 @@ def grouped(x, mu, v, dy):
     dx = dy - dy.mean(axis=axes, keepdims=True) - xh * (dy * xh).mean(axis=axes, keepdims=True)
     dx = dx / np.sqrt(v + 1e-5)
     return dx
+
+
+def gaussian(A, S, z, N):
+    dS = 0.5 * np.linalg.inv(S) - z @ z.T / (2 * N)
+    dA = (dS + dS.T) @ A
+    return dA
