@@ -51,7 +51,8 @@ def read_lines(text: str) -> tuple[Line, ...]:
     """The statements of a text. Raises `SyntaxProblem`, with the line as its place, where there is no structure."""
     if len(text) > MAX_TEXT:
         raise SyntaxProblem(f"the answers have {len(text)} characters; at most {MAX_TEXT} are read")
-    flat = _joined(_statements(text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")))
+    physical = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    flat = _joined(_statements([_PASTED.sub("", _PROMPT.sub("", raw)) for raw in physical]))
     if len(flat) > MAX_LINES:
         raise SyntaxProblem(f"the answers have more than {MAX_LINES} lines")
     return tuple(_block(flat, 0, 0)[0])
@@ -68,6 +69,11 @@ _SPAN = re.compile(r"(?<!\\)\$(?!\$)(.+?)(?<!\\)\$|\\\((.+?)\\\)")
 _ROW = re.compile(r"\\\\(?:\[[^\]]*\])?|\\cr\b")
 _FENCE = re.compile(r"\s*(?:```|~~~)")
 _DOCUMENT = re.compile(r"\$|^\s*(?:```|~~~)|\\\[|\\\(|\\begin\{")
+_TABLE = re.compile(r"\s*\|(.*)\|\s*$")
+_CODE = re.compile(r"`([^`]+)`")
+_WORDS = re.compile(r"[A-Za-z]+(?: [A-Za-z]+)*")  # of a table's head
+_PASTED = re.compile(r"[\u2600-\u27bf\U0001f300-\U0001faff\ufe0f]")  # ✅
+_PROMPT = re.compile(r"^\s*(?:>{1,3}|In \[\d+\]:)\s|</?(?:p|br|li|ul|ol|div|span|pre|code|b|strong)\s*/?>")
 _EQUATION = re.compile(r"(?<![<>!=:+])(?::|\+)?=(?!=)")
 _BULLET = re.compile(r"^\s*(?:[-*+]|\d+[.)])\s+")
 _NUMBERED = re.compile(r"^(\s*)\(?\d+[.)]\s+(?=[^\W\d][^=:]*[=:])")  # 1. dW = …
@@ -92,7 +98,26 @@ def _statements(physical: Sequence[str]) -> list[tuple[int, str]]:
     numbered = list(_without_docstrings(own))
     if any(map(_DOCUMENT.search, physical)):
         return list(_of_document(iter(numbered)))
-    return [(number, _NUMBERED.sub(r"\1", raw)) for number, raw in numbered]
+    return [(number, _NUMBERED.sub(r"\1", text)) for number, raw in numbered for text in _in_words(raw)]
+
+
+def _in_words(raw: str) -> list[str]:
+    """The equations of a line of notes: those in quotes of code, those of a row of a table, else the line."""
+    row = _TABLE.match(raw)
+    if row is not None:
+        return _of_row(row[1])
+    return [text for text in _CODE.findall(raw) if _states(text)] or [raw]
+
+
+def _of_row(row: str) -> list[str]:
+    """The equation of a table's row, or its second column as that of what stands in the first; nothing of heads."""
+    cells = [cell.strip().strip("`$ ").strip() for cell in re.split(r"(?<!\\)\|", row)]
+    if all(re.fullmatch(r":?-+:?|", cell) for cell in cells) or len(cells) < 2:
+        return []
+    equations = [cell for cell in cells if _states(cell)]
+    named = re.fullmatch(r"[^\W\d]\S*|\\d?frac\{[^=]*\}", cells[0])
+    of_columns = [f"{cells[0]} = {cells[1]}"] if named and not _WORDS.fullmatch(cells[1]) else []
+    return equations or of_columns
 
 
 def _without_docstrings(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
@@ -113,6 +138,8 @@ def _of_document(lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
             yield from takewhile(lambda line: not _FENCE.match(line[1]), lines)
         elif begins is not None:
             yield from _display(list(_until_end(begins["sign"], (number, raw[begins.end() :]), lines)))
+        elif (row := _TABLE.match(raw)) is not None:
+            yield from ((number, text) for text in _of_row(row[1]))
         elif _SPAN.search(raw):
             yield from ((number, a or b) for a, b in _SPAN.findall(raw) if _answers(a or b))
         elif _PLAIN.match(raw) or _HEAD.match(raw) or (is_typeset(raw) and _answers(raw)):
@@ -122,6 +149,11 @@ def _of_document(lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
 def _answers(text: str) -> bool:
     """Whether a text is an equation that may be an answer: no definition of a function, no map, no update."""
     return _EQUATION.search(text) is not None and not _REMARK.match(text)
+
+
+def _states(text: str) -> bool:
+    """Whether a text is an answer, and not a call with an option."""
+    return _answers(text) and "(" not in text.partition("=")[0]
 
 
 def _until_end(sign: str, first: tuple[int, str], lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:

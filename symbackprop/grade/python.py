@@ -112,9 +112,11 @@ def updated(left: Tokens, right: Tokens, mark: str, words: Dictionary) -> tuple[
     which, mask = place
     if which and mark in ("+=", "-="):
         return left[:1], [*left[:1], sign(UPDATES[mark]), *_at_entries(which, right)]
-    value = right if mark not in UPDATES else [*left[:1], sign(UPDATES[mark]), sign("("), *right, sign(")")]
     if which and not _is_number(right):
-        raise SyntaxProblem("only += and -= change single entries by an array here: write where(condition, a, b)")
+        if mark in UPDATES:
+            raise SyntaxProblem("only =, += and -= change single entries by an array: write where(condition, a, b)")
+        right = called("at_entries", which, right)
+    value = right if mark not in UPDATES else [*left[:1], sign(UPDATES[mark]), sign("("), *right, sign(")")]
     return left[:1], called("where", mask, value, left[:1])
 
 

@@ -372,7 +372,7 @@ _SHAPE = rf"{_SIZE}(?:×{_SIZE})*"
 _FILL = re.compile(rf"(?<![\w.₀-₉])([01])_({_SHAPE})")
 _RESHAPE = re.compile(rf"\breshape_({_SHAPE})\(")
 _TRANSPOSE = re.compile(r"\btranspose_(\d+)\(")
-_SUMS = re.compile(r"([Σ∑])_(\w(?:,\w)+|[i-n]{2,3})(?!\w)")
+_SUMS = re.compile(r"([Σ∑])_([^\W\d][₀-₉]*(?:,[^\W\d][₀-₉]*)+|[i-n]{2,3})(?!\w)")
 _OPTION = re.compile(r", (axis|padding|stride|step) ([−-]?\d+|\([^()]*\))")
 _LATER = re.compile(r"δ_(\w+[ₐ-ₜ₊₋₀-₉]*(?:\[\w\])?)\^later")  # what later steps of a loop hand back
 _STACK = re.compile(r"\(([\w^]*?)(?:[ₐ-ₜ]|_\w|\[\w\])\)_\{\w ?= ?1, ?(?:…|\.\.\.), ?\w+\}")  # all steps of an array
@@ -405,7 +405,7 @@ def _spelled_out(text: str) -> str:
     text = _FILL.sub(lambda m: f"{('zeros', 'ones')[int(m[1])]}({_sizes(m[2])})", text)
     text = _RESHAPE.sub(lambda m: f"reshape_to(({_sizes(m[1])},), ", text)
     text = _TRANSPOSE.sub(lambda m: f"transpose_to(({_places(m[1])},), ", text)
-    text = _SUMS.sub(lambda m: " ".join(f"{m[1]}_{letter}" for letter in m[2].replace(",", "")), text)
+    text = _SUMS.sub(lambda m: " ".join(f"{m[1]}_{x}" for x in (m[2].split(",") if "," in m[2] else m[2])), text)
     text = _STACK.sub(r"\1", text)
     text = _ELEMENT.sub(lambda m: _element(m, text), text) if re.search("[ₐ-ₜ]", text) else text
     text = _SHARE.sub(lambda m: f"share_{m[1]}_{m[3]}{m[2] or ''}", text)

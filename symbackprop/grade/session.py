@@ -6,6 +6,7 @@ right, given them.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from copy import copy
@@ -111,6 +112,9 @@ class Outcome:
         if target.index and isinstance(key, Gradient) and "[" in key.row:
             return f"d{target.name}[{key.row.partition('[')[2]}"
         return str(key) if target.index and isinstance(key, Own) else target.text
+
+
+_CHANGED = re.compile(r"\s*([^\W\d]\w*)\s*(?:\[.*\]\s*[-+*/@]?=|[-+*/@]=)(?!=)")  # d[i] = …, d[mask] -= …, d += …
 
 
 class Session:
@@ -340,7 +344,19 @@ class Session:
         """What a line that adds adds to."""
         return self.outcomes[entry.key].entries if entry.answer.adds and entry.key in self.outcomes else []
 
+    def _spoiler(self, entry: Entry) -> Answer | None:
+        """The line that changes what an entry's name holds, and cannot be read, unless the entry begins anew."""
+        name, answer = entry.target.text.partition("[")[0], entry.answer
+        anew = not (answer.adds or answer.rereads or answer.updates)
+        changes = [a for a in self.unread if (found := _CHANGED.match(a.text)) is not None and found[1] == name]
+        return next((a for a in changes if a.number > answer.number or not anew), None)
+
     def _fill(self, outcome: Outcome) -> None:
+        spoiler = self._spoiler(outcome.entry)
+        if spoiler is not None:
+            says = f"line {spoiler.number}, which changes {outcome.entry.target.text}, cannot be read"
+            outcome.error = outcome.mended_error = ModelError(says)
+            return
         *others, last = outcome.entry.answer.forms
         outcome.given, outcome.error = self._rows(last, outcome, GIVEN)
         outcome.mended, outcome.mended_error = self._rows(last, outcome, MENDED)

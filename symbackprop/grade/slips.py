@@ -6,15 +6,18 @@ Python's ways of writing, mathematics as on paper, names and products.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Container
 from typing import TypeAlias
 
 import sympy as sp
 
 from symbackprop.core.functions.words import IDLE_METHODS, IDLE_OPTIONS, MODULES, OPTIONS
+from symbackprop.core.graph import INT
 from symbackprop.core.shapes import dim_text
 from symbackprop.errors import SyntaxProblem
 from symbackprop.grade.naming import ARRAY, PRIME, SUM, Dictionary, Local, Meaning, Telling
+from symbackprop.model.text.expressions import COMPARISONS
 from symbackprop.model.text.tokens import NAME, NUMBER, SIGN, STRING, Token, forgiving_tokens
 
 Tokens: TypeAlias = list[Token]
@@ -22,10 +25,10 @@ Found: TypeAlias = tuple[Tokens, int] | None  # other tokens, and how many they 
 MAX_TOKENS = 1_000
 OPENING, CLOSING = {"(": ")", "[": "]", "{": "}"}, (")", "]", "}")
 ONE = Token(NUMBER, "1")
-_COMPARISONS = ("<", ">", "<=", ">=", "=", "==", "!=")
 _CONSTANTS = ("pi", "newaxis", "True", "False", "None")
 _IGNORED_METHODS = (*IDLE_METHODS, "detach")  # gradients are not differentiated again
 _ATTRIBUTES = {"T": ".T", "mT": ".T", "data": "", "values": ""}
+_ONE_HOT = re.compile(r"_?(?:one_?hot|oh)$", re.IGNORECASE)
 _SUM, _PRIME = "sum_", "_prime"  # as people write them: sum_t a[t], tanh_prime(a)
 
 
@@ -108,7 +111,7 @@ def _product_end(items: Tokens, start: int) -> int:
     depth, k = 0, _past_signs(items, start)
     while k < len(items):
         token = items[k]
-        if depth == 0 and (token.is_sign("+", "-", ",", "=", *CLOSING) and not _is_exponent(items, k)):
+        if depth == 0 and (token.is_sign("+", "-", ",", "=", *COMPARISONS, *CLOSING) and not _is_exponent(items, k)):
             return k
         depth += token.is_sign(*OPENING) - token.is_sign(*CLOSING)
         k += 1
@@ -347,6 +350,20 @@ class Tidy(Telling):
     def subscripts(self, items: Tokens) -> Tokens:
         return subscripts(items, self.dictionary)
 
+    def one_hots(self, items: Tokens) -> Tokens:
+        """``y_onehot`` is one_hot(y)."""
+        rows = self.dictionary.reference.rows
+
+        def rule(items: Tokens, k: int) -> Found:
+            text, base = items[k].text, _ONE_HOT.sub("", items[k].text)
+            fresh = base != text and text not in self.dictionary.known | self.dictionary.own
+            if not fresh or base not in rows or rows[base].kind != INT:
+                return None
+            self.note(f"{text} is read as one_hot({base})")
+            return called("one_hot", [name(base)]), 1
+
+        return _rewritten(items, rule)
+
     def entries(self, items: Tokens) -> Tokens:
         """``X_ik`` is X[i, k] where i and k are letters of sums, M[t]_ij is M[t][i, j], (a b)_i is (a b)[i]."""
         heads = [h for k in range(len(items)) if (h := self._head(items, k)) is not None]
@@ -534,7 +551,7 @@ class Tidy(Telling):
             return None
         end = closing(items, k + 1)
         inside = items[k + 2 : end]
-        if not any(x.is_sign(*_COMPARISONS) for x in inside):
+        if not any(x.is_sign("=", *COMPARISONS) for x in inside):
             return None
         equal = [sign("==") if x.is_sign("=") else x for x in inside]
         return [sign("("), *self.indicators(equal), *items[end : end + 1]], end + 1 - k
@@ -632,6 +649,7 @@ PASSES: tuple[Callable[[Tidy, Tokens], Tokens], ...] = (
     Tidy.brackets,
     Tidy.balance,
     Tidy.subscripts,
+    Tidy.one_hots,
     Tidy.entries,
     Tidy.sums,
     Tidy.ones,

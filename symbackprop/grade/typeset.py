@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from symbackprop.core.graph import INT
 from symbackprop.core.names import ACCENTS, GREEK, SUBSCRIPTS, TEX_GREEK
 from symbackprop.errors import SyntaxProblem
 from symbackprop.grade.naming import Dictionary
@@ -17,7 +18,7 @@ _PIECE = re.compile(r"\\[A-Za-z]+|\\.|\s+|.", re.DOTALL)
 _COMMAND = re.compile(r"\\[A-Za-z,;:!]|\^\{\s*\[")  # W^{[2]}; X^{T} @ g_total is none, with a name of several letters
 _FRACTIONS = ("frac", "tfrac", "dfrac", "cfrac")
 _FONTS = {"mathbf", "mathrm", "mathit", "mathcal", "mathbb", "mathsf", "mathfrak", "boldsymbol", "bm", "text", "textbf",
-          "textit", "textrm", "mbox", "operatorname"}
+          "textit", "textrm", "mbox", "operatorname", "boxed", "fbox"}
 _DROPPED = {"left", "right", "big", "bigl", "bigr", "Big", "Bigl", "Bigr", "bigg", "biggl", "biggr", "Bigg", "Biggl",
             "Biggr", "displaystyle", "textstyle", "limits", "nolimits", "nonumber", "notag"}
 _WITH_ARGUMENT = ("tag", "label", "begin", "end", "color", "phantom", "hypertarget", "hyperlink")
@@ -35,6 +36,7 @@ _MARKS = {tex.removeprefix("\\"): mark for mark, tex in ACCENTS.values()}
 _MARKS |= {"widehat": _MARKS["hat"], "overline": _MARKS["bar"], "widetilde": _MARKS["tilde"]}
 _LAYER = re.compile(r"[\[(]([A-Za-z0-9]+)[\])]")
 _TURNED = re.compile(r"([\[(][A-Za-z0-9]+[\])])\s*[ᵀT]")
+_PRIMED = re.compile(r"[\[(]\w+[\])]\s*'")  # g^{[1]'}(z): the activation of a layer
 _OF_SAMPLE = re.compile(r"([\[(]\w+[\])])\s*\([a-z]\)")  # dZ^{[2](i)}: of layer 2, for the sample i
 _SHAPED = re.compile(r"(?:(?<!\w)[01]|\breshape|\btranspose)$")
 _GAP = re.compile(r"(?<=[A-Za-z0-9)])\s+(?=[A-Za-z0-9(])")
@@ -90,7 +92,8 @@ class _Typeset:
             return said + self.items("}")
         if piece.startswith("\\"):
             found = self._command(piece[1:])
-            return f"{said} {found}" if _ENDED.search(said) and found[:1].isalpha() else said + found
+            apart = _ENDED.search(said) and (found[:1].isalpha() or found[:1] == "∂")
+            return f"{said} {found}" if apart else said + found
         return said + (" " if piece.isspace() else piece)
 
     def _take(self) -> str:
@@ -158,13 +161,16 @@ class _Typeset:
         turned = _TURNED.fullmatch(exponent)
         if turned is not None:  # W^{(2)\top}
             return f"{self._raised(base, turned[1])}ᵀ"
-        if exponent in ("ᵀ", "'"):
-            return base + exponent
+        if exponent in ("ᵀ", "'") or _PRIMED.fullmatch(exponent):
+            return base + exponent[-1]
         exponent = exponent.removeprefix("⊙").strip()
         return f"{base}^{exponent}" if exponent.isalnum() else f"{base}^({exponent})"
 
     def _lowered(self, base: str, index: str) -> str:
         """A subscript: ``W_{hh}`` is W_hh, ``h_{t-1}`` is hₜ₋₁, ``\\mathbf{1}_{N \\times D}`` is 1_N×D."""
+        row = self.words.reference.rows.get(index)
+        if base.endswith("1") and row is not None and row.kind == INT:
+            return f"{base[:-1]}one_hot({index})"
         if _SHAPED.search(base):
             return f"{base}_{'×'.join(map(_size, index.split('×')))}"
         if base.endswith("Σ"):
