@@ -31,7 +31,7 @@ from symbackprop.apart.files import CallFailed, existing
 from symbackprop.apart.forms import Form, Given, Raw, UnknownWord
 from symbackprop.terminal import visible
 
-PRINTED, FLOOD = 20_000, 64 << 20  # bytes of what the file prints that are passed on, and after which it is ended
+PRINTED, FLOOD = 20_000, 64 << 20  # bytes of what the file prints that are passed on; in a call, after which it is ended
 SETTLING = 1.0  # seconds in which a process that has closed its channel ends by itself
 STAYS = {"forward": "last", "make_workspace": "all"}
 _START = "import json, sys; sys.path[:] = json.loads(sys.argv.pop(1)); from symbackprop.apart.child import main; main()"
@@ -47,7 +47,7 @@ class Process:
 
     def __init__(self, path: str | Path, timeout: float = SECONDS, memory: float = GIGABYTES) -> None:
         self.path, self.timeout, self.memory = existing(Path(path)), timeout, memory
-        self.asked, self.ended, self.gone, self.floods = 0, "", list[int](), False
+        self.asked, self.ended, self.gone, self.printed = 0, "", list[int](), 0
         limits = {"timeout": timeout, "memory": memory, "parent": os.getpid()}
         command = [sys.executable, "-c", _START, json.dumps([p or os.getcwd() for p in sys.path]),
                    json.dumps(limits)]
@@ -79,7 +79,7 @@ class Process:
         `CallFailed`, our own errors, and `CodeEnded`."""
         if self.ended:
             raise CodeEnded(self.ended)
-        self.asked += 1
+        self.asked, self.printed = self.asked + 1, 0
         gone = self.gone[:]
         del self.gone[: len(gone)]
         self.questions.put(wire.message((self.asked, subject, what, args, gone)))
@@ -108,7 +108,7 @@ class Process:
         return CodeEnded(message)
 
     def _how_it_ended(self) -> str:
-        if self.floods:
+        if self.printed > FLOOD:
             return f"printed more than {FLOOD >> 20} MB"
         try:
             code = self.process.wait(SETTLING)
@@ -151,7 +151,8 @@ class Process:
             self.answers.put("nonsense")
 
     def _pass_on(self) -> None:
-        """What the file prints goes to stderr, to a limit; the rest is read and dropped, to another one."""
+        """What the file prints goes to stderr, to a limit; the rest is read and dropped, to another one for
+        each call."""
         assert self.process.stderr is not None
         left = PRINTED
         while chunk := os.read(self.process.stderr.fileno(), 1 << 16):
@@ -160,9 +161,10 @@ class Process:
             if left > 0 >= left - len(chunk):
                 print("\nnote: it prints more than is shown here", file=sys.stderr, flush=True)
             left -= len(chunk)
-            if left < PRINTED - FLOOD and not self.floods:
-                self.floods = True
+            self.printed += len(chunk)
+            if self.printed > FLOOD:
                 self._kill()
+                return
 
     # -- the file
     def load(self) -> None:

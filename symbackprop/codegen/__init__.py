@@ -58,7 +58,9 @@ def codegen(
     if level not in LEVELS:
         raise UsageError(f"the optimisation level is 0, 1 or 2, not {level!r}")
     if target not in TARGETS:
-        raise UsageError(f"the target is {' or '.join(TARGETS)}, not {target!r}.{did_you_mean(target, TARGETS)}")
+        *others, last = TARGETS
+        known = f"{', '.join(others)} or {last}"
+        raise UsageError(f"the target is {known}, not {target!r}.{did_you_mean(target, TARGETS)}")
     if wrap is not None and (wrap not in WRAPS or target != WRAPS[wrap]):
         raise UsageError(f"a module is wrapped for {' or '.join(WRAPS)}, not for {wrap!r} with the target {target}")
     printer = import_module(TARGETS[target].module).PRINTER

@@ -436,7 +436,7 @@ def test_a_check_compiles_quickly_and_leaves_the_switch_as_it_was(tmp_path: Path
 def test_what_has_no_meaning_is_refused() -> None:
     with pytest.raises(UsageError, match=r"-O2 is not for jax: .* arrays of JAX are never changed"):
         codegen(parse(MLP), target="jax", level=2)
-    with pytest.raises(UsageError, match=r"the target is numpy or jax, not 'jaxx'\. Did you mean 'jax'"):
+    with pytest.raises(UsageError, match=r"the target is numpy, jax or torch, not 'jaxx'\. Did you mean 'jax'"):
         codegen(parse(MLP), target="jaxx")
 
 
