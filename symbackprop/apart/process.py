@@ -31,7 +31,7 @@ from symbackprop.apart.files import CallFailed, existing
 from symbackprop.apart.forms import Form, Given, Raw, UnknownWord
 from symbackprop.terminal import visible
 
-PRINTED, FLOOD = 20_000, 64 << 20  # bytes of what the file prints that are passed on; in a call, after which it is ended
+PRINTED, FLOOD = 20_000, 64 << 20  # bytes of what the file prints that are passed on; in a call, that end it
 SETTLING = 1.0  # seconds in which a process that has closed its channel ends by itself
 STAYS = {"forward": "last", "make_workspace": "all"}
 _START = "import json, sys; sys.path[:] = json.loads(sys.argv.pop(1)); from symbackprop.apart.child import main; main()"
