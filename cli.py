@@ -679,7 +679,7 @@ def check(given: Given, target: str, timeout: float, memory: float, as_json: boo
 
 
 @cli.command("import")
-@click.argument("model", metavar="FILE.py:NAME")
+@click.argument("model", metavar="FILE.py:NAME|net.onnx")
 @click.option("--weights", metavar="net.npz", help="Where to write the values of its parameters and buffers.")
 @click.option("--rename", metavar="fc.weight=W", multiple=True, callback=read_renamed,
               help="What to call a parameter of the module.")
@@ -688,23 +688,18 @@ def check(given: Given, target: str, timeout: float, memory: float, as_json: boo
 @output_option
 def import_module(model: str, weights: str | None, rename: dict[str, str], report: bool, as_json: bool, output: str
                   ) -> None:
-    """Read a PyTorch module as model text.
+    """Read a PyTorch module or an ONNX network as model text.
 
     NAME is a function that returns (module, args), or these and dynamic_shapes as torch.export takes them; the file is
-    executed, as your own code. Exits with 3 when a part of the module cannot be read.
+    executed, as your own code. Exits with 3 when a part cannot be read.
     """
-    from symbackprop.imported.report import archive, handed, report_data, report_text
-    from symbackprop.imported.torch import from_torch, needed, read
-    from symbackprop.model.load import python_value
+    from symbackprop.imported.report import archive, reading, report_data, report_text
 
-    needed()
-    module, args, shapes = handed(python_value(model), model)
-    given = {"dynamic_shapes": shapes, "rename": rename, "name": model.rpartition(".py:")[2]}
+    found = reading(model, rename)
     if report or as_json:
-        found = read(module, args, **given)
         write_result(as_text(report_data(found)) if as_json else report_text(found), output)
         click.get_current_context().exit(ModelError.exit_code if found.problems else 0)
-    imported = from_torch(module, args, **given)
+    imported = found.required()
     write_result(imported.model.text(), output)
     if weights:
         write_file(archive(imported.weights), weights)

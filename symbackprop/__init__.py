@@ -20,6 +20,7 @@ _HOME = {
     "verify": "symbackprop.verified",
     "check": "symbackprop.own",
     "flat": "symbackprop.flat",
+    "from_onnx": "symbackprop.imported",
     "from_torch": "symbackprop.imported",
     "scan": "symbackprop.core.loops",
     "grad": "symbackprop.core.reverse",

@@ -66,11 +66,11 @@ def parameter_names(module: Any, names: Names, rename: Mapping[str, str]) -> dic
             chosen[name] = chosen[first[id(value)]]
         elif name not in chosen:
             first[id(value)] = name
-            chosen[name] = names.free(_short(own, type(module.get_submodule(path)).__name__, place))
+            chosen[name] = names.free(short_name(own, type(module.get_submodule(path)).__name__, place))
     return chosen
 
 
-def _short(own: str, kind: str, place: str) -> str:
+def short_name(own: str, kind: str, place: str) -> str:
     """``weight_ih_l0`` of the second module is W2_ih_l0, ``mask`` stays."""
     weight = next((letter for word, letter in LETTERS if word in kind), "W")
     words = own.split("_")

@@ -7,9 +7,24 @@ from collections.abc import Mapping
 from typing import Any
 
 from symbackprop.errors import UsageError
-from symbackprop.imported.torch import Reading
+from symbackprop.imported.reading import Reading
 
 HANDED = "a function that returns (module, args), args being what the module is called with"
+
+
+def reading(spec: str, rename: Mapping[str, str]) -> Reading:
+    """What becomes of net.onnx, or of NAME of a file."""
+    from symbackprop.model.load import python_value
+
+    if spec.endswith(".onnx"):
+        from symbackprop.imported import onnx
+
+        return onnx.read(spec, rename=rename)
+    from symbackprop.imported import torch
+
+    torch.needed()
+    module, args, shapes = handed(python_value(spec), spec)
+    return torch.read(module, args, dynamic_shapes=shapes, rename=rename, name=spec.rpartition(".py:")[2])
 
 
 def handed(value: Any, spec: str) -> tuple[Any, Any, Any]:

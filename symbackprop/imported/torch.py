@@ -14,9 +14,9 @@ import sysconfig
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property, partial
 from importlib import import_module
 from pathlib import Path
@@ -25,38 +25,15 @@ from typing import Any
 from symbackprop.errors import MissingExtra, ModelError, ShapeError, UsageError, said
 from symbackprop.imported.formulas import Formulas, NoSuchOperator, called_by, filled, inputs_of, number, whole, words
 from symbackprop.imported.naming import Names, assigned, parameter_names, place_of
+from symbackprop.imported.reading import SIZES, Imported, Reading
 from symbackprop.imported.recurrent import CELLS, Layer, cell, refuse_options, run, whole_layers
 from symbackprop.model.model import Model
 from symbackprop.model.text import tree
 from symbackprop.model.text.builder import Builder
 
 DEEPEST = 6  # operators that are made of others that are made of others …
-SIZES = [*"NMKSRQP", *(f"N{k}" for k in range(1, 100))]  # names for symbolic sizes that have none
 VIEWS = words("view reshape transpose permute select slice unsqueeze squeeze expand t getitem unflatten flatten split "
               "chunk unbind split_with_sizes broadcast_tensors expand_as contiguous clone alias")
-
-
-@dataclass(frozen=True)
-class Imported:
-    """A model that was read from a module. ``params`` and ``data`` have the values of its arrays, by the model's names;
-    ``names`` has the model's name of every parameter, by that of ``named_parameters()``. The module's own arrays, which
-    are its parameters and buffers, are those of ``weights``."""
-
-    model: Model
-    params: dict[str, Any]
-    data: dict[str, Any]
-    names: dict[str, str]
-    weights: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What became of a module: its operators with how many there are of each, what cannot be read, and the model where
-    there is nothing of that kind."""
-
-    operators: Mapping[str, int]
-    problems: Sequence[ModelError]
-    imported: Imported | None = None
 
 
 def from_torch(module: Any, args: Any, *, dynamic_shapes: Any = None, rename: Mapping[str, str] | None = None,
@@ -69,12 +46,7 @@ def from_torch(module: Any, args: Any, *, dynamic_shapes: Any = None, rename: Ma
 
     Raises `ModelError` for what no model can say, `MissingExtra` without PyTorch.
     """
-    reading = read(module, args, dynamic_shapes=dynamic_shapes, rename=rename, name=name)
-    if reading.imported is not None:
-        return reading.imported
-    first, *others = reading.problems
-    first.others = others
-    raise first
+    return read(module, args, dynamic_shapes=dynamic_shapes, rename=rename, name=name).required()
 
 
 def read(module: Any, args: Any, *, dynamic_shapes: Any = None, rename: Mapping[str, str] | None = None,

@@ -23,6 +23,7 @@ class Session:
         self.known: dict[int, np.ndarray] = {}
         self.masks: set[int] = set()
         self.name = self.process = ""
+        self.names = 0
 
     def leaf(self, array: np.ndarray, wanted: bool) -> Node:
         """A row for an array: an input, integers below what they need, or data."""
@@ -48,6 +49,15 @@ class Session:
             return row
         found = self.known[row.id]
         return found.astype(bool) if row.id in self.masks else found
+
+    def fresh(self, word: str) -> str:
+        """A name that nothing has."""
+        self.names += 1
+        return f"{word}_{chr(97 + self.names // 26)}{chr(97 + self.names % 26)}"
+
+    def called(self, word: str, row: Node) -> Node:
+        """A row that may be given a name."""
+        return row
 
     def has(self, row: Node) -> bool:
         """Whether a row is an argument, whose numbers are known."""

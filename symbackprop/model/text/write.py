@@ -20,7 +20,7 @@ from symbackprop.core.graph import Leaf, Node, arguments_first
 from symbackprop.core.literals import number_text
 from symbackprop.core.loops import Loop
 from symbackprop.core.maths import Math, Num, Sym
-from symbackprop.core.shapes import dim_text
+from symbackprop.core.shapes import Dim, dim_text
 from symbackprop.model.model import Model, Statement
 from symbackprop.model.names import python_name
 from symbackprop.model.nesting import nesting_told
@@ -212,6 +212,13 @@ def packed(keyword: str, items: Sequence[str]) -> list[str]:
 
 
 # -- scans, written as for t in 1..T
+def _stack_text(base: str, length: Dim) -> str:
+    """What a loop computes, over all steps; of steps whose number is written, which text has one by one, a stack."""
+    if not length.is_Integer:
+        return base
+    return f"stack({', '.join(f'{base}[{k + 1}]' for k in range(int(length)))})"
+
+
 def is_stack(row: Node) -> bool:
     """Whether a row is the stack over time of a body row."""
     return row.is_result and row.attr >= len(row.args[0].attr.carry)
@@ -275,8 +282,8 @@ class Loops:
             base = plan.bases.setdefault(row.id, self.lets.get(out.id) or self._base(row))
             if self.lets.get(out.id) == base:
                 self.defined.add(out.id)
-            self.notation.results[out.id] = base
-            names.setdefault(out.id, base)  # a body around may have a line for it
+            self.notation.results[out.id] = _stack_text(base, loop.length)
+            names.setdefault(out.id, self.notation.results[out.id])  # a body around may have a line for it
         for leaf, row, start in zip(loop.carry, loop.carried, plan.scan.args, strict=False):
             plan.carries.append(self._carry_name(plan, leaf, row, start, names))
         end = "1" if loop.reverse else dim_text(loop.length)

@@ -1,5 +1,11 @@
-"""ONNX's operators as compositions of symbackprop's functions: of the session, the inputs (None: left out), and the
-attributes."""
+# mypy: disable-error-code="no-any-return"
+"""ONNX's operators as compositions of functions: of who reads them, the inputs (None: left out), and the attributes.
+
+Whoever reads has ``value(row)``, the numbers of an input that has to be known, ``has(row)``, whether they are,
+``given(array)`` and ``leaf(array, wanted)``, a row for numbers that are worked out here; ``outputs``, how many results
+are named, and ``left_out``, for each whether it is not. Inputs of an operator that are read as numbers alone are those
+of `NUMBERS`.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +16,15 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from symbackprop.core import build
-from symbackprop.core import functions as F
+from symbackprop.core import build, functions
 from symbackprop.core.graph import Node
+from symbackprop.core.loops import scan
 from symbackprop.core.numpy_calls import TABLE as NP
-from tests.conformance.expressed import Composition
-from tests.conformance.frame import NotApplicable, NotExpressible
-from tests.conformance.torch_calls.arrange import pad as torch_pad
-from tests.conformance.torch_calls.choose import along_places, at_places, collected, numbered, put_places
-from tests.conformance.torch_calls.table import shape
+from symbackprop.errors import ModelError
+from symbackprop.imported.places import along_places, at_places, collected, numbered, padded, put_places, shape, sizes
 
+F: Any = functions  # whose functions are registered, not declared
+Composition = Callable[..., Any]
 OPERATORS: dict[str, Composition] = {}
 
 
@@ -31,8 +36,26 @@ def op(*names: str) -> Callable[[Composition], Composition]:
     return put
 
 
-def ints(s: Any, row: Any) -> list[int]:
-    return [int(v) for v in np.atleast_1d(s.value(row))]
+NUMBERS = {  # the places of inputs that say how large something is, or where
+    "Reshape": (1,), "Expand": (1,), "Slice": (1, 2, 3, 4), "Squeeze": (1,), "Unsqueeze": (1,), "Tile": (1,),
+    "Pad": (1, 2, 3), "Split": (1,), "TopK": (1,), "Trilu": (1,), "CumSum": (1,), "CumProd": (1,), "Resize": (1, 2, 3),
+    "CenterCropPad": (1,), "Col2Im": (1, 2), "Dropout": (1, 2), "Compress": (1,), "GatherND": (1,), "ScatterND": (1,),
+    "Scatter": (1,), "ScatterElements": (1,), "TensorScatter": (2,), "MaxUnpool": (1, 2), "OneHot": (1, 2),
+    "Range": (0, 1, 2), "ConstantOfShape": (0,), "LSTM": (4,), "GRU": (4,), "RNN": (4,),
+    **{f"Reduce{word}": (1,) for word in ("Sum", "Mean", "Max", "Min", "Prod", "LogSumExp", "L1", "L2", "SumSquare",
+                                          "LogSum")},
+}
+
+
+def ints(s: Any, row: Any) -> list[Any]:
+    """The whole numbers of an input; sizes may be symbolic."""
+    found = np.atleast_1d(s.value(row))
+    return [int(v) if isinstance(v, (int, float, np.number)) or v.is_Integer else v for v in found]
+
+
+def number(s: Any, row: Any) -> float:
+    """The one number of an input."""
+    return float(np.asarray(s.value(row)).reshape(()))
 
 
 # -- of every entry
@@ -64,6 +87,19 @@ OPERATORS |= {
     "Swish": lambda s, xs, a: F.swish(xs[0], a.get("alpha", 1.0)),
     "SwiGLU": lambda s, xs, a: F.swish(xs[0], a.get("alpha", 1.0)) * xs[1],
     "ThresholdedRelu": lambda s, xs, a: F.where(xs[0] > a.get("alpha", 1.0), xs[0], 0),
+}
+
+
+RELATIONS = {"Equal": F.equal, "Greater": F.greater, "GreaterOrEqual": F.greater_equal, "Less": F.less,
+             "LessOrEqual": F.less_equal}
+OPERATORS |= {name: lambda s, xs, a, _call=call: _call(xs[0], xs[1]) for name, call in RELATIONS.items()}
+OPERATORS |= {name: lambda s, xs, a, _call=call: _call(xs[0]) for name, call in {
+    "Sign": F.sign, "Floor": F.floor, "Ceil": F.ceil, "Round": F.round}.items()}
+OPERATORS |= {
+    "Not": lambda s, xs, a: F.equal(xs[0], 0),
+    "And": lambda s, xs, a: xs[0] * xs[1],
+    "Or": lambda s, xs, a: F.not_equal(xs[0] + xs[1], 0),
+    "Xor": lambda s, xs, a: F.not_equal(xs[0], xs[1]),
 }
 
 
@@ -101,18 +137,32 @@ def clip(s: Any, xs: Any, a: Any) -> Node:
     return F.clip(x, low, high)
 
 
-@op("Cast", "CastLike")
+INTEGERS, TRUTHS = (2, 3, 4, 5, 6, 7, 12, 13), 9  # types of ONNX
+
+
+@op("Cast")
 def cast(s: Any, xs: Any, a: Any) -> Node:
-    raise NotApplicable("another precision")
+    """Numbers of another type: of truth values whether they are 0, of integers what is before the point."""
+    x, to = xs[0], a["to"]
+    if to == TRUTHS:
+        return F.not_equal(x, 0)
+    return F.trunc(x) if to in INTEGERS and x.kind == "float" else x
+
+
+@op("CastLike")
+def cast_like(s: Any, xs: Any, a: Any) -> Node:
+    if xs[0].kind == "float" and xs[1].kind != "float":
+        raise ModelError("write Cast, which says which type is meant")
+    return xs[0]
 
 
 @op("Dropout")
-def dropout(s: Any, xs: Any, a: Any) -> Node:
+def dropout(s: Any, xs: Any, a: Any) -> Any:
     training = len(xs) > 2 and bool(np.any(s.value(xs[2])))
-    ratio = float(s.value(xs[1])) if len(xs) > 1 and xs[1] is not None else 0.5
+    ratio = number(s, xs[1]) if len(xs) > 1 and xs[1] is not None else 0.5
     if training and ratio:
-        raise NotApplicable("its result is drawn at random")
-    return xs[0]
+        raise ModelError("it is random: export the network for evaluation, or give the mask as an input")
+    return (xs[0], xs[0].graph.full(1, xs[0].shape)) if s.outputs > 1 else xs[0]
 
 
 # -- reductions
@@ -123,7 +173,7 @@ def reduction(call: Any) -> Composition:
         if not axes and a.get("noop_with_empty_axes"):
             return x if call is F.sum else call(build.expand(x, x.ndim), x.ndim, False)
         if call in (F.max, F.min) and 0 in shape(x):
-            raise NotExpressible("the largest of no entries, which NumPy refuses")
+            raise ModelError("the largest of no entries, which NumPy refuses")
         return call(x, tuple(axes) if axes else None, bool(a.get("keepdims", 1)))
 
     return composed
@@ -147,7 +197,7 @@ OPERATORS |= {"Softmax": normal(F.softmax), "LogSoftmax": normal(F.log_softmax)}
 @op("Hardmax")
 def hardmax(s: Any, xs: Any, a: Any) -> Node:
     axis = a.get("axis", -1) % xs[0].ndim
-    hot = F.one_hot(s.given(np.argmax(s.value(xs[0]), axis)), shape(xs[0])[axis])
+    hot = F.one_hot(F.argmax(xs[0], axis), shape(xs[0])[axis])
     return NP["moveaxis"](hot, -1, axis) * 1
 
 
@@ -169,9 +219,11 @@ OPERATORS |= {"CumSum": scanned(F.cumsum, 0), "CumProd": scanned(F.cumprod, 1)}
 
 
 @op("TopK")
-def topk(s: Any, xs: Any, a: Any) -> Node:
-    k, axis = ints(s, xs[1])[0], a.get("axis", -1)
-    return F.topk(xs[0], k, axis) if a.get("largest", 1) else -F.topk(-xs[0], k, axis)
+def topk(s: Any, xs: Any, a: Any) -> Any:
+    k, axis, falling = ints(s, xs[1])[0], a.get("axis", -1), a.get("largest", 1)
+    found = F.topk(xs[0], k, axis) if falling else -F.topk(-xs[0], k, axis)
+    order = F.argsort(-xs[0] if falling else xs[0], axis)
+    return (found, build.slice_axis(order, axis % xs[0].ndim, 0, k)) if s.outputs > 1 else found
 
 
 # -- arranging
@@ -182,7 +234,10 @@ def concat(s: Any, xs: Any, a: Any) -> Node:
 
 @op("Expand")
 def expand(s: Any, xs: Any, a: Any) -> Node:
-    return F.broadcast(xs[0], np.broadcast_shapes(shape(xs[0]), ints(s, xs[1])))
+    own, wanted = list(shape(xs[0])), ints(s, xs[1])
+    rank = max(len(own), len(wanted))
+    pairs = zip([1] * (rank - len(own)) + own, [1] * (rank - len(wanted)) + wanted, strict=True)
+    return F.broadcast(xs[0], tuple(b if a_ == 1 else a_ for a_, b in pairs))
 
 
 @op("Flatten")
@@ -259,13 +314,13 @@ def slice_(s: Any, xs: Any, a: Any) -> Node:
 @op("Pad")
 def pad(s: Any, xs: Any, a: Any) -> Node:
     x, pads = xs[0], ints(s, xs[1])
-    value = float(s.value(xs[2])) if len(xs) > 2 and xs[2] is not None else 0.0
+    value = number(s, xs[2]) if len(xs) > 2 and xs[2] is not None else 0.0
     axes = [k % x.ndim for k in ints(s, xs[3])] if len(xs) > 3 and xs[3] is not None else list(range(x.ndim))
     edges = {k: (pads[i], pads[i + len(axes)]) for i, k in enumerate(axes)}
     mode = {"constant": "constant", "edge": "replicate", "reflect": "reflect", "wrap": "circular"}[
         a.get("mode", "constant")]
     flat = [e for k in reversed(range(x.ndim)) for e in edges.get(k, (0, 0))]
-    return torch_pad(s, x, flat, mode, value)
+    return padded(s, x, flat, mode, value)
 
 
 @op("CenterCropPad")
@@ -296,17 +351,58 @@ def space_to_depth(s: Any, xs: Any, a: Any) -> Node:
     return build.reshape(F.transpose(parts, order), (n, c * b * b, h // b, w // b))
 
 
+@op("Range")
+def range_(s: Any, xs: Any, a: Any) -> Node:
+    start, stop, step = (ints(s, x)[0] for x in xs)
+    found = s.model.constant("arange", stop - start if step == 1 else (stop - start) / step)
+    return start + step * found if start or step != 1 else found
+
+
+@op("ConstantOfShape")
+def constant_of_shape(s: Any, xs: Any, a: Any) -> Node:
+    value = a.get("value", np.zeros(1))
+    return s.model.graph.full(float(np.asarray(value).reshape(())), ints(s, xs[0]))
+
+
+@op("OneHot")
+def one_hot(s: Any, xs: Any, a: Any) -> Node:
+    depth, (low, high), axis = ints(s, xs[1])[0], np.asarray(s.value(xs[2]), float), a.get("axis", -1)
+    hot = F.one_hot(xs[0], depth)
+    hot = NP["moveaxis"](hot, -1, axis % (xs[0].ndim + 1)) if axis != -1 else hot
+    return hot * (high - low) + low if (low, high) != (0, 1) else hot * 1
+
+
+def places_of(call: Any) -> Composition:
+    def composed(s: Any, xs: Any, a: Any) -> Node:
+        if a.get("select_last_index"):
+            raise ModelError("of equal entries the first is taken here: leave select_last_index out")
+        return call(xs[0], a.get("axis", 0), keepdims=bool(a.get("keepdims", 1)))
+
+    return composed
+
+
+OPERATORS |= {"ArgMax": places_of(F.argmax), "ArgMin": places_of(F.argmin)}
+
+
 # -- places
 @op("Gather")
 def gather(s: Any, xs: Any, a: Any) -> Node:
-    axis = a.get("axis", 0)
-    return F.take(xs[0], s.given(s.value(xs[1]).astype(int) % shape(xs[0])[axis]), axis)
+    axis, index = a.get("axis", 0), xs[1]
+    if not s.has(index):
+        return F.take(xs[0], index, axis)
+    n, places = shape(xs[0])[axis], s.value(index).astype(int)
+    if not places.ndim:
+        there = (*[slice(None)] * (axis % xs[0].ndim), int(places))
+        return xs[0][there]
+    return F.take(xs[0], s.given(places % n if isinstance(n, int) else places), axis)
 
 
 @op("GatherElements")
 def gather_elements(s: Any, xs: Any, a: Any) -> Node:
     axis = a.get("axis", 0) % xs[0].ndim
-    index = s.value(xs[1]).astype(int) % shape(xs[0])[axis]
+    if not s.has(xs[1]):
+        return F.take_along_axis(xs[0], xs[1], axis)
+    index = s.value(xs[1]).astype(int) % sizes(xs[0])[axis]
     return at_places(s, xs[0], along_places(s, xs[0], axis, s.given(index)))
 
 
@@ -315,7 +411,8 @@ def gather_nd(s: Any, xs: Any, a: Any) -> Node:
     x, index, batch = xs[0], s.value(xs[1]).astype(int), a.get("batch_dims", 0)
     places = numbered(x)
     lead = np.indices(index.shape[:batch] + (1,) * (index.ndim - 1 - batch))[:batch]
-    return at_places(s, x, places[(*lead, *np.moveaxis(index, -1, 0))])
+    there = (*lead, *np.moveaxis(index, -1, 0))
+    return at_places(s, x, places[there])
 
 
 HOW = {"add": "sum", "mul": "prod", "max": "amax", "min": "amin"}
@@ -441,6 +538,12 @@ OPERATORS |= {"GlobalAveragePool": everywhere(F.mean), "GlobalMaxPool": everywhe
               "GlobalLpPool": lambda s, xs, a: F.norm(xs[0], tuple(range(2, xs[0].ndim)), True, order=a.get("p", 2))}
 
 
+def unusual(options: dict[str, Any], usual: int) -> dict[str, Any]:
+    """Options along every axis, one number where they are equal, without those that are as usual."""
+    found = {word: v[0] if len({*v}) == 1 else tuple(v) for word, v in options.items()}
+    return {word: v for word, v in found.items() if v != usual}
+
+
 @op("Conv")
 def conv(s: Any, xs: Any, a: Any) -> Node:
     x, w = xs[:2]
@@ -448,11 +551,10 @@ def conv(s: Any, xs: Any, a: Any) -> Node:
     edges = edges_of(a, shape(x)[2:], kernel)
     for k, (before, behind, *_) in enumerate(edges):
         x = build.pad_axis(x, 2 + k, before, shape(x)[2 + k] + before + behind)
-    options = {"stride": [e[2] for e in edges], "dilation": [e[3] for e in edges]}
-    if len(kernel) == 1:
-        options = {k: v[0] for k, v in options.items()}
+    options = unusual({"stride": [e[2] for e in edges], "dilation": [e[3] for e in edges]}, 1)
+    options |= {"groups": a["group"]} if a.get("group", 1) > 1 else {}
     kernels = F.transpose(w, (*range(2, w.ndim), 1, 0))
-    y = F.FUNCTIONS[f"conv{len(kernel)}d"](channels_last(x), kernels, groups=a.get("group", 1), **options)
+    y = F.FUNCTIONS[f"conv{len(kernel)}d"](channels_last(x), kernels, **options)
     return channels_first(y if len(xs) < 3 or xs[2] is None else y + xs[2])
 
 
@@ -462,9 +564,7 @@ def conv_transpose(s: Any, xs: Any, a: Any) -> Node:
     kernel, rank, groups = shape(w)[2:], w.ndim - 2, a.get("group", 1)
     strides, apart = a.get("strides", [1] * rank), a.get("dilations", [1] * rank)
     more = a.get("output_padding", [0] * rank)
-    options: Any = {"stride": strides, "dilation": apart, "output_padding": more}
-    if rank == 1:
-        options = {k: v[0] for k, v in options.items()}
+    options = unusual({"stride": strides, "dilation": apart}, 1) | unusual({"output_padding": more}, 0)
     kernels = F.transpose(w, (*range(2, w.ndim), 1, 0))
     call, rows = F.FUNCTIONS[f"conv_transpose{rank}d"], channels_last(x)
     pieces = zip(F.split(rows, groups, -1), F.split(kernels, groups, -1), strict=True)
@@ -531,11 +631,6 @@ def max_unpool(s: Any, xs: Any, a: Any) -> Node:
     return found
 
 
-@op("MaxRoiPool")
-def max_roi_pool(s: Any, xs: Any, a: Any) -> Node:
-    raise NotApplicable("ONNX has no check of it")
-
-
 # -- interpolation
 @op("GridSample")
 def grid_sample(s: Any, xs: Any, a: Any) -> Node:
@@ -575,30 +670,36 @@ def resize(s: Any, xs: Any, a: Any) -> Node:
     return x
 
 
-def resized(n: int, out: int, factor: float, region: Any, a: Any) -> tuple[np.ndarray, np.ndarray]:
+def resized(n: int, out: int, factor: float, region: Any, a: Any) -> tuple[Any, Any]:
     """Weights out×n, and which results are read outside."""
     mode, how = a.get("mode", "nearest"), a.get("coordinate_transformation_mode", "half_pixel")
     k = np.arange(out)
     outside = np.zeros(out, bool)
-    at = {"half_pixel": lambda: (k + 0.5) / factor - 0.5,
-          "asymmetric": lambda: k / factor,
-          "align_corners": lambda: k * (n - 1) / (factor * n - 1) if out > 1 else k * 0.0,
-          "pytorch_half_pixel": lambda: (k + 0.5) / factor - 0.5 if out > 1 else k * 0.0,
-          "half_pixel_symmetric": lambda: n / 2 * (1 - out / (factor * n)) + (k + 0.5) / factor - 0.5,
-          "tf_crop_and_resize": lambda: (region[0] * (n - 1) + k * (region[1] - region[0]) * (n - 1) / (out - 1)
-                                         if out > 1 else 0.5 * (region[0] + region[1]) * (n - 1) + k * 0.0)}[how]()
+    ways: Any = {
+        "half_pixel": lambda: (k + 0.5) / factor - 0.5,
+        "asymmetric": lambda: k / factor,
+        "align_corners": lambda: k * (n - 1) / (factor * n - 1) if out > 1 else k * 0.0,
+        "pytorch_half_pixel": lambda: (k + 0.5) / factor - 0.5 if out > 1 else k * 0.0,
+        "half_pixel_symmetric": lambda: n / 2 * (1 - out / (factor * n)) + (k + 0.5) / factor - 0.5,
+        "tf_crop_and_resize": lambda: (region[0] * (n - 1) + k * (region[1] - region[0]) * (n - 1) / (out - 1)
+                                       if out > 1 else 0.5 * (region[0] + region[1]) * (n - 1) + k * 0.0),
+    }
+    at = ways[how]()
     if how == "tf_crop_and_resize":
         outside = (at < 0) | (at > n - 1)
     place = np.arange(n)
     if mode == "nearest":
-        rounding = {"round_prefer_floor": lambda v: np.ceil(v - 0.5), "round_prefer_ceil": lambda v: np.floor(v + 0.5),
-                    "floor": np.floor, "ceil": np.ceil}[a.get("nearest_mode", "round_prefer_floor")]
-        near = np.clip(rounding(np.round(at, 9)), 0, n - 1)
+        to_whole: Any = {
+            "round_prefer_floor": lambda v: np.ceil(v - 0.5), "round_prefer_ceil": lambda v: np.floor(v + 0.5),
+            "floor": np.floor, "ceil": np.ceil,
+        }
+        rounded = to_whole[a.get("nearest_mode", "round_prefer_floor")](np.round(at, 9))
+        near = np.clip(rounded, 0, n - 1)
         return (near[:, None] == place).astype(float), outside
     spread = max(1.0, 1 / factor) if a.get("antialias") else 1.0
     sharp = a.get("cubic_coeff_a", -0.75)
 
-    def weight(d: np.ndarray) -> np.ndarray:
+    def weight(d: Any) -> Any:
         d = np.abs(d) / spread
         if mode == "linear":
             return np.maximum(1 - d, 0)
@@ -668,6 +769,25 @@ def lrn(s: Any, xs: Any, a: Any) -> Node:
     return channels_first(x / (a.get("bias", 1.0) + a.get("alpha", 1e-4) / size * total) ** a.get("beta", 0.75))
 
 
+def over_last(s: Any, xs: Any, a: Any, call: Any) -> Node:
+    axis = a.get("axis", -1) % xs[0].ndim
+    found = call(xs[0], tuple(range(axis, xs[0].ndim)), a.get("epsilon", 1e-5)) * xs[1]
+    return found if len(xs) < 3 or xs[2] is None else found + xs[2]
+
+
+@op("LayerNormalization")
+def layer_norm(s: Any, xs: Any, a: Any) -> Any:
+    y = over_last(s, xs, a, lambda x, axes, eps: F.layer_norm(x, axis=axes if len(axes) > 1 else axes[0], eps=eps))
+    axes = tuple(range(a.get("axis", -1) % xs[0].ndim, xs[0].ndim))
+    more = F.mean(xs[0], axes, True), 1 / F.sqrt(F.var(xs[0], axes, True) + a.get("epsilon", 1e-5))
+    return (y, *more) if s.outputs > 1 else y
+
+
+@op("RMSNormalization")
+def rms_norm(s: Any, xs: Any, a: Any) -> Node:
+    return over_last(s, xs, a, lambda x, axes, eps: F.rms_norm(x, axis=axes if len(axes) > 1 else axes[0], eps=eps))
+
+
 @op("Gemm")
 def gemm(s: Any, xs: Any, a: Any) -> Node:
     x, y = (v.T if a.get(t) else v for v, t in zip(xs, ("transA", "transB"), strict=False))
@@ -677,13 +797,16 @@ def gemm(s: Any, xs: Any, a: Any) -> Node:
 
 # -- losses
 def classes(s: Any, logs: Node, target: Node, weight: Any, a: Any) -> Node:
-    c, y, ignore = shape(logs)[1], s.value(target).astype(int), a.get("ignore_index")
-    rows = channels_last(logs)
-    index = s.given(np.clip(y, 0, c - 1))
+    rows, ignore = channels_last(logs), a.get("ignore_index")
+    ignore = None if ignore is not None and ignore < 0 else ignore  # integers are 0 or more
+    counts = None if ignore is None else F.not_equal(target, ignore)
+    index = target if counts is None else F.where(counts, target, 0)
     share = index.graph.full(1, index.shape) if weight is None else weight[index]
-    share = share if ignore is None else share * s.given((y != ignore).astype(int))
+    share = share if counts is None else share * counts
     loss = F.nll(rows, index) * share
     how = a.get("reduction", "mean")
+    if how == "mean" and weight is None and counts is None:
+        return F.mean(F.nll(rows, index))
     return loss if how == "none" else F.sum(loss) if how == "sum" else F.sum(loss) / F.sum(share)
 
 
@@ -699,33 +822,43 @@ def softmax_cross_entropy(s: Any, xs: Any, a: Any) -> Any:
     return (loss, logs) if s.outputs > 1 else loss
 
 
-# -- recurrences, unrolled over the steps that the arrays have
+# -- recurrences: loops over time
 def recurrent(step: Any, gates: int, states: int) -> Composition:
     def composed(s: Any, xs: Any, a: Any) -> Any:
         x, w, r, b, lengths, *initial = [*xs, *[None] * 8][: 5 + states]
         peephole = xs[7] if states == 2 and len(xs) > 7 else None
+        if a.get("clip") or a.get("input_forget") or a.get("activations", a.get("usual")) != a.get("usual"):
+            raise ModelError("cells with a clip, other activations or coupled gates cannot be read: write the loop")
         h = a["hidden_size"]
-        x = F.swapaxes(x, 0, 1) if a.get("layout") else x
+        x = s.called("x", F.swapaxes(x, 0, 1) if a.get("layout") else x)
         t, n, _ = shape(x)
-        direction = a.get("direction", "forward")
-        runs = {"forward": [False], "reverse": [True], "bidirectional": [False, True]}[direction]
+        if lengths is not None and not (s.has(lengths) and set(ints(s, lengths)) == {t}):
+            raise ModelError("sequences of several lengths cannot be read: leave sequence_lens out, and take a mask")
+        runs = {"forward": [False], "reverse": [True], "bidirectional": [False, True]}[a.get("direction", "forward")]
         stacks, lasts = [], []
         for d, back in enumerate(runs):
-            state = [x.graph.full(0, (n, h)) if v is None else (v[:, d] if a.get("layout") else v[d]) for v in initial]
-            bias = None if b is None else b[d]
-            found: list[Any] = [None] * t
-            for k in reversed(range(t)) if back else range(t):
-                state = step(x[k], state, w[d], r[d], bias, h, a, None if peephole is None else peephole[d])
-                found[k] = state[0]
-            stacks.append(F.stack(*found))
-            lasts.append(state)
+            first = [x.graph.full(0, (n, h)) if v is None else (v[:, d] if a.get("layout") else v[d]) for v in initial]
+            bias, own = None if b is None else b[d], None if peephole is None else peephole[d]
+
+            index = s.fresh("t")
+
+            def say(word: str, row: Node, index: str = index) -> Node:
+                row.graph.christen(f"{s.fresh(word)}[{index}]", row)
+                return row
+
+            def body(carry: Any, now: Any, d: int = d, bias: Any = bias, own: Any = own, say: Any = say) -> Any:
+                state = step(now[0], list(carry), w[d], r[d], bias, h, a, own, say)
+                return tuple(state), state[0]
+
+            names = [s.fresh(word) for word in ("h", "c")[:states]]
+            last, (stack,) = scan(body, first, x, reverse=back, index=index, names=names)
+            stacks.append(stack)
+            lasts.append(last)
         y = F.stack(*stacks, axis=1)
         ends = [F.stack(*[state[k] for state in lasts]) for k in range(states)]
         if a.get("layout"):
             y, ends = F.transpose(y, (2, 0, 1, 3)), [F.swapaxes(e, 0, 1) for e in ends]
-        if lengths is not None and set(ints(s, lengths)) != {t}:
-            raise NotExpressible("sequences of different lengths")
-        return [v for v, left_out in zip([y, *ends], s.left_out, strict=False) if not left_out]
+        return [y, *ends]
 
     return composed
 
@@ -734,16 +867,16 @@ def halves(b: Any, width: int) -> tuple[Any, Any]:
     return (0, 0) if b is None else (b[:width], b[width : 2 * width])
 
 
-def rnn_step(x: Node, state: Any, w: Node, r: Node, b: Any, h: int, a: Any, p: Any) -> list[Node]:
+def rnn_step(x: Node, state: Any, w: Node, r: Node, b: Any, h: int, a: Any, p: Any, say: Any) -> list[Node]:
     wb, rb = halves(b, h)
     return [F.tanh(x @ w.T + state[0] @ r.T + wb + rb)]
 
 
-def gru_step(x: Node, state: Any, w: Node, r: Node, b: Any, h: int, a: Any, p: Any) -> list[Node]:
+def gru_step(x: Node, state: Any, w: Node, r: Node, b: Any, h: int, a: Any, p: Any, say: Any) -> list[Node]:
     wb, rb = halves(b, 3 * h)
     from_x, last = x @ w.T + wb, state[0]
-    z, reset = (F.sigmoid(from_x[:, k * h : (k + 1) * h] + last @ r[k * h : (k + 1) * h].T
-                          + (rb[k * h : (k + 1) * h] if b is not None else 0)) for k in range(2))
+    z, reset = (say("zr"[k], F.sigmoid(from_x[:, k * h : (k + 1) * h] + last @ r[k * h : (k + 1) * h].T
+                          + (rb[k * h : (k + 1) * h] if b is not None else 0))) for k in range(2))
     rest, own = r[2 * h :], (rb[2 * h :] if b is not None else 0)
     if a.get("linear_before_reset"):
         new = F.tanh(from_x[:, 2 * h :] + reset * (last @ rest.T + own))
@@ -752,15 +885,16 @@ def gru_step(x: Node, state: Any, w: Node, r: Node, b: Any, h: int, a: Any, p: A
     return [(1 - z) * new + z * last]
 
 
-def lstm_step(x: Node, state: Any, w: Node, r: Node, b: Any, h: int, a: Any, p: Any) -> list[Node]:
+def lstm_step(x: Node, state: Any, w: Node, r: Node, b: Any, h: int, a: Any, p: Any, say: Any) -> list[Node]:
     last, cell = state
     wb, rb = halves(b, 4 * h)
-    z = x @ w.T + last @ r.T + wb + rb
+    z = say("z", x @ w.T + last @ r.T + wb + rb)
     i, o, f, c = (z[:, k * h : (k + 1) * h] for k in range(4))
     pi, po, pf = (p[k * h : (k + 1) * h] for k in range(3)) if p is not None else (0, 0, 0)
     i, f = F.sigmoid(i + pi * cell if p is not None else i), F.sigmoid(f + pf * cell if p is not None else f)
-    cell = f * cell + i * F.tanh(c)
-    return [F.sigmoid(o + po * cell if p is not None else o) * F.tanh(cell), cell]
+    i, f = say("i", i), say("f", f)
+    cell = f * cell + i * say("g", F.tanh(c))
+    return [say("o", F.sigmoid(o + po * cell if p is not None else o)) * F.tanh(cell), cell]
 
 
 OPERATORS |= {"RNN": recurrent(rnn_step, 1, 1), "GRU": recurrent(gru_step, 3, 1), "LSTM": recurrent(lstm_step, 4, 2)}
