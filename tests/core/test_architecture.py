@@ -192,6 +192,8 @@ MAY_NAME = {  # tables by names of ops and functions that no record can hold: wh
     "codegen/statements.py": "a target: NumPy's functions and methods that write into an array",
     "codegen/schedule.py": "a target: about how long the code of a row is",
     "imported/formulas.py": "operators of PyTorch, by its names: what a graph has and a text has not",
+    "imported/onnx_operators.py": "operators of ONNX, by its names",
+    "imported/places.py": "reductions of another library's scatter, by its names",
     "model/text/notation.py": "functions that model text has no name for: it writes them as comparisons",
     "grade/formulas.py": "calls whose last argument, a size, may be left out",
     "own/array_mistakes.py": "what people take for what: a taxonomy of slips",
