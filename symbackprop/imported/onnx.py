@@ -64,6 +64,8 @@ def read(source: Any, *, rename: Mapping[str, str] | None = None, name: str = ""
     onnx = needed()
     if isinstance(source, (str, Path)):
         name = name or Path(source).stem
+        if not Path(source).is_file():
+            raise UsageError(f"there is no file {source}")
         try:
             source = onnx.load(str(source))
         except Exception as error:

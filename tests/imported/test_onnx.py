@@ -14,7 +14,7 @@ from symbackprop.model.model import Model
 from tests.imported.test_command import run
 from tests.sweeps import ALL as WHOLE
 
-onnx = pytest.importorskip("onnx", reason="onnx is not installed")
+onnx = pytest.importorskip("onnx.reference", reason="onnx is not installed") and pytest.importorskip("onnx")
 pytestmark = pytest.mark.oracle
 
 from symbackprop import from_onnx  # noqa: E402
@@ -213,3 +213,8 @@ def test_all_that_is_refused_is_told_with_node_and_what_to_write() -> None:
     told = found.value.told()
     assert "RandomNormalLike (noise): it is random: draw the numbers outside" in told
     assert "NonZero (places): what it gives depends on values: write Where" in told
+
+
+def test_a_missing_file_is_told_in_a_line() -> None:
+    with pytest.raises(UsageError, match=r"^there is no file nowhere\.onnx$"):
+        from_onnx("nowhere.onnx")
