@@ -262,7 +262,7 @@ class Collector:
         known = [f"d{n}" for n in self.reference.rows]
         for key, outcome in self.session.outcomes.items():
             alike = isinstance(key, Own) and key.name.startswith(_LOOKS_LIKE_A_GRADIENT)
-            if alike and key not in used and outcome.meaning is None:
+            if alike and key not in used and outcome.meaning is None and outcome.label not in known:
                 line = outcome.entry.answer.number
                 hint = did_you_mean(outcome.label, known)
                 found.append(f"{outcome.label} (line {line}) is no gradient of the model and is not used.{hint}")
