@@ -73,6 +73,7 @@ def test_the_derivation_says_it() -> None:
     ("input p: N x V simplex", "p is input and cannot be simplex: only data can"),
     ("data p: N x V simplx", "'simplx' is nothing that can be stated of an array. Did you mean 'simplex'?"),
     ("data p: N x V bool", "truth values are integers, 0 and 1"),
+    ("data p: N x V < V", "data with a bound is integers"),
 ])
 def test_errors_name_the_line(line: str, said: str) -> None:
     with pytest.raises(ModelError, match=r"net\.sbp:2") as caught:
@@ -154,3 +155,8 @@ def test_a_module_with_a_symmetric_parameter_is_right_and_one_that_draws_another
     assert verify(model).passed and verify_source(source, model).passed
     report = verify_source(source.replace("mirrored(rng", "(rng"), model)
     assert not report.passed and "S is not symmetric" in report.text()
+
+
+def test_words_of_python_in_small_letters() -> None:
+    with pytest.raises(ModelError, match=r"'true' is not declared\. Did you mean 'True'\?"):
+        Model.parse("param w: 3\nloss L = sum(w / sum(w, axis=0, keepdims=true))")

@@ -18,6 +18,7 @@ from symbackprop.model.names import check_name, python_name
 from symbackprop.model.text import tree
 from symbackprop.model.text.calls import callee, function_names
 from symbackprop.model.text.evaluate import evaluate
+from symbackprop.model.text.expressions import WORDS
 from symbackprop.model.text.known_numbers import short
 
 PI = "pi"
@@ -247,5 +248,6 @@ class ModelScope(Scope):
             sign = "@" if first is not None and first.shape and second is not None and second.shape else "*"
             return f"{shown!r} is not declared: a product is written {a} {sign} {b}", f"{a} {sign} {b}"
         known = [*self.graph.names, *self.model.sizes, *self.others, *self.loops, *self.families]
-        near = nearest(shown, known) or nearest(shown, function_names())
+        word = shown.capitalize()  # true
+        near = nearest(shown, known) or (word if word in WORDS else nearest(shown, function_names()))
         return f"{shown!r} is not declared.{suggested(near)}", near

@@ -214,6 +214,8 @@ def _array(c: Cursor) -> tree.ArrayItem:
     if not c.accept(":"):
         return tree.ArrayItem(name, ())
     shape = () if _at_int(c) else _shape(c)
+    if c.at("<"):
+        raise c.now.problem("data with a bound is integers", "int <")
     if not _at_int(c):
         return tree.ArrayItem(name, shape, stated=_stated(c))
     c.take()
