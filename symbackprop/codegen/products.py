@@ -234,8 +234,9 @@ class Pair:
         whole = _times(*factors, self._stack(batch, left, right))
         if not left or not right:
             place = [0] if not left else [ALL, 0]
-            whole = Expr(index(whole.code, *[ALL] * len(batch), *place), self._shape(natural), FLOAT)
-        elif len(left) > 1 or len(right) > 1:
+            flat = (*self._shape(batch), self._size(left + right))
+            whole = Expr(index(whole.code, *[ALL] * len(batch), *place), flat, FLOAT)
+        if len(left) > 1 or len(right) > 1:
             whole = self._in_shape(whole, self._shape(natural) if shape is None else shape)
         return whole if shape is not None else _moved(self.p, whole, natural, self.out)
 

@@ -113,7 +113,7 @@ class _Reader:
         self.rename = dict(rename)
         self.problems: list[ModelError] = []
         self.dims: dict[str, Any] = {}
-        self.outputs, self.left_out = 1, [False]  # of the node that is read
+        self.outputs = 1  # of the node that is read
         self.depth = 0  # of the loops around it
         self.read_again = {name for node in source.graph.node for name in node.input}
 
@@ -283,7 +283,7 @@ class _Reader:
             raise ModelError(_instead(node.op_type))
         rows = [value if value is None or k in NUMBERS.get(node.op_type, ()) else self._row(value)
                 for k, value in enumerate(given)]
-        self.outputs, self.left_out = len(node.output), [not name for name in node.output]
+        self.outputs = len(node.output)
         try:
             found = OPERATORS[node.op_type](self, rows, attributes)
         except (TypeError, KeyError, IndexError, OverflowError, AttributeError) as error:

@@ -2,9 +2,9 @@
 """ONNX's operators as compositions of functions: of who reads them, the inputs (None: left out), and the attributes.
 
 Whoever reads has ``value(row)``, the numbers of an input that has to be known, ``has(row)``, whether they are,
-``given(array)`` and ``leaf(array, wanted)``, a row for numbers that are worked out here; ``outputs``, how many results
-are named, and ``left_out``, for each whether it is not. Inputs of an operator that are read as numbers alone are those
-of `NUMBERS`.
+``given(array)`` and ``leaf(array, wanted)``, a row for numbers that are worked out here, ``fresh(word)``, a name that
+nothing has, ``called(word, row)``, a row under such a name, the ``model``, and ``outputs``, how many results the node
+has. Inputs of an operator that are read as numbers alone are those of `NUMBERS`.
 """
 
 from __future__ import annotations

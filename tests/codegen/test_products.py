@@ -37,7 +37,8 @@ def patterns() -> list[str]:
              "abc,bc->a", "abc,c->ab", "ab,abc->c", "abc,abd->cd", "abc,abd->dc", "abc,cd->abd", "abc,dc->abd",
              "a,bc->abc", "acb,cd->abd", "abc,adc->abd", "abcd,abed->abce", "abcd,acbe->abde",
              "ab,abc->ac", "abcde,abfe->abcdf", "abcde,abcdf->abfe", "abc,bdea->cde", "abc,adce->bde",
-             "a,ab->", "ab,ca->a", "abc,bcd,ade->be", "ab,ab,ab->b", "a,b,c->cab", "abcd,aefd->bcef"]
+             "a,ab->", "ab,ca->a", "abc,bcd,ade->be", "ab,ab,ab->b", "a,b,c->cab", "abcd,aefd->bcef", "abcd,bd->abc",
+             "bd,dabc->bac"]
     for a, b, out in (("ab", "bc", "ac"), ("ab", "b", "a")):
         found += [
             f"{''.join(p)},{''.join(q)}->{''.join(r)}"
