@@ -22,6 +22,10 @@ def executable() -> str | None:
     return next((path for name in NAMES if (path := shutil.which(name))), None)
 
 
+class PageLeft(Exception):
+    """A question about a page that was left for another before the answer."""
+
+
 class Chromium:
     """One browser with one tab. ``problems`` collects what the console calls an error, failed requests and exceptions;
     ``requests`` every address that the page asked for."""
@@ -73,6 +77,8 @@ class Chromium:
         while True:
             answer = self._read()
             if answer.get("id") == self._count:
+                if "navigated" in str(answer.get("error")):
+                    raise PageLeft
                 assert "error" not in answer, f"{method}: {answer['error']}"
                 return dict(answer["result"])
             self._note(answer)
@@ -114,9 +120,16 @@ class Chromium:
     def wait(self, condition: str) -> None:
         """Wait until a JavaScript expression is true."""
         deadline = time.monotonic() + PATIENCE
-        while not self.js(f"Boolean({condition})"):
+        while not self._holds(condition):
             assert time.monotonic() < deadline, f"never came true: {condition}"
             time.sleep(0.05)
+
+    def _holds(self, condition: str) -> bool:
+        """Whether a JavaScript expression is true; not yet, where the page is just being left."""
+        try:
+            return bool(self.js(f"Boolean({condition})"))
+        except PageLeft:
+            return False
 
     def place(self, selector: str) -> tuple[float, float]:
         """The middle of the first element that matches, scrolled into sight."""
