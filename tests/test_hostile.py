@@ -220,7 +220,7 @@ def einsum(count: int, letters: Callable[[int], str], shape: str) -> str:
 @pytest.mark.parametrize(
     "text",
     [
-        einsum(34, lambda i: LETTERS[i], "N"),
+        pytest.param(einsum(34, lambda i: LETTERS[i], "N"), marks=pytest.mark.slow),
         einsum(34, lambda i: LETTERS[i] + LETTERS[i + 1], "N x N"),
         einsum(1, lambda i: "a" * 12, " x ".join(["N"] * 12)),
     ],
