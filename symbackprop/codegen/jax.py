@@ -14,7 +14,6 @@ import sympy as sp
 
 from symbackprop.codegen.arrays import RULES, Arrays, Rule
 from symbackprop.codegen.equations import shape_note
-from symbackprop.codegen.initial import NORMAL
 from symbackprop.codegen.module import ModulePrinter, unpacked
 from symbackprop.codegen.program import For, Store
 from symbackprop.codegen.statements import Writer
@@ -162,26 +161,18 @@ class JaxPrinter(ModulePrinter):
     writer = JaxWriter
     levels = (0, 1)
     source = "a jax.random key, or a seed"
+    generator = "jax.Array | int"
+    has_numbers = False
     refused = "it writes into arrays that are used again, and arrays of JAX are never changed; take -O1"
     imports = ("import jax", "import jax.numpy as jnp")
     unchecked = f"{ModulePrinter.unchecked}, no-untyped-call"
 
-    @property
-    def random(self) -> str:
-        return '"jax.Array | int | Draws"'
-
-    def result_type(self) -> str:
-        return self.several
-
     def fields(self) -> dict[str, Any]:
-        drawn = any(initial.kind == NORMAL for initial in self.program.initial.values())
         return super().fields() | {
-            "scalars": False,
             "as_integers": "as_integers(name, array)",
             "as_floats": "array.astype(dtype)",
             "drawn": "{name: jnp.asarray(value, at_hand(DTYPE)) for name, value in params.items()}",
             "dtypes": 'cache["static"].dtypes',
-            "rng": self.random if drawn else "jax.Array | int",
             "mark": string("static"),
             "factor": "jax.Array | float",
         }

@@ -114,6 +114,8 @@ class ModulePrinter:
     unchecked: str = "no-any-return, type-arg"  # of mypy --strict: what arrays of any dtype come to is Any
     levels: tuple[int, ...] = (0, 1, 2)
     source = "a numpy.random.Generator, or a seed"
+    generator = ""  # the type of what draws, where it is not NumPy's: then NumPy's may stand for it, as Draws
+    has_numbers = True  # whether an array without axes is a number, as a loss is
     refused = ""
     context: tuple[str, ...] = ("dtype",)  # what new arrays are made in, which forward hands on to backward
 
@@ -161,7 +163,7 @@ class ModulePrinter:
             "told": self.told(),
             "sizes": self.sizes_shown(),
             "size_lines": self.sizes.lines,
-            "scalars": self.takes_plain_floats(),
+            "scalars": self.has_numbers and self.takes_plain_floats(),
             "floats": "given" if p.floats_are_safe else "{name: DTYPE(value) for name, value in given.items()}",
             "forward": layout([*self.opening(self.forward, *self.buffers(used, name)), *self.forward]),
             "backward": layout([*self.reopening(), *self.incoming(), *self.backward, self.gradients()]),
@@ -181,18 +183,23 @@ class ModulePrinter:
             "upstream": self.several,
             "factor": "float",
             "mark": string("dtypes"),
-            "rng": self.random,
+            "rng": self.drawing(),
             "results": doc_text(", ".join(p.results)) if len(p.results) <= MAX_LISTED else "the outputs",
         }
 
     def result_type(self) -> str:
         """The type of the loss or of the outputs."""
-        return self.several if self.program.loss is None else "float"
+        return "float" if self.has_numbers and self.program.loss is not None else self.several
 
     @property
     def random(self) -> str:
         """The type of what draws."""
-        return f"{self.module}.random.Generator | int"
+        return f'"{self.generator} | Draws"' if self.generator else f"{self.module}.random.Generator | int"
+
+    def drawing(self) -> str:
+        """That of what initial values are drawn from; nothing stands for it where none is."""
+        drawn = any(initial.kind == NORMAL for initial in self.program.initial.values())
+        return self.random if drawn or not self.generator else self.generator
 
     @property
     def several(self) -> str:

@@ -14,7 +14,6 @@ import sympy as sp
 
 from symbackprop.codegen.arrays import RULES, Arrays, Rule
 from symbackprop.codegen.helpers import library
-from symbackprop.codegen.initial import NORMAL
 from symbackprop.codegen.module import ModulePrinter, names_in
 from symbackprop.codegen.program import Assign
 from symbackprop.codegen.statements import Writer
@@ -169,26 +168,18 @@ class TorchPrinter(ModulePrinter):
     writer = TorchWriter
     levels = (0, 1)
     source = "a torch.Generator, or a seed"
+    generator = "torch.Generator | int"
+    has_numbers = False
     refused = "its workspace is made of NumPy's functions that write into arrays; take -O1"
     imports = ("from functools import reduce", "", "import torch")
     unchecked = f"{ModulePrinter.unchecked}, no-untyped-call"
     context = ("dtype", DEVICE)
 
-    @property
-    def random(self) -> str:
-        return '"torch.Generator | int | Draws"'
-
-    def result_type(self) -> str:
-        return self.several
-
     def fields(self) -> dict[str, Any]:
-        drawn = any(initial.kind == NORMAL for initial in self.program.initial.values())
         return super().fields() | {
-            "scalars": False,
             "as_integers": "as_integers(name, array, device_of(given))",
             "as_floats": "array.to(device_of(given), dtype)",
             "drawn": "{name: torch.as_tensor(value, dtype=DTYPE) for name, value in params.items()}",
-            "rng": self.random if drawn else "torch.Generator | int",
             "factor": "torch.Tensor | float",
         }
 

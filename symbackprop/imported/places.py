@@ -100,10 +100,11 @@ def padded(s: Any, x: Node, pad: Any, mode: str = "constant", value: Any = None)
         n = shape(x)[axis]
         if not before and not behind:
             continue
-        if mode == "constant":
+        if mode in ("constant", "circular"):
             low, high = max(-before, 0), max(-behind, 0)
-            x = build.slice_axis(x, axis, low, n - low - high)
+            x = build.slice_axis(x, axis, low, n - low - high) if low or high else x
             before, behind, n = max(before, 0), max(behind, 0), n - low - high
+        if mode == "constant":
             around = [x.graph.full(value or 0, (*x.shape[:axis], w, *x.shape[axis + 1 :])) for w in (before, behind)]
             x = F.concat(*([around[0]] * (before > 0) + [x] + [around[1]] * (behind > 0)), axis=axis)
         else:

@@ -190,6 +190,15 @@ def test_what_is_right_passes_verify(name: str, tmp_path: Path) -> None:
     assert verify(path, seed=1).verdict == "pass"
 
 
+def fails(source: str, old: str, new: str, says: str, folder: Path) -> None:
+    """A module with one mistake fails, and verify says so."""
+    assert old in source
+    path = folder / "wrong.py"
+    path.write_text(source.replace(old, new), encoding="utf-8")
+    report = verify(path, seed=1)
+    assert report.verdict == "fail" and says in report.text()
+
+
 @pytest.mark.parametrize(("old", "new", "says"), [
     ("H = t1.T @ t1", "H = t1.T @ t1 / N", "not the derivative"), ("(p * (1 - p) / N)", "(p / N)", "not the deriv"),
     ("return as_returned(H, dtype)", "return as_returned(H[0], dtype)", "expected"),
@@ -198,11 +207,7 @@ def test_what_is_right_passes_verify(name: str, tmp_path: Path) -> None:
 ])
 def test_what_is_wrong_fails_verify(old: str, new: str, says: str, tmp_path: Path) -> None:
     source = codegen(parse(CATALOGUE["logistic"], name="wrong"), whole=["hessian"])
-    assert old in source
-    path = tmp_path / "wrong.py"
-    path.write_text(source.replace(old, new), encoding="utf-8")
-    report = verify(path, seed=1)
-    assert report.verdict == "fail" and says in report.text()
+    fails(source, old, new, says, tmp_path)
 
 
 @pytest.mark.parametrize(("name", "old", "new", "says"), [
@@ -213,11 +218,7 @@ def test_what_is_wrong_fails_verify(old: str, new: str, says: str, tmp_path: Pat
 ])
 def test_wrong_diagonals_fail_verify(name: str, old: str, new: str, says: str, tmp_path: Path) -> None:
     source = codegen(parse({**CATALOGUE, **MORE}[name], name="wrong"), whole=["hessian_diagonal"])
-    assert old in source
-    path = tmp_path / "wrong.py"
-    path.write_text(source.replace(old, new), encoding="utf-8")
-    report = verify(path, seed=1)
-    assert report.verdict == "fail" and says in report.text()
+    fails(source, old, new, says, tmp_path)
 
 
 @pytest.mark.parametrize(("name", "old", "new", "says"), [

@@ -12,6 +12,7 @@ from symbackprop.core import build
 from symbackprop.core import functions as F
 from symbackprop.core.graph import Node
 from symbackprop.core.numpy_calls import TABLE as NP
+from symbackprop.imported.places import padded, put_places
 from tests.conformance.torch_calls.table import of, shape, sizes
 
 
@@ -363,8 +364,6 @@ def diag_embed(x: Node, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Node
 
 @of("diagonal_scatter")
 def diagonal_scatter(s: Any, x: Node, part: Node, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Node:
-    from tests.conformance.torch_calls.choose import put_places
-
     return put_places(s, x, diagonal_places(shape(x), offset, dim1, dim2), part)
 
 
@@ -387,20 +386,4 @@ def diff(x: Node, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = 
 def pad(s: Any, x: Node, pad: Any, mode: Any = "constant", value: Any = None) -> Node:
     if not isinstance(mode, str):
         mode, value = "constant", mode
-    edges = [(pad[2 * k], pad[2 * k + 1]) for k in range(len(pad) // 2)]
-    for k, (before, behind) in enumerate(edges):
-        axis = x.ndim - 1 - k
-        n = shape(x)[axis]
-        if mode in ("constant", "circular"):
-            low, high = max(-before, 0), max(-behind, 0)
-            x = cut(x, axis, low, n - low - high) if low or high else x
-            before, behind, n = max(before, 0), max(behind, 0), n - low - high
-        if mode == "constant":
-            around = [x.graph.full(value or 0, (*x.shape[:axis], w, *x.shape[axis + 1 :])) for w in (before, behind)]
-            x = F.concat(*([around[0]] * (before > 0) + [x] + [around[1]] * (behind > 0)), axis=axis)
-        else:
-            places = np.arange(-before, n + behind)
-            places = {"replicate": np.clip(places, 0, n - 1), "circular": places % max(n, 1),
-                      "reflect": np.abs(n - 1 - np.abs(n - 1 - places))}[mode]
-            x = F.take(x, s.given(places), axis)
-    return x
+    return padded(s, x, pad, mode, value)

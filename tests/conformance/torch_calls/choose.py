@@ -9,39 +9,9 @@ import numpy as np
 from symbackprop.core import build
 from symbackprop.core import functions as F
 from symbackprop.core.graph import Node
+from symbackprop.imported.places import along_places, at_places, collected, numbered, put_places, rows_reduced
 from tests.conformance.frame import NotApplicable
 from tests.conformance.torch_calls.table import of, shape
-
-
-def numbered(x: Node) -> np.ndarray:
-    """The place of every entry in the flat array."""
-    return np.arange(int(np.prod(shape(x)))).reshape(shape(x))
-
-
-def at_places(s: Any, x: Node, places: np.ndarray) -> Node:
-    """Entries of the flat array."""
-    flat = build.reshape(x, (-1,))
-    if not places.size:
-        return x.graph.full(0, places.shape)
-    return F.take(flat, s.given(places), 0)
-
-
-def put_places(s: Any, x: Node, places: np.ndarray, values: Any, accumulate: bool = False) -> Node:
-    """x with values at places of the flat array, added to what is there or in its stead (the last one counts)."""
-    values = F.broadcast(x.graph.lift(values), places.shape)
-    flat, line, count = build.reshape(x, (-1,)), places.reshape(-1), int(np.prod(shape(x)))
-    if not line.size:
-        return x
-    source = build.reshape(values, (-1,))
-    if not accumulate:
-        last = {int(p): k for k, p in enumerate(line)}
-        kept = np.array(sorted(last.values()))
-        source = F.take(source, s.given(kept), 0)
-        line = line[kept]
-        hole = np.zeros(count, int)
-        hole[line] = 1
-        flat = flat * (1 - s.given(hole))
-    return build.reshape(F.index_add(flat, s.given(line), source), x.shape)
 
 
 @of("__getitem__")
@@ -153,14 +123,6 @@ def put(s: Any, x: Node, index: Node, source: Node, accumulate: bool = False) ->
     return put_places(s, x, places.reshape(-1), F.reshape(source, (-1,)), accumulate)
 
 
-def along_places(s: Any, x: Node, dim: int, index: Node) -> np.ndarray:
-    """The flat places that an index along an axis points to."""
-    where_ = s.value(index).astype(int)
-    grid = list(np.indices(where_.shape))
-    grid[dim % x.ndim] = where_
-    return np.asarray(numbered(x)[tuple(grid)])
-
-
 def source_of(x: Node, index: Node, source: Any) -> Node:
     """The entries of a source that an index has room for."""
     if not isinstance(source, Node) or not source.ndim:
@@ -197,31 +159,6 @@ def scatter_add(s: Any, x: Node, dim: int, index: Node, source: Any) -> Node:
 
 def reduced(s: Any, x: Node, dim: int, index: Node, source: Any, how: str, include_self: bool) -> Node:
     return collected(s, x, along_places(s, x, dim, index), source_of(x, index, source), how, include_self)
-
-
-def collected(s: Any, x: Node, places: np.ndarray, source: Node, how: str, include_self: bool) -> Node:
-    """Entries that go to the same place, reduced: a row of them for every place, as long as the fullest needs."""
-    count, line = int(np.prod(shape(x))), places.reshape(-1)
-    lists: list[list[int]] = [[] for _ in range(count)]
-    for k, p in enumerate(line):
-        lists[p].append(k + count)
-    held = [([k] if include_self or not lists[k] else []) + lists[k] for k in range(count)]
-    return build.reshape(rows_reduced(s, F.concat(build.reshape(x, (-1,)), build.reshape(source, (-1,)), axis=0),
-                                      held, how), x.shape)
-
-
-def rows_reduced(s: Any, entries: Node, held: list[list[int]], how: str) -> Node:
-    """Lists of places of a vector, each reduced to one entry."""
-    width = max([len(h) for h in held] + [1])
-    table = s.given([[*h, *[0] * (width - len(h))] for h in held])
-    mask = s.given([[1] * len(h) + [0] * (width - len(h)) for h in held])
-    rows = F.take(entries, table, 0)
-    fill = {"sum": 0, "mean": 0, "prod": 1, "amax": -np.inf, "amin": np.inf, "max": -np.inf, "min": np.inf}[how]
-    rows = F.where(mask, rows, fill)
-    if how in ("sum", "mean"):
-        total = F.sum(rows, 1)
-        return total / s.given([max(len(h), 1) for h in held]) if how == "mean" else total
-    return {"prod": F.prod, "amax": F.max, "max": F.max, "amin": F.min, "min": F.min}[how](rows, 1)
 
 
 @of("scatter_reduce")
