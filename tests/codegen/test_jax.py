@@ -14,32 +14,25 @@ from symbackprop.codegen import codegen
 from symbackprop.codegen.helpers import library
 from symbackprop.core.outputs import convex_outputs
 from symbackprop.core.registry import Op, Sample
-from symbackprop.core.scalars import TABLE, Scalar
+from symbackprop.core.scalars import Scalar
 from symbackprop.errors import ModelError, UsageError
 from symbackprop.model import zoo
 from symbackprop.model.model import Model
 from symbackprop.model.text import parse
 from symbackprop.verified import verify_source
 from symbackprop.verify import verify_module
-from symbackprop.verify.sampling import choose_sizes, draw, hidden_dims
+from tests.codegen import targets
 from tests.codegen.helpers import body, emit, run
-from tests.codegen.test_dims import HIDDEN
+from tests.codegen.targets import CLOSE, Arrays, Given
 from tests.codegen.test_empty import LOOPS as STARTED
 from tests.codegen.test_empty import MEANS
-from tests.codegen.test_kinds import DATA, DECLARED, NAMED, P
-from tests.codegen.test_loop_starts import MODELS
-from tests.codegen.test_models import ALL, CONV, EMBEDDED, MLP, RNN
-from tests.codegen.test_registry import SAMPLES, op_case, scalar_case
-from tests.codegen.test_selection import CASES, NOTHING, POINTS, ROWS
+from tests.codegen.test_models import CONV, EMBEDDED, MLP, RNN
 from tests.sweeps import ALL as WHOLE
 from tests.sweeps import few_in_ci, sample
-from tests.zoo.helpers import as_meant
 
 jax = pytest.importorskip("jax", reason="JAX is not installed")
 jax.config.update("jax_disable_most_optimizations", True)  # compiles in less time
 
-Arrays = dict[str, Any]
-CLOSE = 1e-10
 EAGER = {"rnn-lm", *sample(zoo.names(), 8)}  # without jit each operation is compiled alone
 
 
@@ -69,10 +62,10 @@ def same(found: Arrays, expected: Arrays, within: float = CLOSE) -> None:
         np.testing.assert_allclose(found[name], value, rtol=within, atol=within, err_msg=name)
 
 
-def agrees(model: Model | str, folder: Path, params: Arrays, data: Arrays, dims: dict[str, int] | None = None,
-           eager: bool = False, within: float = CLOSE, **options: Any) -> None:
+def agrees(given: Given, folder: Path, eager: bool = False, **options: Any) -> None:
     """The module for JAX gives what that for NumPy gives, under jit and perhaps without."""
-    plain, module = emit(model, folder, **options), emit(model, folder, target="jax", **options)
+    params, data, dims = given.params, given.data, given.dims
+    plain, module = (emit(given.model, folder, target=t, **given.options, **options) for t in ("numpy", "jax"))
     for constant in ("NAME", "MODEL", "PARAMS", "DATA", "LOSS", "DIMS", "INTEGERS"):
         assert getattr(module, constant) == getattr(plain, constant)
     with np.errstate(all="ignore"):
@@ -81,42 +74,31 @@ def agrees(model: Model | str, folder: Path, params: Arrays, data: Arrays, dims:
     ways = [jitted(module, dims), *([(lambda p, d: module.forward(p, d, dims=dims), module.backward)] if eager else [])]
     for way in ways:
         for ours, theirs in zip(results(*way, params, data), expected, strict=True):
-            same(ours, theirs, within)
+            same(ours, theirs, given.within)
     if eager:
-        same(module.outputs(params, data, dims=dims), named, within)
+        same(module.outputs(params, data, dims=dims), named, given.within)
 
 
-def drawn(model: Model, seed: int = 0) -> tuple[Arrays, Arrays, dict[str, int] | None]:
-    rng = np.random.default_rng(seed)
-    sizes = choose_sizes(model, rng, {})
-    values = draw(model, sizes, rng).values
-    hidden = {n: sizes[n] for n in hidden_dims(model, sizes)}
-    data = {n: values[n] for n in model.leaves() if n not in model.params}
-    return {n: values[n] for n in model.params}, data, hidden or None
+def drawn(text: str) -> tuple[Arrays, Arrays]:
+    given = targets.drawn(parse(text))
+    return given.params, given.data
 
 
 @pytest.mark.parametrize("name", few_in_ci(zoo.names(), 3))
 def test_every_built_in_model(name: str, tmp_path: Path) -> None:
-    model = zoo.build(name)
-    params, data, dims = drawn(model)
-    agrees(model, tmp_path, params, as_meant(name, data), dims, eager=name in EAGER)
+    agrees(targets.built_in(name), tmp_path, eager=name in EAGER)
 
 
-EVERY = {**ALL, **HIDDEN, **MODELS}
-
-
-@pytest.mark.parametrize("text", few_in_ci(EVERY.values(), 3), ids=EVERY)
-def test_models(text: str, tmp_path: Path) -> None:
-    model = parse(text)
-    agrees(model, tmp_path, *drawn(model))
+@pytest.mark.parametrize("name", few_in_ci(targets.TEXTS, 3))
+def test_models(name: str, tmp_path: Path) -> None:
+    agrees(targets.drawn(parse(targets.TEXTS[name])), tmp_path)
 
 
 @pytest.mark.parametrize("name", zoo.names() if WHOLE else ["rnn-lm", "softmax-regression", "vae"])
 def test_derivatives_along_a_direction(name: str, tmp_path: Path) -> None:
     """All of them with SWEEP=all. Those of the NumPy module are verified in tests/verify/test_along.py."""
-    model = zoo.build(name)
-    params, data, dims = drawn(model)
-    data = as_meant(name, data)
+    given = targets.built_in(name)
+    model, params, data, dims = given.model, given.params, given.data, given.dims
     along = ["hvp", "jvp", *(["ggn"] if has_gauss_newton(model) else [])]
     plain, module = (emit(model, tmp_path, along=along, target=target) for target in ("numpy", "jax"))
     rng, moved = np.random.default_rng(1), model.targets()
@@ -126,9 +108,9 @@ def test_derivatives_along_a_direction(name: str, tmp_path: Path) -> None:
     weights = {n: rng.normal(size=np.shape(a)) for n, a in (found if several else {"": found}).items()}
     upstream = () if plain.LOSS else (weights if several else weights[""],)
     for word in along:
-        given = (params, data, v, *(upstream if word == "hvp" else ()))
-        ours = jax.jit(lambda *x, word=word: getattr(module, word)(*x, dims=dims))(*given)
-        expected = getattr(plain, word)(*given, dims=dims)
+        arrays = (params, data, v, *(upstream if word == "hvp" else ()))
+        ours = jax.jit(lambda *x, word=word: getattr(module, word)(*x, dims=dims))(*arrays)
+        expected = getattr(plain, word)(*arrays, dims=dims)
         assert all(np.isfinite(a).all() for a in expected.values())
         same(ours, expected, 1e-9)
 
@@ -140,61 +122,49 @@ def has_gauss_newton(model: Model) -> bool:
         return False
 
 
-@pytest.mark.parametrize("name", ["rnn-lm", "gpt", "conv-net", "linear-layer", "vae"])
+@pytest.mark.parametrize("name", few_in_ci(["rnn-lm", "gpt", "conv-net", "linear-layer", "vae"], 2))
 def test_without_optimisation(name: str, tmp_path: Path) -> None:
-    model = zoo.build(name)
-    agrees(model, tmp_path, *drawn(model), level=0)
+    agrees(targets.built_in(name), tmp_path, level=0)
 
 
 # -- every op, every function, kinds, what is selected
 
 
-@pytest.mark.parametrize(("op", "sample"), SAMPLES)
-def test_every_op(op: Op, sample: Sample, tmp_path: Path) -> None:
-    case = op_case(op, sample)
-    agrees(case.model, tmp_path, {}, {f"x{i}": a for i, a in enumerate(case.arrays)}, level=0)
+@pytest.mark.parametrize("cases", targets.OPS, ids=lambda some: f"{some[0][0].name} to {some[-1][0].name}")
+def test_every_op(cases: list[tuple[Op, Sample]], tmp_path: Path) -> None:
+    agrees(targets.of_ops(cases), tmp_path)
 
 
-@pytest.mark.parametrize(("record", "shape"), [*((r, (3, 4)) for r in TABLE.values()),
-                                               *((r, ()) for r in sample(TABLE.values(), 4))],
-                         ids=lambda v: v.name if isinstance(v, Scalar) else f"{len(v)} axes")
-def test_every_scalar_function(record: Scalar, shape: tuple[int, ...], tmp_path: Path) -> None:
-    case = scalar_case(record, shape)
-    arrays = {f"x{i}": np.asarray(a)[()] for i, a in enumerate(case.arrays)}
-    agrees(case.model, tmp_path, {}, arrays)
+@pytest.mark.parametrize("shape", [(3, 4), ()], ids=["matrix", "scalar"])
+@pytest.mark.parametrize("records", targets.SCALARS, ids=lambda some: f"{some[0].name} to {some[-1].name}")
+def test_every_scalar_function(records: list[Scalar], shape: tuple[int, ...], tmp_path: Path) -> None:
+    agrees(targets.of_scalars(records, shape), tmp_path)
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("loss", NAMED)
-def test_kinds(loss: str, dtype: str, tmp_path: Path) -> None:
-    data = {n: v if n == "y" else v.astype(dtype) for n, v in DATA.items()}
-    within = CLOSE if dtype == "float64" else 1e-5
-    agrees(f"{DECLARED}loss L = {loss}", tmp_path, {"p": P.astype(dtype)}, data, within=within, dtype=dtype)
+@pytest.mark.parametrize("dtype", targets.PRECISIONS)
+@pytest.mark.parametrize("losses", targets.LOSSES, ids=lambda some: some[0])
+def test_kinds(losses: list[str], dtype: str, tmp_path: Path) -> None:
+    agrees(targets.of_kinds(losses, dtype), tmp_path)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", few_in_ci(targets.CASES, 4))
 def test_masks(name: str, tmp_path: Path) -> None:
-    text, params, data, spoilt = CASES[name]
-    given = [{n: spoilt.get(n, v) for n, v in values.items()} for values in (params, data)]
-    agrees(text, tmp_path, *given)
+    agrees(targets.masked(name), tmp_path)
 
 
-@pytest.mark.parametrize("name", POINTS)
+@pytest.mark.parametrize("name", few_in_ci(targets.POINTS, 4))
 def test_points(name: str, tmp_path: Path) -> None:
-    text, point, _ = POINTS[name]
-    agrees(text, tmp_path, {"x": np.array(point)}, {})
+    agrees(targets.at_point(name), tmp_path)
 
 
-@pytest.mark.parametrize("name", NOTHING)
-def test_rows_of_nothing(name: str, tmp_path: Path) -> None:
-    text = f"dim N, D\nparam x: N x D\ndata m: N x D\ns = where(m, x, -inf)\nloss L = sum({NOTHING[name]})"
-    agrees(text, tmp_path, {"x": ROWS}, {"m": np.array([[1.0, 1.0], [0.0, 0.0], [1.0, 0.0]])})
+def test_rows_of_nothing(tmp_path: Path) -> None:
+    agrees(targets.rows_of_nothing(), tmp_path)
 
 
 @pytest.mark.parametrize("size", [-1000.0, 1000.0, 1e300])
 def test_large_logits(size: float, tmp_path: Path) -> None:
     text = "dim N, C\ndata y: N int < C\nparam z: N x C\nloss L = mean(cross_entropy(z, y) + norm(softplus(z), axis=1))"
-    agrees(text, tmp_path, {"z": np.array([[size, 0.0], [0.0, size]])}, {"y": np.array([0, 1])})
+    agrees(Given(parse(text), {"z": np.array([[size, 0.0], [0.0, size]])}, {"y": np.array([0, 1])}), tmp_path)
 
 
 # -- precision
@@ -202,7 +172,7 @@ def test_large_logits(size: float, tmp_path: Path) -> None:
 
 def test_float32_through(tmp_path: Path) -> None:
     module = emit(RNN, tmp_path, target="jax")
-    params, data, _ = drawn(parse(RNN))
+    params, data = drawn(RNN)
     single = [{n: v.astype(np.float32) for n, v in values.items()} for values in (params, data)]
     forward, backward = jitted(module)
     loss, cache = forward(*single)
@@ -220,7 +190,7 @@ def test_each_gradient_has_the_dtype_of_its_array(tmp_path: Path) -> None:
 
 def test_without_x64_everything_is_float32_and_nothing_warns(tmp_path: Path) -> None:
     module = emit(MLP, tmp_path, target="jax")
-    params, data, _ = drawn(parse(MLP))
+    params, data = drawn(MLP)
     with jax.enable_x64(False):
         loss, grads = module.loss_and_grads(params, data)
         drawn_params = module.init_params(0, D=3, H=2, C=4)
@@ -239,7 +209,7 @@ LARGE = ["x * 3000000000", "x - 2147483648", "where(x < 3000000000, x, 2 * x)", 
 def test_numbers_that_32_bits_do_not_hold(form: str, tmp_path: Path) -> None:
     text = f"dim N\ndata k: N int < 3\nparam x: N\nloss L = sum({form})"
     params, data = {"x": np.array([0.5, 2.0])}, {"k": np.array([0, 2])}
-    agrees(text, tmp_path, params, data)
+    agrees(Given(parse(text), params, data), tmp_path)
     module, plain = emit(text, tmp_path, target="jax"), emit(text, tmp_path)
     with jax.enable_x64(False):
         loss, grads = module.loss_and_grads(params, data)
@@ -303,18 +273,12 @@ loss L = sum(h[1]) + sum(k * w)
 
 @pytest.mark.parametrize("text", [RNN, TWO_CARRIED, DOWN, *STARTED])
 def test_loops_of_no_step(text: str, tmp_path: Path) -> None:
-    model = parse(text)
-    values = draw(model, {n: 0 if n == "T" else 2 for n in model.sizes}, np.random.default_rng(0)).values
-    data = {n: values[n] for n in model.leaves() if n not in model.params}
-    agrees(model, tmp_path, {n: values[n] for n in model.params}, data)
+    agrees(targets.of_nothing(text, "T"), tmp_path)
 
 
 @pytest.mark.parametrize("text", MEANS)
 def test_means_of_nothing(text: str, tmp_path: Path) -> None:
-    model = parse(text)
-    values = draw(model, {n: 0 if n in ("T", "N") else 2 for n in model.sizes}, np.random.default_rng(0)).values
-    data = {n: values[n] for n in model.leaves() if n not in model.params}
-    agrees(model, tmp_path, {n: values[n] for n in model.params}, data, eager=True)
+    agrees(targets.of_nothing(text, "T", "N"), tmp_path, eager=True)
 
 
 # -- the rest of the interface
@@ -322,7 +286,7 @@ def test_means_of_nothing(text: str, tmp_path: Path) -> None:
 
 def test_what_is_given_is_checked(tmp_path: Path) -> None:
     module = emit(MLP, tmp_path, target="jax")
-    params, data, _ = drawn(parse(MLP))
+    params, data = drawn(MLP)
     rows = len(data["y"])
     for wrong, message in (
         ({"X": data["X"][:, 1:]}, r"X has shape .*, expected \(N, D\) .*: axis 1 is"),
@@ -371,7 +335,7 @@ def test_seeds(tmp_path: Path) -> None:
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adagrad", "adam", "adamw"])
 def test_optimisers(optimizer: str, tmp_path: Path) -> None:
     plain, module = (emit(MLP, tmp_path, optimizer=optimizer, target=target) for target in ("numpy", "jax"))
-    params, data, _ = drawn(parse(MLP))
+    params, data = drawn(MLP)
     ours, theirs = (params, module.init_state(params)), (params, plain.init_state(params))
     update = jax.jit(module.update)
     for _ in range(3):
@@ -383,7 +347,7 @@ def test_optimisers(optimizer: str, tmp_path: Path) -> None:
 def test_a_step_may_be_vectorised_and_differentiated(tmp_path: Path) -> None:
     """The module is plain JAX: vmap over a batch of parameters, and grad of forward is what backward says."""
     module = emit(RNN, tmp_path, target="jax")
-    params, data, _ = drawn(parse(RNN))
+    params, data = drawn(RNN)
     slopes = jax.jit(jax.grad(lambda p: module.forward(p, data)[0]))(params)
     grads = module.loss_and_grads(params, data)[1]
     same(slopes, {n: np.asarray(grads[n]) for n in params})
@@ -447,7 +411,7 @@ LOOPED = "dim T, N\ndata x: T x N\nparam w: N\nh[0] = zeros(N)\nfor t in 1..T:\n
 def test_an_estimated_diagonal(tmp_path: Path) -> None:
     """Of the same draws as NumPy's: those of a numpy.random.Generator."""
     plain, module = (emit(LOOPED, tmp_path, whole=["hessian_diagonal"], target=t) for t in ("numpy", "jax"))
-    params, data, _ = drawn(parse(LOOPED))
+    params, data = drawn(LOOPED)
     found, expected = (m.hessian_diagonal_estimate(params, data, np.random.default_rng(3), samples=4)
                        for m in (module, plain))
     for ours, theirs in zip(found, expected, strict=True):

@@ -23,54 +23,54 @@ from tests.core.helpers import differences, in_sympy, moving
 from tests.core.test_ops_registry import drawn
 
 ARRAYS = [op for op in OPS.values() if op.name not in LEAVES and op.name not in ("scan", "out")]
+CASES = [(op, s) for op in ARRAYS for s in op.samples]
 SAMPLES = [pytest.param(op, s, id=f"{op.name}-{i}") for op in ARRAYS for i, s in enumerate(op.samples)]
 LEVELS = pytest.mark.parametrize("level", [0, 1, 2])
 
 
 @dataclass
 class Case:
-    """A layer Y = f(x0, x1, …) with numbers for its arguments."""
+    """A layer Y = f(x0, x1, …) with numbers for its arguments; a shared model has other outputs, too."""
 
     model: Model
-    arrays: list[Any]
-    floats: list[int]
+    data: dict[str, Any]
+    floats: list[str]
     value: Any
 
     def check(self, folder: Path, level: int, rtol: float = 1e-8) -> None:
         module = emit(self.model, folder, level=level)
-        data = {f"x{i}": a for i, a in enumerate(self.arrays)}
-        expected = np.asarray(self.value(*self.arrays), dtype=float)
-        result, cache = module.forward({}, data)
+        expected = np.asarray(self.value(*self.data.values()), dtype=float)
+        result, cache = module.forward({}, self.data)
         np.testing.assert_allclose(np.asarray(result, dtype=float), expected, rtol=1e-12, atol=1e-13)
         assert np.shape(result) == expected.shape
         upstream = np.random.default_rng(3).normal(size=expected.shape)
         grads = module.backward(cache, upstream)
-        assert set(grads) == {f"x{i}" for i in self.floats}
-        floats = [np.asarray(a) for a in self.arrays]
-        for i in self.floats:
-            numeric = differences(self.value, floats, i, upstream)
-            np.testing.assert_allclose(grads[f"x{i}"], numeric, rtol=rtol, atol=1e-9)
-            assert grads[f"x{i}"].dtype == np.float64
+        assert list(grads) == self.floats
+        floats = [np.asarray(a) for a in self.data.values()]
+        for name in self.floats:
+            numeric = differences(self.value, floats, list(self.data).index(name), upstream)
+            np.testing.assert_allclose(grads[name], numeric, rtol=rtol, atol=1e-9)
+            assert grads[name].dtype == np.float64
 
 
-def declared(shapes: list[tuple[int, ...]], below: dict[int, int]) -> tuple[Model, list[Node]]:
-    model = Model("case")
-    rows = [
-        model.data(f"x{i}", s, below=below[i]) if i in below else model.input(f"x{i}", s) for i, s in enumerate(shapes)
-    ]
-    return model, rows
+def declared(model: Model, shapes: list[tuple[int, ...]], below: dict[int, int]) -> dict[str, Node]:
+    """Arrays of these shapes under names of their own."""
+    names = [f"x{len(model.leaves()) + i}" for i in range(len(shapes))]
+    return {n: model.data(n, s, below=below[i]) if i in below else model.input(n, s)
+            for i, (n, s) in enumerate(zip(names, shapes, strict=True))}
 
 
-def op_case(op: Op, sample: Sample) -> Case:
-    rng = np.random.default_rng(7)
-    model, rows = declared(list(sample.shapes), sample.below)
+def op_case(op: Op, sample: Sample, model: Model | None = None) -> Case:
+    """An op on a sample of its own, as an output of a model."""
+    rng, model = np.random.default_rng(7), model or Model("case")
+    rows = declared(model, list(sample.shapes), sample.below)
     arrays = [
         rng.integers(0, sample.below[i], s) if i in sample.below else drawn(op, rng, s)
         for i, s in enumerate(sample.shapes)
     ]
-    model.output("Y", model.graph.make(op.name, rows, in_sympy(sample.attr)))
-    floats = [i for i in range(len(arrays)) if i not in sample.below]
-    return Case(model, arrays, floats, moving(op, sample.attr, *arrays))
+    model.output(f"Y{len(model.statements)}", model.graph.make(op.name, rows.values(), in_sympy(sample.attr)))
+    floats = [name for i, name in enumerate(rows) if i not in sample.below]
+    return Case(model, dict(zip(rows, arrays, strict=True)), floats, moving(op, sample.attr, *arrays))
 
 
 @LEVELS
@@ -79,16 +79,17 @@ def test_every_op(op: Op, sample: Sample, level: int, tmp_path: Path) -> None:
     op_case(op, sample).check(tmp_path, level)
 
 
-def scalar_case(record: Scalar, shape: tuple[int, ...]) -> Case:
-    rng = np.random.default_rng(11)
-    model, rows = declared([shape] * record.arity, {})
+def scalar_case(record: Scalar, shape: tuple[int, ...], model: Model | None = None) -> Case:
+    """A scalar function on arrays of its domain, as an output of a model."""
+    rng, model = np.random.default_rng(11), model or Model("case")
+    rows = declared(model, [shape] * record.arity, {})
     arrays: list[Any] = [rng.uniform(low, high, shape) for low, high in record.domain[: record.arity]]
     if record.name == "where":
         arrays[0] = np.round(arrays[0])
     conventions = [low for low, _ in record.domain[record.arity :]]
-    model.output("Y", model.graph.call(record.name, *rows, *conventions))
+    model.output(f"Y{len(model.statements)}", model.graph.call(record.name, *rows.values(), *conventions))
     value = lambda *a: record.reference(np, *a, *conventions) * np.ones(shape)  # noqa: E731
-    return Case(model, arrays, list(range(record.arity)), value)
+    return Case(model, dict(zip(rows, arrays, strict=True)), list(rows), value)
 
 
 @LEVELS
@@ -101,7 +102,7 @@ def test_every_scalar_function(record: Scalar, shape: tuple[int, ...], level: in
 @pytest.mark.parametrize("record", TABLE.values(), ids=lambda r: r.name)
 def test_every_scalar_function_on_plain_numbers(record: Scalar, tmp_path: Path) -> None:
     case = scalar_case(record, ())
-    case.arrays = [float(a) for a in case.arrays]
+    case.data = {n: float(a) for n, a in case.data.items()}
     case.check(tmp_path, 1, rtol=1e-7)
 
 
@@ -109,7 +110,7 @@ def test_every_scalar_function_on_plain_numbers(record: Scalar, tmp_path: Path) 
 def test_every_scalar_function_keeps_float32(record: Scalar, tmp_path: Path) -> None:
     case = scalar_case(record, (3, 4))
     module = emit(case.model, tmp_path)
-    data = {f"x{i}": a.astype(np.float32) for i, a in enumerate(case.arrays)}
+    data = {n: a.astype(np.float32) for n, a in case.data.items()}
     result, cache = module.forward({}, data)
     assert result.dtype == np.float32 or TABLE[record.name].boolean
     grads = module.backward(cache, np.ones((3, 4), np.float32))

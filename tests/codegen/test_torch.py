@@ -11,29 +11,21 @@ import pytest
 
 from symbackprop.codegen import codegen
 from symbackprop.core.registry import Op, Sample
-from symbackprop.core.scalars import TABLE, Scalar
+from symbackprop.core.scalars import Scalar
 from symbackprop.errors import UsageError
 from symbackprop.model import zoo
-from symbackprop.model.model import Model
 from symbackprop.model.text import parse
 from symbackprop.verified import verify_source
-from symbackprop.verify.sampling import choose_sizes, draw, hidden_dims
+from tests.codegen import targets
 from tests.codegen.helpers import emit
-from tests.codegen.test_dims import HIDDEN
+from tests.codegen.targets import CLOSE, Arrays, Given
 from tests.codegen.test_empty import LOOPS as STARTED
 from tests.codegen.test_empty import MEANS
-from tests.codegen.test_kinds import DATA, DECLARED, NAMED, P
-from tests.codegen.test_loop_starts import MODELS
-from tests.codegen.test_models import ALL, MLP, RNN
-from tests.codegen.test_registry import SAMPLES, op_case, scalar_case
-from tests.codegen.test_selection import CASES, NOTHING, POINTS, ROWS
+from tests.codegen.test_models import MLP, RNN
 from tests.sweeps import sample
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 pytestmark = pytest.mark.oracle
-
-Arrays = dict[str, Any]
-CLOSE = 1e-10
 
 
 def results(module: ModuleType, params: Arrays, data: Arrays, dims: dict[str, int] | None) -> list[Arrays]:
@@ -54,26 +46,20 @@ def same(found: Arrays, expected: Arrays, within: float = CLOSE) -> None:
         np.testing.assert_allclose(array, value, rtol=within, atol=within, err_msg=name)
 
 
-def agrees(model: Model | str, folder: Path, params: Arrays, data: Arrays, dims: dict[str, int] | None = None,
-           within: float = CLOSE, **options: Any) -> None:
+def agrees(given: Given, folder: Path, **options: Any) -> None:
     """The module for PyTorch gives what that for NumPy gives."""
-    plain, module = emit(model, folder, **options), emit(model, folder, target="torch", **options)
+    plain, module = (emit(given.model, folder, target=t, **given.options, **options) for t in ("numpy", "torch"))
     for constant in ("NAME", "MODEL", "PARAMS", "DATA", "LOSS", "DIMS", "INTEGERS"):
         assert getattr(module, constant) == getattr(plain, constant)
     with np.errstate(all="ignore"):
-        expected = results(plain, params, data, dims)
-    for ours, theirs in zip(results(module, params, data, dims), expected, strict=True):
-        same(ours, theirs, within)
+        expected = results(plain, given.params, given.data, given.dims)
+    for ours, theirs in zip(results(module, given.params, given.data, given.dims), expected, strict=True):
+        same(ours, theirs, given.within)
 
 
-def drawn(model: Model, seed: int = 0, sizes: dict[str, int] | None = None
-          ) -> tuple[Arrays, Arrays, dict[str, int] | None]:
-    rng = np.random.default_rng(seed)
-    sizes = sizes or choose_sizes(model, rng, {})
-    values = draw(model, sizes, rng).values
-    hidden = {n: sizes[n] for n in hidden_dims(model, sizes)}
-    data = {n: values[n] for n in model.leaves() if n not in model.params}
-    return {n: values[n] for n in model.params}, data, hidden or None
+def drawn(text: str) -> tuple[Arrays, Arrays]:
+    given = targets.drawn(parse(text))
+    return given.params, given.data
 
 
 BUILT_IN = sorted({"gpt", "conv-net", "lstm", *sample(zoo.names(), 6)})
@@ -82,64 +68,48 @@ BUILT_IN = sorted({"gpt", "conv-net", "lstm", *sample(zoo.names(), 6)})
 @pytest.mark.parametrize("level", [0, 1])
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_built_in_models(name: str, level: int, tmp_path: Path) -> None:
-    model = zoo.build(name)
-    agrees(model, tmp_path, *drawn(model), level=level)
+    agrees(targets.built_in(name), tmp_path, level=level)
 
 
-TEXTS = {**ALL, **HIDDEN, **MODELS}
-
-
-@pytest.mark.parametrize("name", sample(TEXTS, 6))
+@pytest.mark.parametrize("name", sample(targets.TEXTS, 6))
 def test_models(name: str, tmp_path: Path) -> None:
-    model = parse(TEXTS[name])
-    agrees(model, tmp_path, *drawn(model))
+    agrees(targets.drawn(parse(targets.TEXTS[name])), tmp_path)
 
 
-@pytest.mark.parametrize(("op", "case"), SAMPLES)
-def test_every_op(op: Op, case: Sample, tmp_path: Path) -> None:
-    given = op_case(op, case)
-    agrees(given.model, tmp_path, {}, {f"x{i}": a for i, a in enumerate(given.arrays)}, level=0)
+@pytest.mark.parametrize("cases", targets.OPS, ids=lambda some: f"{some[0][0].name} to {some[-1][0].name}")
+def test_every_op(cases: list[tuple[Op, Sample]], tmp_path: Path) -> None:
+    agrees(targets.of_ops(cases), tmp_path)
 
 
-@pytest.mark.parametrize(("record", "shape"), [*((r, (3, 4)) for r in sample(TABLE.values(), 25)),
-                                               *((r, ()) for r in sample(TABLE.values(), 4))],
-                         ids=lambda v: v.name if isinstance(v, Scalar) else f"{len(v)} axes")
-def test_scalar_functions(record: Scalar, shape: tuple[int, ...], tmp_path: Path) -> None:
-    case = scalar_case(record, shape)
-    agrees(case.model, tmp_path, {}, {f"x{i}": np.asarray(a)[()] for i, a in enumerate(case.arrays)})
+@pytest.mark.parametrize("shape", [(3, 4), ()], ids=["matrix", "scalar"])
+@pytest.mark.parametrize("records", targets.SCALARS, ids=lambda some: f"{some[0].name} to {some[-1].name}")
+def test_every_scalar_function(records: list[Scalar], shape: tuple[int, ...], tmp_path: Path) -> None:
+    agrees(targets.of_scalars(records, shape), tmp_path)
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("loss", sample(NAMED, 8))
-def test_kinds(loss: str, dtype: str, tmp_path: Path) -> None:
-    data = {n: v if n == "y" else v.astype(dtype) for n, v in DATA.items()}
-    within = CLOSE if dtype == "float64" else 1e-5
-    agrees(f"{DECLARED}loss L = {loss}", tmp_path, {"p": P.astype(dtype)}, data, within=within, dtype=dtype)
+@pytest.mark.parametrize("dtype", targets.PRECISIONS)
+@pytest.mark.parametrize("losses", targets.LOSSES, ids=lambda some: some[0])
+def test_kinds(losses: list[str], dtype: str, tmp_path: Path) -> None:
+    agrees(targets.of_kinds(losses, dtype), tmp_path)
 
 
-@pytest.mark.parametrize("name", sample(CASES, 6))
+@pytest.mark.parametrize("name", sample(targets.CASES, 6))
 def test_masks(name: str, tmp_path: Path) -> None:
-    text, params, data, spoilt = CASES[name]
-    given = [{n: spoilt.get(n, v) for n, v in values.items()} for values in (params, data)]
-    agrees(text, tmp_path, *given)
+    agrees(targets.masked(name), tmp_path)
 
 
-@pytest.mark.parametrize("name", sample(POINTS, 6))
+@pytest.mark.parametrize("name", sample(targets.POINTS, 6))
 def test_points(name: str, tmp_path: Path) -> None:
-    text, point, _ = POINTS[name]
-    agrees(text, tmp_path, {"x": np.array(point)}, {})
+    agrees(targets.at_point(name), tmp_path)
 
 
-@pytest.mark.parametrize("name", NOTHING)
-def test_rows_of_nothing(name: str, tmp_path: Path) -> None:
-    text = f"dim N, D\nparam x: N x D\ndata m: N x D\ns = where(m, x, -inf)\nloss L = sum({NOTHING[name]})"
-    agrees(text, tmp_path, {"x": ROWS}, {"m": np.array([[1.0, 1.0], [0.0, 0.0], [1.0, 0.0]])})
+def test_rows_of_nothing(tmp_path: Path) -> None:
+    agrees(targets.rows_of_nothing(), tmp_path)
 
 
 @pytest.mark.parametrize("text", [*sample(STARTED, 2), *sample(MEANS, 2)])
 def test_nothing_at_all(text: str, tmp_path: Path) -> None:
-    model = parse(text)
-    agrees(model, tmp_path, *drawn(model, sizes={n: 0 if n in ("T", "N") else 2 for n in model.sizes}))
+    agrees(targets.of_nothing(text, "T", "N"), tmp_path)
 
 
 LOOPS = """
@@ -157,8 +127,7 @@ loss L = sum(flip(s)[:, ::-1] * w) + sum(h[T] ** 2) / (N * T)
 
 
 def test_a_loop_that_begins_with_a_number_and_runs_backwards(tmp_path: Path) -> None:
-    model = parse(LOOPS)
-    agrees(model, tmp_path, *drawn(model))
+    agrees(targets.drawn(parse(LOOPS)), tmp_path)
 
 
 # -- precision, devices, the rest of the interface
@@ -175,11 +144,10 @@ def test_each_gradient_has_the_dtype_of_its_array(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["gpt", "conv-net", "lstm", "rnn-lm"])
 def test_everything_is_made_where_the_arrays_are(name: str, tmp_path: Path) -> None:
     """Any tensor that was made elsewhere would meet one of the device meta."""
-    model = zoo.build(name)
-    params, data, dims = drawn(model)
-    away = [{n: torch.as_tensor(v).to("meta") for n, v in values.items()} for values in (params, data)]
-    loss, grads = emit(model, tmp_path, target="torch").loss_and_grads(*away, dims=dims)
-    assert loss.is_meta and all(g.is_meta and g.shape == params[n].shape for n, g in grads.items() if n in params)
+    given = targets.built_in(name)
+    away = [{n: torch.as_tensor(v).to("meta") for n, v in values.items()} for values in (given.params, given.data)]
+    loss, grads = emit(given.model, tmp_path, target="torch").loss_and_grads(*away, dims=given.dims)
+    assert loss.is_meta and all(g.is_meta and g.shape == away[0][n].shape for n, g in grads.items() if n in away[0])
 
 
 def test_parameters_of_a_module_are_taken_as_they_are(tmp_path: Path) -> None:
@@ -191,7 +159,7 @@ def test_parameters_of_a_module_are_taken_as_they_are(tmp_path: Path) -> None:
 
 def test_what_is_given_is_checked(tmp_path: Path) -> None:
     module = emit(MLP, tmp_path, target="torch")
-    params, data, _ = drawn(parse(MLP))
+    params, data = drawn(MLP)
     for wrong, message in (
         ({"X": data["X"][:, 1:]}, r"X has shape .*, expected \(N, D\) .*: axis 1 is"),
         ({"y": np.full(len(data["y"]), 99)}, r"y holds 99, outside 0 <= y < C = "),
@@ -213,17 +181,16 @@ def test_initial_parameters_and_a_step(tmp_path: Path) -> None:
     assert float(first["W1"].std()) == pytest.approx((2 / 300) ** 0.5, rel=0.1) and not first["b1"].any()
     numpy = emit(MLP, tmp_path, optimizer="adam")
     same(module.init_params(np.random.default_rng(0), D=3, H=4, C=2), numpy.init_params(0, D=3, H=4, C=2))
-    params, data, _ = drawn(parse(MLP))
+    params, data = drawn(MLP)
     steps = [m.update(params, m.loss_and_grads(params, data)[1], m.init_state(params))[0] for m in (module, numpy)]
     same(*steps)
 
 
 @pytest.mark.parametrize("text", [MLP, RNN])
 def test_derivatives_along_a_direction_and_whole_ones(text: str, tmp_path: Path) -> None:
-    model = parse(text)
-    params, data, _ = drawn(model)
+    params, data = drawn(text)
     options: dict[str, Any] = {"along": ["hvp", "jvp", "ggn"], "whole": ["hessian"]}
-    module, plain = emit(model, tmp_path, target="torch", **options), emit(model, tmp_path, **options)
+    module, plain = emit(text, tmp_path, target="torch", **options), emit(text, tmp_path, **options)
     for name in options["along"]:
         same(getattr(module, name)(params, data, params), getattr(plain, name)(params, data, params))
     blocks = plain.hessian(params, data)
@@ -254,7 +221,7 @@ def test_an_estimated_diagonal(tmp_path: Path) -> None:
     text = "dim T, N\ndata x: T x N\nparam w: N\nh[0] = zeros(N)\nfor t in 1..T:\n    h[t] = tanh(h[t-1]*w + x[t])\n" \
            "loss L = sum(h[T])**2"
     plain, module = (emit(text, tmp_path, whole=["hessian_diagonal"], target=t) for t in ("numpy", "torch"))
-    params, data, _ = drawn(parse(text))
+    params, data = drawn(text)
     found, expected = (m.hessian_diagonal_estimate(params, data, np.random.default_rng(3), samples=4)
                        for m in (module, plain))
     for ours, theirs in zip(found, expected, strict=True):
