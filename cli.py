@@ -165,6 +165,13 @@ def read_dim(item: str) -> tuple[str, int]:
     return name, int(size)
 
 
+def read_shard(_ctx: click.Context, _param: click.Parameter, text: str | None) -> dict[str, str] | None:
+    """`N=data,W.1=model` as a dictionary."""
+    from symbackprop.codegen.sharding import read_sharding
+
+    return None if text is None else read_sharding(text)
+
+
 def read_functions(_ctx: click.Context, _param: click.Parameter, texts: tuple[str, ...]) -> dict[str, str]:
     """`f=tanh,g=x*sigmoid(x)` as a dictionary; a comma inside a formula is followed by no name and equals sign."""
     functions: dict[str, str] = {}
@@ -493,7 +500,8 @@ def derive(given: Given, called: dict[str, str], wrt: str | None, form: str | No
     "-o", "--output", metavar="FILE|DIR", help="Where to write; - is stdout.  [default: generated/<name>.py]"
 )
 @one_of("--dtype", DTYPES, "Precision of init_params.", default="float64")
-@click.option("--target", type=Choice(TARGETS), help="What the module computes with.  [default: numpy, or as --wrap]")
+@click.option("--target", type=Choice(TARGETS), help="What the module computes with.  [default: numpy, or what --wrap "
+              "or --shard needs]")
 @one_of("-O", ["0", "1", "2"], "Optimisation: -O0, -O1 or -O2 (with a workspace).", "level", default="1")
 @click.option("--optimizer", metavar="NAME", help="Add init_state and update: sgd, momentum, adagrad, adam or adamw.")
 @click.option("--hvp", is_flag=True, help="Add hvp(params, data, v): the Hessian times a direction v.")
@@ -504,6 +512,9 @@ def derive(given: Given, called: dict[str, str], wrt: str | None, form: str | No
 @click.option("--hessian-diagonal", is_flag=True, help="Add hessian_diagonal(params, data), or, with rng, an estimate.")
 @click.option("--wrap", type=Choice(WRAPS), help="Make it part of another library too: operators and an nn.Module of "
               "PyTorch, or a function of JAX under custom_vjp.")
+@click.option("--shard", is_flag=False, flag_value="", metavar="N=data,W.1=model", callback=read_shard,
+              help="Add train_step for JAX, over the devices of a mesh: which dimension, or axis of an array, is split "
+              "along which of its axes.  [without a value: a batch, along data]")
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 and show a diff if the file differs.")
 @click.option("--verify/--no-verify", "check_gradients", default=True, help="Verify before writing.")
 @naming_option
@@ -524,7 +535,6 @@ def codegen(given: Given, called: dict[str, str], output: str | None, level: str
         raise click.UsageError(f"several models are written into a folder, and {output} is none")
     model = given.model(called)
     along, whole = ([name for name in names if options.pop(name)] for names in (ALONG, WHOLE))
-    options["target"] = options["target"] or WRAPS.get(options["wrap"], "numpy")
     text = emit(model, level=int(level), along=along, whole=whole, **options)
     for name in model.unreached():
         tell(f"note: no result depends on {name}; its gradient is zero")

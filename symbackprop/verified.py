@@ -74,7 +74,7 @@ def codegen(
     level: int = 1,
     wrt: Iterable[str] | str | None = None,
     optimizer: str | None = None,
-    target: str = "numpy",
+    target: str | None = None,
     hvp: bool = False,
     jvp: bool = False,
     ggn: bool = False,
@@ -82,6 +82,7 @@ def codegen(
     jacobian: bool = False,
     hessian_diagonal: bool = False,
     wrap: str | None = None,
+    shard: Mapping[str, str] | None = None,
     verify: bool = True,
 ) -> str:
     """The text of a module that computes a model (also by name, path or as model text) and its gradients.
@@ -91,8 +92,9 @@ def codegen(
     backward returns (default: every parameter and input). ``optimizer`` (sgd, momentum, adagrad, adam, adamw) adds
     ``init_state`` and ``update``; ``hvp``, ``jvp`` and ``ggn`` add the functions of those names, derivatives along a
     direction, ``hessian`` (with ``hessian_dense``), ``jacobian`` and ``hessian_diagonal`` those of whole ones. ``wrap``
-    makes it a part of another library too: "torch" adds operators and an nn.Module, "jax" (with the target jax) a
-    function under custom_vjp.
+    makes it a part of another library too: "torch" adds operators and an nn.Module, "jax" a function under custom_vjp.
+    ``shard`` adds a training step over the devices of a mesh of JAX; it says along which of the mesh's axes a dimension
+    is split ({"N": "data"}) or an axis of one array ({"W.1": "model"}); {} splits a batch.
     Raises `UsageError` for anything else, `ModelError` where the model cannot be emitted.
 
     The module is verified first, as the command line does: `CheckFailed` names the gradients that are wrong, a warning
@@ -107,7 +109,7 @@ def codegen(
     along = [name for name, wanted in zip(ALONG, (hvp, jvp, ggn), strict=True) if wanted]
     whole = [name for name, wanted in zip(WHOLE, (hessian, jacobian, hessian_diagonal), strict=True) if wanted]
     source = emit(model, dtype=dtype, level=level, wrt=names, optimizer=optimizer, target=target, along=along,
-                  whole=whole, wrap=wrap)
+                  whole=whole, wrap=wrap, shard=shard)
     for remark in require_verified(source, model) if verify else ():
         warnings.warn(remark, stacklevel=2)
     return source

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -26,10 +26,11 @@ def codegen(
     level: int = 1,
     wrt: Iterable[str] | None = None,
     optimizer: str | None = None,
-    target: str = "numpy",
+    target: str | None = None,
     along: Iterable[str] = (),
     whole: Iterable[str] = (),
     wrap: str | None = None,
+    shard: Mapping[str, str] | None = None,
 ) -> str:
     """The text of a module that computes a model and its gradients with NumPy or, by ``target``, with JAX or PyTorch.
 
@@ -39,10 +40,12 @@ def codegen(
     ``optimizer`` (sgd, momentum, adagrad, adam, adamw) adds ``init_state`` and ``update``, ``along`` the functions of
     these names: derivatives along a direction (see `derive.products`), ``whole`` a Jacobian, a Hessian or its
     diagonal (see `derive.blocks`), ``wrap`` what makes it a part of another library, torch or jax (see
-    `codegen.wrapping`). Raises `UsageError` for anything else, `ModelError` where the model cannot be emitted.
+    `codegen.wrapping`), ``shard`` a training step over the devices of a mesh (see `codegen.sharding`). Raises
+    `UsageError` for anything else, `ModelError` where the model cannot be emitted.
     """
     from symbackprop.codegen.optimizers import optimizer_lines
     from symbackprop.codegen.planning import build_program
+    from symbackprop.codegen.sharding import step_below
     from symbackprop.codegen.wrapping import IMPORTS, below
     from symbackprop.derive.blocks import JACOBIAN, wholes
     from symbackprop.derive.closed import closed
@@ -51,7 +54,7 @@ def codegen(
     from symbackprop.model.nesting import nesting_told
     from symbackprop.model.text.write import to_text, with_text_names
 
-    along = [*along]
+    along, target = [*along], target or target_of(wrap, shard)
     model.require_definitions()
     if dtype not in DTYPES:
         raise UsageError(f"dtype is {' or '.join(DTYPES)}, not {dtype!r}")
@@ -63,6 +66,9 @@ def codegen(
         raise UsageError(f"the target is {known}, not {target!r}.{did_you_mean(target, TARGETS)}")
     if wrap is not None and (wrap not in WRAPS or target != WRAPS[wrap]):
         raise UsageError(f"a module is wrapped for {' or '.join(WRAPS)}, not for {wrap!r} with the target {target}")
+    if shard is not None and target != "jax":
+        raise UsageError(f"a training step over many devices is written for jax, not for {target}")
+    optimizer = optimizer or (None if shard is None else "sgd")
     printer = import_module(TARGETS[target].module).PRINTER
     if level not in printer.levels:
         raise UsageError(f"-O{level} is not for {target}: {printer.refused}")
@@ -78,11 +84,17 @@ def codegen(
             program = build_program(derivation, named, text, level, dtype, printer.arrays, further, blocks)
         made = printer(program)
         lines = optimizer_lines(optimizer, printer.arrays) if optimizer is not None else ()
-        if wrap is None:
-            module: str = made.text(lines)
-        else:
-            module = made.text(lines, IMPORTS.get(wrap, ())) + below(program, wrap, made.array, HVP in along)
+        module: str = made.text(lines, IMPORTS.get("shard" if shard is not None else wrap or "", ()))
+        if wrap is not None:
+            module += below(program, wrap, made.array, HVP in along)
+        if shard is not None:
+            module += step_below(program, named, shard, made.sizes)
     return module
+
+
+def target_of(wrap: str | None, shard: object = None) -> str:
+    """What a module computes with, where nothing is said."""
+    return "jax" if shard is not None else WRAPS.get(wrap or "", "numpy")
 
 
 __all__ = ["ALONG", "DTYPES", "LEVELS", "WHOLE", "WRAPS", "codegen"]

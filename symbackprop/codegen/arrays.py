@@ -63,6 +63,7 @@ class Arrays:
     integer: ClassVar[Code] = name("int")  # the dtype of index arrays
     rules: ClassVar[Mapping[str, Rule]] = {}
     names_elements: ClassVar[bool] = False  # whether each step of a sequence has a variable
+    marks: ClassVar[bool] = True  # whether entries are set by their places, rather than by a comparison everywhere
     planned: ClassVar[Mapping[str, Any]] = {"optimize": True}  # options of einsum
 
     def __init__(self, names: Mapping[int, Expr], level: int) -> None:

@@ -49,6 +49,7 @@ class Jax(Arrays):
     largest: ClassVar[int] = 2**31 - 1  # by default JAX has integers of 32 bits
     rules: ClassVar[dict[str, Rule]] = RULES | {"scatter_add": _scattered}
     names_elements: ClassVar[bool] = True
+    marks: ClassVar[bool] = False  # what is compared entry by entry is fused, and each device has its own entries
 
     def row(self, node: Node) -> Expr:
         """A number made of sizes is a float as soon as it has a name, so that products with it are."""
@@ -60,6 +61,10 @@ class Jax(Arrays):
         """A product of sizes may be larger than any integer of JAX; a size alone, that of an array, is not."""
         code = super().num(value)
         return call("counted", code) if value.free_symbols and value.is_integer and not value.is_Symbol else code
+
+    def picked(self, node: Node) -> Expr | None:
+        """By take_along_axis, of which JAX knows that every row is its own."""
+        return None
 
     @classmethod
     def log(cls, code: Code) -> Code:
@@ -87,9 +92,6 @@ class JaxWriter(Writer):
 
     copies = False
     p: Jax
-
-    def marked(self, word: str, place: Code, value: Code) -> ast.stmt:
-        return assign(word, method(index(attribute(word, "at"), place), "set", value))
 
     def loop(self, loop: For, depth: int) -> Iterator[Line]:
         """A function of one step, and its scan."""

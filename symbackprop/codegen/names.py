@@ -16,6 +16,7 @@ _OWN = {
     "forward", "backward", "loss_and_grads", "init_params", "read", "outputs", "make_workspace", "workspace", "kept",
     "hvp", "jvp", "ggn", "hessian", "hessian_dense", "jacobian", "along", "found", "wanted",
     "NAME", "MODEL", "PARAMS", "DATA", "INTEGERS", "LOSS", "OUTPUTS", "GRADIENTS", "DIMS", "DTYPE", "self",
+    "apply", "partial", "SPECS", "shardings", "sharded", "constrained", "train_step",
 }
 
 

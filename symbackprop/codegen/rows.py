@@ -20,25 +20,25 @@ UNROLLED_POWERS = (3, 4)  # x**3 is written x * x * x, which is far cheaper than
 class Rows:
     """Reads rows of a graph.
 
-    With ``optimise`` a formula over a one-hot array is computed without that array (`split_one_hot`), and products
-    are taken out of loops (`hoisted_products`). Rows in ``given`` come from outside of the block that is built, such as
-    the elements of a loop's sequences: nobody looks into how they were computed elsewhere.
+    With ``optimise`` products are taken out of loops (`hoisted_products`), and with ``marks`` too a formula over a
+    one-hot array is computed without that array (`split_one_hot`). Rows in ``given`` come from outside of the block
+    that is built, such as the elements of a loop's sequences: nobody looks into how they were computed elsewhere.
     """
 
-    def __init__(self, optimise: bool = False, given: Collection[int] = ()) -> None:
+    def __init__(self, optimise: bool = False, marks: bool = False, given: Collection[int] = ()) -> None:
         self.given = frozenset(given)
         self._splits: dict[int, Split | None] = {}
         self._states: dict[int, States | None] = {}
         self._hoisted: dict[int, tuple[tuple[Node, Node], ...]] = {}
-        self.optimise = optimise
+        self.optimise, self.marks = optimise, marks
 
     def within(self, given: Collection[int]) -> Rows:
         """The same rows as seen in a block that is given some of them."""
-        return Rows(self.optimise, given)
+        return Rows(self.optimise, self.marks, given)
 
     def split(self, row: Node) -> Split | None:
         """How a row is computed without its one-hot argument."""
-        if not self.optimise:
+        if not (self.optimise and self.marks):
             return None
         if row.id not in self._splits:
             self._splits[row.id] = split_one_hot(row, self.given)

@@ -15,6 +15,7 @@ from symbackprop.errors import UsageError
 IMPORTS = {  # of a module that is wrapped, where they are others
     "torch": ("from collections.abc import Iterable", "from functools import reduce", "from typing import Any",
               "", "import numpy as np", "import torch"),
+    "shard": ("from functools import partial", "", "import jax", "import jax.numpy as jnp"),
 }
 
 
