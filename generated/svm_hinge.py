@@ -43,7 +43,7 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
     X = arrays["X"]                                   # N×D
     y = arrays["y"]                                   # N
     N, C = sizes["N"], sizes["C"]
-    others = np.ones((N, C), dtype)                   # others = 1 − one_hot(y, C)   N×C
+    others = np.ones((N, C), np.intp)                 # others = 1 − one_hot(y, C)   N×C
     at = np.arange(N), y                              # the entry of every row that the one-hot array marks
     others[at] = 0
     s = X @ W.T                                       # s = X Wᵀ   N×C
@@ -95,7 +95,7 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
     N, C = sizes["N"], sizes["C"]
     s = X @ W.T                                       # s = X Wᵀ   N×C
     s_y = s[np.arange(N), y]                          # s_y = pick(s, y)   N
-    others = np.ones((N, C), dtype)                   # others = 1 − one_hot(y, C)   N×C
+    others = np.ones((N, C), np.intp)                 # others = 1 − one_hot(y, C)   N×C
     at = np.arange(N), y                              # the entry of every row that the one-hot array marks
     others[at] = 0
     z = s - s_y[:, None] + 1                          # z = s − reshape(s_y, (N, 1)) + 1   N×C

@@ -140,11 +140,11 @@ class Arrays:
         return [self.as_kind(a, INT if i in entries.indices else node.kind if widened else a.kind)
                 for i, a in enumerate(node.args if shifted is None else shifted.parts)]
 
-    def filled(self, value: sp.Expr, shape: Shape) -> Expr:
-        """An array whose entries are all one number."""
+    def filled(self, value: sp.Expr, shape: Shape, kind: str = FLOAT) -> Expr:
+        """An array whose entries are all one number, of a kind."""
         known = {sp.S.Zero: "zeros", sp.S.One: "ones"}.get(value)
         entry = [] if known else [self.num(value)]
-        return Expr(self.made(known or "full", self.sizes(shape), *entry, dtype=name("dtype")), shape, FLOAT)
+        return Expr(self.made(known or "full", self.sizes(shape), *entry, dtype=self.dtype_of(kind)), shape, kind)
 
     # -- kinds
     @classmethod

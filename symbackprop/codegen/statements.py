@@ -257,9 +257,9 @@ class Writer:
     # -- an array that differs from a formula at one entry of every row
     def one_hot(self, item: OneHot, depth: int) -> Iterator[Line]:
         row = item.row
-        whole = self.p.formula(item.base, [self.p.as_float(a) for a in row.args])
+        whole = self.p.formula(item.base, [self.p.as_kind(a, row.kind) for a in row.args])
         if isinstance(item.base, f.Num):
-            whole = self.p.filled(item.base.value, row.shape)
+            whole = self.p.filled(item.base.value, row.shape, row.kind)
         elif isinstance(item.base, f.Arg) and self.copies:
             whole = Expr(self.p.copied(whole.code), whole.shape, whole.kind, (whole,))
         yield Line(assign(item.name, whole.code), self.comment(row, item.name), depth, whole)
@@ -269,7 +269,8 @@ class Writer:
             yield Line(assign("at", (*self.rows(row.shape), place)), note, depth)
             place = name("at")
         read = {*f.arguments(item.hit)}
-        args = [self.entries(a, row, place) if k in read else self.p.as_float(a) for k, a in enumerate(row.args)]
+        args = [self.entries(a, row, place) if k in read else self.p.as_kind(a, row.kind)
+                for k, a in enumerate(row.args)]
         hit = self.p.formula(item.hit, args)
         yield Line(self.marked(item.name, place, hit.code), "", depth)
 
@@ -285,7 +286,7 @@ class Writer:
 
     def entries(self, a: Node, row: Node, place: ast.expr) -> Expr:
         """An argument at the marked entries."""
-        whole = self.p.as_float(a)
+        whole = self.p.as_kind(a, row.kind)
         if not a.ndim:
             return whole
         inside = [place] if same_shape(a.shape, row.shape) else [ast.Slice(), 0]

@@ -51,7 +51,7 @@ def module(text: str, wrap: str, folder: Path, name: str = "net", **options: Any
 
 
 @pytest.mark.parametrize(("options", "said"), [
-    ({"wrap": "jax"}, "not for 'jax' with the target numpy"),
+    ({"wrap": "jax", "target": "numpy"}, "not for 'jax' with the target numpy"),
     ({"wrap": "numpy"}, "a module is wrapped for torch or jax"),
     ({"wrap": "torch", "wrt": ["W"]}, "leave out wrt"),
 ])
