@@ -693,11 +693,13 @@ def check(given: Given, target: str, timeout: float, memory: float, as_json: boo
 @click.option("--weights", metavar="net.npz", help="Where to write the values of its parameters and buffers.")
 @click.option("--rename", metavar="fc.weight=W", multiple=True, callback=read_renamed,
               help="What to call a parameter of the module.")
+@click.option("--fold/--no-fold", default=True, show_default=True,
+              help="Write blocks of a PyTorch module that come again and again as a loop, their parameters stacked.")
 @click.option("--report", is_flag=True, help="List what it is made of, and all that cannot be read, and write nothing.")
 @json_option
 @output_option
-def import_module(model: str, weights: str | None, rename: dict[str, str], report: bool, as_json: bool, output: str
-                  ) -> None:
+def import_module(model: str, weights: str | None, rename: dict[str, str], fold: bool, report: bool, as_json: bool,
+                  output: str) -> None:
     """Read a PyTorch module or an ONNX network as model text.
 
     NAME is a function that returns (module, args), or these and dynamic_shapes as torch.export takes them; the file is
@@ -705,7 +707,7 @@ def import_module(model: str, weights: str | None, rename: dict[str, str], repor
     """
     from symbackprop.imported.report import archive, reading, report_data, report_text
 
-    found = reading(model, rename)
+    found = reading(model, rename, fold)
     if report or as_json:
         write_result(as_text(report_data(found)) if as_json else report_text(found), output)
         click.get_current_context().exit(ModelError.exit_code if found.problems else 0)

@@ -238,7 +238,7 @@ def reshape(a: Node, shape: Sequence[DimLike]) -> Node:
         raise ShapeError(f"cannot reshape {label(a)} ({shape_text(a.shape)}) to {shape_text(target)}: sizes differ")
     if a.value is not None:
         return a.graph.full(a.value, target)
-    if is_reshaped(a) and not a.whole:
+    if is_reshaped(a) and not a.whole and a.id not in a.graph.held:
         return reshape(a.args[0], target)
     return a.graph.make("reshape", (a,), target)
 

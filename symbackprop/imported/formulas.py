@@ -308,6 +308,8 @@ def _sliced(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
     size = array.meta["val"].shape[dim]
     stop = None if isinstance(stop, int) and (stop >= 2**31 or (isinstance(size, int) and stop >= size)) else stop
     bounds = [None if b is None or b == usual else f.value(b) for b, usual in ((start, 0), (stop, None), (step, 1))]
+    if bounds == [None, None, None]:
+        return f.of(array)
     return tree.Index(f.of(array), _along(array, dim, tree.Slice(*bounds)))
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 import linecache
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import count
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, count, product
+from string import ascii_lowercase, digits
 from typing import Any
 
 from symbackprop.core.functions import CONSTANTS, FUNCTIONS
@@ -19,19 +20,28 @@ LETTERS = (("Embedding", "E"), ("Norm", "g"))  # of the weights of modules whose
 
 
 class Names:
-    """Hands out names, each once; one that is taken gets a number."""
+    """Hands out names, each once; one that is taken gets a number. What has an index, ``h[0]``, is spelled h0 in
+    Python: no other name is such a one."""
 
-    def __init__(self) -> None:
-        self.taken: set[str] = set()
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self.taken = {*taken}
+        self.stems: set[str] = set()  # of names that have indices
 
     def free(self, wanted: str) -> str:
         """That name, as far as it is one, or the first of its kind that is free."""
-        word = re.sub(r"\W|^[\d_]+", "", wanted.replace(".", "_"), flags=re.ASCII)[:40].rstrip("_") or "h"
-        try:
-            check_name(word)
-        except NameProblem:
-            word = f"{word}_"
-        name = next(n for n in self._of(word) if n not in self.taken)
+        name = next(n for n in self._of(_word(wanted)) if n not in self.taken and n.rstrip(digits) not in self.stems)
+        self.taken.add(name)
+        return name
+
+    def indexed(self, wanted: str) -> str:
+        """A name for what has an index: itself without a number, or with a letter behind it."""
+        word = _word(wanted).rstrip(digits).rstrip("_") or "h"
+        used = {name.rstrip(digits) for name in self.taken}
+        letters = chain.from_iterable(product(ascii_lowercase, repeat=length) for length in count(1))
+        others = (f"{word}_{''.join(some)}" for some in letters)
+        known = word in FUNCTIONS or word in CONSTANTS or word in TABLE
+        name = next(n for n in chain([] if known else [word], others) if n not in used)
+        self.stems.add(name)
         self.taken.add(name)
         return name
 
@@ -44,8 +54,17 @@ class Names:
     def _of(self, word: str) -> Iterator[str]:
         if word not in FUNCTIONS and word not in CONSTANTS and word not in TABLE:
             yield word
-        joint = "_" if word[-1].isdigit() else ""
+        joint = "_" if word[-1].isdigit() or word in self.stems else ""
         yield from (f"{word}{joint}{k}" for k in count(1))
+
+
+def _word(wanted: str) -> str:
+    """What is wanted, as far as it can be a name."""
+    word = re.sub(r"\W|^[\d_]+", "", wanted.replace(".", "_"), flags=re.ASCII)[:40].rstrip("_") or "h"
+    try:
+        return check_name(word)
+    except NameProblem:
+        return f"{word}_"
 
 
 def parameter_names(module: Any, names: Names, rename: Mapping[str, str]) -> dict[str, str]:

@@ -136,9 +136,8 @@ class _Reader:
         return self.leaf(array, False)
 
     def fresh(self, word: str) -> str:
-        """A name that is indexed: one with a number behind it would be that of a step."""
-        others = (f"{word}_{letter}" for letter in "abcdefghijklmnopqrstuvwxyz")
-        return self.names.free(next(n for n in (word, *others) if n not in self.names.taken))
+        """A name that is indexed."""
+        return self.names.indexed(word)
 
     def called(self, word: str, row: Node) -> Node:
         """A row under a name, where it has none."""

@@ -15,7 +15,8 @@ SIZES = [*"NMKSRQP", *(f"N{k}" for k in range(1, 100))]  # names for symbolic si
 @dataclass(frozen=True)
 class Imported:
     """A model that was read. ``params`` and ``data`` have the values of its arrays, by the model's names; ``names`` has
-    the model's name of every parameter, by that of the other library. The arrays that came with the module are those of
+    the model's name of every parameter, by that of the other library; ``W[2]`` is the second entry of ``W``, where
+    blocks are the steps of a loop. The arrays that came with the module are those of
     ``weights``."""
 
     model: Model

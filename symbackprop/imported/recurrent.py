@@ -124,7 +124,9 @@ def run(kind: str, layer: Layer, x: tree.Expr, starts: Sequence[tree.Expr], line
     called: dict[str, str] = {}
 
     def name(word: str) -> str:
-        return called.setdefault(word, layer.names.free(word))
+        if word not in called:
+            called[word] = layer.names.indexed(word)
+        return called[word]
 
     def at(word: str, place: tree.Expr) -> tree.Expr:
         return tree.Index(tree.Name(name(word)), (place,))

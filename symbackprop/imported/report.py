@@ -12,8 +12,8 @@ from symbackprop.imported.reading import Reading
 HANDED = "a function that returns (module, args), args being what the module is called with"
 
 
-def reading(spec: str, rename: Mapping[str, str]) -> Reading:
-    """What becomes of net.onnx, or of NAME of a file."""
+def reading(spec: str, rename: Mapping[str, str], fold: bool) -> Reading:
+    """What becomes of net.onnx, or of NAME of a file, whose repeated blocks are loops with ``fold``."""
     from symbackprop.model.load import python_value
 
     if spec.endswith(".onnx"):
@@ -24,7 +24,8 @@ def reading(spec: str, rename: Mapping[str, str]) -> Reading:
 
     torch.needed()
     module, args, shapes = handed(python_value(spec), spec)
-    return torch.read(module, args, dynamic_shapes=shapes, rename=rename, name=spec.rpartition(".py:")[2])
+    return torch.read(module, args, dynamic_shapes=shapes, rename=rename, fold=fold,
+                      name=spec.rpartition(".py:")[2])
 
 
 def handed(value: Any, spec: str) -> tuple[Any, Any, Any]:

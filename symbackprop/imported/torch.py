@@ -14,7 +14,7 @@ import sysconfig
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import replace
 from functools import cached_property, partial
@@ -23,12 +23,13 @@ from pathlib import Path
 from typing import Any
 
 from symbackprop.errors import MissingExtra, ModelError, ShapeError, UsageError, said
+from symbackprop.imported.folding import folds, in_place, with_size
 from symbackprop.imported.formulas import Formulas, NoSuchOperator, called_by, filled, inputs_of, number, whole, words
 from symbackprop.imported.naming import Names, assigned, parameter_names, place_of
 from symbackprop.imported.reading import SIZES, Imported, Reading
 from symbackprop.imported.recurrent import CELLS, Layer, cell, refuse_options, run, whole_layers
 from symbackprop.model.model import Model
-from symbackprop.model.text import tree
+from symbackprop.model.text import dialect, tree
 from symbackprop.model.text.builder import Builder
 
 DEEPEST = 6  # operators that are made of others that are made of others …
@@ -37,34 +38,38 @@ VIEWS = words("view reshape transpose permute select slice unsqueeze squeeze exp
 
 
 def from_torch(module: Any, args: Any, *, dynamic_shapes: Any = None, rename: Mapping[str, str] | None = None,
-               name: str = "") -> Imported:
+               name: str = "", fold: bool = False) -> Imported:
     """The model that a PyTorch module computes when it is called with ``args`` (a tensor, or a tuple of them).
 
     ``dynamic_shapes`` says which axes are symbolic, as `torch.export.export` takes it; without it the first two of
     every argument are, where the module allows it, and of images the first. What a module returns is the loss where it
-    is one number, otherwise its outputs. ``rename`` has names for parameters, by PyTorch's.
+    is one number, otherwise its outputs. ``rename`` has names for parameters, by PyTorch's. With ``fold``, blocks that
+    come again and again are a loop, over layers, whose parameters are stacked, or over time.
 
     Raises `ModelError` for what no model can say, `MissingExtra` without PyTorch.
     """
-    return read(module, args, dynamic_shapes=dynamic_shapes, rename=rename, name=name).required()
+    return read(module, args, dynamic_shapes=dynamic_shapes, rename=rename, name=name, fold=fold).required()
 
 
 def read(module: Any, args: Any, *, dynamic_shapes: Any = None, rename: Mapping[str, str] | None = None,
-         name: str = "") -> Reading:
+         name: str = "", fold: bool = False) -> Reading:
     """As `from_torch`, with all that cannot be read in place of an error."""
     torch = needed()
     if not isinstance(module, torch.nn.Module):
         raise UsageError(f"a torch.nn.Module is expected, not {module!r:.60}")
     args = tuple(args) if isinstance(args, (list, tuple)) else (args,)
     usual = [*(_first_axes(torch, module, args, count) for count in (2, 1)), None]
-    for shapes in usual if dynamic_shapes is None else [dynamic_shapes]:
-        for found in _readings(torch, module, args, shapes, rename or {}, name or type(module).__name__):
+    asked = usual if dynamic_shapes is None else [*_with_steps(torch, module, args, dynamic_shapes), dynamic_shapes]
+    for shapes in asked:
+        reader = partial(_Reader, torch, module, args, shapes, rename=rename or {}, name=name or type(module).__name__,
+                         fold=fold)
+        for found in _readings(torch, module, args, shapes, reader):
             if found.imported is not None:
                 return found
     return found
 
 
-def _readings(torch: Any, module: Any, args: tuple[Any, ...], shapes: Any, rename: Mapping[str, str], name: str
+def _readings(torch: Any, module: Any, args: tuple[Any, ...], shapes: Any, reader: Callable[..., _Reader]
               ) -> Iterator[Reading]:
     """The module with the dimensions that an export has; where these are not what a model needs, with one dimension for
     all axes that are as long in the example."""
@@ -74,8 +79,7 @@ def _readings(torch: Any, module: Any, args: tuple[Any, ...], shapes: Any, renam
         yield Reading({}, [error])
         return
     for alike in (False, True):
-        found, has_dims = _read_with_parts(torch, program, partial(
-            _Reader, torch, module, args, shapes, rename=rename, name=name, alike=alike))
+        found, has_dims = _read_with_parts(torch, program, partial(reader, alike=alike))
         yield found
         if not has_dims:
             return
@@ -120,12 +124,29 @@ def _first_axes(torch: Any, module: Any, args: tuple[Any, ...], count: int) -> A
     return torch.utils._pytree.tree_map(first, dict(given))
 
 
+def _with_steps(torch: Any, module: Any, args: tuple[Any, ...], shapes: Any) -> Iterator[Any]:
+    """Dynamic shapes in which what recurrent layers run over is symbolic too: theirs are loops of any length."""
+    if not any(isinstance(part, torch.nn.RNNBase) for part in module.modules()):
+        return
+    given = inspect.signature(module.forward).bind(*args).arguments
+    named = dict(zip(given, shapes, strict=False)) if not isinstance(shapes, Mapping) else shapes
+
+    def more(value: Any, spec: Any) -> Any:
+        if not isinstance(value, torch.Tensor) or not isinstance(spec, (Mapping, type(None))):
+            return spec
+        free = {k: torch.export.Dim.AUTO for k in range(min(2, value.ndim)) if value.shape[k] > 1}
+        return free | {axis: dim for axis, dim in (spec or {}).items() if dim is not None}
+
+    yield {word: more(value, named.get(word)) for word, value in given.items()}
+
+
 class _Reader:
     """One module on its way to a model."""
 
     def __init__(self, torch: Any, module: Any, args: tuple[Any, ...], shapes: Any, program: Any,
-                 rename: Mapping[str, str], name: str, alike: bool = False) -> None:
+                 rename: Mapping[str, str], name: str, fold: bool, alike: bool = False) -> None:
         self.torch, self.module, self.args, self.shapes, self.program = torch, module, args, shapes, program
+        self.fold = fold
         self.signature, self.nodes = self.program.graph_signature, list(self.program.graph.nodes)
         self.names, self.model = Names(), Model(name)
         self.dims = self._dims(alike)
@@ -136,6 +157,7 @@ class _Reader:
         self.values: dict[str, tuple[str, Any]] = {}
         self.problems = list[tuple[Any, ModelError]]()
         self.unknown = dict[Any, None]()  # operators that are none here
+        self.passing = set[str]()  # names of what would be read in place, were it not for blocks to be found
         self.unread = list[str]()  # names in place of what is not read
         self.live = self._live()
 
@@ -177,10 +199,13 @@ class _Reader:
         for node in self.nodes:
             if node.op == "call_function":
                 self._node(node)
-        (output,) = [n for n in self.nodes if n.op == "output"]
-        self._results(output)
+        self._say_results()
         counts = Counter(str(n.target) for n in self.nodes if n in self.live and hasattr(n.target, "_schema"))
         problems = self._build()
+        if self.fold and not problems:
+            while self._fold():
+                pass
+            self._make(in_place(self.statements, self.passing))
         return Reading(counts, problems, None if problems else self._imported())
 
     def _declare(self) -> None:
@@ -253,10 +278,12 @@ class _Reader:
             self.unknown |= {node.target: None} if isinstance(error, NoSuchOperator) else {}
             self.formulas.inline[node] = self._unread(node)
             return
-        if self._is_inline(node, formula):
+        is_short = self._is_inline(node, formula)
+        if is_short and not (self.fold and self._is_computed(node, formula)):
             self.formulas.inline[node] = formula
         else:
-            name = self.formulas.named[node] = self.names.free(self._called(node))
+            name = self.formulas.named[node] = self.names.free("h" if is_short else self._called(node))
+            self.passing |= {name} if is_short else set()
             self.say(tree.Equation(self.line(node), "let", tree.Target(name), formula))
 
     def _unread(self, node: Any) -> tree.Expr:
@@ -330,17 +357,26 @@ class _Reader:
 
     def _is_inline(self, node: Any, formula: tree.Expr) -> bool:
         """Whether a node has no line of its own: views, several results, what is read once by a line that goes on."""
-        if isinstance(formula, (tree.Name, tree.Number, tree.Tuple, tree.Word, tree.Negative)) or filled(formula):
+        if filled(formula) or isinstance(formula, (tree.Name, tree.Number, tree.Tuple, tree.Word, tree.Negative)):
             return True
         if isinstance(node.meta.get("val"), (list, tuple)) or called_by(node) in VIEWS:
             return len(node.users) == 1 or isinstance(node.meta.get("val"), (list, tuple))
         if any(user.op == "output" for user in node.users):
-            return True
+            return False
         (user, *more) = node.users
         return not more and place_of(user) == place_of(node) and not _layer(node) and tree.count_nodes(formula) < 20
 
+    def _is_computed(self, node: Any, formula: tree.Expr) -> bool:
+        """Whether a node that needs no line can have one, so that blocks are alike whatever reads their results."""
+        if filled(formula):
+            return dialect.INFINITE not in tree.all_parts(formula)
+        several = isinstance(node.meta.get("val"), (list, tuple))
+        return not several and called_by(node) not in VIEWS and isinstance(formula, (tree.Chain, tree.Call, tree.Power))
+
     def _called(self, node: Any) -> str:
         """What the user's line assigns, where the node is what it computes; else the module's name, or a letter."""
+        if any(user.op == "output" for user in node.users):
+            return self._result_name(node)
         place = place_of(node)
         names = assigned(place)
         last = not any(place_of(user) == place for user in node.users)
@@ -350,15 +386,32 @@ class _Reader:
         layer = _layer(node)
         return layer.replace("[", "").replace("]", "") if layer else "h"
 
-    def _results(self, output: Any) -> None:
-        wanted = set(self.signature.user_outputs)
-        results = [n for n in self.torch.utils._pytree.tree_leaves(output.args) if getattr(n, "name", None) in wanted]
-        for node in results:
-            is_loss = len(results) == 1 and node.meta["val"].ndim == 0
-            names = assigned(place_of(node))
-            usual = names[0] if len(names) == 1 and names[0] and node.op == "call_function" else "L" if is_loss else "Y"
-            word, name = "loss" if is_loss else "output", self.names.free(usual)
-            self.say(tree.Equation(self.line(node), word, tree.Target(name), self.formulas.of(node)))
+    @cached_property
+    def results(self) -> list[Any]:
+        """The nodes of what the module returns."""
+        wanted, output = set(self.signature.user_outputs), next(n for n in self.nodes if n.op == "output")
+        return [n for n in self.torch.utils._pytree.tree_leaves(output.args) if getattr(n, "name", None) in wanted]
+
+    @property
+    def has_loss(self) -> bool:
+        """Whether what the module returns is one number."""
+        return len(self.results) == 1 and self.results[0].meta["val"].ndim == 0
+
+    def _result_name(self, node: Any) -> str:
+        names = assigned(place_of(node))
+        usual = "L" if self.has_loss else "Y"
+        return names[0] if len(names) == 1 and names[0] and node.op == "call_function" else usual
+
+    def _say_results(self) -> None:
+        """Says which equations are results, or gives results that are none a name of their own."""
+        word, said = "loss" if self.has_loss else "output", set[str]()
+        equations = {s.target.name for s in self.statements if isinstance(s, tree.Equation) and s.target.index is None}
+        for node in self.results:
+            value = self.formulas.of(node)
+            own = value.name if isinstance(value, tree.Name) and value.name in equations - said else ""
+            name = own or self.names.free(self._result_name(node))
+            said.add(name)
+            self.say(tree.Equation(self.line(node), word, tree.Target(name), value))
 
     def _build(self) -> list[ModelError]:
         """Makes the model of the statements; what is wrong, each once."""
@@ -370,6 +423,33 @@ class _Reader:
             if node is not None and not isinstance(error, ShapeError):
                 self.unknown |= {part.target: None for part in self._of_one_line(node)}
         return [*{str(e): e for e in (_told(node, e) for node, e in (*self.problems, *errors))}.values()]
+
+    def _fold(self) -> bool:
+        """Writes blocks that are alike as a loop; whether there are such."""
+        for found in folds(self.statements, self.passing):
+            for way in [with_size(found, everywhere) for everywhere in (False, True)] if found.is_sequence else [found]:
+                if self._make(way.statements):
+                    self._stack(way.stacks)
+                    self.passing = set(way.passing)
+                    return True
+        return False
+
+    def _make(self, statements: Sequence[tree.Statement]) -> bool:
+        """Makes the model of other statements, where it can be made."""
+        model = Model(self.model.name)
+        builder = Builder(model, "", statements)
+        builder.run()
+        if not builder.errors:
+            self.model, self.statements = model, [*statements]
+        return not builder.errors
+
+    def _stack(self, stacks: Mapping[str, Sequence[str]]) -> None:
+        """Arrays of single blocks are parts of one array."""
+        places = {name: f"{first}[{k}]" for first, names in stacks.items() for k, name in enumerate(names, 1)}
+        for first, names in stacks.items():
+            kind, _ = self.values[first]
+            self.values[first] = (kind, self.torch.stack([self.values.pop(name)[1] for name in names]))
+        self.torch_names = {theirs: places.get(ours, ours) for theirs, ours in self.torch_names.items()}
 
     def _of_one_line(self, node: Any) -> Iterator[Any]:
         """A node with those that are written in its line."""
@@ -384,9 +464,9 @@ class _Reader:
             array = value.detach().cpu().numpy()
             arrays[kind][name] = array.astype("int64") if array.dtype == bool else array.copy()
         self.model._remarks.clear()
-        ours = {theirs: name for theirs, name in self.torch_names.items() if name in self.values}
+        ours = {theirs: name for theirs, name in self.torch_names.items() if name.partition("[")[0] in self.values}
         every = arrays["params"] | arrays["data"]
-        weights = {name: every[name] for name in dict.fromkeys(ours.values())}
+        weights = {name: every[name] for name in dict.fromkeys(name.partition("[")[0] for name in ours.values())}
         names = {theirs: ours[theirs] for theirs, _ in self.module.named_parameters() if theirs in ours}
         return Imported(self.model, arrays["params"], arrays["data"], names, weights)
 

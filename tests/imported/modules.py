@@ -96,10 +96,10 @@ class GPTBlock(nn.Module):
 class GPT(nn.Module):
     """Its last layer shares its weight with the embedding."""
 
-    def __init__(self, vocabulary: int = 11, length: int = 5, d: int = 8) -> None:
+    def __init__(self, vocabulary: int = 11, length: int = 5, d: int = 8, blocks: int = 2) -> None:
         super().__init__()
         self.wte, self.wpe = nn.Embedding(vocabulary, d), nn.Embedding(length, d)
-        self.blocks = nn.ModuleList([GPTBlock(d, 2) for _ in range(2)])
+        self.blocks = nn.ModuleList([GPTBlock(d, 2) for _ in range(blocks)])
         self.ln_f, self.head = nn.LayerNorm(d), nn.Linear(d, vocabulary, bias=False)
         self.head.weight = self.wte.weight
 
@@ -196,6 +196,12 @@ class ResNet18(nn.Module):
 @module
 def resnet18() -> Made:
     return ResNet18(), lambda n: (torch.randn(n + 1, 3, 32, 32),)
+
+
+@module
+def resnet_stage() -> Made:
+    return nn.Sequential(*(BasicBlock(*size) for size in ((2, 3, 2), (3, 3, 1), (3, 3, 1)))), lambda n: (
+        torch.randn(n, 2, 8, 8),)
 
 
 class ViT(nn.Module):

@@ -50,6 +50,12 @@ def gap(ours: Any, theirs: Any) -> float:
     return float(np.max(np.abs(ours - theirs) / (1 + np.max(np.abs(theirs), initial=0)), initial=0))
 
 
+def entry(arrays: Mapping[str, Any], name: str) -> Any:
+    """An array, or one of those that are stacked: ``W[2]`` is the second."""
+    whole, _, place = name.partition("[")
+    return arrays[whole][int(place[:-1]) - 1] if place else arrays[whole]
+
+
 def compare(module: Any, imported: Imported, args: tuple[Any, ...]) -> None:
     """Results and gradients of the emitted module and of PyTorch's, all of them."""
     emitted = run(codegen(imported.model))
@@ -63,10 +69,11 @@ def compare(module: Any, imported: Imported, args: tuple[Any, ...]) -> None:
     torch.autograd.backward(theirs, [*upstream.values()])
     given = {name: u.numpy() for name, u in upstream.items()}
     grads = emitted["backward"](cache, given.get("", given))
-    assert {ours for ours in imported.names.values() if ours in imported.params} == set(imported.params) == set(grads)
+    named = {ours.partition("[")[0] for ours in imported.names.values()}
+    assert {ours for ours in named if ours in imported.params} == set(imported.params) == set(grads)
     for name, parameter in module.named_parameters():
         if parameter.grad is not None:
-            assert gap(grads[imported.names[name]], parameter.grad) < 1e-10, name
+            assert gap(entry(grads, imported.names[name]), parameter.grad) < 1e-10, name
 
 
 @pytest.mark.parametrize("name", MODULES)
