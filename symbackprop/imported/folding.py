@@ -40,10 +40,11 @@ class Folded:
     passing: frozenset[str]
 
 
-def folds(statements: Sequence[tree.Statement], passing: Iterable[str] = ()) -> Iterator[Folded]:
+def folds(statements: Sequence[tree.Statement], passing: Iterable[str], own: Iterable[str]) -> Iterator[Folded]:
     """The ways to write some statements as a loop, those first that save most. ``passing`` are names of which none is
-    needed, and so are those in the result."""
-    found = [_Block(statements, start, period, count, frozenset(passing)) for start, period, count in _runs(statements)]
+    needed, and so are those in the result; ``own`` are the arrays that may be stacked."""
+    found = [_Block(statements, start, period, count, frozenset(passing), frozenset(own))
+             for start, period, count in _runs(statements)]
     for block in sorted((b for b in found if b.saved > 0), key=lambda b: (-b.saved, -b.start)):
         yield block.folded()
 
@@ -111,6 +112,7 @@ class _Block:
     period: int
     count: int
     passing: frozenset[str]
+    stackable: frozenset[str]
     carried: dict[int, tree.Name] = field(default_factory=dict)  # what is carried, by its place: the value before
     own: dict[str, list[str]] = field(default_factory=dict)  # arrays of each step's own, by the first of them
     sequences: dict[tuple[tree.Expr, int, bool], None] = field(default_factory=dict)
@@ -194,7 +196,7 @@ class _Block:
         if len({*found}) == 1:
             return tree.Name(found[0])
         declared = {self.leaves.get(name) for name in found}
-        if len(declared) > 1 or None in declared or len({*found}) < len(found):
+        if len(declared) > 1 or not self.stackable.issuperset(found) or len({*found}) < len(found):
             raise _Unlike
         if self.own.setdefault(found[0], found) != found:
             raise _Unlike

@@ -245,12 +245,12 @@ class _Reader:
 
     def _declared(self, node: Any, value: Any, is_param: bool, name: str) -> None:
         shape = tuple(self.formulas.value(d) for d in node.meta["val"].shape)
-        below = None if value.is_floating_point() else self._below(node, value)
+        below = None if value.is_floating_point() else self._bound(node, value)
         item = tree.ArrayItem(tree.Target(name), shape, below is not None, below)
         self.say(tree.Arrays(self.line(node), "param" if is_param else "data", (item,)))
         self.values[name] = ("params" if is_param else "data", value)
 
-    def _below(self, node: Any, value: Any) -> tree.Expr:
+    def _bound(self, node: Any, value: Any) -> tree.Expr:
         """The bound of integers: the size of the axis that they choose from, else what their values show."""
         if value.dtype is self.torch.bool:
             return whole(2)
@@ -403,15 +403,27 @@ class _Reader:
         return names[0] if len(names) == 1 and names[0] and node.op == "call_function" else usual
 
     def _say_results(self) -> None:
-        """Says which equations are results, or gives results that are none a name of their own."""
-        word, said = "loss" if self.has_loss else "output", set[str]()
-        equations = {s.target.name for s in self.statements if isinstance(s, tree.Equation) and s.target.index is None}
+        """Says which equations are results, as long as these stand in order; others have a line of their own below."""
+        word, last = "loss" if self.has_loss else "output", 0
         for node in self.results:
             value = self.formulas.of(node)
-            own = value.name if isinstance(value, tree.Name) and value.name in equations - said else ""
-            name = own or self.names.free(self._result_name(node))
-            said.add(name)
-            self.say(tree.Equation(self.line(node), word, tree.Target(name), value))
+            places = [k for k, s in enumerate(self.statements) if isinstance(s, tree.Equation) and s.keyword == "let"
+                      and tree.Name(s.target.name) == value and s.target.index is None]
+            name = value.name if places and isinstance(value, tree.Name) else ""
+            if name and places[0] < last:
+                name, value = self._below(name, places[0])
+            last = places[0] if places and isinstance(value, tree.Name) else len(self.statements)
+            self.say(tree.Equation(self.line(node), word, tree.Target(name or self.names.free(self._result_name(node))),
+                                   value))
+
+    def _below(self, name: str, place: int) -> tuple[str, tree.Expr]:
+        """What an equation is, to be said further down: the equation itself, where nothing reads it."""
+        said = self.statements[place]
+        assert isinstance(said, tree.Equation)
+        if any(name in tree.mentioned(s) for s in self.statements):
+            return self.names.free(name), tree.Name(name)
+        self.statements.remove(said)
+        return name, said.value
 
     def _build(self) -> list[ModelError]:
         """Makes the model of the statements; what is wrong, each once."""
@@ -426,7 +438,7 @@ class _Reader:
 
     def _fold(self) -> bool:
         """Writes blocks that are alike as a loop; whether there are such."""
-        for found in folds(self.statements, self.passing):
+        for found in folds(self.statements, self.passing, [*self.values.keys() & self.torch_names.values()]):
             for way in [with_size(found, everywhere) for everywhere in (False, True)] if found.is_sequence else [found]:
                 if self._make(way.statements):
                     self._stack(way.stacks)
