@@ -314,7 +314,7 @@ class _Block:
             found: tree.Expr = base
             for k in range(axis, 0, -1):
                 found = tree.Call("swapaxes", (found, *(tree.Number(sp.Integer(n)) for n in (k - 1, k))), ())
-            found = tree.Call("flip", (found,), (("axis", ZERO),)) if falling else found
+            found = tree.Index(found, (tree.Slice(None, None, tree.Negative(ONE)),)) if falling else found
             if axis or falling or not isinstance(base, tree.Name):
                 yield tree.Equation(line, "let", tree.Target(self._given((base, axis, falling))), found)
 
