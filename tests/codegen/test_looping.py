@@ -32,6 +32,7 @@ from symbackprop import (
     sqrt,
     tanh,
     verify,
+    where,
 )
 from symbackprop import sum as total
 from symbackprop.codegen.initial import initial_values
@@ -189,6 +190,20 @@ def forms_that_cancel(m: Model) -> tuple[Node, list[str]]:
         return 1 - h**2 + (1 - bent) * e[0], log(1 + exp(c[0])) * (exp(h) - 1) + sqrt(bent**2 + h**2)
 
     (last,), (every,) = scan(step, h0, x, names=["h"])
+    return mean(last**2) + mean(sin(every)), ["w", "h0"]
+
+
+@loop
+def steps_that_are_left_out(m: Model) -> tuple[Node, list[str]]:
+    T, N = m.dims("T N")
+    x, kept = m.data("x", (T, N)), m.data("kept", (T,), below=2)
+    w, h0 = m.param("w", (N,)), m.param("h0", (N,))
+
+    def step(c: tuple[Node, ...], e: tuple[Node, ...]) -> tuple[Node, Node]:
+        new = tanh(tanh(w * c[0]) + e[0])
+        return where(e[1] > 0, new, c[0]), new
+
+    (last,), (every,) = scan(step, h0, (x, kept), names=["h"])
     return mean(last**2) + mean(sin(every)), ["w", "h0"]
 
 

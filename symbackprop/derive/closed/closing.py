@@ -517,7 +517,7 @@ class Closing:
             tree = self._cheaper([grouped(t) for t in terms]) if terms else ZERO
             if has_common_factor(tree):
                 fired[root.id] = (*fired[root.id], FACTOR)
-            if any(chosen(self.graph, parts) for parts in tree.sums):
+            if any(chosen(self.flattening, parts) for parts in tree.sums):
                 fired[root.id] = (*fired[root.id], CHOSEN)
             trees[root.id] = self.flattening.sums[root.id][0], tree
         cost = sum([price.of(tree) for _, tree in trees.values()], 0.0)
@@ -542,11 +542,11 @@ class Rows:
 
     def __init__(self, closing: Closing, chosen: Mapping[int, Trial]) -> None:
         self.closing, self.graph, self.chosen = closing, closing.graph, chosen
-        self.writer = Writer(self.graph, closing.space, self.row, closing.flattening.guarded)
+        self.writer = Writer(closing.flattening, self.row)
         self.new: dict[int, Node] = {}
         self.pairs: dict[int, Node] = {}
         self.inside = ClosedForms({}, {})
-        self.reader = Writer(self.graph, closing.space, self.row, closing.flattening.guarded, printed=True)
+        self.reader = Writer(closing.flattening, self.row, printed=True)
 
     def all(self) -> ClosedForms:
         """By the ids of gradient rows, those in bodies of loops among them: what stands in their place, and why."""

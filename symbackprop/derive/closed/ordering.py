@@ -73,8 +73,7 @@ class Ordering:
                         if 2 < len(_operands(term)) <= MOST_OPERANDS and not self._is_sum(i)}
         self.gone: set[int] = set()
         self.new: dict[int, Node] = {}
-        self.writer = Writer(self.graph, self.space, lambda i: self._of(self.graph.nodes[i]),
-                             self.flattening.guarded)
+        self.writer = Writer(self.flattening, lambda i: self._of(self.graph.nodes[i]))
 
     def _note(self, node: Node) -> None:
         """What a row that must exist reads, and the product that it may be."""

@@ -12,7 +12,7 @@ import sympy as sp
 from symbackprop.core import build
 from symbackprop.core import formula as f
 from symbackprop.core.facts import is_sum
-from symbackprop.core.graph import Graph, Node
+from symbackprop.core.graph import Node
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.shapes import ONE, same_shape, typical
 from symbackprop.derive.closed.factoring import Inner, Item, Product, is_constant, letters_of, of_rows
@@ -34,12 +34,12 @@ _ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 
 
 class Writer:
-    """Writes trees as rows. ``row`` gives the row of an id that a tree reads; 0 may be divided by the ``guarded``.
-    ``printed``: rows are read rather than computed, so a common denominator stands below all."""
+    """Writes trees as rows. ``row`` gives the row of an id that a tree reads. ``printed``: rows are read rather than
+    computed, so a common denominator stands below all."""
 
-    def __init__(self, graph: Graph, space: Space, row: Callable[[int], Node], guarded: set[int],
-                 printed: bool = False) -> None:
-        self.graph, self.space, self.row, self.guarded, self.printed = graph, space, row, guarded, printed
+    def __init__(self, flattening: Flattening, row: Callable[[int], Node], printed: bool = False) -> None:
+        self.flattening, self.row, self.printed = flattening, row, printed
+        self.graph, self.space = flattening.graph, flattening.space
 
     def written(self, tree: Product, index: Index, like: Node) -> Node:
         """The tree as a row of the shape of ``like``, whose entry it is at the index."""
@@ -89,14 +89,14 @@ class Writer:
     def factor(self, item: Item, power: Exponent, layout: Index) -> tuple[Node, Exponent]:
         """A factor and its power: the reciprocal, which is 0 at 0, of what may be 0 there."""
         node = self.item(item, layout)
-        if power < 0 and not isinstance(item, Inner) and item[0] in self.guarded and not self.printed:
+        if power < 0 and not isinstance(item, Inner) and item[0] in self.flattening.guarded and not self.printed:
             return self.graph.call("reciprocal", node), -power
         return node, power
 
     def sum(self, products: Sequence[Product], layout: Index) -> Node:
         """A sum of products, one that is not subtracted first."""
         whole = None
-        found = chosen(self.graph, products)
+        found = chosen(self.flattening, products)
         if found is not None:
             (id_, index), (one, other), products = found
             condition = self.aligned(self.row(id_).args[0], index, layout)
@@ -177,10 +177,14 @@ class Writer:
 
 
 @step(CHOSEN)
-def chosen(graph: Graph, products: Sequence[Product]) -> tuple[Key, tuple[Product, Product], list[Product]] | None:
-    """1[c] P + (1 − 1[c]) Q = where(c, P, Q), entry by entry: the truth value of c, P and Q, and the other terms."""
+def chosen(
+    flattening: Flattening, products: Sequence[Product]
+) -> tuple[Key, tuple[Product, Product], list[Product]] | None:
+    """1[c] P + (1 − 1[c]) Q = where(c, P, Q), entry by entry: the truth value of c, P and Q, and the other terms. Only
+    where c is there to be read: a step of a reverse loop may know nothing but its truth value."""
+    graph = flattening.graph
     factors = [(k, p) for p in products for k, n in p.items.items() if n == 1 and isinstance(k, tuple)]
-    truths = {k: p for k, p in factors if k[0] in graph.nodes and graph.nodes[k[0]].head == "truth"}
+    truths = {k: p for k, p in factors if _is_known_truth(k[0], flattening)}
     for k, q in factors if truths else ():
         node = graph.nodes.get(k[0])
         t = (node.args[0].id, k[1]) if node is not None and node.form == 1 - f.Arg(0) else k
@@ -188,6 +192,11 @@ def chosen(graph: Graph, products: Sequence[Product]) -> tuple[Key, tuple[Produc
         if p is not None and t != k and p is not q:
             return t, (_less(p, t), _less(q, k)), [x for x in products if x is not p and x is not q]
     return None
+
+
+def _is_known_truth(id_: int, flattening: Flattening) -> bool:
+    row = flattening.graph.nodes.get(id_)
+    return row is not None and row.head == "truth" and row.args[0].id in flattening.forward
 
 
 def _less(product: Product, key: Key) -> Product:
@@ -224,7 +233,7 @@ class Price:
 
     def sum(self, products: Sequence[Product]) -> float:
         over = frozenset[int]().union(*[p.letters for p in products])
-        found = chosen(self.graph, products)
+        found = chosen(self.flattening, products)
         terms = products if found is None else [*found[1], *found[2]]
         return sum(map(self.of, terms)) + ADD * (len(products) - 1) * self.area(over)
 
