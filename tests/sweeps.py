@@ -12,9 +12,16 @@ Case = TypeVar("Case")
 ALL = os.environ.get("SWEEP") == "all"
 
 
-def few_in_ci(cases: Iterable[Any], step: int) -> list[Any]:
-    """All cases, of which CI runs every ``step``-th: scripts/test runs the others too, which are slow together."""
-    return [case if i % step == 0 else pytest.param(case, marks=pytest.mark.slow) for i, case in enumerate(cases)]
+def few_in_ci(cases: Iterable[Any], step: int, first: int = 0) -> list[Any]:
+    """All cases, of which CI runs every ``step``-th: scripts/test runs the others too, which are slow together. Where
+    several tests take the same cases, each has a ``first`` of its own, that CI sees all of them."""
+    return [case if i % step == first else _slow(case) for i, case in enumerate(cases)]
+
+
+def _slow(case: Any) -> Any:
+    if not isinstance(case, type(pytest.param())):
+        return pytest.param(case, marks=pytest.mark.slow)
+    return pytest.param(*case.values, id=case.id, marks=[*case.marks, pytest.mark.slow])
 
 
 def sample(cases: Iterable[Case], step: int) -> list[Case]:

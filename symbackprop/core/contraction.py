@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import Generic, NamedTuple, TypeVar
@@ -66,18 +67,25 @@ class Planner(Generic[Letter]):
         return pairs
 
     def greedy(self) -> Plan[Letter]:
-        """The pair with the smallest product first."""
+        """The pair with the smallest product first. What a pair costs stays the same while others are multiplied: a
+        letter that was read elsewhere still is."""
         open_, pairs = dict(enumerate(self.items)), Plan[Letter]()
-        while len(open_) > 1:
-            tried = []
-            for a, b in combinations(sorted(open_), 2):
-                rest = self.out.union(*[s for k, s in open_.items() if k not in (a, b)])
-                kept = (open_[a] | open_[b]) & rest
-                tried.append((self._cost(open_[a] | open_[b]), self._cost(kept), a, b, kept))
-            _, _, a, b, kept = min(tried, key=lambda t: t[:4])
-            del open_[a], open_[b]
-            open_[len(self.items) + len(pairs)] = kept
+        readers = Counter(letter for some in (*self.items, self.out) for letter in some)
+
+        def tried(a: int, b: int) -> tuple[Cost, Cost, int, int, frozenset[Letter]]:
+            both = open_[a] | open_[b]
+            kept = frozenset(i for i in both if readers[i] > (i in open_[a]) + (i in open_[b]))
+            return self._cost(both), self._cost(kept), a, b, kept
+
+        found = [tried(a, b) for a, b in combinations(open_, 2)]
+        while found:
+            _, _, a, b, kept = min(found, key=lambda t: t[:4])
+            readers.subtract(letter for some in (open_.pop(a), open_.pop(b)) for letter in some)
+            readers.update(kept)
+            new = len(self.items) + len(pairs)
             pairs.append((a, b, kept))
+            open_[new] = kept
+            found = [t for t in found if not {a, b} & {*t[2:4]}] + [tried(k, new) for k in open_ if k != new]
         return pairs
 
     def _kept(self, chosen: frozenset[int]) -> frozenset[Letter]:

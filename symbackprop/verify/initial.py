@@ -8,7 +8,7 @@ parameter is used in two ways, what either asks for is right.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from math import ceil, sqrt
+from math import ceil, prod, sqrt
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,6 +34,7 @@ from symbackprop.verify.values import learned
 
 NAME = "init_params"
 ENTRIES, CALLS, DRAWS = 20_000, 400, 2
+MOST, TRIES = 10**6, 8  # entries, and sizes that are tried to have no more
 DEVIATIONS = 6.0  # what chance exceeds once in 10⁹ times
 TABLE_DEVIATION = 0.1
 LEAF = -1  # the place at which the leaf of a loop's body reads what it stands for
@@ -79,7 +80,15 @@ def _sizes(model: Model, sizes: Sizes, seed: int) -> dict[str, int]:
     """The sizes that init_params computes with: no array will show a hidden one, so that its default holds; no others
     are their defaults, that one may not be taken for another."""
     fixed = {n: size for n in _hidden(model, sizes) if (size := model.sizes[n]) is not None}
-    return choose_sizes(model, np.random.default_rng(seed), fixed, 1, [n for n in model.sizes if n not in fixed])
+    varied = [n for n in model.sizes if n not in fixed]
+    tried = (choose_sizes(model, np.random.default_rng(seed + DRAWS * k), fixed, 1, varied) for k in range(TRIES))
+    first = next(tried)
+    return first if _entries(model, first) <= MOST else min([first, *tried], key=lambda found: _entries(model, found))
+
+
+def _entries(model: Model, sizes: Sizes) -> int:
+    """How many numbers the parameters are, counted in Python's integers, which do not overflow."""
+    return sum(prod(map(int, evaluate_shape(row.shape, sizes))) for row in model.params.values())
 
 
 def _hidden(model: Model, sizes: Sizes) -> list[str]:

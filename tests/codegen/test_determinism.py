@@ -12,6 +12,7 @@ from symbackprop.codegen import codegen
 from symbackprop.model import zoo
 from symbackprop.model.text import parse
 from tests.codegen.test_models import ALL
+from tests.sweeps import few_in_ci
 
 SCRIPT = """
 import sys
@@ -55,7 +56,7 @@ def test_the_text_of_the_model_in_a_module_emits_the_same_module(name: str) -> N
     assert codegen(parse(namespace["MODEL"], name=name)) == text
 
 
-@pytest.mark.parametrize("name", zoo.names())
+@pytest.mark.parametrize("name", few_in_ci(zoo.names(), 3, 1))
 def test_emitting_adds_no_row_to_the_table(name: str) -> None:
     model = zoo.build(name)
     rows = dict(model.graph.nodes)

@@ -103,7 +103,7 @@ MODELS = {
 }
 
 
-@pytest.mark.parametrize("text", few_in_ci(MODELS.values(), 2), ids=MODELS)
+@pytest.mark.parametrize("text", few_in_ci(MODELS.values(), 4), ids=MODELS)
 def test_derived_printed_emitted_and_verified(text: str) -> None:
     model = Model.parse(text, name="start")
     assert derive(model).latex()

@@ -20,6 +20,7 @@ from symbackprop.targets import TARGETS
 from symbackprop.verified import verify_source
 from tests.codegen.helpers import ALONG, body, emit
 from tests.sweeps import ALL as WHOLE
+from tests.sweeps import few_in_ci
 
 MLP = """
 dim N, D, H, C
@@ -91,7 +92,7 @@ ALL = {"mlp": MLP, "logistic": LOGISTIC, "embedded": EMBEDDED, "rnn": RNN, "atte
 
 
 @pytest.mark.parametrize("level", [0, 1, 2])
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", few_in_ci(ALL, 2))
 def test_verified(name: str, level: int) -> None:
     model = parse(ALL[name], name=name)
     report = verify_source(codegen(model, level=level), model)

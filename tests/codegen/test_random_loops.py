@@ -25,7 +25,7 @@ from symbackprop.codegen import codegen
 from symbackprop.core.graph import Node
 from symbackprop.verify.interpreter import evaluate
 
-EXAMPLES = int(os.environ.get("SYMBACKPROP_EXAMPLES", "15"))
+EXAMPLES = int(os.environ.get("SYMBACKPROP_EXAMPLES", "8"))
 LENGTHS = "TKJ"  # of the loops, the outermost or first one's first
 WAYS = [*[("numpy", level) for level in (0, 1, 2)] * 2, *[("jax", level) for level in (0, 1) if find_spec("jax")]]
 

@@ -19,6 +19,7 @@ from symbackprop.errors import ModelError
 from symbackprop.model.model import Model
 from symbackprop.verified import verify_source
 from tests.codegen.helpers import emit
+from tests.sweeps import few_in_ci
 
 N, D, K = dim("N"), dim("D"), dim("K")
 
@@ -121,7 +122,7 @@ def test_initial_sizes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("target", ["numpy", "jax"])
-@pytest.mark.parametrize("size", [3, 4, 7])
+@pytest.mark.parametrize("size", few_in_ci([4, 3, 7], 3))
 def test_a_symbolic_axis_in_steps(target: str, size: int) -> None:
     """Sizes that are rounded stand in rows as numbers; a slice backwards to the first place stops nowhere."""
     model = Model.parse("""

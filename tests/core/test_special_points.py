@@ -22,6 +22,7 @@ from symbackprop.core.scalars import TABLE
 from symbackprop.model import Model
 from symbackprop.verify.interpreter import evaluate
 from tests.codegen.helpers import emit
+from tests.sweeps import few_in_ci
 
 mp = mpmath.mp  # `lambdify` computes in this context
 x = sp.Symbol("x", real=True)
@@ -159,7 +160,7 @@ def test_reference_at_special_points(name: str) -> None:
 
 
 @pytest.mark.parametrize("level", [0, 1, 2])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", few_in_ci(NAMES, 3))
 def test_emitted_at_special_points(name: str, level: int, tmp_path: Path) -> None:
     m, wanted = rows(name)
     for k, row in enumerate(wanted):
@@ -212,7 +213,7 @@ def chain(outer: str, inner: str, at: float) -> list[float] | None:
     return [float(f), float(f1 * u1), float(f2 * u1**2 + f1 * u2)]
 
 
-@pytest.mark.parametrize("outer", NAMES)
+@pytest.mark.parametrize("outer", few_in_ci(NAMES, 3, 1))
 def test_compositions(outer: str) -> None:
     for inner in NAMES[NAMES.index(outer) % 3 :: 3]:
         cases = {p: chain(outer, inner, p) for p in POINTS if in_domain(inner, p)}

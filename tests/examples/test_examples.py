@@ -10,6 +10,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from tests.sweeps import few_in_ci
+
 pytest.importorskip("sklearn")
 pytest.importorskip("tqdm")
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -54,7 +56,7 @@ def test_the_window_model_beats_the_unigram_model(example, short_book, monkeypat
     assert found < simple
 
 
-@pytest.mark.parametrize("name", ["character_rnn", "character_gpt"])
+@pytest.mark.parametrize("name", few_in_ci(["character_rnn", "character_gpt"], 2))
 def test_the_character_models_learn(example, short_book, monkeypatch, capsys, name: str) -> None:
     program = example(name)
     monkeypatch.setattr(program, "EPOCHS", 2)

@@ -20,7 +20,7 @@ from tests.grade.helpers import grader, report
 from tests.grade.notes import verbatim
 from tests.grade.writing import Language, formulas
 
-EXAMPLES = int(os.environ.get("SYMBACKPROP_EXAMPLES", "25"))
+EXAMPLES = int(os.environ.get("SYMBACKPROP_EXAMPLES", "12"))
 ANSWERS = list(dict.fromkeys((c.model, c.lines) for c in (*RIGHT, *WRONG)))[:: 1 if EXAMPLES > 25 else 9]
 
 

@@ -26,6 +26,7 @@ from symbackprop.render.views import VIEWS
 from tests.counting import calls
 from tests.render.helpers import build, derivation, document, said, step, text_lines
 from tests.render.random_models import random_circuit, random_loop, random_model
+from tests.sweeps import few_in_ci
 
 
 def tanh_chain(depth: int) -> Model:
@@ -119,7 +120,7 @@ def test_there_is_no_scalar_view_of_arrays() -> None:
         document("linear-layer", view="scalar")
 
 
-@pytest.mark.parametrize("name", zoo.names())
+@pytest.mark.parametrize("name", few_in_ci(zoo.names(), 3, 1))
 @pytest.mark.parametrize("view", ["index", "jacobian", "matrix"])
 def test_every_model_has_every_view(name: str, view: str) -> None:
     doc = document(name, view=view)

@@ -17,6 +17,7 @@ from symbackprop.render.options import Options
 from symbackprop.render.print.text import text
 from symbackprop.render.text import to_text
 from tests.render.helpers import build, derivation, document, said
+from tests.sweeps import few_in_ci
 
 
 def lines(doc: Document) -> list[str]:
@@ -98,7 +99,7 @@ def test_a_board_is_a_third_of_the_long_form(name: str) -> None:
     assert 3 * short <= long
 
 
-@pytest.mark.parametrize("name", zoo.names())
+@pytest.mark.parametrize("name", few_in_ci(zoo.names(), 3))
 @pytest.mark.parametrize("view", ["auto", "index", "jacobian", "matrix"])
 def test_what_a_board_refers_to_stands_on_it(name: str, view: str) -> None:
     if name == "neural-turing-machine" and view != "auto":

@@ -16,6 +16,7 @@ from symbackprop.render.show import show
 from symbackprop.render.text import LINE, columns, folded, said, to_text, width
 from symbackprop.render.views import VIEWS
 from tests.render.helpers import derivation, document, document_with_numbers
+from tests.sweeps import few_in_ci
 
 
 def total(*names: str) -> Math:
@@ -72,7 +73,7 @@ def test_a_chain_of_rows_is_one_sum_or_product(sign: str) -> None:
 
 
 # -- text
-@pytest.mark.parametrize("name", zoo.names())
+@pytest.mark.parametrize("name", few_in_ci(zoo.names(), 3, 2))
 def test_lines_of_text_fit_unless_one_thing_is_too_long(name: str) -> None:
     d = derivation(name)
     pages = [to_text(document_with_numbers(name))]

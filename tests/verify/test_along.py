@@ -69,7 +69,7 @@ def test_mistakes_are_found(name: str, level: int) -> None:
     directions = [p.direction() for p in points]
     expected = [behaviour(right, p, v) for p, v in zip(points, directions, strict=True)]
     mutants, missed = Mutants(source, set(ALONG)), []
-    for mutant in sample(mutants.all, 12):
+    for mutant in sample(mutants.all, 24):
         module = module_of(source)
         exec(mutants.code(mutant), module.__dict__)
         with np.errstate(all="ignore"):
