@@ -13,6 +13,7 @@ from symbackprop.core.graph import Graph, Node
 from symbackprop.core.reverse import grad
 from symbackprop.verify.interpreter import evaluate
 from tests.core.helpers import close
+from tests.sweeps import few_in_ci
 
 jax = pytest.importorskip("jax")
 jax.config.update("jax_enable_x64", True)
@@ -132,7 +133,7 @@ def _weighted(function: Callable[..., Any], place: int, c: Any) -> Callable[...,
 
 
 @pytest.mark.parametrize("chain", [("W",), ("b",), ("W", "W"), ("b", "W"), ("W", "b", "W")], ids=lambda c: "".join(c))
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", few_in_ci(MODELS, 3))
 def test_derivatives_up_to_the_third(name: str, chain: tuple[str, ...]) -> None:
     close(ours(MODELS[name], chain), theirs(MODELS[name], chain), 1e-10)
 

@@ -19,7 +19,7 @@ from symbackprop import Model, from_torch  # noqa: E402
 from symbackprop.errors import ModelError  # noqa: E402
 from symbackprop.imported import Imported  # noqa: E402
 from tests.imported.modules import MODULES, RMSNorm, WithLoss  # noqa: E402
-from tests.sweeps import sample  # noqa: E402
+from tests.sweeps import few_in_ci, sample  # noqa: E402
 
 F, nn = torch.nn.functional, torch.nn
 
@@ -76,7 +76,7 @@ def compare(module: Any, imported: Imported, args: tuple[Any, ...]) -> None:
             assert gap(entry(grads, imported.names[name]), parameter.grad) < 1e-10, name
 
 
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("name", few_in_ci(MODULES, 2))
 def test_results_and_all_gradients_are_those_of_pytorch(name: str) -> None:
     module, args = MODULES[name]()
     imported = from_torch(module, args(3))

@@ -13,6 +13,7 @@ from symbackprop.core import functions as F
 from symbackprop.core.reverse import grad
 from symbackprop.core.shapes import evaluate_shape
 from symbackprop.verify.interpreter import evaluate
+from tests.sweeps import few_in_ci
 from tests.zoo.helpers import distance
 
 jax = pytest.importorskip("jax")
@@ -172,7 +173,7 @@ def _along(function: Callable[[Arrays], Any], name: str, c: Any) -> Callable[[Ar
     return lambda p: jnp.sum(c * jax.grad(function)(p)[name])
 
 
-@pytest.mark.parametrize(("name", "chain"), CASES, ids=[f"{n} {c}" for n, c in CASES])
+@pytest.mark.parametrize(("name", "chain"), few_in_ci([pytest.param(n, c, id=f"{n} {c}") for n, c in CASES], 2))
 def test_third_derivatives(name: str, chain: str) -> None:
     text, loss = MODELS[name]
     model = Model.parse(text)
