@@ -22,7 +22,7 @@ _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _MARKER = re.compile(r"<!-- (file|output|fails \d)(?:: (.*?))? -->\s*\Z")
 _SPAN = re.compile(r"<!-- edit: (?P<file>[\w.]+): (?P<old>.*?) => (?P<new>.*?) -->|(?<!`)`(?P<code>[^`\n]+)`(?!`)")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
-_PLACEHOLDER = re.compile(r"\b(MODEL|FILE|ANSWERS|FOLDER|NAME|N)\b|…")
+_PLACEHOLDER = re.compile(r"\b(MODEL|FILE|ANSWERS|FOLDER|NAME|N)\b(?!=)|…")
 
 
 @dataclass(frozen=True)
