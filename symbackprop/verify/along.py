@@ -23,7 +23,7 @@ from symbackprop.verify.interpreter import Array, Step
 from symbackprop.verify.kinks import Unstated, crossed
 from symbackprop.verify.module import Candidate, Outcome, numbers, refused
 from symbackprop.verify.report import FAIL, INCONCLUSIVE, PASS, ProductReport
-from symbackprop.verify.rounding import DOUBLE, Rounding, of_slope
+from symbackprop.verify.rounding import DOUBLE, SLACK, Rounding, of_slope
 from symbackprop.verify.sampling import Sample, in_single
 
 Arrays: TypeAlias = dict[str, Array]
@@ -33,6 +33,7 @@ COARSE = 1e-2  # far out, where most of what is computed is lost in rounding, be
 CANCELLED, SAFE = 4096 * DOUBLE, 4
 NOTHING = 1e-6
 OTHER = (0.7, 0.9)  # of a step
+SWINGS, RESOLVING = 0.5, (0.1, 0.02)  # of the time that what changes as fast as claimed takes to be another
 SMALL = 1e-3  # an entry that is so small beside the largest one is compared with that
 
 
@@ -46,8 +47,27 @@ class Along:
         self.special = special
         self.leaves = {n: row for n, row in candidate.targets.items() if row.is_leaf}
 
-    def findings(self) -> Iterator[ProductReport]:
+    def findings(self) -> list[ProductReport]:
         """What every function that the module has is found to be."""
+        found = list(self._findings())
+        if any(r.verdict == FAIL for r in found) and not self.special and self._cancels():
+            self.special = True
+            found = list(self._findings())
+        return found
+
+    def _cancels(self) -> bool:
+        """Whether second derivatives are mostly what rounding leaves of them, as at a point far out, wherever the point
+        lies: where the terms of a slope are κ times as large as it is, theirs are κ² times as large as they are."""
+        v = self.direction()
+        found = float(_terms(v, self._gradients).sum())
+        kappa = self._rounding(v, found) / (SLACK * DOUBLE)  # times the slope
+        return SLACK * DOUBLE * kappa**2 > AGREE * found**2
+
+    @property
+    def _gradients(self) -> Arrays:
+        return {n: np.asarray(self.outcome.gradients[n], float) for n in self.leaves}
+
+    def _findings(self) -> Iterator[ProductReport]:
         names = [name for name in (JVP, HVP, GGN) if self.candidate.has(name)]
         if not names or not self.leaves:
             return
@@ -126,14 +146,16 @@ class Along:
         return arrays
 
     def _compared(self, name: str, found: Arrays, near: Near) -> Iterator[ProductReport]:
-        expected = near.of(name)
+        expected, again = near.of(name), None
         whole = max((_largest(s.value) for slopes in expected.values() for s in slopes), default=0.0)
         for n, slopes in expected.items():
             report = self._beside(name, n, found[n], slopes, whole)
             if report.verdict == FAIL:
-                report = self._beside(name, n, found[n], near.of(name, again=True)[n], whole)
-            swings = report.verdict == FAIL and not _is_seen_again(slopes)
-            yield ProductReport(report.name, INCONCLUSIVE, None) if swings else report
+                again = again or near.resolving(name, found).of(name, again=True)
+                report = self._beside(name, n, found[n], again[n], whole)
+                swings = report.verdict == FAIL and not _is_seen_again(again[n])
+                report = ProductReport(report.name, INCONCLUSIVE, None) if swings else report
+            yield report
 
     def _beside(self, name: str, n: str, array: Array, slopes: list[Slope], whole: float) -> ProductReport:
         """One array beside its slopes."""
@@ -151,7 +173,7 @@ class Along:
         else:
             rows = zip(self.objective.rows, self.objective.weights, strict=True)
             terms = _terms({r.name or "": w for r, w in rows}, found)
-            others = _terms(v, {n: np.asarray(self.outcome.gradients[n], float) for n in v})
+            others = _terms(v, self._gradients)
         one, other = float(terms.sum()), float(others.sum())
         size = float(max(np.linalg.norm(terms), np.linalg.norm(others), abs(one), abs(other)))
         size = max(size, CANCELLED / AGREE * self.objective.magnitude, self.floor)
@@ -195,11 +217,22 @@ def _terms(left: Mapping[str, Array], right: Mapping[str, Array]) -> Array:
 class Near:
     """What a module gives at points along v beside one, where no kink lies between."""
 
-    def __init__(self, candidate: Candidate, sample: Sample, objective: Objective, v: Arrays, leaves: Mapping[str, Any]
-                 ) -> None:
+    def __init__(self, candidate: Candidate, sample: Sample, objective: Objective, v: Arrays, leaves: Mapping[str, Any],
+                 reaches: Sequence[float] = REACHES[:3]) -> None:
         self.candidate, self.sample, self.v = candidate, sample, v
+        self.objective, self.leaves, self.shortest = objective, leaves, min(reaches)
         self.ray = Ray(objective, {leaves[n].id: a for n, a in v.items()})
-        self.steps = {reach: found for reach in REACHES[:3] if (found := self._around(reach)) is not None}
+        self.steps = {reach: found for reach in reaches if (found := self._around(reach)) is not None}
+
+    def resolving(self, name: str, claimed: Arrays) -> Near:
+        """The same with steps over which what is claimed changes the whole little: one that swings faster than steps
+        are long looks as if it hardly moved."""
+        top = max((_largest(a) for outcomes in self.steps.values() for o in outcomes
+                   for a in self._arrays(name, o).values()), default=0.0)
+        rate = max(map(_largest, claimed.values()), default=0.0) / top if top else 0.0
+        if rate * self.shortest < SWINGS or not np.isfinite(rate):
+            return self
+        return Near(self.candidate, self.sample, self.objective, self.v, self.leaves, [by / rate for by in RESOLVING])
 
     def _around(self, h: float) -> list[Outcome] | None:
         """The module's outcomes at ±h, ±h/2, ±h/4; None where a kink lies between."""
@@ -227,8 +260,11 @@ class Near:
         return found
 
     def _slopes(self, name: str, h: float, outcomes: list[Outcome]) -> dict[str, Slope]:
-        values = [o.results if name == JVP else {n: o.gradients[n] for n in self.v} for o in outcomes]
+        values = [self._arrays(name, o) for o in outcomes]
         return {n: romberg(h, [np.asarray(a[n], float) for a in values]) for n in values[0]}
+
+    def _arrays(self, name: str, outcome: Outcome) -> dict[str, Any]:
+        return outcome.results if name == JVP else {n: outcome.gradients[n] for n in self.v}
 
 
 def _largest(array: Any) -> float:
@@ -261,12 +297,14 @@ def compared(name: str, array: Array, slopes: list[Slope], before: float, whole:
 
 def _is_seen_again(slopes: list[Slope]) -> bool:
     """Whether steps of another size give what the surest ones do, or there are none: of what swings faster than steps
-    are long, each gives something else, however sure it is."""
+    are long, each gives something else, however sure it is. Steps that know less than how large it is say nothing."""
     best = min(slopes, key=lambda s: float(np.max(s.noise, initial=0.0)))
-    others, within = [s for s in slopes if s is not best], UNCERTAIN * _largest(best.value)
+    size = _largest(best.value)
+    others = [s for s in slopes if s is not best and np.max(s.noise, initial=0.0) <= size]
     with np.errstate(all="ignore"):
-        return not others or any(bool(np.all(np.abs(s.value - best.value) <= within + SAFE * (s.noise + best.noise)))
-                                 for s in others)
+        return len(slopes) == 1 or any(
+            bool(np.all(np.abs(s.value - best.value) <= UNCERTAIN * size + SAFE * (s.noise + best.noise)))
+            for s in others)
 
 
 # -- what is promised beside right numbers

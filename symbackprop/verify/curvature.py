@@ -61,7 +61,7 @@ class GaussNewton:
         (a, far), (b, off) = self.slopes(u), v
         if not a or not b:
             return np.nan, np.inf, 0.0
-        scale = [np.sqrt(sum(float(np.sum(x**2)) for x in some.values())) or 1.0 for some in (a, b)]
+        scale = [max(float(np.max(np.abs(x), initial=0.0)) for x in some.values()) or 1.0 for some in (a, b)]
         a, b = ({i: x / s for i, x in some.items()} for some, s in zip((a, b), scale, strict=True))
         plus, minus = (self._second({i: a[i] + sign * b[i] for i in a}) for sign in (1, -1))
         by = scale[0] * scale[1] / 4
@@ -89,7 +89,7 @@ class GaussNewton:
     def _second(self, a: Mapping[int, Array]) -> tuple[float, float]:
         """The second derivative of the loss along a, and how far off it may be; NaN where a kink lies near."""
         here, start = self._moved(a, 0.0)
-        top, found = max(float(np.max(np.abs(x), initial=0.0)) for x in a.values()) or 1.0, list[float]()
+        top, found = max(NEAR, *(float(np.max(np.abs(x), initial=0.0)) for x in a.values())), list[float]()
         size = max(abs(here), self.objective.magnitude)
         for h in [NEAR / top / 2**k for k in range(3)]:
             (one, gaps), (other, back) = self._moved(a, h), self._moved(a, -h)
