@@ -33,7 +33,7 @@ from symbackprop.verify.sampling import Needs, Random, Sample, draw, in_single, 
 LARGER, LARGE, WIDEST, EXPENSIVE = (11, 12, 13, 14, 15, 16, 17), (5, 6, 7, 8, 9), 40, 3e6
 ATTEMPTS, FITS, OUTPUTS = 6, 200, 8
 FAR, GROWN, TRIED, SATURATED, LEAVES = 800.0, 8.0, 12, 720.0, 3
-SO_LARGE, SQUARED = "so large that functions saturate", (1e-150, 1e150)
+SO_LARGE, NUMBERS = "so large that functions saturate", 1e300
 APART = 8  # so far beyond that the largest entries of two rows are as far from each other
 DYADIC = (-1.0, -0.5, 0.0, 0.5, 1.0)
 CLEAR, TRIES, SINGULAR, ROUNDED = 1e-9, 16, 1e10, 1e-13
@@ -362,10 +362,15 @@ def undefined(objective: Objective) -> bool:
 def can_be_computed(objective: Objective) -> bool:
     """Whether gradients are defined at a point, and in reach of numbers: a backward pass takes squares of what forward
     computes, as that of 1/x does."""
+    return in_reach(objective, 2) and not singular(objective) and not underflows(objective)
+
+
+def in_reach(objective: Objective, power: int) -> bool:
+    """Whether all that a model computes at a point can be raised to a power."""
     values = [np.abs(part) for v in objective.base.values() for part in (v if isinstance(v, list) else [v])]
     largest = (float(np.max(v, initial=0.0, where=np.isfinite(v))) for v in values)
-    within = all(size == 0 or SQUARED[0] < size < SQUARED[1] for size in largest)
-    return within and not singular(objective) and not underflows(objective)
+    end = NUMBERS ** (1 / power)
+    return all(size == 0 or 1 / end < size < end for size in largest)
 
 
 def underflows(objective: Objective) -> bool:
@@ -374,7 +379,7 @@ def underflows(objective: Objective) -> bool:
     good as; a module that computes the root as hypot(a, b) is not."""
     for ours, longer in zip(objective.start, longer_gaps(objective), strict=True):
         size = np.abs(ours.values)
-        lost = np.where(size == 0, longer.values != 0, size < SQUARED[0])
+        lost = np.where(size == 0, longer.values != 0, size < NUMBERS**-0.5)
         if ours.relative and np.any(lost):
             return True
     return False

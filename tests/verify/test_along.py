@@ -102,6 +102,17 @@ def same(found: list[Any], expected: list[Any]) -> bool:
     return shapes and all(np.allclose(a, b, 1e-7, 1e-7 * np.max(np.abs(b), initial=0)) for a, b in pairs)
 
 
+SWINGING = """
+data v_x: 2 x 3, v_s
+param x: 2 x 3, s
+r = s / (1 + x**2)
+t = v_s / (1 + x**2) - 2 * v_x * r * x / (1 + x**2)
+a = cos(r + 6) + cos((r / 2)**2 + 5) * r / 2
+b = -(t * r / 2 * sin((r / 2)**2 + 5)) * r / 2 - t * sin(r + 6) + t * cos((r / 2)**2 + 5) / 2
+output G = -2 * a * r * x / (1 + x**2)
+output H = -2 * (b - 2 * v_x * a * x / (1 + x**2)) * r * x / (1 + x**2) - 2 * a * v_s * x / (1 + x**2)**2
+output J = sum(b / (1 + x**2))
+"""
 STEEP = "param s, w\nloss L = sin(exp(w) * s**4 + s**3)"
 
 
@@ -111,8 +122,12 @@ STEEP = "param s, w\nloss L = sin(exp(w) * s**4 + s**3)"
     (STEEP, 1),  # which swings within a step
     (COX, 0),  # whose weights are data, drawn of any sign
     (IN_STEPS["logsumexp steps"], 0),  # whose maximum is straight in pieces
-    *([(IN_STEPS["softmax ce steps"], 0)] if ALL else ()),  # far out, where differences of short steps are rounding
-], ids=["large", "underflow", "steep", "weights", "pieces", *(["softmax"] if ALL else ())])
+    (IN_STEPS["softmax steps"], 2),  # one entry is left of it at a point that is aimed at
+    *([(IN_STEPS["softmax ce steps"], 0),  # far out, where differences of short steps are rounding
+       (IN_STEPS["sinkhorn"], 11),  # far out, where the cube of what is computed is no number
+       (SWINGING, 0)] if ALL else ()),  # far out, which swings a hundred times within the shortest step
+], ids=["large", "underflow", "steep", "weights", "pieces", "one left",
+        *(["softmax", "cubes", "swings"] if ALL else ())])
 def test_right_ones_pass_where_differences_are_not_sure(text: str, seed: int) -> None:
     model = parse(text)
     try:
