@@ -418,3 +418,12 @@ def test_an_estimated_diagonal(tmp_path: Path) -> None:
         same(ours, theirs)
     again, _ = module.hessian_diagonal_estimate(params, data, jax.random.key(0), samples=2)
     assert again["w"].shape == params["w"].shape
+
+
+def test_a_hessian_by_products_asks_for_one(tmp_path: Path) -> None:
+    """The product is compiled once for all columns: the loops in it would be compiled anew for each."""
+    module, asked = emit(LOOPED, tmp_path, whole=["hessian"], target="jax"), []
+    product = module.hvp
+    module.hvp = lambda *args, **named: asked.append(1) or product(*args, **named)
+    params, data = drawn(LOOPED)
+    assert module.hessian_dense(params, data).shape == (params["w"].size,) * 2 and len(asked) == 1 < params["w"].size

@@ -132,6 +132,11 @@ def returned(arrays: dict, dtypes: dict) -> dict[str, jax.Array]:
     return {name: jnp.asarray(array, dtypes.get(name)) for name, array in arrays.items()}
 
 
+def compiled(product: object) -> object:
+    """A product that is taken many times, compiled once: its loops would be compiled anew at every call."""
+    return jax.jit(product)
+
+
 def upstream_array(name: str, value: jax.Array | float, shape: tuple, dtype: jnp.dtype) -> jax.Array:
     """The upstream gradient of an output, checked against the output's shape."""
     array = as_array(f"the upstream gradient of {name}", value)

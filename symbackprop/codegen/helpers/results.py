@@ -70,16 +70,22 @@ def multiplied(arrays: list, letters: list, wanted: str) -> tuple[np.ndarray, st
     return np.einsum(f"{letters[0]}->{kept}", np.asarray(arrays[0])), kept
 
 
+def compiled(product: object) -> object:
+    """A product that is taken many times, as it is: NumPy has nothing to compile."""
+    return product
+
+
 def by_products(hvp: object, params: dict, data: dict, dims: dict | None, names: tuple) -> dict[tuple[str, str], Block]:
     """A Hessian by products with unit vectors, where no compressed form is known."""
     given = {**params, **data}
     zeros = {name: np.zeros(np.shape(given[name])) for name in names}
     columns: dict = {name: [] for name in names}
+    along = compiled(lambda v: hvp(params, data, v, dims=dims))  # type: ignore[operator]
     for name in names:
         for k in range(np.size(given[name])):
             unit = (np.arange(np.size(given[name])) == k) * 1.0
             v = {**zeros, name: unit.reshape(np.shape(given[name]))}
-            columns[name].append(hvp(params, data, v, dims=dims))  # type: ignore[operator]
+            columns[name].append(along(v))  # type: ignore[operator]
     found = {}
     for a in names:
         for b in names:
@@ -97,16 +103,17 @@ def estimated(hvp: object, rng: object, samples: int, params: dict, data: dict, 
         raise ValueError(f"samples has to be a whole number, 2 or more, not {samples!r}")
     given, draws = {**params, **data}, generator(rng)  # type: ignore[arg-type]
     mean, spread = ({name: np.zeros(()) for name in names} for _ in range(2))
+    along = compiled(lambda v: hvp(params, data, v, dims=dims))  # type: ignore[operator]
     for k in range(samples):
         v = {name: signs(draws, name, given) for name in names}
-        along = hvp(params, data, v, dims=dims)  # type: ignore[operator]
+        product = along(v)  # type: ignore[operator]
         for name in names:
-            term = v[name] * along[name]
+            term = v[name] * product[name]
             off = term - mean[name]
             mean[name] = mean[name] + off / (k + 1)
             spread[name] = spread[name] + off * (term - mean[name])
     errors = {name: np.sqrt(spread[name] / (samples - 1) / samples) for name in names}
-    dtypes = {name: array.dtype for name, array in along.items()}
+    dtypes = {name: array.dtype for name, array in product.items()}
     return returned(mean, dtypes), returned(errors, dtypes)
 
 
@@ -121,12 +128,13 @@ def by_backward(forward: object, backward: object, params: dict, data: dict, dim
     """A Jacobian by unit upstream gradients, where no compressed form is known."""
     given, found = {**params, **data}, {}
     results, cache = forward(params, data, dims=dims)  # type: ignore[operator]
+    back = compiled(lambda upstream: backward(cache, upstream))  # type: ignore[operator]
     for output in outputs:
         value = np.asarray(results[output] if len(outputs) > 1 else results)
         rows = []
         for k in range(value.size):
             unit = ((np.arange(value.size) == k) * 1.0).reshape(value.shape)[()]
-            rows.append(backward(cache, {output: unit} if len(outputs) > 1 else unit))  # type: ignore[operator]
+            rows.append(back({output: unit} if len(outputs) > 1 else unit))  # type: ignore[operator]
         for name in names:
             shape = value.shape + np.shape(given[name])
             array = np.stack([np.asarray(row[name]) for row in rows]).reshape(shape)
