@@ -87,15 +87,20 @@ def fitting(given: dict, like: dict, shapes: dict, what: str, needed: bool = Tru
     return {**given, **arrays}
 
 
-def directions(v: dict, needed: dict, perhaps: dict, arrays: dict, sizes: dict, dtype: np.dtype) -> dict:
-    """The arrays in v, by the names of those along which they point and in their shapes; ValueError for others. Of the
-    inputs, which come ``perhaps``, one that is left out is 0."""
+def check_directions(v: dict, needed: dict, perhaps: dict) -> None:
+    """ValueError unless v has the names that are ``needed``, and of others at most those that come ``perhaps``."""
     check_mapping(v, "v")
     wrong = [f"no {name!r}" for name in needed if name not in v]
     wrong += [f"an unknown name {name!r}" for name in v if name not in needed and name not in perhaps]
     if wrong:
         also = f", and perhaps {', '.join(perhaps)}" if perhaps else ""
         raise ValueError(f"v has {wrong[0]}; it needs {', '.join(needed) or 'nothing'}{also}")
+
+
+def directions(v: dict, needed: dict, perhaps: dict, arrays: dict, sizes: dict, dtype: np.dtype) -> dict:
+    """The arrays in v, by the names of those along which they point and in their shapes; ValueError for others. Of the
+    inputs, which come ``perhaps``, one that is left out is 0."""
+    check_directions(v, needed, perhaps)
     found = {}
     for name, shape in {**needed, **perhaps}.items():
         array = as_array(f"v[{name!r}]", v[name]) if name in v else np.zeros(np.shape(arrays[name]))

@@ -8,7 +8,7 @@ from functools import reduce
 
 import torch
 
-from symbackprop.codegen.helpers.checks import check_mapping, misfit
+from symbackprop.codegen.helpers.checks import check_directions, check_mapping, misfit
 
 # -- what forward is given
 
@@ -63,12 +63,7 @@ def directions(
 ) -> dict:
     """The arrays in v, by the names of those along which they point and in their shapes; ValueError for others. Of the
     inputs, which come ``perhaps``, one that is left out is 0."""
-    check_mapping(v, "v")
-    wrong = [f"no {name!r}" for name in needed if name not in v]
-    wrong += [f"an unknown name {name!r}" for name in v if name not in needed and name not in perhaps]
-    if wrong:
-        also = f", and perhaps {', '.join(perhaps)}" if perhaps else ""
-        raise ValueError(f"v has {wrong[0]}; it needs {', '.join(needed) or 'nothing'}{also}")
+    check_directions(v, needed, perhaps)
     found = {}
     for name, shape in {**needed, **perhaps}.items():
         array = as_array(f"v[{name!r}]", v[name]) if name in v else torch.zeros_like(arrays[name])

@@ -14,7 +14,7 @@ from symbackprop.core.formula import exact
 from symbackprop.core.functions.calls import function, plain, whole
 from symbackprop.core.functions.pointwise import abs, maximum, minimum
 from symbackprop.core.graph import Node, Operand, label
-from symbackprop.core.ops.window import Window, conv, fold_axis, unfold_axis
+from symbackprop.core.ops.window import AXES, Window, conv, fold_axis, images_and_kernels, unfold_axis
 from symbackprop.core.registry import known
 from symbackprop.core.shapes import Dim, DimLike, as_dim, normalise_axis, same, shape_text
 from symbackprop.errors import ShapeError
@@ -22,7 +22,7 @@ from symbackprop.errors import ShapeError
 Pair: TypeAlias = int | Sequence[int]
 Padding: TypeAlias = int | Sequence[int] | str
 HALF = sp.Rational(1, 2)
-LAYOUTS = ("NHWC", "NCHW")
+LAYOUTS = tuple(AXES)
 
 
 def _ranks(function: str, x: Node, w: Node, rank: int) -> str:
@@ -46,7 +46,7 @@ def conv2d(x: Node, w: Node, stride: Pair = 1, padding: Padding = 0, layout: str
     if x.ndim != 4 or w.ndim != 4:
         raise ShapeError(_ranks("conv2d", x, w, 4))
     if not _channels_agree(x, w, layout, groups):
-        raise ShapeError(_channels("conv2d", x, w, layout, groups))
+        raise ShapeError(_channels(x, w, layout, groups))
     if layout == "NCHW":
         result = _conv2d(build.transpose(x, (0, 2, 3, 1)), build.transpose(w, (2, 3, 1, 0)), stride, padding, dilation,
                          groups)
@@ -60,12 +60,9 @@ def _channels_agree(x: Node, w: Node, layout: str, groups: int) -> bool:
     return same(of_x, of_w * groups)
 
 
-def _channels(name: str, x: Node, w: Node, layout: str, groups: int) -> str:
+def _channels(x: Node, w: Node, layout: str, groups: int) -> str:
     """What is said where they have not, and of the layout in which they would."""
-    shapes = {"NHWC": ("N x H x W x C", "kh x kw x C x K"), "NCHW": ("N x C x H x W", "K x C x kh x kw")}[layout]
-    part = "C" if groups == 1 else f"C/{groups}"
-    wrong = (f"{name}: {label(x)} ({shape_text(x.shape)}) needs shape {shapes[0]} and the kernel {label(w)} "
-             f"({shape_text(w.shape)}) {shapes[1].replace('C', part)} with the same C")
+    wrong = images_and_kernels(x, w, layout, "C" if groups == 1 else f"C/{groups}")
     other = next(n for n in LAYOUTS if n != layout)
     return f'{wrong}. They fit layout="{other}"' if _channels_agree(x, w, other, groups) else wrong
 

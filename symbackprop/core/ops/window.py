@@ -176,11 +176,18 @@ def conv_size(x: Shape, w: Shape, stride: Sequence[int], padding: Sequence[int])
 def _infer_conv(attr: Window, args: tuple[Node, ...]) -> tuple[Shape, str]:
     x, w = args
     if x.ndim != 4 or w.ndim != 4 or not same(x.shape[3], w.shape[2]):
-        raise ShapeError(
-            f"conv2d: {label(x)} ({shape_text(x.shape)}) needs shape N x H x W x C and the kernel {label(w)} "
-            f"({shape_text(w.shape)}) kh x kw x C x K with the same C"
-        )
+        raise ShapeError(images_and_kernels(x, w))
     return (x.shape[0], *attr[2], w.shape[3]), "float"
+
+
+AXES = {"NHWC": ("N x H x W x C", "kh x kw x C x K"), "NCHW": ("N x C x H x W", "K x C x kh x kw")}
+
+
+def images_and_kernels(x: Node, w: Node, layout: str = "NHWC", read: str = "C") -> str:
+    """What is said where kernels do not read as many channels as images have: C, or ``read`` of them."""
+    images, kernels = AXES[layout]
+    return (f"conv2d: {label(x)} ({shape_text(x.shape)}) needs shape {images} and the kernel {label(w)} "
+            f"({shape_text(w.shape)}) {kernels.replace('C', read)} with the same C")
 
 
 def _infer_conv_input(attr: Window, args: tuple[Node, ...]) -> tuple[Shape, str]:
