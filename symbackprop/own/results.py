@@ -38,6 +38,9 @@ def returned(raw: Raw, returns: Sequence[str] | None, truth: Truth, label: str, 
     """The gradients in what came back. Raises `UsageError` where it cannot be told which they are."""
     found = Returned()
     named, unnamed = _items(_with_attributes(raw, truth), raw.words, returns, truth, label)
+    nothing = [word for word, value in named if value is None and returns is not None]
+    if nothing:
+        raise UsageError(f"--returns names {', '.join(nothing)}, for which {label} returns None")
     for word, value in named:
         array, name = back(value), truth.gradient_of(word)
         if array is not None and name is not None and name not in found.gradients:

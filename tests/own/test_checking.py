@@ -602,6 +602,26 @@ def test_a_wrong_intermediate_is_told_and_does_not_fail_where_the_results_are_ri
     assert report and "ds is another intermediate" in report.notes[0]
 
 
+def test_a_wrong_gradient_of_data_fails_unless_it_is_that_of_a_step_by_another_name() -> None:
+    model = Model.parse("dim N, D\ndata x: N x D, y: N\nparam w: D\np = x @ w\nloss L = mean((p - y)^2)")
+
+    def f(x: Any, y: Any, w: Any, p: Any) -> Any:
+        dy = 2 * (p - y) / len(y)
+        return {"w": x.T @ dy, "y": dy}  # what others call dp
+
+    def g(x: Any, y: Any, w: Any, p: Any) -> Any:
+        return {"w": f(x, y, w, p)["w"], "x": 2 * np.outer(p - y, w)}
+
+    def h(x: Any, y: Any, w: Any, p: Any) -> Any:
+        return {"w": f(x, y, w, p)["w"], "p": 2 * (p - y), "x": None}
+
+    report = check(model, g)
+    assert check(model, f) and not report and "1/N is missing" in report["x"].says
+    assert check(model, h) and not check(model, h, returns="w,p")  # which was asked for
+    with pytest.raises(UsageError, match="--returns names x, for which h returns None"):
+        check(model, h, returns="w,x")
+
+
 def test_what_is_not_explained_says_so_with_a_small_input() -> None:
     report = check(MATMUL, lambda X, W, dY: {"W": np.sin(X.T @ dY) * 3, "X": dY @ W.T})
     assert report["W"].kind == "unexplained"
