@@ -10,6 +10,7 @@ import math
 import operator
 import sys
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Any
 
 import sympy as sp
@@ -24,7 +25,7 @@ def words(text: str) -> frozenset[str]:
 
 
 SILENT = words("dtype layout device pin_memory memory_format non_blocking copy generator cudnn_enable "
-                "cudnn_enabled implicit grad_fn sparse scale_grad_by_freq path")
+                "cudnn_enabled implicit grad_fn sparse path")
 SAME_NUMBERS = words("contiguous clone alias lift_fresh_copy lift_fresh positive view_as")
 CASTS = words("to _to_copy type_as")
 RESHAPED = words("view reshape _unsafe_view flatten unflatten squeeze view_copy _reshape_alias")
@@ -39,6 +40,7 @@ RANDOM = words("bernoulli rand rand_like randn randn_like randint randint_like r
 BY_VALUES = words("item _local_scalar_dense nonzero unique _unique2 unique_consecutive unique_dim masked_select "
                    "bincount histc")
 COMPLEX = ("fft_", "view_as_complex", "view_as_real", "complex", "_fft", "angle", "polar", "stft", "istft")
+OWN = "it is an operator of somebody's own, whose inside no graph has: write what it computes with torch's functions"
 LONG = 10**9  # a denominator that nobody writes out
 PAIRS = words("kernel_size stride padding dilation output_size output_padding shifts dims")
 
@@ -103,6 +105,7 @@ class Formulas:
         self.dims = dims
         self.named: dict[Any, str] = {}
         self.inline: dict[Any, tree.Expr] = {}
+        self.places: dict[Any, Any] = {}  # integers that are stored with the module
 
     # -- values
     def value(self, item: Any) -> tree.Expr:
@@ -144,6 +147,8 @@ class Formulas:
             return tree.Chain(first, tuple(("+" if expr.is_Add else "*", part) for part in rest))
         if isinstance(expr, sp.Pow) and expr.exp.is_Integer:
             return tree.Power(self.size(expr.base), self.size(expr.exp))
+        if any(str(symbol).startswith(("u", "zu")) for symbol in expr.free_symbols):
+            raise ModelError("a number that values decide, as .item() gives it: leave it an array, which broadcasts")
         raise ModelError(f"the size {expr} is not made of dimensions by + and *: give that axis a fixed size")
 
     def shape(self, node: Any) -> tree.Tuple:
@@ -195,7 +200,8 @@ class Formulas:
         try:
             return dialect.plain(call, ())
         except ModelError:
-            raise NoSuchOperator() from None
+            own = getattr(node.target, "namespace", "aten") not in ("aten", "prims")
+            raise NoSuchOperator(OWN if own else "") from None
 
     def binary(self, node: Any, args: Mapping[str, Any], sign: str) -> tree.Expr | None:
         """``a + b``, ``a + alpha * b``, ``a / b``, perhaps rounded."""
@@ -215,6 +221,10 @@ def _instead(name: str) -> str:
         return "what it gives depends on values: write torch.where, or take it out of forward"
     if name.startswith(COMPLEX):
         return "there are no complex numbers here: write real and imaginary parts"
+    if "sparse" in name:
+        return "arrays are dense here: leave .to_sparse() out"
+    if "quantize" in name:
+        return "rounding has no gradient: read the module before it is quantised"
     return ""
 
 
@@ -316,6 +326,11 @@ def _sliced(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
 def _indexed(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
     array, items = node.args
     whole_axis = tree.Slice(None, None, None)
+    (k, places), *more = [(k, f.places[i]) for k, i in enumerate(items) if i in f.places] or [(0, None)]
+    if places is not None and not more and places.ndim == 1 and int(places.min()) < 0:  # of an axis of any length
+        slices = [tree.Slice(whole(n), whole(n + 1) if n != -1 else None, None) for n in places.tolist()]
+        parts = tuple(tree.Index(f.of(array), (*[whole_axis] * k, one)) for one in slices)
+        return tree.Call("concat", parts, (("axis", whole(k)),)) if len(parts) > 1 else parts[0]
     return tree.Index(f.of(array), tuple(whole_axis if i is None else f.of(i) for i in items))
 
 
@@ -344,6 +359,9 @@ def _dropout(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
 
 def _embedded(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
     """Rows of a table; that of ``padding_idx`` gets no gradient."""
+    if args.get("scale_grad_by_freq"):
+        raise ModelError("gradients that are divided by how often a row is read are no derivatives: leave "
+                         "scale_grad_by_freq out")
     table, index = f.value(node.args[0]), f.value(node.args[1])
     rows = tree.Index(table, (index,))
     padding = args.get("padding_idx", -1)
@@ -389,8 +407,22 @@ def _logical_not(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
 
 
 def _both(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
-    left, right = map(f.of, node.args)
+    left, right = _truth_values(f, node)
     return tree.Chain(left, (("*", right),))
+
+
+def _truth_values(f: Formulas, node: Any) -> list[tree.Expr]:
+    """Two arrays of truth values; integers have bits, which are none."""
+    has_bits = "bitwise" in called_by(node) or called_by(node).startswith("__")
+    kinds = [str(getattr(getattr(a, "meta", {}).get("val"), "dtype", "")) for a in node.args[:2]]
+    if has_bits and {*kinds} != {"torch.bool"}:
+        raise ModelError("bits of integers are none here: write it with //, % and comparisons")
+    return [f.value(a) for a in node.args[:2]]
+
+
+def _one_of_two(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
+    left, right = (tree.Compare("!=", a, whole(0)) for a in _truth_values(f, node))
+    return tree.Compare("!=", left, right)
 
 
 def _transposed(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
@@ -455,23 +487,26 @@ def _channel_norm(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
     return tree.Tuple((result,)) if isinstance(node.meta["val"], (list, tuple)) else result
 
 
-def _attention(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr | None:
-    """Attention with a mask, which is added to the scores or, of truth values, says what is seen."""
-    mask, scale, (q, k, v) = args.get("attn_mask"), args.get("scale"), map(f.of, node.args[:3])
+def _attention(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
+    """Attention with a mask, which is added to the scores or, of truth values, says what is seen; a causal one counts
+    queries and keys from the first."""
+    mask, scale, is_causal = args.get("attn_mask"), args.get("scale"), bool(args.get("is_causal"))
+    (q, k, v), (queries, keys) = map(f.of, node.args[:3]), (a.meta["val"].shape for a in node.args[:2])
     if args.get("dropout_p"):
         raise ModelError("dropout is random: call .eval() on the module, or set it to 0")
+    if mask is None and scale is None and (not is_causal or queries[-2] == keys[-2]):
+        name = "grouped_attention" if args.get("enable_gqa") else "attention"
+        return tree.Call(name, (q, k, v), (("causal", tree.Word(True)),) if is_causal else ())
     if args.get("enable_gqa"):
-        call = tree.Call("grouped_attention", (q, k, v), (("causal", tree.Word(bool(args.get("is_causal")))),))
-        return call if mask is None and scale is None else None
-    if mask is None and scale is None:
-        return tree.Call("attention", (q, k, v), (("causal", tree.Word(True)),) if args.get("is_causal") else ())
-    width = f.value(node.args[0].meta["val"].shape[-1])
+        times = tree.Chain(f.value(queries[-3]), (("/", f.value(keys[-3])),))
+        k, v = (tree.Call("repeat", (a, times), (("axis", whole(-3)),)) for a in (k, v))
     scores: tree.Expr = tree.Chain(q, (("@", tree.Call("swapaxes", (k, whole(-1), whole(-2)), ())),))
-    factor = ("/", tree.Call("sqrt", (width,), ())) if scale is None else ("*", f.value(scale))
+    factor = ("/", tree.Call("sqrt", (f.value(queries[-1]),), ())) if scale is None else ("*", f.value(scale))
     scores = tree.Chain(scores, (factor,))
-    if args.get("is_causal"):
-        size = f.value(node.args[0].meta["val"].shape[-2])
-        scores = tree.Call("where", (tree.Call("causal_mask", (size,), ()), scores, number(-float("inf"))), ())
+    if is_causal:
+        ones = tree.Call("broadcast", (whole(1), tree.Tuple((f.value(queries[-2]), f.value(keys[-2])))), ())
+        seen = tree.Compare("!=", tree.Call("tril", (ones,), ()), whole(0))
+        scores = tree.Call("where", (seen, scores, number(-float("inf"))), ())
     if mask is not None and str(mask.meta["val"].dtype) == "torch.bool":
         scores = tree.Call("where", (f.of(mask), scores, number(-float("inf"))), ())
     elif mask is not None:
@@ -489,6 +524,10 @@ def _weight_norm(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
 
 def _rolled(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr | None:
     found, shifts, dims = f.of(node.args[0]), args["shifts"], args.get("dims", ())
+    if not dims:
+        line = tree.Call("roll", (tree.Call("reshape", (found, tree.Tuple((whole(-1),))), ()), f.value(shifts[0])),
+                         (("axis", whole(0)),))
+        return tree.Call("reshape", (line, f.shape(node)), ())
     for shift, dim in zip(shifts, dims, strict=False):
         found = tree.Call("roll", (found, f.value(shift)), (("axis", whole(dim)),))
     return found if len(dims) == len(shifts) else None
@@ -544,7 +583,7 @@ def _truths(name: str) -> Rule:
 
 
 def _either(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
-    left, right = map(f.value, node.args[:2])
+    left, right = _truth_values(f, node)
     return tree.Compare("!=", tree.Chain(left, (("+", right),)), whole(0))
 
 
@@ -594,16 +633,27 @@ def _padded(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr | None:
     if mode == "constant" and any(isinstance(p, int) and p < 0 for p in pads):
         return None
     if mode == "constant":
-        zero = tree.Member(tree.Name("F"), "pad", (
-            found if not value else tree.Chain(found, (("-", f.value(value)),)), f.value(pads)))
-        padded = dialect.plain(zero, ())
-        return tree.Chain(padded, (("+", f.value(value)),)) if value else padded
+        found = tree.Chain(found, (("-", f.value(value)),)) if value else found
+        for k, (before, after) in enumerate(zip(pads[::2], pads[1::2], strict=True)):
+            axis = ndim - 1 - k
+            size = f.value(node.args[0].meta["val"].shape[axis])
+            if before != 0 or after != 0:
+                wide = _sum(f.value(before), size, f.value(after))
+                found = tree.Call("pad", (found, whole(axis), f.value(before), wide), ())
+        return tree.Chain(found, (("+", f.value(value)),)) if value else found
     for k, (before, after) in enumerate(zip(pads[::2], pads[1::2], strict=True)):
         axis = ndim - 1 - k
         size = node.args[0].meta["val"].shape[axis]
         parts = (_border(mode, found, axis, before, True), found, _border(mode, found, axis, after, False, size))
         found = tree.Call("concat", tuple(p for p in parts if p is not None), (("axis", whole(axis)),))
     return found
+
+
+def _sum(first: tree.Expr, *others: tree.Expr) -> tree.Expr:
+    numbers = [n.value for n in (first, *others) if isinstance(n, tree.Number)]
+    if len(numbers) == 1 + len(others):
+        return tree.Number(sum(numbers))
+    return tree.Chain(first, tuple(("+", other) for other in others))
 
 
 def _border(mode: str, array: tree.Expr, axis: int, width: int, first: bool, size: Any = None) -> tree.Expr | None:
@@ -664,12 +714,174 @@ def _triangle(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr | None:
 
 def _bag(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
     """Bags of equal sizes: offsets that count by the size of a bag."""
-    step = args["offsets"].args[2] if _opname(args["offsets"]) == "arange" and len(args["offsets"].args) == 3 else None
+    offsets, words = args["offsets"], args["indices"]
+    step = {1: 1, 2: 1, 3: offsets.args[-1]}.get(len(offsets.args)) if _opname(offsets) == "arange" else None
     if not isinstance(step, int):
         raise ModelError("bags of unequal sizes cannot be read: give the indices as an array of two axes")
-    index = tree.Call("reshape", (f.of(args["indices"]), tree.Tuple((whole(-1), whole(step)))), ())
+    if args.get("scale_grad_by_freq") or (args.get("padding_idx") or -1) >= 0:
+        raise ModelError("a bag with padding_idx, or scale_grad_by_freq, cannot be read: take rows of the table")
+    shape = tree.Tuple((whole(-1), whole(step)))
+    index = tree.Call("reshape", (f.of(words), shape), ())
+    if args.get("per_sample_weights") is not None:
+        shares = tree.Call("reshape", (f.of(args["per_sample_weights"]), tree.Tuple((*shape.items, whole(1)))), ())
+        rows = tree.Chain(shares, (("*", tree.Index(f.of(args["weight"]), (index,))),))
+        return tree.Tuple((tree.Call("sum", (rows,), (("axis", whole(1)),)),))
     mode = tree.String(("sum", "mean", "max")[args.get("mode", 0)])
     return tree.Tuple((tree.Call("embedding_bag", (f.of(args["weight"]), index), (("mode", mode),)),))
+
+
+def _spatial(value: Any, rank: int) -> Any:
+    """A number for each of so many axes, or one for all."""
+    values = [*value] if isinstance(value, (list, tuple)) else [value]
+    return values[0] if len({*values}) == 1 else tuple(values * (rank if len(values) == 1 else 1))
+
+
+def _options(f: Formulas, args: Mapping[str, Any], rank: int, names: str) -> tuple[tuple[str, tree.Expr], ...]:
+    """Those options of a layer over windows that are not as usual."""
+    return tuple((word, f.value(_spatial(args[word], rank))) for word in names.split() if word in args)
+
+
+def _convolved(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr | None:
+    """Convolutions that PyTorch's functions in model text leave out: of volumes, of a single image, transposed ones in
+    groups. Channels are along the last axis here."""
+    weight, name = args["weight"], called_by(node)
+    rank = weight.meta["val"].ndim - 2
+    x, size = f.of(args["input"]), args["input"].meta["val"]
+    is_one, groups = size.ndim == rank + 1, args.get("groups", 1)
+    is_transposed = "transpose" in name
+    if rank < 3 and not is_one and not (is_transposed and groups > 1):
+        return None
+    x = tree.Index(x, (tree.Word(None),)) if is_one else x
+    back, there = (0, rank + 1, *range(1, rank + 1)), (0, *range(2, rank + 2), 1)
+    x = tree.Call("transpose", (x, tree.Tuple(tuple(map(whole, there)))), ())
+    kernel = tree.Call("transpose", (f.of(weight), tree.Tuple(tuple(map(whole, (*range(2, rank + 2), 1, 0))))), ())
+    options = _options(f, args, rank, "stride padding output_padding dilation")
+    function = f"conv_transpose{rank}d" if is_transposed else f"conv{rank}d"
+    if is_transposed and groups > 1:
+        part = f.value(size.shape[-rank - 1] // groups)
+        ends = [_times(part, k) for k in range(groups + 1)]
+        slices = [(tree.Word(...), tree.Slice(*pair, None)) for pair in pairwise(ends)]
+        pieces = [tree.Call(function, (tree.Index(x, items), tree.Index(kernel, items)), options) for items in slices]
+        found: tree.Expr = tree.Call("concat", tuple(pieces), (("axis", whole(-1)),))
+    else:
+        options += (("groups", whole(groups)),) if groups > 1 else ()
+        if function == "conv2d":
+            options += (("layout", tree.String("NHWC")),)
+        found = tree.Call(function, (x, kernel), options)
+    found = tree.Chain(found, (("+", f.of(args["bias"])),)) if args.get("bias") is not None else found
+    found = tree.Call("transpose", (found, tree.Tuple(tuple(map(whole, back)))), ())
+    return tree.Index(found, (whole(0),)) if is_one else found
+
+
+def _times(size: tree.Expr, k: int) -> tree.Expr:
+    return tree.Number(size.value * k) if isinstance(size, tree.Number) else tree.Chain(whole(k), (("*", size),))
+
+
+def _pooled(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr | None:
+    """Pooling of volumes, or with what PyTorch's functions in model text leave out."""
+    name, ndim = called_by(node).removesuffix("_with_indices"), node.args[0].meta["val"].ndim
+    rank = int(name[-2])
+    names = {"ceil_mode": "ceil", "count_include_pad": "count_padding", "divisor_override": "divisor"}
+    if ndim != rank + 2 or not (rank == 3 or args.keys() & {"dilation", "divisor_override"}):
+        return _with_windows_places(f, node, args) if isinstance(node.meta["val"], (list, tuple)) else None
+    options = _options(f, args, rank, "stride padding dilation")
+    options += tuple((ours, f.value(args[word])) for word, ours in names.items() if word in args)
+    there, back = (0, *range(2, ndim), 1), (0, ndim - 1, *range(1, ndim - 1))
+    x = tree.Call("transpose", (f.of(node.args[0]), tree.Tuple(tuple(map(whole, there)))), ())
+    found = tree.Call(name, (x, f.value(_spatial(args["kernel_size"], rank))), options)
+    moved = tree.Call("transpose", (found, tree.Tuple(tuple(map(whole, back)))), ())
+    return tree.Tuple((moved,)) if isinstance(node.meta["val"], (list, tuple)) else moved
+
+
+def _copied(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
+    """What is written over an array, as large as that."""
+    source, shape = args["src"], f.shape(node)
+    if source.meta["val"].shape == node.meta["val"].shape:
+        return f.of(source)
+    return tree.Call("broadcast", (f.of(source), shape), ())
+
+
+def _put_in_place(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr | None:
+    """An array with another one in place of one entry along an axis."""
+    dim, index = args["dim"] % node.meta["val"].ndim, args["index"]
+    size = node.meta["val"].shape[dim]
+    if not isinstance(size, int):
+        return None
+    row = tree.Index(f.of(args["src"]), (*[tree.Slice(None, None, None)] * dim, tree.Word(None)))
+    array, index = f.of(node.args[0]), index % size
+    parts = [tree.Index(array, _along(node, dim, tree.Slice(f.value(a), f.value(b), None)))
+             for a, b in ((0, index), (index + 1, size))]
+    order = [*parts[: index > 0], row, *parts[1 if index < size - 1 else 2 :]]
+    return tree.Call("concat", tuple(order), (("axis", whole(dim)),)) if len(order) > 1 else row
+
+
+def _ranked(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr | None:
+    """The k-th of an axis in order, and of ``median`` the lower one in the middle."""
+    if not isinstance(node.meta["val"], (list, tuple)):
+        return None
+    size, axis = node.args[0].meta["val"].shape[args.get("dim", -1)], f.value(args.get("dim", -1))
+    k = args["k"] - 1 if "k" in args else (size - 1) // 2
+    array, options = f.of(node.args[0]), (("axis", axis),)
+    order = tree.Index(tree.Call("argsort", (array,), options), _along(
+        node.args[0], args.get("dim", -1), tree.Slice(f.value(k), f.value(k + 1), None)))
+    found: list[tree.Expr] = [tree.Call("take_along_axis", (array, order), options), order]
+    if not args.get("keepdim"):
+        shape = tree.Tuple(tuple(map(f.value, node.meta["val"][0].shape)))
+        found = [tree.Call("reshape", (part, shape), ()) for part in found]
+    return tree.Tuple(tuple(found))
+
+
+def _not_a_number(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
+    return tree.Compare("!=", f.of(node.args[0]), f.of(node.args[0]))
+
+
+def _signed(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
+    size, sign = map(f.value, node.args)
+    is_negative = tree.Compare("<", sign, whole(0))
+    positive = tree.Call("abs", (size,), ())
+    return tree.Call("where", (is_negative, tree.Negative(positive), positive), ())
+
+
+def _slope_between(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
+    """rrelu out of training: its slope is in the middle."""
+    if args.get("training"):
+        raise ModelError(_instead("rrelu"))
+    slope = (args.get("lower", 1 / 8) + args.get("upper", 1 / 3)) / 2
+    return tree.Call("leaky_relu", (f.of(node.args[0]), number(slope)), ())
+
+
+def _bilinear(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
+    left, right, weight = (f.of(args[word]) for word in ("input1", "input2", "weight"))
+    found: tree.Expr = tree.Call("einsum", (tree.String("...i,kij,...j->...k"), left, weight, right), ())
+    return tree.Chain(found, (("+", f.of(args["bias"])),)) if args.get("bias") is not None else found
+
+
+def _running(name: str) -> Rule:
+    """What has been the largest, or smallest, so far; where it was is not told."""
+    def rule(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
+        sign = tree.Negative if name == "cummin" else lambda x: x
+        call = tree.Call("cummax", (sign(f.of(node.args[0])),), (("axis", f.value(args["dim"])),))
+        return tree.Tuple((sign(call),))
+
+    return rule
+
+
+def _renormed(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
+    raise NoSuchOperator("max_norm changes the table while it is read: scale its rows in forward, "
+                         "E / maximum(1, norm(E) / max_norm)")
+
+
+def _ctc(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
+    """CTC of every sequence of a batch, each of a length that is known."""
+    first, target, blank = f.of(args["log_probs"]), f.of(args["targets"]), f.value(args["blank"])
+    in_rows, start, losses = args["targets"].meta["val"].ndim == 2, 0, list[tree.Expr]()
+    for k, (steps, length) in enumerate(zip(args["input_lengths"], args["target_lengths"], strict=True)):
+        rows = tree.Index(first, (tree.Slice(None, whole(steps), None), whole(k)))
+        ends = tree.Slice(whole(0 if in_rows else start), whole(length if in_rows else start + length), None)
+        labels = tree.Index(target, (whole(k), ends) if in_rows else (ends,))
+        losses.append(tree.Call("ctc", (rows, labels), (("blank", blank),)))
+        start += length
+    return tree.Call("stack", tuple(losses), ())
 
 
 def _opname(node: Any) -> str:
@@ -693,19 +905,16 @@ def _resized(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
     name = node.target._opname
     mode = "nearest-exact" if "exact" in name else next(m for m in ("nearest", "linear", "cubic") if m in name)
     size = tree.Tuple(tuple(map(f.value, node.meta["val"].shape[2:])))
-    corners = tree.Word(bool(args.get("align_corners")))
-    found = _moved("interpolate", size, tree.String(mode), corners)
     scales = [s for word, s in args.items() if word.startswith("scale") and s is not None]
-    if "nearest" not in name and scales and _uneven(node, scales):
-        raise ModelError("a scale that gives no whole number of entries cannot be read: give size=")
-    return found(f.of(node.args[0]), node.meta["val"].ndim)
-
-
-def _uneven(node: Any, scales: list[Any]) -> bool:
-    """Whether a scale is another than that of the sizes before and after."""
-    each = scales[0] if isinstance(scales[0], (list, tuple)) else scales
-    before, after = node.args[0].meta["val"].shape[2:], node.meta["val"].shape[2:]
-    return any(b * s != a for b, s, a in zip(before, each, after, strict=False))
+    each = scales[0] if scales and isinstance(scales[0], (list, tuple)) else scales
+    more: list[tree.Expr] = [tree.Word(bool(args.get("align_corners")))]
+    if not each and "_aa" in name:
+        before, after = (n.meta["val"].shape[2:] for n in (node.args[0], node))
+        more.append(tree.Tuple(tuple(tree.Chain(f.value(a), (("/", f.value(b)),))
+                                     for a, b in zip(after, before, strict=True))))
+    more += [tree.Tuple(tuple(map(f.value, each)))] if each else []
+    more += [tree.Word(True)] if "_aa" in name else []
+    return _moved("interpolate", size, tree.String(mode), *more)(f.of(node.args[0]), node.meta["val"].ndim)
 
 
 def _shuffled(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
@@ -767,8 +976,15 @@ RULES: dict[str, Rule] = {
     **_all("dropout native_dropout feature_dropout alpha_dropout feature_alpha_dropout", _dropout),
     **_all("logical_not bitwise_not", _logical_not), **_all("t numpy_T", _transposed), "gaussian_nll": _gaussian_nll,
     **_all("var std", _spread), **_all("__or__ logical_or bitwise_or", _either),
-    **_all("max_pool2d_with_indices max_pool3d_with_indices adaptive_max_pool2d adaptive_max_pool1d",
-           _with_windows_places), "any": _truths("max"), "all": _truths("min"), "grid_sampler": _sampled,
+    **_all("adaptive_max_pool2d adaptive_max_pool1d", _with_windows_places),
+    **_all("max_pool1d max_pool2d max_pool3d max_pool2d_with_indices max_pool3d_with_indices avg_pool1d avg_pool2d "
+           "avg_pool3d", _pooled),
+    **_all("conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d", _convolved),
+    **_all("kthvalue median nanmedian", _ranked), "copy": _copied, "select_scatter": _put_in_place,
+    "isnan": _not_a_number, "copysign": _signed, "rrelu": _slope_between, "bilinear": _bilinear, "ctc": _ctc,
+    **_all("logical_xor bitwise_xor __xor__", _one_of_two), "cummax": _running("cummax"),
+    "cummin": _running("cummin"), **_all("embedding_renorm embedding_renorm_", _renormed),
+    "any": _truths("max"), "all": _truths("min"), "grid_sampler": _sampled,
     "prelu": _prelu, "repeat": _repeated, "unfold": _windows, "slice_scatter": _put_in,
     "diagonal_scatter": _put_on_diagonal, "pad": _padded,
     "floor_divide": _floored, "log_sigmoid": _log_sigmoid, "scatter": _scattered,

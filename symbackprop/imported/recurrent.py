@@ -29,6 +29,7 @@ class Layer:
     backwards: bool
     names: Names
     step: tree.Name  # the counter of the loop
+    projection: tree.Expr | None = None  # of the state that an LSTM hands on
 
     @property
     def before(self) -> tree.Expr:
@@ -98,7 +99,8 @@ def _lstm(layer: Layer, x: tree.Expr, states: Sequence[tree.Expr], row: Row) -> 
     for place, gate in enumerate("ifgo"):
         yield gate, _called("tanh" if gate == "g" else "sigmoid", layer.part(row("z"), place))
     yield "c", _add(_times_entries(row("f"), c), _times_entries(row("i"), row("g")))
-    yield "h", _times_entries(row("o"), _called("tanh", row("c")))
+    state = _times_entries(row("o"), _called("tanh", row("c")))
+    yield "h", state if layer.projection is None else _affine(state, layer.projection, ())
 
 
 def _gru(layer: Layer, x: tree.Expr, states: Sequence[tree.Expr], row: Row) -> Lines:
@@ -114,6 +116,7 @@ def _gru(layer: Layer, x: tree.Expr, states: Sequence[tree.Expr], row: Row) -> L
 
 
 CELLS = {"lstm": _lstm, "gru": _gru, "rnn_tanh": _plain("tanh"), "rnn_relu": _plain("relu")}
+GATES = {"lstm": 4, "gru": 3, "rnn_tanh": 1, "rnn_relu": 1}  # the rows of weights for one entry of the state
 STATES = {"lstm": ("h", "c")}  # of all others h alone
 
 
@@ -189,6 +192,38 @@ def _gaussian_nll(torch: Any) -> Any:
     return loss
 
 
+@cache
+def _ctc_loss(torch: Any) -> Any:
+    """PyTorch's loss of a batch of sequences whose lengths are numbers."""
+    torch.library.define("symbackprop::ctc", "(Tensor log_probs, Tensor targets, int[] input_lengths, "
+                         "int[] target_lengths, int blank) -> Tensor")
+    torch.library.register_fake("symbackprop::ctc")(
+        lambda log_probs, targets, steps, lengths, blank: log_probs.new_empty(len(steps)))
+
+    def loss(log_probs: Any, targets: Any, input_lengths: Any, target_lengths: Any, blank: int = 0,
+             reduction: str = "mean", zero_infinity: bool = False) -> Any:
+        if isinstance(input_lengths, torch.Tensor) or isinstance(target_lengths, torch.Tensor):
+            raise ModelError("the lengths of ctc_loss decide how many steps there are: give them as tuples of numbers")
+        if zero_infinity:
+            raise ModelError("zero_infinity of ctc_loss cannot be read: leave it out, and sequences that are too short")
+        steps, lengths, is_one = [*input_lengths], [*target_lengths], log_probs.ndim == 2
+        batch = log_probs.unsqueeze(1) if is_one else log_probs
+        torch._check(batch.shape[1] == len(steps))
+        rows = targets.unsqueeze(0) if is_one and targets.ndim == 1 else targets
+        each = torch.ops.symbackprop.ctc(batch, rows, steps, lengths, blank)
+        if reduction == "mean":
+            return (each / torch.tensor([float(max(n, 1)) for n in lengths], dtype=each.dtype)).mean()
+        each = each[0] if is_one else each
+        return each if reduction == "none" else each.sum()
+
+    return loss
+
+
+def _refuse_packed(*args: Any) -> Any:
+    raise ModelError("packed sequences cannot be read: give padded arrays, and a mask that keeps the state where a "
+                     "sequence has ended, h = where(mask, new, h)")
+
+
 def _as_told(mask: Any, is_causal: bool | None = None, size: int | None = None) -> bool:
     """Whether a mask is that of causality, which PyTorch finds out from its values; as any other it gives the same."""
     return bool(is_causal)
@@ -205,6 +240,8 @@ def whole_layers(torch: Any) -> Iterator[None]:
     cannot look into. The best order of an einsum, which depends on numbers, is not looked for."""
     instead = [*((torch._VF, kind, _whole(torch, kind)) for kind in CELLS),
                (torch.nn.functional, "gaussian_nll_loss", _gaussian_nll(torch)),
+               (torch.nn.functional, "ctc_loss", _ctc_loss(torch)),
+               (torch._VF, "_pack_padded_sequence", _refuse_packed),
                (torch.nn.modules.transformer, "_detect_is_causal_mask", _as_told),
                (torch.autograd.Function, "apply", classmethod(_refuse_backward)),
                (torch.backends.opt_einsum, "enabled", False)]

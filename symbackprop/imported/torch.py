@@ -24,10 +24,21 @@ from typing import Any
 
 from symbackprop.errors import MissingExtra, ModelError, ShapeError, UsageError, said
 from symbackprop.imported.folding import folds, in_place, with_size
-from symbackprop.imported.formulas import Formulas, NoSuchOperator, called_by, filled, inputs_of, number, whole, words
+from symbackprop.imported.formulas import (
+    CASTS,
+    RANDOM,
+    Formulas,
+    NoSuchOperator,
+    called_by,
+    filled,
+    inputs_of,
+    number,
+    whole,
+    words,
+)
 from symbackprop.imported.naming import Names, assigned, parameter_names, place_of
 from symbackprop.imported.reading import SIZES, Imported, Reading
-from symbackprop.imported.recurrent import CELLS, Layer, cell, refuse_options, run, whole_layers
+from symbackprop.imported.recurrent import CELLS, GATES, Layer, cell, refuse_options, run, whole_layers
 from symbackprop.model.model import Model
 from symbackprop.model.text import dialect, tree
 from symbackprop.model.text.builder import Builder
@@ -78,8 +89,9 @@ def _readings(torch: Any, module: Any, args: tuple[Any, ...], shapes: Any, reade
     except ModelError as error:
         yield Reading({}, [error])
         return
+    bounds: dict[str, Any] = {}
     for alike in (False, True):
-        found, has_dims = _read_with_parts(torch, program, partial(reader, alike=alike))
+        found, has_dims = _read_with_parts(torch, program, partial(reader, alike=alike, bounds=bounds))
         yield found
         if not has_dims:
             return
@@ -144,11 +156,12 @@ class _Reader:
     """One module on its way to a model."""
 
     def __init__(self, torch: Any, module: Any, args: tuple[Any, ...], shapes: Any, program: Any,
-                 rename: Mapping[str, str], name: str, fold: bool, alike: bool = False) -> None:
+                 rename: Mapping[str, str], name: str, fold: bool, bounds: dict[str, Any], alike: bool = False) -> None:
         self.torch, self.module, self.args, self.shapes, self.program = torch, module, args, shapes, program
-        self.fold = fold
+        self.fold, self.bounds = fold, bounds
         self.signature, self.nodes = self.program.graph_signature, list(self.program.graph.nodes)
         self.names, self.model = Names(), Model(name)
+        self.constants = dict[Any, Any]()  # what nodes compute that depend on nothing
         self.dims = self._dims(alike)
         self.torch_names = parameter_names(module, self.names, rename)
         self.formulas = Formulas(self.dims)
@@ -169,7 +182,7 @@ class _Reader:
             node = todo.pop()
             if node not in found:
                 found.add(node)
-                todo += inputs_of(node)
+                todo += [] if node in self.places else inputs_of(node)
         return found
 
     # -- declarations
@@ -231,33 +244,51 @@ class _Reader:
 
     def _input(self, node: Any, value: Any) -> None:
         if isinstance(value, self.torch.Tensor):
-            self._array(node, value, False, self.names.free(node.name))
+            try:
+                self._array(node, value, False, self.names.free(node.name))
+            except ModelError as error:
+                self.problems.append((node, error))
+                self.formulas.inline[node] = self._unread(node)
         elif isinstance(value, (bool, int, float)):
             self.formulas.inline[node] = number(value) if not isinstance(value, bool) else tree.Word(value)
 
     def _array(self, node: Any, value: Any, is_param: bool, name: str) -> None:
         """One declared array; where PyTorch has one tensor under two names, both are one."""
         if node in self.live:
-            known = self.values.get(name)
-            self.formulas.named[node] = name
-            if known is None:
+            if name not in self.values:
                 self._declared(node, value, is_param, name)
+            self.formulas.named[node] = name
 
     def _declared(self, node: Any, value: Any, is_param: bool, name: str) -> None:
         shape = tuple(self.formulas.value(d) for d in node.meta["val"].shape)
+        if node.name not in self.signature.user_inputs and not value.is_floating_point():
+            value = self.formulas.places[node] = self._from_the_end(node, value)
+            if value.numel() and int(value.min()) < 0:
+                return
         below = None if value.is_floating_point() else self._bound(node, value)
         item = tree.ArrayItem(tree.Target(name), shape, below is not None, below)
         self.say(tree.Arrays(self.line(node), "param" if is_param else "data", (item,)))
         self.values[name] = ("params" if is_param else "data", value)
 
     def _bound(self, node: Any, value: Any) -> tree.Expr:
-        """The bound of integers: the size of the axis that they choose from, else what their values show."""
+        """The bound of integers: the size of the axis that they choose from, else what their values show. That axis
+        stands in the graph in which operators are whole."""
         if value.dtype is self.torch.bool:
             return whole(2)
-        found = next(_chosen_from(node), None)
+        if node.name not in self.bounds:
+            self.bounds[node.name] = next(_chosen_from(node), None)
+        found = self.bounds[node.name]
+        if value.numel() and int(value.min()) < 0:
+            raise ModelError(f"{node.name} holds {int(value.min())}, and integers count from 0 here: what is ignored "
+                             "needs a number of its own, from 0 on", near=node.name)
         if found is not None:
             return self.formulas.value(found)
         return whole(int(value.max()) + 1 if value.numel() else 1)
+
+    def _from_the_end(self, node: Any, value: Any) -> Any:
+        """Constant places, those from the end counted from the beginning."""
+        size = next(_chosen_from(node), None)
+        return self.torch.where(value < 0, value + size, value) if isinstance(size, int) else value
 
     # -- equations
     def line(self, node: Any = None) -> int:
@@ -272,6 +303,8 @@ class _Reader:
         if hasattr(node.meta.get("val"), "node") or node not in self.live:  # a size, or what no result is made of
             return
         try:
+            if node in self.places:
+                return self._place(node)
             formula = self._layers(node) or self.formulas.formula(node)
         except ModelError as error:
             self.problems.append((node, error))
@@ -285,6 +318,45 @@ class _Reader:
             name = self.formulas.named[node] = self.names.free("h" if is_short else self._called(node))
             self.passing |= {name} if is_short else set()
             self.say(tree.Equation(self.line(node), "let", tree.Target(name), formula))
+
+    @cached_property
+    def places(self) -> set[Any]:
+        """Integers that are made of numbers which are no whole ones, all of them known: where others go on from there.
+        Such as buckets of distances are."""
+        casts = [n for n in self.nodes if called_by(n) in CASTS and not n.meta["val"].dtype.is_floating_point
+                 and n.args[0].meta["val"].dtype.is_floating_point]
+        found, todo = set[Any](), [n for n in casts if self._known(n) is not None]
+        while todo:
+            node = todo.pop()
+            beyond = [user for user in node.users if self._known(user) is None]
+            found |= {node} if beyond and not node.meta["val"].dtype.is_floating_point else set()
+            todo += [user for user in node.users if user not in beyond]
+        return found
+
+    def _place(self, node: Any) -> None:
+        """An array of the module's own, of integers that it computes from nothing that it is given."""
+        name, value = self.names.free(self._called(node)), self._known(node)
+        self._declared(node, value, False, name)
+        self.torch_names[node.name] = self.formulas.named[node] = name
+        said = self.statements.pop()
+        self.statements.insert(sum(isinstance(s, (tree.Arrays, tree.Named)) for s in self.statements), said)
+
+    def _known(self, node: Any) -> Any:
+        """What a node computes from numbers alone; None for what depends on an input, or a symbolic size."""
+        if node not in self.constants:
+            inputs = [self._known(n) for n in node.all_input_nodes]
+            known = node.op == "call_function" and called_by(node) not in RANDOM and not any(v is None for v in inputs)
+            try:
+                with _quiet():
+                    put = dict(zip(node.all_input_nodes, inputs, strict=True))
+                    self.constants[node] = node.target(*self._put(node.args, put), **self._put(node.kwargs, put)
+                                                       ) if known else None
+            except Exception:  # a symbolic size, or what has no code outside of an export
+                self.constants[node] = None
+        return self.constants[node]
+
+    def _put(self, value: Any, known: Mapping[Any, Any]) -> Any:
+        return self.torch.utils._pytree.tree_map(lambda v: known.get(v, v) if hasattr(v, "meta") else v, value)
 
     def _unread(self, node: Any) -> tree.Expr:
         """Names in place of what a node computes, of which nothing more is said."""
@@ -326,17 +398,17 @@ class _Reader:
             raise ModelError("packed sequences, and such without an axis for the batch, cannot be read")
         refuse_options(dropout, train, layers)
         row, ways, per = f.of(x), 1 + both, 4 if has_biases else 2
-        length, size = f.value(x.meta["val"].shape[batch_first]), f.value(arrays[1].meta["val"].shape[-1])
-        if len(arrays) != layers * ways * per:
-            raise ModelError("projections of an LSTM cannot be read")
+        length, size = f.value(x.meta["val"].shape[batch_first]), f.value(arrays[1].meta["val"].shape[0] // GATES[kind])
+        per += len(arrays) > layers * ways * per  # a projection of the states
         last: dict[int, list[tree.Expr]] = {k: [] for k in range(len(starts))}
         for k in range(layers):
             row = self._sequence(row, batch_first and k == 0, node)
             found = list[tree.Expr]()
             for way in range(ways):
                 number = k * ways + way
-                layer = Layer([f.of(a) for a in arrays[number * per : (number + 1) * per]], size, length, way == 1,
-                              self.names, self.counter)
+                weights = [f.of(a) for a in arrays[number * per : (number + 1) * per]]
+                projection = weights.pop() if per % 2 else None
+                layer = Layer(weights, size, length, way == 1, self.names, self.counter, projection)
                 first = [filled(f.of(start), 1) or tree.Index(f.of(start), (whole(number),)) for start in starts]
                 rows, ends = run(kind, layer, row, first, lambda: self.line(node), self.say)
                 found.append(rows)
@@ -390,7 +462,7 @@ class _Reader:
     def results(self) -> list[Any]:
         """The nodes of what the module returns."""
         wanted, output = set(self.signature.user_outputs), next(n for n in self.nodes if n.op == "output")
-        return [n for n in self.torch.utils._pytree.tree_leaves(output.args) if getattr(n, "name", None) in wanted]
+        return [n for n in self.torch.utils._pytree.tree_leaves(output.args) if hasattr(n, "meta") and n.name in wanted]
 
     @property
     def has_loss(self) -> bool:
@@ -516,6 +588,8 @@ def _chosen_from(node: Any) -> Iterator[Any]:
         elif op in ("cross_entropy_loss", "nll_loss_nd", "nll_loss", "nll_loss2d") and args[1] is node:
             logits = args[0].meta["val"]
             yield logits.shape[1 if logits.ndim > 1 else 0]
+        elif op == "where" and node in args[1:]:
+            yield from _chosen_from(user)
         elif op in ("gather", "index_select", "scatter", "scatter_add") and args[2] is node:
             yield args[0].meta["val"].shape[args[1]]
         elif op == "index" and node in args[1]:
@@ -581,7 +655,8 @@ def _why(error: Exception) -> str:
     name = type(error).__name__
     if "DataDependent" in name or "DynamicOutputShape" in name:
         return f"{lines[0]}; values decide here: write torch.where, or take the decision out of forward"
-    return " ".join(lines[:3])
+    more = "; write it with torch's functions" if "numpy()" in lines[0] else ""
+    return " ".join(lines[:3]) + more
 
 
 def _where(error: BaseException) -> str:

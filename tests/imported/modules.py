@@ -338,6 +338,35 @@ def plain_rnn() -> Made:
     return Recurrent(nn.RNN(3, 4, batch_first=True, nonlinearity="relu"), 4), lambda n: (torch.randn(n, n + 2, 3),)
 
 
+@module
+def lstm_with_a_projection() -> Made:
+    return Recurrent(nn.LSTM(3, 4, batch_first=True, proj_size=2), 2), lambda n: (torch.randn(n, n + 2, 3),)
+
+
+class Bucketed(nn.Module):
+    """Attention with a bias for each bucket of distances, which are integers made of logarithms (as T5 has it); the
+    auxiliary result is computed before the other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bias, self.qkv = nn.Embedding(6, 2), nn.Linear(4, 12)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        n, t, d = x.shape
+        apart = torch.arange(t)[:, None] - torch.arange(t)
+        far = 1 + (torch.log(apart.abs().to(x.dtype)) / math.log(4)).to(torch.long)
+        bucket = 3 * (apart > 0) + torch.where(apart.abs() < 1, apart.abs(), far.clamp(max=2))
+        q, k, v = self.qkv(x).view(n, t, 3, 2, d // 2).permute(2, 0, 3, 1, 4)
+        scores = q @ k.mT + self.bias(bucket).permute(2, 0, 1)
+        entropy = torch.logsumexp(scores, -1).mean()
+        return (scores.softmax(-1) @ v).transpose(1, 2).reshape(n, t, d), entropy
+
+
+@module
+def bucketed_attention() -> Made:
+    return Bucketed(), lambda n: (torch.randn(n, 5, 4),)
+
+
 class Siamese(nn.Module):
     """One set of weights, read twice; a mean of columns that are picked."""
 

@@ -102,6 +102,14 @@ def stopped(w: Any) -> Any:
     return w.exp() + 1
 
 
+def written_over(w: Any, x: Any) -> Any:
+    y = torch.zeros_like(x)
+    y[:, 1:] = x[:, 1:] * w[:, :2]
+    y[0] = w[0]
+    y[:, -1] += w[2]
+    return y
+
+
 def signs() -> Any:
     return torch.tensor([[1.0, -1, 1], [-1, 1, 1], [1, -1, -1]])
 
@@ -150,6 +158,35 @@ LOSSES: dict[str, tuple[Callable[..., Any], Callable[[], tuple[Any, ...]]]] = {
         w * x, 2, 5).sum() + F.cross_entropy(w, x.argmax(1), weight=x[0].abs(), label_smoothing=0.1),
         lambda: (R(3, 3),)),
     "without gradients": (lambda w, x: (w * stopped(w)).sum() + (w.detach() * w * x).sum(dim=[]), lambda: (R(3, 3),)),
+    "groups of heads": (lambda w, q, m: F.scaled_dot_product_attention(
+        q * w[0], w * q[:, :1], q[:, :1], attn_mask=m > 0, scale=0.3, enable_gqa=True).sum()
+        + F.scaled_dot_product_attention(q[:, :, :2] * w[0], q * w, q, is_causal=True).pow(2).sum(),
+        lambda: (R(2, 2, 3, 3), torch.eye(3) + 1)),
+    "bags": (lambda w, i, c: F.embedding_bag(i, w, per_sample_weights=c, mode="sum").pow(2).sum()
+             + F.embedding_bag(i[:, :1], w).pow(3).sum(), lambda: (I(3, (4, 2)), R(4, 2))),
+    "classes with all options": (lambda w, y: F.cross_entropy(
+        w, y, weight=torch.tensor([1.0, 2, 0.5]), ignore_index=1, label_smoothing=0.1),
+        lambda: (torch.tensor([0, 1, 0]),)),
+    "volumes": (lambda w, x: F.conv3d(x, w[None, None, :2, :2, None], padding=1, stride=(1, 2, 1)).pow(2).sum()
+                + F.conv_transpose3d(x, w[None, None, :2, :2, None], stride=2).pow(2).sum()
+                + F.max_pool3d(F.avg_pool3d(x * w, 2, 1), (1, 2, 1)).sum(), lambda: (R(2, 1, 2, 3, 3),)),
+    "groups of channels": (lambda w, x: F.conv_transpose2d(
+        x, w[:2, :2, None, None] * x[:2, :1], groups=2, stride=2, output_padding=1).pow(2).sum()
+        + F.conv2d(x[0], w[None, :2, :2, None]).pow(2).sum(), lambda: (R(3, 2, 3, 3),)),
+    "pooling": (lambda w, x: (F.avg_pool2d(x * w, 2, divisor_override=3) * F.max_pool2d(
+        x * w, 2, dilation=1)).sum() + F.max_pool2d(x * w, 2, 1, dilation=2).sum(), lambda: (R(2, 1, 3, 3),)),
+    "sizes that are rounded": (lambda w, x: F.interpolate(x * w, scale_factor=1.7, mode="bilinear").pow(2).sum()
+                               + F.local_response_norm(x * w, 3).sum(), lambda: (R(2, 2, 3, 3),)),
+    "writing over": (lambda w, x: written_over(w, x).pow(2).sum() + x[:, [-1]].mul(w[[-1, 0]][:, None]).sum(),
+                     lambda: (R(3, 3),)),
+    "order": (lambda w, x: (w * x).median(dim=1).values.pow(2).sum() + (w * x).kthvalue(2, dim=0, keepdim=True)[0].sum()
+              + torch.cummax(w * x, 1)[0].sum() + torch.cummin(w, 0).values.pow(2).sum(), lambda: (R(3, 3),)),
+    "pairs": (lambda w, x, y: F.bilinear(x, y, w[None].expand(2, 3, 3), w[0, :2]).pow(2).sum()
+              + torch.copysign(w, x).sum(), lambda: (R(3, 3), R(3, 3))),
+    "truth": (lambda w, x: (w * torch.logical_xor(x > 0, x > 1) + w * ((x > 0) & ~torch.isnan(x))).pow(2).sum(),
+              lambda: (R(3, 3),)),
+    "sequences of several lengths": (lambda w, x, y: F.ctc_loss((x * w[0]).log_softmax(-1), y, (4, 3), (2, 1)),
+                                     lambda: (R(4, 2, 3).mul(0.5), I(1, 3, (2, 2)))),
     "whole numbers": (lambda w, x: (w * (x * 2).long()).sum() + (w * (x > 0).double()).sum(), lambda: (R(3, 3),)),
 }
 
@@ -237,6 +274,36 @@ def test_all_that_is_refused_is_told_with_operator_line_and_what_to_write() -> N
     assert len(told) == 2
     assert f"test_torch.py:{line + 1}: model error: aten.rrelu.default: it is random" in told[0]
     assert f"test_torch.py:{line + 2}: model error: aten.fft_rfft.default: there are no complex numbers" in told[1]
+
+
+REFUSED: dict[str, tuple[Callable[..., Any], str]] = {
+    "a mask of values": (lambda w, x: (x * w)[x > 0].sum(), r"write where\(.*, 0\)"),
+    "places of values": (lambda w, x: torch.nonzero(x).sum() * w, "nonzero.*: what it gives depends on values"),
+    "a decision": (lambda w, x: w if x.sum() > 0 else x, "values decide here: write torch.where"),
+    "a number": (lambda w, x: w * x.max().item(), "a number that values decide.*: leave it an array"),
+    "an array of NumPy's": (lambda w, x: w * torch.from_numpy(x.numpy()), "write it with torch's functions"),
+    "complex numbers": (lambda w, x: torch.view_as_complex(x.view(-1, 2)).abs() * w.sum(), "real and imaginary parts"),
+    "sparse arrays": (lambda w, x: torch.sparse.mm(x.to_sparse(), w), "arrays are dense here"),
+    "bits": (lambda w, x: w[torch.bitwise_and((x > 0).long(), 1)], "bits of integers are none here"),
+    "places that count from below 0": (lambda w, x, i: w[i], "i_0 holds -1.*|.* holds -1, and integers count from 0"),
+    "lengths that are data": (lambda w, x, i: F.ctc_loss(w[:, None].log_softmax(-1), i[None], i[:1], i[:1]),
+                              "give them as tuples of numbers"),
+    "packed sequences": (lambda w, x, i: nn.utils.rnn.pack_padded_sequence(x * w, i, batch_first=True).data,
+                         "packed sequences cannot be read: give padded arrays, and a mask"),
+    "gradients by how often": (lambda w, x, i: F.embedding(i, w, scale_grad_by_freq=True), "scale_grad_by_freq"),
+    "a table that changes": (lambda w, x, i: F.embedding(i + 1, w, max_norm=1.0), "scale its rows in forward"),
+    "bags of unequal sizes": (lambda w, x, i: F.embedding_bag(i + 1, w, torch.tensor([0, 2])), "bags of unequal sizes"),
+}
+
+
+@pytest.mark.parametrize("name", sample(REFUSED, 4))
+def test_what_cannot_be_read_is_refused_with_what_to_write(name: str) -> None:
+    function, says = REFUSED[name]
+    module = Of(function, 4, 4)
+    arguments = (R(4, 4), torch.tensor([2, 1, 1, -1 if "below" in name else 1]))
+    taken = arguments[: function.__code__.co_argcount - 1]
+    with pytest.raises(ModelError, match=says):
+        from_torch(module, taken)
 
 
 class Straight(torch.autograd.Function):  # type: ignore[misc]
