@@ -70,7 +70,13 @@ def read(source: Any, *, rename: Mapping[str, str] | None = None, name: str = ""
             source = onnx.load(str(source))
         except Exception as error:
             raise UsageError(f"{source} cannot be read as an ONNX network: {error}") from error
-    return _Reader(onnx, _with_parts(source), rename or {}, name or source.graph.name, wanted).read()
+    source = _with_parts(source)
+    for has_steps in (True, False):
+        reader = _Reader(onnx, source, rename or {}, name or source.graph.name, wanted, has_steps)
+        found = reader.read()
+        if found.imported is not None or not reader.counted:
+            break
+    return found
 
 
 def _with_parts(source: Any) -> Any:
@@ -103,7 +109,10 @@ class _Known:
 class _Reader:
     """One network on its way to a model, and what its operators ask for (see `onnx_operators`)."""
 
-    def __init__(self, onnx: Any, source: Any, rename: Mapping[str, str], name: str, wanted: Sequence[str]) -> None:
+    def __init__(self, onnx: Any, source: Any, rename: Mapping[str, str], name: str, wanted: Sequence[str],
+                 has_steps: bool) -> None:
+        """``has_steps`` says whether a number of steps that is stored with the network becomes a dimension, so that
+        the loop is one in model text."""
         self.onnx, self.source, self.graph, self.wanted = onnx, source, source.graph, wanted
         self.names, self.model = Names(), Model(name)
         self.values: dict[str, Any] = {}
@@ -113,6 +122,7 @@ class _Reader:
         self.rename = dict(rename)
         self.problems: list[ModelError] = []
         self.dims: dict[str, Any] = {}
+        self.has_steps, self.counted = has_steps, 0  # loops whose number of steps is stored with the network
         self.outputs = 1  # of the node that is read
         self.depth = 0  # of the loops around it
         self.read_again = {name for node in source.graph.node for name in node.input}
@@ -418,7 +428,11 @@ class _Reader:
             raise ModelError("how many steps a loop has needs to be known: make it a number of the network, or a size")
         if given[1] is not None and not (isinstance(given[1], _Known) and bool(given[1].array)):
             raise ModelError("a loop that values end cannot be read: let it run to its end, and choose by Where")
-        return given[0].array.item() if given[0].array.ndim == 0 else given[0].array.reshape(-1)[0]
+        count = given[0].array.reshape(-1)[0]
+        if isinstance(count, sp.Expr):
+            return count
+        self.counted += 1
+        return self.model.dim(self.names.free("T"), int(count)) if self.has_steps and count > 1 else int(count)
 
     # -- results
     def _results(self) -> None:

@@ -199,7 +199,8 @@ def loop(op: str) -> Any:
 def test_loops(op: str) -> None:
     source, x = loop(op), RNG.normal(size=(4, 3)).astype(np.float32)
     found = from_onnx(source)
-    assert "for t in 1.." in found.model.text()
+    text = found.model.text()
+    assert "for t in 1..T:" in text and Model.parse(text).text() == text, "a loop when it is read again"
     results = forward(found.model, found.params, found.data | {"x": x})
     for ours, theirs in zip(results, evaluated(source, x=x), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-5)
