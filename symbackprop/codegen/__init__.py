@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 WHOLE = ("hessian", "jacobian", "hessian_diagonal")  # and whole ones, in blocks, or a diagonal
 DTYPES = ("float64", "float32")
 LEVELS = (0, 1, 2)
-WRAPS = {"torch": "numpy", "jax": "jax"}  # the libraries that a module can be made a part of, and what it computes with
+WRAPS = ("torch", "jax")  # the libraries that a module can be made a part of, which it computes with
 ALONG = ("hvp", "jvp", "ggn")  # functions that a module has where they are asked for: derivatives along a direction
 
 
@@ -64,7 +64,7 @@ def codegen(
         *others, last = TARGETS
         known = f"{', '.join(others)} or {last}"
         raise UsageError(f"the target is {known}, not {target!r}.{did_you_mean(target, TARGETS)}")
-    if wrap is not None and (wrap not in WRAPS or target != WRAPS[wrap]):
+    if wrap is not None and (wrap not in WRAPS or target != wrap):
         raise UsageError(f"a module is wrapped for {' or '.join(WRAPS)}, not for {wrap!r} with the target {target}")
     if shard is not None and target != "jax":
         raise UsageError(f"a training step over many devices is written for jax, not for {target}")
@@ -86,7 +86,7 @@ def codegen(
         lines = optimizer_lines(optimizer, printer.arrays) if optimizer is not None else ()
         module: str = made.text(lines, IMPORTS.get("shard" if shard is not None else wrap or "", ()))
         if wrap is not None:
-            module += below(program, wrap, made.array, HVP in along)
+            module += below(made, wrap, HVP in along)
         if shard is not None:
             module += step_below(program, named, shard, made.sizes)
     return module
@@ -94,7 +94,7 @@ def codegen(
 
 def target_of(wrap: str | None, shard: object = None) -> str:
     """What a module computes with, where nothing is said."""
-    return "jax" if shard is not None else WRAPS.get(wrap or "", "numpy")
+    return "jax" if shard is not None else wrap if wrap in WRAPS else "numpy"
 
 
 __all__ = ["ALONG", "DTYPES", "LEVELS", "WHOLE", "WRAPS", "codegen"]

@@ -117,6 +117,7 @@ class ModulePrinter:
     generator = ""  # the type of what draws, where it is not NumPy's: then NumPy's may stand for it, as Draws
     has_numbers = True  # whether an array without axes is a number, as a loss is
     refused = ""
+    where: tuple[str, ...] = ()  # what says where new arrays are, if something does
     context: tuple[str, ...] = ("dtype",)  # what new arrays are made in, which forward hands on to backward
 
     def __init__(self, program: Program) -> None:
@@ -338,7 +339,8 @@ class ModulePrinter:
     def block_of(self, b: BlockCode) -> Code:
         """A block as code."""
         parts = [as_code((as_code(tuple(map(name, p.arrays))), p.letters, p.ties)) for p in b.parts]
-        return call("Block", b.structure, b.letters, as_code(self.p.dims(b.shape)), as_code(tuple(parts)))
+        made = as_code(self.p.dims(b.shape)), as_code(tuple(parts))
+        return call("Block", b.structure, b.letters, *made, *map(name, self.where))
 
     def told_of(self, f: Function) -> tuple[str, str]:
         """The type of what a function returns, and what its docstring says of that, or of v."""

@@ -16,7 +16,10 @@ _OWN = {
     "forward", "backward", "loss_and_grads", "init_params", "read", "outputs", "make_workspace", "workspace", "kept",
     "hvp", "jvp", "ggn", "hessian", "hessian_dense", "jacobian", "along", "found", "wanted",
     "NAME", "MODEL", "PARAMS", "DATA", "INTEGERS", "LOSS", "OUTPUTS", "GRADIENTS", "DIMS", "DTYPE", "self",
-    "apply", "partial", "SPECS", "shardings", "sharded", "constrained", "train_step",
+    "apply", "Module", "NAMES", "SOUGHT", "RESULTS", "KEPT", "UPSTREAM", "OPERATOR", "forward_op", "backward_op",
+    "hvp_op", "schema", "separate", "without_values", "owned", "converted", "empty", "cached", "alike", "remember",
+    "remember_all", "gradients", "second", "Any", "Iterable", "partial", "SPECS", "shardings", "sharded", "constrained",
+    "train_step",
 }
 
 

@@ -173,6 +173,7 @@ class TorchPrinter(ModulePrinter):
     refused = "its workspace is made of NumPy's functions that write into arrays; take -O1"
     imports = ("from functools import reduce", "", "import torch")
     unchecked = f"{ModulePrinter.unchecked}, no-untyped-call"
+    where = (DEVICE,)
     context = ("dtype", DEVICE)
 
     def fields(self) -> dict[str, Any]:

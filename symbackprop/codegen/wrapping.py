@@ -5,81 +5,99 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from symbackprop.codegen.module import ModulePrinter, environment, names_in
 from symbackprop.codegen.program import Program
-from symbackprop.codegen.sizes import integer_code
-from symbackprop.codegen.tree import Code, index, string, text
+from symbackprop.codegen.torch import is_number
+from symbackprop.codegen.tree import Code, Line, as_code, assign, dictionary, index, layout, name, string, text
 from symbackprop.codegen.write import file_stem
-from symbackprop.core.shapes import Shape
+from symbackprop.core.graph import Node
 from symbackprop.errors import UsageError
 
 IMPORTS = {  # of a module that is wrapped, where they are others
     "torch": ("from collections.abc import Iterable", "from functools import reduce", "from typing import Any",
-              "", "import numpy as np", "import torch"),
+              "", "import torch"),
     "shard": ("from functools import partial", "", "import jax", "import jax.numpy as jnp"),
 }
+MOST = 64  # arguments of an operator
 
 
-def below(program: Program, wrap: str, array: str, hvp: bool) -> str:
+def below(made: ModulePrinter, wrap: str, hvp: bool) -> str:
     """What stands below the lines of a module. Raises `UsageError` for a model whose sizes its arrays do not show, and
     for one without gradients of all parameters and inputs."""
-    from symbackprop.codegen.module import environment
-
+    program = made.program
     if program.chosen is not None:
         raise UsageError("a module that is wrapped gives the gradients of all parameters and inputs: leave out wrt")
-    fields = _common(program, array) | (_operators(program, hvp) if wrap == "torch" else {})
+    fields = _common(made) | (Operators(made).fields(hvp) if wrap == "torch" else {})
     found: str = environment().get_template(f"wrap_{wrap}.py.j2").render(fields)
     return found
 
 
-def _common(program: Program, array: str) -> dict[str, Any]:
-    return {"title": program.name, "results": ", ".join(program.result_rows),
-            "result": array if len(program.result_rows) == 1 else "dict"}
+def _common(made: ModulePrinter) -> dict[str, Any]:
+    results = made.program.result_rows
+    return {"title": made.program.name, "results": ", ".join(results), "rng": made.drawing(),
+            "result": made.array if len(results) == 1 else "dict"}
 
 
-def _operators(program: Program, hvp: bool) -> dict[str, Any]:
-    """The fields of PyTorch's operators, whose arguments have the model's names."""
-    given, taken = [*program.params, *program.data], {*program.params, *program.data}
-    upstream = [_free(f"upstream_{n}", taken) for n in program.result_rows]
-    directions = [_free(f"v_{n}", taken) for n in program.params]
-    data, several = [*program.data], len(upstream) > 1
-    sought = [n for n in given if n in program.gradients]
-    return {
-        "operator": f"symbackprop::{file_stem(program.name)}", "several": several, "loss": program.loss is not None,
-        "hvp": hvp and sought == [*program.params], "sought": _names(sought), "upstream": _names(upstream),
-        "directions": _names(directions), "result": "tuple" if several else "torch.Tensor",
-        "returns": "(" + ", ".join(["Tensor"] * len(upstream)) + ")" if several else "Tensor",
-        "shapes": [_shape(program, row.shape) for row in program.result_rows.values()],
-        "symbolic": any(d.free_symbols for row in program.result_rows.values() for d in row.shape),
-        "me": _free("self", taken), "data": "".join(f", {n}: torch.Tensor" for n in data),
-        "passed_on": "".join(f", {n}" for n in data),
-    }
+class Operators:
+    """PyTorch's operators of a module, whose arguments have the model's names."""
 
+    def __init__(self, made: ModulePrinter) -> None:
+        self.made, self.program = made, made.program
+        self.taken = {*self.program.params, *self.program.data}
+        hidden = [n for n, size in made.sizes.hidden.items() if size is None]
+        if hidden:
+            raise UsageError(f"no axis of an argument is {hidden[0]}, which the module needs: give it a number")
+        if len(self.taken) + len(self.program.result_rows) + 1 > MOST:
+            raise UsageError(f"an operator of PyTorch takes {MOST} arguments at most, and {self.program.name} has "
+                             f"{len(self.taken)} arrays: take the target torch without a wrap")
+        given = {row.id: n for n, row in made.given.items()}
+        handed = {v: row for v, row in self.program.kept.items() if v in made.backward_names}
+        self.leaves = {v: given[row.id] for v, row in handed.items() if row.id in given}
+        self.numbers = {v: row for v, row in handed.items() if is_number(row)}
+        self.kept = {v: row for v, row in handed.items() if v not in self.leaves and v not in self.numbers}
 
-def _free(word: str, taken: set[str]) -> str:
-    while word in taken:
-        word += "_"
-    taken.add(word)
-    return word
+    def fields(self, hvp: bool) -> dict[str, Any]:
+        """Those of the template."""
+        program: Program = self.program
+        results, data = program.result_rows, [*program.data]
+        sought = [n for n in self.made.given if n in program.gradients]
+        several, returned = len(results) > 1, len(results) + len(self.kept)
+        tensors = f"({', '.join(['Tensor'] * returned)})" if returned > 1 else "Tensor"
+        return {
+            "operator": f"symbackprop::{file_stem(program.name)}", "several": several, "tuple": returned > 1,
+            "hvp": hvp and sought == [*program.params], "sought": _names(sought), "results_named": _names(results),
+            "kept": _names(self.kept), "kept_argument": string(self.free("kept")),
+            "upstream": _names([self.free(f"upstream_{n}") for n in results]), "directions": string(self.free("v")),
+            "result": "tuple" if several else "torch.Tensor",
+            "returned": "tuple" if returned > 1 else "torch.Tensor", "returns": tensors,
+            "rebuilt": layout(self.rebuilt()), "shapes": layout(self.shapes([*results.values(), *self.kept.values()])),
+            "me": self.free("self"), "data": "".join(f", {n}: torch.Tensor" for n in data),
+            "data_table": text(dictionary({n: name(n) for n in data})),
+        }
+
+    def rebuilt(self) -> list[Line]:
+        """The cache, of ``arrays``, ``kept``, ``sizes`` and their dtypes."""
+        lines = [Line(assign(v, index("arrays", n))) for v, n in self.leaves.items()]
+        lines += [Line(assign(v, index("kept", k))) for k, v in enumerate(self.kept)]
+        numbers = [Line(assign(v, self.made.p.row(row).code)) for v, row in self.numbers.items()]
+        handed = self.made.handed_on()
+        return [*lines, *self.made.sizes_from(name("sizes"), names_in([*numbers, *handed])), *numbers, *handed]
+
+    def shapes(self, rows: Iterable[Node]) -> list[Line]:
+        """The list ``shapes``: shape and dtype of each row."""
+        p = self.made.p
+        pairs: list[Code] = [as_code((as_code(p.dims(row.shape)), p.dtype_of(row.kind))) for row in rows]
+        whole = Line(assign("shapes", pairs))
+        return [*self.made.sizes_from(name("sizes"), names_in([whole])), whole]
+
+    def free(self, word: str) -> str:
+        """A word that no argument is called."""
+        while word in self.taken:
+            word += "_"
+        self.taken.add(word)
+        return word
 
 
 def _names(names: Iterable[str]) -> str:
-    return _tuple(map(string, names))
-
-
-def _tuple(items: Iterable[str]) -> str:
-    listed = [*items]
+    listed = [*map(string, names)]
     return f"({', '.join(listed)}{',' if len(listed) == 1 else ''})"
-
-
-def _shape(program: Program, shape: Shape) -> str:
-    """A shape in terms of those of the arguments."""
-
-    def size(dim: str) -> Code:
-        every = {**program.params, **program.data}
-        shown = [(n, k) for n, row in every.items() for k, d in enumerate(row.shape) if d.is_Symbol and d.name == dim]
-        if not shown:
-            raise UsageError(f"no axis of an argument is {dim}, which the shape of a result needs: give it a number")
-        array, axis = shown[0]
-        return index(index("shape", array), axis)
-
-    return _tuple(text(integer_code(d, size)) for d in shape)

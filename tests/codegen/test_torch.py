@@ -150,6 +150,34 @@ def test_everything_is_made_where_the_arrays_are(name: str, tmp_path: Path) -> N
     assert loss.is_meta and all(g.is_meta and g.shape == away[0][n].shape for n, g in grads.items() if n in away[0])
 
 
+@pytest.mark.parametrize("text", [
+    MLP, RNN, "dim N, M\ninput x: N\nparam w: N x M\noutput y = softmax(tanh(x) @ w)\noutput z = sum(y) * x"])
+def test_products_and_blocks_are_made_where_the_arrays_are(text: str, tmp_path: Path) -> None:
+    """Those that are formed row by row or column by column too."""
+    model = parse(text)
+    loss = model.loss_row is not None
+    along = ["hvp", "jvp", "ggn"] if loss else ["jvp"]
+    module = emit(model, tmp_path, target="torch", along=along,
+                  whole=["hessian", "hessian_diagonal"] if loss else ["jacobian"])
+    params, data = ({n: torch.as_tensor(v).to("meta") for n, v in values.items()} for values in drawn(text))
+    found = [value for name in along for value in getattr(module, name)(params, data, params).values()]
+    blocks = (module.hessian if loss else module.jacobian)(params, data)
+    found += [block.dense() for block in blocks.values()]
+    if loss:
+        found.append(module.hessian_dense(params, data))
+    if hasattr(module, "hessian_diagonal_estimate"):
+        found += [a for some in module.hessian_diagonal_estimate(params, data, 0, 3) for a in some.values()]
+    assert found and all(a.is_meta for a in found)
+
+
+@pytest.mark.parametrize("name", ["llama-block"])
+def test_a_jacobian_row_by_row(name: str, tmp_path: Path) -> None:
+    given = targets.built_in(name)
+    module, plain = (emit(given.model, tmp_path, whole=["jacobian"], target=t) for t in ("torch", "numpy"))
+    found, expected = (m.jacobian(given.params, given.data, dims=given.dims) for m in (module, plain))
+    same({k: b.dense() for k, b in found.items()}, {k: b.dense() for k, b in expected.items()})
+
+
 def test_parameters_of_a_module_are_taken_as_they_are(tmp_path: Path) -> None:
     module = emit("dim N\nparam w: N\ndata x: N\nloss L = sum((w - x)**2)", tmp_path, target="torch")
     w = torch.nn.Parameter(torch.tensor([1.0, 2.0]))

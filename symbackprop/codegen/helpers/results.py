@@ -130,13 +130,13 @@ def by_backward(forward: object, backward: object, params: dict, data: dict, dim
     results, cache = forward(params, data, dims=dims)  # type: ignore[operator]
     back = compiled(lambda upstream: backward(cache, upstream))  # type: ignore[operator]
     for output in outputs:
-        value = np.asarray(results[output] if len(outputs) > 1 else results)
-        rows = []
-        for k in range(value.size):
-            unit = ((np.arange(value.size) == k) * 1.0).reshape(value.shape)[()]
+        value = results[output] if len(outputs) > 1 else results
+        size, rows = np.size(value), []
+        for k in range(size):
+            unit = ((np.arange(size) == k) * 1.0).reshape(np.shape(value))[()]
             rows.append(back({output: unit} if len(outputs) > 1 else unit))  # type: ignore[operator]
         for name in names:
-            shape = value.shape + np.shape(given[name])
+            shape = np.shape(value) + np.shape(given[name])
             array = np.stack([np.asarray(row[name]) for row in rows]).reshape(shape)
             letters = "abcdefghijklmnopqrstuvwxyz"[: len(shape)]
             found[output, name] = Block("dense", letters, shape, (((array,), (letters,), ()),))

@@ -392,12 +392,16 @@ class Block:
     """A block of a Jacobian or Hessian, kept compressed: a sum of products of arrays at letters, some of them equal.
 
     ``structure`` says what it looks like, ``arrays`` are what it is made of; ``dense()`` is all of it, with the axes of
-    the array that is differentiated and then those of the one by which. ``parts`` are (arrays, letters, ties).
+    the array that is differentiated and then those of the one by which. ``parts`` are (arrays, letters, ties); the
+    device is that of the arrays, if there are any.
     """
 
-    def __init__(self, structure: str, letters: str, shape: tuple, parts: tuple) -> None:
+    def __init__(
+        self, structure: str, letters: str, shape: tuple, parts: tuple, device: torch.device | None = None
+    ) -> None:
         self.structure, self.letters, self.shape, self.parts = structure, letters, shape, parts
         self.arrays = tuple(as_array("an array", array) for arrays, _, _ in parts for array in arrays)
+        self.device = device or device_of(dict(enumerate(self.arrays)))
 
     def __repr__(self) -> str:
         return f"Block({self.structure!r}, {self.shape})"
@@ -406,7 +410,7 @@ class Block:
         """All entries."""
         sizes = dict(zip(self.letters, self.shape, strict=True))
         dtype = reduce(torch.promote_types, [array.dtype for array in self.arrays], torch.float32)
-        device = device_of(dict(enumerate(self.arrays)))
+        device = self.device
         whole = torch.zeros(self.shape, dtype=dtype if self.arrays else torch.float64, device=device)
         for arrays, letters, ties in self.parts:
             factors = [as_array("an array", array).to(device, dtype) for array in arrays]
