@@ -213,7 +213,7 @@ def test_what_is_wrong_fails_verify(old: str, new: str, says: str, tmp_path: Pat
 @pytest.mark.parametrize(("name", "old", "new", "says"), [
     ("logistic", "X ** 2 / N", "X ** 2", "hessian_diagonal is not the diagonal of the Hessian: w["),
     ("logistic", 'returned({"w": H_w}', 'returned({"w": H_w[:, None]}', "returned other names or shapes than"),
-    ("loop", "term = v[name] * along[name]", "term = 1.5 * v[name] * along[name]", "is not the diagonal of the He"),
+    ("loop", "term = v[name] * product[name]", "term = 1.5 * v[name] * product[name]", "is not the diagonal of the He"),
     ("loop", "spread[name] / (samples - 1) / samples", "spread[name] / samples", "tells another standard error than"),
 ])
 def test_wrong_diagonals_fail_verify(name: str, old: str, new: str, says: str, tmp_path: Path) -> None:
