@@ -74,3 +74,13 @@ def test_a_module_that_states_no_shapes_promises_no_check(tmp_path: Path) -> Non
 def test_a_model_of_integers_alone_promises_no_precision(target: str) -> None:
     model = Model.parse("dim N\ndata y: N int < 5\nloss L = mean(y)\n")
     assert verify_source(codegen(model, target=target, verify=False), model, trials=1).verdict == "pass"
+
+
+def test_what_a_loop_names_stands_in_outputs() -> None:
+    text = ("dim T\ndata x: T\nparam w, h[0]\nfor t in 1..T:\n    i[t] = tanh(w * x[t])\n    h[t] = i[t] * h[t-1]\n"
+            "loss L = sum(h)")
+    source, model = codegen(Model.parse(text)), Model.parse(text)
+    start = source.index("def outputs(")
+    lost = source[:start] + source[start:].replace('"i": i, ', "").replace(', "i": i', "")
+    assert lost != source and verify_source(source, model, seed=0).passed
+    assert "outputs()['i'] differs from what the model says it is: it is missing" in verify_source(lost, model).text()
