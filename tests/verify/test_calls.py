@@ -10,6 +10,7 @@ import pytest
 from symbackprop import codegen
 from symbackprop.model.text import parse
 from symbackprop.verify.calls import gap
+from tests.sweeps import few_in_ci
 from tests.verify.helpers import check
 from tests.verify.test_further import NET
 
@@ -99,7 +100,8 @@ def changed(source: str, function: str, old: str, new: str) -> str:
     return source[:start] + source[start:].replace(old, new, 1)
 
 
-@pytest.mark.parametrize(("text", "level", "changes", "words"), [pytest.param(*c[1:], id=c[0]) for c in CASES])
+@pytest.mark.parametrize(("text", "level", "changes", "words"),
+                         few_in_ci([pytest.param(*c[1:], id=c[0]) for c in CASES], 2))
 def test_a_call_that_does_not_keep_its_promise_is_told(
     tmp_path: Path, text: str, level: int, changes: list[tuple[str, str, str]], words: str
 ) -> None:

@@ -14,6 +14,7 @@ from symbackprop.verify import further
 from symbackprop.verify.differences import Objective
 from symbackprop.verify.everywhere import Everywhere
 from symbackprop.verify.further import Further, literals
+from tests.sweeps import few_in_ci
 from tests.verify.helpers import check, mutant
 
 NET = """
@@ -83,7 +84,8 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("text", "change", "name", "words"), [pytest.param(*c[1:], id=c[0]) for c in CASES])
+@pytest.mark.parametrize(("text", "change", "name", "words"),
+                         few_in_ci([pytest.param(*c[1:], id=c[0]) for c in CASES], 2))
 def test_what_is_wrong_at_such_a_point_is_found(
     tmp_path: Path, text: str, change: tuple[str, str], name: str, words: str
 ) -> None:
