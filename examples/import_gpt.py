@@ -1,4 +1,5 @@
-"""A small GPT written for PyTorch, read as a model: its equations, its gradients as mathematics, and a NumPy module."""
+"""A small GPT written for PyTorch, read as a model: its equations, its gradients as mathematics, and a NumPy module. Its
+blocks are alike, so that they are a loop, printed and emitted once."""
 
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ class Block(nn.Module):
 
 
 class GPT(nn.Module):
-    def __init__(self, vocabulary: int = 11, length: int = 6, d: int = 8, blocks: int = 1) -> None:
+    def __init__(self, vocabulary: int = 11, length: int = 6, d: int = 8, blocks: int = 3) -> None:
         super().__init__()
         self.wte, self.wpe = nn.Embedding(vocabulary, d), nn.Embedding(length, d)
         self.blocks, self.ln_f = nn.ModuleList([Block(d, 2) for _ in range(blocks)]), nn.LayerNorm(d)
@@ -51,10 +52,16 @@ def gpt() -> tuple[Any, Any]:
     return GPT().double(), (words[:, :-1], words[:, 1:])
 
 
+def entry(arrays: dict[str, Any], name: str) -> Any:
+    """The array of that name; ``W2[3]`` is that of the third block."""
+    whole, _, block = name.partition("[")
+    return arrays[whole][int(block[:-1]) - 1] if block else arrays[whole]
+
+
 def main() -> bool:
     """Print the model, a part of its derivation and of its module; whether all gradients are PyTorch's."""
     module, args = gpt()
-    imported = from_torch(module, args)
+    imported = from_torch(module, args, fold=True)
     print(imported.model.text())
     print("\n".join(derive(imported.model).text().splitlines()[:40]), "\n  …\n")
     source = codegen(imported.model)
@@ -65,7 +72,7 @@ def main() -> bool:
     loss, grads = emitted["loss_and_grads"](imported.params, imported.data)
     expected = module(*args)
     expected.backward()
-    gaps = [np.abs(grads[imported.names[n]] - p.grad.numpy()).max() for n, p in module.named_parameters()]
+    gaps = [np.abs(entry(grads, imported.names[n]) - p.grad.numpy()).max() for n, p in module.named_parameters()]
     print(f"loss {loss:.6f}, PyTorch's {expected.item():.6f}; {len(gaps)} gradients, at most {max(gaps):.0e} apart")
     return bool(max(gaps) < 1e-12)
 

@@ -409,6 +409,12 @@ def gather_elements(s: Any, xs: Any, a: Any) -> Node:
 @op("GatherND")
 def gather_nd(s: Any, xs: Any, a: Any) -> Node:
     x, index, batch = xs[0], s.value(xs[1]).astype(int), a.get("batch_dims", 0)
+    count, own = index.shape[-1], shape(x)
+    if not batch and count and all(isinstance(n, int) for n in own[:count]):  # rows, the other axes of any size
+        rows = build.reshape(x, (int(np.prod(own[:count])), *own[count:]))
+        along = [index[..., k] % n for k, n in enumerate(own[:count])]
+        there = np.ravel_multi_index(tuple(along), own[:count])
+        return F.take(rows, s.given(there), 0)
     places = numbered(x)
     lead = np.indices(index.shape[:batch] + (1,) * (index.ndim - 1 - batch))[:batch]
     there = (*lead, *np.moveaxis(index, -1, 0))
@@ -503,9 +509,24 @@ def inside(kernel: Any) -> tuple[int, ...]:
     return tuple(3 + 2 * k for k in range(len(kernel)))
 
 
+def even_pads(a: Any) -> dict[str, Any] | None:
+    """Windows over as much on both sides, as options of a pooling function here; None where it has no such."""
+    kernel = a["kernel_shape"]
+    rank, auto = len(kernel), a.get("auto_pad", "NOTSET")
+    pads = [0] * 2 * rank if auto == "VALID" else a.get("pads", [0] * 2 * rank)
+    if rank > 3 or auto.startswith("SAME") or a.get("ceil_mode") or [*pads[:rank]] != [*pads[rank:]]:
+        return None
+    given = {"stride": a.get("strides", [1] * rank), "padding": pads[:rank], "dilation": a.get("dilations", [1] * rank)}
+    options = {word: v[0] if len({*v}) == 1 else tuple(v) for word, v in given.items()}
+    return {word: v for word, v in options.items() if word == "stride" or v != (word == "dilation")}
+
+
 @op("MaxPool")
 def max_pool(s: Any, xs: Any, a: Any) -> Node:
-    kernel = a["kernel_shape"]
+    kernel, options = a["kernel_shape"], even_pads(a)
+    if options is not None and s.outputs == 1:
+        size = kernel[0] if len({*kernel}) == 1 else tuple(kernel)
+        return channels_first(getattr(F, f"max_pool{len(kernel)}d")(channels_last(xs[0]), size, **options))
     edges = edges_of(a, shape(xs[0])[2:], kernel, bool(a.get("ceil_mode")))
     return F.max(windows(xs[0], kernel, edges, -sp.oo), inside(kernel))
 
