@@ -1,5 +1,7 @@
-"""A small GPT written for PyTorch, read as a model: its equations, its gradients as mathematics, and a NumPy module. Its
-blocks are alike, so that they are a loop, printed and emitted once."""
+"""A small GPT written for PyTorch, read as a model: its equations, its gradients as mathematics, and a NumPy module.
+
+Its blocks are alike, so that they are a loop, printed and emitted once.
+"""
 
 from __future__ import annotations
 
