@@ -29,6 +29,9 @@ class EquationPrinter(ModelPrinter):
     def transpose(self, m: maths.Transpose) -> Text:
         return Text(f"{self.wrapped(m.body, ATOM).text}ᵀ")
 
+    def inverse(self, m: maths.Inverse) -> Text:
+        return Text(f"{self.wrapped(m.body, ATOM).text}⁻{'ᵀ' if m.flipped else '¹'}")
+
     def pow(self, m: maths.Pow) -> Text:
         base = self.wrapped(m.base, POWER + 1).text
         if isinstance(m.exponent, maths.Num) and m.exponent.value.is_Integer and m.exponent.value >= 0:

@@ -84,6 +84,11 @@ def is_part(row: Node) -> bool:
     return row.op.name == "slice"
 
 
+def is_padded(row: Node) -> bool:
+    """Whether a row is another one among zeros along an axis: the attribute is that of the range it came from."""
+    return row.op.name == "pad"
+
+
 def is_unfolded(row: Node) -> bool:
     """Whether a row is the windows over an axis of another one."""
     return row.op.name == "unfold"
@@ -177,8 +182,15 @@ def is_simplex(row: Node) -> bool:
 
 
 def is_symmetric(row: Node) -> bool:
-    """Whether a row is an array that is stated to be equal to its transpose."""
+    """Whether a row is an array that is stated to be equal to its transpose, or the inverse of one."""
+    while row.op.keeps_symmetry:
+        row = row.args[0]
     return isinstance(row.attr, Leaf) and row.attr.stated == SYMMETRIC
+
+
+def chooses_entries(row: Node) -> bool:
+    """Whether a row is a range of the rows of an identity matrix."""
+    return is_part(row) and is_identity(row.args[0])
 
 
 def is_range(row: Node) -> bool:

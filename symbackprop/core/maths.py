@@ -206,6 +206,22 @@ class Transpose(Math, fixed=2):
 
 
 @dataclass(frozen=True)
+class Inverse(Math, fixed=2):
+    """Of a matrix; ``flipped``: the transposed one."""
+
+    body: Math
+    flipped: bool = False
+
+
+@dataclass(frozen=True)
+class Commutation(Math, fixed=2):
+    """The matrix that turns vec(A) into vec(Aᵀ), of square matrices of that size."""
+
+    name: str
+    size: sp.Expr
+
+
+@dataclass(frozen=True)
 class Big(Math, ranked=("body",)):
     sign: str  # sum, prod or max
     letters: tuple[str, ...]
@@ -447,6 +463,8 @@ def within(m: Math) -> Math:
 def turned(m: Math) -> Math:
     """The transpose; of a transpose what it is the transpose of: LaTeX refuses a second superscript."""
     inner = within(m)
+    if isinstance(inner, Inverse):
+        return replace(inner, flipped=not inner.flipped)
     return inner.body if isinstance(inner, Transpose) else Transpose(m)
 
 

@@ -198,6 +198,10 @@ class ModelPrinter(LinePrinter):
     def transpose(self, m: maths.Transpose) -> Text:
         return Text(f"{self.wrapped(m.body, ATOM).text}.T")
 
+    def inverse(self, m: maths.Inverse) -> Text:
+        whole = self.applied(Text("inv"), [m.body])
+        return Text(f"{whole.text}.T") if m.flipped else whole
+
     # -- functions
     def identity(self, m: maths.Identity) -> Text:
         return self.applied(Text("eye"), [maths.Num(m.size)])

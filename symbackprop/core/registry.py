@@ -83,11 +83,11 @@ class Op:
     ``logarithm`` is that of a sum of exponentials; an op that ``chooses`` gives the greatest entry; of one of
     ``matrices`` of a kind the arguments are drawn so (`REGULAR` or `DEFINITE`). What is ``held`` stays as it is when
     what it is computed from changes, for derivatives and differences alike. The Jacobian of a ``symmetric`` op of one
-    argument is its own transpose. ``functions`` are what users call, in
-    Python and in model text: they take rows and make this op. In printed mathematics it is called ``text``, where that
-    is not its name, with as many arguments as are ``shown`` (0: all); a glossary says what it ``means``: words behind
-    such a call, or all of the line. A derivation calls its value what it ``gives``, and its first argument what it
-    ``reads``, where they have no names.
+    argument is its own transpose; one that ``keeps_symmetry`` of a symmetric matrix is symmetric. ``functions`` are
+    what users call, in Python and in model text: they take rows and make this op. In printed mathematics it is called
+    ``text``, where that is not its name, with as many arguments as are ``shown`` (0: all); a glossary says what it
+    ``means``: words behind such a call, or all of the line. A derivation calls its value what it ``gives``, and its
+    first argument what it ``reads``, where they have no names.
 
     ``entry(attr, argument shapes, indices)`` says what one entry of the result is (see `entry`): from it follow its
     Jacobian, which arguments it is linear in, which are indices, and whether it moves entries (see `facts`). A glossary
@@ -129,6 +129,7 @@ class Op:
     chooses: bool = False
     held: bool = False
     symmetric: bool = False
+    keeps_symmetry: bool = False
     matrices: str = ""
     text: str = ""
     shown: int = 0

@@ -81,14 +81,18 @@ _SIGNS: dict[str, Prose] = {  # what no row is called by
             " in its derivative is the Kronecker product, the matrix of blocks ", m.product(m.at(m.A, m.M, m.N), m.B)),
     "blockdiag": (m.called("blockdiag", m.Array(m.at(m.A, m.N), ("n",))),
                   " is the matrix with the matrices ", m.at(m.A, m.N), " along its diagonal and 0 elsewhere"),
-    "commutation": (m.MatMul(m.called("commutation", m.Sym("N")), m.called("vec", m.A)), " is ",
-                    m.called("vec", m.Transpose(m.A)), ", for matrices with as many rows as columns"),
     "diagonal matrix": (m.called("diag", m.A), " is the matrix with ", m.A, " on its diagonal and 0 elsewhere"),
 }
+_FIRST = m.Item(m.Identity(sp.Symbol("N")), (m.Span(None, m.Sym("N")),))
 _NOTATION: dict[str, Prose] = {  # what is said where it stands on a page
     "ones": (ONES, " is a vector of ones, ", m.MatMul(ONES, m.Transpose(m.B)), " has ", m.B, " in every row"),
     "outer": (m.equal(m.at(m.Outer(m.A, m.B), m.N, m.M), m.product(m.at(m.A, m.N), m.at(m.B, m.M))),
               ", for any number of axes"),
+    "rows of I": (_FIRST, " has the first ", m.Sym("N"), " rows of ", m.Identity(sp.Symbol("N")), ": ",
+                  m.equal(m.MatMul(_FIRST, m.A), m.Item(m.A, (m.Span(None, m.Sym("N")),))), ", and ",
+                  m.MatMul(m.Transpose(_FIRST), m.B), " has ", m.B, " there and 0 elsewhere"),
+    "inverse": (m.Inverse(m.A), " is the inverse matrix"),
+    "turned inverse": (m.Inverse(m.A, flipped=True), " is the transpose of ", m.Inverse(m.A)),
     "array": (m.Array(m.at(m.A, m.M, m.N), ("n", "m")), " is the array with the entry ", m.at(m.A, m.M, m.N), " at ",
               m.Several((m.N, m.M))),
     "power": (m.Pow(m.A, m.Num(sp.Integer(2))), " is taken entry by entry, as every power of an array"),
@@ -247,6 +251,10 @@ def _found_in(trees: Iterable[m.Math]) -> tuple[set[str], set[str]]:
                 notation.add("ones")
             case m.Outer() if not x.blocks:
                 notation.add("outer")
+            case m.Inverse():
+                notation |= {"inverse", "turned inverse"} if x.flipped else {"inverse"}
+            case m.Item() if isinstance(m.within(x.base), m.Identity):
+                notation.add("rows of I")
             case m.Identity():
                 notation.add("eye")
             case m.Op(name) | m.Fn(name):

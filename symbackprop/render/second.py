@@ -16,6 +16,7 @@ import sympy as sp
 
 from symbackprop.core import build, maths
 from symbackprop.core import formula as f
+from symbackprop.core.facts import is_symmetric
 from symbackprop.core.graph import Node
 from symbackprop.core.maths import Letter, Marked, Math, MatMul, Outer, Prod, Second, Sym, Transpose, shaped, turned
 from symbackprop.core.names import free_name
@@ -80,6 +81,7 @@ class SecondOrder:
         self.context, self.r, self.blocks, self.top = context, context.rows, list(blocks), top
         self.outputs = outputs
         self.rule, self.parts = DELTA, list[tuple[Node, Sym]]()
+        self.commutation: Math | None = None
 
     def steps(self, first: int, board: bool = False) -> Iterator[Step]:
         """A step for every block, numbered from ``first``."""
@@ -113,16 +115,29 @@ class SecondOrder:
                     names.enter_context(self._unnamed(part))
                 lines = [*[Line("part", s, self.r.row(part), ("for short",)) for part, s in self.parts], *lines]
             self.parts = []
-        if whole is not None:
-            lines.append(Line("result", symbol, whole, told, value=value))
-        else:
+        if whole is None:
             lines[-1] = replace(entry, reason=(*entry.reason, "; ", *told), value=value)
         if b.symmetric and b.terms and row.ndim and b.structure != DIAGONAL and not board:
-            lines.insert(len(lines) - (whole is not None), self._on_diagonal(b, row))
+            lines.append(self._on_diagonal(b, row))
+        if whole is not None:
+            lines.append(self._as_matrix(b, row, whole, told, value))
         sizes = [size_of(n.shape) for n in (row, column) if n.ndim]
         shape = self.r.shape(tuple(sizes)) if sizes else None
         return Step(number, f"{b.row},{b.column}", f"step-{number}", self.r.bare(row), symbol, (symbol,), "second",
                     shape, tuple(lines))
+
+    def _as_matrix(self, b: Block, row: Node, whole: Math, told: Prose, value: Value | None) -> Line:
+        """The block as a matrix. One that transposes by a commutation matrix does without among symmetric matrices."""
+        turns, self.commutation = self.commutation, None
+        if turns is None:
+            return Line("result", self.symbol, whole, told, value=value)
+        x = self.r.plain[row.id]
+        meant = maths.equal(MatMul(turns, maths.called("vec", x)), maths.called("vec", Transpose(x)))
+        plain: Prose = ()
+        if b.row == b.column and is_symmetric(row):
+            products = [p for p in maths.walk(whole) if isinstance(p, MatMul) and p.right == turns]
+            plain = (" of any ", x, ": on symmetric ones it is ", maths.replaced(whole, {p: p.left for p in products}))
+        return Line("result", self.symbol, whole, (meant, *plain, "; ", *told), value=value)
 
     @contextmanager
     def _unnamed(self, row: Node) -> Iterator[None]:
@@ -247,9 +262,13 @@ class SecondOrder:
         (negative, first), (other, second) = [maths.signed(False, x.tree) for x in halves if x is not None]
         whole: Math = Outer(first, second, blocks=True)
         if part.crossed:
-            self.r.mention("commutation")
-            whole = MatMul(whole, maths.Op("commutation", (self.r.size(b.space.sizes[b.own[0]]),)))
+            whole = MatMul(whole, self._commutation(b.space.sizes[b.own[0]]))
         return Matrices(((negative != other, whole),))
+
+    def _commutation(self, size: sp.Expr) -> Math:
+        """K, which turns vec(A) into vec(Aᵀ)."""
+        self.commutation = maths.Commutation(free_name(self.r.letters.taken, "K", "T", "C"), size)
+        return self.commutation
 
     def _over_batch(self, b: Block) -> Matrices | None:
         """Σ_n A_n ⊗ B_n, where all terms have one of the two in common."""

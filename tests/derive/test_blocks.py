@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -118,7 +119,8 @@ def arrays(text: str) -> list[list[str]]:
 
 
 def test_no_identity_matrix_is_kept() -> None:
-    assert not any("eye" in str(row) for text in CATALOGUE.values()
+    """Some of its rows, as eye(n)[1:], say which entries are read."""
+    assert not any(re.search(r"eye\(\w+\)(?!\[)", str(row)) for text in CATALOGUE.values()
                    for block in hessian(Model.parse(text)).values() for row in block.arrays
                    if block.structure in ("diagonal", "block diagonal", "symmetric"))
 

@@ -152,6 +152,5 @@ FUNCTIONS: dict[str, Function] = {name: language(name) for name in F.FUNCTIONS} 
     "floor": plain(np.floor),
     "vec": plain(np.ravel),
     "blockdiag": _blockdiag,
-    "commutation": plain(lambda n: np.eye(n * n).reshape(n, n, n, n).swapaxes(0, 1).reshape(n * n, n * n)),
     "mod": lambda reader, args, *_: reader.together("mod", np.mod, *map(reader, args)),
 }

@@ -295,6 +295,16 @@ class Reader:
             return body
         return Value(np.swapaxes(body.array, -1, -2), body.letters)
 
+    def read_inverse(self, tree: m.Inverse) -> Value:
+        body = self(tree.body)
+        found = np.linalg.inv(body.array)
+        return Value(np.swapaxes(found, -1, -2) if tree.flipped else found, body.letters)
+
+    def read_commutation(self, tree: m.Commutation) -> Value:
+        (n,) = self.numbers((tree.size,))
+        eye = np.eye(n * n).reshape(n, n, n, n).swapaxes(0, 1).reshape(n * n, n * n)
+        return Value(eye.reshape((*(1,) * len(self.axes), n * n, n * n)), len(self.axes))
+
     def read_big(self, tree: m.Big) -> Value:
         apply = {"sum": np.sum, "max": np.max, "prod": np.prod}[tree.sign]
         with self.binding(tree.letters, self.numbers(tree.sizes)):

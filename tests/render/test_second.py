@@ -67,7 +67,7 @@ def test_gauss_newton_in_every_format() -> None:
 FORMS = {
     "logistic": "Xᵀ diag(p ⊙ (1 − p)) X/N", "quadratic": "Aᵀ + A", "symmetric": "2A", "ridge": "Xᵀ X + λ·I",
     "one-softmax": "(diag(p) − p pᵀ) ⊗ x xᵀ", "softmax": "Σ_n (X_n X_nᵀ/N) ⊗ (diag(P_n) − P_n P_nᵀ)",
-    "factors": "2blockdiag([Vᵀ diag(O_i^⊙2) V]_i)", "logdet": "(inv(X)ᵀ ⊗ inv(X)) commutation(n)",
+    "factors": "2blockdiag([Vᵀ diag(O_i^⊙2) V]_i)", "logdet": "(X⁻ᵀ ⊗ X⁻¹) K_n",
     "gaussian": "c·Xᵀ X", "poisson": "Xᵀ diag(e^η) X", "several": "Xᵀ X ⊗ I",
 }
 
@@ -76,6 +76,20 @@ FORMS = {
 def test_forms_of_the_literature(name: str) -> None:
     step = second(build_document(derive(Model.parse(CATALOGUE[name]), order=2)))[0]
     assert text(step.lines[-1].right) == FORMS[name]
+
+
+def test_a_symmetric_parameter_needs_no_commutation_matrix() -> None:
+    page = derive(Model.parse("dim n\nparam X: n x n symmetric\nloss L = -logdet(X)"), order=2).text()
+    assert "= −X⁻¹ " in page and "(X⁻¹ ⊗ X⁻¹) K_n     K_n vec(X) = vec(Xᵀ) of any X: on symmetric ones it is" in page
+
+
+def test_parts_are_rows_of_the_identity() -> None:
+    """What is read of a vector in parts has a Hessian whose blocks stand at their places; parts that have nothing in
+    common have no entry on the diagonal together."""
+    model = Model.parse("dim n\ndata A: n x n\nparam x: 2*n\na = x[:n]\nloss L = a @ A @ x[n:] + sum(exp(a))")
+    *_, diagonal, whole = second(build_document(derive(model, order=2)))[0].lines
+    assert text(whole.right) == "I[n:]ᵀ Aᵀ I[:n] + I[:n]ᵀ diag(e^a) I[:n] + I[:n]ᵀ A I[n:]"
+    assert text(diagonal.right) == "Σ_i 1[i = j]·e^a_i"
 
 
 CONVEX = ["logistic", "one-softmax", "softmax", "poisson", "several"]

@@ -15,7 +15,7 @@ from symbackprop.core import build
 from symbackprop.core import formula as f
 from symbackprop.core.entry import RESULT, At, Indices, Term, Terms
 from symbackprop.core.graph import Node, label
-from symbackprop.core.maths import MatMul, Sym, negative, turned
+from symbackprop.core.maths import Inverse, MatMul, Sym, negative, turned
 from symbackprop.core.registry import DEFINITE, REGULAR, Cotangents, Op, Sample, Slopes, register
 from symbackprop.core.shapes import ONE, Shape, broadcast, same, same_shape, shape_text
 from symbackprop.errors import ShapeError
@@ -104,7 +104,8 @@ _A, _X, _G = Sym("A"), Sym("X"), Sym("G")
 
 _of_squares(
     "inv", inv, no_entry="",
-    means="is the inverse matrix",
+    show=lambda node, args: Inverse(args[0]),
+    keeps_symmetry=True,
     derivative="-(inv(a).T @ upstream @ inv(a).T)",
     rule=("inverse X of A with upstream gradient G: A gets ", negative(MatMul(MatMul(turned(_X), _G), turned(_X)))),
     domain="invertible matrices",

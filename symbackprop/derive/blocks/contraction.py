@@ -16,6 +16,7 @@ import sympy as sp
 from symbackprop.core import build
 from symbackprop.core import formula as f
 from symbackprop.core.contraction import planned
+from symbackprop.core.facts import chooses_entries
 from symbackprop.core.graph import Node
 from symbackprop.core.hazards import is_nonnegative
 from symbackprop.core.pattern import Pattern
@@ -107,6 +108,8 @@ def gram(algebra: Algebra, term: Term, own: Index, into: Index, free: Index) -> 
     shared = [] if found is None else sorted(all_letters(found.side.powers) - {*own})
     if found is None or not shared or not all_letters(found.between.powers) <= {*shared}:
         return None
+    if any(row is not None and chooses_entries(row) for row in map(algebra.row, found.side.powers)):
+        return None  # which is put at its places
     q = _product(algebra.space, operands(algebra, found.side), (*shared, *own))
     q = turned(q, tuple([i for i in (*shared, *own) if i in q.letters]))
     scaled, scale = q, contracted(algebra, found.scale, ())
@@ -185,12 +188,29 @@ def _product(space: Space, items: Sequence[Operand], out: Index) -> Operand:
 def _times(space: Space, x: Operand, y: Operand, kept: frozenset[int], out: Index) -> Operand:
     """Two rows as one: entry by entry where one has all letters and none is summed over, else a matrix product, whose
     axes stand as in ``out``, behind those that are summed over later."""
+    moved = _moved(space, x, y, kept) or _moved(space, y, x, kept)
+    if moved is not None:
+        return moved
     large, small = (x, y) if {*y.letters} <= {*x.letters} else (y, x)
     if {*small.letters} <= {*large.letters} and kept == {*large.letters}:
         return _scaled(space, large, small)
     known = tuple(dict.fromkeys((*x.letters, *y.letters)))
     order = tuple([i for i in (*[i for i in known if i not in out], *out) if i in kept])
     return Operand(_einsum([x, y], order), order)
+
+
+def _moved(space: Space, x: Operand, rows: Operand, kept: frozenset[int]) -> Operand | None:
+    """A row times ``rows`` of the identity matrix: entries put at places among zeros, or those at places."""
+    if not chooses_entries(rows.row):
+        return None
+    (part, whole), (_, start, length, step) = rows.letters, rows.row.attr
+    here, there = (part, whole) if part in x.letters else (whole, part)
+    if here not in x.letters or there in x.letters or here in kept:
+        return None
+    axis, letters = x.letters.index(here), tuple([there if i == here else i for i in x.letters])
+    if here == part:
+        return Operand(build.pad_axis(x.row, axis, start, space.sizes[whole], step), letters)
+    return Operand(build.slice_axis(x.row, axis, start, length, step), letters)
 
 
 def _scaled(space: Space, large: Operand, small: Operand) -> Operand:

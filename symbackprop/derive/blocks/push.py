@@ -18,7 +18,7 @@ import sympy as sp
 from symbackprop.core import build, entry
 from symbackprop.core import formula as f
 from symbackprop.core.entry import RESULT, At, Digit, Letter, Place
-from symbackprop.core.facts import is_repeated, is_squeezed, is_sum, slopes
+from symbackprop.core.facts import is_joined, is_padded, is_part, is_repeated, is_squeezed, is_sum, slopes
 from symbackprop.core.graph import FLOAT, SEVERAL, Graph, Node
 from symbackprop.core.hazards import INFINITE, NONE, hazards
 from symbackprop.core.pattern import Pattern
@@ -34,11 +34,12 @@ MAX_TERMS, MAX_FACTORS, OF_DIAGONAL = 48, 16, 24  # a diagonal has fewer axes to
 
 
 class NoPush(ModelError):
-    """A derivative has no form that is kept compressed; products with it (hvp) have one always."""
+    """A derivative has no form that is kept compressed; products with it have one always."""
 
     def __init__(self, node: Node, why: str) -> None:
         what = node.name or ("a loop" if node.is_result or node.is_loop else node.op.name)
-        super().__init__(f"the derivative of {what} is not kept compressed: {why}; ask for products with it (--hvp)")
+        super().__init__(f"the derivative of {what} is not kept compressed: {why}; "
+                         "ask for products with it (codegen --hvp, --jvp or --ggn)")
 
 
 class Tangent:
@@ -109,6 +110,7 @@ class Pushing:
 
     def _capped(self, terms: Terms, node: Node) -> Terms:
         """The terms of the derivative of a row; raises `NoPush` where they are too many, or too long."""
+        terms = [t for t in terms if not self.algebra.vanishes(t)]
         most = max([len(t.powers) for t in terms], default=0)
         if len(terms) > MAX_TERMS or most > self.longest:
             many = f"{len(terms)} terms" if len(terms) > MAX_TERMS else f"a term of {most} factors"
@@ -228,11 +230,30 @@ class Pushing:
         a, b = tie if isinstance(tie[0], Letter) else tie[::-1]
         if isinstance(a, Letter) and isinstance(b, Letter) and same(a.size, b.size):
             return self.algebra.delta(called[a], called[b])
+        if isinstance(a, Letter) and (is_part(node) or is_padded(node) or is_joined(node)):
+            found = self._chosen_entry(node, a, b, called)
+            if found is not None:
+                return found
         size, own = (a.size, called[a]) if isinstance(a, Letter) else (sp.S.One, 0)
         counted, index = self._counted(node, b, called)
         places = build.reshape(build.arange(self.graph, size), (*[ONE] * counted.ndim, size))
         hot = self.graph.call("equal", build.expand(counted, counted.ndim), places)
         return self.algebra.atom(hot, (*index, own))
+
+    def _chosen_entry(self, node: Node, a: Letter, b: entry.Index, called: dict[entry.Index, int]) -> Term | None:
+        """1 where a place in a part is one of the whole: a range of the rows of the identity matrix."""
+        b = Place(((sp.S.One, b),)) if isinstance(b, Letter) else b
+        if not isinstance(b, Place) or len(b.terms) != 1:
+            return None
+        ((step, x),) = b.terms
+        out = node.shape[node.attr if is_joined(node) else node.attr[0]]
+        start, part, whole = b.offset, x, a
+        if same(a.size, out) == is_part(node):  # it is the whole's place that is counted out
+            if step != 1:
+                return None
+            start, part, whole = -b.offset, a, x
+        rows = build.slice_axis(self.algebra.identity(whole.size), 0, start, part.size, int(step))
+        return self.algebra.atom(rows, (called[part], called[whole]))
 
     def _counted(self, node: Node, b: entry.Index, called: dict[entry.Index, int]) -> tuple[Node, Index]:
         """An index as a row of whole numbers, over letters; −1 where it is none."""

@@ -302,7 +302,8 @@ class Block:
         """The entries whose column is their row, of a block that is as wide as high, over the letters of rows: no
         matrix is behind them."""
         to = {j: i for i, j in zip(self.own, self.into, strict=True) if i}
-        return collected([self.algebra.summed(self.algebra.renamed(t, to), ()) for t in self.terms])
+        found = [self.algebra.summed(self.algebra.renamed(t, to), ()) for t in self.terms]
+        return collected([t for t in found if not self.algebra.vanishes(t)])
 
     @cached_property
     def diagonal(self) -> Node:

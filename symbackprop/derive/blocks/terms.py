@@ -9,12 +9,12 @@ identity matrix is ever multiplied with.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import sympy as sp
 
 from symbackprop.core.build import eye
-from symbackprop.core.facts import is_identity, is_simplex, is_symmetric
+from symbackprop.core.facts import chooses_entries, is_identity, is_simplex, is_symmetric
 from symbackprop.core.graph import BOOL, Graph, Node
 from symbackprop.core.shapes import Dim
 from symbackprop.derive.closed.terms import (
@@ -60,10 +60,13 @@ class Algebra:
 
     def delta(self, a: int, b: int) -> Term:
         """1 where two letters are equal."""
-        size = self.space.sizes[a]
-        if size not in self._eyes:  # one row, in whatever part of the table it was made
+        return self.atom(self.identity(self.space.sizes[a]), (a, b))
+
+    def identity(self, size: Dim) -> Node:
+        """The identity matrix: one row, in whatever part of the table it was made."""
+        if size not in self._eyes:
             self._eyes[size] = eye(self.graph, size)
-        return self.atom(self._eyes[size], (a, b))
+        return self._eyes[size]
 
     def deltas(self, term: Term) -> list[Pair]:
         """The pairs of letters that are equal wherever the term is not 0."""
@@ -89,7 +92,7 @@ class Algebra:
         for (id_, index), p in term.powers.items():
             at = tuple([to.get(i, i) for i in index])
             at = at if id_ < 0 else _ordered(self.rows[id_], at)
-            truth = id_ >= 0 and self.rows[id_].kind == BOOL  # its square is itself
+            truth = id_ >= 0 and (self.rows[id_].kind == BOOL or chooses_entries(self.rows[id_]))  # its own square
             powers[id_, at] = p if truth else powers.get((id_, at), 0) + p
         return term.with_powers(powers)
 
@@ -117,6 +120,12 @@ class Algebra:
                     return key, {a: b} if a in term.summed else {b: a}
         return None
 
+    def vanishes(self, term: Term) -> bool:
+        """Whether entries of two parts of an axis that have none in common are to be at one place."""
+        parts = [(key[1][1], self.rows[key[0]].attr) for key in term.powers
+                 if not is_number(key) and chooses_entries(self.rows[key[0]])]
+        return any(i == j and _is_behind(a, b) for i, a in parts for j, b in parts)
+
     def _totals(self, term: Term) -> list[Key]:
         """Distributions whose axis is summed over, where nothing else reads its letter."""
         found = []
@@ -135,6 +144,12 @@ def _along(algebra: Algebra, key: Key) -> int:
     if is_simplex(row):
         return key[1][-1]
     return key[1][row.attr] if row.op.distribution else 0
+
+
+def _is_behind(a: Sequence[Dim], b: Sequence[Dim]) -> bool:
+    """Whether a range along an axis begins where another one has ended."""
+    (_, start, _, step), (_, first, length, pace) = a, b
+    return bool(step > 0 and pace > 0 and (start - first - (length - 1) * pace).is_positive)
 
 
 def _ordered(row: Node, index: Index) -> Index:

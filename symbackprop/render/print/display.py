@@ -262,6 +262,14 @@ class Display(OwnNames[Box, Token]):
     def transpose(self, m: maths.Transpose) -> Box:
         return self.raised(self.wrapped(m.body, POWER + 1), row(self.sign("top")))._replace(level=POWER + 1)
 
+    def inverse(self, m: maths.Inverse) -> Box:
+        power = (self.sign("top"),) if m.flipped else (self.plain("1"),)
+        exponent = row(self.sign("minus"), *power)
+        return self.raised(self.wrapped(m.body, POWER + 1), exponent)._replace(level=POWER + 1)
+
+    def commutation(self, m: maths.Commutation) -> Box:
+        return self.lowered(self.named(m.name), self(maths.Num(m.size)))
+
     def derivative(self, m: maths.Derivative) -> Box:
         if m.sign == "∇":
             return self.nabla(m)

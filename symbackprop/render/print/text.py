@@ -8,7 +8,7 @@ from typing import ClassVar
 import sympy as sp
 
 from symbackprop.core import maths
-from symbackprop.core.literals import decimal, is_simple
+from symbackprop.core.literals import decimal, is_simple, superscript
 from symbackprop.core.maths import Math
 from symbackprop.core.names import text_name
 from symbackprop.core.printer import (
@@ -146,6 +146,14 @@ class TextPrinter(LinePrinter):
 
     def transpose(self, m: maths.Transpose) -> Text:
         return self.row(self.wrapped(m.body, POWER + 1), self.signs["top"])
+
+    def inverse(self, m: maths.Inverse) -> Text:
+        power = self.signs["top"] if m.flipped else Text(superscript("1"))
+        return self.row(self.wrapped(m.body, POWER + 1), Text("⁻"), power)
+
+    def commutation(self, m: maths.Commutation) -> Text:
+        size = self(maths.Num(m.size))
+        return self.lowered(self.plain(m.name), size if m.size.is_Atom else self.fenced(size))
 
     def array(self, m: maths.Array) -> Text:
         """[2·W_ij]_ij: nothing can be taken for a longer name here."""
