@@ -106,7 +106,7 @@ def _jacobian(made: Making, whole: Whole) -> list[Function]:
 
 
 def _diagonal(made: Making, whole: Whole) -> list[Function]:
-    """hessian_diagonal; where it is not exact, under a name that says so."""
+    """hessian_diagonal; of arrays where it is not exact, under a name that says so."""
     if whole.blocks is None:
         return [Estimate(f"{DIAGONAL}_estimate", whole.says, tuple(whole.wrt))]
     return [made.diagonal(DIAGONAL, whole.says, {a: b.diagonal for (a, _), b in whole.blocks.items()})]

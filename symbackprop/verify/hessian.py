@@ -57,16 +57,20 @@ def diagonals(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterato
     """One sentence for what is wrong with hessian_diagonal, or with its estimate and the error that this tells."""
     asked = [n for n in (DIAGONAL, ESTIMATE) if candidate.is_loss and candidate.has(n)]
     names = list(candidate.model.params) or list(candidate.model.targets())
-    for name in asked if set(names) <= outcome.gradients.keys() else ():
+    missing = dict.fromkeys(names) if asked and set(names) <= outcome.gradients.keys() else {}
+    for name in asked if missing else ():
         options: dict[str, Any] = {"rng": 0, "samples": SAMPLES} if name == ESTIMATE else {}
         found = candidate.ask(name, *candidate.inputs(sample), sample, **options)
         parts = list(candidate.pair(found, name)) if name == ESTIMATE else [found]
         parts = [arrays_of(candidate.mapping(name, part, "a dict of arrays")) for part in parts]
-        shapes = {n: np.shape(sample.values[n]) for n in names}
+        shapes = {n: np.shape(sample.values[n]) for n in missing if n in parts[0]}
         if any({n: np.shape(a) for n, a in part.items()} != shapes for part in parts):
-            yield f"{name} returned other names or shapes than those of {', '.join(names)}"
-        else:
-            yield from _entries(candidate, sample, names, name, parts)
+            yield f"{name} returned other names or shapes than those of {', '.join(missing)}"
+            return
+        missing = {n: None for n in missing if n not in shapes}
+        yield from _entries(candidate, sample, list(shapes), name, parts)
+    if missing:
+        yield f"{' and '.join(asked)} returned nothing for {', '.join(missing)}"
 
 
 def _entries(candidate: Candidate, sample: Sample, names: list[str], name: str, parts: list[Any]) -> Iterator[str]:
@@ -76,7 +80,7 @@ def _entries(candidate: Candidate, sample: Sample, names: list[str], name: str, 
         size = int(np.size(sample.values[n]))
         for k in rng.permutation(size)[:ENTRIES]:
             place = np.unravel_index(k, np.shape(sample.values[n]))
-            column = _column(candidate, sample, names, n, place)
+            column = _column(candidate, sample, names, n, place)  # where all v beside these are 0
             if column is None:
                 continue
             start = sum(int(np.size(sample.values[m])) for m in names[: names.index(n)])

@@ -29,6 +29,8 @@ MORE = {
                         "loss L = sum(log(diag(C))) + sum(solve(C, c - m)**2) / 2",
     "zeros": "dim n\nparam u: n, v: n\nloss L = sum(u**2) + sum(v)",
     "scalars": "data x, y\nparam w, b\nloss L = (tanh(w*x + b) - y)**2",
+    "one of both": "dim N, n\ndata X: N x n\nparam a: n, S: n x n\nz = X @ a\n"
+                   "loss L = sum(exp(z)) + sum(matrix_exp(S / 4)**2) * sum(a)",
     "no parameters": "dim n\ninput x: n\nloss L = sum(x**4)",
 }
 SAMPLE = [(name, 1, "numpy") for name in (*CATALOGUE, *MORE)] + [("softmax", 2, "numpy"), ("network", 0, "numpy")]
@@ -89,16 +91,18 @@ def test_a_hessian_is_the_slope_of_the_gradient(name: str, level: int, target: s
 
 def diagonals(module: ModuleType, params: dict[str, Any], data: dict[str, Any]) -> tuple[dict[str, Any], Any]:
     """The diagonal, and how far off it may be: 0 where it is not an estimate."""
-    if hasattr(module, "hessian_diagonal"):
-        found = module.hessian_diagonal(params, data)
-        return found, {n: np.zeros(np.shape(a)) for n, a in found.items()}
+    exact = module.hessian_diagonal(params, data) if hasattr(module, "hessian_diagonal") else {}
+    none = {n: np.zeros(np.shape(a)) for n, a in exact.items()}
+    if not hasattr(module, "hessian_diagonal_estimate"):
+        return exact, none
     assert "An estimate" in module.hessian_diagonal_estimate.__doc__
     found, errors = module.hessian_diagonal_estimate(params, data, 0, samples=50)
     fewer = module.hessian_diagonal_estimate(params, data, 0, samples=5)[1]
     assert sum(float(np.sum(e)) for e in fewer.values()) > sum(float(np.sum(e)) for e in errors.values()) > 0
     with pytest.raises(ValueError, match="samples has to be a whole number, 2 or more, not 1"):
         module.hessian_diagonal_estimate(params, data, 0, samples=1)
-    return found, errors
+    assert exact.keys().isdisjoint(found)
+    return {**exact, **found}, {**none, **errors}
 
 
 def test_a_diagonal_needs_no_matrix(tmp_path: Path) -> None:

@@ -98,7 +98,8 @@ def by_products(hvp: object, params: dict, data: dict, dims: dict | None, names:
 
 def estimated(hvp: object, rng: object, samples: int, params: dict, data: dict, dims: dict | None, names: tuple
               ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """The diagonal of a Hessian as the mean of v * H v over random signs v, and its standard error, by name."""
+    """The diagonal of a Hessian in these arrays as the mean of v * H v over random signs v, and its standard error, by
+    name."""
     if isinstance(samples, bool) or not isinstance(samples, int) or samples < 2:
         raise ValueError(f"samples has to be a whole number, 2 or more, not {samples!r}")
     given, draws = {**params, **data}, generator(rng)  # type: ignore[arg-type]
@@ -106,6 +107,7 @@ def estimated(hvp: object, rng: object, samples: int, params: dict, data: dict, 
     along = compiled(lambda v: hvp(params, data, v, dims=dims))  # type: ignore[operator]
     for k in range(samples):
         v = {name: signs(draws, name, given) for name in names}
+        v = {**{name: np.zeros(np.shape(array)) for name, array in params.items()}, **v}
         product = along(v)  # type: ignore[operator]
         for name in names:
             term = v[name] * product[name]
@@ -113,7 +115,7 @@ def estimated(hvp: object, rng: object, samples: int, params: dict, data: dict, 
             mean[name] = mean[name] + off / (k + 1)
             spread[name] = spread[name] + off * (term - mean[name])
     errors = {name: np.sqrt(spread[name] / (samples - 1) / samples) for name in names}
-    dtypes = {name: array.dtype for name, array in product.items()}
+    dtypes = {name: product[name].dtype for name in names}
     return returned(mean, dtypes), returned(errors, dtypes)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from symbackprop.core.graph import Node
@@ -143,35 +143,58 @@ class Whole:
 
 def wholes(derivation: Derivation, kinds: Iterable[str]) -> list[Whole]:
     """The whole Hessian of a derivation's loss by its parameters (of a model that has none by its inputs), the Jacobian
-    of its results by parameters and inputs. Raises `UsageError` for another kind, `ModelError` without a loss."""
+    of its results by parameters and inputs; of a diagonal perhaps two, of what is exact and of what is not. Raises
+    `UsageError` for another kind, `ModelError` without a loss."""
     model, graph, found = derivation.model, derivation.model.graph, list[Whole]()
     graph.recognise(with_bodies(graph.topological([*model.results(), *derivation.gradients.values()])))
     for kind in kinds:
-        if kind not in (HESSIAN, JACOBIAN, DIAGONAL):
+        if kind not in MADE:
             raise UsageError(f"there is no whole {kind!r}, but a {HESSIAN}, a {JACOBIAN} and a {DIAGONAL}")
-        found.append(_whole_jacobian(derivation) if kind == JACOBIAN else _whole_hessian(derivation, kind == DIAGONAL))
+        found += MADE[kind](derivation)
     return found
 
 
-def _whole_hessian(derivation: Derivation, diagonal: bool) -> Whole:
+def _slopes(derivation: Derivation) -> tuple[Node, dict[str, Node], list[Node]]:
+    """The loss, the arrays that a Hessian is by, and its gradients in them."""
     model, loss = derivation.model, derivation.model.loss_row
     if loss is None:
         raise ModelError(f"{model.name} has outputs and no loss, and so no Hessian: ask for a Jacobian")
-    wrt, known = dict(model.params) or model.targets(), derivation.gradients
-    gradients = [known[n] if n in known else vjp([loss], [model.graph.const(1)], [row])[0] for n, row in wrt.items()]
-    says = f"The second derivatives of {loss.name} by every entry, by name" if diagonal else (
-           f"The second derivatives of {loss.name}, by the names of rows and of columns")
-    kind, of, how = (DIAGONAL, diagonal_of, "exact") if diagonal else (HESSIAN, hessian_of, "kept compressed")
+    wrt, known, one = dict(model.params) or model.targets(), derivation.gradients, [model.graph.const(1)]
+    return loss, wrt, [known[n] if n in known else vjp([loss], one, [row])[0] for n, row in wrt.items()]
+
+
+def _whole_hessian(derivation: Derivation) -> list[Whole]:
+    loss, wrt, gradients = _slopes(derivation)
+    says = f"The second derivatives of {loss.name}, by the names of rows and of columns"
     try:
-        blocks = of(gradients, list(wrt), list(wrt.values()))
+        blocks = hessian_of(gradients, list(wrt), list(wrt.values()))
     except NoPush as error:
-        wrt = {n: row for n, row in wrt.items() if n in known}
-        how = "estimated by products" if diagonal else "dense by products"
-        return Whole(kind, None, wrt, f"{says}, {how}: {error.message.split(';')[0]}.")
-    return Whole(kind, blocks, wrt, f"{says}, {how}.")
+        wrt = {n: row for n, row in wrt.items() if n in derivation.gradients}
+        return [Whole(HESSIAN, None, wrt, f"{says}, dense by products: {error.message.split(';')[0]}.")]
+    return [Whole(HESSIAN, blocks, wrt, f"{says}, kept compressed.")]
 
 
-def _whole_jacobian(derivation: Derivation) -> Whole:
+def _diagonals(derivation: Derivation) -> list[Whole]:
+    """The diagonal of the arrays whose second derivatives are kept compressed, and of the others."""
+    loss, wrt, gradients = _slopes(derivation)
+    exact, why = dict[tuple[str, str], Block](), dict[str, str]()
+    for (n, row), g in zip(wrt.items(), gradients, strict=True):
+        try:
+            exact |= diagonal_of([g], [n], [row])
+        except NoPush as error:
+            why[n] = error.message.split(";")[0]
+
+    def whole(blocks: Blocks | None, names: Sequence[str], how: str) -> Whole:
+        of = f" of {', '.join(names)}" if exact and why else ""
+        says = f"The second derivatives of {loss.name} by every entry{of}, by name, {how}."
+        return Whole(DIAGONAL, blocks, {n: wrt[n] for n in names}, says)
+
+    found = [whole(Blocks(exact, True), [n for n, _ in exact], "exact")] if exact else []
+    asked = [n for n in why if n in derivation.gradients]
+    return [*found, *([whole(None, asked, f"estimated by products: {next(iter(why.values()))}")] if why else [])]
+
+
+def _whole_jacobian(derivation: Derivation) -> list[Whole]:
     model = derivation.model
     wrt, found = model.targets(), dict[tuple[str, str], Block]()
     of = ", ".join(row.name or "" for row in model.results())
@@ -181,8 +204,13 @@ def _whole_jacobian(derivation: Derivation) -> Whole:
             found |= jacobian_of(row, list(wrt), list(wrt.values()))
     except NoPush as error:
         known = {n: row for n, row in wrt.items() if n in derivation.gradients}
-        return Whole(JACOBIAN, None, known, f"{says}, dense by products: {error.message.split(';')[0]}.")
-    return Whole(JACOBIAN, Blocks(found, False), wrt, f"{says}, kept compressed.")
+        return [Whole(JACOBIAN, None, known, f"{says}, dense by products: {error.message.split(';')[0]}.")]
+    return [Whole(JACOBIAN, Blocks(found, False), wrt, f"{says}, kept compressed.")]
+
+
+MADE: dict[str, Callable[[Derivation], list[Whole]]] = {
+    HESSIAN: _whole_hessian, JACOBIAN: _whole_jacobian, DIAGONAL: _diagonals,
+}
 
 
 @dataclass(frozen=True)
