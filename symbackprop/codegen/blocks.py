@@ -89,11 +89,12 @@ def _code(b: Block, wanted: Wanted) -> BlockCode:
     parts = []
     for part in b.parts:
         found = b.operands(part)
+        own = {**letter}  # what a part sums over has letters of its own in it
         for i in [i for x in found for i in x.letters]:
-            letter.setdefault(i, ascii_letters[len(axes) + len(letter)])
-        ties = tuple([letter[i] + letter[j] for j, i in part.ties.items()])
+            own.setdefault(i, ascii_letters[len(axes) + len(own)])
+        ties = tuple([own[i] + own[j] for j, i in part.ties.items()])
         names = tuple([wanted.name(b, x.row) for x in found])
-        parts.append(PartCode(names, tuple(["".join(letter[i] for i in x.letters) for x in found]), ties))
+        parts.append(PartCode(names, tuple(["".join(own[i] for i in x.letters) for x in found]), ties))
     return BlockCode(b.structure, "".join(axes), b.shape, tuple(parts))
 
 

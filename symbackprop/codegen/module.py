@@ -336,9 +336,12 @@ class ModulePrinter:
         given = self.directions(f, names_in(along))
         return [*self.opening([*along, *body], *given, *buffers), *along, *body]
 
-    def block_of(self, b: BlockCode) -> Code:
-        """A block as code."""
-        parts = [as_code((as_code(tuple(map(name, p.arrays))), p.letters, p.ties)) for p in b.parts]
+    def block_of(self, b: BlockCode, known: Mapping[str, Expr]) -> Code:
+        """A block as code, over arrays of floats; ``known`` are variables."""
+        def array(word: str) -> Code:
+            return self.p.converted(known[word], FLOAT).code if word in known else name(word)
+
+        parts = [as_code((as_code(tuple(map(array, p.arrays))), p.letters, p.ties)) for p in b.parts]
         made = as_code(self.p.dims(b.shape)), as_code(tuple(parts))
         return call("Block", b.structure, b.letters, *made, *map(name, self.where))
 
@@ -372,7 +375,8 @@ class ModulePrinter:
             case Along():
                 return self.along_of(f)
             case InBlocks():
-                blocks = {as_code(key): self.block_of(code) for key, code in f.blocks.items()}
+                known = {x.variable: x for x in f.block.names.values() if x.variable is not None}
+                blocks = {as_code(key): self.block_of(code, known) for key, code in f.blocks.items()}
                 return [Line(ast.Return(ast.Dict([*blocks], [*blocks.values()])))]
             case Dense():
                 return [Line(ast.Return(call("as_returned", name(f.matrix), name("dtype"))))]

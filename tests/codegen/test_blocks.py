@@ -31,6 +31,8 @@ MORE = {
     "scalars": "data x, y\nparam w, b\nloss L = (tanh(w*x + b) - y)**2",
     "one of both": "dim N, n\ndata X: N x n\nparam a: n, S: n x n\nz = X @ a\n"
                    "loss L = sum(exp(z)) + sum(matrix_exp(S / 4)**2) * sum(a)",
+    "truth values": "param x: 3\nloss L = sum(x) * x[1]",
+    "many parts": "dim n\nparam A: n x n\nC = cholesky(A @ A' + eye(n))\nloss L = sum(C)",
     "no parameters": "dim n\ninput x: n\nloss L = sum(x**4)",
 }
 SAMPLE = [(name, 1, "numpy") for name in (*CATALOGUE, *MORE)] + [("softmax", 2, "numpy"), ("network", 0, "numpy")]

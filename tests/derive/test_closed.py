@@ -210,7 +210,7 @@ def test_what_is_spelled_out_ends_as_the_function_of_the_library_does(form: str)
     ("softsign", "= (∂L/∂y)/(1 + a)^⊙2"),
     ("tanh in exponentials", "= ∂L/∂y ⊙ (1 − y^⊙2)"),
     ("logistic in exponentials", "= ∂L/∂y ⊙ (1 − y) ⊙ y"),
-    ("log of a determinant's size", "= inv(A)ᵀ"),
+    ("log of a determinant's size", "= A⁻ᵀ"),
     ("rayleigh of rows", "= 2(a − X ⊙ (((Σ_n b[:, n])/c) 1_Nᵀ))/(c 1_Nᵀ)"),
     ("trace", "= E"),
 ])

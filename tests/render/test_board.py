@@ -297,7 +297,7 @@ def test_a_closed_form_that_is_longer_than_its_steps_are_is_not_on_the_board() -
 
 def test_the_gradient_of_a_log_of_a_determinant_is_the_transposed_inverse() -> None:
     found = lines(board("dim D\nparam A: D x D\nloss L = log(det(A))"))
-    assert found[-1] == "∂L/∂A = δ_a·a·inv(A)ᵀ = inv(A)ᵀ | (1)"
+    assert found[-1] == "∂L/∂A = δ_a·a·A⁻ᵀ = A⁻ᵀ | (1)"
 
 
 def test_entries_stand_at_what_has_them() -> None:

@@ -190,7 +190,8 @@ class Pushing:
                       ) -> Terms:
         """Of a row whose argument's entries reach one entry each, or that is one number."""
         if terms is None and (node.shape or node.is_loop):
-            raise NoPush(node, node.op.no_entry or "it has a step for every time")
+            steps = "its steps come one after the other, each by the one before"
+            raise NoPush(node, steps if node.is_loop or node.is_result else node.op.no_entry)
         slope = self._by_rule(node, i, self.graph.full(1, node.shape))
         ties = terms[0].ties if terms else ()
         tied = [self._tied(node, tie, called) for tie in ties]
@@ -209,7 +210,7 @@ class Pushing:
 
     def _factor(self, node: Node, x: entry.Index, called: dict[entry.Index, int]) -> Term:
         if not isinstance(x, At) or not all(isinstance(k, Letter) or k == 0 for k in x.index):
-            raise NoPush(node, "its indices are counted out")
+            raise NoPush(node, "it is read in windows, whose places are computed")
         row = node if x.place == RESULT else node.args[x.place]
         if any(isinstance(k, Letter) and not same(k.size, d) for k, d in zip(x.index, row.shape, strict=True)):
             raise NoPush(node, "it reads a part of an axis")
@@ -268,7 +269,7 @@ class Pushing:
                 return node.args[place], tuple([called[k] if isinstance(k, Letter) else 0 for k in inner])
             case Place(terms, offset):
                 return self._added(terms, offset), tuple([called[x] for _, x in terms])
-        raise NoPush(node, "its indices are counted out")
+        raise NoPush(node, "it is read in windows, whose places are computed")
 
     def _added(self, terms: Sequence[tuple[sp.Expr, Letter]], offset: sp.Expr) -> Node:
         """Σ factor·letter + offset."""
