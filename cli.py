@@ -34,6 +34,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 EVERY = 10.0  # seconds between lines that say how far it is
 GRAPHS = ("svg", "dot", "text")
+NAMED = 20  # parameters without influence that are named, each in its line
 BROKEN_PIPE = 141  # what a shell reports for a program that SIGPIPE ended
 
 
@@ -536,8 +537,11 @@ def codegen(given: Given, called: dict[str, str], output: str | None, level: str
     model = given.model(called)
     along, whole = ([name for name in names if options.pop(name)] for names in (ALONG, WHOLE))
     text = emit(model, level=int(level), along=along, whole=whole, **options)
-    for name in model.unreached():
+    alone = model.unreached()
+    for name in alone[:NAMED]:
         tell(f"note: no result depends on {name}; its gradient is zero")
+    if len(alone) > NAMED:
+        tell(f"note: nor on {len(alone) - NAMED} others")
     if check:
         require_unchanged(text, module_path(output, model.name))
     else:

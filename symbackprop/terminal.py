@@ -16,7 +16,17 @@ def visible(text: str) -> str:
     """The text with such characters as ``\\u001b``, which JSON reads back as well; lines and tabs stay."""
     if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
         return text
-    return "".join(_shown(c) for c in text)
+    return text.translate(_SHOWN)
+
+
+class _Shown(dict[int, str]):
+    """How every character that was met is shown, by its number."""
+
+    def __missing__(self, code: int) -> str:
+        return self.setdefault(code, _shown(chr(code)))
+
+
+_SHOWN = _Shown()
 
 
 def _shown(c: str) -> str:

@@ -21,23 +21,25 @@ def finished(block: Block, results: Mapping[str, Node], known: Collection[int], 
     """The variables of a block's results, by the names wanted; what would share memory with something else is copied,
     and a result that has another name gets its own as well."""
     copies = to_copy(results.values(), known)
-    names: list[str] = []
+    places = {(s.row.id, s.name): k for k, s in enumerate(block.statements) if isinstance(s, Assign)}
+    names: set[str] = set()
+    found: list[str] = []
     for position, (wanted, row) in enumerate(results.items()):
         name, own = block.variable(row), position in copies
         if own or row.id in known or name in names or name != escape(wanted):
-            name = _own(block, row, name in names, wanted, own, scope)
-        names.append(name)
-    return names
+            place = None if name in names else places.get((row.id, escape(wanted)))
+            name = _own(block, row, place, wanted, own, scope)
+        names.add(name)
+        found.append(name)
+    return found
 
 
-def _own(block: Block, row: Node, taken: bool, wanted: str, own: bool, scope: Scope) -> str:
-    """A variable for a result: the one it is computed into, or one more."""
-    for k, statement in enumerate(block.statements):
-        if taken or not isinstance(statement, Assign):
-            continue
-        if statement.row is row and statement.name == escape(wanted):
-            block.statements[k] = Assign(statement.name, row, own)
-            return statement.name
+def _own(block: Block, row: Node, place: int | None, wanted: str, own: bool, scope: Scope) -> str:
+    """A variable for a result: the one it is computed into, by the statement at that place, or one more."""
+    if place is not None:
+        name = escape(wanted)
+        block.statements[place] = Assign(name, row, own)
+        return name
     name = scope.fresh(wanted)
     block.statements.append(Assign(name, row, own))
     return name

@@ -99,7 +99,8 @@ def _uses(scope: Scope, row: Node, readers: Readers) -> list[Use]:
 def _fan_in(row: Node, place: int) -> Dim | None:
     """How many products with an argument one entry of a row adds up; None where it is no sum of products with entries
     of it at letters (a convolution's image is read at places that are counted out)."""
-    terms = entries(row, letters(row.shape)) if kind(row).linear else []
+    own_kind = kind(row)
+    terms = entries(row, letters(row.shape)) if own_kind.linear and not own_kind.joined else []
     factors = [x for x in terms[0].entries if isinstance(x, At)] if len(terms) == 1 else []
     own = next((x.index for x in factors if x.place == place), ())
     if len(factors) < 2 or any(isinstance(i, (Place, Digit, At)) for i in own):

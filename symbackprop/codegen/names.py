@@ -6,7 +6,7 @@ import builtins
 import keyword
 import re
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 
 from symbackprop.codegen.helpers import helper_names
 
@@ -36,6 +36,7 @@ def escape(name: str) -> str:
     return word + "_" if word.rstrip("_") in reserved() or word in reserved() else word
 
 
+@lru_cache(maxsize=1 << 14)
 def slug(name: str) -> str:
     """An identifier: ``h[t]`` is h_t, ``h[t-1]`` is h_prev, ``c[1]`` is c1."""
     word = re.sub(r"\[(\d+)\]", r"\1", name)

@@ -98,8 +98,17 @@ def demands(rows: Iterable[Node]) -> Demands:
         parts = [row.attr.length] if isinstance(row.attr, Loop) else [*row.shape, *_sizes_in(row)]
         whole |= {d: None for d in parts if divided(d)[1] != 1}
         if is_part(row):
-            ordered |= {pair: None for pair in _inside(row) if not (pair[1] - pair[0]).is_nonnegative}
+            ordered |= {pair: None for pair in _inside(row) if not _is_ordered(*pair)}
     return Demands(tuple(whole), tuple(ordered))
+
+
+def _expanded(size: Dim) -> Dim:
+    return size if size.is_Integer else sp.expand(size)
+
+
+def _is_ordered(a: Dim, b: Dim) -> bool:
+    """Whether a ≤ b for all sizes; numbers are not asked what else SymPy knows of them."""
+    return a.p <= b.p if a.is_Integer and b.is_Integer else bool((b - a).is_nonnegative)
 
 
 def _sizes_in(row: Node) -> list[Dim]:
@@ -110,11 +119,11 @@ def _sizes_in(row: Node) -> list[Dim]:
 def _inside(row: Node) -> Iterator[tuple[Dim, Dim]]:
     """A slice stays inside its array, and starts there."""
     axis, start, length, step = row.attr
-    last = sp.expand(start + (length - 1) * step)
+    last = _expanded(start + (length - 1) * step)
     first, end = (start, last) if step > 0 else (last, start)
     yield sp.S.Zero, length
     yield from ((sp.S.Zero, place) for place in dict.fromkeys([first, start]))
-    yield sp.expand(end + 1), row.args[0].shape[axis]
+    yield _expanded(end + 1), row.args[0].shape[axis]
 
 
 NOTHING = Demands()

@@ -14,6 +14,7 @@ from symbackprop.core.pattern import Pattern
 from symbackprop.core.shapes import is_one, same, size_of
 
 _SOME = sp.Dummy("n", integer=True, positive=True)  # a size that is not 1
+MANY = 8  # more arguments than an op has that are not all alike
 _KINDS: dict[tuple[str, Any], Kind] = {}
 
 
@@ -39,7 +40,8 @@ def kind(row: Node) -> Kind:
         return Kind()
     key = row.op.name, row.attr if isinstance(row.attr, Pattern) else None
     if key not in _KINDS:
-        shapes = [(_SOME,) * a.ndim for a in row.args]
+        some = row.args if isinstance(row.attr, Pattern) else row.args[:MANY]  # a few say what all are
+        shapes = [(_SOME,) * a.ndim for a in some]
         _KINDS[key] = kind_of(row.op.entry(row.attr, shapes, letters((_SOME,) * row.ndim)))
     return _KINDS[key]
 

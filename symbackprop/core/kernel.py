@@ -88,6 +88,8 @@ def composed(form: f.Formula, parts: tuple[f.Formula, ...]) -> tuple[f.Formula, 
 @cache
 def renumbered(form: f.Formula, order: tuple[int, ...]) -> f.Formula:
     """The same formula with Arg(order[0]) called Arg(0), Arg(order[1]) called Arg(1) …"""
+    if order == tuple(range(len(order))):
+        return form
     place = {old: new for new, old in enumerate(order)}
     return f.substitute(form, lambda leaf: f.Arg(place[index_of(leaf)]))
 
@@ -95,6 +97,8 @@ def renumbered(form: f.Formula, order: tuple[int, ...]) -> f.Formula:
 @cache
 def moved(form: f.Formula, slots: tuple[int, ...]) -> f.Formula:
     """The same formula with Arg(i) called Arg(slots[i])."""
+    if slots == tuple(range(len(slots))):
+        return form
     return f.substitute(form, lambda leaf: f.Arg(slots[index_of(leaf)]))
 
 

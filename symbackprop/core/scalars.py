@@ -281,15 +281,31 @@ OUTPUT = sp.Symbol("o", real=True)
 
 def to_sympy(form: Formula, args: Sequence[sp.Expr] = PLACEHOLDERS, out: sp.Expr = OUTPUT) -> sp.Expr:
     """The canonical SymPy expression of a formula over the given argument expressions."""
+    if args is PLACEHOLDERS and out is OUTPUT:
+        return _canonical(form)
     match form:
-        case Num(value):
-            return value
         case Arg(index):
             return args[index]
         case Out():
             return out
-    parts = [to_sympy(part, args, out) for part in children(form)]
+    return _combined(form, [to_sympy(part, args, out) for part in children(form)])
+
+
+@cache
+def _canonical(form: Formula) -> sp.Expr:
+    """The expression over the placeholders; sums that grow by a term have their other terms already."""
     match form:
+        case Arg(index):
+            return PLACEHOLDERS[index]
+        case Out():
+            return OUTPUT
+    return _combined(form, [_canonical(part) for part in children(form)])
+
+
+def _combined(form: Formula, parts: Sequence[sp.Expr]) -> sp.Expr:
+    match form:
+        case Num(value):
+            return value
         case Add():
             return sp.Add(*parts)
         case Mul():

@@ -88,6 +88,11 @@ def is_one(d: Dim) -> bool:
     return d is ONE
 
 
+def is_below_zero(d: Dim) -> bool:
+    """Whether a size is negative whatever the dimensions are; of a number SymPy would deduce much more."""
+    return d.p < 0 if d.is_Integer else bool(d.is_negative)
+
+
 def shape_text(shape: Shape) -> str:
     """``N x D``, or ``scalar``."""
     return " x ".join(dim_text(d) for d in shape) if shape else "scalar"

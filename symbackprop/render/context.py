@@ -4,11 +4,11 @@ what all views do alike."""
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from symbackprop.core.facts import plainly
-from symbackprop.core.graph import Node, reached
+from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop, carry_before, is_computed
 from symbackprop.core.maths import Math
 from symbackprop.core.shapes import Shape
@@ -196,10 +196,15 @@ def is_loop(group: Group) -> bool:
     return group.consumer is not None and group.consumer.is_loop
 
 
-def reads(row: Node, wanted: Node, stop: Iterable[int] = ()) -> bool:
-    """Whether a row reads another one, without entering rows that have a name (``stop``)."""
-    ends = {*stop} - {row.id}
-    return any(node is wanted for node in reached([row], lambda n: () if n.id in ends else n.args))
+def reads(row: Node, wanted: Node, stop: Collection[int] = ()) -> bool:
+    """Whether a row reads another one, without entering rows that have a name (``stop``), nor those that came before
+    what is looked for."""
+    level, seen = [row], {row.id}
+    while level and wanted.id not in seen:  # what is read directly first: everything of a chain may read one weight
+        entered = [n for n in level if n.id > wanted.id and (n is row or n.id not in stop)]
+        level = [*{a.id: a for n in entered for a in n.args if a.id not in seen}.values()]
+        seen.update(a.id for a in level)
+    return wanted.id in seen
 
 
 class Writer(ABC):

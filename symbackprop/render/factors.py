@@ -35,11 +35,14 @@ class Factor:
     def written_out(self, r: Rows) -> Factor:
         """Numbers by their formulas where they have no name, so that 2·(1/(2c)) is 1/c."""
         whole = self
-        while (place := next((i for i in f.arguments(whole.form) if _is_nameless(whole.rows[i], r)), None)) is not None:
-            row, count = whole.rows[place], len(whole.rows)
-            inside = f.over(row.attr.form, [f.Arg(count + k) for k in range(len(row.args))])
-            form = f.over(whole.form, [inside if i == place else f.Arg(i) for i in range(count)])
-            whole = replace(whole, form=form, rows=(*whole.rows, *row.args))
+        while places := [i for i in f.arguments(whole.form) if _is_nameless(whole.rows[i], r)]:
+            rows: list[Node] = [*whole.rows]
+            parts: list[f.Formula] = [f.Arg(i) for i in range(len(rows))]
+            for place in places:
+                row = whole.rows[place]
+                parts[place] = f.over(row.attr.form, [f.Arg(len(rows) + k) for k in range(len(row.args))])
+                rows += row.args
+            whole = replace(whole, form=f.over(whole.form, parts), rows=tuple(rows))
         return whole
 
     def _operands(self, r: Rows) -> list[Math]:

@@ -97,6 +97,8 @@ class Results:
     def __init__(self, context: Context, layout: str, view: str) -> None:
         self.context, self.rows, self.layout, self.view = context, context.rows, layout, view
         self.known = self._known()
+        self.apart = self.known | context.from_forward.found | {
+            x.loop.reverse.id for x in context.located if isinstance(x, LoopMark)}
         self.costs = self._costs()
 
     def _known(self) -> frozenset[int]:
@@ -148,11 +150,10 @@ class Results:
 
     def _in_loops(self, total: Node) -> sp.Expr:
         """What the steps of loops backwards compute for this gradient alone, such as δ_t·x_t for a sum over t."""
-        own, known = self.context.from_forward.own, self.known | self.context.from_forward.found
-        marks = [x for x in self.context.located if isinstance(x, LoopMark)]
-        apart = known | {x.loop.reverse.id for x in marks}
+        own, apart = self.context.from_forward.own, self.apart
         cost: sp.Expr = sp.S.Zero
-        for row in arguments_first([total], lambda row: () if row.is_result else row.args, apart - {total.id}):
+        above = arguments_first(total.args, lambda row: () if row.is_result else row.args, apart)
+        for row in [*([] if total.is_result else above), total]:
             if row.is_result and row.args[0].attr.forward is not None:
                 loop = row.args[0].attr
                 part = loop.results()[row.attr]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import pairwise, zip_longest
@@ -228,23 +229,29 @@ def folded(t: Text, room: int) -> Text:
     """A text in lines of at most ``room`` columns, broken where what is beside binds least as far as that is enough."""
     if block_width(t.text) <= room or "\n" in t.text:
         return t
-    lines = [t.text]
-    for bound in sorted({bound for _, bound in t.breaks}):
-        places = [0, *[k for k, b in t.breaks if b <= bound], len(t.text)]
-        lines = _filled([t.text[a:b] for a, b in pairwise(places)], room)
-        if max(map(width, lines)) <= room:
-            break
-    return Text("\n".join(lines))
+    bounds = sorted({bound for _, bound in t.breaks})
+    if not bounds:
+        return Text(t.text)
+    enough = bisect_left(bounds, True, key=lambda bound: max(map(width, _broken(t, bound, room))) <= room)
+    return Text("\n".join(_broken(t, bounds[min(enough, len(bounds) - 1)], room)))
+
+
+def _broken(t: Text, bound: int, room: int) -> list[str]:
+    """The lines of a text that is broken wherever what is beside binds no more than that; the more, the shorter."""
+    places = [0, *[k for k, b in t.breaks if b <= bound], len(t.text)]
+    return _filled([t.text[a:b] for a, b in pairwise(places)], room)
 
 
 def _filled(pieces: Sequence[str], room: int) -> list[str]:
-    lines = [""]
+    lines: list[list[str]] = [[]]
+    used = 0
     for piece in pieces:
-        if lines[-1] and width((lines[-1] + piece).rstrip()) > room:
-            lines.append(piece.lstrip())
-        else:
-            lines[-1] += piece
-    return [line.rstrip() for line in lines]
+        if used and used + width(piece.rstrip()) > room:
+            piece, used = piece.lstrip(), 0
+            lines.append([])
+        lines[-1].append(piece)
+        used += width(piece)
+    return ["".join(line).rstrip() for line in lines]
 
 
 def _narrowed(cells: Sequence[Text], widths: Sequence[int], gaps: Sequence[str], room: int

@@ -19,6 +19,7 @@ from symbackprop.core.shapes import (
     Dim,
     Shape,
     broadcast,
+    is_below_zero,
     is_one,
     normalise_axes,
     same,
@@ -144,7 +145,7 @@ def _infer_slice(attr: Any, args: tuple[Node, ...]) -> tuple[Shape, str]:
     axis, start, length, step = attr
     shape, last = args[0].shape, start + (length - 1) * step
     inside = shape[axis] - 1 - last if step > 0 else last
-    if start.is_negative or inside.is_negative:
+    if is_below_zero(start) or is_below_zero(inside):
         raise ShapeError(f"the slice of axis {axis} of {label(args[0])} ({shape_text(shape)}) reaches outside it")
     return (*shape[:axis], length, *shape[axis + 1 :]), args[0].kind
 

@@ -254,11 +254,19 @@ class Further:
 
 def _wanted(model: Model, wrt: Iterable[str] | str | None) -> tuple[list[str], list[Node]]:
     names = list(model.params) if wrt is None else listed(wrt)
-    return list(names), [_named(model, name) for name in names]
+    known = _known(model)
+    return list(names), [_chosen(model, name, known) for name in names]
 
 
 def _named(model: Model, name: str) -> Node:
-    known = {**model.leaves(), **model.equations}
+    return _chosen(model, name, _known(model))
+
+
+def _known(model: Model) -> dict[str, Node]:
+    return {**model.leaves(), **model.equations}
+
+
+def _chosen(model: Model, name: str, known: Mapping[str, Node]) -> Node:
     if name not in known:
         raise NameProblem(f"no array {name!r} in {model.name}.{did_you_mean(name, known)}")
     if known[name].kind != "float":

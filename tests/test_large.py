@@ -1,0 +1,49 @@
+"""What a large model costs grows with its size, not with the square of it: twice as many terms, lines or arrays are at
+most about twice as many calls. Counted, not timed, so that a loaded machine says the same."""
+
+from __future__ import annotations
+
+import cProfile
+import pstats
+from collections.abc import Callable
+
+import pytest
+
+from symbackprop import Model, codegen, derive
+from tests.sweeps import few_in_ci
+
+SHAPES: dict[str, Callable[[int], str]] = {
+    "arrays that nothing reads": lambda n: f"param {_names(n)}\nloss L = p0^2",
+    "terms": lambda n: "param x\nloss L = " + " + ".join(f"exp({k} * x)" for k in range(n)),
+    "logarithm of a sum": lambda n: "param x\nloss L = log(" + " + ".join(f"exp({k} * x)" for k in range(n)) + ")",
+    "powers": lambda n: f"param {_names(n)}\nloss L = " + " + ".join(f"p{k}^2" for k in range(n)),
+    "lines": lambda n: "param w\nh0 = w\n" + "".join(
+        f"h{k + 1} = tanh(h{k} * w)\n" for k in range(n)) + f"loss L = h{n}",
+    "stack": lambda n: f"param {_names(n)}\nloss L = sum(stack({_names(n)})^2)",
+    "one array many times": lambda n: f"param a: 2\nloss L = sum(concat({', '.join(['a'] * n)})^2)",
+}
+
+
+def _names(n: int) -> str:
+    return ", ".join(f"p{k}" for k in range(n))
+
+
+def _calls(text: str) -> int:
+    with cProfile.Profile() as profile:
+        model = Model.parse(text, name="m")
+        derive(model).text()
+        codegen(model)
+    calls: int = pstats.Stats(profile).total_calls  # type: ignore[attr-defined]
+    return calls
+
+
+@pytest.mark.parametrize("shape", few_in_ci(SHAPES, len(SHAPES)))
+def test_twice_the_size_is_twice_the_work(shape: str) -> None:
+    write = SHAPES[shape]
+    _calls(write(7))  # what is computed once per process
+    assert _calls(write(240)) < 2.4 * _calls(write(120))
+
+
+def test_einsum_of_many_operands_is_planned_fast() -> None:
+    text = "param a: 2\nloss L = einsum(\"" + ",".join("i" * 60) + "->\", " + ", ".join(["a"] * 60) + ")"
+    assert _calls(text) < 1_500_000
