@@ -13,7 +13,7 @@ from typing import Any
 
 from symbackprop.core.functions import FUNCTIONS
 from symbackprop.core.maths import Derivative, Entry, Link, Math, Sym, replaced, walk, within
-from symbackprop.core.names import free_name
+from symbackprop.core.names import free_name, text_name
 from symbackprop.derive import derive
 from symbackprop.derive.steps import Derivation
 from symbackprop.model.model import Model
@@ -82,7 +82,7 @@ def derived(rule: Rule) -> Derivation:
         kinds = ("classes", "class") if rule.is_function else (min(len(shape), 2), "indices")
         wishes = NAMES[kinds[below is not None]]
         name = free_name({*used, *m.sizes}, *wishes[k:], *wishes)
-        used.add(name)
+        used.add(text_name(name))
         leaves.append(m.input(name, shape) if below is None else m.data(name, shape, below=below))
     row = FUNCTIONS[rule.name](*leaves) if rule.is_function else m.graph.make(rule.name, leaves, rule.attr)
     if rule.is_function and not row.shape:

@@ -19,6 +19,7 @@ from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop, with_bodies
 from symbackprop.verify.differences import (
     CENTRAL,
+    CLOSE,
     NORMAL,
     TINY,
     Estimate,
@@ -157,7 +158,7 @@ class Everywhere:
         moved, reach = self._by_id(along), self._reach(along)
         if self.method == CENTRAL:
             return slope(Ray(self.objective, moved, change), CENTRAL, reach)
-        if TINY * reach < NORMAL:  # gradients that underflow have steps that do
+        if TINY * CLOSE * reach < NORMAL:  # gradients that underflow have steps that do
             return Estimate(np.nan, 0.0)
         try:
             ray = Ray(self.objective, moved, change or Pinned(self._reals))
