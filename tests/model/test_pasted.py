@@ -204,3 +204,20 @@ def test_functions_of_r_and_tensorflow(call: str, expected: np.ndarray) -> None:
 def test_each_of_these_is_tried() -> None:
     only = [name for name, spellings in _table().items() if {s.where for s in spellings} <= {"r", "f", "r t"}]
     assert not [name for name in only if f"{name}(" not in " ".join(call for call, _ in FUNCTIONS)]
+
+
+@pytest.mark.parametrize(("typed", "right"), [
+    (r"\sin^2 b + \tanh^2(a)", "sin(b)^2 + tanh(a)^2"),
+    ("sin²(a) + |b|", "sin(a)^2 + |b|"),
+    (r"\sqrt{a^2+b^2} \cdot e^{-c}", "sqrt(a^2+b^2) * exp(-c)"),
+    ("e^{-a^2}", "exp(1)^(-a^2)"),
+    (r"\operatorname{tr}(A^{-1})", "tr(inv(A))"),
+    (r"\log\det(A A^T)", "logdet(A @ A.T)"),
+    ("(y - X w)^T (y - X w) / (2N)", "(y - X @ w).T @ (y - X @ w) / (2N)"),
+])
+def test_a_pasted_formula_is_refused_with_the_line_that_works(typed: str, right: str) -> None:
+    head = "dim N, D\nparam a, b, c, A: D x D, w: D\ndata X: N x D, y: N\n"
+    with pytest.raises(ModelError) as caught:
+        Model.parse(f"{head}loss L = {typed}")
+    assert f"loss L = {right}   corrected" in caught.value.told()
+    Model.parse(f"{head}loss L = {right}")

@@ -95,6 +95,42 @@ torch.norm(A, "fro", dim=1)
 F.pad(A, (1, 2))
 F.pad(A, (1, 2, 0, 1), value=0)
 np.pad(A, ((1, 2), (0, 3)))
+np.pad(A, 1)
+np.pad(X, (1, 2))
+np.pad(v, ((2, 0),), mode="constant")
+A.var(dim=0)
+A.std(dim=1, keepdim=True)
+np.linalg.norm(A, "nuc")
+torch.norm(A, p="nuc")
+np.diagonal(A, 1)
+Q.diagonal(dim1=1, dim2=2)
+scipy.special.betaln(P, P + 1)
+scipy.special.entr(P)
+scipy.special.rel_entr(P, P + 1)
+scipy.special.ndtr(A)
+scipy.special.log_ndtr(A)
+scipy.stats.norm.pdf(A, 0.3, 2)
+scipy.stats.norm.logpdf(A, loc=0.3, scale=2)
+scipy.stats.norm.cdf(A, 0.3)
+scipy.stats.norm.logcdf(A)
+scipy.stats.norm.sf(A, 0.3, 2)
+scipy.stats.norm.logsf(A)
+scipy.stats.poisson.logpmf(3, P)
+scipy.stats.bernoulli.logpmf(1, P / (1 + P))
+scipy.stats.binom.logpmf(2, 5, P / (1 + P))
+scipy.stats.nbinom.logpmf(2, P, P / (1 + P))
+scipy.stats.geom.logpmf(2, P / (1 + P))
+scipy.stats.expon.logpdf(P, scale=2)
+scipy.stats.laplace.logpdf(A, 0.3, 2)
+scipy.stats.logistic.logpdf(A, 0.3, 2)
+scipy.stats.cauchy.logpdf(A, 0.3, 2)
+scipy.stats.gamma.logpdf(P, 2.5, scale=0.7)
+scipy.stats.invgamma.logpdf(P, 2.5, scale=0.7)
+scipy.stats.beta.logpdf(P / (1 + P), 2.5, 1.5)
+scipy.stats.t.logpdf(A, 3, 0.3, 2)
+scipy.stats.lognorm.logpdf(P, 0.8, scale=1.3)
+scipy.stats.weibull_min.logpdf(P, 1.7, scale=0.6)
+scipy.stats.chi2.logpdf(P, 3)
 torch.flatten(X, start_dim=1)
 nn.ReLU()(A)
 nn.LeakyReLU(0.2)(A)
@@ -248,7 +284,7 @@ def library(call: str, given: dict[str, Any]) -> Any:
     modules = {"np": np, "torch": torch, "nn": torch.nn, "F": torch.nn.functional}
     modules["eye"] = lambda n: torch.eye(n, dtype=torch.float64)
     if call.startswith("scipy"):
-        modules["scipy"] = pytest.importorskip("scipy.linalg") and __import__("scipy")
+        modules["scipy"] = pytest.importorskip("scipy.stats") and __import__("scipy")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch advises another reduction of kl_div
         found = eval(call, modules | names)
@@ -264,6 +300,6 @@ def test_what_is_read_is_what_the_library_computes(call: str) -> None:
 
 def test_every_spelling_is_tried() -> None:
     called = " ".join(CASES)
-    apart = {"r", "f", "r t"}  # R's and TensorFlow's are tried among pasted lines
+    apart = {"r", "f", "r t", "p"}  # R's, TensorFlow's and Python's are tried among pasted lines
     assert not [name for name, found in _table().items() if not {s.where for s in found} <= apart
                 and f".{name}(" not in called]

@@ -186,6 +186,14 @@ def repeat(a: Node, n: DimLike, axis: int = 0) -> Node:
 
 
 @plain
+def pad_all(a: Node, before: DimLike, after: DimLike) -> Node:
+    """So many noughts in front of and behind the entries along every axis."""
+    for axis, size in enumerate(a.shape):
+        a = build.pad_axis(a, axis, before, before + size + after)
+    return a
+
+
+@plain
 def tile(a: Node, *reps: Any) -> Node:
     """The whole array so many times along each axis, one behind the other."""
     counts = [*reps[0]] if len(reps) == 1 and isinstance(reps[0], (tuple, list)) else [*reps]

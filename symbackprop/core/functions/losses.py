@@ -12,9 +12,9 @@ from symbackprop.core.functions.arrange import one_hot, pick
 from symbackprop.core.functions.calls import function, whole
 from symbackprop.core.functions.pointwise import abs, exp, log, maximum, relu, sigmoid
 from symbackprop.core.functions.reductions import log_softmax, mean, norm
-from symbackprop.core.graph import FLOAT, Node, Operand, label
+from symbackprop.core.graph import FLOAT, INT, Node, Operand, label
 from symbackprop.core.registry import known
-from symbackprop.core.shapes import ONE, Axis, Shape, broadcast, normalise_axes, same_shape, shape_text
+from symbackprop.core.shapes import ONE, Axis, Shape, broadcast, normalise_axes, same, same_shape, shape_text
 from symbackprop.errors import ShapeError
 
 NEVER = sp.Integer(-(10**30))  # the logarithm of a probability 0 that is added to; −∞ would warn
@@ -195,10 +195,21 @@ def js_divergence(p: Node, q: Node, axis: int = -1) -> Node:
 def focal(logits: Node, target: Operand, alpha: Operand = 0.25, gamma: Operand = 2) -> Node:
     """α_y·(1 − p_y)^γ·BCE of logits, for targets y of 0 and 1 (Lin et al. 2017)."""
     graph = logits.graph
+    if isinstance(target, Node) and target.kind == INT and _are_classes(target, logits):
+        shown, y = label(logits), label(target)
+        raise ShapeError(f"focal takes a 0 or 1 for every logit, and {y} are classes: write one_hot({y}, "
+                         f"{logits.shape[-1]}) for a sigmoid of each class; that of a softmax is "
+                         f"(1 - exp(-c))**2 * c with c = cross_entropy({shown}, {y})")
     p, share = whole(sigmoid(logits)), graph.lift(alpha)
     wrong = p * (1 - target) + (1 - p) * target
     weight = share * target + (1 - share) * (1 - target)
     return weight * wrong ** graph.lift(gamma) * graph.call("logit_loss", logits, target)
+
+
+def _are_classes(target: Node, logits: Node) -> bool:
+    """Whether there is one whole number for all logits along the last axis, and not one for each."""
+    fits = target.ndim + 1 == logits.ndim and same_shape(target.shape, logits.shape[:-1])
+    return fits and not (target.ndim and same(target.shape[-1], logits.shape[-1]))
 
 
 @function

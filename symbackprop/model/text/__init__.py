@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any, TypeAlias
 
 from symbackprop.core.graph import Node
-from symbackprop.errors import MOST, ModelError, Place
+from symbackprop.errors import MOST, ModelError, NameProblem, Place, SyntaxProblem
 from symbackprop.model.model import Model
 from symbackprop.model.text.builder import Builder, conventions
 from symbackprop.model.text.characters import plain_latex, readable
@@ -81,7 +81,7 @@ def _corrected(error: ModelError, place: Place, lines: Sequence[str], read: Call
     """The lines with what may be meant that nothing is wrong with, here and in ``more`` places to the right."""
     line, texts = lines[place.line - 1], [*error.instead] if sum(map(len, lines)) <= _LONGEST else []
     before, there, after = line[: place.start - 1], line[place.start - 1 : place.end - 1], line[place.end - 1 :]
-    latex = there.startswith("\\")
+    latex = there.startswith(("\\", "{"))
     if latex and len(there + after) > 10 * _WIDEST:
         return
     if latex:
@@ -93,7 +93,9 @@ def _corrected(error: ModelError, place: Place, lines: Sequence[str], read: Call
         left = [e for e in wrong if e.line == error.line]
         if not left and error.line not in unbuilt:
             yield right
-        elif more and left and left[0].place is not None and left[0].place.start > place.start - latex:
+        elif more and left and left[0].place is not None and (
+                left[0].place.start > place.start - latex
+                or (isinstance(error, SyntaxProblem) and isinstance(left[0], NameProblem))):  # all of the line is read
             yield from _corrected(left[0], _narrowed(right, left[0].place, left[0].near), others, read, more - 1)
 
 

@@ -211,6 +211,8 @@ class Place:
         return self.row(value)
 
     def size(self, value: Value) -> Any:
+        if isinstance(value, Node) and value.value is not None:  # n = X.shape[0]
+            value = value.value
         if isinstance(value, sp.Expr) and value.is_integer is not False:
             if value.is_Integer and value > MAX_DIM:
                 raise self.fail(f"a size of at most {MAX_DIM}", value)

@@ -140,7 +140,7 @@ def _plain_letter(char: str) -> str:
 # -- LaTeX, of which only the corrected line is made
 _SIGNS_OF = {"cdot": "*", "times": "*", "odot": "*", "le": "<=", "leq": "<=", "ge": ">=", "geq": ">=", "neq": "!=",
              "left": "", "right": "", "lambda": "lam", "varepsilon": "epsilon", "varphi": "phi", "ln": "log"}
-_FUNCTIONS = r"log|ln|exp|sin|cos|tan|sinh|cosh|tanh"
+_FUNCTIONS = r"log|ln|exp|sin|cos|tan|sinh|cosh|tanh|det|logdet|tr"
 _REWRITTEN = [(re.compile(pattern), text) for pattern, text in (
     (r"\\[,;:!]", " "),
     (r"(?<=[A-Za-z0-9])\\", r" \\"),  # commands end a word
@@ -149,8 +149,12 @@ _REWRITTEN = [(re.compile(pattern), text) for pattern, text in (
     (r"\^\s*(?:(?:T|\\top|\\intercal)(?!\w)|\{\s*(?:T|\\top|\\intercal)\s*\})", ".T"),
     (r"\\(hat|bar|tilde)\s*\{?(\w)\}?", r"\2_\1"),
     (r"\\sigma(?=\s*(?:\\left\s*)?\()", "sigmoid"),
+    (r"(?<![A-Za-z\\])e\s*\^\s*(?=\{)", "exp"),
+    (r"\\log\s*\\det(?![A-Za-z])", r"\\logdet"),
+    (r"(?<![A-Za-z\\])([A-Z])\s*\^\s*\{\s*-\s*1\s*\}", r"inv(\1)"),
     (r"_\{(\w+)\}", r"_\1"),
     (r"(?<=\^)\{(\w+)\}", r"\1"),
+    (rf"\\({_FUNCTIONS})\s*\^\s*(\d+)\s*(\\?[A-Za-z]\w*)(?!\w|\s*[(^{{])", r"\\\1(\3)^\2"),
     (rf"\\({_FUNCTIONS})\s+(\\?[A-Za-z0-9]\w*)(?!\w|\s*[(^{{])", r"\\\1(\2)"),
 )]
 _FRACTION = re.compile(r"\\[dt]?frac\s*(?:\{([^{}]*)\}\s*\{([^{}]*)\}|(\d)\s*(\d))")
@@ -169,7 +173,7 @@ def plain_latex(text: str) -> str:
     text = _summed(_ROOT_OF.sub("", text))
     while _FRACTION.search(text):
         text = _FRACTION.sub(_divided, text)
-    text = re.sub(r"\\([A-Za-z]+)(?=(\s*[({])?)", _command, text)
+    text = re.sub(r"\\([A-Za-z]+)(?=((?:\s*\^\s*\d+)?\s*[({])?)", _command, text)
     return text.replace("{", "(").replace("}", ")")
 
 

@@ -33,6 +33,9 @@ def plain(expr: tree.Member, names: Container[str], values: bool = False,
     `SyntaxProblem` for what is no way of writing a formula, or may mean something else in the library that it is
     written for."""
     module = _module(expr.base, names)
+    density = _of_distribution(expr, names)
+    if density is not None:
+        return _told(expr.name, *density, tell)
     if expr.args is not None and ("random" in _path(expr) or (module and expr.name in _RANDOM)):
         raise SyntaxProblem("random numbers are no part of a model: an array is declared, as `data X: N x D` or `param "
                             "X: N x D`, with its sizes above, `dim N, D`", near=expr.name)
@@ -56,6 +59,16 @@ def plain(expr: tree.Member, names: Container[str], values: bool = False,
         meant = _method(expr, expr.args, values) if found is None else _told(expr.name, *found, tell)
         return plain(meant, names, values, tell) if isinstance(meant, tree.Member) and meant.args is not None else meant
     raise _strange(expr)
+
+
+def _of_distribution(expr: tree.Member, names: Container[str]) -> tuple[tree.Expr, str] | None:
+    """``scipy.stats.norm.logpdf(x, mu)``, with however much of the path before it; None for any other call."""
+    base = expr.base
+    while isinstance(base, tree.Member) and base.args is None:
+        base = base.base
+    if expr.args is None or not isinstance(base, tree.Name) or base.name in names:
+        return None
+    return spelled("s", ".".join(_path(expr)[1::-1]), expr.args, dict(expr.options))
 
 
 def infinite(expr: tree.Expr, names: Container[str]) -> sp.Expr | None:

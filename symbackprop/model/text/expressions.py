@@ -140,7 +140,8 @@ def _power(c: Cursor) -> tree.Expr:
     c.depth += 1
     if c.depth > MAX_DEPTH:
         raise problem(f"powers of powers are nested more than {MAX_DEPTH} deep", c.now.line)
-    exponent = _sign(c)
+    calls = c.now.kind == NAME and c.now.text == tree.RAISED_T.name and c.after.text == "("
+    exponent = tree.Name(c.take().text) if calls else _sign(c)  # in (y - v)^T (y - v) nothing is called T
     c.depth -= 1
     if exponent == tree.RAISED_T:  # what .T would stand for
         exponent = replace(exponent, place=c.since(sign))

@@ -241,7 +241,7 @@ class ModelScope(Scope):
         if callee(name) is not None or name in self.graph.functions:
             return f"{shown} is a function: write {shown}(…)", ""
         if name == "e":
-            return "'e' is not declared: e^x is exp(x)", ""
+            return "'e' is not declared: e^x is exp(x)", "exp(1)"
         both = [(name[:k], name[k:]) for k in range(1, len(name) if name == shown else 0)]
         rows = [(a, b, self.own(a), self.own(b)) for a, b in both if a != b and {a, b} <= self.graph.names.keys()]
         for a, b, first, second in rows:

@@ -2,7 +2,8 @@
 and which are called as here.
 
 One line of the table is ``where: names (parameters) -> formula``. ``where`` says whose call it is: n NumPy, SciPy and
-JAX, j JAX alone, f TensorFlow, r R, t PyTorch, l its linalg, m a method, whose array is the first parameter. A
+JAX, j JAX alone, s SciPy's distributions, p Python, f TensorFlow, r R, t PyTorch, l its linalg, m a method, whose array
+is the first parameter. A
 parameter is ``a``, or ``a|b`` with another word for it; ``a=value`` may be left out, ``a:value`` has to have that
 value, ``a~value`` may be left out or has it; ``a#`` is a number written out, ``a(1)`` a shape of one axis, ``!a`` is
 given by its word alone, ``*a`` what is left; ``a(2)`` is a tuple of two, ``a(2,2)`` one of two pairs.
@@ -65,9 +66,12 @@ t m: var std (x, axis|dim=None, unbiased:False, keepdims|keepdim=False) -> @(x, 
 t m: var std (x, axis|dim=None, unbiased:True, keepdims|keepdim=False) -> @(x, axis=axis, keepdims=keepdims, ddof=1)
 t m: var std (x, axis|dim=None, correction, keepdims|keepdim=False) -> @(x, axis=axis, keepdims=keepdims, \
 ddof=correction)
+m: var std (x, !dim, keepdim=False) -> @(x, axis=dim, keepdims=keepdim, ddof=1)
 t: var std (x, axis|dim=None, unbiased~True, keepdims|keepdim=False) -> @(x, axis=axis, keepdims=keepdims, ddof=1)
 n l: norm (x, order|ord|p:"fro", axis|dim~None, keepdims|keepdim=False) -> norm(x, keepdims=keepdims)
 t m: norm (x, order|p:"fro", axis|dim=None, keepdims|keepdim=False) -> norm(x, axis=axis, keepdims=keepdims)
+n l: norm (x, order|ord:"nuc") -> sum(svdvals(x))
+t m: norm (x, order|p:"nuc") -> sum(svdvals(x))
 n l: norm (x, order|ord, axis|dim~None) -> norm(x, order=order)
 n l: norm (x, order|ord, axis|dim#, keepdims|keepdim=False) -> norm(x, axis=axis, keepdims=keepdims, order=order)
 t m: norm (x, order|p#, axis|dim=None, keepdims|keepdim=False) -> norm(x, axis=axis, keepdims=keepdims, order=order)
@@ -96,12 +100,47 @@ t: pad (x, widths(4), mode~"constant", value~0) -> pad(pad(x, -1, widths[0], wid
 widths[2], widths[2] + x.shape[-2] + widths[3])
 n: pad (x, widths(2,2), mode~"constant") -> pad(pad(x, 0, widths[0][0], widths[0][0] + x.shape[0] + widths[0][1]), 1, \
 widths[1][0], widths[1][0] + x.shape[1] + widths[1][1])
+n: pad (x, width#, mode~"constant") -> pad_all(x, width, width)
+n: pad (x, widths(1,2), mode~"constant") -> pad_all(x, widths[0][0], widths[0][1])
+n: pad (x, widths(2), mode~"constant") -> pad_all(x, widths[0], widths[1])
 t m: flatten (x, start_dim:1) -> reshape(x, (x.shape[0], -1))
 n t f: eye (n) -> eye(n)
 n: identity (n) -> eye(n)
 n t f: zeros ones (*sizes) -> @(sizes)
 t m: masked_fill (x, mask, value) -> where(mask, value, x)
 n t: xlogy (x, y) -> xlogy(x, y)
+n: entr (x) -> -xlogy(x, x)
+n: rel_entr (x, y) -> xlogy(x, x) - xlogy(x, y)
+n: betaln (a, b) -> lgamma(a) + lgamma(b) - lgamma(a + b)
+n: ndtr (x) -> normal_cdf(x)
+n: log_ndtr (x) -> log(normal_cdf(x))
+p: float (x) -> x
+p: int (n#) -> n
+s: norm.pdf (x, loc=0, scale=1) -> normal_pdf((x - loc) / scale) / scale
+s: norm.logpdf (x, loc=0, scale=1) -> -((x - loc) / scale)**2 / 2 - log(scale) - log(2 * pi) / 2
+s: norm.cdf (x, loc=0, scale=1) -> normal_cdf((x - loc) / scale)
+s: norm.logcdf (x, loc=0, scale=1) -> log(normal_cdf((x - loc) / scale))
+s: norm.sf (x, loc=0, scale=1) -> normal_cdf((loc - x) / scale)
+s: norm.logsf (x, loc=0, scale=1) -> log(normal_cdf((loc - x) / scale))
+s: poisson.logpmf (k, mu) -> xlogy(k, mu) - mu - lgamma(k + 1)
+s: bernoulli.logpmf (k, p) -> xlogy(k, p) + xlogy(1 - k, 1 - p)
+s: binom.logpmf (k, n, p) -> lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1) + xlogy(k, p) + xlogy(n - k, 1 - p)
+s: nbinom.logpmf (k, n, p) -> lgamma(k + n) - lgamma(k + 1) - lgamma(n) + n * log(p) + xlogy(k, 1 - p)
+s: geom.logpmf (k, p) -> log(p) + xlogy(k - 1, 1 - p)
+s: expon.logpdf (x, loc=0, scale=1) -> -(x - loc) / scale - log(scale)
+s: laplace.logpdf (x, loc=0, scale=1) -> -abs((x - loc) / scale) - log(2 * scale)
+s: logistic.logpdf (x, loc=0, scale=1) -> -(x - loc) / scale - 2 * softplus(-(x - loc) / scale) - log(scale)
+s: cauchy.logpdf (x, loc=0, scale=1) -> -log(pi * scale) - log1p(((x - loc) / scale)**2)
+s: gamma.logpdf (x, a, loc=0, scale=1) -> (a - 1) * log((x - loc) / scale) - (x - loc) / scale - lgamma(a) - log(scale)
+s: invgamma.logpdf (x, a, loc=0, scale=1) -> -(a + 1) * log((x - loc) / scale) - scale / (x - loc) - lgamma(a) \
+- log(scale)
+s: beta.logpdf (x, a, b) -> (a - 1) * log(x) + (b - 1) * log1p(-x) - lgamma(a) - lgamma(b) + lgamma(a + b)
+s: t.logpdf (x, df, loc=0, scale=1) -> lgamma((df + 1) / 2) - lgamma(df / 2) - log(df * pi) / 2 - log(scale) \
+- (df + 1) / 2 * log1p(((x - loc) / scale)**2 / df)
+s: lognorm.logpdf (x, s, loc=0, scale=1) -> -(log((x - loc) / scale) / s)**2 / 2 - log(s * (x - loc)) - log(2 * pi) / 2
+s: weibull_min.logpdf (x, c, loc=0, scale=1) -> log(c / scale) + (c - 1) * log((x - loc) / scale) \
+- ((x - loc) / scale)**c
+s: chi2.logpdf (x, df) -> (df / 2 - 1) * log(x) - x / 2 - lgamma(df / 2) - df / 2 * log(2)
 n t: logsigmoid (x) -> -softplus(-x)
 t: hardtanh (x, min_val=-1, max_val=1) -> clip(x, min_val, max_val)
 n t: relu6 (x) -> clip(x, 0, 6)
@@ -173,7 +212,7 @@ output_padding=output_padding, dilation=dilation), 1, 2)
 t: conv_transpose1d (x, w|weight, bias, stride=1, padding=0, output_padding=0, groups~1, dilation=1) -> \
 swapaxes(conv_transpose1d(swapaxes(x, 1, 2), transpose(w, (2, 1, 0)), stride=stride, padding=padding, \
 output_padding=output_padding, dilation=dilation), 1, 2) + bias[:, None]
-t: diagonal (x, offset=0, axis1|dim1=0, axis2|dim2=1) -> diagonal(x, offset, axis1, axis2)
+n t m: diagonal (x, offset=0, axis1|dim1=0, axis2|dim2=1) -> diagonal(x, offset, axis1, axis2)
 t: cosine_similarity (a, b, axis|dim=1, eps=1e-8) -> cosine_similarity(a, b, axis=axis, eps=eps)
 t: pairwise_distance (a, b, p=2, eps=1e-6) -> norm(a - b + eps, axis=-1, order=p)
 t: cdist (a, b, p=2) -> cdist(a, b, order=p)

@@ -9,6 +9,7 @@ import keyword
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 from symbackprop.errors import Meant, ModelError, NameProblem, Place, SyntaxProblem
@@ -278,7 +279,19 @@ def _refuse_invisible(raw: str, number: int) -> None:
 
 # -- a place in the tokens of a line
 PYTHON_WORDS = frozenset(keyword.kwlist)
-_PRODUCTS = ("@ …", "* …")  # what may be missing before a value
+_POWER = re.compile(r"(?<!\w)([A-Za-z]\w*)\s*(?:\^|\*\*)\s*(\d+)\s*$")
+
+
+def _power_behind(line: str, place: Place) -> str:
+    """The line with ``sin^2(x)`` before a place as ``sin(x)^2``; as it is where nothing like it stands there."""
+    before, rest = line[: place.start - 1], line[place.start - 1 :]
+    found = _POWER.search(before) if rest.startswith("(") else None
+    depths = accumulate((c == "(") - (c == ")") for c in rest)
+    end = next((k + 1 for k, depth in enumerate(depths) if not depth), 0)
+    return f"{before[: found.start()]}{found[1]}{rest[:end]}^{found[2]}{rest[end:]}" if found and end else line
+
+
+_PRODUCTS: tuple[Meant, ...] = (_power_behind, "@ …", "* …")  # what may be missing before a value, or meant
 
 
 class Cursor:
