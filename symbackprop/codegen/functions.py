@@ -14,6 +14,8 @@ from symbackprop.core.graph import Node
 from symbackprop.derive.products import Product
 from symbackprop.model.model import Model
 
+DIRECTION = "v"  # the argument of a function of a derivative along something; no row is called so in there
+
 # -- every result is an array of its own
 
 
@@ -78,7 +80,8 @@ class Maker:
         scope = Scope([*map(escape, self.model.sizes), *self.leaves.values()])
         own = {row.id: scope.fresh(row.name or "") for row in further}
         leaves = {**self.leaves, **own}
-        variables = Variables({i: n for i, n in names.items() if i not in leaves}, scope)
+        called = {i: f"{n}_" if n == DIRECTION else n for i, n in names.items() if i not in leaves}
+        variables = Variables(called, scope)
         variables.given |= leaves
         known = {row.id: variables.expr(row) for row in (*self.given.values(), *further)}
         scheduler = Scheduler(self.like.rows, variables, self.like.level, self.like.target)
