@@ -395,7 +395,8 @@ def _comment(comment: str, indent: str) -> Iterator[str]:
 
 
 def broken(code: ast.stmt, indent: str) -> list[str]:
-    """A long statement over several lines: a dictionary by its entries, a sum before its signs."""
+    """A long statement over several lines: a dictionary by its entries, a call by its arguments, a sum before its
+    signs."""
     flat = indent + statement(code)
     if len(flat) <= WIDTH or not isinstance(code, (ast.Assign, ast.Return)) or code.value is None:
         return [flat]
@@ -403,8 +404,18 @@ def broken(code: ast.stmt, indent: str) -> list[str]:
     value, *rest = code.value.elts if isinstance(code.value, ast.Tuple) else [code.value]
     if isinstance(value, ast.Dict):
         return listed(f"{head} {{", entries(value), "".join(["}", *[f", {text(r)}" for r in rest]]), indent)
+    if isinstance(value, ast.Call) and not rest:
+        return listed(f"{head} {text(value.func)}(", _arguments(value), ")", indent)
     parts = list(pieces(code.value))
     return [f"{indent}{head} (", *[f"{indent}{INDENT}{p}" for p in parts], f"{indent})"] if len(parts) > 1 else [flat]
+
+
+def _arguments(call: ast.Call) -> Iterator[str]:
+    """What a call is given, dictionaries by their entries."""
+    for a in call.args:
+        inside = entries(a) if isinstance(a, ast.Dict) else []
+        yield from ["{" * (not k) + x + "}" * (k == len(inside) - 1) for k, x in enumerate(inside)] or [text(a)]
+    yield from [f"{k.arg}={text(k.value)}" for k in call.keywords]
 
 
 def listed(head: str, items: Iterable[str], tail: str, indent: str = INDENT) -> list[str]:

@@ -70,7 +70,7 @@ class Token(NamedTuple):
         ends = [t.column + len(t.text) for t in (self, last) if t.column and t.line == self.line]
         return Place(self.line, self.column, max(ends)) if self.column else None
 
-    def problem(self, message: str, instead: str | Sequence[str] = ()) -> SyntaxProblem:
+    def problem(self, message: str, instead: str | Sequence[Meant] = ()) -> SyntaxProblem:
         """The error to raise about this token, and what should stand there."""
         return problem(message, self.line, self.text, self.where, instead)
 
@@ -378,7 +378,7 @@ class Cursor:
             line = line.ljust(token.column - first) + token.text
         return line
 
-    def unexpected(self, message: str, named: bool = False, instead: Sequence[str] = ()) -> SyntaxProblem:
+    def unexpected(self, message: str, named: bool = False, instead: Sequence[Meant] = ()) -> SyntaxProblem:
         """An error at the current token."""
         tail = "" if named else f", found {found(self.now)}"
         place = "" if self.now.kind == END or not self.now.column else f" at column {self.now.column}"
