@@ -27,6 +27,7 @@ READ = [
     ("loss L = sum(np.maximum(w, 0)) + sum(max(0, w))", "loss L = sum(maximum(w, 0)) + sum(maximum(0, w))"),
     ("q = (X @ W).T.contiguous().view(-1)\nloss L = sum(q.to(torch.float32).clone().sum())",
      "q = reshape((X @ W).T, -1)\nloss L = sum(sum(q))"),
+    ("n = X.shape[0]\nloss L = sum(arange(n) * y) / n", "n = N\nloss L = sum(arange(N) * y) / n"),
     ("q = X.transpose(0, 1).contiguous().view(D * N)\nloss L = sum(q)",
      "q = reshape(swapaxes(X, 0, 1), D * N)\nloss L = sum(q)"),
 ]

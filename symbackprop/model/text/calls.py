@@ -13,6 +13,7 @@ from typing import Any
 
 import sympy as sp
 
+from symbackprop.core.facts import plainly
 from symbackprop.core.functions import CONSTANTS, FUNCTIONS
 from symbackprop.core.functions.words import ARGUMENTS, IDLE_OPTIONS, meant
 from symbackprop.core.graph import Graph, Node, label
@@ -211,8 +212,8 @@ class Place:
         return self.row(value)
 
     def size(self, value: Value) -> Any:
-        if isinstance(value, Node) and value.value is not None:  # n = X.shape[0]
-            value = value.value
+        if isinstance(value, Node) and plainly(value).value is not None:  # n = X.shape[0]
+            value = plainly(value).value
         if isinstance(value, sp.Expr) and value.is_integer is not False:
             if value.is_Integer and value > MAX_DIM:
                 raise self.fail(f"a size of at most {MAX_DIM}", value)
