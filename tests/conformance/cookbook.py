@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -80,10 +80,10 @@ def cases() -> Iterator[Case]:
         yield Case(f"{one.text} by {one.by}", lambda one=one: check(one))
 
 
-def check(one: Identity) -> None:
+def check(one: Identity, shapes: Mapping[str, tuple[int, ...]] = SHAPES) -> None:
     """The gradient of an emitted module against the formula, at a random point."""
     rng = np.random.default_rng(1)
-    arrays = {n: rng.normal(size=shape) for n, shape in SHAPES.items()}
+    arrays = {n: rng.normal(size=shape) for n, shape in shapes.items()}
     used = {n: arrays[n] for n in one.stated.__code__.co_varnames[: one.stated.__code__.co_argcount]}
     lines = [declared("param" if n == one.by else "data", n, a) for n, a in used.items()]
     held = {n: a for n, a in used.items() if n != one.by}
