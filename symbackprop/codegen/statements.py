@@ -51,11 +51,19 @@ def reuse(lines: Iterable[Line], lasting: Collection[str] = ()) -> list[Line]:
         if line.stored in done:
             continue
         steps = _steps(line.code, line.value, lasting, places)
-        done |= {word for word in places if steps and word == _first(line.code)}
+        word = _first(line.code)
+        done |= {word} if steps and word in places else set()
+        if len(steps) == 1 and word in places and not _is_read(word, lines, lasting):
+            steps = [ast.Expr(steps[0].value)] if isinstance(steps[0], ast.Assign) else steps
         steps = steps or [line.code]
         found.append(Line(steps[0], line.comment, line.depth))
         found += [Line(step, "", line.depth) for step in steps[1:]]
     return found
+
+
+def _is_read(word: str, lines: Iterable[Line], lasting: Collection[str]) -> bool:
+    """Whether a variable is read for more than to be stored."""
+    return word in lasting or any(word in line.names for line in lines if line.stored != word)
 
 
 def _first(code: ast.stmt) -> str:
