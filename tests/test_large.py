@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 import pytest
 
-from symbackprop import Model, codegen, derive
+from symbackprop import Model, derive
+from symbackprop.codegen import codegen
 from tests.sweeps import few_in_ci
 
 SHAPES: dict[str, Callable[[int], str]] = {
