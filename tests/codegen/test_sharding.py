@@ -168,6 +168,7 @@ def test_loops_axes_and_what_a_mesh_cannot_hold() -> None:
 
 
 @pytest.mark.oracle
+@pytest.mark.slow
 def test_verify_takes_the_file() -> None:
     pytest.importorskip("jax")
     from symbackprop.verified import verify_source

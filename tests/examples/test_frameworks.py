@@ -11,6 +11,7 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 
 @pytest.mark.oracle
+@pytest.mark.slow
 @pytest.mark.parametrize(("library", "steps"), [("torch", 40), ("jax", 120)])
 def test_an_emitted_layer_learns_in_a_network(library: str, steps: int, monkeypatch: pytest.MonkeyPatch,
                                               capsys: pytest.CaptureFixture[str]) -> None:
