@@ -26,7 +26,7 @@ CHECKS = {  # a line of `read`, what it becomes, and what the module then takes
     "integers": (r"as_integers\(name, array\)", "array.astype(int)", "with fractions"),
 }
 JAX = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="needs JAX")
-LOST = [*((lost, name, "numpy") for name in ("window-lm", "ffnn-softmax-batch") for lost in CHECKS),
+LOST = [*(pytest.param(lost, name, "numpy") for name in ("window-lm", "ffnn-softmax-batch") for lost in CHECKS),
         *(pytest.param(lost, "window-lm", "jax", marks=JAX) for lost in ("shapes", "range", "integers"))]
 
 
@@ -41,7 +41,7 @@ def report_without(lost: str, name: str, target: str) -> Report:
     return verify_source(source[:start] + reading + rest, model, trials=1)
 
 
-@pytest.mark.parametrize(("lost", "name", "target"), few_in_ci([pytest.param(*x) for x in LOST], 2))
+@pytest.mark.parametrize(("lost", "name", "target"), few_in_ci(LOST, 2))
 def test_a_check_that_was_removed_is_missed(lost: str, name: str, target: str) -> None:
     report = report_without(lost, name, target)
     said = [p for p in report.problems if CHECKS[lost][2] in p]
