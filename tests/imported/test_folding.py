@@ -14,6 +14,7 @@ pytestmark = pytest.mark.oracle
 from symbackprop import Model, from_torch  # noqa: E402
 from tests.imported.modules import GPT, MODULES, Recurrent  # noqa: E402
 from tests.imported.test_torch import compare, in_float64  # noqa: E402, F401
+from tests.sweeps import ALL, sample  # noqa: E402
 
 F, nn = torch.nn.functional, torch.nn
 
@@ -74,7 +75,7 @@ FOLDED = {
 }
 
 
-@pytest.mark.parametrize("name", FOLDED)
+@pytest.mark.parametrize("name", sample(FOLDED, 2))
 def test_blocks_that_are_alike_are_a_loop(name: str) -> None:
     make, loops, lengths = FOLDED[name]
     module, args = make()
@@ -85,6 +86,7 @@ def test_blocks_that_are_alike_are_a_loop(name: str) -> None:
     compare(module, imported, args(4))
 
 
+@pytest.mark.skipif(not ALL, reason="SWEEP=all")
 def test_a_model_is_as_long_whatever_the_number_of_layers() -> None:
     words = torch.randint(0, 11, (3, 5))
     few, many = (from_torch(GPT(blocks=n), (words, words), fold=True).model.text() for n in (2, 6))
