@@ -176,6 +176,6 @@ def _require_model_text(module: ModuleType, model: Model, options: Mapping[str, 
     except ModelError as error:
         raise CheckFailed(f"{wrong}: it cannot be read\n{error}") from None
     place = first_difference(model, again)
-    report = None if place is None else verify_module(module, again, **options)
+    report = None if place is None else verify_module(module, again, read=True, **options)
     if report is not None and report.verdict == "fail":
         raise CheckFailed(f"{wrong}: from {place} on it says another model\n{report.text()}")
