@@ -63,7 +63,8 @@ def reuse(lines: Iterable[Line], lasting: Collection[str] = ()) -> list[Line]:
 
 def _is_read(word: str, lines: Iterable[Line], lasting: Collection[str]) -> bool:
     """Whether a variable is read for more than to be stored."""
-    return word in lasting or any(word in line.names for line in lines if line.stored != word)
+    others = [line for line in lines if word not in (line.stored, _first(line.code))]
+    return word in lasting or any(word in line.names for line in others)
 
 
 def _first(code: ast.stmt) -> str:
