@@ -192,7 +192,7 @@ def is_symmetric(row: Node) -> bool:
 
 def chooses_entries(row: Node) -> bool:
     """Whether a row is a range of the rows of an identity matrix."""
-    return is_part(row) and is_identity(row.args[0])
+    return is_part(row) and is_identity(row.args[0]) and row.attr[0] == 0
 
 
 def is_range(row: Node) -> bool:

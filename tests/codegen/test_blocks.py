@@ -33,6 +33,7 @@ MORE = {
                    "loss L = sum(exp(z)) + sum(matrix_exp(S / 4)**2) * sum(a)",
     "truth values": "param x: 3\nloss L = sum(x) * x[1]",
     "many parts": "dim n\nparam A: n x n\nC = cholesky(A @ A' + eye(n))\nloss L = sum(C)",
+    "columns of the identity": "dim n = 5\nparam x: n\nP = eye(n)[:, 1:3]\ny = P.T @ x\nloss L = sum(exp(y) * y)",
     "no parameters": "dim n\ninput x: n\nloss L = sum(x**4)",
 }
 SAMPLE = [(name, 1, "numpy") for name in (*CATALOGUE, *MORE)] + [("softmax", 2, "numpy"), ("network", 0, "numpy")]
@@ -111,6 +112,11 @@ def test_a_diagonal_needs_no_matrix(tmp_path: Path) -> None:
     module = emit(CATALOGUE["softmax"], tmp_path, whole=["hessian_diagonal"])
     source = Path(str(module.__file__)).read_text(encoding="utf-8")
     assert "H_W = (X ** 2).T @ (p - p ** 2) / N" in source and "def hvp" not in source
+
+
+def test_nothing_is_estimated_where_all_that_is_asked_for_is_exact() -> None:
+    model = parse(MORE["loop"].replace("param w", "param b, w") + " + exp(b)")
+    assert "_estimate" not in codegen(model, wrt=["b"], whole=["hessian_diagonal"])
 
 
 def test_what_is_too_large_as_a_matrix_may_have_an_exact_diagonal() -> None:

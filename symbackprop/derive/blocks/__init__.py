@@ -191,7 +191,9 @@ def _diagonals(derivation: Derivation) -> list[Whole]:
 
     found = [whole(Blocks(exact, True), [n for n, _ in exact], "exact")] if exact else []
     asked = [n for n in why if n in derivation.gradients]
-    return [*found, *([whole(None, asked, f"estimated by products: {next(iter(why.values()))}")] if why else [])]
+    if asked or not exact:
+        found.append(whole(None, asked, f"estimated by products: {next(iter(why.values()))}"))
+    return found
 
 
 def _whole_jacobian(derivation: Derivation) -> list[Whole]:
