@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import count
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -326,7 +327,8 @@ def _misfits(candidate: Candidate, sample: Sample) -> Iterator[tuple[str, str, A
     values, leaves, known = sample.values, candidate.model.leaves(), candidate.hidden(sample)
     for name, leaf in leaves.items():
         yield name, "missing", {n: v for n, v in values.items() if n != name}
-        yield f"{name}_", "beside what the model has", {**values, f"{name}_": values[name]}
+        other = next(f"{name}{'_' * k}" for k in count(1) if f"{name}{'_' * k}" not in leaves)
+        yield other, "beside what the model has", {**values, other: values[name]}
         yield name, "of complex numbers", {**values, name: values[name] * 1j}
         yield name, "of text", {**values, name: np.full(np.shape(values[name]), "x")}
         yield name, "that are a word", {**values, name: "x"}

@@ -76,6 +76,10 @@ def test_a_model_of_integers_alone_promises_no_precision(target: str) -> None:
     assert verify_source(codegen(model, target=target, verify=False), model, trials=1).verdict == "pass"
 
 
+def test_names_with_a_line_behind_them_are_the_models_own() -> None:
+    codegen("param v: 3, v_: 3\nloss L = sum(v * exp(v_))")
+
+
 def test_what_a_loop_names_stands_in_outputs() -> None:
     text = ("dim T\ndata x: T\nparam w, h[0]\nfor t in 1..T:\n    i[t] = tanh(w * x[t])\n    h[t] = i[t] * h[t-1]\n"
             "loss L = sum(h)")
