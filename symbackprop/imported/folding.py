@@ -304,9 +304,9 @@ class _Block:
         return Folded(every, dict(self.own), length, self.count, bool(self.sequences), self.passing | passing)
 
     def _is_begun(self, s: tree.Statement) -> bool:
-        """Whether a statement is the beginning of what the loop carries, and of one thing."""
-        return isinstance(s, tree.Equation) and [b.name for b in self.carried.values()].count(s.target.name) > 0 \
-            and s.target.name in self.begun
+        """Whether a statement is the beginning of what the loop carries, and of nothing else."""
+        return isinstance(s, tree.Equation) and s.target.name in self.begun and (
+            tree.Name(s.target.name) in self.carried.values())
 
     def _in_order(self, line: int) -> Iterator[tree.Statement]:
         """The sequences whose steps are not along the first axis, or run backwards, as such."""

@@ -98,6 +98,12 @@ def _is_training(name: str, args: Mapping[str, Any]) -> bool:
     return "no_training" not in name and args.get("training") is not False and args.get("use_input_stats") is not False
 
 
+def below_zero(name: str, value: Any) -> ModelError:
+    """What is said of integers that count from somewhere else."""
+    return ModelError(f"{name} holds {int(value.min())}, and integers count from 0 here: what is ignored needs a "
+                      "number of its own, from 0 on, and what is no place is a float", near=name)
+
+
 class Formulas:
     """What the nodes compute, in terms of those that have names. ``dims`` are the names of symbolic sizes."""
 
@@ -131,6 +137,8 @@ class Formulas:
             return self.size(known.node.expr)
         if node in self.named:
             return tree.Name(self.named[node])
+        if node in self.places and node not in self.inline:
+            raise below_zero(node.name, self.places[node])
         return self.inline[node]
 
     def size(self, expr: Any) -> tree.Expr:
@@ -403,6 +411,7 @@ def _powered(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
 
 
 def _logical_not(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
+    _refuse_bits(node)
     return tree.Compare("==", f.of(node.args[0]), whole(0))
 
 
@@ -412,12 +421,20 @@ def _both(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
 
 
 def _truth_values(f: Formulas, node: Any) -> list[tree.Expr]:
-    """Two arrays of truth values; integers have bits, which are none."""
+    """What two arrays are as truth values; any number but 0 is true."""
+    _refuse_bits(node)
+    return [f.value(a) if _is_truth(a) else tree.Compare("!=", f.value(a), whole(0)) for a in node.args[:2]]
+
+
+def _refuse_bits(node: Any) -> None:
+    """Integers have bits, which are no truth values."""
     has_bits = "bitwise" in called_by(node) or called_by(node).startswith("__")
-    kinds = [str(getattr(getattr(a, "meta", {}).get("val"), "dtype", "")) for a in node.args[:2]]
-    if has_bits and {*kinds} != {"torch.bool"}:
+    if has_bits and not all(map(_is_truth, node.args[:2])):
         raise ModelError("bits of integers are none here: write it with //, % and comparisons")
-    return [f.value(a) for a in node.args[:2]]
+
+
+def _is_truth(a: Any) -> bool:
+    return isinstance(a, bool) or str(getattr(getattr(a, "meta", {}).get("val"), "dtype", "")) == "torch.bool"
 
 
 def _one_of_two(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
@@ -633,19 +650,27 @@ def _padded(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr | None:
     if mode == "constant" and any(isinstance(p, int) and p < 0 for p in pads):
         return None
     if mode == "constant":
-        found = tree.Chain(found, (("-", f.value(value)),)) if value else found
-        for k, (before, after) in enumerate(zip(pads[::2], pads[1::2], strict=True)):
-            axis = ndim - 1 - k
-            size = f.value(node.args[0].meta["val"].shape[axis])
-            if before != 0 or after != 0:
-                wide = _sum(f.value(before), size, f.value(after))
-                found = tree.Call("pad", (found, whole(axis), f.value(before), wide), ())
-        return tree.Chain(found, (("+", f.value(value)),)) if value else found
+        wide = _among_zeros(f, node, found, pads)
+        if not value:
+            return wide
+        ones = tree.Call("broadcast", (whole(1), f.shape(node.args[0])), ())
+        inside = tree.Compare("!=", _among_zeros(f, node, ones, pads), whole(0))
+        return tree.Call("where", (inside, wide, f.value(value)), ())
     for k, (before, after) in enumerate(zip(pads[::2], pads[1::2], strict=True)):
         axis = ndim - 1 - k
         size = node.args[0].meta["val"].shape[axis]
         parts = (_border(mode, found, axis, before, True), found, _border(mode, found, axis, after, False, size))
         found = tree.Call("concat", tuple(p for p in parts if p is not None), (("axis", whole(axis)),))
+    return found
+
+
+def _among_zeros(f: Formulas, node: Any, found: tree.Expr, pads: Any) -> tree.Expr:
+    """An array with so many zeros before and behind each of its last axes, the last one first."""
+    for k, (before, after) in enumerate(zip(pads[::2], pads[1::2], strict=True)):
+        axis = node.meta["val"].ndim - 1 - k
+        if before != 0 or after != 0:
+            wide = _sum(f.value(before), f.value(node.args[0].meta["val"].shape[axis]), f.value(after))
+            found = tree.Call("pad", (found, whole(axis), f.value(before), wide), ())
     return found
 
 
@@ -718,7 +743,7 @@ def _bag(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
     step = {1: 1, 2: 1, 3: offsets.args[-1]}.get(len(offsets.args)) if _opname(offsets) == "arange" else None
     if not isinstance(step, int):
         raise ModelError("bags of unequal sizes cannot be read: give the indices as an array of two axes")
-    if args.get("scale_grad_by_freq") or (args.get("padding_idx") or -1) >= 0:
+    if args.get("scale_grad_by_freq") or args.get("padding_idx") not in (None, -1):
         raise ModelError("a bag with padding_idx, or scale_grad_by_freq, cannot be read: take rows of the table")
     shape = tree.Tuple((whole(-1), whole(step)))
     index = tree.Call("reshape", (f.of(words), shape), ())

@@ -29,6 +29,7 @@ from symbackprop.imported.formulas import (
     RANDOM,
     Formulas,
     NoSuchOperator,
+    below_zero,
     called_by,
     filled,
     inputs_of,
@@ -132,15 +133,23 @@ def _first_axes(torch: Any, module: Any, args: tuple[Any, ...], count: int) -> A
         axes = min(count, 1 if value.ndim > 3 else 2)
         return {k: torch.export.Dim.AUTO for k in range(min(axes, value.ndim)) if value.shape[k] > 1}
 
-    given = inspect.signature(module.forward).bind(*args).arguments
-    return torch.utils._pytree.tree_map(first, dict(given))
+    return torch.utils._pytree.tree_map(first, _arguments(module, args))
+
+
+def _arguments(module: Any, args: tuple[Any, ...]) -> dict[str, Any]:
+    """What forward is called with, by its words."""
+    try:
+        return dict(inspect.signature(module.forward).bind(*args).arguments)
+    except TypeError as error:
+        raise UsageError(f"{type(module).__name__} is not called with the {len(args)} arguments that are given: {error}"
+                         ) from None
 
 
 def _with_steps(torch: Any, module: Any, args: tuple[Any, ...], shapes: Any) -> Iterator[Any]:
     """Dynamic shapes in which what recurrent layers run over is symbolic too: theirs are loops of any length."""
     if not any(isinstance(part, torch.nn.RNNBase) for part in module.modules()):
         return
-    given = inspect.signature(module.forward).bind(*args).arguments
+    given = _arguments(module, args)
     named = dict(zip(given, shapes, strict=False)) if not isinstance(shapes, Mapping) else shapes
 
     def more(value: Any, spec: Any) -> Any:
@@ -257,7 +266,8 @@ class _Reader:
         if node in self.live:
             if name not in self.values:
                 self._declared(node, value, is_param, name)
-            self.formulas.named[node] = name
+            if name in self.values:
+                self.formulas.named[node] = name
 
     def _declared(self, node: Any, value: Any, is_param: bool, name: str) -> None:
         shape = tuple(self.formulas.value(d) for d in node.meta["val"].shape)
@@ -279,8 +289,7 @@ class _Reader:
             self.bounds[node.name] = next(_chosen_from(node), None)
         found = self.bounds[node.name]
         if value.numel() and int(value.min()) < 0:
-            raise ModelError(f"{node.name} holds {int(value.min())}, and integers count from 0 here: what is ignored "
-                             "needs a number of its own, from 0 on", near=node.name)
+            raise below_zero(node.name, value)
         if found is not None:
             return self.formulas.value(found)
         return whole(int(value.max()) + 1 if value.numel() else 1)
@@ -337,9 +346,10 @@ class _Reader:
         """An array of the module's own, of integers that it computes from nothing that it is given."""
         name, value = self.names.free(self._called(node)), self._known(node)
         self._declared(node, value, False, name)
-        self.torch_names[node.name] = self.formulas.named[node] = name
-        said = self.statements.pop()
-        self.statements.insert(sum(isinstance(s, (tree.Arrays, tree.Named)) for s in self.statements), said)
+        if name in self.values:
+            self.torch_names[node.name] = self.formulas.named[node] = name
+            said = self.statements.pop()
+            self.statements.insert(sum(isinstance(s, (tree.Arrays, tree.Named)) for s in self.statements), said)
 
     def _known(self, node: Any) -> Any:
         """What a node computes from numbers alone; None for what depends on an input, or a symbolic size."""
@@ -476,24 +486,31 @@ class _Reader:
 
     def _say_results(self) -> None:
         """Says which equations are results, as long as these stand in order; others have a line of their own below."""
-        word, last = "loss" if self.has_loss else "output", 0
+        word, last, known = "loss" if self.has_loss else "output", -1, set[tree.Expr]()
         for node in self.results:
             value = self.formulas.of(node)
-            places = [k for k, s in enumerate(self.statements) if isinstance(s, tree.Equation) and s.keyword == "let"
-                      and tree.Name(s.target.name) == value and s.target.index is None]
-            name = value.name if places and isinstance(value, tree.Name) else ""
-            if name and places[0] < last:
-                name, value = self._below(name, places[0])
-            last = places[0] if places and isinstance(value, tree.Name) else len(self.statements)
-            self.say(tree.Equation(self.line(node), word, tree.Target(name or self.names.free(self._result_name(node))),
-                                   value))
+            place = self._place_of(value) if value not in known else None
+            if place is not None and place > last and isinstance(value, tree.Name):
+                name, last = value.name, place
+            else:
+                name, value = self._below(node, value, place)
+                last = len(self.statements)
+            known.add(value)
+            self.say(tree.Equation(self.line(node), word, tree.Target(name), value))
 
-    def _below(self, name: str, place: int) -> tuple[str, tree.Expr]:
-        """What an equation is, to be said further down: the equation itself, where nothing reads it."""
-        said = self.statements[place]
-        assert isinstance(said, tree.Equation)
+    def _place_of(self, value: tree.Expr) -> int | None:
+        """Where the equation is that gives a name its value."""
+        return next((k for k, s in enumerate(self.statements) if isinstance(s, tree.Equation) and s.keyword == "let"
+                     and tree.Name(s.target.name) == value and s.target.index is None), None)
+
+    def _below(self, node: Any, value: tree.Expr, place: int | None) -> tuple[str, tree.Expr]:
+        """A result that has a line of its own: the equation itself, where nothing reads it."""
+        said = None if place is None else self.statements[place]
+        if not isinstance(said, tree.Equation):
+            return self.names.free(self._result_name(node)), value
+        name = said.target.name
         if any(name in tree.mentioned(s) for s in self.statements):
-            return self.names.free(name), tree.Name(name)
+            return self.names.free(name), value
         self.statements.remove(said)
         return name, said.value
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ torch = pytest.importorskip("torch", minversion="2.9")
 pytestmark = pytest.mark.oracle
 
 from symbackprop import Model, from_torch  # noqa: E402
-from symbackprop.errors import ModelError  # noqa: E402
+from symbackprop.errors import ModelError, UsageError  # noqa: E402
 from symbackprop.imported import Imported  # noqa: E402
 from tests.imported.modules import MODULES, RMSNorm, WithLoss  # noqa: E402
 from tests.sweeps import few_in_ci, sample  # noqa: E402
@@ -151,7 +152,8 @@ LOSSES: dict[str, tuple[Callable[..., Any], Callable[[], tuple[Any, ...]]]] = {
                + F.instance_norm(x * w).pow(3).sum() + F.pad(x * w, (1, 2)).sum(), lambda: (R(2, 3, 3, 3),)),
     "entries": (lambda w, i: w.gather(1, i).pow(2).sum() + w[i[:, 0]].pow(3).sum(), lambda: (I(3, (3, 2)),)),
     "borders": (lambda w, x: sum((F.pad(x * w, (1, 2, 0, 1), mode=m) * F.pad(x, (1, 2, 0, 1), value=2.0)).sum()
-                                 for m in ("reflect", "replicate", "circular")), lambda: (R(1, 1, 3, 3),)),
+                                 for m in ("reflect", "replicate", "circular"))
+                + F.pad(x * w, (1, 0, 2, 1), value=-math.inf).logsumexp((2, 3)).sum(), lambda: (R(1, 1, 3, 3),)),
     "channels": (lambda w, x: F.prelu(x, w[0]).pow(2).sum() + F.rms_norm(w, (3,)).pow(3).sum(),
                  lambda: (R(2, 3, 2, 2),)),
     "made of others": (lambda w, x: torch.hstack([w, x]).pow(2).sum() + torch.addcmul(w, x, w).sum() + F.softplus(
@@ -183,7 +185,8 @@ LOSSES: dict[str, tuple[Callable[..., Any], Callable[[], tuple[Any, ...]]]] = {
               + torch.cummax(w * x, 1)[0].sum() + torch.cummin(w, 0).values.pow(2).sum(), lambda: (R(3, 3),)),
     "pairs": (lambda w, x, y: F.bilinear(x, y, w[None].expand(2, 3, 3), w[0, :2]).pow(2).sum()
               + torch.copysign(w, x).sum(), lambda: (R(3, 3), R(3, 3))),
-    "truth": (lambda w, x: (w * torch.logical_xor(x > 0, x > 1) + w * ((x > 0) & ~torch.isnan(x))).pow(2).sum(),
+    "truth": (lambda w, x: (w * torch.logical_xor(x > 0, x > 1) + w * ((x > 0) & ~torch.isnan(x))
+                            + w**2 * torch.logical_and(x, 3 * x) + torch.logical_or(x, -x) * w**3).pow(2).sum(),
               lambda: (R(3, 3),)),
     "sequences of several lengths": (lambda w, x, y: F.ctc_loss((x * w[0]).log_softmax(-1), y, (4, 3), (2, 1)),
                                      lambda: (R(4, 2, 3).mul(0.5), I(1, 3, (2, 2)))),
@@ -200,6 +203,28 @@ def test_losses_with_their_options(name: str) -> None:
 
 def net() -> Any:
     return WithLoss(nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3)), nn.CrossEntropyLoss())
+
+
+class InAnyOrder(nn.Module):  # type: ignore[misc, name-defined]
+    def __init__(self) -> None:
+        super().__init__()
+        self.w = nn.Parameter(R(3))
+
+    def forward(self, x: Any) -> Any:
+        a = torch.tanh(self.w * x)
+        b = torch.sin(a)
+        c = a * b
+        return c, a, b, a, c.exp()
+
+
+def test_results_stand_as_they_are_returned() -> None:
+    module, args = InAnyOrder(), (R(2, 3),)
+    compare(module, from_torch(module, args), args)
+
+
+def test_arguments_that_a_module_does_not_take_are_told() -> None:
+    with pytest.raises(UsageError, match="Linear is not called with the 2 arguments that are given: too many"):
+        from_torch(nn.Linear(3, 2), (R(4, 3), R(2)))
 
 
 def test_axes_have_the_users_names() -> None:
@@ -292,6 +317,10 @@ REFUSED: dict[str, tuple[Callable[..., Any], str]] = {
                          "packed sequences cannot be read: give padded arrays, and a mask"),
     "gradients by how often": (lambda w, x, i: F.embedding(i, w, scale_grad_by_freq=True), "scale_grad_by_freq"),
     "a table that changes": (lambda w, x, i: F.embedding(i + 1, w, max_norm=1.0), "scale its rows in forward"),
+    "a bag without a row": (lambda w, x, i: F.embedding_bag(i[None], w, padding_idx=0), "a bag with padding_idx"),
+    "numbers that are no places": (lambda w, x: w + torch.tensor([-2, -1, 0, 1]), "holds -2, and integers count"),
+    "such that are computed": (lambda w, x: w[:, None] + (torch.arange(-4, 0).double() * 1.5).long(), "holds -6, and"),
+    "bits turned": (lambda w, x, i: w * ~i, "bits of integers are none here"),
     "bags of unequal sizes": (lambda w, x, i: F.embedding_bag(i + 1, w, torch.tensor([0, 2])), "bags of unequal sizes"),
 }
 
