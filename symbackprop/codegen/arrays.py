@@ -39,7 +39,7 @@ from symbackprop.codegen.tree import (
     transposed,
 )
 from symbackprop.core import formula as f
-from symbackprop.core.facts import is_pick, is_product, is_reshaped, is_sum, kind
+from symbackprop.core.facts import is_pick, is_product, is_reshaped, is_sum, kind, unnamed
 from symbackprop.core.graph import BOOL, FLOAT, INT, KINDS, Node
 from symbackprop.core.kernel import is_truth
 from symbackprop.core.noughts import without_needless
@@ -181,6 +181,8 @@ class Arrays:
             return self.where(node)
         if kernel.head == "truth" and args and args[0].kind == BOOL:
             return self.ref(args[0])
+        if node.ndim and unnamed(node).value is not None:  # by whatever names it is an array of floats
+            return self.as_float(args[0])
         raw = masks(kernel.form, args) if node.kind == FLOAT else ()
         kinds = [a.kind if i in raw else node.kind for i, a in enumerate(args)]
         form = without_needless(kernel.form, args)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from symbackprop.codegen.initial import Initial
 from symbackprop.codegen.sizes import Demands
 from symbackprop.codegen.tree import NUMBER, Expr, name
-from symbackprop.core.formula import Arg, Formula
+from symbackprop.core.facts import unnamed
+from symbackprop.core.formula import Formula
 from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.shapes import Dim, Shape
 
@@ -23,10 +24,7 @@ if TYPE_CHECKING:
 
 def variable(word: str, row: Node) -> Expr:
     """A variable that holds a row. One number, by whatever names, is a Python number, or an array of floats."""
-    first = row
-    while isinstance(first.form, Arg):
-        first = first.args[0]
-    kind = row.kind if first.value is None else FLOAT if row.ndim else NUMBER
+    kind = row.kind if unnamed(row).value is None else FLOAT if row.ndim else NUMBER
     return Expr(name(word), row.shape, kind)
 
 

@@ -53,6 +53,13 @@ def plainly(row: Node) -> Node:
     return row
 
 
+def unnamed(row: Node) -> Node:
+    """A row without the names that it is read through."""
+    while row.form == f.Arg(0):
+        row = row.args[0]
+    return row
+
+
 def is_spread(row: Node) -> bool:
     """Whether a row has the entries of another one in their order, perhaps repeated along axes."""
     return is_reshaped(row) or is_repeated(row)

@@ -33,6 +33,8 @@ MODELS = {
     "integers and truth values": "dim N\ndata k: N int < 5\nparam w\nloss L = w * mean(k * k) + sum(k > 2)",
     "a trace and a diagonal": "dim N\nparam A: N x N\nloss L = trace(A) + sum(diag(A)**2)",
     "several names for one array": "dim N\nparam w: N\na = w\nb = a\nloss L = sum(a*b)",
+    "one number by several names": "dim N\ndata x: N x 3\nparam W: 3 x 3\nh = zeros(N, 3)\ng = h\n"
+                                   "loss L = sum((x @ W + h @ W + sin(g) @ W)^2)",
     "running sums": "dim N\nparam w: N\noutput Y = cumsum(w)",
     "maxima": "dim N, M\nparam w: N x M\nloss L = max(w) + min(w) + sum(max(w, axis=0))",
     "entries moved around": "dim N\nparam w: N\nloss L = sum(roll(w, 1, 0) * w) + sum(repeat(w, 3, 0)**2)",
