@@ -16,6 +16,7 @@ STEPS, DIRECTIONS = (2e-3, 1e-3), 3
 DIAGONAL, ESTIMATE = "hessian_diagonal", "hessian_diagonal_estimate"
 ENTRIES, SAMPLES, BEYOND = 4, 64, 7  # of an array that are looked at; drawn; standard errors that no mean is off
 AGREE, RIGHT, SAME = 1e-6, 1e-5, 1e-9  # two differences; a product and these; what is computed twice
+ROUNDED = 1e-6  # of numbers as large as all that is compared: what is smaller is left by rounding
 
 
 def hessians(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
@@ -31,25 +32,48 @@ def hessians(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator
         shape = "no array" if whole is None else f"an array of shape {whole.shape}"
         yield f"hessian_dense returned {shape}, expected {(sum(sizes), sum(sizes))}"
         return
-    finite = bool(np.all(np.isfinite(whole)))
-    if finite and np.max(np.abs(whole - whole.T), initial=0.0) > SAME * (1 + np.max(np.abs(whole), initial=0.0)):
+    finite, scale = bool(np.all(np.isfinite(whole))), max(_largest(whole[np.isfinite(whole)]), _scale(outcome))
+    if finite and _largest(whole - whole.T) > SAME * scale:
         yield "hessian_dense is not symmetric"
-    elif any(_is_wrong(candidate, sample, whole, names, k) for k in range(DIRECTIONS)):
+    elif any(_is_wrong(candidate, sample, whole, names, k, scale) for k in range(DIRECTIONS)):
         yield "hessian_dense is not the derivative of the gradient"
-    yield from _blocks(candidate, sample, whole, names, sizes)
+    yield from _blocks(candidate, sample, whole, names, sizes, scale)
 
 
-def _is_wrong(candidate: Candidate, sample: Sample, whole: Any, names: list[str], seed: int) -> bool:
-    """Whether H v is not how the gradient changes along v, where differences at two steps agree on that."""
+def _is_wrong(candidate: Candidate, sample: Sample, whole: Any, names: list[str], seed: int, scale: float) -> bool:
+    """Whether H v is not how the gradient changes along v, where differences at two steps agree on that; in each array
+    beside what is in this one."""
     rng = np.random.default_rng(seed)
     v = {n: rng.choice([-1.0, 1.0], np.shape(sample.values[n])) for n in names}
     first, second = (_slope(candidate, sample, v, names, step) for step in STEPS)
     along = whole @ np.concatenate([np.ravel(v[n]) for n in names])
-    size = float(np.max(np.abs(second), initial=0.0)) + float(np.max(np.abs(along), initial=0.0))
-    known = bool(np.all(np.isfinite(first) & np.isfinite(second)))
-    if not known or np.max(np.abs(first - second), initial=0.0) > AGREE * (1 + size):
+    if not _agree(first, second, along):
         return False  # a kink, or a point where the gradient changes too fast
-    return not np.max(np.abs(along - second), initial=0.0) <= RIGHT * (1 + size)
+    ends = np.cumsum([np.size(v[n]) for n in names])[:-1]
+    return any(not _largest(a - s) <= _tolerance(f, s, max(_largest(a), _largest(s)), scale)
+               for a, f, s in zip(*(np.split(x, ends) for x in (along, first, second)), strict=True))
+
+
+def _agree(first: Any, second: Any, found: Any) -> bool:
+    """Whether differences at two steps tell how something changes."""
+    known = bool(np.all(np.isfinite(first) & np.isfinite(second)))
+    return known and not _largest(first - second) > AGREE * (1 + _largest(second) + _largest(found))
+
+
+def _tolerance(first: Any, second: Any, size: float, scale: float) -> float:
+    """How far off what is as large as ``size`` may be: by how little differences know of it, and rounding leaves of
+    numbers as large as ``scale``."""
+    return RIGHT * (2 * size + ROUNDED * scale + _largest(first - second) / AGREE)
+
+
+def _largest(array: Any) -> float:
+    return float(np.max(np.abs(array), initial=0.0))
+
+
+def _scale(outcome: Outcome) -> float:
+    """The largest of the results and gradients."""
+    arrays = [np.asarray(x, float) for x in (*outcome.results.values(), *outcome.gradients.values())]
+    return max(_largest(a[np.isfinite(a)]) for a in arrays)
 
 
 # -- diagonals
@@ -68,24 +92,26 @@ def diagonals(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterato
             yield f"{name} returned other names or shapes than those of {', '.join(missing)}"
             return
         missing = {n: None for n in missing if n not in shapes}
-        yield from _entries(candidate, sample, list(shapes), name, parts)
+        yield from _entries(candidate, sample, list(shapes), name, parts, _scale(outcome))
     if missing:
         yield f"{' and '.join(asked)} returned nothing for {', '.join(missing)}"
 
 
-def _entries(candidate: Candidate, sample: Sample, names: list[str], name: str, parts: list[Any]) -> Iterator[str]:
+def _entries(candidate: Candidate, sample: Sample, names: list[str], name: str, parts: list[Any], scale: float
+             ) -> Iterator[str]:
     """What is wrong with some entries of each array: the mean of v_i (H v)_i has the variance Σ_{j≠i} H_ij²."""
     rng = np.random.default_rng(0)
     for n in names:
         size = int(np.size(sample.values[n]))
         for k in rng.permutation(size)[:ENTRIES]:
             place = np.unravel_index(k, np.shape(sample.values[n]))
-            column = _column(candidate, sample, names, n, place)  # where all v beside these are 0
-            if column is None:
+            first, column = _columns(candidate, sample, names, n, place)  # where all v beside these are 0
+            if not _agree(first, column, 0.0):
                 continue
             start = sum(int(np.size(sample.values[m])) for m in names[: names.index(n)])
             right, others = column[start + k], float(np.sqrt(np.sum(np.delete(column, start + k) ** 2) / SAMPLES))
-            off, near = abs(float(parts[0][n][place]) - right), RIGHT * (1 + float(np.max(np.abs(column))))
+            off, own = abs(float(parts[0][n][place]) - right), slice(start, start + size)
+            near = _tolerance(first[own], column[own], _largest(column[own]), max(scale, _largest(column)))
             if not off <= near + (BEYOND * others if len(parts) > 1 else 0):
                 yield f"{name} is not the diagonal of the Hessian: {n}[{', '.join(map(str, place))}]"
                 return
@@ -94,14 +120,13 @@ def _entries(candidate: Candidate, sample: Sample, names: list[str], name: str, 
                 return
 
 
-def _column(candidate: Candidate, sample: Sample, names: list[str], n: str, place: tuple[Any, ...]) -> Any:
-    """How the gradient changes with one entry; None where differences do not tell."""
+def _columns(candidate: Candidate, sample: Sample, names: list[str], n: str, place: tuple[Any, ...]
+             ) -> tuple[Any, Any]:
+    """How the gradient changes with one entry, by differences at two steps."""
     v = {m: np.zeros(np.shape(sample.values[m])) for m in names}
     v[n][place] = 1.0
     first, second = (_slope(candidate, sample, v, names, step) for step in STEPS)
-    known = bool(np.all(np.isfinite(first) & np.isfinite(second)))
-    size = float(np.max(np.abs(second), initial=0.0))
-    return second if known and np.max(np.abs(first - second), initial=0.0) <= AGREE * (1 + size) else None
+    return first, second
 
 
 def _slope(candidate: Candidate, sample: Sample, v: Mapping[str, Any], names: list[str], step: float) -> Any:
@@ -140,11 +165,12 @@ def jacobians(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterato
     for name in names:
         v = rng.choice([-1.0, 1.0], np.shape(sample.values[name]))
         for result in outcome.results:
-            said = _wrong_block(candidate, sample, found[result, name], result, name, v)
+            said = _wrong_block(candidate, sample, found[result, name], result, name, v, _scale(outcome))
             yield from [f"the block {result}, {name} of jacobian {said}"] if said else []
 
 
-def _wrong_block(candidate: Candidate, sample: Sample, block: Any, result: str, name: str, v: Any) -> str:
+def _wrong_block(candidate: Candidate, sample: Sample, block: Any, result: str, name: str, v: Any, scale: float
+                 ) -> str:
     """What is wrong with one block: its shape, or how a result changes along v in one array."""
     first, second = (_change(candidate, sample, {name: v}, step, lambda o: np.asarray(o.results[result], float))
                      for step in STEPS)
@@ -152,11 +178,10 @@ def _wrong_block(candidate: Candidate, sample: Sample, block: Any, result: str, 
     if whole is None or whole.shape != (*second.shape, *v.shape):
         return f"is {'no array' if whole is None else f'of shape {whole.shape}'}, expected {(*second.shape, *v.shape)}"
     along = np.tensordot(whole, v, v.ndim) if v.ndim else whole * v
-    size = float(np.max(np.abs(second), initial=0.0)) + float(np.max(np.abs(whole), initial=0.0))
-    known = bool(np.all(np.isfinite(first) & np.isfinite(second)))
-    if not known or np.max(np.abs(first - second), initial=0.0) > AGREE * (1 + size):
+    if not _agree(first, second, whole):
         return ""
-    wrong = not np.all(np.isfinite(whole)) or np.max(np.abs(along - second), initial=0.0) > RIGHT * (1 + size)
+    near = _tolerance(first, second, max(_largest(second), _largest(whole)), scale)
+    wrong = not np.all(np.isfinite(whole)) or _largest(along - second) > near
     return "is not the derivative of the result" if wrong else ""
 
 
@@ -169,7 +194,8 @@ def _dense(block: Any) -> Any:
         return None
 
 
-def _blocks(candidate: Candidate, sample: Sample, whole: Any, names: list[str], sizes: list[int]) -> Iterator[str]:
+def _blocks(candidate: Candidate, sample: Sample, whole: Any, names: list[str], sizes: list[int], scale: float
+            ) -> Iterator[str]:
     """Blocks that differ from the matrix."""
     if not candidate.has("hessian"):
         return
@@ -182,11 +208,10 @@ def _blocks(candidate: Candidate, sample: Sample, whole: Any, names: list[str], 
     for (i, a), (j, b) in product(enumerate(names), enumerate(names)):
         block, part = _dense(found[a, b]), whole[ends[i] : ends[i + 1], ends[j] : ends[j + 1]]
         shape = np.shape(sample.values[a]) + np.shape(sample.values[b])
-        if block is None or block.shape != shape or not _alike(block.reshape(part.shape), part, whole):
+        if block is None or block.shape != shape or not _alike(block.reshape(part.shape), part, scale):
             yield f"the block {a}, {b} of hessian is not that of hessian_dense"
             return
 
 
-def _alike(block: Any, part: Any, whole: Any) -> bool:
-    size = float(np.max(np.abs(whole), initial=0.0, where=np.isfinite(whole)))
-    return bool(np.allclose(block, part, rtol=1e-7, atol=SAME * (1 + size), equal_nan=True))
+def _alike(block: Any, part: Any, scale: float) -> bool:
+    return bool(np.allclose(block, part, rtol=1e-7, atol=SAME * scale, equal_nan=True))

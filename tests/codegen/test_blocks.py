@@ -211,6 +211,16 @@ def fails(source: str, old: str, new: str, says: str, folder: Path) -> None:
     assert report.verdict == "fail" and says in report.text()
 
 
+TINY = "dim D, E\nparam a: D, b: E\nloss L = 1e-7 * (sum(a**4) + sum(a)**3) + 1e-13 * sum(b**4)"
+
+
+@pytest.mark.parametrize(("name", "by"), [("H_a", -1), ("H_b", 2), ("H", 0.5)])
+def test_what_is_small_is_held_to_its_own_size(name: str, by: float, tmp_path: Path) -> None:
+    source = codegen(parse(TINY, name="wrong"), whole=["hessian", "hessian_diagonal"])
+    (found,) = set(re.findall(rf"^    {name} = .*", source, re.M))
+    fails(source, found, f"{found}\n    {name} = {by} * {name}", "hessian", tmp_path)
+
+
 @pytest.mark.parametrize(("old", "new", "says"), [
     ("H = t1.T @ t1", "H = t1.T @ t1 / N", "not the derivative"), ("(p * (1 - p) / N)", "(p / N)", "not the deriv"),
     ("return as_returned(H, dtype)", "return as_returned(H[0], dtype)", "expected"),
