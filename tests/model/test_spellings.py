@@ -108,6 +108,8 @@ scipy.special.betaln(P, P + 1)
 scipy.special.entr(P)
 scipy.special.rel_entr(P, P + 1)
 scipy.special.ndtr(A)
+scipy.special.huber(0.5, A)
+int(-2) * A
 scipy.special.log_ndtr(A)
 scipy.stats.norm.pdf(A, 0.3, 2)
 scipy.stats.norm.logpdf(A, loc=0.3, scale=2)

@@ -93,11 +93,18 @@ def called(expr: tree.Call, tell: Callable[[str], None] = lambda text: None) -> 
 
 
 def first_of_two(expr: tree.Index, names: Container[str]) -> tree.Expr | None:
-    """``torch.sort(a)[0]``, the values of what PyTorch gives with indices; None for any other entry."""
+    """``torch.sort(a)[0]``, the values of what PyTorch gives with indices; None for any other entry. Raises
+    `SyntaxProblem` for that of a method that NumPy or PyTorch may mean."""
     inner, first = expr.base, expr.items == (tree.Number(sp.S.Zero),)
-    if not first or not isinstance(inner, tree.Member) or inner.name not in WITH_PLACES:
+    if not first or not isinstance(inner, tree.Member) or inner.args is None or inner.name not in WITH_PLACES:
         return None
-    return plain(inner, names, values=True) if _root(inner) == "torch" and _module(inner.base, names) else None
+    if _module(inner.base, names):
+        return plain(inner, names, values=True) if _root(inner) == "torch" else None
+    if {"axis", "dim"} & {word for word, _ in inner.options}:
+        return None
+    name = inner.name
+    raise SyntaxProblem(f".{name}(…)[0] is all of the values in PyTorch, where their places come second, and the first "
+                        f"of them in NumPy: write {name}(…) without [0], or {name}(…)[0] as a function", near=name)
 
 
 def _told(name: str, formula: tree.Expr, text: str, tell: Callable[[str], None]) -> tree.Expr:

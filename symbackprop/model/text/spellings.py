@@ -2,11 +2,11 @@
 and which are called as here.
 
 One line of the table is ``where: names (parameters) -> formula``. ``where`` says whose call it is: n NumPy, SciPy and
-JAX, j JAX alone, s SciPy's distributions, p Python, f TensorFlow, r R, t PyTorch, l its linalg, m a method, whose array
-is the first parameter. A
-parameter is ``a``, or ``a|b`` with another word for it; ``a=value`` may be left out, ``a:value`` has to have that
-value, ``a~value`` may be left out or has it; ``a#`` is a number written out, ``a(1)`` a shape of one axis, ``!a`` is
-given by its word alone, ``*a`` what is left; ``a(2)`` is a tuple of two, ``a(2,2)`` one of two pairs.
+JAX, j JAX alone, s SciPy's distributions and what only its path tells apart, p Python, f TensorFlow, r R, t PyTorch, l
+its linalg, m a method, whose array is the first parameter. A parameter is ``a``, or ``a|b`` with another word for it;
+``a=value`` may be left out, ``a:value`` has to have that value, ``a~value`` may be left out or has it; ``a#`` is a
+number written out, ``a##`` a whole one, ``a(1)`` a shape of one axis, ``!a`` is given by its word alone, ``*a`` what is
+left; ``a(2)`` is a tuple of two, ``a(2,2)`` one of two pairs.
 ``reduction`` is PyTorch's: the formula is the loss of every entry. In a formula ``@`` is the name that was called.
 """
 
@@ -115,7 +115,8 @@ n: betaln (a, b) -> lgamma(a) + lgamma(b) - lgamma(a + b)
 n: ndtr (x) -> normal_cdf(x)
 n: log_ndtr (x) -> log(normal_cdf(x))
 p: float (x) -> x
-p: int (n#) -> n
+p: int (n##) -> n
+s: special.huber (delta, r) -> huber(r, 0, delta=delta)
 s: norm.pdf (x, loc=0, scale=1) -> normal_pdf((x - loc) / scale) / scale
 s: norm.logpdf (x, loc=0, scale=1) -> -((x - loc) / scale)**2 / 2 - log(scale) - log(2 * pi) / 2
 s: norm.cdf (x, loc=0, scale=1) -> normal_cdf((x - loc) / scale)
@@ -306,7 +307,7 @@ TENSORFLOW = frozenset(_TENSORFLOW.split())  # beside functions of every entry: 
 ALONG = frozenset(_ALONG.split())  # the same where the axis is given
 WITH_PLACES = frozenset(_WITH_PLACES.split())  # of PyTorch's, along an axis, come with indices
 TORCH = ("torch", "F", "functional", "nn")
-_PARAMETER = re.compile(r"([*!]?)([\w|]+)(#|\([\d,]+\))?(?:([=:~])(.+))?")
+_PARAMETER = re.compile(r"([*!]?)([\w|]+)(##?|\([\d,]+\))?(?:([=:~])(.+))?")
 _LAYERS = """
     ReLU relu, LeakyReLU leaky_relu, ELU elu, SELU selu, CELU celu, GELU gelu, SiLU silu, Mish mish, ReLU6 relu6,
     Sigmoid sigmoid, Tanh tanh, Hardsigmoid hardsigmoid, Hardswish hardswish, LogSigmoid logsigmoid, Softplus softplus,
@@ -345,7 +346,9 @@ class _Parameter(NamedTuple):
         """Whether this may be the argument, or, of None, none be given."""
         if value is None:
             return self.mark in ("=", "~") or self.words == ("reduction",)
-        if self.kind == "#" and not isinstance(value.body if isinstance(value, tree.Negative) else value, tree.Number):
+        number = value.body if isinstance(value, tree.Negative) else value
+        if self.kind.startswith("#") and not (isinstance(number, tree.Number)
+                                              and (self.kind == "#" or number.value.is_integer)):
             return False
         if self.kind.startswith("(") and not _has_items(value, *map(int, self.kind[1:-1].split(","))):
             return False
