@@ -166,11 +166,11 @@ def read_dim(item: str) -> tuple[str, int]:
     return name, int(size)
 
 
-def read_shard(_ctx: click.Context, _param: click.Parameter, text: str | None) -> dict[str, str] | None:
-    """`N=data,W.1=model` as a dictionary."""
+def read_shard(_ctx: click.Context, _param: click.Parameter, texts: tuple[str, ...]) -> dict[str, str] | None:
+    """`N=data,W.1=model`, in one or several options, as a dictionary."""
     from symbackprop.codegen.sharding import read_sharding
 
-    return None if text is None else read_sharding(text)
+    return read_sharding(",".join(texts)) if texts else None
 
 
 def read_functions(_ctx: click.Context, _param: click.Parameter, texts: tuple[str, ...]) -> dict[str, str]:
@@ -513,7 +513,7 @@ def derive(given: Given, called: dict[str, str], wrt: str | None, form: str | No
 @click.option("--hessian-diagonal", is_flag=True, help="Add hessian_diagonal(params, data), or, with rng, an estimate.")
 @click.option("--wrap", type=Choice(WRAPS), help="Make it part of another library too: operators and an nn.Module of "
               "PyTorch, or a function of JAX under custom_vjp.")
-@click.option("--shard", is_flag=False, flag_value="", metavar="N=data,W.1=model", callback=read_shard,
+@click.option("--shard", is_flag=False, flag_value="", multiple=True, metavar="N=data,W.1=model", callback=read_shard,
               help="Add train_step for JAX, over the devices of a mesh: which dimension, or axis of an array, is split "
               "along which of its axes.  [without a value: a batch, along data]")
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 and show a diff if the file differs.")

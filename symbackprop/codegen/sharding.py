@@ -24,7 +24,11 @@ def read_sharding(text: str) -> dict[str, str]:
     wrong = next((name for name, sign, along in items if not (sign and name.strip() and along.strip())), None)
     if wrong is not None:
         raise UsageError(f"{WAY}; {wrong.strip()!r} says no axis")
-    return {name.strip(): along.strip() for name, _, along in items}
+    found: dict[str, str] = {}
+    for name, _, along in items:
+        if found.setdefault(name.strip(), along.strip()) != along.strip():
+            raise UsageError(f"{name.strip()} is split along {found[name.strip()]} and along {along.strip()}: say one")
+    return found
 
 
 def specs(program: Program, model: Model, said: Mapping[str, str]) -> dict[str, tuple[str | None, ...]]:

@@ -57,6 +57,8 @@ def test_options_that_do_not_fit_are_told() -> None:
         codegen(Model.parse(MLP), wrt=["W1"], shard={})
     with pytest.raises(UsageError, match=r"--shard takes N=data.* 'mlp' says no axis"):
         read_sharding("N=data,mlp")
+    with pytest.raises(UsageError, match="N is split along data and along model: say one"):
+        read_sharding("N=data,H=model,N=model")
     assert read_sharding("N = data, W.1=model") == {"N": "data", "W.1": "model"}
 
 

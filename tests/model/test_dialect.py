@@ -24,6 +24,8 @@ def same(text: str, plain: str) -> Model:
     [
         ("np.sum(np.exp(X))", "sum(exp(X))", []),
         ("ln(x)", "log(x)", ["ln is read as log"]),
+        ("stats.expon.logpdf(x)", "-(x - 0) / 1 - log(1)",
+         ["logpdf(…) is read as -(x - loc) / scale - log(scale), where that density is not 0"]),
         ("X.sum()", "sum(X)", []),
         ("sum(X.mean(dim=1, keepdim=True) ** 2)", "sum(mean(X, axis=1, keepdims=True) ** 2)", []),
         ("torch.matmul(X, W).sum()", "sum(X @ W)", ["matmul is read as dot"]),

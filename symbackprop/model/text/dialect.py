@@ -62,13 +62,17 @@ def plain(expr: tree.Member, names: Container[str], values: bool = False,
 
 
 def _of_distribution(expr: tree.Member, names: Container[str]) -> tuple[tree.Expr, str] | None:
-    """``scipy.stats.norm.logpdf(x, mu)``, with however much of the path before it; None for any other call."""
+    """``scipy.stats.norm.logpdf(x, mu)``, with however much of the path before it; None for any other call. A formula
+    knows nothing of where a density is 0."""
     base = expr.base
     while isinstance(base, tree.Member) and base.args is None:
         base = base.base
     if expr.args is None or not isinstance(base, tree.Name) or base.name in names:
         return None
-    return spelled("s", ".".join(_path(expr)[1::-1]), expr.args, dict(expr.options))
+    found = spelled("s", ".".join(_path(expr)[1::-1]), expr.args, dict(expr.options))
+    if found is None or expr.name not in ("pdf", "logpdf", "logpmf"):
+        return found
+    return found[0], f"{found[1]}, where that density is not 0"
 
 
 def infinite(expr: tree.Expr, names: Container[str]) -> sp.Expr | None:
