@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from symbackprop.apart import random_seed
+from symbackprop.apart.process import CodeEnded, Process
 from symbackprop.apart.source import is_emitted
 from symbackprop.core.graph import Leaf, Node, key_of
 from symbackprop.core.loops import Loop
@@ -22,6 +23,9 @@ from symbackprop.model.load import as_model, listed
 from symbackprop.model.model import Model
 from symbackprop.scratch import scratch_folder
 from symbackprop.verify import Report, load_module, model_of, verify_file, verify_module
+from symbackprop.verify.module import module_apart
+
+COMPILING = 600.0, 16.0  # seconds a call, and GiB: large models take JAX long to compile
 
 
 # -- whether two models are the same: what they declare, and rows that compute the same from the same
@@ -139,16 +143,29 @@ def verify_source(source: str, model: Model, **options: Any) -> Report:
 
 @contextmanager
 def _loaded(module: Path | str, model: Model) -> Iterator[ModuleType]:
-    """A module of a file, or of a text as a file."""
-    from symbackprop.codegen.write import file_stem
+    """A module of a file, or of a text as a file. One for JAX with loops runs in a process of its own, where these are
+    compiled once for equal shapes and forgotten in time: JAX compiles them anew in every call, and keeps that."""
+    from symbackprop.codegen.write import computes_with, file_stem
 
-    if isinstance(module, Path):
+    if isinstance(module, str):
+        with scratch_folder() as folder:
+            path = folder / f"{file_stem(model.name)}.py"
+            path.write_text(module, encoding="utf-8")
+            with _loaded(path, model) as loaded:
+                yield loaded
+    elif computes_with(module.read_text(encoding="utf-8")) == "jax" and _has_loops(model):
+        with Process(module, *COMPILING) as process:
+            try:
+                loaded = module_apart(process)
+            except CodeEnded as end:
+                raise CheckFailed(f"the module could not be checked: {end}") from None
+            yield loaded
+    else:
         yield load_module(module)
-        return
-    with scratch_folder() as folder:
-        path = folder / f"{file_stem(model.name)}.py"
-        path.write_text(module, encoding="utf-8")
-        yield load_module(path)
+
+
+def _has_loops(model: Model) -> bool:
+    return any(isinstance(row.attr, Loop) for row in model.graph.topological(model.results()))
 
 
 def require_verified(module: Path | str, model: Model, **options: Any) -> list[str]:

@@ -117,8 +117,14 @@ def replaced(text: str, path: Path) -> str:
         old = path.read_text(encoding="utf-8") if path.is_file() else ""
     except (OSError, UnicodeDecodeError):
         return ""
-    before, now = (re.findall(r"^import (\w+)", source, re.MULTILINE)[:1] for source in (old, text))
-    if before in ([], now):
+    before, now = computes_with(old), computes_with(text)
+    if before in ("", now):
         return ""
-    other = path.with_name(f"{path.stem}_{now[0]}.py")
-    return f"{path} was a module for {before[0]}, and is one for {now[0]} now; -o {other} keeps both"
+    other = path.with_name(f"{path.stem}_{now}.py")
+    return f"{path} was a module for {before}, and is one for {now} now; -o {other} keeps both"
+
+
+def computes_with(source: str) -> str:
+    """The library that a module imports first; empty for what imports none."""
+    found = re.search(r"^import (\w+)", source, re.MULTILINE)
+    return found[1] if found else ""
