@@ -46,6 +46,7 @@ def reuse(lines: Iterable[Line], lasting: Collection[str] = ()) -> list[Line]:
     own in every step: the next one still reads it. What is stored is computed where it is stored."""
     lines = list(lines)
     places = {line.stored: line.code.targets[0] for line in lines if line.stored and isinstance(line.code, ast.Assign)}
+    read = {*lasting}.union(*[line.names - {line.stored, _first(line.code)} for line in lines])
     found, done = list[Line](), set[str]()
     for line in lines:
         if line.stored in done:
@@ -53,18 +54,12 @@ def reuse(lines: Iterable[Line], lasting: Collection[str] = ()) -> list[Line]:
         steps = _steps(line.code, line.value, lasting, places)
         word = _first(line.code)
         done |= {word} if steps and word in places else set()
-        if len(steps) == 1 and word in places and not _is_read(word, lines, lasting):
+        if len(steps) == 1 and word in places and word not in read:
             steps = [ast.Expr(steps[0].value)] if isinstance(steps[0], ast.Assign) else steps
         steps = steps or [line.code]
         found.append(Line(steps[0], line.comment, line.depth))
         found += [Line(step, "", line.depth) for step in steps[1:]]
     return found
-
-
-def _is_read(word: str, lines: Iterable[Line], lasting: Collection[str]) -> bool:
-    """Whether a variable is read for more than to be stored."""
-    others = [line for line in lines if word not in (line.stored, _first(line.code))]
-    return word in lasting or any(word in line.names for line in others)
 
 
 def _first(code: ast.stmt) -> str:
