@@ -22,18 +22,18 @@ F, nn = torch.nn.functional, torch.nn
 class Steps(nn.Module):  # type: ignore[misc, name-defined]
     """A recurrence that is written out: states from a sequence, and results of every step."""
 
-    def __init__(self, backwards: bool = False) -> None:
+    def __init__(self, backwards: bool = False, axis: int = 1) -> None:
         super().__init__()
         self.a, self.b, self.c = nn.Parameter(torch.rand(3)), nn.Linear(2, 3), nn.Linear(3, 2)
-        self.backwards = backwards
+        self.backwards, self.axis = backwards, axis
 
     def forward(self, x: Any) -> Any:
         h, ys = x.new_zeros(x.shape[0], 3), []
-        steps = reversed(range(x.shape[1])) if self.backwards else range(x.shape[1])
-        for t in steps:
-            h = torch.tanh(self.a * h + self.b(x[:, t]))
+        steps = range(x.shape[self.axis])
+        for t in reversed(steps) if self.backwards else steps:
+            h = torch.tanh(self.a * h + self.b(x[:, t] if self.axis == 1 else x[:, :, t]))
             ys.append(self.c(h))
-        return torch.stack(ys, dim=1)
+        return torch.stack(ys, dim=self.axis)
 
 
 class Iterated(nn.Module):  # type: ignore[misc, name-defined]
@@ -68,6 +68,7 @@ class Kept(nn.Module):  # type: ignore[misc, name-defined]
 FOLDED = {
     "layers of a GPT": (lambda: MODULES["gpt"](), 1, {"K": 2}),
     "stages of a residual network": (lambda: MODULES["resnet_stage"](), 1, {"K": 2}),
+    "a recurrence along the last axis": (lambda: (Steps(axis=2), lambda n: (torch.randn(n, 2, 4),)), 1, {"T": 4}),
     "a recurrence": (lambda: (Steps(), lambda n: (torch.randn(n, 4, 2),)), 1, {"T": 4}),
     "a recurrence from the end": (lambda: (Steps(True), lambda n: (torch.randn(n, 4, 2),)), 1, {"T": 4}),
     "a layer again and again": (lambda: (Iterated(), lambda n: (torch.randn(n, 3),)), 1, {"T": 5}),
