@@ -10,12 +10,16 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from symbackprop import check, codegen, verify
 from symbackprop.__main__ import load_cli
+from symbackprop.apart import process
+from tests.counting import ends
 from tests.sweeps import sample
 from tests.verify.modules import SQUARE
 
@@ -70,18 +74,31 @@ KINDS = {
 TIME = {"flood": ("--timeout", "15")}  # on a busy machine
 
 
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """The processes that were started for a file."""
+    found: list[object] = []
+
+    def start(*args: Any, **options: Any) -> subprocess.Popen[bytes]:
+        found.append(args)
+        return subprocess.Popen(*args, **options)
+
+    monkeypatch.setattr(process, "subprocess", SimpleNamespace(**{**vars(subprocess), "Popen": start}))
+    return found
+
+
 @POSIX
 @pytest.mark.parametrize(("kind", "run"), [*((k, verified) for k in KINDS), *((k, checked) for k in sample(KINDS, 3))])
-def test_it_is_a_verdict_in_seconds(kind: str, run: Run, tmp_path: Path) -> None:
+def test_it_is_a_verdict_in_seconds(kind: str, run: Run, tmp_path: Path, started: list[object]) -> None:
     what, words = KINDS[kind]
-    began = time.monotonic()
-    result = run(tmp_path, hostile(what), "--json", "--memory", "0.3", *TIME.get(kind, ()))
+    with ends():
+        result = run(tmp_path, hostile(what), "--json", "--memory", "0.3", *TIME.get(kind, ()))
     assert result.exit_code == 1, result.output
     report = json.loads(result.stdout)
     assert report["verdict"] == "fail"
     said = " ".join([*report.get("problems", []), *report["notes"]])
     assert "backward" in said and words in said and "Traceback" not in result.stderr
-    assert time.monotonic() - began < 20
+    assert len(started) <= 2  # the time that is given is waited for once in each
 
 
 @POSIX
