@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from symbackprop.codegen.names import Scope, escape
-from symbackprop.codegen.program import Along, Assign, Block
+from symbackprop.codegen.program import Along, Assign, Block, is_plain
 from symbackprop.codegen.rows import sharing
 from symbackprop.codegen.schedule import Scheduler, Variables
 from symbackprop.core.facts import is_repeated
@@ -37,13 +37,15 @@ def finished(block: Block, results: Mapping[str, Node], known: Collection[int], 
 
 
 def _own(block: Block, row: Node, place: int | None, wanted: str, own: bool, scope: Scope) -> str:
-    """A variable for a result: the one it is computed into, by the statement at that place, or one more."""
+    """A variable for a result: the one it is computed into, by the statement at that place, or one more. One that is
+    a plain number becomes one of its kind."""
+    kind = row.kind if is_plain(row) else None
     if place is not None:
         name = escape(wanted)
-        block.statements[place] = Assign(name, row, own)
+        block.statements[place] = Assign(name, row, own, kind)
         return name
     name = scope.fresh(wanted)
-    block.statements.append(Assign(name, row, own))
+    block.statements.append(Assign(name, row, own, kind))
     return name
 
 

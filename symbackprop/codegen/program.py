@@ -22,9 +22,16 @@ if TYPE_CHECKING:
     from symbackprop.codegen.arrays import Arrays
 
 
+def is_plain(row: Node) -> bool:
+    """Whether a row is one number that is known before anything is given, by whatever names: a Python number."""
+    found = unnamed(row)
+    constant = found.is_declared and found.attr.value is not None
+    return not row.ndim and (constant or found.value is not None)
+
+
 def variable(word: str, row: Node) -> Expr:
     """A variable that holds a row. One number, by whatever names, is a Python number, or an array of floats."""
-    kind = row.kind if unnamed(row).value is None else FLOAT if row.ndim else NUMBER
+    kind = NUMBER if is_plain(row) else row.kind if unnamed(row).value is None else FLOAT
     return Expr(name(word), row.shape, kind)
 
 

@@ -228,7 +228,7 @@ class Writer:
         row = item.row
         value = self.p.row(row) if self.is_own(row, item.name) else self.p.ref(row)
         if item.kind is not None:
-            value = self.p.converted(self.p.ref(row), item.kind)
+            value = self.p.converted(value, item.kind)
         if item.own and row.ndim and self.copies:
             return Expr(self.p.copied(value.code), value.shape, value.kind, (value,))
         return value

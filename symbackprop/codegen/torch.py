@@ -15,7 +15,7 @@ import sympy as sp
 from symbackprop.codegen.arrays import RULES, Arrays, Rule
 from symbackprop.codegen.helpers import library
 from symbackprop.codegen.module import ModulePrinter, names_in
-from symbackprop.codegen.program import Assign
+from symbackprop.codegen.program import Assign, is_plain
 from symbackprop.codegen.statements import Writer
 from symbackprop.codegen.tree import (
     ALL,
@@ -32,7 +32,6 @@ from symbackprop.codegen.tree import (
     name,
     transposed,
 )
-from symbackprop.core import formula as f
 from symbackprop.core.graph import FLOAT, Node
 
 DEVICE = "device"
@@ -121,7 +120,7 @@ class Torch(Arrays):
     def row(self, node: Node) -> Expr:
         """What is computed of numbers alone is a tensor as well."""
         found = super().row(node)
-        if node.form is None or node.ndim or not all(map(is_number, node.args)):
+        if node.form is None or node.ndim or not all(map(is_plain, node.args)):
             return found
         return Expr(self.tensor(found.code, node.kind), (), node.kind)
 
@@ -142,20 +141,13 @@ class Torch(Arrays):
         return Expr(self.tensor(a.code, FLOAT), (), FLOAT) if a.kind == NUMBER else a
 
 
-def is_number(row: Node) -> bool:
-    """Whether a row is a Python number, by whatever names."""
-    while isinstance(row.form, f.Arg):
-        row = row.args[0]
-    return row.value is not None and not row.ndim
-
-
 class TorchWriter(Writer):
     """Writes the statements of one block for PyTorch."""
 
     p: Torch
 
     def right(self, item: Assign) -> Expr:
-        """What a loop begins with is a tensor."""
+        """What a loop begins with, and what a function returns, is a tensor."""
         value = super().right(item)
         begins = item.kind is not None and value.kind == NUMBER
         return Expr(self.p.tensor(value.code, item.kind), (), item.kind) if begins and item.kind else value

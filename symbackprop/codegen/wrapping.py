@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from symbackprop.codegen.module import ModulePrinter, environment, names_in
-from symbackprop.codegen.program import Program
-from symbackprop.codegen.torch import is_number
+from symbackprop.codegen.program import Program, is_plain
 from symbackprop.codegen.tree import Code, Line, as_code, assign, dictionary, index, layout, name, string, text
 from symbackprop.codegen.write import file_stem
 from symbackprop.core.graph import Node
@@ -53,7 +52,7 @@ class Operators:
         given = {row.id: n for n, row in made.given.items()}
         handed = {v: row for v, row in self.program.kept.items() if v in made.backward_names}
         self.leaves = {v: given[row.id] for v, row in handed.items() if row.id in given}
-        self.numbers = {v: row for v, row in handed.items() if is_number(row)}
+        self.numbers = {v: row for v, row in handed.items() if is_plain(row)}
         self.kept = {v: row for v, row in handed.items() if v not in self.leaves and v not in self.numbers}
 
     def fields(self, hvp: bool) -> dict[str, Any]:

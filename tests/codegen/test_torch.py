@@ -27,6 +27,11 @@ from tests.sweeps import sample
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 pytestmark = pytest.mark.oracle
 
+CONSTANT = """const c = 0.5
+param x, y, w: 3, u: 3
+loss L = 3 * x + sum(w) + 0 * y + exp(c) * x * c + sum(maximum(w, c) * c) + c**2 + c * sum(u**2)"""  # plain numbers
+
+
 
 def results(module: ModuleType, params: Arrays, data: Arrays, dims: dict[str, int] | None) -> list[Arrays]:
     """Results and gradients by name, for an upstream gradient of 0.5 for a loss or the first output, then 1.5 …; and
@@ -151,7 +156,7 @@ def test_everything_is_made_where_the_arrays_are(name: str, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("text", [
-    MLP, RNN, "dim N, M\ninput x: N\nparam w: N x M\noutput y = softmax(tanh(x) @ w)\noutput z = sum(y) * x"])
+    MLP, RNN, CONSTANT, "dim N, M\ninput x: N\nparam w: N x M\noutput y = softmax(tanh(x) @ w)\noutput z = sum(y) * x"])
 def test_products_and_blocks_are_made_where_the_arrays_are(text: str, tmp_path: Path) -> None:
     """Those that are formed row by row or column by column too."""
     model = parse(text)
@@ -165,9 +170,12 @@ def test_products_and_blocks_are_made_where_the_arrays_are(text: str, tmp_path: 
     found += [block.dense() for block in blocks.values()]
     if loss:
         found.append(module.hessian_dense(params, data))
+    if hasattr(module, "hessian_diagonal"):
+        found += module.hessian_diagonal(params, data).values()
     if hasattr(module, "hessian_diagonal_estimate"):
         found += [a for some in module.hessian_diagonal_estimate(params, data, 0, 3) for a in some.values()]
-    assert found and all(a.is_meta for a in found)
+    grads = module.backward(module.forward(params, data)[1]) if loss else {}
+    assert found and all(a.is_meta for a in [*found, *grads.values()])
 
 
 @pytest.mark.parametrize("name", ["llama-block"])
