@@ -65,6 +65,27 @@ def test_help_is_quick_because_it_imports_nothing_large() -> None:
     assert not {"sympy", "numpy", "jinja2"} & set(found.stdout.split())
 
 
+# what a command does without: second derivatives, engines that explain mistakes, the checker of modules
+UNUSED = [
+    ("derive two-weight-tanh", "numpy symbackprop.derive.blocks symbackprop.render.second symbackprop.verify"),
+    ("check layer.sbp layer.py:backward --returns X,W",
+     "jinja2 symbackprop.grade.grading symbackprop.own.diagnosis symbackprop.own.local_mistakes "
+     "symbackprop.verify.checker symbackprop.codegen.module"),
+]
+
+
+@pytest.mark.parametrize(("command", "unused"), UNUSED)
+def test_a_command_loads_nothing_that_it_does_without(command: str, unused: str, tmp_path: Path) -> None:
+    (tmp_path / "layer.sbp").write_text("dim N, D, M\ninput X: N x D\nparam W: D x M\noutput Y = X @ W\n")
+    (tmp_path / "layer.py").write_text("def backward(X, W, dY):\n    return dY @ W.T, X.T @ dY\n")
+    code = ("import atexit, sys\natexit.register(lambda: print(*sys.modules, file=sys.stderr))\n"
+            "from symbackprop.__main__ import main\nmain()")
+    run = subprocess.run([sys.executable, "-c", code, *command.split()], capture_output=True, text=True, cwd=tmp_path,
+                         check=False)
+    assert run.returncode == 0, run.stderr
+    assert not {*unused.split()} & {*run.stderr.split()}
+
+
 def test_no_command_prints_the_help_as_an_error() -> None:
     result = run()
     assert (result.exit_code, result.stdout) == (2, "") and "Commands:" in result.stderr

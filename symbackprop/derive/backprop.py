@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import sympy as sp
 
@@ -14,13 +15,15 @@ from symbackprop.core.names import unplaced
 from symbackprop.core.reverse import sweep, totals
 from symbackprop.core.settling import Part, Settled
 from symbackprop.core.shapes import same_shape
-from symbackprop.derive.blocks import Further
 from symbackprop.derive.naming import Names, Roles
 from symbackprop.derive.record import Contribution, Edge
 from symbackprop.derive.steps import Derivation, LoopStep, Step
 from symbackprop.errors import NameProblem, did_you_mean
 from symbackprop.model.load import as_model, listed
 from symbackprop.model.model import Model
+
+if TYPE_CHECKING:
+    from symbackprop.derive.blocks import Further
 
 # -- from the record to a derivation: order, names, what is cached; loops with the steps of their bodies
 Record = Step | LoopStep
@@ -229,11 +232,15 @@ def derive(model: Model | str, wrt: Iterable[str] | str | None = None, order: in
     ``jacobian`` an intermediate or an output whose derivatives are wanted as well, all entries of it; with ``ggn`` the
     Gauss–Newton matrix takes the place of second derivatives.
     """
+    if (order, hessian, jacobian, ggn) == (1, None, None, False):
+        return derived(as_model(model), wrt)
+    from symbackprop.derive.blocks import Further  # much code, which gradients alone do without
+
     return derived(as_model(model), wrt, further=Further(order, hessian, jacobian, ggn))
 
 
 def derived(model: Model, wrt: Iterable[str] | str | None = None, strict: bool = True,
-            further: Further = Further()) -> Derivation:  # noqa: B008 – it is frozen
+            further: Further | None = None) -> Derivation:
     """`derive`; not ``strict``: what the user calls otherwise need not be there."""
     targets = _targets(model, wrt)
     by, graph = list(targets.values()), model.graph
@@ -241,8 +248,7 @@ def derived(model: Model, wrt: Iterable[str] | str | None = None, strict: bool =
         count, swept = graph.count, list(sweep(model.results(), model.seeds(), by))
         records = recorded(swept, (graph.nodes[k] for k in range(count, graph.count)))
         found = assemble(model, records, dict(zip(targets, totals(swept, by), strict=True)), strict)
-        second = further.blocks(found, wrt is not None)
-        return found if second is None else replace(found, second=second)
+        return found if further is None else replace(found, second=further.blocks(found, wrt is not None))
 
 
 def _targets(model: Model, wrt: Iterable[str] | str | None) -> dict[str, Node]:

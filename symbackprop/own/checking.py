@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,22 +17,20 @@ from symbackprop.apart.process import CodeEnded, Process, RemoteForm
 from symbackprop.apart.source import loaded, member, split_target
 from symbackprop.derive.record import Edge
 from symbackprop.errors import BrokenModule, ModelError, NameProblem, UsageError, did_you_mean
-from symbackprop.grade.derivation_mistakes import Candidate, Place, repeated
 from symbackprop.grade.mistakes import UNEXPLAINED, UNREADABLE, Finding
 from symbackprop.grade.points import Array, Point
 from symbackprop.model.load import as_model, listed
 from symbackprop.model.model import Model
 from symbackprop.own.c_function import CForm
 from symbackprop.own.compare import CLOSE, OFF, SHAPE, SINGLE_STEP, Pair, all_close, distance, pair
-from symbackprop.own.diagnosis import Diagnosis, is_large, row_of
 from symbackprop.own.handing import changed, handed
-from symbackprop.own.kinks import displaced_masks
-from symbackprop.own.local_mistakes import has_kink
 from symbackprop.own.report import FAIL, MAX_SAYS, PASS, Gradient, Report
 from symbackprop.own.results import Returned, returned
 from symbackprop.own.smallest import smallest
-from symbackprop.own.sweeps import Sweep
-from symbackprop.own.truth import STEPS, Truth
+from symbackprop.own.truth import STEPS, Truth, has_kink, is_large, row_of
+
+if TYPE_CHECKING:
+    from symbackprop.grade.derivation_mistakes import Candidate
 
 DTYPES = ("float64", "float32")
 TRIALS, MAX_FORMULA, FAINT = 3, 160, 1e-2
@@ -303,6 +301,8 @@ class Checker:
     def _explained(self, wrong: Sequence[str], pairs: Mapping[str, Sequence[Pair]], points: Sequence[Point],
                    truth: Truth) -> dict[str, Finding]:
         """The mistake in each wrong gradient. Where a step may be computed in float32, that is allowed for."""
+        if not wrong:
+            return {}
         states = {p.state for n in pairs for p in pairs[n]}
         loose = {n: [p.loosened() for p in pairs[n]] for n in pairs}
         found = self._mistakes(wrong, pairs, points, truth)
@@ -316,6 +316,8 @@ class Checker:
                   truth: Truth) -> dict[str, Finding]:
         """The mistake in each wrong gradient, those nearest to the results first; last what is hardly off, which only
         feels a mistake from afar."""
+        from symbackprop.own.diagnosis import Diagnosis  # all that explains, which what is right does without
+
         found: dict[str, Finding] = {}
         earlier: list[Candidate] = []
         pool: dict[int, list[Candidate]] = {}
@@ -522,6 +524,10 @@ class Checker:
         compared = Pair(given / size, right / size, NEARLY)
         if compared.agrees(compared.right):
             return None
+        from symbackprop.grade.derivation_mistakes import Place, repeated  # as above
+        from symbackprop.own.kinks import displaced_masks
+        from symbackprop.own.sweeps import Sweep
+
         sweep = Sweep(self.truth.reference, near.point, row_of(self.truth, name))
         found = [c for e in kinks for c in displaced_masks(Place(self.truth.reference, e, sweep.target, ()))]
         masks = (c for c in (*found, *repeated(found)) if compared.agrees(sweep.gradient(c.swaps) / size))

@@ -30,12 +30,12 @@ from symbackprop.own.multiples import ANY, changing, multiple, ratio
 from symbackprop.own.other_values import EPS, roots_in_part, substitutions
 from symbackprop.own.partial_sums import partial_sum
 from symbackprop.own.sweeps import Sweep, forwards_in_time
-from symbackprop.own.truth import Truth
+from symbackprop.own.truth import Truth, is_large, row_of
 from symbackprop.verify.interpreter import Program
 
 MAX_WORK, MAX_SEARCH, MAX_SWEPT, MAX_PAIRS, MAX_SECOND, MAX_TRIPLE = 6_000_000, 20_000, 200_000, 40, 400, 30
 _PLAIN = (m.MISSING_FACTOR, m.SIGN, m.CONSTANT, m.MEAN, m.MISSING_PATH, m.TERM, m.EXPONENT)
-STEP, LARGE = 1e-5, 300
+STEP = 1e-5
 ROUNDED, FEW = 2e-3, 6
 Swaps = Mapping[Edge, Swap]
 
@@ -565,17 +565,6 @@ RULES: tuple[Callable[[Diagnosis], Finding | None], ...] = (
     Diagnosis.three_mistakes,
     Diagnosis.rounded,
 )
-
-
-def is_large(reference: Reference) -> bool:
-    """Whether a model is so large that only the likeliest mistakes are tried."""
-    return len(reference.order) > LARGE
-
-
-def row_of(truth: Truth, name: str) -> Node:
-    row = truth.row(name)
-    assert row is not None
-    return row
 
 
 def _two(first: Finding, second: Finding) -> Finding:

@@ -32,6 +32,7 @@ from symbackprop.grade.mistakes import Finding
 from symbackprop.grade.numeric_sweep import NumericSweep
 from symbackprop.grade.points import Array
 from symbackprop.grade.reference import Reference
+from symbackprop.own.truth import has_kink
 
 SHORT = 60
 
@@ -180,12 +181,6 @@ def by_result(place: Place) -> Iterator[Candidate]:
     for new, kind, says, moved in place.exchanges(consumer):
         pattern = (("by result", consumer.attr, edge.index, moved),) if moved else ()
         yield candidate(place, kind, f"in {name}, {says}", by_formula(f.div(other, by), new), 31, pattern)
-
-
-def has_kink(edge: Edge) -> bool:
-    """Whether an edge leads to a function with a kink at 0, by the argument that tells the side."""
-    head = edge.consumer.head
-    return edge.index == 0 and edge.consumer.form is not None and head in TABLE and TABLE[head].switches == AT_ZERO
 
 
 def _other_masks(place: Place) -> Iterator[Candidate]:

@@ -15,7 +15,9 @@ import numpy as np
 
 from symbackprop.core import formula as f
 from symbackprop.core.graph import FLOAT, Node
+from symbackprop.core.scalars import AT_ZERO, TABLE
 from symbackprop.core.shapes import evaluate_dim, evaluate_shape
+from symbackprop.derive.record import Edge
 from symbackprop.errors import ModelError
 from symbackprop.grade.naming import plain
 from symbackprop.grade.points import DISTRIBUTION, GENERAL, HARD, Array, Point, Points, class_targets
@@ -24,7 +26,7 @@ from symbackprop.model.model import Model
 from symbackprop.verify.sampling import choose_sizes
 from symbackprop.verify.values import learned
 
-STEPS, REDRAWN, ROOM = 3, 24, 3000
+STEPS, REDRAWN, ROOM, LARGE = 3, 24, 3000, 300
 SMALL_VALUES, NEAR, LOUD = 0.03, 1e-4, 100.0
 UPSTREAM = ("upstream", "dout", "grad_output", "grad_outputs", "grad_out", "d_out", "gradient", "dupstream")
 VALUE, SIZE, SEED, GRADIENT = "value", "size", "upstream", "gradient"
@@ -321,3 +323,20 @@ def _near(word: str, known: Mapping[str, str]) -> str | None:
     """The only name that differs in case and underscores alone."""
     found = {n for w, n in known.items() if plain(w) == plain(word)}
     return found.pop() if len(found) == 1 else None
+
+
+def is_large(reference: Reference) -> bool:
+    """Whether a model is so large that only the likeliest mistakes are tried."""
+    return len(reference.order) > LARGE
+
+
+def row_of(truth: Truth, name: str) -> Node:
+    row = truth.row(name)
+    assert row is not None
+    return row
+
+
+def has_kink(edge: Edge) -> bool:
+    """Whether an edge leads to a function with a kink at 0, by the argument that tells the side."""
+    head = edge.consumer.head
+    return edge.index == 0 and edge.consumer.form is not None and head in TABLE and TABLE[head].switches == AT_ZERO

@@ -21,7 +21,6 @@ from symbackprop.render.numbers import DIGITS, Numbers
 from symbackprop.render.options import Options
 from symbackprop.render.print.text import text
 from symbackprop.render.results import Results, updates
-from symbackprop.render.second import SecondOrder
 from symbackprop.render.symbols import Located, LoopMark, Symbols, locate, serving
 from symbackprop.render.views import VIEWS, choose_view
 
@@ -139,6 +138,8 @@ class Anatomy:
         found = self.derivation.second
         if found is None:
             return ()
+        from symbackprop.render.second import SecondOrder  # and all of blocks, which gradients alone do without
+
         names = list(dict.fromkeys(b for _, b in found))
         upper = [x for (a, b), x in found.items() if not found.twice or names.index(a) <= names.index(b)]
         told = SecondOrder(self.context, upper, self.rows.loss if found.twice else None, found.outputs)

@@ -5,10 +5,28 @@ derivation, slopes of that interpreter, and the module run as the file it is. `v
 itself what model it came from, run in a process of its own, `verify_process` where that has been started.
 """
 
-from symbackprop.verify.checker import model_of, verify_file, verify_module, verify_process
-from symbackprop.verify.interpreter import evaluate
-from symbackprop.verify.module import load_module
-from symbackprop.verify.report import GradientReport, Report, ResultReport
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from symbackprop.verify.checker import model_of, verify_file, verify_module, verify_process
+    from symbackprop.verify.interpreter import evaluate
+    from symbackprop.verify.module import load_module
+    from symbackprop.verify.report import GradientReport, Report, ResultReport
+
+_HOME = {
+    "model_of": "checker", "verify_file": "checker", "verify_module": "checker", "verify_process": "checker",
+    "evaluate": "interpreter", "load_module": "module", "GradientReport": "report", "Report": "report",
+    "ResultReport": "report",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """A name is loaded when it is first used: who wants the interpreter need not load the checker."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+
 
 __all__ = [
     "GradientReport",

@@ -225,14 +225,14 @@ class Further:
     jacobian: str | None = None
     ggn: bool = False
 
-    def blocks(self, derivation: Derivation, chosen: bool) -> Blocks | None:
+    def blocks(self, derivation: Derivation, chosen: bool) -> Blocks:
         """The blocks, or why there are none; ``chosen``: which arrays gradients are taken of was asked for."""
         try:
             return self._blocks(derivation, chosen)
         except NoPush as error:
             return Blocks({}, self.jacobian is None, error.message)
 
-    def _blocks(self, derivation: Derivation, chosen: bool) -> Blocks | None:
+    def _blocks(self, derivation: Derivation, chosen: bool) -> Blocks:
         if self.order not in (1, 2):
             raise UsageError(f"the order of a derivation is 1 or 2, not {self.order}")
         model = derivation.model
@@ -242,8 +242,6 @@ class Further:
             raise UsageError("a Jacobian is of a row, the Gauss–Newton matrix of the loss: ask for one of them")
         if self.jacobian is not None:
             return jacobian_of(_named(model, self.jacobian), names, rows)
-        if self.order == 1 and self.hessian is None and not self.ggn:
-            return None
         if model.loss_row is None:
             raise ModelError(f"{model.name} has outputs and no loss: ask for a Jacobian (--jacobian NAME)")
         if self.ggn:
