@@ -5,7 +5,6 @@ derivation, slopes of that interpreter, and the module run as the file it is. `v
 itself what model it came from, run in a process of its own, `verify_process` where that has been started.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -14,18 +13,14 @@ if TYPE_CHECKING:
     from symbackprop.verify.module import load_module
     from symbackprop.verify.report import GradientReport, Report, ResultReport
 
-_HOME = {
-    "model_of": "checker", "verify_file": "checker", "verify_module": "checker", "verify_process": "checker",
-    "evaluate": "interpreter", "load_module": "module", "GradientReport": "report", "Report": "report",
-    "ResultReport": "report",
-}
-
 
 def __getattr__(name: str) -> Any:
-    """A name is loaded when it is first used: who wants the interpreter need not load the checker."""
-    if name not in _HOME:
+    """The names are loaded when one is used: who wants the interpreter alone need not load the checker."""
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    from symbackprop.verify import checker, interpreter, module, report
+
+    return next(getattr(home, name) for home in (checker, interpreter, module, report) if hasattr(home, name))
 
 
 __all__ = [
