@@ -9,6 +9,14 @@
     Array.prototype.forEach.call(document.querySelectorAll(selector), act);
   }
 
+  /* What stands on the page may be replaced: events are heard by the document. */
+  function on(event, selector, act) {
+    document.addEventListener(event, function (e) {
+      var found = e.target.closest && e.target.closest(selector);
+      if (found) { act(found, e); }
+    });
+  }
+
   /* Light and dark: the reader's choice, kept where the browser lets us. */
   var theme = document.getElementById("theme");
   var prefersDark = window.matchMedia("(prefers-color-scheme: dark)");
@@ -30,8 +38,8 @@
 
   /* Steps: all open, all closed; a link into a closed step opens it; on paper all are open. */
   function setAll(open) { each("details.step", function (d) { d.open = open; }); }
-  document.getElementById("open-all").addEventListener("click", function () { setAll(true); });
-  document.getElementById("close-all").addEventListener("click", function () { setAll(false); });
+  on("click", "#open-all", function () { setAll(true); });
+  on("click", "#close-all", function () { setAll(false); });
   function openTarget() {
     var target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
     if (target && target.tagName === "DETAILS") { target.open = true; }
@@ -46,16 +54,12 @@
   window.addEventListener("afterprint", function () { closed.forEach(function (d) { d.open = false; }); });
 
   /* The graph as a whole, or as large as it is. */
-  var fit = document.getElementById("fit");
-  if (fit) {
-    var canvas = document.querySelector(".canvas");
-    canvas.scrollLeft = (canvas.scrollWidth - canvas.clientWidth) / 2;
-    fit.addEventListener("click", function () {
-      var whole = fit.getAttribute("aria-pressed") !== "true";
-      fit.setAttribute("aria-pressed", String(whole));
-      document.querySelector(".graph").classList.toggle("whole", whole);
-    });
-  }
+  each(".canvas", function (canvas) { canvas.scrollLeft = (canvas.scrollWidth - canvas.clientWidth) / 2; });
+  on("click", "#fit", function (fit) {
+    var whole = fit.getAttribute("aria-pressed") !== "true";
+    fit.setAttribute("aria-pressed", String(whole));
+    document.querySelector(".graph").classList.toggle("whole", whole);
+  });
 
   /* Copying LaTeX. */
   function fallback(text) {
@@ -72,14 +76,12 @@
     if (!navigator.clipboard) { return fallback(text); }
     return navigator.clipboard.writeText(text).catch(function () { return fallback(text); });
   }
-  each("button.copy", function (button) {
-    button.addEventListener("click", function () {
-      copy(button.getAttribute("data-latex")).then(function () {
-        button.classList.add("copied");
-        said.textContent = "LaTeX copied";
-        setTimeout(function () { button.classList.remove("copied"); said.textContent = ""; }, 1600);
-      }, function () { said.textContent = "The browser does not allow copying here"; });
-    });
+  on("click", "button[data-latex]", function (button) {
+    copy(button.getAttribute("data-latex")).then(function () {
+      button.classList.add("copied");
+      said.textContent = "LaTeX copied";
+      setTimeout(function () { button.classList.remove("copied"); said.textContent = ""; }, 1600);
+    }, function () { said.textContent = "The browser does not allow copying here"; });
   });
 
   /* Where was this computed? Hovering or focusing a reference marks the place, in the text and in the graph, and shows
@@ -144,12 +146,16 @@
     peek.style.left = left + "px";
     peek.style.top = (above > 8 ? above : box.bottom + 8) + "px";
   }
-  each("a.ref, a.g-node, .jump a", function (link) {
-    link.addEventListener("mouseenter", function () { show(link); });
-    link.addEventListener("mouseleave", clear);
-    link.addEventListener("focus", function () { show(link); });
-    link.addEventListener("blur", clear);
+  var LINKS = "a.ref, a.g-node, .jump a";
+  function leave(link, event) {
+    if (!event.relatedTarget || !link.contains(event.relatedTarget)) { clear(); }
+  }
+  on("mouseover", LINKS, function (link, event) {
+    if (!event.relatedTarget || !link.contains(event.relatedTarget)) { show(link); }
   });
+  on("mouseout", LINKS, leave);
+  on("focusin", LINKS, show);
+  on("focusout", LINKS, leave);
   document.addEventListener("keydown", function (event) { if (event.key === "Escape") { clear(); } });
   window.addEventListener("scroll", place, { passive: true });
   window.addEventListener("resize", place);

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
 from symbackprop.derive import derive
 from symbackprop.model import load, zoo
-from symbackprop.model.model import Model
 from symbackprop.render.graph import picture_of, runs_down, svg_fragment
 from symbackprop.render.html import derivation_html, render
 from symbackprop.render.options import Options
@@ -42,11 +41,11 @@ def pages(names: Iterable[str] = ()) -> Iterator[tuple[str, str]]:
         yield f"{model.name}.html", derivation_html(derivation, Options(values=model.example or None))
         picture = picture_of(derivation)
         graph = Markup(svg_fragment(picture, runs_down(picture), key=False))
-        groups[group_of(model)].append(Card(model.name, model.summary, model.source, graph))
+        groups[group_of(model.tags)].append(Card(model.name, model.summary, model.source, graph))
     shown = [(title, cards) for title, cards in groups.items() if cards]
     yield "index.html", render("gallery.html", ("page.css", "gallery.css"), groups=shown)
 
 
-def group_of(model: Model) -> str:
-    """The heading under which a model stands: its first lecture, else the last heading."""
-    return next(title for tag, title in GROUPS if not tag or tag in model.tags)
+def group_of(tags: Collection[str]) -> str:
+    """The heading under which a model with these tags stands: its first lecture, else the last heading."""
+    return next(title for tag, title in GROUPS if not tag or tag in tags)

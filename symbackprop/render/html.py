@@ -80,6 +80,12 @@ def to_fragment(document: Document) -> str:
     return render("fragment.html", document=document, whole=False, **_parts(document, links=False))
 
 
+def to_live(document: Document) -> str:
+    """The derivation for the playground, whose page is around it: a board or steps, whichever the document has."""
+    board = board_rows(document) if document.detail == "board" else []
+    return render("live.html", document=document, board=board, whole=True, **_parts(document))
+
+
 def graph_of(derivation: Derivation, document: Document, options: Options) -> str:
     """The graph with links from its boxes to the lines of the document."""
     picture = picture_of(derivation, options.values, options.sizes, options.digits)

@@ -1,0 +1,131 @@
+"""What the playground asks of the library: one message, one answer, both plain data.
+
+A message is ``{"job": …, "text": …, "options": {…}}``: a job of `JOBS`, model text, and words for the job. The answer
+is ``{"ok": True, "result": {…}}`` or ``{"ok": False, "error": {…}}``; an error says its ``kind`` and ``message``, the
+``line`` and the columns from ``column`` up to ``end`` that it is about (from 1; 0 where there are none), in ``shown``
+what a terminal shows below it, in ``told`` all of it as text, and in ``others`` the further errors of the text. NumPy
+is not needed, so that it runs in a browser.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+from symbackprop.codegen import LEVELS, codegen
+from symbackprop.codegen.write import file_stem
+from symbackprop.derive import derive
+from symbackprop.derive.steps import Derivation
+from symbackprop.errors import MOST, ModelError, SymbackpropError, UsageError, did_you_mean
+from symbackprop.model import zoo
+from symbackprop.model.nesting import nesting_told
+from symbackprop.model.text import parse
+from symbackprop.render.board import build_document
+from symbackprop.render.gallery import GROUPS, group_of
+from symbackprop.render.graph import picture_of, svg_fragment
+from symbackprop.render.html import to_live
+from symbackprop.render.options import Options
+
+Words = Mapping[str, str]  # options of a job, as the page has them
+Job = Callable[[Derivation, Words], dict[str, Any]]
+CALLED = "model.sbp"  # what errors call the text
+JOBS: dict[str, Job] = {}
+
+
+def reply(message: str) -> str:
+    """The answer to a message, both as JSON."""
+    return json.dumps(answer(json.loads(message)), ensure_ascii=False)
+
+
+def answer(message: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer to a message: a result, or what is wrong with the text."""
+    try:
+        return {"ok": True, "result": _result(message["job"], message["text"], message.get("options", {}))}
+    except SymbackpropError as error:
+        return {"ok": False, "error": _error(error)}
+    except RecursionError:
+        return {"ok": False, "error": _error(ModelError("the input is nested too deeply"))}
+    except MemoryError:
+        return {"ok": False, "error": _error(ModelError("there is not enough memory for this"))}
+
+
+def _result(job: str, text: str, options: Words) -> dict[str, Any]:
+    if job not in JOBS:
+        raise UsageError(f"no job is called {job!r}.{did_you_mean(job, JOBS)}")
+    return JOBS[job](_derivation(text), options)
+
+
+@lru_cache(maxsize=1)
+def _derivation(text: str) -> Derivation:
+    """The derivation of a text; what shows the same text in another way does not derive it again."""
+    return derive(parse(text, path=CALLED))
+
+
+def _error(error: SymbackpropError) -> dict[str, Any]:
+    found = _described(error)
+    others = error.others[: MOST - 1] if isinstance(error, ModelError) else ()
+    return found | {"told": error.told(), "others": [_described(other) for other in others]}
+
+
+def _described(error: SymbackpropError) -> dict[str, Any]:
+    """One error as data."""
+    if not isinstance(error, ModelError):
+        return {"kind": "error", "message": str(error), "line": 0, "column": 0, "end": 0, "shown": []}
+    line, start, end = error.place or (error.line, 0, 0)
+    return {"kind": error.kind, "message": error.message, "line": line, "column": start, "end": end,
+            "shown": [*error.shown]}
+
+
+# -- jobs
+def job(do: Job) -> Job:
+    """Makes a function a job of its name."""
+    JOBS[do.__name__] = do
+    return do
+
+
+@job
+def derivation(derived: Derivation, options: Words) -> dict[str, Any]:
+    """The derivation as HTML; ``detail`` is board, brief or full."""
+    with nesting_told(derived.model):
+        html = to_live(build_document(derived, Options(detail=options.get("detail", "full"))))
+    model = derived.model
+    return {"name": model.name, "summary": model.summary, "source": model.source, "html": html,
+            "remarks": [*model.remarks]}
+
+
+@job
+def printed(derived: Derivation, options: Words) -> dict[str, Any]:
+    """The derivation in a format of `render.formats`, as ``form`` says; ``detail`` is board, brief or full."""
+    return {"text": derived.printed(options.get("form", "text"), detail=options.get("detail", "full"))}
+
+
+@job
+def graph(derived: Derivation, options: Words) -> dict[str, Any]:
+    """The graph as an SVG element that takes the colours of the page."""
+    with nesting_told(derived.model):
+        return {"html": svg_fragment(picture_of(derived), down=True)}
+
+
+@job
+def module(derived: Derivation, options: Words) -> dict[str, Any]:
+    """The module for ``target``, and what its file is called."""
+    level = {str(level): level for level in LEVELS}.get(options.get("level", "1"), -1)
+    text = codegen(derived.model, target=options.get("target", "numpy"), level=level)
+    return {"text": text, "file": f"{file_stem(derived.model.name)}.py"}
+
+
+# -- examples
+def examples() -> list[dict[str, Any]]:
+    """The built-in models by their headings: ``{"title", "models": [{"name", "summary", "text"}]}``."""
+    groups: dict[str, list[dict[str, str]]] = {title: [] for _, title in GROUPS}
+    for entry in zoo.entries():
+        model = {"name": entry.name, "summary": entry.summary, "text": example(entry.name)}
+        groups[group_of(entry.tags)].append(model)
+    return [{"title": title, "models": models} for title, models in groups.items() if models]
+
+
+def example(name: str) -> str:
+    """The text of a built-in model, which says its name."""
+    return f"# name: {name}\n{zoo.text(name)}"

@@ -1,0 +1,111 @@
+"""What the playground asks is answered as the command line would, in plain data, and without NumPy."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from symbackprop.codegen import codegen
+from symbackprop.derive import derive
+from symbackprop.model import load, zoo
+from symbackprop.playground import JOBS, answer, example, examples, reply
+
+SMALL, LOOP = "two-weight-tanh", "lstm"
+HOSTILE = """\
+# name: <script>alert(1)</script>
+# summary: "><img src=x onerror=alert(2)>
+# source: </style><b>&amp;</b>
+# note: {{ 7 * 7 }} <svg/onload=alert(3)>
+data onload
+param w   # <script>alert(4)</script>
+notation w = "\\mathbf{w}"
+loss L = (onload - w)^2
+"""
+ALONE = """
+import sys
+for name in ("numpy", "click", "scipy", "torch", "jax"):
+    sys.modules[name] = None
+from symbackprop.playground import JOBS, answer, example
+for job in JOBS:
+    assert answer({"job": job, "text": example("lstm")})["ok"], job
+"""
+
+
+def result(job: str, text: str, **options: str) -> dict[str, Any]:
+    told = json.loads(reply(json.dumps({"job": job, "text": text, "options": options})))
+    assert told["ok"], told
+    return dict(told["result"])
+
+
+def error(text: str, job: str = "derivation", **options: str) -> dict[str, Any]:
+    told = answer({"job": job, "text": text, "options": options})
+    assert told["ok"] is False
+    return dict(told["error"])
+
+
+def test_nothing_but_sympy_and_jinja_is_needed() -> None:
+    run = subprocess.run([sys.executable, "-c", ALONE], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+
+
+@pytest.mark.parametrize("name", [SMALL, LOOP])
+def test_what_is_printed_is_what_the_command_line_prints_whatever_was_asked_before(name: str) -> None:
+    text, fresh = example(name), derive(load(name))
+    for job in JOBS:
+        result(job, text)
+    for form in ("text", "latex", "markdown"):
+        assert result("printed", text, form=form, detail="brief")["text"] == fresh.printed(form, detail="brief")
+    assert result("module", text) == {"text": codegen(load(name)), "file": f"{name.replace('-', '_')}.py"}
+    assert "import torch" in result("module", text, target="torch")["text"]
+    assert result("graph", text)["html"].startswith("<svg")
+
+
+@pytest.mark.parametrize(("detail", "steps", "boards"), [("board", 0, 1), ("brief", 1, 0), ("full", 1, 0)])
+def test_the_derivation_comes_in_three_lengths(detail: str, steps: int, boards: int) -> None:
+    html = result("derivation", example(SMALL), detail=detail)["html"]
+    assert (html.count('<div class="steps">'), html.count('<div class="board">')) == (steps, boards)
+    anchors = set(re.findall(r' id="([^"]+)"', html))
+    assert set(re.findall(r'href="#([^"]+)"', html)) <= anchors and "eq-1" in anchors
+
+
+def test_an_error_says_where_it_stands() -> None:
+    said = error("data x\nparam w\nloss L = w*y + z\n")
+    assert (said["kind"], said["line"], said["column"], said["end"]) == ("name error", 3, 12, 13)
+    assert said["shown"][:2] == ["loss L = w*y + z", "           ^"]
+    assert said["told"].startswith("model.sbp:3: name error: ")
+    assert said["others"] == [] and "<" not in said["message"]
+
+
+def test_an_error_without_a_place_and_further_errors_are_data_too() -> None:
+    assert error("")["line"] == 0
+    assert error("param w\nparam w\nloss L = w")["line"] == 2
+    several = error("data x\na = x +\nb = x *\nloss L = x")
+    assert [several["line"], *[other["line"] for other in several["others"]]] == [2, 3]
+
+
+@pytest.mark.parametrize(("job", "options"), [
+    ("derivatoin", {}), ("derivation", {"detail": "long"}), ("printed", {"form": "pdf"}), ("module", {"target": "c++"}),
+    ("module", {"level": "many"}),
+])
+def test_what_cannot_be_asked_is_told(job: str, options: dict[str, str]) -> None:
+    said = error(example(SMALL), job, **options)
+    assert said["kind"] == "error" and said["message"]
+
+
+def test_names_and_comments_stay_text() -> None:
+    for job, part in (("derivation", "html"), ("graph", "html")):
+        html = result(job, HOSTILE)[part]
+        tags = {tag.lower() for tag in re.findall(r"<([a-zA-Z/][^\s>]*)", html)}
+        assert not tags & {"script", "img", "style", "b", "svg/onload=alert(3)"}
+        assert not re.search(r"<[^>]*\son\w+\s*=", html)
+
+
+def test_every_model_is_an_example_that_says_its_name() -> None:
+    listed = [model for group in examples() for model in group["models"]]
+    assert sorted(model["name"] for model in listed) == [*zoo.names()]
+    assert result("derivation", example(LOOP), detail="board")["name"] == LOOP
