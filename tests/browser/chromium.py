@@ -132,11 +132,12 @@ class Chromium:
             return False
 
     def place(self, selector: str) -> tuple[float, float]:
-        """The middle of the first element that matches, scrolled into sight."""
+        """The middle of the first element that matches, scrolled into sight and drawn there."""
         x, y = self.js(
-            f"(() => {{ const e = document.querySelector({json.dumps(selector)});"
-            "e.scrollIntoView({block: 'center', behavior: 'instant'}); const b = e.getBoundingClientRect();"
-            "return [b.left + b.width / 2, b.top + b.height / 2]; })()"
+            f"(async () => {{ const e = document.querySelector({json.dumps(selector)});"
+            "const drawn = () => new Promise(done => requestAnimationFrame(() => setTimeout(done)));"
+            "e.scrollIntoView({block: 'center', behavior: 'instant'}); await drawn(); await drawn();"
+            "const b = e.getBoundingClientRect(); return [b.left + b.width / 2, b.top + b.height / 2]; })()"
         )
         return float(x), float(y)
 
