@@ -43,6 +43,7 @@ def codegen(
     `codegen.wrapping`), ``shard`` a training step over the devices of a mesh (see `codegen.sharding`). Raises
     `UsageError` for anything else, `ModelError` where the model cannot be emitted.
     """
+    from symbackprop.codegen.lowering import lowered
     from symbackprop.codegen.optimizers import optimizer_lines
     from symbackprop.codegen.planning import build_program
     from symbackprop.codegen.sharding import step_below
@@ -76,7 +77,7 @@ def codegen(
         named = with_text_names(model)
         with named.graph.apart():
             swept = derive_stable(named, wrt)
-            derivation = closed(swept)
+            derivation = lowered(closed(swept), printer.arrays.marks) if level else closed(swept)
             blocks = wholes(swept, whole)
             asked = [HVP for x in blocks if x.kind != JACOBIAN and x.blocks is None]  # which products are asked for
             further = products(swept, dict.fromkeys([*along, *asked]), named)
