@@ -7,7 +7,7 @@ numbers that they give.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -29,30 +29,35 @@ COMPILING = 600.0, 16.0  # seconds a call, and GiB: large models take JAX long t
 
 
 # -- whether two models are the same: what they declare, and rows that compute the same from the same
-def first_difference(model: Model, other: Model) -> str | None:
-    """The first declared name that says other things in two models, or ``conventions``; None if they are the same."""
+def first_difference(model: Model, other: Model, written: bool = False) -> str | None:
+    """The first declared name that says other things in two models, or ``conventions``; None if they are the same.
+    Where the other is one ``written`` as text, it may name what has no name in the model: long formulas are cut."""
     known: dict[Any, int] = {}
-    one, two = (_declared(m, known) for m in (model, other))
+    more = {s.name for s in other.statements if s.keyword == "let"} - {s.name for s in model.statements}
+    one, two = (_declared(m, known, more if written else ()) for m in (model, other))
     return next((name for name in {**one, **two} if one.get(name) != two.get(name)), None)
 
 
-def _declared(model: Model, known: dict[Any, int]) -> dict[str, Any]:
-    rows = {s.name: model.graph.names[s.name] for s in model.statements if s.name in model.graph.names}
-    numbers = dict(zip(rows, Numbers(known).of(list(rows.values())), strict=True))
-    said = {s.name: (s.keyword, numbers.get(s.name), model.notation_of.get(s.name)) for s in model.statements}
-    return said | {"conventions": (model.graph.relu0, model.sizes)}
+def _declared(model: Model, known: dict[Any, int], unnamed: Container[str]) -> dict[str, Any]:
+    said = [s for s in model.statements if s.name not in unnamed]
+    rows = {s.name: model.graph.names[s.name] for s in said if s.name in model.graph.names}
+    numbers = dict(zip(rows, Numbers(known, unnamed).of(list(rows.values())), strict=True))
+    found = {s.name: (s.keyword, numbers.get(s.name), model.notation_of.get(s.name)) for s in said}
+    return found | {"conventions": (model.graph.relu0, model.sizes)}
 
 
 class Numbers:
-    """Numbers of rows: two rows, of other graphs too, have one number where they compute the same from the same."""
+    """Numbers of rows: two rows, of other graphs too, have one number where they compute the same from the same, under
+    the same name; ``unnamed`` are names that do not count."""
 
-    def __init__(self, known: dict[Any, int]) -> None:
-        self.known, self.found = known, dict[int, int]()
+    def __init__(self, known: dict[Any, int], unnamed: Container[str] = ()) -> None:
+        self.known, self.unnamed, self.found = known, unnamed, dict[int, int]()
 
     def of(self, rows: Sequence[Node], stop: frozenset[int] = frozenset()) -> list[int]:
         for row in rows[0].graph.topological(rows, stop) if rows else ():
             if row.id not in self.found:
-                self.found[row.id] = self._number(row.name, row.shape, row.kind, self._key(row))
+                name = None if row.name in self.unnamed else row.name
+                self.found[row.id] = self._number(name, row.shape, row.kind, self._key(row))
         return [self.found[row.id] for row in rows]
 
     def _number(self, *key: Any) -> int:
@@ -192,7 +197,7 @@ def _require_model_text(module: ModuleType, model: Model, options: Mapping[str, 
         again = model_of(module, Path("the module"))
     except ModelError as error:
         raise CheckFailed(f"{wrong}: it cannot be read\n{error}") from None
-    place = first_difference(model, again)
+    place = first_difference(model, again, written=True)
     report = None if place is None else verify_module(module, again, read=True, **options)
     if report is not None and report.verdict == "fail":
         raise CheckFailed(f"{wrong}: from {place} on it says another model\n{report.text()}")

@@ -3,6 +3,8 @@ most about twice as many steps. Counted, not timed, so that a loaded machine say
 
 from __future__ import annotations
 
+import cProfile
+import pstats
 from collections.abc import Callable
 from functools import partial
 
@@ -10,6 +12,7 @@ import pytest
 
 from symbackprop import Model, derive
 from symbackprop.codegen import codegen
+from symbackprop.verified import verify_source
 from tests.counting import growth
 from tests.sweeps import few_in_ci
 
@@ -39,3 +42,18 @@ def _derive_and_emit(text: str) -> None:
 def test_twice_the_size_is_twice_the_work(shape: str) -> None:
     write = SHAPES[shape]
     assert growth(lambda n: partial(_derive_and_emit, write(n)), 120) < 2.4
+
+
+@pytest.mark.slow
+def test_a_module_is_called_no_more_often_for_more_arrays() -> None:
+    """What is tried of one array after another is tried of a number of them: every call reads all."""
+    assert _module_calls(160) < 1.1 * _module_calls(80)
+
+
+def _module_calls(arrays: int) -> int:
+    model = Model.parse(SHAPES["powers"](arrays), name="m")
+    source = codegen(model)
+    with cProfile.Profile() as profile:
+        assert verify_source(source, model, trials=1).verdict == "pass"
+    stats: dict[tuple[str, int, str], tuple[int, ...]] = pstats.Stats(profile).stats  # type: ignore[attr-defined]
+    return sum(found[1] for (path, _, name), found in stats.items() if name == "called" and path.endswith("files.py"))

@@ -420,6 +420,11 @@ class Graph:
             and same_shape(node.shape, shape)
         )
 
+    def extent(self, node: Node) -> tuple[int, int]:
+        """How many nodes and arguments a row has in a formula that it is part of, at most."""
+        form = node.arithmetic if node.name is None else None
+        return (1, 1) if form is None else (f.size(form), len(node.args))
+
     def _kernel_row(self, form: f.Formula, args: Sequence[Node], shape: Shape, whole: bool = False) -> Node:
         """The row of a formula that is folded already. ``whole``: it was written with integers only, so that a number
         is one too."""

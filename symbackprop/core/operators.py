@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from symbackprop.core import formula as f
 from symbackprop.core.formula import Arg
+from symbackprop.core.kernel import MAX_ARGS, MAX_SIZE
+from symbackprop.core.shapes import same_shape
 from symbackprop.doorway import late
 
 if TYPE_CHECKING:
@@ -22,6 +24,34 @@ def operation(sign: str, left: Node, right: Node) -> Node:
     """An operator between two rows, as a user writes it."""
     row: Node = left.graph.arithmetic(FORMS[sign], [left, right])
     return row if sign in "+-" else late("powers")(row)
+
+
+class Terms:
+    """A sum that is made at once of as many of its terms as stand in one formula: the row that adding them one by one
+    makes, without those on the way."""
+
+    def __init__(self, first: Node) -> None:
+        self.rows = [first]
+        self.signs: list[f.Formula] = [A]
+        self.size, self.arguments = first.graph.extent(first)
+
+    def takes(self, sign: str, row: Node) -> bool:
+        """Whether a term can be added before the sum is made: it has the shape of the others, and what is there is a
+        part of a formula yet."""
+        return sign in "+-" and row.value is None and self.rows[0].value is None and (
+            self.size <= MAX_SIZE and self.arguments <= MAX_ARGS and same_shape(row.shape, self.rows[0].shape))
+
+    def append(self, sign: str, row: Node) -> None:
+        size, arguments = row.graph.extent(row)
+        self.size, self.arguments = self.size + size + 2, self.arguments + arguments
+        term = Arg(len(self.rows))
+        self.signs.append(term if sign == "+" else -term)
+        self.rows.append(row)
+
+    def made(self) -> Node:
+        """The row of the sum."""
+        first = self.rows[0]
+        return first if len(self.rows) == 1 else first.graph.arithmetic(f.add(*self.signs), self.rows)
 
 
 def _by(combine: Callable[[Node, Node], Node]) -> tuple[Callable[..., Node], Callable[..., Node]]:

@@ -40,7 +40,7 @@ from symbackprop.verify.kinks import Unstated
 from symbackprop.verify.module import Candidate, Outcome, arrays_of, module_apart
 from symbackprop.verify.optimizers import unknown_rule
 from symbackprop.verify.points import Points
-from symbackprop.verify.promises import broken_promises
+from symbackprop.verify.promises import broken_promises, tried
 from symbackprop.verify.report import (
     FAIL,
     INCONCLUSIVE,
@@ -265,6 +265,9 @@ class Check:
             yield f"other sizes of {', '.join(told)}, which no array shows and forward cannot be told"
         if not self.candidate.states_arrays:
             yield "what is refused: the module has no PARAMS and DATA that say what it takes"
+        arrays = list(self.model.leaves())
+        if len(tried(arrays)) < len(arrays):
+            yield f"what is refused of every array: {len(tried(arrays))} of {len(arrays)} were given as they may not be"
         inner = [n for n, row in self.targets.items() if not row.is_leaf]
         if inner:
             yield f"the gradients of {', '.join(inner)} at points beside the random ones, as these are no inputs"

@@ -35,6 +35,7 @@ from symbackprop.verify.values import learned
 NAME = "init_params"
 ENTRIES, CALLS, DRAWS = 20_000, 400, 2
 MOST, TRIES = 10**6, 8  # entries, and sizes that are tried to have no more
+COMPARED = 16  # of the first entries of two arrays, whether they are the same numbers
 DEVIATIONS = 6.0  # what chance exceeds once in 10⁹ times
 TABLE_DEVIATION = 0.1
 LEAF = -1  # the place at which the leaf of a loop's body reads what it stands for
@@ -142,10 +143,11 @@ def _decided_by_the_generator(candidate: Candidate, asked: Mapping[str, int], dr
             yield f"{NAME}: two generators in the same state give different {name}{_line(candidate, name)}"
     varied = [n for n, v in drawn.items() if not np.array_equal(v, other[n])]
     seeded = [call(candidate.module, NAME, seed, **asked) for seed in (np.int64(3), np.asarray(3), 3)]
+    first = call(candidate.module, NAME, 1, **asked) if varied else {}
     for name in varied:
         if any(not np.array_equal(one[name], seeded[-1][name]) for one in seeded):
             yield f"{NAME}: the seed 3, np.int64(3) and the 0-d array of 3 give different {name}"
-        elif np.array_equal(seeded[-1][name], call(candidate.module, NAME, 1, **asked)[name]):
+        elif np.array_equal(seeded[-1][name], first[name]):
             yield f"{NAME}: the seeds 3 and 1 give the same {name}{_line(candidate, name)}"
     if varied:
         for rng in (1.5, "no"):
@@ -156,14 +158,19 @@ def _decided_by_the_generator(candidate: Candidate, asked: Mapping[str, int], dr
 
 def _repeated(candidate: Candidate, drawn: Mapping[str, Any], varied: Sequence[str]) -> Iterator[str]:
     """Parameters that are all drawn begin with numbers of their own."""
-    seen: dict[float, str] = {}
-    for name in varied:
-        flat = np.asarray(drawn[name], dtype=np.float64).reshape(-1)
-        if flat.size > 1:
-            ratio = round(float(flat[0] / flat[1]), 5)
-            if ratio in seen:
-                yield f"{NAME}: {name} repeats the numbers of {seen[ratio]}{_line(candidate, name)}"
-            seen[ratio] = name
+    seen: dict[float, list[str]] = {}
+    start = {n: np.asarray(drawn[n], dtype=np.float64).reshape(-1)[:COMPARED] for n in varied}
+    for name in [n for n in varied if start[n].size > 1]:
+        alike = seen.setdefault(round(float(start[name][0] / start[name][1]), 5), [])
+        for other in [n for n in alike if _proportional(start[n], start[name], candidate.dtype)]:
+            yield f"{NAME}: {name} repeats the numbers of {other}{_line(candidate, name)}"
+        alike.append(name)
+
+
+def _proportional(one: Any, other: Any, dtype: np.dtype[Any]) -> bool:
+    """Whether two arrays start with the same numbers but for their scale, as far as they are rounded."""
+    count = min(one.size, other.size)
+    return np.allclose(one[:count] * other[0], other[:count] * one[0], rtol=100 * float(np.finfo(dtype).eps), atol=0.0)
 
 
 # -- the scale

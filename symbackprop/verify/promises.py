@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any, TypeAlias
 
@@ -37,6 +37,7 @@ from symbackprop.verify.values import checked_values, infer_sizes
 
 # -- what a module states about itself, in constants, against its own MODEL
 DTYPES = (np.float32, np.float64)
+ONE_BY_ONE = 64
 
 
 def constants(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
@@ -322,10 +323,17 @@ def _upstream(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterato
                 yield f"backward does not refuse an upstream gradient of {name} {what} with a ValueError that says so"
 
 
+def tried(names: Sequence[str]) -> Sequence[str]:
+    """The arrays that are tried one by one: all, or a number of them spread over all, each of which is a call."""
+    return names if len(names) <= ONE_BY_ONE else [names[k * (len(names) - 1) // (ONE_BY_ONE - 1)]
+                                                   for k in range(ONE_BY_ONE)]
+
+
 def _misfits(candidate: Candidate, sample: Sample) -> Iterator[tuple[str, str, Arrays]]:
     """(name, what is wrong with that array, all values): one array at a time is missing, or not as declared."""
     values, leaves, known = sample.values, candidate.model.leaves(), candidate.hidden(sample)
-    for name, leaf in leaves.items():
+    for name in tried(list(leaves)):
+        leaf = leaves[name]
         yield name, "missing", {n: v for n, v in values.items() if n != name}
         other = next(f"{name}{'_' * k}" for k in count(1) if f"{name}{'_' * k}" not in leaves)
         yield other, "beside what the model has", {**values, other: values[name]}

@@ -118,6 +118,8 @@ def _binary(draw: Any, a: str, s: tuple[Any, ...], b: str, t: tuple[Any, ...]) -
         return f"maximum({a}, {b})", shape
     if f == "where":
         return f"where({a} > 0, {a}, {b})", shape
+    if f == "/":  # the variance along an axis of one entry is the number 0
+        return f"(({a}) / (1 + ({b})**2))", shape
     return f"(({a}) {f} ({b}))", shape
 
 

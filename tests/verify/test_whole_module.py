@@ -92,6 +92,19 @@ def test_a_mistake_is_told(change: tuple[str, str], words: str) -> None:
     assert found.verdict == "fail" and any(re.search(words, p) for p in found.problems), found.text()
 
 
+def test_numbers_that_two_parameters_have_in_common_are_told() -> None:
+    own = ('"W1": rng.', '"W1": np.random.default_rng(rng.bit_generator.seed_seq).'), ('"W2": rng.', '"W2": np.random.'
+           'default_rng(rng.bit_generator.seed_seq).')
+    assert any(p.startswith("init_params: W2 repeats the numbers of W1 (net.py:") for p in report(*own).problems)
+
+
+def test_among_many_parameters_two_are_nearly_alike_by_chance() -> None:
+    model = Model.parse("param a: 2, b: 2, c: 2\nloss L = sum(a * b * c)", name="net")
+    numbers = iter(["[0.5, 0.7]", "[1.0, 1.400001]", "[1.0, -2.0]"])
+    source = re.sub(r"np\.zeros\(2\)", lambda found: f"rng.standard_normal() * np.array({next(numbers)})",
+                    codegen(model, verify=False))
+    assert not [p for p in verify_source(source, model, trials=1).problems if "repeats" in p]
+
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_every_optimiser_has_a_rule_of_its_own_here(name: str) -> None:

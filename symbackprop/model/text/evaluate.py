@@ -12,7 +12,7 @@ import sympy as sp
 from symbackprop.core.build import matmul, transpose
 from symbackprop.core.graph import Graph, Node, label
 from symbackprop.core.indexing import getitem
-from symbackprop.core.operators import FORMS, operation
+from symbackprop.core.operators import FORMS, Terms, operation
 from symbackprop.core.scalars import RELATIONS
 from symbackprop.core.shapes import same, shape_text
 from symbackprop.errors import Meant, ModelError, NameProblem, Place, ShapeError
@@ -95,9 +95,15 @@ class Evaluator:
         return lift(self.operand(expr), self.graph)
 
     def chain(self, expr: tree.Chain) -> Value:
-        value = self.operand(expr.first)
+        value, terms = self.operand(expr.first), None
         for sign, part in expr.rest:
             right = self.operand(part)
+            if isinstance(value, Node) and isinstance(right, Node):
+                terms = terms or Terms(value)
+                if terms.takes(sign, right):
+                    terms.append(sign, right)
+                    continue
+            value, terms = value if terms is None else terms.made(), None
             for warning in warnings.of_operator(sign, value, right):
                 self.scope.remark(warning)
             try:
@@ -106,7 +112,7 @@ class Evaluator:
                 if isinstance(error, ShapeError) and sign != "@" and not error.instead:
                     error.instead = _OTHER_OPERATORS
                 raise error.about(expr.first.place and expr.first.place.to(part.place)) from None
-        return value
+        return value if terms is None else terms.made()
 
     def transpose(self, value: Node) -> Node:
         return transpose(value)
