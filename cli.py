@@ -516,6 +516,8 @@ def derive(given: Given, called: dict[str, str], wrt: str | None, form: str | No
 @click.option("--shard", is_flag=False, flag_value="", multiple=True, metavar="N=data,W.1=model", callback=read_shard,
               help="Add train_step for JAX, over the devices of a mesh: which dimension, or axis of an array, is split "
               "along which of its axes.  [without a value: a batch, along data]")
+@click.option("--checkpoint", metavar="every:K|sqrt", help="In loops keep what is carried once in K steps, or in about "
+              "the root of their number, and compute the steps between again.")
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 and show a diff if the file differs.")
 @click.option("--verify/--no-verify", "check_gradients", default=True, help="Verify before writing.")
 @naming_option

@@ -92,6 +92,7 @@ def codegen(
     hessian_diagonal: bool = False,
     wrap: str | None = None,
     shard: Mapping[str, str] | None = None,
+    checkpoint: str | None = None,
     verify: bool = True,
 ) -> str:
     """The text of a module that computes a model (also by name, path or as model text) and its gradients.
@@ -103,7 +104,8 @@ def codegen(
     direction, ``hessian`` (with ``hessian_dense``), ``jacobian`` and ``hessian_diagonal`` those of whole ones. ``wrap``
     makes it a part of another library too: "torch" adds operators and an nn.Module, "jax" a function under custom_vjp.
     ``shard`` adds a training step over the devices of a mesh of JAX; it says along which of the mesh's axes a dimension
-    is split ({"N": "data"}) or an axis of one array ({"W.1": "model"}); {} splits a batch.
+    is split ({"N": "data"}) or an axis of one array ({"W.1": "model"}); {} splits a batch. ``checkpoint`` ("every:16",
+    "sqrt") has loops keep what they carry once in so many steps, and backward compute the steps between again.
     Raises `UsageError` for anything else, `ModelError` where the model cannot be emitted.
 
     The module is verified first, as the command line does: `CheckFailed` names the gradients that are wrong, a warning
@@ -118,7 +120,7 @@ def codegen(
     along = [name for name, wanted in zip(ALONG, (hvp, jvp, ggn), strict=True) if wanted]
     whole = [name for name, wanted in zip(WHOLE, (hessian, jacobian, hessian_diagonal), strict=True) if wanted]
     source = emit(model, dtype=dtype, level=level, wrt=names, optimizer=optimizer, target=target, along=along,
-                  whole=whole, wrap=wrap, shard=shard)
+                  whole=whole, wrap=wrap, shard=shard, checkpoint=checkpoint)
     for remark in require_verified(source, model) if verify else ():
         warnings.warn(remark, stacklevel=2)
     return source

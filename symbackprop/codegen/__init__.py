@@ -31,6 +31,7 @@ def codegen(
     whole: Iterable[str] = (),
     wrap: str | None = None,
     shard: Mapping[str, str] | None = None,
+    checkpoint: str | None = None,
 ) -> str:
     """The text of a module that computes a model and its gradients with NumPy or, by ``target``, with JAX or PyTorch.
 
@@ -40,10 +41,11 @@ def codegen(
     ``optimizer`` (sgd, momentum, adagrad, adam, adamw) adds ``init_state`` and ``update``, ``along`` the functions of
     these names: derivatives along a direction (see `derive.products`), ``whole`` a Jacobian, a Hessian or its
     diagonal (see `derive.blocks`), ``wrap`` what makes it a part of another library, torch or jax (see
-    `codegen.wrapping`), ``shard`` a training step over the devices of a mesh (see `codegen.sharding`). Raises
+    `codegen.wrapping`), ``shard`` a training step over the devices of a mesh (see `codegen.sharding`), ``checkpoint``
+    is how often loops keep what they carry, ``every:K`` steps or ``sqrt`` (see `codegen.checkpoints`). Raises
     `UsageError` for anything else, `ModelError` where the model cannot be emitted.
     """
-    from symbackprop.codegen.lowering import lowered
+    from symbackprop.codegen.checkpoints import steps_of
     from symbackprop.codegen.optimizers import optimizer_lines
     from symbackprop.codegen.planning import build_program
     from symbackprop.codegen.sharding import step_below
@@ -73,16 +75,20 @@ def codegen(
     printer = import_module(TARGETS[target].module).PRINTER
     if level not in printer.levels:
         raise UsageError(f"-O{level} is not for {target}: {printer.refused}")
+    steps = None if checkpoint is None else steps_of(checkpoint)
+    if steps is not None and (target != "numpy" or along or [*whole]):
+        raise UsageError("checkpoints are for forward and backward of a module for NumPy: leave out "
+                         + ("other targets" if target != "numpy" else "products and whole derivatives"))
     with nesting_told(model):
         named = with_text_names(model)
         with named.graph.apart():
             swept = derive_stable(named, wrt)
-            derivation = lowered(closed(swept), printer.arrays.marks) if level else closed(swept)
+            derivation = closed(swept)
             blocks = wholes(swept, whole)
             asked = [HVP for x in blocks if x.kind != JACOBIAN and x.blocks is None]  # which products are asked for
             further = products(swept, dict.fromkeys([*along, *asked]), named)
             text = to_text(model)
-            program = build_program(derivation, named, text, level, dtype, printer.arrays, further, blocks)
+            program = build_program(derivation, named, text, level, dtype, printer.arrays, further, blocks, steps)
         made = printer(program)
         lines = optimizer_lines(optimizer, printer.arrays) if optimizer is not None else ()
         module: str = made.text(lines, IMPORTS.get("shard" if shard is not None else wrap or "", ()))

@@ -145,6 +145,7 @@ class ModulePrinter:
         return {
             "version": __version__,
             "title": doc_text(f"{p.name}: {p.summary}" if p.summary else p.name),
+            "checkpoints": fill(doc_text(p.checkpoints), WIDE),
             "imports": self.imports,
             "unchecked": self.unchecked,
             "np": self.module,

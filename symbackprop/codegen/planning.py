@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from symbackprop.codegen.arrays import Arrays
 from symbackprop.codegen.blocks import whole_functions
+from symbackprop.codegen.checkpoints import Checkpointed, checkpointed, said
 from symbackprop.codegen.functions import Maker, finished, product_function
 from symbackprop.codegen.initial import initial_values
 from symbackprop.codegen.names import Scope, escape
@@ -26,20 +27,21 @@ from symbackprop.model.model import Model
 
 
 def build_program(derivation: Derivation, declared: Model, text: str, level: int, dtype: str, target: type[Arrays],
-                  products: Sequence[Product] = (), wholes: Sequence[Whole] = ()) -> Program:
+                  products: Sequence[Product] = (), wholes: Sequence[Whole] = (), steps: int | None = None) -> Program:
     """The program of a derivation for a target: of the ``declared`` model, ``text`` as model text, or its stable
-    rows; with the functions of derivatives along a direction, and those of a ``whole`` Jacobian or Hessian."""
-    return Builder(derivation, level, target, products, wholes).program(declared, text, dtype)
+    rows; with the functions of derivatives along a direction, and those of a ``whole`` Jacobian or Hessian; with
+    checkpoints after so many ``steps`` of loops (see `checkpoints`), where there is something to save."""
+    return Builder(derivation, level, target, products, wholes, steps).program(declared, text, dtype)
 
 
 class Builder:
     """Builds one program."""
 
     def __init__(self, derivation: Derivation, level: int, target: type[Arrays], products: Sequence[Product],
-                 wholes: Sequence[Whole]) -> None:
+                 wholes: Sequence[Whole], steps: int | None) -> None:
         self.d, self.model, self.level, self.target = derivation, derivation.model, level, target
         self.products, self.wholes = products, wholes
-        self.rows = Rows(level > 0, target.marks, slices=target.slices)
+        self.rows = Rows(level > 0, target.marks)
         self.given = {**self.model.leaves(), **self.model.constants}
         self.leaf_names = {row.id: escape(name) for name, row in self.given.items()}
         self._free_of_arguments()
@@ -52,6 +54,7 @@ class Builder:
         self._require_declared()
         self.scheduler = Scheduler(self.rows, self.variables, level, target)
         self.leaves = {row.id: variable(self.leaf_names[row.id], row) for row in self.given.values()}
+        self.steps, self.parts = steps, [] if steps is None else self._checkpointed(steps)
 
     def _free_of_arguments(self) -> None:
         """No constant of the module is called as an argument of a function that reads it."""
@@ -71,8 +74,10 @@ class Builder:
                 )
 
     def program(self, declared: Model, text: str, dtype: str) -> Program:
-        kept = self._kept()
-        forward = self.scheduler.block([*self.results, *[k for k in kept if k.args]], self.leaves)
+        kept = self._kept(self.parts)
+        begun = {row.id: self.variables.expr(row) for part in self.parts for row in part.kept}
+        scheduler = self.scheduler.like(self._rows(saved=self.parts))
+        forward = scheduler.block([*self.results, *[k for k in kept if k.args]], self.leaves | begun)
         results = {row.name or "": row for row in self.results}
         outgoing = self._finished(forward, results, {k.id for k in kept if not k.args})
         backward, gradients = self._backward(kept)
@@ -97,29 +102,48 @@ class Builder:
             floats_are_safe=floats_are_safe(rows),
             functions=(*[product_function(p, maker) for p in self.products],
                        *whole_functions(self.wholes, self.d, maker)),
+            checkpoints="" if self.steps is None else said(self.parts),
         )
 
     def _chosen(self) -> tuple[str, ...] | None:
         return None if set(self.d.gradients) == set(self.model.targets()) else tuple(self.d.gradients)
 
     # -- what passes from forward to backward
-    def _kept(self) -> list[Node]:
-        named = [row for row in self.order if row.args and row.id in self.d.names and not row.is_loop]
-        order = self.rows.order(self.results)
-        forward = Forward(order, named)
-        return kept_rows(self.rows, self.d.gradients.values(), forward, share=self.level > 0)
+    def _rows(self, saved: Sequence[Checkpointed] = (), again: Sequence[Checkpointed] = ()) -> Rows:
+        return Rows(self.rows.optimise, self.rows.marks, (), saved, again)
+
+    def _checkpointed(self, steps: int) -> list[Checkpointed]:
+        """The loops whose steps backward computes again. Raises `ModelError` where there is no loop at all."""
+        if not any(row.is_loop for row in self.rows.order(self.results)):
+            raise ModelError(f"{self.model.name} has no loop of which backward could compute steps again")
+        found = checkpointed(self.rows, self.results, list(self.d.gradients.values()), self._kept(), steps,
+                             self.variables.scope)
+        for row in [row for part in found for row in part.kept]:
+            self.variables.call(row, row.name or "")
+        return found
+
+    def _kept(self, parts: Sequence[Checkpointed] = ()) -> list[Node]:
+        """What forward keeps, with checkpoints in ``parts``: of products taken out of such a loop nothing."""
+        again = {row.id for part in parts for row in (*part.again, *[o for _, o in self.rows.hoisted(part.scan)])}
+        named = [row for row in self.order
+                 if row.args and row.id in self.d.names and not row.is_loop and row.id not in again]
+        order = [row for row in self.rows.order(self.results) if row.id not in again]
+        kept = kept_rows(self._rows(again=parts), self.d.gradients.values(), Forward(order, named, again),
+                         share=self.level > 0)
+        return [*kept, *[row for part in parts for row in part.kept]]
 
     def _backward(self, kept: Sequence[Node]) -> tuple[Block, dict[str, str]]:
         given = [*kept, *self.model.upstream.values(), *self.model.constants.values()]
         known = {row.id: self.variables.expr(row) for row in given}
         roots = list(self.d.gradients.values())
-        block = self.scheduler.block([*self._in_sweep_order(roots, known), *roots], known)
+        scheduler = self.scheduler.like(self._rows(again=self.parts))
+        block = scheduler.block([*self._in_sweep_order(scheduler.rows, roots, known), *roots], known)
         finals = self._finished(block, {f"d{name}": row for name, row in self.d.gradients.items()}, known)
         return block, dict(zip(self.d.gradients, finals, strict=True))
 
-    def _in_sweep_order(self, roots: Sequence[Node], known: Mapping[int, Expr]) -> list[Node]:
+    def _in_sweep_order(self, rows: Rows, roots: Sequence[Node], known: Mapping[int, Expr]) -> list[Node]:
         """The gradients that the roots need, in the order of the derivation's steps."""
-        needed = {row.id for row in self.rows.order(roots, known)}
+        needed = {row.id for row in rows.order(roots, known)}
         totals = [s.total for s in self.d.steps if not isinstance(s, LoopStep)]
         return [t for t in totals if t.id in needed and t.value is None and t.args]
 
@@ -131,15 +155,19 @@ class Builder:
 
 
 class Forward:
-    """Which rows forward computes: ``order`` for its results, and every row with a name."""
+    """Which rows forward computes: ``order`` for its results, and every row with a name; backward computes those in
+    ``again`` itself."""
 
-    def __init__(self, order: Iterable[Node], named: Iterable[Node]) -> None:
+    def __init__(self, order: Iterable[Node], named: Iterable[Node], again: Collection[int]) -> None:
         self.rows = {row.id: row for row in order}
+        self.again = again
         self.named = {row.id for row in named}
         keys = [softmax_key(row) for row in self.rows.values()]
         self.softmaxes = {key for key in keys if key is not None}
 
     def computes(self, row: Node, share: bool) -> bool:
+        if row.id in self.again:
+            return False
         if row.is_result:
             return row.args[0].id in self.rows
         if is_joined(row) and (states := states_before(row)) is not None:

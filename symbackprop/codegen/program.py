@@ -73,7 +73,8 @@ class Store:
     """``stack[t]`` := ``value``; the stack has a shape and a kind (float, int, bool).
 
     ``states`` names an array of one entry more, the stack of its entries but the last, and the variable carried: the
-    stack is then that array without its first entry, which is what is carried into the loop.
+    stack is then that array without its first entry, which is what is carried into the loop. One of a segment begins
+    with the step that the variable ``first`` says.
     """
 
     stack: str
@@ -81,16 +82,31 @@ class Store:
     shape: Shape
     kind: str
     states: tuple[str, str, str] | None = None
+    first: str = ""
 
 
 @dataclass(frozen=True)
 class Element:
-    """A variable for one step of a stack, as a value of a kind."""
+    """A variable for one step of a stack, as a value of a kind; ``first`` as in `Store`."""
 
     name: str
     stack: Expr
     kind: str
     shape: Shape
+    first: str = ""
+
+
+@dataclass(frozen=True)
+class Segments:
+    """A loop in segments of ``steps`` steps (0: about the root of all), from the step ``first``; ``every`` is what
+    their length is called. In forward every segment first stores what it is ``given``, the variables carried; backward
+    reads these from there and computes the steps ``again`` before it goes back through them."""
+
+    steps: int
+    every: str
+    first: str
+    given: tuple[Store, ...]
+    again: For | None = None
 
 
 @dataclass(frozen=True)
@@ -98,7 +114,7 @@ class For:
     """A loop over time. ``start`` sets the carried variables, ``elements`` name step t of sequences, ``body`` has
     variables of its own, ``update`` moves the carried variables on, all at once; ``last`` names the final carries;
     ``lasting`` are the variables of the body whose arrays a later step may still read; ``fixed`` are matrices that
-    every step reads, and a name for the transpose of each."""
+    every step reads, and a name for the transpose of each; ``segments``: see there."""
 
     index: str
     length: Dim
@@ -111,6 +127,7 @@ class For:
     last: tuple[tuple[str, str], ...]
     lasting: frozenset[str] = frozenset()
     fixed: tuple[tuple[str, str], ...] = ()
+    segments: Segments | None = None
 
 
 Statement: TypeAlias = Assign | OneHot | Softmax | For
@@ -237,7 +254,8 @@ class Program:
     forward and outputs. ``chosen`` are the names whose gradients backward returns, where these are not all parameters
     and inputs; ``functions`` come after these. ``identities`` maps rows, by id, to the declared ones whose value they
     compute without overflow. ``floats_are_safe`` says whether Python floats may be computed with as they are (see
-    `planning`).
+    `planning`); ``checkpoints`` is what the module says on what forward keeps of loops, where that was
+    asked for.
     """
 
     name: str
@@ -271,3 +289,4 @@ class Program:
     identities: dict[int, Node]
     floats_are_safe: bool
     functions: tuple[Function, ...] = ()
+    checkpoints: str = ""

@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 
+import sympy as sp
+
 from symbackprop.codegen.arrays import Arrays
+from symbackprop.codegen.checkpoints import Checkpointed
 from symbackprop.codegen.names import Scope
-from symbackprop.codegen.program import Assign, Block, Element, For, OneHot, Softmax, Statement, Store, variable
+from symbackprop.codegen.program import (
+    Assign,
+    Block,
+    Element,
+    For,
+    OneHot,
+    Segments,
+    Softmax,
+    Statement,
+    Store,
+    variable,
+)
 from symbackprop.codegen.rows import Rows, sharing, softmax_pairs, unrolled
-from symbackprop.codegen.tree import Expr, index, name, text
+from symbackprop.codegen.tree import Code, Expr, at_step, index, name, text
 from symbackprop.core import formula as f
 from symbackprop.core.facts import is_product, is_sum, is_view
 from symbackprop.core.graph import Node
@@ -55,6 +70,10 @@ class Scheduler:
     def __init__(self, rows: Rows, variables: Variables, level: int, target: type[Arrays]) -> None:
         self.rows, self.variables, self.level, self.target = rows, variables, level, target
         self.indexes: list[str] = []
+
+    def like(self, rows: Rows) -> Scheduler:
+        """One for other rows with the same variables."""
+        return Scheduler(rows, self.variables, self.level, self.target)
 
     def block(self, roots: Sequence[Node], known: Mapping[int, Expr]) -> Block:
         """Statements that give every root a variable, ``known`` rows having one already."""
@@ -221,12 +240,18 @@ def _formula_width(form: f.Formula) -> int:
 
 class LoopBuilder:
     """Builds the statement of one loop. ``results`` are the rows of its results that are read; ``rows`` and ``names``
-    are the rows around it and their variables."""
+    are the rows around it and their variables. Stacks in ``parts`` are there for the steps of one segment."""
 
     def __init__(self, scheduler: Scheduler, rows: Rows, scan: Node, results: Iterable[Node],
-                 names: Mapping[int, Expr]) -> None:
+                 names: Mapping[int, Expr], parts: Mapping[int, Checkpointed] | None = None) -> None:
         self.scheduler, self.rows, self.variables = scheduler, rows, scheduler.variables
-        self.scan, self.names = scan, names
+        self.scan, self.names = scan, dict(names)
+        self.plan = rows.again.get(scan.id)
+        self.parts = dict(parts or {})
+        if self.plan is not None:
+            told, whole = self._told(self.plan), {row.id for row in self._told(self.plan, self.plan.whole)}
+            self.names |= {row.id: self.variables.expr(row) for row in told}
+            self.parts |= {row.id: self.plan for row in told if row.id not in whole}
         self.loop: Loop = scan.attr
         self.index = scheduler.open_index(self.loop.index)
         results = list(results)
@@ -253,7 +278,40 @@ class LoopBuilder:
             tuple((self._name(out), carry[k]) for k, out in self.wanted.items() if k < len(carry)),
             kept_apart(body, [body.variable(row) for row in lasting(loop.carried) if row.id in body.names]),
             self._fixed(),
+            self._segments(carry),
         )
+
+    def _segments(self, carry: Sequence[str]) -> Segments | None:
+        """The segments of a loop that keeps checkpoints, or that goes back from one to the one before."""
+        plan = self.plan or self.rows.saved.get(self.scan.id)
+        if plan is None:
+            return None
+        carry = carry if self.plan is None else [self.variables.of(leaf) for leaf in plan.scan.attr.carry]
+        given = tuple([Store(self.variables.of(row), Expr(name(word), row.shape[1:], row.kind), row.shape, row.kind)
+                       for row, word in zip(plan.kept, carry, strict=True)])
+        again = None if self.plan is None else self._again(plan)
+        return Segments(plan.steps, plan.every, plan.first, given, again)
+
+    def _again(self, plan: Checkpointed) -> For:
+        """The steps of a segment, computed again from what it is given."""
+        told = self._told(plan)
+        builder = LoopBuilder(self.scheduler, self.rows, plan.scan, told, self.names, self.parts)
+        return replace(builder.statement(), start=(), last=())
+
+    def _told(self, plan: Checkpointed, rows: Sequence[Node] | None = None) -> list[Node]:
+        """The stacks that are computed again, or ``rows`` of them; states before each step come with those after it."""
+        found = {row.id: row for row in (plan.again if rows is None else rows)}
+        for row in [*found.values()]:
+            states = self.rows.states(row)
+            if states is not None:
+                self.variables.call(row, f"{self.variables.of(states.after)}_before")
+                found.setdefault(states.after.id, states.after)
+        return [*found.values()]
+
+    def _step(self, outer: Node) -> tuple[Code, str]:
+        """The place of a step in a stack, and the variable of the first step that is there, where it is a part."""
+        first = self.parts[outer.id].first if outer.id in self.parts else ""
+        return at_step(self.index, first), first
 
     def _name(self, row: Node) -> str:
         return self.names[row.id].variable or ""
@@ -271,21 +329,24 @@ class LoopBuilder:
         elements = []
         for row, outer in moving:
             stack, target = self.names[outer.id], self.scheduler.target
-            place = Expr(index(stack.code, name(self.index)), row.shape, stack.kind)
+            step, first = self._step(outer)
+            place = Expr(index(stack.code, step), row.shape, stack.kind)
             known[row.id] = target.converted(place, row.kind)
             if counts.get(row.id, 0) > (0 if target.names_elements else 1):
                 known[row.id] = self.variables.expr(row)
-                elements.append(Element(self.variables.of(row), stack, row.kind, row.shape))
+                elements.append(Element(self.variables.of(row), stack, row.kind, row.shape, first))
         return known, tuple(elements)
 
     def _store(self, out: Node, row: Node, body: Block) -> Store:
         """Where a body row goes at every step, and the states before each step where they are read."""
         stack, value, before = self._name(out), body.names[row.id], self.before.get(out.id)
+        _, first = self._step(out)
+        shape = (sp.Symbol(self.parts[out.id].every), *out.shape[1:]) if first else out.shape
         if before is None:
-            return Store(stack, value, out.shape, out.kind)
+            return Store(stack, value, shape, out.kind, None, first)
         carry = next(c for c, carried in zip(self.loop.carry, self.loop.carried, strict=True) if carried is row)
         buffer = self.variables.scope.fresh(f"{stack}_states")
-        return Store(stack, value, out.shape, out.kind, (buffer, self._name(before), self.variables.of(carry)))
+        return Store(stack, value, shape, out.kind, (buffer, self._name(before), self.variables.of(carry)), first)
 
     def _fixed(self) -> tuple[tuple[str, str], ...]:
         """Matrices that every step reads, and what their transposes are called."""

@@ -13,14 +13,16 @@ from typing import Any, TypeAlias
 
 from symbackprop.codegen.arrays import Arrays
 from symbackprop.codegen.equations import Equation, shape_note
-from symbackprop.codegen.program import Assign, Block, For, OneHot, Program, Softmax, Statement, Store
+from symbackprop.codegen.program import Assign, Block, For, OneHot, Program, Segments, Softmax, Statement, Store
 from symbackprop.codegen.tree import (
     Code,
     Expr,
     Line,
     as_code,
     assign,
+    at_step,
     attribute,
+    binary,
     call,
     index,
     method,
@@ -293,7 +295,7 @@ class Writer:
         whole = self.p.as_kind(a, row.kind)
         if not a.ndim:
             return whole
-        inside = [place] if same_shape(a.shape, row.shape) else [*[ast.Slice()] * (row.ndim - 1), 0]
+        inside = [place] if same_shape(a.shape, row.shape) else [ast.Slice(), 0]
         return Expr(index(whole.code, *inside), row.shape[:-1], whole.kind)
 
     # -- loops
@@ -301,28 +303,69 @@ class Writer:
         yield from self.all(loop.start, depth)
         for store in loop.stores:
             yield from self.stack(store, depth)
-        body = self.finished(self.body(loop, depth + 1), loop.lasting)
-        if self.program.level:
-            copies, body = turned(loop.fixed, body, self.p.copied)
+        if loop.segments is None:
+            copies, steps = self.steps(loop, call("range", self.p.dim(loop.length)), depth)
             yield from (Line(code, COPIED, depth) for code in copies)
-        steps = call("range", self.p.dim(loop.length))
-        yield Line(ast.For(name(loop.index), call("reversed", steps) if loop.reverse else steps, [], []), "", depth)
-        yield from body
+            yield from steps
+        else:
+            yield from self.segments(loop, loop.segments, depth)
         carried, stored = dict(loop.update), {s.value.variable for s in loop.stores}
         for word, value in loop.last:
             in_stack = self.workspace and carried[value].variable in stored  # where the last entry was computed
             yield Line(assign(word, self.p.copied(name(value)) if in_stack else name(value)), "", depth)
 
+    def steps(self, loop: For, counts: Code, depth: int) -> tuple[list[ast.stmt], list[Line]]:
+        """Copies of what every step reads, and the loop over some steps."""
+        body = self.finished(self.body(loop, depth + 1), loop.lasting)
+        copies, body = turned(loop.fixed, body, self.p.copied) if self.program.level else ([], body)
+        return copies, [self.head(loop.index, counts, loop.reverse, depth), *body]
+
+    def head(self, counter: str, counts: Code, reverse: bool, depth: int, says: str = "") -> Line:
+        return Line(ast.For(name(counter), call("reversed", counts) if reverse else counts, [], []), says, depth)
+
+    def segments(self, loop: For, parts: Segments, depth: int) -> Iterator[Line]:
+        """The loop from checkpoint to checkpoint: forward stores what is carried there, backward begins with it."""
+        length, every, first = self.p.dim(loop.length), name(parts.every), name(parts.first)
+        size = call("min", parts.steps, length) if parts.steps else call("round", binary(length, ast.Pow, as_code(0.5)))
+        yield Line(assign(parts.every, call("max", size, 1)), "steps from one checkpoint to the next", depth)
+        for store in (parts.given if parts.again is None else parts.again.stores):
+            yield from self.stack(store, depth, begins=False)
+        counts = call("range", first, call("min", binary(first, ast.Add, every), length))
+        loops = [loop] if parts.again is None else [parts.again, loop]
+        found = [self.steps(part, counts, depth + 1) for part in loops]
+        made = {statement(code): code for copies, _ in found for code in copies}
+        yield from (Line(code, COPIED, depth) for code in made.values())
+        yield self.head(parts.first, call("range", 0, length, every), loop.reverse, depth)
+        place = binary(first, ast.FloorDiv, every)
+        for store in parts.given:
+            kept = index(store.stack, place)
+            code = assign([kept], store.value.code) if parts.again is None else assign([store.value.code], kept)
+            yield Line(code, "", depth + 1)
+        yield from self.begun(parts, depth + 1)
+        for part, (_, lines) in zip(loops, found, strict=True):
+            if part is parts.again:
+                yield Line(lines[0].code, "the steps of the segment once more", depth + 1)
+                lines = lines[1:]
+            yield from lines
+
+    def begun(self, parts: Segments, depth: int) -> Iterator[Line]:
+        """The states before each step of a segment that is computed again begin with what it is given."""
+        for store in () if parts.again is None else parts.again.stores:
+            if store.states is not None:
+                array, _, carried = store.states
+                yield Line(assign([index(array, 0 if store.first else name(parts.first))], name(carried)), "", depth)
+
     def body(self, loop: For, depth: int) -> Iterator[Line]:
         found = []
         for element in loop.elements:
-            place = Expr(index(element.stack.code, name(loop.index)), element.shape, element.stack.kind)
+            step = at_step(loop.index, element.first)
+            place = Expr(index(element.stack.code, step), element.shape, element.stack.kind)
             found.append(Line(assign(element.name, self.p.converted(place, element.kind).code), "", depth))
         found += self.inside(loop).all(loop.body.statements, depth)
         own = {} if depth > 1 else {s.value.variable: s for s in loop.stores[::-1] if s.kind == s.value.kind == FLOAT}
         for store in loop.stores:
             stored = store.value.variable if own.get(store.value.variable) is store else None
-            code = assign([index(store.stack, name(loop.index))], store.value.code)
+            code = assign([index(store.stack, at_step(loop.index, store.first))], store.value.code)
             found.append(Line(code, "", depth, stored=stored or ""))
         moved = [(word, value) for word, value in loop.update if value.variable != word]
         if moved:
@@ -335,15 +378,16 @@ class Writer:
         """The writer of a loop's body, which calls rows by the names that they have there."""
         return type(self)(self.program, loop.body, self.workspace, self.written)
 
-    def stack(self, store: Store, depth: int) -> Iterator[Line]:
-        """An array for the values of all steps."""
+    def stack(self, store: Store, depth: int, begins: bool = True) -> Iterator[Line]:
+        """An array for the values of all steps, or of a segment's, which does not begin yet."""
         dtype, note = self.p.dtype_of(store.kind), shape_note(store.shape)
         if store.states is None:
             yield self.empty(store.stack, store.shape, dtype, depth)
             return
         array, before, first = store.states
         yield self.empty(array, (store.shape[0] + 1, *store.shape[1:]), dtype, depth)
-        yield Line(assign([index(array, 0)], name(first)), "", depth)
+        if begins:
+            yield Line(assign([index(array, 0)], name(first)), "", depth)
         views = (index(array, ast.Slice(None, as_code(-1))), index(array, ast.Slice(as_code(1))))
         targets = [as_code((name(before), name(store.stack)))]
         yield Line(assign(targets, views), f"before and after every step   {note}", depth)

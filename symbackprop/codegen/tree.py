@@ -109,6 +109,11 @@ def index(value: Code | str, *items: Any) -> Code:
                          inside[0] if len(inside) == 1 else ast.Tuple(inside, LOAD), LOAD)
 
 
+def at_step(counter: str, first: str = "") -> Code:
+    """The place of a loop's step in a stack that begins with the ``first``: ``t``, or ``t - start``."""
+    return binary(name(counter), ast.Sub, name(first)) if first else name(counter)
+
+
 ALL = ast.Slice()
 
 

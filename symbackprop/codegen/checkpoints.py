@@ -1,0 +1,144 @@
+"""Checkpoints: forward keeps what a loop carries at the first step of every segment alone; backward computes the steps
+of one segment again, goes back through them, and comes to the segment before (Griewank 1992; Chen, Xu, Zhang and
+Guestrin 2016, "Training deep nets with sublinear memory cost").
+
+What is computed again is the same rows of the same values, and sums over all steps stay one product each: gradients are
+what they are without, to the last bit. So a stack that such a sum reads is there for all steps while backward runs, and
+one that the gradients that enter the loop are made of is kept for all steps.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+import sympy as sp
+
+from symbackprop.codegen.names import Scope
+from symbackprop.codegen.rows import Rows
+from symbackprop.core.graph import Node
+from symbackprop.core.loops import Loop, body_leaf
+from symbackprop.core.names import unplaced
+from symbackprop.core.shapes import bracketed, dim_text
+from symbackprop.errors import UsageError
+
+ROOT = 0  # steps of a segment: about the root of how many there are
+
+
+def steps_of(checkpoint: str) -> int:
+    """How many steps a segment has, of ``every:K`` or ``sqrt``. Raises `UsageError` for anything else."""
+    found = re.fullmatch(r"every:0*([1-9]\d{0,8})", checkpoint)
+    if checkpoint != "sqrt" and found is None:
+        raise UsageError(f"a checkpoint is sqrt or every:K, such as every:16, not {checkpoint!r}")
+    return ROOT if found is None else int(found[1])
+
+
+@dataclass(frozen=True)
+class Checkpointed:
+    """A loop in segments of ``steps``, and the loop backwards that reads it: ``segment`` are the rows that this one has
+    for the steps of one segment, ``whole`` those that it leaves for all steps, ``kept`` what forward keeps, a leaf for
+    every carry. ``every`` and ``first`` are what code calls the length of a segment and its first step."""
+
+    scan: Node
+    reverse: Node
+    segment: tuple[Node, ...]
+    whole: tuple[Node, ...]
+    kept: tuple[Node, ...]
+    steps: int
+    every: str
+    first: str
+
+    @property
+    def again(self) -> tuple[Node, ...]:
+        return (*self.segment, *self.whole)
+
+    def reads(self) -> list[Node]:
+        """What the loop backwards reads, the initial values of what it carries first: what it computes again is not
+        given, but what it is computed from."""
+        loop, own = self.scan.attr, {row.id for row in self.again}
+        given = [a for a in self.reverse.args if a.id not in own]
+        return list({a.id: a for a in (*given, *self.scan.args[len(loop.carry) :], *self.kept)}.values())
+
+    def says(self) -> str:
+        """``what the loop over t carries once in 4 steps``."""
+        steps = f"{self.steps}" if self.steps else f"about √{bracketed(dim_text(self.scan.attr.length))}"
+        return f"what the loop over {self.scan.attr.index} carries once in {steps} steps"
+
+
+def said(parts: Iterable[Checkpointed]) -> str:
+    """What a module says on its checkpoints."""
+    kept = " and ".join([part.says() for part in parts])
+    if not kept:
+        return "Checkpoints: none, since the gradients that enter loops are made of what these compute at every step."
+    return f"Checkpoints: forward keeps {kept}; backward computes the steps between them again."
+
+
+def checkpointed(rows: Rows, results: Iterable[Node], gradients: Sequence[Node], kept: Collection[Node], steps: int,
+                 scope: Scope) -> list[Checkpointed]:
+    """The loops of a program whose steps backward can compute again, where forward would keep the rows ``kept``."""
+    forward, known = rows.order(list(results)), {row.id for row in kept}
+    order, scans = rows.order(gradients, known), {id(row.attr): row for row in forward if row.is_loop}
+    found = list[Checkpointed]()
+    for row in order:
+        scan = scans.get(id(row.attr.forward)) if row.is_loop else None
+        if scan is not None and sum(r.is_loop and r.attr.forward is scan.attr for r in order) == 1:
+            part = _Part(rows, scan, row, order, frozenset([r.id for r in gradients]))
+            segment, whole = part.divided(kept)
+            if segment or whole:
+                every, first = scope.fresh("every"), scope.fresh("start")
+                found.append(Checkpointed(scan, row, segment, whole, _kept(scan, every), steps, every, first))
+    return found
+
+
+def _kept(scan: Node, every: str) -> tuple[Node, ...]:
+    """A leaf for what every carry is at the first step of each segment."""
+    loop: Loop = scan.attr
+    count = sp.ceiling(loop.length / sp.Symbol(every, integer=True, positive=True))
+    names = [f"{unplaced(c.name or 'c')}_kept" for c in loop.carry]
+    return tuple([body_leaf(scan.graph, name, (count, *c.shape), "checkpoint", c.kind)
+                  for name, c in zip(names, loop.carry, strict=True)])
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One loop, the loop backwards, what backward computes in ``order``, and the ids of what it returns."""
+
+    rows: Rows
+    scan: Node
+    reverse: Node
+    order: Sequence[Node]
+    returned: frozenset[int]
+
+    def divided(self, kept: Iterable[Node]) -> tuple[tuple[Node, ...], tuple[Node, ...]]:
+        """Of the rows that forward would keep of the loop: those that are computed again for the steps of one segment,
+        and for all steps."""
+        own = {row.id: row for row in kept if self._is_own(row)}
+        before = {row.id for row in self.rows.order(self._outside(own), own)}
+        read = {a.id for row in self.order if row is not self.reverse for a in self.rows.args(row)}
+        early = {a.id for row in self.order if row.id in before for a in self.rows.args(row)}
+        early |= {a.id for a in self._outside(own)}
+        again = [row for id_, row in own.items() if id_ not in early and not self._stays(row, early)]
+        whole = {row.id for row in again if row.id in read}
+        whole |= {states.after.id for row in again if row.id in whole and (states := self.rows.states(row)) is not None}
+        whole |= {row.id for row in again if (s := self.rows.states(row)) is not None and s.after.id in whole}
+        return tuple([r for r in again if r.id not in whole]), tuple([r for r in again if r.id in whole])
+
+    def _is_own(self, row: Node) -> bool:
+        """Whether a row is a stack of the loop, or of its states before each step."""
+        states = self.rows.states(row)
+        if states is not None:
+            return states.scan is self.scan and self.returned.isdisjoint((row.id, states.after.id))
+        stacked = row.is_result and row.args[0] is self.scan and row.attr >= len(self.scan.attr.carry)
+        return stacked and row.id not in self.returned
+
+    def _outside(self, own: Collection[int]) -> list[Node]:
+        """What the loop backwards reads but for sequences that are the loop's own."""
+        n, m = len(self.reverse.attr.carry), len(self.reverse.attr.sequences)
+        args = self.rows.args(self.reverse)
+        return [a for k, a in enumerate(args) if not (n <= k < n + m and a.id in own)]
+
+    def _stays(self, row: Node, early: Collection[int]) -> bool:
+        """Whether the states before each step share an array with a stack that is read too early."""
+        states = self.rows.states(row)
+        return states is not None and states.after.id in early
