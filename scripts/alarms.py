@@ -7,7 +7,8 @@
 Groups are the built-in models, their second derivatives (gradients and Hessian-vector products as outputs), the loops
 of the tests, the models of the documentation and the examples, models written out in steps, and random ones: of
 functions, of masks and integers, of loops, each also with second derivatives. The level changes from seed to seed;
-every second module has the products with a direction too, where these can be had.
+every second module (the other ones at odd seeds) has the products with a direction too, where these can be had, and
+whole Hessians, their diagonals and Jacobians.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from itertools import product
 from multiprocessing import Pool
 from pathlib import Path
 from time import monotonic
@@ -42,7 +44,7 @@ from tests.docs.pages import PAGES, Block, items, read  # noqa: E402
 from tests.verify.in_steps import TEXTS  # noqa: E402
 from tests.zoo.second_order import second_order, with_outputs  # noqa: E402
 
-PRODUCTS = ("hvp", "jvp", "ggn")
+PRODUCTS, WHOLE = ("hvp", "jvp", "ggn"), (("hessian", "hessian_diagonal", "jacobian"), ("jacobian",))
 SMALL = {"neural-turing-machine": {"T": 2, "N": 2, "I": 2, "O": 2, "H": 2, "R": 3, "W": 2},
          "elementwise-relu": {"N": 12}}
 UNDECIDED = ("window.sbp", "masked.sbp", "nowhere.sbp")  # an abstract function, and what the page calls undecided
@@ -143,7 +145,8 @@ def said(job: tuple[int, int, Options]) -> tuple[int, int, str, str, float]:
     except (UnsatisfiedAssumption, ModelError, ShapeError):
         return number, seed, "no model", "", 0.0
     try:
-        source = emitted(model, seed % 3, options["target"], number % 2 == 1 and case.group not in ("second", "loops"))
+        products = (number + seed) % 2 == 1 and case.group not in ("second", "loops")
+        source = emitted(model, seed % 3, options["target"], products)
         report = verify_source(source, model, seed=seed, sizes=dict(case.sizes), trials=options["trials"])
         return number, seed, report.verdict, report.text(), monotonic() - start
     except Exception as error:
@@ -151,10 +154,11 @@ def said(job: tuple[int, int, Options]) -> tuple[int, int, str, str, float]:
 
 
 def emitted(model: Model, level: int, target: str, products: bool) -> str:
-    """The module; with as many products as there are."""
-    for along in (PRODUCTS, PRODUCTS[:2]) if products else ():
+    """The module; with as many products and whole matrices as there are."""
+    for along, whole in product((PRODUCTS, PRODUCTS[:2]), (*WHOLE, ())) if products else ():
         try:
-            return codegen(model, level=min(level, 1) if target == "jax" else level, target=target, along=along)
+            return codegen(model, level=min(level, 1) if target == "jax" else level, target=target, along=along,
+                           whole=whole)
         except ModelError:  # no loss, or one that is convex in nothing
             continue
     return codegen(model, level=min(level, 1) if target == "jax" else level, target=target)

@@ -7,9 +7,10 @@ the same point; ⟨u, H v⟩ is ⟨v, H u⟩, and ⟨u, J v⟩ what the gradient
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from operator import attrgetter
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -18,7 +19,18 @@ from symbackprop.apart.files import CallFailed
 from symbackprop.errors import ModelError
 from symbackprop.verify.convexity import Claim, weights
 from symbackprop.verify.curvature import GaussNewton
-from symbackprop.verify.differences import REACHES, TINY, NotAnalytic, Objective, Ray, Slope, imaginary, romberg
+from symbackprop.verify.differences import (
+    AUTO,
+    REACHES,
+    TINY,
+    NotAnalytic,
+    Objective,
+    Prober,
+    Ray,
+    Slope,
+    imaginary,
+    romberg,
+)
 from symbackprop.verify.interpreter import Array, Step
 from symbackprop.verify.kinks import Unstated, crossed
 from symbackprop.verify.module import Candidate, Outcome, numbers, refused
@@ -27,10 +39,13 @@ from symbackprop.verify.rounding import DOUBLE, SLACK, Rounding, of_slope
 from symbackprop.verify.sampling import Sample, in_single
 
 Arrays: TypeAlias = dict[str, Array]
+Of: TypeAlias = Callable[[Outcome], Mapping[str, Any]]
+RESULTS: Of = attrgetter("results")
+GRADIENTS: Of = attrgetter("gradients")
 HVP, JVP, GGN = "hvp", "jvp", "ggn"
 TOLERANCE, UNCERTAIN, AGREE, SINGLE = 1e-6, 1e-4, 1e-8, 1e-2
 COARSE = 1e-2  # far out, where most of what is computed is lost in rounding, beside the largest entry of all
-CANCELLED, SAFE = 4096 * DOUBLE, 4
+CANCELLED, SAFE, NEARLY = 4096 * DOUBLE, 4, 16
 NOTHING = 1e-6
 OTHER = (0.7, 0.9)  # of a step
 SWINGS, RESOLVING = 0.5, (0.1, 0.02)  # of the time that what changes as fast as claimed takes to be another
@@ -72,11 +87,11 @@ class Along:
         if not names or not self.leaves:
             return
         v, u = self.direction(), self.direction()
-        near = Near(self.candidate, self.sample, self.objective, v, self.leaves) if {*names} - {GGN} else None
+        near = Near(self.candidate, self.sample, self.objective, v, [*self.leaves]) if {*names} - {GGN} else None
         for name in names:
             found = self.given(name, v)
             if near is not None and name != GGN:
-                yield from self._compared(name, found, near)
+                yield from self.compared(f"{name}: {{}}", RESULTS if name == JVP else GRADIENTS, found, near)
             elif not self.special:
                 yield from self._beside_matrix(found, u, v)
             yield self._paired(name, found, u, v)
@@ -145,23 +160,27 @@ class Along:
                 raise CallFailed(f"{name} returned {shape} for {n}, expected {np.shape(right[n])}")
         return arrays
 
-    def _compared(self, name: str, found: Arrays, near: Near) -> Iterator[ProductReport]:
-        expected, again = near.of(name), None
+    def compared(self, said: str, of: Of, found: Arrays, near: Near) -> Iterator[ProductReport]:
+        """Arrays by name beside the slopes of the results or gradients; ``said`` is what one is called, {} its name."""
+        expected, again = near.of(of), None
         whole = max((_largest(s.value) for slopes in expected.values() for s in slopes), default=0.0)
-        for n, slopes in expected.items():
-            report = self._beside(name, n, found[n], slopes, whole)
+        for n in found:
+            if n not in expected:  # a kink lies near
+                yield ProductReport(said.format(n), INCONCLUSIVE, None)
+                continue
+            report = self._beside(said.format(n), of, n, found[n], expected[n], whole)
             if report.verdict == FAIL:
-                again = again or near.resolving(name, found).of(name, again=True)
-                report = self._beside(name, n, found[n], again[n], whole)
+                again = again or near.resolving(of, found).of(of, again=True)
+                report = self._beside(said.format(n), of, n, found[n], again[n], whole)
                 swings = report.verdict == FAIL and not _is_seen_again(again[n])
                 report = ProductReport(report.name, INCONCLUSIVE, None) if swings else report
             yield report
 
-    def _beside(self, name: str, n: str, array: Array, slopes: list[Slope], whole: float) -> ProductReport:
+    def _beside(self, said: str, of: Of, n: str, array: Array, slopes: list[Slope], whole: float) -> ProductReport:
         """One array beside its slopes."""
-        before, said = self.outcome.results if name == JVP else self.outcome.gradients, f"{name}: {n}"
+        before = of(self.outcome)
         if not self.special:
-            return compared(said, array, slopes, max(_largest(before[n]), self.objective.magnitude))
+            return compared(said, array, slopes, max(_largest(before.get(n, 0.0)), self.objective.magnitude))
         if not np.all(np.isfinite(array)) and self.leaves_numbers:
             return ProductReport(said, INCONCLUSIVE, None)
         return compared(said, array, slopes, max(map(_largest, before.values())), max(whole, self.floor), COARSE)
@@ -215,27 +234,35 @@ def _terms(left: Mapping[str, Array], right: Mapping[str, Array]) -> Array:
 
 
 class Near:
-    """What a module gives at points along v beside one, where no kink lies between."""
+    """What a module gives at points along v beside one, where no kink lies between: results, and the gradients
+    ``wanted``. Of one that it does not promise that is the model's slope along ``u``."""
 
-    def __init__(self, candidate: Candidate, sample: Sample, objective: Objective, v: Arrays, leaves: Mapping[str, Any],
-                 reaches: Sequence[float] = REACHES[:3]) -> None:
-        self.candidate, self.sample, self.v = candidate, sample, v
-        self.objective, self.leaves, self.shortest = objective, leaves, min(reaches)
-        self.ray = Ray(objective, {leaves[n].id: a for n, a in v.items()})
-        self.steps = {reach: found for reach in reaches if (found := self._around(reach)) is not None}
+    def __init__(self, candidate: Candidate, sample: Sample, objective: Objective, v: Arrays,
+                 wanted: Collection[str] = (), u: Arrays | None = None, reaches: Sequence[float] = REACHES[:3]) -> None:
+        self.candidate, self.sample, self.objective, self.v = candidate, sample, objective, v
+        self.wanted, self.u, self.reaches = wanted, u or {}, reaches
+        self.rows = candidate.model.leaves()
+        self.ray = Ray(objective, {self.rows[n].id: a for n, a in v.items()})
+        self.steps: dict[float, list[Outcome] | None] = {}
 
-    def resolving(self, name: str, claimed: Arrays) -> Near:
+    def resolving(self, of: Of, claimed: Arrays) -> Near:
         """The same with steps over which what is claimed changes the whole little: one that swings faster than steps
         are long looks as if it hardly moved."""
-        top = max((_largest(a) for outcomes in self.steps.values() for o in outcomes
-                   for a in self._arrays(name, o).values()), default=0.0)
+        outcomes = [o for some in self.steps.values() for o in some or ()]
+        top = max((_largest(a) for outcome in outcomes for a in of(outcome).values()), default=0.0)
         rate = max(map(_largest, claimed.values()), default=0.0) / top if top else 0.0
-        if rate * self.shortest < SWINGS or not np.isfinite(rate):
+        if rate * min(self.reaches) < SWINGS or not np.isfinite(rate):
             return self
-        return Near(self.candidate, self.sample, self.objective, self.v, self.leaves, [by / rate for by in RESOLVING])
+        return Near(self.candidate, self.sample, self.objective, self.v, self.wanted, self.u,
+                    [by / rate for by in RESOLVING])
 
     def _around(self, h: float) -> list[Outcome] | None:
         """The module's outcomes at ±h, ±h/2, ±h/4; None where a kink lies between."""
+        if h not in self.steps:
+            self.steps[h] = self._taken(h)
+        return self.steps[h]
+
+    def _taken(self, h: float) -> list[Outcome] | None:
         places = [sign * h / by for by in (1, 2, 4) for sign in (1, -1)]
         if any(crossed(self.ray.start, self.ray.at(t)[1]) for t in places):
             return None
@@ -243,28 +270,39 @@ class Near:
 
     def _at(self, t: float) -> Outcome:
         moved = {n: np.asarray(self.sample.values[n]) + t * a for n, a in self.v.items()}
-        return self.candidate.run(replace(self.sample, values={**self.sample.values, **moved}))
+        outcome = self.candidate.run(replace(self.sample, values={**self.sample.values, **moved}))
+        gradients = {n: outcome.gradients[n] for n in self.wanted if n in outcome.gradients}
+        return Outcome(outcome.results, gradients | self._slopes_along(moved))
 
-    def of(self, name: str, again: bool = False) -> dict[str, list[Slope]]:
-        """The slopes of the results or the gradients, by steps of several sizes; ``again`` measures how far off they
-        are: steps of other lengths show what rounding makes of what is computed, and what swings faster than they are
-        long."""
+    def _slopes_along(self, moved: Arrays) -> Arrays:
+        """The slopes of the model along u, where some arrays are moved."""
+        ours, rows = self.objective, {n: self.rows[n] for n in self.u}
+        given = {**ours.given, **{self.rows[n].id: a for n, a in moved.items()}}
+        there = Objective(ours.rows, ours.weights, given, ours.program.sizes, [*rows.values()]) if rows else ours
+        return {n: np.asarray(Prober(there, rows[n], AUTO).along(np.arange(u.size), np.ravel(u)).slope)
+                for n, u in self.u.items()}
+
+    def of(self, of: Of, again: bool = False) -> dict[str, list[Slope]]:
+        """The slopes of the results or the gradients, by steps of several sizes, until they are sure; ``again``: by all
+        of them, and steps of other lengths measure how far off they are, by rounding and by what swings faster than
+        they are long."""
         found: dict[str, list[Slope]] = {}
-        for h, outcomes in self.steps.items():
-            slopes = self._slopes(name, h, outcomes)
+        for h in self.reaches:
+            if found and not again and all(map(_is_sure, found.values())):
+                break
+            if (outcomes := self._around(h)) is None:
+                continue
+            slopes = self._slopes(of, h, outcomes)
             ways = OTHER if again else ()
-            others = [self._slopes(name, h * by, more) for by in ways if (more := self._around(h * by))]
+            others = [self._slopes(of, h * by, more) for by in ways if (more := self._around(h * by))]
             for n, one in slopes.items():
-                off = max((_largest(one.value - other[n].value) for other in others), default=0.0)
-                found.setdefault(n, []).append(Slope(one.value, np.maximum(one.noise, off)))
+                apart = max((_largest(one.value - other[n].value) for other in others), default=0.0)
+                found.setdefault(n, []).append(Slope(one.value, np.maximum(one.noise, apart)))
         return found
 
-    def _slopes(self, name: str, h: float, outcomes: list[Outcome]) -> dict[str, Slope]:
-        values = [self._arrays(name, o) for o in outcomes]
+    def _slopes(self, of: Of, h: float, outcomes: list[Outcome]) -> dict[str, Slope]:
+        values = [of(o) for o in outcomes]
         return {n: romberg(h, [np.asarray(a[n], float) for a in values]) for n in values[0]}
-
-    def _arrays(self, name: str, outcome: Outcome) -> dict[str, Any]:
-        return outcome.results if name == JVP else {n: outcome.gradients[n] for n in self.v}
 
 
 def _largest(array: Any) -> float:
@@ -272,11 +310,22 @@ def _largest(array: Any) -> float:
     return float(np.max(values, initial=0.0, where=np.isfinite(values)))
 
 
+def off(slope: Slope) -> float:
+    """How far off some entry may be."""
+    return float(np.max(slope.noise, initial=0.0))
+
+
+def _is_sure(slopes: list[Slope]) -> bool:
+    """Whether steps of one size say all that has to be known."""
+    return any(off(s) <= AGREE * _largest(s.value) for s in slopes)
+
+
 def compared(name: str, array: Array, slopes: list[Slope], before: float, whole: float = 0.0,
              within: float = TOLERANCE) -> ProductReport:
-    """What an array is beside its slopes: wrong where it differs from all of them by more than they may be off. What
-    these are the slopes of is as large as ``before``; an entry may be small beside the ``whole``."""
-    best = min(slopes, key=lambda s: float(np.max(s.noise, initial=0.0)))
+    """What an array is beside its slopes: wrong where it differs from all that are as sure as is asked for, or nearly
+    as sure as the surest, by more than they may be off. What these are the slopes of is as large as ``before``; an
+    entry may be small beside the ``whole``."""
+    best = min(slopes, key=off)
     scale = max(whole, _largest(best.value))
     if not array.size:
         return ProductReport(name, PASS, 0.0)
@@ -285,7 +334,8 @@ def compared(name: str, array: Array, slopes: list[Slope], before: float, whole:
     with np.errstate(all="ignore"):
         floor = max(SMALL * scale, whole, CANCELLED / within * before)
         size = np.maximum(np.maximum(np.abs(array), np.abs(best.value)), floor)
-        far = [np.abs(array - s.value) - SAFE * s.noise for s in slopes]
+        enough = max(within * scale / SAFE, NEARLY * off(best))
+        far = [np.abs(array - s.value) - SAFE * s.noise for s in slopes if off(s) <= enough]
         error = np.where(array == best.value, 0.0, np.min(far, axis=0) / size)
     error = np.where(np.isfinite(array), np.maximum(error, 0.0), np.inf)
     place = np.unravel_index(int(np.argmax(error)), error.shape)
@@ -298,9 +348,9 @@ def compared(name: str, array: Array, slopes: list[Slope], before: float, whole:
 def _is_seen_again(slopes: list[Slope]) -> bool:
     """Whether steps of another size give what the surest ones do, or there are none: of what swings faster than steps
     are long, each gives something else, however sure it is. Steps that know less than how large it is say nothing."""
-    best = min(slopes, key=lambda s: float(np.max(s.noise, initial=0.0)))
+    best = min(slopes, key=off)
     size = _largest(best.value)
-    others = [s for s in slopes if s is not best and np.max(s.noise, initial=0.0) <= size]
+    others = [s for s in slopes if s is not best and off(s) <= size]
     with np.errstate(all="ignore"):
         return len(slopes) == 1 or any(
             bool(np.all(np.abs(s.value - best.value) <= UNCERTAIN * size + SAFE * (s.noise + best.noise)))

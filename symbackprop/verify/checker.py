@@ -35,6 +35,7 @@ from symbackprop.verify.differences import (
 )
 from symbackprop.verify.everywhere import Everywhere, Miss
 from symbackprop.verify.further import Further, Situation, in_reach, said
+from symbackprop.verify.hessian import wholes
 from symbackprop.verify.interpreter import Array
 from symbackprop.verify.kinks import Unstated
 from symbackprop.verify.module import Candidate, Outcome, arrays_of, module_apart
@@ -234,7 +235,7 @@ class Check:
         along = Along(self.candidate, sample, objective, outcome, self.rng, special)
         with np.errstate(all="ignore"):
             try:
-                for found in along.findings():
+                for found in [*along.findings(), *([] if special else wholes(along))]:
                     known = self.products.get(found.name)
                     if known is None or _worse(found, known):
                         self.products[found.name] = found

@@ -25,7 +25,6 @@ from symbackprop.verify.calls import (
     unchanged,
     workspaces,
 )
-from symbackprop.verify.hessian import diagonals, hessians, jacobians
 from symbackprop.verify.initial import initial_values
 from symbackprop.verify.interpreter import Sizes, Watch, magnitude
 from symbackprop.verify.lines import line_of
@@ -392,7 +391,4 @@ SUBJECT: dict[Callable[..., Any], str] = {
     constants: "the constants",
     initial_values: "for initial values",
     optimizer: "for a step of the optimiser",
-    hessians: "for whole Hessians",
-    diagonals: "for the diagonal of the Hessian",
-    jacobians: "for Jacobians",
 }

@@ -15,13 +15,13 @@ LAYER = ("dim N, D, H\ninput X: N x D\nparam W: D x H, b: H\nZ = X @ W\noutput Y
          "output S = sum(Z**2, axis=1)")
 LOSS = "dim N, D\ndata X: N x D, y: N\nparam w: D, b\nloss L = mean((tanh(X @ w + b) - y)**2)"
 CASES = [
-    (LAYER, "J_Y_b = 1 - Y ** 2", "J_Y_b = 1 - Y", "the block Y, X of jacobian is not the derivative of the result"),
+    (LAYER, "J_Y_b = 1 - Y ** 2", "J_Y_b = 1 - Y", "jacobian: (Y, X) v["),
     (LAYER, '("S", "b"): Block("low rank", "ab", (N, H), ()),', "", "not of Y, S by X, W, b"),
-    (LAYER, '(((J_S_W,), ("abc",), ()),)', '(((J_S_W,), ("acb",), ()),)', "the block S, W of jacobian is "),
+    (LAYER, '(((J_S_W,), ("abc",), ()),)', '(((J_S_W,), ("acb",), ()),)', "jacobian: (S, W) v"),
     (LAYER, 'Block("dense", "abc", (N, D, H), (((J_S_W,), ("abc",), ()),))', "None",
      "the block S, W of jacobian is no array, expected "),
-    (LOSS, '("b", "b"): ', '("b", "x"): ', "other blocks than those of all pairs of w, b"),
-    (LOSS, "(((H_b_b,), (\"\",), ()),)", "(((2 * H_b_b,), (\"\",), ()),)", "the block b, b of hessian is not that of"),
+    (LOSS, '("b", "b"): ', '("b", "x"): ', "not of w, b by w, b"),
+    (LOSS, "(((H_b_b,), (\"\",), ()),)", "(((2 * H_b_b,), (\"\",), ()),)", "hessian: (b, b) v is "),
 ]
 
 
