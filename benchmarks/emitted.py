@@ -27,9 +27,9 @@ CLEAN = {
 }
 
 
-def start_again() -> None:
-    """Replace this process by one with a clean environment; libraries read it when they are loaded."""
-    clean = {k: v for k, v in os.environ.items() if k not in PINNING} | CLEAN
+def start_again(more: dict[str, str] | None = None) -> None:
+    """Replace this process by one with a clean environment, and ``more``; libraries read it when they are loaded."""
+    clean = {k: v for k, v in os.environ.items() if k not in PINNING} | CLEAN | (more or {})
     if clean != dict(os.environ):
         os.execve(sys.executable, [sys.executable, *sys.argv], clean)
 

@@ -27,10 +27,15 @@ TOLERANCE = 1e-9
 # -- what takes part
 @cache
 def emitted(workload: Workload, level: int) -> Any:
-    """The module of a workload, imported from a file."""
+    """The module of a workload."""
+    return loaded(f"emitted_{workload.name}", codegen(workload.model(), level=level, verify=False))
+
+
+def loaded(name: str, source: str) -> Any:
+    """A module, imported from a file."""
     with TemporaryDirectory() as folder:
-        path = Path(folder, f"emitted_{workload.name}.py")
-        path.write_text(codegen(workload.model(), level=level, verify=False), encoding="utf-8")
+        path = Path(folder, f"{name}.py")
+        path.write_text(source, encoding="utf-8")
         spec = spec_from_file_location(path.stem, path)
         assert spec is not None and spec.loader is not None
         module = module_from_spec(spec)

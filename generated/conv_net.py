@@ -72,7 +72,7 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
     L = (t1 - Z4[np.arange(N), y]).sum() / N          # L = mean(cross_entropy(Z4, y))
     cache = {
         "X": X, "p": p, "y": y, "W4": W4, "Z3": Z3, "W3": W3, "g": g, "P2": P2, "Z2": Z2, "W2": W2, "b": b,
-        "P1": P1, "Z1": Z1, "F": F, "A3": A3, "N": N, "M": M, "dtype": dtype, "dtypes": dtypes,
+        "P1": P1, "Z1": Z1, "F": F, "A3": A3, "N": N, "M": M, "dtypes": dtypes,
     }
     return dtype.type(L), cache
 
@@ -96,7 +96,6 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     F = cache["F"]                                    # N×(4*M)
     A3 = cache["A3"]                                  # N×H
     N, M = cache["N"], cache["M"]
-    dtype = cache["dtype"]
     dZ4 = p / N                                       # dZ4 = (p − one_hot(y, C)) / N   N×C
     at = np.arange(N), y                              # the entry of every row that the one-hot array marks
     dZ4[at] = (p[at] - 1) / N
@@ -108,14 +107,9 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     db3 = dZ3.sum(axis=0)                             # db3 = sum(dZ3, axis=0)   H
     dF = dZ3 @ W3.T                                   # dF = dZ3 W3ᵀ   N×(4*M)
     dP2 = dF.reshape(N, 2, 2, M)                      # dP2 = reshape(dF, (N, 2, 2, M))   N×2×2×M
-    # t2 = g == reshape(P2, (N, 2, 1, 2, 1, M))   N×2×2×2×2×M
-    t2 = g == P2[:, :, None, :, None, :]
-    # dg = reshape(dP2, (N, 2, 1, 2, 1, M)) ⊙ t2 / sum(t2, axis=(2, 4), keepdims=True)   N×2×2×2×2×M
-    dg = (
-        dP2[:, :, None, :, None, :]
-        * t2
-        / over_short_axes(np.add, t2.astype(dtype), (2, 4))[:, :, None, :, None, :]
-    )
+    # dg = reshape(dP2, (N, 2, 1, 2, 1, M)) ⊙ (g == reshape(P2, (N, 2, 1, 2, 1, M))) / sum(g == reshape(P2,
+    #   (N, 2, 1, 2, 1, M)), axis=(2, 4), keepdims=True)   N×2×2×2×2×M
+    dg = to_largest(dP2, g, P2, (2, 4))
     dc = fold(dg, 3, 4, 2)                            # dc = fold(dg, 4, axis=3, stride=2)   N×2×2×4×M
     dA2 = fold(dc, 1, 4, 2)                           # dA2 = fold(dc, 4, axis=1, stride=2)   N×4×4×M
     dZ2 = dA2 * (Z2 > 0)                              # dZ2 = dA2 ⊙ (Z2 > 0)   N×4×4×M
@@ -124,14 +118,9 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     db2 = dZ2.sum(axis=(0, 1, 2))                     # db2 = sum(dZ2, axis=(0, 1, 2))   M
     # dP1 = conv2d_input(dZ2, W2, (4, 4), padding=1)   N×4×4×K
     dP1 = conv2d_input(dZ2, W2, (1, 1), (1, 1), (4, 4))
-    # t3 = b == reshape(P1, (N, 4, 1, 4, 1, K))   N×4×2×4×2×K
-    t3 = b == P1[:, :, None, :, None, :]
-    # db = reshape(dP1, (N, 4, 1, 4, 1, K)) ⊙ t3 / sum(t3, axis=(2, 4), keepdims=True)   N×4×2×4×2×K
-    db = (
-        dP1[:, :, None, :, None, :]
-        * t3
-        / over_short_axes(np.add, t3.astype(dtype), (2, 4))[:, :, None, :, None, :]
-    )
+    # db = reshape(dP1, (N, 4, 1, 4, 1, K)) ⊙ (b == reshape(P1, (N, 4, 1, 4, 1, K))) / sum(b == reshape(P1,
+    #   (N, 4, 1, 4, 1, K)), axis=(2, 4), keepdims=True)   N×4×2×4×2×K
+    db = to_largest(dP1, b, P1, (2, 4))
     da = fold(db, 3, 8, 2)                            # da = fold(db, 8, axis=3, stride=2)   N×4×2×8×K
     dA1 = fold(da, 1, 8, 2)                           # dA1 = fold(da, 8, axis=1, stride=2)   N×8×8×K
     dZ1 = dA1 * (Z1 > 0)                              # dZ1 = dA1 ⊙ (Z1 > 0)   N×8×8×K
@@ -409,6 +398,18 @@ def over_short_axes(combine: np.ufunc, a: np.ndarray, axes: tuple) -> np.ndarray
     for place in places:
         total = combine(total, slices[place])
     return total
+
+
+def to_largest(g: np.ndarray, a: np.ndarray, top: np.ndarray, axes: tuple) -> np.ndarray:
+    """g, in equal parts, at the entries of a that equal top, the largest ones over short axes; 0 at others."""
+    out = np.empty(a.shape, np.result_type(g, a))
+    slices, parts = (np.moveaxis(x, axes, range(len(axes))) for x in (a, out))
+    places = [*np.ndindex(*slices.shape[: len(axes)])]
+    hits = [slices[place] == top for place in places]
+    share = g / sum([hit.view(np.int8) for hit in hits])
+    for place, hit in zip(places, hits, strict=True):
+        np.multiply(share, hit, out=parts[place])
+    return out
 
 
 def unfold(a: np.ndarray, axis: int, width: int, stride: int) -> np.ndarray:

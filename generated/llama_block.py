@@ -60,7 +60,7 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[np.ndar
     N, T, h, g, d, F = sizes["N"], sizes["T"], sizes["h"], sizes["g"], sizes["d"], sizes["F"]
     t1 = np.arange(T)[:, None]                        # t1 = reshape(arange(T), (T, 1))   T×1
     # v = mean(X², axis=-1, keepdims=True) + 1e-5   N×T×1
-    v = (X ** 2).sum(axis=2, keepdims=True) / (d * g * h) + 1e-05
+    v = np.einsum("abc,abc->ab", X, X)[:, :, None] / (d * g * h) + 1e-05
     s = np.sqrt(v)                                    # s = sqrt(v)   N×T×1
     X_hat = X / s                                     # X_hat = X / s   N×T×(d*g*h)
     A = r1 * X_hat                                    # A = r1 ⊙ X_hat   N×T×(d*g*h)
@@ -97,7 +97,7 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[np.ndar
     k = O.transpose(0, 2, 1, 3).reshape(N, T, d * g * h)
     X1 = X + (k.reshape(N * T, d * g * h) @ W_o).reshape(N, T, d * g * h)  # X1 = X + k W_o   N×T×(d*g*h)
     # v_2 = mean(X1², axis=-1, keepdims=True) + 1e-5   N×T×1
-    v_2 = (X1 ** 2).sum(axis=2, keepdims=True) / (d * g * h) + 1e-05
+    v_2 = np.einsum("abc,abc->ab", X1, X1)[:, :, None] / (d * g * h) + 1e-05
     s_2 = np.sqrt(v_2)                                # s_2 = sqrt(v_2)   N×T×1
     X1_hat = X1 / s_2                                 # X1_hat = X1 / s_2   N×T×(d*g*h)
     M = r2 * X1_hat                                   # M = r2 ⊙ X1_hat   N×T×(d*g*h)
@@ -109,8 +109,8 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[np.ndar
     Y = X1 + (U.reshape(N * T, F) @ W2).reshape(N, T, d * g * h)  # Y = X1 + U W2   N×T×(d*g*h)
     cache = {
         "s_2": s_2, "W2": W2, "a_3": a_3, "V": V, "m": m, "s_3": s_3, "z": z, "W": W, "r2": r2, "M": M,
-        "X1_hat": X1_hat, "s": s, "W_o": W_o, "P": P, "W_v": W_v, "S": S, "t6": t6, "c": c, "cos": cos,
-        "sin": sin, "W_k": W_k, "K": K, "W_q": W_q, "r1": r1, "A": A, "X_hat": X_hat, "k": k, "U": U, "N": N,
+        "X1_hat": X1_hat, "s": s, "W_o": W_o, "P": P, "W_v": W_v, "S": S, "t6": t6, "c": c, "sin": sin,
+        "cos": cos, "W_k": W_k, "K": K, "W_q": W_q, "r1": r1, "A": A, "X_hat": X_hat, "k": k, "U": U, "N": N,
         "T": T, "h": h, "g": g, "d": d, "F": F, "dtype": dtype, "dtypes": dtypes,
     }
     return Y, cache
@@ -137,8 +137,8 @@ def backward(cache: dict, upstream: np.ndarray) -> dict[str, np.ndarray]:
     S = cache["S"]                                    # N×h×T×d
     t6 = cache["t6"]                                  # N×h×g×T×d
     c = cache["c"]                                    # N×h×g×T×d
-    cos = cache["cos"]                                # T×(d/2)
     sin = cache["sin"]                                # T×(d/2)
+    cos = cache["cos"]                                # T×(d/2)
     W_k = cache["W_k"]                                # (d*g*h)×(d*h)
     K = cache["K"]                                    # N×h×T×d
     W_q = cache["W_q"]                                # (d*g*h)×(d*g*h)
@@ -161,10 +161,10 @@ def backward(cache: dict, upstream: np.ndarray) -> dict[str, np.ndarray]:
         (dm.reshape(N * T, F) @ V.T).reshape(N, T, d * g * h)
         + (dz.reshape(N * T, F) @ W.T).reshape(N, T, d * g * h)
     )
-    dr2 = (dM * X1_hat).sum(axis=(0, 1))              # dr2 = sum(dM ⊙ X1_hat, axis=(0, 1))   (d*g*h)
+    dr2 = np.einsum("abc,abc->c", dM, X1_hat)         # dr2 = sum(dM ⊙ X1_hat, axis=(0, 1))   (d*g*h)
     dX1_hat = dM * r2                                 # dX1_hat = dM ⊙ r2   N×T×(d*g*h)
     # t7 = sum(dM ⊙ M, axis=-1, keepdims=True) / (d*g*h)   N×T×1
-    t7 = (dM * M).sum(axis=2, keepdims=True) / (d * g * h)
+    t7 = np.einsum("abc,abc->ab", dM, M)[:, :, None] / (d * g * h)
     # dX1 = dY + 1 / s_2 ⊙ (dX1_hat − t7 ⊙ X1_hat)   N×T×(d*g*h)
     dX1 = dY + 1 / s_2 * (dX1_hat - t7 * X1_hat)
     # dW_o = einsum(abc,abd→dc, dX1, k)   (d*g*h)×(d*g*h)
@@ -181,15 +181,14 @@ def backward(cache: dict, upstream: np.ndarray) -> dict[str, np.ndarray]:
     # dP = einsum(abcde,abfe→abcdf, reshape(dO, (N, h, g, T, d)), S)   N×h×g×T×T
     dP = (dO.reshape(N, h, T * g, d) @ S.swapaxes(-1, -2)).reshape(N, h, g, T, T)
     # t9 = P ⊙ (dP − sum(reshape(dO, (N, h, g, T, d)) ⊙ t6, axis=-1, keepdims=True)) / sqrt(d)   N×h×g×T×T
-    t9 = P * (dP - (dO.reshape(N, h, g, T, d) * t6).sum(axis=4, keepdims=True)) / d ** 0.5
+    t9 = P * (dP - np.einsum("abcde,abcde->abcd", dO.reshape(N, h, g, T, d), t6)[:, :, :, :, None]) / d ** 0.5
     # dK = einsum(abcde,abcdf→abef, t9, c)   N×h×T×d
     dK = t9.reshape(N, h, T * g, T).swapaxes(-1, -2) @ c.reshape(N, h, T * g, d)
     # db_2 = dK[:, :, :, d/2:] ⊙ cos − dK[:, :, :, :d/2] ⊙ sin   N×h×T×(d/2)
     db_2 = dK[:, :, :, d // 2:] * cos - dK[:, :, :, :d // 2] * sin
     # db_1 = dK[:, :, :, d/2:] ⊙ sin + dK[:, :, :, :d/2] ⊙ cos   N×h×T×(d/2)
     db_1 = dK[:, :, :, d // 2:] * sin + dK[:, :, :, :d // 2] * cos
-    # db = pad(db_2, 3, d/2, d) + pad(db_1, 3, 0, d)   N×h×T×d
-    db = pad(db_2, 3, d // 2, d) + pad(db_1, 3, 0, d)
+    db = np.concatenate([db_1, db_2], axis=3)         # db = concat(db_1, db_2, axis=-1)   N×h×T×d
     # t10 = reshape(transpose(db, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
     t10 = db.transpose(0, 2, 1, 3).reshape(N, T, d * h)
     # dW_k = einsum(abc,abd→dc, t10, A)   (d*g*h)×(d*h)
@@ -201,8 +200,7 @@ def backward(cache: dict, upstream: np.ndarray) -> dict[str, np.ndarray]:
     da_2 = dQ[:, :, :, d // 2:] * cos - dQ[:, :, :, :d // 2] * sin
     # da_1 = dQ[:, :, :, d/2:] ⊙ sin + dQ[:, :, :, :d/2] ⊙ cos   N×(g*h)×T×(d/2)
     da_1 = dQ[:, :, :, d // 2:] * sin + dQ[:, :, :, :d // 2] * cos
-    # da = pad(da_2, 3, d/2, d) + pad(da_1, 3, 0, d)   N×(g*h)×T×d
-    da = pad(da_2, 3, d // 2, d) + pad(da_1, 3, 0, d)
+    da = np.concatenate([da_1, da_2], axis=3)         # da = concat(da_1, da_2, axis=-1)   N×(g*h)×T×d
     # t11 = reshape(transpose(da, (0, 2, 1, 3)), (N, T, d*g*h))   N×T×(d*g*h)
     t11 = da.transpose(0, 2, 1, 3).reshape(N, T, d * g * h)
     # dW_q = einsum(abc,abd→dc, t11, A)   (d*g*h)×(d*g*h)
@@ -213,10 +211,10 @@ def backward(cache: dict, upstream: np.ndarray) -> dict[str, np.ndarray]:
         + (t10.reshape(N * T, d * h) @ W_k.T).reshape(N, T, d * g * h)
         + (t11.reshape(N * T, d * g * h) @ W_q.T).reshape(N, T, d * g * h)
     )
-    dr1 = (dA * X_hat).sum(axis=(0, 1))               # dr1 = sum(dA ⊙ X_hat, axis=(0, 1))   (d*g*h)
+    dr1 = np.einsum("abc,abc->c", dA, X_hat)          # dr1 = sum(dA ⊙ X_hat, axis=(0, 1))   (d*g*h)
     dX_hat = dA * r1                                  # dX_hat = dA ⊙ r1   N×T×(d*g*h)
     # t12 = sum(dA ⊙ A, axis=-1, keepdims=True) / (d*g*h)   N×T×1
-    t12 = (dA * A).sum(axis=2, keepdims=True) / (d * g * h)
+    t12 = np.einsum("abc,abc->ab", dA, A)[:, :, None] / (d * g * h)
     # dX = dX1 + 1 / s ⊙ (dX_hat − t12 ⊙ X_hat)   N×T×(d*g*h)
     dX = dX1 + 1 / s * (dX_hat - t12 * X_hat)
     grads = {
@@ -241,7 +239,7 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
     X = arrays["X"]                                   # N×T×(d*g*h)
     N, T, h, g, d, F = sizes["N"], sizes["T"], sizes["h"], sizes["g"], sizes["d"], sizes["F"]
     # v = mean(X², axis=-1, keepdims=True) + 1e-5   N×T×1
-    v = (X ** 2).sum(axis=2, keepdims=True) / (d * g * h) + 1e-05
+    v = np.einsum("abc,abc->ab", X, X)[:, :, None] / (d * g * h) + 1e-05
     s = np.sqrt(v)                                    # s = sqrt(v)   N×T×1
     X_hat = X / s                                     # X_hat = X / s   N×T×(d*g*h)
     A = r1 * X_hat                                    # A = r1 ⊙ X_hat   N×T×(d*g*h)
@@ -278,7 +276,7 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
     k = O.transpose(0, 2, 1, 3).reshape(N, T, d * g * h)
     X1 = X + (k.reshape(N * T, d * g * h) @ W_o).reshape(N, T, d * g * h)  # X1 = X + k W_o   N×T×(d*g*h)
     # v_2 = mean(X1², axis=-1, keepdims=True) + 1e-5   N×T×1
-    v_2 = (X1 ** 2).sum(axis=2, keepdims=True) / (d * g * h) + 1e-05
+    v_2 = np.einsum("abc,abc->ab", X1, X1)[:, :, None] / (d * g * h) + 1e-05
     s_2 = np.sqrt(v_2)                                # s_2 = sqrt(v_2)   N×T×1
     X1_hat = X1 / s_2                                 # X1_hat = X1 / s_2   N×T×(d*g*h)
     M = r2 * X1_hat                                   # M = r2 ⊙ X1_hat   N×T×(d*g*h)
@@ -505,7 +503,8 @@ def gated(x: np.ndarray, gate: np.ndarray) -> np.ndarray:
 
 def limited(x: np.ndarray) -> np.ndarray:
     """x, no further from 0 than 1e12: a factor beside gates such as sigmoid', which are 0 beyond."""
-    return np.clip(x, -1e12, 1e12)
+    near = np.max(x, initial=0) <= 1e12 and np.min(x, initial=0) >= -1e12
+    return x if near else np.clip(x, -1e12, 1e12)
 
 
 def softmax(a: np.ndarray, axis: int | tuple) -> np.ndarray:
@@ -526,14 +525,6 @@ def largest(a: np.ndarray, axis: int | tuple) -> np.ndarray:
 def unless_zero(total: np.ndarray) -> np.ndarray:
     """The sums to divide by; 1 in place of 0, which is the sum of nothing."""
     return total if total.all() else np.where(total == 0, 1, total)
-
-
-def pad(a: np.ndarray, axis: int, start: int, size: int, step: int = 1) -> np.ndarray:
-    """Zeros with a at start, start + step, ... of an axis of that size: the adjoint of a slice."""
-    out = np.zeros((*a.shape[:axis], size, *a.shape[axis + 1 :]), a.dtype)
-    stop = start + step * a.shape[axis]
-    out[(slice(None),) * axis + (slice(start, stop if stop >= 0 else None, step),)] = a
-    return out
 
 
 def check_cache(cache: dict, mark: str) -> None:

@@ -242,9 +242,9 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
         kw_t = np.tanh(z_kw_t)                        # kw[t] = tanh(z_kw[t])   N×W
         g_t = (M_prev @ kw_t[:, :, None])[:, :, 0]    # g[t] = einsum(ab,acb→ac, kw[t], M[t-1])   N×R
         # k[t] = sum(kw[t]², axis=-1, keepdims=True) + eps   N×1
-        k_t = (kw_t ** 2).sum(axis=1, keepdims=True) + eps
+        k_t = np.einsum("ab,ab->a", kw_t, kw_t)[:, None] + eps
         s_t = np.sqrt(k_t)                            # s[t] = sqrt(k[t])   N×1
-        b_t = (M_prev ** 2).sum(axis=2) + eps         # b[t] = sum(M[t-1]², axis=-1) + eps   N×R
+        b_t = np.einsum("abc,abc->ab", M_prev, M_prev) + eps  # b[t] = sum(M[t-1]², axis=-1) + eps   N×R
         m_t = np.sqrt(b_t)                            # m[t] = sqrt(b[t])   N×R
         z_cw_t = c_t * g_t / (s_t * m_t)              # z_cw[t] = c[t] ⊙ g[t] / (s[t] ⊙ m[t])   N×R
         cw_t = softmax(z_cw_t, axis=1)                # cw[t] = softmax(z_cw[t])   N×R
@@ -272,9 +272,9 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
         M_t = M_prev * (1 - v8_t) + w_t[:, :, None] * a_t[:, None, :]
         v11_t = (M_t @ kp_t[:, :, None])[:, :, 0]     # v11[t] = einsum(ab,acb→ac, kp[t], M[t])   N×R
         # v12[t] = sum(kp[t]², axis=-1, keepdims=True) + eps   N×1
-        v12_t = (kp_t ** 2).sum(axis=1, keepdims=True) + eps
+        v12_t = np.einsum("ab,ab->a", kp_t, kp_t)[:, None] + eps
         v13_t = np.sqrt(v12_t)                        # v13[t] = sqrt(v12[t])   N×1
-        v9_t = (M_t ** 2).sum(axis=2) + eps           # v9[t] = sum(M[t]², axis=-1) + eps   N×R
+        v9_t = np.einsum("abc,abc->ab", M_t, M_t) + eps  # v9[t] = sum(M[t]², axis=-1) + eps   N×R
         u_t = np.sqrt(v9_t)                           # u[t] = sqrt(v9[t])   N×R
         z_cp_t = v10_t * v11_t / (v13_t * u_t)        # z_cp[t] = v10[t] ⊙ v11[t] / (v13[t] ⊙ u[t])   N×R
         cp_t = softmax(z_cp_t, axis=1)                # cp[t] = softmax(z_cp[t])   N×R
@@ -305,7 +305,7 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
         kq_t = np.tanh(z_kq_t)                        # kq[t] = tanh(z_kq[t])   N×W
         v23_t = (M_t @ kq_t[:, :, None])[:, :, 0]     # v23[t] = einsum(ab,acb→ac, kq[t], M[t])   N×R
         # v24[t] = sum(kq[t]², axis=-1, keepdims=True) + eps   N×1
-        v24_t = (kq_t ** 2).sum(axis=1, keepdims=True) + eps
+        v24_t = np.einsum("ab,ab->a", kq_t, kq_t)[:, None] + eps
         v25_t = np.sqrt(v24_t)                        # v25[t] = sqrt(v24[t])   N×1
         z_cq_t = v22_t * v23_t / (v25_t * u_t)        # z_cq[t] = v22[t] ⊙ v23[t] / (v25[t] ⊙ u[t])   N×R
         cq_t = softmax(z_cq_t, axis=1)                # cq[t] = softmax(z_cq[t])   N×R
@@ -613,12 +613,12 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         # dq_t = dq_next + einsum(ab,acb→ac, dr_t[:, W:], M[t])   N×R
         dq_t = dq_next + (M_t @ dr_t_2[:, W:][:, :, None])[:, :, 0]
         # dvq_t = 1 / v33[t] ⊙ (dq_t − sum(dq_t ⊙ q[t], axis=-1, keepdims=True))   N×R
-        dvq_t = 1 / v33_2[t] * (dq_t - (dq_t * q_t).sum(axis=1, keepdims=True))
+        dvq_t = 1 / v33_2[t] * (dq_t - np.einsum("ab,ab->a", dq_t, q_t)[:, None])
         # t10 = dvq_t ⊙ (jq[t] + eps)^v32[t] ⊙ log(jq[t] + eps)   N×R
         t10 = dvq_t * power_term(1, jq_t + eps, v32_t, 1)
         dv32_t = t10.sum(axis=1, keepdims=True)       # dv32_t = sum(t10, axis=-1, keepdims=True)   N×1
         dz_7_t = dv32_t * sigmoid(z_7_2[t])           # dz_7_t = dv32_t ⊙ sigmoid(z_7[t])   N×1
-        t45 = dz_7_t @ Y_q_T                          # t45 = dz_7_t Y_qᵀ   N×H
+        t44 = dz_7_t @ Y_q_T                          # t44 = dz_7_t Y_qᵀ   N×H
         # djq_t = dvq_t ⊙ v32[t] ⊙ (jq[t] + eps)^(v32[t] − 1)   N×R
         djq_t = dvq_t * power_term(v32_t, jq_t + eps, v32_t - 1, 0)
         dv31_t = djq_t * v30_2[t]                     # dv31_t = djq_t ⊙ v30[t]   N×R
@@ -640,160 +640,157 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         # dkq_t = 2 · dv24_t ⊙ kq[t] + einsum(ab,abc→ac, dv23_t, M[t])   N×W
         dkq_t = 2 * dv24_t * kq_t + (dv23_t[:, None] @ M_t)[:, 0]
         dz_kq_t = dkq_t * (1 - kq_t ** 2)             # dz_kq_t = dkq_t ⊙ (1 − kq[t]²)   N×W
-        t41 = dz_kq_t @ K_q_T                         # t41 = dz_kq_t K_qᵀ   N×H
+        t40 = dz_kq_t @ K_q_T                         # t40 = dz_kq_t K_qᵀ   N×H
         # dv22_t = sum(dz_cq_t ⊙ v23[t] / (v25[t] ⊙ u[t]), axis=-1, keepdims=True)   N×1
         dv22_t = (dz_cq_t * v23_t / (v25_t * u_t)).sum(axis=1, keepdims=True)
         dz_6_t = dv22_t * sigmoid(z_6_2[t])           # dz_6_t = dv22_t ⊙ sigmoid(z_6[t])   N×1
-        t46 = dz_6_t @ B_q_T                          # t46 = dz_6_t B_qᵀ   N×H
-        t17 = (diq_t * q_before[t]).sum(axis=1)       # t17 = sum(diq_t ⊙ q[t-1], axis=-1)   N
+        t45 = dz_6_t @ B_q_T                          # t45 = dz_6_t B_qᵀ   N×H
+        t17 = np.einsum("ab,ab->a", diq_t, q_before[t])  # t17 = sum(diq_t ⊙ q[t-1], axis=-1)   N
         # dz_gq_t = reshape(reshape(gq[t], (N,)) ⊙ reshape(v26[t], (N,)) ⊙ (sum(t15, axis=-1) − t17), (N, 1)) 
         #    N×1
         dz_gq_t = (gq_t[:, 0] * v26_t[:, 0] * (t15.sum(axis=1) - t17))[:, None]
-        t42 = dz_gq_t @ G_q_T                         # t42 = dz_gq_t G_qᵀ   N×H
-        # dv30_t = sum(djq_t ⊙ v31[t], axis=-1, keepdims=True)   N×1
-        dv30_t = (djq_t * v31_2[t]).sum(axis=1, keepdims=True)
-        t18 = pad(dv30_t, 1, 2, 3)                    # t18 = pad(dv30_t, 1, 2, 3)   N×3
-        # dv29_t = sum(djq_t ⊙ iq[t], axis=-1, keepdims=True)   N×1
-        dv29_t = (djq_t * iq[t]).sum(axis=1, keepdims=True)
+        t41 = dz_gq_t @ G_q_T                         # t41 = dz_gq_t G_qᵀ   N×H
         # dv27_t = sum(djq_t ⊙ v28[t], axis=-1, keepdims=True)   N×1
-        dv27_t = (djq_t * v28_2[t]).sum(axis=1, keepdims=True)
-        # dsq_t = t18 + pad(dv29_t, 1, 1, 3) + pad(dv27_t, 1, 0, 3)   N×3
-        dsq_t = t18 + pad(dv29_t, 1, 1, 3) + pad(dv27_t, 1, 0, 3)
+        dv27_t = np.einsum("ab,ab->a", djq_t, v28_2[t])[:, None]
+        # dv29_t = sum(djq_t ⊙ iq[t], axis=-1, keepdims=True)   N×1
+        dv29_t = np.einsum("ab,ab->a", djq_t, iq[t])[:, None]
+        # dv30_t = sum(djq_t ⊙ v31[t], axis=-1, keepdims=True)   N×1
+        dv30_t = np.einsum("ab,ab->a", djq_t, v31_2[t])[:, None]
+        # dsq_t = concat(dv27_t, dv29_t, dv30_t, axis=-1)   N×3
+        dsq_t = np.concatenate([dv27_t, dv29_t, dv30_t], axis=1)
         # dz_sq_t = sq[t] ⊙ (dsq_t − sum(dsq_t ⊙ sq[t], axis=-1, keepdims=True))   N×3
-        dz_sq_t = sq_t * (dsq_t - (dsq_t * sq_t).sum(axis=1, keepdims=True))
-        t43 = dz_sq_t @ S_q_T                         # t43 = dz_sq_t S_qᵀ   N×H
+        dz_sq_t = sq_t * (dsq_t - np.einsum("ab,ab->a", dsq_t, sq_t)[:, None])
+        t42 = dz_sq_t @ S_q_T                         # t42 = dz_sq_t S_qᵀ   N×H
         # dp_t = dp_next + einsum(ab,acb→ac, dr_t[:, :W], M[t])   N×R
         dp_t = dp_next + (M_t @ dr_t_2[:, :W][:, :, None])[:, :, 0]
         # dvp_t = 1 / v21[t] ⊙ (dp_t − sum(dp_t ⊙ p[t], axis=-1, keepdims=True))   N×R
-        dvp_t = 1 / v21_2[t] * (dp_t - (dp_t * p_t).sum(axis=1, keepdims=True))
-        # t19 = dvp_t ⊙ (jp[t] + eps)^v20[t] ⊙ log(jp[t] + eps)   N×R
-        t19 = dvp_t * power_term(1, jp_t + eps, v20_t, 1)
-        dv20_t = t19.sum(axis=1, keepdims=True)       # dv20_t = sum(t19, axis=-1, keepdims=True)   N×1
+        dvp_t = 1 / v21_2[t] * (dp_t - np.einsum("ab,ab->a", dp_t, p_t)[:, None])
+        # t18 = dvp_t ⊙ (jp[t] + eps)^v20[t] ⊙ log(jp[t] + eps)   N×R
+        t18 = dvp_t * power_term(1, jp_t + eps, v20_t, 1)
+        dv20_t = t18.sum(axis=1, keepdims=True)       # dv20_t = sum(t18, axis=-1, keepdims=True)   N×1
         dz_5_t = dv20_t * sigmoid(z_5_2[t])           # dz_5_t = dv20_t ⊙ sigmoid(z_5[t])   N×1
-        t47 = dz_5_t @ Y_p_T                          # t47 = dz_5_t Y_pᵀ   N×H
-        # t26 = einsum(ab,ac→acb, dr_t[:, W:], q[t])   N×R×W
-        t26 = dr_t_2[:, W:][:, None, :] * q_t[:, :, None]
-        t28 = dv23_t[:, :, None] * kq_t[:, None, :]   # t28 = einsum(ab,ac→abc, dv23_t, kq[t])   N×R×W
-        # t27 = einsum(ab,ac→acb, dr_t[:, :W], p[t])   N×R×W
-        t27 = dr_t_2[:, :W][:, None, :] * p_t[:, :, None]
+        t46 = dz_5_t @ Y_p_T                          # t46 = dz_5_t Y_pᵀ   N×H
+        # t25 = einsum(ab,ac→acb, dr_t[:, W:], q[t])   N×R×W
+        t25 = dr_t_2[:, W:][:, None, :] * q_t[:, :, None]
+        t27 = dv23_t[:, :, None] * kq_t[:, None, :]   # t27 = einsum(ab,ac→abc, dv23_t, kq[t])   N×R×W
+        # t26 = einsum(ab,ac→acb, dr_t[:, :W], p[t])   N×R×W
+        t26 = dr_t_2[:, :W][:, None, :] * p_t[:, :, None]
         # djp_t = dvp_t ⊙ v20[t] ⊙ (jp[t] + eps)^(v20[t] − 1)   N×R
         djp_t = dvp_t * power_term(v20_t, jp_t + eps, v20_t - 1, 0)
         dv19_t = djp_t * v18_2[t]                     # dv19_t = djp_t ⊙ v18[t]   N×R
-        t20 = pad(dv19_t[:, R - 1:], 1, 0, R)         # t20 = pad(dv19_t[:, R - 1:], 1, 0, R)   N×R
-        t21 = pad(dv19_t[:, :R - 1], 1, 1, R)         # t21 = pad(dv19_t[:, :R - 1], 1, 1, R)   N×R
+        t19 = pad(dv19_t[:, R - 1:], 1, 0, R)         # t19 = pad(dv19_t[:, R - 1:], 1, 0, R)   N×R
+        t20 = pad(dv19_t[:, :R - 1], 1, 1, R)         # t20 = pad(dv19_t[:, :R - 1], 1, 1, R)   N×R
         dv16_t = djp_t * v15_2[t]                     # dv16_t = djp_t ⊙ v15[t]   N×R
-        t22 = pad(dv16_t[:, 1:], 1, 0, R)             # t22 = pad(dv16_t[:, 1:], 1, 0, R)   N×R
-        t23 = pad(dv16_t[:, 0:1], 1, R - 1, R)        # t23 = pad(dv16_t[:, 0:1], 1, R - 1, R)   N×R
-        # dip_t = djp_t ⊙ v17[t] + t20 + t21 + t22 + t23   N×R
-        dip_t = djp_t * v17_2[t] + t20 + t21 + t22 + t23
-        t24 = dip_t * cp_t                            # t24 = dip_t ⊙ cp[t]   N×R
-        # dz_cp_t = gp[t] ⊙ cp[t] ⊙ (dip_t − sum(t24, axis=-1, keepdims=True))   N×R
-        dz_cp_t = gp_t * cp_t * (dip_t - t24.sum(axis=1, keepdims=True))
+        t21 = pad(dv16_t[:, 1:], 1, 0, R)             # t21 = pad(dv16_t[:, 1:], 1, 0, R)   N×R
+        t22 = pad(dv16_t[:, 0:1], 1, R - 1, R)        # t22 = pad(dv16_t[:, 0:1], 1, R - 1, R)   N×R
+        # dip_t = djp_t ⊙ v17[t] + t19 + t20 + t21 + t22   N×R
+        dip_t = djp_t * v17_2[t] + t19 + t20 + t21 + t22
+        t23 = dip_t * cp_t                            # t23 = dip_t ⊙ cp[t]   N×R
+        # dz_cp_t = gp[t] ⊙ cp[t] ⊙ (dip_t − sum(t23, axis=-1, keepdims=True))   N×R
+        dz_cp_t = gp_t * cp_t * (dip_t - t23.sum(axis=1, keepdims=True))
         # du_t = −dz_cq_t ⊙ v22[t] ⊙ v23[t] / (v25[t] ⊙ u[t]) / u[t] − dz_cp_t ⊙ v10[t] ⊙ v11[t] / (v13[t] ⊙
         #   u[t]) / u[t]   N×R
         du_t = -dz_cq_t * v22_t * v23_t / (v25_t * u_t) / u_t - dz_cp_t * v10_t * v11_t / (v13_t * u_t) / u_t
         dv9_t = du_t / (2 * u_t)                      # dv9_t = du_t / (2 · u[t])   N×R
-        t25 = 1 / v13_t * dz_cp_t / u_t               # t25 = 1 / v13[t] ⊙ dz_cp_t / u[t]   N×R
-        dv11_t = t25 * v10_t                          # dv11_t = t25 ⊙ v10[t]   N×R
-        t29 = dv11_t[:, :, None] * kp_t[:, None, :]   # t29 = einsum(ab,ac→abc, dv11_t, kp[t])   N×R×W
-        # dM_t = dM_next + t26 + t28 + t27 + 2 · reshape(dv9_t, (N, R, 1)) ⊙ M[t] + t29   N×R×W
-        dM_t = dM_next + t26 + t28 + t27 + 2 * dv9_t[:, :, None] * M_t + t29
+        t24 = 1 / v13_t * dz_cp_t / u_t               # t24 = 1 / v13[t] ⊙ dz_cp_t / u[t]   N×R
+        dv11_t = t24 * v10_t                          # dv11_t = t24 ⊙ v10[t]   N×R
+        t28 = dv11_t[:, :, None] * kp_t[:, None, :]   # t28 = einsum(ab,ac→abc, dv11_t, kp[t])   N×R×W
+        # dM_t = dM_next + t25 + t27 + t26 + 2 · reshape(dv9_t, (N, R, 1)) ⊙ M[t] + t28   N×R×W
+        dM_t = dM_next + t25 + t27 + t26 + 2 * dv9_t[:, :, None] * M_t + t28
         da_t = (w_t[:, None] @ dM_t)[:, 0]            # da_t = einsum(abc,ab→ac, dM_t, w[t])   N×W
         dz_a_t = da_t * (1 - a_t ** 2)                # dz_a_t = da_t ⊙ (1 − a[t]²)   N×W
-        t48 = dz_a_t @ A_w_T                          # t48 = dz_a_t A_wᵀ   N×H
+        t47 = dz_a_t @ A_w_T                          # t47 = dz_a_t A_wᵀ   N×H
         dv8_t = -dM_t * M_prev                        # dv8_t = −dM_t ⊙ M[t-1]   N×R×W
         de_t = (w_t[:, None] @ dv8_t)[:, 0]           # de_t = einsum(abc,ab→ac, dv8_t, w[t])   N×W
         dz_e_t = de_t * e_t * (1 - e_t)               # dz_e_t = de_t ⊙ e[t] ⊙ (1 − e[t])   N×W
-        t49 = dz_e_t @ E_w_T                          # t49 = dz_e_t E_wᵀ   N×H
+        t48 = dz_e_t @ E_w_T                          # t48 = dz_e_t E_wᵀ   N×H
         # dw_t = dw_next + einsum(abc,ac→ab, dM_t, a[t]) + einsum(abc,ac→ab, dv8_t, e[t])   N×R
         dw_t = dw_next + (dM_t @ a_t[:, :, None])[:, :, 0] + (dv8_t @ e_t[:, :, None])[:, :, 0]
         # dvw_t = 1 / v7[t] ⊙ (dw_t − sum(dw_t ⊙ w[t], axis=-1, keepdims=True))   N×R
-        dvw_t = 1 / v7_2[t] * (dw_t - (dw_t * w_t).sum(axis=1, keepdims=True))
-        # t30 = dvw_t ⊙ (jw[t] + eps)^v6[t] ⊙ log(jw[t] + eps)   N×R
-        t30 = dvw_t * power_term(1, jw_t + eps, v6_t, 1)
-        dv6_t = t30.sum(axis=1, keepdims=True)        # dv6_t = sum(t30, axis=-1, keepdims=True)   N×1
+        dvw_t = 1 / v7_2[t] * (dw_t - np.einsum("ab,ab->a", dw_t, w_t)[:, None])
+        # t29 = dvw_t ⊙ (jw[t] + eps)^v6[t] ⊙ log(jw[t] + eps)   N×R
+        t29 = dvw_t * power_term(1, jw_t + eps, v6_t, 1)
+        dv6_t = t29.sum(axis=1, keepdims=True)        # dv6_t = sum(t29, axis=-1, keepdims=True)   N×1
         dz_3_t = dv6_t * sigmoid(z_3_2[t])            # dz_3_t = dv6_t ⊙ sigmoid(z_3[t])   N×1
-        t50 = dz_3_t @ Y_w_T                          # t50 = dz_3_t Y_wᵀ   N×H
-        t31 = g_t / m_t                               # t31 = g[t] / m[t]   N×R
-        t32 = (cw_t * t31).sum(axis=1)                # t32 = sum(cw[t] ⊙ t31, axis=-1)   N
+        t49 = dz_3_t @ Y_w_T                          # t49 = dz_3_t Y_wᵀ   N×H
+        t30 = g_t / m_t                               # t30 = g[t] / m[t]   N×R
+        t31 = np.einsum("ab,ab->a", cw_t, t30)        # t31 = sum(cw[t] ⊙ t30, axis=-1)   N
         # djw_t = dvw_t ⊙ v6[t] ⊙ (jw[t] + eps)^(v6[t] − 1)   N×R
         djw_t = dvw_t * power_term(v6_t, jw_t + eps, v6_t - 1, 0)
         dv5_t = djw_t * v4_2[t]                       # dv5_t = djw_t ⊙ v4[t]   N×R
-        t33 = pad(dv5_t[:, R - 1:], 1, 0, R)          # t33 = pad(dv5_t[:, R - 1:], 1, 0, R)   N×R
-        t34 = pad(dv5_t[:, :R - 1], 1, 1, R)          # t34 = pad(dv5_t[:, :R - 1], 1, 1, R)   N×R
+        t32 = pad(dv5_t[:, R - 1:], 1, 0, R)          # t32 = pad(dv5_t[:, R - 1:], 1, 0, R)   N×R
+        t33 = pad(dv5_t[:, :R - 1], 1, 1, R)          # t33 = pad(dv5_t[:, :R - 1], 1, 1, R)   N×R
         dv2_t = djw_t * v1_10[t]                      # dv2_t = djw_t ⊙ v1[t]   N×R
-        t35 = pad(dv2_t[:, 1:], 1, 0, R)              # t35 = pad(dv2_t[:, 1:], 1, 0, R)   N×R
-        # diw_t = djw_t ⊙ v3[t] + t33 + t34 + t35 + pad(dv2_t[:, 0:1], 1, R - 1, R)   N×R
-        diw_t = djw_t * v3_4[t] + t33 + t34 + t35 + pad(dv2_t[:, 0:1], 1, R - 1, R)
-        t36 = diw_t * cw_t                            # t36 = diw_t ⊙ cw[t]   N×R
-        t37 = t36.sum(axis=1)                         # t37 = sum(t36, axis=-1)   N
-        t38 = (t36 * t31).sum(axis=1)                 # t38 = sum(t36 ⊙ t31, axis=-1)   N
-        t39 = s_t[:, 0]                               # t39 = reshape(s[t], (N,))   N
-        # dk_t = reshape(reshape(gw[t], (N,)) ⊙ reshape(c[t], (N,)) ⊙ (t32 ⊙ t37 − t38) / 2 / t39³, (N, 1))  
+        t34 = pad(dv2_t[:, 1:], 1, 0, R)              # t34 = pad(dv2_t[:, 1:], 1, 0, R)   N×R
+        # diw_t = djw_t ⊙ v3[t] + t32 + t33 + t34 + pad(dv2_t[:, 0:1], 1, R - 1, R)   N×R
+        diw_t = djw_t * v3_4[t] + t32 + t33 + t34 + pad(dv2_t[:, 0:1], 1, R - 1, R)
+        t35 = diw_t * cw_t                            # t35 = diw_t ⊙ cw[t]   N×R
+        t36 = t35.sum(axis=1)                         # t36 = sum(t35, axis=-1)   N
+        t37 = np.einsum("ab,ab->a", t35, t30)         # t37 = sum(t35 ⊙ t30, axis=-1)   N
+        t38 = s_t[:, 0]                               # t38 = reshape(s[t], (N,))   N
+        # dk_t = reshape(reshape(gw[t], (N,)) ⊙ reshape(c[t], (N,)) ⊙ (t31 ⊙ t36 − t37) / 2 / t38³, (N, 1))  
         #   N×1
-        dk_t = (gw_t[:, 0] * c_t[:, 0] * (t32 * t37 - t38) / 2 / (t39 * t39 * t39))[:, None]
-        t40 = t36.sum(axis=1, keepdims=True)          # t40 = sum(t36, axis=-1, keepdims=True)   N×1
-        # dg_t = gw[t] ⊙ c[t] / s[t] ⊙ cw[t] ⊙ (diw_t − t40) / m[t]   N×R
-        dg_t = gw_t * c_t / s_t * cw_t * (diw_t - t40) / m_t
+        dk_t = (gw_t[:, 0] * c_t[:, 0] * (t31 * t36 - t37) / 2 / (t38 * t38 * t38))[:, None]
+        t39 = t35.sum(axis=1, keepdims=True)          # t39 = sum(t35, axis=-1, keepdims=True)   N×1
+        # dg_t = gw[t] ⊙ c[t] / s[t] ⊙ cw[t] ⊙ (diw_t − t39) / m[t]   N×R
+        dg_t = gw_t * c_t / s_t * cw_t * (diw_t - t39) / m_t
         # dkw_t = 2 · dk_t ⊙ kw[t] + einsum(ab,abc→ac, dg_t, M[t-1])   N×W
         dkw_t = 2 * dk_t * kw_t + (dg_t[:, None] @ M_prev)[:, 0]
         dz_kw_t = dkw_t * (1 - kw_t ** 2)             # dz_kw_t = dkw_t ⊙ (1 − kw[t]²)   N×W
-        t44 = dz_kw_t @ K_w_T                         # t44 = dz_kw_t K_wᵀ   N×H
-        # dz_2_t = reshape(reshape(gw[t], (N,)) ⊙ reshape(sigmoid(z_2[t]), (N,)) ⊙ (t38 − t32 ⊙ t37) / t39,
+        t43 = dz_kw_t @ K_w_T                         # t43 = dz_kw_t K_wᵀ   N×H
+        # dz_2_t = reshape(reshape(gw[t], (N,)) ⊙ reshape(sigmoid(z_2[t]), (N,)) ⊙ (t37 − t31 ⊙ t36) / t38,
         #   (N, 1))   N×1
-        dz_2_t = (gw_t[:, 0] * sigmoid(z_2_2[t])[:, 0] * (t38 - t32 * t37) / t39)[:, None]
-        t51 = dz_2_t @ B_w_T                          # t51 = dz_2_t B_wᵀ   N×H
-        # t56 = dh_next + dh[t] + t45 + t41 + t46 + t42 + t43 + t47 + t48 + t49 + t50 + t44 + t51   N×H
-        t56 = dh_next + dh[t] + t45 + t41 + t46 + t42 + t43 + t47 + t48 + t49 + t50 + t44 + t51
-        # dz_gw_t = reshape(reshape(gw[t], (N,)) ⊙ reshape(v[t], (N,)) ⊙ (t37 − sum(diw_t ⊙ w[t-1], axis=-1)),
+        dz_2_t = (gw_t[:, 0] * sigmoid(z_2_2[t])[:, 0] * (t37 - t31 * t36) / t38)[:, None]
+        t50 = dz_2_t @ B_w_T                          # t50 = dz_2_t B_wᵀ   N×H
+        # t53 = dh_next + dh[t] + t44 + t40 + t45 + t41 + t42 + t46 + t47 + t48 + t49 + t43 + t50   N×H
+        t53 = dh_next + dh[t] + t44 + t40 + t45 + t41 + t42 + t46 + t47 + t48 + t49 + t43 + t50
+        # dz_gw_t = reshape(reshape(gw[t], (N,)) ⊙ reshape(v[t], (N,)) ⊙ (t36 − sum(diw_t ⊙ w[t-1], axis=-1)),
         #   (N, 1))   N×1
-        dz_gw_t = (gw_t[:, 0] * v_t[:, 0] * (t37 - (diw_t * w_before[t]).sum(axis=1)))[:, None]
-        t57 = dz_gw_t @ G_w_T                         # t57 = dz_gw_t G_wᵀ   N×H
-        # dv4_t = sum(djw_t ⊙ v5[t], axis=-1, keepdims=True)   N×1
-        dv4_t = (djw_t * v5_2[t]).sum(axis=1, keepdims=True)
-        t52 = pad(dv4_t, 1, 2, 3)                     # t52 = pad(dv4_t, 1, 2, 3)   N×3
-        # dv3_t = sum(djw_t ⊙ iw[t], axis=-1, keepdims=True)   N×1
-        dv3_t = (djw_t * iw[t]).sum(axis=1, keepdims=True)
+        dz_gw_t = (gw_t[:, 0] * v_t[:, 0] * (t36 - np.einsum("ab,ab->a", diw_t, w_before[t])))[:, None]
+        t54 = dz_gw_t @ G_w_T                         # t54 = dz_gw_t G_wᵀ   N×H
         # dv1_t = sum(djw_t ⊙ v2[t], axis=-1, keepdims=True)   N×1
-        dv1_t = (djw_t * v2_10[t]).sum(axis=1, keepdims=True)
-        # dsw_t = t52 + pad(dv3_t, 1, 1, 3) + pad(dv1_t, 1, 0, 3)   N×3
-        dsw_t = t52 + pad(dv3_t, 1, 1, 3) + pad(dv1_t, 1, 0, 3)
+        dv1_t = np.einsum("ab,ab->a", djw_t, v2_10[t])[:, None]
+        # dv3_t = sum(djw_t ⊙ iw[t], axis=-1, keepdims=True)   N×1
+        dv3_t = np.einsum("ab,ab->a", djw_t, iw[t])[:, None]
+        # dv4_t = sum(djw_t ⊙ v5[t], axis=-1, keepdims=True)   N×1
+        dv4_t = np.einsum("ab,ab->a", djw_t, v5_2[t])[:, None]
+        # dsw_t = concat(dv1_t, dv3_t, dv4_t, axis=-1)   N×3
+        dsw_t = np.concatenate([dv1_t, dv3_t, dv4_t], axis=1)
         # dz_sw_t = sw[t] ⊙ (dsw_t − sum(dsw_t ⊙ sw[t], axis=-1, keepdims=True))   N×3
-        dz_sw_t = sw_t * (dsw_t - (dsw_t * sw_t).sum(axis=1, keepdims=True))
-        t58 = dz_sw_t @ S_w_T                         # t58 = dz_sw_t S_wᵀ   N×H
-        # t53 = sum(dv11_t ⊙ v11[t], axis=-1, keepdims=True) / v13[t]²   N×1
-        t53 = (dv11_t * v11_t).sum(axis=1, keepdims=True) / v13_t ** 2
-        # dz_kp_t = (1 − kp[t]²) ⊙ (einsum(ab,abc→ac, dv11_t, M[t]) − t53 ⊙ kp[t])   N×W
-        dz_kp_t = (1 - kp_t ** 2) * ((dv11_t[:, None] @ M_t)[:, 0] - t53 * kp_t)
-        t59 = dz_kp_t @ K_p_T                         # t59 = dz_kp_t K_pᵀ   N×H
-        # dz_4_t = reshape(reshape(sigmoid(z_4[t]), (N,)) ⊙ sum(t25 ⊙ v11[t], axis=-1), (N, 1))   N×1
-        dz_4_t = (sigmoid(z_4_2[t])[:, 0] * (t25 * v11_t).sum(axis=1))[:, None]
-        t54 = (dip_t * p_before[t]).sum(axis=1)       # t54 = sum(dip_t ⊙ p[t-1], axis=-1)   N
-        # dz_gp_t = reshape(reshape(gp[t], (N,)) ⊙ reshape(v14[t], (N,)) ⊙ (sum(t24, axis=-1) − t54), (N, 1)) 
+        dz_sw_t = sw_t * (dsw_t - np.einsum("ab,ab->a", dsw_t, sw_t)[:, None])
+        t55 = dz_sw_t @ S_w_T                         # t55 = dz_sw_t S_wᵀ   N×H
+        # t51 = sum(dv11_t ⊙ v11[t], axis=-1, keepdims=True) / v13[t]²   N×1
+        t51 = np.einsum("ab,ab->a", dv11_t, v11_t)[:, None] / v13_t ** 2
+        # dz_kp_t = (1 − kp[t]²) ⊙ (einsum(ab,abc→ac, dv11_t, M[t]) − t51 ⊙ kp[t])   N×W
+        dz_kp_t = (1 - kp_t ** 2) * ((dv11_t[:, None] @ M_t)[:, 0] - t51 * kp_t)
+        t56 = dz_kp_t @ K_p_T                         # t56 = dz_kp_t K_pᵀ   N×H
+        # dz_4_t = reshape(reshape(sigmoid(z_4[t]), (N,)) ⊙ sum(t24 ⊙ v11[t], axis=-1), (N, 1))   N×1
+        dz_4_t = (sigmoid(z_4_2[t])[:, 0] * np.einsum("ab,ab->a", t24, v11_t))[:, None]
+        t52 = np.einsum("ab,ab->a", dip_t, p_before[t])  # t52 = sum(dip_t ⊙ p[t-1], axis=-1)   N
+        # dz_gp_t = reshape(reshape(gp[t], (N,)) ⊙ reshape(v14[t], (N,)) ⊙ (sum(t23, axis=-1) − t52), (N, 1)) 
         #    N×1
-        dz_gp_t = (gp_t[:, 0] * v14_t[:, 0] * (t24.sum(axis=1) - t54))[:, None]
-        t60 = dz_gp_t @ G_p_T                         # t60 = dz_gp_t G_pᵀ   N×H
-        # dv18_t = sum(djp_t ⊙ v19[t], axis=-1, keepdims=True)   N×1
-        dv18_t = (djp_t * v19_2[t]).sum(axis=1, keepdims=True)
-        t55 = pad(dv18_t, 1, 2, 3)                    # t55 = pad(dv18_t, 1, 2, 3)   N×3
-        # dv17_t = sum(djp_t ⊙ ip[t], axis=-1, keepdims=True)   N×1
-        dv17_t = (djp_t * ip[t]).sum(axis=1, keepdims=True)
+        dz_gp_t = (gp_t[:, 0] * v14_t[:, 0] * (t23.sum(axis=1) - t52))[:, None]
+        t57 = dz_gp_t @ G_p_T                         # t57 = dz_gp_t G_pᵀ   N×H
         # dv15_t = sum(djp_t ⊙ v16[t], axis=-1, keepdims=True)   N×1
-        dv15_t = (djp_t * v16_2[t]).sum(axis=1, keepdims=True)
-        # dsp_t = t55 + pad(dv17_t, 1, 1, 3) + pad(dv15_t, 1, 0, 3)   N×3
-        dsp_t = t55 + pad(dv17_t, 1, 1, 3) + pad(dv15_t, 1, 0, 3)
+        dv15_t = np.einsum("ab,ab->a", djp_t, v16_2[t])[:, None]
+        # dv17_t = sum(djp_t ⊙ ip[t], axis=-1, keepdims=True)   N×1
+        dv17_t = np.einsum("ab,ab->a", djp_t, ip[t])[:, None]
+        # dv18_t = sum(djp_t ⊙ v19[t], axis=-1, keepdims=True)   N×1
+        dv18_t = np.einsum("ab,ab->a", djp_t, v19_2[t])[:, None]
+        # dsp_t = concat(dv15_t, dv17_t, dv18_t, axis=-1)   N×3
+        dsp_t = np.concatenate([dv15_t, dv17_t, dv18_t], axis=1)
         # dz_sp_t = sp[t] ⊙ (dsp_t − sum(dsp_t ⊙ sp[t], axis=-1, keepdims=True))   N×3
-        dz_sp_t = sp_t * (dsp_t - (dsp_t * sp_t).sum(axis=1, keepdims=True))
-        # dh_t = t56 + t57 + t58 + t59 + dz_4_t B_pᵀ + t60 + dz_sp_t S_pᵀ   N×H
-        dh_t_2 = t56 + t57 + t58 + t59 + dz_4_t @ B_p_T + t60 + dz_sp_t @ S_p_T
+        dz_sp_t = sp_t * (dsp_t - np.einsum("ab,ab->a", dsp_t, sp_t)[:, None])
+        # dh_t = t53 + t54 + t55 + t56 + dz_4_t B_pᵀ + t57 + dz_sp_t S_pᵀ   N×H
+        dh_t_2 = t53 + t54 + t55 + t56 + dz_4_t @ B_p_T + t57 + dz_sp_t @ S_p_T
         dz_h_t = dh_t_2 * (1 - h[t] ** 2)             # dz_h_t = dh_t ⊙ (1 − h[t]²)   N×H
         dr_prev = dz_h_t @ W_r_T                      # dr_prev = dz_h_t W_rᵀ   N×(2*W)
         dh_prev = dz_h_t @ W_h_T                      # dh_prev = dz_h_t W_hᵀ   N×H
-        # t61 = reshape(gw[t] ⊙ c[t] / 2 / s[t] ⊙ cw[t] ⊙ g[t] ⊙ (t40 − diw_t) / m[t]³, (N, R, 1))   N×R×1
-        t61 = (gw_t * c_t / 2 / s_t * cw_t * g_t * (t40 - diw_t) / (m_t * m_t * m_t))[:, :, None]
-        t62 = dg_t[:, :, None] * kw_t[:, None, :]     # t62 = einsum(ab,ac→abc, dg_t, kw[t])   N×R×W
-        # dM_prev = dM_t ⊙ (1 − v8[t]) + 2 · t61 ⊙ M[t-1] + t62   N×R×W
-        dM_prev = dM_t * (1 - v8_2[t]) + 2 * t61 * M_prev + t62
+        # t58 = reshape(gw[t] ⊙ c[t] / 2 / s[t] ⊙ cw[t] ⊙ g[t] ⊙ (t39 − diw_t) / m[t]³, (N, R, 1))   N×R×1
+        t58 = (gw_t * c_t / 2 / s_t * cw_t * g_t * (t39 - diw_t) / (m_t * m_t * m_t))[:, :, None]
+        t59 = dg_t[:, :, None] * kw_t[:, None, :]     # t59 = einsum(ab,ac→abc, dg_t, kw[t])   N×R×W
+        # dM_prev = dM_t ⊙ (1 − v8[t]) + 2 · t58 ⊙ M[t-1] + t59   N×R×W
+        dM_prev = dM_t * (1 - v8_2[t]) + 2 * t58 * M_prev + t59
         dw_prev = diw_t * v_t                         # dw_prev = diw_t ⊙ v[t]   N×R
         dp_prev = dip_t * v14_t                       # dp_prev = dip_t ⊙ v14[t]   N×R
         dq_prev = diq_t * v26_t                       # dq_prev = diq_t ⊙ v26[t]   N×R
@@ -942,7 +939,7 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
     iw = np.empty((T, N, R), dtype)                   # T×N×R
     sw = np.empty((T, N, 3), dtype)                   # T×N×3
     jw = np.empty((T, N, R), dtype)                   # T×N×R
-    t63 = np.empty((T, N, R), dtype)                  # T×N×R
+    t60 = np.empty((T, N, R), dtype)                  # T×N×R
     w = np.empty((T, N, R), dtype)                    # T×N×R
     e = np.empty((T, N, W), dtype)                    # T×N×W
     a = np.empty((T, N, W), dtype)                    # T×N×W
@@ -954,7 +951,7 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
     ip = np.empty((T, N, R), dtype)                   # T×N×R
     sp = np.empty((T, N, 3), dtype)                   # T×N×3
     jp = np.empty((T, N, R), dtype)                   # T×N×R
-    t64 = np.empty((T, N, R), dtype)                  # T×N×R
+    t61 = np.empty((T, N, R), dtype)                  # T×N×R
     p = np.empty((T, N, R), dtype)                    # T×N×R
     kq = np.empty((T, N, W), dtype)                   # T×N×W
     cq = np.empty((T, N, R), dtype)                   # T×N×R
@@ -962,7 +959,7 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
     iq = np.empty((T, N, R), dtype)                   # T×N×R
     sq = np.empty((T, N, 3), dtype)                   # T×N×3
     jq = np.empty((T, N, R), dtype)                   # T×N×R
-    t65 = np.empty((T, N, R), dtype)                  # T×N×R
+    t62 = np.empty((T, N, R), dtype)                  # T×N×R
     q = np.empty((T, N, R), dtype)                    # T×N×R
     for t in range(T):
         # z_h[t] = t1[t] + r[t-1] W_r + h[t-1] W_h + b_h   N×H
@@ -988,9 +985,9 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
         kw_t = np.tanh(z_kw_t)                        # kw[t] = tanh(z_kw[t])   N×W
         g_t = (M_prev @ kw_t[:, :, None])[:, :, 0]    # g[t] = einsum(ab,acb→ac, kw[t], M[t-1])   N×R
         # k[t] = sum(kw[t]², axis=-1, keepdims=True) + eps   N×1
-        k_t = (kw_t ** 2).sum(axis=1, keepdims=True) + eps
+        k_t = np.einsum("ab,ab->a", kw_t, kw_t)[:, None] + eps
         s_t = np.sqrt(k_t)                            # s[t] = sqrt(k[t])   N×1
-        b_t = (M_prev ** 2).sum(axis=2) + eps         # b[t] = sum(M[t-1]², axis=-1) + eps   N×R
+        b_t = np.einsum("abc,abc->ab", M_prev, M_prev) + eps  # b[t] = sum(M[t-1]², axis=-1) + eps   N×R
         m_t = np.sqrt(b_t)                            # m[t] = sqrt(b[t])   N×R
         z_cw_t = c_t * g_t / (s_t * m_t)              # z_cw[t] = c[t] ⊙ g[t] / (s[t] ⊙ m[t])   N×R
         cw_t = softmax(z_cw_t, axis=1)                # cw[t] = softmax(z_cw[t])   N×R
@@ -1018,9 +1015,9 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
         M_t = M_prev * (1 - v8_t) + w_t[:, :, None] * a_t[:, None, :]
         v11_t = (M_t @ kp_t[:, :, None])[:, :, 0]     # v11[t] = einsum(ab,acb→ac, kp[t], M[t])   N×R
         # v12[t] = sum(kp[t]², axis=-1, keepdims=True) + eps   N×1
-        v12_t = (kp_t ** 2).sum(axis=1, keepdims=True) + eps
+        v12_t = np.einsum("ab,ab->a", kp_t, kp_t)[:, None] + eps
         v13_t = np.sqrt(v12_t)                        # v13[t] = sqrt(v12[t])   N×1
-        v9_t = (M_t ** 2).sum(axis=2) + eps           # v9[t] = sum(M[t]², axis=-1) + eps   N×R
+        v9_t = np.einsum("abc,abc->ab", M_t, M_t) + eps  # v9[t] = sum(M[t]², axis=-1) + eps   N×R
         u_t = np.sqrt(v9_t)                           # u[t] = sqrt(v9[t])   N×R
         z_cp_t = v10_t * v11_t / (v13_t * u_t)        # z_cp[t] = v10[t] ⊙ v11[t] / (v13[t] ⊙ u[t])   N×R
         cp_t = softmax(z_cp_t, axis=1)                # cp[t] = softmax(z_cp[t])   N×R
@@ -1051,7 +1048,7 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
         kq_t = np.tanh(z_kq_t)                        # kq[t] = tanh(z_kq[t])   N×W
         v23_t = (M_t @ kq_t[:, :, None])[:, :, 0]     # v23[t] = einsum(ab,acb→ac, kq[t], M[t])   N×R
         # v24[t] = sum(kq[t]², axis=-1, keepdims=True) + eps   N×1
-        v24_t = (kq_t ** 2).sum(axis=1, keepdims=True) + eps
+        v24_t = np.einsum("ab,ab->a", kq_t, kq_t)[:, None] + eps
         v25_t = np.sqrt(v24_t)                        # v25[t] = sqrt(v24[t])   N×1
         z_cq_t = v22_t * v23_t / (v25_t * u_t)        # z_cq[t] = v22[t] ⊙ v23[t] / (v25[t] ⊙ u[t])   N×R
         cq_t = softmax(z_cq_t, axis=1)                # cq[t] = softmax(z_cq[t])   N×R
@@ -1081,7 +1078,7 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
         iw[t] = iw_t
         sw[t] = sw_t
         jw[t] = jw_t
-        t63[t] = vw_t
+        t60[t] = vw_t
         w[t] = w_t
         e[t] = e_t
         a[t] = a_t
@@ -1093,7 +1090,7 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
         ip[t] = ip_t
         sp[t] = sp_t
         jp[t] = jp_t
-        t64[t] = vp_t
+        t61[t] = vp_t
         p[t] = p_t
         kq[t] = kq_t
         cq[t] = cq_t
@@ -1101,7 +1098,7 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
         iq[t] = iq_t
         sq[t] = sq_t
         jq[t] = jq_t
-        t65[t] = vq_t
+        t62[t] = vq_t
         q[t] = q_t
         r_prev, h_prev, M_prev, w_prev, p_prev, q_prev = r_t, h_t, M_t, w_t, p_t, q_t
     # z = h W_o + r W_v + b_o   T×N×O
@@ -1109,8 +1106,8 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
     L = logit_loss(z, y).sum() / (N * O * T)          # L = mean(binary_cross_entropy_with_logits(z, y))
     return {
         "h": h, "r": r, "z": z, "L": L, "m": m, "kw": kw, "cw": cw, "gw": gw, "iw": iw, "sw": sw, "jw": jw,
-        "vw": t63, "w": w, "e": e, "a": a, "M": M, "u": u, "kp": kp, "cp": cp, "gp": gp, "ip": ip, "sp": sp,
-        "jp": jp, "vp": t64, "p": p, "kq": kq, "cq": cq, "gq": gq, "iq": iq, "sq": sq, "jq": jq, "vq": t65,
+        "vw": t60, "w": w, "e": e, "a": a, "M": M, "u": u, "kp": kp, "cp": cp, "gp": gp, "ip": ip, "sp": sp,
+        "jp": jp, "vp": t61, "p": p, "kq": kq, "cq": cq, "gq": gq, "iq": iq, "sq": sq, "jq": jq, "vq": t62,
         "q": q,
     }
 

@@ -52,7 +52,7 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[np.ndar
     mu = Z1.sum(axis=(0, 1, 2), keepdims=True) / (N * S ** 2)
     Z1_tilde = Z1 - mu                                # Z1_tilde = Z1 − mu   N×S×S×K
     # v = mean(Z1_tilde², axis=(0, 1, 2), keepdims=True) + 1e-5   1×1×1×K
-    v = (Z1_tilde ** 2).sum(axis=(0, 1, 2), keepdims=True) / (N * S ** 2) + 1e-05
+    v = np.einsum("abcd,abcd->d", Z1_tilde, Z1_tilde)[None, None, None, :] / (N * S ** 2) + 1e-05
     sigma = np.sqrt(v)                                # sigma = sqrt(v)   1×1×1×K
     Z1_hat = Z1_tilde / sigma                         # Z1_hat = Z1_tilde / sigma   N×S×S×K
     B1 = g1 * Z1_hat + c1                             # B1 = g1 ⊙ Z1_hat + c1   N×S×S×K
@@ -62,7 +62,7 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[np.ndar
     mu_2 = Z2.sum(axis=(0, 1, 2), keepdims=True) / (N * S ** 2)
     Z2_tilde = Z2 - mu_2                              # Z2_tilde = Z2 − mu_2   N×S×S×K
     # v_2 = mean(Z2_tilde², axis=(0, 1, 2), keepdims=True) + 1e-5   1×1×1×K
-    v_2 = (Z2_tilde ** 2).sum(axis=(0, 1, 2), keepdims=True) / (N * S ** 2) + 1e-05
+    v_2 = np.einsum("abcd,abcd->d", Z2_tilde, Z2_tilde)[None, None, None, :] / (N * S ** 2) + 1e-05
     sigma_2 = np.sqrt(v_2)                            # sigma_2 = sqrt(v_2)   1×1×1×K
     Z2_hat = Z2_tilde / sigma_2                       # Z2_hat = Z2_tilde / sigma_2   N×S×S×K
     B2 = g2 * Z2_hat + c2                             # B2 = g2 ⊙ Z2_hat + c2   N×S×S×K
@@ -95,7 +95,7 @@ def backward(cache: dict, upstream: np.ndarray) -> dict[str, np.ndarray]:
     dtype = cache["dtype"]
     dY = upstream_array("Y", upstream, (N, S, S, K), dtype)
     dR = dY * (R > 0)                                 # dR = dY ⊙ (R > 0)   N×S×S×K
-    dg2 = (dR * Z2_hat).sum(axis=(0, 1, 2))           # dg2 = sum(dR ⊙ Z2_hat, axis=(0, 1, 2))   K
+    dg2 = np.einsum("abcd,abcd->d", dR, Z2_hat)       # dg2 = sum(dR ⊙ Z2_hat, axis=(0, 1, 2))   K
     dc2 = dR.sum(axis=(0, 1, 2))                      # dc2 = sum(dR, axis=(0, 1, 2))   K
     # dZ2 = g2 / reshape(sigma_2, (K,)) ⊙ (dR − dg2 / (N*S**2) ⊙ Z2_hat − dc2 / (N*S**2))   N×S×S×K
     dZ2 = g2 / sigma_2[0, 0, 0, :] * (dR - dg2 / (N * S ** 2) * Z2_hat - dc2 / (N * S ** 2))
@@ -104,7 +104,7 @@ def backward(cache: dict, upstream: np.ndarray) -> dict[str, np.ndarray]:
     # dA1 = conv2d_input(dZ2, W2, (S, S), padding=1)   N×S×S×K
     dA1 = conv2d_input(dZ2, W2, (1, 1), (1, 1), (S, S))
     dB1 = dA1 * (B1 > 0)                              # dB1 = dA1 ⊙ (B1 > 0)   N×S×S×K
-    dg1 = (dB1 * Z1_hat).sum(axis=(0, 1, 2))          # dg1 = sum(dB1 ⊙ Z1_hat, axis=(0, 1, 2))   K
+    dg1 = np.einsum("abcd,abcd->d", dB1, Z1_hat)      # dg1 = sum(dB1 ⊙ Z1_hat, axis=(0, 1, 2))   K
     dc1 = dB1.sum(axis=(0, 1, 2))                     # dc1 = sum(dB1, axis=(0, 1, 2))   K
     # dZ1 = g1 / reshape(sigma, (K,)) ⊙ (dB1 − dg1 / (N*S**2) ⊙ Z1_hat − dc1 / (N*S**2))   N×S×S×K
     dZ1 = g1 / sigma[0, 0, 0, :] * (dB1 - dg1 / (N * S ** 2) * Z1_hat - dc1 / (N * S ** 2))
@@ -132,7 +132,7 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
     mu = Z1.sum(axis=(0, 1, 2), keepdims=True) / (N * S ** 2)
     Z1_tilde = Z1 - mu                                # Z1_tilde = Z1 − mu   N×S×S×K
     # v = mean(Z1_tilde², axis=(0, 1, 2), keepdims=True) + 1e-5   1×1×1×K
-    v = (Z1_tilde ** 2).sum(axis=(0, 1, 2), keepdims=True) / (N * S ** 2) + 1e-05
+    v = np.einsum("abcd,abcd->d", Z1_tilde, Z1_tilde)[None, None, None, :] / (N * S ** 2) + 1e-05
     sigma = np.sqrt(v)                                # sigma = sqrt(v)   1×1×1×K
     Z1_hat = Z1_tilde / sigma                         # Z1_hat = Z1_tilde / sigma   N×S×S×K
     B1 = g1 * Z1_hat + c1                             # B1 = g1 ⊙ Z1_hat + c1   N×S×S×K
@@ -142,7 +142,7 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
     mu_2 = Z2.sum(axis=(0, 1, 2), keepdims=True) / (N * S ** 2)
     Z2_tilde = Z2 - mu_2                              # Z2_tilde = Z2 − mu_2   N×S×S×K
     # v_2 = mean(Z2_tilde², axis=(0, 1, 2), keepdims=True) + 1e-5   1×1×1×K
-    v_2 = (Z2_tilde ** 2).sum(axis=(0, 1, 2), keepdims=True) / (N * S ** 2) + 1e-05
+    v_2 = np.einsum("abcd,abcd->d", Z2_tilde, Z2_tilde)[None, None, None, :] / (N * S ** 2) + 1e-05
     sigma_2 = np.sqrt(v_2)                            # sigma_2 = sqrt(v_2)   1×1×1×K
     Z2_hat = Z2_tilde / sigma_2                       # Z2_hat = Z2_tilde / sigma_2   N×S×S×K
     B2 = g2 * Z2_hat + c2                             # B2 = g2 ⊙ Z2_hat + c2   N×S×S×K

@@ -53,9 +53,7 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
     L_i = (others.astype(dtype) * h).sum(axis=1)      # L_i = sum(others ⊙ h, axis=-1)   N
     R = np.vdot(W, W)                                 # R = sum(W²)
     L = L_i.sum() / N + lam * R                       # L = mean(L_i) + lam · R
-    cache = {
-        "others": others, "z": z, "y": y, "X": X, "W": W, "N": N, "C": C, "dtype": dtype, "dtypes": dtypes,
-    }
+    cache = {"others": others, "z": z, "y": y, "X": X, "W": W, "N": N, "dtype": dtype, "dtypes": dtypes}
     return dtype.type(L), cache
 
 
@@ -67,14 +65,16 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     y = cache["y"]                                    # N
     X = cache["X"]                                    # N×D
     W = cache["W"]                                    # C×D
-    N, C = cache["N"], cache["C"]
+    N = cache["N"]
     dtype = cache["dtype"]
     dh = others.astype(dtype) / N                     # dh = others / N   N×C
     dz = dh * (z > 0)                                 # dz = dh ⊙ (z > 0)   N×C
     # ds_y = reshape(sum(−dz, axis=-1, keepdims=True), (N,))   N
     ds_y = (-dz).sum(axis=1, keepdims=True)[:, 0]
-    # ds = dz + put_along_axis(reshape(ds_y, (N, 1)), reshape(y, (N, 1)), 1, C)   N×C
-    ds = dz + put_along_axis(ds_y[:, None], y[:, None], 1, C)
+    t1 = ds_y[:, None]                                # t1 = reshape(ds_y, (N, 1))   N×1
+    ds = dz.copy()                                    # ds = dz + t1 ⊙ one_hot(y, C)   N×C
+    at = np.arange(N), y                              # the entry of every row that the one-hot array marks
+    ds[at] = dz[at] + t1[:, 0]
     dW = ds.T @ X + 2 * lam * W                       # dW = dsᵀ X + 2 · lam · W   C×D
     grads = {"W": dW}
     return scaled(grads, cache["dtypes"], upstream)
@@ -279,15 +279,6 @@ def chosen(dims: dict, defaults: dict, needed: tuple, hidden: tuple = ()) -> lis
     if missing:
         raise ValueError(f"init_params needs a size for {missing[0]}, as in init_params(rng, {missing[0]}=4)")
     return list(found.values())
-
-
-def put_along_axis(g: np.ndarray, index: np.ndarray, axis: int, size: int) -> np.ndarray:
-    """Entries of g added where the index points along the axis, zero elsewhere: the adjoint of take_along_axis."""
-    out = np.zeros((*g.shape[:axis], size, *g.shape[axis + 1 :]), g.dtype)
-    places = list(np.ogrid[tuple(slice(n) for n in index.shape)])
-    places[axis] = index
-    np.add.at(out, tuple(places), g)
-    return out
 
 
 def check_cache(cache: dict, mark: str) -> None:

@@ -46,6 +46,7 @@ def codegen(
     `UsageError` for anything else, `ModelError` where the model cannot be emitted.
     """
     from symbackprop.codegen.checkpoints import steps_of
+    from symbackprop.codegen.lowering import lowered
     from symbackprop.codegen.optimizers import optimizer_lines
     from symbackprop.codegen.planning import build_program
     from symbackprop.codegen.sharding import step_below
@@ -83,7 +84,7 @@ def codegen(
         named = with_text_names(model)
         with named.graph.apart():
             swept = derive_stable(named, wrt)
-            derivation = closed(swept)
+            derivation = lowered(closed(swept), printer.arrays.marks) if level else closed(swept)
             blocks = wholes(swept, whole)
             asked = [HVP for x in blocks if x.kind != JACOBIAN and x.blocks is None]  # which products are asked for
             further = products(swept, dict.fromkeys([*along, *asked]), named)

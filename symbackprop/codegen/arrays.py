@@ -64,6 +64,7 @@ class Arrays:
     rules: ClassVar[Mapping[str, Rule]] = {}
     names_elements: ClassVar[bool] = False  # whether each step of a sequence has a variable
     marks: ClassVar[bool] = True  # whether entries are set by their places, rather than by a comparison everywhere
+    slices: ClassVar[bool] = False  # whether short axes are gone through slice by slice
     planned: ClassVar[Mapping[str, Any]] = {"optimize": True}  # options of einsum
 
     def __init__(self, names: Mapping[int, Expr], level: int) -> None:
@@ -340,14 +341,15 @@ class Arrays:
         inner = node.args[0]
         if node.ndim or inner.id in self.names or inner.form is None or inner.kind != FLOAT:
             return None
-        factors = _two_factors(inner)
+        factors = two_factors(inner)
         if factors is None or not all(a.kind == FLOAT and same_shape(a.shape, inner.shape) for a in factors):
             return None
         return Expr(self.np("vdot", *[self.ref(a).code for a in factors]), (), FLOAT)
 
 
-def _two_factors(row: Node) -> tuple[Node, Node] | None:
-    form = row.attr.form
+def two_factors(row: Node) -> tuple[Node, Node] | None:
+    """The two rows whose product a row is."""
+    form = row.form
     if isinstance(form, f.Pow) and isinstance(form.base, f.Arg) and form.exponent == f.lift(2):
         return row.args[form.base.index], row.args[form.base.index]
     match form:

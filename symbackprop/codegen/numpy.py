@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from string import ascii_letters
 from typing import ClassVar
 
-import sympy as sp
-
-from symbackprop.codegen.arrays import RULES, Arrays, Rule
+from symbackprop.codegen.arrays import RULES, Arrays, Rule, two_factors
 from symbackprop.codegen.module import ModulePrinter
+from symbackprop.codegen.products import Factor, Pair
+from symbackprop.codegen.rows import are_short, to_largest
 from symbackprop.codegen.tree import ALL, Code, Expr, attribute, call, index, method, name
+from symbackprop.core.facts import is_squeezed, is_sum
 from symbackprop.core.graph import FLOAT, Node
-
-MAX_SHORT = 16  # entries of a window that is reduced slice by slice
+from symbackprop.core.shapes import Shape, same, same_shape
 
 
 class NumPy(Arrays):
@@ -21,6 +22,7 @@ class NumPy(Arrays):
     module: ClassVar[str] = "np"
     integer: ClassVar[Code] = attribute("np", "intp")
     rules: ClassVar[dict[str, Rule]] = RULES
+    slices: ClassVar[bool] = True
 
     @classmethod
     def cast(cls, expr: Expr, kind: str) -> Code:
@@ -29,16 +31,57 @@ class NumPy(Arrays):
             return method(expr.code, "astype", cls.dtype_of(kind))
         return method(name("dtype"), "type", expr.code) if kind == FLOAT else call("int", expr.code)
 
+    def kernel(self, node: Node) -> Expr:
+        found = to_largest(node) if self.level else None
+        if found is None or not self.names.keys().isdisjoint(found.ties):
+            return super().kernel(node)
+        reads = [self.as_float(row).code for row in found.reads]
+        return Expr(call("to_largest", *reads, found.axes), node.shape, FLOAT)
+
     def lowered(self, node: Node) -> Expr | None:
+        found = super().lowered(node) or self.product_sum(node)
         short = {"sum": "add", "max": "maximum"}.get(node.op.name)
-        return super().lowered(node) or (self.short_reduction(node, short) if short else None)
+        return found or (self.short_reduction(node, short) if short else None)
+
+    def product_sum(self, node: Node) -> Expr | None:
+        """Σ a·b and Σ a² along axes as a product of arrays, so that what is summed is never written down."""
+        total = node.args[0] if is_squeezed(node) and node.args[0].id not in self.names else node
+        if not is_sum(total):
+            return None
+        inner, axes = total.args[0], total.attr[0]
+        factors = two_factors(inner) if inner.id not in self.names and inner.kind == FLOAT else None
+        if factors is None or any(a.kind != FLOAT for a in factors):
+            return None
+        first, second = (self.factor(a, inner.shape) for a in factors)
+        letters, summed = ascii_letters[: inner.ndim], {ascii_letters[k] for k in axes}
+        if not summed.intersection(first.letters) == summed.intersection(second.letters) == summed:
+            return None  # Σ a·b is not a·Σ b where a is infinite
+        out = "".join(c for c in letters if c not in summed)
+        pair = Pair(self, first, second, out, dict(zip(letters, inner.shape, strict=True)))
+        found = pair.product() if pair.is_in_order() else pair.rows()
+        if same_shape(node.shape, found.shape):
+            return found
+        if node is not total:
+            return None
+        inside = [None if k in axes else ALL for k in range(inner.ndim)]
+        return Expr(index(found.code, *inside), node.shape, FLOAT)
+
+    def factor(self, a: Node, shape: Shape) -> Factor:
+        """An operand of arithmetic of a shape, at the letters of the axes along which it is not repeated."""
+        letters = ascii_letters[len(shape) - a.ndim : len(shape)]
+        sizes = zip(letters, a.shape, shape[len(shape) - a.ndim :], strict=True)
+        own = [(c, d) for c, d, whole in sizes if same(d, whole)]
+        kept, found = tuple([d for _, d in own]), self.ref(a)
+        if len(own) < a.ndim:
+            bare = a.id not in self.names and a.args and same_shape(a.args[0].shape, kept) and a.op.name == "reshape"
+            inside = [ALL if c in dict(own) else 0 for c in letters]
+            found = self.ref(a.args[0]) if bare else Expr(index(found.code, *inside), kept, FLOAT)
+        return Factor("".join(c for c, _ in own), found)
 
     def short_reduction(self, node: Node, combine: str) -> Expr | None:
         """Over a few entries each time, as in a pooling window: slice by slice."""
         (axes, keepdims), shape = node.attr, node.args[0].shape
-        sizes = [shape[k] for k in axes]
-        short = all(d.is_Integer and d > 1 for d in sizes) and sp.Mul(*sizes) <= MAX_SHORT
-        if not short or len(shape) - 1 in axes or len(axes) < 2:
+        if not are_short(shape, axes):
             return None
         code = call("over_short_axes", attribute("np", combine), self.as_float(node.args[0]).code, tuple(axes))
         inside = [None if k in axes else ALL for k in range(len(shape))]

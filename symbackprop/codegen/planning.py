@@ -41,7 +41,7 @@ class Builder:
                  wholes: Sequence[Whole], steps: int | None) -> None:
         self.d, self.model, self.level, self.target = derivation, derivation.model, level, target
         self.products, self.wholes = products, wholes
-        self.rows = Rows(level > 0, target.marks)
+        self.rows = Rows(level > 0, target.marks, slices=target.slices)
         self.given = {**self.model.leaves(), **self.model.constants}
         self.leaf_names = {row.id: escape(name) for name, row in self.given.items()}
         self._free_of_arguments()

@@ -122,10 +122,15 @@ class Pair:
         if not summed:
             return self._entrywise()
         if batch:
-            return (self._batched(letters) if left or right else None) or self._rows()
+            return (self._batched(letters) if left or right else None) or self.rows()
         if len(left) <= 1 and len(right) <= 1 and len(summed) == 1:
             return self._matrix(letters)
         return self._flat(letters) or self._tensordot(letters)
+
+    def is_in_order(self) -> bool:
+        """Whether the axes of a batch stand in front, in one order, in both operands and the result."""
+        batch = self._letters().batch
+        return all(letters.startswith(batch) for letters in (self.a, self.b, self.out))
 
     def reshaped(self, shape: Shape) -> Expr | None:
         """The product in another shape; None where it is not reshaped afterwards anyway."""
@@ -161,7 +166,7 @@ class Pair:
         return Expr(index(own.code, *axes), tuple(shape[-len(axes) :]), own.kind)
 
     # -- nothing but sums
-    def _rows(self) -> Expr:
+    def rows(self) -> Expr:
         """Inner products of rows."""
         pattern = Pattern((self.a, self.b), self.out).canonical()
         return Expr(self.p.np("einsum", str(pattern), *[x.value.code for x in self.args]), self.shape, FLOAT)

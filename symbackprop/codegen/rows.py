@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from functools import cache
+from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
 from symbackprop.core import build
 from symbackprop.core import formula as f
-from symbackprop.core.facts import is_joined, is_part, is_product, is_reshaped, is_view, one_hot_index
+from symbackprop.core.facts import (
+    has_new_axes,
+    is_joined,
+    is_part,
+    is_product,
+    is_reshaped,
+    is_sum,
+    is_view,
+    one_hot_index,
+)
 from symbackprop.core.graph import Node, arguments_first
 from symbackprop.core.loops import Loop
 from symbackprop.core.pattern import Pattern
-from symbackprop.core.shapes import ONE, is_one, same, same_shape
+from symbackprop.core.shapes import ONE, Shape, is_one, same, same_shape
 
 if TYPE_CHECKING:
     from symbackprop.codegen.checkpoints import Checkpointed
@@ -24,25 +34,27 @@ class Rows:
     """Reads rows of a graph.
 
     With ``optimise`` products are taken out of loops (`hoisted_products`), and with ``marks`` too a formula over a
-    one-hot array is computed without that array (`split_one_hot`). Rows in ``given`` come from outside of the block
+    one-hot array is computed without that array (`split_one_hot`), with ``slices`` the gradient of a maximum over short
+    axes without the array of its ties (`to_largest`). Rows in ``given`` come from outside of the block
     that is built, such as the elements of a loop's sequences: nobody looks into how they were computed elsewhere.
     Loops in ``saved`` keep checkpoints; those in ``again`` go back in segments whose steps they compute again first,
     and come with the stacks of these.
     """
 
     def __init__(self, optimise: bool = False, marks: bool = False, given: Collection[int] = (),
-                 saved: Iterable[Checkpointed] = (), again: Iterable[Checkpointed] = ()) -> None:
+                 slices: bool = False, saved: Iterable[Checkpointed] = (), again: Iterable[Checkpointed] = ()
+                 ) -> None:
         self.given = frozenset(given)
         self.saved = {plan.scan.id: plan for plan in saved}
         self.again = {row.id: plan for plan in again for row in (plan.reverse, *plan.again)}
         self._splits: dict[int, Split | None] = {}
         self._states: dict[int, States | None] = {}
         self._hoisted: dict[int, tuple[tuple[Node, Node], ...]] = {}
-        self.optimise, self.marks = optimise, marks
+        self.optimise, self.marks, self.slices = optimise, marks, slices
 
     def within(self, given: Collection[int]) -> Rows:
         """The same rows as seen in a block that is given some of them."""
-        found = Rows(self.optimise, self.marks, given)
+        found = Rows(self.optimise, self.marks, given, self.slices)
         found.saved, found.again = self.saved, self.again
         return found
 
@@ -53,6 +65,11 @@ class Rows:
         if row.id not in self._splits:
             self._splits[row.id] = split_one_hot(row, self.given)
         return self._splits[row.id]
+
+    def to_largest(self, row: Node) -> ToLargest | None:
+        """Whether a row is computed slice by slice, as the gradient of a maximum."""
+        found = to_largest(row) if self.optimise and self.slices else None
+        return None if found is None or self.given.intersection(found.ties) else found
 
     def states(self, row: Node) -> States | None:
         """Whether a row comes with a loop as the stack of its states before each step."""
@@ -79,6 +96,8 @@ class Rows:
             if (states := self.states(row)) is not None:
                 return (states.after,)
             return row.args if (shifted := moved(row)) is None else shifted.parts
+        if (largest := self.to_largest(row)) is not None:
+            return largest.reads
         split = self.split(row)
         return row.args if split is None else split.reads
 
@@ -88,7 +107,8 @@ class Rows:
 
     def occurrences(self, row: Node) -> dict[int, int]:
         """How often each argument is written in the code of a row."""
-        if row.is_loop or row.id in self.again or is_joined(row) or self.split(row) is not None:
+        own = row.id in self.again or self.split(row) is not None or self.to_largest(row) is not None
+        if row.is_loop or is_joined(row) or own:
             return dict.fromkeys((a.id for a in self.args(row)), 2)
         counts = dict.fromkeys((a.id for a in row.args), 0)
         if row.form is not None:
@@ -256,6 +276,47 @@ def softmax_pairs(order: Iterable[Node]) -> dict[int, tuple[Node, Node]]:
     return {row.id: pair for pair in pairs for row in pair}
 
 
+# -- -O1: the gradient of a maximum over short axes, slice by slice
+
+MAX_SHORT = 16  # entries of a window that is reduced slice by slice
+
+
+def are_short(shape: Shape, axes: Collection[int]) -> bool:
+    """Whether axes hold so few entries that these are better taken one by one: long runs of memory at a time."""
+    sizes = [shape[k] for k in axes]
+    short = all(d.is_Integer and d > 1 for d in sizes) and prod(map(int, sizes)) <= MAX_SHORT
+    return short and len(shape) - 1 not in axes and len(axes) > 1
+
+
+class ToLargest(NamedTuple):
+    """g·1[a = m]/Σ 1[a = m] for m = max a over ``axes``: each entry that is as large as the largest gets an equal part
+    of g. ``reads`` are g, a and m; ``ties`` are the rows of 1[a = m] and of its sum, by id."""
+
+    reads: tuple[Node, ...]
+    axes: tuple[int, ...]
+    ties: tuple[int, int]
+
+
+def to_largest(row: Node) -> ToLargest | None:
+    """What a row is of a maximum over short axes; None for other rows."""
+    match row.form:
+        case f.Div(f.Mul((f.Arg(g), f.Arg(hits))), f.Arg(count)):
+            upstream, ties, total = (row.args[k] for k in (g, hits, count))
+        case _:
+            return None
+    if ties.head != "equal" or not is_sum(total) or total.args[0] is not ties or ties.name or total.name:
+        return None
+    a, top = ties.args
+    axes, keepdims = total.attr
+    largest = top.args[0] if has_new_axes(top) else top
+    if not keepdims or largest.op.name != "max" or largest.args[0] is not a or largest.attr[0] != axes:
+        return None
+    given = [r.args[0] for r in (upstream, top) if has_new_axes(r) and same_shape(r.args[0].shape, largest.shape)]
+    if len(given) < 2 or not are_short(a.shape, axes) or not same_shape(row.shape, a.shape):
+        return None
+    return ToLargest((given[0], a, given[1]), axes, (ties.id, total.id))
+
+
 # -- -O1: (softmax(Z) − onehot(y))/N without forming the one-hot array: one pass, and one entry a row mended
 
 
@@ -299,7 +360,7 @@ def _with(form: f.Formula, place: int, value: f.Num) -> f.Formula:
 def _fits(row: Node, place: int) -> bool:
     """Whether the other arguments can be read at single entries: of the row's shape, without axes, or one per row."""
     return all(
-        k == place or not a.ndim or same_shape(a.shape, row.shape) or (row.ndim == 2 and _is_column(a))
+        k == place or not a.ndim or same_shape(a.shape, row.shape) or _is_column(a, row)
         for k, a in enumerate(row.args)
     )
 
@@ -310,5 +371,5 @@ def _is_whole(base: f.Formula, row: Node) -> bool:
     return not read or any(same_shape(a.shape, row.shape) for a in read)
 
 
-def _is_column(a: Node) -> bool:
-    return a.ndim == 2 and is_one(a.shape[1]) and not is_one(a.shape[0])
+def _is_column(a: Node, row: Node) -> bool:
+    return row.ndim > 1 and same_shape(a.shape, (*row.shape[:-1], ONE)) and not is_one(a.shape[0])

@@ -295,7 +295,7 @@ class Writer:
         whole = self.p.as_kind(a, row.kind)
         if not a.ndim:
             return whole
-        inside = [place] if same_shape(a.shape, row.shape) else [ast.Slice(), 0]
+        inside = [place] if same_shape(a.shape, row.shape) else [*[ast.Slice()] * (row.ndim - 1), 0]
         return Expr(index(whole.code, *inside), row.shape[:-1], whole.kind)
 
     # -- loops

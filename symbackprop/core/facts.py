@@ -145,6 +145,11 @@ def is_lookup(row: Node) -> bool:
     return row.op.name == "gather"
 
 
+def is_scattered(row: Node) -> bool:
+    """Whether a row is a table of zeros in which rows are added up where indices say."""
+    return row.op.name == "scatter_add"
+
+
 def is_pick(row: Node) -> bool:
     """Whether a row holds one entry along an axis, at indices."""
     return row.op.name == "take_along_axis"

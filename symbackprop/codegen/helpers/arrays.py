@@ -68,6 +68,18 @@ def over_short_axes(combine: np.ufunc, a: np.ndarray, axes: tuple) -> np.ndarray
     return total
 
 
+def to_largest(g: np.ndarray, a: np.ndarray, top: np.ndarray, axes: tuple) -> np.ndarray:
+    """g, in equal parts, at the entries of a that equal top, the largest ones over short axes; 0 at others."""
+    out = np.empty(a.shape, np.result_type(g, a))
+    slices, parts = (np.moveaxis(x, axes, range(len(axes))) for x in (a, out))
+    places = [*np.ndindex(*slices.shape[: len(axes)])]
+    hits = [slices[place] == top for place in places]
+    share = g / sum([hit.view(np.int8) for hit in hits])
+    for place, hit in zip(places, hits, strict=True):
+        np.multiply(share, hit, out=parts[place])
+    return out
+
+
 def scatter_add(g: np.ndarray, index: np.ndarray, rows: int) -> np.ndarray:
     """Rows of g added up in the rows of a zero array that index names: the adjoint of table[index]."""
     out = np.zeros((rows, *g.shape[index.ndim :]), g.dtype)

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from symbackprop.codegen.helpers.checks import check_mapping
+from symbackprop.codegen.helpers.scalar import is_selected, moderate
 
 # -- what forward is given
 
@@ -172,6 +173,30 @@ def ratio(a: jax.Array, b: jax.Array) -> jax.Array:
 def gated(x: jax.Array, gate: jax.Array) -> jax.Array:
     """x * gate, and 0 where the gate is 0, even at an infinite x."""
     return jnp.where(gate == 0, 0, x) * gate
+
+
+def where_selected(a: jax.Array | float, s: jax.Array | float) -> jax.Array:
+    """a, and 0 where it is infinite or NaN but s is 0: nothing that counts reads it there."""
+    return jnp.where(is_selected(a, s), a, 0)
+
+
+def limited(x: jax.Array) -> jax.Array:
+    """x, no further from 0 than 1e12: a factor beside gates such as sigmoid', which are 0 beyond."""
+    return jnp.clip(x, -1e12, 1e12)
+
+
+def log_product(x: jax.Array | float, y: jax.Array | float) -> jax.Array:
+    """log(x * y); of the signs, and by the logarithms of both, where the product might over- or underflow."""
+    near = moderate(x, y)
+    product = jnp.where(near, x, jnp.sign(x)) * jnp.where(near, y, jnp.sign(y))
+    return jnp.log(product) + (jnp.log(jnp.where(near, 1, jnp.abs(x))) + jnp.log(jnp.where(near, 1, jnp.abs(y))))
+
+
+def log_quotient(x: jax.Array | float, y: jax.Array | float) -> jax.Array:
+    """log(x / y); of the signs, and by the logarithms of both, where the quotient might over- or underflow."""
+    near = moderate(x, y)
+    over = jnp.where(near, x, jnp.sign(x)) / jnp.where(near, y, jnp.sign(y))
+    return jnp.log(over) + (jnp.log(jnp.where(near, 1, jnp.abs(x))) - jnp.log(jnp.where(near, 1, jnp.abs(y))))
 
 
 def bessel_scaled(n: jax.Array | float, x: jax.Array | float) -> jax.Array:

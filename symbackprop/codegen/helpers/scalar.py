@@ -108,7 +108,10 @@ def is_selected(a: np.ndarray | float, s: np.ndarray | float) -> np.ndarray:
 
 def where_selected(a: np.ndarray | float, s: np.ndarray | float) -> np.ndarray:
     """a, and 0 where it is infinite or NaN but s is 0: nothing that counts reads it there."""
-    return np.where(is_selected(a, s), a, 0)
+    finite = np.isfinite(a)
+    if finite.all() and np.broadcast(a, s).shape == np.shape(a):
+        return np.asarray(a)[()]
+    return np.where(finite | np.not_equal(s, 0), a, 0)
 
 
 def gated(x: np.ndarray, gate: np.ndarray) -> np.ndarray:
@@ -119,7 +122,8 @@ def gated(x: np.ndarray, gate: np.ndarray) -> np.ndarray:
 
 def limited(x: np.ndarray) -> np.ndarray:
     """x, no further from 0 than 1e12: a factor beside gates such as sigmoid', which are 0 beyond."""
-    return np.clip(x, -1e12, 1e12)
+    near = np.max(x, initial=0) <= 1e12 and np.min(x, initial=0) >= -1e12
+    return x if near else np.clip(x, -1e12, 1e12)
 
 
 def times_log(weight: np.ndarray | float, p: np.ndarray | float) -> np.ndarray:
@@ -244,8 +248,15 @@ def moderate(x: np.ndarray | float, y: np.ndarray | float) -> np.ndarray:
     return (a > 1e-18) & (a < 1e18) & (b > 1e-18) & (b < 1e18)
 
 
+def is_moderate(x: np.ndarray | float) -> bool:
+    """Whether all are positive, and products and quotients of two of them neither over- nor underflow."""
+    return bool(np.min(x, initial=1) > 1e-18 and np.max(x, initial=1) < 1e18)
+
+
 def log_product(x: np.ndarray | float, y: np.ndarray | float) -> np.ndarray:
     """log(x * y); of the signs, and by the logarithms of both, where the product might over- or underflow."""
+    if is_moderate(x) and is_moderate(y):
+        return np.log(x * y)
     near = moderate(x, y)
     product = np.where(near, x, np.sign(x)) * np.where(near, y, np.sign(y))
     return np.log(product) + (np.log(np.where(near, 1, np.abs(x))) + np.log(np.where(near, 1, np.abs(y))))
@@ -253,6 +264,8 @@ def log_product(x: np.ndarray | float, y: np.ndarray | float) -> np.ndarray:
 
 def log_quotient(x: np.ndarray | float, y: np.ndarray | float) -> np.ndarray:
     """log(x / y); of the signs, and by the logarithms of both, where the quotient might over- or underflow."""
+    if is_moderate(x) and is_moderate(y):
+        return np.log(x / y)
     near = moderate(x, y)
     over = np.where(near, x, np.sign(x)) / np.where(near, y, np.sign(y))
     return np.log(over) + (np.log(np.where(near, 1, np.abs(x))) - np.log(np.where(near, 1, np.abs(y))))

@@ -9,6 +9,7 @@ from functools import reduce
 import torch
 
 from symbackprop.codegen.helpers.checks import check_directions, check_mapping, misfit
+from symbackprop.codegen.helpers.scalar import is_selected, moderate
 
 # -- what forward is given
 
@@ -233,6 +234,30 @@ def gated(x: torch.Tensor, gate: torch.Tensor) -> torch.Tensor:
 def logit_loss(z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """softplus(z) - y * z without cancellation: -(y log p + (1 - y) log(1 - p)) for p = sigmoid(z)."""
     return gated(z, (z > 0).to(z.dtype) - y) + torch.log1p(torch.exp(-torch.abs(z)))
+
+
+def where_selected(a: torch.Tensor | float, s: torch.Tensor | float) -> torch.Tensor:
+    """a, and 0 where it is infinite or NaN but s is 0: nothing that counts reads it there."""
+    return where(is_selected(a, s), a, 0)
+
+
+def limited(x: torch.Tensor) -> torch.Tensor:
+    """x, no further from 0 than 1e12: a factor beside gates such as sigmoid', which are 0 beyond."""
+    return torch.clip(x, -1e12, 1e12)
+
+
+def log_product(x: torch.Tensor | float, y: torch.Tensor | float) -> torch.Tensor:
+    """log(x * y); of the signs, and by the logarithms of both, where the product might over- or underflow."""
+    near = moderate(x, y)
+    product = where(near, x, torch.sign(x)) * where(near, y, torch.sign(y))
+    return torch.log(product) + (torch.log(where(near, 1, torch.abs(x))) + torch.log(where(near, 1, torch.abs(y))))
+
+
+def log_quotient(x: torch.Tensor | float, y: torch.Tensor | float) -> torch.Tensor:
+    """log(x / y); of the signs, and by the logarithms of both, where the quotient might over- or underflow."""
+    near = moderate(x, y)
+    over = where(near, x, torch.sign(x)) / where(near, y, torch.sign(y))
+    return torch.log(over) + (torch.log(where(near, 1, torch.abs(x))) - torch.log(where(near, 1, torch.abs(y))))
 
 
 def erfinv(x: torch.Tensor) -> torch.Tensor:

@@ -1,0 +1,154 @@
+"""Gradient rows as arrays are computed best: a pass over a derivation, before its rows become statements.
+
+Every rule takes a row and returns one with the same value, or None; what it leaves out is never computed then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+import sympy as sp
+
+from symbackprop.codegen.rows import split_one_hot
+from symbackprop.core import build
+from symbackprop.core import formula as f
+from symbackprop.core.facts import is_padded, is_put, is_scattered
+from symbackprop.core.graph import Graph, Node
+from symbackprop.core.kernel import Kernel
+from symbackprop.core.loops import Loop
+from symbackprop.core.shapes import same, same_shape, size_of
+from symbackprop.derive.closed import ClosedForms, closed
+from symbackprop.derive.steps import Derivation, LoopStep
+
+Rule = Callable[[Node], Node | None]
+
+
+def lowered(derivation: Derivation, marks: bool) -> Derivation:
+    """The derivation over rows that are computed better. With ``marks`` entries can be set by their places."""
+    rules: list[Rule] = [joined_pads, one_scatter, *([marked] if marks else [])]
+    work = Lowering(derivation.model.graph, rules, derivation.names)
+    totals = [s.total for s in derivation.steps if not isinstance(s, LoopStep)]
+    work.run([*derivation.gradients.values(), *totals], derivation.forward_ids)
+    return closed(derivation, ClosedForms(work.new, {}))
+
+
+class Lowering:
+    """Old rows to new ones, arguments first. What has a name is computed as it is."""
+
+    def __init__(self, graph: Graph, rules: Sequence[Rule], named: Iterable[int]) -> None:
+        self.graph, self.rules, self.named = graph, rules, frozenset(named)
+        self.new: dict[int, Node] = {}
+
+    def run(self, roots: Sequence[Node], stop: frozenset[int]) -> None:
+        for node in self.graph.topological(roots, stop):
+            if node.id not in self.new and node.id not in stop:
+                self.new[node.id] = self._row(node)
+
+    def _row(self, node: Node) -> Node:
+        args = [self.new.get(a.id, a) for a in node.args]
+        if isinstance(node.attr, Loop):
+            return self._loop(node, args)
+        row = node
+        if any(a is not b for a, b in zip(args, node.args, strict=True)):
+            row = self.graph.again(node, args)
+            row.hint = row.hint or node.hint
+        better = [found for rule in self.rules if (found := rule(row)) is not None]
+        found = better[0] if better else row
+        if node.apart and found is not node:
+            self.graph.set_apart(found)
+        return found
+
+    def _loop(self, scan: Node, args: list[Node]) -> Node:
+        """A reverse loop over such rows; others stay."""
+        loop: Loop = scan.attr
+        if loop.forward is not None:
+            self.run(loop.results(), loop.stop)
+            carried, stacked = ([self.new.get(r.id, r) for r in rows] for rows in (loop.carried, loop.stacked))
+            if any(a is not b for a, b in zip([*carried, *stacked], loop.results(), strict=True)):
+                return self.graph.again(scan, args, replace(loop, carried=carried, stacked=stacked))
+        return scan if args == [*scan.args] else self.graph.again(scan, args)
+
+
+def summands(row: Node, fits: Callable[[Node], bool]) -> list[int]:
+    """The places of arguments that a row adds up as they are, of its shape, and that ``fits``."""
+    terms = row.form.terms if isinstance(row.form, f.Add) else ()
+    places = [t.index for t in terms if isinstance(t, f.Arg)]
+    return [i for i in places if same_shape(row.args[i].shape, row.shape) and fits(row.args[i])]
+
+
+def with_sum(row: Node, places: Sequence[int], total: Node) -> Node:
+    """The row with one argument in the place of several that it adds up."""
+    gone = {f.Arg(i) for i in places}
+    rest = [t for t in row.form.terms if t not in gone]  # type: ignore[union-attr]
+    if not rest:
+        return total
+    order = [i for i in range(len(row.args)) if i not in places]
+    new = [f.Arg(order.index(i) + 1 if i in order else 0) for i in range(len(row.args))]
+    form = f.add(f.Arg(0), *[f.over(t, new) for t in rest])
+    return row.graph.make("elementwise", [total, *[row.args[i] for i in order]], Kernel(form))
+
+
+# -- pads that cover an axis
+
+
+def joined_pads(row: Node) -> Node | None:
+    """pad(a, 0) + pad(b, |a|) + … = concat(a, b, …) where the places follow each other and fill the axis: what is added
+    elsewhere is 0. The gradients of the gates that are cut from one array of pre-activations."""
+    places = summands(row, is_padded)
+    for axis in dict.fromkeys([row.args[i].attr[0] for i in places]):
+        chain = _chain([i for i in places if row.args[i].attr[0] == axis], row, axis)
+        if chain:
+            return with_sum(row, chain, build.concat([row.args[i].args[0] for i in chain], axis))
+    return None
+
+
+def _chain(places: Sequence[int], row: Node, axis: int) -> list[int]:
+    """The pads along an axis in the order in which they fill it; none where they do not."""
+    left = [i for i in places if row.args[i].attr[3] == 1]
+    end, found = sp.S.Zero, list[int]()
+    while not same(end, row.shape[axis]):
+        following = [i for i in left if same(row.args[i].attr[1], end)]
+        if len(following) != 1:
+            return []
+        left.remove(following[0])
+        found += following
+        end += row.args[following[0]].args[0].shape[axis]
+    return found if len(found) > 1 and not left else []
+
+
+# -- rows added up into one table
+
+
+def one_scatter(row: Node) -> Node | None:
+    """scatter_add(g, i) + scatter_add(h, j) = scatter_add(concat(g, h), concat(i, j)): one table, gone over once."""
+    places = summands(row, is_scattered)
+    if len(places) < 2:
+        return None
+    tables = [row.args[i] for i in places]
+    counts = [size_of(t.args[1].shape) for t in tables]
+    rows = [build.reshape(t.args[0], (n, *row.shape[1:])) for t, n in zip(tables, counts, strict=True)]
+    indices = [build.reshape(t.args[1], (n,)) for t, n in zip(tables, counts, strict=True)]
+    return with_sum(row, places, build.scatter_add(build.concat(rows), build.concat(indices), row.shape[0]))
+
+
+# -- one entry of every row
+
+
+def marked(row: Node) -> Node | None:
+    """put(g, i) + a = g·onehot(i) + a: a everywhere, and a + g at the entry that i names (`rows.split_one_hot`), where
+    put(g, i) would be an array of zeros but for that entry."""
+    if row.arithmetic is None:
+        return None
+    for place in [i for i in f.arguments(row.arithmetic) if is_put(row.args[i])]:
+        g, index = row.args[place].args
+        hot = build.one_hot_along(index, row.ndim - 1, row.shape[-1]) if index.ndim == row.ndim else None
+        if hot is None:
+            continue
+        args = [g if i == place else a for i, a in enumerate(row.args)]
+        product = f.mul(f.Arg(place), f.Arg(len(args)))
+        form = f.over(row.arithmetic, [product if i == place else f.Arg(i) for i in range(len(row.args))])
+        found = row.graph.make("elementwise", [*args, hot], Kernel(form))
+        if split_one_hot(found) is not None:
+            return found
+    return None

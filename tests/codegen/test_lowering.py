@@ -1,0 +1,97 @@
+"""What is computed in another way than it says has the same value: at random, at ties, at infinities, of nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+from symbackprop import Model, codegen
+from symbackprop.core.shapes import evaluate_shape
+from tests.codegen.helpers import body, emit
+
+
+class Case(NamedTuple):
+    """A model, what its passes have at -O1, and what they have not."""
+
+    text: str
+    has: str
+    lacks: str
+
+
+GATES = """dim N, H
+input z: N x 3*H, q: N x H
+output y = tanh(z[:, H:2*H]) * z[:, 0:H] + z[:, 2*H:3*H] * q"""
+CASES = {
+    "gates": Case(GATES, "np.concatenate([", "pad("),
+    "gates and more": Case(f"{GATES}\noutput u = z * z", "np.concatenate([", "pad("),
+    "a gap": Case("dim N, H\ninput z: N x 3*H\noutput y = z[:, 0:H] * z[:, 2*H:3*H]", "pad(", "concatenate"),
+    "overlapping parts": Case("dim N\ninput z: 4*N\noutput y = z[0:3*N] * z[N:4*N]", "pad(", "concatenate"),
+    "gates of a loop": Case("""dim T, N, H
+input x: T x N x H, h[0]: N x H
+param W: H x 2*H
+for t in 1..T:
+    z[t] = h[t-1] @ W
+    h[t] = tanh(z[t][:, 0:H] + x[t]) * z[t][:, H:2*H]
+output y = h""", "np.concatenate([", "pad("),
+    "two tables": Case("dim N, V, D\ninput U: V x D\ndata i: N int < V, j: N x 2 int < V\n"
+                       "output y = U[i] * U[j][:, 0]\noutput u = U[j] + 1", "np.concatenate([", "+ scatter_add"),
+    "picked": Case("""dim N, T, V
+input z: N x T x V
+data y: N x T int < V
+output lp = -cross_entropy(z, y)""", "[at] = ", "put_along_axis"),
+    "largest of windows": Case("dim N\ninput x: N x 4 x 6 x 2\noutput y = max_pool2d(x, 2)", "to_largest(", " == "),
+    "largest of overlapping windows": Case("dim N\ninput x: N x 5 x 5 x 2\noutput y = max_pool2d(x, 3, stride=1)",
+                                           "to_largest(", " == "),
+    "sums of products": Case("""dim N, D
+input x: N x D, w: N x 1, b: D
+output y = sum(tanh(x) * x, axis=1)
+output u = sum(exp(x) * b, axis=1, keepdims=True)
+output v = sum(x * w, axis=0)
+output s = sum(x^2, axis=0)""", "np.einsum(", "* x).sum(axis"),
+}
+
+
+def results(model: Model, folder: Path, level: int, arrays: dict[str, Any]) -> dict[str, Any]:
+    module = emit(model, folder, level=level)
+    params = {n: a for n, a in arrays.items() if n in model.params}
+    found, cache = module.forward(params, {n: a for n, a in arrays.items() if n not in params})
+    outputs = found if isinstance(found, dict) else {"": found}
+    upstream = {n: np.random.default_rng(5).normal(size=np.shape(a)) for n, a in outputs.items()}
+    grads = module.backward(cache, upstream if isinstance(found, dict) else upstream[""])
+    return {**outputs, **{f"d{n}": g for n, g in grads.items()}}
+
+
+def drawn(model: Model, sizes: dict[str, int], seed: int) -> dict[str, Any]:
+    """Small whole numbers, so that there are ties."""
+    rng = np.random.default_rng(seed)
+    shapes = {n: evaluate_shape(r.shape, sizes) for n, r in model.leaves().items()}
+    below = {n: evaluate_shape((r.attr.below,), sizes)[0] for n, r in model.leaves().items() if r.kind == "int"}
+    return {n: rng.integers(0, below[n], s) if n in below else rng.integers(-2, 3, s) / 2 for n, s in shapes.items()}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_same_values(name: str, tmp_path: Path) -> None:
+    case = CASES[name]
+    model = Model.parse(case.text, name="lowered")
+    code = passes(model)
+    assert case.has in code and case.lacks not in code, code
+    for seed, size in enumerate((2, 3, 0)):
+        sizes = {d: size for d in model.sizes} | ({"V": 3} if "V" in model.sizes else {})
+        arrays = drawn(model, sizes, seed)
+        floats = [a for n, a in arrays.items() if a.dtype.kind == "f" and a.size]
+        for value in (None, np.nan, np.inf) if seed == 1 else (None,):
+            if value is not None:
+                floats[0].reshape(-1)[1] = value
+            with np.errstate(all="ignore"):
+                plain, ours = (results(model, tmp_path, level, arrays) for level in (0, 1))
+            for n, expected in plain.items():
+                np.testing.assert_allclose(ours[n], expected, rtol=1e-12, atol=1e-13, err_msg=n)
+
+
+def passes(model: Model) -> str:
+    """The code of forward and backward."""
+    source = codegen(model, level=1, verify=False)
+    return body(source, "forward") + body(source, "backward")
