@@ -115,7 +115,7 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     dZ2 = dA2 * (Z2 > 0)                              # dZ2 = dA2 ⊙ (Z2 > 0)   N×4×4×M
     # dW2 = conv2d_kernel(P1, dZ2, (3, 3), padding=1)   3×3×K×M
     dW2 = conv2d_kernel(P1, dZ2, (1, 1), (1, 1), (3, 3))
-    db2 = dZ2.sum(axis=(0, 1, 2))                     # db2 = sum(dZ2, axis=(0, 1, 2))   M
+    db2 = np.einsum("abcd->d", dZ2)                   # db2 = sum(dZ2, axis=(0, 1, 2))   M
     # dP1 = conv2d_input(dZ2, W2, (4, 4), padding=1)   N×4×4×K
     dP1 = conv2d_input(dZ2, W2, (1, 1), (1, 1), (4, 4))
     # db = reshape(dP1, (N, 4, 1, 4, 1, K)) ⊙ (b == reshape(P1, (N, 4, 1, 4, 1, K))) / sum(b == reshape(P1,
@@ -126,7 +126,7 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     dZ1 = dA1 * (Z1 > 0)                              # dZ1 = dA1 ⊙ (Z1 > 0)   N×8×8×K
     # dW1 = conv2d_kernel(X, dZ1, (3, 3), padding=1)   3×3×1×K
     dW1 = conv2d_kernel(X, dZ1, (1, 1), (1, 1), (3, 3))
-    db1 = dZ1.sum(axis=(0, 1, 2))                     # db1 = sum(dZ1, axis=(0, 1, 2))   K
+    db1 = np.einsum("abcd->d", dZ1)                   # db1 = sum(dZ1, axis=(0, 1, 2))   K
     grads = {"W1": dW1, "b1": db1, "W2": dW2, "b2": db2, "W3": dW3, "b3": db3, "W4": dW4, "b4": db4}
     return scaled(grads, cache["dtypes"], upstream)
 
@@ -192,6 +192,21 @@ def init_params(rng: np.random.Generator | int, **dims: int) -> dict[str, np.nda
 def read(params: dict, data: dict, dims: dict | None) -> tuple[dict, dict, np.dtype, dict]:
     """Everything given, checked: arrays by name in one dtype, sizes by dimension, that dtype, the dtypes to return.
     Sizes that no array shows come from dims, as in dims={"N": 4}, or are the defaults in DIMS."""
+    kinds = kinds_of(params, data) if dims is None else None
+    last = SEEN.get("last")
+    if kinds is None or last is None or last[0] != kinds:
+        arrays, sizes, dtype, dtypes = checked(params, data, dims)
+        SEEN["last"] = kinds, sizes, dtype, dtypes
+        return arrays, sizes, dtype, dtypes
+    _, sizes, dtype, dtypes = last
+    return typed({**params, **data}, sizes, dtype), sizes, dtype, dtypes
+
+
+SEEN: dict = {}  # what the last call was given: names, shapes and dtypes that are the same are not checked again
+
+
+def checked(params: dict, data: dict, dims: dict | None) -> tuple[dict, dict, np.dtype, dict]:
+    """What read returns, all checked."""
     check_names(params, PARAMS, "params")
     check_names(data, DATA, "data")
     given = {**params, **data}
@@ -208,14 +223,19 @@ def read(params: dict, data: dict, dims: dict | None) -> tuple[dict, dict, np.dt
     check_shapes(arrays, shapes, sizes)
     dtypes = float_dtypes(given)
     dtype = computing_dtype(dtypes, DTYPE)
+    dtypes = {name: dtypes.get(name, dtype) for name in arrays if name not in INTEGERS}
+    return typed(arrays, sizes, dtype), sizes, dtype, dtypes
+
+
+def typed(arrays: dict, sizes: dict, dtype: np.dtype) -> dict:
+    """The arrays in that dtype; integers inside of their range, as indices."""
     for name, array in arrays.items():
         if name in INTEGERS:
-            check_range(name, array, INTEGERS[name], sizes)
-            arrays[name] = as_integers(name, array)[()]
+            check_range(name, np.asarray(array), INTEGERS[name], sizes)
+            arrays[name] = as_integers(name, np.asarray(array))[()]
         else:
-            dtypes.setdefault(name, dtype)
-            arrays[name] = array.astype(dtype, copy=False)[()]
-    return arrays, sizes, dtype, dtypes
+            arrays[name] = np.asarray(array, dtype)[()]
+    return arrays
 
 
 def check_names(given: dict, declared: dict | tuple, what: str) -> None:
@@ -226,6 +246,16 @@ def check_names(given: dict, declared: dict | tuple, what: str) -> None:
     if missing or extra:
         wrong = f"no {missing[0]!r}" if missing else f"an unknown name {extra[0]!r}"
         raise ValueError(f"{what} has {wrong}; it needs {', '.join(declared) or 'nothing'}")
+
+
+def kinds_of(params: dict, data: dict) -> tuple | None:
+    """The names of the arrays in two dicts, their types, shapes and dtypes; None where something else is in them."""
+    if type(params) is not dict or type(data) is not dict:
+        return None
+    try:
+        return tuple([[(name, type(a), a.shape, a.dtype) for name, a in given.items()] for given in (params, data)])
+    except AttributeError:
+        return None
 
 
 def check_mapping(given: object, what: str) -> None:
@@ -391,24 +421,27 @@ def softmax_logsumexp(
 
 
 def over_short_axes(combine: np.ufunc, a: np.ndarray, axes: tuple) -> np.ndarray:
-    """combine.reduce over short axes, slice by slice: long runs of memory at a time instead of a few entries."""
-    slices = np.moveaxis(a, axes, range(len(axes)))
-    places = np.ndindex(*slices.shape[: len(axes)])
-    total = slices[next(places)]
-    for place in places:
-        total = combine(total, slices[place])
-    return total
+    """combine.reduce over short axes, one by one and slice by slice: long runs of memory instead of a few entries."""
+    for gone, axis in enumerate(sorted(axes)):
+        first, *others = np.moveaxis(a, axis - gone, 0)
+        a = first
+        for part in others:
+            a = combine(a, part)
+    return a
 
 
 def to_largest(g: np.ndarray, a: np.ndarray, top: np.ndarray, axes: tuple) -> np.ndarray:
     """g, in equal parts, at the entries of a that equal top, the largest ones over short axes; 0 at others."""
-    out = np.empty(a.shape, np.result_type(g, a))
-    slices, parts = (np.moveaxis(x, axes, range(len(axes))) for x in (a, out))
-    places = [*np.ndindex(*slices.shape[: len(axes)])]
-    hits = [slices[place] == top for place in places]
-    share = g / sum([hit.view(np.int8) for hit in hits])
-    for place, hit in zip(places, hits, strict=True):
-        np.multiply(share, hit, out=parts[place])
+    *outer, inner = sorted(axes)
+    place, width, out = inner - len(outer), a.shape[inner], np.empty(a.shape, np.result_type(g, a))
+    slices, parts = (np.moveaxis(x, outer, range(len(outer))) for x in (a, out))
+    g, spread = np.expand_dims(g, place), np.repeat(np.expand_dims(top, place), width, axis=place)
+    hits = {at: slices[at] == spread for at in np.ndindex(*slices.shape[: len(outer)])}
+    if sum(map(np.count_nonzero, hits.values())) != top.size or np.isnan(top).any():  # there are ties
+        g = g / sum([hit.sum(axis=place, keepdims=True, dtype=np.int8) for hit in hits.values()])
+    g = np.repeat(g, width, axis=place)
+    for at, hit in hits.items():
+        np.multiply(g, hit, out=parts[at])
     return out
 
 
@@ -433,14 +466,19 @@ def fold(a: np.ndarray, axis: int, size: int, stride: int) -> np.ndarray:
 
 def patches(x: np.ndarray, kernel: tuple, stride: tuple, padding: tuple, size: tuple) -> np.ndarray:
     """The windows of images as rows of a matrix: (N·H'·W') × (kh·kw·C)."""
-    (kh, kw), (ph, pw) = kernel, padding
+    (kh, kw), (ph, pw), (sh, sw), (rows, columns) = kernel, padding, stride, size
     if ph or pw:
         padded = np.zeros((x.shape[0], x.shape[1] + 2 * ph, x.shape[2] + 2 * pw, x.shape[3]), x.dtype)
         padded[:, ph : ph + x.shape[1], pw : pw + x.shape[2]] = x
         x = padded
+    if kw * x.shape[3] < 16:  # too few entries at a time: place by place in the windows
+        found = np.empty((x.shape[0], rows, columns, kh, kw, x.shape[3]), x.dtype)
+        for i, j in np.ndindex(kh, kw):
+            found[:, :, :, i, j] = x[:, i : i + sh * rows : sh, j : j + sw * columns : sw]
+        return found.reshape(x.shape[0] * rows * columns, kh * kw * x.shape[3])
     windows = np.lib.stride_tricks.sliding_window_view(x, (kh, kw), axis=(1, 2))
-    windows = windows[:, :: stride[0], :: stride[1]][:, : size[0], : size[1]].transpose(0, 1, 2, 4, 5, 3)
-    return windows.reshape(x.shape[0] * size[0] * size[1], kh * kw * x.shape[3])
+    windows = windows[:, ::sh, ::sw][:, :rows, :columns].transpose(0, 1, 2, 4, 5, 3)
+    return windows.reshape(x.shape[0] * rows * columns, kh * kw * x.shape[3])
 
 
 def conv2d(x: np.ndarray, w: np.ndarray, stride: tuple, padding: tuple, size: tuple) -> np.ndarray:
@@ -454,14 +492,12 @@ def conv2d_input(y: np.ndarray, w: np.ndarray, stride: tuple, padding: tuple, si
     """The adjoint of conv2d in x: every entry of y spread over the window it came from."""
     kh, kw, c, k = w.shape
     (sh, sw), (ph, pw), (n, rows, columns, _) = stride, padding, y.shape
-    if (sh, sw) == (1, 1) and ph < kh and pw < kw:
+    if (sh, sw) == (1, 1) and ph < kh and pw < kw and k < c:
         flipped = w[::-1, ::-1].transpose(0, 1, 3, 2)
         return conv2d(y, flipped, (1, 1), (kh - 1 - ph, kw - 1 - pw), size)
-    spread = (y.reshape(-1, k) @ w.reshape(kh * kw * c, k).T).reshape(n, rows, columns, kh, kw, c)
-    out = np.zeros((n, size[0] + 2 * ph, size[1] + 2 * pw, c), y.dtype)
-    for i in range(kh):
-        for j in range(kw):
-            out[:, i : i + sh * rows : sh, j : j + sw * columns : sw] += spread[:, :, :, i, j]
+    out, y = np.zeros((n, size[0] + 2 * ph, size[1] + 2 * pw, c), y.dtype), y.reshape(n * rows * columns, k)
+    for i, j in np.ndindex(kh, kw):
+        out[:, i : i + sh * rows : sh, j : j + sw * columns : sw] += (y @ w[i, j].T).reshape(n, rows, columns, c)
     return out[:, ph : ph + size[0], pw : pw + size[1]]
 
 

@@ -165,6 +165,7 @@ class JaxPrinter(ModulePrinter):
     source = "a jax.random key, or a seed"
     generator = "jax.Array | int"
     has_numbers = False
+    remembers = False
     refused = "it writes into arrays that are used again, and arrays of JAX are never changed; take -O1"
     imports = ("import jax", "import jax.numpy as jnp")
     unchecked = f"{ModulePrinter.unchecked}, no-untyped-call"

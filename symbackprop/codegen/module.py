@@ -116,6 +116,7 @@ class ModulePrinter:
     source = "a numpy.random.Generator, or a seed"
     generator = ""  # the type of what draws, where it is not NumPy's: then NumPy's may stand for it, as Draws
     has_numbers = True  # whether an array without axes is a number, as a loss is
+    remembers = True  # whether a module may remember what it was called with: one that is traced may not
     refused = ""
     where: tuple[str, ...] = ()  # what says where new arrays are, if something does
     context: tuple[str, ...] = ("dtype",)  # what new arrays are made in, which forward hands on to backward
@@ -166,6 +167,7 @@ class ModulePrinter:
             "sizes": self.sizes_shown(),
             "size_lines": self.sizes.lines,
             "scalars": self.has_numbers and self.takes_plain_floats(),
+            "remembers": self.remembers and not self.takes_plain_floats(),
             "floats": "given" if p.floats_are_safe else "{name: DTYPE(value) for name, value in given.items()}",
             "forward": layout([*self.opening(self.forward, *self.buffers(used, name)), *self.forward]),
             "backward": layout([*self.reopening(), *self.incoming(), *self.backward, self.gradients()]),

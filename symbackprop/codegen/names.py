@@ -14,6 +14,7 @@ _OWN = {
     "np", "jnp", "jax", "lax", "step", "carry", "static", "torch", "device", "reduce",
     "params", "data", "cache", "grads", "upstream", "dtype", "dtypes", "sizes", "arrays", "rng", "dims", "at",
     "forward", "backward", "loss_and_grads", "init_params", "read", "outputs", "make_workspace", "workspace", "kept",
+    "checked", "typed", "SEEN",
     "hvp", "jvp", "ggn", "hessian", "hessian_dense", "jacobian", "along", "found", "wanted",
     "NAME", "MODEL", "PARAMS", "DATA", "INTEGERS", "LOSS", "OUTPUTS", "GRADIENTS", "DIMS", "DTYPE", "self",
     "apply", "Module", "NAMES", "SOUGHT", "RESULTS", "KEPT", "UPSTREAM", "OPERATOR", "forward_op", "backward_op",

@@ -128,6 +128,8 @@ class InPlace:
                 return self.function("negative", whole.parts)
             case ast.Call(func=ast.Attribute(value=ast.Name(id="np"), attr=word)) if word in FUNCTIONS:
                 return self.function(word, whole.parts)
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="np"), attr="einsum"), keywords=[]) as code:
+                return _into(code, self.buffer), []
             case ast.Call(func=ast.Attribute(attr="copy")) if whole.parts:
                 return self.first("positive", *whole.parts)
             case ast.Call(func=ast.Attribute(attr=word), args=args) if word in VIEWS and whole.parts and self.views:

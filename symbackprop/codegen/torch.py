@@ -162,6 +162,7 @@ class TorchPrinter(ModulePrinter):
     source = "a torch.Generator, or a seed"
     generator = "torch.Generator | int"
     has_numbers = False
+    remembers = False
     refused = "its workspace is made of NumPy's functions that write into arrays; take -O1"
     imports = ("from functools import reduce", "", "import torch")
     unchecked = f"{ModulePrinter.unchecked}, no-untyped-call"

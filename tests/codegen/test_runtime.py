@@ -431,3 +431,27 @@ def test_calls_are_independent_and_thread_safe(mlp: ModuleType) -> None:
     for t in threads:
         t.join()
     assert wrong == []
+
+
+def test_what_is_given_again_is_checked_as_before(tmp_path: Path) -> None:
+    module = emit("dim N, C\ndata y: N int < C\nparam W: N x C, s\nloss L = mean(cross_entropy(W * s, y))", tmp_path)
+    W, y = np.ones((3, 2), np.float32), np.array([0, 1, 1])
+    first, _ = module.forward({"W": W, "s": 2.0}, {"y": y})
+    for params, data, error in (
+        ({"W": W, "s": 2.0}, {"y": y}, ""),
+        ({"W": W, "s": np.float32(2)}, {"y": y}, ""),
+        ({"W": W, "s": np.float32(2)}, {"y": y + 1}, "y holds 2"),
+        ({"W": W, "s": np.float32(2)}, {"y": y / 1}, "y has to hold integers"),
+        ({"W": W[:2], "s": np.float32(2)}, {"y": y}, "y has shape"),
+        ({"W": W, "x": np.float32(2)}, {"y": y}, "params has no 's'"),
+        ({"W": W, "s": np.float32(2)}, {"y": y, "z": y}, "data has an unknown name 'z'"),
+    ):
+        for _ in range(2):
+            if error:
+                with pytest.raises(ValueError, match=error):
+                    module.forward(params, data)
+            else:
+                assert module.forward(params, data)[0] == first
+    wide = W.astype(np.float64)
+    grads = module.loss_and_grads({"W": wide, "s": np.float32(2)}, {"y": y})[1]
+    assert (grads["W"].dtype, grads["s"].dtype) == (np.float64, np.float32)

@@ -59,24 +59,27 @@ def softmax_logsumexp(
 
 
 def over_short_axes(combine: np.ufunc, a: np.ndarray, axes: tuple) -> np.ndarray:
-    """combine.reduce over short axes, slice by slice: long runs of memory at a time instead of a few entries."""
-    slices = np.moveaxis(a, axes, range(len(axes)))
-    places = np.ndindex(*slices.shape[: len(axes)])
-    total = slices[next(places)]
-    for place in places:
-        total = combine(total, slices[place])
-    return total
+    """combine.reduce over short axes, one by one and slice by slice: long runs of memory instead of a few entries."""
+    for gone, axis in enumerate(sorted(axes)):
+        first, *others = np.moveaxis(a, axis - gone, 0)
+        a = first
+        for part in others:
+            a = combine(a, part)
+    return a
 
 
 def to_largest(g: np.ndarray, a: np.ndarray, top: np.ndarray, axes: tuple) -> np.ndarray:
     """g, in equal parts, at the entries of a that equal top, the largest ones over short axes; 0 at others."""
-    out = np.empty(a.shape, np.result_type(g, a))
-    slices, parts = (np.moveaxis(x, axes, range(len(axes))) for x in (a, out))
-    places = [*np.ndindex(*slices.shape[: len(axes)])]
-    hits = [slices[place] == top for place in places]
-    share = g / sum([hit.view(np.int8) for hit in hits])
-    for place, hit in zip(places, hits, strict=True):
-        np.multiply(share, hit, out=parts[place])
+    *outer, inner = sorted(axes)
+    place, width, out = inner - len(outer), a.shape[inner], np.empty(a.shape, np.result_type(g, a))
+    slices, parts = (np.moveaxis(x, outer, range(len(outer))) for x in (a, out))
+    g, spread = np.expand_dims(g, place), np.repeat(np.expand_dims(top, place), width, axis=place)
+    hits = {at: slices[at] == spread for at in np.ndindex(*slices.shape[: len(outer)])}
+    if sum(map(np.count_nonzero, hits.values())) != top.size or np.isnan(top).any():  # there are ties
+        g = g / sum([hit.sum(axis=place, keepdims=True, dtype=np.int8) for hit in hits.values()])
+    g = np.repeat(g, width, axis=place)
+    for at, hit in hits.items():
+        np.multiply(g, hit, out=parts[at])
     return out
 
 
@@ -139,14 +142,19 @@ def fold(a: np.ndarray, axis: int, size: int, stride: int) -> np.ndarray:
 
 def patches(x: np.ndarray, kernel: tuple, stride: tuple, padding: tuple, size: tuple) -> np.ndarray:
     """The windows of images as rows of a matrix: (N·H'·W') × (kh·kw·C)."""
-    (kh, kw), (ph, pw) = kernel, padding
+    (kh, kw), (ph, pw), (sh, sw), (rows, columns) = kernel, padding, stride, size
     if ph or pw:
         padded = np.zeros((x.shape[0], x.shape[1] + 2 * ph, x.shape[2] + 2 * pw, x.shape[3]), x.dtype)
         padded[:, ph : ph + x.shape[1], pw : pw + x.shape[2]] = x
         x = padded
+    if kw * x.shape[3] < 16:  # too few entries at a time: place by place in the windows
+        found = np.empty((x.shape[0], rows, columns, kh, kw, x.shape[3]), x.dtype)
+        for i, j in np.ndindex(kh, kw):
+            found[:, :, :, i, j] = x[:, i : i + sh * rows : sh, j : j + sw * columns : sw]
+        return found.reshape(x.shape[0] * rows * columns, kh * kw * x.shape[3])
     windows = np.lib.stride_tricks.sliding_window_view(x, (kh, kw), axis=(1, 2))
-    windows = windows[:, :: stride[0], :: stride[1]][:, : size[0], : size[1]].transpose(0, 1, 2, 4, 5, 3)
-    return windows.reshape(x.shape[0] * size[0] * size[1], kh * kw * x.shape[3])
+    windows = windows[:, ::sh, ::sw][:, :rows, :columns].transpose(0, 1, 2, 4, 5, 3)
+    return windows.reshape(x.shape[0] * rows * columns, kh * kw * x.shape[3])
 
 
 def conv2d(x: np.ndarray, w: np.ndarray, stride: tuple, padding: tuple, size: tuple) -> np.ndarray:
@@ -160,14 +168,12 @@ def conv2d_input(y: np.ndarray, w: np.ndarray, stride: tuple, padding: tuple, si
     """The adjoint of conv2d in x: every entry of y spread over the window it came from."""
     kh, kw, c, k = w.shape
     (sh, sw), (ph, pw), (n, rows, columns, _) = stride, padding, y.shape
-    if (sh, sw) == (1, 1) and ph < kh and pw < kw:
+    if (sh, sw) == (1, 1) and ph < kh and pw < kw and k < c:
         flipped = w[::-1, ::-1].transpose(0, 1, 3, 2)
         return conv2d(y, flipped, (1, 1), (kh - 1 - ph, kw - 1 - pw), size)
-    spread = (y.reshape(-1, k) @ w.reshape(kh * kw * c, k).T).reshape(n, rows, columns, kh, kw, c)
-    out = np.zeros((n, size[0] + 2 * ph, size[1] + 2 * pw, c), y.dtype)
-    for i in range(kh):
-        for j in range(kw):
-            out[:, i : i + sh * rows : sh, j : j + sw * columns : sw] += spread[:, :, :, i, j]
+    out, y = np.zeros((n, size[0] + 2 * ph, size[1] + 2 * pw, c), y.dtype), y.reshape(n * rows * columns, k)
+    for i, j in np.ndindex(kh, kw):
+        out[:, i : i + sh * rows : sh, j : j + sw * columns : sw] += (y @ w[i, j].T).reshape(n, rows, columns, c)
     return out[:, ph : ph + size[0], pw : pw + size[1]]
 
 

@@ -16,6 +16,16 @@ def check_names(given: dict, declared: dict | tuple, what: str) -> None:
         raise ValueError(f"{what} has {wrong}; it needs {', '.join(declared) or 'nothing'}")
 
 
+def kinds_of(params: dict, data: dict) -> tuple | None:
+    """The names of the arrays in two dicts, their types, shapes and dtypes; None where something else is in them."""
+    if type(params) is not dict or type(data) is not dict:
+        return None
+    try:
+        return tuple([[(name, type(a), a.shape, a.dtype) for name, a in given.items()] for given in (params, data)])
+    except AttributeError:
+        return None
+
+
 def check_mapping(given: object, what: str) -> None:
     """ValueError for what is no mapping, as a dict is or what np.load returns."""
     if not hasattr(given, "keys"):
