@@ -110,7 +110,7 @@ class Builder:
 
     # -- what passes from forward to backward
     def _rows(self, saved: Sequence[Checkpointed] = (), again: Sequence[Checkpointed] = ()) -> Rows:
-        return Rows(self.rows.optimise, self.rows.marks, (), saved, again)
+        return Rows(self.rows.optimise, self.rows.marks, slices=self.rows.slices, saved=saved, again=again)
 
     def _checkpointed(self, steps: int) -> list[Checkpointed]:
         """The loops whose steps backward computes again. Raises `ModelError` where there is no loop at all."""
