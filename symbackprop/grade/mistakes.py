@@ -18,7 +18,7 @@ MISSING_PATH, MISSING_SUM, SUMMED = "missing-path", "missing-sum", "summed"
 ONE_HOT = "one-hot"
 TRANSPOSE, ORDER, ELEMENTWISE, SHAPE = "transpose", "order", "elementwise", "shape"
 FOLLOW_THROUGH, UNDEFINED, ROUNDED = "follow-through", "undefined", "rounded"
-UNEXPLAINED, MISSING, UNREADABLE, UNSEEN = "unexplained", "missing", "unreadable", "unseen"
+UNEXPLAINED, MISSING, UNREADABLE, UNSEEN, UNNAMED = "unexplained", "missing", "unreadable", "unseen", "unnamed"
 
 KINDS = {
     SIGN: "a sign is wrong",
@@ -48,6 +48,7 @@ KINDS = {
     MISSING: "there is no answer",
     UNREADABLE: "the answer cannot be read",
     UNSEEN: "no point was found on one side of a condition",
+    UNNAMED: "it is not told by which name the gradient comes back",
 }
 
 

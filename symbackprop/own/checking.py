@@ -17,17 +17,18 @@ from symbackprop.apart.process import CodeEnded, Process, RemoteForm
 from symbackprop.apart.source import loaded, member, split_target
 from symbackprop.derive.record import Edge
 from symbackprop.errors import BrokenModule, ModelError, NameProblem, UsageError, did_you_mean
-from symbackprop.grade.mistakes import UNEXPLAINED, UNREADABLE, Finding
+from symbackprop.grade.mistakes import UNEXPLAINED, UNNAMED, UNREADABLE, Finding
 from symbackprop.grade.points import Array, Point
 from symbackprop.model.load import as_model, listed
 from symbackprop.model.model import Model
 from symbackprop.own.c_function import CForm
 from symbackprop.own.compare import CLOSE, OFF, SHAPE, SINGLE_STEP, Pair, all_close, distance, pair
 from symbackprop.own.handing import changed, handed
-from symbackprop.own.report import FAIL, MAX_SAYS, PASS, Gradient, Report
+from symbackprop.own.report import FAIL, INCONCLUSIVE, MAX_SAYS, PASS, Gradient, Report
 from symbackprop.own.results import Returned, returned
 from symbackprop.own.smallest import smallest
 from symbackprop.own.truth import STEPS, Truth, has_kink, is_large, row_of
+from symbackprop.own.unnamed import Meant, meant
 
 if TYPE_CHECKING:
     from symbackprop.grade.derivation_mistakes import Candidate
@@ -132,6 +133,7 @@ class Checker:
         self.places = form.places()
         self.sizes = ""
         self.another_function = ""
+        self.meant = Meant()
         self.changed = ""
         self.report_ = Report(model.name, self.form.label, dtype=dtype, seed=seed)
 
@@ -154,7 +156,8 @@ class Checker:
                 label, word = unknown.args
                 raise _unknown(label, word, truth) from None
             self.places = [(library, device)]
-            return Run(point, returned(raw, self.returns, truth, self.form.label, point), raw, given)
+            found = returned(raw, self.returns, truth, self.form.label, point).adopt(self.meant.taken)
+            return Run(point, found, raw, given)
         raise failures[0]
 
     def prepared(self, point: Point, truth: Truth | None = None) -> Point:
@@ -182,6 +185,7 @@ class Checker:
             except CallFailed as failure:
                 self.report_.broken.append(f"at other sizes ({_sizes(self.truth, point)}) it fails: {failure}")
                 break
+        self._adopt(runs)
         self.judge(runs, self.truth)
         if self.report_.verdict == PASS:
             self._longer()
@@ -208,6 +212,17 @@ class Checker:
             self.judge(runs, truth)
             return self.report_
         raise BrokenModule(says)
+
+    def _adopt(self, runs: Sequence[Run]) -> None:
+        """Take results by names that the model does not have for what they may be meant as."""
+        if not runs[0].returned.extra:
+            return
+        calls = [(r.point, r.returned) for r in runs]
+        self.meant = meant(self.truth, calls, lambda name, call, word: pair(
+            self.truth, name, call[0], *call[1].extra[word], self.tolerance))
+        for run in runs:
+            run.returned.adopt(self.meant.taken)
+        self.report_.notes += self.meant.why
 
     # -- verdicts
     def judge(self, runs: Sequence[Run], truth: Truth) -> None:
@@ -236,6 +251,7 @@ class Checker:
         for name, what in unreadable.items():
             says = f"it is no array of real numbers: what came back is {what}"
             self.report_.gradients.append(Gradient(name, FAIL, says, UNREADABLE, formula=self._formula(name)))
+        self.report_.gradients += [self._undecided(n, words) for n, words in self.meant.doubtful.items()]
         self.report_.missing = [n for n in truth.targets if n not in names and n not in unreadable]
 
     def _is_meant(self, name: str, pairs: Sequence[Pair], points: Sequence[Point], truth: Truth) -> bool:
@@ -342,6 +358,8 @@ class Checker:
         worst = int(np.argmax(errors))
         if finding is None:
             return Gradient(name, PASS, max_relative_error=max(errors))
+        if finding.kind == UNEXPLAINED and name in self.meant.guessed:
+            return self._undecided(name, [self.meant.guessed[name]])
         chosen = next((p for p in pairs if p.state == OFF), pairs[worst])
         place = chosen.worst() if chosen.state != SHAPE else ()
         says = finding.says + (f"; or it comes of {self.changed}, which is changed before" if self.changed else "")
@@ -355,6 +373,11 @@ class Checker:
                         max(errors), list(place) if chosen.state != SHAPE else None,
                         None if yours is None else float(yours), None if right is None else float(right),
                         self._formula(name), runs[0].returned.words.get(name, ""))
+
+    def _undecided(self, name: str, words: Sequence[str]) -> Gradient:
+        return Gradient(name, INCONCLUSIVE, f"none comes back by this name; {' or '.join(words)}, which the model does "
+                        "not have, may be meant and is another array: name it as the model does, or with --returns",
+                        UNNAMED)
 
     def _formula(self, name: str) -> str:
         """The right gradient as the derivation writes it, over the gradients above it."""

@@ -17,14 +17,14 @@ from symbackprop.own.truth import Truth
 @dataclass
 class Returned:
     """Returned gradients by the name of the array that they belong to, in float64; their precisions; what the code
-    calls them. ``extra`` are words that the model does not have, ``unnamed`` counts results without a name; those that
-    are ``ordered`` were taken by their shapes, in the order of the model. ``unreadable`` says what came back in place
-    of an array."""
+    calls them. ``extra`` has what came by words that the model does not have, with its precision; ``unnamed`` counts
+    results without a name; those that are ``ordered`` were taken by their shapes, in the order of the model.
+    ``unreadable`` says what came back in place of an array."""
 
     gradients: dict[str, Array] = field(default_factory=dict)
     precision: dict[str, str] = field(default_factory=dict)
     words: dict[str, str] = field(default_factory=dict)
-    extra: list[str] = field(default_factory=list)
+    extra: dict[str, tuple[Array, str]] = field(default_factory=dict)
     unnamed: int = 0
     ordered: list[str] = field(default_factory=list)
     unreadable: dict[str, str] = field(default_factory=dict)
@@ -32,6 +32,13 @@ class Returned:
     def add(self, name: str, word: str, found: tuple[Array, str]) -> None:
         self.gradients[name], self.precision[name] = found
         self.words[name] = word
+
+    def adopt(self, meant: Mapping[str, str]) -> Returned:
+        """With results taken for gradients, by the words that they come by."""
+        for word, name in meant.items():
+            if word in self.extra and name not in self.gradients:
+                self.add(name, word, self.extra.pop(word))
+        return self
 
 
 def returned(raw: Raw, returns: Sequence[str] | None, truth: Truth, label: str, point: Point) -> Returned:
@@ -46,13 +53,13 @@ def returned(raw: Raw, returns: Sequence[str] | None, truth: Truth, label: str, 
         if array is not None and name is not None and name not in found.gradients:
             found.add(name, word, array)
         elif array is not None:
-            found.extra.append(word)
+            found.extra[word] = array
         elif value is not None and name in truth.targets:
             found.unreadable[name] = _kind(value)
     nameless = not found.gradients and returns is None and 0 < len(named) == len(found.extra) and \
         len(named) + len(unnamed) <= len(truth.targets)
     if nameless:  # names that say nothing are none
-        unnamed, found.extra = list(raw.results) if unnamed else [value for _, value in named], []
+        unnamed, found.extra = list(raw.results) if unnamed else [value for _, value in named], {}
     arrays = [a for value in unnamed if (a := back(value)) is not None]
     found.unnamed = len(arrays)
     left = [n for n in truth.targets if n not in found.gradients]

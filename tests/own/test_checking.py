@@ -867,3 +867,36 @@ input x: N x L x C
 param F: w x C x K
 output y = einsum("nlwc,wck->nlk", unfold(x, w, axis=1), F)"""
     assert "= stands where += belongs" in check(text, backward)["x"].says
+
+
+TANH = "dim N, D, M\ninput X: N x D\nparam W: D x M, b: M, c: M\nZ = X @ W + b\noutput Y = tanh(Z) * c"
+
+
+@pytest.mark.parametrize(("words", "factors", "verdict", "says"), [
+    ("X weights b c", (1, 1, 1, 1), "pass", "weights, a name that the model does not have, is the gradient of W"),
+    ("X weights b c", (1, 2, 1, 1), "fail", "it is twice the right one"),
+    ("X W bias scale", (1, 1, 1, 1), "pass", "scale, a name that the model does not have, is the gradient of c"),
+    ("X W bias scale", (1, 1, 2, 1), "fail", "bias, a name that the model does not have, is taken for the gradient of"),
+    ("X W bias scale", (1, 1, 2, -1), "inconclusive", "bias or scale, which the model does not have, may be meant"),
+    ("X weights b c", (1, np.arange(1, 4)[:, None] ** 1.5, 1, 1), "inconclusive", "weights, which the model does not"),
+    ("norm W b c", (1, 1, 1, 1), "pass", "norm, a name that the model does not have, is the gradient of X"),
+])
+def test_a_name_that_the_model_does_not_have_is_taken_for_what_is_missing(words: str, factors: tuple[Any, ...],
+                                                                         verdict: str, says: str) -> None:
+    def backward(X: Any, W: Any, c: Any, Z: Any, dY: Any) -> dict[str, Any]:
+        T = np.tanh(Z)
+        dZ = dY * c * (1 - T**2)
+        right = dZ @ W.T, X.T @ dZ, dZ.sum(0), (dY * T).sum(0)
+        return {w: a * f for w, a, f in zip(words.split(), right, factors, strict=True)}
+
+    report = check(Model.parse(TANH), backward, dims={"D": 3})
+    assert report.verdict == verdict and says in report.text(), report.text()
+
+
+def test_values_of_the_model_by_other_names_are_no_gradients() -> None:
+    def backward(X: Any, Z: Any, c: Any, dY: Any) -> dict[str, Any]:
+        dZ = dY * c * (1 - np.tanh(Z) ** 2)
+        return {"W": X.T @ dZ, "b": dZ.sum(0), "c": (dY * np.tanh(Z)).sum(0), "batch": X, "accuracy": 0.5}
+
+    report = check(Model.parse(TANH), backward)
+    assert report.passed and "it also returns batch, accuracy, which" in report.text(), report.text()
