@@ -202,7 +202,7 @@ def backward(cache: dict, upstream: dict) -> dict[str, np.ndarray]:
     dV_s = np.outer(x, dc)                            # dV_s = x dcᵀ   D×M
     dr = dSwiGLU * (t1 + c)                           # dr = dSwiGLU ⊙ (t1 + c)   M
     ds = dr * limited(z_r)                            # ds = dr ⊙ z_r   M
-    dz_4 = ds * s * (1 - s)                           # dz_4 = ds ⊙ s ⊙ (1 − s)   M
+    dz_4 = ds * (s * (1 - s))                         # dz_4 = ds ⊙ s ⊙ (1 − s)   M
     dbeta_s = (dz_4 * limited(z_r)).sum()             # dbeta_s = sum(dz_4 ⊙ z_r)
     dz_r = dr * s + dz_4 * beta_s                     # dz_r = dr ⊙ s + dz_4 · beta_s   M
     dW_s = np.outer(x, dz_r)                          # dW_s = x dz_rᵀ   D×M
@@ -217,7 +217,7 @@ def backward(cache: dict, upstream: dict) -> dict[str, np.ndarray]:
     dbeta = (dz_2 * limited(z_swish)).sum()           # dbeta = sum(dz_2 ⊙ z_swish)
     dz_swish = da_swish * s_4 + dz_2 * beta           # dz_swish = da_swish ⊙ s_4 + dz_2 · beta   N
     # dz_silu = da_silu ⊙ s_3 ⊙ (1 + z_silu ⊙ (1 − s_3))   N
-    dz_silu = da_silu * s_3 * (1 + limited(z_silu) * (1 - s_3))
+    dz_silu = da_silu * (s_3 * (1 + limited(z_silu) * (1 - s_3)))
     # dz_gelu_t = da_gelu_t ⊙ ((1 + t) / 2 + sqrt(2) · z_gelu_t ⊙ (1 − t²) ⊙ (1 + 26829 · z_gelu_t² / 200000)
     #   / (2*sqrt(pi)))   N
     dz_gelu_t = (
@@ -225,7 +225,7 @@ def backward(cache: dict, upstream: dict) -> dict[str, np.ndarray]:
         * ((1 + t) / 2 + 0.7978845608028654 * limited(z_gelu_t / 2) * (1 - t ** 2) * (1 + 0.134145 * limited(z_gelu_t) ** 2))
     )
     # dz_gelu_s = da_gelu_s ⊙ s_2 ⊙ (1 + 851 · z_gelu_s ⊙ (1 − s_2) / 500)   N
-    dz_gelu_s = da_gelu_s * s_2 * (1 + 1.702 * limited(z_gelu_s) * (1 - s_2))
+    dz_gelu_s = da_gelu_s * (s_2 * (1 + 1.702 * limited(z_gelu_s) * (1 - s_2)))
     # dz_gelu = da_gelu ⊙ (p + z_gelu ⊙ normal_pdf(z_gelu))   N
     dz_gelu = da_gelu * (p + limited(z_gelu) * normal_pdf(z_gelu))
     dz_softplus = da_softplus * sigmoid(z_softplus)   # dz_softplus = da_softplus ⊙ sigmoid(z_softplus)   N
@@ -241,7 +241,7 @@ def backward(cache: dict, upstream: dict) -> dict[str, np.ndarray]:
     dz_relu = da_relu * (z_relu > 0)                  # dz_relu = da_relu ⊙ (z_relu > 0)   N
     dz_tanh = da_tanh * (1 - a_tanh ** 2)             # dz_tanh = da_tanh ⊙ (1 − a_tanh²)   N
     # dz_logistic = da_logistic ⊙ a_logistic ⊙ (1 − a_logistic)   N
-    dz_logistic = da_logistic * a_logistic * (1 - a_logistic)
+    dz_logistic = da_logistic * (a_logistic * (1 - a_logistic))
     db = dz_g                                         # db = dz_g   M
     db_s = dz_r                                       # db_s = dz_r   M
     grads = {
@@ -546,13 +546,18 @@ ERFC_SCALED = (
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
     """1 / (1 + e^(-x)); an overflowing e^(-x) gives the right 0."""
+    e = np.negative(x)
+    out = e if e.ndim else None
     with np.errstate(over="ignore"):
-        return 1 / (1 + np.exp(-x))
+        return np.divide(1, np.add(1, np.exp(e, out=out), out=out), out=out)
 
 
 def softplus(x: np.ndarray) -> np.ndarray:
     """log(1 + e^x), without overflow."""
-    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+    e = np.abs(x)
+    out = e if np.ndim(e) else None
+    e = np.log1p(np.exp(np.negative(e, out=out), out=out), out=out)
+    return np.add(e, np.maximum(x, 0), out=out)
 
 
 def leaky_relu(x: np.ndarray | float, slope: float) -> np.ndarray:

@@ -59,7 +59,7 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     dW2 = A1.T @ dR                                   # dW2 = A1ᵀ dR   H×D
     db2 = dR.sum(axis=0)                              # db2 = sum(dR, axis=0)   D
     dA1 = dR @ W2.T                                   # dA1 = dR W2ᵀ   N×H
-    dZ1 = dA1 * A1 * (1 - A1)                         # dZ1 = dA1 ⊙ A1 ⊙ (1 − A1)   N×H
+    dZ1 = dA1 * (A1 * (1 - A1))                       # dZ1 = dA1 ⊙ A1 ⊙ (1 − A1)   N×H
     dW1 = X.T @ dZ1                                   # dW1 = Xᵀ dZ1   D×H
     db1 = dZ1.sum(axis=0)                             # db1 = sum(dZ1, axis=0)   H
     grads = {"W1": dW1, "b1": db1, "W2": dW2, "b2": db2}
@@ -298,8 +298,10 @@ def chosen(dims: dict, defaults: dict, needed: tuple, hidden: tuple = ()) -> lis
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
     """1 / (1 + e^(-x)); an overflowing e^(-x) gives the right 0."""
+    e = np.negative(x)
+    out = e if e.ndim else None
     with np.errstate(over="ignore"):
-        return 1 / (1 + np.exp(-x))
+        return np.divide(1, np.add(1, np.exp(e, out=out), out=out), out=out)
 
 
 def check_cache(cache: dict, mark: str) -> None:

@@ -306,6 +306,11 @@ def largest(a: np.ndarray, axis: int | tuple) -> np.ndarray:
     return top if finite.all() else np.where(finite, top, 0)
 
 
+def total_of(e: np.ndarray, axis: int | tuple) -> np.ndarray:
+    """The sum along an axis, which stays with size 1; einsum goes through rows faster than sum does."""
+    return np.einsum("...a->...", e)[..., None] if axis == e.ndim - 1 else e.sum(axis=axis, keepdims=True)
+
+
 def unless_zero(total: np.ndarray) -> np.ndarray:
     """The sums to divide by; 1 in place of 0, which is the sum of nothing."""
     return total if total.all() else np.where(total == 0, 1, total)
@@ -318,7 +323,7 @@ def softmax_logsumexp(
     top = largest(a, axis)
     e = np.subtract(a, top, out=out)
     np.exp(e, out=e)
-    total = e.sum(axis=axis, keepdims=True)
+    total = total_of(e, axis)
     e /= unless_zero(total)
     total = np.log(total) + top
     return e, total if keepdims else total.squeeze(axis)

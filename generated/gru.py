@@ -142,9 +142,9 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         dz_n_t = dn_t * (1 - n_t ** 2)                # dz_n_t = dn_t ⊙ (1 − n[t]²)   N×H
         da_t = dz_n_t * r_t                           # da_t = dz_n_t ⊙ r[t]   N×H
         dr_t = dz_n_t * a_2[t]                        # dr_t = dz_n_t ⊙ a[t]   N×H
-        dz_r_t = dr_t * r_t * (1 - r_t)               # dz_r_t = dr_t ⊙ r[t] ⊙ (1 − r[t])   N×H
+        dz_r_t = dr_t * (r_t * (1 - r_t))             # dz_r_t = dr_t ⊙ r[t] ⊙ (1 − r[t])   N×H
         du_t = dh_t_2 * (-n_t + h_before[t])          # du_t = dh_t ⊙ (−n[t] + h[t-1])   N×H
-        dz_u_t = du_t * u_t * (1 - u_t)               # dz_u_t = du_t ⊙ u[t] ⊙ (1 − u[t])   N×H
+        dz_u_t = du_t * (u_t * (1 - u_t))             # dz_u_t = du_t ⊙ u[t] ⊙ (1 − u[t])   N×H
         # dh_prev = dh_t ⊙ u[t] + da_t U_nᵀ + dz_r_t U_rᵀ + dz_u_t U_uᵀ   N×H
         dh_prev = dh_t_2 * u_t + da_t @ U_n_T + dz_r_t @ U_r_T + dz_u_t @ U_u_T
         dz_u[t] = dz_u_t
@@ -454,8 +454,10 @@ def chosen(dims: dict, defaults: dict, needed: tuple, hidden: tuple = ()) -> lis
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
     """1 / (1 + e^(-x)); an overflowing e^(-x) gives the right 0."""
+    e = np.negative(x)
+    out = e if e.ndim else None
     with np.errstate(over="ignore"):
-        return 1 / (1 + np.exp(-x))
+        return np.divide(1, np.add(1, np.exp(e, out=out), out=out), out=out)
 
 
 def largest(a: np.ndarray, axis: int | tuple) -> np.ndarray:
@@ -463,6 +465,11 @@ def largest(a: np.ndarray, axis: int | tuple) -> np.ndarray:
     top = a.max(axis=axis, keepdims=True, initial=-np.inf)
     finite = np.isfinite(top)
     return top if finite.all() else np.where(finite, top, 0)
+
+
+def total_of(e: np.ndarray, axis: int | tuple) -> np.ndarray:
+    """The sum along an axis, which stays with size 1; einsum goes through rows faster than sum does."""
+    return np.einsum("...a->...", e)[..., None] if axis == e.ndim - 1 else e.sum(axis=axis, keepdims=True)
 
 
 def unless_zero(total: np.ndarray) -> np.ndarray:
@@ -473,7 +480,9 @@ def unless_zero(total: np.ndarray) -> np.ndarray:
 def logsumexp(a: np.ndarray, axis: int | tuple, keepdims: bool = False) -> np.ndarray:
     """log(sum(e^a)) along an axis, shifted by the largest entry so that nothing overflows; -inf where all are -inf."""
     top = largest(a, axis)
-    total = np.log(np.exp(a - top).sum(axis=axis, keepdims=True)) + top
+    e = a - top
+    np.exp(e, out=e)
+    total = np.log(total_of(e, axis)) + top
     return total if keepdims else total.squeeze(axis)
 
 
@@ -484,7 +493,7 @@ def softmax_logsumexp(
     top = largest(a, axis)
     e = np.subtract(a, top, out=out)
     np.exp(e, out=e)
-    total = e.sum(axis=axis, keepdims=True)
+    total = total_of(e, axis)
     e /= unless_zero(total)
     total = np.log(total) + top
     return e, total if keepdims else total.squeeze(axis)

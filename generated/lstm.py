@@ -169,11 +169,11 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         dg_t = ds_t * i_t                             # dg_t = ds_t ⊙ i[t]   N×H
         dz_g_t = dg_t * (1 - g_t ** 2)                # dz_g_t = dg_t ⊙ (1 − g[t]²)   N×H
         di_t = ds_t * g_t                             # di_t = ds_t ⊙ g[t]   N×H
-        dz_i_t = di_t * i_t * (1 - i_t)               # dz_i_t = di_t ⊙ i[t] ⊙ (1 − i[t])   N×H
+        dz_i_t = di_t * (i_t * (1 - i_t))             # dz_i_t = di_t ⊙ i[t] ⊙ (1 − i[t])   N×H
         df_t = ds_t * s_before[t]                     # df_t = ds_t ⊙ s[t-1]   N×H
-        dz_f_t = df_t * f_t * (1 - f_t)               # dz_f_t = df_t ⊙ f[t] ⊙ (1 − f[t])   N×H
+        dz_f_t = df_t * (f_t * (1 - f_t))             # dz_f_t = df_t ⊙ f[t] ⊙ (1 − f[t])   N×H
         do_t = dh_t_2 * a_t                           # do_t = dh_t ⊙ a[t]   N×H
-        dz_o_t = do_t * o_t * (1 - o_t)               # dz_o_t = do_t ⊙ o[t] ⊙ (1 − o[t])   N×H
+        dz_o_t = do_t * (o_t * (1 - o_t))             # dz_o_t = do_t ⊙ o[t] ⊙ (1 − o[t])   N×H
         # dh_prev = dz_g_t U_gᵀ + dz_i_t U_iᵀ + dz_f_t U_fᵀ + dz_o_t U_oᵀ   N×H
         dh_prev = dz_g_t @ U_g_T + dz_i_t @ U_i_T + dz_f_t @ U_f_T + dz_o_t @ U_o_T
         ds_prev = ds_t * f_t                          # ds_prev = ds_t ⊙ f[t]   N×H
@@ -505,8 +505,10 @@ def chosen(dims: dict, defaults: dict, needed: tuple, hidden: tuple = ()) -> lis
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
     """1 / (1 + e^(-x)); an overflowing e^(-x) gives the right 0."""
+    e = np.negative(x)
+    out = e if e.ndim else None
     with np.errstate(over="ignore"):
-        return 1 / (1 + np.exp(-x))
+        return np.divide(1, np.add(1, np.exp(e, out=out), out=out), out=out)
 
 
 def largest(a: np.ndarray, axis: int | tuple) -> np.ndarray:
@@ -514,6 +516,11 @@ def largest(a: np.ndarray, axis: int | tuple) -> np.ndarray:
     top = a.max(axis=axis, keepdims=True, initial=-np.inf)
     finite = np.isfinite(top)
     return top if finite.all() else np.where(finite, top, 0)
+
+
+def total_of(e: np.ndarray, axis: int | tuple) -> np.ndarray:
+    """The sum along an axis, which stays with size 1; einsum goes through rows faster than sum does."""
+    return np.einsum("...a->...", e)[..., None] if axis == e.ndim - 1 else e.sum(axis=axis, keepdims=True)
 
 
 def unless_zero(total: np.ndarray) -> np.ndarray:
@@ -524,7 +531,9 @@ def unless_zero(total: np.ndarray) -> np.ndarray:
 def logsumexp(a: np.ndarray, axis: int | tuple, keepdims: bool = False) -> np.ndarray:
     """log(sum(e^a)) along an axis, shifted by the largest entry so that nothing overflows; -inf where all are -inf."""
     top = largest(a, axis)
-    total = np.log(np.exp(a - top).sum(axis=axis, keepdims=True)) + top
+    e = a - top
+    np.exp(e, out=e)
+    total = np.log(total_of(e, axis)) + top
     return total if keepdims else total.squeeze(axis)
 
 
@@ -535,7 +544,7 @@ def softmax_logsumexp(
     top = largest(a, axis)
     e = np.subtract(a, top, out=out)
     np.exp(e, out=e)
-    total = e.sum(axis=axis, keepdims=True)
+    total = total_of(e, axis)
     e /= unless_zero(total)
     total = np.log(total) + top
     return e, total if keepdims else total.squeeze(axis)

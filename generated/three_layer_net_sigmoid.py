@@ -70,10 +70,10 @@ def backward(cache: dict, upstream: np.ndarray) -> dict[str, np.ndarray]:
     df = upstream_array("f", upstream, (C,), dtype)
     dW3 = np.outer(df, h2)                            # dW3 = df h2ᵀ   C×H2
     dh2 = df @ W3                                     # dh2 = W3ᵀ df   H2
-    dz2 = dh2 * h2 * (1 - h2)                         # dz2 = dh2 ⊙ h2 ⊙ (1 − h2)   H2
+    dz2 = dh2 * (h2 * (1 - h2))                       # dz2 = dh2 ⊙ h2 ⊙ (1 − h2)   H2
     dW2 = np.outer(dz2, h1)                           # dW2 = dz2 h1ᵀ   H2×H1
     dh1 = dz2 @ W2                                    # dh1 = W2ᵀ dz2   H1
-    dz1 = dh1 * h1 * (1 - h1)                         # dz1 = dh1 ⊙ h1 ⊙ (1 − h1)   H1
+    dz1 = dh1 * (h1 * (1 - h1))                       # dz1 = dh1 ⊙ h1 ⊙ (1 − h1)   H1
     dW1 = np.outer(dz1, x)                            # dW1 = dz1 xᵀ   H1×D
     dx = dz1 @ W1                                     # dx = W1ᵀ dz1   D
     db1 = dz1                                         # db1 = dz1   H1
@@ -316,8 +316,10 @@ def chosen(dims: dict, defaults: dict, needed: tuple, hidden: tuple = ()) -> lis
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
     """1 / (1 + e^(-x)); an overflowing e^(-x) gives the right 0."""
+    e = np.negative(x)
+    out = e if e.ndim else None
     with np.errstate(over="ignore"):
-        return 1 / (1 + np.exp(-x))
+        return np.divide(1, np.add(1, np.exp(e, out=out), out=out), out=out)
 
 
 def check_cache(cache: dict, mark: str) -> None:

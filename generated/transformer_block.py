@@ -519,7 +519,7 @@ def softmax(a: np.ndarray, axis: int | tuple) -> np.ndarray:
     """e^a / sum(e^a) along an axis, shifted by the largest entry so that nothing overflows; 0 where all are -inf."""
     e = a - largest(a, axis)
     np.exp(e, out=e)
-    e /= unless_zero(e.sum(axis=axis, keepdims=True))
+    e /= unless_zero(total_of(e, axis))
     return e
 
 
@@ -528,6 +528,11 @@ def largest(a: np.ndarray, axis: int | tuple) -> np.ndarray:
     top = a.max(axis=axis, keepdims=True, initial=-np.inf)
     finite = np.isfinite(top)
     return top if finite.all() else np.where(finite, top, 0)
+
+
+def total_of(e: np.ndarray, axis: int | tuple) -> np.ndarray:
+    """The sum along an axis, which stays with size 1; einsum goes through rows faster than sum does."""
+    return np.einsum("...a->...", e)[..., None] if axis == e.ndim - 1 else e.sum(axis=axis, keepdims=True)
 
 
 def unless_zero(total: np.ndarray) -> np.ndarray:

@@ -383,8 +383,10 @@ def chosen(dims: dict, defaults: dict, needed: tuple, hidden: tuple = ()) -> lis
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
     """1 / (1 + e^(-x)); an overflowing e^(-x) gives the right 0."""
+    e = np.negative(x)
+    out = e if e.ndim else None
     with np.errstate(over="ignore"):
-        return 1 / (1 + np.exp(-x))
+        return np.divide(1, np.add(1, np.exp(e, out=out), out=out), out=out)
 
 
 def quotient(a: float, b: float) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Sequence
 from string import ascii_letters
 from typing import ClassVar
 
@@ -9,7 +11,7 @@ from symbackprop.codegen.arrays import RULES, Arrays, Rule, two_factors
 from symbackprop.codegen.module import ModulePrinter
 from symbackprop.codegen.products import Factor, Pair
 from symbackprop.codegen.rows import are_short, to_largest
-from symbackprop.codegen.tree import ALL, Code, Expr, attribute, call, index, method, name
+from symbackprop.codegen.tree import ALL, Code, Expr, attribute, call, index, joined, method, name
 from symbackprop.core.facts import is_squeezed, is_sum
 from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.shapes import Shape, same, same_shape
@@ -37,6 +39,16 @@ class NumPy(Arrays):
             return super().kernel(node)
         reads = [self.as_float(row).code for row in found.reads]
         return Expr(call("to_largest", *reads, found.axes), node.shape, FLOAT)
+
+    def product(self, factors: Sequence[Expr]) -> Expr:
+        """a·b·(c + d) as a·(b·(c + d)): what is computed first takes all other factors in, without another array."""
+        k = next((k for k, x in enumerate(factors) if x.shape and x.parts), 0)
+        whole = factors[k]
+        if not self.level or k < 2 or not all(same_shape(x.shape, whole.shape) for x in factors[:k]):
+            return super().product(factors)
+        for x in reversed(factors[:k]):
+            whole = joined(x, ast.Mult, whole)
+        return super().product([whole, *factors[k + 1 :]])
 
     def lowered(self, node: Node) -> Expr | None:
         found = super().lowered(node) or self.product_sum(node)

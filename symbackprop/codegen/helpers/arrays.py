@@ -10,7 +10,7 @@ def softmax(a: np.ndarray, axis: int | tuple) -> np.ndarray:
     """e^a / sum(e^a) along an axis, shifted by the largest entry so that nothing overflows; 0 where all are -inf."""
     e = a - largest(a, axis)
     np.exp(e, out=e)
-    e /= unless_zero(e.sum(axis=axis, keepdims=True))
+    e /= unless_zero(total_of(e, axis))
     return e
 
 
@@ -21,6 +21,11 @@ def largest(a: np.ndarray, axis: int | tuple) -> np.ndarray:
     return top if finite.all() else np.where(finite, top, 0)
 
 
+def total_of(e: np.ndarray, axis: int | tuple) -> np.ndarray:
+    """The sum along an axis, which stays with size 1; einsum goes through rows faster than sum does."""
+    return np.einsum("...a->...", e)[..., None] if axis == e.ndim - 1 else e.sum(axis=axis, keepdims=True)
+
+
 def unless_zero(total: np.ndarray) -> np.ndarray:
     """The sums to divide by; 1 in place of 0, which is the sum of nothing."""
     return total if total.all() else np.where(total == 0, 1, total)
@@ -29,7 +34,9 @@ def unless_zero(total: np.ndarray) -> np.ndarray:
 def logsumexp(a: np.ndarray, axis: int | tuple, keepdims: bool = False) -> np.ndarray:
     """log(sum(e^a)) along an axis, shifted by the largest entry so that nothing overflows; -inf where all are -inf."""
     top = largest(a, axis)
-    total = np.log(np.exp(a - top).sum(axis=axis, keepdims=True)) + top
+    e = a - top
+    np.exp(e, out=e)
+    total = np.log(total_of(e, axis)) + top
     return total if keepdims else total.squeeze(axis)
 
 
@@ -52,7 +59,7 @@ def softmax_logsumexp(
     top = largest(a, axis)
     e = np.subtract(a, top, out=out)
     np.exp(e, out=e)
-    total = e.sum(axis=axis, keepdims=True)
+    total = total_of(e, axis)
     e /= unless_zero(total)
     total = np.log(total) + top
     return e, total if keepdims else total.squeeze(axis)

@@ -175,6 +175,11 @@ def gated(x: jax.Array, gate: jax.Array) -> jax.Array:
     return jnp.where(gate == 0, 0, x) * gate
 
 
+def softplus(x: jax.Array) -> jax.Array:
+    """log(1 + e^x), without overflow."""
+    return jnp.maximum(x, 0) + jnp.log1p(jnp.exp(-jnp.abs(x)))
+
+
 def where_selected(a: jax.Array | float, s: jax.Array | float) -> jax.Array:
     """a, and 0 where it is infinite or NaN but s is 0: nothing that counts reads it there."""
     return jnp.where(is_selected(a, s), a, 0)
@@ -225,6 +230,11 @@ def largest(a: jax.Array, axis: int | tuple) -> jax.Array:
     """The largest entry along an axis, which stays with size 1; 0 where that is infinite or there is none."""
     top = a.max(axis=axis, keepdims=True, initial=-jnp.inf)
     return jnp.where(jnp.isfinite(top), top, 0)
+
+
+def total_of(e: jax.Array, axis: int | tuple) -> jax.Array:
+    """The sum along an axis, which stays with size 1."""
+    return e.sum(axis=axis, keepdims=True)
 
 
 def unless_zero(total: jax.Array) -> jax.Array:

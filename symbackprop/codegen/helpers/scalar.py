@@ -34,13 +34,18 @@ BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
     """1 / (1 + e^(-x)); an overflowing e^(-x) gives the right 0."""
+    e = np.negative(x)
+    out = e if e.ndim else None
     with np.errstate(over="ignore"):
-        return 1 / (1 + np.exp(-x))
+        return np.divide(1, np.add(1, np.exp(e, out=out), out=out), out=out)
 
 
 def softplus(x: np.ndarray) -> np.ndarray:
     """log(1 + e^x), without overflow."""
-    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+    e = np.abs(x)
+    out = e if np.ndim(e) else None
+    e = np.log1p(np.exp(np.negative(e, out=out), out=out), out=out)
+    return np.add(e, np.maximum(x, 0), out=out)
 
 
 def hardtanh(x: np.ndarray) -> np.ndarray:
@@ -265,7 +270,8 @@ def log_product(x: np.ndarray | float, y: np.ndarray | float) -> np.ndarray:
 def log_quotient(x: np.ndarray | float, y: np.ndarray | float) -> np.ndarray:
     """log(x / y); of the signs, and by the logarithms of both, where the quotient might over- or underflow."""
     if is_moderate(x) and is_moderate(y):
-        return np.log(x / y)
+        over = np.asarray(x / y)
+        return np.log(over, out=over)[()]
     near = moderate(x, y)
     over = np.where(near, x, np.sign(x)) / np.where(near, y, np.sign(y))
     return np.log(over) + (np.log(np.where(near, 1, np.abs(x))) - np.log(np.where(near, 1, np.abs(y))))

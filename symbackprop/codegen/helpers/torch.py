@@ -236,6 +236,11 @@ def logit_loss(z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     return gated(z, (z > 0).to(z.dtype) - y) + torch.log1p(torch.exp(-torch.abs(z)))
 
 
+def softplus(x: torch.Tensor) -> torch.Tensor:
+    """log(1 + e^x), without overflow."""
+    return maximum(x, 0) + torch.log1p(torch.exp(-torch.abs(x)))
+
+
 def where_selected(a: torch.Tensor | float, s: torch.Tensor | float) -> torch.Tensor:
     """a, and 0 where it is infinite or NaN but s is 0: nothing that counts reads it there."""
     return where(is_selected(a, s), a, 0)
@@ -279,6 +284,11 @@ def largest(a: torch.Tensor, axis: int | tuple) -> torch.Tensor:
         return torch.zeros_like(a.sum(dim=axis, keepdim=True))
     top = a.amax(dim=axis, keepdim=True)
     return where(torch.isfinite(top), top, 0)
+
+
+def total_of(e: torch.Tensor, axis: int | tuple) -> torch.Tensor:
+    """The sum along an axis, which stays with size 1."""
+    return e.sum(dim=axis, keepdim=True)
 
 
 def unless_zero(total: torch.Tensor) -> torch.Tensor:
