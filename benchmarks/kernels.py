@@ -1,7 +1,7 @@
 """How fast emitted modules of single kernels are beside the best forward and backward pass that we could write by hand.
 
     python benchmarks/kernels.py                            # all, -O1, float32, one thread
-    python benchmarks/kernels.py "max pool" sgns --level 2
+    python benchmarks/kernels.py "max pool" sgns --level 2  # in their workspace
 
 Prints the module's microseconds and its time divided by that of `by_hand`: **below 1, the module is faster**; last the
 geometric mean. The module's time has all that a call costs, checks of what it is given too. Both run in one process, in
@@ -180,7 +180,9 @@ class Race:
         self.data = {n: a for n, a in given.items() if n not in model.params}
         ups = {n: rng.normal(size=evaluate_shape(r.shape, sizes)).astype(dtype) for n, r in model.upstream.items()}
         self.upstream = next(iter(ups.values())) if len(ups) == 1 else ups or None
-        self.arrays, self.results = SimpleNamespace(**given), tuple(model.output_rows)
+        self.arrays = SimpleNamespace(**given)
+        made = getattr(self.module, "make_workspace", None)
+        self.options = {} if made is None else {"workspace": made(self.params, self.data)}
 
     def draw(self, rng: np.random.Generator, name: str, row: Any, sizes: dict[str, int], dtype: str) -> Any:
         shape = evaluate_shape(row.shape, sizes)
@@ -190,9 +192,9 @@ class Race:
         return (spread * self.case.drawn.get(name, lambda rng, s: rng.normal(size=s))(rng, shape)).astype(dtype)
 
     def ours(self) -> by_hand.Result:
-        value, cache = self.module.forward(self.params, self.data)
-        grads = self.module.backward(cache) if self.upstream is None else self.module.backward(cache, self.upstream)
-        return value, grads
+        value, cache = self.module.forward(self.params, self.data, **self.options)
+        given = [] if self.upstream is None else [self.upstream]
+        return value, self.module.backward(cache, *given, **self.options)
 
     def theirs(self) -> by_hand.Result:
         return self.case.rival(self.arrays, self.upstream)

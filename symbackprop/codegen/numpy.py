@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
+from functools import reduce
 from string import ascii_letters
 from typing import ClassVar
 
@@ -12,6 +13,7 @@ from symbackprop.codegen.module import ModulePrinter
 from symbackprop.codegen.products import Factor, Pair
 from symbackprop.codegen.rows import are_short, to_largest
 from symbackprop.codegen.tree import ALL, Code, Expr, attribute, call, index, joined, method, name
+from symbackprop.core import formula as f
 from symbackprop.core.facts import is_squeezed, is_sum
 from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.shapes import Shape, same, same_shape
@@ -51,7 +53,7 @@ class NumPy(Arrays):
         return super().product([whole, *factors[k + 1 :]])
 
     def lowered(self, node: Node) -> Expr | None:
-        found = super().lowered(node) or self.product_sum(node)
+        found = super().lowered(node) or self.product_sum(node) or self.selected_sum(node)
         short = {"sum": "add", "max": "maximum"}.get(node.op.name)
         return found or (self.short_reduction(node, short) if short else None) or self.plain_sum(node)
 
@@ -90,6 +92,22 @@ class NumPy(Arrays):
             return None
         inside = [None if k in axes else ALL for k in range(inner.ndim)]
         return Expr(index(found.code, *inside), node.shape, FLOAT)
+
+    def selected_sum(self, node: Node) -> Expr | None:
+        """Σ (t·log p + …) as sums of their own, which are guarded where they come to something that is not finite."""
+        inner = node.args[0] if is_sum(node) and not node.attr[1] else node
+        if inner is node or inner.id in self.names or inner.form is None or inner.kind != FLOAT:
+            return None
+        terms = inner.form.terms if isinstance(inner.form, f.Add) else (inner.form,)
+        args = [self.as_float(a) for a in inner.args]
+        noughts = [t for t in terms if isinstance(t, f.Call) and t.name == "nought"]
+        guarded = [[self.formula(x, args) for x in t.args] for t in noughts]
+        if len(guarded) < len(terms) or not all(same_shape(value.shape, inner.shape) for value, _ in guarded):
+            return None
+        axes = tuple(node.attr[0]) if len(node.attr[0]) < inner.ndim else ()
+        over = {"axis": axes[0] if len(axes) == 1 else axes} if axes else {}
+        sums = [Expr(call("sum_selected", a.code, s.code, **over), node.shape, FLOAT) for a, s in guarded]
+        return reduce(lambda left, right: joined(left, ast.Add, right), sums)
 
     def factor(self, a: Node, shape: Shape) -> Factor:
         """An operand of arithmetic of a shape, at the letters of the axes along which it is not repeated."""

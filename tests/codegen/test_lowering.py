@@ -45,6 +45,10 @@ output lp = -cross_entropy(z, y)""", "[at] = ", "put_along_axis"),
     "largest of windows": Case("dim N\ninput x: N x 4 x 6 x 2\noutput y = max_pool2d(x, 2)", "to_largest(", " == "),
     "largest of overlapping windows": Case("dim N\ninput x: N x 5 x 5 x 2\noutput y = max_pool2d(x, 3, stride=1)",
                                            "to_largest(", " == "),
+    "guarded sums": Case("""dim N, V
+input p: N x V, t: N x V
+output y = sum(t * log(p), axis=1)
+output s = sum(t * log(p) + p * log(t))""", "sum_selected(", ").sum(axis=1)"),
     "sums of products": Case("""dim N, D
 input x: N x D, w: N x 1, b: D
 output y = sum(tanh(x) * x, axis=1)

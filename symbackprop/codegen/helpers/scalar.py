@@ -119,6 +119,12 @@ def where_selected(a: np.ndarray | float, s: np.ndarray | float) -> np.ndarray:
     return np.where(finite | np.not_equal(s, 0), a, 0)
 
 
+def sum_selected(a: np.ndarray, s: np.ndarray, axis: int | tuple | None = None) -> np.ndarray | np.number:
+    """The sum along axes of a, guarded as where_selected does it where it is not finite."""
+    total = a.sum(axis=axis)
+    return total if np.isfinite(total).all() else where_selected(a, s).sum(axis=axis)
+
+
 def gated(x: np.ndarray, gate: np.ndarray) -> np.ndarray:
     """x * gate, and 0 where the gate is 0, even at an infinite x."""
     product = x * gate
