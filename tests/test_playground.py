@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from symbackprop.derive import derive
 from symbackprop.model import load, zoo
 from symbackprop.playground import JOBS, answer, example, examples, reply
 
+ROOT = Path(__file__).parents[1]
 SMALL, LOOP = "two-weight-tanh", "lstm"
 HOSTILE = """\
 # name: <script>alert(1)</script>
@@ -103,6 +106,18 @@ def test_names_and_comments_stay_text() -> None:
         tags = {tag.lower() for tag in re.findall(r"<([a-zA-Z/][^\s>]*)", html)}
         assert not tags & {"script", "img", "style", "b", "svg/onload=alert(3)"}
         assert not re.search(r"<[^>]*\son\w+\s*=", html)
+
+
+def test_the_page_comes_with_a_derivation_and_no_script_of_its_own() -> None:
+    spec = importlib.util.spec_from_file_location("site_builder", ROOT / "scripts" / "playground.py")
+    assert spec is not None and spec.loader is not None
+    builder = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(builder)
+    page = builder.page()
+    assert '<div class="steps">' in page and "def backward(" in page and "<svg" in page
+    assert not re.search(r"<script(?! src)|<style| style=|javascript:", page)
+    loaded = re.findall(r'(?:src|href)="([^#"][^"]*)"', page)
+    assert loaded == ["data:,", "./playground.css", "./page.js", "./playground.js"]
 
 
 def test_every_model_is_an_example_that_says_its_name() -> None:

@@ -106,9 +106,12 @@ class Chromium:
     # -- what a reader does
     def open(self, path: Path) -> None:
         """Open a local page and wait until it is there."""
-        self.call("Page.navigate", url=path.as_uri())
-        self.wait(f"location.pathname === {json.dumps(path.as_uri().removeprefix('file://'))}"
-                  " && document.readyState === 'complete'")
+        self.visit(path.as_uri())
+
+    def visit(self, url: str) -> None:
+        """Open a page by its address and wait until it is there."""
+        self.call("Page.navigate", url=url)
+        self.wait(f"location.href.startsWith({json.dumps(url)}) && document.readyState === 'complete'")
 
     def js(self, expression: str) -> Any:
         """The value of a JavaScript expression."""

@@ -1,0 +1,348 @@
+// The page around the worker: what is typed is asked, what is answered is shown. Of several questions the newest counts.
+const PATIENCE = 20000, PAUSE = 150; // ms: until a worker that does not answer is replaced; after the last key
+const MOST_TEXT = 200000; // characters of a model in a link
+
+const $ = (id) => document.getElementById(id);
+const text = $("text"), results = $("shown"), said = $("said");
+
+// -- the worker: one question at a time
+let worker, timer, busy, ready = false, warm = false, count = 0, asked = null;
+
+function begin() {
+  ready = false;
+  // a worker from a blob has the content security policy of this page; by its own address it would have none
+  const code = `import ${JSON.stringify(new URL("./worker.js", import.meta.url).href)};`;
+  worker = new Worker(URL.createObjectURL(new Blob([code], { type: "text/javascript" })), { type: "module" });
+  worker.onmessage = ({ data }) => {
+    if (data.ready) { ready = true; begun(); warmed(); return; }
+    if (data.failed) { state(`Python could not be started: ${data.failed}`); return; }
+    if (asked && data.id === asked.id) { answered(data); }
+  };
+  worker.onerror = () => state("The worker could not be started; reload the page to try again.");
+}
+
+function ask(question) {
+  asked = { ...question, id: ++count };
+  const { id, job, text, options } = asked;
+  worker.postMessage({ id, job, text, options });
+  if (ready) { begun(); }
+}
+
+function warmed() { // what the first derivation and module take longer than others is spent before they are asked for
+  if (asked || warm) { return; }
+  warm = true;
+  for (const job of ["derivation", "module"]) { orders.push({ job, text: text.defaultValue, options: {}, take() {} }); }
+  pump();
+}
+
+function begun() { // Python is there: from now on it has to answer
+  state("");
+  clearTimeout(timer);
+  clearTimeout(busy);
+  if (!asked) { return; }
+  timer = setTimeout(given, PATIENCE, asked);
+  busy = setTimeout(state, 400, "Deriving …");
+}
+
+function given(question) { // up
+  worker.terminate();
+  begin();
+  const what = `This takes longer than ${PATIENCE / 1000} s. Make it smaller, or install symbackprop and derive it there.`;
+  answered({ id: question.id, ok: false, error: { kind: "too large", message: what, line: 0, column: 0, end: 0, shown: [],
+    others: [] } });
+}
+
+function answered(data) {
+  clearTimeout(timer);
+  clearTimeout(busy);
+  const question = asked;
+  asked = null;
+  if (data.broken) { worker.terminate(); begin(); }
+  if (!ready) { state("Python starts …"); } else { state(""); }
+  question.take(data);
+  pump();
+}
+
+// -- what is wanted, and what is there
+const orders = []; // copies, asked for by buttons
+const there = {}; // by tab: the key of the last question, and what was wrong with it
+let last = ""; // the text of the last good derivation
+
+function tab() {
+  const named = document.body.dataset.tab;
+  return named === "model" ? "derivation" : named;
+}
+
+function wanted() {
+  const detail = document.querySelector("[name=detail]:checked").value;
+  const jobs = {
+    derivation: { job: "derivation", options: { detail } },
+    graph: { job: "graph", options: {} },
+    code: { job: "module", options: { target: $("target").value, level: $("level").value } },
+  };
+  const question = { ...jobs[tab()], tab: tab(), text: text.value };
+  return { ...question, key: JSON.stringify([question.job, question.options, question.text]) };
+}
+
+function pump() {
+  if (asked) { return; }
+  if (orders.length) { ask(orders.shift()); return; }
+  const question = wanted();
+  const known = there[question.tab];
+  if (known.key === question.key) { report(question, known.error); return; }
+  ask({ ...question, take: (data) => take(question, data) });
+}
+
+function take(question, data) {
+  if (question.text !== text.value) { return; } // there is a newer one
+  there[question.tab] = { key: question.key, error: data.ok ? null : data.error };
+  if (data.ok) { show(question, data.result); }
+  report(question, there[question.tab].error);
+}
+
+function report(question, error) { // a text may have a derivation, and no module
+  const isOfCode = question.tab === "code" && last === question.text;
+  problem($("code-problem"), isOfCode ? error : null);
+  problem($("problem"), isOfCode ? null : error);
+  marks(isOfCode ? null : error);
+  results.classList.toggle("is-stale", error !== null);
+}
+
+function show({ tab, text: source }, result) {
+  last = source;
+  if (tab === "derivation") {
+    $("derivation").innerHTML = result.html; // written by symbackprop, which escapes what the text says
+    for (const part of ["name", "summary", "source"]) { $(part).textContent = result[part]; }
+    $("text-on-paper").textContent = source;
+    document.title = `${result.name}: backpropagation step by step`;
+  } else if (tab === "graph") {
+    $("graph").innerHTML = result.html; // likewise
+    $("fit").setAttribute("aria-pressed", "false");
+    $("graph").scrollLeft = ($("graph").scrollWidth - $("graph").clientWidth) / 2;
+  } else {
+    $("code").textContent = result.text;
+    $("file").textContent = result.file;
+  }
+  remember(source);
+}
+
+function state(words) { $("state").textContent = words; }
+
+// -- what is wrong, at its line
+function problem(place, error) {
+  place.textContent = "";
+  for (const one of error ? [error, ...error.others] : []) {
+    const line = place.appendChild(document.createElement("p"));
+    line.appendChild(document.createElement("strong")).textContent = `${one.line ? `Line ${one.line}: ` : ""}${one.kind}`;
+    line.append(`: ${one.message}`);
+    if (one.shown.length) { place.appendChild(document.createElement("pre")).textContent = one.shown.join("\n"); }
+  }
+}
+
+let wrong = [];
+function marks(error) {
+  wrong = error ? [error, ...error.others] : [];
+  text.setAttribute("aria-invalid", String(wrong.length > 0));
+  drawn();
+}
+
+function drawn() { // line numbers, and a wave below what is wrong
+  const lines = text.value.split("\n"), byLine = new Map();
+  for (const one of wrong) { if (one.line && !byLine.has(one.line)) { byLine.set(one.line, one); } }
+  $("gutter").replaceChildren(...lines.map((_, k) => {
+    const number = document.createElement(byLine.has(k + 1) ? "b" : "span");
+    number.textContent = k + 1;
+    return number;
+  }));
+  const shown = lines.flatMap((line, k) => {
+    const one = byLine.get(k + 1), rest = k < lines.length - 1 ? "\n" : "";
+    if (!one) { return [line + rest]; }
+    const letters = [...line], from = one.column ? one.column - 1 : 0, to = one.column ? one.end - 1 : letters.length;
+    const mark = document.createElement("mark");
+    mark.textContent = letters.slice(from, Math.max(to, from + 1)).join("") || " ";
+    return [letters.slice(0, from).join(""), mark, letters.slice(Math.max(to, from + 1)).join("") + rest];
+  });
+  $("backdrop").replaceChildren(...shown);
+  scrolled();
+}
+
+function scrolled() {
+  $("gutter").scrollTop = $("backdrop").scrollTop = text.scrollTop;
+  $("backdrop").scrollLeft = text.scrollLeft;
+}
+
+// -- typing
+let pause;
+function typed() {
+  wrong = [];
+  drawn();
+  $("examples").value = named(text.value);
+  clearTimeout(pause);
+  pause = setTimeout(pump, PAUSE);
+}
+
+let models = new Map();
+const named = (source) => [...models].find(([, model]) => model.text === source)?.[0] || "";
+
+function replaced(source) {
+  text.value = source;
+  text.scrollTop = text.scrollLeft = 0;
+  typed();
+}
+
+let leaving = false; // Escape lets Tab leave the field; else it indents
+text.addEventListener("input", typed);
+text.addEventListener("scroll", scrolled, { passive: true });
+text.addEventListener("keydown", (event) => {
+  if (event.key === "Tab" && !event.shiftKey && !leaving) {
+    event.preventDefault();
+    document.execCommand("insertText", false, "    "); // can be undone
+  }
+  leaving = event.key === "Escape";
+});
+
+// -- tabs
+const tabs = [...document.querySelectorAll("[role=tab]")];
+function select(name) {
+  document.body.dataset.tab = name;
+  for (const one of tabs) {
+    const is = one.dataset.tab === name;
+    one.setAttribute("aria-selected", String(is));
+    one.tabIndex = is ? 0 : -1;
+  }
+  pump();
+}
+const wide = matchMedia("(min-width: 60rem)");
+wide.addEventListener("change", () => { if (wide.matches && document.body.dataset.tab === "model") { select("derivation"); } });
+for (const one of tabs) {
+  one.addEventListener("click", () => select(one.dataset.tab));
+  one.addEventListener("keydown", (event) => {
+    const seen = tabs.filter((other) => other.checkVisibility()), k = seen.indexOf(one);
+    const to = { ArrowRight: k + 1, ArrowLeft: k - 1, Home: 0, End: seen.length - 1 }[event.key];
+    if (to === undefined) { return; }
+    event.preventDefault();
+    const next = seen.at(to % seen.length);
+    select(next.dataset.tab);
+    next.focus();
+  });
+}
+for (const id of ["target", "level"]) { $(id).addEventListener("change", pump); }
+for (const one of document.querySelectorAll("[name=detail]")) { one.addEventListener("change", pump); }
+
+// Links within what is shown lead to their line; the address stays that of the model.
+document.addEventListener("click", (event) => {
+  const link = event.target.closest?.("#derivation a[href^='#'], #graph a[href^='#'], a.skip");
+  if (!link) { return; }
+  event.preventDefault();
+  const target = $(link.getAttribute("href").slice(1));
+  if (!target) { return; }
+  target.closest("details")?.setAttribute("open", "");
+  if (!target.hasAttribute("tabindex")) { target.tabIndex = -1; }
+  target.scrollIntoView({ block: "start" });
+  target.focus({ preventScroll: true });
+});
+
+// -- copying and saving
+function tell(words) {
+  said.textContent = words;
+  setTimeout(() => { said.textContent = ""; }, 1600);
+}
+
+async function copied(content, button, what) {
+  try {
+    await navigator.clipboard.writeText(content);
+    button.classList.add("copied");
+    setTimeout(() => button.classList.remove("copied"), 1600);
+    tell(`${what} copied`);
+  } catch {
+    tell("The browser does not allow copying here");
+  }
+}
+
+for (const button of document.querySelectorAll("[data-copies]")) {
+  button.addEventListener("click", () => {
+    const options = { form: button.dataset.copies, detail: wanted().options.detail || "full" };
+    const take = (data) => { if (data.ok) { copied(data.result.text, button, "The derivation is"); } };
+    orders.push({ job: "printed", text: last || text.value, options, take });
+    pump();
+  });
+}
+$("copy-code").addEventListener("click", (event) => copied($("code").textContent, event.target, "The code is"));
+$("print").addEventListener("click", () => print());
+$("download").addEventListener("click", () => {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([$("code").textContent], { type: "text/x-python" }));
+  link.download = $("file").textContent;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+});
+
+// -- a link carries the model: #m= and the text, deflated, in the alphabet of addresses
+async function through(stream, bytes, most = Infinity) {
+  const reader = new Blob([bytes]).stream().pipeThrough(stream).getReader(), parts = [];
+  let size = 0;
+  for (let next = await reader.read(); !next.done; next = await reader.read()) {
+    size += next.value.length;
+    if (size > most) { reader.cancel(); throw new Error("too long"); }
+    parts.push(next.value);
+  }
+  return new Uint8Array(await new Blob(parts).arrayBuffer());
+}
+
+async function written(source) {
+  const bytes = await through(new CompressionStream("deflate-raw"), new TextEncoder().encode(source));
+  const letters = Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+  return `#m=${btoa(letters).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "")}`;
+}
+
+async function readLink() {
+  const found = location.hash.match(/^#m=([\w-]+)$/);
+  if (!found) { return null; }
+  try {
+    const letters = atob(found[1].replaceAll("-", "+").replaceAll("_", "/"));
+    const bytes = Uint8Array.from(letters, (letter) => letter.charCodeAt(0));
+    return new TextDecoder().decode(await through(new DecompressionStream("deflate-raw"), bytes, MOST_TEXT));
+  } catch {
+    tell("The link has no model that can be read");
+    return null;
+  }
+}
+
+async function remember(source) {
+  const hash = await written(source);
+  if (source === text.value) { history.replaceState(null, "", hash); }
+}
+$("link").addEventListener("click", async (event) => {
+  await remember(text.value);
+  copied(location.href, event.target, "The link is");
+});
+addEventListener("hashchange", async () => {
+  const source = await readLink();
+  if (source !== null && source !== text.value) { replaced(source); }
+});
+
+// -- examples
+async function listed() {
+  const groups = await (await fetch(new URL("./examples.json", import.meta.url))).json();
+  models = new Map(groups.flatMap((group) => group.models.map((model) => [model.name, model])));
+  $("examples").value = named(text.value);
+}
+$("examples").addEventListener("change", (event) => {
+  const model = models.get(event.target.value);
+  if (model) { replaced(model.text); }
+});
+
+// -- first of all the page as it came is shown; then Python starts
+text.value = text.defaultValue; // not what the browser kept of an earlier visit
+last = text.value;
+for (const name of ["derivation", "graph", "code"]) {
+  document.body.dataset.tab = name;
+  there[name] = { key: wanted().key, error: null };
+}
+document.body.dataset.tab = "derivation";
+state("Python starts …");
+drawn();
+begin();
+readLink().then((source) => { if (source !== null && source !== text.value) { replaced(source); } });
+listed();
+addEventListener("load", () => navigator.serviceWorker?.register("./sw.js"));
