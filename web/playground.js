@@ -14,7 +14,7 @@ function begin() {
   const code = `import ${JSON.stringify(new URL("./worker.js", import.meta.url).href)};`;
   worker = new Worker(URL.createObjectURL(new Blob([code], { type: "text/javascript" })), { type: "module" });
   worker.onmessage = ({ data }) => {
-    if (data.ready) { ready = true; begun(); warmed(); return; }
+    if (data.ready) { begun(); return; }
     if (data.failed) { state(`Python could not be started: ${data.failed}`); return; }
     if (asked && data.id === asked.id) { answered(data); }
   };
@@ -23,25 +23,27 @@ function begin() {
 
 function ask(question) {
   asked = { ...question, id: ++count };
+  if (ready) { sent(); } // else when Python is there: what is sent to a worker that is being loaded may be lost
+}
+
+function sent() {
   const { id, job, text, options } = asked;
   worker.postMessage({ id, job, text, options });
-  if (ready) { begun(); }
+  timer = setTimeout(given, PATIENCE, asked);
+  busy = setTimeout(state, 400, "Deriving …");
 }
 
 function warmed() { // what the first derivation and module take longer than others is spent before they are asked for
-  if (asked || warm) { return; }
+  if (warm) { return; }
   warm = true;
   for (const job of ["derivation", "module"]) { orders.push({ job, text: text.defaultValue, options: {}, take() {} }); }
   pump();
 }
 
-function begun() { // Python is there: from now on it has to answer
+function begun() { // Python is there
+  ready = true;
   state("");
-  clearTimeout(timer);
-  clearTimeout(busy);
-  if (!asked) { return; }
-  timer = setTimeout(given, PATIENCE, asked);
-  busy = setTimeout(state, 400, "Deriving …");
+  if (asked) { sent(); } else { warmed(); }
 }
 
 function given(question) { // up
@@ -301,11 +303,11 @@ async function readLink() {
   try {
     const letters = atob(found[1].replaceAll("-", "+").replaceAll("_", "/"));
     const bytes = Uint8Array.from(letters, (letter) => letter.charCodeAt(0));
-    return new TextDecoder().decode(await through(new DecompressionStream("deflate-raw"), bytes, MOST_TEXT));
-  } catch {
-    tell("The link has no model that can be read");
-    return null;
-  }
+    const source = new TextDecoder().decode(await through(new DecompressionStream("deflate-raw"), bytes, MOST_TEXT));
+    if (source.trim()) { return source; }
+  } catch { /* no link of ours */ }
+  tell("The link has no model that can be read");
+  return null;
 }
 
 async function remember(source) {
