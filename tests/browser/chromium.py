@@ -135,12 +135,11 @@ class Chromium:
             return False
 
     def place(self, selector: str) -> tuple[float, float]:
-        """The middle of the first element that matches, scrolled into sight and drawn there."""
+        """The middle of the first element that matches, scrolled into sight."""
         x, y = self.js(
-            f"(async () => {{ const e = document.querySelector({json.dumps(selector)});"
-            "const drawn = () => new Promise(done => requestAnimationFrame(() => setTimeout(done)));"
-            "e.scrollIntoView({block: 'center', behavior: 'instant'}); await drawn(); await drawn();"
-            "const b = e.getBoundingClientRect(); return [b.left + b.width / 2, b.top + b.height / 2]; })()"
+            f"(() => {{ const e = document.querySelector({json.dumps(selector)});"
+            "e.scrollIntoView({block: 'center', behavior: 'instant'}); const b = e.getBoundingClientRect();"
+            "return [b.left + b.width / 2, b.top + b.height / 2]; })()"
         )
         return float(x), float(y)
 
@@ -164,5 +163,6 @@ class Chromium:
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
 
     def prefer(self, scheme: str) -> None:
-        """Let the system ask for ``light`` or ``dark``."""
-        self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+        """Let the system ask for ``light`` or ``dark``, and for no motion: a click misses what still scrolls."""
+        wanted = {"prefers-color-scheme": scheme, "prefers-reduced-motion": "reduce"}
+        self.call("Emulation.setEmulatedMedia", features=[{"name": k, "value": v} for k, v in wanted.items()])
