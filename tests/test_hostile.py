@@ -24,6 +24,7 @@ from symbackprop.render.numbers import read_at
 from symbackprop.scratch import PREFIX, scratch_file, scratch_folder
 from symbackprop.terminal import visible
 from symbackprop.verify import evaluate
+from tests.sweeps import few_in_ci
 
 LINEAR = "dim N, D\ndata X: N x D, y: N\nparam w: D\np = X @ w\nloss L = mean((p - y)**2)\n"
 LOOP = (
@@ -247,8 +248,8 @@ def process(command: str, **options: Any) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
-@pytest.mark.parametrize("command", ["derive lin.sbp", "codegen lin.sbp -o - --no-verify", "models", "--help",
-                                     "show --help", "ops --json"])
+@pytest.mark.parametrize("command", few_in_ci(["derive lin.sbp", "codegen lin.sbp -o - --no-verify", "--help",
+                                               "show --help", "ops --json", "models"], 2))
 def test_a_full_stdout(command: str) -> None:
     result = process(f"{command} >/dev/full")
     assert result.returncode == 2
@@ -332,6 +333,7 @@ import os, sys, time
 from pathlib import Path
 from symbackprop.codegen.write import write_module
 from symbackprop.scratch import scratch_folder
+from tests.sweeps import few_in_ci
 
 def check(file):
     with scratch_folder():

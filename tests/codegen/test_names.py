@@ -18,6 +18,7 @@ from symbackprop.errors import ModelError
 from symbackprop.model.model import Model
 from symbackprop.model.text import parse
 from tests.codegen.helpers import emit, run
+from tests.sweeps import few_in_ci
 
 AWKWARD = ["np", "params", "data", "cache", "grads", "upstream", "dtype", "dtypes", "sizes", "arrays", "rng", "dims",
            "forward", "backward", "outputs", "NAME", "MODEL", "PARAMS", "DATA", "DTYPE", "dict", "float", "range",
@@ -40,8 +41,8 @@ ROLES = {
 ARRAYS = {"q", "Q", "v", "h", "i", "N"}
 
 
-@pytest.mark.parametrize("target", ["numpy", "jax"])
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize(("role", "target"), few_in_ci(
+    [pytest.param(r, t) for r in ROLES for t in ("numpy", "jax")], 3))
 def test_any_name_but_a_keyword_can_be_anything(role: str, target: str, tmp_path: Path) -> None:
     """It is refused where it is declared, or the module has it under a name that is free, and its key as declared."""
     pytest.importorskip("jax" if target == "jax" else "numpy")

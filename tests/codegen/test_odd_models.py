@@ -53,7 +53,7 @@ MODELS = {
 
 
 @pytest.mark.parametrize("level", [0, 1, 2])
-@pytest.mark.parametrize("text", few_in_ci(MODELS.values(), 4), ids=MODELS)
+@pytest.mark.parametrize("text", few_in_ci(MODELS.values(), 6), ids=MODELS)
 def test_verified(text: str, level: int) -> None:
     model = parse(text, name="odd")
     with np.errstate(all="ignore"):

@@ -81,7 +81,7 @@ def test_emitted_of_symbolic_sizes(tmp_path: Path, part: slice, target: str) -> 
     written = to_text(model)
     assert to_text(Model.parse(written)) == written
     module, taken = emit(model, tmp_path, target=target), []
-    for size in range(1, 10):
+    for size in range(1, 10) if target == "numpy" else (1, 3, 8):  # JAX compiles for each
         try:
             agrees(module, [part], size)
             taken.append(size)

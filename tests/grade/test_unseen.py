@@ -11,7 +11,7 @@ from symbackprop.grade import Report, grade
 from symbackprop.model.text import parse
 from tests.verify.halves import branchy
 
-EXAMPLES = int(os.environ.get("SYMBACKPROP_EXAMPLES", "6"))
+EXAMPLES = int(os.environ.get("SYMBACKPROP_EXAMPLES", "3"))
 NX = "dim N\nparam x: N\n"
 
 # (declarations, loss, right answers, wrong ones)

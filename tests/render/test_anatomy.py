@@ -64,19 +64,19 @@ def test_a_sum_of_many_different_terms_takes_no_more_calls_a_term(declared: str,
         total = " + ".join(f"tanh(w*x + {k})" for k in range(1, terms + 1))
         return calls(lambda: derive(Model.parse(declared + loss.format(total))).text())
 
-    _, few, many = map(printed, (20, 100, 300))  # the first fills caches
+    _, few, many = map(printed, (20, 60, 180))  # the first fills caches
     assert many < 3.3 * few
 
 
 @pytest.mark.parametrize("make", [tanh_chain, perceptron])
 def test_a_layer_of_a_deep_model_takes_no_more_calls(make: Callable[[int], Model]) -> None:
-    _, few, many = (calls(lambda n=n: to_text(build_document(derive(make(n))))) for n in (5, 20, 80))
-    assert many < 4.4 * few
+    _, few, many = (calls(lambda n=n: to_text(build_document(derive(make(n))))) for n in (5, 20, 60))
+    assert many < 3.3 * few
 
 
-@pytest.mark.parametrize("form", ["text", "latex"])
-def test_output_does_not_depend_on_the_hash_seed(form: str) -> None:
-    code = f"from symbackprop import load, derive; print(derive(load('svm-hinge')).{form}(view='index'))"
+def test_output_does_not_depend_on_the_hash_seed() -> None:
+    code = "from symbackprop import load, derive; d = derive(load('svm-hinge'))\n"
+    code += "for form in ('text', 'latex'): print(d.printed(form, view='index'))"
     outputs = {
         subprocess.run([sys.executable, "-c", code], env={"PYTHONHASHSEED": seed, "PATH": ""}, capture_output=True,
                        text=True, check=True).stdout
@@ -137,7 +137,7 @@ def test_jacobian_layout_transposes_results(name: str) -> None:
         assert shapes[key] == ("×".join(reversed(parts)) if len(parts) == 2 else f"1×{shape}")
 
 
-@pytest.mark.parametrize("name", zoo.names())
+@pytest.mark.parametrize("name", few_in_ci(zoo.names(), 3))
 def test_conventions_are_stated_where_they_occur(name: str) -> None:
     text, latex = to_text(document(name)), to_latex(document(name))
     model = "\n".join(line.partition("#")[0] for line in zoo.text(name).splitlines())
@@ -236,7 +236,7 @@ def pages(d: Derivation) -> Iterator[Document]:
     yield from [build_document(d, Options(view=view)) for view in VIEWS if view != "scalar" or VIEWS[view].suits(d)]
 
 
-@pytest.mark.parametrize("model", [*map(zoo.build, zoo.names()), *RANDOM], ids=lambda m: m.name)
+@pytest.mark.parametrize("model", few_in_ci([*map(zoo.build, zoo.names()), *RANDOM], 3), ids=lambda m: m.name)
 def test_no_line_says_nothing_and_none_says_what_the_one_before_said(model: Model) -> None:
     for page, printed in product(pages(derive(model)), (text, latex)):
         lines = [e.line for e in page.forward] + [line for s in page.steps for line in s.lines]

@@ -19,6 +19,7 @@ from symbackprop.render.options import Options
 from symbackprop.render.print.text import text
 from symbackprop.render.results import multiplications, own_cost, unshared
 from tests.render.random_models import random_loop, random_model
+from tests.sweeps import few_in_ci
 
 N, D, M = sp.symbols("N D M", integer=True, positive=True)
 
@@ -99,12 +100,12 @@ def differing(model: Model) -> sp.Expr:
     return sp.expand(total.value - emitted(code))
 
 
-@pytest.mark.parametrize("name", zoo.names())
+@pytest.mark.parametrize("name", few_in_ci(zoo.names(), 3))
 def test_the_total_of_a_built_in_model_is_what_its_code_multiplies(name: str) -> None:
     assert differing(zoo.build(name)) == 0
 
 
-@pytest.mark.parametrize("name", zoo.names())
+@pytest.mark.parametrize("name", few_in_ci(zoo.names(), 3, 1))
 def test_no_multiplication_stands_in_two_rows_of_the_table(name: str) -> None:
     """What the steps of a loop compute for all gradients stands in none of them."""
     page = build_document(derive(zoo.build(name)), Options())

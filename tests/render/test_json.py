@@ -20,7 +20,7 @@ from tests.sweeps import few_in_ci
 DOCUMENTED = Path(__file__).parents[2] / "docs" / "derivation-json.md"
 
 
-@pytest.mark.parametrize("name", few_in_ci(zoo.names(), 3))
+@pytest.mark.parametrize("name", few_in_ci(zoo.names(), 6))
 def test_every_model_follows_the_schema(name: str) -> None:
     check(to_json(document_with_numbers(name)))
 
@@ -59,13 +59,20 @@ def places(value: object, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...
 
 def test_a_text_without_one_of_its_keys_does_not_follow_it() -> None:
     """One place of each kind: what stands elsewhere in a list has the same keys."""
-    data = json.loads(to_json(document_with_numbers("two-weight-tanh")))
+    data = with_short_trees(json.loads(to_json(document_with_numbers("two-weight-tanh"))))
     kinds = {tuple("*" if isinstance(k, int) else k for k in path): path for path in places(data) if "tree" not in path}
     for *path, key in kinds.values():
         inside = reduce(lambda value, k: value[k], path, data)
         taken = inside.pop(key)
         assert any(True for _ in problems(data)), (path, key)
         inside[key] = taken
+
+
+def with_short_trees(value: Any) -> Any:
+    """The same with one symbol for all mathematics: what is inside of it is checked by itself."""
+    if isinstance(value, dict):
+        return {k: {"node": "Sym", "name": "x"} if k == "tree" else with_short_trees(v) for k, v in value.items()}
+    return [with_short_trees(one) for one in value] if isinstance(value, list) else value
 
 
 @pytest.mark.parametrize("value", [7, True, "elsewhere", {"text": "x"}, [7]])

@@ -21,6 +21,7 @@ from symbackprop.render.print.text import text
 from symbackprop.render.results import Results
 from tests.render.helpers import build
 from tests.render.random_models import random_loop, random_model
+from tests.sweeps import few_in_ci
 
 STATES = """
 dim T
@@ -79,7 +80,7 @@ def differing(model: Model) -> set[Key]:
     return (of_code(row for row in kept if row.args) ^ of_page(derivation)) - first
 
 
-@pytest.mark.parametrize("name", zoo.names())
+@pytest.mark.parametrize("name", few_in_ci(zoo.names(), 3))
 def test_the_page_of_a_built_in_model_lists_what_its_module_keeps(name: str) -> None:
     assert differing(zoo.build(name)) == set()
 

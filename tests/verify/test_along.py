@@ -31,7 +31,7 @@ from symbackprop.verify import curvature, verify_module
 from tests.codegen.helpers import ALONG
 from tests.codegen.test_along import Point
 from tests.codegen.test_models import ALL as MODELS
-from tests.sweeps import ALL, sample
+from tests.sweeps import ALL, few_in_ci, sample
 from tests.verify.in_steps import TEXTS as IN_STEPS
 from tests.verify.mutate import Mutants
 
@@ -69,7 +69,7 @@ def test_mistakes_are_found(name: str, level: int) -> None:
     directions = [p.direction() for p in points]
     expected = [behaviour(right, p, v) for p, v in zip(points, directions, strict=True)]
     mutants, missed = Mutants(source, set(ALONG)), []
-    for mutant in sample(mutants.all, 24):
+    for mutant in sample(mutants.all, 48):
         module = module_of(source)
         exec(mutants.code(mutant), module.__dict__)
         with np.errstate(all="ignore"):
@@ -164,8 +164,8 @@ OUTPUTS = [
 ]
 
 
-@pytest.mark.parametrize("passed_on", [False, True], ids=["to first order", "passed on"])
-@pytest.mark.parametrize(("loss", "place"), OUTPUTS)
+@pytest.mark.parametrize(("loss", "place", "passed_on"), few_in_ci(
+    [pytest.param(*o, p) for o in OUTPUTS for p in (False, True)], 3))
 def test_an_output_that_is_left_out_is_found(loss: str, place: int, passed_on: bool, monkeypatch: pytest.MonkeyPatch
                                              ) -> None:
     """Where the search itself is wrong, which a module is derived with and verify is told by: nothing then differs."""

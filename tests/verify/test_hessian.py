@@ -10,6 +10,7 @@ from symbackprop.codegen import codegen
 from symbackprop.model.text import parse
 from symbackprop.verified import verify_source
 from symbackprop.verify import verify_file
+from tests.sweeps import few_in_ci
 
 LAYER = ("dim N, D, H\ninput X: N x D\nparam W: D x H, b: H\nZ = X @ W\noutput Y = tanh(Z + b)\n"
          "output S = sum(Z**2, axis=1)")
@@ -25,8 +26,8 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("apart", [False, True], ids=["here", "apart"])
-@pytest.mark.parametrize(("text", "right", "wrong", "said"), CASES)
+@pytest.mark.parametrize(("text", "right", "wrong", "said", "apart"),
+                         few_in_ci([pytest.param(*case, apart) for apart in (False, True) for case in CASES], 2))
 def test_a_wrong_block_is_found(text: str, right: str, wrong: str, said: str, apart: bool, tmp_path: Path) -> None:
     whole = ["jacobian"] if text == LAYER else ["hessian"]
     source, path = codegen(parse(text), whole=whole), tmp_path / "net.py"
