@@ -49,7 +49,8 @@ class ModelError(SymbackpropError):
                  instead: str | Sequence[Meant] = ()) -> None:
         super().__init__(message)
         self.message, self.where, self.line, self.near = message, where, line, near
-        self.place, self.instead = place, [instead] if isinstance(instead, str) and instead else [*instead]
+        self.place = place
+        self.instead: list[Meant] = [instead] if isinstance(instead, str) and instead else [*instead]
         self.shown: Sequence[str] = ()
         self.others: Sequence[ModelError] = ()
 
@@ -87,6 +88,10 @@ class NameProblem(ModelError):
     """A name is unknown, taken, or not allowed."""
 
     kind = "name error"
+
+
+class NoResult(ModelError):
+    """Nothing says what the result is; each line may be right by itself."""
 
 
 class ShapeError(ModelError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from symbackprop.core.registry import OPS
 from symbackprop.core.scalars import TABLE, Abstract, undefined
 from symbackprop.core.shapes import MAX_DIM, Dim, DimLike, Shape, as_dim, as_shape, dim, dim_text, same, shape_text
 from symbackprop.doorway import late
-from symbackprop.errors import ModelError, NameProblem, ShapeError, UsageError, did_you_mean
+from symbackprop.errors import ModelError, NameProblem, Place, ShapeError, UsageError, did_you_mean
 from symbackprop.model.names import check_name, check_notation
 
 RELU0 = (0, 1, sp.Rational(1, 2))
@@ -233,7 +234,7 @@ class Model:
         if row.shape:
             raise ShapeError(
                 f"the loss {name} is not a scalar ({shape_text(row.shape)}); did you mean mean(…) or sum(…) ?",
-                instead=("mean(…)",)
+                instead=(_matrix_products, "mean(…)")
             )
         self.loss_row = self._equation("loss", name, row, None)
         return self.loss_row
@@ -343,3 +344,11 @@ class Model:
     def _repr_html_(self) -> str | None:
         shown: str | None = late("model_html")(self)
         return shown
+
+
+def _matrix_products(line: str, place: Place) -> str:
+    """A line with ``v' * A * v`` as Matlab means it, from a transpose on."""
+    before, there, after = line[: place.start - 1], line[place.start - 1 : place.end - 1], line[place.end - 1 :]
+    first = re.search(r"'|\.T\b|ᵀ", there)
+    cut = first.end() if first else len(there)
+    return before + there[:cut] + re.sub(r"(?<!\*)\*(?!\*)", "@", there[cut:]) + after

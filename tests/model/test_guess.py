@@ -73,7 +73,7 @@ def test_what_is_no_expression(text: str, error: type[ModelError]) -> None:
 
 @pytest.mark.parametrize(("text", "shown"), [
     ("(y - w x)^2", ["(y - w x)^2", "       ^", "(y - w * x)^2   corrected"]),
-    ("z = w*x; (y - z))^2", ["z = w*x; (y - z))^2", "                ^"]),
+    ("z = w*x; (y - z))^2", ["z = w*x; (y - z))^2", "                ^", "z = w*x; (y - z)^2   corrected"]),
     ("λ·w; w", ["lam·w; w", "   ^"]),
     ("z = w*x; foo(z)", ["z = w*x; foo(z)", "         ^^^"]),
     ("w @ 2", ["w @ 2", "^^^^^"]),
@@ -82,10 +82,13 @@ def test_what_is_no_expression(text: str, error: type[ModelError]) -> None:
     (r"-y\log p - (1-y)\log(1-p)",
      [r"-y\log p - (1-y)\log(1-p)", "  ^^^^", "-y * log(p) - (1-y)* log(1-p)   corrected"]),
     (r"\left(y - \tanh\left(w\cdot x\right)\right)^{2}",
-     [r"\left(y - \tanh\left(w\cdot x\right)\right)^{2}", "^^^^^", "(y - tanh (w * x ))^2   corrected"]),
+     [r"\left(y - \tanh\left(w\cdot x\right)\right)^{2}", "^^^^^", "(y - tanh(w * x ))^2   corrected"]),
     (r"\sum_i x_i w_i", [r"\sum_i x_i w_i", "^^^^", "sum(x * w)   corrected"]),
     (r"\prod_i x_i w_i", [r"\prod_i x_i w_i", "^^^^^"]),  # of which it is not known what it means
-    (r"\log x^2", [r"\log x^2", "^^^^"]),
+    (r"\log x^2", [r"\log x^2", "^^^^", "log(x^2)   corrected"]),
+    ("tr(A^T B)", ["tr(A^T B)", "       ^", "tr(A.T @ B)   corrected"]),
+    ("x^T A x", ["x^T A x", "    ^", "x.T @ A @ x   corrected"]),
+    ("x.T @ A @ x + b^T @ x", ["x.T @ A @ x + b^T @ x", "               ^^", "x.T @ A @ x + b.T @ x   corrected"]),
     ("param w; w*x", ["param w; w*x", "^^^^^"]),
 ])
 def test_mistakes_are_shown_where_they_were_typed(text: str, shown: list[str]) -> None:

@@ -49,6 +49,11 @@ torch.cov(A)
 F.pad(A, (1, 2), value=3.5)
 np.repeat(A, 2, axis=1)
 torch.repeat_interleave(A, 2, dim=0)
+np.diff(A)
+np.ptp(A)
+np.pad(A, ((1,), (2,)))
+np.pad(t, ((2,),))
+torch.special.log_ndtr(30 * A)
 np.roll(A, 1, axis=0)
 torch.roll(A, 1, 1)
 torch.flip(A, dims=(0,))
@@ -302,6 +307,6 @@ def test_what_is_read_is_what_the_library_computes(call: str) -> None:
 
 def test_every_spelling_is_tried() -> None:
     called = " ".join(CASES)
-    apart = {"r", "f", "r t", "p"}  # R's, TensorFlow's and Python's are tried among pasted lines
+    apart = {"r", "f", "r t", "p", "o", "k"}  # R's, TensorFlow's, optax's and Python's are tried among pasted lines
     assert not [name for name, found in _table().items() if not {s.where for s in found} <= apart
                 and f".{name}(" not in called]

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 MODULES = ("np", "numpy", "jnp", "jax", "lax", "torch", "F", "nn", "functional", "linalg", "special", "math", "scipy",
-           "tf")
+           "tf", "optax", "keras", "activations", "losses")
 OPTIONS = {"dim": "axis", "keepdim": "keepdims"}  # PyTorch's words for NumPy's
 ARGUMENTS = OPTIONS | {  # and more of both for those of single functions
     "p": "order", "weight": "weights", "min": "low", "max": "high", "a_min": "low", "a_max": "high",
@@ -76,7 +76,7 @@ _WORDS = {
     "layer_norm": "layernorm ln_norm",
     "rms_norm": "rmsnorm",
     "batch_norm": "batchnorm",
-    "cross_entropy": "CrossEntropyLoss xent",
+    "cross_entropy": "CrossEntropyLoss xent ce",
     "binary_cross_entropy": "BCELoss bce",
     "binary_cross_entropy_with_logits": "BCEWithLogitsLoss bce_with_logits",
     "squared_error": "mse_loss MSELoss",

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import chain
 from typing import Any, TypeAlias
 
 from symbackprop.core.graph import Node
-from symbackprop.errors import MOST, ModelError, NameProblem, Place, SyntaxProblem
+from symbackprop.errors import MOST, ModelError, NameProblem, NoResult, Place, SyntaxProblem
 from symbackprop.model.model import Model
 from symbackprop.model.text.builder import Builder, conventions
-from symbackprop.model.text.characters import plain_latex, readable
+from symbackprop.model.text.characters import indexed_sums, plain_latex, readable
 from symbackprop.model.text.evaluate import Evaluator
 from symbackprop.model.text.expressions import one_formula, read_values
 from symbackprop.model.text.guess import guessed
@@ -24,6 +25,8 @@ from symbackprop.model.text.write import declarations, to_text
 # -- what is wrong with a text as its writer sees it: the line, a caret below the place, the line that is right
 Read: TypeAlias = tuple[Model, Sequence[ModelError], set[int]]  # what was read, what is wrong, lines not reached
 _WIDEST, _LONGEST = 100, 10_000  # columns of a line that are shown, characters of a text that is read again
+_TRANSPOSED = re.compile(r"\^\s*T\b|\.T\b|'|ᵀ|\\top")
+_OF_ARRAYS = re.compile(r"@|‖|\b(?:tr|trace|det|logdet|inv|norm)\b")
 _MOST, _BUDGET = 5, 100_000  # further mistakes of a line that are mended with the first; characters that are read again
 
 
@@ -37,6 +40,8 @@ def explained(errors: Sequence[ModelError], text: str, read: Callable[[str], Rea
         if error.place is not None:
             line = lines[error.place.line - 1] = typed[error.place.line - 1]
             place = _narrowed(line, error.place, error.near)
+            if isinstance(error, (SyntaxProblem, NameProblem)) and "sum" in line:
+                error.instead += [partial(_with_sums, capitals) for capitals in (False, True)]
             tried = (_corrected(error, place, lines, read, more) for more in range(_MOST + 1))
             right = next(chain.from_iterable(tried), "")
             error.shown = [*_marked(line, place), *([f"{right.strip()}   corrected"] if right else [])]
@@ -79,24 +84,35 @@ def _marked(line: str, place: Place) -> list[str]:
 def _corrected(error: ModelError, place: Place, lines: Sequence[str], read: Callable[[str], Read],
                more: int) -> Iterator[str]:
     """The lines with what may be meant that nothing is wrong with, here and in ``more`` places to the right."""
-    line, texts = lines[place.line - 1], [*error.instead] if sum(map(len, lines)) <= _LONGEST else []
+    short = sum(map(len, lines)) <= _LONGEST
+    line, texts = lines[place.line - 1], [*error.instead] if short else []
     before, there, after = line[: place.start - 1], line[place.start - 1 : place.end - 1], line[place.end - 1 :]
     latex = there.startswith(("\\", "{"))
-    if latex and len(there + after) > 10 * _WIDEST:
+    if latex and len(line) > 10 * _WIDEST:
         return
     if latex:
-        there, after, texts = plain_latex(there + after), "", [" …" if before[-1:].isalnum() else "…"]
+        before, after, texts = "", "", [*dict.fromkeys(plain_latex(line, capitals) for capitals in (False, True))]
     for text in texts:
         right = before + text.replace("…", there) + after if isinstance(text, str) else text(line, place)
         others = [right if k == place.line else old for k, old in enumerate(lines, 1)]
         _, wrong, unbuilt = read("\n".join(others)) if len(right) <= _WIDEST else (None, [error], set[int]())
-        left = [e for e in wrong if e.line == error.line]
+        missing = () if isinstance(error, NoResult) else NoResult  # which is no matter of this line
+        left = [e for e in wrong if e.line == error.line and not isinstance(e, missing)]
         if not left and error.line not in unbuilt:
             yield right
         elif more and left and left[0].place is not None and (
-                left[0].place.start > place.start - latex
-                or (isinstance(error, SyntaxProblem) and isinstance(left[0], NameProblem))):  # all of the line is read
+                latex or left[0].place.start > place.start or _told_at(left[0]) - _told_at(error) == 1):
             yield from _corrected(left[0], _narrowed(right, left[0].place, left[0].near), others, read, more - 1)
+
+
+def _with_sums(capitals: bool, line: str, place: Place) -> str:
+    """The line with sums over an index as sums of whole arrays; as it is where there is none."""
+    return indexed_sums(line, capitals)
+
+
+def _told_at(error: ModelError) -> int:
+    """When a mistake is told: names are looked up where all of a line is read, shapes where all names are known."""
+    return 0 if isinstance(error, SyntaxProblem) else 1 if isinstance(error, NameProblem) else 2
 
 
 def parse(text: str, name: str | None = None, path: str | None = None, relu0: Any = None,
@@ -154,7 +170,8 @@ def _alone(typed: str, relu0: Any, define: Mapping[str, str] | None) -> Read:
         statements, note = guessed(typed)
     except ModelError as error:
         error.line = 1
-        error.instead = [t for t in error.instead if "@" in typed or "@" not in str(t)]  # numbers, if nothing says more
+        sign = "*" if _TRANSPOSED.search(typed) else "" if _OF_ARRAYS.search(typed) else "@"
+        error.instead = [t for t in error.instead if not sign or t != f"{sign} …"]  # numbers, if nothing says more
         return model, [error.at("<expression>")], set()
     builder = Builder(model, "<expression>", statements, define)
     builder.run()

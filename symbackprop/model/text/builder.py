@@ -18,6 +18,8 @@ from symbackprop.errors import (
     ENOUGH,
     ModelError,
     NameProblem,
+    NoResult,
+    Place,
     ShapeError,
     SyntaxProblem,
     UsageError,
@@ -27,9 +29,9 @@ from symbackprop.errors import (
 )
 from symbackprop.model.model import Model
 from symbackprop.model.names import check_notation
-from symbackprop.model.text import tree
+from symbackprop.model.text import dialect, tree
 from symbackprop.model.text.evaluate import Evaluator, evaluate
-from symbackprop.model.text.expressions import one_formula
+from symbackprop.model.text.expressions import FORWARD, one_formula
 from symbackprop.model.text.known_numbers import short
 from symbackprop.model.text.loops import BodyScope
 from symbackprop.model.text.notation import ModelText
@@ -57,6 +59,7 @@ class Builder:
         self.count = 0
         self.errors = list(errors)
         self.unknown = set(unread)
+        self.layers: dict[str, tree.Call | tree.Member] = {}
         self.unbuilt = set[int]()  # the lines of statements that were left out, and of such that failed before them
 
     def _name_results(self) -> None:
@@ -154,8 +157,20 @@ class Builder:
             getattr(self.model, keyword)(self.top.claim(self.top.another(name)), self.top.name(name))
         if all(isinstance(s, tree.Said) for s in self.statements):
             raise ModelError("the text is empty: declare data and parameters, then `loss L = …` or `output Y = …`")
+        if self.model.loss_row is None and not self.model.output_rows:
+            self._no_result()
         self.model.results()
         self.model.stacks = {name: loop.stack for name, loop in self.top.loops.items()}
+
+    def _no_result(self) -> None:
+        """Say of the last equation that nothing says what the result is, if there is one at all."""
+        last = self.statements[-1]
+        if isinstance(last, tree.Equation) and last.target.index is None:
+            name, line = last.target.name, last.line
+            self.top.line = line
+            message = f"the model {self.model.name!r} has no loss and no output: add `loss L = …` or `output Y = …`"
+            raise NoResult(message, f"{self.source}:{line}", line, name, Place(line, 1, 1 + len(name)),
+                           ("loss …", "output …"))
 
     # -- declarations
     def named(self, s: tree.Named) -> None:
@@ -233,11 +248,14 @@ class Builder:
         if s.is_alone:
             problem = NameProblem(f"no equation gives {name!r} a value; write `{s.keyword} {name} = …`")
             raise problem.about(s.value.place)
+        if dialect.is_layer(s.value) and s.target.index is None:
+            self.layers[name] = s.value
+            return
         known = s.target.index is None and name in self.top.lines and self.scope is self.top
         anew = known and (name in self.model.equations or name in tree.mentioned(s.value))
         if known and not anew and not self.scope.locals:
             raise NameProblem(self.top.taken(name))
-        value = Evaluator(self.scope).row(s.value)
+        value = Evaluator(self.scope).row(self._with_layers(s.value))
         try:
             if anew:
                 self.top.rename(s.keyword, name, value)
@@ -245,6 +263,14 @@ class Builder:
                 self.scope.assign(s.keyword, s.target, value)
         except ShapeError as error:
             raise error.about(s.value.place) from None
+
+    def _with_layers(self, expr: tree.Expr) -> tree.Expr:
+        """A formula with ``criterion(z, y)`` as the layer that ``criterion`` is."""
+        if not self.layers:
+            return expr
+        if isinstance(expr, tree.Call) and expr.function in self.layers:
+            expr = tree.Member(self.layers[expr.function], FORWARD, expr.args, expr.options, place=expr.place)
+        return tree.changed(expr, self._with_layers)
 
     def _defined_later(self, name: str) -> str:
         """That a name is only defined on this line or below, for an error message."""

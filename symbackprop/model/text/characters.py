@@ -25,6 +25,7 @@ OUTER = "⊗"
 _BRACKETS = r"\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)"  # three deep
 _SUM = re.compile(rf"[Σ∑]\s*({_BRACKETS}\s*(?:\^|\*\*)\s*[0-9.]+)")  # Σ (y - p)² sums the squares
 _IN_REALS = re.compile(r"\s*∈\s*ℝ(?:\s*\^\s*(?:[({]([^(){}]*)[)}]|(\w+)))?")  # W ∈ ℝ^{D×H}
+_RANGE = re.compile(f"(?<=[Σ∑])({_LOW})₌[₀₁][ᴬ-ᵂⁿᵃ-ᵡ]?")  # Σᵢ₌₁ᴺ
 _SPACES = {"\u00a0", "\u2009", "\u202f", "\u200a", "\u2002", "\u2003", "\u2062", "\u200b", "\ufeff"}
 MARKS = {mark: accent for accent, (mark, _) in ACCENTS.items()}
 _POWER = re.compile(r"[⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
@@ -53,15 +54,21 @@ def readable(line: str) -> str:
 
 
 def _formula(text: str) -> str:
-    text = _RAISED_ORDER.sub(r"\2\1", text.replace("%*%", " @ "))
+    text = _RANGE.sub(r"\1", _RAISED_ORDER.sub(r"\2\1", text.replace("%*%", " @ ")))
     if text.isascii():
         return text
     text = unicodedata.normalize("NFC", text)
     text = _IN_REALS.sub(lambda found: f": {found[1] or found[2]}" if found[1] or found[2] else "", text)
     text = _BOTH.sub(r"\2\1", _PLAIN_ROOT.sub(lambda found: f"sqrt({found[1]})" if found[1] else "sqrt", text))
-    text = _RAISED.sub(lambda found: found["inverse"] or _power(found), text)
+    text = _RAISED.sub(lambda found: found["inverse"] or _power(found) + _gap(found), text)
     text = _SUM.sub(r"sum(\1)", _LOWERED.sub(_indexed, text))
     return "".join([c if c.isascii() or c in _OF_MODELS or c in "⁻¹√" else _in_ascii(c) for c in text])
+
+
+def _gap(raised: re.Match[str]) -> str:
+    """What keeps ``a²b`` from being a^(2b): only the 2 is raised."""
+    return " " if raised.string[raised.end() : raised.end() + 1].isalpha() else ""
+
 
 def _indexed(match: re.Match[str]) -> str:
     """w₂ is w2, hₜ₋₁ is h[t-1] and Wₕ is W_h."""
@@ -146,6 +153,8 @@ _REWRITTEN = [(re.compile(pattern), text) for pattern, text in (
     (r"(?<=[A-Za-z0-9])\\", r" \\"),  # commands end a word
     (r"\\(?:mathrm|mathbf|mathcal|mathit|mathsf|boldsymbol|bm|vec|text|operatorname)\s*\{(\\?\w+)\}", r"\1"),
     (r"\\(?:\||lVert|rVert|Vert)", "‖"),
+    (r"\\left\s*\[", "("), (r"\\right\s*\]", ")"),
+    (r"\^\s*(\d)(?=\s*\\?[A-Za-z(])", r"^\1 "),  # only the 2 is raised in a^2b
     (r"\^\s*(?:(?:T|\\top|\\intercal)(?!\w)|\{\s*(?:T|\\top|\\intercal)\s*\})", ".T"),
     (r"\\(hat|bar|tilde)\s*\{?(\w)\}?", r"\2_\1"),
     (r"\\sigma(?=\s*(?:\\left\s*)?\()", "sigmoid"),
@@ -155,9 +164,13 @@ _REWRITTEN = [(re.compile(pattern), text) for pattern, text in (
     (r"_\{(\w+)\}", r"_\1"),
     (r"(?<=\^)\{(\w+)\}", r"\1"),
     (rf"\\({_FUNCTIONS})\s*\^\s*(\d+)\s*(\\?[A-Za-z]\w*)(?!\w|\s*[(^{{])", r"\\\1(\3)^\2"),
+    (rf"\\({_FUNCTIONS})\s+(\\?[A-Za-z]\w*\s*\^\s*\d+)(?!\w|\s*[(^{{])", r"\\\1(\2)"),
     (rf"\\({_FUNCTIONS})\s+(\\?[A-Za-z0-9]\w*)(?!\w|\s*[(^{{])", r"\\\1(\2)"),
 )]
-_FRACTION = re.compile(r"\\[dt]?frac\s*(?:\{([^{}]*)\}\s*\{([^{}]*)\}|(\d)\s*(\d))")
+_BRACES = r"\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}"  # three deep
+_FRACTION = re.compile(rf"\\[dt]?frac\s*(?:{_BRACES}\s*{_BRACES}|(\d)\s*(\d))")
+_OF_CALL = re.compile(rf"\\({_FUNCTIONS})\s+(?=((?!\\left)\\?[A-Za-z]\w*\s*{_BRACKETS}))")
+_INDEXED_SUM = re.compile(r"\bsum(?:_([a-z])\b)?\s*(?=[\[(])")
 _NO_FACTOR = r"\\(?:times|[co]dot|right|left|[lg]e)"
 _BESIDE = re.compile(rf"(?<=[\w)}}])(?<!\\times)(?<!\\[co]dot)\s+(?=\\?[A-Za-z(])(?!{_NO_FACTOR})")
 _SCRIPT = re.compile(r"_([a-z]{1,3})(?![A-Za-z0-9])")
@@ -166,18 +179,40 @@ _SUM_OF = re.compile(rf"\\sum(?![A-Za-z])(?:\s*\\limits)?{_FROM}{_UP_TO}")
 _ROOT_OF = re.compile(r"\\(?=sqrt\s*\{)")
 
 
-def plain_latex(text: str) -> str:
-    """A formula in LaTeX as model text; commands of which it is not known what they mean stay."""
+def plain_latex(text: str, capitals: bool = False) -> str:
+    """A formula in LaTeX as model text; commands of which it is not known what they mean stay. With
+    ``capitals`` the rows x_i in sums are those of X."""
     for pattern, plain in _REWRITTEN:
         text = pattern.sub(plain, text)
-    text = _summed(_ROOT_OF.sub("", text))
+    text = _ROOT_OF.sub("", text)
     while _FRACTION.search(text):
         text = _FRACTION.sub(_divided, text)
+    text = _summed(_of_calls(text), capitals)
     text = re.sub(r"\\([A-Za-z]+)(?=((?:\s*\^\s*\d+)?\s*[({])?)", _command, text)
     return text.replace("{", "(").replace("}", ")")
 
 
-def _summed(text: str) -> str:
+def indexed_sums(line: str, capitals: bool = False) -> str:
+    """``Σᵢ [yᵢ log pᵢ]``, of which the sign is read already, as sums of whole arrays."""
+    found = _INDEXED_SUM.search(line)
+    if found is None:
+        return line
+    index = found[1] or next(iter(re.findall(r"_([a-z])(?![A-Za-z0-9])", line)), "")
+    text = _INDEXED_SUM.sub(rf"\\sum_{{{index}}} " if index else r"\\sum ", line)
+    text = re.sub(rf"(?<![\w\\])({_FUNCTIONS}|sigma)(?=\s*[(A-Za-z])(?![A-Za-z])", r"\\\1", text)
+    return plain_latex(text.replace("[", "(").replace("]", ")").replace("ᵀ", ".T "), capitals)
+
+
+def _of_calls(text: str) -> str:
+    """``\\log \\sigma(x)`` with what the logarithm is of in brackets."""
+    text = re.sub(rf"\\({_FUNCTIONS})\s+(?=\()", r"\\\1", text)
+    while found := _OF_CALL.search(text):
+        end = found.end() + len(found[2])
+        text = f"{text[: found.start()]}\\{found[1]}({text[found.end() : end]}){text[end:]}"
+    return text
+
+
+def _summed(text: str, capitals: bool = False) -> str:
     """``\\sum_{i=1}^{N} y_i`` as a sum of arrays, from the last on; one whose end may be meant elsewhere stays."""
     while found := [*_SUM_OF.finditer(text)]:
         begin, index = found[-1], found[-1][1] or found[-1][2] or ""
@@ -185,13 +220,18 @@ def _summed(text: str) -> str:
         if not ended:
             return text
         body = text[begin.end() : end].strip()
-        body = _entrywise(body, index) if index else body
+        body = _entrywise(body, index, capitals) if index else body
         text = f"{text[: begin.start()]}sum({body}){text[end:]}"
     return text
 
 
-def _entrywise(body: str, index: str) -> str:
-    """What is summed over an index without it: products of entries are products of arrays, entry by entry."""
+def _entrywise(body: str, index: str, capitals: bool) -> str:
+    """What is summed over an index without it: products of entries are products of arrays, entry by entry, and wᵀxᵢ is
+    the product of the rows with w."""
+    whole = str.upper if capitals else str
+    row, other = rf"\b(\w)_{index}\b", r"(\\?\b[A-Za-z]\w*)"
+    body = re.sub(rf"{other}\.T\s*(?:\\cdot\s*)?{row}", lambda m: f"({whole(m[2])} @ {m[1]})", body)
+    body = re.sub(rf"{row}\.T\s*(?:\\cdot\s*)?{other}", lambda m: f"({whole(m[1])} @ {m[2]})", body)
 
     def without(script: re.Match[str]) -> str:
         rest = script[1].replace(index, "", 1)
@@ -213,7 +253,8 @@ def _end_of_term(text: str, start: int) -> tuple[int, bool]:
 
 
 def _divided(match: re.Match[str]) -> str:
-    above, below = [part if part.isalnum() else f"({part})" for part in match.groups() if part is not None]
+    parts = [part for part in match.groups() if part is not None]
+    above, below = [part if part.isdigit() or part.isidentifier() else f"({part})" for part in parts]
     return f"({above}/{below})"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Container
 from dataclasses import replace
+from typing import TypeGuard
 
 import sympy as sp
 
@@ -64,7 +65,12 @@ def plain(expr: tree.Member, names: Container[str], values: bool = False,
 def _of_distribution(expr: tree.Member, names: Container[str]) -> tuple[tree.Expr, str] | None:
     """``scipy.stats.norm.logpdf(x, mu)``, with however much of the path before it; None for any other call. A formula
     knows nothing of where a density is 0."""
-    base = expr.base
+    base: tree.Expr = expr.base
+    if isinstance(base, tree.Member) and base.args is not None:  # norm(0, 1).logpdf(x), frozen
+        args = None if expr.args is None else (*expr.args, *base.args)
+        given, frozen = (*expr.options, *base.options), replace(base, args=None, options=())
+        expr = replace(expr, base=frozen, args=args, options=given)
+        base = base.base
     while isinstance(base, tree.Member) and base.args is None:
         base = base.base
     if expr.args is None or not isinstance(base, tree.Name) or base.name in names:
@@ -129,6 +135,14 @@ def _norm_of_one_kind(formula: tree.Expr, module: str) -> tree.Expr:
     return formula if "axis" in dict(formula.options) else tree.Bars(formula.function, formula.args, formula.options)
 
 
+def is_layer(expr: tree.Expr) -> TypeGuard[tree.Call | tree.Member]:
+    """``nn.CrossEntropyLoss()``, one of PyTorch's without parameters that is not called yet."""
+    if not isinstance(expr, (tree.Call, tree.Member)) or expr.args is None:
+        return False
+    name = expr.function if isinstance(expr, tree.Call) else expr.name
+    return name in LAYERS and not expr.args and (isinstance(expr, tree.Call) or _root(expr) in TORCH)
+
+
 def functional(expr: tree.Member) -> tree.Member:
     """``nn.ReLU()(x)`` as ``nn.functional.relu(x)``; what calls no layer as it is."""
     made, args = expr.base, expr.args
@@ -146,8 +160,10 @@ def functional(expr: tree.Member) -> tree.Member:
 
 def _whose(expr: tree.Expr, module: str) -> str:
     """Whose call it is, as the table of spellings has it: a letter or more, the nearest first."""
+    if "keras" in _path(expr):
+        return "k"
     if _root(expr) not in TORCH:
-        return {"tf": "f", "jax": "jn"}.get(_root(expr), "n")
+        return {"tf": "f", "jax": "jn", "optax": "o"}.get(_root(expr), "n")
     return "l" if module == "linalg" else "t"
 
 

@@ -14,11 +14,13 @@ from itertools import zip_longest
 
 import sympy as sp
 
-from symbackprop.core.functions.words import MODULES
+from symbackprop.core.functions.words import MODULES, meant
+from symbackprop.core.graph import Node
 from symbackprop.core.names import GREEK, parse_name
 from symbackprop.core.registry import composed
 from symbackprop.core.scalars import TABLE
-from symbackprop.errors import ModelError, Place, ShapeError
+from symbackprop.core.shapes import DimLike
+from symbackprop.errors import ModelError, NameProblem, Place, ShapeError
 from symbackprop.model.model import Model
 from symbackprop.model.text import dialect, tree
 from symbackprop.model.text.calls import callee
@@ -33,7 +35,7 @@ _TARGETS = re.compile(r"[yt].*|label.*")  # of the data, what is compared with r
 _SIZES = ("N", "D", "H", "K", "M", "P", "Q", "R", "S", "T")
 _COUNTS = ("N", "D", "K", "M", "T")  # numbers where nothing but a division has them
 _KEPT = ("pi", "inf")
-_RESULT = "result"
+_RESULT, _IDENTITY = "result", "I"
 _EULER = tree.Name("e")
 Size = str | int
 Shape = list[Size]
@@ -43,18 +45,30 @@ def guessed(text: str) -> tuple[list[tree.Statement], str]:
     """The statements of one line that is an expression or an equation, with equations in front of it perhaps, ``;``
     between them; and what more to tell. Places are those of the line. Raises a `ModelError`."""
     body, note = _natural(_equations(text))
+    _refuse_raised(body)
     names = {e.target.name for e in body}
     libraries = {m.base.name for e in body for m in tree.all_parts(e.value) if isinstance(m, tree.Member)
                  and isinstance(m.base, tree.Name) and m.base.name in MODULES}
     leaves = [n for n in dict.fromkeys(n for e in body for n in tree.mentioned(e.value))
               if n not in names and n not in _KEPT and n not in libraries]
     shapes = Shapes(body, leaves)
+    identity, known = _identity(leaves, shapes)
     last = body[-1]
     role, letters = ("output", "YZ") if shapes.of(last.value) else ("loss", "LJ")
     result = next((n for n in letters if n not in leaves and n not in names), _RESULT)
     target = tree.Target(result) if last.target.name == _RESULT else last.target
     keyword = role if last.keyword == "let" else last.keyword
-    return [*_declared(leaves, shapes), *body[:-1], tree.Equation(1, keyword, target, last.value)], note
+    declared = _declared([n for n in leaves if n != _IDENTITY or not identity], shapes)
+    return [*declared, *identity, *body[:-1], tree.Equation(1, keyword, target, last.value)], note + known
+
+
+def _identity(leaves: Sequence[str], shapes: Shapes) -> tuple[list[tree.Equation], str]:
+    """``I`` as the identity matrix where it is a square one, of a size that others have too; and that it is told."""
+    rows, *more = shapes.named(_IDENTITY) if _IDENTITY in leaves else [0]
+    if more != [rows] or not any(rows in shapes.named(n) for n in leaves if n != _IDENTITY):
+        return [], ""
+    identity = tree.Call("eye", (_size(rows),), ())
+    return [tree.Equation(1, "let", tree.Target(_IDENTITY), identity)], f"; {_IDENTITY} is the identity matrix"
 
 
 def _equations(text: str) -> list[tree.Equation]:
@@ -93,6 +107,15 @@ def _natural(body: list[tree.Equation]) -> tuple[list[tree.Equation], str]:
     if not powers or parts.count(_EULER) > len(powers) or _EULER.name in [e.target.name for e in body]:
         return body, ""
     return [replace(e, value=_exponential(e.value)) for e in body], "; e is Euler's number"
+
+
+def _refuse_raised(body: Sequence[tree.Equation]) -> None:
+    """Refuse ``x^T`` beside what makes sense of arrays alone: it is the transpose there."""
+    parts = [part for equation in body for part in tree.all_parts(equation.value)]
+    raised = [part for part in parts if isinstance(part, tree.Power) and part.exponent == tree.RAISED_T]
+    if raised and parts.count(tree.RAISED_T) == len(raised) and any(map(_needs_arrays, parts)):
+        raise NameProblem("what is raised to T is transposed here: that is written .T", instead=".T",
+                          place=raised[0].exponent.place)
 
 
 def _exponential(expr: tree.Expr) -> tree.Expr:
@@ -263,7 +286,7 @@ class Shapes:
         for apart in (2, 0):
             odd = {s: 11 + apart * k for k, s in enumerate(ends)}
             found = self._of_odd(expr, shapes, odd)
-            if found is not None:
+            if found is not None and (not apart or self._of_symbols(expr, shapes)):
                 for s in ends if apart == 0 else ():
                     self._equate(ends[0], s)
                 back = {number: self._end(s) for s, number in odd.items()}
@@ -272,17 +295,26 @@ class Shapes:
 
     def _of_odd(self, expr: tree.Call, shapes: Sequence[Shape], odd: Mapping[Size, int]) -> list[int] | None:
         """The shape of a call on arrays of these sizes; None where it takes none such."""
-        trial = Model()
+        row = self._trial(Model(), expr, shapes, odd)
+        return None if row is None else [int(s) for s in row.shape]
+
+    def _of_symbols(self, expr: tree.Call, shapes: Sequence[Shape]) -> bool:
+        """Whether a call takes arrays of sizes of which nothing is known: a trace asks which is the smaller one."""
+        trial, ends = Model(), dict.fromkeys(self._end(s) for shape in shapes for s in shape if isinstance(s, str))
+        sizes: dict[Size, DimLike] = {s: trial.dim(f"s{k}") for k, s in enumerate(ends)}
+        return self._trial(trial, expr, shapes, sizes) is not None
+
+    def _trial(self, trial: Model, expr: tree.Call, shapes: Sequence[Shape], sizes: Mapping[Size, DimLike]
+               ) -> Node | None:
         args: list[tree.Expr] = []
         for k, (arg, shape) in enumerate(zip(expr.args, shapes, strict=True)):
             if shape:
-                trial.data(f"a{k}", tuple(odd.get(self._end(s), s) for s in shape))
+                trial.data(f"a{k}", tuple(sizes.get(self._end(s), s) for s in shape))
             args.append(tree.Name(f"a{k}") if shape else arg)
         try:
-            row = Evaluator(ModelScope(trial)).row(tree.Call(expr.function, tuple(args), expr.options))
+            return Evaluator(ModelScope(trial)).row(tree.Call(expr.function, tuple(args), expr.options))
         except ModelError:
             return None
-        return [int(s) for s in row.shape]
 
     def _classes(self, target: tree.Expr, scores: Shape, shape: Shape) -> Shape:
         """One class for each row of scores: whole numbers below how many there are."""
@@ -346,5 +378,6 @@ def _needs_arrays(expr: tree.Expr) -> bool:
     if isinstance(expr, tree.Index):
         return True
     if isinstance(expr, tree.Call):
-        return expr.function not in TABLE and callee(expr.function) is not None
+        name = meant(expr.function, ()) or expr.function
+        return name not in TABLE and callee(name) is not None
     return isinstance(expr, (tree.Transpose, tree.Member))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 
 import sympy as sp
@@ -12,7 +14,7 @@ from symbackprop.core.graph import Node
 from symbackprop.core.indexing import getitem
 from symbackprop.core.loops import stack_of
 from symbackprop.core.shapes import dim, same
-from symbackprop.errors import ModelError, NameProblem, nearest, suggested
+from symbackprop.errors import Meant, ModelError, NameProblem, Place, nearest, suggested
 from symbackprop.model.model import Model
 from symbackprop.model.names import check_name, python_name
 from symbackprop.model.text import tree
@@ -22,6 +24,8 @@ from symbackprop.model.text.expressions import WORDS
 from symbackprop.model.text.known_numbers import short
 
 PI = "pi"
+
+_ENTRY = re.compile(r"([A-Za-z]\w*?)_[a-z]")  # x_i of sums and indices on paper
 
 
 @dataclass
@@ -230,7 +234,7 @@ class ModelScope(Scope):
         hint = "; shapes are written N x D" if what and self.declares_arrays else ""
         return f"the name {name!r} is already taken on line {self.lines[name]}{what}{hint}"
 
-    def _unknown(self, name: str) -> tuple[str, str]:
+    def _unknown(self, name: str) -> tuple[str, str | Sequence[Meant]]:
         """What to say of a name that means nothing here, and what may be meant."""
         shown = name if len(name) <= 40 else name[:40] + "…"
         if name in self.families:
@@ -240,6 +244,13 @@ class ModelScope(Scope):
             return later, ""
         if callee(name) is not None or name in self.graph.functions:
             return f"{shown} is a function: write {shown}(…)", ""
+        if name == "I" and self.model.sizes:
+            eyes = [f"eye({size})" for size in self.model.sizes]
+            return f"'I' is not declared: the identity matrix is {eyes[0]}", eyes
+        entry = _ENTRY.fullmatch(name)
+        if entry and (whole := self.own(entry[1])) is not None and whole.ndim == 1:
+            message = f"{shown!r} is not declared: a formula is of whole arrays, {entry[1]}, or of {entry[1]}[k]"
+            return message, [partial(_whole_for_entry, entry[1])]
         if name == "e":
             return "'e' is not declared: e^x is exp(x)", "exp(1)"
         both = [(name[:k], name[k:]) for k in range(1, len(name) if name == shown else 0)]
@@ -251,3 +262,11 @@ class ModelScope(Scope):
         word = shown.capitalize()  # true
         near = nearest(shown, known) or (word if word in WORDS else nearest(shown, function_names()))
         return f"{shown!r} is not declared.{suggested(near)}", near
+
+
+def _whole_for_entry(name: str, line: str, place: Place) -> str:
+    """The line with x for x_i; as it is inside of a sum, whose terms may be of other entries."""
+    before = line[: place.start - 1]
+    sums = [before[found.start() :] for found in re.finditer(r"\b(?:sum|prod|mean)\s*\(", before)]
+    inside = any(behind.count("(") > behind.count(")") for behind in sums)
+    return line if inside else f"{before}{name}{line[place.end - 1 :]}"

@@ -2,8 +2,9 @@
 and which are called as here.
 
 One line of the table is ``where: names (parameters) -> formula``. ``where`` says whose call it is: n NumPy, SciPy and
-JAX, j JAX alone, s SciPy's distributions and what only its path tells apart, p Python, f TensorFlow, r R, t PyTorch, l
-its linalg, m a method, whose array is the first parameter. A parameter is ``a``, or ``a|b`` with another word for it;
+JAX, j JAX alone, o optax, k Keras, s SciPy's distributions and what only its path tells apart, p Python, f TensorFlow,
+r R, t PyTorch, l its linalg, m a method, whose array is the first parameter. A parameter is ``a``, or ``a|b`` with
+another word for it;
 ``a=value`` may be left out, ``a:value`` has to have that value, ``a~value`` may be left out or has it; ``a#`` is a
 number written out, ``a##`` a whole one, ``a(1)`` a shape of one axis, ``!a`` is given by its word alone, ``*a`` what is
 left; ``a(2)`` is a tuple of two, ``a(2,2)`` one of two pairs.
@@ -102,7 +103,12 @@ n: pad (x, widths(2,2), mode~"constant") -> pad(pad(x, 0, widths[0][0], widths[0
 widths[1][0], widths[1][0] + x.shape[1] + widths[1][1])
 n: pad (x, width#, mode~"constant") -> pad_all(x, width, width)
 n: pad (x, widths(1,2), mode~"constant") -> pad_all(x, widths[0][0], widths[0][1])
+n: pad (x, widths(2,1), mode~"constant") -> pad(pad(x, 0, widths[0][0], widths[0][0] + x.shape[0] + widths[0][0]), 1, \
+widths[1][0], widths[1][0] + x.shape[1] + widths[1][0])
+n: pad (x, widths(1,1), mode~"constant") -> pad_all(x, widths[0][0], widths[0][0])
 n: pad (x, widths(2), mode~"constant") -> pad_all(x, widths[0], widths[1])
+n: diff (x) -> x[..., 1:] - x[..., :-1]
+n: ptp (x) -> max(x) - min(x)
 t m: flatten (x, start_dim:1) -> reshape(x, (x.shape[0], -1))
 n t f: eye (n) -> eye(n)
 n: identity (n) -> eye(n)
@@ -113,7 +119,14 @@ n: entr (x) -> -xlogy(x, x)
 n: rel_entr (x, y) -> xlogy(x, x) - xlogy(x, y)
 n: betaln (a, b) -> lgamma(a) + lgamma(b) - lgamma(a + b)
 n: ndtr (x) -> normal_cdf(x)
-n: log_ndtr (x) -> log(normal_cdf(x))
+n t: log_ndtr (x) -> log(normal_cdf(x))
+p: mean_squared_error (y_true, y_pred) -> mean((y_pred - y_true)**2)
+p: mean_absolute_error (y_true, y_pred) -> mean(abs(y_pred - y_true))
+o: softmax_cross_entropy softmax_cross_entropy_with_integer_labels (logits, labels) -> cross_entropy(logits, labels)
+o: sigmoid_binary_cross_entropy (logits, labels) -> binary_cross_entropy_with_logits(logits, labels)
+o: squared_error (predictions, targets) -> (predictions - targets)**2
+o: l2_loss (predictions, targets=0) -> (predictions - targets)**2 / 2
+o: huber_loss (predictions, targets, delta=1) -> huber(predictions, targets, delta=delta)
 p: float (x) -> x
 p: int (n##) -> n
 s: special.huber (delta, r) -> huber(r, 0, delta=delta)
@@ -285,6 +298,16 @@ f: reduce_std (x, axis=None, keepdims=False) -> std(x, axis=axis, keepdims=keepd
 f: sigmoid_cross_entropy_with_logits (labels, logits) -> binary_cross_entropy_with_logits(logits, labels)
 f: softmax_cross_entropy_with_logits sparse_softmax_cross_entropy_with_logits (labels, logits) -> cross_entropy(\
 logits, labels)
+k: sparse_categorical_crossentropy categorical_crossentropy (y_true, y_pred, from_logits:True) -> \
+cross_entropy(y_pred, y_true)
+k: sparse_categorical_crossentropy categorical_crossentropy (y_true, y_pred, from_logits~False) -> \
+nll(log(y_pred), y_true)
+k: binary_crossentropy (y_true, y_pred, from_logits:True) -> mean(binary_cross_entropy_with_logits(y_pred, y_true), \
+axis=-1)
+k: binary_crossentropy (y_true, y_pred, from_logits~False) -> mean(binary_cross_entropy(y_pred, y_true), axis=-1)
+k: mse mean_squared_error (y_true, y_pred) -> mean((y_pred - y_true)**2, axis=-1)
+k: mae mean_absolute_error (y_true, y_pred) -> mean(abs(y_pred - y_true), axis=-1)
+k: relu selu sigmoid tanh softplus softsign softmax silu swish (x) -> @(x)
 f: bias_add (value, bias) -> value + bias
 f: l2_loss (t) -> sum(t**2) / 2
 t: hinge_embedding_loss (input, target, margin=1, reduction) -> where(target > 0, input, maximum(margin - input, 0))
@@ -359,7 +382,8 @@ def _has_items(value: tree.Expr, count: int, *each: int) -> bool:
     """Whether it is a tuple of so many, of which each again is one; one alone needs no brackets."""
     if not isinstance(value, tree.Tuple):
         return count == 1 and not each
-    return len(value.items) == count and all(_has_items(item, *each) for item in value.items if each)
+    return len(value.items) == count and all(
+        isinstance(item, tree.Tuple) and _has_items(item, *each) for item in value.items if each)
 
 
 class _Spelling(NamedTuple):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from itertools import takewhile
+from functools import partial
+from itertools import accumulate, takewhile
 from typing import TypeVar
 
 import sympy as sp
 
 from symbackprop.core.graph import STATED
-from symbackprop.errors import ModelError, nearest, suggested
+from symbackprop.errors import Meant, ModelError, Place, nearest, suggested
 from symbackprop.model.text import tree
 from symbackprop.model.text.expressions import expression, size
 from symbackprop.model.text.tokens import END, NAME, NUMBER, SIGN, STRING, Cursor, Line, found, logical_lines, problem
@@ -167,8 +169,10 @@ def _last_counted(args: tuple[tree.Expr, ...]) -> tree.Expr:
 
 def _names_given(line: Line) -> set[str]:
     """The names on a line that stand left of its =."""
-    before = takewhile(lambda token: not token.is_sign("=", *UPDATES), line.tokens)
-    return {token.text for token in before if token.kind == NAME and token.text not in KEYWORDS}
+    before = list(takewhile(lambda token: not token.is_sign("=", *UPDATES), line.tokens))
+    depths = accumulate(token.is_sign("(") - token.is_sign(")") for token in before)  # J(w) = … names J
+    return {token.text for token, depth in zip(before, depths, strict=True)
+            if token.kind == NAME and token.text not in KEYWORDS and not depth}
 
 
 def _separated(c: Cursor, read: Callable[[Cursor], Item], spaced: bool = False) -> tuple[Item, ...]:
@@ -264,6 +268,8 @@ def _notation(c: Cursor, keyword: str, line: int) -> tree.Statement:
 
 
 def _result(c: Cursor, keyword: str, line: int) -> tree.Statement:
+    if c.at(":"):
+        raise c.now.problem(f"a {keyword} is an equation: {keyword} L = …", (" L =",))
     first, name = c.now, target(c)
     if c.now.kind == END and name.index is None:
         return tree.Equation(line, keyword, name, tree.Name(name.name, place=c.since(first)))
@@ -328,10 +334,21 @@ def _values(c: Cursor, count: int) -> Sequence[tree.Expr]:
     return values
 
 
-def _not_a_statement(word: str, after: str) -> tuple[str, str]:
+def _without_arguments(keyword: str, line: str, place: Place) -> str:
+    """``J(w) = …`` as an equation for J."""
+    name = line[place.start - 1 : place.end - 1]
+    left, rest = line[: place.start - 1], line[place.start - 1 :]
+    return left + re.sub(r"^\w+\s*\([^()=]*\)\s*(?==(?!=))", f"{keyword}{name} ", rest)
+
+
+def _not_a_statement(word: str, after: str) -> tuple[str, str | Sequence[Meant]]:
     """What is wrong with a line that begins so, and the word that may be meant."""
     if word in _FOREIGN:
         return _FOREIGN[word], ""
     shown = word if len(word) <= 30 else word[:30] + "…"
     near = nearest(word, KEYWORDS) if len(word) <= 30 else ""
+    if after == "'('":
+        return (f"{shown!r} followed by {after} begins neither a declaration nor an equation: a name has no arguments "
+                f"left of =, as in loss {shown} = …",
+                (partial(_without_arguments, "loss "), partial(_without_arguments, "")))
     return f"{shown!r} followed by {after} begins neither a declaration nor an equation.{suggested(near)}", near

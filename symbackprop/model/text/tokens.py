@@ -122,7 +122,9 @@ def logical_lines(text: str, errors: list[ModelError] | None = None) -> Iterator
                 yield Line(statement[0].line, indent, ended(statement))
             pending = []
     if open_brackets:
-        unclosed = open_brackets[-1].problem(f"the {open_brackets[-1].text!r} is never closed")
+        closing = _CLOSING[_OPENING.index(open_brackets[-1].text)]
+        unclosed = open_brackets[-1].problem(f"the {open_brackets[-1].text!r} is never closed",
+                                             (lambda line, place: line.rstrip() + closing,))
         if errors is None:
             raise unclosed
         errors.append(unclosed)
@@ -237,8 +239,12 @@ def _match_brackets(tokens: list[Token], stack: list[Token]) -> None:
             stack.append(token)
         elif token.text in _CLOSING:
             if not stack or _OPENING.index(stack[-1].text) != _CLOSING.index(token.text):
-                raise token.problem(f"{token.text!r} at column {token.column} closes nothing")
+                raise token.problem(f"{token.text!r} at column {token.column} closes nothing", (_left_out,))
             stack.pop()
+
+
+def _left_out(line: str, place: Place) -> str:
+    return line[: place.start - 1] + line[place.end - 1 :]
 
 
 def _complaint(rest: str, where: str = "") -> str:
