@@ -277,8 +277,11 @@ class Arrays:
         return combined(self.np(word, *[a.code for a in args]), args)
 
     def helper(self, word: str, *args: Expr) -> Expr:
-        """A helper function of the module, entry by entry."""
-        return combined(call(word, *[a.code for a in args]), args)
+        """A helper function of the module, entry by entry; one number is given to it as a float."""
+        codes = [a.code for a in args]
+        if all(isinstance(code, ast.Constant) for code in codes):
+            codes[-1] = ast.Constant(float(codes[-1].value))  # type: ignore[attr-defined]
+        return combined(call(word, *codes), args)
 
     def relation(self, sign: str, left: Expr, right: Expr) -> Expr:
         return combined(compared(left.code, sign, right.code), (left, right), BOOL)

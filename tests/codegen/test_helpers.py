@@ -10,6 +10,7 @@ import mpmath
 import numpy as np
 import pytest
 
+from symbackprop import codegen
 from symbackprop.codegen.helpers import arrays, checks, helper_names, library, needed, results, scalar
 
 POINTS = np.concatenate([np.linspace(-8, 8, 1601), [-30.0, -27.3, 27.3, 30.0, 1e-300, -1e-8, 0.0, 1.0, -1.0]])
@@ -140,3 +141,13 @@ def test_every_helper_says_what_it_does_and_uses_numpy_only() -> None:
             assert not stored & helper_names(), name
     for module in (arrays, checks, results, scalar):
         assert {n for n in vars(module) if not n.startswith("__")} - helper_names() <= {"np", "annotations"}
+
+
+@pytest.mark.parametrize(("call", "exact"), [
+    ("lgamma(2)", 0.0), ("digamma(3)", mpmath.digamma(3)), ("polygamma(1, 3)", mpmath.polygamma(1, 3)),
+])
+def test_of_a_whole_number(call: str, exact: Any) -> None:
+    """It is written as a float: powers of integers with negative exponents are refused by NumPy."""
+    names: dict[str, Any] = {}
+    exec(codegen(f"param x\nloss L = x * {call}", verify=False), names)
+    assert abs(names["forward"]({"x": 2.0}, {})[0] - 2 * float(exact)) < 1e-14

@@ -100,8 +100,8 @@ def _corrected(error: ModelError, place: Place, lines: Sequence[str], read: Call
         left = [e for e in wrong if e.line == error.line and not isinstance(e, missing)]
         if not left and error.line not in unbuilt:
             yield right
-        elif more and left and left[0].place is not None and (
-                latex or left[0].place.start > place.start or _told_at(left[0]) - _told_at(error) == 1):
+        elif more and left and left[0].place is not None and (latex or _told_at(left[0]) - _told_at(error) == 1 or (
+                left[0].place.start >= place.start and right != line)):
             yield from _corrected(left[0], _narrowed(right, left[0].place, left[0].near), others, read, more - 1)
 
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from inspect import Parameter, Signature, signature
 from typing import Any
 
 import sympy as sp
 
+from symbackprop import errors
 from symbackprop.core.facts import plainly
 from symbackprop.core.functions import CONSTANTS, FUNCTIONS
 from symbackprop.core.functions.words import ARGUMENTS, IDLE_OPTIONS, meant
@@ -93,7 +94,7 @@ def known_callee(name: str, graph: Graph) -> Callee:
         return Callee(name, lambda x: graph.functions[base](x, order), Signature([place]))
     if name in graph.names:
         raise NameProblem(f"{name} is an array, not a function: write {name} * (…) or {name} @ …, and {name}[…] for "
-                          "entries, counted from 0")
+                          "entries, counted from 0", instead=(partial(_times, "*"), partial(_times, "@")))
     function = meant(name, tuple(function_names()))
     if function is not None:
         found = callee(function)
@@ -273,3 +274,9 @@ RULES: dict[str, Callable[[Place, Value], Any]] = {
     "Sequence[DimLike]": Place.sizes,
     "Sequence[Operand] | None": Place.numbers,
 }
+
+
+def _times(sign: str, line: str, place: errors.Place) -> str:
+    """The line with ``a(b + c)`` as a product."""
+    before, there, after = line[: place.start - 1], line[place.start - 1 : place.end - 1], line[place.end - 1 :]
+    return before + there.replace("(", f" {sign} (", 1) + after

@@ -161,6 +161,8 @@ _REWRITTEN = [(re.compile(pattern), text) for pattern, text in (
     (r"(?<![A-Za-z\\])e\s*\^\s*(?=\{)", "exp"),
     (r"\\log\s*\\det(?![A-Za-z])", r"\\logdet"),
     (r"(?<![A-Za-z\\])([A-Z])\s*\^\s*\{\s*-\s*1\s*\}", r"inv(\1)"),
+    (rf"(?<![A-Za-z0-9_])(?={_BRACKETS}\s*\^\s*\{{\s*-\s*1)(\([^()]*(?<![A-Za-z\\])[A-Z](?![A-Za-z])[^()]*\))"
+     r"\s*\^\s*\{\s*-\s*1\s*\}", r"inv\1"),
     (r"_\{(\w+)\}", r"_\1"),
     (r"(?<=\^)\{(\w+)\}", r"\1"),
     (rf"\\({_FUNCTIONS})\s*\^\s*(\d+)\s*(\\?[A-Za-z]\w*)(?!\w|\s*[(^{{])", r"\\\1(\3)^\2"),
@@ -174,6 +176,8 @@ _INDEXED_SUM = re.compile(r"\bsum(?:_([a-z])\b)?\s*(?=[\[(])")
 _NO_FACTOR = r"\\(?:times|[co]dot|right|left|[lg]e)"
 _BESIDE = re.compile(rf"(?<=[\w)}}])(?<!\\times)(?<!\\[co]dot)\s+(?=\\?[A-Za-z(])(?!{_NO_FACTOR})")
 _SCRIPT = re.compile(r"_([a-z]{1,3})(?![A-Za-z0-9])")
+_COUNTED = set("ijklmnt")  # letters that count on paper
+_ROW = r"\w+\.T\s*(?:\\cdot\s*)?\w_[a-z]\b|\b\w_[a-z]\.T\s*(?:\\cdot\s*)?\\?\w+"  # wᵀx_i, x_iᵀw
 _FROM, _UP_TO = r"(?:\s*_\s*(?:\{\s*(\w)\b[^{}]*\}|(\w)))?", r"(?:\s*\^\s*(?:\{[^{}]*\}|\w))?"
 _SUM_OF = re.compile(rf"\\sum(?![A-Za-z])(?:\s*\\limits)?{_FROM}{_UP_TO}")
 _ROOT_OF = re.compile(r"\\(?=sqrt\s*\{)")
@@ -217,12 +221,25 @@ def _summed(text: str, capitals: bool = False) -> str:
     while found := [*_SUM_OF.finditer(text)]:
         begin, index = found[-1], found[-1][1] or found[-1][2] or ""
         end, ended = _end_of_term(text, begin.end())
-        if not ended:
-            return text
         body = text[begin.end() : end].strip()
+        if not (ended or (index and not _with_index(text[end:], index))) or not _same_entries(body, index):
+            return text
         body = _entrywise(body, index, capitals) if index else body
         text = f"{text[: begin.start()]}sum({body}){text[end:]}"
     return text
+
+
+def _with_index(text: str, index: str) -> list[str]:
+    """The scripts in a text that have an index."""
+    return [script for script in _SCRIPT.findall(text) if index in script]
+
+
+def _same_entries(body: str, index: str) -> bool:
+    """Whether a sum is over entries at the same place of all arrays: X_ij w_j is a product with a matrix, x_i − x_j are
+    all pairs. Letters that count nothing may be part of a name."""
+    found = _SCRIPT.findall(re.sub(_ROW, " ", body))
+    scripts = {"".join(sorted(script)) for script in found if set(script) <= _COUNTED}
+    return not index or len(scripts) <= 1
 
 
 def _entrywise(body: str, index: str, capitals: bool) -> str:

@@ -140,7 +140,8 @@ def is_layer(expr: tree.Expr) -> TypeGuard[tree.Call | tree.Member]:
     if not isinstance(expr, (tree.Call, tree.Member)) or expr.args is None:
         return False
     name = expr.function if isinstance(expr, tree.Call) else expr.name
-    return name in LAYERS and not expr.args and (isinstance(expr, tree.Call) or _root(expr) in TORCH)
+    plain = all(isinstance(a, (tree.Number, tree.Word)) for a in expr.args)
+    return name in LAYERS and plain and (isinstance(expr, tree.Call) or _root(expr) in TORCH)
 
 
 def functional(expr: tree.Member) -> tree.Member:

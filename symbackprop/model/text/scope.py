@@ -257,7 +257,8 @@ class ModelScope(Scope):
         rows = [(a, b, self.own(a), self.own(b)) for a, b in both if a != b and {a, b} <= self.graph.names.keys()]
         for a, b, first, second in rows:
             sign = "@" if first is not None and first.shape and second is not None and second.shape else "*"
-            return f"{shown!r} is not declared: a product is written {a} {sign} {b}", f"{a} {sign} {b}"
+            product = f"{a} {sign} {b}"
+            return f"{shown!r} is not declared: a product is written {product}", [partial(_product, product)]
         known = [*self.graph.names, *self.model.sizes, *self.others, *self.loops, *self.families]
         word = shown.capitalize()  # true
         near = nearest(shown, known) or (word if word in WORDS else nearest(shown, function_names()))
@@ -270,3 +271,9 @@ def _whole_for_entry(name: str, line: str, place: Place) -> str:
     sums = [before[found.start() :] for found in re.finditer(r"\b(?:sum|prod|mean)\s*\(", before)]
     inside = any(behind.count("(") > behind.count(")") for behind in sums)
     return line if inside else f"{before}{name}{line[place.end - 1 :]}"
+
+
+def _product(text: str, line: str, place: Place) -> str:
+    """The line with a product for a name, which behind / is a divisor as a whole."""
+    before, after = line[: place.start - 1], line[place.end - 1 :]
+    return f"{before}({text}){after}" if before.rstrip().endswith("/") else f"{before}{text}{after}"

@@ -108,7 +108,9 @@ widths[1][0], widths[1][0] + x.shape[1] + widths[1][0])
 n: pad (x, widths(1,1), mode~"constant") -> pad_all(x, widths[0][0], widths[0][0])
 n: pad (x, widths(2), mode~"constant") -> pad_all(x, widths[0], widths[1])
 n: diff (x) -> x[..., 1:] - x[..., :-1]
-n: ptp (x) -> max(x) - min(x)
+n: diff (x, axis:0) -> x[1:] - x[:-1]
+n: diff (x, axis:1) -> x[:, 1:] - x[:, :-1]
+n: ptp (x, axis=None, keepdims=False) -> max(x, axis=axis, keepdims=keepdims) - min(x, axis=axis, keepdims=keepdims)
 t m: flatten (x, start_dim:1) -> reshape(x, (x.shape[0], -1))
 n t f: eye (n) -> eye(n)
 n: identity (n) -> eye(n)
