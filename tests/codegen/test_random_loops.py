@@ -26,6 +26,7 @@ from symbackprop.core.graph import Node
 from symbackprop.verify.interpreter import evaluate
 
 EXAMPLES = int(os.environ.get("SYMBACKPROP_EXAMPLES", "8"))
+ALIKE = "SYMBACKPROP_EXAMPLES" not in os.environ  # the same examples each time
 LENGTHS = "TKJ"  # of the loops, the outermost or first one's first
 WAYS = [*[("numpy", level) for level in (0, 1, 2)] * 2, *[("jax", level) for level in (0, 1) if find_spec("jax")]]
 
@@ -141,7 +142,7 @@ def called(target: str, function: Callable[..., Any], *args: Any) -> Any:
         return jax.jit(function)(*args)
 
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=EXAMPLES < 500)
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=ALIKE)
 @example([HANDED], False, False, ("numpy", 0), [{"T": 2, "K": 1, "J": 1, "N": 1}])
 @example(DEEP, False, True, ("numpy", 1), [{"T": 2, "K": 1, "J": 2, "N": 1}])
 @given(st.lists(BODY, min_size=1, max_size=3), st.booleans(), st.booleans(), st.sampled_from(WAYS),

@@ -33,6 +33,7 @@ jnp, nn = jax.numpy, jax.nn
 pytestmark = pytest.mark.oracle
 
 EXAMPLES = int(os.environ.get("SYMBACKPROP_EXAMPLES", "30"))
+ALIKE = "SYMBACKPROP_EXAMPLES" not in os.environ  # the same examples each time
 LEAVES = {"x": (2, 3), "w": (3, 3), "v": (3,), "s": ()}
 
 
@@ -164,7 +165,7 @@ def numbers(seed: int) -> list[Any]:
 
 
 RANDOM = settings(
-    max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=EXAMPLES < 500
+    max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=ALIKE
 )
 
 
