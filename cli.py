@@ -518,12 +518,15 @@ def derive(given: Given, called: dict[str, str], wrt: str | None, form: str | No
               "along which of its axes.  [without a value: a batch, along data]")
 @click.option("--checkpoint", metavar="every:K|sqrt", help="In loops keep what is carried once in K steps, or in about "
               "the root of their number, and compute the steps between again.")
+@click.option("--report", is_flag=True, help="Tell multiplications and memory in the dimensions and, with all sizes "
+              "given, in numbers, and write nothing.")
+@json_option
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 and show a diff if the file differs.")
 @click.option("--verify/--no-verify", "check_gradients", default=True, help="Verify before writing.")
 @naming_option
 @on_model
 def codegen(given: Given, called: dict[str, str], output: str | None, level: str, check: bool, check_gradients: bool,
-            **options: Any) -> None:
+            report: bool, as_json: bool, **options: Any) -> None:
     """Write models and their backward passes as modules for NumPy or JAX.
 
     The module is verified as a file before it takes its place; a module that fails is not written.
@@ -531,6 +534,12 @@ def codegen(given: Given, called: dict[str, str], output: str | None, level: str
     from symbackprop.codegen import codegen as emit
     from symbackprop.codegen.write import module_path
 
+    if as_json and not report:
+        raise click.UsageError("--json is for --report")
+    if report:
+        told = account(given.model(called), int(level), options)
+        write_result(as_text(told.to_json()) if as_json else told.text(), output or "-")
+        return
     if check and output == "-":
         raise click.UsageError("--check compares with a file, so -o - makes no sense with it")
     several = len(click.get_current_context().params["model"]) > 1
@@ -548,6 +557,16 @@ def codegen(given: Given, called: dict[str, str], output: str | None, level: str
         require_unchanged(text, module_path(output, model.name))
     else:
         write_verified(text, model, None if output == "-" else module_path(output, model.name), check_gradients)
+
+
+def account(model: Any, level: int, options: dict[str, Any]) -> Any:
+    """What the module of a model costs."""
+    from symbackprop.codegen.report import report
+
+    more = [*ALONG, *WHOLE, "optimizer", "wrap", "shard", *(() if options["target"] == "numpy" else ["target"])]
+    for name in [name for name in more if options[name] not in (None, False)]:
+        raise click.UsageError(f"--report is of forward and backward for NumPy: leave out --{name.replace('_', '-')}")
+    return report(model, level=level, dtype=options["dtype"], checkpoint=options["checkpoint"])
 
 
 def write_verified(text: str, model: Any, path: Path | None, check_gradients: bool) -> None:

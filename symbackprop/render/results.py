@@ -1,94 +1,28 @@
 """The end of a derivation: every gradient with its shape and cost, what forward stores, the update rules.
 
-A cost is multiplications, counted symbolically in the dimensions. Products, quotients and powers count one for each
-factor beyond the first and each entry; sums, signs, copies and the evaluation of functions such as tanh count nothing.
-A row that an earlier step has computed or that forward hands over is not counted again. A loop costs its length times
-what one step of it computes.
+A cost is multiplications, counted as `core.costs` does. A row that an earlier step has computed or that forward hands
+over is not counted again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 
 import sympy as sp
 
-from symbackprop.core import formula as f
-from symbackprop.core.entry import Letter, letters
-from symbackprop.core.facts import entries, kind
+from symbackprop.core.costs import multiplications, unshared
 from symbackprop.core.graph import Node, arguments_first, reached
-from symbackprop.core.kernel import Kernel
 from symbackprop.core.loops import Loop
 from symbackprop.core.maths import Derivative, Marked, Math, Sum, Sym, chain, equal
 from symbackprop.core.names import free_name
-from symbackprop.core.shapes import size_of
 from symbackprop.derive.record import Edge
 from symbackprop.render.context import Context, groups, is_loop
 from symbackprop.render.document import Line, Prose, Row, Step, listed
 from symbackprop.render.factors import edge_factor
 from symbackprop.render.rows import Rows
 from symbackprop.render.symbols import Located, LoopMark
-
-# -- costs
-MAX_ROWS = 60  # of which the sum over all paths is said
-
-
-def multiplications(rows: Iterable[Node], known: Collection[int]) -> sp.Expr:
-    """What it costs to compute rows from those in ``known`` and the leaves."""
-    found = reached(rows, lambda row: () if row.id in known else row.args)
-    return sp.Add(*[own_cost(row) for row in found if row.id not in known])
-
-
-def unshared(rows: Iterable[Node]) -> sp.Expr | None:
-    """What it would cost with nothing kept, every row computed anew for each that reads it: what backpropagation
-    saves. None where loops repeat it all, or where there are too many rows to say it shortly."""
-    rows = list(rows)
-    order = arguments_first(rows, lambda row: row.args, ())
-    if len(order) > MAX_ROWS or any(isinstance(row.attr, Loop) for row in order):
-        return None
-    cost: dict[int, sp.Expr] = {}
-    for row in order:
-        cost[row.id] = sp.Add(own_cost(row), *[cost[a.id] for a in row.args])
-    return sp.expand(sp.Add(*[cost[row.id] for row in rows]))
-
-
-def own_cost(node: Node) -> sp.Expr:
-    """The multiplications of one row."""
-    if isinstance(node.attr, Kernel):
-        return sp.Integer(_in_formula(f.written(node.attr.form))) * size_of(node.shape)
-    made = kind(node)
-    if made.linear:
-        return sp.S.Zero if made.moved or made.added else _in_products(node)
-    if node.op.distribution:
-        return size_of(node.shape)
-    if isinstance(node.attr, Loop):
-        stop = node.attr.stop  # what forward stored is a leaf here, and a row of the loop that it was computed in
-        body = node.graph.topological(node.attr.results(), stop)
-        return node.attr.length * sp.Add(*[own_cost(row) for row in body if row.id not in stop])
-    return sp.S.Zero
-
-
-def _in_products(node: Node) -> sp.Expr:
-    """For every place of the result and of what is summed, where no tie settles it, one less than there are factors."""
-    index = letters(node.shape)
-    term = entries(node, index)[0]
-    free = [x for x in (*index, *term.summed) if isinstance(x, Letter) and not any(x in tie for tie in term.ties)]
-    return (len(term.entries) - 1) * sp.Mul(*[x.size for x in free])
-
-
-def _in_formula(form: f.Formula) -> int:
-    inside = sum(_in_formula(part) for part in f.children(form))
-    match form:
-        case f.Mul(factors):
-            return inside + len(factors) - 1
-        case f.Div():
-            return inside + 1
-        case f.Pow(_, f.Num(exponent)) if exponent.is_Integer:
-            return inside + max(abs(int(exponent)) - 1, 1)
-        case f.Pow():
-            return inside + 1
-    return inside
 
 
 class Results:

@@ -10,6 +10,7 @@ import sympy as sp
 from symbackprop.codegen.numpy import PRINTER
 from symbackprop.codegen.planning import build_program
 from symbackprop.codegen.program import Block, For
+from symbackprop.core.costs import multiplications, own_cost, unshared
 from symbackprop.core.maths import Num
 from symbackprop.derive import derive
 from symbackprop.derive.closed import closed
@@ -17,7 +18,6 @@ from symbackprop.model import Model, zoo
 from symbackprop.render.board import build_document
 from symbackprop.render.options import Options
 from symbackprop.render.print.text import text
-from symbackprop.render.results import multiplications, own_cost, unshared
 from tests.render.random_models import random_loop, random_model
 from tests.sweeps import few_in_ci
 
