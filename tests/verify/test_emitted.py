@@ -30,7 +30,7 @@ def emitted(name: str) -> tuple[Model, str]:
     return model, codegen(model, verify=False)  # it is verified below
 
 
-@pytest.mark.parametrize("name", few_in_ci(zoo.names(), 3, 1))
+@pytest.mark.parametrize("name", few_in_ci(zoo.names(), 5, 1))
 def test_every_built_in_model_passes(name: str) -> None:
     model, source = emitted(name)
     report = verify_source(source, model, sizes=SIZES.get(name))

@@ -18,7 +18,7 @@ from symbackprop.verify.ranges import REALS, UNIT, Range, range_of
 from tests.sweeps import few_in_ci
 from tests.verify.halves import branchy, check_halves
 
-EXAMPLES = int(os.environ.get("SYMBACKPROP_EXAMPLES", "6"))
+EXAMPLES = int(os.environ.get("SYMBACKPROP_EXAMPLES", "3"))
 NX = "dim N\nparam x: N\n"
 
 # (declarations and equations, the loss, the same with one side's gradient wrong, with the other's)
