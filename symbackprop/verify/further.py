@@ -64,14 +64,15 @@ class Further:
         self.free = [n for n in model.sizes if n not in fixed]
         self.without: list[str] = []
 
-    def situations(self, first: Sample) -> Iterator[Situation]:
-        """All of them; ``first`` is a random point at which the model is finite."""
+    def situations(self, found: Sequence[Sample]) -> Iterator[Situation]:
+        """All of them, from points at which the model is finite."""
+        first = found[0]
         yield from self._single(first)
         yield from self._of_one_output(first)
         needs = needs_of(self.model) if self.free else None
         if needs is not None:
             yield from self._of_sizes(needs)
-        yield from self._saturated(first)
+        yield from self._saturated(max(found, key=self._infinite))  # where masks leave nothing, it is shifted otherwise
         yield from self._on_switches(first, needs)
 
     # -- float32
@@ -227,6 +228,17 @@ class Further:
         except ModelError:
             return False
         return True
+
+    def _infinite(self, sample: Sample) -> int:
+        """How many values of the model are infinite."""
+        counts: list[int] = []
+
+        def watch(step: Step, args: Sequence[Array], value: Array) -> Array:
+            for part in value if isinstance(value, list) else [value]:
+                counts.append(int(np.sum(np.isinf(part))))
+            return value
+
+        return sum(counts) if self._ran(sample, watch) else 0
 
     def _with_bits(self, name: str, sample: Sample) -> Iterator[Sample]:
         data = [n for n, r in self.model.leaves().items() if n != name and _free(r) and r.attr.role == "data"]

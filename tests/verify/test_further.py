@@ -110,7 +110,7 @@ def test_numbers_in_slices_windows_and_shapes_are_what_sizes_are_near_to() -> No
 
 def test_a_size_that_is_fixed_stays_and_the_others_are_1_once() -> None:
     model = parse(NET)
-    sizes = [s.sample.sizes for s in Further(model, np.random.default_rng(0), {"D": 4}).situations(_first(model))]
+    sizes = [s.sample.sizes for s in Further(model, np.random.default_rng(0), {"D": 4}).situations([_first(model)])]
     assert all(s["D"] == 4 for s in sizes) and {1} in [{s["N"], s["H"]} for s in sizes]
 
 
@@ -201,3 +201,11 @@ def test_a_root_of_nothing_is_one() -> None:
 def test_switches_behind_functions_of_matrices_are_aimed_at(form: str) -> None:
     model = parse(f"param A: 2 x 2, b: 2\nloss L = {form}")
     assert verify_source(codegen(model), model, seed=1).passed
+
+
+def test_far_out_points_have_rows_of_which_a_mask_leaves_nothing() -> None:
+    text = ("dim N, D, C\ndata X: N x D, m: N x C int < 2\nparam W: D x C\nP = softmax(where(m == 1, X @ W, -inf))\n"
+            "loss L = sum(P**2)")
+    source, right = codegen(parse(text)), "np.where(finite, top, 0)"
+    assert right in source and verify_source(source, parse(text)).passed
+    assert verify_source(source.replace(right, "np.where(top, finite, 0)"), parse(text)).verdict == "fail"
