@@ -23,6 +23,7 @@ from symbackprop.core.facts import (
     is_part,
     is_pick,
     is_product,
+    is_repeated,
     is_reshaped,
     is_solution,
     is_squeezed,
@@ -1030,14 +1031,14 @@ def summed_axes(edge: Edge) -> Iterator[int]:
         yield from (k for k, letter in enumerate(out) if letter not in ins.split(",")[edge.index])
     if is_convolution(consumer):
         yield from (0, 1, 2) if edge.index else (1, 2, 3)
-    if consumer.form is not None:
+    if consumer.form is not None or is_repeated(consumer):
         lead = consumer.ndim - argument.ndim
         yield from (k for k in range(consumer.ndim) if k < lead or argument.shape[k - lead] == 1 != consumer.shape[k])
 
 
 def one_entry_only(place: Place) -> Iterator[Candidate]:
     """Of a sum over an axis only one entry kept: one head of a group, the last sample."""
-    edge, name = place.edge, place.reference.name(place.edge.argument)
+    edge, name = place.edge, declared_name(place.reference, place.edge.argument)
     named = place.reference.is_named(edge.consumer)
     above = f"d{place.reference.name(edge.consumer)}" if named else "what comes from above"
     for axis in summed_axes(edge):
@@ -1045,6 +1046,10 @@ def one_entry_only(place: Place) -> Iterator[Candidate]:
         last = f"= stands where += belongs in d{name}: {where} last entry is kept"
         yield candidate(place, OVERWRITTEN, last, _only(axis, -1), 32)
         yield candidate(place, m.MISSING_SUM, f"{where} first entry is kept in d{name}", _only(axis, 0), 32)
+        if edge.consumer.form is not None:
+            belongs = f"the number of entries of {above} that are not 0 along axis {axis}"
+            once = f"in d{name}, 1 stands where {belongs} belongs"
+            yield candidate(place, m.MISSING_SUM, once, _counted_once(axis), 32)
 
 
 def _only(axis: int, entry: int) -> Swap:
@@ -1052,6 +1057,19 @@ def _only(axis: int, entry: int) -> Swap:
         kept = np.zeros_like(upstream)
         place = (slice(None),) * axis + (entry,)
         kept[place] = upstream[place]
+        return sweep.passed(edge, kept)
+
+    return swap
+
+
+def _counted_once(axis: int) -> Swap:
+    """As if one of the entries that are summed were not 0, where all that are not are equal: those of a mask."""
+    def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+        counted = upstream[upstream != 0]
+        if not counted.size or np.ptp(counted) > 1e-9 * np.max(np.abs(counted)):
+            raise ValueError("nothing is counted")
+        kept = np.zeros_like(upstream)
+        kept[(slice(None),) * axis + (0,)] = counted[0]
         return sweep.passed(edge, kept)
 
     return swap

@@ -460,7 +460,7 @@ WRONG = [
           ("axes in another order",)),
     Wrong("attention", L, "attention", "(dP * P).sum(", "(dP * P).mean(", "Q", ("a mean stands where",)),
     Wrong("batch-norm", L, "batch_norm", "ivar**3", "ivar**1.5", "x", ("the power of", "3/2")),
-    Wrong("svm-hinge", L, "hinge", "-mask.sum(axis=1)", "-1", "W", ("-dL_i stands where",)),
+    Wrong("svm-hinge", L, "hinge", "-mask.sum(axis=1)", "-1", "W", ("1 stands where the number of",)),
     Wrong("crf", L, "crf", "da = p @ da", "da = (p * da).sum(axis=0)", "A", ("is summed over axis 0",)),
     Wrong("gaussian", L, "gaussian", "0.5 * np.linalg.inv(S)", "0.5 * S", "A", ("inv(S)", "log-determinant")),
 ]

@@ -900,3 +900,33 @@ def test_values_of_the_model_by_other_names_are_no_gradients() -> None:
 
     report = check(Model.parse(TANH), backward)
     assert report.passed and "it also returns batch, accuracy, which" in report.text(), report.text()
+
+
+HINGE = """dim N, D, C
+data X: N x D, y: N int < C
+param W: D x C
+scores = X @ W
+correct = take_along_axis(scores, reshape(y, (N, 1)), axis=1)
+margins = relu(scores - correct + 1) * (1 - one_hot(y, C))
+loss L = sum(margins) / N"""
+
+
+def hinge_backward(X: Any, y: Any, margins: Any) -> Any:
+    dscores = (margins > 0) * 1.0
+    dscores[range(len(y)), y] = -1
+    dW = X.T @ dscores / len(y)
+    return dW
+
+
+def upsampled_backward(dy: Any) -> Any:
+    dx = dy[:, ::2]
+    return dx
+
+
+@pytest.mark.parametrize(("text", "backward", "says"), [
+    (HINGE, hinge_backward, "in dcorrect, 1 stands where the number of entries of what comes from above that are not"),
+    ("dim N, T, C\ninput x: N x T x C\noutput y = repeat(x, 2, axis=1)", upsampled_backward,
+     "of the sum over axis 2 of what comes from above only the first entry is kept in dx"),
+])
+def test_a_sum_of_which_one_entry_is_left_is_told(text: str, backward: Any, says: str) -> None:
+    assert says in check(Model.parse(text), backward).text()
