@@ -64,10 +64,14 @@ class Along:
 
     def findings(self) -> list[ProductReport]:
         """What every function that the module has is found to be."""
-        found = list(self._findings())
+        return self.as_closely_as_can_be(self._findings)
+
+    def as_closely_as_can_be(self, find: Callable[[], Iterator[ProductReport]]) -> list[ProductReport]:
+        """What is found; where something is wrong and second derivatives are mostly rounding, not as closely."""
+        found = list(find())
         if any(r.verdict == FAIL for r in found) and not self.special and self._cancels():
             self.special = True
-            found = list(self._findings())
+            found = list(find())
         return found
 
     def _cancels(self) -> bool:

@@ -11,6 +11,7 @@ from symbackprop.model.text import parse
 from symbackprop.verified import verify_source
 from symbackprop.verify import verify_file
 from tests.sweeps import few_in_ci
+from tests.verify.in_steps import TEXTS as IN_STEPS
 
 LAYER = ("dim N, D, H\ninput X: N x D\nparam W: D x H, b: H\nZ = X @ W\noutput Y = tanh(Z + b)\n"
          "output S = sum(Z**2, axis=1)")
@@ -37,3 +38,9 @@ def test_a_wrong_block_is_found(text: str, right: str, wrong: str, said: str, ap
         report = verify_file(path, seed=0) if apart else verify_source(emitted, parse(text))
         assert report.verdict == verdict, report.text()
     assert said in report.text()
+
+
+def test_a_block_in_which_all_cancels_is_rounding() -> None:
+    model = parse(IN_STEPS["attention steps"])
+    source = codegen(model, along=["hvp", "jvp"], whole=["hessian", "hessian_diagonal", "jacobian"])
+    assert verify_source(source, model, seed=7).passed
