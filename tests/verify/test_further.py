@@ -48,7 +48,8 @@ for t in 1..T:
     h[t] = tanh(w * x[t] + h[t-1])
 loss L = mean(binary_cross_entropy(sigmoid(b * h + c), y))"""
 HALF = "astype(np.float16).astype(z.dtype) if z.dtype == np.float32 else"
-
+OVERFLOWING = ("return np.divide(1, np.add(1, np.exp(e, out=out), out=out), out=out)",
+               "return np.exp(x) / (1 + np.exp(x))")
 CASES = [
     # (id, model, what is changed in its module, the array that is named, words of what is said)
     ("half precision in float32", NET, ("dW = X.T @ dz ", f"dW = X.T @ dz.{HALF} X.T @ dz "), "W[", "in float32: "),
@@ -68,12 +69,10 @@ CASES = [
     ("blocks of 32", NET, ("/ (H * N)", "/ (H * N) * (np.arange(N) < 32)[:, None]"), "[", "at N = 3"),
     ("scores beside infinite ones", MASKED, ("np.exp(e, out=e)", "np.exp(a, out=e)"), "Y",
      "so large that functions saturate: "),
-    ("a gate that overflows", GATES, ("return 1 / (1 + np.exp(-x))", "return np.exp(x) / (1 + np.exp(x))"), "nan",
+    ("a gate that overflows", GATES, OVERFLOWING, "nan", "so large that functions saturate: "),
+    ("a gate that overflows where the loss is infinite", LOGISTIC, OVERFLOWING, "nan",
      "so large that functions saturate: "),
-    ("a gate that overflows where the loss is infinite", LOGISTIC, ("return 1 / (1 + np.exp(-x))",
-     "return np.exp(x) / (1 + np.exp(x))"), "nan", "so large that functions saturate: "),
-    ("the same behind a loop", BEHIND_A_LOOP, ("return 1 / (1 + np.exp(-x))", "return np.exp(x) / (1 + np.exp(x))"),
-     "nan", "so large that functions saturate: "),
+    ("the same behind a loop", BEHIND_A_LOOP, OVERFLOWING, "nan", "so large that functions saturate: "),
     ("equal largest entries", PIECES, ("t2.astype(dtype) / t3", "t2.astype(dtype)"), "x[",
      "several entries of x are the largest"),
     ("abs at 0", PIECES, ("np.sign(x)", "np.where(x >= 0, 1, -1)"), "x[", "x = 0"),
