@@ -27,7 +27,7 @@ class Names:
         self._printed = {*map(text_name, self.taken), *symbols}
         self._numbered = {base for base, _, low, _ in map(parse_name, self.taken) if low and low[0].isdigit()}
         self.avoided: set[str] = set()
-        self.given: list[str] = []
+        self.given: dict[str, None] = {}  # in order
         self._counts: dict[str, count[int]] = {}
         self.called = called or {}
         self._free = self._letters()
@@ -54,7 +54,7 @@ class Names:
         wishes = [name for name in wishes if name not in self._numbered] or wishes  # no S beside S₁, S₂
         known = next((k for k, name in enumerate(wishes, 1) if name in self.given), None)  # σ₂ after σ, not s
         name = self.unique(*(wishes[:known] or [next(self._free)]))
-        self.given.append(name)
+        self.given[name] = None
         if name not in self.called:
             return name
         if self._has(self.called[name]):
