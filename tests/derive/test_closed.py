@@ -17,6 +17,7 @@ from symbackprop import codegen, mean, scan, silu
 from symbackprop.codegen.numpy import PRINTER
 from symbackprop.codegen.planning import Builder
 from symbackprop.codegen.rows import is_view
+from symbackprop.core.costs import own_cost
 from symbackprop.core.facts import is_simplex, is_symmetric
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop
@@ -50,7 +51,6 @@ from symbackprop.model.text.write import with_text_names
 from symbackprop.render.board import build_document
 from symbackprop.render.options import Options
 from symbackprop.render.print.text import text as text_of
-from symbackprop.render.results import own_cost
 from symbackprop.verify.interpreter import Program
 from tests.counting import calls
 from tests.derive.kernels import KERNELS, LOOPS, MORE, PUBLISHED, SPELLED
