@@ -38,7 +38,7 @@ class Builder:
     """Builds one program."""
 
     def __init__(self, derivation: Derivation, level: int, target: type[Arrays], products: Sequence[Product],
-                 wholes: Sequence[Whole], steps: int | None) -> None:
+                 wholes: Sequence[Whole], steps: int | None = None) -> None:
         self.d, self.model, self.level, self.target = derivation, derivation.model, level, target
         self.products, self.wholes = products, wholes
         self.rows = Rows(level > 0, target.marks, slices=target.slices)
