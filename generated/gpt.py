@@ -827,9 +827,7 @@ def unless_zero(total: np.ndarray) -> np.ndarray:
 def logsumexp(a: np.ndarray, axis: int | tuple, keepdims: bool = False) -> np.ndarray:
     """log(sum(e^a)) along an axis, shifted by the largest entry so that nothing overflows; -inf where all are -inf."""
     top = largest(a, axis)
-    e = a - top
-    np.exp(e, out=e)
-    total = np.log(total_of(e, axis)) + top
+    total = np.log(total_of(np.exp(a - top), axis)) + top
     return total if keepdims else total.squeeze(axis)
 
 
