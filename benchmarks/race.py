@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from functools import cache
@@ -26,9 +27,10 @@ TOLERANCE = 1e-9
 
 # -- what takes part
 @cache
-def emitted(workload: Workload, level: int) -> Any:
+def emitted(workload: Workload, level: int, target: str = "numpy") -> Any:
     """The module of a workload."""
-    return loaded(f"emitted_{workload.name}", codegen(workload.model(), level=level, verify=False))
+    source = codegen(workload.model(), level=level, target=target, verify=False)
+    return loaded(f"emitted_{workload.name}_{target}", source)
 
 
 def loaded(name: str, source: str) -> Any:
@@ -38,7 +40,7 @@ def loaded(name: str, source: str) -> Any:
         path.write_text(source, encoding="utf-8")
         spec = spec_from_file_location(path.stem, path)
         assert spec is not None and spec.loader is not None
-        module = module_from_spec(spec)
+        module = sys.modules[path.stem] = module_from_spec(spec)  # torch.compile looks it up
         spec.loader.exec_module(module)
     return module
 

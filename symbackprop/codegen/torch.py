@@ -118,24 +118,31 @@ class Torch(Arrays):
         return call("counted", code) if value.free_symbols and value.is_integer and not value.is_Symbol else code
 
     def row(self, node: Node) -> Expr:
-        """What is computed of numbers alone is a tensor as well."""
-        found = super().row(node)
+        """What is calculated of numbers alone stays one; a function of them is a tensor."""
         if node.form is None or node.ndim or not all(map(is_plain, node.args)):
-            return found
-        return Expr(self.tensor(found.code, node.kind), (), node.kind)
+            return super().row(node)
+        found = self.kernel(node)
+        return found if found.kind == NUMBER else Expr(self.tensor(found.code, node.kind), (), node.kind)
 
     def arguments(self, node: Node) -> list[Expr]:
         return [Expr(self.tensor(a.code, FLOAT), (), FLOAT) if a.kind == NUMBER else a for a in super().arguments(node)]
 
     def function(self, word: str, *args: Expr) -> Expr:
-        """A function of PyTorch; those that it has not for plain numbers are helpers of the module, which take them."""
+        """A function of PyTorch; those that it has not for plain numbers are helpers of the module, which take them
+        beside a tensor."""
+        args = self.some_tensor(args)
         code = self.np(word, *[a.code for a in args])
         plain = isinstance(code, ast.Call) and isinstance(code.func, ast.Name)
         return combined(code, args) if plain else super().function(word, *map(self.as_tensor, args))
 
     def helper(self, word: str, *args: Expr) -> Expr:
         plain = library(self.module)[word].numbers
+        args = self.some_tensor(args)
         return super().helper(word, *[a if k in plain else self.as_tensor(a) for k, a in enumerate(args)])
+
+    def some_tensor(self, args: tuple[Expr, ...]) -> tuple[Expr, ...]:
+        """Operands; where all are plain numbers, tensors."""
+        return args if any(a.kind != NUMBER for a in args) else tuple(map(self.as_tensor, args))
 
     def as_tensor(self, a: Expr) -> Expr:
         return Expr(self.tensor(a.code, FLOAT), (), FLOAT) if a.kind == NUMBER else a
@@ -147,10 +154,10 @@ class TorchWriter(Writer):
     p: Torch
 
     def right(self, item: Assign) -> Expr:
-        """What a loop begins with, and what a function returns, is a tensor."""
+        """What a loop begins with, what a function returns and what is not just a number is a tensor."""
         value = super().right(item)
-        begins = item.kind is not None and value.kind == NUMBER
-        return Expr(self.p.tensor(value.code, item.kind), (), item.kind) if begins and item.kind else value
+        kind = item.kind if item.kind is not None or item.row.value is not None else item.row.kind
+        return Expr(self.p.tensor(value.code, kind), (), kind) if kind is not None and value.kind == NUMBER else value
 
 
 class TorchPrinter(ModulePrinter):

@@ -27,9 +27,12 @@ from tests.sweeps import sample
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 pytestmark = pytest.mark.oracle
 
+# plain numbers
 CONSTANT = """const c = 0.5
 param x, y, w: 3, u: 3
-loss L = 3 * x + sum(w) + 0 * y + exp(c) * x * c + sum(maximum(w, c) * c) + c**2 + c * sum(u**2)"""  # plain numbers
+k = c * sum(u**2) + x * where(c > 0.2, relu(c), 1)
+loss L = 3 * x + sum(w) + 0 * y + exp(c) * x * c + sum(maximum(w, c) * c) + c**2 + k
+"""
 
 
 

@@ -78,7 +78,7 @@ def check_range(name: str, array: torch.Tensor, bound: str | int, sizes: dict) -
     """ValueError unless 0 <= array < bound everywhere; on the device meta there are no values to look at."""
     if array.is_meta or not array.numel():
         return
-    low, high = array.min().item(), array.max().item()
+    low, high = torch.stack(torch.aminmax(array)).tolist()
     if low < 0 or high >= sizes.get(bound, bound):
         limit = f"{bound} = {sizes[bound]}" if bound in sizes else bound
         raise ValueError(f"{name} holds {low if low < 0 else high}, outside 0 <= {name} < {limit}")
@@ -175,7 +175,7 @@ def like(tensor: torch.Tensor, value: torch.Tensor | float) -> torch.Tensor:
         return value
     counts = isinstance(value, int) and tensor.dtype != torch.bool
     kind = tensor.dtype if tensor.is_floating_point() or counts else None if isinstance(value, int) else torch.float64
-    return torch.tensor(value, dtype=torch.bool if isinstance(value, bool) else kind, device=tensor.device)
+    return torch.full((), value, dtype=torch.bool if isinstance(value, bool) else kind, device=tensor.device)
 
 
 def maximum(a: torch.Tensor | float, b: torch.Tensor | float) -> torch.Tensor:
