@@ -131,6 +131,14 @@ def test_helpers_are_taken_with_those_they_use() -> None:
     assert needed([]) == []
 
 
+@pytest.mark.parametrize("module", ["jnp", "torch"])
+def test_only_numpy_writes_into_arrays(module: str) -> None:
+    """A helper that does has a version of its own for other libraries, but for the one that only NumPy's rows call."""
+    trees = {word: ast.walk(ast.parse(helper.text)) for word, helper in library(module).items()}
+    writing = [word for word, tree in trees.items() if any(isinstance(k, ast.keyword) and k.arg == "out" for k in tree)]
+    assert writing == ["to_largest"]
+
+
 def test_every_helper_says_what_it_does_and_uses_numpy_only() -> None:
     assert {"sigmoid", "softmax", "check_shapes", "scaled", "conv2d"} <= helper_names()
     for name, helper in library().items():
