@@ -42,7 +42,7 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
     Z1 = X @ W1 + b1                                  # Z1 = X W1 + b1   N×H
     A1 = sigmoid(Z1)                                  # A1 = sigmoid(Z1)   N×H
     R = A1 @ W2 + b2                                  # R = A1 W2 + b2   N×D
-    L = np.einsum("ab->a", (R - X) ** 2).sum() / N / 2  # L = mean(sum((R − X)², axis=-1)) / 2
+    L = ((R - X) ** 2).sum(axis=1).sum() / N / 2      # L = mean(sum((R − X)², axis=-1)) / 2
     cache = {"R": R, "X": X, "W2": W2, "A1": A1, "N": N, "dtypes": dtypes}
     return dtype.type(L), cache
 
@@ -84,7 +84,7 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
     Z1 = X @ W1 + b1                                  # Z1 = X W1 + b1   N×H
     A1 = sigmoid(Z1)                                  # A1 = sigmoid(Z1)   N×H
     R = A1 @ W2 + b2                                  # R = A1 W2 + b2   N×D
-    L = np.einsum("ab->a", (R - X) ** 2).sum() / N / 2  # L = mean(sum((R − X)², axis=-1)) / 2
+    L = ((R - X) ** 2).sum(axis=1).sum() / N / 2      # L = mean(sum((R − X)², axis=-1)) / 2
     return {"Z1": Z1, "A1": A1, "R": R, "L": L}
 
 

@@ -115,7 +115,7 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     dZ2 = dA2 * (Z2 > 0)                              # dZ2 = dA2 ⊙ (Z2 > 0)   N×4×4×M
     # dW2 = conv2d_kernel(P1, dZ2, (3, 3), padding=1)   3×3×K×M
     dW2 = conv2d_kernel(P1, dZ2, (1, 1), (1, 1), (3, 3))
-    db2 = np.einsum("abcd->d", dZ2)                   # db2 = sum(dZ2, axis=(0, 1, 2))   M
+    db2 = dZ2.sum(axis=(0, 1, 2))                     # db2 = sum(dZ2, axis=(0, 1, 2))   M
     # dP1 = conv2d_input(dZ2, W2, (4, 4), padding=1)   N×4×4×K
     dP1 = conv2d_input(dZ2, W2, (1, 1), (1, 1), (4, 4))
     # db = reshape(dP1, (N, 4, 1, 4, 1, K)) ⊙ (b == reshape(P1, (N, 4, 1, 4, 1, K))) / sum(b == reshape(P1,
@@ -126,7 +126,7 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     dZ1 = dA1 * (Z1 > 0)                              # dZ1 = dA1 ⊙ (Z1 > 0)   N×8×8×K
     # dW1 = conv2d_kernel(X, dZ1, (3, 3), padding=1)   3×3×1×K
     dW1 = conv2d_kernel(X, dZ1, (1, 1), (1, 1), (3, 3))
-    db1 = np.einsum("abcd->d", dZ1)                   # db1 = sum(dZ1, axis=(0, 1, 2))   K
+    db1 = dZ1.sum(axis=(0, 1, 2))                     # db1 = sum(dZ1, axis=(0, 1, 2))   K
     grads = {"W1": dW1, "b1": db1, "W2": dW2, "b2": db2, "W3": dW3, "b3": db3, "W4": dW4, "b4": db4}
     return scaled(grads, cache["dtypes"], upstream)
 

@@ -94,7 +94,7 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
     N, T, V, h, d, F = sizes["N"], sizes["T"], sizes["V"], sizes["h"], sizes["d"], sizes["F"]
     X0 = E[words] + P                                 # X0 = E[words] + P   N×T×(d*h)
     t1 = np.arange(T)[:, None] >= np.arange(T)[None, :]  # t1 = causal_mask(T)   T×T
-    mu = np.einsum("abc->ab", X0)[:, :, None] / (d * h)  # mu = mean(X0, axis=-1, keepdims=True)   N×T×1
+    mu = X0.sum(axis=2, keepdims=True) / (d * h)      # mu = mean(X0, axis=-1, keepdims=True)   N×T×1
     X0_tilde = X0 - mu                                # X0_tilde = X0 − mu   N×T×(d*h)
     # v = mean(X0_tilde², axis=-1, keepdims=True) + 1e-5   N×T×1
     v = np.einsum("abc,abc->ab", X0_tilde, X0_tilde)[:, :, None] / (d * h) + 1e-05
@@ -114,7 +114,7 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
     t2 = (P_att @ S1).transpose(0, 2, 1, 3)           # t2 = transpose(P_att S1, (0, 2, 1, 3))   N×T×h×d
     a = t2.reshape(N, T, d * h)                       # a = reshape(t2, (N, T, d*h))   N×T×(d*h)
     Y1 = X0 + (a.reshape(N * T, d * h) @ W_o1).reshape(N, T, d * h)  # Y1 = X0 + a W_o1   N×T×(d*h)
-    mu_2 = np.einsum("abc->ab", Y1)[:, :, None] / (d * h)  # mu_2 = mean(Y1, axis=-1, keepdims=True)   N×T×1
+    mu_2 = Y1.sum(axis=2, keepdims=True) / (d * h)    # mu_2 = mean(Y1, axis=-1, keepdims=True)   N×T×1
     Y1_tilde = Y1 - mu_2                              # Y1_tilde = Y1 − mu_2   N×T×(d*h)
     # v_2 = mean(Y1_tilde², axis=-1, keepdims=True) + 1e-5   N×T×1
     v_2 = np.einsum("abc,abc->ab", Y1_tilde, Y1_tilde)[:, :, None] / (d * h) + 1e-05
@@ -126,7 +126,7 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
     a_2 = gated(z, p)                                 # a_2 = z ⊙ p   N×T×F
     # X1 = Y1 + a_2 W_d1 + b_d1   N×T×(d*h)
     X1 = Y1 + (a_2.reshape(N * T, F) @ W_d1).reshape(N, T, d * h) + b_d1
-    mu_3 = np.einsum("abc->ab", X1)[:, :, None] / (d * h)  # mu_3 = mean(X1, axis=-1, keepdims=True)   N×T×1
+    mu_3 = X1.sum(axis=2, keepdims=True) / (d * h)    # mu_3 = mean(X1, axis=-1, keepdims=True)   N×T×1
     X1_tilde = X1 - mu_3                              # X1_tilde = X1 − mu_3   N×T×(d*h)
     # v_3 = mean(X1_tilde², axis=-1, keepdims=True) + 1e-5   N×T×1
     v_3 = np.einsum("abc,abc->ab", X1_tilde, X1_tilde)[:, :, None] / (d * h) + 1e-05
@@ -146,7 +146,7 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
     t3 = (P_att_2 @ S2).transpose(0, 2, 1, 3)         # t3 = transpose(P_att_2 S2, (0, 2, 1, 3))   N×T×h×d
     b = t3.reshape(N, T, d * h)                       # b = reshape(t3, (N, T, d*h))   N×T×(d*h)
     Y2 = X1 + (b.reshape(N * T, d * h) @ W_o2).reshape(N, T, d * h)  # Y2 = X1 + b W_o2   N×T×(d*h)
-    mu_4 = np.einsum("abc->ab", Y2)[:, :, None] / (d * h)  # mu_4 = mean(Y2, axis=-1, keepdims=True)   N×T×1
+    mu_4 = Y2.sum(axis=2, keepdims=True) / (d * h)    # mu_4 = mean(Y2, axis=-1, keepdims=True)   N×T×1
     Y2_tilde = Y2 - mu_4                              # Y2_tilde = Y2 − mu_4   N×T×(d*h)
     # v_4 = mean(Y2_tilde², axis=-1, keepdims=True) + 1e-5   N×T×1
     v_4 = np.einsum("abc,abc->ab", Y2_tilde, Y2_tilde)[:, :, None] / (d * h) + 1e-05
@@ -158,7 +158,7 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
     a_3 = gated(z_2, p_2)                             # a_3 = z_2 ⊙ p_2   N×T×F
     # X2 = Y2 + a_3 W_d2 + b_d2   N×T×(d*h)
     X2 = Y2 + (a_3.reshape(N * T, F) @ W_d2).reshape(N, T, d * h) + b_d2
-    mu_5 = np.einsum("abc->ab", X2)[:, :, None] / (d * h)  # mu_5 = mean(X2, axis=-1, keepdims=True)   N×T×1
+    mu_5 = X2.sum(axis=2, keepdims=True) / (d * h)    # mu_5 = mean(X2, axis=-1, keepdims=True)   N×T×1
     X2_tilde = X2 - mu_5                              # X2_tilde = X2 − mu_5   N×T×(d*h)
     # v_5 = mean(X2_tilde², axis=-1, keepdims=True) + 1e-5   N×T×1
     v_5 = np.einsum("abc,abc->ab", X2_tilde, X2_tilde)[:, :, None] / (d * h) + 1e-05
@@ -245,31 +245,31 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     dZ[at] = (p_3[at] - 1) / (N * T)
     dO = (dZ.reshape(N * T, V) @ E).reshape(N, T, d * h)  # dO = dZ E   N×T×(d*h)
     dg = np.einsum("abc,abc->c", dO, X2_hat)          # dg = sum(dO ⊙ X2_hat, axis=(0, 1))   (d*h)
-    dc = np.einsum("abc->c", dO)                      # dc = sum(dO, axis=(0, 1))   (d*h)
+    dc = dO.sum(axis=(0, 1))                          # dc = sum(dO, axis=(0, 1))   (d*h)
     dX2_hat = dO * g                                  # dX2_hat = dO ⊙ g   N×T×(d*h)
     # t5 = sum(dX2_hat ⊙ X2_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
     t5 = np.einsum("abc,abc->ab", dX2_hat, X2_hat)[:, :, None] / (d * h)
     # t6 = sum(dX2_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
-    t6 = np.einsum("abc->ab", dX2_hat)[:, :, None] / (d * h)
+    t6 = dX2_hat.sum(axis=2, keepdims=True) / (d * h)
     # dX2 = 1 / sigma_5 ⊙ (dX2_hat − t5 ⊙ X2_hat − t6)   N×T×(d*h)
     dX2 = 1 / sigma_5 * (dX2_hat - t5 * X2_hat - t6)
     # dW_d2 = einsum(abc,abd→dc, dX2, a_3)   F×(d*h)
     dW_d2 = a_3.reshape(N * T, F).T @ dX2.reshape(N * T, d * h)
-    db_d2 = np.einsum("abc->c", dX2)                  # db_d2 = sum(dX2, axis=(0, 1))   (d*h)
+    db_d2 = dX2.sum(axis=(0, 1))                      # db_d2 = sum(dX2, axis=(0, 1))   (d*h)
     da_3 = (dX2.reshape(N * T, d * h) @ W_d2.T).reshape(N, T, F)  # da_3 = dX2 W_d2ᵀ   N×T×F
     # dz_2 = da_3 ⊙ (p_2 + z_2 ⊙ normal_pdf(z_2))   N×T×F
     dz_2 = da_3 * (p_2 + limited(z_2) * normal_pdf(z_2))
     # dW_u2 = einsum(abc,abd→dc, dz_2, M2)   (d*h)×F
     dW_u2 = M2.reshape(N * T, d * h).T @ dz_2.reshape(N * T, F)
-    db_u2 = np.einsum("abc->c", dz_2)                 # db_u2 = sum(dz_2, axis=(0, 1))   F
+    db_u2 = dz_2.sum(axis=(0, 1))                     # db_u2 = sum(dz_2, axis=(0, 1))   F
     dM2 = (dz_2.reshape(N * T, F) @ W_u2.T).reshape(N, T, d * h)  # dM2 = dz_2 W_u2ᵀ   N×T×(d*h)
     dgb2 = np.einsum("abc,abc->c", dM2, Y2_hat)       # dgb2 = sum(dM2 ⊙ Y2_hat, axis=(0, 1))   (d*h)
-    dcb2 = np.einsum("abc->c", dM2)                   # dcb2 = sum(dM2, axis=(0, 1))   (d*h)
+    dcb2 = dM2.sum(axis=(0, 1))                       # dcb2 = sum(dM2, axis=(0, 1))   (d*h)
     dY2_hat = dM2 * gb2                               # dY2_hat = dM2 ⊙ gb2   N×T×(d*h)
     # t7 = sum(dY2_hat ⊙ Y2_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
     t7 = np.einsum("abc,abc->ab", dY2_hat, Y2_hat)[:, :, None] / (d * h)
     # t8 = sum(dY2_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
-    t8 = np.einsum("abc->ab", dY2_hat)[:, :, None] / (d * h)
+    t8 = dY2_hat.sum(axis=2, keepdims=True) / (d * h)
     # dY2 = dX2 + 1 / sigma_4 ⊙ (dY2_hat − t7 ⊙ Y2_hat − t8)   N×T×(d*h)
     dY2 = dX2 + 1 / sigma_4 * (dY2_hat - t7 * Y2_hat - t8)
     # dW_o2 = einsum(abc,abd→dc, dY2, b)   (d*h)×(d*h)
@@ -307,29 +307,29 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         + (t12.reshape(N * T, d * h) @ W_q2.T).reshape(N, T, d * h)
     )
     dga2 = np.einsum("abc,abc->c", dA2, X1_hat)       # dga2 = sum(dA2 ⊙ X1_hat, axis=(0, 1))   (d*h)
-    dca2 = np.einsum("abc->c", dA2)                   # dca2 = sum(dA2, axis=(0, 1))   (d*h)
+    dca2 = dA2.sum(axis=(0, 1))                       # dca2 = sum(dA2, axis=(0, 1))   (d*h)
     dX1_hat = dA2 * ga2                               # dX1_hat = dA2 ⊙ ga2   N×T×(d*h)
     # t13 = sum(dX1_hat ⊙ X1_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
     t13 = np.einsum("abc,abc->ab", dX1_hat, X1_hat)[:, :, None] / (d * h)
     # t14 = sum(dX1_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
-    t14 = np.einsum("abc->ab", dX1_hat)[:, :, None] / (d * h)
+    t14 = dX1_hat.sum(axis=2, keepdims=True) / (d * h)
     # dX1 = dY2 + 1 / sigma_3 ⊙ (dX1_hat − t13 ⊙ X1_hat − t14)   N×T×(d*h)
     dX1 = dY2 + 1 / sigma_3 * (dX1_hat - t13 * X1_hat - t14)
     # dW_d1 = einsum(abc,abd→dc, dX1, a_2)   F×(d*h)
     dW_d1 = a_2.reshape(N * T, F).T @ dX1.reshape(N * T, d * h)
-    db_d1 = np.einsum("abc->c", dX1)                  # db_d1 = sum(dX1, axis=(0, 1))   (d*h)
+    db_d1 = dX1.sum(axis=(0, 1))                      # db_d1 = sum(dX1, axis=(0, 1))   (d*h)
     da_2 = (dX1.reshape(N * T, d * h) @ W_d1.T).reshape(N, T, F)  # da_2 = dX1 W_d1ᵀ   N×T×F
     dz = da_2 * (p + limited(z) * normal_pdf(z))      # dz = da_2 ⊙ (p + z ⊙ normal_pdf(z))   N×T×F
     dW_u1 = M1.reshape(N * T, d * h).T @ dz.reshape(N * T, F)  # dW_u1 = einsum(abc,abd→dc, dz, M1)   (d*h)×F
-    db_u1 = np.einsum("abc->c", dz)                   # db_u1 = sum(dz, axis=(0, 1))   F
+    db_u1 = dz.sum(axis=(0, 1))                       # db_u1 = sum(dz, axis=(0, 1))   F
     dM1 = (dz.reshape(N * T, F) @ W_u1.T).reshape(N, T, d * h)  # dM1 = dz W_u1ᵀ   N×T×(d*h)
     dgb1 = np.einsum("abc,abc->c", dM1, Y1_hat)       # dgb1 = sum(dM1 ⊙ Y1_hat, axis=(0, 1))   (d*h)
-    dcb1 = np.einsum("abc->c", dM1)                   # dcb1 = sum(dM1, axis=(0, 1))   (d*h)
+    dcb1 = dM1.sum(axis=(0, 1))                       # dcb1 = sum(dM1, axis=(0, 1))   (d*h)
     dY1_hat = dM1 * gb1                               # dY1_hat = dM1 ⊙ gb1   N×T×(d*h)
     # t15 = sum(dY1_hat ⊙ Y1_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
     t15 = np.einsum("abc,abc->ab", dY1_hat, Y1_hat)[:, :, None] / (d * h)
     # t16 = sum(dY1_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
-    t16 = np.einsum("abc->ab", dY1_hat)[:, :, None] / (d * h)
+    t16 = dY1_hat.sum(axis=2, keepdims=True) / (d * h)
     # dY1 = dX1 + 1 / sigma_2 ⊙ (dY1_hat − t15 ⊙ Y1_hat − t16)   N×T×(d*h)
     dY1 = dX1 + 1 / sigma_2 * (dY1_hat - t15 * Y1_hat - t16)
     # dW_o1 = einsum(abc,abd→dc, dY1, a)   (d*h)×(d*h)
@@ -367,12 +367,12 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         + (t20.reshape(N * T, d * h) @ W_q1.T).reshape(N, T, d * h)
     )
     dga1 = np.einsum("abc,abc->c", dA1, X0_hat)       # dga1 = sum(dA1 ⊙ X0_hat, axis=(0, 1))   (d*h)
-    dca1 = np.einsum("abc->c", dA1)                   # dca1 = sum(dA1, axis=(0, 1))   (d*h)
+    dca1 = dA1.sum(axis=(0, 1))                       # dca1 = sum(dA1, axis=(0, 1))   (d*h)
     dX0_hat = dA1 * ga1                               # dX0_hat = dA1 ⊙ ga1   N×T×(d*h)
     # t21 = sum(dX0_hat ⊙ X0_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
     t21 = np.einsum("abc,abc->ab", dX0_hat, X0_hat)[:, :, None] / (d * h)
     # t22 = sum(dX0_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
-    t22 = np.einsum("abc->ab", dX0_hat)[:, :, None] / (d * h)
+    t22 = dX0_hat.sum(axis=2, keepdims=True) / (d * h)
     # dX0 = dY1 + 1 / sigma ⊙ (dX0_hat − t21 ⊙ X0_hat − t22)   N×T×(d*h)
     dX0 = dY1 + 1 / sigma * (dX0_hat - t21 * X0_hat - t22)
     dP = dX0.sum(axis=0)                              # dP = sum(dX0, axis=0)   T×(d*h)
@@ -428,7 +428,7 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
     target = arrays["target"]                         # N×T
     N, T, V, h, d, F = sizes["N"], sizes["T"], sizes["V"], sizes["h"], sizes["d"], sizes["F"]
     X0 = E[words] + P                                 # X0 = E[words] + P   N×T×(d*h)
-    mu = np.einsum("abc->ab", X0)[:, :, None] / (d * h)  # mu = mean(X0, axis=-1, keepdims=True)   N×T×1
+    mu = X0.sum(axis=2, keepdims=True) / (d * h)      # mu = mean(X0, axis=-1, keepdims=True)   N×T×1
     X0_tilde = X0 - mu                                # X0_tilde = X0 − mu   N×T×(d*h)
     # v = mean(X0_tilde², axis=-1, keepdims=True) + 1e-5   N×T×1
     v = np.einsum("abc,abc->ab", X0_tilde, X0_tilde)[:, :, None] / (d * h) + 1e-05
@@ -449,7 +449,7 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
     # a = reshape(transpose(P_att S1, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
     a = (P_att @ S1).transpose(0, 2, 1, 3).reshape(N, T, d * h)
     Y1 = X0 + (a.reshape(N * T, d * h) @ W_o1).reshape(N, T, d * h)  # Y1 = X0 + a W_o1   N×T×(d*h)
-    mu_2 = np.einsum("abc->ab", Y1)[:, :, None] / (d * h)  # mu_2 = mean(Y1, axis=-1, keepdims=True)   N×T×1
+    mu_2 = Y1.sum(axis=2, keepdims=True) / (d * h)    # mu_2 = mean(Y1, axis=-1, keepdims=True)   N×T×1
     Y1_tilde = Y1 - mu_2                              # Y1_tilde = Y1 − mu_2   N×T×(d*h)
     # v_2 = mean(Y1_tilde², axis=-1, keepdims=True) + 1e-5   N×T×1
     v_2 = np.einsum("abc,abc->ab", Y1_tilde, Y1_tilde)[:, :, None] / (d * h) + 1e-05
@@ -461,7 +461,7 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
     a_2 = gated(z, p)                                 # a_2 = z ⊙ p   N×T×F
     # X1 = Y1 + a_2 W_d1 + b_d1   N×T×(d*h)
     X1 = Y1 + (a_2.reshape(N * T, F) @ W_d1).reshape(N, T, d * h) + b_d1
-    mu_3 = np.einsum("abc->ab", X1)[:, :, None] / (d * h)  # mu_3 = mean(X1, axis=-1, keepdims=True)   N×T×1
+    mu_3 = X1.sum(axis=2, keepdims=True) / (d * h)    # mu_3 = mean(X1, axis=-1, keepdims=True)   N×T×1
     X1_tilde = X1 - mu_3                              # X1_tilde = X1 − mu_3   N×T×(d*h)
     # v_3 = mean(X1_tilde², axis=-1, keepdims=True) + 1e-5   N×T×1
     v_3 = np.einsum("abc,abc->ab", X1_tilde, X1_tilde)[:, :, None] / (d * h) + 1e-05
@@ -481,7 +481,7 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
     # b = reshape(transpose(P_att_2 S2, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
     b = (P_att_2 @ S2).transpose(0, 2, 1, 3).reshape(N, T, d * h)
     Y2 = X1 + (b.reshape(N * T, d * h) @ W_o2).reshape(N, T, d * h)  # Y2 = X1 + b W_o2   N×T×(d*h)
-    mu_4 = np.einsum("abc->ab", Y2)[:, :, None] / (d * h)  # mu_4 = mean(Y2, axis=-1, keepdims=True)   N×T×1
+    mu_4 = Y2.sum(axis=2, keepdims=True) / (d * h)    # mu_4 = mean(Y2, axis=-1, keepdims=True)   N×T×1
     Y2_tilde = Y2 - mu_4                              # Y2_tilde = Y2 − mu_4   N×T×(d*h)
     # v_4 = mean(Y2_tilde², axis=-1, keepdims=True) + 1e-5   N×T×1
     v_4 = np.einsum("abc,abc->ab", Y2_tilde, Y2_tilde)[:, :, None] / (d * h) + 1e-05
@@ -493,7 +493,7 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
     a_3 = gated(z_2, p_2)                             # a_3 = z_2 ⊙ p_2   N×T×F
     # X2 = Y2 + a_3 W_d2 + b_d2   N×T×(d*h)
     X2 = Y2 + (a_3.reshape(N * T, F) @ W_d2).reshape(N, T, d * h) + b_d2
-    mu_5 = np.einsum("abc->ab", X2)[:, :, None] / (d * h)  # mu_5 = mean(X2, axis=-1, keepdims=True)   N×T×1
+    mu_5 = X2.sum(axis=2, keepdims=True) / (d * h)    # mu_5 = mean(X2, axis=-1, keepdims=True)   N×T×1
     X2_tilde = X2 - mu_5                              # X2_tilde = X2 − mu_5   N×T×(d*h)
     # v_5 = mean(X2_tilde², axis=-1, keepdims=True) + 1e-5   N×T×1
     v_5 = np.einsum("abc,abc->ab", X2_tilde, X2_tilde)[:, :, None] / (d * h) + 1e-05

@@ -123,7 +123,7 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     at = *np.indices((T, N), sparse=True), target     # the entry of every row that the one-hot array marks
     dz[at] = (p[at] - 1) / (N * T)
     dV_o = h.reshape(N * T, H).T @ dz.reshape(N * T, V)  # dV_o = einsum(abc,abd→dc, dz, h)   H×V
-    db_v = np.einsum("abc->c", dz)                    # db_v = sum(dz, axis=(0, 1))   V
+    db_v = dz.sum(axis=(0, 1))                        # db_v = sum(dz, axis=(0, 1))   V
     dh = (dz.reshape(N * T, V) @ V_o.T).reshape(T, N, H)  # dh = dz V_oᵀ   T×N×H
     dh_next = np.zeros((N, H), dtype)                 # dh_next = broadcast(0, (N, H))   N×H
     dz_u = np.empty((T, N, H), dtype)                 # T×N×H
@@ -155,15 +155,15 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     dW_u = x.reshape(N * T, E).T @ dz_u.reshape(N * T, H)  # dW_u = einsum(abc,abd→dc, dz_u, x)   E×H
     # dU_u = einsum(abc,abd→dc, dz_u, h_before)   H×H
     dU_u = h_before.reshape(N * T, H).T @ dz_u.reshape(N * T, H)
-    db_u = np.einsum("abc->c", dz_u)                  # db_u = sum(dz_u, axis=(0, 1))   H
+    db_u = dz_u.sum(axis=(0, 1))                      # db_u = sum(dz_u, axis=(0, 1))   H
     dW_n = x.reshape(N * T, E).T @ dz_n.reshape(N * T, H)  # dW_n = einsum(abc,abd→dc, dz_n, x)   E×H
     dW_r = x.reshape(N * T, E).T @ dz_r.reshape(N * T, H)  # dW_r = einsum(abc,abd→dc, dz_r, x)   E×H
     # dU_r = einsum(abc,abd→dc, dz_r, h_before)   H×H
     dU_r = h_before.reshape(N * T, H).T @ dz_r.reshape(N * T, H)
-    db_r = np.einsum("abc->c", dz_r)                  # db_r = sum(dz_r, axis=(0, 1))   H
+    db_r = dz_r.sum(axis=(0, 1))                      # db_r = sum(dz_r, axis=(0, 1))   H
     # dU_n = einsum(abc,abd→dc, da, h_before)   H×H
     dU_n = h_before.reshape(N * T, H).T @ da.reshape(N * T, H)
-    db_n = np.einsum("abc->c", dz_n)                  # db_n = sum(dz_n, axis=(0, 1))   H
+    db_n = dz_n.sum(axis=(0, 1))                      # db_n = sum(dz_n, axis=(0, 1))   H
     # dx = dz_r W_rᵀ + dz_n W_nᵀ + dz_u W_uᵀ   T×N×E
     dx = (
         (dz_r.reshape(N * T, H) @ W_r.T).reshape(T, N, E)

@@ -261,7 +261,7 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
         z_3_t = h_t @ Y_w + y_w                       # z_3[t] = h[t] Y_w + y_w   N×1
         v6_t = 1 + softplus(z_3_t)                    # v6[t] = 1 + softplus(z_3[t])   N×1
         vw_t = (jw_t + eps) ** v6_t                   # vw[t] = (jw[t] + eps)^v6[t]   N×R
-        v7_t = np.einsum("ab->a", vw_t)[:, None]      # v7[t] = sum(vw[t], axis=-1, keepdims=True)   N×1
+        v7_t = vw_t.sum(axis=1, keepdims=True)        # v7[t] = sum(vw[t], axis=-1, keepdims=True)   N×1
         w_t = vw_t / v7_t                             # w[t] = vw[t] / v7[t]   N×R
         z_e_t = h_t @ E_w + e_w                       # z_e[t] = h[t] E_w + e_w   N×W
         e_t = sigmoid(z_e_t)                          # e[t] = sigmoid(z_e[t])   N×W
@@ -291,7 +291,7 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
         z_5_t = h_t @ Y_p + y_p                       # z_5[t] = h[t] Y_p + y_p   N×1
         v20_t = 1 + softplus(z_5_t)                   # v20[t] = 1 + softplus(z_5[t])   N×1
         vp_t = (jp_t + eps) ** v20_t                  # vp[t] = (jp[t] + eps)^v20[t]   N×R
-        v21_t = np.einsum("ab->a", vp_t)[:, None]     # v21[t] = sum(vp[t], axis=-1, keepdims=True)   N×1
+        v21_t = vp_t.sum(axis=1, keepdims=True)       # v21[t] = sum(vp[t], axis=-1, keepdims=True)   N×1
         p_t = vp_t / v21_t                            # p[t] = vp[t] / v21[t]   N×R
         t6 = (p_t[:, None] @ M_t)[:, 0]               # t6 = einsum(ab,abc→ac, p[t], M[t])   N×W
         z_sq_t = h_t @ S_q + s_q                      # z_sq[t] = h[t] S_q + s_q   N×3
@@ -322,7 +322,7 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
         z_7_t = h_t @ Y_q + y_q                       # z_7[t] = h[t] Y_q + y_q   N×1
         v32_t = 1 + softplus(z_7_t)                   # v32[t] = 1 + softplus(z_7[t])   N×1
         vq_t = (jq_t + eps) ** v32_t                  # vq[t] = (jq[t] + eps)^v32[t]   N×R
-        v33_t = np.einsum("ab->a", vq_t)[:, None]     # v33[t] = sum(vq[t], axis=-1, keepdims=True)   N×1
+        v33_t = vq_t.sum(axis=1, keepdims=True)       # v33[t] = sum(vq[t], axis=-1, keepdims=True)   N×1
         q_t = vq_t / v33_t                            # q[t] = vq[t] / v33[t]   N×R
         t9 = (q_t[:, None] @ M_t)[:, 0]               # t9 = einsum(ab,abc→ac, q[t], M[t])   N×W
         r_t = np.concatenate([t6, t9], axis=1)        # r[t] = concat(t6, t9, axis=-1)   N×(2*W)
@@ -523,7 +523,7 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     dz = (sigmoid(z) - y) / (N * O * T)               # dz = (sigmoid(z) − y) / (N*O*T)   T×N×O
     dW_o = h.reshape(N * T, H).T @ dz.reshape(N * T, O)  # dW_o = einsum(abc,abd→dc, dz, h)   H×O
     dW_v = r.reshape(N * T, 2 * W).T @ dz.reshape(N * T, O)  # dW_v = einsum(abc,abd→dc, dz, r)   (2*W)×O
-    db_o = np.einsum("abc->c", dz)                    # db_o = sum(dz, axis=(0, 1))   O
+    db_o = dz.sum(axis=(0, 1))                        # db_o = sum(dz, axis=(0, 1))   O
     dr = (dz.reshape(N * T, O) @ W_v.T).reshape(T, N, 2 * W)  # dr = dz W_vᵀ   T×N×(2*W)
     dh = (dz.reshape(N * T, O) @ W_o.T).reshape(T, N, H)  # dh = dz W_oᵀ   T×N×H
     dr_next = np.zeros((N, 2 * W), dtype)             # dr_next = broadcast(0, (N, 2*W))   N×(2*W)
@@ -616,7 +616,7 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         dvq_t = 1 / v33_2[t] * (dq_t - np.einsum("ab,ab->a", dq_t, q_t)[:, None])
         # t10 = dvq_t ⊙ (jq[t] + eps)^v32[t] ⊙ log(jq[t] + eps)   N×R
         t10 = dvq_t * power_term(1, jq_t + eps, v32_t, 1)
-        dv32_t = np.einsum("ab->a", t10)[:, None]     # dv32_t = sum(t10, axis=-1, keepdims=True)   N×1
+        dv32_t = t10.sum(axis=1, keepdims=True)       # dv32_t = sum(t10, axis=-1, keepdims=True)   N×1
         dz_7_t = dv32_t * sigmoid(z_7_2[t])           # dz_7_t = dv32_t ⊙ sigmoid(z_7[t])   N×1
         t44 = dz_7_t @ Y_q_T                          # t44 = dz_7_t Y_qᵀ   N×H
         # djq_t = dvq_t ⊙ v32[t] ⊙ (jq[t] + eps)^(v32[t] − 1)   N×R
@@ -631,10 +631,10 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         diq_t = djq_t * v29_2[t] + t11 + t12 + t13 + t14
         t15 = diq_t * cq_t                            # t15 = diq_t ⊙ cq[t]   N×R
         # dz_cq_t = gq[t] ⊙ cq[t] ⊙ (diq_t − sum(t15, axis=-1, keepdims=True))   N×R
-        dz_cq_t = gq_t * cq_t * (diq_t - np.einsum("ab->a", t15)[:, None])
+        dz_cq_t = gq_t * cq_t * (diq_t - t15.sum(axis=1, keepdims=True))
         # t16 = −dz_cq_t ⊙ v22[t] ⊙ v23[t] / (v25[t] ⊙ u[t]) / v25[t]   N×R
         t16 = -dz_cq_t * v22_t * v23_t / (v25_t * u_t) / v25_t
-        dv25_t = np.einsum("ab->a", t16)[:, None]     # dv25_t = sum(t16, axis=-1, keepdims=True)   N×1
+        dv25_t = t16.sum(axis=1, keepdims=True)       # dv25_t = sum(t16, axis=-1, keepdims=True)   N×1
         dv24_t = dv25_t / (2 * v25_t)                 # dv24_t = dv25_t / (2 · v25[t])   N×1
         dv23_t = dz_cq_t * v22_t / (v25_t * u_t)      # dv23_t = dz_cq_t ⊙ v22[t] / (v25[t] ⊙ u[t])   N×R
         # dkq_t = 2 · dv24_t ⊙ kq[t] + einsum(ab,abc→ac, dv23_t, M[t])   N×W
@@ -642,13 +642,13 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         dz_kq_t = dkq_t * (1 - kq_t ** 2)             # dz_kq_t = dkq_t ⊙ (1 − kq[t]²)   N×W
         t40 = dz_kq_t @ K_q_T                         # t40 = dz_kq_t K_qᵀ   N×H
         # dv22_t = sum(dz_cq_t ⊙ v23[t] / (v25[t] ⊙ u[t]), axis=-1, keepdims=True)   N×1
-        dv22_t = np.einsum("ab->a", dz_cq_t * v23_t / (v25_t * u_t))[:, None]
+        dv22_t = (dz_cq_t * v23_t / (v25_t * u_t)).sum(axis=1, keepdims=True)
         dz_6_t = dv22_t * sigmoid(z_6_2[t])           # dz_6_t = dv22_t ⊙ sigmoid(z_6[t])   N×1
         t45 = dz_6_t @ B_q_T                          # t45 = dz_6_t B_qᵀ   N×H
         t17 = np.einsum("ab,ab->a", diq_t, q_before[t])  # t17 = sum(diq_t ⊙ q[t-1], axis=-1)   N
         # dz_gq_t = reshape(reshape(gq[t], (N,)) ⊙ reshape(v26[t], (N,)) ⊙ (sum(t15, axis=-1) − t17), (N, 1)) 
         #    N×1
-        dz_gq_t = (gq_t[:, 0] * (v26_t[:, 0] * (np.einsum("ab->a", t15) - t17)))[:, None]
+        dz_gq_t = (gq_t[:, 0] * (v26_t[:, 0] * (t15.sum(axis=1) - t17)))[:, None]
         t41 = dz_gq_t @ G_q_T                         # t41 = dz_gq_t G_qᵀ   N×H
         # dv27_t = sum(djq_t ⊙ v28[t], axis=-1, keepdims=True)   N×1
         dv27_t = np.einsum("ab,ab->a", djq_t, v28_2[t])[:, None]
@@ -667,7 +667,7 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         dvp_t = 1 / v21_2[t] * (dp_t - np.einsum("ab,ab->a", dp_t, p_t)[:, None])
         # t18 = dvp_t ⊙ (jp[t] + eps)^v20[t] ⊙ log(jp[t] + eps)   N×R
         t18 = dvp_t * power_term(1, jp_t + eps, v20_t, 1)
-        dv20_t = np.einsum("ab->a", t18)[:, None]     # dv20_t = sum(t18, axis=-1, keepdims=True)   N×1
+        dv20_t = t18.sum(axis=1, keepdims=True)       # dv20_t = sum(t18, axis=-1, keepdims=True)   N×1
         dz_5_t = dv20_t * sigmoid(z_5_2[t])           # dz_5_t = dv20_t ⊙ sigmoid(z_5[t])   N×1
         t46 = dz_5_t @ Y_p_T                          # t46 = dz_5_t Y_pᵀ   N×H
         # t25 = einsum(ab,ac→acb, dr_t[:, W:], q[t])   N×R×W
@@ -687,7 +687,7 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         dip_t = djp_t * v17_2[t] + t19 + t20 + t21 + t22
         t23 = dip_t * cp_t                            # t23 = dip_t ⊙ cp[t]   N×R
         # dz_cp_t = gp[t] ⊙ cp[t] ⊙ (dip_t − sum(t23, axis=-1, keepdims=True))   N×R
-        dz_cp_t = gp_t * cp_t * (dip_t - np.einsum("ab->a", t23)[:, None])
+        dz_cp_t = gp_t * cp_t * (dip_t - t23.sum(axis=1, keepdims=True))
         # du_t = −dz_cq_t ⊙ v22[t] ⊙ v23[t] / (v25[t] ⊙ u[t]) / u[t] − dz_cp_t ⊙ v10[t] ⊙ v11[t] / (v13[t] ⊙
         #   u[t]) / u[t]   N×R
         du_t = -dz_cq_t * v22_t * v23_t / (v25_t * u_t) / u_t - dz_cp_t * v10_t * v11_t / (v13_t * u_t) / u_t
@@ -710,7 +710,7 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         dvw_t = 1 / v7_2[t] * (dw_t - np.einsum("ab,ab->a", dw_t, w_t)[:, None])
         # t29 = dvw_t ⊙ (jw[t] + eps)^v6[t] ⊙ log(jw[t] + eps)   N×R
         t29 = dvw_t * power_term(1, jw_t + eps, v6_t, 1)
-        dv6_t = np.einsum("ab->a", t29)[:, None]      # dv6_t = sum(t29, axis=-1, keepdims=True)   N×1
+        dv6_t = t29.sum(axis=1, keepdims=True)        # dv6_t = sum(t29, axis=-1, keepdims=True)   N×1
         dz_3_t = dv6_t * sigmoid(z_3_2[t])            # dz_3_t = dv6_t ⊙ sigmoid(z_3[t])   N×1
         t49 = dz_3_t @ Y_w_T                          # t49 = dz_3_t Y_wᵀ   N×H
         t30 = g_t / m_t                               # t30 = g[t] / m[t]   N×R
@@ -725,13 +725,13 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         # diw_t = djw_t ⊙ v3[t] + t32 + t33 + t34 + pad(dv2_t[:, 0:1], 1, R - 1, R)   N×R
         diw_t = djw_t * v3_4[t] + t32 + t33 + t34 + pad(dv2_t[:, 0:1], 1, R - 1, R)
         t35 = diw_t * cw_t                            # t35 = diw_t ⊙ cw[t]   N×R
-        t36 = np.einsum("ab->a", t35)                 # t36 = sum(t35, axis=-1)   N
+        t36 = t35.sum(axis=1)                         # t36 = sum(t35, axis=-1)   N
         t37 = np.einsum("ab,ab->a", t35, t30)         # t37 = sum(t35 ⊙ t30, axis=-1)   N
         t38 = s_t[:, 0]                               # t38 = reshape(s[t], (N,))   N
         # dk_t = reshape(reshape(gw[t], (N,)) ⊙ reshape(c[t], (N,)) ⊙ (t31 ⊙ t36 − t37) / 2 / t38³, (N, 1))  
         #   N×1
         dk_t = (gw_t[:, 0] * (c_t[:, 0] * (t31 * t36 - t37)) / 2 / (t38 * t38 * t38))[:, None]
-        t39 = np.einsum("ab->a", t35)[:, None]        # t39 = sum(t35, axis=-1, keepdims=True)   N×1
+        t39 = t35.sum(axis=1, keepdims=True)          # t39 = sum(t35, axis=-1, keepdims=True)   N×1
         # dg_t = gw[t] ⊙ c[t] / s[t] ⊙ cw[t] ⊙ (diw_t − t39) / m[t]   N×R
         dg_t = gw_t * c_t / s_t * cw_t * (diw_t - t39) / m_t
         # dkw_t = 2 · dk_t ⊙ kw[t] + einsum(ab,abc→ac, dg_t, M[t-1])   N×W
@@ -769,7 +769,7 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         t52 = np.einsum("ab,ab->a", dip_t, p_before[t])  # t52 = sum(dip_t ⊙ p[t-1], axis=-1)   N
         # dz_gp_t = reshape(reshape(gp[t], (N,)) ⊙ reshape(v14[t], (N,)) ⊙ (sum(t23, axis=-1) − t52), (N, 1)) 
         #    N×1
-        dz_gp_t = (gp_t[:, 0] * (v14_t[:, 0] * (np.einsum("ab->a", t23) - t52)))[:, None]
+        dz_gp_t = (gp_t[:, 0] * (v14_t[:, 0] * (t23.sum(axis=1) - t52)))[:, None]
         t57 = dz_gp_t @ G_p_T                         # t57 = dz_gp_t G_pᵀ   N×H
         # dv15_t = sum(djp_t ⊙ v16[t], axis=-1, keepdims=True)   N×1
         dv15_t = np.einsum("ab,ab->a", djp_t, v16_2[t])[:, None]
@@ -818,41 +818,41 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     dW_r = r_before.reshape(N * T, 2 * W).T @ dz_h.reshape(N * T, H)
     # dW_h = einsum(abc,abd→dc, dz_h, h_before)   H×H
     dW_h = h_before.reshape(N * T, H).T @ dz_h.reshape(N * T, H)
-    db_h = np.einsum("abc->c", dz_h)                  # db_h = sum(dz_h, axis=(0, 1))   H
+    db_h = dz_h.sum(axis=(0, 1))                      # db_h = sum(dz_h, axis=(0, 1))   H
     dS_p = h.reshape(N * T, H).T @ dz_sp.reshape(N * T, 3)  # dS_p = einsum(abc,abd→dc, dz_sp, h)   H×3
-    ds_p = np.einsum("abc->c", dz_sp)                 # ds_p = sum(dz_sp, axis=(0, 1))   3
+    ds_p = dz_sp.sum(axis=(0, 1))                     # ds_p = sum(dz_sp, axis=(0, 1))   3
     dG_p = h.reshape(N * T, H).T @ dz_gp.reshape(N * T, 1)  # dG_p = einsum(abc,abd→dc, dz_gp, h)   H×1
-    dg_p = np.einsum("abc->c", dz_gp)                 # dg_p = sum(dz_gp, axis=(0, 1))   1
+    dg_p = dz_gp.sum(axis=(0, 1))                     # dg_p = sum(dz_gp, axis=(0, 1))   1
     dB_p = h.reshape(N * T, H).T @ dz_4.reshape(N * T, 1)  # dB_p = einsum(abc,abd→dc, dz_4, h)   H×1
-    dd_p = np.einsum("abc->c", dz_4)                  # dd_p = sum(dz_4, axis=(0, 1))   1
+    dd_p = dz_4.sum(axis=(0, 1))                      # dd_p = sum(dz_4, axis=(0, 1))   1
     dK_p = h.reshape(N * T, H).T @ dz_kp.reshape(N * T, W)  # dK_p = einsum(abc,abd→dc, dz_kp, h)   H×W
-    dk_p = np.einsum("abc->c", dz_kp)                 # dk_p = sum(dz_kp, axis=(0, 1))   W
+    dk_p = dz_kp.sum(axis=(0, 1))                     # dk_p = sum(dz_kp, axis=(0, 1))   W
     dS_w = h.reshape(N * T, H).T @ dz_sw.reshape(N * T, 3)  # dS_w = einsum(abc,abd→dc, dz_sw, h)   H×3
-    ds_w = np.einsum("abc->c", dz_sw)                 # ds_w = sum(dz_sw, axis=(0, 1))   3
+    ds_w = dz_sw.sum(axis=(0, 1))                     # ds_w = sum(dz_sw, axis=(0, 1))   3
     dG_w = h.reshape(N * T, H).T @ dz_gw.reshape(N * T, 1)  # dG_w = einsum(abc,abd→dc, dz_gw, h)   H×1
-    dg_w = np.einsum("abc->c", dz_gw)                 # dg_w = sum(dz_gw, axis=(0, 1))   1
+    dg_w = dz_gw.sum(axis=(0, 1))                     # dg_w = sum(dz_gw, axis=(0, 1))   1
     dB_w = h.reshape(N * T, H).T @ dz_2.reshape(N * T, 1)  # dB_w = einsum(abc,abd→dc, dz_2, h)   H×1
-    dd_w = np.einsum("abc->c", dz_2)                  # dd_w = sum(dz_2, axis=(0, 1))   1
+    dd_w = dz_2.sum(axis=(0, 1))                      # dd_w = sum(dz_2, axis=(0, 1))   1
     dK_w = h.reshape(N * T, H).T @ dz_kw.reshape(N * T, W)  # dK_w = einsum(abc,abd→dc, dz_kw, h)   H×W
-    dk_w = np.einsum("abc->c", dz_kw)                 # dk_w = sum(dz_kw, axis=(0, 1))   W
+    dk_w = dz_kw.sum(axis=(0, 1))                     # dk_w = sum(dz_kw, axis=(0, 1))   W
     dY_w = h.reshape(N * T, H).T @ dz_3.reshape(N * T, 1)  # dY_w = einsum(abc,abd→dc, dz_3, h)   H×1
-    dy_w = np.einsum("abc->c", dz_3)                  # dy_w = sum(dz_3, axis=(0, 1))   1
+    dy_w = dz_3.sum(axis=(0, 1))                      # dy_w = sum(dz_3, axis=(0, 1))   1
     dE_w = h.reshape(N * T, H).T @ dz_e.reshape(N * T, W)  # dE_w = einsum(abc,abd→dc, dz_e, h)   H×W
-    de_w = np.einsum("abc->c", dz_e)                  # de_w = sum(dz_e, axis=(0, 1))   W
+    de_w = dz_e.sum(axis=(0, 1))                      # de_w = sum(dz_e, axis=(0, 1))   W
     dA_w = h.reshape(N * T, H).T @ dz_a.reshape(N * T, W)  # dA_w = einsum(abc,abd→dc, dz_a, h)   H×W
-    da_w = np.einsum("abc->c", dz_a)                  # da_w = sum(dz_a, axis=(0, 1))   W
+    da_w = dz_a.sum(axis=(0, 1))                      # da_w = sum(dz_a, axis=(0, 1))   W
     dY_p = h.reshape(N * T, H).T @ dz_5.reshape(N * T, 1)  # dY_p = einsum(abc,abd→dc, dz_5, h)   H×1
-    dy_p = np.einsum("abc->c", dz_5)                  # dy_p = sum(dz_5, axis=(0, 1))   1
+    dy_p = dz_5.sum(axis=(0, 1))                      # dy_p = sum(dz_5, axis=(0, 1))   1
     dS_q = h.reshape(N * T, H).T @ dz_sq.reshape(N * T, 3)  # dS_q = einsum(abc,abd→dc, dz_sq, h)   H×3
-    ds_q = np.einsum("abc->c", dz_sq)                 # ds_q = sum(dz_sq, axis=(0, 1))   3
+    ds_q = dz_sq.sum(axis=(0, 1))                     # ds_q = sum(dz_sq, axis=(0, 1))   3
     dG_q = h.reshape(N * T, H).T @ dz_gq.reshape(N * T, 1)  # dG_q = einsum(abc,abd→dc, dz_gq, h)   H×1
-    dg_q = np.einsum("abc->c", dz_gq)                 # dg_q = sum(dz_gq, axis=(0, 1))   1
+    dg_q = dz_gq.sum(axis=(0, 1))                     # dg_q = sum(dz_gq, axis=(0, 1))   1
     dB_q = h.reshape(N * T, H).T @ dz_6.reshape(N * T, 1)  # dB_q = einsum(abc,abd→dc, dz_6, h)   H×1
-    dd_q = np.einsum("abc->c", dz_6)                  # dd_q = sum(dz_6, axis=(0, 1))   1
+    dd_q = dz_6.sum(axis=(0, 1))                      # dd_q = sum(dz_6, axis=(0, 1))   1
     dK_q = h.reshape(N * T, H).T @ dz_kq.reshape(N * T, W)  # dK_q = einsum(abc,abd→dc, dz_kq, h)   H×W
-    dk_q = np.einsum("abc->c", dz_kq)                 # dk_q = sum(dz_kq, axis=(0, 1))   W
+    dk_q = dz_kq.sum(axis=(0, 1))                     # dk_q = sum(dz_kq, axis=(0, 1))   W
     dY_q = h.reshape(N * T, H).T @ dz_7.reshape(N * T, 1)  # dY_q = einsum(abc,abd→dc, dz_7, h)   H×1
-    dy_q = np.einsum("abc->c", dz_7)                  # dy_q = sum(dz_7, axis=(0, 1))   1
+    dy_q = dz_7.sum(axis=(0, 1))                      # dy_q = sum(dz_7, axis=(0, 1))   1
     grads = {
         "W_x": dW_x, "W_r": dW_r, "W_h": dW_h, "b_h": db_h, "K_p": dK_p, "k_p": dk_p, "B_p": dB_p,
         "d_p": dd_p, "G_p": dG_p, "g_p": dg_p, "S_p": dS_p, "s_p": ds_p, "Y_p": dY_p, "y_p": dy_p,
@@ -1004,7 +1004,7 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
         z_3_t = h_t @ Y_w + y_w                       # z_3[t] = h[t] Y_w + y_w   N×1
         v6_t = 1 + softplus(z_3_t)                    # v6[t] = 1 + softplus(z_3[t])   N×1
         vw_t = (jw_t + eps) ** v6_t                   # vw[t] = (jw[t] + eps)^v6[t]   N×R
-        v7_t = np.einsum("ab->a", vw_t)[:, None]      # v7[t] = sum(vw[t], axis=-1, keepdims=True)   N×1
+        v7_t = vw_t.sum(axis=1, keepdims=True)        # v7[t] = sum(vw[t], axis=-1, keepdims=True)   N×1
         w_t = vw_t / v7_t                             # w[t] = vw[t] / v7[t]   N×R
         z_e_t = h_t @ E_w + e_w                       # z_e[t] = h[t] E_w + e_w   N×W
         e_t = sigmoid(z_e_t)                          # e[t] = sigmoid(z_e[t])   N×W
@@ -1034,7 +1034,7 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
         z_5_t = h_t @ Y_p + y_p                       # z_5[t] = h[t] Y_p + y_p   N×1
         v20_t = 1 + softplus(z_5_t)                   # v20[t] = 1 + softplus(z_5[t])   N×1
         vp_t = (jp_t + eps) ** v20_t                  # vp[t] = (jp[t] + eps)^v20[t]   N×R
-        v21_t = np.einsum("ab->a", vp_t)[:, None]     # v21[t] = sum(vp[t], axis=-1, keepdims=True)   N×1
+        v21_t = vp_t.sum(axis=1, keepdims=True)       # v21[t] = sum(vp[t], axis=-1, keepdims=True)   N×1
         p_t = vp_t / v21_t                            # p[t] = vp[t] / v21[t]   N×R
         t6 = (p_t[:, None] @ M_t)[:, 0]               # t6 = einsum(ab,abc→ac, p[t], M[t])   N×W
         z_sq_t = h_t @ S_q + s_q                      # z_sq[t] = h[t] S_q + s_q   N×3
@@ -1065,7 +1065,7 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
         z_7_t = h_t @ Y_q + y_q                       # z_7[t] = h[t] Y_q + y_q   N×1
         v32_t = 1 + softplus(z_7_t)                   # v32[t] = 1 + softplus(z_7[t])   N×1
         vq_t = (jq_t + eps) ** v32_t                  # vq[t] = (jq[t] + eps)^v32[t]   N×R
-        v33_t = np.einsum("ab->a", vq_t)[:, None]     # v33[t] = sum(vq[t], axis=-1, keepdims=True)   N×1
+        v33_t = vq_t.sum(axis=1, keepdims=True)       # v33[t] = sum(vq[t], axis=-1, keepdims=True)   N×1
         q_t = vq_t / v33_t                            # q[t] = vq[t] / v33[t]   N×R
         t9 = (q_t[:, None] @ M_t)[:, 0]               # t9 = einsum(ab,abc→ac, q[t], M[t])   N×W
         r_t = np.concatenate([t6, t9], axis=1)        # r[t] = concat(t6, t9, axis=-1)   N×(2*W)

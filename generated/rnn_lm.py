@@ -87,7 +87,7 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     at = *np.indices((T, N), sparse=True), target     # the entry of every row that the one-hot array marks
     dz[at] = (o[at] - 1) / (N * T)
     dW_o = h.reshape(N * T, H).T @ dz.reshape(N * T, V)  # dW_o = einsum(abc,abd→dc, dz, h)   H×V
-    db_o = np.einsum("abc->c", dz)                    # db_o = sum(dz, axis=(0, 1))   V
+    db_o = dz.sum(axis=(0, 1))                        # db_o = sum(dz, axis=(0, 1))   V
     dh = (dz.reshape(N * T, V) @ W_o.T).reshape(T, N, H)  # dh = dz W_oᵀ   T×N×H
     dh_next = np.zeros((N, H), dtype)                 # dh_next = broadcast(0, (N, H))   N×H
     dz_h = np.empty((T, N, H), dtype)                 # T×N×H
@@ -101,7 +101,7 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     dW_e = c.reshape(N * T, E).T @ dz_h.reshape(N * T, H)  # dW_e = einsum(abc,abd→dc, dz_h, c)   E×H
     # dW_h = einsum(abc,abd→dc, dz_h, h_before)   H×H
     dW_h = h_before.reshape(N * T, H).T @ dz_h.reshape(N * T, H)
-    db = np.einsum("abc->c", dz_h)                    # db = sum(dz_h, axis=(0, 1))   H
+    db = dz_h.sum(axis=(0, 1))                        # db = sum(dz_h, axis=(0, 1))   H
     dc = (dz_h.reshape(N * T, H) @ W_e.T).reshape(T, N, E)  # dc = dz_h W_eᵀ   T×N×E
     dC = scatter_add(dc, words, V)                    # dC = scatter_add(dc, words, V)   V×E
     grads = {"C": dC, "W_e": dW_e, "W_h": dW_h, "b": db, "W_o": dW_o, "b_o": db_o}

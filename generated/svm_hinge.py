@@ -50,7 +50,7 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
     s_y = s[np.arange(N), y]                          # s_y = pick(s, y)   N
     z = s - s_y[:, None] + 1                          # z = s − reshape(s_y, (N, 1)) + 1   N×C
     h = np.maximum(z, 0)                              # h = relu(z)   N×C
-    L_i = np.einsum("ab->a", others.astype(dtype) * h)  # L_i = sum(others ⊙ h, axis=-1)   N
+    L_i = (others.astype(dtype) * h).sum(axis=1)      # L_i = sum(others ⊙ h, axis=-1)   N
     R = np.vdot(W, W)                                 # R = sum(W²)
     L = L_i.sum() / N + lam * R                       # L = mean(L_i) + lam · R
     cache = {"others": others, "z": z, "y": y, "X": X, "W": W, "N": N, "dtype": dtype, "dtypes": dtypes}
@@ -70,7 +70,7 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     dh = others.astype(dtype) / N                     # dh = others / N   N×C
     dz = dh * (z > 0)                                 # dz = dh ⊙ (z > 0)   N×C
     # ds_y = reshape(sum(−dz, axis=-1, keepdims=True), (N,))   N
-    ds_y = np.einsum("ab->a", -dz)[:, None][:, 0]
+    ds_y = (-dz).sum(axis=1, keepdims=True)[:, 0]
     t1 = ds_y[:, None]                                # t1 = reshape(ds_y, (N, 1))   N×1
     ds = dz.copy()                                    # ds = dz + t1 ⊙ one_hot(y, C)   N×C
     at = np.arange(N), y                              # the entry of every row that the one-hot array marks
@@ -100,7 +100,7 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
     others[at] = 0
     z = s - s_y[:, None] + 1                          # z = s − reshape(s_y, (N, 1)) + 1   N×C
     h = np.maximum(z, 0)                              # h = relu(z)   N×C
-    L_i = np.einsum("ab->a", others.astype(dtype) * h)  # L_i = sum(others ⊙ h, axis=-1)   N
+    L_i = (others.astype(dtype) * h).sum(axis=1)      # L_i = sum(others ⊙ h, axis=-1)   N
     R = np.vdot(W, W)                                 # R = sum(W²)
     L = L_i.sum() / N + lam * R                       # L = mean(L_i) + lam · R
     return {"s": s, "s_y": s_y, "others": others, "L_i": L_i, "R": R, "L": L}

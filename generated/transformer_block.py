@@ -63,7 +63,7 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[np.ndar
     X = arrays["X"]                                   # N×T×(d*h)
     N, T, h, d, F = sizes["N"], sizes["T"], sizes["h"], sizes["d"], sizes["F"]
     t1 = np.arange(T)[:, None] >= np.arange(T)[None, :]  # t1 = causal_mask(T)   T×T
-    mu = np.einsum("abc->ab", X)[:, :, None] / (d * h)  # mu = mean(X, axis=-1, keepdims=True)   N×T×1
+    mu = X.sum(axis=2, keepdims=True) / (d * h)       # mu = mean(X, axis=-1, keepdims=True)   N×T×1
     X_tilde = X - mu                                  # X_tilde = X − mu   N×T×(d*h)
     # v = mean(X_tilde², axis=-1, keepdims=True) + 1e-5   N×T×1
     v = np.einsum("abc,abc->ab", X_tilde, X_tilde)[:, :, None] / (d * h) + 1e-05
@@ -83,7 +83,7 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[np.ndar
     # a = reshape(transpose(O, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
     a = O.transpose(0, 2, 1, 3).reshape(N, T, d * h)
     X1 = X + (a.reshape(N * T, d * h) @ W_o).reshape(N, T, d * h)  # X1 = X + a W_o   N×T×(d*h)
-    mu_2 = np.einsum("abc->ab", X1)[:, :, None] / (d * h)  # mu_2 = mean(X1, axis=-1, keepdims=True)   N×T×1
+    mu_2 = X1.sum(axis=2, keepdims=True) / (d * h)    # mu_2 = mean(X1, axis=-1, keepdims=True)   N×T×1
     X1_tilde = X1 - mu_2                              # X1_tilde = X1 − mu_2   N×T×(d*h)
     # v_2 = mean(X1_tilde², axis=-1, keepdims=True) + 1e-5   N×T×1
     v_2 = np.einsum("abc,abc->ab", X1_tilde, X1_tilde)[:, :, None] / (d * h) + 1e-05
@@ -133,19 +133,19 @@ def backward(cache: dict, upstream: np.ndarray) -> dict[str, np.ndarray]:
     dtype = cache["dtype"]
     dY = upstream_array("Y", upstream, (N, T, d * h), dtype)
     dW2 = G.reshape(N * T, F).T @ dY.reshape(N * T, d * h)  # dW2 = einsum(abc,abd→dc, dY, G)   F×(d*h)
-    db2 = np.einsum("abc->c", dY)                     # db2 = sum(dY, axis=(0, 1))   (d*h)
+    db2 = dY.sum(axis=(0, 1))                         # db2 = sum(dY, axis=(0, 1))   (d*h)
     dG = (dY.reshape(N * T, d * h) @ W2.T).reshape(N, T, F)  # dG = dY W2ᵀ   N×T×F
     dU = dG * (p + limited(U) * normal_pdf(U))        # dU = dG ⊙ (p + U ⊙ normal_pdf(U))   N×T×F
     dW1 = M.reshape(N * T, d * h).T @ dU.reshape(N * T, F)  # dW1 = einsum(abc,abd→dc, dU, M)   (d*h)×F
-    db1 = np.einsum("abc->c", dU)                     # db1 = sum(dU, axis=(0, 1))   F
+    db1 = dU.sum(axis=(0, 1))                         # db1 = sum(dU, axis=(0, 1))   F
     dM = (dU.reshape(N * T, F) @ W1.T).reshape(N, T, d * h)  # dM = dU W1ᵀ   N×T×(d*h)
     dg2 = np.einsum("abc,abc->c", dM, X1_hat)         # dg2 = sum(dM ⊙ X1_hat, axis=(0, 1))   (d*h)
-    dc2 = np.einsum("abc->c", dM)                     # dc2 = sum(dM, axis=(0, 1))   (d*h)
+    dc2 = dM.sum(axis=(0, 1))                         # dc2 = sum(dM, axis=(0, 1))   (d*h)
     dX1_hat = dM * g2                                 # dX1_hat = dM ⊙ g2   N×T×(d*h)
     # t2 = sum(dX1_hat ⊙ X1_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
     t2 = np.einsum("abc,abc->ab", dX1_hat, X1_hat)[:, :, None] / (d * h)
     # t3 = sum(dX1_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
-    t3 = np.einsum("abc->ab", dX1_hat)[:, :, None] / (d * h)
+    t3 = dX1_hat.sum(axis=2, keepdims=True) / (d * h)
     # dX1 = dY + 1 / sigma_2 ⊙ (dX1_hat − t2 ⊙ X1_hat − t3)   N×T×(d*h)
     dX1 = dY + 1 / sigma_2 * (dX1_hat - t2 * X1_hat - t3)
     # dW_o = einsum(abc,abd→dc, dX1, a)   (d*h)×(d*h)
@@ -178,12 +178,12 @@ def backward(cache: dict, upstream: np.ndarray) -> dict[str, np.ndarray]:
         + (t7.reshape(N * T, d * h) @ W_q.T).reshape(N, T, d * h)
     )
     dg1 = np.einsum("abc,abc->c", dA, X_hat)          # dg1 = sum(dA ⊙ X_hat, axis=(0, 1))   (d*h)
-    dc1 = np.einsum("abc->c", dA)                     # dc1 = sum(dA, axis=(0, 1))   (d*h)
+    dc1 = dA.sum(axis=(0, 1))                         # dc1 = sum(dA, axis=(0, 1))   (d*h)
     dX_hat = dA * g1                                  # dX_hat = dA ⊙ g1   N×T×(d*h)
     # t8 = sum(dX_hat ⊙ X_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
     t8 = np.einsum("abc,abc->ab", dX_hat, X_hat)[:, :, None] / (d * h)
     # t9 = sum(dX_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
-    t9 = np.einsum("abc->ab", dX_hat)[:, :, None] / (d * h)
+    t9 = dX_hat.sum(axis=2, keepdims=True) / (d * h)
     # dX = dX1 + 1 / sigma ⊙ (dX_hat − t8 ⊙ X_hat − t9)   N×T×(d*h)
     dX = dX1 + 1 / sigma * (dX_hat - t8 * X_hat - t9)
     grads = {
@@ -210,7 +210,7 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
     b2 = arrays["b2"]                                 # (d*h)
     X = arrays["X"]                                   # N×T×(d*h)
     N, T, h, d, F = sizes["N"], sizes["T"], sizes["h"], sizes["d"], sizes["F"]
-    mu = np.einsum("abc->ab", X)[:, :, None] / (d * h)  # mu = mean(X, axis=-1, keepdims=True)   N×T×1
+    mu = X.sum(axis=2, keepdims=True) / (d * h)       # mu = mean(X, axis=-1, keepdims=True)   N×T×1
     X_tilde = X - mu                                  # X_tilde = X − mu   N×T×(d*h)
     # v = mean(X_tilde², axis=-1, keepdims=True) + 1e-5   N×T×1
     v = np.einsum("abc,abc->ab", X_tilde, X_tilde)[:, :, None] / (d * h) + 1e-05
@@ -231,7 +231,7 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
     # a = reshape(transpose(O, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
     a = O.transpose(0, 2, 1, 3).reshape(N, T, d * h)
     X1 = X + (a.reshape(N * T, d * h) @ W_o).reshape(N, T, d * h)  # X1 = X + a W_o   N×T×(d*h)
-    mu_2 = np.einsum("abc->ab", X1)[:, :, None] / (d * h)  # mu_2 = mean(X1, axis=-1, keepdims=True)   N×T×1
+    mu_2 = X1.sum(axis=2, keepdims=True) / (d * h)    # mu_2 = mean(X1, axis=-1, keepdims=True)   N×T×1
     X1_tilde = X1 - mu_2                              # X1_tilde = X1 − mu_2   N×T×(d*h)
     # v_2 = mean(X1_tilde², axis=-1, keepdims=True) + 1e-5   N×T×1
     v_2 = np.einsum("abc,abc->ab", X1_tilde, X1_tilde)[:, :, None] / (d * h) + 1e-05

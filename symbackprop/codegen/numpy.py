@@ -55,10 +55,12 @@ class NumPy(Arrays):
     def lowered(self, node: Node) -> Expr | None:
         found = super().lowered(node) or self.product_sum(node) or self.selected_sum(node)
         short = {"sum": "add", "max": "maximum"}.get(node.op.name)
-        return found or (self.short_reduction(node, short) if short else None) or self.plain_sum(node)
+        found = found or (self.short_reduction(node, short) if short else None)
+        return found or (self.plain_sum(node) if self.level > 1 else None)
 
     def plain_sum(self, node: Node) -> Expr | None:
-        """Σ a over the last axis, or over several but not all, which einsum goes through faster than sum does."""
+        """Σ a over the last axis, or over several but not all, which einsum goes through faster than sum does: a
+        sum that people read stays one at -O1."""
         if not is_sum(node) or node.args[0].kind != FLOAT:
             return None
         a, (axes, keepdims) = node.args[0], node.attr

@@ -248,13 +248,6 @@ def softmax(a: jax.Array, axis: int | tuple) -> jax.Array:
     return e / unless_zero(e.sum(axis=axis, keepdims=True))
 
 
-def logsumexp(a: jax.Array, axis: int | tuple, keepdims: bool = False) -> jax.Array:
-    """log(sum(e^a)) along an axis, shifted by the largest entry so that nothing overflows; -inf where all are -inf."""
-    top = largest(a, axis)
-    total = jnp.log(total_of(jnp.exp(a - top), axis)) + top
-    return total if keepdims else total.squeeze(axis)
-
-
 def softmax_logsumexp(a: jax.Array, axis: int | tuple, keepdims: bool = False) -> tuple[jax.Array, jax.Array]:
     """softmax(a) and logsumexp(a), from the same exponentials."""
     top = largest(a, axis)

@@ -302,13 +302,6 @@ def softmax(a: torch.Tensor, axis: int | tuple) -> torch.Tensor:
     return e / unless_zero(e.sum(dim=axis, keepdim=True))
 
 
-def logsumexp(a: torch.Tensor, axis: int | tuple, keepdims: bool = False) -> torch.Tensor:
-    """log(sum(e^a)) along an axis, shifted by the largest entry so that nothing overflows; -inf where all are -inf."""
-    top = largest(a, axis)
-    total = torch.log(total_of(torch.exp(a - top), axis)) + top
-    return total if keepdims else total.squeeze(axis)
-
-
 def softmax_logsumexp(a: torch.Tensor, axis: int | tuple, keepdims: bool = False) -> tuple[torch.Tensor, torch.Tensor]:
     """softmax(a) and logsumexp(a), from the same exponentials."""
     top = largest(a, axis)
