@@ -53,6 +53,10 @@ class Checkpointed:
     def again(self) -> tuple[Node, ...]:
         return (*self.segment, *self.whole)
 
+    def computed(self, rows: Rows) -> list[Node]:
+        """What backward computes itself: such rows, and products that are taken out of the loop."""
+        return [*self.again, *[outer for _, outer in rows.hoisted(self.scan)]]
+
     def reads(self) -> list[Node]:
         """What the loop backwards reads, the initial values of what it carries first: what it computes again is not
         given, but what it is computed from."""
@@ -83,12 +87,18 @@ def checkpointed(rows: Rows, results: Iterable[Node], gradients: Sequence[Node],
     for row in order:
         scan = scans.get(id(row.attr.forward)) if row.is_loop else None
         if scan is not None and sum(r.is_loop and r.attr.forward is scan.attr for r in order) == 1:
-            part = _Part(rows, scan, row, order, frozenset([r.id for r in gradients]))
+            others = [s for s in scans.values() if s is not scan]
+            part = _Part(rows, scan, row, order, frozenset([r.id for r in gradients]), found, others)
             segment, whole = part.divided(kept)
             if segment or whole:
                 every, first = scope.fresh("every"), scope.fresh("start")
                 found.append(Checkpointed(scan, row, segment, whole, _kept(scan, every), steps, every, first))
     return found
+
+
+def _read(rows: Rows, roots: Sequence[Node], known: Collection[int]) -> set[int]:
+    """The ids of the roots and of all that is read to compute them, where some is known."""
+    return {a.id for row in rows.order(roots, known) for a in rows.args(row)} | {root.id for root in roots}
 
 
 def _kept(scan: Node, every: str) -> tuple[Node, ...]:
@@ -102,27 +112,36 @@ def _kept(scan: Node, every: str) -> tuple[Node, ...]:
 
 @dataclass(frozen=True)
 class _Part:
-    """One loop, the loop backwards, what backward computes in ``order``, and the ids of what it returns."""
+    """One loop, the loop backwards, what backward computes in ``order``, the ids of what it returns, the loops that are
+    ``found`` already, and all ``others``: their steps read what they are computed from once more."""
 
     rows: Rows
     scan: Node
     reverse: Node
     order: Sequence[Node]
     returned: frozenset[int]
+    found: Sequence[Checkpointed]
+    others: Sequence[Node]
 
     def divided(self, kept: Iterable[Node]) -> tuple[tuple[Node, ...], tuple[Node, ...]]:
         """Of the rows that forward would keep of the loop: those that are computed again for the steps of one segment,
         and for all steps."""
         own = {row.id: row for row in kept if self._is_own(row)}
-        before = {row.id for row in self.rows.order(self._outside(own), own)}
         read = {a.id for row in self.order if row is not self.reverse for a in self.rows.args(row)}
-        early = {a.id for row in self.order if row.id in before for a in self.rows.args(row)}
-        early |= {a.id for a in self._outside(own)}
+        read |= _read(self.rows, [a for scan in self.others for a in self.rows.args(scan)], own)
+        early = self._early(own, kept)
         again = [row for id_, row in own.items() if id_ not in early and not self._stays(row, early)]
         whole = {row.id for row in again if row.id in read}
         whole |= {states.after.id for row in again if row.id in whole and (states := self.rows.states(row)) is not None}
         whole |= {row.id for row in again if (s := self.rows.states(row)) is not None and s.after.id in whole}
         return tuple([r for r in again if r.id not in whole]), tuple([r for r in again if r.id in whole])
+
+    def _early(self, own: Collection[int], kept: Iterable[Node]) -> set[int]:
+        """The ids of what is read before the loop backwards begins, by other loops as they compute their steps again
+        too."""
+        rows = Rows(self.rows.optimise, self.rows.marks, slices=self.rows.slices, again=self.found)
+        again = {row.id for part in self.found for row in part.computed(rows)}
+        return _read(rows, self._outside(own), {*own, *[row.id for row in kept if row.id not in again]})
 
     def _is_own(self, row: Node) -> bool:
         """Whether a row is a stack of the loop, or of its states before each step."""

@@ -124,7 +124,7 @@ class Builder:
 
     def _kept(self, parts: Sequence[Checkpointed] = ()) -> list[Node]:
         """What forward keeps, with checkpoints in ``parts``: of products taken out of such a loop nothing."""
-        again = {row.id for part in parts for row in (*part.again, *[o for _, o in self.rows.hoisted(part.scan)])}
+        again = {row.id for part in parts for row in part.computed(self.rows)}
         named = [row for row in self.order
                  if row.args and row.id in self.d.names and not row.is_loop and row.id not in again]
         order = [row for row in self.rows.order(self.results) if row.id not in again]

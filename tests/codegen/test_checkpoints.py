@@ -37,6 +37,16 @@ for l in 1..L:
 loss J = mean((A[L] @ U)^2)
 """
 STACKED = LAYERS.replace("W[1..L]: D x D", "W: L x D x D").replace("b[1..L]: D", "b: L x D")
+AFTER = """
+dim T, N, D
+data X: T x N x D
+param W: D x D, h[0]: N x D, k[0]: N x D
+for t in 1..T:
+    h[t] = tanh(h[t-1] @ W + X[t])
+for t in 1..T:
+    k[t] = tanh(k[t-1] @ W + h[t]) * k[t-1]
+loss J = sum(k[T] * h[T])
+"""
 
 
 def arguments(module: Any, steps: int) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -74,6 +84,13 @@ def test_gradients_are_the_same_to_the_last_bit(model: str, level: int) -> None:
         module = module_of(codegen(m, level=level, checkpoint=checkpoint))
         for steps, expected in wanted.items():
             assert same(gradients(module, *arguments(module, steps), level), expected), (checkpoint, steps)
+
+
+@pytest.mark.parametrize("given", ["h[t]", "sin(h[t]) @ W", "h[T]"])  # of what the first loop computes
+def test_a_loop_that_reads_another_computes_its_steps_again_too(given: str) -> None:
+    m = Model.parse(AFTER.replace("h[t]) *", f"{given}) *"))
+    plain, module = (module_of(codegen(m, checkpoint=c)) for c in (None, "every:3"))
+    assert same(gradients(module, *arguments(module, 7)), gradients(plain, *arguments(plain, 7)))
 
 
 @settings(max_examples=max(EXAMPLES // 2, 1), deadline=None, suppress_health_check=list(HealthCheck),
