@@ -296,9 +296,11 @@ def _dtype(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[s
 
 
 def _refusals(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
-    """A module that states PARAMS and DATA refuses arrays that are not as they say, by a ValueError that names one."""
+    """A module that states PARAMS and DATA refuses arrays that are not as they say, by a ValueError that names one;
+    right after a call that was right too, of which a module may remember what it checked."""
     if not candidate.states_arrays:
         return
+    candidate.ask("forward", *candidate.inputs(sample), sample)
     taken: dict[str, list[str]] = {}
     for name, wrong, values in _misfits(candidate, sample):
         if not _refused(candidate, sample, values, name):

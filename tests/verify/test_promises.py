@@ -17,13 +17,13 @@ from tests.verify.helpers import check
 from tests.verify.modules import MLP
 from tests.verify.mutation import SIZES
 
-CHECKS = {  # a line of `read`, what it becomes, and what the module then takes
+CHECKS = {  # a line of what `read` does, what it becomes, and what the module then takes
     "params": (r'    check_names\(params, .*\n', "", "beside what the model has"),
     "data": (r'    check_names\(data, .*\n', "", "beside what the model has"),
     "ranks": (r"    check_ranks\(.*\n", "", "with an axis too few"),
     "shapes": (r"    check_shapes\(.*\n", "", "of another size along axis"),
     "range": (r" check_range\(.*", " pass", "with an entry out of range"),
-    "integers": (r"as_integers\(name, array\)", "array.astype(int)", "with fractions"),
+    "integers": (r"as_integers\(name, (array|np\.asarray\(array\))\)", r"\1.astype(int)", "with fractions"),
 }
 JAX = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="needs JAX")
 LOST = [*(pytest.param(lost, name, "numpy") for name in ("window-lm", "ffnn-softmax-batch") for lost in CHECKS),
@@ -35,10 +35,19 @@ def report_without(lost: str, name: str, target: str) -> Report:
     model, (line, new, _) = load(name), CHECKS[lost]
     source = codegen(model, target=target, verify=False)
     start = source.index("def read(")
-    reading, count = re.subn(line, new, source[start : source.index("\ndef ", start)])
+    end = source.index("\ndef check_names(", start)
+    reading, count = re.subn(line, new, source[start:end])
     assert count == 1
-    rest = source[source.index("\ndef ", start) :]
-    return verify_source(source[:start] + reading + rest, model, trials=1)
+    return verify_source(source[:start] + reading + source[end:], model, trials=1)
+
+
+def test_what_a_module_remembers_of_one_call_lets_nothing_wrong_pass_in_the_next() -> None:
+    model = load("ffnn-softmax-batch")
+    source = codegen(model, verify=False)
+    forgetful = source.replace("kinds_of(params, data)", "kinds_of(params, params)")
+    report = verify_source(forgetful, model, trials=1)
+    assert forgetful != source and report.verdict == "fail", report.text()
+    assert any("its check is missing" in problem for problem in report.problems)
 
 
 @pytest.mark.parametrize(("lost", "name", "target"), few_in_ci(LOST, 2))
