@@ -178,8 +178,8 @@ def as_integers(name: str, array: np.ndarray) -> np.ndarray:
 
 def float_dtypes(given: dict) -> dict:
     """The precisions asked for, by name: of what has a dtype of floats; lists and plain numbers follow the others."""
-    dtypes = {name: getattr(value, "dtype", None) for name, value in given.items()}
-    return {name: dtype for name, dtype in dtypes.items() if dtype is not None and dtype.kind == "f"}
+    dtypes = {name: np.asarray(value).dtype for name, value in given.items() if hasattr(value, "dtype")}
+    return {name: dtype for name, dtype in dtypes.items() if dtype.kind == "f"}
 
 
 def computing_dtype(dtypes: dict, default: type) -> np.dtype:

@@ -45,6 +45,7 @@ class Rows:
                  slices: bool = False, saved: Iterable[Checkpointed] = (), again: Iterable[Checkpointed] = ()
                  ) -> None:
         self.given = frozenset(given)
+        self.tied = frozenset[int]()  # ties that the block computes, because some other row reads them
         self.saved = {plan.scan.id: plan for plan in saved}
         self.again = {row.id: plan for plan in again for row in (plan.reverse, *plan.again)}
         self._splits: dict[int, Split | None] = {}
@@ -69,7 +70,7 @@ class Rows:
     def to_largest(self, row: Node) -> ToLargest | None:
         """Whether a row is computed slice by slice, as the gradient of a maximum."""
         found = to_largest(row) if self.optimise and self.slices else None
-        return None if found is None or self.given.intersection(found.ties) else found
+        return None if found is None or (self.given | self.tied).intersection(found.ties) else found
 
     def states(self, row: Node) -> States | None:
         """Whether a row comes with a loop as the stack of its states before each step."""
@@ -104,6 +105,15 @@ class Rows:
     def order(self, roots: Iterable[Node], known: Collection[int] = ()) -> list[Node]:
         """Everything that the roots need and that is not known, arguments first."""
         return arguments_first(list(roots), self.args, known)
+
+    def settled(self, roots: Iterable[Node], known: Collection[int] = ()) -> list[Node]:
+        """`order` of a block: ties of a maximum that some other row reads, as its second derivative does, are there for
+        the gradient of the maximum as well."""
+        roots = list(roots)
+        order = self.order(roots, known)
+        ties = {id_ for row in order if (found := self.to_largest(row)) is not None for id_ in found.ties}
+        self.tied = frozenset(ties.intersection([row.id for row in order]))
+        return self.order(roots, known) if self.tied else order
 
     def occurrences(self, row: Node) -> dict[int, int]:
         """How often each argument is written in the code of a row."""

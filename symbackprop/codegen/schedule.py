@@ -78,7 +78,7 @@ class Scheduler:
     def block(self, roots: Sequence[Node], known: Mapping[int, Expr]) -> Block:
         """Statements that give every root a variable, ``known`` rows having one already."""
         rows = self.rows.within(known)
-        choice = Choice(self, rows, rows.order(roots, known), roots, known)
+        choice = Choice(self, rows, rows.settled(roots, known), roots, known)
         block = Block([], choice.names)
         block.statements += filter(None, map(choice.statement, choice.order))
         return block

@@ -10,6 +10,7 @@ import pytest
 
 from symbackprop import Model, codegen
 from symbackprop.core.shapes import evaluate_shape
+from symbackprop.verified import verify_source
 from tests.codegen.helpers import body, emit
 
 
@@ -99,3 +100,10 @@ def passes(model: Model) -> str:
     """The code of forward and backward."""
     source = codegen(model, level=1, verify=False)
     return body(source, "forward") + body(source, "backward")
+
+
+@pytest.mark.parametrize("level", [1, 2])
+def test_ties_that_a_second_derivative_reads_are_there_for_the_gradient_too(level: int) -> None:
+    model = Model.parse("dim N\nparam X: N x 4 x 4 x 2\nloss L = sum(max_pool2d(tanh(X), 2)**2)")
+    source = codegen(model, level=level, hvp=True, verify=False)
+    assert "to_largest" in source and verify_source(source, model, trials=1).passed

@@ -166,6 +166,28 @@ def test_layouts(mlp: ModuleType, make: Any) -> None:
     same(grads, others, 1e-11)
 
 
+class Tensor:
+    """An array of another library: its dtype is none of NumPy's."""
+
+    dtype = "float32"
+
+    def __init__(self, values: Any) -> None:
+        self.values = np.asarray(values, np.float32)
+        self.shape = self.values.shape
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        return np.array(self.values, dtype)
+
+
+def test_arrays_may_be_those_of_another_library(mlp: ModuleType) -> None:
+    params, data = inputs(mlp)
+    given = {k: Tensor(v) for k, v in params.items()}, data
+    for _ in range(2):  # what was given before is not checked again
+        loss, grads = step(mlp, *given)
+        assert loss == pytest.approx(step(mlp, params, data)[0], rel=1e-5)
+        assert all(g.dtype == np.float32 for n, g in grads.items() if n in params)
+
+
 def test_arrays_may_come_from_a_file_of_numpy(mlp: ModuleType, tmp_path: Path) -> None:
     params, data = inputs(mlp)
     np.savez(tmp_path / "params.npz", **params)
