@@ -52,7 +52,6 @@ def codegen(
     from symbackprop.codegen.sharding import step_below
     from symbackprop.codegen.wrapping import IMPORTS, below
     from symbackprop.derive.blocks import JACOBIAN, wholes
-    from symbackprop.derive.closed import closed
     from symbackprop.derive.products import HVP, products
     from symbackprop.derive.stable import derive_stable
     from symbackprop.model.nesting import nesting_told
@@ -84,7 +83,7 @@ def codegen(
         named = with_text_names(model)
         with named.graph.apart():
             swept = derive_stable(named, wrt)
-            derivation = lowered(closed(swept), printer.arrays.marks) if level else closed(swept)
+            derivation = lowered(swept, level, printer.arrays.marks)
             blocks = wholes(swept, whole)
             asked = [HVP for x in blocks if x.kind != JACOBIAN and x.blocks is None]  # which products are asked for
             further = products(swept, dict.fromkeys([*along, *asked]), named)

@@ -139,7 +139,7 @@ class _Part:
     def _early(self, own: Collection[int], kept: Iterable[Node]) -> set[int]:
         """The ids of what is read before the loop backwards begins, by other loops as they compute their steps again
         too."""
-        rows = Rows(self.rows.optimise, self.rows.marks, slices=self.rows.slices, again=self.found)
+        rows = self.rows.like(again=self.found)
         again = {row.id for part in self.found for row in part.computed(rows)}
         return _read(rows, self._outside(own), {*own, *[row.id for row in kept if row.id not in again]})
 

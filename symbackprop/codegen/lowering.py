@@ -24,8 +24,12 @@ from symbackprop.derive.steps import Derivation, LoopStep
 Rule = Callable[[Node], Node | None]
 
 
-def lowered(derivation: Derivation, marks: bool) -> Derivation:
-    """The derivation over rows that are computed better. With ``marks`` entries can be set by their places."""
+def lowered(swept: Derivation, level: int, marks: bool) -> Derivation:
+    """What a module computes of a sweep: its closed forms, from -O1 over rows that are computed better. With ``marks``
+    entries can be set by their places."""
+    derivation = closed(swept)
+    if not level:
+        return derivation
     rules: list[Rule] = [joined_pads, one_scatter, *([marked] if marks else [])]
     work = Lowering(derivation.model.graph, rules, derivation.names)
     totals = [s.total for s in derivation.steps if not isinstance(s, LoopStep)]

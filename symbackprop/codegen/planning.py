@@ -76,7 +76,7 @@ class Builder:
     def program(self, declared: Model, text: str, dtype: str) -> Program:
         kept = self._kept(self.parts)
         begun = {row.id: self.variables.expr(row) for part in self.parts for row in part.kept}
-        scheduler = self.scheduler.like(self._rows(saved=self.parts))
+        scheduler = self.scheduler.like(self.rows.like(saved=self.parts))
         forward = scheduler.block([*self.results, *[k for k in kept if k.args]], self.leaves | begun)
         results = {row.name or "": row for row in self.results}
         outgoing = self._finished(forward, results, {k.id for k in kept if not k.args})
@@ -109,9 +109,6 @@ class Builder:
         return None if set(self.d.gradients) == set(self.model.targets()) else tuple(self.d.gradients)
 
     # -- what passes from forward to backward
-    def _rows(self, saved: Sequence[Checkpointed] = (), again: Sequence[Checkpointed] = ()) -> Rows:
-        return Rows(self.rows.optimise, self.rows.marks, slices=self.rows.slices, saved=saved, again=again)
-
     def _checkpointed(self, steps: int) -> list[Checkpointed]:
         """The loops whose steps backward computes again. Raises `ModelError` where there is no loop at all."""
         if not any(row.is_loop for row in self.rows.order(self.results)):
@@ -128,7 +125,7 @@ class Builder:
         named = [row for row in self.order
                  if row.args and row.id in self.d.names and not row.is_loop and row.id not in again]
         order = [row for row in self.rows.order(self.results) if row.id not in again]
-        kept = kept_rows(self._rows(again=parts), self.d.gradients.values(), Forward(order, named, again),
+        kept = kept_rows(self.rows.like(again=parts), self.d.gradients.values(), Forward(order, named, again),
                          share=self.level > 0)
         return [*kept, *[row for part in parts for row in part.kept]]
 
@@ -136,7 +133,7 @@ class Builder:
         given = [*kept, *self.model.upstream.values(), *self.model.constants.values()]
         known = {row.id: self.variables.expr(row) for row in given}
         roots = list(self.d.gradients.values())
-        scheduler = self.scheduler.like(self._rows(again=self.parts))
+        scheduler = self.scheduler.like(self.rows.like(again=self.parts))
         block = scheduler.block([*self._in_sweep_order(scheduler.rows, roots, known), *roots], known)
         finals = self._finished(block, {f"d{name}": row for name, row in self.d.gradients.items()}, known)
         return block, dict(zip(self.d.gradients, finals, strict=True))

@@ -225,9 +225,9 @@ class Costs:
 def report(model: Model, *, dtype: str = "float64", level: int = 1, wrt: Iterable[str] | None = None,
            checkpoint: str | None = None) -> Costs:
     """What the module for NumPy costs that `codegen` writes with these options."""
+    from symbackprop.codegen.lowering import lowered
     from symbackprop.codegen.numpy import PRINTER
     from symbackprop.codegen.planning import build_program
-    from symbackprop.derive.closed import closed
     from symbackprop.derive.stable import derive_stable
 
     model.require_definitions()
@@ -235,7 +235,7 @@ def report(model: Model, *, dtype: str = "float64", level: int = 1, wrt: Iterabl
     with nesting_told(model):
         named = with_text_names(model)
         with named.graph.apart():
-            derivation = closed(derive_stable(named, wrt))
+            derivation = lowered(derive_stable(named, wrt), level, PRINTER.arrays.marks)
             return costs(build_program(derivation, named, "", level, dtype, PRINTER.arrays, steps=steps))
 
 

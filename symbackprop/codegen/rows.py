@@ -53,6 +53,10 @@ class Rows:
         self._hoisted: dict[int, tuple[tuple[Node, Node], ...]] = {}
         self.optimise, self.marks, self.slices = optimise, marks, slices
 
+    def like(self, saved: Iterable[Checkpointed] = (), again: Iterable[Checkpointed] = ()) -> Rows:
+        """The same rows with other checkpoints."""
+        return Rows(self.optimise, self.marks, slices=self.slices, saved=saved, again=again)
+
     def within(self, given: Collection[int]) -> Rows:
         """The same rows as seen in a block that is given some of them."""
         found = Rows(self.optimise, self.marks, given, self.slices)

@@ -248,10 +248,11 @@ class LoopBuilder:
         self.scan, self.names = scan, dict(names)
         self.plan = rows.again.get(scan.id)
         self.parts = dict(parts or {})
+        self.told: list[Node] = []
         if self.plan is not None:
-            told, whole = self._told(self.plan), {row.id for row in self._told(self.plan, self.plan.whole)}
-            self.names |= {row.id: self.variables.expr(row) for row in told}
-            self.parts |= {row.id: self.plan for row in told if row.id not in whole}
+            self.told, whole = self._told(self.plan.again), {row.id for row in self._told(self.plan.whole)}
+            self.names |= {row.id: self.variables.expr(row) for row in self.told}
+            self.parts |= {row.id: self.plan for row in self.told if row.id not in whole}
         self.loop: Loop = scan.attr
         self.index = scheduler.open_index(self.loop.index)
         results = list(results)
@@ -294,13 +295,12 @@ class LoopBuilder:
 
     def _again(self, plan: Checkpointed) -> For:
         """The steps of a segment, computed again from what it is given."""
-        told = self._told(plan)
-        builder = LoopBuilder(self.scheduler, self.rows, plan.scan, told, self.names, self.parts)
+        builder = LoopBuilder(self.scheduler, self.rows, plan.scan, self.told, self.names, self.parts)
         return replace(builder.statement(), start=(), last=())
 
-    def _told(self, plan: Checkpointed, rows: Sequence[Node] | None = None) -> list[Node]:
-        """The stacks that are computed again, or ``rows`` of them; states before each step come with those after it."""
-        found = {row.id: row for row in (plan.again if rows is None else rows)}
+    def _told(self, rows: Sequence[Node]) -> list[Node]:
+        """Stacks that are computed again; states before each step come with those after it."""
+        found = {row.id: row for row in rows}
         for row in [*found.values()]:
             states = self.rows.states(row)
             if states is not None:

@@ -125,7 +125,7 @@ class Torch(Arrays):
         return found if found.kind == NUMBER else Expr(self.tensor(found.code, node.kind), (), node.kind)
 
     def arguments(self, node: Node) -> list[Expr]:
-        return [Expr(self.tensor(a.code, FLOAT), (), FLOAT) if a.kind == NUMBER else a for a in super().arguments(node)]
+        return [*map(self.as_tensor, super().arguments(node))]
 
     def function(self, word: str, *args: Expr) -> Expr:
         """A function of PyTorch; those that it has not for plain numbers are helpers of the module, which take them
