@@ -262,8 +262,8 @@ def _settle(layer: Sequence[int], graph: Layered, at: dict[int, float], extent: 
     wishes, weights = [], []
     for v in layer:
         near = [(w, _pull(graph, v, w)) for side in sides for w in side[v]]
-        weight = sum(p for _, p in near)
-        wishes.append(sum(at[w] * p for w, p in near) / weight if near else at[v])
+        weight = math.fsum(p for _, p in near)
+        wishes.append(math.fsum(at[w] * p for w, p in near) / weight if near else at[v])
         weights.append(weight or 0.05)
     shifts = _shifts(layer, extent, gap)
     free = isotonic([x - s for x, s in zip(wishes, shifts, strict=True)], weights)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import fsum
 
 from symbackprop.core.maths import Rounded
 from symbackprop.core.printer import Run, Text
@@ -19,8 +20,8 @@ SMALL = 0.72  # size of subscripts and exponents
 
 
 def width(text: Text, size: float) -> float:
-    """The width of a line with subscripts at a font size, in pixels."""
-    return sum(sum(map(_character, run.text)) * size * (SMALL if run.level else 1.0) for run in runs_of(text))
+    """The width of a line with subscripts at a font size, in pixels."""  # fsum: sum rounds otherwise since Python 3.12
+    return fsum(fsum(map(_character, run.text)) * size * (SMALL if run.level else 1.0) for run in runs_of(text))
 
 
 def _character(c: str) -> float:
