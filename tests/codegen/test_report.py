@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import tracemalloc
 from typing import Any
@@ -13,6 +14,7 @@ import sympy as sp
 from symbackprop import Model, load
 from symbackprop.codegen import codegen
 from symbackprop.codegen.report import Costs, report
+from symbackprop.model import zoo
 from tests.codegen.test_random_loops import module_of
 from tests.sweeps import few_in_ci
 from tests.test_cli import run
@@ -44,6 +46,15 @@ def test_a_loop_costs_its_steps_and_once_more_with_checkpoints() -> None:
     plain, again = (formulas(report(load("rnn-lm"), checkpoint=c)) for c in (None, "every:4"))
     assert plain["forward"] == again["forward"] == sp.expand(T * N * (E * H + H * H + H * V + V) + 1)
     assert sp.expand(again["backward"] - plain["backward"]) == sp.expand(T * N * (E * H + H * H))
+
+
+@pytest.mark.parametrize("name", few_in_ci(zoo.names(), 6, 5))
+def test_what_is_told_is_of_the_module_that_codegen_writes(name: str) -> None:
+    model = zoo.build(name)
+    told, functions = report(model).passes, ast.parse(codegen(model)).body
+    for function in [f for f in functions if isinstance(f, ast.FunctionDef) and f.name in told]:
+        names = [x for x in ast.walk(function) if isinstance(x, ast.Name) and isinstance(x.ctx, ast.Store)]
+        assert told[function.name].arrays.keys() <= {x.id for x in names}
 
 
 def arguments(module: Any, sizes: dict[str, int]) -> tuple[dict[str, Any], dict[str, Any]]:
