@@ -28,6 +28,7 @@ import gc, sys
 gc.disable()
 sys.path.insert(0, "/app")
 from symbackprop.playground import reply
+gc.freeze()  # what is imported stays: no collection looks at it
 gc.enable()
 reply
 `;
