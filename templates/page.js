@@ -41,7 +41,7 @@
   on("click", "#open-all", function () { setAll(true); });
   on("click", "#close-all", function () { setAll(false); });
   function openTarget() {
-    var target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    var target = document.getElementById(location.hash.slice(1)); // our anchors are plain letters: nothing is escaped
     if (target && target.tagName === "DETAILS") { target.open = true; }
   }
   window.addEventListener("hashchange", openTarget);
@@ -60,6 +60,20 @@
     fit.setAttribute("aria-pressed", String(whole));
     document.querySelector(".graph").classList.toggle("whole", whole);
   });
+
+  /* What scrolls sideways is reached by the keyboard too; it is measured when it comes into sight. */
+  var inView = new IntersectionObserver(function (entries) {
+    entries.forEach(function (entry) {
+      var wide = entry.target;
+      if (entry.isIntersecting && wide.scrollWidth > wide.clientWidth) { wide.tabIndex = 0; }
+    });
+  });
+  function reach() {
+    inView.disconnect();
+    each(".body, .right, .step-title", function (part) { inView.observe(part); });
+  }
+  each(".text", function (part) { new MutationObserver(reach).observe(part, { childList: true }); });
+  reach();
 
   /* Copying LaTeX. */
   function fallback(text) {

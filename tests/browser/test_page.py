@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,24 @@ def test_a_large_graph_scrolls_and_can_be_seen_whole(browser: Chromium, site: Pa
     browser.click("#fit")
     browser.wait(f"{overflow} > 100")
     browser.resize(1300)
+
+
+@pytest.mark.parametrize("fragment", ["#%", "#%E0%A4%A", "#step-99"])
+def test_a_fragment_that_is_no_anchor_leads_nowhere(page: Chromium, fragment: str) -> None:
+    page.js(f"location.hash = {json.dumps(fragment)}")
+    page.js("location.hash = '#step-5'")
+    page.wait("document.getElementById('step-5').open")
+
+
+WIDE = "[...document.querySelectorAll('.body, .right')].find(e => e.scrollWidth > e.clientWidth)"
+
+
+def test_what_scrolls_sideways_is_reached_by_the_keyboard(browser: Chromium, site: Path) -> None:
+    browser.resize(300)
+    browser.open(site / "transformer-block.html")
+    browser.js(f"{WIDE}.scrollIntoView()")
+    browser.wait(f"{WIDE}.tabIndex === 0")
+    assert browser.js("document.querySelector('.left').tabIndex") == -1
 
 
 def test_steps_close_and_open_by_mouse_and_keyboard(page: Chromium) -> None:
