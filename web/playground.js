@@ -1,68 +1,80 @@
 // The page around the worker: what is typed is asked, what is answered is shown. Of several questions the newest counts.
-const PATIENCE = 20000, PAUSE = 150; // ms: until a worker that does not answer is replaced; after the last key
+const PATIENCE = 20000, SLOW = 2000, PAUSE = 150; // ms: until an answer is given up, a spare worker starts; after the last key
 const MOST_TEXT = 200000; // characters of a model in a link
 
 const $ = (id) => document.getElementById(id);
 const text = $("text"), results = $("shown"), said = $("said");
 
-// -- the worker: one question at a time
-let worker, timer, busy, ready = false, warm = false, count = 0, asked = null;
+// -- the worker: one question at a time. While one takes long a spare worker starts, for the next question.
+let worker, spare = null, timer, busy, slow, count = 0, asked = null;
 
-function begin() {
-  ready = false;
+function python() { // a worker in which Python starts
   // a worker from a blob has the content security policy of this page; by its own address it would have none
   const code = `import ${JSON.stringify(new URL("./worker.js", import.meta.url).href)};`;
-  worker = new Worker(URL.createObjectURL(new Blob([code], { type: "text/javascript" })), { type: "module" });
-  worker.onmessage = ({ data }) => {
-    if (data.ready) { begun(); return; }
-    if (data.failed) { state(`Python could not be started: ${data.failed}`); return; }
+  const one = new Worker(URL.createObjectURL(new Blob([code], { type: "text/javascript" })), { type: "module" });
+  one.isReady = one.isWarm = false;
+  one.onmessage = ({ data }) => {
+    if (data.ready) { one.isReady = true; begun(one); }
+    if (data.failed) { failed(one, `Python could not be started: ${data.failed}`); }
     if (asked && data.id === asked.id) { answered(data); }
   };
-  worker.onerror = () => state("The worker could not be started; reload the page to try again.");
+  one.onerror = () => failed(one, "The worker could not be started; reload the page to try again.");
+  return one;
+}
+
+function failed(one, words) { if (one === worker) { state(words); } else { spare = null; } }
+
+function begun(one) { // Python is there
+  if (one !== worker) { warmed(one); pump(); return; }
+  state("");
+  if (asked) { sent(); } else { warmed(one); pump(); }
+}
+
+function warmed(one) { // what the first derivation and module take longer than others is spent before they are asked for
+  if (one.isWarm) { return; }
+  one.isWarm = true;
+  for (const job of ["derivation", "module"]) { one.postMessage({ id: 0, job, text: text.defaultValue, options: {} }); }
 }
 
 function ask(question) {
   asked = { ...question, id: ++count };
-  if (ready) { sent(); } // else when Python is there: what is sent to a worker that is being loaded may be lost
+  if (worker.isReady) { sent(); } // else when Python is there: what is sent to a worker that is being loaded may be lost
 }
 
 function sent() {
   const { id, job, text, options } = asked;
   worker.postMessage({ id, job, text, options });
-  timer = setTimeout(given, PATIENCE, asked);
   busy = setTimeout(state, 400, "Deriving …");
+  slow = setTimeout(() => { spare ??= python(); }, SLOW);
+  timer = setTimeout(given, PATIENCE, asked);
 }
 
-function warmed() { // what the first derivation and module take longer than others is spent before they are asked for
-  if (warm) { return; }
-  warm = true;
-  for (const job of ["derivation", "module"]) { orders.push({ job, text: text.defaultValue, options: {}, take() {} }); }
-  pump();
+function ended() { // the question, answered or not
+  for (const one of [busy, slow, timer]) { clearTimeout(one); }
+  asked = null;
 }
 
-function begun() { // Python is there
-  ready = true;
-  state("");
-  if (asked) { sent(); } else { warmed(); }
+function replaced() { // the worker, by the spare one
+  worker.terminate();
+  worker = spare ?? python();
+  spare = null;
+  state(worker.isReady ? "" : "Python starts …");
 }
 
 function given(question) { // up
-  worker.terminate();
-  begin();
+  replaced();
   const what = `This takes longer than ${PATIENCE / 1000} s. Make it smaller, or install symbackprop and derive it there.`;
   answered({ id: question.id, ok: false, error: { kind: "too large", message: what, line: 0, column: 0, end: 0, shown: [],
     others: [] } });
 }
 
 function answered(data) {
-  clearTimeout(timer);
-  clearTimeout(busy);
   const question = asked;
-  asked = null;
-  if (data.broken) { worker.terminate(); begin(); }
-  if (!ready) { state("Python starts …"); } else { state(""); }
+  ended();
+  if (data.broken) { replaced(); } else if (worker.isReady) { state(""); }
   question.take(data);
   pump();
+  if (!asked && worker.isReady) { warmed(worker); }
 }
 
 // -- what is wanted, and what is there
@@ -87,6 +99,7 @@ function wanted() {
 }
 
 function pump() {
+  if (asked && asked.text !== text.value && spare?.isReady) { ended(); replaced(); } // nobody waits for it any more
   if (asked) { return; }
   if (orders.length) { ask(orders.shift()); return; }
   const question = wanted();
@@ -186,7 +199,7 @@ function typed() {
 let models = new Map();
 const named = (source) => [...models].find(([, model]) => model.text === source)?.[0] || "";
 
-function replaced(source) {
+function put(source) {
   text.value = source;
   text.scrollTop = text.scrollLeft = 0;
   typed();
@@ -320,7 +333,7 @@ $("link").addEventListener("click", async (event) => {
 });
 addEventListener("hashchange", async () => {
   const source = await readLink();
-  if (source !== null && source !== text.value) { replaced(source); }
+  if (source !== null && source !== text.value) { put(source); }
 });
 
 // -- examples
@@ -331,7 +344,7 @@ async function listed() {
 }
 $("examples").addEventListener("change", (event) => {
   const model = models.get(event.target.value);
-  if (model) { replaced(model.text); }
+  if (model) { put(model.text); }
 });
 
 // -- first of all the page as it came is shown; then Python starts
@@ -344,7 +357,7 @@ for (const name of ["derivation", "graph", "code"]) {
 document.body.dataset.tab = "derivation";
 state("Python starts …");
 drawn();
-begin();
-readLink().then((source) => { if (source !== null && source !== text.value) { replaced(source); } });
+worker = python();
+readLink().then((source) => { if (source !== null && source !== text.value) { put(source); } });
 listed();
 addEventListener("load", () => navigator.serviceWorker?.register("./sw.js"));

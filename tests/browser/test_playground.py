@@ -234,7 +234,7 @@ def test_a_link_carries_the_model(page: Chromium, address: str) -> None:
     assert "w·x" in str(page.js("document.getElementById('text').value"))
 
 
-@pytest.mark.parametrize("fragment", ["#m=@@", "#m=AAAA", "#step-1"])
+@pytest.mark.parametrize("fragment", ["#m=@@", "#m=AAAA", "#step-1", "#%", "#%E0%A4%A"])
 def test_a_broken_link_is_no_model(page: Chromium, fragment: str) -> None:
     page.js(f"location.hash = {json.dumps(fragment)}")
     typed(page, "# name: after\\n" + SMALL)
@@ -304,6 +304,27 @@ def test_what_takes_too_long_is_given_up_and_the_next_is_derived(page: Chromium)
     page.wait("document.getElementById('problem').textContent.startsWith('too large')")
     typed(page, "# name: small\\n" + SMALL)
     page.wait("document.getElementById('name').textContent === 'small'")
+
+
+WORKERS = """
+(() => {
+  const Known = Worker, end = Known.prototype.terminate;
+  window.begun = window.ended = 0;
+  window.Worker = class extends Known { constructor(...all) { super(...all); window.begun++; } };
+  Known.prototype.terminate = function () { window.ended++; end.call(this); };
+})()
+"""
+RUNAWAY = "data x\\nparam w\\nh[0] = x\\nfor t in 1..9000:\\n    h[t] = tanh(w * h[t-1])\\nloss L = h[9000]\\n"
+
+
+def test_a_spare_worker_takes_the_place_of_one_whose_answer_nobody_waits_for(page: Chromium) -> None:
+    page.js(WORKERS)
+    typed(page, RUNAWAY)
+    page.wait("window.begun === 1")  # the spare one
+    assert page.js("window.ended") == 0
+    typed(page, "# name: small\\n" + SMALL)
+    shown(page, "small")
+    assert page.js("[window.begun, window.ended]") == [1, 1]
 
 
 def test_what_takes_long_leaves_typing_usable(page: Chromium) -> None:
