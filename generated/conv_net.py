@@ -115,7 +115,7 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     dZ2 = dA2 * (Z2 > 0)                              # dZ2 = dA2 ⊙ (Z2 > 0)   N×4×4×M
     # dW2 = conv2d_kernel(P1, dZ2, (3, 3), padding=1)   3×3×K×M
     dW2 = conv2d_kernel(P1, dZ2, (1, 1), (1, 1), (3, 3))
-    db2 = dZ2.sum(axis=(0, 1, 2))                     # db2 = sum(dZ2, axis=(0, 1, 2))   M
+    db2 = np.einsum("abcd->d", dZ2)                   # db2 = sum(dZ2, axis=(0, 1, 2))   M
     # dP1 = conv2d_input(dZ2, W2, (4, 4), padding=1)   N×4×4×K
     dP1 = conv2d_input(dZ2, W2, (1, 1), (1, 1), (4, 4))
     # db = reshape(dP1, (N, 4, 1, 4, 1, K)) ⊙ (b == reshape(P1, (N, 4, 1, 4, 1, K))) / sum(b == reshape(P1,
@@ -126,7 +126,7 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     dZ1 = dA1 * (Z1 > 0)                              # dZ1 = dA1 ⊙ (Z1 > 0)   N×8×8×K
     # dW1 = conv2d_kernel(X, dZ1, (3, 3), padding=1)   3×3×1×K
     dW1 = conv2d_kernel(X, dZ1, (1, 1), (1, 1), (3, 3))
-    db1 = dZ1.sum(axis=(0, 1, 2))                     # db1 = sum(dZ1, axis=(0, 1, 2))   K
+    db1 = np.einsum("abcd->d", dZ1)                   # db1 = sum(dZ1, axis=(0, 1, 2))   K
     grads = {"W1": dW1, "b1": db1, "W2": dW2, "b2": db2, "W3": dW3, "b3": db3, "W4": dW4, "b4": db4}
     return scaled(grads, cache["dtypes"], upstream)
 
@@ -443,7 +443,9 @@ def to_largest(g: np.ndarray, a: np.ndarray, top: np.ndarray, axes: tuple) -> np
     g, spread = np.expand_dims(g, place), np.repeat(np.expand_dims(top, place), width, axis=place)
     hits = {at: slices[at] == spread for at in np.ndindex(*slices.shape[: len(outer)])}
     if sum(map(np.count_nonzero, hits.values())) != top.size or np.isnan(top).any():  # there are ties
-        g = g / sum([hit.sum(axis=place, keepdims=True, dtype=np.int8) for hit in hits.values()])
+        first, *others = (hit.view(np.int8) for hit in hits.values())
+        ties = over_short_axes(np.add, sum(others, first), (place,))
+        g = g / np.expand_dims(ties, place)
     g = np.repeat(g, width, axis=place)
     for at, hit in hits.items():
         np.multiply(g, hit, out=parts[at])

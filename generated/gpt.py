@@ -768,8 +768,7 @@ def gated(x: np.ndarray, gate: np.ndarray) -> np.ndarray:
 
 def limited(x: np.ndarray) -> np.ndarray:
     """x, no further from 0 than 1e12: a factor beside gates such as sigmoid', which are 0 beyond."""
-    near = np.max(x, initial=0) <= 1e12 and np.min(x, initial=0) >= -1e12
-    return x if near else np.clip(x, -1e12, 1e12)
+    return x if np.vdot(x, x) <= 1e24 else np.clip(x, -1e12, 1e12)
 
 
 def chebyshev(coefficients: tuple, t: np.ndarray) -> np.ndarray:

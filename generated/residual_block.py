@@ -49,7 +49,7 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[np.ndar
     N, S, K = sizes["N"], sizes["S"], sizes["K"]
     Z1 = conv2d(X, W1, (1, 1), (1, 1), (S, S))        # Z1 = conv2d(X, W1, padding=1)   N×S×S×K
     # mu = mean(Z1, axis=(0, 1, 2), keepdims=True)   1×1×1×K
-    mu = Z1.sum(axis=(0, 1, 2), keepdims=True) / (N * S ** 2)
+    mu = np.einsum("abcd->d", Z1)[None, None, None, :] / (N * S ** 2)
     Z1_tilde = Z1 - mu                                # Z1_tilde = Z1 − mu   N×S×S×K
     # v = mean(Z1_tilde², axis=(0, 1, 2), keepdims=True) + 1e-5   1×1×1×K
     v = np.einsum("abcd,abcd->d", Z1_tilde, Z1_tilde)[None, None, None, :] / (N * S ** 2) + 1e-05
@@ -59,7 +59,7 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[np.ndar
     A1 = np.maximum(B1, 0)                            # A1 = relu(B1)   N×S×S×K
     Z2 = conv2d(A1, W2, (1, 1), (1, 1), (S, S))       # Z2 = conv2d(A1, W2, padding=1)   N×S×S×K
     # mu_2 = mean(Z2, axis=(0, 1, 2), keepdims=True)   1×1×1×K
-    mu_2 = Z2.sum(axis=(0, 1, 2), keepdims=True) / (N * S ** 2)
+    mu_2 = np.einsum("abcd->d", Z2)[None, None, None, :] / (N * S ** 2)
     Z2_tilde = Z2 - mu_2                              # Z2_tilde = Z2 − mu_2   N×S×S×K
     # v_2 = mean(Z2_tilde², axis=(0, 1, 2), keepdims=True) + 1e-5   1×1×1×K
     v_2 = np.einsum("abcd,abcd->d", Z2_tilde, Z2_tilde)[None, None, None, :] / (N * S ** 2) + 1e-05
@@ -96,7 +96,7 @@ def backward(cache: dict, upstream: np.ndarray) -> dict[str, np.ndarray]:
     dY = upstream_array("Y", upstream, (N, S, S, K), dtype)
     dR = dY * (R > 0)                                 # dR = dY ⊙ (R > 0)   N×S×S×K
     dg2 = np.einsum("abcd,abcd->d", dR, Z2_hat)       # dg2 = sum(dR ⊙ Z2_hat, axis=(0, 1, 2))   K
-    dc2 = dR.sum(axis=(0, 1, 2))                      # dc2 = sum(dR, axis=(0, 1, 2))   K
+    dc2 = np.einsum("abcd->d", dR)                    # dc2 = sum(dR, axis=(0, 1, 2))   K
     # dZ2 = g2 / reshape(sigma_2, (K,)) ⊙ (dR − dg2 / (N*S**2) ⊙ Z2_hat − dc2 / (N*S**2))   N×S×S×K
     dZ2 = g2 / sigma_2[0, 0, 0, :] * (dR - dg2 / (N * S ** 2) * Z2_hat - dc2 / (N * S ** 2))
     # dW2 = conv2d_kernel(A1, dZ2, (3, 3), padding=1)   3×3×K×K
@@ -105,7 +105,7 @@ def backward(cache: dict, upstream: np.ndarray) -> dict[str, np.ndarray]:
     dA1 = conv2d_input(dZ2, W2, (1, 1), (1, 1), (S, S))
     dB1 = dA1 * (B1 > 0)                              # dB1 = dA1 ⊙ (B1 > 0)   N×S×S×K
     dg1 = np.einsum("abcd,abcd->d", dB1, Z1_hat)      # dg1 = sum(dB1 ⊙ Z1_hat, axis=(0, 1, 2))   K
-    dc1 = dB1.sum(axis=(0, 1, 2))                     # dc1 = sum(dB1, axis=(0, 1, 2))   K
+    dc1 = np.einsum("abcd->d", dB1)                   # dc1 = sum(dB1, axis=(0, 1, 2))   K
     # dZ1 = g1 / reshape(sigma, (K,)) ⊙ (dB1 − dg1 / (N*S**2) ⊙ Z1_hat − dc1 / (N*S**2))   N×S×S×K
     dZ1 = g1 / sigma[0, 0, 0, :] * (dB1 - dg1 / (N * S ** 2) * Z1_hat - dc1 / (N * S ** 2))
     # dX = dR + conv2d_input(dZ1, W1, (S, S), padding=1)   N×S×S×K
@@ -129,7 +129,7 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
     N, S = sizes["N"], sizes["S"]
     Z1 = conv2d(X, W1, (1, 1), (1, 1), (S, S))        # Z1 = conv2d(X, W1, padding=1)   N×S×S×K
     # mu = mean(Z1, axis=(0, 1, 2), keepdims=True)   1×1×1×K
-    mu = Z1.sum(axis=(0, 1, 2), keepdims=True) / (N * S ** 2)
+    mu = np.einsum("abcd->d", Z1)[None, None, None, :] / (N * S ** 2)
     Z1_tilde = Z1 - mu                                # Z1_tilde = Z1 − mu   N×S×S×K
     # v = mean(Z1_tilde², axis=(0, 1, 2), keepdims=True) + 1e-5   1×1×1×K
     v = np.einsum("abcd,abcd->d", Z1_tilde, Z1_tilde)[None, None, None, :] / (N * S ** 2) + 1e-05
@@ -139,7 +139,7 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
     A1 = np.maximum(B1, 0)                            # A1 = relu(B1)   N×S×S×K
     Z2 = conv2d(A1, W2, (1, 1), (1, 1), (S, S))       # Z2 = conv2d(A1, W2, padding=1)   N×S×S×K
     # mu_2 = mean(Z2, axis=(0, 1, 2), keepdims=True)   1×1×1×K
-    mu_2 = Z2.sum(axis=(0, 1, 2), keepdims=True) / (N * S ** 2)
+    mu_2 = np.einsum("abcd->d", Z2)[None, None, None, :] / (N * S ** 2)
     Z2_tilde = Z2 - mu_2                              # Z2_tilde = Z2 − mu_2   N×S×S×K
     # v_2 = mean(Z2_tilde², axis=(0, 1, 2), keepdims=True) + 1e-5   1×1×1×K
     v_2 = np.einsum("abcd,abcd->d", Z2_tilde, Z2_tilde)[None, None, None, :] / (N * S ** 2) + 1e-05

@@ -5,15 +5,15 @@ Every rule takes a row and returns one with the same value, or None; what it lea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import sympy as sp
 
-from symbackprop.codegen.rows import split_one_hot
+from symbackprop.codegen.rows import split_one_hot, to_largest
 from symbackprop.core import build
 from symbackprop.core import formula as f
-from symbackprop.core.facts import is_padded, is_put, is_scattered
+from symbackprop.core.facts import is_folded, is_padded, is_put, is_scattered, is_unfolded
 from symbackprop.core.graph import Graph, Node
 from symbackprop.core.kernel import Kernel
 from symbackprop.core.loops import Loop
@@ -30,7 +30,7 @@ def lowered(swept: Derivation, level: int, marks: bool) -> Derivation:
     derivation = closed(swept)
     if not level:
         return derivation
-    rules: list[Rule] = [joined_pads, one_scatter, *([marked] if marks else [])]
+    rules: list[Rule] = [joined_pads, one_scatter, masked_first, *([marked] if marks else [])]
     work = Lowering(derivation.model.graph, rules, derivation.names)
     totals = [s.total for s in derivation.steps if not isinstance(s, LoopStep)]
     work.run([*derivation.gradients.values(), *totals], derivation.forward_ids)
@@ -156,3 +156,53 @@ def marked(row: Node) -> Node | None:
         if split_one_hot(found) is not None:
             return found
     return None
+
+
+# -- the mask of a ReLU that windows are taken of
+
+
+def masked_first(row: Node) -> Node | None:
+    """fold(to_largest(g, a, m)) · 1[z > 0] = fold(to_largest(g · 1[m > 0], a, m)), where a are windows of relu(z) and m
+    is the largest entry of each: where an entry is that, it is above 0 when m is, and there are fewer m. The gradient
+    of a ReLU before a pool."""
+    if row.form != _PRODUCT:
+        return None
+    for whole, mask in (row.args, row.args[::-1]):
+        folds = [*_folds(whole)]
+        found = to_largest(folds[-1])
+        if mask.form == _ABOVE_0 and found is not None:
+            *windows, inside = _unfolds(found.reads[1])
+            if inside.head == "relu" and inside.args == mask.args and not any(r.name for r in (*windows, inside)):
+                return _masked(folds, mask, found.reads[2])
+    return None
+
+
+_PRODUCT = f.Mul((f.Arg(0), f.Arg(1)))
+_ABOVE_0 = f.Call("above", (f.Arg(0), f.ZERO, f.ZERO))
+
+
+def _folds(row: Node) -> Iterator[Node]:
+    """A row, and the windows that are added up in it."""
+    yield row
+    while is_folded(row):
+        row = row.args[0]
+        yield row
+
+
+def _unfolds(row: Node) -> Iterator[Node]:
+    """Windows, and what they are taken of."""
+    yield row
+    while is_unfolded(row):
+        row = row.args[0]
+        yield row
+
+
+def _masked(folds: Sequence[Node], mask: Node, largest: Node) -> Node:
+    """The same rows with an upstream gradient that is 0 where the largest entry is not above 0."""
+    *outer, inner = folds
+    graph, spread = inner.graph, inner.args[0]
+    g = graph.make("elementwise", [spread.args[0], graph.again(mask, [largest])], Kernel(_PRODUCT))
+    row = graph.again(inner, [graph.again(spread, [g]), *inner.args[1:]])
+    for fold in reversed(outer):
+        row = graph.again(fold, [row])
+    return row

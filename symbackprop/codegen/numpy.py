@@ -6,7 +6,7 @@ import ast
 from collections.abc import Sequence
 from functools import reduce
 from string import ascii_letters
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from symbackprop.codegen.arrays import RULES, Arrays, Rule, two_factors
 from symbackprop.codegen.module import ModulePrinter
@@ -56,15 +56,15 @@ class NumPy(Arrays):
         found = super().lowered(node) or self.product_sum(node) or self.selected_sum(node)
         short = {"sum": "add", "max": "maximum"}.get(node.op.name)
         found = found or (self.short_reduction(node, short) if short else None)
-        return found or (self.plain_sum(node) if self.level > 1 else None)
+        return found or self.plain_sum(node)
 
     def plain_sum(self, node: Node) -> Expr | None:
-        """Σ a over the last axis, or over several but not all, which einsum goes through faster than sum does: a
-        sum that people read stays one at -O1."""
+        """Σ a over the last axis, or over several but not all, which einsum goes through faster than sum does. At -O1
+        only over three or more, as for the channels of images: other sums are read more easily as such."""
         if not is_sum(node) or node.args[0].kind != FLOAT:
             return None
         a, (axes, keepdims) = node.args[0], node.attr
-        if len(axes) == a.ndim or (len(axes) == 1 and a.ndim - 1 not in axes):
+        if len(axes) == a.ndim or (len(axes) == 1 and a.ndim - 1 not in axes) or (self.level < 2 and len(axes) < 3):
             return None
         letters = ascii_letters[: a.ndim]
         out = "".join(c for k, c in enumerate(letters) if k not in axes)
@@ -102,14 +102,23 @@ class NumPy(Arrays):
             return None
         terms = inner.form.terms if isinstance(inner.form, f.Add) else (inner.form,)
         args = [self.as_float(a) for a in inner.args]
-        noughts = [t for t in terms if isinstance(t, f.Call) and t.name == "nought"]
-        guarded = [[self.formula(x, args) for x in t.args] for t in noughts]
-        if len(guarded) < len(terms) or not all(same_shape(value.shape, inner.shape) for value, _ in guarded):
-            return None
+        noughts = [t.args for t in terms if isinstance(t, f.Call) and t.name == "nought"]
         axes = tuple(node.attr[0]) if len(node.attr[0]) < inner.ndim else ()
         over = {"axis": axes[0] if len(axes) == 1 else axes} if axes else {}
-        sums = [Expr(call("sum_selected", a.code, s.code, **over), node.shape, FLOAT) for a, s in guarded]
-        return reduce(lambda left, right: joined(left, ast.Add, right), sums)
+        sums = [self.guarded_sum(value, s, args, inner.shape, over) for value, s in noughts]
+        if len(sums) < len(terms) or not all(sums):
+            return None
+        found = [Expr(code, node.shape, FLOAT) for code in sums if code is not None]
+        return reduce(lambda left, right: joined(left, ast.Add, right), found)
+
+    def guarded_sum(self, value: f.Formula, s: f.Formula, args: Sequence[Expr], shape: Shape, over: dict[str, Any]
+                    ) -> Code | None:
+        """Σ of a value where it counts, which s says; of s·a without an array of the products."""
+        others = [x for x in value.factors if x != s] if isinstance(value, f.Mul) and len(value.factors) == 2 else []
+        product = len(others) == 1
+        parts = [self.formula(x, args) for x in ((s, *others) if product else (value, s))]
+        fits = all(same_shape(part.shape, shape) for part in (parts if product else parts[:1]))
+        return call("dot_selected" if product else "sum_selected", *[p.code for p in parts], **over) if fits else None
 
     def factor(self, a: Node, shape: Shape) -> Factor:
         """An operand of arithmetic of a shape, at the letters of the axes along which it is not repeated."""

@@ -17,7 +17,8 @@ from symbackprop.codegen.sizes import demands
 from symbackprop.codegen.tree import Expr
 from symbackprop.core import formula as f
 from symbackprop.core.facts import is_joined
-from symbackprop.core.graph import Node
+from symbackprop.core.graph import FLOAT, Node
+from symbackprop.core.shapes import same_shape
 from symbackprop.derive.again import Again
 from symbackprop.derive.blocks import Whole
 from symbackprop.derive.products import Product
@@ -179,6 +180,7 @@ def kept_rows(rows: Rows, gradients: Iterable[Node], forward: Forward, share: bo
     again = Again(forward.named, rows.args)
     kept: dict[int, Node] = {}
     seen: set[int] = set()
+    readers: dict[int, list[Node]] = {}
     stack = list(reversed(list(gradients)))
     while stack:
         row = stack.pop()
@@ -190,7 +192,21 @@ def kept_rows(rows: Rows, gradients: Iterable[Node], forward: Forward, share: bo
             kept[row.id] = row
         else:
             stack.extend(reversed(rows.args(row)))
+            for a in {a.id for a in rows.args(row)}:
+                readers.setdefault(a, []).append(row)
+    if share:
+        kept = {r.id: r for r in [instead(row, readers.get(row.id, []), forward) for row in kept.values()]}
     return [row for row in kept.values() if not row.is_declared or row.attr.role not in ("upstream", "constant")]
+
+
+def instead(row: Node, readers: Sequence[Node], forward: Forward) -> Node:
+    """What is kept in place of a row that backward reads for one other row only, which forward computes and which is
+    as large: (x - mu)/sigma rather than x - mu."""
+    if len(readers) != 1 or row.is_declared or not row.ndim or row.kind != FLOAT:
+        return row
+    (reader,) = readers
+    fits = reader.form is not None and reader.kind == FLOAT and same_shape(reader.shape, row.shape)
+    return reader if fits and forward.computes(reader, share=True) else row
 
 
 # -- scalars: Python floats are computed with as they are, which is faster, where that is safe

@@ -25,6 +25,7 @@ from symbackprop.codegen.tree import (
     binary,
     call,
     index,
+    joined,
     method,
     name,
     operands,
@@ -160,6 +161,7 @@ class InPlace:
     def arithmetic(self, chain: list[tuple[ast.operator, Expr]]) -> Steps | None:
         """The first operand that is computed in place takes the buffer, else two of which one has the whole shape; the
         others are combined with it one by one."""
+        chain = self.narrow_first(chain)
         for k, (operation, part) in enumerate(chain):
             found = self.steps(part)
             if found is not None:
@@ -172,6 +174,13 @@ class InPlace:
                 operation, second = chain.pop(max(k, 1))
                 return self.first(OPERATIONS[type(operation)], chain[0][1], second)[0], self.changed(chain[1:])
         return None
+
+    def narrow_first(self, chain: list[tuple[ast.operator, Expr]]) -> list[tuple[ast.operator, Expr]]:
+        """1 / s * (a − b) as (1 / s) * (a − b): leading operands that are smaller than the whole become one."""
+        while len(chain) > 2 and not any(same_shape(part.shape, self.shape) for _, part in chain[:2]):
+            (first, left), (second, right), *rest = chain
+            chain = [(first, joined(left, type(second), right)), *rest]
+        return chain
 
     def changed(self, rest: Iterable[tuple[ast.operator, Expr]]) -> list[ast.stmt]:
         return [ast.AugAssign(self.variable, operation, part.code) for operation, part in rest]

@@ -103,6 +103,11 @@ def is_unfolded(row: Node) -> bool:
     return row.op.name == "unfold"
 
 
+def is_folded(row: Node) -> bool:
+    """Whether a row is windows of another one added up along an axis."""
+    return row.op.name == "fold"
+
+
 def is_joined(row: Node) -> bool:
     """Whether a row is several along an axis."""
     return row.op.name == "concat"

@@ -48,10 +48,23 @@ output lp = -cross_entropy(z, y)""", "[at] = ", "put_along_axis"),
     "largest of windows": Case("dim N\ninput x: N x 4 x 6 x 2\noutput y = max_pool2d(x, 2)", "to_largest(", " == "),
     "largest of overlapping windows": Case("dim N\ninput x: N x 5 x 5 x 2\noutput y = max_pool2d(x, 3, stride=1)",
                                            "to_largest(", " == "),
+    "largest of windows of ReLU": Case("dim N\ninput x: N x 4 x 6 x 2\noutput y = max_pool2d(relu(x), 2)",
+                                       "(y > 0)", "x > 0"),
+    "largest of overlapping windows of ReLU": Case("""dim N
+input x: N x 5 x 5 x 2
+output y = max_pool2d(relu(2 * x), 3, stride=1)""", "(y > 0)", "z > 0"),
+    "windows of a ReLU with a name": Case("""dim N
+input x: N x 4 x 4 x 2
+h = relu(x)
+output y = max_pool2d(h, 2)""", "(x > 0)", "(y > 0)"),
+    "channels": Case("dim N\ninput x: N x 2 x 3 x 2, b: 2\noutput y = tanh(x + b)", "np.einsum(", ".sum("),
     "guarded sums": Case("""dim N, V
 input p: N x V, t: N x V
 output y = sum(t * log(p), axis=1)
-output s = sum(t * log(p) + p * log(t))""", "sum_selected(", ").sum(axis=1)"),
+output s = sum(t * log(p) + p * log(t))
+output u = sum(p * log(t), axis=0)""", "dot_selected(", ").sum(axis="),
+    "guarded sums of more": Case("dim N, V\ninput p: N x V, t: N x V, w: N x V\noutput s = sum(w * t * log(p), axis=1)",
+                                 "sum_selected(", ").sum(axis="),
     "sums of products": Case("""dim N, D
 input x: N x D, w: N x 1, b: D
 output y = sum(tanh(x) * x, axis=1)

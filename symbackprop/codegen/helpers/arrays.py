@@ -41,13 +41,21 @@ def logsumexp(a: np.ndarray, axis: int | tuple, keepdims: bool = False) -> np.nd
 def norm(a: np.ndarray, axis: int | tuple | None = None, keepdims: bool = False) -> np.ndarray:
     """sqrt(sum(a**2)) along axes; where squares might over- or underflow, of the entries over the largest one."""
     with np.errstate(over="ignore", under="ignore"):
-        total = np.vdot(a, a) if axis is None else (a * a).sum(axis=axis, keepdims=keepdims)
+        total = np.vdot(a, a) if axis is None else squares(a, axis, keepdims)
         if ((total > 1e-30) & (total < 1e30)).all():
             return np.sqrt(total)
         top = np.abs(a).max(axis=axis, keepdims=True, initial=0)
         scale = np.where((top > 0) & np.isfinite(top), top, 1)
         total = np.sqrt(np.square(a / scale).sum(axis=axis, keepdims=True)) * scale
     return total if keepdims else total.squeeze(axis)
+
+
+def squares(a: np.ndarray, axis: int | tuple, keepdims: bool) -> np.ndarray:
+    """The sum of a**2 along axes; einsum goes through rows without an array of the squares."""
+    if axis != a.ndim - 1:
+        return (a * a).sum(axis=axis, keepdims=keepdims)
+    total = np.einsum("...a,...a->...", a, a)
+    return total[..., None] if keepdims else total
 
 
 def softmax_logsumexp(
@@ -81,7 +89,9 @@ def to_largest(g: np.ndarray, a: np.ndarray, top: np.ndarray, axes: tuple) -> np
     g, spread = np.expand_dims(g, place), np.repeat(np.expand_dims(top, place), width, axis=place)
     hits = {at: slices[at] == spread for at in np.ndindex(*slices.shape[: len(outer)])}
     if sum(map(np.count_nonzero, hits.values())) != top.size or np.isnan(top).any():  # there are ties
-        g = g / sum([hit.sum(axis=place, keepdims=True, dtype=np.int8) for hit in hits.values()])
+        first, *others = (hit.view(np.int8) for hit in hits.values())
+        ties = over_short_axes(np.add, sum(others, first), (place,))
+        g = g / np.expand_dims(ties, place)
     g = np.repeat(g, width, axis=place)
     for at, hit in hits.items():
         np.multiply(g, hit, out=parts[at])

@@ -125,6 +125,17 @@ def sum_selected(a: np.ndarray, s: np.ndarray, axis: int | tuple | None = None) 
     return total if np.isfinite(total).all() else where_selected(a, s).sum(axis=axis)
 
 
+def dot_selected(s: np.ndarray, a: np.ndarray, axis: int | tuple | None = None) -> np.ndarray | np.number:
+    """The sum along axes of s * a, guarded as where_selected does it where it is not finite."""
+    if axis is None:
+        total = np.vdot(s, a)
+    elif axis == s.ndim - 1:
+        total = np.einsum("...a,...a->...", s, a)
+    else:
+        return sum_selected(s * a, s, axis)
+    return total if np.isfinite(total).all() else where_selected(s * a, s).sum(axis=axis)
+
+
 def gated(x: np.ndarray, gate: np.ndarray) -> np.ndarray:
     """x * gate, and 0 where the gate is 0, even at an infinite x."""
     product = x * gate
@@ -133,8 +144,7 @@ def gated(x: np.ndarray, gate: np.ndarray) -> np.ndarray:
 
 def limited(x: np.ndarray) -> np.ndarray:
     """x, no further from 0 than 1e12: a factor beside gates such as sigmoid', which are 0 beyond."""
-    near = np.max(x, initial=0) <= 1e12 and np.min(x, initial=0) >= -1e12
-    return x if near else np.clip(x, -1e12, 1e12)
+    return x if np.vdot(x, x) <= 1e24 else np.clip(x, -1e12, 1e12)
 
 
 def times_log(weight: np.ndarray | float, p: np.ndarray | float) -> np.ndarray:
@@ -260,23 +270,26 @@ def moderate(x: np.ndarray | float, y: np.ndarray | float) -> np.ndarray:
 
 
 def is_moderate(x: np.ndarray | float) -> bool:
-    """Whether all are positive, and products and quotients of two of them neither over- nor underflow."""
+    """Whether all are positive, neither close to 0 nor very large."""
     return bool(np.min(x, initial=1) > 1e-18 and np.max(x, initial=1) < 1e18)
 
 
 def log_product(x: np.ndarray | float, y: np.ndarray | float) -> np.ndarray:
-    """log(x * y); of the signs, and by the logarithms of both, where the product might over- or underflow."""
-    if is_moderate(x) and is_moderate(y):
-        return np.log(x * y)
+    """log(x * y); of the signs, and by the logarithms of both, where the product over- or underflows."""
+    with np.errstate(all="ignore"):
+        product = np.asarray(np.multiply(x, y))
+    if is_moderate(product):
+        return np.log(product, out=product)[()]
     near = moderate(x, y)
     product = np.where(near, x, np.sign(x)) * np.where(near, y, np.sign(y))
     return np.log(product) + (np.log(np.where(near, 1, np.abs(x))) + np.log(np.where(near, 1, np.abs(y))))
 
 
 def log_quotient(x: np.ndarray | float, y: np.ndarray | float) -> np.ndarray:
-    """log(x / y); of the signs, and by the logarithms of both, where the quotient might over- or underflow."""
-    if is_moderate(x) and is_moderate(y):
-        over = np.asarray(x / y)
+    """log(x / y); of the signs, and by the logarithms of both, where the quotient over- or underflows."""
+    with np.errstate(all="ignore"):
+        over = np.asarray(np.divide(x, y))
+    if is_moderate(over):
         return np.log(over, out=over)[()]
     near = moderate(x, y)
     over = np.where(near, x, np.sign(x)) / np.where(near, y, np.sign(y))
