@@ -474,6 +474,34 @@ def _summed_exchanged(i: int, j: int) -> Swap:
     return swap
 
 
+def weights_transposed(place: Place) -> Iterator[Candidate]:
+    """A product written as a sum over what was broadcast, its matrix transposed: ``p.T @ d`` where ``p @ d`` belongs
+    and p is the softmax of what a logsumexp reads."""
+    edge = place.edge
+    links = place.reference.edges(edge.consumer) if edge.consumer.form is not None else []
+    if len(links) != 1 or not (is_sum(links[0].consumer) or links[0].consumer.op.logarithm):
+        return
+    summed, name = [*summed_axes(edge)], m.clipped(declared_name(place.reference, edge.argument), SHORT)
+    shown = m.clipped(place.reference.name(links[0].consumer), SHORT)
+    for i, j in _equal_axes(edge.consumer):
+        if (i in summed) != (j in summed):
+            says = f"what comes back from {shown} to {name} is multiplied with the transpose of the matrix that " \
+                   f"belongs there (axes {i} and {j}): a transpose is missing or too many"
+            pattern = ("weights transposed", edge.consumer.attr, edge.index, links[0].consumer.op.name, i, j)
+            yield candidate(place, m.TRANSPOSE, says, _with_weights_transposed(links[0], i, j), 26, (pattern,))
+
+
+def _with_weights_transposed(link: Edge, i: int, j: int) -> Swap:
+    def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+        above, (axes, keepdims) = sweep.above(link.consumer), link.consumer.attr
+        whole = above if keepdims else np.expand_dims(above, tuple(map(int, axes)))
+        matrix = np.broadcast_to(sweep.passed(link, np.ones_like(above)) * sweep.local(edge),
+                                 sweep.point.size(edge.consumer.shape))
+        return sweep.times(edge, np.swapaxes(matrix, i, j) * whole, np.ones(()))
+
+    return swap
+
+
 def not_inverted(place: Place) -> Iterator[Candidate]:
     """The matrix in place of its inverse in the gradient of a log-determinant."""
     if is_log_determinant(place.edge.consumer):
@@ -723,14 +751,27 @@ def sum_axes(place: Place) -> Iterator[Candidate]:
     if not is_sum(reduced) or argument.ndim < 2:
         return
     name, axes = place.reference.name(argument), tuple(int(a) for a in reduced.attr[0])
-    way = through(place.reference, place.edge)
-    for wrong in (w for count in (1, 2) for w in combinations(range(argument.ndim), count) if w != axes):
-        for word in ("mean", "sum"):
-            says = f"the {word} in the branch of d{name} through {way} runs over {_axes(wrong)}, " \
-                   f"where {_axes(axes)} belong{'s' * (len(axes) == 1)}"
-            for inside in (True, False):
-                swap = _summed_over(wrong, axes, word == "mean", inside)
-                yield candidate(place, AXIS, says, swap, 27, (("sum axes", axes, wrong, word, inside),))
+    way, root = through(place.reference, place.edge), _root_of(place.reference, reduced)
+    chosen = [w for count in range(1, argument.ndim + 1) for w in combinations(range(argument.ndim), count)]
+    for wrong, word in product((w for w in chosen if w != axes), ("mean", "sum")):
+        says = f"the {word} in the branch of d{name} through {way} runs over {_axes(wrong)}, " \
+               f"where {_axes(axes)} belong{'s' * (len(axes) == 1)}"
+        for style in (INSIDE, IN_FRONT, NORMALISED):
+            swap = _summed_over(wrong, axes, word == "mean", style, root)
+            yield candidate(place, AXIS, says, swap, 27, (("sum axes", axes, wrong, word, style),))
+
+
+INSIDE, IN_FRONT, NORMALISED = "inside", "in front", "normalised"  # where what is the same along the right axes stands
+
+
+def _root_of(reference: Reference, row: Node) -> Node | None:
+    """The root that is taken of a variance, perhaps with an ε: the standard deviation."""
+    above = [e.consumer for e in reference.edges(row) if e.consumer.form is not None]
+    for r in above:
+        if r.head == "sqrt":
+            return r
+    inner = [r for r in above if r.head is None and same_shape(r.shape, row.shape)]
+    return _root_of(reference, inner[0]) if inner else None
 
 
 def _axes(axes: Sequence[int]) -> str:
@@ -792,9 +833,10 @@ def _masked(pick: Edge, factor: sp.Expr, inside: bool) -> Swap:
     return swap
 
 
-def _summed_over(wrong: tuple[int, ...], axes: tuple[int, ...], mean: bool, inside: bool) -> Swap:
+def _summed_over(wrong: tuple[int, ...], axes: tuple[int, ...], mean: bool, style: str, root: Node | None) -> Swap:
     """What the branch hands back when its last sum runs over ``wrong`` axes, with the factor of a mean over these or
-    not; factors that are the same along the right axes stand ``inside`` the sum or in front of it."""
+    not; factors that are the same along the right axes stand inside the sum or in front of it, or are spread as code
+    writes them that has the normalised array: r * xh * sum(d * xh)."""
 
     def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
         shape = sweep.point.size(edge.argument.shape)
@@ -803,7 +845,8 @@ def _summed_over(wrong: tuple[int, ...], axes: tuple[int, ...], mean: bool, insi
                  for whole, local in _spread(sweep, edge.consumer, edge.argument, 1.0)]
         sizes = [[float(np.max(np.abs(np.sum(x, axis=axes)))) for x in (whole * local, np.abs(whole * local))]
                  for whole, local in parts]
-        total = sum((_resummed(whole, local, wrong, inside) for (whole, local), (size, terms)
+        front = np.asarray(sweep.point.value(root)) ** -2.0 if root is not None and style == NORMALISED else None
+        total = sum((_resummed(whole, local, wrong, style, front) for (whole, local), (size, terms)
                      in zip(parts, sizes, strict=True)
                      if size > 1e-9 * terms), np.zeros(shape))  # a sum that is always 0 is never written
         return np.broadcast_to(total / (ratio if mean else 1.0), shape)
@@ -811,8 +854,10 @@ def _summed_over(wrong: tuple[int, ...], axes: tuple[int, ...], mean: bool, insi
     return swap
 
 
-def _resummed(whole: Array, local: Array, axis: tuple[int, ...], inside: bool) -> Array:
-    return np.sum(whole * local, axis=axis, keepdims=True) if inside else \
+def _resummed(whole: Array, local: Array, axis: tuple[int, ...], style: str, front: Array | None) -> Array:
+    if front is not None:
+        return front * np.sum(whole * local / front, axis=axis, keepdims=True)
+    return np.sum(whole * local, axis=axis, keepdims=True) if style == INSIDE else \
         np.sum(whole, axis=axis, keepdims=True) * local
 
 
@@ -1162,9 +1207,9 @@ def _added(source: Node) -> Swap:
 
 AT_EDGES = (overwrites, shifted_windows, cut_elsewhere, laid_out, reshaped_otherwise, maxima, unmasked_maxima,
             without_upstream, divided_by_one_less, rolled, turned, products, left_out, mislaid, unsolved, not_inverted,
-            axes_exchanged, summed_elsewhere, softmax_axes, log_sum_axes, spread_elsewhere, stale_scores, softmax_parts,
-            softmax_sums, sum_axes, unsummed, *LOCAL, scaled, without_a_factor, one_entry_only, every_class,
-            behind_the_product, clipped, other_gradients)
+            axes_exchanged, summed_elsewhere, weights_transposed, softmax_axes, log_sum_axes, spread_elsewhere,
+            stale_scores, softmax_parts, softmax_sums, sum_axes, unsummed, *LOCAL, scaled, without_a_factor,
+            one_entry_only, every_class, behind_the_product, clipped, other_gradients)
 
 
 def scaled_rows(reference: Reference, row: Node, target: Node) -> Iterator[Candidate]:

@@ -7,6 +7,7 @@ Rules and candidates are those of `grade.derivation_mistakes`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import TypeAlias
 
 import sympy as sp
 
@@ -201,7 +202,7 @@ def inner_slips(place: Place) -> Iterator[Candidate]:
     read = [] if consumer.form is None else f.arguments(consumer.attr.partial(edge.index))
     for i in read:
         for kind, says, wrong in _slips(place.reference, consumer.args[i]):
-            pattern = ("inner", consumer.attr, edge.index, i, wrong)
+            pattern = ("inner", consumer.attr, edge.index, i, *wrong)
             yield candidate(place, kind, f"in {place.factor}, {says}", _with_inner(edge, i, wrong), 32, (pattern,))
 
 
@@ -212,10 +213,24 @@ def _reader(place: Place) -> Edge:
     return above[0] if passes and len(above) == 1 else place.edge
 
 
-def _slips(reference: Reference, row: Node) -> Iterator[tuple[str, str, f.Formula]]:
-    """(kind, words, wrong formula over the row's arguments)"""
+Slip: TypeAlias = tuple[f.Formula, tuple[int, ...]]  # a wrong formula, and the arguments that lead to where it stands
+DEEP = 2
+
+
+def _slips(reference: Reference, row: Node, depth: int = 0) -> Iterator[tuple[str, str, Slip]]:
+    """(kind, words, the slip) of a row and of what it is made of without a name."""
     if row.form is None:
         return
+    yield from ((kind, says, (wrong, ())) for kind, says, wrong in _slips_here(reference, row))
+    for k, arg in enumerate(row.args if depth < DEEP else ()):
+        if not reference.is_named(arg) and not arg.is_leaf:
+            yield from ((kind, says, (wrong, (k, *path)))
+                        for kind, says, (wrong, path) in _slips(reference, arg, depth + 1))
+
+
+def _slips_here(reference: Reference, row: Node) -> Iterator[tuple[str, str, f.Formula]]:
+    """(kind, words, wrong formula over the row's arguments)"""
+    assert row.form is not None
     shown = m.clipped(reference.name(row), SHORT)
     if row.head is not None and len(row.args) == 1:
         for name in (n for n in FUNCTIONS if n != row.head):
@@ -228,14 +243,24 @@ def _slips(reference: Reference, row: Node) -> Iterator[tuple[str, str, f.Formul
             yield v.kind, f"in {shown}, {v.says.format(part=reference.written(v.part, row.args, row))}", v.form
 
 
+def _slipped(sweep: NumericSweep, row: Node, slip: Slip) -> Array:
+    """The value of a row with a slip in it or in what it is made of."""
+    wrong, path = slip
+    args: list[Node | Array] = list(row.args)
+    if not path:
+        return sweep.formula(wrong, args)
+    args[path[0]] = _slipped(sweep, row.args[path[0]], (wrong, path[1:]))
+    return sweep.formula(row.attr.form, args)
+
+
 FUNCTIONS = ("", *(n for n in ACTIVATIONS if TABLE[n].switches != AT_ZERO))
 
 
-def _with_inner(reader: Edge, index: int, wrong: f.Formula) -> Swap:
+def _with_inner(reader: Edge, index: int, slip: Slip) -> Swap:
     def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
         consumer = reader.consumer
         args: list[Node | Array] = list(consumer.args)
-        args[index] = sweep.formula(wrong, consumer.args[index].args)
+        args[index] = _slipped(sweep, consumer.args[index], slip)
         local = sweep.formula(consumer.attr.partial(reader.index), args, consumer)
         if reader is edge:
             return sweep.times(edge, upstream, local)

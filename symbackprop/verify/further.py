@@ -72,7 +72,7 @@ class Further:
         needs = needs_of(self.model) if self.free else None
         if needs is not None:
             yield from self._of_sizes(needs)
-        yield from self._saturated(max(found, key=self._infinite))  # where masks leave nothing, it is shifted otherwise
+        yield from self._saturated(max([*found, *self._half_masked(first)], key=self._emptied))
         yield from self._on_switches(first, needs)
 
     # -- float32
@@ -229,16 +229,21 @@ class Further:
             return False
         return True
 
-    def _infinite(self, sample: Sample) -> int:
-        """How many values of the model are infinite."""
-        counts: list[int] = []
+    def _emptied(self, sample: Sample) -> tuple[int, int]:
+        """How many lines a softmax or a logsumexp has that are empty beside others that are not, and how many values of
+        the model are infinite."""
+        empty, infinite = 0, 0
 
         def watch(step: Step, args: Sequence[Array], value: Array) -> Array:
-            for part in value if isinstance(value, list) else [value]:
-                counts.append(int(np.sum(np.isinf(part))))
+            nonlocal empty, infinite
+            infinite += sum(int(np.sum(np.isinf(part))) for part in (value if isinstance(value, list) else [value]))
+            if step.row.op.distribution or step.row.op.logarithm:
+                axes = step.row.attr if step.row.op.distribution else tuple(map(int, step.row.attr[0]))
+                none = np.all(np.isneginf(np.real(args[0])), axis=axes)
+                empty += int(min(np.sum(none), np.sum(~none)))
             return value
 
-        return sum(counts) if self._ran(sample, watch) else 0
+        return (empty, infinite) if self._ran(sample, watch) else (0, 0)
 
     def _with_bits(self, name: str, sample: Sample) -> Iterator[Sample]:
         data = [n for n, r in self.model.leaves().items() if n != name and _free(r) and r.attr.role == "data"]
@@ -247,6 +252,19 @@ class Further:
                 bits = k if k < 2 else self.rng.integers(0, 2, np.shape(sample.values[other]))
                 values = {**sample.values, other: np.zeros(np.shape(sample.values[other])) + bits}
                 yield replace(sample, values=values)
+
+    def _half_masked(self, first: Sample) -> Iterator[Sample]:
+        """The point with half of an array of data 0 or 1, where that can be: what a mask leaves nothing of is shifted
+        otherwise than the rest."""
+        for name, leaf in self.model.leaves().items():
+            old = np.asarray(first.values[name])
+            if leaf.attr.role != "data" or not old.ndim or leaf.attr.stated == SIMPLEX:
+                continue
+            for number in (0, 1):
+                half = np.where(np.arange(len(old)) % 2, number, old.T).T.astype(old.dtype)
+                sample = replace(first, values={**first.values, name: half})
+                if self.at("", sample) is not None:
+                    yield sample
 
     def _factor(self, first: Sample, name: str, rows: Sequence[Node]) -> float | None:
         """What a leaf is multiplied with for the largest argument of some exponential to be 800."""

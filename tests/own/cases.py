@@ -462,5 +462,7 @@ WRONG = [
     Wrong("batch-norm", L, "batch_norm", "ivar**3", "ivar**1.5", "x", ("the power of", "3/2")),
     Wrong("svm-hinge", L, "hinge", "-mask.sum(axis=1)", "-1", "W", ("1 stands where the number of",)),
     Wrong("crf", L, "crf", "da = p @ da", "da = (p * da).sum(axis=0)", "A", ("is summed over axis 0",)),
+    Wrong("crf", L, "crf", "da = p @ da", "da = p.T @ da", "A", ("multiplied with the transpose", "wherever")),
+    Wrong("grouped", L, "grouped", "axes = (2, 3)", "axes = (0, 1)", "x", ("axes 0, 1", "2, 3 belong", "wherever")),
     Wrong("gaussian", L, "gaussian", "0.5 * np.linalg.inv(S)", "0.5 * S", "A", ("inv(S)", "log-determinant")),
 ]

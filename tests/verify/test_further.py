@@ -34,6 +34,8 @@ DEEP += "a = relu(z2) @ v\nloss L = mean((a - t)^2)"
 GATES = "dim N, D, C\ndata X: N x D, y: N int < C\nparam A: D x D, B: D x C\nloss L = "
 GATES += "mean(cross_entropy(sigmoid(X @ A) @ B, y))"
 MASKED = "dim T, D\ninput Q: T x D, K: T x D\noutput Y = softmax(where(arange(T)[:, None] >= arange(T), Q @ K.T, -inf))"
+PADDED = "dim N, K\ndata m: N x K, y: N x K\nparam z: N x K\nA = softmax(where(m, z, -inf), axis=1)\n"
+PADDED += "loss L = sum(A * y)"
 CHOICE = "dim N\nparam x: N\nloss L = sum(where(x >= 0.25, x^2, x))"
 LOGISTIC = """dim N, D
 data X: N x D, y: N
@@ -69,6 +71,8 @@ CASES = [
     ("blocks of 32", NET, ("/ (H * N)", "/ (H * N) * (np.arange(N) < 32)[:, None]"), "[", "at N = 3"),
     ("scores beside infinite ones", MASKED, ("np.exp(e, out=e)", "np.exp(a, out=e)"), "Y",
      "so large that functions saturate: "),
+    ("lines that a mask leaves nothing of", PADDED, ("np.where(finite, top, 0)", "np.where(finite, finite * axis, 0)"),
+     "L is nan", "so large that functions saturate: "),
     ("a gate that overflows", GATES, OVERFLOWING, "nan", "so large that functions saturate: "),
     ("a gate that overflows where the loss is infinite", LOGISTIC, OVERFLOWING, "nan",
      "so large that functions saturate: "),
