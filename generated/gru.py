@@ -72,18 +72,13 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
     a_2 = np.empty((T, N, H), dtype)                  # T×N×H
     for t in range(T):
         z_u_t = t1[t] + h_prev @ U_u + b_u            # z_u[t] = t1[t] + h[t-1] U_u + b_u   N×H
-        u_t = sigmoid(z_u_t)                          # u[t] = sigmoid(z_u[t])   N×H
+        u_t = u[t] = sigmoid(z_u_t)                   # u[t] = sigmoid(z_u[t])   N×H
         z_r_t = t3[t] + h_prev @ U_r + b_r            # z_r[t] = t3[t] + h[t-1] U_r + b_r   N×H
-        r_t = sigmoid(z_r_t)                          # r[t] = sigmoid(z_r[t])   N×H
-        a_t = h_prev @ U_n                            # a[t] = h[t-1] U_n   N×H
+        r_t = r[t] = sigmoid(z_r_t)                   # r[t] = sigmoid(z_r[t])   N×H
+        a_t = a_2[t] = h_prev @ U_n                   # a[t] = h[t-1] U_n   N×H
         z_n_t = t2[t] + r_t * a_t + b_n               # z_n[t] = t2[t] + r[t] ⊙ a[t] + b_n   N×H
-        n_t = np.tanh(z_n_t)                          # n[t] = tanh(z_n[t])   N×H
-        h_t = (1 - u_t) * n_t + u_t * h_prev          # h[t] = (1 − u[t]) ⊙ n[t] + u[t] ⊙ h[t-1]   N×H
-        h[t] = h_t
-        u[t] = u_t
-        n[t] = n_t
-        r[t] = r_t
-        a_2[t] = a_t
+        n_t = n[t] = np.tanh(z_n_t)                   # n[t] = tanh(z_n[t])   N×H
+        h_t = h[t] = (1 - u_t) * n_t + u_t * h_prev   # h[t] = (1 − u[t]) ⊙ n[t] + u[t] ⊙ h[t-1]   N×H
         h_prev = h_t
     z = (h.reshape(N * T, H) @ V_o).reshape(T, N, V) + b_v  # z = h V_o + b_v   T×N×V
     p, t4 = softmax_logsumexp(z, axis=2)              # p = softmax(z)   T×N×V
@@ -135,22 +130,16 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     U_n_T = U_n.T.copy()                              # a copy, since every step reads it
     for t in reversed(range(T)):
         u_t = u[t]
-        n_t = n[t]
-        r_t = r[t]
         dh_t_2 = dh_next + dh[t]                      # dh_t = dh_next + dh[t]   N×H
         dn_t = dh_t_2 * (1 - u_t)                     # dn_t = dh_t ⊙ (1 − u[t])   N×H
-        dz_n_t = dn_t * (1 - n_t ** 2)                # dz_n_t = dn_t ⊙ (1 − n[t]²)   N×H
-        da_t = dz_n_t * r_t                           # da_t = dz_n_t ⊙ r[t]   N×H
+        dz_n_t = dz_n[t] = dn_t * (1 - n[t] ** 2)     # dz_n_t = dn_t ⊙ (1 − n[t]²)   N×H
+        da_t = da[t] = dz_n_t * r[t]                  # da_t = dz_n_t ⊙ r[t]   N×H
         dr_t = dz_n_t * a_2[t]                        # dr_t = dz_n_t ⊙ a[t]   N×H
-        dz_r_t = dr_t * (r_t * (1 - r_t))             # dz_r_t = dr_t ⊙ r[t] ⊙ (1 − r[t])   N×H
-        du_t = dh_t_2 * (-n_t + h_before[t])          # du_t = dh_t ⊙ (−n[t] + h[t-1])   N×H
-        dz_u_t = du_t * (u_t * (1 - u_t))             # dz_u_t = du_t ⊙ u[t] ⊙ (1 − u[t])   N×H
+        dz_r_t = dz_r[t] = dr_t * (r[t] * (1 - r[t]))  # dz_r_t = dr_t ⊙ r[t] ⊙ (1 − r[t])   N×H
+        du_t = dh_t_2 * (-n[t] + h_before[t])         # du_t = dh_t ⊙ (−n[t] + h[t-1])   N×H
+        dz_u_t = dz_u[t] = du_t * (u_t * (1 - u_t))   # dz_u_t = du_t ⊙ u[t] ⊙ (1 − u[t])   N×H
         # dh_prev = dh_t ⊙ u[t] + da_t U_nᵀ + dz_r_t U_rᵀ + dz_u_t U_uᵀ   N×H
         dh_prev = dh_t_2 * u_t + da_t @ U_n_T + dz_r_t @ U_r_T + dz_u_t @ U_u_T
-        dz_u[t] = dz_u_t
-        dz_n[t] = dz_n_t
-        dz_r[t] = dz_r_t
-        da[t] = da_t
         dh_next = dh_prev
     dW_u = x.reshape(N * T, E).T @ dz_u.reshape(N * T, H)  # dW_u = einsum(abc,abd→dc, dz_u, x)   E×H
     # dU_u = einsum(abc,abd→dc, dz_u, h_before)   H×H
@@ -214,17 +203,13 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
     n = np.empty((T, N, H), dtype)                    # T×N×H
     for t in range(T):
         z_u_t = t1[t] + h_prev @ U_u + b_u            # z_u[t] = t1[t] + h[t-1] U_u + b_u   N×H
-        u_t = sigmoid(z_u_t)                          # u[t] = sigmoid(z_u[t])   N×H
+        u_t = u[t] = sigmoid(z_u_t)                   # u[t] = sigmoid(z_u[t])   N×H
         z_r_t = t3[t] + h_prev @ U_r + b_r            # z_r[t] = t3[t] + h[t-1] U_r + b_r   N×H
-        r_t = sigmoid(z_r_t)                          # r[t] = sigmoid(z_r[t])   N×H
+        r_t = r[t] = sigmoid(z_r_t)                   # r[t] = sigmoid(z_r[t])   N×H
         a_t = h_prev @ U_n                            # a[t] = h[t-1] U_n   N×H
         z_n_t = t2[t] + r_t * a_t + b_n               # z_n[t] = t2[t] + r[t] ⊙ a[t] + b_n   N×H
-        n_t = np.tanh(z_n_t)                          # n[t] = tanh(z_n[t])   N×H
-        h_t = (1 - u_t) * n_t + u_t * h_prev          # h[t] = (1 − u[t]) ⊙ n[t] + u[t] ⊙ h[t-1]   N×H
-        h[t] = h_t
-        r[t] = r_t
-        u[t] = u_t
-        n[t] = n_t
+        n_t = n[t] = np.tanh(z_n_t)                   # n[t] = tanh(z_n[t])   N×H
+        h_t = h[t] = (1 - u_t) * n_t + u_t * h_prev   # h[t] = (1 − u[t]) ⊙ n[t] + u[t] ⊙ h[t-1]   N×H
         h_prev = h_t
     z = (h.reshape(N * T, H) @ V_o).reshape(T, N, V) + b_v  # z = h V_o + b_v   T×N×V
     # t5 = sum(cross_entropy(z, target))

@@ -84,23 +84,16 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
     f = np.empty((T, N, H), dtype)                    # T×N×H
     for t in range(T):
         z_o_t = t1[t] + h_prev @ U_o + b_o            # z_o[t] = t1[t] + h[t-1] U_o + b_o   N×H
-        o_t = sigmoid(z_o_t)                          # o[t] = sigmoid(z_o[t])   N×H
+        o_t = o[t] = sigmoid(z_o_t)                   # o[t] = sigmoid(z_o[t])   N×H
         z_f_t = t2[t] + h_prev @ U_f + b_f            # z_f[t] = t2[t] + h[t-1] U_f + b_f   N×H
-        f_t = sigmoid(z_f_t)                          # f[t] = sigmoid(z_f[t])   N×H
+        f_t = f[t] = sigmoid(z_f_t)                   # f[t] = sigmoid(z_f[t])   N×H
         z_i_t = t3[t] + h_prev @ U_i + b_i            # z_i[t] = t3[t] + h[t-1] U_i + b_i   N×H
-        i_t = sigmoid(z_i_t)                          # i[t] = sigmoid(z_i[t])   N×H
+        i_t = i[t] = sigmoid(z_i_t)                   # i[t] = sigmoid(z_i[t])   N×H
         z_g_t = t4[t] + h_prev @ U_g + b_g            # z_g[t] = t4[t] + h[t-1] U_g + b_g   N×H
-        g_t = np.tanh(z_g_t)                          # g[t] = tanh(z_g[t])   N×H
-        s_t = f_t * s_prev + i_t * g_t                # s[t] = f[t] ⊙ s[t-1] + i[t] ⊙ g[t]   N×H
-        a_t = np.tanh(s_t)                            # a[t] = tanh(s[t])   N×H
-        h_t = o_t * a_t                               # h[t] = o[t] ⊙ a[t]   N×H
-        h[t] = h_t
-        o[t] = o_t
-        a_2[t] = a_t
-        i[t] = i_t
-        g[t] = g_t
-        s[t] = s_t
-        f[t] = f_t
+        g_t = g[t] = np.tanh(z_g_t)                   # g[t] = tanh(z_g[t])   N×H
+        s_t = s[t] = f_t * s_prev + i_t * g_t         # s[t] = f[t] ⊙ s[t-1] + i[t] ⊙ g[t]   N×H
+        a_t = a_2[t] = np.tanh(s_t)                   # a[t] = tanh(s[t])   N×H
+        h_t = h[t] = o_t * a_t                        # h[t] = o[t] ⊙ a[t]   N×H
         h_prev, s_prev = h_t, s_t
     z = (h.reshape(N * T, H) @ V_o).reshape(T, N, V) + b_v  # z = h V_o + b_v   T×N×V
     p, t5 = softmax_logsumexp(z, axis=2)              # p = softmax(z)   T×N×V
@@ -158,29 +151,20 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     U_i_T = U_i.T.copy()                              # a copy, since every step reads it
     U_g_T = U_g.T.copy()                              # a copy, since every step reads it
     for t in reversed(range(T)):
-        o_t = o[t]
-        a_t = a_2[t]
-        i_t = i[t]
-        g_t = g[t]
-        f_t = f[t]
         dh_t_2 = dh_next + dh[t]                      # dh_t = dh_next + dh[t]   N×H
-        da_t = dh_t_2 * o_t                           # da_t = dh_t ⊙ o[t]   N×H
-        ds_t = ds_next + da_t * (1 - a_t ** 2)        # ds_t = ds_next + da_t ⊙ (1 − a[t]²)   N×H
-        dg_t = ds_t * i_t                             # dg_t = ds_t ⊙ i[t]   N×H
-        dz_g_t = dg_t * (1 - g_t ** 2)                # dz_g_t = dg_t ⊙ (1 − g[t]²)   N×H
-        di_t = ds_t * g_t                             # di_t = ds_t ⊙ g[t]   N×H
-        dz_i_t = di_t * (i_t * (1 - i_t))             # dz_i_t = di_t ⊙ i[t] ⊙ (1 − i[t])   N×H
+        da_t = dh_t_2 * o[t]                          # da_t = dh_t ⊙ o[t]   N×H
+        ds_t = ds_next + da_t * (1 - a_2[t] ** 2)     # ds_t = ds_next + da_t ⊙ (1 − a[t]²)   N×H
+        dg_t = ds_t * i[t]                            # dg_t = ds_t ⊙ i[t]   N×H
+        dz_g_t = dz_g[t] = dg_t * (1 - g[t] ** 2)     # dz_g_t = dg_t ⊙ (1 − g[t]²)   N×H
+        di_t = ds_t * g[t]                            # di_t = ds_t ⊙ g[t]   N×H
+        dz_i_t = dz_i[t] = di_t * (i[t] * (1 - i[t]))  # dz_i_t = di_t ⊙ i[t] ⊙ (1 − i[t])   N×H
         df_t = ds_t * s_before[t]                     # df_t = ds_t ⊙ s[t-1]   N×H
-        dz_f_t = df_t * (f_t * (1 - f_t))             # dz_f_t = df_t ⊙ f[t] ⊙ (1 − f[t])   N×H
-        do_t = dh_t_2 * a_t                           # do_t = dh_t ⊙ a[t]   N×H
-        dz_o_t = do_t * (o_t * (1 - o_t))             # dz_o_t = do_t ⊙ o[t] ⊙ (1 − o[t])   N×H
+        dz_f_t = dz_f[t] = df_t * (f[t] * (1 - f[t]))  # dz_f_t = df_t ⊙ f[t] ⊙ (1 − f[t])   N×H
+        do_t = dh_t_2 * a_2[t]                        # do_t = dh_t ⊙ a[t]   N×H
+        dz_o_t = dz_o[t] = do_t * (o[t] * (1 - o[t]))  # dz_o_t = do_t ⊙ o[t] ⊙ (1 − o[t])   N×H
         # dh_prev = dz_g_t U_gᵀ + dz_i_t U_iᵀ + dz_f_t U_fᵀ + dz_o_t U_oᵀ   N×H
         dh_prev = dz_g_t @ U_g_T + dz_i_t @ U_i_T + dz_f_t @ U_f_T + dz_o_t @ U_o_T
-        ds_prev = ds_t * f_t                          # ds_prev = ds_t ⊙ f[t]   N×H
-        dz_o[t] = dz_o_t
-        dz_f[t] = dz_f_t
-        dz_i[t] = dz_i_t
-        dz_g[t] = dz_g_t
+        ds_prev = ds_t * f[t]                         # ds_prev = ds_t ⊙ f[t]   N×H
         dh_next, ds_next = dh_prev, ds_prev
     dW_o = x.reshape(N * T, E).T @ dz_o.reshape(N * T, H)  # dW_o = einsum(abc,abd→dc, dz_o, x)   E×H
     # dU_o = einsum(abc,abd→dc, dz_o, h_before)   H×H
@@ -257,22 +241,16 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
     s = np.empty((T, N, H), dtype)                    # T×N×H
     for t in range(T):
         z_o_t = t1[t] + h_prev @ U_o + b_o            # z_o[t] = t1[t] + h[t-1] U_o + b_o   N×H
-        o_t = sigmoid(z_o_t)                          # o[t] = sigmoid(z_o[t])   N×H
+        o_t = o[t] = sigmoid(z_o_t)                   # o[t] = sigmoid(z_o[t])   N×H
         z_f_t = t2[t] + h_prev @ U_f + b_f            # z_f[t] = t2[t] + h[t-1] U_f + b_f   N×H
-        f_t = sigmoid(z_f_t)                          # f[t] = sigmoid(z_f[t])   N×H
+        f_t = f[t] = sigmoid(z_f_t)                   # f[t] = sigmoid(z_f[t])   N×H
         z_i_t = t3[t] + h_prev @ U_i + b_i            # z_i[t] = t3[t] + h[t-1] U_i + b_i   N×H
-        i_t = sigmoid(z_i_t)                          # i[t] = sigmoid(z_i[t])   N×H
+        i_t = i[t] = sigmoid(z_i_t)                   # i[t] = sigmoid(z_i[t])   N×H
         z_g_t = t4[t] + h_prev @ U_g + b_g            # z_g[t] = t4[t] + h[t-1] U_g + b_g   N×H
-        g_t = np.tanh(z_g_t)                          # g[t] = tanh(z_g[t])   N×H
-        s_t = f_t * s_prev + i_t * g_t                # s[t] = f[t] ⊙ s[t-1] + i[t] ⊙ g[t]   N×H
+        g_t = g[t] = np.tanh(z_g_t)                   # g[t] = tanh(z_g[t])   N×H
+        s_t = s[t] = f_t * s_prev + i_t * g_t         # s[t] = f[t] ⊙ s[t-1] + i[t] ⊙ g[t]   N×H
         a_t = np.tanh(s_t)                            # a[t] = tanh(s[t])   N×H
-        h_t = o_t * a_t                               # h[t] = o[t] ⊙ a[t]   N×H
-        h[t] = h_t
-        i[t] = i_t
-        f[t] = f_t
-        g[t] = g_t
-        o[t] = o_t
-        s[t] = s_t
+        h_t = h[t] = o_t * a_t                        # h[t] = o[t] ⊙ a[t]   N×H
         h_prev, s_prev = h_t, s_t
     z = (h.reshape(N * T, H) @ V_o).reshape(T, N, V) + b_v  # z = h V_o + b_v   T×N×V
     # t6 = sum(cross_entropy(z, target))

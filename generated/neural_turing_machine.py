@@ -221,179 +221,118 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
     for t in range(T):
         # z_h[t] = t1[t] + r[t-1] W_r + h[t-1] W_h + b_h   N×H
         z_h_t = t1[t] + r_prev @ W_r + h_prev @ W_h + b_h
-        h_t = np.tanh(z_h_t)                          # h[t] = tanh(z_h[t])   N×H
+        h_t = h[t] = np.tanh(z_h_t)                   # h[t] = tanh(z_h[t])   N×H
         z_sp_t = h_t @ S_p + s_p                      # z_sp[t] = h[t] S_p + s_p   N×3
-        sp_t = softmax(z_sp_t, axis=1)                # sp[t] = softmax(z_sp[t])   N×3
-        v15_t = sp_t[:, 0:1]                          # v15[t] = sp[t][:, 0:1]   N×1
+        sp_t = sp[t] = softmax(z_sp_t, axis=1)        # sp[t] = softmax(z_sp[t])   N×3
+        v15_t = v15_2[t] = sp_t[:, 0:1]               # v15[t] = sp[t][:, 0:1]   N×1
         z_gp_t = h_t @ G_p + g_p                      # z_gp[t] = h[t] G_p + g_p   N×1
-        gp_t = sigmoid(z_gp_t)                        # gp[t] = sigmoid(z_gp[t])   N×1
-        z_4_t = h_t @ B_p + d_p                       # z_4[t] = h[t] B_p + d_p   N×1
-        v10_t = softplus(z_4_t)                       # v10[t] = softplus(z_4[t])   N×1
+        gp_t = gp[t] = sigmoid(z_gp_t)                # gp[t] = sigmoid(z_gp[t])   N×1
+        z_4_t = z_4_2[t] = h_t @ B_p + d_p            # z_4[t] = h[t] B_p + d_p   N×1
+        v10_t = v10_2[t] = softplus(z_4_t)            # v10[t] = softplus(z_4[t])   N×1
         z_kp_t = h_t @ K_p + k_p                      # z_kp[t] = h[t] K_p + k_p   N×W
-        kp_t = np.tanh(z_kp_t)                        # kp[t] = tanh(z_kp[t])   N×W
+        kp_t = kp[t] = np.tanh(z_kp_t)                # kp[t] = tanh(z_kp[t])   N×W
         z_sw_t = h_t @ S_w + s_w                      # z_sw[t] = h[t] S_w + s_w   N×3
-        sw_t = softmax(z_sw_t, axis=1)                # sw[t] = softmax(z_sw[t])   N×3
-        v1_t = sw_t[:, 0:1]                           # v1[t] = sw[t][:, 0:1]   N×1
+        sw_t = sw[t] = softmax(z_sw_t, axis=1)        # sw[t] = softmax(z_sw[t])   N×3
+        v1_t = v1_10[t] = sw_t[:, 0:1]                # v1[t] = sw[t][:, 0:1]   N×1
         z_gw_t = h_t @ G_w + g_w                      # z_gw[t] = h[t] G_w + g_w   N×1
-        gw_t = sigmoid(z_gw_t)                        # gw[t] = sigmoid(z_gw[t])   N×1
-        z_2_t = h_t @ B_w + d_w                       # z_2[t] = h[t] B_w + d_w   N×1
-        c_t = softplus(z_2_t)                         # c[t] = softplus(z_2[t])   N×1
+        gw_t = gw[t] = sigmoid(z_gw_t)                # gw[t] = sigmoid(z_gw[t])   N×1
+        z_2_t = z_2_2[t] = h_t @ B_w + d_w            # z_2[t] = h[t] B_w + d_w   N×1
+        c_t = c_2[t] = softplus(z_2_t)                # c[t] = softplus(z_2[t])   N×1
         z_kw_t = h_t @ K_w + k_w                      # z_kw[t] = h[t] K_w + k_w   N×W
-        kw_t = np.tanh(z_kw_t)                        # kw[t] = tanh(z_kw[t])   N×W
-        g_t = (M_prev @ kw_t[:, :, None])[:, :, 0]    # g[t] = einsum(ab,acb→ac, kw[t], M[t-1])   N×R
+        kw_t = kw[t] = np.tanh(z_kw_t)                # kw[t] = tanh(z_kw[t])   N×W
+        g_t = g_2[t] = (M_prev @ kw_t[:, :, None])[:, :, 0]  # g[t] = einsum(ab,acb→ac, kw[t], M[t-1])   N×R
         # k[t] = sum(kw[t]², axis=-1, keepdims=True) + eps   N×1
         k_t = np.einsum("ab,ab->a", kw_t, kw_t)[:, None] + eps
-        s_t = np.sqrt(k_t)                            # s[t] = sqrt(k[t])   N×1
+        s_t = s_2[t] = np.sqrt(k_t)                   # s[t] = sqrt(k[t])   N×1
         b_t = np.einsum("abc,abc->ab", M_prev, M_prev) + eps  # b[t] = sum(M[t-1]², axis=-1) + eps   N×R
-        m_t = np.sqrt(b_t)                            # m[t] = sqrt(b[t])   N×R
+        m_t = m[t] = np.sqrt(b_t)                     # m[t] = sqrt(b[t])   N×R
         z_cw_t = c_t * g_t / (s_t * m_t)              # z_cw[t] = c[t] ⊙ g[t] / (s[t] ⊙ m[t])   N×R
-        cw_t = softmax(z_cw_t, axis=1)                # cw[t] = softmax(z_cw[t])   N×R
-        v_t = 1 - gw_t                                # v[t] = 1 − gw[t]   N×1
-        iw_t = gw_t * cw_t + v_t * w_prev             # iw[t] = gw[t] ⊙ cw[t] + v[t] ⊙ w[t-1]   N×R
+        cw_t = cw[t] = softmax(z_cw_t, axis=1)        # cw[t] = softmax(z_cw[t])   N×R
+        v_t = v_35[t] = 1 - gw_t                      # v[t] = 1 − gw[t]   N×1
+        iw_t = iw[t] = gw_t * cw_t + v_t * w_prev     # iw[t] = gw[t] ⊙ cw[t] + v[t] ⊙ w[t-1]   N×R
         t2 = iw_t[:, R - 1:]                          # t2 = iw[t][:, R - 1:]   N×1
-        v2_t = np.concatenate([t2, iw_t[:, :R - 1]], axis=1)  # v2[t] = roll(iw[t], 1, axis=1)   N×R
-        v3_t = sw_t[:, 1:2]                           # v3[t] = sw[t][:, 1:2]   N×1
-        v4_t = sw_t[:, 2:]                            # v4[t] = sw[t][:, 2:]   N×1
+        # v2[t] = roll(iw[t], 1, axis=1)   N×R
+        v2_t = v2_10[t] = np.concatenate([t2, iw_t[:, :R - 1]], axis=1)
+        v3_t = v3_4[t] = sw_t[:, 1:2]                 # v3[t] = sw[t][:, 1:2]   N×1
+        v4_t = v4_2[t] = sw_t[:, 2:]                  # v4[t] = sw[t][:, 2:]   N×1
         t3 = iw_t[:, 1:]                              # t3 = iw[t][:, 1:]   N×(R - 1)
-        v5_t = np.concatenate([t3, iw_t[:, 0:1]], axis=1)  # v5[t] = roll(iw[t], -1, axis=1)   N×R
+        v5_t = v5_2[t] = np.concatenate([t3, iw_t[:, 0:1]], axis=1)  # v5[t] = roll(iw[t], -1, axis=1)   N×R
         # jw[t] = v1[t] ⊙ v2[t] + v3[t] ⊙ iw[t] + v4[t] ⊙ v5[t]   N×R
-        jw_t = v1_t * v2_t + v3_t * iw_t + v4_t * v5_t
-        z_3_t = h_t @ Y_w + y_w                       # z_3[t] = h[t] Y_w + y_w   N×1
-        v6_t = 1 + softplus(z_3_t)                    # v6[t] = 1 + softplus(z_3[t])   N×1
+        jw_t = jw[t] = v1_t * v2_t + v3_t * iw_t + v4_t * v5_t
+        z_3_t = z_3_2[t] = h_t @ Y_w + y_w            # z_3[t] = h[t] Y_w + y_w   N×1
+        v6_t = v6_2[t] = 1 + softplus(z_3_t)          # v6[t] = 1 + softplus(z_3[t])   N×1
         vw_t = (jw_t + eps) ** v6_t                   # vw[t] = (jw[t] + eps)^v6[t]   N×R
-        v7_t = vw_t.sum(axis=1, keepdims=True)        # v7[t] = sum(vw[t], axis=-1, keepdims=True)   N×1
-        w_t = vw_t / v7_t                             # w[t] = vw[t] / v7[t]   N×R
+        v7_t = v7_2[t] = vw_t.sum(axis=1, keepdims=True)  # v7[t] = sum(vw[t], axis=-1, keepdims=True)   N×1
+        w_t = w[t] = vw_t / v7_t                      # w[t] = vw[t] / v7[t]   N×R
         z_e_t = h_t @ E_w + e_w                       # z_e[t] = h[t] E_w + e_w   N×W
-        e_t = sigmoid(z_e_t)                          # e[t] = sigmoid(z_e[t])   N×W
-        v8_t = w_t[:, :, None] * e_t[:, None, :]      # v8[t] = einsum(ab,ac→abc, w[t], e[t])   N×R×W
+        e_t = e[t] = sigmoid(z_e_t)                   # e[t] = sigmoid(z_e[t])   N×W
+        v8_t = v8_2[t] = w_t[:, :, None] * e_t[:, None, :]  # v8[t] = einsum(ab,ac→abc, w[t], e[t])   N×R×W
         z_a_t = h_t @ A_w + a_w                       # z_a[t] = h[t] A_w + a_w   N×W
-        a_t = np.tanh(z_a_t)                          # a[t] = tanh(z_a[t])   N×W
+        a_t = a[t] = np.tanh(z_a_t)                   # a[t] = tanh(z_a[t])   N×W
         # M[t] = M[t-1] ⊙ (1 − v8[t]) + einsum(ab,ac→abc, w[t], a[t])   N×R×W
-        M_t = M_prev * (1 - v8_t) + w_t[:, :, None] * a_t[:, None, :]
-        v11_t = (M_t @ kp_t[:, :, None])[:, :, 0]     # v11[t] = einsum(ab,acb→ac, kp[t], M[t])   N×R
+        M_t = M[t] = M_prev * (1 - v8_t) + w_t[:, :, None] * a_t[:, None, :]
+        v11_t = v11_2[t] = (M_t @ kp_t[:, :, None])[:, :, 0]  # v11[t] = einsum(ab,acb→ac, kp[t], M[t])   N×R
         # v12[t] = sum(kp[t]², axis=-1, keepdims=True) + eps   N×1
         v12_t = np.einsum("ab,ab->a", kp_t, kp_t)[:, None] + eps
-        v13_t = np.sqrt(v12_t)                        # v13[t] = sqrt(v12[t])   N×1
+        v13_t = v13_2[t] = np.sqrt(v12_t)             # v13[t] = sqrt(v12[t])   N×1
         v9_t = np.einsum("abc,abc->ab", M_t, M_t) + eps  # v9[t] = sum(M[t]², axis=-1) + eps   N×R
-        u_t = np.sqrt(v9_t)                           # u[t] = sqrt(v9[t])   N×R
+        u_t = u[t] = np.sqrt(v9_t)                    # u[t] = sqrt(v9[t])   N×R
         z_cp_t = v10_t * v11_t / (v13_t * u_t)        # z_cp[t] = v10[t] ⊙ v11[t] / (v13[t] ⊙ u[t])   N×R
-        cp_t = softmax(z_cp_t, axis=1)                # cp[t] = softmax(z_cp[t])   N×R
-        v14_t = 1 - gp_t                              # v14[t] = 1 − gp[t]   N×1
-        ip_t = gp_t * cp_t + v14_t * p_prev           # ip[t] = gp[t] ⊙ cp[t] + v14[t] ⊙ p[t-1]   N×R
+        cp_t = cp[t] = softmax(z_cp_t, axis=1)        # cp[t] = softmax(z_cp[t])   N×R
+        v14_t = v14_2[t] = 1 - gp_t                   # v14[t] = 1 − gp[t]   N×1
+        ip_t = ip[t] = gp_t * cp_t + v14_t * p_prev   # ip[t] = gp[t] ⊙ cp[t] + v14[t] ⊙ p[t-1]   N×R
         t4 = ip_t[:, R - 1:]                          # t4 = ip[t][:, R - 1:]   N×1
-        v16_t = np.concatenate([t4, ip_t[:, :R - 1]], axis=1)  # v16[t] = roll(ip[t], 1, axis=1)   N×R
-        v17_t = sp_t[:, 1:2]                          # v17[t] = sp[t][:, 1:2]   N×1
-        v18_t = sp_t[:, 2:]                           # v18[t] = sp[t][:, 2:]   N×1
+        # v16[t] = roll(ip[t], 1, axis=1)   N×R
+        v16_t = v16_2[t] = np.concatenate([t4, ip_t[:, :R - 1]], axis=1)
+        v17_t = v17_2[t] = sp_t[:, 1:2]               # v17[t] = sp[t][:, 1:2]   N×1
+        v18_t = v18_2[t] = sp_t[:, 2:]                # v18[t] = sp[t][:, 2:]   N×1
         t5 = ip_t[:, 1:]                              # t5 = ip[t][:, 1:]   N×(R - 1)
-        v19_t = np.concatenate([t5, ip_t[:, 0:1]], axis=1)  # v19[t] = roll(ip[t], -1, axis=1)   N×R
+        # v19[t] = roll(ip[t], -1, axis=1)   N×R
+        v19_t = v19_2[t] = np.concatenate([t5, ip_t[:, 0:1]], axis=1)
         # jp[t] = v15[t] ⊙ v16[t] + v17[t] ⊙ ip[t] + v18[t] ⊙ v19[t]   N×R
-        jp_t = v15_t * v16_t + v17_t * ip_t + v18_t * v19_t
-        z_5_t = h_t @ Y_p + y_p                       # z_5[t] = h[t] Y_p + y_p   N×1
-        v20_t = 1 + softplus(z_5_t)                   # v20[t] = 1 + softplus(z_5[t])   N×1
+        jp_t = jp[t] = v15_t * v16_t + v17_t * ip_t + v18_t * v19_t
+        z_5_t = z_5_2[t] = h_t @ Y_p + y_p            # z_5[t] = h[t] Y_p + y_p   N×1
+        v20_t = v20_2[t] = 1 + softplus(z_5_t)        # v20[t] = 1 + softplus(z_5[t])   N×1
         vp_t = (jp_t + eps) ** v20_t                  # vp[t] = (jp[t] + eps)^v20[t]   N×R
-        v21_t = vp_t.sum(axis=1, keepdims=True)       # v21[t] = sum(vp[t], axis=-1, keepdims=True)   N×1
-        p_t = vp_t / v21_t                            # p[t] = vp[t] / v21[t]   N×R
+        # v21[t] = sum(vp[t], axis=-1, keepdims=True)   N×1
+        v21_t = v21_2[t] = vp_t.sum(axis=1, keepdims=True)
+        p_t = p[t] = vp_t / v21_t                     # p[t] = vp[t] / v21[t]   N×R
         t6 = (p_t[:, None] @ M_t)[:, 0]               # t6 = einsum(ab,abc→ac, p[t], M[t])   N×W
         z_sq_t = h_t @ S_q + s_q                      # z_sq[t] = h[t] S_q + s_q   N×3
-        sq_t = softmax(z_sq_t, axis=1)                # sq[t] = softmax(z_sq[t])   N×3
-        v27_t = sq_t[:, 0:1]                          # v27[t] = sq[t][:, 0:1]   N×1
+        sq_t = sq[t] = softmax(z_sq_t, axis=1)        # sq[t] = softmax(z_sq[t])   N×3
+        v27_t = v27_2[t] = sq_t[:, 0:1]               # v27[t] = sq[t][:, 0:1]   N×1
         z_gq_t = h_t @ G_q + g_q                      # z_gq[t] = h[t] G_q + g_q   N×1
-        gq_t = sigmoid(z_gq_t)                        # gq[t] = sigmoid(z_gq[t])   N×1
-        z_6_t = h_t @ B_q + d_q                       # z_6[t] = h[t] B_q + d_q   N×1
-        v22_t = softplus(z_6_t)                       # v22[t] = softplus(z_6[t])   N×1
+        gq_t = gq[t] = sigmoid(z_gq_t)                # gq[t] = sigmoid(z_gq[t])   N×1
+        z_6_t = z_6_2[t] = h_t @ B_q + d_q            # z_6[t] = h[t] B_q + d_q   N×1
+        v22_t = v22_2[t] = softplus(z_6_t)            # v22[t] = softplus(z_6[t])   N×1
         z_kq_t = h_t @ K_q + k_q                      # z_kq[t] = h[t] K_q + k_q   N×W
-        kq_t = np.tanh(z_kq_t)                        # kq[t] = tanh(z_kq[t])   N×W
-        v23_t = (M_t @ kq_t[:, :, None])[:, :, 0]     # v23[t] = einsum(ab,acb→ac, kq[t], M[t])   N×R
+        kq_t = kq[t] = np.tanh(z_kq_t)                # kq[t] = tanh(z_kq[t])   N×W
+        v23_t = v23_2[t] = (M_t @ kq_t[:, :, None])[:, :, 0]  # v23[t] = einsum(ab,acb→ac, kq[t], M[t])   N×R
         # v24[t] = sum(kq[t]², axis=-1, keepdims=True) + eps   N×1
         v24_t = np.einsum("ab,ab->a", kq_t, kq_t)[:, None] + eps
-        v25_t = np.sqrt(v24_t)                        # v25[t] = sqrt(v24[t])   N×1
+        v25_t = v25_2[t] = np.sqrt(v24_t)             # v25[t] = sqrt(v24[t])   N×1
         z_cq_t = v22_t * v23_t / (v25_t * u_t)        # z_cq[t] = v22[t] ⊙ v23[t] / (v25[t] ⊙ u[t])   N×R
-        cq_t = softmax(z_cq_t, axis=1)                # cq[t] = softmax(z_cq[t])   N×R
-        v26_t = 1 - gq_t                              # v26[t] = 1 − gq[t]   N×1
-        iq_t = gq_t * cq_t + v26_t * q_prev           # iq[t] = gq[t] ⊙ cq[t] + v26[t] ⊙ q[t-1]   N×R
+        cq_t = cq[t] = softmax(z_cq_t, axis=1)        # cq[t] = softmax(z_cq[t])   N×R
+        v26_t = v26_2[t] = 1 - gq_t                   # v26[t] = 1 − gq[t]   N×1
+        iq_t = iq[t] = gq_t * cq_t + v26_t * q_prev   # iq[t] = gq[t] ⊙ cq[t] + v26[t] ⊙ q[t-1]   N×R
         t7 = iq_t[:, R - 1:]                          # t7 = iq[t][:, R - 1:]   N×1
-        v28_t = np.concatenate([t7, iq_t[:, :R - 1]], axis=1)  # v28[t] = roll(iq[t], 1, axis=1)   N×R
-        v29_t = sq_t[:, 1:2]                          # v29[t] = sq[t][:, 1:2]   N×1
-        v30_t = sq_t[:, 2:]                           # v30[t] = sq[t][:, 2:]   N×1
+        # v28[t] = roll(iq[t], 1, axis=1)   N×R
+        v28_t = v28_2[t] = np.concatenate([t7, iq_t[:, :R - 1]], axis=1)
+        v29_t = v29_2[t] = sq_t[:, 1:2]               # v29[t] = sq[t][:, 1:2]   N×1
+        v30_t = v30_2[t] = sq_t[:, 2:]                # v30[t] = sq[t][:, 2:]   N×1
         t8 = iq_t[:, 1:]                              # t8 = iq[t][:, 1:]   N×(R - 1)
-        v31_t = np.concatenate([t8, iq_t[:, 0:1]], axis=1)  # v31[t] = roll(iq[t], -1, axis=1)   N×R
+        # v31[t] = roll(iq[t], -1, axis=1)   N×R
+        v31_t = v31_2[t] = np.concatenate([t8, iq_t[:, 0:1]], axis=1)
         # jq[t] = v27[t] ⊙ v28[t] + v29[t] ⊙ iq[t] + v30[t] ⊙ v31[t]   N×R
-        jq_t = v27_t * v28_t + v29_t * iq_t + v30_t * v31_t
-        z_7_t = h_t @ Y_q + y_q                       # z_7[t] = h[t] Y_q + y_q   N×1
-        v32_t = 1 + softplus(z_7_t)                   # v32[t] = 1 + softplus(z_7[t])   N×1
+        jq_t = jq[t] = v27_t * v28_t + v29_t * iq_t + v30_t * v31_t
+        z_7_t = z_7_2[t] = h_t @ Y_q + y_q            # z_7[t] = h[t] Y_q + y_q   N×1
+        v32_t = v32_2[t] = 1 + softplus(z_7_t)        # v32[t] = 1 + softplus(z_7[t])   N×1
         vq_t = (jq_t + eps) ** v32_t                  # vq[t] = (jq[t] + eps)^v32[t]   N×R
-        v33_t = vq_t.sum(axis=1, keepdims=True)       # v33[t] = sum(vq[t], axis=-1, keepdims=True)   N×1
-        q_t = vq_t / v33_t                            # q[t] = vq[t] / v33[t]   N×R
+        # v33[t] = sum(vq[t], axis=-1, keepdims=True)   N×1
+        v33_t = v33_2[t] = vq_t.sum(axis=1, keepdims=True)
+        q_t = q[t] = vq_t / v33_t                     # q[t] = vq[t] / v33[t]   N×R
         t9 = (q_t[:, None] @ M_t)[:, 0]               # t9 = einsum(ab,abc→ac, q[t], M[t])   N×W
-        r_t = np.concatenate([t6, t9], axis=1)        # r[t] = concat(t6, t9, axis=-1)   N×(2*W)
-        h[t] = h_t
-        r[t] = r_t
-        M[t] = M_t
-        v33_2[t] = v33_t
-        q[t] = q_t
-        jq[t] = jq_t
-        v32_2[t] = v32_t
-        z_7_2[t] = z_7_t
-        cq[t] = cq_t
-        v29_2[t] = v29_t
-        v30_2[t] = v30_t
-        v27_2[t] = v27_t
-        gq[t] = gq_t
-        v22_2[t] = v22_t
-        v23_2[t] = v23_t
-        v25_2[t] = v25_t
-        u[t] = u_t
-        kq[t] = kq_t
-        z_6_2[t] = z_6_t
-        sq[t] = sq_t
-        v31_2[t] = v31_t
-        iq[t] = iq_t
-        v28_2[t] = v28_t
-        v21_2[t] = v21_t
-        p[t] = p_t
-        jp[t] = jp_t
-        v20_2[t] = v20_t
-        z_5_2[t] = z_5_t
-        cp[t] = cp_t
-        v17_2[t] = v17_t
-        v18_2[t] = v18_t
-        v15_2[t] = v15_t
-        gp[t] = gp_t
-        v10_2[t] = v10_t
-        v11_2[t] = v11_t
-        v13_2[t] = v13_t
-        kp[t] = kp_t
-        w[t] = w_t
-        a[t] = a_t
-        e[t] = e_t
-        v7_2[t] = v7_t
-        jw[t] = jw_t
-        v6_2[t] = v6_t
-        z_3_2[t] = z_3_t
-        cw[t] = cw_t
-        v3_4[t] = v3_t
-        v4_2[t] = v4_t
-        v1_10[t] = v1_t
-        gw[t] = gw_t
-        c_2[t] = c_t
-        g_2[t] = g_t
-        s_2[t] = s_t
-        m[t] = m_t
-        kw[t] = kw_t
-        z_2_2[t] = z_2_t
-        sw[t] = sw_t
-        v5_2[t] = v5_t
-        iw[t] = iw_t
-        v2_10[t] = v2_t
-        z_4_2[t] = z_4_t
-        sp[t] = sp_t
-        v19_2[t] = v19_t
-        ip[t] = ip_t
-        v16_2[t] = v16_t
-        v8_2[t] = v8_t
-        v_35[t] = v_t
-        v14_2[t] = v14_t
-        v26_2[t] = v26_t
+        r_t = r[t] = np.concatenate([t6, t9], axis=1)  # r[t] = concat(t6, t9, axis=-1)   N×(2*W)
         r_prev, h_prev, M_prev, w_prev, p_prev, q_prev = r_t, h_t, M_t, w_t, p_t, q_t
     # z = h W_o + r W_v + b_o   T×N×O
     z = (h.reshape(N * T, H) @ W_o).reshape(T, N, O) + (r.reshape(N * T, 2 * W) @ W_v).reshape(T, N, O) + b_o
@@ -571,56 +510,22 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     Y_q_T = Y_q.T.copy()                              # a copy, since every step reads it
     for t in reversed(range(T)):
         M_t = M[t]
-        q_t = q[t]
-        jq_t = jq[t]
-        v32_t = v32_2[t]
-        cq_t = cq[t]
-        gq_t = gq[t]
-        v22_t = v22_2[t]
-        v23_t = v23_2[t]
         v25_t = v25_2[t]
         u_t = u[t]
-        kq_t = kq[t]
-        sq_t = sq[t]
-        p_t = p[t]
-        jp_t = jp[t]
-        v20_t = v20_2[t]
-        cp_t = cp[t]
-        gp_t = gp[t]
-        v10_t = v10_2[t]
-        v11_t = v11_2[t]
-        v13_t = v13_2[t]
-        kp_t = kp[t]
-        w_t = w[t]
-        a_t = a[t]
-        M_prev = M_before[t]
-        e_t = e[t]
-        jw_t = jw[t]
-        v6_t = v6_2[t]
         cw_t = cw[t]
-        gw_t = gw[t]
-        c_t = c_2[t]
-        g_t = g_2[t]
-        s_t = s_2[t]
         m_t = m[t]
-        kw_t = kw[t]
-        sw_t = sw[t]
-        sp_t = sp[t]
-        v_t = v_35[t]
-        v14_t = v14_2[t]
-        v26_t = v26_2[t]
         dr_t_2 = dr_next + dr[t]                      # dr_t = dr_next + dr[t]   N×(2*W)
         # dq_t = dq_next + einsum(ab,acb→ac, dr_t[:, W:], M[t])   N×R
         dq_t = dq_next + (M_t @ dr_t_2[:, W:][:, :, None])[:, :, 0]
         # dvq_t = 1 / v33[t] ⊙ (dq_t − sum(dq_t ⊙ q[t], axis=-1, keepdims=True))   N×R
-        dvq_t = 1 / v33_2[t] * (dq_t - np.einsum("ab,ab->a", dq_t, q_t)[:, None])
+        dvq_t = 1 / v33_2[t] * (dq_t - np.einsum("ab,ab->a", dq_t, q[t])[:, None])
         # t10 = dvq_t ⊙ (jq[t] + eps)^v32[t] ⊙ log(jq[t] + eps)   N×R
-        t10 = dvq_t * power_term(1, jq_t + eps, v32_t, 1)
+        t10 = dvq_t * power_term(1, jq[t] + eps, v32_2[t], 1)
         dv32_t = t10.sum(axis=1, keepdims=True)       # dv32_t = sum(t10, axis=-1, keepdims=True)   N×1
-        dz_7_t = dv32_t * sigmoid(z_7_2[t])           # dz_7_t = dv32_t ⊙ sigmoid(z_7[t])   N×1
+        dz_7_t = dz_7[t] = dv32_t * sigmoid(z_7_2[t])  # dz_7_t = dv32_t ⊙ sigmoid(z_7[t])   N×1
         t44 = dz_7_t @ Y_q_T                          # t44 = dz_7_t Y_qᵀ   N×H
         # djq_t = dvq_t ⊙ v32[t] ⊙ (jq[t] + eps)^(v32[t] − 1)   N×R
-        djq_t = dvq_t * power_term(v32_t, jq_t + eps, v32_t - 1, 0)
+        djq_t = dvq_t * power_term(v32_2[t], jq[t] + eps, v32_2[t] - 1, 0)
         dv31_t = djq_t * v30_2[t]                     # dv31_t = djq_t ⊙ v30[t]   N×R
         t11 = pad(dv31_t[:, R - 1:], 1, 0, R)         # t11 = pad(dv31_t[:, R - 1:], 1, 0, R)   N×R
         t12 = pad(dv31_t[:, :R - 1], 1, 1, R)         # t12 = pad(dv31_t[:, :R - 1], 1, 1, R)   N×R
@@ -629,26 +534,26 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         t14 = pad(dv28_t[:, 0:1], 1, R - 1, R)        # t14 = pad(dv28_t[:, 0:1], 1, R - 1, R)   N×R
         # diq_t = djq_t ⊙ v29[t] + t11 + t12 + t13 + t14   N×R
         diq_t = djq_t * v29_2[t] + t11 + t12 + t13 + t14
-        t15 = diq_t * cq_t                            # t15 = diq_t ⊙ cq[t]   N×R
+        t15 = diq_t * cq[t]                           # t15 = diq_t ⊙ cq[t]   N×R
         # dz_cq_t = gq[t] ⊙ cq[t] ⊙ (diq_t − sum(t15, axis=-1, keepdims=True))   N×R
-        dz_cq_t = gq_t * cq_t * (diq_t - t15.sum(axis=1, keepdims=True))
+        dz_cq_t = gq[t] * cq[t] * (diq_t - t15.sum(axis=1, keepdims=True))
         # t16 = −dz_cq_t ⊙ v22[t] ⊙ v23[t] / (v25[t] ⊙ u[t]) / v25[t]   N×R
-        t16 = -dz_cq_t * v22_t * v23_t / (v25_t * u_t) / v25_t
+        t16 = -dz_cq_t * v22_2[t] * v23_2[t] / (v25_t * u_t) / v25_t
         dv25_t = t16.sum(axis=1, keepdims=True)       # dv25_t = sum(t16, axis=-1, keepdims=True)   N×1
         dv24_t = dv25_t / (2 * v25_t)                 # dv24_t = dv25_t / (2 · v25[t])   N×1
-        dv23_t = dz_cq_t * v22_t / (v25_t * u_t)      # dv23_t = dz_cq_t ⊙ v22[t] / (v25[t] ⊙ u[t])   N×R
+        dv23_t = dz_cq_t * v22_2[t] / (v25_t * u_t)   # dv23_t = dz_cq_t ⊙ v22[t] / (v25[t] ⊙ u[t])   N×R
         # dkq_t = 2 · dv24_t ⊙ kq[t] + einsum(ab,abc→ac, dv23_t, M[t])   N×W
-        dkq_t = 2 * dv24_t * kq_t + (dv23_t[:, None] @ M_t)[:, 0]
-        dz_kq_t = dkq_t * (1 - kq_t ** 2)             # dz_kq_t = dkq_t ⊙ (1 − kq[t]²)   N×W
+        dkq_t = 2 * dv24_t * kq[t] + (dv23_t[:, None] @ M_t)[:, 0]
+        dz_kq_t = dz_kq[t] = dkq_t * (1 - kq[t] ** 2)  # dz_kq_t = dkq_t ⊙ (1 − kq[t]²)   N×W
         t40 = dz_kq_t @ K_q_T                         # t40 = dz_kq_t K_qᵀ   N×H
         # dv22_t = sum(dz_cq_t ⊙ v23[t] / (v25[t] ⊙ u[t]), axis=-1, keepdims=True)   N×1
-        dv22_t = (dz_cq_t * v23_t / (v25_t * u_t)).sum(axis=1, keepdims=True)
-        dz_6_t = dv22_t * sigmoid(z_6_2[t])           # dz_6_t = dv22_t ⊙ sigmoid(z_6[t])   N×1
+        dv22_t = (dz_cq_t * v23_2[t] / (v25_t * u_t)).sum(axis=1, keepdims=True)
+        dz_6_t = dz_6[t] = dv22_t * sigmoid(z_6_2[t])  # dz_6_t = dv22_t ⊙ sigmoid(z_6[t])   N×1
         t45 = dz_6_t @ B_q_T                          # t45 = dz_6_t B_qᵀ   N×H
         t17 = np.einsum("ab,ab->a", diq_t, q_before[t])  # t17 = sum(diq_t ⊙ q[t-1], axis=-1)   N
         # dz_gq_t = reshape(reshape(gq[t], (N,)) ⊙ reshape(v26[t], (N,)) ⊙ (sum(t15, axis=-1) − t17), (N, 1)) 
         #    N×1
-        dz_gq_t = (gq_t[:, 0] * (v26_t[:, 0] * (t15.sum(axis=1) - t17)))[:, None]
+        dz_gq_t = dz_gq[t] = (gq[t][:, 0] * (v26_2[t][:, 0] * (t15.sum(axis=1) - t17)))[:, None]
         t41 = dz_gq_t @ G_q_T                         # t41 = dz_gq_t G_qᵀ   N×H
         # dv27_t = sum(djq_t ⊙ v28[t], axis=-1, keepdims=True)   N×1
         dv27_t = np.einsum("ab,ab->a", djq_t, v28_2[t])[:, None]
@@ -659,24 +564,24 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         # dsq_t = concat(dv27_t, dv29_t, dv30_t, axis=-1)   N×3
         dsq_t = np.concatenate([dv27_t, dv29_t, dv30_t], axis=1)
         # dz_sq_t = sq[t] ⊙ (dsq_t − sum(dsq_t ⊙ sq[t], axis=-1, keepdims=True))   N×3
-        dz_sq_t = sq_t * (dsq_t - np.einsum("ab,ab->a", dsq_t, sq_t)[:, None])
+        dz_sq_t = dz_sq[t] = sq[t] * (dsq_t - np.einsum("ab,ab->a", dsq_t, sq[t])[:, None])
         t42 = dz_sq_t @ S_q_T                         # t42 = dz_sq_t S_qᵀ   N×H
         # dp_t = dp_next + einsum(ab,acb→ac, dr_t[:, :W], M[t])   N×R
         dp_t = dp_next + (M_t @ dr_t_2[:, :W][:, :, None])[:, :, 0]
         # dvp_t = 1 / v21[t] ⊙ (dp_t − sum(dp_t ⊙ p[t], axis=-1, keepdims=True))   N×R
-        dvp_t = 1 / v21_2[t] * (dp_t - np.einsum("ab,ab->a", dp_t, p_t)[:, None])
+        dvp_t = 1 / v21_2[t] * (dp_t - np.einsum("ab,ab->a", dp_t, p[t])[:, None])
         # t18 = dvp_t ⊙ (jp[t] + eps)^v20[t] ⊙ log(jp[t] + eps)   N×R
-        t18 = dvp_t * power_term(1, jp_t + eps, v20_t, 1)
+        t18 = dvp_t * power_term(1, jp[t] + eps, v20_2[t], 1)
         dv20_t = t18.sum(axis=1, keepdims=True)       # dv20_t = sum(t18, axis=-1, keepdims=True)   N×1
-        dz_5_t = dv20_t * sigmoid(z_5_2[t])           # dz_5_t = dv20_t ⊙ sigmoid(z_5[t])   N×1
+        dz_5_t = dz_5[t] = dv20_t * sigmoid(z_5_2[t])  # dz_5_t = dv20_t ⊙ sigmoid(z_5[t])   N×1
         t46 = dz_5_t @ Y_p_T                          # t46 = dz_5_t Y_pᵀ   N×H
         # t25 = einsum(ab,ac→acb, dr_t[:, W:], q[t])   N×R×W
-        t25 = dr_t_2[:, W:][:, None, :] * q_t[:, :, None]
-        t27 = dv23_t[:, :, None] * kq_t[:, None, :]   # t27 = einsum(ab,ac→abc, dv23_t, kq[t])   N×R×W
+        t25 = dr_t_2[:, W:][:, None, :] * q[t][:, :, None]
+        t27 = dv23_t[:, :, None] * kq[t][:, None, :]  # t27 = einsum(ab,ac→abc, dv23_t, kq[t])   N×R×W
         # t26 = einsum(ab,ac→acb, dr_t[:, :W], p[t])   N×R×W
-        t26 = dr_t_2[:, :W][:, None, :] * p_t[:, :, None]
+        t26 = dr_t_2[:, :W][:, None, :] * p[t][:, :, None]
         # djp_t = dvp_t ⊙ v20[t] ⊙ (jp[t] + eps)^(v20[t] − 1)   N×R
-        djp_t = dvp_t * power_term(v20_t, jp_t + eps, v20_t - 1, 0)
+        djp_t = dvp_t * power_term(v20_2[t], jp[t] + eps, v20_2[t] - 1, 0)
         dv19_t = djp_t * v18_2[t]                     # dv19_t = djp_t ⊙ v18[t]   N×R
         t19 = pad(dv19_t[:, R - 1:], 1, 0, R)         # t19 = pad(dv19_t[:, R - 1:], 1, 0, R)   N×R
         t20 = pad(dv19_t[:, :R - 1], 1, 1, R)         # t20 = pad(dv19_t[:, :R - 1], 1, 1, R)   N×R
@@ -685,38 +590,41 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         t22 = pad(dv16_t[:, 0:1], 1, R - 1, R)        # t22 = pad(dv16_t[:, 0:1], 1, R - 1, R)   N×R
         # dip_t = djp_t ⊙ v17[t] + t19 + t20 + t21 + t22   N×R
         dip_t = djp_t * v17_2[t] + t19 + t20 + t21 + t22
-        t23 = dip_t * cp_t                            # t23 = dip_t ⊙ cp[t]   N×R
+        t23 = dip_t * cp[t]                           # t23 = dip_t ⊙ cp[t]   N×R
         # dz_cp_t = gp[t] ⊙ cp[t] ⊙ (dip_t − sum(t23, axis=-1, keepdims=True))   N×R
-        dz_cp_t = gp_t * cp_t * (dip_t - t23.sum(axis=1, keepdims=True))
+        dz_cp_t = gp[t] * cp[t] * (dip_t - t23.sum(axis=1, keepdims=True))
         # du_t = −dz_cq_t ⊙ v22[t] ⊙ v23[t] / (v25[t] ⊙ u[t]) / u[t] − dz_cp_t ⊙ v10[t] ⊙ v11[t] / (v13[t] ⊙
         #   u[t]) / u[t]   N×R
-        du_t = -dz_cq_t * v22_t * v23_t / (v25_t * u_t) / u_t - dz_cp_t * v10_t * v11_t / (v13_t * u_t) / u_t
+        du_t = (
+            -dz_cq_t * v22_2[t] * v23_2[t] / (v25_t * u_t) / u_t
+            - dz_cp_t * v10_2[t] * v11_2[t] / (v13_2[t] * u_t) / u_t
+        )
         dv9_t = du_t / (2 * u_t)                      # dv9_t = du_t / (2 · u[t])   N×R
-        t24 = 1 / v13_t * dz_cp_t / u_t               # t24 = 1 / v13[t] ⊙ dz_cp_t / u[t]   N×R
-        dv11_t = t24 * v10_t                          # dv11_t = t24 ⊙ v10[t]   N×R
-        t28 = dv11_t[:, :, None] * kp_t[:, None, :]   # t28 = einsum(ab,ac→abc, dv11_t, kp[t])   N×R×W
+        t24 = 1 / v13_2[t] * dz_cp_t / u_t            # t24 = 1 / v13[t] ⊙ dz_cp_t / u[t]   N×R
+        dv11_t = t24 * v10_2[t]                       # dv11_t = t24 ⊙ v10[t]   N×R
+        t28 = dv11_t[:, :, None] * kp[t][:, None, :]  # t28 = einsum(ab,ac→abc, dv11_t, kp[t])   N×R×W
         # dM_t = dM_next + t25 + t27 + t26 + 2 · reshape(dv9_t, (N, R, 1)) ⊙ M[t] + t28   N×R×W
         dM_t = dM_next + t25 + t27 + t26 + 2 * dv9_t[:, :, None] * M_t + t28
-        da_t = (w_t[:, None] @ dM_t)[:, 0]            # da_t = einsum(abc,ab→ac, dM_t, w[t])   N×W
-        dz_a_t = da_t * (1 - a_t ** 2)                # dz_a_t = da_t ⊙ (1 − a[t]²)   N×W
+        da_t = (w[t][:, None] @ dM_t)[:, 0]           # da_t = einsum(abc,ab→ac, dM_t, w[t])   N×W
+        dz_a_t = dz_a[t] = da_t * (1 - a[t] ** 2)     # dz_a_t = da_t ⊙ (1 − a[t]²)   N×W
         t47 = dz_a_t @ A_w_T                          # t47 = dz_a_t A_wᵀ   N×H
-        dv8_t = -dM_t * M_prev                        # dv8_t = −dM_t ⊙ M[t-1]   N×R×W
-        de_t = (w_t[:, None] @ dv8_t)[:, 0]           # de_t = einsum(abc,ab→ac, dv8_t, w[t])   N×W
-        dz_e_t = de_t * (e_t * (1 - e_t))             # dz_e_t = de_t ⊙ e[t] ⊙ (1 − e[t])   N×W
+        dv8_t = -dM_t * M_before[t]                   # dv8_t = −dM_t ⊙ M[t-1]   N×R×W
+        de_t = (w[t][:, None] @ dv8_t)[:, 0]          # de_t = einsum(abc,ab→ac, dv8_t, w[t])   N×W
+        dz_e_t = dz_e[t] = de_t * (e[t] * (1 - e[t]))  # dz_e_t = de_t ⊙ e[t] ⊙ (1 − e[t])   N×W
         t48 = dz_e_t @ E_w_T                          # t48 = dz_e_t E_wᵀ   N×H
         # dw_t = dw_next + einsum(abc,ac→ab, dM_t, a[t]) + einsum(abc,ac→ab, dv8_t, e[t])   N×R
-        dw_t = dw_next + (dM_t @ a_t[:, :, None])[:, :, 0] + (dv8_t @ e_t[:, :, None])[:, :, 0]
+        dw_t = dw_next + (dM_t @ a[t][:, :, None])[:, :, 0] + (dv8_t @ e[t][:, :, None])[:, :, 0]
         # dvw_t = 1 / v7[t] ⊙ (dw_t − sum(dw_t ⊙ w[t], axis=-1, keepdims=True))   N×R
-        dvw_t = 1 / v7_2[t] * (dw_t - np.einsum("ab,ab->a", dw_t, w_t)[:, None])
+        dvw_t = 1 / v7_2[t] * (dw_t - np.einsum("ab,ab->a", dw_t, w[t])[:, None])
         # t29 = dvw_t ⊙ (jw[t] + eps)^v6[t] ⊙ log(jw[t] + eps)   N×R
-        t29 = dvw_t * power_term(1, jw_t + eps, v6_t, 1)
+        t29 = dvw_t * power_term(1, jw[t] + eps, v6_2[t], 1)
         dv6_t = t29.sum(axis=1, keepdims=True)        # dv6_t = sum(t29, axis=-1, keepdims=True)   N×1
-        dz_3_t = dv6_t * sigmoid(z_3_2[t])            # dz_3_t = dv6_t ⊙ sigmoid(z_3[t])   N×1
+        dz_3_t = dz_3[t] = dv6_t * sigmoid(z_3_2[t])  # dz_3_t = dv6_t ⊙ sigmoid(z_3[t])   N×1
         t49 = dz_3_t @ Y_w_T                          # t49 = dz_3_t Y_wᵀ   N×H
-        t30 = g_t / m_t                               # t30 = g[t] / m[t]   N×R
+        t30 = g_2[t] / m_t                            # t30 = g[t] / m[t]   N×R
         t31 = np.einsum("ab,ab->a", cw_t, t30)        # t31 = sum(cw[t] ⊙ t30, axis=-1)   N
         # djw_t = dvw_t ⊙ v6[t] ⊙ (jw[t] + eps)^(v6[t] − 1)   N×R
-        djw_t = dvw_t * power_term(v6_t, jw_t + eps, v6_t - 1, 0)
+        djw_t = dvw_t * power_term(v6_2[t], jw[t] + eps, v6_2[t] - 1, 0)
         dv5_t = djw_t * v4_2[t]                       # dv5_t = djw_t ⊙ v4[t]   N×R
         t32 = pad(dv5_t[:, R - 1:], 1, 0, R)          # t32 = pad(dv5_t[:, R - 1:], 1, 0, R)   N×R
         t33 = pad(dv5_t[:, :R - 1], 1, 1, R)          # t33 = pad(dv5_t[:, :R - 1], 1, 1, R)   N×R
@@ -727,27 +635,27 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         t35 = diw_t * cw_t                            # t35 = diw_t ⊙ cw[t]   N×R
         t36 = t35.sum(axis=1)                         # t36 = sum(t35, axis=-1)   N
         t37 = np.einsum("ab,ab->a", t35, t30)         # t37 = sum(t35 ⊙ t30, axis=-1)   N
-        t38 = s_t[:, 0]                               # t38 = reshape(s[t], (N,))   N
+        t38 = s_2[t][:, 0]                            # t38 = reshape(s[t], (N,))   N
         # dk_t = reshape(reshape(gw[t], (N,)) ⊙ reshape(c[t], (N,)) ⊙ (t31 ⊙ t36 − t37) / 2 / t38³, (N, 1))  
         #   N×1
-        dk_t = (gw_t[:, 0] * (c_t[:, 0] * (t31 * t36 - t37)) / 2 / (t38 * t38 * t38))[:, None]
+        dk_t = (gw[t][:, 0] * (c_2[t][:, 0] * (t31 * t36 - t37)) / 2 / (t38 * t38 * t38))[:, None]
         t39 = t35.sum(axis=1, keepdims=True)          # t39 = sum(t35, axis=-1, keepdims=True)   N×1
         # dg_t = gw[t] ⊙ c[t] / s[t] ⊙ cw[t] ⊙ (diw_t − t39) / m[t]   N×R
-        dg_t = gw_t * c_t / s_t * cw_t * (diw_t - t39) / m_t
+        dg_t = gw[t] * c_2[t] / s_2[t] * cw_t * (diw_t - t39) / m_t
         # dkw_t = 2 · dk_t ⊙ kw[t] + einsum(ab,abc→ac, dg_t, M[t-1])   N×W
-        dkw_t = 2 * dk_t * kw_t + (dg_t[:, None] @ M_prev)[:, 0]
-        dz_kw_t = dkw_t * (1 - kw_t ** 2)             # dz_kw_t = dkw_t ⊙ (1 − kw[t]²)   N×W
+        dkw_t = 2 * dk_t * kw[t] + (dg_t[:, None] @ M_before[t])[:, 0]
+        dz_kw_t = dz_kw[t] = dkw_t * (1 - kw[t] ** 2)  # dz_kw_t = dkw_t ⊙ (1 − kw[t]²)   N×W
         t43 = dz_kw_t @ K_w_T                         # t43 = dz_kw_t K_wᵀ   N×H
         # dz_2_t = reshape(reshape(gw[t], (N,)) ⊙ reshape(sigmoid(z_2[t]), (N,)) ⊙ (t37 − t31 ⊙ t36) / t38,
         #   (N, 1))   N×1
-        dz_2_t = (gw_t[:, 0] * (sigmoid(z_2_2[t])[:, 0] * (t37 - t31 * t36)) / t38)[:, None]
+        dz_2_t = dz_2[t] = (gw[t][:, 0] * (sigmoid(z_2_2[t])[:, 0] * (t37 - t31 * t36)) / t38)[:, None]
         t50 = dz_2_t @ B_w_T                          # t50 = dz_2_t B_wᵀ   N×H
-        # t53 = dh_next + dh[t] + t44 + t40 + t45 + t41 + t42 + t46 + t47 + t48 + t49 + t43 + t50   N×H
-        t53 = dh_next + dh[t] + t44 + t40 + t45 + t41 + t42 + t46 + t47 + t48 + t49 + t43 + t50
-        # dz_gw_t = reshape(reshape(gw[t], (N,)) ⊙ reshape(v[t], (N,)) ⊙ (t36 − sum(diw_t ⊙ w[t-1], axis=-1)),
-        #   (N, 1))   N×1
-        dz_gw_t = (gw_t[:, 0] * (v_t[:, 0] * (t36 - np.einsum("ab,ab->a", diw_t, w_before[t]))))[:, None]
-        t54 = dz_gw_t @ G_w_T                         # t54 = dz_gw_t G_wᵀ   N×H
+        # t54 = dh_next + dh[t] + t44 + t40 + t45 + t41 + t42 + t46 + t47 + t48 + t49 + t43 + t50   N×H
+        t54 = dh_next + dh[t] + t44 + t40 + t45 + t41 + t42 + t46 + t47 + t48 + t49 + t43 + t50
+        # t51 = reshape(gw[t], (N,)) ⊙ reshape(v[t], (N,)) ⊙ (t36 − sum(diw_t ⊙ w[t-1], axis=-1))   N
+        t51 = gw[t][:, 0] * (v_35[t][:, 0] * (t36 - np.einsum("ab,ab->a", diw_t, w_before[t])))
+        dz_gw_t = dz_gw[t] = t51[:, None]             # dz_gw_t = reshape(t51, (N, 1))   N×1
+        t55 = dz_gw_t @ G_w_T                         # t55 = dz_gw_t G_wᵀ   N×H
         # dv1_t = sum(djw_t ⊙ v2[t], axis=-1, keepdims=True)   N×1
         dv1_t = np.einsum("ab,ab->a", djw_t, v2_10[t])[:, None]
         # dv3_t = sum(djw_t ⊙ iw[t], axis=-1, keepdims=True)   N×1
@@ -757,20 +665,20 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         # dsw_t = concat(dv1_t, dv3_t, dv4_t, axis=-1)   N×3
         dsw_t = np.concatenate([dv1_t, dv3_t, dv4_t], axis=1)
         # dz_sw_t = sw[t] ⊙ (dsw_t − sum(dsw_t ⊙ sw[t], axis=-1, keepdims=True))   N×3
-        dz_sw_t = sw_t * (dsw_t - np.einsum("ab,ab->a", dsw_t, sw_t)[:, None])
-        t55 = dz_sw_t @ S_w_T                         # t55 = dz_sw_t S_wᵀ   N×H
-        # t51 = sum(dv11_t ⊙ v11[t], axis=-1, keepdims=True) / v13[t]²   N×1
-        t51 = np.einsum("ab,ab->a", dv11_t, v11_t)[:, None] / v13_t ** 2
-        # dz_kp_t = (1 − kp[t]²) ⊙ (einsum(ab,abc→ac, dv11_t, M[t]) − t51 ⊙ kp[t])   N×W
-        dz_kp_t = (1 - kp_t ** 2) * ((dv11_t[:, None] @ M_t)[:, 0] - t51 * kp_t)
-        t56 = dz_kp_t @ K_p_T                         # t56 = dz_kp_t K_pᵀ   N×H
+        dz_sw_t = dz_sw[t] = sw[t] * (dsw_t - np.einsum("ab,ab->a", dsw_t, sw[t])[:, None])
+        t56 = dz_sw_t @ S_w_T                         # t56 = dz_sw_t S_wᵀ   N×H
+        # t52 = sum(dv11_t ⊙ v11[t], axis=-1, keepdims=True) / v13[t]²   N×1
+        t52 = np.einsum("ab,ab->a", dv11_t, v11_2[t])[:, None] / v13_2[t] ** 2
+        # dz_kp_t = (1 − kp[t]²) ⊙ (einsum(ab,abc→ac, dv11_t, M[t]) − t52 ⊙ kp[t])   N×W
+        dz_kp_t = dz_kp[t] = (1 - kp[t] ** 2) * ((dv11_t[:, None] @ M_t)[:, 0] - t52 * kp[t])
+        t57 = dz_kp_t @ K_p_T                         # t57 = dz_kp_t K_pᵀ   N×H
         # dz_4_t = reshape(reshape(sigmoid(z_4[t]), (N,)) ⊙ sum(t24 ⊙ v11[t], axis=-1), (N, 1))   N×1
-        dz_4_t = (sigmoid(z_4_2[t])[:, 0] * np.einsum("ab,ab->a", t24, v11_t))[:, None]
-        t52 = np.einsum("ab,ab->a", dip_t, p_before[t])  # t52 = sum(dip_t ⊙ p[t-1], axis=-1)   N
-        # dz_gp_t = reshape(reshape(gp[t], (N,)) ⊙ reshape(v14[t], (N,)) ⊙ (sum(t23, axis=-1) − t52), (N, 1)) 
+        dz_4_t = dz_4[t] = (sigmoid(z_4_2[t])[:, 0] * np.einsum("ab,ab->a", t24, v11_2[t]))[:, None]
+        t53 = np.einsum("ab,ab->a", dip_t, p_before[t])  # t53 = sum(dip_t ⊙ p[t-1], axis=-1)   N
+        # dz_gp_t = reshape(reshape(gp[t], (N,)) ⊙ reshape(v14[t], (N,)) ⊙ (sum(t23, axis=-1) − t53), (N, 1)) 
         #    N×1
-        dz_gp_t = (gp_t[:, 0] * (v14_t[:, 0] * (t23.sum(axis=1) - t52)))[:, None]
-        t57 = dz_gp_t @ G_p_T                         # t57 = dz_gp_t G_pᵀ   N×H
+        dz_gp_t = dz_gp[t] = (gp[t][:, 0] * (v14_2[t][:, 0] * (t23.sum(axis=1) - t53)))[:, None]
+        t58 = dz_gp_t @ G_p_T                         # t58 = dz_gp_t G_pᵀ   N×H
         # dv15_t = sum(djp_t ⊙ v16[t], axis=-1, keepdims=True)   N×1
         dv15_t = np.einsum("ab,ab->a", djp_t, v16_2[t])[:, None]
         # dv17_t = sum(djp_t ⊙ ip[t], axis=-1, keepdims=True)   N×1
@@ -780,38 +688,21 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         # dsp_t = concat(dv15_t, dv17_t, dv18_t, axis=-1)   N×3
         dsp_t = np.concatenate([dv15_t, dv17_t, dv18_t], axis=1)
         # dz_sp_t = sp[t] ⊙ (dsp_t − sum(dsp_t ⊙ sp[t], axis=-1, keepdims=True))   N×3
-        dz_sp_t = sp_t * (dsp_t - np.einsum("ab,ab->a", dsp_t, sp_t)[:, None])
-        # dh_t = t53 + t54 + t55 + t56 + dz_4_t B_pᵀ + t57 + dz_sp_t S_pᵀ   N×H
-        dh_t_2 = t53 + t54 + t55 + t56 + dz_4_t @ B_p_T + t57 + dz_sp_t @ S_p_T
-        dz_h_t = dh_t_2 * (1 - h[t] ** 2)             # dz_h_t = dh_t ⊙ (1 − h[t]²)   N×H
+        dz_sp_t = dz_sp[t] = sp[t] * (dsp_t - np.einsum("ab,ab->a", dsp_t, sp[t])[:, None])
+        # dh_t = t54 + t55 + t56 + t57 + dz_4_t B_pᵀ + t58 + dz_sp_t S_pᵀ   N×H
+        dh_t_2 = t54 + t55 + t56 + t57 + dz_4_t @ B_p_T + t58 + dz_sp_t @ S_p_T
+        dz_h_t = dz_h[t] = dh_t_2 * (1 - h[t] ** 2)   # dz_h_t = dh_t ⊙ (1 − h[t]²)   N×H
         dr_prev = dz_h_t @ W_r_T                      # dr_prev = dz_h_t W_rᵀ   N×(2*W)
         dh_prev = dz_h_t @ W_h_T                      # dh_prev = dz_h_t W_hᵀ   N×H
-        # t58 = reshape(gw[t] ⊙ c[t] / 2 / s[t] ⊙ cw[t] ⊙ g[t] ⊙ (t39 − diw_t) / m[t]³, (N, R, 1))   N×R×1
-        t58 = (gw_t * c_t / 2 / s_t * cw_t * g_t * (t39 - diw_t) / (m_t * m_t * m_t))[:, :, None]
-        t59 = dg_t[:, :, None] * kw_t[:, None, :]     # t59 = einsum(ab,ac→abc, dg_t, kw[t])   N×R×W
-        # dM_prev = dM_t ⊙ (1 − v8[t]) + 2 · t58 ⊙ M[t-1] + t59   N×R×W
-        dM_prev = dM_t * (1 - v8_2[t]) + 2 * t58 * M_prev + t59
-        dw_prev = diw_t * v_t                         # dw_prev = diw_t ⊙ v[t]   N×R
-        dp_prev = dip_t * v14_t                       # dp_prev = dip_t ⊙ v14[t]   N×R
-        dq_prev = diq_t * v26_t                       # dq_prev = diq_t ⊙ v26[t]   N×R
-        dz_h[t] = dz_h_t
-        dz_sp[t] = dz_sp_t
-        dz_gp[t] = dz_gp_t
-        dz_4[t] = dz_4_t
-        dz_kp[t] = dz_kp_t
-        dz_sw[t] = dz_sw_t
-        dz_gw[t] = dz_gw_t
-        dz_2[t] = dz_2_t
-        dz_kw[t] = dz_kw_t
-        dz_3[t] = dz_3_t
-        dz_e[t] = dz_e_t
-        dz_a[t] = dz_a_t
-        dz_5[t] = dz_5_t
-        dz_sq[t] = dz_sq_t
-        dz_gq[t] = dz_gq_t
-        dz_6[t] = dz_6_t
-        dz_kq[t] = dz_kq_t
-        dz_7[t] = dz_7_t
+        t59 = gw[t] * c_2[t] / 2 / s_2[t]             # t59 = gw[t] ⊙ c[t] / 2 / s[t]   N×1
+        # t60 = reshape(t59 ⊙ cw[t] ⊙ g[t] ⊙ (t39 − diw_t) / m[t]³, (N, R, 1))   N×R×1
+        t60 = (t59 * cw_t * g_2[t] * (t39 - diw_t) / (m_t * m_t * m_t))[:, :, None]
+        t61 = dg_t[:, :, None] * kw[t][:, None, :]    # t61 = einsum(ab,ac→abc, dg_t, kw[t])   N×R×W
+        # dM_prev = dM_t ⊙ (1 − v8[t]) + 2 · t60 ⊙ M[t-1] + t61   N×R×W
+        dM_prev = dM_t * (1 - v8_2[t]) + 2 * t60 * M_before[t] + t61
+        dw_prev = diw_t * v_35[t]                     # dw_prev = diw_t ⊙ v[t]   N×R
+        dp_prev = dip_t * v14_2[t]                    # dp_prev = dip_t ⊙ v14[t]   N×R
+        dq_prev = diq_t * v26_2[t]                    # dq_prev = diq_t ⊙ v26[t]   N×R
         dr_next, dh_next, dM_next, dw_next, dp_next, dq_next = dr_prev, dh_prev, dM_prev, dw_prev, dp_prev, dq_prev
     dW_x = x.reshape(N * T, I).T @ dz_h.reshape(N * T, H)  # dW_x = einsum(abc,abd→dc, dz_h, x)   I×H
     # dW_r = einsum(abc,abd→dc, dz_h, r_before)   (2*W)×H
@@ -939,7 +830,7 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
     iw = np.empty((T, N, R), dtype)                   # T×N×R
     sw = np.empty((T, N, 3), dtype)                   # T×N×3
     jw = np.empty((T, N, R), dtype)                   # T×N×R
-    t60 = np.empty((T, N, R), dtype)                  # T×N×R
+    t62 = np.empty((T, N, R), dtype)                  # T×N×R
     w = np.empty((T, N, R), dtype)                    # T×N×R
     e = np.empty((T, N, W), dtype)                    # T×N×W
     a = np.empty((T, N, W), dtype)                    # T×N×W
@@ -951,7 +842,7 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
     ip = np.empty((T, N, R), dtype)                   # T×N×R
     sp = np.empty((T, N, 3), dtype)                   # T×N×3
     jp = np.empty((T, N, R), dtype)                   # T×N×R
-    t61 = np.empty((T, N, R), dtype)                  # T×N×R
+    t63 = np.empty((T, N, R), dtype)                  # T×N×R
     p = np.empty((T, N, R), dtype)                    # T×N×R
     kq = np.empty((T, N, W), dtype)                   # T×N×W
     cq = np.empty((T, N, R), dtype)                   # T×N×R
@@ -959,40 +850,40 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
     iq = np.empty((T, N, R), dtype)                   # T×N×R
     sq = np.empty((T, N, 3), dtype)                   # T×N×3
     jq = np.empty((T, N, R), dtype)                   # T×N×R
-    t62 = np.empty((T, N, R), dtype)                  # T×N×R
+    t64 = np.empty((T, N, R), dtype)                  # T×N×R
     q = np.empty((T, N, R), dtype)                    # T×N×R
     for t in range(T):
         # z_h[t] = t1[t] + r[t-1] W_r + h[t-1] W_h + b_h   N×H
         z_h_t = t1[t] + r_prev @ W_r + h_prev @ W_h + b_h
-        h_t = np.tanh(z_h_t)                          # h[t] = tanh(z_h[t])   N×H
+        h_t = h[t] = np.tanh(z_h_t)                   # h[t] = tanh(z_h[t])   N×H
         z_sp_t = h_t @ S_p + s_p                      # z_sp[t] = h[t] S_p + s_p   N×3
-        sp_t = softmax(z_sp_t, axis=1)                # sp[t] = softmax(z_sp[t])   N×3
+        sp_t = sp[t] = softmax(z_sp_t, axis=1)        # sp[t] = softmax(z_sp[t])   N×3
         v15_t = sp_t[:, 0:1]                          # v15[t] = sp[t][:, 0:1]   N×1
         z_gp_t = h_t @ G_p + g_p                      # z_gp[t] = h[t] G_p + g_p   N×1
-        gp_t = sigmoid(z_gp_t)                        # gp[t] = sigmoid(z_gp[t])   N×1
+        gp_t = gp[t] = sigmoid(z_gp_t)                # gp[t] = sigmoid(z_gp[t])   N×1
         z_4_t = h_t @ B_p + d_p                       # z_4[t] = h[t] B_p + d_p   N×1
         v10_t = softplus(z_4_t)                       # v10[t] = softplus(z_4[t])   N×1
         z_kp_t = h_t @ K_p + k_p                      # z_kp[t] = h[t] K_p + k_p   N×W
-        kp_t = np.tanh(z_kp_t)                        # kp[t] = tanh(z_kp[t])   N×W
+        kp_t = kp[t] = np.tanh(z_kp_t)                # kp[t] = tanh(z_kp[t])   N×W
         z_sw_t = h_t @ S_w + s_w                      # z_sw[t] = h[t] S_w + s_w   N×3
-        sw_t = softmax(z_sw_t, axis=1)                # sw[t] = softmax(z_sw[t])   N×3
+        sw_t = sw[t] = softmax(z_sw_t, axis=1)        # sw[t] = softmax(z_sw[t])   N×3
         v1_t = sw_t[:, 0:1]                           # v1[t] = sw[t][:, 0:1]   N×1
         z_gw_t = h_t @ G_w + g_w                      # z_gw[t] = h[t] G_w + g_w   N×1
-        gw_t = sigmoid(z_gw_t)                        # gw[t] = sigmoid(z_gw[t])   N×1
+        gw_t = gw[t] = sigmoid(z_gw_t)                # gw[t] = sigmoid(z_gw[t])   N×1
         z_2_t = h_t @ B_w + d_w                       # z_2[t] = h[t] B_w + d_w   N×1
         c_t = softplus(z_2_t)                         # c[t] = softplus(z_2[t])   N×1
         z_kw_t = h_t @ K_w + k_w                      # z_kw[t] = h[t] K_w + k_w   N×W
-        kw_t = np.tanh(z_kw_t)                        # kw[t] = tanh(z_kw[t])   N×W
+        kw_t = kw[t] = np.tanh(z_kw_t)                # kw[t] = tanh(z_kw[t])   N×W
         g_t = (M_prev @ kw_t[:, :, None])[:, :, 0]    # g[t] = einsum(ab,acb→ac, kw[t], M[t-1])   N×R
         # k[t] = sum(kw[t]², axis=-1, keepdims=True) + eps   N×1
         k_t = np.einsum("ab,ab->a", kw_t, kw_t)[:, None] + eps
         s_t = np.sqrt(k_t)                            # s[t] = sqrt(k[t])   N×1
         b_t = np.einsum("abc,abc->ab", M_prev, M_prev) + eps  # b[t] = sum(M[t-1]², axis=-1) + eps   N×R
-        m_t = np.sqrt(b_t)                            # m[t] = sqrt(b[t])   N×R
+        m_t = m[t] = np.sqrt(b_t)                     # m[t] = sqrt(b[t])   N×R
         z_cw_t = c_t * g_t / (s_t * m_t)              # z_cw[t] = c[t] ⊙ g[t] / (s[t] ⊙ m[t])   N×R
-        cw_t = softmax(z_cw_t, axis=1)                # cw[t] = softmax(z_cw[t])   N×R
+        cw_t = cw[t] = softmax(z_cw_t, axis=1)        # cw[t] = softmax(z_cw[t])   N×R
         v_t = 1 - gw_t                                # v[t] = 1 − gw[t]   N×1
-        iw_t = gw_t * cw_t + v_t * w_prev             # iw[t] = gw[t] ⊙ cw[t] + v[t] ⊙ w[t-1]   N×R
+        iw_t = iw[t] = gw_t * cw_t + v_t * w_prev     # iw[t] = gw[t] ⊙ cw[t] + v[t] ⊙ w[t-1]   N×R
         t2 = iw_t[:, R - 1:]                          # t2 = iw[t][:, R - 1:]   N×1
         v2_t = np.concatenate([t2, iw_t[:, :R - 1]], axis=1)  # v2[t] = roll(iw[t], 1, axis=1)   N×R
         v3_t = sw_t[:, 1:2]                           # v3[t] = sw[t][:, 1:2]   N×1
@@ -1000,29 +891,29 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
         t3 = iw_t[:, 1:]                              # t3 = iw[t][:, 1:]   N×(R - 1)
         v5_t = np.concatenate([t3, iw_t[:, 0:1]], axis=1)  # v5[t] = roll(iw[t], -1, axis=1)   N×R
         # jw[t] = v1[t] ⊙ v2[t] + v3[t] ⊙ iw[t] + v4[t] ⊙ v5[t]   N×R
-        jw_t = v1_t * v2_t + v3_t * iw_t + v4_t * v5_t
+        jw_t = jw[t] = v1_t * v2_t + v3_t * iw_t + v4_t * v5_t
         z_3_t = h_t @ Y_w + y_w                       # z_3[t] = h[t] Y_w + y_w   N×1
         v6_t = 1 + softplus(z_3_t)                    # v6[t] = 1 + softplus(z_3[t])   N×1
-        vw_t = (jw_t + eps) ** v6_t                   # vw[t] = (jw[t] + eps)^v6[t]   N×R
+        vw_t = t62[t] = (jw_t + eps) ** v6_t          # vw[t] = (jw[t] + eps)^v6[t]   N×R
         v7_t = vw_t.sum(axis=1, keepdims=True)        # v7[t] = sum(vw[t], axis=-1, keepdims=True)   N×1
-        w_t = vw_t / v7_t                             # w[t] = vw[t] / v7[t]   N×R
+        w_t = w[t] = vw_t / v7_t                      # w[t] = vw[t] / v7[t]   N×R
         z_e_t = h_t @ E_w + e_w                       # z_e[t] = h[t] E_w + e_w   N×W
-        e_t = sigmoid(z_e_t)                          # e[t] = sigmoid(z_e[t])   N×W
+        e_t = e[t] = sigmoid(z_e_t)                   # e[t] = sigmoid(z_e[t])   N×W
         v8_t = w_t[:, :, None] * e_t[:, None, :]      # v8[t] = einsum(ab,ac→abc, w[t], e[t])   N×R×W
         z_a_t = h_t @ A_w + a_w                       # z_a[t] = h[t] A_w + a_w   N×W
-        a_t = np.tanh(z_a_t)                          # a[t] = tanh(z_a[t])   N×W
+        a_t = a[t] = np.tanh(z_a_t)                   # a[t] = tanh(z_a[t])   N×W
         # M[t] = M[t-1] ⊙ (1 − v8[t]) + einsum(ab,ac→abc, w[t], a[t])   N×R×W
-        M_t = M_prev * (1 - v8_t) + w_t[:, :, None] * a_t[:, None, :]
+        M_t = M[t] = M_prev * (1 - v8_t) + w_t[:, :, None] * a_t[:, None, :]
         v11_t = (M_t @ kp_t[:, :, None])[:, :, 0]     # v11[t] = einsum(ab,acb→ac, kp[t], M[t])   N×R
         # v12[t] = sum(kp[t]², axis=-1, keepdims=True) + eps   N×1
         v12_t = np.einsum("ab,ab->a", kp_t, kp_t)[:, None] + eps
         v13_t = np.sqrt(v12_t)                        # v13[t] = sqrt(v12[t])   N×1
         v9_t = np.einsum("abc,abc->ab", M_t, M_t) + eps  # v9[t] = sum(M[t]², axis=-1) + eps   N×R
-        u_t = np.sqrt(v9_t)                           # u[t] = sqrt(v9[t])   N×R
+        u_t = u[t] = np.sqrt(v9_t)                    # u[t] = sqrt(v9[t])   N×R
         z_cp_t = v10_t * v11_t / (v13_t * u_t)        # z_cp[t] = v10[t] ⊙ v11[t] / (v13[t] ⊙ u[t])   N×R
-        cp_t = softmax(z_cp_t, axis=1)                # cp[t] = softmax(z_cp[t])   N×R
+        cp_t = cp[t] = softmax(z_cp_t, axis=1)        # cp[t] = softmax(z_cp[t])   N×R
         v14_t = 1 - gp_t                              # v14[t] = 1 − gp[t]   N×1
-        ip_t = gp_t * cp_t + v14_t * p_prev           # ip[t] = gp[t] ⊙ cp[t] + v14[t] ⊙ p[t-1]   N×R
+        ip_t = ip[t] = gp_t * cp_t + v14_t * p_prev   # ip[t] = gp[t] ⊙ cp[t] + v14[t] ⊙ p[t-1]   N×R
         t4 = ip_t[:, R - 1:]                          # t4 = ip[t][:, R - 1:]   N×1
         v16_t = np.concatenate([t4, ip_t[:, :R - 1]], axis=1)  # v16[t] = roll(ip[t], 1, axis=1)   N×R
         v17_t = sp_t[:, 1:2]                          # v17[t] = sp[t][:, 1:2]   N×1
@@ -1030,30 +921,30 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
         t5 = ip_t[:, 1:]                              # t5 = ip[t][:, 1:]   N×(R - 1)
         v19_t = np.concatenate([t5, ip_t[:, 0:1]], axis=1)  # v19[t] = roll(ip[t], -1, axis=1)   N×R
         # jp[t] = v15[t] ⊙ v16[t] + v17[t] ⊙ ip[t] + v18[t] ⊙ v19[t]   N×R
-        jp_t = v15_t * v16_t + v17_t * ip_t + v18_t * v19_t
+        jp_t = jp[t] = v15_t * v16_t + v17_t * ip_t + v18_t * v19_t
         z_5_t = h_t @ Y_p + y_p                       # z_5[t] = h[t] Y_p + y_p   N×1
         v20_t = 1 + softplus(z_5_t)                   # v20[t] = 1 + softplus(z_5[t])   N×1
-        vp_t = (jp_t + eps) ** v20_t                  # vp[t] = (jp[t] + eps)^v20[t]   N×R
+        vp_t = t63[t] = (jp_t + eps) ** v20_t         # vp[t] = (jp[t] + eps)^v20[t]   N×R
         v21_t = vp_t.sum(axis=1, keepdims=True)       # v21[t] = sum(vp[t], axis=-1, keepdims=True)   N×1
-        p_t = vp_t / v21_t                            # p[t] = vp[t] / v21[t]   N×R
+        p_t = p[t] = vp_t / v21_t                     # p[t] = vp[t] / v21[t]   N×R
         t6 = (p_t[:, None] @ M_t)[:, 0]               # t6 = einsum(ab,abc→ac, p[t], M[t])   N×W
         z_sq_t = h_t @ S_q + s_q                      # z_sq[t] = h[t] S_q + s_q   N×3
-        sq_t = softmax(z_sq_t, axis=1)                # sq[t] = softmax(z_sq[t])   N×3
+        sq_t = sq[t] = softmax(z_sq_t, axis=1)        # sq[t] = softmax(z_sq[t])   N×3
         v27_t = sq_t[:, 0:1]                          # v27[t] = sq[t][:, 0:1]   N×1
         z_gq_t = h_t @ G_q + g_q                      # z_gq[t] = h[t] G_q + g_q   N×1
-        gq_t = sigmoid(z_gq_t)                        # gq[t] = sigmoid(z_gq[t])   N×1
+        gq_t = gq[t] = sigmoid(z_gq_t)                # gq[t] = sigmoid(z_gq[t])   N×1
         z_6_t = h_t @ B_q + d_q                       # z_6[t] = h[t] B_q + d_q   N×1
         v22_t = softplus(z_6_t)                       # v22[t] = softplus(z_6[t])   N×1
         z_kq_t = h_t @ K_q + k_q                      # z_kq[t] = h[t] K_q + k_q   N×W
-        kq_t = np.tanh(z_kq_t)                        # kq[t] = tanh(z_kq[t])   N×W
+        kq_t = kq[t] = np.tanh(z_kq_t)                # kq[t] = tanh(z_kq[t])   N×W
         v23_t = (M_t @ kq_t[:, :, None])[:, :, 0]     # v23[t] = einsum(ab,acb→ac, kq[t], M[t])   N×R
         # v24[t] = sum(kq[t]², axis=-1, keepdims=True) + eps   N×1
         v24_t = np.einsum("ab,ab->a", kq_t, kq_t)[:, None] + eps
         v25_t = np.sqrt(v24_t)                        # v25[t] = sqrt(v24[t])   N×1
         z_cq_t = v22_t * v23_t / (v25_t * u_t)        # z_cq[t] = v22[t] ⊙ v23[t] / (v25[t] ⊙ u[t])   N×R
-        cq_t = softmax(z_cq_t, axis=1)                # cq[t] = softmax(z_cq[t])   N×R
+        cq_t = cq[t] = softmax(z_cq_t, axis=1)        # cq[t] = softmax(z_cq[t])   N×R
         v26_t = 1 - gq_t                              # v26[t] = 1 − gq[t]   N×1
-        iq_t = gq_t * cq_t + v26_t * q_prev           # iq[t] = gq[t] ⊙ cq[t] + v26[t] ⊙ q[t-1]   N×R
+        iq_t = iq[t] = gq_t * cq_t + v26_t * q_prev   # iq[t] = gq[t] ⊙ cq[t] + v26[t] ⊙ q[t-1]   N×R
         t7 = iq_t[:, R - 1:]                          # t7 = iq[t][:, R - 1:]   N×1
         v28_t = np.concatenate([t7, iq_t[:, :R - 1]], axis=1)  # v28[t] = roll(iq[t], 1, axis=1)   N×R
         v29_t = sq_t[:, 1:2]                          # v29[t] = sq[t][:, 1:2]   N×1
@@ -1061,53 +952,22 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
         t8 = iq_t[:, 1:]                              # t8 = iq[t][:, 1:]   N×(R - 1)
         v31_t = np.concatenate([t8, iq_t[:, 0:1]], axis=1)  # v31[t] = roll(iq[t], -1, axis=1)   N×R
         # jq[t] = v27[t] ⊙ v28[t] + v29[t] ⊙ iq[t] + v30[t] ⊙ v31[t]   N×R
-        jq_t = v27_t * v28_t + v29_t * iq_t + v30_t * v31_t
+        jq_t = jq[t] = v27_t * v28_t + v29_t * iq_t + v30_t * v31_t
         z_7_t = h_t @ Y_q + y_q                       # z_7[t] = h[t] Y_q + y_q   N×1
         v32_t = 1 + softplus(z_7_t)                   # v32[t] = 1 + softplus(z_7[t])   N×1
-        vq_t = (jq_t + eps) ** v32_t                  # vq[t] = (jq[t] + eps)^v32[t]   N×R
+        vq_t = t64[t] = (jq_t + eps) ** v32_t         # vq[t] = (jq[t] + eps)^v32[t]   N×R
         v33_t = vq_t.sum(axis=1, keepdims=True)       # v33[t] = sum(vq[t], axis=-1, keepdims=True)   N×1
-        q_t = vq_t / v33_t                            # q[t] = vq[t] / v33[t]   N×R
+        q_t = q[t] = vq_t / v33_t                     # q[t] = vq[t] / v33[t]   N×R
         t9 = (q_t[:, None] @ M_t)[:, 0]               # t9 = einsum(ab,abc→ac, q[t], M[t])   N×W
-        r_t = np.concatenate([t6, t9], axis=1)        # r[t] = concat(t6, t9, axis=-1)   N×(2*W)
-        h[t] = h_t
-        r[t] = r_t
-        m[t] = m_t
-        kw[t] = kw_t
-        cw[t] = cw_t
-        gw[t] = gw_t
-        iw[t] = iw_t
-        sw[t] = sw_t
-        jw[t] = jw_t
-        t60[t] = vw_t
-        w[t] = w_t
-        e[t] = e_t
-        a[t] = a_t
-        M[t] = M_t
-        u[t] = u_t
-        kp[t] = kp_t
-        cp[t] = cp_t
-        gp[t] = gp_t
-        ip[t] = ip_t
-        sp[t] = sp_t
-        jp[t] = jp_t
-        t61[t] = vp_t
-        p[t] = p_t
-        kq[t] = kq_t
-        cq[t] = cq_t
-        gq[t] = gq_t
-        iq[t] = iq_t
-        sq[t] = sq_t
-        jq[t] = jq_t
-        t62[t] = vq_t
-        q[t] = q_t
+        r_t = r[t] = np.concatenate([t6, t9], axis=1)  # r[t] = concat(t6, t9, axis=-1)   N×(2*W)
         r_prev, h_prev, M_prev, w_prev, p_prev, q_prev = r_t, h_t, M_t, w_t, p_t, q_t
     # z = h W_o + r W_v + b_o   T×N×O
     z = (h.reshape(N * T, H) @ W_o).reshape(T, N, O) + (r.reshape(N * T, 2 * W) @ W_v).reshape(T, N, O) + b_o
     L = logit_loss(z, y).sum() / (N * O * T)          # L = mean(binary_cross_entropy_with_logits(z, y))
     return {
         "h": h, "r": r, "z": z, "L": L, "m": m, "kw": kw, "cw": cw, "gw": gw, "iw": iw, "sw": sw, "jw": jw,
-        "vw": t60, "w": w, "e": e, "a": a, "M": M, "u": u, "kp": kp, "cp": cp, "gp": gp, "ip": ip, "sp": sp,
-        "jp": jp, "vp": t61, "p": p, "kq": kq, "cq": cq, "gq": gq, "iq": iq, "sq": sq, "jq": jq, "vq": t62,
+        "vw": t62, "w": w, "e": e, "a": a, "M": M, "u": u, "kp": kp, "cp": cp, "gp": gp, "ip": ip, "sp": sp,
+        "jp": jp, "vp": t63, "p": p, "kq": kq, "cq": cq, "gq": gq, "iq": iq, "sq": sq, "jq": jq, "vq": t64,
         "q": q,
     }
 

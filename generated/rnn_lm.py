@@ -55,8 +55,7 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
     h_before, h = h_states[:-1], h_states[1:]         # before and after every step   T×N×H
     for t in range(T):
         z_h_t = t1[t] + h_prev @ W_h + b              # z_h[t] = t1[t] + h[t-1] W_h + b   N×H
-        h_t = np.tanh(z_h_t)                          # h[t] = tanh(z_h[t])   N×H
-        h[t] = h_t
+        h_t = h[t] = np.tanh(z_h_t)                   # h[t] = tanh(z_h[t])   N×H
         h_prev = h_t
     z = (h.reshape(N * T, H) @ W_o).reshape(T, N, V) + b_o  # z = h W_o + b_o   T×N×V
     o, t2 = softmax_logsumexp(z, axis=2)              # o = softmax(z)   T×N×V
@@ -94,9 +93,8 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     W_h_T = W_h.T.copy()                              # a copy, since every step reads it
     for t in reversed(range(T)):
         dh_t_2 = dh_next + dh[t]                      # dh_t = dh_next + dh[t]   N×H
-        dz_h_t = dh_t_2 * (1 - h[t] ** 2)             # dz_h_t = dh_t ⊙ (1 − h[t]²)   N×H
+        dz_h_t = dz_h[t] = dh_t_2 * (1 - h[t] ** 2)   # dz_h_t = dh_t ⊙ (1 − h[t]²)   N×H
         dh_prev = dz_h_t @ W_h_T                      # dh_prev = dz_h_t W_hᵀ   N×H
-        dz_h[t] = dz_h_t
         dh_next = dh_prev
     dW_e = c.reshape(N * T, E).T @ dz_h.reshape(N * T, H)  # dW_e = einsum(abc,abd→dc, dz_h, c)   E×H
     # dW_h = einsum(abc,abd→dc, dz_h, h_before)   H×H
@@ -133,8 +131,7 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
     h = np.empty((T, N, H), dtype)                    # T×N×H
     for t in range(T):
         z_h_t = t1[t] + h_prev @ W_h + b              # z_h[t] = t1[t] + h[t-1] W_h + b   N×H
-        h_t = np.tanh(z_h_t)                          # h[t] = tanh(z_h[t])   N×H
-        h[t] = h_t
+        h_t = h[t] = np.tanh(z_h_t)                   # h[t] = tanh(z_h[t])   N×H
         h_prev = h_t
     z = (h.reshape(N * T, H) @ W_o).reshape(T, N, V) + b_o  # z = h W_o + b_o   T×N×V
     o, t2 = softmax_logsumexp(z, axis=2)              # o = softmax(z)   T×N×V

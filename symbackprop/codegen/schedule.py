@@ -238,6 +238,9 @@ def _formula_width(form: f.Formula) -> int:
 # -- loops: what is carried, what is read at every step, what is stacked
 
 
+MANY_TIMES = 3  # a step's element of a stack that is read more often gets a variable
+
+
 class LoopBuilder:
     """Builds the statement of one loop. ``results`` are the rows of its results that are read; ``rows`` and ``names``
     are the rows around it and their variables. Stacks in ``parts`` are there for the steps of one segment."""
@@ -317,8 +320,8 @@ class LoopBuilder:
         return self.names[row.id].variable or ""
 
     def _known(self) -> tuple[dict[int, Expr], tuple[Element, ...]]:
-        """The leaves of the body and what was computed before the loop; sequences' elements that are read more than
-        once get a variable, others are read in place, as c[t], where the target can."""
+        """The leaves of the body and what was computed before the loop; sequences' elements that are read often get a
+        variable, others are read in place, as c[t], where the target can."""
         loop, n, m = self.loop, len(self.loop.carry), len(self.loop.sequences)
         known = {leaf.id: self.variables.expr(leaf) for leaf in loop.carry}
         fixed = zip(loop.invariants, self.scan.args[n + m :], strict=True)
@@ -332,7 +335,8 @@ class LoopBuilder:
             step, first = self._step(outer)
             place = Expr(index(stack.code, step), row.shape, stack.kind)
             known[row.id] = target.converted(place, row.kind)
-            if counts.get(row.id, 0) > (0 if target.names_elements else 1):
+            plain = self.scheduler.level and stack.kind == row.kind
+            if counts.get(row.id, 0) > (0 if target.names_elements else MANY_TIMES if plain else 1):
                 known[row.id] = self.variables.expr(row)
                 elements.append(Element(self.variables.of(row), stack, row.kind, row.shape, first))
         return known, tuple(elements)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 from symbackprop.codegen.arrays import Arrays
@@ -28,6 +29,7 @@ from symbackprop.codegen.tree import (
     joined,
     method,
     name,
+    names_read,
     operands,
     statement,
     text,
@@ -376,8 +378,10 @@ class Writer:
         own = {} if depth > 1 else {s.value.variable: s for s in loop.stores[::-1] if s.kind == s.value.kind == FLOAT}
         for store in loop.stores:
             stored = store.value.variable if own.get(store.value.variable) is store else None
-            code = assign([index(store.stack, at_step(loop.index, store.first))], store.value.code)
-            found.append(Line(code, "", depth, stored=stored or ""))
+            into = index(store.stack, at_step(loop.index, store.first))
+            if stored and self.program.level and not self.workspace and put(found, stored, into, depth):
+                continue
+            found.append(Line(assign([into], store.value.code), "", depth, stored=stored or ""))
         moved = [(word, value) for word, value in loop.update if value.variable != word]
         if moved:
             names, values = [name(a) for a, _ in moved], tuple(b.code for _, b in moved)
@@ -430,6 +434,29 @@ def turned(fixed: Iterable[tuple[str, str]], body: Sequence[Line], copied: Calla
     for line in body:
         change.visit(line.code)
     return [assign(c, copied(attribute(m, "T"))) for m, c in fixed if m in change.found], list(body)
+
+
+def put(lines: list[Line], word: str, place: Code, depth: int) -> bool:
+    """Have the line that gives a variable its value put it into a place too, h_t = h[t] = np.tanh(z_t); False where
+    that is not the last word on it."""
+    given = [k for k, line in enumerate(lines) if line.depth == depth and word in _given(line.code)]
+    if not given or any(word in _changed(line.code) for line in lines[given[-1] + 1 :]):
+        return False
+    code = lines[given[-1]].code
+    assert isinstance(code, ast.Assign)
+    lines[given[-1]] = replace(lines[given[-1]], code=assign([*code.targets, place], code.value))
+    return True
+
+
+def _given(code: ast.stmt) -> set[str]:
+    """The variables that a statement gives one value, not one of several each."""
+    return {t.id for t in code.targets if isinstance(t, ast.Name)} if isinstance(code, ast.Assign) else set()
+
+
+def _changed(code: ast.stmt) -> set[str]:
+    """The variables that a statement gives a value, or of which it changes entries."""
+    targets = code.targets if isinstance(code, ast.Assign) else [code.target] if isinstance(code, ast.AugAssign) else []
+    return names_read(targets)
 
 
 def with_shape(equation: str, shape: Shape) -> str:

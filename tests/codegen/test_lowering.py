@@ -39,6 +39,22 @@ for t in 1..T:
     z[t] = h[t-1] @ W
     h[t] = tanh(z[t][:, 0:H] + x[t]) * z[t][:, H:2*H]
 output y = h""", "np.concatenate([", "pad("),
+    "stacks of a loop": Case("""dim T, N, V
+input x: T x N x V, h[0]: N x V
+data y: T x N int < V
+param W: V x V
+for t in 1..T:
+    h[t] = tanh(x[t] + h[t-1] @ W)
+    l[t] = cross_entropy(h[t], y[t])
+output o = l""", "h_t = h[t] = np.tanh(", "h[t] = h_t"),
+    "an entry of a stacked row is changed first": Case("""dim T, N, V
+input x: T x N x V, h[0]: N x V
+data y: T x N int < V
+param W: V x V
+for t in 1..T:
+    h[t] = x[t] + h[t-1] @ W
+    l[t] = cross_entropy(h[t], y[t])
+output o = l""", "dx[t] = dh_t", "= dx[t] ="),
     "two tables": Case("dim N, V, D\ninput U: V x D\ndata i: N int < V, j: N x 2 int < V\n"
                        "output y = U[i] * U[j][:, 0]\noutput u = U[j] + 1", "np.concatenate([", "+ scatter_add"),
     "picked": Case("""dim N, T, V
