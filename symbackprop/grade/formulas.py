@@ -6,7 +6,8 @@ outer product), a product may be of either kind where only one fits, and ``tanh'
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import reduce
 from operator import add
 from typing import Any
@@ -23,7 +24,8 @@ from symbackprop.grade import naming as f
 from symbackprop.grade.functions import EXTRA, classes
 from symbackprop.grade.reading import Answer
 from symbackprop.grade.reference import Reference, activation_at, derivative_of
-from symbackprop.grade.scope import Beyond, Scope
+from symbackprop.grade.scope import Beyond, Scope, lengths
+from symbackprop.grade.slips import is_index
 from symbackprop.model.text import tree
 from symbackprop.model.text.calls import Callee, callee
 from symbackprop.model.text.evaluate import Evaluator, binary
@@ -184,12 +186,12 @@ class Formula(f.Telling, Evaluator):
 
     def _sum(self, counter: str, args: Sequence[tree.Expr]) -> Value:
         """``sum_t(a[t])`` over all steps, ``sum_t(a[t], 2, T)`` over some; ``sum_k(a[k])`` over all entries."""
-        if len(counter) == 1 and args and not self._counts(counter):
+        if is_index(counter) and args and not self._counts(counter):
             size = self._axis(counter, args[1:])
             if size is not None and counter not in tree.mentioned(args[0]):
                 return self._along(counter, size, self.row(args[0]))
             if size is not None or not args[1:]:
-                return build.reduce_sum(self._over_letters(counter, args[:1]), 0)
+                return build.reduce_sum(self._over_letters([counter], args[:1]), 0)
         if not args:
             raise ModelError(f"a sum over steps is written sum_{counter}(formula)")
         values = [self.scope.counted(counter, k, lambda: self.row(args[0])) for k in self._steps(counter, args[1:])]
@@ -213,13 +215,13 @@ class Formula(f.Telling, Evaluator):
                              f"summed have the size {dim_text(size)}")
         return build.reduce_sum(row, axes[0])
 
-    def _over_letters(self, letters: str, args: Sequence[tree.Expr], needs: str = "") -> Node:
+    def _over_letters(self, letters: Sequence[str], args: Sequence[tree.Expr], needs: str = "") -> Node:
         """The array of all values of a formula with index letters: a loop over each, the first outermost. ``needs`` is
         said of a formula without the letter."""
         if len(args) != 1:
             raise ModelError(f"a sum over {', '.join(letters)} has one summand")
         letter, inner = letters[0], letters[1:]
-        with self.scope.indexed(letter) as entries:
+        with self.scope.indexed(letter) as entries, self._with_size(letter, args[0]):
             value = self._over_letters(inner, args, needs) if inner else self.row(args[0])
             if letter in self.scope.axes and not entries and value.ndim == len(inner):  # dL_i = 1/N
                 self.scope.place(letter)
@@ -232,6 +234,21 @@ class Formula(f.Telling, Evaluator):
             raise ShapeError(f"{letter} runs over axes of different lengths: {sizes}")
         loop = close_loop(self.graph, arrays[0].shape[0], [], list(leaves), [], [value], arrays, index=letter)
         return loop[1][0]
+
+    @contextmanager
+    def _with_size(self, letter: str, summand: tree.Expr) -> Iterator[None]:
+        """While a letter runs as far as the axis at which it stands alone: in d[s + 1 - q] * W[q] as far as W."""
+        outside, here = self.scope.axes, tree.Name(letter)
+        uses = [x for x in tree.all_parts(summand) if isinstance(x, tree.Index) and letter in tree.mentioned(x)]
+        plain = [x for x in uses if here in x.items and isinstance(x.base, tree.Name)]
+        if letter not in outside and plain and any(here not in x.items for x in uses):
+            row, items = self.row(plain[0].base), plain[0].items
+            sizes = row.shape if len(items) == row.ndim else lengths(row)
+            self.scope.axes = {**outside, letter: sizes[items.index(here)]}
+        try:
+            yield
+        finally:
+            self.scope.axes = outside
 
     def _steps(self, counter: str, bounds: Sequence[tree.Expr]) -> range:
         if len(bounds) > 2:

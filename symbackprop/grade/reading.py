@@ -42,6 +42,7 @@ _RESTATED = re.compile(  # W = params["W"], N = X.shape[0], W -= 0.1 * dW
     r"""\s*(\w+)\s*=\s*(?:[\w.]+\[["']\1["']\]|[\w.]+\.\1|len\(\w+\)|\w+\.(?:shape\[-?\d\]|size\(-?\d\)))\s*$"""
     r"""|\s*(?:\w+\[["'])?(?=\w+(?:["']\])?\s*-=)(\w+)"""
 )
+_GROUPED = re.compile(r"\\partial \(([^()]+)\)(?=_)")  # \partial (a^{[1]})_{i}, whose entries are meant
 _LOSSES = ("L", "J", "E", "Loss", "loss", "f")
 
 
@@ -111,7 +112,7 @@ class Reader:
             _refuse_branches(line.text)
             text = line.text
             if is_typeset(text):
-                text = printed(text, self.dictionary)
+                text = printed(_GROUPED.sub(r"\\partial \1", text), self.dictionary)
             answer.entrywise = "⊙" in text
             text, notes = ascii_text(text, self.dictionary.known)
             sides, mark = _sides(forgiving_tokens(text))
@@ -271,7 +272,8 @@ def without_letters(items: Tokens, words: Dictionary) -> tuple[Tokens, str]:
     step = named[-1].is_sign("]") and any(x.text in words.counters for x in named[2:])
     row = words.reference.rows.get(f"{of.row}[1]" if step else of.row) if of else None
     own = of is None and (step or (items[-1].is_sign("]") and len(bare) == 1))
-    return (bare, letters) if own or (row is not None and row.ndim == len(letters)) else (items, "")
+    fits = row is not None and len(letters) in (row.ndim, sum(d != 1 for d in row.shape))
+    return (bare, letters) if own or fits else (items, "")
 
 
 def _gradient_of(items: Tokens, words: Dictionary) -> Gradient | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import sympy as sp
@@ -11,10 +12,11 @@ import sympy as sp
 from symbackprop.core import build
 from symbackprop.core.build import transpose
 from symbackprop.core.functions.arrange import stack
+from symbackprop.core.functions.pointwise import maximum, minimum, where
 from symbackprop.core.graph import Node
 from symbackprop.core.indexing import getitem
 from symbackprop.core.loops import body_leaf
-from symbackprop.core.shapes import Dim, dim
+from symbackprop.core.shapes import Dim, Shape, dim
 from symbackprop.errors import ModelError, NameProblem, ShapeError, did_you_mean
 from symbackprop.grade.naming import Gradient, Key, Local, Meaning, Own
 from symbackprop.grade.reading import Answer
@@ -94,7 +96,7 @@ class Scope:
     def member(self, name: str, items: tuple[tree.Expr, ...]) -> Node | None:
         """``h[2]`` and ``dh[2]`` of a family; None where the name is one array."""
         meaning = self.meanings.get(name)
-        if any(self._is_letter(item) for item in items):
+        if any(self._has_letter(item) for item in items):
             return None
         if isinstance(meaning, Local) and any(meaning.indexed):
             return self._local_step(meaning, items)
@@ -146,7 +148,7 @@ class Scope:
 
     def element(self, row: Node, items: tuple[tree.Expr, ...]) -> Node | None:
         """``dz[t]`` or ``dz[T]``, a step of an array over all steps; None where an index is no step's number."""
-        if any(self._is_letter(item) for item in items):
+        if any(self._has_letter(item) for item in items):
             step = self.element(row, items[:1]) if self.offset(items[0]) and len(items) > 1 else None
             return self._entry(row, items) if step is None else self._entry(step, items[1:])
         if isinstance(items[0], (tree.Slice, tree.Word)) or not self._over_steps(row):
@@ -207,13 +209,18 @@ class Scope:
     def _is_letter(self, item: tree.Expr) -> bool:
         return isinstance(item, tree.Name) and item.name in self.letters
 
+    def _has_letter(self, item: tree.Expr) -> bool:
+        return any(n in self.letters for n in mentioned(item))
+
     def _entry(self, row: Node, items: tuple[tree.Expr, ...]) -> Node:
-        """``a[n, 0, :]``: what the indices without a letter leave, and of that the entry at every letter."""
+        """``a[n, 0, :]``: what the indices without a letter leave, and of that the entry at every letter, axes of size
+        1 having none of their own, and at what is computed from letters, ``a[d*i + k]``."""
+        row = without_ones(row) if len(items) == len(lengths(row)) < row.ndim else row
         if any(items.count(item) > 1 for item in items if self._is_letter(item)):
             raise ModelError("an array has one index twice")
         whole = tree.Slice(None, None, None)
-        row = Evaluator(self).subscript(row, tuple([whole if self._is_letter(i) else i for i in items]))
-        kept = [i for i in items if isinstance(i, (tree.Slice, tree.Word)) or self._is_letter(i)]
+        row = Evaluator(self).subscript(row, tuple([whole if self._has_letter(i) else i for i in items]))
+        kept = [i for i in items if isinstance(i, (tree.Slice, tree.Word)) or self._has_letter(i)]
         for letter, entries in self.letters.items():  # outermost first: what is inside depends on what is outside
             if tree.Name(letter) not in kept:
                 continue
@@ -224,7 +231,18 @@ class Scope:
                 name = f"{row.name or 'x'}[{letter}]"
                 entries[rows] = body_leaf(self.graph, name, rows.shape[1:], kind=rows.kind, of=rows)
             row = entries[rows]
+        for axis in reversed(range(len(kept))):
+            row = self._looked_up(row, axis, kept[axis]) if self._has_letter(kept[axis]) else row
         return row
+
+    def _looked_up(self, row: Node, axis: int, item: tree.Expr) -> Node:
+        """The entry at a place that is computed from letters; 0 beyond the ends of the axis."""
+        place, last = evaluate(_of_numbers(item), self), row.shape[axis] - 1
+        if not isinstance(place, Node):
+            raise ModelError("an index is a whole number")
+        front = transpose(row, (axis, *[k for k in range(row.ndim) if k != axis]))
+        found = getitem(front, maximum(minimum(place, last), 0))
+        return where(place <= last, where(place >= 0, found, 0), 0)
 
     # -- own lines
     def _own(self, name: str) -> Node:
@@ -321,6 +339,23 @@ class Scope:
         known = [*self.reference.rows, *self.reference.model.sizes, *self.session.dictionary.own]
         hint = did_you_mean(name, known) or did_you_mean(name, function_names())
         return NotYet(f"{name!r} is neither a name of the model nor defined in the answers.{hint}", Own(name))
+
+
+def lengths(row: Node) -> Shape:
+    """The sizes of the axes that are not 1."""
+    return tuple([d for d in row.shape if d != 1])
+
+
+def without_ones(row: Node) -> Node:
+    return row if len(lengths(row)) == row.ndim else build.reshape(row, lengths(row))
+
+
+def _of_numbers(item: tree.Expr) -> tree.Expr:
+    """An index: all its products are of numbers."""
+    item = tree.changed(item, _of_numbers)
+    if isinstance(item, tree.Chain):
+        return replace(item, rest=tuple([("*" if sign == "@" else sign, part) for sign, part in item.rest]))
+    return item
 
 
 def key_of(answer: Answer, scope: Scope) -> Key:

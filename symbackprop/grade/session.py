@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 
 import sympy as sp
 
+from symbackprop.core import build
 from symbackprop.core.functions.arrange import stack
 from symbackprop.core.graph import Node
 from symbackprop.core.shapes import same_shape
@@ -23,7 +24,7 @@ from symbackprop.grade.lines import Line, Loop
 from symbackprop.grade.naming import Dictionary, Gradient, Key, Meaning, Own
 from symbackprop.grade.reading import Answer, Reader, Target
 from symbackprop.grade.reference import Reference
-from symbackprop.grade.scope import GIVEN, MENDED, NotYet, Scope, index_value, key_of
+from symbackprop.grade.scope import GIVEN, MENDED, NotYet, Scope, index_value, key_of, lengths
 from symbackprop.grade.tree_text import unparsed
 from symbackprop.model.text import tree
 from symbackprop.model.text.expressions import one_formula, size
@@ -372,10 +373,12 @@ class Session:
             answer = outcome.entry.answer
             scope = Scope(self, which, outcome.entry.counters, outcome.key, choice, answer.meanings, 0, outcome.before)
             row = self.reference.rows.get(outcome.row_name)
-            scope.axes = dict(zip(answer.letters, row.shape, strict=False)) if row is not None else {}
+            shape = () if row is None else row.shape if len(answer.letters) == row.ndim else lengths(row)
+            scope.axes = dict(zip(answer.letters, shape, strict=False))
             formula = Formula(self.reference, scope, outcome.entry.answer, products)
             try:
-                row = self._added(formula.row(form), outcome, which)
+                entries = row if answer.letters else None
+                row = self._added(_shaped_as(entries, formula.row(form)), outcome, which)
                 self._learn(outcome, scope, formula)
                 outcome.reads.setdefault(row.id, unparsed(form, formula.signs))
                 found += [row] if row not in found else []
@@ -426,6 +429,13 @@ class Session:
         if isinstance(outcome.meaning, Gradient) and self.times[outcome.key] == 1 and outcome.key not in self.kept:
             return self.reference.gradient(self.reference.rows[outcome.row_name])
         return None
+
+
+def _shaped_as(target: Node | None, given: Node) -> Node:
+    """Entries at letters, of which axes of size 1 have none, in the shape of what they are the entries of."""
+    if target is None or same_shape(given.shape, target.shape) or not same_shape(lengths(given), lengths(target)):
+        return given
+    return build.reshape(given, target.shape)
 
 
 def is_zero(form: tree.Expr) -> bool:

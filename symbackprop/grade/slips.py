@@ -262,6 +262,11 @@ def _size(size: sp.Expr) -> Tokens:
     return [sign("("), *forgiving_tokens(dim_text(size)), sign(")")]
 
 
+def is_index(counter: str) -> bool:
+    """Whether a name is a letter that indices are called by, or one with a number: i₂."""
+    return re.fullmatch(r"[^\W\d_]\d*", counter) is not None
+
+
 class Tidy(Telling):
     """All passes over one right-hand side.
 
@@ -367,7 +372,7 @@ class Tidy(Telling):
     def entries(self, items: Tokens) -> Tokens:
         """``X_ik`` is X[i, k] where i and k are letters of sums, M[t]_ij is M[t][i, j], (a b)_i is (a b)[i]."""
         heads = [h for k in range(len(items)) if (h := self._head(items, k)) is not None]
-        letters = (self.letters | {counter for counter, _, _ in heads if len(counter) == 1}) - self.dictionary.counters
+        letters = (self.letters | {counter for counter, _, _ in heads if is_index(counter)}) - self.dictionary.counters
         self.dictionary.known |= letters
 
         def rule(items: Tokens, k: int) -> Found:

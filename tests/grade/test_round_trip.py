@@ -12,6 +12,7 @@ from symbackprop.grade.lines import read_lines
 from symbackprop.grade.naming import Gradient
 from symbackprop.grade.reference import Reference, copied, loop_counters, loop_dimensions
 from symbackprop.grade.session import Session
+from symbackprop.model.text import parse
 from symbackprop.model.zoo import build, names
 from symbackprop.render.document import Document, Line, Step
 from symbackprop.render.formats import printed
@@ -96,7 +97,8 @@ BOARDS = [("two-step-rnn", "markdown"), ("gru", "text"), ("rnn-lm", "latex"), ("
 @pytest.mark.parametrize(("name", "form", "detail"), [
     *((*case, "full") for case in (EVERY if ALL else DOCUMENTS)),
     *((*case, "board") for case in (EVERY if ALL else BOARDS)),
-    ("ffnn-softmax-batch", "latex", "index"), ("rnn-lm", "text", "index"),
+    ("ffnn-softmax-batch", "latex", "index"), ("rnn-lm", "text", "index"), ("window-lm", "text", "index"),
+    ("mlp-relu-sigmoid", "latex", "index"),
 ])
 def test_a_printed_document_is_right(name: str, form: str, detail: str) -> None:
     options = {"view": detail} if detail == "index" else {"detail": detail}
@@ -109,3 +111,23 @@ def test_a_document_with_steps_of_its_own_is_read_as_any_other() -> None:
     text = "# Backward pass\n\n**Step 1.** the logits\n\nds = (softmax(s) - onehot(y)) / N\ndU = h.T @ ds\n"
     report = grade(build("ffnn-softmax-batch"), text)
     assert {i.name: i.verdict for i in report.items if i.given} == {"ds": "right", "dU": "right"}
+
+
+NORMALISED = """dim N, D, K
+data x: N x D, y: N x K
+param W: D x K
+s = sqrt(mean((x @ W)**2, axis=1, keepdims=True) + 1)
+z = x @ W / s
+c = reshape(z, (N * K,))
+loss L = sum(z * y) + sum(c**3)
+"""
+
+
+def test_entries_of_axes_of_size_1_and_at_places_that_are_computed_are_read() -> None:
+    text = ("dc[j] = 3*c[j]**2\ndz_ik = y_ik + dc[K*i + k]\nds_i = -sum_k2 dz[i,k2] z[i,k2] / s_i\n"
+            "dW_dk = sum_i x_id (dz_ik / s_i + ds_i (sum_m x_im W_mk) / (K s_i))")
+    report = grade(parse(NORMALISED), text)
+    assert {i.name: i.verdict for i in report.items if i.given} == dict.fromkeys(("dc", "dz", "ds", "dW"), "right"), \
+        report.text(2)
+    wrong = grade(parse(NORMALISED), text.replace("K*i + k", "K*i + k + 1"))
+    assert next(i.verdict for i in wrong.items if i.name == "dz") == "wrong"
