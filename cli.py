@@ -34,6 +34,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 EVERY = 10.0  # seconds between lines that say how far it is
 GRAPHS = ("svg", "dot", "text")
+EXERCISES, LEVELS = ("html", "latex"), ("easy", "medium", "hard")
 NAMED = 20  # parameters without influence that are named, each in its line
 BROKEN_PIPE = 141  # what a shell reports for a program that SIGPIPE ended
 
@@ -527,7 +528,7 @@ def derive(given: Given, called: dict[str, str], wrt: str | None, form: str | No
 @on_model
 def codegen(given: Given, called: dict[str, str], output: str | None, level: str, check: bool, check_gradients: bool,
             report: bool, as_json: bool, **options: Any) -> None:
-    """Write models and their backward passes as modules for NumPy or JAX.
+    """Write models and their backward passes as modules.
 
     The module is verified as a file before it takes its place; a module that fails is not written.
     """
@@ -691,7 +692,7 @@ def grade(given: Given, answers: str, hints: int, as_json: bool, output: str) ->
 @json_option
 @on_model
 def check(given: Given, target: str, timeout: float, memory: float, as_json: bool, **options: Any) -> None:
-    """Check anybody's own backward pass, and name what is wrong with it.
+    """Check anybody's own backward pass, and name its mistakes.
 
     The file is executed, as your own code, in a process of its own. NAME is a function whose parameters are names of
     the model (upstream, dout or d and an output's name for the upstream gradient), a torch.autograd.Function, or a
@@ -711,6 +712,33 @@ def check(given: Given, target: str, timeout: float, memory: float, as_json: boo
     write_result(report.json() if as_json else report.text(), verdicts=not as_json)
     if not report.passed:
         click.get_current_context().exit(1)
+
+
+@cli.command()
+@model_argument
+@format_option(*EXERCISES)
+@click.option("--seed", type=click.IntRange(0), metavar="N", default=0, show_default=True,
+              help="Which steps are asked, and at which numbers answers are compared.")
+@one_of("--difficulty", LEVELS, "easy asks for factors, medium for gradients below their chain rule, hard for both.",
+        default="medium")
+@click.option("--steps", metavar="N|a,b", default="", help="How many steps are asked, or those that find the gradients "
+              "of a and b.  [default: a third of them, a half or all, by difficulty]")
+@click.option("--key", is_flag=True, help="The sheet with its answers.")
+@output_option
+@on_model
+def exercise(given: Given, form: str | None, key: bool, output: str, **options: Any) -> None:
+    """Make an exercise of a derivation, as a page or a sheet.
+
+    The page checks what is typed and needs no network: some steps are left out, and answers are checked in it, with hints. What it saves,
+    `symbackprop grade` reads. The same seed gives the same page, and the sheet and key (-o sheet.tex) that go with it.
+    """
+    form, kind = chosen(form, output, EXERCISES)
+    if key and form != "latex":
+        raise click.UsageError("--key is for --format latex")
+    from symbackprop.exercise import exercise as made
+
+    asked = made(given.model(), sizes=given.sizes, **options)
+    write_result(asked.latex(key) if form == "latex" else asked.html(), output, form, kind)
 
 
 @cli.command("import")

@@ -37,6 +37,8 @@ BEHIND = {
     "model_html": "symbackprop.render.notebook",
     "summary_latex": "symbackprop.render.notebook",
     "fragment_html": "symbackprop.render.notebook",
+    "to_page": "symbackprop.exercise.page",
+    "to_sheet": "symbackprop.exercise.sheet",
 }
 
 

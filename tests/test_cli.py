@@ -29,7 +29,7 @@ def other():
 
 number = 3
 """
-COMMANDS = ("codegen", "derive", "grade", "graph", "models", "ops", "show", "verify")
+COMMANDS = ("codegen", "derive", "exercise", "grade", "graph", "models", "ops", "show", "verify")
 
 
 @pytest.fixture(autouse=True)

@@ -165,16 +165,18 @@ def usual_multiple(reference: Reference, points: Sequence[Point], pairs: Pairs) 
     found = factors_between(pairs)
     if found is None:
         return None
-    usual = _usual(reference, points)
+    dims = reference.dimensions
+    sizes = [*dims, *[a * b for a, b in combinations_with_replacement(dims, 2)]]
+    usual = multiples(points, sizes)
     return next((Finding(kind, says) for kind, says, values in usual if close_numbers(found, values)), None)
 
 
-def _usual(reference: Reference, points: Sequence[Point]) -> Iterator[tuple[str, str, list[float]]]:
-    """(kind, words, value at every point), likelier first."""
+def multiples(points: Sequence[Point], sizes: Sequence[sp.Expr]) -> Iterator[tuple[str, str, list[float]]]:
+    """(kind, words, value at every point) of the constants that people get wrong, likelier first; ``sizes`` are those
+    that a mean may divide by."""
     for number, kind, words in _NUMBERS:
         yield kind, words, [number] * len(points)
-    dims = reference.dimensions
-    for d in [*dims, *[a * b for a, b in combinations_with_replacement(dims, 2)]]:
+    for d in sizes:
         values, name = [p.number(d) for p in points], dim_text(d)
         for number, also in [(1.0, ""), *[(number, f", and {words}") for number, _, words in _NUMBERS]]:
             large, small = [number * v for v in values], [number / v for v in values]

@@ -24,6 +24,7 @@ from symbackprop.grade.lines import Line, read_lines
 from symbackprop.grade.mistakes import Finding
 from symbackprop.grade.reference import Reference, by_last_values, copied, loop_counters, loop_dimensions
 from symbackprop.grade.report import FORMAT, VERSION, Collector, Item, Report, Unread
+from symbackprop.grade.results import is_result, of_what_was_asked, read_result, with_the_rest
 from symbackprop.grade.session import FROM_1, Counting, Session
 from symbackprop.model.model import Model
 
@@ -63,6 +64,14 @@ class Grader:
                 report, wrong = other, fewer
                 report.notes.append(counting.says)
         return report
+
+    def grade_file(self, text: str, source: str) -> Report:
+        """The report on the text of a file of answers, or on what a page of exercises saved."""
+        if not is_result(text):
+            return self.grade(text, source)
+        result = read_result(text)
+        model, lines = with_the_rest(self.model, result)
+        return of_what_was_asked(Grader(model, {}, self.seed).grade(lines, source), result)
 
     def _counted(self, lines: Sequence[Line], source: str, first: Counting) -> tuple[Report, bool, tuple[int, int]]:
         """The report when steps are counted like that, whether arrays are given a step's number, and how many answers
@@ -215,6 +224,7 @@ def _told(steps: Mapping[str, int]) -> str:
 
 SUFFIXES = (".sbp", ".txt", ".md", ".ans", ".py", ".tex")
 RESULTS = (".csv", ".json")  # what grading a class writes
+SAVED = ".json"  # what a page of exercises saves
 MAX_BYTES = 1_000_000
 HEAD, TAIL = ("file", "verdict", "right", "wrong", "missing", "unreadable", "of"), "not read"
 
@@ -257,11 +267,11 @@ class ClassReport:
 def grade_path(grader: Grader, answers: str) -> Graded:
     """The report on a file (``-``: standard input), or those on a folder of files."""
     if answers == "-":
-        return grader.grade(sys.stdin.read(), "standard input")
+        return grader.grade_file(sys.stdin.read(), "standard input")
     path = Path(answers)
     if path.is_dir():
         return ClassReport(grader.model.name, grade_folder(grader, path))
-    return grader.grade(read_answers(path), answers)
+    return grader.grade_file(read_answers(path), answers)
 
 
 def read_answers(path: Path) -> str:
@@ -279,18 +289,26 @@ def read_answers(path: Path) -> str:
 def grade_folder(grader: Grader, folder: Path) -> list[Report]:
     """One report a file, by name; a file that cannot be read is a report that says so."""
     files = (p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
-    found = sorted(p for p in files if p.suffix.lower() not in RESULTS)
-    if not any(p.suffix.lower() in SUFFIXES for p in found):
+    found = sorted(p for p in files if p.suffix.lower() not in RESULTS or _is_saved(p))
+    if not any(p.suffix.lower() in (*SUFFIXES, SAVED) for p in found):
         raise UsageError(f"{folder} holds no answers: none of its files ends in {', '.join(SUFFIXES)}")
     return [_graded(grader, path) for path in found]
 
 
+def _is_saved(path: Path) -> bool:
+    """Whether a file is what a page of exercises saved, and not a report of ours."""
+    try:
+        return path.suffix.lower() == SAVED and is_result(read_answers(path))
+    except SymbackpropError:
+        return False
+
+
 def _graded(grader: Grader, path: Path) -> Report:
     try:
-        if path.suffix.lower() not in SUFFIXES:
+        if path.suffix.lower() not in (*SUFFIXES, SAVED):
             kind = f"files that end in {path.suffix}" if path.suffix else "files without an ending"
             raise SyntaxProblem(f"{kind} are not read; answers are text in {', '.join(SUFFIXES)}")
-        return grader.grade(read_answers(path), path.name)
+        return grader.grade_file(read_answers(path), path.name)
     except SymbackpropError as error:
         report = grader.grade("", path.name)
         report.unread.append(Unread(0, "", getattr(error, "message", str(error))))
@@ -327,7 +345,9 @@ def _counts(report: Report) -> list[int]:
 
 
 def _of(report: Report, name: str) -> str:
-    item = next(i for i in report.required if i.name == name)
+    item = next((i for i in report.required if i.name == name), None)
+    if item is None:  # not asked of this person
+        return ""
     if item.verdict == RIGHT or item.finding is None or item.finding.kind == item.verdict:
         return item.verdict
     return f"{item.verdict}: {item.finding.kind}"

@@ -33,7 +33,7 @@ class NumericSweep:
     def __init__(self, reference: Reference, point: Point, target: Node, known: frozenset[int] = frozenset()) -> None:
         self.reference, self.point, self.target = reference, point, target
         self.order = reference.downstream(target, known)
-        self._links: dict[tuple[Edge, tuple[int, ...]], tuple[Node, Node]] = {}
+        self._links: dict[tuple[Edge, tuple[int, ...]], Callable[[Array], Array]] = {}
         self._locals: dict[Edge, Array] = {}
         self._seeds: dict[int, Array] = {}
         self._changed: dict[int, Array] = {}
@@ -101,17 +101,16 @@ class NumericSweep:
         key = (edge, tuple([a.id for a in args]))
         if key not in self._links:
             self._links[key] = self._link(edge, args)
-        leaf, part = self._links[key]
-        return self.point.computed([part], {leaf.id: upstream})[part.id]
+        return self._links[key](upstream)
 
-    def _link(self, edge: Edge, args: Sequence[Node]) -> tuple[Node, Node]:
-        """(a leaf for the upstream gradient, the row that the edge makes of it)."""
+    def _link(self, edge: Edge, args: Sequence[Node]) -> Callable[[Array], Array]:
+        """What the edge makes of an upstream gradient."""
         consumer = edge.consumer
         leaf = body_leaf(consumer.graph, "upstream", consumer.shape)
         row = consumer.graph.again(consumer, args)
         part = consumer.op.vjp(row, leaf, [i == edge.index for i in range(len(args))], NONE)[edge.index]
         assert part is not None, "an edge of the sweep passes something on"
-        return leaf, unbroadcast(part, edge.argument.shape)
+        return self.point.of(unbroadcast(part, edge.argument.shape), leaf)
 
     def formula(self, form: f.Formula, args: Sequence[Node | Array], out: Node | Array | None = None) -> Array:
         """The value of a formula over rows, each read only when it occurs, or over arrays."""

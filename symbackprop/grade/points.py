@@ -6,7 +6,7 @@ holds for y ∈ {0, 1}. Points come in three styles, so that such an answer is j
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -50,6 +50,18 @@ class Point:
         known = {**self.values, **given}
         with np.errstate(all="ignore"):
             return Program(rows, self.sizes, frozenset(known)).run(known)
+
+    def of(self, row: Node, leaf: Node) -> Callable[[Array], Array]:
+        """A row as a function of a further leaf, to be called often."""
+        program = Program([row], self.sizes, frozenset({*self.values, leaf.id}))
+        read = {row.id, *(a for step in program.steps for a in step.args)}
+        known = {i: self.values[i] for i in read if i in self.values}
+
+        def value(array: Array) -> Array:
+            with np.errstate(all="ignore"):
+                return program.run({**known, leaf.id: array})[row.id]
+
+        return value
 
     def number(self, size: sp.Expr) -> float:
         """An expression in dimensions as a number."""

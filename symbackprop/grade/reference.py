@@ -47,7 +47,7 @@ class Reference:
 
     def __init__(self, model: Model, loops: Mapping[str, str] | None = None, letters: bool = True) -> None:
         self.model, self.graph, self.loops = model, model.graph, dict(loops or {})
-        derivation = derive(model)
+        derivation = self.derivation = derive(model)
         self.forward = frozenset(derivation.forward_ids)
         steps = {s.target.id: s.total for s in derivation.steps if isinstance(s, Step)}
         unnamed = {i for i in derivation.names if i in self.forward and self.graph.nodes[i].name is None}
@@ -129,10 +129,11 @@ class Reference:
         if row is None:
             return []
         order = [n for n in self.graph.topological([row], self.forward) if n.args and n.id not in self.forward]
-        lines = [f"{self.spelled[n.id]} = {self._line(n)}" for n in order if n.id in self.spelled and n is not row]
-        return [*lines, f"d{name} = {self._line(row)}"]
+        lines = [f"{self.spelled[n.id]} = {self.line(n)}" for n in order if n.id in self.spelled and n is not row]
+        return [*lines, f"d{name} = {self.line(row)}"]
 
-    def _line(self, row: Node) -> str:
+    def line(self, row: Node) -> str:
+        """The right side of a row as model text, over the model's names and gradients before it."""
         if row.id not in self._lines:
             self._lines[row.id] = self.in_answers.right(row) if row.args else self.in_answers.operand(row)
         return self._lines[row.id]
@@ -329,7 +330,8 @@ class Copy:
     def _declare(self) -> None:
         old, new, rows = self.old, self.new, self.rows
         new.sizes = {n: k for n, k in old.sizes.items() if n not in self.sizes}
-        new.statements = list(old.statements)
+        new.summary, new.source, new.statements = old.summary, old.source, list(old.statements)
+        new.notation_of = {self.names.get(n, n): said for n, said in old.notation_of.items()}
         for table in ("params", "inputs", "data_rows", "constants", "equations", "output_rows"):
             setattr(new, table, {self.names.get(n, n): rows[r.id] for n, r in getattr(old, table).items()})
         new.loss_row = None if old.loss_row is None else rows[old.loss_row.id]

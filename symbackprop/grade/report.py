@@ -41,10 +41,6 @@ class Item:
     answer: list[str] = field(default_factory=list)
     slipped: bool = False
 
-    @property
-    def required(self) -> bool:
-        return self.role in (PARAMETER, INPUT)
-
     def hint(self, level: int) -> str:
         """What may be told: 0 the verdict, 1 the kind of mistake, 2 the factor, 3 the answer."""
         if self.verdict == RIGHT or (self.verdict == MISSING and level < 3):
@@ -113,7 +109,7 @@ class Report:
     @property
     def required(self) -> list[Item]:
         """What has to be answered, in the order of the model."""
-        return sorted((i for i in self.items if i.required), key=lambda i: self.targets.index(i.name))
+        return sorted((i for i in self.items if i.name in self.targets), key=lambda i: self.targets.index(i.name))
 
     @property
     def right(self) -> int:

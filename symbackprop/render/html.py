@@ -43,8 +43,8 @@ def derivation_html(derivation: Derivation, options: Options | None = None) -> s
 def to_html(document: Document, board: Document, detail: str = "full", graph: str = "") -> str:
     """A whole page; ``graph`` is the SVG that stands beside the steps. How much is shown can be chosen there:
     ``detail`` comes first."""
-    parts = _parts(document) | {"board": board_rows(board), "detail": detail, "graph": Markup(graph), "whole": True}
-    return render("derivation.html", script="page.js", document=document, **parts)
+    parts = document_parts(document) | {"board": board_rows(board), "detail": detail, "graph": Markup(graph)}
+    return render("derivation.html", scripts=("page.js",), document=document, whole=True, **parts)
 
 
 class BoardRow(NamedTuple):
@@ -77,13 +77,13 @@ def board_rows(board: Document) -> list[BoardRow]:
 
 def to_fragment(document: Document) -> str:
     """The derivation for a notebook's cell: the same mathematics without page, script or links."""
-    return render("fragment.html", document=document, whole=False, **_parts(document, links=False))
+    return render("fragment.html", document=document, whole=False, **document_parts(document, links=False))
 
 
 def to_live(document: Document) -> str:
     """The derivation for the playground, whose page is around it: a board or steps, whichever the document has."""
     board = board_rows(document) if document.detail == "board" else []
-    return render("live.html", document=document, board=board, whole=True, **_parts(document))
+    return render("live.html", document=document, board=board, whole=True, **document_parts(document))
 
 
 def graph_of(derivation: Derivation, document: Document, options: Options) -> str:
@@ -97,9 +97,9 @@ def graph_of(derivation: Derivation, document: Document, options: Options) -> st
 # ---------------------------------------------------------------- templates
 
 
-def render(name: str, styles: Sequence[str] = ("page.css",), script: str = "", **parts: Any) -> str:
-    """A template filled in. Style sheets and script come with the hashes that allow them."""
-    style, code = Markup("").join(map(asset, styles)), asset(script) if script else Markup("")
+def render(name: str, styles: Sequence[str] = ("page.css",), scripts: Sequence[str] = (), **parts: Any) -> str:
+    """A template filled in. Style sheets and scripts come with the hashes that allow them."""
+    style, code = Markup("").join(map(asset, styles)), Markup("").join(map(asset, scripts))
     template = _environment().get_template(f"{name}.j2")
     return template.render(style=style, script=code, policy=policy(style, code), **parts)
 
@@ -134,7 +134,7 @@ def _digest(text: str) -> str:
 # ---------------------------------------------------------------- what templates call
 
 
-def _parts(document: Document, links: bool = True) -> dict[str, Any]:
+def document_parts(document: Document, links: bool = True) -> dict[str, Any]:
     """The functions that write a document's mathematics and prose."""
     titles = anchor_titles(document) if links else {}
     inline, display = (MathmlPrinter(titles, large).formulas for large in (False, True))

@@ -36,8 +36,9 @@ MAY_IMPORT = {
     "verify": BASE | {"core", "model", "apart"},
     "grade": BASE | {"core", "model", "derive", "verify"},
     "own": BASE | {"core", "model", "derive", "verify", "grade", "apart"},
+    "exercise": BASE | {"core", "model", "derive", "render", "grade"},
 }
-COMPUTES = {"apart", "verify", "grade", "own", "imported"}  # import NumPy at once; the others inside functions
+COMPUTES = {"apart", "verify", "grade", "own", "exercise", "imported"}  # import NumPy at once; others in functions
 EMITTED = {"helpers"}  # source text of emitted modules, never imported
 MODULES = sorted(p for p in PACKAGE.rglob("*.py") if not EMITTED & set(p.relative_to(PACKAGE).parts))
 
@@ -197,6 +198,7 @@ MAY_NAME = {  # tables by names of ops and functions that no record can hold: wh
     "codegen/torch.py": "a target: reductions by methods, slices that run backwards",
     "codegen/statements.py": "a target: NumPy's functions and methods that write into an array",
     "codegen/schedule.py": "a target: about how long the code of a row is",
+    "exercise/blanks.py": "a target: the functions that the page's evaluator has",
     "imported/formulas.py": "operators of PyTorch, by its names: what a graph has and a text has not",
     "imported/onnx_operators.py": "operators of ONNX, by its names",
     "imported/places.py": "reductions of another library's scatter, by its names",

@@ -1,0 +1,562 @@
+(function () {
+  "use strict";
+  var holder = document.getElementById("data");
+  var data = JSON.parse(holder.textContent);
+  var POINTS = data.points;
+
+  /* ---- formulas: a part of model text, read by a parser of our own; nothing that is typed is ever run */
+  function Problem(message, at, end) { this.message = message; this.at = at; this.end = end; }
+  function has(table, name) { return Object.prototype.hasOwnProperty.call(table, name); }
+  function fail(message, at, end) { throw new Problem(message, at, end === undefined ? at + 1 : end); }
+
+  var SIGNS = { "·": "*", "×": "*", "⊙": "*", "∘": "*", "−": "-", "^": "**", "≥": ">=", "≤": "<=", "≠": "!=", "[": "(", "]": ")" };
+  var RAISED = { "²": "2", "³": "3", "½": "0.5" };
+  var LETTERS = { "σ": "sigmoid", "δ": "delta", "α": "alpha", "β": "beta", "γ": "gamma", "ε": "eps", "λ": "lam", "μ": "mu", "θ": "theta",
+    "ŷ": "y_hat", "Σ": "sum", "∑": "sum" };
+  var TOKEN = /\s+|(?<name>[A-Za-z_][A-Za-z_0-9]*(?:\[[0-9]+\])?)|(?<number>[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|\.[0-9]+)|(?<text>"[^"]*")|(?<sign>\*\*|>=|<=|==|!=|\.T\b|[-+*/@()<>,='])|(?<other>.)/gsu;
+
+  /* The same length as typed, so that a mark stands under its cause: letters of other alphabets are tokens of their own. */
+  function tokens(text) {
+    var found = [], plain = text.replace(/[₀-₉]/g, function (c) { return String(c.charCodeAt(0) - 0x2080); });
+    plain = plain.replace(/(?:[d∂]|\\partial )([A-Za-z]\w*)\s*\/\s*[d∂]([A-Za-z]\w*(?:\[[0-9]+\])?)/g, function (all, of, by) {
+      return of === data.loss ? "d" + by + " ".repeat(all.length - by.length - 1) : all;
+    });
+    plain = plain.replace(/[δΔ]_?(?=[A-Za-z])|\bdelta_(?=[A-Za-z])/g, function (all) { return "\u0001".repeat(all.length - 1) + "d"; }).replace(/\u0001/g, " ");
+    var match;
+    TOKEN.lastIndex = 0;
+    while ((match = TOKEN.exec(plain))) {
+      var g = match.groups, at = match.index, word = match[0], end = at + word.length;
+      if (g.name || g.number || g.text || g.sign) {
+        found.push({ kind: g.name ? "name" : g.number ? "number" : g.text ? "text" : g.sign, text: word, at: at, end: end });
+      } else if (SIGNS[word]) {
+        found.push({ kind: SIGNS[word], text: SIGNS[word], at: at, end: end });
+      } else if (word === "ᵀ") {
+        found.push({ kind: ".T", text: ".T", at: at, end: end });
+      } else if (RAISED[word]) {
+        if (word !== "½") { found.push({ kind: "**", text: "**", at: at, end: end }); }
+        found.push({ kind: "number", text: RAISED[word], at: at, end: end });
+      } else if (LETTERS[word]) {
+        found.push({ kind: "name", text: LETTERS[word], at: at, end: end });
+      } else if (g.other) {
+        fail("this sign is not read here", at);
+      }
+    }
+    found.push({ kind: "end", text: "", at: text.length, end: text.length + 1 });
+    return found;
+  }
+
+  function parse(text) {
+    var list = tokens(text), k = 0, depth = 0;
+    function now() { return list[k]; }
+    function at(kinds) { return kinds.indexOf(now().kind) >= 0; }
+    function expect(kind, words) { if (!at([kind])) { fail("expected " + (words || kind), now().at, now().end); } return list[k++]; }
+    function chain(part, kinds) {
+      var left = part();
+      while (at(kinds)) {
+        var sign = list[k++], right = part();
+        left = { kind: sign.kind, parts: [left, right], at: left.at, end: right.end };
+      }
+      return left;
+    }
+    function compare() {
+      if (++depth > 60) { fail("the formula is nested too deeply", now().at); }
+      var made = chain(sum, [">", "<", ">=", "<=", "==", "!="]);
+      depth--;
+      return made;
+    }
+    function sum() { return chain(product, ["+", "-"]); }
+    function product() { return chain(signed, ["*", "/", "@"]); }
+    function signed() {
+      if (!at(["-", "+"])) { return power(); }
+      var sign = list[k++], body = signed();
+      return sign.kind === "+" ? body : { kind: "neg", parts: [body], at: sign.at, end: body.end };
+    }
+    function power() {
+      var base = postfix();
+      if (!at(["**"])) { return base; }
+      k++;
+      if (now().kind === "name" && now().text === "T" && !has(data.sizes, "T") && !has(data.names, "T")) {
+        return { kind: "T", parts: [base], at: base.at, end: list[k++].end };
+      }
+      var exponent = at(["-", "+"]) ? signed() : power();
+      return { kind: "**", parts: [base, exponent], at: base.at, end: exponent.end };
+    }
+    function postfix() {
+      var made = atom();
+      while (at([".T", "'"])) { made = { kind: "T", parts: [made], at: made.at, end: list[k++].end }; }
+      if (at(["name", "number", "("])) { fail("a product is written with * or @", now().at, now().end); }
+      return made;
+    }
+    function atom() {
+      var token = now();
+      if (at(["number"])) { k++; return { kind: "number", value: Number(token.text), at: token.at, end: token.end }; }
+      if (at(["text"])) { k++; return { kind: "text", value: token.text.slice(1, -1), at: token.at, end: token.end }; }
+      if (at(["name"])) {
+        k++;
+        return at(["("]) && !has(data.names, token.text) ? call(token) : { kind: "name", name: token.text, at: token.at, end: token.end };
+      }
+      if (at(["("])) {
+        k++;
+        var items = [compare()], several = false;
+        while (at([","])) { k++; several = true; if (!at([")"])) { items.push(compare()); } }
+        var last = expect(")", "a closing bracket");
+        return several ? { kind: "tuple", parts: items, at: token.at, end: last.end } : Object.assign({}, items[0], { at: token.at, end: last.end });
+      }
+      return fail(token.kind === "end" ? "the formula ends too early" : "expected a name, a number or a bracket", token.at, token.end);
+    }
+    function call(token) {
+      if (!has(FUNCTIONS, token.text)) {
+        fail("there is no function " + token.text + " here; there are " + Object.keys(FUNCTIONS).join(", "), token.at, token.end);
+      }
+      var made = { kind: "call", name: token.text, parts: [], options: {}, at: token.at };
+      k++;
+      while (!at([")"])) {
+        if (at(["name"]) && list[k + 1].kind === "=") {
+          var option = list[k];
+          if (option.text !== "axis" && option.text !== "keepdims") { fail("only axis and keepdims have names", option.at, option.end); }
+          k += 2;
+          made.options[option.text] = compare();
+        } else { made.parts.push(compare()); }
+        if (at([","])) { k++; } else { break; }
+      }
+      made.end = expect(")", "a comma or a closing bracket").end;
+      return made;
+    }
+    var whole = compare();
+    if (!at(["end"])) { fail("the formula should end here", now().at, now().end); }
+    return whole;
+  }
+
+  /* ---- arrays: {shape, data, dims}; dims say what the sizes are called, for messages */
+  function array(shape, values, dims) { return { shape: shape, data: values, dims: dims }; }
+  function scalar(x) { return array([], [x], []); }
+  function size(shape) { return shape.reduce(function (a, b) { return a * b; }, 1); }
+  function told(a) { return a.dims.length ? a.dims.join(" x ") : "a number"; }
+  function strides(shape) {
+    var found = [], step = 1;
+    for (var i = shape.length - 1; i >= 0; i--) { found[i] = step; step *= shape[i]; }
+    return found;
+  }
+  function eachIndex(shape, act) {
+    var index = shape.map(function () { return 0; }), total = size(shape);
+    for (var n = 0; n < total; n++) {
+      act(index, n);
+      for (var i = shape.length - 1; i >= 0 && ++index[i] === shape[i]; i--) { index[i] = 0; }
+    }
+  }
+  function built(shape, dims, value) {
+    var out = new Array(size(shape));
+    eachIndex(shape, function (index, n) { out[n] = value(index, n); });
+    return array(shape, out, dims);
+  }
+  function broadcast(arrays, what) {
+    var rank = Math.max.apply(null, arrays.map(function (a) { return a.shape.length; })), shape = [], dims = [];
+    for (var i = 0; i < rank; i++) {
+      var size = 1, dim = "1";
+      for (var a of arrays) {
+        var j = i - rank + a.shape.length;
+        if (j < 0 || a.shape[j] === 1) { continue; }
+        if (size !== 1 && a.shape[j] !== size) { throw new Error(what + ": the shapes " + arrays.map(told).join(" and ") + " do not fit entry by entry"); }
+        size = a.shape[j]; dim = a.dims[j];
+      }
+      shape.push(size); dims.push(dim);
+    }
+    return [shape, dims];
+  }
+  function entries(what, arrays, act) {
+    var made = broadcast(arrays, what), steps = arrays.map(function (a) {
+      var own = strides(a.shape);
+      return made[0].map(function (_, i) { var j = i - made[0].length + a.shape.length; return j < 0 || a.shape[j] === 1 ? 0 : own[j]; });
+    });
+    return built(made[0], made[1], function (index) {
+      return act.apply(null, arrays.map(function (a, k) {
+        var place = 0;
+        for (var i = 0; i < index.length; i++) { place += index[i] * steps[k][i]; }
+        return a.data[place];
+      }));
+    });
+  }
+  function transposed(a, axes) {
+    axes = axes || a.shape.map(function (_, i) { return i; }).reverse();
+    if (axes.length !== a.shape.length) { throw new Error("transpose of " + told(a) + " takes all " + a.shape.length + " axes"); }
+    var own = strides(a.shape);
+    return built(axes.map(function (i) { return a.shape[i]; }), axes.map(function (i) { return a.dims[i]; }), function (index) {
+      return a.data[index.reduce(function (sum, at, i) { return sum + at * own[axes[i]]; }, 0)];
+    });
+  }
+  function einsum(spec, arrays) {
+    var sides = spec.replace(/\s/g, "").split("->"), inputs = sides[0].split(","), sizes = {}, dims = {};
+    if (sides.length !== 2 || inputs.length !== arrays.length) { throw new Error("einsum is written einsum(\"ij,jk->ik\", a, b)"); }
+    arrays.forEach(function (a, k) {
+      if (inputs[k].length !== a.shape.length) { throw new Error("einsum: " + inputs[k] + " does not have the axes of " + told(a)); }
+      inputs[k].split("").forEach(function (c, i) {
+        if (c in sizes && sizes[c] !== a.shape[i]) { throw new Error("einsum: " + c + " stands for the sizes " + dims[c] + " and " + a.dims[i]); }
+        sizes[c] = a.shape[i]; dims[c] = a.dims[i];
+      });
+    });
+    var out = sides[1].split(""), letters = out.concat(Object.keys(sizes).filter(function (c) { return out.indexOf(c) < 0; }));
+    if (out.some(function (c) { return !(c in sizes); })) { throw new Error("einsum: a letter of the result is in no argument"); }
+    var steps = arrays.map(function (a, k) {
+      var own = strides(a.shape);
+      return letters.map(function (c) { return inputs[k].split("").reduce(function (sum, d, i) { return d === c ? sum + own[i] : sum; }, 0); });
+    });
+    var shape = out.map(function (c) { return sizes[c]; }), inner = letters.slice(out.length).map(function (c) { return sizes[c]; });
+    return built(shape, out.map(function (c) { return dims[c]; }), function (index) {
+      var sum = 0;
+      eachIndex(inner, function (rest) {
+        sum += arrays.reduce(function (value, a, k) {
+          var place = 0;
+          letters.forEach(function (_, i) { place += (i < index.length ? index[i] : rest[i - index.length]) * steps[k][i]; });
+          return value * a.data[place];
+        }, 1);
+      });
+      return sum;
+    });
+  }
+  function matmul(a, b) {
+    if (!a.shape.length || !b.shape.length) { throw new Error("@: one side is a number; a product with a number is written *"); }
+    var rows = a.shape.length > 1 ? "y" : "", columns = b.shape.length > 1 ? "z" : "", batch = "abcdefgh";
+    var i = a.shape[a.shape.length - 1], j = b.shape[b.shape.length > 1 ? b.shape.length - 2 : 0];
+    if (i !== j) {
+      throw new Error("@: the inner sizes " + a.dims[a.dims.length - 1] + " and " + b.dims[b.dims.length > 1 ? b.dims.length - 2 : 0] +
+        " differ: " + told(a) + " by " + told(b));
+    }
+    var left = batch.slice(0, Math.max(0, a.shape.length - 2)), right = batch.slice(0, Math.max(0, b.shape.length - 2));
+    if (left && right && left !== right) { throw new Error("@: " + told(a) + " by " + told(b) + " do not fit"); }
+    return einsum(left + rows + "x," + right + "x" + columns + "->" + (left || right) + rows + columns, [a, b]);
+  }
+  function whole(a) { if (a.shape.length) { throw new Error("an axis is a number"); } return a.data[0]; }
+  function axesOf(a, option) {
+    var given = option === undefined ? a.shape.map(function (_, i) { return i; }) : option.items ? option.items.map(whole) : [whole(option)];
+    return given.map(function (axis) {
+      var i = axis < 0 ? axis + a.shape.length : axis;
+      if (!(i in a.shape)) { throw new Error(told(a) + " has no axis " + axis); }
+      return i;
+    });
+  }
+  function reduced(a, options, begin, act) {
+    var axes = axesOf(a, options.axis), keep = options.keepdims && whole(options.keepdims), own = strides(a.shape);
+    var left = a.shape.map(function (_, i) { return i; }).filter(function (i) { return axes.indexOf(i) < 0; });
+    var shape = left.map(function (i) { return a.shape[i]; }), inner = axes.map(function (i) { return a.shape[i]; });
+    var made = built(shape, left.map(function (i) { return a.dims[i]; }), function (index) {
+      var value = begin, start = index.reduce(function (sum, at, k) { return sum + at * own[left[k]]; }, 0);
+      eachIndex(inner, function (rest) {
+        value = act(value, a.data[start + rest.reduce(function (sum, at, k) { return sum + at * own[axes[k]]; }, 0)]);
+      });
+      return value;
+    });
+    if (!keep) { return made; }
+    return array(a.shape.map(function (n, i) { return axes.indexOf(i) < 0 ? n : 1; }), made.data,
+      a.dims.map(function (d, i) { return axes.indexOf(i) < 0 ? d : "1"; }));
+  }
+  function plus(x, y) { return x + y; }
+  function sums(a, options) { return reduced(a, options, 0, plus); }
+  function means(a, options) {
+    var count = axesOf(a, options.axis).reduce(function (n, i) { return n * a.shape[i]; }, 1);
+    return entries("mean", [sums(a, options), scalar(count)], function (x, n) { return x / n; });
+  }
+  function extreme(pick, name) {
+    return function (args, options) {
+      if (args.length === 2) { return entries(name, args, pick); }
+      return reduced(args[0], options, pick === Math.max ? -Infinity : Infinity, function (x, y) { return pick(x, y); });
+    };
+  }
+  function shapeOf(value) {
+    var items = value.items || [value];
+    return [items.map(whole), items.map(function (x) { return x.called || String(x.data[0]); })];
+  }
+  function softmax(a, options) {
+    var along = { axis: options.axis || scalar(-1), keepdims: scalar(1) };
+    var top = entries("softmax", [a, reduced(a, along, -Infinity, function (x, y) { return Math.max(x, y); })], function (x, m) { return Math.exp(x - m); });
+    return entries("softmax", [top, sums(top, along)], function (x, s) { return x / s; });
+  }
+  function each(act) { return function (args) { return entries("", args.slice(0, 1), act); }; }
+  function sigmoid(x) { return x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x)); }
+  var FUNCTIONS = {
+    abs: each(Math.abs), cos: each(Math.cos), exp: each(Math.exp), log: each(Math.log), sin: each(Math.sin), sqrt: each(Math.sqrt),
+    tanh: each(Math.tanh), sigmoid: each(sigmoid), relu: each(function (x) { return Math.max(x, 0); }),
+    softplus: each(function (x) { return Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))); }),
+    maximum: function (args) { return entries("maximum", args, Math.max); }, minimum: function (args) { return entries("minimum", args, Math.min); },
+    max: extreme(Math.max, "max"), min: extreme(Math.min, "min"),
+    where: function (args) { return entries("where", args, function (c, x, y) { return c ? x : y; }); },
+    sum: function (args, options) { return sums(args[0], options); }, mean: function (args, options) { return means(args[0], options); },
+    softmax: function (args, options) { return softmax(args[0], options); },
+    dot: function (args) { return matmul(args[0], args[1]); },
+    outer: function (args) {
+      if (args.some(function (a) { return a.shape.length !== 1; })) { throw new Error("outer takes two vectors, not " + args.map(told).join(" and ")); }
+      return einsum("i,j->ij", args);
+    },
+    transpose: function (args) { return transposed(args[0], args[1] && args[1].items.map(whole)); },
+    reshape: function (args) {
+      var shape = shapeOf(args[1]);
+      if (size(shape[0]) !== args[0].data.length) { throw new Error("reshape: " + told(args[0]) + " has other entries than " + shape[1].join(" x ")); }
+      return array(shape[0], args[0].data, shape[1]);
+    },
+    broadcast: function (args) {
+      var shape = shapeOf(args[1]), zeros = array(shape[0], new Array(size(shape[0])).fill(0), shape[1]);
+      return entries("broadcast", [args[0], zeros], plus);
+    },
+    one_hot: function (args) {
+      if (args.length !== 2) { throw new Error("one_hot takes the indices and how many classes there are: one_hot(y, C)"); }
+      var classes = whole(args[1]), a = args[0];
+      return built(a.shape.concat([classes]), a.dims.concat([args[1].called || String(classes)]), function (index, n) {
+        return a.data[Math.floor(n / classes)] === index[index.length - 1] ? 1 : 0;
+      });
+    },
+    einsum: function (args) {
+      if (typeof args[0] !== "string") { throw new Error("einsum is written einsum(\"ij,jk->ik\", a, b)"); }
+      return einsum(args[0], args.slice(1));
+    }
+  };
+  var SIGNED = {
+    "+": plus, "-": function (x, y) { return x - y; }, "*": function (x, y) { return x * y; }, "/": function (x, y) { return x / y; },
+    "**": function (x, y) { return Math.pow(x, y); }, ">": function (x, y) { return Number(x > y); }, "<": function (x, y) { return Number(x < y); },
+    ">=": function (x, y) { return Number(x >= y); }, "<=": function (x, y) { return Number(x <= y); },
+    "==": function (x, y) { return Number(x === y); }, "!=": function (x, y) { return Number(x !== y); }
+  };
+  var CONSTANTS = { pi: Math.PI, True: 1, False: 0 };
+
+  function named(node, point, step) {
+    var entry = has(data.names, node.name) ? data.names[node.name] : null;
+    if (entry && entry.after >= step) { fail(node.name + " is found " + (entry.after === step ? "here" : "further down") + " only", node.at, node.end); }
+    if (entry) { return array(entry.values[point].shape, entry.values[point].data, entry.dims); }
+    if (has(data.sizes, node.name)) { return Object.assign(scalar(data.sizes[node.name][point]), { called: node.name }); }
+    if (has(CONSTANTS, node.name)) { return scalar(CONSTANTS[node.name]); }
+    var near = Object.keys(data.names).filter(function (name) { return name.toLowerCase() === node.name.toLowerCase() && data.names[name].after < step; });
+    return fail("there is no " + node.name + " here" + (near.length ? "; did you mean " + near[0] + "?" : ""), node.at, node.end);
+  }
+  /* What is to be said where class indices may stand for their vectors. */
+  function classes(parts) {
+    var found = parts.filter(function (p) { return p.kind === "name" && has(data.names, p.name) && data.names[p.name].classes; })[0];
+    return found ? "; " + found.name + " holds class indices, whose vectors are one_hot(" + found.name + ", " + data.names[found.name].classes + ")" : "";
+  }
+  function evaluate(node, point, step) {
+    function inner(part) { return evaluate(part, point, step); }
+    function number(part) {
+      var value = inner(part);
+      if (!value.data) { fail("a number or an array belongs here", part.at, part.end); }
+      return value;
+    }
+    try {
+      switch (node.kind) {
+        case "number": return scalar(node.value);
+        case "text": return node.value;
+        case "name": return named(node, point, step);
+        case "tuple": return { items: node.parts.map(number) };
+        case "neg": return entries("-", [number(node.parts[0])], function (x) { return -x; });
+        case "T": return transposed(number(node.parts[0]));
+        case "@": return matmul(number(node.parts[0]), number(node.parts[1]));
+        case "call":
+          var options = {};
+          Object.keys(node.options).forEach(function (name) { options[name] = inner(node.options[name]); });
+          if (!node.parts.length) { fail(node.name + " needs an argument", node.at, node.end); }
+          if (node.parts.length === 2 && /^(sum|mean|softmax)$/.test(node.name)) { options.axis = inner(node.parts[1]); }
+          return FUNCTIONS[node.name](node.parts.map(inner), options);
+        default: return entries(node.kind, node.parts.map(number), SIGNED[node.kind]);
+      }
+    } catch (error) {
+      if (error instanceof Problem) { throw error; }
+      if (error instanceof RangeError || error instanceof TypeError) { return fail("this is not understood", node.at, node.end); }
+      return fail(error.message + classes(node.parts), node.at, node.end);
+    }
+  }
+
+  /* ---- verdicts */
+  function same(a, b, tolerance) {
+    var scale = 0, off = 0;
+    for (var i = 0; i < b.length; i++) {
+      if (!isFinite(a[i])) { return false; }
+      scale = Math.max(scale, Math.abs(b[i])); off = Math.max(off, Math.abs(a[i] - b[i]));
+    }
+    return a.length === b.length && off <= tolerance * Math.max(scale, data.floor);
+  }
+  function marks(values) {
+    return [].concat.apply([], values.map(function (v) {
+      return [Math.sin, Math.cos].map(function (f) { return v.data.reduce(function (sum, x, i) { return sum + x * f(i + 1); }, 0); });
+    }));
+  }
+  /* Sums over entries of order one, compared pair by pair. */
+  function alike(mine, theirs, by) {
+    return mine.every(function (x, i) {
+      var y = theirs[i] * (by ? by[i >> 1] : 1);
+      return Math.abs(x - y) <= data.same * Math.max(Math.abs(y), data.floor);
+    });
+  }
+  function shapeText(dims) { return dims.length ? dims.join(" x ") : "that of a number"; }
+  function misshaped(question, values) {
+    var wanted = question.dims, says = "Its shape is " + shapeText(values[0].dims) + "; that of the answer is " + shapeText(wanted) + ".", why = "";
+    function fits(act) { return values.every(function (v, p) { try { var w = act(v); return String(w.shape) === String(question.right[p].shape) && same(w.data, question.right[p].data, data.same); } catch (_) { return false; } }); }
+    if (fits(function (v) { return transposed(v); })) { why = "it is transposed"; }
+    values[0].shape.forEach(function (_, axis) {
+      if (fits(function (v) { return sums(v, { axis: scalar(axis) }); })) { why = "the sum over axis " + axis + " is missing: it was broadcast in forward"; }
+    });
+    return { right: false, where: says, why: why || "a transpose, an order of factors or a sum is missing or too many" };
+  }
+  function judge(question, text) {
+    var tree = parse(text), values = [];
+    for (var p = 0; p < POINTS; p++) {
+      var value = evaluate(tree, p, question.step);
+      if (!value.data) { fail("this is no formula", 0, text.length); }
+      if (!value.shape.length && question.right[p].shape.length) {
+        value = entries("", [value, array(question.right[p].shape, question.right[p].data, question.dims)], function (x) { return x; });
+      }
+      values.push(value);
+    }
+    if (values.some(function (v, k) { return String(v.shape) !== String(question.right[k].shape); })) { return misshaped(question, values); }
+    if (values.every(function (v, k) { return same(v.data, question.right[k].data, data.same); })) { return { right: true }; }
+    if (!values.every(function (v) { return v.data.every(isFinite); })) {
+      return { right: false, where: "It has no finite value at some points.", why: "for example a division by 0 or a log of a negative number" };
+    }
+    return Object.assign({ right: false }, explained(question, marks(values)));
+  }
+  function explained(question, mine) {
+    var right = marks(question.right), found;
+    found = data.multiples.find(function (m) { return alike(mine, right, m.by); });
+    if (found) { return hint(found.kind, "", found.says); }
+    found = question.mistakes.find(function (m) { return alike(mine, m.marks); });
+    if (found) { return hint(found.kind, found.factor, found.says); }
+    for (var mistake of question.mistakes) {
+      var times = data.multiples.find(function (m) { return alike(mine, mistake.marks, m.by); });
+      if (times) { return hint(mistake.kind, mistake.factor, "two things: " + mistake.says + "; and besides, " + times.says); }
+    }
+    if (mine.every(function (x) { return x === 0; })) { return hint("wrong-factor", "", "it is zero; the answer is not"); }
+    return hint("unexplained", "", "look at one factor after the other, and at their shapes");
+  }
+  function hint(kind, factor, why) {
+    var words = data.kinds[kind];
+    return { kind: kind, where: words.charAt(0).toUpperCase() + words.slice(1) + (factor ? ", in " + factor : "") + ".", why: why };
+  }
+  if (typeof document.addEventListener !== "function") { document.answers = { judge: judge, data: data, functions: Object.keys(FUNCTIONS), Problem: Problem }; return; }
+
+  /* ---- the page */
+  var store = { get: function () { try { return localStorage.getItem(this.key); } catch (_) { return null; } },
+    set: function (text) { try { localStorage.setItem(this.key, text); return true; } catch (_) { return false; } },
+    key: "symbackprop-exercise-" + holder.getAttribute("data-key") };
+  function fresh() { return { student: "", answers: data.questions.map(function () { return { given: "", verdict: "open", tries: 0, hints: 0 }; }) }; }
+  function read() {
+    try {
+      var kept = JSON.parse(store.get());
+      return kept && kept.answers.length === data.questions.length ? kept : fresh();
+    } catch (_) { return fresh(); }
+  }
+  var state = read(), kept = true, verdicts = {};
+  var cards = Array.prototype.slice.call(document.querySelectorAll(".card"));
+  function keep() { kept = store.set(JSON.stringify(state)); }
+  function done(answer) { return answer.verdict === "right" || answer.verdict === "shown"; }
+
+  function element(name, text, parent) {
+    var made = document.createElement(name);
+    made.textContent = text;
+    parent.appendChild(made);
+    return made;
+  }
+  function refresh() {
+    var open = false;
+    cards.forEach(function (card) {
+      var number = Number(card.getAttribute("data-question") || 0), answer = number ? state.answers[number - 1] : null;
+      card.hidden = open;
+      card.classList.toggle("waits", open);
+      if (!answer) { return; }
+      card.classList.toggle("is-done", answer.verdict === "right");
+      card.classList.toggle("is-shown", answer.verdict === "shown");
+      card.querySelector(".solution").hidden = !done(answer);
+      card.querySelector(".above").hidden = done(answer);
+      card.querySelector(".ask button").hidden = done(answer);
+      card.querySelector(".names").hidden = done(answer);
+      var field = card.querySelector(".answer");
+      field.value = answer.given;
+      field.readOnly = done(answer);
+      hints(card, number);
+      open = open || !done(answer);
+    });
+    var right = state.answers.filter(function (a) { return a.verdict === "right"; }).length;
+    document.getElementById("student").value = state.student;
+    document.getElementById("progress").textContent = right + " of " + state.answers.length + " right" +
+      (kept ? "" : "; this browser keeps nothing, so save your answers before you leave");
+  }
+  function hints(card, number) {
+    var answer = state.answers[number - 1], verdict = verdicts[number];
+    var level = { where: verdict && verdict.where && !verdict.told, why: verdict && verdict.why && verdict.told === 1, answer: !done(answer) && answer.tries > 1 };
+    Array.prototype.forEach.call(card.querySelectorAll("[data-hint]"), function (b) { b.hidden = !level[b.getAttribute("data-hint")]; });
+  }
+  function say(card, kind, first) {
+    var place = card.querySelector(".verdict");
+    place.className = "verdict " + kind;
+    place.textContent = "";
+    element("p", first, place);
+    card.querySelector(".answer").setAttribute("aria-invalid", String(kind === "wrong"));
+    return place;
+  }
+  function check(card, number) {
+    var answer = state.answers[number - 1], question = data.questions[number - 1], text = card.querySelector(".answer").value.trim();
+    if (!text || done(answer)) { return; }
+    answer.given = text;
+    delete verdicts[number];
+    try {
+      var verdict = judge(question, text);
+      answer.tries++;
+      answer.verdict = verdict.right ? "right" : "wrong";
+      verdicts[number] = verdict.right ? undefined : verdict;
+      say(card, answer.verdict, verdict.right ? "Right." : "Not yet right.");
+    } catch (error) {
+      if (!(error instanceof Problem)) { throw error; }
+      var place = say(card, "wrong", error.message.charAt(0).toUpperCase() + error.message.slice(1) + ".");
+      element("pre", text + "\n" + " ".repeat(error.at) + "^".repeat(Math.max(1, Math.min(error.end, text.length + 1) - error.at)), place);
+    }
+    keep();
+    refresh();
+  }
+  function tell(card, number, what) {
+    var answer = state.answers[number - 1], verdict = verdicts[number], place = card.querySelector(".verdict");
+    if (what === "answer") {
+      answer.verdict = "shown";
+      say(card, "", "The answer: " + data.questions[number - 1].answer);
+    } else {
+      element("p", what === "where" ? verdict.where : verdict.why.charAt(0).toUpperCase() + verdict.why.slice(1) + ".", place);
+      verdict.told = what === "where" ? 1 : 2;
+      answer.hints = Math.max(answer.hints, verdict.told);
+    }
+    keep();
+    refresh();
+    if (what !== "answer") { card.querySelector(".answer").focus(); }
+  }
+  function chips(card, number) {
+    var question = data.questions[number - 1], place = card.querySelector(".names"), field = card.querySelector(".answer");
+    var names = Object.keys(data.names).filter(function (name) { return data.names[name].after < question.step; });
+    names.slice(0, 40).forEach(function (name) {
+      var button = element("button", name, place);
+      button.type = "button";
+      button.addEventListener("click", function () {
+        field.setRangeText(name, field.selectionStart, field.selectionEnd, "end");
+        field.focus();
+      });
+    });
+  }
+  cards.forEach(function (card) {
+    var number = Number(card.getAttribute("data-question") || 0);
+    if (!number) { return; }
+    chips(card, number);
+    card.querySelector("form").addEventListener("submit", function (event) { event.preventDefault(); check(card, number); });
+    Array.prototype.forEach.call(card.querySelectorAll("[data-hint]"), function (button) {
+      button.addEventListener("click", function () { tell(card, number, button.getAttribute("data-hint")); });
+    });
+  });
+  document.getElementById("student").addEventListener("change", function (event) { state.student = event.target.value.trim(); keep(); refresh(); });
+  document.getElementById("again").addEventListener("click", function () {
+    var student = state.student;
+    state = fresh(); state.student = student; verdicts = {};
+    cards.forEach(function (card) { if (card.querySelector(".verdict")) { say(card, "", ""); } });
+    keep(); refresh();
+  });
+  document.getElementById("save").addEventListener("click", function () {
+    var result = { format: data.format, version: data.version, model: data.model, seed: data.seed, difficulty: data.difficulty, dims: data.dims, student: state.student,
+      answers: state.answers.map(function (a, k) { return Object.assign({ name: data.questions[k].name }, a); }) };
+    var link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([JSON.stringify(result, null, 2) + "\n"], { type: "application/json" }));
+    link.download = (data.model + "-" + (state.student || "answers")).replace(/[^\w-]+/g, "-").toLowerCase() + ".json";
+    link.click();
+    setTimeout(function () { URL.revokeObjectURL(link.href); }, 1000);
+  });
+  keep();
+  refresh();
+})();
