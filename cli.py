@@ -729,8 +729,9 @@ def check(given: Given, target: str, timeout: float, memory: float, as_json: boo
 def exercise(given: Given, form: str | None, key: bool, output: str, **options: Any) -> None:
     """Make an exercise of a derivation, as a page or a sheet.
 
-    The page checks what is typed and needs no network: some steps are left out, and answers are checked in it, with hints. What it saves,
-    `symbackprop grade` reads. The same seed gives the same page, and the sheet and key (-o sheet.tex) that go with it.
+    The page needs no network: steps are left out, and what is typed for them is checked in it, with hints. What it
+    saves, `symbackprop grade` reads. The same seed gives the same page, and the sheet and key (-o sheet.tex) that go
+    with it.
     """
     form, kind = chosen(form, output, EXERCISES)
     if key and form != "latex":
