@@ -61,8 +61,13 @@ def test_loops_are_written_out() -> None:
     assert "dz_h_3" in names(three) and json.loads(data(three))["dims"] == {"T": 3}
 
 
-@pytest.mark.parametrize("name", few_in_ci([n for n in zoo.names() if n != "neural-turing-machine"], 8))
-@pytest.mark.parametrize("difficulty", ["easy", "hard"])
+MODELS = [n for n in zoo.names() if n != "neural-turing-machine"]
+
+
+CASES = [pytest.param(n, d) for n in MODELS for d in ("easy", "hard")]
+
+
+@pytest.mark.parametrize(("name", "difficulty"), few_in_ci(CASES, 15, 8))
 def test_the_key_is_right(name: str, difficulty: str) -> None:
     """Graded as somebody's answers, as a page saves them: every one is."""
     made = asked(name, difficulty, "12")

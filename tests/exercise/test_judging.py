@@ -28,13 +28,13 @@ def test_equal_formulas_are_right_however_they_are_written() -> None:
     assert [t for t, v in zip(typed, verdicts(typed), strict=True) if v.get("right") is not True] == []
 
 
-SOME = sample([n for n in zoo.names() if n not in ("gpt", "neural-turing-machine")], 12)
+SOME = sample([n for n in zoo.names() if n not in ("gpt", "neural-turing-machine")][5:], 15)
 
 
 def test_every_answer_of_the_key_is_right() -> None:
     typed = [(made, b.number, b.text) for name in SOME for difficulty in ("easy", "hard")
              for made in [asked(name, difficulty)] for b in made.blanks]
-    assert len(typed) > 20
+    assert len(typed) > 15
     assert [(b, v) for (_, b, _), v in zip(typed, verdicts(typed), strict=True) if v.get("right") is not True] == []
 
 
