@@ -164,9 +164,9 @@ def typed(arrays: dict, sizes: dict, dtype: np.dtype) -> dict:
 def check_names(given: dict, declared: dict | tuple, what: str) -> None:
     """ValueError unless given is a mapping with exactly the declared names."""
     check_mapping(given, what)
-    missing = [name for name in declared if name not in given]
-    extra = [name for name in given if name not in declared]
-    if missing or extra:
+    if {*given} != {*declared}:
+        missing = [name for name in declared if name not in given]
+        extra = [name for name in given if name not in declared]
         wrong = f"no {missing[0]!r}" if missing else f"an unknown name {extra[0]!r}"
         raise ValueError(f"{what} has {wrong}; it needs {', '.join(declared) or 'nothing'}")
 
@@ -328,4 +328,7 @@ def scaled(grads: dict, dtypes: dict, upstream: np.ndarray | float) -> dict[str,
 
 def returned(arrays: dict, dtypes: dict) -> dict[str, np.ndarray]:
     """The arrays in the dtypes to return them in."""
-    return {name: np.asarray(array, dtypes.get(name))[()] for name, array in arrays.items()}
+    return {
+        name: array if type(array) is dtypes.get(name) else np.asarray(array, dtypes.get(name))[()]
+        for name, array in arrays.items()
+    }

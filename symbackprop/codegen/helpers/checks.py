@@ -9,9 +9,9 @@ import numpy as np
 def check_names(given: dict, declared: dict | tuple, what: str) -> None:
     """ValueError unless given is a mapping with exactly the declared names."""
     check_mapping(given, what)
-    missing = [name for name in declared if name not in given]
-    extra = [name for name in given if name not in declared]
-    if missing or extra:
+    if {*given} != {*declared}:
+        missing = [name for name in declared if name not in given]
+        extra = [name for name in given if name not in declared]
         wrong = f"no {missing[0]!r}" if missing else f"an unknown name {extra[0]!r}"
         raise ValueError(f"{what} has {wrong}; it needs {', '.join(declared) or 'nothing'}")
 

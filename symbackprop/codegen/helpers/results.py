@@ -25,7 +25,10 @@ def scaled(grads: dict, dtypes: dict, upstream: np.ndarray | float) -> dict[str,
 
 def returned(arrays: dict, dtypes: dict) -> dict[str, np.ndarray]:
     """The arrays in the dtypes to return them in."""
-    return {name: np.asarray(array, dtypes.get(name))[()] for name, array in arrays.items()}
+    return {
+        name: array if type(array) is dtypes.get(name) else np.asarray(array, dtypes.get(name))[()]
+        for name, array in arrays.items()
+    }
 
 
 def as_returned(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
