@@ -17,8 +17,9 @@ import sympy as sp
 from symbackprop.core import build
 from symbackprop.core.functions.arrange import pick
 from symbackprop.core.graph import Node
+from symbackprop.core.indexing import getitem
 from symbackprop.core.loops import close_loop
-from symbackprop.core.shapes import Shape, broadcast, dim, dim_text, same, size_of
+from symbackprop.core.shapes import Dim, Shape, broadcast, dim, dim_text, same, size_of
 from symbackprop.errors import ModelError, ShapeError
 from symbackprop.grade import naming as f
 from symbackprop.grade.functions import EXTRA, classes
@@ -146,7 +147,8 @@ class Formula(f.Telling, Evaluator):
             case tree.Call(f.PRIME, (tree.String(function), *args)):
                 return self._derivative(function, args)
             case tree.Call(f.ARRAY, (tree.String(letters), *args)):
-                return self._over_letters(letters, args, f"entries at {', '.join(letters)} need each as an index")
+                each = letters.split(",") if "," in letters else [*letters]
+                return self._over_letters(each, args, f"entries at {', '.join(each)} need each as an index")
             case tree.Call(f.SUM, (tree.String(letter), *args)):
                 return self._sum(letter, args)
             case tree.Call("sum", (summand, tree.Name(counter))) if self._counts(counter):
@@ -228,7 +230,9 @@ class Formula(f.Telling, Evaluator):
         if not entries:
             needs = needs or f"a sum over {letter} needs its bounds, sum_{letter}(formula, first, last), or an index"
             raise ModelError(f"{needs}: a[{letter}]")
-        arrays, leaves = zip(*entries.items(), strict=True)
+        whole, leaves = zip(*entries.items(), strict=True)
+        size = self.scope.axes.get(letter, whole[0].shape[0])
+        arrays = [getitem(row, slice(None, size)) if _is_longer(row.shape[0], size) else row for row in whole]
         if not all(same(row.shape[0], arrays[0].shape[0]) for row in arrays):
             sizes = ", ".join([dim_text(row.shape[0]) for row in arrays])
             raise ShapeError(f"{letter} runs over axes of different lengths: {sizes}")
@@ -284,6 +288,12 @@ def _size_left_out(function: str, args: Sequence[Value]) -> list[sp.Expr]:
     index = args[place] if place is not None and len(args) == place + 1 else None
     below = classes(index) if isinstance(index, Node) else None
     return [] if below is None else [below]
+
+
+def _is_longer(one: Dim, other: Dim) -> bool:
+    """Whether one size is a multiple of another, as d of d/2: an index that runs to d/2 reads the first half."""
+    ratio = one / other
+    return bool(ratio.is_number and ratio > 1)
 
 
 def _inner_fits(a: Node, b: Node) -> bool:

@@ -12,7 +12,7 @@ import sympy as sp
 from symbackprop.core import build
 from symbackprop.core.build import transpose
 from symbackprop.core.functions.arrange import stack
-from symbackprop.core.functions.pointwise import maximum, minimum, where
+from symbackprop.core.functions.pointwise import where
 from symbackprop.core.graph import Node
 from symbackprop.core.indexing import getitem
 from symbackprop.core.loops import body_leaf
@@ -237,12 +237,10 @@ class Scope:
 
     def _looked_up(self, row: Node, axis: int, item: tree.Expr) -> Node:
         """The entry at a place that is computed from letters; 0 beyond the ends of the axis."""
-        place, last = evaluate(_of_numbers(item), self), row.shape[axis] - 1
-        if not isinstance(place, Node):
-            raise ModelError("an index is a whole number")
+        place, size = evaluate(_of_numbers(item), self), row.shape[axis]
+        places = build.reshape(build.arange(self.graph, size), (size, *[1] * (row.ndim - 1)))
         front = transpose(row, (axis, *[k for k in range(row.ndim) if k != axis]))
-        found = getitem(front, maximum(minimum(place, last), 0))
-        return where(place <= last, where(place >= 0, found, 0), 0)
+        return build.reduce_sum(where(places <= place, where(places >= place, front, 0), 0), 0)
 
     # -- own lines
     def _own(self, name: str) -> Node:

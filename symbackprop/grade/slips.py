@@ -350,6 +350,13 @@ class Tidy(Telling):
                 self.letters |= set(letters)
                 entries = _over(ARRAY, letters, items[start + 1 : k - 1])
                 return self.arrays([*items[:start], *entries, *items[k + 1 :]])
+            start, end = opening(items, k - 1) if items[k - 1].is_sign("]") else 0, closing(items, k)
+            if items[k].is_sign("[") and items[k - 1].is_sign("]") and not ends_value(at(items, start - 1)):
+                listed = [joined(x) for x in split(items[k + 1 : end])]
+                if len(listed) > 1 and all(map(is_index, listed)):
+                    self.letters |= set(listed)
+                    entries = _over(ARRAY, ",".join(listed), items[start + 1 : k - 1])
+                    return self.arrays([*items[:start], *entries, *items[end + 1 :]])
         return items
 
     def subscripts(self, items: Tokens) -> Tokens:
@@ -378,11 +385,12 @@ class Tidy(Telling):
         def rule(items: Tokens, k: int) -> Found:
             text = items[k].text
             base, _, index = text.rpartition("_")
-            entry = items[k].kind == NAME and index and set(index) <= letters and text != _SUM + index
+            each = [index] if index in letters else [*index]
+            entry = items[k].kind == NAME and index and {*each} <= letters and text != _SUM + index
             called = at(items, k + 1).is_sign("(") and self._applies(text)
             if not entry or called or text in self.dictionary.known or not (base or at(items, k - 1).is_sign("]", ")")):
                 return None
-            inside = [x for letter in index for x in (sign(","), name(letter))][1:]
+            inside = [x for letter in each for x in (sign(","), name(letter))][1:]
             return [*([name(base)] if base else []), sign("["), *inside, sign("]")], 1
 
         return _rewritten(items, rule)
@@ -665,9 +673,9 @@ PASSES: tuple[Callable[[Tidy, Tokens], Tokens], ...] = (
     Tidy.methods,
     Tidy.derivatives,
     Tidy.indicators,
+    Tidy.exponentials,
     Tidy.names,
     Tidy.primes,
-    Tidy.exponentials,
     Tidy.applications,
     Tidy.products,
 )

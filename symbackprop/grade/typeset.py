@@ -29,7 +29,7 @@ _SIGNS = {
     "gt": ">", "ldots": "…", "dots": "…", "cdots": "…", "prime": "'", "colon": ":", "infty": "∞", "lbrace": "{",
     "rbrace": "}", "lbrack": "[", "rbrack": "]", "{": "{", "}": "}", "!": "", "cr": "", "\\": "",
     "_": "_", "triangleq": "=", "coloneqq": "=", "ast": "*", "star": "*", "ell": "l",
-    "vert": "|", "lvert": "|", "rvert": "|",
+    "lfloor": "⌊", "rfloor": "⌋", "bmod": " mod ", "vert": "|", "lvert": "|", "rvert": "|",
 }
 _LETTERS = GREEK | {tex.removeprefix("\\"): GREEK[name] for name, tex in TEX_GREEK.items()} | {"epsilon": "ε"}
 _MARKS = {tex.removeprefix("\\"): mark for mark, tex in ACCENTS.values()}
@@ -41,6 +41,7 @@ _OF_SAMPLE = re.compile(r"([\[(]\w+[\])])\s*\([a-z]\)")  # dZ^{[2](i)}: of layer
 _SHAPED = re.compile(r"(?:(?<!\w)[01]|\breshape|\btranspose)$")
 _GAP = re.compile(r"(?<=[A-Za-z0-9)])\s+(?=[A-Za-z0-9(])")
 _ENDED = re.compile(r"(?<![^\W_])(?!d$)[^\W_]+$")  # a name or number: a command behind it is another, but for dδ
+_INDEX = re.compile(r"[a-z][₀-₉]*")
 _DERIVATIVE = re.compile(r"[∂d]\s?[^\W\d].*")
 
 
@@ -182,7 +183,14 @@ class _Typeset:
         name, _, step = index.rpartition(",")
         if name and not name.isdigit() and re.fullmatch(r"([a-z])([+-]\d+)?", step) and step[0] in self.words.counters:
             return self._lowered(_named(base, name), step)  # z_{i,t}: one step of z_i
+        if self._is_entry(base, parts := index.split(",")):
+            return f"{base}[{','.join(parts)}]"
         return _named(base, index)
+
+    def _is_entry(self, base: str, parts: list[str]) -> bool:
+        """Whether indices stand below, P_{i,j,i₂}, of which those with a number are apart from the others."""
+        numbered = len(parts) > 1 and any(len(p) > 1 for p in parts) and all(map(_INDEX.fullmatch, parts))
+        return numbered and "_".join([base, *parts]) not in self.words.reference.rows
 
 
 def _size(text: str) -> str:

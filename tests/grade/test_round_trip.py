@@ -131,3 +131,22 @@ def test_entries_of_axes_of_size_1_and_at_places_that_are_computed_are_read() ->
         report.text(2)
     wrong = grade(parse(NORMALISED), text.replace("K*i + k", "K*i + k + 1"))
     assert next(i.verdict for i in wrong.items if i.name == "dz") == "wrong"
+
+
+HEADS = """dim N, h, d
+data x: N x h*d, y: h x N x d
+param W: h*d x h*d
+E = x @ W
+Q = transpose(reshape(E, (N, h, d)), (1, 0, 2))
+loss L = sum(exp(Q) * y)
+"""
+
+
+def test_heads_are_read_by_quotients_and_remainders_of_places() -> None:
+    text = "dQ_jik = e^Q_jik y_jik\ndW_uv = Σ_n x_nu dQ[⌊v/d⌋, n, v mod d]"
+    report = grade(parse(HEADS), text)
+    assert {i.name: i.verdict for i in report.items if i.given} == {"dQ": "right", "dW": "right"}, report.text(2)
+    wrong = grade(parse(HEADS), text.replace("mod d", "mod h"))
+    assert next(i.verdict for i in wrong.items if i.name == "dW") == "wrong"
+    listed = grade(parse(HEADS), "dQ = [e^Q[j,i,k] y[j,i,k]][j,i,k]\ndW = x.T @ reshape_N×(h·d)([dQ[j,i,k]][i,j,k])")
+    assert {i.verdict for i in listed.items if i.given} == {"right"}, listed.text(2)
