@@ -5,13 +5,14 @@ Comparing dimensions is the hottest thing a reverse sweep does, so identity is t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, TypeAlias
 
 import sympy as sp
 
-from symbackprop.errors import ShapeError
+from symbackprop.errors import Place, ShapeError
 
 Dim: TypeAlias = sp.Expr
 MAX_DIM = 2**31 - 1
@@ -140,10 +141,17 @@ def _mismatch(shapes: Sequence[Shape], names: Sequence[str], i: int, j: int, bac
     )
 
 
+def _the_only_axis(line: str, place: Place) -> str:
+    """The line with axis 0 in what stands at a place."""
+    there = line[place.start - 1 : place.end - 1]
+    return line[: place.start - 1] + re.sub(r"\b(axis|dim)\s*=\s*-?\d+", r"\1=0", there) + line[place.end - 1 :]
+
+
 def normalise_axis(axis: int, rank: int, what: str = "axis") -> int:
     """The non-negative form of a NumPy axis."""
     if not -rank <= axis < rank:
-        raise ShapeError(f"{what} {axis} is out of range for an array with {rank} axes")
+        raise ShapeError(f"{what} {axis} is out of range for an array with {rank} {'axis' if rank == 1 else 'axes'}",
+                         instead=(_the_only_axis,) if rank == 1 else ())
     return int(axis) % rank
 
 

@@ -84,7 +84,8 @@ def test_what_is_no_expression(text: str, error: type[ModelError]) -> None:
     (r"\left(y - \tanh\left(w\cdot x\right)\right)^{2}",
      [r"\left(y - \tanh\left(w\cdot x\right)\right)^{2}", "^^^^^", "(y - tanh(w * x ))^2   corrected"]),
     (r"\sum_i x_i w_i", [r"\sum_i x_i w_i", "^^^^", "sum(x * w)   corrected"]),
-    (r"\prod_i x_i w_i", [r"\prod_i x_i w_i", "^^^^^"]),  # of which it is not known what it means
+    (r"\prod_i x_i w_i", [r"\prod_i x_i w_i", "^^^^^", "prod(x * w)   corrected"]),
+    (r"\oint x w", [r"\oint x w", "^^^^^"]),  # of which it is not known what it means
     (r"\log x^2", [r"\log x^2", "^^^^", "log(x^2)   corrected"]),
     ("tr(A^T B)", ["tr(A^T B)", "       ^", "tr(A.T @ B)   corrected"]),
     ("x^T A x", ["x^T A x", "    ^", "x.T @ A @ x   corrected"]),

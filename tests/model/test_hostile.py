@@ -168,6 +168,7 @@ STRUCTURE = {
     "tuple": ("loss L = (w, w)", "a tuple is neither an array nor a number"),
 }
 SHAPES = {
+    "einsum of very many": (f"loss L = einsum(\"{','.join('i' * 32)}->\"{', x[0]' * 32})", "at most 31 arrays"),
     "broadcast": ("loss L = sum(x + W)", "x (N x D) and W (D x D) do not broadcast",
                   "axis -2 is N in one and D in the other"),
     "product": ("Z = W @ x", "W @ x: inner sizes D and N differ (W: D x D, x: N x D); did you mean x @ W.T ?"),

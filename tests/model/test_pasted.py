@@ -37,6 +37,13 @@ READ = [
     ("n = X.shape[0]\nloss L = sum(arange(n) * y) / n", "n = N\nloss L = sum(arange(N) * y) / n"),
     ("q = X.transpose(0, 1).contiguous().view(D * N)\nloss L = sum(q)",
      "q = reshape(swapaxes(X, 0, 1), D * N)\nloss L = sum(q)"),
+    ("$$\n\\begin{aligned}\nz &= 2 * w \\\\\n\\end{aligned}\n$loss L = sum(z)$", "z = 2 * w\nloss L = sum(z)"),
+    ("z ← 2 * w\nloss L ≔ sum(z) / X.size", "z = 2 * w\nloss L = sum(z) / (N * D)"),
+    ("with torch.no_grad():\n    t = X @ w\nloss L = sum(t * y)", "t = stop_gradient(X @ w)\nloss L = sum(t * y)"),
+    ("@jax.jit\ndef loss(w):\n    z = w**2\n    return z", "z = w**2\noutput result = z"),
+    ("loss L = sum(F.dropout(w, 0.0) + F.dropout(w, training=False))", "loss L = sum(w + w)"),
+    ("sd = X.std(0, ddof=1)\nloss L = sum(sd)", "sd = std(X, 0, ddof=1)\nloss L = sum(sd)"),
+    ("loss L = sum(np.cumsum(X)) + np.cumsum(w)[-1]", "loss L = sum(cumsum(flatten(X))) + cumsum(w)[-1]"),
 ]
 
 
@@ -52,6 +59,25 @@ def test_an_array_of_floats_is_an_array() -> None:
 
 
 CORRECTED = [
+    (r"z_i = \frac{e^{w_i}}{\sum_{j=1}^{D} e^{w_j}}", "z = ((exp(w))/(sum(exp(w))))"),
+    (r"loss L = \prod_{i=1}^D (1 + w_i^2)", "loss L = prod((1 + w^2))"),
+    (r"loss L = \sqrt[3]{b^2 + 1} \cdot \lvert b \rvert", "loss L = (b^2 + 1)^(1/3) * | b |"),
+    (r"loss L = \sum_{i=1}^{D-1} (w_{i+1} - w_i)^2", "loss L = sum((w[1:] - w[:-1])^2)"),
+    (r"loss L = \sum_{t=2}^{D-1} w_{t-1} w_{t} w_{t+1}", "loss L = sum(w[:-2] * w[1:-1] * w[2:])"),
+    ("loss L = Σᵢ (wᵢ₊₁ − wᵢ)²", "loss L = sum((w[1:] - w[:-1])^2)"),
+    (r"loss L = w^\top \Sigma^{-1} w".replace("\\Sigma", "W"), "loss L = w.T @ inv(W) @ w"),
+    (r"loss L = \max(0, 1 - b)", "loss L = max(0, 1 - b)"),
+    ("loss L = −Σᵢ log σ(yᵢ·wᵀXᵢ)", "loss L = -sum(log(sigmoid(y*(X @ w))))"),
+    ("loss L = (b − lam)² ÷ 2 × b", "loss L = (b - lam)^2 / 2 * b"),
+    ("loss L = sum(w .- 2 .* w ./ (1 .+ w.^2))", "loss L = sum(w - 2 * w / (1 + w^2))"),
+    ("loss L = sum(w[i]**2 * w[i] for i in range(D))", "loss L = sum(w**2 * w)"),
+    ("loss L = mean((X @ w - y)**2, axis=1)", "loss L = mean((X @ w - y)**2, axis=0)"),
+    # sums over other entries than all of an array, or over those of a transposed one
+    (r"loss L = \sum_{i=2}^{D} w_i", None), (r"loss L = \sum_{i=1}^{D} w_{i+1}", None),
+    (r"loss L = \sum_{i<j} W_{ij}", None), (r"loss L = \sum_{i=1}^D \sum_{j=1}^D W_{ij} W_{ji}", None),
+    (r"loss L = \sum_i (\sum_j W_{ij})^2", None), (r"loss L = \sum_i \prod_j W_{ij}", None),
+    (r"loss L = \sum_i w_i \sum_j W_{ij}", None),
+    ("loss L = sum(w[i] * i for i in range(D))", None),
     ("loss L = sum(y - X*w)", "loss L = sum(y - X@w)"),
     ("loss L = sum(y .* (X * w))", "loss L = sum(y * (X @ w))"),
     ("loss L = sum(2 * y .* (X * w .^ 2))", "loss L = sum(2 * y * (X @ w ^ 2))"),
@@ -64,7 +90,7 @@ CORRECTED = [
     (r"loss \mathcal{L} = \frac{1}{2N} \sum_{i=1}^{N} (y_i - \mathbf{y}_i)^2", "loss L = (1/(2N)) * sum((y - y)^2)"),
     (r"loss L = \left\| y - X w \right\|_2^2 + \lambda \|w\|_2^2", "loss L =  ‖ y - X @ w  ‖_2^2 + lam * ‖w ‖_2^2"),
     (r"loss L = \frac{1}{2} (y - X w)^\top (y - X w)", "loss L = (1/2) * (y - X @ w).T @ (y - X @ w)"),
-    (r"loss L = -\sum_{n} \sum_{d} Y_{nd} \log X_{nd}", "loss L = -sum(sum(Y * log(X)))"),
+    (r"loss L = -\sum_{n} \sum_{d} Y_{nd} \log X_{nd}", "loss L = -sum(Y * log(X))"),
     (r"loss L = -\sum_i y_i \log y_i + (1 - y_i)", None),  # where the sum ends is not known
     (r"loss L = \frac{1}{N} \sum_{i=1}^{N} (y_i - w^\top x_i)^2", "loss L = (1/N) * sum((y - (X @ w))^2)"),
     (r"J(w) = \sum_{i=1}^{N} \log(1 + e^{-y_i x_i^T w})", "loss J = sum(log(1 + exp(-y * (X @ w))))"),

@@ -276,6 +276,10 @@ F.binary_cross_entropy_with_logits(A, P, pos_weight=c)
 F.conv_transpose2d(X, kt, bias=c)
 F.hinge_embedding_loss(A, torch.sign(B))
 F.hinge_embedding_loss(A, torch.sign(B), reduction='none')
+F.dropout(A, 0.0)
+F.dropout(A, p=0.3, training=False)
+np.cumsum(A)
+np.cumprod(P)
 """
 CASES = CALLS.strip().split("\n")
 

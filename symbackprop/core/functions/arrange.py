@@ -18,12 +18,17 @@ from symbackprop.core.registry import known
 from symbackprop.core.shapes import Axis, DimLike, as_shape, is_one, normalise_axis, same, same_shape, shape_text
 from symbackprop.errors import ShapeError
 
+MOST_ARRAYS = 31  # of NumPy before 2.0, whose iterators take 32 with the result
+
 
 @plain
 def einsum(spec: str, *args: Node) -> Node:
     """Σ of products by index letters, as NumPy's einsum: ``...`` stands for any axes, which are summed over where the
     result has none, as in PyTorch; without ``->`` letters that occur once stay, in alphabetical order. A letter may
     stand twice in the result, which is then diagonal."""
+    if len(args) > MOST_ARRAYS:
+        raise ShapeError(f"einsum takes at most {MOST_ARRAYS} arrays, as NumPy's does, and gets {len(args)}: name a "
+                         "product of some of them")
     left, arrow, out = spec.replace(" ", "").partition("->")
     ins, batch, args = _named_axes(left.split(","), spec, args)
     if not arrow:

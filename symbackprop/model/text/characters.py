@@ -33,7 +33,14 @@ _POWER = re.compile(r"[⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
 _BOTH = re.compile(rf"(?<![⁻⁰¹²³⁴⁵⁶⁷⁸⁹])([⁰¹²³⁴⁵⁶⁷⁸⁹]+)({_LOW}+)")
 # mu <- X %*% b of R, x := y of algorithms, and ‖A‖²_F, whose order belongs to the bars
 _FOREIGN_SIGNS = re.compile(r"<-|:=|%\*%|\|\^2_")
-_ARROW = re.compile(r"^(\s*(?:(?:loss|output)\s+)?[^\W\d]\w*(?:\[[^\[\]]*\])?\s*)(?:<-|:=)")
+_ARROW = re.compile(r"^(\s*(?:(?:loss|output)\s+)?[^\W\d]\w*(?:\[[^\[\]]*\])?\s*)(?:<-|:=|←|≔)")
+# $ … $, \begin{align} and its & and \\, which say where a formula stands and nothing of it
+_TYPESET = [(re.compile(pattern), text) for pattern, text in (
+    (r"^\s*(?:\\(?:begin|end)\s*\{[a-z]+\*?\}|\$\$|\\[\[\]])\s*$", ""),
+    (r"^(\s*(?:(?:loss|output)\s+)?)(?:\$\$?|\\[(\[])([^$\"]*)(?:\$\$?|\\[)\]])\s*$", r"\1\2"),
+    (r"^([^\"&]*)&\s*=", r"\1="),
+    (r"^([^\"]*\S)\s*\\\\\s*$", r"\1"),
+)]
 _RAISED_ORDER = re.compile(r"(?<=[‖|])(\^2|²)(_(?:F|1|2|inf)\b)")
 _APART = re.compile(r"(\"[^\"]*\"|#.*)")  # strings and comments, which stay as they are
 _OF_MODELS = "×ᵀ′″‴·"  # what model text means something by
@@ -47,6 +54,9 @@ _RAISED = re.compile(rf"(?P<inverse>(?<=[A-ZΑ-Ω)\]])[0-9₀-₉]*⁻¹)|{_POWE
 def readable(line: str) -> str:
     """A line of model text with the signs and letters of mathematics in ASCII, and R's product and arrow as NumPy has
     them; what means nothing stays, to be refused where it stands."""
+    if "$" in line or "\\" in line:
+        for pattern, text in _TYPESET:
+            line = pattern.sub(text, line)
     if line.isascii() and not _FOREIGN_SIGNS.search(line):
         return line
     line = _ARROW.sub(r"\1 =", line)
@@ -147,12 +157,16 @@ def _plain_letter(char: str) -> str:
 # -- LaTeX, of which only the corrected line is made
 _SIGNS_OF = {"cdot": "*", "times": "*", "odot": "*", "le": "<=", "leq": "<=", "ge": ">=", "geq": ">=", "neq": "!=",
              "left": "", "right": "", "lambda": "lam", "varepsilon": "epsilon", "varphi": "phi", "ln": "log"}
+_BRACES = r"\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}"  # three deep
 _FUNCTIONS = r"log|ln|exp|sin|cos|tan|sinh|cosh|tanh|det|logdet|tr"
 _REWRITTEN = [(re.compile(pattern), text) for pattern, text in (
     (r"\\[,;:!]", " "),
     (r"(?<=[A-Za-z0-9])\\", r" \\"),  # commands end a word
     (r"\\(?:mathrm|mathbf|mathcal|mathit|mathsf|boldsymbol|bm|vec|text|operatorname)\s*\{(\\?\w+)\}", r"\1"),
-    (r"\\(?:\||lVert|rVert|Vert)", "‖"),
+    (r"\\(?:\||lVert|rVert|Vert)", "‖"), (r"\\(?:lvert|rvert|vert)(?![A-Za-z])", "|"),
+    (r"\\(sum|prod)(?:\s*\\limits)?\s*_\s*\{\s*([a-z])\s*,?\s*([a-z])\s*\}", r"\\\1_{\2} \\\1_{\3}"),
+    (rf"\\sqrt\s*\[\s*(\d+)\s*\]\s*{_BRACES}", r"(\2)^(1/\1)"),
+    (r"\\(log|ln|exp)\s*(?=\\[dt]?frac)", r"\\\1 "),
     (r"\\left\s*\[", "("), (r"\\right\s*\]", ")"),
     (r"\^\s*(\d)(?=\s*\\?[A-Za-z(])", r"^\1 "),  # only the 2 is raised in a^2b
     (r"\^\s*(?:(?:T|\\top|\\intercal)(?!\w)|\{\s*(?:T|\\top|\\intercal)\s*\})", ".T"),
@@ -160,7 +174,8 @@ _REWRITTEN = [(re.compile(pattern), text) for pattern, text in (
     (r"\\sigma(?=\s*(?:\\left\s*)?\()", "sigmoid"),
     (r"(?<![A-Za-z\\])e\s*\^\s*(?=\{)", "exp"),
     (r"\\log\s*\\det(?![A-Za-z])", r"\\logdet"),
-    (r"(?<![A-Za-z\\])([A-Z])\s*\^\s*\{\s*-\s*1\s*\}", r"inv(\1)"),
+    (r"(?<![a-z\\])(\\[A-Z][a-z]+|[A-Z])(_\w|_\{\w+\})?\s*\^\s*\{\s*-\s*1\s*\}", r" inv(\1\2)"),
+    (r"(?<![A-Za-z]) inv(?=\()", "inv"),
     (rf"(?<![A-Za-z0-9_])(?={_BRACKETS}\s*\^\s*\{{\s*-\s*1)(\([^()]*(?<![A-Za-z\\])[A-Z](?![A-Za-z])[^()]*\))"
      r"\s*\^\s*\{\s*-\s*1\s*\}", r"inv\1"),
     (r"_\{(\w+)\}", r"_\1"),
@@ -169,17 +184,20 @@ _REWRITTEN = [(re.compile(pattern), text) for pattern, text in (
     (rf"\\({_FUNCTIONS})\s+(\\?[A-Za-z]\w*\s*\^\s*\d+)(?!\w|\s*[(^{{])", r"\\\1(\2)"),
     (rf"\\({_FUNCTIONS})\s+(\\?[A-Za-z0-9]\w*)(?!\w|\s*[(^{{])", r"\\\1(\2)"),
 )]
-_BRACES = r"\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}"  # three deep
 _FRACTION = re.compile(rf"\\[dt]?frac\s*(?:{_BRACES}\s*{_BRACES}|(\d)\s*(\d))")
 _OF_CALL = re.compile(rf"\\({_FUNCTIONS})\s+(?=((?!\\left)\\?[A-Za-z]\w*\s*{_BRACKETS}))")
-_INDEXED_SUM = re.compile(r"\bsum(?:_([a-z])\b)?\s*(?=[\[(])")
+_CALLED = rf"{_FUNCTIONS}|max|min|arcsin|arccos|arctan"
+_INDEXED_SUM = re.compile(r"\bsum(?:_([a-z])\b)?\s*(?=[\[(])|\bsum_([a-z])\s+(?=\w)")
 _NO_FACTOR = r"\\(?:times|[co]dot|right|left|[lg]e)"
-_BESIDE = re.compile(rf"(?<=[\w)}}])(?<!\\times)(?<!\\[co]dot)\s+(?=\\?[A-Za-z(])(?!{_NO_FACTOR})")
+_BESIDE = re.compile(rf"(?<=[\w)}}\]])(?<!\\times)(?<!\\[co]dot)\s+(?=\\?[A-Za-z(])(?!{_NO_FACTOR})")
 _SCRIPT = re.compile(r"_([a-z]{1,3})(?![A-Za-z0-9])")
 _COUNTED = set("ijklmnt")  # letters that count on paper
-_ROW = r"\w+\.T\s*(?:\\cdot\s*)?\w_[a-z]\b|\b\w_[a-z]\.T\s*(?:\\cdot\s*)?\\?\w+"  # wᵀx_i, x_iᵀw
-_FROM, _UP_TO = r"(?:\s*_\s*(?:\{\s*(\w)\b[^{}]*\}|(\w)))?", r"(?:\s*\^\s*(?:\{[^{}]*\}|\w))?"
-_SUM_OF = re.compile(rf"\\sum(?![A-Za-z])(?:\s*\\limits)?{_FROM}{_UP_TO}")
+_TIMES = r"\s*(?:\\cdot|·)?\s*"
+_ROW = rf"\w+\.T{_TIMES}[A-Za-z]+_[a-z]\b|\b[A-Za-z]+_[a-z]\.T{_TIMES}\\?\w+"  # wᵀx_i, x_iᵀw
+_FROM, _UP_TO = r"(?:\s*_\s*(?:\{\s*(\w)\s*(?:=\s*(\d+)\s*)?\}|(\w)))?", r"(?:\s*\^\s*(?:\{([^{}]*)\}|(\w)))?"
+_SUM_OF = re.compile(rf"\\(sum|prod)(?![A-Za-z])(?:\s*\\limits)?{_FROM}{_UP_TO}(?!\s*[_^])")
+_LEFT = re.compile(r"^(\s*(?:(?:loss|output)\s+)?\\?[A-Za-z]+)_([ijkmn])(\s*=(?!=))(.*)$")
+_CAPITAL = re.compile(r"(?<![\w\\.])[A-Z]\w*(?!\w|\s*\()")
 _ROOT_OF = re.compile(r"\\(?=sqrt\s*\{)")
 
 
@@ -191,7 +209,7 @@ def plain_latex(text: str, capitals: bool = False) -> str:
     text = _ROOT_OF.sub("", text)
     while _FRACTION.search(text):
         text = _FRACTION.sub(_divided, text)
-    text = _summed(_of_calls(text), capitals)
+    text = _entry_by_entry(_summed(_of_calls(text), capitals), capitals)
     text = re.sub(r"\\([A-Za-z]+)(?=((?:\s*\^\s*\d+)?\s*[({])?)", _command, text)
     return text.replace("{", "(").replace("}", ")")
 
@@ -201,8 +219,13 @@ def indexed_sums(line: str, capitals: bool = False) -> str:
     found = _INDEXED_SUM.search(line)
     if found is None:
         return line
-    index = found[1] or next(iter(re.findall(r"_([a-z])(?![A-Za-z0-9])", line)), "")
-    text = _INDEXED_SUM.sub(rf"\\sum_{{{index}}} " if index else r"\\sum ", line)
+    first = found[1] or found[2] or next(iter(re.findall(r"_([a-z])(?![A-Za-z0-9])", line)), "")
+
+    def summed(sign: re.Match[str]) -> str:
+        index = sign[1] or sign[2] or first
+        return rf"\sum_{{{index}}} " if index else r"\sum "
+
+    text = re.sub(r"\[([a-z][+-]\d+)\]", r"_{\1}", _INDEXED_SUM.sub(summed, line))  # x[i+1] of xᵢ₊₁
     text = re.sub(rf"(?<![\w\\])({_FUNCTIONS}|sigma)(?=\s*[(A-Za-z])(?![A-Za-z])", r"\\\1", text)
     return plain_latex(text.replace("[", "(").replace("]", ")").replace("ᵀ", ".T "), capitals)
 
@@ -217,16 +240,55 @@ def _of_calls(text: str) -> str:
 
 
 def _summed(text: str, capitals: bool = False) -> str:
-    """``\\sum_{i=1}^{N} y_i`` as a sum of arrays, from the last on; one whose end may be meant elsewhere stays."""
+    """``\\sum_{i=1}^{N} y_i`` as a sum of arrays, from the last on, and products alike; one whose end may be meant
+    elsewhere stays, and one that is not over all entries, as of a row of a matrix."""
     while found := [*_SUM_OF.finditer(text)]:
-        begin, index = found[-1], found[-1][1] or found[-1][2] or ""
+        begin, index = found[-1], found[-1][2] or found[-1][4] or ""
         end, ended = _end_of_term(text, begin.end())
         body = text[begin.end() : end].strip()
         if not (ended or (index and not _with_index(text[end:], index))) or not _same_entries(body, index):
             return text
-        body = _entrywise(body, index, capitals) if index else body
-        text = f"{text[: begin.start()]}sum({body}){text[end:]}"
+        among = _neighbours(body, index, begin) if index else body
+        if among is None:
+            return text
+        inner = text[: begin.start()].rstrip().endswith(found[-2][0].rstrip()) if len(found) > 1 else False
+        partial = any(script != index for script in _with_index(among, index)) if index else False
+        if "{" + index in among or (partial and not (inner and found[-2][1] == begin[1])):
+            return text
+        body = _entrywise(among, index, capitals) if index else body
+        text = text[: begin.start()] + (f" {body} " if partial else f"{begin[1]}({body})") + text[end:]
     return text
+
+
+def _counted(body: str) -> set[str]:
+    """The scripts of a text that count."""
+    return {script for script in _SCRIPT.findall(re.sub(_ROW, " ", body)) if set(script) <= _COUNTED}
+
+
+def _neighbours(body: str, index: str, begin: re.Match[str]) -> str | None:
+    """``x_{i+1} - x_i`` as ``x[1:] - x[:-1]``; None where the limits leave out more entries, or fewer."""
+    script = re.compile(rf"(?<=\w)_(?:\{{\s*{index}\s*([+-])\s*(\d+)\s*\}}|{index}(?![A-Za-z0-9]))")
+    steps = [int(f"{sign}{number or 0}") for sign, number in script.findall(body)] or [0]
+    low, high = min(0, *steps), max(0, *steps)
+    first, last = begin[3], re.fullmatch(r"(.*?)(?:-(\d+))?", re.sub(r"\s", "", begin[5] or begin[6] or ""))
+    assert last is not None
+    below = 1 - low - int(first or 1 - low)  # 0 where entries count from 1, 1 where from 0
+    if below not in (0, 1) or (last[1] and int(last[2] or 0) != high + below) or (last[1].isdigit() and low != high):
+        return None
+
+    def sliced(found: re.Match[str]) -> str:
+        at = int(f"{found[1] or ''}{found[2] or 0}")
+        return f"[{at - low or ''}:{at - high or ''}]"
+
+    return body if low == high else script.sub(sliced, body)
+
+
+def _entry_by_entry(text: str, capitals: bool) -> str:
+    """``s_i = e^{z_i} / sum(e^z)`` as an equation of whole arrays; as it is where one of them may be a matrix."""
+    found = _LEFT.match(text)
+    if found is None or _counted(found[4]) != {found[2]} or _CAPITAL.search(re.sub(_ROW, " ", found[4])):
+        return text
+    return found[1] + found[3] + _entrywise(found[4], found[2], capitals)
 
 
 def _with_index(text: str, index: str) -> list[str]:
@@ -238,17 +300,21 @@ def _same_entries(body: str, index: str) -> bool:
     """Whether a sum is over entries at the same place of all arrays: X_ij w_j is a product with a matrix, x_i − x_j are
     all pairs. Letters that count nothing may be part of a name."""
     found = _SCRIPT.findall(re.sub(_ROW, " ", body))
-    scripts = {"".join(sorted(script)) for script in found if set(script) <= _COUNTED}
+    scripts = {script for script in found if set(script) <= _COUNTED}
     return not index or len(scripts) <= 1
 
 
 def _entrywise(body: str, index: str, capitals: bool) -> str:
     """What is summed over an index without it: products of entries are products of arrays, entry by entry, and wᵀxᵢ is
     the product of the rows with w."""
-    whole = str.upper if capitals else str
-    row, other = rf"\b(\w)_{index}\b", r"(\\?\b[A-Za-z]\w*)"
-    body = re.sub(rf"{other}\.T\s*(?:\\cdot\s*)?{row}", lambda m: f"({whole(m[2])} @ {m[1]})", body)
-    body = re.sub(rf"{row}\.T\s*(?:\\cdot\s*)?{other}", lambda m: f"({whole(m[1])} @ {m[2]})", body)
+    def whole(rows: str) -> str:
+        return rows.upper() if capitals and len(rows) == 1 else rows
+
+    matrices = _CAPITAL.search(re.sub(_ROW, " ", body))  # of which a · may be the product
+    row, other = rf"\b([A-Za-z]+)_{index}\b", r"(\\?\b[A-Za-z]\w*)"
+    body = re.sub(rf"{other}\.T{_TIMES}{row}", lambda m: f"({whole(m[2])} @ {m[1]})", body)
+    body = re.sub(rf"{row}\.T{_TIMES}{other}", lambda m: f"({whole(m[1])} @ {m[2]})", body)
+    body = body if matrices else body.replace("·", "*")
 
     def without(script: re.Match[str]) -> str:
         rest = script[1].replace(index, "", 1)
@@ -277,5 +343,5 @@ def _divided(match: re.Match[str]) -> str:
 
 def _command(match: re.Match[str]) -> str:
     word = match.group(1)
-    known = word in GREEK or (match.group(2) and re.fullmatch(_FUNCTIONS, word))
+    known = word in GREEK or (match.group(2) and re.fullmatch(_CALLED, word))
     return _SIGNS_OF.get(word, word if known else match.group())

@@ -17,7 +17,7 @@ from symbackprop.model.text.calls import callee, function_names
 from symbackprop.model.text.expressions import FORWARD
 from symbackprop.model.text.spellings import ALONG, LAYERS, NO_FUNCTIONS, SAME, TENSORFLOW, TORCH, WITH_PLACES, spelled
 
-SHAPE, _RANDOM = "shape", ("rand", "randn", "randint", "randn_like", "rand_like", "normal", "randperm")
+SHAPE, SIZE, _RANDOM = "shape", "size", ("rand", "randn", "randint", "randn_like", "rand_like", "normal", "randperm")
 INFINITE = tree.Name("inf")
 _CONSTANTS: dict[str, tree.Expr] = {"pi": tree.Name("pi"), "inf": INFINITE, "newaxis": tree.Word(None)}
 _INFINITIES = {tree.Call("float", (tree.String(f"{sign}inf"),), ()): value
@@ -29,9 +29,9 @@ _FLOATS = [tree.Name(name) for name in ("float", "float32", "float64", "double")
 
 def plain(expr: tree.Member, names: Container[str], values: bool = False,
           tell: Callable[[str], None] = lambda text: None) -> tree.Expr:
-    """The expression without the dot; ``a.shape`` stays. ``names`` are those that the model declares; with ``values``
-    those of a reduction that comes with indices are wanted; ``tell`` is told how a call is read. Raises a
-    `SyntaxProblem` for what is no way of writing a formula, or may mean something else in the library that it is
+    """The expression without the dot; ``a.shape`` and ``a.size`` stay. ``names`` are those that the model declares;
+    with ``values`` those of a reduction that comes with indices are wanted; ``tell`` is told how a call is read. Raises
+    a `SyntaxProblem` for what is no way of writing a formula, or may mean something else in the library that it is
     written for."""
     module = _module(expr.base, names)
     density = _of_distribution(expr, names)
@@ -195,7 +195,7 @@ def _refuse_others(expr: tree.Member, module: str, args: tuple[tree.Expr, ...], 
         return
     given = {k for k, _ in expr.options}
     torch = module in TORCH or bool(given & {"dim", "keepdim"})
-    if name in ("var", "std") and (torch or (module not in _NUMPY and "axis" not in given)):
+    if name in ("var", "std") and "ddof" not in given and (torch or (module not in _NUMPY and "axis" not in given)):
         by = "divides by n - 1" if torch else "divides by n in NumPy and by n - 1 in PyTorch"
         raise SyntaxProblem(f"{said} {by}: write {name}(…), which divides by n, or {name}(…, ddof=1)", near=expr.name)
     along = bool(given & {"axis", "dim"}) or len(args) > 1
@@ -233,7 +233,7 @@ def _called(name: str, args: tuple[tree.Expr, ...], options: tuple[tuple[str, tr
 def _attribute(expr: tree.Member) -> tree.Expr:
     if expr.name == "mT":
         return tree.Call("swapaxes", (expr.base, tree.Number(sp.Integer(-1)), tree.Number(sp.Integer(-2))), ())
-    if expr.name == SHAPE:
+    if expr.name in (SHAPE, SIZE):
         return expr
     raise _strange(expr)
 

@@ -14,7 +14,7 @@ from symbackprop.core.graph import Graph, Node, label
 from symbackprop.core.indexing import getitem
 from symbackprop.core.operators import FORMS, Terms, operation
 from symbackprop.core.scalars import RELATIONS
-from symbackprop.core.shapes import same, shape_text
+from symbackprop.core.shapes import same, shape_text, size_of
 from symbackprop.errors import Meant, ModelError, NameProblem, Place, ShapeError
 from symbackprop.model.text import dialect, tree, warnings
 from symbackprop.model.text.calls import Callee, call, known_callee
@@ -198,8 +198,9 @@ class Evaluator:
             raise ModelError(f"{expr.name} of PyTorch has the classes along axis 1, cross_entropy and nll along the "
                              "last: write mean(cross_entropy(…)) of logits that have them there", near=expr.name)
         plain = dialect.plain(expr, self.graph.names, tell=self.scope.remark)
-        if isinstance(plain, tree.Member):  # the shape of an array, which stays as it is
-            return self.row(plain.base).shape
+        if isinstance(plain, tree.Member):  # of an array's shape, which stays as it is
+            shape = self.row(plain.base).shape
+            return size_of(shape) if plain.name == dialect.SIZE else shape
         if isinstance(plain, tree.Call) and plain.function != expr.name and plain.function in ("mean", "sum"):
             self.scope.remark(f"{expr.name} takes the {plain.function} over all entries, as PyTorch's does")
         return self.value(replace(plain, place=expr.place))

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 import operator
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -26,7 +27,7 @@ import sympy as sp
 from symbackprop.core.functions import FUNCTIONS
 from symbackprop.core.functions.words import ALSO
 from symbackprop.core.scalars import TABLE
-from symbackprop.errors import SyntaxProblem
+from symbackprop.errors import Place, SyntaxProblem
 from symbackprop.model.text import tree
 from symbackprop.model.text.tokens import (
     END,
@@ -277,9 +278,24 @@ def _arguments(c: Cursor, function: str) -> tuple[tuple[tree.Expr, ...], tuple[t
             raise c.unexpected(f"{function}(…) has a plain argument after a named one")
         else:
             args.append(expression(c))
+        if c.now.kind == NAME and c.now.text == "for":
+            raise c.unexpected("a sum over entries is one of whole arrays", instead=(_of_whole_arrays,))
         if not c.at(")"):
             c.expect(",", f"or ')' in the arguments of {function}(…)")
     return tuple(args), tuple(options.items())
+
+
+def _of_whole_arrays(line: str, place: Place) -> str:
+    """``sum(x[i]**2 for i in range(N))`` as ``sum(x**2)``; as it is where entries are not all taken one by one."""
+    comprehension = _OVER_ENTRIES.match(line, place.start - 1)
+    if comprehension is None:
+        return line
+    before, index = line[: place.start - 1].rstrip(), comprehension[1]
+    body = re.sub(rf"\b(\w+)\[{index}\]", r"\1", before)
+    return line if re.search(rf"\b{index}\b", body) else body + line[comprehension.end() :]
+
+
+_OVER_ENTRIES = re.compile(r"for\s+(\w+)\s+in\s+range\((?:\w+|len\(\w+\))\)(?=\s*\))")
 
 
 def _group(c: Cursor) -> tree.Expr:

@@ -228,6 +228,9 @@ output_padding=output_padding, dilation=dilation), 1, 2)
 t: conv_transpose1d (x, w|weight, bias, stride=1, padding=0, output_padding=0, groups~1, dilation=1) -> \
 swapaxes(conv_transpose1d(swapaxes(x, 1, 2), transpose(w, (2, 1, 0)), stride=stride, padding=padding, \
 output_padding=output_padding, dilation=dilation), 1, 2) + bias[:, None]
+n: cumsum cumprod (x) -> @(flatten(x))
+t: dropout (x, p:0, training=True, inplace=False) -> x
+t: dropout (x, p=1/2, training:False, inplace=False) -> x
 n t m: diagonal (x, offset=0, axis1|dim1=0, axis2|dim2=1) -> diagonal(x, offset, axis1, axis2)
 t: cosine_similarity (a, b, axis|dim=1, eps=1e-8) -> cosine_similarity(a, b, axis=axis, eps=eps)
 t: pairwise_distance (a, b, p=2, eps=1e-6) -> norm(a - b + eps, axis=-1, order=p)

@@ -99,12 +99,17 @@ class Reader:
         if (word == "print" and second.is_sign("(")) or (word == "assert" and not second.is_sign("=", "[")) or (
                 second.is_sign(".") and c.tokens[2].text == "backward" and c.tokens[3].is_sign("(")):
             return [tree.Said(line, f"the line `{word} …` says nothing here: nothing is executed")]
+        if c.at("@") and second.kind == NAME and self._is_next("def", "@"):
+            return [tree.Said(line, f"the decorator @{second.text} says nothing here: nothing is executed")]
         below = self.place < len(self.lines) and self._is_deeper(indent)
         if word == "def" and second.kind == NAME and c.tokens[-2].is_sign(":") and below:
             if nesting >= MAX_NESTING:
                 raise problem(f"functions are nested more than {MAX_NESTING} deep", line)
             told = f"the lines of {second.text} are read as they stand: what it takes is to be declared"
             return [tree.Said(line, told), *self.block(self.lines[self.place].indent, nesting + 1)]
+        if word == "with" and "no_grad" in [token.text for token in c.tokens] and below:
+            told = "what is computed under no_grad is read as stop_gradient(…)"
+            return [tree.Said(line, told), *map(_stopped, self.block(self.lines[self.place].indent, nesting + 1))]
         if word == "return" and second.kind != END and not second.is_sign("=", "["):
             c.take()
             value = expression(c)
@@ -141,9 +146,21 @@ class Reader:
         while self.place < len(self.lines) and self._is_deeper(indent):
             self.place += 1
 
+    def _is_next(self, *words: str) -> bool:
+        """Whether the next line begins with one of these."""
+        return self.place < len(self.lines) and self.lines[self.place].tokens[0].text in words
+
     def _is_deeper(self, indent: str) -> bool:
         own = self.lines[self.place].indent
         return own.startswith(indent) and len(own) > len(indent)
+
+
+def _stopped(statement: tree.Statement) -> tree.Statement:
+    """An equation whose value has no gradient."""
+    if not isinstance(statement, tree.Equation):
+        return statement
+    value = statement.value
+    return replace(statement, value=tree.Call("stop_gradient", (value,), (), place=value.place))
 
 
 def simple(c: Cursor, keyword: str) -> tree.Statement:

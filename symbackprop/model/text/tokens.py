@@ -34,8 +34,8 @@ _FACTOR = re.compile(r"(?!x[A-Z0-9]|[eE][0-9]|[eEjJ]\b)[A-Za-z]\w*")  # no shape
 _BOUND = re.compile(r"(?:[/@^]|\*\*)[\s+-]*$")
 _OPENING, _CLOSING = "([", ")]"
 
-_FOREIGN = re.compile(r"\.[*/^]")
-_ENTRIES = "the signs * / ^ work entry by entry here, without a dot, and the matrix product is @"
+_FOREIGN = re.compile(r"\.[-+*/^]")
+_ENTRIES = "the signs + - * / ^ work entry by entry here, without a dot, and the matrix product is @"
 _HINTS = {
     "{": "braces are only used inside notation strings",
     "%": "the remainder is remainder(a, b)",
@@ -133,7 +133,7 @@ def logical_lines(text: str, errors: list[ModelError] | None = None) -> Iterator
 def _from_matlab(line: str, place: Place) -> str:
     """A line of Matlab's: its * is the matrix product where no number stands beside it, and with a dot it is ours."""
     products = re.sub(r"(?<![.\d*\s])(\s*)\*(?!\s*\d)", r"\1@", line)
-    return re.sub(r"\.(?=[*/^])", "", products)
+    return re.sub(r"\.(?=[-+*/^])", "", products)
 
 
 def _statements(tokens: list[Token]) -> Iterator[list[Token]]:
@@ -388,7 +388,7 @@ class Cursor:
         """An error at the current token."""
         tail = "" if named else f", found {found(self.now)}"
         place = "" if self.now.kind == END or not self.now.column else f" at column {self.now.column}"
-        return self.now.problem(message + tail + place, instead)
+        return self.now.problem(message + tail + place, instead or (("*",) if self.at("×") else ()))
 
 
 def found(token: Token) -> str:
