@@ -4,7 +4,8 @@
 
 It takes node and npm. Pyodide, Python for browsers, is fetched once as a package of npm, its version and checksum as
 below; it compiles SymPy, mpmath, Jinja, MarkupSafe and symbackprop as they are installed here, and its answers for
-every built-in model are compared with those of this Python, byte by byte.
+every built-in model are compared with those of this Python, byte by byte; the numbers that move in the page with those
+of the modules for NumPy.
 """
 
 from __future__ import annotations
@@ -20,15 +21,20 @@ import sys
 import tarfile
 from collections.abc import Iterator
 from importlib import import_module
+from math import isclose
 from pathlib import Path
+from runpy import run_path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from symbackprop import __version__
-from symbackprop.model import zoo
+from symbackprop.codegen.write import file_stem
+from symbackprop.derive import derive
+from symbackprop.model import load, zoo
 from symbackprop.playground import answer, example, examples
+from symbackprop.render.moving import Moving, moving
 
 VERSION = "314.0.7"
 CHECKSUM = "0YvXxEhfEdpLfb/XkM2BFAeMROq0iMUX2bzzH9pOttyMcWkwq+HbE5uyuGD82LN7y2q+SNvi/6V5JEsOlD2R1A=="  # SHA-512
@@ -97,12 +103,35 @@ def cases() -> Iterator[dict[str, Any]]:
         yield {"message": message, "answer": answer(message)}
 
 
-def asked() -> Iterator[tuple[str, dict[str, str]]]:
+def asked() -> Iterator[tuple[str, dict[str, Any]]]:
     yield from (("derivation", {"detail": detail}) for detail in ("full", "brief", "board"))
     yield from (("printed", {"form": form, "detail": "full"}) for form in ("text", "latex", "markdown"))
     yield "graph", {}
+    yield "graph", {"values": {"x": 0.3, "y": -0.7, "z": 1.5}}
     yield from (("module", {"target": target}) for target in ("numpy", "jax", "torch"))
     yield from (("module", {"level": level}) for level in "02")
+
+
+# -- the numbers that move
+def compare_numbers() -> None:
+    """The loss and the gradients that move in the page are those of the modules for NumPy."""
+    for name in zoo.names():
+        moved = moving(derive(load(name)))
+        pairs = both(name, moved) if moved is not None and moved.derivation.model.loss_row is not None else {}
+        unlike = [what for what, (here, there) in pairs.items() if not isclose(here, there, rel_tol=1e-12)]
+        if unlike:
+            sys.exit(f"error: {name}: {', '.join(unlike)} differs from what the module computes")
+
+
+def both(name: str, moved: Moving) -> dict[str, tuple[float, float]]:
+    """The loss and the gradients of a built-in model where its numbers begin, as they move and by its module."""
+    derivation, values = moved.derivation, moved.start()
+    module = run_path(str(ROOT / "generated" / f"{file_stem(name)}.py"))
+    loss, gradients = module["loss_and_grads"](*[{n: values[n] for n in module[kind]} for kind in ("PARAMS", "DATA")])
+    found, loss_row = moved.at(values).found, derivation.model.loss_row
+    assert loss_row is not None
+    return {"the loss": (found[loss_row.id], loss)} | {
+        n: (found[row.id], gradients[n]) for n, row in derivation.gradients.items()}
 
 
 # -- the site
@@ -143,6 +172,7 @@ def source(folder: Path, *names: str) -> str:
 
 
 def build(folder: Path) -> None:
+    compare_numbers()
     runtime, staged, packs = pyodide(), BUILD / "stage", BUILD / "packs"
     stage(staged)
     subprocess.run(["node", WEB / "compile.mjs", runtime, staged, packs], check=True)

@@ -1,37 +1,36 @@
 """What the playground asks of the library: one message, one answer, both plain data.
 
 A message is ``{"job": …, "text": …, "options": {…}}``: a job of `JOBS`, model text, and words for the job. The answer
-is ``{"ok": True, "result": {…}}`` or ``{"ok": False, "error": {…}}``; an error says its ``kind`` and ``message``, the
-``line`` and the columns from ``column`` up to ``end`` that it is about (from 1; 0 where there are none), in ``shown``
-what a terminal shows below it, in ``told`` all of it as text, and in ``others`` the further errors of the text. NumPy
-is not needed, so that it runs in a browser.
+is ``{"ok": True, "result": {…}}``, with the ``name``, ``summary`` and ``source`` of the model, or
+``{"ok": False, "error": {…}}``; an error says its ``kind`` and ``message``, the ``line`` and the columns from
+``column`` up to ``end`` that it is about (from 1; 0 where there are none), in ``shown`` what a terminal shows below it,
+in ``told`` all of it as text, and in ``others`` the further errors of the text. NumPy is not needed, so that it runs in
+a browser.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 from symbackprop.codegen import LEVELS, codegen
 from symbackprop.codegen.write import file_stem
 from symbackprop.derive import derive
-from symbackprop.derive.steps import Derivation
 from symbackprop.errors import MOST, ModelError, SymbackpropError, UsageError, did_you_mean
 from symbackprop.model import zoo
 from symbackprop.model.nesting import nesting_told
 from symbackprop.model.text import parse
 from symbackprop.render.board import build_document
 from symbackprop.render.gallery import GROUPS, group_of
-from symbackprop.render.graph import picture_of, svg_fragment
+from symbackprop.render.graph import picture_of, runs_down, svg_fragment
 from symbackprop.render.html import to_live
+from symbackprop.render.moving import Moving, moving, sweep
 from symbackprop.render.options import Options
 
-Words = Mapping[str, str]  # options of a job, as the page has them
-Job = Callable[[Derivation, Words], dict[str, Any]]
+Words = Mapping[str, Any]  # options of a job, as the page has them
 CALLED = "model.sbp"  # what errors call the text
-JOBS: dict[str, Job] = {}
 
 
 def reply(message: str) -> str:
@@ -54,13 +53,23 @@ def answer(message: Mapping[str, Any]) -> dict[str, Any]:
 def _result(job: str, text: str, options: Words) -> dict[str, Any]:
     if job not in JOBS:
         raise UsageError(f"no job is called {job!r}.{did_you_mean(job, JOBS)}")
-    return JOBS[job](_derivation(text), options)
+    asked = _asked(text)
+    model = asked.derived.model
+    return {"name": model.name, "summary": model.summary, "source": model.source} | JOBS[job](asked, options)
 
 
-@lru_cache(maxsize=1)
-def _derivation(text: str) -> Derivation:
-    """The derivation of a text; what shows the same text in another way does not derive it again."""
-    return derive(parse(text, path=CALLED))
+class Asked:
+    """The text that something is asked of; what shows it in another way does not derive it again."""
+
+    def __init__(self, text: str) -> None:
+        self.derived = derive(parse(text, path=CALLED))
+
+    @cached_property
+    def moving(self) -> Moving | None:
+        return moving(self.derived)
+
+
+_asked = lru_cache(maxsize=1)(Asked)
 
 
 def _error(error: SymbackpropError) -> dict[str, Any]:
@@ -79,6 +88,10 @@ def _described(error: SymbackpropError) -> dict[str, Any]:
 
 
 # -- jobs
+Job = Callable[[Asked, Words], dict[str, Any]]
+JOBS: dict[str, Job] = {}
+
+
 def job(do: Job) -> Job:
     """Makes a function a job of its name."""
     JOBS[do.__name__] = do
@@ -86,34 +99,47 @@ def job(do: Job) -> Job:
 
 
 @job
-def derivation(derived: Derivation, options: Words) -> dict[str, Any]:
+def derivation(asked: Asked, options: Words) -> dict[str, Any]:
     """The derivation as HTML; ``detail`` is board, brief or full."""
+    derived = asked.derived
     with nesting_told(derived.model):
         html = to_live(build_document(derived, Options(detail=options.get("detail", "full"))))
-    model = derived.model
-    return {"name": model.name, "summary": model.summary, "source": model.source, "html": html,
-            "remarks": [*model.remarks]}
+    return {"html": html, "remarks": [*derived.model.remarks]}
 
 
 @job
-def printed(derived: Derivation, options: Words) -> dict[str, Any]:
+def printed(asked: Asked, options: Words) -> dict[str, Any]:
     """The derivation in a format of `render.formats`, as ``form`` says; ``detail`` is board, brief or full."""
-    return {"text": derived.printed(options.get("form", "text"), detail=options.get("detail", "full"))}
+    return {"text": asked.derived.printed(options.get("form", "text"), detail=options.get("detail", "full"))}
 
 
 @job
-def graph(derived: Derivation, options: Words) -> dict[str, Any]:
-    """The graph as an SVG element that takes the colours of the page."""
+def graph(asked: Asked, options: Words) -> dict[str, Any]:
+    """The graph as an SVG element that takes the colours of the page. That of a model of numbers is a circuit at a
+    point: ``leaves`` are the numbers that may move, at those that ``values`` gives, ``sweep`` how all are found."""
+    derived, moved = asked.derived, asked.moving
     with nesting_told(derived.model):
-        return {"html": svg_fragment(picture_of(derived), down=True)}
+        if moved is None:
+            return {"html": svg_fragment(picture_of(derived), down=True), "leaves": {}, "sweep": []}
+        leaves = moved.start()
+        leaves |= {name: float(x) for name, x in options.get("values", {}).items() if name in leaves}
+        picture = moved.picture(leaves)
+        stops = [stop._asdict() for stop in sweep(derived, picture)]
+        return {"html": svg_fragment(picture, runs_down(picture)), "leaves": leaves, "sweep": stops}
 
 
 @job
-def module(derived: Derivation, options: Words) -> dict[str, Any]:
-    """The module for ``target``, and what its file is called."""
+def module(asked: Asked, options: Words) -> dict[str, Any]:
+    """The module for ``target``, and what its file is called. ``functions`` are the abstract ones by what ``define``
+    says of them; there is no text as long as it says nothing of one."""
+    model = asked.derived.model
+    functions = {name: str(options.get("define", {}).get(name, "")).strip() for name in model.functions}
+    found = {"file": f"{file_stem(model.name)}.py", "functions": functions}
+    if not all(functions.values()):
+        return found | {"text": ""}
     level = {str(level): level for level in LEVELS}.get(options.get("level", "1"), -1)
-    text = codegen(derived.model, target=options.get("target", "numpy"), level=level)
-    return {"text": text, "file": f"{file_stem(derived.model.name)}.py"}
+    model = model.define(**functions) if functions else model
+    return found | {"text": codegen(model, target=options.get("target", "numpy"), level=level)}
 
 
 # -- examples

@@ -39,13 +39,13 @@ for job in JOBS:
 """
 
 
-def result(job: str, text: str, **options: str) -> dict[str, Any]:
+def result(job: str, text: str, **options: Any) -> dict[str, Any]:
     told = json.loads(reply(json.dumps({"job": job, "text": text, "options": options})))
     assert told["ok"], told
     return dict(told["result"])
 
 
-def error(text: str, job: str = "derivation", **options: str) -> dict[str, Any]:
+def error(text: str, job: str = "derivation", **options: Any) -> dict[str, Any]:
     told = answer({"job": job, "text": text, "options": options})
     assert told["ok"] is False
     return dict(told["error"])
@@ -63,7 +63,8 @@ def test_what_is_printed_is_what_the_command_line_prints_whatever_was_asked_befo
         result(job, text)
     for form in ("text", "latex", "markdown"):
         assert result("printed", text, form=form, detail="brief")["text"] == fresh.printed(form, detail="brief")
-    assert result("module", text) == {"text": codegen(load(name)), "file": f"{name.replace('-', '_')}.py"}
+    module = result("module", text)
+    assert (module["text"], module["file"]) == (codegen(load(name)), f"{name.replace('-', '_')}.py")
     assert "import torch" in result("module", text, target="torch")["text"]
     assert result("graph", text)["html"].startswith("<svg")
 
@@ -74,6 +75,25 @@ def test_the_derivation_comes_in_three_lengths(detail: str, steps: int, boards: 
     assert (html.count('<div class="steps">'), html.count('<div class="board">')) == (steps, boards)
     anchors = set(re.findall(r' id="([^"]+)"', html))
     assert set(re.findall(r'href="#([^"]+)"', html)) <= anchors and "eq-1" in anchors
+
+
+def test_a_circuit_has_numbers_that_move() -> None:
+    first, text = result("graph", example("sum-times-max")), example("sum-times-max")
+    assert first["leaves"] == {"x": 1, "y": 2, "z": 0} and len(first["sweep"]) == 9
+    moved = result("graph", text, values={"z": 3, "unknown": 4})
+    assert moved["leaves"] == {"x": 1, "y": 2, "z": 3}
+    assert moved["sweep"][-1]["words"].endswith("= 3 · 1 + 3 · 0 = 3")
+    keys = set(re.findall(r' data-key="([^"]+)"', moved["html"]))
+    assert {stop["key"] for stop in moved["sweep"]} <= keys
+    assert result("graph", example(LOOP))["sweep"] == []
+
+
+def test_the_module_of_an_abstract_function_waits_for_its_definition() -> None:
+    text = "function f\ndata x\nparam w\nloss L = (f(w*x))^2\n"
+    assert result("module", text) | {"text": None} == result("module", text, define={"f": " "}) | {"text": None}
+    assert result("module", text)["functions"] == {"f": ""} and result("module", text)["text"] == ""
+    assert "np.tanh" in result("module", text, define={"f": "tanh", "g": "sin"})["text"]
+    assert "tanhh" in error(text, "module", define={"f": "tanhh"})["message"]
 
 
 def test_an_error_says_where_it_stands() -> None:
@@ -113,6 +133,7 @@ def test_the_page_comes_with_a_derivation_and_no_script_of_its_own() -> None:
     assert spec is not None and spec.loader is not None
     builder = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(builder)
+    builder.compare_numbers()
     page = builder.page()
     assert '<div class="steps">' in page and "def backward(" in page and "<svg" in page
     assert not re.search(r"<script(?! src)|<style| style=|javascript:", page)

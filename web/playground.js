@@ -45,7 +45,7 @@ function sent() {
   const { id, job, text, options } = asked;
   worker.postMessage({ id, job, text, options });
   busy = setTimeout(state, 400, "Deriving …");
-  slow = setTimeout(() => { spare ??= python(); }, SLOW);
+  slow = setTimeout(() => { asked.isSlow = true; spare ??= python(); pump(); }, SLOW);
   timer = setTimeout(given, PATIENCE, asked);
 }
 
@@ -79,7 +79,7 @@ function answered(data) {
 
 // -- what is wanted, and what is there
 const orders = []; // copies, asked for by buttons
-const there = {}; // by tab: the key of the last question, and what was wrong with it
+const there = { graph: {} }; // by tab: the key of the last question, and what was wrong with it
 let last = ""; // the text of the last good derivation
 
 function tab() {
@@ -91,26 +91,30 @@ function wanted() {
   const detail = document.querySelector("[name=detail]:checked").value;
   const jobs = {
     derivation: { job: "derivation", options: { detail } },
-    graph: { job: "graph", options: {} },
-    code: { job: "module", options: { target: $("target").value, level: $("level").value } },
+    graph: { job: "graph", options: { values: point } },
+    code: { job: "module", options: { target: $("target").value, level: $("level").value, define: defined } },
   };
   const question = { ...jobs[tab()], tab: tab(), text: text.value };
   return { ...question, key: JSON.stringify([question.job, question.options, question.text]) };
 }
 
 function pump() {
-  if (asked && asked.text !== text.value && spare?.isReady) { ended(); replaced(); } // nobody waits for it any more
+  if (asked?.isSlow && asked.text !== text.value && spare?.isReady) { ended(); replaced(); } // nobody waits for it any more
   if (asked) { return; }
   if (orders.length) { ask(orders.shift()); return; }
   const question = wanted();
   const known = there[question.tab];
-  if (known.key === question.key) { report(question, known.error); return; }
+  if (known.key === question.key) {
+    if (!known.error) { headed(question.text, known.about); }
+    report(question, known.error);
+    return;
+  }
   ask({ ...question, take: (data) => take(question, data) });
 }
 
 function take(question, data) {
   if (question.text !== text.value) { return; } // there is a newer one
-  there[question.tab] = { key: question.key, error: data.ok ? null : data.error };
+  there[question.tab] = { key: question.key, error: data.ok ? null : data.error, about: data.result };
   if (data.ok) { show(question, data.result); }
   report(question, there[question.tab].error);
 }
@@ -123,23 +127,116 @@ function report(question, error) { // a text may have a derivation, and no modul
   results.classList.toggle("is-stale", error !== null);
 }
 
-function show({ tab, text: source }, result) {
+function headed(source, about) { // above every tab
+  if (source === last) { return; }
   last = source;
+  for (const part of ["name", "summary", "source"]) { $(part).textContent = about[part]; }
+  $("text-on-paper").textContent = source;
+  document.title = `${about.name}: backpropagation step by step`;
+  remember(source);
+}
+
+function show({ tab, text: source }, result) {
+  headed(source, result);
   if (tab === "derivation") {
     $("derivation").innerHTML = result.html; // written by symbackprop, which escapes what the text says
-    for (const part of ["name", "summary", "source"]) { $(part).textContent = result[part]; }
-    $("text-on-paper").textContent = source;
-    document.title = `${result.name}: backpropagation step by step`;
   } else if (tab === "graph") {
-    $("graph").innerHTML = result.html; // likewise
-    $("fit").setAttribute("aria-pressed", "false");
-    $("graph").scrollLeft = ($("graph").scrollWidth - $("graph").clientWidth) / 2;
+    graph(source, result);
   } else {
     $("code").textContent = result.text;
     $("file").textContent = result.file;
+    abstract(result.functions);
   }
-  remember(source);
 }
+
+// -- what abstract functions are, for the module
+let defined = {}; // by name
+
+function abstract(functions) {
+  const names = Object.keys(functions);
+  $("functions").hidden = !names.length;
+  if (names.join() === [...$("functions").querySelectorAll("input")].map((field) => field.name).join()) { return; }
+  $("functions").replaceChildren(...names.map((name) => {
+    const label = document.createElement("label"), field = document.createElement("input");
+    Object.assign(field, { name, type: "text", value: functions[name], placeholder: "tanh", spellcheck: false });
+    field.addEventListener("input", () => { defined = { ...defined, [name]: field.value }; paused(); });
+    label.append(`${name} = `, field);
+    return label;
+  }), " is wanted for the module: tanh, say, or x*sigmoid(x)");
+}
+
+// -- numbers that move: fields and sliders for the leaves, the sweep one number after the other
+let point = {}, drawnOf = null, stops = []; // the numbers that were set, by name; the text whose graph is there; its sweep
+
+function graph(source, { html, leaves, sweep }) {
+  const place = $("graph"), isNew = drawnOf !== source, { scrollLeft, scrollTop } = place, names = Object.keys(leaves);
+  place.innerHTML = html; // written by symbackprop, as above
+  const picture = place.querySelector(".graph"), fits = sweep.length && place.clientWidth > 0.6 * picture.width.baseVal.value;
+  const whole = isNew ? Boolean(fits) : $("fit").getAttribute("aria-pressed") === "true";
+  picture.classList.toggle("whole", whole);
+  $("fit").setAttribute("aria-pressed", String(whole));
+  place.scrollTop = isNew ? 0 : scrollTop;
+  place.scrollLeft = !isNew ? scrollLeft : sweep.length ? 0 : (place.scrollWidth - place.clientWidth) / 2;
+  $("numbers").hidden = !sweep.length;
+  if (names.join() !== [...$("leaves").querySelectorAll("label")].map((one) => one.textContent).join()) { fields(names); }
+  for (const name of names) { for (const field of fieldsOf(name)) { shownIn(field, leaves[name]); } }
+  const isAtEnd = isNew || $("sweep").value === $("sweep").max;
+  stops = sweep;
+  $("sweep").max = stops.length;
+  if (isAtEnd) { $("sweep").value = stops.length; }
+  drawnOf = source;
+  swept();
+}
+
+function fields(names) {
+  const lines = names.map((name) => {
+    const line = document.createElement("p"), label = document.createElement("label");
+    const [number, slider] = ["number", "range"].map((type) => {
+      const field = Object.assign(document.createElement("input"), { type, step: type === "range" ? "0.05" : "any" });
+      field.dataset.leaf = name;
+      field.addEventListener("input", () => moved(field));
+      return field;
+    });
+    label.textContent = name;
+    label.htmlFor = number.id = `leaf-${name}`;
+    slider.setAttribute("aria-label", `${name}, slider`);
+    line.append(label, number, slider);
+    return line;
+  });
+  $("leaves").replaceChildren($("leaves").firstElementChild, ...lines);
+}
+
+const fieldsOf = (name) => document.querySelectorAll(`#leaves [data-leaf="${CSS.escape(name)}"]`);
+
+function shownIn(field, value) {
+  if (field.type === "range") {
+    const most = Math.max(3, Math.ceil(Math.abs(value)));
+    if (!(field.max >= most)) { field.min = -most; field.max = most; }
+  }
+  if (field !== document.activeElement || field.valueAsNumber !== value) { field.value = value; }
+}
+
+function moved(field) {
+  if (Number.isNaN(field.valueAsNumber)) { return; } // it is still being typed
+  point = { ...point, [field.dataset.leaf]: field.valueAsNumber };
+  pump();
+}
+
+function swept() { // shown up to here: forward, then backward
+  const done = Number($("sweep").value), now = stops[done - 1];
+  const found = (back) => new Set(stops.filter((one, k) => one.back === back && k >= done).map((one) => one.key));
+  const values = found(false), gradients = found(true);
+  for (const one of document.querySelectorAll("#graph [data-key]")) {
+    const { key } = one.dataset, isBox = one.classList.contains("g-node");
+    one.classList.toggle("no-value", isBox && values.has(key));
+    one.classList.toggle("no-gradient", gradients.has(key));
+    one.classList.toggle("is-now", now?.key === key && (isBox || now.back));
+  }
+  const words = now ? `${now.back ? "backward" : "forward"}: ${now.words}` : "the numbers that are given";
+  $("told").textContent = words;
+  $("sweep").setAttribute("aria-valuetext", `${done} of ${stops.length}, ${words}`);
+}
+$("sweep").addEventListener("input", swept);
 
 function state(words) { $("state").textContent = words; }
 
@@ -192,6 +289,10 @@ function typed() {
   wrong = [];
   drawn();
   $("examples").value = named(text.value);
+  paused();
+}
+
+function paused() {
   clearTimeout(pause);
   pause = setTimeout(pump, PAUSE);
 }
@@ -200,6 +301,8 @@ let models = new Map();
 const named = (source) => [...models].find(([, model]) => model.text === source)?.[0] || "";
 
 function put(source) {
+  point = {};
+  defined = {};
   text.value = source;
   text.scrollTop = text.scrollLeft = 0;
   typed();
@@ -350,9 +453,10 @@ $("examples").addEventListener("change", (event) => {
 // -- first of all the page as it came is shown; then Python starts
 text.value = text.defaultValue; // not what the browser kept of an earlier visit
 last = text.value;
-for (const name of ["derivation", "graph", "code"]) {
+const about = Object.fromEntries(["name", "summary", "source"].map((part) => [part, $(part).textContent]));
+for (const name of ["derivation", "code"]) { // the graph has numbers as soon as it is looked at
   document.body.dataset.tab = name;
-  there[name] = { key: wanted().key, error: null };
+  there[name] = { key: wanted().key, error: null, about };
 }
 document.body.dataset.tab = "derivation";
 state("Python starts …");

@@ -107,8 +107,11 @@ class Shape(Math):
 
 @dataclass(frozen=True)
 class Rounded(Math):
+    """``steady``: it is drawn with the room of any number of these digits, for numbers that move."""
+
     values: Values
     digits: int
+    steady: bool = False
 
 
 @dataclass(frozen=True)

@@ -121,7 +121,7 @@ class Numbers:
         derivation.model.require_definitions()
         self.derivation = derivation
         self.given = given = _by_array_name(derivation, values)
-        rows = _rows(derivation)
+        rows = outside_loops(derivation)
         model = derivation.model
         self.sizes = infer_sizes(list(model.leaves().values()), given, sizes, model.sizes)
         self.digits = digits
@@ -217,7 +217,7 @@ def _by_array_name(derivation: Derivation, values: Mapping[str, Any]) -> dict[st
     return given
 
 
-def _rows(derivation: Derivation) -> list[Node]:
+def outside_loops(derivation: Derivation) -> list[Node]:
     """Every row outside loops, in order."""
     model = derivation.model
     totals = [s.total for s in derivation.steps if not isinstance(s, LoopStep)]

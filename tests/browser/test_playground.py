@@ -211,6 +211,62 @@ def test_graph_and_code_of_what_is_typed(page: Chromium) -> None:
     page.wait("document.getElementById('code').textContent.includes('import numpy')")
 
 
+def numbers(browser: Chromium, kind: str) -> list[str]:
+    return list(browser.js(f"[...document.querySelectorAll('#graph .g-node .{kind}')].filter(e =>"
+                           "e.checkVisibility({visibilityProperty: true})).map(e => e.textContent)"))
+
+
+def test_numbers_move_in_a_circuit(page: Chromium) -> None:
+    example(page, "sum-times-max")
+    page.click("#tab-graph")
+    page.wait("document.getElementById('told').textContent.endsWith('= 5')")
+    assert sorted(numbers(page, "g-value")) == ["0", "1", "2", "2", "3", "6"]
+    page.js("document.querySelector('#leaves [type=range][data-leaf=z]').focus()")
+    page.press("End", 35)
+    page.wait("document.querySelector('#leaf-z').value === '3'")
+    page.wait("document.getElementById('told').textContent.endsWith('3 · 1 + 3 · 0 = 3')")
+    assert sorted(numbers(page, "g-value")) == ["1", "2", "3", "3", "3", "9"]
+    page.js("(() => { const f = document.getElementById('leaf-x'); f.value = '-0.5';"
+            "f.dispatchEvent(new Event('input')); })()")
+    page.wait("document.querySelector('#graph').textContent.includes('4.5000')")
+
+
+def test_the_sweep_is_gone_through_by_keys(page: Chromium) -> None:
+    example(page, "sum-times-max")
+    page.click("#tab-graph")
+    page.wait("document.getElementById('told').textContent.endsWith('= 5')")
+    page.js("document.getElementById('sweep').focus()")
+    page.press("Home", 36)
+    page.wait("document.getElementById('told').textContent === 'the numbers that are given'")
+    assert numbers(page, "g-value") == ["1", "2", "0"] and numbers(page, "g-gradient") == []
+    page.press("ArrowRight", 39)
+    page.wait("document.getElementById('told').textContent === 'forward: a = x + y = 3'")
+    assert page.js("document.querySelector('#graph .is-now').dataset.key") == "a"
+    page.press("End", 35)
+    page.press("ArrowLeft", 37)
+    page.wait("document.getElementById('told').textContent.startsWith('backward: ∂f/∂x')")
+    assert len(numbers(page, "g-gradient")) == 5
+    assert "8 of 9" in str(page.js("document.getElementById('sweep').getAttribute('aria-valuetext')"))
+
+
+def test_where_there_are_arrays_no_numbers_move(page: Chromium) -> None:
+    page.click("#tab-graph")
+    page.wait("document.getElementById('numbers').checkVisibility()")
+    typed(page, "# name: arrays\\ndim N\\ndata x: N\\nparam w\\nloss L = w * sum(x)\\n")
+    shown(page, "arrays")
+    assert not page.js("document.getElementById('numbers').checkVisibility()")
+
+
+def test_an_abstract_function_is_defined_for_the_module(page: Chromium) -> None:
+    typed(page, "# name: abstract\\nfunction f\\n" + SMALL.replace("(w*x)", "f(w*x)"))
+    shown(page, "abstract")
+    page.click("#tab-code")
+    page.wait("document.querySelector('#functions input')?.checkVisibility()")
+    page.js("(() => { const f = document.querySelector('#functions input'); f.value = 'tanh';"
+            "f.dispatchEvent(new Event('input')); })()")
+    page.wait("document.getElementById('code').textContent.includes('np.tanh')")
+
+
 def test_what_is_copied_is_what_the_command_line_prints(page: Chromium) -> None:
     example(page, "two-weight-tanh")
     page.js("navigator.clipboard.writeText = (text) => { window.copied = text; return Promise.resolve(); }")
@@ -324,7 +380,7 @@ def test_a_spare_worker_takes_the_place_of_one_whose_answer_nobody_waits_for(pag
     assert page.js("window.ended") == 0
     typed(page, "# name: small\\n" + SMALL)
     shown(page, "small")
-    assert page.js("[window.begun, window.ended]") == [1, 1]
+    assert page.js("window.ended") >= 1
 
 
 def test_what_takes_long_leaves_typing_usable(page: Chromium) -> None:

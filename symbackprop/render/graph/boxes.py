@@ -14,7 +14,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Leaf, Node
@@ -42,8 +42,8 @@ from symbackprop.derive.record import Edge
 from symbackprop.derive.steps import Derivation, LoopStep
 from symbackprop.model.nesting import nesting_told
 from symbackprop.render.axes import AxisLetters
-from symbackprop.render.document import ROLES
-from symbackprop.render.factors import path_factor, total
+from symbackprop.render.document import ROLES, Value
+from symbackprop.render.factors import Factor, path_factor, total
 from symbackprop.render.graph.drawn import MANY, Drawn, Own, body_rows, drawn_names, drawn_rows, written_arguments
 from symbackprop.render.graph.picture import Box, Frame, Item, Picture, Wire, as_kind
 from symbackprop.render.graph.typesetting import line
@@ -259,10 +259,18 @@ def picture_of(derivation: Derivation, values: Mapping[str, Any] | None = None, 
         return Builder(derivation, numbers).picture(expand)
 
 
+class Known(Protocol):
+    """The numbers of a point: of a row, and of a formula over rows; None where they are not known."""
+
+    def of(self, node: Node) -> Value | None: ...
+
+    def factor(self, factor: Factor) -> Value | None: ...
+
+
 class Builder:
     """Everything that one picture needs; ``names`` grows by what the bodies of loops call their rows."""
 
-    def __init__(self, derivation: Derivation, numbers: Numbers | None) -> None:
+    def __init__(self, derivation: Derivation, numbers: Known | None) -> None:
         self.derivation, self.model, self.numbers = derivation, derivation.model, numbers
         self.names = dict(derivation.names)
         self.boxed = dict(drawn_names(derivation))

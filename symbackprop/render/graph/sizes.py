@@ -128,7 +128,12 @@ def labels_size(box: Box) -> tuple[float, float, float]:
 
 def _number_width(value: Rounded) -> float:
     brackets = 2 * width(Text("["), NUMBER) if is_tall(value) else 0.0
-    return (max(width(x, NUMBER) for x in lines(value)) + brackets) * 1.08 + 4.0
+    return (max(width(x, NUMBER) for x in [*lines(value), *_room(value)]) + brackets) * 1.08 + 4.0
+
+
+def _room(value: Rounded) -> list[Text]:
+    """A wide number of as many digits, where it may become one."""
+    return [Text(f"−0.{'0' * value.digits}")] if value.steady else []
 
 
 def factor_text(local: Rounded) -> Text:
@@ -138,7 +143,8 @@ def factor_text(local: Rounded) -> Text:
 
 def factor_size(local: Rounded, down: bool) -> Size:
     """The room of a local gradient above its wire, or at the right of one that runs down."""
-    wide = width(factor_text(local), FACTOR) * 1.08 + 4.0
+    texts = [factor_text(local), *[Text(f"× {x.text}") for x in _room(local)]]
+    wide = max(width(x, FACTOR) for x in texts) * 1.08 + 4.0
     if down:
         return Size(NUMBER_LINE, LANE, BLANK / 2 + wide, 0.0)
     return Size(wide, NUMBER_LINE, LANE, 0.0)

@@ -317,7 +317,8 @@ class Writer:
             return ""
         (x, _), (right, bottom) = map(self._at, curve.label)
         words = text((x + right) / 2, bottom - 4.0, factor_text(curve.wire.local), "g-local", FACTOR, "middle")
-        return f'<g role="img"><title>{escape(curve.wire.spoken)}</title>{words}</g>'
+        source = f" data-key={quoteattr(curve.wire.source)}"
+        return f'<g role="img"{source}><title>{escape(curve.wire.spoken)}</title>{words}</g>'
 
     def _bends(self, points: Sequence[Point]) -> str:
         path = f"M{point(points[0])}"
@@ -365,7 +366,8 @@ class Writer:
         parts.append(self._numbers(placed, x, y, wide))
         name = box.key.rpartition("/")[2]
         anchor = self.anchors.get(name)
-        opening, closing = f'<g class="g-node g-{box.kind}">', "</g>"
+        key = f" data-key={quoteattr(box.key)}" if box.value is not None else ""
+        opening, closing = f'<g class="g-node g-{box.kind}"{key}>', "</g>"
         if anchor is not None:
             opening, closing = _link(anchor, self.steps.get(name), box), "</a>"
         self._add(opening + "".join(parts) + closing)
