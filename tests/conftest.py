@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from time import process_time
 
 import pytest
 
+from tests import sweeps
+
 # xdist has a process for every core: the threads of each would wait by spinning, ten times as long as they compute
 for _library in ("OMP", "OPENBLAS", "MKL"):
     os.environ.setdefault(f"{_library}_NUM_THREADS", "1")
@@ -17,6 +20,21 @@ for _library in ("OMP", "OPENBLAS", "MKL"):
 REGIONS = Path("/proc/self/maps")  # of memory; Linux lets a process map 65,530
 MOST = 20_000
 LOOKED = [0.0]  # CPU seconds at the last look, which takes ten milliseconds and more
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """``SWEEP=third`` takes every third case of each test of those that the other options leave."""
+    if sweeps.THIRD:
+        taken = set(sweeps.thirds(items, lambda item: item.nodeid.partition("[")[0]))
+        config.hook.pytest_deselected(items=[item for item in items if item not in taken])
+        items[:] = [item for item in items if item in taken]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """The thousands of tests stay: the garbage collector need not go through them again and again."""
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -1,15 +1,17 @@
-"""Long tables: CI takes a sample of each, ``SWEEP=all`` takes the whole."""
+"""Long tables: CI takes a sample of each, ``SWEEP=all`` takes the whole; ``SWEEP=third`` takes of every test the first
+case and every third after it."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import pytest
 
 Case = TypeVar("Case")
-ALL = os.environ.get("SWEEP") == "all"
+ALL, THIRD = (os.environ.get("SWEEP") == way for way in ("all", "third"))
 
 
 def few_in_ci(cases: Iterable[Any], step: int, first: int = 0) -> list[Any]:
@@ -27,3 +29,11 @@ def _slow(case: Any) -> Any:
 def sample(cases: Iterable[Case], step: int) -> list[Case]:
     """Every ``step``-th case, or all."""
     return list(cases)[:: 1 if ALL else step]
+
+
+def thirds(cases: Iterable[Case], test_of: Callable[[Case], str]) -> list[Case]:
+    """Of the cases of every test the first, the fourth and so on."""
+    tests: dict[str, list[Case]] = defaultdict(list)
+    for case in cases:
+        tests[test_of(case)].append(case)
+    return [case for of_one in tests.values() for case in of_one[::3]]

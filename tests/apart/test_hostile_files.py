@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,7 +20,7 @@ from symbackprop import check, codegen, verify
 from symbackprop.__main__ import load_cli
 from symbackprop.apart import process
 from tests.counting import ends
-from tests.sweeps import sample
+from tests.sweeps import few_in_ci, sample
 from tests.verify.modules import SQUARE
 
 Run = Callable[..., Result]
@@ -49,6 +49,12 @@ def checked(folder: Path, source: str, *options: str) -> Result:
     return CliRunner().invoke(load_cli().cli, ["check", str(model), str(path), "--timeout", "2", *options])
 
 
+def by_turns(kinds: Iterable[str]) -> list[Any]:
+    """Each kind under both commands: CI takes one under `verify`, the next under `check`."""
+    pairs = [(kind, run) for k, kind in enumerate(kinds) for run in (verified, checked)[:: -1 if k % 2 else 1]]
+    return few_in_ci([pytest.param(*pair) for pair in pairs], 2)
+
+
 KINDS = {
     "exit": ("import os; os._exit(0)", "ended the process, with exit code 0"),
     "loop": ("while True: pass", "did not end within 2 seconds"),
@@ -71,7 +77,7 @@ KINDS = {
                 "while True: pass", "did not end within 2 seconds"),
     "patched limits": ("import resource\nresource.setrlimit = None\nwhile True: pass", "did not end within 2 seconds"),
 }
-TIME = {"flood": ("--timeout", "15")}  # on a busy machine
+TIME = dict.fromkeys(("flood", "memory"), ("--timeout", "15"))  # on a busy machine
 
 
 @pytest.fixture
@@ -102,8 +108,7 @@ def test_it_is_a_verdict_in_seconds(kind: str, run: Run, tmp_path: Path, started
 
 
 @POSIX
-@pytest.mark.parametrize("run", [verified, checked])
-@pytest.mark.parametrize("kind", ["exit", "loop", "segfault", "flood"])
+@pytest.mark.parametrize(("kind", "run"), by_turns(["exit", "loop", "segfault", "flood"]))
 def test_so_it_is_when_it_happens_while_the_file_is_loaded(kind: str, run: Run, tmp_path: Path) -> None:
     what, words = KINDS[kind]
     result = run(tmp_path, SQUARE + "\n" + what + "\n", *TIME.get(kind, ()))
@@ -128,8 +133,7 @@ TRICKS = {
 
 
 @POSIX
-@pytest.mark.parametrize("run", [verified, checked])
-@pytest.mark.parametrize("trick", TRICKS)
+@pytest.mark.parametrize(("trick", "run"), by_turns(TRICKS))
 def test_what_it_patches_decides_nothing(trick: str, run: Run, tmp_path: Path) -> None:
     lines = "".join(f"    {line}\n" for line in TRICKS[trick].splitlines())
     found = run(tmp_path, WRONG.replace("    dq = -2", lines + "    dq = -2"), "--json")

@@ -17,6 +17,7 @@ from symbackprop.core.shapes import dim, evaluate_shape
 from symbackprop.errors import ModelError, ShapeError
 from symbackprop.verify.interpreter import evaluate
 from tests.core.helpers import by_jax, close, gradients, value
+from tests.sweeps import few_in_ci
 
 jax = pytest.importorskip("jax")
 jax.config.update("jax_enable_x64", True)
@@ -181,7 +182,7 @@ LOSSES = [
 CASES = ELEMENTWISE + REDUCTIONS + PRODUCTS + ARRANGEMENT + LOSSES
 
 
-@pytest.mark.parametrize(("ours", "theirs", "shapes", "domain"), CASES)
+@pytest.mark.parametrize(("ours", "theirs", "shapes", "domain"), few_in_ci(CASES, 2))
 def test_against_jax(ours: Callable[..., Node], theirs: Callable[..., Any], shapes: Any, domain: Any) -> None:
     rng = np.random.default_rng(11)
     arrays = [rng.uniform(*domain, shape) for shape in shapes]

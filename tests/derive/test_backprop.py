@@ -18,7 +18,7 @@ from tests.counting import calls
 from tests.model.helpers import Digests, model_texts
 from tests.sweeps import few_in_ci
 
-EXAMPLES = int(os.environ.get("SYMBACKPROP_EXAMPLES", "3"))
+EXAMPLES = int(os.environ.get("SYMBACKPROP_EXAMPLES", "2"))
 RANDOM = settings(
     max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=EXAMPLES < 500
 )

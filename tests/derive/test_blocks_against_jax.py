@@ -12,12 +12,13 @@ from symbackprop.derive.blocks import hessian_of
 from symbackprop.verify.interpreter import evaluate
 from tests.core.helpers import close
 from tests.core.test_higher import INDEX, MODELS, Jax, jax, numbers, rows_of
+from tests.sweeps import few_in_ci
 
 pytestmark = pytest.mark.oracle
 WRT = ["W", "b", "V"]
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", few_in_ci(MODELS, 2))
 def test_every_block(name: str) -> None:
     graph, leaves, loss = rows_of(MODELS[name])
     rows, at = [leaves[w] for w in WRT], numbers()

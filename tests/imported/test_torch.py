@@ -77,7 +77,7 @@ def compare(module: Any, imported: Imported, args: tuple[Any, ...]) -> None:
             assert gap(entry(grads, imported.names[name]), parameter.grad) < 1e-10, name
 
 
-@pytest.mark.parametrize("name", few_in_ci(MODULES, 2))
+@pytest.mark.parametrize("name", few_in_ci(MODULES, 3))
 def test_results_and_all_gradients_are_those_of_pytorch(name: str) -> None:
     module, args = MODULES[name]()
     imported = from_torch(module, args(3))

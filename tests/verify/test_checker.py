@@ -174,7 +174,7 @@ loss L = -mean(log(p[range(N), y]))"""
     pytest.param(TRANSPORT, 749178, id="squares out of reach"),
     pytest.param(RIDGE, 992858, id="no inverse"),
     pytest.param(RIDGE, 443829, id="an inverse of rounding"),
-], 2))
+], 2, 1))
 def test_what_only_rounds_is_not_wrong(tmp_path: Path, text: str, seed: int) -> None:
     assert check(tmp_path, codegen(parse(text), verify=False), seed=seed).passed
 

@@ -59,7 +59,7 @@ def test_a_check_that_was_removed_is_missed(lost: str, name: str, target: str) -
     assert f"problem: {said[0]}" in report.text()
 
 
-@pytest.mark.parametrize("name", sample(zoo.names(), 3))
+@pytest.mark.parametrize("name", sample(zoo.names(), 5))
 def test_without_any_check_every_kind_of_misfit_is_told(name: str) -> None:
     model = load(name)
     source = codegen(model, verify=False)

@@ -51,7 +51,7 @@ HALVES = [
 ]
 
 
-@pytest.mark.parametrize(("more", "loss", "one", "other"), few_in_ci([pytest.param(*h, id=h[1]) for h in HALVES], 2))
+@pytest.mark.parametrize(("more", "loss", "one", "other"), few_in_ci([pytest.param(*h, id=h[1]) for h in HALVES], 3))
 def test_a_gradient_that_forgets_one_side_fails(more: str, loss: str, one: str, other: str) -> None:
     for wrong in (one, other):
         right, broken = check_halves(*(f"{NX}{more}loss L = {body}" for body in (loss, wrong)))

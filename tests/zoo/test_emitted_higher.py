@@ -18,7 +18,7 @@ from symbackprop.codegen import codegen
 from symbackprop.model import zoo
 from tests.codegen.helpers import run as imported
 from tests.codegen.test_kinds import Composition
-from tests.sweeps import ALL
+from tests.sweeps import ALL, few_in_ci
 from tests.zoo.helpers import SIZES, as_meant, distance
 
 jax = pytest.importorskip("jax")
@@ -76,7 +76,7 @@ def far(found: dict[str, Any], expected: dict[str, Any]) -> dict[str, float]:
     return {k: d for k, d in distances.items() if d > 1e-9}
 
 
-@pytest.mark.parametrize("name", [n for n in zoo.names() if n not in NOT_IN_TORCH])
+@pytest.mark.parametrize("name", few_in_ci([n for n in zoo.names() if n not in NOT_IN_TORCH], 2))
 def test_against_torch(name: str, tmp_path: Path) -> None:
     assert far(emitted(name, tmp_path), by_torch(name)) == {}
 
