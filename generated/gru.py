@@ -242,17 +242,17 @@ def init_params(rng: np.random.Generator | int, **dims: int) -> dict[str, np.nda
 def read(params: dict, data: dict, dims: dict | None) -> tuple[dict, dict, np.dtype, dict]:
     """Everything given, checked: arrays by name in one dtype, sizes by dimension, that dtype, the dtypes to return.
     Sizes that no array shows come from dims, as in dims={"N": 4}, or are the defaults in DIMS."""
-    kinds = kinds_of(params, data) if dims is None else None
-    last = SEEN.get("last")
-    if kinds is None or last is None or last[0] != kinds:
+    global SEEN
+    kinds, last = kinds_of(params, data) if dims is None else None, SEEN
+    if kinds is None or last[:1] != (kinds,):
         arrays, sizes, dtype, dtypes = checked(params, data, dims)
-        SEEN["last"] = kinds, sizes, dtype, dtypes
+        SEEN = kinds, sizes, dtype, dtypes
         return arrays, sizes, dtype, dtypes
     _, sizes, dtype, dtypes = last
     return typed({**params, **data}, sizes, dtype), sizes, dtype, dtypes
 
 
-SEEN: dict = {}  # what the last call was given: names, shapes and dtypes that are the same are not checked again
+SEEN: tuple = ()  # what the last call was given: names, shapes and dtypes that are the same are not checked again
 
 
 def checked(params: dict, data: dict, dims: dict | None) -> tuple[dict, dict, np.dtype, dict]:

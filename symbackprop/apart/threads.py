@@ -15,7 +15,8 @@ import numpy as np
 
 from symbackprop.apart.files import quiet
 
-TIME, FEWEST, MOST = 0.04, 4, 400  # seconds that are spent on it, and lines that are looked at
+TIME, FEWEST = 0.04, 4  # seconds that are spent on it, and lines that are looked at
+LONG, MOST = 2.0, 400  # the same where a module holds something
 PATIENCE = 1.0  # seconds in which a thread that waits for a lock of the other lets it go on
 SHARED, TABLES = 1e-9, ("PARAMS", "DATA", "DIMS", "INTEGERS")
 Call = tuple[Any, ...]  # (params, data, what backward is given after the cache, options)
@@ -27,8 +28,8 @@ def interrupted(module: Any, one: Call, other: Call) -> int | None:
     with quiet(), np.errstate(all="ignore"):
         began = time.perf_counter()
         lines, right = lines_run(module, one, lambda line: None)
-        share = TIME / (2 * (time.perf_counter() - began))
-        most = MOST if holds(module) else int(min(max(share, FEWEST), MOST))
+        share = (LONG if holds(module) else TIME) / (2 * (time.perf_counter() - began))
+        most = int(min(max(share, FEWEST), MOST))
         some = lines[:: max(1, -(-len(lines) // most))]
         return next((number for number in some if disturbs(module, one, other, number, right)), None)
 

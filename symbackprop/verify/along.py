@@ -31,7 +31,7 @@ from symbackprop.verify.differences import (
     imaginary,
     romberg,
 )
-from symbackprop.verify.interpreter import Array, Step
+from symbackprop.verify.interpreter import Array, Step, largest
 from symbackprop.verify.kinks import Unstated, crossed
 from symbackprop.verify.module import Candidate, Outcome, numbers, refused
 from symbackprop.verify.report import FAIL, INCONCLUSIVE, PASS, ProductReport
@@ -121,7 +121,7 @@ class Along:
     @property
     def floor(self) -> float:
         """What is nothing beside the numbers of a point far out, as the little that p leaves of 1 is."""
-        return NOTHING * max(map(_largest, self.sample.values.values()), default=0.0) if self.special else 0.0
+        return NOTHING * max(map(largest, self.sample.values.values()), default=0.0) if self.special else 0.0
 
     @cached_property
     def leaves_numbers(self) -> bool:
@@ -167,7 +167,7 @@ class Along:
     def compared(self, said: str, of: Of, found: Arrays, near: Near) -> Iterator[ProductReport]:
         """Arrays by name beside the slopes of the results or gradients; ``said`` is what one is called, {} its name."""
         expected, again = near.of(of), None
-        whole = max((_largest(s.value) for slopes in expected.values() for s in slopes), default=0.0)
+        whole = max((largest(s.value) for slopes in expected.values() for s in slopes), default=0.0)
         for n in found:
             if n not in expected:  # a kink lies near
                 yield ProductReport(said.format(n), INCONCLUSIVE, None)
@@ -184,10 +184,10 @@ class Along:
         """One array beside its slopes."""
         before = of(self.outcome)
         if not self.special:
-            return compared(said, array, slopes, max(_largest(before.get(n, 0.0)), self.objective.magnitude))
+            return compared(said, array, slopes, max(largest(before.get(n, 0.0)), self.objective.magnitude))
         if not np.all(np.isfinite(array)) and self.leaves_numbers:
             return ProductReport(said, INCONCLUSIVE, None)
-        return compared(said, array, slopes, max(map(_largest, before.values())), max(whole, self.floor), COARSE)
+        return compared(said, array, slopes, max(map(largest, before.values())), max(whole, self.floor), COARSE)
 
     def _paired(self, name: str, found: Arrays, u: Arrays, v: Arrays) -> ProductReport:
         """⟨u, H v⟩ = ⟨v, H u⟩, of G likewise; ⟨upstream, J v⟩ = ⟨gradient, v⟩."""
@@ -253,8 +253,8 @@ class Near:
         """The same with steps over which what is claimed changes the whole little: one that swings faster than steps
         are long looks as if it hardly moved."""
         outcomes = [o for some in self.steps.values() for o in some or ()]
-        top = max((_largest(a) for outcome in outcomes for a in of(outcome).values()), default=0.0)
-        rate = max(map(_largest, claimed.values()), default=0.0) / top if top else 0.0
+        top = max((largest(a) for outcome in outcomes for a in of(outcome).values()), default=0.0)
+        rate = max(map(largest, claimed.values()), default=0.0) / top if top else 0.0
         if rate * min(self.reaches) < SWINGS or not np.isfinite(rate):
             return self
         return Near(self.candidate, self.sample, self.objective, self.v, self.wanted, self.u,
@@ -300,18 +300,13 @@ class Near:
             ways = OTHER if again else ()
             others = [self._slopes(of, h * by, more) for by in ways if (more := self._around(h * by))]
             for n, one in slopes.items():
-                apart = max((_largest(one.value - other[n].value) for other in others), default=0.0)
+                apart = max((largest(one.value - other[n].value) for other in others), default=0.0)
                 found.setdefault(n, []).append(Slope(one.value, np.maximum(one.noise, apart)))
         return found
 
     def _slopes(self, of: Of, h: float, outcomes: list[Outcome]) -> dict[str, Slope]:
         values = [of(o) for o in outcomes]
         return {n: romberg(h, [np.asarray(a[n], float) for a in values]) for n in values[0]}
-
-
-def _largest(array: Any) -> float:
-    values = np.abs(np.asarray(array, float))
-    return float(np.max(values, initial=0.0, where=np.isfinite(values)))
 
 
 def off(slope: Slope) -> float:
@@ -321,7 +316,7 @@ def off(slope: Slope) -> float:
 
 def _is_sure(slopes: list[Slope]) -> bool:
     """Whether steps of one size say all that has to be known."""
-    return any(off(s) <= AGREE * _largest(s.value) for s in slopes)
+    return any(off(s) <= AGREE * largest(s.value) for s in slopes)
 
 
 def compared(name: str, array: Array, slopes: list[Slope], before: float, whole: float = 0.0,
@@ -330,7 +325,7 @@ def compared(name: str, array: Array, slopes: list[Slope], before: float, whole:
     as sure as the surest, by more than they may be off. What these are the slopes of is as large as ``before``; an
     entry may be small beside the ``whole``."""
     best = min(slopes, key=off)
-    scale = max(whole, _largest(best.value))
+    scale = max(whole, largest(best.value))
     if not array.size:
         return ProductReport(name, PASS, 0.0)
     if not np.all(np.isfinite(best.value)) or np.max(best.noise) > UNCERTAIN * max(scale, before):
@@ -353,7 +348,7 @@ def _is_seen_again(slopes: list[Slope]) -> bool:
     """Whether steps of another size give what the surest ones do, or there are none: of what swings faster than steps
     are long, each gives something else, however sure it is. Steps that know less than how large it is say nothing."""
     best = min(slopes, key=off)
-    size = _largest(best.value)
+    size = largest(best.value)
     others = [s for s in slopes if s is not best and off(s) <= size]
     with np.errstate(all="ignore"):
         return len(slopes) == 1 or any(
@@ -394,7 +389,7 @@ def _kept(name: str, along: Along) -> Iterator[str]:
 
 def _same(one: Any, other: Any, within: float = 1e-9) -> bool:
     a, b = np.asarray(one, float), np.asarray(other, float)
-    scale = max(float(np.max(np.abs(x), initial=0.0, where=np.isfinite(x))) for x in (a, b))
+    scale = max(largest(a), largest(b))
     return bool(np.allclose(a, b, within, within * scale, equal_nan=True))
 
 

@@ -36,7 +36,7 @@ from symbackprop.verify.differences import (
 from symbackprop.verify.everywhere import Everywhere, Miss
 from symbackprop.verify.further import Further, Situation, in_reach, said
 from symbackprop.verify.hessian import wholes
-from symbackprop.verify.interpreter import Array
+from symbackprop.verify.interpreter import Array, largest
 from symbackprop.verify.kinks import Unstated
 from symbackprop.verify.module import Candidate, Outcome, arrays_of, module_apart
 from symbackprop.verify.optimizers import unknown_rule
@@ -452,7 +452,7 @@ def at_sizes(sizes: Mapping[str, int]) -> str:
 def _reach(slopes: Slopes, prober: Prober) -> float:
     """The largest change of the objective per step that one entry's slope stands for."""
     change = np.abs(slopes.values) * prober.scales[slopes.where]
-    return float(np.max(change, initial=0.0, where=np.isfinite(change)))
+    return largest(change)
 
 
 # -- how much to compare: every entry up to about 10⁴ in all, else a sample of each gradient and random directions

@@ -15,7 +15,7 @@ import numpy as np
 
 from symbackprop.core.graph import FLOAT, Leaf, Node
 from symbackprop.verify.differences import Objective
-from symbackprop.verify.interpreter import Array, Program, Step, is_log
+from symbackprop.verify.interpreter import Array, Program, Step, is_log, largest
 from symbackprop.verify.kinks import Gap, Gaps, crossed
 
 Outer = Callable[[Array], Array]  # what is done with the value of a row
@@ -169,7 +169,7 @@ class Claim:
         here = at(x)
         ahead, behind, up = ([at({**x, i: x[i] + change(d[i])}) for i in moved] for change in (np.positive, np.negative,
                                                                                              np.abs))
-        size = max(map(_largest, (here, *ahead, *behind)))
+        size = max(map(largest, (here, *ahead, *behind)))
         bent = [a - 2 * here + b for a, b in zip(ahead, behind, strict=True)]
         mixed = at({i: x[i] + d[i] for i in moved}) - here - sum(a - here for a in ahead)
         return Sample([(_signs(b, size), _signs(u - here, size), bool(np.all(np.isfinite(b))), _share(b, here))
@@ -202,10 +202,6 @@ def _together(samples: Sequence[tuple[set[int], set[int], bool, float]]) -> Bend
     near = np.mean([s[3] for k, s in enumerate(samples) if k // PROBES % 2])
     curve = AFFINE if not bent else next(iter(bent)) if len(bent) == 1 and near > MOST else NEITHER
     return Bend(curve, next(iter(risen)) if len(risen) == 1 else 0, all(s[2] for s in samples))
-
-
-def _largest(a: Array) -> float:
-    return float(np.max(np.abs(a), initial=0.0, where=np.isfinite(a)))
 
 
 def _label(row: Node) -> str:

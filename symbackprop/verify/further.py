@@ -25,7 +25,7 @@ from symbackprop.verify.conditions import meeting
 from symbackprop.verify.cost import cost_of, shaped
 from symbackprop.verify.differences import TINY, NotAnalytic, Objective, Ray, imaginary
 from symbackprop.verify.everywhere import Otherwise, Pinned, recording
-from symbackprop.verify.interpreter import Array, Program, Step, Watch
+from symbackprop.verify.interpreter import Array, Program, Step, Watch, largest
 from symbackprop.verify.kinks import Gap, Unstated, switches_of
 from symbackprop.verify.rounding import DOUBLE, SINGLE
 from symbackprop.verify.sampling import Needs, Random, Sample, draw, in_single, intervals, leaf_values, needs_of
@@ -281,7 +281,7 @@ class Further:
 
         def watch(step: Step, args: Sequence[Array], value: Array) -> Array:
             if step.row.id in wanted:
-                size = float(np.max(np.abs(args[0]), initial=0.0, where=np.isfinite(args[0])))  # masks are infinite
+                size = largest(args[0])  # masks are infinite
                 found[step.row.id] = max(found.get(step.row.id, 0.0), size)
             return value
 

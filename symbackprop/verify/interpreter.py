@@ -152,6 +152,12 @@ def _sizes_text(sizes: Sizes) -> str:
     return ", ".join(f"{name} = {size}" for name, size in sizes.items()) or "these numbers"
 
 
+def largest(value: Any) -> float:
+    """The largest finite size of an entry; 0 where there is none."""
+    sizes = np.abs(np.asarray(value)).astype(float, copy=False)
+    return float(np.max(sizes, initial=0.0, where=np.isfinite(sizes)))
+
+
 def magnitude(value: Array, where: Any = True) -> float:
     """The largest size of an entry, and one thousandth at least: what differences are measured by."""
     return max(float(np.max(np.abs(value), initial=0, where=where)), 1e-3)

@@ -17,7 +17,7 @@ from symbackprop.core.facts import is_view, kind
 from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.loops import with_bodies
 from symbackprop.core.scalars import TABLE
-from symbackprop.verify.interpreter import Array, Step, Watch, is_log
+from symbackprop.verify.interpreter import Array, Step, Watch, is_log, largest
 from symbackprop.verify.kinks import operands_of, stated, switches_of
 
 DOUBLE, SINGLE = float(np.finfo(np.float64).eps), float(np.finfo(np.float32).eps)
@@ -78,7 +78,7 @@ class Paths:
 def of_value(run: Callable[[Watch], Array], found: Array, rounding: Rounding) -> float:
     """How far off rounding may leave a value, in any of its entries that are finite."""
     gaps = [np.abs(run(rounding) - found) for _ in range(RUNS)]
-    return SLACK * max(float(np.max(gap, initial=0.0, where=np.isfinite(gap))) for gap in gaps)
+    return SLACK * max(map(largest, gaps))
 
 
 def of_slope(run: Callable[[Watch], float], found: float, rounding: Rounding, analytic: bool = True) -> float:

@@ -18,7 +18,7 @@ from symbackprop.core.graph import Node
 from symbackprop.core.shapes import evaluate_shape, shape_text
 from symbackprop.errors import did_you_mean
 from symbackprop.verify.differences import NORMAL, Objective, Prober, Slopes
-from symbackprop.verify.interpreter import Array, Sizes, magnitude
+from symbackprop.verify.interpreter import Array, Sizes, largest, magnitude
 from symbackprop.verify.module import Candidate, Outcome, kind, numbers
 from symbackprop.verify.report import FAIL, INCONCLUSIVE, KINK, PASS, GradientReport, ResultReport
 from symbackprop.verify.rounding import DOUBLE, Rounding
@@ -115,7 +115,7 @@ def _usual(prober: Prober, largest: float, digits: float) -> Array:
 def _unresolved(a: Array, n: Array, noise: Array, rounding: Array) -> Array:
     """Entries whose slope is too uncertain to tell a right gradient from a wrong one. A gradient of 0 is not one of
     them: there only the noise of the slope is seen."""
-    scale = max(float(np.max(np.abs(x), initial=0.0, where=np.isfinite(x))) for x in (a, n))
+    scale = max(largest(a), largest(n))
     vanishes = np.max(np.abs(a), initial=0.0) <= np.minimum(UNRESOLVED * noise, rounding)
     return ~np.isfinite(n) | ((noise > UNRESOLVED * scale) & ~vanishes)
 
