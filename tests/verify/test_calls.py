@@ -88,7 +88,7 @@ CASES = [
      "with an upstream gradient of S alone: W["),
     ("an intermediate", NET, 1, [("outputs", "a = np.maximum(z, 0)", "a = np.maximum(z, 0.01)")],
      "outputs()['a'] differs from what the model says it is: ["),
-    ("what stands only inside a loop", LOOP, 1, [("outputs", "g[t] = g_t", "g[t] = h_t")],
+    ("what stands only inside a loop", LOOP, 1, [("outputs", "h_t = h[t] =", "h_t = h[t] = g[t] =")],
      "outputs()['g'] differs from what the model says it is: ["),
 ]
 
