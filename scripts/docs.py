@@ -1,19 +1,23 @@
-"""Writes the pages of `docs/` that are lists: ops.md, models.md, derivations/. With --check it only fails on drift."""
+"""Writes the pages of `docs/` that are lists or printed: ops.md, models.md, derivations/, gallery/. With --check it
+only fails on drift."""
 
 from __future__ import annotations
 
 import argparse
+import ast
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from symbackprop.codegen import codegen
 from symbackprop.core.listing import Entry, entries
 from symbackprop.derive import derive
-from symbackprop.model import Model, zoo
+from symbackprop.model import Model, load, zoo
+from symbackprop.targets import TARGETS
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-DERIVATIONS = "derivations"
+DERIVATIONS, GALLERY = "derivations", "gallery"
 BRIEF = "architecture"  # derivations of models with this tag are printed in brief
 
 OPS = """\
@@ -41,6 +45,53 @@ MODELS = """\
 This page is written by `scripts/docs.py`.
 """
 
+LOOKED_UP = """\
+# Backward passes that people look up
+
+Each page has the gradients in closed form, their derivation, the code for every target, and how to check your own.
+
+These pages are written by `scripts/docs.py` from the model texts beside them.
+"""
+
+LOOKED_UP_PAGE = """\
+# {title}: forward and backward
+
+{summary}.
+
+```
+{text}
+```
+
+## Closed form
+
+{board}
+
+## Derivation
+
+{derivation}
+
+## Code
+
+Both passes of the modules that `symbackprop codegen {name}.sbp` writes, with `--target` one of these.
+
+{modules}
+
+## Is yours right?
+
+With the model above as `{name}.sbp`, write your gradients in `mine.py` as a function of any names of the
+model{upstream}:
+
+```python
+def backward({arguments}):
+    ...
+    return {{{returns}}}
+```
+
+and run `symbackprop check {name}.sbp mine.py:backward`: it says of each gradient whether it is right, and of a wrong
+one which factor is wrong. Modules as above, classes with `forward` and `backward` and functions of `torch.autograd` are
+[checked](../check.md) too. `symbackprop exercise {name}.sbp -o page.html` makes an [exercise](../exercises.md) of it.
+"""
+
 GROUPS = (
     ("Scalar graphs", "every quantity is a number: circuits, chains, one step at a time", ("scalar",)),
     ("Vectors, matrices and batches", "layers, classifiers and language models", ()),
@@ -52,7 +103,49 @@ def pages() -> dict[str, str]:
     """Every generated page by its path in `docs/`."""
     listed = [zoo.build(name) for name in zoo.names()]
     found = {"ops.md": ops_page(entries()), "models.md": models_page(listed)}
-    return found | {f"{DERIVATIONS}/{model.name}.md": derivation_page(model) for model in listed}
+    return found | {f"{DERIVATIONS}/{model.name}.md": derivation_page(model) for model in listed} | gallery_pages()
+
+
+# -- the gallery
+def gallery_pages() -> dict[str, str]:
+    """A page for every model text of the gallery, and their list."""
+    listed = [load(str(path)) for path in sorted((DOCS / GALLERY).glob("*.sbp"))]
+    rows = [(f"[{title_of(model)}]({model.name}.md)", cell(model.summary)) for model in listed]
+    pages = {f"{GALLERY}/README.md": f"{LOOKED_UP}\n{table(('page', ''), rows)}"}
+    return pages | {f"{GALLERY}/{model.name}.md": gallery_page(model) for model in listed}
+
+
+def gallery_page(model: Model) -> str:
+    derivation = derive(model)
+    upstream = [f"d{name}" for name in model.upstream]
+    asked = [*model.inputs, *model.params]
+    return LOOKED_UP_PAGE.format(
+        title=title_of(model), summary=model.summary[:1].upper() + model.summary[1:], name=model.name,
+        text=(DOCS / GALLERY / f"{model.name}.sbp").read_text(encoding="utf-8").partition("\n")[2].strip(),
+        board=under(derivation.markdown(detail="board"), model),
+        derivation=under(derivation.markdown(detail="brief"), model),
+        modules="\n\n".join([folded(target, codegen(model, target=target)) for target in TARGETS]),
+        upstream=f"; `{', '.join(upstream)}` is the upstream gradient" if upstream else "",
+        arguments=", ".join([*asked, *model.data_rows, *upstream]),
+        returns=", ".join([f'"{name}": d{name}' for name in asked]),
+    )
+
+
+def title_of(model: Model) -> str:
+    return f"{model.name[:1].upper()}{model.name[1:]}".replace("-", " ")
+
+
+def under(text: str, model: Model) -> str:
+    """A printed derivation without its title and summary, its headings a level further down."""
+    whole = re.sub(r"\A# .*\n+", "", text.strip()).removeprefix(model.summary)
+    return re.sub(r"^(?=#+ )", "#", whole, flags=re.MULTILINE).strip()
+
+
+def folded(target: str, code: str) -> str:
+    """The two passes of a module; what checks arguments around them is the same in all."""
+    found = {x.name: ast.get_source_segment(code, x) for x in ast.parse(code).body if isinstance(x, ast.FunctionDef)}
+    passes = "\n\n\n".join([found[name] or "" for name in ("forward", "backward")])
+    return f"<details>\n<summary>{target}</summary>\n\n```python\n{passes}\n```\n\n</details>"
 
 
 # -- ops
@@ -162,7 +255,8 @@ def drift(folder: Path, wanted: Mapping[str, str]) -> list[str]:
 
 
 def strays(folder: Path, wanted: Mapping[str, str]) -> list[str]:
-    paths = sorted(f"{DERIVATIONS}/{path.name}" for path in (folder / DERIVATIONS).glob("*.md"))
+    places = (DERIVATIONS, GALLERY)
+    paths = sorted(f"{place}/{path.name}" for place in places for path in (folder / place).glob("*.md"))
     return [path for path in paths if path not in wanted]
 
 

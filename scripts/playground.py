@@ -40,8 +40,8 @@ VERSION = "314.0.7"
 CHECKSUM = "0YvXxEhfEdpLfb/XkM2BFAeMROq0iMUX2bzzH9pOttyMcWkwq+HbE5uyuGD82LN7y2q+SNvi/6V5JEsOlD2R1A=="  # SHA-512
 RUNTIME = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm")
 LIBRARIES = ("sympy", "mpmath", "jinja2", "markupsafe", "symbackprop")
-NOT_NEEDED = {"tests", "benchmarks", "__pycache__", "verify", "grade", "own", "imported", "apart", "physics", "stats",
-              "autolev", "_antlr"}  # folders: of tests, of what needs NumPy, of other sciences
+NOT_NEEDED = {"tests", "benchmarks", "__pycache__", "verify", "grade", "own", "exercise", "imported", "apart",
+              "physics", "stats", "autolev", "_antlr"}  # folders: of tests, of what needs NumPy, of other sciences
 FIRST = "two-weight-tanh"
 ROOT = Path(__file__).resolve().parents[1]
 WEB, TEMPLATES, BUILD = ROOT / "web", ROOT / "templates", ROOT / "build"
