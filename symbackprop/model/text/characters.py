@@ -325,12 +325,13 @@ def _entrywise(body: str, index: str, capitals: bool) -> str:
 
 def _end_of_term(text: str, start: int) -> tuple[int, bool]:
     """Where a term ends that begins there, and whether nothing is added to it behind."""
-    depth = 0
+    depth, bars = 0, 0
     for place in range(start, len(text)):
         depth += (text[place] in "([{") - (text[place] in ")]}")
+        bars ^= text[place] in "|‖"
         if depth < 0:
             return place, True
-        if depth == 0 and text[place] in "+-=" and text[start:place].strip():
+        if depth == 0 and not bars and text[place] in "+-=" and text[start:place].strip():
             return place, False
     return len(text), True
 

@@ -286,13 +286,16 @@ def _arguments(c: Cursor, function: str) -> tuple[tuple[tree.Expr, ...], tuple[t
 
 
 def _of_whole_arrays(line: str, place: Place) -> str:
-    """``sum(x[i]**2 for i in range(N))`` as ``sum(x**2)``; as it is where entries are not all taken one by one."""
+    """``sum(x[i]**2 for i in range(N))`` as ``sum(x**2, axis=0)``; as it is where entries are not all taken one by one,
+    or rows of what may be a matrix, ``A[i]``, stand beside entries otherwise than in a product ``A[i] @ x``."""
     comprehension = _OVER_ENTRIES.match(line, place.start - 1)
     if comprehension is None:
         return line
     before, index = line[: place.start - 1].rstrip(), comprehension[1]
+    taken = re.compile(rf"\b(\w+)\[{index}\](?!\s*@)")
+    alike = len({name[0].isupper() for name in taken.findall(before)}) < 2
     body = re.sub(rf"\b(\w+)\[{index}\]", r"\1", before)
-    return line if re.search(rf"\b{index}\b", body) else body + line[comprehension.end() :]
+    return f"{body}, axis=0{line[comprehension.end() :]}" if alike and not re.search(rf"\b{index}\b", body) else line
 
 
 _OVER_ENTRIES = re.compile(r"for\s+(\w+)\s+in\s+range\((?:\w+|len\(\w+\))\)(?=\s*\))")
