@@ -547,7 +547,7 @@ class Indexing:
             good = (whole == spread) & (whole >= -size) & (whole < size)
             inside = inside & good
             places.append(np.where(good, whole, 0))
-        found = array[tuple(np.broadcast_arrays(*places))]
+        found = array[tuple(np.broadcast_arrays(*places))] if places else array.reshape((1,) * self.out)
         return Value(np.where(inside, found, np.zeros((), found.dtype)), self.n)
 
 
