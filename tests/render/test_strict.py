@@ -328,7 +328,7 @@ def test_every_equation_of_a_random_model_holds(seed: int) -> None:
     check(found(derive(random_model(seed)), seed), 0.1)
 
 
-@pytest.mark.parametrize("seed", range(EXAMPLES))
+@pytest.mark.parametrize("seed", sorted({*range(EXAMPLES), 485}))  # whose product gets shorter behind a δ
 def test_every_equation_of_a_random_circuit_holds(seed: int) -> None:
     check(found(derive(random_circuit(seed)), seed), 0.1)
 

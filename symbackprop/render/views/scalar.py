@@ -56,14 +56,14 @@ class ScalarView(Writer):
 
     # -- the chain rule over names
     def _chain(self, s: Located, left: Math, terms: Sequence[Term]) -> list[Line]:
-        if len(terms) == 1 and len(terms[0].pairs) == 1 and terms[0].start is None:
+        if len(terms) == 1 and len(terms[0].pairs) == 1 and terms[0].first is None:
             return []
         right = total(*[(False, chain(*self._names(t))) for t in terms])
         reason = "chain rule" if len(terms) == 1 else "chain rule, one term for each path"
         return [Line("chain", left, right, (reason,))]
 
     def _names(self, term: Term) -> list[Math]:
-        start = term.start
+        start = term.first
         head = [] if start is None else [self.rows.linked.get(start.id) or self.rows.symbols[start.id]]
         steps = self.context.by_target
         return head + [self._derivative(c, a, self._is_partial(steps[a.id])) for c, a in term.pairs]

@@ -21,18 +21,25 @@ Pairs = tuple[tuple[Node, Node], ...]
 @dataclass(frozen=True)
 class Term:
     """The product along one path. ``start`` is the quantity whose gradient the product begins with, None for the loss;
-    ``pairs`` are the (consumer, argument) of the derivatives that follow, ``factors`` what they are."""
+    ``pairs`` are the (consumer, argument) of the derivatives that follow, ``factors`` what they are. The gradient of
+    ``within`` begins the product in names alone: it is in the first factor already."""
 
     start: Node | None
     pairs: Pairs = ()
     factors: tuple[Factor, ...] = ()
+    within: Node | None = None
 
     def then(self, consumer: Node, argument: Node, factor: Factor) -> Term:
-        return Term(self.start, (*self.pairs, (consumer, argument)), (*self.factors, factor))
+        return replace(self, pairs=(*self.pairs, (consumer, argument)), factors=(*self.factors, factor))
+
+    @property
+    def first(self) -> Node | None:
+        """The quantity whose gradient the product begins with in names."""
+        return self.within if self.start is None else self.start
 
     def beginnings(self) -> list[tuple[tuple[int, int], ...]]:
         """Every beginning of the path from the loss, shortest first; none when it does not start there."""
-        ids = tuple((c.id, a.id) for c, a in self.pairs) if self.start is None else ()
+        ids = tuple((c.id, a.id) for c, a in self.pairs) if self.first is None else ()
         return [ids[: k + 1] for k in range(len(ids))]
 
 
@@ -60,7 +67,8 @@ class Terms:
 
     def shorten(self, s: Located, factor: Factor) -> None:
         """From here on a step's gradient is this one factor, because its product got shorter."""
-        self.found[s.step.target.id] = [Term(None, self.of(s)[0].pairs, (factor,))]
+        term = self.of(s)[0]
+        self.found[s.step.target.id] = [Term(None, term.pairs, (factor,), term.first)]
 
     def close(self, s: Located, whole: Node) -> None:
         """From here on a step's gradient is quoted in closed form; products begin with its name."""
