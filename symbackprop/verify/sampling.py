@@ -64,7 +64,7 @@ def choose_sizes(model: Model, rng: Random, given: Mapping[str, int], trial: int
         least = 2 if attempt < SEARCHES // 2 else 1
         if all(sizes[n] != model.sizes[n] for n in changed) and needs.met(sizes, least):
             return sizes
-        sizes |= {n: _drawn(sizes, rng, attempt) for n in free}
+        sizes |= _drawn(sizes, free, rng, attempt + 1)
     if changed:
         return choose_sizes(model, rng, given, trial)
     shown = ", ".join(f"{n} = {s}" for n, s in model.default_sizes(given).items())
@@ -78,10 +78,15 @@ def _small(count: int, taken: set[int], rng: Random, trial: int) -> list[int]:
     return [int(s) for s in (rng.permutation(chosen) if trial else chosen)][:count]
 
 
-def _drawn(sizes: Mapping[str, int], rng: Random, attempt: int) -> int:
-    """A small size; later a multiple of one, then two others, for axes that several sizes have to divide."""
-    others = rng.choice(list(sizes.values()), 3 * attempt // SEARCHES)
-    return int(rng.integers(2 if attempt < SEARCHES // 2 else 1, 9)) * prod(int(n) for n in others)
+def _drawn(sizes: Mapping[str, int], free: Sequence[str], rng: Random, attempt: int) -> dict[str, int]:
+    """Small sizes; later multiples of one, then two others, for axes that several sizes have to divide. Each half of
+    the attempts begins with small ones, and others are small too, or given: multiples of multiples are soon too large
+    to be computed with, and all even."""
+    half = SEARCHES // 2
+    small = {n: int(rng.integers(2 if attempt < half else 1, 9)) for n in free}
+    others = [*{**sizes, **small}.values()]
+    by = 3 * (attempt % half) // half
+    return {n: s * prod(int(k) for k in rng.choice(others, by)) for n, s in small.items()}
 
 
 class Needs(NamedTuple):

@@ -64,6 +64,14 @@ def test_numbers_made_of_sizes_are_finite() -> None:
     assert not needs_of(model).met({"N": 1}) and not needs_of(model).met({"N": 3}) and needs_of(model).met({"N": 2})
 
 
+def test_an_axis_that_is_never_longer_than_1_is_found_a_size_at_once() -> None:
+    """Where `ceil` adds a row, an odd T adds one and an even T none."""
+    model = Model.parse("dim N, T, C\nparam x: N x T x C\nloss L = sum(max_pool1d(x, 2, ceil=True) ** 2)")
+    for seed in range(20):
+        sizes = choose_sizes(model, np.random.default_rng(seed), {})
+        assert sizes["T"] % 2 and max(sizes.values()) < 9
+
+
 def test_where_no_sizes_fit_they_are_asked_for() -> None:
     with pytest.raises(ShapeError, match="give them with --dim"):
         sizes_of("dim N, H\nparam W: N\nloss L = sum(reshape(W, (H, N / H))**2)", N=7, H=2)
