@@ -572,6 +572,14 @@ def test_what_looks_alike_is_told_apart(text: str) -> None:
     check_equal(derive(Model.parse("dim N, K, M\n" + text)))
 
 
+@pytest.mark.parametrize("text", [
+    "param b: N\nQ = gelu(b)[:, None] * ones(N, N)\nloss L = sum(Q * 0.5)",
+    "param b: 4\nh[0] = zeros(4)\nfor t in 1..K:\n    q = gelu(b)\n    h[t] = h[t-1] + q\nloss L = sum(q * 0.5)",
+])
+def test_what_repeats_entries_of_a_row_is_not_what_the_row_is_read_from(text: str) -> None:
+    check_equal(derive(Model.parse("dim N, K\n" + text)))
+
+
 # -- what is left alone
 def test_what_is_short_stays_as_it_was_swept() -> None:
     for name in ("two-step-rnn", "ner-window", "rnn-lm", "two-weight-tanh"):

@@ -185,8 +185,8 @@ class Facts:
         rows = [(k, p) for k, p in term.powers.items() if not is_number(k)]
         if term.summed or term.weighed or not rows or len(term.powers) > MAX_PRODUCT:
             return
-        if len(term.powers) == 1 and rows[0][1] == 1 and rows[0][0][0] in self.flattening.inline:
-            (id_, at), _ = rows[0]
+        (id_, at), power = rows[0]
+        if len(term.powers) == 1 and power == 1 and id_ in self.flattening.inline and is_along(at, index):
             self.flattening.monomials[id_] = at, Term(1 / term.number, frozenset(), {(node.id, index): 1})
             return
         if len(rows) == len(term.powers) == 1 and term.number == 1 and Fraction(rows[0][1]).denominator != 1:
@@ -261,3 +261,8 @@ class Facts:
         if {i for i in index if i} | all_letters(outside) <= set(names):
             self.sums.setdefault((key, over), known)
             self.summed.add(frozenset([k[0] for k in inside]))
+
+
+def is_along(at: Index, index: Index) -> bool:
+    """Whether an entry of one array stands for one of the other: neither is repeated along an axis."""
+    return sorted(filter(None, at)) == sorted(filter(None, index))
