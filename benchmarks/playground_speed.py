@@ -18,7 +18,7 @@ from symbackprop.playground import example
 from tests.browser.chromium import Chromium
 from tests.browser.serving import served
 
-SITE = Path(__file__).parents[1] / "build" / "site"
+SITE = Path(__file__).parents[1] / "build" / "playground"
 NEW = "data x, y\\nparam w\\nz = sigmoid(w*x)\\nloss L = (y - z)^2 + w^2\\n"
 PAINTED = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
 CHANGED = """

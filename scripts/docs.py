@@ -53,6 +53,15 @@ Each page has the gradients in closed form, their derivation, the code for every
 These pages are written by `scripts/docs.py` from the model texts beside them.
 """
 
+DERIVED = """\
+## Closed form
+
+{board}
+
+## Derivation
+
+{derivation}"""
+
 LOOKED_UP_PAGE = """\
 # {title}: forward and backward
 
@@ -62,13 +71,7 @@ LOOKED_UP_PAGE = """\
 {text}
 ```
 
-## Closed form
-
-{board}
-
-## Derivation
-
-{derivation}
+{derived}
 
 ## Code
 
@@ -112,18 +115,23 @@ def gallery_pages() -> dict[str, str]:
     listed = [load(str(path)) for path in sorted((DOCS / GALLERY).glob("*.sbp"))]
     rows = [(f"[{title_of(model)}]({model.name}.md)", cell(model.summary)) for model in listed]
     pages = {f"{GALLERY}/README.md": f"{LOOKED_UP}\n{table(('page', ''), rows)}"}
-    return pages | {f"{GALLERY}/{model.name}.md": gallery_page(model) for model in listed}
+    return pages | {f"{GALLERY}/{model.name}.md": gallery_page(model, derived(model)) for model in listed}
 
 
-def gallery_page(model: Model) -> str:
-    derivation = derive(model)
+def derived(model: Model) -> str:
+    """The gradients in closed form and the derivation of them."""
+    board, brief = (derive(model).markdown(detail=detail) for detail in ("board", "brief"))
+    return DERIVED.format(board=under(board, model), derivation=under(brief, model))
+
+
+def gallery_page(model: Model, derived: str) -> str:
+    """A page; ``derived`` is what it shows between the model and the code."""
     upstream = [f"d{name}" for name in model.upstream]
     asked = [*model.inputs, *model.params]
     return LOOKED_UP_PAGE.format(
         title=title_of(model), summary=model.summary[:1].upper() + model.summary[1:], name=model.name,
         text=(DOCS / GALLERY / f"{model.name}.sbp").read_text(encoding="utf-8").partition("\n")[2].strip(),
-        board=under(derivation.markdown(detail="board"), model),
-        derivation=under(derivation.markdown(detail="brief"), model),
+        derived=derived,
         modules="\n\n".join([folded(target, codegen(model, target=target)) for target in TARGETS]),
         upstream=f"; `{', '.join(upstream)}` is the upstream gradient" if upstream else "",
         arguments=", ".join([*asked, *model.data_rows, *upstream]),

@@ -34,6 +34,7 @@ from symbackprop.codegen.write import file_stem
 from symbackprop.derive import derive
 from symbackprop.model import load, zoo
 from symbackprop.playground import answer, example, examples
+from symbackprop.render.html import STYLES
 from symbackprop.render.moving import Moving, moving
 
 VERSION = "314.0.7"
@@ -187,7 +188,7 @@ def build(folder: Path) -> None:
     site.add("page.js", source(TEMPLATES, "page.js"))
     site.add("examples.json", json.dumps(examples(), ensure_ascii=False))
     site.add("playground.js", source(WEB, "playground.js"))
-    site.add("playground.css", source(TEMPLATES, "page.css") + source(WEB, "playground.css"))
+    site.add("playground.css", source(TEMPLATES, *STYLES) + source(WEB, "playground.css"))
     site.write("index.html", page())
     kept = json.dumps(["./", *[f"./{name}" for name in sorted(site.names.values()) if is_kept(name)]])
     version = hashlib.sha256((kept + page()).encode()).hexdigest()[:10]
@@ -224,7 +225,8 @@ def weight(folder: Path) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, nargs="?", default=BUILD / "site", help="[default: build/site]")
+    parser.add_argument("folder", type=Path, nargs="?", default=BUILD / "playground",
+                        help="[default: build/playground]")
     folder = parser.parse_args().folder
     missing = [program for program in ("node", "npm") if shutil.which(program) is None]
     if missing:

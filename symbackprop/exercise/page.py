@@ -10,7 +10,7 @@ from markupsafe import Markup
 from symbackprop.exercise.blanks import Exercise
 from symbackprop.exercise.judging import Judging
 from symbackprop.grade.results import FORMAT, VERSION
-from symbackprop.render.html import document_parts, render
+from symbackprop.render.html import STYLES, document_parts, render
 
 
 def to_page(asked: Exercise) -> str:
@@ -19,7 +19,7 @@ def to_page(asked: Exercise) -> str:
     text = json.dumps(data, ensure_ascii=True, separators=(",", ":"))
     key = hashlib.sha256(text.encode()).hexdigest()[:16]
     return render(
-        "exercise.html", ("page.css", "exercise.css"), ("page.js", "exercise.js"), document=asked.document,
+        "exercise.html", (*STYLES, "exercise.css"), ("page.js", "exercise.js"), document=asked.document,
         cards=asked.cards, questions=len(asked.blanks), key=key, seed=asked.seed, loss=asked.reference.loss_word,
         data=Markup(text.replace("<", "\\u003c")), whole=True, **document_parts(asked.document),
     )

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from symbackprop.derive import derive
 from symbackprop.model import load, zoo
 from symbackprop.render.graph import picture_of, runs_down, svg_fragment
-from symbackprop.render.html import derivation_html, render
+from symbackprop.render.html import STYLES, derivation_html, render
 from symbackprop.render.options import Options
 
 GROUPS = (
@@ -43,7 +43,7 @@ def pages(names: Iterable[str] = ()) -> Iterator[tuple[str, str]]:
         graph = Markup(svg_fragment(picture, runs_down(picture), key=False))
         groups[group_of(model.tags)].append(Card(model.name, model.summary, model.source, graph))
     shown = [(title, cards) for title, cards in groups.items() if cards]
-    yield "index.html", render("gallery.html", ("page.css", "gallery.css"), groups=shown)
+    yield "index.html", render("gallery.html", (*STYLES, "gallery.css"), groups=shown)
 
 
 def group_of(tags: Collection[str]) -> str:

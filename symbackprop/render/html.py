@@ -30,14 +30,23 @@ from symbackprop.render.print.text import text
 from symbackprop.resources import templates
 
 NONE = Markup("")
+STYLES = ("colours.css", "page.css")  # of every page
 
 
 def derivation_html(derivation: Derivation, options: Options | None = None) -> str:
     """The page of a derivation, with its graph."""
     options = options or Options()
-    document = build_document(derivation, replace(options, detail="full"))
-    board = build_document(derivation, replace(options, detail="board"))
+    document, board = (build_document(derivation, replace(options, detail=detail)) for detail in ("full", "board"))
     return to_html(document, board, options.detail, graph_of(derivation, document, options))
+
+
+def derivation_section(derivation: Derivation, options: Options | None = None) -> str:
+    """What is on that page, for one that has a head, a foot and `page.css` of its own, and no script."""
+    options = options or Options()
+    document, board = (build_document(derivation, replace(options, detail=detail)) for detail in ("full", "board"))
+    parts = document_parts(document) | {"board": board_rows(board), "detail": options.detail}
+    graph = Markup(graph_of(derivation, document, options))
+    return render("section.html", document=document, whole=True, graph=graph, **parts)
 
 
 def to_html(document: Document, board: Document, detail: str = "full", graph: str = "") -> str:
@@ -97,7 +106,7 @@ def graph_of(derivation: Derivation, document: Document, options: Options) -> st
 # ---------------------------------------------------------------- templates
 
 
-def render(name: str, styles: Sequence[str] = ("page.css",), scripts: Sequence[str] = (), **parts: Any) -> str:
+def render(name: str, styles: Sequence[str] = STYLES, scripts: Sequence[str] = (), **parts: Any) -> str:
     """A template filled in. Style sheets and scripts come with the hashes that allow them."""
     style, code = Markup("").join(map(asset, styles)), Markup("").join(map(asset, scripts))
     template = _environment().get_template(f"{name}.j2")

@@ -1,4 +1,4 @@
-"""The playground in a real browser. `scripts/site` builds it for these tests; `scripts/test-site` does both."""
+"""The playground in a real browser. `scripts/playground.py` builds it; `scripts/test-site` does both."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from symbackprop.model import load
 from tests.browser.chromium import PATIENCE, Chromium, executable
 from tests.browser.serving import served
 
-SITE = Path(__file__).parents[2] / "build" / "site"
+SITE = Path(__file__).parents[2] / "build" / "playground"
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not (SITE / "index.html").exists(), reason="the playground is not built: scripts/site"),
+    pytest.mark.skipif(not (SITE / "index.html").exists(), reason="the playground is not built: scripts/playground.py"),
     pytest.mark.skipif(executable() is None, reason="no Chromium is installed"),
 ]
 SMALL = "data x\\nparam w\\nloss L = (w*x)^2\\n"
