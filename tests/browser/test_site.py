@@ -10,18 +10,17 @@ from urllib.parse import unquote, urldefrag, urlsplit
 import pytest
 
 from symbackprop.model import zoo
-from tests.browser.chromium import Chromium, executable
+from tests.browser.chromium import Chromium
 from tests.browser.serving import served
 from tests.browser.test_playground import CONTRAST
 
 SITE = Path(__file__).parents[2] / "build" / "site"
 pytestmark = [
-    pytest.mark.skipif(executable() is None, reason="no Chromium is installed"),
     pytest.mark.slow,
     pytest.mark.skipif(not (SITE / "search").exists(), reason="the site is not built: scripts/site"),
 ]
 LSTM, LOOKED_UP = "docs/derivations/lstm/", "docs/gallery/layer-norm/"
-PAGES = ["", LSTM, LOOKED_UP, "docs/models/", "exercises/"]
+PAGES = ["", LSTM, LOOKED_UP, "docs/models/"]
 
 
 # -- links
