@@ -172,7 +172,8 @@ def masked_first(row: Node) -> Node | None:
         found = to_largest(folds[-1])
         if mask.form == _ABOVE_0 and found is not None:
             *windows, inside = _unfolds(found.reads[1])
-            if inside.head == "relu" and inside.args == mask.args and not any(r.name for r in (*windows, inside)):
+            plain = inside.head == "relu" and inside.args == mask.args and not any(r.name for r in (*windows, inside))
+            if plain and _are_adjoint(folds[:-1], windows[::-1]):
                 return _masked(folds, mask, found.reads[2])
     return None
 
@@ -195,6 +196,12 @@ def _unfolds(row: Node) -> Iterator[Node]:
     while is_unfolded(row):
         row = row.args[0]
         yield row
+
+
+def _are_adjoint(folds: Sequence[Node], windows: Sequence[Node]) -> bool:
+    """Whether each of the folds adds up the windows that one of the others took."""
+    taken = [(axis, w.args[0].shape[axis], stride) for w in windows for axis, _, stride in [w.attr]]
+    return [fold.attr for fold in folds] == taken
 
 
 def _masked(folds: Sequence[Node], mask: Node, largest: Node) -> Node:

@@ -133,6 +133,19 @@ def passes(model: Model) -> str:
     return body(source, "forward") + body(source, "backward")
 
 
+@pytest.mark.parametrize("level", [0, 1, 2])
+def test_shares_of_windows_of_a_relu_that_are_put_elsewhere(level: int) -> None:
+    """The mask of a ReLU goes to the largest entries only where the windows added up are those that were taken."""
+    windows = "unfold(unfold(relu(z), 2, axis=0, stride=2), 2, axis=2, stride=2)"
+    ties = f"equal({windows}, max({windows}, axis=(1, 3))[:, None, :, None, :])"
+    model = Model.parse(f"""dim C
+param z: 5 x 5 x C
+data g: 2 x 2 x C
+loss L = sum(unfold(unfold(relu(z), 2, axis=1, stride=2), 2, axis=0, stride=3)
+  * (g[:, None, :, None, :] * {ties} / sum({ties}, axis=(1, 3), keepdims=True)))""")
+    assert verify_source(codegen(model, level=level, verify=False), model, trials=1).passed
+
+
 @pytest.mark.parametrize("level", [1, 2])
 def test_ties_that_another_row_reads_are_there_for_the_gradient_too(level: int) -> None:
     """Those of a pool, where the outputs are first and second derivatives."""
