@@ -74,7 +74,7 @@ def _narrowed(line: str, place: Place, near: str) -> Place:
 
 def _marked(line: str, place: Place) -> list[str]:
     """The part of a line around a place, below it a mark."""
-    first = 0 if place.end <= _WIDEST else place.start - 1 - _WIDEST // 4
+    first = 0 if place.end <= _WIDEST else max(place.start - 1 - _WIDEST // 4, 0)
     shown = line[first : first + _WIDEST].expandtabs(1)
     left, right = place.start - 1 - first, min(place.end - 1 - first, len(shown))
     lead = len(shown) - len(shown.lstrip())
