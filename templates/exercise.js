@@ -9,28 +9,41 @@
   function has(table, name) { return Object.prototype.hasOwnProperty.call(table, name); }
   function fail(message, at, end) { throw new Problem(message, at, end === undefined ? at + 1 : end); }
 
-  var SIGNS = { "·": "*", "×": "*", "⊙": "*", "∘": "*", "−": "-", "^": "**", "≥": ">=", "≤": "<=", "≠": "!=", "[": "(", "]": ")" };
+  var SIGNS = { "·": "*", "⋅": "*", "∗": "*", "×": "*", "⊙": "*", "∘": "*", "÷": "/", "−": "-", "–": "-", "′": "'", "’": "'", "^": "**", "≥": ">=", "≤": "<=", "≠": "!=", "[": "(", "]": ")" };
   var RAISED = { "²": "2", "³": "3", "½": "0.5" };
-  var LETTERS = { "σ": "sigmoid", "δ": "delta", "α": "alpha", "β": "beta", "γ": "gamma", "ε": "eps", "λ": "lam", "μ": "mu", "θ": "theta",
-    "ŷ": "y_hat", "Σ": "sum", "∑": "sum" };
-  var TOKEN = /\s+|(?<name>[A-Za-z_][A-Za-z_0-9]*(?:\[[0-9]+\])?)|(?<number>[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|\.[0-9]+)|(?<text>"[^"]*")|(?<sign>\*\*|>=|<=|==|!=|\.T\b|[-+*/@()<>,='])|(?<other>.)/gsu;
+  var LETTERS = { "σ": "sigmoid", "Σ": "sum", "∑": "sum" };
+  var TOKEN = /\s+|(?<name>[\p{Ll}\p{Lu}_][\p{Ll}\p{Lu}\p{M}_0-9]*(?:\[[0-9]+\])?)|(?<number>[0-9]+(?:\.(?![A-Za-z])[0-9]*)?(?:[eE][-+]?[0-9]+)?|\.[0-9]+)|(?<text>"[^"]*"|'[A-Za-z, ]*->[A-Za-z ]*')|(?<sign>\*\*|>=|<=|==|!=|\.T\b|[-+*/@()<>,='])|(?<other>.)/gsu;
 
-  /* The same length as typed, so that a mark stands under its cause: letters of other alphabets are tokens of their own. */
+  /* A name as the model has it: θ is theta there, and dμ is dmu. */
+  function written(word, called) {
+    var shown = word.normalize("NFC"), rest = shown.slice(1);
+    if (called && has(LETTERS, shown)) { return LETTERS[shown]; }
+    if (has(data.printed, shown)) { return data.printed[shown]; }
+    if (shown[0] === "d" && has(data.printed, rest)) { return "d" + data.printed[rest]; }
+    return has(LETTERS, shown) ? LETTERS[shown] : word;
+  }
+  function known(word) { return has(data.names, word) || has(data.printed, word.normalize("NFC")); }
+
+  /* The same length as typed, so that a mark stands under its cause. */
   function tokens(text) {
     var found = [], plain = text.replace(/[₀-₉]/g, function (c) { return String(c.charCodeAt(0) - 0x2080); });
-    plain = plain.replace(/(?:[d∂]|\\partial )([A-Za-z]\w*)\s*\/\s*[d∂]([A-Za-z]\w*(?:\[[0-9]+\])?)/g, function (all, of, by) {
+    plain = plain.replace(/(?:[d∂]|\\partial )([\p{Ll}\p{Lu}][\p{M}\w]*)\s*\/\s*[d∂]([\p{Ll}\p{Lu}][\p{Ll}\p{Lu}\p{M}\w]*(?:\[[0-9]+\])?)/gu, function (all, of, by) {
       return of === data.loss ? "d" + by + " ".repeat(all.length - by.length - 1) : all;
     });
-    plain = plain.replace(/[δΔ]_?(?=[A-Za-z])|\bdelta_(?=[A-Za-z])/g, function (all) { return "\u0001".repeat(all.length - 1) + "d"; }).replace(/\u0001/g, " ");
+    plain = plain.replace(/(?<![\p{Ll}\p{Lu}\w])([δΔ]_?|delta_)([\p{Ll}\p{Lu}][\p{Ll}\p{Lu}\p{M}\w]*)/gu, function (all, sign, of) {
+      return known(all) ? all : " ".repeat(sign.length - 1) + "d" + of;
+    });
     var match;
     TOKEN.lastIndex = 0;
     while ((match = TOKEN.exec(plain))) {
       var g = match.groups, at = match.index, word = match[0], end = at + word.length;
-      if (g.name || g.number || g.text || g.sign) {
-        found.push({ kind: g.name ? "name" : g.number ? "number" : g.text ? "text" : g.sign, text: word, at: at, end: end });
+      if (g.name) {
+        found.push({ kind: "name", text: written(word, /^\s*\(/.test(plain.slice(end, end + 9))), at: at, end: end });
+      } else if (g.number || g.text || g.sign) {
+        found.push({ kind: g.number ? "number" : g.text ? "text" : g.sign, text: word, at: at, end: end });
       } else if (SIGNS[word]) {
         found.push({ kind: SIGNS[word], text: SIGNS[word], at: at, end: end });
-      } else if (word === "ᵀ") {
+      } else if (word === "ᵀ" || word === "⊤") {
         found.push({ kind: ".T", text: ".T", at: at, end: end });
       } else if (RAISED[word]) {
         if (word !== "½") { found.push({ kind: "**", text: "**", at: at, end: end }); }
@@ -58,17 +71,18 @@
       }
       return left;
     }
-    function compare() {
+    function deeper(part) {
       if (++depth > 60) { fail("the formula is nested too deeply", now().at); }
-      var made = chain(sum, [">", "<", ">=", "<=", "==", "!="]);
+      var made = part();
       depth--;
       return made;
     }
+    function compare() { return deeper(function () { return chain(sum, [">", "<", ">=", "<=", "==", "!="]); }); }
     function sum() { return chain(product, ["+", "-"]); }
     function product() { return chain(signed, ["*", "/", "@"]); }
     function signed() {
       if (!at(["-", "+"])) { return power(); }
-      var sign = list[k++], body = signed();
+      var sign = list[k++], body = deeper(signed);
       return sign.kind === "+" ? body : { kind: "neg", parts: [body], at: sign.at, end: body.end };
     }
     function power() {
@@ -78,7 +92,7 @@
       if (now().kind === "name" && now().text === "T" && !has(data.sizes, "T") && !has(data.names, "T")) {
         return { kind: "T", parts: [base], at: base.at, end: list[k++].end };
       }
-      var exponent = at(["-", "+"]) ? signed() : power();
+      var exponent = deeper(at(["-", "+"]) ? signed : power);
       return { kind: "**", parts: [base, exponent], at: base.at, end: exponent.end };
     }
     function postfix() {
@@ -130,7 +144,13 @@
   /* ---- arrays: {shape, data, dims}; dims say what the sizes are called, for messages */
   function array(shape, values, dims) { return { shape: shape, data: values, dims: dims }; }
   function scalar(x) { return array([], [x], []); }
-  function size(shape) { return shape.reduce(function (a, b) { return a * b; }, 1); }
+  var MOST = 1e6; /* entries: more would take all memory */
+  function size(shape) {
+    var entries = shape.reduce(function (a, b) { return a * b; }, 1);
+    if (!shape.every(function (n) { return n >= 0 && n % 1 === 0; })) { throw new Error("a size is a whole number"); }
+    if (entries > MOST) { throw new Error("that array is too large to be made here"); }
+    return entries;
+  }
   function told(a) { return a.dims.length ? a.dims.join(" x ") : "a number"; }
   function strides(shape) {
     var found = [], step = 1;
@@ -196,6 +216,7 @@
     });
     var out = sides[1].split(""), letters = out.concat(Object.keys(sizes).filter(function (c) { return out.indexOf(c) < 0; }));
     if (out.some(function (c) { return !(c in sizes); })) { throw new Error("einsum: a letter of the result is in no argument"); }
+    size(letters.map(function (c) { return sizes[c]; }));
     var steps = arrays.map(function (a, k) {
       var own = strides(a.shape);
       return letters.map(function (c) { return inputs[k].split("").reduce(function (sum, d, i) { return d === c ? sum + own[i] : sum; }, 0); });
@@ -273,8 +294,8 @@
   function each(act) { return function (args) { return entries("", args.slice(0, 1), act); }; }
   function sigmoid(x) { return x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x)); }
   var FUNCTIONS = {
-    abs: each(Math.abs), cos: each(Math.cos), exp: each(Math.exp), log: each(Math.log), sin: each(Math.sin), sqrt: each(Math.sqrt),
-    tanh: each(Math.tanh), sigmoid: each(sigmoid), relu: each(function (x) { return Math.max(x, 0); }),
+    abs: each(Math.abs), cos: each(Math.cos), cosh: each(Math.cosh), exp: each(Math.exp), log: each(Math.log), sin: each(Math.sin), sinh: each(Math.sinh), sqrt: each(Math.sqrt),
+    tan: each(Math.tan), tanh: each(Math.tanh), sigmoid: each(sigmoid), relu: each(function (x) { return Math.max(x, 0); }),
     softplus: each(function (x) { return Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))); }),
     maximum: function (args) { return entries("maximum", args, Math.max); }, minimum: function (args) { return entries("minimum", args, Math.min); },
     max: extreme(Math.max, "max"), min: extreme(Math.min, "min"),
@@ -388,7 +409,9 @@
     function fits(act) { return values.every(function (v, p) { try { var w = act(v); return String(w.shape) === String(question.right[p].shape) && same(w.data, question.right[p].data, data.same); } catch (_) { return false; } }); }
     if (fits(function (v) { return transposed(v); })) { why = "it is transposed"; }
     values[0].shape.forEach(function (_, axis) {
-      if (fits(function (v) { return sums(v, { axis: scalar(axis) }); })) { why = "the sum over axis " + axis + " is missing: it was broadcast in forward"; }
+      if (fits(function (v) { return sums(v, { axis: scalar(axis) }); })) {
+        why = values[0].dims[axis] === "1" ? "axis " + axis + ", whose size is 1, is too many" : "the sum over axis " + axis + " is missing: it was broadcast in forward";
+      }
     });
     return { right: false, where: says, why: why || "a transpose, an order of factors or a sum is missing or too many" };
   }

@@ -41,8 +41,9 @@ class Difficulty(Enum):
 
 # The page's evaluator (templates/exercise.js) is a target: these are the functions of model text that it computes.
 FUNCTIONS = frozenset((
-    "abs", "broadcast", "cos", "dot", "einsum", "exp", "log", "max", "maximum", "mean", "min", "minimum", "one_hot",
-    "outer", "relu", "reshape", "sigmoid", "sin", "softmax", "softplus", "sqrt", "sum", "tanh", "transpose", "where",
+    "abs", "broadcast", "cos", "cosh", "dot", "einsum", "exp", "log", "max", "maximum", "mean", "min", "minimum",
+    "one_hot", "outer", "relu", "reshape", "sigmoid", "sin", "sinh", "softmax", "softplus", "sqrt", "sum", "tan",
+    "tanh", "transpose", "where",
 ))
 _SPOKEN = (tree.Number, tree.Name, tree.String, tree.Word, tree.Negative, tree.Chain, tree.Power, tree.Compare,
            tree.Transpose, tree.Tuple, tree.Index)
@@ -134,6 +135,8 @@ def _questions(reference: Reference, printed: Sequence[document.Step], level: Di
             continue
         blank = (_factor(reference, step, shown) if level is Difficulty.EASY else None) or _gradient(
             reference, step, shown)
+        if f"d{shown.name}" in reference.rows:  # what would be typed is the name of something else
+            continue
         if speaks(blank.text) and not _cuts(reference, blank.row):
             yield shown.name, blank
 

@@ -6,13 +6,16 @@ entries with those of every mistake; what is compared for being right are the en
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
+from unicodedata import normalize
 
 import numpy as np
 
 from symbackprop.core.graph import FLOAT, INT, Node
+from symbackprop.core.names import text_name
 from symbackprop.core.shapes import dim_text
 from symbackprop.derive.record import Edge
 from symbackprop.exercise.blanks import Blank, Exercise
@@ -66,6 +69,7 @@ class Judging:
             "dims": dict(self.asked.sizes), "points": len(self.points), "same": 10 ** (4 - DIGITS), "floor": FLOOR,
             "loss": self.reference.loss_word, "kinds": KINDS,
             "sizes": {n: [p.sizes[n] for p in self.points] for n in sizes}, "names": dict(self._names()),
+            "printed": self._printed(),
             "multiples": [{"kind": kind, "says": says, "by": [_number(x) for x in by]} for kind, says, by in usual],
             "questions": [self._question(b) for b in self.asked.blanks],
         }
@@ -82,9 +86,16 @@ class Judging:
                 continue
             if (row.id in self.reference.forward or row.id in given) and (entry := self._entry(row, 0)) is not None:
                 yield name, entry
-            after = self.found.get(name)
-            if after is not None and (entry := self._entry(self.reference.gradient(row), after)) is not None:
-                yield f"d{name}", entry
+            after, gradient = self.found.get(name), self.reference.gradient(row)
+            if after is not None and (entry := self._entry(gradient, after)) is not None:
+                taken = f"d{name}" in self.reference.rows  # by a row of the model's own
+                yield self.reference.spelled.get(gradient.id, f"d{name}") if taken else f"d{name}", entry
+
+    def _printed(self) -> dict[str, str]:
+        """Names by how they print where these are other letters, as θ for theta, and stand for one name."""
+        shown = [(text_name(name), name) for name in self.reference.rows]
+        times = Counter([x for x, _ in shown])
+        return {normalize("NFC", x): name for x, name in shown if times[x] == 1 and not x.isascii()}
 
     def _entry(self, row: Node, after: int) -> dict[str, Any] | None:
         values = [p.value(row) for p in self.points]

@@ -15,10 +15,11 @@ pytestmark = needs_node
 
 RIGHT = [
     ("two-weight-tanh", "da", ["do * (1 - o**2)", "(1-o²)·δ_o", "−(y − o) * (1 - o^2)", "(o-y)*(1-o)*(1+o)",
-                               "dL/do * (1 - tanh(a)^2)", "∂L/∂o / (1/(1-o*o))"]),
+                               "dL/do * (1 - tanh(a)^2)", "∂L/∂o / (1/(1-o*o))", "do/cosh(a)^2", "do ÷ (1./(1–o⋅o))"]),
     ("two-weight-tanh", "dw1", ["do*(1-o^2)*w2*(1-h^2)*x", "db * x", "x·dL/db"]),
     ("ffnn-softmax-batch", "ds", ["(ŷ − one_hot(y, C)) / N", "softmax(s)/N - one_hot(y,C)/N"]),
-    ("ffnn-softmax-batch", "dW", ["Xᵀ @ dz", "(dz.T @ X).T", "X' @ dz", 'einsum("nd,nh->dh", X, dz)', "X^T @ dz"]),
+    ("ffnn-softmax-batch", "dW", ["Xᵀ @ dz", "(dz.T @ X).T", "X' @ dz", 'einsum("nd,nh->dh", X, dz)', "X^T @ dz",
+                                   "einsum('nd,nh->dh', X, dz)", "X⊤ @ dz", "X’ @ dz"]),
     ("ffnn-softmax-batch", "db", ["sum(dz, axis=0)", "sum(dz, 0)", "N * mean(dz, axis=-2)", "sum(dz.T, axis=1)"]),
 ]
 
@@ -51,6 +52,7 @@ WRONG = [
     ("ffnn-softmax-batch", "ds", "y_hat - one_hot(y, C)", "mean", "the mean divides by N"),
     ("ffnn-softmax-batch", "dW", "X.T @ dh", "missing-factor", "dh/dz = 1 - h**2 is missing"),
     ("ffnn-softmax-batch", "db", "dz", None, "the sum over axis 0 is missing"),
+    ("ffnn-softmax-batch", "db", "sum(dz, axis=0, keepdims=True)", None, "axis 0, whose size is 1, is too many"),
     ("ffnn-softmax-batch", "dU", "ds.T @ h", None, "it is transposed"),
 ]
 
@@ -83,6 +85,9 @@ REFUSED = [
     ("exp()", "exp needs an argument", "exp()"),
     ("(h, ds)", "this is no formula", "(h, ds)"),
     ("(" * 99, "nested too deeply", "("),
+    ("-" * 99999 + "h", "nested too deeply", "-"),
+    ("broadcast(1, (1e5, 1e5))", "that array is too large", "broadcast(1, (1e5, 1e5))"),
+    ("broadcast(1, (-1,))", "a size is a whole number", "broadcast(1, (-1,))"),
 ]
 
 
@@ -119,6 +124,29 @@ def test_functions_compute_what_numpy_does() -> None:
     texts = [f'einsum("nd,nh->dh", {text}, broadcast(1, (N, H)))' for text in VALUES["X"]]
     found = verdicts([(made, 1, text) for text in texts])
     assert [(t, v) for t, v in zip(texts, found, strict=True) if v.get("right") is not True] == []
+
+
+GREEK = """data x, y
+param theta, sigma
+mu = sigmoid(theta*x)
+eta = mu*sigma
+loss L = (eta - y)^2
+"""
+
+
+def test_names_are_read_as_they_print() -> None:
+    made = of(GREEK)
+    texts = {"deta": ["2*(η − y)"], "dmu": ["δ_η·σ", "δη*σ", "∂L/∂η · σ", "dη*sigma", "delta_eta*σ"],
+             "dtheta": []}
+    typed = [(made, number_of(made, name), text) for name, found in texts.items() for text in found]
+    assert [(t[2], v) for t, v in zip(typed, verdicts(typed), strict=True) if v.get("right") is not True] == []
+
+
+def test_a_gradient_whose_name_is_taken_is_not_asked() -> None:
+    made = of("data x, y\nparam d, dd\na = d*x + dd*y\nb = a^2\nloss L = b^2\n")
+    assert "dd" not in [b.name for b in made.blanks]
+    typed = [(made, b.number, b.text) for b in made.blanks]
+    assert all(v.get("right") for v in verdicts(typed))
 
 
 def test_targets_of_a_cross_entropy_sum_to_one() -> None:
