@@ -86,7 +86,8 @@ def _counts(result: Result, name: str) -> bool:
 
 
 def of_what_was_asked(report: Report, result: Result) -> Report:
-    """The part of a report that is about the answers of the file; what has none, or was shown, is missing."""
+    """The part of a report that is about the answers of the file; what has none, or was shown, is missing. Raises
+    `SyntaxProblem` where the file says nothing of any step of the model."""
     given = [i for i in report.items if i.name in result.answers and _counts(result, i.name)]
     for name in result.answers:
         if not _counts(result, name):
@@ -94,4 +95,6 @@ def of_what_was_asked(report: Report, result: Result) -> Report:
             known = next((i for i in report.items if i.name == name), None)
             if known is not None:
                 given.append(replace(known, verdict=MISSING, given=None, finding=Finding(m.MISSING, says)))
+    if not given:
+        raise SyntaxProblem(f"it says nothing of any step of {result.model}: nothing can be graded")
     return replace(report, items=given, targets=[*result.answers], notes=[])

@@ -59,3 +59,9 @@ def test_other_files_of_the_format_are_refused(text: str) -> None:
     assert is_result(text)
     with pytest.raises(SyntaxProblem, match="no file of answers"):
         graded(text)
+
+
+@pytest.mark.parametrize("answers", [{}, {"dq": "1"}, {"dq": ""}])
+def test_a_file_that_answers_nothing_is_not_right(answers: dict[str, str]) -> None:
+    with pytest.raises(SyntaxProblem, match="nothing of any step of two-weight-tanh"):
+        graded(saved(answers))
