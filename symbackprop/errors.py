@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, TypeAlias
 
@@ -123,20 +123,74 @@ class MissingExtra(SymbackpropError):
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """The known word that is close to another; the empty string where none is."""
-    listed = sorted(known)
-    same = [k for k in listed if k.lower() == word.lower()] or [k for k in listed if sorted(k) == sorted(word)]
-    near = same or [k for k in difflib.get_close_matches(word, listed, n=3, cutoff=0.6) if _alike(word, k)]
-    if not near and len(word) == 2:
-        near = [k for k in listed if len(k) == 2 and k[0] == word[0]]  # w1 for w9, but not a9
-    return near[0] if near else ""
+    """The known word that a slip of the pen made another of; the empty string where there is none, or several, which
+    are not alike but for their digits."""
+    listed = sorted(k for k in known if abs(len(k) - len(word)) <= _MOST_SLIPS)
+    same = [k for k in listed if k.lower() == word.lower()]
+    found = {k: _badly(word, k) for k in listed if _alike(word, k)} if not same else {}
+    near = same or [k for k in found if found[k] == min(found.values())]
+    alone = len({_DIGIT.sub("", k.lower()) for k in near}) == 1
+    return min(near, key=lambda k: _differences(word, k)) if alone else ""
+
+
+_MOST_SLIPS = 2
+_DIGIT, _APART = re.compile(r"\d"), re.compile(r"[-_. ]")
+_SHORT, _LONG = 4, 9  # letters of words that a slip makes other words of, and of such with room for two slips
+_KEYS = ("1234567890", "qwertyuiop", "asdfghjkl", "zxcvbnm")
 
 
 def _alike(word: str, known: str) -> bool:
-    """Whether a short word may be a slip of the pen for another: dw3 is one for dw2, inv none for sin, det for dot."""
-    if min(len(word), len(known)) > 3 or len(word) != len(known):
-        return abs(len(word) - len(known)) <= 1 or min(len(word), len(known)) > 3
-    return all(a.isdigit() and b.isdigit() for a, b in zip(word, known, strict=True) if a != b)
+    """Whether a word is another with a slip in some of its parts: log_loss is none for log_cosh, nor inv for sin."""
+    ours, theirs = (_APART.split(w.lower()) for w in (word, known))
+    if len(ours) != len(theirs):
+        ours, theirs = ["".join(ours)], ["".join(theirs)]
+    return all(map(_mistyped, ours, theirs))
+
+
+def _differences(word: str, known: str) -> tuple[int, int]:
+    """How far the digits of two words are apart, and how many of their characters."""
+    digits = zip(_DIGIT.findall(word), _DIGIT.findall(known), strict=False)
+    return sum(abs(int(a) - int(b)) for a, b in digits), sum(a != b for a, b in zip(word, known, strict=False))
+
+
+def _badly(word: str, known: str) -> tuple[int, bool]:
+    """How many slips there are between two words, and whether they have other letters."""
+    ours, theirs = (_APART.sub("", w.lower()) for w in (word, known))
+    slips = next((n for n in range(_MOST_SLIPS) if _slipped(ours, theirs, n)), _MOST_SLIPS)
+    return slips, sorted(ours) != sorted(theirs)
+
+
+def _mistyped(word: str, known: str) -> bool:
+    """Whether one word is the other with a letter more, less, changed or exchanged with the next one, two in a long
+    word. In a short one a digit is changed, a key hit twice or beside another, or an s is missing."""
+    length = min(len(word), len(known))
+    if word == known or word[:1] != known[:1]:
+        return word == known
+    if length > _SHORT or len(known) > max(_SHORT, len(word)):
+        return _slipped(word, known, _MOST_SLIPS if length >= _LONG and word[:2] == known[:2] else 1)
+    if not _slipped(word, known, 1):
+        return False
+    if len(word) != len(known):
+        longer, shorter = sorted((word, known), key=len, reverse=True)
+        return longer == shorter + "s" * (length > 2) or re.sub(r"(.)\1", r"\1", longer) == shorter
+    changed = [(a, b) for a, b in zip(word, known, strict=True) if a != b]
+    return len(changed) == 2 or all((a + b).isdigit() or (length > 2 and _beside(a, b)) for a, b in changed)
+
+
+def _beside(a: str, b: str) -> bool:
+    """Whether two keys are neighbours in a row."""
+    return any(a + b in row or b + a in row for row in _KEYS)
+
+
+def _slipped(word: str, known: str, slips: int) -> bool:
+    """Whether at most so many slips, as Damerau counts them, lead from one word to the other."""
+    same = next((k for k, (a, b) in enumerate(zip(word, known, strict=False)) if a != b), min(len(word), len(known)))
+    word, known = word[same:], known[same:]
+    if not slips or not word or not known:
+        return max(len(word), len(known)) <= slips
+    rests = [(word[1:], known), (word, known[1:]), (word[1:], known[1:])]
+    rests += [(word[2:], known[2:])] if word[:2] == known[1::-1] else []
+    return any(_slipped(a, b, slips - 1) for a, b in rests)
 
 
 def suggested(near: str) -> str:

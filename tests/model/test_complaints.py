@@ -45,7 +45,7 @@ def told(text: str) -> list[str]:
         ("Z = norm(b, 1)", "    ^^^^^^^^^^", "Z = norm(b, order=1)"),
         ("param lambda: H", "      ^^^^^^", "param lambda_: H"),
         ("Z = X + b", "    ^^^^^", None),
-        ("Z = sum(X, axes=1)", "           ^^^^", "Z = sum(X, axis=1)"),
+        ("Z = sum(X, axsi=1)", "           ^^^^", "Z = sum(X, axis=1)"),
         ("Z = X b2", "      ^^", None),  # neither X @ b2 nor X * b2 is right
         ("Z = W b", "      ^", None),
         ("Z = b W", "      ^", "Z = b @ W"),

@@ -207,7 +207,7 @@ INTEGERS = {
 CALLS = {
     "too many arguments": ("loss L = tanh(w, w)", "tanh: too many positional arguments; it is called as tanh(x)"),
     "too few arguments": ("loss L = tanh()", "missing a required argument: 'x'; it is called as tanh(x)"),
-    "unknown option": ("loss L = sum(x, axes=1)", "no argument 'axes'. Did you mean 'axis'?",
+    "unknown option": ("loss L = sum(x, axsi=1)", "no argument 'axsi'. Did you mean 'axis'?",
                        "sum(a, axis=None, keepdims=False)"),
     "option twice": ("loss L = sum(x, axis=0, axis=1)", "gets axis= twice"),
     "plain after named": ("loss L = sum(axis=0, x)", "a plain argument after a named one"),
