@@ -69,9 +69,13 @@ def overwrites(place: Place) -> Iterator[Candidate]:
     if edge.index == 1 and op == "conv2d":
         says = f"= stands where += belongs in d{name}: of the sum over the places of the window only the last is kept"
         yield candidate(place, OVERWRITTEN, says, lambda s, e, up: s.passed(e, _last_place(up)), 15)
+        says = f"= stands where += belongs in d{name}: of the sum over samples and places only the last is kept"
+        yield candidate(place, OVERWRITTEN, says, lambda s, e, up: s.passed(e, _last_sample(_last_place(up))), 15)
     if edge.index == 0 and op == "conv2d":
         says = f"= stands where += belongs in d{name}: where windows overlap only the last contribution is kept"
         yield candidate(place, OVERWRITTEN, says, _last_window, 15)
+        channels = f"{says}, and of the channels of what comes out only the last"
+        yield candidate(place, OVERWRITTEN, channels, lambda s, e, up: _last_window(s, e, _last_channel(up)), 16)
         yield candidate(place, OVERWRITTEN, says, _windows((0, 0), added=False), 15)  # as col2im does
 
 
@@ -127,6 +131,18 @@ def declared_name(reference: Reference, row: Node) -> str:
 def _last_place(upstream: Array) -> Array:
     kept = np.zeros_like(upstream)
     kept[:, -1, -1] = upstream[:, -1, -1]
+    return kept
+
+
+def _last_sample(upstream: Array) -> Array:
+    kept = np.zeros_like(upstream)
+    kept[-1] = upstream[-1]
+    return kept
+
+
+def _last_channel(upstream: Array) -> Array:
+    kept = np.zeros_like(upstream)
+    kept[..., -1] = upstream[..., -1]
     return kept
 
 
@@ -322,15 +338,27 @@ def without_upstream(place: Place) -> Iterator[Candidate]:
         yield candidate(place, m.MISSING_FACTOR, says, lambda s, e, up: s.passed(e, np.ones_like(up)), 23)
 
 
-def divided_by_one_less(place: Place) -> Iterator[Candidate]:
-    """1/(N − 1) in the gradient of a mean or a variance that divides by N: at one place, and wherever it divides so."""
+def divided_otherwise(place: Place) -> Iterator[Candidate]:
+    """1/(N − 1) in the gradient of a mean or a variance that divides by N, or the reverse; 1/N in that of a mean over
+    N·H entries: at one place, and wherever it divides so."""
     consumer = place.edge.consumer
     form = None if consumer.form is None else consumer.attr.partial(place.edge.index)
     number = sp.fraction(form.value)[1] if isinstance(form, f.Num) else sp.S.One
-    if number.free_symbols:
-        texts = [bracketed(dim_text(number)), bracketed(dim_text(number - 1))]
+    for other in _other_divisors(place.reference, number) if number.free_symbols else ():
+        texts = [bracketed(dim_text(number)), bracketed(dim_text(other))]
         says = f"1/{texts[1]} stands where 1/{texts[0]} belongs in {place.factor}"
-        yield candidate(place, m.MEAN, says, _scaled_by(number / (number - 1)), 29, (("one less", number),))
+        yield candidate(place, m.MEAN, says, _scaled_by(number / other), 29, (("divided", number, other),))
+
+
+def _other_divisors(reference: Reference, number: sp.Expr) -> Iterator[sp.Expr]:
+    """What stands where something is divided by a number: one less, one more of N − 1, only some of its factors."""
+    yield number - 1
+    if number.is_Add and number.as_coeff_Add()[0] == -1:
+        yield number + 1
+    for d in lengths(reference):
+        rest = number / d
+        if rest.free_symbols and sp.denom(rest) == 1:
+            yield rest
 
 
 def rolled(place: Place) -> Iterator[Candidate]:
@@ -994,13 +1022,17 @@ def branch(reference: Reference, edge: Edge) -> str:
 
 
 def through(reference: Reference, edge: Edge) -> str:
-    """What a branch leads to: the named rows next above that no other branch leads to, else the row's own formula."""
+    """What a branch leads to: the named rows next above that no other branch leads to, else the row's own formula and
+    what that leads to."""
     above = named_above(reference, edge.consumer)
     others = [named_above(reference, e.consumer) for e in reference.edges(edge.argument) if e != edge]
     names = [n for n in above if all(n not in o for o in others)]
     if not names and len(above) == 1 and above not in others:
         names = above
-    return " and ".join(names) if 0 < len(names) < 3 else m.clipped(reference.name(edge.consumer), SHORT)
+    if 0 < len(names) < 3:
+        return " and ".join(names)
+    formula = m.clipped(reference.name(edge.consumer), SHORT)
+    return f"{formula} to {' and '.join(above)}" if 0 < len(above) < 3 and above != [formula] else formula
 
 
 SHORT = 60
@@ -1206,7 +1238,7 @@ def _added(source: Node) -> Swap:
 
 
 AT_EDGES = (overwrites, shifted_windows, cut_elsewhere, laid_out, reshaped_otherwise, maxima, unmasked_maxima,
-            without_upstream, divided_by_one_less, rolled, turned, products, left_out, mislaid, unsolved, not_inverted,
+            without_upstream, divided_otherwise, rolled, turned, products, left_out, mislaid, unsolved, not_inverted,
             axes_exchanged, summed_elsewhere, weights_transposed, softmax_axes, log_sum_axes, spread_elsewhere,
             stale_scores, softmax_parts, softmax_sums, sum_axes, unsummed, *LOCAL, scaled, without_a_factor,
             one_entry_only, every_class, behind_the_product, clipped, other_gradients)
@@ -1253,7 +1285,7 @@ def exchanged_factors(reference: Reference, row: Node, target: Node) -> Iterator
 
 AT_ROWS = (exchanged_parts, exchanged_factors, missing_branches, one_of_alike, missing_upstream, scaled_rows,
            extra_terms, extra_factors, detached, one_step_only, true_class)
-FEW_AT_EDGES = (overwrites, shifted_windows, maxima, unmasked_maxima, without_upstream, divided_by_one_less, rolled,
+FEW_AT_EDGES = (overwrites, shifted_windows, maxima, unmasked_maxima, without_upstream, divided_otherwise, rolled,
                 turned, products, softmax_axes, softmax_parts, softmax_sums, skipped)
 FEW_AT_ROWS = (missing_branches, one_of_alike, missing_upstream, one_step_only)
 

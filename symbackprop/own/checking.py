@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -172,7 +173,8 @@ class Checker:
             return self.report_
 
     def _report(self) -> Report:
-        points = [self.prepared(p) for p in self.truth.points(self.trials)]
+        usual = list(self.truth.points(self.trials))
+        points = [self.prepared(p) for p in usual]
         try:
             first = self.run(points[0], twice=True)
         except CallFailed as failure:
@@ -185,6 +187,7 @@ class Checker:
             except CallFailed as failure:
                 self.report_.broken.append(f"at other sizes ({_sizes(self.truth, point)}) it fails: {failure}")
                 break
+        runs += self._other_sides(usual) if steady else ()
         self._adopt(runs)
         self.judge(runs, self.truth)
         if self.report_.verdict == PASS:
@@ -194,6 +197,14 @@ class Checker:
             for run in runs:
                 self._near_kinks(run)
         return self.report_
+
+    def _other_sides(self, usual: Sequence[Point]) -> Iterator[Run]:
+        """Calls on the sides of conditions that the usual points miss, where the code does not overflow."""
+        for point in self.truth.other_sides(usual):
+            with suppress(CallFailed):
+                run = self.run(self.prepared(point))
+                if all(np.all(np.isfinite(g)) for g in run.returned.gradients.values()):
+                    yield run
 
     def _only_equal(self, failure: CallFailed) -> Report:
         """Code that fails at unequal sizes: it may run where all are equal, and is told apart there. What takes all

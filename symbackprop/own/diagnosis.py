@@ -36,6 +36,7 @@ from symbackprop.verify.interpreter import Program
 MAX_WORK, MAX_SEARCH, MAX_SWEPT, MAX_PAIRS, MAX_SECOND, MAX_TRIPLE = 6_000_000, 20_000, 200_000, 40, 400, 30
 _PLAIN = (m.MISSING_FACTOR, m.SIGN, m.CONSTANT, m.MEAN, m.MISSING_PATH, m.TERM, m.EXPONENT)
 STEP = 1e-5
+NOTHING = 1e-12
 ROUNDED, FEW = 2e-3, 6
 Swaps = Mapping[Edge, Swap]
 
@@ -46,7 +47,8 @@ class Diagnosis:
 
     ``others`` are the right gradients of the other arrays at the same points, ``right`` and ``wrong`` the names of
     those that were returned; ``earlier`` the mistakes that explain other ones. ``thorough``: pairs of mistakes are
-    tried too. ``pool`` holds the mistakes at every row, for all gradients.
+    tried too. ``pool`` holds the mistakes at every row, for all gradients. Through the rows ``held`` nothing flows
+    back.
     """
 
     truth: Truth
@@ -59,12 +61,15 @@ class Diagnosis:
     earlier: Sequence[Candidate] = ()
     thorough: bool = True
     pool: dict[int, list[Candidate]] = field(default_factory=dict)
+    held: frozenset[int] = frozenset()
     found: list[Candidate] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         row = row_of(self.truth, self.name)
         self.reference, self.target = self.truth.reference, row
         self.sweeps = [Sweep(self.reference, p, row) for p in self.points]
+        edges = self.reference.chain(row) if self.held else ()
+        self.left_out: Swaps = dict.fromkeys((e for e in edges if e.consumer.id in self.held), nothing)
         self.telling = int(np.argmax([np.count_nonzero(p.right) for p in self.pairs]))
         self._candidates: list[Candidate] | None = None
         self._shadows: dict[int, Array | None] = {}
@@ -86,7 +91,7 @@ class Diagnosis:
         self.wanted = np.array([float(np.sum(w * (pair.given - pair.right))) for w in weights])
         self.projected_right = np.array([float(np.sum(w * pair.right)) for w in weights])
         self.slack = float(np.sum(np.abs(weights[0]))) * pair.scale * (pair.tolerance + 1e-7)
-        self.tangents = tangents(self.reference, point, self.target, weights)
+        self.tangents = tangents(self.reference, point, self.target, weights, self.held)
 
     def finding(self) -> Finding:
         """The mistake, or that no single one explains the numbers."""
@@ -254,12 +259,24 @@ class Diagnosis:
     def _explains(self, swaps: Swaps) -> bool:
         return self.agrees(self._with(swaps))
 
+    def besides_what_is_zero(self) -> Finding | None:
+        """One mistake in code that leaves out what would hand back 0, as the maximum taken off before a softmax."""
+        rows = [r for r in self.reference.downstream(self.target) if r.kind == FLOAT and r is not self.target]
+        idle = frozenset() if self.large or self.held else frozenset(r.id for r in rows if self._is_idle(r))
+        return replace(self, held=idle).one_mistake() if idle else None
+
+    def _is_idle(self, row: Node) -> bool:
+        """Whether the gradient of a row is 0 at all points though those of the rows that it flows into are not."""
+        above = [e.consumer for e in self.reference.edges(row)]
+        sizes = [[float(np.max(np.abs(s.right(r)), initial=0.0)) for r in (row, *above)] for s in self.sweeps]
+        return bool(above) and all(own_size <= NOTHING * max(others) for own_size, *others in sizes)
+
     def one_mistake(self) -> Finding | None:
         """One that leaves the gradients right that were returned right comes before one that does not."""
         for candidate in sorted(self.every(), key=lambda c: not c.swaps.keys().isdisjoint(self._shared)):
             if self._may_explain(candidate) and self._explains(candidate.swaps):
                 if self._spares(candidate.swaps):
-                    self.found.append(candidate)
+                    self.found.append(replace(candidate, swaps={**self.left_out, **candidate.swaps}))
                     return candidate.tell()
                 self.unlikely.append(candidate)
         return None
@@ -288,7 +305,7 @@ class Diagnosis:
             row = row_of(self.truth, name)
             sweep = self._sweep_to(row)
             if any(e in self._edges_to(row) for e in swaps):
-                value = sweep.gradient(swaps)
+                value = sweep.gradient({**self.left_out, **swaps})
                 pair = Pair(self.truth.right(name, point), self.truth.right(name, point), 1e-6)
                 if not pair.agrees(value):
                     return False
@@ -342,21 +359,27 @@ class Diagnosis:
         return None
 
     def in_its_own_line(self) -> Finding | None:
-        """A mistake in what this gradient alone is made of, where what is handed back further has it right."""
-        found = [c for e in self.reference.edges(self.target) for c in self._above(e)]
+        """A mistake in what this gradient alone, or one of its terms, is made of, where what is handed back further
+        has it right."""
+        lines = self.reference.edges(self.target)
+        where = {e: own.branch(self.reference, e) if len(lines) > 1 else f"d{self.name}" for e in lines}
+        found = [c for e in lines for c in self._above(e)]
         for candidate in sorted([*found, *repeated(found)], key=lambda c: c.cost):
             if self._may_explain(candidate) and self._explains(candidate.swaps):
                 finding = candidate.tell()
-                return replace(finding, says=f"in d{self.name} alone, {finding.says}")
+                place = where[next(iter(candidate.swaps))] if len(candidate.swaps) == 1 else f"d{self.name}"
+                return replace(finding, says=f"in {place} alone, {finding.says}")
         return None
 
     def _above(self, line: Edge) -> Iterator[Candidate]:
         """Every mistake at the rows that an edge leads to, as far as no branches meet, made for this edge alone."""
         way = [line]
-        while len(edges := self.reference.edges(way[-1].consumer)) == 1:
+        edges: Sequence[Edge] = way
+        while len(edges) == 1:
+            edges = self.reference.edges(way[-1].consumer)
             at_once = [c for c in self._at(way[-1].consumer) if c.swaps.keys() <= set(edges)]
             yield from (replace(c, swaps={line: _for_one(way[::-1], c.swaps)}) for c in at_once)
-            way += edges
+            way = [*way, *edges]
 
     def _in_part(self, k: int, swaps: Swaps, others: Swaps) -> Array:
         """The gradient when a mistake is made in what does not flow through ``others`` alone."""
@@ -400,7 +423,7 @@ class Diagnosis:
 
     def _with(self, swaps: Swaps) -> Callable[[int], Array]:
         """The right gradient with some mistakes, at each point worked out once."""
-        return cache(lambda k: self.sweeps[k].gradient(swaps))
+        return cache(lambda k: self.sweeps[k].gradient({**self.left_out, **swaps}))
 
     def _constant_beside(self, values: Callable[[int], Array]) -> Finding | None:
         """The constant that is wrong besides the mistakes in some values."""
@@ -547,6 +570,7 @@ RULES: tuple[Callable[[Diagnosis], Finding | None], ...] = (
     Diagnosis.value_itself,
     Diagnosis.constant,
     Diagnosis.forwards_in_time,
+    Diagnosis.besides_what_is_zero,
     Diagnosis.one_mistake,
     Diagnosis.not_stopped,
     Diagnosis.array_factor,
@@ -615,10 +639,12 @@ def _adding_up(known: Sequence[tuple[Candidate, Array]], wanted: Array, slack: f
                 yield known[i][0], known[int(j)][0]
 
 
-def tangents(reference: Reference, point: Point, target: Node, weights: Array) -> dict[int, list[Array]] | None:
-    """How every row between ``target`` and the results moves when ``target`` moves along each of ``weights``."""
+def tangents(reference: Reference, point: Point, target: Node, weights: Array, held: frozenset[int] = frozenset()
+             ) -> dict[int, list[Array]]:
+    """How every row between ``target`` and the results moves when ``target`` moves along each of ``weights`` and the
+    rows ``held`` do not."""
     rows = [r for r in reference.downstream(target) if r.kind == FLOAT]
-    given = {n.id: point.value(n) for n in reference.order if n.is_leaf or n.op.held}
+    given = {n.id: point.value(n) for n in reference.order if n.is_leaf or n.op.held or n.id in held}
     base = np.asarray(point.value(target))
     program = Program(rows, point.sizes, frozenset({*given, target.id}))
     found: dict[int, list[Array]] = {r.id: [] for r in rows}

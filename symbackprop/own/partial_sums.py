@@ -83,7 +83,10 @@ def _finding(reference: Reference, edge: Edge, axis: int, counts: Sequence[Array
     lost, twice = np.flatnonzero(told == 0), np.flatnonzero(told == 2)
     words = [_entries(lost, len(told)) + " left out of" if len(lost) else "",
              _entries(twice, len(told)) + " counted twice in" if len(twice) else ""]
-    return Finding(MISSING_SUM, f"{' and '.join(w for w in words if w)} the sum over {where} in d{name}", name)
+    says = f"{' and '.join(w for w in words if w)} the sum over {where} in d{name}"
+    if all(np.all(np.diff(c) >= 0) and np.all(c <= 1) for c in counts):
+        says += ": the loop begins too late, or = stands where += belongs and only the last block is kept"
+    return Finding(MISSING_SUM, says, name)
 
 
 def _entries(places: Array, size: int) -> str:

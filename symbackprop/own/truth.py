@@ -20,7 +20,7 @@ from symbackprop.core.shapes import evaluate_dim, evaluate_shape
 from symbackprop.derive.record import Edge
 from symbackprop.errors import ModelError
 from symbackprop.grade.naming import plain
-from symbackprop.grade.points import DISTRIBUTION, GENERAL, HARD, Array, Point, Points, class_targets
+from symbackprop.grade.points import DISTRIBUTION, GENERAL, HARD, Array, Beyond, Point, Points, class_targets
 from symbackprop.grade.reference import Reference, copied, loop_counters, loop_dimensions
 from symbackprop.model.model import Model
 from symbackprop.verify.sampling import choose_sizes
@@ -198,6 +198,15 @@ class Truth:
         scaled = None if last is None else self._scaled(last, SMALL_VALUES)
         if scaled is not None:
             yield scaled
+
+    def other_sides(self, usual: Sequence[Point]) -> Iterator[Point]:
+        """Points on the sides of the model's conditions that the usual ones miss, as x > 6 of clip(x, 0, 6); which
+        entry is a maximum matters in none of its places more than in another."""
+        if is_large(self.reference):
+            return
+        beyond = Beyond(self.reference.results, self.sources[self.style], usual)
+        beyond.coverage.bounds |= {side for side in beyond.coverage.sides if side.switch is None}
+        yield from beyond.points()
 
     def _drawn(self, sizes: Mapping[str, int]) -> Point:
         """A random point; where a mask is drawn, one at which no softmax has all of its entries masked: what stands

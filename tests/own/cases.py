@@ -182,6 +182,31 @@ input x: N x G x K x H
 mu = mean(x, axis=(2, 3), keepdims=True)
 v = var(x, axis=(2, 3), keepdims=True)
 output y = (x - mu) / sqrt(v + 1e-5)""",
+    "counts": """dim N, V
+input logits: N x V
+data y: N int < V
+norm = logits - max(logits, axis=1, keepdims=True)
+counts = exp(norm)
+total = sum(counts, axis=1, keepdims=True)
+inverse = total**-1
+probs = counts * inverse
+logprobs = log(probs)
+loss L = -mean(take_along_axis(logprobs, reshape(y, (N, 1)), axis=1))""",
+    "spread": """dim N, H, C
+input x: N x H x C
+mu = mean(x, axis=(0, 1))
+v = sum((x - mu)**2, axis=(0, 1)) / (N*H - 1)
+output y = (x - mu) / sqrt(v + 1e-5)""",
+    "smooth": """dim N, V
+input z: N x V
+data y: N int < V
+const a = 0.1
+lp = log_softmax(z)
+loss L = mean(-(1 - a) * sum(lp * one_hot(y, V), axis=1) - a * mean(lp, axis=1))""",
+    "pieces": """dim N
+param r: N, x: N
+const delta = 1.5
+loss L = mean(huber(r, 0, delta)) + mean(clip(x, 0, 6))""",
 }
 
 
@@ -253,6 +278,11 @@ RIGHT = [
     Right("ridge", L, "ridge"),
     Right("straight-through", L, "straight_through"),
     Right("grouped", L, "grouped"),
+    Right("counts", L, "ninja"),
+    Right("spread", L, "spread"),
+    Right("smooth", L, "smooth"),
+    Right("conv", L, "conv_loops"),
+    Right("pieces", L, "pieces"),
     Right("affine-relu", "course.py", "affine_relu_backward"),
     Right("ffnn-softmax-batch", "module.py"),
     Right("affine", C, "Linear"),
@@ -448,6 +478,17 @@ WRONG = [
     Wrong("matmul", L, "affine", "dX = dout @ W.T", "dX = dout @ W.reshape(W.shape[::-1])", "X",
           ("W is read", "lay in memory")),
     Wrong("matmul", L, "affine", "dW = X.T @ dout", "dW = (dout.T @ X).reshape(W.shape)", "W", ("an index slips",)),
+    # branches beside one that hands back 0, one of two edges missing, divisors, the last of several loops, far sides
+    Wrong("counts", L, "ninja", "    dcounts += dtotal\n", "", "logits", ("branches meet at counts",)),
+    Wrong("counts", L, "ninja", "total**-2", "total**-1", "logits", ("the exponent of total**(-2)",)),
+    Wrong("spread", L, "spread", "(M - 1)", "M", "x", ("1/(H*N) stands where 1/(H*N - 1) belongs",)),
+    Wrong("spread", L, "spread", "/ M", "/ N", "x", ("lacks the factor 1/H",)),
+    Wrong("smooth", L, "smooth", " - a / V", "", "z", ("sum(lp", "missing", "branches meet at lp")),
+    Wrong("conv", L, "conv_loops", "dX[n, i : i + kh, j : j + kw] +=", "dX[n, i : i + kh, j : j + kw] =", "X",
+          ("+= belongs in dX", "of the channels")),
+    Wrong("conv", L, "conv_loops", "dW[..., k] +=", "dW[..., k] =", "W", ("+= belongs in dW", "samples and places")),
+    Wrong("pieces", L, "pieces", "np.clip(r, -delta, delta)", "r", "r", ("taken in every case", "delta")),
+    Wrong("pieces", L, "pieces", " & (x < 6)", "", "x", ("6",)),
     # two mistakes, and three
     Wrong("two-weight-tanh", L, "scalar_chain", "(1 - o**2) * w2 * (1 - h**2) * x", "(1 - o) * (1 - h) * x", "w1",
           ("three things", "w2", "1 - o", "1 - h")),

@@ -379,3 +379,50 @@ def gaussian(A, S, z, N):
     dS = 0.5 * np.linalg.inv(S) - z @ z.T / (2 * N)
     dA = (dS + dS.T) @ A
     return dA
+
+
+def ninja(logits, y, norm, counts, total, inverse, probs, logprobs):
+    n = len(logits)
+    dlogprobs = np.zeros_like(logprobs)
+    dlogprobs[range(n), y] = -1.0 / n
+    dprobs = dlogprobs / probs
+    dinverse = (counts * dprobs).sum(axis=1, keepdims=True)
+    dcounts = inverse * dprobs
+    dtotal = -(total**-2) * dinverse
+    dcounts += dtotal
+    dlogits = counts * dcounts
+    return dlogits
+
+
+def spread(x, mu, v, dy, N, H):
+    M = N * H
+    dv = (dy * (x - mu) * -0.5 * (v + 1e-5) ** -1.5).sum(axis=(0, 1))
+    dxc = dy / np.sqrt(v + 1e-5) + 2 / (M - 1) * (x - mu) * dv
+    dx = dxc - dxc.sum(axis=(0, 1)) / M
+    return dx
+
+
+def smooth(z, y, a, N, V):
+    p = np.exp(z - z.max(axis=1, keepdims=True))
+    p /= p.sum(axis=1, keepdims=True)
+    dz = p - a / V
+    dz[np.arange(N), y] -= 1 - a
+    return {"z": dz / N}
+
+
+def conv_loops(X, W, dY):
+    kh, kw = W.shape[:2]
+    dX, dW = np.zeros_like(X), np.zeros_like(W)
+    for n in range(len(X)):
+        for i in range(dY.shape[1]):
+            for j in range(dY.shape[2]):
+                for k in range(dY.shape[3]):
+                    dX[n, i : i + kh, j : j + kw] += W[..., k] * dY[n, i, j, k]
+                    dW[..., k] += X[n, i : i + kh, j : j + kw] * dY[n, i, j, k]
+    return dX, dW
+
+
+def pieces(r, x, delta, N):
+    dr = np.clip(r, -delta, delta) / N
+    dx = ((x > 0) & (x < 6)) / N
+    return dr, dx
