@@ -162,7 +162,7 @@ def _badly(word: str, known: str) -> tuple[int, bool]:
 
 def _mistyped(word: str, known: str) -> bool:
     """Whether one word is the other with a letter more, less, changed or exchanged with the next one, two in a long
-    word. In a short one a digit is changed, a key hit twice or beside another, or an s is missing."""
+    word. In a short one a digit is changed, a key hit twice or beside another, or a letter inside or an s missing."""
     length = min(len(word), len(known))
     if word == known or word[:1] != known[:1]:
         return word == known
@@ -172,7 +172,8 @@ def _mistyped(word: str, known: str) -> bool:
         return False
     if len(word) != len(known):
         longer, shorter = sorted((word, known), key=len, reverse=True)
-        return longer == shorter + "s" * (length > 2) or re.sub(r"(.)\1", r"\1", longer) == shorter
+        inside = longer == known and word[-1] == known[-1]
+        return (length > 2 and (inside or longer == shorter + "s")) or re.sub(r"(.)\1", r"\1", longer) == shorter
     changed = [(a, b) for a, b in zip(word, known, strict=True) if a != b]
     return len(changed) == 2 or all((a + b).isdigit() or (length > 2 and _beside(a, b)) for a, b in changed)
 

@@ -30,7 +30,7 @@ rearrange reduce log_loss tensordot polyfit convolve covariance cov corr corrcoe
 ifft rfft histogram bincount unique interp gradient trapz polyval poly1d linspace logspace meshgrid vstack hstack
 dstack vdot inner cross nansum nanmean isnan isclose allclose loss cost less_than size sine cosine tangent secant
 sec csc cot log_prob sample rand randn normal uniform bernoulli poisson gamma beta dirichlet multinomial categorical
-softmin sparsemax entmax hardswish glu swiglu geglu rnn lstm gru linear dense embedding embed dropout2d sequential
+softmin sparsemax entmax hardswish swiglu geglu rnn lstm gru linear dense embedding embed dropout2d sequential
 module layer hidden activation affine bias weight input output target label predict fit train eval forward backward
 grad jacobian hessian vmap pmap scan jit while_loop fori_loop switch select choose place put insert delete append
 pop extend map filter zip enumerate print len list dict tuple set str int float bool complex real imag conj angle

@@ -280,6 +280,51 @@ F.dropout(A, 0.0)
 F.dropout(A, p=0.3, training=False)
 np.cumsum(A)
 np.cumprod(P)
+np.vstack([A, v])
+np.hstack([t, v])
+np.column_stack((t, A))
+np.tensordot(Q, A, axes=([2], [1]))
+np.inner(A, W)
+np.dot(Q, Q.transpose(0, 2, 1)[0])
+np.roll(A, 1)
+np.linalg.multi_dot([A, W, v])
+np.linalg.multi_dot([A, W])
+np.linalg.multi_dot([A, W, W, v])
+torch.vstack([A, v])
+torch.row_stack([A, v])
+torch.hstack([t, v])
+torch.column_stack((t, A))
+torch.inner(A, W)
+torch.vdot(v, c)
+torch.tensordot(A, W, dims=1)
+torch.moveaxis(X, 1, -1)
+torch.movedim(X, 1, -1)
+torch.einsum("ij,jk", [A, W])
+torch.einsum("ij,jk,k", (A, W, v))
+torch.sort(A, 1)[1]
+A.max(dim=1, keepdim=True)[0]
+A.min(dim=1)[1]
+np.full((2, 3), 0.5)
+np.arange(1, 5)
+np.linspace(0, 1, 5)
+np.array([0.5, 2])
+np.array([1, 2, 3])
+torch.as_tensor(A)
+np.asarray(A)
+torch.tensor(2.0)
+np.float64(0.5)
+np.float32(0.5)
+(W @ W.T).logdet()
+A.tile(2, 1)
+torch.cholesky(W @ W.T)
+scipy.linalg.cholesky(W @ W.T)
+scipy.linalg.cholesky(W @ W.T, lower=True)
+scipy.special.kl_div(P, P + 1)
+scipy.special.softmax(A)
+scipy.special.log_softmax(A)
+scipy.spatial.distance.cdist(A, B)
+scipy.spatial.distance.cdist(A, B, "sqeuclidean")
+scipy.spatial.distance.cdist(A, B, metric="cityblock")
 """
 CASES = CALLS.strip().split("\n")
 
@@ -298,7 +343,7 @@ def library(call: str, given: dict[str, Any]) -> Any:
     modules = {"np": np, "torch": torch, "nn": torch.nn, "F": torch.nn.functional}
     modules["eye"] = lambda n: torch.eye(n, dtype=torch.float64)
     if call.startswith("scipy"):
-        modules["scipy"] = pytest.importorskip("scipy.stats") and __import__("scipy")
+        modules["scipy"] = pytest.importorskip("scipy.stats") and __import__("scipy.spatial")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch advises another reduction of kl_div
         found = eval(call, modules | names)
@@ -314,6 +359,6 @@ def test_what_is_read_is_what_the_library_computes(call: str) -> None:
 
 def test_every_spelling_is_tried() -> None:
     called = " ".join(CASES)
-    apart = {"r", "f", "r t", "p", "o", "k"}  # R's, TensorFlow's, optax's and Python's are tried among pasted lines
+    apart = {"r", "f", "r t", "p", "n p", "o", "k", "j"}  # R's, TensorFlow's and others are tried among pasted lines
     assert not [name for name, found in _table().items() if not {s.where for s in found} <= apart
                 and f".{name}(" not in called]

@@ -14,7 +14,8 @@ ARGUMENTS = OPTIONS | {  # and more of both for those of single functions
     "ceil_mode": "ceil", "count_include_pad": "count_padding", "negative_slope": "slope", "num_classes": "size",
 }
 IDLE_OPTIONS = ("dtype", "device", "copy", "inplace")  # what leaves the numbers as they are
-IDLE_METHODS = ("astype", "to", "type_as", "contiguous", "clone", "copy", "cpu", "numpy", "float", "double", "item")
+IDLE_METHODS = ("astype", "to", "type", "type_as", "contiguous", "clone", "copy", "cpu", "cuda", "numpy", "float",
+                "double", "item", "requires_grad_", "block_until_ready")
 _WORDS = {
     "sigmoid": "sigma logistic sig plogis inv_logit invlogit",
     "logit": "qlogis",
@@ -56,7 +57,9 @@ _WORDS = {
     "pow": "power",
     "add": "plus",
     "subtract": "sub minus",
-    "multiply": "mul times",
+    "multiply": "mul times hadamard",
+    "det": "determinant",
+    "norm": "frobenius frobenius_norm",
     "divide": "div true_divide",
     "negative": "neg",
     "dot": "matmul mm bmm mv",

@@ -9,11 +9,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from inspect import Parameter, Signature, signature
+from math import inf
 from typing import Any
 
 import sympy as sp
 
 from symbackprop import errors
+from symbackprop.core import numpy_calls
 from symbackprop.core.facts import plainly
 from symbackprop.core.functions import CONSTANTS, FUNCTIONS
 from symbackprop.core.functions.words import ARGUMENTS, IDLE_OPTIONS, meant
@@ -21,7 +23,7 @@ from symbackprop.core.graph import Graph, Node, label
 from symbackprop.core.names import unprimed
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import MAX_DIM, shape_text
-from symbackprop.errors import ModelError, NameProblem, nearest, suggested
+from symbackprop.errors import ModelError, NameProblem, UsageError, nearest, suggested
 from symbackprop.model.text.known_numbers import short, whole
 
 Value = Any
@@ -41,6 +43,13 @@ class Callee:
     def needed(self) -> int:
         """How many arguments it cannot do without."""
         return sum(p.default is Parameter.empty for p in self.signature.parameters.values())
+
+    @property
+    def most(self) -> float:
+        """How many arguments it takes by their places."""
+        parameters = self.signature.parameters.values()
+        many = any(p.kind is Parameter.VAR_POSITIONAL for p in parameters)
+        return inf if many else sum(p.kind in _POSITIONAL for p in parameters)
 
     def usage(self) -> str:
         """``mean(a, axis=None, keepdims=False)``"""
@@ -65,7 +74,32 @@ def callee(name: str) -> Callee | None:
         return Callee(name, CONSTANTS[name], call.replace(parameters=rest), takes_graph=True)
     if name in TABLE:
         return _scalar(name)
-    return None
+    return _of_numpy(name) if name.startswith(NUMPY) else None
+
+
+NUMPY = "np."  # before the names of functions that are NumPy's own, with its arguments
+
+
+def is_numpys(name: str) -> bool:
+    """Whether a function of NumPy's, ``vstack`` or ``linalg.det``, works on rows."""
+    return name in numpy_calls.TABLE
+
+
+def _of_numpy(name: str) -> Callee | None:
+    own = name.removeprefix(NUMPY)
+    if not is_numpys(own):
+        return None
+    call = signature(numpy_calls.TABLE[own])
+    places = [p.replace(annotation="") if p.annotation == "Any" else p for p in call.parameters.values()]
+
+    def apply(*args: Any, **options: Any) -> Any:
+        try:
+            found = numpy_calls.called(own, args, options)
+        except UsageError as error:
+            raise ModelError(str(error)) from None
+        return tuple(found) if isinstance(found, list) else sp.Integer(found) if isinstance(found, int) else found
+
+    return Callee(name, apply, call.replace(parameters=places))
 
 
 def _scalar(name: str) -> Callee:
@@ -95,7 +129,7 @@ def known_callee(name: str, graph: Graph) -> Callee:
     if name in graph.names:
         raise NameProblem(f"{name} is an array, not a function: write {name} * (…) or {name} @ …, and {name}[…] for "
                           "entries, counted from 0", instead=(partial(_times, "*"), partial(_times, "@")))
-    function = meant(name, tuple(function_names()))
+    function = meant(name, tuple(function_names())) or (f"{NUMPY}{name}" if is_numpys(name) else None)
     if function is not None:
         found = callee(function)
         assert found is not None
@@ -124,7 +158,7 @@ def call(found: Callee, graph: Graph, args: Sequence[Value], options: dict[str, 
         raise ModelError(says, near=unknown, instead=near) from None
     positional, named = _checked(found, bound.arguments, graph)
     row = _applied(found, graph, positional, named)
-    if isinstance(row, tuple):
+    if not isinstance(row, Node):
         return row
     numeric = found.name not in CONSTANTS and not any(isinstance(a, Node) for a in (*args, *options.values()))
     return row.value if numeric and not row.shape and row.value is not None else row

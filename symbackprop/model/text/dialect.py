@@ -3,28 +3,42 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Sequence
 from dataclasses import replace
+from functools import partial
+from itertools import accumulate
 from typing import TypeGuard
 
 import sympy as sp
 
 from symbackprop.core.functions.words import IDLE_METHODS, MODULES, meant
 from symbackprop.core.scalars import TABLE
-from symbackprop.errors import NameProblem, SyntaxProblem
+from symbackprop.errors import Meant, NameProblem, Place, SyntaxProblem
 from symbackprop.model.text import tree
-from symbackprop.model.text.calls import callee, function_names
-from symbackprop.model.text.expressions import FORWARD
-from symbackprop.model.text.spellings import ALONG, LAYERS, NO_FUNCTIONS, SAME, TENSORFLOW, TORCH, WITH_PLACES, spelled
+from symbackprop.model.text.calls import NUMPY, callee, function_names, is_numpys
+from symbackprop.model.text.expressions import FORWARD, one_formula
+from symbackprop.model.text.spellings import (
+    ALONG,
+    BY_RANK,
+    LAYERS,
+    NO_FUNCTIONS,
+    PLACES,
+    SAME,
+    TENSORFLOW,
+    TORCH,
+    WITH_PLACES,
+    spelled,
+)
 
 SHAPE, SIZE, _RANDOM = "shape", "size", ("rand", "randn", "randint", "randn_like", "rand_like", "normal", "randperm")
 INFINITE = tree.Name("inf")
-_CONSTANTS: dict[str, tree.Expr] = {"pi": tree.Name("pi"), "inf": INFINITE, "newaxis": tree.Word(None)}
+_CONSTANTS: dict[str, tree.Expr] = {name: one_formula(text) for name, text in (
+    ("pi", "pi"), ("inf", "inf"), ("newaxis", "None"), ("e", "exp(1)"), ("tau", "2*pi"))}
 _INFINITIES = {tree.Call("float", (tree.String(f"{sign}inf"),), ()): value
                for sign, value in (("", sp.oo), ("-", -sp.oo))}
 _NUMPY = ("np", "numpy", "jnp")
 CLASSES_SECOND = ("cross_entropy", "nll_loss")
-_FLOATS = [tree.Name(name) for name in ("float", "float32", "float64", "double")]
+_IDLE = ("float", "float32", "float64", "double", "dtype", "device", "cpu", "cuda")  # what idle methods are given
 
 
 def plain(expr: tree.Member, names: Container[str], values: bool = False,
@@ -46,9 +60,9 @@ def plain(expr: tree.Member, names: Container[str], values: bool = False,
         calls = (spelled(whose, expr.name, expr.args, dict(expr.options)) for whose in _whose(expr, module))
         found = next((call for call in calls if call is not None), None)
         if found is not None:
-            return _norm_of_one_kind(_told(expr.name, *found, tell), module)
-        _refuse_others(expr, module, expr.args, values)
-        return _called(expr.name, expr.args, expr.options, module in ("F", "functional"))
+            meant = _norm_of_one_kind(_told(expr.name, *found, tell), module)
+            return plain(meant, names, values, tell) if _is_call(meant) else meant
+        return _as_called(expr, module, expr.args, values)
     if module and expr.name in _CONSTANTS:
         return _CONSTANTS[expr.name]
     if not module and expr.args is None:
@@ -58,8 +72,28 @@ def plain(expr: tree.Member, names: Container[str], values: bool = False,
             return plain(functional(expr), names, values, tell)
         found = spelled("m", expr.name, (expr.base, *expr.args), dict(expr.options))
         meant = _method(expr, expr.args, values) if found is None else _told(expr.name, *found, tell)
-        return plain(meant, names, values, tell) if isinstance(meant, tree.Member) and meant.args is not None else meant
+        return plain(meant, names, values, tell) if _is_call(meant) else meant
     raise _strange(expr)
+
+
+def _is_call(expr: tree.Expr) -> TypeGuard[tree.Member]:
+    """``a.f(b)``"""
+    return isinstance(expr, tree.Member) and expr.args is not None
+
+
+def _as_called(expr: tree.Member, module: str, args: tuple[tree.Expr, ...], values: bool) -> tree.Expr:
+    """A function of a library by its name here, or NumPy's own where that is another one."""
+    own = f"linalg.{expr.name}" if module == "linalg" else expr.name
+    numpys = tree.Call(f"{NUMPY}{own}", args, expr.options) if _root(expr) in _NUMPY and is_numpys(own) else None
+    if numpys is not None and own in BY_RANK:
+        return numpys
+    try:
+        _refuse_others(expr, module, args, values)
+    except (NameProblem, SyntaxProblem):
+        if numpys is None:
+            raise
+        return numpys
+    return _called(expr.name, args, expr.options, module in ("F", "functional"))
 
 
 def _of_distribution(expr: tree.Member, names: Container[str]) -> tuple[tree.Expr, str] | None:
@@ -95,26 +129,52 @@ def infinite(expr: tree.Expr, names: Container[str]) -> sp.Expr | None:
 
 def called(expr: tree.Call, tell: Callable[[str], None] = lambda text: None) -> tree.Expr | None:
     """A call by a name that only other libraries have, as model text; None for any other."""
+    known = callee(expr.function)
     strings = any(isinstance(a, tree.String) for a in expr.args)  # norm(W, 'fro')
-    if callee(expr.function) is not None and not strings:
+    if known is not None and not strings and len(expr.args) <= known.most:  # arange(1, N)
         return None
-    found = spelled("n" if strings else "", expr.function, expr.args, dict(expr.options))
+    whose = "n" if callee(expr.function) is not None else ""
+    found = spelled(whose, expr.function, expr.args, dict(expr.options))
     return None if found is None else _norm_of_one_kind(_told(expr.function, *found, tell), "linalg")
 
 
 def first_of_two(expr: tree.Index, names: Container[str]) -> tree.Expr | None:
     """``torch.sort(a)[0]``, the values of what PyTorch gives with indices; None for any other entry. Raises
     `SyntaxProblem` for that of a method that NumPy or PyTorch may mean."""
-    inner, first = expr.base, expr.items == (tree.Number(sp.S.Zero),)
-    if not first or not isinstance(inner, tree.Member) or inner.args is None or inner.name not in WITH_PLACES:
+    inner, place = expr.base, expr.items[0] if len(expr.items) == 1 else None
+    if not isinstance(inner, tree.Member) or inner.args is None or inner.name not in WITH_PLACES:
         return None
-    if _module(inner.base, names):
-        return plain(inner, names, values=True) if _root(inner) == "torch" else None
-    if {"axis", "dim"} & {word for word, _ in inner.options}:
+    first, second = (place == tree.Number(sp.Integer(k)) for k in (0, 1))
+    torch, along = _root(inner) == "torch", {word for word, _ in inner.options}
+    if (torch or "dim" in along) and (first or (second and inner.name in PLACES)):
+        named = inner if first else replace(inner, name=PLACES[inner.name])
+        return plain(named, names, values=True)
+    if not first or "axis" in along or _module(inner.base, names):
         return None
     name = inner.name
     raise SyntaxProblem(f".{name}(…)[0] is all of the values in PyTorch, where their places come second, and the first "
-                        f"of them in NumPy: write {name}(…) without [0], or {name}(…)[0] as a function", near=name)
+                        f"of them in NumPy: write {name}(…) without [0], or {name}(…)[0] as a function", near=name,
+                        instead=[*_as_functions(expr, name), *_as_functions(expr, name, index="[0]")])
+
+
+def _as_functions(expr: tree.Expr, name: str, options: Sequence[str] = ("",), index: str = "") -> list[Meant]:
+    """The line with ``a.f(b)[0]`` as ``f(a, b, option)`` and another index; nothing where it is not known where that
+    stands."""
+    whole = expr.place
+
+    def written(option: str, line: str, place: Place) -> str:
+        assert whole is not None
+        text = line[whole.start - 1 : whole.end - 1].removesuffix("[0]")
+        depths = accumulate((c == ")") - (c == "(") for c in text[::-1])
+        opening = len(text) - next((k + 1 for k, depth in enumerate(depths) if not depth), len(text))
+        if line[whole.end - 1 :].lstrip().startswith(("[", ".")) or "," in line[: whole.start - 1].partition("=")[0]:
+            return line  # one of several results is taken
+        base = text[:opening].rpartition(".")[0]
+        args = ["" if base.rpartition(".")[2] in MODULES else base, text[opening + 1 : -1], option]
+        called = f"{name}({', '.join(filter(None, args))}){index}"
+        return f"{line[: whole.start - 1]}{called}{line[whole.end - 1 :]}"
+
+    return [] if whole is None else [partial(written, option) for option in options]
 
 
 def _told(name: str, formula: tree.Expr, text: str, tell: Callable[[str], None]) -> tree.Expr:
@@ -163,6 +223,8 @@ def _whose(expr: tree.Expr, module: str) -> str:
     """Whose call it is, as the table of spellings has it: a letter or more, the nearest first."""
     if "keras" in _path(expr):
         return "k"
+    if "scipy" in _path(expr):
+        return "sn"
     if _root(expr) not in TORCH:
         return {"tf": "f", "jax": "jn", "optax": "o"}.get(_root(expr), "n")
     return "l" if module == "linalg" else "t"
@@ -197,7 +259,9 @@ def _refuse_others(expr: tree.Member, module: str, args: tuple[tree.Expr, ...], 
     torch = module in TORCH or bool(given & {"dim", "keepdim"})
     if name in ("var", "std") and "ddof" not in given and (torch or (module not in _NUMPY and "axis" not in given)):
         by = "divides by n - 1" if torch else "divides by n in NumPy and by n - 1 in PyTorch"
-        raise SyntaxProblem(f"{said} {by}: write {name}(…), which divides by n, or {name}(…, ddof=1)", near=expr.name)
+        options = ("ddof=1",) if torch else ("", "ddof=1")
+        raise SyntaxProblem(f"{said} {by}: write {name}(…), which divides by n, or {name}(…, ddof=1)", near=expr.name,
+                            instead=_as_functions(expr, name, options))
     along = bool(given & {"axis", "dim"}) or len(args) > 1
     loss = expr.name.endswith(("_loss", "_entropy", "_logits"))
     axis = found.signature.parameters.get("axis")
@@ -209,7 +273,8 @@ def _refuse_others(expr: tree.Member, module: str, args: tuple[tree.Expr, ...], 
              or (loss and (len(args) > 2 or bool(given - {"reduction", "beta", "delta"}))))
     if other:
         raise SyntaxProblem(f"{said} may mean something else than {name} does here, which is called as "
-                            f"{found.usage()}: write that", near=expr.name)
+                            f"{found.usage()}: write that", near=expr.name,
+                            instead=_as_functions(expr, expr.name) if places and not values else ())
 
 
 def _module(expr: tree.Expr, names: Container[str]) -> str:
@@ -235,13 +300,19 @@ def _attribute(expr: tree.Member) -> tree.Expr:
         return tree.Call("swapaxes", (expr.base, tree.Number(sp.Integer(-1)), tree.Number(sp.Integer(-2))), ())
     if expr.name in (SHAPE, SIZE):
         return expr
+    if expr.name in _RESULTS and isinstance(expr.base, (tree.Call, tree.Member)):
+        return tree.Index(expr.base, (tree.Number(sp.Integer(_RESULTS[expr.name])),))
     raise _strange(expr)
+
+
+# which of several results has a name in NumPy or PyTorch
+_RESULTS = {"sign": 0, "logabsdet": 1, "eigenvalues": 0, "eigenvectors": 1, "Q": 0, "R": 1, "U": 0, "S": 1, "Vh": 2}
 
 
 def _method(expr: tree.Member, args: tuple[tree.Expr, ...], values: bool) -> tree.Expr:
     """``a.f(b)`` is f(a, b)."""
     name = expr.name
-    if name in IDLE_METHODS and all(isinstance(a, tree.Member) or a in _FLOATS for a in args):
+    if name in IDLE_METHODS and all(map(_is_idle, args)):
         return expr.base
     if name == "t":
         return tree.Transpose(expr.base)
@@ -251,6 +322,12 @@ def _method(expr: tree.Member, args: tuple[tree.Expr, ...], values: bool) -> tre
             "detach": "stop_gradient"}.get(name, name)
     _refuse_others(replace(expr, name=name), "", (expr.base, *args), values)
     return tree.Call(name, (expr.base, *args), expr.options)
+
+
+def _is_idle(arg: tree.Expr) -> bool:
+    """Whether it is a type of floats or a device, or, of ``type_as``, another array."""
+    word = arg.value if isinstance(arg, tree.String) else arg.name if isinstance(arg, (tree.Name, tree.Member)) else ""
+    return word in _IDLE or arg == tree.Word(True)
 
 
 def _strange(expr: tree.Member) -> SyntaxProblem:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from itertools import count
 from typing import Any, Protocol
 
 import sympy as sp
@@ -17,7 +19,7 @@ from symbackprop.core.scalars import RELATIONS
 from symbackprop.core.shapes import same, shape_text, size_of
 from symbackprop.errors import Meant, ModelError, NameProblem, Place, ShapeError
 from symbackprop.model.text import dialect, tree, warnings
-from symbackprop.model.text.calls import Callee, call, known_callee
+from symbackprop.model.text.calls import Callee, call, callee, known_callee
 from symbackprop.model.text.known_numbers import checked, fold, short
 
 Value = Any
@@ -150,7 +152,23 @@ class Evaluator:
             return args[0].shape[0]
         options = {k: self._branch(v) for k, v in expr.options}
         refuse_doubtful(expr, args, options)
+        self._refuse_random(expr, args, options)
         return self.applied(self._of_two(expr.function, args), args, options)
+
+    def _refuse_random(self, expr: tree.Call, args: Sequence[Value], options: Mapping[str, Value]) -> None:
+        """Refuse dropout without the mask that it draws, or with a rate in its place: what is drawn is data."""
+        found, first = callee(expr.function), expr.args[0].place if expr.args else None
+        names = [] if found is None else [*found.signature.parameters]
+        drawn = len(args) == 1 or (len(args) == 2 and isinstance(args[1], sp.Expr))
+        if not drawn or names[1:2] != [MASK] or MASK in options or not isinstance(args[0], Node):
+            return
+        name = next(n for k in count(1) if (n := MASK + str(k) * (k > 1)) not in self.graph.names)
+        rate = args[1] if args[1:] else options.get(names[2])
+        call = f"{expr.function}(…, {name})" if rate is None else f"{expr.function}(…, {name}, {short(rate)})"
+        shape = f": {shape_text(args[0].shape)}" if args[0].shape else ""
+        raise ModelError(
+            f"{expr.function} is random: which entries stay is data, a mask of zeros and ones, as in {call}",
+            instead=[] if first is None else [partial(_with_mask, f"data {name}{shape}; ", call, first)])
 
     def _of_two(self, function: str, args: Sequence[Value]) -> str:
         """What is called: max and min compare two values where the second is no axis, as Python's do."""
@@ -247,6 +265,16 @@ class Evaluator:
         if self.scope.offset(part):
             raise ModelError("a loop counter cannot be the bound of a slice")
         return _whole(value)
+
+
+MASK = "mask"  # what parameters that say which entries stay are called
+
+
+def _with_mask(declared: str, call: str, first: Place, line: str, place: Place) -> str:
+    """The line with a mask that is declared in front of it."""
+    indent = line[: len(line) - len(line.lstrip())]
+    before, after = line[len(indent) : place.start - 1], line[place.end - 1 :]
+    return f"{indent}{declared}{before}{call.replace('…', line[first.start - 1 : first.end - 1])}{after}"
 
 
 def refuse_doubtful(expr: tree.Call, args: Sequence[Value], options: Mapping[str, Value]) -> None:

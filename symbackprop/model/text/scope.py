@@ -259,10 +259,16 @@ class ModelScope(Scope):
             sign = "@" if first is not None and first.shape and second is not None and second.shape else "*"
             product = f"{a} {sign} {b}"
             return f"{shown!r} is not declared: a product is written {product}", [partial(_product, product)]
+        library = partial(_of_numpy, shown)
         known = [*self.graph.names, *self.model.sizes, *self.others, *self.loops, *self.families]
         word = shown.capitalize()  # true
         near = nearest(shown, known) or (word if word in WORDS else nearest(shown, function_names()))
-        return f"{shown!r} is not declared.{suggested(near)}", near
+        return f"{shown!r} is not declared.{suggested(near)}", [near, library] if near else [library]
+
+
+def _of_numpy(name: str, line: str, place: Place) -> str:
+    """The line with ``np.exp(x)`` for ``xp.exp(x)``; as it is where no function of a library follows."""
+    return re.sub(rf"\b{name}\.(?=[a-z_0-9]+\()", "np.", line)
 
 
 def _whole_for_entry(name: str, line: str, place: Place) -> str:

@@ -115,6 +115,50 @@ t m: flatten (x, start_dim:1) -> reshape(x, (x.shape[0], -1))
 n t f: eye (n) -> eye(n)
 n: identity (n) -> eye(n)
 n t f: zeros ones (*sizes) -> @(sizes)
+n t: full (sizes, value|fill_value) -> value * ones(sizes)
+n t: arange (start, stop|end) -> start + arange(stop - start)
+n t: linspace (start, stop|end, n|num|steps) -> start + (stop - start) * arange(n) / (n - 1)
+n t: array asarray tensor as_tensor float64 float32 (numbers(2)) -> \
+stack(numbers[0], numbers[1])
+n t: array asarray tensor as_tensor float64 float32 (numbers(3)) -> \
+stack(numbers[0], numbers[1], numbers[2])
+n t: array asarray tensor as_tensor float64 float32 (x) -> x
+t m: logdet (x) -> logdet(x)
+m: tile (x, *reps) -> tile(x, reps)
+t: cholesky (x, upper~False) -> cholesky(x)
+s: cholesky (x, lower:True) -> cholesky(x)
+s: cholesky (x, lower~False) -> cholesky(x).T
+s: special.kl_div (x, y) -> xlogy(x, x) - xlogy(x, y) - x + y
+s: softmax (x) -> exp(x - logsumexp(x))
+s: log_softmax (x) -> x - logsumexp(x)
+s: distance.cdist (a, b, metric~"euclidean") -> cdist(a, b)
+s: distance.cdist (a, b, metric:"sqeuclidean") -> cdist(a, b)**2
+s: distance.cdist (a, b, metric:"cityblock") -> cdist(a, b, order=1)
+f: clip_by_value (x, low|clip_value_min, high|clip_value_max) -> clip(x, low, high)
+f: gather (x, index|indices, axis=0) -> take(x, index, axis=axis)
+f: one_hot (index, size|depth) -> one_hot(index, size)
+f: cast (x, dtype:tf.float32) -> x
+f: cast (x, dtype:tf.float64) -> x
+f: cumsum cumprod (x, axis=0, exclusive~False, reverse~False) -> @(x, axis=axis)
+f: squared_difference (x, y) -> (x - y)**2
+f: l2_normalize (x, axis, epsilon=1e-12) -> x / sqrt(maximum(sum(x**2, axis=axis, keepdims=True), epsilon))
+f: matvec (a, b) -> einsum("...ij,...j->...i", a, b)
+f: diag_part (x) -> diagonal(x, 0, -2, -1)
+j: standardize (x, axis=-1, epsilon=1e-5) -> layer_norm(x, axis=axis, eps=epsilon)
+f: constant convert_to_tensor (x) -> x
+j: swish (x) -> silu(x)
+t: vstack row_stack hstack column_stack (tensors) -> np.@(tensors)
+t: inner vdot (a, b) -> np.@(a, b)
+t f: tensordot (a, b, axes|dims=2) -> np.tensordot(a, b, axes)
+t: moveaxis movedim (x, source, destination) -> np.moveaxis(x, source, destination)
+n t: einsum (spec, arrays(2)) -> einsum(spec, arrays[0], arrays[1])
+n t: einsum (spec, arrays(3)) -> einsum(spec, arrays[0], arrays[1], arrays[2])
+n l: multi_dot (arrays(2)) -> arrays[0] @ arrays[1]
+n l: multi_dot (arrays(3)) -> arrays[0] @ arrays[1] @ arrays[2]
+n l: multi_dot (arrays(4)) -> arrays[0] @ arrays[1] @ arrays[2] @ arrays[3]
+f: matmul (a, b, transpose_a~False, transpose_b:True) -> a @ swapaxes(b, -1, -2)
+f: matmul (a, b, transpose_a:True, transpose_b~False) -> swapaxes(a, -1, -2) @ b
+f: matmul (a, b, transpose_a:True, transpose_b:True) -> swapaxes(a, -1, -2) @ swapaxes(b, -1, -2)
 t m: masked_fill (x, mask, value) -> where(mask, value, x)
 n t: xlogy (x, y) -> xlogy(x, y)
 n: entr (x) -> -xlogy(x, x)
@@ -124,6 +168,11 @@ n: ndtr (x) -> normal_cdf(x)
 n t: log_ndtr (x) -> log(normal_cdf(x))
 p: mean_squared_error (y_true, y_pred) -> mean((y_pred - y_true)**2)
 p: mean_absolute_error (y_true, y_pred) -> mean(abs(y_pred - y_true))
+n p: log_loss (y_true, y_pred) -> mean(binary_cross_entropy(y_pred, y_true))
+p: rmse root_mean_squared_error (y_true, y_pred) -> sqrt(mean((y_pred - y_true)**2))
+p: sec (x) -> 1 / cos(x)
+p: csc (x) -> 1 / sin(x)
+p: cot (x) -> cos(x) / sin(x)
 o: softmax_cross_entropy softmax_cross_entropy_with_integer_labels (logits, labels) -> cross_entropy(logits, labels)
 o: sigmoid_binary_cross_entropy (logits, labels) -> binary_cross_entropy_with_logits(logits, labels)
 o: squared_error (predictions, targets) -> (predictions - targets)**2
@@ -158,10 +207,13 @@ s: weibull_min.logpdf (x, c, loc=0, scale=1) -> log(c / scale) + (c - 1) * log((
 - ((x - loc) / scale)**c
 s: chi2.logpdf (x, df) -> (df / 2 - 1) * log(x) - x / 2 - lgamma(df / 2) - df / 2 * log(2)
 n t: logsigmoid (x) -> -softplus(-x)
+j: log_sigmoid (x) -> -softplus(-x)
 t: hardtanh (x, min_val=-1, max_val=1) -> clip(x, min_val, max_val)
 n t: relu6 (x) -> clip(x, 0, 6)
 t: hardsigmoid (x) -> clip(x / 6 + 1/2, 0, 1)
+j: hard_sigmoid (x) -> clip(x / 6 + 1/2, 0, 1)
 t: hardswish (x) -> x * clip(x / 6 + 1/2, 0, 1)
+j: hard_swish (x) -> x * clip(x / 6 + 1/2, 0, 1)
 t: selu (x) -> 1.0507009873554805 * elu(x, 1.6732632423543772)
 t: celu (x, alpha=1) -> maximum(x, 0) + minimum(alpha * expm1(x / alpha), 0)
 t: softsign (x) -> x / (1 + abs(x))
@@ -231,6 +283,7 @@ output_padding=output_padding, dilation=dilation), 1, 2) + bias[:, None]
 n: cumsum cumprod (x) -> @(flatten(x))
 t: dropout (x, p:0, training=True, inplace=False) -> x
 t: dropout (x, p=1/2, training:False, inplace=False) -> x
+t: dropout (x, p=1/2, training~True, inplace=False) -> dropout(x, rate=p)
 n t m: diagonal (x, offset=0, axis1|dim1=0, axis2|dim2=1) -> diagonal(x, offset, axis1, axis2)
 t: cosine_similarity (a, b, axis|dim=1, eps=1e-8) -> cosine_similarity(a, b, axis=axis, eps=eps)
 t: pairwise_distance (a, b, p=2, eps=1e-6) -> norm(a - b + eps, axis=-1, order=p)
@@ -326,14 +379,18 @@ _SAME = """
     cross_entropy binary_cross_entropy binary_cross_entropy_with_logits stop_gradient arange log2 log10 exp2
 """
 SAME = frozenset(_SAME.split())  # beside functions of every entry: what all libraries mean by these names
+_PLACES = "max argmax, min argmin, sort argsort"  # what gives the indices alone
+_BY_RANK = "dot outer"
 _ALONG, _WITH_PLACES = "softmax log_softmax cumsum cumprod logcumsumexp", "max min median sort topk cummax"
 _TENSORFLOW = """
     relu elu silu square rsqrt where maximum minimum add subtract multiply divide negative pow norm dot einsum transpose
-    reshape squeeze expand_dims concat stack zeros_like ones_like
+    reshape squeeze expand_dims concat stack zeros_like ones_like inv det logdet trace solve stop_gradient
 """
 TENSORFLOW = frozenset(_TENSORFLOW.split())  # beside functions of every entry: what TensorFlow means by them too
 ALONG = frozenset(_ALONG.split())  # the same where the axis is given
 WITH_PLACES = frozenset(_WITH_PLACES.split())  # of PyTorch's, along an axis, come with indices
+PLACES = {words[0]: words[1] for words in map(str.split, _PLACES.split(","))}
+BY_RANK = frozenset(_BY_RANK.split())  # what NumPy has otherwise for arrays of more axes
 TORCH = ("torch", "F", "functional", "nn")
 _PARAMETER = re.compile(r"([*!]?)([\w|]+)(##?|\([\d,]+\))?(?:([=:~])(.+))?")
 _LAYERS = """
@@ -347,7 +404,7 @@ _LAYERS = """
     HingeEmbeddingLoss hinge_embedding_loss, MarginRankingLoss margin_ranking_loss, CosineSimilarity cosine_similarity,
     PairwiseDistance pairwise_distance, MaxPool1d max_pool1d, MaxPool2d max_pool2d, AvgPool1d avg_pool1d,
     AvgPool2d avg_pool2d, AdaptiveAvgPool2d adaptive_avg_pool2d, AdaptiveMaxPool2d adaptive_max_pool2d,
-    Flatten flatten start_dim=1
+    Flatten flatten start_dim=1, Dropout dropout
 """
 _USUAL = {"start_dim=1": (("start_dim", tree.Number(sp.S.One)),)}
 LAYERS = {words[0]: (words[1], _USUAL[words[2]] if words[2:] else ())  # PyTorch's without parameters: their functions
@@ -358,7 +415,6 @@ NO_FUNCTIONS = {
     "RMSNorm": f"{_WITH_WEIGHTS} rms_norm(x) * w", "BatchNorm1d": f"{_WITH_WEIGHTS} batch_norm(x) * w + b",
     "Embedding": f"{_WITH_WEIGHTS} E[index]", "PReLU": f"{_WITH_WEIGHTS} F.prelu(x, w)",
     "Conv1d": f"{_WITH_WEIGHTS} F.conv1d(x, w, b)", "Conv2d": f"{_WITH_WEIGHTS} F.conv2d(x, w, b)",
-    "Dropout": "is random: the mask is data, as in `data mask: N x D` and x * mask / (1 - p)",
     "Sequential": "is several layers: write a line for each",
 }
 

@@ -321,7 +321,7 @@ def equations(c: Cursor) -> Sequence[tree.Equation]:
         raise c.unexpected("a line is a declaration or an equation NAME = formula")
     if c.after.kind in (NAME, STRING, NUMBER) or (c.after.kind == SIGN and c.after.text in "(:"):
         raise first.problem(*_not_a_statement(first.text, found(c.after)))
-    names = _separated(c, target)
+    names = _separated(c, _target_or_none)
     if c.at("=="):
         raise c.unexpected("an equation has one =", named=True)
     if len(names) == 1 and c.at(*UPDATES):
@@ -330,7 +330,17 @@ def equations(c: Cursor) -> Sequence[tree.Equation]:
         c.expect("=", "and a formula: a line is a declaration or an equation NAME = formula")
         values = _values(c, len(names))
     c.finish("the formula")
-    return [tree.Equation(first.line, "let", n, value) for n, value in zip(names, values, strict=True)]
+    return [tree.Equation(first.line, "let", n, value) for n, value in zip(names, values, strict=True)
+            if n.name != UNNAMED]
+
+
+UNNAMED = "_"  # what stands for a value that is not wanted
+
+
+def _target_or_none(c: Cursor) -> tree.Target:
+    """A target, or, of several, `_`."""
+    several = c.after.is_sign(",") or c.before.is_sign(",")
+    return tree.Target(c.take().text) if c.now.text == UNNAMED and several else target(c)
 
 
 def _updated(name: tree.Target, sign: str, value: tree.Expr) -> tree.Expr:

@@ -357,8 +357,9 @@ class Cursor:
             return check_name(token.text)
         except NameProblem as error:
             instead = f": {self._with(token, token.text + '_')}" if token.text in PYTHON_WORDS else ""
+            other = [token.text + "_"] if instead else [] if token.text.strip("_") else ["k", "i", "step"]
             raise NameProblem(f"{error.message} (column {token.column}){instead}", line=token.line, place=token.where,
-                              instead=token.text + "_" if instead else "") from None
+                              instead=other) from None
 
     def _with(self, token: Token, text: str) -> str:
         """The line of a token, with another text for it."""
