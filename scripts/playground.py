@@ -21,16 +21,17 @@ import sys
 import tarfile
 from collections.abc import Iterator
 from importlib import import_module
-from math import isclose
 from pathlib import Path
 from runpy import run_path
 from typing import Any
 
+import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from symbackprop import __version__
 from symbackprop.codegen.write import file_stem
+from symbackprop.core.plain_arrays import Array
 from symbackprop.derive import derive
 from symbackprop.model import load, zoo
 from symbackprop.playground import answer, example, examples
@@ -108,31 +109,41 @@ def asked() -> Iterator[tuple[str, dict[str, Any]]]:
     yield from (("derivation", {"detail": detail}) for detail in ("full", "brief", "board"))
     yield from (("printed", {"form": form, "detail": "full"}) for form in ("text", "latex", "markdown"))
     yield "graph", {}
-    yield "graph", {"values": {"x": 0.3, "y": -0.7, "z": 1.5}}
+    yield "graph", {"numbers": True, "values": {"x": [0.3], "y": [-0.7], "z": [1.5]}}
     yield from (("module", {"target": target}) for target in ("numpy", "jax", "torch"))
     yield from (("module", {"level": level}) for level in "02")
 
 
 # -- the numbers that move
 def compare_numbers() -> None:
-    """The loss and the gradients that move in the page are those of the modules for NumPy."""
+    """What models compute and their gradients, as they move in the page, are those of the modules for NumPy."""
     for name in zoo.names():
         moved = moving(derive(load(name)))
-        pairs = both(name, moved) if moved is not None and moved.derivation.model.loss_row is not None else {}
-        unlike = [what for what, (here, there) in pairs.items() if not isclose(here, there, rel_tol=1e-12)]
+        pairs = both(name, moved) if moved is not None else {}
+        unlike = [what for what, (here, there) in pairs.items() if not is_same(here, there)]
         if unlike:
             sys.exit(f"error: {name}: {', '.join(unlike)} differs from what the module computes")
 
 
-def both(name: str, moved: Moving) -> dict[str, tuple[float, float]]:
-    """The loss and the gradients of a built-in model where its numbers begin, as they move and by its module."""
-    derivation, values = moved.derivation, moved.start()
+def both(name: str, moved: Moving) -> dict[str, tuple[Array, Any]]:
+    """The results and the gradients of a built-in model where its numbers begin, as they move and by its module."""
+    values, model = moved.start(), moved.derivation.model
+    arrays = {n: np.array(values[n], int if n in moved.below else float).reshape(s) for n, s in moved.shapes.items()}
     module = run_path(str(ROOT / "generated" / f"{file_stem(name)}.py"))
-    loss, gradients = module["loss_and_grads"](*[{n: values[n] for n in module[kind]} for kind in ("PARAMS", "DATA")])
-    found, loss_row = moved.at(values).found, derivation.model.loss_row
-    assert loss_row is not None
-    return {"the loss": (found[loss_row.id], loss)} | {
-        n: (found[row.id], gradients[n]) for n, row in derivation.gradients.items()}
+    results, cache = module["forward"](*[{n: arrays[n] for n in module[kind]} for kind in ("PARAMS", "DATA")])
+    upstream = {n: arrays[row.name or n] for n, row in model.upstream.items()}
+    seed = upstream if len(upstream) > 1 else next(iter(upstream.values()), 1.0)
+    gradients, rows = module["backward"](cache, seed), model.results()
+    found = moved.at(values).found
+    there = [results[n] for n in model.output_rows] if len(rows) > 1 else [results]
+    pairs = {row.name or "the result": (found[row.id], x) for row, x in zip(rows, there, strict=True)}
+    return pairs | {n: (found[row.id], gradients[n]) for n, row in moved.derivation.gradients.items()}
+
+
+def is_same(here: Array, there: Any) -> bool:
+    """Whether no entry differs by more than a part in 10¹² of the largest."""
+    entries = np.array(here.entries).reshape(here.shape)
+    return here.shape == np.shape(there) and bool(np.all(abs(entries - there) <= 1e-12 * np.max(abs(there), initial=0)))
 
 
 # -- the site

@@ -27,10 +27,12 @@ from symbackprop.render.gallery import GROUPS, group_of
 from symbackprop.render.graph import picture_of, runs_down, svg_fragment
 from symbackprop.render.html import to_live
 from symbackprop.render.moving import Moving, moving, sweep
+from symbackprop.render.numbers import outside_loops
 from symbackprop.render.options import Options
 
 Words = Mapping[str, Any]  # options of a job, as the page has them
 CALLED = "model.sbp"  # what errors call the text
+SMALL = 64  # rows: graphs of so many have numbers at once
 
 
 def reply(message: str) -> str:
@@ -67,6 +69,12 @@ class Asked:
     @cached_property
     def moving(self) -> Moving | None:
         return moving(self.derived)
+
+    def has_numbers(self, wanted: bool | None) -> bool:
+        """Whether the graph has numbers: of a small model without loops also where nobody says."""
+        rows = outside_loops(self.derived)
+        small = len(rows) <= SMALL and not any(row.is_result for row in rows)
+        return bool(small if wanted is None else wanted) and self.moving is not None
 
 
 _asked = lru_cache(maxsize=1)(Asked)
@@ -115,17 +123,22 @@ def printed(asked: Asked, options: Words) -> dict[str, Any]:
 
 @job
 def graph(asked: Asked, options: Words) -> dict[str, Any]:
-    """The graph as an SVG element that takes the colours of the page. That of a model of numbers is a circuit at a
-    point: ``leaves`` are the numbers that may move, at those that ``values`` gives, ``sweep`` how all are found."""
-    derived, moved = asked.derived, asked.moving
+    """The graph as an SVG element that takes the colours of the page. With ``numbers`` it is that of a point, where the
+    model is small enough: ``leaves`` have a shape, the entries that ``values`` gives or some, and what integers are
+    ``below``; ``sweep`` says how all is found; dimensions have ``sizes``."""
+    derived = asked.derived
     with nesting_told(derived.model):
-        if moved is None:
-            return {"html": svg_fragment(picture_of(derived), down=True), "leaves": {}, "sweep": []}
-        leaves = moved.start()
-        leaves |= {name: float(x) for name, x in options.get("values", {}).items() if name in leaves}
-        picture = moved.picture(leaves)
-        stops = [stop._asdict() for stop in sweep(derived, picture)]
-        return {"html": svg_fragment(picture, runs_down(picture)), "leaves": leaves, "sweep": stops}
+        if not asked.has_numbers(options.get("numbers")):
+            return {"html": svg_fragment(picture_of(derived), down=True), "leaves": {}, "sweep": [], "sizes": {}}
+        moved = asked.moving
+        assert moved is not None
+        given = {n: x for n, x in options.get("values", {}).items() if n in moved.shapes and moved.allowed(n, x)}
+        values = moved.start() | given
+        picture = moved.picture(values)
+        leaves = {n: {"shape": shape, "entries": values[n], "below": moved.below.get(n)} for n, shape in
+                  moved.shapes.items()}
+        return {"html": svg_fragment(picture, runs_down(picture)), "leaves": leaves, "sizes": dict(moved.sizes),
+                "sweep": [stop._asdict() for stop in sweep(moved, picture)]}
 
 
 @job

@@ -79,13 +79,20 @@ def test_the_derivation_comes_in_three_lengths(detail: str, steps: int, boards: 
 
 def test_a_circuit_has_numbers_that_move() -> None:
     first, text = result("graph", example("sum-times-max")), example("sum-times-max")
-    assert first["leaves"] == {"x": 1, "y": 2, "z": 0} and len(first["sweep"]) == 9
-    moved = result("graph", text, values={"z": 3, "unknown": 4})
-    assert moved["leaves"] == {"x": 1, "y": 2, "z": 3}
+    assert first["leaves"]["y"] == {"shape": [], "entries": [2], "below": None} and len(first["sweep"]) == 9
+    moved = result("graph", text, values={"z": [3], "unknown": [4], "x": [1, 2]})
+    assert {name: leaf["entries"] for name, leaf in moved["leaves"].items()} == {"x": [1], "y": [2], "z": [3]}
     assert moved["sweep"][-1]["words"].endswith("= 3 · 1 + 3 · 0 = 3")
     keys = set(re.findall(r' data-key="([^"]+)"', moved["html"]))
     assert {stop["key"] for stop in moved["sweep"]} <= keys
-    assert result("graph", example(LOOP))["sweep"] == []
+    assert result("graph", text, numbers=False)["sweep"] == []
+
+
+def test_the_graph_of_a_loop_has_numbers_where_they_are_asked_for() -> None:
+    assert result("graph", example(LOOP))["leaves"] == {}
+    found = result("graph", example(LOOP), numbers=True)
+    assert found["leaves"]["words"]["below"] == found["sizes"]["V"] and found["sizes"]["H"] == 3
+    assert any(stop["words"].startswith("∂L/∂U_i = ") for stop in found["sweep"])
 
 
 def test_the_module_of_an_abstract_function_waits_for_its_definition() -> None:

@@ -91,7 +91,7 @@ function wanted() {
   const detail = document.querySelector("[name=detail]:checked").value;
   const jobs = {
     derivation: { job: "derivation", options: { detail } },
-    graph: { job: "graph", options: { values: point } },
+    graph: { job: "graph", options: { values: point, numbers } },
     code: { job: "module", options: { target: $("target").value, level: $("level").value, define: defined } },
   };
   const question = { ...jobs[tab()], tab: tab(), text: text.value };
@@ -166,10 +166,12 @@ function abstract(functions) {
 }
 
 // -- numbers that move: fields and sliders for the leaves, the sweep one number after the other
-let point = {}, drawnOf = null, stops = []; // the numbers that were set, by name; the text whose graph is there; its sweep
+let point = {}, drawnOf = null, stops = []; // the entries that were set, by name; whose graph is there; its sweep
+let numbers; // whether there are to be numbers, where somebody said so
 
-function graph(source, { html, leaves, sweep }) {
-  const place = $("graph"), isNew = drawnOf !== source, { scrollLeft, scrollTop } = place, names = Object.keys(leaves);
+function graph(source, { html, leaves, sizes, sweep }) {
+  const place = $("graph"), { scrollLeft, scrollTop } = place;
+  const isNew = drawnOf !== `${source} ${Boolean(sweep.length)}`;
   place.innerHTML = html; // written by symbackprop, as above
   const picture = place.querySelector(".graph"), fits = sweep.length && place.clientWidth > 0.6 * picture.width.baseVal.value;
   const whole = isNew ? Boolean(fits) : $("fit").getAttribute("aria-pressed") === "true";
@@ -178,38 +180,75 @@ function graph(source, { html, leaves, sweep }) {
   place.scrollTop = isNew ? 0 : scrollTop;
   place.scrollLeft = !isNew ? scrollLeft : sweep.length ? 0 : (place.scrollWidth - place.clientWidth) / 2;
   $("numbers").hidden = !sweep.length;
-  if (names.join() !== [...$("leaves").querySelectorAll("label")].map((one) => one.textContent).join()) { fields(names); }
-  for (const name of names) { for (const field of fieldsOf(name)) { shownIn(field, leaves[name]); } }
+  $("with-numbers").setAttribute("aria-pressed", String(Boolean(sweep.length)));
+  $("no-numbers").hidden = !numbers || Boolean(sweep.length);
+  $("sizes").textContent = Object.entries(sizes).map(([name, size]) => `${name} = ${size}`).join(", ");
+  const made = JSON.stringify(Object.entries(leaves).map(([name, { shape, below }]) => [name, shape, below]));
+  if ($("leaves").dataset.made !== made) { fields(leaves); $("leaves").dataset.made = made; }
+  for (const [name, { entries }] of Object.entries(leaves)) {
+    for (const field of fieldsOf(name)) { shownIn(field, entries[field.dataset.place]); }
+  }
   const isAtEnd = isNew || $("sweep").value === $("sweep").max;
   stops = sweep;
   $("sweep").max = stops.length;
   if (isAtEnd) { $("sweep").value = stops.length; }
-  drawnOf = source;
+  drawnOf = `${source} ${Boolean(sweep.length)}`;
   swept();
 }
 
-function fields(names) {
-  const lines = names.map((name) => {
-    const line = document.createElement("p"), label = document.createElement("label");
-    const [number, slider] = ["number", "range"].map((type) => {
-      const field = Object.assign(document.createElement("input"), { type, step: type === "range" ? "0.05" : "any" });
-      field.dataset.leaf = name;
-      field.addEventListener("input", () => moved(field));
-      return field;
+function input(type, name, below) { // a field or a slider for an entry of a leaf
+  const field = Object.assign(document.createElement("input"), { type, step: type === "number" ? "any" : "0.05" });
+  if (below !== null) { Object.assign(field, { step: 1, min: 0, max: below - 1 }); }
+  field.dataset.leaf = name;
+  field.dataset.place = 0;
+  field.addEventListener("input", () => moved(field));
+  return field;
+}
+
+function entryName(name, place, shape) { // W[2,1], counted from 1
+  const at = shape.map((_, k) => Math.floor(place / shape.slice(k + 1).reduce((a, b) => a * b, 1)) % shape[k] + 1);
+  return shape.length ? `${name}[${at.join(",")}]` : name;
+}
+
+function fields(leaves) { // a number has a field and a slider; an array fields in rows, and a slider for the last one used
+  const lines = Object.entries(leaves).map(([name, { shape, entries, below }]) => {
+    const line = document.createElement("div"), title = document.createElement(shape.length ? "span" : "label");
+    const grid = document.createElement("div"), slider = input("range", name, below), used = document.createElement("span");
+    const cells = entries.map((_, place) => {
+      const cell = input("number", name, below), called = entryName(name, place, shape);
+      cell.dataset.place = place;
+      cell.id = shape.length ? `leaf-${name}-${place}` : `leaf-${name}`;
+      if (shape.length) { cell.setAttribute("aria-label", called); }
+      cell.addEventListener("focus", () => { slides(slider, used, cell, called); });
+      return cell;
     });
-    label.textContent = name;
-    label.htmlFor = number.id = `leaf-${name}`;
-    slider.setAttribute("aria-label", `${name}, slider`);
-    line.append(label, number, slider);
+    grid.className = "grid";
+    grid.style.setProperty("--columns", shape.at(-1) ?? 1);
+    grid.append(...cells);
+    title.textContent = name;
+    title.htmlFor = cells[0].id;
+    line.className = shape.length ? "leaf array" : "leaf";
+    if (shape.length) { Object.assign(line, { role: "group", ariaLabel: name }); }
+    line.append(title, grid, used, slider);
+    slides(slider, used, cells[0], entryName(name, 0, shape));
+    used.hidden = !shape.length;
     return line;
   });
   $("leaves").replaceChildren($("leaves").firstElementChild, ...lines);
 }
 
+function slides(slider, used, cell, called) { // the slider moves the entry that was used last
+  for (const other of cell.parentElement?.children ?? []) { other.classList.toggle("is-used", other === cell); }
+  slider.dataset.place = cell.dataset.place;
+  slider.setAttribute("aria-label", `${called}, slider`);
+  used.textContent = called;
+  if (cell.value) { shownIn(slider, cell.valueAsNumber); }
+}
+
 const fieldsOf = (name) => document.querySelectorAll(`#leaves [data-leaf="${CSS.escape(name)}"]`);
 
 function shownIn(field, value) {
-  if (field.type === "range") {
+  if (field.type === "range" && field.step !== "1") {
     const most = Math.max(3, Math.ceil(Math.abs(value)));
     if (!(field.max >= most)) { field.min = -most; field.max = most; }
   }
@@ -217,8 +256,11 @@ function shownIn(field, value) {
 }
 
 function moved(field) {
-  if (Number.isNaN(field.valueAsNumber)) { return; } // it is still being typed
-  point = { ...point, [field.dataset.leaf]: field.valueAsNumber };
+  if (Number.isNaN(field.valueAsNumber) || !field.validity.valid) { return; } // it is still being typed
+  const { leaf, place } = field.dataset, own = [...fieldsOf(leaf)].filter((one) => one.type === "number");
+  const entries = own.map((one) => (one.dataset.place === place ? field.valueAsNumber : one.valueAsNumber));
+  if (entries.some(Number.isNaN)) { return; }
+  point = { ...point, [leaf]: entries };
   pump();
 }
 
@@ -237,6 +279,10 @@ function swept() { // shown up to here: forward, then backward
   $("sweep").setAttribute("aria-valuetext", `${done} of ${stops.length}, ${words}`);
 }
 $("sweep").addEventListener("input", swept);
+$("with-numbers").addEventListener("click", () => {
+  numbers = $("with-numbers").getAttribute("aria-pressed") !== "true";
+  pump();
+});
 
 function state(words) { $("state").textContent = words; }
 
@@ -302,6 +348,7 @@ const named = (source) => [...models].find(([, model]) => model.text === source)
 
 function put(source) {
   point = {};
+  numbers = undefined;
   defined = {};
   text.value = source;
   text.scrollTop = text.scrollLeft = 0;

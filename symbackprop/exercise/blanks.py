@@ -20,7 +20,8 @@ from symbackprop.derive.record import Edge
 from symbackprop.doorway import late
 from symbackprop.errors import ModelError, UsageError, did_you_mean
 from symbackprop.grade.naming import Gradient, Local
-from symbackprop.grade.reference import Reference, copied, local_derivatives, loop_dimensions
+from symbackprop.grade.reference import Reference, local_derivatives
+from symbackprop.model.copying import copied, loop_dimensions
 from symbackprop.model.model import Model
 from symbackprop.model.text import tree
 from symbackprop.model.text.expressions import one_formula

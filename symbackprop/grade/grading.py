@@ -22,10 +22,11 @@ from symbackprop.grade import mistakes as m
 from symbackprop.grade.judge import FOLLOWS, INCONCLUSIVE, MISSING, RIGHT, UNREADABLE, WRONG, Judge, with_helpers
 from symbackprop.grade.lines import Line, read_lines
 from symbackprop.grade.mistakes import Finding
-from symbackprop.grade.reference import Reference, by_last_values, copied, loop_counters, loop_dimensions
+from symbackprop.grade.reference import Reference
 from symbackprop.grade.report import FORMAT, VERSION, Collector, Item, Report, Unread
 from symbackprop.grade.results import is_result, of_what_was_asked, read_result, with_the_rest
 from symbackprop.grade.session import FROM_1, Counting, Session
+from symbackprop.model.copying import by_last_values, copied, loop_counters, loop_dimensions
 from symbackprop.model.model import Model
 
 

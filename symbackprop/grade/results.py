@@ -17,8 +17,9 @@ from symbackprop.grade import mistakes as m
 from symbackprop.grade.judge import MISSING
 from symbackprop.grade.mistakes import Finding
 from symbackprop.grade.naming import Gradient
-from symbackprop.grade.reference import Reference, copied, loop_dimensions
+from symbackprop.grade.reference import Reference
 from symbackprop.grade.report import Report
+from symbackprop.model.copying import copied, loop_dimensions
 from symbackprop.model.model import Model
 
 FORMAT, VERSION = "symbackprop-exercise", 1

@@ -21,7 +21,8 @@ from symbackprop.derive.record import Edge
 from symbackprop.errors import ModelError
 from symbackprop.grade.naming import plain
 from symbackprop.grade.points import DISTRIBUTION, GENERAL, HARD, Array, Beyond, Point, Points, class_targets
-from symbackprop.grade.reference import Reference, copied, loop_counters, loop_dimensions
+from symbackprop.grade.reference import Reference
+from symbackprop.model.copying import copied, loop_counters, loop_dimensions
 from symbackprop.model.model import Model
 from symbackprop.verify.sampling import choose_sizes
 from symbackprop.verify.values import learned

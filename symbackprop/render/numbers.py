@@ -169,6 +169,9 @@ class Numbers:
         with np.errstate(all="ignore"):
             return self.write(evaluate_expr(np, to_sympy(factor.form), arrays))
 
+    def rule(self, row: Node, argument: Node, factor: Factor | None) -> None:
+        """In a graph of given numbers the wires between arrays carry none."""
+
     def norms(self, scan: Node, place: int) -> tuple[tuple[Rounded, ...], Rounded] | None:
         """How large the Jacobian of a carried value is at every step of a loop, and over all of them."""
         from symbackprop.render.recurrence_numbers import jacobian_norms

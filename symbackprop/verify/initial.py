@@ -22,10 +22,11 @@ from symbackprop.core.loops import Loop
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import Dim, evaluate_dim, evaluate_shape
+from symbackprop.core.sizes import in_numbers
 from symbackprop.errors import ShapeError
 from symbackprop.model.model import Model
 from symbackprop.verify.calls import differences
-from symbackprop.verify.interpreter import Sizes, in_numbers
+from symbackprop.verify.interpreter import Sizes
 from symbackprop.verify.lines import line_of
 from symbackprop.verify.module import Candidate, Outcome, call, refused
 from symbackprop.verify.module import kind as called

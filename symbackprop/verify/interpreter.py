@@ -12,7 +12,6 @@ from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
-import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core.facts import is_sum, kind
@@ -22,6 +21,7 @@ from symbackprop.core.loops import Loop
 from symbackprop.core.registry import OPS
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import evaluate_dim, evaluate_shape
+from symbackprop.core.sizes import in_numbers, number
 from symbackprop.errors import ModelError, ShapeError
 from symbackprop.verify.cost import cost_of, require_room
 from symbackprop.verify.values import checked_values, infer_sizes
@@ -125,8 +125,8 @@ class Program:
     def _step(self, row: Node) -> Step:
         args = tuple([a.id for a in row.args])
         if isinstance(row.attr, Leaf):
-            number = float(_number(row.attr.value, self.sizes))
-            return Step(row, (), number, partial(np.asarray, number), ())
+            given = float(number(row.attr.value, self.sizes))
+            return Step(row, (), given, partial(np.asarray, given), ())
         if isinstance(row.attr, Loop):
             return Step(row, args, row.attr, self._loop(row), None)
         attr = in_numbers(row.attr, self.sizes, exact=row.is_number)
@@ -190,37 +190,6 @@ def _shaped(step: Step, value: Array) -> Array:
     raise ShapeError(
         f"{label(step.row)} ({step.row.op.name}) computes an array of shape {np.shape(value)}, declared {step.shape}"
     )
-
-
-def in_numbers(attr: Any, sizes: Sizes, exact: bool = False) -> Any:
-    """An op's attribute with its dimensions replaced by their sizes; ``exact`` keeps a SymPy number."""
-    if isinstance(attr, tuple):
-        parts = [in_numbers(part, sizes) for part in attr]
-        return type(attr)(*parts) if hasattr(attr, "_fields") else tuple(parts)
-    if isinstance(attr, Kernel):
-        return Kernel(_bound(attr.form, sizes))
-    if isinstance(attr, sp.Expr):
-        return _number(attr, sizes) if exact else evaluate_dim(attr, sizes)
-    return attr
-
-
-def _bound(form: f.Formula, sizes: Sizes) -> f.Formula:
-    """A formula whose numbers contain no dimensions."""
-    if isinstance(form, f.Num):
-        return f.Num(_number(form.value, sizes))
-    old = f.children(form)
-    new = tuple([_bound(part, sizes) for part in old])
-    return form if new == old else f.rebuild(form, new)
-
-
-def _number(value: sp.Expr, sizes: Sizes) -> sp.Expr:
-    if not value.free_symbols:
-        return value
-    number = value.subs({s: sizes[s.name] for s in value.free_symbols})
-    if number.is_finite is False:
-        shown = ", ".join(f"{s.name} = {sizes[s.name]}" for s in sorted(value.free_symbols, key=str))
-        raise ModelError(f"{value} is not a finite number for {shown}")
-    return number
 
 
 # -- log x from what x is computed from, so that there is a loss where a probability underflows; found in numbers, it

@@ -249,11 +249,43 @@ def test_the_sweep_is_gone_through_by_keys(page: Chromium) -> None:
     assert "8 of 9" in str(page.js("document.getElementById('sweep').getAttribute('aria-valuetext')"))
 
 
-def test_where_there_are_arrays_no_numbers_move(page: Chromium) -> None:
+def test_numbers_move_in_arrays(page: Chromium) -> None:
     page.click("#tab-graph")
-    page.wait("document.getElementById('numbers').checkVisibility()")
-    typed(page, "# name: arrays\\ndim N\\ndata x: N\\nparam w\\nloss L = w * sum(x)\\n")
+    typed(page, "# name: arrays\\ndim N\\ndata x: N\\nparam w: N\\nh = w * x\\nloss L = sum(h^2)\\n")
     shown(page, "arrays")
+    page.wait("document.getElementById('sizes').textContent === 'N = 2'")
+    page.js("(() => { const f = document.getElementById('leaf-w-1'); f.focus(); f.value = '3';"
+            "f.dispatchEvent(new Event('input')); })()")
+    page.wait("document.getElementById('told').textContent.startsWith('backward: ∂L/∂w = ')")
+    page.wait("[...document.querySelectorAll('#graph .g-value')].some(e => e.textContent.includes('3'))")
+    slider = "document.querySelector('#leaves [type=range][data-leaf=w]')"
+    assert page.js(f"{slider}.getAttribute('aria-label')") == "w[2], slider"
+    page.js(f"{slider}.focus()")
+    page.press("Home", 36)
+    page.wait("document.getElementById('leaf-w-1').value === '-3'")
+    assert page.js("document.getElementById('leaf-w-0').value") != "-3"
+    page.press("End", 35)
+    page.wait("document.getElementById('leaf-w-1').value === '3'")
+
+
+def test_numbers_come_and_go_by_a_button(page: Chromium) -> None:
+    example(page, "lstm")
+    page.click("#tab-graph")
+    page.wait("document.querySelector('#graph .g-frame')")
+    assert not page.js("document.getElementById('numbers').checkVisibility()")
+    page.click("#with-numbers")
+    page.wait("document.getElementById('numbers').checkVisibility()")
+    assert page.js("document.getElementById('leaf-words-0').max") == "2"
+    page.click("#with-numbers")
+    page.wait("!document.getElementById('numbers').checkVisibility() && document.querySelector('#graph .g-frame')")
+
+
+def test_where_arrays_are_too_large_it_is_said(page: Chromium) -> None:
+    typed(page, "# name: large\\ndata x: 50\\nparam w\\nloss L = w * sum(x)\\n")
+    shown(page, "large")
+    page.click("#tab-graph")
+    page.click("#with-numbers")
+    page.wait("document.getElementById('no-numbers').checkVisibility()")
     assert not page.js("document.getElementById('numbers').checkVisibility()")
 
 

@@ -6,7 +6,8 @@ from functools import cache
 
 from symbackprop import Model
 from symbackprop.grade import Grader, Item, Report
-from symbackprop.grade.reference import Reference, copied, loop_counters, loop_dimensions
+from symbackprop.grade.reference import Reference
+from symbackprop.model.copying import copied, loop_counters, loop_dimensions
 from symbackprop.model.zoo import build
 
 SMALL = [

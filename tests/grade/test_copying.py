@@ -7,7 +7,7 @@ import pytest
 from symbackprop.derive import derive
 from symbackprop.grade.equality import same
 from symbackprop.grade.points import Points
-from symbackprop.grade.reference import loop_dimensions
+from symbackprop.model.copying import loop_dimensions
 from symbackprop.model.zoo import build
 from symbackprop.verify.interpreter import evaluate
 from tests.grade.helpers import SMALL, reference

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from symbackprop.grade.lines import read_lines
 from symbackprop.grade.naming import Own
-from symbackprop.grade.reference import Reference, copied, loop_counters, loop_dimensions
+from symbackprop.grade.reference import Reference
 from symbackprop.grade.session import Session
+from symbackprop.model.copying import copied, loop_counters, loop_dimensions
 from symbackprop.model.zoo import build
 from tests.grade.cases.right import RIGHT
 from tests.grade.cases.wrong import WRONG

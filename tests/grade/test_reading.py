@@ -11,8 +11,9 @@ from symbackprop.errors import SyntaxProblem
 from symbackprop.grade.lines import read_lines
 from symbackprop.grade.naming import PRIME, Dictionary, Gradient, Local
 from symbackprop.grade.reading import ascii_text
-from symbackprop.grade.reference import Reference, copied
+from symbackprop.grade.reference import Reference
 from symbackprop.grade.slips import Tidy
+from symbackprop.model.copying import copied
 from symbackprop.model.text.tokens import forgiving_tokens
 from symbackprop.model.zoo import build
 from symbackprop.render.formats import printed

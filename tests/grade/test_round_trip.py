@@ -10,8 +10,9 @@ from symbackprop.core import maths as m
 from symbackprop.grade import grade
 from symbackprop.grade.lines import read_lines
 from symbackprop.grade.naming import Gradient
-from symbackprop.grade.reference import Reference, copied, loop_counters, loop_dimensions
+from symbackprop.grade.reference import Reference
 from symbackprop.grade.session import Session
+from symbackprop.model.copying import copied, loop_counters, loop_dimensions
 from symbackprop.model.text import parse
 from symbackprop.model.zoo import build, names
 from symbackprop.render.document import Document, Line, Step

@@ -15,8 +15,9 @@ from symbackprop.core.graph import Node
 from symbackprop.grade.lines import read_lines
 from symbackprop.grade.naming import Own
 from symbackprop.grade.points import GENERAL, Point, Points
-from symbackprop.grade.reference import Reference, copied
+from symbackprop.grade.reference import Reference
 from symbackprop.grade.session import Session
+from symbackprop.model.copying import copied
 from tests.grade.helpers import item, report
 
 torch = pytest.importorskip("torch")

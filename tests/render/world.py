@@ -14,9 +14,9 @@ from symbackprop.core import maths as m
 from symbackprop.core.graph import Leaf, Node
 from symbackprop.core.loops import Loop
 from symbackprop.core.shapes import evaluate_dim, evaluate_shape
+from symbackprop.core.sizes import in_numbers
 from symbackprop.derive.products import GGN, products
 from symbackprop.derive.steps import Derivation, LoopStep, Step
-from symbackprop.verify.interpreter import in_numbers
 from symbackprop.verify.sampling import choose_sizes, draw
 from tests.render.reading import Untold
 

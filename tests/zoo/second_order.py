@@ -24,7 +24,7 @@ from symbackprop.core.loops import Loop
 from symbackprop.core.reverse import grad
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import evaluate_dim, evaluate_shape
-from symbackprop.verify.interpreter import in_numbers
+from symbackprop.core.sizes import in_numbers
 from tests.core.test_ops_oracle import ORACLE
 from tests.zoo.helpers import SIZES, as_meant
 

@@ -45,7 +45,7 @@ from symbackprop.render.axes import AxisLetters
 from symbackprop.render.document import ROLES, Value
 from symbackprop.render.factors import Factor, path_factor, total
 from symbackprop.render.graph.drawn import MANY, Drawn, Own, body_rows, drawn_names, drawn_rows, written_arguments
-from symbackprop.render.graph.picture import Box, Frame, Item, Picture, Wire, as_kind
+from symbackprop.render.graph.picture import Box, Frame, Item, Picture, Rule, Wire, as_kind
 from symbackprop.render.graph.typesetting import line
 from symbackprop.render.numbers import DIGITS, Numbers
 from symbackprop.render.rows import Rows
@@ -260,11 +260,14 @@ def picture_of(derivation: Derivation, values: Mapping[str, Any] | None = None, 
 
 
 class Known(Protocol):
-    """The numbers of a point: of a row, and of a formula over rows; None where they are not known."""
+    """The numbers of a point: of a row, and of a formula over rows; None where they are not known. The ``rule`` says
+    what an array makes of its gradient, for an argument; ``factor`` is the derivative, if it has one."""
 
     def of(self, node: Node) -> Value | None: ...
 
     def factor(self, factor: Factor) -> Value | None: ...
+
+    def rule(self, row: Node, argument: Node, factor: Factor | None) -> Rule | None: ...
 
 
 class Builder:
@@ -304,18 +307,22 @@ class Builder:
 
     def wire(self, argument: Node, row: Node, prefix: str, labels: Mapping[int, Math]) -> Wire:
         """From an argument to a row that reads it."""
-        local = self._local(argument, row)
-        name = line(Derivative(self.symbol(row, labels), self.symbol(argument, labels))).text if local else ""
-        return Wire(self.key(argument, prefix), self.key(row, prefix), local=local, local_name=name)
+        local, rule = self._local(argument, row)
+        called = local is not None or rule is not None
+        name = line(Derivative(self.symbol(row, labels), self.symbol(argument, labels))).text if called else ""
+        return Wire(self.key(argument, prefix), self.key(row, prefix), local=local, local_name=name, rule=rule)
 
-    def _local(self, argument: Node, row: Node) -> Rounded | None:
-        """∂row/∂argument of scalars, where the sweep went that way."""
-        if self.numbers is None or argument.shape or row.shape:
-            return None
+    def _local(self, argument: Node, row: Node) -> tuple[Rounded | None, Rule | None]:
+        """∂row/∂argument where the sweep went that way: of scalars a number, of arrays perhaps a rule."""
+        if self.numbers is None:
+            return None, None
         factors = [path_factor(p) for p in self._paths(argument, row)]
         known = [x for x in factors if x is not None]
-        value = self.numbers.factor(total(known)) if known and len(known) == len(factors) else None
-        return None if value is None else value.shown
+        factor = total(known) if known and len(known) == len(factors) else None
+        if argument.shape or row.shape:
+            return None, self.numbers.rule(row, argument, factor)
+        value = None if factor is None else self.numbers.factor(factor)
+        return None if value is None else value.shown, None
 
     def _paths(self, argument: Node, row: Node) -> list[tuple[Edge, ...]]:
         """From a row to an argument, also through rows that have no box; none where those are too many."""

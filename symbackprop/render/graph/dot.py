@@ -55,7 +55,7 @@ def _level(picture: Picture, indent: str) -> Iterator[str]:
         ends = quoted(_end(source, -1) or wire.source), quoted(_end(target, 0) or wire.target)
         options = ["style=dashed, constraint=false"] if wire.back else []
         options += [f"ltail={quoted('cluster ' + source.key)}"] if source else []
-        options += [f'label=<{FACTOR.format(escape(factor_text(wire.local).text))}>'] if wire.local else []
+        options += [f'label=<{FACTOR.format(escape(factor_text(wire).text))}>'] if wire.is_labelled else []
         options += [f"lhead={quoted('cluster ' + target.key)}"] if target else []
         yield f"{indent}{ends[0]} -> {ends[1]}" + (f" [{', '.join(options)}]" if options else "") + ";"
 

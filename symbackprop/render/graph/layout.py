@@ -343,14 +343,14 @@ class Layout:
         self.leaves = set(range(len(self.items))) - {self.index[w.target] for w in self.wires}
         self.inner = {i: lay_out(f.inside, down) for i, f in enumerate(self.items) if isinstance(f, Frame)}
         self.sizes = {i: self._size(i, item) for i, item in enumerate(self.items)}
-        self.spread = 2 if any(w.local for w in self.wires) else 1
+        self.spread = 2 if any(w.is_labelled for w in self.wires) else 1
 
     def scene(self) -> Scene:
         edges = [(self.index[w.source], self.index[w.target]) for w in self.wires]
         graph = layered(len(self.items), edges, self.down, self.spread)
         for wire, chain in zip(self.wires, graph.chains, strict=True):
-            if wire.local:  # the last dummy of the wire keeps the place of its label free
-                self.sizes[chain[-2]] = factor_size(wire.local, self.down)
+            if wire.is_labelled:  # the last dummy of the wire keeps the place of its label free
+                self.sizes[chain[-2]] = factor_size(wire, self.down)
         axis = positions(graph, self._extent, GAP_ACROSS)
         spans = self._spans(graph)
         scene = Scene()
@@ -416,7 +416,7 @@ class Layout:
         ports = self._ports(graph, axis)
         return [
             Curve(wire, self._points(chain, ports[e], axis, [spans[level[v]] for v in chain]),
-                  self._label(chain[-2], axis, spans[level[chain[-2]]]) if wire.local else None)
+                  self._label(chain[-2], axis, spans[level[chain[-2]]]) if wire.is_labelled else None)
             for e, (wire, chain) in enumerate(zip(self.wires, graph.chains, strict=True))
         ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from symbackprop.core.maths import Rounded
 from symbackprop.core.printer import Text
@@ -53,8 +53,8 @@ class Box:
         """The whole box in one line."""
         words = [self.equation.text]
         words += [self.shape.text] if self.shape else []
-        words += [f"value {_said(self.value)}"] if self.value else []
-        words += [f"gradient {_said(self.gradient)}"] if self.gradient else []
+        words += [f"value {said(self.value)}"] if self.value else []
+        words += [f"gradient {said(self.gradient)}"] if self.gradient else []
         return ", ".join(words)
 
 
@@ -73,12 +73,20 @@ class Frame:
 Item: TypeAlias = "Box | Frame"
 
 
+class Rule(NamedTuple):
+    """What becomes of the gradient on its way down a wire between arrays, as a formula; if it is multiplied entry by
+    entry, perhaps by which numbers."""
+
+    formula: Text
+    value: Rounded | None = None
+
+
 @dataclass(frozen=True)
 class Wire:
     """From an item to one of its readers. A ``back`` wire is carried to the next round of a frame.
 
-    ``local`` is the derivative of the reader by the source, both of them scalars, where it is known as a number;
-    ``local_name`` is how it is called (∂f/∂q).
+    ``local`` is the derivative of the reader by the source, both of them scalars, where it is known as a number; of
+    arrays there is a ``rule``. ``local_name`` is how the derivative is called (∂f/∂q).
     """
 
     source: str
@@ -86,11 +94,19 @@ class Wire:
     back: bool = False
     local: Rounded | None = None
     local_name: str = ""
+    rule: Rule | None = None
+
+    @property
+    def is_labelled(self) -> bool:
+        return self.local is not None or self.rule is not None
 
     @property
     def spoken(self) -> str:
         """The local gradient in words; nothing where there is none."""
-        return f"local gradient {self.local_name} = {_said(self.local)}" if self.local else ""
+        formula = [self.rule.formula.text] if self.rule else []
+        value = self.rule.value if self.rule else self.local
+        found = [*formula, *([] if value is None else [said(value)])]
+        return " = ".join([f"local gradient {self.local_name}", *found]) if found else ""
 
 
 @dataclass(frozen=True)
@@ -119,7 +135,7 @@ class Picture:
     def factors(self) -> Iterator[Wire]:
         """All wires with a local gradient, those inside frames included."""
         for level in (self, *[frame.inside for frame in self.frames()]):
-            yield from (w for w in level.wires if w.local)
+            yield from (w for w in level.wires if w.is_labelled)
 
     @property
     def numeric(self) -> bool:
@@ -142,7 +158,7 @@ class Picture:
         return self.svg()
 
 
-def _said(value: Rounded) -> str:
+def said(value: Rounded) -> str:
     """A number; a matrix as its rows, ``[1 2; 3 4]``."""
     if not is_tall(value):
         return text(value)

@@ -11,8 +11,8 @@ from math import fsum
 from symbackprop.core.maths import Rounded
 from symbackprop.core.printer import Run, Text
 from symbackprop.render.document import ROLES
-from symbackprop.render.graph.picture import Box
-from symbackprop.render.graph.typesetting import is_tall, line, lines, runs_of
+from symbackprop.render.graph.picture import Box, Wire
+from symbackprop.render.graph.typesetting import columns, is_tall, line, lines, runs_of
 
 NARROW = set("iIljtf.,;:'|![](){}/ ⎡⎣⎢⎤⎦⎥‖ᵀ₀₁₂₃₄₅₆₇₈₉⁰¹²³⁴⁵⁶⁷⁸⁹₋₊ₜ⁻")
 WIDE = set("mwMWΣΠ@—→⊙×+=−<>≤≥∂ΦΩΨ")
@@ -133,17 +133,20 @@ def _number_width(value: Rounded) -> float:
 
 def _room(value: Rounded) -> list[Text]:
     """A wide number of as many digits, where it may become one."""
-    return [Text(f"−0.{'0' * value.digits}")] if value.steady else []
+    wide, count = f"−0.{'0' * value.digits}", columns(value)
+    return [Text("  ".join([wide] * count))] if value.steady else []
 
 
-def factor_text(local: Rounded) -> Text:
-    """What the gradient that comes down a wire is multiplied by."""
-    return line.row(Text("× "), line(local))
+def factor_text(wire: Wire) -> Text:
+    """What the gradient that comes down a wire is multiplied by, or becomes; how that is called, where it is long."""
+    if wire.rule is None:
+        return line.row(Text("× "), line(wire.local)) if wire.local else Text("")
+    return wire.rule.formula if len(wire.rule.formula.text) <= LIMIT else Text(wire.local_name)
 
 
-def factor_size(local: Rounded, down: bool) -> Size:
+def factor_size(wire: Wire, down: bool) -> Size:
     """The room of a local gradient above its wire, or at the right of one that runs down."""
-    texts = [factor_text(local), *[Text(f"× {x.text}") for x in _room(local)]]
+    texts = [factor_text(wire), *[Text(f"× {x.text}") for x in (_room(wire.local) if wire.local else [])]]
     wide = max(width(x, FACTOR) for x in texts) * 1.08 + 4.0
     if down:
         return Size(NUMBER_LINE, LANE, BLANK / 2 + wide, 0.0)

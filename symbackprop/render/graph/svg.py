@@ -313,10 +313,10 @@ class Writer:
 
     def _local(self, curve: Curve) -> str:
         """The local gradient of a wire, in the room that the layout left for it."""
-        if curve.wire.local is None or curve.label is None:
+        if not curve.wire.is_labelled or curve.label is None:
             return ""
         (x, _), (right, bottom) = map(self._at, curve.label)
-        words = text((x + right) / 2, bottom - 4.0, factor_text(curve.wire.local), "g-local", FACTOR, "middle")
+        words = text((x + right) / 2, bottom - 4.0, factor_text(curve.wire), "g-local", FACTOR, "middle")
         source = f" data-key={quoteattr(curve.wire.source)}"
         return f'<g role="img"{source}><title>{escape(curve.wire.spoken)}</title>{words}</g>'
 

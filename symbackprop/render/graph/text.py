@@ -43,7 +43,7 @@ def _row(box: Box, reads: str, indent: str) -> Cells:
 
 
 def _read(names: Mapping[str, str], wire: Wire) -> str:
-    return names[wire.source] + (f" ({factor_text(wire.local).text})" if wire.local else "")
+    return names[wire.source] + (f" ({factor_text(wire).text})" if wire.is_labelled else "")
 
 
 def _arrow(reads: str) -> str:

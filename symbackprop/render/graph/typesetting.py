@@ -120,6 +120,12 @@ def is_tall(value: Rounded) -> bool:
     return isinstance(value.values, tuple) and len(value.values) > 1 and isinstance(value.values[0], tuple)
 
 
+def columns(value: Rounded) -> int:
+    """How many numbers stand beside each other."""
+    row = value.values[0] if is_tall(value) else value.values  # type: ignore[index]
+    return len(row) if isinstance(row, tuple) else 1
+
+
 def cells(value: Rounded) -> list[list[Text]]:
     """The numbers of a matrix."""
     rows = value.values if isinstance(value.values, tuple) else ()
