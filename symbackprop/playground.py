@@ -137,8 +137,8 @@ def graph(asked: Asked, options: Words) -> dict[str, Any]:
         picture = moved.picture(values)
         leaves = {n: {"shape": shape, "entries": values[n], "below": moved.below.get(n)} for n, shape in
                   moved.shapes.items()}
-        return {"html": svg_fragment(picture, runs_down(picture)), "leaves": leaves, "sizes": dict(moved.sizes),
-                "sweep": [stop._asdict() for stop in sweep(moved, picture)]}
+        return {"html": svg_fragment(picture, runs_down(picture)), "leaves": leaves,
+                "sizes": {**moved.fixed, **moved.sizes}, "sweep": [stop._asdict() for stop in sweep(moved, picture)]}
 
 
 @job

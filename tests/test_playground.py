@@ -91,7 +91,7 @@ def test_a_circuit_has_numbers_that_move() -> None:
 def test_the_graph_of_a_loop_has_numbers_where_they_are_asked_for() -> None:
     assert result("graph", example(LOOP))["leaves"] == {}
     found = result("graph", example(LOOP), numbers=True)
-    assert found["leaves"]["words"]["below"] == found["sizes"]["V"] and found["sizes"]["H"] == 3
+    assert found["leaves"]["words"]["below"] == found["sizes"]["V"] == 3 and found["sizes"]["T"] == 2
     assert any(stop["words"].startswith("∂L/∂U_i = ") for stop in found["sweep"])
 
 

@@ -210,38 +210,55 @@ function entryName(name, place, shape) { // W[2,1], counted from 1
   return shape.length ? `${name}[${at.join(",")}]` : name;
 }
 
-function fields(leaves) { // a number has a field and a slider; an array fields in rows, and a slider for the last one used
-  const lines = Object.entries(leaves).map(([name, { shape, entries, below }]) => {
-    const line = document.createElement("div"), title = document.createElement(shape.length ? "span" : "label");
-    const grid = document.createElement("div"), slider = input("range", name, below), used = document.createElement("span");
-    const cells = entries.map((_, place) => {
-      const cell = input("number", name, below), called = entryName(name, place, shape);
-      cell.dataset.place = place;
-      cell.id = shape.length ? `leaf-${name}-${place}` : `leaf-${name}`;
-      if (shape.length) { cell.setAttribute("aria-label", called); }
-      cell.addEventListener("focus", () => { slides(slider, used, cell, called); });
-      return cell;
-    });
-    grid.className = "grid";
-    grid.style.setProperty("--columns", shape.at(-1) ?? 1);
-    grid.append(...cells);
-    title.textContent = name;
-    title.htmlFor = cells[0].id;
-    line.className = shape.length ? "leaf array" : "leaf";
-    if (shape.length) { Object.assign(line, { role: "group", ariaLabel: name }); }
-    line.append(title, grid, used, slider);
-    slides(slider, used, cells[0], entryName(name, 0, shape));
-    used.hidden = !shape.length;
+function fields(leaves) { // a number has a field and a slider; arrays have fields in rows, and all of them one slider
+  const of = (isArray) => Object.entries(leaves).filter(([, { shape }]) => isArray === shape.length > 0);
+  const lines = of(false).map(([name, { below }]) => {
+    const line = document.createElement("p"), label = document.createElement("label");
+    const number = input("number", name, below), slider = input("range", name, below);
+    label.textContent = name;
+    label.htmlFor = number.id = `leaf-${name}`;
+    slider.setAttribute("aria-label", `${name}, slider`);
+    line.append(label, number, slider);
     return line;
   });
-  $("leaves").replaceChildren($("leaves").firstElementChild, ...lines);
+  const grids = of(true).map(([name, leaf]) => grid(name, leaf));
+  const [begin, ...rest] = $("leaves").children;
+  for (const old of rest) { old.remove(); }
+  begin.after(...grids, ...lines);
+  if (grids.length) { slides(grids[0].querySelector("input")); }
 }
 
-function slides(slider, used, cell, called) { // the slider moves the entry that was used last
-  for (const other of cell.parentElement?.children ?? []) { other.classList.toggle("is-used", other === cell); }
-  slider.dataset.place = cell.dataset.place;
-  slider.setAttribute("aria-label", `${called}, slider`);
-  used.textContent = called;
+function grid(name, { shape, entries, below }) { // an array: its rows along the last axis
+  const whole = document.createElement("div"), title = document.createElement("span"), cells = document.createElement("div");
+  cells.append(...entries.map((_, place) => {
+    const cell = input("number", name, below);
+    cell.dataset.place = place;
+    cell.id = `leaf-${name}-${place}`;
+    cell.setAttribute("aria-label", entryName(name, place, shape));
+    cell.addEventListener("focus", () => slides(cell));
+    return cell;
+  }));
+  cells.className = "cells";
+  cells.style.setProperty("--columns", shape.at(-1));
+  title.textContent = name;
+  whole.className = "array";
+  whole.setAttribute("role", "group");
+  whole.setAttribute("aria-label", name);
+  whole.append(title, cells);
+  return whole;
+}
+
+function slides(cell) { // the slider moves the entry that was used last
+  const line = document.createElement("p"), called = document.createElement("span"), { leaf, place } = cell.dataset;
+  const slider = input("range", leaf, cell.max === "" ? null : Number(cell.max) + 1);
+  slider.dataset.place = place;
+  called.textContent = cell.getAttribute("aria-label");
+  slider.setAttribute("aria-label", `${called.textContent}, slider`);
+  line.className = "slides";
+  line.append(called, slider);
+  for (const other of document.querySelectorAll("#leaves .cells input")) { other.classList.toggle("is-used", other === cell); }
+  document.querySelector("#leaves .slides")?.remove();
+  $("leaves").append(line);
   if (cell.value) { shownIn(slider, cell.valueAsNumber); }
 }
 

@@ -23,13 +23,13 @@ from symbackprop.core.shapes import evaluate_dim, evaluate_shape
 from symbackprop.core.sizes import in_numbers, number
 from symbackprop.derive import derive
 from symbackprop.derive.stable import stable_totals
-from symbackprop.derive.steps import Derivation, LoopStep
+from symbackprop.derive.steps import Derivation, LoopStep, Step
 from symbackprop.errors import SymbackpropError
 from symbackprop.model.copying import copied
 from symbackprop.model.model import Model
 from symbackprop.render.board import build_document
 from symbackprop.render.document import Line, Value
-from symbackprop.render.factors import Factor
+from symbackprop.render.factors import ONE, Factor
 from symbackprop.render.graph.boxes import Builder
 from symbackprop.render.graph.picture import Box, Picture, Rule, said
 from symbackprop.render.graph.typesetting import line
@@ -60,21 +60,19 @@ def moving(derivation: Derivation) -> Moving | None:
     if model.functions or any(row.attr.stated for row in model.leaves().values()):
         return None
     loops = [row.attr for row in model.graph.nodes.values() if isinstance(row.attr, Loop)]
-    if loops:
-        short = _unrolled(model, loops)
-        return None if short is None else moving(derive(short))
-    if len(rows := outside_loops(derivation)) > MOST_ROWS:
+    fixed = {s.name: LOOPS for loop in loops for s in loop.length.free_symbols}
+    if any(evaluate_dim(loop.length, fixed) > LONGEST for loop in loops):
         return None
-    found = (_begun(Moving(derivation, rows, sizes)) for sizes in _sizes(model))
+    plain = derive(_unrolled(model, fixed)) if loops else derivation
+    if len(rows := outside_loops(plain)) > MOST_ROWS:
+        return None
+    found = (_begun(Moving(plain, rows, sizes, fixed)) for sizes in _sizes(plain.model))
     return next((m for m in found if m is not None), None)
 
 
-def _unrolled(model: Model, loops: Sequence[Loop]) -> Model | None:
-    """The model with its loops written out, where they are short."""
-    sizes = {s.name: LOOPS for loop in loops for s in loop.length.free_symbols}
-    if max(evaluate_dim(loop.length, sizes) for loop in loops) > LONGEST:
-        return None
-    short = copied(model, sizes)
+def _unrolled(model: Model, fixed: Mapping[str, int]) -> Model:
+    """The model with its loops written out."""
+    short = copied(model, fixed)
     short.example = dict(model.example)
     return short
 
@@ -99,10 +97,11 @@ def _begun(m: Moving) -> Moving | None:
 
 
 class Moving:
-    """The rows of a derivation, to be computed again and again; ``sizes`` of dimensions."""
+    """The rows of a derivation, to be computed again and again; ``sizes`` of dimensions, those ``fixed`` for loops."""
 
-    def __init__(self, derivation: Derivation, rows: Sequence[Node], sizes: Mapping[str, int]) -> None:
-        self.derivation, self.sizes = derivation, sizes
+    def __init__(self, derivation: Derivation, rows: Sequence[Node], sizes: Mapping[str, int],
+                 fixed: Mapping[str, int]) -> None:
+        self.derivation, self.sizes, self.fixed = derivation, sizes, fixed
         better = stable_totals(derivation)
         self.rows = {row.id: better.get(row.id, row) for row in rows}
         model = derivation.model
@@ -217,13 +216,23 @@ class Moved:
 
     def rule(self, row: Node, argument: Node, factor: Factor | None) -> Rule | None:
         """The local derivative of arrays as the derivation says it, with its entries where it has some."""
-        found = self.moving.rules.get((row.id, argument.id))
+        found, upstream = self.moving.rules.get((row.id, argument.id)), Shaped(Delta(), row.shape)
         if found is None:
+            return self._of_loss(argument) if row is self.moving.derivation.model.loss_row else None
+        if isinstance(found.right, Relation):
+            return Rule(line(found.right))
+        value = None if factor is None else self.factor(factor)
+        formula = upstream if factor == ONE else product(upstream, found.right)
+        return Rule(line(Relation(upstream, "↦", formula)), None if value is None else value.shown)
+
+    def _of_loss(self, argument: Node) -> Rule | None:
+        """The gradient of what only the loss reads."""
+        steps = [s for s in self.moving.derivation.steps if isinstance(s, Step) and s.target is argument]
+        if not steps or len(steps[0].contributions) != 1:
             return None
-        value, upstream = None if factor is None else self.factor(factor), Shaped(Delta(), row.shape)
-        by_entry = not isinstance(found.right, Relation)
-        formula = Relation(upstream, "↦", product(upstream, found.right)) if by_entry else found.right
-        return Rule(line(formula), None if value is None else value.shown)
+        name, value = self.moving.derivation.name(argument), self.of(steps[0].total)
+        formulas = [x.right for x in self.moving.lines.get(name or "", ()) if x.kind == "result"]
+        return Rule(line(formulas[0]), None if value is None else value.shown) if formulas else None
 
 
 def shown(array: Array) -> Value:

@@ -258,7 +258,7 @@ def test_numbers_move_in_arrays(page: Chromium) -> None:
             "f.dispatchEvent(new Event('input')); })()")
     page.wait("document.getElementById('told').textContent.startsWith('backward: ∂L/∂w = ')")
     page.wait("[...document.querySelectorAll('#graph .g-value')].some(e => e.textContent.includes('3'))")
-    slider = "document.querySelector('#leaves [type=range][data-leaf=w]')"
+    slider = "document.querySelector('#leaves .slides input')"
     assert page.js(f"{slider}.getAttribute('aria-label')") == "w[2], slider"
     page.js(f"{slider}.focus()")
     page.press("Home", 36)

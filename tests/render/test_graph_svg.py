@@ -90,7 +90,7 @@ def test_local_gradients_overlap_nothing(any_model: str, down: bool) -> None:
         assert not [b.box.key for b in scene.boxes if not apart(rectangle(b), label)], wire.spoken
         assert min(label) >= -0.01 and label[2] <= scene.along + 0.01 and label[3] <= scene.across + 0.01
         along, across = label[2] - label[0], label[3] - label[1]
-        assert (across if down else along) >= width(factor_text(wire.local), FACTOR), "wide enough"
+        assert (across if down else along) >= width(factor_text(wire), FACTOR), "wide enough"
         assert (along if down else across) >= FACTOR, "high enough"
         assert not through(scene, wire, label), "wires run beside, not through"
 
@@ -119,11 +119,11 @@ def test_wires_meet_their_boxes_and_cross_no_other(any_model: str, down: bool) -
 
 
 def start_of(item: PlacedBox | PlacedFrame) -> float:
-    return item.start if isinstance(item, PlacedBox) else item.start[0]
+    return item.start + item.size.slack if isinstance(item, PlacedBox) else item.start[0]
 
 
 def end_of(item: PlacedBox | PlacedFrame) -> float:
-    return item.start + item.size.length if isinstance(item, PlacedBox) else item.end[0]
+    return item.start + item.size.length - item.size.slack if isinstance(item, PlacedBox) else item.end[0]
 
 
 def crossed(scene: Scene, curve: Curve) -> list[str]:

@@ -136,7 +136,7 @@ def test_only_valid_entries_are_allowed() -> None:
 
 @pytest.mark.parametrize("text", [
     "function f\ndata x\nloss L = f(x)\n", "data A: 3 x 3\nloss L = logdet(A)\n", "data A: 7 x 7\nloss L = sum(A)\n",
-    "data x, h[0]\nparam w\nfor t in 1..300:\n    h[t] = w * x + h[t-1]\nloss L = h[300]\n",
+    "data x, h[0]\nparam w\nfor t in 1..300:\n    h[t] = tanh(w * h[t-1])\nloss L = h[300]\n",
 ])
 def test_what_is_too_large_or_takes_other_functions_does_not_move(text: str) -> None:
     assert moving(derive(Model.parse(text))) is None

@@ -430,11 +430,13 @@ class Layout:
                 spans: Sequence[tuple[float, float]]) -> tuple[Point, ...]:
         """Out of the source, straight through every layer between, into the target."""
         first, last = chain[0], chain[-1]
-        points = [(self._start(first, spans[0]) + self.sizes[first].length, axis[first]), (spans[0][1], axis[first])]
+        begin = self._start(first, spans[0]) + self.sizes[first].length - self.sizes[first].slack
+        points = [(begin, axis[first]), (spans[0][1], axis[first])]
         for v, span in zip(chain[1:-1], spans[1:-1], strict=True):
             points += [(span[0], axis[v]), (span[1], axis[v])]
         across = axis[last] + port
-        points += [(spans[-1][0], across), (self._start(last, spans[-1]) + self._inset(last, port), across)]
+        end = self._start(last, spans[-1]) + self.sizes[last].slack + self._inset(last, port)
+        points += [(spans[-1][0], across), (end, across)]
         return tuple(points)
 
     def _inset(self, v: int, port: float) -> float:

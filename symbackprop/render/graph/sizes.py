@@ -89,13 +89,15 @@ BLANK = 8.0
 @dataclass(frozen=True)
 class Size:
     """``length`` along the drawing; ``before`` and ``after`` across it, from the axis on which wires run. ``half`` is
-    half the width of the shape that wires touch, ``stub`` the piece of wire behind it that carries the numbers."""
+    half the width of the shape that wires touch, ``stub`` the piece of wire behind it that carries the numbers,
+    ``slack`` what its numbers reach beyond it on either side, along the drawing."""
 
     length: float
     before: float
     after: float
     half: float
     stub: float = 0.0
+    slack: float = 0.0
 
 
 def lines_of(box: Box) -> list[Text]:
@@ -161,7 +163,8 @@ def size_of(box: Box, down: bool) -> Size:
     if down:
         side = label + 2 * BLANK if label else 0.0
         length = max(high, above + below + 4.0)
-        return Size(length, wide / 2 + (name + 6.0 if name else 0.0), wide / 2 + side, wide / 2)
+        slack = (length - high) / 2
+        return Size(length, wide / 2 + (name + 6.0 if name else 0.0), wide / 2 + side, wide / 2, slack=slack)
     stub = label + 2 * BLANK if label else 0.0
     before = max(high / 2 + (17.0 if name else 0.0), above + 6.0)
     return Size(wide + stub, before, max(high / 2, below + 6.0), high / 2, stub)
