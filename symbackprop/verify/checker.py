@@ -23,6 +23,7 @@ from symbackprop.model.text import parse
 from symbackprop.verify.along import Along, promised
 from symbackprop.verify.blame import first_changed_line, first_wrong_line
 from symbackprop.verify.calls import differences
+from symbackprop.verify.cost import run_cost
 from symbackprop.verify.differences import (
     AUTO,
     CENTRAL,
@@ -53,7 +54,7 @@ from symbackprop.verify.report import (
     joined,
 )
 from symbackprop.verify.rounding import DOUBLE
-from symbackprop.verify.sampling import Sample, choose_sizes, hidden_dims, in_single
+from symbackprop.verify.sampling import SMALL, Sample, choose_sizes, hidden_dims, in_single
 from symbackprop.verify.verdicts import (
     TOLERANCE,
     Finding,
@@ -68,7 +69,8 @@ from symbackprop.verify.verdicts import (
 Progress = Callable[[int, int], None]
 DENSE, DENSE_AGAIN = 10_000, 300
 FEWEST, MOST, AGAIN = 24, 600, 6
-WORK = 3e9  # entries computed, about half a minute
+WORK = 1e9  # entries computed, some ten seconds
+DEAR = 1e6  # entries of one run, which some hundred slopes take each
 
 
 def verify_module(
@@ -153,6 +155,7 @@ class Check:
     first: Outcome = field(default_factory=lambda: Outcome({}, {}))
     failing: tuple[Sample, Objective, float] | None = None
     sizes: list[dict[str, int]] = field(default_factory=list)
+    shrunk: list[str] = field(default_factory=list)
     stopped: bool = False
     done: int = 0
     total: int = 0
@@ -161,10 +164,10 @@ class Check:
         self.candidate = Candidate(self.module, self.model, self.given, self.read)
         self.rng = np.random.default_rng(self.seed)
         self.targets = self.candidate.targets
-        first = choose_sizes(self.model, self.rng, self.given)
+        first, self.shrunk = self._first_sizes()
         self.points = Points(self.model, self.rng, first, self.targets)
         entries = sum(prod(evaluate_shape(row.shape, first)) for row in self.targets.values())
-        varied = hidden_dims(self.model, first) if self.candidate.takes_dims("forward") else []
+        varied = [*(hidden_dims(self.model, first) if self.candidate.takes_dims("forward") else []), *self.shrunk]
         self.count, self.later = self.trials or max(trials_for(entries), 2 if varied else 1), min(entries, DENSE_AGAIN)
         unsampled = ""
         try:
@@ -179,6 +182,18 @@ class Check:
         except CodeEnded as end:
             self.problems.append(f"{end}{at_sizes(self.sizes[-1])}")
         return self._report("" if self.sizes else unsampled)
+
+    def _first_sizes(self) -> tuple[dict[str, int], list[str]]:
+        """The declared sizes; smaller ones of the dimensions returned where every slope would take long at those."""
+        declared = choose_sizes(self.model, self.rng, self.given)
+        if run_cost(self.model, declared) <= DEAR:
+            return declared, []
+        untold = [] if self.candidate.takes_dims("forward") else hidden_dims(self.model, declared)
+        stay = {*untold, *self.given}
+        large = [n for n, size in self.model.sizes.items() if (size or 0) > SMALL[-1] and n not in stay]
+        first = choose_sizes(self.model, self.rng, self.given, 1, large)
+        smaller = run_cost(self.model, first) < run_cost(self.model, declared)
+        return (first, large) if smaller else (declared, [])
 
     def _trial(self, sizes: dict[str, int], trial: int) -> str:
         """One random point; returns why there is none."""
@@ -248,7 +263,9 @@ class Check:
         """Points of a kind, each compared in all gradients at once, as long as nothing is wrong."""
         hidden = [n for n in hidden_dims(self.model, dict(first)) if n not in varied]
         fixed = self.given | {n: first[n] for n in hidden}
-        further = Further(self.model, self.rng, fixed, few=self.candidate.compiles, written=self.candidate.written)
+        declared = choose_sizes(self.model, self.rng, self.given) if self.shrunk else {}
+        further = Further(self.model, self.rng, fixed, few=self.candidate.compiles, written=self.candidate.written,
+                          declared=declared)
         for situation in further.situations([sample for sample, _ in self.points.found]):
             if self.stopped or self._failed():
                 return
@@ -455,7 +472,8 @@ def _reach(slopes: Slopes, prober: Prober) -> float:
     return largest(change)
 
 
-# -- how much to compare: every entry up to about 10⁴ in all, else a sample of each gradient and random directions
+# -- how much to compare: every entry up to about 10⁴ in all where that is quick, else some of each gradient, and all of
+# them along random directions
 def trials_for(entries: int) -> int:
     """How many random points: many for a scalar graph, where one point shows one branch only."""
     return 5 if entries <= 40 else 2 if entries <= 2000 else 1
@@ -466,7 +484,8 @@ def places_of(targets: Mapping[str, Node], sizes: Mapping[str, int], cost: float
     """The flat places to compare in each gradient, in order. Trials after the first are there for other sizes and other
     sides of kinks: a few entries of each gradient will do."""
     counts = {n: prod(evaluate_shape(row.shape, sizes)) for n, row in targets.items()}
-    if sum(counts.values()) <= (DENSE_AGAIN if trial else DENSE):
+    total = sum(counts.values())
+    if total <= (DENSE_AGAIN if trial else DENSE) and total * cost <= WORK:
         return {n: np.arange(c) for n, c in counts.items()}
     share = AGAIN if trial else int(np.clip(WORK / cost / len(counts), FEWEST, MOST))
     return {n: some_places(c, share, rng) for n, c in counts.items()}

@@ -10,6 +10,7 @@ from symbackprop.core.loops import Loop
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.shapes import evaluate_dim, evaluate_shape, shape_text
 from symbackprop.errors import ShapeError
+from symbackprop.model.model import Model
 
 MAX_ENTRIES = 2**26  # in all arrays together: 0.5 GiB as float64, 1 GiB in a complex step, as much again in a module
 PER_STEP = 30  # a row at one step of a loop takes as long as so many entries
@@ -59,6 +60,14 @@ def _products(row: Node, sizes: Mapping[str, int]) -> int:
 def cost_of(rows: Iterable[Shaped], sizes: Mapping[str, int]) -> float:
     """Entries computed by one evaluation; a call of NumPy counts like 3000 of them."""
     return sum(3000.0 + _work(row, shape, sizes) for row, shape in rows)
+
+
+def run_cost(model: Model, sizes: Mapping[str, int]) -> float:
+    """Entries computed by one run of a model; 0 where its shapes do not allow the sizes."""
+    try:
+        return cost_of(shaped(model.graph.topological(model.results()), sizes), sizes)
+    except ShapeError:
+        return 0.0
 
 
 def _work(row: Node, shape: tuple[int, ...] | None, sizes: Mapping[str, int]) -> float:

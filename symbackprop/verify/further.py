@@ -22,7 +22,7 @@ from symbackprop.errors import ModelError, ShapeError
 from symbackprop.model.model import Model
 from symbackprop.verify.aiming import numbers_in
 from symbackprop.verify.conditions import meeting
-from symbackprop.verify.cost import cost_of, shaped
+from symbackprop.verify.cost import run_cost
 from symbackprop.verify.differences import TINY, NotAnalytic, Objective, Ray, imaginary
 from symbackprop.verify.everywhere import Otherwise, Pinned, recording
 from symbackprop.verify.interpreter import Array, Program, Step, Watch, largest
@@ -31,6 +31,7 @@ from symbackprop.verify.rounding import DOUBLE, SINGLE
 from symbackprop.verify.sampling import Needs, Random, Sample, draw, in_single, intervals, leaf_values, needs_of
 
 LARGER, LARGE, WIDEST, EXPENSIVE = (11, 12, 13, 14, 15, 16, 17), (5, 6, 7, 8, 9), 40, 3e6
+LONG = 1e9  # entries of one run, some seconds
 ATTEMPTS, FITS, OUTPUTS = 6, 200, 8
 FAR, GROWN, TRIED, SATURATED, LEAVES = 800.0, 8.0, 12, 720.0, 3
 SO_LARGE, NUMBERS = "so large that functions saturate", 1e300
@@ -54,14 +55,14 @@ class Situation:
 
 class Further:
     """Finds such points for a model; ``fixed`` are sizes that have to stay, ``written`` whole numbers in the text of
-    the module, which may be the sizes of its blocks. ``few``: where every other size costs much, one other set of sizes
-    has to do. What could not be met is in ``without``."""
+    the module, which may be the sizes of its blocks, ``declared`` large sizes to be met once. ``few``: where every
+    other size costs much, one other set of sizes has to do. What could not be met is in ``without``."""
 
     def __init__(self, model: Model, rng: Random, fixed: Mapping[str, int], few: bool = False,
-                 written: Iterable[int] = ()) -> None:
+                 written: Iterable[int] = (), declared: Mapping[str, int] | None = None) -> None:
         self.model, self.rng, self.fixed, self.few = model, rng, dict(fixed), few
         self.blocks = [n for n in sorted(set(written)) if LARGER[-1] < n <= BLOCK][:BLOCKS]
-        self.free = [n for n in model.sizes if n not in fixed]
+        self.free, self.declared = [n for n in model.sizes if n not in fixed], dict(declared or {})
         self.without: list[str] = []
 
     def situations(self, found: Sequence[Sample]) -> Iterator[Situation]:
@@ -100,6 +101,9 @@ class Further:
             found = self._drawn(self._fitting(pools, needs))
             if found is not None:
                 yield found
+        declared = self._drawn(self.declared, LONG) if self.declared else None
+        if declared is not None:
+            yield declared
 
     def _pools(self) -> Iterator[Mapping[str, Sequence[int]]]:
         """The sizes to choose from for every free dimension, one set of them for each point."""
@@ -149,23 +153,23 @@ class Further:
 
     def _cost(self, sizes: Mapping[str, int]) -> float:
         """Entries computed by one run of the model."""
-        rows, sizes = self.model.graph.topological(self.model.results()), {**self.fixed, **sizes}
-        try:
-            return cost_of(shaped(rows, sizes), sizes)
-        except ShapeError:
-            return 0.0
+        return run_cost(self.model, {**self.fixed, **sizes})
 
-    def _drawn(self, sizes: dict[str, int] | None) -> Situation | None:
+    def _drawn(self, sizes: dict[str, int] | None, most: float = EXPENSIVE) -> Situation | None:
         if sizes is None:
             return None
-        if self._cost(sizes) > EXPENSIVE:
+        if self._cost(sizes) > most:
             self.without.append(f"{said(sizes)}: too much to compute")
             return None
-        for attempt in range(ATTEMPTS):
-            found = self.at(f"at {said(sizes)}", draw(self.model, sizes, self.rng, attempt))
-            if found is not None and not undefined(found.objective):
-                return found
-        self.without.append(f"{said(sizes)}: no random inputs were found at which the result is finite and has slopes")
+        why = "no random inputs were found at which the result is finite and has slopes"
+        try:
+            for attempt in range(ATTEMPTS):
+                found = self.at(f"at {said(sizes)}", draw(self.model, sizes, self.rng, attempt))
+                if found is not None and not undefined(found.objective):
+                    return found
+        except ShapeError:
+            why = "too much to hold in memory"
+        self.without.append(f"{said(sizes)}: {why}")
         return None
 
     def at(self, words: str, sample: Sample) -> Situation | None:

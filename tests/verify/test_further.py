@@ -106,6 +106,19 @@ def test_a_miss_says_the_entry_and_both_values(tmp_path: Path) -> None:
     assert f"x[{place}] is " in said and " by the model" in said
 
 
+LARGE = NET.replace("dim N, D, H", "dim N = 100, D = 300, H = 60")
+
+
+def test_large_declared_sizes_are_met_once_and_small_ones_at_every_slope(tmp_path: Path) -> None:
+    source = codegen(parse(LARGE, name="net"))
+    right = check(tmp_path, source)
+    assert right.verdict == "pass" and all(max(s.values()) <= 40 for s in right.sizes), right.text()
+    wrong = check(tmp_path, mutant(source, ("(a - t) / (H * N)", "(a - t) / (H * N + (N * H > 5999))")))
+    assert "at N = 100, D = 300, H = 60: " in wrong.problems[0], wrong.text()
+    given = check(tmp_path, source, sizes={"N": 90})
+    assert given.verdict == "pass" and given.sizes[0]["N"] == 90 and given.sizes[0]["D"] < 40
+
+
 def test_numbers_in_slices_windows_and_shapes_are_what_sizes_are_near_to() -> None:
     text = "dim N\nparam x: N x 3\ny = x[4:, :]\nloss L = sum(max_pool2d(reshape(y, (1, N - 4, 3, 1)), 2, stride=1))"
     assert literals(parse(text)) >= {2, 3, 4}

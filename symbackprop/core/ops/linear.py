@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 from symbackprop.core import build, noughts, selection
@@ -97,8 +98,8 @@ def _name(pattern: Pattern, diagonal: str) -> str:
 
 
 def _reference(np: Any, pattern: Pattern, *arrays: Any) -> Any:
-    optimize = len(arrays) > 2  # two at a time: all at once costs every letter's size
-    return np.einsum(str(pattern), *arrays, optimize=optimize)
+    many = prod(pattern.sizes([a.shape for a in arrays]).values()) > 1e5  # as a product of matrices, which is faster
+    return np.einsum(str(pattern), *arrays, optimize=many or len(arrays) > 2)  # two at a time
 
 
 def _sample(pattern: str, *shapes: tuple[int, ...]) -> Sample:
