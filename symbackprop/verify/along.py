@@ -54,12 +54,13 @@ SMALL = 1e-3  # an entry that is so small beside the largest one is compared wit
 
 class Along:
     """The derivatives of a module along random directions at one point, where it has given ``outcome``; at a point of a
-    ``special`` kind, where numbers may be far out, they are not compared as closely."""
+    ``special`` kind, where numbers may be far out, they are not compared as closely. ``coarse`` is what rounding leaves
+    of them there, beside their size."""
 
     def __init__(self, candidate: Candidate, sample: Sample, objective: Objective, outcome: Outcome, rng: Any,
                  special: bool = False) -> None:
         self.candidate, self.sample, self.objective, self.outcome, self.rng = candidate, sample, objective, outcome, rng
-        self.special = special
+        self.special, self.coarse = special, COARSE if special else 0.0
         self.leaves = {n: row for n, row in candidate.targets.items() if row.is_leaf}
 
     def findings(self) -> list[ProductReport]:
@@ -67,20 +68,22 @@ class Along:
         return self.as_closely_as_can_be(self._findings)
 
     def as_closely_as_can_be(self, find: Callable[[], Iterator[ProductReport]]) -> list[ProductReport]:
-        """What is found; where something is wrong and second derivatives are mostly rounding, not as closely."""
+        """What is found; where something is wrong, as closely as rounding lets second derivatives be compared."""
         found = list(find())
-        if any(r.verdict == FAIL for r in found) and not self.special and self._cancels():
-            self.special = True
-            found = list(find())
+        if any(r.verdict == FAIL for r in found) and not self.coarse:
+            self.coarse = self._rounded()
+            found = list(find()) if self.coarse > AGREE else found
         return found
 
-    def _cancels(self) -> bool:
-        """Whether second derivatives are mostly what rounding leaves of them, as at a point far out, wherever the point
-        lies: where the terms of a slope are κ times as large as it is, theirs are κ² times as large as they are."""
+    def _rounded(self) -> float:
+        """What rounding leaves of second derivatives, as at a point far out, wherever the point lies: where the terms
+        of a slope are κ times as large as it is, theirs are κ² times as large as they are. The slope is taken as large
+        as it is along most directions: along one of them all may cancel by chance."""
         v = self.direction()
-        found = float(_terms(v, self._gradients).sum())
-        kappa = self._rounding(v, found) / (SLACK * DOUBLE)  # times the slope
-        return SLACK * DOUBLE * kappa**2 > AGREE * found**2
+        terms = _terms(v, self._gradients)
+        size = float(np.linalg.norm(terms))
+        kappa = self._rounding(v, float(terms.sum())) / (SLACK * DOUBLE * size) if size else np.inf
+        return min(SLACK * DOUBLE * kappa**2, COARSE)
 
     @property
     def _gradients(self) -> Arrays:
@@ -120,8 +123,9 @@ class Along:
 
     @property
     def floor(self) -> float:
-        """What is nothing beside the numbers of a point far out, as the little that p leaves of 1 is."""
-        return NOTHING * max(map(largest, self.sample.values.values()), default=0.0) if self.special else 0.0
+        """What is nothing beside the numbers of a point far out, or where all cancels, as the little that p leaves of 1
+        is."""
+        return NOTHING * max(map(largest, self.sample.values.values()), default=0.0) if self.coarse == COARSE else 0.0
 
     @cached_property
     def leaves_numbers(self) -> bool:
@@ -183,11 +187,11 @@ class Along:
     def _beside(self, said: str, of: Of, n: str, array: Array, slopes: list[Slope], whole: float) -> ProductReport:
         """One array beside its slopes."""
         before = of(self.outcome)
-        if not self.special:
+        if self.coarse <= TOLERANCE:
             return compared(said, array, slopes, max(largest(before.get(n, 0.0)), self.objective.magnitude))
         if not np.all(np.isfinite(array)) and self.leaves_numbers:
             return ProductReport(said, INCONCLUSIVE, None)
-        return compared(said, array, slopes, max(map(largest, before.values())), max(whole, self.floor), COARSE)
+        return compared(said, array, slopes, max(map(largest, before.values())), max(whole, self.floor), self.coarse)
 
     def _paired(self, name: str, found: Arrays, u: Arrays, v: Arrays) -> ProductReport:
         """⟨u, H v⟩ = ⟨v, H u⟩, of G likewise; ⟨upstream, J v⟩ = ⟨gradient, v⟩."""
@@ -205,8 +209,7 @@ class Along:
         what = f"⟨u, {matrix} v⟩ and ⟨v, {matrix} u⟩" if name != JVP else "⟨upstream, J v⟩ and ⟨gradient, v⟩"
         if not np.isfinite(error):
             return ProductReport(f"{name}: {what}", INCONCLUSIVE, None)
-        within = COARSE if self.special else AGREE
-        right = error <= within or (name == JVP and abs(one - other) <= self._rounding(v, other))
+        right = error <= max(AGREE, self.coarse) or (name == JVP and abs(one - other) <= self._rounding(v, other))
         return ProductReport(f"{name}: {what}", PASS if right else FAIL, error, (), one, other)
 
     def _rounding(self, v: Arrays, found: float) -> float:

@@ -21,7 +21,8 @@ from symbackprop.verify.rounding import DOUBLE, RUNS, SLACK
 
 HESSIAN, DENSE, JACOBIAN = "hessian", "hessian_dense", "jacobian"
 DIAGONAL, ESTIMATE = "hessian_diagonal", "hessian_diagonal_estimate"
-ENTRIES, SAMPLES, BEYOND, TWICE = 4, 64, 7, 2  # tried; drawn; standard errors off; what one that is told may be off by
+FEWEST, ENTRIES = 4, 64  # entries of an array that are compared, and of all
+SAMPLES, BEYOND, TWICE = 64, 7, 2  # drawn; standard errors off; what one that is told may be off by
 SMALL = 1e-5  # beside the largest entry of a column
 Shapes: TypeAlias = Mapping[str, tuple[int, ...]]
 Blocks: TypeAlias = Mapping[tuple[str, str], Any]
@@ -165,8 +166,9 @@ def diagonals(along: Along, names: Sequence[str]) -> Iterator[ProductReport]:
     for name in names if left else ():
         parts = _parts(along, name, left)
         left = {n: s for n, s in left.items() if n not in parts[0]}
+        share = max(FEWEST, ENTRIES // max(len(parts[0]), 1))
         for n, array in parts[0].items():
-            for k in along.rng.permutation(array.size)[:ENTRIES]:
+            for k in along.rng.permutation(array.size)[:share]:
                 place = tuple(map(int, np.unravel_index(k, array.shape)))
                 yield from _entry(along, name, [*parts[0]], n, place, *[float(part[n][place]) for part in parts])
     if missing := [n for n in left if n in promised]:

@@ -44,3 +44,20 @@ def test_a_block_in_which_all_cancels_is_rounding() -> None:
     model = parse(IN_STEPS["attention steps"])
     source = codegen(model, along=["hvp", "jvp"], whole=["hessian", "hessian_diagonal", "jacobian"])
     assert verify_source(source, model, seed=7).passed
+
+
+def test_a_factor_is_found_where_a_slope_cancels_by_chance() -> None:
+    """Along the direction that is drawn there gradients cancel; rounding leaves second derivatives all their digits."""
+    right = '(((H_b_b,), ("",), ()),)'
+    source = codegen(parse(LOSS), whole=["hessian"])
+    assert right in source
+    wrong = source.replace(right, right.replace("H_b_b", "1.001 * H_b_b"))
+    assert verify_source(wrong, parse(LOSS), seed=56, trials=1).verdict == "fail"
+
+
+def test_each_entry_of_a_diagonal_is_compared() -> None:
+    source = codegen(parse(LOSS), whole=["hessian_diagonal"])
+    wrong = source.replace('{"w": H_w,', '{"w": H_w * (1 + 0.001 * (np.arange(len(w)) == 7)),')
+    assert wrong != source
+    report = verify_source(wrong, parse(LOSS), trials=1, sizes={"N": 5, "D": 9})
+    assert "hessian_diagonal: w[7] is " in report.text(), report.text()
