@@ -10,7 +10,9 @@ import pytest
 from symbackprop.core import functions as F
 from symbackprop.core.loops import scan
 from symbackprop.derive import derive
+from symbackprop.errors import ModelError
 from symbackprop.model import Model, load, to_text
+from symbackprop.model.text import parse
 from symbackprop.verify import evaluate
 from tests.model.helpers import described
 
@@ -249,3 +251,11 @@ def test_built_in_loops_are_written_as_loops(name: str) -> None:
     text = to_text(load(name))
     assert "for t in 1..T:" in text
     both_ways(text)
+
+
+def test_a_declared_array_may_be_said_to_be_the_state_before_the_first_step() -> None:
+    lines = "dim T, N\ndata c: T x N, {}: N\nparam w\n{}for t in 1..T:\n    h[t] = w * h[t-1] + c[t]\nloss L = sum(h)"
+    said, declared = (parse(lines.format(*how), name="net") for how in (("h0", "h[0] = h0\n"), ("h[0]", "")))
+    assert to_text(said) == to_text(declared)
+    with pytest.raises(ModelError, match="spelled h0 in Python, and h0 is already taken: rename one of them"):
+        parse(lines.format("h0", "h[0] = 2 * h0\n"))

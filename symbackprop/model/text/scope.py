@@ -147,7 +147,8 @@ class Scope:
             raise NameProblem(f"{base}[{index}] cannot be a name of its own: {base} is declared already")
         spelled = python_name(f"{base}[{index}]")
         if self.own(spelled) is not None or spelled in self.model.sizes:
-            raise NameProblem(f"{base}[{index}] is spelled {spelled} in Python, and {spelled} is already taken")
+            raise NameProblem(f"{base}[{index}] is spelled {spelled} in Python, and {spelled} is already taken: rename "
+                              "one of them")
         self.families.setdefault(base, {})[index] = spelled
         return spelled
 
@@ -216,8 +217,19 @@ class ModelScope(Scope):
 
     def assign(self, keyword: str, target: tree.Target, row: Node) -> None:
         """One equation."""
+        if target.index is not None and self._is_called_so(target.name, self.index_of(target.index, target.name), row):
+            return
         define: Callable[[str, Node], Node] = getattr(self.model, keyword)
         define(self.claim_target(target), row)
+
+    def _is_called_so(self, base: str, index: sp.Expr, row: Node) -> bool:
+        """Whether a declared array has the name of ``base[index]`` already, as in ``h[0] = h0``: it is that."""
+        spelled = python_name(f"{base}[{index}]")
+        free = base not in {*self.graph.names, *self.model.sizes, *self.graph.functions}
+        if not (free and row.is_declared and row.name == spelled):
+            return False
+        self.families.setdefault(base, {})[index] = spelled
+        return True
 
     def claim(self, name: str) -> str:
         check_name(name)
