@@ -183,7 +183,7 @@ def source(folder: Path, *names: str) -> str:
     return "\n".join((folder / name).read_text(encoding="utf-8") for name in names)
 
 
-def build(folder: Path) -> None:
+def build(folder: Path, is_on_site: bool) -> None:
     compare_numbers()
     runtime, staged, packs = pyodide(), BUILD / "stage", BUILD / "packs"
     stage(staged)
@@ -200,9 +200,10 @@ def build(folder: Path) -> None:
     site.add("examples.json", json.dumps(examples(), ensure_ascii=False))
     site.add("playground.js", source(WEB, "playground.js"))
     site.add("playground.css", source(TEMPLATES, *STYLES) + source(WEB, "playground.css"))
-    site.write("index.html", page())
+    html = page(is_on_site)
+    site.write("index.html", html)
     kept = json.dumps(["./", *[f"./{name}" for name in sorted(site.names.values()) if is_kept(name)]])
-    version = hashlib.sha256((kept + page()).encode()).hexdigest()[:10]
+    version = hashlib.sha256((kept + html).encode()).hexdigest()[:10]
     site.write("sw.js", source(WEB, "sw.js").replace('"VERSION"', f'"{version}"').replace('["FILES"]', kept))
 
 
@@ -211,8 +212,9 @@ def is_kept(name: str) -> bool:
     return not name.endswith("/") and not name.startswith("rest-")
 
 
-def page() -> str:
-    """The page as it is first seen: the first model's derivation, graph and module are in it."""
+def page(is_on_site: bool) -> str:
+    """The page as it is first seen: the first model's derivation, graph and module are in it; links to the site around
+    it, if there is one."""
     environment = Environment(loader=FileSystemLoader(WEB), autoescape=True, undefined=StrictUndefined,
                               trim_blocks=True, lstrip_blocks=True)
     text = example(FIRST)
@@ -221,7 +223,7 @@ def page() -> str:
     html = {job: Markup(shown[job]["html"]) for job in ("derivation", "graph")}
     return environment.get_template("index.html.j2").render(
         policy=POLICY, version=__version__, text=text, shown=shown["derivation"], html=html, module=shown["module"],
-        examples=examples(), first=FIRST,
+        examples=examples(), first=FIRST, is_on_site=is_on_site,
     )
 
 
@@ -236,13 +238,13 @@ def weight(folder: Path) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, nargs="?", default=BUILD / "playground",
-                        help="[default: build/playground]")
-    folder = parser.parse_args().folder
+    parser.add_argument("folder", type=Path, nargs="?", help="[default: build/playground, for the site]")
+    given = parser.parse_args().folder
+    folder = given or BUILD / "playground"
     missing = [program for program in ("node", "npm") if shutil.which(program) is None]
     if missing:
         sys.exit(f"error: {' and '.join(missing)} must be installed to build the playground")
-    build(folder)
+    build(folder, is_on_site=given is None)
     print(weight(folder))
     print(folder / "index.html")
 

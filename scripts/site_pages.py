@@ -22,7 +22,7 @@ from symbackprop.codegen import codegen
 from symbackprop.codegen.report import report
 from symbackprop.derive import derive
 from symbackprop.exercise import exercise
-from symbackprop.model import load, zoo
+from symbackprop.model import Model, load, zoo
 from symbackprop.playground import example
 from symbackprop.render.html import STYLES, asset, derivation_section
 from symbackprop.render.options import Options
@@ -72,10 +72,13 @@ def texts() -> Iterator[tuple[str, str]]:
     yield "site.css", style()
     for name in zoo.names():
         yield f"docs/derivations/{name}.md", model_page(name)
-        yield f"exercises/{name}.html", exercise(load(name)).html()
-    yield "exercises/README.md", filled("site-exercises.md.j2", models=zoo.entries())
+        yield f"exercises/{name}.html", exercise_page(load(name), f"../docs/derivations/{name}/", example(name))
     for path in LOOKED_UP:
         yield f"docs/{GALLERY}/{path.stem}.md", looked_up_page(path)
+        yield f"exercises/{path.stem}.html", exercise_page(load(str(path)), f"../docs/{GALLERY}/{path.stem}/",
+                                                           looked_up_text(path))
+    looked_up = {path.stem: load(str(path)).summary for path in LOOKED_UP}
+    yield "exercises/README.md", filled("site-exercises.md.j2", models=zoo.entries(), looked_up=looked_up)
 
 
 def style() -> str:
@@ -94,16 +97,29 @@ def model_page(name: str) -> str:
 
 def looked_up_page(path: Path) -> str:
     """The page that docs/ has, with the derivation as on the other pages."""
-    model = load(str(path))
-    to_playground = link(f"# name: {model.name}\n{path.read_text(encoding='utf-8')}")
-    return filled("site-looked-up.md.j2", page=gallery_page(model, f"{to_playground}\n\n{DERIVED}"))
+    links = [x for x in (link(looked_up_text(path)), f"[Exercise](../../exercises/{path.stem}.html)") if x]
+    return filled("site-looked-up.md.j2", page=gallery_page(load(str(path)), f"{' · '.join(links)}\n\n{DERIVED}"))
+
+
+def looked_up_text(path: Path) -> str:
+    return f"# name: {path.stem}\n{path.read_text(encoding='utf-8')}"
+
+
+def exercise_page(model: Model, derivation: str, text: str) -> str:
+    """An exercise of a model, with links to the rest of the site."""
+    links = {"All exercises": "./", "The whole derivation": derivation}
+    return exercise(model).html(links | ({"Playground": f"../{in_playground(text)}"} if PLAYGROUND.exists() else {}))
 
 
 def link(text: str) -> str:
     """A link by which the playground shows a model text, where there is a playground."""
+    return f"[Open it in the playground](../../{in_playground(text)})" if PLAYGROUND.exists() else ""
+
+
+def in_playground(text: str) -> str:
+    """The address of a model text in the playground, from the root of the site."""
     packed = zlib.compress(text.encode(), 9, wbits=-zlib.MAX_WBITS)
-    model = base64.urlsafe_b64encode(packed).decode().rstrip("=")
-    return f"[Open it in the playground](../../playground/index.html#m={model})" if PLAYGROUND.exists() else ""
+    return f"playground/index.html#m={base64.urlsafe_b64encode(packed).decode().rstrip('=')}"
 
 
 def filled(template: str, **parts: Any) -> str:

@@ -9,16 +9,23 @@
   function has(table, name) { return Object.prototype.hasOwnProperty.call(table, name); }
   function fail(message, at, end) { throw new Problem(message, at, end === undefined ? at + 1 : end); }
 
-  var SIGNS = { "·": "*", "⋅": "*", "∗": "*", "×": "*", "⊙": "*", "∘": "*", "÷": "/", "−": "-", "–": "-", "′": "'", "’": "'", "^": "**", "≥": ">=", "≤": "<=", "≠": "!=", "[": "(", "]": ")" };
+  var SIGNS = { "·": "*", "⋅": "*", "∗": "*", "×": "*", "⊙": "*", "∘": "*", "÷": "/", "−": "-", "–": "-", "′": "'", "’": "'", "^": "**", "≥": ">=", "≤": "<=", "≠": "!=" };
   var RAISED = { "²": "2", "³": "3", "½": "0.5" };
   var LETTERS = { "σ": "sigmoid", "Σ": "sum", "∑": "sum" };
-  var TOKEN = /\s+|(?<name>[\p{Ll}\p{Lu}_][\p{Ll}\p{Lu}\p{M}_0-9]*(?:\[[0-9]+\])?)|(?<number>[0-9]+(?:\.(?![A-Za-z])[0-9]*)?(?:[eE][-+]?[0-9]+)?|\.[0-9]+)|(?<text>"[^"]*"|'[A-Za-z, ]*->[A-Za-z ]*')|(?<sign>\*\*|>=|<=|==|!=|\.T\b|[-+*/@()<>,='])|(?<other>.)/gsu;
+  /* Of LaTeX: signs, what only sets brackets, and letters and functions by their names. */
+  var COMMANDS = { cdot: "*", times: "*", odot: "*", circ: "*", ast: "*", top: ".T", intercal: ".T", geq: ">=", ge: ">=", leq: "<=", le: "<=", neq: "!=", ne: "!=",
+    left: "", right: "", ",": "", ";": "", "!": "", " ": "", big: "", Big: "", bigl: "", bigr: "", mathrm: "", operatorname: "", mathbf: "", text: "", frac: "frac", tfrac: "frac", dfrac: "frac", sqrt: "name" };
+  var TOKEN = /\s+|(?<name>[\p{Ll}\p{Lu}_][\p{Ll}\p{Lu}\p{M}_0-9]*(?:_\{\w+\})?(?:\[[0-9]+\])?)|(?<number>[0-9]+(?:\.(?![A-Za-z])[0-9]*)?(?:[eE][-+]?[0-9]+)?|\.[0-9]+)|(?<text>"[^"]*"|'[A-Za-z, ]*->[A-Za-z ]*')|(?<command>\\(?:[A-Za-z]+|[,;! ]))|(?<method>\.[a-z_]+(?=\())|(?<sign>\*\*|>=|<=|==|!=|\.T\b|[-+*/@()<>,='[\]:{}])|(?<other>.)/gsu;
 
   /* A name as the model has it: θ is theta there, and dμ is dmu. */
   function written(word, called) {
     var shown = word.normalize("NFC"), rest = shown.slice(1);
     if (called && has(LETTERS, shown)) { return LETTERS[shown]; }
     if (has(data.printed, shown)) { return data.printed[shown]; }
+    if (/_/.test(word) && !has(data.names, word)) { /* W_{1} of LaTeX */
+      var without = [word.replace(/[{}]/g, ""), word.replace(/[{}_]/g, "")].filter(function (x) { return has(data.names, x); });
+      return without.length ? without[0] : word.replace(/[{}]/g, "");
+    }
     if (shown[0] === "d" && has(data.printed, rest)) { return "d" + data.printed[rest]; }
     return has(LETTERS, shown) ? LETTERS[shown] : word;
   }
@@ -33,12 +40,24 @@
     plain = plain.replace(/(?<![\p{Ll}\p{Lu}\w])([δΔ]_?|delta_)([\p{Ll}\p{Lu}][\p{Ll}\p{Lu}\p{M}\w]*)/gu, function (all, sign, of) {
       return known(all) ? all : " ".repeat(sign.length - 1) + "d" + of;
     });
+    plain = plain.replace(/(?<![\p{L}\w.])(?:np|numpy|jnp|torch)\.(?=[a-z])/gu, function (all) { return " ".repeat(all.length); });
+    plain = plain.replace(/\\(?:delta|nabla)_(?:\{(\w+)\}|(\w))(?: *L\b)?/g, function (all, of, letter) {
+      return ("d" + (of || letter)).padEnd(all.length);
+    });
+    plain = plain.replace(/\\frac *\{\\partial *(\w+)\} *\{\\partial *(\w+(?:_\{\w+\})?)\}/g, function (all, of, by) {
+      var bare = by.replace(/[{}]/g, ""), row = known(bare) ? bare : bare.replace("_", "");
+      return (of === data.loss ? "d" + row : "d" + of + "/d" + row).padEnd(all.length);
+    });
     var match;
     TOKEN.lastIndex = 0;
     while ((match = TOKEN.exec(plain))) {
       var g = match.groups, at = match.index, word = match[0], end = at + word.length;
       if (g.name) {
         found.push({ kind: "name", text: written(word, /^\s*\(/.test(plain.slice(end, end + 9))), at: at, end: end });
+      } else if (g.command) {
+        command(found, word.slice(1), at, end);
+      } else if (g.method) {
+        found.push({ kind: "method", text: word.slice(1), at: at, end: end });
       } else if (g.number || g.text || g.sign) {
         found.push({ kind: g.number ? "number" : g.text ? "text" : g.sign, text: word, at: at, end: end });
       } else if (SIGNS[word]) {
@@ -58,8 +77,17 @@
     return found;
   }
 
+  function command(found, word, at, end) {
+    var means = has(COMMANDS, word) ? COMMANDS[word] : "name";
+    if (means === "frac") { found.push({ kind: "frac", text: word, at: at, end: end }); }
+    else if (means === "name") {
+      if (!has(FUNCTIONS, word) && !known(word) && word !== "sigma") { fail("this LaTeX is not read here", at, end); }
+      found.push({ kind: "name", text: word === "sigma" && !known(word) ? "sigmoid" : word, at: at, end: end });
+    } else if (means) { found.push({ kind: means, text: means, at: at, end: end }); }
+  }
+
   function parse(text) {
-    var list = tokens(text), k = 0, depth = 0;
+    var list = tokens(text), k = 0, depth = 0, isLatex = text.indexOf("\\") >= 0;
     function now() { return list[k]; }
     function at(kinds) { return kinds.indexOf(now().kind) >= 0; }
     function expect(kind, words) { if (!at([kind])) { fail("expected " + (words || kind), now().at, now().end); } return list[k++]; }
@@ -77,6 +105,8 @@
       depth--;
       return made;
     }
+    /* What stands in brackets, braces too. */
+    function enclosed(open, close) { expect(open); var made = compare(); made = Object.assign({}, made, { end: expect(close, "a closing bracket").end }); return made; }
     function compare() { return deeper(function () { return chain(sum, [">", "<", ">=", "<=", "==", "!="]); }); }
     function sum() { return chain(product, ["+", "-"]); }
     function product() { return chain(signed, ["*", "/", "@"]); }
@@ -92,14 +122,38 @@
       if (now().kind === "name" && now().text === "T" && !has(data.sizes, "T") && !has(data.names, "T")) {
         return { kind: "T", parts: [base], at: base.at, end: list[k++].end };
       }
+      var braced = at(["{"]);
+      if (at([".T"]) || (braced && (list[k + 1].kind === ".T" || list[k + 1].text === "T") && list[k + 2].kind === "}")) {
+        k += braced ? 3 : 1;
+        return { kind: "T", parts: [base], at: base.at, end: list[k - 1].end };
+      }
       var exponent = deeper(at(["-", "+"]) ? signed : power);
       return { kind: "**", parts: [base, exponent], at: base.at, end: exponent.end };
     }
     function postfix() {
       var made = atom();
       while (at([".T", "'"])) { made = { kind: "T", parts: [made], at: made.at, end: list[k++].end }; }
-      if (at(["name", "number", "("])) { fail("a product is written with * or @", now().at, now().end); }
+      while (at(["[", "method", ".T", "'"])) {
+        if (at([".T", "'"])) { made = { kind: "T", parts: [made], at: made.at, end: list[k++].end }; }
+        else if (at(["["])) { made = index(made); } else { var method = list[k++]; made = call(method, [made]); }
+      }
+      var isFactor = (made.kind === "number" || made.isFraction) && at(["name", "(", "frac"]); /* 2do */
+      isFactor = isFactor || (isLatex && at(["(", "frac"]));
+      if (isFactor) { var rest = deeper(power); return { kind: "*", parts: [made, rest], at: made.at, end: rest.end }; }
+      if (at(["name", "number", "(", "frac"])) { fail("a product is written with * or @", now().at, now().end); }
       return made;
+    }
+    /* The part of an array: [1:], [:, 2], [words]. */
+    function index(base) {
+      var items = [];
+      k++;
+      do {
+        var start = at([":", ",", "]"]) ? null : compare();
+        if (!at([":"])) { items.push({ at: start }); continue; }
+        k++;
+        items.push({ start: start, stop: at([",", "]"]) ? null : compare() });
+      } while (at([","]) && ++k);
+      return { kind: "index", parts: [base], items: items, at: base.at, end: expect("]", "a closing bracket").end };
     }
     function atom() {
       var token = now();
@@ -109,25 +163,29 @@
         k++;
         return at(["("]) && !has(data.names, token.text) ? call(token) : { kind: "name", name: token.text, at: token.at, end: token.end };
       }
-      if (at(["("])) {
-        k++;
+      if (at(["frac"])) {
+        var over = list[k++], top = enclosed("{", "}"), below = enclosed("{", "}");
+        return { kind: "/", parts: [top, below], isFraction: true, at: over.at, end: below.end };
+      }
+      if (at(["(", "[", "{"])) {
+        var close = { "(": ")", "[": "]", "{": "}" }[list[k++].kind];
         var items = [compare()], several = false;
-        while (at([","])) { k++; several = true; if (!at([")"])) { items.push(compare()); } }
-        var last = expect(")", "a closing bracket");
+        while (at([","])) { k++; several = true; if (!at([close])) { items.push(compare()); } }
+        var last = expect(close, "a closing bracket");
         return several ? { kind: "tuple", parts: items, at: token.at, end: last.end } : Object.assign({}, items[0], { at: token.at, end: last.end });
       }
       return fail(token.kind === "end" ? "the formula ends too early" : "expected a name, a number or a bracket", token.at, token.end);
     }
-    function call(token) {
+    function call(token, own) {
       if (!has(FUNCTIONS, token.text)) {
         fail("there is no function " + token.text + " here; there are " + Object.keys(FUNCTIONS).join(", "), token.at, token.end);
       }
-      var made = { kind: "call", name: token.text, parts: [], options: {}, at: token.at };
+      var made = { kind: "call", name: token.text, parts: own || [], options: {}, at: own ? own[0].at : token.at };
       k++;
       while (!at([")"])) {
         if (at(["name"]) && list[k + 1].kind === "=") {
           var option = list[k];
-          if (option.text !== "axis" && option.text !== "keepdims") { fail("only axis and keepdims have names", option.at, option.end); }
+          if (!/^(axis|keepdims|stride|padding)$/.test(option.text)) { fail("only axis, keepdims, stride and padding have names", option.at, option.end); }
           k += 2;
           made.options[option.text] = compare();
         } else { made.parts.push(compare()); }
@@ -291,6 +349,41 @@
     var top = entries("softmax", [a, reduced(a, along, -Infinity, function (x, y) { return Math.max(x, y); })], function (x, m) { return Math.exp(x - m); });
     return entries("softmax", [top, sums(top, along)], function (x, s) { return x / s; });
   }
+  function normalCdf(x) { /* Φ: by its series near 0, by Laplace's continued fraction further out */
+    var density = Math.exp(-x * x / 2) / Math.sqrt(2 * Math.PI), size = Math.abs(x), sum = size, term = size, tail = size;
+    if (size < 4) {
+      for (var k = 3; k < 120; k += 2) { term *= x * x / k; sum += term; }
+      return 0.5 + Math.sign(x) * density * sum;
+    }
+    for (var n = 60; n > 0; n--) { tail = size + n / tail; }
+    return x > 0 ? 1 - density / tail : density / tail;
+  }
+  function along(a, axis) { return axesOf(a, axis)[0]; }
+  function made(shape, dims) { return array(shape, new Array(size(shape)).fill(0), dims); }
+  function at(a, index) { return strides(a.shape).reduce(function (sum, step, i) { return sum + step * index[i]; }, 0); }
+  function swapped(list, i, x) { var copy = list.slice(); copy[i] = x; return copy; }
+  /* Entries of `a` added into zeros of a shape, where `place` says. */
+  function added(a, shape, dims, place) {
+    var out = made(shape, dims);
+    eachIndex(a.shape, function (index, n) { out.data[at(out, place(index.slice(), n))] += a.data[n]; });
+    return out;
+  }
+  function pair(value, otherwise) {
+    if (value === undefined) { return [otherwise, otherwise]; }
+    return value.items ? value.items.map(whole) : [whole(value), whole(value)];
+  }
+  /* The products that a convolution adds up: image [N, H, W, C], kernel [h, w, C, K], result [N, R, S, K]. */
+  function convolved(x, w, y, options, act) {
+    var stride = pair(options.stride, 1), padding = pair(options.padding, 0);
+    eachIndex([y[0], y[1], y[2], w[0], w[1]], function (i) {
+      var row = i[1] * stride[0] + i[3] - padding[0], column = i[2] * stride[1] + i[4] - padding[1];
+      if (row < 0 || column < 0 || row >= x[1] || column >= x[2]) { return; }
+      for (var c = 0; c < w[2]; c++) { for (var k = 0; k < w[3]; k++) { act([i[0], row, column, c], [i[3], i[4], c, k], [i[0], i[1], i[2], k]); } }
+    });
+  }
+  function images(args, name) {
+    if (args.length < 2 || args[0].shape.length !== 4 || args[1].shape.length !== 4) { throw new Error(name + " takes arrays of four axes"); }
+  }
   function each(act) { return function (args) { return entries("", args.slice(0, 1), act); }; }
   function sigmoid(x) { return x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x)); }
   var FUNCTIONS = {
@@ -308,6 +401,60 @@
       return einsum("i,j->ij", args);
     },
     transpose: function (args) { return transposed(args[0], args[1] && args[1].items.map(whole)); },
+    normal_cdf: each(normalCdf), normal_pdf: each(function (x) { return Math.exp(-x * x / 2) / Math.sqrt(2 * Math.PI); }),
+    multiply: function (args) { return entries("multiply", args, function (x, y) { return x * y; }); },
+    matmul: function (args) { return matmul(args[0], args[1]); },
+    square: each(function (x) { return x * x; }),
+    causal_mask: function (args) {
+      var n = whole(args[0]), dim = args[0].called || String(n);
+      return built([n, n], [dim, dim], function (index) { return index[1] <= index[0] ? 1 : 0; });
+    },
+    scatter_add: function (args) {
+      var g = args[0], index = args[1], rows = whole(args[2]), n = index.shape.length, dim = args[2].called || String(rows);
+      return added(g, [rows].concat(g.shape.slice(n)), [dim].concat(g.dims.slice(n)), function (i) { return [index.data[at(index, i.slice(0, n))]].concat(i.slice(n)); });
+    },
+    put_along_axis: function (args) {
+      var g = args[0], axis = along(g, args[2]), rows = whole(args[3]);
+      return added(g, swapped(g.shape, axis, rows), swapped(g.dims, axis, args[3].called || String(rows)), function (i, n) { i[axis] = args[1].data[n]; return i; });
+    },
+    take_along_axis: function (args, options) {
+      var a = args[0], index = args[1], axis = along(a, args[2] || options.axis || scalar(-1));
+      return built(index.shape, index.dims, function (i, n) { return a.data[at(a, swapped(i, axis, index.data[n]))]; });
+    },
+    pad: function (args) {
+      var a = args[0], axis = along(a, args[1]), first = whole(args[2]), rows = whole(args[3]);
+      return added(a, swapped(a.shape, axis, rows), swapped(a.dims, axis, args[3].called || String(rows)), function (i) { i[axis] += first; return i; });
+    },
+    fold: function (args, options) {
+      var a = args[0], axis = along(a, options.axis), step = options.stride ? whole(options.stride) : 1, rows = whole(args[1]);
+      var shape = a.shape.slice(), dims = a.dims.slice();
+      shape.splice(axis, 2, rows);
+      dims.splice(axis, 2, args[1].called || String(rows));
+      return added(a, shape, dims, function (i) { i.splice(axis, 2, i[axis] * step + i[axis + 1]); return i; });
+    },
+    conv2d: function (args, options) {
+      images(args, "conv2d");
+      var x = args[0], w = args[1], stride = pair(options.stride, 1), padding = pair(options.padding, 0);
+      var sides = [0, 1].map(function (k) { return Math.floor((x.shape[k + 1] + 2 * padding[k] - w.shape[k]) / stride[k]) + 1; });
+      var names = sides.map(function (n, k) { return n === x.shape[k + 1] ? x.dims[k + 1] : String(n); });
+      var out = made([x.shape[0]].concat(sides, [w.shape[3]]), [x.dims[0]].concat(names, [w.dims[3]]));
+      convolved(x.shape, w.shape, out.shape, options, function (i, j, k) { out.data[at(out, k)] += x.data[at(x, i)] * w.data[at(w, j)]; });
+      return out;
+    },
+    conv2d_input: function (args, options) {
+      images(args, "conv2d_input");
+      var y = args[0], w = args[1], side = shapeOf(args[2]);
+      var out = made([y.shape[0]].concat(side[0], [w.shape[2]]), [y.dims[0]].concat(side[1], [w.dims[2]]));
+      convolved(out.shape, w.shape, y.shape, options, function (i, j, k) { out.data[at(out, i)] += y.data[at(y, k)] * w.data[at(w, j)]; });
+      return out;
+    },
+    conv2d_kernel: function (args, options) {
+      images(args, "conv2d_kernel");
+      var x = args[0], y = args[1], side = shapeOf(args[2]);
+      var out = made(side[0].concat([x.shape[3], y.shape[3]]), side[1].concat([x.dims[3], y.dims[3]]));
+      convolved(x.shape, out.shape, y.shape, options, function (i, j, k) { out.data[at(out, j)] += x.data[at(x, i)] * y.data[at(y, k)]; });
+      return out;
+    },
     reshape: function (args) {
       var shape = shapeOf(args[1]);
       if (size(shape[0]) !== args[0].data.length) { throw new Error("reshape: " + told(args[0]) + " has other entries than " + shape[1].join(" x ")); }
@@ -351,6 +498,24 @@
     var found = parts.filter(function (p) { return p.kind === "name" && has(data.names, p.name) && data.names[p.name].classes; })[0];
     return found ? "; " + found.name + " holds class indices, whose vectors are one_hot(" + found.name + ", " + data.names[found.name].classes + ")" : "";
   }
+  /* A part of an array; rows that an array of indices names. */
+  function part(a, items) {
+    if (items.length > a.shape.length) { throw new Error(told(a) + " has only " + a.shape.length + " axes"); }
+    var found = a;
+    for (var k = items.length - 1; k >= 0; k--) { found = cut(found, k, items[k]); }
+    return found;
+  }
+  function cut(a, axis, item) {
+    var n = a.shape[axis];
+    function end(x, otherwise) { if (!x) { return otherwise; } var i = whole(x); return Math.max(0, Math.min(n, i < 0 ? i + n : i)); }
+    var start = end(item.start, 0), stop = end(item.stop, n), wanted = item.at;
+    var shape = wanted ? wanted.shape : [Math.max(0, stop - start)], dims = wanted ? wanted.dims : [start || stop < n ? String(stop - start) : a.dims[axis]];
+    return built(a.shape.slice(0, axis).concat(shape, a.shape.slice(axis + 1)), a.dims.slice(0, axis).concat(dims, a.dims.slice(axis + 1)), function (index) {
+      var read = index.slice(axis, axis + shape.length), row = wanted ? wanted.data[at(wanted, read)] : start + read[0];
+      if (!(row >= -n && row < n)) { throw new Error("there is no entry " + row + " along an axis of size " + a.dims[axis]); }
+      return a.data[at(a, index.slice(0, axis).concat([row < 0 ? row + n : row], index.slice(axis + shape.length)))];
+    });
+  }
   function evaluate(node, point, step) {
     function inner(part) { return evaluate(part, point, step); }
     function number(part) {
@@ -366,6 +531,10 @@
         case "tuple": return { items: node.parts.map(number) };
         case "neg": return entries("-", [number(node.parts[0])], function (x) { return -x; });
         case "T": return transposed(number(node.parts[0]));
+        case "index":
+          return part(number(node.parts[0]), node.items.map(function (item) {
+            return { at: item.at && number(item.at), start: item.start && number(item.start), stop: item.stop && number(item.stop) };
+          }));
         case "@": return matmul(number(node.parts[0]), number(node.parts[1]));
         case "call":
           var options = {};
@@ -572,7 +741,7 @@
     keep(); refresh();
   });
   document.getElementById("save").addEventListener("click", function () {
-    var result = { format: data.format, version: data.version, model: data.model, seed: data.seed, difficulty: data.difficulty, dims: data.dims, student: state.student,
+    var result = { format: data.format, version: data.version, model: data.model, seed: data.seed, difficulty: data.difficulty, dims: data.dims, steps: data.questions.length, student: state.student,
       answers: state.answers.map(function (a, k) { return Object.assign({ name: data.questions[k].name }, a); }) };
     var link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob([JSON.stringify(result, null, 2) + "\n"], { type: "application/json" }));

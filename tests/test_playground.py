@@ -141,7 +141,8 @@ def test_the_page_comes_with_a_derivation_and_no_script_of_its_own() -> None:
     builder = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(builder)
     builder.compare_numbers()
-    page = builder.page()
+    page = builder.page(is_on_site=False)
+    assert 'href="../' in builder.page(is_on_site=True)
     assert '<div class="steps">' in page and "def backward(" in page and "<svg" in page
     assert not re.search(r"<script(?! src)|<style| style=|javascript:", page)
     loaded = re.findall(r'(?:src|href)="([^#"][^"]*)"', page)

@@ -352,7 +352,13 @@ function typed() {
   wrong = [];
   drawn();
   $("examples").value = named(text.value);
+  toExercise();
   paused();
+}
+
+function toExercise() { // on the site: of an example its own exercise, else all of them
+  const link = $("exercise"), name = $("examples").value;
+  if (link) { link.href = name ? `${link.dataset.all}${name}.html` : link.dataset.all; }
 }
 
 function paused() {
@@ -508,6 +514,7 @@ async function listed() {
   const groups = await (await fetch(new URL("./examples.json", import.meta.url))).json();
   models = new Map(groups.flatMap((group) => group.models.map((model) => [model.name, model])));
   $("examples").value = named(text.value);
+  toExercise();
 }
 $("examples").addEventListener("change", (event) => {
   const model = models.get(event.target.value);

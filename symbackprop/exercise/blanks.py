@@ -11,7 +11,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from symbackprop.core.facts import is_part
 from symbackprop.core.graph import Node
 from symbackprop.core.maths import Math
 from symbackprop.core.shapes import same_shape
@@ -42,12 +41,13 @@ class Difficulty(Enum):
 
 # The page's evaluator (templates/exercise.js) is a target: these are the functions of model text that it computes.
 FUNCTIONS = frozenset((
-    "abs", "broadcast", "cos", "cosh", "dot", "einsum", "exp", "log", "max", "maximum", "mean", "min", "minimum",
-    "one_hot", "outer", "relu", "reshape", "sigmoid", "sin", "sinh", "softmax", "softplus", "sqrt", "sum", "tan",
-    "tanh", "transpose", "where",
+    "abs", "broadcast", "causal_mask", "conv2d", "conv2d_input", "conv2d_kernel", "cos", "cosh", "dot", "einsum", "exp",
+    "fold", "log", "matmul", "max", "maximum", "mean", "min", "minimum", "multiply", "normal_cdf", "normal_pdf",
+    "one_hot", "outer", "pad", "put_along_axis", "relu", "reshape", "scatter_add", "sigmoid", "sin", "sinh", "softmax",
+    "softplus", "sqrt", "square", "sum", "take_along_axis", "tan", "tanh", "transpose", "where",
 ))
 _SPOKEN = (tree.Number, tree.Name, tree.String, tree.Word, tree.Negative, tree.Chain, tree.Power, tree.Compare,
-           tree.Transpose, tree.Tuple, tree.Index)
+           tree.Transpose, tree.Tuple, tree.Index, tree.Slice)
 
 
 @dataclass(frozen=True)
@@ -96,9 +96,9 @@ class Exercise:
     def blanks(self) -> list[Blank]:
         return [c.blank for c in self.cards if c.blank is not None]
 
-    def html(self) -> str:
-        """The exercise as one self-contained page."""
-        return str(late("to_page")(self))
+    def html(self, links: Mapping[str, str] | None = None) -> str:
+        """The exercise as one self-contained page, with ``links``, addresses by their words, in its head."""
+        return str(late("to_page")(self, links or {}))
 
     def latex(self, key: bool = False) -> str:
         """The exercise as a sheet in LaTeX, or its key."""
@@ -138,7 +138,7 @@ def _questions(reference: Reference, printed: Sequence[document.Step], level: Di
             reference, step, shown)
         if f"d{shown.name}" in reference.rows:  # what would be typed is the name of something else
             continue
-        if speaks(blank.text) and not _cuts(reference, blank.row):
+        if speaks(blank.text):
             yield shown.name, blank
 
 
@@ -169,14 +169,8 @@ def _written(reference: Reference, row: Node, own: str) -> str:
     return reference.line(row) if known == own else known
 
 
-def _cuts(reference: Reference, row: Node) -> bool:
-    """Whether a formula takes a part of an array, which would read as a step of a loop."""
-    inside = reference.graph.topological([row], frozenset(reference.spelled) - {row.id})
-    return any(is_part(x) for x in inside if x.id not in reference.spelled or x is row)
-
-
 def speaks(text: str) -> bool:
-    """Whether the page can compute a formula; h[1] is a name there."""
+    """Whether the page can compute a formula; h[1] is a name there, h[1:] a part of h."""
     for part in tree.all_parts(one_formula(text)):
         if isinstance(part, tree.Call) and type(part) is tree.Call:
             if part.function not in FUNCTIONS:

@@ -342,7 +342,7 @@ def _counts(report: Report) -> list[int]:
     unreadable = states.count(UNREADABLE)
     missing = states.count(MISSING)
     wrong = len(states) - report.right - missing - unreadable - states.count(INCONCLUSIVE)
-    return [report.right, wrong, missing, unreadable, len(states)]
+    return [report.right, wrong, missing + report.lost, unreadable, report.asked]
 
 
 def _of(report: Report, name: str) -> str:

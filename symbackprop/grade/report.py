@@ -97,7 +97,8 @@ class Unread:
 
 @dataclass
 class Report:
-    """All verdicts on one person's answers. ``targets`` are the gradients that have to be given, in model order."""
+    """All verdicts on one person's answers. ``targets`` are the gradients that have to be given, in model order;
+    ``lost`` answers are missing too, nobody knows to what."""
 
     model: str
     source: str
@@ -105,6 +106,12 @@ class Report:
     unread: list[Unread] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     targets: list[str] = field(default_factory=list)
+    lost: int = 0
+
+    @property
+    def asked(self) -> int:
+        """How many answers there have to be."""
+        return len(self.required) + self.lost
 
     @property
     def required(self) -> list[Item]:
@@ -122,7 +129,7 @@ class Report:
         found = {i.verdict for i in self.items}
         if self.unread or UNREADABLE in found:
             return UNREADABLE
-        return WRONG if found - {RIGHT, INCONCLUSIVE} else INCONCLUSIVE if INCONCLUSIVE in found else RIGHT
+        return WRONG if self.lost or found - {RIGHT, INCONCLUSIVE} else INCONCLUSIVE if INCONCLUSIVE in found else RIGHT
 
     @property
     def exit_code(self) -> int:
@@ -132,7 +139,7 @@ class Report:
         """The documented form; keys are only ever added within one version."""
         return {
             "format": FORMAT, "version": VERSION, "model": self.model, "answers": self.source, "verdict": self.verdict,
-            "right": self.right, "of": len(self.required), "hints": level,
+            "right": self.right, "of": self.asked, "hints": level,
             "gradients": [i.to_json(level) for i in self.items],
             "unread": [
                 {"line": u.line, "text": u.text, "message": u.message, "column": u.column} for u in self.unread
@@ -145,7 +152,7 @@ class Report:
 
     def text(self, level: int) -> str:
         """For reading: one line a quantity, with what the level of hints allows, and the slips that were mended."""
-        lines = [f"{self.model}: {self.right} of {len(self.required)} right"]
+        lines = [f"{self.model}: {self.right} of {self.asked} right"]
         width = max((len(i.name) for i in self.items), default=0)
         for item in self.items:
             lines.append(f"  {item.name:<{width}}  {item.hint(level if item.verdict != RIGHT else 0)}")

@@ -24,18 +24,20 @@ from symbackprop.model.model import Model
 
 FORMAT, VERSION = "symbackprop-exercise", 1
 SHOWN = "shown"  # the verdict of an answer that the page gave away
-MAX_ANSWER, MAX_STEPS = 1_000, 20
+MAX_ANSWER, MAX_STEPS, MAX_QUESTIONS = 1_000, 20, 10_000
 
 
 @dataclass(frozen=True)
 class Result:
     """``answers``: what was typed, by what was asked, ``dw2`` or ``do/da``; empty where there is none. ``shown`` are
-    those that the page gave away; ``sizes`` are the numbers of steps with which loops were written out."""
+    those that the page gave away; ``sizes`` are the numbers of steps with which loops were written out; ``lost`` says
+    how many answers to what was asked are not in the file."""
 
     model: str
     sizes: Mapping[str, int]
     answers: Mapping[str, str]
     shown: frozenset[str]
+    lost: int = 0
 
 
 def is_result(text: str) -> bool:
@@ -65,7 +67,9 @@ def _result(data: dict[str, Any]) -> Result:
         answers[name] = " ".join(given.split())
         shown |= {name} if item["verdict"] == SHOWN else set()
     sizes = {str(n): int(k) for n, k in data["dims"].items()}
-    return Result(str(data["model"]), sizes, answers, frozenset(shown))
+    lost = int(data.get("steps", len(answers))) - len(answers)
+    assert 0 <= lost <= MAX_QUESTIONS
+    return Result(str(data["model"]), sizes, answers, frozenset(shown), lost)
 
 
 def with_the_rest(model: Model, result: Result) -> tuple[Model, str]:
@@ -98,4 +102,5 @@ def of_what_was_asked(report: Report, result: Result) -> Report:
                 given.append(replace(known, verdict=MISSING, given=None, finding=Finding(m.MISSING, says)))
     if not given:
         raise SyntaxProblem(f"it says nothing of any step of {result.model}: nothing can be graded")
-    return replace(report, items=given, targets=[*result.answers], notes=[])
+    notes = [f"{result.lost} of {result.lost + len(result.answers)} answers are not in the file"] if result.lost else []
+    return replace(report, items=given, targets=[*result.answers], notes=notes, lost=result.lost)

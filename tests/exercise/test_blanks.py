@@ -11,7 +11,7 @@ from symbackprop.exercise import Exercise, exercise
 from symbackprop.exercise.blanks import LOOPS
 from symbackprop.grade import Grader
 from symbackprop.model import load, zoo
-from tests.exercise.helpers import asked, data, of, saved
+from tests.exercise.helpers import asked, data, needs_node, of, saved, verdicts
 from tests.sweeps import few_in_ci
 
 LINE = "data x\nparam w\no = tanh(w*x)\nloss L = o^2"
@@ -50,7 +50,7 @@ def test_the_same_seed_makes_the_same_page() -> None:
 
 def test_nothing_is_asked_where_nothing_can_be() -> None:
     with pytest.raises(ModelError, match="no step of small can be asked"):
-        of("dim V, D, N\ndata words: N int < V\nparam E: V x D\nloss L = sum(E[words])")
+        of("dim D\nparam A: D x D\nloss L = logdet(A)")
 
 
 def test_loops_are_written_out() -> None:
@@ -59,6 +59,19 @@ def test_loops_are_written_out() -> None:
     assert "dz_h_2" in two and "dz_h_3" not in two
     three = exercise(load("rnn-lm"), difficulty="hard", steps="40", sizes={"T": 3})
     assert "dz_h_3" in names(three) and json.loads(data(three))["dims"] == {"T": 3}
+
+
+PARTS = [("rnn-lm", "h[2],c,C"), ("residual-block", "W2,X"), ("window-lm", "o"), ("conv-net", "a"),
+         ("llama-block", "b,b_1")]
+
+
+@pytest.mark.parametrize(("name", "steps"), few_in_ci([pytest.param(*x) for x in PARTS], 3))
+@needs_node
+def test_scatters_convolutions_and_parts_of_arrays_are_asked(name: str, steps: str) -> None:
+    made = asked(name, "hard", steps)
+    assert [x["right"] for x in verdicts([(made, b.number, b.text) for b in made.blanks])] == [True] * len(made.blanks)
+    report = Grader(load(name)).grade_file(saved(made, {b.name: b.text for b in made.blanks}), "key")
+    assert {i.verdict for i in report.required} == {"right"}
 
 
 MODELS = [n for n in zoo.names() if n != "neural-turing-machine"]

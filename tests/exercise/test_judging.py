@@ -15,12 +15,18 @@ pytestmark = needs_node
 
 RIGHT = [
     ("two-weight-tanh", "da", ["do * (1 - o**2)", "(1-o²)·δ_o", "−(y − o) * (1 - o^2)", "(o-y)*(1-o)*(1+o)",
-                               "dL/do * (1 - tanh(a)^2)", "∂L/∂o / (1/(1-o*o))", "do/cosh(a)^2", "do ÷ (1./(1–o⋅o))"]),
+                               "dL/do * (1 - tanh(a)^2)", "∂L/∂o / (1/(1-o*o))", "do/cosh(a)^2", "do ÷ (1./(1–o⋅o))",
+                               "2do*(1-o^2)/2", "np.multiply(do, 1-np.tanh(a)**2)",
+                               r"\frac{\partial L}{\partial o}\left(1-o^{2}\right)", r"\delta_o \cdot (1 - \tanh(a)^2)",
+                               r"\delta_{o} \odot \frac{1 - o^4}{1 + o^2}"]),
     ("two-weight-tanh", "dw1", ["do*(1-o^2)*w2*(1-h^2)*x", "db * x", "x·dL/db"]),
     ("ffnn-softmax-batch", "ds", ["(ŷ − one_hot(y, C)) / N", "softmax(s)/N - one_hot(y,C)/N"]),
     ("ffnn-softmax-batch", "dW", ["Xᵀ @ dz", "(dz.T @ X).T", "X' @ dz", 'einsum("nd,nh->dh", X, dz)', "X^T @ dz",
-                                   "einsum('nd,nh->dh', X, dz)", "X⊤ @ dz", "X’ @ dz"]),
-    ("ffnn-softmax-batch", "db", ["sum(dz, axis=0)", "sum(dz, 0)", "N * mean(dz, axis=-2)", "sum(dz.T, axis=1)"]),
+                                   "einsum('nd,nh->dh', X, dz)", "X⊤ @ dz", "X’ @ dz", "np.matmul(X.T, dz)",
+                                   "X.T.dot(dz)", r"X^\top @ dz", r"X^{T} @ \delta_z", "X.transpose() @ dz"]),
+    ("ffnn-softmax-batch", "db", ["sum(dz, axis=0)", "sum(dz, 0)", "N * mean(dz, axis=-2)", "sum(dz.T, axis=1)",
+                                   "dz.sum(axis=0)", "np.sum(dz, axis=0)", "dz.sum(0)",
+                                   "dz[:1].sum(0) + dz[1:].sum(0)"]),
 ]
 
 
@@ -84,6 +90,9 @@ REFUSED = [
     ("einsum(h, ds)", "einsum is written", "einsum(h, ds)"),
     ("exp()", "exp needs an argument", "exp()"),
     ("(h, ds)", "this is no formula", "(h, ds)"),
+    (r"h^T \foo ds", "this LaTeX is not read here", r"\foo"),
+    ("h.foo(ds)", "there is no function foo here", ".foo"),
+    ("h[:, :, 1].T @ ds", "has only 2 axes", "h[:, :, 1]"),
     ("(" * 99, "nested too deeply", "("),
     ("-" * 99999 + "h", "nested too deeply", "-"),
     ("broadcast(1, (1e5, 1e5))", "that array is too large", "broadcast(1, (1e5, 1e5))"),
@@ -114,7 +123,10 @@ VALUES = {  # formulas that are X again, by one function each
           "X * (sin(X)**2 + cos(X)**2)", "softplus(X) - softplus(-X)", "X * (sigmoid(X) + sigmoid(-X))",
           "X + broadcast(0, (N, D))", "X * sum(softmax(X), axis=1, keepdims=True)", "tanh(X)/tanh(X)*X",
           "X + max(X, axis=0) - max(X, axis=0)", "X - min(X) + min(X.T)", "X + dot(B, B) - sum(B*B)",
-          "X + outer(sum(X, axis=1), B) - reshape(X @ (0*B + 1), (N, 1)) * B"],
+          "X + outer(sum(X, axis=1), B) - reshape(X @ (0*B + 1), (N, 1)) * B",
+          "pad(X[:1], 0, 0, N) + pad(X[1:], 0, 1, N)", "X * (normal_cdf(X) + normal_cdf(-X))", "multiply(X, 1)",
+          "X * normal_pdf(X) / exp(-square(X)/2) * sqrt(2*pi)",
+          "X[:, :] + 0", "(causal_mask(N) - causal_mask(N).T) @ X * 0 + X"],
 }
 
 

@@ -53,7 +53,18 @@ def test_a_class_of_saved_files(tmp_path: Path) -> None:
     assert eve.startswith("eve.json,unreadable,") and "it holds answers to cube, not to two-weight-tanh" in eve
 
 
-@pytest.mark.parametrize("text", [saved(ANSWERS).replace('"given"', '"gave"'), saved(ANSWERS, version=2),
+def test_answers_that_a_file_has_lost_are_missing(tmp_path: Path) -> None:
+    right = {"da": "do*(1-o^2)", "dw1": "db*x"}
+    (tmp_path / "ada.json").write_text(saved(right, steps=3), encoding="utf-8")
+    (tmp_path / "bob.json").write_text(saved(right, steps=2), encoding="utf-8")
+    _, ada, bob = grade_path(Grader(load("two-weight-tanh")), str(tmp_path)).text(2).splitlines()
+    assert ada.startswith("ada.json,wrong,2,0,1,0,3,") and bob.startswith("bob.json,right,2,0,0,0,2,")
+    report = Grader(load("two-weight-tanh")).grade_file(saved(right, steps=3), "ada.json")
+    assert report.text(1).splitlines()[-1] == "  note: 1 of 3 answers are not in the file"
+
+
+@pytest.mark.parametrize("text", [saved(ANSWERS, steps=2), saved(ANSWERS, steps=10**6),
+                                  saved(ANSWERS).replace('"given"', '"gave"'), saved(ANSWERS, version=2),
                                   saved(ANSWERS, dims=3), saved({"da": "x" * 2000})])
 def test_other_files_of_the_format_are_refused(text: str) -> None:
     assert is_result(text)
