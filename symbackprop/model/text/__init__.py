@@ -9,10 +9,10 @@ from itertools import chain
 from typing import Any, TypeAlias
 
 from symbackprop.core.graph import Node
-from symbackprop.errors import MOST, ModelError, NameProblem, NoResult, Place, SyntaxProblem
+from symbackprop.errors import MOST, ModelError, NameProblem, NoResult, Place, ShapeError, SyntaxProblem
 from symbackprop.model.model import Model
 from symbackprop.model.text.builder import Builder, conventions
-from symbackprop.model.text.characters import indexed_sums, plain_latex, readable
+from symbackprop.model.text.characters import ROWS, indexed_sums, plain_latex, readable
 from symbackprop.model.text.evaluate import Evaluator
 from symbackprop.model.text.expressions import one_formula, read_values
 from symbackprop.model.text.guess import guessed
@@ -41,9 +41,9 @@ def explained(errors: Sequence[ModelError], text: str, read: Callable[[str], Rea
             line = lines[error.place.line - 1] = typed[error.place.line - 1]
             place = _narrowed(line, error.place, error.near)
             if isinstance(error, (SyntaxProblem, NameProblem)) and "sum" in line:
-                error.instead += [partial(_with_sums, capitals) for capitals in (False, True)]
+                error.instead += [partial(_with_sums, capitals) for capitals in (True, False)]
             tried = (_corrected(error, place, lines, read, more) for more in range(_MOST + 1))
-            right = next(chain.from_iterable(tried), "")
+            right = next(chain.from_iterable(tried), "").replace(ROWS, "")
             error.shown = [*_marked(line, place), *([f"{right.strip()}   corrected"] if right else [])]
             lines[error.place.line - 1] = right or line
     errors[0].others = errors[1:]
@@ -91,7 +91,7 @@ def _corrected(error: ModelError, place: Place, lines: Sequence[str], read: Call
     if latex and len(line) > 10 * _WIDEST:
         return
     if latex:
-        before, after, texts = "", "", [*dict.fromkeys(plain_latex(line, capitals) for capitals in (False, True))]
+        before, after, texts = "", "", [*dict.fromkeys(plain_latex(line, capitals) for capitals in (True, False))]
     for text in texts:
         right = before + text.replace("…", there) + after if isinstance(text, str) else text(line, place)
         others = [right if k == place.line else old for k, old in enumerate(lines, 1)]
@@ -100,7 +100,7 @@ def _corrected(error: ModelError, place: Place, lines: Sequence[str], read: Call
         left = [e for e in wrong if e.line == error.line and not isinstance(e, missing)]
         if not left and error.line not in unbuilt:
             yield right
-        elif more and left and left[0].place is not None and (latex or _told_at(left[0]) - _told_at(error) == 1 or (
+        elif more and left and left[0].place is not None and (latex or _follows(error, left[0]) or (
                 left[0].place.start >= place.start and right != line)):
             yield from _corrected(left[0], _narrowed(right, left[0].place, left[0].near), others, read, more - 1)
 
@@ -108,6 +108,12 @@ def _corrected(error: ModelError, place: Place, lines: Sequence[str], read: Call
 def _with_sums(capitals: bool, line: str, place: Place) -> str:
     """The line with sums over an index as sums of whole arrays; as it is where there is none."""
     return indexed_sums(line, capitals)
+
+
+def _follows(error: ModelError, other: ModelError) -> bool:
+    """Whether another mistake is only told when one is mended: a name behind one of signs, what may mean two things."""
+    later = _told_at(other) - _told_at(error)
+    return later == 1 or (later > 1 and not isinstance(other, ShapeError))
 
 
 def _told_at(error: ModelError) -> int:

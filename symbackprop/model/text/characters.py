@@ -167,6 +167,9 @@ _REWRITTEN = [(re.compile(pattern), text) for pattern, text in (
     (r"\\(sum|prod)(?:\s*\\limits)?\s*_\s*\{\s*([a-z])\s*,?\s*([a-z])\s*\}", r"\\\1_{\2} \\\1_{\3}"),
     (rf"\\sqrt\s*\[\s*(\d+)\s*\]\s*{_BRACES}", r"(\2)^(1/\1)"),
     (r"\\(log|ln|exp)\s*(?=\\[dt]?frac)", r"\\\1 "),
+    (r"\\(log|ln)\s*(?:\\left\s*)?\|([^|]+?)(?:\\right\s*)?\|", r"\\\1(|\2|)"),
+    (r"\\langle\s*(\\?\w+)\s*,\s*(\\?\w+)\s*\\rangle", r"sum(\1 * \2)"),
+    (r"\\langle\s*([^,]*?)\s*,\s*([^,]*?)\s*\\rangle", r"sum((\1) * (\2))"),
     (r"\\left\s*\[", "("), (r"\\right\s*\]", ")"),
     (r"\^\s*(\d)(?=\s*\\?[A-Za-z(])", r"^\1 "),  # only the 2 is raised in a^2b
     (r"\^\s*(?:(?:T|\\top|\\intercal)(?!\w)|\{\s*(?:T|\\top|\\intercal)\s*\})", ".T"),
@@ -192,11 +195,15 @@ _NO_FACTOR = r"\\(?:times|[co]dot|right|left|[lg]e)"
 _BESIDE = re.compile(rf"(?<=[\w)}}\]])(?<!\\times)(?<!\\[co]dot)\s+(?=\\?[A-Za-z(])(?!{_NO_FACTOR})")
 _SCRIPT = re.compile(r"_([a-z]{1,3})(?![A-Za-z0-9])")
 _COUNTED = set("ijklmnt")  # letters that count on paper
+ROWS = "[0:, 0:]"  # behind an array of rows in a line that is tried: one with a single axis is none
 _TIMES = r"\s*(?:\\cdot|·)?\s*"
 _ROW = rf"\w+\.T{_TIMES}[A-Za-z]+_[a-z]\b|\b[A-Za-z]+_[a-z]\.T{_TIMES}\\?\w+"  # wᵀx_i, x_iᵀw
 _FROM, _UP_TO = r"(?:\s*_\s*(?:\{\s*(\w)\s*(?:=\s*(\d+)\s*)?\}|(\w)))?", r"(?:\s*\^\s*(?:\{([^{}]*)\}|(\w)))?"
-_SUM_OF = re.compile(rf"\\(sum|prod)(?![A-Za-z])(?:\s*\\limits)?{_FROM}{_UP_TO}(?!\s*[_^])")
-_LEFT = re.compile(r"^(\s*(?:(?:loss|output)\s+)?\\?[A-Za-z]+)_([ijkmn])(\s*=(?!=))(.*)$")
+_A_SUM = rf"\\(sum|prod)(?![A-Za-z])(?:\s*\\limits)?{_FROM}{_UP_TO}"
+_SUM_OF, _SUMS = re.compile(rf"{_A_SUM}(?!\s*[_^])"), re.compile(rf"(?:{_A_SUM}\s*)+(?!\s*[_^])")
+_LEFT = re.compile(r"^(\s*(?:(?:loss|output)\s+)?\\?[A-Za-z]+)_([ijkmn]{1,2})(\s*=(?!=))(.*)$")
+_ENTRY = r"\\?[A-Za-z]+\d*_[a-z]{1,3}(?![A-Za-z0-9])"
+_OF_FACTORS = re.compile(rf"\s*({_ENTRY}(?:\s*(?:\\cdot|\\times|\*|·)?\s*{_ENTRY})*)\s*")
 _CAPITAL = re.compile(r"(?<![\w\\.])[A-Z]\w*(?!\w|\s*\()")
 _ROOT_OF = re.compile(r"\\(?=sqrt\s*\{)")
 
@@ -209,7 +216,7 @@ def plain_latex(text: str, capitals: bool = False) -> str:
     text = _ROOT_OF.sub("", text)
     while _FRACTION.search(text):
         text = _FRACTION.sub(_divided, text)
-    text = _entry_by_entry(_summed(_of_calls(text), capitals), capitals)
+    text = _entry_by_entry(_summed(_contracted(_of_calls(text)), capitals), capitals)
     text = re.sub(r"\\([A-Za-z]+)(?=((?:\s*\^\s*\d+)?\s*[({])?)", _command, text)
     return text.replace("{", "(").replace("}", ")")
 
@@ -260,6 +267,36 @@ def _summed(text: str, capitals: bool = False) -> str:
     return text
 
 
+def _contracted(text: str) -> str:
+    """``\\sum_i \\sum_j A_{ij} B_{ji}``, a sum of products over indices that stand at other places, as einsum; what has
+    indices left has them behind it. A sum over a part of the entries stays."""
+    left = _LEFT.match(text)
+    for sums in reversed([*_SUMS.finditer(text)]):
+        end = _end_of_term(text, sums.end())[0]
+        product = _OF_FACTORS.fullmatch(text, sums.end(), end)
+        each = [*_SUM_OF.finditer(sums[0])]
+        if product is None or not all(map(_is_over_all, each)) or any(s[1] != "sum" for s in each):
+            continue
+        factors = [factor.rpartition("_") for factor in re.findall(_ENTRY, product[1])]
+        letters = "".join(dict.fromkeys("".join(script for *_, script in factors)))
+        over = {s[2] or s[4] for s in each if s[2] or s[4]} or (set(letters) if len(letters) == len(each) else set())
+        known = _COUNTED | over | {*(left[2] if left is not None else "")}
+        if not over or not over <= {*letters} <= known or len({script for *_, script in factors}) < 2:
+            continue
+        free = "".join(c for c in letters if c not in over)
+        free = left[2] if left is not None and sorted(left[2]) == sorted(free) else free
+        spec = ",".join(script for *_, script in factors)
+        call = f'einsum("{spec}->{free}", {", ".join(name for name, *_ in factors)})' + (f"_{free}" if free else "")
+        text = f"{text[: sums.start()]}{call} {text[end:]}".rstrip()
+    return text
+
+
+def _is_over_all(sign: re.Match[str]) -> bool:
+    """Whether a sum's limits, if it has some, are the first and the last entry."""
+    first, last = sign[3], re.sub(r"\s", "", sign[5] or sign[6] or "")
+    return last.endswith("-1") if first == "0" else first in (None, "1") and not {*"+-"} & {*last}
+
+
 def _counted(body: str) -> set[str]:
     """The scripts of a text that count."""
     return {script for script in _SCRIPT.findall(re.sub(_ROW, " ", body)) if set(script) <= _COUNTED}
@@ -286,7 +323,8 @@ def _neighbours(body: str, index: str, begin: re.Match[str]) -> str | None:
 def _entry_by_entry(text: str, capitals: bool) -> str:
     """``s_i = e^{z_i} / sum(e^z)`` as an equation of whole arrays; as it is where one of them may be a matrix."""
     found = _LEFT.match(text)
-    if found is None or _counted(found[4]) != {found[2]} or _CAPITAL.search(re.sub(_ROW, " ", found[4])):
+    if found is None or _counted(found[4]) != {found[2]} or (
+            len(found[2]) == 1 and _CAPITAL.search(re.sub(rf"{_ROW}|einsum\([^()]*\)", " ", found[4]))):
         return text
     return found[1] + found[3] + _entrywise(found[4], found[2], capitals)
 
@@ -312,8 +350,8 @@ def _entrywise(body: str, index: str, capitals: bool) -> str:
 
     matrices = _CAPITAL.search(re.sub(_ROW, " ", body))  # of which a · may be the product
     row, other = rf"\b([A-Za-z]+)_{index}\b", r"(\\?\b[A-Za-z]\w*)"
-    body = re.sub(rf"{other}\.T{_TIMES}{row}", lambda m: f"({whole(m[2])} @ {m[1]})", body)
-    body = re.sub(rf"{row}\.T{_TIMES}{other}", lambda m: f"({whole(m[1])} @ {m[2]})", body)
+    body = re.sub(rf"{other}\.T{_TIMES}{row}", lambda m: f"({whole(m[2])}{ROWS} @ {m[1]})", body)
+    body = re.sub(rf"{row}\.T{_TIMES}{other}", lambda m: f"({whole(m[1])}{ROWS} @ {m[2]})", body)
     body = body if matrices else body.replace("·", "*")
 
     def without(script: re.Match[str]) -> str:

@@ -133,7 +133,7 @@ class Evaluator:
             raise NameProblem(f"{error.message} The transpose is {base}.T", instead=".T",
                               place=expr.exponent.place) from None
         if number:
-            raise ModelError(f"{base}^T is the transpose, {base}.T, or every entry to the power of the dimension T, "
+            raise NameProblem(f"{base}^T is the transpose, {base}.T, or every entry to the power of the dimension T, "
                              f"pow({base}, T): write which", place=expr.exponent.place, instead=".T")
 
     def negative(self, expr: tree.Negative) -> Value:

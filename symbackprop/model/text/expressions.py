@@ -20,6 +20,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from inspect import signature
+from itertools import accumulate
 from typing import Any, TypeAlias
 
 import sympy as sp
@@ -233,7 +234,7 @@ def _refuse_bare_function(c: Cursor, function: Token) -> None:
     """``log y``, and ``sum a * b`` with all that is added; an x between two values separates sizes."""
     known = function.text in FUNCTIONS or function.text in TABLE or function.text in ALSO
     separates = c.now.text == "x" and c.after.kind in (NAME, NUMBER)
-    if not known or separates or not c.begins_a_value() or function.column == 0:
+    if not known or separates or not (c.begins_a_value() or c.at("|")) or function.column == 0:
         return
     start = c.place
     (_pass_over if _reduces(function.text) else _factor)(c)
@@ -292,13 +293,22 @@ def _of_whole_arrays(line: str, place: Place) -> str:
     if comprehension is None:
         return line
     before, index = line[: place.start - 1].rstrip(), comprehension[1]
+    if comprehension[2]:
+        before = _without_last_bracket(before)
     taken = re.compile(rf"\b(\w+)\[{index}\](?!\s*@)")
     alike = len({name[0].isupper() for name in taken.findall(before)}) < 2
     body = re.sub(rf"\b(\w+)\[{index}\]", r"\1", before)
     return f"{body}, axis=0{line[comprehension.end() :]}" if alike and not re.search(rf"\b{index}\b", body) else line
 
 
-_OVER_ENTRIES = re.compile(r"for\s+(\w+)\s+in\s+range\((?:\w+|len\(\w+\))\)(?=\s*\))")
+def _without_last_bracket(text: str) -> str:
+    """``sum([a`` as ``sum(a``"""
+    depths = accumulate((c in ")]") - (c in "([") for c in text[::-1])
+    opening = len(text) - next((k + 1 for k, depth in enumerate(depths) if depth < 0), len(text))
+    return text[:opening] + text[opening + 1 :] if text[opening : opening + 1] == "[" else text
+
+
+_OVER_ENTRIES = re.compile(r"for\s+(\w+)\s+in\s+range\((?:\w+|len\(\w+\))\)\s*(\])?(?=\s*\))")
 
 
 def _group(c: Cursor) -> tree.Expr:
@@ -323,7 +333,8 @@ def _list(c: Cursor) -> tree.Expr:
     while c.accept(",") and not c.at("]"):
         items.append(expression(c))
     if not c.accept("]"):
-        raise c.unexpected("there are no lists: write stack(a, b) or concat(a, b)", named=True)
+        raise c.unexpected("there are no lists: write stack(a, b) or concat(a, b)", named=True,
+                           instead=(_of_whole_arrays,) if c.now.text == "for" else ())
     return tree.Tuple(tuple(items))
 
 

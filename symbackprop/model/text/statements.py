@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import accumulate, takewhile
+from itertools import accumulate, pairwise, takewhile
 from typing import TypeVar
 
 import sympy as sp
@@ -14,8 +14,22 @@ import sympy as sp
 from symbackprop.core.graph import STATED
 from symbackprop.errors import Meant, ModelError, Place, nearest, suggested
 from symbackprop.model.text import tree
-from symbackprop.model.text.expressions import expression, size
-from symbackprop.model.text.tokens import END, NAME, NUMBER, SIGN, STRING, Cursor, Line, found, logical_lines, problem
+from symbackprop.model.text.characters import plain_latex, readable
+from symbackprop.model.text.expressions import COMPARISONS, expression, size
+from symbackprop.model.text.helpers import RETURN, Helpers
+from symbackprop.model.text.tokens import (
+    END,
+    NAME,
+    NUMBER,
+    SIGN,
+    STRING,
+    Cursor,
+    Line,
+    found,
+    logical_lines,
+    physical_lines,
+    problem,
+)
 
 KEYWORDS = ("dim", "function", "data", "input", "param", "const", "convention", "loss", "output", "notation", "for")
 _ALIASES = {
@@ -43,6 +57,9 @@ def parse_statements(text: str) -> tuple[tuple[tree.Statement, ...], list[ModelE
     something. A text that is indented as a whole is read as if it were not."""
     errors: list[ModelError] = []
     reader = Reader(list(logical_lines(text, errors)), errors)
+    if errors:
+        typed = physical_lines(text)
+        reader.unread.update(*[_names_on_the_left(typed[error.line - 1]) for error in errors])
     first = reader.lines[0].indent if reader.lines else ""
     body = reader.block(first, 0)
     if reader.place < len(reader.lines):
@@ -65,6 +82,7 @@ class Reader:
     def __init__(self, lines: list[Line], errors: list[ModelError]) -> None:
         self.lines, self.place, self.errors = lines, 0, errors
         self.unread: set[str] = set()
+        self.helpers = Helpers(lines)
 
     def block(self, indent: str, nesting: int) -> tuple[tree.Statement, ...]:
         body: list[tree.Statement] = []
@@ -79,10 +97,22 @@ class Reader:
         return tuple(body)
 
     def statement(self, indent: str, nesting: int) -> Sequence[tree.Statement]:
-        line = self.lines[self.place]
+        """The next statement, with what helpers return in the place of their calls."""
+        line, self.place = self.lines[self.place], self.place + 1
         if line.indent != indent:
             raise problem("unexpected indentation: only the body of a loop is indented", line.number)
-        self.place += 1
+        head = self.helpers.head(self.place - 1)
+        if head is None:
+            return [self.helpers.put(s) for s in self._statement(line, indent, nesting)]
+        if nesting >= MAX_NESTING:
+            raise problem(f"functions are nested more than {MAX_NESTING} deep", head.line)
+        self.helpers.depth += 1
+        inside = head.value is None and self.place < len(self.lines) and self._is_deeper(indent)
+        body = self.block(self.lines[self.place].indent, nesting + 1) if inside else ()
+        self.helpers.depth -= 1
+        return self.helpers.take(head, body)
+
+    def _statement(self, line: Line, indent: str, nesting: int) -> Sequence[tree.Statement]:
         c = Cursor(line.tokens)
         first, second = c.now, c.after
         keyword = _ALIASES.get(first.text, first.text) if second.kind == NAME else first.text
@@ -97,8 +127,10 @@ class Reader:
         if word in ("import", "from") and second.kind == NAME:
             return [tree.Said(line, f"the line `{word} …` says nothing here: every function is at hand")]
         if (word == "print" and second.is_sign("(")) or (word == "assert" and not second.is_sign("=", "[")) or (
-                second.is_sign(".") and c.tokens[2].text == "backward" and c.tokens[3].is_sign("(")):
+                second.is_sign(".") and c.tokens[2].text in _EXECUTED and c.tokens[3].is_sign("(")):
             return [tree.Said(line, f"the line `{word} …` says nothing here: nothing is executed")]
+        if second.is_sign("=") and any(t.is_sign(".") and name.text == "gradient" for t, name in pairwise(c.tokens)):
+            return [tree.Said(line, f"the line `{word} = …` says nothing here: gradients are derived")]
         if c.at("@") and second.kind == NAME and self._is_next("def", "@"):
             return [tree.Said(line, f"the decorator @{second.text} says nothing here: nothing is executed")]
         below = self.place < len(self.lines) and self._is_deeper(indent)
@@ -107,13 +139,18 @@ class Reader:
                 raise problem(f"functions are nested more than {MAX_NESTING} deep", line)
             told = f"the lines of {second.text} are read as they stand: what it takes is to be declared"
             return [tree.Said(line, told), *self.block(self.lines[self.place].indent, nesting + 1)]
-        if word == "with" and "no_grad" in [token.text for token in c.tokens] and below:
-            told = "what is computed under no_grad is read as stop_gradient(…)"
-            return [tree.Said(line, told), *map(_stopped, self.block(self.lines[self.place].indent, nesting + 1))]
+        if word == "with" and second.kind == NAME and below:
+            stopped = "no_grad" in [token.text for token in c.tokens]
+            told = "what is computed under no_grad is read as stop_gradient(…)" if stopped else (
+                f"the lines below `with {second.text}…` are read as they stand")
+            body = self.block(self.lines[self.place].indent, nesting + 1)
+            return [tree.Said(line, told), *(map(_stopped, body) if stopped else body)]
         if word == "return" and second.kind != END and not second.is_sign("=", "["):
             c.take()
             value = expression(c)
             c.finish("the formula")
+            if self.helpers.depth:
+                return [tree.Equation(line, RETURN, tree.Target(RETURN), value)]
             if value == tree.Name("loss"):
                 return [tree.Said(line, "what is returned is the loss")]
             return [tree.Said(line, "return is read as `output result = …`"),
@@ -155,6 +192,9 @@ class Reader:
         return own.startswith(indent) and len(own) > len(indent)
 
 
+_EXECUTED = ("backward", "zero_grad", "step", "train", "eval", "show")
+
+
 def _stopped(statement: tree.Statement) -> tree.Statement:
     """An equation whose value has no gradient."""
     if not isinstance(statement, tree.Equation):
@@ -190,6 +230,13 @@ def _names_given(line: Line) -> set[str]:
     depths = accumulate(token.is_sign("(") - token.is_sign(")") for token in before)  # J(w) = … names J
     return {token.text for token, depth in zip(before, depths, strict=True)
             if token.kind == NAME and token.text not in KEYWORDS and not depth}
+
+
+def _names_on_the_left(line: str) -> set[str]:
+    """The names that a line which cannot be read would give to something."""
+    left, sign, _ = plain_latex(readable(line[:200])).partition("=")
+    words = re.findall(r"[A-Za-z]\w*", left) if sign else []
+    return {word for whole in words for word in (whole, whole.partition("_")[0]) if word not in KEYWORDS}
 
 
 def _separated(c: Cursor, read: Callable[[Cursor], Item], spaced: bool = False) -> tuple[Item, ...]:
@@ -306,9 +353,29 @@ def target(c: Cursor) -> tree.Target:
     if not c.accept("["):
         return tree.Target(name)
     index = size(c)
+    if c.at(",", ":", *COMPARISONS):
+        raise c.unexpected("entries of an array are not changed: where(…) gives one with others in their place",
+                           named=True, instead=(_with_entries,))
     stop = size(c) if c.accept("..") else None
     c.expect("]", "after the index")
     return tree.Target(name, index, stop)
+
+
+_ENTRIES = re.compile(r"(\s*)(\w+)\[(.+)\]\s*([-+*/]?)=(?!=)\s*(.+?)\s*$")
+_EACH_ROW = re.compile(r"(?:(?:\w+\.)?arange|range)\((?:\w+|len\(\w+\)|[\w.]+\[0\])\)\s*,\s*(\w+)")
+
+
+def _with_entries(line: str, place: Place) -> str:
+    """``A[A < 0] = 0`` as ``A = where(A < 0, 0, A)``, and entries that are picked, ``A[arange(N), y] -= 1``, alike."""
+    found = _ENTRIES.fullmatch(line)
+    if found is None:
+        return line
+    indent, name, index, sign, value = found.groups()
+    picked = _EACH_ROW.fullmatch(index)
+    if picked is None and ("," in index or ":" in index):
+        return line
+    mask = f"one_hot({picked[1]}, {name}.shape[1]) > 0" if picked is not None else index
+    return f"{indent}{name} = where({mask}, {f'{name} {sign} ({value})' if sign else value}, {name})"
 
 
 UPDATES = ("+=", "-=", "*=", "/=", "@=")

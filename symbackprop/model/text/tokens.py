@@ -9,7 +9,8 @@ import keyword
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate
+from functools import partial
+from itertools import accumulate, product
 from typing import NamedTuple
 
 from symbackprop.errors import Meant, ModelError, NameProblem, Place, SyntaxProblem
@@ -34,7 +35,7 @@ _FACTOR = re.compile(r"(?!x[A-Z0-9]|[eE][0-9]|[eEjJ]\b)[A-Za-z]\w*")  # no shape
 _BOUND = re.compile(r"(?:[/@^]|\*\*)[\s+-]*$")
 _OPENING, _CLOSING = "([", ")]"
 
-_FOREIGN = re.compile(r"\.[-+*/^]")
+_FOREIGN = re.compile(r"\.[-+*/^(]")
 _ENTRIES = "the signs + - * / ^ work entry by entry here, without a dot, and the matrix product is @"
 _HINTS = {
     "{": "braces are only used inside notation strings",
@@ -102,8 +103,12 @@ def logical_lines(text: str, errors: list[ModelError] | None = None) -> Iterator
     out."""
     pending: list[Token] = []
     open_brackets: list[Token] = []
-    indent = ""
-    for number, written in enumerate(physical_lines(text), 1):
+    indent, quoted = "", 0
+    lines = physical_lines(text)
+    for number, written in enumerate(lines, 1):
+        quoted = quoted if quoted >= number or pending else _last_quoted(lines, number)
+        if quoted >= number:  # text about a function, which says nothing
+            continue
         raw = readable(written).removesuffix(";")  # as Matlab's lines end
         if not pending:
             indent = raw[: len(raw) - len(raw.lstrip(" \t"))]
@@ -130,10 +135,34 @@ def logical_lines(text: str, errors: list[ModelError] | None = None) -> Iterator
         errors.append(unclosed)
 
 
-def _from_matlab(line: str, place: Place) -> str:
-    """A line of Matlab's: its * is the matrix product where no number stands beside it, and with a dot it is ours."""
-    products = re.sub(r"(?<![.\d*\s])(\s*)\*(?!\s*\d)", r"\1@", line)
-    return re.sub(r"\.(?=[-+*/^])", "", products)
+def _last_quoted(lines: Sequence[str], number: int) -> int:
+    """The number of the line that ends a text between three quotes which begins on one; 0 where none does."""
+    quotes = lines[number - 1].lstrip()[:3]
+    if quotes not in _QUOTES:
+        return 0
+    if lines[number - 1].count(quotes) > 1:
+        return number
+    return next((k for k, line in enumerate(lines[number:], number + 1) if quotes in line), 0)
+
+
+_QUOTES = ('"""', "'''")
+_STAR = re.compile(r"(?<![.\d*\s])(\s*)\*(?!\s*\d)")
+_MOST_STARS = 5
+
+
+def _from_matlab(raw: str) -> list[Meant]:
+    """Lines of Matlab's as ours: its * is the matrix product where no number stands beside it, the last first those
+    with the most; with a dot signs are ours."""
+    stars = len(_STAR.findall(raw))
+    ways = [*product((True, False), repeat=stars)] if stars <= _MOST_STARS else [(True,) * stars]
+    return [partial(_with_products, way) for way in sorted(ways, key=sum, reverse=True)]
+
+
+def _with_products(way: Sequence[bool], line: str, place: Place) -> str:
+    """The line with some of its stars as matrix products, and no dots before signs and brackets."""
+    chosen = iter(way)
+    products = _STAR.sub(lambda found: found[1] + ("@" if next(chosen, False) else "*"), line)
+    return re.sub(r"\.(?=[-+*/^(])", "", products)
 
 
 def _statements(tokens: list[Token]) -> Iterator[list[Token]]:
@@ -180,7 +209,7 @@ def _tokens(raw: str, number: int, pattern: re.Pattern[str] = _PLAIN, before: st
         foreign = _FOREIGN.match(raw, place) if match is None and pattern is _PLAIN else None
         if foreign is not None:
             there = Place(number, place + 1, foreign.end() + 1)
-            raise problem(_ENTRIES, number, foreign.group(), there, [_from_matlab])
+            raise problem(_ENTRIES, number, foreign.group(), there, _from_matlab(raw))
         if match is None:
             where = f" at column {place + 1}" if pattern is _PLAIN else ""
             command = re.match(r"\\([A-Za-z]+)", raw[place:])
