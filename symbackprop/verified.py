@@ -200,6 +200,6 @@ def _require_model_text(module: ModuleType, model: Model, options: Mapping[str, 
     except ModelError as error:
         raise CheckFailed(f"{wrong}: it cannot be read\n{error}") from None
     place = first_difference(model, again, written=True)
-    report = None if place is None else verify_module(module, again, read=True, **options)
+    report = None if place is None else verify_module(module, again, **options)
     if report is not None and report.verdict == "fail":
         raise CheckFailed(f"{wrong}: from {place} on it says another model\n{report.text()}")

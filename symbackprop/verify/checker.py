@@ -82,20 +82,18 @@ def verify_module(
     method: str = AUTO,
     sizes: Mapping[str, int] | None = None,
     progress: Progress | None = None,
-    read: bool = False,
 ) -> Report:
     """Check a loaded module against the model it claims to be.
 
     At every random point the loss (or outputs) is compared with an independent interpreter of the model, every gradient
     with slopes of that interpreter (``method``: central differences, complex step, or auto), and the module's other
-    promises are tried. ``progress(done, total)`` is told how far the check is; ``read`` says that the model was read
-    from the module's own text. Raises `ShapeError` where no sizes fit
+    promises are tried. ``progress(done, total)`` is told how far the check is. Raises `ShapeError` where no sizes fit
     and `UsageError` for another method.
     """
     if method not in (AUTO, CENTRAL, COMPLEX):
         raise UsageError(f"method is {AUTO}, {CENTRAL} or {COMPLEX}, not {method!r}")
     quiet = progress or (lambda done, total: None)
-    return Check(module, model, seed, trials, method, dict(sizes or {}), quiet, read).run()
+    return Check(module, model, seed, trials, method, dict(sizes or {}), quiet).run()
 
 
 def verify_file(path: str | Path, *, relu0: Any = None, timeout: float = SECONDS, memory: float = GIGABYTES,
@@ -115,7 +113,7 @@ def verify_process(process: Process, *, relu0: Any = None, seed: int = 0, **opti
         module = module_apart(process)
     except CodeEnded as end:
         return Report(process.path.stem, (), problems=(str(end),), seed=seed)
-    return verify_module(module, model_of(module, process.path, relu0), seed=seed, read=True, **options)
+    return verify_module(module, model_of(module, process.path, relu0), seed=seed, **options)
 
 
 def model_of(module: ModuleType, path: Path, relu0: Any = None) -> Model:
@@ -143,7 +141,6 @@ class Check:
     method: str
     given: dict[str, int]
     progress: Progress
-    read: bool = False
     findings: dict[str, list[Finding]] = field(default_factory=dict)
     flaws: dict[str, Flaw] = field(default_factory=dict)
     results: dict[str, ResultReport] = field(default_factory=dict)
@@ -161,7 +158,7 @@ class Check:
     total: int = 0
 
     def run(self) -> Report:
-        self.candidate = Candidate(self.module, self.model, self.given, self.read)
+        self.candidate = Candidate(self.module, self.model, self.given)
         self.rng = np.random.default_rng(self.seed)
         self.targets = self.candidate.targets
         first, self.shrunk = self._first_sizes()

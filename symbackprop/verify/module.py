@@ -112,12 +112,10 @@ class Outcome:
 class Candidate:
     """The module under test. ``targets`` are the rows that it promises the gradients of, ``chosen`` their names if it
     says so itself; ``given`` are sizes that have to stay. ``intermediates`` are the model's, those that stand in
-    loops as stacks over time; a model that was ``read`` from the module's own text has further ones, as text names what
-    loops carry. Calls raise `CallFailed` where its functions raise or return something else than told."""
+    loops as stacks over time. Calls raise `CallFailed` where its functions raise or return something else than told."""
 
-    def __init__(self, module: ModuleType, model: Model, given: Mapping[str, int] | None = None, read: bool = False
-                 ) -> None:
-        self.module, self.model, self.given, self.read = module, model, given or {}, read
+    def __init__(self, module: ModuleType, model: Model, given: Mapping[str, int] | None = None) -> None:
+        self.module, self.model, self.given = module, model, given or {}
         self.intermediates = dict(sorted(model.intermediates().items(), key=lambda named: _written(named[1]).id))
         self.chosen, self.targets = chosen(module), promised_rows(module, model)
         self.results = [model.loss_row.name or ""] if model.loss_row is not None else list(model.output_rows)

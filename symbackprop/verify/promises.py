@@ -119,14 +119,11 @@ def _loss_and_grads(candidate: Candidate, sample: Sample, outcome: Outcome) -> I
 
 
 def _intermediates(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
-    """The first intermediate that is wrong: those after it only follow. The text of a module names rows inside of loops
-    that have no name in a model declared in Python, and so no entry."""
+    """The first intermediate that is wrong: those after it only follow."""
     if not candidate.has("outputs"):
         return
     found = candidate.mapping("outputs", candidate.ask("outputs", *candidate.inputs(sample), sample), "a dict")
-    right = named_values(candidate.model, candidate.intermediates, sample)
-    named = candidate.model.equations if candidate.read else right
-    for name, value in [(n, v) for n, v in right.items() if n in found or n in named]:
+    for name, value in named_values(candidate.model, candidate.intermediates, sample).items():
         value = _once(value, found.get(name)) if name not in candidate.model.equations else value
         expected = {name: _where_finite(value, found.get(name))}
         message = "outputs()[{!r}] differs from what the model says it is"

@@ -18,7 +18,7 @@ import sympy as sp
 from symbackprop.core.facts import is_part
 from symbackprop.core.graph import Leaf, Node, arguments_first
 from symbackprop.core.literals import number_text
-from symbackprop.core.loops import Loop
+from symbackprop.core.loops import Loop, stack_of
 from symbackprop.core.maths import Math, Num, Sym
 from symbackprop.core.shapes import Dim, dim_text
 from symbackprop.model.model import Model, Statement
@@ -73,12 +73,24 @@ def with_text_names(model: Model) -> Model:
     """The model whose intermediates are all that its text gives names to, as a model parsed from it has them: long rows
     with a line of their own, initial values of loops, and what loops compute."""
     writer = Writer(model)
-    lines = [line for line in writer.equations() if line.keyword == "let" and not line.depth]
-    found = {python_name(line.name): line.row for line in lines}
+    lines = writer.equations()
+    found = {python_name(line.name): line.row for line in lines if line.keyword == "let" and not line.depth}
     found |= {name: row for i, name in writer.names.items() if is_stack(row := model.graph.nodes[i])}
     new = copy(model)
     new.stacks = {name: partial(_itself, row) for name, row in found.items()} | model.stacks
+    new.stacks |= {name: stack for name, stack in _in_loops(lines).items() if name not in new.stacks}
     return new
+
+
+def _in_loops(lines: Sequence[Line]) -> dict[str, Callable[[], Node]]:
+    """What the lines of loops compute, by name, and what stacks it over time; names inside inner loops stay there."""
+    found: dict[str, Callable[[], Node]] = {}
+    for line in lines:
+        if line.keyword == "for" and not line.depth:
+            loop = line
+        elif line.keyword == "let" and line.depth == 1:
+            found[python_name(line.name.removesuffix(f"[{loop.name}]"))] = partial(stack_of, loop.row, line.row)
+    return found
 
 
 def _itself(row: Node) -> Node:
