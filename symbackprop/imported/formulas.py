@@ -897,16 +897,10 @@ def _renormed(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
 
 
 def _ctc(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
-    """CTC of every sequence of a batch, each of a length that is known."""
-    first, target, blank = f.of(args["log_probs"]), f.of(args["targets"]), f.value(args["blank"])
-    in_rows, start, losses = args["targets"].meta["val"].ndim == 2, 0, list[tree.Expr]()
-    for k, (steps, length) in enumerate(zip(args["input_lengths"], args["target_lengths"], strict=True)):
-        rows = tree.Index(first, (tree.Slice(None, whole(steps), None), whole(k)))
-        ends = tree.Slice(whole(0 if in_rows else start), whole(length if in_rows else start + length), None)
-        labels = tree.Index(target, (whole(k), ends) if in_rows else (ends,))
-        losses.append(tree.Call("ctc", (rows, labels), (("blank", blank),)))
-        start += length
-    return tree.Call("stack", tuple(losses), ())
+    """CTC of every sequence of a batch."""
+    lengths = [(name, f.of(args[name])) for name in ("input_lengths", "target_lengths")]
+    options = [("blank", f.value(args["blank"])), *lengths, ("zero_infinity", f.value(args["zero_infinity"]))]
+    return tree.Call("ctc", (f.of(args["log_probs"]), f.of(args["targets"])), tuple(options))
 
 
 def _opname(node: Any) -> str:

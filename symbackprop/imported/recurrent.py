@@ -194,29 +194,31 @@ def _gaussian_nll(torch: Any) -> Any:
 
 @cache
 def _ctc_loss(torch: Any) -> Any:
-    """PyTorch's loss of a batch of sequences whose lengths are numbers."""
-    torch.library.define("symbackprop::ctc", "(Tensor log_probs, Tensor targets, int[] input_lengths, "
-                         "int[] target_lengths, int blank) -> Tensor")
+    """PyTorch's loss, whose steps an export cannot count: lengths are numbers or integers of the data."""
+    torch.library.define("symbackprop::ctc", "(Tensor log_probs, Tensor targets, Tensor input_lengths, "
+                         "Tensor target_lengths, int blank, bool zero_infinity) -> Tensor")
     torch.library.register_fake("symbackprop::ctc")(
-        lambda log_probs, targets, steps, lengths, blank: log_probs.new_empty(len(steps)))
+        lambda logs, targets, steps, lengths, blank, zero_infinity: logs.new_empty(logs.shape[1:-1]))
 
     def loss(log_probs: Any, targets: Any, input_lengths: Any, target_lengths: Any, blank: int = 0,
              reduction: str = "mean", zero_infinity: bool = False) -> Any:
-        if isinstance(input_lengths, torch.Tensor) or isinstance(target_lengths, torch.Tensor):
-            raise ModelError("the lengths of ctc_loss decide how many steps there are: give them as tuples of numbers")
-        if zero_infinity:
-            raise ModelError("zero_infinity of ctc_loss cannot be read: leave it out, and sequences that are too short")
-        steps, lengths, is_one = [*input_lengths], [*target_lengths], log_probs.ndim == 2
-        batch = log_probs.unsqueeze(1) if is_one else log_probs
-        torch._check(batch.shape[1] == len(steps))
-        rows = targets.unsqueeze(0) if is_one and targets.ndim == 1 else targets
-        each = torch.ops.symbackprop.ctc(batch, rows, steps, lengths, blank)
-        if reduction == "mean":
-            return (each / torch.tensor([float(max(n, 1)) for n in lengths], dtype=each.dtype)).mean()
-        each = each[0] if is_one else each
-        return each if reduction == "none" else each.sum()
+        batch = log_probs.shape[1:-1]
+        rows = targets if targets.ndim > log_probs.ndim - 2 else _padded(torch, targets, target_lengths)
+        steps, lengths = (torch.as_tensor(n).reshape(batch) for n in (input_lengths, target_lengths))
+        each = torch.ops.symbackprop.ctc(log_probs, rows.reshape((*batch, -1)), steps, lengths, blank, zero_infinity)
+        each = each / lengths.clamp(min=1) if reduction == "mean" else each
+        return each if reduction == "none" else each.mean() if reduction == "mean" else each.sum()
 
     return loss
+
+
+def _padded(torch: Any, targets: Any, lengths: Any) -> Any:
+    """Labels that stand one sequence after the other, as rows."""
+    if isinstance(lengths, torch.Tensor):
+        raise ModelError("where the labels of one sequence end and those of the next begin is not known: give ctc_loss "
+                         "a row of targets for every sequence, or target_lengths as a tuple of numbers")
+    parts = targets.split([*lengths])
+    return torch.stack([torch.nn.functional.pad(part, (0, max(lengths) - len(part))) for part in parts])
 
 
 def _refuse_packed(*args: Any) -> Any:

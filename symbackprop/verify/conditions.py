@@ -6,7 +6,7 @@ it depends on declared arrays: what only depends on sizes, as a causal mask does
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from math import prod
 from typing import TypeAlias
@@ -15,7 +15,7 @@ import numpy as np
 import sympy as sp
 
 from symbackprop.core import formula as f
-from symbackprop.core.facts import is_repeated
+from symbackprop.core.facts import is_product, is_repeated, is_reshaped, is_sum
 from symbackprop.core.graph import BOOL, Node
 from symbackprop.core.kernel import Kernel
 from symbackprop.core.literals import number_text
@@ -110,7 +110,8 @@ class _Walk:
                 found += self.through(row.attr.results(), body, row.attr.stop, row if root is None else root)
             elif facts[row.id].leaves:
                 own = self._sides(row, args, row if root is None else root, facts[row.id].leaves)
-                found += [s for s in own if s.switch is None or not paths.is_blocked(row, s.switch, s.sign)]
+                found += [s for s in own if s.switch is None or (not paths.is_blocked(row, s.switch, s.sign)
+                          and (root is not None or not paths.is_infinite(row, s.switch, s.sign)))]
         return found
 
     def _fact(self, row: Node, args: Sequence[Fact]) -> Fact:
@@ -225,6 +226,52 @@ class Paths:
                     seen.add(reader.id)
                     stack.append(reader)
         return True
+
+    def is_infinite(self, row: Node, switch: Switch, sign: str) -> bool:
+        """Whether all results that depend on a row with a switch are infinite, or no numbers, where it is on this side:
+        ∞ is chosen there, and what reads it adds and multiplies. There are no slopes to compare."""
+        literal = _literal(row, switch, sign)
+        stack, seen = [(row, _is_infinite_where(row, literal))], {row.id}
+        while stack:
+            node, infinite = stack.pop()
+            if node.id in self.ends and not infinite:
+                return False
+            for reader, _ in self.readers.get(node.id, ()):
+                after = _hands_on(reader, node) if infinite else _is_infinite_where(reader, literal)
+                if not after and (infinite or not is_repeated(reader)):
+                    return False
+                if reader.id not in seen:
+                    seen.add(reader.id)
+                    stack.append((reader, after))
+        return True
+
+
+def _is_infinite_where(row: Node, literal: Literal) -> bool:
+    """Whether a row with a switch is ∞ or −∞ at all entries where a relation holds."""
+    for switch in switches_of(row):
+        for sign in (switch.no, switch.yes):
+            if _literal(row, switch, sign) == literal:
+                values, moving = on_side(row.attr, switch, sign)
+                return bool(values.size) and not moving and bool(np.all(np.isinf(values)))
+    return False
+
+
+def _hands_on(reader: Node, row: Node) -> bool:
+    """Whether a row has no finite entry where an argument has an infinite one: sums and products of its entries."""
+    if isinstance(reader.attr, Kernel):
+        return _is_linear_in(reader.attr.form, {k for k, a in enumerate(reader.args) if a is row})
+    return is_sum(reader) or is_product(reader) or is_repeated(reader) or is_reshaped(reader)
+
+
+def _is_linear_in(form: f.Formula, places: Set[int]) -> bool:
+    match form:
+        case f.Arg(index):
+            return index in places
+        case f.Neg(body) | f.Div(body, _):
+            return _is_linear_in(body, places)
+        case f.Add(parts) | f.Mul(parts):
+            return any(_is_linear_in(part, places) for part in parts)
+    return False
 
 
 def _needed(row: Node, place: int) -> Iterator[Literal]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -142,7 +143,7 @@ class Look:
             return _changed(value, side.at(step, args), step, by) if step.row is side.row else value
 
         other = self._total(values, watch)
-        return not abs(other - self.total) <= NEGLIGIBLE * max(abs(other), abs(self.total))
+        return not (isfinite(other) and abs(other - self.total) <= NEGLIGIBLE * max(abs(other), abs(self.total)))
 
     def _total(self, values: Mapping[int, Array], watch: Callable[[Step, Sequence[Array], Array], Array]) -> float:
         self.watch = watch

@@ -179,7 +179,7 @@ def draw(model: Model, sizes: dict[str, int], rng: Random, attempt: int = 0) -> 
 def _leaf(row: Node, limit: Interval | None, sizes: Mapping[str, int], rng: Random, attempt: int) -> Any:
     shape = evaluate_shape(row.shape, sizes)
     if row.kind == INT:
-        return _integers(row, shape, sizes, rng)
+        return _integers(row, shape, sizes, rng, attempt)
     if is_simplex(row):
         return np.asarray(rng.dirichlet(np.ones(shape[-1]), shape[:-1]))
     drawn = _floats(row, shape, limit, rng, attempt)
@@ -203,9 +203,12 @@ def _within(wanted: Interval, limit: Interval | None) -> Interval:
     return (low, high) if low < high else limit
 
 
-def _integers(row: Node, shape: tuple[int, ...], sizes: Mapping[str, int], rng: Random) -> Any:
+def _integers(row: Node, shape: tuple[int, ...], sizes: Mapping[str, int], rng: Random, attempt: int) -> Any:
+    """Integers below their bound; in every other attempt from one half of them, for lengths that have to be larger than
+    others."""
     bound = evaluate_dim(row.attr.below, sizes) if row.attr.below is not None else 2
-    drawn = np.asarray(rng.integers(0, bound, shape))
+    low, high = ((0, bound // 2), (bound // 2, bound))[rng.integers(2)] if attempt % 2 and bound > 3 else (0, bound)
+    drawn = np.asarray(rng.integers(low, high, shape))
     if drawn.size > 1:
         drawn.reshape(-1)[-1] = drawn.reshape(-1)[0]
     return drawn

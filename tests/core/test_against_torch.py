@@ -239,14 +239,37 @@ def test_cosine_embedding_by_its_sign() -> None:
                    lambda a, b: nn.cosine_embedding_loss(a, b, theirs, 0.2, reduction="none"), arrays)
 
 
-@pytest.mark.parametrize("labels", [[1, 1, 2], [2]])
+@pytest.mark.parametrize("labels", [[1, 1, 2], [2], []])
 def test_ctc_adds_up_all_alignments(labels: list[int]) -> None:
-    y, n = np.array(labels), torch.tensor([len(labels)])
+    y, n = np.array(labels, int), torch.tensor([len(labels)])
     close_to_torch(
         lambda a, y: F.ctc(F.log_softmax(a), y),
         lambda a, y: nn.ctc_loss(a.log_softmax(-1), y, torch.tensor([6]), n[0], reduction="sum"),
         {"a": np.random.default_rng(3).normal(size=(6, 3)), "y": y},
     )
+
+
+@pytest.mark.parametrize("options", [{"blank": 2}, {"reduction": "mean"}, {"reduction": "sum"}])
+def test_ctc_of_a_batch_has_lengths_of_its_own(options: dict[str, Any]) -> None:
+    """Equal labels side by side, no label, no step, too few steps for the labels."""
+    options = {"reduction": "none", "blank": 0, "zero_infinity": True} | options
+    lengths = {"n": np.array([6, 4, 0, 4, 5]), "m": np.array([3, 0, 0, 3, 2])}
+    close_to_torch(
+        lambda a, y, n, m: F.ctc(F.log_softmax(a), y, input_lengths=n, target_lengths=m, **options),
+        lambda a, y, n, m: nn.ctc_loss(a.log_softmax(-1), y, n, m, **options),
+        {"a": np.random.default_rng(3).normal(size=(6, 5, 4)), "y": np.array([[1, k, 1] for k in (1, 1, 3, 1, 3)])}
+        | lengths,
+    )
+
+
+def test_ctc_without_an_alignment_is_infinite() -> None:
+    arrays = {"a": np.zeros((2, 2, 3)), "y": np.array([[1, 1], [1, 2]])}
+    graph = Graph()
+    a, y = (graph.leaf(n, v.shape, kind="int" if n == "y" else "float") for n, v in arrays.items())
+    row = F.ctc(F.log_softmax(a), y)
+    close(value(row, **arrays), [np.inf, 2 * np.log(3)], 1e-9)
+    found = gradients(row, [a], arrays, np.ones(2))[0]
+    assert not np.any(found[:, 0]) and np.all(found[:, 1, 1:])
 
 
 def test_bags_of_embeddings() -> None:

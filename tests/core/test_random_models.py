@@ -205,6 +205,14 @@ def test_hessian_vector_products(steps: list[Step], seed: int) -> None:
         np.testing.assert_allclose(ours, slope, rtol=1e-5, atol=1e-5 * (1 + np.max(np.abs(slope), initial=0)))
 
 
+def tangents(function: Callable[..., Any], at: tuple[Any, ...], towards: tuple[Any, ...]) -> Any:
+    """Compiled; as written where that is not finite: XLA makes −∞ of the maximum of a normalised array, which it is
+    not."""
+    found = jax.jit(partial(jax.jvp, function))(at, towards)[1]
+    finite = all(np.all(np.isfinite(a)) for a in jax.tree.leaves(found))
+    return found if finite else jax.jvp(function, at, towards)[1]
+
+
 @settings(RANDOM, max_examples=max(8, EXAMPLES // 4))
 @given(STEPS, st.integers(0, 9))
 def test_tangents(steps: list[Step], seed: int) -> None:
@@ -218,7 +226,7 @@ def test_tangents(steps: list[Step], seed: int) -> None:
         given_ = dict(zip(LEAVES, at, strict=True)) | {f"d{k}": d for k, d in enumerate(towards)}
         with np.errstate(all="ignore"):
             found = evaluate(jvp(rows, leaves, arrows), given_)
-        expected = jax.jit(partial(jax.jvp, function))(tuple(at), tuple(towards))[1]
+        expected = tangents(function, tuple(at), tuple(towards))
         for ours, theirs in zip(found, expected if curved else [expected], strict=True):
             close(ours, theirs, 1e-8)
 

@@ -188,8 +188,11 @@ LOSSES: dict[str, tuple[Callable[..., Any], Callable[[], tuple[Any, ...]]]] = {
     "truth": (lambda w, x: (w * torch.logical_xor(x > 0, x > 1) + w * ((x > 0) & ~torch.isnan(x))
                             + w**2 * torch.logical_and(x, 3 * x) + torch.logical_or(x, -x) * w**3).pow(2).sum(),
               lambda: (R(3, 3),)),
-    "sequences of several lengths": (lambda w, x, y: F.ctc_loss((x * w[0]).log_softmax(-1), y, (4, 3), (2, 1)),
-                                     lambda: (R(4, 2, 3).mul(0.5), I(1, 3, (2, 2)))),
+    "sequences of several lengths": (
+        lambda w, x, y, n: F.ctc_loss((x * w[0]).log_softmax(-1), y.flatten()[:3], (4, 3), (2, 1), reduction="sum")
+        + F.ctc_loss((x * w[1]).log_softmax(-1), y, n, n, zero_infinity=True)
+        + nn.CTCLoss()((x[:, 0] + w[0]).log_softmax(-1), y[0], n[1:], n[1:]),
+        lambda: (R(4, 2, 3).mul(0.5), I(1, 3, (2, 2)), torch.tensor([1, 2]))),
     "whole numbers": (lambda w, x: (w * (x * 2).long()).sum() + (w * (x > 0).double()).sum(), lambda: (R(3, 3),)),
 }
 
@@ -311,8 +314,8 @@ REFUSED: dict[str, tuple[Callable[..., Any], str]] = {
     "sparse arrays": (lambda w, x: torch.sparse.mm(x.to_sparse(), w), "arrays are dense here"),
     "bits": (lambda w, x: w[torch.bitwise_and((x > 0).long(), 1)], "bits of integers are none here"),
     "places that count from below 0": (lambda w, x, i: w[i], "i_0 holds -1.*|.* holds -1, and integers count from 0"),
-    "lengths that are data": (lambda w, x, i: F.ctc_loss(w[:, None].log_softmax(-1), i[None], i[:1], i[:1]),
-                              "give them as tuples of numbers"),
+    "labels that end where data says": (lambda w, x, i: F.ctc_loss(w[:, None, None].log_softmax(-1), i, i[:1], i[:1]),
+                                        "give ctc_loss a row of targets for every sequence"),
     "packed sequences": (lambda w, x, i: nn.utils.rnn.pack_padded_sequence(x * w, i, batch_first=True).data,
                          "packed sequences cannot be read: give padded arrays, and a mask"),
     "gradients by how often": (lambda w, x, i: F.embedding(i, w, scale_grad_by_freq=True), "scale_grad_by_freq"),

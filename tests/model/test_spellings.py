@@ -19,7 +19,7 @@ SHAPES = {
     "t": (4,), "A": (4, 3), "B": (4, 3), "P": (4, 3), "v": (3,), "W": (3, 3), "g": (3, 2), "X": (2, 4, 7, 6),
     "k": (3, 4, 2, 3), "kt": (4, 3, 2, 3), "c": (3,), "T": (2, 4, 9), "kl": (3, 4, 2), "Q": (2, 5, 3),
 }
-INTEGERS = {"i": ((4,), 3), "j": ((5,), 4), "m": ((4, 3), 4)}  # shapes and bounds
+INTEGERS = {"i": ((4,), 3), "j": ((5,), 4), "m": ((4, 3), 4), "y": ((5, 1), 3), "n": ((5,), 2)}  # shapes and bounds
 HEAD = "\n".join([f"data {n}: {' x '.join(map(str, shape))}" for n, shape in SHAPES.items()]
                  + [f"data {n}: {' x '.join(map(str, shape))} int < {below}" for n, (shape, below) in INTEGERS.items()])
 CALLS = """
@@ -259,6 +259,9 @@ F.cross_entropy(A, i, ignore_index=1)
 F.cross_entropy(A, i, label_smoothing=0.1)
 F.cross_entropy(A, i, reduction="sum")
 F.nll_loss(A, i)
+F.ctc_loss(Q, y, n, n, zero_infinity=True)
+F.ctc_loss(Q, y, n, n, 1, 'sum', True)
+F.ctc_loss(Q, y, n, n, reduction='none', zero_infinity=True)
 F.kl_div(A, P)
 F.kl_div(A, P, reduction="batchmean")
 F.kl_div(A, B, log_target=True)

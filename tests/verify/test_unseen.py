@@ -115,6 +115,14 @@ def test_what_has_one_side_only_is_no_condition(loss: str) -> None:
     assert report.verdict == "pass", report.text()
 
 
+@pytest.mark.parametrize(("loss", "verdict"), [
+    ("mean(where(x^2 - 2*x + 2 > 0, x^2, inf))", "pass"),
+    ("sum(exp(where(x^2 - 2*x + 2 > 0, x, -inf)))", "inconclusive"),
+])
+def test_where_the_result_is_infinite_there_is_nothing_to_see(loss: str, verdict: str) -> None:
+    assert verify(parse(f"{NX}loss L = {loss}")).verdict == verdict
+
+
 def test_the_seed_decides_where_is_aimed() -> None:
     text = f"{NX}data y: N\nloss L = sum(where(y == 4, minimum(x, 77), x^3))"
     one, again = (verify(parse(text), seed=5).to_json() for _ in range(2))

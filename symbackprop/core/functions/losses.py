@@ -13,8 +13,9 @@ from symbackprop.core.functions.calls import function, whole
 from symbackprop.core.functions.pointwise import abs, exp, log, maximum, relu, sigmoid
 from symbackprop.core.functions.reductions import log_softmax, mean, norm
 from symbackprop.core.graph import FLOAT, INT, Node, Operand, label
+from symbackprop.core.loops import scan
 from symbackprop.core.registry import known
-from symbackprop.core.shapes import ONE, Axis, Shape, broadcast, normalise_axes, same, same_shape, shape_text
+from symbackprop.core.shapes import ONE, Axis, Dim, Shape, broadcast, normalise_axes, same, same_shape, shape_text
 from symbackprop.errors import ShapeError
 
 NEVER = sp.Integer(-(10**30))  # the logarithm of a probability 0 that is added to; −∞ would warn
@@ -251,24 +252,70 @@ def cdist(a: Node, b: Node, order: Operand = 2) -> Node:
 
 
 @function
-def ctc(log_probabilities: Node, target: Node, blank: int = 0) -> Node:
-    """−log of the probability of a label sequence, over all its alignments (Graves et al. 2006): T×C log probabilities,
-    T a number, and class indices, U of them, none the blank."""
-    steps, length = log_probabilities.shape[0], target.shape[0]
-    if not steps.is_Integer or log_probabilities.ndim != 2 or target.ndim != 1:
-        raise ShapeError("ctc takes log probabilities T x C, a number of steps, and class indices of one axis")
-    graph = target.graph
-    pairs = build.concat([graph.full(blank, (length, 1), target.kind), build.expand(target, 1)], 1)
-    labels = build.concat([build.reshape(pairs, (-1,)),
-                           graph.full(blank, (1,), target.kind)], 0)
-    seen = build.transpose(build.gather(build.transpose(log_probabilities), labels))
-    jump = graph.call("not_equal", build.slice_axis(labels, 0, 2, 2 * length - 1),
-                      build.slice_axis(labels, 0, 0, 2 * length - 1))
-    never = graph.full(NEVER, (1,))
-    row = build.concat([build.slice_axis(seen[0], 0, 0, 2), graph.full(NEVER, (2 * length - 1,))], 0)
-    for t in range(1, int(steps)):
-        before = build.slice_axis(row, 0, 0, 2 * length - 1)
-        ways = [row, build.concat([never, build.slice_axis(row, 0, 0, 2 * length)], 0),
-                build.concat([never, never, graph.call("where", jump, before, NEVER)], 0)]
-        row = build.logsumexp(build.concat([build.expand(x, 0) for x in ways], 0), 0) + seen[t]
-    return -build.logsumexp(build.slice_axis(row, 0, 2 * length - 1, 2))
+def ctc(log_probabilities: Node, target: Node, blank: int = 0, input_lengths: Node | None = None,
+        target_lengths: Node | None = None, reduction: str = "none", zero_infinity: bool = False) -> Node:
+    """−log of the probability of a label sequence, over all its alignments (Graves et al. 2006): T×…×C log
+    probabilities and …×U class indices, none the blank. Lengths, integers for every sequence of the batch, say how
+    many of the T steps and U labels count: else all. As in PyTorch "mean" divides every loss by its number of
+    labels, at least 1, before it takes the mean; a loss without any alignment is infinite, or 0 with
+    ``zero_infinity``, and has the gradient 0 either way.
+    """
+    if reduction not in ("none", "mean", "sum"):
+        raise ShapeError(f"reduction of ctc is none, mean or sum, not {reduction!r}")
+    batch, size = _sequences(log_probabilities, target, input_lengths, target_lengths)
+    graph, wide = target.graph, 2 * size + 1
+    blanks = graph.full(blank, (*batch, size, 1), target.kind)
+    pairs = build.concat([blanks, build.expand(target, -1)], -1)
+    labels = build.concat([build.reshape(pairs, (*batch, 2 * size)), graph.full(blank, (*batch, 1), target.kind)], -1)
+    everywhere = graph.broadcast(build.expand(labels, 0), (log_probabilities.shape[0], *batch, wide))
+    seen = build.take_along(log_probabilities, everywhere, -1)
+    last = _alignments(seen, labels, input_lengths, blank)
+    count = size if target_lengths is None else build.expand(target_lengths, -1)
+    place = build.arange(graph, wide)
+    ends = graph.call("greater_equal", place, 2 * count - 1) * graph.call("less_equal", place, 2 * count)
+    each = whole(-build.logsumexp(graph.call("where", ends, last, NEVER), -1))
+    each = graph.call("where", graph.call("less", each, -NEVER / 10), each, 0 if zero_infinity else sp.oo)
+    if reduction == "mean":
+        return mean(each / graph.call("maximum", size if target_lengths is None else target_lengths, 1))
+    return build.reduce_sum(each) if reduction == "sum" else each
+
+
+def _sequences(logs: Node, target: Node, *lengths: Node | None) -> tuple[Shape, Dim]:
+    """The batch of a CTC loss, and how many labels a sequence has at most."""
+    batch = logs.shape[1:-1]
+    if not logs.ndim > 1 or not target.ndim or not same_shape(target.shape[:-1], batch):
+        wanted = shape_text((*batch, sp.Symbol("U")))
+        raise ShapeError(f"ctc takes log probabilities T x … x C and class indices … x U: {label(logs)} is "
+                         f"{shape_text(logs.shape)}, {label(target)} {shape_text(target.shape)}, not {wanted}")
+    for length in lengths:
+        if length is not None and (length.kind == FLOAT or not same_shape(length.shape, batch)):
+            raise ShapeError(f"ctc takes an integer length for every sequence: {label(length)} is not integer data of "
+                             f"shape {shape_text(batch)}")
+    return batch, target.shape[-1]
+
+
+def _alignments(seen: Node, labels: Node, lengths: Node | None, blank: int) -> Node:
+    """log α of Graves et al. (2006), equation 6, after the last step: of labels with blanks between them, along the
+    last axis, from their log probabilities at every step. Before the first step everything is at a blank before the
+    first, from where a first step goes on as any later one does."""
+    graph, rows = seen.graph, seen.shape[1:]
+
+    def earlier(row: Node, fill: int | sp.Integer) -> list[Node]:
+        """What stands one place before, and two, behind some of what nothing stands before."""
+        padded = build.concat([graph.full(fill, (*rows[:-1], 2), row.kind), row], -1)
+        return [build.slice_axis(padded, -1, start, rows[-1]) for start in (1, 0)]
+
+    def step(carry: tuple[Node, ...], elements: tuple[Node, ...]) -> tuple[Node, tuple[()]]:
+        (row,), (now, *time) = carry, elements
+        before, second = earlier(row, NEVER)
+        ways = [row, before, graph.call("where", jump, second, NEVER)]
+        after = build.logsumexp(build.concat([build.expand(x, 0) for x in ways], 0), 0) + now
+        if lengths is None:
+            return after, ()
+        return graph.call("where", graph.call("less", time[0], build.expand(lengths, -1)), after, row), ()
+
+    jump = graph.call("not_equal", labels, earlier(labels, blank)[1])
+    start = build.concat([graph.full(0, (*rows[:-1], 1)), graph.full(NEVER, (*rows[:-1], rows[-1] - 1))], -1)
+    steps = () if lengths is None else (build.arange(graph, seen.shape[0]),)
+    (last,), _ = scan(step, start, (seen, *steps), names=("alpha",))
+    return last

@@ -297,6 +297,12 @@ ignore_index=ignore_index)) / sum(target != ignore_index)
 t: cross_entropy (logits|input, target, !label_smoothing, reduction) -> smoothed_cross_entropy(logits, target, \
 smoothing=label_smoothing)
 t: nll_loss (input, target, reduction) -> nll(input, target)
+t: ctc_loss (log_probs, targets, input_lengths, target_lengths, blank=0, reduction~"mean", zero_infinity=False) -> \
+ctc(log_probs, targets, blank, input_lengths, target_lengths, "mean", zero_infinity)
+t: ctc_loss (log_probs, targets, input_lengths, target_lengths, blank=0, reduction:"sum", zero_infinity=False) -> \
+ctc(log_probs, targets, blank, input_lengths, target_lengths, "sum", zero_infinity)
+t: ctc_loss (log_probs, targets, input_lengths, target_lengths, blank=0, reduction:"none", zero_infinity=False) -> \
+ctc(log_probs, targets, blank, input_lengths, target_lengths, "none", zero_infinity)
 t: kl_div (input, target, reduction, log_target~False) -> xlogy(target, target) - target * input
 t: kl_div (input, target, reduction, log_target:True) -> exp(target) * (target - input)
 t: margin_ranking_loss (a, b, target, margin=0, reduction) -> margin_ranking(a, b, target, margin=margin)
@@ -404,7 +410,7 @@ _LAYERS = """
     HingeEmbeddingLoss hinge_embedding_loss, MarginRankingLoss margin_ranking_loss, CosineSimilarity cosine_similarity,
     PairwiseDistance pairwise_distance, MaxPool1d max_pool1d, MaxPool2d max_pool2d, AvgPool1d avg_pool1d,
     AvgPool2d avg_pool2d, AdaptiveAvgPool2d adaptive_avg_pool2d, AdaptiveMaxPool2d adaptive_max_pool2d,
-    Flatten flatten start_dim=1, Dropout dropout
+    Flatten flatten start_dim=1, Dropout dropout, CTCLoss ctc_loss
 """
 _USUAL = {"start_dim=1": (("start_dim", tree.Number(sp.S.One)),)}
 LAYERS = {words[0]: (words[1], _USUAL[words[2]] if words[2:] else ())  # PyTorch's without parameters: their functions

@@ -10,7 +10,6 @@ import sympy as sp
 
 from symbackprop.core import build
 from symbackprop.core import functions as F
-from symbackprop.core.functions.losses import NEVER
 from symbackprop.core.graph import Node
 from symbackprop.core.numpy_calls import TABLE as NP
 from tests.conformance.torch_calls.linear import vector_norm
@@ -248,24 +247,9 @@ def multilabel_soft_margin(x: Node, target: Node, weight: Any = None, reduction:
 @of("nn.functional.ctc_loss")
 def ctc_loss(s: Any, x: Node, targets: Node, input_lengths: Any, target_lengths: Any, blank: int = 0,
              reduction: str = "mean", zero_infinity: bool = False) -> Node:
-    logs = F.log_softmax(x)
-    steps, n, _ = shape(x)
     lengths, widths = (np.asarray(s.value(v)).astype(int) for v in (input_lengths, target_lengths))
     flat, ends = s.value(targets).astype(int), np.cumsum(widths)
-    rows = flat if flat.ndim == 2 else [flat[end - w : end] for end, w in zip(ends, widths, strict=True)]
-    extended = np.full((n, 2 * max(int(widths.max()), 1) + 1), blank)
-    for k, w in enumerate(widths):
-        extended[k, 1 : 2 * w : 2] = rows[k][:w]
-    wide, jump = extended.shape[1], s.given((extended[:, 2:] != extended[:, :-2]).astype(int))
-    never, index = x.graph.full(NEVER, (n, 1)), s.given(extended)
-    seen = [F.take_along_axis(logs[t], index, 1) for t in range(steps)]
-    row = F.concat(seen[0][:, :2], x.graph.full(NEVER, (n, wide - 2)), axis=1)
-    for t in range(1, steps):
-        ways = [row, F.concat(never, row[:, :-1], axis=1),
-                F.concat(never, never, F.where(jump, row[:, :-2], NEVER), axis=1)]
-        after = F.logsumexp(F.stack(*ways), 0) + seen[t]
-        row = F.where(s.given((t < lengths).astype(int)[:, None]), after, row) if lengths.min() < steps else after
-    last = np.stack([2 * widths, np.maximum(2 * widths - 1, 0)], axis=1)
-    loss = -F.logsumexp(F.take_along_axis(row, s.given(last), 1), 1)
-    loss = F.where(loss > 1e29, 0, loss) if zero_infinity else loss
-    return F.mean(loss / s.given(np.maximum(widths, 1))) if reduction == "mean" else reduced(loss, reduction)
+    rows = flat if flat.ndim == 2 else np.full((len(widths), max(widths.max(), 1)), (blank + 1) % shape(x)[-1])
+    for k, w in enumerate(widths if flat.ndim == 1 else ()):
+        rows[k, :w] = flat[ends[k] - w : ends[k]]
+    return F.ctc(F.log_softmax(x), s.given(rows), blank, s.given(lengths), s.given(widths), reduction, zero_infinity)
