@@ -8,8 +8,8 @@ import sympy as sp
 
 from symbackprop.core import build
 from symbackprop.core.facts import is_range
-from symbackprop.core.graph import BOOL, Node, label
-from symbackprop.core.shapes import ONE, Dim, as_dim, broadcast, same_shape, shape_text, steps_in
+from symbackprop.core.graph import BOOL, Node, label, mark
+from symbackprop.core.shapes import ONE, Dim, as_dim, broadcast, is_one, same, same_shape, shape_text, steps_in
 from symbackprop.errors import ShapeError
 
 
@@ -35,17 +35,36 @@ def getitem(a: Node, key: Any) -> Node:
 
 def _by_integers(a: Node, axis: int, indices: list[Node]) -> Node:
     """Integer data along the axes from ``axis`` on, broadcast against each other: their axes stand there then. All
-    places in order, as in ``a[arange(N), y]``, are not looked up."""
+    places in order, as in ``a[arange(N), y]`` or ``a[arange(N)[:, None], arange(T), y]``, are not looked up."""
     shape = broadcast([k.shape for k in indices], lambda: list(map(label, indices)))
-    first, *others = [k if same_shape(k.shape, shape) else k.graph.broadcast(k, shape) for k in indices]
-    place = axis + len(shape)
-    if not (others and is_range(first) and same_shape(first.shape, a.shape[axis : axis + 1])):
-        a = along(a, axis, first)
-    for index in others:
+    place, ahead = axis + len(shape), indices[: len(shape)]
+    rows = [k if same_shape(k.shape, shape) else k.graph.broadcast(k, shape) for k in indices]
+    in_order = all(_counts(k, len(shape), j, a.shape[axis + j]) for j, k in enumerate(ahead))
+    if in_order and len(rows) > 1 and len(ahead) == len(shape):
+        rest = rows[len(shape) :]
+    else:
+        a, rest = along(a, axis, rows[0]), rows[1:]
+    for index in rest:
+        if same_shape(index.shape, a.shape[:-1]):
+            a = _picked(a, index)
+            continue
         wide = build.reshape(index, (*[ONE] * axis, *shape, *[ONE] * (a.ndim - place)))
         wide = a.graph.broadcast(wide, (*a.shape[:place], ONE, *a.shape[place + 1 :]))
         a = build.squeeze(build.take_along(a, wide, place), place)
     return a
+
+
+def _counts(index: Node, ndim: int, axis: int, size: Dim) -> bool:
+    """Whether an index counts all places along one axis of those that the indices have together."""
+    long = [ndim - index.ndim + k for k, d in enumerate(index.shape) if not is_one(d)]
+    return is_range(index) and long == [axis] and same(index.shape[axis - ndim], size)
+
+
+def _picked(a: Node, index: Node) -> Node:
+    """One entry of every line, which prints as the call that says so."""
+    count = a.graph.count
+    row = build.squeeze(build.take_along(a, build.expand(index, -1), -1), -1)
+    return mark(row, "pick", (a, index), {}, fresh=row.id >= count)
 
 
 def _refuse_apart(keys: list[Any]) -> None:

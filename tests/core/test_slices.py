@@ -12,7 +12,9 @@ import pytest
 
 from symbackprop import Model
 from symbackprop.core.graph import Node
+from symbackprop.model.text import parse
 from symbackprop.model.text.write import to_text
+from symbackprop.verify import evaluate
 from tests.codegen.helpers import emit
 
 BOUNDS = [None, *range(-7, 8)]
@@ -88,3 +90,25 @@ def test_emitted_of_symbolic_sizes(tmp_path: Path, part: slice, target: str) -> 
         except ValueError as error:
             assert "a slice leaves its array" in str(error)
     assert taken
+
+
+N, T, C = 2, 3, 4
+GIVEN = {"y": np.arange(N * T).reshape(N, T) % C, "v": np.array([2, 0]), "k": np.array([1, 3, 0]),
+         "z": np.arange(N * T * C).reshape(N, T, C) / 7}
+
+
+@pytest.mark.parametrize(("formula", "expected", "written"), [
+    ("z[arange(N), v]", GIVEN["z"][[0, 1], GIVEN["v"]], "take_along_axis(z, "),
+    ("z[arange(N)[:, None], arange(T), y]", np.take_along_axis(GIVEN["z"], GIVEN["y"][..., None], 2)[..., 0],
+     "r = pick(z, y)"),
+    ("z[arange(N)[:, None], arange(T)[None], k]", GIVEN["z"][[[0], [1]], [0, 1, 2], GIVEN["k"]], "r = pick(z, "),
+    ("z[arange(N)[:, None], arange(T)]", GIVEN["z"], "r = z"),
+    ("z[arange(T)[:, None] * 0, arange(T)]", GIVEN["z"][[[0]] * T, [0, 1, 2]], "r = "),
+    ("z[0][arange(T), k]", GIVEN["z"][0][[0, 1, 2], GIVEN["k"]], "r = pick(z[0], k)"),
+    ("z[0][k - k, k]", GIVEN["z"][0][[0, 0, 0], GIVEN["k"]], "r = pick("),
+])
+def test_places_in_order_are_not_looked_up(formula: str, expected: object, written: str) -> None:
+    model = parse(f"dim N, T, C\ndata y: N x T int < C, v: N int < T, k: T int < C\nparam z: N x T x C\nr = {formula}\n"
+                  "loss L = sum(r)")
+    assert written in to_text(model)
+    np.testing.assert_array_equal(evaluate([model.equations["r"]], GIVEN, {"N": N, "T": T, "C": C})[0], expected)
