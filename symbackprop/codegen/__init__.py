@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from symbackprop.cycles import uncollected
 from symbackprop.errors import UsageError, did_you_mean
 from symbackprop.targets import TARGETS
 
@@ -19,6 +20,7 @@ WRAPS = ("torch", "jax")  # the libraries that a module can be made a part of, w
 ALONG = ("hvp", "jvp", "ggn")  # functions that a module has where they are asked for: derivatives along a direction
 
 
+@uncollected()
 def codegen(
     model: Model,
     *,

@@ -15,6 +15,7 @@ from symbackprop.core.names import unplaced
 from symbackprop.core.reverse import sweep, totals
 from symbackprop.core.settling import Part, Settled
 from symbackprop.core.shapes import same_shape
+from symbackprop.cycles import uncollected
 from symbackprop.derive.naming import Names, Roles
 from symbackprop.derive.record import Contribution, Edge
 from symbackprop.derive.steps import Derivation, LoopStep, Step
@@ -239,6 +240,7 @@ def derive(model: Model | str, wrt: Iterable[str] | str | None = None, order: in
     return derived(as_model(model), wrt, further=Further(order, hessian, jacobian, ggn))
 
 
+@uncollected()
 def derived(model: Model, wrt: Iterable[str] | str | None = None, strict: bool = True,
             further: Further | None = None) -> Derivation:
     """`derive`; not ``strict``: what the user calls otherwise need not be there."""

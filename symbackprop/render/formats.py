@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from symbackprop.cycles import uncollected
 from symbackprop.errors import UsageError, did_you_mean
 from symbackprop.render.options import Options
 
@@ -21,6 +22,7 @@ Format = Callable[["Derivation", Options], str]
 FORMATS: dict[str, Format] = {}
 
 
+@uncollected()
 def printed(derivation: Derivation, form: str, **options: Any) -> str:
     """The derivation in a format; ``options`` are those of `Options`."""
     if form not in FORMATS:

@@ -9,6 +9,7 @@ from itertools import chain
 from typing import Any, TypeAlias
 
 from symbackprop.core.graph import Node
+from symbackprop.cycles import uncollected
 from symbackprop.errors import MOST, ModelError, NameProblem, NoResult, Place, ShapeError, SyntaxProblem
 from symbackprop.model.model import Model
 from symbackprop.model.text.builder import Builder, conventions
@@ -121,6 +122,7 @@ def _told_at(error: ModelError) -> int:
     return 0 if isinstance(error, SyntaxProblem) else 1 if isinstance(error, NameProblem) else 2
 
 
+@uncollected()
 def parse(text: str, name: str | None = None, path: str | None = None, relu0: Any = None,
           define: Mapping[str, str] | None = None) -> Model:
     """The model that a text declares.

@@ -1,0 +1,46 @@
+"""The collector of cycles stands still inside, and goes on as it did behind, whatever happens."""
+
+from __future__ import annotations
+
+import gc
+
+import pytest
+
+from symbackprop import Model, derive
+from symbackprop.cycles import uncollected
+
+
+def test_cycles_are_looked_for_again_behind_the_outermost_call_and_behind_an_error() -> None:
+    assert gc.isenabled()
+    with uncollected():
+        derive(Model.parse("param w\nloss L = w^2", name="m")).text()
+        assert not gc.isenabled()
+    with pytest.raises(ZeroDivisionError), uncollected():
+        assert 1 / 0
+    assert gc.isenabled()
+
+
+def test_who_has_switched_it_off_keeps_it_off() -> None:
+    gc.disable()
+    try:
+        Model.parse("param w\nloss L = w^2", name="m")
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+
+
+def test_nothing_is_collected_while_a_model_is_printed() -> None:
+    seen: list[bool] = []
+
+    def looked(phase: str, info: object) -> None:
+        seen.append(gc.isenabled())
+
+    text = "param x\nloss L = " + " + ".join(f"tanh({k} * x)" for k in range(60))
+    gc.collect()
+    gc.callbacks.append(looked)
+    try:
+        with uncollected():
+            derive(Model.parse(text, name="m")).text()
+            assert not seen
+    finally:
+        gc.callbacks.remove(looked)
