@@ -59,6 +59,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from operator import is_
 from typing import Any, ClassVar, get_args, get_type_hints
 
@@ -79,7 +80,7 @@ class Math:
     def __init_subclass__(cls, ranked: tuple[str, ...] = (), fixed: int = 0) -> None:
         cls.ranked, cls.fixed = ranked, fixed
 
-    @property
+    @cached_property
     def rank(self) -> int:
         return max([_rank(getattr(self, name)) for name in self.ranked], default=self.fixed)
 
@@ -127,7 +128,7 @@ class Sym(Math):
     verbatim: bool = False
     entry: tuple[int, ...] = ()
 
-    @property
+    @cached_property
     def rank(self) -> int:
         return min(len(self.shape), 2)
 
@@ -142,7 +143,7 @@ class Fill(Math):
     value: sp.Expr
     shape: Shape
 
-    @property
+    @cached_property
     def rank(self) -> int:
         return 1 if self.value in (0, 1) else 2
 
@@ -237,7 +238,7 @@ class Shaped(Math):
     body: Math
     shape: Dims
 
-    @property
+    @cached_property
     def rank(self) -> int:
         return min(len(self.shape), 2)
 
@@ -250,7 +251,7 @@ class Entry(Math):
     index: tuple[Math, ...]
     left: int = 0
 
-    @property
+    @cached_property
     def rank(self) -> int:
         return min(self.left, 2)
 
@@ -261,7 +262,7 @@ class Array(Math):
     letters: tuple[str, ...]
     sizes: Dims = ()
 
-    @property
+    @cached_property
     def rank(self) -> int:
         return min(len(self.letters), 2)
 

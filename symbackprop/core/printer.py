@@ -22,7 +22,6 @@ from symbackprop.core.scalars import TABLE, Abstract
 
 SUM, TERM, QUOTIENT, PRODUCT, MATRIX, SIGN, POWER, ATOM = 10, 18, 19, 20, 22, 25, 30, 100
 
-MANY = 4096  # trees that are remembered as they print
 ROUNDED = {"floor": ("⌊", "⌋"), "ceiling": ("⌈", "⌉")}  # sizes that windows and slices leave
 
 
@@ -206,11 +205,12 @@ class Printer(ABC, Generic[P, T]):
         return self.size(value, order) if isinstance(m, maths.Num) else self(m)
 
     def rational(self, value: sp.Rational) -> P:
+        if value.is_Integer:
+            whole = self.number(str(abs(value.p)))
+            return whole if value.p >= 0 else self.row(self.sign("minus"), whole, level=SUM)
         size = abs(value)
         short = decimal(size)
-        if value.is_Integer:
-            p = self.number(str(int(size)))
-        elif short is None:
+        if short is None:
             p = self.levelled(self.fraction(self.number(str(size.p)), self.number(str(size.q))), ATOM)
         else:
             p = self.scientific(*short)
@@ -465,20 +465,21 @@ class Printer(ABC, Generic[P, T]):
         return self(m.body)
 
 
-class Remembered(Generic[P]):
-    """Prints whole trees and remembers the last ones: a page that is laid out asks for each several times. A tree that
-    is remembered is held, so that its id is no other one's."""
+class Remembering(Printer[P, T]):
+    """Remembers at every tree how it prints, as long as there is the tree: many hold the same ones, and a page that is
+    laid out asks for each several times. Printers of one ``key`` are alike, those of one class if they say nothing."""
 
-    def __init__(self, printer: Callable[[Math], P]) -> None:
-        self.printer, self.known = printer, dict[int, tuple[Math, P]]()
+    key: str
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.key = f"by {cls.__name__}"
 
     def __call__(self, m: Math) -> P:
-        found = self.known.get(id(m))
+        found: P | None = m.__dict__.get(self.key)
         if found is None:
-            if len(self.known) >= MANY:
-                self.known.clear()
-            found = self.known[id(m)] = (m, self.printer(m))
-        return found[1]
+            found = m.__dict__[self.key] = self.methods[type(m)](self, m)
+        return found
 
 
 def _opened(m: maths.Prod) -> Iterator[Math]:

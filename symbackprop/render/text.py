@@ -136,7 +136,8 @@ def equation(e: Equation) -> Cells:
 def line(x: Line) -> tuple[str, str, Text, Text]:
     """Left side, sign, right side, reason."""
     right = printed(x.right)
-    right = right._replace(text=beside(right.text, valued(x.number)))
+    if x.number is not None:
+        right = right._replace(text=beside(right.text, valued(x.number)))
     return "" if x.left is None else text(x.left), x.sign, right, said(x.reason)
 
 

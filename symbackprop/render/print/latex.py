@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from symbackprop.core.maths import Math
 from symbackprop.core.names import TEX_GREEK
-from symbackprop.core.printer import ATOM, POWER, QUOTIENT, Remembered, function_name
+from symbackprop.core.printer import ATOM, POWER, QUOTIENT, Remembering, function_name
 from symbackprop.core.scalars import TABLE
 from symbackprop.model.names import pieces
 from symbackprop.render.print.display import Box, Display, Kind, Start, Token, row
@@ -58,10 +58,10 @@ def latex(m: Math) -> str:
 
 def boxed(m: Math) -> Box:
     """The same as a box, which is as wide as it will be."""
-    return _BOXED(m)
+    return LATEX(m)
 
 
-class LatexPrinter(Display):
+class LatexPrinter(Remembering[Box, Token], Display):
     """LaTeX for amsmath. ``dialect``: what is to be written for a command or sign that another LaTeX lacks."""
 
     dialect: ClassVar[Mapping[str, str]] = {}
@@ -169,7 +169,6 @@ class LatexPrinter(Display):
 
 
 LATEX = LatexPrinter()
-_BOXED = Remembered(LATEX)
 
 
 # -- long lines

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping, Sequence
+from itertools import count
 
 from markupsafe import Markup, escape
 
 from symbackprop.core import maths
 from symbackprop.core.maths import Math
 from symbackprop.core.names import GREEK, parse_name, primes
-from symbackprop.core.printer import ATOM, function_name
+from symbackprop.core.printer import ATOM, Remembering, function_name
 from symbackprop.render.print.display import Box, Display, Kind, Start, Token, row
 from symbackprop.render.print.text import text
 
@@ -48,6 +49,7 @@ SIGNS = {c: _sign(c) for c in "=<>≤≥≠⪰↦⇒∼:+/|'()[]"} | {
     "∇": Token("<mi>∇</mi>"),
     "∂": Token("<mi>∂</mi>"), "slash": _sign("/"), "tight =": _sign("="), "in": _sign("∈"), "*": _sign("∗"),
 }
+_COUNT = count()
 _BIG = {"sum": "∑", "max": "max", "prod": "∏"}
 
 
@@ -57,7 +59,7 @@ def mathml(m: Math, titles: Mapping[str, str] | None = None, display: bool = Fal
     return MathmlPrinter(titles or {}, display).formulas(m)
 
 
-class MathmlPrinter(Display):
+class MathmlPrinter(Remembering[Box, Token], Display):
     """MathML: every token is one element."""
 
     signs = SIGNS
@@ -65,6 +67,7 @@ class MathmlPrinter(Display):
     def __init__(self, titles: Mapping[str, str], display: bool) -> None:
         super().__init__()
         self.titles, self.display = titles, display
+        self.key = f"by MathmlPrinter {next(_COUNT)}"  # another one has other titles
         self.open = '<math displaystyle="true">' if display else "<math>"
 
     def formulas(self, m: Math) -> Markup:

@@ -22,7 +22,7 @@ from symbackprop.core.printer import (
     SUM,
     TERM,
     LinePrinter,
-    Remembered,
+    Remembering,
     Text,
 )
 
@@ -52,7 +52,7 @@ def printed(m: Math) -> Text:
     return _PRINTED(m)
 
 
-class TextPrinter(LinePrinter):
+class TextPrinter(Remembering[Text, Text], LinePrinter):
     """Unicode mathematics."""
 
     nameless: ClassVar = ("sqrt", "root", "abs")
@@ -82,7 +82,7 @@ class TextPrinter(LinePrinter):
     def num(self, m: maths.Num) -> Text:
         value = m.value
         if value.is_Integer:
-            return self.number(str(value)) if value >= 0 else Text(f"{MINUS}{-value}", QUOTIENT)
+            return self.number(str(value.p)) if value.p >= 0 else Text(f"{MINUS}{-value.p}", QUOTIENT)
         if value.is_Rational:
             return self.rational(value)
         if value in (sp.oo, -sp.oo, sp.E) or not (value.free_symbols or value.args or value is sp.pi):
@@ -209,7 +209,7 @@ class TextPrinter(LinePrinter):
         return self.row(head, SIGNS["space" if apart else "tight"], inner, level=max(PRODUCT, min(body.level, MATRIX)))
 
 
-_PRINTED = Remembered(TextPrinter())
+_PRINTED = TextPrinter()
 
 
 @lru_cache(maxsize=4096)
