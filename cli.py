@@ -21,12 +21,14 @@ from time import monotonic
 from typing import Any, NoReturn, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from symbackprop.apart import GIGABYTES, SECONDS, random_seed
 from symbackprop.codegen import ALONG, DTYPES, WHOLE, WRAPS
 from symbackprop.errors import ModelError, SymbackpropError, UsageError, did_you_mean
 from symbackprop.render.formats import FORMATS
 from symbackprop.render.options import WORDS
+from symbackprop.resources import resource
 from symbackprop.targets import TARGETS
 from symbackprop.terminal import end_interrupted, visible
 
@@ -297,13 +299,20 @@ def tell_it_is_executed(path: str | Path) -> None:
     tell(f"note: {path} is executed, in a process of its own")
 
 
-model_argument = click.argument("model")
-models_argument = click.argument("model", metavar="MODEL...", nargs=-1, required=True)
+def completed(_ctx: click.Context, param: click.Parameter, begun: str) -> list[CompletionItem]:
+    """What a shell completes: files, which it finds by itself, and for a model the built-in ones."""
+    known = [path.stem for path in resource("model/zoo").glob("*.sbp")] if param.name == "model" else []
+    return [CompletionItem(begun, type="file"), *(CompletionItem(k) for k in sorted(known) if k.startswith(begun))]
+
+
+model_argument = click.argument("model", shell_complete=completed)
+models_argument = click.argument("model", metavar="MODEL...", nargs=-1, required=True, shell_complete=completed)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 at_option = click.option("--at", metavar="VALUES", help="Numbers to put in: x=.5,y=1, a file (.json, .npz) or example.")
 digits_option = click.option("--digits", type=click.IntRange(1, 17), metavar="N", help="Digits of printed numbers.")
 output_option = click.option(
-    "-o", "--output", metavar="FILE", default="-", help="Where to write; - is stdout (default)."
+    "-o", "--output", metavar="FILE", default="-", help="Where to write; - is stdout (default).",
+    shell_complete=completed,
 )
 
 
@@ -609,7 +618,7 @@ def require_unchanged(text: str, path: Path) -> None:
 
 
 @cli.command()
-@click.argument("model", metavar="MODEL|FILE.py...", nargs=-1, required=True)
+@click.argument("model", metavar="MODEL|FILE.py...", nargs=-1, required=True, shell_complete=completed)
 @for_a_file
 @click.option("--trials", type=click.IntRange(1), metavar="N", help="How many random inputs to try.")
 @one_of("--method", ["auto", "central", "complex"],
@@ -650,7 +659,7 @@ def verified_model(given: Given, timeout: float, memory: float, **options: Any) 
 
 @cli.command()
 @model_argument
-@click.argument("answers", metavar="ANSWERS|FOLDER")
+@click.argument("answers", metavar="ANSWERS|FOLDER", shell_complete=completed)
 @click.option(
     "--hints", type=click.IntRange(0, 3), metavar="0..3", default=2, show_default=True,
     help="What to tell about a wrong answer: 0 that it is wrong, 1 the kind of mistake, 2 the factor, 3 the answer.",
@@ -674,7 +683,7 @@ def grade(given: Given, answers: str, hints: int, as_json: bool, output: str) ->
 
 @cli.command()
 @model_argument
-@click.argument("target", metavar="FILE.py[:NAME]")
+@click.argument("target", metavar="FILE.py[:NAME]", shell_complete=completed)
 @click.option(
     "--returns", metavar="x,W", help="The names of what NAME returns.  [default: read off its return statement]"
 )
@@ -743,7 +752,7 @@ def exercise(given: Given, form: str | None, key: bool, output: str, **options: 
 
 
 @cli.command("import")
-@click.argument("model", metavar="FILE.py:NAME|net.onnx")
+@click.argument("model", metavar="FILE.py:NAME|net.onnx", shell_complete=completed)
 @click.option("--weights", metavar="net.npz", help="Where to write the values of its parameters and buffers.")
 @click.option("--rename", metavar="fc.weight=W", multiple=True, callback=read_renamed,
               help="What to call a parameter of the module.")

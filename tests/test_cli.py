@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.shell_completion import ShellComplete
 from click.testing import CliRunner, Result
 
 from symbackprop.__main__ import load_cli
@@ -49,6 +50,13 @@ def run(*args: str, given: str | None = None) -> Result:
 def process(*args: str, **options: object) -> subprocess.CompletedProcess[bytes]:
     command = [sys.executable, "-m", "symbackprop", *args]
     return subprocess.run(command, capture_output=True, check=False, **options)  # type: ignore[call-overload, no-any-return]
+
+
+def test_a_shell_completes_models_and_files() -> None:
+    for args, begun, expected in (([], "der", ["derive"]), (["derive"], "two-w", ["", "two-weight-tanh"]),
+                                  (["grade", "net.sbp"], "ans", [""]), (["derive", "cube", "-o"], "x", [""])):
+        found = ShellComplete(load_cli().cli, {}, "symbackprop", "_SYMBACKPROP_COMPLETE").get_completions(args, begun)
+        assert [c.value if c.type == "plain" else "" for c in found] == expected
 
 
 # -- help

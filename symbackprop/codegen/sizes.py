@@ -198,7 +198,8 @@ def _solve_one(missing: list[str], known: set[str], composite: dict[Dim, tuple[s
 
 
 def _solution(size: Dim, unknown: sp.Symbol, place: tuple[str, int]) -> str | None:
-    """The dimension for which ``size``, (a·x + b)/(c·x + d) in it, is as long as an axis: (d·n − b)/(a − c·n)."""
+    """The dimension for which ``size``, (a·x + b)/(c·x + d) in it, is as long as an axis: (d·n − b)/(a − c·n). Where
+    that is negative it is 0, and the axis another size than wanted."""
     axis = dim("axis length")
     pairs = []
     for part in divided(size):
@@ -213,9 +214,8 @@ def _solution(size: Dim, unknown: sp.Symbol, place: tuple[str, int]) -> str | No
         return None
     length = index(attribute(index("arrays", place[0]), "shape"), place[1])
     above, below = (integer_code(x, lambda n: length if n == axis.name else _entry(n)) for x in (top, bottom))
-    if bottom == 1:
-        return text(above)
-    return text(binary(above, ast.FloorDiv, below if bottom.is_Integer else call("max", below, 1)))
+    found = above if bottom == 1 else binary(above, ast.FloorDiv, below if bottom.is_Integer else call("max", below, 1))
+    return text(found if top.is_nonnegative and bottom.is_positive else call("max", found, 0))
 
 
 def _hide(missing: list[str], dims: Mapping[str, int | None], known: set[str],

@@ -91,6 +91,16 @@ def test_sizes_with_sums_and_numbers(tmp_path: Path) -> None:
         module.forward({"W": np.ones(8), "V": np.zeros((3, 4))}, {})
 
 
+def test_a_size_beside_another_is_not_negative(tmp_path: Path) -> None:
+    text = "dim K, N\nparam A: N + K x N\nloss L = sum(A**2)"
+    model = Model.parse(text)
+    assert verify_source(codegen(model), model).verdict == "pass"
+    module = emit(text, tmp_path)
+    assert module.forward({"A": np.eye(2)}, {})[0] == 2
+    with pytest.raises(ValueError, match="A has"):
+        module.forward({"A": np.ones((1, 3))}, {})
+
+
 def test_a_size_that_no_array_shows_has_a_default_or_is_given(tmp_path: Path) -> None:
     module = emit("dim K = 4\nparam x\nloss L = x * sum(arange(K))", tmp_path)
     assert module.forward({"x": 2.0}, {})[0] == 12

@@ -384,3 +384,11 @@ def test_channels_that_stand_first_are_told() -> None:
         F.conv2d(m.leaf("x", (2, 3, 16, 16)), m.leaf("w", (8, 3, 3, 3)), padding=1)
     with pytest.raises(ShapeError, match=r"kh x kw x C/2 x K with the same C$"):
         F.conv2d(m.leaf("y", (2, 9, 9, 4)), m.leaf("v", (3, 3, 4, 8)), groups=2)
+
+
+def test_singular_values_of_unknown_number() -> None:
+    graph, m, n, more = Graph(), dim("M"), dim("N"), dim("K")
+    with pytest.raises(ShapeError, match=r"A \(M x N\) has: write the larger one as a sum, N \+ K x N for more rows"):
+        F.svd(graph.leaf("A", (m, n)))
+    for name, shape in {"B": (n + more, n), "C": (n, n + more)}.items():
+        assert F.svd(graph.leaf(name, shape))[1].shape == (n,)

@@ -69,7 +69,9 @@ def _smaller(a: Node) -> Dim:
         return m
     if (n - m).is_nonpositive:
         return n
-    raise ShapeError(f"which of {m} and {n} is the smaller one, the sizes of {label(a)}? Give numbers for them")
+    raise ShapeError(f"whether {m} or {n} is the smaller one says how many singular values {label(a)} ({m} x {n}) has: "
+                     f"write the larger one as a sum, {n} + K x {n} for more rows than columns, {m} x {m} + K for "
+                     "fewer, or numbers for both")
 
 
 @plain

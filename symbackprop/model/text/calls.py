@@ -153,7 +153,7 @@ def call(found: Callee, graph: Graph, args: Sequence[Value], options: dict[str, 
     except TypeError as error:
         unknown = next((k for k in options if k not in found.signature.parameters), "")
         near = nearest(unknown[:40], found.signature.parameters) if unknown else ""
-        reason = f"no argument {unknown[:40]!r}.{suggested(near)}" if unknown else str(error)
+        reason = f"no argument {unknown[:40]!r}.{suggested(near)}".removesuffix(".") if unknown else str(error)
         says = f"{found.name}: {reason}; it is called as {found.usage()}"
         raise ModelError(says, near=unknown, instead=near) from None
     positional, named = _checked(found, bound.arguments, graph)
