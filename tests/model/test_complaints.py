@@ -92,6 +92,26 @@ def test_a_corrected_line_is_right_as_it_stands(text: str, right: list[str]) -> 
     assert [line.strip().removesuffix("   corrected") for line in told(text) if line.endswith("corrected")] == right
 
 
+@pytest.mark.parametrize(("line", "mark", "right"), [
+    ("param q: N int < D", "^" * 18, "data q: N int < D"), ("data q: N, D", "           ^", "data q: N x D"),
+    ("dim Q = 2.5", "^" * 11, None), ('notation q = "x"', "         ^", None), ("function f, X", "            ^", None),
+    ("notation b = c", "             ^", 'notation b = "c"'), ("Z == X @ W.T", "  ^^", "Z = X @ W.T"),
+    ("Z = relu[X]", "    ^^^^", "Z = relu(X)"), ("loss L = b @ b * 0,5", "                  ^", "loss L = b @ b * 0.5"),
+    ("Z = 1e-3X", "    ^^", "Z = 1e-3*X"), ("Z = (0 < X < 1) * 2", "           ^", "Z = ((0 < X) * (X < 1)) * 2"),
+    ("Z = e^X", "    ^", "Z = exp(X)"), ("Z = tanh(relu(X", "             ^", "Z = tanh(relu(X))"),
+    ("loss b = sum(X)", "     ^", "loss L = sum(X)"), ("h[0] = X[0, 0].shape[0]", "       ^^^^^^^^^^^^^^^^", None),
+])
+def test_every_mistake_has_its_mark(line: str, mark: str, right: str | None) -> None:
+    shown = told(f"{line}\n" + "loss L = sum(X)" * (not line.startswith("loss")))[1:]
+    assert shown[1][4:] == mark
+    assert shown[2:3] == ([f"    {right}   corrected"] if right else [])
+
+
+@pytest.mark.parametrize(("head", "right"), [("for k = 1..2:", "for k in 1..2:"), ("for k in 1:2:", "for k in 1..2:")])
+def test_heads_of_loops_of_other_languages(head: str, right: str) -> None:
+    assert told(f"{head}\n    Z = X\nloss L = sum(X)")[3] == f"    {right}   corrected"
+
+
 def test_a_line_in_a_loop_keeps_its_caret() -> None:
     assert told("for k in 1..2:\n    Z = X @ w.T\nloss L = sum(X)")[1:] == [
         "    Z = X @ w.T", "            ^", "    Z = X @ W.T   corrected"]

@@ -304,7 +304,6 @@ def test_refused_on_a_later_line(text: str, said: str, line: int) -> None:
         ("", "the text is empty"),
         ("# nothing\n\n", "the text is empty"),
         ("param w", "has no loss and no output"),
-        ('param w\nloss L = w\nnotation q = "a"', "notation is given for 'q'"),
     ],
 )
 def test_a_model_that_is_not_whole(text: str, said: str) -> None:

@@ -58,6 +58,10 @@ READ = [
      "loss loss = F.mse_loss(X @ w, y)"),
     ("with tf.GradientTape() as tape:\n    loss = tf.reduce_mean(tf.square(X @ w - y))\ng = tape.gradient(loss, w)",
      "loss loss = mean(square(X @ w - y))"),
+    ("loss L = sum(einops.rearrange(X, 'n d -> d n') @ y)", "loss L = sum(transpose(X, (1, 0)) @ y)"),
+    ("q = rearrange(x, '(t s) d -> t d s', s=2)\nloss L = sum(reduce(q, 't d s -> t', 'max'))",
+     "q = transpose(reshape(x, (T / 2, 2, D)), (0, 2, 1))\nloss L = sum(max(q, axis=(1, 2)))"),
+    ("loss L = sum(repeat(w, 'd -> (k d)', k=3))", "loss L = sum(reshape(broadcast(w[None], (3, D)), 3 * D))"),
     ("sd = X.std(0, ddof=1)\nloss L = sum(sd)", "sd = std(X, 0, ddof=1)\nloss L = sum(sd)"),
     ("loss L = sum(np.cumsum(X)) + np.cumsum(w)[-1]", "loss L = sum(cumsum(flatten(X))) + cumsum(w)[-1]"),
 ]

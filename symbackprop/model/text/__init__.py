@@ -38,6 +38,7 @@ def explained(errors: Sequence[ModelError], text: str, read: Callable[[str], Rea
     lines = [*typed]  # with the corrections of the lines above
     read = _sparingly(read)
     for error in errors[:MOST]:
+        error.place = error.place or _about(error, typed)
         if error.place is not None:
             line = lines[error.place.line - 1] = typed[error.place.line - 1]
             place = _narrowed(line, error.place, error.near)
@@ -49,6 +50,16 @@ def explained(errors: Sequence[ModelError], text: str, read: Callable[[str], Rea
             lines[error.place.line - 1] = right or line
     errors[0].others = errors[1:]
     return errors[0]
+
+
+def _about(error: ModelError, lines: Sequence[str]) -> Place | None:
+    """Where on its line the first word stands that an error quotes; all of the line where it quotes none."""
+    if not 0 < error.line <= len(lines):
+        return None
+    line = lines[error.line - 1].partition("#")[0].rstrip()
+    quoted = (re.search(rf"(?<!\w){re.escape(word)}(?!\w)", line) for word in re.findall(r"'(\w+)'", error.message))
+    found = next(filter(None, quoted), None) or re.search(r"\S.*", line)
+    return None if found is None else Place(error.line, found.start() + 1, found.end() + 1)
 
 
 def _sparingly(read: Callable[[str], Read]) -> Callable[[str], Read]:

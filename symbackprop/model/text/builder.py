@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import sympy as sp
@@ -146,9 +148,12 @@ class Builder:
             _RULES[type(statement)](self, statement)
 
     def _finish(self) -> None:
+        lines = {s.target.name: s.line for s in self.statements if isinstance(s, tree.Notate)}
         for name in self.model.notation_of:
             if name not in self.top.lines:
-                raise NameProblem(f"notation is given for {name!r}, which is not declared")
+                line = lines.get(name, 0)
+                raise NameProblem(f"notation is given for {name!r}, which is not declared",
+                                  f"{self.source}:{line}" if line else "", line)
         for name in self.define:
             if name not in self.model.graph.functions:
                 raise UsageError(f"{self.model.name} declares no function {name!r} to define."
@@ -223,7 +228,8 @@ class Builder:
         shape = tuple(size_of(d, self.top) for d in item.shape)
         if item.below is not None:
             if role != "data":
-                raise ModelError(f"{name} is {role} and cannot be integers: only data can")
+                raise ModelError(f"{name} is {role} and cannot be integers: only data can",
+                                 instead=(lambda line, place: re.sub(r"\w+", "data", line, count=1),))
             self.model.data(name, shape, below=size_of(item.below, self.top))
         elif item.stated == SIMPLEX and role != "data":
             raise ModelError(f"{name} is {role} and cannot be simplex: only data can, of which no gradient is taken")
@@ -254,7 +260,8 @@ class Builder:
         known = s.target.index is None and name in self.top.lines and self.scope is self.top
         anew = known and (name in self.model.equations or name in tree.mentioned(s.value))
         if known and not anew and not self.scope.locals:
-            raise NameProblem(self.top.taken(name))
+            other = (partial(_with_result, name, "L"),) if s.keyword == "loss" else ()
+            raise NameProblem(self.top.taken(name), instead=other)
         value = Evaluator(self.scope).row(self._with_layers(s.value))
         try:
             if anew:
@@ -277,7 +284,9 @@ class Builder:
         for s in _flat(self.statements):
             if s.line >= self.top.line and name in _defines(s):
                 if s.line == self.top.line:
-                    return f"{name!r} is defined in terms of itself"
+                    steps = isinstance(s, tree.Equation) and s.target.index is not None
+                    hint = f": {name}[0], what it is before the first step, has no value above" if steps else ""
+                    return f"{name!r} is defined in terms of itself{hint}"
                 return f"{name!r} is used before it is defined on line {s.line}"
         return ""
 
@@ -400,6 +409,11 @@ _RULES: dict[type, Callable[[Builder, Any], None]] = {
     tree.For: Builder.loop,
     tree.Said: lambda builder, s: builder.top.remark(s.text),
 }
+
+
+def _with_result(name: str, other: str, line: str, place: Place) -> str:
+    """The line with another name for its result."""
+    return re.sub(rf"\b{name}(?=\s*=)", other, line, count=1)
 
 
 def _least(s: tree.Statement) -> int:

@@ -17,6 +17,7 @@ from symbackprop.errors import Meant, NameProblem, Place, SyntaxProblem
 from symbackprop.model.text import tree
 from symbackprop.model.text.calls import NUMPY, callee, function_names, is_numpys
 from symbackprop.model.text.expressions import FORWARD, one_formula
+from symbackprop.model.text.patterns import by_pattern
 from symbackprop.model.text.spellings import (
     ALONG,
     BY_RANK,
@@ -48,6 +49,9 @@ def plain(expr: tree.Member, names: Container[str], values: bool = False,
     a `SyntaxProblem` for what is no way of writing a formula, or may mean something else in the library that it is
     written for."""
     module = _module(expr.base, names)
+    pattern = by_pattern(expr.name, expr.args or (), dict(expr.options)) if module == "einops" else None
+    if pattern is not None:
+        return pattern
     density = _of_distribution(expr, names)
     if density is not None:
         return _told(expr.name, *density, tell)
@@ -129,6 +133,9 @@ def infinite(expr: tree.Expr, names: Container[str]) -> sp.Expr | None:
 
 def called(expr: tree.Call, tell: Callable[[str], None] = lambda text: None) -> tree.Expr | None:
     """A call by a name that only other libraries have, as model text; None for any other."""
+    pattern = by_pattern(expr.function, expr.args, dict(expr.options))
+    if pattern is not None:
+        return pattern
     known = callee(expr.function)
     strings = any(isinstance(a, tree.String) for a in expr.args)  # norm(W, 'fro')
     if known is not None and not strings and len(expr.args) <= known.most:  # arange(1, N)

@@ -349,6 +349,8 @@ def binary(sign: str, a: Node | sp.Expr, b: Node | sp.Expr, graph: Graph) -> Nod
 def _chosen(values: tuple[Value, ...], items: Sequence[Value]) -> Value:
     """One of several values, as in ``X.shape[0]``."""
     place = items[0] if len(items) == 1 else None
+    if not values:
+        raise ModelError("a scalar has no axes")
     if not isinstance(place, sp.Integer) or not -len(values) <= place < len(values):
         raise ModelError(f"one of {len(values)} is chosen by a whole number from {-len(values)} to {len(values) - 1}")
     return values[int(place)]

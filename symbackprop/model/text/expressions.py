@@ -77,8 +77,35 @@ def _comparison(c: Cursor) -> tree.Expr:
         sign = c.take().text
         left = tree.Compare(sign, left, _sum(c), place=c.since(first))
         if c.at(*COMPARISONS):
-            raise c.unexpected("comparisons cannot be chained: multiply them, (a < b) * (b < c)", named=True)
+            raise c.unexpected("comparisons cannot be chained: multiply them, (a < b) * (b < c)", named=True,
+                               instead=(_compared_twice,))
     return left
+
+
+def _around(line: str, place: Place) -> tuple[int, int]:
+    """Where the brackets, or the right side, begin and end in which a place stands."""
+    start, end = place.start - 1, place.end - 1
+    depths = list(accumulate((c in ")]") - (c in "([") for c in line[:start][::-1]))
+    back = next((k for k, (depth, c) in enumerate(zip(depths, line[:start][::-1], strict=True))
+                 if depth < 0 or (depth == 0 and (c == "," or line[start - k - 2 : start - k] in _RIGHT_SIDES))), start)
+    on = list(accumulate((c in "([") - (c in ")]") for c in line[end:]))
+    ahead = next((k for k, (depth, c) in enumerate(zip(on, line[end:], strict=True))
+                  if depth < 0 or (depth == 0 and c == ",")), len(line) - end)
+    return start - back, end + ahead
+
+
+_RIGHT_SIDES = ("= ", " =")
+_BOTH = re.compile(r"\s*(.+?)\s*([<>]=?)\s*([^<>]+?)\s*([<>]=?)\s*(.+?)\s*")
+
+
+def _compared_twice(line: str, place: Place) -> str:
+    """The line with ``(a < b) * (b < c)`` for ``a < b < c``."""
+    start, end = _around(line, place)
+    found = _BOTH.fullmatch(line[start:end])
+    if found is None:
+        return line
+    low, sign, middle, other, high = found.groups()
+    return f"{line[:start]}({low} {sign} {middle}) * ({middle} {other} {high}){line[end:]}"
 
 
 def size(c: Cursor) -> tree.Expr:

@@ -234,7 +234,8 @@ class ModelScope(Scope):
     def claim(self, name: str) -> str:
         check_name(name)
         if name in self.lines:
-            raise NameProblem(self.taken(name))
+            apart = partial(_with_cross, name) if name in self.model.sizes and self.declares_arrays else ""
+            raise NameProblem(self.taken(name), instead=[apart] if apart else ())
         if name in self.counters or name in self.families:
             what = "a loop counter" if name in self.counters else "a family of indexed names"
             raise NameProblem(f"the name {name!r} is already {what}")
@@ -255,7 +256,7 @@ class ModelScope(Scope):
         if later:
             return later, ""
         if callee(name) is not None or name in self.graph.functions:
-            return f"{shown} is a function: write {shown}(…)", ""
+            return f"{shown} is a function: write {shown}(…)", [partial(_called, shown)]
         if name == "I" and self.model.sizes:
             eyes = [f"eye({size})" for size in self.model.sizes]
             return f"'I' is not declared: the identity matrix is {eyes[0]}", eyes
@@ -264,7 +265,7 @@ class ModelScope(Scope):
             message = f"{shown!r} is not declared: a formula is of whole arrays, {entry[1]}, or of {entry[1]}[k]"
             return message, [partial(_whole_for_entry, entry[1])]
         if name == "e":
-            return "'e' is not declared: e^x is exp(x)", "exp(1)"
+            return "'e' is not declared: e^x is exp(x)", [_exponential, "exp(1)"]
         both = [(name[:k], name[k:]) for k in range(1, len(name) if name == shown else 0)]
         rows = [(a, b, self.own(a), self.own(b)) for a, b in both if a != b and {a, b} <= self.graph.names.keys()]
         for a, b, first, second in rows:
@@ -276,6 +277,21 @@ class ModelScope(Scope):
         word = shown.capitalize()  # true
         near = nearest(shown, known) or (word if word in WORDS else nearest(shown, function_names()))
         return f"{shown!r} is not declared.{suggested(near)}", [near, library] if near else [library]
+
+
+def _with_cross(name: str, line: str, place: Place) -> str:
+    """The line with ``N x D`` for ``N, D``."""
+    return re.sub(rf"(:\s*[^,:]*\w)\s*,\s*({name}\b)", r"\1 x \2", line)
+
+
+def _called(name: str, line: str, place: Place) -> str:
+    """The line with round brackets behind a function for square ones."""
+    return re.sub(rf"\b{name}\[([^\[\]]*)\]", rf"{name}(\1)", line)
+
+
+def _exponential(line: str, place: Place) -> str:
+    """The line with ``exp(x)`` for ``e^x``."""
+    return re.sub(r"\be\s*(?:\^|\*\*)\s*(?:\(([^()]*)\)|(-?\w+))", lambda found: f"exp({found[1] or found[2]})", line)
 
 
 def _of_numpy(name: str, line: str, place: Place) -> str:

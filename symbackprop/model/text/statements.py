@@ -48,6 +48,7 @@ _FOREIGN = {
     "def": "functions cannot be defined here; declare the model in Python for that",
     "class": "there are no classes: write what forward computes, line by line, and `param W: …` for each weight",
     "while": "loops are written `for t in 1..T:`",
+    **dict.fromkeys(("if", "elif", "else"), "there are no branches: write NAME = a if c else b"),
     "print": "nothing is executed; a line is a declaration or an equation",
 }
 
@@ -162,12 +163,15 @@ class Reader:
         if nesting >= MAX_NESTING:
             raise problem(f"loops are nested more than {MAX_NESTING} deep", line)
         variable = c.declared("the loop variable, as in `for t in 1..T:`")
-        if c.word("'in', as in `for t in 1..T:`").text != "in":
-            raise problem("a loop is written `for t in 1..T:`", line)
+        if c.now.text != "in":
+            raise c.unexpected("expected 'in', as in `for t in 1..T:`", instead=("in",) if c.at("=") else ())
+        c.take()
         first, start = c.now, size(c)
         if isinstance(start, tree.Call) and start.function == "range":
             start, stop = replace(start, place=c.since(first)), _last_counted(start.args)
         else:
+            if c.at(":"):
+                raise c.unexpected("expected '..' in the range, as in `for t in 1..T:`", instead=("..",))
             c.expect("..", "in the range, as in `for t in 1..T:`")
             stop = size(c)
         c.expect(":", "after the range")
@@ -327,7 +331,7 @@ def _notation(c: Cursor, keyword: str, line: int) -> tree.Statement:
     name = target(c)
     c.expect("=", 'and a string, as in `notation W1 = "W^{[1]}"`')
     if c.now.kind != STRING:
-        raise c.unexpected('expected a string in double quotes, as in `notation W1 = "W^{[1]}"`')
+        raise c.unexpected('expected a string in double quotes, as in `notation W1 = "W^{[1]}"`', instead=('"…"',))
     return tree.Notate(line, name, c.take().text[1:-1])
 
 
@@ -390,7 +394,7 @@ def equations(c: Cursor) -> Sequence[tree.Equation]:
         raise first.problem(*_not_a_statement(first.text, found(c.after)))
     names = _separated(c, _target_or_none)
     if c.at("=="):
-        raise c.unexpected("an equation has one =", named=True)
+        raise c.unexpected("an equation has one =", named=True, instead=("=",))
     if len(names) == 1 and c.at(*UPDATES):
         values: Sequence[tree.Expr] = [_updated(names[0], c.take().text[0], expression(c))]
     else:

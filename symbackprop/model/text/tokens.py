@@ -127,7 +127,7 @@ def logical_lines(text: str, errors: list[ModelError] | None = None) -> Iterator
                 yield Line(statement[0].line, indent, ended(statement))
             pending = []
     if open_brackets:
-        closing = _CLOSING[_OPENING.index(open_brackets[-1].text)]
+        closing = "".join(_CLOSING[_OPENING.index(token.text)] for token in reversed(open_brackets))
         unclosed = open_brackets[-1].problem(f"the {open_brackets[-1].text!r} is never closed",
                                              (lambda line, place: line.rstrip() + closing,))
         if errors is None:
@@ -247,6 +247,11 @@ def _check_number(raw: str, match: re.Match[str], number: int, before: str) -> b
         word, product = word._replace(text=word.text + power), product + power
         raise word.problem(f"{word.text[:20]} behind {bound.group().strip()} is ({product}) or {product}: write which",
                            (f"({product})", product))
+    raised = re.match(r"[eE][+-]?\d+(?=[A-Za-z_])", raw[match.end() :])
+    if raised is not None:
+        literal = match.group() + raised.group()
+        times: tuple[Meant, ...] = (lambda line, place: line.replace(literal, f"{literal}*", 1),)
+        raise word.problem(f"a * is missing behind {literal}", times)
     meant = f"{match.group()} x {rest.group()[1:]}" if re.fullmatch(r"x[A-Z0-9]\w*", rest.group()) else ""
     hint = f"; did you mean {meant} ?" if meant else ""
     raise word.problem(f"{word.text[:20]} is neither a number nor a name{hint}", meant)
@@ -270,6 +275,12 @@ def _match_brackets(tokens: list[Token], stack: list[Token]) -> None:
             if not stack or _OPENING.index(stack[-1].text) != _CLOSING.index(token.text):
                 raise token.problem(f"{token.text!r} at column {token.column} closes nothing", (_left_out,))
             stack.pop()
+
+
+def _with_point(line: str, place: Place) -> str:
+    """0,5 as 0.5; 1,000, which may be a thousand, as it is."""
+    three = re.match(r"\d{3}(?!\d)", line[place.end - 1 :]) and not line[: place.start - 1].endswith("0")
+    return line if three else f"{line[: place.start - 1]}.{line[place.end - 1 :]}"
 
 
 def _left_out(line: str, place: Place) -> str:
@@ -402,6 +413,8 @@ class Cursor:
     def finish(self, after: str) -> None:
         if self.now.kind == END:
             return
+        if self.at(",") and (self.before.kind, self.after.kind) == (NUMBER, NUMBER):
+            raise self.unexpected("a number has a point, and no comma", named=True, instead=(_with_point, _left_out))
         missing = after == "the formula" and self.begins_a_value()
         hint = "; is a * or an @ missing before it?" if missing else f"; {_HINTS['|']}" if self.at("|", "||") else ""
         raise self.unexpected(f"unexpected {found(self.now)} after {after}{hint}", named=True,

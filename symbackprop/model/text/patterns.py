@@ -1,0 +1,84 @@
+"""The patterns of einops, ``rearrange(x, "b (h w) c -> b c h w", h=4)``, as reshape and transpose."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from itertools import chain
+
+import sympy as sp
+
+from symbackprop.model.text import tree
+
+_FUNCTIONS, _REDUCTIONS = "rearrange reduce repeat", "sum mean max min prod"
+_PATTERN = re.compile(r"\s*((?:\w+|\([\w\s]*\))(?:\s+(?:\w+|\([\w\s]*\)))*)?\s*")
+Groups = list[list[str]]
+
+
+def by_pattern(function: str, args: Sequence[tree.Expr], options: Mapping[str, tree.Expr]) -> tree.Expr | None:
+    """What a call of einops is; None for any other call, and for a pattern with ``…`` in it."""
+    if function not in _FUNCTIONS.split() or len(args) != 2 + (function == "reduce"):
+        return None
+    if not isinstance(args[1], tree.String):
+        return None
+    left, arrow, right = args[1].value.partition("->")
+    before, after = _groups(left), _groups(right)
+    how = args[2].value if function == "reduce" and isinstance(args[2], tree.String) else ""
+    if not arrow or before is None or after is None or (function == "reduce" and how not in _REDUCTIONS.split()):
+        return None
+    sizes = _sizes(args[0], before, options)
+    names, wanted = [*chain(*before)], [*chain(*after)]
+    gone, new = [n for n in names if n not in wanted], [n for n in wanted if n not in names]
+    known = sizes is not None and all(n in options for n in new) and options.keys() <= {*names, *new}
+    if not known or sizes is None or (gone and not how) or (new and function != "repeat"):
+        return None
+    sizes |= {n: options[n] for n in new}
+    found = args[0] if _is_plain(before) else _shaped(args[0], [[n] for n in names], sizes)
+    if gone:
+        found = tree.Call(how, (found,), (("axis", _numbers([names.index(n) for n in gone])),))
+    kept, order = [n for n in names if n in wanted], [n for n in wanted if n in names]
+    if kept != order:
+        found = tree.Call("transpose", (found, _numbers([kept.index(n) for n in order])), ())
+    if new:
+        items = tuple([tree.Word(None) if n in new else tree.Slice(None, None, None) for n in wanted])
+        found = tree.Call("broadcast", (tree.Index(found, items), tree.Tuple(tuple(sizes[n] for n in wanted))), ())
+    return found if _is_plain(after) else _shaped(found, after, sizes)
+
+
+def _groups(side: str) -> Groups | None:
+    """The axes of one side, each with the names that it is made of; a 1 has none."""
+    if _PATTERN.fullmatch(side) is None:
+        return None
+    words = [word.strip("()").split() for word in re.findall(r"\([\w\s]*\)|\w+", side)]
+    groups = [[] if word == ["1"] else word for word in words]
+    names = [*chain(*groups)]
+    return groups if len({*names}) == len(names) and all(n.isidentifier() for n in names) else None
+
+
+def _is_plain(groups: Groups) -> bool:
+    return all(len(group) == 1 for group in groups)
+
+
+def _sizes(array: tree.Expr, groups: Groups, given: Mapping[str, tree.Expr]) -> dict[str, tree.Expr] | None:
+    """The size of every name: as it is given, or what its axis leaves; None where two of an axis are not known."""
+    found: dict[str, tree.Expr] = {}
+    for axis, group in enumerate(groups):
+        unknown = [n for n in group if n not in given]
+        if len(unknown) > 1:
+            return None
+        found |= {n: given[n] for n in group if n in given}
+        whole = tree.Index(tree.Member(array, "shape"), (tree.Number(sp.Integer(axis)),))
+        others = tuple(("/", given[n]) for n in group if n in given)
+        found |= {n: tree.Chain(whole, others) if others else whole for n in unknown}
+    return found
+
+
+def _shaped(array: tree.Expr, groups: Groups, sizes: Mapping[str, tree.Expr]) -> tree.Expr:
+    """The array with an axis for each group."""
+    axes = [[sizes[n] for n in group] or [tree.Number(sp.S.One)] for group in groups]
+    shape = [first if not rest else tree.Chain(first, tuple(("*", size) for size in rest)) for first, *rest in axes]
+    return tree.Call("reshape", (array, tree.Tuple(tuple(shape))), ())
+
+
+def _numbers(values: Sequence[int]) -> tree.Tuple:
+    return tree.Tuple(tuple(tree.Number(sp.Integer(k)) for k in values))
