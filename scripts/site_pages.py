@@ -23,7 +23,7 @@ from symbackprop.codegen.report import report
 from symbackprop.derive import derive
 from symbackprop.exercise import exercise
 from symbackprop.model import Model, load, zoo
-from symbackprop.playground import example
+from symbackprop.playground import example, examples
 from symbackprop.render.html import STYLES, asset, derivation_section
 from symbackprop.render.options import Options
 from symbackprop.targets import TARGETS
@@ -40,6 +40,17 @@ SHOWN = {f"docs/derivations/{name}.md": (name, "full") for name in zoo.names()} 
 # -- what MkDocs calls
 def on_config(config: MkDocsConfig) -> None:
     config.extra["playground"] = PLAYGROUND.exists()
+    learn = next(part["Learn"] for part in config.nav or () if "Learn" in part)
+    below = {"Built-in models": [*models_by_group()], "Looked up": [f"docs/{GALLERY}/{x.stem}.md" for x in LOOKED_UP]}
+    for entry in learn:  # a page in mkdocs.yml, here with those that it lists
+        for title in below.keys() & entry.keys():
+            entry[title] = [entry[title], *below[title]]
+
+
+def models_by_group() -> Iterator[dict[str, list[str]]]:
+    """The pages of the built-in models for the navigation, by their headings."""
+    for group in examples():
+        yield {group["title"]: [f"docs/derivations/{model['name']}.md" for model in group["models"]]}
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -56,6 +67,14 @@ def on_page_context(context: dict[str, Any], page: Page, **_: Any) -> None:
     if page.file.src_uri in SHOWN:
         name, detail = SHOWN[page.file.src_uri]
         context["derived"] = derivation_section(derive(load(name)), Options(detail=detail))
+
+
+def on_post_page(output: str, **_: Any) -> str:
+    """What Material leaves out for those who read with their ears or go by keys: the name of the search, and code that
+    scrolls as a stop of Tab."""
+    output = output.replace('data-md-component="search" role="dialog"',
+                            'data-md-component="search" role="dialog" aria-label="Search"')
+    return output.replace("<pre><span></span><code>", '<pre tabindex="0"><span></span><code>')
 
 
 # -- the files

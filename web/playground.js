@@ -483,8 +483,8 @@ async function written(source) {
   return `#m=${btoa(letters).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "")}`;
 }
 
-async function readLink() {
-  const found = location.hash.match(/^#m=([\w-]+)$/);
+async function readLink(address) {
+  const found = new URL(address).hash.match(/^#m=([\w-]+)$/);
   if (!found) { return null; }
   try {
     const letters = atob(found[1].replaceAll("-", "+").replaceAll("_", "/"));
@@ -504,10 +504,11 @@ $("link").addEventListener("click", async (event) => {
   await remember(text.value);
   copied(location.href, event.target, "The link is");
 });
-addEventListener("hashchange", async () => {
-  const source = await readLink();
-  if (source !== null && source !== text.value) { put(source); }
-});
+async function follow(address) { // what is typed meanwhile is newer than the link
+  const before = text.value, source = await readLink(address);
+  if (source !== null && source !== text.value && before === text.value) { put(source); }
+}
+addEventListener("hashchange", (event) => follow(event.newURL)); // by now the address may be that of another text
 
 // -- examples
 async function listed() {
@@ -533,6 +534,6 @@ document.body.dataset.tab = "derivation";
 state("Python starts …");
 drawn();
 worker = python();
-readLink().then((source) => { if (source !== null && source !== text.value) { put(source); } });
+follow(location.href);
 listed();
 addEventListener("load", () => navigator.serviceWorker?.register("./sw.js"));

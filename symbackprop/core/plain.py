@@ -57,8 +57,11 @@ def divided(top: float, bottom: float) -> Real:
 
 
 def power(base: float, exponent: float) -> Real:
-    """A power; of a negative number with an exponent that is not whole it is nan."""
+    """A power; of a negative number with an exponent that is not whole it is nan. With ½ it is the root, as NumPy takes
+    it of single numbers: of −∞ it is nan, where C has ∞."""
     base, exponent = float(base), float(exponent)
+    if exponent == 0.5:
+        return Real(math.sqrt(base) if base >= 0 else math.nan)
     odd = exponent % 2 == 1
     if base == 0 and exponent < 0:
         return Real(math.copysign(math.inf, base) if odd else math.inf)

@@ -329,6 +329,17 @@ def test_a_broken_link_is_no_model(page: Chromium, fragment: str) -> None:
     shown(page, "after")
 
 
+def test_what_is_typed_is_newer_than_a_link(page: Chromium) -> None:
+    """The address changes to that of the text before, and only then the page is told of the link."""
+    linked(page)
+    page.js("window.old = location.hash")
+    page.js("(() => { location.hash = '#m=@@'; history.replaceState(null, '', window.old); })()")
+    typed(page, "# name: after\\n" + SMALL)
+    shown(page, "after")
+    page.js("new Promise(done => setTimeout(done, 300))")
+    assert str(page.js("document.getElementById('text').value")).startswith("# name: after")
+
+
 def test_what_a_model_says_stays_text(page: Chromium) -> None:
     typed(page, json.dumps(HOSTILE)[1:-1])
     page.wait("document.getElementById('source').textContent.includes('textarea')")
