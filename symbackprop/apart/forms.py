@@ -313,6 +313,10 @@ class TorchForm(Form):
     def functions(self) -> list[Callable[..., Any]]:
         return [self.function.backward, self.function.forward]
 
+    def wanted(self) -> list[str]:
+        """Those of forward: backward gets its context and gradients by their places, whatever they are called."""
+        return [p.name for p in _parameters(self.function.forward, self.label)[int(self.context) :]]
+
     def places(self) -> list[tuple[str, str]]:
         return [("torch", d) for d in (DEVICES if _has_cuda() else DEVICES[:1])]
 

@@ -23,6 +23,7 @@ from symbackprop.core.reverse import sweep, vjp
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import same_shape, shape_text
 from symbackprop.derive import Step, derive
+from symbackprop.derive.closed import closed_forms
 from symbackprop.derive.record import Edge
 from symbackprop.errors import ModelError, NameProblem
 from symbackprop.model.model import Model
@@ -47,7 +48,8 @@ class Reference:
         self.forward = frozenset(derivation.forward_ids)
         steps = {s.target.id: s.total for s in derivation.steps if isinstance(s, Step)}
         unnamed = {i for i in derivation.names if i in self.forward and self.graph.nodes[i].name is None}
-        unseen = unnamed | {steps[i].id for i in unnamed if i in steps} if self.loops or not letters else set()
+        self.lettered = {steps[i].id for i in unnamed if i in steps}
+        unseen = unnamed | self.lettered if self.loops or not letters else set()
         self.spelled = {i: n for i, n in derivation.names.items() if i not in unseen}
         self.answers = {self.spelled[i]: total for i, total in steps.items() if i in self.spelled}
         self.answers |= derivation.gradients
@@ -120,13 +122,28 @@ class Reference:
         return True
 
     def solution(self, name: str) -> list[str]:
-        """``dz2 = …``, ``dw2 = …``: right answers that `grade` reads, those that lead to ∂L/∂name before it."""
+        """``dz2 = …``, ``dw2 = …``: right answers that `grade` reads, those that lead to ∂L/∂name before it. That is in
+        closed form where it is shorter so: ``where(abs(e) <= 1, e, sign(e))`` for the two terms of huber."""
         row = self.answers.get(name)
         if row is None:
             return []
-        order = [n for n in self.graph.topological([row], self.forward) if n.args and n.id not in self.forward]
-        lines = [f"{self.spelled[n.id]} = {self.line(n)}" for n in order if n.id in self.spelled and n is not row]
-        return [*lines, f"d{name} = {self.line(row)}"]
+        short = min((row, self._closed(row)), key=self._length)
+        lines = [f"{self.spelled[n.id]} = {self.line(n)}" for n in self._before(short) if n is not row]
+        return [*lines, f"d{name} = {self.line(short)}"]
+
+    def _closed(self, row: Node) -> Node:
+        """The closed form of a gradient, the gradient itself where it has none."""
+        forms = closed_forms(self.derivation, printed=True)
+        return forms.shown[row.id].whole if forms.rules.get(row.id) and row.id in forms.shown else row
+
+    def _before(self, row: Node) -> list[Node]:
+        """The gradients with a name that a row is computed from."""
+        return [n for n in self.graph.topological([row], self.forward) if n.args and n.id not in self.forward
+                and n.id in self.spelled and n is not row]
+
+    def _length(self, row: Node) -> int:
+        """Of the line of a gradient, with those of rows that have a letter instead of a name."""
+        return sum(len(self.line(n)) for n in (row, *[n for n in self._before(row) if n.id in self.lettered]))
 
     def line(self, row: Node) -> str:
         """The right side of a row as model text, over the model's names and gradients before it."""

@@ -68,11 +68,17 @@ class Along:
         return self.as_closely_as_can_be(self._findings)
 
     def as_closely_as_can_be(self, find: Callable[[], Iterator[ProductReport]]) -> list[ProductReport]:
-        """What is found; where something is wrong, as closely as rounding lets second derivatives be compared."""
+        """What is found; where something is wrong, as closely as rounding lets second derivatives be compared, and
+        nothing where they are nothing but rounding."""
         found = list(find())
-        if any(r.verdict == FAIL for r in found) and not self.coarse:
-            self.coarse = self._rounded()
-            found = list(find()) if self.coarse > AGREE else found
+        if all(r.verdict != FAIL for r in found):
+            return found
+        rounded = self._rounded()
+        if not self.coarse and rounded > AGREE:
+            self.coarse = min(rounded, COARSE)
+            found = list(find())
+        if rounded > COARSE:
+            found = [ProductReport(r.name, INCONCLUSIVE, None) if r.verdict == FAIL else r for r in found]
         return found
 
     def _rounded(self) -> float:
@@ -83,7 +89,7 @@ class Along:
         terms = _terms(v, self._gradients)
         size = float(np.linalg.norm(terms))
         kappa = self._rounding(v, float(terms.sum())) / (SLACK * DOUBLE * size) if size else np.inf
-        return min(SLACK * DOUBLE * kappa**2, COARSE)
+        return SLACK * DOUBLE * kappa**2
 
     @property
     def _gradients(self) -> Arrays:
@@ -130,12 +136,16 @@ class Along:
     @cached_property
     def leaves_numbers(self) -> bool:
         """Whether an intermediate of the model moves infinitely fast there, or by no number: what goes forwards along a
-        direction then has 0·∞ where what goes backwards leaves out what does not count."""
+        direction then has 0·∞ where what goes backwards leaves out what does not count. So it is where the square of
+        one, by which second derivatives are divided, is 0 or ∞ though it is not."""
         lost: list[bool] = []
 
         def watch(step: Step, args: Sequence[Array], value: Array) -> Array:
             for part in value if isinstance(value, list) else [value]:
-                lost.append(not np.all(np.isfinite(np.imag(part))))
+                size = np.abs(np.real(part).astype(float))
+                square = size * size
+                lost.append(not np.all(np.isfinite(np.imag(part))) or bool(np.any((square == 0) & (size != 0)))
+                            or bool(np.any(np.isinf(square) & np.isfinite(size))))
             return value
 
         moved = {self.leaves[n].id: self.objective.given[self.leaves[n].id] + 1j * TINY * a

@@ -19,10 +19,12 @@ from symbackprop.core.loops import with_bodies
 from symbackprop.core.scalars import TABLE
 from symbackprop.verify.interpreter import Array, Step, Watch, is_log, largest
 from symbackprop.verify.kinks import operands_of, stated, switches_of
+from symbackprop.verify.ranges import REALS, Range, of_formula
 
 DOUBLE, SINGLE = float(np.finfo(np.float64).eps), float(np.finfo(np.float32).eps)
 SMALLEST = {DOUBLE: 2.0**-1074, SINGLE: 2.0**-149}  # what rounds where numbers have lost their digits
 RUNS, SLACK, ROUNDINGS = 3, 32, 4
+DEEP = 4
 
 
 class Rounding:
@@ -67,12 +69,21 @@ class Paths:
             return value
         moved = np.abs(np.imag(value))
         if is_bounded(step.row):
-            moved = moved + sum(np.abs(np.imag(a)) for a in args)
+            moved = moved + sum(_moved(row, a) for row, a in zip(step.row.args, args, strict=True))
         if is_log(step.row):  # which is computed from further back, where terms have cancelled
             of_argument = np.abs(np.imag(step.compute(*args)))
             moved = moved + np.where(np.isfinite(of_argument), of_argument, 0.0)
         factor = self.rng.choice([-1.0, 1.0], moved.shape) * self.rng.uniform(0.5, 1.5, moved.shape)
         return np.real(value) + 1j * factor * moved
+
+
+def _moved(row: Node, value: Array) -> Array:
+    """The size of the slope of an argument; of an exponential that of its own one: 1/(1 + exp(-x)) is σ(x)."""
+    size = np.abs(np.imag(value))
+    if row.head is None or TABLE[row.head].log != f.Arg(0):
+        return size
+    with np.errstate(all="ignore"):
+        return np.nan_to_num(size / np.abs(np.real(value)), nan=0.0, posinf=0.0)
 
 
 def of_value(run: Callable[[Watch], Array], found: Array, rounding: Rounding) -> float:
@@ -97,6 +108,15 @@ def equated(rows: Sequence[Node]) -> set[int]:
 
 
 def is_bounded(row: Node) -> bool:
-    """Whether a row is a softmax or calls a function whose values have bounds on both sides."""
+    """Whether a row is a softmax, calls a function whose values have bounds on both sides, or is one that is written
+    out, as 1/(1 + exp(-x))."""
     called = [TABLE[name].range for name in f.calls(row.form)] if row.form is not None else []
-    return row.op.distribution or any(isfinite(low) and isfinite(high) for low, high in called)
+    found = [*called, _range(row, DEEP)[:2]]
+    return row.op.distribution or any(isfinite(low) and isfinite(high) for low, high in found)
+
+
+def _range(row: Node, deep: int) -> Range:
+    """The values that a row can have by its formula and those above it."""
+    if row.form is None or not deep:
+        return REALS
+    return of_formula(row.form, [_range(a, deep - 1) for a in row.args])

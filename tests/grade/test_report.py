@@ -33,6 +33,15 @@ def test_hints_say_more_level_by_level() -> None:
     assert found.hint(3).startswith(found.hint(2)) and found.hint(3).endswith("dw2 = da * h")
 
 
+@pytest.mark.parametrize(("loss", "shortest"), [
+    ("mean(huber(e, 0, 2))", "right is dw = where(abs(e) <= 2, e, 2 * sign(e)) / N"),
+    ("mean(where(e > 1, e**2, e))", "right is dw = where(e > 1, 2 * e, 1) / N"),
+])
+def test_a_function_in_pieces_is_answered_in_its_short_form(loss: str, shortest: str) -> None:
+    text = f"dim N\ndata y: N\nparam w: N\ne = w - y\nloss L = {loss}"
+    assert item(text, "dw = 3 * e / N", "dw").hint(3).endswith(shortest)
+
+
 def test_a_missing_answer_is_given_at_the_last_level_only() -> None:
     found = item(TANH, WRONG, "dw1")
     assert [found.hint(k) for k in (0, 1, 2)] == ["missing"] * 3

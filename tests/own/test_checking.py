@@ -540,6 +540,19 @@ def test_an_error_of_an_autograd_function_is_placed_in_its_own_file(tmp_path: Pa
     assert "invalid gradient" in str(raised.value) and "forms.py" not in str(raised.value)
 
 
+@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="needs PyTorch")
+def test_what_backward_of_an_autograd_function_calls_its_gradient_says_nothing(tmp_path: Path) -> None:
+    heads = Model.parse("dim T, h = 2, d = 3\ninput X: T x h*d\nP = softmax(reshape(X, (T, h, d)))\n"
+                        "output Y = reshape(P, (T, h*d))")
+    path = tmp_path / "heads.py"
+    path.write_text("import torch\n\n\nclass F(torch.autograd.Function):\n    @staticmethod\n"
+                    "    def forward(ctx, X):\n        p = X.reshape(len(X), 2, -1).softmax(-1)\n"
+                    "        ctx.save_for_backward(p)\n        return p.reshape(X.shape)\n\n    @staticmethod\n"
+                    "    def backward(ctx, d):\n        p, = ctx.saved_tensors\n        d = d.reshape(p.shape)\n"
+                    "        return (p * (d - (d * p).sum(-1, keepdim=True))).reshape(len(p), -1)\n", encoding="utf-8")
+    assert check(heads, f"{path}:F")
+
+
 def test_overlapping_windows_of_a_maximum_that_are_overwritten_are_explained() -> None:
     pooled = Model.parse("dim N, C\ninput x: N x 6 x 6 x C\noutput y = max_pool2d(x, 3, stride=2)")
 

@@ -42,8 +42,9 @@ TEXTS = {
     "layer": MODELS["two_outputs"],
     "kinks": "dim N, D\ndata X: N x D\nparam W: D x D, c: D\nloss L = sum(maximum(X @ W, c) ** 2) + norm(c) ** 2",
 }
-HIDDEN_MARKOV, COX = ((Path(__file__).parents[2] / "examples" / "likelihoods" / f"{name}.sbp").read_text("utf-8")
-                      for name in ("hidden_markov", "cox"))
+LIKELIHOODS = Path(__file__).parents[2] / "examples" / "likelihoods"
+HIDDEN_MARKOV, COX, ORDINAL = ((LIKELIHOODS / f"{name}.sbp").read_text("utf-8")
+                               for name in ("hidden_markov", "cox", "ordinal"))
 NAMES = zoo.names() if ALL else ("sigmoid-circuit", "rnn-lm", "squared-norm", "max-gate", "svm-hinge")
 
 
@@ -125,9 +126,10 @@ STEEP = "param s, w\nloss L = sin(exp(w) * s**4 + s**3)"
     (IN_STEPS["softmax steps"], 2),  # one entry is left of it at a point that is aimed at
     *([(IN_STEPS["softmax ce steps"], 0),  # far out, where differences of short steps are rounding
        (IN_STEPS["sinkhorn"], 11),  # far out, where the cube of what is computed is no number
+       (ORDINAL, 0),  # far out, where the square of what is divided by is 0
        (SWINGING, 0)] if ALL else ()),  # far out, which swings a hundred times within the shortest step
 ], ids=["large", "underflow", "steep", "weights", "pieces", "one left",
-        *(["softmax", "cubes", "swings"] if ALL else ())])
+        *(["softmax", "cubes", "squares", "swings"] if ALL else ())])
 def test_right_ones_pass_where_differences_are_not_sure(text: str, seed: int) -> None:
     model = parse(text)
     try:

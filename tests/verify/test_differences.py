@@ -180,3 +180,12 @@ def test_what_does_not_cancel_may_grow_at_every_step() -> None:
     objective = Objective(model.results(), [np.ones(())], given, {"N": 2})
     ray = Ray(objective, {model.leaves()["u"].id: np.ones(())}, Paths(np.random.default_rng(0)))
     assert 1e70 < abs(imaginary(ray, TINY)[0]) < np.inf
+
+
+def test_a_sigmoid_in_steps_rounds_as_one_that_is_called() -> None:
+    for text in ("1 / (1 + exp(-x))", "sigmoid(x)"):
+        model = parse(f"param x\nloss L = {text}")
+        leaf = model.leaves()["x"]
+        objective = Objective(model.results(), [np.ones(())], {leaf.id: np.asarray(40.0)}, {})
+        terms = imaginary(Ray(objective, {leaf.id: np.ones(())}, Paths(np.random.default_rng(0))), TINY)[0]
+        assert 0.1 < abs(terms) < 10  # those of σ(1 − σ), which is 4e-18
