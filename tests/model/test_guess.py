@@ -58,6 +58,11 @@ def test_products_in_products_are_read_once_each() -> None:
         ("e^(w*x)", "data x, param w; e is Euler's number"),
         ("e = y - w*x; e^2", "data y, x, param w"),
         ("e*w^2", "param e, w"),
+        ("-y*log(sigmoid(w@x + b)) - (1-y)*log(1 - sigmoid(w@x + b))", "dim N, data y, x: N, param w: N, b"),
+        ("max(0, 1 - y*(w@x))", "dim N, data y, x: N, param w: N"),
+        ("mean((X@w + b - y)^2)", "dim N, D, data X: N x D, y: N, param w: D, b"),
+        ("z = W@x + b; sum(tanh(z) * v)", "dim N, D, data x: D, param W: N x D, b: N, v: N"),
+        ("np.mean((np.dot(X, w) - y)**2)", "dim N, D, data X: N x D, y: N, param w: D"),
     ],
 )
 def test_what_names_and_their_neighbours_say(text: str, guess: str) -> None:
@@ -91,6 +96,7 @@ def test_what_is_no_expression(text: str, error: type[ModelError]) -> None:
     ("x^T A x", ["x^T A x", "    ^", "x.T @ A @ x   corrected"]),
     ("x.T @ A @ x + b^T @ x", ["x.T @ A @ x + b^T @ x", "               ^^", "x.T @ A @ x + b.T @ x   corrected"]),
     ("param w; w*x", ["param w; w*x", "^^^^^"]),
+    ("lambda*w^2", ["lambda*w^2", "^^^^^^", "lam*w^2   corrected"]),
 ])
 def test_mistakes_are_shown_where_they_were_typed(text: str, shown: list[str]) -> None:
     with pytest.raises(ModelError) as error:

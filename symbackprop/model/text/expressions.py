@@ -242,7 +242,8 @@ def _name(c: Cursor) -> tree.Expr:
     if token.text in WORDS:
         return tree.Word(WORDS[token.text])
     if token.text in PYTHON_WORDS:
-        raise token.problem(f"{token.text!r} is Python, not model text: there are only formulas here")
+        other = ("lam",) if token.text == "lambda" else ()  # as λ is read
+        raise token.problem(f"{token.text!r} is Python, not model text: there are only formulas here", other)
     if not c.accept("("):
         _refuse_juxtaposition(c, token)
         _refuse_bare_function(c, token)

@@ -23,7 +23,7 @@ from symbackprop.core.shapes import DimLike
 from symbackprop.errors import ModelError, NameProblem, Place, ShapeError
 from symbackprop.model.model import Model
 from symbackprop.model.text import dialect, tree
-from symbackprop.model.text.calls import callee
+from symbackprop.model.text.calls import NUMPY, callee
 from symbackprop.model.text.evaluate import Evaluator
 from symbackprop.model.text.expressions import formula_of
 from symbackprop.model.text.scope import ModelScope
@@ -173,13 +173,27 @@ class Shapes:
         places = {i.name for _, items in indices for i in items if isinstance(i, tree.Name)} - axes.keys()
         self.ranks = {n: 0 if n in places or n in self.counts else max(_rank(n) if arrays else 0, axes.get(n, 0))
                       for n in leaves}
+        self.apart = {n for n in leaves if n not in axes} - {n for e in body for n in _inside_arrays(e.value)}
+        self.ranks |= {n: 0 for n in self.apart if self.ranks[n] == 1}
+        self._settle(body)
+        samples = {self._end(shape[0]) for n, shape in self.leaves.items() if len(shape) == 2 and _is_data(n)}
+        summed = {n for e in body for n in tree.mentioned(e.value)} - {n for e in body for n in _in_products(e.value)}
+        biases = [n for n in leaves if n in summed and not _is_data(n) and len(self.leaves[n]) == 1
+                  and self._end(self.leaves[n][0]) in samples]
+        if biases and len(biases) < len(leaves):  # b beside X @ w, of which each row is a sample
+            self.ranks |= dict.fromkeys(biases, 0)
+            self.apart -= {*biases}
+            self._settle(body)
+        free = [s for s in _SIZES if s in self.counts or (s not in leaves and s not in self.values)]
+        ends = dict.fromkeys(self._end(s) for shape in self.leaves.values() for s in shape)
+        self.names = dict(zip([s for s in ends if isinstance(s, str)], free, strict=False))
+
+    def _settle(self, body: Sequence[tree.Equation]) -> None:
+        """The shapes by ranks that nothing asks to be other ones."""
         self.before: dict[str, int] | None = None
         while self.before != self.ranks:
             self.before = dict(self.ranks)
             self._read(body)
-        free = [s for s in _SIZES if s in self.counts or (s not in leaves and s not in self.values)]
-        ends = dict.fromkeys(self._end(s) for shape in self.leaves.values() for s in shape)
-        self.names = dict(zip([s for s in ends if isinstance(s, str)], free, strict=False))
 
     def _read(self, body: Sequence[tree.Equation]) -> None:
         """The shapes of leaves and equations, by the ranks that are known."""
@@ -240,6 +254,7 @@ class Shapes:
         shapes = [self.of(e) for e in exprs]
         result = self._same(shapes)
         bodies = [e.body if isinstance(e, tree.Negative) else e for e in exprs]
+        self._widen([e for e in bodies if isinstance(e, tree.Name) and e.name in self.apart], min(len(result), 1))
         self._widen([e for e, shape in zip(bodies, shapes, strict=True) if shape and isinstance(e, tree.Name)
                      and _is_data(e.name) and _TARGETS.fullmatch(e.name)], len(result))
         return result
@@ -272,10 +287,13 @@ class Shapes:
         meant = dialect.called(expr)
         if meant is not None:
             return self.of(meant)
+        name = _plain_name(expr)
+        if name == PRODUCT and len(expr.args) == 2 and not expr.options:
+            return self.of(tree.Chain(expr.args[0], (("@", expr.args[1]),)))
         shapes = [self.of(a) for a in expr.args]
-        if composed(expr.function).target == 1 and len(shapes) > 1 and len(shapes[1]) == len(shapes[0]) - 1:
+        if composed(name).target == 1 and len(shapes) > 1 and len(shapes[1]) == len(shapes[0]) - 1:
             return self._classes(expr.args[1], shapes[0], shapes[1])
-        if expr.function in TABLE or composed(expr.function).target == 1:
+        if name in TABLE or composed(name).target == 1:
             return self._alike(expr.args)
         return self._tried(expr, shapes)
 
@@ -358,6 +376,25 @@ class Shapes:
         return [f"#{self.count - k}" for k in range(rank)]
 
 
+def _inside_arrays(expr: tree.Expr, inside: bool = False) -> Iterator[str]:
+    """The names in an expression that something works on which makes sense of arrays alone."""
+    if isinstance(expr, tree.Name) and inside:
+        yield expr.name
+    for part in tree.parts(expr):
+        yield from _inside_arrays(part, inside or _needs_arrays(expr))
+
+
+def _in_products(expr: tree.Expr) -> Iterator[str]:
+    """The names in an expression that are multiplied as arrays, or indexed, or by themselves what a function is of."""
+    if _needs_arrays(expr):
+        direct = isinstance(expr, (tree.Chain, tree.Index, tree.Transpose, tree.Member))
+        for part in tree.parts(expr):
+            if direct or isinstance(part, tree.Name):
+                yield from tree.mentioned(part)
+    for part in tree.parts(expr):
+        yield from _in_products(part)
+
+
 def _rank(name: str) -> int:
     return 2 if name[0].isupper() else 0 if _is_greek(name) else 1
 
@@ -371,6 +408,16 @@ def _counts(body: Sequence[tree.Equation]) -> set[str]:
     return {n for n in _COUNTS if n in below and below.count(n) == everywhere.count(n)}
 
 
+PRODUCT = "dot"  # what @ is as a function
+
+
+def _plain_name(expr: tree.Call) -> str:
+    """What a function is called here; max and min of two values compare them."""
+    name = expr.function.removeprefix(NUMPY)
+    compares = f"{name}imum"
+    return compares if compares in TABLE and len(expr.args) == 2 else meant(name, ()) or name
+
+
 def _needs_arrays(expr: tree.Expr) -> bool:
     """Whether an expression makes sense of arrays alone."""
     if isinstance(expr, tree.Chain):
@@ -378,6 +425,6 @@ def _needs_arrays(expr: tree.Expr) -> bool:
     if isinstance(expr, tree.Index):
         return True
     if isinstance(expr, tree.Call):
-        name = meant(expr.function, ()) or expr.function
+        name = _plain_name(expr)
         return name not in TABLE and callee(name) is not None
     return isinstance(expr, (tree.Transpose, tree.Member))
