@@ -252,8 +252,10 @@ class Builder:
     def equation(self, s: tree.Equation) -> None:
         name = s.target.name
         if s.is_alone:
-            problem = NameProblem(f"no equation gives {name!r} a value; write `{s.keyword} {name} = …`")
-            raise problem.about(s.value.place)
+            says = f"no equation gives {name!r} a value; write `{s.keyword} {name} = …`"
+            if s.keyword == "output" and name in self.top.families:
+                says = f"{name!r} is computed step by step; write `output Y = {name}` for all of its steps"
+            raise NameProblem(says).about(s.value.place)
         if dialect.is_layer(s.value) and s.target.index is None:
             self.layers[name] = s.value
             return
