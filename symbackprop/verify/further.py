@@ -61,7 +61,7 @@ class Further:
     def __init__(self, model: Model, rng: Random, fixed: Mapping[str, int], few: bool = False,
                  written: Iterable[int] = (), declared: Mapping[str, int] | None = None) -> None:
         self.model, self.rng, self.fixed, self.few = model, rng, dict(fixed), few
-        self.blocks = [n for n in sorted(set(written)) if LARGER[-1] < n <= BLOCK][:BLOCKS]
+        self.blocks = [n for n in sorted(set(written)) if LARGER[0] < n <= BLOCK][:BLOCKS]
         self.free, self.declared = [n for n in model.sizes if n not in fixed], dict(declared or {})
         self.without: list[str] = []
 

@@ -37,6 +37,7 @@ NAME = "init_params"
 ENTRIES, CALLS, DRAWS = 20_000, 400, 2
 MOST, TRIES = 10**6, 8  # entries, and sizes that are tried to have no more
 COMPARED = 16  # of the first entries of two arrays, whether they are the same numbers
+REPEATED = 8  # times the square of how many numbers are drawn, and their rounding
 DEVIATIONS = 6.0  # what chance exceeds once in 10⁹ times
 TABLE_DEVIATION = 0.1
 LEAF = -1  # the place at which the leaf of a loop's body reads what it stands for
@@ -188,7 +189,7 @@ def _off_the_rule(candidate: Candidate, sizes: Sizes, asked: Mapping[str, int]) 
                 continue
             rows, columns = np.tril_indices(values.shape[1])
             values = values[:, rows, columns]  # the entries that are drawn each for itself
-        said = [_misses(values, start) for start in found]
+        said = [_misses(values, start) or _repeats(values, start, candidate.dtype) for start in found]
         if values.size and all(said):
             yield f"{NAME}: {name}{said[0]}, {found[0].why}{_line(candidate, name)}"
 
@@ -213,6 +214,14 @@ def _misses(values: Any, start: Start) -> str:
     if not abs(fourth - normal) <= DEVIATIONS * sqrt(96 / count):
         return f" has a fourth moment of {fourth:.3g} {over}, expected that of a normal distribution, {normal:g}"
     return ""
+
+
+def _repeats(values: Any, start: Start, dtype: np.dtype[Any]) -> str:
+    """Whether more of the draws are the same, but for signs, than rounding makes: rows that start alike stay so."""
+    count, different = values.size, np.unique(np.abs(values)).size
+    if not start.deviation or count - different <= REPEATED * count**2 * float(np.finfo(dtype).eps):
+        return ""
+    return f" has {different} different numbers among {count} draws, expected {count}"
 
 
 # -- sizes

@@ -56,6 +56,8 @@ CASES = [  # (what is changed, words of the sentence)
     (('"b1": np.zeros', '"b1": np.ones'), r"init_params: b1\[0\] is 1, expected 0, a bias starts at 0 \(net.py:"),
     (('"gain": np.ones', '"gain": np.zeros'), r"init_params: gain\[0\] is 0, expected 1, a gain starts at 1 \(net.py:"),
     (("* 0.1,", "* 0.2,"), "init_params: E has standard deviation 0.\\d+ over .*, expected 0.1, the"),
+    (('"E": rng.standard_normal((V, H * h))', '"E": np.ones((V, 1)) * rng.standard_normal((1, H * h))'),
+     "init_params: E has .* different numbers among .* draws"),
     (('"s": rng.standard_normal()', '"s": rng.standard_normal() + 1'), "init_params: s has standard deviation 1"),
     (('"E": rng.standard_normal(', '"E": rng.uniform(-3**.5, 3**.5, '), "init_params: E has a fourth moment of 1"),
     (("(V, H * h)", "(H * h, V)"), r"init_params: E has shape \(\d+, \d+\), expected \(\d+, \d+\)"),
