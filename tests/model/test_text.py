@@ -321,3 +321,8 @@ def test_declarations_as_people_write_them() -> None:
         Model.parse("dim N, D\nparam X: N*D\nloss J = sum(X[:, 0])")
     taken = "data x\nparam params\nweights = params * x\nloss L = weights\n"
     assert to_text(Model.parse(taken)).endswith(taken)
+
+
+def test_an_output_by_the_name_of_steps_is_told_how_to_write_it() -> None:
+    with pytest.raises(NameProblem, match="'h' is computed step by step; write `output Y = h` for all of its steps"):
+        Model.parse("dim T\ndata x: T, h[0]\nparam w\nfor t in 1..T:\n    h[t] = tanh(h[t-1] * w + x[t])\noutput h")
