@@ -98,7 +98,10 @@ def test_a_corrected_line_is_right_as_it_stands(text: str, right: list[str]) -> 
     ("notation b = c", "             ^", 'notation b = "c"'), ("Z == X @ W.T", "  ^^", "Z = X @ W.T"),
     ("Z = relu[X]", "    ^^^^", "Z = relu(X)"), ("loss L = b @ b * 0,5", "                  ^", "loss L = b @ b * 0.5"),
     ("Z = 1e-3X", "    ^^", "Z = 1e-3*X"), ("Z = (0 < X < 1) * 2", "           ^", "Z = ((0 < X) * (X < 1)) * 2"),
-    ("Z = e^X", "    ^", "Z = exp(X)"), ("Z = tanh(relu(X", "             ^", "Z = tanh(relu(X))"),
+    ("Z = e^X", "    ^", "Z = exp(X)"),
+    ("Z = where(X > 0 and X < 1, X, 0)", "                ^^^", "Z = where((X > 0) * (X < 1), X, 0)"),
+    ("Z = where(X < 0 or X > 1, X, 0)", "                ^^", "Z = where(maximum(X < 0, X > 1), X, 0)"),
+    ("Z = tanh(relu(X", "             ^", "Z = tanh(relu(X))"),
     ("loss b = sum(X)", "     ^", "loss L = sum(X)"), ("h[0] = X[0, 0].shape[0]", "       ^^^^^^^^^^^^^^^^", None),
 ])
 def test_every_mistake_has_its_mark(line: str, mark: str, right: str | None) -> None:

@@ -165,6 +165,7 @@ def test_letters_and_subscripts() -> None:
         ("loss L = nn.CrossEntropyLoss()(S, y)", "has the classes along axis 1"),
         ("loss L = sum(nn.Linear(N, D)(X))", "Linear has parameters of its own: declare them, and write F.linear"),
         ("loss L = sum(nn.Dropout(0.5)(X))", "dropout is random: which entries stay is data"),
+        ("loss L = sum(self.fc1(X))", "self.fc1 belongs to a class: declare its arrays, as in `param W: H x D, b: H`"),
         ("loss L = sum(nn.Fold(2)(X))", "there is no layer 'Fold' here"),
         ("loss L = 0xff", "0xff is not a decimal number"),
         ("loss L = x/2w", "2w behind / is (2*w) or 2*w: write which"),

@@ -38,6 +38,7 @@ _CONSTANTS: dict[str, tree.Expr] = {name: one_formula(text) for name, text in (
 _INFINITIES = {tree.Call("float", (tree.String(f"{sign}inf"),), ()): value
                for sign, value in (("", sp.oo), ("-", -sp.oo))}
 _NUMPY = ("np", "numpy", "jnp")
+_SELF = tree.Name("self")
 CLASSES_SECOND = ("cross_entropy", "nll_loss")
 _IDLE = ("float", "float32", "float64", "double", "dtype", "device", "cpu", "cuda")  # what idle methods are given
 
@@ -48,6 +49,9 @@ def plain(expr: tree.Member, names: Container[str], values: bool = False,
     with ``values`` those of a reduction that comes with indices are wanted; ``tell`` is told how a call is read. Raises
     a `SyntaxProblem` for what is no way of writing a formula, or may mean something else in the library that it is
     written for."""
+    if expr.base == _SELF and _SELF.name not in names:
+        raise NameProblem(f"self.{expr.name} belongs to a class: declare its arrays, as in `param W: H x D, b: H`, and "
+                          "write what it computes, as in F.linear(x, W, b)", near=expr.name)
     module = _module(expr.base, names)
     pattern = by_pattern(expr.name, expr.args or (), dict(expr.options)) if module == "einops" else None
     if pattern is not None:

@@ -98,6 +98,18 @@ _RIGHT_SIDES = ("= ", " =")
 _BOTH = re.compile(r"\s*(.+?)\s*([<>]=?)\s*([^<>]+?)\s*([<>]=?)\s*(.+?)\s*")
 
 
+_CONDITIONS = {"and": "({}) * ({})", "or": "maximum({}, {})"}
+
+
+def _combined_conditions(line: str, place: Place) -> str:
+    """The line with ``(a) * (b)`` for ``a and b``; as it is where more than two are combined."""
+    start, end = _around(line, place)
+    word, left, right = line[place.start - 1 : place.end - 1], line[start : place.start - 1], line[place.end - 1 : end]
+    if re.search(r"\b(?:and|or)\b", right):
+        return line
+    return f"{line[:start]}{_CONDITIONS[word].format(left.strip(), right.strip())}{line[end:]}"
+
+
 def _compared_twice(line: str, place: Place) -> str:
     """The line with ``(a < b) * (b < c)`` for ``a < b < c``."""
     start, end = _around(line, place)
@@ -309,6 +321,9 @@ def _arguments(c: Cursor, function: str) -> tuple[tuple[tree.Expr, ...], tuple[t
             args.append(expression(c))
         if c.now.kind == NAME and c.now.text == "for":
             raise c.unexpected("a sum over entries is one of whole arrays", instead=(_of_whole_arrays,))
+        if c.now.kind == NAME and c.now.text in _CONDITIONS:
+            raise c.unexpected("conditions are 1 where they hold: (a > 0) * (b > 0), and maximum(a > 0, b > 0) where "
+                               "one is enough", instead=(_combined_conditions,))
         if not c.at(")"):
             c.expect(",", f"or ')' in the arguments of {function}(…)")
     return tuple(args), tuple(options.items())
