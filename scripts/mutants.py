@@ -184,9 +184,9 @@ were tried, {tried} in all.
   in up to four of different kinds, until a mutant changes something.
 - rounded otherwise: as equivalent, but for differences of at most 4,096 roundings of the largest entry, or 64 times
   what comes of inputs that are rounded otherwise. Not counted as caught.
-- only at infinite or no numbers: as equivalent, but where an entry that is given is infinite or NaN, or an array has no
-  entries, of which the contract says nothing: modules are compared with the model at finite points. Not counted as
-  caught.
+- only at infinite or no numbers: as equivalent, but where an entry that is given or a result is infinite or NaN, or an
+  array has no entries, of which the contract says nothing: modules are compared with the model at finite points. Not
+  counted as caught.
 - crashed the check: a defect of the check, not counted as caught.
 - survived: the check passes, and the module does something else.
 """

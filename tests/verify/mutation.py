@@ -14,7 +14,7 @@ import signal
 import warnings
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import repeat
 from types import CodeType, ModuleType
 from typing import Any
@@ -23,7 +23,7 @@ import numpy as np
 
 from symbackprop import codegen, load
 from symbackprop.core.graph import INT
-from symbackprop.errors import SymbackpropError
+from symbackprop.errors import ModelError, SymbackpropError
 from symbackprop.model import Model, zoo
 from symbackprop.model.optimizers import OPTIMIZERS
 from symbackprop.verify.calls import workspaces
@@ -36,7 +36,7 @@ from symbackprop.verify.module import CallFailed, Candidate, Outcome
 from symbackprop.verify.optimizers import optimizer
 from symbackprop.verify.promises import SUBJECT, constants
 from symbackprop.verify.rounding import DOUBLE
-from symbackprop.verify.sampling import Sample, choose_sizes, draw, hidden_dims, in_single, needs_of
+from symbackprop.verify.sampling import Sample, choose_sizes, draw, hidden_dims, in_single, named_values, needs_of
 from tests.verify.mutate import Mutant, Mutants, name_of
 
 CAUGHT, EQUIVALENT, ROUNDED, SURVIVED = "caught", "equivalent", "rounded otherwise", "survived"
@@ -58,6 +58,7 @@ Promise = Callable[[Candidate, Sample, Outcome], Iterator[str]]
 Change = Callable[[Any], Any]
 LIMIT = 20.0  # seconds of a processor, for each of the stages of a mutant that does not end
 ROUNDED_AGAIN = 64  # times what inputs make that are off by their rounding
+ATTEMPTS = 40  # at a point where the model is finite
 HOSTS = 4  # modules of different kinds that a mistake in a helper is put into, until it changes something
 
 
@@ -356,11 +357,12 @@ def _helpers(tree: ast.Module) -> dict[str, str]:
 def behaviour(module: ModuleType, model: Model, sizes: dict[str, int], reached: Collection[str], infinite: bool = False,
               moved: bool = False) -> Iterator[Any]:
     """Everything that the functions ``reached`` of a module give on a large sample with special points, in order;
-    ``infinite``: on arrays with infinite and NaN entries, and with none; ``moved``: by as much as numbers round."""
+    ``infinite``: on arrays with infinite and NaN entries, or that make the model so, and with none; ``moved``: by as
+    much as numbers round."""
     candidate = Candidate(module, model)
     other = None
     for number, chosen in enumerate(_sizes(model, sizes) if set(reached) & set(COMPUTING) else ()):
-        samples = (_beyond if infinite else _samples)(model, chosen, np.random.default_rng(number))
+        samples = (_beyond if infinite else _samples)(model, tuple(chosen.items()), number)
         for k, sample in enumerate(_moved(samples) if moved else samples):
             yield from _calls(candidate, sample, other, reached, every=not k)
             if candidate.has("make_workspace"):
@@ -424,12 +426,38 @@ def _sizes(model: Model, given: dict[str, int]) -> list[dict[str, int]]:
     return found
 
 
-def _samples(model: Model, sizes: dict[str, int], rng: Any) -> Iterator[Sample]:
+Sizes = tuple[tuple[str, int], ...]
+
+
+def _samples(model: Model, sizes: Sizes, seed: int) -> list[Sample]:
     """Random points, then special ones: ties, zeros, large numbers, single precision."""
-    for attempt in range(3):
-        yield draw(model, sizes, rng, attempt)
-    yield from _changed(draw(model, sizes, rng), np.round, lambda v: 0 * v, lambda v: 300 * v,
-                        lambda v: v.astype(np.float32))
+    return [sample for sample, finite in _drawn(model, sizes, seed) if finite]
+
+
+@cache
+def _drawn(model: Model, sizes: Sizes, seed: int) -> list[tuple[Sample, bool]]:
+    """These, and whether the model is finite there: the Turing machine is not where all numbers are large."""
+    rng = np.random.default_rng(seed)
+    points = [_finite(model, sizes, rng, attempt) for attempt in (0, 1, 2, 0)]
+    points += _changed(points.pop(), np.round, lambda v: 0 * v, lambda v: 300 * v, lambda v: v.astype(np.float32))
+    return [(sample, _is_finite(model, sample)) for sample in points]
+
+
+def _finite(model: Model, sizes: Sizes, rng: Any, first: int) -> Sample:
+    """A random point at which the model is finite, where one is soon found."""
+    for attempt in range(first, first + ATTEMPTS):
+        sample = draw(model, dict(sizes), rng, attempt)
+        if _is_finite(model, sample):
+            break
+    return sample
+
+
+def _is_finite(model: Model, sample: Sample) -> bool:
+    rows = {row.name or "": row for row in model.results()}
+    try:
+        return all(np.all(np.isfinite(v)) for v in named_values(model, rows, sample).values())
+    except ModelError:  # a matrix without an inverse
+        return False
 
 
 def _moved(samples: Iterable[Sample]) -> Iterator[Sample]:
@@ -440,9 +468,12 @@ def _moved(samples: Iterable[Sample]) -> Iterator[Sample]:
                                                ).astype(v.dtype))
 
 
-def _beyond(model: Model, sizes: dict[str, int], rng: Any) -> Iterator[Sample]:
-    yield from _changed(draw(model, sizes, rng), *[
+def _beyond(model: Model, sizes: Sizes, seed: int) -> Iterator[Sample]:
+    """Points with infinite and NaN entries, and those at which the model is not finite."""
+    rng = np.random.default_rng(seed)
+    yield from _changed(draw(model, dict(sizes), rng), *[
         lambda v, number=number: np.where(rng.random(v.shape) < 0.1, number, v) for number in (np.inf, np.nan)])
+    yield from [sample for sample, finite in _drawn(model, sizes, seed) if not finite]
 
 
 def _changed(base: Sample, *changes: Change) -> Iterator[Sample]:
