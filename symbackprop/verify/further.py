@@ -73,7 +73,11 @@ class Further:
         needs = needs_of(self.model) if self.free else None
         if needs is not None:
             yield from self._of_sizes(needs)
-        yield from self._saturated(max([*found, *self._half_masked(first)], key=self._emptied))
+        points = [*found, *self._masked(first)]
+        least, most = min(points, key=self._emptied), max(points, key=self._emptied)
+        yield from self._saturated(most)
+        if self._emptied(most)[0] and not self._emptied(least)[0]:
+            yield from self._saturated(least)
         yield from self._on_switches(first, needs)
 
     # -- float32
@@ -257,16 +261,17 @@ class Further:
                 values = {**sample.values, other: np.zeros(np.shape(sample.values[other])) + bits}
                 yield replace(sample, values=values)
 
-    def _half_masked(self, first: Sample) -> Iterator[Sample]:
-        """The point with half of an array of data 0 or 1, where that can be: what a mask leaves nothing of is shifted
-        otherwise than the rest."""
+    def _masked(self, first: Sample) -> Iterator[Sample]:
+        """The point with half of an array of data 0 or 1, or all of it 1, where that can be: what a mask leaves nothing
+        of is shifted otherwise than the rest, and all are where it leaves something of each."""
         for name, leaf in self.model.leaves().items():
             old = np.asarray(first.values[name])
             if leaf.attr.role != "data" or not old.ndim or leaf.attr.stated == SIMPLEX:
                 continue
-            for number in (0, 1):
-                half = np.where(np.arange(len(old)) % 2, number, old.T).T.astype(old.dtype)
-                sample = replace(first, values={**first.values, name: half})
+            kept = np.arange(len(old)) % 2 == 0
+            for number, left in ((0, kept), (1, kept), (1, False)):
+                masked = np.where(left, old.T, number).T.astype(old.dtype)
+                sample = replace(first, values={**first.values, name: masked})
                 if self.at("", sample) is not None:
                     yield sample
 

@@ -73,6 +73,8 @@ CASES = [
      "so large that functions saturate: "),
     ("lines that a mask leaves nothing of", PADDED, ("np.where(finite, top, 0)", "np.where(finite, finite * axis, 0)"),
      "L is nan", "so large that functions saturate: "),
+    ("lines that a mask leaves something of", PADDED, ("return top if", "return axis if"),
+     "nan", "so large that functions saturate: "),
     ("a gate that overflows", GATES, OVERFLOWING, "nan", "so large that functions saturate: "),
     ("a gate that overflows where the loss is infinite", LOGISTIC, OVERFLOWING, "nan",
      "so large that functions saturate: "),
