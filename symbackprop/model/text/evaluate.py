@@ -11,11 +11,12 @@ from typing import Any, Protocol
 
 import sympy as sp
 
+from symbackprop.core import formula as f
 from symbackprop.core.build import matmul, transpose
 from symbackprop.core.graph import Graph, Node, label
 from symbackprop.core.indexing import getitem
 from symbackprop.core.operators import FORMS, Terms, operation
-from symbackprop.core.scalars import RELATIONS
+from symbackprop.core.scalars import RELATIONS, TABLE
 from symbackprop.core.shapes import same, shape_text, size_of
 from symbackprop.errors import Meant, ModelError, NameProblem, Place, ShapeError
 from symbackprop.model.text import dialect, tree, warnings
@@ -90,7 +91,15 @@ class Evaluator:
             return value
         if isinstance(value, str):
             raise ModelError("a string only stands where a function asks for one")
+        if isinstance(value, tuple) and isinstance(expr, tree.Call):
+            raise self._several(expr, value)
         raise ModelError(f"{short(value)} is neither an array nor a number")
+
+    def _several(self, call: tree.Call, values: Sequence[Value]) -> ModelError:
+        """Why a call that gives several values is no operand; the one meant is the first that has a derivative."""
+        one, name = next((k for k, v in enumerate(values) if not _is_flat(v)), 0), call.function
+        return ModelError(f"{name} gives {len(values)} values: take one of them, as in {name}(…)[{one}]",
+                          place=call.place, instead=f"…[{one}]")
 
     def row(self, expr: tree.Expr) -> Node:
         """An expression as a row."""
@@ -360,3 +369,9 @@ def _whole(value: sp.Expr) -> sp.Expr:
     if value.is_integer is False or (value.is_Integer and abs(value) >= 2**31):
         raise ModelError(f"an index is a whole number, not {short(value)}")
     return value
+
+
+def _is_flat(value: Value) -> bool:
+    """Whether a value is one of a function whose derivative is 0 everywhere, such as a sign."""
+    form = value.form if isinstance(value, Node) else None
+    return isinstance(form, f.Call) and all(p == f.ZERO for p in TABLE[form.name].partials)
