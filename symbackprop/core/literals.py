@@ -128,7 +128,7 @@ class Literal(NamedTuple):
 def number_text(value: sp.Expr) -> Literal:
     """A number as a literal: integers, short decimals, fractions, and expressions in dimensions."""
     if value.is_Integer:
-        return Literal(str(value), ATOM if value >= 0 else SUM)
+        return Literal(str(value.p), ATOM if value.p >= 0 else SUM)
     if value.is_Rational:
         return rational_text(value)
     if value.is_Symbol:
