@@ -289,6 +289,9 @@ def reduce_max(a: Node, axis: Axis = None, keepdims: bool = False) -> Node:
 
 def gather(table: Node, index: Node) -> Node:
     """Rows of a table by integer data: shape index.shape + table.shape[1:]."""
+    if index.value is not None and not index.ndim:
+        first = index.value if index.value >= 0 else table.shape[0] + index.value
+        return reshape(slice_axis(table, 0, first, 1), table.shape[1:])
     return table.graph.make("gather", (table, index))
 
 

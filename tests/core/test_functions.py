@@ -392,3 +392,10 @@ def test_singular_values_of_unknown_number() -> None:
         F.svd(graph.leaf("A", (m, n)))
     for name, shape in {"B": (n + more, n), "C": (n, n + more)}.items():
         assert F.svd(graph.leaf(name, shape))[1].shape == (n,)
+
+
+@pytest.mark.parametrize("place", [1, -1])
+def test_a_number_takes_one_row(place: int) -> None:
+    graph, a = Graph(), np.arange(6.0).reshape(2, 3)
+    row = F.take(graph.leaf("x", (2, 3)), graph.const(place), axis=1)
+    close(value(row, x=a), a[:, place])
