@@ -331,3 +331,29 @@ def test_a_pasted_formula_is_refused_with_the_line_that_works(typed: str, right:
         Model.parse(f"{head}loss L = {typed}")
     assert f"loss L = {right}   corrected" in caught.value.told()
     Model.parse(f"{head}loss L = {right}")
+
+
+AT_ONCE = [  # Python computes all values of a line before it gives the names to them
+    ("p = w\nq = 2 * b * w\np, q = q, p - q", "p = 2 * b * w\nq = w - p"),
+    ("p, q = w, b\nq, p, s = q + p, q * p, q - p", "p, q, s = b * w, b + w, b - w"),
+    ("p, q = w, b * w\nfor t in 1..3:\n    p, q = q, p + q", "p, q = 2 * b * w + w, 3 * b * w + 2 * w"),
+    ("def f(u, v):\n    u, v = v, u\n    return u - v, u * v\np, q = w, b * w\np, q = f(p, q)",
+     "p, q = b * w - w, b * w * w"),
+    # what a function calls is what has that name when it is called itself
+    ("def f(u):\n    return exp(u)\ndef exp(u):\n    return 2 * u\np = f(w)\nq = exp(b)", "p, q = 2 * w, 2 * b"),
+]
+
+
+@pytest.mark.parametrize(("pasted", "plain"), AT_ONCE)
+def test_values_are_those_of_python(pasted: str, plain: str) -> None:
+    numbers = {"w": np.array([0.5, -2.0]), "b": np.array(3.0)}
+    models = [Model.parse(f"dim D\nparam w: D, b\n{text}\nloss L = sum(p * q * q)") for text in (pasted, plain)]
+    ours, expected = (value(*model.results(), **numbers) for model in models)
+    np.testing.assert_allclose(ours, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("body", "says"), [("    return tanh(z) + 1", "tanh calls itself"),
+                                            ("    return z\n    return 2 * z", "returns before its last line")])
+def test_functions_that_are_no_formulas_are_refused(body: str, says: str) -> None:
+    with pytest.raises(ModelError, match=says):
+        Model.parse(f"param w\ndef tanh(z):\n{body}\nloss L = tanh(w)")

@@ -33,6 +33,7 @@ class Helpers:
     def __init__(self, lines: Sequence[Line]) -> None:
         self.lines, self.depth = lines, 0
         self.known: dict[str, tuple[Head, tree.Expr]] = {}
+        self.opened: list[str] = []
 
     @cached_property
     def last_call(self) -> Mapping[str, int]:
@@ -79,6 +80,8 @@ class Helpers:
     def take(self, head: Head, body: Sequence[tree.Statement]) -> Sequence[tree.Statement]:
         """Keep a helper, and say so. Raises a `SyntaxProblem` for one that is more than formulas."""
         found: dict[str, tree.Expr] = {}
+        if any(isinstance(s, tree.Equation) and s.target.name == RETURN for s in body[:-1]):
+            raise problem(f"{head.name} returns before its last line: `return …` stands there alone", head.line)
         for s in body:
             if isinstance(s, tree.Equation) and s.target.index is None:
                 found[s.target.name] = tree.put(s.value, found)
@@ -103,7 +106,7 @@ class Helpers:
         expr = tree.changed(expr, self.inlined)
         if not isinstance(expr, tree.Call) or expr.function not in self.known:
             return expr
-        head, value = self.known[expr.function]
+        head, value = self._now(expr)
         given = dict(zip(head.parameters, expr.args, strict=False)) | dict(expr.options)
         found = {name: given.get(name, usual) for name, usual in head.parameters.items()}
         missing = [name for name, argument in found.items() if argument is None]
@@ -116,6 +119,19 @@ class Helpers:
             raise problem(f"{head.name} is called within calls of it too often: give a part of them a name",
                           expr.place.line if expr.place else head.line)
         return replace(tree.put(value, arguments), place=expr.place)
+
+    def _now(self, call: tree.Call) -> tuple[Head, tree.Expr]:
+        """The helper that is called; what it calls itself is what has that name by now, as in Python."""
+        head, value = self.known[call.function]
+        if not any(isinstance(part, tree.Call) and part.function in self.known for part in tree.all_parts(value)):
+            return head, value
+        if head.name in self.opened:
+            raise problem(f"{head.name} calls itself: write a loop, `for t in 1..T:`", head.line)
+        self.opened.append(head.name)
+        try:
+            return head, self.inlined(value)
+        finally:
+            self.opened.pop()
 
 
 def _parameters(tokens: Sequence[Token]) -> Mapping[str, tree.Expr | None] | None:

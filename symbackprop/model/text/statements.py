@@ -148,7 +148,9 @@ class Reader:
             return [tree.Said(line, told), *(map(_stopped, body) if stopped else body)]
         if word == "return" and second.kind != END and not second.is_sign("=", "["):
             c.take()
-            value = expression(c)
+            first, value = c.now, expression(c)
+            if self.helpers.depth and c.accept(","):
+                value = tree.Tuple((value, *_separated(c, expression)), place=c.since(first))
             c.finish("the formula")
             if self.helpers.depth:
                 return [tree.Equation(line, RETURN, tree.Target(RETURN), value)]
@@ -401,8 +403,26 @@ def equations(c: Cursor) -> Sequence[tree.Equation]:
         c.expect("=", "and a formula: a line is a declaration or an equation NAME = formula")
         values = _values(c, len(names))
     c.finish("the formula")
-    return [tree.Equation(first.line, "let", n, value) for n, value in zip(names, values, strict=True)
-            if n.name != UNNAMED]
+    return _one_by_one([tree.Equation(first.line, "let", n, value) for n, value in zip(names, values, strict=True)
+                        if n.name != UNNAMED])
+
+
+def _one_by_one(equations: Sequence[tree.Equation]) -> Sequence[tree.Equation]:
+    """Equations that hold at once, ``a, b = b, a + b``, in an order in which none reads the value that another one
+    gives. Where there is none, the value of the first is computed under another name until the others are."""
+    left, done, last = [*equations], list[tree.Equation](), list[tree.Equation]()
+    while left:
+        reads = {e.target: {*tree.mentioned(e.value)} for e in left}
+        free = (e for e in left if not any(e.target.name in read for to, read in reads.items() if to != e.target))
+        now = next((e for e in left if e.target.index is not None), None) or next(free, None)
+        if now is None:
+            now, other = left[0], tree.Target(f"{left[0].target.name}_new_{left[0].line}")
+            last.append(replace(now, value=tree.Name(other.name)))
+            done.append(replace(now, target=other))
+        else:
+            done.append(now)
+        left.remove(now)
+    return done + last
 
 
 UNNAMED = "_"  # what stands for a value that is not wanted
