@@ -292,6 +292,7 @@ def test_refused(text: str, said: list[str]) -> None:
         ("for t in 1..3:\n    z[t] = w\nloss L = z[4]", "there is no z[4]; there is z[1], z[2], z[3]", 6),
         ("h[0] = w\nfor t in 1..N:\n    h[t] = x[t] + h[t-1]", "carries h[t-1] (scalar) but computes D", 5),
         ("".join("    " * k + f"for t{k} in 1..2:\n" for k in range(9)) + " " * 36 + "z = w", "nested more than 8", 12),
+        ("".join("    " * k + "with f():\n" for k in range(400)) + " " * 1600 + "z = w", "nested more than 8", 12),
     ],
 )
 def test_refused_on_a_later_line(text: str, said: str, line: int) -> None:

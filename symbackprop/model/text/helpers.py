@@ -107,14 +107,7 @@ class Helpers:
         if not isinstance(expr, tree.Call) or expr.function not in self.known:
             return expr
         head, value = self._now(expr)
-        given = dict(zip(head.parameters, expr.args, strict=False)) | dict(expr.options)
-        found = {name: given.get(name, usual) for name, usual in head.parameters.items()}
-        missing = [name for name, argument in found.items() if argument is None]
-        if missing or len(expr.args) > len(head.parameters) or not given.keys() <= head.parameters.keys():
-            raise problem(f"{head.name} is defined on line {head.line} with ({', '.join(head.parameters)})",
-                          expr.place.line if expr.place else head.line, head.name, expr.place)
-        arguments = {name: argument for name, argument in found.items() if argument is not None}
-        uses = [*tree.mentioned(value)]
+        arguments, uses = _arguments(head, expr), [*tree.mentioned(value)]
         if tree.count_nodes(value) + sum(uses.count(n) * tree.count_nodes(a) for n, a in arguments.items()) > MAX_NODES:
             raise problem(f"{head.name} is called within calls of it too often: give a part of them a name",
                           expr.place.line if expr.place else head.line)
@@ -132,6 +125,18 @@ class Helpers:
             return head, self.inlined(value)
         finally:
             self.opened.pop()
+
+
+def _arguments(head: Head, call: tree.Call) -> dict[str, tree.Expr]:
+    """What a call gives the parameters. Raises a `SyntaxProblem` for too few, too many or others."""
+    given = dict(zip(head.parameters, call.args, strict=False)) | dict(call.options)
+    found = {name: given.get(name, usual) for name, usual in head.parameters.items()}
+    arguments = {name: argument for name, argument in found.items() if argument is not None}
+    fits = len(call.args) <= len(head.parameters) and given.keys() <= head.parameters.keys()
+    if not fits or arguments.keys() != found.keys():
+        raise problem(f"{head.name} is defined on line {head.line} with ({', '.join(head.parameters)})",
+                      call.place.line if call.place else head.line, head.name, call.place)
+    return arguments
 
 
 def _parameters(tokens: Sequence[Token]) -> Mapping[str, tree.Expr | None] | None:

@@ -19,28 +19,33 @@ def by_pattern(function: str, args: Sequence[tree.Expr], options: Mapping[str, t
     """What a call of einops is; None for any other call, and for a pattern with ``…`` in it."""
     if function not in _FUNCTIONS.split() or len(args) != 2 + (function == "reduce"):
         return None
-    if not isinstance(args[1], tree.String):
-        return None
-    left, arrow, right = args[1].value.partition("->")
-    before, after = _groups(left), _groups(right)
-    how = args[2].value if function == "reduce" and isinstance(args[2], tree.String) else ""
+    pattern, *rest = [a.value if isinstance(a, tree.String) else "" for a in args[1:]]
+    left, arrow, right = pattern.partition("->")
+    before, after, how = _groups(left), _groups(right), "".join(rest)
     if not arrow or before is None or after is None or (function == "reduce" and how not in _REDUCTIONS.split()):
         return None
     sizes = _sizes(args[0], before, options)
     names, wanted = [*chain(*before)], [*chain(*after)]
-    gone, new = [n for n in names if n not in wanted], [n for n in wanted if n not in names]
-    known = sizes is not None and all(n in options for n in new) and options.keys() <= {*names, *new}
-    if not known or sizes is None or (gone and not how) or (new and function != "repeat"):
+    new = [n for n in wanted if n not in names]
+    known = all(n in options for n in new) and options.keys() <= {*names, *new}
+    fits = (how or {*names} <= {*wanted}) and (not new or function == "repeat")
+    if sizes is None or not known or not fits:
         return None
-    sizes |= {n: options[n] for n in new}
-    found = args[0] if _is_plain(before) else _shaped(args[0], [[n] for n in names], sizes)
+    return _rearranged(args[0], before, after, sizes | {n: options[n] for n in new}, how)
+
+
+def _rearranged(array: tree.Expr, before: Groups, after: Groups, sizes: Mapping[str, tree.Expr], how: str) -> tree.Expr:
+    """The array with an axis for every name, those that are gone reduced, the others in order, new ones among them."""
+    names, wanted = [*chain(*before)], [*chain(*after)]
+    found = array if _is_plain(before) else _shaped(array, [[n] for n in names], sizes)
+    gone = [k for k, n in enumerate(names) if n not in wanted]
     if gone:
-        found = tree.Call(how, (found,), (("axis", _numbers([names.index(n) for n in gone])),))
+        found = tree.Call(how, (found,), (("axis", _numbers(gone)),))
     kept, order = [n for n in names if n in wanted], [n for n in wanted if n in names]
     if kept != order:
         found = tree.Call("transpose", (found, _numbers([kept.index(n) for n in order])), ())
-    if new:
-        items = tuple([tree.Word(None) if n in new else tree.Slice(None, None, None) for n in wanted])
+    if order != wanted:
+        items = tuple([tree.Slice(None, None, None) if n in names else tree.Word(None) for n in wanted])
         found = tree.Call("broadcast", (tree.Index(found, items), tree.Tuple(tuple(sizes[n] for n in wanted))), ())
     return found if _is_plain(after) else _shaped(found, after, sizes)
 

@@ -87,7 +87,7 @@ class Reader:
 
     def block(self, indent: str, nesting: int) -> tuple[tree.Statement, ...]:
         body: list[tree.Statement] = []
-        while self.place < len(self.lines) and (self.lines[self.place].indent == indent or self._is_deeper(indent)):
+        while self.place < len(self.lines) and (self.lines[self.place].indent == indent or self._goes_deeper(indent)):
             start = self.place
             try:
                 body += self.statement(indent, nesting)
@@ -105,13 +105,15 @@ class Reader:
         head = self.helpers.head(self.place - 1)
         if head is None:
             return [self.helpers.put(s) for s in self._statement(line, indent, nesting)]
-        if nesting >= MAX_NESTING:
-            raise problem(f"functions are nested more than {MAX_NESTING} deep", head.line)
+        _refuse_deep("functions", line.number, nesting)
         self.helpers.depth += 1
-        inside = head.value is None and self.place < len(self.lines) and self._is_deeper(indent)
-        body = self.block(self.lines[self.place].indent, nesting + 1) if inside else ()
+        body = self._below(indent, nesting) if head.value is None else ()
         self.helpers.depth -= 1
         return self.helpers.take(head, body)
+
+    def _below(self, indent: str, nesting: int) -> tuple[tree.Statement, ...]:
+        """The block that is indented below a line; nothing where there is none."""
+        return self.block(self.lines[self.place].indent, nesting + 1) if self._goes_deeper(indent) else ()
 
     def _statement(self, line: Line, indent: str, nesting: int) -> Sequence[tree.Statement]:
         c = Cursor(line.tokens)
@@ -120,50 +122,51 @@ class Reader:
         if first.kind == NAME and keyword in KEYWORDS and not second.is_sign("=", "[", ".", *UPDATES):
             c.take()
             return [self.loop(c, indent, nesting) if keyword == "for" else simple(c, keyword)]
+        told = _says_nothing(c) or (_DECORATOR if self._is_decorator(c) else "")
+        if told:
+            return [tree.Said(c.now.line, told.format(first=first.text, second=second.text))]
         return self.python(c, indent, nesting) or equations(c)
 
+    def _is_decorator(self, c: Cursor) -> bool:
+        """Whether a line stands above the head of a function, as ``@jax.jit``."""
+        return c.at("@") and c.after.kind == NAME and self.place < len(self.lines) and (
+            self.lines[self.place].tokens[0].text in ("def", "@"))
+
     def python(self, c: Cursor, indent: str, nesting: int) -> Sequence[tree.Statement]:
-        """Lines around formulas that are pasted: imports, the head of a function, what it returns."""
+        """Lines around formulas that are pasted: the head of a function or of a context, what is returned."""
         line, word, second = c.now.line, c.now.text, c.after
-        if word in ("import", "from") and second.kind == NAME:
-            return [tree.Said(line, f"the line `{word} …` says nothing here: every function is at hand")]
-        if (word == "print" and second.is_sign("(")) or (word == "assert" and not second.is_sign("=", "[")) or (
-                second.is_sign(".") and c.tokens[2].text in _EXECUTED and c.tokens[3].is_sign("(")):
-            return [tree.Said(line, f"the line `{word} …` says nothing here: nothing is executed")]
-        if second.is_sign("=") and any(t.is_sign(".") and name.text == "gradient" for t, name in pairwise(c.tokens)):
-            return [tree.Said(line, f"the line `{word} = …` says nothing here: gradients are derived")]
-        if c.at("@") and second.kind == NAME and self._is_next("def", "@"):
-            return [tree.Said(line, f"the decorator @{second.text} says nothing here: nothing is executed")]
-        below = self.place < len(self.lines) and self._is_deeper(indent)
-        if word == "def" and second.kind == NAME and c.tokens[-2].is_sign(":") and below:
-            if nesting >= MAX_NESTING:
-                raise problem(f"functions are nested more than {MAX_NESTING} deep", line)
+        if word == "def" and second.kind == NAME and c.tokens[-2].is_sign(":") and self._goes_deeper(indent):
             told = f"the lines of {second.text} are read as they stand: what it takes is to be declared"
-            return [tree.Said(line, told), *self.block(self.lines[self.place].indent, nesting + 1)]
-        if word == "with" and second.kind == NAME and below:
-            stopped = "no_grad" in [token.text for token in c.tokens]
-            told = "what is computed under no_grad is read as stop_gradient(…)" if stopped else (
-                f"the lines below `with {second.text}…` are read as they stand")
-            body = self.block(self.lines[self.place].indent, nesting + 1)
-            return [tree.Said(line, told), *(map(_stopped, body) if stopped else body)]
-        if word == "return" and second.kind != END and not second.is_sign("=", "["):
-            c.take()
-            first, value = c.now, expression(c)
-            if self.helpers.depth and c.accept(","):
-                value = tree.Tuple((value, *_separated(c, expression)), place=c.since(first))
-            c.finish("the formula")
-            if self.helpers.depth:
-                return [tree.Equation(line, RETURN, tree.Target(RETURN), value)]
-            if value == tree.Name("loss"):
-                return [tree.Said(line, "what is returned is the loss")]
-            return [tree.Said(line, "return is read as `output result = …`"),
-                    tree.Equation(line, "output", tree.Target("result"), value)]
+            _refuse_deep("functions", line, nesting)
+            return [tree.Said(line, told), *self._below(indent, nesting)]
+        if word == "with" and second.kind == NAME and self._goes_deeper(indent):
+            _refuse_deep("blocks", line, nesting)
+            body = self._below(indent, nesting)
+            if "no_grad" in [token.text for token in c.tokens]:
+                told = "what is computed under no_grad is read as stop_gradient(…)"
+                return [tree.Said(line, told), *map(_stopped, body)]
+            return [tree.Said(line, f"the lines below `with {second.text}…` are read as they stand"), *body]
+        if word == RETURN and second.kind != END and not second.is_sign("=", "["):
+            return self._returned(c)
         return []
+
+    def _returned(self, c: Cursor) -> Sequence[tree.Statement]:
+        """``return formula``: of a helper its value, or several, else an output."""
+        line = c.take().line
+        first, value = c.now, expression(c)
+        if self.helpers.depth and c.accept(","):
+            value = tree.Tuple((value, *_separated(c, expression)), place=c.since(first))
+        c.finish("the formula")
+        if self.helpers.depth:
+            return [tree.Equation(line, RETURN, tree.Target(RETURN), value)]
+        if value == tree.Name("loss"):
+            return [tree.Said(line, "what is returned is the loss")]
+        return [tree.Said(line, "return is read as `output result = …`"),
+                tree.Equation(line, "output", tree.Target("result"), value)]
 
     def loop(self, c: Cursor, indent: str, nesting: int) -> tree.For:
         line = c.now.line
-        if nesting >= MAX_NESTING:
-            raise problem(f"loops are nested more than {MAX_NESTING} deep", line)
+        _refuse_deep("loops", line, nesting)
         variable = c.declared("the loop variable, as in `for t in 1..T:`")
         if c.now.text != "in":
             raise c.unexpected("expected 'in', as in `for t in 1..T:`", instead=("in",) if c.at("=") else ())
@@ -179,26 +182,44 @@ class Reader:
         c.expect(":", "after the range")
         if c.now.kind != END:
             return tree.For(line, variable, start, stop, tuple(equations(c)))
-        if self.place >= len(self.lines) or not self._is_deeper(indent):
+        if not self._goes_deeper(indent):
             raise problem("the body of the loop is missing: indent the lines that belong to it", line)
-        body = self.block(self.lines[self.place].indent, nesting + 1)
-        return tree.For(line, variable, start, stop, body)
+        return tree.For(line, variable, start, stop, self._below(indent, nesting))
 
     def _pass_over(self, indent: str) -> None:
         """The lines that would belong to a statement which is none."""
-        while self.place < len(self.lines) and self._is_deeper(indent):
+        while self._goes_deeper(indent):
             self.place += 1
 
-    def _is_next(self, *words: str) -> bool:
-        """Whether the next line begins with one of these."""
-        return self.place < len(self.lines) and self.lines[self.place].tokens[0].text in words
-
-    def _is_deeper(self, indent: str) -> bool:
-        own = self.lines[self.place].indent
+    def _goes_deeper(self, indent: str) -> bool:
+        """Whether the next line is indented more."""
+        own = self.lines[self.place].indent if self.place < len(self.lines) else ""
         return own.startswith(indent) and len(own) > len(indent)
 
 
+def _refuse_deep(what: str, line: int, nesting: int) -> None:
+    """Refuse what begins on a line inside too many others."""
+    if nesting >= MAX_NESTING:
+        raise problem(f"{what} are nested more than {MAX_NESTING} deep", line)
+
+
 _EXECUTED = ("backward", "zero_grad", "step", "train", "eval", "show")
+_IMPORT = "the line `{first} …` says nothing here: every function is at hand"
+_COMMAND = "the line `{first} …` says nothing here: nothing is executed"
+_GRADIENT = "the line `{first} = …` says nothing here: gradients are derived"
+_DECORATOR = "the decorator @{second} says nothing here: nothing is executed"
+
+
+def _says_nothing(c: Cursor) -> str:
+    """What is told of a line that is passed over; nothing for any other."""
+    word, second = c.now.text, c.after
+    if word in ("import", "from") and second.kind == NAME:
+        return _IMPORT
+    calls = second.is_sign(".") and c.tokens[2].text in _EXECUTED and c.tokens[3].is_sign("(")
+    if calls or (word == "print" and second.is_sign("(")) or (word == "assert" and not second.is_sign("=", "[")):
+        return _COMMAND
+    asks = second.is_sign("=") and any(t.is_sign(".") and name.text == "gradient" for t, name in pairwise(c.tokens))
+    return _GRADIENT if asks else ""
 
 
 def _stopped(statement: tree.Statement) -> tree.Statement:
