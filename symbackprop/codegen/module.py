@@ -143,6 +143,9 @@ class ModulePrinter:
         p = self.program
         integers = {n: r for n, r in self.given.items() if r.kind == "int"}
         result, used = f"tuple[{self.result_type()}, dict]", names_in(self.forward)
+        remembers = self.remembers and not self.takes_plain_floats()
+        array = f"{self.module}.asarray(array)" if remembers else "array"  # what was seen before is not an array yet
+        floats = f"{self.module}.asarray(array, dtype)" if remembers else "array.astype(dtype, copy=False)"
         return {
             "version": __version__,
             "title": doc_text(f"{p.name}: {p.summary}" if p.summary else p.name),
@@ -167,7 +170,8 @@ class ModulePrinter:
             "sizes": self.sizes_shown(),
             "size_lines": self.sizes.lines,
             "scalars": self.has_numbers and self.takes_plain_floats(),
-            "remembers": self.remembers and not self.takes_plain_floats(),
+            "remembers": remembers,
+            "checked": array,
             "floats": "given" if p.floats_are_safe else "{name: DTYPE(value) for name, value in given.items()}",
             "forward": layout([*self.opening(self.forward, *self.buffers(used, name)), *self.forward]),
             "backward": layout([*self.reopening(), *self.incoming(), *self.backward, self.gradients()]),
@@ -175,8 +179,8 @@ class ModulePrinter:
             "functions": [self.function(f) for f in p.functions],
             "evaluate": layout([*self.opening(self.evaluate), *self.evaluate]),
             "initial": initial_lines(p, self.p, list(self.sizes.hidden)),
-            "as_integers": "as_integers(name, array)[()]",
-            "as_floats": "array.astype(dtype, copy=False)[()]",
+            "as_integers": f"as_integers(name, {array})[()]",
+            "as_floats": f"{floats}[()]",
             "drawn": f"{{name: {self.module}.asarray(value, DTYPE)[()] for name, value in params.items()}}",
             "dtypes": 'cache["dtypes"]',
             "source": self.source,
