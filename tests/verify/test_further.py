@@ -121,6 +121,16 @@ def test_large_declared_sizes_are_met_once_and_small_ones_at_every_slope(tmp_pat
     assert given.verdict == "pass" and given.sizes[0]["N"] == 90 and given.sizes[0]["D"] < 40
 
 
+def test_declared_sizes_that_are_met_are_not_said_to_be_left_out() -> None:
+    """Where sizes are hard to find, those that are nearly the declared ones are tried beside these."""
+    model = parse(LARGE)
+    sizes = {n: 10 * size for n, size in model.sizes.items() if size is not None}
+    left_out = "N = 1000, D = 3000, H = 600: too much to compute"
+    for most, said in ((further.EXPENSIVE, []), (further.EXPENSIVE + 1, [left_out])):
+        found = Further(model, np.random.default_rng(0), {}, declared=sizes)
+        assert found._drawn(sizes, most) is None and found.without == said
+
+
 def test_numbers_in_slices_windows_and_shapes_are_what_sizes_are_near_to() -> None:
     text = "dim N\nparam x: N x 3\ny = x[4:, :]\nloss L = sum(max_pool2d(reshape(y, (1, N - 4, 3, 1)), 2, stride=1))"
     assert literals(parse(text)) >= {2, 3, 4}
