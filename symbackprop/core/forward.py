@@ -261,6 +261,7 @@ class Beside:
         body = Loop(
             loop.length, [own[c.id] for c in carry], [*[own[x.id] for x in moving], *kept],
             [*[own[x.id] for x in fixed], *loop.invariants], carried, [], loop.reverse, loop.index,
+            first=loop.first,
         )
         outer = [self.args[x.id] for x in (*carry, *moving)]
         outer += [stack_of(self.scan, row) for row in kept] + [self.args[x.id] for x in fixed]

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import sympy as sp
+
 from symbackprop.core.facts import is_joined, is_part, is_reshaped, is_view
 from symbackprop.core.graph import FLOAT, INT, KINDS, Graph, Leaf, Node, Operand, arguments_first, dressed, label
 from symbackprop.core.names import unplaced
@@ -28,8 +30,9 @@ class Loop:
 
     Arguments of the row are the initial values of ``carry``, then one array per ``sequences`` leaf (time first), then
     one per ``invariants`` leaf. Results are the last value of every carry, then a stack over time of each row in
-    ``stacked``, which only ever grows: a backward pass adds what it needs to keep. ``index`` names the step counter.
-    ``swept`` is what the sweep did when this is the body of a reverse loop; ``forward`` is then the loop it reverses.
+    ``stacked``, which only ever grows: a backward pass adds what it needs to keep. ``index`` names the step counter,
+    which counts from ``first`` on. ``swept`` is what the sweep did when this is the body of a reverse loop;
+    ``forward`` is then the loop it reverses.
     """
 
     length: Dim
@@ -42,6 +45,27 @@ class Loop:
     index: str = "t"
     swept: tuple[Settled, ...] = ()
     forward: Loop | None = None
+    first: Dim = sp.S.One
+
+    @property
+    def last(self) -> Dim:
+        """The largest number of a step."""
+        return sp.expand(self.first + self.length - 1)
+
+    @property
+    def begin(self) -> Dim:
+        """The step that is computed first."""
+        return self.last if self.reverse else self.first
+
+    @property
+    def end(self) -> Dim:
+        """The step that is computed last."""
+        return self.first if self.reverse else self.last
+
+    @property
+    def before(self) -> Dim:
+        """The step whose value the loop begins with."""
+        return self.last + 1 if self.reverse else self.first - 1
 
     def leaves(self) -> list[Node]:
         return [*self.carry, *self.sequences, *self.invariants]
@@ -229,6 +253,7 @@ def open_loop(
     args: Sequence[Node],
     reverse: bool = False,
     index: str = "t",
+    first: Dim = sp.S.One,
 ) -> tuple[Node, list[Node]]:
     """The same without stacks: the scan and the body rows that ``named`` became, for `stack_of` to stack when asked."""
     own = {n.id for n in (*carry, *elements)}
@@ -239,7 +264,7 @@ def open_loop(
     leaves = dict(zip([n.id for n in frontier], invariants, strict=True))
     moving = [n for n in order if n.id in varying and n.id not in own and n.id not in leaves]
     new = _over_leaves(moving, leaves, own, carry, carried)
-    loop = Loop(length, new(carry), elements, invariants, new(carried), [], reverse, index)
+    loop = Loop(length, new(carry), elements, invariants, new(carried), [], reverse, index, first=first)
     return make_scan(graph, loop, [*args, *frontier]), new(named)
 
 
@@ -316,7 +341,7 @@ def _widened(loop: Loop, args: Sequence[Node]) -> Loop:
     new = _over_leaves(moving, leaves, loop.stop, loop.carry, loop.carried)
     return Loop(
         loop.length, new(loop.carry), new(loop.sequences), new(loop.invariants), new(loop.carried), new(loop.stacked),
-        loop.reverse, loop.index,
+        loop.reverse, loop.index, first=loop.first,
     )
 
 

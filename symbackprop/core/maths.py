@@ -395,6 +395,7 @@ class AtStep(Math):
 @dataclass(frozen=True)
 class Listed(Math):
     name: Math
+    first: Math
     last: Math
 
 

@@ -6,11 +6,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-import sympy as sp
-
 from symbackprop.core import formula as f
 from symbackprop.core.graph import SEVERAL, Node, reached
-from symbackprop.core.loops import Loop
+from symbackprop.core.loops import Loop, with_bodies
 from symbackprop.core.names import unplaced
 from symbackprop.core.reverse import sweep, totals
 from symbackprop.core.settling import Part, Settled
@@ -82,6 +80,9 @@ class Assembly:
         self.forward_ids = {n.id for n in self.order}
         symbols = {row.function.text for row in model.graph.nodes.values() if row.function and row.function.text}
         self.scope = Names([*model.graph.names, *model.sizes, *model.functions], model.called, symbols)
+        loops = [n.attr for n in with_bodies(self.order) if n.is_loop]
+        self.scope.avoided |= {loop.index for loop in loops}
+        self.scope.avoided |= {unplaced(n.name) for loop in loops for n in loop.rows() if n.name is not None}
         self.names = {n.id: n.name for n in self.order if n.name is not None}
         self.names |= {u.id: u.name for u in model.upstream.values() if u.name is not None}
         self.readers: dict[int, list[Node]] = {}
@@ -139,7 +140,6 @@ class Assembly:
         loop: Loop = scan.attr
         order = sorted(loop.rows(), key=lambda n: n.id)  # as it was written
         self.names |= {n.id: n.name for n in order if n.name is not None}
-        self.scope.avoided |= {loop.index, *[unplaced(n.name) for n in order if n.name is not None]}
         computed = [n for n in order if n.id not in loop.stop]
         self.forward_ids |= {n.id for n in computed}
         kept = {n.id for n in loop.stacked if n.args}
@@ -215,7 +215,7 @@ def stack_name(result: Node, names: Mapping[int, str]) -> str:
     base = unplaced(name).removesuffix(f"_{loop.index}")
     if not carried:
         return f"{base}_prev" if name.endswith(("-1]", "+1]")) else base
-    last = sp.S.One if loop.reverse else loop.length
+    last = loop.end
     return f"{base}_{last}" if last.is_Symbol or last.is_Integer else f"{base}_last"
 
 

@@ -234,6 +234,7 @@ class LoopRewriting:
             loop.length, [*loop.carry, *before], [*loop.sequences, *[leaf for leaf, _ in sequences]],
             [*loop.invariants, *[leaf for leaf, _ in invariants]], [*carried, *[logs[k] for k in last]],
             [*stacked, *[logs[k] for k in stacks]], loop.reverse, loop.index, loop.swept, loop.forward,
+            loop.first,
         )
         outer = [*self.args[:n], *begin, *self.args[n:m], *[a for _, a in sequences]]
         row = make_scan(graph, body, [*outer, *self.args[m:], *[a for _, a in invariants]])

@@ -6,7 +6,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from symbackprop.core.facts import is_part
 from symbackprop.core.functions.arrange import stack
 from symbackprop.core.graph import Graph, Leaf, Node, dressed
 from symbackprop.core.indexing import getitem
@@ -117,7 +116,7 @@ class Copy:
         length = evaluate_dim(loop.length, self.sizes)
         outer = [around[a.id] for a in scan.args]
         carry = outer[:n]
-        first = _first_step(loop, outer)
+        first = evaluate_dim(loop.first, self.sizes)
         self._note_initial(loop, carry, first + length - 1 if loop.reverse else first)
         stacks: list[list[Node]] = [[] for _ in loop.stacked]
         order = loop.rows()
@@ -159,16 +158,3 @@ def _shift(name: str) -> int:
     """How far from step t a name such as h[t-1] lies."""
     found = re.search(r"[+-]\d+(?=\]$)", name)
     return int(found.group()) if found else 0
-
-
-def _first_step(loop: Loop, outer: Sequence[Node]) -> int:
-    """The number of a loop's first step: 2 where it begins with h[1], or runs over x[1:] and calls that x[t]."""
-    for leaf, begin in zip(loop.carry, outer, strict=False):
-        number = re.fullmatch(re.escape(unplaced(leaf.name or "")) + r"(\d+)", begin.name or "")
-        if number and not loop.reverse:
-            return int(number.group(1)) + 1
-    for leaf, row in zip(loop.sequences, outer[len(loop.carry) :], strict=False):
-        if leaf.name is not None and "[" in leaf.name:
-            start = row.attr[1] if is_part(row) and row.attr[0] == 0 else 0
-            return int(start) + 1 - _shift(leaf.name)
-    return 1

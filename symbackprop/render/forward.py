@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-import sympy as sp
-
 from symbackprop.core.graph import Node, arguments_first
 from symbackprop.core.loops import Loop
-from symbackprop.core.maths import AtStep, Listed, Math, Num, Range, Sym, equal
+from symbackprop.core.maths import AtStep, Listed, Math, Range, Sym, equal
 from symbackprop.core.names import Name, parse_name, unplaced
 from symbackprop.core.ops.loop import base
 from symbackprop.core.registry import text_of
@@ -94,11 +92,10 @@ class Forward:
             return r.row(row)
         loop: Loop = row.args[0].attr
         if row.attr >= len(loop.carry):
-            return Listed(Sym(unplaced(loop.results()[row.attr].name or "s")), r.size(loop.length))
-        last: Math = Num(sp.S.One) if loop.reverse else r.size(loop.length)
-        name = f"{base(loop.carry[row.attr])}[{1 if loop.reverse else loop.length}]"
+            return Listed(Sym(unplaced(loop.results()[row.attr].name or "s")), r.size(loop.first), r.size(loop.last))
+        name = f"{base(loop.carry[row.attr])}[{loop.end}]"
         if _as_printed(name) == _as_printed(self.derivation.names.get(row.id) or ""):  # r₁ = r₁ says nothing
-            return AtStep(r.bare(loop.carried[row.attr]), loop.index, last)
+            return AtStep(r.bare(loop.carried[row.attr]), loop.index, r.size(loop.end))
         return Sym(name)
 
     def _block(self, number: int) -> Prose:
@@ -136,6 +133,5 @@ def _as_printed(name: str) -> Name:
 
 def loop_range(r: Rows, loop: Loop) -> Math:
     """t = 1, …, T, or backwards."""
-    one, length = Num(sp.S.One), r.size(loop.length)
-    return Range(loop.index, length, one) if loop.reverse else Range(loop.index, one, length)
+    return Range(loop.index, r.size(loop.begin), r.size(loop.end))
 

@@ -76,7 +76,7 @@ def _norms(context: Context, scan: Node, place: int) -> list[Line]:
     name, t = base(loop.carry[place]), loop.index
     before = f"{name}[{t}+1]" if loop.reverse else f"{name}[{t}-1]"
     values = Several(each[:MAX_STEPS], len(each) > MAX_STEPS)
-    steps = f"{loop.length}, …, 1" if loop.reverse else "1, 2, …"
+    steps = f"{loop.last}, …, {loop.first}" if loop.reverse else f"{loop.first}, {loop.first + 1}, …"
     kind = "spectral norms" if loop.carry[place].ndim else "absolute values"
     order = f"{kind}, {t} = {steps}" + (", the largest over the batch" if loop.carry[place].ndim > 1 else "")
     one = Derivative(_step(context.rows, f"{name}[{t}]"), _step(context.rows, before))
@@ -88,10 +88,10 @@ def _whole(r: Rows, scan: Node, place: int) -> Math:
     """∂h_T/∂h_0; backwards ∂h_1/∂h_{T+1}."""
     loop: Loop = scan.attr
     name = base(loop.carry[place])
-    first, last = (f"{loop.length}+1", 1) if loop.reverse else (0, loop.length)
+    first = f"{loop.last}+1" if loop.reverse else loop.before
     start = within(r.plain.get(scan.args[place].id, Num(sp.S.Zero)))
     below = replace(start, shape=(), row=None) if isinstance(start, Sym) else _step(r, f"{name}[{first}]")
-    return Derivative(_step(r, f"{name}[{last}]", scan.graph.result(scan, place)), below)
+    return Derivative(_step(r, f"{name}[{loop.end}]", scan.graph.result(scan, place)), below)
 
 
 def _step(r: Rows, name: str, row: Node | None = None) -> Sym:
@@ -109,7 +109,7 @@ def _step(r: Rows, name: str, row: Node | None = None) -> Sym:
 def _line(context: Context, scan: Node, place: int, links: list[Link]) -> Line:
     loop: Loop = scan.attr
     row = loop.carried[place]
-    first: Math = Num(sp.S.One) if loop.reverse else context.rows.size(loop.length)
+    first = context.rows.size(loop.end)
     alone = " in front"
     alone += ", for every row" if row.ndim > 1 else ""
     alone += ", along this path alone" if len(loop.carry) > 1 else ""
@@ -190,7 +190,7 @@ def loop_heading(context: Context, mark: LoopMark) -> Step:
 
 def _entering(context: Context, reverse: Node, i: int) -> Line:
     loop, r = reverse.attr, context.rows
-    last: Math = r.size(loop.length) if loop.reverse else Num(sp.S.One)
+    last = r.size(loop.begin)
     reason = ("at ", Letter(loop.index), " = ", last, "; before that, what the later step hands back")
     return Line("definition", r.ref(loop.carry[i]), r.ref(reverse.args[i]), reason)
 
@@ -228,12 +228,11 @@ def shares(context: Context, group: Group, written: bool) -> Math:
     place, leaf = group.contributions[0].path[0].index, read_as(group)
     if leaf.id not in context.by_target:
         return r.row(group.contributions[0].value)
-    one, length = Num(sp.S.One), r.size(loop.length)
     gradient = r.linked[leaf.id]
     if place < len(loop.carry):
-        return AtStep(gradient, loop.index, length if loop.reverse else one)
+        return AtStep(gradient, loop.index, r.size(loop.begin))
     if place < len(loop.carry) + len(loop.sequences):
-        return AtStep(gradient, loop.index, Range(loop.index, one, length))
+        return AtStep(gradient, loop.index, Range(loop.index, r.size(loop.first), r.size(loop.last)))
     if not written:
         return Big("sum", (loop.index,), gradient, (loop.length,))
     step = context.by_target[leaf.id]

@@ -8,12 +8,11 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-import sympy as sp
 from markupsafe import Markup
 
 from symbackprop.core.graph import STATED, Graph, Node
 from symbackprop.core.loops import Loop
-from symbackprop.core.maths import Math, Num, Option, Range, Shape, Sym
+from symbackprop.core.maths import Math, Option, Range, Shape, Sym
 from symbackprop.core.names import unplaced
 from symbackprop.core.shapes import dim_text
 from symbackprop.derive import derive
@@ -138,7 +137,7 @@ def _name_results(rows: Rows, order: Iterable[Node]) -> None:
         inner = row.args[0].attr.results()[row.attr] if row.is_result else None
         if inner is not None and inner.name is not None:
             loop: Loop = row.args[0].attr
-            last = f"[{dim_text(loop.length)}]" if row.attr < len(loop.carry) else ""
+            last = f"[{dim_text(loop.end)}]" if row.attr < len(loop.carry) else ""
             rows.symbols.setdefault(row.id, Sym(unplaced(inner.name) + last, row.shape, row.id))
 
 
@@ -173,7 +172,7 @@ def _computed(rows: Rows, order: Iterable[Node], depth: int) -> Iterator[Shown]:
 
 def _loop(rows: Rows, scan: Node, depth: int) -> Iterator[Shown]:
     loop: Loop = scan.attr
-    yield Shown(None, Option("for", Range(loop.index, Num(sp.S.One), rows.size(loop.length))), depth=depth)
+    yield Shown(None, Option("for", Range(loop.index, rows.size(loop.begin), rows.size(loop.end))), depth=depth)
     order = loop.rows()
     named = [r for r in order if r.is_loop or (r.name is not None and r.id not in loop.stop and r.args)]
     for row in (*loop.leaves(), *named):

@@ -498,10 +498,10 @@ def _out(r: Rows, node: Node, scan: Node) -> Math:
         return r.filled(result.value, node.shape)
     with r.letters.at_step():
         body = r.ref(result)
-    first, last = maths.Num(ONE), r.size(loop.length)
+    first, last = r.size(loop.first), r.size(loop.last)
     if stacked:
         return maths.AtStep(body, loop.index, maths.Range(loop.index, first, last))
-    return maths.AtStep(body, loop.index, first if loop.reverse else last)
+    return maths.AtStep(body, loop.index, r.size(loop.end))
 
 
 def _einsum(r: Rows, node: Node, *args: Node) -> Scaled:

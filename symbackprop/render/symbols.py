@@ -231,7 +231,7 @@ def _starts(derivation: Derivation) -> dict[int, str]:
     found = {}
     for scan in [x for x in _scans(derivation) if x.attr.reverse]:
         for leaf, row in zip(scan.attr.carry, scan.args, strict=False):
-            name = f"{base(leaf)}[{scan.attr.length}+1]"
+            name = f"{base(leaf)}[{scan.attr.last}+1]"
             if row.name == python_name(name):
                 found[row.id] = name
     return found

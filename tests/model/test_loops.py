@@ -246,6 +246,31 @@ def test_a_value_that_does_not_change_has_a_stack_too() -> None:
     assert value(model, {"x": x, "w": w}) == pytest.approx(np.sum(2 * w * x) + 3 * np.sum(2 * w), rel=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("begin", "head", "before", "printed"),
+    [("1", "2..T", "t-1", "for t = 2, …, T:"), ("T", "T-1..2", "t+1", "for t = T − 1, …, 2:")],
+)
+def test_a_loop_counts_as_its_text_does(begin: str, head: str, before: str, printed: str) -> None:
+    model = both_ways(f"dim T, N\ndata x: T x N, c[{begin}]: N\nparam w\nfor t in {head}:\n"
+                      f"    k = tanh(w * c[{before}]) + x[t] * t\n    c[t] = c[{before}] + k\n"
+                      "loss L = sum(c[2]) + mean(k ** 2) + 3 * sum(k[T-1])")
+    x, c, w = RNG.normal(size=(5, 2)), RNG.normal(size=2), 0.7
+    steps, k, given = list(range(2, 6)) if begin == "1" else list(range(4, 1, -1)), {}, {f"c{begin}": c}
+    states = {}
+    for t in steps:
+        k[t] = np.tanh(w * c) + x[t - 1] * t
+        c = states[t] = c + k[t]
+    expected = states[2].sum() + np.mean(np.square([*k.values()])) + 3 * k[4].sum()
+    assert value(model, {"x": x, "w": w, **given}) == pytest.approx(expected, rel=1e-13)
+    assert printed in derive(model).text()
+
+
+def test_what_a_loop_runs_over_is_not_called_as_what_it_carries() -> None:
+    model = Model.parse("dim T\ndata x: T\nparam w\nu = x * w\na[1] = u[0]\nfor t in 2..T:\n"
+                        "    a[t] = tanh(a[t-1]) + u[t]\nloss L = a[T]")
+    assert "a" not in derive(model).names.values()
+
+
 @pytest.mark.parametrize("name", ["rnn-lm", "lstm", "gru"])
 def test_built_in_loops_are_written_as_loops(name: str) -> None:
     text = to_text(load(name))

@@ -93,7 +93,7 @@ class Reversal:
         kept = kept_for(self.scan, needed, [*incoming, *outside])
         loop = Loop(
             self.loop.length, incoming, [*outside, *kept], self.loop.invariants, back, stacked,
-            not self.loop.reverse, self.loop.index, swept, self.loop,
+            not self.loop.reverse, self.loop.index, swept, self.loop, self.loop.first,
         )
         start = [self.cotangents.get(i) for i in range(self.n)]
         init = [self.graph.full(0, c.shape) if s is None else s for s, c in zip(start, self.loop.carry, strict=False)]
@@ -241,7 +241,7 @@ def _infer_out(number: int, args: tuple[Node, ...]) -> tuple[Shape, str]:
 def _show_out(node: Node, args: Sequence[Math]) -> Math:
     loop: Loop = node.args[0].attr
     name, last = Words(base(loop.results()[node.attr])), node.attr < len(loop.carry)
-    return Item(name, (Num(loop.length),)) if last else name
+    return Item(name, (Num(loop.end),)) if last else name
 
 
 register(Op(

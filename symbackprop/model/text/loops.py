@@ -216,7 +216,8 @@ class BodyScope(Scope):
         args = [row for _, row in (*self.carry.values(), *self.sequences.values())]
         moving = {name: row for name, row in self.rows.items() if self.varies(row)}
         scan, copies = open_loop(
-            self.graph, self.length, leaves, elements, carried, list(moving.values()), args, self.reverse, self.counter
+            self.graph, self.length, leaves, elements, carried, list(moving.values()), args, self.reverse, self.counter,
+            self.first,
         )
         closed = {**self.rows, **dict(zip(moving, copies, strict=True))}
         places = {name: k for k, name in enumerate(self.carry)}

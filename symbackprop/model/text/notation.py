@@ -121,7 +121,8 @@ class ModelText(Notation):
         if is_part(a) and written_out:
             axis, start, length, step = a.attr
             if is_one(length) and step == 1 and same_shape(node.shape, (*a.shape[:axis], *a.shape[axis + 1 :])):
-                place = start + 1 if axis == 0 and a.args[0].is_result else start  # loops count from 1
+                counted = axis == 0 and a.args[0].is_result  # a step, by its number
+                place = start + a.args[0].args[0].attr.first if counted else start
                 return maths.Item(self.ref(a.args[0]), (*[maths.Span()] * axis, maths.Num(place)))
         return None
 

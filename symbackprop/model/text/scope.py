@@ -13,7 +13,7 @@ import sympy as sp
 from symbackprop.core.graph import Node
 from symbackprop.core.indexing import getitem
 from symbackprop.core.loops import stack_of
-from symbackprop.core.shapes import dim, same
+from symbackprop.core.shapes import dim, dim_text, same
 from symbackprop.errors import Meant, ModelError, NameProblem, Place, nearest, suggested
 from symbackprop.model.model import Model
 from symbackprop.model.names import check_name, python_name
@@ -52,7 +52,9 @@ class LoopResult:
             return self.scan.graph.result(self.scan, self.place)
         index = sp.expand(place - self.first)
         if index.is_negative or (self.last - place).is_negative:
-            raise ModelError(f"there is no {name}[{short(place)}]: the loop runs from {self.first} to {self.last}")
+            last = [f"{name}[{dim_text(self.last)}]"] if place == -1 else []
+            raise ModelError(f"there is no {name}[{short(place)}]: the loop runs from {self.first} to {self.last}",
+                             instead=last)
         return getitem(self.stack(), index)
 
 

@@ -379,7 +379,7 @@ def target(c: Cursor) -> tree.Target:
     name = c.declared("a name")
     if not c.accept("["):
         return tree.Target(name)
-    index = size(c)
+    index = None if c.at(":") else size(c)
     if c.at(",", ":", *COMPARISONS):
         raise c.unexpected("entries of an array are not changed: where(…) gives one with others in their place",
                            named=True, instead=(_with_entries,))

@@ -20,7 +20,7 @@ from symbackprop.core.graph import Leaf, Node, arguments_first
 from symbackprop.core.literals import number_text
 from symbackprop.core.loops import Loop, stack_of
 from symbackprop.core.maths import Math, Num, Sym
-from symbackprop.core.shapes import Dim, dim_text
+from symbackprop.core.shapes import dim_text
 from symbackprop.model.model import Model, Statement
 from symbackprop.model.names import python_name
 from symbackprop.model.nesting import nesting_told
@@ -224,11 +224,11 @@ def packed(keyword: str, items: Sequence[str]) -> list[str]:
 
 
 # -- scans, written as for t in 1..T
-def _stack_text(base: str, length: Dim) -> str:
+def _stack_text(base: str, loop: Loop) -> str:
     """What a loop computes, over all steps; of steps whose number is written, which text has one by one, a stack."""
-    if not length.is_Integer:
+    if not loop.length.is_Integer:
         return base
-    return f"stack({', '.join(f'{base}[{k + 1}]' for k in range(int(length)))})"
+    return f"stack({', '.join(f'{base}[{dim_text(loop.first + k)}]' for k in range(int(loop.length)))})"
 
 
 def is_stack(row: Node) -> bool:
@@ -294,11 +294,11 @@ class Loops:
             base = plan.bases.setdefault(row.id, self.lets.get(out.id) or self._base(row))
             if self.lets.get(out.id) == base:
                 self.defined.add(out.id)
-            self.notation.results[out.id] = _stack_text(base, loop.length)
+            self.notation.results[out.id] = _stack_text(base, loop)
             names.setdefault(out.id, self.notation.results[out.id])  # a body around may have a line for it
         for leaf, row, start in zip(loop.carry, loop.carried, plan.scan.args, strict=False):
             plan.carries.append(self._carry_name(plan, leaf, row, start, names))
-        end = "1" if loop.reverse else dim_text(loop.length)
+        end = dim_text(loop.end)
         self.notation.results |= {out.id: f"{plan.carries[k]}[{end}]" for k, out in results.items() if k < n}
         self._name_leaves(plan)
         self._name_inside(plan, order, counters)
@@ -356,7 +356,7 @@ class Loops:
 
     def _begin(self, plan: Plan) -> str:
         """The index of the value before the first step."""
-        return dim_text(plan.loop.length + 1) if plan.loop.reverse else "0"
+        return dim_text(plan.loop.before)
 
     def _name_leaves(self, plan: Plan) -> None:
         loop, t = plan.loop, plan.counter
@@ -367,32 +367,32 @@ class Loops:
             self.outer[leaf.id] = self.outer.get(row.id, row)
             plan.leaves[leaf.id] = partial(self.notation.ref, row)
         for leaf, row in zip(loop.sequences, plan.scan.args[n : n + m], strict=True):
-            plan.leaves[leaf.id] = self._element(self.outer.get(row.id, row), t, leaf.name == loop.index)
+            plan.leaves[leaf.id] = self._element(self.outer.get(row.id, row), plan, leaf.name == loop.index)
 
-    def _element(self, row: Node, t: str, counts: bool) -> Callable[[], Math]:
+    def _element(self, row: Node, plan: Plan, counts: bool) -> Callable[[], Math]:
         """``c[t]``, ``c[t+1]`` or the counter itself."""
         if counts and row.kind == "int" and row.name is None:
-            return lambda: Sym(t)
-        shift, source = sp.S.Zero, row
+            return lambda: Sym(plan.counter)
+        start, source = sp.S.Zero, row
         if is_part(row) and row.name is None and row.attr[0] == 0 and row.attr[3] == 1:
-            shift, source = row.attr[1], row.args[0]
+            start, source = row.attr[1], row.args[0]
         if source.name is None and not source.is_result:
             self.sequences.add(source.id)
-        place = t if shift == 0 else f"{t}+{dim_text(shift)}"
+        shift = dim_text(sp.expand(start + 1 - plan.loop.first))
+        place = plan.counter + ("" if shift == "0" else shift if shift.startswith("-") else f"+{shift}")
         return lambda: Sym(f"{self.notation.operand(source)}[{place}]")
 
     # -- writing
     def lines(self, scan: Node, depth: int) -> list[Line]:
         """The loop's initial values where they have no name of their own, its head and its body."""
         plan = self.plans[scan.id]
-        loop, t = plan.loop, plan.counter
+        loop = plan.loop
         found: list[Line] = []
         for name, start in zip(plan.carries, scan.args, strict=False):
             first, at = f"{name}[{self._begin(plan)}]", self.notation.operand(start)
             if at != first:
                 found.append(Line("let", first, at, start, depth))
-        length = dim_text(loop.length)
-        found.append(Line("for", t, f"{length}..1" if loop.reverse else f"1..{length}", scan, depth))
+        found.append(Line("for", plan.counter, f"{dim_text(loop.begin)}..{dim_text(loop.end)}", scan, depth))
         scope: dict[int, Math] = {i: Sym(name) for i, name in plan.names.items()}
         scope |= {i: leaf() for i, leaf in plan.leaves.items()}
         with self.notation.inside(scope, plan.expanded):

@@ -409,8 +409,8 @@ class Builder:
             Wire(self.key(new, f"{key}/"), self.key(old, f"{key}/"), back=True)
             for old, new in zip(loop.carry, loop.carried, strict=True)
         ]
-        t, ends = loop.index, (plain(1), Num(loop.length, tuple(self.model.sizes)))
-        title = line.row(Text("for "), line(Range(t, *(ends[::-1] if loop.reverse else ends))))
+        t, ends = loop.index, [Num(end, tuple(self.model.sizes)) for end in (loop.begin, loop.end)]
+        title = line.row(Text("for "), line(Range(t, *ends)))
         note = f"carried from {t}−1 to {t}" if backs else ""
         return Frame(key, Text(f"the loop over {t}"), title, Picture(tuple(items), (*wires, *backs)), note)
 

@@ -296,7 +296,7 @@ class Display(OwnNames[Box, Token]):
 
     def listed(self, m: maths.Listed) -> Box:
         name = self.group(self(m.name))
-        first, last = self.lowered(name, self.plain("1")), self.lowered(name, self(m.last))
+        first, last = self.lowered(name, self(m.first)), self.lowered(name, self(m.last))
         dots = row(self.sign("comma"), self.sign("dots"), self.sign("comma"))
         return self.between("(", row(first, dots, last), ")", True)
 

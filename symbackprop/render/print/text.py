@@ -195,7 +195,7 @@ class TextPrinter(Remembering[Text, Text], LinePrinter):
 
     def listed(self, m: maths.Listed) -> Text:
         name, comma = self(m.name), SIGNS["comma"]
-        first, last = (self.indexed(name, [x], False) for x in (self.plain("1"), self(m.last)))
+        first, last = (self.indexed(name, [x], False) for x in (self(m.first), self(m.last)))
         return self.fenced(self.row(first, comma, SIGNS["dots"], comma, last))
 
 

@@ -38,7 +38,7 @@ from symbackprop.core.maths import (
     walk,
     within,
 )
-from symbackprop.core.shapes import ONE, evaluate_shape
+from symbackprop.core.shapes import evaluate_shape
 from symbackprop.derive.record import Edge
 from symbackprop.render.context import Context, Group, groups, is_loop
 from symbackprop.render.document import Line, Prose
@@ -355,8 +355,7 @@ class IndexView(MatrixView):
         if leaf.id in self.context.by_target and steps_through(group) and index[:1] == [Letter(loop.index)]:
             return self._by_entry(leaf, index[1:])
         if leaf.id in self.context.by_target and not steps_through(group):
-            last: Math = r.size(loop.length) if loop.reverse else Num(ONE)
-            return AtStep(self._by_entry(leaf, index), loop.index, last)
+            return AtStep(self._by_entry(leaf, index), loop.index, r.size(loop.begin))
         return Entries(r, index).named(group.contributions[0].value, shares(self.context, group, written), index)
 
     def _together(self, s: Located, parts: Sequence[Group]) -> tuple[Line, ...]:
