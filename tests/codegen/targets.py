@@ -4,12 +4,14 @@ What can stand beside each other in one module does: a library compiles, and we 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+import pytest
 
 from symbackprop.core.registry import Op, Sample
 from symbackprop.core.scalars import TABLE, Scalar
@@ -110,3 +112,41 @@ def of_nothing(text: str, *empty: str) -> Given:
     """With sizes of 0."""
     model = parse(text)
     return drawn(model, sizes={n: 0 if n in empty else 2 for n in model.sizes})
+
+
+def tests_of(agrees: Callable[[Given, Path], None], some: Callable[[Iterable[Any]], list[Any]], shapes: Sequence[Any]
+             ) -> type:
+    """The tests of every target, which ``agrees`` compares with NumPy: of ``some`` cases of the long tables, scalar
+    functions at entries of these ``shapes``."""
+
+    class TestNumbers:
+        @pytest.mark.parametrize("name", some(TEXTS))
+        def test_models(self, name: str, tmp_path: Path) -> None:
+            agrees(drawn(parse(TEXTS[name])), tmp_path)
+
+        @pytest.mark.parametrize("cases", OPS, ids=lambda some: f"{some[0][0].name} to {some[-1][0].name}")
+        def test_every_op(self, cases: list[tuple[Op, Sample]], tmp_path: Path) -> None:
+            agrees(of_ops(cases), tmp_path)
+
+        @pytest.mark.parametrize("shape", shapes, ids=["matrix", "scalar"])
+        @pytest.mark.parametrize("records", SCALARS, ids=lambda some: f"{some[0].name} to {some[-1].name}")
+        def test_every_scalar_function(self, records: list[Scalar], shape: tuple[int, ...], tmp_path: Path) -> None:
+            agrees(of_scalars(records, shape), tmp_path)
+
+        @pytest.mark.parametrize("dtype", PRECISIONS)
+        @pytest.mark.parametrize("losses", LOSSES, ids=lambda some: some[0])
+        def test_kinds(self, losses: list[str], dtype: str, tmp_path: Path) -> None:
+            agrees(of_kinds(losses, dtype), tmp_path)
+
+        @pytest.mark.parametrize("name", some(CASES))
+        def test_masks(self, name: str, tmp_path: Path) -> None:
+            agrees(masked(name), tmp_path)
+
+        @pytest.mark.parametrize("name", some(POINTS))
+        def test_points(self, name: str, tmp_path: Path) -> None:
+            agrees(at_point(name), tmp_path)
+
+        def test_rows_of_nothing(self, tmp_path: Path) -> None:
+            agrees(rows_of_nothing(), tmp_path)
+
+    return TestNumbers

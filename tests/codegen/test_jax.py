@@ -13,8 +13,6 @@ import pytest
 from symbackprop.codegen import codegen
 from symbackprop.codegen.helpers import library
 from symbackprop.core.outputs import convex_outputs
-from symbackprop.core.registry import Op, Sample
-from symbackprop.core.scalars import Scalar
 from symbackprop.errors import ModelError, UsageError
 from symbackprop.model import zoo
 from symbackprop.model.model import Model
@@ -89,11 +87,6 @@ def test_every_built_in_model(name: str, tmp_path: Path) -> None:
     agrees(targets.built_in(name), tmp_path, eager=name in EAGER)
 
 
-@pytest.mark.parametrize("name", few_in_ci(targets.TEXTS, 4))
-def test_models(name: str, tmp_path: Path) -> None:
-    agrees(targets.drawn(parse(targets.TEXTS[name])), tmp_path)
-
-
 @pytest.mark.parametrize("name", zoo.names() if WHOLE else ["rnn-lm", "softmax-regression", "vae"])
 def test_derivatives_along_a_direction(name: str, tmp_path: Path) -> None:
     """All of them with SWEEP=all. Those of the NumPy module are verified in tests/verify/test_along.py."""
@@ -129,36 +122,7 @@ def test_without_optimisation(name: str, tmp_path: Path) -> None:
 
 # -- every op, every function, kinds, what is selected
 
-
-@pytest.mark.parametrize("cases", targets.OPS, ids=lambda some: f"{some[0][0].name} to {some[-1][0].name}")
-def test_every_op(cases: list[tuple[Op, Sample]], tmp_path: Path) -> None:
-    agrees(targets.of_ops(cases), tmp_path)
-
-
-@pytest.mark.parametrize("shape", few_in_ci([(3, 4), ()], 2), ids=["matrix", "scalar"])
-@pytest.mark.parametrize("records", targets.SCALARS, ids=lambda some: f"{some[0].name} to {some[-1].name}")
-def test_every_scalar_function(records: list[Scalar], shape: tuple[int, ...], tmp_path: Path) -> None:
-    agrees(targets.of_scalars(records, shape), tmp_path)
-
-
-@pytest.mark.parametrize("dtype", targets.PRECISIONS)
-@pytest.mark.parametrize("losses", targets.LOSSES, ids=lambda some: some[0])
-def test_kinds(losses: list[str], dtype: str, tmp_path: Path) -> None:
-    agrees(targets.of_kinds(losses, dtype), tmp_path)
-
-
-@pytest.mark.parametrize("name", few_in_ci(targets.CASES, 4))
-def test_masks(name: str, tmp_path: Path) -> None:
-    agrees(targets.masked(name), tmp_path)
-
-
-@pytest.mark.parametrize("name", few_in_ci(targets.POINTS, 4))
-def test_points(name: str, tmp_path: Path) -> None:
-    agrees(targets.at_point(name), tmp_path)
-
-
-def test_rows_of_nothing(tmp_path: Path) -> None:
-    agrees(targets.rows_of_nothing(), tmp_path)
+TestNumbers = targets.tests_of(agrees, lambda cases: few_in_ci(cases, 4), few_in_ci([(3, 4), ()], 2))
 
 
 @pytest.mark.parametrize("size", [-1000.0, 1000.0, 1e300])

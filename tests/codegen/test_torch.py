@@ -10,8 +10,6 @@ import numpy as np
 import pytest
 
 from symbackprop.codegen import codegen
-from symbackprop.core.registry import Op, Sample
-from symbackprop.core.scalars import Scalar
 from symbackprop.errors import UsageError
 from symbackprop.model import zoo
 from symbackprop.model.text import parse
@@ -70,6 +68,9 @@ def drawn(text: str) -> tuple[Arrays, Arrays]:
     return given.params, given.data
 
 
+TestNumbers = targets.tests_of(agrees, lambda cases: sample(cases, 6), [(3, 4), ()])
+
+
 BUILT_IN = sorted({"gpt", "conv-net", "lstm", *sample(zoo.names(), 6)})
 
 
@@ -77,42 +78,6 @@ BUILT_IN = sorted({"gpt", "conv-net", "lstm", *sample(zoo.names(), 6)})
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_built_in_models(name: str, level: int, tmp_path: Path) -> None:
     agrees(targets.built_in(name), tmp_path, level=level)
-
-
-@pytest.mark.parametrize("name", sample(targets.TEXTS, 6))
-def test_models(name: str, tmp_path: Path) -> None:
-    agrees(targets.drawn(parse(targets.TEXTS[name])), tmp_path)
-
-
-@pytest.mark.parametrize("cases", targets.OPS, ids=lambda some: f"{some[0][0].name} to {some[-1][0].name}")
-def test_every_op(cases: list[tuple[Op, Sample]], tmp_path: Path) -> None:
-    agrees(targets.of_ops(cases), tmp_path)
-
-
-@pytest.mark.parametrize("shape", [(3, 4), ()], ids=["matrix", "scalar"])
-@pytest.mark.parametrize("records", targets.SCALARS, ids=lambda some: f"{some[0].name} to {some[-1].name}")
-def test_every_scalar_function(records: list[Scalar], shape: tuple[int, ...], tmp_path: Path) -> None:
-    agrees(targets.of_scalars(records, shape), tmp_path)
-
-
-@pytest.mark.parametrize("dtype", targets.PRECISIONS)
-@pytest.mark.parametrize("losses", targets.LOSSES, ids=lambda some: some[0])
-def test_kinds(losses: list[str], dtype: str, tmp_path: Path) -> None:
-    agrees(targets.of_kinds(losses, dtype), tmp_path)
-
-
-@pytest.mark.parametrize("name", sample(targets.CASES, 6))
-def test_masks(name: str, tmp_path: Path) -> None:
-    agrees(targets.masked(name), tmp_path)
-
-
-@pytest.mark.parametrize("name", sample(targets.POINTS, 6))
-def test_points(name: str, tmp_path: Path) -> None:
-    agrees(targets.at_point(name), tmp_path)
-
-
-def test_rows_of_nothing(tmp_path: Path) -> None:
-    agrees(targets.rows_of_nothing(), tmp_path)
 
 
 @pytest.mark.parametrize("text", [*sample(STARTED, 2), *sample(MEANS, 2)])
