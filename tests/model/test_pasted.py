@@ -333,6 +333,14 @@ def test_a_pasted_formula_is_refused_with_the_line_that_works(typed: str, right:
     Model.parse(f"{head}loss L = {right}")
 
 
+@pytest.mark.parametrize("call", ["reduce(X, 'a -> a', 'sum')", "reduce(P3, 'a b -> a', 'sum')",
+                                  "rearrange(X, 'a b -> a b', a=7)",
+                                  "rearrange(X, 'a b c -> a b c')"])
+def test_patterns_of_other_axes_are_refused(call: str) -> None:
+    with pytest.raises(ModelError, match=r"transpose|reshape|axis"):
+        Model.parse(f"dim N\nparam X: N x 4, P3: 2 x 3 x 4\nloss L = sum({call})")
+
+
 AT_ONCE = [  # Python computes all values of a line before it gives the names to them
     ("p = w\nq = 2 * b * w\np, q = q, p - q", "p = 2 * b * w\nq = w - p"),
     ("p, q = w, b\nq, p, s = q + p, q * p, q - p", "p, q, s = b * w, b + w, b - w"),

@@ -31,20 +31,25 @@ def by_pattern(function: str, args: Sequence[tree.Expr], options: Mapping[str, t
     fits = (how or {*names} <= {*wanted}) and (not new or function == "repeat")
     if sizes is None or not known or not fits:
         return None
-    return _rearranged(args[0], before, after, sizes | {n: options[n] for n in new}, how)
+    return _rearranged(args[0], before, after, sizes | {n: options[n] for n in new}, how,
+                       stated=not options.keys() <= {*new})
 
 
-def _rearranged(array: tree.Expr, before: Groups, after: Groups, sizes: Mapping[str, tree.Expr], how: str) -> tree.Expr:
-    """The array with an axis for every name, those that are gone reduced, the others in order, new ones among them."""
+def _rearranged(array: tree.Expr, before: Groups, after: Groups, sizes: Mapping[str, tree.Expr], how: str,
+                stated: bool) -> tree.Expr:
+    """The array with an axis for every name, those that are gone reduced, the others in order, new ones among them.
+    ``stated``: whether sizes that it has are, which are to be those of its axes."""
     names, wanted = [*chain(*before)], [*chain(*after)]
-    found = array if _is_plain(before) else _shaped(array, [[n] for n in names], sizes)
+    every = _numbers(range(len(names)))  # so many axes the array has to have
+    plain = _is_plain(before) and not stated
+    found = tree.Call("transpose", (array, every), ()) if plain else _shaped(array, [[n] for n in names], sizes)
     gone = [k for k, n in enumerate(names) if n not in wanted]
     if gone:
         found = tree.Call(how, (found,), (("axis", _numbers(gone)),))
-    kept, order = [n for n in names if n in wanted], [n for n in wanted if n in names]
-    if kept != order:
-        found = tree.Call("transpose", (found, _numbers([kept.index(n) for n in order])), ())
-    if order != wanted:
+    kept, in_order = [n for n in names if n in wanted], [n for n in wanted if n in names]
+    if kept != in_order:
+        found = tree.Call("transpose", (found, _numbers([kept.index(n) for n in in_order])), ())
+    if in_order != wanted:
         items = tuple([tree.Slice(None, None, None) if n in names else tree.Word(None) for n in wanted])
         found = tree.Call("broadcast", (tree.Index(found, items), tree.Tuple(tuple(sizes[n] for n in wanted))), ())
     return found if _is_plain(after) else _shaped(found, after, sizes)
