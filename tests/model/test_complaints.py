@@ -169,3 +169,9 @@ def test_a_caret_stays_in_sight_of_a_long_line() -> None:
 
 def test_words_that_are_only_a_little_alike_are_not_suggested() -> None:
     assert not any("Did you mean" in line for name in ("inv", "det") for line in told(f"loss L = {name}(W)"))
+
+
+def test_what_is_wrong_with_a_value_for_two_names_is_told_once() -> None:
+    with pytest.raises(ModelError) as caught:
+        Model.parse("data x\nparam w\na, b = tanh(w * x)\nloss L = a + b")
+    assert not caught.value.others

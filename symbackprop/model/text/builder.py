@@ -116,7 +116,8 @@ class Builder:
             except ModelError as error:
                 error.line = error.line or statement.line
                 error.message += self._one_axis(statement) if isinstance(error, ShapeError) else ""
-                self.errors.append(error)
+                said = {(e.line, e.place, e.message) for e in self.errors}  # of a, b = f(x) once, not of each name
+                self.errors += [error] if (error.line, error.place, error.message) not in said else []
                 self.scope = self.top
                 self.top.counters.clear()
                 self.top.locals.clear()
