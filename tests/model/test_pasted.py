@@ -348,6 +348,7 @@ AT_ONCE = [  # Python computes all values of a line before it gives the names to
     ("def f(u, v):\n    u, v = v, u\n    return u - v, u * v\np, q = w, b * w\np, q = f(p, q)",
      "p, q = b * w - w, b * w * w"),
     # what a function calls is what has that name when it is called itself
+    ("def f(u, v=2):\n    return u * v\np = w\nfor t in 1..3: p = f(p)\nq = b", "p, q = 8 * w, b"),
     ("def f(u):\n    return exp(u)\ndef exp(u):\n    return 2 * u\np = f(w)\nq = exp(b)", "p, q = 2 * w, 2 * b"),
 ]
 
@@ -365,3 +366,10 @@ def test_values_are_those_of_python(pasted: str, plain: str) -> None:
 def test_functions_that_are_no_formulas_are_refused(body: str, says: str) -> None:
     with pytest.raises(ModelError, match=says):
         Model.parse(f"param w\ndef tanh(z):\n{body}\nloss L = tanh(w)")
+
+
+def test_what_is_left_out_of_a_call_is_what_it_was_where_the_function_stands() -> None:
+    text = "param w\ns = 2 * w\ndef f(u, v=s):\n    return u * v\ns = 3 * w\nloss L = "
+    with pytest.raises(ModelError, match="s has another value than on line 3"):
+        Model.parse(text + "f(w)")
+    assert value(*Model.parse(text + "f(w, s)").results(), w=np.array(2.0)) == 12

@@ -34,6 +34,7 @@ class Helpers:
         self.lines, self.depth = lines, 0
         self.known: dict[str, tuple[Head, tree.Expr]] = {}
         self.opened: list[str] = []
+        self.assigned: dict[str, int] = {}
 
     @cached_property
     def last_call(self) -> Mapping[str, int]:
@@ -97,7 +98,10 @@ class Helpers:
         """A statement with what helpers return in the place of their calls."""
         if not self.known or not isinstance(statement, tree.Equation):
             return statement
-        return replace(statement, value=self.inlined(statement.value))
+        statement = replace(statement, value=self.inlined(statement.value))
+        if not self.depth:
+            self.assigned[statement.target.name] = statement.line
+        return statement
 
     def inlined(self, expr: tree.Expr) -> tree.Expr:
         """An expression with what helpers return in the place of their calls."""
@@ -108,10 +112,18 @@ class Helpers:
             return expr
         head, value = self._now(expr)
         arguments, uses = _arguments(head, expr), [*tree.mentioned(value)]
+        self._refuse_changed(head, [a for n, a in arguments.items() if a is head.parameters[n]], expr)
         if tree.count_nodes(value) + sum(uses.count(n) * tree.count_nodes(a) for n, a in arguments.items()) > MAX_NODES:
             raise problem(f"{head.name} is called within calls of it too often: give a part of them a name",
                           expr.place.line if expr.place else head.line)
         return replace(tree.put(value, arguments), place=expr.place)
+
+    def _refuse_changed(self, head: Head, usual: Sequence[tree.Expr], call: tree.Call) -> None:
+        """Refuse arguments that are left out where their names have other values by now: Python keeps the old ones."""
+        names = [n for argument in usual for n in tree.mentioned(argument) if self.assigned.get(n, 0) > head.line]
+        if names:
+            raise problem(f"{names[0]} has another value than on line {head.line}, where {head.name} takes it for an "
+                          "argument that is left out: give that", call.place.line if call.place else head.line)
 
     def _now(self, call: tree.Call) -> tuple[Head, tree.Expr]:
         """The helper that is called; what it calls itself is what has that name by now, as in Python."""

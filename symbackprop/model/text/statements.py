@@ -181,7 +181,7 @@ class Reader:
             stop = size(c)
         c.expect(":", "after the range")
         if c.now.kind != END:
-            return tree.For(line, variable, start, stop, tuple(equations(c)))
+            return tree.For(line, variable, start, stop, tuple(map(self.helpers.put, equations(c))))
         if not self._goes_deeper(indent):
             raise problem("the body of the loop is missing: indent the lines that belong to it", line)
         return tree.For(line, variable, start, stop, self._below(indent, nesting))
