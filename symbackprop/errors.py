@@ -144,7 +144,9 @@ def _alike(word: str, known: str) -> bool:
     ours, theirs = (_APART.split(w.lower()) for w in (word, known))
     if len(ours) != len(theirs):
         ours, theirs = ["".join(ours)], ["".join(theirs)]
-    return all(map(_mistyped, ours, theirs))
+    other = [(a, b) for a, b in zip(ours, theirs, strict=True) if a != b]
+    one_in_long = len(other) == 1 < len(ours) and len(word) >= _LONG and _slipped(*other[0], 1)
+    return one_in_long or all(map(_mistyped, ours, theirs))
 
 
 def _differences(word: str, known: str) -> tuple[int, int]:

@@ -59,10 +59,10 @@ def refused(result: Result, code: int, words: str = "") -> None:
 # ---------------------------------------------------------------- sizes
 
 
-COMPUTES = ["verify lin.sbp", "codegen lin.sbp -o -", "codegen lin.sbp -o net.py", "grade lin.sbp answers.txt",
+COMPUTES = ["verify lin.sbp", "grade lin.sbp answers.txt",
             "derive lin.sbp --at ok.npz", "graph lin.sbp --at ok.npz"]
 WRITES = ["derive lin.sbp", "derive lin.sbp --format latex", "show lin.sbp", "graph lin.sbp",
-          "codegen lin.sbp -o - --no-verify"]
+          "codegen lin.sbp -o - --no-verify", "codegen lin.sbp -o -"]
 
 
 @pytest.mark.parametrize("command", COMPUTES)

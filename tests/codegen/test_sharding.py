@@ -38,7 +38,7 @@ def test_what_is_split(text: str, said: dict[str, str], lines: list[str]) -> Non
 @pytest.mark.parametrize(("text", "said", "told"), [
     (MLP, {"M": "data"}, "M is no dimension of"),
     (MLP, {"W1": "model"}, "W1 is an array: say W1.0 for its first axis"),
-    (MLP, {"W9.0": "model"}, "no parameter or datum 'W9' to split. Did you mean 'W1'"),
+    (MLP, {"W9.0": "model"}, "no parameter or datum 'W9' to split. Did you mean 'W2'"),
     (MLP, {"W1.2": "model"}, "W1 has 2 axes"),
     (SQUARE, {"D": "model"}, "W: D x D would be split along model twice: say of one axis, as in --shard W.0=model"),
     ("dim N\nparam w: N\nloss L = sum(w^2)", {}, "say it, as in --shard N=data"),
