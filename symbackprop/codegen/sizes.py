@@ -215,7 +215,8 @@ def _solution(size: Dim, unknown: sp.Symbol, place: tuple[str, int]) -> str | No
     length = index(attribute(index("arrays", place[0]), "shape"), place[1])
     above, below = (integer_code(x, lambda n: length if n == axis.name else _entry(n)) for x in (top, bottom))
     found = above if bottom == 1 else binary(above, ast.FloorDiv, below if bottom.is_Integer else call("max", below, 1))
-    return text(found if top.is_nonnegative and bottom.is_positive else call("max", found, 0))
+    least = top.xreplace({axis: sp.Symbol(axis.name, integer=True, nonnegative=True)})  # an axis may be empty
+    return text(found if least.is_nonnegative and bottom.is_positive else call("max", found, 0))
 
 
 def _hide(missing: list[str], dims: Mapping[str, int | None], known: set[str],

@@ -99,6 +99,9 @@ def test_a_size_beside_another_is_not_negative(tmp_path: Path) -> None:
     assert module.forward({"A": np.eye(2)}, {})[0] == 2
     with pytest.raises(ValueError, match="A has"):
         module.forward({"A": np.ones((1, 3))}, {})
+    module = emit("dim N, D\nparam A: N + 1 x D\nloss L = sum(A) + N", tmp_path)
+    with pytest.raises(ValueError, match="A has"):
+        module.forward({"A": np.ones((0, 3))}, {})
 
 
 def test_a_size_that_no_array_shows_has_a_default_or_is_given(tmp_path: Path) -> None:
