@@ -31,7 +31,7 @@ from symbackprop.errors import (
 )
 from symbackprop.model.model import Model
 from symbackprop.model.names import check_notation
-from symbackprop.model.text import dialect, tree
+from symbackprop.model.text import dialect, tree, warnings
 from symbackprop.model.text.evaluate import Evaluator, evaluate
 from symbackprop.model.text.expressions import FORWARD, one_formula
 from symbackprop.model.text.known_numbers import short
@@ -165,6 +165,8 @@ class Builder:
             raise ModelError("the text is empty: declare data and parameters, then `loss L = …` or `output Y = …`")
         if self.model.loss_row is None and not self.model.output_rows:
             self._no_result()
+        for line, said in warnings.of_first_steps(self.statements, set(self.model.graph.names) - set(self.top.loops)):
+            self.model.remark(f"{self.source}:{line}: {said}")
         self.model.results()
         self.model.stacks = {name: loop.stack for name, loop in self.top.loops.items()}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from inspect import Parameter
 from typing import Any
 
@@ -10,6 +10,7 @@ from symbackprop.core.formula import Call
 from symbackprop.core.graph import Node, label
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import is_one, same, shape_text
+from symbackprop.model.text import tree
 
 LOGITS = "logits"  # what parameters that take them are called
 
@@ -35,3 +36,27 @@ def of_operator(sign: str, a: Any, b: Any) -> Iterator[str]:
         if sign != "@" and is_one(column.shape[1]) and same(column.shape[0], n) and not is_one(n):
             yield (f"{label(a)} {sign} {label(b)} is {shape_text((n, n))}, every entry with every other: "
                    f"{label(column)} is {shape_text(column.shape)}, {label(row)} is {shape_text(row.shape)}")
+
+
+def of_first_steps(statements: Sequence[tree.Statement], arrays: Collection[str]) -> Iterator[tuple[int, str]]:
+    """The line of ``a[1] = u[1]`` above a loop that reads u[t], and what is said of it: entries are counted from 0
+    there and from 1 in the loop, which reads the same one again."""
+    begun = dict[str, tuple[int, int]]()
+    for s in statements:
+        if isinstance(s, tree.Equation) and isinstance(s.target.index, tree.Number):
+            at = s.target.index
+            begun |= {u: (s.line, int(at.value)) for u, place in _read_at(s.value) if place == at and u in arrays}
+        elif isinstance(s, tree.For):
+            t = s.variable
+            read = [r for e in s.body if isinstance(e, tree.Equation) for r in _read_at(e.value)]
+            for u in [u for u in begun if (u, tree.Name(t)) in read]:
+                line, k = begun.pop(u)
+                yield line, (f"{u}[{k}] is the same as {u}[{t}] at {t} = {k + 1} in the loop below: arrays are counted "
+                             "from 0 outside of loops, and by counters from 1")
+
+
+def _read_at(expr: tree.Expr) -> Iterator[tuple[str, tree.Expr]]:
+    """The names that a formula reads by an index, and the first index of each."""
+    for part in tree.all_parts(expr):
+        if isinstance(part, tree.Index) and isinstance(part.base, tree.Name):
+            yield part.base.name, part.items[0]
