@@ -313,6 +313,11 @@ def take_along(a: Node, index: Node, axis: int = -1) -> Node:
     return a.graph.make("take_along_axis", (a, index), normalise_axis(axis, a.ndim))
 
 
+def pick(a: Node, index: Node) -> Node:
+    """One entry of the last axis for each leading position."""
+    return reshape(take_along(a, expand(index, -1), -1), index.shape)
+
+
 def put_along(g: Node, index: Node, axis: int, size: DimLike) -> Node:
     """The adjoint of `take_along`: entries of g added where the index points along ``axis``, zero elsewhere."""
     place = normalise_axis(axis, g.ndim)

@@ -63,7 +63,7 @@ def _counts(index: Node, ndim: int, axis: int, size: Dim) -> bool:
 def _picked(a: Node, index: Node) -> Node:
     """One entry of every line, which prints as the call that says so."""
     count = a.graph.count
-    row = build.squeeze(build.take_along(a, build.expand(index, -1), -1), -1)
+    row = build.pick(a, index)
     return mark(row, "pick", (a, index), {}, fresh=row.id >= count)
 
 

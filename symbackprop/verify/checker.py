@@ -152,7 +152,7 @@ class Check:
     first: Outcome = field(default_factory=lambda: Outcome({}, {}))
     failing: tuple[Sample, Objective, float] | None = None
     sizes: list[dict[str, int]] = field(default_factory=list)
-    shrunk: list[str] = field(default_factory=list)
+    declared: dict[str, int] = field(default_factory=dict)
     stopped: bool = False
     done: int = 0
     total: int = 0
@@ -161,10 +161,10 @@ class Check:
         self.candidate = Candidate(self.module, self.model, self.given)
         self.rng = np.random.default_rng(self.seed)
         self.targets = self.candidate.targets
-        first, self.shrunk = self._first_sizes()
+        first, shrunk = self._first_sizes()
         self.points = Points(self.model, self.rng, first, self.targets)
         entries = sum(prod(evaluate_shape(row.shape, first)) for row in self.targets.values())
-        varied = [*(hidden_dims(self.model, first) if self.candidate.takes_dims("forward") else []), *self.shrunk]
+        varied = [*(hidden_dims(self.model, first) if self.candidate.takes_dims("forward") else []), *shrunk]
         self.count, self.later = self.trials or max(trials_for(entries), 2 if varied else 1), min(entries, DENSE_AGAIN)
         unsampled = ""
         try:
@@ -190,6 +190,7 @@ class Check:
         large = [n for n, size in self.model.sizes.items() if (size or 0) > SMALL[-1] and n not in stay]
         first = choose_sizes(self.model, self.rng, self.given, 1, large)
         smaller = run_cost(self.model, first) < run_cost(self.model, declared)
+        self.declared = declared if smaller else {}
         return (first, large) if smaller else (declared, [])
 
     def _trial(self, sizes: dict[str, int], trial: int) -> str:
@@ -260,9 +261,8 @@ class Check:
         """Points of a kind, each compared in all gradients at once, as long as nothing is wrong."""
         hidden = [n for n in hidden_dims(self.model, dict(first)) if n not in varied]
         fixed = self.given | {n: first[n] for n in hidden}
-        declared = choose_sizes(self.model, self.rng, self.given) if self.shrunk else {}
         further = Further(self.model, self.rng, fixed, few=self.candidate.compiles, written=self.candidate.written,
-                          declared=declared)
+                          declared=self.declared)
         for situation in further.situations([sample for sample, _ in self.points.found]):
             if self.stopped or self._failed():
                 return

@@ -260,8 +260,7 @@ def pick(a: Node, index: Node) -> Node:
             f"class indices for {label(a)} ({shape_text(a.shape)}) have shape {shape_text(a.shape[:-1])}, "
             f"not {shape_text(index.shape)}"
         )
-    chosen = build.take_along(a, build.expand(index, -1), -1)
-    return build.reshape(chosen, index.shape)
+    return build.pick(a, index)
 
 
 @plain
