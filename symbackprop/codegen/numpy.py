@@ -14,9 +14,12 @@ from symbackprop.codegen.products import Factor, Pair
 from symbackprop.codegen.rows import are_short, to_largest
 from symbackprop.codegen.tree import ALL, Code, Expr, attribute, call, index, joined, method, name
 from symbackprop.core import formula as f
-from symbackprop.core.facts import is_squeezed, is_sum
+from symbackprop.core.facts import is_reshaped, is_squeezed, is_sum
 from symbackprop.core.graph import FLOAT, Node
+from symbackprop.core.registry import Role
 from symbackprop.core.shapes import Shape, same, same_shape
+
+_COMBINED: dict[Role | None, str] = {Role.SUM: "add", Role.LARGEST: "maximum"}  # what takes two slices together
 
 
 class NumPy(Arrays):
@@ -54,7 +57,7 @@ class NumPy(Arrays):
 
     def lowered(self, node: Node) -> Expr | None:
         found = super().lowered(node) or self.product_sum(node) or self.selected_sum(node)
-        short = {"sum": "add", "max": "maximum"}.get(node.op.name)
+        short = _COMBINED.get(node.op.role)
         found = found or (self.short_reduction(node, short) if short else None)
         return found or self.plain_sum(node)
 
@@ -127,7 +130,7 @@ class NumPy(Arrays):
         own = [(c, d) for c, d, whole in sizes if same(d, whole)]
         kept, found = tuple([d for _, d in own]), self.ref(a)
         if len(own) < a.ndim:
-            bare = a.id not in self.names and a.args and same_shape(a.args[0].shape, kept) and a.op.name == "reshape"
+            bare = a.id not in self.names and a.args and same_shape(a.args[0].shape, kept) and is_reshaped(a)
             inside = [ALL if c in dict(own) else 0 for c in letters]
             found = self.ref(a.args[0]) if bare else Expr(index(found.code, *inside), kept, FLOAT)
         return Factor("".join(c for c, _ in own), found)

@@ -11,7 +11,9 @@ from symbackprop.core import build
 from symbackprop.core import formula as f
 from symbackprop.core.facts import (
     has_new_axes,
+    is_folded,
     is_joined,
+    is_largest,
     is_part,
     is_product,
     is_reshaped,
@@ -179,7 +181,7 @@ def base(row: Node) -> Node:
 def sharing(row: Node) -> Iterator[Node]:
     """The row, and the rows whose memory it may share, one after the other."""
     yield row
-    while (is_view(row) and not row.is_result) or row.op.name == "fold":
+    while (is_view(row) and not row.is_result) or is_folded(row):
         row = row.args[0]
         yield row
 
@@ -323,7 +325,7 @@ def to_largest(row: Node) -> ToLargest | None:
     a, top = ties.args
     axes, keepdims = total.attr
     largest = top.args[0] if has_new_axes(top) else top
-    if not keepdims or largest.op.name != "max" or largest.args[0] is not a or largest.attr[0] != axes:
+    if not keepdims or not is_largest(largest) or largest.args[0] is not a or largest.attr[0] != axes:
         return None
     given = [r.args[0] for r in (upstream, top) if has_new_axes(r) and same_shape(r.args[0].shape, largest.shape)]
     if len(given) < 2 or not are_short(a.shape, axes) or not same_shape(row.shape, a.shape):

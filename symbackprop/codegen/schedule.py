@@ -26,7 +26,7 @@ from symbackprop.codegen.program import (
 from symbackprop.codegen.rows import Rows, sharing, softmax_pairs, unrolled
 from symbackprop.codegen.tree import Code, Expr, at_step, index, name, text
 from symbackprop.core import formula as f
-from symbackprop.core.facts import is_product, is_sum, is_view
+from symbackprop.core.facts import is_arange, is_product, is_sum, is_view
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop
 
@@ -154,7 +154,7 @@ class Choice:
 
     def _is_trivial(self, row: Node) -> bool:
         """Views of variables and index ranges cost nothing to write twice."""
-        return row.op.name == "arange" or (is_view(row) and all(a.id in self.names for a in self.rows.args(row)))
+        return is_arange(row) or (is_view(row) and all(a.id in self.names for a in self.rows.args(row)))
 
     def statement(self, row: Node) -> Statement | None:
         """The statement that computes a row; None where it is written in place or comes with another row."""

@@ -1,8 +1,8 @@
-"""What is asked of rows: what the records' entry forms say, and the few questions that name an op."""
+"""What is asked of rows: what the records' roles and entry forms say."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import sympy as sp
@@ -11,6 +11,7 @@ from symbackprop.core import formula as f
 from symbackprop.core.entry import Indices, Kind, Terms, folded_slopes, jacobian, kind_of, letters
 from symbackprop.core.graph import SIMPLEX, SYMMETRIC, Leaf, Node
 from symbackprop.core.pattern import Pattern
+from symbackprop.core.registry import Role
 from symbackprop.core.shapes import is_one, same, size_of
 
 _SOME = sp.Dummy("n", integer=True, positive=True)  # a size that is not 1
@@ -46,6 +47,31 @@ def kind(row: Node) -> Kind:
     return _KINDS[key]
 
 
+def _whether(role: Role) -> Callable[[Node], bool]:
+    """Whether a row has a role."""
+    return lambda row: row.op.role is role
+
+
+is_reshaped = _whether(Role.RESHAPED)
+is_repeated = _whether(Role.REPEATED)
+is_part = _whether(Role.PART)
+is_padded = _whether(Role.PADDED)
+is_unfolded = _whether(Role.UNFOLDED)
+is_folded = _whether(Role.FOLDED)
+is_joined = _whether(Role.JOINED)
+is_solution = _whether(Role.SOLUTION)
+is_log_determinant = _whether(Role.LOG_DETERMINANT)
+is_sum = _whether(Role.SUM)
+is_norm = _whether(Role.NORM)
+is_lookup = _whether(Role.LOOKUP)
+is_scattered = _whether(Role.SCATTERED)
+is_pick = _whether(Role.PICK)
+is_convolution = _whether(Role.CONVOLUTION)
+is_identity = _whether(Role.IDENTITY)
+is_largest = _whether(Role.LARGEST)
+is_arange = _whether(Role.RANGE)
+
+
 def plainly(row: Node) -> Node:
     """A row without the names and new axes that it is read through."""
     while is_spread(row) or row.form == f.Arg(0):
@@ -65,11 +91,6 @@ def is_spread(row: Node) -> bool:
     return is_reshaped(row) or is_repeated(row)
 
 
-def is_reshaped(row: Node) -> bool:
-    """Whether a row has the entries of another one in another shape."""
-    return row.op.name == "reshape"
-
-
 def is_squeezed(row: Node) -> bool:
     """Whether a row is another one with or without axes of size 1."""
     if not is_reshaped(row):
@@ -81,46 +102,6 @@ def is_squeezed(row: Node) -> bool:
 def has_new_axes(row: Node) -> bool:
     """Whether a row is another one with more axes, of size 1."""
     return is_squeezed(row) and row.ndim > row.args[0].ndim
-
-
-def is_repeated(row: Node) -> bool:
-    """Whether a row repeats another one along axes."""
-    return row.op.name == "broadcast"
-
-
-def is_part(row: Node) -> bool:
-    """Whether a row is a range of another one along an axis: the attribute is (axis, first, behind the last, step)."""
-    return row.op.name == "slice"
-
-
-def is_padded(row: Node) -> bool:
-    """Whether a row is another one among zeros along an axis: the attribute is that of the range it came from."""
-    return row.op.name == "pad"
-
-
-def is_unfolded(row: Node) -> bool:
-    """Whether a row is the windows over an axis of another one."""
-    return row.op.name == "unfold"
-
-
-def is_folded(row: Node) -> bool:
-    """Whether a row is windows of another one added up along an axis."""
-    return row.op.name == "fold"
-
-
-def is_joined(row: Node) -> bool:
-    """Whether a row is several along an axis."""
-    return row.op.name == "concat"
-
-
-def is_solution(row: Node) -> bool:
-    """Whether a row is the solution of a linear system; the matrix is its first argument."""
-    return row.op.name == "solve"
-
-
-def is_log_determinant(row: Node) -> bool:
-    """Whether a row is the logarithm of a determinant."""
-    return row.op.name == "logdet"
 
 
 def is_product(row: Node) -> bool:
@@ -135,44 +116,9 @@ def is_view(row: Node) -> bool:
     return moves or row.is_result or isinstance(row.form, f.Arg)
 
 
-def is_sum(row: Node) -> bool:
-    """Whether a row is a sum over axes."""
-    return row.op.name == "sum"
-
-
-def is_norm(row: Node) -> bool:
-    """Whether a row is the norm along axes."""
-    return row.op.name == "norm"
-
-
-def is_lookup(row: Node) -> bool:
-    """Whether a row holds the rows of a table at indices."""
-    return row.op.name == "gather"
-
-
-def is_scattered(row: Node) -> bool:
-    """Whether a row is a table of zeros in which rows are added up where indices say."""
-    return row.op.name == "scatter_add"
-
-
-def is_pick(row: Node) -> bool:
-    """Whether a row holds one entry along an axis, at indices."""
-    return row.op.name == "take_along_axis"
-
-
 def is_put(row: Node) -> bool:
     """Whether a row is 0 but for one entry along its last axis, at indices."""
-    return row.op.name == "put_along_axis" and row.attr[0] == row.ndim - 1 and is_one(row.args[1].shape[-1])
-
-
-def is_convolution(row: Node) -> bool:
-    """Whether a row is a kernel moved over images."""
-    return row.op.name == "conv2d"
-
-
-def is_identity(row: Node) -> bool:
-    """Whether a row is an identity matrix."""
-    return row.op.name == "eye"
+    return row.op.role is Role.PUT and row.attr[0] == row.ndim - 1 and is_one(row.args[1].shape[-1])
 
 
 def one_hot_index(row: Node) -> Node | None:
@@ -215,4 +161,4 @@ def chooses_entries(row: Node) -> bool:
 def is_range(row: Node) -> bool:
     """Whether the entries of a row are 0, 1, 2 …, each once."""
     places = plainly(row)
-    return places.op.name == "arange" and same(places.shape[0], size_of(row.shape))
+    return is_arange(places) and same(places.shape[0], size_of(row.shape))

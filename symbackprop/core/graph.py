@@ -18,7 +18,7 @@ from symbackprop.core import formula as f
 from symbackprop.core.kernel import MAX_ARGS, MAX_SIZE, Kernel, composed, moved, renumbered
 from symbackprop.core.names import wishes
 from symbackprop.core.operators import Operators
-from symbackprop.core.registry import OPS, Op
+from symbackprop.core.registry import OPS, Op, Role
 from symbackprop.core.scalars import TABLE, Opaque, Scalar
 from symbackprop.core.shapes import DimLike, Shape, as_shape, broadcast, same_shape
 from symbackprop.doorway import late
@@ -199,7 +199,7 @@ class Graph:
         name, attr = node.op.name, node.attr if attr is None else attr
         if node.is_result and not own:
             return self.result(args[0], attr)
-        if name == "const":
+        if node.op.role is Role.NUMBER:
             return self.const(attr, node.kind)
         if isinstance(attr, Kernel) and attr.arity < len(args):
             order = f.arguments(attr.form)
@@ -261,7 +261,7 @@ class Graph:
         node = Node()
         node.graph, node.id, node.op, node.args, node.attr = self, self.count, op, args, attr
         node.shape, node.kind, node.name, node.hint, node.origin, node.key = shape, kind, None, None, None, key
-        node.value = attr if op.name == "const" else args[0].value if op.name == "broadcast" else None
+        node.value = attr if op.role is Role.NUMBER else args[0].value if op.role is Role.REPEATED else None
         node.log, node.apart, node.is_loop, node.is_result = None, False, op.loop, op.result
         node.form, node.head = (attr.form, attr.head) if isinstance(attr, Kernel) else (None, None)
         node.arithmetic = node.form if node.head is None else None
@@ -552,7 +552,7 @@ def dressed(copy: Node, node: Node, move: Callable[[Node], Node | None]) -> Node
 
 def _source(node: Node) -> Node:
     """A broadcast row is implicit in elementwise arithmetic: use what it broadcasts."""
-    return node.args[0] if node.op.name == "broadcast" and node.name is None else node
+    return node.args[0] if node.op.role is Role.REPEATED and node.name is None else node
 
 
 def _index(kept: list[Node], node: Node) -> int:

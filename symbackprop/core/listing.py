@@ -11,7 +11,7 @@ from symbackprop.core.functions import CONSTANTS, FUNCTIONS
 from symbackprop.core.kernel import Kernel
 from symbackprop.core.maths import Sym
 from symbackprop.core.notation import Notation
-from symbackprop.core.registry import LEAVES, OPS, Op
+from symbackprop.core.registry import OPS, Op
 from symbackprop.core.scalars import TABLE, Scalar
 
 Entry = dict[str, str]
@@ -25,7 +25,7 @@ def entries() -> list[Entry]:
 
 
 def _listed_ops() -> Iterator[Op]:
-    return (op for op in OPS.values() if op.name not in LEAVES)
+    return (op for op in OPS.values() if not op.is_leaf)
 
 
 def _entry(name: str, kind: str, signature: str, shape: str, derivative: str, domain: str, convention: str) -> Entry:

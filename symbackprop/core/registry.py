@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, dataclass, field, fields
+from enum import Enum, auto
 from itertools import chain
 from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
@@ -37,6 +38,32 @@ class Slopes(NamedTuple):
     out: str
     wanted: str
     terms: Sequence[tuple[sp.Expr, Sequence[tuple[Node, str]]]]
+
+
+class Role(Enum):
+    """What the rows of an op are to all that rewrites rows, which asks for it by the questions of `facts`."""
+
+    DECLARED = auto()  # an array that is given
+    NUMBER = auto()
+    IDENTITY = auto()  # the identity matrix
+    RANGE = auto()  # 0, 1, 2 …
+    RESHAPED = auto()  # the entries of another one, in another shape
+    REPEATED = auto()  # another one, repeated along axes
+    PART = auto()  # a range of another one along an axis: the attribute is (axis, first, behind the last, step)
+    PADDED = auto()  # another one among zeros along an axis: the attribute is that of the range it came from
+    UNFOLDED = auto()  # the windows over an axis of another one
+    FOLDED = auto()  # windows of another one, added up along an axis
+    JOINED = auto()  # several along an axis
+    SUM = auto()  # over axes
+    LARGEST = auto()  # the largest entry along axes
+    NORM = auto()  # along axes
+    LOOKUP = auto()  # the rows of a table at indices
+    SCATTERED = auto()  # a table of zeros in which rows are added up where indices say
+    PICK = auto()  # one entry along an axis, at indices
+    PUT = auto()  # 0 but for one entry along an axis, at indices
+    CONVOLUTION = auto()  # a kernel moved over images
+    SOLUTION = auto()  # of a linear system; the matrix is the first argument
+    LOG_DETERMINANT = auto()
 
 
 @dataclass(frozen=True)
@@ -89,12 +116,13 @@ class Op:
     ``means``: words behind such a call, or all of the line. A derivation calls its value what it ``gives``, and its
     first argument what it ``reads``, where they have no names.
 
-    ``entry(attr, argument shapes, indices)`` says what one entry of the result is (see `entry`): from it follow its
-    Jacobian, which arguments it is linear in, which are indices, and whether it moves entries (see `facts`). A glossary
-    tells it as it is ``spelled``. An op whose entries are no sums of products gives the ``jacobian(attr, argument
-    shapes, indices of the result, indices of the argument)`` of its one argument instead, and perhaps how one is
-    ``folded`` from a sum, from which the Jacobian is proved; one that has neither says in ``no_entry`` why, and perhaps
-    its ``slopes(output, place)`` over other rows, which whole Hessians are made of.
+    What rewrites know it as is its ``role``. ``entry(attr, argument shapes, indices)`` says what one entry of the
+    result is (see `entry`): from it follow its Jacobian, which arguments it is linear in, which are indices, and
+    whether it moves entries (see `facts`). A glossary tells it as it is ``spelled``. An op whose entries are no sums of
+    products gives the ``jacobian(attr, argument shapes, indices of the result, indices of the argument)`` of its one
+    argument instead, and perhaps how one is ``folded`` from a sum, from which the Jacobian is proved; one that has
+    neither says in ``no_entry`` why, and perhaps its ``slopes(output, place)`` over other rows, which whole Hessians
+    are made of.
     """
 
     name: str
@@ -106,6 +134,7 @@ class Op:
     vjp: Rule
     reference: Callable[..., Array]
     samples: tuple[Sample, ...]
+    role: Role | None = None
     show: Callable[[Node, Sequence[Math]], Math] = lambda node, args: called(node.op.name, *args)
     convention: str = ""
     title: str = ""
@@ -137,20 +166,24 @@ class Op:
     gives: str = ""
     reads: str = ""
 
+    @property
+    def is_leaf(self) -> bool:
+        """Whether its rows are declared or written, so that no function makes them."""
+        return self.role in (Role.DECLARED, Role.NUMBER)
+
 
 OPS: dict[str, Op] = {}
-LEAVES = {"leaf", "const"}
 REGULAR, DEFINITE = "regular", "definite"  # invertible; symmetric and positive definite
 
 
 def register(op: Op) -> Op:
     """Add an op; an incomplete record or a second one of the same name is refused."""
-    if op.name in OPS:
+    if OPS.get(op.name) is not None:
         raise ValueError(f"the op {op.name!r} is registered twice")
     for f in fields(op):
         if f.default is MISSING and f.name != "samples" and not getattr(op, f.name):
             raise ValueError(f"the op {op.name!r} has no {f.name}")
-    if not op.samples and op.name not in LEAVES:
+    if not op.samples and not op.is_leaf:
         raise ValueError(f"the op {op.name!r} has no samples")
     if sum(map(bool, (op.entry, op.jacobian, op.no_entry))) != 1:
         raise ValueError(f"the op {op.name!r} states one of: what an entry is, its Jacobian, why it has neither")

@@ -16,7 +16,7 @@ import numpy as np
 import sympy as sp
 
 from symbackprop.core import formula as f
-from symbackprop.core.facts import is_simplex, kind
+from symbackprop.core.facts import is_largest, is_simplex, kind
 from symbackprop.core.graph import BOOL, Leaf, Node
 from symbackprop.core.kernel import Kernel
 from symbackprop.core.pattern import Pattern
@@ -62,13 +62,12 @@ def range_of(row: Node, args: Sequence[Range]) -> Range:
 
 
 def _structural(row: Node, args: Sequence[Range]) -> Range:
-    name = row.op.name
     if row.kind == BOOL:
         return UNIT
     if row.op.range != REALS[:2]:
         return Range(*row.op.range)
     entries = kind(row)
-    if entries.views or name == "max":
+    if entries.views or is_largest(row):
         return args[0]
     if entries.joined:
         return Range(min(a.low for a in args), max(a.high for a in args))

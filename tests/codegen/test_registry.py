@@ -14,7 +14,7 @@ from symbackprop.codegen.helpers import library
 from symbackprop.codegen.jax import Jax
 from symbackprop.codegen.numpy import NumPy
 from symbackprop.core.graph import Node
-from symbackprop.core.registry import LEAVES, OPS, Op, Sample
+from symbackprop.core.registry import OPS, Op, Sample
 from symbackprop.core.scalars import TABLE, Scalar
 from symbackprop.errors import ModelError
 from symbackprop.model.model import Model
@@ -23,7 +23,7 @@ from tests.core.helpers import differences, in_sympy, moving
 from tests.core.test_ops_registry import drawn
 from tests.sweeps import few_in_ci
 
-ARRAYS = [op for op in OPS.values() if op.name not in LEAVES and op.name not in ("scan", "out")]
+ARRAYS = [op for op in OPS.values() if not op.is_leaf and op.name not in ("scan", "out")]
 CASES = [(op, s) for op in ARRAYS for s in op.samples]
 SAMPLES = [pytest.param(op, s, id=f"{op.name}-{i}") for op in ARRAYS for i, s in enumerate(op.samples)]
 LEVELS = pytest.mark.parametrize("level", few_in_ci([1, 0, 2], 3))

@@ -16,11 +16,11 @@ from symbackprop import Model, derive
 from symbackprop.core import facts
 from symbackprop.core.entry import RESULT, At, Digit, Indices, Letter, Place, Term, Terms, jacobian
 from symbackprop.core.ops.elementwise import evaluate_expr
-from symbackprop.core.registry import LEAVES, OPS, Op, Sample
+from symbackprop.core.registry import OPS, Op, Sample
 from symbackprop.core.scalars import PLACEHOLDERS, to_sympy
 from tests.core.helpers import close, in_sympy, moving
 
-ARRAYS = [op for op in OPS.values() if op.name not in LEAVES and not op.no_entry]
+ARRAYS = [op for op in OPS.values() if not op.is_leaf and not op.no_entry]
 CASES = [pytest.param(op, s, id=f"{op.name}-{i}") for op in ARRAYS for i, s in enumerate(op.samples)]
 Where = Mapping[Letter, int]
 

@@ -13,13 +13,13 @@ from symbackprop.core.facts import kind
 from symbackprop.core.graph import Graph, Node
 from symbackprop.core.hazards import NONE
 from symbackprop.core.notation import Notation
-from symbackprop.core.registry import LEAVES, OPS, Op, Sample, Spelled, register
+from symbackprop.core.registry import OPS, Op, Sample, Spelled, register
 from symbackprop.core.shapes import evaluate_shape
 from symbackprop.verify.interpreter import evaluate
 from symbackprop.verify.sampling import conditioned
 from tests.core.helpers import close, differences, gradients, in_sympy, moving
 
-ARRAYS = [op for op in OPS.values() if op.name not in LEAVES and not (op.loop or op.result)]
+ARRAYS = [op for op in OPS.values() if not op.is_leaf and not (op.loop or op.result)]
 CASES = [pytest.param(op, s, id=f"{op.name}-{i}") for op in ARRAYS for i, s in enumerate(op.samples)]
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from symbackprop.core import build
 from symbackprop.core.entry import At, Indices, Terms, letter, letters, on_axis, term
-from symbackprop.core.facts import kind
+from symbackprop.core.facts import is_arange, kind
 from symbackprop.core.graph import BOOL, FLOAT, INT, Leaf, Node, label
 from symbackprop.core.maths import A, Item, Num, Y, called, plain
-from symbackprop.core.registry import Cotangents, Op, Sample, Spelled, register
+from symbackprop.core.registry import Cotangents, Op, Role, Sample, Spelled, register
 from symbackprop.core.shapes import (
     ONE,
     Dim,
@@ -46,7 +46,7 @@ def bound_of(index: Node) -> Dim | None:
     """What integer data counts below, as far as its declaration says."""
     while kind(index).views:
         index = index.args[0]
-    if index.op.name == "arange":
+    if is_arange(index):
         return index.attr
     below = index.attr.below if isinstance(index.attr, Leaf) else None
     return None if below is None else as_dim(below)
@@ -72,6 +72,7 @@ def _entry_gather(attr: Any, shapes: Sequence[Shape], index: Indices) -> Terms:
 
 register(Op(
     name="gather",
+    role=Role.LOOKUP,
     signature="table[index]",
     shape_rule="index shape + table shape without its first axis",
     derivative="scatter_add: upstream rows added into the rows that were read",
@@ -114,6 +115,7 @@ def _reference_scatter(np: Any, rows: int, g: Any, index: Any) -> Any:
 
 register(Op(
     name="scatter_add",
+    role=Role.SCATTERED,
     text="scatter",
     shown=2,
     signature="scatter_add(g, index, rows)",
@@ -152,6 +154,7 @@ def _vjp_take(output: Node, upstream: Node, *_: object) -> Cotangents:
 
 register(Op(
     name="take_along_axis",
+    role=Role.PICK,
     means=(called("take_along_axis", A, Y), " reads ", A, " along the axis at the places that ", Y, " holds"),
     signature="take_along_axis(a, index, axis=)",
     shape_rule="the shape of index",
@@ -197,6 +200,7 @@ def _reference_put(np: Any, attr: Any, g: Any, index: Any) -> Any:
 
 register(Op(
     name="put_along_axis",
+    role=Role.PUT,
     means=(called("put_along_axis", A, Y), " adds ", A, " into zeros along the axis at the places that ", Y, " holds"),
     text="scatter",
     signature="put_along_axis(g, index, axis, size)",

@@ -11,7 +11,7 @@ from symbackprop.core import formula as f
 from symbackprop.core.entry import Term, term
 from symbackprop.core.graph import Node
 from symbackprop.core.maths import Identity, K, Num, Sym, called, minus
-from symbackprop.core.registry import Op, Sample, register
+from symbackprop.core.registry import Op, Role, Sample, register
 from symbackprop.core.shapes import Shape
 
 
@@ -30,6 +30,7 @@ def _leaf_value(np: Any, attr: Any) -> Any:
 
 register(Op(
     name="leaf",
+    role=Role.DECLARED,
     signature="name: shape",
     shape_rule="as declared",
     derivative="collects the cotangent",
@@ -45,6 +46,7 @@ register(Op(
 
 register(Op(
     name="const",
+    role=Role.NUMBER,
     signature="number",
     shape_rule="scalar",
     derivative="none: constant",
@@ -59,6 +61,7 @@ register(Op(
 
 register(Op(
     name="eye",
+    role=Role.IDENTITY,
     means=(Identity(sp.Symbol("N")), " is the identity matrix"),
     signature="eye(n)",
     shape_rule="n x n",
@@ -75,6 +78,7 @@ register(Op(
 
 register(Op(
     name="arange",
+    role=Role.RANGE,
     means=(called("arange", K), " is 0, 1, …, ", minus(K, Num(sp.S.One))),
     signature="arange(n)",
     shape_rule="n",

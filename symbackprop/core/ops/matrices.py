@@ -16,7 +16,7 @@ from symbackprop.core import formula as f
 from symbackprop.core.entry import RESULT, At, Indices, Term, Terms
 from symbackprop.core.graph import Node, label
 from symbackprop.core.maths import Inverse, MatMul, Sym, negative, turned
-from symbackprop.core.registry import DEFINITE, REGULAR, Cotangents, Op, Sample, Slopes, register
+from symbackprop.core.registry import DEFINITE, REGULAR, Cotangents, Op, Role, Sample, Slopes, register
 from symbackprop.core.shapes import ONE, Shape, broadcast, same, same_shape, shape_text
 from symbackprop.errors import ShapeError
 
@@ -153,6 +153,7 @@ def _slopes_solve(output: Node, place: int) -> Slopes:
 
 register(Op(
     name="solve",
+    role=Role.SOLUTION,
     means="is the x that the first, a matrix, takes to the second",
     signature="solve(a, b)",
     shape_rule="the shape of b",
@@ -220,7 +221,7 @@ _of_squares(
     matrices=REGULAR,
 )
 _of_squares(
-    "logdet", logdet, cut=2, slopes=_slopes_logdet,
+    "logdet", logdet, cut=2, slopes=_slopes_logdet, role=Role.LOG_DETERMINANT,
     means="is the logarithm of the modulus of the determinant",
     derivative="upstream * inv(a).T",
     rule=("the gradient of log |det A| is the transposed inverse",),

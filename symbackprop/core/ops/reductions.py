@@ -30,7 +30,7 @@ from symbackprop.core.entry import (
 from symbackprop.core.graph import Node
 from symbackprop.core.hazards import Hazards
 from symbackprop.core.ops.views import flip
-from symbackprop.core.registry import Cotangents, Op, Sample, register
+from symbackprop.core.registry import Cotangents, Op, Role, Sample, register
 from symbackprop.core.scalars import FLAT_ROOT, TIES
 from symbackprop.core.shapes import (
     ONE,
@@ -123,6 +123,7 @@ def _show(name: str) -> Any:
 
 register(Op(
     name="sum",
+    role=Role.SUM,
     signature="sum(a, axis=, keepdims=)",
     shape_rule="without the axes (size 1 with keepdims)",
     derivative="upstream broadcast over the axes",
@@ -148,6 +149,7 @@ def _vjp_max(output: Node, upstream: Node, wanted: Sequence[bool], idle: Hazards
 
 register(Op(
     name="max",
+    role=Role.LARGEST,
     signature="max(a, axis=, keepdims=)",
     shape_rule="without the axes (size 1 with keepdims)",
     derivative="upstream to the largest entry, in equal shares to equal ones",
@@ -195,6 +197,7 @@ def _show_norm(node: Node, args: Sequence[m.Math]) -> m.Math:
 
 register(Op(
     name="norm",
+    role=Role.NORM,
     means=(m.called("norm", m.X), " is the root of the sum of the squares along the axes"),
     signature="norm(a, axis=, keepdims=)",
     shape_rule="without the axes (size 1 with keepdims)",

@@ -13,7 +13,7 @@ from symbackprop.core import build
 from symbackprop.core.entry import At, Digit, Index, Indices, Terms, aligned, letter, on_axis, place, term
 from symbackprop.core.graph import FLOAT, Node, common_kind, label
 from symbackprop.core.maths import A, Item, Math, Num, Span, Words, called, plain, sizes
-from symbackprop.core.registry import Cotangents, Op, Sample, register
+from symbackprop.core.registry import Cotangents, Op, Role, Sample, register
 from symbackprop.core.shapes import (
     Axis,
     Dim,
@@ -38,6 +38,7 @@ def _infer_broadcast(shape: Shape, args: tuple[Node, ...]) -> tuple[Shape, str]:
 
 register(Op(
     name="broadcast",
+    role=Role.REPEATED,
     signature="broadcast(a, shape)",
     shape_rule="the given shape; a must broadcast to it",
     derivative="upstream summed over the repeated axes",
@@ -75,6 +76,7 @@ def _blocks(source: Sequence[Dim], target: Sequence[Dim]) -> list[tuple[slice, s
 
 register(Op(
     name="reshape",
+    role=Role.RESHAPED,
     means=("reshape has the same entries in the same order, the last axis fastest, in the shape below it",),
     signature="reshape(a, shape)",
     shape_rule="the given shape, of the same size",
@@ -125,6 +127,7 @@ def _axis_option(axis: int, rank: int) -> int:
 
 register(Op(
     name="concat",
+    role=Role.JOINED,
     means="puts one behind the other along the axis",
     signature="concat(a, b, …, axis=)",
     shape_rule="sizes along the axis add up; the others are equal",
@@ -182,6 +185,7 @@ def slice_stop(node: Node) -> Dim | None:
 
 register(Op(
     name="slice",
+    role=Role.PART,
     signature="a[start:stop:step]",
     shape_rule="the chosen entries along one axis",
     derivative="upstream put back in place, zero elsewhere",
@@ -234,6 +238,7 @@ def _show_pad(node: Node, args: Sequence[Math]) -> Math:
 
 register(Op(
     name="pad",
+    role=Role.PADDED,
     means=(called("pad", A, *map(Words, ("axis", "first", "size"))), " puts ", A,
            " among zeros: along the axis, which gets that size, from the place first on"),
     signature="pad(a, axis, start, size, step)",

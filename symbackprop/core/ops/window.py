@@ -17,7 +17,7 @@ from symbackprop.core import selection
 from symbackprop.core.entry import At, Index, Indices, Terms, letters, on_axis, place, term
 from symbackprop.core.graph import Node, label
 from symbackprop.core.maths import Letter, Math, Num, Sym, called, sizes
-from symbackprop.core.registry import Cotangents, Op, Rule, Sample, Spelled, register
+from symbackprop.core.registry import Cotangents, Op, Role, Rule, Sample, Spelled, register
 from symbackprop.core.shapes import Dim, Shape, dim_text, same, same_shape, shape_text
 from symbackprop.errors import ShapeError
 
@@ -119,6 +119,7 @@ _PLACES = (": window ", Letter("o"), " of an axis, place ", Letter("k"), " in it
 
 register(Op(
     name="unfold",
+    role=Role.UNFOLDED,
     signature="unfold(a, width, axis=, stride=)",
     shape_rule="the axis becomes (number of windows, width)",
     derivative="fold: overlapping windows of upstream added up",
@@ -136,6 +137,7 @@ register(Op(
 
 register(Op(
     name="fold",
+    role=Role.FOLDED,
     signature="fold(a, size, axis=, stride=)",
     shape_rule="the axes (number of windows, width) become one of that size",
     derivative="unfold: the windows of upstream",
@@ -343,6 +345,7 @@ def _show_adjoint(name: str) -> Any:
 
 register(Op(
     name="conv2d",
+    role=Role.CONVOLUTION,
     text="conv",
     signature="conv2d(x, w, stride=1, padding=0)",
     shape_rule="N x H' x W' x K with H' = floor((H + 2p - kh)/s) + 1, W' alike",
