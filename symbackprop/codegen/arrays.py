@@ -39,7 +39,7 @@ from symbackprop.codegen.tree import (
     transposed,
 )
 from symbackprop.core import formula as f
-from symbackprop.core.facts import is_pick, is_product, is_reshaped, is_sum, kind, unnamed
+from symbackprop.core.facts import copies_of, is_pick, is_product, is_reshaped, is_sum, kind, unnamed
 from symbackprop.core.graph import BOOL, FLOAT, INT, KINDS, Node
 from symbackprop.core.kernel import is_truth
 from symbackprop.core.noughts import without_needless
@@ -91,6 +91,11 @@ class Arrays:
         return method(code, "copy")
 
     @classmethod
+    def repeated(cls, code: Code, count: Code, axis: int) -> Code:
+        """An array with its entries so many times along an axis."""
+        return cls.np("repeat", code, count, axis=axis)
+
+    @classmethod
     def permuted(cls, code: Code, order: Sequence[int]) -> Code:
         """An array with its axes in another order."""
         return method(code, "transpose", *order)
@@ -137,9 +142,10 @@ class Arrays:
         """The arguments of a structural op in the kind that it computes in."""
         entries = kind(node)
         widened = node.kind == FLOAT or entries.joined
-        shifted = moved(node)
+        shifted, copies = moved(node), copies_of(node)
+        args = node.args if shifted is None else shifted.parts
         return [self.as_kind(a, INT if i in entries.indices else node.kind if widened else a.kind)
-                for i, a in enumerate(node.args if shifted is None else shifted.parts)]
+                for i, a in enumerate(args if copies is None else copies[:1])]
 
     def filled(self, value: sp.Expr, shape: Shape, kind: str = FLOAT) -> Expr:
         """An array whose entries are all one number, of a kind."""
@@ -400,7 +406,10 @@ def _axes_unless_all(node: Node) -> dict[str, Any]:
 
 
 def reshaped(p: Arrays, node: Node, a: Code) -> Code:
-    """``a[:, None]`` and ``a[:, 0]`` where only axes of size 1 come or go, else reshape."""
+    """``a[:, None]`` and ``a[:, 0]`` where only axes of size 1 come or go, repeat for copies, else reshape."""
+    copies = copies_of(node)
+    if copies is not None:
+        return p.repeated(a, p.dim(copies[2]), copies[1])
     source, target = node.args[0].shape, node.shape
     inside = _moved_ones(source, target)
     if inside is not None and source:

@@ -8,6 +8,8 @@ from typing import ClassVar
 import sympy as sp
 
 from symbackprop.core import maths
+from symbackprop.core.facts import copies_of
+from symbackprop.core.graph import Node
 from symbackprop.core.literals import superscript
 from symbackprop.core.notation import ModelPrinter, Notation
 from symbackprop.core.pattern import Pattern
@@ -62,6 +64,14 @@ class Equation(Notation):
     """Rows as they stand in comments."""
 
     printer = EquationPrinter()
+
+    def structural(self, node: Node) -> maths.Math:
+        """A row as its op says it, and as a call where all are copies."""
+        copies = copies_of(node)
+        if copies is None:
+            return super().structural(node)
+        a, axis, n = copies
+        return maths.Op("repeat", (self.ref(a), maths.Num(n), maths.Option("axis", maths.Num(sp.Integer(axis)))))
 
 
 @cache

@@ -13,11 +13,12 @@ import sympy as sp
 from symbackprop.codegen.rows import split_one_hot, to_largest
 from symbackprop.core import build
 from symbackprop.core import formula as f
-from symbackprop.core.facts import is_folded, is_padded, is_put, is_scattered, is_unfolded
+from symbackprop.core.facts import is_folded, is_padded, is_put, is_repeated, is_scattered, is_unfolded
+from symbackprop.core.functions.arrange import repeat
 from symbackprop.core.graph import Graph, Node
 from symbackprop.core.kernel import Kernel
 from symbackprop.core.loops import Loop
-from symbackprop.core.shapes import same, same_shape, size_of
+from symbackprop.core.shapes import ONE, same, same_shape, size_of
 from symbackprop.derive.closed import ClosedForms, closed
 from symbackprop.derive.steps import Derivation, LoopStep
 
@@ -30,7 +31,7 @@ def lowered(swept: Derivation, level: int, marks: bool) -> Derivation:
     derivation = closed(swept)
     if not level:
         return derivation
-    rules: list[Rule] = [joined_pads, one_scatter, masked_first, *([marked] if marks else [])]
+    rules: list[Rule] = [joined_pads, one_scatter, masked_first, repeated, *([marked] if marks else [])]
     work = Lowering(derivation.model.graph, rules, derivation.names)
     totals = [s.total for s in derivation.steps if not isinstance(s, LoopStep)]
     work.run([*derivation.gradients.values(), *totals], derivation.forward_ids)
@@ -134,6 +135,26 @@ def one_scatter(row: Node) -> Node | None:
     rows = [build.reshape(t.args[0], (n, *row.shape[1:])) for t, n in zip(tables, counts, strict=True)]
     indices = [build.reshape(t.args[1], (n,)) for t, n in zip(tables, counts, strict=True)]
     return with_sum(row, places, build.scatter_add(build.concat(rows), build.concat(indices), row.shape[0]))
+
+
+# -- windows that hold the same everywhere
+
+
+def repeated(row: Node) -> Node | None:
+    """fold(broadcast(a, k × n), k·n) = repeat(a, n): windows beside each other, each of which holds one entry n times.
+    The gradient of a mean over windows."""
+    if not is_folded(row) or not is_repeated(row.args[0]) or row.args[0].args[0].ndim != row.args[0].ndim:
+        return None
+    (axis, size, stride), wide = row.attr, row.args[0]
+    thin, (count, width) = wide.args[0], wide.shape[axis : axis + 2]
+    new = [k for k, d in enumerate(thin.shape) if not same(d, wide.shape[k])]
+    beside = same(width, sp.Integer(stride)) and same(size, count * width)
+    if not beside or axis in new or axis + 1 not in new:
+        return None
+    a = build.reshape(thin, [d for k, d in enumerate(thin.shape) if k not in new])
+    copies = repeat(a, width, axis - len([k for k in new if k < axis]))
+    whole = [ONE if k in new else size if k == axis else d for k, d in enumerate(thin.shape) if k != axis + 1]
+    return row.graph.broadcast(build.reshape(copies, whole), row.shape)
 
 
 # -- one entry of every row

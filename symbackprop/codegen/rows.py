@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from symbackprop.core import build
 from symbackprop.core import formula as f
 from symbackprop.core.facts import (
+    copies_of,
     has_new_axes,
     is_folded,
     is_joined,
@@ -99,6 +100,8 @@ class Rows:
         if row.is_loop:
             own = row.args if plan is None else (*plan.reads(), *[outer for _, outer in self.hoisted(plan.scan)])
             return (*own, *[outer for _, outer in self.hoisted(row)])
+        if (source := copies_of(row)) is not None:
+            return source[:1]
         if is_joined(row):
             if (states := self.states(row)) is not None:
                 return (states.after,)
@@ -126,13 +129,13 @@ class Rows:
         own = row.id in self.again or self.split(row) is not None or self.to_largest(row) is not None
         if row.is_loop or is_joined(row) or own:
             return dict.fromkeys((a.id for a in self.args(row)), 2)
-        counts = dict.fromkeys((a.id for a in row.args), 0)
+        counts = dict.fromkeys((a.id for a in self.args(row)), 0)
         if row.form is not None:
             for index, n in argument_counts(row.attr.form).items():
                 counts[row.args[index].id] += n
         else:
-            for a in row.args:
-                counts[a.id] += 1
+            for a in self.args(row):
+                counts[a.id] = counts.get(a.id, 0) + 1
         return counts
 
     def uses(self, order: Iterable[Node], roots: Iterable[Node]) -> dict[int, int]:
@@ -181,7 +184,7 @@ def base(row: Node) -> Node:
 def sharing(row: Node) -> Iterator[Node]:
     """The row, and the rows whose memory it may share, one after the other."""
     yield row
-    while (is_view(row) and not row.is_result) or is_folded(row):
+    while ((is_view(row) and not row.is_result) or is_folded(row)) and copies_of(row) is None:
         row = row.args[0]
         yield row
 

@@ -101,6 +101,10 @@ class Torch(Arrays):
         return method(code, "clone")
 
     @classmethod
+    def repeated(cls, code: Code, count: Code, axis: int) -> Code:
+        return method(code, "repeat_interleave", count, axis)
+
+    @classmethod
     def permuted(cls, code: Code, order: Sequence[int]) -> Code:
         return method(code, "permute", *order)
 

@@ -12,7 +12,7 @@ from symbackprop.core.entry import Indices, Kind, Terms, folded_slopes, jacobian
 from symbackprop.core.graph import SIMPLEX, SYMMETRIC, Leaf, Node
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.registry import Role
-from symbackprop.core.shapes import is_one, same, size_of
+from symbackprop.core.shapes import is_one, same, same_shape, size_of
 
 _SOME = sp.Dummy("n", integer=True, positive=True)  # a size that is not 1
 MANY = 8  # more arguments than an op has that are not all alike
@@ -102,6 +102,21 @@ def is_squeezed(row: Node) -> bool:
 def has_new_axes(row: Node) -> bool:
     """Whether a row is another one with more axes, of size 1."""
     return is_squeezed(row) and row.ndim > row.args[0].ndim
+
+
+def copies_of(row: Node) -> tuple[Node, int, sp.Expr] | None:
+    """(a, axis, n) of a row that has every entry of a so many times along an axis, copies next to each other."""
+    wide = row.args[0] if is_reshaped(row) else row
+    if not is_repeated(wide) or wide.ndim != row.ndim + 1 or wide.args[0].ndim != wide.ndim:
+        return None
+    thin = wide.args[0]
+    new = [k for k in range(1, wide.ndim) if not same(thin.shape[k], wide.shape[k])]
+    if len(new) != 1 or not has_new_axes(thin) or not is_one(thin.shape[new[0]]):
+        return None
+    a, k, n = thin.args[0], new[0], wide.shape[new[0]]
+    merged = (*a.shape[: k - 1], a.shape[k - 1] * n, *a.shape[k:]) if a.ndim == row.ndim else ()
+    fits = same_shape((*a.shape[:k], sp.S.One, *a.shape[k:]), thin.shape) and same_shape(merged, row.shape)
+    return (a, k - 1, n) if fits else None
 
 
 def is_product(row: Node) -> bool:

@@ -73,6 +73,17 @@ output y = max_pool2d(relu(2 * x), 3, stride=1)""", "(y > 0)", "z > 0"),
 input x: N x 4 x 4 x 2
 h = relu(x)
 output y = max_pool2d(h, 2)""", "(x > 0)", "(y > 0)"),
+    "means of windows": Case("dim N\ninput x: N x 4 x 6 x 2\noutput y = avg_pool2d(x, 2)",
+                             "np.repeat(np.repeat(", " fold("),
+    "means of windows of the first axis": Case(
+        "dim N\ninput x: 6 x N\noutput y = mean(unfold(x, 3, axis=0, stride=3), axis=1)", "np.repeat(", " fold("),
+    "means of overlapping windows": Case("dim N\ninput x: N x 4 x 6 x 2\noutput y = avg_pool2d(x, 2, stride=1)",
+                                         " fold(", "np.repeat("),
+    "sums of the places in windows": Case(
+        "dim N\ninput x: N x 6\noutput y = sum(unfold(x, 2, axis=1, stride=2), axis=1)", " fold(", "np.repeat("),
+    "copies": Case("dim N\ninput x: N x 3\noutput y = repeat(x, 3, axis=1) * repeat(x, 3, axis=1)\n"
+                   "output z = repeat(x, N)", "np.repeat(", "broadcast_to"),
+    "the whole again": Case("dim N\ninput x: N x 3\noutput y = tile(x, (2, 1)) * 2", "broadcast_to", "np.repeat("),
     "channels": Case("dim N\ninput x: N x 2 x 3 x 2, b: 2\noutput y = tanh(x + b)", "np.einsum(", ".sum("),
     "guarded sums": Case("""dim N, V
 input p: N x V, t: N x V
