@@ -501,9 +501,8 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
     X2_hat = X2_tilde / sigma_5                       # X2_hat = X2_tilde / sigma_5   N×T×(d*h)
     O = g * X2_hat + c                                # O = g ⊙ X2_hat + c   N×T×(d*h)
     Z = (O.reshape(N * T, d * h) @ E.T).reshape(N, T, V)  # Z = O Eᵀ   N×T×V
-    # t23 = sum(cross_entropy(Z, target))
-    t23 = (logsumexp(Z, axis=2) - np.take_along_axis(Z, target[:, :, None], axis=2)[:, :, 0]).sum()
-    L = t23 / (N * T)                                 # L = mean(cross_entropy(Z, target))
+    # L = mean(cross_entropy(Z, target))
+    L = (logsumexp(Z, axis=2) - np.take_along_axis(Z, target[:, :, None], axis=2)[:, :, 0]).sum() / (N * T)
     return {
         "X0": X0, "A1": A1, "Q1": Q1, "K1": K1, "S1": S1, "Y1": Y1, "M1": M1, "X1": X1, "A2": A2, "Q2": Q2,
         "K2": K2, "S2": S2, "Y2": Y2, "M2": M2, "X2": X2, "O": O, "Z": Z, "L": L,

@@ -212,9 +212,8 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
         h_t = h[t] = (1 - u_t) * n_t + u_t * h_prev   # h[t] = (1 − u[t]) ⊙ n[t] + u[t] ⊙ h[t-1]   N×H
         h_prev = h_t
     z = (h.reshape(N * T, H) @ V_o).reshape(T, N, V) + b_v  # z = h V_o + b_v   T×N×V
-    # t5 = sum(cross_entropy(z, target))
-    t5 = (logsumexp(z, axis=2) - np.take_along_axis(z, target[:, :, None], axis=2)[:, :, 0]).sum()
-    L = t5 / (N * T)                                  # L = mean(cross_entropy(z, target))
+    # L = mean(cross_entropy(z, target))
+    L = (logsumexp(z, axis=2) - np.take_along_axis(z, target[:, :, None], axis=2)[:, :, 0]).sum() / (N * T)
     return {"x": x, "h": h, "z": z, "L": L, "r": r, "u": u, "n": n}
 
 

@@ -253,9 +253,8 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
         h_t = h[t] = o_t * a_t                        # h[t] = o[t] ⊙ a[t]   N×H
         h_prev, s_prev = h_t, s_t
     z = (h.reshape(N * T, H) @ V_o).reshape(T, N, V) + b_v  # z = h V_o + b_v   T×N×V
-    # t6 = sum(cross_entropy(z, target))
-    t6 = (logsumexp(z, axis=2) - np.take_along_axis(z, target[:, :, None], axis=2)[:, :, 0]).sum()
-    L = t6 / (N * T)                                  # L = mean(cross_entropy(z, target))
+    # L = mean(cross_entropy(z, target))
+    L = (logsumexp(z, axis=2) - np.take_along_axis(z, target[:, :, None], axis=2)[:, :, 0]).sum() / (N * T)
     return {"x": x, "h": h, "z": z, "L": L, "i": i, "f": f, "g": g, "o": o, "s": s}
 
 

@@ -250,13 +250,12 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
         cw_t = cw[t] = softmax(z_cw_t, axis=1)        # cw[t] = softmax(z_cw[t])   N×R
         v_t = v_35[t] = 1 - gw_t                      # v[t] = 1 − gw[t]   N×1
         iw_t = iw[t] = gw_t * cw_t + v_t * w_prev     # iw[t] = gw[t] ⊙ cw[t] + v[t] ⊙ w[t-1]   N×R
-        t2 = iw_t[:, R - 1:]                          # t2 = iw[t][:, R - 1:]   N×1
         # v2[t] = roll(iw[t], 1, axis=1)   N×R
-        v2_t = v2_10[t] = np.concatenate([t2, iw_t[:, :R - 1]], axis=1)
+        v2_t = v2_10[t] = np.concatenate([iw_t[:, R - 1:], iw_t[:, :R - 1]], axis=1)
         v3_t = v3_4[t] = sw_t[:, 1:2]                 # v3[t] = sw[t][:, 1:2]   N×1
         v4_t = v4_2[t] = sw_t[:, 2:]                  # v4[t] = sw[t][:, 2:]   N×1
-        t3 = iw_t[:, 1:]                              # t3 = iw[t][:, 1:]   N×(R - 1)
-        v5_t = v5_2[t] = np.concatenate([t3, iw_t[:, 0:1]], axis=1)  # v5[t] = roll(iw[t], -1, axis=1)   N×R
+        # v5[t] = roll(iw[t], -1, axis=1)   N×R
+        v5_t = v5_2[t] = np.concatenate([iw_t[:, 1:], iw_t[:, 0:1]], axis=1)
         # jw[t] = v1[t] ⊙ v2[t] + v3[t] ⊙ iw[t] + v4[t] ⊙ v5[t]   N×R
         jw_t = jw[t] = v1_t * v2_t + v3_t * iw_t + v4_t * v5_t
         z_3_t = z_3_2[t] = h_t @ Y_w + y_w            # z_3[t] = h[t] Y_w + y_w   N×1
@@ -281,14 +280,12 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
         cp_t = cp[t] = softmax(z_cp_t, axis=1)        # cp[t] = softmax(z_cp[t])   N×R
         v14_t = v14_2[t] = 1 - gp_t                   # v14[t] = 1 − gp[t]   N×1
         ip_t = ip[t] = gp_t * cp_t + v14_t * p_prev   # ip[t] = gp[t] ⊙ cp[t] + v14[t] ⊙ p[t-1]   N×R
-        t4 = ip_t[:, R - 1:]                          # t4 = ip[t][:, R - 1:]   N×1
         # v16[t] = roll(ip[t], 1, axis=1)   N×R
-        v16_t = v16_2[t] = np.concatenate([t4, ip_t[:, :R - 1]], axis=1)
+        v16_t = v16_2[t] = np.concatenate([ip_t[:, R - 1:], ip_t[:, :R - 1]], axis=1)
         v17_t = v17_2[t] = sp_t[:, 1:2]               # v17[t] = sp[t][:, 1:2]   N×1
         v18_t = v18_2[t] = sp_t[:, 2:]                # v18[t] = sp[t][:, 2:]   N×1
-        t5 = ip_t[:, 1:]                              # t5 = ip[t][:, 1:]   N×(R - 1)
         # v19[t] = roll(ip[t], -1, axis=1)   N×R
-        v19_t = v19_2[t] = np.concatenate([t5, ip_t[:, 0:1]], axis=1)
+        v19_t = v19_2[t] = np.concatenate([ip_t[:, 1:], ip_t[:, 0:1]], axis=1)
         # jp[t] = v15[t] ⊙ v16[t] + v17[t] ⊙ ip[t] + v18[t] ⊙ v19[t]   N×R
         jp_t = jp[t] = v15_t * v16_t + v17_t * ip_t + v18_t * v19_t
         z_5_t = z_5_2[t] = h_t @ Y_p + y_p            # z_5[t] = h[t] Y_p + y_p   N×1
@@ -297,7 +294,7 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
         # v21[t] = sum(vp[t], axis=-1, keepdims=True)   N×1
         v21_t = v21_2[t] = vp_t.sum(axis=1, keepdims=True)
         p_t = p[t] = vp_t / v21_t                     # p[t] = vp[t] / v21[t]   N×R
-        t6 = (p_t[:, None] @ M_t)[:, 0]               # t6 = einsum(ab,abc→ac, p[t], M[t])   N×W
+        t2 = (p_t[:, None] @ M_t)[:, 0]               # t2 = einsum(ab,abc→ac, p[t], M[t])   N×W
         z_sq_t = h_t @ S_q + s_q                      # z_sq[t] = h[t] S_q + s_q   N×3
         sq_t = sq[t] = softmax(z_sq_t, axis=1)        # sq[t] = softmax(z_sq[t])   N×3
         v27_t = v27_2[t] = sq_t[:, 0:1]               # v27[t] = sq[t][:, 0:1]   N×1
@@ -315,14 +312,12 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
         cq_t = cq[t] = softmax(z_cq_t, axis=1)        # cq[t] = softmax(z_cq[t])   N×R
         v26_t = v26_2[t] = 1 - gq_t                   # v26[t] = 1 − gq[t]   N×1
         iq_t = iq[t] = gq_t * cq_t + v26_t * q_prev   # iq[t] = gq[t] ⊙ cq[t] + v26[t] ⊙ q[t-1]   N×R
-        t7 = iq_t[:, R - 1:]                          # t7 = iq[t][:, R - 1:]   N×1
         # v28[t] = roll(iq[t], 1, axis=1)   N×R
-        v28_t = v28_2[t] = np.concatenate([t7, iq_t[:, :R - 1]], axis=1)
+        v28_t = v28_2[t] = np.concatenate([iq_t[:, R - 1:], iq_t[:, :R - 1]], axis=1)
         v29_t = v29_2[t] = sq_t[:, 1:2]               # v29[t] = sq[t][:, 1:2]   N×1
         v30_t = v30_2[t] = sq_t[:, 2:]                # v30[t] = sq[t][:, 2:]   N×1
-        t8 = iq_t[:, 1:]                              # t8 = iq[t][:, 1:]   N×(R - 1)
         # v31[t] = roll(iq[t], -1, axis=1)   N×R
-        v31_t = v31_2[t] = np.concatenate([t8, iq_t[:, 0:1]], axis=1)
+        v31_t = v31_2[t] = np.concatenate([iq_t[:, 1:], iq_t[:, 0:1]], axis=1)
         # jq[t] = v27[t] ⊙ v28[t] + v29[t] ⊙ iq[t] + v30[t] ⊙ v31[t]   N×R
         jq_t = jq[t] = v27_t * v28_t + v29_t * iq_t + v30_t * v31_t
         z_7_t = z_7_2[t] = h_t @ Y_q + y_q            # z_7[t] = h[t] Y_q + y_q   N×1
@@ -331,8 +326,8 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
         # v33[t] = sum(vq[t], axis=-1, keepdims=True)   N×1
         v33_t = v33_2[t] = vq_t.sum(axis=1, keepdims=True)
         q_t = q[t] = vq_t / v33_t                     # q[t] = vq[t] / v33[t]   N×R
-        t9 = (q_t[:, None] @ M_t)[:, 0]               # t9 = einsum(ab,abc→ac, q[t], M[t])   N×W
-        r_t = r[t] = np.concatenate([t6, t9], axis=1)  # r[t] = concat(t6, t9, axis=-1)   N×(2*W)
+        t3 = (q_t[:, None] @ M_t)[:, 0]               # t3 = einsum(ab,abc→ac, q[t], M[t])   N×W
+        r_t = r[t] = np.concatenate([t2, t3], axis=1)  # r[t] = concat(t2, t3, axis=-1)   N×(2*W)
         r_prev, h_prev, M_prev, w_prev, p_prev, q_prev = r_t, h_t, M_t, w_t, p_t, q_t
     # z = h W_o + r W_v + b_o   T×N×O
     z = (h.reshape(N * T, H) @ W_o).reshape(T, N, O) + (r.reshape(N * T, 2 * W) @ W_v).reshape(T, N, O) + b_o
@@ -519,42 +514,41 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         dq_t = dq_next + (M_t @ dr_t_2[:, W:][:, :, None])[:, :, 0]
         # dvq_t = 1 / v33[t] ⊙ (dq_t − sum(dq_t ⊙ q[t], axis=-1, keepdims=True))   N×R
         dvq_t = 1 / v33_2[t] * (dq_t - np.einsum("ab,ab->a", dq_t, q[t])[:, None])
-        # t10 = dvq_t ⊙ (jq[t] + eps)^v32[t] ⊙ log(jq[t] + eps)   N×R
-        t10 = dvq_t * power_term(1, jq[t] + eps, v32_2[t], 1)
-        dv32_t = t10.sum(axis=1, keepdims=True)       # dv32_t = sum(t10, axis=-1, keepdims=True)   N×1
+        # t4 = dvq_t ⊙ (jq[t] + eps)^v32[t] ⊙ log(jq[t] + eps)   N×R
+        t4 = dvq_t * power_term(1, jq[t] + eps, v32_2[t], 1)
+        dv32_t = t4.sum(axis=1, keepdims=True)        # dv32_t = sum(t4, axis=-1, keepdims=True)   N×1
         dz_7_t = dz_7[t] = dv32_t * sigmoid(z_7_2[t])  # dz_7_t = dv32_t ⊙ sigmoid(z_7[t])   N×1
-        t44 = dz_7_t @ Y_q_T                          # t44 = dz_7_t Y_qᵀ   N×H
+        t36 = dz_7_t @ Y_q_T                          # t36 = dz_7_t Y_qᵀ   N×H
         # djq_t = dvq_t ⊙ v32[t] ⊙ (jq[t] + eps)^(v32[t] − 1)   N×R
         djq_t = dvq_t * power_term(v32_2[t], jq[t] + eps, v32_2[t] - 1, 0)
         dv31_t = djq_t * v30_2[t]                     # dv31_t = djq_t ⊙ v30[t]   N×R
-        t11 = pad(dv31_t[:, R - 1:], 1, 0, R)         # t11 = pad(dv31_t[:, R - 1:], 1, 0, R)   N×R
-        t12 = pad(dv31_t[:, :R - 1], 1, 1, R)         # t12 = pad(dv31_t[:, :R - 1], 1, 1, R)   N×R
+        t5 = pad(dv31_t[:, R - 1:], 1, 0, R)          # t5 = pad(dv31_t[:, R - 1:], 1, 0, R)   N×R
+        t6 = pad(dv31_t[:, :R - 1], 1, 1, R)          # t6 = pad(dv31_t[:, :R - 1], 1, 1, R)   N×R
         dv28_t = djq_t * v27_2[t]                     # dv28_t = djq_t ⊙ v27[t]   N×R
-        t13 = pad(dv28_t[:, 1:], 1, 0, R)             # t13 = pad(dv28_t[:, 1:], 1, 0, R)   N×R
-        t14 = pad(dv28_t[:, 0:1], 1, R - 1, R)        # t14 = pad(dv28_t[:, 0:1], 1, R - 1, R)   N×R
-        # diq_t = djq_t ⊙ v29[t] + t11 + t12 + t13 + t14   N×R
-        diq_t = djq_t * v29_2[t] + t11 + t12 + t13 + t14
-        t15 = diq_t * cq[t]                           # t15 = diq_t ⊙ cq[t]   N×R
-        # dz_cq_t = gq[t] ⊙ cq[t] ⊙ (diq_t − sum(t15, axis=-1, keepdims=True))   N×R
-        dz_cq_t = gq[t] * cq[t] * (diq_t - t15.sum(axis=1, keepdims=True))
-        # t16 = −dz_cq_t ⊙ v22[t] ⊙ v23[t] / (v25[t] ⊙ u[t]) / v25[t]   N×R
-        t16 = -dz_cq_t * v22_2[t] * v23_2[t] / (v25_t * u_t) / v25_t
-        dv25_t = t16.sum(axis=1, keepdims=True)       # dv25_t = sum(t16, axis=-1, keepdims=True)   N×1
+        t7 = pad(dv28_t[:, 1:], 1, 0, R)              # t7 = pad(dv28_t[:, 1:], 1, 0, R)   N×R
+        # diq_t = djq_t ⊙ v29[t] + t5 + t6 + t7 + pad(dv28_t[:, 0:1], 1, R - 1, R)   N×R
+        diq_t = djq_t * v29_2[t] + t5 + t6 + t7 + pad(dv28_t[:, 0:1], 1, R - 1, R)
+        t8 = diq_t * cq[t]                            # t8 = diq_t ⊙ cq[t]   N×R
+        # dz_cq_t = gq[t] ⊙ cq[t] ⊙ (diq_t − sum(t8, axis=-1, keepdims=True))   N×R
+        dz_cq_t = gq[t] * cq[t] * (diq_t - t8.sum(axis=1, keepdims=True))
+        # t9 = −dz_cq_t ⊙ v22[t] ⊙ v23[t] / (v25[t] ⊙ u[t]) / v25[t]   N×R
+        t9 = -dz_cq_t * v22_2[t] * v23_2[t] / (v25_t * u_t) / v25_t
+        dv25_t = t9.sum(axis=1, keepdims=True)        # dv25_t = sum(t9, axis=-1, keepdims=True)   N×1
         dv24_t = dv25_t / (2 * v25_t)                 # dv24_t = dv25_t / (2 · v25[t])   N×1
         dv23_t = dz_cq_t * v22_2[t] / (v25_t * u_t)   # dv23_t = dz_cq_t ⊙ v22[t] / (v25[t] ⊙ u[t])   N×R
         # dkq_t = 2 · dv24_t ⊙ kq[t] + einsum(ab,abc→ac, dv23_t, M[t])   N×W
         dkq_t = 2 * dv24_t * kq[t] + (dv23_t[:, None] @ M_t)[:, 0]
         dz_kq_t = dz_kq[t] = dkq_t * (1 - kq[t] ** 2)  # dz_kq_t = dkq_t ⊙ (1 − kq[t]²)   N×W
-        t40 = dz_kq_t @ K_q_T                         # t40 = dz_kq_t K_qᵀ   N×H
+        t32 = dz_kq_t @ K_q_T                         # t32 = dz_kq_t K_qᵀ   N×H
         # dv22_t = sum(dz_cq_t ⊙ v23[t] / (v25[t] ⊙ u[t]), axis=-1, keepdims=True)   N×1
         dv22_t = (dz_cq_t * v23_2[t] / (v25_t * u_t)).sum(axis=1, keepdims=True)
         dz_6_t = dz_6[t] = dv22_t * sigmoid(z_6_2[t])  # dz_6_t = dv22_t ⊙ sigmoid(z_6[t])   N×1
-        t45 = dz_6_t @ B_q_T                          # t45 = dz_6_t B_qᵀ   N×H
-        t17 = np.einsum("ab,ab->a", diq_t, q_before[t])  # t17 = sum(diq_t ⊙ q[t-1], axis=-1)   N
-        # dz_gq_t = reshape(reshape(gq[t], (N,)) ⊙ reshape(v26[t], (N,)) ⊙ (sum(t15, axis=-1) − t17), (N, 1)) 
-        #    N×1
-        dz_gq_t = dz_gq[t] = (gq[t][:, 0] * (v26_2[t][:, 0] * (t15.sum(axis=1) - t17)))[:, None]
-        t41 = dz_gq_t @ G_q_T                         # t41 = dz_gq_t G_qᵀ   N×H
+        t37 = dz_6_t @ B_q_T                          # t37 = dz_6_t B_qᵀ   N×H
+        t10 = np.einsum("ab,ab->a", diq_t, q_before[t])  # t10 = sum(diq_t ⊙ q[t-1], axis=-1)   N
+        # dz_gq_t = reshape(reshape(gq[t], (N,)) ⊙ reshape(v26[t], (N,)) ⊙ (sum(t8, axis=-1) − t10), (N, 1))  
+        #   N×1
+        dz_gq_t = dz_gq[t] = (gq[t][:, 0] * (v26_2[t][:, 0] * (t8.sum(axis=1) - t10)))[:, None]
+        t33 = dz_gq_t @ G_q_T                         # t33 = dz_gq_t G_qᵀ   N×H
         # dv27_t = sum(djq_t ⊙ v28[t], axis=-1, keepdims=True)   N×1
         dv27_t = np.einsum("ab,ab->a", djq_t, v28_2[t])[:, None]
         # dv29_t = sum(djq_t ⊙ iq[t], axis=-1, keepdims=True)   N×1
@@ -565,34 +559,33 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         dsq_t = np.concatenate([dv27_t, dv29_t, dv30_t], axis=1)
         # dz_sq_t = sq[t] ⊙ (dsq_t − sum(dsq_t ⊙ sq[t], axis=-1, keepdims=True))   N×3
         dz_sq_t = dz_sq[t] = sq[t] * (dsq_t - np.einsum("ab,ab->a", dsq_t, sq[t])[:, None])
-        t42 = dz_sq_t @ S_q_T                         # t42 = dz_sq_t S_qᵀ   N×H
+        t34 = dz_sq_t @ S_q_T                         # t34 = dz_sq_t S_qᵀ   N×H
         # dp_t = dp_next + einsum(ab,acb→ac, dr_t[:, :W], M[t])   N×R
         dp_t = dp_next + (M_t @ dr_t_2[:, :W][:, :, None])[:, :, 0]
         # dvp_t = 1 / v21[t] ⊙ (dp_t − sum(dp_t ⊙ p[t], axis=-1, keepdims=True))   N×R
         dvp_t = 1 / v21_2[t] * (dp_t - np.einsum("ab,ab->a", dp_t, p[t])[:, None])
-        # t18 = dvp_t ⊙ (jp[t] + eps)^v20[t] ⊙ log(jp[t] + eps)   N×R
-        t18 = dvp_t * power_term(1, jp[t] + eps, v20_2[t], 1)
-        dv20_t = t18.sum(axis=1, keepdims=True)       # dv20_t = sum(t18, axis=-1, keepdims=True)   N×1
+        # t11 = dvp_t ⊙ (jp[t] + eps)^v20[t] ⊙ log(jp[t] + eps)   N×R
+        t11 = dvp_t * power_term(1, jp[t] + eps, v20_2[t], 1)
+        dv20_t = t11.sum(axis=1, keepdims=True)       # dv20_t = sum(t11, axis=-1, keepdims=True)   N×1
         dz_5_t = dz_5[t] = dv20_t * sigmoid(z_5_2[t])  # dz_5_t = dv20_t ⊙ sigmoid(z_5[t])   N×1
-        t46 = dz_5_t @ Y_p_T                          # t46 = dz_5_t Y_pᵀ   N×H
-        # t25 = einsum(ab,ac→acb, dr_t[:, W:], q[t])   N×R×W
-        t25 = dr_t_2[:, W:][:, None, :] * q[t][:, :, None]
-        t27 = dv23_t[:, :, None] * kq[t][:, None, :]  # t27 = einsum(ab,ac→abc, dv23_t, kq[t])   N×R×W
-        # t26 = einsum(ab,ac→acb, dr_t[:, :W], p[t])   N×R×W
-        t26 = dr_t_2[:, :W][:, None, :] * p[t][:, :, None]
+        t38 = dz_5_t @ Y_p_T                          # t38 = dz_5_t Y_pᵀ   N×H
+        # t17 = einsum(ab,ac→acb, dr_t[:, W:], q[t])   N×R×W
+        t17 = dr_t_2[:, W:][:, None, :] * q[t][:, :, None]
+        t19 = dv23_t[:, :, None] * kq[t][:, None, :]  # t19 = einsum(ab,ac→abc, dv23_t, kq[t])   N×R×W
+        # t18 = einsum(ab,ac→acb, dr_t[:, :W], p[t])   N×R×W
+        t18 = dr_t_2[:, :W][:, None, :] * p[t][:, :, None]
         # djp_t = dvp_t ⊙ v20[t] ⊙ (jp[t] + eps)^(v20[t] − 1)   N×R
         djp_t = dvp_t * power_term(v20_2[t], jp[t] + eps, v20_2[t] - 1, 0)
         dv19_t = djp_t * v18_2[t]                     # dv19_t = djp_t ⊙ v18[t]   N×R
-        t19 = pad(dv19_t[:, R - 1:], 1, 0, R)         # t19 = pad(dv19_t[:, R - 1:], 1, 0, R)   N×R
-        t20 = pad(dv19_t[:, :R - 1], 1, 1, R)         # t20 = pad(dv19_t[:, :R - 1], 1, 1, R)   N×R
+        t12 = pad(dv19_t[:, R - 1:], 1, 0, R)         # t12 = pad(dv19_t[:, R - 1:], 1, 0, R)   N×R
+        t13 = pad(dv19_t[:, :R - 1], 1, 1, R)         # t13 = pad(dv19_t[:, :R - 1], 1, 1, R)   N×R
         dv16_t = djp_t * v15_2[t]                     # dv16_t = djp_t ⊙ v15[t]   N×R
-        t21 = pad(dv16_t[:, 1:], 1, 0, R)             # t21 = pad(dv16_t[:, 1:], 1, 0, R)   N×R
-        t22 = pad(dv16_t[:, 0:1], 1, R - 1, R)        # t22 = pad(dv16_t[:, 0:1], 1, R - 1, R)   N×R
-        # dip_t = djp_t ⊙ v17[t] + t19 + t20 + t21 + t22   N×R
-        dip_t = djp_t * v17_2[t] + t19 + t20 + t21 + t22
-        t23 = dip_t * cp[t]                           # t23 = dip_t ⊙ cp[t]   N×R
-        # dz_cp_t = gp[t] ⊙ cp[t] ⊙ (dip_t − sum(t23, axis=-1, keepdims=True))   N×R
-        dz_cp_t = gp[t] * cp[t] * (dip_t - t23.sum(axis=1, keepdims=True))
+        t14 = pad(dv16_t[:, 1:], 1, 0, R)             # t14 = pad(dv16_t[:, 1:], 1, 0, R)   N×R
+        # dip_t = djp_t ⊙ v17[t] + t12 + t13 + t14 + pad(dv16_t[:, 0:1], 1, R - 1, R)   N×R
+        dip_t = djp_t * v17_2[t] + t12 + t13 + t14 + pad(dv16_t[:, 0:1], 1, R - 1, R)
+        t15 = dip_t * cp[t]                           # t15 = dip_t ⊙ cp[t]   N×R
+        # dz_cp_t = gp[t] ⊙ cp[t] ⊙ (dip_t − sum(t15, axis=-1, keepdims=True))   N×R
+        dz_cp_t = gp[t] * cp[t] * (dip_t - t15.sum(axis=1, keepdims=True))
         # du_t = −dz_cq_t ⊙ v22[t] ⊙ v23[t] / (v25[t] ⊙ u[t]) / u[t] − dz_cp_t ⊙ v10[t] ⊙ v11[t] / (v13[t] ⊙
         #   u[t]) / u[t]   N×R
         du_t = (
@@ -600,62 +593,62 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
             - dz_cp_t * v10_2[t] * v11_2[t] / (v13_2[t] * u_t) / u_t
         )
         dv9_t = du_t / (2 * u_t)                      # dv9_t = du_t / (2 · u[t])   N×R
-        t24 = 1 / v13_2[t] * dz_cp_t / u_t            # t24 = 1 / v13[t] ⊙ dz_cp_t / u[t]   N×R
-        dv11_t = t24 * v10_2[t]                       # dv11_t = t24 ⊙ v10[t]   N×R
-        t28 = dv11_t[:, :, None] * kp[t][:, None, :]  # t28 = einsum(ab,ac→abc, dv11_t, kp[t])   N×R×W
-        # dM_t = dM_next + t25 + t27 + t26 + 2 · reshape(dv9_t, (N, R, 1)) ⊙ M[t] + t28   N×R×W
-        dM_t = dM_next + t25 + t27 + t26 + 2 * dv9_t[:, :, None] * M_t + t28
+        t16 = 1 / v13_2[t] * dz_cp_t / u_t            # t16 = 1 / v13[t] ⊙ dz_cp_t / u[t]   N×R
+        dv11_t = t16 * v10_2[t]                       # dv11_t = t16 ⊙ v10[t]   N×R
+        t20 = dv11_t[:, :, None] * kp[t][:, None, :]  # t20 = einsum(ab,ac→abc, dv11_t, kp[t])   N×R×W
+        # dM_t = dM_next + t17 + t19 + t18 + 2 · reshape(dv9_t, (N, R, 1)) ⊙ M[t] + t20   N×R×W
+        dM_t = dM_next + t17 + t19 + t18 + 2 * dv9_t[:, :, None] * M_t + t20
         da_t = (w[t][:, None] @ dM_t)[:, 0]           # da_t = einsum(abc,ab→ac, dM_t, w[t])   N×W
         dz_a_t = dz_a[t] = da_t * (1 - a[t] ** 2)     # dz_a_t = da_t ⊙ (1 − a[t]²)   N×W
-        t47 = dz_a_t @ A_w_T                          # t47 = dz_a_t A_wᵀ   N×H
+        t39 = dz_a_t @ A_w_T                          # t39 = dz_a_t A_wᵀ   N×H
         dv8_t = -dM_t * M_before[t]                   # dv8_t = −dM_t ⊙ M[t-1]   N×R×W
         de_t = (w[t][:, None] @ dv8_t)[:, 0]          # de_t = einsum(abc,ab→ac, dv8_t, w[t])   N×W
         dz_e_t = dz_e[t] = de_t * (e[t] * (1 - e[t]))  # dz_e_t = de_t ⊙ e[t] ⊙ (1 − e[t])   N×W
-        t48 = dz_e_t @ E_w_T                          # t48 = dz_e_t E_wᵀ   N×H
+        t40 = dz_e_t @ E_w_T                          # t40 = dz_e_t E_wᵀ   N×H
         # dw_t = dw_next + einsum(abc,ac→ab, dM_t, a[t]) + einsum(abc,ac→ab, dv8_t, e[t])   N×R
         dw_t = dw_next + (dM_t @ a[t][:, :, None])[:, :, 0] + (dv8_t @ e[t][:, :, None])[:, :, 0]
         # dvw_t = 1 / v7[t] ⊙ (dw_t − sum(dw_t ⊙ w[t], axis=-1, keepdims=True))   N×R
         dvw_t = 1 / v7_2[t] * (dw_t - np.einsum("ab,ab->a", dw_t, w[t])[:, None])
-        # t29 = dvw_t ⊙ (jw[t] + eps)^v6[t] ⊙ log(jw[t] + eps)   N×R
-        t29 = dvw_t * power_term(1, jw[t] + eps, v6_2[t], 1)
-        dv6_t = t29.sum(axis=1, keepdims=True)        # dv6_t = sum(t29, axis=-1, keepdims=True)   N×1
+        # t21 = dvw_t ⊙ (jw[t] + eps)^v6[t] ⊙ log(jw[t] + eps)   N×R
+        t21 = dvw_t * power_term(1, jw[t] + eps, v6_2[t], 1)
+        dv6_t = t21.sum(axis=1, keepdims=True)        # dv6_t = sum(t21, axis=-1, keepdims=True)   N×1
         dz_3_t = dz_3[t] = dv6_t * sigmoid(z_3_2[t])  # dz_3_t = dv6_t ⊙ sigmoid(z_3[t])   N×1
-        t49 = dz_3_t @ Y_w_T                          # t49 = dz_3_t Y_wᵀ   N×H
-        t30 = g_2[t] / m_t                            # t30 = g[t] / m[t]   N×R
-        t31 = np.einsum("ab,ab->a", cw_t, t30)        # t31 = sum(cw[t] ⊙ t30, axis=-1)   N
+        t41 = dz_3_t @ Y_w_T                          # t41 = dz_3_t Y_wᵀ   N×H
+        t22 = g_2[t] / m_t                            # t22 = g[t] / m[t]   N×R
+        t23 = np.einsum("ab,ab->a", cw_t, t22)        # t23 = sum(cw[t] ⊙ t22, axis=-1)   N
         # djw_t = dvw_t ⊙ v6[t] ⊙ (jw[t] + eps)^(v6[t] − 1)   N×R
         djw_t = dvw_t * power_term(v6_2[t], jw[t] + eps, v6_2[t] - 1, 0)
         dv5_t = djw_t * v4_2[t]                       # dv5_t = djw_t ⊙ v4[t]   N×R
-        t32 = pad(dv5_t[:, R - 1:], 1, 0, R)          # t32 = pad(dv5_t[:, R - 1:], 1, 0, R)   N×R
-        t33 = pad(dv5_t[:, :R - 1], 1, 1, R)          # t33 = pad(dv5_t[:, :R - 1], 1, 1, R)   N×R
+        t24 = pad(dv5_t[:, R - 1:], 1, 0, R)          # t24 = pad(dv5_t[:, R - 1:], 1, 0, R)   N×R
+        t25 = pad(dv5_t[:, :R - 1], 1, 1, R)          # t25 = pad(dv5_t[:, :R - 1], 1, 1, R)   N×R
         dv2_t = djw_t * v1_10[t]                      # dv2_t = djw_t ⊙ v1[t]   N×R
-        t34 = pad(dv2_t[:, 1:], 1, 0, R)              # t34 = pad(dv2_t[:, 1:], 1, 0, R)   N×R
-        # diw_t = djw_t ⊙ v3[t] + t32 + t33 + t34 + pad(dv2_t[:, 0:1], 1, R - 1, R)   N×R
-        diw_t = djw_t * v3_4[t] + t32 + t33 + t34 + pad(dv2_t[:, 0:1], 1, R - 1, R)
-        t35 = diw_t * cw_t                            # t35 = diw_t ⊙ cw[t]   N×R
-        t36 = t35.sum(axis=1)                         # t36 = sum(t35, axis=-1)   N
-        t37 = np.einsum("ab,ab->a", t35, t30)         # t37 = sum(t35 ⊙ t30, axis=-1)   N
-        t38 = s_2[t][:, 0]                            # t38 = reshape(s[t], (N,))   N
-        # dk_t = reshape(reshape(gw[t], (N,)) ⊙ reshape(c[t], (N,)) ⊙ (t31 ⊙ t36 − t37) / 2 / t38³, (N, 1))  
+        t26 = pad(dv2_t[:, 1:], 1, 0, R)              # t26 = pad(dv2_t[:, 1:], 1, 0, R)   N×R
+        # diw_t = djw_t ⊙ v3[t] + t24 + t25 + t26 + pad(dv2_t[:, 0:1], 1, R - 1, R)   N×R
+        diw_t = djw_t * v3_4[t] + t24 + t25 + t26 + pad(dv2_t[:, 0:1], 1, R - 1, R)
+        t27 = diw_t * cw_t                            # t27 = diw_t ⊙ cw[t]   N×R
+        t28 = t27.sum(axis=1)                         # t28 = sum(t27, axis=-1)   N
+        t29 = np.einsum("ab,ab->a", t27, t22)         # t29 = sum(t27 ⊙ t22, axis=-1)   N
+        t30 = s_2[t][:, 0]                            # t30 = reshape(s[t], (N,))   N
+        # dk_t = reshape(reshape(gw[t], (N,)) ⊙ reshape(c[t], (N,)) ⊙ (t23 ⊙ t28 − t29) / 2 / t30³, (N, 1))  
         #   N×1
-        dk_t = (gw[t][:, 0] * (c_2[t][:, 0] * (t31 * t36 - t37)) / 2 / (t38 * t38 * t38))[:, None]
-        t39 = t35.sum(axis=1, keepdims=True)          # t39 = sum(t35, axis=-1, keepdims=True)   N×1
-        # dg_t = gw[t] ⊙ c[t] / s[t] ⊙ cw[t] ⊙ (diw_t − t39) / m[t]   N×R
-        dg_t = gw[t] * c_2[t] / s_2[t] * cw_t * (diw_t - t39) / m_t
+        dk_t = (gw[t][:, 0] * (c_2[t][:, 0] * (t23 * t28 - t29)) / 2 / (t30 * t30 * t30))[:, None]
+        t31 = t27.sum(axis=1, keepdims=True)          # t31 = sum(t27, axis=-1, keepdims=True)   N×1
+        # dg_t = gw[t] ⊙ c[t] / s[t] ⊙ cw[t] ⊙ (diw_t − t31) / m[t]   N×R
+        dg_t = gw[t] * c_2[t] / s_2[t] * cw_t * (diw_t - t31) / m_t
         # dkw_t = 2 · dk_t ⊙ kw[t] + einsum(ab,abc→ac, dg_t, M[t-1])   N×W
         dkw_t = 2 * dk_t * kw[t] + (dg_t[:, None] @ M_before[t])[:, 0]
         dz_kw_t = dz_kw[t] = dkw_t * (1 - kw[t] ** 2)  # dz_kw_t = dkw_t ⊙ (1 − kw[t]²)   N×W
-        t43 = dz_kw_t @ K_w_T                         # t43 = dz_kw_t K_wᵀ   N×H
-        # dz_2_t = reshape(reshape(gw[t], (N,)) ⊙ reshape(sigmoid(z_2[t]), (N,)) ⊙ (t37 − t31 ⊙ t36) / t38,
+        t35 = dz_kw_t @ K_w_T                         # t35 = dz_kw_t K_wᵀ   N×H
+        # dz_2_t = reshape(reshape(gw[t], (N,)) ⊙ reshape(sigmoid(z_2[t]), (N,)) ⊙ (t29 − t23 ⊙ t28) / t30,
         #   (N, 1))   N×1
-        dz_2_t = dz_2[t] = (gw[t][:, 0] * (sigmoid(z_2_2[t])[:, 0] * (t37 - t31 * t36)) / t38)[:, None]
-        t50 = dz_2_t @ B_w_T                          # t50 = dz_2_t B_wᵀ   N×H
-        # t54 = dh_next + dh[t] + t44 + t40 + t45 + t41 + t42 + t46 + t47 + t48 + t49 + t43 + t50   N×H
-        t54 = dh_next + dh[t] + t44 + t40 + t45 + t41 + t42 + t46 + t47 + t48 + t49 + t43 + t50
-        # t51 = reshape(gw[t], (N,)) ⊙ reshape(v[t], (N,)) ⊙ (t36 − sum(diw_t ⊙ w[t-1], axis=-1))   N
-        t51 = gw[t][:, 0] * (v_35[t][:, 0] * (t36 - np.einsum("ab,ab->a", diw_t, w_before[t])))
-        dz_gw_t = dz_gw[t] = t51[:, None]             # dz_gw_t = reshape(t51, (N, 1))   N×1
-        t55 = dz_gw_t @ G_w_T                         # t55 = dz_gw_t G_wᵀ   N×H
+        dz_2_t = dz_2[t] = (gw[t][:, 0] * (sigmoid(z_2_2[t])[:, 0] * (t29 - t23 * t28)) / t30)[:, None]
+        t42 = dz_2_t @ B_w_T                          # t42 = dz_2_t B_wᵀ   N×H
+        # t46 = dh_next + dh[t] + t36 + t32 + t37 + t33 + t34 + t38 + t39 + t40 + t41 + t35 + t42   N×H
+        t46 = dh_next + dh[t] + t36 + t32 + t37 + t33 + t34 + t38 + t39 + t40 + t41 + t35 + t42
+        # t43 = reshape(gw[t], (N,)) ⊙ reshape(v[t], (N,)) ⊙ (t28 − sum(diw_t ⊙ w[t-1], axis=-1))   N
+        t43 = gw[t][:, 0] * (v_35[t][:, 0] * (t28 - np.einsum("ab,ab->a", diw_t, w_before[t])))
+        dz_gw_t = dz_gw[t] = t43[:, None]             # dz_gw_t = reshape(t43, (N, 1))   N×1
+        t47 = dz_gw_t @ G_w_T                         # t47 = dz_gw_t G_wᵀ   N×H
         # dv1_t = sum(djw_t ⊙ v2[t], axis=-1, keepdims=True)   N×1
         dv1_t = np.einsum("ab,ab->a", djw_t, v2_10[t])[:, None]
         # dv3_t = sum(djw_t ⊙ iw[t], axis=-1, keepdims=True)   N×1
@@ -666,19 +659,19 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         dsw_t = np.concatenate([dv1_t, dv3_t, dv4_t], axis=1)
         # dz_sw_t = sw[t] ⊙ (dsw_t − sum(dsw_t ⊙ sw[t], axis=-1, keepdims=True))   N×3
         dz_sw_t = dz_sw[t] = sw[t] * (dsw_t - np.einsum("ab,ab->a", dsw_t, sw[t])[:, None])
-        t56 = dz_sw_t @ S_w_T                         # t56 = dz_sw_t S_wᵀ   N×H
-        # t52 = sum(dv11_t ⊙ v11[t], axis=-1, keepdims=True) / v13[t]²   N×1
-        t52 = np.einsum("ab,ab->a", dv11_t, v11_2[t])[:, None] / v13_2[t] ** 2
-        # dz_kp_t = (1 − kp[t]²) ⊙ (einsum(ab,abc→ac, dv11_t, M[t]) − t52 ⊙ kp[t])   N×W
-        dz_kp_t = dz_kp[t] = (1 - kp[t] ** 2) * ((dv11_t[:, None] @ M_t)[:, 0] - t52 * kp[t])
-        t57 = dz_kp_t @ K_p_T                         # t57 = dz_kp_t K_pᵀ   N×H
-        # dz_4_t = reshape(reshape(sigmoid(z_4[t]), (N,)) ⊙ sum(t24 ⊙ v11[t], axis=-1), (N, 1))   N×1
-        dz_4_t = dz_4[t] = (sigmoid(z_4_2[t])[:, 0] * np.einsum("ab,ab->a", t24, v11_2[t]))[:, None]
-        t53 = np.einsum("ab,ab->a", dip_t, p_before[t])  # t53 = sum(dip_t ⊙ p[t-1], axis=-1)   N
-        # dz_gp_t = reshape(reshape(gp[t], (N,)) ⊙ reshape(v14[t], (N,)) ⊙ (sum(t23, axis=-1) − t53), (N, 1)) 
+        t48 = dz_sw_t @ S_w_T                         # t48 = dz_sw_t S_wᵀ   N×H
+        # t44 = sum(dv11_t ⊙ v11[t], axis=-1, keepdims=True) / v13[t]²   N×1
+        t44 = np.einsum("ab,ab->a", dv11_t, v11_2[t])[:, None] / v13_2[t] ** 2
+        # dz_kp_t = (1 − kp[t]²) ⊙ (einsum(ab,abc→ac, dv11_t, M[t]) − t44 ⊙ kp[t])   N×W
+        dz_kp_t = dz_kp[t] = (1 - kp[t] ** 2) * ((dv11_t[:, None] @ M_t)[:, 0] - t44 * kp[t])
+        t49 = dz_kp_t @ K_p_T                         # t49 = dz_kp_t K_pᵀ   N×H
+        # dz_4_t = reshape(reshape(sigmoid(z_4[t]), (N,)) ⊙ sum(t16 ⊙ v11[t], axis=-1), (N, 1))   N×1
+        dz_4_t = dz_4[t] = (sigmoid(z_4_2[t])[:, 0] * np.einsum("ab,ab->a", t16, v11_2[t]))[:, None]
+        t45 = np.einsum("ab,ab->a", dip_t, p_before[t])  # t45 = sum(dip_t ⊙ p[t-1], axis=-1)   N
+        # dz_gp_t = reshape(reshape(gp[t], (N,)) ⊙ reshape(v14[t], (N,)) ⊙ (sum(t15, axis=-1) − t45), (N, 1)) 
         #    N×1
-        dz_gp_t = dz_gp[t] = (gp[t][:, 0] * (v14_2[t][:, 0] * (t23.sum(axis=1) - t53)))[:, None]
-        t58 = dz_gp_t @ G_p_T                         # t58 = dz_gp_t G_pᵀ   N×H
+        dz_gp_t = dz_gp[t] = (gp[t][:, 0] * (v14_2[t][:, 0] * (t15.sum(axis=1) - t45)))[:, None]
+        t50 = dz_gp_t @ G_p_T                         # t50 = dz_gp_t G_pᵀ   N×H
         # dv15_t = sum(djp_t ⊙ v16[t], axis=-1, keepdims=True)   N×1
         dv15_t = np.einsum("ab,ab->a", djp_t, v16_2[t])[:, None]
         # dv17_t = sum(djp_t ⊙ ip[t], axis=-1, keepdims=True)   N×1
@@ -689,17 +682,17 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         dsp_t = np.concatenate([dv15_t, dv17_t, dv18_t], axis=1)
         # dz_sp_t = sp[t] ⊙ (dsp_t − sum(dsp_t ⊙ sp[t], axis=-1, keepdims=True))   N×3
         dz_sp_t = dz_sp[t] = sp[t] * (dsp_t - np.einsum("ab,ab->a", dsp_t, sp[t])[:, None])
-        # dh_t = t54 + t55 + t56 + t57 + dz_4_t B_pᵀ + t58 + dz_sp_t S_pᵀ   N×H
-        dh_t_2 = t54 + t55 + t56 + t57 + dz_4_t @ B_p_T + t58 + dz_sp_t @ S_p_T
+        # dh_t = t46 + t47 + t48 + t49 + dz_4_t B_pᵀ + t50 + dz_sp_t S_pᵀ   N×H
+        dh_t_2 = t46 + t47 + t48 + t49 + dz_4_t @ B_p_T + t50 + dz_sp_t @ S_p_T
         dz_h_t = dz_h[t] = dh_t_2 * (1 - h[t] ** 2)   # dz_h_t = dh_t ⊙ (1 − h[t]²)   N×H
         dr_prev = dz_h_t @ W_r_T                      # dr_prev = dz_h_t W_rᵀ   N×(2*W)
         dh_prev = dz_h_t @ W_h_T                      # dh_prev = dz_h_t W_hᵀ   N×H
-        t59 = gw[t] * c_2[t] / 2 / s_2[t]             # t59 = gw[t] ⊙ c[t] / 2 / s[t]   N×1
-        # t60 = reshape(t59 ⊙ cw[t] ⊙ g[t] ⊙ (t39 − diw_t) / m[t]³, (N, R, 1))   N×R×1
-        t60 = (t59 * cw_t * g_2[t] * (t39 - diw_t) / (m_t * m_t * m_t))[:, :, None]
-        t61 = dg_t[:, :, None] * kw[t][:, None, :]    # t61 = einsum(ab,ac→abc, dg_t, kw[t])   N×R×W
-        # dM_prev = dM_t ⊙ (1 − v8[t]) + 2 · t60 ⊙ M[t-1] + t61   N×R×W
-        dM_prev = dM_t * (1 - v8_2[t]) + 2 * t60 * M_before[t] + t61
+        t51 = gw[t] * c_2[t] / 2 / s_2[t]             # t51 = gw[t] ⊙ c[t] / 2 / s[t]   N×1
+        # t52 = reshape(t51 ⊙ cw[t] ⊙ g[t] ⊙ (t31 − diw_t) / m[t]³, (N, R, 1))   N×R×1
+        t52 = (t51 * cw_t * g_2[t] * (t31 - diw_t) / (m_t * m_t * m_t))[:, :, None]
+        t53 = dg_t[:, :, None] * kw[t][:, None, :]    # t53 = einsum(ab,ac→abc, dg_t, kw[t])   N×R×W
+        # dM_prev = dM_t ⊙ (1 − v8[t]) + 2 · t52 ⊙ M[t-1] + t53   N×R×W
+        dM_prev = dM_t * (1 - v8_2[t]) + 2 * t52 * M_before[t] + t53
         dw_prev = diw_t * v_35[t]                     # dw_prev = diw_t ⊙ v[t]   N×R
         dp_prev = dip_t * v14_2[t]                    # dp_prev = dip_t ⊙ v14[t]   N×R
         dq_prev = diq_t * v26_2[t]                    # dq_prev = diq_t ⊙ v26[t]   N×R
@@ -830,7 +823,7 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
     iw = np.empty((T, N, R), dtype)                   # T×N×R
     sw = np.empty((T, N, 3), dtype)                   # T×N×3
     jw = np.empty((T, N, R), dtype)                   # T×N×R
-    t62 = np.empty((T, N, R), dtype)                  # T×N×R
+    t54 = np.empty((T, N, R), dtype)                  # T×N×R
     w = np.empty((T, N, R), dtype)                    # T×N×R
     e = np.empty((T, N, W), dtype)                    # T×N×W
     a = np.empty((T, N, W), dtype)                    # T×N×W
@@ -842,7 +835,7 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
     ip = np.empty((T, N, R), dtype)                   # T×N×R
     sp = np.empty((T, N, 3), dtype)                   # T×N×3
     jp = np.empty((T, N, R), dtype)                   # T×N×R
-    t63 = np.empty((T, N, R), dtype)                  # T×N×R
+    t55 = np.empty((T, N, R), dtype)                  # T×N×R
     p = np.empty((T, N, R), dtype)                    # T×N×R
     kq = np.empty((T, N, W), dtype)                   # T×N×W
     cq = np.empty((T, N, R), dtype)                   # T×N×R
@@ -850,7 +843,7 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
     iq = np.empty((T, N, R), dtype)                   # T×N×R
     sq = np.empty((T, N, 3), dtype)                   # T×N×3
     jq = np.empty((T, N, R), dtype)                   # T×N×R
-    t64 = np.empty((T, N, R), dtype)                  # T×N×R
+    t56 = np.empty((T, N, R), dtype)                  # T×N×R
     q = np.empty((T, N, R), dtype)                    # T×N×R
     for t in range(T):
         # z_h[t] = t1[t] + r[t-1] W_r + h[t-1] W_h + b_h   N×H
@@ -884,17 +877,16 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
         cw_t = cw[t] = softmax(z_cw_t, axis=1)        # cw[t] = softmax(z_cw[t])   N×R
         v_t = 1 - gw_t                                # v[t] = 1 − gw[t]   N×1
         iw_t = iw[t] = gw_t * cw_t + v_t * w_prev     # iw[t] = gw[t] ⊙ cw[t] + v[t] ⊙ w[t-1]   N×R
-        t2 = iw_t[:, R - 1:]                          # t2 = iw[t][:, R - 1:]   N×1
-        v2_t = np.concatenate([t2, iw_t[:, :R - 1]], axis=1)  # v2[t] = roll(iw[t], 1, axis=1)   N×R
+        # v2[t] = roll(iw[t], 1, axis=1)   N×R
+        v2_t = np.concatenate([iw_t[:, R - 1:], iw_t[:, :R - 1]], axis=1)
         v3_t = sw_t[:, 1:2]                           # v3[t] = sw[t][:, 1:2]   N×1
         v4_t = sw_t[:, 2:]                            # v4[t] = sw[t][:, 2:]   N×1
-        t3 = iw_t[:, 1:]                              # t3 = iw[t][:, 1:]   N×(R - 1)
-        v5_t = np.concatenate([t3, iw_t[:, 0:1]], axis=1)  # v5[t] = roll(iw[t], -1, axis=1)   N×R
+        v5_t = np.concatenate([iw_t[:, 1:], iw_t[:, 0:1]], axis=1)  # v5[t] = roll(iw[t], -1, axis=1)   N×R
         # jw[t] = v1[t] ⊙ v2[t] + v3[t] ⊙ iw[t] + v4[t] ⊙ v5[t]   N×R
         jw_t = jw[t] = v1_t * v2_t + v3_t * iw_t + v4_t * v5_t
         z_3_t = h_t @ Y_w + y_w                       # z_3[t] = h[t] Y_w + y_w   N×1
         v6_t = 1 + softplus(z_3_t)                    # v6[t] = 1 + softplus(z_3[t])   N×1
-        vw_t = t62[t] = (jw_t + eps) ** v6_t          # vw[t] = (jw[t] + eps)^v6[t]   N×R
+        vw_t = t54[t] = (jw_t + eps) ** v6_t          # vw[t] = (jw[t] + eps)^v6[t]   N×R
         v7_t = vw_t.sum(axis=1, keepdims=True)        # v7[t] = sum(vw[t], axis=-1, keepdims=True)   N×1
         w_t = w[t] = vw_t / v7_t                      # w[t] = vw[t] / v7[t]   N×R
         z_e_t = h_t @ E_w + e_w                       # z_e[t] = h[t] E_w + e_w   N×W
@@ -914,20 +906,19 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
         cp_t = cp[t] = softmax(z_cp_t, axis=1)        # cp[t] = softmax(z_cp[t])   N×R
         v14_t = 1 - gp_t                              # v14[t] = 1 − gp[t]   N×1
         ip_t = ip[t] = gp_t * cp_t + v14_t * p_prev   # ip[t] = gp[t] ⊙ cp[t] + v14[t] ⊙ p[t-1]   N×R
-        t4 = ip_t[:, R - 1:]                          # t4 = ip[t][:, R - 1:]   N×1
-        v16_t = np.concatenate([t4, ip_t[:, :R - 1]], axis=1)  # v16[t] = roll(ip[t], 1, axis=1)   N×R
+        # v16[t] = roll(ip[t], 1, axis=1)   N×R
+        v16_t = np.concatenate([ip_t[:, R - 1:], ip_t[:, :R - 1]], axis=1)
         v17_t = sp_t[:, 1:2]                          # v17[t] = sp[t][:, 1:2]   N×1
         v18_t = sp_t[:, 2:]                           # v18[t] = sp[t][:, 2:]   N×1
-        t5 = ip_t[:, 1:]                              # t5 = ip[t][:, 1:]   N×(R - 1)
-        v19_t = np.concatenate([t5, ip_t[:, 0:1]], axis=1)  # v19[t] = roll(ip[t], -1, axis=1)   N×R
+        v19_t = np.concatenate([ip_t[:, 1:], ip_t[:, 0:1]], axis=1)  # v19[t] = roll(ip[t], -1, axis=1)   N×R
         # jp[t] = v15[t] ⊙ v16[t] + v17[t] ⊙ ip[t] + v18[t] ⊙ v19[t]   N×R
         jp_t = jp[t] = v15_t * v16_t + v17_t * ip_t + v18_t * v19_t
         z_5_t = h_t @ Y_p + y_p                       # z_5[t] = h[t] Y_p + y_p   N×1
         v20_t = 1 + softplus(z_5_t)                   # v20[t] = 1 + softplus(z_5[t])   N×1
-        vp_t = t63[t] = (jp_t + eps) ** v20_t         # vp[t] = (jp[t] + eps)^v20[t]   N×R
+        vp_t = t55[t] = (jp_t + eps) ** v20_t         # vp[t] = (jp[t] + eps)^v20[t]   N×R
         v21_t = vp_t.sum(axis=1, keepdims=True)       # v21[t] = sum(vp[t], axis=-1, keepdims=True)   N×1
         p_t = p[t] = vp_t / v21_t                     # p[t] = vp[t] / v21[t]   N×R
-        t6 = (p_t[:, None] @ M_t)[:, 0]               # t6 = einsum(ab,abc→ac, p[t], M[t])   N×W
+        t2 = (p_t[:, None] @ M_t)[:, 0]               # t2 = einsum(ab,abc→ac, p[t], M[t])   N×W
         z_sq_t = h_t @ S_q + s_q                      # z_sq[t] = h[t] S_q + s_q   N×3
         sq_t = sq[t] = softmax(z_sq_t, axis=1)        # sq[t] = softmax(z_sq[t])   N×3
         v27_t = sq_t[:, 0:1]                          # v27[t] = sq[t][:, 0:1]   N×1
@@ -945,29 +936,28 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
         cq_t = cq[t] = softmax(z_cq_t, axis=1)        # cq[t] = softmax(z_cq[t])   N×R
         v26_t = 1 - gq_t                              # v26[t] = 1 − gq[t]   N×1
         iq_t = iq[t] = gq_t * cq_t + v26_t * q_prev   # iq[t] = gq[t] ⊙ cq[t] + v26[t] ⊙ q[t-1]   N×R
-        t7 = iq_t[:, R - 1:]                          # t7 = iq[t][:, R - 1:]   N×1
-        v28_t = np.concatenate([t7, iq_t[:, :R - 1]], axis=1)  # v28[t] = roll(iq[t], 1, axis=1)   N×R
+        # v28[t] = roll(iq[t], 1, axis=1)   N×R
+        v28_t = np.concatenate([iq_t[:, R - 1:], iq_t[:, :R - 1]], axis=1)
         v29_t = sq_t[:, 1:2]                          # v29[t] = sq[t][:, 1:2]   N×1
         v30_t = sq_t[:, 2:]                           # v30[t] = sq[t][:, 2:]   N×1
-        t8 = iq_t[:, 1:]                              # t8 = iq[t][:, 1:]   N×(R - 1)
-        v31_t = np.concatenate([t8, iq_t[:, 0:1]], axis=1)  # v31[t] = roll(iq[t], -1, axis=1)   N×R
+        v31_t = np.concatenate([iq_t[:, 1:], iq_t[:, 0:1]], axis=1)  # v31[t] = roll(iq[t], -1, axis=1)   N×R
         # jq[t] = v27[t] ⊙ v28[t] + v29[t] ⊙ iq[t] + v30[t] ⊙ v31[t]   N×R
         jq_t = jq[t] = v27_t * v28_t + v29_t * iq_t + v30_t * v31_t
         z_7_t = h_t @ Y_q + y_q                       # z_7[t] = h[t] Y_q + y_q   N×1
         v32_t = 1 + softplus(z_7_t)                   # v32[t] = 1 + softplus(z_7[t])   N×1
-        vq_t = t64[t] = (jq_t + eps) ** v32_t         # vq[t] = (jq[t] + eps)^v32[t]   N×R
+        vq_t = t56[t] = (jq_t + eps) ** v32_t         # vq[t] = (jq[t] + eps)^v32[t]   N×R
         v33_t = vq_t.sum(axis=1, keepdims=True)       # v33[t] = sum(vq[t], axis=-1, keepdims=True)   N×1
         q_t = q[t] = vq_t / v33_t                     # q[t] = vq[t] / v33[t]   N×R
-        t9 = (q_t[:, None] @ M_t)[:, 0]               # t9 = einsum(ab,abc→ac, q[t], M[t])   N×W
-        r_t = r[t] = np.concatenate([t6, t9], axis=1)  # r[t] = concat(t6, t9, axis=-1)   N×(2*W)
+        t3 = (q_t[:, None] @ M_t)[:, 0]               # t3 = einsum(ab,abc→ac, q[t], M[t])   N×W
+        r_t = r[t] = np.concatenate([t2, t3], axis=1)  # r[t] = concat(t2, t3, axis=-1)   N×(2*W)
         r_prev, h_prev, M_prev, w_prev, p_prev, q_prev = r_t, h_t, M_t, w_t, p_t, q_t
     # z = h W_o + r W_v + b_o   T×N×O
     z = (h.reshape(N * T, H) @ W_o).reshape(T, N, O) + (r.reshape(N * T, 2 * W) @ W_v).reshape(T, N, O) + b_o
     L = logit_loss(z, y).sum() / (N * O * T)          # L = mean(binary_cross_entropy_with_logits(z, y))
     return {
         "h": h, "r": r, "z": z, "L": L, "m": m, "kw": kw, "cw": cw, "gw": gw, "iw": iw, "sw": sw, "jw": jw,
-        "vw": t62, "w": w, "e": e, "a": a, "M": M, "u": u, "kp": kp, "cp": cp, "gp": gp, "ip": ip, "sp": sp,
-        "jp": jp, "vp": t63, "p": p, "kq": kq, "cq": cq, "gq": gq, "iq": iq, "sq": sq, "jq": jq, "vq": t64,
+        "vw": t54, "w": w, "e": e, "a": a, "M": M, "u": u, "kp": kp, "cp": cp, "gp": gp, "ip": ip, "sp": sp,
+        "jp": jp, "vp": t55, "p": p, "kq": kq, "cq": cq, "gq": gq, "iq": iq, "sq": sq, "jq": jq, "vq": t56,
         "q": q,
     }
 

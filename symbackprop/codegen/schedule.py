@@ -26,7 +26,7 @@ from symbackprop.codegen.program import (
 from symbackprop.codegen.rows import Rows, sharing, softmax_pairs, unrolled
 from symbackprop.codegen.tree import Code, Expr, at_step, index, name, text
 from symbackprop.core import formula as f
-from symbackprop.core.facts import is_arange, is_product, is_sum, is_view
+from symbackprop.core.facts import is_arange, is_product, is_sum, is_view, kind
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop
 
@@ -185,7 +185,6 @@ def powers(form: f.Formula) -> frozenset[int]:
 # -- lines stay readable: what would make one too long becomes a line of its own, under a name t1, t2 …
 
 
-_OWN = {"einsum": 5, "reshape": 4, "slice": 8, "take_along_axis": 14, "gather": 2, "broadcast": 0, "arange": 12}
 MAX_WIDTH = 76  # characters right of the equals sign, estimated
 
 
@@ -222,9 +221,10 @@ def _own_width(row: Node) -> int:
         return _formula_width(row.attr.form)
     if is_sum(row):
         return 8 + 8 * (row.ndim > 0) + 15 * bool(row.attr[1])
-    if is_product(row) and not row.attr.summed and len(row.attr.ins) > 1:  # with new axes
-        return 8 * len(row.attr.letters)
-    return _OWN.get(row.op.name, 16 + 3 * row.ndim)
+    if is_product(row):
+        new_axes = not row.attr.summed and len(row.attr.ins) > 1
+        return 8 * len(row.attr.letters) if new_axes else 5
+    return 4 if kind(row).views else 16 + 3 * row.ndim
 
 
 @cache

@@ -196,7 +196,6 @@ MAY_NAME = {  # tables by names of ops and functions that no record can hold: wh
     "codegen/arrays.py": "a target: how rows and functions are written",
     "codegen/torch.py": "a target: reductions by methods, slices that run backwards",
     "codegen/statements.py": "a target: NumPy's functions and methods that write into an array",
-    "codegen/schedule.py": "a target: about how long the code of a row is",
     "exercise/blanks.py": "a target: the functions that the page's evaluator has",
     "imported/formulas.py": "operators of PyTorch, by its names: what a graph has and a text has not",
     "imported/onnx_operators.py": "operators of ONNX, by its names",
