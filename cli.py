@@ -24,12 +24,11 @@ import click
 from click.shell_completion import CompletionItem
 
 from symbackprop.apart import GIGABYTES, SECONDS, random_seed
-from symbackprop.codegen import ALONG, DTYPES, WHOLE, WRAPS
 from symbackprop.errors import ModelError, SymbackpropError, UsageError, did_you_mean
 from symbackprop.render.formats import FORMATS
 from symbackprop.render.options import WORDS
 from symbackprop.resources import resource
-from symbackprop.targets import TARGETS
+from symbackprop.targets import ALONG, DTYPES, TARGETS, WHOLE, WRAPS
 from symbackprop.terminal import end_interrupted, visible
 
 Command = TypeVar("Command", bound=Callable[..., Any])

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from functools import cached_property, lru_cache
 from typing import Any
 
-from symbackprop.codegen import LEVELS, codegen
+from symbackprop.codegen import codegen
 from symbackprop.codegen.write import file_stem
 from symbackprop.derive import derive
 from symbackprop.errors import MOST, ModelError, SymbackpropError, UsageError, did_you_mean
@@ -29,6 +29,7 @@ from symbackprop.render.html import to_live
 from symbackprop.render.moving import Moving, moving, sweep
 from symbackprop.render.numbers import outside_loops
 from symbackprop.render.options import Options
+from symbackprop.targets import LEVELS
 
 Words = Mapping[str, Any]  # options of a job, as the page has them
 CALLED = "model.sbp"  # what errors call the text

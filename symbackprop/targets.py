@@ -1,8 +1,14 @@
-"""What modules can be emitted for: data, for the emitter, the check and the command line alike."""
+"""What modules can be emitted for, and how: data, for the emitter, the check and the command line alike."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
+
+ALONG = ("hvp", "jvp", "ggn")  # functions that a module has where they are asked for: derivatives along a direction
+WHOLE = ("hessian", "jacobian", "hessian_diagonal")  # and whole ones, in blocks, or a diagonal
+DTYPES = ("float64", "float32")
+LEVELS = (0, 1, 2)
+WRAPS = ("torch", "jax")  # the libraries that a module can be made a part of, which it computes with
 
 
 class Target(NamedTuple):

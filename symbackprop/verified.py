@@ -22,6 +22,7 @@ from symbackprop.errors import CheckFailed, ModelError
 from symbackprop.model.load import as_model, listed
 from symbackprop.model.model import Model
 from symbackprop.scratch import scratch_folder
+from symbackprop.targets import ALONG, WHOLE
 from symbackprop.verify import Report, load_module, model_of, verify_file, verify_module
 from symbackprop.verify.module import module_apart
 
@@ -77,23 +78,10 @@ class Numbers:
 
 
 def codegen(
-    model: Model | str,
-    *,
-    dtype: str = "float64",
-    level: int = 1,
-    wrt: Iterable[str] | str | None = None,
-    optimizer: str | None = None,
-    target: str | None = None,
-    hvp: bool = False,
-    jvp: bool = False,
-    ggn: bool = False,
-    hessian: bool = False,
-    jacobian: bool = False,
-    hessian_diagonal: bool = False,
-    wrap: str | None = None,
-    shard: Mapping[str, str] | None = None,
-    checkpoint: str | None = None,
-    verify: bool = True,
+    model: Model | str, *, dtype: str = "float64", level: int = 1, wrt: Iterable[str] | str | None = None,
+    optimizer: str | None = None, target: str | None = None, hvp: bool = False, jvp: bool = False, ggn: bool = False,
+    hessian: bool = False, jacobian: bool = False, hessian_diagonal: bool = False, wrap: str | None = None,
+    shard: Mapping[str, str] | None = None, checkpoint: str | None = None, verify: bool = True,
 ) -> str:
     """The text of a module that computes a model (also by name, path or as model text) and its gradients.
 
@@ -112,7 +100,6 @@ def codegen(
     says what could not be decided; `MissingExtra` where JAX is asked for and not installed. ``verify=False`` leaves the
     check out.
     """
-    from symbackprop.codegen import ALONG, WHOLE
     from symbackprop.codegen import codegen as emit
 
     model = as_model(model)

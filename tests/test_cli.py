@@ -249,7 +249,7 @@ def test_ctrl_c_is_no_failed_check(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (result.exit_code, result.stdout, result.stderr) == (130, "", "interrupted\n")
 
 
-@pytest.mark.parametrize("module", ["symbackprop.resources", "click", "symbackprop.codegen", "sympy"])
+@pytest.mark.parametrize("module", ["symbackprop.resources", "click", "symbackprop.targets", "sympy"])
 def test_ctrl_c_while_a_module_is_loaded(module: str) -> None:
     code = f"""
 import sys

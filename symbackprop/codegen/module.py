@@ -140,19 +140,19 @@ class ModulePrinter:
         return self.writer(self.program, block, self.program.level > 1, written).lines()
 
     def fields(self) -> dict[str, Any]:
+        """What the template is filled with."""
+        return self.declared() | self.computed() | self.read() | self.spelled()
+
+    def declared(self) -> dict[str, Any]:
+        """What the module says of itself and of its model."""
         p = self.program
         integers = {n: r for n, r in self.given.items() if r.kind == "int"}
-        result, used = f"tuple[{self.result_type()}, dict]", names_in(self.forward)
-        remembers = self.remembers and not self.takes_plain_floats()
-        array = f"{self.module}.asarray(array)" if remembers else "array"  # what was seen before is not an array yet
-        floats = f"{self.module}.asarray(array, dtype)" if remembers else "array.astype(dtype, copy=False)"
         return {
             "version": __version__,
             "title": doc_text(f"{p.name}: {p.summary}" if p.summary else p.name),
             "checkpoints": fill(doc_text(p.checkpoints), WIDE),
             "imports": self.imports,
             "unchecked": self.unchecked,
-            "np": self.module,
             "name": string(p.name),
             "model": model_literal(p.text),
             "params": self.table("PARAMS", {n: shape_literal(r.shape) for n, r in p.params.items()}),
@@ -162,27 +162,49 @@ class ModulePrinter:
             "loss": "None" if p.loss is None else string(p.loss),
             "outputs": None if p.loss is not None else shape_like([string(n) for n in p.outputs]),
             "chosen": None if p.chosen is None else shape_like([string(n) for n in p.chosen]),
-            "variables": "every parameter and input" if p.chosen is None else "the arrays that GRADIENTS names",
             "dtype": p.dtype,
             "constants": [f"{p.variables[n]} = {text(self.p.num(r.attr.value))}" for n, r in p.constants.items()],
             "hidden": "{" + ", ".join(f"{string(n)}: {size}" for n, size in self.sizes.hidden.items()) + "}",
-            "told": self.told(),
             "sizes": self.sizes_shown(),
             "size_lines": self.sizes.lines,
-            "scalars": self.has_numbers and self.takes_plain_floats(),
-            "remembers": remembers,
-            "checked": array,
-            "floats": "given" if p.floats_are_safe else "{name: DTYPE(value) for name, value in given.items()}",
+        }
+
+    def computed(self) -> dict[str, Any]:
+        """The lines of its functions."""
+        p, used = self.program, names_in(self.forward)
+        return {
             "forward": layout([*self.opening(self.forward, *self.buffers(used, name)), *self.forward]),
             "backward": layout([*self.reopening(), *self.incoming(), *self.backward, self.gradients()]),
-            "unreached": ", ".join(p.unreached),
             "functions": [self.function(f) for f in p.functions],
             "evaluate": layout([*self.opening(self.evaluate), *self.evaluate]),
             "initial": initial_lines(p, self.p, list(self.sizes.hidden)),
+        }
+
+    def read(self) -> dict[str, Any]:
+        """How arrays are read that are given to it."""
+        remembers, safe = self.remembers and not self.takes_plain_floats(), self.program.floats_are_safe
+        array = f"{self.module}.asarray(array)" if remembers else "array"  # what was seen before is not an array yet
+        floats = f"{self.module}.asarray(array, dtype)" if remembers else "array.astype(dtype, copy=False)"
+        return {
+            "scalars": self.has_numbers and self.takes_plain_floats(),
+            "remembers": remembers,
+            "checked": array,
+            "floats": "given" if safe else "{name: DTYPE(value) for name, value in given.items()}",
             "as_integers": f"as_integers(name, {array})[()]",
             "as_floats": f"{floats}[()]",
             "drawn": f"{{name: {self.module}.asarray(value, DTYPE)[()] for name, value in params.items()}}",
             "dtypes": 'cache["dtypes"]',
+            "mark": string("dtypes"),
+        }
+
+    def spelled(self) -> dict[str, Any]:
+        """Words, types and arguments of its functions."""
+        p, result = self.program, f"tuple[{self.result_type()}, dict]"
+        return {
+            "np": self.module,
+            "variables": "every parameter and input" if p.chosen is None else "the arrays that GRADIENTS names",
+            "told": self.told(),
+            "unreached": ", ".join(p.unreached),
             "source": self.source,
             "workspace": ", workspace: dict | None = None" if p.level > 1 else "",
             "heads": {word: self.head(word, [], result) for word in ("forward", "loss_and_grads")},
@@ -190,7 +212,6 @@ class ModulePrinter:
             "array": self.array,
             "upstream": self.several,
             "factor": "float",
-            "mark": string("dtypes"),
             "rng": self.drawing(),
             "results": doc_text(", ".join(p.results)) if len(p.results) <= MAX_LISTED else "the outputs",
         }

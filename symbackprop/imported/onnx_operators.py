@@ -691,53 +691,62 @@ def resize(s: Any, xs: Any, a: Any) -> Node:
     return x
 
 
+_TO_WHOLE: dict[str, Any] = {
+    "round_prefer_floor": lambda v: np.ceil(v - 0.5), "round_prefer_ceil": lambda v: np.floor(v + 0.5),
+    "floor": np.floor, "ceil": np.ceil,
+}
+
+
 def resized(n: int, out: int, factor: float, region: Any, a: Any) -> tuple[Any, Any]:
     """Weights out×n, and which results are read outside."""
-    mode, how = a.get("mode", "nearest"), a.get("coordinate_transformation_mode", "half_pixel")
-    k = np.arange(out)
-    outside = np.zeros(out, bool)
+    how = a.get("coordinate_transformation_mode", "half_pixel")
+    at = _read_at(how, n, out, factor, region)
+    outside = (at < 0) | (at > n - 1) if how == "tf_crop_and_resize" else np.zeros(out, bool)
+    if a.get("mode", "nearest") != "nearest":
+        return _between(at, n, factor, a), outside
+    rounded = _TO_WHOLE[a.get("nearest_mode", "round_prefer_floor")](np.round(at, 9))
+    return (np.clip(rounded, 0, n - 1)[:, None] == np.arange(n)).astype(float), outside
+
+
+def _read_at(how: str, n: int, out: int, factor: float, region: Any) -> Any:
+    """Where each result is read, between entries."""
+    k, several = np.arange(out), out > 1
     ways: Any = {
         "half_pixel": lambda: (k + 0.5) / factor - 0.5,
         "asymmetric": lambda: k / factor,
-        "align_corners": lambda: k * (n - 1) / (factor * n - 1) if out > 1 else k * 0.0,
-        "pytorch_half_pixel": lambda: (k + 0.5) / factor - 0.5 if out > 1 else k * 0.0,
+        "align_corners": lambda: k * (n - 1) / (factor * n - 1) if several else k * 0.0,
+        "pytorch_half_pixel": lambda: (k + 0.5) / factor - 0.5 if several else k * 0.0,
         "half_pixel_symmetric": lambda: n / 2 * (1 - out / (factor * n)) + (k + 0.5) / factor - 0.5,
         "tf_crop_and_resize": lambda: (region[0] * (n - 1) + k * (region[1] - region[0]) * (n - 1) / (out - 1)
-                                       if out > 1 else 0.5 * (region[0] + region[1]) * (n - 1) + k * 0.0),
+                                       if several else 0.5 * (region[0] + region[1]) * (n - 1) + k * 0.0),
     }
-    at = ways[how]()
-    if how == "tf_crop_and_resize":
-        outside = (at < 0) | (at > n - 1)
-    place = np.arange(n)
-    if mode == "nearest":
-        to_whole: Any = {
-            "round_prefer_floor": lambda v: np.ceil(v - 0.5), "round_prefer_ceil": lambda v: np.floor(v + 0.5),
-            "floor": np.floor, "ceil": np.ceil,
-        }
-        rounded = to_whole[a.get("nearest_mode", "round_prefer_floor")](np.round(at, 9))
-        near = np.clip(rounded, 0, n - 1)
-        return (near[:, None] == place).astype(float), outside
+    return ways[how]()
+
+
+def _between(at: Any, n: int, factor: float, a: Any) -> Any:
+    """Weights of the entries around each place, by how far they are from it."""
     spread = max(1.0, 1 / factor) if a.get("antialias") else 1.0
-    sharp = a.get("cubic_coeff_a", -0.75)
-
-    def weight(d: Any) -> Any:
-        d = np.abs(d) / spread
-        if mode == "linear":
-            return np.maximum(1 - d, 0)
-        near = ((sharp + 2) * d - (sharp + 3)) * d**2 + 1
-        far = ((d - 5) * d + 8) * d * sharp - 4 * sharp
-        return np.where(d <= 1, near, np.where(d < 2, far, 0))
-
     reach = math.ceil(2 * spread) + 1
     taps = np.floor(at)[:, None] + np.arange(-reach, reach + 1)
-    values = weight(taps - at[:, None])
+    values = _weights(np.abs(taps - at[:, None]) / spread, a)
+    if a.get("exclude_outside"):
+        values = np.where((taps >= 0) & (taps <= n - 1), values, 0)
     if a.get("exclude_outside") or a.get("antialias"):
-        values = np.where((taps >= 0) & (taps <= n - 1), values, 0) if a.get("exclude_outside") else values
         values = values / values.sum(1, keepdims=True)
-    found = np.zeros((out, n))
+    found = np.zeros((len(at), n))
     for row, (line, w) in enumerate(zip(np.clip(taps, 0, n - 1).astype(int), values, strict=True)):
         np.add.at(found[row], line, w)
-    return found, outside
+    return found
+
+
+def _weights(d: Any, a: Any) -> Any:
+    """Linear or cubic in the distance."""
+    if a.get("mode") == "linear":
+        return np.maximum(1 - d, 0)
+    sharp = a.get("cubic_coeff_a", -0.75)
+    near = ((sharp + 2) * d - (sharp + 3)) * d**2 + 1
+    far = ((d - 5) * d + 8) * d * sharp - 4 * sharp
+    return np.where(d <= 1, near, np.where(d < 2, far, 0))
 
 
 # -- normalisation

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 from symbackprop import verify
-from symbackprop.codegen import WHOLE, codegen
+from symbackprop.codegen import codegen
 from symbackprop.derive.blocks import STRUCTURES
 from symbackprop.errors import CheckFailed, ModelError
 from symbackprop.model import zoo
 from symbackprop.model.text import parse
+from symbackprop.targets import WHOLE
 from symbackprop.verified import require_verified
 from tests.codegen.helpers import emit
 from tests.derive.test_blocks import CATALOGUE, SIZES, STRUCTURE, values_of
