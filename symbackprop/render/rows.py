@@ -318,14 +318,28 @@ class Rows(Written):
     def _formula(self, form: f.Formula, args: Sequence[Math], out: Math | None) -> Math:
         """A gradient that is written out where it is read may be a number, or divided by the next factor: (1/a)·a."""
         m = super()._formula(form, args, out)
-        if isinstance(m, maths.Frac) and isinstance(m.top, maths.Num) and f.is_negative(m.top.value):
-            return negative(replace(m, top=self.number(-m.top.value)))
+        if isinstance(m, maths.Frac):
+            return self._quotient(m)
         if not isinstance(m, maths.Prod) or len(m.factors) < 2:
             return m
         if not any([isinstance(within(x), INVERSES) for x in m.factors]):
             return m
         number, kept = _without_inverses(m.factors)
         return self.scaled(number * m.number, *kept)
+
+    def _quotient(self, m: maths.Frac) -> Math:
+        """One fraction, its sign in front: (a/N)/b is a/(N·b)."""
+        top = within(m.top)
+        number = top.value if isinstance(top, maths.Num) else top.number if isinstance(top, maths.Prod) else ONE
+        if f.is_negative(number) and isinstance(top, maths.Num):
+            return negative(self._quotient(replace(m, top=self.number(-number))))
+        above, below = sp.fraction(number)
+        if not below.free_symbols:
+            return m
+        bottom = within(m.bottom)
+        plain = isinstance(bottom, maths.Prod) and bottom.number == 1
+        rest = self.scaled(above, *(top.factors if isinstance(top, maths.Prod) else ()))
+        return maths.Frac(rest, self.scaled(below, *(bottom.factors if plain else (bottom,))))
 
     def _signed(self, term: f.Formula, args: Sequence[Math], out: Math | None) -> tuple[bool, Math]:
         return signed(*super()._signed(term, args, out))
