@@ -20,7 +20,7 @@ def spelled(value: sp.Expr, order: tuple[str, ...] = ()) -> Math:
         return Num(value, order)
     if value.could_extract_minus_sign():
         return negative(spelled(-value, order))
-    top, bottom = sp.fraction(value)
+    top, bottom = fraction(value)
     if bottom != 1 and not value.is_Rational:
         return Frac(spelled(top, order), spelled(bottom, order))
     if value is sp.pi:
@@ -38,12 +38,26 @@ def spelled(value: sp.Expr, order: tuple[str, ...] = ()) -> Math:
     return Num(value)
 
 
+def fraction(value: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
+    """Top and bottom of a number; roots of whole numbers are divided out: √2/(2·√π) is 1/√(2π)."""
+    top, bottom = sp.fraction(value)
+    for root in sp.Mul.make_args(top):
+        whole = root.is_Pow and root.exp == HALF and root.base.is_Integer
+        if whole and (bottom / root.base).as_coeff_Mul()[0].is_Integer:
+            top, bottom = top / root, bottom / root.base * root
+    return top, bottom
+
+
 def _size(value: sp.Expr) -> sp.Expr:
     return -value if value.could_extract_minus_sign() else value
 
 
 def _spelled_product(value: sp.Expr, order: tuple[str, ...]) -> Math:
     number, rest = value.as_coeff_mul()
+    roots = [x for x in rest if x.is_Pow and x.exp == HALF]
+    if len(roots) > 1:  # one root of their product
+        root, others = Fn("sqrt", (spelled(sp.Mul(*[x.base for x in roots]), order),)), value / sp.Mul(*roots)
+        return root if others == 1 else product(spelled(others, order), root)
     ordered = sorted(rest, key=lambda x: min([_place(s.name, order) for s in x.free_symbols], default=(0, "")))
     return product(*([] if number == 1 else [Num(number)]), *[spelled(x, order) for x in ordered])
 

@@ -20,6 +20,7 @@ from symbackprop.core import maths
 from symbackprop.core.facts import is_product, is_put, is_range, is_repeated, is_reshaped, is_squeezed, is_sum
 from symbackprop.core.graph import Node
 from symbackprop.core.kernel import index_of
+from symbackprop.core.literals import fraction
 from symbackprop.core.maths import Dims, Math, negative, product, shaped, signed, within
 from symbackprop.core.names import free_name
 from symbackprop.core.notation import Written
@@ -333,7 +334,7 @@ class Rows(Written):
         number = top.value if isinstance(top, maths.Num) else top.number if isinstance(top, maths.Prod) else ONE
         if f.is_negative(number) and isinstance(top, maths.Num):
             return negative(self._quotient(replace(m, top=self.number(-number))))
-        above, below = sp.fraction(number)
+        above, below = fraction(number)
         if not below.free_symbols:
             return m
         bottom = within(m.bottom)

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import sympy as sp
 
 from symbackprop.core import maths
+from symbackprop.core.literals import fraction
 from symbackprop.core.maths import Math
 from symbackprop.core.names import GREEK, Name, parse_name
 from symbackprop.core.printer import ATOM, MATRIX, POWER, PRODUCT, SIGN, TERM
@@ -243,7 +244,7 @@ class Display(OwnNames[Box, Token]):
         return self._in_front(m.number, self(maths.product(*m.factors)), m.order)
 
     def _in_front(self, value: sp.Expr, body: Box, order: tuple[str, ...]) -> Box:
-        top, bottom = sp.fraction(value)
+        top, bottom = fraction(value)
         if value.is_Rational or bottom == 1:
             head = self(maths.Num(value, order))
         else:

@@ -8,7 +8,7 @@ from typing import ClassVar
 import sympy as sp
 
 from symbackprop.core import maths
-from symbackprop.core.literals import decimal, is_simple, superscript
+from symbackprop.core.literals import decimal, fraction, is_simple, superscript
 from symbackprop.core.maths import Math
 from symbackprop.core.names import text_name
 from symbackprop.core.printer import (
@@ -108,7 +108,7 @@ class TextPrinter(Remembering[Text, Text], LinePrinter):
 
     # -- arithmetic
     def scaled(self, m: maths.Prod) -> Text:
-        top, bottom = sp.fraction(m.number)
+        top, bottom = fraction(m.number)
         body = self(maths.product(*m.factors))
         whole = bottom == 1 or not m.number.has(sp.Symbol)
         if whole or body.level == TERM:
