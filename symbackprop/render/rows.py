@@ -338,9 +338,9 @@ class Rows(Written):
         if not below.free_symbols:
             return m
         bottom = within(m.bottom)
-        plain = isinstance(bottom, maths.Prod) and bottom.number == 1
+        factors = bottom.factors if isinstance(bottom, maths.Prod) and bottom.number == 1 else (bottom,)
         rest = self.scaled(above, *(top.factors if isinstance(top, maths.Prod) else ()))
-        return maths.Frac(rest, self.scaled(below, *(bottom.factors if plain else (bottom,))))
+        return maths.Frac(rest, self.scaled(below, *factors))
 
     def _signed(self, term: f.Formula, args: Sequence[Math], out: Math | None) -> tuple[bool, Math]:
         return signed(*super()._signed(term, args, out))
