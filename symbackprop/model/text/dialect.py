@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Container, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import accumulate
 from typing import TypeGuard
 
 import sympy as sp
@@ -15,6 +14,7 @@ from symbackprop.core.functions.words import IDLE_METHODS, MODULES, meant
 from symbackprop.core.scalars import TABLE
 from symbackprop.errors import Meant, NameProblem, Place, SyntaxProblem
 from symbackprop.model.text import tree
+from symbackprop.model.text.brackets import unclosed
 from symbackprop.model.text.calls import NUMPY, callee, function_names, is_numpys
 from symbackprop.model.text.expressions import FORWARD, one_formula
 from symbackprop.model.text.patterns import by_pattern
@@ -176,8 +176,7 @@ def _as_functions(expr: tree.Expr, name: str, options: Sequence[str] = ("",), in
     def written(option: str, line: str, place: Place) -> str:
         assert whole is not None
         text = line[whole.start - 1 : whole.end - 1].removesuffix("[0]")
-        depths = accumulate((c == ")") - (c == "(") for c in text[::-1])
-        opening = len(text) - next((k + 1 for k, depth in enumerate(depths) if not depth), len(text))
+        opening = unclosed(text[:-1]) - 1
         if line[whole.end - 1 :].lstrip().startswith(("[", ".")) or "," in line[: whole.start - 1].partition("=")[0]:
             return line  # one of several results is taken
         base = text[:opening].rpartition(".")[0]

@@ -20,7 +20,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from inspect import signature
-from itertools import accumulate
 from typing import Any, TypeAlias
 
 import sympy as sp
@@ -30,6 +29,7 @@ from symbackprop.core.functions.words import ALSO
 from symbackprop.core.scalars import TABLE
 from symbackprop.errors import Place, SyntaxProblem
 from symbackprop.model.text import tree
+from symbackprop.model.text.brackets import unclosed, unopened
 from symbackprop.model.text.tokens import (
     END,
     NAME,
@@ -84,14 +84,9 @@ def _comparison(c: Cursor) -> tree.Expr:
 
 def _around(line: str, place: Place) -> tuple[int, int]:
     """Where the brackets, or the right side, begin and end in which a place stands."""
-    start, end = place.start - 1, place.end - 1
-    depths = list(accumulate((c in ")]") - (c in "([") for c in line[:start][::-1]))
-    back = next((k for k, (depth, c) in enumerate(zip(depths, line[:start][::-1], strict=True))
-                 if depth < 0 or (depth == 0 and (c == "," or line[start - k - 2 : start - k] in _RIGHT_SIDES))), start)
-    on = list(accumulate((c in "([") - (c in ")]") for c in line[end:]))
-    ahead = next((k for k, (depth, c) in enumerate(zip(on, line[end:], strict=True))
-                  if depth < 0 or (depth == 0 and c == ",")), len(line) - end)
-    return start - back, end + ahead
+    before, rest = line[: place.start - 1], line[place.end - 1 :]
+    start = unclosed(before, lambda k: before[k] == "," or before[max(k - 1, 0) : k + 1] in _RIGHT_SIDES)
+    return start, len(line) - len(rest) + unopened(rest, lambda k: rest[k] == ",")
 
 
 _RIGHT_SIDES = ("= ", " =")
@@ -346,8 +341,7 @@ def _of_whole_arrays(line: str, place: Place) -> str:
 
 def _without_last_bracket(text: str) -> str:
     """``sum([a`` as ``sum(a``"""
-    depths = accumulate((c in ")]") - (c in "([") for c in text[::-1])
-    opening = len(text) - next((k + 1 for k, depth in enumerate(depths) if depth < 0), len(text))
+    opening = unclosed(text) - 1
     return text[:opening] + text[opening + 1 :] if text[opening : opening + 1] == "[" else text
 
 

@@ -10,11 +10,12 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
-from itertools import accumulate, product
+from itertools import product
 from typing import NamedTuple
 
 from symbackprop.errors import Meant, ModelError, NameProblem, Place, SyntaxProblem
 from symbackprop.model.names import check_name
+from symbackprop.model.text.brackets import unopened
 from symbackprop.model.text.characters import readable
 
 NAME, NUMBER, STRING, SIGN, END = "name", "number", "string", "sign", "end of line"
@@ -332,9 +333,9 @@ def _power_behind(line: str, place: Place) -> str:
     """The line with ``sin^2(x)`` before a place as ``sin(x)^2``; as it is where nothing like it stands there."""
     before, rest = line[: place.start - 1], line[place.start - 1 :]
     found = _POWER.search(before) if rest.startswith("(") else None
-    depths = accumulate((c == "(") - (c == ")") for c in rest)
-    end = next((k + 1 for k, depth in enumerate(depths) if not depth), 0)
-    return f"{before[: found.start()]}{found[1]}{rest[:end]}^{found[2]}{rest[end:]}" if found and end else line
+    end = unopened(rest[1:]) + 2
+    closed = found is not None and end <= len(rest)
+    return f"{before[: found.start()]}{found[1]}{rest[:end]}^{found[2]}{rest[end:]}" if found and closed else line
 
 
 _PRODUCTS: tuple[Meant, ...] = (_power_behind, "@ …", "* …")  # what may be missing before a value, or meant
