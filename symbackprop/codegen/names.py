@@ -9,13 +9,14 @@ from collections.abc import Iterable
 from functools import cache, lru_cache
 
 from symbackprop.codegen.helpers import helper_names
+from symbackprop.targets import ALONG, WHOLE
 
 _OWN = {
     "np", "jnp", "jax", "lax", "step", "carry", "static", "torch", "device", "reduce",
     "params", "data", "cache", "grads", "upstream", "dtype", "dtypes", "sizes", "arrays", "rng", "dims", "at",
     "forward", "backward", "loss_and_grads", "init_params", "read", "outputs", "make_workspace", "workspace", "kept",
     "checked", "typed", "SEEN",
-    "hvp", "jvp", "ggn", "hessian", "hessian_dense", "jacobian", "along", "found", "wanted",
+    *ALONG, *WHOLE, "hessian_dense", "along", "found", "wanted",
     "NAME", "MODEL", "PARAMS", "DATA", "INTEGERS", "LOSS", "OUTPUTS", "GRADIENTS", "DIMS", "DTYPE", "self",
     "apply", "Module", "NAMES", "SOUGHT", "RESULTS", "KEPT", "UPSTREAM", "OPERATOR", "forward_op", "backward_op",
     "hvp_op", "schema", "separate", "without_values", "owned", "converted", "empty", "cached", "alike", "remember",
