@@ -32,6 +32,7 @@ from symbackprop.core.facts import (
 )
 from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.loops import body_leaf
+from symbackprop.core.registry import Role
 from symbackprop.core.shapes import bracketed, dim_text, same_shape, shape_text
 from symbackprop.derive.record import Edge
 from symbackprop.grade import mistakes as m
@@ -44,7 +45,7 @@ from symbackprop.own.local_mistakes import AT_EDGES as LOCAL
 from symbackprop.own.local_mistakes import candidate, handing_on, skipped, told
 
 OVERWRITTEN, AXIS, SWAPPED, CONVENTION, SHIFTED = "overwritten", "axis", "swapped", "convention", "shifted"
-COPIES = ("gather", "unfold", "slice", "take_along_axis", "repeat")
+COPIES = (Role.LOOKUP, Role.UNFOLDED, Role.PART, Role.PICK)
 
 
 # -- what one edge hands back
@@ -53,25 +54,26 @@ COPIES = ("gather", "unfold", "slice", "take_along_axis", "repeat")
 def overwrites(place: Place) -> Iterator[Candidate]:
     """``dE[index] = d`` and ``dX[window] = d`` where += belongs: the last one wins."""
     edge = place.edge
-    op, name = edge.consumer.op.name, declared_name(place.reference, edge.argument)
-    if edge.index == 0 and op in COPIES:
-        what = "an index that occurs twice" if op == "gather" else "entries that overlap"
+    row, op = edge.consumer, edge.consumer.op.name
+    name = declared_name(place.reference, edge.argument)
+    if edge.index == 0 and row.op.role in COPIES:
+        what = "an index that occurs twice" if is_lookup(row) else "entries that overlap"
         says = f"= stands where += belongs in d{name}: of {what} only the last contribution is kept"
         yield candidate(place, OVERWRITTEN, says, _last_copy, 15, (("overwrites", op, name), ("overwrites", op)))
-        places = edge.consumer.args[1].ndim if is_lookup(edge.consumer) else 0
-        if op == "unfold":  # a loop over the places in a window writes the last place of all windows last
+        places = row.args[1].ndim if is_lookup(row) else 0
+        if is_unfolded(row):  # a loop over the places in a window writes the last place of all windows last
             yield candidate(place, OVERWRITTEN, says, _last_place_of_windows, 16)
         if places > 1:  # a loop of backward writes the first step last
             yield candidate(place, OVERWRITTEN, says, _last_copy_backwards, 16)
         for axis in range(places) if places > 1 else ():
             within = says.replace("occurs twice", f"occurs twice in one step along axis {axis}")
             yield candidate(place, OVERWRITTEN, within, _last_copy_of_each(axis), 16)
-    if edge.index == 1 and op == "conv2d":
+    if edge.index == 1 and is_convolution(row):
         says = f"= stands where += belongs in d{name}: of the sum over the places of the window only the last is kept"
         yield candidate(place, OVERWRITTEN, says, lambda s, e, up: s.passed(e, _last_place(up)), 15)
         says = f"= stands where += belongs in d{name}: of the sum over samples and places only the last is kept"
         yield candidate(place, OVERWRITTEN, says, lambda s, e, up: s.passed(e, _last_sample(_last_place(up))), 15)
-    if edge.index == 0 and op == "conv2d":
+    if edge.index == 0 and is_convolution(row):
         says = f"= stands where += belongs in d{name}: where windows overlap only the last contribution is kept"
         yield candidate(place, OVERWRITTEN, says, _last_window, 15)
         channels = f"{says}, and of the channels of what comes out only the last"
