@@ -625,6 +625,12 @@ def test_past_the_limit_gradients_stay_as_they_were_swept(monkeypatch: pytest.Mo
     check_equal(d)
 
 
+def test_past_the_limit_while_forms_are_compared() -> None:
+    """Some hundred factors, each a sum that a product is multiplied out of."""
+    d = derive(Model.parse(f"data x\nparam w\nloss L = {'*'.join(f'(w*x + {k})' for k in range(2, 212))}"))
+    assert not closed_forms(d).rules
+
+
 def test_formulas_are_elementwise() -> None:
     """What is written is arithmetic and sums: no op comes in that the sweep does not use."""
     short = closed(derive(Model.parse(KERNELS["soft ce spelled"].text)))

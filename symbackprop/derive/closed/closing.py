@@ -320,7 +320,10 @@ class Closing:
             trial = None if found is None else self._renamed(found, first, alike)
             if found is None or trial is not None:
                 return trial
-        best = self._best(region)
+        try:
+            best = self._best(region)
+        except TooLong:  # while forms are compared: no more is looked at
+            best = None
         self.solved[alike.key] = alike, best
         return best
 
