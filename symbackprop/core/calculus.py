@@ -2,8 +2,8 @@
 
 The rules below differentiate a formula term by term, as at a blackboard, so ½(y−o)² gives −(y−o) and not o − y. Every
 result is then compared with the derivative of the canonical kernel: SymPy's own ``diff``, or of a sum of products of
-powers that of its terms. Where they cannot be shown equal, SymPy's is used: SymPy decides the mathematics, and the
-formula only decides how it is written.
+powers that of its terms (of arguments to whole powers without SymPy's objects). Where they cannot be shown equal,
+SymPy's is used: SymPy decides the mathematics, and the formula only decides how it is written.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import sympy as sp
 
 from symbackprop.core import formula as f
+from symbackprop.core.collected import collected, slope
 from symbackprop.core.scalars import BY_HEAD, OUTPUT, PLACEHOLDERS, TABLE, to_sympy
 from symbackprop.errors import ModelError
 
@@ -62,7 +63,10 @@ def sorted_terms(expr: sp.Expr) -> list[sp.Expr]:
 
 def partial(form: f.Formula, index: int) -> f.Formula:
     """∂form/∂Arg(index) over the arguments and `OUT`, written in the order of the formula."""
-    written, value, x = _derivative(form, index, top=True), to_sympy(form), PLACEHOLDERS[index]
+    written, known = _derivative(form, index, top=True), collected(form)
+    if written is not None and known is not None and collected(written) == slope(known, index):
+        return written
+    value, x = to_sympy(form), PLACEHOLDERS[index]
     said = None if written is None else to_sympy(written, out=value)
     if written is not None and said == _by_terms(value, x):
         return written

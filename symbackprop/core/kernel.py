@@ -7,12 +7,13 @@ when constants and other kernels are put in place of its arguments.
 from __future__ import annotations
 
 from functools import cache
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core.calculus import partial
+from symbackprop.core.collected import collected, collected_by_sympy
 from symbackprop.core.scalars import TABLE, to_sympy
 
 MAX_ARGS = 12
@@ -26,12 +27,11 @@ class Kernel:
     the value is a truth value (0 or 1).
     """
 
-    __slots__ = ("_partials", "arity", "boolean", "expr", "form", "head", "identity")
+    __slots__ = ("_partials", "arity", "boolean", "form", "head", "identity")
     _table: ClassVar[dict[f.Formula, Kernel]] = {}
-    _identities: ClassVar[dict[tuple[sp.Expr, int], int]] = {}
+    _identities: ClassVar[dict[Any, int]] = {}
 
     form: f.Formula
-    expr: sp.Expr
     arity: int
     identity: int
     head: str | None
@@ -42,14 +42,19 @@ class Kernel:
         kernel = cls._table.get(form)
         if kernel is None:
             kernel = cls._table[form] = object.__new__(cls)
-            kernel.form, kernel.expr = form, to_sympy(form)
+            kernel.form = form
             kernel.arity = len(f.arguments(form))
             kernel.head = f.called(form)
             kernel.boolean = is_truth(form)
-            key = (kernel.expr, kernel.arity)
+            key = (value_of(form), kernel.arity)
             kernel.identity = cls._identities.setdefault(key, len(cls._identities))
             kernel._partials = {}
         return kernel
+
+    @property
+    def expr(self) -> sp.Expr:
+        """SymPy's canonical form of it."""
+        return to_sympy(self.form)
 
     def partial(self, index: int) -> f.Formula:
         """∂kernel/∂Arg(index), over the arguments and the kernel's own output."""
@@ -59,6 +64,14 @@ class Kernel:
 
     def __repr__(self) -> str:
         return f"Kernel({self.expr})"
+
+
+def value_of(form: f.Formula) -> Any:
+    """What formulas of one value have in common: the products of powers that they add, else SymPy's canonical form."""
+    found = collected(form)
+    expr = to_sympy(form) if found is None else None
+    found = collected_by_sympy(expr) if found is None else found
+    return expr if found is None else frozenset(found.items())
 
 
 def is_truth(form: f.Formula) -> bool:

@@ -1,0 +1,57 @@
+"""Sums of products of powers that are collected without SymPy: always what SymPy's canonical form holds."""
+
+from __future__ import annotations
+
+import sympy as sp
+from hypothesis import given
+from hypothesis import strategies as st
+
+from symbackprop.core import formula as f
+from symbackprop.core.collected import collected, collected_by_sympy, slope
+from symbackprop.core.kernel import Kernel
+from symbackprop.core.scalars import PLACEHOLDERS, to_sympy
+
+ARGUMENTS = [f.Arg(k) for k in range(3)]
+NUMBERS = [f.lift(sp.Rational(x)) for x in ("1", "-1", "2", "5", "1/2", "-2/3")]
+EXPONENTS = [sp.Rational(x) for x in ("2", "3", "-1", "-2", "1/2")]
+
+
+def _several(parts: st.SearchStrategy[f.Formula]) -> st.SearchStrategy[list[f.Formula]]:
+    return st.lists(parts, min_size=2, max_size=4)
+
+
+FORMULAS = st.recursive(
+    st.sampled_from([*ARGUMENTS, *NUMBERS]),
+    lambda parts: st.one_of(
+        parts.map(f.neg), _several(parts).map(lambda x: f.add(*x)), _several(parts).map(lambda x: f.mul(*x)),
+        st.tuples(parts, parts).filter(lambda x: x[1] != f.ZERO).map(lambda x: f.div(*x)),
+        st.tuples(parts.filter(lambda x: x != f.ZERO and not isinstance(x, f.Num)), st.sampled_from(EXPONENTS))
+        .map(lambda x: f.power(*x)),
+    ),
+    max_leaves=12,
+)
+
+
+@given(FORMULAS)
+def test_it_is_what_the_canonical_form_holds(form: f.Formula) -> None:
+    known, expr = collected(form), to_sympy(form)
+    if known is None:
+        return
+    assert known == collected_by_sympy(expr)
+    for index, x in enumerate(PLACEHOLDERS[:3]):
+        assert slope(known, index) == collected_by_sympy(sp.diff(expr, x))
+
+
+@given(FORMULAS, FORMULAS)
+def test_kernels_are_one_where_their_canonical_forms_are(a: f.Formula, b: f.Formula) -> None:
+    first, second = Kernel(a), Kernel(b)
+    alike = first.expr == second.expr and first.arity == second.arity
+    assert (first.identity == second.identity) == alike
+
+
+def test_most_formulas_are_such_sums_and_products_of_sums_are_not() -> None:
+    x, y, z = ARGUMENTS
+    assert collected(x * y / 2 - 3 * y / x**2 + x * y) == {((0, 1), (1, 1)): sp.Rational(3, 2), ((0, -2), (1, 1)): -3}
+    assert collected(2 * (x - y)) == {((0, 1),): 2, ((1, 1),): -2}
+    assert collected(f.Add((x, f.Neg(x)))) == {} and collected(z * (x + y)) is collected((x + y) ** 2) is None
+    assert Kernel(f.Div(f.Pow(x + y, f.lift(2)), x + y)).identity == Kernel(y + x).identity
