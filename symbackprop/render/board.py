@@ -132,9 +132,9 @@ class Board(Anatomy):
         """A sum over paths without δ's, what they share in front."""
         if self.whole is None:
             return ()
-        self.whole.lines(s)
-        right = self.whole.terms.shared(s)
-        if right is None or s.step.target.name not in self.context.wanted or len(text(right)) > LONG:
+        self.whole.settle(s)
+        right = self.whole.terms.shared(s) if s.step.target.name in self.context.wanted else None
+        if right is None or len(text(right)) > LONG:
             return ()
         return (Line("written", lines[0].left, right, ("written out",), value=lines[-1].value),)
 

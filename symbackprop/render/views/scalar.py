@@ -41,8 +41,16 @@ class ScalarView(Writer):
         inside = [*self._cached(s, terms[0]), *[self._local(s, g) for g in parts]]
         found = [*self._chain(s, left, terms), *inside, *self._final(s, left, terms)]
         self._remember(s, terms)
-        self.terms.settle(s)
+        self.settle(s)
         return tuple(_without_repetition(found))
+
+    def settle(self, s: Located) -> None:
+        """From here on a step's gradient is what its last line says."""
+        if not any(t.pairs for t in self.terms.of(s)):
+            return
+        if self._cancels(s):
+            self.terms.shorten(s, Factor(s.step.total.attr.form, s.step.total.args))
+        self.terms.settle(s)
 
     def _seed(self, s: Located, left: Math) -> Line:
         given = s.step.target is not self.context.loss
@@ -151,9 +159,7 @@ class ScalarView(Writer):
         substituted = self.terms.substituted(terms)
         value = self.context.value(s.step.total)
         if self._cancels(s):
-            row = s.step.total
-            self.terms.shorten(s, Factor(row.attr.form, row.args))
-            return cancelling(self.rows, left, substituted, self.rows.row(row), value)
+            return cancelling(self.rows, left, substituted, self.rows.row(s.step.total), value)
         short = self._shorter(terms, substituted)
         if short is None:
             return [Line("result", left, substituted, ("substituted",), value=value)]
