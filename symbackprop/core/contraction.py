@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from itertools import combinations
 from typing import Generic, NamedTuple, TypeVar
 
@@ -29,7 +30,18 @@ def planned(items: Sequence[Collection[Letter]], out: Collection[Letter], sizes:
             arrays: Sequence[int]) -> Plan[Letter]:
     """The order with the fewest multiplications in which arrays at these letters become one with the letters ``out``.
     ``arrays`` are numbers that tell them apart; pairs are numbered on from them."""
-    planner = Planner([frozenset(i) for i in items], frozenset(out), sizes, arrays)
+    letters = dict.fromkeys([i for some in (*items, out) for i in some])
+    first: dict[int, int] = {}
+    alike = tuple([first.setdefault(array, k) for k, array in enumerate(arrays)])
+    known = tuple([(i, sizes[i]) for i in letters])
+    return [*_planned(tuple([frozenset(i) for i in items]), frozenset(out), known, alike)]
+
+
+@lru_cache(maxsize=1 << 12)
+def _planned(items: Sequence[frozenset[Letter]], out: frozenset[Letter], sizes: Iterable[tuple[Letter, Dim]],
+             arrays: Sequence[int]) -> Plan[Letter]:
+    """The same, remembered: deep models multiply alike again and again."""
+    planner = Planner(items, out, dict(sizes), arrays)
     return planner.cheapest() if len(items) <= MOST else planner.greedy()
 
 
