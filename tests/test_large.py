@@ -25,6 +25,15 @@ SHAPES: dict[str, Callable[[int], str]] = {
         f"h{k + 1} = tanh(h{k} * w)\n" for k in range(n)) + f"loss L = h{n}",
     "stack": lambda n: f"param {_names(n)}\nloss L = sum(stack({_names(n)})^2)",
     "one array many times": lambda n: f"param a: 2\nloss L = sum(concat({', '.join(['a'] * n)})^2)",
+    "outputs": lambda n: "param w\n" + "".join(f"output a{k} = sin(w + {k})\n" for k in range(n)),
+    "dimensions": lambda n: "".join(f"dim D{k}\nparam w{k}: D{k}\n" for k in range(n)) + (
+        "loss L = " + " + ".join(f"sum(w{k}^2)" for k in range(n))),
+    "normalised layers": lambda n: "dim N, D\ndata H0: N x D\n" + "".join(
+        f"param W{k}: D x D\nH{k + 1} = tanh(layer_norm(H{k}) @ W{k})\n" for k in range(n // 4)) + (
+        f"loss L = mean(H{n // 4}^2)"),
+    "loops": lambda n: "dim T\ndata x: T\n" + "".join(
+        f"param w{k}\nh{k}x[0] = w{k}\nfor t in 1..T: h{k}x[t] = tanh(w{k}*h{k}x[t-1] + x[t])\n" for k in range(n // 4)
+    ) + "loss L = " + " + ".join(f"h{k}x[T]" for k in range(n // 4)),
 }
 
 

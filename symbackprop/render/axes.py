@@ -21,6 +21,10 @@ class AxisLetters:
     def __init__(self, taken: Iterable[str], counters: Mapping[str, sp.Expr] | None = None) -> None:
         self.taken = {text_name(name) for name in taken}
         self.runs: dict[str, sp.Expr] = dict(counters or {})
+        self.along: dict[sp.Expr, dict[str, None]] = {}  # the same by size
+        self.numbered = 1  # the first letter with a number that may be new
+        for letter, size in self.runs.items():
+            self.along.setdefault(size, {})[letter] = None
         self.used: dict[str, sp.Expr] = {}
         self.own: dict[str, sp.Expr] = {}
         self.met: dict[str, set[sp.Expr]] = {}
@@ -41,6 +45,7 @@ class AxisLetters:
             fitting = self._fitting(size, {*letters, *used, *self.own})
             letters.append(next(x for x in fitting if self.met.get(x, {size}) == {size}))
             self.runs[letters[-1]] = size
+            self.along.setdefault(size, {})[letters[-1]] = None
         return letters
 
     def mention(self, letters: Iterable[str], shape: Iterable[sp.Expr]) -> None:
@@ -56,9 +61,11 @@ class AxisLetters:
 
     def _fitting(self, size: sp.Expr, used: Collection[str], wishes: Sequence[str] = ()) -> Iterator[str]:
         """Letters that may be called for an axis, those given before first."""
-        known = [x for x, d in (*self.own.items(), *self.runs.items()) if d == size]
+        while f"i_{self.numbered}" in self.runs:
+            self.numbered += 1
+        known = [*[x for x, d in self.own.items() if d == size], *self.along.get(size, ())]
         first = size.name[0].lower() if size.is_Symbol else ""
-        numbered = (f"i_{k}" for k in count(1))
+        numbered = (f"i_{k}" for k in count(self.numbered))
         for x in chain((x for x in known if x in wishes), wishes, known, first, _SPARE, numbered):
             free = x not in used and x not in self.closed and x not in self.taken
             if free and self.runs.get(x, size) == size == self.own.get(x, size):

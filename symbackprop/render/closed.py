@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import cached_property
 
 from symbackprop.core import formula as f
 from symbackprop.core.facts import is_sum, is_view
-from symbackprop.core.graph import Node
+from symbackprop.core.graph import Node, arguments_first
 from symbackprop.core.maths import Math, Sum, Sym, within
 from symbackprop.core.names import free_name, text_name, wishes
 from symbackprop.derive.closed import FACTOR, ClosedForms, Shown
@@ -91,23 +93,29 @@ class ClosedLines:
     # -- names
     def _parts(self, whole: Node) -> list[Node]:
         """Rows without a name that a form reads several times, and its sums where it has several; inner ones first."""
-        known = frozenset(self.rows.symbols) - {whole.id}
-        order = whole.graph.topological([whole], known)[:-1]
+        known = self.rows.symbols
+        order = arguments_first([whole], lambda n: () if n.id in known and n is not whole else n.args)[:-1]
         open_rows = [n for n in order if n.id not in known and n.args and n.value is None and not is_view(n)]
-        reads = [a.id for n in (*open_rows, whole) for a in n.args]
+        reads = Counter([a.id for n in (*open_rows, whole) for a in n.args])
         means = [n for n in open_rows if _is_mean(n)]
-        means = [n for n in means if not any(n in other.args for other in means)]
-        several = means if len(means) > 1 else []
-        return [n for n in open_rows if n in several or (reads.count(n.id) > 1 and n not in means)]
+        inside = {a for mean in means for a in mean.args}
+        outer = {n for n in means if n not in inside}
+        return [n for n in open_rows if (len(outer) > 1 if n in outer else reads[n.id] > 1)]
 
     def _named(self, part: Node, names: ExitStack) -> Line:
         right = self.rows.row(part)
-        symbols = [x.name for x in self.rows.symbols.values() if isinstance(x, Sym)]
-        taken = [*self.rows.letters.taken, *map(text_name, (*symbols, *self.names.values()))]
-        name = self.names.setdefault(part.id, free_name(taken, *self._wishes(part)))
-        symbol = Sym(name, tuple(part.shape), part.id)
+        if part.id not in self.names:
+            self.names[part.id] = free_name(self._taken, *self._wishes(part))
+            self._taken.add(text_name(self.names[part.id]))
+        symbol = Sym(self.names[part.id], tuple(part.shape), part.id)
         names.enter_context(self.rows.called(part, symbol))
         return Line("part", symbol, right, ("for short",))
+
+    @cached_property
+    def _taken(self) -> set[str]:
+        """What names on the page look like; those of parts are added as they are given."""
+        symbols = [x.name for x in self.rows.symbols.values() if isinstance(x, Sym)]
+        return {*self.rows.letters.taken, *map(text_name, symbols)}
 
     def _wishes(self, part: Node) -> list[str]:
         """What a part would like to be called: by its role, as x̂ of a normalisation."""

@@ -39,7 +39,9 @@ class Stored:
         self.own = {s.total.id for s in steps if s.target.args or s.target.id in self.carries}
         totals = {s.total.id: s.total for s in steps}
         self.reads = {i: tuple(self._from_forward(self._top(total))) for i, total in totals.items()}
-        self.kept = {row.id: row for rows in self.reads.values() for row in rows}
+        kept = {row.id: row for rows in self.reads.values() for row in rows}
+        known = [(key, (place, row)) for place, row in enumerate(kept.values()) for key in (row.id, *_stacked(row))]
+        self.kept: dict[object, tuple[int, Node]] = dict(reversed(known))  # the first of a key
 
     def of(self, total: Node) -> tuple[Node, ...]:
         """The forward rows that a gradient reads."""
@@ -87,9 +89,10 @@ class Stored:
         start = () if plainly(first).is_leaf else tuple(self._from_forward([first]))
         if last.id in self.carries and is_computed(scan.attr, place):  # handed on by another carry
             return (*self._held_as(last), *start)
-        after = [x for x in self.kept.values() if x is last or _is_stack(x, scan, last)]
-        after += [last] if scan.attr.reverse else []
-        return (after[0], *start) if after else (row,)
+        after = [self.kept[key] for key in (last.id, (scan.id, last.id)) if key in self.kept]
+        if not after and not scan.attr.reverse:
+            return (row,)
+        return (min(after)[1] if after else last, *start)
 
     def _state(self, row: Node) -> Node:
         """What a stack that the model does not name is made of: a row of the steps, also of the states before."""
@@ -100,10 +103,10 @@ class Stored:
         return next((after for leaf, after in zip(loop.carry, loop.carried, strict=True) if leaf is result), result)
 
 
-def _is_stack(row: Node, scan: Node, of: Node) -> bool:
-    """Whether a row is all values that a row of a loop's body has."""
-    found = row.is_result and row.args[0] is scan and row.attr >= len(scan.attr.carry)
-    return found and scan.attr.results()[row.attr] is of
+def _stacked(row: Node) -> list[tuple[int, int]]:
+    """The loop, and the row of its body, of which a row is all values; nothing for other rows."""
+    place = row.attr - len(row.args[0].attr.carry) if row.is_result else -1
+    return [(row.args[0].id, row.args[0].attr.stacked[place].id)] if place >= 0 else []
 
 
 def _is_result(row: Node) -> bool:
@@ -139,7 +142,7 @@ class Context:
         loops = [x.loop for x in self.located if isinstance(x, LoopMark)]
         scans, reverses = [x.loop for x in loops], [x.reverse for x in loops]
         self.from_forward = Stored(derivation, [s.step for s in self.steps], scans, reverses)
-        self.loss = derivation.model.loss_row
+        self.loss, self.upstream = derivation.model.loss_row, {*derivation.model.upstream.values()}
         self.wanted = frozenset(derivation.wrt)
 
     def owns(self, s: Located) -> bool:

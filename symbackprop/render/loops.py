@@ -97,13 +97,11 @@ def _whole(r: Rows, scan: Node, place: int) -> Math:
 def _step(r: Rows, name: str, row: Node | None = None) -> Sym:
     """A step by the name that it has on the page; one without is written as it is where the name of another row than
     its own prints alike."""
-    rows = {i: x for i, m in r.plain.items() if isinstance(x := within(m), Sym)}
-    own = next((x for x in rows.values() if x.name == name), None)
+    own = r.called_by.get(name)
     if own is not None:
-        return replace(own, shape=(), row=None)
-    others = [x.name for i, x in rows.items() if row is None or i != row.id]
-    alike = {shown for other in others for shown in (text_name(other), subscripts_of(other))}
-    return Sym(name, verbatim=text_name(name) in alike or subscripts_of(name) in alike)
+        return replace(own[0], shape=(), row=None)
+    alike = [*r.called_by.get((text_name(name),), ()), *r.called_by.get(subscripts_of(name), ())]
+    return Sym(name, verbatim=any(row is None or x.row != row.id for x in alike))
 
 
 def _line(context: Context, scan: Node, place: int, links: list[Link]) -> Line:

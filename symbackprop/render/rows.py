@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -22,7 +22,7 @@ from symbackprop.core.graph import Node
 from symbackprop.core.kernel import index_of
 from symbackprop.core.literals import fraction
 from symbackprop.core.maths import Dims, Math, negative, product, shaped, signed, within
-from symbackprop.core.names import free_name
+from symbackprop.core.names import free_name, subscripts_of, text_name
 from symbackprop.core.notation import Written
 from symbackprop.core.registry import composed
 from symbackprop.core.scalars import TABLE
@@ -79,6 +79,16 @@ class Rows(Written):
         self.read_as: dict[int, Node] = {}  # what is written in the place of rows
 
     # -- names, sizes, derivatives
+    @cached_property
+    def called_by(self) -> dict[str | tuple[str, ...], list[maths.Sym]]:
+        """The names of rows by what they are, by how they print (alone in a tuple) and by base and subscripts."""
+        found: dict[str | tuple[str, ...], list[maths.Sym]] = {}
+        for symbol in map(within, self.plain.values()):
+            if isinstance(symbol, maths.Sym):
+                for key in (symbol.name, (text_name(symbol.name),), subscripts_of(symbol.name)):
+                    found.setdefault(key, []).append(symbol)
+        return found
+
     def ref(self, node: Node) -> Math:
         """A row as an operand: its name, else its right-hand side."""
         symbol = self.symbols.get(node.id)

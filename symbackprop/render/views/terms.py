@@ -93,8 +93,8 @@ class Terms:
 
     def _given(self, target: Node) -> Node:
         """The upstream gradient of an output that others read too, which is one term among several."""
-        step, upstream = self.context.by_target[target.id].step, self.context.derivation.model.upstream.values()
-        rows = [c.value for c in step.contributions if any(c.value is row for row in upstream)]
+        step = self.context.by_target[target.id].step
+        rows = [c.value for c in step.contributions if c.value in self.context.upstream]
         return rows[0] if rows and rows[0] is not step.total else target
 
     # -- written
