@@ -1,9 +1,11 @@
-"""How fast models are derived, printed and emitted: a chain of tanh layers of growing length, GPT blocks, and all
-built-in models.
+"""How fast models are derived, printed and emitted: a chain of tanh layers of growing length, GPT blocks, all
+built-in models, and texts of 100 kB.
 
     python benchmarks/derive_speed.py            # declare, derive, bring into closed form
     python benchmarks/derive_speed.py --emit     # and print as text and as LaTeX, and write the modules
     python benchmarks/derive_speed.py --models   # the built-in models, printed and emitted
+    python benchmarks/derive_speed.py --large    # commands on texts of `large.py`: seconds and memory of the process
+    python benchmarks/derive_speed.py --large --inputs powers,layers --scale 0.5 --commands text,emit
 
 Times are CPU seconds, the best of three runs in this process, after one that fills SymPy's caches; printing is without
 the closed forms, which are looked for once. A row is one line of the model's table: an operation with its result.
@@ -13,9 +15,15 @@ from __future__ import annotations
 
 import argparse
 import gc
+import os
+import sys
 from collections.abc import Callable, Iterable
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import process_time
+
+from large import INPUTS
 
 from symbackprop import Model, codegen, derive, load
 from symbackprop.core import functions as F
@@ -25,6 +33,13 @@ from symbackprop.model import zoo
 
 CHAINS = (100, 300, 1_000, 3_000, 10_000)
 BLOCKS = (1, 6, 12, 24, 48)
+COMMANDS = {
+    "show": "show FILE",
+    **{form: f"derive FILE --format {form}" for form in ("text", "latex", "html", "json")},
+    "board": "derive FILE --detail board",
+    **{name: f"codegen FILE -o - --no-verify -O{level}" for name, level in (("emit", 1), ("emit -O2", 2))},
+    "verify": "verify FILE",
+}
 
 
 def chain(layers: int) -> Model:
@@ -102,15 +117,50 @@ def report_models(runs: int) -> None:
     print(f"{'all':>26}" + "".join(f"{t:>9.1f} ms" for t in sums))
 
 
+def report_large(inputs: Iterable[str], commands: Iterable[str], scale: float) -> None:
+    """CPU seconds of whole commands on texts, and the most memory that one of them needs; what ends otherwise than
+    well, as what is refused does, has its exit code behind the time."""
+    commands = list(commands)
+    print(f"\n{'':>18}{'size':>8}{'kB':>7}" + "".join(f"{name:>11}" for name in commands) + f"{'memory':>11}")
+    with TemporaryDirectory() as folder:
+        for name in inputs:
+            size = max(1, round(INPUTS[name].size * scale))
+            path = Path(folder, f"{name}.sbp")
+            path.write_text(INPUTS[name].write(size), encoding="utf-8")
+            took = [of_command(COMMANDS[command].replace("FILE", str(path)).split()) for command in commands]
+            print(f"{name:>18}{size:>8,}{path.stat().st_size / 1e3:>7.1f}"
+                  + "".join(f"{seconds:>7.2f} ({code})" if code else f"{seconds:>9.2f} s" for seconds, _, code in took)
+                  + f"{max(memory for _, memory, _ in took):>8.0f} MB", flush=True)
+
+
+def of_command(words: list[str]) -> tuple[float, float, int]:
+    """CPU seconds, megabytes and exit code of a command in a process of its own."""
+    child = os.fork()
+    if not child:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
+        os.execv(sys.executable, [sys.executable, "-m", "symbackprop", *words])
+    _, status, used = os.wait4(child, 0)
+    per_megabyte = 1e6 if sys.platform == "darwin" else 1e3
+    return used.ru_utime + used.ru_stime, used.ru_maxrss / per_megabyte, os.waitstatus_to_exitcode(status)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="How fast models are derived, printed and emitted.")
     parser.add_argument("--emit", action="store_true", help="print and write the modules, too")
     parser.add_argument("--models", action="store_true", help="the built-in models instead")
     parser.add_argument("--runs", type=int, default=3, help="runs of which the best counts")
     parser.add_argument("--most", type=int, default=CHAINS[-1], help="the longest chain")
+    parser.add_argument("--large", action="store_true", help="commands on long texts instead")
+    parser.add_argument("--inputs", default=",".join(INPUTS), help="of --large: these texts alone")
+    parser.add_argument("--commands", default=",".join(COMMANDS), help="of --large: these alone")
+    parser.add_argument("--scale", type=float, default=1, help="of --large: parts of the size")
     options = parser.parse_args()
     if options.models:
         return report_models(options.runs)
+    if options.large:
+        return report_large(options.inputs.split(","), options.commands.split(","), options.scale)
     derive(chain(20))
     derive(gpt(2))
     report("layers", chain, [n for n in CHAINS if n <= options.most], options.emit, options.runs)
