@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from symbackprop.codegen.names import Scope, escape
-from symbackprop.codegen.program import Along, Assign, Block, is_plain
+from symbackprop.codegen.program import Along, Assign, Block, For, is_plain
 from symbackprop.codegen.rows import sharing
 from symbackprop.codegen.schedule import Scheduler, Variables
 from symbackprop.core.facts import is_repeated
@@ -24,6 +24,8 @@ def finished(block: Block, results: Mapping[str, Node], known: Collection[int], 
     and a result that has another name gets its own as well."""
     copies = to_copy(results.values(), known)
     places = {(s.row.id, s.name): k for k, s in enumerate(block.statements) if isinstance(s, Assign)}
+    places |= {(row.id, word): k for k, s in enumerate(block.statements) if isinstance(s, For)
+               for word, _ in s.last for row in results.values() if block.variable(row) == word}
     names: set[str] = set()
     found: list[str] = []
     for position, (wanted, row) in enumerate(results.items()):
@@ -41,8 +43,9 @@ def _own(block: Block, row: Node, place: int | None, wanted: str, own: bool, sco
     a plain number becomes one of its kind."""
     kind = row.kind if is_plain(row) else None
     if place is not None:
-        name = escape(wanted)
-        block.statements[place] = Assign(name, row, own, kind)
+        name, statement = escape(wanted), block.statements[place]
+        made = replace(statement, own=statement.own | {name}) if isinstance(statement, For) else None
+        block.statements[place] = made or Assign(name, row, own, kind)
         return name
     name = scope.fresh(wanted)
     block.statements.append(Assign(name, row, own, kind))
@@ -56,10 +59,20 @@ def to_copy(results: Iterable[Node], known: Collection[int]) -> set[int]:
         if not row.ndim:
             continue
         *views, owner = [row] if row.value is not None else sharing(row)
-        if owner.is_declared or owner.id in claimed or any(is_repeated(v) for v in views):
+        owners = [*owners_of(owner)]
+        if any(o.is_declared or o.id in claimed for o in owners) or any(is_repeated(v) for v in views):
             found.add(position)
-        claimed.add(owner.id)
+        claimed.update(o.id for o in owners)
     return found
+
+
+def owners_of(row: Node) -> Iterator[Node]:
+    """A row, and for what a loop carries to its end what it begins with, which that is when the loop has no step."""
+    yield row
+    scan = row.args[0] if row.is_result else None
+    if scan is not None and row.attr < len(scan.attr.carry) and not scan.attr.length.is_Integer:
+        *_, first = sharing(scan.args[row.attr])
+        yield from owners_of(first)
 
 
 # -- functions that compute something of their own

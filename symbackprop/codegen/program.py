@@ -112,7 +112,8 @@ class Segments:
 @dataclass(frozen=True)
 class For:
     """A loop over time. ``start`` sets the carried variables, ``elements`` name step t of sequences, ``body`` has
-    variables of its own, ``update`` moves the carried variables on, all at once; ``last`` names the final carries;
+    variables of its own, ``update`` moves the carried variables on, all at once; ``last`` names the final carries, of
+    which those in ``own`` must be arrays of their own: without a step they are what the loop begins with;
     ``lasting`` are the variables of the body whose arrays a later step may still read; ``fixed`` are matrices that
     every step reads, and a name for the transpose of each; ``segments``: see there."""
 
@@ -128,6 +129,7 @@ class For:
     lasting: frozenset[str] = frozenset()
     fixed: tuple[tuple[str, str], ...] = ()
     segments: Segments | None = None
+    own: frozenset[str] = frozenset()
 
 
 Statement: TypeAlias = Assign | OneHot | Softmax | For

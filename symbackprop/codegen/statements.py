@@ -325,7 +325,8 @@ class Writer:
         carried, stored = dict(loop.update), {s.value.variable for s in loop.stores}
         for word, value in loop.last:
             in_stack = self.workspace and carried[value].variable in stored  # where the last entry was computed
-            yield Line(assign(word, self.p.copied(name(value)) if in_stack else name(value)), "", depth)
+            apart = in_stack or word in loop.own
+            yield Line(assign(word, self.p.copied(name(value)) if apart else name(value)), "", depth)
 
     def steps(self, loop: For, counts: Code, depth: int) -> tuple[list[ast.stmt], list[Line]]:
         """Copies of what every step reads, and the loop over some steps."""

@@ -60,3 +60,29 @@ def test_sizes_of_nothing(text: str, level: int, tmp_path: Path) -> None:
     module.outputs(params, data)
     assert np.isfinite(loss) == (text in LOOPS)
     assert {n: g.shape for n, g in grads.items()} == {n: np.shape(v) for n, v in params.items()}
+
+
+ENDS = [
+    "dim T, N\ndata x: T x N\nparam h[0]: N\nfor t in 1..T:\n    h[t] = tanh(h[t-1] + x[t])\noutput Y = h[T]",
+    "dim T, N\ndata x: T x N\nparam h[0]: N\nfor t in 1..T:\n    h[t] = tanh(h[t-1] + x[t])\n"
+    "output Y = h[T]\noutput Z = h[T]\noutput U = h[T] * 2",
+    "dim T, N\ndata x: T x N\nparam a: N, h[0]: N, c[0]: N\nfor t in 1..T:\n    h[t] = tanh(h[t-1] + x[t])\n"
+    "    c[t] = c[t-1] * x[t]\nloss L = sum(h[T]) + sum(c[T] * a)",
+    "dim T, N\ndata x: T x N\nparam h[0]: N, c[0]: N\nfor t in 1..T:\n    h[t] = tanh(h[t-1] + x[t])\n"
+    "    c[t] = c[t-1] * h[t]\nloss L = sum(h * c)",
+]
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize("text", ENDS)
+def test_what_a_loop_of_no_step_hands_on_is_an_array_of_its_own(text: str, level: int, tmp_path: Path) -> None:
+    model, params, data = given(text)
+    module = emit(model, tmp_path, level=level)
+    results, cache = module.forward(params, data)
+    found = results if isinstance(results, dict) else {"Y": results}
+    upstream = 1.0 if model.loss_row is not None else {n: np.ones_like(y) for n, y in found.items()}
+    grads = module.backward(cache, upstream if len(found) > 1 or model.loss_row is not None else upstream["Y"])
+    arrays = [*params.values(), *[y for y in found.values() if np.ndim(y)], *grads.values()]
+    arrays += [*upstream.values()] if isinstance(upstream, dict) else []
+    shared = [(k, j) for k, a in enumerate(arrays) for j, b in enumerate(arrays[:k]) if np.shares_memory(a, b)]
+    assert not shared
