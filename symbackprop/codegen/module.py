@@ -32,7 +32,9 @@ from symbackprop.codegen.program import (
 from symbackprop.codegen.sizes import NOTHING, SizePlan, divided, plan_sizes
 from symbackprop.codegen.statements import KEPT, Writer
 from symbackprop.codegen.tree import (
+    INDENT,
     NUMBER,
+    WIDTH,
     Code,
     Expr,
     Line,
@@ -54,6 +56,7 @@ from symbackprop.codegen.tree import (
     names_read,
     shape_like,
     shape_literal,
+    statement,
     string,
     text,
 )
@@ -279,12 +282,11 @@ class ModulePrinter:
             found = method(found, "setdefault", own, dictionary({}))
         return [kept_as(KEPT, found, names)] if self.program.level > 1 else []
 
-    def sizes_from(self, table: Code, names: set[str], key: Callable[[str], str] = str) -> list[Line]:
-        dims = [d for d in self.program.dims if escape(d) in names]
-        values = [index(table, key(d)) for d in dims]
-        if len(dims) < 2:
-            return [Line(assign(escape(d), value)) for d, value in zip(dims, values, strict=True)]
-        return [Line(assign([as_code(tuple(name(escape(d)) for d in dims))], tuple(values)))]
+    def sizes_from(self, table: Code, names: set[str], key: Callable[[str], str] = str, also: Iterable[str] = ()
+                   ) -> list[Line]:
+        """Sizes, and what is ``also`` in the table, together as far as they fit in a line."""
+        found = {escape(d): index(table, key(d)) for d in self.program.dims if escape(d) in names}
+        return together(found | {word: index(table, word) for word in also if word in names})
 
     # -- what forward hands on
     @cached_property
@@ -304,8 +306,7 @@ class ModulePrinter:
         names, kept = self.backward_names, self.program.kept
         arrays = self.buffers(names, partial(index, "cache"))
         lines = [unpacked(v, index("cache", v), row) for v, row in kept.items() if v in names]
-        context = [Line(assign(c, index("cache", c))) for c in self.context if c in names]
-        return [*arrays, *lines, *self.sizes_from(name("cache"), names, escape), *context]
+        return [*arrays, *lines, *self.sizes_from(name("cache"), names, escape, self.context)]
 
     def incoming(self) -> list[Line]:
         """What backward is given of the upstream gradients of a layer's outputs, checked."""
@@ -470,6 +471,25 @@ def names_in(lines: Iterable[Line]) -> set[str]:
 
 def unpacked(word: str, value: Code, row: Node) -> Line:
     return Line(assign(word, value), shape_note(row.shape))
+
+
+def together(values: Mapping[str, Code]) -> list[Line]:
+    """Variables of known values: several in one line, a, b = table["a"], table["b"], where it is not too long."""
+    lines = list[Line]()
+    part = dict[str, Code]()
+    for word, value in values.items():
+        longer = part | {word: value}
+        if part and len(statement(at_once(longer))) > WIDTH - len(INDENT):
+            lines.append(Line(at_once(part)))
+            longer = {word: value}
+        part = longer
+    return [*lines, Line(at_once(part))] if part else []
+
+
+def at_once(values: Mapping[str, Code]) -> ast.stmt:
+    """``a = x``, or ``a, b = x, y``."""
+    words, found = as_code(tuple(map(name, values))), tuple(values.values())
+    return assign([words], found) if len(values) > 1 else assign(next(iter(values)), found[0])
 
 
 def kept_as(word: str, value: Code, names: set[str]) -> Line:

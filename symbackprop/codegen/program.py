@@ -139,10 +139,11 @@ Statement: TypeAlias = Assign | OneHot | Softmax | For
 class Block:
     """The body of one function or of one loop: statements in order, and the expression of every row that has a variable
     or comes in from outside. A row may be computed in one body and be an element of a sequence in another: names hold
-    in their own block only."""
+    in their own block only. Rows that are ``absent`` have a name in the derivation and none here."""
 
     statements: list[Statement] = field(default_factory=list)
     names: dict[int, Expr] = field(default_factory=dict)
+    absent: frozenset[int] = frozenset()
 
     def variable(self, row: Node) -> str:
         """The variable of a row that has one."""

@@ -75,11 +75,12 @@ class Scheduler:
         """One for other rows with the same variables."""
         return Scheduler(rows, self.variables, self.level, self.target)
 
-    def block(self, roots: Sequence[Node], known: Mapping[int, Expr]) -> Block:
-        """Statements that give every root a variable, ``known`` rows having one already."""
+    def block(self, roots: Sequence[Node], known: Mapping[int, Expr], backwards: bool = False) -> Block:
+        """Statements that give every root a variable, ``known`` rows having one already; ``backwards``: those of a step
+        of a loop backwards."""
         rows = self.rows.within(known)
-        choice = Choice(self, rows, rows.settled(roots, known), roots, known)
-        block = Block([], choice.names)
+        choice = Choice(self, rows, rows.settled(roots, known), roots, known, backwards)
+        block = Block([], choice.names, choice.absent())
         block.statements += filter(None, map(choice.statement, choice.order))
         return block
 
@@ -99,10 +100,11 @@ class Scheduler:
 
 
 class Choice:
-    """Which rows of one block get a variable, and the statements that follow from that."""
+    """Which rows of one block get a variable, and the statements that follow from that. In a step ``backwards`` a
+    product that one formula reads once is written there, whatever it is called."""
 
     def __init__(self, scheduler: Scheduler, rows: Rows, order: Sequence[Node], roots: Sequence[Node],
-                 known: Mapping[int, Expr]) -> None:
+                 known: Mapping[int, Expr], backwards: bool) -> None:
         self.scheduler, self.rows, self.variables = scheduler, rows, scheduler.variables
         self.order, self.names = order, dict(known)
         self.counts = rows.uses(order, roots)
@@ -110,6 +112,7 @@ class Choice:
         self.width = Width(self.rows, self.names)
         self.results: dict[int, list[Node]] = {}
         self.done: set[int] = set()
+        self.folded = self._read_by_formulas() if scheduler.level and backwards else frozenset()
         forced = {root.id for root in roots}
         for row in order:
             forced |= self._forced_by(row)
@@ -148,9 +151,19 @@ class Choice:
     def _wants_variable(self, row: Node) -> bool:
         if row.value is not None and not self.variables.has_name(row):
             return False
-        if self.variables.has_name(row):
+        if self.variables.has_name(row) and row.id not in self.folded:
             return True
         return self.counts.get(row.id, 0) > 1 and not self._is_trivial(row)
+
+    def _read_by_formulas(self) -> frozenset[int]:
+        """Products, entry by entry, that one formula reads once."""
+        formulas = [row for row in self.order if row.form is not None and self.rows.split(row) is None]
+        read = {a.id for row in formulas for a in self.rows.args(row) if self.counts.get(a.id) == 1}
+        return frozenset(row.id for row in formulas if row.id in read and isinstance(row.form, f.Mul))
+
+    def absent(self) -> frozenset[int]:
+        """Rows that are written where they are read though they have a name."""
+        return frozenset(id_ for id_ in self.folded if self.variables.names.get(id_) and id_ not in self.names)
 
     def _is_trivial(self, row: Node) -> bool:
         """Views of variables and index ranges cost nothing to write twice."""
@@ -269,7 +282,7 @@ class LoopBuilder:
         loop, carry = self.loop, [self.variables.of(leaf) for leaf in self.loop.carry]
         target = self.scheduler.target
         known, elements = self._known()
-        body = self.scheduler.block(self.roots, known)
+        body = self.scheduler.block(self.roots, known, loop.forward is not None)
         self.scheduler.close_index()
         moved = zip(carry, loop.carried, loop.carry, strict=True)
         return For(

@@ -10,11 +10,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import groupby
 from typing import Any, TypeAlias
 
 from symbackprop.codegen.arrays import Arrays
 from symbackprop.codegen.equations import Equation, shape_note
 from symbackprop.codegen.program import Assign, Block, For, OneHot, Program, Segments, Softmax, Statement, Store
+from symbackprop.codegen.rows import moved
 from symbackprop.codegen.tree import (
     Code,
     Expr,
@@ -35,6 +37,7 @@ from symbackprop.codegen.tree import (
     text,
 )
 from symbackprop.core import formula as f
+from symbackprop.core.facts import is_joined
 from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.shapes import Shape, same_shape
 
@@ -201,7 +204,8 @@ class Writer:
     def __init__(self, program: Program, block: Block, workspace: bool = False,
                  written: Mapping[int, str] | None = None) -> None:
         self.program, self.block, self.workspace = program, block, workspace
-        self.written = program.written if written is None else written
+        self.names = program.written if written is None else written
+        self.written = {id_: word for id_, word in self.names.items() if id_ not in block.absent}
         self.p: Arrays = program.target(block.names, program.level)
         spelled = {id_: text(e.code) for id_, e in block.names.items()}
         self.equation = Equation({**spelled, **self.written}, program.expanded)
@@ -237,7 +241,13 @@ class Writer:
         code = assign(item.name, value.code)
         comment = self.remarks.get(item.name) or self.comment(item.row, item.name)
         says_the_same = not item.row.ndim and comment == statement(code)
-        return Line(code, "" if says_the_same else comment, depth, value)
+        brief = shape_note(item.row.shape) if self.is_told_by_code(item.row, item.name) else ""
+        return Line(code, "" if says_the_same else comment, depth, value, brief=brief)
+
+    def is_told_by_code(self, row: Node, word: str) -> bool:
+        """Whether code says in the same words what a row is: arrays that have a name, one after the other."""
+        whole = self.is_own(row, word) and is_joined(row) and moved(row) is None
+        return whole and all(a.id in self.block.names for a in row.args)
 
     def right(self, item: Assign) -> Expr:
         row = item.row
@@ -313,7 +323,7 @@ class Writer:
 
     # -- loops
     def loop(self, loop: For, depth: int) -> Iterator[Line]:
-        yield from self.all(loop.start, depth)
+        yield from self.begin(loop.start, depth)
         for store in loop.stores:
             yield from self.stack(store, depth)
         if loop.segments is None:
@@ -328,9 +338,19 @@ class Writer:
             apart = in_stack or word in loop.own
             yield Line(assign(word, self.p.copied(name(value)) if apart else name(value)), "", depth)
 
+    def begin(self, start: Sequence[Assign], depth: int) -> Iterator[Line]:
+        """What a loop begins with; variables that begin with the same number everywhere share one array, as h = c = 0.
+        """
+        for _, group in groupby(start, lambda a: (a.row.id, a.kind, "" if a.row.value is not None else a.name)):
+            first, *others = group
+            words = [first.name, *[other.name for other in others]]
+            note = self.comment(first.row, " = ".join(words)) if others else self.comment(first.row, first.name)
+            value = self.right(first)
+            yield Line(assign(map(name, words), value.code), note, depth, value)
+
     def steps(self, loop: For, counts: Code, depth: int) -> tuple[list[ast.stmt], list[Line]]:
         """Copies of what every step reads, and the loop over some steps."""
-        body = self.finished(self.body(loop, depth + 1), loop.lasting)
+        body = self.finished(self.body(loop, depth + 1), loop.lasting.union(word for word, _ in loop.update))
         copies, body = turned(loop.fixed, body, self.p.copied) if self.program.level else ([], body)
         return copies, [self.head(loop.index, counts, loop.reverse, depth), *body]
 
@@ -384,6 +404,7 @@ class Writer:
                 continue
             found.append(Line(assign([into], store.value.code), "", depth, stored=stored or ""))
         moved = [(word, value) for word, value in loop.update if value.variable != word]
+        moved = [item for item in moved if not self.program.level or not carried_on(found, *item, moved, depth)]
         if moved:
             names, values = [name(a) for a, _ in moved], tuple(b.code for _, b in moved)
             code = assign(names, values[0]) if len(moved) == 1 else assign([as_code(tuple(names))], values)
@@ -392,7 +413,7 @@ class Writer:
 
     def inside(self, loop: For) -> Writer:
         """The writer of a loop's body, which calls rows by the names that they have there."""
-        return type(self)(self.program, loop.body, self.workspace, self.written)
+        return type(self)(self.program, loop.body, self.workspace, self.names)
 
     def stack(self, store: Store, depth: int, begins: bool = True) -> Iterator[Line]:
         """An array for the values of all steps, or of a segment's, which does not begin yet."""
@@ -446,6 +467,20 @@ def put(lines: list[Line], word: str, place: Code, depth: int) -> bool:
     code = lines[given[-1]].code
     assert isinstance(code, ast.Assign)
     lines[given[-1]] = replace(lines[given[-1]], code=assign([*code.targets, place], code.value))
+    return True
+
+
+def carried_on(lines: list[Line], word: str, value: Expr, moved: Sequence[tuple[str, Expr]], depth: int) -> bool:
+    """Have the line that computes what a step carries on as ``word`` say so, dh_next = dz_t @ W.T, where nothing reads
+    that variable, or the step's own value of the other, from there on; False where something does."""
+    given = [k for k, line in enumerate(lines) if line.depth == depth and value.variable in _given(line.code)]
+    code = lines[given[0]].code if len(given) == 1 else None
+    if not isinstance(code, ast.Assign) or len(code.targets) > 1:
+        return False
+    read = names_read([v.code for other, v in moved if other != word]).union(*[x.names for x in lines[given[0] + 1 :]])
+    if not read.isdisjoint((word, value.variable)):
+        return False
+    lines[given[0]] = replace(lines[given[0]], code=assign(word, code.value))
     return True
 
 

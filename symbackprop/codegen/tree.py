@@ -359,13 +359,15 @@ INDENT = "    "
 @dataclass(frozen=True)
 class Line:
     """One statement of code (of a loop or a function its head), its comment, how deep in loops it stands, the
-    expression that it gives its first target, and the variable that it puts in a place of its own."""
+    expression that it gives its first target, and the variable that it puts in a place of its own. A comment that code
+    says too is ``brief`` where it has no place beside the line."""
 
     code: ast.stmt
     comment: str = ""
     depth: int = 0
     value: Expr | None = None
     stored: str = ""
+    brief: str = ""
 
     @cached_property
     def names(self) -> set[str]:
@@ -379,10 +381,11 @@ def layout(lines: Iterable[Line], depth: int = 1) -> list[str]:
 
 def _one(line: Line, indent: str) -> Iterator[str]:
     code = indent + statement(line.code)
-    beside = f"{code.ljust(COLUMN)}  # {line.comment}" if line.comment else code
-    if len(beside) <= WIDTH:
-        yield beside.rstrip()
-        return
+    for comment in (line.comment, *filter(None, [line.brief])):
+        beside = f"{code.ljust(COLUMN)}  # {comment}" if comment else code
+        if len(beside) <= WIDTH:
+            yield beside.rstrip()
+            return
     if line.comment:
         yield from _comment(line.comment, indent)
     yield from broken(line.code, indent)

@@ -320,3 +320,36 @@ def test_what_is_carried_is_not_overwritten(text: str, level: int, tmp_path: Pat
     path.write_text(codegen(Model.parse(text), level=level), encoding="utf-8")
     report = verify_file(path)
     assert report.passed, report.text()
+
+
+LONG_LSTM = Path(__file__).parents[2] / "benchmarks" / "models" / "lstm.sbp"
+
+
+def test_an_lstm_goes_back_in_as_few_lines_as_people_write() -> None:
+    """39 by hand. What one formula reads once stands there, in its comment too; what is carried is computed as such."""
+    code = codegen(Model.parse(LONG_LSTM.read_text(encoding="utf-8")))
+    backward = code[code.index("def backward(") :].split("\n\n\n")[0]
+    assert len(backward.splitlines()) <= 42
+    assert "dz_g_t = dc_t * i[t] * (1 - g[t] ** 2)        # dz_g_t = dc_t ⊙ i[t] ⊙ (1 − g[t]²)   N×H" in backward
+    assert "dg_t" not in backward
+    assert "dh_next = dc_next = np.zeros((N, H), dtype)" in backward
+    assert "dc_next = dc_t * f[t]" in backward
+
+
+CROSSED = """
+dim T, N
+data x: T x N
+param a[0]: N, b[0]: N, w: N
+for t in 1..T:
+    a[t] = b[t-1] * w
+    b[t] = a[t-1] + x[t] * b[t-1]
+loss L = sum(a[T]**2) + sum(b[T]**3)
+"""
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+def test_what_a_step_carries_on_waits_for_those_that_read_the_one_before(level: int, tmp_path: Path) -> None:
+    path = tmp_path / "module.py"
+    path.write_text(codegen(Model.parse(CROSSED), level=level), encoding="utf-8")
+    report = verify_file(path)
+    assert report.passed, report.text()
