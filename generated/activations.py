@@ -175,8 +175,7 @@ def backward(cache: dict, upstream: dict) -> dict[str, np.ndarray]:
     W = cache["W"]                                    # D×M
     V = cache["V"]                                    # D×M
     x = cache["x"]                                    # D
-    N, M = cache["N"], cache["M"]
-    dtype = cache["dtype"]
+    N, M, dtype = cache["N"], cache["M"], cache["dtype"]
     shapes = {
         "a_logistic": (N,), "a_tanh": (N,), "a_relu": (N,), "a_leaky": (N,), "a_prelu": (N,), "a_elu": (N,),
         "a_softplus": (N,), "a_gelu": (N,), "a_gelu_s": (N,), "a_gelu_t": (N,), "a_silu": (N,),

@@ -42,8 +42,7 @@ def backward(cache: dict, upstream: np.ndarray) -> dict[str, np.ndarray]:
     """The gradients with respect to every parameter and input, given upstream, the gradient of f."""
     check_cache(cache, "dtypes")
     x = cache["x"]                                    # N
-    N = cache["N"]
-    dtype = cache["dtype"]
+    N, dtype = cache["N"], cache["dtype"]
     df = upstream_array("f", upstream, (N,), dtype)
     dx = df * (x > 0)                                 # dx = df ⊙ (x > 0)   N
     grads = {"x": dx}

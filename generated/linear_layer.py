@@ -45,8 +45,7 @@ def backward(cache: dict, upstream: np.ndarray) -> dict[str, np.ndarray]:
     check_cache(cache, "dtypes")
     W = cache["W"]                                    # D×M
     X = cache["X"]                                    # N×D
-    N, M = cache["N"], cache["M"]
-    dtype = cache["dtype"]
+    N, M, dtype = cache["N"], cache["M"], cache["dtype"]
     dY = upstream_array("Y", upstream, (N, M), dtype)
     dX = dY @ W.T                                     # dX = dY Wᵀ   N×D
     dW = X.T @ dY                                     # dW = Xᵀ dY   D×M

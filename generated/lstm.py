@@ -132,16 +132,14 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     x = cache["x"]                                    # T×N×E
     h_before = cache["h_before"]                      # T×N×H
     h = cache["h"]                                    # T×N×H
-    T, N, V, E, H = cache["T"], cache["N"], cache["V"], cache["E"], cache["H"]
-    dtype = cache["dtype"]
+    T, N, V, E, H, dtype = cache["T"], cache["N"], cache["V"], cache["E"], cache["H"], cache["dtype"]
     dz = p / (N * T)                                  # dz = (p − one_hot(target, V)) / (N*T)   T×N×V
     at = *np.indices((T, N), sparse=True), target     # the entry of every row that the one-hot array marks
     dz[at] = (p[at] - 1) / (N * T)
     dV_o = h.reshape(N * T, H).T @ dz.reshape(N * T, V)  # dV_o = einsum(abc,abd→dc, dz, h)   H×V
     db_v = dz.sum(axis=(0, 1))                        # db_v = sum(dz, axis=(0, 1))   V
     dh = (dz.reshape(N * T, V) @ V_o.T).reshape(T, N, H)  # dh = dz V_oᵀ   T×N×H
-    dh_next = np.zeros((N, H), dtype)                 # dh_next = broadcast(0, (N, H))   N×H
-    ds_next = np.zeros((N, H), dtype)                 # ds_next = broadcast(0, (N, H))   N×H
+    dh_next = ds_next = np.zeros((N, H), dtype)       # dh_next = ds_next = broadcast(0, (N, H))   N×H
     dz_o = np.empty((T, N, H), dtype)                 # T×N×H
     dz_f = np.empty((T, N, H), dtype)                 # T×N×H
     dz_i = np.empty((T, N, H), dtype)                 # T×N×H
@@ -152,20 +150,16 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     U_g_T = U_g.T.copy()                              # a copy, since every step reads it
     for t in reversed(range(T)):
         dh_t_2 = dh_next + dh[t]                      # dh_t = dh_next + dh[t]   N×H
-        da_t = dh_t_2 * o[t]                          # da_t = dh_t ⊙ o[t]   N×H
-        ds_t = ds_next + da_t * (1 - a_2[t] ** 2)     # ds_t = ds_next + da_t ⊙ (1 − a[t]²)   N×H
-        dg_t = ds_t * i[t]                            # dg_t = ds_t ⊙ i[t]   N×H
-        dz_g_t = dz_g[t] = dg_t * (1 - g[t] ** 2)     # dz_g_t = dg_t ⊙ (1 − g[t]²)   N×H
-        di_t = ds_t * g[t]                            # di_t = ds_t ⊙ g[t]   N×H
-        dz_i_t = dz_i[t] = di_t * (i[t] * (1 - i[t]))  # dz_i_t = di_t ⊙ i[t] ⊙ (1 − i[t])   N×H
-        df_t = ds_t * s_before[t]                     # df_t = ds_t ⊙ s[t-1]   N×H
-        dz_f_t = dz_f[t] = df_t * (f[t] * (1 - f[t]))  # dz_f_t = df_t ⊙ f[t] ⊙ (1 − f[t])   N×H
-        do_t = dh_t_2 * a_2[t]                        # do_t = dh_t ⊙ a[t]   N×H
-        dz_o_t = dz_o[t] = do_t * (o[t] * (1 - o[t]))  # dz_o_t = do_t ⊙ o[t] ⊙ (1 − o[t])   N×H
+        ds_t = ds_next + dh_t_2 * o[t] * (1 - a_2[t] ** 2)  # ds_t = ds_next + dh_t ⊙ o[t] ⊙ (1 − a[t]²)   N×H
+        dz_g_t = dz_g[t] = ds_t * i[t] * (1 - g[t] ** 2)  # dz_g_t = ds_t ⊙ i[t] ⊙ (1 − g[t]²)   N×H
+        dz_i_t = dz_i[t] = ds_t * g[t] * i[t] * (1 - i[t])  # dz_i_t = ds_t ⊙ g[t] ⊙ i[t] ⊙ (1 − i[t])   N×H
+        # dz_f_t = ds_t ⊙ s[t-1] ⊙ f[t] ⊙ (1 − f[t])   N×H
+        dz_f_t = dz_f[t] = ds_t * s_before[t] * f[t] * (1 - f[t])
+        # dz_o_t = dh_t ⊙ a[t] ⊙ o[t] ⊙ (1 − o[t])   N×H
+        dz_o_t = dz_o[t] = dh_t_2 * a_2[t] * o[t] * (1 - o[t])
         # dh_prev = dz_g_t U_gᵀ + dz_i_t U_iᵀ + dz_f_t U_fᵀ + dz_o_t U_oᵀ   N×H
-        dh_prev = dz_g_t @ U_g_T + dz_i_t @ U_i_T + dz_f_t @ U_f_T + dz_o_t @ U_o_T
-        ds_prev = ds_t * f[t]                         # ds_prev = ds_t ⊙ f[t]   N×H
-        dh_next, ds_next = dh_prev, ds_prev
+        dh_next = dz_g_t @ U_g_T + dz_i_t @ U_i_T + dz_f_t @ U_f_T + dz_o_t @ U_o_T
+        ds_next = ds_t * f[t]                         # ds_prev = ds_t ⊙ f[t]   N×H
     dW_o = x.reshape(N * T, E).T @ dz_o.reshape(N * T, H)  # dW_o = einsum(abc,abd→dc, dz_o, x)   E×H
     # dU_o = einsum(abc,abd→dc, dz_o, h_before)   H×H
     dU_o = h_before.reshape(N * T, H).T @ dz_o.reshape(N * T, H)

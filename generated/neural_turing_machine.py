@@ -463,9 +463,8 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     dr_next = np.zeros((N, 2 * W), dtype)             # dr_next = broadcast(0, (N, 2*W))   N×(2*W)
     dh_next = np.zeros((N, H), dtype)                 # dh_next = broadcast(0, (N, H))   N×H
     dM_next = np.zeros((N, R, W), dtype)              # dM_next = broadcast(0, (N, R, W))   N×R×W
-    dw_next = np.zeros((N, R), dtype)                 # dw_next = broadcast(0, (N, R))   N×R
-    dp_next = np.zeros((N, R), dtype)                 # dp_next = broadcast(0, (N, R))   N×R
-    dq_next = np.zeros((N, R), dtype)                 # dq_next = broadcast(0, (N, R))   N×R
+    # dw_next = dp_next = dq_next = broadcast(0, (N, R))   N×R
+    dw_next = dp_next = dq_next = np.zeros((N, R), dtype)
     dz_h = np.empty((T, N, H), dtype)                 # T×N×H
     dz_sp = np.empty((T, N, 3), dtype)                # T×N×3
     dz_gp = np.empty((T, N, 1), dtype)                # T×N×1
@@ -555,8 +554,7 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         dv29_t = np.einsum("ab,ab->a", djq_t, iq[t])[:, None]
         # dv30_t = sum(djq_t ⊙ v31[t], axis=-1, keepdims=True)   N×1
         dv30_t = np.einsum("ab,ab->a", djq_t, v31_2[t])[:, None]
-        # dsq_t = concat(dv27_t, dv29_t, dv30_t, axis=-1)   N×3
-        dsq_t = np.concatenate([dv27_t, dv29_t, dv30_t], axis=1)
+        dsq_t = np.concatenate([dv27_t, dv29_t, dv30_t], axis=1)  # N×3
         # dz_sq_t = sq[t] ⊙ (dsq_t − sum(dsq_t ⊙ sq[t], axis=-1, keepdims=True))   N×3
         dz_sq_t = dz_sq[t] = sq[t] * (dsq_t - np.einsum("ab,ab->a", dsq_t, sq[t])[:, None])
         t34 = dz_sq_t @ S_q_T                         # t34 = dz_sq_t S_qᵀ   N×H
@@ -655,8 +653,7 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         dv3_t = np.einsum("ab,ab->a", djw_t, iw[t])[:, None]
         # dv4_t = sum(djw_t ⊙ v5[t], axis=-1, keepdims=True)   N×1
         dv4_t = np.einsum("ab,ab->a", djw_t, v5_2[t])[:, None]
-        # dsw_t = concat(dv1_t, dv3_t, dv4_t, axis=-1)   N×3
-        dsw_t = np.concatenate([dv1_t, dv3_t, dv4_t], axis=1)
+        dsw_t = np.concatenate([dv1_t, dv3_t, dv4_t], axis=1)  # N×3
         # dz_sw_t = sw[t] ⊙ (dsw_t − sum(dsw_t ⊙ sw[t], axis=-1, keepdims=True))   N×3
         dz_sw_t = dz_sw[t] = sw[t] * (dsw_t - np.einsum("ab,ab->a", dsw_t, sw[t])[:, None])
         t48 = dz_sw_t @ S_w_T                         # t48 = dz_sw_t S_wᵀ   N×H
@@ -678,25 +675,23 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         dv17_t = np.einsum("ab,ab->a", djp_t, ip[t])[:, None]
         # dv18_t = sum(djp_t ⊙ v19[t], axis=-1, keepdims=True)   N×1
         dv18_t = np.einsum("ab,ab->a", djp_t, v19_2[t])[:, None]
-        # dsp_t = concat(dv15_t, dv17_t, dv18_t, axis=-1)   N×3
-        dsp_t = np.concatenate([dv15_t, dv17_t, dv18_t], axis=1)
+        dsp_t = np.concatenate([dv15_t, dv17_t, dv18_t], axis=1)  # N×3
         # dz_sp_t = sp[t] ⊙ (dsp_t − sum(dsp_t ⊙ sp[t], axis=-1, keepdims=True))   N×3
         dz_sp_t = dz_sp[t] = sp[t] * (dsp_t - np.einsum("ab,ab->a", dsp_t, sp[t])[:, None])
         # dh_t = t46 + t47 + t48 + t49 + dz_4_t B_pᵀ + t50 + dz_sp_t S_pᵀ   N×H
         dh_t_2 = t46 + t47 + t48 + t49 + dz_4_t @ B_p_T + t50 + dz_sp_t @ S_p_T
         dz_h_t = dz_h[t] = dh_t_2 * (1 - h[t] ** 2)   # dz_h_t = dh_t ⊙ (1 − h[t]²)   N×H
-        dr_prev = dz_h_t @ W_r_T                      # dr_prev = dz_h_t W_rᵀ   N×(2*W)
-        dh_prev = dz_h_t @ W_h_T                      # dh_prev = dz_h_t W_hᵀ   N×H
+        dr_next = dz_h_t @ W_r_T                      # dr_prev = dz_h_t W_rᵀ   N×(2*W)
+        dh_next = dz_h_t @ W_h_T                      # dh_prev = dz_h_t W_hᵀ   N×H
         t51 = gw[t] * c_2[t] / 2 / s_2[t]             # t51 = gw[t] ⊙ c[t] / 2 / s[t]   N×1
         # t52 = reshape(t51 ⊙ cw[t] ⊙ g[t] ⊙ (t31 − diw_t) / m[t]³, (N, R, 1))   N×R×1
         t52 = (t51 * cw_t * g_2[t] * (t31 - diw_t) / (m_t * m_t * m_t))[:, :, None]
         t53 = dg_t[:, :, None] * kw[t][:, None, :]    # t53 = einsum(ab,ac→abc, dg_t, kw[t])   N×R×W
         # dM_prev = dM_t ⊙ (1 − v8[t]) + 2 · t52 ⊙ M[t-1] + t53   N×R×W
-        dM_prev = dM_t * (1 - v8_2[t]) + 2 * t52 * M_before[t] + t53
-        dw_prev = diw_t * v_35[t]                     # dw_prev = diw_t ⊙ v[t]   N×R
-        dp_prev = dip_t * v14_2[t]                    # dp_prev = dip_t ⊙ v14[t]   N×R
-        dq_prev = diq_t * v26_2[t]                    # dq_prev = diq_t ⊙ v26[t]   N×R
-        dr_next, dh_next, dM_next, dw_next, dp_next, dq_next = dr_prev, dh_prev, dM_prev, dw_prev, dp_prev, dq_prev
+        dM_next = dM_t * (1 - v8_2[t]) + 2 * t52 * M_before[t] + t53
+        dw_next = diw_t * v_35[t]                     # dw_prev = diw_t ⊙ v[t]   N×R
+        dp_next = dip_t * v14_2[t]                    # dp_prev = dip_t ⊙ v14[t]   N×R
+        dq_next = diq_t * v26_2[t]                    # dq_prev = diq_t ⊙ v26[t]   N×R
     dW_x = x.reshape(N * T, I).T @ dz_h.reshape(N * T, H)  # dW_x = einsum(abc,abd→dc, dz_h, x)   I×H
     # dW_r = einsum(abc,abd→dc, dz_h, r_before)   (2*W)×H
     dW_r = r_before.reshape(N * T, 2 * W).T @ dz_h.reshape(N * T, H)

@@ -91,8 +91,7 @@ def backward(cache: dict, upstream: np.ndarray) -> dict[str, np.ndarray]:
     W1 = cache["W1"]                                  # 3×3×K×K
     X = cache["X"]                                    # N×S×S×K
     A1 = cache["A1"]                                  # N×S×S×K
-    N, S, K = cache["N"], cache["S"], cache["K"]
-    dtype = cache["dtype"]
+    N, S, K, dtype = cache["N"], cache["S"], cache["K"], cache["dtype"]
     dY = upstream_array("Y", upstream, (N, S, S, K), dtype)
     dR = dY * (R > 0)                                 # dR = dY ⊙ (R > 0)   N×S×S×K
     dg2 = np.einsum("abcd,abcd->d", dR, Z2_hat)       # dg2 = sum(dR ⊙ Z2_hat, axis=(0, 1, 2))   K

@@ -80,8 +80,7 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     words = cache["words"]                            # T×N
     c = cache["c"]                                    # T×N×E
     h_before = cache["h_before"]                      # T×N×H
-    T, N, V, E, H = cache["T"], cache["N"], cache["V"], cache["E"], cache["H"]
-    dtype = cache["dtype"]
+    T, N, V, E, H, dtype = cache["T"], cache["N"], cache["V"], cache["E"], cache["H"], cache["dtype"]
     dz = o / (N * T)                                  # dz = (o − one_hot(target, V)) / (N*T)   T×N×V
     at = *np.indices((T, N), sparse=True), target     # the entry of every row that the one-hot array marks
     dz[at] = (o[at] - 1) / (N * T)
@@ -94,8 +93,7 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     for t in reversed(range(T)):
         dh_t_2 = dh_next + dh[t]                      # dh_t = dh_next + dh[t]   N×H
         dz_h_t = dz_h[t] = dh_t_2 * (1 - h[t] ** 2)   # dz_h_t = dh_t ⊙ (1 − h[t]²)   N×H
-        dh_prev = dz_h_t @ W_h_T                      # dh_prev = dz_h_t W_hᵀ   N×H
-        dh_next = dh_prev
+        dh_next = dz_h_t @ W_h_T                      # dh_prev = dz_h_t W_hᵀ   N×H
     dW_e = c.reshape(N * T, E).T @ dz_h.reshape(N * T, H)  # dW_e = einsum(abc,abd→dc, dz_h, c)   E×H
     # dW_h = einsum(abc,abd→dc, dz_h, h_before)   H×H
     dW_h = h_before.reshape(N * T, H).T @ dz_h.reshape(N * T, H)

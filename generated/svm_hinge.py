@@ -65,8 +65,7 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     y = cache["y"]                                    # N
     X = cache["X"]                                    # N×D
     W = cache["W"]                                    # C×D
-    N = cache["N"]
-    dtype = cache["dtype"]
+    N, dtype = cache["N"], cache["dtype"]
     dh = others.astype(dtype) / N                     # dh = others / N   N×C
     dz = dh * (z > 0)                                 # dz = dh ⊙ (z > 0)   N×C
     # ds_y = reshape(sum(−dz, axis=-1, keepdims=True), (N,))   N

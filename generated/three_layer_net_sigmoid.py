@@ -65,8 +65,7 @@ def backward(cache: dict, upstream: np.ndarray) -> dict[str, np.ndarray]:
     h1 = cache["h1"]                                  # H1
     W1 = cache["W1"]                                  # H1×D
     x = cache["x"]                                    # D
-    C = cache["C"]
-    dtype = cache["dtype"]
+    C, dtype = cache["C"], cache["dtype"]
     df = upstream_array("f", upstream, (C,), dtype)
     dW3 = np.outer(df, h2)                            # dW3 = df h2ᵀ   C×H2
     dh2 = df @ W3                                     # dh2 = W3ᵀ df   H2

@@ -129,8 +129,7 @@ def backward(cache: dict, upstream: np.ndarray) -> dict[str, np.ndarray]:
     a = cache["a"]                                    # N×T×(d*h)
     M = cache["M"]                                    # N×T×(d*h)
     G = cache["G"]                                    # N×T×F
-    N, T, h, d, F = cache["N"], cache["T"], cache["h"], cache["d"], cache["F"]
-    dtype = cache["dtype"]
+    N, T, h, d, F, dtype = cache["N"], cache["T"], cache["h"], cache["d"], cache["F"], cache["dtype"]
     dY = upstream_array("Y", upstream, (N, T, d * h), dtype)
     dW2 = G.reshape(N * T, F).T @ dY.reshape(N * T, d * h)  # dW2 = einsum(abc,abd→dc, dY, G)   F×(d*h)
     db2 = dY.sum(axis=(0, 1))                         # db2 = sum(dY, axis=(0, 1))   (d*h)

@@ -52,8 +52,7 @@ def backward(cache: dict, upstream: np.ndarray) -> dict[str, np.ndarray]:
     W1 = cache["W1"]                                  # H×D
     x = cache["x"]                                    # D
     h = cache["h"]                                    # H
-    C = cache["C"]
-    dtype = cache["dtype"]
+    C, dtype = cache["C"], cache["dtype"]
     df = upstream_array("f", upstream, (C,), dtype)
     dW2 = np.outer(df, h)                             # dW2 = df hᵀ   C×H
     dh = df @ W2                                      # dh = W2ᵀ df   H
