@@ -113,7 +113,11 @@ class Builder:
     def _checkpointed(self, steps: int) -> list[Checkpointed]:
         """The loops whose steps backward computes again. Raises `ModelError` where there is no loop at all."""
         if not any(row.is_loop for row in self.rows.order(self.results)):
-            raise ModelError(f"{self.model.name} has no loop of which backward could compute steps again")
+            raise ModelError(
+                f"{self.model.name} has no loop of which backward could compute steps again: layers that are written "
+                "out one by one are kept whole. Declare what they have for all of them, param W[1..L]: D x D, and "
+                "go over them in a loop, for l in 1..L:, in which A[l] is computed of A[l-1] and W[l]"
+            )
         found = checkpointed(self.rows, self.results, list(self.d.gradients.values()), self._kept(), steps,
                              self.variables.scope)
         for row in [row for part in found for row in part.kept]:

@@ -148,6 +148,7 @@ def test_a_module_says_what_it_keeps_and_passes_its_check(tmp_path: Any) -> None
     ("rnn-lm", {"checkpoint": "sqrt", "along": ["hvp"]}, "leave out products"),
     ("rnn-lm", {"checkpoint": "sqrt", "target": "torch"}, "for NumPy"),
     ("two-weight-tanh", {"checkpoint": "sqrt"}, "has no loop"),
+    ("gpt", {"checkpoint": "sqrt"}, r"param W\[1..L\]: D x D, and go over them in a loop"),
 ])
 def test_what_is_refused(model: str, options: dict[str, Any], says: str) -> None:
     with pytest.raises((UsageError, ModelError), match=says):
