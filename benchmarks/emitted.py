@@ -58,7 +58,8 @@ def options_of(arguments: list[str]) -> Any:
     parser.add_argument("--clock", choices=("cpu", "wall"), default="cpu")
     parser.add_argument("--apart", action="store_true", help="everybody in a process of their own")
     parser.add_argument("--level", type=int, action="append", help="optimisation level (default: all there are)")
-    parser.add_argument("--peer", action="append", choices=tuple(peers.MODULES), help="default: all installed")
+    parser.add_argument("--peer", action="append", choices=(*peers.MODULES, *peers.ASKED),
+                        help="default: all installed but nn (nn.RNN, nn.LSTM) and compile (torch.compile)")
     options = parser.parse_args(arguments)
     if unknown := set(options.names) - {w.name for w in WORKLOADS}:
         parser.error(f"no workload {', '.join(sorted(unknown))}")

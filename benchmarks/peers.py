@@ -13,6 +13,8 @@ Arrays = dict[str, Any]
 Step = Callable[[], tuple[Any, Arrays]]
 
 MODULES = {"torch": "peers_torch", "jax": "peers_jax", "autograd": "peers_autograd"}
+ASKED = {"nn": "peers_nn", "compile": "peers_compile"}  # those that take part where they are named
+ONLY = {"nn": ("rnn", "lstm")}  # the workloads of those that do not have all
 
 
 def installed() -> list[str]:
@@ -20,7 +22,12 @@ def installed() -> list[str]:
     return [name for name in MODULES if find_spec(name) is not None]
 
 
+def covers(library: str, name: str) -> bool:
+    """Whether a library has a workload."""
+    return name in ONLY.get(library, (name,))
+
+
 def build(library: str, name: str, params: Arrays, data: Arrays, wanted: list[str]) -> Step:
     """One training step of the workload ``name``: loss, and gradients of the ``wanted`` arrays."""
-    step: Step = import_module(MODULES[library]).build(name, params, data, wanted)
+    step: Step = import_module((MODULES | ASKED)[library]).build(name, params, data, wanted)
     return step

@@ -60,6 +60,16 @@ def lstm(lib: Any, p: Arrays) -> Any:
     return _every_step(lib, p, lib.scan(step, (p["h0"], p["c0"]), lib.np.dot(p["X"], p["W_x"]) + p["b"]))
 
 
+def layers(lib: Any, p: Arrays) -> Any:
+    """What a layer reads is one array: its matrix, and the shift below it."""
+    def step(x: Any, read: Any) -> Any:
+        x = lib.np.tanh(lib.np.dot(x, read[:-1]) + read[-1])
+        return x, x
+
+    rows = lib.scan(step, p["X"], lib.np.concatenate([p["W"], lib.np.reshape(p["b"], (len(p["b"]), 1, -1))], axis=1))
+    return cross_entropy(lib, lib.np.dot(rows[-1], p["V"]) + p["c"], p["y"])
+
+
 def layer_norm(lib: Any, x: Any, gain: Any, shift: Any) -> Any:
     c = x - lib.np.mean(x, axis=-1, keepdims=True)
     return c / lib.np.sqrt(lib.np.mean(c * c, axis=-1, keepdims=True) + 1e-5) * gain + shift
@@ -104,5 +114,5 @@ def hinge(lib: Any, p: Arrays) -> Any:
 
 
 LOSSES: dict[str, Callable[[Any, Arrays], Any]] = {
-    f.__name__: f for f in (scalar, mlp, window_lm, rnn, lstm, transformer, conv_net, logistic, hinge)
+    f.__name__: f for f in (scalar, mlp, window_lm, rnn, lstm, transformer, conv_net, logistic, hinge, layers)
 }

@@ -74,6 +74,13 @@ def conv_net(p: Arrays) -> Any:
     return F.cross_entropy(x.permute(0, 2, 3, 1).flatten(1) @ p["W3"] + p["b3"], p["y"])
 
 
+def layers(p: Arrays) -> Any:
+    x = p["X"]
+    for weights, shift in zip(p["W"], p["b"], strict=True):
+        x = tanh(torch.addmm(shift, x, weights))
+    return F.cross_entropy(torch.addmm(p["c"], x, p["V"]), p["y"])
+
+
 def _penalty(p: Arrays) -> Any:
     return 0.001 / 2 * (p["w"] ** 2).sum()
 
@@ -87,16 +94,17 @@ def hinge(p: Arrays) -> Any:
 
 
 LOSSES: dict[str, Callable[[Arrays], Any]] = {
-    f.__name__: f for f in (scalar, mlp, window_lm, rnn, lstm, transformer, conv_net, logistic, hinge)
+    f.__name__: f for f in (scalar, mlp, window_lm, rnn, lstm, transformer, conv_net, logistic, hinge, layers)
 }
 
 
-def build(name: str, params: Arrays, data: Arrays, wanted: list[str]) -> Callable[[], tuple[Any, Arrays]]:
-    """Loss and gradients, the graph built anew at every step."""
+def build(name: str, params: Arrays, data: Arrays, wanted: list[str], around: Callable[..., Any] = lambda loss: loss
+          ) -> Callable[[], tuple[Any, Arrays]]:
+    """Loss and gradients, the graph built anew at every step; ``around`` may compile the loss."""
     torch.set_num_threads(1)
     dtype = torch.float64 if isinstance(next(iter(params.values())), float) else None
     given = {k: torch.tensor(v, dtype=dtype) for k, v in {**params, **data}.items()}
-    loss, leaves = LOSSES[name], [given[k].requires_grad_() for k in wanted]
+    loss, leaves = around(LOSSES[name]), [given[k].requires_grad_() for k in wanted]
 
     def step() -> tuple[Any, Arrays]:
         for leaf in leaves:

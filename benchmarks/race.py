@@ -76,7 +76,8 @@ def floor(products: list[Product], dtype: str) -> Step:
 def names(workload: Workload, libraries: list[str], levels: list[int]) -> list[str]:
     """Who takes part: the module at its levels, the libraries, and the products where there are some."""
     bare = ["floor"] if workload.products(SimpleNamespace(**workload.model().default_sizes())) else []
-    return [*[f"-O{level}" for level in levels], *libraries, *bare]
+    covering = [library for library in libraries if peers.covers(library, workload.kind)]
+    return [*[f"-O{level}" for level in levels], *covering, *bare]
 
 
 def participant(workload: Workload, dtype: str, name: str) -> Step:
