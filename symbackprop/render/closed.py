@@ -8,9 +8,9 @@ from contextlib import ExitStack
 from functools import cached_property
 
 from symbackprop.core import formula as f
-from symbackprop.core.facts import is_sum, is_view
+from symbackprop.core.facts import is_squeezed, is_sum, is_view
 from symbackprop.core.graph import Node, arguments_first
-from symbackprop.core.maths import Math, Sum, Sym, within
+from symbackprop.core.maths import Math, Sum, Sym, walk, within
 from symbackprop.core.names import free_name, text_name, wishes
 from symbackprop.derive.closed import FACTOR, ClosedForms, Shown
 from symbackprop.render.context import Context, Writer
@@ -87,8 +87,17 @@ class ClosedLines:
         said: Prose = ("; ".join(rules),)
         if shown.factor is None or rules[-1] != FACTOR or shown.factor.value == 1:
             return said
-        factor = self.rows.ref(shown.factor)
+        factor = self._as_it_stands(shown.factor, self.rows.row(shown.whole))
         return (*said[:-1], f"{said[-1]} ", factor) if len(text(factor)) < SHORT // 2 else said
+
+    def _as_it_stands(self, factor: Node, whole: Math) -> Math:
+        """A factor without the axes of size 1 that its operands lose in it and have in the whole."""
+        inside = set(walk(whole))
+        with ExitStack() as names:
+            for a in factor.args:
+                if is_squeezed(a) and within(self.rows.ref(a)) not in inside:
+                    names.enter_context(self.rows.called(a, self.rows.ref(a.args[0])))
+            return self.rows.ref(factor)
 
     # -- names
     def _parts(self, whole: Node) -> list[Node]:
