@@ -69,7 +69,8 @@ def _place(name: str, order: tuple[str, ...]) -> tuple[int, str]:
 
 def is_simple(value: sp.Expr) -> bool:
     """A name, a whole number, a root: what needs no parentheses anywhere."""
-    return bool(value.is_Symbol or (value.is_Integer and value >= 0) or (value.is_Pow and value.exp == HALF))
+    roots = all([x.is_Pow and x.exp == HALF for x in sp.Mul.make_args(value)])  # which print as one
+    return bool(value.is_Symbol or (value.is_Integer and value >= 0) or roots)
 
 
 Monomial = tuple[int, list[tuple[str, int]]]  # a coefficient; dimensions and their powers

@@ -244,7 +244,7 @@ class Printer(ABC, Generic[P, T]):
         """A number of entries, perhaps a sum of products of dimensions."""
         terms = monomials(value, order)
         if terms is None:
-            return self.num(maths.Num(value))
+            return self.num(maths.Num(value, order))
         (first, names), *rest = terms
         if not rest and first >= 0:
             return self._monomial(first, names)

@@ -118,7 +118,7 @@ def test_sizes_that_windows_leave() -> None:
     model = Model.parse("dim S, K\ndata x: 2 x S x S x K\nparam w: 2 x 2 x K x K\n"
                         "loss L = mean(conv2d(x, w, stride=2) ** 2)")
     printed = derive(model).text()
-    assert "(2×⌊S/2⌋×⌊S/2⌋×K)" in printed and "/(2·K·⌊S/2⌋²)" in printed
+    assert "(2×⌊S/2⌋×⌊S/2⌋×K)" in printed and "/(2·⌊S/2⌋²·K)" in printed
 
 
 def test_sizes_that_slices_leave() -> None:

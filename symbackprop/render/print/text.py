@@ -119,7 +119,7 @@ class TextPrinter(Remembering[Text, Text], LinePrinter):
 
     def _over(self, top: Text, bottom: sp.Expr, order: tuple[str, ...]) -> Text:
         p = self.size(bottom, order)
-        return self.fraction(top, self.fenced(p) if bottom.is_Mul and p.level == ATOM else p)
+        return self.fraction(top, self.fenced(p) if bottom.is_Mul and p.level == ATOM and not is_simple(bottom) else p)
 
     def frac(self, m: maths.Frac) -> Text:
         return self.fraction(self(m.top), self(m.bottom))
