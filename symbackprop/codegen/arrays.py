@@ -49,7 +49,6 @@ from symbackprop.core.scalars import RELATIONS
 from symbackprop.core.shapes import Shape, is_one, same, same_shape
 from symbackprop.errors import ModelError
 
-STRUCTURE = {"leaf", "const", "elementwise", "scan", "out"}  # what is written by other means than a rule
 Rule = Callable[..., Code]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
 import os
 import re
@@ -126,5 +127,9 @@ def replaced(text: str, path: Path) -> str:
 
 def computes_with(source: str) -> str:
     """The library that a module imports first; empty for what imports none."""
-    found = re.search(r"^import (\w+)", source, re.MULTILINE)
-    return found[1] if found else ""
+    try:
+        statements = ast.parse(source).body
+    except (SyntaxError, ValueError):
+        return ""
+    names = [alias.name.partition(".")[0] for s in statements if isinstance(s, ast.Import) for alias in s.names]
+    return names[0] if names else ""

@@ -128,7 +128,7 @@ class Reference:
         if row is None:
             return []
         short = min((row, self._closed(row)), key=self._length)
-        lines = [f"{self.spelled[n.id]} = {self.line(n)}" for n in self._before(short) if n is not row]
+        lines = [f"{self.spelled[n.id]} = {self.line(n)}" for n in self._before(short, row)]
         return [*lines, f"d{name} = {self.line(short)}"]
 
     def _closed(self, row: Node) -> Node:
@@ -136,10 +136,10 @@ class Reference:
         forms = closed_forms(self.derivation, printed=True)
         return forms.shown[row.id].whole if forms.rules.get(row.id) and row.id in forms.shown else row
 
-    def _before(self, row: Node) -> list[Node]:
-        """The gradients with a name that a row is computed from."""
-        return [n for n in self.graph.topological([row], self.forward) if n.args and n.id not in self.forward
-                and n.id in self.spelled and n is not row]
+    def _before(self, *forms: Node) -> list[Node]:
+        """The gradients with a name that the first of the forms of a row is computed from, the row itself apart."""
+        return [n for n in self.graph.topological(forms[:1], self.forward) if n.args and n.id not in self.forward
+                and n.id in self.spelled and n not in forms]
 
     def _length(self, row: Node) -> int:
         """Of the line of a gradient, with those of rows that have a letter instead of a name."""

@@ -81,7 +81,6 @@ class SecondOrder:
         self.context, self.r, self.blocks, self.top = context, context.rows, list(blocks), top
         self.outputs = outputs
         self.rule, self.parts = DELTA, list[tuple[Node, Sym]]()
-        self.commutation: Math | None = None
 
     def steps(self, first: int, board: bool = False) -> Iterator[Step]:
         """A step for every block, numbered from ``first``."""
@@ -128,7 +127,7 @@ class SecondOrder:
 
     def _as_matrix(self, b: Block, row: Node, whole: Math, told: Prose, value: Value | None) -> Line:
         """The block as a matrix. One that transposes by a commutation matrix does without among symmetric matrices."""
-        turns, self.commutation = self.commutation, None
+        turns = next((x for x in maths.walk(whole) if isinstance(x, maths.Commutation)), None)
         if turns is None:
             return Line("result", self.symbol, whole, told, value=value)
         x = self.r.plain[row.id]
@@ -267,8 +266,7 @@ class SecondOrder:
 
     def _commutation(self, size: sp.Expr) -> Math:
         """K, which turns vec(A) into vec(Aᵀ)."""
-        self.commutation = maths.Commutation(free_name(self.r.letters.taken, "K", "T", "C"), size)
-        return self.commutation
+        return maths.Commutation(free_name(self.r.letters.taken, "K", "T", "C"), size)
 
     def _over_batch(self, b: Block) -> Matrices | None:
         """Σ_n A_n ⊗ B_n, where all terms have one of the two in common."""
