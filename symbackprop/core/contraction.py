@@ -33,7 +33,7 @@ def planned(items: Sequence[Collection[Letter]], out: Collection[Letter], sizes:
     letters = dict.fromkeys([i for some in (*items, out) for i in some])
     first: dict[int, int] = {}
     alike = tuple([first.setdefault(array, k) for k, array in enumerate(arrays)])
-    known = tuple([(i, sizes[i]) for i in letters])
+    known = tuple([(i, sizes[i]) for i in letters if i in sizes])
     return [*_planned(tuple([frozenset(i) for i in items]), frozenset(out), known, alike)]
 
 
