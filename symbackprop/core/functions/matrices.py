@@ -11,7 +11,7 @@ from symbackprop.core.functions.calls import function, plain
 from symbackprop.core.functions.pointwise import sign, where
 from symbackprop.core.graph import Node, label
 from symbackprop.core.ops.matrices import cholesky, det, eigh, inv, logdet, lu_factors, lu_parts, solve, swapped
-from symbackprop.core.shapes import Dim, same
+from symbackprop.core.shapes import Dim, normalise_axis, same, shape_text
 from symbackprop.errors import ShapeError
 
 
@@ -43,6 +43,21 @@ def kron(a: Node, b: Node) -> Node:
         pairs += [one, other]
     wide = build.einsum(f"{left},{right}->{''.join(pairs)}", first, second)
     return build.reshape(wide, [m * n for m, n in zip(first.shape, second.shape, strict=True)])
+
+
+@function
+def cross(a: Node, b: Node, axis: int = -1) -> Node:
+    """The cross product of vectors of 3 entries, which stand along an axis."""
+    for x in (a, b):
+        if not x.ndim or not same(x.shape[normalise_axis(axis, x.ndim)], sp.Integer(3)):
+            raise ShapeError(f"cross is of vectors of 3 entries along an axis, and {label(x)} is {shape_text(x.shape)}")
+    (a1, a2), (b1, b2) = ([_turned(x, axis, k) for k in (1, 2)] for x in (a, b))
+    return a1 * b2 - a2 * b1
+
+
+def _turned(x: Node, axis: int, k: int) -> Node:
+    """The entries along an axis of 3 from the k-th on, then those before it."""
+    return build.concat([build.slice_axis(x, axis, k, 3 - k), build.slice_axis(x, axis, 0, k)], axis)
 
 
 @function
