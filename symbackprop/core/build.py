@@ -23,6 +23,7 @@ from symbackprop.core.shapes import (
     as_dim,
     as_shape,
     broadcast,
+    dim_text,
     is_one,
     normalise_axes,
     normalise_axis,
@@ -142,8 +143,9 @@ def _inner_mismatch(a: Node, b: Node, inner: sp.Expr) -> ShapeError:
     elif b.ndim <= 2 and a.ndim <= 2 and same(a.shape[0], b.shape[-1]):
         meant = f"{label(b)} @ {label(a)}"
     return ShapeError(
-        f"{label(a)} @ {label(b)}: inner sizes {a.shape[-1]} and {inner} differ ({label(a)}: {shape_text(a.shape)}, "
-        f"{label(b)}: {shape_text(b.shape)})" + (f"; did you mean {meant} ?" if meant else ""), instead=meant)
+        f"{label(a)} @ {label(b)}: inner sizes {dim_text(a.shape[-1])} and {dim_text(inner)} differ ({label(a)}: "
+        f"{shape_text(a.shape)}, {label(b)}: {shape_text(b.shape)})" + (f"; did you mean {meant} ?" if meant else ""),
+        instead=meant)
 
 
 def _turned(a: Node) -> str:

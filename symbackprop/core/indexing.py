@@ -71,8 +71,10 @@ def _refuse_apart(keys: list[Any]) -> None:
     """Refuse integer data that NumPy would take together with another index."""
     places = [k for k, key in enumerate(keys) if key is not None and not isinstance(key, slice)]
     if any(isinstance(k, Node) for k in keys) and places[-1] - places[0] >= len(places):
-        raise ShapeError("a slice stands between integers and integer data: NumPy moves axes there; take one index "
-                         "after the other, a[0][:, i]")
+        sliced = any(isinstance(k, slice) for k in keys[places[0] : places[-1]])
+        between, other = ("a slice", "a[0][:, i]") if sliced else ("None", "a[i, j][:, None]")
+        raise ShapeError(f"{between} stands between integers and integer data: NumPy moves axes there; take one index "
+                         f"after the other, {other}")
 
 
 def along(a: Node, axis: int, index: Node) -> Node:

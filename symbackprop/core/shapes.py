@@ -101,8 +101,8 @@ def shape_text(shape: Shape) -> str:
 
 def dim_text(d: Dim) -> str:
     """A dimension as model text writes it: ``K*E``, ``H + 1``."""
-    text = sp.sstr(d)
-    return str(text).replace(" ", "") if d.is_Mul else str(text)
+    text = str(sp.sstr(d)).replace("ceiling(", "ceil(")
+    return text.replace(" ", "") if d.is_Mul else text
 
 
 def bracketed(text: str) -> str:

@@ -201,6 +201,7 @@ MAY_NAME = {  # tables by names of ops and functions that no record can hold: wh
     "imported/onnx_operators.py": "operators of ONNX, by its names",
     "imported/places.py": "reductions of another library's scatter, by its names",
     "model/text/notation.py": "functions that model text has no name for: it writes them as comparisons",
+    "model/text/known_numbers.py": "functions that sizes are made of, which are no rows",
     "grade/formulas.py": "calls whose last argument, a size, may be left out",
     "own/array_mistakes.py": "what people take for what: a taxonomy of slips",
     "grade/derivation_mistakes.py": "what people take for what: a taxonomy of slips",

@@ -149,12 +149,12 @@ def test_letters_and_subscripts() -> None:
     ("text", "said"),
     [
         ("loss L = v·v", "v · v is a matrix product, @, or one of entries, *: write which"),
-        ("loss L = X.grad", "'grad' is none"),
+        ("loss L = X.grad", "gradients are derived"),
         ("loss L = np.random(X)", "an array is declared"),
         ("loss L = X.shape[2]", "one of 2 is chosen by a whole number from -2 to 1"),
         *[(f"loss L = sum({called})", "may mean something else than") for called in (
             "U.max(dim=1)", "torch.max(U, 1)", "torch.topk(U, 1)[1]", "torch.cumsum(U)", "np.pad(U, 1, 'edge')",
-            "U.repeat(2, 1)", "F.batch_norm(U, v, v)",
+            "F.batch_norm(U, v, v)",
             "torch.svd(U)[2]", "F.smooth_l1_loss(X, X, 2)", "np.linalg.lstsq(U, U)[0]", "F.layer_norm(U, (D, D))")],
         *[(f"loss L = {norm}", "such a norm of a matrix, U (D x D), is one of its columns") for norm in (
             "np.linalg.norm(U, 1)", "torch.linalg.norm(U, ord=2)", "‖U‖_1")],
@@ -180,7 +180,7 @@ def test_letters_and_subscripts() -> None:
         ("loss L = sum(int(2.7) * U)", "no function 'int'"),
         ("loss L = sum(focal(X, y))", "focal takes a 0 or 1 for every logit"),
         ("loss L = sum(U.astype(int))", "no function 'astype'"),
-        ("loss L = sum(np.cross(U, U))", "no function 'cross'"),
+        ("loss L = sum(np.interp(U, U))", "no function 'interp'"),
         ("loss L = torch.median(U)", "torch.median may mean something else"),
         ("loss L = U.median()", "may mean something else"),
         ("loss L = sum(F.rms_norm(U, (D,)))", "F.rms_norm may mean something else"),

@@ -22,7 +22,7 @@ unfod=unfold interpolat=interpolate interploate=interpolate grid_smaple=grid_sam
 cosine_similarty=cosine_similarity kl_divergance=kl_divergence squared_eror=squared_error
 absolut_error=absolute_error normal_pfd=normal_pdf one_hott=one_hot onehto=one_hot take_allong_axis=take_along_axis
 stop_gradeint=stop_gradient group_nomr=group_norm rms_nrom=rms_norm sovle=solve flipp=flip rol=roll medain=median
-qauntile=quantile argmxa=argmax varr=var stdd=std coss=cos sinn=sin tann=tan atanhh=atanh tanj=tanh sihn=sinh
+qauntile=quantile argmxa=argmax varr=var stdd=std sinn=sin tann=tan atanhh=atanh tanj=tanh sihn=sinh
 conv3=conv3d
 """
 FOREIGN = """

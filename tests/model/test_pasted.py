@@ -62,6 +62,28 @@ READ = [
     ("q = rearrange(x, '(t s) d -> t d s', s=2)\nloss L = sum(reduce(q, 't d s -> t', 'max'))",
      "q = transpose(reshape(x, (T / 2, 2, D)), (0, 2, 1))\nloss L = sum(max(q, axis=(1, 2)))"),
     ("loss L = sum(repeat(w, 'd -> (k d)', k=3))", "loss L = sum(reshape(broadcast(w[None], (3, D)), 3 * D))"),
+    ("loss L = sum(2 * w % 3 - w // 2)", "loss L = sum(remainder(2 * w, 3) - floor(w / 2))"),
+    ("Z = broadcast(b, (N % 2 + 1, D // 2))\nloss L = sum(Z)",
+     "Z = broadcast(b, (remainder(N, 2) + 1, floor(D / 2)))\nloss L = sum(Z)"),
+    ("q = np.array([[b, 2 * b], [1, 3]])\nloss L = sum(q)", "q = stack(stack(b, 2 * b), stack(1, 3))\nloss L = sum(q)"),
+    ("loss L = sum(np.hstack((w, [b, lam])))", "loss L = sum(concat(w, stack(b, lam)))"),
+    ("loss L = sum(rearrange(x, '... d -> d ...'))", "loss L = sum(transpose(x, (1, 0)))"),
+    ("Z = reduce(x[None] * b, '... t d -> ... t', 'mean')\nloss L = sum(Z)",
+     "Z = mean(x[None] * b, axis=(2,))\nloss L = sum(Z)"),
+    ("loss L = np.linalg.svd(W, full_matrices=False).S.sum() + sum(np.linalg.eigh(W).eigenvalues)",
+     "loss L = svd(W)[1].sum() + sum(eigh(W)[0])"),
+    ("loss L = tf.losses.mean_squared_error(y, X @ w)", "loss L = mean((X @ w - y)**2, axis=-1)"),
+    ("loss L = sum(to_categorical(k, C) * P)", "loss L = sum(one_hot(k, C) * P)"),
+    ("loss = sum(w)\nw -= 0.1 * w.grad", "loss loss = sum(w)"),
+    ("s = 0\nfor i in 1..N:\n    s = s + y[i] * b\nend\nloss L = s",
+     "s = 0\nfor i in 1..N:\n    s = s + y[i] * b\nloss L = s"),
+    # functions of a text: what one calls is what has the name when it is called, but for what is defined inside
+    ("def f(z):\n    return g(z) + 1\ndef g(z):\n    return z**2\nloss L = f(b)", "loss L = b**2 + 1"),
+    ("def g(z):\n    return z\ndef f(z):\n    return g(z) + 1\ndef g(z):\n    return z**2\nloss L = f(b)",
+     "loss L = b**2 + 1"),
+    ("def f(z):\n    def h(u):\n        return u + 1\n    return h(z)\ndef g(z):\n    def h(u):\n        return 2 * u\n"
+     "    return h(z) * f(z)\nloss L = f(b) + g(b)", "loss L = (b + 1) + 2 * b * (b + 1)"),
+    ("f(z) = z^2 + g(z)\ng(z) = 2*z\nloss L = f(b)", "loss L = b^2 + 2*b"),
     ("sd = X.std(0, ddof=1)\nloss L = sum(sd)", "sd = std(X, 0, ddof=1)\nloss L = sum(sd)"),
     ("loss L = sum(np.cumsum(X)) + np.cumsum(w)[-1]", "loss L = sum(cumsum(flatten(X))) + cumsum(w)[-1]"),
 ]
@@ -70,6 +92,22 @@ READ = [
 @pytest.mark.parametrize(("pasted", "plain"), READ)
 def test_read_as_meant(pasted: str, plain: str) -> None:
     assert to_text(Model.parse(HEAD + pasted)) == to_text(Model.parse(HEAD + plain))
+
+
+@pytest.mark.parametrize(("text", "line"), [
+    ("def f(z):\n    return foo(z)\nq = f(b)\nr = f(w)", 5), ("def f(z):\n    return z + + * z\nq = f(b)\nr = f(w)", 5),
+    ("def f(z, c):\n    return (z @ c) * 2\nq = f(w, y)\nr = f(w, y)", 5),
+    ("def f(**z):\n    return z\nq = f(b)\nr = sum(f(w))", 4), ("param q : R^{D x C}\nr = sum(q)", 4),
+])
+def test_what_is_wrong_with_a_line_is_told_there_and_once(text: str, line: int) -> None:
+    with pytest.raises(ModelError) as caught:
+        Model.parse(HEAD + text + "\nloss L = sum(w)", path="net.sbp")
+    assert not caught.value.others and str(caught.value).startswith(f"net.sbp:{line}: ")
+
+
+def test_entries_of_one_loss_with_all_of_another_are_told() -> None:
+    model = Model.parse(HEAD + "loss L = F.mse_loss(X @ w.view(-1, 1), y)")
+    assert any("N x N, every entry with every other" in remark for remark in model.remarks)
 
 
 def test_an_array_of_floats_is_an_array() -> None:
@@ -106,7 +144,43 @@ CORRECTED = [
     (r"loss L = \sum_{i<j} W_{ij}", None), (r"loss L = \sum_{i=2}^D \sum_{j=1}^D W_{ij} W_{ji}", None),
     (r"loss L = \sum_i (\sum_j W_{ij})^2", None), (r"loss L = \sum_i \prod_j W_{ij}", None),
     (r"loss L = \sum_i w_i \sum_j W_{ij}", None),
-    ("loss L = sum(w[i] * i for i in range(D))", None), ("Z = sum(W[i] * w[i] for i in range(D))", None),
+    ("loss L = sum(w[i] * i for i in range(D))", "loss L = sum(w * arange(D), axis=0)"),
+    ("Z = sum(W[i] * w[i] for i in range(D))", None),
+    ("loss L = sum(lam * a for a in w)", "loss L = sum(lam * w, axis=0)"),
+    ("loss L = sum([(a - c)**2 for a, c in zip(w, w)])", "loss L = sum(((w - w)**2))"),
+    ("q = [exp(a) for a in w]", "q = (exp(w))"),
+    ("q = [sum(a) for a in X]", None), ("q = [a @ w for a in X]", None), ("q = [a - c for a, c in zip(X, y)]", None),
+    ("loss L = mean(cross_entropy(k, P))", "loss L = mean(cross_entropy(P, k))"),
+    ("q = softmax(P)[k]", "q = softmax(P)[arange(N), k]"),
+    ("q = (P.T @ P)[:, :, None] @ P.T[None].T", None),
+    ("q = stack(X, X) @ stack(X, X).T", "q = stack(X, X) @ stack(X, X).mT"),
+    ("q = causal_mask(W)", "q = causal_mask(W.shape[-1])"),
+    ("q = zeros(X)", "q = zeros_like(X)"),
+    ("loss L = w[end] + sum(w[2:end-1]) + sum(w[end-1:end])", "loss L = w[-1] + sum(w[1:-1]) + sum(w[-2:])"),
+    ("loss L = w[D]", "loss L = w[-1]"),
+    ("loss L = w(1) + sum(X(:, 2))", "loss L = w[0] + sum(X[:, 1])"),
+    ("param s = 1.0, q: D = 0", "param s, q: D"),
+    ("param s = 0.1 * np.random.randn(D, C)", "param s: D x C"),
+    ("W2 = nn.Parameter(torch.zeros(D, C))", "param W2: D x C"),
+    ("W2 = tf.Variable(tf.random.normal([D, C]))", "param W2: D x C"),
+    ("param s[D, C]", "param s: D x C"), ("param s(D)", "param s: D"), ("param s: D, 3", "param s: D x 3"),
+    ("data s: N, int < C", "data s: N int < C"), ("param s: M x C", "dim M; param s: M x C"),
+    ("convention relu1 = 0", "convention relu0 = 0"),
+    ("q = np.linalg.qr(W).R", "q = qr(W).R"),
+    ("q = X.repeat(2, 1)", "q = tile(X, 2, 1)"),
+    ("q = w * (w > 0 and w < 1)", "q = w * ((w > 0) * (w < 1))"),
+    ("q = w * ((w > 0) & (w < 1))", "q = w * ((w > 0) * (w < 1))"),
+    ("q = w * ((w > 0) | (w < 1))", "q = w * (maximum(w > 0, w < 1))"),
+    ("q = ~(w > 0) * w", "q = (1 - (w > 0)) * w"), ("q = not b", "q = (1 - b)"), ("q = b!", "q = factorial(b)"),
+    ("loss L = sum(w[w > 0])", "loss L = sum(where(w > 0, w, 0))"), ("loss L = mean(w[w > 0])", None),
+    ("q = [b, [1, 2][0]]", "q = stack(b, stack(1, 2)[0])"), ("q = [w[0], b]", "q = stack(w[0], b)"),
+    ("q = np.c_[X, y]", "q = np.column_stack((X, y))"),
+    ("loss L == sum(w)", "loss L = sum(w)"), ("loss sum(w)", "loss L = sum(w)"), ("minimize sum(w)", "loss L = sum(w)"),
+    ("let q = 2 * b", "q = 2 * b"), ("loss L = b,", "loss L = b"),
+    ("output q = X @ w\nloss L = sum(q)", "q = X @ w"),
+    ("q = 2 * b  // twice", "q = 2 * b  # twice"), ("q = 2 * b % twice it", "q = 2 * b # twice it"),
+    ("/* what it is */", "# what it is"), ("-- what it is", "# what it is"),
+    ("def f(*z):\n    return z\nq = f(b)", "def f(z):"),
     ("loss L = sum(y - X*w)", "loss L = sum(y - X@w)"),
     ("loss L = sum(y .* (X * w))", "loss L = sum(y * (X @ w))"),
     ("loss L = sum(2 * y .* (X * w .^ 2))", "loss L = sum(2 * y * (X @ w ^ 2))"),
@@ -176,6 +250,10 @@ def test_refused_with_the_corrected_line(pasted: str, right: str | None) -> None
         ("x0 = torch.randn(N, D)", "an array is declared"),
         ("class Net(nn.Module):", "there are no classes"),
         ("hs = []", "there are no lists"),
+        ("q = f(b)\ndef f(z):\n    return z", "f is called above line 5, where it is defined"),
+        ("q = rearrange(X, 'n -> d n')", "rearrange of einops is not called so"),
+        ("q = cross(X, Y)", "cross is of vectors of 3 entries"),
+        ("lin = nn.Linear(D, C)", "has parameters of its own"),
         ("q = w(1)", "w[…] for entries, counted from 0"),
         ("loss L = sum((w; w))", "found ';'"),
     ],
@@ -256,6 +334,10 @@ FUNCTIONS = [
     ("dexp(A)", np.exp(-A)),
     ("dgamma(A, shape=B, rate=2, log=TRUE)", B * np.log(2) + (B - 1) * np.log(A) - 2 * A - LGAMMA(B)),
     ("dbeta(B, A, 2, log=TRUE)", (A - 1) * np.log(B) + np.log(1 - B) + LGAMMA(A + 2) - LGAMMA(A)),
+    ("lbeta(A, B)", LGAMMA(A) + LGAMMA(B) - LGAMMA(A + B)),
+    ("lfactorial(A)", LGAMMA(A + 1)),
+    ("lchoose(5 + 0 * Z, K)", _log_choose(np.full((4, 3), 5.0), COUNTS)),
+    ("log(choose(5, K))", _log_choose(np.full((4, 3), 5.0), COUNTS)),
     ("ifelse(Z > 0, Z, B)", np.where(Z > 0, Z, B)),
     ("pmax(Z, 0)", np.maximum(Z, 0)),
     ("pmin(Z, B)", np.minimum(Z, B)),

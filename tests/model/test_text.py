@@ -53,6 +53,13 @@ def mlp_in_python() -> Model:
     return m
 
 
+def test_sizes_that_steps_leave_are_written_to_be_read_again() -> None:
+    text = ("dim N, D\ndata X: N x D\nparam w: ceil(D/2), v: N // 2\n"
+            "loss L = sum(X[:, ::2] @ w) + sum(broadcast(v, (3, N // 2)))")
+    model = Model.parse(text)
+    assert to_text(Model.parse(to_text(model))) == to_text(model) and "w: ceil(D/2), v: floor(N/2)" in to_text(model)
+
+
 def test_text_and_python_declare_the_same_graph() -> None:
     model = Model.parse(MLP)
     built = mlp_in_python()

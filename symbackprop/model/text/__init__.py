@@ -18,6 +18,7 @@ from symbackprop.model.text.evaluate import Evaluator
 from symbackprop.model.text.expressions import one_formula, read_values
 from symbackprop.model.text.guess import guessed
 from symbackprop.model.text.header import read_header
+from symbackprop.model.text.meant_lines import commented
 from symbackprop.model.text.scope import ModelScope
 from symbackprop.model.text.statements import parse_statements
 from symbackprop.model.text.tokens import physical_lines
@@ -28,6 +29,7 @@ Read: TypeAlias = tuple[Model, Sequence[ModelError], set[int]]  # what was read,
 _WIDEST, _LONGEST = 100, 10_000  # columns of a line that are shown, characters of a text that is read again
 _TRANSPOSED = re.compile(r"\^\s*T\b|\.T\b|'|ᵀ|\\top")
 _OF_ARRAYS = re.compile(r"@|‖|\b(?:tr|trace|det|logdet|inv|norm)\b")
+_OTHER_COMMENTS = re.compile(r"//|%|--|/\*")
 _MOST, _BUDGET = 5, 100_000  # further mistakes of a line that are mended with the first; characters that are read again
 
 
@@ -42,6 +44,8 @@ def explained(errors: Sequence[ModelError], text: str, read: Callable[[str], Rea
         if error.place is not None:
             line = lines[error.place.line - 1] = typed[error.place.line - 1]
             place = _narrowed(line, error.place, error.near)
+            if isinstance(error, (SyntaxProblem, NameProblem)) and _OTHER_COMMENTS.search(line):
+                error.instead.append(commented)
             if isinstance(error, (SyntaxProblem, NameProblem)) and "sum" in line:
                 error.instead += [partial(_with_sums, capitals) for capitals in (True, False)]
             tried = (_corrected(error, place, lines, read, more) for more in range(_MOST + 1))
@@ -156,7 +160,7 @@ def _read(text: str, where: str, name: str, relu0: Any,
     header = read_header(text)
     for error in errors:
         error.at(f"{where}:{error.line}")
-    stated = conventions(statements, where).get("relu0", 0)
+    stated = conventions(statements, where, errors).get("relu0", 0)
     model = Model(
         _plain_name(name or header.name or _stem(where)),
         summary=header.summary,
@@ -194,9 +198,10 @@ def _alone(typed: str, relu0: Any, define: Mapping[str, str] | None) -> Read:
         return model, [error.at("<expression>")], set()
     builder = Builder(model, "<expression>", statements, define)
     builder.run()
-    if not builder.errors:
-        guess = ", ".join(declarations(model)) or "nothing has to be declared"
-        model.remark(f"guessed: {guess}{note}", first=True)
+    guess = ", ".join(declarations(model)) or "nothing has to be declared"
+    model.remark(f"guessed: {guess}{note}", first=True)
+    for wrong in builder.errors[:1]:
+        wrong.message += f"; guessed was {guess}" if isinstance(wrong, ShapeError) else ""
     return model, builder.errors, builder.unbuilt
 
 

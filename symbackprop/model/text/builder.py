@@ -36,6 +36,7 @@ from symbackprop.model.text.evaluate import Evaluator, evaluate
 from symbackprop.model.text.expressions import FORWARD, one_formula
 from symbackprop.model.text.known_numbers import short
 from symbackprop.model.text.loops import BodyScope
+from symbackprop.model.text.meant_lines import with_dimension, without_output
 from symbackprop.model.text.notation import ModelText
 from symbackprop.model.text.scope import PI, ModelScope, Scope
 
@@ -77,6 +78,7 @@ class Builder:
             self.model.remark(f"{self.source}:{line}: `loss = …` is read as the loss of the model")
         self.statements = [changed.get(k, s) for k, s in enumerate(self.statements) if s not in results.values()]
         self._find_last_results()
+        self.has_loss = any(isinstance(s, tree.Equation) and s.keyword == "loss" for s in self.statements)
 
     def _find_last_results(self) -> None:
         """Where ``loss L = …`` has ``L += …`` below, what has the name at last is the result; of what a loop gives it,
@@ -114,7 +116,7 @@ class Builder:
             try:
                 return self.apply(statement)
             except ModelError as error:
-                error.line = error.line or statement.line
+                self._locate(error, statement)
                 error.message += self._one_axis(statement) if isinstance(error, ShapeError) else ""
                 said = {(e.line, e.place, e.message) for e in self.errors}  # of a, b = f(x) once, not of each name
                 self.errors += [error] if (error.line, error.place, error.message) not in said else []
@@ -127,6 +129,12 @@ class Builder:
         known = (graph.names, graph.functions, model.sizes, top.loops)
         names = {name for s in _flat([statement]) for name in _defines(s)}
         self.unknown |= {name for name in names if not any(name in those for those in known)}
+
+    def _locate(self, error: ModelError, statement: tree.Statement) -> None:
+        """Say on which line an error is; what is wrong with a helper there, and not where it is called each time."""
+        line = error.place.line if error.place is not None else statement.line
+        error.line = error.line or line
+        error.where = f"{self.source}:{line}" if line < statement.line else error.where
 
     def _one_axis(self, statement: tree.Statement) -> str:
         """That an array which a statement reads has one axis, of a size that was written as a product of dimensions."""
@@ -262,6 +270,9 @@ class Builder:
         if dialect.is_layer(s.value) and s.target.index is None:
             self.layers[name] = s.value
             return
+        if s.keyword == "output" and self.has_loss:
+            raise ModelError(f"an output {name!r} beside a loss: a model has one or the other, and equations need no "
+                             "`output`", instead=[without_output])
         known = s.target.index is None and name in self.top.lines and self.scope is self.top
         anew = known and (name in self.model.equations or name in tree.mentioned(s.value))
         if known and not anew and not self.scope.locals:
@@ -460,6 +471,8 @@ def _reads(s: tree.Statement) -> Iterator[str]:
         if isinstance(inner, tree.Notate):
             yield inner.target.name
         yield from tree.mentioned(inner)
+        for part in tree.parts(inner):
+            yield from (whole.function for whole in tree.all_parts(part) if isinstance(whole, tree.Call))
 
 
 def _defines(s: tree.Statement) -> set[str]:
@@ -484,21 +497,25 @@ def located(where: str) -> Iterator[None]:
         raise ModelError("the formulas are nested too deeply: name a part of them", where) from None
 
 
-def conventions(statements: Sequence[tree.Statement], where: str) -> Mapping[str, sp.Expr]:
-    """What ``convention NAME = number`` lines set; they hold for the whole text."""
+def conventions(statements: Sequence[tree.Statement], where: str, errors: list[ModelError]) -> Mapping[str, sp.Expr]:
+    """What ``convention NAME = number`` lines set; they hold for the whole text. What is wrong is added to errors."""
     found: dict[str, sp.Expr] = {}
     for s in _flat(statements):
         if isinstance(s, tree.Named) and s.keyword == "convention":
             for name, expr in s.items:
-                with located(f"{where}:{s.line}"):
-                    assert expr is not None
+                assert expr is not None
+                try:
                     found[name] = _convention(name, expr)
+                except ModelError as error:
+                    error.line = s.line
+                    errors.append(error.at(f"{where}:{s.line}"))
     return found
 
 
 def _convention(name: str, expr: tree.Expr) -> sp.Expr:
     if name != "relu0":
-        raise NameProblem(f"there is no convention {name[:40]!r}, only relu0, the derivative of relu at 0")
+        raise NameProblem(f"there is no convention {name[:40]!r}, only relu0, the derivative of relu at 0",
+                          near=name, instead="relu0")
     value = evaluate(expr, ModelScope(Model()))
     if value not in (0, 1, sp.Rational(1, 2)):
         raise ModelError(f"relu0 is 0, 1 or 0.5, not {short(value)}")
@@ -528,7 +545,8 @@ def _not_a_dimension(name: str, scope: Scope) -> NameProblem:
         return NameProblem(f"{name!r} is one word: sizes are written apart", instead=" x ".join(parts))
     near = nearest(name[:40], scope.model.sizes)
     says = f"the dimension {name[:40]!r} is not declared; write `dim {name[:40]}` above.{suggested(near)}"
-    return NameProblem(says, instead=near)
+    unknown = name.isidentifier() and isinstance(scope, ModelScope) and not scope.defined_later(name)
+    return NameProblem(says, instead=[near] if near else [partial(with_dimension, name)] if unknown else ())
 
 
 class Defined:

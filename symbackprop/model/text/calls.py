@@ -25,6 +25,7 @@ from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import MAX_DIM, shape_text
 from symbackprop.errors import ModelError, NameProblem, UsageError, nearest, suggested
 from symbackprop.model.text.known_numbers import short, whole
+from symbackprop.model.text.meant_lines import entries_from_one, its_size
 
 Value = Any
 _POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
@@ -127,8 +128,9 @@ def known_callee(name: str, graph: Graph) -> Callee:
         place = Parameter("x", Parameter.POSITIONAL_ONLY, annotation="Operand")
         return Callee(name, lambda x: graph.functions[base](x, order), Signature([place]))
     if name in graph.names:
+        entries = [entries_from_one] * bool(graph.names[name].shape)
         raise NameProblem(f"{name} is an array, not a function: write {name} * (…) or {name} @ …, and {name}[…] for "
-                          "entries, counted from 0", instead=(partial(_times, "*"), partial(_times, "@")))
+                          "entries, counted from 0", instead=[*entries, partial(_times, "*"), partial(_times, "@")])
     function = meant(name, tuple(function_names())) or (f"{NUMPY}{name}" if is_numpys(name) else None)
     if function is not None:
         found = callee(function)
@@ -255,7 +257,10 @@ class Place:
             return value
         if isinstance(value, tuple) and self.parameter.kind is Parameter.VAR_POSITIONAL:
             return tuple(self.size(v) for v in value)
-        raise self.fail("a size (a whole number or a dimension)", value)
+        error = self.fail("a size (a whole number or a dimension)", value)
+        if isinstance(value, Node) and value.shape and label(value).isidentifier():
+            error.instead += [partial(its_size, self.found.name, label(value))]
+        raise error
 
     def sizes(self, value: Value) -> tuple[Any, ...]:
         if isinstance(value, tuple):
@@ -314,3 +319,5 @@ def _times(sign: str, line: str, place: errors.Place) -> str:
     """The line with ``a(b + c)`` as a product."""
     before, there, after = line[: place.start - 1], line[place.start - 1 : place.end - 1], line[place.end - 1 :]
     return before + there.replace("(", f" {sign} (", 1) + after
+
+

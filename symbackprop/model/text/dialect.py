@@ -17,6 +17,7 @@ from symbackprop.model.text import tree
 from symbackprop.model.text.brackets import unclosed
 from symbackprop.model.text.calls import NUMPY, callee, function_names, is_numpys
 from symbackprop.model.text.expressions import FORWARD, one_formula
+from symbackprop.model.text.meant_lines import DECLARED, JOINED, declared_instead, joined, without_module
 from symbackprop.model.text.patterns import by_pattern
 from symbackprop.model.text.spellings import (
     ALONG,
@@ -53,15 +54,15 @@ def plain(expr: tree.Member, names: Container[str], values: bool = False,
         raise NameProblem(f"self.{expr.name} belongs to a class: declare its arrays, as in `param W: H x D, b: H`, and "
                           "write what it computes, as in F.linear(x, W, b)", near=expr.name)
     module = _module(expr.base, names)
-    pattern = by_pattern(expr.name, expr.args or (), dict(expr.options)) if module == "einops" else None
-    if pattern is not None:
-        return pattern
+    if module == "einops" and expr.args is not None:
+        return tree.Call(expr.name, expr.args, expr.options)
     density = _of_distribution(expr, names)
     if density is not None:
         return _told(expr.name, *density, tell)
     if expr.args is not None and ("random" in _path(expr) or (module and expr.name in _RANDOM)):
         raise SyntaxProblem("random numbers are no part of a model: an array is declared, as `data X: N x D` or `param "
-                            "X: N x D`, with its sizes above, `dim N, D`", near=expr.name)
+                            "X: N x D`, with its sizes above, `dim N, D`", near=expr.name,
+                            instead=[partial(declared_instead, "param")])
     if expr.args is None and not module and expr.name == "values" and isinstance(expr.base, tree.Member):
         return plain(expr.base, names, True, tell)
     if module and expr.args is not None:
@@ -82,6 +83,11 @@ def plain(expr: tree.Member, names: Container[str], values: bool = False,
         meant = _method(expr, expr.args, values) if found is None else _told(expr.name, *found, tell)
         return plain(meant, names, values, tell) if _is_call(meant) else meant
     raise _strange(expr)
+
+
+
+
+
 
 
 def _is_call(expr: tree.Expr) -> TypeGuard[tree.Member]:
@@ -188,6 +194,8 @@ def _as_functions(expr: tree.Expr, name: str, options: Sequence[str] = ("",), in
 
 
 def _told(name: str, formula: tree.Expr, text: str, tell: Callable[[str], None]) -> tree.Expr:
+    if name in _SIGNS_ALONE:
+        return formula
     if not isinstance(formula, tree.Call) or not _SIMPLE.fullmatch(text):
         tell(f"{name}(…) is read as {text}")
     elif (function := text.partition("(")[0]) != name:
@@ -195,6 +203,7 @@ def _told(name: str, formula: tree.Expr, text: str, tell: Callable[[str], None])
     return formula
 
 
+_SIGNS_ALONE = ("gammasgn",)  # what the formulas of others are made of, which are told
 _SIMPLE = re.compile(r"\w+\([A-Za-z_=, ]*\)")
 
 
@@ -231,7 +240,7 @@ def functional(expr: tree.Member) -> tree.Member:
 
 def _whose(expr: tree.Expr, module: str) -> str:
     """Whose call it is, as the table of spellings has it: a letter or more, the nearest first."""
-    if "keras" in _path(expr):
+    if "keras" in _path(expr) or (_root(expr) == "tf" and "losses" in _path(expr)):
         return "k"
     if "scipy" in _path(expr):
         return "sn"
@@ -259,6 +268,10 @@ def _refuse_others(expr: tree.Member, module: str, args: tuple[tree.Expr, ...], 
     """Refuse a function that a library may mean otherwise; ``args`` with the array that a method is of."""
     name = expr.name if callee(expr.name) is not None else meant(expr.name, tuple(function_names()))
     found = callee(name) if name is not None else None
+    if found is None and expr.name in (*NO_FUNCTIONS, *DECLARED):
+        declares = "is a declaration, `param W: N x D`"
+        raise SyntaxProblem(f"{expr.name} {NO_FUNCTIONS.get(expr.name, declares)}", near=expr.name,
+                            instead=[partial(declared_instead, "param")] if expr.name in DECLARED else ())
     said = f"{module}.{expr.name}" if module else f".{expr.name}(…)"
     if found is None:
         raise NameProblem(f"there is no function {expr.name!r} here, for {said}: `symbackprop ops` lists what there is",
@@ -282,9 +295,16 @@ def _refuse_others(expr: tree.Member, module: str, args: tuple[tree.Expr, ...], 
              or (name == "norm" and len(args) > 1) or (name in ("svd", "cholesky") and module not in ("", "linalg"))
              or (loss and (len(args) > 2 or bool(given - {"reduction", "beta", "delta"}))))
     if other:
+        if expr.name == "qr":
+            raise SyntaxProblem(f"{said} has an R whose diagonal may be negative; that of qr(a) is positive: write it "
+                                "where signs do not matter", near=expr.name, instead=[partial(without_module, "qr")])
+        if expr.name == "repeat":
+            raise SyntaxProblem(f"{said} is tile(a, sizes) in PyTorch, and repeat(a, n, axis) in NumPy: write which",
+                                near=expr.name, instead=_as_functions(expr, "tile") + _as_functions(expr, "repeat"))
         raise SyntaxProblem(f"{said} may mean something else than {name} does here, which is called as "
                             f"{found.usage()}: write that", near=expr.name,
                             instead=_as_functions(expr, expr.name) if places and not values else ())
+
 
 
 def _module(expr: tree.Expr, names: Container[str]) -> str:
@@ -341,5 +361,13 @@ def _is_idle(arg: tree.Expr) -> bool:
 
 
 def _strange(expr: tree.Member) -> SyntaxProblem:
+    if expr.name == "grad":
+        return SyntaxProblem("gradients are derived: no line reads one", near=expr.name)
+    if expr.name in JOINED:
+        return SyntaxProblem(f"{expr.name}[…] of NumPy is {JOINED[expr.name]}((…))", near=expr.name,
+                             instead=[partial(joined, expr.name)])
     return SyntaxProblem("a dot is only used in numbers, in ranges 1..T, in .T and for functions of an array, as in "
                          f"X.sum(axis=0); there are no attributes, and {expr.name!r} is none", near=expr.name)
+
+
+

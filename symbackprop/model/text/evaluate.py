@@ -17,11 +17,13 @@ from symbackprop.core.graph import Graph, Node, label
 from symbackprop.core.indexing import getitem
 from symbackprop.core.operators import FORMS, Terms, operation
 from symbackprop.core.scalars import RELATIONS, TABLE
-from symbackprop.core.shapes import same, shape_text, size_of
+from symbackprop.core.shapes import dim_text, same, shape_text, size_of
 from symbackprop.errors import Meant, ModelError, NameProblem, Place, ShapeError
 from symbackprop.model.text import dialect, tree, warnings
 from symbackprop.model.text.calls import Callee, call, callee, known_callee
-from symbackprop.model.text.known_numbers import checked, fold, short
+from symbackprop.model.text.known_numbers import OF_SIZES, checked, fold, short
+from symbackprop.model.text.meant_lines import exchanged, indexed, of_last_axes, selected, stacked
+from symbackprop.model.text.patterns import with_named_axes
 
 Value = Any
 
@@ -82,7 +84,7 @@ class Evaluator:
                     return tuple([self.value(item) for item in items])
             raise ModelError("a slice only stands in an index")
         except ModelError as error:
-            raise error.about(expr.place) from None
+            raise error.about(expr.written or expr.place) from None
 
     def operand(self, expr: tree.Expr) -> Node | sp.Expr:
         """An expression that has to be an array or a number."""
@@ -93,6 +95,8 @@ class Evaluator:
             raise ModelError("a string only stands where a function asks for one")
         if isinstance(value, tuple) and isinstance(expr, tree.Call):
             raise self._several(expr, value)
+        if isinstance(value, tuple) and value:
+            raise ModelError("a list is no array: stack(…) makes one of numbers and of arrays", instead=[stacked])
         raise ModelError(f"{short(value)} is neither an array nor a number")
 
     def _several(self, call: tree.Call, values: Sequence[Value]) -> ModelError:
@@ -122,8 +126,18 @@ class Evaluator:
             except ModelError as error:
                 if isinstance(error, ShapeError) and sign != "@" and not error.instead:
                     error.instead = _OTHER_OPERATORS
+                if isinstance(error, ShapeError) and sign == "@":
+                    self._of_stacks(error, [(expr.first, value), (part, right)])
                 raise error.about(expr.first.place and expr.first.place.to(part.place)) from None
         return value if terms is None else terms.made()
+
+    def _of_stacks(self, error: ShapeError, sides: Sequence[tuple[tree.Expr, Value]]) -> None:
+        """Say of transposes of more than two axes, which a product does not take, how the last two are exchanged."""
+        for expr, value in sides:
+            place = expr.place if isinstance(expr, tree.Transpose) and isinstance(value, Node) else None
+            if place is not None and value.ndim > 2:
+                error.message += f"; .T turns all {value.ndim} axes around, .mT the last two"
+                error.instead += [partial(of_last_axes, place)]
 
     def transpose(self, value: Node) -> Node:
         return transpose(value)
@@ -152,6 +166,7 @@ class Evaluator:
     # -- calls
     def call(self, expr: tree.Call) -> Value:
         if expr.function not in self.graph.functions and expr.function not in self.graph.names:
+            expr = with_named_axes(expr, lambda array: self.row(array).ndim)
             meant = dialect.called(expr, self.scope.remark)
             if meant is not None:
                 return self.value(replace(meant, place=expr.place))
@@ -159,10 +174,23 @@ class Evaluator:
         args = [read(a) for a in expr.args]
         if expr.function == "len" and len(args) == 1 and isinstance(args[0], Node) and args[0].shape:
             return args[0].shape[0]
+        args = [self._with_arrays(value) for value in args]
         options = {k: self._branch(v) for k, v in expr.options}
         refuse_doubtful(expr, args, options)
         self._refuse_random(expr, args, options)
-        return self.applied(self._of_two(expr.function, args), args, options)
+        try:
+            return self.applied(self._of_two(expr.function, args), args, options)
+        except ShapeError as error:
+            first, second = [a.place for a in expr.args] if len(expr.args) == 2 else (None, None)
+            error.instead += [partial(exchanged, first, second)] if first and second else []
+            raise
+
+    def _with_arrays(self, value: Value) -> Value:
+        """Values that are joined, lists among them as arrays: ``hstack((w, [b]))``."""
+        if not isinstance(value, tuple):
+            return value
+        lists = [isinstance(part, tuple) and any(isinstance(a, Node) for a in part) for part in value]
+        return tuple([self.applied("stack", part, {}) if k else part for k, part in zip(lists, value, strict=True)])
 
     def _refuse_random(self, expr: tree.Call, args: Sequence[Value], options: Mapping[str, Value]) -> None:
         """Refuse dropout without the mask that it draws, or with a rate in its place: what is drawn is data."""
@@ -194,9 +222,14 @@ class Evaluator:
     def applied(self, function: str, args: Sequence[Value], options: dict[str, Value]) -> Value:
         """A function applied to values."""
         found = self.callee(function)
+        if found.name in OF_SIZES and all(isinstance(a, sp.Expr) for a in args) and not options:
+            return OF_SIZES[found.name](*args)
         for warning in warnings.of_call(found.name, list(found.signature.parameters.values()), args):
             self.scope.remark(warning)
         value = call(found, self.graph, args, options)
+        if len(args) > 1 and isinstance(value, Node) and value.ndim == 2:
+            for warning in warnings.of_operator("and", args[0], args[1], f"{found.name} of "):
+                self.scope.remark(warning)
         if isinstance(value, tuple):
             return value
         if isinstance(value, sp.Expr):
@@ -249,7 +282,24 @@ class Evaluator:
         if not base.shape and not all(isinstance(item, tree.Word) for item in expr.items):
             raise ModelError(f"{label(base)} is a scalar and has no entries")
         element = self.scope.element(base, expr.items)
-        return self.subscript(base, expr.items) if element is None else element
+        try:
+            return self.subscript(base, expr.items) if element is None else element
+        except ShapeError as error:
+            error.instead += self._of_other_axes(base, expr)
+            raise
+
+    def _of_other_axes(self, base: Node, expr: tree.Index) -> Sequence[Meant]:
+        """What may be meant by an index that the first axis does not take."""
+        key = self.value(expr.items[0]) if len(expr.items) == 1 and not isinstance(expr.items[0], tree.Slice) else None
+        if isinstance(key, sp.Expr) and base.shape and same(key, base.shape[0]):
+            return [partial(indexed, "-1")]
+        if not isinstance(key, Node) or not label(key).isidentifier():
+            return [selected] if isinstance(key, Node) and len(expr.items) == 1 else []
+        index = label(key)
+        picked = key.ndim == 1 and base.ndim == 2 and same(key.shape[0], base.shape[0])
+        keys = [f"arange({dim_text(base.shape[0])}), {index}"] * picked
+        keys += [f"{':, ' * k}{index}" for k in range(1, base.ndim)]
+        return [partial(indexed, k) for k in keys]
 
     def subscript(self, base: Node, keys: tuple[tree.Expr, ...]) -> Node:
         """``base[keys]`` as NumPy means it."""
@@ -277,6 +327,8 @@ class Evaluator:
 
 
 MASK = "mask"  # what parameters that say which entries stay are called
+
+
 
 
 def _with_mask(declared: str, call: str, first: Place, line: str, place: Place) -> str:

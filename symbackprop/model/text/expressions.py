@@ -3,7 +3,7 @@
 expression := comparison ["if" comparison "else" expression]
 comparison := sum [("<" | "<=" | ">" | ">=" | "==" | "!=") sum]
 sum        := product {("+" | "-") product}
-product    := sign {("*" | "/" | "@" | "·") sign}
+product    := sign {("*" | "/" | "@" | "·" | "//" | "%") sign}
 sign       := {"-" | "+"} power
 power      := postfix [("**" | "^") sign]
 postfix    := atom {"[" items "]" | ".T" | "'" | "ᵀ" | "." name ["(" arguments ")"]}
@@ -15,8 +15,7 @@ from __future__ import annotations
 
 import math
 import operator
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from inspect import signature
@@ -29,7 +28,13 @@ from symbackprop.core.functions.words import ALSO
 from symbackprop.core.scalars import TABLE
 from symbackprop.errors import Place, SyntaxProblem
 from symbackprop.model.text import tree
-from symbackprop.model.text.brackets import unclosed, unopened
+from symbackprop.model.text.meant_lines import (
+    combined_conditions,
+    compared_twice,
+    entries_from_one,
+    of_whole_arrays,
+    opposite,
+)
 from symbackprop.model.text.tokens import (
     END,
     NAME,
@@ -68,6 +73,9 @@ def expression(c: Cursor) -> tree.Expr:
             raise c.unexpected("expected else and another value, as in `a if c else b`")
         value = tree.Call("where", (condition, value, expression(c)), (), place=c.since(first))
     c.depth -= 1
+    if c.now.text in ("and", "or"):
+        raise c.unexpected("conditions are 1 where they hold: (a > 0) * (b > 0), and maximum(a > 0, b > 0) where one "
+                           "is enough", instead=(combined_conditions,))
     return value
 
 
@@ -78,41 +86,8 @@ def _comparison(c: Cursor) -> tree.Expr:
         left = tree.Compare(sign, left, _sum(c), place=c.since(first))
         if c.at(*COMPARISONS):
             raise c.unexpected("comparisons cannot be chained: multiply them, (a < b) * (b < c)", named=True,
-                               instead=(_compared_twice,))
+                               instead=(compared_twice,))
     return left
-
-
-def _around(line: str, place: Place) -> tuple[int, int]:
-    """Where the brackets, or the right side, begin and end in which a place stands."""
-    before, rest = line[: place.start - 1], line[place.end - 1 :]
-    start = unclosed(before, lambda k: before[k] == "," or before[max(k - 1, 0) : k + 1] in _RIGHT_SIDES)
-    return start, len(line) - len(rest) + unopened(rest, lambda k: rest[k] == ",")
-
-
-_RIGHT_SIDES = ("= ", " =")
-_BOTH = re.compile(r"\s*(.+?)\s*([<>]=?)\s*([^<>]+?)\s*([<>]=?)\s*(.+?)\s*")
-
-
-_CONDITIONS = {"and": "({}) * ({})", "or": "maximum({}, {})"}
-
-
-def _combined_conditions(line: str, place: Place) -> str:
-    """The line with ``(a) * (b)`` for ``a and b``; as it is where more than two are combined."""
-    start, end = _around(line, place)
-    word, left, right = line[place.start - 1 : place.end - 1], line[start : place.start - 1], line[place.end - 1 : end]
-    if re.search(r"\b(?:and|or)\b", right):
-        return line
-    return f"{line[:start]}{_CONDITIONS[word].format(left.strip(), right.strip())}{line[end:]}"
-
-
-def _compared_twice(line: str, place: Place) -> str:
-    """The line with ``(a < b) * (b < c)`` for ``a < b < c``."""
-    start, end = _around(line, place)
-    found = _BOTH.fullmatch(line[start:end])
-    if found is None:
-        return line
-    low, sign, middle, other, high = found.groups()
-    return f"{line[:start]}({low} {sign} {middle}) * ({middle} {other} {high}){line[end:]}"
 
 
 def size(c: Cursor) -> tree.Expr:
@@ -147,17 +122,30 @@ def _sum(c: Cursor) -> tree.Expr:
 def _product(c: Cursor) -> tree.Expr:
     start, first = c.now, _sign(c)
     rest: list[tuple[str, tree.Expr]] = []
-    while c.at("*", "/", "@", "·"):
-        sign = c.take().text
-        if c.at("/") and sign == "/":
-            raise c.unexpected("there is no // ; sizes and numbers are divided with /", named=True)
-        rest.append((sign, _sign(c)))
+    while c.at("*", "/", "@", "·", *_WHOLE):
+        sign, right = c.take().text, _sign(c)
+        if sign not in _WHOLE:
+            rest.append((sign, right))
+            continue
+        first, rest = _WHOLE[sign](_multiplied(first, rest, c.since(start)), right, c.since(start)), []
+    return _multiplied(first, rest, c.since(start))
+
+
+# what ``a // b`` and ``a % b`` are; the sign in front of a belongs to it, as in Python
+_WHOLE: dict[str, Callable[[tree.Expr, tree.Expr, Place | None], tree.Expr]] = {
+    "//": lambda a, b, place: tree.Call("floor", (tree.Chain(a, (("/", b),), place=place),), (), place=place),
+    "%": lambda a, b, place: tree.Call("remainder", (a, b), (), place=place),
+}
+
+
+def _multiplied(first: tree.Expr, rest: Sequence[tuple[str, tree.Expr]], place: Place | None) -> tree.Expr:
+    """The product of what stands between signs."""
     if not rest:
         return first
     if isinstance(first, tree.Negative):  # -a * b is the negative of a product
-        product = tree.Chain(first.body, tuple(rest), place=c.since(start))
+        product = tree.Chain(first.body, tuple(rest), place=place)
         return tree.Negative(product, place=product.place)
-    return tree.Chain(first, tuple(rest), place=c.since(start))
+    return tree.Chain(first, tuple(rest), place=place)
 
 
 def _sign(c: Cursor) -> tree.Expr:
@@ -249,8 +237,10 @@ def _name(c: Cursor) -> tree.Expr:
     if token.text in WORDS:
         return tree.Word(WORDS[token.text])
     if token.text in PYTHON_WORDS:
-        other = ("lam",) if token.text == "lambda" else ()  # as λ is read
-        raise token.problem(f"{token.text!r} is Python, not model text: there are only formulas here", other)
+        if token.text == "not":
+            raise token.problem("the opposite of a condition is 1 - a", (opposite,))
+        other, says = (("lam",), ": write lam") if token.text == "lambda" else ((), "")  # as λ is read
+        raise token.problem(f"{token.text!r} is Python, not model text: there are only formulas here{says}", other)
     if not c.accept("("):
         _refuse_juxtaposition(c, token)
         _refuse_bare_function(c, token)
@@ -304,6 +294,8 @@ def _arguments(c: Cursor, function: str) -> tuple[tuple[tree.Expr, ...], tuple[t
     args: list[tree.Expr] = []
     options: dict[str, tree.Expr] = {}
     while not c.accept(")"):
+        if c.at(":"):
+            raise c.unexpected("entries stand in square brackets and are counted from 0", instead=(entries_from_one,))
         if c.now.kind == NAME and c.after.kind == SIGN and c.after.text == "=":
             key = c.take().text
             c.take()
@@ -315,37 +307,10 @@ def _arguments(c: Cursor, function: str) -> tuple[tuple[tree.Expr, ...], tuple[t
         else:
             args.append(expression(c))
         if c.now.kind == NAME and c.now.text == "for":
-            raise c.unexpected("a sum over entries is one of whole arrays", instead=(_of_whole_arrays,))
-        if c.now.kind == NAME and c.now.text in _CONDITIONS:
-            raise c.unexpected("conditions are 1 where they hold: (a > 0) * (b > 0), and maximum(a > 0, b > 0) where "
-                               "one is enough", instead=(_combined_conditions,))
+            raise c.unexpected("a sum over entries is one of whole arrays", instead=(of_whole_arrays,))
         if not c.at(")"):
             c.expect(",", f"or ')' in the arguments of {function}(…)")
     return tuple(args), tuple(options.items())
-
-
-def _of_whole_arrays(line: str, place: Place) -> str:
-    """``sum(x[i]**2 for i in range(N))`` as ``sum(x**2, axis=0)``; as it is where entries are not all taken one by one,
-    or rows of what may be a matrix, ``A[i]``, stand beside entries otherwise than in a product ``A[i] @ x``."""
-    comprehension = _OVER_ENTRIES.match(line, place.start - 1)
-    if comprehension is None:
-        return line
-    before, index = line[: place.start - 1].rstrip(), comprehension[1]
-    if comprehension[2]:
-        before = _without_last_bracket(before)
-    taken = re.compile(rf"\b(\w+)\[{index}\](?!\s*@)")
-    alike = len({name[0].isupper() for name in taken.findall(before)}) < 2
-    body = re.sub(rf"\b(\w+)\[{index}\]", r"\1", before)
-    return f"{body}, axis=0{line[comprehension.end() :]}" if alike and not re.search(rf"\b{index}\b", body) else line
-
-
-def _without_last_bracket(text: str) -> str:
-    """``sum([a`` as ``sum(a``"""
-    opening = unclosed(text) - 1
-    return text[:opening] + text[opening + 1 :] if text[opening : opening + 1] == "[" else text
-
-
-_OVER_ENTRIES = re.compile(r"for\s+(\w+)\s+in\s+range\((?:\w+|len\(\w+\))\)\s*(\])?(?=\s*\))")
 
 
 def _group(c: Cursor) -> tree.Expr:
@@ -371,7 +336,7 @@ def _list(c: Cursor) -> tree.Expr:
         items.append(expression(c))
     if not c.accept("]"):
         raise c.unexpected("there are no lists: write stack(a, b) or concat(a, b)", named=True,
-                           instead=(_of_whole_arrays,) if c.now.text == "for" else ())
+                           instead=(of_whole_arrays,) if c.now.text == "for" else ())
     return tree.Tuple(tuple(items))
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import zip_longest
+from itertools import chain, combinations, zip_longest
 
 import sympy as sp
 
@@ -27,13 +27,14 @@ from symbackprop.model.text.calls import NUMPY, callee
 from symbackprop.model.text.evaluate import Evaluator
 from symbackprop.model.text.expressions import formula_of
 from symbackprop.model.text.scope import ModelScope
-from symbackprop.model.text.statements import UPDATES, read_line
-from symbackprop.model.text.tokens import Line, logical_lines, problem
+from symbackprop.model.text.statements import UPDATES, Reader
+from symbackprop.model.text.tokens import Line, Token, logical_lines, problem
 
 _DATA = re.compile(r"[xy].*|t(s|[0-9]*)(_.*)?|(target|label).*", re.IGNORECASE)
 _TARGETS = re.compile(r"[yt].*|label.*")  # of the data, what is compared with results
 _SIZES = ("N", "D", "H", "K", "M", "P", "Q", "R", "S", "T")
 _COUNTS = ("N", "D", "K", "M", "T")  # numbers where nothing but a division has them
+_MOST_SIZES = 8  # of a call of which it is tried which are equal
 _KEPT = ("pi", "inf")
 _RESULT, _IDENTITY = "result", "I"
 _EULER = tree.Name("e")
@@ -78,16 +79,24 @@ def _equations(text: str) -> list[tree.Equation]:
     lines = [line._replace(indent="") for piece in pieces for line in logical_lines(piece)]
     if not lines:
         raise problem("there is no expression: give one, as in (y - w*x)^2", 1)
-    for line in lines:
-        if line is lines[-1] and not _gives_a_name(line):
-            found.append(tree.Equation(1, "let", tree.Target(_RESULT), formula_of(line.tokens)))
-            continue
-        for statement in read_line(line):
+    reader = Reader(lines, [])
+    while reader.place < len(lines) - 1 or (reader.place < len(lines) and _gives_a_name(lines[-1])):
+        for statement in reader.statement("", 0):
             if isinstance(statement, tree.Equation):
                 found.append(statement)
             elif not isinstance(statement, tree.Said):
-                raise line.tokens[0].problem("with an expression alone nothing is declared: write a model text")
+                raise lines[reader.place - 1].tokens[0].problem(
+                    "with an expression alone nothing is declared: write a model text")
+    if reader.place < len(lines):
+        value = reader.helpers.inlined(formula_of(_without_head(lines[-1].tokens)))
+        found.append(tree.Equation(1, "let", tree.Target(_RESULT), value))
     return found
+
+
+def _without_head(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
+    """What ``lambda x: …`` is of x."""
+    behind = next((k + 1 for k, token in enumerate(tokens) if token.is_sign(":")), 0)
+    return tokens[behind:] if tokens[0].text == "lambda" and behind and len(tokens) > behind + 1 else tokens
 
 
 def _gives_a_name(line: Line) -> bool:
@@ -164,12 +173,13 @@ class Shapes:
     """
 
     def __init__(self, body: Sequence[tree.Equation], leaves: Sequence[str]) -> None:
+        body = [replace(e, value=_without_dots(e.value, leaves)) for e in body]
         self.counts = _counts(body)
         arrays = any(_needs_arrays(part) for e in body for part in tree.all_parts(e.value))
-        indices = [(part.base.name, [i for i in part.items if not isinstance(i, tree.Word)])
-                   for e in body for part in tree.all_parts(e.value)
-                   if isinstance(part, tree.Index) and isinstance(part.base, tree.Name)]
-        axes = {name: len(items) for name, items in sorted(indices, key=lambda found: len(found[1]))}
+        indices = [(part.base, [i for i in part.items if not isinstance(i, tree.Word)])
+                   for e in body for part in tree.all_parts(e.value) if isinstance(part, tree.Index)]
+        axes = {base.name: len(items) for base, items in sorted(indices, key=lambda found: len(found[1]))
+                if isinstance(base, tree.Name)}
         places = {i.name for _, items in indices for i in items if isinstance(i, tree.Name)} - axes.keys()
         self.ranks = {n: 0 if n in places or n in self.counts else max(_rank(n) if arrays else 0, axes.get(n, 0))
                       for n in leaves}
@@ -276,7 +286,7 @@ class Shapes:
                 rest = rest if item.value is None else rest[len(rest) - len(items) + 1 :]
                 continue
             size = rest.pop(0) if rest else 1
-            whole = isinstance(item, tree.Slice) and item == tree.Slice(None, None, None)
+            whole = isinstance(item, tree.Slice) and item in _WHOLE
             found += [size] if whole else self._fresh(1) if isinstance(item, tree.Slice) else []
             if isinstance(item, tree.Name) and item.name in self.leaves:
                 self.below.setdefault(item.name, size)
@@ -300,26 +310,47 @@ class Shapes:
     def _tried(self, expr: tree.Call, shapes: Sequence[Shape]) -> Shape:
         """The shape that the function itself gives arrays of odd sizes, which are equal where it takes no others; none
         where it takes no such arrays."""
-        ends = list(dict.fromkeys(self._end(s) for shape in shapes for s in shape if isinstance(s, str)))
-        for apart in (2, 0):
-            odd = {s: 11 + apart * k for k, s in enumerate(ends)}
-            found = self._of_odd(expr, shapes, odd)
-            if found is not None and (not apart or self._of_symbols(expr, shapes)):
-                for s in ends if apart == 0 else ():
-                    self._equate(ends[0], s)
-                back = {number: self._end(s) for s, number in odd.items()}
-                return [back.get(size, size) for size in found]
-        return []
+        ends = [s for s in dict.fromkeys(self._end(s) for shape in shapes for s in shape) if isinstance(s, str)]
+        equal = self._least_equal(expr, shapes, ends)
+        if equal is None:
+            return []
+        for s, first in equal.items():
+            self._equate(first, s)
+        odd: dict[Size, int] = {s: 11 + 2 * ends.index(first) for s, first in equal.items()}
+        back = {number: self._end(s) for s, number in odd.items()}
+        return [back.get(size, size) for size in self._of_odd(expr, shapes, odd) or []]
+
+    def _least_equal(self, expr: tree.Call, shapes: Sequence[Shape], ends: Sequence[str]) -> dict[str, str] | None:
+        """Which sizes a call takes only where they are equal, each with the first that it is equal to: found by taking
+        one or two at a time apart from the others. None where it takes no such arrays."""
+
+        def taken(equal: Mapping[str, str]) -> bool:
+            odd: dict[Size, int] = {s: 11 + 2 * ends.index(first) for s, first in equal.items()}
+            return self._of_odd(expr, shapes, odd) is not None and self._of_symbols(expr, shapes, equal)
+
+        alone = {s: s for s in ends}
+        if taken(alone):
+            return alone
+        equal = dict.fromkeys(ends, ends[0]) if ends else {}
+        if len(ends) > _MOST_SIZES or not taken(equal):
+            return equal if self._of_odd(expr, shapes, {s: 11 for s in ends}) is not None else None
+        for some in chain(combinations(ends, 1), combinations(ends, 2)):
+            apart = equal | dict.fromkeys(some, some[0])
+            free = len({equal[s] for s in some}) == 1 and [*equal.values()].count(equal[some[0]]) > len(some)
+            if free and taken(_by_first(apart)):
+                equal = _by_first(apart)
+        return equal
 
     def _of_odd(self, expr: tree.Call, shapes: Sequence[Shape], odd: Mapping[Size, int]) -> list[int] | None:
         """The shape of a call on arrays of these sizes; None where it takes none such."""
         row = self._trial(Model(), expr, shapes, odd)
         return None if row is None else [int(s) for s in row.shape]
 
-    def _of_symbols(self, expr: tree.Call, shapes: Sequence[Shape]) -> bool:
+    def _of_symbols(self, expr: tree.Call, shapes: Sequence[Shape], equal: Mapping[str, str]) -> bool:
         """Whether a call takes arrays of sizes of which nothing is known: a trace asks which is the smaller one."""
-        trial, ends = Model(), dict.fromkeys(self._end(s) for shape in shapes for s in shape if isinstance(s, str))
-        sizes: dict[Size, DimLike] = {s: trial.dim(f"s{k}") for k, s in enumerate(ends)}
+        trial = Model()
+        dims = {first: trial.dim(f"s{k}") for k, first in enumerate(dict.fromkeys(equal.values()))}
+        sizes: dict[Size, DimLike] = {s: dims[first] for s, first in equal.items()}
         return self._trial(trial, expr, shapes, sizes) is not None
 
     def _trial(self, trial: Model, expr: tree.Call, shapes: Sequence[Shape], sizes: Mapping[Size, DimLike]
@@ -376,6 +407,23 @@ class Shapes:
         return [f"#{self.count - k}" for k in range(rank)]
 
 
+def _by_first(equal: Mapping[str, str]) -> dict[str, str]:
+    """The same with the first of those that are equal for each."""
+    firsts: dict[str, str] = {}
+    return {s: firsts.setdefault(other, s) for s, other in equal.items()}
+
+
+def _without_dots(expr: tree.Expr, names: Sequence[str]) -> tree.Expr:
+    """An expression with functions for what libraries write with a dot."""
+    expr = tree.changed(expr, lambda part: _without_dots(part, names))
+    if not isinstance(expr, tree.Member):
+        return expr
+    try:
+        return replace(dialect.plain(expr, names), place=expr.place)
+    except ModelError:  # which is told where it is read
+        return expr
+
+
 def _inside_arrays(expr: tree.Expr, inside: bool = False) -> Iterator[str]:
     """The names in an expression that something works on which makes sense of arrays alone."""
     if isinstance(expr, tree.Name) and inside:
@@ -408,6 +456,7 @@ def _counts(body: Sequence[tree.Equation]) -> set[str]:
     return {n for n in _COUNTS if n in below and below.count(n) == everywhere.count(n)}
 
 
+_WHOLE = (tree.Slice(None, None, None), tree.Slice(tree.Number(sp.S.Zero), None, None))
 PRODUCT = "dot"  # what @ is as a function
 
 

@@ -10,6 +10,7 @@ from itertools import pairwise
 
 from symbackprop.model.text import tree
 from symbackprop.model.text.expressions import expression, formula_of
+from symbackprop.model.text.meant_lines import left_out
 from symbackprop.model.text.tokens import END, NAME, Cursor, Line, Token, ended, problem
 
 RETURN = "return"  # the keyword and the name of what a helper gives back
@@ -25,6 +26,7 @@ class Head:
     name: str
     parameters: Mapping[str, tree.Expr | None]
     value: tree.Expr | None
+    inside: bool = False  # of another one
 
 
 class Helpers:
@@ -33,28 +35,41 @@ class Helpers:
     def __init__(self, lines: Sequence[Line]) -> None:
         self.lines, self.depth = lines, 0
         self.known: dict[str, tuple[Head, tree.Expr]] = {}
+        self.values: dict[str, tree.Expr] = {}  # of those that are known, with what they call
         self.opened: list[str] = []
         self.assigned: dict[str, int] = {}
 
     @cached_property
-    def last_call(self) -> Mapping[str, int]:
-        """The last line on which a name is called."""
-        return {a.text: k for k, line in enumerate(self.lines) for a, b in pairwise(line.tokens)
-                if b.text == "(" and a.kind == NAME}
+    def calls(self) -> Mapping[str, Sequence[int]]:
+        """The lines on which a name is called."""
+        found: dict[str, list[int]] = {}
+        for k, line in enumerate(self.lines):
+            for a, b in pairwise(line.tokens[_begun(line) :]):
+                if b.text == "(" and a.kind == NAME:
+                    found.setdefault(a.text, []).append(k)
+        return found
+
+    @cached_property
+    def last_heads(self) -> Mapping[str, int]:
+        """The last line on which a function of that name begins."""
+        return {line.tokens[_begun(line) - 1].text: k for k, line in enumerate(self.lines) if _begun(line)}
 
     def head(self, place: int) -> Head | None:
         """The head of the helper that begins on a line; None where none does."""
-        line = self.lines[place]
-        tokens, defines = line.tokens, line.tokens[0].text == "def"
-        begins = defines or tokens[1].text == "(" or (tokens[1].text == "=" and tokens[2].text == "lambda")
-        name = tokens[1] if defines else tokens[0]
-        if not begins or name.kind != NAME or self.last_call.get(name.text, 0) <= place:
+        line, begun = self.lines[place], _begun(self.lines[place])
+        tokens, name, defines = line.tokens, line.tokens[begun - 1], begun == len(("def", "f"))
+        if not begun or all(place < k < self._end(place) for k in self.calls.get(name.text, ())):
             return None
         if defines:
             return self._with_parameters(line, name, tokens[2:], ":")
         if tokens[1].is_sign("=") and tokens[2].text == "lambda":
             return self._with_value(line, name, tokens[3:], ":")
         return self._with_parameters(line, name, tokens[1:], "=") if tokens[1].is_sign("(") else None
+
+    def _end(self, place: int) -> int:
+        """The first line behind the body of a function that begins on a line."""
+        own, rest = self.lines[place].indent, range(place + 1, len(self.lines))
+        return next((k for k in rest if len(self.lines[k].indent) <= len(own)), len(self.lines))
 
     def _with_parameters(self, line: Line, name: Token, tokens: Sequence[Token], sign: str) -> Head | None:
         """The head whose parameters stand in brackets; what types they are is passed over."""
@@ -67,16 +82,16 @@ class Helpers:
             value = None
         else:
             rest = rest[1:] if rest[0].text == RETURN else rest
-            value = self.inlined(formula_of(tuple(rest)))
+            value = formula_of(tuple(rest))
         parameters = _parameters(tokens[1:end])
-        return None if parameters is None else Head(line.number, name.text, parameters, value)
+        return None if parameters is None else Head(line.number, name.text, parameters, value, self.depth > 0)
 
     def _with_value(self, line: Line, name: Token, tokens: Sequence[Token], sign: str) -> Head | None:
         end = next((k for k, token in enumerate(tokens) if token.is_sign(sign)), len(tokens))
         parameters = _parameters(tokens[:end])
         if parameters is None or end == len(tokens):
             return None
-        return Head(line.number, name.text, parameters, self.inlined(formula_of(tuple(tokens[end + 1 :]))))
+        return Head(line.number, name.text, parameters, formula_of(tuple(tokens[end + 1 :])), self.depth > 0)
 
     def take(self, head: Head, body: Sequence[tree.Statement]) -> Sequence[tree.Statement]:
         """Keep a helper, and say so. Raises a `SyntaxProblem` for one that is more than formulas."""
@@ -91,24 +106,28 @@ class Helpers:
         value = head.value if head.value is not None else found.get(RETURN)
         if value is None:
             raise problem(f"{head.name} returns nothing: its last line is `return …`", head.line)
-        self.known[head.name] = head, value
+        self.known = {name: found for name, found in self.known.items() if self.depth or not found[0].inside}
+        self.known[head.name] = head, self.inlined(value) if self.depth else value
+        self.values.clear()
         return [tree.Said(head.line, f"what {head.name} returns stands in the place of each call of it")]
 
     def put(self, statement: tree.Statement) -> tree.Statement:
         """A statement with what helpers return in the place of their calls."""
-        if not self.known or not isinstance(statement, tree.Equation):
+        if not isinstance(statement, tree.Equation):
             return statement
         statement = replace(statement, value=self.inlined(statement.value))
         if not self.depth:
             self.assigned[statement.target.name] = statement.line
+            self.values.clear()
         return statement
 
     def inlined(self, expr: tree.Expr) -> tree.Expr:
-        """An expression with what helpers return in the place of their calls."""
-        if not self.known:
+        """An expression with what helpers return in the place of their calls; in a helper, of those that are its own:
+        what others are is known when it is called, as in Python."""
+        if not self.last_heads:
             return expr
         expr = tree.changed(expr, self.inlined)
-        if not isinstance(expr, tree.Call) or expr.function not in self.known:
+        if not isinstance(expr, tree.Call) or not self._is_called(expr):
             return expr
         head, value = self._now(expr)
         arguments, uses = _arguments(head, expr), [*tree.mentioned(value)]
@@ -116,7 +135,15 @@ class Helpers:
         if tree.count_nodes(value) + sum(uses.count(n) * tree.count_nodes(a) for n, a in arguments.items()) > MAX_NODES:
             raise problem(f"{head.name} is called within calls of it too often: give a part of them a name",
                           expr.place.line if expr.place else head.line)
-        return replace(tree.put(value, arguments), place=expr.place)
+        return replace(tree.put(value, arguments), place=expr.place, written=value.written or value.place)
+
+    def _is_called(self, call: tree.Call) -> bool:
+        """Whether a helper is called here. Raises a `SyntaxProblem` for one that begins further down."""
+        below = self.lines[self.last_heads[call.function]].number if call.function in self.last_heads else 0
+        if call.function not in self.known and not self.depth and call.place and below > call.place.line:
+            raise problem(f"{call.function} is called above line {below}, where it is defined: define it first",
+                          call.place.line, call.function, call.place)
+        return call.function in self.known and (not self.depth or self.known[call.function][0].inside)
 
     def _refuse_changed(self, head: Head, usual: Sequence[tree.Expr], call: tree.Call) -> None:
         """Refuse arguments that are left out where their names have other values by now: Python keeps the old ones."""
@@ -126,17 +153,27 @@ class Helpers:
                           "argument that is left out: give that", call.place.line if call.place else head.line)
 
     def _now(self, call: tree.Call) -> tuple[Head, tree.Expr]:
-        """The helper that is called; what it calls itself is what has that name by now, as in Python."""
+        """The helper that is called, and what it returns with what it calls by now."""
         head, value = self.known[call.function]
-        if not any(isinstance(part, tree.Call) and part.function in self.known for part in tree.all_parts(value)):
-            return head, value
         if head.name in self.opened:
             raise problem(f"{head.name} calls itself: write a loop, `for t in 1..T:`", head.line)
-        self.opened.append(head.name)
-        try:
-            return head, self.inlined(value)
-        finally:
-            self.opened.pop()
+        if head.name not in self.values:
+            self.opened.append(head.name)
+            try:
+                self.values[head.name] = self.inlined(value)
+            finally:
+                self.opened.pop()
+        return head, self.values[head.name]
+
+
+def _begun(line: Line) -> int:
+    """How many tokens there are up to the name of the function that begins on a line; 0 where none does."""
+    tokens = line.tokens
+    if tokens[0].text == "def":
+        return 2 if tokens[1].kind == NAME else 0
+    closed = next((k for k, token in enumerate(tokens) if token.is_sign(")")), 0)
+    of_names = tokens[1].is_sign("(") and tokens[min(closed + 1, len(tokens) - 1)].is_sign("=")
+    return int(tokens[0].kind == NAME and (of_names or (tokens[1].is_sign("=") and tokens[2].text == "lambda")))
 
 
 def _arguments(head: Head, call: tree.Call) -> dict[str, tree.Expr]:
@@ -157,6 +194,8 @@ def _parameters(tokens: Sequence[Token]) -> Mapping[str, tree.Expr | None] | Non
     for part in _parts(tokens):
         typed = next((k for k, token in enumerate(part) if token.is_sign(":")), len(part))
         usual = next((k for k, token in enumerate(part) if token.is_sign("=")), len(part))
+        if part[0].is_sign("*", "**"):
+            raise part[0].problem("a function takes what its parameters name, and no more", (left_out,))
         if part[0].kind != NAME or min(typed, usual) != 1:
             return None
         found[part[0].text] = expression(Cursor(ended(part[usual + 1 :]))) if usual < len(part) else None

@@ -43,6 +43,16 @@ _ARITHMETIC: dict[str, Callable[[sp.Expr, sp.Expr], sp.Expr]] = {
 }
 
 
+def _remainder(a: sp.Expr, b: sp.Expr) -> sp.Expr:
+    return checked(a - b * sp.floor(fold("/", a, b)))
+
+
+# functions of numbers and of sizes, as they are written in model text
+OF_SIZES: dict[str, Callable[..., sp.Expr]] = {
+    "floor": lambda a: checked(sp.floor(a)), "ceil": lambda a: checked(sp.ceiling(a)), "remainder": _remainder,
+}
+
+
 def checked(value: sp.Expr) -> sp.Expr:
     """The value, when it is a finite real number that a float can hold, or a short expression in dimensions."""
     if value.is_Rational:

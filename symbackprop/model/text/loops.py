@@ -50,7 +50,8 @@ class BodyScope(Scope):
             return self.symbol if self.counting else self._step_number()
         if name in self.assigned:
             now, before = f"{name}[{self.counter}]", self._before(name)
-            raise NameProblem(f"{name!r} is assigned in this loop: write {now} below that line, or {before}")
+            raise NameProblem(f"{name!r} is assigned in this loop: write {now} below that line, or {before}; what adds "
+                              f"up has a value above the loop, {name} = 0")
         return self.outside.name(name)
 
     def claim(self, name: str) -> str:

@@ -3,26 +3,58 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 
 import sympy as sp
 
+from symbackprop.errors import SyntaxProblem
 from symbackprop.model.text import tree
 
 _FUNCTIONS, _REDUCTIONS = "rearrange reduce repeat", "sum mean max min prod"
 _PATTERN = re.compile(r"\s*((?:\w+|\([\w\s]*\))(?:\s+(?:\w+|\([\w\s]*\)))*)?\s*")
+_ELLIPSIS = "..."
 Groups = list[list[str]]
 
 
+def with_named_axes(call: tree.Call, ndim: Callable[[tree.Expr], int]) -> tree.Call:
+    """A call of einops with names for the axes that ``...`` stands for in its pattern."""
+    if not _has_pattern(call.function, call.args):
+        return call
+    array, pattern, *rest = call.args
+    assert isinstance(pattern, tree.String)
+    left = pattern.value.partition("->")[0]
+    if left.count(_ELLIPSIS) != 1:
+        return call
+    named = len(re.findall(r"\([\w\s]*\)|\w+", left.replace(_ELLIPSIS, " ")))
+    axes = " ".join([f"axis_{k}" for k in range(ndim(array) - named)])
+    return replace(call, args=(array, tree.String(pattern.value.replace(_ELLIPSIS, axes)), *rest))
+
+
+def _has_pattern(function: str, args: Sequence[tree.Expr]) -> bool:
+    return function in _FUNCTIONS.split() and len(args) == 2 + (function == "reduce") and isinstance(
+        args[1], tree.String) and "->" in args[1].value
+
+
 def by_pattern(function: str, args: Sequence[tree.Expr], options: Mapping[str, tree.Expr]) -> tree.Expr | None:
-    """What a call of einops is; None for any other call, and for a pattern with ``…`` in it."""
-    if function not in _FUNCTIONS.split() or len(args) != 2 + (function == "reduce"):
+    """What a call of einops is; None for any other call. Raises a `SyntaxProblem` for a pattern that is none."""
+    if not _has_pattern(function, args):
         return None
+    meant = _meant(function, args, options)
+    if meant is None:
+        raise SyntaxProblem(f"{function} of einops is not called so: its pattern names every axis once, on both sides "
+                            "unless it is reduced or repeated, and sizes are given by name, as in rearrange(x, "
+                            "\"b (h w) -> b h w\", h=4)", near=function)
+    return meant
+
+
+def _meant(function: str, args: Sequence[tree.Expr], options: Mapping[str, tree.Expr]) -> tree.Expr | None:
+    """What a call with a pattern is; None where the pattern is none."""
     pattern, *rest = [a.value if isinstance(a, tree.String) else "" for a in args[1:]]
-    left, arrow, right = pattern.partition("->")
+    left, _, right = pattern.partition("->")
     before, after, how = _groups(left), _groups(right), "".join(rest)
-    if not arrow or before is None or after is None or (function == "reduce" and how not in _REDUCTIONS.split()):
+    if before is None or after is None or (function == "reduce" and how not in _REDUCTIONS.split()):
         return None
     sizes = _sizes(args[0], before, options)
     names, wanted = [*chain(*before)], [*chain(*after)]

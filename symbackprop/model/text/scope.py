@@ -22,6 +22,7 @@ from symbackprop.model.text.calls import callee, function_names
 from symbackprop.model.text.evaluate import evaluate
 from symbackprop.model.text.expressions import WORDS
 from symbackprop.model.text.known_numbers import short
+from symbackprop.model.text.meant_lines import from_the_end
 
 PI = "pi"
 
@@ -268,6 +269,8 @@ class ModelScope(Scope):
             return message, [partial(_whole_for_entry, entry[1])]
         if name == "e":
             return "'e' is not declared: e^x is exp(x)", [_exponential, "exp(1)"]
+        if name == "end":
+            return "'end' is not declared: the last entry is a[-1], and entries are counted from 0", [from_the_end]
         both = [(name[:k], name[k:]) for k in range(1, len(name) if name == shown else 0)]
         rows = [(a, b, self.own(a), self.own(b)) for a, b in both if a != b and {a, b} <= self.graph.names.keys()]
         for a, b, first, second in rows:
@@ -279,6 +282,8 @@ class ModelScope(Scope):
         word = shown.capitalize()  # true
         near = nearest(shown, known) or (word if word in WORDS else nearest(shown, function_names()))
         return f"{shown!r} is not declared.{suggested(near)}", [near, library] if near else [library]
+
+
 
 
 def _with_cross(name: str, line: str, place: Place) -> str:

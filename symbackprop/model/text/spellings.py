@@ -43,7 +43,14 @@ t: cov (x) -> (x - mean(x, axis=1, keepdims=True)) @ (x - mean(x, axis=1, keepdi
 / (x.shape[1] - 1)
 n: tile (x, reps) -> tile(x, reps)
 n: repeat (x, n, axis#) -> repeat(x, n, axis=axis)
+n: repeat (x, n) -> repeat(flatten(x), n)
+m: repeat (x, n, !axis#) -> repeat(x, n, axis=axis)
+m: repeat (x, a, b, c) -> tile(x, (a, b, c))
+m: repeat (x, a, b, c, d) -> tile(x, (a, b, c, d))
 t m: repeat_interleave (x, n, dim#) -> repeat(x, n, axis=dim)
+t m: repeat_interleave (x, n) -> repeat(flatten(x), n)
+n: cross (a, b, axisa~-1, axisb~-1, axisc~-1, axis=-1) -> cross(a, b, axis=axis)
+t l: cross (a, b, dim=-1) -> cross(a, b, axis=dim)
 n t m: roll (x, shift|shifts, axis|dims#) -> roll(x, shift, axis=axis)
 n t m: flip (x, axis|dims=None) -> flip(x, axis=axis)
 n t: fliplr (x) -> flip(x, axis=1)
@@ -118,10 +125,6 @@ n t f: zeros ones (*sizes) -> @(sizes)
 n t: full (sizes, value|fill_value) -> value * ones(sizes)
 n t: arange (start, stop|end) -> start + arange(stop - start)
 n t: linspace (start, stop|end, n|num|steps) -> start + (stop - start) * arange(n) / (n - 1)
-n t: array asarray tensor as_tensor float64 float32 (numbers(2)) -> \
-stack(numbers[0], numbers[1])
-n t: array asarray tensor as_tensor float64 float32 (numbers(3)) -> \
-stack(numbers[0], numbers[1], numbers[2])
 n t: array asarray tensor as_tensor float64 float32 (x) -> x
 t m: logdet (x) -> logdet(x)
 m: tile (x, *reps) -> tile(x, reps)
@@ -163,6 +166,19 @@ t m: masked_fill (x, mask, value) -> where(mask, value, x)
 n t: xlogy (x, y) -> xlogy(x, y)
 n: entr (x) -> -xlogy(x, x)
 n: rel_entr (x, y) -> xlogy(x, x) - xlogy(x, y)
+n: gammasgn (x) -> 1 - 2 * remainder(floor(minimum(x, 0)), 2)
+n: gamma (x) -> gammasgn(x) * exp(lgamma(x))
+n: factorial (n) -> gammasgn(n + 1) * exp(lgamma(n + 1))
+n: beta (a, b) -> gammasgn(a) * gammasgn(b) * gammasgn(a + b) * exp(lgamma(a) + lgamma(b) - lgamma(a + b))
+n: comb (n|N, k) -> where((k <= n) * (n >= 0) * (k >= 0), binom(n, k), 0)
+n: binom (n, k) -> gammasgn(n + 1) * gammasgn(k + 1) * gammasgn(n - k + 1) * exp(lgamma(n + 1) - lgamma(k + 1) \
+- lgamma(n - k + 1))
+n: perm (n, k) -> gammasgn(n + 1) * gammasgn(n - k + 1) * exp(lgamma(n + 1) - lgamma(n - k + 1))
+n: corrcoef (x, y) -> stack(stack(1, pearson(x, y)), stack(pearson(x, y), 1))
+p: pearson (x, y) -> sum((x - mean(x)) * (y - mean(y))) / (norm(x - mean(x)) * norm(y - mean(y)))
+n t: trapz trapezoid (y) -> sum(y[..., 1:] + y[..., :-1], axis=-1) / 2
+n t: trapz trapezoid (y, x) -> sum((y[..., 1:] + y[..., :-1]) * (x[..., 1:] - x[..., :-1]), axis=-1) / 2
+n: append (a, values) -> concat(reshape(a, (-1,)), reshape(values, (-1,)))
 n: betaln (a, b) -> lgamma(a) + lgamma(b) - lgamma(a + b)
 n: ndtr (x) -> normal_cdf(x)
 n t: log_ndtr (x) -> log(normal_cdf(x))
@@ -336,6 +352,10 @@ r: dexp (x, rate=1, log~FALSE) -> rate * exp(-rate * x)
 r: dgamma (x, shape, rate=1, log:TRUE) -> shape * log(rate) + (shape - 1) * log(x) - rate * x - lgamma(shape)
 r: dbeta (x, a|shape1, b|shape2, log:TRUE) -> (a - 1) * log(x) + (b - 1) * log1p(-x) + lgamma(a + b) - lgamma(a) \
 - lgamma(b)
+r: lbeta (a, b) -> lgamma(a) + lgamma(b) - lgamma(a + b)
+r: lfactorial (x) -> lgamma(x + 1)
+r: lchoose (n, k) -> lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1)
+r: choose (n, k) -> binom(n, k)
 r: ifelse (test, yes, no) -> where(test, yes, no)
 r: pmax (a, b) -> maximum(a, b)
 r: pmin (a, b) -> minimum(a, b)
@@ -512,9 +532,16 @@ def spelled(where: str, name: str, args: Sequence[tree.Expr], options: Mapping[s
     for spelling in _table().get(name, ()):
         found = spelling.read(args, options) if where in spelling.where else None
         formula = None if found is None else _filled(spelling, found, "mean" if where else "none")
+        if isinstance(formula, tree.Tuple):  # array([[a, b], [c, d]])
+            return _stacked(formula), "stack(…)"
         if formula is not None:
             return formula, spelling.text
     return None
+
+
+def _stacked(expr: tree.Expr) -> tree.Expr:
+    """Lists in each other as the array that they are."""
+    return tree.Call("stack", tuple(map(_stacked, expr.items)), ()) if isinstance(expr, tree.Tuple) else expr
 
 
 def _filled(spelling: _Spelling, found: Mapping[str, tree.Expr], usual: str) -> tree.Expr | None:

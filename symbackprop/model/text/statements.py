@@ -17,6 +17,15 @@ from symbackprop.model.text import tree
 from symbackprop.model.text.characters import plain_latex, readable
 from symbackprop.model.text.expressions import COMPARISONS, expression, size
 from symbackprop.model.text.helpers import RETURN, Helpers
+from symbackprop.model.text.meant_lines import (
+    declared_instead,
+    loop_of_matlab,
+    shape_behind,
+    with_a_name,
+    with_x,
+    without_values,
+    without_word,
+)
 from symbackprop.model.text.tokens import (
     END,
     NAME,
@@ -68,15 +77,6 @@ def parse_statements(text: str) -> tuple[tuple[tree.Statement, ...], list[ModelE
     return body, errors, reader.unread
 
 
-def read_line(line: Line) -> tuple[tree.Statement, ...]:
-    """The statements of one line. What is wrong is raised."""
-    errors: list[ModelError] = []
-    body = Reader([line], errors).block(line.indent, 0)
-    if errors:
-        raise errors[0]
-    return body
-
-
 class Reader:
     """Reads blocks of equally indented lines."""
 
@@ -106,9 +106,13 @@ class Reader:
         if head is None:
             return [self.helpers.put(s) for s in self._statement(line, indent, nesting)]
         _refuse_deep("functions", line.number, nesting)
+        known = len(self.errors)
         self.helpers.depth += 1
         body = self._below(indent, nesting) if head.value is None else ()
         self.helpers.depth -= 1
+        if len(self.errors) > known:  # nothing more is said of what it would return
+            self.unread.add(head.name)
+            return []
         return self.helpers.take(head, body)
 
     def _below(self, indent: str, nesting: int) -> tuple[tree.Statement, ...]:
@@ -169,7 +173,8 @@ class Reader:
         _refuse_deep("loops", line, nesting)
         variable = c.declared("the loop variable, as in `for t in 1..T:`")
         if c.now.text != "in":
-            raise c.unexpected("expected 'in', as in `for t in 1..T:`", instead=("in",) if c.at("=") else ())
+            raise c.unexpected("expected 'in', as in `for t in 1..T:`",
+                               instead=("in", loop_of_matlab) if c.at("=") else ())
         c.take()
         first, start = c.now, size(c)
         if isinstance(start, tree.Call) and start.function == "range":
@@ -197,6 +202,7 @@ class Reader:
         return own.startswith(indent) and len(own) > len(indent)
 
 
+
 def _refuse_deep(what: str, line: int, nesting: int) -> None:
     """Refuse what begins on a line inside too many others."""
     if nesting >= MAX_NESTING:
@@ -205,6 +211,8 @@ def _refuse_deep(what: str, line: int, nesting: int) -> None:
 
 _EXECUTED = ("backward", "zero_grad", "step", "train", "eval", "show")
 _IMPORT = "the line `{first} …` says nothing here: every function is at hand"
+_END = "`{first}` says nothing here: the lines of a loop are indented"
+_STEP = "the line `{first} {second} …` says nothing here: steps of an optimizer are taken outside of the model"
 _COMMAND = "the line `{first} …` says nothing here: nothing is executed"
 _GRADIENT = "the line `{first} = …` says nothing here: gradients are derived"
 _DECORATOR = "the decorator @{second} says nothing here: nothing is executed"
@@ -213,6 +221,12 @@ _DECORATOR = "the decorator @{second} says nothing here: nothing is executed"
 def _says_nothing(c: Cursor) -> str:
     """What is told of a line that is passed over; nothing for any other."""
     word, second = c.now.text, c.after
+    if word in ("end", "endfor") and second.kind == END:
+        return _END
+    updated = next((k for k, t in enumerate(c.tokens) if t.is_sign("=", *UPDATES)), 0) == 1
+    if updated and any(a.text == word and b.is_sign(".") and d.text == "grad" for a, b, d in zip(
+            c.tokens[1:], c.tokens[2:], c.tokens[3:], strict=False)):
+        return _STEP
     if word in ("import", "from") and second.kind == NAME:
         return _IMPORT
     calls = second.is_sign(".") and c.tokens[2].text in _EXECUTED and c.tokens[3].is_sign("(")
@@ -261,8 +275,10 @@ def _names_given(line: Line) -> set[str]:
 
 def _names_on_the_left(line: str) -> set[str]:
     """The names that a line which cannot be read would give to something."""
-    left, sign, _ = plain_latex(readable(line[:200])).partition("=")
-    words = re.findall(r"[A-Za-z]\w*", left) if sign else []
+    plain = plain_latex(readable(line[:200]))
+    left, sign, _ = plain.partition("=")
+    declared = re.match(r"\s*(?:\w+)\s+([A-Za-z][\w,\s]*?)\s*:", plain)
+    words = re.findall(r"[A-Za-z]\w*", declared[1] if declared is not None else left if sign else "")
     return {word for whole in words for word in (whole, whole.partition("_")[0]) if word not in KEYWORDS}
 
 
@@ -298,10 +314,19 @@ def _constants(c: Cursor, keyword: str, line: int) -> tree.Statement:
 
 
 def _arrays(c: Cursor, keyword: str, line: int) -> tree.Statement:
-    return tree.Arrays(line, keyword, _separated(c, _array))
+    items = _separated(c, _array)
+    if c.at("="):
+        raise c.unexpected(f"{keyword} only declares: values are given when a module is called, and `const` names a "
+                           "number", named=True, instead=(without_values, partial(declared_instead, keyword)))
+    return tree.Arrays(line, keyword, items)
+
 
 
 def _array(c: Cursor) -> tree.ArrayItem:
+    if c.before.is_sign(",") and (c.now.kind == NUMBER or (c.now.text == "int" and c.after.is_sign("<"))):
+        raise c.now.problem(_APART if c.now.kind == NUMBER else "no comma stands before int", (with_x,))
+    if c.now.kind == NAME and c.after.is_sign("[", "(") and (c.after.is_sign("(") or _lists(c)):
+        raise c.now.problem("a shape stands behind a colon, as in `W: N x D`", (shape_behind,))
     name = target(c)
     if c.now.kind == NAME:
         raise c.before.problem(f"a shape stands behind a colon, as in `{name.name}: N x D`, and names are separated by "
@@ -316,6 +341,14 @@ def _array(c: Cursor) -> tree.ArrayItem:
     c.take()
     c.expect("<", "after int: integer data needs a bound, as in `y: N int < C`")
     return tree.ArrayItem(name, shape, True, size(c))
+
+
+def _lists(c: Cursor) -> bool:
+    """Whether there is a comma in the brackets that begin behind a name."""
+    inside = takewhile(lambda token: not token.is_sign("]"), c.tokens[c.place :])
+    return any(token.is_sign(",") for token in inside)
+
+
 
 
 def _stated(c: Cursor) -> str:
@@ -364,8 +397,12 @@ def _result(c: Cursor, keyword: str, line: int) -> tree.Statement:
     first, name = c.now, target(c)
     if c.now.kind == END and name.index is None:
         return tree.Equation(line, keyword, name, tree.Name(name.name, place=c.since(first)))
-    c.expect("=", f"and a formula, as in `{keyword} {name.name} = …`")
+    if not c.at("="):
+        instead: Sequence[Meant] = ("=",) if c.at("==") else (partial(with_a_name, keyword),)
+        raise c.unexpected(f"expected '=' and a formula, as in `{keyword} {name.name} = …`", instead=instead)
+    c.take()
     return tree.Equation(line, keyword, name, expression(c))
+
 
 
 _RULES: dict[str, Callable[[Cursor, str, int], tree.Statement]] = {
@@ -405,6 +442,8 @@ def _with_entries(line: str, place: Place) -> str:
     return f"{indent}{name} = where({mask}, {f'{name} {sign} ({value})' if sign else value}, {name})"
 
 
+
+_OBJECTIVES = ("minimize", "minimise", "min", "objective", "cost")
 UPDATES = ("+=", "-=", "*=", "/=", "@=")
 
 
@@ -483,7 +522,9 @@ def _without_arguments(keyword: str, line: str, place: Place) -> str:
 def _not_a_statement(word: str, after: str) -> tuple[str, str | Sequence[Meant]]:
     """What is wrong with a line that begins so, and the word that may be meant."""
     if word in _FOREIGN:
-        return _FOREIGN[word], ""
+        return _FOREIGN[word], [without_word] if word == "let" else ""
+    if word.lower() in _OBJECTIVES:
+        return "what is minimized is the loss: loss L = …", [partial(with_a_name, "loss")]
     shown = word if len(word) <= 30 else word[:30] + "…"
     near = nearest(word, KEYWORDS) if len(word) <= 30 else ""
     if after == "'('":

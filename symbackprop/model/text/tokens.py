@@ -8,7 +8,7 @@ from __future__ import annotations
 import keyword
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import product
 from typing import NamedTuple
@@ -17,6 +17,7 @@ from symbackprop.errors import Meant, ModelError, NameProblem, Place, SyntaxProb
 from symbackprop.model.names import check_name
 from symbackprop.model.text.brackets import unopened
 from symbackprop.model.text.characters import readable
+from symbackprop.model.text.meant_lines import combined_conditions, factorial, left_out, opposite, with_point
 
 NAME, NUMBER, STRING, SIGN, END = "name", "number", "string", "sign", "end of line"
 MAX_TEXT = 4_000_000
@@ -26,7 +27,8 @@ _PATTERN = r"""[ \t]+
     | (?P<name>[A-Za-z_][A-Za-z0-9_]*PRIMES)
     | (?P<number>(?:[0-9]+(?:\.(?!\.|T\b)[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+(?![A-Za-z_]))?)
     | (?P<string>"[^"]*"|(?<=[(,=\[])'[^']*'|(?<=[(,=]\ )'[^']*')
-    | (?P<sign>\.\.\.|\.\.|\*\*|[-<>=!+*/@]=|MORE\.T(?![A-Za-z0-9_])|\.(?=[A-Za-z])|\|\||[-+*/@^'()\[\],:;=<>‖|SIGNS])
+    | (?P<sign>\.\.\.|\.\.|\*\*|//|[-<>=!+*/@]=|MORE\.T(?![A-Za-z0-9_])|\.(?=[A-Za-z])|\|\|
+               |[-+*/%@^'()\[\],:;=<>‖|SIGNS])
     | (?P<comment>\#.*)"""
 _PRIMES = r"(?:[′″‴]+(?=\())?"  # f′(z), the derivative of an abstract function
 _PLAIN = re.compile(_PATTERN.replace("MORE", "").replace("SIGNS", "ᵀ×·").replace("PRIMES", _PRIMES), re.VERBOSE)
@@ -40,8 +42,8 @@ _FOREIGN = re.compile(r"\.[-+*/^(]")
 _ENTRIES = "the signs + - * / ^ work entry by entry here, without a dot, and the matrix product is @"
 _HINTS = {
     "{": "braces are only used inside notation strings",
-    "%": "the remainder is remainder(a, b)",
-    "!": "the comparison is !=",
+    "!": "the comparison is !=, the opposite of a condition is 1 - a, and the factorial is factorial(n)",
+    "~": "the opposite of a condition is 1 - a",
     "&": "combine conditions by multiplying them: (a > 0) * (b > 0)",
     "|": "log|K| is logdet(K), and conditions are combined with maximum(a > 0, b > 0)",
     "√": "what stands under it takes brackets: √(2*x), or √(2)*x",
@@ -216,8 +218,9 @@ def _tokens(raw: str, number: int, pattern: re.Pattern[str] = _PLAIN, before: st
             command = re.match(r"\\([A-Za-z]+)", raw[place:])
             end = place + (command.end() if command else 1)
             letter = unicodedata.normalize("NFKC", raw[place])
-            raise problem(_complaint(raw[place:], where), number, raw[place:end], Place(number, place + 1, end + 1),
-                          letter if letter.isascii() and letter.isalnum() else "")
+            meant = _MEANT.get(raw[place], letter if letter.isascii() and letter.isalnum() else "")
+            there = Place(number, place + 1, end + 1)
+            raise problem(_complaint(raw[place:], where), number, raw[place:end], there, meant)
         kind = match.lastgroup
         if kind == "number" and len(match.group()) > MAX_NUMBER:
             raise problem(f"the number {match.group()[:12]}… has more than {MAX_NUMBER} characters", number)
@@ -274,18 +277,9 @@ def _match_brackets(tokens: list[Token], stack: list[Token]) -> None:
             stack.append(token)
         elif token.text in _CLOSING:
             if not stack or _OPENING.index(stack[-1].text) != _CLOSING.index(token.text):
-                raise token.problem(f"{token.text!r} at column {token.column} closes nothing", (_left_out,))
+                raise token.problem(f"{token.text!r} at column {token.column} closes nothing", (left_out,))
             stack.pop()
 
-
-def _with_point(line: str, place: Place) -> str:
-    """0,5 as 0.5; 1,000, which may be a thousand, as it is."""
-    three = re.match(r"\d{3}(?!\d)", line[place.end - 1 :]) and not line[: place.start - 1].endswith("0")
-    return line if three else f"{line[: place.start - 1]}.{line[place.end - 1 :]}"
-
-
-def _left_out(line: str, place: Place) -> str:
-    return line[: place.start - 1] + line[place.end - 1 :]
 
 
 def _complaint(rest: str, where: str = "") -> str:
@@ -293,10 +287,8 @@ def _complaint(rest: str, where: str = "") -> str:
     char = rest[0]
     if char == ".":
         return "a dot is only used in numbers, in ranges 1..T and in .T; there are no attributes"
-    if re.match(r"\\[A-Za-z]", rest):
+    if re.match(r"\\[A-Za-z|,;:{}]", rest):
         return "model text takes no LaTeX: write a name, as in alpha, and functions and signs as in NumPy"
-    if rest.startswith("//"):
-        return "there is no // ; sizes and numbers are divided with /"
     hint = _HINTS.get(char)
     if hint is None and not char.isascii():
         plain = unicodedata.normalize("NFKC", char)
@@ -322,6 +314,11 @@ def _refuse_invisible(raw: str, number: int) -> None:
         if char != "\t" and unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"):
             raise problem(f"the invisible character {describe(char)} at column {column} is not allowed", number,
                           place=Place(number, column, column + 1))
+
+
+_MEANT: Mapping[str, Sequence[Meant]] = {  # what may be meant by signs that mean nothing here
+    "&": (combined_conditions,), "~": (opposite,), "!": (opposite, factorial),
+}
 
 
 # -- a place in the tokens of a line
@@ -378,7 +375,10 @@ class Cursor:
     def expect(self, sign: str, why: str) -> Token:
         if not self.at(sign):
             closes = sign in (",", ")", "]", "|", "||", "‖")
-            instead = _PRODUCTS if closes and self.begins_a_value() else (sign,) if self.now.kind == END else ()
+            instead: Sequence[Meant] = (sign,) if self.now.kind == END else ()
+            if self.at("|", "||"):
+                instead = (combined_conditions,)
+            instead = _PRODUCTS if closes and self.begins_a_value() else instead
             hint = ", or a * or an @ before the next" if instead is _PRODUCTS else ""
             raise self.unexpected(f"expected {sign!r} {why}{hint}", instead=instead)
         return self.take()
@@ -415,11 +415,13 @@ class Cursor:
         if self.now.kind == END:
             return
         if self.at(",") and (self.before.kind, self.after.kind) == (NUMBER, NUMBER):
-            raise self.unexpected("a number has a point, and no comma", named=True, instead=(_with_point, _left_out))
+            raise self.unexpected("a number has a point, and no comma", named=True, instead=(with_point, left_out))
         missing = after == "the formula" and self.begins_a_value()
         hint = "; is a * or an @ missing before it?" if missing else f"; {_HINTS['|']}" if self.at("|", "||") else ""
-        raise self.unexpected(f"unexpected {found(self.now)} after {after}{hint}", named=True,
-                              instead=_PRODUCTS if missing else ())
+        instead = _PRODUCTS if missing else (combined_conditions,) if self.at("|", "||") else ()
+        if self.at(",") and self.after.kind == END:
+            instead = (left_out,)
+        raise self.unexpected(f"unexpected {found(self.now)} after {after}{hint}", named=True, instead=instead)
 
     def typed_since(self, place: int) -> str:
         """What stands from a place on up to here, as it was typed."""

@@ -16,9 +16,11 @@ from symbackprop.errors import Place
 
 @dataclass(frozen=True)
 class Placed:
-    """What stands at a place in the text, where that is known; two of the same are equal wherever they stand."""
+    """What stands at a place in the text, where that is known; two of the same are equal wherever they stand. What a
+    helper returns is ``written`` elsewhere than where it is called."""
 
     place: Place | None = field(default=None, compare=False, repr=False, kw_only=True)
+    written: Place | None = field(default=None, compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -235,10 +237,11 @@ def _inside(expr: object) -> tuple[str, ...]:
     """The fields of an expression in which others stand, and what they are put together with."""
     kind = type(expr)
     if kind not in _FIELDS:
-        _FIELDS[kind] = tuple(f.name for f in fields(kind) if f.name != "place")  # type: ignore[arg-type]
+        _FIELDS[kind] = tuple(f.name for f in fields(kind) if f.name not in _WHERE)  # type: ignore[arg-type]
     return _FIELDS[kind]
 
 
+_WHERE = ("place", "written")
 _FIELDS: dict[type, tuple[str, ...]] = {}
 
 

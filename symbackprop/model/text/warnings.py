@@ -27,14 +27,14 @@ def _is_probability(row: Node) -> bool:
     return row.op.distribution or (called is not None and called.range == (0.0, 1.0) and not called.boolean)
 
 
-def of_operator(sign: str, a: Any, b: Any) -> Iterator[str]:
-    """An N×1 array beside one of N: NumPy makes N×N of them."""
+def of_operator(sign: str, a: Any, b: Any, function: str = "") -> Iterator[str]:
+    """An N×1 array beside one of N: NumPy makes N×N of them, as a function of the entries of both does."""
     for column, row in ((a, b), (b, a)):
         if not (isinstance(column, Node) and isinstance(row, Node) and (column.ndim, row.ndim) == (2, 1)):
             continue
         n = row.shape[0]
         if sign != "@" and is_one(column.shape[1]) and same(column.shape[0], n) and not is_one(n):
-            yield (f"{label(a)} {sign} {label(b)} is {shape_text((n, n))}, every entry with every other: "
+            yield (f"{function}{label(a)} {sign} {label(b)} is {shape_text((n, n))}, every entry with every other: "
                    f"{label(column)} is {shape_text(column.shape)}, {label(row)} is {shape_text(row.shape)}")
 
 

@@ -1,0 +1,293 @@
+"""Lines as they may be meant, for the corrected line of an error: what stands at a place in other words.
+
+Each of these takes a line and a place in it, and gives the line as it is where nothing of its kind stands there.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import accumulate
+
+from symbackprop.core.functions import FUNCTIONS
+from symbackprop.core.functions.words import ALSO
+from symbackprop.core.scalars import TABLE
+from symbackprop.errors import Place
+from symbackprop.model.text.brackets import unclosed, unopened
+
+
+def around(line: str, place: Place) -> tuple[int, int]:
+    """Where the brackets, or the right side, begin and end in which a place stands."""
+    before, rest = line[: place.start - 1], line[place.end - 1 :]
+    start = unclosed(before, lambda k: before[k] == "," or before[max(k - 1, 0) : k + 1] in _RIGHT_SIDES)
+    return start, len(line) - len(rest) + unopened(rest, lambda k: rest[k] == ",")
+
+
+_RIGHT_SIDES = ("= ", " =")
+
+_CONDITIONS = {"and": "({}) * ({})", "&": "({}) * ({})", "&&": "({}) * ({})",
+               "or": "maximum({}, {})", "|": "maximum({}, {})", "||": "maximum({}, {})"}
+
+_SIGNS_OF_CONDITIONS = re.compile(r"\b(?:and|or)\b|&&?|\|\|?")
+
+
+def combined_conditions(line: str, place: Place) -> str:
+    """The line with ``(a) * (b)`` for ``a and b`` and ``a & b``; as it is where more than two are combined."""
+    sign = _SIGNS_OF_CONDITIONS.match(line, place.start - 1)
+    start, end = around(line, place._replace(end=sign.end() + 1)) if sign is not None else (0, 0)
+    if sign is None or _SIGNS_OF_CONDITIONS.search(line[sign.end() : end]):
+        return line
+    left, right = (_bare(side.strip()) for side in (line[start : sign.start()], line[sign.end() : end]))
+    return f"{line[:start]}{_CONDITIONS[sign[0]].format(left, right)}{line[end:]}"
+
+
+def _bare(text: str) -> str:
+    """Text without brackets around all of it."""
+    depths = [*accumulate((c == "(") - (c == ")") for c in text)]
+    return text[1:-1] if text.startswith("(") and text.endswith(")") and 0 not in depths[:-1] else text
+
+_OPPOSITE = re.compile(r"(?:[~!]|\bnot\b)\s*(\w+(?:\[[^\[\]]*\])?(?!\s*[\w.(\[])|\((?:[^()]|\([^()]*\))*\))")
+
+_FACTORIAL = re.compile(r"(\w+|\([^()]*\))!(?!=)")
+
+
+def opposite(line: str, place: Place) -> str:
+    """The line with ``(1 - a)`` for ``~a``, ``!a`` and ``not a``."""
+    found = _OPPOSITE.match(line, place.start - 1)
+    return f"{line[: found.start()]}(1 - {found[1]}){line[found.end() :]}" if found is not None else line
+
+
+def factorial(line: str, place: Place) -> str:
+    return _FACTORIAL.sub(r"factorial(\1)", line)
+
+
+def left_out(line: str, place: Place) -> str:
+    return line[: place.start - 1] + line[place.end - 1 :]
+
+
+def with_point(line: str, place: Place) -> str:
+    """0,5 as 0.5; 1,000, which may be a thousand, as it is."""
+    three = re.match(r"\d{3}(?!\d)", line[place.end - 1 :]) and not line[: place.start - 1].endswith("0")
+    return line if three else f"{line[: place.start - 1]}.{line[place.end - 1 :]}"
+
+_BOTH = re.compile(r"\s*(.+?)\s*([<>]=?)\s*([^<>]+?)\s*([<>]=?)\s*(.+?)\s*")
+
+
+def compared_twice(line: str, place: Place) -> str:
+    """The line with ``(a < b) * (b < c)`` for ``a < b < c``."""
+    start, end = around(line, place)
+    found = _BOTH.fullmatch(line[start:end])
+    if found is None:
+        return line
+    low, sign, middle, other, high = found.groups()
+    return f"{line[:start]}({low} {sign} {middle}) * ({middle} {other} {high}){line[end:]}"
+
+
+def of_whole_arrays(line: str, place: Place) -> str:
+    """``sum(x[i]**2 for i in range(N))``, or one over entries by name, as ``sum(x**2, axis=0)``; as it is where entries
+    are not all taken one by one, or rows of what may be a matrix, ``A[i]``, stand beside entries otherwise than in a
+    product ``A[i] @ x``."""
+    comprehension = _OVER_ENTRIES.match(line, place.start - 1)
+    if comprehension is None:
+        return _of_named_entries(line, place)
+    before, index = line[: place.start - 1].rstrip(), comprehension[1]
+    if comprehension[3]:
+        before = _without_last_bracket(before)
+    taken = re.compile(rf"\b(\w+)\[{index}\](?!\s*@)")
+    alike = len({name[0].isupper() for name in taken.findall(before)}) < 2
+    body = re.sub(rf"\b(\w+)\[{index}\]", r"\1", before)
+    if "@" not in body:
+        body = re.sub(rf"\b{index}\b(?=\s*[*+-])|(?<=[*+-] ){index}\b", f"arange({comprehension[2]})", body)
+    return f"{body}, axis=0{line[comprehension.end() :]}" if alike and not re.search(rf"\b{index}\b", body) else line
+
+
+def _of_named_entries(line: str, place: Place) -> str:
+    """``sum(w * a for a in x)`` as ``sum(w * x, axis=0)``, and ``[w * a for a in x]`` as ``(w * x)``, where every entry
+    is computed by itself."""
+    over = _BY_NAME.match(line, place.start - 1)
+    before = line[: place.start - 1].rstrip()
+    opening = unclosed(before) - 1
+    entries, arrays = ([word.strip() for word in (over[k] or "").split(",")] for k in (1, 2)) if over else ([], [])
+    body = before[opening + 1 :]
+    functions = [name.rpartition(".")[2] for name in re.findall(r"([\w.]+)\(", body)]
+    by_itself = all(ALSO.get(name, name) in TABLE for name in functions) and not re.search(r"[@\[]", body)
+    if over is None or len(entries) != len(arrays) or len({name[0].isupper() for name in arrays}) > 1 or not by_itself:
+        return line
+    for entry, array in zip(entries, arrays, strict=True):
+        body = re.sub(rf"\b{entry}\b", array, body)
+    if line[over.end() : over.end() + 1] == "]" and before[opening] == "[":
+        return f"{before[:opening]}({body}){line[over.end() + 1 :]}"
+    return f"{before[: opening + 1]}{body}, axis=0{line[over.end() :]}"
+
+_BY_NAME = re.compile(r"for\s+(\w+(?:\s*,\s*\w+)*)\s+in\s+(?:zip\()?(\w+(?:\s*,\s*\w+)*)\)?\s*(?=[\])])")
+
+
+def _without_last_bracket(text: str) -> str:
+    """``sum([a`` as ``sum(a``"""
+    opening = unclosed(text) - 1
+    return text[:opening] + text[opening + 1 :] if text[opening : opening + 1] == "[" else text
+
+
+def entries_from_one(line: str, place: Place) -> str:
+    """The line with ``X[:, 0]`` for ``X(:, 1)`` around a place, or behind it, as Matlab counts."""
+    found = next((m for m in _OF_MATLAB.finditer(line) if m.start() < place.end - 1 <= m.end()), None)
+    if found is None:
+        return line
+    items = [_ONE.sub(lambda n: str(int(n[0]) - 1), item.strip()) for item in found[2].split(",")]
+    return f"{line[: found.start()]}{found[1]}[{', '.join(items)}]{line[found.end() :]}"
+
+_OF_MATLAB = re.compile(r"(\w+)\(((?:\s*(?::|[1-9]\d*|[a-z]|[1-9]\d*:\d+)\s*,?)+)\)")
+
+_ONE = re.compile(r"^[1-9]\d*(?=$|:)")  # the first of a range is counted from 0, its end is left out
+
+_OVER_ENTRIES = re.compile(r"for\s+(\w+)\s+in\s+range\((\w+|len\(\w+\))\)\s*(\])?(?=\s*\))")
+
+
+def with_a_name(keyword: str, line: str, place: Place) -> str:
+    """The line with a name for its result, for ``loss mean(…)`` and ``minimize mean(…)``."""
+    return re.sub(r"^(\s*)\w+\s+(?=[\w(|‖])", rf"\1{keyword} {'L' if keyword == 'loss' else 'Y'} = ", line)
+
+
+def without_word(line: str, place: Place) -> str:
+    """The line without its first word."""
+    return re.sub(r"^(\s*)\w+\s+", r"\1", line)
+
+
+def shape_behind(line: str, place: Place) -> str:
+    """The line with ``W: N x D`` for ``W[N, D]`` and ``W(N, D)``."""
+    return re.sub(r"(\w+)\s*[\[(]([\w\s,]+)[\])]",
+                  lambda found: f"{found[1]}: {' x '.join(re.split(r'[, ]+', found[2].strip()))}", line)
+
+
+def with_x(line: str, place: Place) -> str:
+    """The line with ``N x 3`` for ``N, 3``, and without a comma before int."""
+    before, after = line[: place.start - 1], line[place.start - 1 :]
+    if re.match(r"int\s*<", after):
+        return f"{before.rstrip().rstrip(',')} {after}"
+    return f"{before.rstrip().rstrip(',')} x {after}"
+
+
+def loop_of_matlab(line: str, place: Place) -> str:
+    """The line with ``for t in 1..T:`` for ``for t = 1:T``."""
+    return re.sub(r"^(\s*for\s+\w+)\s*=\s*([^:]+?)\s*:\s*([^:,]+?)\s*[,:]?\s*$", r"\1 in \2..\3:", line)
+
+
+def without_values(line: str, place: Place) -> str:
+    """The line with ``w: D, b`` for ``w: D = 0.1, b = 0``."""
+    return re.sub(r"\s*=\s*-?[\d.]+(?:[eE][-+]?\d+)?(?=\s*(?:,|$))", "", line)
+
+_END = re.compile(r"(?:(\d+|end(?:\s*-\s*\d+)?)\s*:\s*)?\bend\b(?:\s*-\s*(\d+))?")
+
+
+def from_the_end(line: str, place: Place) -> str:
+    """The line with ``a[1:]`` for ``a[2:end]`` and ``a[-1]`` for ``a[end]``, as Julia and Matlab count."""
+
+    def counted(found: re.Match[str]) -> str:
+        start, less = found[1], int(found[2] or 0)
+        if start is None:
+            return f"-{less + 1}"
+        back = re.sub(r"end\W*", "", start)
+        begin = f"-{int(back or 0) + 1}" if "end" in start else "" if start == "1" else str(int(start) - 1)
+        return f"{begin}:{f'-{less}' if less else ''}"
+
+    return re.sub(r"\[[^\[\]]*\]", lambda index: _END.sub(counted, index[0]), line)
+
+DECLARED = ("Parameter", "Variable")
+
+_BEGUN = re.compile(r"\s*(?:(?:param|data|input)\s+)?([A-Za-z]\w*)\s*=(?!=)\s*(.+?)\s*")
+
+_WRAPPED = re.compile(r"(?:\w+\.)*(?:Parameter|Variable)\((.*)\)")
+
+_FILLED = re.compile(r"(?:[-+\w./ ]+\*\s*)?(?:\w+\.)*(?:rand\w*|normal|uniform|zeros|ones|empty)\("
+                     r"(?:key,\s*|0,\s*1,\s*)?(?:size\s*=\s*|shape\s*=\s*)?[(\[]?((?:\s*\w+\s*,?)*)[)\]]?"
+                     r"(?:,\s*\w+=[\w.]+)*\)"
+                     r"(?:\.\w+\(\))*(?:\s*[*/]\s*[-\w.()/* ]+)?")
+
+
+def declared_instead(role: str, line: str, place: Place) -> str:
+    """The line as a declaration, for one that fills an array with numbers to begin with: ``W = 0.1 * randn(D, H)``."""
+    equation = _BEGUN.fullmatch(line)
+    wrapped = _WRAPPED.fullmatch(equation[2]) if equation is not None else None
+    value = "" if equation is None else equation[2] if wrapped is None else wrapped[1]
+    filled = _FILLED.fullmatch(value)
+    if equation is None or filled is None:
+        return line
+    sizes = [size for size in re.split(r"[\s,]+", filled[1]) if size]
+    return f"{role} {equation[1]}" + (f": {' x '.join(sizes)}" if sizes else "")
+
+
+def without_module(name: str, line: str, place: Place) -> str:
+    """The line with ``f(`` for ``np.linalg.f(``."""
+    return re.sub(rf"\b(?:[A-Za-z]\w*\.)+{name}\(", f"{name}(", line)
+
+JOINED = {"c_": "column_stack", "r_": "hstack"}
+
+
+def joined(name: str, line: str, place: Place) -> str:
+    """The line with ``np.column_stack((a, b))`` for ``np.c_[a, b]``."""
+    return re.sub(rf"\b{name}\[((?:[^\[\]]|\[[^\[\]]*\])*)\]", rf"{JOINED[name]}((\1))", line)
+
+
+def its_size(function: str, array: str, line: str, place: Place) -> str:
+    """The line with ``eye(A.shape[-1])`` for ``eye(A)``, and with ``zeros_like(A)`` for ``zeros(A)``."""
+    meant = f"{function}_like({array}" if f"{function}_like" in FUNCTIONS else f"{function}({array}.shape[-1]"
+    return re.sub(rf"\b{function}\({array}\b(?!\.)", meant, line)
+
+
+def exchanged(first: Place, second: Place, line: str, place: Place) -> str:
+    """The line with two arguments in the other order."""
+    a, b = (line[p.start - 1 : p.end - 1] for p in (first, second))
+    return line[: first.start - 1] + b + line[first.end - 1 : second.start - 1] + a + line[second.end - 1 :]
+
+
+def of_last_axes(there: Place, line: str, place: Place) -> str:
+    """The line with ``A.mT`` for ``A.T``."""
+    return line[: there.start - 1] + re.sub(r"(?:\.T|'|ᵀ)$", ".mT", line[there.start - 1 : there.end - 1]) + (
+        line[there.end - 1 :])
+
+
+def indexed(index: str, line: str, place: Place) -> str:
+    """The line with another index at the end of a place."""
+    there = line[place.start - 1 : place.end - 1]
+    return f"{line[: place.start - 1]}{there[: there.rindex('[')]}[{index}]{line[place.end - 1 :]}"
+
+
+def selected(line: str, place: Place) -> str:
+    """The line with ``sum(where(a > 0, a, 0))`` for ``sum(a[a > 0])``; of nothing else than a sum are others 0."""
+    array, _, mask = line[place.start - 1 : place.end - 2].partition("[")
+    before, after = line[: place.start - 1], line[place.end - 1 :]
+    summed = re.search(r"\bsum\($", before) or after.startswith(".sum()")
+    compares = re.search(r"[<>]|[!=]=", mask)
+    return f"{before}where({mask}, {array}, 0){after}" if summed and compares and "," not in mask else line
+
+
+def stacked(line: str, place: Place) -> str:
+    """The line with ``stack(a, b)`` for the list ``[a, b]``."""
+    start, depths = place.start - 1, list[int]()
+    for k, c in enumerate(line):
+        if c == "[" and k >= start and not re.search(r"[\w)\]]$", line[:k]):
+            line = f"{line[:k]}\0{line[k + 1 :]}"
+            depths.append(k)
+        elif c == "[":
+            depths.append(-1)
+        elif c == "]" and depths and depths.pop() >= 0:
+            line = f"{line[:k]}){line[k + 1 :]}"
+    return line.replace("\0", "stack(")
+
+
+def commented(line: str, place: Place) -> str:
+    """The line with ``# …`` for a comment of another language: ``// …``, ``% …``, ``-- …``, ``/* … */``."""
+    found = re.search(r"(?://+|%+|--|/\*)\s*(.*?)\s*(?:\*/)?\s*$", line)
+    return f"{line[: found.start()]}# {found[1]}" if found is not None else line
+
+
+def with_dimension(name: str, line: str, place: Place) -> str:
+    """The line with a dimension that is declared in front of it; as it is for what may be no size, as in R^(N x D)."""
+    if "^" in line:
+        return line
+    indent = line[: len(line) - len(line.lstrip())]
+    return f"{indent}dim {name}; {line.lstrip()}"
+
+
+def without_output(line: str, place: Place) -> str:
+    """The line with equations for what it calls outputs."""
+    return re.sub(r"\boutput\s+(?=\w+\s*=)", "", line)
