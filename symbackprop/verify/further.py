@@ -290,7 +290,7 @@ class Further:
         wanted, found = {r.id for r in rows}, dict[int, float]()
 
         def watch(step: Step, args: Sequence[Array], value: Array) -> Array:
-            if step.row.id in wanted:
+            if step.row.id in wanted and args:  # not what is made of numbers alone
                 size = largest(args[0])  # masks are infinite
                 found[step.row.id] = max(found.get(step.row.id, 0.0), size)
             return value

@@ -237,3 +237,8 @@ def test_far_out_points_have_rows_of_which_a_mask_leaves_nothing() -> None:
     source, right = codegen(parse(text)), "np.where(finite, top, 0)"
     assert right in source and verify_source(source, parse(text)).passed
     assert verify_source(source.replace(right, "np.where(top, finite, 0)"), parse(text)).verdict == "fail"
+
+
+def test_a_factor_of_numbers_alone_is_no_argument_that_grows() -> None:
+    model = Model.parse("param w\nloss L = lgamma(6) * w")
+    assert verify(model, seed=0).verdict == "pass"
