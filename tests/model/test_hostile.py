@@ -74,7 +74,7 @@ PYTHON = {
 NUMBERS = {
     "tower": ("loss L = w*9**9**9**9", "too large"),
     "tower of twos": ("loss L = w*2**2**2**2**2**2", "too large"),
-    "factorial": ("loss L = factorial(10**9)", "no function 'factorial'"),
+    "factorial": ("loss L = multifactorial(10**9)", "no function 'multifactorial'"),
     "too large": ("loss L = w*1e999", "beyond what a float can hold"),
     "just too large": ("loss L = w*1.8e308", "beyond what a float can hold"),
     "too small": ("loss L = w*1e-999", "beyond what a float can hold"),
@@ -274,8 +274,8 @@ def test_refused(text: str, said: list[str]) -> None:
     ("text", "said", "line"),
     [
         ("loss L = w\nloss M = w", "a second loss 'M': the model already has the loss 'L'", 5),
-        ("loss L = w\noutput M = w", "an output 'M' in a model with the loss 'L'", 5),
-        ("output M = w\nloss L = w", "a loss 'L' in a layer with outputs M", 5),
+        ("loss L = w\noutput M = w", "an output 'M' beside a loss", 5),
+        ("output M = w\nloss L = w", "an output 'M' beside a loss", 4),
         ("for t in 1..3:\n    z = w\n  q = w", "indentation", 6),
         ("for t in 1..N:\n    z[t] = x[t+5]", "runs past the first axis of x (N x D)", 5),
         ("for t in 1..D:\n    z[t] = x[t]", "runs past the first axis of x (N x D)", 5),

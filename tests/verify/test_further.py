@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from symbackprop import codegen, load
+from symbackprop import codegen, load, verify
 from symbackprop.model.text import parse
 from symbackprop.verified import verify_source
 from symbackprop.verify import further
@@ -240,5 +240,5 @@ def test_far_out_points_have_rows_of_which_a_mask_leaves_nothing() -> None:
 
 
 def test_a_factor_of_numbers_alone_is_no_argument_that_grows() -> None:
-    model = Model.parse("param w\nloss L = lgamma(6) * w")
+    model = parse("param w\nloss L = lgamma(6) * w")
     assert verify(model, seed=0).verdict == "pass"

@@ -112,7 +112,7 @@ class Builder:
 
     def _attempt(self, statement: tree.Statement) -> None:
         """One statement. What is wrong with it is kept, and what reads a name that is not known for it is left out."""
-        if not self.unknown or self.unknown.isdisjoint(_reads(statement)):
+        if not self.unknown or self.unknown.isdisjoint([*_reads(statement), *_calls(statement)]):
             try:
                 return self.apply(statement)
             except ModelError as error:
@@ -471,8 +471,12 @@ def _reads(s: tree.Statement) -> Iterator[str]:
         if isinstance(inner, tree.Notate):
             yield inner.target.name
         yield from tree.mentioned(inner)
-        for part in tree.parts(inner):
-            yield from (whole.function for whole in tree.all_parts(part) if isinstance(whole, tree.Call))
+
+
+def _calls(s: tree.Statement) -> Iterator[str]:
+    """The functions that a statement calls, loops with all that is in them."""
+    whole = [part for inner in _flat([s]) for one in tree.parts(inner) for part in tree.all_parts(one)]
+    yield from (part.function for part in whole if isinstance(part, tree.Call))
 
 
 def _defines(s: tree.Statement) -> set[str]:

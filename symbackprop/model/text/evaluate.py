@@ -95,9 +95,9 @@ class Evaluator:
             raise ModelError("a string only stands where a function asks for one")
         if isinstance(value, tuple) and isinstance(expr, tree.Call):
             raise self._several(expr, value)
-        if isinstance(value, tuple) and value:
-            raise ModelError("a list is no array: stack(…) makes one of numbers and of arrays", instead=[stacked])
-        raise ModelError(f"{short(value)} is neither an array nor a number")
+        listed = isinstance(expr, tree.Tuple)
+        raise ModelError(f"{short(value)} is neither an array nor a number{': stack(…) makes one' * listed}",
+                         instead=[stacked] * listed)
 
     def _several(self, call: tree.Call, values: Sequence[Value]) -> ModelError:
         """Why a call that gives several values is no operand; the one meant is the first that has a derivative."""

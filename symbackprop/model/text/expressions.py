@@ -66,17 +66,24 @@ def expression(c: Cursor) -> tree.Expr:
     if c.depth > MAX_DEPTH:
         raise problem(f"the expression is nested more than {MAX_DEPTH} deep: name a part of it", c.now.line)
     first, value = c.now, _comparison(c)
-    if c.now.text == "if" and c.now.kind == NAME:
-        c.take()
-        condition = _comparison(c)
-        if c.word("else and another value, as in `a if c else b`").text != "else":
-            raise c.unexpected("expected else and another value, as in `a if c else b`")
-        value = tree.Call("where", (condition, value, expression(c)), (), place=c.since(first))
+    if c.now.kind == NAME:
+        value = _with_word(c, first, value)
     c.depth -= 1
+    return value
+
+
+def _with_word(c: Cursor, first: Token, value: tree.Expr) -> tree.Expr:
+    """``a if c else b`` behind a; ``a and b`` is refused."""
     if c.now.text in ("and", "or"):
         raise c.unexpected("conditions are 1 where they hold: (a > 0) * (b > 0), and maximum(a > 0, b > 0) where one "
                            "is enough", instead=(combined_conditions,))
-    return value
+    if c.now.text != "if":
+        return value
+    c.take()
+    condition = _comparison(c)
+    if c.word("else and another value, as in `a if c else b`").text != "else":
+        raise c.unexpected("expected else and another value, as in `a if c else b`")
+    return tree.Call("where", (condition, value, expression(c)), (), place=c.since(first))
 
 
 def _comparison(c: Cursor) -> tree.Expr:
@@ -122,15 +129,16 @@ def _sum(c: Cursor) -> tree.Expr:
 def _product(c: Cursor) -> tree.Expr:
     start, first = c.now, _sign(c)
     rest: list[tuple[str, tree.Expr]] = []
-    while c.at("*", "/", "@", "·", *_WHOLE):
+    while c.at(*_OF_PRODUCTS):
         sign, right = c.take().text, _sign(c)
         if sign not in _WHOLE:
             rest.append((sign, right))
             continue
         first, rest = _WHOLE[sign](_multiplied(first, rest, c.since(start)), right, c.since(start)), []
-    return _multiplied(first, rest, c.since(start))
+    return _multiplied(first, rest, c.since(start)) if rest else first
 
 
+_OF_PRODUCTS = ("*", "/", "@", "·", "//", "%")
 # what ``a // b`` and ``a % b`` are; the sign in front of a belongs to it, as in Python
 _WHOLE: dict[str, Callable[[tree.Expr, tree.Expr, Place | None], tree.Expr]] = {
     "//": lambda a, b, place: tree.Call("floor", (tree.Chain(a, (("/", b),), place=place),), (), place=place),
