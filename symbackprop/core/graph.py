@@ -455,7 +455,7 @@ def key_of(op: str, ids: tuple[int, ...], attr: Any) -> Any:
     if ids == ordered:
         return op, ids, attr.identity
     order = tuple(sorted(range(len(ids)), key=ids.__getitem__))  # a number may stand twice, see model.same
-    return op, ordered, Kernel(renumbered(attr.form, order)).identity
+    return op, ordered, attr.identity_in(order)
 
 
 _arguments: Callable[[Node], tuple[Node, ...]] = attrgetter("args")

@@ -46,8 +46,7 @@ class Kernel:
             kernel.arity = len(f.arguments(form))
             kernel.head = f.called(form)
             kernel.boolean = is_truth(form)
-            key = (value_of(form), kernel.arity)
-            kernel.identity = cls._identities.setdefault(key, len(cls._identities))
+            kernel.identity = cls._identity(value_of(form), kernel.arity)
             kernel._partials = {}
         return kernel
 
@@ -55,6 +54,19 @@ class Kernel:
     def expr(self) -> sp.Expr:
         """SymPy's canonical form of it."""
         return to_sympy(self.form)
+
+    @classmethod
+    def _identity(cls, value: Any, arity: int) -> int:
+        return cls._identities.setdefault((value, arity), len(cls._identities))
+
+    def identity_in(self, order: tuple[int, ...]) -> int:
+        """The identity of the same formula with Arg(order[0]) called Arg(0), Arg(order[1]) called Arg(1) …"""
+        known = collected(self.form)
+        if known is None:
+            return Kernel(renumbered(self.form, order)).identity
+        place = {old: new for new, old in enumerate(order)}
+        moved = [(tuple(sorted([(place[i], n) for i, n in powers])), number) for powers, number in known.items()]
+        return self._identity(frozenset(moved), self.arity)
 
     def partial(self, index: int) -> f.Formula:
         """∂kernel/∂Arg(index), over the arguments and the kernel's own output."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sympy as sp
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from symbackprop.core import formula as f
 from symbackprop.core.collected import collected, collected_by_sympy, slope
-from symbackprop.core.kernel import Kernel
+from symbackprop.core.kernel import Kernel, renumbered
 from symbackprop.core.scalars import PLACEHOLDERS, to_sympy
 
 ARGUMENTS = [f.Arg(k) for k in range(3)]
@@ -32,6 +32,7 @@ FORMULAS = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(FORMULAS)
 def test_it_is_what_the_canonical_form_holds(form: f.Formula) -> None:
     known, expr = collected(form), to_sympy(form)
@@ -42,11 +43,20 @@ def test_it_is_what_the_canonical_form_holds(form: f.Formula) -> None:
         assert slope(known, index) == collected_by_sympy(sp.diff(expr, x))
 
 
+@settings(deadline=None)
 @given(FORMULAS, FORMULAS)
 def test_kernels_are_one_where_their_canonical_forms_are(a: f.Formula, b: f.Formula) -> None:
     first, second = Kernel(a), Kernel(b)
     alike = first.expr == second.expr and first.arity == second.arity
     assert (first.identity == second.identity) == alike
+
+
+@settings(deadline=None)
+@given(FORMULAS, st.permutations(range(3)))
+def test_the_identity_of_another_order_is_that_of_the_formula_in_it(form: f.Formula, order: list[int]) -> None:
+    kernel = Kernel(renumbered(form, f.arguments(form)))
+    places = tuple([k for k in order if k < kernel.arity])
+    assert kernel.identity_in(places) == Kernel(renumbered(kernel.form, places)).identity
 
 
 def test_most_formulas_are_such_sums_and_products_of_sums_are_not() -> None:
