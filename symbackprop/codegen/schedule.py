@@ -75,11 +75,11 @@ class Scheduler:
         """One for other rows with the same variables."""
         return Scheduler(rows, self.variables, self.level, self.target)
 
-    def block(self, roots: Sequence[Node], known: Mapping[int, Expr], backwards: bool = False) -> Block:
-        """Statements that give every root a variable, ``known`` rows having one already; ``backwards``: those of a step
-        of a loop backwards."""
+    def block(self, roots: Sequence[Node], known: Mapping[int, Expr], loop: Loop | None = None) -> Block:
+        """Statements that give every root a variable, ``known`` rows having one already; perhaps those of a step of a
+        ``loop``."""
         rows = self.rows.within(known)
-        choice = Choice(self, rows, rows.settled(roots, known), roots, known, backwards)
+        choice = Choice(self, rows, rows.settled(roots, known), roots, known, loop)
         block = Block([], choice.names, choice.absent())
         block.statements += filter(None, map(choice.statement, choice.order))
         return block
@@ -100,11 +100,11 @@ class Scheduler:
 
 
 class Choice:
-    """Which rows of one block get a variable, and the statements that follow from that. In a step ``backwards`` a
-    product that one formula reads once is written there, whatever it is called."""
+    """Which rows of one block get a variable, and the statements that follow from that. In a step of a
+    ``loop`` backwards a product that one formula reads once is written there, whatever it is called."""
 
     def __init__(self, scheduler: Scheduler, rows: Rows, order: Sequence[Node], roots: Sequence[Node],
-                 known: Mapping[int, Expr], backwards: bool) -> None:
+                 known: Mapping[int, Expr], loop: Loop | None = None) -> None:
         self.scheduler, self.rows, self.variables = scheduler, rows, scheduler.variables
         self.order, self.names = order, dict(known)
         self.counts = rows.uses(order, roots)
@@ -112,11 +112,14 @@ class Choice:
         self.width = Width(self.rows, self.names)
         self.results: dict[int, list[Node]] = {}
         self.done: set[int] = set()
+        backwards = loop is not None and loop.forward is not None
         self.folded = self._read_by_formulas() if scheduler.level and backwards else frozenset()
         forced = {root.id for root in roots}
         for row in order:
             forced |= self._forced_by(row)
         self._choose(order, forced)
+        if loop is not None and scheduler.level:
+            self._carry_on(loop, {root.id for root in roots})
 
     def _forced_by(self, row: Node) -> set[int]:
         """Rows that need a variable because of how this one is written."""
@@ -165,6 +168,23 @@ class Choice:
         """Rows that are written where they are read though they have a name."""
         return frozenset(id_ for id_ in self.folded if self.variables.names.get(id_) and id_ not in self.names)
 
+    def _carry_on(self, loop: Loop, roots: Collection[int]) -> None:
+        """What a step carries on and nobody else reads is computed as the variable that the next step is given, where
+        nobody reads that of this step from there on: dh_next = dz_t @ W.T."""
+        places, last = {row.id: k for k, row in enumerate(self.order)}, dict[int, int]()
+        for row in reversed(self.order):
+            place = places[row.id] if row.id in self.names or row.is_loop else last.get(row.id, 0)
+            last |= {a.id: max(place, last.get(a.id, 0)) for a in self.rows.args(row)}
+        for leaf, row in zip(loop.carry, loop.carried, strict=True):
+            free = row.id in places and self.counts[row.id] == 2 and leaf.id not in roots
+            if free and self._is_assigned(row) and row.kind == leaf.kind and last.get(leaf.id, 0) <= places[row.id]:
+                self.names[row.id] = self.variables.expr(leaf)
+
+    def _is_assigned(self, row: Node) -> bool:
+        """Whether a row has a statement of its own that gives it one value."""
+        apart = row.is_loop or row.is_result or row.id in self.pairs
+        return not apart and self.rows.split(row) is None and self.rows.states(row) is None
+
     def _is_trivial(self, row: Node) -> bool:
         """Views of variables and index ranges cost nothing to write twice."""
         return is_arange(row) or (is_view(row) and all(a.id in self.names for a in self.rows.args(row)))
@@ -180,7 +200,7 @@ class Choice:
         split = self.rows.split(row)
         if split is not None:
             return OneHot(self.variables.of(row), row, split.base, split.hit, split.at)
-        return Assign(self.variables.of(row), row)
+        return Assign(self.names[row.id].variable or "", row)
 
     def _pair(self, softmax: Node, logsumexp: Node) -> Statement:
         self.done |= {softmax.id, logsumexp.id}
@@ -282,7 +302,7 @@ class LoopBuilder:
         loop, carry = self.loop, [self.variables.of(leaf) for leaf in self.loop.carry]
         target = self.scheduler.target
         known, elements = self._known()
-        body = self.scheduler.block(self.roots, known, loop.forward is not None)
+        body = self.scheduler.block(self.roots, known, loop)
         self.scheduler.close_index()
         moved = zip(carry, loop.carried, loop.carry, strict=True)
         return For(

@@ -350,7 +350,7 @@ class Writer:
 
     def steps(self, loop: For, counts: Code, depth: int) -> tuple[list[ast.stmt], list[Line]]:
         """Copies of what every step reads, and the loop over some steps."""
-        body = self.finished(self.body(loop, depth + 1), loop.lasting.union(word for word, _ in loop.update))
+        body = self.finished(self.body(loop, depth + 1), loop.lasting)
         copies, body = turned(loop.fixed, body, self.p.copied) if self.program.level else ([], body)
         return copies, [self.head(loop.index, counts, loop.reverse, depth), *body]
 
@@ -404,7 +404,6 @@ class Writer:
                 continue
             found.append(Line(assign([into], store.value.code), "", depth, stored=stored or ""))
         moved = [(word, value) for word, value in loop.update if value.variable != word]
-        moved = [item for item in moved if not self.program.level or not carried_on(found, *item, moved, depth)]
         if moved:
             names, values = [name(a) for a, _ in moved], tuple(b.code for _, b in moved)
             code = assign(names, values[0]) if len(moved) == 1 else assign([as_code(tuple(names))], values)
@@ -467,20 +466,6 @@ def put(lines: list[Line], word: str, place: Code, depth: int) -> bool:
     code = lines[given[-1]].code
     assert isinstance(code, ast.Assign)
     lines[given[-1]] = replace(lines[given[-1]], code=assign([*code.targets, place], code.value))
-    return True
-
-
-def carried_on(lines: list[Line], word: str, value: Expr, moved: Sequence[tuple[str, Expr]], depth: int) -> bool:
-    """Have the line that computes what a step carries on as ``word`` say so, dh_next = dz_t @ W.T, where nothing reads
-    that variable, or the step's own value of the other, from there on; False where something does."""
-    given = [k for k, line in enumerate(lines) if line.depth == depth and value.variable in _given(line.code)]
-    code = lines[given[0]].code if len(given) == 1 else None
-    if not isinstance(code, ast.Assign) or len(code.targets) > 1:
-        return False
-    read = names_read([v.code for other, v in moved if other != word]).union(*[x.names for x in lines[given[0] + 1 :]])
-    if not read.isdisjoint((word, value.variable)):
-        return False
-    lines[given[0]] = replace(lines[given[0]], code=assign(word, code.value))
     return True
 
 
