@@ -128,7 +128,7 @@ class Evaluator:
                     error.instead = _OTHER_OPERATORS
                 if isinstance(error, ShapeError) and sign == "@":
                     self._of_stacks(error, [(expr.first, value), (part, right)])
-                raise error.about(expr.first.place and expr.first.place.to(part.place)) from None
+                raise error.about(_between(expr, part)) from None
         return value if terms is None else terms.made()
 
     def _of_stacks(self, error: ShapeError, sides: Sequence[tuple[tree.Expr, Value]]) -> None:
@@ -324,6 +324,14 @@ class Evaluator:
         if self.scope.offset(part):
             raise ModelError("a loop counter cannot be the bound of a slice")
         return _whole(value)
+
+
+def _between(expr: tree.Chain, part: tree.Expr) -> Place | None:
+    """From the beginning of a chain to one of its parts; all of it where what a helper is given stands elsewhere."""
+    first, last, whole = expr.first.place, part.place, expr.place
+    if first and last and whole and {first.line, last.line} != {whole.line}:
+        return whole
+    return first and first.to(last)
 
 
 MASK = "mask"  # what parameters that say which entries stay are called

@@ -316,6 +316,8 @@ def _arguments(c: Cursor, function: str) -> tuple[tuple[tree.Expr, ...], tuple[t
             args.append(expression(c))
         if c.now.kind == NAME and c.now.text == "for":
             raise c.unexpected("a sum over entries is one of whole arrays", instead=(of_whole_arrays,))
+        if c.at(":"):
+            raise c.unexpected("entries stand in square brackets and are counted from 0", instead=(entries_from_one,))
         if not c.at(")"):
             c.expect(",", f"or ')' in the arguments of {function}(…)")
     return tuple(args), tuple(options.items())

@@ -45,6 +45,7 @@ def _bare(text: str) -> str:
     depths = [*accumulate((c == "(") - (c == ")") for c in text)]
     return text[1:-1] if text.startswith("(") and text.endswith(")") and 0 not in depths[:-1] else text
 
+_NOT = re.compile(r"\bnot\s+([^()\[\],=<>!]*(?:[<>]=?|[=!]=)[^()\[\],]*?)(?=\s+(?:else|and|or|if)\b|[)\],]|\s*$)")
 _OPPOSITE = re.compile(r"(?:[~!]|\bnot\b)\s*(\w+(?:\[[^\[\]]*\])?(?!\s*[\w.(\[])|\((?:[^()]|\([^()]*\))*\))")
 
 _FACTORIAL = re.compile(r"(\w+|\([^()]*\))!(?!=)")
@@ -52,6 +53,9 @@ _FACTORIAL = re.compile(r"(\w+|\([^()]*\))!(?!=)")
 
 def opposite(line: str, place: Place) -> str:
     """The line with ``(1 - a)`` for ``~a``, ``!a`` and ``not a``."""
+    found = _NOT.match(line, place.start - 1)
+    if found is not None:  # which Python has behind comparisons
+        return f"{line[: found.start()]}(1 - ({found[1]})){line[found.end() :]}"
     found = _OPPOSITE.match(line, place.start - 1)
     return f"{line[: found.start()]}(1 - {found[1]}){line[found.end() :]}" if found is not None else line
 
@@ -132,10 +136,11 @@ def entries_from_one(line: str, place: Place) -> str:
     found = next((m for m in _OF_MATLAB.finditer(line) if m.start() < place.end - 1 <= m.end()), None)
     if found is None:
         return line
-    items = [_ONE.sub(lambda n: str(int(n[0]) - 1), item.strip()) for item in found[2].split(",")]
+    items = [_END.sub(_counted, item.strip()) if "end" in item else _ONE.sub(lambda n: str(int(n[0]) - 1), item.strip())
+             for item in found[2].split(",")]
     return f"{line[: found.start()]}{found[1]}[{', '.join(items)}]{line[found.end() :]}"
 
-_OF_MATLAB = re.compile(r"(\w+)\(((?:\s*(?::|[1-9]\d*|[a-z]|[1-9]\d*:\d+)\s*,?)+)\)")
+_OF_MATLAB = re.compile(r"(\w+)\(((?:\s*(?::|[1-9]\d*|[a-z]|(?:[1-9]\d*:)?(?:\d+|end(?:\s*-\s*\d+)?))\s*,?)+)\)")
 
 _ONE = re.compile(r"^[1-9]\d*(?=$|:)")  # the first of a range is counted from 0, its end is left out
 
@@ -180,16 +185,17 @@ _END = re.compile(r"(?:(\d+|end(?:\s*-\s*\d+)?)\s*:\s*)?\bend\b(?:\s*-\s*(\d+))?
 
 def from_the_end(line: str, place: Place) -> str:
     """The line with ``a[1:]`` for ``a[2:end]`` and ``a[-1]`` for ``a[end]``, as Julia and Matlab count."""
+    return re.sub(r"\[[^\[\]]*\]", lambda index: _END.sub(_counted, index[0]), line)
 
-    def counted(found: re.Match[str]) -> str:
-        start, less = found[1], int(found[2] or 0)
-        if start is None:
-            return f"-{less + 1}"
-        back = re.sub(r"end\W*", "", start)
-        begin = f"-{int(back or 0) + 1}" if "end" in start else "" if start == "1" else str(int(start) - 1)
-        return f"{begin}:{f'-{less}' if less else ''}"
 
-    return re.sub(r"\[[^\[\]]*\]", lambda index: _END.sub(counted, index[0]), line)
+def _counted(found: re.Match[str]) -> str:
+    start, less = found[1], int(found[2] or 0)
+    if start is None:
+        return f"-{less + 1}"
+    back = re.sub(r"end\W*", "", start)
+    begin = f"-{int(back or 0) + 1}" if "end" in start else "" if start == "1" else str(int(start) - 1)
+    return f"{begin}:{f'-{less}' if less else ''}"
+
 
 DECLARED = ("Parameter", "Variable")
 

@@ -260,11 +260,12 @@ def renamed(expr: Expr, names: Mapping[str, str]) -> Expr:
 
 
 def put(expr: Expr, found: Mapping[str, Expr]) -> Expr:
-    """An expression with others in the place of some of its names."""
+    """An expression with others in the place of some of its names; what stands nowhere in the text stands there."""
     if not found:
         return expr
     if isinstance(expr, Name):
-        return replace(found.get(expr.name, expr), place=expr.place)
+        other = found.get(expr.name, expr)
+        return other if other.place is not None else replace(other, place=expr.place)
     return changed(expr, lambda part: put(part, found))
 
 
