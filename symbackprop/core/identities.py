@@ -365,6 +365,12 @@ def _bernoulli(row: Node, logs: Logarithms) -> Node | None:
     return None if hit is None or miss is None else -(target * hit + (1 - target) * miss)
 
 
+def _both_outcomes(row: Node, logs: Logarithms) -> Node | None:
+    """y·log σ(u) + (1 − y)·log σ(−u) = y·u − softplus(u), wherever it stands in a formula: the two ways out of one
+    logit need one exponential. The logarithms are rows of the identities before, which no name holds."""
+    return _rewritten(row, lambda form, args: _Outcomes(args, logs).joined(form))
+
+
 def _quotient(row: Node, logs: Logarithms) -> Node | None:
     """1/(1 + e^u) = σ(−u), e^a/(e^a + e^b) = σ(a − b), (e^a − e^b)/(e^a + e^b) = tanh((a − b)/2) and
     e^z/Σe^z = softmax(z), wherever they stand in a formula."""
@@ -402,9 +408,61 @@ def _plain_logarithm(row: Node, logs: Logarithms) -> Node | None:
 
 
 IDENTITIES: tuple[Rule, ...] = (
-    _logarithm, _sum_of_logarithms, _plain_logarithm, _power, _root, _angle, _bernoulli, _arithmetic
+    _logarithm, _sum_of_logarithms, _plain_logarithm, _power, _root, _angle, _bernoulli, _both_outcomes, _arithmetic
 )
 OF_EXPONENTS: tuple[Rule, ...] = (_logarithm, _sum_of_logarithms, _power, _bernoulli, _quotient)  # what e^u was made of
+
+
+class _Outcomes:
+    """Joins weighted logarithms of a probability and of its complement; ``args`` grows by the rows that stand for
+    both."""
+
+    def __init__(self, args: list[Node], logs: Logarithms) -> None:
+        self.args, self.logs = args, logs
+
+    def joined(self, form: f.Formula) -> f.Formula:
+        parts = () if isinstance(form, f.Call) else f.children(form)
+        new = tuple([self.joined(p) for p in parts])
+        if any(a is not b for a, b in zip(parts, new, strict=True)):
+            form = f.rebuild(form, new)
+        if not isinstance(form, f.Add):
+            return form
+        for i, one in enumerate(form.terms):
+            for other in form.terms[i + 1 :]:
+                found = self._pair(one, other) or self._pair(other, one)
+                if found is not None:
+                    return self.joined(f.add(*[found if t is one else t for t in form.terms if t is not other]))
+        return form
+
+    def _pair(self, hit: f.Formula, miss: f.Formula) -> f.Formula | None:
+        """c·y·log σ(u) + c·(1 − y)·log σ(−u) as −c·logit_loss(u, y)."""
+        one, other = self._weighted(hit), self._weighted(miss)
+        if one is None or other is None or one[0] != other[0] or f.add(one[1], other[1]) != f.ONE:
+            return None
+        (c, y, log), (_, _, rest) = one, other
+        v, u = self._exponent(log), self._exponent(rest)
+        if u is None or v is None or (v is not -u and u is not -v):
+            return None
+        self.logs.passed |= {log.id, rest.id}
+        self.args.append(u.graph.call("logit_loss", u, u.graph.apply(y, *self.args)))
+        return f.mul(f.Num(-c), f.Arg(len(self.args) - 1))
+
+    def _weighted(self, term: f.Formula) -> tuple[sp.Expr, f.Formula, Node] | None:
+        """(c, y, log a) of a term c·y·log a."""
+        c, product = f.split_sign(term if f.weight_of(term) is None else f.unweighed(term))
+        rows = {x: self.args[x.index] for x in f.factors(product) if isinstance(x, f.Arg)}
+        logs = [x for x, row in rows.items() if self._exponent(row) is not None]
+        rest = None if len(logs) != 1 else _without(product, logs[0])
+        return None if rest is None else (c, rest, rows[logs[0]])
+
+    def _exponent(self, row: Node) -> Node | None:
+        """v, of a row that is −softplus(v) = log σ(−v)."""
+        match row.form:
+            case f.Neg(f.Arg(index)) if row.name is None:
+                inner = row.args[index]
+                plain = inner.head == "softplus" and inner.name is None
+                return inner.graph.apply(inner.attr.form.args[0], *inner.args) if plain else None
+        return None
 
 
 class _Quotients:

@@ -242,6 +242,21 @@ def test_a_softmax_takes_the_largest_entry_away_itself(shift: str, taken: bool) 
     assert verify_source(codegen(model), model).passed
 
 
+@pytest.mark.parametrize(("loss", "joined"), [
+    ("sum(y*log(a) + (1-y)*log(1-a))", True), ("sum(2*y*log(a) + 2*(1-y)*log(1-a) + z)", True),
+    ("sum(z*(y*log(a) + (1-y)*log(1-a)))", True), ("sum((1-y)*log(a) + y*log(1-a))", True),
+    ("sum(y*log(a) + (2-y)*log(1-a))", False), ("sum(y*log(a) + 3*(1-y)*log(1-a))", False),
+    ("sum(y*log(a) + (1-y)*log(a))", False), ("sum(y*log(a) + (1-y)*log(1-sigmoid(2*z)))", False),
+])
+def test_both_outcomes_of_one_logit_are_one_function(loss: str, joined: bool) -> None:
+    from symbackprop.codegen import codegen
+
+    model = parse(S + f"loss L = {loss}")
+    source = codegen(model)
+    assert ("logit_loss(" in source) is joined
+    assert verify_source(source, model).passed
+
+
 def test_what_is_emitted_leaves_the_declared_model_alone() -> None:
     from symbackprop.codegen import codegen
 
