@@ -257,6 +257,22 @@ def test_both_outcomes_of_one_logit_are_one_function(loss: str, joined: bool) ->
     assert verify_source(source, model).passed
 
 
+@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize("text", [
+    "dim N, D\ninput x: N x D, s: N x 1\noutput y = x / s",
+    "dim N, D\ninput x: N x D, s: N x 1\ndata r: N x D\noutput y = r * (x - r) / s",
+    "dim N, D\ninput x: N x D\ns = sum(x, axis=1, keepdims=True)\noutput y = x / s",
+])
+def test_a_gradient_of_0_over_a_subnormal_number_is_0(text: str, level: int, tmp_path: Path) -> None:
+    """1/s is infinite there, and no factor."""
+    model = parse(text)
+    shapes = {"x": (2, 3), "s": (2, 1), "r": (2, 3)}
+    module = emit(model, tmp_path, level=level)
+    _, cache = module.forward({}, {n: np.full(shapes[n], 1e-310) for n in model.leaves()})
+    for slopes in module.backward(cache, np.zeros((2, 3))).values():
+        np.testing.assert_array_equal(slopes, 0)
+
+
 def test_what_is_emitted_leaves_the_declared_model_alone() -> None:
     from symbackprop.codegen import codegen
 

@@ -52,7 +52,9 @@ class Writer:
 
     # -- products and sums; a layout is the letters of the axes of the result
     def product(self, tree: Product, layout: Index) -> Node:
-        """A product: a number and what has fewer axes are multiplied first."""
+        """A product: a number and what has fewer axes are multiplied first. What is only divided by waits for the last,
+        since 1/s overflows where s is a subnormal number, and 0 times that is no longer 0; in code not where a number
+        would have to be multiplied by then too, one more time for every entry."""
         value = self.space.value(tree.number, constants(tree))
         sign = -1 if f.is_negative(value) else 1
         groups = [(items, sums) for _, items, sums in tree.groups]
@@ -64,7 +66,8 @@ class Writer:
         for k, (items, sums) in enumerate(groups, 1):
             rows = [self.factor(i, p, layout) for i, p in items]
             rows += [(self.sum(s, layout), 1) for s in sums]
-            if self.printed and k < len(groups) and all(p < 0 for _, p in rows):
+            waits = self.printed or node is not None or coefficient == 1
+            if waits and k < len(groups) and all(p < 0 for _, p in rows):
                 below.append((self._times(sp.S.One, [(row, -p) for row, p in rows]), -1))
                 continue
             if node is not None:
