@@ -170,14 +170,14 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
     # L = mean(cross_entropy(Z, target))
     L = (t4 - np.take_along_axis(Z, target[:, :, None], axis=2)[:, :, 0]).sum() / (N * T)
     cache = {
-        "sigma_5": sigma_5, "p_3": p_3, "target": target, "E": E, "g": g, "X2_hat": X2_hat,
-        "sigma_4": sigma_4, "W_d2": W_d2, "p_2": p_2, "z_2": z_2, "W_u2": W_u2, "gb2": gb2, "Y2_hat": Y2_hat,
-        "sigma_3": sigma_3, "W_o2": W_o2, "P_att_2": P_att_2, "W_v2": W_v2, "S2": S2, "t3": t3, "Q2": Q2,
-        "W_k2": W_k2, "K2": K2, "W_q2": W_q2, "ga2": ga2, "X1_hat": X1_hat, "sigma_2": sigma_2, "W_d1": W_d1,
-        "p": p, "z": z, "W_u1": W_u1, "gb1": gb1, "Y1_hat": Y1_hat, "sigma": sigma, "W_o1": W_o1,
-        "P_att": P_att, "W_v1": W_v1, "S1": S1, "t2": t2, "Q1": Q1, "W_k1": W_k1, "K1": K1, "W_q1": W_q1,
-        "ga1": ga1, "X0_hat": X0_hat, "words": words, "O": O, "A1": A1, "A2": A2, "a": a, "b": b, "M1": M1,
-        "M2": M2, "a_2": a_2, "a_3": a_3, "N": N, "T": T, "V": V, "h": h, "d": d, "F": F, "dtypes": dtypes,
+        "p_3": p_3, "target": target, "E": E, "g": g, "X2_hat": X2_hat, "sigma_5": sigma_5, "W_d2": W_d2,
+        "p_2": p_2, "z_2": z_2, "W_u2": W_u2, "gb2": gb2, "Y2_hat": Y2_hat, "sigma_4": sigma_4, "W_o2": W_o2,
+        "P_att_2": P_att_2, "W_v2": W_v2, "S2": S2, "t3": t3, "Q2": Q2, "W_k2": W_k2, "K2": K2, "W_q2": W_q2,
+        "ga2": ga2, "X1_hat": X1_hat, "sigma_3": sigma_3, "W_d1": W_d1, "p": p, "z": z, "W_u1": W_u1,
+        "gb1": gb1, "Y1_hat": Y1_hat, "sigma_2": sigma_2, "W_o1": W_o1, "P_att": P_att, "W_v1": W_v1,
+        "S1": S1, "t2": t2, "Q1": Q1, "W_k1": W_k1, "K1": K1, "W_q1": W_q1, "ga1": ga1, "X0_hat": X0_hat,
+        "sigma": sigma, "words": words, "O": O, "A1": A1, "A2": A2, "a": a, "b": b, "M1": M1, "M2": M2,
+        "a_2": a_2, "a_3": a_3, "N": N, "T": T, "V": V, "h": h, "d": d, "F": F, "dtypes": dtypes,
     }
     return dtype.type(L), cache
 
@@ -185,20 +185,19 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
 def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     """The gradient of L, times upstream, with respect to every parameter and input."""
     check_cache(cache, "dtypes")
-    sigma_5 = cache["sigma_5"]                        # N×T×1
     p_3 = cache["p_3"]                                # N×T×V
     target = cache["target"]                          # N×T
     E = cache["E"]                                    # V×(d*h)
     g = cache["g"]                                    # (d*h)
     X2_hat = cache["X2_hat"]                          # N×T×(d*h)
-    sigma_4 = cache["sigma_4"]                        # N×T×1
+    sigma_5 = cache["sigma_5"]                        # N×T×1
     W_d2 = cache["W_d2"]                              # F×(d*h)
     p_2 = cache["p_2"]                                # N×T×F
     z_2 = cache["z_2"]                                # N×T×F
     W_u2 = cache["W_u2"]                              # (d*h)×F
     gb2 = cache["gb2"]                                # (d*h)
     Y2_hat = cache["Y2_hat"]                          # N×T×(d*h)
-    sigma_3 = cache["sigma_3"]                        # N×T×1
+    sigma_4 = cache["sigma_4"]                        # N×T×1
     W_o2 = cache["W_o2"]                              # (d*h)×(d*h)
     P_att_2 = cache["P_att_2"]                        # N×h×T×T
     W_v2 = cache["W_v2"]                              # (d*h)×(d*h)
@@ -210,14 +209,14 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     W_q2 = cache["W_q2"]                              # (d*h)×(d*h)
     ga2 = cache["ga2"]                                # (d*h)
     X1_hat = cache["X1_hat"]                          # N×T×(d*h)
-    sigma_2 = cache["sigma_2"]                        # N×T×1
+    sigma_3 = cache["sigma_3"]                        # N×T×1
     W_d1 = cache["W_d1"]                              # F×(d*h)
     p = cache["p"]                                    # N×T×F
     z = cache["z"]                                    # N×T×F
     W_u1 = cache["W_u1"]                              # (d*h)×F
     gb1 = cache["gb1"]                                # (d*h)
     Y1_hat = cache["Y1_hat"]                          # N×T×(d*h)
-    sigma = cache["sigma"]                            # N×T×1
+    sigma_2 = cache["sigma_2"]                        # N×T×1
     W_o1 = cache["W_o1"]                              # (d*h)×(d*h)
     P_att = cache["P_att"]                            # N×h×T×T
     W_v1 = cache["W_v1"]                              # (d*h)×(d*h)
@@ -229,6 +228,7 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     W_q1 = cache["W_q1"]                              # (d*h)×(d*h)
     ga1 = cache["ga1"]                                # (d*h)
     X0_hat = cache["X0_hat"]                          # N×T×(d*h)
+    sigma = cache["sigma"]                            # N×T×1
     words = cache["words"]                            # N×T
     O = cache["O"]                                    # N×T×(d*h)
     A1 = cache["A1"]                                  # N×T×(d*h)
@@ -251,8 +251,8 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     t5 = np.einsum("abc,abc->ab", dX2_hat, X2_hat)[:, :, None] / (d * h)
     # t6 = sum(dX2_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
     t6 = dX2_hat.sum(axis=2, keepdims=True) / (d * h)
-    # dX2 = 1 / sigma_5 ⊙ (dX2_hat − t5 ⊙ X2_hat − t6)   N×T×(d*h)
-    dX2 = 1 / sigma_5 * (dX2_hat - t5 * X2_hat - t6)
+    # dX2 = (dX2_hat − t5 ⊙ X2_hat − t6) / sigma_5   N×T×(d*h)
+    dX2 = (dX2_hat - t5 * X2_hat - t6) / sigma_5
     # dW_d2 = einsum(abc,abd→dc, dX2, a_3)   F×(d*h)
     dW_d2 = a_3.reshape(N * T, F).T @ dX2.reshape(N * T, d * h)
     db_d2 = dX2.sum(axis=(0, 1))                      # db_d2 = sum(dX2, axis=(0, 1))   (d*h)
@@ -270,8 +270,8 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     t7 = np.einsum("abc,abc->ab", dY2_hat, Y2_hat)[:, :, None] / (d * h)
     # t8 = sum(dY2_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
     t8 = dY2_hat.sum(axis=2, keepdims=True) / (d * h)
-    # dY2 = dX2 + 1 / sigma_4 ⊙ (dY2_hat − t7 ⊙ Y2_hat − t8)   N×T×(d*h)
-    dY2 = dX2 + 1 / sigma_4 * (dY2_hat - t7 * Y2_hat - t8)
+    # dY2 = dX2 + (dY2_hat − t7 ⊙ Y2_hat − t8) / sigma_4   N×T×(d*h)
+    dY2 = dX2 + (dY2_hat - t7 * Y2_hat - t8) / sigma_4
     # dW_o2 = einsum(abc,abd→dc, dY2, b)   (d*h)×(d*h)
     dW_o2 = b.reshape(N * T, d * h).T @ dY2.reshape(N * T, d * h)
     db = (dY2.reshape(N * T, d * h) @ W_o2.T).reshape(N, T, d * h)  # db = dY2 W_o2ᵀ   N×T×(d*h)
@@ -313,8 +313,8 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     t13 = np.einsum("abc,abc->ab", dX1_hat, X1_hat)[:, :, None] / (d * h)
     # t14 = sum(dX1_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
     t14 = dX1_hat.sum(axis=2, keepdims=True) / (d * h)
-    # dX1 = dY2 + 1 / sigma_3 ⊙ (dX1_hat − t13 ⊙ X1_hat − t14)   N×T×(d*h)
-    dX1 = dY2 + 1 / sigma_3 * (dX1_hat - t13 * X1_hat - t14)
+    # dX1 = dY2 + (dX1_hat − t13 ⊙ X1_hat − t14) / sigma_3   N×T×(d*h)
+    dX1 = dY2 + (dX1_hat - t13 * X1_hat - t14) / sigma_3
     # dW_d1 = einsum(abc,abd→dc, dX1, a_2)   F×(d*h)
     dW_d1 = a_2.reshape(N * T, F).T @ dX1.reshape(N * T, d * h)
     db_d1 = dX1.sum(axis=(0, 1))                      # db_d1 = sum(dX1, axis=(0, 1))   (d*h)
@@ -330,8 +330,8 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     t15 = np.einsum("abc,abc->ab", dY1_hat, Y1_hat)[:, :, None] / (d * h)
     # t16 = sum(dY1_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
     t16 = dY1_hat.sum(axis=2, keepdims=True) / (d * h)
-    # dY1 = dX1 + 1 / sigma_2 ⊙ (dY1_hat − t15 ⊙ Y1_hat − t16)   N×T×(d*h)
-    dY1 = dX1 + 1 / sigma_2 * (dY1_hat - t15 * Y1_hat - t16)
+    # dY1 = dX1 + (dY1_hat − t15 ⊙ Y1_hat − t16) / sigma_2   N×T×(d*h)
+    dY1 = dX1 + (dY1_hat - t15 * Y1_hat - t16) / sigma_2
     # dW_o1 = einsum(abc,abd→dc, dY1, a)   (d*h)×(d*h)
     dW_o1 = a.reshape(N * T, d * h).T @ dY1.reshape(N * T, d * h)
     da = (dY1.reshape(N * T, d * h) @ W_o1.T).reshape(N, T, d * h)  # da = dY1 W_o1ᵀ   N×T×(d*h)
@@ -373,8 +373,8 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     t21 = np.einsum("abc,abc->ab", dX0_hat, X0_hat)[:, :, None] / (d * h)
     # t22 = sum(dX0_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
     t22 = dX0_hat.sum(axis=2, keepdims=True) / (d * h)
-    # dX0 = dY1 + 1 / sigma ⊙ (dX0_hat − t21 ⊙ X0_hat − t22)   N×T×(d*h)
-    dX0 = dY1 + 1 / sigma * (dX0_hat - t21 * X0_hat - t22)
+    # dX0 = dY1 + (dX0_hat − t21 ⊙ X0_hat − t22) / sigma   N×T×(d*h)
+    dX0 = dY1 + (dX0_hat - t21 * X0_hat - t22) / sigma
     dP = dX0.sum(axis=0)                              # dP = sum(dX0, axis=0)   T×(d*h)
     # dE = scatter_add(dX0, words, V) + einsum(abc,abd→cd, dZ, O)   V×(d*h)
     dE = scatter_add(dX0, words, V) + dZ.reshape(N * T, V).T @ O.reshape(N * T, d * h)

@@ -108,9 +108,9 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[np.ndar
     U = a_3 * m                                       # U = a_3 ⊙ m   N×T×F
     Y = X1 + (U.reshape(N * T, F) @ W2).reshape(N, T, d * g * h)  # Y = X1 + U W2   N×T×(d*g*h)
     cache = {
-        "s_2": s_2, "W2": W2, "a_3": a_3, "V": V, "m": m, "s_3": s_3, "z": z, "W": W, "r2": r2, "M": M,
-        "X1_hat": X1_hat, "s": s, "W_o": W_o, "P": P, "W_v": W_v, "S": S, "t6": t6, "c": c, "sin": sin,
-        "cos": cos, "W_k": W_k, "K": K, "W_q": W_q, "r1": r1, "A": A, "X_hat": X_hat, "k": k, "U": U, "N": N,
+        "W2": W2, "a_3": a_3, "V": V, "m": m, "s_3": s_3, "z": z, "W": W, "r2": r2, "M": M, "X1_hat": X1_hat,
+        "s_2": s_2, "W_o": W_o, "P": P, "W_v": W_v, "S": S, "t6": t6, "c": c, "sin": sin, "cos": cos,
+        "W_k": W_k, "K": K, "W_q": W_q, "r1": r1, "A": A, "X_hat": X_hat, "s": s, "k": k, "U": U, "N": N,
         "T": T, "h": h, "g": g, "d": d, "F": F, "dtype": dtype, "dtypes": dtypes,
     }
     return Y, cache
@@ -119,7 +119,6 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[np.ndar
 def backward(cache: dict, upstream: np.ndarray) -> dict[str, np.ndarray]:
     """The gradients with respect to every parameter and input, given upstream, the gradient of Y."""
     check_cache(cache, "dtypes")
-    s_2 = cache["s_2"]                                # N×T×1
     W2 = cache["W2"]                                  # F×(d*g*h)
     a_3 = cache["a_3"]                                # N×T×F
     V = cache["V"]                                    # (d*g*h)×F
@@ -130,7 +129,7 @@ def backward(cache: dict, upstream: np.ndarray) -> dict[str, np.ndarray]:
     r2 = cache["r2"]                                  # (d*g*h)
     M = cache["M"]                                    # N×T×(d*g*h)
     X1_hat = cache["X1_hat"]                          # N×T×(d*g*h)
-    s = cache["s"]                                    # N×T×1
+    s_2 = cache["s_2"]                                # N×T×1
     W_o = cache["W_o"]                                # (d*g*h)×(d*g*h)
     P = cache["P"]                                    # N×h×g×T×T
     W_v = cache["W_v"]                                # (d*g*h)×(d*h)
@@ -145,6 +144,7 @@ def backward(cache: dict, upstream: np.ndarray) -> dict[str, np.ndarray]:
     r1 = cache["r1"]                                  # (d*g*h)
     A = cache["A"]                                    # N×T×(d*g*h)
     X_hat = cache["X_hat"]                            # N×T×(d*g*h)
+    s = cache["s"]                                    # N×T×1
     k = cache["k"]                                    # N×T×(d*g*h)
     U = cache["U"]                                    # N×T×F
     N, T, h, g, d, F = cache["N"], cache["T"], cache["h"], cache["g"], cache["d"], cache["F"]
@@ -165,8 +165,7 @@ def backward(cache: dict, upstream: np.ndarray) -> dict[str, np.ndarray]:
     dX1_hat = dM * r2                                 # dX1_hat = dM ⊙ r2   N×T×(d*g*h)
     # t7 = sum(dM ⊙ M, axis=-1, keepdims=True) / (d*g*h)   N×T×1
     t7 = np.einsum("abc,abc->ab", dM, M)[:, :, None] / (d * g * h)
-    # dX1 = dY + 1 / s_2 ⊙ (dX1_hat − t7 ⊙ X1_hat)   N×T×(d*g*h)
-    dX1 = dY + 1 / s_2 * (dX1_hat - t7 * X1_hat)
+    dX1 = dY + (dX1_hat - t7 * X1_hat) / s_2          # dX1 = dY + (dX1_hat − t7 ⊙ X1_hat) / s_2   N×T×(d*g*h)
     # dW_o = einsum(abc,abd→dc, dX1, k)   (d*g*h)×(d*g*h)
     dW_o = k.reshape(N * T, d * g * h).T @ dX1.reshape(N * T, d * g * h)
     dk = (dX1.reshape(N * T, d * g * h) @ W_o.T).reshape(N, T, d * g * h)  # dk = dX1 W_oᵀ   N×T×(d*g*h)
@@ -215,8 +214,7 @@ def backward(cache: dict, upstream: np.ndarray) -> dict[str, np.ndarray]:
     dX_hat = dA * r1                                  # dX_hat = dA ⊙ r1   N×T×(d*g*h)
     # t12 = sum(dA ⊙ A, axis=-1, keepdims=True) / (d*g*h)   N×T×1
     t12 = np.einsum("abc,abc->ab", dA, A)[:, :, None] / (d * g * h)
-    # dX = dX1 + 1 / s ⊙ (dX_hat − t12 ⊙ X_hat)   N×T×(d*g*h)
-    dX = dX1 + 1 / s * (dX_hat - t12 * X_hat)
+    dX = dX1 + (dX_hat - t12 * X_hat) / s             # dX = dX1 + (dX_hat − t12 ⊙ X_hat) / s   N×T×(d*g*h)
     grads = {
         "X": dX, "r1": dr1, "W_q": dW_q, "W_k": dW_k, "W_v": dW_v, "W_o": dW_o, "r2": dr2, "W": dW, "V": dV,
         "W2": dW2,

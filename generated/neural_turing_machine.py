@@ -511,8 +511,8 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         dr_t_2 = dr_next + dr[t]                      # dr_t = dr_next + dr[t]   N×(2*W)
         # dq_t = dq_next + einsum(ab,acb→ac, dr_t[:, W:], M[t])   N×R
         dq_t = dq_next + (M_t @ dr_t_2[:, W:][:, :, None])[:, :, 0]
-        # dvq_t = 1 / v33[t] ⊙ (dq_t − sum(dq_t ⊙ q[t], axis=-1, keepdims=True))   N×R
-        dvq_t = 1 / v33_2[t] * (dq_t - np.einsum("ab,ab->a", dq_t, q[t])[:, None])
+        # dvq_t = (dq_t − sum(dq_t ⊙ q[t], axis=-1, keepdims=True)) / v33[t]   N×R
+        dvq_t = (dq_t - np.einsum("ab,ab->a", dq_t, q[t])[:, None]) / v33_2[t]
         # t4 = dvq_t ⊙ (jq[t] + eps)^v32[t] ⊙ log(jq[t] + eps)   N×R
         t4 = dvq_t * power_term(1, jq[t] + eps, v32_2[t], 1)
         dv32_t = t4.sum(axis=1, keepdims=True)        # dv32_t = sum(t4, axis=-1, keepdims=True)   N×1
@@ -560,8 +560,8 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         t34 = dz_sq_t @ S_q_T                         # t34 = dz_sq_t S_qᵀ   N×H
         # dp_t = dp_next + einsum(ab,acb→ac, dr_t[:, :W], M[t])   N×R
         dp_t = dp_next + (M_t @ dr_t_2[:, :W][:, :, None])[:, :, 0]
-        # dvp_t = 1 / v21[t] ⊙ (dp_t − sum(dp_t ⊙ p[t], axis=-1, keepdims=True))   N×R
-        dvp_t = 1 / v21_2[t] * (dp_t - np.einsum("ab,ab->a", dp_t, p[t])[:, None])
+        # dvp_t = (dp_t − sum(dp_t ⊙ p[t], axis=-1, keepdims=True)) / v21[t]   N×R
+        dvp_t = (dp_t - np.einsum("ab,ab->a", dp_t, p[t])[:, None]) / v21_2[t]
         # t11 = dvp_t ⊙ (jp[t] + eps)^v20[t] ⊙ log(jp[t] + eps)   N×R
         t11 = dvp_t * power_term(1, jp[t] + eps, v20_2[t], 1)
         dv20_t = t11.sum(axis=1, keepdims=True)       # dv20_t = sum(t11, axis=-1, keepdims=True)   N×1
@@ -591,7 +591,7 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
             - dz_cp_t * v10_2[t] * v11_2[t] / (v13_2[t] * u_t) / u_t
         )
         dv9_t = du_t / (2 * u_t)                      # dv9_t = du_t / (2 · u[t])   N×R
-        t16 = 1 / v13_2[t] * dz_cp_t / u_t            # t16 = 1 / v13[t] ⊙ dz_cp_t / u[t]   N×R
+        t16 = dz_cp_t / v13_2[t] / u_t                # t16 = dz_cp_t / v13[t] / u[t]   N×R
         dv11_t = t16 * v10_2[t]                       # dv11_t = t16 ⊙ v10[t]   N×R
         t20 = dv11_t[:, :, None] * kp[t][:, None, :]  # t20 = einsum(ab,ac→abc, dv11_t, kp[t])   N×R×W
         # dM_t = dM_next + t17 + t19 + t18 + 2 · reshape(dv9_t, (N, R, 1)) ⊙ M[t] + t20   N×R×W
@@ -605,8 +605,8 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         t40 = dz_e_t @ E_w_T                          # t40 = dz_e_t E_wᵀ   N×H
         # dw_t = dw_next + einsum(abc,ac→ab, dM_t, a[t]) + einsum(abc,ac→ab, dv8_t, e[t])   N×R
         dw_t = dw_next + (dM_t @ a[t][:, :, None])[:, :, 0] + (dv8_t @ e[t][:, :, None])[:, :, 0]
-        # dvw_t = 1 / v7[t] ⊙ (dw_t − sum(dw_t ⊙ w[t], axis=-1, keepdims=True))   N×R
-        dvw_t = 1 / v7_2[t] * (dw_t - np.einsum("ab,ab->a", dw_t, w[t])[:, None])
+        # dvw_t = (dw_t − sum(dw_t ⊙ w[t], axis=-1, keepdims=True)) / v7[t]   N×R
+        dvw_t = (dw_t - np.einsum("ab,ab->a", dw_t, w[t])[:, None]) / v7_2[t]
         # t21 = dvw_t ⊙ (jw[t] + eps)^v6[t] ⊙ log(jw[t] + eps)   N×R
         t21 = dvw_t * power_term(1, jw[t] + eps, v6_2[t], 1)
         dv6_t = t21.sum(axis=1, keepdims=True)        # dv6_t = sum(t21, axis=-1, keepdims=True)   N×1

@@ -95,9 +95,9 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[np.ndar
     G = gated(U, p)                                   # G = U ⊙ p   N×T×F
     Y = X1 + (G.reshape(N * T, F) @ W2).reshape(N, T, d * h) + b2  # Y = X1 + G W2 + b2   N×T×(d*h)
     cache = {
-        "sigma_2": sigma_2, "W2": W2, "p": p, "U": U, "W1": W1, "g2": g2, "X1_hat": X1_hat, "sigma": sigma,
-        "W_o": W_o, "P": P, "W_v": W_v, "V": V, "O": O, "Q": Q, "W_k": W_k, "K": K, "W_q": W_q, "g1": g1,
-        "X_hat": X_hat, "A": A, "a": a, "M": M, "G": G, "N": N, "T": T, "h": h, "d": d, "F": F,
+        "W2": W2, "p": p, "U": U, "W1": W1, "g2": g2, "X1_hat": X1_hat, "sigma_2": sigma_2, "W_o": W_o,
+        "P": P, "W_v": W_v, "V": V, "O": O, "Q": Q, "W_k": W_k, "K": K, "W_q": W_q, "g1": g1, "X_hat": X_hat,
+        "sigma": sigma, "A": A, "a": a, "M": M, "G": G, "N": N, "T": T, "h": h, "d": d, "F": F,
         "dtype": dtype, "dtypes": dtypes,
     }
     return Y, cache
@@ -106,14 +106,13 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[np.ndar
 def backward(cache: dict, upstream: np.ndarray) -> dict[str, np.ndarray]:
     """The gradients with respect to every parameter and input, given upstream, the gradient of Y."""
     check_cache(cache, "dtypes")
-    sigma_2 = cache["sigma_2"]                        # N×T×1
     W2 = cache["W2"]                                  # F×(d*h)
     p = cache["p"]                                    # N×T×F
     U = cache["U"]                                    # N×T×F
     W1 = cache["W1"]                                  # (d*h)×F
     g2 = cache["g2"]                                  # (d*h)
     X1_hat = cache["X1_hat"]                          # N×T×(d*h)
-    sigma = cache["sigma"]                            # N×T×1
+    sigma_2 = cache["sigma_2"]                        # N×T×1
     W_o = cache["W_o"]                                # (d*h)×(d*h)
     P = cache["P"]                                    # N×h×T×T
     W_v = cache["W_v"]                                # (d*h)×(d*h)
@@ -125,6 +124,7 @@ def backward(cache: dict, upstream: np.ndarray) -> dict[str, np.ndarray]:
     W_q = cache["W_q"]                                # (d*h)×(d*h)
     g1 = cache["g1"]                                  # (d*h)
     X_hat = cache["X_hat"]                            # N×T×(d*h)
+    sigma = cache["sigma"]                            # N×T×1
     A = cache["A"]                                    # N×T×(d*h)
     a = cache["a"]                                    # N×T×(d*h)
     M = cache["M"]                                    # N×T×(d*h)
@@ -145,8 +145,8 @@ def backward(cache: dict, upstream: np.ndarray) -> dict[str, np.ndarray]:
     t2 = np.einsum("abc,abc->ab", dX1_hat, X1_hat)[:, :, None] / (d * h)
     # t3 = sum(dX1_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
     t3 = dX1_hat.sum(axis=2, keepdims=True) / (d * h)
-    # dX1 = dY + 1 / sigma_2 ⊙ (dX1_hat − t2 ⊙ X1_hat − t3)   N×T×(d*h)
-    dX1 = dY + 1 / sigma_2 * (dX1_hat - t2 * X1_hat - t3)
+    # dX1 = dY + (dX1_hat − t2 ⊙ X1_hat − t3) / sigma_2   N×T×(d*h)
+    dX1 = dY + (dX1_hat - t2 * X1_hat - t3) / sigma_2
     # dW_o = einsum(abc,abd→dc, dX1, a)   (d*h)×(d*h)
     dW_o = a.reshape(N * T, d * h).T @ dX1.reshape(N * T, d * h)
     da = (dX1.reshape(N * T, d * h) @ W_o.T).reshape(N, T, d * h)  # da = dX1 W_oᵀ   N×T×(d*h)
@@ -183,8 +183,8 @@ def backward(cache: dict, upstream: np.ndarray) -> dict[str, np.ndarray]:
     t8 = np.einsum("abc,abc->ab", dX_hat, X_hat)[:, :, None] / (d * h)
     # t9 = sum(dX_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
     t9 = dX_hat.sum(axis=2, keepdims=True) / (d * h)
-    # dX = dX1 + 1 / sigma ⊙ (dX_hat − t8 ⊙ X_hat − t9)   N×T×(d*h)
-    dX = dX1 + 1 / sigma * (dX_hat - t8 * X_hat - t9)
+    # dX = dX1 + (dX_hat − t8 ⊙ X_hat − t9) / sigma   N×T×(d*h)
+    dX = dX1 + (dX_hat - t8 * X_hat - t9) / sigma
     grads = {
         "X": dX, "g1": dg1, "c1": dc1, "W_q": dW_q, "W_k": dW_k, "W_v": dW_v, "W_o": dW_o, "g2": dg2,
         "c2": dc2, "W1": dW1, "b1": db1, "W2": dW2, "b2": db2,
