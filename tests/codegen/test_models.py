@@ -243,7 +243,7 @@ def test_products_that_nothing_carried_enters_are_taken_out_of_the_loop() -> Non
     assert "        z_h_t = t1[t] + h_prev @ W_h + b" in forward
     backward = body(codegen(parse(RNN)), "backward").splitlines()
     assert backward.index("    W_h_T = W_h.T.copy()") < backward.index("    for t in reversed(range(T)):")
-    assert "        dh_prev = dz_h_t @ W_h_T" in backward
+    assert "        dh_next = dz_h_t @ W_h_T" in backward
     assert "        z_h_t = c[t] @ W_e + h_prev @ W_h + b" in body(codegen(parse(RNN), level=0), "forward").splitlines()
 
 
