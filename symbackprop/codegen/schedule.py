@@ -177,7 +177,8 @@ class Choice:
             last |= {a.id: max(place, last.get(a.id, 0)) for a in self.rows.args(row)}
         for leaf, row in zip(loop.carry, loop.carried, strict=True):
             free = row.id in places and self.counts[row.id] == 2 and leaf.id not in roots
-            if free and self._is_assigned(row) and row.kind == leaf.kind and last.get(leaf.id, 0) <= places[row.id]:
+            fits = free and self._is_assigned(row) and self.names[row.id].kind == leaf.kind
+            if fits and last.get(leaf.id, 0) <= places[row.id]:
                 self.names[row.id] = self.variables.expr(leaf)
 
     def _is_assigned(self, row: Node) -> bool:
