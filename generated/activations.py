@@ -6,6 +6,7 @@ PARAMS and DATA say which arrays forward takes, by name, and their shapes.
 """
 
 # mypy: disable-error-code="no-any-return, type-arg"
+# ruff: noqa: E501
 import numpy as np
 
 NAME = "activations"
@@ -51,13 +52,17 @@ DATA = {
 }
 DIMS = {"N": None, "D": None, "M": None}
 LOSS = None
-OUTPUTS = ("a_logistic", "a_tanh", "a_relu", "a_leaky", "a_prelu", "a_elu", "a_softplus", "a_gelu", "a_gelu_s", "a_gelu_t", "a_silu", "a_swish", "a_mish", "GLU", "SwiGLU")
+OUTPUTS = (
+    "a_logistic", "a_tanh", "a_relu", "a_leaky", "a_prelu", "a_elu", "a_softplus", "a_gelu", "a_gelu_s",
+    "a_gelu_t", "a_silu", "a_swish", "a_mish", "GLU", "SwiGLU",
+)
 INTEGERS: dict = {}
 DTYPE = np.float64
 
 
 def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[dict, dict]:
-    """Computes the outputs, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA say."""
+    """Computes the outputs, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA
+    say."""
     arrays, sizes, dtype, dtypes = read(params, data, dims)
     alpha = arrays["alpha"]
     beta = arrays["beta"]
@@ -221,7 +226,15 @@ def backward(cache: dict, upstream: dict) -> dict[str, np.ndarray]:
     #   / (2*sqrt(pi)))   N
     dz_gelu_t = (
         da_gelu_t
-        * ((1 + t) / 2 + 0.7978845608028654 * limited(z_gelu_t / 2) * (1 - t ** 2) * (1 + 0.134145 * limited(z_gelu_t) ** 2))
+        * (
+            (1 + t) / 2
+            + (
+                0.7978845608028654
+                * limited(z_gelu_t / 2)
+                * (1 - t ** 2)
+                * (1 + 0.134145 * limited(z_gelu_t) ** 2)
+            )
+        )
     )
     # dz_gelu_s = da_gelu_s ⊙ s_2 ⊙ (1 + 851 · z_gelu_s ⊙ (1 − s_2) / 500)   N
     dz_gelu_s = da_gelu_s * (s_2 * (1 + 1.702 * limited(z_gelu_s) * (1 - s_2)))

@@ -6,6 +6,7 @@ PARAMS and DATA say which arrays forward takes, by name, and their shapes.
 """
 
 # mypy: disable-error-code="no-any-return, type-arg"
+# ruff: noqa: E501
 import numpy as np
 
 NAME = "cube"
@@ -28,7 +29,8 @@ DTYPE = np.float64
 
 
 def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, dict]:
-    """Computes f, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA say."""
+    """Computes f, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA
+    say."""
     arrays, _, dtype, dtypes = read(params, data, dims)
     x = arrays["x"]
     f = x * x * x                                     # f = x³

@@ -6,6 +6,7 @@ PARAMS and DATA say which arrays forward takes, by name, and their shapes.
 """
 
 # mypy: disable-error-code="no-any-return, type-arg"
+# ruff: noqa: E501, E741
 import numpy as np
 
 NAME = "gpt"
@@ -56,7 +57,8 @@ DTYPE = np.float64
 
 
 def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, dict]:
-    """Computes L, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA say.
+    """Computes L, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA
+    say.
 
     dims gives what no array shows: h (else 2).
     """
@@ -287,7 +289,10 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     #   (N, h, T, 1))) / sqrt(d)   N×h×T×T
     t10 = (
         P_att_2
-        * (dP_att_2 - np.einsum("abcd,abcd->abc", db.reshape(N, T, h, d), t3).transpose(0, 2, 1)[:, :, :, None])
+        * (
+            dP_att_2
+            - np.einsum("abcd,abcd->abc", db.reshape(N, T, h, d), t3).transpose(0, 2, 1)[:, :, :, None]
+        )
         / d ** 0.5
     )
     dK2 = t10.swapaxes(-1, -2) @ Q2                   # dK2 = einsum(abcd,abce→abde, t10, Q2)   N×h×T×d

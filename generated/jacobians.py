@@ -6,6 +6,7 @@ PARAMS and DATA say which arrays forward takes, by name, and their shapes.
 """
 
 # mypy: disable-error-code="no-any-return, type-arg"
+# ruff: noqa: E501
 import numpy as np
 
 NAME = "jacobians"
@@ -30,7 +31,8 @@ DTYPE = np.float64
 
 
 def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, dict]:
-    """Computes s, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA say."""
+    """Computes s, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA
+    say."""
     arrays, _, dtype, dtypes = read(params, data, dims)
     W = arrays["W"]                                   # n×m
     b = arrays["b"]                                   # n

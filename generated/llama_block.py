@@ -6,6 +6,7 @@ PARAMS and DATA say which arrays forward takes, by name, and their shapes.
 """
 
 # mypy: disable-error-code="no-any-return, type-arg"
+# ruff: noqa: E501, E741
 import numpy as np
 
 NAME = "llama-block"
@@ -42,7 +43,8 @@ DTYPE = np.float64
 
 
 def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[np.ndarray, dict]:
-    """Computes Y, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA say.
+    """Computes Y, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA
+    say.
 
     dims gives what no array shows: h (else 2).
     """

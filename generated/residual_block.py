@@ -6,6 +6,7 @@ PARAMS and DATA say which arrays forward takes, by name, and their shapes.
 """
 
 # mypy: disable-error-code="no-any-return, type-arg"
+# ruff: noqa: E501
 import numpy as np
 
 NAME = "residual-block"
@@ -37,7 +38,8 @@ DTYPE = np.float64
 
 
 def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[np.ndarray, dict]:
-    """Computes Y, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA say."""
+    """Computes Y, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA
+    say."""
     arrays, sizes, dtype, dtypes = read(params, data, dims)
     W1 = arrays["W1"]                                 # 3×3×K×K
     g1 = arrays["g1"]                                 # K

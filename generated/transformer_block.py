@@ -1,4 +1,5 @@
-"""transformer-block: transformer block: multi-head causal attention and a GELU network, each behind a layer norm, with residuals
+"""transformer-block: transformer block: multi-head causal attention and a GELU network, each behind a layer norm,
+with residuals
 
 Written by symbackprop 0.1.0 from the model text MODEL; `symbackprop verify FILE` checks it, edited or not.
 The code is yours: use it, change it, pass it on as you like.
@@ -6,6 +7,7 @@ PARAMS and DATA say which arrays forward takes, by name, and their shapes.
 """
 
 # mypy: disable-error-code="no-any-return, type-arg"
+# ruff: noqa: E501, E741
 import numpy as np
 
 NAME = "transformer-block"
@@ -43,7 +45,8 @@ DTYPE = np.float64
 
 
 def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[np.ndarray, dict]:
-    """Computes Y, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA say.
+    """Computes Y, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA
+    say.
 
     dims gives what no array shows: h (else 2).
     """

@@ -6,6 +6,7 @@ PARAMS and DATA say which arrays forward takes, by name, and their shapes.
 """
 
 # mypy: disable-error-code="no-any-return, type-arg"
+# ruff: noqa: E501, E741
 import numpy as np
 
 NAME = "two-paths"
@@ -33,7 +34,8 @@ lam = 0.1
 
 
 def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, dict]:
-    """Computes O, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA say."""
+    """Computes O, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA
+    say."""
     arrays, _, dtype, dtypes = read(params, data, dims)
     c = arrays["c"]
     x = arrays["x"]

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
+from functools import cached_property
+from itertools import count
 from typing import Any, ClassVar
 
 import sympy as sp
@@ -15,6 +17,7 @@ import sympy as sp
 from symbackprop.codegen.arrays import RULES, Arrays, Rule
 from symbackprop.codegen.equations import shape_note
 from symbackprop.codegen.module import ModulePrinter, unpacked
+from symbackprop.codegen.names import escape
 from symbackprop.codegen.program import For, Store
 from symbackprop.codegen.statements import Writer
 from symbackprop.codegen.tree import (
@@ -100,10 +103,11 @@ class JaxWriter(Writer):
             yield Line(assign(item.name, self.p.array(self.right(item), item.kind)), comment, depth)
         carried, moving = [item.name for item in loop.start], [e.name for e in loop.elements]
         stacked = [s.stack for s in loop.stores]
-        head = _function("step", [(carried, "carry"), (moving, "at")], [_kind(carried), _kind(stacked)])
+        word = self.fresh("step")
+        head = _function(word, [(carried, "carry"), (moving, "at")], [_kind(carried), _kind(stacked)])
         yield Line(head, f"one step of {loop.index}", depth)
         yield from self.step(loop, carried, moving, depth + 1)
-        yield self.scan(loop, carried, depth)
+        yield self.scan(loop, word, carried, depth)
         for store in loop.stores:
             yield from self.before(store, depth)
 
@@ -117,14 +121,26 @@ class JaxWriter(Writer):
         stacked = [self.p.array(s.value, s.kind) for s in loop.stores]
         yield Line(ast.Return(as_code((_alone(after), _alone(stacked)))), "", depth)
 
-    def scan(self, loop: For, carried: Sequence[str], depth: int) -> Line:
+    def fresh(self, word: str) -> str:
+        """A name for one more function of the block: the word, or the first of word_2, word_3 … that is free."""
+        found = next(w for k in count(1) if (w := word if k == 1 else f"{word}_{k}") not in self.taken)
+        self.taken.add(found)
+        return found
+
+    @cached_property
+    def taken(self) -> set[str]:
+        """The variables of the block, and what fresh gave out."""
+        p = self.program
+        return {*p.variables.values(), *map(escape, p.dims), *[e.variable or "" for e in self.block.names.values()]}
+
+    def scan(self, loop: For, step: str, carried: Sequence[str], depth: int) -> Line:
         """The scan: the last carries that are wanted, and the stacks of all steps."""
         last = {value: word for word, value in loop.last}
         targets = [[name(last.get(word, "_")) for word in carried], [name(s.stack) for s in loop.stores]]
         stacks = [self.p.converted(e.stack, e.kind).code for e in loop.elements]
         options: dict[str, Any] = {"length": self.p.dim(loop.length), **({"reverse": True} if loop.reverse else {})}
         first = [_alone([name(word) for word in carried]), _alone(stacks)]
-        value = call(attribute(attribute("jax", "lax"), "scan"), name("step"), *first, **options)
+        value = call(attribute(attribute("jax", "lax"), "scan"), name(step), *first, **options)
         note = ", ".join(f"{s.stack}   {shape_note(s.shape)}" for s in loop.stores)
         return Line(assign([as_code(tuple(_alone(t or [name("_")]) for t in targets))], value), note, depth)
 

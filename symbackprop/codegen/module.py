@@ -46,6 +46,7 @@ from symbackprop.codegen.tree import (
     dictionary,
     dim_literal,
     doc_text,
+    fitted,
     index,
     inside,
     layout,
@@ -53,8 +54,8 @@ from symbackprop.codegen.tree import (
     method,
     model_literal,
     name,
+    names_line,
     names_read,
-    shape_like,
     shape_literal,
     statement,
     string,
@@ -70,6 +71,7 @@ DRAWN = ("An estimate: the mean of v * hvp(v) over random signs v (Hutchinson 19
          "and its standard error, both by name; rng is {}.")
 A_BLOCK = "A block has its structure, the arrays that it is made of, and dense(): all of it, rows before columns."
 WIDE = 112  # characters of a line in a docstring, where three quotes stand before the first
+AMBIGUOUS = {"l", "O", "I"}  # to linters, where a model calls something so
 MAX_LISTED = 4  # outputs that a docstring lists by name
 
 
@@ -152,10 +154,11 @@ class ModulePrinter:
         integers = {n: r for n, r in self.given.items() if r.kind == "int"}
         return {
             "version": __version__,
-            "title": doc_text(f"{p.name}: {p.summary}" if p.summary else p.name),
+            "title": paragraph(doc_text(f"{p.name}: {p.summary}" if p.summary else p.name), ""),
             "checkpoints": fill(doc_text(p.checkpoints), WIDE),
             "imports": self.imports,
             "unchecked": self.unchecked,
+            "unlinted": ", ".join(["E501", *(["E741"] if AMBIGUOUS & self.words() else [])]),
             "name": string(p.name),
             "model": model_literal(p.text),
             "params": self.table("PARAMS", {n: shape_literal(r.shape) for n, r in p.params.items()}),
@@ -163,8 +166,8 @@ class ModulePrinter:
             "integers": self.table("INTEGERS", {n: dim_literal(r.attr.below) for n, r in integers.items()}),
             "dims": self.table("DIMS", {n: repr(size) for n, size in p.dims.items()}),
             "loss": "None" if p.loss is None else string(p.loss),
-            "outputs": None if p.loss is not None else shape_like([string(n) for n in p.outputs]),
-            "chosen": None if p.chosen is None else shape_like([string(n) for n in p.chosen]),
+            "outputs": [] if p.loss is not None else names_line("OUTPUTS", p.outputs),
+            "chosen": [] if p.chosen is None else names_line("GRADIENTS", p.chosen),
             "dtype": p.dtype,
             "constants": [f"{p.variables[n]} = {text(self.p.num(r.attr.value))}" for n, r in p.constants.items()],
             "hidden": "{" + ", ".join(f"{string(n)}: {size}" for n, size in self.sizes.hidden.items()) + "}",
@@ -218,6 +221,12 @@ class ModulePrinter:
             "rng": self.drawing(),
             "results": doc_text(", ".join(p.results)) if len(p.results) <= MAX_LISTED else "the outputs",
         }
+
+    def words(self) -> set[str]:
+        """What the module calls arrays and sizes."""
+        p = self.program
+        lines = [*self.forward, *self.backward, *self.evaluate, *chain(*self.functions.values())]
+        return names_in(lines) | {*p.variables.values(), *map(escape, p.dims)}
 
     def result_type(self) -> str:
         """The type of the loss or of the outputs."""
@@ -455,9 +464,9 @@ class ModulePrinter:
         return Line(ast.Return(dictionary({n: name(v) for n, v in self.program.equations.items()})))
 
 
-def paragraph(words: str) -> str:
+def paragraph(words: str, indent: str = INDENT) -> str:
     """A paragraph of a docstring in lines that are not too wide."""
-    return fill(words, WIDE, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
+    return fill(words, WIDE, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def typed(word: str, items: Mapping[str, object]) -> str:
@@ -512,7 +521,7 @@ def initial_lines(program: Program, p: Arrays, hidden: list[str]) -> list[str]:
     checks = [call("whole", dim_text(a / b), p.dim(a), p.dim(b)) for a, b in whole if b != 1]
     opening = assign([as_code(tuple(name(escape(d)) for d in dims))], found) if dims else ast.Expr(found)
     seeded = [assign("rng", call("generator", name("rng")))] if "rng" in names else []
-    entries = [f"        {string(n)}: {text(code)}," for n, code in drawn.items()]
+    entries = [line for n, code in drawn.items() for line in fitted(f"{string(n)}: ", code, ",", 2 * INDENT)]
     lines = layout(map(Line, [opening, *map(ast.Expr, checks), *seeded]))
     return [*lines, f"    {typed('params', drawn)} = {{", *entries, "    }"]
 

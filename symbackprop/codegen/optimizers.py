@@ -6,7 +6,7 @@ from __future__ import annotations
 from symbackprop.codegen.arrays import Arrays
 from symbackprop.codegen.equations import Equation
 from symbackprop.codegen.program import variable
-from symbackprop.codegen.tree import shape_like, text
+from symbackprop.codegen.tree import Line, assign, layout, listed, shape_like
 from symbackprop.model.optimizers import Optimizer, optimizer, update_model
 
 LEVEL = 1
@@ -37,15 +37,15 @@ def _dictionary(head: str, entries: list[str]) -> list[str]:
 
 def _update(record: Optimizer, target: type[Arrays]) -> list[str]:
     np = target.module
-    options = ", ".join(f"{k}: float = {v!r}" for k, v in record.hyperparameters.items())
+    options = [f"{k}: float = {v!r}" for k, v in record.hyperparameters.items()]
     named = shape_like([*(['"k"'] if record.counts else []), *[f'"{s}"' for s in record.state]])
     kept = [f'"{s}": fitting(state["{s}"], taken, PARAMS, "{s}")' for s in record.state]
     source = f" ({record.source})" if record.source else ""
     return [
-        "def update(",
-        f"    params: dict, grads: dict, state: dict, {options}",
-        ") -> tuple[dict, dict]:",
-        f'    """One step of {record.title}{source}: new parameters and new state; the given ones are not changed."""',
+        *listed("def update(", ["params: dict", "grads: dict", "state: dict", *options], ") -> tuple[dict, dict]:", ""),
+        f'    """One step of {record.title}{source}.',
+        "",
+        '    Returns new parameters and a new state; the given ones are not changed."""',
         f'    check_names(state, {named}, "state")',
         "    params = as_floats(params, DTYPE)",
         '    grads = fitting(grads, params, PARAMS, "grads", needed=False)',
@@ -70,7 +70,5 @@ def _equations(record: Optimizer, target: type[Arrays]) -> list[str]:
     names = {row.id: name for name, row in model.graph.names.items()}
     exprs = {row.id: variable(name, row) for name, row in model.graph.names.items()}
     code, equation = target(exprs, LEVEL), Equation(names)
-    lines = []
-    for name, row in model.equations.items():
-        lines.append(f"        {name} = {text(code.row(row).code)}  # {name} = {equation.right(row)}")
-    return lines
+    return layout([Line(assign(name, code.row(row).code), f"{name} = {equation.right(row)}", depth=1)
+                   for name, row in model.equations.items()])

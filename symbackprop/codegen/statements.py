@@ -8,6 +8,7 @@ it. ``kept`` is the table of those arrays by variable; without a workspace it is
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -408,7 +409,7 @@ class Writer:
             names, values = [name(a) for a, _ in moved], tuple(b.code for _, b in moved)
             code = assign(names, values[0]) if len(moved) == 1 else assign([as_code(tuple(names))], values)
             found.append(Line(code, "", depth))
-        yield from found or [Line(ast.Pass(), "", depth)]
+        yield from unnamed(found, [*loop.lasting, *dict(loop.last).values()]) or [Line(ast.Pass(), "", depth)]
 
     def inside(self, loop: For) -> Writer:
         """The writer of a loop's body, which calls rows by the names that they have there."""
@@ -467,6 +468,19 @@ def put(lines: list[Line], word: str, place: Code, depth: int) -> bool:
     assert isinstance(code, ast.Assign)
     lines[given[-1]] = replace(lines[given[-1]], code=assign([*code.targets, place], code.value))
     return True
+
+
+def unnamed(lines: Sequence[Line], lasting: Collection[str]) -> list[Line]:
+    """The lines of a step; a value that nothing but its place is for has no variable beside it."""
+    counts = Counter([*lasting, *[word for line in lines for word in line.names]])
+    return [_only_placed(line) if counts[_first(line.code)] == 1 else line for line in lines]
+
+
+def _only_placed(line: Line) -> Line:
+    match line.code:
+        case ast.Assign(targets=[ast.Name(id=word), *places], value=value):
+            return replace(line, code=assign(places, value)) if places and word not in names_read([value]) else line
+    return line
 
 
 def _given(code: ast.stmt) -> set[str]:

@@ -21,7 +21,7 @@ _LEAVES = {ast.Name, ast.Constant}
 _CODE = {c for c in vars(ast).values() if isinstance(c, type) and issubclass(c, ast.AST) and c._fields}
 NUMBER = "number"  # the kind of a Python number, which fits arrays of any kind
 
-COMPARE, SUM, PRODUCT, SIGN, POWER, ATOM = range(1, 7)  # how strongly code binds
+BARE, COMPARE, SUM, PRODUCT, SIGN, POWER, ATOM = -1, *range(1, 7)  # how strongly code binds; BARE: no ( )
 _OPERATIONS: dict[type[ast.operator], tuple[str, int]] = {
     ast.Add: ("+", SUM), ast.Sub: ("-", SUM), ast.Mult: ("*", PRODUCT), ast.Div: ("/", PRODUCT),
     ast.FloorDiv: ("//", PRODUCT), ast.Mod: ("%", PRODUCT), ast.MatMult: ("@", PRODUCT), ast.Pow: ("**", POWER),
@@ -292,16 +292,15 @@ def statement(node: ast.stmt) -> str:
     raise TypeError(f"no spelling for {ast.dump(node)}")
 
 
-def pieces(code: Code) -> Iterator[str]:
-    """A sum, else a product, cut before the signs of its chain; anything else whole."""
-    own = _OPERATIONS[type(code.op)][1] if isinstance(code, ast.BinOp) else POWER
-    if not isinstance(code, ast.BinOp) or own == POWER:
-        yield text(code)
+def pieces(code: ast.BinOp | ast.Compare) -> Iterator[tuple[str, Code, int]]:
+    """A sum, else a product, cut before the signs of its chain: the sign, what follows it, how strongly that binds."""
+    if isinstance(code, ast.Compare):
+        yield from [("", code.left, SUM), (f"{_SIGNS[type(code.ops[0])]} ", code.comparators[0], SUM)]
         return
-    left, (sign, _) = code.left, _OPERATIONS[type(code.op)]
+    left, (sign, own) = code.left, _OPERATIONS[type(code.op)]
     same = isinstance(left, ast.BinOp) and _OPERATIONS[type(left.op)][1] == own
-    yield from pieces(left) if same else [text(left, own)]
-    yield f"{sign} {text(code.right, own + 1)}"
+    yield from pieces(left) if isinstance(left, ast.BinOp) and same else [("", left, own)]
+    yield f"{sign} ", code.right, own + 1
 
 
 # -- text inside code: everything a user wrote (names, summaries, model text) passes through here
@@ -337,6 +336,12 @@ def model_literal(text: str) -> str:
 def shape_like(items: list[str]) -> str:
     """A tuple of the items."""
     return "(" + ", ".join(items) + ("," if len(items) == 1 else "") + ")"
+
+
+def names_line(word: str, names: Iterable[str]) -> list[str]:
+    """A constant that is a tuple of names."""
+    names = [string(n) for n in names]
+    return listed(f"{word} = (", names, ",)" if len(names) == 1 else ")", "")
 
 
 def shape_literal(shape: Shape) -> str:
@@ -396,34 +401,92 @@ def _comment(comment: str, indent: str) -> Iterator[str]:
     text = indent + "#"
     for word in comment.split(" "):
         if len(text) + len(word) >= WIDTH and text.strip() != "#":
-            yield text
+            yield text.rstrip()
             text = indent + "#  "
         text += " " + word
     yield text.rstrip()
 
 
 def broken(code: ast.stmt, indent: str) -> list[str]:
-    """A long statement over several lines: a dictionary by its entries, a call by its arguments, a sum before its
-    signs."""
-    flat = indent + statement(code)
-    if len(flat) <= WIDTH or not isinstance(code, (ast.Assign, ast.Return)) or code.value is None:
-        return [flat]
-    head = " = ".join(map(bare, code.targets)) + " =" if isinstance(code, ast.Assign) else "return"
-    value, *rest = code.value.elts if isinstance(code.value, ast.Tuple) else [code.value]
-    if isinstance(value, ast.Dict):
-        return listed(f"{head} {{", entries(value), "".join(["}", *[f", {text(r)}" for r in rest]]), indent)
-    if isinstance(value, ast.Call) and not rest:
-        return listed(f"{head} {text(value.func)}(", _arguments(value), ")", indent)
-    parts = list(pieces(code.value))
-    return [f"{indent}{head} (", *[f"{indent}{INDENT}{p}" for p in parts], f"{indent})"] if len(parts) > 1 else [flat]
+    """A statement over several lines where it is long."""
+    head, parts = _parts(code)
+    found, last = list[str](), head
+    for part, tail in parts:
+        *lines, last = fitted(last, part, tail, indent, BARE)
+        found, last = [*found, *lines], last.removeprefix(indent)
+    return [*found, indent + last]
 
 
-def _arguments(call: ast.Call) -> Iterator[str]:
-    """What a call is given, dictionaries by their entries."""
-    for a in call.args:
-        inside = entries(a) if isinstance(a, ast.Dict) else []
-        yield from ["{" * (not k) + x + "}" * (k == len(inside) - 1) for k, x in enumerate(inside)] or [text(a)]
-    yield from [f"{k.arg}={text(k.value)}" for k in call.keywords]
+def _parts(code: ast.stmt) -> tuple[str, list[tuple[Code, str]]]:
+    """What a statement begins with, and its expressions, each with what follows it."""
+    match code:
+        case ast.Assign(targets=targets, value=value):
+            return "", [*[(target, " = ") for target in targets], (value, "")]
+        case ast.AugAssign(target=target, op=operation, value=value):
+            return "", [(target, f" {_OPERATIONS[type(operation)][0]}= "), (value, "")]
+        case ast.Expr(value=value):
+            return "", [(value, "")]
+        case ast.Return(value=ast.expr() as value):
+            return "return ", [(value, "")]
+        case ast.For(target=target, iter=values):
+            return "for ", [(target, " in "), (values, ":")]
+    return statement(code), []
+
+
+def fitted(head: str, code: ast.AST, tail: str, indent: str, level: int = 0) -> list[str]:
+    """``head code tail`` in one line or, where that is long, what the outermost brackets hold on lines of its own, each
+    broken in turn: a dictionary by its entries, a call by its arguments, a sum before its signs."""
+    flat = f"{head}{_inside(code, level)}{tail}"
+    if len(indent + flat.rstrip()) <= WIDTH:
+        return [indent + flat]
+    match code:
+        case ast.keyword(arg=str(word), value=value):
+            return fitted(f"{head}{word}=", value, tail, indent)
+        case ast.Tuple(elts=[ast.Dict() as first, *rest]) if level == BARE and rest:
+            return fitted(head, first, "".join([f", {text(r)}" for r in rest]) + tail, indent)
+        case ast.UnaryOp(operand=inner) if level <= SIGN:
+            return fitted(f"{head}-", inner, tail, indent, SIGN)
+        case ast.BinOp(left=left, op=ast.Pow(), right=right) if level <= POWER:
+            return fitted(head, left, f" ** {text(right, POWER + 1)}{tail}", indent, POWER + 1)
+        case ast.Attribute(value=inner, attr=word):
+            return fitted(head, inner, f".{word}{tail}", indent, ATOM)
+        case ast.Subscript(value=inner, slice=place):
+            return fitted(head, inner, f"[{bare(place)}]{tail}", indent, ATOM)
+        case ast.Call(func=ast.Attribute(value=inner, attr=word), args=args, keywords=options) if (
+            not (args or options) or len(f"{indent}{head}{text(code.func)}(") > WIDTH
+        ):
+            return fitted(head, inner, f".{word}({', '.join(map(text, [*args, *options]))}){tail}", indent, ATOM)
+        case ast.Compare() | ast.BinOp() if not (isinstance(code, ast.BinOp) and isinstance(code.op, ast.Pow)):
+            lines = [line for part in pieces(code) for line in fitted(*part[:2], "", indent + INDENT, part[2])]
+            return [f"{indent}{head}(", *lines, f"{indent}){tail}"]
+        case ast.Call(func=function, args=args, keywords=options):
+            return _listed(f"{head}{text(function, ATOM)}(", [("", a) for a in [*args, *options]], f"){tail}", indent)
+        case ast.Tuple(elts=items) if items:
+            return _listed(f"{head}(", [("", item) for item in items], f"){tail}", indent)
+        case ast.List(elts=items) if items:
+            return _listed(f"{head}[", [("", item) for item in items], f"]{tail}", indent)
+        case ast.Dict(keys=keys, values=values) if keys:
+            named = [(f"{text(k)}: ", v) for k, v in zip(keys, values, strict=True) if k is not None]
+            return _listed(f"{head}{{", named, f"}}{tail}", indent)
+    return [indent + flat]
+
+
+def _inside(code: ast.AST, level: int) -> str:
+    return bare(code) if level == BARE and isinstance(code, ast.expr) else text(code, level)
+
+
+def _listed(head: str, items: Iterable[tuple[str, ast.AST]], tail: str, indent: str) -> list[str]:
+    """Items in brackets on lines of their own, as many on one as there is room for."""
+    lines, current, inner = [indent + head], "", indent + INDENT
+    for before, item in items:
+        first, *more = fitted(before, item, ",", inner)
+        if current and (more or len(f"{current} {first.strip()}") > WIDTH):
+            lines, current = [*lines, current], ""
+        if more:
+            lines += [first, *more]
+        else:
+            current = f"{current} {first.strip()}" if current else first
+    return [*lines, *([current] if current else []), indent + tail]
 
 
 def listed(head: str, items: Iterable[str], tail: str, indent: str = INDENT) -> list[str]:

@@ -7,7 +7,20 @@ from typing import Any
 
 from symbackprop.codegen.module import ModulePrinter, environment, names_in
 from symbackprop.codegen.program import Program, is_plain
-from symbackprop.codegen.tree import Code, Line, as_code, assign, dictionary, index, layout, name, string, text
+from symbackprop.codegen.torch import DEVICE
+from symbackprop.codegen.tree import (
+    Code,
+    Line,
+    as_code,
+    assign,
+    dictionary,
+    index,
+    layout,
+    name,
+    names_line,
+    string,
+    text,
+)
 from symbackprop.codegen.write import file_stem
 from symbackprop.core.graph import Node
 from symbackprop.errors import UsageError
@@ -61,15 +74,19 @@ class Operators:
         results, data = program.result_rows, [*program.data]
         sought = [n for n in self.made.given if n in program.gradients]
         several, returned = len(results) > 1, len(results) + len(self.kept)
-        tensors = f"({', '.join(['Tensor'] * returned)})" if returned > 1 else "Tensor"
+        tensors = f"""f"({{', '.join(['Tensor'] * {returned})}})\"""" if returned > 1 else '"Tensor"'
+        tuples = {"SOUGHT": sought, "RESULTS": [*results], "KEPT": [*self.kept],
+                  "UPSTREAM": [self.free(f"upstream_{n}") for n in results]}
+        rebuilt = self.rebuilt()
         return {
             "operator": f"symbackprop::{file_stem(program.name)}", "several": several, "tuple": returned > 1,
-            "hvp": hvp and sought == [*program.params], "sought": _names(sought), "results_named": _names(results),
-            "kept": _names(self.kept), "kept_argument": string(self.free("kept")),
-            "upstream": _names([self.free(f"upstream_{n}") for n in results]), "directions": string(self.free("v")),
+            "hvp": hvp and sought == [*program.params],
+            "tuples": [line for word, names in tuples.items() for line in names_line(word, names)],
+            "kept_argument": string(self.free("kept")), "directions": string(self.free("v")),
             "result": "tuple" if several else "torch.Tensor",
             "returned": "tuple" if returned > 1 else "torch.Tensor", "returns": tensors,
-            "rebuilt": layout(self.rebuilt()), "shapes": layout(self.shapes([*results.values(), *self.kept.values()])),
+            "rebuilt": layout(rebuilt), "placed": DEVICE in names_in(rebuilt),
+            "shapes": layout(self.shapes([*results.values(), *self.kept.values()])),
             "me": self.free("self"), "data": "".join(f", {n}: torch.Tensor" for n in data),
             "data_table": text(dictionary({n: name(n) for n in data})),
         }
@@ -95,8 +112,3 @@ class Operators:
             word += "_"
         self.taken.add(word)
         return word
-
-
-def _names(names: Iterable[str]) -> str:
-    listed = [*map(string, names)]
-    return f"({', '.join(listed)}{',' if len(listed) == 1 else ''})"

@@ -290,8 +290,14 @@ def test_the_head_says_who_wrote_it_and_whose_it_is(target: str) -> None:
 
 
 ROOT = Path(__file__).resolve().parents[2]
-LINTED = [("window-lm", 2, "numpy"), ("gru", 1, "jax"), ("conv-net", 0, "numpy")]
+LINTED = [("window-lm", 2, "numpy"), ("gru", 1, "jax"), ("conv-net", 0, "numpy"), ("lstm", 1, "numpy")]
 LINTED += [(name, level, target) for name in names() for target in TARGETS for level in (0, 1, 2) if WHOLE]
+FURTHER: list[dict[str, Any]] = [
+    {"whole": ["hessian"]}, {"whole": ["hessian_diagonal"], "dtype": "float32"}, {"whole": ["jacobian"]},
+    {"along": ["ggn"]}, {"target": "torch", "wrap": "torch", "along": ["hvp"]},
+    {"target": "jax", "wrap": "jax"}, {"target": "jax", "shard": {"N": "data"}},
+]
+CAREFUL = "E,F,W,I,B,UP,SIM,C4,PIE"  # rules of ruff that people choose
 
 
 def test_every_module_passes_ruff_and_strict_mypy_as_it_comes(tmp_path: Path) -> None:
@@ -302,11 +308,27 @@ def test_every_module_passes_ruff_and_strict_mypy_as_it_comes(tmp_path: Path) ->
             more = {"optimizer": "adam" if level else "sgd", "along": ALONG}
             module = codegen(load(name), level=level, target=target, **more)
             (tmp_path / f"{name.replace('-', '_')}_{level}_{target}.py").write_text(module, encoding="utf-8")
+    for k, options in enumerate(FURTHER):
+        module = codegen(load("logistic-regression-batch"), **options)
+        (tmp_path / f"further_{k}_{options.get('target', 'numpy')}.py").write_text(module, encoding="utf-8")
     typed = [str(path) for path in tmp_path.glob("*.py" if WHOLE else "*_numpy.py")]  # JAX is a long read for mypy
     mypy = ["mypy", "--strict", "--config-file=", f"--cache-dir={tmp_path / 'mypy'}", *typed]
-    for tool in (["ruff", "check", "--isolated", "--quiet", str(ROOT / "generated"), str(tmp_path)], mypy):
+    ruff = ["ruff", "check", "--isolated", "--target-version=py310", f"--select={CAREFUL}", "--quiet"]
+    for tool in ([*ruff, str(ROOT / "generated"), str(tmp_path)], mypy):
         run = subprocess.run([sys.executable, "-m", *tool], capture_output=True, text=True)
         assert run.returncode == 0, run.stdout + run.stderr
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_no_line_is_wider_than_120(target: str) -> None:
+    """Of code, docstrings and comments; the model text stands as its author wrote it."""
+    for name in ("two-step-rnn", "window-lm", "activations") if not WHOLE else names():
+        model = load(name)
+        whole = ["jacobian" if model.loss_row is None else "hessian"]
+        module = codegen(model, target=target, optimizer="adamw", whole=whole)
+        head, _, rest = module.partition('MODEL = """')
+        wide = [line for line in [*head.splitlines(), *rest.partition('"""')[2].splitlines()] if len(line) > 120]
+        assert not wide, "\n".join([name, *wide])
 
 
 def test_a_line_of_sizes_reads_as_one_writes_it() -> None:

@@ -164,6 +164,14 @@ def numbers(seed: int) -> list[Any]:
     return [rng.normal(size=shape) for shape in LEAVES.values()]
 
 
+def of_jax(program: Program, at: list[Any]) -> Any:
+    """JAX's loss and gradients. Compiled, it may compute what a maximum is taken of twice, not to the same last bit,
+    and finds no entry that is the largest: 0/0. Step by step it does not."""
+    gradients = jax.value_and_grad(program.loss, argnums=range(len(at)))
+    value, slopes = jax.jit(gradients)(*at)
+    return (value, slopes) if all(np.isfinite(s).all() for s in slopes) else gradients(*at)
+
+
 RANDOM = settings(
     max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=ALIKE
 )
@@ -176,7 +184,7 @@ def test_gradients(steps: list[Step], seed: int) -> None:
     _, leaves, loss = program.rows()
     with np.errstate(all="ignore"):
         found = evaluate([loss, *grad(loss, leaves)], dict(zip(LEAVES, at, strict=True)))
-    value, slopes = jax.jit(jax.value_and_grad(program.loss, argnums=range(len(at))))(*at)
+    value, slopes = of_jax(program, at)
     close(found[0], value, 1e-9)
     for ours, theirs in zip(found[1:], slopes, strict=True):
         close(ours, theirs, 1e-9)

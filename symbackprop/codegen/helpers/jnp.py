@@ -135,7 +135,7 @@ def returned(arrays: dict, dtypes: dict) -> dict[str, jax.Array]:
 
 def compiled(product: object) -> object:
     """A product that is taken many times, compiled once: its loops would be compiled anew at every call."""
-    return jax.jit(product)
+    return jax.jit(lambda v: product(v))  # type: ignore[operator]
 
 
 def upstream_array(name: str, value: jax.Array | float, shape: tuple, dtype: jnp.dtype) -> jax.Array:
