@@ -58,6 +58,7 @@ class Arrays:
 
     target: ClassVar[str] = ""
     module: ClassVar[str] = "np"
+    axis: ClassVar[str] = "axis"  # what its functions call an axis
     largest: ClassVar[int] = MAX_EXACT  # whole numbers above are written as floats
     integer: ClassVar[Code] = name("int")  # the dtype of index arrays
     rules: ClassVar[Mapping[str, Rule]] = {}
@@ -445,7 +446,7 @@ def _sliced(p: Arrays, node: Node, a: Code) -> Code:
 
 
 def _joined(p: Arrays, node: Node, *parts: Code) -> Code:
-    whole, shifted = p.np("concatenate", list(parts), axis=node.attr), moved(node)
+    whole, shifted = p.np("concatenate", list(parts), **{p.axis: node.attr}), moved(node)
     if shifted is None:
         return whole
     ends = ast.Slice(None, as_code(-1)) if shifted.last else ast.Slice(as_code(1))

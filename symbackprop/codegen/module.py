@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache, cached_property, partial
 from itertools import chain
 from textwrap import fill
@@ -219,7 +219,7 @@ class ModulePrinter:
             "upstream": self.several,
             "factor": "float",
             "rng": self.drawing(),
-            "results": doc_text(", ".join(p.results)) if len(p.results) <= MAX_LISTED else "the outputs",
+            "results": told(p.results),
         }
 
     def words(self) -> set[str]:
@@ -462,6 +462,11 @@ class ModulePrinter:
 
     def equations(self) -> Line:
         return Line(ast.Return(dictionary({n: name(v) for n, v in self.program.equations.items()})))
+
+
+def told(results: Collection[str]) -> str:
+    """Results in a docstring."""
+    return doc_text(", ".join(results)) if len(results) <= MAX_LISTED else "the outputs"
 
 
 def paragraph(words: str, indent: str = INDENT) -> str:

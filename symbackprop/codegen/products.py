@@ -43,7 +43,7 @@ def _single(p: Arrays, pattern: Pattern, a: Expr) -> Expr | None:
         return _moved(p, a, source, out)
     axes = tuple(k for k, c in enumerate(source) if c not in out)
     kept = "".join(c for c in source if c in out)
-    total = method(a.code, "sum", axis=axes[0] if len(axes) == 1 else axes)
+    total = method(a.code, "sum", **{p.axis: axes[0] if len(axes) == 1 else axes})
     shape = tuple([d for d, c in zip(a.shape, source, strict=True) if c in out])
     return _moved(p, Expr(total, shape, a.kind), kept, out)
 

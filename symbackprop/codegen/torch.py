@@ -65,6 +65,7 @@ class Torch(Arrays):
 
     target: ClassVar[str] = "torch"
     module: ClassVar[str] = "torch"
+    axis: ClassVar[str] = "dim"
     integer: ClassVar[Code] = attribute("torch", "long")
     planned: ClassVar = {}
     rules: ClassVar = RULES | {

@@ -341,7 +341,8 @@ def shape_like(items: list[str]) -> str:
 def names_line(word: str, names: Iterable[str]) -> list[str]:
     """A constant that is a tuple of names."""
     names = [string(n) for n in names]
-    return listed(f"{word} = (", names, ",)" if len(names) == 1 else ")", "")
+    head = f"{word} = (" if names else f"{word}: tuple = ("
+    return listed(head, names, ",)" if len(names) == 1 else ")", "")
 
 
 def shape_literal(shape: Shape) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable
 from typing import Any
 
-from symbackprop.codegen.module import ModulePrinter, environment, names_in
+from symbackprop.codegen.module import ModulePrinter, environment, names_in, told
 from symbackprop.codegen.program import Program, is_plain
 from symbackprop.codegen.torch import DEVICE
 from symbackprop.codegen.tree import (
@@ -13,13 +14,14 @@ from symbackprop.codegen.tree import (
     Line,
     as_code,
     assign,
+    call,
     dictionary,
     index,
     layout,
+    listed,
     name,
     names_line,
     string,
-    text,
 )
 from symbackprop.codegen.write import file_stem
 from symbackprop.core.graph import Node
@@ -46,7 +48,7 @@ def below(made: ModulePrinter, wrap: str, hvp: bool) -> str:
 
 def _common(made: ModulePrinter) -> dict[str, Any]:
     results = made.program.result_rows
-    return {"title": made.program.name, "results": ", ".join(results), "rng": made.drawing(),
+    return {"title": made.program.name, "results": told(results), "rng": made.drawing(),
             "result": made.array if len(results) == 1 else "dict"}
 
 
@@ -77,18 +79,19 @@ class Operators:
         tensors = f"""f"({{', '.join(['Tensor'] * {returned})}})\"""" if returned > 1 else '"Tensor"'
         tuples = {"SOUGHT": sought, "RESULTS": [*results], "KEPT": [*self.kept],
                   "UPSTREAM": [self.free(f"upstream_{n}") for n in results]}
-        rebuilt = self.rebuilt()
+        rebuilt, me, result = self.rebuilt(), self.free("self"), "tuple" if several else "torch.Tensor"
+        given, arguments = {n: name(n) for n in data}, [me, *[f"{n}: torch.Tensor" for n in data]]
         return {
             "operator": f"symbackprop::{file_stem(program.name)}", "several": several, "tuple": returned > 1,
             "hvp": hvp and sought == [*program.params],
             "tuples": [line for word, names in tuples.items() for line in names_line(word, names)],
             "kept_argument": string(self.free("kept")), "directions": string(self.free("v")),
-            "result": "tuple" if several else "torch.Tensor",
+            "result": result,
             "returned": "tuple" if returned > 1 else "torch.Tensor", "returns": tensors,
             "rebuilt": layout(rebuilt), "placed": DEVICE in names_in(rebuilt),
             "shapes": layout(self.shapes([*results.values(), *self.kept.values()])),
-            "me": self.free("self"), "data": "".join(f", {n}: torch.Tensor" for n in data),
-            "data_table": text(dictionary({n: name(n) for n in data})),
+            "me": me, "head": listed("def forward(", arguments, f") -> {result}:"),
+            "applied": layout([Line(ast.Return(call("apply", name("params"), dictionary(given))))], 2),
         }
 
     def rebuilt(self) -> list[Line]:

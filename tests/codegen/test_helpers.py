@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import ast
 import math
+import subprocess
+import sys
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import mpmath
@@ -12,6 +17,7 @@ import pytest
 
 from symbackprop import codegen
 from symbackprop.codegen.helpers import arrays, checks, helper_names, library, needed, results, scalar
+from symbackprop.targets import TARGETS
 
 POINTS = np.concatenate([np.linspace(-8, 8, 1601), [-30.0, -27.3, 27.3, 30.0, 1e-300, -1e-8, 0.0, 1.0, -1.0]])
 
@@ -175,3 +181,20 @@ def test_of_a_whole_number(call: str, exact: Any) -> None:
     names: dict[str, Any] = {}
     exec(codegen(f"param x\nloss L = x * {call}", verify=False), names)
     assert abs(names["forward"]({"x": 2.0}, {})[0] - 2 * float(exact)) < 1e-14
+
+
+NUMPYS = {"is_moderate", "squares", "over_short_axes", "to_largest", "patches", "stack"}  # other targets do without
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", [t for t, known in TARGETS.items() if all(map(find_spec, known.packages))])
+def test_strict_mypy_takes_every_helper(target: str, tmp_path: Path) -> None:
+    """With what the libraries say of their types, where they are installed."""
+    printer = import_module(TARGETS[target].module).PRINTER
+    module = printer.arrays.module
+    found = [helper.text for name, helper in library(module).items() if target == "numpy" or name not in NUMPYS]
+    head = [f'# mypy: disable-error-code="{printer.unchecked}"', *printer.imports]
+    (tmp_path / "helpers.py").write_text("\n\n\n".join(["\n".join(head), *found]), encoding="utf-8")
+    mypy = ["mypy", "--strict", "--config-file=", f"--cache-dir={tmp_path / 'mypy'}", str(tmp_path / "helpers.py")]
+    run = subprocess.run([sys.executable, "-m", *mypy], capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout + run.stderr

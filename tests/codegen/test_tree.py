@@ -50,7 +50,8 @@ def test_long_code_is_broken_where_it_binds_least(sign: str) -> None:
 def test_brackets_are_not_cut() -> None:
     (code,) = ast.parse("a + f(b + c) - d").body
     assert isinstance(code, ast.Expr)
-    assert list(pieces(code.value)) == ["a", "+ f(b + c)", "- d"]
+    assert isinstance(code.value, ast.BinOp)
+    assert [head + text(part, level) for head, part, level in pieces(code.value)] == ["a", "+ f(b + c)", "- d"]
 
 
 @pytest.mark.parametrize("code", [

@@ -79,6 +79,8 @@ def _text(file: str) -> str:
 def _source(file: str, module: str) -> str:
     """A file with a target's names for NumPy and its functions."""
     called = re.sub(r"\bnp\.(\w+)", lambda found: spelled(found[1], module), _text(file))
+    if module == "torch":  # whose functions take and return no plain numbers; an order may be one: float | np.ndarray
+        called = re.sub(r"torch\.Tensor \| (float|torch\.number)\b", "torch.Tensor", called)
     return called if module == "np" else re.sub(r"\bas np\b", f"as {module}", called)
 
 

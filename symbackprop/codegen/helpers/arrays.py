@@ -213,7 +213,7 @@ def recurrence(a: np.ndarray, b: np.ndarray, axis: int) -> np.ndarray:
 
 def searchsorted(edges: np.ndarray, x: np.ndarray) -> np.ndarray:
     """How many edges lie below each entry of x."""
-    return np.less(edges, np.asarray(x)[..., None]).sum(axis=-1)
+    return np.less(edges, np.asarray(x)[..., None]).sum(-1)
 
 
 def symmetric(a: np.ndarray) -> np.ndarray:
@@ -236,19 +236,19 @@ def lu_factors(a: np.ndarray) -> np.ndarray:
             m[[k, top]], p[[k, top]] = m[[top, k]], p[[top, k]]
             m[k + 1 :, k] /= m[k, k]
             m[k + 1 :, k + 1 :] -= np.outer(m[k + 1 :, k], m[k, k + 1 :])
-    return np.concatenate([order[..., None, :], a], axis=-2)
+    return np.concatenate([order[..., None, :], a], -2)
 
 
 def eigensystem(a: np.ndarray) -> np.ndarray:
     """Eigenvalues of symmetric matrices in a first row, below them eigenvectors as columns, their largest entry > 0."""
     values, v = np.linalg.eigh(symmetric(a))
-    top = np.take_along_axis(v, np.abs(v).argmax(axis=-2)[..., None, :], axis=-2)
-    return np.concatenate([values[..., None, :], v * np.sign(top)], axis=-2)
+    top = np.take_along_axis(v, np.abs(v).argmax(-2)[..., None, :], axis=-2)
+    return np.concatenate([values[..., None, :], v * np.sign(top)], -2)
 
 
 def matrix_exp(a: np.ndarray) -> np.ndarray:
     """e^a of square matrices, by a diagonal Pade approximant of a / 2^k, squared k times."""
-    k = max(int(np.ceil(np.log2(max(np.abs(a).sum(axis=-1).max(initial=0), 1)))) + 1, 0)
+    k = max(int(np.ceil(np.log2(max(np.abs(a).sum(-1).max(initial=0), 1)))) + 1, 0)
     a, eye = a / 2**k, np.eye(a.shape[-1], dtype=a.dtype)
     square = a @ a
     even = 665280 * eye + square @ (75600 * eye + square @ (840 * eye + square))

@@ -121,8 +121,8 @@ def where_selected(a: np.ndarray | float, s: np.ndarray | float) -> np.ndarray:
 
 def sum_selected(a: np.ndarray, s: np.ndarray, axis: int | tuple | None = None) -> np.ndarray | np.number:
     """The sum along axes of a, guarded as where_selected does it where it is not finite."""
-    total = a.sum(axis=axis)
-    return total if np.isfinite(total).all() else where_selected(a, s).sum(axis=axis)
+    total = a.sum(axis)
+    return total if np.isfinite(total).all() else where_selected(a, s).sum(axis)
 
 
 def dot_selected(
@@ -141,7 +141,7 @@ def dot_selected(
         return sum_selected(s * a, s, axis)
     if np.isfinite(total).all():
         return total
-    return where_selected(s * (a if less is None else a - less), s).sum(axis=axis)
+    return where_selected(s * (a if less is None else a - less), s).sum(axis)
 
 
 def row_dots(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -347,7 +347,7 @@ def log_exp_mean(x: np.ndarray) -> np.ndarray:
     return np.where(np.abs(x) < 1, np.log1p(0.5 * near * series), far)
 
 
-def exp_share(n: np.ndarray | float, x: np.ndarray | float) -> np.ndarray:
+def exp_share(n: float | np.ndarray, x: np.ndarray | float) -> np.ndarray:
     """The mean of t**n over 0 < t < 1 with weights e^(tx), by series and, far out, by recurrence over e^x or 1."""
     n, near = np.round(n * np.ones_like(x)), np.where(np.abs(x) < 2, x, 0)
     over, under = 1 / (n + 30), np.ones_like(n) / 30
@@ -361,7 +361,7 @@ def exp_share(n: np.ndarray | float, x: np.ndarray | float) -> np.ndarray:
     return np.where(np.abs(x) < 2, over / under, found / first)
 
 
-def log_mean(n: np.ndarray | float, x: np.ndarray | float) -> np.ndarray:
+def log_mean(n: float | np.ndarray, x: np.ndarray | float) -> np.ndarray:
     """The derivative of order n of log(1 + x)/x, by series near 0 and by recurrence elsewhere."""
     n, near = np.round(n * np.ones_like(x)), (x > -0.3) & (x < 0.6)
     z = np.where(near, x, 0) / (1 + np.where(near, x, 0))
@@ -374,7 +374,7 @@ def log_mean(n: np.ndarray | float, x: np.ndarray | float) -> np.ndarray:
     return factor * np.where(near, series, found)
 
 
-def sine_mean(n: np.ndarray | float, x: np.ndarray | float) -> np.ndarray:
+def sine_mean(n: float | np.ndarray, x: np.ndarray | float) -> np.ndarray:
     """The spherical Bessel function of order n over x**n: sin(x)/x for n = 0."""
     n, near = np.round(n * np.ones_like(x)), np.where(np.abs(x) < 3, x, 0)
     first = np.ones_like(n)
@@ -391,7 +391,7 @@ def sine_mean(n: np.ndarray | float, x: np.ndarray | float) -> np.ndarray:
     return np.where(np.abs(x) < 3, first * series, found)
 
 
-def tanh_mean(n: np.ndarray | float, x: np.ndarray | float) -> np.ndarray:
+def tanh_mean(n: float | np.ndarray, x: np.ndarray | float) -> np.ndarray:
     """1 / (2n + 1 + x² tanh_mean(n + 1, x)), Lambert's continued fraction: tanh(x)/x for n = 0."""
     n, near = np.round(n * np.ones_like(x)), np.where(np.abs(x) < 4, x, 0)
     fraction = 1 / (2 * n + 61)
@@ -444,7 +444,7 @@ def hurwitz(s: np.ndarray, x: np.ndarray) -> np.ndarray:
     return total
 
 
-def polygamma(n: np.ndarray | float, x: np.ndarray | float) -> np.ndarray:
+def polygamma(n: float | np.ndarray, x: np.ndarray | float) -> np.ndarray:
     """The n-th derivative of digamma: (-1)^(n + 1) n! times the sum of (x + k)**-(n + 1) over k = 0, 1, ..., which is
     over all whole numbers k without those below 0 where x is negative; NaN at 0, -1, -2, ..."""
     n = np.round(n * np.ones_like(x))
@@ -456,7 +456,7 @@ def polygamma(n: np.ndarray | float, x: np.ndarray | float) -> np.ndarray:
     return np.where(n < 1, digamma(x), sign * np.exp(lgamma(n + 1)) * np.where(below, mirror, total))
 
 
-def bessel_scaled(n: np.ndarray | float, x: np.ndarray | float) -> np.ndarray:
+def bessel_scaled(n: float | np.ndarray, x: np.ndarray | float) -> np.ndarray:
     """e^-|x| I_n(x) / x**n for the modified Bessel function, by its power series and, far out, by Hankel's."""
     n, size = np.round(n * np.ones_like(x)), np.abs(x)
     near = np.minimum(size, 20)
@@ -472,13 +472,13 @@ def bessel_scaled(n: np.ndarray | float, x: np.ndarray | float) -> np.ndarray:
     return np.where(np.abs(x) < 20, np.exp(-near) * total, far / (2.5066282746310002 * np.sqrt(size) * size**n))
 
 
-def bessel_ratio(n: np.ndarray | float, x: np.ndarray | float) -> np.ndarray:
+def bessel_ratio(n: float | np.ndarray, x: np.ndarray | float) -> np.ndarray:
     """I_n(x) / x**n for the modified Bessel function."""
     size = np.minimum(np.abs(x), 1e4)
     return np.exp(size) * bessel_scaled(n, size)
 
 
-def bessel_share(n: np.ndarray | float, x: np.ndarray | float) -> np.ndarray:
+def bessel_share(n: float | np.ndarray, x: np.ndarray | float) -> np.ndarray:
     """I_n(x) / x**n over I_0(x), without overflow."""
     return bessel_scaled(n, x) / bessel_scaled(0, x)
 

@@ -178,20 +178,27 @@ def like(tensor: torch.Tensor, value: torch.Tensor | float) -> torch.Tensor:
     return torch.full((), value, dtype=torch.bool if isinstance(value, bool) else kind, device=tensor.device)
 
 
+def both(a: torch.Tensor | float, b: torch.Tensor | float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Two values as tensors, of which one may be a plain number."""
+    if isinstance(a, torch.Tensor):
+        return a, like(a, b)
+    return (like(b, a), b) if isinstance(b, torch.Tensor) else (torch.as_tensor(a), torch.as_tensor(b))
+
+
 def maximum(a: torch.Tensor | float, b: torch.Tensor | float) -> torch.Tensor:
     """The larger one; a number may be plain."""
-    return torch.maximum(like(b, a), like(a, b)) if isinstance(a, torch.Tensor) else maximum(b, a)
+    return torch.maximum(*both(a, b))
 
 
 def minimum(a: torch.Tensor | float, b: torch.Tensor | float) -> torch.Tensor:
     """The smaller one; a number may be plain."""
-    return torch.minimum(like(b, a), like(a, b)) if isinstance(a, torch.Tensor) else minimum(b, a)
+    return torch.minimum(*both(a, b))
 
 
-def where(condition: torch.Tensor, a: torch.Tensor | float, b: torch.Tensor | float) -> torch.Tensor:
+def where(condition: torch.Tensor | bool, a: torch.Tensor | float, b: torch.Tensor | float) -> torch.Tensor:
     """a where the condition holds, or is not 0, else b; numbers may be plain."""
-    kinds = [x for x in (a, b) if isinstance(x, torch.Tensor)] or [condition]
-    return torch.where(condition.to(torch.bool), like(kinds[0], a), like(kinds[0], b))
+    kind = next(x for x in (a, b, condition) if isinstance(x, torch.Tensor))
+    return torch.where(like(kind, condition).to(torch.bool), like(kind, a), like(kind, b))
 
 
 def vdot(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
@@ -216,8 +223,8 @@ def sigmoid(x: torch.Tensor) -> torch.Tensor:
 
 def heaviside(a: torch.Tensor | float, b: torch.Tensor | float) -> torch.Tensor:
     """1 where a > b, 1/2 where they are equal, else 0."""
-    size = torch.result_type(a, b)
-    return torch.gt(a, b).to(size) / 2 + torch.ge(a, b).to(size) / 2
+    size, (left, right) = torch.result_type(a, b), both(a, b)
+    return torch.gt(left, right).to(size) / 2 + torch.ge(left, right).to(size) / 2
 
 
 def ratio(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
@@ -241,7 +248,7 @@ def softplus(x: torch.Tensor) -> torch.Tensor:
     return maximum(x, 0) + torch.log1p(torch.exp(-torch.abs(x)))
 
 
-def where_selected(a: torch.Tensor | float, s: torch.Tensor | float) -> torch.Tensor:
+def where_selected(a: torch.Tensor, s: torch.Tensor) -> torch.Tensor:
     """a, and 0 where it is infinite or NaN but s is 0: nothing that counts reads it there."""
     return where(is_selected(a, s), a, 0)
 
@@ -251,14 +258,14 @@ def limited(x: torch.Tensor) -> torch.Tensor:
     return torch.clip(x, -1e12, 1e12)
 
 
-def log_product(x: torch.Tensor | float, y: torch.Tensor | float) -> torch.Tensor:
+def log_product(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """log(x * y); of the signs, and by the logarithms of both, where the product might over- or underflow."""
     near = moderate(x, y)
     product = where(near, x, torch.sign(x)) * where(near, y, torch.sign(y))
     return torch.log(product) + (torch.log(where(near, 1, torch.abs(x))) + torch.log(where(near, 1, torch.abs(y))))
 
 
-def log_quotient(x: torch.Tensor | float, y: torch.Tensor | float) -> torch.Tensor:
+def log_quotient(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """log(x / y); of the signs, and by the logarithms of both, where the quotient might over- or underflow."""
     near = moderate(x, y)
     over = where(near, x, torch.sign(x)) / where(near, y, torch.sign(y))
