@@ -91,7 +91,8 @@ def _smaller(a: Node) -> Dim:
 
 @plain
 def svd(a: Node) -> tuple[Node, Node, Node]:
-    """U, the singular values (descending) and Vᵀ of a = U diag(s) Vᵀ, as in NumPy without full matrices."""
+    """U, the singular values (descending) and Vᵀ of a = U diag(s) Vᵀ, as in NumPy without full matrices; U and Vᵀ have
+    no derivative where singular values are equal."""
     (m, n), k, rows = a.shape[-2:], _smaller(a), a.ndim - 2
     if k == 0:
         none = [a.graph.full(0, (*a.shape[:-2], *shape)) for shape in ((m, k), (k,), (k, n))]

@@ -345,7 +345,8 @@ def eigvalsh(a: Node) -> Node:
 
 
 def eigh(a: Node) -> tuple[Node, Node]:
-    """The eigenvalues of symmetric matrices, ascending, and their eigenvectors as columns."""
+    """The eigenvalues of symmetric matrices, ascending, and their eigenvectors as columns, which have no derivative
+    where eigenvalues are equal."""
     whole, rows = eigensystem(a), a.ndim - 2
     return (build.squeeze(build.slice_axis(whole, rows, 0, 1), rows),
             build.slice_axis(whole, rows, 1, a.shape[-1]))
