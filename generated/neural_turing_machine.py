@@ -1,4 +1,5 @@
-"""neural-turing-machine: neural Turing machine over T steps: two read heads and a write head with content and location addressing
+"""neural-turing-machine: neural Turing machine over T steps: two read heads and a write head with content and
+location addressing
 
 Written by symbackprop 0.1.0 from the model text MODEL; `symbackprop verify FILE` checks it, edited or not.
 The code is yours: use it, change it, pass it on as you like.
@@ -6,6 +7,7 @@ PARAMS and DATA say which arrays forward takes, by name, and their shapes.
 """
 
 # mypy: disable-error-code="no-any-return, type-arg"
+# ruff: noqa: E501, E741
 import numpy as np
 
 NAME = "neural-turing-machine"
@@ -79,7 +81,8 @@ eps = 1e-08
 
 
 def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, dict]:
-    """Computes L, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA say."""
+    """Computes L, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA
+    say."""
     arrays, sizes, dtype, dtypes = read(params, data, dims)
     W_x = arrays["W_x"]                               # I×H
     W_r = arrays["W_r"]                               # (2*W)×H
@@ -544,7 +547,7 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         dz_6_t = dz_6[t] = dv22_t * sigmoid(z_6_2[t])  # dz_6_t = dv22_t ⊙ sigmoid(z_6[t])   N×1
         t37 = dz_6_t @ B_q_T                          # t37 = dz_6_t B_qᵀ   N×H
         t10 = np.einsum("ab,ab->a", diq_t, q_before[t])  # t10 = sum(diq_t ⊙ q[t-1], axis=-1)   N
-        # dz_gq_t = reshape(reshape(gq[t], (N,)) ⊙ reshape(v26[t], (N,)) ⊙ (sum(t8, axis=-1) − t10), (N, 1))  
+        # dz_gq_t = reshape(reshape(gq[t], (N,)) ⊙ reshape(v26[t], (N,)) ⊙ (sum(t8, axis=-1) − t10), (N, 1))
         #   N×1
         dz_gq_t = dz_gq[t] = (gq[t][:, 0] * (v26_2[t][:, 0] * (t8.sum(axis=1) - t10)))[:, None]
         t33 = dz_gq_t @ G_q_T                         # t33 = dz_gq_t G_qᵀ   N×H
@@ -627,7 +630,7 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         t28 = t27.sum(axis=1)                         # t28 = sum(t27, axis=-1)   N
         t29 = np.einsum("ab,ab->a", t27, t22)         # t29 = sum(t27 ⊙ t22, axis=-1)   N
         t30 = s_2[t][:, 0]                            # t30 = reshape(s[t], (N,))   N
-        # dk_t = reshape(reshape(gw[t], (N,)) ⊙ reshape(c[t], (N,)) ⊙ (t23 ⊙ t28 − t29) / 2 / t30³, (N, 1))  
+        # dk_t = reshape(reshape(gw[t], (N,)) ⊙ reshape(c[t], (N,)) ⊙ (t23 ⊙ t28 − t29) / 2 / t30³, (N, 1))
         #   N×1
         dk_t = (gw[t][:, 0] * (c_2[t][:, 0] * (t23 * t28 - t29)) / 2 / (t30 * t30 * t30))[:, None]
         t31 = t27.sum(axis=1, keepdims=True)          # t31 = sum(t27, axis=-1, keepdims=True)   N×1
@@ -665,7 +668,7 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         # dz_4_t = reshape(reshape(sigmoid(z_4[t]), (N,)) ⊙ sum(t16 ⊙ v11[t], axis=-1), (N, 1))   N×1
         dz_4_t = dz_4[t] = (sigmoid(z_4_2[t])[:, 0] * np.einsum("ab,ab->a", t16, v11_2[t]))[:, None]
         t45 = np.einsum("ab,ab->a", dip_t, p_before[t])  # t45 = sum(dip_t ⊙ p[t-1], axis=-1)   N
-        # dz_gp_t = reshape(reshape(gp[t], (N,)) ⊙ reshape(v14[t], (N,)) ⊙ (sum(t15, axis=-1) − t45), (N, 1)) 
+        # dz_gp_t = reshape(reshape(gp[t], (N,)) ⊙ reshape(v14[t], (N,)) ⊙ (sum(t15, axis=-1) − t45), (N, 1))
         #    N×1
         dz_gp_t = dz_gp[t] = (gp[t][:, 0] * (v14_2[t][:, 0] * (t15.sum(axis=1) - t45)))[:, None]
         t50 = dz_gp_t @ G_p_T                         # t50 = dz_gp_t G_pᵀ   N×H
