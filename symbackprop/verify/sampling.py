@@ -16,13 +16,13 @@ import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core.facts import is_part, is_product, is_simplex, is_symmetric, kind
-from symbackprop.core.graph import INT, Node
+from symbackprop.core.graph import INT, Node, label
 from symbackprop.core.kernel import Kernel
 from symbackprop.core.loops import Loop, with_bodies
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.registry import DEFINITE
 from symbackprop.core.scalars import ANY, TABLE
-from symbackprop.core.shapes import Dim, evaluate_dim, evaluate_shape
+from symbackprop.core.shapes import Dim, evaluate_dim, evaluate_shape, shape_text
 from symbackprop.errors import ShapeError
 from symbackprop.model.model import Model
 from symbackprop.verify.cost import require_room, shaped
@@ -67,8 +67,17 @@ def choose_sizes(model: Model, rng: Random, given: Mapping[str, int], trial: int
         sizes |= _drawn(sizes, free, rng, attempt + 1)
     if changed:
         return choose_sizes(model, rng, given, trial)
+    raise ShapeError(_misfit(model, given))
+
+
+def _misfit(model: Model, given: Mapping[str, int]) -> str:
+    """Why no sizes were found: what is empty at all sizes is the model's own fault."""
+    empty = next((row for row in _rows(model) if 0 in row.shape), None)
+    if empty is not None:
+        why = "; a slice that begins behind the end of its axis is empty" if is_part(empty) else ""
+        return f"{label(empty)} ({shape_text(empty.shape)}) of {model.name} has no entries at any sizes{why}"
     shown = ", ".join(f"{n} = {s}" for n, s in model.default_sizes(given).items())
-    raise ShapeError(f"no sizes fit all shapes of {model.name} (tried {shown} and others); give them with --dim")
+    return f"no sizes fit all shapes of {model.name} (tried {shown} and others); give them with --dim"
 
 
 def _small(count: int, taken: set[int], rng: Random, trial: int) -> list[int]:

@@ -77,6 +77,12 @@ def test_where_no_sizes_fit_they_are_asked_for() -> None:
         sizes_of("dim N, H\nparam W: N\nloss L = sum(reshape(W, (H, N / H))**2)", N=7, H=2)
 
 
+def test_what_is_empty_at_all_sizes_is_told() -> None:
+    model = parse("dim N\ndata x: N\nparam w: N, v: 3\nloss L = sum(x * w) + sum(v[4:])", name="m")
+    with pytest.raises(ShapeError, match=r"v\[:0\] \(0\) of m has no entries at any sizes; a slice that begins"):
+        choose_sizes(model, np.random.default_rng(0), {})
+
+
 def test_a_sample_has_the_shapes_kinds_and_bounds_of_the_model() -> None:
     model = parse("dim N, D, V\ndata i: N int < V\ninput X: N x D\nparam E: V x D, s\noutput Y = E[i] * X * s")
     sizes = choose_sizes(model, np.random.default_rng(0), {})
