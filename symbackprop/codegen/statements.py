@@ -398,12 +398,14 @@ class Writer:
             found.append(Line(assign(element.name, self.p.converted(place, element.kind).code), "", depth))
         found += self.inside(loop).all(loop.body.statements, depth)
         own = {} if depth > 1 else {s.value.variable: s for s in loop.stores[::-1] if s.kind == s.value.kind == FLOAT}
+        last = last_words(found, depth) if self.program.level and not self.workspace else {}
         for store in loop.stores:
-            stored = store.value.variable if own.get(store.value.variable) is store else None
+            stored = (store.value.variable or "") if own.get(store.value.variable) is store else ""
             into = index(store.stack, at_step(loop.index, store.first))
-            if stored and self.program.level and not self.workspace and put(found, stored, into, depth):
-                continue
-            found.append(Line(assign([into], store.value.code), "", depth, stored=stored or ""))
+            if stored in last:
+                found[last[stored]] = put_too(found[last[stored]], into)
+            else:
+                found.append(Line(assign([into], store.value.code), "", depth, stored=stored))
         moved = [(word, value) for word, value in loop.update if value.variable != word]
         if moved:
             names, values = [name(a) for a, _ in moved], tuple(b.code for _, b in moved)
@@ -458,16 +460,20 @@ def turned(fixed: Iterable[tuple[str, str]], body: Sequence[Line], copied: Calla
     return [assign(c, copied(attribute(m, "T"))) for m, c in fixed if m in change.found], list(body)
 
 
-def put(lines: list[Line], word: str, place: Code, depth: int) -> bool:
-    """Have the line that gives a variable its value put it into a place too, h_t = h[t] = np.tanh(z_t); False where
-    that is not the last word on it."""
-    given = [k for k, line in enumerate(lines) if line.depth == depth and word in _given(line.code)]
-    if not given or any(word in _changed(line.code) for line in lines[given[-1] + 1 :]):
-        return False
-    code = lines[given[-1]].code
-    assert isinstance(code, ast.Assign)
-    lines[given[-1]] = replace(lines[given[-1]], code=assign([*code.targets, place], code.value))
-    return True
+def last_words(lines: Sequence[Line], depth: int) -> dict[str, int]:
+    """The line that gives a variable its value, for those of which it is the last word."""
+    found: dict[str, int] = {}
+    for k, line in enumerate(lines):
+        for word in _changed(line.code):
+            found.pop(word, None)
+        found |= dict.fromkeys(_given(line.code) if line.depth == depth else (), k)
+    return found
+
+
+def put_too(line: Line, place: Code) -> Line:
+    """The line that puts the value which it gives a variable into a place too, h_t = h[t] = np.tanh(z_t)."""
+    assert isinstance(line.code, ast.Assign)
+    return replace(line, code=assign([*line.code.targets, place], line.code.value))
 
 
 def unnamed(lines: Sequence[Line], lasting: Collection[str]) -> list[Line]:
