@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from itertools import pairwise
+from string import ascii_letters
 from typing import NamedTuple
 
 
@@ -227,21 +228,21 @@ def carried(n: int) -> str:
 # ---------------------------------------------------------------- arrays with many axes, many operations
 
 
-@large(20)
+@large(16)
 def wide_einsum(n: int) -> str:
-    """Einsums of so many letters, after each other."""
-    letters = "abcdefghijklmnopqrstuvwxyz"[:n]
+    """Einsums of arrays with as many axes as there may be, after each other."""
+    letters = ascii_letters[:n]
     shape, turned = " x ".join("2" * n), letters[1:] + letters[0]
     lines = [f"data X: {shape}", f"param W: {shape}", "V0 = X"]
     lines += [f'V{k + 1} = einsum("{letters},{letters}->{turned}", W, V{k})' for k in range(300)]
     return "\n".join([*lines, "loss L = sum(V300)", ""])
 
 
-@large(48)
+@large(31)
 def many_operands(n: int) -> str:
-    letters = [chr(97 + k % 26) if k < 26 else chr(65 + k % 26) for k in range(n + 1)]
+    """As many arrays as one einsum takes."""
     arrays = [f"W{k}" for k in range(n)]
-    pattern = ",".join(a + b for a, b in pairwise(letters))
+    pattern = ",".join(a + b for a, b in pairwise(ascii_letters[: n + 1]))
     return "".join(f"param {a}: 2 x 2\n" for a in arrays) + (
         f'loss L = einsum("{pattern}->", {", ".join(arrays)})\n')
 
