@@ -151,7 +151,7 @@ class Builder:
         self.model.place = f"{self.source}:{statement.line}"
         with located(self.model.place):
             if self.count > MAX_STATEMENTS:
-                raise _too_many(MAX_STATEMENTS)
+                raise ModelError(f"more than {MAX_STATEMENTS} statements after unrolling: use a symbolic axis, 1..T")
             if self.scope is not self.top and not isinstance(statement, (tree.Equation, tree.For)):
                 raise ModelError("in a loop over a symbolic axis only equations and loops can stand")
             _RULES[type(statement)](self, statement)
@@ -340,10 +340,10 @@ class Builder:
     def unroll(self, s: tree.For, start: int, stop: int) -> None:
         """The body once for every value of the counter; downwards when the range runs downwards."""
         step, steps = 1 if stop >= start else -1, abs(stop - start) + 1
-        if steps > MAX_STATEMENTS:
-            raise ModelError(f"a loop of {steps} steps is too long to unroll: use a symbolic axis, 1..T")
-        if steps * sum(map(_least, s.body)) > MAX_UNROLLED:
-            raise _too_many(MAX_UNROLLED)
+        count = steps * max(1, sum(map(_least, s.body)))
+        if count > MAX_UNROLLED:
+            raise ModelError(f"the loop over {s.variable} is too long to unroll: it is {count} statements, of at most "
+                             f"{MAX_UNROLLED}; use a symbolic axis, 1..T")
         for k in range(start, stop + step, step):
             self.top.counters[s.variable] = k
             self.scope.locals.append({})
@@ -440,10 +440,6 @@ def _least(s: tree.Statement) -> int:
         case tree.Number(first), tree.Number(last):
             return 1 + (abs(int(last - first)) + 1) * sum(map(_least, s.body))
     return 1
-
-
-def _too_many(count: int) -> ModelError:
-    return ModelError(f"more than {count} statements after unrolling: use a symbolic axis, 1..T")
 
 
 def _flat(statements: Sequence[tree.Statement]) -> Iterator[tree.Statement]:
