@@ -215,4 +215,3 @@ def _library(value: Any) -> str | None:
     root = name.partition(".")[0] if isinstance(name, str) else ""
     root = "jax" if root == "jaxlib" else root
     return root if root in LIBRARIES else None
-

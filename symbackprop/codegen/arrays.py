@@ -584,4 +584,3 @@ SCALARS: dict[str, Scalar] = {
     "truth": lambda p, form, x: p.relation("!=", x, _zero(p)),
     "above": _above,
 }
-

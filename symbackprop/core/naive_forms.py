@@ -117,8 +117,6 @@ def _flat_power(base: Formula, exponent: Num, args: list[Node]) -> Formula | Non
     return Arg(len(args) - 1)
 
 
-
-
 def stable_form(name: str, args: Sequence[Node]) -> Node | None:
     """The stable row that stands for a function of rows; None where there is none."""
     if name == "log":

@@ -510,7 +510,6 @@ class Tidy(Telling):
             return _size(inner.shape[0]), 4
         return None
 
-
     def methods(self, items: Tokens) -> Tokens:
         """``X.sum(axis=0)`` is sum(X, axis=0), ``x.mT`` is x.T, ``d.shape`` is shape(d)."""
         for k in range(1, len(items) - 1):

@@ -1331,4 +1331,3 @@ def _sums(whole: Array, belongs: Sequence[int]) -> Iterator[tuple[str, str, Arra
                 wrong = f"the sum runs over {_axes(axes)}, where {_axes(belongs)} belong{'s' * (len(belongs) == 1)}"
                 yield wrong, AXIS, whole.sum(axis=axes)
                 yield wrong.replace("sum", "mean", 1), AXIS, whole.mean(axis=axes)
-

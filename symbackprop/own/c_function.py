@@ -111,4 +111,3 @@ def _parameter(text: str) -> Parameter:
     if found is None or plain not in _TYPES:
         raise UsageError(f"the parameter {text!r} of the C signature cannot be read; types are {', '.join(_TYPES)}")
     return Parameter(found["name"], plain, bool(found["pointer"] or found["array"]), "const" in words)
-

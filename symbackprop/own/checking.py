@@ -597,4 +597,3 @@ def _different(first: Returned, second: Returned) -> list[str]:
     """The results that two calls do not give alike."""
     return [first.words[n] for n, a in first.gradients.items() if n in second.gradients
             and not np.allclose(a, second.gradients[n], rtol=1e-4, atol=1e-7, equal_nan=True)]
-

@@ -144,4 +144,3 @@ def _roots(reference: Reference, points: Sequence[Point]) -> Usual:
         less = [v / (v - 1) if v > 1 else np.nan for v in values]
         yield m.CONSTANT, f"1/({text} - 1) stands where 1/{text} belongs", less
         yield m.CONSTANT, f"1/{text} stands where 1/({text} - 1) belongs", [1 / v for v in less]
-

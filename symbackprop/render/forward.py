@@ -134,4 +134,3 @@ def _as_printed(name: str) -> Name:
 def loop_range(r: Rows, loop: Loop) -> Math:
     """t = 1, …, T, or backwards."""
     return Range(loop.index, r.size(loop.begin), r.size(loop.end))
-

@@ -231,7 +231,6 @@ class Along:
         except (NotAnalytic, Unstated):
             return 0.0
 
-
     def _not_negative(self, v: Arrays) -> ProductReport:
         """⟨v, G v⟩ ≥ 0: what is convex bends upwards, where data are weights as they are taken to be."""
         data = {n: weights(row, self.sample.values[n], self.rng) for n, row in self.candidate.model.leaves().items()

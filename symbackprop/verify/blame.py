@@ -328,4 +328,3 @@ class Slopes:
 def _rows(objective: Objective) -> Sequence[Node]:
     rows = objective.rows[0].graph.topological(objective.rows)
     return [r for r in rows if r.id in objective.base and not r.is_loop]
-

@@ -98,6 +98,7 @@ HOLDS = {
     "<": np.less, ">": np.greater, "<=": np.less_equal, ">=": np.greater_equal, "==": np.equal, "!=": np.not_equal,
 }
 
+
 def switches_of(row: Node) -> tuple[Switch, ...]:
     """Where an elementwise row passes from one piece to another; none where it has no pieces."""
     head = row.attr.head if isinstance(row.attr, Kernel) else None

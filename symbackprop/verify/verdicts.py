@@ -170,6 +170,7 @@ def _halve(analytic: Array, prober: Prober, where: Array, direction: Array, larg
         where = halves[int(np.argmax(gaps))]
     return int(where[0])
 
+
 AGREE = 1e-8
 _RANK = {KINK: 0, PASS: 1, INCONCLUSIVE: 2, FAIL: 3}
 

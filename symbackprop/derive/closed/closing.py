@@ -610,7 +610,6 @@ class Rows:
         row.hint = row.hint or node.hint
         return self._apart(row) if node.apart else row
 
-
     def _loop(self, scan: Node, args: list[Node]) -> Node:
         """A reverse loop with its body in closed form; what its steps do not read any more does not enter it."""
         loop: Loop = scan.attr

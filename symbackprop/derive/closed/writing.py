@@ -302,4 +302,3 @@ def work(form: f.Formula) -> float:
         case f.Call():
             return inside + MULTIPLY * (len(parts) > 1)
     return inside
-

@@ -319,5 +319,3 @@ def _times(sign: str, line: str, place: errors.Place) -> str:
     """The line with ``a(b + c)`` as a product."""
     before, there, after = line[: place.start - 1], line[place.start - 1 : place.end - 1], line[place.end - 1 :]
     return before + there.replace("(", f" {sign} (", 1) + after
-
-

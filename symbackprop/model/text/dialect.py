@@ -85,11 +85,6 @@ def plain(expr: tree.Member, names: Container[str], values: bool = False,
     raise _strange(expr)
 
 
-
-
-
-
-
 def _is_call(expr: tree.Expr) -> TypeGuard[tree.Member]:
     """``a.f(b)``"""
     return isinstance(expr, tree.Member) and expr.args is not None
@@ -306,7 +301,6 @@ def _refuse_others(expr: tree.Member, module: str, args: tuple[tree.Expr, ...], 
                             instead=_as_functions(expr, expr.name) if places and not values else ())
 
 
-
 def _module(expr: tree.Expr, names: Container[str]) -> str:
     """The last word of ``torch.nn.functional``; nothing where that is no library."""
     if isinstance(expr, tree.Member):
@@ -368,6 +362,3 @@ def _strange(expr: tree.Member) -> SyntaxProblem:
                              instead=[partial(joined, expr.name)])
     return SyntaxProblem("a dot is only used in numbers, in ranges 1..T, in .T and for functions of an array, as in "
                          f"X.sum(axis=0); there are no attributes, and {expr.name!r} is none", near=expr.name)
-
-
-

@@ -337,8 +337,6 @@ def _between(expr: tree.Chain, part: tree.Expr) -> Place | None:
 MASK = "mask"  # what parameters that say which entries stay are called
 
 
-
-
 def _with_mask(declared: str, call: str, first: Place, line: str, place: Place) -> str:
     """The line with a mask that is declared in front of it."""
     indent = line[: len(line) - len(line.lstrip())]

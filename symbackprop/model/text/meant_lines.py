@@ -24,26 +24,26 @@ def around(line: str, place: Place) -> tuple[int, int]:
 
 _RIGHT_SIDES = ("= ", " =")
 
-_CONDITIONS = {"and": "({}) * ({})", "&": "({}) * ({})", "&&": "({}) * ({})",
-               "or": "maximum({}, {})", "|": "maximum({}, {})", "||": "maximum({}, {})"}
-
 _SIGNS_OF_CONDITIONS = re.compile(r"\b(?:and|or)\b|&&?|\|\|?")
 
 
 def combined_conditions(line: str, place: Place) -> str:
-    """The line with ``(a) * (b)`` for ``a and b`` and ``a & b``; as it is where more than two are combined."""
+    """The line with ``(a) * (b)`` for ``a and b`` and ``a & b``, and ``maximum(a, b)`` for ``a or b``; as it is where
+    more than two are combined."""
     sign = _SIGNS_OF_CONDITIONS.match(line, place.start - 1)
     start, end = around(line, place._replace(end=sign.end() + 1)) if sign is not None else (0, 0)
     if sign is None or _SIGNS_OF_CONDITIONS.search(line[sign.end() : end]):
         return line
     left, right = (_bare(side.strip()) for side in (line[start : sign.start()], line[sign.end() : end]))
-    return f"{line[:start]}{_CONDITIONS[sign[0]].format(left, right)}{line[end:]}"
+    meant = f"({left}) * ({right})" if sign[0] in ("and", "&", "&&") else f"maximum({left}, {right})"
+    return f"{line[:start]}{meant}{line[end:]}"
 
 
 def _bare(text: str) -> str:
     """Text without brackets around all of it."""
     depths = [*accumulate((c == "(") - (c == ")") for c in text)]
     return text[1:-1] if text.startswith("(") and text.endswith(")") and 0 not in depths[:-1] else text
+
 
 _NOT = re.compile(r"\bnot\s+([^()\[\],=<>!]*(?:[<>]=?|[=!]=)[^()\[\],]*?)(?=\s+(?:else|and|or|if)\b|[)\],]|\s*$)")
 _OPPOSITE = re.compile(r"(?:[~!]|\bnot\b)\s*(\w+(?:\[[^\[\]]*\])?(?!\s*[\w.(\[])|\((?:[^()]|\([^()]*\))*\))")
@@ -72,6 +72,7 @@ def with_point(line: str, place: Place) -> str:
     """0,5 as 0.5; 1,000, which may be a thousand, as it is."""
     three = re.match(r"\d{3}(?!\d)", line[place.end - 1 :]) and not line[: place.start - 1].endswith("0")
     return line if three else f"{line[: place.start - 1]}.{line[place.end - 1 :]}"
+
 
 _BOTH = re.compile(r"\s*(.+?)\s*([<>]=?)\s*([^<>]+?)\s*([<>]=?)\s*(.+?)\s*")
 
@@ -122,6 +123,7 @@ def _of_named_entries(line: str, place: Place) -> str:
         return f"{before[:opening]}({body}){line[over.end() + 1 :]}"
     return f"{before[: opening + 1]}{body}, axis=0{line[over.end() :]}"
 
+
 _BY_NAME = re.compile(r"for\s+(\w+(?:\s*,\s*\w+)*)\s+in\s+(?:zip\()?(\w+(?:\s*,\s*\w+)*)\)?\s*(?=[\])])")
 
 
@@ -139,6 +141,7 @@ def entries_from_one(line: str, place: Place) -> str:
     items = [_END.sub(_counted, item.strip()) if "end" in item else _ONE.sub(lambda n: str(int(n[0]) - 1), item.strip())
              for item in found[2].split(",")]
     return f"{line[: found.start()]}{found[1]}[{', '.join(items)}]{line[found.end() :]}"
+
 
 _OF_MATLAB = re.compile(r"(\w+)\(((?:\s*(?::|[1-9]\d*|[a-z]|(?:[1-9]\d*:)?(?:\d+|end(?:\s*-\s*\d+)?))\s*,?)+)\)")
 
@@ -179,6 +182,7 @@ def loop_of_matlab(line: str, place: Place) -> str:
 def without_values(line: str, place: Place) -> str:
     """The line with ``w: D, b`` for ``w: D = 0.1, b = 0``."""
     return re.sub(r"\s*=\s*-?[\d.]+(?:[eE][-+]?\d+)?(?=\s*(?:,|$))", "", line)
+
 
 _END = re.compile(r"(?:(\d+|end(?:\s*-\s*\d+)?)\s*:\s*)?\bend\b(?:\s*-\s*(\d+))?")
 
@@ -224,6 +228,7 @@ def declared_instead(role: str, line: str, place: Place) -> str:
 def without_module(name: str, line: str, place: Place) -> str:
     """The line with ``f(`` for ``np.linalg.f(``."""
     return re.sub(rf"\b(?:[A-Za-z]\w*\.)+{name}\(", f"{name}(", line)
+
 
 JOINED = {"c_": "column_stack", "r_": "hstack"}
 

@@ -284,8 +284,6 @@ class ModelScope(Scope):
         return f"{shown!r} is not declared.{suggested(near)}", [near, library] if near else [library]
 
 
-
-
 def _with_cross(name: str, line: str, place: Place) -> str:
     """The line with ``N x D`` for ``N, D``."""
     return re.sub(rf"(:\s*[^,:]*\w)\s*,\s*({name}\b)", r"\1 x \2", line)

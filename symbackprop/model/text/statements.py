@@ -202,7 +202,6 @@ class Reader:
         return own.startswith(indent) and len(own) > len(indent)
 
 
-
 def _refuse_deep(what: str, line: int, nesting: int) -> None:
     """Refuse what begins on a line inside too many others."""
     if nesting >= MAX_NESTING:
@@ -321,7 +320,6 @@ def _arrays(c: Cursor, keyword: str, line: int) -> tree.Statement:
     return tree.Arrays(line, keyword, items)
 
 
-
 def _array(c: Cursor) -> tree.ArrayItem:
     if c.before.is_sign(",") and (c.now.kind == NUMBER or (c.now.text == "int" and c.after.is_sign("<"))):
         raise c.now.problem(_APART if c.now.kind == NUMBER else "no comma stands before int", (with_x,))
@@ -347,8 +345,6 @@ def _lists(c: Cursor) -> bool:
     """Whether there is a comma in the brackets that begin behind a name."""
     inside = takewhile(lambda token: not token.is_sign("]"), c.tokens[c.place :])
     return any(token.is_sign(",") for token in inside)
-
-
 
 
 def _stated(c: Cursor) -> str:
@@ -404,7 +400,6 @@ def _result(c: Cursor, keyword: str, line: int) -> tree.Statement:
     return tree.Equation(line, keyword, name, expression(c))
 
 
-
 _RULES: dict[str, Callable[[Cursor, str, int], tree.Statement]] = {
     "dim": _dims, "function": _functions, "data": _arrays, "input": _arrays, "param": _arrays, "const": _constants,
     "convention": _constants, "notation": _notation, "loss": _result, "output": _result,
@@ -440,7 +435,6 @@ def _with_entries(line: str, place: Place) -> str:
         return line
     mask = f"one_hot({picked[1]}, {name}.shape[1]) > 0" if picked is not None else index
     return f"{indent}{name} = where({mask}, {f'{name} {sign} ({value})' if sign else value}, {name})"
-
 
 
 _OBJECTIVES = ("minimize", "minimise", "min", "objective", "cost")

@@ -281,7 +281,6 @@ def _match_brackets(tokens: list[Token], stack: list[Token]) -> None:
             stack.pop()
 
 
-
 def _complaint(rest: str, where: str = "") -> str:
     """Why the character that ``rest`` begins with cannot be there."""
     char = rest[0]

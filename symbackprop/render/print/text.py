@@ -198,7 +198,6 @@ class TextPrinter(Remembering[Text, Text], LinePrinter):
         first, last = (self.indexed(name, [x], False) for x in (self(m.first), self(m.last)))
         return self.fenced(self.row(first, comma, SIGNS["dots"], comma, last))
 
-
     def _in_front(self, size: Text, body: Text) -> Text:
         """½(y − o)², 2x, 0.002 W₁, 3·10: no sign where number and factor cannot run together."""
         inner = body if body.level == TERM else self.at_least(body, PRODUCT)
