@@ -1,4 +1,4 @@
-"""How fast emitted modules are, beside PyTorch, JAX, HIPS autograd (those that are installed) and the bare products.
+"""How fast emitted modules are, beside NumPy by hand, PyTorch, JAX, HIPS autograd (those installed) and bare products.
 
     python benchmarks/emitted.py                          # every workload, float32, one thread
     python benchmarks/emitted.py rnn lstm --rounds 50
@@ -59,7 +59,7 @@ def options_of(arguments: list[str]) -> Any:
     parser.add_argument("--apart", action="store_true", help="everybody in a process of their own")
     parser.add_argument("--level", type=int, action="append", help="optimisation level (default: all there are)")
     parser.add_argument("--peer", action="append", choices=(*peers.MODULES, *peers.ASKED),
-                        help="default: all installed but nn (nn.RNN, nn.LSTM) and compile (torch.compile)")
+                        help="default: hand and all installed but nn (nn.RNN, nn.LSTM) and compile (torch.compile)")
     options = parser.parse_args(arguments)
     if unknown := set(options.names) - {w.name for w in WORKLOADS}:
         parser.error(f"no workload {', '.join(sorted(unknown))}")
@@ -68,7 +68,7 @@ def options_of(arguments: list[str]) -> Any:
 
 def main() -> None:
     options = options_of(sys.argv[1:])
-    libraries = peers.installed() if options.peer is None else options.peer
+    libraries = ["hand", *peers.installed()] if options.peer is None else options.peer
     levels = available(options.level or [0, 1, 2])
     best = f"-O{levels[-1]}"
     columns = [f"-O{level}" for level in levels[:-1]] + libraries + ["floor"]

@@ -1,5 +1,5 @@
-"""The workloads in other libraries. A peer is made by `build(library, name, params, data)`, which returns a function of
-no arguments that computes the loss and its gradients by name, or None where the library is not installed.
+"""The workloads in other libraries, and by hand. A peer is made by `build(library, name, params, data, wanted)`, which
+returns a function of no arguments that computes the loss and its gradients by name.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ Arrays = dict[str, Any]
 Step = Callable[[], tuple[Any, Arrays]]
 
 MODULES = {"torch": "peers_torch", "jax": "peers_jax", "autograd": "peers_autograd"}
-ASKED = {"nn": "peers_nn", "compile": "peers_compile"}  # those that take part where they are named
+ASKED = {"hand": "peers_hand", "nn": "peers_nn", "compile": "peers_compile"}  # take part where they are named
 ONLY = {"nn": ("rnn", "lstm")}  # the workloads of those that do not have all
 
 
