@@ -16,14 +16,14 @@ import sympy as sp
 
 from symbackprop.core import build, exact_forms
 from symbackprop.core import formula as f
-from symbackprop.core.facts import is_lookup, is_spread, is_sum, kind, plainly, unnamed
+from symbackprop.core.facts import is_lookup, is_sum, kind, plainly
 from symbackprop.core.graph import BOOL, Node
 from symbackprop.core.hazards import is_nonnegative
 from symbackprop.core.noughts import term_by_term
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.scalars import TABLE, Scalar
 from symbackprop.core.selection import zero_branch
-from symbackprop.core.shapes import Shape, is_one, same_shape
+from symbackprop.core.shapes import same_shape
 
 MAX_DEPTH = 40
 Known = Callable[[Node], Node | None]
@@ -520,29 +520,15 @@ class _Quotients:
         for k in f.arguments(num):
             e, rest = self.args[k], f.ONE if num == f.Arg(k) else _without(num, f.Arg(k))
             if rest is not None and plainly(e) is plainly(total.args[0]) and self._divides(e, total, den.index):
-                u, axis = self._argument(e), total.attr[0][0]
-                return None if u is None else f.mul(rest, self._row(build.softmax(self._unshifted(u, axis), axis)))
+                u = self._argument(e)
+                return None if u is None else f.mul(rest, self._row(build.softmax(u, total.attr[0][0])))
         return None
 
     def _divides(self, e: Node, total: Node, place: int) -> bool:
-        """Whether the sum along one axis is read as broadcasting against that axis."""
-        return len(total.attr[0]) == 1 and _is_read_along(self.args[place], e.shape, total.attr[0])
-
-    def _unshifted(self, u: Node, axis: int) -> Node:
-        """z, of u = z − max z along the axis: softmax(z − max z) = softmax(z), which takes the largest entry away."""
-        row = unnamed(u)
-        match row.form:
-            case f.Add((f.Arg(whole), f.Neg(f.Arg(place)))) | f.Add((f.Neg(f.Arg(place)), f.Arg(whole))):
-                z, shift = row.args[whole], row.args[place]
-            case _:
-                return u
-        top, way = _source(shift)
-        if not top.op.chooses or axis not in top.attr[0] or unnamed(top.args[0]) is not unnamed(z):
-            return u
-        if not same_shape(z.shape, u.shape) or not _is_read_along(shift, z.shape, top.attr[0]):
-            return u
-        self.logs.passed |= {u.id, row.id, *way}
-        return z
+        """Whether the sum along one axis is read as broadcasting against that axis, which it may lack in front."""
+        axes, given = total.attr[0], self.args[place].shape
+        whole = build.reduced_shape(e.shape, axes, keepdims=True)
+        return len(axes) == 1 and len(given) >= e.ndim - axes[0] - 1 and same_shape(given, whole[e.ndim - len(given) :])
 
     def _call(self, name: str, u: Node) -> f.Formula:
         return self._row(u.graph.call(name, u))
@@ -550,22 +536,6 @@ class _Quotients:
     def _row(self, row: Node) -> f.Formula:
         self.args.append(row)
         return f.Arg(len(self.args) - 1)
-
-
-def _is_read_along(reduced: Node, shape: Shape, axes: Sequence[int]) -> bool:
-    """Whether what was reduced along axes is read as broadcasting against these, which it may lack in front."""
-    whole = build.reduced_shape(shape, axes, keepdims=True)
-    lacks = len(shape) - reduced.ndim
-    return all(map(is_one, whole[:lacks])) and same_shape(reduced.shape, whole[lacks:])
-
-
-def _source(row: Node) -> tuple[Node, set[int]]:
-    """The row that a row is, seen through names and views and held constant or not, and those on the way there."""
-    way = {row.id}
-    while is_spread(row) or row.form == f.Arg(0) or row.op.held:
-        row = row.args[0]
-        way.add(row.id)
-    return row, way
 
 
 def _without(product: f.Formula, factor: f.Formula) -> f.Formula | None:
