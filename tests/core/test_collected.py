@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sympy as sp
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from symbackprop.core import formula as f
@@ -52,9 +52,11 @@ def test_kernels_are_one_where_their_canonical_forms_are(a: f.Formula, b: f.Form
 
 
 @settings(deadline=None)
+@example(f.Neg(f.Div(f.Mul((f.Num(sp.Integer(4)), f.Arg(0), f.Arg(2))), f.Arg(0))), [0, 1, 2])
 @given(FORMULAS, st.permutations(range(3)))
 def test_the_identity_of_another_order_is_that_of_the_formula_in_it(form: f.Formula, order: list[int]) -> None:
-    kernel = Kernel(renumbered(form, f.arguments(form)))
+    left = Kernel(renumbered(form, f.arguments(form))).form  # an argument may cancel, which rows leave out too
+    kernel = Kernel(renumbered(left, f.arguments(left)))
     places = tuple([k for k in order if k < kernel.arity])
     assert kernel.identity_in(places) == Kernel(renumbered(kernel.form, places)).identity
 
