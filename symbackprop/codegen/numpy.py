@@ -16,7 +16,7 @@ from symbackprop.codegen.tree import ALL, Code, Expr, attribute, call, index, jo
 from symbackprop.core import formula as f
 from symbackprop.core.facts import is_reshaped, is_squeezed, is_sum
 from symbackprop.core.graph import FLOAT, Node
-from symbackprop.core.registry import Role
+from symbackprop.core.roles import Role
 from symbackprop.core.shapes import ONE, Shape, same, same_shape
 
 _COMBINED: dict[Role | None, str] = {Role.SUM: "add", Role.LARGEST: "maximum"}  # what takes two slices together
@@ -57,7 +57,7 @@ class NumPy(Arrays):
 
     def lowered(self, node: Node) -> Expr | None:
         found = super().lowered(node) or self.product_sum(node) or self.selected_sum(node)
-        short = _COMBINED.get(node.op.role)
+        short = _COMBINED.get(node.role)
         found = found or (self.short_reduction(node, short) if short else None)
         return found or self.plain_sum(node)
 
@@ -105,7 +105,7 @@ class NumPy(Arrays):
             return None
         terms = inner.form.terms if isinstance(inner.form, f.Add) else (inner.form,)
         args = [self.as_float(a) for a in inner.args]
-        noughts = [t.args for t in terms if isinstance(t, f.Call) and t.name == "nought"]
+        noughts = [t.args for t in terms if isinstance(t, f.Call) and t.role is Role.NOUGHT]
         axes = tuple(node.attr[0]) if len(node.attr[0]) < inner.ndim else ()
         over = {"axis": axes[0] if len(axes) == 1 else axes} if axes else {}
         sums = [self.guarded_sum(value, s, args, inner.shape, over) for value, s in noughts]

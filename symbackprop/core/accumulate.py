@@ -10,6 +10,7 @@ import sympy as sp
 from symbackprop.core import formula as f
 from symbackprop.core.calculus import from_sympy, unguarded
 from symbackprop.core.graph import Node
+from symbackprop.core.roles import Role
 from symbackprop.core.scalars import PLACEHOLDERS, to_sympy
 
 
@@ -55,12 +56,12 @@ def cancelled(upstream: Node, output: Node, index: int) -> Node | None:
     form, place = _over(upstream, output)
     if form is None or output.head is None:
         return None
-    if output.head == "root":
+    if output.role is Role.FLAT_ROOT:
         whole = divided(upstream, output)
         return None if whole is None else whole / 2
     if not f.has_quotient(f.written(form)):
         return None
-    if output.head == "exp":  # which may be infinite: −1/e² → −1/e
+    if output.function is not None and output.function.exponential:  # which may be infinite: −1/e² → −1/e
         product = f.mul(form, f.Arg(place))
         return output.graph.arithmetic(product, upstream.args) if f.size(product) < f.size(form) else None
     slope = output.attr.partial(index)

@@ -18,6 +18,7 @@ from symbackprop.core import formula as f
 from symbackprop.core.facts import is_sum
 from symbackprop.core.graph import Node
 from symbackprop.core.hazards import is_nonnegative
+from symbackprop.core.roles import Role
 from symbackprop.core.scalars import Scalar
 
 MAX_POWER = 4  # up to which a^n − b^n is taken apart
@@ -194,7 +195,7 @@ class Forms:
         called = self._call(base)
         if called is None or called[0].log is None or not called[0].positive or not isinf(called[0].range[1]):
             return None
-        return called[0].name == "exp", called[1].graph.apply(called[0].log, called[1]) * n
+        return called[0].exponential, called[1].graph.apply(called[0].log, called[1]) * n
 
     def _gathered(self, factors: Factors, places: Sequence[int], logs: Sequence[Node], over: f.Formula = f.ONE
                   ) -> Factors:
@@ -220,7 +221,7 @@ class Forms:
     def _gates(self, factors: Factors) -> Factors | None:
         """σ(u)·σ(−u) = sech²(u/2)/4, whose slope is 0 at 0."""
         sigmoids = [(k, called[1]) for k, (base, n) in enumerate(factors)
-                    if n == 1 and (called := self._call(base)) is not None and called[0].name == "sigmoid"]
+                    if n == 1 and (called := self._call(base)) is not None and called[0].role is Role.LOGISTIC]
         for k, u in sigmoids:
             for j, v in sigmoids:
                 if k < j and v is scaled(u, -sp.S.One):
@@ -287,12 +288,15 @@ def arithmetic_of(row: Node, ends: Container[int]) -> tuple[f.Formula, Sequence[
     return row.arithmetic, row.args
 
 
+_HYPOTENUSE = f.call("sqrt", f.Arg(0) ** 2 + f.Arg(1) ** 2)
+
+
 def sides_of(row: Node, ends: Container[int]) -> list[Node]:
     """a and b of a √(a² + b²)."""
     form = row.form
-    if is_barrier(row, ends) or not isinstance(form, f.Call) or form.name != "hypot":
+    if is_barrier(row, ends) or form is None or form.guards != _HYPOTENUSE:
         return []
-    return [row.graph.apply(part, *row.args) for part in form.args]
+    return [row.graph.apply(part, *row.args) for part in f.children(form)]
 
 
 Factors = list[tuple[f.Formula, sp.Expr]]

@@ -11,7 +11,7 @@ from symbackprop.core import formula as f
 from symbackprop.core.entry import Indices, Kind, Terms, folded_slopes, jacobian, kind_of, letters
 from symbackprop.core.graph import SIMPLEX, SYMMETRIC, Leaf, Node
 from symbackprop.core.pattern import Pattern
-from symbackprop.core.registry import Role
+from symbackprop.core.roles import Role
 from symbackprop.core.shapes import is_one, same, same_shape, size_of
 
 _SOME = sp.Dummy("n", integer=True, positive=True)  # a size that is not 1
@@ -49,7 +49,7 @@ def kind(row: Node) -> Kind:
 
 def _whether(role: Role) -> Callable[[Node], bool]:
     """Whether a row has a role."""
-    return lambda row: row.op.role is role
+    return lambda row: row.role is role
 
 
 is_reshaped = _whether(Role.RESHAPED)
@@ -133,12 +133,12 @@ def is_view(row: Node) -> bool:
 
 def is_put(row: Node) -> bool:
     """Whether a row is 0 but for one entry along its last axis, at indices."""
-    return row.op.role is Role.PUT and row.attr[0] == row.ndim - 1 and is_one(row.args[1].shape[-1])
+    return row.role is Role.PUT and row.attr[0] == row.ndim - 1 and is_one(row.args[1].shape[-1])
 
 
 def one_hot_index(row: Node) -> Node | None:
     """The index row (its last axis of size 1) when a row is 1 where the last axis is at the index, else 0."""
-    if row.head != "equal" or len(row.args) != 2:
+    if row.role is not Role.EQUALITY or len(row.args) != 2:
         return None
     for index, places in (row.args, row.args[::-1]):
         if _is_along(places, row) and index.kind == "int" and index.ndim == row.ndim and is_one(index.shape[-1]):

@@ -19,6 +19,7 @@ from typing import Any, TypeAlias
 
 import sympy as sp
 
+from symbackprop.core.roles import Role
 from symbackprop.errors import ModelError
 
 Number: TypeAlias = int | float | sp.Expr
@@ -29,6 +30,16 @@ class Formula:
     """Base of the tree; Python's operators call the folding constructors."""
 
     __slots__ = ()
+
+    @property
+    def role(self) -> Role | None:
+        """What the function is that the formula is a call of."""
+        return None
+
+    @property
+    def guards(self) -> Formula | None:
+        """The arithmetic over its arguments that the formula, a call, stands for."""
+        return None
 
     def __new__(cls, *parts: Any) -> Formula:
         key = (cls, *parts)
@@ -123,6 +134,14 @@ class Call(Formula):
 
     name: str
     args: tuple[Formula, ...]
+
+    @property
+    def role(self) -> Role | None:
+        return ROLES.get(self.name)
+
+    @property
+    def guards(self) -> Formula | None:
+        return GUARDED.get(self.name)
 
 
 ZERO, ONE = Num(sp.S.Zero), Num(sp.S.One)
@@ -410,7 +429,7 @@ def weight_of(f: Formula) -> Formula | None:
         f = f.body
     if isinstance(f, Mul) and len(f.factors) == 2 and isinstance(f.factors[0], Num):
         f = f.factors[1]
-    return f.args[1] if isinstance(f, Call) and f.name == "nought" else None
+    return f.args[1] if isinstance(f, Call) and f.role is Role.NOUGHT else None
 
 
 def unweighed(f: Formula) -> Formula:
@@ -429,11 +448,14 @@ def monomial(c: Formula, a: Formula, b: Formula, m: Formula) -> Formula:
     return Call("monomial", (c, a, b, m))
 
 
+_POWER = Pow(Arg(0), Arg(1))
+
+
 @cache
 def without_flat_powers(f: Formula) -> Formula:
     """The formula with plain powers for flat ones where the value is the same: for positive exponents."""
     parts = tuple([without_flat_powers(c) for c in children(f)])
-    if isinstance(f, Call) and f.name == "flat_power" and isinstance(parts[1], Num) and parts[1].value.is_positive:
+    if f.guards == _POWER and isinstance(parts[1], Num) and parts[1].value.is_positive:
         return power(*parts)
     return f if parts == children(f) else rebuild(f, parts)
 
@@ -469,10 +491,8 @@ def rebuild(f: Formula, parts: tuple[Formula, ...]) -> Formula:
             return div(*parts)
         case Pow():
             return power(*parts)
-        case Call("nought", _):
-            return nought(*parts)
         case Call(name, _):
-            return monomial(*parts) if name == "monomial" else Call(name, parts)
+            return FOLDED[name](*parts) if name in FOLDED else Call(name, parts)
     return f
 
 
@@ -509,6 +529,9 @@ def all_arguments(f: Formula) -> list[int]:
     return [f.index] if isinstance(f, Arg) else [i for c in children(f) for i in all_arguments(c)]
 
 
+# what is known of functions by their names, see `scalars.register`
+ROLES: dict[str, Role] = {}
+FOLDED: dict[str, Callable[..., Formula]] = {}  # what makes a call of its arguments, where some of them need none
 GUARDED: dict[str, Formula] = {}  # guarded arithmetic by name: what it is written as, over its arguments
 ARITHMETIC: set[str] = set()  # what of it is part of the formula around it
 
@@ -523,8 +546,8 @@ def written(f: Formula) -> Formula:
     """A formula as a reader sees it: guarded arithmetic as the arithmetic that it guards."""
     old = children(f)
     new = tuple([written(c) for c in old])
-    if isinstance(f, Call) and f.name in GUARDED:
-        return over(GUARDED[f.name], new)
+    if f.guards is not None:
+        return over(f.guards, new)
     return f if new == old else rebuild(f, new)
 
 

@@ -18,7 +18,8 @@ from symbackprop.core import formula as f
 from symbackprop.core.kernel import MAX_ARGS, MAX_SIZE, Kernel, composed, moved, renumbered
 from symbackprop.core.names import wishes
 from symbackprop.core.operators import Operators
-from symbackprop.core.registry import OPS, Op, Role
+from symbackprop.core.registry import OPS, Op
+from symbackprop.core.roles import Role
 from symbackprop.core.scalars import TABLE, Opaque, Scalar
 from symbackprop.core.shapes import DimLike, Shape, as_shape, broadcast, same_shape
 from symbackprop.doorway import late
@@ -46,7 +47,7 @@ class Node(Operators):
 
     __slots__ = (
         "apart", "args", "arithmetic", "attr", "form", "graph", "head", "hint", "id", "is_loop", "is_result", "key",
-        "kind", "log", "name", "op", "origin", "shape", "value",
+        "kind", "log", "name", "op", "origin", "role", "shape", "value",
     )
 
     graph: Graph
@@ -56,6 +57,7 @@ class Node(Operators):
     attr: Any
     form: f.Formula | None
     head: str | None
+    role: Role | None
     arithmetic: f.Formula | None
     shape: Shape
     kind: str
@@ -199,7 +201,7 @@ class Graph:
         name, attr = node.op.name, node.attr if attr is None else attr
         if node.is_result and not own:
             return self.result(args[0], attr)
-        if node.op.role is Role.NUMBER:
+        if node.role is Role.NUMBER:
             return self.const(attr, node.kind)
         if isinstance(attr, Kernel) and attr.arity < len(args):
             order = f.arguments(attr.form)
@@ -265,6 +267,7 @@ class Graph:
         node.log, node.apart, node.is_loop, node.is_result = None, False, op.loop, op.result
         node.form, node.head = (attr.form, attr.head) if isinstance(attr, Kernel) else (None, None)
         node.arithmetic = node.form if node.head is None else None
+        node.role = op.role if node.form is None or node.head is None else node.form.role
         self.nodes[node.id] = node
         self.count += 1
         return node
@@ -552,7 +555,7 @@ def dressed(copy: Node, node: Node, move: Callable[[Node], Node | None]) -> Node
 
 def _source(node: Node) -> Node:
     """A broadcast row is implicit in elementwise arithmetic: use what it broadcasts."""
-    return node.args[0] if node.op.role is Role.REPEATED and node.name is None else node
+    return node.args[0] if node.role is Role.REPEATED and node.name is None else node
 
 
 def _index(kept: list[Node], node: Node) -> int:

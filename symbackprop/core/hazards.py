@@ -19,6 +19,7 @@ from symbackprop.core.facts import is_sum, kind, plainly
 from symbackprop.core.graph import FLOAT, SEVERAL, Graph, Leaf, Node, arguments_first
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.registry import Op
+from symbackprop.core.roles import Role
 from symbackprop.core.scalars import TABLE, Scalar
 
 Hazards: TypeAlias = int
@@ -208,6 +209,6 @@ def _entries(row: Node) -> Sequence[Node]:
 
 def _finds_largest(row: Node) -> bool:
     """1[a = max a]: at least one entry is."""
-    if row.head != "equal":
+    if row.role is not Role.EQUALITY:
         return False
     return any(top.op.chooses and top.args[0] is a for a in row.args for top in map(plainly, row.args))

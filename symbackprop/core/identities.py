@@ -21,6 +21,7 @@ from symbackprop.core.graph import BOOL, Node
 from symbackprop.core.hazards import is_nonnegative
 from symbackprop.core.noughts import term_by_term
 from symbackprop.core.pattern import Pattern
+from symbackprop.core.roles import Role
 from symbackprop.core.scalars import TABLE, Scalar
 from symbackprop.core.selection import zero_branch
 from symbackprop.core.shapes import same_shape
@@ -105,7 +106,7 @@ class Logarithms:
             return args[0].graph.apply(f.over(record.log, parts), *args)
         if record.power is not None:
             return self.of_formula(f.power(parts[0], f.Num(record.power)), args)
-        if record.name == "where":
+        if record.role is Role.CHOICE:
             return self._of_choice(parts, args)
         return None
 
@@ -310,14 +311,17 @@ def _is_positive(form: f.Formula) -> bool:
 Rule = Callable[[Node, Logarithms], Node | None]
 
 
+_LOG1P = f.call("log1p", f.Arg(0))
+_SOFTPLUS = f.call("softplus", f.Arg(0))
+
+
 def _logarithm(row: Node, logs: Logarithms) -> Node | None:
     """log(1 + x) over what x is computed from."""
-    match row.attr.form:
-        case f.Call("log1p", (f.Arg(index),)):
-            inner = row.args[index]
-            form, args = (f.Arg(0), (inner,)) if inner.arithmetic is None else (inner.arithmetic, inner.args)
-            return logs.of_formula(f.add(f.ONE, form), args)
-    return None
+    if row.form != _LOG1P:
+        return None
+    inner = row.args[0]
+    form, args = (f.Arg(0), (inner,)) if inner.arithmetic is None else (inner.arithmetic, inner.args)
+    return logs.of_formula(f.add(f.ONE, form), args)
 
 
 def _sum_of_logarithms(row: Node, logs: Logarithms) -> Node | None:
@@ -352,12 +356,12 @@ def _power(row: Node, logs: Logarithms) -> Node | None:
 
 def _bernoulli(row: Node, logs: Logarithms) -> Node | None:
     """−(y log σ(z) + (1 − y) log(1 − σ(z))) from the logit z; over the logs of any other probability that has them."""
-    if row.head != "bernoulli_loss":
+    if row.role is not Role.LIKELIHOOD:
         return None
     p, y = row.attr.form.args
     call = logs.function(row.args[p.index]) if isinstance(p, f.Arg) else None
     target = row.graph.apply(y, *row.args)
-    if call is not None and call[0].name == "sigmoid":
+    if call is not None and call[0].role is Role.LOGISTIC:
         from symbackprop.core.functions.losses import binary_cross_entropy_with_logits
 
         return binary_cross_entropy_with_logits(call[1], target)
@@ -460,8 +464,7 @@ class _Outcomes:
         match row.form:
             case f.Neg(f.Arg(index)) if row.name is None:
                 inner = row.args[index]
-                plain = inner.head == "softplus" and inner.name is None
-                return inner.graph.apply(inner.attr.form.args[0], *inner.args) if plain else None
+                return inner.args[0] if inner.form == _SOFTPLUS and inner.name is None else None
         return None
 
 
@@ -485,7 +488,7 @@ class _Quotients:
         """u, of a row that is e^u; where(c, u, −∞), of one that is e^u only where c holds, else 0."""
         call = self.logs.function(row)
         if call is not None:
-            return call[1] if call[0].name == "exp" else None
+            return call[1] if call[0].exponential else None
         return None if zero_branch(plainly(row)) is None else self.logs.sure(f.Arg(0), (row,))
 
     def _exponent(self, term: f.Formula) -> Node | sp.Expr | None:

@@ -16,6 +16,7 @@ from symbackprop.core.facts import is_norm, kind
 from symbackprop.core.formula import ONE, Add, Arg, Call, Formula, Neg, Num, Pow, children, mul, over, power, rebuild
 from symbackprop.core.formula import powers as factors_of
 from symbackprop.core.graph import Node
+from symbackprop.core.roles import Role
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.squares import is_flat
 
@@ -119,6 +120,5 @@ def _flat_power(base: Formula, exponent: Num, args: list[Node]) -> Formula | Non
 
 def stable_form(name: str, args: Sequence[Node]) -> Node | None:
     """The stable row that stands for a function of rows; None where there is none."""
-    if name == "log":
-        return _log(args[0])
-    return _sqrt(args[0]) if name == "sqrt" else None
+    role = TABLE[name].role
+    return _log(args[0]) if role is Role.LOG else _sqrt(args[0]) if role is Role.ROOT else None

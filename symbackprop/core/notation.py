@@ -18,11 +18,9 @@ from symbackprop.core.kernel import Kernel
 from symbackprop.core.literals import is_decimal, number_text
 from symbackprop.core.maths import Math, negative, product
 from symbackprop.core.printer import ATOM, POWER, PRODUCT, SUM, LinePrinter, Text
-from symbackprop.core.scalars import RELATIONS, TABLE
+from symbackprop.core.scalars import TABLE
 
 COMPARE = 5
-_SHOWN = {">=": "≥", "<=": "≤", "==": "=", "!=": "≠"}
-_SIGNS = {name: _SHOWN.get(sign, sign) for sign, name in RELATIONS.items()}
 
 
 class Written:
@@ -131,27 +129,10 @@ class Written:
 
     def scalar(self, name: str, args: list[Math], form: f.Call) -> Math:
         """A function of the scalar table."""
-        if name == "where_selected":
-            return args[0]
-        if name in _SIGNS:
-            return maths.Indicator(maths.Relation(args[0], _SIGNS[name], args[1]))
-        if name == "above":
-            return _above(args, form)
-        if name == "truth":
-            return args[0] if isinstance(maths.within(args[0]), maths.Indicator) else maths.Indicator(args[0])
         record = TABLE[name]
-        if name == "log_normal_cdf":
-            assert record.spelled is not None
-            return self.formula(record.spelled, args)
+        if record.show is not None:
+            return record.show(args, form)
         return maths.Fn(name, tuple(args[: record.arity]), tuple(args[record.arity :]))
-
-
-def _above(args: Sequence[Math], form: f.Call) -> Math:
-    """1[a > b]; the relation says what happens at a tie."""
-    above, equal = (maths.Indicator(maths.Relation(args[0], sign, args[1])) for sign in ">=")
-    if form.args[2] == f.ONE:
-        return maths.Indicator(maths.Relation(args[0], "≥", args[1]))
-    return above if form.args[2] == f.ZERO else maths.total((False, above), (False, maths.Prod((equal,), sp.S.Half)))
 
 
 class ModelPrinter(LinePrinter):

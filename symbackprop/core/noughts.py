@@ -15,6 +15,7 @@ from symbackprop.core.facts import kind, plainly
 from symbackprop.core.graph import Node
 from symbackprop.core.hazards import is_unbounded
 from symbackprop.core.pattern import Pattern
+from symbackprop.core.roles import Role
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import ONE
 
@@ -196,4 +197,4 @@ def _came_from_nought(row: Node, unseen: bool, depth: int = MAX_DEPTH) -> bool:
 
 
 def _has_nought(form: f.Formula) -> bool:
-    return "nought" in f.calls(form)
+    return Role.NOUGHT in map(f.ROLES.get, f.calls(form))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, dataclass, field, fields
-from enum import Enum, auto
 from itertools import chain
 from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
@@ -18,6 +17,7 @@ import sympy as sp
 
 from symbackprop.core.entry import Digit, Entry, Fold, Jacobian, letters, parts_of
 from symbackprop.core.maths import called
+from symbackprop.core.roles import Role
 from symbackprop.core.shapes import Shape
 
 if TYPE_CHECKING:
@@ -38,32 +38,6 @@ class Slopes(NamedTuple):
     out: str
     wanted: str
     terms: Sequence[tuple[sp.Expr, Sequence[tuple[Node, str]]]]
-
-
-class Role(Enum):
-    """What the rows of an op are to all that rewrites rows, which asks for it by the questions of `facts`."""
-
-    DECLARED = auto()  # an array that is given
-    NUMBER = auto()
-    IDENTITY = auto()  # the identity matrix
-    RANGE = auto()  # 0, 1, 2 …
-    RESHAPED = auto()  # the entries of another one, in another shape
-    REPEATED = auto()  # another one, repeated along axes
-    PART = auto()  # a range of another one along an axis: the attribute is (axis, first, behind the last, step)
-    PADDED = auto()  # another one among zeros along an axis: the attribute is that of the range it came from
-    UNFOLDED = auto()  # the windows over an axis of another one
-    FOLDED = auto()  # windows of another one, added up along an axis
-    JOINED = auto()  # several along an axis
-    SUM = auto()  # over axes
-    LARGEST = auto()  # the largest entry along axes
-    NORM = auto()  # along axes
-    LOOKUP = auto()  # the rows of a table at indices
-    SCATTERED = auto()  # a table of zeros in which rows are added up where indices say
-    PICK = auto()  # one entry along an axis, at indices
-    PUT = auto()  # 0 but for one entry along an axis, at indices
-    CONVOLUTION = auto()  # a kernel moved over images
-    SOLUTION = auto()  # of a linear system; the matrix is the first argument
-    LOG_DETERMINANT = auto()
 
 
 @dataclass(frozen=True)

@@ -11,16 +11,18 @@ from dataclasses import dataclass
 from functools import cache
 from inspect import signature
 from math import inf
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import sympy as sp
 
 from symbackprop.core import maths
 from symbackprop.core.formula import (
     ARITHMETIC,
+    FOLDED,
     GUARDED,
     ONE,
     OUT,
+    ROLES,
     ZERO,
     Add,
     Arg,
@@ -36,13 +38,17 @@ from symbackprop.core.formula import (
     call,
     calls,
     children,
+    monomial,
+    nought,
     power,
 )
 from symbackprop.core.names import primes
+from symbackprop.core.roles import Role
 from symbackprop.errors import UsageError
 
 X, Y, Z, M = Arg(0), Arg(1), Arg(2), Arg(3)
 Numpy = Any
+Show: TypeAlias = Callable[[Sequence[maths.Math], Call], maths.Math]
 
 
 class Switch(NamedTuple):
@@ -84,19 +90,20 @@ class Scalar:
 
     ``partials`` are the derivatives by each argument over `Arg` and `OUT` (None: by SymPy's ``diff``), those at the
     ``canonical`` places written in SymPy's order. ``shown`` is how many arguments print; the rest are conventions. It
-    prints by its name, or as ``text`` and ``latex`` call it, or as the formula in ``spelled``; in model text it may be
-    ``called`` otherwise. ``reference(np, *arrays)`` is written independently of emitted code (`codegen.arrays`) and is
-    what `verify` trusts. ``domain`` is where random inputs are drawn, one interval per argument; ``defined`` says where
-    the function is. ``log`` is log f and ``complement`` 1 − f, of a function of one argument, where these have a form
-    that neither overflows nor cancels; so are ``log1p`` for log(1 + f), ``log_minus`` for log(−f), ``rest`` for 1 − f²,
-    ``mean`` for f(x)/x and ``excess`` for f(x) − x; ``scaled`` is (a, b) where f is e^a·b and b of moderate size.
-    ``odd``: f(−x) = −f(x); f is Σ sign·log of ``logs``; ``power``: f(x) is x to that power; ``square``: an even power
-    of f(x) is one of x, with the exponent times
-    that. ``guards`` is the arithmetic that the function is but for points where that is nan: it is written as that, and
-    is part of the formula around it unless it is a row of its own (``alone``). A glossary says what it ``means`` where
-    not every reader knows that: a formula, or words about it. Weights in front of it start
-    with ``gain`` times the variance that a product alone asks for. A derivation calls its value what it ``gives``, and
-    its first argument what it ``reads``, where they have no names.
+    prints by its name, or as ``text`` and ``latex`` call it, as the formula in ``spelled``, or as ``show`` makes it of
+    its arguments as mathematics; in model text it may be ``called`` otherwise. ``reference(np, *arrays)`` is written
+    independently of emitted code (`codegen.arrays`) and is what `verify` trusts. ``domain`` is where random inputs are
+    drawn, one interval per argument; ``defined`` says where the function is. ``log`` is log f and ``complement`` 1 − f,
+    of a function of one argument, where these have a form that neither overflows nor cancels; so are ``log1p`` for
+    log(1 + f), ``log_minus`` for log(−f), ``rest`` for 1 − f², ``mean`` for f(x)/x and ``excess`` for f(x) − x;
+    ``scaled`` is (a, b) where f is e^a·b and b of moderate size. ``odd``: f(−x) = −f(x); f is Σ sign·log of ``logs``;
+    ``power``: f(x) is x to that power; ``square``: an even power of f(x) is one of x, with the exponent times that.
+    ``guards`` is the arithmetic that the function is but for points where that is nan: it is written as that, and is
+    part of the formula around it unless it is a row of its own (``alone``). What makes a call of its arguments where
+    numbers among them may need none is ``folded``; what rewrites know it as is its ``role``. A glossary says what it
+    ``means`` where not every reader knows that: a formula, or words about it. Weights in front of it start with
+    ``gain`` times the variance that a product alone asks for. A derivation calls its value what it ``gives``, and its
+    first argument what it ``reads``, where they have no names.
 
     What is known of the values: ``said`` are the derivatives by each argument that are better said than written,
     and ``kink`` is what holds where there is none. A function made of pieces says in ``switches`` where they meet,
@@ -120,6 +127,7 @@ class Scalar:
     text: str | None = None
     spelled: Formula | None = None
     means: Formula | str = ""
+    show: Show | None = None
     public: bool = True
     called: str = ""
     boolean: bool = False
@@ -151,6 +159,8 @@ class Scalar:
     log1p: Formula | None = None
     logs: tuple[tuple[int, Formula], ...] = ()
     guards: Formula | None = None
+    folded: Callable[..., Formula] | None = None
+    role: Role | None = None
     alone: bool = False
     gain: int = 1
     gives: str = ""
@@ -159,6 +169,11 @@ class Scalar:
     @property
     def arity(self) -> int:
         return self.shown or len(self.domain)
+
+    @property
+    def exponential(self) -> bool:
+        """Whether it is exp."""
+        return self.log == X
 
 
 class Abstract(str):
@@ -235,6 +250,10 @@ def register(*records: Scalar) -> None:
             raise ValueError(f"{record.name}: {problem}")
     for record in records:
         TABLE[record.name] = BY_HEAD[record.head] = record
+        if record.role is not None:
+            ROLES[record.name] = record.role
+        if record.folded is not None:
+            FOLDED[record.name] = record.folded
         if record.guards is not None:
             GUARDED[record.name] = record.guards
             ARITHMETIC.update(() if record.alone else (record.name,))
@@ -751,6 +770,22 @@ def _prime(name: str, at: maths.Math, value: maths.Math) -> maths.Math:
     return maths.equal(maths.Fn(name, (at,), prime=True), value)
 
 
+def _relation(sign: str) -> Show:
+    return lambda args, form: maths.Indicator(maths.Relation(args[0], sign, args[1]))
+
+
+def _is_above(args: Sequence[maths.Math], form: Call) -> maths.Math:
+    """1[a > b]; the relation says what happens at a tie."""
+    if form.args[2] == ONE:
+        return _relation("≥")(args, form)
+    above, equal = (_relation(sign)(args, form) for sign in ">=")
+    return above if form.args[2] == ZERO else maths.total((False, above), (False, maths.Prod((equal,), sp.S.Half)))
+
+
+def _holds(condition: maths.Math) -> maths.Math:
+    return condition if isinstance(maths.within(condition), maths.Indicator) else maths.Indicator(condition)
+
+
 def _piecewise(name: str) -> Callable[..., Any]:
     return lambda np, x: getattr(np, name)(np.real(x))
 
@@ -760,7 +795,7 @@ _RECORDS = [
            range=(0.0, inf), positive=True, finite=1 - X, log1p=call("softplus", X),
            complement=-call("expm1", X), scaled=(X, ONE)),
     Scalar("log", sp.log, lambda np, x: np.log(x), (1 / X,), POSITIVE, latex=r"\log",
-           defined="x > 0", logs=((1, X),),
+           role=Role.LOG, defined="x > 0", logs=((1, X),),
            finite=X, logarithm=True),
     Scalar("log1p", opaque("log1p"), lambda np, x: np.log1p(x), (1 / (1 + X),), ((-0.5, 2.0),),
            spelled=call("log", 1 + X), defined="x > -1",
@@ -770,7 +805,7 @@ _RECORDS = [
            finite=1 - X, log=X + call("log_one_minus_exp", -X), log_minus=call("log_one_minus_exp", X),
            mean=call("exp", call("log_exp_mean", X))),
     Scalar("sqrt", sp.sqrt, lambda np, x: np.sqrt(x), (1 / (2 * OUT),), POSITIVE,
-           defined="x >= 0", power=HALF,
+           role=Role.ROOT, defined="x >= 0", power=HALF,
            range=(0.0, inf), singular=True),
     Scalar("abs", opaque("magnitude"), _abs, (call("sign", X),),
            note="derivative 0 at 0",
@@ -816,8 +851,8 @@ _RECORDS = [
            complement=call("twice_sigmoid", -2 * X), rest=call("exp", -2 * call("log_cosh", X)), odd=True,
            mean=call("tanh_mean", 0, X), range=(-1.0, 1.0), gives="h a", reads="z"),
     Scalar("sigmoid", opaque("sigmoid"), _sigmoid, (OUT * (1 - OUT),), latex=r"\sigma",
-           text="σ", means=1 / (1 + call("exp", -X)), log=-call("softplus", -X), complement=call("sigmoid", -X),
-           range=(0.0, 1.0), positive=True, gives="h a", reads="z"),
+           role=Role.LOGISTIC, text="σ", means=1 / (1 + call("exp", -X)), log=-call("softplus", -X),
+           complement=call("sigmoid", -X), range=(0.0, 1.0), positive=True, gives="h a", reads="z"),
     Scalar("softplus", opaque("softplus"), _softplus, (call("sigmoid", X),), means=call("log", 1 + call("exp", X)),
            range=(0.0, inf), positive=True, reads="z"),
     Scalar("logaddexp", opaque("logaddexp"), _logaddexp,
@@ -864,6 +899,7 @@ _RECORDS = [
            range=(0.0, 0.4), positive=True),
     Scalar("log_normal_cdf", opaque("log_normal_cdf"), _log_normal_cdf,
            (call("inverse_mills", X),), spelled=call("log", call("normal_cdf", X)), public=False,
+           show=lambda args, form: maths.Fn("log", (maths.Fn("normal_cdf", (args[0],)),)),
            logarithm=True),
     Scalar("inverse_mills", opaque("inverse_mills"), _inverse_mills,
            (-call("inverse_mills_fall", X),), public=False, spelled=_MILLS),
@@ -871,8 +907,8 @@ _RECORDS = [
            (call("inverse_mills", X) * (1 - OUT) - OUT * (X + call("inverse_mills", X)),), public=False,
            spelled=_MILLS * (X + _MILLS)),
     Scalar("relu", opaque("relu"), lambda np, x, tie: np.where(x != x, x, np.maximum(x, 0)),
-           (call("above", X, 0, Y),), (ANY, (0.0, 0.0)), shown=1, text="ReLU", means=call("maximum", ZERO, X),
-           note="derivative at 0: the relu0 convention",
+           (call("above", X, 0, Y),), (ANY, (0.0, 0.0)), shown=1, text="ReLU",
+           role=Role.RECTIFIED, means=call("maximum", ZERO, X), note="derivative at 0: the relu0 convention",
            gain=2, switches=AT_ZERO, stated=lambda x, tie: (tie,),
            range=(0.0, inf), flat=True, whole=True,
            gives="h a", reads="z",
@@ -919,19 +955,19 @@ _RECORDS = [
            gives="h a", reads="z",
            kink=("the derivative of hardtanh is 0 at −1 and 1",)),
     Scalar("where", opaque("where"), lambda np, c, a, b: np.where(c, a, b),
-           (NO, call("truth", X), 1 - call("truth", X)), ((0.0, 1.0), ANY, ANY),
+           (NO, call("truth", X), 1 - call("truth", X)), ((0.0, 1.0), ANY, ANY), role=Role.CHOICE,
            switches=TRUTH,
            chooses=(1, 2), whole=True,
            said=("", _BRANCH, _BRANCH)),
     Scalar("truth", opaque("truth"), lambda np, c: np.where(c, 1.0, 0.0), (NO,),
-           ((0.0, 1.0),), public=False, boolean=True,
+           ((0.0, 1.0),), public=False, boolean=True, role=Role.TRUTH, show=lambda args, form: _holds(args[0]),
            switches=TRUTH),
     Scalar("above", opaque("above"), _above, (NO, NO), (ANY, ANY, (0.0, 0.0)),
-           shown=2, public=False,
+           shown=2, public=False, role=Role.ABOVE, show=_is_above,
            boolean=True, switches=AT_TIE),
 
     Scalar("root", opaque("root"), lambda np, x: np.sqrt(x), (call("reciprocal", 2 * OUT),), POSITIVE,
-           public=False, defined="x >= 0", power=HALF,
+           public=False, role=Role.FLAT_ROOT, defined="x >= 0", power=HALF,
            note="derivative 0 at 0",
            range=(0.0, inf), flat=True, singular=True,
            kink=(FLAT_ROOT,), square=HALF, called="sqrt"),
@@ -942,7 +978,8 @@ _RECORDS = [
            (ANY, (0.3, 3.0)), public=False, guards=X / Y, note="0 where both are 0",
            finite=False),
     Scalar("nought", opaque("nought"), _selected, (call("nought", ONE, Y), NO), TWO,
-           public=False, guards=X, note="0 where the second is 0 and the first infinite or nan",
+           public=False, role=Role.NOUGHT, folded=nought, guards=X,
+           note="0 where the second is 0 and the first infinite or nan",
            kink=(maths.equal(maths.product(_ZERO, maths.Fn("log", (_ZERO,))), _ZERO), ", also in gradients")),
     Scalar("gated", opaque("gated"), _gated, (Y, call("limited", X)), (ANY, (0.0, 1.0)),
            public=False, guards=X * Y, note="0 where the gate y is 0, even at an infinite x"),
@@ -961,22 +998,23 @@ _RECORDS = [
             call("monomial", X * Z, Y, Z - 1, M) + M * call("monomial", X, Y, Z - 1, M - 1),
             call("monomial", X, Y, Z, M + 1)),
            (ANY, (0.3, 3.0), ANY, (0.0, 0.0)), shown=3, public=False,
-           guards=X * power(Y, Z) * power(call("log", Y), M), note="0 where the coefficient or the power is 0",
-           finite=False),
+           guards=X * power(Y, Z) * power(call("log", Y), M), folded=monomial,
+           note="0 where the coefficient or the power is 0", finite=False),
     Scalar("bernoulli_loss", opaque("bernoulli_loss"), _bernoulli_loss,
            (-(call("ratio", Y, X) + call("ratio", Y - 1, 1 - X)), call("log", 1 - X) - call("log", X)),
            ((0.1, 0.9), (0.1, 0.9)),
-           public=False,
+           public=False, role=Role.LIKELIHOOD,
            defined="0 <= x <= 1",
            finite=False,
            said=("log rule, term by term",)),
 
     Scalar("where_selected", opaque("where_selected"), _selected,
            (call("is_selected", X, Y), NO), TWO, shown=1, public=False,
+           role=Role.SELECTED, show=lambda args, form: args[0],
            said=("what is not selected contributes nothing",),
            note="0 where x is infinite or NaN and y, the gradient that meets it, is 0"),
     Scalar("is_selected", opaque("is_selected"), lambda np, a, s: _is_selected(np, a, s) * 1.0, (NO, NO), TWO, shown=1,
-           public=False,
+           public=False, role=Role.COUNTED,
            boolean=True),
     # -- forms of others that neither cancel nor overflow, see `exact_forms`
     Scalar("hypot", opaque("hypot"), lambda np, x, y: np.sqrt(x * x + y * y),
@@ -1031,16 +1069,17 @@ _RECORDS = [
 ]
 
 RELATIONS = {">": "greater", ">=": "greater_equal", "<": "less", "<=": "less_equal", "==": "equal", "!=": "not_equal"}
+_SHOWN = {">=": "≥", "<=": "≤", "==": "=", "!=": "≠"}
 _CONTRARY = {">": "<=", ">=": "<", "<": ">=", "<=": ">", "==": "!=", "!=": "=="}
 
 
-def _relation(name: str) -> Callable[..., Any]:
+def _compared(name: str) -> Callable[..., Any]:
     return lambda np, a, b: getattr(np, name)(a, b) * 1.0
 
 
 register(*_RECORDS, *[
-    Scalar(name, opaque(name), _relation(name), (NO, NO), TWO,
-           boolean=True, switches=(Switch(X, Y, _CONTRARY[sign], sign),))
+    Scalar(name, opaque(name), _compared(name), (NO, NO), TWO, role=Role.EQUALITY if sign == "==" else None,
+           show=_relation(_SHOWN.get(sign, sign)), boolean=True, switches=(Switch(X, Y, _CONTRARY[sign], sign),))
     for sign, name in RELATIONS.items()
 ])
 BY_HEAD |= {sp.Abs: TABLE["abs"], sp.sign: TABLE["sign"]}  # SymPy's own, which it makes of roots of squares

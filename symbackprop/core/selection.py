@@ -33,6 +33,7 @@ from symbackprop.core.hazards import (
     union,
 )
 from symbackprop.core.registry import Cotangents, Rule
+from symbackprop.core.roles import Role
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import same_shape
 
@@ -105,10 +106,10 @@ def _idle_behind(output: Node, i: int) -> Hazards:
     """What may be infinite or NaN in argument i of a row where the row does not select it."""
     if output.form is None:
         return INFINITE if output.op.selects else NONE
-    if output.head == "where_selected":
+    if output.role is Role.SELECTED:
         return _arrays(hazards(output.args[0])) | INFINITE
     found = INFINITE if choices(output, i) else NONE
-    return found | _masked(output, i) if output.head == "where" else found
+    return found | _masked(output, i) if output.role is Role.CHOICE else found
 
 
 def choices(output: Node, i: int) -> list[f.Formula]:
@@ -217,9 +218,9 @@ def idle_forwards(node: Node, given: Mapping[int, Hazards]) -> Hazards:
 def tangent_of_choice(output: Node, tangents: Mapping[int, Node]) -> Node | None:
     """The tangent of a ``where`` as a ``where`` over those of its branches, of ``where_selected`` as one: what is not
     selected may be infinite or NaN. None for any other row."""
-    if output.head == "where_selected":
+    if output.role is Role.SELECTED:
         return output.graph.call("where_selected", tangents[0], output.args[-1]) if 0 in tangents else None
-    if output.head != "where":
+    if output.role is not Role.CHOICE:
         return None
     condition, *branches = output.attr.form.args
     chosen = [tangents.get(b.index, 0) if isinstance(b, f.Arg) else 0 for b in branches]
@@ -229,7 +230,7 @@ def tangent_of_choice(output: Node, tangents: Mapping[int, Node]) -> Node | None
 # -- choices that are written out
 def of_branch(upstream: Node, output: Node, i: int) -> Node | None:
     """The cotangent of argument i of a ``where`` as a ``where`` of its own, when that argument may be infinite."""
-    if output.head != "where":
+    if output.role is not Role.CHOICE:
         return None
     condition, *branches = output.attr.form.args
     place = [k for k, part in enumerate(branches) if part == f.Arg(i)]
@@ -263,6 +264,6 @@ def is_choice(row: Node, a: Node) -> bool:
 
 def zero_branch(row: Node) -> int | None:
     """Which branch of a row is the number 0; None when it is no choice between something and 0."""
-    if row.head != "where" or f.ZERO not in row.attr.form.args[1:]:
+    if row.role is not Role.CHOICE or f.ZERO not in row.attr.form.args[1:]:
         return None
     return int(row.attr.form.args[2] == f.ZERO)

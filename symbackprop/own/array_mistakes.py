@@ -32,7 +32,7 @@ from symbackprop.core.facts import (
 )
 from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.loops import body_leaf
-from symbackprop.core.registry import Role
+from symbackprop.core.roles import Role
 from symbackprop.core.shapes import bracketed, dim_text, same_shape, shape_text
 from symbackprop.derive.record import Edge
 from symbackprop.grade import mistakes as m
@@ -56,7 +56,7 @@ def overwrites(place: Place) -> Iterator[Candidate]:
     edge = place.edge
     row, op = edge.consumer, edge.consumer.op.name
     name = declared_name(place.reference, edge.argument)
-    if edge.index == 0 and row.op.role in COPIES:
+    if edge.index == 0 and row.role in COPIES:
         what = "an index that occurs twice" if is_lookup(row) else "entries that overlap"
         says = f"= stands where += belongs in d{name}: of {what} only the last contribution is kept"
         yield candidate(place, OVERWRITTEN, says, _last_copy, 15, (("overwrites", op, name), ("overwrites", op)))

@@ -11,7 +11,8 @@ from symbackprop.core.entry import At, Indices, Terms, letter, letters, on_axis,
 from symbackprop.core.facts import is_arange, kind
 from symbackprop.core.graph import BOOL, FLOAT, INT, Leaf, Node, label
 from symbackprop.core.maths import A, Item, Num, Y, called, plain
-from symbackprop.core.registry import Cotangents, Op, Role, Sample, Spelled, register
+from symbackprop.core.registry import Cotangents, Op, Sample, Spelled, register
+from symbackprop.core.roles import Role
 from symbackprop.core.shapes import (
     ONE,
     Dim,

@@ -11,7 +11,8 @@ from symbackprop.core import formula as f
 from symbackprop.core.entry import Term, term
 from symbackprop.core.graph import Node
 from symbackprop.core.maths import Identity, K, Num, Sym, called, minus
-from symbackprop.core.registry import Op, Role, Sample, register
+from symbackprop.core.registry import Op, Sample, register
+from symbackprop.core.roles import Role
 from symbackprop.core.shapes import Shape
 
 

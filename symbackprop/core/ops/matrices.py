@@ -16,7 +16,8 @@ from symbackprop.core import formula as f
 from symbackprop.core.entry import RESULT, At, Indices, Term, Terms
 from symbackprop.core.graph import Node, label
 from symbackprop.core.maths import Inverse, MatMul, Sym, negative, turned
-from symbackprop.core.registry import DEFINITE, REGULAR, Cotangents, Op, Role, Sample, Slopes, register
+from symbackprop.core.registry import DEFINITE, REGULAR, Cotangents, Op, Sample, Slopes, register
+from symbackprop.core.roles import Role
 from symbackprop.core.shapes import ONE, Shape, broadcast, same, same_shape, shape_text
 from symbackprop.errors import ShapeError
 

@@ -30,7 +30,8 @@ from symbackprop.core.entry import (
 from symbackprop.core.graph import Node
 from symbackprop.core.hazards import Hazards
 from symbackprop.core.ops.views import flip
-from symbackprop.core.registry import Cotangents, Op, Role, Sample, register
+from symbackprop.core.registry import Cotangents, Op, Sample, register
+from symbackprop.core.roles import Role
 from symbackprop.core.scalars import FLAT_ROOT, TIES
 from symbackprop.core.shapes import (
     ONE,

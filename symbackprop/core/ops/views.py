@@ -13,7 +13,8 @@ from symbackprop.core import build
 from symbackprop.core.entry import At, Digit, Index, Indices, Terms, aligned, letter, on_axis, place, term
 from symbackprop.core.graph import FLOAT, Node, common_kind, label
 from symbackprop.core.maths import A, Item, Math, Num, Span, Words, called, plain, sizes
-from symbackprop.core.registry import Cotangents, Op, Role, Sample, register
+from symbackprop.core.registry import Cotangents, Op, Sample, register
+from symbackprop.core.roles import Role
 from symbackprop.core.shapes import (
     Axis,
     Dim,

@@ -17,7 +17,8 @@ from symbackprop.core import selection
 from symbackprop.core.entry import At, Index, Indices, Terms, letters, on_axis, place, term
 from symbackprop.core.graph import Node, label
 from symbackprop.core.maths import Letter, Math, Num, Sym, called, sizes
-from symbackprop.core.registry import Cotangents, Op, Role, Rule, Sample, Spelled, register
+from symbackprop.core.registry import Cotangents, Op, Rule, Sample, Spelled, register
+from symbackprop.core.roles import Role
 from symbackprop.core.shapes import Dim, Shape, dim_text, same, same_shape, shape_text
 from symbackprop.errors import ShapeError
 
