@@ -45,6 +45,7 @@ from symbackprop.core.kernel import is_truth
 from symbackprop.core.noughts import without_needless
 from symbackprop.core.ops.views import slice_stop
 from symbackprop.core.pattern import Pattern
+from symbackprop.core.roles import Role
 from symbackprop.core.scalars import RELATIONS
 from symbackprop.core.shapes import Shape, is_one, same, same_shape
 from symbackprop.errors import ModelError
@@ -184,9 +185,9 @@ class Arrays:
     # -- formulas
     def kernel(self, node: Node) -> Expr:
         kernel, args = node.attr, node.args
-        if kernel.head == "where":
+        if node.role is Role.CHOICE:
             return self.where(node)
-        if kernel.head == "truth" and args and args[0].kind == BOOL:
+        if node.role is Role.TRUTH and args and args[0].kind == BOOL:
             return self.ref(args[0])
         if node.ndim and unnamed(node).value is not None:  # by whatever names it is an array of floats
             return self.as_float(args[0])

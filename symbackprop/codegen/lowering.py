@@ -18,6 +18,7 @@ from symbackprop.core.functions.arrange import repeat
 from symbackprop.core.graph import Graph, Node
 from symbackprop.core.kernel import Kernel
 from symbackprop.core.loops import Loop
+from symbackprop.core.roles import Role
 from symbackprop.core.shapes import ONE, same, same_shape, size_of
 from symbackprop.derive.closed import ClosedForms, closed
 from symbackprop.derive.steps import Derivation, LoopStep
@@ -193,8 +194,8 @@ def masked_first(row: Node) -> Node | None:
         found = to_largest(folds[-1])
         if mask.form == _ABOVE_0 and found is not None:
             *windows, inside = _unfolds(found.reads[1])
-            plain = inside.head == "relu" and inside.args == mask.args and not any(r.name for r in (*windows, inside))
-            if plain and _are_adjoint(folds[:-1], windows[::-1]):
+            of_mask = inside.role is Role.RECTIFIED and inside.args == mask.args
+            if of_mask and not any(r.name for r in (*windows, inside)) and _are_adjoint(folds[:-1], windows[::-1]):
                 return _masked(folds, mask, found.reads[2])
     return None
 

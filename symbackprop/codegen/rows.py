@@ -25,6 +25,7 @@ from symbackprop.core.facts import (
 from symbackprop.core.graph import Node, arguments_first
 from symbackprop.core.loops import Loop
 from symbackprop.core.pattern import Pattern
+from symbackprop.core.roles import Role
 from symbackprop.core.shapes import ONE, Shape, is_one, same, same_shape
 
 if TYPE_CHECKING:
@@ -323,7 +324,7 @@ def to_largest(row: Node) -> ToLargest | None:
             upstream, ties, total = (row.args[k] for k in (g, hits, count))
         case _:
             return None
-    if ties.head != "equal" or not is_sum(total) or total.args[0] is not ties or ties.name or total.name:
+    if ties.role is not Role.EQUALITY or not is_sum(total) or total.args[0] is not ties or ties.name or total.name:
         return None
     a, top = ties.args
     axes, keepdims = total.attr

@@ -22,6 +22,7 @@ from symbackprop.core.kernel import Kernel
 from symbackprop.core.loops import Loop, body_leaf, copy_row, make_scan
 from symbackprop.core.names import unplaced
 from symbackprop.core.reverse import vjp
+from symbackprop.core.roles import Role
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import Shape
 from symbackprop.derive.backprop import derived
@@ -269,7 +270,7 @@ def _wish(node: Node) -> str:
     """What the row of an identity would like to be called: log_p for the logarithm of what is made of p."""
     if is_product(node):
         return "total"
-    if not _has_log(node.attr.form) or node.attr.head == "bernoulli_loss":
+    if not _has_log(node.attr.form) or node.role is Role.LIKELIHOOD:
         return "losses" if _has_log(node.attr.form) else "ratio" if f.has_quotient(node.attr.form) else "term"
     row = node.args[0]
     while row.name is None and row.args:
@@ -289,4 +290,4 @@ def _results_under_logs(order: Iterable[Node]) -> dict[int, set[int]]:
 
 
 def _has_log(form: f.Formula) -> bool:
-    return isinstance(form, f.Call) and (TABLE[form.name].logarithm or form.name == "bernoulli_loss")
+    return isinstance(form, f.Call) and (TABLE[form.name].logarithm or form.role is Role.LIKELIHOOD)

@@ -19,6 +19,7 @@ from symbackprop.core import formula as f
 from symbackprop.core.build import transpose
 from symbackprop.core.facts import is_product
 from symbackprop.core.graph import FLOAT, Node, arguments_first
+from symbackprop.core.roles import Role
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import same, same_shape
 from symbackprop.derive.record import Edge
@@ -150,7 +151,7 @@ def local_derivatives(place: Place) -> Iterator[Candidate]:
 
 def _guided(place: Place) -> Iterator[Candidate]:
     """A ReLU mask made of the gradient from above."""
-    if place.edge.consumer.head == "relu":
+    if place.edge.consumer.role is Role.RECTIFIED:
         name = place.reference.name(place.edge.argument)
         says = f"the ReLU mask of d{name} is made of the upstream gradient, where {name} > 0 belongs"
         swaps: dict[Edge, Swap] = {place.edge: lambda sweep, edge, upstream: upstream * (upstream > 0)}
@@ -540,7 +541,7 @@ def derivative_forms() -> Iterator[tuple[str, f.Formula]]:
         form = TABLE[name].partials[0]
         if form is None:
             continue
-        if name == "relu":
+        if TABLE[name].role is Role.RECTIFIED:
             form = f.call("above", f.Arg(0), 0, 0)
         yield name, form
 

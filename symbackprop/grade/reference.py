@@ -20,6 +20,7 @@ from symbackprop.core.kernel import Kernel
 from symbackprop.core.maths import Transpose
 from symbackprop.core.notation import Notation
 from symbackprop.core.reverse import sweep, vjp
+from symbackprop.core.roles import Role
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import same_shape, shape_text
 from symbackprop.derive import Step, derive
@@ -270,7 +271,7 @@ def derivative_of(graph: Graph, function: str, at: Node) -> Node:
     record = TABLE.get(function)
     if record is None or record.arity != 1:
         raise NameProblem(f"{function}' is no derivative that is known here")
-    more = [graph.relu0] if function == "relu" else []
+    more = [graph.relu0] if record.role is Role.RECTIFIED else []
     value = graph.call(function, at, *more)
     partial = Kernel(f.call(function, f.Arg(0), *more)).partial(0)
     over = f.substitute(partial, lambda leaf: leaf if isinstance(leaf, f.Arg) else f.Arg(1))

@@ -293,7 +293,7 @@ def unmasked_maxima(place: Place) -> Iterator[Candidate]:
     row = place.edge.argument
     while is_unfolded(row) or is_reshaped(row):
         row = row.args[0]
-    if not place.edge.consumer.op.chooses or getattr(row.attr, "head", None) != "relu":
+    if not place.edge.consumer.op.chooses or row.role is not Role.RECTIFIED:
         return
     for relu in (e for e in place.reference.edges(row.args[0]) if e.consumer is row):
         says = f"the factor {place.reference.local_name(relu, place.target)} = " \
@@ -798,7 +798,7 @@ def _root_of(reference: Reference, row: Node) -> Node | None:
     """The root that is taken of a variance, perhaps with an ε: the standard deviation."""
     above = [e.consumer for e in reference.edges(row) if e.consumer.form is not None]
     for r in above:
-        if r.head == "sqrt":
+        if r.role is Role.ROOT:
             return r
     inner = [r for r in above if r.head is None and same_shape(r.shape, row.shape)]
     return _root_of(reference, inner[0]) if inner else None

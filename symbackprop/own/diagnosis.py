@@ -15,6 +15,7 @@ from itertools import combinations
 import numpy as np
 
 from symbackprop.core.graph import FLOAT, Node
+from symbackprop.core.roles import Role
 from symbackprop.core.shapes import shape_text
 from symbackprop.derive.record import Edge
 from symbackprop.grade import mistakes as m
@@ -175,7 +176,7 @@ class Diagnosis:
 
     def array_factor(self) -> Finding | None:
         """The whole gradient without an array in front of it, or once too often with it: of a closed form the 1/σ."""
-        for row in (*self._floats, *[r for r in self.reference.order if r.head == "sqrt"]):
+        for row in (*self._floats, *[r for r in self.reference.order if r.role is Role.ROOT]):
             name = m.clipped(self.reference.name(row), own.SHORT)
             for power, words, kind in ((-1, f"the factor {name} is missing", m.MISSING_FACTOR),
                                        (1, f"the factor 1/{name} is missing, or {name} is there once too often",

@@ -14,6 +14,7 @@ import sympy as sp
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
 from symbackprop.core.kernel import Kernel
+from symbackprop.core.roles import Role
 from symbackprop.core.scalars import AT_ZERO, TABLE
 from symbackprop.core.shapes import same_shape
 from symbackprop.derive.record import Edge
@@ -308,7 +309,7 @@ def cases(place: Place) -> Iterator[Candidate]:
     """What one case of a case distinction hands back taken in every case: Huber's loss without its clip."""
     edge, reference = place.edge, place.reference
     match edge.consumer.form:
-        case f.Call("where", (condition, f.Arg(first), f.Arg(second))) if edge.index in (first, second):
+        case f.Call(role=Role.CHOICE, args=(condition, f.Arg(first), f.Arg(second))) if edge.index in (first, second):
             others = [e for e in reference.edges(edge.consumer.args[first + second - edge.index])
                       if e.consumer is edge.consumer]
             names = [m.clipped(text, SHORT) for text in (
@@ -358,7 +359,7 @@ def handing_on(row: Node, sign: int = 1) -> Swap:
 def root_powers(place: Place) -> Iterator[Candidate]:
     """Another power of a standard deviation in the branch through the variance: ``std**-1.5`` for ``var**-1.5``."""
     consumer = place.edge.consumer
-    if consumer.head != "sqrt":
+    if consumer.role is not Role.ROOT:
         return
     root, name = (m.clipped(place.reference.name(r), SHORT) for r in (consumer, place.edge.argument))
     right = consumer.attr.partial(place.edge.index)

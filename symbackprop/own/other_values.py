@@ -15,6 +15,7 @@ from symbackprop.core import formula as f
 from symbackprop.core.facts import is_convolution, is_sum
 from symbackprop.core.graph import FLOAT, INT, Node
 from symbackprop.core.registry import OPS
+from symbackprop.core.roles import Role
 from symbackprop.core.shapes import bracketed, dim_text, same_shape
 from symbackprop.derive.record import Edge
 from symbackprop.grade import mistakes as m
@@ -166,7 +167,7 @@ def _reading(root: Node, value: Value, again: bool) -> Swap:
 
 def _forms_of(reference: Reference, root: Node) -> list[tuple[str, Value]]:
     """(words, value) of every way in which a root with an ε is written wrongly."""
-    eps = _small(root.args[0]) if root.head == "sqrt" else None
+    eps = _small(root.args[0]) if root.role is Role.ROOT else None
     if eps is None:
         return []
     inner, (text, value) = root.args[0], eps
@@ -274,7 +275,7 @@ def _unmasked(reference: Reference) -> Iterator[Substitution]:
     for row in reference.order:
         inner = row.args[0].form if row.op.distribution else None
         match inner:
-            case f.Call("where", (f.Arg(c), f.Arg(s), f.Num())):
+            case f.Call(role=Role.CHOICE, args=(f.Arg(c), f.Arg(s), f.Num())):
                 mask, scores = row.args[0].args[c], row.args[0].args[s]
                 p = reference.name(row) if reference.is_named(row) else "the softmax"
                 everywhere = (mask, _ones(mask))

@@ -15,6 +15,7 @@ import numpy as np
 
 from symbackprop.core import formula as f
 from symbackprop.core.graph import FLOAT, Node
+from symbackprop.core.roles import Role
 from symbackprop.core.scalars import AT_ZERO, TABLE
 from symbackprop.core.shapes import evaluate_dim, evaluate_shape
 from symbackprop.derive.record import Edge
@@ -225,7 +226,7 @@ class Truth:
         found = []
         for p in self.reference.order:
             match p.args[0].form if p.op.distribution else None:
-                case f.Call("where", (f.Arg(c), _, f.Num())):
+                case f.Call(role=Role.CHOICE, args=(f.Arg(c), _, f.Num())):
                     found.append((p.args[0], p.args[0].args[c], p.attr))
         return found
 

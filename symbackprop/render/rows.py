@@ -25,6 +25,7 @@ from symbackprop.core.maths import Dims, Math, negative, product, shaped, signed
 from symbackprop.core.names import free_name, subscripts_of, text_name
 from symbackprop.core.notation import Written
 from symbackprop.core.registry import composed
+from symbackprop.core.roles import Role
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import is_one, normalise_axes, same
 from symbackprop.render.axes import AxisLetters
@@ -217,7 +218,7 @@ class Rows(Written):
             if node.origin.function != node.op.name and not composed(node.origin.function).by_formula:
                 return Scaled(ONE, self.library(node))
         if node.form is not None:
-            if node.attr.head == "bernoulli_loss":
+            if node.role is Role.LIKELIHOOD:
                 return self.likelihood(node)
             form, args = self._with_numbers(node)
             number, rest = f.split_sign(form)
@@ -357,18 +358,18 @@ class Rows(Written):
 
     def scalar(self, name: str, args: list[Math], form: f.Call) -> Math:
         """A function of the scalar table."""
-        condition, spelled_out = within(args[0]), TABLE[name].spelled
-        if name == "bernoulli_loss":
+        condition, record = within(args[0]), TABLE[name]
+        if form.role is Role.LIKELIHOOD:
             return negative(maths.Likelihood(args[0], args[1]))
-        if name == "is_selected":
+        if form.role is Role.COUNTED:
             return maths.Indicator(maths.Marked(args[0], "counts"))
-        if spelled_out is not None:
-            return self.formula(spelled_out, args)
-        if TABLE[name].means:
+        if record.spelled is not None:
+            return self.formula(record.spelled, args)
+        if record.means:
             self.mention(name)
-        if name == "exp" and "e" in self.letters.taken:
+        if record.exponential and "e" in self.letters.taken:
             return maths.Fn(name, (args[0],), (), True)
-        if name == "where" and isinstance(condition, maths.Indicator):
+        if form.role is Role.CHOICE and isinstance(condition, maths.Indicator):
             args[0] = condition.holds
         return super().scalar(name, args, form)
 

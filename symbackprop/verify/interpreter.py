@@ -19,6 +19,7 @@ from symbackprop.core.graph import INT, Leaf, Node, label
 from symbackprop.core.kernel import Kernel
 from symbackprop.core.loops import Loop
 from symbackprop.core.registry import OPS
+from symbackprop.core.roles import Role
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import evaluate_dim, evaluate_shape
 from symbackprop.core.sizes import in_numbers, number
@@ -232,9 +233,9 @@ class Logs:
                 return self.of(x.args[index])
             case f.Num(value) if value.is_positive and not value.free_symbols:
                 return np.log(float(value))
-            case f.Call("exp", (f.Arg(index),)):
+            case f.Call(name, (f.Arg(index),)) if TABLE[name].exponential:
                 return self._value(x.args[index])
-            case f.Call("sigmoid", (f.Arg(index),)):
+            case f.Call(role=Role.LOGISTIC, args=(f.Arg(index),)):
                 return -_softplus(np, -self._value(x.args[index]))
             case f.Mul(factors):
                 return self._joined(factors, x, lambda a, b: a + b)

@@ -15,6 +15,7 @@ import numpy as np
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
 from symbackprop.core.kernel import Kernel
+from symbackprop.core.roles import Role
 from symbackprop.core.scalars import TABLE, Switch
 from symbackprop.verify.interpreter import Array, Step
 
@@ -177,7 +178,7 @@ def stated(step: Step, args: Sequence[Array], value: Array) -> Array:
     record = TABLE[step.attr.head]
     if record.boolean:
         return np.asarray(step.compute(*real))
-    if step.attr.head == "where":
+    if step.row.role is Role.CHOICE:
         return np.where(*[operand_in(p, args if k else real) for k, p in enumerate(operands)])
     on = _on(step, real, value)
     return np.where(on, np.real(value) + 1j * _stated_slope(step, args), value) if np.any(on) else value

@@ -19,6 +19,7 @@ from symbackprop.core.graph import Graph, Leaf, Node
 from symbackprop.core.hazards import INFINITE, hazards, is_nonnegative
 from symbackprop.core.loops import Loop, with_bodies
 from symbackprop.core.pattern import Pattern
+from symbackprop.core.roles import Role
 from symbackprop.derive.closed.factoring import (
     Pair,
     Product,
@@ -152,7 +153,7 @@ def whole(derivation: Derivation) -> Part:
 def part_of(model: Model, roots: tuple[Node, ...], forward: frozenset[int]) -> Part:
     """Rows over a model, outside of loops, that may read these forward rows."""
     told = model.graph.topological([*model.results(), *model.equations.values(), *roots])
-    selecting = any(n.head == "where" for n in with_bodies(told))
+    selecting = any(n.role is Role.CHOICE for n in with_bodies(told))
     return Part(roots, forward, tuple(told), tuple(model.results()), selecting=selecting)
 
 
@@ -271,7 +272,7 @@ class Closing:
 
     def _selected(self, order: Sequence[Node]) -> list[int]:
         """Rows that are 0 where an upstream gradient is, and what they are computed from."""
-        rows = {a.id: a for n in order if n.head == "where_selected" for a in (n, *n.args)}
+        rows = {a.id: a for n in order if n.role is Role.SELECTED for a in (n, *n.args)}
         return [i for i, n in rows.items() if i in self.place and i not in self.cuts and n.value is None]
 
     def _several(self, order: Sequence[Node]) -> list[int]:

@@ -144,7 +144,7 @@ class Facts:
         function = node.function
         if function is not None and function.power is not None:
             self._is_root(node, node.args[0], 1 / Fraction(str(function.power)))
-        if node.head == "abs":
+        if function is not None and function.square == 1:
             self._is_absolute(node)
         if function is not None and function.complement == f.call(function.name, -f.Arg(0)):
             self._is_reflected(node, function.name)

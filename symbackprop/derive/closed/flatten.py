@@ -19,6 +19,7 @@ from symbackprop.core.build import einsum, one_hot_along
 from symbackprop.core.facts import is_put, is_spread, is_sum, is_symmetric, kind
 from symbackprop.core.graph import FLOAT, Graph, Node
 from symbackprop.core.pattern import Pattern
+from symbackprop.core.roles import Role
 from symbackprop.core.shapes import is_one, same, same_shape, size_of
 from symbackprop.derive.closed.terms import (
     ONE,
@@ -275,15 +276,15 @@ class Flattening:
                 return self.times(self.factor(top, args, index), self.power(bottom, -1, args, index))
             case f.Pow(base, f.Num(exponent)) if exponent.is_Rational:
                 return self.power(base, _rational(exponent), args, index)
-            case f.Call("ratio", (top, bottom)):
+            case f.Call(guards=f.Div(top, bottom), args=parts):
+                top, bottom = f.over(top, parts), f.over(bottom, parts)
                 return self.times(self.factor(top, args, index), self._guarded(bottom, args, index))
-            case f.Call("reciprocal", (bottom,)):
-                return self._guarded(bottom, args, index)
-            case f.Call("nought", (value, weight)) if value is weight:  # 0 where it is 0
+            case f.Call(role=Role.NOUGHT, args=(value, weight)) if value is weight:  # 0 where it is 0
                 return self.form(value, args, index)
-            case f.Call("where_selected", _) if self.selecting:
+            case f.Call(role=Role.SELECTED) if self.selecting:
                 raise TooLong
-            case f.Call("nought", (f.Mul() | f.Div() as value, _)) | f.Call("where_selected", (value, _)):
+            case (f.Call(role=Role.NOUGHT, args=(f.Mul() | f.Div() as value, _))
+                  | f.Call(role=Role.SELECTED, args=(value, _))):
                 return [t._replace(weighed=True) for t in self.form(value, args, index)]
         return [self.composite(form, args, index, 1)]
 
@@ -468,9 +469,9 @@ def _is_pointwise(node: Node) -> bool:
 def _is_plain(form: f.Formula) -> bool:
     """Arithmetic with exponents that are numbers. Functions of forward rows in it are factors."""
     match form:
-        case f.Call("nought" | "where_selected", (value, _)):
+        case f.Call(role=Role.NOUGHT | Role.SELECTED, args=(value, _)):
             return _is_plain(value)
-        case f.Call(name, _) if name not in f.GUARDED:
+        case f.Call(guards=None):
             return False
         case f.Pow(_, exponent) if not isinstance(exponent, f.Num):
             return False
@@ -480,7 +481,7 @@ def _is_plain(form: f.Formula) -> bool:
 @cache
 def unguarded(form: f.Formula) -> f.Formula:
     """The formula without what guards nothing: x is 0 where x is 0."""
-    if isinstance(form, f.Call) and form.name == "nought" and form.args[0] is form.args[1]:
+    if isinstance(form, f.Call) and form.role is Role.NOUGHT and form.args[0] is form.args[1]:
         return form.args[0]
     parts = f.children(form)
     new = tuple([unguarded(c) for c in parts])

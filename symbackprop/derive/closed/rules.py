@@ -17,6 +17,7 @@ from symbackprop.core import formula as f
 from symbackprop.core.facts import is_identity, is_range, is_simplex, is_symmetric, one_hot_index
 from symbackprop.core.graph import BOOL, Node
 from symbackprop.core.pattern import Pattern
+from symbackprop.core.roles import Role
 from symbackprop.derive.closed.factoring import matched, times
 from symbackprop.derive.closed.facts import Facts
 from symbackprop.derive.closed.flatten import Deep, Flattening, fitted
@@ -290,12 +291,12 @@ def _is_identity(node: Node) -> bool:
     return index is not None and is_range(index)
 
 
-@rule("relu(u) ⊙ 1[u > 0] = relu(u)", lambda rules, node: node.head == "relu")
+@rule("relu(u) ⊙ 1[u > 0] = relu(u)", lambda rules, node: node.role is Role.RECTIFIED)
 def _rectified(rules: Rules, term: Term) -> Term | None:
     """max(u, 0)·1[u > 0] = max(u, 0): both are 0 where u is not positive, whatever is said to be the slope at 0."""
     for (id_, index), p in term.powers.items():
         node = rules.nodes.get(id_)
-        if p > 0 and node is not None and node.head == "relu":
+        if p > 0 and node is not None and node.role is Role.RECTIFIED:
             for key in term.powers:
                 mask = rules.nodes.get(key[0])
                 if key[1] == index and mask is not None and _is_positive(mask, node.args):
@@ -306,7 +307,7 @@ def _rectified(rules: Rules, term: Term) -> Term | None:
 def _is_positive(mask: Node, args: tuple[Node, ...]) -> bool:
     """Whether a row is 1[u > 0] of these arguments, and 1[u > 1] is not."""
     match mask.form:
-        case f.Call("above", (f.Arg(0), f.ZERO, _)):
+        case f.Call(role=Role.ABOVE, args=(f.Arg(0), f.ZERO, _)):
             return mask.args == args
     return False
 
@@ -329,7 +330,7 @@ def _mask_of(node: Node | None) -> Node | None:
         return None
     scores = node.args[0]
     match scores.form:
-        case f.Call("where", (f.Arg(place), _, f.Num(value))) if value == -sp.oo:
+        case f.Call(role=Role.CHOICE, args=(f.Arg(place), _, f.Num(value))) if value == -sp.oo:
             return scores.args[place]
     return None
 
@@ -340,7 +341,7 @@ def _is_softmax(node: Node) -> bool:
 
 def _truth_of(node: Node | None) -> Node | None:
     """The condition that a row of zeros and ones is."""
-    return node.args[0] if node is not None and node.head == "truth" and node.args else None
+    return node.args[0] if node is not None and node.role is Role.TRUTH and node.args else None
 
 
 @rule("p ⊙ onehot(y) = pick(p, y) ⊙ onehot(y)", lambda rules, node: node.id in rules.facts.picks)

@@ -14,6 +14,7 @@ from symbackprop.core import formula as f
 from symbackprop.core.facts import is_sum
 from symbackprop.core.graph import Node
 from symbackprop.core.pattern import Pattern
+from symbackprop.core.roles import Role
 from symbackprop.core.shapes import ONE, same_shape, typical
 from symbackprop.derive.closed.factoring import Inner, Item, Product, is_constant, letters_of, of_rows
 from symbackprop.derive.closed.flatten import Flattening
@@ -199,7 +200,7 @@ def chosen(
 
 def _is_known_truth(id_: int, flattening: Flattening) -> bool:
     row = flattening.graph.nodes.get(id_)
-    return row is not None and row.head == "truth" and row.args[0].id in flattening.forward
+    return row is not None and row.role is Role.TRUTH and row.args[0].id in flattening.forward
 
 
 def _less(product: Product, key: Key) -> Product:
@@ -297,7 +298,7 @@ def work(form: f.Formula) -> float:
         case f.Pow(_, f.Num(exponent)):
             whole = Fraction(int(exponent.p), int(exponent.q)) if exponent.is_Rational else Fraction(3)
             return inside + MULTIPLY * max(_extra(whole) + (whole < 0), 1)
-        case f.Call("nought", (value, _)):
+        case f.Call(role=Role.NOUGHT, args=(value, _)):
             return work(value)
         case f.Call():
             return inside + MULTIPLY * (len(parts) > 1)

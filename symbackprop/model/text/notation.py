@@ -16,6 +16,7 @@ from symbackprop.core.maths import Math
 from symbackprop.core.notation import ModelPrinter, Notation
 from symbackprop.core.noughts import guarded
 from symbackprop.core.printer import TERM, Text
+from symbackprop.core.roles import Role
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import Shape, broadcast, is_one, same_shape
 from symbackprop.core.squares import is_flat
@@ -81,7 +82,7 @@ class ModelText(Notation):
         if guarded(f.written(form), node.args) is form:  # reading guards it again
             form = f.written(form)
         args = [self.ref(a) for a in node.args]
-        if node.attr.head == "root" and not is_flat(f.Arg(0), node.args):  # else reading a sqrt finds it again
+        if node.role is Role.FLAT_ROOT and not is_flat(f.Arg(0), node.args):  # else reading a sqrt finds it again
             return maths.Op("root", tuple(args))
         return self.formula(readable(form, [a.shape for a in node.args], node.shape), args)
 
