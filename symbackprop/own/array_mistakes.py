@@ -381,10 +381,13 @@ def turned(place: Place) -> Iterator[Candidate]:
     form = edge.consumer.attr.partial(edge.index) if edge.consumer.form is not None and whole is not None else None
     sine = form.body if isinstance(form, f.Neg) else form
     factor = edge.consumer.args[sine.index] if isinstance(sine, f.Arg) else None
-    if whole is not None and factor is not None and factor.head == "sin":
+    if whole is not None and factor is not None and factor.form == _SINE:
         name = m.clipped(place.reference.name(whole), SHORT)
         says = f"in the gradient of {name}, the sign of the sine is wrong: backward turns by the opposite angle"
         yield candidate(place, m.SIGN, says, _scaled_by(sp.S.NegativeOne), 30, (("turned", whole.id), ("turned",)))
+
+
+_SINE = f.call("sin", f.Arg(0))
 
 
 def _only_consumer(reference: Reference, row: Node) -> Node | None:
