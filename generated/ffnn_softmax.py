@@ -109,19 +109,17 @@ def read(params: dict, data: dict, dims: dict | None) -> tuple[dict, dict, np.dt
     Sizes that no array shows come from dims, as in dims={"N": 4}, or are the defaults in DIMS."""
     global SEEN
     kinds, last = kinds_of(params, data) if dims is None else None, SEEN
-    if kinds is None or last[:1] != (kinds,):
-        arrays, sizes, dtype, dtypes = checked(params, data, dims)
-        SEEN = kinds, sizes, dtype, dtypes
-        return arrays, sizes, dtype, dtypes
-    _, sizes, dtype, dtypes = last
-    return typed({**params, **data}, sizes, dtype), sizes, dtype, dtypes
+    if kinds is None or kinds != last[0]:
+        last = SEEN = kinds, *checked(params, data, dims)
+    _, others, sizes, dtype, dtypes = last
+    return typed({**params, **data}, others, sizes, dtype), sizes, dtype, dtypes
 
 
-SEEN: tuple = ()  # what the last call was given: names, shapes and dtypes that are the same are not checked again
+SEEN: tuple = (None,)  # what the last call was given: names, shapes and dtypes that are the same are not checked again
 
 
-def checked(params: dict, data: dict, dims: dict | None) -> tuple[dict, dict, np.dtype, dict]:
-    """What read returns, all checked."""
+def checked(params: dict, data: dict, dims: dict | None) -> tuple[list, dict, np.dtype, dict]:
+    """Everything but the integers checked: the arrays that are not computed with as they are, and what read returns."""
     check_names(params, PARAMS, "params")
     check_names(data, DATA, "data")
     given = {**params, **data}
@@ -135,17 +133,19 @@ def checked(params: dict, data: dict, dims: dict | None) -> tuple[dict, dict, np
     dtypes = float_dtypes(given)
     dtype = computing_dtype(dtypes, DTYPE)
     dtypes = {name: dtypes.get(name, dtype) for name in arrays if name not in INTEGERS}
-    return typed(arrays, sizes, dtype), sizes, dtype, dtypes
+    others = [name for name in arrays if name in INTEGERS or in_dtype(given[name], dtype) is not given[name]]
+    return others, sizes, dtype, dtypes
 
 
-def typed(arrays: dict, sizes: dict, dtype: np.dtype) -> dict:
+def typed(arrays: dict, others: list, sizes: dict, dtype: np.dtype) -> dict:
     """The arrays in that dtype; integers inside of their range, as indices."""
-    for name, array in arrays.items():
+    for name in others:
+        array = arrays[name]
         if name in INTEGERS:
             check_range(name, np.asarray(array), INTEGERS[name], sizes)
             arrays[name] = as_integers(name, np.asarray(array))[()]
         else:
-            arrays[name] = np.asarray(array, dtype)[()]
+            arrays[name] = in_dtype(array, dtype)
     return arrays
 
 
@@ -160,11 +160,13 @@ def check_names(given: dict, declared: dict | tuple, what: str) -> None:
 
 
 def kinds_of(params: dict, data: dict) -> tuple | None:
-    """The names of the arrays in two dicts, their types, shapes and dtypes; None where something else is in them."""
+    """The names in two dicts, and the types, shapes and dtypes of what they hold; None where that is neither float nor
+    array."""
     if type(params) is not dict or type(data) is not dict:
         return None
+    given = [*params.values(), *data.values()]
     try:
-        return tuple([[(name, type(a), a.shape, a.dtype) for name, a in given.items()] for given in (params, data)])
+        return [*params], [*data], [float if type(a) is float else (type(a), a.shape, a.dtype) for a in given]
     except AttributeError:
         return None
 
@@ -190,7 +192,13 @@ def as_integers(name: str, array: np.ndarray) -> np.ndarray:
     """Integer data; an empty list is fine, floats are not."""
     if array.dtype.kind == "f" and array.size:
         raise ValueError(f"{name} has to hold integers, not {array.dtype}")
-    return array.astype(np.intp)
+    return array.astype(np.intp, copy=False)
+
+
+def in_dtype(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """An array in a dtype; one without axes as a number. What is that already stays the same."""
+    ready = type(array) is dtype.type or (type(array) is np.ndarray and array.dtype == dtype and array.ndim > 0)
+    return array if ready else np.asarray(array, dtype)[()]
 
 
 def float_dtypes(given: dict) -> dict:
@@ -346,7 +354,4 @@ def scaled(grads: dict, dtypes: dict, upstream: np.ndarray | float) -> dict[str,
 
 def returned(arrays: dict, dtypes: dict) -> dict[str, np.ndarray]:
     """The arrays in the dtypes to return them in."""
-    return {
-        name: array if type(array) is dtypes.get(name) else np.asarray(array, dtypes.get(name))[()]
-        for name, array in arrays.items()
-    }
+    return {name: in_dtype(array, dtypes[name]) for name, array in arrays.items()}

@@ -29,7 +29,7 @@ from symbackprop.codegen.program import (
     InBlocks,
     Program,
 )
-from symbackprop.codegen.sizes import NOTHING, SizePlan, divided, plan_sizes
+from symbackprop.codegen.sizes import SizePlan, divided, plan_sizes
 from symbackprop.codegen.statements import KEPT, Writer
 from symbackprop.codegen.tree import (
     INDENT,
@@ -188,16 +188,15 @@ class ModulePrinter:
 
     def read(self) -> dict[str, Any]:
         """How arrays are read that are given to it."""
-        remembers, safe = self.remembers and not self.takes_plain_floats(), self.program.floats_are_safe
+        remembers = self.remembers
         array = f"{self.module}.asarray(array)" if remembers else "array"  # what was seen before is not an array yet
-        floats = f"{self.module}.asarray(array, dtype)" if remembers else "array.astype(dtype, copy=False)"
+        changed = "in_dtype(given[name], dtype) is not given[name]"
         return {
-            "scalars": self.has_numbers and self.takes_plain_floats(),
             "remembers": remembers,
             "checked": array,
-            "floats": "given" if safe else "{name: DTYPE(value) for name, value in given.items()}",
+            "changed": "not isinstance(given[name], float) or dtype != float" if self.keeps_plain_floats() else changed,
             "as_integers": f"as_integers(name, {array})[()]",
-            "as_floats": f"{floats}[()]",
+            "as_floats": "in_dtype(array, dtype)" if remembers else "array.astype(dtype, copy=False)[()]",
             "drawn": f"{{name: {self.module}.asarray(value, DTYPE)[()] for name, value in params.items()}}",
             "dtypes": 'cache["dtypes"]',
             "mark": string("dtypes"),
@@ -267,10 +266,9 @@ class ModulePrinter:
         sizes = [f"{n} ({'has to be given' if d is None else f'else {d}'})" for n, d in self.sizes.hidden.items()]
         return f"\n\n    dims gives what no array shows: {doc_text(', '.join(sizes))}.\n    " if sizes else ""
 
-    def takes_plain_floats(self) -> bool:
-        """Whether there is nothing to check when all that is given are Python floats."""
-        scalars = bool(self.given) and not any(r.ndim or r.kind == "int" for r in self.given.values())
-        return scalars and None not in self.sizes.hidden.values() and self.program.demands == NOTHING
+    def keeps_plain_floats(self) -> bool:
+        """Whether Python floats are computed with as they are, where nothing else is given."""
+        return self.program.floats_are_safe and not any(r.ndim or r.kind == "int" for r in self.given.values())
 
     # -- opening a function: arrays, sizes
     def opening(self, body: Iterable[Line], *more: Line) -> list[Line]:
@@ -417,7 +415,7 @@ class ModulePrinter:
                 blocks = {as_code(key): self.block_of(code, known) for key, code in f.blocks.items()}
                 return [Line(ast.Return(ast.Dict([*blocks], [*blocks.values()])))]
             case Dense():
-                return [Line(ast.Return(call("as_returned", name(f.matrix), name("dtype"))))]
+                return [Line(ast.Return(call("in_dtype", name(f.matrix), name("dtype"))))]
             case Diagonal():
                 found = dictionary({n: name(v) for n, v in f.results.items()})
                 return [Line(ast.Return(call("returned", found, name("dtypes"))))]

@@ -238,7 +238,7 @@ def test_what_is_by_parameters_without_a_promised_gradient_is_compared(right: st
 
 @pytest.mark.parametrize(("old", "new", "says"), [
     ("H = t1.T @ t1", "H = t1.T @ t1 / N", "hessian_dense: (w, w) v["), ("(p * (1 - p) / N)", "(p / N)", "(w, w) v["),
-    ("return as_returned(H, dtype)", "return as_returned(H[0], dtype)", "expected"),
+    ("return in_dtype(H, dtype)", "return in_dtype(H[0], dtype)", "expected"),
     ("H = t1.T @ t1", "H = np.triu(t1.T @ t1)", "hessian_dense: (w, w) v["),
     ("H = t1.T @ t1", "H = t1.T @ t1 * np.nan", "hessian_dense: (w, w) v["),
 ])

@@ -80,7 +80,7 @@ CASES = [
      "backward does not refuse a workspace that was made for arrays of another precision"),
     ("sizes that are not looked at", SCALE, 1, [("loss_and_grads", "dims=dims", "dims=None")],
      "loss_and_grads does not refuse a size that the model does not have"),
-    ("truth values", PICK, 1, [("as_integers", ".astype(np.intp)", "")],
+    ("truth values", PICK, 1, [("as_integers", ".astype(np.intp, copy=False)", "")],
      "on truth values: backward raised ValueError"),
     ("a state that many calls leave", SCALE, 1, [("backward", "    grads = {", f"{GROWS}    grads = {{")],
      "after many other calls w is another one: it is "),

@@ -17,11 +17,13 @@ def check_names(given: dict, declared: dict | tuple, what: str) -> None:
 
 
 def kinds_of(params: dict, data: dict) -> tuple | None:
-    """The names of the arrays in two dicts, their types, shapes and dtypes; None where something else is in them."""
+    """The names in two dicts, and the types, shapes and dtypes of what they hold; None where that is neither float nor
+    array."""
     if type(params) is not dict or type(data) is not dict:
         return None
+    given = [*params.values(), *data.values()]
     try:
-        return tuple([[(name, type(a), a.shape, a.dtype) for name, a in given.items()] for given in (params, data)])
+        return [*params], [*data], [float if type(a) is float else (type(a), a.shape, a.dtype) for a in given]
     except AttributeError:
         return None
 
@@ -47,7 +49,13 @@ def as_integers(name: str, array: np.ndarray) -> np.ndarray:
     """Integer data; an empty list is fine, floats are not."""
     if array.dtype.kind == "f" and array.size:
         raise ValueError(f"{name} has to hold integers, not {array.dtype}")
-    return array.astype(np.intp)
+    return array.astype(np.intp, copy=False)
+
+
+def in_dtype(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """An array in a dtype; one without axes as a number. What is that already stays the same."""
+    ready = type(array) is dtype.type or (type(array) is np.ndarray and array.dtype == dtype and array.ndim > 0)
+    return array if ready else np.asarray(array, dtype)[()]
 
 
 def float_dtypes(given: dict) -> dict:

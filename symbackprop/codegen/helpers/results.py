@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from symbackprop.codegen.helpers.checks import as_array, generator
+from symbackprop.codegen.helpers.checks import as_array, generator, in_dtype
 
 
 def check_cache(cache: dict, mark: str) -> None:
@@ -25,15 +25,7 @@ def scaled(grads: dict, dtypes: dict, upstream: np.ndarray | float) -> dict[str,
 
 def returned(arrays: dict, dtypes: dict) -> dict[str, np.ndarray]:
     """The arrays in the dtypes to return them in."""
-    return {
-        name: array if type(array) is dtypes.get(name) else np.asarray(array, dtypes.get(name))[()]
-        for name, array in arrays.items()
-    }
-
-
-def as_returned(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """An array in the dtype to return it in."""
-    return np.asarray(array, dtype)[()]
+    return {name: in_dtype(array, dtypes[name]) for name, array in arrays.items()}
 
 
 class Block:

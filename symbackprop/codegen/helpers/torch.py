@@ -130,8 +130,8 @@ def returned(arrays: dict, dtypes: dict) -> dict[str, torch.Tensor]:
     return {name: torch.as_tensor(array, dtype=dtypes.get(name)) for name, array in arrays.items()}
 
 
-def as_returned(array: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    """A tensor in the dtype to return it in."""
+def in_dtype(array: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """A tensor in a dtype."""
     return torch.as_tensor(array, dtype=dtype)
 
 
