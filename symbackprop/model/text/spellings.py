@@ -39,6 +39,8 @@ n: average (x, axis:1, weights) -> einsum("j,ij...->i...", weights, x) / sum(wei
 n: cov (x, rowvar~True) -> (x - mean(x, axis=1, keepdims=True)) @ (x - mean(x, axis=1, \
 keepdims=True)).T / (x.shape[1] - 1)
 n: cov (x, rowvar:False) -> (x - mean(x, axis=0)).T @ (x - mean(x, axis=0)) / (x.shape[0] - 1)
+n: cov (x, y) -> stack(stack(covariance(x, x), covariance(x, y)), stack(covariance(x, y), covariance(y, y)))
+p: covariance (x, y) -> sum((x - mean(x)) * (y - mean(y))) / (x.shape[0] - 1)
 t: cov (x) -> (x - mean(x, axis=1, keepdims=True)) @ (x - mean(x, axis=1, keepdims=True)).T \
 / (x.shape[1] - 1)
 n: tile (x, reps) -> tile(x, reps)
@@ -164,7 +166,7 @@ f: matmul (a, b, transpose_a:True, transpose_b~False) -> swapaxes(a, -1, -2) @ b
 f: matmul (a, b, transpose_a:True, transpose_b:True) -> swapaxes(a, -1, -2) @ swapaxes(b, -1, -2)
 t m: masked_fill (x, mask, value) -> where(mask, value, x)
 n t: xlogy (x, y) -> xlogy(x, y)
-n: entr (x) -> -xlogy(x, x)
+n t: entr (x) -> -xlogy(x, x)
 n: rel_entr (x, y) -> xlogy(x, x) - xlogy(x, y)
 n: gammasgn (x) -> 1 - 2 * remainder(floor(minimum(x, 0)), 2)
 n: gamma (x) -> gammasgn(x) * exp(lgamma(x))
@@ -178,9 +180,32 @@ n: corrcoef (x, y) -> stack(stack(1, pearson(x, y)), stack(pearson(x, y), 1))
 p: pearson (x, y) -> sum((x - mean(x)) * (y - mean(y))) / (norm(x - mean(x)) * norm(y - mean(y)))
 n t: trapz trapezoid (y) -> sum(y[..., 1:] + y[..., :-1], axis=-1) / 2
 n t: trapz trapezoid (y, x) -> sum((y[..., 1:] + y[..., :-1]) * (x[..., 1:] - x[..., :-1]), axis=-1) / 2
+n t: trapz trapezoid (y, !dx) -> dx * sum(y[..., 1:] + y[..., :-1], axis=-1) / 2
 n: append (a, values) -> concat(reshape(a, (-1,)), reshape(values, (-1,)))
+n: append (a, values, axis#) -> concat(a, values, axis=axis)
+n: polyval (p(2), x) -> p[0] * x + p[1]
+n: polyval (p(3), x) -> (p[0] * x + p[1]) * x + p[2]
+n: polyval (p(4), x) -> ((p[0] * x + p[1]) * x + p[2]) * x + p[3]
+n: polyval (p(5), x) -> (((p[0] * x + p[1]) * x + p[2]) * x + p[3]) * x + p[4]
+n: polyval (p, x) -> sum(p * pow(x[..., None], p.shape[0] - 1 - arange(p.shape[0])), axis=-1)
+n: convolve (a, v, mode:"valid") -> conv1d(a[None, :, None], flip(v)[:, None, None])[0, :, 0]
+n: convolve (a, v, mode~"full") -> conv1d(a[None, :, None], flip(v)[:, None, None], padding=v.shape[0] - 1)[0, :, 0]
+n: block (x(2,2)) -> concat(concat(x[0][0], x[0][1], axis=-1), concat(x[1][0], x[1][1], axis=-1), axis=-2)
+n: select (conditions(1), choices(1), default=0) -> where(conditions[0], choices[0], default)
+n: select (conditions(2), choices(2), default=0) -> where(conditions[0], choices[0], where(conditions[1], choices[1], \
+default))
+n: select (conditions(3), choices(3), default=0) -> where(conditions[0], choices[0], where(conditions[1], choices[1], \
+where(conditions[2], choices[2], default)))
+n: sum (x, axis=None, keepdims=False, !where) -> sum(where(where, x, 0), axis=axis, keepdims=keepdims)
+n: mean (x, axis=None, keepdims=False, !where) -> sum(where(where, x, 0), axis=axis, keepdims=keepdims) / \
+sum(where(where, ones_like(x), 0), axis=axis, keepdims=keepdims)
+n t: deg2rad radians (x) -> x * pi / 180
+n t: rad2deg degrees (x) -> x * 180 / pi
+n t m: round around (x, decimals##) -> round(x * 10**decimals) / 10**decimals
+n: log (x, base) -> log(x) / log(base)
+t m: lerp (x, end, weight) -> x + weight * (end - x)
 n: betaln (a, b) -> lgamma(a) + lgamma(b) - lgamma(a + b)
-n: ndtr (x) -> normal_cdf(x)
+n t: ndtr (x) -> normal_cdf(x)
 n t: log_ndtr (x) -> log(normal_cdf(x))
 p: mean_squared_error (y_true, y_pred) -> mean((y_pred - y_true)**2)
 p: mean_absolute_error (y_true, y_pred) -> mean(abs(y_pred - y_true))
@@ -222,6 +247,22 @@ s: lognorm.logpdf (x, s, loc=0, scale=1) -> -(log((x - loc) / scale) / s)**2 / 2
 s: weibull_min.logpdf (x, c, loc=0, scale=1) -> log(c / scale) + (c - 1) * log((x - loc) / scale) \
 - ((x - loc) / scale)**c
 s: chi2.logpdf (x, df) -> (df / 2 - 1) * log(x) - x / 2 - lgamma(df / 2) - df / 2 * log(2)
+s: multivariate_normal.logpdf (x, mean, cov) -> -(sum((x - mean) * transpose(solve(cov, transpose(x - mean))), \
+axis=-1) + logdet(cov) + cov.shape[0] * log(2 * pi)) / 2
+s: stats.entropy (p) -> -sum(xlogy(p / sum(p), p / sum(p)))
+s: Normal.log_prob (x, loc, scale) -> -((x - loc) / scale)**2 / 2 - log(scale) - log(2 * pi) / 2
+s: Laplace.log_prob (x, loc, scale) -> -abs((x - loc) / scale) - log(2 * scale)
+s: Exponential.log_prob (x, rate) -> log(rate) - rate * x
+s: Poisson.log_prob (x, rate) -> xlogy(x, rate) - rate - lgamma(x + 1)
+s: Bernoulli.log_prob (x, probs) -> xlogy(x, probs) + xlogy(1 - x, 1 - probs)
+s: Bernoulli.log_prob (x, !logits) -> -binary_cross_entropy_with_logits(logits, x)
+s: Categorical.log_prob (x, !logits) -> -cross_entropy(logits, x)
+s: Gamma.log_prob (x, concentration, rate) -> xlogy(concentration, rate) + (concentration - 1) * log(x) - rate * x \
+- lgamma(concentration)
+s: Beta.log_prob (x, a|concentration1, b|concentration0) -> (a - 1) * log(x) + (b - 1) * log1p(-x) - lgamma(a) \
+- lgamma(b) + lgamma(a + b)
+s: StudentT.log_prob (x, df, loc=0, scale=1) -> lgamma((df + 1) / 2) - lgamma(df / 2) - log(df * pi) / 2 \
+- log(scale) - (df + 1) / 2 * log1p(((x - loc) / scale)**2 / df)
 n t: logsigmoid (x) -> -softplus(-x)
 j: log_sigmoid (x) -> -softplus(-x)
 t: hardtanh (x, min_val=-1, max_val=1) -> clip(x, min_val, max_val)
@@ -338,6 +379,10 @@ margin=margin)
 t: triplet_margin_loss (anchor, positive, negative, margin=1, p=2, eps=1e-6, swap~False, reduction) -> \
 maximum(norm(anchor - positive + eps, axis=-1, order=p) - norm(anchor - negative + eps, axis=-1, order=p) + margin, 0)
 t: soft_margin_loss (input, target, reduction) -> softplus(-target * input)
+t: multi_margin_loss (input, target, reduction) -> (sum(maximum(1 + input - input[arange(input.shape[0]), \
+target][:, None], 0), axis=1) - 1) / input.shape[1]
+t: multilabel_soft_margin_loss (input, target, reduction) -> mean(binary_cross_entropy_with_logits(input, target), \
+axis=-1)
 r: dnorm (x) -> normal_pdf(x)
 r: pnorm (x) -> normal_cdf(x)
 r: dnorm (x, mean=0, sd=1, log:TRUE) -> -((x - mean) / sd)**2 / 2 - log(sd) - log(2 * pi) / 2
