@@ -46,13 +46,27 @@ def told(text: str) -> list[str]:
         ("param lambda: H", "      ^^^^^^", "param lambda_: H"),
         ("Z = X + b", "    ^^^^^", None),
         ("Z = sum(X, axsi=1)", "           ^^^^", "Z = sum(X, axis=1)"),
-        ("Z = X b2", "      ^^", None),  # neither X @ b2 nor X * b2 is right
+        ("Z = X b2", "      ^^", "param b2: D; Z = X @ b2"),
         ("Z = W b", "      ^", None),
         ("Z = b W", "      ^", "Z = b @ W"),
         ("Z = b b", "      ^", "Z = b @ b"),
         ("loss Z = X @ W.T", "         ^^^^^^^", "loss Z = mean(X @ W.T)"),
         ("Z = X & b", "      ^", None),
         ("Z = adj(W)", "    ^^^", None),  # nothing known is near
+        ("Z = X @ V", "        ^", "param V: D; Z = X @ V"),
+        ("Z = X @ W.T + lam", "              ^^^", "param lam; Z = X @ W.T + lam"),
+        ("Z = X @ W.T @ V @ W", "              ^", "param V: H x H; Z = X @ W.T @ V @ W"),
+        ("Z = lambda * b", "    ^^^^^^", "param lam; Z = lam * b"),
+        ("Z = where(b > 0 and b < 1 and b != 0.5, b, 0)", "                ^^^",
+         "Z = where((b > 0) * (b < 1) * (b != 0.5), b, 0)"),
+        ("Z = where((b > 2) | (b < -1) & (b > -9), b, 0)", "                             ^",
+         "Z = where(maximum(b > 2, (b < -1) * (b > -9)), b, 0)"),
+        ("Z = b if b > 0 and abs(b) < 1 else -b", "               ^^^", "Z = b if (b > 0) * (abs(b) < 1) else -b"),
+        ("loss Z = mean(b[b > 0])", "              ^^^^^^^^", "loss Z = sum(where(b > 0, b, 0)) / sum(b > 0)"),
+        ("loss Z = X[X[:, 0] > 0].sum() + 1", "         ^^^^^^^^^^^^^^",
+         "loss Z = sum(where((X[:, 0] > 0)[:, None], X, 0)) + 1"),
+        ("loss Z = 2 * W[b > 0].mean()", "             ^^^^^^^^",
+         "loss Z = 2 * (sum(where((b > 0)[:, None], W, 0)) / sum(where((b > 0)[:, None], ones_like(W), 0)))"),
     ],
 )
 def test_the_place_and_the_right_line(line: str, mark: str, right: str | None) -> None:

@@ -45,7 +45,7 @@ def explained(errors: Sequence[ModelError], text: str, read: Callable[[str], Rea
             line = lines[error.place.line - 1] = typed[error.place.line - 1]
             place = _narrowed(line, error.place, error.near)
             if isinstance(error, (SyntaxProblem, NameProblem)) and _OTHER_COMMENTS.search(line):
-                error.instead.append(commented)
+                error.instead = [commented, *error.instead]
             if isinstance(error, (SyntaxProblem, NameProblem)) and "sum" in line:
                 error.instead += [partial(_with_sums, capitals) for capitals in (True, False)]
             tried = (_corrected(error, place, lines, read, more) for more in range(_MOST + 1))

@@ -13,7 +13,7 @@ import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core.build import matmul, transpose
-from symbackprop.core.graph import Graph, Node, label
+from symbackprop.core.graph import BOOL, Graph, Node, label
 from symbackprop.core.indexing import getitem
 from symbackprop.core.operators import FORMS, Terms, operation
 from symbackprop.core.scalars import RELATIONS, TABLE
@@ -179,6 +179,7 @@ class Evaluator:
         refuse_doubtful(expr, args, options)
         self._refuse_random(expr, args, options)
         try:
+            args = self._two_by_two(expr.function, args)
             return self.applied(self._of_two(expr.function, args), args, options)
         except ShapeError as error:
             first, second = [a.place for a in expr.args] if len(expr.args) == 2 else (None, None)
@@ -206,6 +207,13 @@ class Evaluator:
         raise ModelError(
             f"{expr.function} is random: which entries stay is data, a mask of zeros and ones, as in {call}",
             instead=[] if first is None else [partial(_with_mask, f"data {name}{shape}; ", call, first)])
+
+    def _two_by_two(self, function: str, args: list[Value]) -> list[Value]:
+        """``max(a, b, c)`` of numbers, as Python's, as ``max(max(a, b), c)``."""
+        numbers = all(isinstance(a, sp.Expr) or (isinstance(a, Node) and not a.shape) for a in args)
+        while function in ("max", "min") and len(args) > 2 and numbers:
+            args = [self.applied(self._of_two(function, args[:2]), args[:2], {}), *args[2:]]
+        return args
 
     def _of_two(self, function: str, args: Sequence[Value]) -> str:
         """What is called: max and min compare two values where the second is no axis, as Python's do."""
@@ -294,12 +302,16 @@ class Evaluator:
         if isinstance(key, sp.Expr) and base.shape and same(key, base.shape[0]):
             return [partial(indexed, "-1")]
         if not isinstance(key, Node) or not label(key).isidentifier():
-            return [selected] if isinstance(key, Node) and len(expr.items) == 1 else []
+            return self._of_mask(base, key)
         index = label(key)
         picked = key.ndim == 1 and base.ndim == 2 and same(key.shape[0], base.shape[0])
         keys = [f"arange({dim_text(base.shape[0])}), {index}"] * picked
         keys += [f"{':, ' * k}{index}" for k in range(1, base.ndim)]
-        return [partial(indexed, k) for k in keys]
+        return [partial(indexed, k) for k in keys] + self._of_mask(base, key)
+
+    def _of_mask(self, base: Node, key: Value) -> list[Meant]:
+        """What may be meant by entries that truth values choose."""
+        return [partial(selected, base.ndim - key.ndim)] if isinstance(key, Node) and key.kind == BOOL else []
 
     def subscript(self, base: Node, keys: tuple[tree.Expr, ...]) -> Node:
         """``base[keys]`` as NumPy means it."""

@@ -74,16 +74,21 @@ def expression(c: Cursor) -> tree.Expr:
 
 def _with_word(c: Cursor, first: Token, value: tree.Expr) -> tree.Expr:
     """``a if c else b`` behind a; ``a and b`` is refused."""
-    if c.now.text in ("and", "or"):
-        raise c.unexpected("conditions are 1 where they hold: (a > 0) * (b > 0), and maximum(a > 0, b > 0) where one "
-                           "is enough", instead=(combined_conditions,))
+    _refuse_combined(c)
     if c.now.text != "if":
         return value
     c.take()
     condition = _comparison(c)
+    _refuse_combined(c)
     if c.word("else and another value, as in `a if c else b`").text != "else":
         raise c.unexpected("expected else and another value, as in `a if c else b`")
     return tree.Call("where", (condition, value, expression(c)), (), place=c.since(first))
+
+
+def _refuse_combined(c: Cursor) -> None:
+    if c.now.text in ("and", "or"):
+        raise c.unexpected("conditions are 1 where they hold: (a > 0) * (b > 0), and maximum(a > 0, b > 0) where one "
+                           "is enough", instead=(combined_conditions,))
 
 
 def _comparison(c: Cursor) -> tree.Expr:
@@ -247,7 +252,7 @@ def _name(c: Cursor) -> tree.Expr:
     if token.text in PYTHON_WORDS:
         if token.text == "not":
             raise token.problem("the opposite of a condition is 1 - a", (opposite,))
-        other, says = (("lam",), ": write lam") if token.text == "lambda" else ((), "")  # as λ is read
+        other, says = (("lam",), ": write lam") if token.text == "lambda" and c.now.kind != NAME else ((), "")  # as λ
         raise token.problem(f"{token.text!r} is Python, not model text: there are only formulas here{says}", other)
     if not c.accept("("):
         _refuse_juxtaposition(c, token)

@@ -461,10 +461,10 @@ PRODUCT = "dot"  # what @ is as a function
 
 
 def _plain_name(expr: tree.Call) -> str:
-    """What a function is called here; max and min of two values compare them."""
+    """What a function is called here; max and min of several values compare them."""
     name = expr.function.removeprefix(NUMPY)
     compares = f"{name}imum"
-    return compares if compares in TABLE and len(expr.args) == 2 else meant(name, ()) or name
+    return compares if compares in TABLE and len(expr.args) > 1 else meant(name, ()) or name
 
 
 def _needs_arrays(expr: tree.Expr) -> bool:

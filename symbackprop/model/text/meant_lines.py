@@ -6,7 +6,9 @@ Each of these takes a line and a place in it, and gives the line as it is where 
 from __future__ import annotations
 
 import re
-from itertools import accumulate
+from collections.abc import Sequence
+from functools import reduce
+from itertools import accumulate, chain
 
 from symbackprop.core.functions import FUNCTIONS
 from symbackprop.core.functions.words import ALSO
@@ -28,15 +30,37 @@ _SIGNS_OF_CONDITIONS = re.compile(r"\b(?:and|or)\b|&&?|\|\|?")
 
 
 def combined_conditions(line: str, place: Place) -> str:
-    """The line with ``(a) * (b)`` for ``a and b`` and ``a & b``, and ``maximum(a, b)`` for ``a or b``; as it is where
-    more than two are combined."""
+    """The line with ``(a) * (b)`` for ``a and b`` and ``a & b``, and ``maximum(a, b)`` for ``a or b``, however many are
+    combined."""
     sign = _SIGNS_OF_CONDITIONS.match(line, place.start - 1)
-    start, end = around(line, place._replace(end=sign.end() + 1)) if sign is not None else (0, 0)
-    if sign is None or _SIGNS_OF_CONDITIONS.search(line[sign.end() : end]):
+    if sign is None:
         return line
-    left, right = (_bare(side.strip()) for side in (line[start : sign.start()], line[sign.end() : end]))
-    meant = f"({left}) * ({right})" if sign[0] in ("and", "&", "&&") else f"maximum({left}, {right})"
-    return f"{line[:start]}{meant}{line[end:]}"
+    start, end = around(line, place._replace(end=sign.end() + 1))
+    chosen = _CHOSEN.match(line, start, end)  # a if c else b
+    start, end = (start, end) if chosen is None else chosen.span(1)
+    return f"{line[:start]}{_combined(line[start:end])}{line[end:]}"
+
+
+_CHOSEN = re.compile(r".*?\bif\s+(.*?)(?=\s+else\b)")
+
+
+def _combined(text: str) -> str:
+    """Conditions in the words of model text; ``or`` binds less than ``and``."""
+    text = _bare(text.strip())
+    either, both = _sides(text, ("or", "|", "||")), _sides(text, ("and", "&", "&&"))
+    if len(either) > 1:
+        return reduce(lambda found, side: f"maximum({_combined(side)}, {found})", either[-2::-1], _combined(either[-1]))
+    return " * ".join([f"({_combined(side)})" for side in both]) if len(both) > 1 else text
+
+
+def _sides(text: str, signs: Sequence[str]) -> list[str]:
+    """What stands between signs outside of all brackets; the text alone where they are none between conditions, as the
+    bars of ``|a| > 1``."""
+    depths = [*accumulate((c in "([") - (c in ")]") for c in text)]
+    cuts = [m.span() for m in _SIGNS_OF_CONDITIONS.finditer(text) if m[0] in signs and not depths[m.start()]]
+    edges = [0, *chain(*cuts), len(text)]
+    sides = [text[a:b].strip() for a, b in zip(edges[::2], edges[1::2], strict=True)]
+    return sides if all(side and side[0] not in "<>=!" for side in sides) else [text]
 
 
 def _bare(text: str) -> str:
@@ -262,13 +286,26 @@ def indexed(index: str, line: str, place: Place) -> str:
     return f"{line[: place.start - 1]}{there[: there.rindex('[')]}[{index}]{line[place.end - 1 :]}"
 
 
-def selected(line: str, place: Place) -> str:
-    """The line with ``sum(where(a > 0, a, 0))`` for ``sum(a[a > 0])``; of nothing else than a sum are others 0."""
+def selected(axes: int, line: str, place: Place) -> str:
+    """The line with ``sum(where(a > 0, a, 0))`` for ``sum(a[a > 0])``, for a mean that sum by how many these are; of
+    nothing else are others 0. ``axes``: how many the array has beside those of the mask."""
     array, _, mask = line[place.start - 1 : place.end - 2].partition("[")
     before, after = line[: place.start - 1], line[place.end - 1 :]
-    summed = re.search(r"\bsum\($", before) or after.startswith(".sum()")
-    compares = re.search(r"[<>]|[!=]=", mask)
-    return f"{before}where({mask}, {array}, 0){after}" if summed and compares and "," not in mask else line
+    called, method = _CALLED.search(before), _METHOD.match(after)
+    if method is None and (called is None or not after.startswith(")")):
+        return line
+    name, start, end = ("", 0, 0) if called is None else (called[1], called.start(), 1)
+    if method is not None:
+        name, start, end = method[1], len(before), method.end()
+    wide = f"({mask})[{', '.join([':', *['None'] * axes])}]" if axes else mask
+    total = f"sum(where({wide}, {array}, 0))"
+    count = f"sum(where({wide}, ones_like({array}), 0))" if axes else f"sum({mask})"
+    alone = before[:start].endswith("= ") and not after[end:].strip()
+    mean = f"{total} / {count}" if alone else f"({total} / {count})"
+    return f"{before[:start]}{total if name == 'sum' else mean}{after[end:]}"
+
+
+_CALLED, _METHOD = re.compile(r"(?:\b\w+\.)?\b(sum|mean)\($"), re.compile(r"\.(sum|mean)\(\)")
 
 
 def stacked(line: str, place: Place) -> str:
@@ -297,6 +334,11 @@ def with_dimension(name: str, line: str, place: Place) -> str:
         return line
     indent = line[: len(line) - len(line.lstrip())]
     return f"{indent}dim {name}; {line.lstrip()}"
+
+
+def with_parameter(name: str, shape: Sequence[str], line: str, place: Place) -> str:
+    """The line with a parameter that is declared in front of it."""
+    return f"param {name}{': ' * bool(shape)}{' x '.join(shape)}; {line.lstrip()}"
 
 
 def without_output(line: str, place: Place) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import count
+from itertools import count, product
 
 import sympy as sp
 
@@ -22,7 +22,7 @@ from symbackprop.model.text.calls import callee, function_names
 from symbackprop.model.text.evaluate import evaluate
 from symbackprop.model.text.expressions import WORDS
 from symbackprop.model.text.known_numbers import short
-from symbackprop.model.text.meant_lines import from_the_end
+from symbackprop.model.text.meant_lines import from_the_end, with_parameter
 
 PI = "pi"
 
@@ -275,13 +275,18 @@ class ModelScope(Scope):
         rows = [(a, b, self.own(a), self.own(b)) for a, b in both if a != b and {a, b} <= self.graph.names.keys()]
         for a, b, first, second in rows:
             sign = "@" if first is not None and first.shape and second is not None and second.shape else "*"
-            product = f"{a} {sign} {b}"
-            return f"{shown!r} is not declared: a product is written {product}", [partial(_product, product)]
+            written = f"{a} {sign} {b}"
+            return f"{shown!r} is not declared: a product is written {written}", [partial(_product, written)]
         library = partial(_of_numpy, shown)
         known = [*self.graph.names, *self.model.sizes, *self.others, *self.loops, *self.families]
         word = shown.capitalize()  # true
         near = nearest(shown, known) or (word if word in WORDS else nearest(shown, function_names()))
-        return f"{shown!r} is not declared.{suggested(near)}", [near, library] if near else [library]
+        shapes = [shape for axes in range(3) for shape in product(list(self.model.sizes)[:_FEW], repeat=axes)]
+        new = [partial(with_parameter, name, shape) for shape in shapes if name == shown]
+        return f"{shown!r} is not declared.{suggested(near)}", [*[near] * bool(near), library, *new]
+
+
+_FEW = 4  # dimensions that the shape of what is not declared is looked for in
 
 
 def _with_cross(name: str, line: str, place: Place) -> str:
