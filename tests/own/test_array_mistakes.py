@@ -1,0 +1,75 @@
+"""Slips with arrays that no file of the cases makes: what is said of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from symbackprop import Model, check
+
+HALVES = "dim N, H\ndata t: N x H\ninput x: N x (2*H)\n"
+ROTARY = HALVES + "a = x[:, :H]\nb = x[:, H:]\nc = cos(t)\ns = sin(t)\noutput y = concat(a*c - b*s, a*s + b*c, axis=1)"
+ROTARY_INSIDE = HALVES + \
+    "output y = concat(x[:, :H]*cos(t) - x[:, H:]*sin(t), x[:, :H]*sin(t) + x[:, H:]*cos(t), axis=1)"
+LARGEST = "dim N, D\ninput z: N x D\noutput y = max(relu(z - 1), axis=1)"
+IMAGES = "dim N, H, W, C\ninput x: N x H x W x C\nparam k: 3 x 3 x C x C\noutput y = conv2d(x, k, padding=1)"
+
+
+def turned(by: int) -> Callable[..., Any]:
+    """The gradients turned back (1), or on by the same angle (−1)."""
+
+    def back(t: Any, x: Any, dy: Any) -> dict[str, Any]:
+        u, v = np.split(dy, 2, axis=1)
+        c, s = np.cos(t), by * np.sin(t)
+        return {"x": np.concatenate([u * c + v * s, v * c - u * s], axis=1)}
+
+    return back
+
+
+def every_largest(z: Any, dy: Any) -> dict[str, Any]:
+    r = np.maximum(z - 1, 0)
+    return {"z": (r == r.max(1, keepdims=True)) * dy[:, None]}
+
+
+def first_largest(z: Any, dy: Any) -> dict[str, Any]:
+    dz = np.zeros_like(z)
+    dz[np.arange(len(z)), np.maximum(z - 1, 0).argmax(1)] = dy
+    return {"z": dz}
+
+
+def masked_largest(z: Any, dy: Any) -> dict[str, Any]:
+    return {"z": first_largest(z, dy)["z"] * (z > 1)}
+
+
+def windows(place: Callable[[int, int], tuple[int, int]]) -> Callable[..., Any]:
+    """The gradients of images, with another place of the kernel where each one belongs."""
+
+    def back(x: Any, k: Any, dy: Any) -> dict[str, Any]:
+        padded, (_, h, w, _) = np.pad(dy, ((0, 0), (1, 1), (1, 1), (0, 0))), x.shape
+        moved = {(i, j): padded[:, 2 - i : 2 - i + h, 2 - j : 2 - j + w] for i in range(3) for j in range(3)}
+        return {"x": sum(part @ k[place(*at)].T for at, part in moved.items())}
+
+    return back
+
+
+@pytest.mark.parametrize("model, back", [
+    (ROTARY, turned(1)), (ROTARY_INSIDE, turned(1)), (LARGEST, masked_largest), (IMAGES, windows(lambda i, j: (i, j))),
+])
+def test_right_ones_pass(model: str, back: Callable[..., Any]) -> None:
+    assert check(Model.parse(model), back)
+
+
+@pytest.mark.parametrize("model, back, gradient, says", [
+    (ROTARY, turned(-1), "x", "the sign of the sine is wrong: backward turns by the opposite angle"),
+    (ROTARY_INSIDE, turned(-1), "x", "the sign of the sine is wrong: backward turns by the opposite angle"),
+    (LARGEST, every_largest, "z", "z - 1 > 0 is missing"),
+    (LARGEST, first_largest, "z", "z - 1 > 0 is missing"),
+    (IMAGES, windows(lambda i, j: (2 - i, 2 - j)), "x", "k is turned over"),
+    (IMAGES, windows(lambda i, j: (j, i)), "x", "the two axes of the window of k are exchanged"),
+])
+def test_wrong_ones_are_explained(model: str, back: Callable[..., Any], gradient: str, says: str) -> None:
+    found = check(Model.parse(model), back)[gradient]
+    assert found.verdict == "fail" and says in found.says
