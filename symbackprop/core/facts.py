@@ -11,6 +11,7 @@ from symbackprop.core import formula as f
 from symbackprop.core.entry import Indices, Kind, Terms, folded_slopes, jacobian, kind_of, letters
 from symbackprop.core.graph import SIMPLEX, SYMMETRIC, Leaf, Node
 from symbackprop.core.pattern import Pattern
+from symbackprop.core.registry import composed
 from symbackprop.core.roles import Role
 from symbackprop.core.shapes import is_one, same, same_shape, size_of
 
@@ -70,6 +71,11 @@ is_convolution = _whether(Role.CONVOLUTION)
 is_identity = _whether(Role.IDENTITY)
 is_largest = _whether(Role.LARGEST)
 is_arange = _whether(Role.RANGE)
+
+
+def made_as(row: Node) -> Role | None:
+    """What the function is that has made a row of others."""
+    return None if row.origin is None else composed(row.origin.function).role
 
 
 def plainly(row: Node) -> Node:

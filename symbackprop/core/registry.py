@@ -152,7 +152,7 @@ REGULAR, DEFINITE = "regular", "definite"  # invertible; symmetric and positive 
 
 def register(op: Op) -> Op:
     """Add an op; an incomplete record or a second one of the same name is refused."""
-    if OPS.get(op.name) is not None:
+    if op.name in OPS:
         raise ValueError(f"the op {op.name!r} is registered twice")
     for f in fields(op):
         if f.default is MISSING and f.name != "samples" and not getattr(op, f.name):
@@ -184,7 +184,8 @@ class Composed:
     ``rule``, perhaps under a ``title``, says more of its gradient than those of the ops inside (``proved``: an appendix
     proves it, for one row of classes); ``by_entry``: one entry of it is written by the op that it ends with, not as an
     entry of the call. The ``target`` is the argument that holds probabilities of classes, if one does. A derivation
-    calls its value what it ``gives``, and its first argument what it ``reads``, where they have no names."""
+    calls its value what it ``gives``, and its first argument what it ``reads``, where they have no names. What is asked
+    of its calls is its ``role``."""
 
     text: str = ""
     shown: int = 0
@@ -197,6 +198,7 @@ class Composed:
     gives: str = ""
     reads: str = ""
     proved: bool = False
+    role: Role | None = None
 
 
 COMPOSED: dict[str, Composed] = {}

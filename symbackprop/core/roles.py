@@ -9,7 +9,7 @@ from enum import Enum, auto
 
 
 class Role(Enum):
-    """What rows of an op, or calls of a scalar function, are."""
+    """What rows of an op are, calls of a scalar function, and rows that a function made of others has made."""
 
     DECLARED = auto()  # an array that is given
     NUMBER = auto()
@@ -46,3 +46,7 @@ class Role(Enum):
     LIKELIHOOD = auto()  # minus the log of the probability of a truth value
     ROOT = auto()
     FLAT_ROOT = auto()  # with the derivative 0 at 0
+
+    AVERAGE = auto()  # over axes, perhaps of something else
+    ROLLED = auto()  # the entries of another one, moved along an axis
+    ONE_HOT = auto()  # 1 at an index along a new axis, else 0

@@ -17,7 +17,7 @@ import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core.build import transpose
-from symbackprop.core.facts import is_product
+from symbackprop.core.facts import is_product, made_as
 from symbackprop.core.graph import FLOAT, Node, arguments_first
 from symbackprop.core.roles import Role
 from symbackprop.core.scalars import TABLE
@@ -212,7 +212,7 @@ def _missing_kind(form: f.Formula, consumer: Node) -> str:
         return m.MISSING_FACTOR
     sizes = (1 / form.value).as_powers_dict()
     shares = all(base.is_integer and power == 1 for base, power in sizes.items())
-    averaged = consumer.origin is not None and consumer.origin.function in ("mean", "var")
+    averaged = made_as(consumer) is Role.AVERAGE
     return m.MEAN if shares and (form.value.free_symbols or averaged) else m.CONSTANT
 
 

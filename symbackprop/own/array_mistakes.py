@@ -29,6 +29,7 @@ from symbackprop.core.facts import (
     is_squeezed,
     is_sum,
     is_unfolded,
+    made_as,
 )
 from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.loops import body_leaf
@@ -366,7 +367,7 @@ def _other_divisors(reference: Reference, number: sp.Expr) -> Iterator[sp.Expr]:
 def rolled(place: Place) -> Iterator[Candidate]:
     """The parts of a rolled array put back elsewhere: rolled on in the same direction, or not at all."""
     part, whole = place.edge.consumer, _only_consumer(place.reference, place.edge.consumer)
-    if not is_part(part) or whole is None or whole.origin is None or whole.origin.function != "roll":
+    if not is_part(part) or whole is None or made_as(whole) is not Role.ROLLED:
         return
     name = place.reference.name(place.edge.argument)
     for says, times in ((f"d{name} is rolled in the same direction as {name}: backward rolls the other way", 1),

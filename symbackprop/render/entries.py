@@ -11,11 +11,12 @@ import sympy as sp
 
 from symbackprop.core import entry, maths
 from symbackprop.core import formula as f
-from symbackprop.core.facts import kind
+from symbackprop.core.facts import kind, made_as
 from symbackprop.core.graph import Leaf, Node
 from symbackprop.core.maths import Big, Entry, Letter, Math, Num, product, signed, within
 from symbackprop.core.ops import OPS
 from symbackprop.core.registry import composed
+from symbackprop.core.roles import Role
 from symbackprop.core.shapes import is_one
 from symbackprop.render.rows import Rows
 
@@ -60,7 +61,7 @@ class Entries:
             return self.r.number(node.value)
         if self.r.is_call(node):
             assert node.origin is not None
-            if node.origin.function == "one_hot":
+            if made_as(node) is Role.ONE_HOT:
                 return equal(self.ref(node.args[0], index[: node.args[0].ndim]), index[-1])
             by_entry = composed(node.origin.function).by_entry or node.origin.function == node.op.name
             return (self.by_form if by_entry else self.whole)(node, index)

@@ -17,7 +17,7 @@ import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core import maths
-from symbackprop.core.facts import is_product, is_put, is_range, is_repeated, is_reshaped, is_squeezed, is_sum
+from symbackprop.core.facts import is_product, is_put, is_range, is_repeated, is_reshaped, is_squeezed, is_sum, made_as
 from symbackprop.core.graph import Node
 from symbackprop.core.kernel import index_of
 from symbackprop.core.literals import fraction
@@ -243,11 +243,10 @@ class Rows(Written):
     def library(self, node: Node) -> Math:
         """A library function as it was called, its axes kept by an index."""
         assert node.origin is not None
-        if node.origin.function == "one_hot" and _is_identity(node, node.origin.args[0]):
+        if made_as(node) is Role.ONE_HOT and _is_identity(node, node.origin.args[0]):
             return self.identity(node.shape[-1])
         self.mention(node.origin.function, node)
-        first = next((a for a in node.origin.args if isinstance(a, Node)), node)
-        rank = (node if node.origin.function == "stack" else first).ndim
+        rank = next((a for a in node.origin.args if isinstance(a, Node)), node).ndim
         call = self.call(node)
         found = _counted(_without_keepdims(replace(call, args=call.args[: composed(call.name).shown or None])), rank)
         if not node.origin.options.get("keepdims"):

@@ -219,7 +219,8 @@ def test_no_table_is_keyed_by_names_of_ops_or_functions() -> None:
 
 
 def test_what_an_op_is_decides_by_its_record() -> None:
-    """No name of an op is compared with a word: what is asked of rows is a role or another fact of the record."""
+    """No name of an op, or of the function that made a row, is compared with a word: what is asked of rows is a role or
+    another fact of the record."""
     assert not wrong(lambda path: [n.lineno for n in ast.walk(parsed(path)) if _compares_a_name(n)])
 
 
@@ -250,10 +251,11 @@ def _compares_a_function(node: ast.AST) -> bool:
 
 
 def _compares_a_name(node: ast.AST) -> bool:
-    """``op.name == "sum"``, ``op.name in LEAVES``; not whether a function is called as the op is."""
+    """``op.name == "sum"``, ``origin.function == "roll"``; not whether a function is called as the op is,
+    nor whether there is such an op."""
     sides = [node.left, *node.comparators] if isinstance(node, ast.Compare) else []
-    names = [side for side in sides if ast.unparse(side).endswith("op.name")]
-    return bool(names) and not all(isinstance(side, ast.Attribute) for side in sides)
+    names = [side for side in sides if ast.unparse(side).endswith(("op.name", "origin.function"))]
+    return bool(names) and not all(isinstance(side, ast.Attribute) or ast.unparse(side) == "OPS" for side in sides)
 
 
 def _tables(tree: ast.AST) -> Iterator[tuple[int, list[str]]]:

@@ -15,6 +15,7 @@ from symbackprop.core.indexing import along
 from symbackprop.core.maths import A, Big, C, Indicator, K, N, Y, Z, at, called, equal
 from symbackprop.core.ops import OPS
 from symbackprop.core.registry import known
+from symbackprop.core.roles import Role
 from symbackprop.core.shapes import Axis, DimLike, as_shape, is_one, normalise_axis, same, same_shape, shape_text
 from symbackprop.errors import ShapeError
 
@@ -155,7 +156,7 @@ for _name, _call in OF_OPS.items():
     plain(_call, _name)
 
 
-@known("onehot", shown=1, means=(equal(at(called("one_hot", Y), C), Indicator(equal(Y, C))),))
+@known("onehot", role=Role.ONE_HOT, shown=1, means=(equal(at(called("one_hot", Y), C), Indicator(equal(Y, C))),))
 @function
 def one_hot(index: Node, size: DimLike) -> Node:
     """1 at the index along a new last axis, else 0."""
@@ -164,7 +165,7 @@ def one_hot(index: Node, size: DimLike) -> Node:
     return build.one_hot_along(build.expand(index, -1), index.ndim, sp.sympify(size))
 
 
-@known(means=(called("roll", A, K), " moves the entries ", K,
+@known(role=Role.ROLLED, means=(called("roll", A, K), " moves the entries ", K,
               " places on along the axis, the last ones to the front"))
 @function
 def roll(a: Node, shift: int, axis: int = 0) -> Node:

@@ -17,12 +17,14 @@ from symbackprop.core.maths import A, Fn, Frac, Num, Pow, Sym, Words, X, Z, call
 from symbackprop.core.ops.indexing import argsort, sort
 from symbackprop.core.ops.reductions import prod
 from symbackprop.core.registry import known
+from symbackprop.core.roles import Role
 from symbackprop.core.shapes import Axis, DimLike, normalise_axes, normalise_axis, size_of
 from symbackprop.errors import ShapeError
 
 
 @known(means=(called("mean", X), " is the sum over the number of terms"),
-       title="mean of n terms", rule=("each gets ", Frac(Num(sp.S.One), Sym("n"))), by_entry=True, by_formula=True)
+       title="mean of n terms", rule=("each gets ", Frac(Num(sp.S.One), Sym("n"))), by_entry=True, by_formula=True,
+       role=Role.AVERAGE)
 @function
 def mean(a: Node, axis: Axis = None, keepdims: bool = False) -> Node:
     """Σ over the axes, divided by how many entries that are."""
@@ -37,7 +39,8 @@ def min(a: Node, axis: Axis = None, keepdims: bool = False) -> Node:
     return -build.reduce_max(-a, axis, keepdims)
 
 
-@known("Var", means=(equal(called("var", X), called("mean", Pow(minus(X, called("mean", X)), Num(sp.Integer(2))))),))
+@known("Var", role=Role.AVERAGE,
+       means=(equal(called("var", X), called("mean", Pow(minus(X, called("mean", X)), Num(sp.Integer(2))))),))
 @function
 def var(a: Node, axis: Axis = None, keepdims: bool = False, ddof: Operand = 0) -> Node:
     """The mean squared distance from the mean, divided by n − ddof."""
