@@ -24,7 +24,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from symbackprop.apart import GIGABYTES, SECONDS, random_seed
-from symbackprop.errors import ModelError, SymbackpropError, UsageError, did_you_mean
+from symbackprop.errors import ModelError, SymbackpropError, UsageError, did_you_mean, nearest
 from symbackprop.render.formats import FORMATS
 from symbackprop.render.options import WORDS
 from symbackprop.resources import resource
@@ -78,6 +78,10 @@ def told_to_the_user() -> Iterator[None]:
         raise
     except click.ClickException as error:
         error.message = visible(error.message)
+        if isinstance(error, click.NoSuchOption) and error.ctx is not None:  # click takes --check for --help
+            known = [word for p in error.ctx.command.get_params(error.ctx) for word in p.opts]
+            near = nearest(error.option_name, known)
+            error.possibilities = [near] if near else []
         vars(error)["show"] = partial(show_usage, error)  # click would write Error:
         raise
 
@@ -553,7 +557,8 @@ def codegen(given: Given, called: dict[str, str], output: str | None, level: str
         raise click.UsageError("--check compares with a file, so -o - makes no sense with it")
     several = len(click.get_current_context().params["model"]) > 1
     if several and output not in (None, "-") and module_path(output, "a") == Path(output):
-        raise click.UsageError(f"several models are written into a folder, and {output} is none")
+        raise click.UsageError(f"several models are written into a folder, and {output} is none; for one: "
+                               f"-o {Path(output).with_suffix('')}/")
     model = given.model(called)
     along, whole = ([name for name in names if options.pop(name)] for names in (ALONG, WHOLE))
     text = emit(model, level=int(level), along=along, whole=whole, **options)

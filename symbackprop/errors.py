@@ -107,7 +107,7 @@ class UsageError(SymbackpropError):
 
 
 class BrokenModule(SymbackpropError):
-    """An emitted (perhaps hand-edited) module does not load."""
+    """Somebody's Python file, an emitted module perhaps that was edited by hand, does not load."""
 
 
 class CheckFailed(SymbackpropError):

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from symbackprop.errors import ModelError, SymbackpropError, SyntaxProblem, UsageError, did_you_mean, said
+from symbackprop.errors import BrokenModule, ModelError, SymbackpropError, SyntaxProblem, UsageError, did_you_mean, said
 from symbackprop.model import zoo
 from symbackprop.model.model import Model
 from symbackprop.model.text import parse, parse_alone, to_text
@@ -192,4 +192,5 @@ def _told(error: BaseException, path: Path) -> SymbackpropError:
     where = f"{path}{f':{line}' if line else ''}"
     if isinstance(error, SymbackpropError):
         return error.at(where) if isinstance(error, ModelError) else error
-    return UsageError(f"{where}: {said(error)}")
+    what = f"{type(error).__name__}: {error.msg}" if isinstance(error, SyntaxError) else said(error)
+    return BrokenModule(f"{where}: {what}")

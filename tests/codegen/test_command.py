@@ -54,7 +54,8 @@ def test_several_models_are_written_into_a_folder_and_verified_at_once(folder: P
     Path("new/two.py").write_text(text.replace("dq = 2 * q", "dq = 3 * q"))
     assert run("verify", "new/two.py", "new/net.py").exit_code == 1
     assert run("codegen", "new", "net.sbp", "--check", "-o", "new").exit_code == 2
-    assert "several models are written into a folder" in run("codegen", "net.sbp", "two.sbp", "-o", "a.py").stderr
+    told = run("codegen", "net.sbp", "two.sbp", "-o", "a.py").stderr
+    assert "several models are written into a folder, and a.py is none; for one: -o a/" in told
 
 
 def test_stdout_has_the_module_and_nothing_else() -> None:

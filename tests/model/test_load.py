@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from symbackprop.errors import ModelError, NameProblem, ShapeError, SyntaxProblem, UsageError
+from symbackprop.errors import BrokenModule, ModelError, NameProblem, ShapeError, SyntaxProblem, UsageError
 from symbackprop.model import Model, load
 from tests.model.helpers import described
 
@@ -79,18 +79,32 @@ def test_sizes(here: Path) -> None:
         ("missing.py", "there is no file missing.py"),
         ("net.py:nothing", "net.py has no 'nothing'"),
         ("net.py:number", "number in net.py is a int, not a Model"),
-        ("net.py:broken", "net.py:12: ZeroDivisionError: division by zero"),
-        ("wrong.py", "wrong.py:1: SyntaxError"),
-        ("raises.py", "raises.py:2: RuntimeError: no"),
         ("", "no built-in model ''"),
     ],
 )
 def test_not_found(here: Path, spec: str, message: str) -> None:
     (here / "folder.sbp").mkdir()
-    (here / "wrong.py").write_text("model = (")
-    (here / "raises.py").write_text("\nraise RuntimeError('no')")
     with pytest.raises(UsageError, match=re.escape(message)):
         load(spec)
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("net.py:broken", "net.py:12: ZeroDivisionError: division by zero"),
+        ("wrong.py", "wrong.py:1: SyntaxError: '(' was never closed"),
+        ("raises.py", "raises.py:2: RuntimeError: no"),
+        ("lacks.py", "lacks.py:1: ModuleNotFoundError: No module named 'nowhere'"),
+    ],
+)
+def test_a_file_of_python_that_does_not_run(here: Path, spec: str, message: str) -> None:
+    """Exit code 3, as where verify and check run one: the call is right, what it names is not."""
+    (here / "wrong.py").write_text("model = (")
+    (here / "raises.py").write_text("\nraise RuntimeError('no')")
+    (here / "lacks.py").write_text("import nowhere")
+    with pytest.raises(BrokenModule) as caught:
+        load(spec)
+    assert str(caught.value) == message and caught.value.exit_code == 3
 
 
 def test_devices_are_not_read() -> None:

@@ -117,3 +117,11 @@ def test_errors(args: list[str], code: int, message: str) -> None:
     assert result.exit_code == code, result.output
     assert message in result.stderr
     assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("--formt", "--format"), ("--vew", "--view"), ("--check", "")])
+def test_an_option_that_is_near_is_offered_and_no_other(typed: str, meant: str) -> None:
+    """Click offers --help for --check, which is no option here."""
+    said = run("cube", typed).stderr
+    assert f"No such option '{typed}'." in said
+    assert said.strip().endswith(f"Did you mean '{meant}'?" if meant else f"'{typed}'.")
