@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from symbackprop.codegen.arrays import Arrays
 from symbackprop.codegen.blocks import whole_functions
@@ -11,7 +11,7 @@ from symbackprop.codegen.functions import Maker, finished, product_function
 from symbackprop.codegen.initial import initial_values
 from symbackprop.codegen.names import Scope, escape
 from symbackprop.codegen.program import Block, Program, variable
-from symbackprop.codegen.rows import Rows, softmax_key, states_before
+from symbackprop.codegen.rows import Rows, asked_of_loops, softmax_key, states_before
 from symbackprop.codegen.schedule import Scheduler, Variables
 from symbackprop.codegen.sizes import demands
 from symbackprop.codegen.tree import Expr
@@ -51,11 +51,19 @@ class Builder:
         self.variables = Variables(names, scope)
         self.variables.given |= self.leaf_names
         self.results = self.model.results()
+        if steps is None:
+            self.rows.asked = asked_of_loops([*self._read()])
         self.order = self.rows.order([*self.results, *self.model.equations.values()])
         self._require_declared()
         self.scheduler = Scheduler(self.rows, self.variables, level, target)
         self.leaves = {row.id: variable(self.leaf_names[row.id], row) for row in self.given.values()}
         self.steps, self.parts = steps, [] if steps is None else self._checkpointed(steps)
+
+    def _read(self) -> Iterator[Node]:
+        """What forward, backward and the functions of products compute."""
+        yield from (*self.results, *self.model.intermediates().values(), *self.d.gradients.values())
+        for product in self.products:
+            yield from product.results.values()
 
     def _free_of_arguments(self) -> None:
         """No constant of the module is called as an argument of a function that reads it."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cache
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
-from symbackprop.core import build
+from symbackprop.codegen.stacked import Stacked
 from symbackprop.core import formula as f
 from symbackprop.core.facts import (
     copies_of,
@@ -16,7 +16,6 @@ from symbackprop.core.facts import (
     is_joined,
     is_largest,
     is_part,
-    is_product,
     is_reshaped,
     is_sum,
     is_view,
@@ -54,18 +53,24 @@ class Rows:
         self.again = {row.id: plan for plan in again for row in (plan.reverse, *plan.again)}
         self._splits: dict[int, Split | None] = {}
         self._states: dict[int, States | None] = {}
-        self._hoisted: dict[int, tuple[tuple[Node, Node], ...]] = {}
+        self._stacked: dict[int, Stacked] = {}
+        self.asked: Mapping[int, frozenset[int]] = {}
         self.optimise, self.marks, self.slices = optimise, marks, slices
 
     def like(self, saved: Iterable[Checkpointed] = (), again: Iterable[Checkpointed] = ()) -> Rows:
         """The same rows with other checkpoints."""
-        return Rows(self.optimise, self.marks, slices=self.slices, saved=saved, again=again)
+        return self._sharing(Rows(self.optimise, self.marks, slices=self.slices, saved=saved, again=again))
+
+    def _sharing(self, other: Rows) -> Rows:
+        """Other rows, for which the same is computed outside of loops."""
+        other.asked, other._stacked = self.asked, self._stacked
+        return other
 
     def within(self, given: Collection[int]) -> Rows:
         """The same rows as seen in a block that is given some of them."""
         found = Rows(self.optimise, self.marks, given, self.slices)
         found.saved, found.again = self.saved, self.again
-        return found
+        return self._sharing(found)
 
     def split(self, row: Node) -> Split | None:
         """How a row is computed without its one-hot argument."""
@@ -87,17 +92,28 @@ class Rows:
             self._states[row.id] = None if found is None or found.after.id in self.given else found
         return self._states[row.id]
 
+    def stacked(self, scan: Node) -> Stacked:
+        """What of a loop is computed for all steps at once."""
+        if scan.id not in self._stacked:
+            self._stacked[scan.id] = Stacked(scan, self.asked.get(scan.id, ()))
+        return self._stacked[scan.id]
+
     def hoisted(self, scan: Node) -> tuple[tuple[Node, Node], ...]:
-        """Products in the body of a loop that are computed before it, and the rows that hold them for all steps."""
-        if scan.id not in self._hoisted:
-            self._hoisted[scan.id] = tuple(hoisted_products(scan)) if self.optimise else ()
-        return self._hoisted[scan.id]
+        """Rows in the body of a loop that are computed before it, and the rows that hold them for all steps."""
+        return tuple(self.stacked(scan).before()) if self.optimise else ()
+
+    def apart(self, row: Node) -> Node | None:
+        """How a stack of a loop is computed outside of it, for all steps at once."""
+        wanted = row.is_result and self.optimise and row.id not in self.given and row.args[0].id in self.asked
+        return self.stacked(row.args[0]).apart(row.attr) if wanted else None
 
     def args(self, row: Node) -> tuple[Node, ...]:
         """What the computation of a row reads directly."""
         plan = self.again.get(row.id)
         if plan is not None and not row.is_loop:
             return (plan.reverse,)
+        if (apart := self.apart(row)) is not None:
+            return (apart,)
         if row.is_loop:
             own = row.args if plan is None else (*plan.reads(), *[outer for _, outer in self.hoisted(plan.scan)])
             return (*own, *[outer for _, outer in self.hoisted(row)])
@@ -250,29 +266,6 @@ def moved(row: Node) -> Moved | None:
     return None
 
 
-# -- -O1: products of a loop that do not depend on what it carries are computed before it, as one over all steps
-
-
-def hoisted_products(scan: Node) -> list[tuple[Node, Node]]:
-    """(body row, outer row): products of one element of a sequence and one invariant, and the stack of them all."""
-    loop: Loop = scan.attr
-    outer = dict(zip([leaf.id for leaf in loop.leaves()], scan.args, strict=True))
-    moving, fixed = {leaf.id for leaf in loop.sequences}, {leaf.id for leaf in loop.invariants}
-    found = []
-    for row in loop.rows():
-        if is_product(row) and len(row.args) == 2 and row.id not in loop.stop:
-            first, second = (a.id for a in row.args)
-            if (first in moving and second in fixed) or (first in fixed and second in moving):
-                found.append((row, _over_all_steps(row, moving, outer)))
-    return found
-
-
-def _over_all_steps(row: Node, moving: set[int], outer: dict[int, Node]) -> Node:
-    """The product with one more axis, time, in the moving operand and in the result."""
-    places = [k for k, a in enumerate(row.args) if a.id in moving]
-    return build.einsum(row.attr.along(places), *[outer[a.id] for a in row.args])
-
-
 # -- -O1: forward's logsumexp and backward's softmax of the same array come from the same exponentials
 
 
@@ -393,3 +386,15 @@ def _is_whole(base: f.Formula, row: Node) -> bool:
 
 def _is_column(a: Node, row: Node) -> bool:
     return row.ndim > 1 and same_shape(a.shape, (*row.shape[:-1], ONE)) and not is_one(a.shape[0])
+
+
+# -- which stacks of loops are read
+
+
+def asked_of_loops(roots: Iterable[Node]) -> dict[int, frozenset[int]]:
+    """The numbers of the results of every loop, by its id, that something among the roots reads."""
+    found: dict[int, set[int]] = {}
+    for row in arguments_first(list(roots), lambda row: row.args):
+        if row.is_result:
+            found.setdefault(row.args[0].id, set()).add(row.attr)
+    return {id_: frozenset(numbers) for id_, numbers in found.items()}

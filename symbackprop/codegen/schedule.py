@@ -26,7 +26,7 @@ from symbackprop.codegen.program import (
 from symbackprop.codegen.rows import Rows, sharing, softmax_pairs, unrolled
 from symbackprop.codegen.tree import Code, Expr, at_step, index, name, text
 from symbackprop.core import formula as f
-from symbackprop.core.facts import is_arange, is_product, is_sum, is_view, kind
+from symbackprop.core.facts import is_arange, is_product, is_repeated, is_sum, is_view, kind
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop
 
@@ -112,6 +112,7 @@ class Choice:
         self.width = Width(self.rows, self.names)
         self.results: dict[int, list[Node]] = {}
         self.done: set[int] = set()
+        self.apart: set[int] = set()
         backwards = loop is not None and loop.forward is not None
         self.folded = self._read_by_formulas() if scheduler.level and backwards else frozenset()
         forced = {root.id for root in roots}
@@ -130,6 +131,10 @@ class Choice:
             self.results.setdefault(states.scan.id, []).append(row)
             self.variables.call(row, f"{self.variables.of(states.after)}_before")
             return {row.id, states.after.id}
+        if (apart := self.rows.apart(row)) is not None:
+            self.variables.given.setdefault(apart.id, self.variables.of(row))
+            self.apart.add(apart.id)
+            return {row.id, apart.id}
         if row.is_result:
             self.results.setdefault(row.args[0].id, []).append(row)
             return {row.id}
@@ -201,7 +206,12 @@ class Choice:
         split = self.rows.split(row)
         if split is not None:
             return OneHot(self.variables.of(row), row, split.base, split.hit, split.at)
-        return Assign(self.names[row.id].variable or "", row)
+        return Assign(self.names[row.id].variable or "", row, row.id in self.apart and self._shares(row))
+
+    def _shares(self, row: Node) -> bool:
+        """Whether a row is a view of what others read."""
+        *views, owner = sharing(row)
+        return bool(views) and (owner.is_declared or owner.id in self.names or any(is_repeated(v) for v in views))
 
     def _pair(self, softmax: Node, logsumexp: Node) -> Statement:
         self.done |= {softmax.id, logsumexp.id}

@@ -24,13 +24,14 @@ class Again:
 
     def is_cheap(self, row: Node, depth: int = MAX_DEPTH) -> bool:
         """Light work on rows that are kept anyway, or on such rows again."""
-        return depth > 0 and _is_light(row) and all(self._at_hand(a, depth - 1) for a in self.reads(row))
+        return depth > 0 and is_light(row) and all(self._at_hand(a, depth - 1) for a in self.reads(row))
 
     def _at_hand(self, row: Node, depth: int) -> bool:
         return row.value is not None or row.is_leaf or row.id in self.named or self.is_cheap(row, depth)
 
 
-def _is_light(row: Node) -> bool:
+def is_light(row: Node) -> bool:
+    """Whether a row is a view, or little arithmetic."""
     if row.kind == SEVERAL or row.is_result or kind(row).joined:
         return False
     made = row.is_leaf and row.value is None and not isinstance(row.attr, Leaf)  # index ranges, identity matrices

@@ -1,0 +1,127 @@
+"""What a loop need not compute step by step: rows of its body for all steps at once, before it or after it.
+
+Where s_t = f(a_t, w) at every step t, a_t is entry t of an array a of all steps, and w is the same at every step, the
+stack of all s_t is s = f(a, w). If a is given, that is computed before the loop, whose steps read s[t]; if a is a stack
+of the loop, and nothing that is carried on is computed from s_t, after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from functools import cached_property
+
+import sympy as sp
+
+from symbackprop.core import build
+from symbackprop.core.facts import is_product, is_reshaped, is_sum
+from symbackprop.core.graph import Node, arguments_first
+from symbackprop.core.loops import Loop, stack_of, varying_rows
+from symbackprop.core.shapes import ONE, same_shape, size_of
+from symbackprop.derive.again import is_light
+
+
+class Stacked:
+    """What of one loop is computed for all steps at once, where the results with these numbers are ``asked`` for."""
+
+    def __init__(self, scan: Node, asked: Collection[int] = ()) -> None:
+        loop: Loop = scan.attr
+        self.scan, self.loop, self.graph = scan, loop, scan.graph
+        self.outer = dict(zip([leaf.id for leaf in loop.leaves()], scan.args, strict=True))
+        self.carry, self.sequences, self.fixed = ({leaf.id for leaf in leaves} for leaves in
+                                                  (loop.carry, loop.sequences, loop.invariants))
+        self.asked = {row.id: row for k, row in enumerate(loop.results()) if k in asked and k >= len(loop.carry)}
+        self.stepwise, self.moving = (varying_rows(loop.rows(), own) for own in
+                                      (self.carry, self.carry | self.sequences))
+        self.core = {row.id for row in self._needed(loop.carried) if row.id in self.stepwise}
+        self.large = list(dict.fromkeys([size_of(row.shape) for row in (*self.asked.values(), *loop.sequences)]))
+        self.bound = {row.id for row in loop.rows() if self._is_bound(row)}
+        self._apart: dict[int, Node] = {}
+
+    def _needed(self, roots: Iterable[Node], given: Collection[int] = ()) -> list[Node]:
+        """What roots are computed from, down to leaves and what is given."""
+        return arguments_first(list(roots), lambda row: () if row.id in self.outer or row.id in given else row.args)
+
+    # -- which rows
+    def _is_bound(self, row: Node) -> bool:
+        """Whether a row has to be computed step by step: the carries are made of it, and it is no light work, its op
+        has no form for all steps, or there is no array of all steps that is as large."""
+        lifts = row.form is not None or is_product(row) or is_reshaped(row) or is_sum(row)
+        if row.id in self.outer or row.value is not None:
+            return row.id in self.carry
+        return not lifts or (row.id in self.core and not is_light(row)) or not self._fits(row)
+
+    def _fits(self, row: Node) -> bool:
+        """Whether some stack or sequence has a multiple of a row's entries."""
+        size = size_of(row.shape)
+        return any(sp.denom(large / size) == 1 for large in self.large)
+
+    def _missing(self, row: Node, stacked: Collection[int]) -> list[Node]:
+        """What would have to be stacked besides, if a row were computed for all steps at once."""
+        order = self._needed([row], self.bound | {*stacked})
+        return [r for r in order if r.id in self.bound and r.id not in stacked]
+
+    @cached_property
+    def stays(self) -> frozenset[int]:
+        """The rows that the loop stacks. In the place of one that only the outside reads it may be another one, as
+        large, that it is computed from: the memory is the same."""
+        plain = {id_ for id_, row in self.asked.items() if row.value is not None}
+        carried = {row.id for row in self.loop.carried}  # share an array with the states before each step
+        found = (self.bound | self.core | carried | plain | {*self.outer}) & self.asked.keys()
+        for row in sorted(self.asked.values(), key=lambda row: -row.ndim):
+            if self._missing(row, found):
+                found |= {other.id for other in self._instead(row, found)}
+        return frozenset(found | {row.id for row in self.asked.values() if self._missing(row, found)})
+
+    def _instead(self, row: Node, stacked: Collection[int]) -> list[Node]:
+        """The first row of the same shape that a row can be computed of for all steps at once."""
+        *order, _ = self._needed([row])
+        fits = [r for r in order if r.id in self.stepwise - self.carry and same_shape(r.shape, row.shape)]
+        return [r for r in fits if not self._missing(row, {*stacked, r.id})][:1]
+
+    def apart(self, number: int) -> Node | None:
+        """The row that is a stack of the loop and is computed outside of it."""
+        row = self.loop.results()[number]
+        if row.id not in self.asked or row.id in self.stays:
+            return None
+        if row.id not in self._apart:
+            self._apart[row.id] = self.graph.twin(self._lifted(row))
+        return self._apart[row.id]
+
+    def before(self) -> Iterator[tuple[Node, Node]]:
+        """(body row, outer row): what steps read of the stacks that are computed before the loop; and of products of an
+        element of a sequence and an invariant, which one product over all steps gives."""
+        given = {id_ for id_ in self.asked if id_ not in self.stepwise and id_ not in self.stays}
+        products = {row.id for row in self.loop.rows() if self._is_shared_product(row)}
+        inside = [row for row in self.loop.stacked if row.id in self.stays or row.id not in self.asked]
+        for row in self._needed([*self.loop.carried, *inside], given | products):
+            if row.id in given:
+                yield row, stack_of(self.scan, row)
+            elif row.id in products:
+                yield row, self._lifted(row)
+
+    def _is_shared_product(self, row: Node) -> bool:
+        own = [a.id for a in row.args] if is_product(row) and row.id not in self.outer else []
+        moving = self.sequences.intersection(own)
+        return len(own) == 2 and len(moving) == 1 and self.fixed.intersection(own) == {*own} - moving
+
+    # -- over all steps
+    def _over(self, row: Node) -> Node:
+        """A row for all steps: what is given, a stack, or computed."""
+        if row.id in self.outer or row.value is not None:
+            return self.outer.get(row.id, row)
+        return stack_of(self.scan, row) if row.id in self.stays or row.id in self.asked else self._lifted(row)
+
+    def _lifted(self, row: Node) -> Node:
+        """A row with one more axis, time, in front of what changes from step to step."""
+        args, places = [self._over(a) for a in row.args], [k for k, a in enumerate(row.args) if a.id in self.moving]
+        if is_product(row):
+            return build.einsum(row.attr.along(places), *args)
+        time = (self.loop.length,) if row.id in self.moving else ()
+        if is_reshaped(row):
+            return build.reshape(args[0], (*time, *row.shape))
+        if is_sum(row):
+            axes, keepdims = row.attr
+            return build.reduce_sum(args[0], tuple([k + len(time) for k in axes]), keepdims)
+        fits = [build.reshape(a, (*time, *[ONE] * (row.ndim - own.ndim), *own.shape)) if k in places else a
+                for k, (a, own) in enumerate(zip(args, row.args, strict=True))]
+        return self.graph.make("elementwise", fits, row.attr)

@@ -1,0 +1,93 @@
+"""What of a loop is computed for all steps at once: the results of steps, and only where that takes no more memory."""
+
+from __future__ import annotations
+
+from itertools import chain, product
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from symbackprop import Model, codegen, derive
+from symbackprop.verified import verify_source
+from tests.codegen.helpers import body, emit
+
+SCAN = """dim T, N, D, S
+input x: T x N x D, delta: T x N x D, B: T x N x S, C: T x N x S
+data h[0]: N x D x S
+param A: D x S
+for t in 1..T:
+    h[t] = exp(delta[t][:, :, None] * A) * h[t-1] + (delta[t] * x[t])[:, :, None] * B[t][:, None, :]
+    y[t] = sum(h[t] * C[t][:, None, :], axis=2)
+output Y = y"""
+RULE = """dim T, N, D
+input q: T x N x D, k: T x N x D, v: T x N x D, beta: T x N
+data S[0]: N x D x D
+for t in 1..T:
+    e[t] = v[t] - einsum("nij,nj->ni", S[t-1], k[t])
+    S[t] = S[t-1] + einsum("ni,nj->nij", e[t], beta[t][:, None] * k[t])
+    o[t] = einsum("nij,nj->ni", S[t], q[t])
+output O = o"""
+LARGE = """dim T, D, M
+data x: T x D
+param A: D x M, w: M
+h[0] = zeros(M)
+for t in 1..T:
+    y[t] = sum(tanh(x[t][:, None] * A), axis=0)
+    h[t] = w * h[t-1] + y[t]
+loss L = sum(h^2)"""
+
+
+def inside(source: str, function: str) -> list[str]:
+    """What stands in the loops of a function."""
+    return [line.split("#")[0].strip() for line in body(source, function).splitlines() if line.startswith("        ")]
+
+
+@pytest.mark.parametrize(("text", "forward", "backward"), [(SCAN, 2, 2), (RULE, 3, 4)], ids=["scan", "delta rule"])
+def test_steps_hold_what_is_carried(text: str, forward: int, backward: int) -> None:
+    source = codegen(Model.parse(text, name="steps"))
+    for function, most in (("forward", forward), ("backward", backward)):
+        lines = [line for line in inside(source, function) if " = " in line]
+        assert 0 < len(lines) <= most, lines
+
+
+def test_no_array_of_all_steps_is_larger_than_there_were() -> None:
+    """tanh(x_t A) of all steps would be T times as large as anything that is kept."""
+    source = codegen(Model.parse(LARGE, name="large"), wrt=["w"])
+    assert any("np.tanh" in line for line in inside(source, "forward"))
+
+
+@pytest.mark.parametrize("text", [SCAN, RULE, LARGE], ids=["scan", "delta rule", "large"])
+@pytest.mark.parametrize("steps", [0, 1, 4])
+def test_levels_agree(text: str, steps: int, tmp_path: Path) -> None:
+    """Outside of the loop as inside, without a step too; what is returned shares no memory with what is given."""
+    model = Model.parse(text, name="levels")
+    model.resize({d: steps if d == "T" else 3 for d in model.sizes})
+    plain, found = (emit(model, tmp_path, level=level) for level in (0, 1))
+    rng = np.random.default_rng(0)
+    sizes = model.default_sizes()
+    given = {n: rng.uniform(0.1, 1, [sizes.get(str(d), 3) for d in row.shape]) for n, row in model.leaves().items()}
+    params, data = ({n: a for n, a in given.items() if (n in model.params) is own} for own in (True, False))
+    results = []
+    for module in (plain, found):
+        value, cache = module.forward(params, data)
+        upstream = [] if model.loss_row is not None else [np.cos(np.arange(np.size(value))).reshape(np.shape(value))]
+        results.append({"value": value, **module.backward(cache, *upstream)})
+    for name in results[0]:
+        np.testing.assert_allclose(results[1][name], results[0][name], rtol=1e-12, atol=1e-14)
+    for a, b in product(results[1].values(), chain(params.values(), data.values())):
+        assert not np.shares_memory(a, b)
+
+
+@pytest.mark.parametrize("text", [SCAN, RULE, LARGE], ids=["scan", "delta rule", "large"])
+def test_checked_at_every_level(text: str) -> None:
+    model = Model.parse(text, name="checked")
+    for options in ({"level": 1}, {"level": 2}, {"level": 1, "checkpoint": "sqrt"}):
+        assert verify_source(codegen(model, verify=False, **options), model).passed
+
+
+def test_deriving_says_the_same_after_emitting() -> None:
+    model = Model.parse(SCAN, name="again")
+    before = derive(model).text()
+    codegen(model, verify=False)
+    assert derive(model).text() == before
