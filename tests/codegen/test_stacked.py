@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from symbackprop import Model, codegen, derive
+from symbackprop.core.shapes import evaluate_shape
 from symbackprop.verified import verify_source
 from tests.codegen.helpers import body, emit
 
@@ -62,11 +63,10 @@ def test_no_array_of_all_steps_is_larger_than_there_were() -> None:
 def test_levels_agree(text: str, steps: int, tmp_path: Path) -> None:
     """Outside of the loop as inside, without a step too; what is returned shares no memory with what is given."""
     model = Model.parse(text, name="levels")
-    model.resize({d: steps if d == "T" else 3 for d in model.sizes})
     plain, found = (emit(model, tmp_path, level=level) for level in (0, 1))
     rng = np.random.default_rng(0)
-    sizes = model.default_sizes()
-    given = {n: rng.uniform(0.1, 1, [sizes.get(str(d), 3) for d in row.shape]) for n, row in model.leaves().items()}
+    sizes = {d: steps if d == "T" else 3 for d in model.sizes}
+    given = {n: rng.uniform(0.1, 1, evaluate_shape(row.shape, sizes)) for n, row in model.leaves().items()}
     params, data = ({n: a for n, a in given.items() if (n in model.params) is own} for own in (True, False))
     results = []
     for module in (plain, found):
