@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import builtins
 import keyword
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache, lru_cache
+from importlib import import_module
+from itertools import chain
 
 from symbackprop.codegen.helpers import helper_names
-from symbackprop.targets import ALONG, WHOLE
+from symbackprop.targets import ALONG, TARGETS, WHOLE
 
 _OWN = {
-    "np", "jnp", "jax", "lax", "step", "carry", "static", "torch", "device", "reduce",
+    "lax", "step", "carry", "static", "device",
     "params", "data", "cache", "grads", "upstream", "dtype", "dtypes", "sizes", "arrays", "rng", "dims", "at",
     "forward", "backward", "loss_and_grads", "init_params", "read", "outputs", "make_workspace", "workspace", "kept",
     "checked", "typed", "SEEN",
@@ -27,9 +30,17 @@ _OWN = {
 
 @cache
 def reserved() -> frozenset[str]:
-    """Every name that emitted code uses itself: Python's, NumPy's, the helpers' and the module's own."""
+    """Every name that emitted code uses itself: Python's, what targets import, the helpers' and the module's own."""
     python = {*dir(builtins), *keyword.kwlist, *keyword.softkwlist}
-    return frozenset({*_OWN, *python, *helper_names()})
+    return frozenset({*_OWN, *python, *helper_names(), *_imported()})
+
+
+def _imported() -> Iterator[str]:
+    """What modules of any target import, as they call it."""
+    lines = chain.from_iterable(import_module(target.module).PRINTER.imports for target in TARGETS.values())
+    for node in ast.parse("\n".join(lines)).body:
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            yield from [alias.asname or alias.name for alias in node.names]
 
 
 def escape(name: str) -> str:

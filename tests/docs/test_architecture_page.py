@@ -218,7 +218,7 @@ TARGETS["doubling"] = Target("symbackprop.codegen.doubling")
 """,
         },
         ("import numpy as xp", "xp.tanh(", "xp.asarray(", "pass"),
-        MODEL.format("sum(tanh(z))"),
+        MODEL.replace("w", "xp").format("sum(tanh(z))"),  # what a module imports is no name for its arrays
         commands=("codegen net.sbp --target doubling -o -", "codegen net.sbp --target doubling -o net.py",
                   "verify net.py"),
     ),
