@@ -70,7 +70,7 @@ def functions_of(model: Model) -> set[str]:
     used: set[str] = set()
     for row in with_bodies(model.graph.topological(list(model.equations.values()))):
         used |= f.calls(row.attr.form) if isinstance(row.attr, Kernel) else {row.op.name}
-        used |= {"nought"} if weights_a_log(row) is not None else set()
+        used |= f.calls(f.nought(f.Arg(0), f.Arg(1))) if weights_a_log(row) is not None else set()
     return used
 
 
