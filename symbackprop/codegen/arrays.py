@@ -399,7 +399,11 @@ def _is_float_array(factor: f.Formula, args: Sequence[Node]) -> bool:
 
 def _axes(node: Node) -> dict[str, Any]:
     axes, keepdims = node.attr
-    return {"axis": axes[0] if len(axes) == 1 else tuple(axes), **({"keepdims": True} if keepdims else {})}
+    return {**_axes_of(axes), **({"keepdims": True} if keepdims else {})}
+
+
+def _axes_of(axes: Sequence[int]) -> dict[str, Any]:
+    return {"axis": axes[0] if len(axes) == 1 else tuple(axes)}
 
 
 def _axes_unless_all(node: Node) -> dict[str, Any]:
@@ -523,6 +527,8 @@ RULES: dict[str, Rule] = {
     "max": lambda p, node, a: method(a, "max", **_axes_unless_all(node)),
     "norm": lambda p, node, a: call("norm", a, **_axes_unless_all(node)),
     "logsumexp": lambda p, node, a: call("logsumexp", a, **_axes(node)),
+    "shifted_logsumexp": lambda p, node, a, top: call("shifted_logsumexp", a, top, **_axes(node)),
+    "shift": lambda p, node, a: call("largest", a, **_axes_of(node.attr)),
     "softmax": lambda p, node, a: call("softmax", a, axis=node.attr),
     "prod": lambda p, node, a: method(a, "prod", axis=node.attr),
     "recurrence": lambda p, node, a, b: call("recurrence", a, b, node.attr),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import reduce
 from string import ascii_letters
 from typing import Any, ClassVar
@@ -12,12 +12,12 @@ from symbackprop.codegen.arrays import RULES, Arrays, Rule, two_factors
 from symbackprop.codegen.module import ModulePrinter
 from symbackprop.codegen.products import Factor, Pair
 from symbackprop.codegen.rows import are_short, to_largest
-from symbackprop.codegen.tree import ALL, Code, Expr, attribute, call, index, joined, method, name, negated
+from symbackprop.codegen.tree import ALL, Code, Expr, attribute, call, index, joined, method, name
 from symbackprop.core import formula as f
 from symbackprop.core.facts import is_reshaped, is_squeezed, is_sum
 from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.roles import Role
-from symbackprop.core.shapes import ONE, Shape, same, same_shape
+from symbackprop.core.shapes import Shape, same, same_shape
 
 _COMBINED: dict[Role | None, str] = {Role.SUM: "add", Role.LARGEST: "maximum"}  # what takes two slices together
 
@@ -116,19 +116,15 @@ class NumPy(Arrays):
 
     def guarded_sum(self, value: f.Formula, s: f.Formula, args: Sequence[Expr], shape: Shape, over: dict[str, Any]
                     ) -> Code | None:
-        """Σ of a value where it counts, which s says; of s·a without an array of the products, and of s·(a − b), where
-        b is one number for each sum, without one of the differences."""
+        """Σ of a value where it counts, which s says; of s·a without an array of the products."""
         others = [x for x in value.factors if x != s] if isinstance(value, f.Mul) and len(value.factors) == 2 else []
         if len(others) != 1:
             whole, where = (self.formula(x, args) for x in (value, s))
             return call("sum_selected", whole.code, where.code, **over) if same_shape(whole.shape, shape) else None
         weight, a = (self.formula(x, args) for x in (s, *others))
-        less: dict[str, Any] = {}
-        if over.get("axis") == len(shape) - 1:
-            a, less = without_columns(a, (*shape[:-1], ONE))
         if not all(same_shape(part.shape, shape) for part in (weight, a)):
             return None
-        return call("dot_selected", weight.code, a.code, **over, **less)
+        return call("dot_selected", weight.code, a.code, **over)
 
     def factor(self, a: Node, shape: Shape) -> Factor:
         """An operand of arithmetic of a shape, at the letters of the axes along which it is not repeated."""
@@ -150,35 +146,6 @@ class NumPy(Arrays):
         code = call("over_short_axes", attribute("np", combine), self.as_float(node.args[0]).code, tuple(axes))
         inside = [None if k in axes else ALL for k in range(len(shape))]
         return Expr(index(code, *inside) if keepdims else code, node.shape, node.kind)
-
-
-def without_columns(whole: Expr, column: Shape) -> tuple[Expr, dict[str, Code]]:
-    """a and ``less`` of a − less, where that is what a sum has of the shape of a column."""
-    terms = list(signed(whole))
-    narrow = [(not minus, x) for minus, x in terms if same_shape(x.shape, column)]
-    wide = [(minus, x) for minus, x in terms if not same_shape(x.shape, column)]
-    return (added(wide), {"less": added(narrow).code}) if wide and narrow else (whole, {})
-
-
-def signed(whole: Expr, minus: bool = False) -> Iterator[tuple[bool, Expr]]:
-    """The terms of a sum, and whether each is subtracted."""
-    match whole.code:
-        case ast.BinOp(op=ast.Add() | ast.Sub() as operation) if whole.parts:
-            yield from signed(whole.parts[0], minus)
-            yield from signed(whole.parts[1], minus != isinstance(operation, ast.Sub))
-        case ast.UnaryOp() if whole.parts:
-            yield from signed(whole.parts[0], not minus)
-        case _:
-            yield minus, whole
-
-
-def added(terms: Sequence[tuple[bool, Expr]]) -> Expr:
-    """The sum of such terms, one that is not subtracted first."""
-    (minus, total), *rest = sorted(terms, key=lambda term: term[0])
-    total = negated(total) if minus else total
-    for subtracted, x in rest:
-        total = joined(total, ast.Sub if subtracted else ast.Add, x)
-    return total
 
 
 class NumPyPrinter(ModulePrinter):

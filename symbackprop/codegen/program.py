@@ -60,12 +60,10 @@ class OneHot:
 
 @dataclass(frozen=True)
 class Softmax:
-    """Two variables from the same exponentials: a softmax row and the logsumexp row of the same argument."""
+    """Variables from the same exponentials: a softmax row, and others that `rows.softmax_groups` tells."""
 
-    name: str
-    row: Node
-    log_name: str
-    log_row: Node
+    names: tuple[str, ...]
+    rows: tuple[Node, ...]
 
 
 @dataclass(frozen=True)

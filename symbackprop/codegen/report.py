@@ -51,7 +51,8 @@ class Account:
         for statement in block.statements:
             self.statement(statement, block, times)
             if again and not isinstance(statement, For):
-                self.needs(self.arrays.get(statement.name, sp.S.Zero))
+                names = statement.names if isinstance(statement, Softmax) else (statement.name,)
+                self.needs(sp.Add(*[self.arrays.get(name, sp.S.Zero) for name in names]))
 
     def needs(self, size: sp.Expr) -> None:
         self.passing.append((len(self.arrays), size))
@@ -77,10 +78,10 @@ class Account:
                 self.multiplications += times * in_formula(base) * size_of(row.shape)
                 self.arrays[name] = self.bytes_of(row.shape, row.kind)
                 self.needs(sp.S.Zero)
-            case Softmax(name, row, log_name, log_row):
-                self.multiplications += times * (own_cost(row) + own_cost(log_row))
-                self.arrays |= {name: self.bytes_of(row.shape, FLOAT), log_name: self.bytes_of(log_row.shape, FLOAT)}
-                self.needs(self.bytes_of(row.shape, FLOAT))
+            case Softmax(names, rows):
+                self.multiplications += times * sp.Add(*map(own_cost, rows))
+                self.arrays |= {name: self.bytes_of(r.shape, FLOAT) for name, r in zip(names, rows, strict=True)}
+                self.needs(self.bytes_of(rows[0].shape, FLOAT))
             case For():
                 self.loop(item, block, times)
 

@@ -17,6 +17,7 @@ from symbackprop.core.facts import (
     is_largest,
     is_part,
     is_reshaped,
+    is_shift,
     is_sum,
     is_view,
     one_hot_index,
@@ -270,23 +271,36 @@ def moved(row: Node) -> Moved | None:
 
 
 def softmax_key(row: Node) -> tuple[int, int] | None:
-    """(argument, axis) of a softmax, or of a logsumexp along one axis."""
+    """(argument, axis) of a softmax, or of what goes with one along one axis: a logsumexp, the shift, a logsumexp of
+    shifted entries."""
     if row.op.distribution:
         return row.args[0].id, row.attr
     if row.op.logarithm and len(row.attr[0]) == 1:
         return row.args[0].id, row.attr[0][0]
-    return None
+    return (row.args[0].id, row.attr[0]) if is_shift(row) and len(row.attr) == 1 else None
 
 
-def softmax_pairs(order: Iterable[Node]) -> dict[int, tuple[Node, Node]]:
-    """For every softmax whose logsumexp is computed too: (softmax, logsumexp), by the ids of both."""
-    found: dict[tuple[int, int], dict[str, Node]] = {}
+def softmax_groups(order: Iterable[Node]) -> dict[int, tuple[Node, ...]]:
+    """By the ids of all of them, what is computed from the same exponentials: (softmax, logsumexp), or (softmax, shift,
+    logsumexp of shifted entries)."""
+    found: dict[tuple[int, int], dict[tuple[bool, ...], Node]] = {}
     for row in order:
         key = softmax_key(row)
         if key is not None:
-            found.setdefault(key, {}).setdefault(row.op.name, row)
-    pairs = [(p["softmax"], p["logsumexp"]) for p in found.values() if len(p) == 2]
-    return {row.id: pair for pair in pairs for row in pair}
+            found.setdefault(key, {}).setdefault(_part(row), row)
+    fitting = [(p, [parts for parts in _TOGETHER if p.keys() >= {*parts}]) for p in found.values()]
+    groups = [tuple([p[part] for part in parts[0]]) for p, parts in fitting if parts]
+    return {row.id: group for group in groups for row in group}
+
+
+def _part(row: Node) -> tuple[bool, ...]:
+    """Which one of those a row is: whether it adds up to 1, or is a logarithm, of shifted entries."""
+    return row.op.distribution, row.op.logarithm, row.op.logarithm and len(row.args) > 1
+
+
+_SHARES, _SHIFT = (True, False, False), (False, False, False)
+_TOTAL, _SHIFTED = (False, True, False), (False, True, True)
+_TOGETHER = (_SHARES, _SHIFT, _SHIFTED), (_SHARES, _TOTAL)
 
 
 # -- -O1: the gradient of a maximum over short axes, slice by slice

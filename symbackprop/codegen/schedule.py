@@ -23,7 +23,7 @@ from symbackprop.codegen.program import (
     Store,
     variable,
 )
-from symbackprop.codegen.rows import Rows, sharing, softmax_pairs, unrolled
+from symbackprop.codegen.rows import Rows, sharing, softmax_groups, unrolled
 from symbackprop.codegen.tree import Code, Expr, at_step, index, name, text
 from symbackprop.core import formula as f
 from symbackprop.core.facts import is_arange, is_product, is_repeated, is_sum, is_view, kind
@@ -108,7 +108,7 @@ class Choice:
         self.scheduler, self.rows, self.variables = scheduler, rows, scheduler.variables
         self.order, self.names = order, dict(known)
         self.counts = rows.uses(order, roots)
-        self.pairs = softmax_pairs(order) if scheduler.level else {}
+        self.groups = softmax_groups(order) if scheduler.level else {}
         self.width = Width(self.rows, self.names)
         self.results: dict[int, list[Node]] = {}
         self.done: set[int] = set()
@@ -138,7 +138,7 @@ class Choice:
         if row.is_result:
             self.results.setdefault(row.args[0].id, []).append(row)
             return {row.id}
-        if row.id in self.pairs:
+        if row.id in self.groups:
             return {row.id}
         if self.rows.split(row) is not None:
             return {row.id, *[a.id for a in self.rows.args(row)]}
@@ -188,7 +188,7 @@ class Choice:
 
     def _is_assigned(self, row: Node) -> bool:
         """Whether a row has a statement of its own that gives it one value."""
-        apart = row.is_loop or row.is_result or row.id in self.pairs
+        apart = row.is_loop or row.is_result or row.id in self.groups
         return not apart and self.rows.split(row) is None and self.rows.states(row) is None
 
     def _is_trivial(self, row: Node) -> bool:
@@ -201,8 +201,8 @@ class Choice:
             return LoopBuilder(self.scheduler, self.rows, row, self.results.get(row.id, ()), self.names).statement()
         if row.id not in self.names or row.id in self.done or row.is_result or self.rows.states(row) is not None:
             return None
-        if row.id in self.pairs:
-            return self._pair(*self.pairs[row.id])
+        if row.id in self.groups:
+            return self._together(self.groups[row.id])
         split = self.rows.split(row)
         if split is not None:
             return OneHot(self.variables.of(row), row, split.base, split.hit, split.at)
@@ -213,9 +213,9 @@ class Choice:
         *views, owner = sharing(row)
         return bool(views) and (owner.is_declared or owner.id in self.names or any(is_repeated(v) for v in views))
 
-    def _pair(self, softmax: Node, logsumexp: Node) -> Statement:
-        self.done |= {softmax.id, logsumexp.id}
-        return Softmax(self.variables.of(softmax), softmax, self.variables.of(logsumexp), logsumexp)
+    def _together(self, rows: tuple[Node, ...]) -> Statement:
+        self.done |= {row.id for row in rows}
+        return Softmax(tuple(map(self.variables.of, rows)), rows)
 
 
 @cache

@@ -276,13 +276,14 @@ class Writer:
         return with_shape(f"{left if same else word} = {middle}{right}", row.shape)
 
     def softmax(self, item: Softmax, depth: int) -> Line:
-        axes, keepdims = item.log_row.attr
-        argument = self.p.as_float(item.row.args[0]).code
+        p, *_, total = item.rows
+        axes, keepdims = total.attr
         options: dict[str, Any] = {"axis": axes[0], **({"keepdims": True} if keepdims else {})}
-        value = call("softmax_logsumexp", argument, **options)
-        note = with_shape(f"{item.name} = {self.equation.right(item.row)}", item.row.shape)
-        targets = [as_code((name(item.name), name(item.log_name)))]
-        return Line(assign(targets, value), note, depth, Expr(value, item.row.shape, FLOAT))
+        word = "softmax_logsumexp" if len(item.rows) == 2 else "softmax_parts"
+        value = call(word, self.p.as_float(p.args[0]).code, **options)
+        note = with_shape(f"{item.names[0]} = {self.equation.right(p)}", p.shape)
+        targets = [as_code(tuple(map(name, item.names)))]
+        return Line(assign(targets, value), note, depth, Expr(value, p.shape, FLOAT))
 
     # -- an array that differs from a formula at one entry of every row
     def one_hot(self, item: OneHot, depth: int) -> Iterator[Line]:

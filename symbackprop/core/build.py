@@ -277,6 +277,17 @@ def logsumexp(a: Node, axis: Axis = None, keepdims: bool = False) -> Node:
     return a.graph.make("logsumexp", (a,), (normalise_axes(axis, a.ndim), keepdims))
 
 
+def shift(a: Node, axis: Axis = None) -> Node:
+    """The largest entry along axes, which stay with size 1, held constant; 0 where that is infinite."""
+    return a.graph.make("shift", (a,), normalise_axes(axis, a.ndim))
+
+
+def shifted_logsumexp(a: Node, axis: Axis = None, keepdims: bool = False) -> Node:
+    """log Σ e^(a − shift(a))."""
+    axes = normalise_axes(axis, a.ndim)
+    return a.graph.make("shifted_logsumexp", (a, shift(a, axes)), (axes, keepdims))
+
+
 def norm(a: Node, axis: Axis = None, keepdims: bool = False) -> Node:
     """√Σ a² over axes; of single entries it is |a|."""
     axes = normalise_axes(axis, a.ndim)

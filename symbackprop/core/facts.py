@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import sympy as sp
@@ -31,7 +31,7 @@ def slopes(row: Node, place: int, index: Indices, wanted: Indices, proven: bool 
     the chain rule has it, of what is folded from a sum."""
     if proven and row.op.folded is not None:
         return folded_slopes(row.op.folded(row.attr, [a.shape for a in row.args], index), wanted, index)
-    if row.op.jacobian is not None:
+    if row.op.jacobian is not None and not place:
         return row.op.jacobian(row.attr, [a.shape for a in row.args], index, wanted)
     return None if row.op.entry is None else jacobian(entries(row, index), place, wanted, index)
 
@@ -70,6 +70,7 @@ is_pick = _whether(Role.PICK)
 is_convolution = _whether(Role.CONVOLUTION)
 is_identity = _whether(Role.IDENTITY)
 is_largest = _whether(Role.LARGEST)
+is_shift = _whether(Role.SHIFT)
 is_arange = _whether(Role.RANGE)
 
 
@@ -83,6 +84,14 @@ def plainly(row: Node) -> Node:
     while is_spread(row) or row.form == f.Arg(0):
         row = row.args[0]
     return row
+
+
+def way(row: Node) -> Iterator[Node]:
+    """A row, and those that it is read through, names and new axes."""
+    yield row
+    while row is not plainly(row):
+        row = row.args[0]
+        yield row
 
 
 def unnamed(row: Node) -> Node:

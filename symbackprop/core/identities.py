@@ -16,7 +16,8 @@ import sympy as sp
 
 from symbackprop.core import build, exact_forms
 from symbackprop.core import formula as f
-from symbackprop.core.facts import is_lookup, is_sum, kind, plainly
+from symbackprop.core.differences import Differences, less_total
+from symbackprop.core.facts import is_lookup, is_sum, kind, plainly, way
 from symbackprop.core.graph import BOOL, Node
 from symbackprop.core.hazards import is_nonnegative
 from symbackprop.core.noughts import term_by_term
@@ -233,7 +234,7 @@ class Logarithms:
 
     def _of_softmax(self, x: Node) -> Node | None:
         """log softmax(z) = z − logsumexp(z)."""
-        return x.args[0] - build.logsumexp(x.args[0], x.attr, keepdims=True)
+        return less_total(x.args[0], build.logsumexp(x.args[0], x.attr, keepdims=True))
 
     def _of_taken(self, x: Node) -> Node | None:
         """The entry first, as in a cross-entropy, so that its gradient is p − 1[…]."""
@@ -241,7 +242,7 @@ class Logarithms:
         if not p.op.distribution or (p.ndim > 1 if lookup else p.attr != x.attr):
             return self._of_view(x)
         self.passed.add(p.id)
-        return _again(x, p.args[0]) - build.logsumexp(p.args[0], p.attr, keepdims=not lookup)
+        return less_total(_again(x, p.args[0]), build.logsumexp(p.args[0], p.attr, keepdims=not lookup))
 
     def _of_several(self, x: Node) -> Node | None:
         """log Σ a = logsumexp(log a), log max a = max(log a)."""
@@ -524,6 +525,7 @@ class _Quotients:
             e, rest = self.args[k], f.ONE if num == f.Arg(k) else _without(num, f.Arg(k))
             if rest is not None and plainly(e) is plainly(total.args[0]) and self._divides(e, total, den.index):
                 u = self._argument(e)
+                self.logs.passed |= set() if u is None else {row.id for row in way(self.args[den.index])}
                 return None if u is None else f.mul(rest, self._row(build.softmax(u, total.attr[0][0])))
         return None
 
@@ -556,3 +558,8 @@ def better(row: Node, logs: Logarithms, rules: Sequence[Rule] = IDENTITIES) -> N
     if row.form is None:
         return None
     return next((found for rule in rules if (found := rule(row, logs)) is not None), None)
+
+
+def differences_apart(row: Node, logs: Logarithms) -> Node | None:
+    """The row with the differences in it as `differences` has them."""
+    return _rewritten(row, lambda form, args: Differences(args, logs.ends, logs.passed).apart(form))

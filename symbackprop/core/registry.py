@@ -93,10 +93,10 @@ class Op:
     What rewrites know it as is its ``role``. ``entry(attr, argument shapes, indices)`` says what one entry of the
     result is (see `entry`): from it follow its Jacobian, which arguments it is linear in, which are indices, and
     whether it moves entries (see `facts`). A glossary tells it as it is ``spelled``. An op whose entries are no sums of
-    products gives the ``jacobian(attr, argument shapes, indices of the result, indices of the argument)`` of its one
-    argument instead, and perhaps how one is ``folded`` from a sum, from which the Jacobian is proved; one that has
-    neither says in ``no_entry`` why, and perhaps its ``slopes(output, place)`` over other rows, which whole Hessians
-    are made of.
+    products gives the ``jacobian(attr, argument shapes, indices of the result, indices of the argument)`` of its first
+    argument instead, others being held, and perhaps how one is ``folded`` from a sum, from which the Jacobian is
+    proved; one that has neither says in ``no_entry`` why, and perhaps its ``slopes(output, place)`` over other rows,
+    which whole Hessians are made of.
     """
 
     name: str

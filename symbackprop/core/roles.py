@@ -24,6 +24,7 @@ class Role(Enum):
     JOINED = auto()  # several along an axis
     SUM = auto()  # over axes
     LARGEST = auto()  # the largest entry along axes
+    SHIFT = auto()  # the same, held: what exponentials are computed without
     NORM = auto()  # along axes
     LOOKUP = auto()  # the rows of a table at indices
     SCATTERED = auto()  # a table of zeros in which rows are added up where indices say
@@ -43,6 +44,7 @@ class Role(Enum):
     RECTIFIED = auto()  # what is positive, else 0
     LOGISTIC = auto()  # 1/(1 + exp(-x))
     LOG = auto()
+    LOG_OF_TWO = auto()  # log(exp(x) + exp(y))
     LIKELIHOOD = auto()  # minus the log of the probability of a truth value
     ROOT = auto()
     FLAT_ROOT = auto()  # with the derivative 0 at 0

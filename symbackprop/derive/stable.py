@@ -14,10 +14,11 @@ from dataclasses import replace
 from functools import partial
 
 from symbackprop.core import formula as f
+from symbackprop.core.differences import is_total
 from symbackprop.core.facts import is_product
 from symbackprop.core.forward import pushed
 from symbackprop.core.graph import SEVERAL, Node, arguments_first
-from symbackprop.core.identities import Logarithms, better, log_of_value
+from symbackprop.core.identities import Logarithms, better, differences_apart, log_of_value
 from symbackprop.core.kernel import Kernel
 from symbackprop.core.loops import Loop, body_leaf, copy_row, make_scan
 from symbackprop.core.names import unplaced
@@ -149,6 +150,8 @@ class Rewriting:
         args = [self.new[a.id] for a in node.args]
         moved, count = self._moved(node, args), node.graph.count
         found = better(moved, self.logs)
+        parted = differences_apart(moved if found is None else found, self.logs)
+        found = found if parted is None else parted
         return moved if found is None else self._called(node, found, fresh=found.id >= count)
 
     def _swept(self, node: Node) -> Node | None:
@@ -270,6 +273,9 @@ def _wish(node: Node) -> str:
     """What the row of an identity would like to be called: log_p for the logarithm of what is made of p."""
     if is_product(node):
         return "total"
+    totals = [f.Arg(k) for k, a in enumerate(node.args) if is_total(a)]
+    if totals and isinstance(node.form, f.Add):
+        return "log_p" if f.neg(totals[0]) in node.form.terms else "losses"
     if not _has_log(node.attr.form) or node.role is Role.LIKELIHOOD:
         return "losses" if _has_log(node.attr.form) else "ratio" if f.has_quotient(node.attr.form) else "term"
     row = node.args[0]

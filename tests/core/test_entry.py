@@ -99,7 +99,7 @@ def test_the_entry_form_is_the_reference(op: Op, sample: Sample) -> None:
 def test_jacobian_entries_are_slopes(op: Op, sample: Sample) -> None:
     case = Case(op, sample)
     for i, a in enumerate(case.arrays):
-        if i in sample.below:
+        if i in sample.below or (i and op.jacobian is not None):  # which is that of the first argument
             continue
         wanted = axes(a.shape)
         terms = case.slopes(i, wanted)

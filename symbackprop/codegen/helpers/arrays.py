@@ -34,7 +34,13 @@ def unless_zero(total: np.ndarray) -> np.ndarray:
 def logsumexp(a: np.ndarray, axis: int | tuple, keepdims: bool = False) -> np.ndarray:
     """log(sum(e^a)) along an axis, shifted by the largest entry so that nothing overflows; -inf where all are -inf."""
     top = largest(a, axis)
-    total = np.log(total_of(np.exp(a - top), axis)) + top
+    total = shifted_logsumexp(a, top, axis, True) + top
+    return total if keepdims else total.squeeze(axis)
+
+
+def shifted_logsumexp(a: np.ndarray, s: np.ndarray, axis: int | tuple, keepdims: bool = False) -> np.ndarray:
+    """log(sum(e^(a - s))) along an axis."""
+    total = np.log(total_of(np.exp(a - s), axis))
     return total if keepdims else total.squeeze(axis)
 
 
@@ -62,13 +68,23 @@ def softmax_logsumexp(
     a: np.ndarray, axis: int | tuple, keepdims: bool = False, out: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """softmax(a), into out where that is given, and logsumexp(a), from the same exponentials."""
+    e, top, total = softmax_parts(a, axis, True, out)
+    total = total + top
+    return e, total if keepdims else total.squeeze(axis)
+
+
+def softmax_parts(
+    a: np.ndarray, axis: int | tuple, keepdims: bool = False, out: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """softmax(a), into out where that is given, the largest entry of a, which stays with size 1, and logsumexp of what
+    a has less than that, from the same exponentials."""
     top = largest(a, axis)
     e = np.subtract(a, top, out=out)
     np.exp(e, out=e)
     total = total_of(e, axis)
     e /= unless_zero(total)
-    total = np.log(total) + top
-    return e, total if keepdims else total.squeeze(axis)
+    total = np.log(total)
+    return e, top, total if keepdims else total.squeeze(axis)
 
 
 def over_short_axes(combine: np.ufunc, a: np.ndarray, axes: tuple) -> np.ndarray:

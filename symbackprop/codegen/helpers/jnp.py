@@ -250,11 +250,19 @@ def softmax(a: jax.Array, axis: int | tuple) -> jax.Array:
 
 def softmax_logsumexp(a: jax.Array, axis: int | tuple, keepdims: bool = False) -> tuple[jax.Array, jax.Array]:
     """softmax(a) and logsumexp(a), from the same exponentials."""
+    p, top, total = softmax_parts(a, axis, True)
+    logs = total + top
+    return p, logs if keepdims else logs.squeeze(axis)
+
+
+def softmax_parts(a: jax.Array, axis: int | tuple, keepdims: bool = False) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """softmax(a), the largest entry of a, which stays with size 1, and logsumexp of what a has less than that, from the
+    same exponentials."""
     top = largest(a, axis)
     e = jnp.exp(a - top)
     total = e.sum(axis=axis, keepdims=True)
-    logs = jnp.log(total) + top
-    return e / unless_zero(total), logs if keepdims else logs.squeeze(axis)
+    logs = jnp.log(total)
+    return e / unless_zero(total), top, logs if keepdims else logs.squeeze(axis)
 
 
 def norm(a: jax.Array, axis: int | tuple | None = None, keepdims: bool = False) -> jax.Array:

@@ -125,23 +125,15 @@ def sum_selected(a: np.ndarray, s: np.ndarray, axis: int | tuple | None = None) 
     return total if np.isfinite(total).all() else where_selected(a, s).sum(axis)
 
 
-def dot_selected(
-    s: np.ndarray, a: np.ndarray, axis: int | tuple | None = None, less: np.ndarray | None = None
-) -> np.ndarray | np.number:
-    """The sum along axes of s * (a - less), guarded as where_selected does it where it is not finite. What is less is
-    one number for each sum along the last axis, and is taken away behind."""
+def dot_selected(s: np.ndarray, a: np.ndarray, axis: int | tuple | None = None) -> np.ndarray | np.number:
+    """The sum along axes of s * a, guarded as where_selected does it where it is not finite."""
     if axis is None:
         total = np.vdot(s, a)
     elif axis == s.ndim - 1:
         total = row_dots(s, a)
-        if less is not None:
-            with np.errstate(invalid="ignore"):
-                total = total - np.einsum("...a->...", s) * less[..., 0]
     else:
         return sum_selected(s * a, s, axis)
-    if np.isfinite(total).all():
-        return total
-    return where_selected(s * (a if less is None else a - less), s).sum(axis)
+    return total if np.isfinite(total).all() else where_selected(s * a, s).sum(axis)
 
 
 def row_dots(a: np.ndarray, b: np.ndarray) -> np.ndarray:

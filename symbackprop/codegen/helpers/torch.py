@@ -311,11 +311,21 @@ def softmax(a: torch.Tensor, axis: int | tuple) -> torch.Tensor:
 
 def softmax_logsumexp(a: torch.Tensor, axis: int | tuple, keepdims: bool = False) -> tuple[torch.Tensor, torch.Tensor]:
     """softmax(a) and logsumexp(a), from the same exponentials."""
+    p, top, total = softmax_parts(a, axis, True)
+    logs = total + top
+    return p, logs if keepdims else logs.squeeze(axis)
+
+
+def softmax_parts(
+    a: torch.Tensor, axis: int | tuple, keepdims: bool = False
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """softmax(a), the largest entry of a, which stays with size 1, and logsumexp of what a has less than that, from the
+    same exponentials."""
     top = largest(a, axis)
     e = torch.exp(a - top)
     total = e.sum(dim=axis, keepdim=True)
-    logs = torch.log(total) + top
-    return e / unless_zero(total), logs if keepdims else logs.squeeze(axis)
+    logs = torch.log(total)
+    return e / unless_zero(total), top, logs if keepdims else logs.squeeze(axis)
 
 
 def norm(a: torch.Tensor, axis: int | tuple | None = None, keepdims: bool = False) -> torch.Tensor:

@@ -133,10 +133,8 @@ def _repeated(a: Node, shape: Shape, axes: Sequence[int]) -> Node:
 @function
 def smoothed_cross_entropy(logits: Node, target: Node, smoothing: Operand = 0.1) -> Node:
     """Cross-entropy with class indices of which a share ``smoothing`` is spread evenly over all classes."""
-    lse = build.logsumexp(logits, -1)
-    even: Node = build.reduce_sum(logits, -1) / logits.shape[-1]
-    share = lse.graph.lift(smoothing)
-    return lse - (1 - share) * pick(logits, target) - share * even
+    log_p, share = whole(log_softmax(logits)), logits.graph.lift(smoothing)
+    return -(1 - share) * pick(log_p, target) - share * mean(log_p, -1)
 
 
 @function

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from math import inf
+from operator import neg
 from typing import Any
 
 import sympy as sp
@@ -244,8 +245,8 @@ def _reference_logsumexp(np: Any, attr: Any, a: Any) -> Any:
 
 def _vjp_logsumexp(output: Node, upstream: Node, wanted: Sequence[bool], idle: Hazards) -> Cotangents:
     """∂ log Σ e^a / ∂a is softmax(a): the row that a model with probabilities already has."""
-    (a,), (axes, _), g = output.args, output.attr, _spread(upstream, output)
-    p = build.softmax(a, axes) if len(axes) == 1 else build.shares(a, _spread(output, output))
+    (a, *s), (axes, _), g = output.args, output.attr, _spread(upstream, output)
+    p = build.softmax(a, axes) if len(axes) == 1 else build.shares(sum(map(neg, s), a), _spread(output, output))
     return (selection.where_met(g * p, lambda: g, idle, a),)
 
 
@@ -266,6 +267,71 @@ register(Op(
     samples=(Sample(((2, 3),), ((1,), False)), Sample(((2, 3),), ((0,), True)), Sample(((2, 3),), ((0, 1), False))),
     logarithm=True,
     reads="z",
+))
+
+
+def _reference_shift(np: Any, axes: Any, a: Any) -> Any:
+    top = np.max(np.real(a), axis=axes, keepdims=True, initial=-inf)
+    return np.where(np.isfinite(top), top, 0.0)
+
+
+register(Op(
+    name="shift",
+    role=Role.SHIFT,
+    means="is the largest entry along the axis, held constant; 0 where that is infinite",
+    signature="shift(a, axis=)",
+    shape_rule="with size 1 along the axes",
+    derivative="0: it is held constant",
+    title="held constant",
+    rule=("no gradient passes",),
+    domain="any floats; what exponentials are taken of is shifted by it",
+    held=True,
+    infer=lambda axes, args: (build.reduced_shape(args[0].shape, axes, keepdims=True), "float"),
+    vjp=lambda *_: (None,),
+    show=lambda node, args: m.called("shift", *args, **axis_options(node.attr, node.args[0].ndim, False)),
+    jacobian=lambda *_: [],
+    reference=_reference_shift,
+    samples=(Sample(((2, 3),), (1,)), Sample(((2, 3),), (0, 1)), Sample(((4,),), (0,))),
+    gives="top",
+))
+
+
+def _vjp_shifted(output: Node, upstream: Node, wanted: Sequence[bool], idle: Hazards) -> Cotangents:
+    """∂ log Σ e^(a − s) / ∂a is softmax(a), as without s."""
+    back = build.reshape(-upstream, output.args[1].shape) if wanted[1] else None
+    return (*_vjp_logsumexp(output, upstream, wanted, idle), back)
+
+
+def _slope_shifted(attr: Any, shapes: Sequence[Shape], index: Indices, wanted: Indices) -> Terms:
+    """e^(a − s − result), of an entry of a."""
+    (whole,) = _slope(f.call("exp", f.Arg(0) - f.Arg(1)))(attr, shapes, index, wanted)
+    s = tuple([sp.S.Zero if k in attr[0] else i for k, i in enumerate(wanted)])
+    entries = (At(0, wanted), At(1, s), At(RESULT, index))
+    return [Term(entries, f.call("exp", f.Arg(0) - f.Arg(1) - f.Arg(2)), (), whole.ties)]
+
+
+def _reference_shifted(np: Any, attr: Any, a: Any, s: Any) -> Any:
+    axes, keepdims = attr
+    total = np.log(np.sum(np.exp(a - s), axis=axes, keepdims=True))
+    return total if keepdims else np.squeeze(total, axis=axes)
+
+
+register(Op(
+    name="shifted_logsumexp",
+    means="is the logarithm of the sum of the exponentials of the first less the second",
+    signature="shifted_logsumexp(a, s, axis=, keepdims=)",
+    shape_rule="without the axes (size 1 with keepdims), which s has with size 1",
+    derivative="upstream * softmax(a), and -upstream",
+    rule=("the gradient of logsumexp is softmax",),
+    domain="any floats, none much larger than s",
+    infer=_infer,
+    vjp=_vjp_shifted,
+    show=lambda node, args: _show("logsumexp")(node, [m.minus(*args)]),
+    jacobian=_slope_shifted,
+    reference=_reference_shifted,
+    samples=(Sample(((2, 3), (2, 1)), ((1,), False)), Sample(((2, 3), (1, 3)), ((0,), True))),
+    logarithm=True,
+    gives="log_total",
 ))
 
 
