@@ -70,8 +70,10 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
     Z3 = F @ W3 + b3                                  # Z3 = F W3 + b3   N×H
     A3 = np.maximum(Z3, 0)                            # A3 = relu(Z3)   N×H
     Z4 = A3 @ W4 + b4                                 # Z4 = A3 W4 + b4   N×C
-    p, t1 = softmax_logsumexp(Z4, axis=1)             # p = softmax(Z4)   N×C
-    L = (t1 - Z4[np.arange(N), y]).sum() / N          # L = mean(cross_entropy(Z4, y))
+    p, top, log_total = softmax_parts(Z4, axis=1)     # p = softmax(Z4)   N×C
+    # losses = cross_entropy(Z4, y) = reshape(top, (N,)) − pick(Z4, y) + log_total   N
+    losses = top[:, 0] - Z4[np.arange(N), y] + log_total
+    L = losses.sum() / N                              # L = mean(losses)
     cache = {
         "X": X, "p": p, "y": y, "W4": W4, "Z3": Z3, "W3": W3, "g": g, "P2": P2, "Z2": Z2, "W2": W2, "b": b,
         "P1": P1, "Z1": Z1, "F": F, "A3": A3, "N": N, "M": M, "dtypes": dtypes,
@@ -167,7 +169,10 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
     Z3 = F @ W3 + b3                                  # Z3 = F W3 + b3   N×H
     A3 = np.maximum(Z3, 0)                            # A3 = relu(Z3)   N×H
     Z4 = A3 @ W4 + b4                                 # Z4 = A3 W4 + b4   N×C
-    L = (logsumexp(Z4, axis=1) - Z4[np.arange(N), y]).sum() / N  # L = mean(cross_entropy(Z4, y))
+    top = largest(Z4, axis=1)                         # top = shift(Z4, axis=-1)   N×1
+    # losses = cross_entropy(Z4, y) = reshape(top, (N,)) − pick(Z4, y) + logsumexp(Z4 − top, axis=-1)   N
+    losses = top[:, 0] - Z4[np.arange(N), y] + shifted_logsumexp(Z4, top, axis=1)
+    L = losses.sum() / N                              # L = mean(losses)
     return {
         "Z1": Z1, "A1": A1, "P1": P1, "Z2": Z2, "A2": A2, "P2": P2, "F": F, "Z3": Z3, "A3": A3, "Z4": Z4,
         "L": L,
@@ -415,24 +420,24 @@ def unless_zero(total: np.ndarray) -> np.ndarray:
     return total if total.all() else np.where(total == 0, 1, total)
 
 
-def logsumexp(a: np.ndarray, axis: int | tuple, keepdims: bool = False) -> np.ndarray:
-    """log(sum(e^a)) along an axis, shifted by the largest entry so that nothing overflows; -inf where all are -inf."""
-    top = largest(a, axis)
-    total = np.log(total_of(np.exp(a - top), axis)) + top
+def shifted_logsumexp(a: np.ndarray, s: np.ndarray, axis: int | tuple, keepdims: bool = False) -> np.ndarray:
+    """log(sum(e^(a - s))) along an axis."""
+    total = np.log(total_of(np.exp(a - s), axis))
     return total if keepdims else total.squeeze(axis)
 
 
-def softmax_logsumexp(
+def softmax_parts(
     a: np.ndarray, axis: int | tuple, keepdims: bool = False, out: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """softmax(a), into out where that is given, and logsumexp(a), from the same exponentials."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """softmax(a), into out where that is given, the largest entry of a, which stays with size 1, and logsumexp of what
+    a has less than that, from the same exponentials."""
     top = largest(a, axis)
     e = np.subtract(a, top, out=out)
     np.exp(e, out=e)
     total = total_of(e, axis)
     e /= unless_zero(total)
-    total = np.log(total) + top
-    return e, total if keepdims else total.squeeze(axis)
+    total = np.log(total)
+    return e, top, total if keepdims else total.squeeze(axis)
 
 
 def over_short_axes(combine: np.ufunc, a: np.ndarray, axes: tuple) -> np.ndarray:

@@ -46,8 +46,10 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
     z = X @ W + b                                     # z = X W + b   N×H
     h = np.tanh(z)                                    # h = tanh(z)   N×H
     s = h @ U                                         # s = h U   N×C
-    y_hat, t1 = softmax_logsumexp(s, axis=1)          # y_hat = softmax(s)   N×C
-    L = (t1 - s[np.arange(N), y]).sum() / N           # L = mean(cross_entropy(s, y))
+    y_hat, top, log_total = softmax_parts(s, axis=1)  # y_hat = softmax(s)   N×C
+    # losses = cross_entropy(s, y) = reshape(top, (N,)) − pick(s, y) + log_total   N
+    losses = top[:, 0] - s[np.arange(N), y] + log_total
+    L = losses.sum() / N                              # L = mean(losses)
     cache = {"y_hat": y_hat, "y": y, "U": U, "h": h, "X": X, "N": N, "dtypes": dtypes}
     return dtype.type(L), cache
 
@@ -91,8 +93,10 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
     z = X @ W + b                                     # z = X W + b   N×H
     h = np.tanh(z)                                    # h = tanh(z)   N×H
     s = h @ U                                         # s = h U   N×C
-    y_hat, t1 = softmax_logsumexp(s, axis=1)          # y_hat = softmax(s)   N×C
-    L = (t1 - s[np.arange(N), y]).sum() / N           # L = mean(cross_entropy(s, y))
+    y_hat, top, log_total = softmax_parts(s, axis=1)  # y_hat = softmax(s)   N×C
+    # losses = cross_entropy(s, y) = reshape(top, (N,)) − pick(s, y) + log_total   N
+    losses = top[:, 0] - s[np.arange(N), y] + log_total
+    L = losses.sum() / N                              # L = mean(losses)
     return {"z": z, "h": h, "s": s, "y_hat": y_hat, "L": L}
 
 
@@ -331,17 +335,18 @@ def unless_zero(total: np.ndarray) -> np.ndarray:
     return total if total.all() else np.where(total == 0, 1, total)
 
 
-def softmax_logsumexp(
+def softmax_parts(
     a: np.ndarray, axis: int | tuple, keepdims: bool = False, out: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """softmax(a), into out where that is given, and logsumexp(a), from the same exponentials."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """softmax(a), into out where that is given, the largest entry of a, which stays with size 1, and logsumexp of what
+    a has less than that, from the same exponentials."""
     top = largest(a, axis)
     e = np.subtract(a, top, out=out)
     np.exp(e, out=e)
     total = total_of(e, axis)
     e /= unless_zero(total)
-    total = np.log(total) + top
-    return e, total if keepdims else total.squeeze(axis)
+    total = np.log(total)
+    return e, top, total if keepdims else total.squeeze(axis)
 
 
 def check_cache(cache: dict, mark: str) -> None:

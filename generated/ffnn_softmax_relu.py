@@ -45,8 +45,9 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
     z = W @ x + b                                     # z = W x + b   H
     h = np.maximum(z, 0)                              # h = relu(z)   H
     s = U @ h                                         # s = U h   C
-    y_hat, t1 = softmax_logsumexp(s, axis=0)          # y_hat = softmax(s)   C
-    L = t1 - s[y]                                     # L = cross_entropy(s, y)
+    y_hat, top, log_total = softmax_parts(s, axis=0)  # y_hat = softmax(s)   C
+    # L = cross_entropy(s, y) = reshape(top, ()) − pick(s, y) + log_total
+    L = top[0] - s[y] + log_total
     cache = {"y_hat": y_hat, "y": y, "U": U, "z": z, "x": x, "h": h, "dtypes": dtypes}
     return dtype.type(L), cache
 
@@ -88,8 +89,9 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
     z = W @ x + b                                     # z = W x + b   H
     h = np.maximum(z, 0)                              # h = relu(z)   H
     s = U @ h                                         # s = U h   C
-    y_hat, t1 = softmax_logsumexp(s, axis=0)          # y_hat = softmax(s)   C
-    L = t1 - s[y]                                     # L = cross_entropy(s, y)
+    y_hat, top, log_total = softmax_parts(s, axis=0)  # y_hat = softmax(s)   C
+    # L = cross_entropy(s, y) = reshape(top, ()) − pick(s, y) + log_total
+    L = top[0] - s[y] + log_total
     return {"z": z, "h": h, "s": s, "y_hat": y_hat, "L": L}
 
 
@@ -325,17 +327,18 @@ def unless_zero(total: np.ndarray) -> np.ndarray:
     return total if total.all() else np.where(total == 0, 1, total)
 
 
-def softmax_logsumexp(
+def softmax_parts(
     a: np.ndarray, axis: int | tuple, keepdims: bool = False, out: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """softmax(a), into out where that is given, and logsumexp(a), from the same exponentials."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """softmax(a), into out where that is given, the largest entry of a, which stays with size 1, and logsumexp of what
+    a has less than that, from the same exponentials."""
     top = largest(a, axis)
     e = np.subtract(a, top, out=out)
     np.exp(e, out=e)
     total = total_of(e, axis)
     e /= unless_zero(total)
-    total = np.log(total) + top
-    return e, total if keepdims else total.squeeze(axis)
+    total = np.log(total)
+    return e, top, total if keepdims else total.squeeze(axis)
 
 
 def check_cache(cache: dict, mark: str) -> None:

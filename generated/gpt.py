@@ -168,9 +168,10 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
     X2_hat = X2_tilde / sigma_5                       # X2_hat = X2_tilde / sigma_5   N×T×(d*h)
     O = g * X2_hat + c                                # O = g ⊙ X2_hat + c   N×T×(d*h)
     Z = (O.reshape(N * T, d * h) @ E.T).reshape(N, T, V)  # Z = O Eᵀ   N×T×V
-    p_3, t4 = softmax_logsumexp(Z, axis=2)            # p_3 = softmax(Z)   N×T×V
-    # L = mean(cross_entropy(Z, target))
-    L = (t4 - np.take_along_axis(Z, target[:, :, None], axis=2)[:, :, 0]).sum() / (N * T)
+    p_3, top, log_total = softmax_parts(Z, axis=2)    # p_3 = softmax(Z)   N×T×V
+    # losses = cross_entropy(Z, target) = reshape(top, (N, T)) − pick(Z, target) + log_total   N×T
+    losses = top[:, :, 0] - np.take_along_axis(Z, target[:, :, None], axis=2)[:, :, 0] + log_total
+    L = losses.sum() / (N * T)                        # L = mean(losses)
     cache = {
         "p_3": p_3, "target": target, "E": E, "g": g, "X2_hat": X2_hat, "sigma_5": sigma_5, "W_d2": W_d2,
         "p_2": p_2, "z_2": z_2, "W_u2": W_u2, "gb2": gb2, "Y2_hat": Y2_hat, "sigma_4": sigma_4, "W_o2": W_o2,
@@ -249,12 +250,12 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     dg = np.einsum("abc,abc->c", dO, X2_hat)          # dg = sum(dO ⊙ X2_hat, axis=(0, 1))   (d*h)
     dc = dO.sum(axis=(0, 1))                          # dc = sum(dO, axis=(0, 1))   (d*h)
     dX2_hat = dO * g                                  # dX2_hat = dO ⊙ g   N×T×(d*h)
-    # t5 = sum(dX2_hat ⊙ X2_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
-    t5 = np.einsum("abc,abc->ab", dX2_hat, X2_hat)[:, :, None] / (d * h)
-    # t6 = sum(dX2_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
-    t6 = dX2_hat.sum(axis=2, keepdims=True) / (d * h)
-    # dX2 = (dX2_hat − t5 ⊙ X2_hat − t6) / sigma_5   N×T×(d*h)
-    dX2 = (dX2_hat - t5 * X2_hat - t6) / sigma_5
+    # t4 = sum(dX2_hat ⊙ X2_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
+    t4 = np.einsum("abc,abc->ab", dX2_hat, X2_hat)[:, :, None] / (d * h)
+    # t5 = sum(dX2_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
+    t5 = dX2_hat.sum(axis=2, keepdims=True) / (d * h)
+    # dX2 = (dX2_hat − t4 ⊙ X2_hat − t5) / sigma_5   N×T×(d*h)
+    dX2 = (dX2_hat - t4 * X2_hat - t5) / sigma_5
     # dW_d2 = einsum(abc,abd→dc, dX2, a_3)   F×(d*h)
     dW_d2 = a_3.reshape(N * T, F).T @ dX2.reshape(N * T, d * h)
     db_d2 = dX2.sum(axis=(0, 1))                      # db_d2 = sum(dX2, axis=(0, 1))   (d*h)
@@ -268,26 +269,26 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     dgb2 = np.einsum("abc,abc->c", dM2, Y2_hat)       # dgb2 = sum(dM2 ⊙ Y2_hat, axis=(0, 1))   (d*h)
     dcb2 = dM2.sum(axis=(0, 1))                       # dcb2 = sum(dM2, axis=(0, 1))   (d*h)
     dY2_hat = dM2 * gb2                               # dY2_hat = dM2 ⊙ gb2   N×T×(d*h)
-    # t7 = sum(dY2_hat ⊙ Y2_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
-    t7 = np.einsum("abc,abc->ab", dY2_hat, Y2_hat)[:, :, None] / (d * h)
-    # t8 = sum(dY2_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
-    t8 = dY2_hat.sum(axis=2, keepdims=True) / (d * h)
-    # dY2 = dX2 + (dY2_hat − t7 ⊙ Y2_hat − t8) / sigma_4   N×T×(d*h)
-    dY2 = dX2 + (dY2_hat - t7 * Y2_hat - t8) / sigma_4
+    # t6 = sum(dY2_hat ⊙ Y2_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
+    t6 = np.einsum("abc,abc->ab", dY2_hat, Y2_hat)[:, :, None] / (d * h)
+    # t7 = sum(dY2_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
+    t7 = dY2_hat.sum(axis=2, keepdims=True) / (d * h)
+    # dY2 = dX2 + (dY2_hat − t6 ⊙ Y2_hat − t7) / sigma_4   N×T×(d*h)
+    dY2 = dX2 + (dY2_hat - t6 * Y2_hat - t7) / sigma_4
     # dW_o2 = einsum(abc,abd→dc, dY2, b)   (d*h)×(d*h)
     dW_o2 = b.reshape(N * T, d * h).T @ dY2.reshape(N * T, d * h)
     db = (dY2.reshape(N * T, d * h) @ W_o2.T).reshape(N, T, d * h)  # db = dY2 W_o2ᵀ   N×T×(d*h)
     # dS2 = einsum(abcd,acbe→aced, reshape(db, (N, T, h, d)), P_att_2)   N×h×T×d
     dS2 = P_att_2.swapaxes(-1, -2) @ db.reshape(N, T, h, d).transpose(0, 2, 1, 3)
-    # t9 = reshape(transpose(dS2, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
-    t9 = dS2.transpose(0, 2, 1, 3).reshape(N, T, d * h)
-    # dW_v2 = einsum(abc,abd→dc, t9, A2)   (d*h)×(d*h)
-    dW_v2 = A2.reshape(N * T, d * h).T @ t9.reshape(N * T, d * h)
+    # t8 = reshape(transpose(dS2, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
+    t8 = dS2.transpose(0, 2, 1, 3).reshape(N, T, d * h)
+    # dW_v2 = einsum(abc,abd→dc, t8, A2)   (d*h)×(d*h)
+    dW_v2 = A2.reshape(N * T, d * h).T @ t8.reshape(N * T, d * h)
     # dP_att_2 = einsum(abcd,aced→acbe, reshape(db, (N, T, h, d)), S2)   N×h×T×T
     dP_att_2 = db.reshape(N, T, h, d).transpose(0, 2, 1, 3) @ S2.swapaxes(-1, -2)
-    # t10 = P_att_2 ⊙ (dP_att_2 − reshape(transpose(sum(reshape(db, (N, T, h, d)) ⊙ t3, axis=-1), (0, 2, 1)),
+    # t9 = P_att_2 ⊙ (dP_att_2 − reshape(transpose(sum(reshape(db, (N, T, h, d)) ⊙ t3, axis=-1), (0, 2, 1)),
     #   (N, h, T, 1))) / sqrt(d)   N×h×T×T
-    t10 = (
+    t9 = (
         P_att_2
         * (
             dP_att_2
@@ -295,31 +296,31 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         )
         / d ** 0.5
     )
-    dK2 = t10.swapaxes(-1, -2) @ Q2                   # dK2 = einsum(abcd,abce→abde, t10, Q2)   N×h×T×d
-    # t11 = reshape(transpose(dK2, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
-    t11 = dK2.transpose(0, 2, 1, 3).reshape(N, T, d * h)
-    # dW_k2 = einsum(abc,abd→dc, t11, A2)   (d*h)×(d*h)
-    dW_k2 = A2.reshape(N * T, d * h).T @ t11.reshape(N * T, d * h)
-    dQ2 = t10 @ K2                                    # dQ2 = t10 K2   N×h×T×d
-    # t12 = reshape(transpose(dQ2, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
-    t12 = dQ2.transpose(0, 2, 1, 3).reshape(N, T, d * h)
-    # dW_q2 = einsum(abc,abd→dc, t12, A2)   (d*h)×(d*h)
-    dW_q2 = A2.reshape(N * T, d * h).T @ t12.reshape(N * T, d * h)
-    # dA2 = t9 W_v2ᵀ + t11 W_k2ᵀ + t12 W_q2ᵀ   N×T×(d*h)
+    dK2 = t9.swapaxes(-1, -2) @ Q2                    # dK2 = einsum(abcd,abce→abde, t9, Q2)   N×h×T×d
+    # t10 = reshape(transpose(dK2, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
+    t10 = dK2.transpose(0, 2, 1, 3).reshape(N, T, d * h)
+    # dW_k2 = einsum(abc,abd→dc, t10, A2)   (d*h)×(d*h)
+    dW_k2 = A2.reshape(N * T, d * h).T @ t10.reshape(N * T, d * h)
+    dQ2 = t9 @ K2                                     # dQ2 = t9 K2   N×h×T×d
+    # t11 = reshape(transpose(dQ2, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
+    t11 = dQ2.transpose(0, 2, 1, 3).reshape(N, T, d * h)
+    # dW_q2 = einsum(abc,abd→dc, t11, A2)   (d*h)×(d*h)
+    dW_q2 = A2.reshape(N * T, d * h).T @ t11.reshape(N * T, d * h)
+    # dA2 = t8 W_v2ᵀ + t10 W_k2ᵀ + t11 W_q2ᵀ   N×T×(d*h)
     dA2 = (
-        (t9.reshape(N * T, d * h) @ W_v2.T).reshape(N, T, d * h)
-        + (t11.reshape(N * T, d * h) @ W_k2.T).reshape(N, T, d * h)
-        + (t12.reshape(N * T, d * h) @ W_q2.T).reshape(N, T, d * h)
+        (t8.reshape(N * T, d * h) @ W_v2.T).reshape(N, T, d * h)
+        + (t10.reshape(N * T, d * h) @ W_k2.T).reshape(N, T, d * h)
+        + (t11.reshape(N * T, d * h) @ W_q2.T).reshape(N, T, d * h)
     )
     dga2 = np.einsum("abc,abc->c", dA2, X1_hat)       # dga2 = sum(dA2 ⊙ X1_hat, axis=(0, 1))   (d*h)
     dca2 = dA2.sum(axis=(0, 1))                       # dca2 = sum(dA2, axis=(0, 1))   (d*h)
     dX1_hat = dA2 * ga2                               # dX1_hat = dA2 ⊙ ga2   N×T×(d*h)
-    # t13 = sum(dX1_hat ⊙ X1_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
-    t13 = np.einsum("abc,abc->ab", dX1_hat, X1_hat)[:, :, None] / (d * h)
-    # t14 = sum(dX1_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
-    t14 = dX1_hat.sum(axis=2, keepdims=True) / (d * h)
-    # dX1 = dY2 + (dX1_hat − t13 ⊙ X1_hat − t14) / sigma_3   N×T×(d*h)
-    dX1 = dY2 + (dX1_hat - t13 * X1_hat - t14) / sigma_3
+    # t12 = sum(dX1_hat ⊙ X1_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
+    t12 = np.einsum("abc,abc->ab", dX1_hat, X1_hat)[:, :, None] / (d * h)
+    # t13 = sum(dX1_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
+    t13 = dX1_hat.sum(axis=2, keepdims=True) / (d * h)
+    # dX1 = dY2 + (dX1_hat − t12 ⊙ X1_hat − t13) / sigma_3   N×T×(d*h)
+    dX1 = dY2 + (dX1_hat - t12 * X1_hat - t13) / sigma_3
     # dW_d1 = einsum(abc,abd→dc, dX1, a_2)   F×(d*h)
     dW_d1 = a_2.reshape(N * T, F).T @ dX1.reshape(N * T, d * h)
     db_d1 = dX1.sum(axis=(0, 1))                      # db_d1 = sum(dX1, axis=(0, 1))   (d*h)
@@ -331,55 +332,55 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     dgb1 = np.einsum("abc,abc->c", dM1, Y1_hat)       # dgb1 = sum(dM1 ⊙ Y1_hat, axis=(0, 1))   (d*h)
     dcb1 = dM1.sum(axis=(0, 1))                       # dcb1 = sum(dM1, axis=(0, 1))   (d*h)
     dY1_hat = dM1 * gb1                               # dY1_hat = dM1 ⊙ gb1   N×T×(d*h)
-    # t15 = sum(dY1_hat ⊙ Y1_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
-    t15 = np.einsum("abc,abc->ab", dY1_hat, Y1_hat)[:, :, None] / (d * h)
-    # t16 = sum(dY1_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
-    t16 = dY1_hat.sum(axis=2, keepdims=True) / (d * h)
-    # dY1 = dX1 + (dY1_hat − t15 ⊙ Y1_hat − t16) / sigma_2   N×T×(d*h)
-    dY1 = dX1 + (dY1_hat - t15 * Y1_hat - t16) / sigma_2
+    # t14 = sum(dY1_hat ⊙ Y1_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
+    t14 = np.einsum("abc,abc->ab", dY1_hat, Y1_hat)[:, :, None] / (d * h)
+    # t15 = sum(dY1_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
+    t15 = dY1_hat.sum(axis=2, keepdims=True) / (d * h)
+    # dY1 = dX1 + (dY1_hat − t14 ⊙ Y1_hat − t15) / sigma_2   N×T×(d*h)
+    dY1 = dX1 + (dY1_hat - t14 * Y1_hat - t15) / sigma_2
     # dW_o1 = einsum(abc,abd→dc, dY1, a)   (d*h)×(d*h)
     dW_o1 = a.reshape(N * T, d * h).T @ dY1.reshape(N * T, d * h)
     da = (dY1.reshape(N * T, d * h) @ W_o1.T).reshape(N, T, d * h)  # da = dY1 W_o1ᵀ   N×T×(d*h)
     # dS1 = einsum(abcd,acbe→aced, reshape(da, (N, T, h, d)), P_att)   N×h×T×d
     dS1 = P_att.swapaxes(-1, -2) @ da.reshape(N, T, h, d).transpose(0, 2, 1, 3)
-    # t17 = reshape(transpose(dS1, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
-    t17 = dS1.transpose(0, 2, 1, 3).reshape(N, T, d * h)
-    # dW_v1 = einsum(abc,abd→dc, t17, A1)   (d*h)×(d*h)
-    dW_v1 = A1.reshape(N * T, d * h).T @ t17.reshape(N * T, d * h)
+    # t16 = reshape(transpose(dS1, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
+    t16 = dS1.transpose(0, 2, 1, 3).reshape(N, T, d * h)
+    # dW_v1 = einsum(abc,abd→dc, t16, A1)   (d*h)×(d*h)
+    dW_v1 = A1.reshape(N * T, d * h).T @ t16.reshape(N * T, d * h)
     # dP_att = einsum(abcd,aced→acbe, reshape(da, (N, T, h, d)), S1)   N×h×T×T
     dP_att = da.reshape(N, T, h, d).transpose(0, 2, 1, 3) @ S1.swapaxes(-1, -2)
-    # t18 = P_att ⊙ (dP_att − reshape(transpose(sum(reshape(da, (N, T, h, d)) ⊙ t2, axis=-1), (0, 2, 1)), (N,
+    # t17 = P_att ⊙ (dP_att − reshape(transpose(sum(reshape(da, (N, T, h, d)) ⊙ t2, axis=-1), (0, 2, 1)), (N,
     #   h, T, 1))) / sqrt(d)   N×h×T×T
-    t18 = (
+    t17 = (
         P_att
         * (dP_att - np.einsum("abcd,abcd->abc", da.reshape(N, T, h, d), t2).transpose(0, 2, 1)[:, :, :, None])
         / d ** 0.5
     )
-    dK1 = t18.swapaxes(-1, -2) @ Q1                   # dK1 = einsum(abcd,abce→abde, t18, Q1)   N×h×T×d
-    # t19 = reshape(transpose(dK1, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
-    t19 = dK1.transpose(0, 2, 1, 3).reshape(N, T, d * h)
-    # dW_k1 = einsum(abc,abd→dc, t19, A1)   (d*h)×(d*h)
-    dW_k1 = A1.reshape(N * T, d * h).T @ t19.reshape(N * T, d * h)
-    dQ1 = t18 @ K1                                    # dQ1 = t18 K1   N×h×T×d
-    # t20 = reshape(transpose(dQ1, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
-    t20 = dQ1.transpose(0, 2, 1, 3).reshape(N, T, d * h)
-    # dW_q1 = einsum(abc,abd→dc, t20, A1)   (d*h)×(d*h)
-    dW_q1 = A1.reshape(N * T, d * h).T @ t20.reshape(N * T, d * h)
-    # dA1 = t17 W_v1ᵀ + t19 W_k1ᵀ + t20 W_q1ᵀ   N×T×(d*h)
+    dK1 = t17.swapaxes(-1, -2) @ Q1                   # dK1 = einsum(abcd,abce→abde, t17, Q1)   N×h×T×d
+    # t18 = reshape(transpose(dK1, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
+    t18 = dK1.transpose(0, 2, 1, 3).reshape(N, T, d * h)
+    # dW_k1 = einsum(abc,abd→dc, t18, A1)   (d*h)×(d*h)
+    dW_k1 = A1.reshape(N * T, d * h).T @ t18.reshape(N * T, d * h)
+    dQ1 = t17 @ K1                                    # dQ1 = t17 K1   N×h×T×d
+    # t19 = reshape(transpose(dQ1, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
+    t19 = dQ1.transpose(0, 2, 1, 3).reshape(N, T, d * h)
+    # dW_q1 = einsum(abc,abd→dc, t19, A1)   (d*h)×(d*h)
+    dW_q1 = A1.reshape(N * T, d * h).T @ t19.reshape(N * T, d * h)
+    # dA1 = t16 W_v1ᵀ + t18 W_k1ᵀ + t19 W_q1ᵀ   N×T×(d*h)
     dA1 = (
-        (t17.reshape(N * T, d * h) @ W_v1.T).reshape(N, T, d * h)
-        + (t19.reshape(N * T, d * h) @ W_k1.T).reshape(N, T, d * h)
-        + (t20.reshape(N * T, d * h) @ W_q1.T).reshape(N, T, d * h)
+        (t16.reshape(N * T, d * h) @ W_v1.T).reshape(N, T, d * h)
+        + (t18.reshape(N * T, d * h) @ W_k1.T).reshape(N, T, d * h)
+        + (t19.reshape(N * T, d * h) @ W_q1.T).reshape(N, T, d * h)
     )
     dga1 = np.einsum("abc,abc->c", dA1, X0_hat)       # dga1 = sum(dA1 ⊙ X0_hat, axis=(0, 1))   (d*h)
     dca1 = dA1.sum(axis=(0, 1))                       # dca1 = sum(dA1, axis=(0, 1))   (d*h)
     dX0_hat = dA1 * ga1                               # dX0_hat = dA1 ⊙ ga1   N×T×(d*h)
-    # t21 = sum(dX0_hat ⊙ X0_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
-    t21 = np.einsum("abc,abc->ab", dX0_hat, X0_hat)[:, :, None] / (d * h)
-    # t22 = sum(dX0_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
-    t22 = dX0_hat.sum(axis=2, keepdims=True) / (d * h)
-    # dX0 = dY1 + (dX0_hat − t21 ⊙ X0_hat − t22) / sigma   N×T×(d*h)
-    dX0 = dY1 + (dX0_hat - t21 * X0_hat - t22) / sigma
+    # t20 = sum(dX0_hat ⊙ X0_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
+    t20 = np.einsum("abc,abc->ab", dX0_hat, X0_hat)[:, :, None] / (d * h)
+    # t21 = sum(dX0_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
+    t21 = dX0_hat.sum(axis=2, keepdims=True) / (d * h)
+    # dX0 = dY1 + (dX0_hat − t20 ⊙ X0_hat − t21) / sigma   N×T×(d*h)
+    dX0 = dY1 + (dX0_hat - t20 * X0_hat - t21) / sigma
     dP = dX0.sum(axis=0)                              # dP = sum(dX0, axis=0)   T×(d*h)
     # dE = scatter_add(dX0, words, V) + einsum(abc,abd→cd, dZ, O)   V×(d*h)
     dE = scatter_add(dX0, words, V) + dZ.reshape(N * T, V).T @ O.reshape(N * T, d * h)
@@ -506,8 +507,15 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
     X2_hat = X2_tilde / sigma_5                       # X2_hat = X2_tilde / sigma_5   N×T×(d*h)
     O = g * X2_hat + c                                # O = g ⊙ X2_hat + c   N×T×(d*h)
     Z = (O.reshape(N * T, d * h) @ E.T).reshape(N, T, V)  # Z = O Eᵀ   N×T×V
-    # L = mean(cross_entropy(Z, target))
-    L = (logsumexp(Z, axis=2) - np.take_along_axis(Z, target[:, :, None], axis=2)[:, :, 0]).sum() / (N * T)
+    top = largest(Z, axis=2)                          # top = shift(Z, axis=-1)   N×T×1
+    # losses = cross_entropy(Z, target) = reshape(top, (N, T)) − pick(Z, target) + logsumexp(Z − top, axis=-1)
+    #     N×T
+    losses = (
+        top[:, :, 0]
+        - np.take_along_axis(Z, target[:, :, None], axis=2)[:, :, 0]
+        + shifted_logsumexp(Z, top, axis=2)
+    )
+    L = losses.sum() / (N * T)                        # L = mean(losses)
     return {
         "X0": X0, "A1": A1, "Q1": Q1, "K1": K1, "S1": S1, "Y1": Y1, "M1": M1, "X1": X1, "A2": A2, "Q2": Q2,
         "K2": K2, "S2": S2, "Y2": Y2, "M2": M2, "X2": X2, "O": O, "Z": Z, "L": L,
@@ -835,24 +843,24 @@ def unless_zero(total: np.ndarray) -> np.ndarray:
     return total if total.all() else np.where(total == 0, 1, total)
 
 
-def logsumexp(a: np.ndarray, axis: int | tuple, keepdims: bool = False) -> np.ndarray:
-    """log(sum(e^a)) along an axis, shifted by the largest entry so that nothing overflows; -inf where all are -inf."""
-    top = largest(a, axis)
-    total = np.log(total_of(np.exp(a - top), axis)) + top
+def shifted_logsumexp(a: np.ndarray, s: np.ndarray, axis: int | tuple, keepdims: bool = False) -> np.ndarray:
+    """log(sum(e^(a - s))) along an axis."""
+    total = np.log(total_of(np.exp(a - s), axis))
     return total if keepdims else total.squeeze(axis)
 
 
-def softmax_logsumexp(
+def softmax_parts(
     a: np.ndarray, axis: int | tuple, keepdims: bool = False, out: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """softmax(a), into out where that is given, and logsumexp(a), from the same exponentials."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """softmax(a), into out where that is given, the largest entry of a, which stays with size 1, and logsumexp of what
+    a has less than that, from the same exponentials."""
     top = largest(a, axis)
     e = np.subtract(a, top, out=out)
     np.exp(e, out=e)
     total = total_of(e, axis)
     e /= unless_zero(total)
-    total = np.log(total) + top
-    return e, total if keepdims else total.squeeze(axis)
+    total = np.log(total)
+    return e, top, total if keepdims else total.squeeze(axis)
 
 
 def scatter_add(g: np.ndarray, index: np.ndarray, rows: int) -> np.ndarray:

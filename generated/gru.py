@@ -83,9 +83,10 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
         h_t = h[t] = (1 - u_t) * n_t + u_t * h_prev   # h[t] = (1 − u[t]) ⊙ n[t] + u[t] ⊙ h[t-1]   N×H
         h_prev = h_t
     z = (h.reshape(N * T, H) @ V_o).reshape(T, N, V) + b_v  # z = h V_o + b_v   T×N×V
-    p, t4 = softmax_logsumexp(z, axis=2)              # p = softmax(z)   T×N×V
-    # L = mean(cross_entropy(z, target))
-    L = (t4 - np.take_along_axis(z, target[:, :, None], axis=2)[:, :, 0]).sum() / (N * T)
+    p, top, log_total = softmax_parts(z, axis=2)      # p = softmax(z)   T×N×V
+    # losses = cross_entropy(z, target) = reshape(top, (T, N)) − pick(z, target) + log_total   T×N
+    losses = top[:, :, 0] - np.take_along_axis(z, target[:, :, None], axis=2)[:, :, 0] + log_total
+    L = losses.sum() / (N * T)                        # L = mean(losses)
     cache = {
         "p": p, "target": target, "V_o": V_o, "u": u, "n": n, "r": r, "a_2": a_2, "h_before": h_before,
         "W_u": W_u, "U_u": U_u, "W_n": W_n, "W_r": W_r, "U_r": U_r, "U_n": U_n, "words": words, "x": x,
@@ -212,8 +213,15 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
         h_t = h[t] = (1 - u_t) * n_t + u_t * h_prev   # h[t] = (1 − u[t]) ⊙ n[t] + u[t] ⊙ h[t-1]   N×H
         h_prev = h_t
     z = (h.reshape(N * T, H) @ V_o).reshape(T, N, V) + b_v  # z = h V_o + b_v   T×N×V
-    # L = mean(cross_entropy(z, target))
-    L = (logsumexp(z, axis=2) - np.take_along_axis(z, target[:, :, None], axis=2)[:, :, 0]).sum() / (N * T)
+    top = largest(z, axis=2)                          # top = shift(z, axis=-1)   T×N×1
+    # losses = cross_entropy(z, target) = reshape(top, (T, N)) − pick(z, target) + logsumexp(z − top, axis=-1)
+    #     T×N
+    losses = (
+        top[:, :, 0]
+        - np.take_along_axis(z, target[:, :, None], axis=2)[:, :, 0]
+        + shifted_logsumexp(z, top, axis=2)
+    )
+    L = losses.sum() / (N * T)                        # L = mean(losses)
     return {"x": x, "h": h, "z": z, "L": L, "r": r, "u": u, "n": n}
 
 
@@ -469,24 +477,24 @@ def unless_zero(total: np.ndarray) -> np.ndarray:
     return total if total.all() else np.where(total == 0, 1, total)
 
 
-def logsumexp(a: np.ndarray, axis: int | tuple, keepdims: bool = False) -> np.ndarray:
-    """log(sum(e^a)) along an axis, shifted by the largest entry so that nothing overflows; -inf where all are -inf."""
-    top = largest(a, axis)
-    total = np.log(total_of(np.exp(a - top), axis)) + top
+def shifted_logsumexp(a: np.ndarray, s: np.ndarray, axis: int | tuple, keepdims: bool = False) -> np.ndarray:
+    """log(sum(e^(a - s))) along an axis."""
+    total = np.log(total_of(np.exp(a - s), axis))
     return total if keepdims else total.squeeze(axis)
 
 
-def softmax_logsumexp(
+def softmax_parts(
     a: np.ndarray, axis: int | tuple, keepdims: bool = False, out: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """softmax(a), into out where that is given, and logsumexp(a), from the same exponentials."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """softmax(a), into out where that is given, the largest entry of a, which stays with size 1, and logsumexp of what
+    a has less than that, from the same exponentials."""
     top = largest(a, axis)
     e = np.subtract(a, top, out=out)
     np.exp(e, out=e)
     total = total_of(e, axis)
     e /= unless_zero(total)
-    total = np.log(total) + top
-    return e, total if keepdims else total.squeeze(axis)
+    total = np.log(total)
+    return e, top, total if keepdims else total.squeeze(axis)
 
 
 def scatter_add(g: np.ndarray, index: np.ndarray, rows: int) -> np.ndarray:

@@ -60,9 +60,10 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
         h_t = h[t] = np.tanh(z_h_t)                   # h[t] = tanh(z_h[t])   N×H
         h_prev = h_t
     z = (h.reshape(N * T, H) @ W_o).reshape(T, N, V) + b_o  # z = h W_o + b_o   T×N×V
-    o, t2 = softmax_logsumexp(z, axis=2)              # o = softmax(z)   T×N×V
-    # L = mean(cross_entropy(z, target))
-    L = (t2 - np.take_along_axis(z, target[:, :, None], axis=2)[:, :, 0]).sum() / (N * T)
+    o, top, log_total = softmax_parts(z, axis=2)      # o = softmax(z)   T×N×V
+    # losses = cross_entropy(z, target) = reshape(top, (T, N)) − pick(z, target) + log_total   T×N
+    losses = top[:, :, 0] - np.take_along_axis(z, target[:, :, None], axis=2)[:, :, 0] + log_total
+    L = losses.sum() / (N * T)                        # L = mean(losses)
     cache = {
         "o": o, "target": target, "W_o": W_o, "h": h, "W_e": W_e, "W_h": W_h, "words": words, "c": c,
         "h_before": h_before, "T": T, "N": N, "V": V, "E": E, "H": H, "dtype": dtype, "dtypes": dtypes,
@@ -134,9 +135,10 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
         h_t = h[t] = np.tanh(z_h_t)                   # h[t] = tanh(z_h[t])   N×H
         h_prev = h_t
     z = (h.reshape(N * T, H) @ W_o).reshape(T, N, V) + b_o  # z = h W_o + b_o   T×N×V
-    o, t2 = softmax_logsumexp(z, axis=2)              # o = softmax(z)   T×N×V
-    # L = mean(cross_entropy(z, target))
-    L = (t2 - np.take_along_axis(z, target[:, :, None], axis=2)[:, :, 0]).sum() / (N * T)
+    o, top, log_total = softmax_parts(z, axis=2)      # o = softmax(z)   T×N×V
+    # losses = cross_entropy(z, target) = reshape(top, (T, N)) − pick(z, target) + log_total   T×N
+    losses = top[:, :, 0] - np.take_along_axis(z, target[:, :, None], axis=2)[:, :, 0] + log_total
+    L = losses.sum() / (N * T)                        # L = mean(losses)
     return {"c": c, "h": h, "z": z, "o": o, "L": L}
 
 
@@ -378,17 +380,18 @@ def unless_zero(total: np.ndarray) -> np.ndarray:
     return total if total.all() else np.where(total == 0, 1, total)
 
 
-def softmax_logsumexp(
+def softmax_parts(
     a: np.ndarray, axis: int | tuple, keepdims: bool = False, out: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """softmax(a), into out where that is given, and logsumexp(a), from the same exponentials."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """softmax(a), into out where that is given, the largest entry of a, which stays with size 1, and logsumexp of what
+    a has less than that, from the same exponentials."""
     top = largest(a, axis)
     e = np.subtract(a, top, out=out)
     np.exp(e, out=e)
     total = total_of(e, axis)
     e /= unless_zero(total)
-    total = np.log(total) + top
-    return e, total if keepdims else total.squeeze(axis)
+    total = np.log(total)
+    return e, top, total if keepdims else total.squeeze(axis)
 
 
 def scatter_add(g: np.ndarray, index: np.ndarray, rows: int) -> np.ndarray:

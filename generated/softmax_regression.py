@@ -42,8 +42,9 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
     x = arrays["x"]                                   # D
     y = arrays["y"]
     z = W @ x + b                                     # z = W x + b   C
-    y_hat, t1 = softmax_logsumexp(z, axis=0)          # y_hat = softmax(z)   C
-    L = t1 - z[y]                                     # L = cross_entropy(z, y)
+    y_hat, top, log_total = softmax_parts(z, axis=0)  # y_hat = softmax(z)   C
+    # L = cross_entropy(z, y) = reshape(top, ()) − pick(z, y) + log_total
+    L = top[0] - z[y] + log_total
     cache = {"y_hat": y_hat, "y": y, "x": x, "dtypes": dtypes}
     return dtype.type(L), cache
 
@@ -76,8 +77,9 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
     x = arrays["x"]                                   # D
     y = arrays["y"]
     z = W @ x + b                                     # z = W x + b   C
-    y_hat, t1 = softmax_logsumexp(z, axis=0)          # y_hat = softmax(z)   C
-    L = t1 - z[y]                                     # L = cross_entropy(z, y)
+    y_hat, top, log_total = softmax_parts(z, axis=0)  # y_hat = softmax(z)   C
+    # L = cross_entropy(z, y) = reshape(top, ()) − pick(z, y) + log_total
+    L = top[0] - z[y] + log_total
     return {"z": z, "y_hat": y_hat, "L": L}
 
 
@@ -312,17 +314,18 @@ def unless_zero(total: np.ndarray) -> np.ndarray:
     return total if total.all() else np.where(total == 0, 1, total)
 
 
-def softmax_logsumexp(
+def softmax_parts(
     a: np.ndarray, axis: int | tuple, keepdims: bool = False, out: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """softmax(a), into out where that is given, and logsumexp(a), from the same exponentials."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """softmax(a), into out where that is given, the largest entry of a, which stays with size 1, and logsumexp of what
+    a has less than that, from the same exponentials."""
     top = largest(a, axis)
     e = np.subtract(a, top, out=out)
     np.exp(e, out=e)
     total = total_of(e, axis)
     e /= unless_zero(total)
-    total = np.log(total) + top
-    return e, total if keepdims else total.squeeze(axis)
+    total = np.log(total)
+    return e, top, total if keepdims else total.squeeze(axis)
 
 
 def check_cache(cache: dict, mark: str) -> None:

@@ -52,9 +52,10 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
     z = x @ W1 + b1                                   # z = x W1 + b1   N×H
     h = np.tanh(z)                                    # h = tanh(z)   N×H
     logits = h @ W2 + b2                              # logits = h W2 + b2   N×V
-    o, t1 = softmax_logsumexp(logits, axis=1, keepdims=True)  # o = softmax(logits)   N×V
-    # log_o = log(pick(o, y)) = reshape(take_along_axis(logits, reshape(y, (N, 1)), axis=-1) − t1, (N,))   N
-    log_o = (np.take_along_axis(logits, y[:, None], axis=1) - t1)[:, 0]
+    o, top, log_total = softmax_parts(logits, axis=1, keepdims=True)  # o = softmax(logits)   N×V
+    # log_o = log(pick(o, y)) = reshape(take_along_axis(logits, reshape(y, (N, 1)), axis=-1) − top −
+    #   log_total, (N,))   N
+    log_o = (np.take_along_axis(logits, y[:, None], axis=1) - top - log_total)[:, 0]
     L = -log_o.sum() / N                              # L = −sum(log_o) / N
     cache = {
         "o": o, "y": y, "W2": W2, "h": h, "W1": W1, "words": words, "x": x, "N": N, "K": K, "V": V, "E": E,
@@ -112,9 +113,10 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
     z = x @ W1 + b1                                   # z = x W1 + b1   N×H
     h = np.tanh(z)                                    # h = tanh(z)   N×H
     logits = h @ W2 + b2                              # logits = h W2 + b2   N×V
-    o, t1 = softmax_logsumexp(logits, axis=1, keepdims=True)  # o = softmax(logits)   N×V
-    # log_o = log(pick(o, y)) = reshape(take_along_axis(logits, reshape(y, (N, 1)), axis=-1) − t1, (N,))   N
-    log_o = (np.take_along_axis(logits, y[:, None], axis=1) - t1)[:, 0]
+    o, top, log_total = softmax_parts(logits, axis=1, keepdims=True)  # o = softmax(logits)   N×V
+    # log_o = log(pick(o, y)) = reshape(take_along_axis(logits, reshape(y, (N, 1)), axis=-1) − top −
+    #   log_total, (N,))   N
+    log_o = (np.take_along_axis(logits, y[:, None], axis=1) - top - log_total)[:, 0]
     L = -log_o.sum() / N                              # L = −sum(log_o) / N
     return {"c": c, "x": x, "z": z, "h": h, "logits": logits, "o": o, "L": L}
 
@@ -357,17 +359,18 @@ def unless_zero(total: np.ndarray) -> np.ndarray:
     return total if total.all() else np.where(total == 0, 1, total)
 
 
-def softmax_logsumexp(
+def softmax_parts(
     a: np.ndarray, axis: int | tuple, keepdims: bool = False, out: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """softmax(a), into out where that is given, and logsumexp(a), from the same exponentials."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """softmax(a), into out where that is given, the largest entry of a, which stays with size 1, and logsumexp of what
+    a has less than that, from the same exponentials."""
     top = largest(a, axis)
     e = np.subtract(a, top, out=out)
     np.exp(e, out=e)
     total = total_of(e, axis)
     e /= unless_zero(total)
-    total = np.log(total) + top
-    return e, total if keepdims else total.squeeze(axis)
+    total = np.log(total)
+    return e, top, total if keepdims else total.squeeze(axis)
 
 
 def scatter_add(g: np.ndarray, index: np.ndarray, rows: int) -> np.ndarray:
