@@ -70,7 +70,7 @@ class Program:
 
     def __init__(self, rows: Sequence[Node], sizes: Sizes, stop: frozenset[int] = frozenset(),
                  watch: Watch | None = None, read: Read = lambda value: value) -> None:
-        self.rows, self.sizes, self.watch, self.read = tuple(rows), sizes, watch, read
+        self.rows, self.sizes, self.stop, self.watch, self.read = tuple(rows), sizes, stop, watch, read
         order = rows[0].graph.topological(rows, stop) if rows else []
         self.steps = [self._step(n) for n in order if not _is_given(n) and n.id not in stop]
         self._shaped = [(step.row, step.shape) for step in self.steps]
@@ -86,14 +86,14 @@ class Program:
         """The values of all rows by id, from those of the leaves by id."""
         values = dict(given)
         for step in self.steps:
-            self._do(step, values)
+            self._do(step, values, self.stop)
         return values
 
     def rerun(self, known: Mapping[int, Array], leaf: Node, array: Array) -> dict[int, Array]:
         """The values of all rows when only ``leaf`` changes: rows that do not read it keep what ``known`` says."""
         values = {**known, leaf.id: array}
         for step in self.readers(leaf):
-            self._do(step, values)
+            self._do(step, values, self.stop | {leaf.id})
         return values
 
     def readers(self, leaf: Node) -> list[Step]:
@@ -107,18 +107,20 @@ class Program:
             self._readers[leaf.id] = found
         return self._readers[leaf.id]
 
-    def _do(self, step: Step, values: dict[int, Array]) -> None:
+    def _do(self, step: Step, values: dict[int, Array], ends: frozenset[int]) -> None:
+        """Computes the value of a step; rows that are ``ends`` hold what they were given, not what they are computed
+        from."""
         args = [values[a] for a in step.args]
         try:
-            found = self._log(step, values) if is_log(step.row) else step.compute(*args)
+            found = self._log(step, values, ends) if is_log(step.row) else step.compute(*args)
         except (ValueError, IndexError) as error:  # an empty axis, more axes than NumPy has
             raise ModelError(f"{label(step.row)} cannot be computed for {_sizes_text(self.sizes)}: {error}") from None
         value = _shaped(step, found)
         values[step.row.id] = value if self.watch is None else self.watch(step, args, value)
 
-    def _log(self, step: Step, values: Mapping[int, Array]) -> Array:
+    def _log(self, step: Step, values: Mapping[int, Array], ends: frozenset[int]) -> Array:
         """A logarithm, or a sum of them, from what the arguments are computed from where that is safer."""
-        logs, call = Logs(values, lambda row: in_numbers(row.attr, self.sizes), self.read), step.row.attr.form
+        logs, call = Logs(values, lambda row: in_numbers(row.attr, self.sizes), self.read, ends), step.row.attr.form
         parts = [(sign, logs.of_formula(f.over(x, call.args), step.row)) for sign, x in _LOG.get(call.name, ())]
         known = [sign * log for sign, log in parts if log is not None]
         return sum(known) if len(known) == len(parts) else step.compute(*[values[a] for a in step.args])
@@ -200,17 +202,18 @@ _softplus = TABLE["softplus"].reference
 
 class Logs:
     """Logs over the values of one run, by row id; ``attr`` gives a row's attribute in numbers, ``read`` what a value is
-    taken to be."""
+    taken to be. Nobody looks into rows that are ``ends``."""
 
-    def __init__(self, values: Mapping[int, Array], attr: Callable[[Node], Any], read: Read) -> None:
-        self.values, self.attr, self.read = values, attr, read
+    def __init__(self, values: Mapping[int, Array], attr: Callable[[Node], Any], read: Read, ends: frozenset[int]
+                 ) -> None:
+        self.values, self.attr, self.read, self.ends = values, attr, read, ends
 
     def _value(self, row: Node) -> Array:
         return self.read(self.values[row.id])
 
     def of(self, x: Node) -> Array | None:
         """log x where there is a formula for it that does not overflow; what a body is given has no arguments in it."""
-        if any(a.id not in self.values for a in x.args):
+        if x.id in self.ends or any(a.id not in self.values for a in x.args):
             return None
         if x.op.distribution:
             z = x.args[0]
@@ -267,4 +270,4 @@ class Logs:
 
     def _is(self, row: Node, head: str) -> bool:
         called = isinstance(row.attr, Kernel) and row.attr.form == f.call(head, f.Arg(0))
-        return called and row.args[0].id in self.values
+        return called and row.id not in self.ends and row.args[0].id in self.values
