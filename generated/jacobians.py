@@ -311,5 +311,5 @@ def scaled(grads: dict, dtypes: dict, upstream: np.ndarray | float) -> dict[str,
 
 
 def returned(arrays: dict, dtypes: dict) -> dict[str, np.ndarray]:
-    """The arrays in the dtypes to return them in."""
-    return {name: in_dtype(array, dtypes[name]) for name, array in arrays.items()}
+    """The arrays in the dtypes to return them in; those of intermediates stay as they are."""
+    return {n: in_dtype(a, dtypes[n]) if n in dtypes else np.asarray(a)[()] for n, a in arrays.items()}

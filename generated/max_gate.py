@@ -274,8 +274,8 @@ def check_cache(cache: dict, mark: str) -> None:
 
 
 def returned(arrays: dict, dtypes: dict) -> dict[str, np.ndarray]:
-    """The arrays in the dtypes to return them in."""
-    return {name: in_dtype(array, dtypes[name]) for name, array in arrays.items()}
+    """The arrays in the dtypes to return them in; those of intermediates stay as they are."""
+    return {n: in_dtype(a, dtypes[n]) if n in dtypes else np.asarray(a)[()] for n, a in arrays.items()}
 
 
 def upstream_array(name: str, value: object, shape: tuple, dtype: np.dtype) -> np.ndarray:
