@@ -390,7 +390,7 @@ def test_what_is_in_use_is_not_swept(folder: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("body", ['raise BaseException("x")', "class E(Exception):\n    __str__ = None\nraise E"])
-@pytest.mark.parametrize(("command", "code"), [("derive", 2), ("verify", 3)])
-def test_a_file_whose_exception_is_no_ordinary_one(command: str, code: int, body: str) -> None:
+@pytest.mark.parametrize("command", ["derive", "verify"])
+def test_a_file_whose_exception_is_no_ordinary_one(command: str, body: str) -> None:
     Path("m.py").write_text(body, encoding="utf-8")
-    refused(run(command, "m.py"), code, "m.py")
+    refused(run(command, "m.py"), 3, "m.py")
