@@ -25,7 +25,7 @@ from symbackprop.verify.conditions import meeting
 from symbackprop.verify.cost import run_cost
 from symbackprop.verify.differences import TINY, NotAnalytic, Objective, Ray, imaginary
 from symbackprop.verify.everywhere import Otherwise, Pinned, recording
-from symbackprop.verify.interpreter import Array, Program, Step, Watch, largest
+from symbackprop.verify.interpreter import Array, Program, Step, Watch, beyond_single, largest
 from symbackprop.verify.kinks import Gap, Unstated, switches_of
 from symbackprop.verify.rounding import DOUBLE, SINGLE
 from symbackprop.verify.sampling import Needs, Random, Sample, draw, in_single, intervals, leaf_values, needs_of
@@ -82,12 +82,16 @@ class Further:
 
     # -- float32
     def _single(self, first: Sample) -> Iterator[Situation]:
-        """The same point in numbers that float32 holds."""
+        """The same point in numbers that float32 holds, where it holds the results too."""
         single = in_single(first)
         values = {n: v.astype(first.values[n].dtype) for n, v in single.values.items()}
         upstream = {n: v.astype(float) for n, v in single.upstream.items()}
         found = self.at("in float32", Sample(first.sizes, values, upstream))
-        if found is not None:
+        if found is None:
+            return
+        if beyond_single(found.objective.base[row.id] for row in self.model.results()):
+            self.without.append("float32: it does not hold the results")
+        else:
             yield replace(found, eps=SINGLE)
 
     # -- outputs

@@ -117,3 +117,19 @@ def test_what_a_loop_names_stands_in_outputs(make: Callable[[], Model], name: st
         report = check(tmp_path, changed, trials=1)
         assert f"outputs()['{name}'] differs from what the model says it is: " in report.text(), changed[start:]
         assert said in report.text()
+
+
+@pytest.mark.parametrize("factor", ["10**200", "exp(700)", "factorial(100)", "1e300 * 1e-3"])
+def test_what_no_float32_holds_is_no_mistake(factor: str) -> None:
+    """The loss is infinite there, as it has to be; codegen refused such modules."""
+    report = verify_source(codegen(model := Model.parse(f"param w\nloss L = w * {factor}"), verify=False), model)
+    assert report.verdict == "pass", report.text()
+
+
+def test_what_a_float32_holds_is_still_compared_beside_it() -> None:
+    model = Model.parse("data x\nparam w\noutput z = w * x\noutput q = z * 10**200")
+    right = codegen(model, verify=False)
+    wrong = right.replace("    z = w * x", "    z = w * x * (2 if np.result_type(w) == np.float32 else 1)", 1)
+    assert wrong != right and verify_source(right, model).verdict == "pass"
+    report = verify_source(wrong, model)
+    assert report.verdict == "fail" and any("several precisions z differs" in p for p in report.problems), report.text()
