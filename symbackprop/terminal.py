@@ -9,14 +9,14 @@ from contextlib import suppress
 from typing import NoReturn
 
 UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # control, format, half a pair, separators of lines and paragraphs
+NO_BREAK = "\u00a0"  # which pages are full of; Python counts no space but the plain one as printable
 INTERRUPTED = 130  # what a shell reports for a program that SIGINT ended
 
 
 def visible(text: str) -> str:
     """The text with such characters as ``\\u001b``, which JSON reads back as well; lines and tabs stay."""
-    if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
-        return text
-    return text.translate(_SHOWN)
+    seen = text.replace("\n", "").replace("\t", "").replace(NO_BREAK, "")
+    return text if seen.isprintable() else text.translate(_SHOWN)
 
 
 class _Shown(dict[int, str]):
