@@ -17,6 +17,7 @@ from symbackprop.render.print.latex import latex
 from symbackprop.render.print.text import text
 
 SCHEMA = 1
+DATA = "as data"  # where a tree keeps what it is as data: many hold the same ones
 
 
 def to_json(document: Document) -> str:
@@ -50,17 +51,21 @@ def tree(value: Any) -> Any:
     """A tree as plain data: a node is an object with its kind in ``node`` and its fields, but for those that have the
     value they usually have; numbers and sizes are model text."""
     if isinstance(value, Math):
-        told = {"node": type(value).__name__}
-        for name, usual in _usual(type(value)):
-            own = getattr(value, name)
-            if own is not usual and own != usual:
-                told[name] = tree(own)
-        return told
+        return value.__dict__.get(DATA) or value.__dict__.setdefault(DATA, _node(value))
     if isinstance(value, tuple):
         return [tree(v) for v in value]
     if isinstance(value, sp.Basic):
         return _exact(value)
     return _number(value) if isinstance(value, float) else value
+
+
+def _node(m: Math) -> dict[str, Any]:
+    told = {"node": type(m).__name__}
+    for name, usual in _usual(type(m)):
+        own = getattr(m, name)
+        if own is not usual and own != usual:
+            told[name] = tree(own)
+    return told
 
 
 def _usual(kind: type[Math]) -> tuple[tuple[str, Any], ...]:
