@@ -174,7 +174,7 @@ def anchor_titles(document: Document) -> dict[str, str]:
 
 def prose(parts: Prose, titles: Mapping[str, str], printed: Callable[[Math], Markup]) -> Markup:
     """Running text with mathematics and links."""
-    return Markup("").join(_part(p, titles, printed) for p in parts)
+    return Markup("".join([_part(p, titles, printed) for p in parts]))
 
 
 def _part(part: str | Math | Ref, titles: Mapping[str, str], printed: Callable[[Math], Markup]) -> Markup:

@@ -79,13 +79,13 @@ class MathmlPrinter(Remembering[Box, Token], Display):
                 pieces[-1].append(t)
             elif self.display:
                 pieces.append([])
-        return Markup("<wbr>").join([self._formula(piece, k > 0) for k, piece in enumerate(pieces)])
+        return Markup("<wbr>".join([self._formula(piece, k > 0) for k, piece in enumerate(pieces)]))
 
-    def _formula(self, tokens: Sequence[Token], goes_on: bool) -> Markup:
+    def _formula(self, tokens: Sequence[Token], goes_on: bool) -> str:
         """``goes_on``: a sign at the beginning stands between two terms, not before one."""
         head, *rest = tokens
         first = head.other if goes_on and head.other is not None else head.text
-        return Markup(f"{self.open}<mrow>{''.join([first, *[t.text for t in rest]])}</mrow></math>")
+        return f"{self.open}<mrow>{''.join([first, *[t.text for t in rest]])}</mrow></math>"
 
     # -- letters
     def digits(self, text: str) -> Token:
