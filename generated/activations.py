@@ -99,10 +99,10 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[dict, d
     a_softplus = softplus(z_softplus)                 # a_softplus = softplus(z_softplus)   N
     p = normal_cdf(z_gelu)                            # p = normal_cdf(z_gelu)   N
     a_gelu = gated(z_gelu, p)                         # a_gelu = gelu(z_gelu)   N
-    z = 1.702 * z_gelu_s                              # z = 851 · z_gelu_s / 500   N
+    z = 1.702 * z_gelu_s                              # z = 1.702 · z_gelu_s   N
     s_2 = sigmoid(z)                                  # s_2 = sigmoid(z)   N
     a_gelu_s = gated(z_gelu_s, s_2)                   # a_gelu_s = z_gelu_s ⊙ s_2   N
-    # u = sqrt(2) · (z_gelu_t + 8943 · z_gelu_t³ / 200000) / sqrt(pi)   N
+    # u = sqrt(2/pi) · (z_gelu_t + 0.044715 · z_gelu_t³)   N
     u = (
         0.7978845608028654
         * (z_gelu_t + 0.044715 * (limited(z_gelu_t) * limited(z_gelu_t) * limited(z_gelu_t)))
@@ -222,8 +222,8 @@ def backward(cache: dict, upstream: dict) -> dict[str, np.ndarray]:
     dz_swish = da_swish * s_4 + dz_2 * beta           # dz_swish = da_swish ⊙ s_4 + dz_2 · beta   N
     # dz_silu = da_silu ⊙ s_3 ⊙ (1 + z_silu ⊙ (1 − s_3))   N
     dz_silu = da_silu * (s_3 * (1 + limited(z_silu) * (1 - s_3)))
-    # dz_gelu_t = da_gelu_t ⊙ ((1 + t) / 2 + sqrt(2) · z_gelu_t ⊙ (1 − t²) ⊙ (1 + 26829 · z_gelu_t² / 200000)
-    #   / (2*sqrt(pi)))   N
+    # dz_gelu_t = da_gelu_t ⊙ ((1 + t) / 2 + sqrt(1/(2*pi)) · z_gelu_t ⊙ (1 − t²) ⊙ (1 + 0.134145 ·
+    #   z_gelu_t²))   N
     dz_gelu_t = (
         da_gelu_t
         * (
@@ -236,7 +236,7 @@ def backward(cache: dict, upstream: dict) -> dict[str, np.ndarray]:
             )
         )
     )
-    # dz_gelu_s = da_gelu_s ⊙ s_2 ⊙ (1 + 851 · z_gelu_s ⊙ (1 − s_2) / 500)   N
+    # dz_gelu_s = da_gelu_s ⊙ s_2 ⊙ (1 + 1.702 · z_gelu_s ⊙ (1 − s_2))   N
     dz_gelu_s = da_gelu_s * (s_2 * (1 + 1.702 * limited(z_gelu_s) * (1 - s_2)))
     # dz_gelu = da_gelu ⊙ (p + z_gelu ⊙ normal_pdf(z_gelu))   N
     dz_gelu = da_gelu * (p + limited(z_gelu) * normal_pdf(z_gelu))
@@ -248,7 +248,7 @@ def backward(cache: dict, upstream: dict) -> dict[str, np.ndarray]:
     dz_prelu = da_prelu * (alpha * (1 - t2.astype(dtype)) + t2.astype(dtype))
     # dalpha = sum(da_prelu ⊙ where(z_prelu > 0, 0, z_prelu))
     dalpha = np.vdot(da_prelu, np.where(z_prelu > 0, 0, z_prelu))
-    # dz_leaky = da_leaky ⊙ (0.01 + 99 · (z_leaky > 0) / 100)   N
+    # dz_leaky = da_leaky ⊙ (0.01 + 0.99 · (z_leaky > 0))   N
     dz_leaky = da_leaky * (0.01 + 0.99 * (z_leaky > 0).astype(dtype))
     dz_relu = da_relu * (z_relu > 0)                  # dz_relu = da_relu ⊙ (z_relu > 0)   N
     dz_tanh = da_tanh * (1 - a_tanh ** 2)             # dz_tanh = da_tanh ⊙ (1 − a_tanh²)   N
@@ -302,9 +302,9 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
     a_elu = elu(z_elu, 1)                             # a_elu = elu(z_elu, 1)   N
     a_softplus = softplus(z_softplus)                 # a_softplus = softplus(z_softplus)   N
     a_gelu = gated(z_gelu, normal_cdf(z_gelu))        # a_gelu = gelu(z_gelu)   N
-    z = 1.702 * z_gelu_s                              # z = 851 · z_gelu_s / 500   N
+    z = 1.702 * z_gelu_s                              # z = 1.702 · z_gelu_s   N
     a_gelu_s = gated(z_gelu_s, sigmoid(z))            # a_gelu_s = z_gelu_s ⊙ sigmoid(z)   N
-    # u = sqrt(2) · (z_gelu_t + 8943 · z_gelu_t³ / 200000) / sqrt(pi)   N
+    # u = sqrt(2/pi) · (z_gelu_t + 0.044715 · z_gelu_t³)   N
     u = (
         0.7978845608028654
         * (z_gelu_t + 0.044715 * (limited(z_gelu_t) * limited(z_gelu_t) * limited(z_gelu_t)))

@@ -57,8 +57,7 @@ DTYPE = np.float64
 
 
 def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, dict]:
-    """Computes L, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA
-    say.
+    """Computes L, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA say.
 
     dims gives what no array shows: h (else 2).
     """

@@ -41,8 +41,7 @@ DTYPE = np.float64
 
 
 def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, dict]:
-    """Computes L, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA
-    say."""
+    """Computes L, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA say."""
     arrays, sizes, dtype, dtypes = read(params, data, dims)
     C = arrays["C"]                                   # V×E
     W_r = arrays["W_r"]                               # E×H
@@ -140,7 +139,7 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         dz_r_t = dz_r[t] = dz_n_t * a_2[t] * r[t] * (1 - r[t])
         # dz_u_t = dh_t ⊙ (−n[t] + h[t-1]) ⊙ u[t] ⊙ (1 − u[t])   N×H
         dz_u_t = dz_u[t] = dh_t_2 * (-n[t] + h_before[t]) * u_t * (1 - u_t)
-        # dh_prev = dh_t ⊙ u[t] + da_t U_nᵀ + dz_r_t U_rᵀ + dz_u_t U_uᵀ   N×H
+        # dh_next = dh_t ⊙ u[t] + da_t U_nᵀ + dz_r_t U_rᵀ + dz_u_t U_uᵀ   N×H
         dh_next = dh_t_2 * u_t + da_t @ U_n_T + dz_r_t @ U_r_T + dz_u_t @ U_u_T
     dW_u = x.reshape(N * T, E).T @ dz_u.reshape(N * T, H)  # dW_u = einsum(abc,abd→dc, dz_u, x)   E×H
     # dU_u = einsum(abc,abd→dc, dz_u, h_before)   H×H

@@ -43,8 +43,7 @@ DTYPE = np.float64
 
 
 def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, dict]:
-    """Computes L, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA
-    say."""
+    """Computes L, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA say."""
     arrays, sizes, dtype, dtypes = read(params, data, dims)
     C = arrays["C"]                                   # V×E
     W_i = arrays["W_i"]                               # E×H
@@ -160,9 +159,9 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         dz_f_t = dz_f[t] = ds_t * s_before[t] * f[t] * (1 - f[t])
         # dz_o_t = dh_t ⊙ a[t] ⊙ o[t] ⊙ (1 − o[t])   N×H
         dz_o_t = dz_o[t] = dh_t_2 * a_2[t] * o[t] * (1 - o[t])
-        # dh_prev = dz_g_t U_gᵀ + dz_i_t U_iᵀ + dz_f_t U_fᵀ + dz_o_t U_oᵀ   N×H
+        # dh_next = dz_g_t U_gᵀ + dz_i_t U_iᵀ + dz_f_t U_fᵀ + dz_o_t U_oᵀ   N×H
         dh_next = dz_g_t @ U_g_T + dz_i_t @ U_i_T + dz_f_t @ U_f_T + dz_o_t @ U_o_T
-        ds_next = ds_t * f[t]                         # ds_prev = ds_t ⊙ f[t]   N×H
+        ds_next = ds_t * f[t]                         # ds_next = ds_t ⊙ f[t]   N×H
     dW_o = x.reshape(N * T, E).T @ dz_o.reshape(N * T, H)  # dW_o = einsum(abc,abd→dc, dz_o, x)   E×H
     # dU_o = einsum(abc,abd→dc, dz_o, h_before)   H×H
     dU_o = h_before.reshape(N * T, H).T @ dz_o.reshape(N * T, H)

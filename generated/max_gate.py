@@ -29,8 +29,7 @@ DTYPE = np.float64
 
 
 def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[np.ndarray, dict]:
-    """Computes m, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA
-    say."""
+    """Computes m, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA say."""
     arrays, _, dtype, dtypes = read(params, data, dims)
     z = arrays["z"]
     w = arrays["w"]

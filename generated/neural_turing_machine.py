@@ -81,8 +81,7 @@ eps = 1e-08
 
 
 def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, dict]:
-    """Computes L, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA
-    say."""
+    """Computes L, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA say."""
     arrays, sizes, dtype, dtypes = read(params, data, dims)
     W_x = arrays["W_x"]                               # I×H
     W_r = arrays["W_r"]                               # (2*W)×H
@@ -634,7 +633,7 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         #   N×1
         dk_t = (gw[t][:, 0] * (c_2[t][:, 0] * (t23 * t28 - t29)) / 2 / (t30 * t30 * t30))[:, None]
         t31 = t27.sum(axis=1, keepdims=True)          # t31 = sum(t27, axis=-1, keepdims=True)   N×1
-        # dg_t = gw[t] ⊙ c[t] / s[t] ⊙ cw[t] ⊙ (diw_t − t31) / m[t]   N×R
+        # dg_t = (gw[t] ⊙ c[t] / s[t]) ⊙ cw[t] ⊙ (diw_t − t31) / m[t]   N×R
         dg_t = gw[t] * c_2[t] / s_2[t] * cw_t * (diw_t - t31) / m_t
         # dkw_t = 2 · dk_t ⊙ kw[t] + einsum(ab,abc→ac, dg_t, M[t-1])   N×W
         dkw_t = 2 * dk_t * kw[t] + (dg_t[:, None] @ M_before[t])[:, 0]
@@ -684,17 +683,17 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         # dh_t = t46 + t47 + t48 + t49 + dz_4_t B_pᵀ + t50 + dz_sp_t S_pᵀ   N×H
         dh_t_2 = t46 + t47 + t48 + t49 + dz_4_t @ B_p_T + t50 + dz_sp_t @ S_p_T
         dz_h_t = dz_h[t] = dh_t_2 * (1 - h[t] ** 2)   # dz_h_t = dh_t ⊙ (1 − h[t]²)   N×H
-        dr_next = dz_h_t @ W_r_T                      # dr_prev = dz_h_t W_rᵀ   N×(2*W)
-        dh_next = dz_h_t @ W_h_T                      # dh_prev = dz_h_t W_hᵀ   N×H
+        dr_next = dz_h_t @ W_r_T                      # dr_next = dz_h_t W_rᵀ   N×(2*W)
+        dh_next = dz_h_t @ W_h_T                      # dh_next = dz_h_t W_hᵀ   N×H
         t51 = gw[t] * c_2[t] / 2 / s_2[t]             # t51 = gw[t] ⊙ c[t] / 2 / s[t]   N×1
         # t52 = reshape(t51 ⊙ cw[t] ⊙ g[t] ⊙ (t31 − diw_t) / m[t]³, (N, R, 1))   N×R×1
         t52 = (t51 * cw_t * g_2[t] * (t31 - diw_t) / (m_t * m_t * m_t))[:, :, None]
         t53 = dg_t[:, :, None] * kw[t][:, None, :]    # t53 = einsum(ab,ac→abc, dg_t, kw[t])   N×R×W
-        # dM_prev = dM_t ⊙ (1 − v8[t]) + 2 · t52 ⊙ M[t-1] + t53   N×R×W
+        # dM_next = dM_t ⊙ (1 − v8[t]) + 2 · t52 ⊙ M[t-1] + t53   N×R×W
         dM_next = dM_t * (1 - v8_2[t]) + 2 * t52 * M_before[t] + t53
-        dw_next = diw_t * v_35[t]                     # dw_prev = diw_t ⊙ v[t]   N×R
-        dp_next = dip_t * v14_2[t]                    # dp_prev = dip_t ⊙ v14[t]   N×R
-        dq_next = diq_t * v26_2[t]                    # dq_prev = diq_t ⊙ v26[t]   N×R
+        dw_next = diw_t * v_35[t]                     # dw_next = diw_t ⊙ v[t]   N×R
+        dp_next = dip_t * v14_2[t]                    # dp_next = dip_t ⊙ v14[t]   N×R
+        dq_next = diq_t * v26_2[t]                    # dq_next = diq_t ⊙ v26[t]   N×R
     dW_x = x.reshape(N * T, I).T @ dz_h.reshape(N * T, H)  # dW_x = einsum(abc,abd→dc, dz_h, x)   I×H
     # dW_r = einsum(abc,abd→dc, dz_h, r_before)   (2*W)×H
     dW_r = r_before.reshape(N * T, 2 * W).T @ dz_h.reshape(N * T, H)

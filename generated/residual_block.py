@@ -38,8 +38,7 @@ DTYPE = np.float64
 
 
 def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[np.ndarray, dict]:
-    """Computes Y, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA
-    say."""
+    """Computes Y, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA say."""
     arrays, sizes, dtype, dtypes = read(params, data, dims)
     W1 = arrays["W1"]                                 # 3×3×K×K
     g1 = arrays["g1"]                                 # K
@@ -98,7 +97,7 @@ def backward(cache: dict, upstream: np.ndarray) -> dict[str, np.ndarray]:
     dR = dY * (R > 0)                                 # dR = dY ⊙ (R > 0)   N×S×S×K
     dg2 = np.einsum("abcd,abcd->d", dR, Z2_hat)       # dg2 = sum(dR ⊙ Z2_hat, axis=(0, 1, 2))   K
     dc2 = np.einsum("abcd->d", dR)                    # dc2 = sum(dR, axis=(0, 1, 2))   K
-    # dZ2 = g2 / reshape(sigma_2, (K,)) ⊙ (dR − dg2 / (N*S**2) ⊙ Z2_hat − dc2 / (N*S**2))   N×S×S×K
+    # dZ2 = (g2 / reshape(sigma_2, (K,))) ⊙ (dR − (dg2 / (N*S**2)) ⊙ Z2_hat − dc2 / (N*S**2))   N×S×S×K
     dZ2 = g2 / sigma_2[0, 0, 0, :] * (dR - dg2 / (N * S ** 2) * Z2_hat - dc2 / (N * S ** 2))
     # dW2 = conv2d_kernel(A1, dZ2, (3, 3), padding=1)   3×3×K×K
     dW2 = conv2d_kernel(A1, dZ2, (1, 1), (1, 1), (3, 3))
@@ -107,7 +106,7 @@ def backward(cache: dict, upstream: np.ndarray) -> dict[str, np.ndarray]:
     dB1 = dA1 * (B1 > 0)                              # dB1 = dA1 ⊙ (B1 > 0)   N×S×S×K
     dg1 = np.einsum("abcd,abcd->d", dB1, Z1_hat)      # dg1 = sum(dB1 ⊙ Z1_hat, axis=(0, 1, 2))   K
     dc1 = np.einsum("abcd->d", dB1)                   # dc1 = sum(dB1, axis=(0, 1, 2))   K
-    # dZ1 = g1 / reshape(sigma, (K,)) ⊙ (dB1 − dg1 / (N*S**2) ⊙ Z1_hat − dc1 / (N*S**2))   N×S×S×K
+    # dZ1 = (g1 / reshape(sigma, (K,))) ⊙ (dB1 − (dg1 / (N*S**2)) ⊙ Z1_hat − dc1 / (N*S**2))   N×S×S×K
     dZ1 = g1 / sigma[0, 0, 0, :] * (dB1 - dg1 / (N * S ** 2) * Z1_hat - dc1 / (N * S ** 2))
     # dX = dR + conv2d_input(dZ1, W1, (S, S), padding=1)   N×S×S×K
     dX = dR + conv2d_input(dZ1, W1, (1, 1), (1, 1), (S, S))

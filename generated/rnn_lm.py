@@ -36,8 +36,7 @@ DTYPE = np.float64
 
 
 def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, dict]:
-    """Computes L, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA
-    say."""
+    """Computes L, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA say."""
     arrays, sizes, dtype, dtypes = read(params, data, dims)
     C = arrays["C"]                                   # V×E
     W_e = arrays["W_e"]                               # E×H
@@ -96,7 +95,7 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     for t in reversed(range(T)):
         dh_t_2 = dh_next + dh[t]                      # dh_t = dh_next + dh[t]   N×H
         dz_h_t = dz_h[t] = dh_t_2 * (1 - h[t] ** 2)   # dz_h_t = dh_t ⊙ (1 − h[t]²)   N×H
-        dh_next = dz_h_t @ W_h_T                      # dh_prev = dz_h_t W_hᵀ   N×H
+        dh_next = dz_h_t @ W_h_T                      # dh_next = dz_h_t W_hᵀ   N×H
     dW_e = c.reshape(N * T, E).T @ dz_h.reshape(N * T, H)  # dW_e = einsum(abc,abd→dc, dz_h, c)   E×H
     # dW_h = einsum(abc,abd→dc, dz_h, h_before)   H×H
     dW_h = h_before.reshape(N * T, H).T @ dz_h.reshape(N * T, H)

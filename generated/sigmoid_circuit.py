@@ -36,8 +36,7 @@ DTYPE = np.float64
 
 
 def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, dict]:
-    """Computes f, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA
-    say."""
+    """Computes f, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA say."""
     arrays, _, dtype, dtypes = read(params, data, dims)
     w0 = arrays["w0"]
     w1 = arrays["w1"]

@@ -29,8 +29,7 @@ DTYPE = np.float64
 
 
 def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, dict]:
-    """Computes z, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA
-    say."""
+    """Computes z, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA say."""
     arrays, _, dtype, dtypes = read(params, data, dims)
     x = arrays["x"]
     y = x ** 2                                        # y = x²

@@ -38,8 +38,7 @@ lam = 0.001
 
 
 def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, dict]:
-    """Computes L, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA
-    say."""
+    """Computes L, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA say."""
     arrays, sizes, dtype, dtypes = read(params, data, dims)
     W = arrays["W"]                                   # C×D
     X = arrays["X"]                                   # N×D

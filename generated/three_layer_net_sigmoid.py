@@ -36,8 +36,7 @@ DTYPE = np.float64
 
 
 def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[np.ndarray, dict]:
-    """Computes f, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA
-    say."""
+    """Computes f, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA say."""
     arrays, sizes, dtype, dtypes = read(params, data, dims)
     W1 = arrays["W1"]                                 # H1×D
     b1 = arrays["b1"]                                 # H1

@@ -34,8 +34,7 @@ DTYPE = np.float64
 
 
 def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, dict]:
-    """Computes L, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA
-    say."""
+    """Computes L, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA say."""
     arrays, _, dtype, dtypes = read(params, data, dims)
     w1 = arrays["w1"]
     w2 = arrays["w2"]

@@ -10,10 +10,10 @@ import sympy as sp
 from symbackprop.core import maths
 from symbackprop.core.facts import copies_of
 from symbackprop.core.graph import Node
-from symbackprop.core.literals import superscript
+from symbackprop.core.literals import is_decimal, superscript
 from symbackprop.core.notation import ModelPrinter, Notation
 from symbackprop.core.pattern import Pattern
-from symbackprop.core.printer import ATOM, POWER, PRODUCT, Text
+from symbackprop.core.printer import ATOM, POWER, PRODUCT, QUOTIENT, Text
 from symbackprop.core.shapes import Shape, bracketed, dim_text
 
 
@@ -40,9 +40,22 @@ class EquationPrinter(ModelPrinter):
             return Text(base + superscript(str(m.exponent.value)), POWER)
         return Text(f"{base}^{self.wrapped(m.exponent, POWER + 1).text}", POWER)
 
+    def num(self, m: maths.Num) -> Text:
+        """A product of roots of numbers as one, sqrt(2/pi)."""
+        square = m.value**2 if m.value.is_Mul and m.value.is_positive and _has_roots(m.value) else m.value
+        if square.is_Rational or square.free_symbols or _has_roots(square):
+            return super().num(m)
+        found = super().num(maths.Num(square))
+        return found if square == m.value else Text(f"sqrt({found.text})")
+
+    def fraction(self, top: Text, bottom: Text) -> Text:
+        """In parentheses where it is a factor: (a / b) ⊙ c."""
+        return Text(f"{self.at_least(top, QUOTIENT).text} / {self.at_least(bottom, PRODUCT + 1).text}", QUOTIENT)
+
     def scaled(self, m: maths.Prod) -> Text:
         """2·x, x/N: a number in front is no entrywise factor."""
-        top, bottom = sp.fraction(m.number)
+        whole = is_decimal(m.number) if m.number.is_Rational else m.number.is_number
+        top, bottom = (m.number, sp.S.One) if whole else sp.fraction(m.number)
         body = self(maths.product(*m.factors))
         if top != 1:
             number = self.wrapped(maths.Num(top), PRODUCT + 1)
@@ -72,6 +85,10 @@ class Equation(Notation):
             return super().structural(node)
         a, axis, n = copies
         return maths.Op("repeat", (self.ref(a), maths.Num(n), maths.Option("axis", maths.Num(sp.Integer(axis)))))
+
+
+def _has_roots(number: sp.Expr) -> bool:
+    return not all(power.exp.is_Integer for power in number.atoms(sp.Pow))
 
 
 @cache

@@ -262,9 +262,12 @@ class ModulePrinter:
         return layout([Line(assign(typed("sizes", shown), dictionary(shown)))])
 
     def told(self) -> str:
-        """What the docstring of forward says on sizes that no array shows."""
+        """The docstring of forward: what it computes, and the sizes that no array shows."""
+        computes = f"Computes {told(self.program.results)}, and the cache that backward reads."
+        whole = paragraph(f"{computes} ValueError for arrays that are not as PARAMS and DATA say.")
         sizes = [f"{n} ({'has to be given' if d is None else f'else {d}'})" for n, d in self.sizes.hidden.items()]
-        return f"\n\n    dims gives what no array shows: {doc_text(', '.join(sizes))}.\n    " if sizes else ""
+        shown = paragraph(f"dims gives what no array shows: {doc_text(', '.join(sizes))}.")
+        return f"{whole}\n\n{INDENT}{shown}\n{INDENT}" if sizes else whole
 
     def keeps_plain_floats(self) -> bool:
         """Whether Python floats are computed with as they are, where nothing else is given."""

@@ -1,0 +1,63 @@
+"""Equations beside lines of code: they are of the line that they stand at, and read as mathematics is read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from symbackprop import load
+from symbackprop.codegen import codegen
+from symbackprop.codegen.names import escape
+from symbackprop.model import zoo
+from symbackprop.model.text import parse
+from tests.codegen.helpers import emit
+from tests.sweeps import few_in_ci
+
+ASSIGNED = re.compile(r"((?:[\w\[\], :]+ = )+)")  # h_t = h[t] = …
+LEFT = re.compile(r"((?:\S+ = )+)")  # of an equation
+
+
+def commented(source: str) -> Iterator[tuple[str, str]]:
+    """Every line of code that has a comment, which stands beside it or above it."""
+    above = ""
+    for line in source[source.index("def forward") : source.index("def init_params")].splitlines():
+        code, _, beside = line.strip().partition("#")
+        if code.strip() and (above or beside):
+            yield code.strip(), above or beside.strip()
+        above = "" if code.strip() else " ".join([above, beside]).strip()
+
+
+def words(found: re.Match[str] | None) -> set[str]:
+    return {escape(word.strip()) for part in found[1].split(" = ") for word in part.split(",")} if found else set()
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize("name", few_in_ci(zoo.names(), 4))
+def test_an_equation_is_called_what_its_line_assigns(name: str, level: int) -> None:
+    lines = [*commented(codegen(load(name), level=level))]
+    told = [(code, equation) for code, equation in lines if LEFT.match(equation)]
+    assert told
+    for code, equation in told:
+        given = words(ASSIGNED.match(code))
+        given |= {re.sub(r"_\d+$", "", word) for word in given}  # numbers tell apart what has the same name
+        assert words(LEFT.match(equation)) & given - {""}, f"{code}  # {equation}"
+
+
+@pytest.mark.parametrize(("expression", "comment"), [
+    ("sum((sum(x * y) / N * y - 1)**2)", "dx = (2 · t2 / N) · y"),
+    ("sum(x / (y * x + 1) / (x + 2))", "t1 = x / (y ⊙ x + 1) / (x + 2)"),
+    ("sum(gelu_tanh(x) * y)", "u = sqrt(2/pi) · (x + 0.044715 · x³)"),
+    ("sum(x) / 3 + sqrt(2) * sum(y)", "L = sum(x) / 3 + sqrt(2) · sum(y)"),
+])
+def test_equations_of_formulas(expression: str, comment: str) -> None:
+    source = codegen(parse(f"dim N\nparam x: N, y: N\nloss L = {expression}"))
+    assert comment in [equation.split("   ")[0] for _, equation in commented(source)], source
+
+
+@pytest.mark.parametrize("text", ["param x\nloss L = x", "dim N, K\nparam x: N\nloss L = sum(x) / K"])
+def test_a_docstring_breaks_where_it_is_full(text: str, tmp_path: Path) -> None:
+    first, *_ = str(emit(text, tmp_path).forward.__doc__).splitlines()
+    assert first.endswith("not as PARAMS and DATA say.")
