@@ -57,7 +57,7 @@ def test_the_user_calls_them_otherwise() -> None:
     model = Model.parse(CASES["gate"][0])
     model.called["z_i"] = "abar"
     assert introduced(model) == ["h_T", "abar[t]"]
-    assert "abar_t = " in codegen(model)
+    assert "dabar = " in codegen(model)
 
 
 @pytest.mark.parametrize(("name", "wanted", "said"), [("q", "r", "calls nothing 'q'"), ("z_i", "W", "is taken")])
