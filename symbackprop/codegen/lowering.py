@@ -5,8 +5,9 @@ Every rule takes a row and returns one with the same value, or None; what it lea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import sympy as sp
 
@@ -32,7 +33,10 @@ def lowered(swept: Derivation, level: int, marks: bool) -> Derivation:
     derivation = closed(swept)
     if not level:
         return derivation
-    rules: list[Rule] = [joined_pads, one_scatter, masked_first, repeated, *([marked] if marks else [])]
+    forward = [row for row in derivation.model.graph.nodes.values() if row.id in derivation.forward_ids]
+    gates = {row.args: row for row in forward if row.form is not None and row.form.role is Role.GATED}
+    rules: list[Rule] = [joined_pads, one_scatter, masked_first, repeated, partial(gated_again, gates),
+                         *([marked] if marks else [])]
     work = Lowering(derivation.model.graph, rules, derivation.names)
     totals = [s.total for s in derivation.steps if not isinstance(s, LoopStep)]
     work.run([*derivation.gradients.values(), *totals], derivation.forward_ids)
@@ -235,3 +239,36 @@ def _masked(folds: Sequence[Node], mask: Node, largest: Node) -> Node:
     for fold in reversed(outer):
         row = graph.again(fold, [row])
     return row
+
+
+# -- the slope of what a sigmoid gates
+
+
+def gated_again(gates: Mapping[tuple[Node, ...], Node], row: Node) -> Node | None:
+    """s·(1 + c·x·(1 − s)) = s + c·y·(1 − s) for y = x·s, which forward has: one product less, and x need not be kept.
+    The gradient of silu and swish: s is 0 or 1, and (1 − s) 0, wherever x or y is limited."""
+    product = row.form.factors if isinstance(row.form, f.Mul) else ()
+    for slope in product:
+        match slope:
+            case f.Add((f.Num(value=1), f.Mul(factors) as term)):
+                parts = [c for c in factors if not isinstance(c, f.Num)]
+            case _:
+                continue
+        match sorted(parts, key=lambda c: isinstance(c, f.Add)):
+            case [f.Call(role=Role.LIMITED, args=(f.Arg(x),)) as limit, f.Add((f.Num(value=1), f.Neg(f.Arg(s))))]:
+                whole = gates.get((row.args[x], row.args[s]))
+                if whole is not None and f.Arg(s) in product:
+                    return _with_gate(row, f.Arg(s), slope, term, limit, whole)
+    return None
+
+
+def _with_gate(row: Node, s: f.Arg, slope: f.Formula, term: f.Mul, limit: f.Formula, whole: Node) -> Node:
+    """The row with s + c·limited(y)·(1 − s) in the place of the slope and of s."""
+    again = f.over(limit, [f.Arg(len(row.args))] * len(row.args))
+    new = f.add(s, f.mul(*[again if c is limit else c for c in term.factors]))
+    others = [c for c in row.form.factors if c != s and c is not slope]  # type: ignore[union-attr]
+    form = f.mul(*others, new)
+    read = f.arguments(form)
+    args = [*row.args, whole]
+    form = f.over(form, [f.Arg(read.index(k)) if k in read else f.ONE for k in range(len(args))])
+    return row.graph.make("elementwise", [args[k] for k in read], Kernel(form))

@@ -38,6 +38,8 @@ class Role(Enum):
     SELECTED = auto()  # a value where something selects it, else 0
     COUNTED = auto()  # 1 where that keeps a value, else 0
     NOUGHT = auto()  # a value, but 0 beside the weight 0
+    GATED = auto()  # a product, but 0 where the second factor is 0
+    LIMITED = auto()  # a value, not too far from 0
     TRUTH = auto()  # a condition as 0 or 1
     EQUALITY = auto()  # 1 where two values are the same, else 0
     ABOVE = auto()  # 1 where the first value is greater than the second, else 0; the third at a tie

@@ -167,3 +167,20 @@ def test_ties_that_another_row_reads_are_there_for_the_gradient_too(level: int) 
     model.output("G", first)
     model.output("H", grad(F.sum(first * v), [X])[0])
     assert verify_source(codegen(model, level=level, verify=False), model, trials=1).passed
+
+
+GATED = ["silu(x)", "swish(x, 1.5)", "gelu_sigmoid(x)", "2 * silu(x)", "silu(silu(x))"]
+
+
+@pytest.mark.parametrize("text", GATED)
+def test_the_slope_of_a_gate_is_made_of_what_it_gates(text: str, tmp_path: Path) -> None:
+    """s + x·s·(1 − s) at random, and where x·s or x is infinite, tiny or 0."""
+    model = Model.parse(f"dim N\ninput x: N\noutput y = {text}", name="gate")
+    assert "limited(x)" not in body(codegen(model, verify=False), "backward")
+    plain, quick = (emit(model, tmp_path, level=level) for level in (0, 1))
+    special = [0, -0.0, 5e-324, -1e-300, 1e13, -1e13, 1e200, -1e200, np.inf, -np.inf, 37, -37, 745, -745]
+    x = np.concatenate([np.random.default_rng(0).normal(scale=5, size=2000), special])
+    with np.errstate(all="ignore"):
+        results = [m.backward(m.forward({}, {"x": x})[1], np.ones_like(x))["x"] for m in (plain, quick)]
+    assert np.isfinite(results[1][np.isfinite(x)]).all()
+    np.testing.assert_allclose(results[1], results[0], rtol=1e-12, atol=1e-15)
