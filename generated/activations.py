@@ -129,8 +129,8 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[dict, d
     cache = {
         "a_logistic": a_logistic, "a_tanh": a_tanh, "z_relu": z_relu, "z_leaky": z_leaky, "alpha": alpha,
         "z_prelu": z_prelu, "z_elu": z_elu, "a_elu": a_elu, "z_softplus": z_softplus, "p": p,
-        "z_gelu": z_gelu, "s_2": s_2, "z_gelu_s": z_gelu_s, "t": t, "z_gelu_t": z_gelu_t, "s_3": s_3,
-        "z_silu": z_silu, "s_4": s_4, "z_swish": z_swish, "beta": beta, "t_2": t_2, "z_mish": z_mish,
+        "z_gelu": z_gelu, "s_2": s_2, "a_gelu_s": a_gelu_s, "t": t, "z_gelu_t": z_gelu_t, "s_3": s_3,
+        "a_silu": a_silu, "s_4": s_4, "z_swish": z_swish, "beta": beta, "t_2": t_2, "z_mish": z_mish,
         "t1": t1, "c": c, "s": s, "z_r": z_r, "beta_s": beta_s, "W_s": W_s, "r": r, "V_s": V_s, "g": g,
         "GLU": GLU, "W": W, "V": V, "x": x, "N": N, "M": M, "dtype": dtype, "dtypes": dtypes,
     }
@@ -157,11 +157,11 @@ def backward(cache: dict, upstream: dict) -> dict[str, np.ndarray]:
     p = cache["p"]                                    # N
     z_gelu = cache["z_gelu"]                          # N
     s_2 = cache["s_2"]                                # N
-    z_gelu_s = cache["z_gelu_s"]                      # N
+    a_gelu_s = cache["a_gelu_s"]                      # N
     t = cache["t"]                                    # N
     z_gelu_t = cache["z_gelu_t"]                      # N
     s_3 = cache["s_3"]                                # N
-    z_silu = cache["z_silu"]                          # N
+    a_silu = cache["a_silu"]                          # N
     s_4 = cache["s_4"]                                # N
     z_swish = cache["z_swish"]                        # N
     beta = cache["beta"]
@@ -220,8 +220,8 @@ def backward(cache: dict, upstream: dict) -> dict[str, np.ndarray]:
     dz_2 = da_swish * limited(z_swish) * s_4 * (1 - s_4)  # dz_2 = da_swish ⊙ z_swish ⊙ s_4 ⊙ (1 − s_4)   N
     dbeta = (dz_2 * limited(z_swish)).sum()           # dbeta = sum(dz_2 ⊙ z_swish)
     dz_swish = da_swish * s_4 + dz_2 * beta           # dz_swish = da_swish ⊙ s_4 + dz_2 · beta   N
-    # dz_silu = da_silu ⊙ s_3 ⊙ (1 + z_silu ⊙ (1 − s_3))   N
-    dz_silu = da_silu * (s_3 * (1 + limited(z_silu) * (1 - s_3)))
+    # dz_silu = da_silu ⊙ (s_3 + a_silu ⊙ (1 − s_3))   N
+    dz_silu = da_silu * (s_3 + limited(a_silu) * (1 - s_3))
     # dz_gelu_t = da_gelu_t ⊙ ((1 + t) / 2 + sqrt(1/(2*pi)) · z_gelu_t ⊙ (1 − t²) ⊙ (1 + 0.134145 ·
     #   z_gelu_t²))   N
     dz_gelu_t = (
@@ -236,8 +236,8 @@ def backward(cache: dict, upstream: dict) -> dict[str, np.ndarray]:
             )
         )
     )
-    # dz_gelu_s = da_gelu_s ⊙ s_2 ⊙ (1 + 1.702 · z_gelu_s ⊙ (1 − s_2))   N
-    dz_gelu_s = da_gelu_s * (s_2 * (1 + 1.702 * limited(z_gelu_s) * (1 - s_2)))
+    # dz_gelu_s = da_gelu_s ⊙ (s_2 + 1.702 · a_gelu_s ⊙ (1 − s_2))   N
+    dz_gelu_s = da_gelu_s * (s_2 + 1.702 * limited(a_gelu_s) * (1 - s_2))
     # dz_gelu = da_gelu ⊙ (p + z_gelu ⊙ normal_pdf(z_gelu))   N
     dz_gelu = da_gelu * (p + limited(z_gelu) * normal_pdf(z_gelu))
     dz_softplus = da_softplus * sigmoid(z_softplus)   # dz_softplus = da_softplus ⊙ sigmoid(z_softplus)   N
@@ -593,7 +593,7 @@ def elu(x: np.ndarray | float, alpha: float) -> np.ndarray:
 def gated(x: np.ndarray, gate: np.ndarray) -> np.ndarray:
     """x * gate, and 0 where the gate is 0, even at an infinite x."""
     product = x * gate
-    return product if np.isfinite(product).all() else np.where(gate == 0, 0, x) * gate
+    return product if np.isfinite(np.vdot(product, product)) else np.where(gate == 0, 0, x) * gate
 
 
 def limited(x: np.ndarray) -> np.ndarray:

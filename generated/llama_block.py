@@ -109,7 +109,7 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[np.ndar
     U = a_3 * m                                       # U = a_3 ⊙ m   N×T×F
     Y = X1 + (U.reshape(N * T, F) @ W2).reshape(N, T, d * g * h)  # Y = X1 + U W2   N×T×(d*g*h)
     cache = {
-        "W2": W2, "a_3": a_3, "V": V, "m": m, "s_3": s_3, "z": z, "W": W, "r2": r2, "M": M, "X1_hat": X1_hat,
+        "W2": W2, "a_3": a_3, "V": V, "m": m, "s_3": s_3, "W": W, "r2": r2, "M": M, "X1_hat": X1_hat,
         "s_2": s_2, "W_o": W_o, "P": P, "W_v": W_v, "S": S, "t6": t6, "c": c, "sin": sin, "cos": cos,
         "W_k": W_k, "K": K, "W_q": W_q, "r1": r1, "A": A, "X_hat": X_hat, "s": s, "k": k, "U": U, "N": N,
         "T": T, "h": h, "g": g, "d": d, "F": F, "dtype": dtype, "dtypes": dtypes,
@@ -125,7 +125,6 @@ def backward(cache: dict, upstream: np.ndarray) -> dict[str, np.ndarray]:
     V = cache["V"]                                    # (d*g*h)×F
     m = cache["m"]                                    # N×T×F
     s_3 = cache["s_3"]                                # N×T×F
-    z = cache["z"]                                    # N×T×F
     W = cache["W"]                                    # (d*g*h)×F
     r2 = cache["r2"]                                  # (d*g*h)
     M = cache["M"]                                    # N×T×(d*g*h)
@@ -155,7 +154,7 @@ def backward(cache: dict, upstream: np.ndarray) -> dict[str, np.ndarray]:
     dU = (dY.reshape(N * T, d * g * h) @ W2.T).reshape(N, T, F)  # dU = dY W2ᵀ   N×T×F
     dm = dU * a_3                                     # dm = dU ⊙ a_3   N×T×F
     dV = M.reshape(N * T, d * g * h).T @ dm.reshape(N * T, F)  # dV = einsum(abc,abd→dc, dm, M)   (d*g*h)×F
-    dz = dU * (m * (s_3 * (1 + limited(z) * (1 - s_3))))  # dz = dU ⊙ m ⊙ s_3 ⊙ (1 + z ⊙ (1 − s_3))   N×T×F
+    dz = dU * (m * (s_3 + limited(a_3) * (1 - s_3)))  # dz = dU ⊙ m ⊙ (s_3 + a_3 ⊙ (1 − s_3))   N×T×F
     dW = M.reshape(N * T, d * g * h).T @ dz.reshape(N * T, F)  # dW = einsum(abc,abd→dc, dz, M)   (d*g*h)×F
     # dM = dm Vᵀ + dz Wᵀ   N×T×(d*g*h)
     dM = (
@@ -537,7 +536,7 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
 def gated(x: np.ndarray, gate: np.ndarray) -> np.ndarray:
     """x * gate, and 0 where the gate is 0, even at an infinite x."""
     product = x * gate
-    return product if np.isfinite(product).all() else np.where(gate == 0, 0, x) * gate
+    return product if np.isfinite(np.vdot(product, product)) else np.where(gate == 0, 0, x) * gate
 
 
 def limited(x: np.ndarray) -> np.ndarray:

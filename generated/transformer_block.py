@@ -488,7 +488,7 @@ ERFC_SCALED = (
 def gated(x: np.ndarray, gate: np.ndarray) -> np.ndarray:
     """x * gate, and 0 where the gate is 0, even at an infinite x."""
     product = x * gate
-    return product if np.isfinite(product).all() else np.where(gate == 0, 0, x) * gate
+    return product if np.isfinite(np.vdot(product, product)) else np.where(gate == 0, 0, x) * gate
 
 
 def limited(x: np.ndarray) -> np.ndarray:

@@ -406,7 +406,7 @@ def quotient(a: float, b: float) -> float:
 def gated(x: np.ndarray, gate: np.ndarray) -> np.ndarray:
     """x * gate, and 0 where the gate is 0, even at an infinite x."""
     product = x * gate
-    return product if np.isfinite(product).all() else np.where(gate == 0, 0, x) * gate
+    return product if np.isfinite(np.vdot(product, product)) else np.where(gate == 0, 0, x) * gate
 
 
 def logit_loss(z: np.ndarray, y: np.ndarray) -> np.ndarray:
