@@ -10,10 +10,11 @@ import sympy as sp
 
 from symbackprop.core import build
 from symbackprop.core import formula as f
-from symbackprop.core.facts import kind, plainly, way
+from symbackprop.core.facts import is_spread, kind, plainly, unnamed, way
 from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.kernel import Kernel
 from symbackprop.core.roles import Role
+from symbackprop.core.shapes import Shape, is_one, same_shape
 
 
 class Differences:
@@ -63,12 +64,23 @@ class Differences:
         """x − total, or the total ``first``."""
         self.passed |= {row.id for end in (total, x) if is_total(end) or _adds_two(end) for row in way(end)}
         if is_total(total):
-            return less_total(x, total, -1 if first else 1)
+            return less_total(*self._as_given(x, total), -1 if first else 1)
         if x not in total.args:
             return None
         a, b = total.args if x is total.args[0] else total.args[::-1]
         loss = total.graph.call("softplus", b - a)
         return loss if first else -loss
+
+
+    def _as_given(self, x: Node, total: Node) -> tuple[Node, Node]:
+        """Both of z, where they are of u = z − max z: z_i − log Σe^z = u_i − log Σe^u, and the total takes the largest
+        entry away itself."""
+        u, (axes, _) = plainly(total).args[0], plainly(total).attr
+        z, around = unshifted(u, axes)
+        if z is u or _moved_from(x) is not _moved_from(u):
+            return x, total
+        self.passed |= around
+        return _over(x, _moved_from(u), z), _over(total, u, z)
 
 
 def is_total(row: Node) -> bool:
@@ -103,10 +115,48 @@ def _parts(row: Node) -> tuple[Node, Node]:
 
 def _like(row: Node, new: Node) -> Node:
     """What a row is, seen through names and new axes, of another row than it reads there."""
-    if row is plainly(row):
+    return _over(row, plainly(row), new)
+
+
+def _over(row: Node, old: Node, new: Node) -> Node:
+    """What a row is of the old one, of a new one, without the names in between."""
+    if row is old:
         return new
-    below = _like(row.args[0], new)
-    return below if row.form == f.Arg(0) else row.graph.again(row, (below,))
+    below = _over(row.args[0], old, new)
+    return below if row.form == f.Arg(0) else row.graph.again(row, (below, *row.args[1:]))
+
+
+def unshifted(u: Node, axes: Sequence[int]) -> tuple[Node, set[int]]:
+    """z, of u = z − max z along the axes, held constant or not, and the rows that are gone around; else u.
+    softmax(u) = softmax(z), which takes the largest entry away itself."""
+    row = unnamed(u)
+    match row.form:
+        case f.Add((f.Arg(whole), f.Neg(f.Arg(place)))) | f.Add((f.Neg(f.Arg(place)), f.Arg(whole))):
+            z, shift = row.args[whole], row.args[place]
+        case _:
+            return u, set()
+    top, around = _source(shift)
+    if not top.op.chooses or unnamed(top.args[0]) is not unnamed(z) or not set(axes) <= set(top.attr[0]):
+        return u, set()
+    if not same_shape(z.shape, u.shape) or not is_read_along(shift, z.shape, top.attr[0]):
+        return u, set()
+    return z, {u.id, row.id, *around}
+
+
+def _source(row: Node) -> tuple[Node, set[int]]:
+    """The row that a row is, seen through names and new axes and held constant or not, and those on the way there."""
+    around = {row.id}
+    while is_spread(row) or row.form == f.Arg(0) or row.op.held:
+        row = row.args[0]
+        around.add(row.id)
+    return row, around
+
+
+def is_read_along(reduced: Node, shape: Shape, axes: Sequence[int]) -> bool:
+    """Whether what was reduced along axes is read as broadcasting against these, which it may lack in front."""
+    whole = build.reduced_shape(shape, axes, keepdims=True)
+    lacks = len(shape) - reduced.ndim
+    return lacks >= 0 and all(map(is_one, whole[:lacks])) and same_shape(reduced.shape, whole[lacks:])
 
 
 def _distance(x: Node, total: Node) -> tuple[bool, bool]:

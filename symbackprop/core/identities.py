@@ -16,7 +16,7 @@ import sympy as sp
 
 from symbackprop.core import build, exact_forms
 from symbackprop.core import formula as f
-from symbackprop.core.differences import Differences, less_total
+from symbackprop.core.differences import Differences, is_read_along, less_total, unshifted
 from symbackprop.core.facts import is_lookup, is_sum, kind, plainly, way
 from symbackprop.core.graph import BOOL, Node
 from symbackprop.core.hazards import is_nonnegative
@@ -25,7 +25,6 @@ from symbackprop.core.pattern import Pattern
 from symbackprop.core.roles import Role
 from symbackprop.core.scalars import TABLE, Scalar
 from symbackprop.core.selection import zero_branch
-from symbackprop.core.shapes import same_shape
 
 MAX_DEPTH = 40
 Known = Callable[[Node], Node | None]
@@ -525,15 +524,17 @@ class _Quotients:
             e, rest = self.args[k], f.ONE if num == f.Arg(k) else _without(num, f.Arg(k))
             if rest is not None and plainly(e) is plainly(total.args[0]) and self._divides(e, total, den.index):
                 u = self._argument(e)
-                self.logs.passed |= set() if u is None else {row.id for row in way(self.args[den.index])}
-                return None if u is None else f.mul(rest, self._row(build.softmax(u, total.attr[0][0])))
+                return None if u is None else f.mul(rest, self._softmax(u, total, self.args[den.index]))
         return None
 
+    def _softmax(self, u: Node, total: Node, divisor: Node) -> f.Formula:
+        z, around = unshifted(u, total.attr[0])
+        self.logs.passed |= {row.id for row in way(divisor)} | around
+        return self._row(build.softmax(z, total.attr[0][0]))
+
     def _divides(self, e: Node, total: Node, place: int) -> bool:
-        """Whether the sum along one axis is read as broadcasting against that axis, which it may lack in front."""
-        axes, given = total.attr[0], self.args[place].shape
-        whole = build.reduced_shape(e.shape, axes, keepdims=True)
-        return len(axes) == 1 and len(given) >= e.ndim - axes[0] - 1 and same_shape(given, whole[e.ndim - len(given) :])
+        """Whether the sum along one axis is read as broadcasting against that axis."""
+        return len(total.attr[0]) == 1 and is_read_along(self.args[place], e.shape, total.attr[0])
 
     def _call(self, name: str, u: Node) -> f.Formula:
         return self._row(u.graph.call(name, u))

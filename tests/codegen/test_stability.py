@@ -58,6 +58,13 @@ def log_softmax(z: Any) -> Any:
 
 
 P = "dim N, C\ndata t: N x C\nparam z: N x C\np = softmax(z)\n"
+SHIFTED = """dim N, C
+data t: N x C
+param z: N x C
+s = z - {}
+e = exp(s)
+p = e / sum(e, axis=1, keepdims=True)
+loss L = -sum(t * log(p))"""
 PICK = "dim N, C\ndata y: N int < C\nparam z: N x C\np = softmax(z)\n"
 S = "dim N\ndata y: N\nparam z: N\na = sigmoid(z)\n"
 X = "dim N\nparam z: N\n"
@@ -87,6 +94,9 @@ CASES: dict[str, tuple[str, Any, dict[str, Any], Callable[[Any], tuple[Any, Any]
     "softmax by hand": (
         "dim N, C\ndata t: N x C\nparam z: N x C\ne = exp(z)\np = e/sum(e, axis=1, keepdims=True)\n"
         "loss L = -sum(t*log(p))", Z, soft, from_logits(SOFT)),
+    "softmax by hand, shifted": (SHIFTED.format("max(z, axis=1, keepdims=True)"), Z, soft, from_logits(SOFT)),
+    "softmax by hand, shifted by what is held": (SHIFTED.format("stop_gradient(max(z, axis=1))[:, None]"), Z, soft,
+                                                 from_logits(SOFT)),
     "logistic": (S + "loss L = -sum(y*log(a) + (1-y)*log(1-a))", V, {"y": B}, logistic),
     "logistic, 1 - a named": (S + "b = 1 - a\nloss L = -sum(y*log(a) + (1-y)*log(b))", V, {"y": B}, logistic),
     "logistic, log1p": (S + "loss L = -sum(y*log(a) + (1-y)*log1p(-a))", V, {"y": B}, logistic),
@@ -217,6 +227,19 @@ def test_comments_name_the_identity(tmp_path: Path) -> None:
 
     assert "log_p = log(p) = z − " in codegen(parse(CASES["named softmax"][0]))
     assert "= 1 / (1 + exp(−z)) = sigmoid(z)" in codegen(parse(CASES["1/(1+e^-z)"][0]))
+
+
+@pytest.mark.parametrize(("shift", "taken"), [
+    ("max(z, axis=1, keepdims=True)", True), ("max(z)", True), ("stop_gradient(max(z, axis=1))[:, None]", True),
+    ("max(z, axis=0, keepdims=True)", False), ("max(z, axis=1)", False), ("max(t, axis=1, keepdims=True)", False),
+])
+def test_a_softmax_takes_the_largest_entry_away_itself(shift: str, taken: bool) -> None:
+    """And only the largest one of what it is of, along its own axis."""
+    from symbackprop.codegen import codegen
+
+    model = parse(SHIFTED.format(shift).replace("N x C", "C x C").replace("dim N, C", "dim C"))
+    assert ("softmax_parts(z, " in codegen(model)) is taken
+    assert verify_source(codegen(model), model).passed
 
 
 def test_logits_that_are_shifted_by_hand_keep_their_digits(tmp_path: Path) -> None:
