@@ -27,7 +27,7 @@ def interrupted(module: Any, one: Call, other: Call) -> int | None:
     these give: at some lines, or at each of them where the module holds something that can change."""
     with quiet(), np.errstate(all="ignore"):
         began = time.perf_counter()
-        lines, right = lines_run(module, one, lambda line: None)
+        lines, right = lines_run(module, one)
         share = (LONG if holds(module) else TIME) / (2 * (time.perf_counter() - began))
         most = int(min(max(share, FEWEST), MOST))
         some = lines[:: max(1, -(-len(lines) // most))]
@@ -36,12 +36,7 @@ def interrupted(module: Any, one: Call, other: Call) -> int | None:
 
 def disturbs(module: Any, one: Call, other: Call, number: int, right: Any) -> bool:
     """Whether the other calls before a line change what the one gives."""
-
-    def before(line: int) -> None:
-        if line == number:
-            meanwhile(module, other)
-
-    return not alike(lines_run(module, one, before)[1], right)
+    return not alike(lines_run(module, one, number, lambda: meanwhile(module, other))[1], right)
 
 
 def meanwhile(module: Any, other: Call) -> None:
@@ -56,18 +51,21 @@ def meanwhile(module: Any, other: Call) -> None:
     thread.join(PATIENCE)
 
 
-def lines_run(module: Any, given: Call, before: Callable[[int], None]) -> tuple[list[int], Any]:
-    """The lines of the file that forward and backward run through, and what they return, or that they raise;
-    ``before`` is called before the first time that each of them runs."""
-    seen, path = dict[int, None](), module.__file__
+def lines_run(module: Any, given: Call, until: int | None = None, then: Callable[[], None] = lambda: None
+              ) -> tuple[list[int], Any]:
+    """The lines of the file that forward and backward run through, and what they return, or that they raise. Before
+    the line ``until`` runs first, ``then`` is called, and no more lines are looked at: while they are, each line of a
+    long function takes Python a time in proportion to its number, in every thread."""
+    seen, path, earlier = dict[int, None](), module.__file__, sys.gettrace()
 
     def line(frame: Any, event: str, _: Any) -> Any:
         if event == "line" and frame.f_lineno not in seen:
             seen[frame.f_lineno] = None
-            before(frame.f_lineno)
+            if frame.f_lineno == until:
+                sys.settrace(earlier)
+                then()
         return line
 
-    earlier = sys.gettrace()
     sys.settrace(lambda frame, event, _: line if frame.f_code.co_filename == path else None)
     try:
         found: Any = both(module, given)
