@@ -549,7 +549,8 @@ RULES: dict[str, Rule] = {
 # function of its name
 
 _SAME = ("exp", "log", "log1p", "expm1", "sqrt", "abs", "sign", "sin", "cos", "tan", "sinh", "cosh", "tanh",
-         "logaddexp", "hypot", "maximum", "minimum", "where", "floor", "ceil", "trunc", "round", "remainder")
+         "logaddexp", "hypot", "maximum", "minimum", "where", "floor", "ceil", "trunc", "round", "remainder",
+         "floor_divide")
 _ARCS = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "atan2": "arctan2", "asinh": "arcsinh",
          "acosh": "arccosh", "atanh": "arctanh"}
 _HELPERS = {"elu_unit": "elu", "nought": "where_selected", "monomial": "power_term"}

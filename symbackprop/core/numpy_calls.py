@@ -51,8 +51,8 @@ def flat(a: Node, axis: int | None = None) -> Node:
 
 # -- ufuncs, and their methods reduce, accumulate and outer
 FUNCTIONS = {"exp", "log", "log1p", "expm1", "sqrt", "sign", "sin", "cos", "tan", "sinh", "cosh", "tanh",
-             "floor", "ceil", "trunc", "remainder", "square", "exp2", "log2", "log10", "maximum", "minimum", "equal",
-             "not_equal", "greater", "greater_equal", "less", "less_equal", "negative"}
+             "floor", "ceil", "trunc", "remainder", "floor_divide", "square", "exp2", "log2", "log10",
+             "maximum", "minimum", "equal", "not_equal", "greater", "greater_equal", "less", "less_equal", "negative"}
 TABLE.update({name: F.FUNCTIONS[name] for name in FUNCTIONS})
 TABLE.update(dict.fromkeys(("absolute", "fabs"), F.FUNCTIONS["abs"]))
 TABLE.update({f"arc{name}": F.FUNCTIONS[f"a{name}"] for name in ("sin", "cos", "tan", "tan2", "sinh", "cosh", "tanh")})

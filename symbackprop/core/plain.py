@@ -133,6 +133,9 @@ class Plain:
     def remainder(self, a: float, b: float) -> Real:
         return Real(float(a) % float(b) if b and math.isfinite(a) else math.nan)
 
+    def floor_divide(self, a: float, b: float) -> Real:
+        return Real(float(a) // float(b) if b else math.nan)
+
     def real(self, x: float) -> Real:
         return Real(x)
 

@@ -524,8 +524,12 @@ def _atan2(np: Numpy, y: Any, x: Any) -> Any:
     return angle + 1j * (a * np.imag(y) - b * np.imag(x)) / (a * a + b * b) if turned else angle
 
 
+def _floor_divide(np: Numpy, a: Any, b: Any) -> Any:
+    return np.floor_divide(np.real(a), np.real(b))
+
+
 def _remainder(np: Numpy, a: Any, b: Any) -> Any:
-    rest, whole = np.remainder(np.real(a), np.real(b)), np.floor(np.real(a) / np.real(b))
+    rest, whole = np.remainder(np.real(a), np.real(b)), _floor_divide(np, a, b)
     moved = np.iscomplexobj(a) or np.iscomplexobj(b)
     return rest + 1j * (np.imag(a) - whole * np.imag(b)) if moved else rest
 
@@ -845,8 +849,11 @@ _RECORDS = [
            finite=1 - X**2),
     *[Scalar(name, opaque(name), _piecewise(name), (NO,), note="derivative 0 everywhere", whole=True)
       for name in ("floor", "ceil", "trunc", "round")],
-    Scalar("remainder", opaque("remainder"), _remainder, (ONE, -call("floor", X / Y)), (ANY, (0.3, 2.0)),
-           means=X - Y * call("floor", X / Y), defined="y is not 0", finite=Y**2),
+    Scalar("floor_divide", opaque("floor_divide"), _floor_divide, (NO, NO), (ANY, (0.3, 2.0)),
+           means=call("floor", X / Y), note="derivative 0 everywhere; the quotient is not rounded before its floor is",
+           defined="y is not 0", finite=Y**2),
+    Scalar("remainder", opaque("remainder"), _remainder, (ONE, -call("floor_divide", X, Y)), (ANY, (0.3, 2.0)),
+           means=X - Y * call("floor_divide", X, Y), defined="y is not 0", finite=Y**2),
     Scalar("tanh", sp.tanh, lambda np, x: np.tanh(x), (1 - OUT**2,), latex=r"\tanh",
            complement=call("twice_sigmoid", -2 * X), rest=call("exp", -2 * call("log_cosh", X)), odd=True,
            mean=call("tanh_mean", 0, X), range=(-1.0, 1.0), gives="h a", reads="z"),

@@ -32,6 +32,7 @@ RESHAPED = words("view reshape _unsafe_view flatten unflatten squeeze view_copy 
 BROADCAST = words("expand expand_as expand_copy")
 SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "matmul": "@", "mm": "@", "bmm": "@", "mv": "@", "dot": "@",
          "vdot": "@", "iadd": "+", "truediv": "/", "true_divide": "/"}
+WHOLE = {"floor": "floor_divide"}  # what is no rounded quotient
 COMPARED = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 LOSSES = ("_loss", "_entropy", "_with_logits", "_embedding_loss", "kl_div")
 REDUCTIONS = ("none", "mean", "sum")
@@ -218,6 +219,8 @@ class Formulas:
             right = tree.Chain(self.value(args["alpha"]), (("*", right),))
         found = tree.Chain(left, ((sign, right),))
         rounded = args.get("rounding_mode")
+        if rounded in WHOLE:
+            return tree.Call(WHOLE[rounded], (left, right), ())
         return tree.Call(rounded, (found,), ()) if rounded else found
 
 
@@ -966,8 +969,7 @@ def _sign(sign: str) -> Rule:
 
 
 def _floored(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
-    left, right = map(f.value, node.args)
-    return tree.Call("floor", (tree.Chain(left, (("/", right),)),), ())
+    return tree.Call("floor_divide", tuple(map(f.value, node.args)), ())
 
 
 def _compared(sign: str) -> Rule:

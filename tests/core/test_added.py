@@ -106,6 +106,24 @@ def test_steps_have_the_slope_of_their_pieces(name: str, theirs: Any, slope: flo
     np.testing.assert_allclose([loss, *grads["x"]], [theirs(x).sum(), *[slope] * 7])
 
 
+@pytest.mark.parametrize("level", LEVELS)
+def test_whole_quotients_and_their_rests_are_those_of_floats(level: int, tmp_path: Path) -> None:
+    """1 // 0.1 is 9: 0.1 as a float is more than a tenth, and the quotient is not rounded to 10 first."""
+    a, b = (v.ravel() for v in np.meshgrid([1.0, 0.3, -1.0, 6.0, 7.5], [0.1, -0.1, 0.3, 0.7, 2.5]))
+    module = emit("dim N\nparam a: N, b: N\nq = a // b\nr = a % b\nloss L = sum(q) + sum(r)", tmp_path, level=level)
+    loss, grads = module.loss_and_grads({"a": a, "b": b}, {})
+    np.testing.assert_allclose(loss, (a // b).sum() + (a % b).sum(), rtol=1e-15)
+    np.testing.assert_array_equal([grads["a"], grads["b"]], [np.ones(25), -(a // b)])
+
+
+@pytest.mark.parametrize(("written", "value"), [
+    ("1 // 0.1", 1 // 0.1), ("1 % 0.1", 1 % 0.1), ("-7 // 2", -7 // 2), ("-7 % 2", -7 % 2),
+    ("0.5 // 0.25", 0.5 // 0.25)])
+def test_numbers_are_divided_as_floats_are(written: str, value: float) -> None:
+    model = Model.parse(f"param w\nloss L = w * ({written})")
+    assert evaluate([model.graph.names["L"]], {"w": np.array(1.0)})[0] == value
+
+
 def test_orders_of_polygamma() -> None:
     x = np.array([0.2, 1.0, 5.5])
     g = Graph()

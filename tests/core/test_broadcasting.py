@@ -26,8 +26,8 @@ TWO: dict[str, Callable[[Node, Node], Node]] = {
     for name in (
         "absolute_error", "binary_cross_entropy", "binary_cross_entropy_with_logits", "elu", "equal", "greater",
         "greater_equal", "hinge", "huber", "less", "less_equal", "leaky_relu", "maximum", "minimum", "not_equal",
-        "prelu", "squared_error", "swish", "dropout", "atan2", "logaddexp", "remainder", "polygamma", "xlogy",
-        "xlog1py", "mse", "mae", "smooth_l1", "js_divergence", "focal", "poisson_nll", "add", "subtract",
+        "prelu", "squared_error", "swish", "dropout", "atan2", "logaddexp", "remainder", "floor_divide", "polygamma",
+        "xlogy", "xlog1py", "mse", "mae", "smooth_l1", "js_divergence", "focal", "poisson_nll", "add", "subtract",
         "multiply", "divide",
     )
 } | {

@@ -64,6 +64,7 @@ ORACLE: dict[str, Callable[..., Any]] = {
     "ceil": mp.ceil,
     "round": mp.nint,
     "trunc": lambda x: mp.sign(x) * mp.floor(abs(x)),
+    "floor_divide": lambda a, b: mp.floor(a / b),
     "remainder": lambda a, b: a - b * mp.floor(a / b),
     "erfc": mp.erfc,
     "erfinv": mp.erfinv,

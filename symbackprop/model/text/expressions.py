@@ -146,7 +146,7 @@ def _product(c: Cursor) -> tree.Expr:
 _OF_PRODUCTS = ("*", "/", "@", "·", "//", "%")
 # what ``a // b`` and ``a % b`` are; the sign in front of a belongs to it, as in Python
 _WHOLE: dict[str, Callable[[tree.Expr, tree.Expr, Place | None], tree.Expr]] = {
-    "//": lambda a, b, place: tree.Call("floor", (tree.Chain(a, (("/", b),), place=place),), (), place=place),
+    "//": lambda a, b, place: tree.Call("floor_divide", (a, b), (), place=place),
     "%": lambda a, b, place: tree.Call("remainder", (a, b), (), place=place),
 }
 

@@ -46,7 +46,7 @@ def mul(x: Node, other: Any) -> Node:
 @of("div", "true_divide")
 def div(x: Node, other: Any, rounding_mode: str | None = None) -> Node:
     quotient = x / other
-    return {"trunc": F.trunc, "floor": F.floor, None: lambda q: q}[rounding_mode](quotient)
+    return {"trunc": F.trunc, "floor": lambda q: F.floor_divide(x, other), None: lambda q: q}[rounding_mode](quotient)
 
 
 @of("__rdiv__")
