@@ -6,11 +6,14 @@ import re
 import warnings
 from typing import Any
 
+import mpmath
 import numpy as np
 import pytest
 
+from symbackprop.core.reverse import grad
 from symbackprop.model import Model
 from symbackprop.model.text.spellings import _table
+from symbackprop.verify.interpreter import evaluate
 from tests.core.helpers import value
 
 torch = pytest.importorskip("torch")
@@ -392,6 +395,7 @@ scipy.special.gamma(3 * A)
 scipy.special.factorial(P)
 scipy.special.factorial(2 * A)
 scipy.special.beta(A, 2 * B)
+scipy.special.rgamma(3 * A)
 scipy.special.comb(5, 2 * P)
 scipy.special.binom(5.5, -2 * P)
 scipy.special.perm(5, P)
@@ -440,3 +444,27 @@ def test_every_spelling_is_tried() -> None:
     apart = {"r", "f", "r t", "p", "n p", "o", "k", "j"}  # R's, TensorFlow's and others are tried among pasted lines
     assert not [name for name, found in _table().items() if not {s.where for s in found} <= apart
                 and not re.search(r"\." + name.replace(".", r"(\([^()]*\))?\.") + r"\(", called)]
+
+
+def _binomial(n: Any, k: Any) -> Any:
+    return mpmath.gamma(n + 1) * mpmath.rgamma(k + 1) * mpmath.rgamma(n - k + 1)
+
+
+def _beta(a: Any, b: Any) -> Any:
+    return mpmath.gamma(a) * mpmath.gamma(b) * mpmath.rgamma(a + b)
+
+
+@pytest.mark.parametrize(("name", "exact", "a", "b"), [
+    *[("binom", _binomial, *at) for at in ((5, 7), (5, -2), (5, 6), (0, 1), (3.3, -1), (-2.5, -1), (300, 500), (5, 2),
+                                           (5.5, -0.5), (-2.5, 2))],
+    *[("beta", _beta, *at) for at in ((1.5, -1.5), (0.5, -2.5), (-0.3, 0.3), (2, 3), (-1.5, 2.2))]])
+def test_what_is_0_by_a_pole_below_has_its_slopes(name: str, exact: Any, a: float, b: float) -> None:
+    model = Model.parse(f"param a, b\nloss L = {name}(a, b)")
+    rows = [model.graph.names["L"], *grad(model.graph.names["L"], [model.graph.names["a"], model.graph.names["b"]])]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = evaluate(rows, {"a": np.array(float(a)), "b": np.array(float(b))})
+    with mpmath.workdps(60):
+        orders = [(0, 0), (1, 0), (0, 1)]
+        wanted = [float(mpmath.diff(exact, (mpmath.mpf(a), mpmath.mpf(b)), n)) for n in orders]
+    np.testing.assert_allclose(np.stack(found), wanted, rtol=1e-12, atol=1e-200)

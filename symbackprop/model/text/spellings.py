@@ -170,11 +170,15 @@ n t: entr (x) -> -xlogy(x, x)
 n: rel_entr (x, y) -> xlogy(x, x) - xlogy(x, y)
 n: gammasgn (x) -> 1 - 2 * remainder(floor(minimum(x, 0)), 2)
 n: gamma (x) -> gammasgn(x) * exp(lgamma(x))
-n: factorial (n) -> where(n >= 0, exp(lgamma(n + 1)), 0)
-n: beta (a, b) -> gammasgn(a) * gammasgn(b) * gammasgn(a + b) * exp(lgamma(a) + lgamma(b) - lgamma(a + b))
-n: comb (n|N, k) -> where((k <= n) * (n >= 0) * (k >= 0), binom(n, k), 0)
-n: binom (n, k) -> gammasgn(n + 1) * gammasgn(k + 1) * gammasgn(n - k + 1) * exp(lgamma(n + 1) - lgamma(k + 1) \
-- lgamma(n - k + 1))
+n: factorial (n) -> where(n >= 0, exp(lgamma(where(n >= 0, n, 0) + 1)), 0)
+p: sinpi (x) -> (1 - 2 * remainder(round(x), 2)) * sin(pi * (x - round(x)))
+p: log_gamma_below (x) -> where(x < 0.5, lgamma(where(x < 0.5, 1 - x, 1)), -lgamma(where(x < 0.5, 1, x)))
+p: wave_below (x) -> where(x < 0.5, sinpi(x) / pi, 1)
+n: rgamma (x) -> wave_below(x) * exp(log_gamma_below(x))
+n: beta (a, b) -> gammasgn(a) * gammasgn(b) * wave_below(a + b) * exp(lgamma(a) + lgamma(b) + log_gamma_below(a + b))
+n: comb (n|N, k) -> where((k <= n) * (n >= 0) * (k >= 0), exp(lchoose(n, k)), 0)
+n: binom (n, k) -> gammasgn(n + 1) * wave_below(k + 1) * wave_below(n - k + 1) * exp(lgamma(n + 1) \
++ log_gamma_below(k + 1) + log_gamma_below(n - k + 1))
 n: perm (n, k) -> where((k <= n) * (n >= 0) * (k >= 0), exp(lgamma(n + 1) - lgamma(n - k + 1)), 0)
 n: corrcoef (x, y) -> stack(stack(1, pearson(x, y)), stack(pearson(x, y), 1))
 p: pearson (x, y) -> sum((x - mean(x)) * (y - mean(y))) / (norm(x - mean(x)) * norm(y - mean(y)))
@@ -230,7 +234,7 @@ s: norm.sf (x, loc=0, scale=1) -> normal_cdf((loc - x) / scale)
 s: norm.logsf (x, loc=0, scale=1) -> log(normal_cdf((loc - x) / scale))
 s: poisson.logpmf (k, mu) -> xlogy(k, mu) - mu - lgamma(k + 1)
 s: bernoulli.logpmf (k, p) -> xlogy(k, p) + xlogy(1 - k, 1 - p)
-s: binom.logpmf (k, n, p) -> lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1) + xlogy(k, p) + xlogy(n - k, 1 - p)
+s: binom.logpmf (k, n, p) -> lchoose(n, k) + xlogy(k, p) + xlogy(n - k, 1 - p)
 s: nbinom.logpmf (k, n, p) -> lgamma(k + n) - lgamma(k + 1) - lgamma(n) + n * log(p) + xlogy(k, 1 - p)
 s: geom.logpmf (k, p) -> log(p) + xlogy(k - 1, 1 - p)
 s: expon.logpdf (x, loc=0, scale=1) -> -(x - loc) / scale - log(scale)
@@ -240,7 +244,7 @@ s: cauchy.logpdf (x, loc=0, scale=1) -> -log(pi * scale) - log1p(((x - loc) / sc
 s: gamma.logpdf (x, a, loc=0, scale=1) -> (a - 1) * log((x - loc) / scale) - (x - loc) / scale - lgamma(a) - log(scale)
 s: invgamma.logpdf (x, a, loc=0, scale=1) -> -(a + 1) * log((x - loc) / scale) - scale / (x - loc) - lgamma(a) \
 - log(scale)
-s: beta.logpdf (x, a, b) -> (a - 1) * log(x) + (b - 1) * log1p(-x) - lgamma(a) - lgamma(b) + lgamma(a + b)
+s: beta.logpdf (x, a, b) -> (a - 1) * log(x) + (b - 1) * log1p(-x) - betaln(a, b)
 s: t.logpdf (x, df, loc=0, scale=1) -> lgamma((df + 1) / 2) - lgamma(df / 2) - log(df * pi) / 2 - log(scale) \
 - (df + 1) / 2 * log1p(((x - loc) / scale)**2 / df)
 s: lognorm.logpdf (x, s, loc=0, scale=1) -> -(log((x - loc) / scale) / s)**2 / 2 - log(s * (x - loc)) - log(2 * pi) / 2
@@ -259,8 +263,7 @@ s: Bernoulli.log_prob (x, !logits) -> -binary_cross_entropy_with_logits(logits, 
 s: Categorical.log_prob (x, !logits) -> -cross_entropy(logits, x)
 s: Gamma.log_prob (x, concentration, rate) -> xlogy(concentration, rate) + (concentration - 1) * log(x) - rate * x \
 - lgamma(concentration)
-s: Beta.log_prob (x, a|concentration1, b|concentration0) -> (a - 1) * log(x) + (b - 1) * log1p(-x) - lgamma(a) \
-- lgamma(b) + lgamma(a + b)
+s: Beta.log_prob (x, a|concentration1, b|concentration0) -> (a - 1) * log(x) + (b - 1) * log1p(-x) - betaln(a, b)
 s: StudentT.log_prob (x, df, loc=0, scale=1) -> lgamma((df + 1) / 2) - lgamma(df / 2) - log(df * pi) / 2 \
 - log(scale) - (df + 1) / 2 * log1p(((x - loc) / scale)**2 / df)
 n t: logsigmoid (x) -> -softplus(-x)
@@ -390,14 +393,12 @@ r: dnorm (x, mean=0, sd=1, log~FALSE) -> normal_pdf((x - mean) / sd) / sd
 r: pnorm (x, mean=0, sd=1) -> normal_cdf((x - mean) / sd)
 r: dpois (x, rate|lambda, log:TRUE) -> xlogy(x, rate) - rate - lgamma(x + 1)
 r: dpois (x, rate|lambda, log~FALSE) -> exp(xlogy(x, rate) - rate - lgamma(x + 1))
-r: dbinom (x, size, prob, log:TRUE) -> lgamma(size + 1) - lgamma(x + 1) - lgamma(size - x + 1) + xlogy(x, prob) \
-+ xlogy(size - x, 1 - prob)
+r: dbinom (x, size, prob, log:TRUE) -> lchoose(size, x) + xlogy(x, prob) + xlogy(size - x, 1 - prob)
 r: dexp (x, rate=1, log:TRUE) -> log(rate) - rate * x
 r: dexp (x, rate=1, log~FALSE) -> rate * exp(-rate * x)
 r: dgamma (x, shape, rate=1, log:TRUE) -> shape * log(rate) + (shape - 1) * log(x) - rate * x - lgamma(shape)
-r: dbeta (x, a|shape1, b|shape2, log:TRUE) -> (a - 1) * log(x) + (b - 1) * log1p(-x) + lgamma(a + b) - lgamma(a) \
-- lgamma(b)
-r: lbeta (a, b) -> lgamma(a) + lgamma(b) - lgamma(a + b)
+r: dbeta (x, a|shape1, b|shape2, log:TRUE) -> (a - 1) * log(x) + (b - 1) * log1p(-x) - betaln(a, b)
+r: lbeta (a, b) -> betaln(a, b)
 r: lfactorial (x) -> lgamma(x + 1)
 r: lchoose (n, k) -> lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1)
 r: choose (n, k) -> binom(n, k)
