@@ -28,6 +28,12 @@ LOOPS = [
     "for t in T..1:\n    h[t] = tanh(h[t+1] @ W + x[t])\n"
     "loss L = sum(h[1])",
 ]
+WINDOWS = [
+    "dim N\nparam x: N\nloss L = sum(unfold(x, 2, stride=2)**2)",
+    "dim N\nparam x: N\nloss L = sum(unfold(x, 1)**2)",
+    "dim N, D\nparam x: D x N, w: D\nloss L = sum(w[:, None, None] * unfold(x, 3, axis=1, stride=3))",
+    "dim N, D\nparam x: D x N x D\nloss L = sum(avg_pool1d(x, 2)**2)",
+]
 MEANS = [
     "dim N, D\nparam x: N x D\nloss L = mean(x**2)",
     "dim N, D\nparam x: N x D, w: D\nloss L = sum(w * mean(x, axis=0))",
@@ -52,13 +58,13 @@ def given(text: str) -> tuple[Any, dict[str, Any], dict[str, Any]]:
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("level", [0, 1, 2])
-@pytest.mark.parametrize("text", [*LOOPS, *MEANS])
+@pytest.mark.parametrize("text", [*LOOPS, *WINDOWS, *MEANS])
 def test_sizes_of_nothing(text: str, level: int, tmp_path: Path) -> None:
     model, params, data = given(text)
     module = emit(model, tmp_path, level=level)
     loss, grads = module.loss_and_grads(params, data)
     module.outputs(params, data)
-    assert np.isfinite(loss) == (text in LOOPS)
+    assert np.isfinite(loss) == (text not in MEANS)
     assert {n: g.shape for n, g in grads.items()} == {n: np.shape(v) for n, v in params.items()}
 
 

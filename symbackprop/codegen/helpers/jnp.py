@@ -300,6 +300,8 @@ def pad(a: jax.Array, axis: int, start: int, size: int, step: int = 1) -> jax.Ar
 
 def unfold(a: jax.Array, axis: int, width: int, stride: int) -> jax.Array:
     """All windows along an axis, which becomes (window, place in the window)."""
+    if width - stride <= a.shape[axis] < width:  # no window fits
+        return jnp.zeros((*a.shape[:axis], 0, width, *a.shape[axis + 1 :]), a.dtype)
     starts = stride * jnp.arange((a.shape[axis] - width) // stride + 1)
     return jnp.take(a, starts[:, None] + jnp.arange(width), axis=axis)
 

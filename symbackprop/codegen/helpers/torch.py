@@ -371,6 +371,8 @@ def pad(a: torch.Tensor, axis: int, start: int, size: int, step: int = 1) -> tor
 
 def unfold(a: torch.Tensor, axis: int, width: int, stride: int) -> torch.Tensor:
     """All windows along an axis, which becomes (window, place in the window); a view."""
+    if width - stride <= a.shape[axis] < width:  # no window fits
+        return a.new_zeros((*a.shape[:axis], 0, width, *a.shape[axis + 1 :]))
     return a.unfold(axis, width, stride).moveaxis(-1, axis + 1)
 
 
