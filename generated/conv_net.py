@@ -468,6 +468,8 @@ def to_largest(g: np.ndarray, a: np.ndarray, top: np.ndarray, axes: tuple) -> np
 
 def unfold(a: np.ndarray, axis: int, width: int, stride: int) -> np.ndarray:
     """All windows along an axis, which becomes (window, place in the window); a view."""
+    if width - stride <= a.shape[axis] < width:  # no window fits
+        return np.zeros((*a.shape[:axis], 0, width, *a.shape[axis + 1 :]), a.dtype)
     windows = np.lib.stride_tricks.sliding_window_view(a, width, axis=axis)
     return np.moveaxis(windows[(slice(None),) * axis + (slice(None, None, stride),)], -1, axis + 1)
 
