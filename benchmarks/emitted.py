@@ -2,14 +2,16 @@
 
     python benchmarks/emitted.py                          # every workload, float32, one thread
     python benchmarks/emitted.py rnn lstm --rounds 50
+    python benchmarks/emitted.py --threads 8              # everybody may use eight threads
 
 One step computes the loss and the gradients of all parameters. Everybody runs in one process on one thread, in turns;
 what is compared are the medians of CPU time, which other programs on the machine disturb least (`--clock wall` for wall
-time). With `--apart` everybody has a process of their own, so that those who give memory back have to take it from the
+time). With `--threads` everybody may use as many, and wall time is compared: CPU time adds up what threads did at once.
+With `--apart` everybody has a process of their own, so that those who give memory back have to take it from the
 system at every step, as in a program that does nothing else. Before anything is timed, every peer's loss and gradients
-are compared with the module's in double precision. The process starts itself again with one thread for every library
-and without the variables by which some machines pin OpenBLAS to kernels of another processor. "floor" are the matrix
-products alone, as NumPy does them into arrays that exist.
+are compared with the module's in double precision. The process starts itself again with so many threads for every
+library and without the variables by which some machines pin OpenBLAS to kernels of another processor. "floor" are the
+matrix products alone, as NumPy does them into arrays that exist.
 """
 
 from __future__ import annotations
@@ -19,23 +21,30 @@ import os
 import sys
 
 PINNING = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "NVPL_BLAS_DEBUG_CPU_TYPE")
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-CLEAN = {
-    **dict.fromkeys(THREADS, "1"),
-    "JAX_PLATFORMS": "cpu",
-    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
-}
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NPROC")  # NPROC is what XLA reads
+OPTIONS = argparse.ArgumentParser(add_help=False)  # what has to be known before libraries are loaded
+OPTIONS.add_argument("--threads", type=int, default=1, help="that everybody may use (default 1)")
 
 
-def start_again(more: dict[str, str] | None = None) -> None:
+def clean(threads: int) -> dict[str, str]:
+    """The variables by which libraries use so many threads."""
+    eigen = f"--xla_cpu_multi_thread_eigen={str(threads > 1).lower()}"
+    return {
+        **dict.fromkeys(THREADS, str(threads)),
+        "JAX_PLATFORMS": "cpu",
+        "XLA_FLAGS": f"{eigen} intra_op_parallelism_threads={threads}",
+    }
+
+
+def start_again(more: dict[str, str] | None = None, threads: int = 1) -> None:
     """Replace this process by one with a clean environment, and ``more``; libraries read it when they are loaded."""
-    clean = {k: v for k, v in os.environ.items() if k not in PINNING} | CLEAN | (more or {})
-    if clean != dict(os.environ):
-        os.execve(sys.executable, [sys.executable, *sys.argv], clean)
+    wanted = {k: v for k, v in os.environ.items() if k not in PINNING} | clean(threads) | (more or {})
+    if wanted != dict(os.environ):
+        os.execve(sys.executable, [sys.executable, *sys.argv], wanted)
 
 
 if __name__ == "__main__":
-    start_again()
+    start_again(threads=OPTIONS.parse_known_args()[0].threads)
 
 import time  # noqa: E402
 from typing import Any  # noqa: E402
@@ -51,11 +60,12 @@ def microseconds(seconds: float) -> str:
 
 
 def options_of(arguments: list[str]) -> Any:
-    parser = argparse.ArgumentParser(description="How fast emitted modules are, beside other libraries.")
+    about = "How fast emitted modules are, beside other libraries."
+    parser = argparse.ArgumentParser(description=about, parents=[OPTIONS])
     parser.add_argument("names", nargs="*", help=f"workloads: {', '.join(w.name for w in WORKLOADS)} (default all)")
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
-    parser.add_argument("--clock", choices=("cpu", "wall"), default="cpu")
+    parser.add_argument("--clock", choices=("cpu", "wall"), help="default: cpu on one thread, else wall")
     parser.add_argument("--apart", action="store_true", help="everybody in a process of their own")
     parser.add_argument("--level", type=int, action="append", help="optimisation level (default: all there are)")
     parser.add_argument("--peer", action="append", choices=(*peers.MODULES, *peers.ASKED),
@@ -63,6 +73,9 @@ def options_of(arguments: list[str]) -> Any:
     options = parser.parse_args(arguments)
     if unknown := set(options.names) - {w.name for w in WORKLOADS}:
         parser.error(f"no workload {', '.join(sorted(unknown))}")
+    if options.threads < 1:
+        parser.error(f"threads are 1 or more, not {options.threads}")
+    options.clock = options.clock or ("cpu" if options.threads == 1 else "wall")
     return options
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -101,7 +102,7 @@ LOSSES: dict[str, Callable[[Arrays], Any]] = {
 def build(name: str, params: Arrays, data: Arrays, wanted: list[str], around: Callable[..., Any] = lambda loss: loss
           ) -> Callable[[], tuple[Any, Arrays]]:
     """Loss and gradients, the graph built anew at every step; ``around`` may compile the loss."""
-    torch.set_num_threads(1)
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     dtype = torch.float64 if isinstance(next(iter(params.values())), float) else None
     given = {k: torch.tensor(v, dtype=dtype) for k, v in {**params, **data}.items()}
     loss, leaves = around(LOSSES[name]), [given[k].requires_grad_() for k in wanted]
