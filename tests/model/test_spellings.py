@@ -10,6 +10,7 @@ import mpmath
 import numpy as np
 import pytest
 
+from symbackprop import derive
 from symbackprop.core.reverse import grad
 from symbackprop.model import Model
 from symbackprop.model.text.spellings import _table
@@ -468,3 +469,18 @@ def test_what_is_0_by_a_pole_below_has_its_slopes(name: str, exact: Any, a: floa
         orders = [(0, 0), (1, 0), (0, 1)]
         wanted = [float(mpmath.diff(exact, (mpmath.mpf(a), mpmath.mpf(b)), n)) for n in orders]
     np.testing.assert_allclose(np.stack(found), wanted, rtol=1e-12, atol=1e-200)
+
+
+@pytest.mark.parametrize(("call", "number"), [
+    ("comb(5, 2)", "10"), ("math.comb(5, k=2)", "10"), ("scipy.special.comb(k=2, N=5)", "10"), ("comb(2, 5)", "0"),
+    ("perm(4, 2)", "12"), ("factorial(0)", "1"), ("factorial(4)", "24"), ("scipy.special.gamma(5)", "24"),
+    ("beta(2, 3)", "(1/12)"),
+])
+def test_a_call_of_whole_numbers_is_the_number(call: str, number: str) -> None:
+    written, meant = (derive(Model.parse(f"data x\nparam w\nloss L = (w + {c}) * x", name="m")) for c in (call, number))
+    assert written.latex() == meant.latex()
+
+
+def test_a_number_too_long_to_read_stays_a_formula() -> None:
+    assert "lgamma" in derive(Model.parse("param w\nloss L = w * factorial(100)")).text()
+    assert "lgamma" in derive(Model.parse("param w\nloss L = w * gamma(0)")).text()

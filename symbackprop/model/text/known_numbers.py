@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from operator import add, mul, sub, truediv
 
 import sympy as sp
@@ -14,6 +14,8 @@ from symbackprop.model.text.expressions import MAX_FLOAT
 MAX_BITS = 4096
 MAX_EXPONENT = 1024
 MAX_OPERATIONS = 60
+MOST_FACTORS = 170  # of a factorial: one more, and no float holds it
+EXACT = 2**53  # up to here floats hold every whole number
 
 
 def fold(sign: str, a: sp.Expr, b: sp.Expr) -> sp.Expr:
@@ -61,6 +63,19 @@ OF_SIZES: dict[str, Callable[..., sp.Expr]] = {
     "floor": lambda a: checked(sp.floor(a)), "ceil": lambda a: checked(sp.ceiling(a)), "remainder": _remainder,
     "floor_divide": _floor_divide,
 }
+
+# functions of whole numbers from 0 on, whose spelling goes over lgamma
+_OF_WHOLE: dict[str, Callable[..., sp.Expr]] = {
+    "factorial": sp.factorial, "gamma": sp.gamma, "comb": sp.binomial, "binom": sp.binomial, "perm": sp.ff,
+    "beta": lambda a, b: sp.gamma(a) * sp.gamma(b) / sp.gamma(a + b),
+}
+
+
+def of_whole(name: str, numbers: Sequence[object]) -> sp.Expr | None:
+    """The value of such a function where a float holds it exactly: ``comb(5, 2)`` is 10."""
+    small = all(isinstance(n, sp.Integer) and 0 <= n <= MOST_FACTORS for n in numbers)
+    value = _OF_WHOLE[name](*numbers) if small and name in _OF_WHOLE else None
+    return value if isinstance(value, sp.Rational) and max(value.p, value.q) <= EXACT else None
 
 
 def checked(value: sp.Expr) -> sp.Expr:

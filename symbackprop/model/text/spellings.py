@@ -24,6 +24,7 @@ import sympy as sp
 from symbackprop.core.functions.words import IDLE_OPTIONS
 from symbackprop.model.text import tree
 from symbackprop.model.text.expressions import one_formula
+from symbackprop.model.text.known_numbers import of_whole
 
 _TABLE = """
 n t m: clip clamp (x, low|min|a_min=None, high|max|a_max=None) -> clip(x, low, high)
@@ -580,8 +581,9 @@ def spelled(where: str, name: str, args: Sequence[tree.Expr], options: Mapping[s
         formula = None if found is None else _filled(spelling, found, "mean" if where else "none")
         if isinstance(formula, tree.Tuple):  # array([[a, b], [c, d]])
             return _stacked(formula), "stack(…)"
-        if formula is not None:
-            return formula, spelling.text
+        if found is not None and formula is not None:
+            known = of_whole(name, [getattr(a, "value", None) for a in found.values()])
+            return formula if known is None else tree.Number(known), spelling.text
     return None
 
 
