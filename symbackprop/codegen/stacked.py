@@ -30,10 +30,11 @@ class Stacked:
         self.carry, self.sequences, self.fixed = ({leaf.id for leaf in leaves} for leaves in
                                                   (loop.carry, loop.sequences, loop.invariants))
         self.asked = {row.id: row for k, row in enumerate(loop.results()) if k in asked and k >= len(loop.carry)}
-        self.stepwise, self.moving = (varying_rows(loop.rows(), own) for own in
-                                      (self.carry, self.carry | self.sequences))
-        self.core = {row.id for row in self._needed(loop.carried) if row.id in self.stepwise}
         self.large = list(dict.fromkeys([size_of(row.shape) for row in (*self.asked.values(), *loop.sequences)]))
+        made = self.carry | {row.id for row in loop.rows() if not self._lifts(row)} | self._computed(loop.carried)
+        self.stepwise, self.inside, self.moving = (varying_rows(loop.rows(), own) for own in
+                                                   (self.carry, made, self.carry | self.sequences))
+        self.core = {row.id for row in self._needed(loop.carried) if row.id in self.inside}
         self.bound = {row.id for row in loop.rows() if self._is_bound(row)}
         self._apart: dict[int, Node] = {}
 
@@ -41,19 +42,24 @@ class Stacked:
         """What roots are computed from, down to leaves and what is given."""
         return arguments_first(list(roots), lambda row: () if row.id in self.outer or row.id in given else row.args)
 
+    def _computed(self, rows: Iterable[Node]) -> set[int]:
+        return {row.id for row in rows if row.id not in self.outer and row.value is None}
+
     # -- which rows
     def _is_bound(self, row: Node) -> bool:
         """Whether a row has to be computed step by step: the carries are made of it, and it is no light work, its op
         has no form for all steps, or there is no array of all steps that is as large."""
-        lifts = row.form is not None or is_product(row) or is_reshaped(row) or is_sum(row)
         if row.id in self.outer or row.value is not None:
             return row.id in self.carry
-        return not lifts or (row.id in self.core and not is_light(row)) or not self._fits(row)
+        return not self._lifts(row) or (row.id in self.core and not is_light(row))
 
-    def _fits(self, row: Node) -> bool:
-        """Whether some stack or sequence has a multiple of a row's entries."""
-        size = size_of(row.shape)
-        return any(sp.denom(large / size) == 1 for large in self.large)
+    def _lifts(self, row: Node) -> bool:
+        """Whether a row is given, or its op has a form for all steps and some stack or sequence has a multiple of its
+        entries."""
+        if row.id in self.outer or row.value is not None:
+            return True
+        size, has_form = size_of(row.shape), row.form is not None or is_product(row) or is_reshaped(row) or is_sum(row)
+        return has_form and any(sp.denom(large / size) == 1 for large in self.large)
 
     def _missing(self, row: Node, stacked: Collection[int]) -> list[Node]:
         """What would have to be stacked besides, if a row were computed for all steps at once."""
@@ -90,7 +96,7 @@ class Stacked:
     def before(self) -> Iterator[tuple[Node, Node]]:
         """(body row, outer row): what steps read of the stacks that are computed before the loop; and of products of an
         element of a sequence and an invariant, which one product over all steps gives."""
-        given = {id_ for id_ in self.asked if id_ not in self.stepwise and id_ not in self.stays}
+        given = {id_ for id_ in self.asked if id_ not in self.inside and id_ not in self.stays}
         products = {row.id for row in self.loop.rows() if self._is_shared_product(row)}
         inside = [row for row in self.loop.stacked if row.id in self.stays or row.id not in self.asked]
         for row in self._needed([*self.loop.carried, *inside], given | products):

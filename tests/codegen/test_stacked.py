@@ -38,6 +38,24 @@ for t in 1..T:
     h[t] = w * h[t-1] + y[t]
 loss L = sum(h^2)"""
 
+MADE = """dim T, N, D
+input x: T x N x D
+data h[0]: N x D
+for t in 1..T:
+    p[t] = softmax(x[t])
+    a[t] = tanh(p[t])
+    h[t] = h[t-1] / 2 + a[t]
+loss L = sum(h[T]) + sum(a^2)"""
+CARRIED = """dim T, N, D
+input x: T x N x D
+data h[0]: N x D, c[0]: N x D
+for t in 1..T:
+    h[t] = tanh(x[t])
+    y[t] = sin(h[t])
+    c[t] = c[t-1] * h[t-1] + exp(y[t])
+loss L = sum(c * y)"""
+TEXTS = {"scan": SCAN, "delta rule": RULE, "large": LARGE, "made by steps": MADE, "carried from no step": CARRIED}
+
 
 def inside(source: str, function: str) -> list[str]:
     """What stands in the loops of a function."""
@@ -58,7 +76,7 @@ def test_no_array_of_all_steps_is_larger_than_there_were() -> None:
     assert any("np.tanh" in line for line in inside(source, "forward"))
 
 
-@pytest.mark.parametrize("text", [SCAN, RULE, LARGE], ids=["scan", "delta rule", "large"])
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
 @pytest.mark.parametrize("steps", [0, 1, 4])
 def test_levels_agree(text: str, steps: int, tmp_path: Path) -> None:
     """Outside of the loop as inside, without a step too; what is returned shares no memory with what is given."""
@@ -79,7 +97,7 @@ def test_levels_agree(text: str, steps: int, tmp_path: Path) -> None:
         assert not np.shares_memory(a, b)
 
 
-@pytest.mark.parametrize("text", [SCAN, RULE, LARGE], ids=["scan", "delta rule", "large"])
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
 def test_checked_at_every_level(text: str) -> None:
     model = Model.parse(text, name="checked")
     for options in ({"level": 1}, {"level": 2}, {"level": 1, "checkpoint": "sqrt"}):
