@@ -70,13 +70,13 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
     u = np.empty((T, N, H), dtype)                    # T×N×H
     n = np.empty((T, N, H), dtype)                    # T×N×H
     r = np.empty((T, N, H), dtype)                    # T×N×H
-    a_2 = np.empty((T, N, H), dtype)                  # T×N×H
+    a = np.empty((T, N, H), dtype)                    # T×N×H
     for t in range(T):
         z_u_t = t1[t] + h_prev @ U_u + b_u            # z_u[t] = t1[t] + h[t-1] U_u + b_u   N×H
         u_t = u[t] = sigmoid(z_u_t)                   # u[t] = sigmoid(z_u[t])   N×H
         z_r_t = t3[t] + h_prev @ U_r + b_r            # z_r[t] = t3[t] + h[t-1] U_r + b_r   N×H
         r_t = r[t] = sigmoid(z_r_t)                   # r[t] = sigmoid(z_r[t])   N×H
-        a_t = a_2[t] = h_prev @ U_n                   # a[t] = h[t-1] U_n   N×H
+        a_t = a[t] = h_prev @ U_n                     # a[t] = h[t-1] U_n   N×H
         z_n_t = t2[t] + r_t * a_t + b_n               # z_n[t] = t2[t] + r[t] ⊙ a[t] + b_n   N×H
         n_t = n[t] = np.tanh(z_n_t)                   # n[t] = tanh(z_n[t])   N×H
         h_t = h[t] = (1 - u_t) * n_t + u_t * h_prev   # h[t] = (1 − u[t]) ⊙ n[t] + u[t] ⊙ h[t-1]   N×H
@@ -87,7 +87,7 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
     losses = top[:, :, 0] - np.take_along_axis(z, target[:, :, None], axis=2)[:, :, 0] + log_total
     L = losses.sum() / (N * T)                        # L = mean(losses)
     cache = {
-        "p": p, "target": target, "V_o": V_o, "u": u, "n": n, "r": r, "a_2": a_2, "h_before": h_before,
+        "p": p, "target": target, "V_o": V_o, "u": u, "n": n, "r": r, "a": a, "h_before": h_before,
         "W_u": W_u, "U_u": U_u, "W_n": W_n, "W_r": W_r, "U_r": U_r, "U_n": U_n, "words": words, "x": x,
         "h": h, "T": T, "N": N, "V": V, "E": E, "H": H, "dtype": dtype, "dtypes": dtypes,
     }
@@ -103,7 +103,7 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     u = cache["u"]                                    # T×N×H
     n = cache["n"]                                    # T×N×H
     r = cache["r"]                                    # T×N×H
-    a_2 = cache["a_2"]                                # T×N×H
+    a = cache["a"]                                    # T×N×H
     h_before = cache["h_before"]                      # T×N×H
     W_u = cache["W_u"]                                # E×H
     U_u = cache["U_u"]                                # H×H
@@ -136,7 +136,7 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         dz_n_t = dz_n[t] = dh_t_2 * (1 - u_t) * (1 - n[t] ** 2)
         da_t = da[t] = dz_n_t * r[t]                  # da_t = dz_n_t ⊙ r[t]   N×H
         # dz_r_t = dz_n_t ⊙ a[t] ⊙ r[t] ⊙ (1 − r[t])   N×H
-        dz_r_t = dz_r[t] = dz_n_t * a_2[t] * r[t] * (1 - r[t])
+        dz_r_t = dz_r[t] = dz_n_t * a[t] * r[t] * (1 - r[t])
         # dz_u_t = dh_t ⊙ (−n[t] + h[t-1]) ⊙ u[t] ⊙ (1 − u[t])   N×H
         dz_u_t = dz_u[t] = dh_t_2 * (-n[t] + h_before[t]) * u_t * (1 - u_t)
         # dh_next = dh_t ⊙ u[t] + da_t U_nᵀ + dz_r_t U_rᵀ + dz_u_t U_uᵀ   N×H

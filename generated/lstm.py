@@ -76,7 +76,7 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
     h_states[0] = h_prev
     h_before, h = h_states[:-1], h_states[1:]         # before and after every step   T×N×H
     o = np.empty((T, N, H), dtype)                    # T×N×H
-    a_2 = np.empty((T, N, H), dtype)                  # T×N×H
+    a = np.empty((T, N, H), dtype)                    # T×N×H
     i = np.empty((T, N, H), dtype)                    # T×N×H
     g = np.empty((T, N, H), dtype)                    # T×N×H
     s_states = np.empty((T + 1, N, H), dtype)         # (T + 1)×N×H
@@ -93,7 +93,7 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
         z_g_t = t4[t] + h_prev @ U_g + b_g            # z_g[t] = t4[t] + h[t-1] U_g + b_g   N×H
         g_t = g[t] = np.tanh(z_g_t)                   # g[t] = tanh(z_g[t])   N×H
         s_t = s[t] = f_t * s_prev + i_t * g_t         # s[t] = f[t] ⊙ s[t-1] + i[t] ⊙ g[t]   N×H
-        a_t = a_2[t] = np.tanh(s_t)                   # a[t] = tanh(s[t])   N×H
+        a_t = a[t] = np.tanh(s_t)                     # a[t] = tanh(s[t])   N×H
         h_t = h[t] = o_t * a_t                        # h[t] = o[t] ⊙ a[t]   N×H
         h_prev, s_prev = h_t, s_t
     z = (h.reshape(N * T, H) @ V_o).reshape(T, N, V) + b_v  # z = h V_o + b_v   T×N×V
@@ -102,10 +102,10 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
     losses = top[:, :, 0] - np.take_along_axis(z, target[:, :, None], axis=2)[:, :, 0] + log_total
     L = losses.sum() / (N * T)                        # L = mean(losses)
     cache = {
-        "p": p, "target": target, "V_o": V_o, "o": o, "a_2": a_2, "i": i, "g": g, "s_before": s_before,
-        "f": f, "W_o": W_o, "U_o": U_o, "W_f": W_f, "U_f": U_f, "W_i": W_i, "U_i": U_i, "W_g": W_g,
-        "U_g": U_g, "words": words, "x": x, "h_before": h_before, "h": h, "T": T, "N": N, "V": V, "E": E,
-        "H": H, "dtype": dtype, "dtypes": dtypes,
+        "p": p, "target": target, "V_o": V_o, "o": o, "a": a, "i": i, "g": g, "s_before": s_before, "f": f,
+        "W_o": W_o, "U_o": U_o, "W_f": W_f, "U_f": U_f, "W_i": W_i, "U_i": U_i, "W_g": W_g, "U_g": U_g,
+        "words": words, "x": x, "h_before": h_before, "h": h, "T": T, "N": N, "V": V, "E": E, "H": H,
+        "dtype": dtype, "dtypes": dtypes,
     }
     return dtype.type(L), cache
 
@@ -117,7 +117,7 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     target = cache["target"]                          # T×N
     V_o = cache["V_o"]                                # H×V
     o = cache["o"]                                    # T×N×H
-    a_2 = cache["a_2"]                                # T×N×H
+    a = cache["a"]                                    # T×N×H
     i = cache["i"]                                    # T×N×H
     g = cache["g"]                                    # T×N×H
     s_before = cache["s_before"]                      # T×N×H
@@ -152,13 +152,12 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     U_g_T = U_g.T.copy()                              # a copy, since every step reads it
     for t in reversed(range(T)):
         dh_t_2 = dh_next + dh[t]                      # dh_t = dh_next + dh[t]   N×H
-        ds_t = ds_next + dh_t_2 * o[t] * (1 - a_2[t] ** 2)  # ds_t = ds_next + dh_t ⊙ o[t] ⊙ (1 − a[t]²)   N×H
+        ds_t = ds_next + dh_t_2 * o[t] * (1 - a[t] ** 2)  # ds_t = ds_next + dh_t ⊙ o[t] ⊙ (1 − a[t]²)   N×H
         dz_g_t = dz_g[t] = ds_t * i[t] * (1 - g[t] ** 2)  # dz_g_t = ds_t ⊙ i[t] ⊙ (1 − g[t]²)   N×H
         dz_i_t = dz_i[t] = ds_t * g[t] * i[t] * (1 - i[t])  # dz_i_t = ds_t ⊙ g[t] ⊙ i[t] ⊙ (1 − i[t])   N×H
         # dz_f_t = ds_t ⊙ s[t-1] ⊙ f[t] ⊙ (1 − f[t])   N×H
         dz_f_t = dz_f[t] = ds_t * s_before[t] * f[t] * (1 - f[t])
-        # dz_o_t = dh_t ⊙ a[t] ⊙ o[t] ⊙ (1 − o[t])   N×H
-        dz_o_t = dz_o[t] = dh_t_2 * a_2[t] * o[t] * (1 - o[t])
+        dz_o_t = dz_o[t] = dh_t_2 * a[t] * o[t] * (1 - o[t])  # dz_o_t = dh_t ⊙ a[t] ⊙ o[t] ⊙ (1 − o[t])   N×H
         # dh_next = dz_g_t U_gᵀ + dz_i_t U_iᵀ + dz_f_t U_fᵀ + dz_o_t U_oᵀ   N×H
         dh_next = dz_g_t @ U_g_T + dz_i_t @ U_i_T + dz_f_t @ U_f_T + dz_o_t @ U_o_T
         ds_next = ds_t * f[t]                         # ds_next = ds_t ⊙ f[t]   N×H

@@ -149,184 +149,182 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
     M_states = np.empty((T + 1, N, R, W), dtype)      # (T + 1)×N×R×W
     M_states[0] = M_prev
     M_before, M = M_states[:-1], M_states[1:]         # before and after every step   T×N×R×W
-    v33_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    v33 = np.empty((T, N, 1), dtype)                  # T×N×1
     q_states = np.empty((T + 1, N, R), dtype)         # (T + 1)×N×R
     q_states[0] = q_prev
     q_before, q = q_states[:-1], q_states[1:]         # before and after every step   T×N×R
     jq = np.empty((T, N, R), dtype)                   # T×N×R
-    v32_2 = np.empty((T, N, 1), dtype)                # T×N×1
-    z_7_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    v32 = np.empty((T, N, 1), dtype)                  # T×N×1
+    z_7 = np.empty((T, N, 1), dtype)                  # T×N×1
     cq = np.empty((T, N, R), dtype)                   # T×N×R
-    v29_2 = np.empty((T, N, 1), dtype)                # T×N×1
-    v30_2 = np.empty((T, N, 1), dtype)                # T×N×1
-    v27_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    v29 = np.empty((T, N, 1), dtype)                  # T×N×1
+    v30 = np.empty((T, N, 1), dtype)                  # T×N×1
+    v27 = np.empty((T, N, 1), dtype)                  # T×N×1
     gq = np.empty((T, N, 1), dtype)                   # T×N×1
-    v22_2 = np.empty((T, N, 1), dtype)                # T×N×1
-    v23_2 = np.empty((T, N, R), dtype)                # T×N×R
-    v25_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    v22 = np.empty((T, N, 1), dtype)                  # T×N×1
+    v23 = np.empty((T, N, R), dtype)                  # T×N×R
+    v25 = np.empty((T, N, 1), dtype)                  # T×N×1
     u = np.empty((T, N, R), dtype)                    # T×N×R
     kq = np.empty((T, N, W), dtype)                   # T×N×W
-    z_6_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    z_6 = np.empty((T, N, 1), dtype)                  # T×N×1
     sq = np.empty((T, N, 3), dtype)                   # T×N×3
-    v31_2 = np.empty((T, N, R), dtype)                # T×N×R
+    v31 = np.empty((T, N, R), dtype)                  # T×N×R
     iq = np.empty((T, N, R), dtype)                   # T×N×R
-    v28_2 = np.empty((T, N, R), dtype)                # T×N×R
-    v21_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    v28 = np.empty((T, N, R), dtype)                  # T×N×R
+    v21 = np.empty((T, N, 1), dtype)                  # T×N×1
     p_states = np.empty((T + 1, N, R), dtype)         # (T + 1)×N×R
     p_states[0] = p_prev
     p_before, p = p_states[:-1], p_states[1:]         # before and after every step   T×N×R
     jp = np.empty((T, N, R), dtype)                   # T×N×R
-    v20_2 = np.empty((T, N, 1), dtype)                # T×N×1
-    z_5_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    v20 = np.empty((T, N, 1), dtype)                  # T×N×1
+    z_5 = np.empty((T, N, 1), dtype)                  # T×N×1
     cp = np.empty((T, N, R), dtype)                   # T×N×R
-    v17_2 = np.empty((T, N, 1), dtype)                # T×N×1
-    v18_2 = np.empty((T, N, 1), dtype)                # T×N×1
-    v15_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    v17 = np.empty((T, N, 1), dtype)                  # T×N×1
+    v18 = np.empty((T, N, 1), dtype)                  # T×N×1
+    v15 = np.empty((T, N, 1), dtype)                  # T×N×1
     gp = np.empty((T, N, 1), dtype)                   # T×N×1
-    v10_2 = np.empty((T, N, 1), dtype)                # T×N×1
-    v11_2 = np.empty((T, N, R), dtype)                # T×N×R
-    v13_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    v10 = np.empty((T, N, 1), dtype)                  # T×N×1
+    v11 = np.empty((T, N, R), dtype)                  # T×N×R
+    v13 = np.empty((T, N, 1), dtype)                  # T×N×1
     kp = np.empty((T, N, W), dtype)                   # T×N×W
     w_states = np.empty((T + 1, N, R), dtype)         # (T + 1)×N×R
     w_states[0] = w_prev
     w_before, w = w_states[:-1], w_states[1:]         # before and after every step   T×N×R
     a = np.empty((T, N, W), dtype)                    # T×N×W
     e = np.empty((T, N, W), dtype)                    # T×N×W
-    v7_2 = np.empty((T, N, 1), dtype)                 # T×N×1
+    v7 = np.empty((T, N, 1), dtype)                   # T×N×1
     jw = np.empty((T, N, R), dtype)                   # T×N×R
-    v6_2 = np.empty((T, N, 1), dtype)                 # T×N×1
-    z_3_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    v6 = np.empty((T, N, 1), dtype)                   # T×N×1
+    z_3 = np.empty((T, N, 1), dtype)                  # T×N×1
     cw = np.empty((T, N, R), dtype)                   # T×N×R
-    v3_4 = np.empty((T, N, 1), dtype)                 # T×N×1
-    v4_2 = np.empty((T, N, 1), dtype)                 # T×N×1
-    v1_10 = np.empty((T, N, 1), dtype)                # T×N×1
+    v3 = np.empty((T, N, 1), dtype)                   # T×N×1
+    v4 = np.empty((T, N, 1), dtype)                   # T×N×1
+    v1 = np.empty((T, N, 1), dtype)                   # T×N×1
     gw = np.empty((T, N, 1), dtype)                   # T×N×1
-    c_2 = np.empty((T, N, 1), dtype)                  # T×N×1
-    g_2 = np.empty((T, N, R), dtype)                  # T×N×R
-    s_2 = np.empty((T, N, 1), dtype)                  # T×N×1
+    c = np.empty((T, N, 1), dtype)                    # T×N×1
+    g = np.empty((T, N, R), dtype)                    # T×N×R
+    s = np.empty((T, N, 1), dtype)                    # T×N×1
     m = np.empty((T, N, R), dtype)                    # T×N×R
     kw = np.empty((T, N, W), dtype)                   # T×N×W
-    z_2_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    z_2 = np.empty((T, N, 1), dtype)                  # T×N×1
     sw = np.empty((T, N, 3), dtype)                   # T×N×3
-    v5_2 = np.empty((T, N, R), dtype)                 # T×N×R
+    v5 = np.empty((T, N, R), dtype)                   # T×N×R
     iw = np.empty((T, N, R), dtype)                   # T×N×R
-    v2_10 = np.empty((T, N, R), dtype)                # T×N×R
-    z_4_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    v2 = np.empty((T, N, R), dtype)                   # T×N×R
+    z_4 = np.empty((T, N, 1), dtype)                  # T×N×1
     sp = np.empty((T, N, 3), dtype)                   # T×N×3
-    v19_2 = np.empty((T, N, R), dtype)                # T×N×R
+    v19 = np.empty((T, N, R), dtype)                  # T×N×R
     ip = np.empty((T, N, R), dtype)                   # T×N×R
-    v16_2 = np.empty((T, N, R), dtype)                # T×N×R
-    v8_2 = np.empty((T, N, R, W), dtype)              # T×N×R×W
-    v_35 = np.empty((T, N, 1), dtype)                 # T×N×1
-    v14_2 = np.empty((T, N, 1), dtype)                # T×N×1
-    v26_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    v16 = np.empty((T, N, R), dtype)                  # T×N×R
+    v8 = np.empty((T, N, R, W), dtype)                # T×N×R×W
+    v = np.empty((T, N, 1), dtype)                    # T×N×1
+    v14 = np.empty((T, N, 1), dtype)                  # T×N×1
+    v26 = np.empty((T, N, 1), dtype)                  # T×N×1
     for t in range(T):
         # z_h[t] = t1[t] + r[t-1] W_r + h[t-1] W_h + b_h   N×H
         z_h_t = t1[t] + r_prev @ W_r + h_prev @ W_h + b_h
         h_t = h[t] = np.tanh(z_h_t)                   # h[t] = tanh(z_h[t])   N×H
         z_sp_t = h_t @ S_p + s_p                      # z_sp[t] = h[t] S_p + s_p   N×3
         sp_t = sp[t] = softmax(z_sp_t, axis=1)        # sp[t] = softmax(z_sp[t])   N×3
-        v15_t = v15_2[t] = sp_t[:, 0:1]               # v15[t] = sp[t][:, 0:1]   N×1
+        v15_t = v15[t] = sp_t[:, 0:1]                 # v15[t] = sp[t][:, 0:1]   N×1
         z_gp_t = h_t @ G_p + g_p                      # z_gp[t] = h[t] G_p + g_p   N×1
         gp_t = gp[t] = sigmoid(z_gp_t)                # gp[t] = sigmoid(z_gp[t])   N×1
-        z_4_t = z_4_2[t] = h_t @ B_p + d_p            # z_4[t] = h[t] B_p + d_p   N×1
-        v10_t = v10_2[t] = softplus(z_4_t)            # v10[t] = softplus(z_4[t])   N×1
+        z_4_t = z_4[t] = h_t @ B_p + d_p              # z_4[t] = h[t] B_p + d_p   N×1
+        v10_t = v10[t] = softplus(z_4_t)              # v10[t] = softplus(z_4[t])   N×1
         z_kp_t = h_t @ K_p + k_p                      # z_kp[t] = h[t] K_p + k_p   N×W
         kp_t = kp[t] = np.tanh(z_kp_t)                # kp[t] = tanh(z_kp[t])   N×W
         z_sw_t = h_t @ S_w + s_w                      # z_sw[t] = h[t] S_w + s_w   N×3
         sw_t = sw[t] = softmax(z_sw_t, axis=1)        # sw[t] = softmax(z_sw[t])   N×3
-        v1_t = v1_10[t] = sw_t[:, 0:1]                # v1[t] = sw[t][:, 0:1]   N×1
+        v1_t = v1[t] = sw_t[:, 0:1]                   # v1[t] = sw[t][:, 0:1]   N×1
         z_gw_t = h_t @ G_w + g_w                      # z_gw[t] = h[t] G_w + g_w   N×1
         gw_t = gw[t] = sigmoid(z_gw_t)                # gw[t] = sigmoid(z_gw[t])   N×1
-        z_2_t = z_2_2[t] = h_t @ B_w + d_w            # z_2[t] = h[t] B_w + d_w   N×1
-        c_t = c_2[t] = softplus(z_2_t)                # c[t] = softplus(z_2[t])   N×1
+        z_2_t = z_2[t] = h_t @ B_w + d_w              # z_2[t] = h[t] B_w + d_w   N×1
+        c_t = c[t] = softplus(z_2_t)                  # c[t] = softplus(z_2[t])   N×1
         z_kw_t = h_t @ K_w + k_w                      # z_kw[t] = h[t] K_w + k_w   N×W
         kw_t = kw[t] = np.tanh(z_kw_t)                # kw[t] = tanh(z_kw[t])   N×W
-        g_t = g_2[t] = (M_prev @ kw_t[:, :, None])[:, :, 0]  # g[t] = einsum(ab,acb→ac, kw[t], M[t-1])   N×R
+        g_t = g[t] = (M_prev @ kw_t[:, :, None])[:, :, 0]  # g[t] = einsum(ab,acb→ac, kw[t], M[t-1])   N×R
         # k[t] = sum(kw[t]², axis=-1, keepdims=True) + eps   N×1
         k_t = np.einsum("ab,ab->a", kw_t, kw_t)[:, None] + eps
-        s_t = s_2[t] = np.sqrt(k_t)                   # s[t] = sqrt(k[t])   N×1
+        s_t = s[t] = np.sqrt(k_t)                     # s[t] = sqrt(k[t])   N×1
         b_t = np.einsum("abc,abc->ab", M_prev, M_prev) + eps  # b[t] = sum(M[t-1]², axis=-1) + eps   N×R
         m_t = m[t] = np.sqrt(b_t)                     # m[t] = sqrt(b[t])   N×R
         z_cw_t = c_t * g_t / (s_t * m_t)              # z_cw[t] = c[t] ⊙ g[t] / (s[t] ⊙ m[t])   N×R
         cw_t = cw[t] = softmax(z_cw_t, axis=1)        # cw[t] = softmax(z_cw[t])   N×R
-        v_t = v_35[t] = 1 - gw_t                      # v[t] = 1 − gw[t]   N×1
+        v_t = v[t] = 1 - gw_t                         # v[t] = 1 − gw[t]   N×1
         iw_t = iw[t] = gw_t * cw_t + v_t * w_prev     # iw[t] = gw[t] ⊙ cw[t] + v[t] ⊙ w[t-1]   N×R
         # v2[t] = roll(iw[t], 1, axis=1)   N×R
-        v2_t = v2_10[t] = np.concatenate([iw_t[:, R - 1:], iw_t[:, :R - 1]], axis=1)
-        v3_t = v3_4[t] = sw_t[:, 1:2]                 # v3[t] = sw[t][:, 1:2]   N×1
-        v4_t = v4_2[t] = sw_t[:, 2:]                  # v4[t] = sw[t][:, 2:]   N×1
+        v2_t = v2[t] = np.concatenate([iw_t[:, R - 1:], iw_t[:, :R - 1]], axis=1)
+        v3_t = v3[t] = sw_t[:, 1:2]                   # v3[t] = sw[t][:, 1:2]   N×1
+        v4_t = v4[t] = sw_t[:, 2:]                    # v4[t] = sw[t][:, 2:]   N×1
         # v5[t] = roll(iw[t], -1, axis=1)   N×R
-        v5_t = v5_2[t] = np.concatenate([iw_t[:, 1:], iw_t[:, 0:1]], axis=1)
+        v5_t = v5[t] = np.concatenate([iw_t[:, 1:], iw_t[:, 0:1]], axis=1)
         # jw[t] = v1[t] ⊙ v2[t] + v3[t] ⊙ iw[t] + v4[t] ⊙ v5[t]   N×R
         jw_t = jw[t] = v1_t * v2_t + v3_t * iw_t + v4_t * v5_t
-        z_3_t = z_3_2[t] = h_t @ Y_w + y_w            # z_3[t] = h[t] Y_w + y_w   N×1
-        v6_t = v6_2[t] = 1 + softplus(z_3_t)          # v6[t] = 1 + softplus(z_3[t])   N×1
+        z_3_t = z_3[t] = h_t @ Y_w + y_w              # z_3[t] = h[t] Y_w + y_w   N×1
+        v6_t = v6[t] = 1 + softplus(z_3_t)            # v6[t] = 1 + softplus(z_3[t])   N×1
         vw_t = (jw_t + eps) ** v6_t                   # vw[t] = (jw[t] + eps)^v6[t]   N×R
-        v7_t = v7_2[t] = vw_t.sum(axis=1, keepdims=True)  # v7[t] = sum(vw[t], axis=-1, keepdims=True)   N×1
+        v7_t = v7[t] = vw_t.sum(axis=1, keepdims=True)  # v7[t] = sum(vw[t], axis=-1, keepdims=True)   N×1
         w_t = w[t] = vw_t / v7_t                      # w[t] = vw[t] / v7[t]   N×R
         z_e_t = h_t @ E_w + e_w                       # z_e[t] = h[t] E_w + e_w   N×W
         e_t = e[t] = sigmoid(z_e_t)                   # e[t] = sigmoid(z_e[t])   N×W
-        v8_t = v8_2[t] = w_t[:, :, None] * e_t[:, None, :]  # v8[t] = einsum(ab,ac→abc, w[t], e[t])   N×R×W
+        v8_t = v8[t] = w_t[:, :, None] * e_t[:, None, :]  # v8[t] = einsum(ab,ac→abc, w[t], e[t])   N×R×W
         z_a_t = h_t @ A_w + a_w                       # z_a[t] = h[t] A_w + a_w   N×W
         a_t = a[t] = np.tanh(z_a_t)                   # a[t] = tanh(z_a[t])   N×W
         # M[t] = M[t-1] ⊙ (1 − v8[t]) + einsum(ab,ac→abc, w[t], a[t])   N×R×W
         M_t = M[t] = M_prev * (1 - v8_t) + w_t[:, :, None] * a_t[:, None, :]
-        v11_t = v11_2[t] = (M_t @ kp_t[:, :, None])[:, :, 0]  # v11[t] = einsum(ab,acb→ac, kp[t], M[t])   N×R
+        v11_t = v11[t] = (M_t @ kp_t[:, :, None])[:, :, 0]  # v11[t] = einsum(ab,acb→ac, kp[t], M[t])   N×R
         # v12[t] = sum(kp[t]², axis=-1, keepdims=True) + eps   N×1
         v12_t = np.einsum("ab,ab->a", kp_t, kp_t)[:, None] + eps
-        v13_t = v13_2[t] = np.sqrt(v12_t)             # v13[t] = sqrt(v12[t])   N×1
+        v13_t = v13[t] = np.sqrt(v12_t)               # v13[t] = sqrt(v12[t])   N×1
         v9_t = np.einsum("abc,abc->ab", M_t, M_t) + eps  # v9[t] = sum(M[t]², axis=-1) + eps   N×R
         u_t = u[t] = np.sqrt(v9_t)                    # u[t] = sqrt(v9[t])   N×R
         z_cp_t = v10_t * v11_t / (v13_t * u_t)        # z_cp[t] = v10[t] ⊙ v11[t] / (v13[t] ⊙ u[t])   N×R
         cp_t = cp[t] = softmax(z_cp_t, axis=1)        # cp[t] = softmax(z_cp[t])   N×R
-        v14_t = v14_2[t] = 1 - gp_t                   # v14[t] = 1 − gp[t]   N×1
+        v14_t = v14[t] = 1 - gp_t                     # v14[t] = 1 − gp[t]   N×1
         ip_t = ip[t] = gp_t * cp_t + v14_t * p_prev   # ip[t] = gp[t] ⊙ cp[t] + v14[t] ⊙ p[t-1]   N×R
         # v16[t] = roll(ip[t], 1, axis=1)   N×R
-        v16_t = v16_2[t] = np.concatenate([ip_t[:, R - 1:], ip_t[:, :R - 1]], axis=1)
-        v17_t = v17_2[t] = sp_t[:, 1:2]               # v17[t] = sp[t][:, 1:2]   N×1
-        v18_t = v18_2[t] = sp_t[:, 2:]                # v18[t] = sp[t][:, 2:]   N×1
+        v16_t = v16[t] = np.concatenate([ip_t[:, R - 1:], ip_t[:, :R - 1]], axis=1)
+        v17_t = v17[t] = sp_t[:, 1:2]                 # v17[t] = sp[t][:, 1:2]   N×1
+        v18_t = v18[t] = sp_t[:, 2:]                  # v18[t] = sp[t][:, 2:]   N×1
         # v19[t] = roll(ip[t], -1, axis=1)   N×R
-        v19_t = v19_2[t] = np.concatenate([ip_t[:, 1:], ip_t[:, 0:1]], axis=1)
+        v19_t = v19[t] = np.concatenate([ip_t[:, 1:], ip_t[:, 0:1]], axis=1)
         # jp[t] = v15[t] ⊙ v16[t] + v17[t] ⊙ ip[t] + v18[t] ⊙ v19[t]   N×R
         jp_t = jp[t] = v15_t * v16_t + v17_t * ip_t + v18_t * v19_t
-        z_5_t = z_5_2[t] = h_t @ Y_p + y_p            # z_5[t] = h[t] Y_p + y_p   N×1
-        v20_t = v20_2[t] = 1 + softplus(z_5_t)        # v20[t] = 1 + softplus(z_5[t])   N×1
+        z_5_t = z_5[t] = h_t @ Y_p + y_p              # z_5[t] = h[t] Y_p + y_p   N×1
+        v20_t = v20[t] = 1 + softplus(z_5_t)          # v20[t] = 1 + softplus(z_5[t])   N×1
         vp_t = (jp_t + eps) ** v20_t                  # vp[t] = (jp[t] + eps)^v20[t]   N×R
-        # v21[t] = sum(vp[t], axis=-1, keepdims=True)   N×1
-        v21_t = v21_2[t] = vp_t.sum(axis=1, keepdims=True)
+        v21_t = v21[t] = vp_t.sum(axis=1, keepdims=True)  # v21[t] = sum(vp[t], axis=-1, keepdims=True)   N×1
         p_t = p[t] = vp_t / v21_t                     # p[t] = vp[t] / v21[t]   N×R
         t2 = (p_t[:, None] @ M_t)[:, 0]               # t2 = einsum(ab,abc→ac, p[t], M[t])   N×W
         z_sq_t = h_t @ S_q + s_q                      # z_sq[t] = h[t] S_q + s_q   N×3
         sq_t = sq[t] = softmax(z_sq_t, axis=1)        # sq[t] = softmax(z_sq[t])   N×3
-        v27_t = v27_2[t] = sq_t[:, 0:1]               # v27[t] = sq[t][:, 0:1]   N×1
+        v27_t = v27[t] = sq_t[:, 0:1]                 # v27[t] = sq[t][:, 0:1]   N×1
         z_gq_t = h_t @ G_q + g_q                      # z_gq[t] = h[t] G_q + g_q   N×1
         gq_t = gq[t] = sigmoid(z_gq_t)                # gq[t] = sigmoid(z_gq[t])   N×1
-        z_6_t = z_6_2[t] = h_t @ B_q + d_q            # z_6[t] = h[t] B_q + d_q   N×1
-        v22_t = v22_2[t] = softplus(z_6_t)            # v22[t] = softplus(z_6[t])   N×1
+        z_6_t = z_6[t] = h_t @ B_q + d_q              # z_6[t] = h[t] B_q + d_q   N×1
+        v22_t = v22[t] = softplus(z_6_t)              # v22[t] = softplus(z_6[t])   N×1
         z_kq_t = h_t @ K_q + k_q                      # z_kq[t] = h[t] K_q + k_q   N×W
         kq_t = kq[t] = np.tanh(z_kq_t)                # kq[t] = tanh(z_kq[t])   N×W
-        v23_t = v23_2[t] = (M_t @ kq_t[:, :, None])[:, :, 0]  # v23[t] = einsum(ab,acb→ac, kq[t], M[t])   N×R
+        v23_t = v23[t] = (M_t @ kq_t[:, :, None])[:, :, 0]  # v23[t] = einsum(ab,acb→ac, kq[t], M[t])   N×R
         # v24[t] = sum(kq[t]², axis=-1, keepdims=True) + eps   N×1
         v24_t = np.einsum("ab,ab->a", kq_t, kq_t)[:, None] + eps
-        v25_t = v25_2[t] = np.sqrt(v24_t)             # v25[t] = sqrt(v24[t])   N×1
+        v25_t = v25[t] = np.sqrt(v24_t)               # v25[t] = sqrt(v24[t])   N×1
         z_cq_t = v22_t * v23_t / (v25_t * u_t)        # z_cq[t] = v22[t] ⊙ v23[t] / (v25[t] ⊙ u[t])   N×R
         cq_t = cq[t] = softmax(z_cq_t, axis=1)        # cq[t] = softmax(z_cq[t])   N×R
-        v26_t = v26_2[t] = 1 - gq_t                   # v26[t] = 1 − gq[t]   N×1
+        v26_t = v26[t] = 1 - gq_t                     # v26[t] = 1 − gq[t]   N×1
         iq_t = iq[t] = gq_t * cq_t + v26_t * q_prev   # iq[t] = gq[t] ⊙ cq[t] + v26[t] ⊙ q[t-1]   N×R
         # v28[t] = roll(iq[t], 1, axis=1)   N×R
-        v28_t = v28_2[t] = np.concatenate([iq_t[:, R - 1:], iq_t[:, :R - 1]], axis=1)
-        v29_t = v29_2[t] = sq_t[:, 1:2]               # v29[t] = sq[t][:, 1:2]   N×1
-        v30_t = v30_2[t] = sq_t[:, 2:]                # v30[t] = sq[t][:, 2:]   N×1
+        v28_t = v28[t] = np.concatenate([iq_t[:, R - 1:], iq_t[:, :R - 1]], axis=1)
+        v29_t = v29[t] = sq_t[:, 1:2]                 # v29[t] = sq[t][:, 1:2]   N×1
+        v30_t = v30[t] = sq_t[:, 2:]                  # v30[t] = sq[t][:, 2:]   N×1
         # v31[t] = roll(iq[t], -1, axis=1)   N×R
-        v31_t = v31_2[t] = np.concatenate([iq_t[:, 1:], iq_t[:, 0:1]], axis=1)
+        v31_t = v31[t] = np.concatenate([iq_t[:, 1:], iq_t[:, 0:1]], axis=1)
         # jq[t] = v27[t] ⊙ v28[t] + v29[t] ⊙ iq[t] + v30[t] ⊙ v31[t]   N×R
         jq_t = jq[t] = v27_t * v28_t + v29_t * iq_t + v30_t * v31_t
-        z_7_t = z_7_2[t] = h_t @ Y_q + y_q            # z_7[t] = h[t] Y_q + y_q   N×1
-        v32_t = v32_2[t] = 1 + softplus(z_7_t)        # v32[t] = 1 + softplus(z_7[t])   N×1
+        z_7_t = z_7[t] = h_t @ Y_q + y_q              # z_7[t] = h[t] Y_q + y_q   N×1
+        v32_t = v32[t] = 1 + softplus(z_7_t)          # v32[t] = 1 + softplus(z_7[t])   N×1
         vq_t = (jq_t + eps) ** v32_t                  # vq[t] = (jq[t] + eps)^v32[t]   N×R
-        # v33[t] = sum(vq[t], axis=-1, keepdims=True)   N×1
-        v33_t = v33_2[t] = vq_t.sum(axis=1, keepdims=True)
+        v33_t = v33[t] = vq_t.sum(axis=1, keepdims=True)  # v33[t] = sum(vq[t], axis=-1, keepdims=True)   N×1
         q_t = q[t] = vq_t / v33_t                     # q[t] = vq[t] / v33[t]   N×R
         t3 = (q_t[:, None] @ M_t)[:, 0]               # t3 = einsum(ab,abc→ac, q[t], M[t])   N×W
         r_t = r[t] = np.concatenate([t2, t3], axis=1)  # r[t] = concat(t2, t3, axis=-1)   N×(2*W)
@@ -335,20 +333,19 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
     z = (h.reshape(N * T, H) @ W_o).reshape(T, N, O) + (r.reshape(N * T, 2 * W) @ W_v).reshape(T, N, O) + b_o
     L = logit_loss(z, y).sum() / (N * O * T)          # L = mean(binary_cross_entropy_with_logits(z, y))
     cache = {
-        "z": z, "y": y, "W_o": W_o, "W_v": W_v, "M": M, "v33_2": v33_2, "q": q, "jq": jq, "v32_2": v32_2,
-        "z_7_2": z_7_2, "cq": cq, "v29_2": v29_2, "v30_2": v30_2, "v27_2": v27_2, "gq": gq, "v22_2": v22_2,
-        "v23_2": v23_2, "v25_2": v25_2, "u": u, "kq": kq, "z_6_2": z_6_2, "q_before": q_before, "sq": sq,
-        "v31_2": v31_2, "iq": iq, "v28_2": v28_2, "v21_2": v21_2, "p": p, "jp": jp, "v20_2": v20_2,
-        "z_5_2": z_5_2, "cp": cp, "v17_2": v17_2, "v18_2": v18_2, "v15_2": v15_2, "gp": gp, "v10_2": v10_2,
-        "v11_2": v11_2, "v13_2": v13_2, "kp": kp, "w": w, "a": a, "M_before": M_before, "e": e, "v7_2": v7_2,
-        "jw": jw, "v6_2": v6_2, "z_3_2": z_3_2, "cw": cw, "v3_4": v3_4, "v4_2": v4_2, "v1_10": v1_10,
-        "gw": gw, "c_2": c_2, "g_2": g_2, "s_2": s_2, "m": m, "kw": kw, "z_2_2": z_2_2, "w_before": w_before,
-        "sw": sw, "v5_2": v5_2, "iw": iw, "v2_10": v2_10, "z_4_2": z_4_2, "p_before": p_before, "sp": sp,
-        "v19_2": v19_2, "ip": ip, "v16_2": v16_2, "h": h, "v8_2": v8_2, "v_35": v_35, "v14_2": v14_2,
-        "v26_2": v26_2, "W_r": W_r, "W_h": W_h, "S_p": S_p, "G_p": G_p, "B_p": B_p, "K_p": K_p, "S_w": S_w,
-        "G_w": G_w, "B_w": B_w, "K_w": K_w, "Y_w": Y_w, "E_w": E_w, "A_w": A_w, "Y_p": Y_p, "S_q": S_q,
-        "G_q": G_q, "B_q": B_q, "K_q": K_q, "Y_q": Y_q, "x": x, "r_before": r_before, "h_before": h_before,
-        "r": r, "T": T, "N": N, "I": I, "O": O, "H": H, "R": R, "W": W, "dtype": dtype, "dtypes": dtypes,
+        "z": z, "y": y, "W_o": W_o, "W_v": W_v, "M": M, "v33": v33, "q": q, "jq": jq, "v32": v32, "z_7": z_7,
+        "cq": cq, "v29": v29, "v30": v30, "v27": v27, "gq": gq, "v22": v22, "v23": v23, "v25": v25, "u": u,
+        "kq": kq, "z_6": z_6, "q_before": q_before, "sq": sq, "v31": v31, "iq": iq, "v28": v28, "v21": v21,
+        "p": p, "jp": jp, "v20": v20, "z_5": z_5, "cp": cp, "v17": v17, "v18": v18, "v15": v15, "gp": gp,
+        "v10": v10, "v11": v11, "v13": v13, "kp": kp, "w": w, "a": a, "M_before": M_before, "e": e, "v7": v7,
+        "jw": jw, "v6": v6, "z_3": z_3, "cw": cw, "v3": v3, "v4": v4, "v1": v1, "gw": gw, "c": c, "g": g,
+        "s": s, "m": m, "kw": kw, "z_2": z_2, "w_before": w_before, "sw": sw, "v5": v5, "iw": iw, "v2": v2,
+        "z_4": z_4, "p_before": p_before, "sp": sp, "v19": v19, "ip": ip, "v16": v16, "h": h, "v8": v8,
+        "v": v, "v14": v14, "v26": v26, "W_r": W_r, "W_h": W_h, "S_p": S_p, "G_p": G_p, "B_p": B_p,
+        "K_p": K_p, "S_w": S_w, "G_w": G_w, "B_w": B_w, "K_w": K_w, "Y_w": Y_w, "E_w": E_w, "A_w": A_w,
+        "Y_p": Y_p, "S_q": S_q, "G_q": G_q, "B_q": B_q, "K_q": K_q, "Y_q": Y_q, "x": x, "r_before": r_before,
+        "h_before": h_before, "r": r, "T": T, "N": N, "I": I, "O": O, "H": H, "R": R, "W": W, "dtype": dtype,
+        "dtypes": dtypes,
     }
     return dtype.type(L), cache
 
@@ -361,76 +358,76 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     W_o = cache["W_o"]                                # H×O
     W_v = cache["W_v"]                                # (2*W)×O
     M = cache["M"]                                    # T×N×R×W
-    v33_2 = cache["v33_2"]                            # T×N×1
+    v33 = cache["v33"]                                # T×N×1
     q = cache["q"]                                    # T×N×R
     jq = cache["jq"]                                  # T×N×R
-    v32_2 = cache["v32_2"]                            # T×N×1
-    z_7_2 = cache["z_7_2"]                            # T×N×1
+    v32 = cache["v32"]                                # T×N×1
+    z_7 = cache["z_7"]                                # T×N×1
     cq = cache["cq"]                                  # T×N×R
-    v29_2 = cache["v29_2"]                            # T×N×1
-    v30_2 = cache["v30_2"]                            # T×N×1
-    v27_2 = cache["v27_2"]                            # T×N×1
+    v29 = cache["v29"]                                # T×N×1
+    v30 = cache["v30"]                                # T×N×1
+    v27 = cache["v27"]                                # T×N×1
     gq = cache["gq"]                                  # T×N×1
-    v22_2 = cache["v22_2"]                            # T×N×1
-    v23_2 = cache["v23_2"]                            # T×N×R
-    v25_2 = cache["v25_2"]                            # T×N×1
+    v22 = cache["v22"]                                # T×N×1
+    v23 = cache["v23"]                                # T×N×R
+    v25 = cache["v25"]                                # T×N×1
     u = cache["u"]                                    # T×N×R
     kq = cache["kq"]                                  # T×N×W
-    z_6_2 = cache["z_6_2"]                            # T×N×1
+    z_6 = cache["z_6"]                                # T×N×1
     q_before = cache["q_before"]                      # T×N×R
     sq = cache["sq"]                                  # T×N×3
-    v31_2 = cache["v31_2"]                            # T×N×R
+    v31 = cache["v31"]                                # T×N×R
     iq = cache["iq"]                                  # T×N×R
-    v28_2 = cache["v28_2"]                            # T×N×R
-    v21_2 = cache["v21_2"]                            # T×N×1
+    v28 = cache["v28"]                                # T×N×R
+    v21 = cache["v21"]                                # T×N×1
     p = cache["p"]                                    # T×N×R
     jp = cache["jp"]                                  # T×N×R
-    v20_2 = cache["v20_2"]                            # T×N×1
-    z_5_2 = cache["z_5_2"]                            # T×N×1
+    v20 = cache["v20"]                                # T×N×1
+    z_5 = cache["z_5"]                                # T×N×1
     cp = cache["cp"]                                  # T×N×R
-    v17_2 = cache["v17_2"]                            # T×N×1
-    v18_2 = cache["v18_2"]                            # T×N×1
-    v15_2 = cache["v15_2"]                            # T×N×1
+    v17 = cache["v17"]                                # T×N×1
+    v18 = cache["v18"]                                # T×N×1
+    v15 = cache["v15"]                                # T×N×1
     gp = cache["gp"]                                  # T×N×1
-    v10_2 = cache["v10_2"]                            # T×N×1
-    v11_2 = cache["v11_2"]                            # T×N×R
-    v13_2 = cache["v13_2"]                            # T×N×1
+    v10 = cache["v10"]                                # T×N×1
+    v11 = cache["v11"]                                # T×N×R
+    v13 = cache["v13"]                                # T×N×1
     kp = cache["kp"]                                  # T×N×W
     w = cache["w"]                                    # T×N×R
     a = cache["a"]                                    # T×N×W
     M_before = cache["M_before"]                      # T×N×R×W
     e = cache["e"]                                    # T×N×W
-    v7_2 = cache["v7_2"]                              # T×N×1
+    v7 = cache["v7"]                                  # T×N×1
     jw = cache["jw"]                                  # T×N×R
-    v6_2 = cache["v6_2"]                              # T×N×1
-    z_3_2 = cache["z_3_2"]                            # T×N×1
+    v6 = cache["v6"]                                  # T×N×1
+    z_3 = cache["z_3"]                                # T×N×1
     cw = cache["cw"]                                  # T×N×R
-    v3_4 = cache["v3_4"]                              # T×N×1
-    v4_2 = cache["v4_2"]                              # T×N×1
-    v1_10 = cache["v1_10"]                            # T×N×1
+    v3 = cache["v3"]                                  # T×N×1
+    v4 = cache["v4"]                                  # T×N×1
+    v1 = cache["v1"]                                  # T×N×1
     gw = cache["gw"]                                  # T×N×1
-    c_2 = cache["c_2"]                                # T×N×1
-    g_2 = cache["g_2"]                                # T×N×R
-    s_2 = cache["s_2"]                                # T×N×1
+    c = cache["c"]                                    # T×N×1
+    g = cache["g"]                                    # T×N×R
+    s = cache["s"]                                    # T×N×1
     m = cache["m"]                                    # T×N×R
     kw = cache["kw"]                                  # T×N×W
-    z_2_2 = cache["z_2_2"]                            # T×N×1
+    z_2 = cache["z_2"]                                # T×N×1
     w_before = cache["w_before"]                      # T×N×R
     sw = cache["sw"]                                  # T×N×3
-    v5_2 = cache["v5_2"]                              # T×N×R
+    v5 = cache["v5"]                                  # T×N×R
     iw = cache["iw"]                                  # T×N×R
-    v2_10 = cache["v2_10"]                            # T×N×R
-    z_4_2 = cache["z_4_2"]                            # T×N×1
+    v2 = cache["v2"]                                  # T×N×R
+    z_4 = cache["z_4"]                                # T×N×1
     p_before = cache["p_before"]                      # T×N×R
     sp = cache["sp"]                                  # T×N×3
-    v19_2 = cache["v19_2"]                            # T×N×R
+    v19 = cache["v19"]                                # T×N×R
     ip = cache["ip"]                                  # T×N×R
-    v16_2 = cache["v16_2"]                            # T×N×R
+    v16 = cache["v16"]                                # T×N×R
     h = cache["h"]                                    # T×N×H
-    v8_2 = cache["v8_2"]                              # T×N×R×W
-    v_35 = cache["v_35"]                              # T×N×1
-    v14_2 = cache["v14_2"]                            # T×N×1
-    v26_2 = cache["v26_2"]                            # T×N×1
+    v8 = cache["v8"]                                  # T×N×R×W
+    v = cache["v"]                                    # T×N×1
+    v14 = cache["v14"]                                # T×N×1
+    v26 = cache["v26"]                                # T×N×1
     W_r = cache["W_r"]                                # (2*W)×H
     W_h = cache["W_h"]                                # H×H
     S_p = cache["S_p"]                                # H×3
@@ -506,7 +503,7 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     Y_q_T = Y_q.T.copy()                              # a copy, since every step reads it
     for t in reversed(range(T)):
         M_t = M[t]
-        v25_t = v25_2[t]
+        v25_t = v25[t]
         u_t = u[t]
         cw_t = cw[t]
         m_t = m[t]
@@ -514,48 +511,48 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         # dq_t = dq_next + einsum(ab,acb→ac, dr_t[:, W:], M[t])   N×R
         dq_t = dq_next + (M_t @ dr_t_2[:, W:][:, :, None])[:, :, 0]
         # dvq_t = (dq_t − sum(dq_t ⊙ q[t], axis=-1, keepdims=True)) / v33[t]   N×R
-        dvq_t = (dq_t - np.einsum("ab,ab->a", dq_t, q[t])[:, None]) / v33_2[t]
+        dvq_t = (dq_t - np.einsum("ab,ab->a", dq_t, q[t])[:, None]) / v33[t]
         # t4 = dvq_t ⊙ (jq[t] + eps)^v32[t] ⊙ log(jq[t] + eps)   N×R
-        t4 = dvq_t * power_term(1, jq[t] + eps, v32_2[t], 1)
+        t4 = dvq_t * power_term(1, jq[t] + eps, v32[t], 1)
         dv32_t = t4.sum(axis=1, keepdims=True)        # dv32_t = sum(t4, axis=-1, keepdims=True)   N×1
-        dz_7_t = dz_7[t] = dv32_t * sigmoid(z_7_2[t])  # dz_7_t = dv32_t ⊙ sigmoid(z_7[t])   N×1
+        dz_7_t = dz_7[t] = dv32_t * sigmoid(z_7[t])   # dz_7_t = dv32_t ⊙ sigmoid(z_7[t])   N×1
         t36 = dz_7_t @ Y_q_T                          # t36 = dz_7_t Y_qᵀ   N×H
         # djq_t = dvq_t ⊙ v32[t] ⊙ (jq[t] + eps)^(v32[t] − 1)   N×R
-        djq_t = dvq_t * power_term(v32_2[t], jq[t] + eps, v32_2[t] - 1, 0)
-        dv31_t = djq_t * v30_2[t]                     # dv31_t = djq_t ⊙ v30[t]   N×R
+        djq_t = dvq_t * power_term(v32[t], jq[t] + eps, v32[t] - 1, 0)
+        dv31_t = djq_t * v30[t]                       # dv31_t = djq_t ⊙ v30[t]   N×R
         t5 = pad(dv31_t[:, R - 1:], 1, 0, R)          # t5 = pad(dv31_t[:, R - 1:], 1, 0, R)   N×R
         t6 = pad(dv31_t[:, :R - 1], 1, 1, R)          # t6 = pad(dv31_t[:, :R - 1], 1, 1, R)   N×R
-        dv28_t = djq_t * v27_2[t]                     # dv28_t = djq_t ⊙ v27[t]   N×R
+        dv28_t = djq_t * v27[t]                       # dv28_t = djq_t ⊙ v27[t]   N×R
         t7 = pad(dv28_t[:, 1:], 1, 0, R)              # t7 = pad(dv28_t[:, 1:], 1, 0, R)   N×R
         # diq_t = djq_t ⊙ v29[t] + t5 + t6 + t7 + pad(dv28_t[:, 0:1], 1, R - 1, R)   N×R
-        diq_t = djq_t * v29_2[t] + t5 + t6 + t7 + pad(dv28_t[:, 0:1], 1, R - 1, R)
+        diq_t = djq_t * v29[t] + t5 + t6 + t7 + pad(dv28_t[:, 0:1], 1, R - 1, R)
         t8 = diq_t * cq[t]                            # t8 = diq_t ⊙ cq[t]   N×R
         # dz_cq_t = gq[t] ⊙ cq[t] ⊙ (diq_t − sum(t8, axis=-1, keepdims=True))   N×R
         dz_cq_t = gq[t] * cq[t] * (diq_t - t8.sum(axis=1, keepdims=True))
         # t9 = −dz_cq_t ⊙ v22[t] ⊙ v23[t] / (v25[t] ⊙ u[t]) / v25[t]   N×R
-        t9 = -dz_cq_t * v22_2[t] * v23_2[t] / (v25_t * u_t) / v25_t
+        t9 = -dz_cq_t * v22[t] * v23[t] / (v25_t * u_t) / v25_t
         dv25_t = t9.sum(axis=1, keepdims=True)        # dv25_t = sum(t9, axis=-1, keepdims=True)   N×1
         dv24_t = dv25_t / (2 * v25_t)                 # dv24_t = dv25_t / (2 · v25[t])   N×1
-        dv23_t = dz_cq_t * v22_2[t] / (v25_t * u_t)   # dv23_t = dz_cq_t ⊙ v22[t] / (v25[t] ⊙ u[t])   N×R
+        dv23_t = dz_cq_t * v22[t] / (v25_t * u_t)     # dv23_t = dz_cq_t ⊙ v22[t] / (v25[t] ⊙ u[t])   N×R
         # dkq_t = 2 · dv24_t ⊙ kq[t] + einsum(ab,abc→ac, dv23_t, M[t])   N×W
         dkq_t = 2 * dv24_t * kq[t] + (dv23_t[:, None] @ M_t)[:, 0]
         dz_kq_t = dz_kq[t] = dkq_t * (1 - kq[t] ** 2)  # dz_kq_t = dkq_t ⊙ (1 − kq[t]²)   N×W
         t32 = dz_kq_t @ K_q_T                         # t32 = dz_kq_t K_qᵀ   N×H
         # dv22_t = sum(dz_cq_t ⊙ v23[t] / (v25[t] ⊙ u[t]), axis=-1, keepdims=True)   N×1
-        dv22_t = (dz_cq_t * v23_2[t] / (v25_t * u_t)).sum(axis=1, keepdims=True)
-        dz_6_t = dz_6[t] = dv22_t * sigmoid(z_6_2[t])  # dz_6_t = dv22_t ⊙ sigmoid(z_6[t])   N×1
+        dv22_t = (dz_cq_t * v23[t] / (v25_t * u_t)).sum(axis=1, keepdims=True)
+        dz_6_t = dz_6[t] = dv22_t * sigmoid(z_6[t])   # dz_6_t = dv22_t ⊙ sigmoid(z_6[t])   N×1
         t37 = dz_6_t @ B_q_T                          # t37 = dz_6_t B_qᵀ   N×H
         t10 = np.einsum("ab,ab->a", diq_t, q_before[t])  # t10 = sum(diq_t ⊙ q[t-1], axis=-1)   N
         # dz_gq_t = reshape(reshape(gq[t], (N,)) ⊙ reshape(v26[t], (N,)) ⊙ (sum(t8, axis=-1) − t10), (N, 1))
         #   N×1
-        dz_gq_t = dz_gq[t] = (gq[t][:, 0] * (v26_2[t][:, 0] * (t8.sum(axis=1) - t10)))[:, None]
+        dz_gq_t = dz_gq[t] = (gq[t][:, 0] * (v26[t][:, 0] * (t8.sum(axis=1) - t10)))[:, None]
         t33 = dz_gq_t @ G_q_T                         # t33 = dz_gq_t G_qᵀ   N×H
         # dv27_t = sum(djq_t ⊙ v28[t], axis=-1, keepdims=True)   N×1
-        dv27_t = np.einsum("ab,ab->a", djq_t, v28_2[t])[:, None]
+        dv27_t = np.einsum("ab,ab->a", djq_t, v28[t])[:, None]
         # dv29_t = sum(djq_t ⊙ iq[t], axis=-1, keepdims=True)   N×1
         dv29_t = np.einsum("ab,ab->a", djq_t, iq[t])[:, None]
         # dv30_t = sum(djq_t ⊙ v31[t], axis=-1, keepdims=True)   N×1
-        dv30_t = np.einsum("ab,ab->a", djq_t, v31_2[t])[:, None]
+        dv30_t = np.einsum("ab,ab->a", djq_t, v31[t])[:, None]
         dsq_t = np.concatenate([dv27_t, dv29_t, dv30_t], axis=1)  # N×3
         # dz_sq_t = sq[t] ⊙ (dsq_t − sum(dsq_t ⊙ sq[t], axis=-1, keepdims=True))   N×3
         dz_sq_t = dz_sq[t] = sq[t] * (dsq_t - np.einsum("ab,ab->a", dsq_t, sq[t])[:, None])
@@ -563,11 +560,11 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         # dp_t = dp_next + einsum(ab,acb→ac, dr_t[:, :W], M[t])   N×R
         dp_t = dp_next + (M_t @ dr_t_2[:, :W][:, :, None])[:, :, 0]
         # dvp_t = (dp_t − sum(dp_t ⊙ p[t], axis=-1, keepdims=True)) / v21[t]   N×R
-        dvp_t = (dp_t - np.einsum("ab,ab->a", dp_t, p[t])[:, None]) / v21_2[t]
+        dvp_t = (dp_t - np.einsum("ab,ab->a", dp_t, p[t])[:, None]) / v21[t]
         # t11 = dvp_t ⊙ (jp[t] + eps)^v20[t] ⊙ log(jp[t] + eps)   N×R
-        t11 = dvp_t * power_term(1, jp[t] + eps, v20_2[t], 1)
+        t11 = dvp_t * power_term(1, jp[t] + eps, v20[t], 1)
         dv20_t = t11.sum(axis=1, keepdims=True)       # dv20_t = sum(t11, axis=-1, keepdims=True)   N×1
-        dz_5_t = dz_5[t] = dv20_t * sigmoid(z_5_2[t])  # dz_5_t = dv20_t ⊙ sigmoid(z_5[t])   N×1
+        dz_5_t = dz_5[t] = dv20_t * sigmoid(z_5[t])   # dz_5_t = dv20_t ⊙ sigmoid(z_5[t])   N×1
         t38 = dz_5_t @ Y_p_T                          # t38 = dz_5_t Y_pᵀ   N×H
         # t17 = einsum(ab,ac→acb, dr_t[:, W:], q[t])   N×R×W
         t17 = dr_t_2[:, W:][:, None, :] * q[t][:, :, None]
@@ -575,26 +572,26 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         # t18 = einsum(ab,ac→acb, dr_t[:, :W], p[t])   N×R×W
         t18 = dr_t_2[:, :W][:, None, :] * p[t][:, :, None]
         # djp_t = dvp_t ⊙ v20[t] ⊙ (jp[t] + eps)^(v20[t] − 1)   N×R
-        djp_t = dvp_t * power_term(v20_2[t], jp[t] + eps, v20_2[t] - 1, 0)
-        dv19_t = djp_t * v18_2[t]                     # dv19_t = djp_t ⊙ v18[t]   N×R
+        djp_t = dvp_t * power_term(v20[t], jp[t] + eps, v20[t] - 1, 0)
+        dv19_t = djp_t * v18[t]                       # dv19_t = djp_t ⊙ v18[t]   N×R
         t12 = pad(dv19_t[:, R - 1:], 1, 0, R)         # t12 = pad(dv19_t[:, R - 1:], 1, 0, R)   N×R
         t13 = pad(dv19_t[:, :R - 1], 1, 1, R)         # t13 = pad(dv19_t[:, :R - 1], 1, 1, R)   N×R
-        dv16_t = djp_t * v15_2[t]                     # dv16_t = djp_t ⊙ v15[t]   N×R
+        dv16_t = djp_t * v15[t]                       # dv16_t = djp_t ⊙ v15[t]   N×R
         t14 = pad(dv16_t[:, 1:], 1, 0, R)             # t14 = pad(dv16_t[:, 1:], 1, 0, R)   N×R
         # dip_t = djp_t ⊙ v17[t] + t12 + t13 + t14 + pad(dv16_t[:, 0:1], 1, R - 1, R)   N×R
-        dip_t = djp_t * v17_2[t] + t12 + t13 + t14 + pad(dv16_t[:, 0:1], 1, R - 1, R)
+        dip_t = djp_t * v17[t] + t12 + t13 + t14 + pad(dv16_t[:, 0:1], 1, R - 1, R)
         t15 = dip_t * cp[t]                           # t15 = dip_t ⊙ cp[t]   N×R
         # dz_cp_t = gp[t] ⊙ cp[t] ⊙ (dip_t − sum(t15, axis=-1, keepdims=True))   N×R
         dz_cp_t = gp[t] * cp[t] * (dip_t - t15.sum(axis=1, keepdims=True))
         # du_t = −dz_cq_t ⊙ v22[t] ⊙ v23[t] / (v25[t] ⊙ u[t]) / u[t] − dz_cp_t ⊙ v10[t] ⊙ v11[t] / (v13[t] ⊙
         #   u[t]) / u[t]   N×R
         du_t = (
-            -dz_cq_t * v22_2[t] * v23_2[t] / (v25_t * u_t) / u_t
-            - dz_cp_t * v10_2[t] * v11_2[t] / (v13_2[t] * u_t) / u_t
+            -dz_cq_t * v22[t] * v23[t] / (v25_t * u_t) / u_t
+            - dz_cp_t * v10[t] * v11[t] / (v13[t] * u_t) / u_t
         )
         dv9_t = du_t / (2 * u_t)                      # dv9_t = du_t / (2 · u[t])   N×R
-        t16 = dz_cp_t / v13_2[t] / u_t                # t16 = dz_cp_t / v13[t] / u[t]   N×R
-        dv11_t = t16 * v10_2[t]                       # dv11_t = t16 ⊙ v10[t]   N×R
+        t16 = dz_cp_t / v13[t] / u_t                  # t16 = dz_cp_t / v13[t] / u[t]   N×R
+        dv11_t = t16 * v10[t]                         # dv11_t = t16 ⊙ v10[t]   N×R
         t20 = dv11_t[:, :, None] * kp[t][:, None, :]  # t20 = einsum(ab,ac→abc, dv11_t, kp[t])   N×R×W
         # dM_t = dM_next + t17 + t19 + t18 + 2 · reshape(dv9_t, (N, R, 1)) ⊙ M[t] + t20   N×R×W
         dM_t = dM_next + t17 + t19 + t18 + 2 * dv9_t[:, :, None] * M_t + t20
@@ -608,75 +605,75 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         # dw_t = dw_next + einsum(abc,ac→ab, dM_t, a[t]) + einsum(abc,ac→ab, dv8_t, e[t])   N×R
         dw_t = dw_next + (dM_t @ a[t][:, :, None])[:, :, 0] + (dv8_t @ e[t][:, :, None])[:, :, 0]
         # dvw_t = (dw_t − sum(dw_t ⊙ w[t], axis=-1, keepdims=True)) / v7[t]   N×R
-        dvw_t = (dw_t - np.einsum("ab,ab->a", dw_t, w[t])[:, None]) / v7_2[t]
+        dvw_t = (dw_t - np.einsum("ab,ab->a", dw_t, w[t])[:, None]) / v7[t]
         # t21 = dvw_t ⊙ (jw[t] + eps)^v6[t] ⊙ log(jw[t] + eps)   N×R
-        t21 = dvw_t * power_term(1, jw[t] + eps, v6_2[t], 1)
+        t21 = dvw_t * power_term(1, jw[t] + eps, v6[t], 1)
         dv6_t = t21.sum(axis=1, keepdims=True)        # dv6_t = sum(t21, axis=-1, keepdims=True)   N×1
-        dz_3_t = dz_3[t] = dv6_t * sigmoid(z_3_2[t])  # dz_3_t = dv6_t ⊙ sigmoid(z_3[t])   N×1
+        dz_3_t = dz_3[t] = dv6_t * sigmoid(z_3[t])    # dz_3_t = dv6_t ⊙ sigmoid(z_3[t])   N×1
         t41 = dz_3_t @ Y_w_T                          # t41 = dz_3_t Y_wᵀ   N×H
-        t22 = g_2[t] / m_t                            # t22 = g[t] / m[t]   N×R
+        t22 = g[t] / m_t                              # t22 = g[t] / m[t]   N×R
         t23 = np.einsum("ab,ab->a", cw_t, t22)        # t23 = sum(cw[t] ⊙ t22, axis=-1)   N
         # djw_t = dvw_t ⊙ v6[t] ⊙ (jw[t] + eps)^(v6[t] − 1)   N×R
-        djw_t = dvw_t * power_term(v6_2[t], jw[t] + eps, v6_2[t] - 1, 0)
-        dv5_t = djw_t * v4_2[t]                       # dv5_t = djw_t ⊙ v4[t]   N×R
+        djw_t = dvw_t * power_term(v6[t], jw[t] + eps, v6[t] - 1, 0)
+        dv5_t = djw_t * v4[t]                         # dv5_t = djw_t ⊙ v4[t]   N×R
         t24 = pad(dv5_t[:, R - 1:], 1, 0, R)          # t24 = pad(dv5_t[:, R - 1:], 1, 0, R)   N×R
         t25 = pad(dv5_t[:, :R - 1], 1, 1, R)          # t25 = pad(dv5_t[:, :R - 1], 1, 1, R)   N×R
-        dv2_t = djw_t * v1_10[t]                      # dv2_t = djw_t ⊙ v1[t]   N×R
+        dv2_t = djw_t * v1[t]                         # dv2_t = djw_t ⊙ v1[t]   N×R
         t26 = pad(dv2_t[:, 1:], 1, 0, R)              # t26 = pad(dv2_t[:, 1:], 1, 0, R)   N×R
         # diw_t = djw_t ⊙ v3[t] + t24 + t25 + t26 + pad(dv2_t[:, 0:1], 1, R - 1, R)   N×R
-        diw_t = djw_t * v3_4[t] + t24 + t25 + t26 + pad(dv2_t[:, 0:1], 1, R - 1, R)
+        diw_t = djw_t * v3[t] + t24 + t25 + t26 + pad(dv2_t[:, 0:1], 1, R - 1, R)
         t27 = diw_t * cw_t                            # t27 = diw_t ⊙ cw[t]   N×R
         t28 = t27.sum(axis=1)                         # t28 = sum(t27, axis=-1)   N
         t29 = np.einsum("ab,ab->a", t27, t22)         # t29 = sum(t27 ⊙ t22, axis=-1)   N
-        t30 = s_2[t][:, 0]                            # t30 = reshape(s[t], (N,))   N
+        t30 = s[t][:, 0]                              # t30 = reshape(s[t], (N,))   N
         # dk_t = reshape(reshape(gw[t], (N,)) ⊙ reshape(c[t], (N,)) ⊙ (t23 ⊙ t28 − t29) / 2 / t30³, (N, 1))
         #   N×1
-        dk_t = (gw[t][:, 0] * (c_2[t][:, 0] * (t23 * t28 - t29)) / 2 / (t30 * t30 * t30))[:, None]
+        dk_t = (gw[t][:, 0] * (c[t][:, 0] * (t23 * t28 - t29)) / 2 / (t30 * t30 * t30))[:, None]
         t31 = t27.sum(axis=1, keepdims=True)          # t31 = sum(t27, axis=-1, keepdims=True)   N×1
         # dg_t = (gw[t] ⊙ c[t] / s[t]) ⊙ cw[t] ⊙ (diw_t − t31) / m[t]   N×R
-        dg_t = gw[t] * c_2[t] / s_2[t] * cw_t * (diw_t - t31) / m_t
+        dg_t = gw[t] * c[t] / s[t] * cw_t * (diw_t - t31) / m_t
         # dkw_t = 2 · dk_t ⊙ kw[t] + einsum(ab,abc→ac, dg_t, M[t-1])   N×W
         dkw_t = 2 * dk_t * kw[t] + (dg_t[:, None] @ M_before[t])[:, 0]
         dz_kw_t = dz_kw[t] = dkw_t * (1 - kw[t] ** 2)  # dz_kw_t = dkw_t ⊙ (1 − kw[t]²)   N×W
         t35 = dz_kw_t @ K_w_T                         # t35 = dz_kw_t K_wᵀ   N×H
         # dz_2_t = reshape(reshape(gw[t], (N,)) ⊙ reshape(sigmoid(z_2[t]), (N,)) ⊙ (t29 − t23 ⊙ t28) / t30,
         #   (N, 1))   N×1
-        dz_2_t = dz_2[t] = (gw[t][:, 0] * (sigmoid(z_2_2[t])[:, 0] * (t29 - t23 * t28)) / t30)[:, None]
+        dz_2_t = dz_2[t] = (gw[t][:, 0] * (sigmoid(z_2[t])[:, 0] * (t29 - t23 * t28)) / t30)[:, None]
         t42 = dz_2_t @ B_w_T                          # t42 = dz_2_t B_wᵀ   N×H
         # t46 = dh_next + dh[t] + t36 + t32 + t37 + t33 + t34 + t38 + t39 + t40 + t41 + t35 + t42   N×H
         t46 = dh_next + dh[t] + t36 + t32 + t37 + t33 + t34 + t38 + t39 + t40 + t41 + t35 + t42
         # t43 = reshape(gw[t], (N,)) ⊙ reshape(v[t], (N,)) ⊙ (t28 − sum(diw_t ⊙ w[t-1], axis=-1))   N
-        t43 = gw[t][:, 0] * (v_35[t][:, 0] * (t28 - np.einsum("ab,ab->a", diw_t, w_before[t])))
+        t43 = gw[t][:, 0] * (v[t][:, 0] * (t28 - np.einsum("ab,ab->a", diw_t, w_before[t])))
         dz_gw_t = dz_gw[t] = t43[:, None]             # dz_gw_t = reshape(t43, (N, 1))   N×1
         t47 = dz_gw_t @ G_w_T                         # t47 = dz_gw_t G_wᵀ   N×H
         # dv1_t = sum(djw_t ⊙ v2[t], axis=-1, keepdims=True)   N×1
-        dv1_t = np.einsum("ab,ab->a", djw_t, v2_10[t])[:, None]
+        dv1_t = np.einsum("ab,ab->a", djw_t, v2[t])[:, None]
         # dv3_t = sum(djw_t ⊙ iw[t], axis=-1, keepdims=True)   N×1
         dv3_t = np.einsum("ab,ab->a", djw_t, iw[t])[:, None]
         # dv4_t = sum(djw_t ⊙ v5[t], axis=-1, keepdims=True)   N×1
-        dv4_t = np.einsum("ab,ab->a", djw_t, v5_2[t])[:, None]
+        dv4_t = np.einsum("ab,ab->a", djw_t, v5[t])[:, None]
         dsw_t = np.concatenate([dv1_t, dv3_t, dv4_t], axis=1)  # N×3
         # dz_sw_t = sw[t] ⊙ (dsw_t − sum(dsw_t ⊙ sw[t], axis=-1, keepdims=True))   N×3
         dz_sw_t = dz_sw[t] = sw[t] * (dsw_t - np.einsum("ab,ab->a", dsw_t, sw[t])[:, None])
         t48 = dz_sw_t @ S_w_T                         # t48 = dz_sw_t S_wᵀ   N×H
         # t44 = sum(dv11_t ⊙ v11[t], axis=-1, keepdims=True) / v13[t]²   N×1
-        t44 = np.einsum("ab,ab->a", dv11_t, v11_2[t])[:, None] / v13_2[t] ** 2
+        t44 = np.einsum("ab,ab->a", dv11_t, v11[t])[:, None] / v13[t] ** 2
         # dz_kp_t = (1 − kp[t]²) ⊙ (einsum(ab,abc→ac, dv11_t, M[t]) − t44 ⊙ kp[t])   N×W
         dz_kp_t = dz_kp[t] = (1 - kp[t] ** 2) * ((dv11_t[:, None] @ M_t)[:, 0] - t44 * kp[t])
         t49 = dz_kp_t @ K_p_T                         # t49 = dz_kp_t K_pᵀ   N×H
         # dz_4_t = reshape(reshape(sigmoid(z_4[t]), (N,)) ⊙ sum(t16 ⊙ v11[t], axis=-1), (N, 1))   N×1
-        dz_4_t = dz_4[t] = (sigmoid(z_4_2[t])[:, 0] * np.einsum("ab,ab->a", t16, v11_2[t]))[:, None]
+        dz_4_t = dz_4[t] = (sigmoid(z_4[t])[:, 0] * np.einsum("ab,ab->a", t16, v11[t]))[:, None]
         t45 = np.einsum("ab,ab->a", dip_t, p_before[t])  # t45 = sum(dip_t ⊙ p[t-1], axis=-1)   N
         # dz_gp_t = reshape(reshape(gp[t], (N,)) ⊙ reshape(v14[t], (N,)) ⊙ (sum(t15, axis=-1) − t45), (N, 1))
         #    N×1
-        dz_gp_t = dz_gp[t] = (gp[t][:, 0] * (v14_2[t][:, 0] * (t15.sum(axis=1) - t45)))[:, None]
+        dz_gp_t = dz_gp[t] = (gp[t][:, 0] * (v14[t][:, 0] * (t15.sum(axis=1) - t45)))[:, None]
         t50 = dz_gp_t @ G_p_T                         # t50 = dz_gp_t G_pᵀ   N×H
         # dv15_t = sum(djp_t ⊙ v16[t], axis=-1, keepdims=True)   N×1
-        dv15_t = np.einsum("ab,ab->a", djp_t, v16_2[t])[:, None]
+        dv15_t = np.einsum("ab,ab->a", djp_t, v16[t])[:, None]
         # dv17_t = sum(djp_t ⊙ ip[t], axis=-1, keepdims=True)   N×1
         dv17_t = np.einsum("ab,ab->a", djp_t, ip[t])[:, None]
         # dv18_t = sum(djp_t ⊙ v19[t], axis=-1, keepdims=True)   N×1
-        dv18_t = np.einsum("ab,ab->a", djp_t, v19_2[t])[:, None]
+        dv18_t = np.einsum("ab,ab->a", djp_t, v19[t])[:, None]
         dsp_t = np.concatenate([dv15_t, dv17_t, dv18_t], axis=1)  # N×3
         # dz_sp_t = sp[t] ⊙ (dsp_t − sum(dsp_t ⊙ sp[t], axis=-1, keepdims=True))   N×3
         dz_sp_t = dz_sp[t] = sp[t] * (dsp_t - np.einsum("ab,ab->a", dsp_t, sp[t])[:, None])
@@ -685,15 +682,14 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         dz_h_t = dz_h[t] = dh_t_2 * (1 - h[t] ** 2)   # dz_h_t = dh_t ⊙ (1 − h[t]²)   N×H
         dr_next = dz_h_t @ W_r_T                      # dr_next = dz_h_t W_rᵀ   N×(2*W)
         dh_next = dz_h_t @ W_h_T                      # dh_next = dz_h_t W_hᵀ   N×H
-        t51 = gw[t] * c_2[t] / 2 / s_2[t]             # t51 = gw[t] ⊙ c[t] / 2 / s[t]   N×1
-        # t52 = reshape(t51 ⊙ cw[t] ⊙ g[t] ⊙ (t31 − diw_t) / m[t]³, (N, R, 1))   N×R×1
-        t52 = (t51 * cw_t * g_2[t] * (t31 - diw_t) / (m_t * m_t * m_t))[:, :, None]
-        t53 = dg_t[:, :, None] * kw[t][:, None, :]    # t53 = einsum(ab,ac→abc, dg_t, kw[t])   N×R×W
-        # dM_next = dM_t ⊙ (1 − v8[t]) + 2 · t52 ⊙ M[t-1] + t53   N×R×W
-        dM_next = dM_t * (1 - v8_2[t]) + 2 * t52 * M_before[t] + t53
-        dw_next = diw_t * v_35[t]                     # dw_next = diw_t ⊙ v[t]   N×R
-        dp_next = dip_t * v14_2[t]                    # dp_next = dip_t ⊙ v14[t]   N×R
-        dq_next = diq_t * v26_2[t]                    # dq_next = diq_t ⊙ v26[t]   N×R
+        # t51 = (gw[t] ⊙ c[t] / 2 / s[t]) ⊙ cw[t] ⊙ g[t] ⊙ (t31 − diw_t) / m[t]³   N×R
+        t51 = gw[t] * c[t] / 2 / s[t] * cw_t * g[t] * (t31 - diw_t) / (m_t * m_t * m_t)
+        t52 = dg_t[:, :, None] * kw[t][:, None, :]    # t52 = einsum(ab,ac→abc, dg_t, kw[t])   N×R×W
+        # dM_next = dM_t ⊙ (1 − v8[t]) + 2 · reshape(t51, (N, R, 1)) ⊙ M[t-1] + t52   N×R×W
+        dM_next = dM_t * (1 - v8[t]) + 2 * t51[:, :, None] * M_before[t] + t52
+        dw_next = diw_t * v[t]                        # dw_next = diw_t ⊙ v[t]   N×R
+        dp_next = dip_t * v14[t]                      # dp_next = dip_t ⊙ v14[t]   N×R
+        dq_next = diq_t * v26[t]                      # dq_next = diq_t ⊙ v26[t]   N×R
     dW_x = x.reshape(N * T, I).T @ dz_h.reshape(N * T, H)  # dW_x = einsum(abc,abd→dc, dz_h, x)   I×H
     # dW_r = einsum(abc,abd→dc, dz_h, r_before)   (2*W)×H
     dW_r = r_before.reshape(N * T, 2 * W).T @ dz_h.reshape(N * T, H)
@@ -820,7 +816,7 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
     iw = np.empty((T, N, R), dtype)                   # T×N×R
     sw = np.empty((T, N, 3), dtype)                   # T×N×3
     jw = np.empty((T, N, R), dtype)                   # T×N×R
-    t54 = np.empty((T, N, R), dtype)                  # T×N×R
+    vw = np.empty((T, N, R), dtype)                   # T×N×R
     w = np.empty((T, N, R), dtype)                    # T×N×R
     e = np.empty((T, N, W), dtype)                    # T×N×W
     a = np.empty((T, N, W), dtype)                    # T×N×W
@@ -832,7 +828,7 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
     ip = np.empty((T, N, R), dtype)                   # T×N×R
     sp = np.empty((T, N, 3), dtype)                   # T×N×3
     jp = np.empty((T, N, R), dtype)                   # T×N×R
-    t55 = np.empty((T, N, R), dtype)                  # T×N×R
+    vp = np.empty((T, N, R), dtype)                   # T×N×R
     p = np.empty((T, N, R), dtype)                    # T×N×R
     kq = np.empty((T, N, W), dtype)                   # T×N×W
     cq = np.empty((T, N, R), dtype)                   # T×N×R
@@ -840,7 +836,7 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
     iq = np.empty((T, N, R), dtype)                   # T×N×R
     sq = np.empty((T, N, 3), dtype)                   # T×N×3
     jq = np.empty((T, N, R), dtype)                   # T×N×R
-    t56 = np.empty((T, N, R), dtype)                  # T×N×R
+    vq = np.empty((T, N, R), dtype)                   # T×N×R
     q = np.empty((T, N, R), dtype)                    # T×N×R
     for t in range(T):
         # z_h[t] = t1[t] + r[t-1] W_r + h[t-1] W_h + b_h   N×H
@@ -883,7 +879,7 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
         jw_t = jw[t] = v1_t * v2_t + v3_t * iw_t + v4_t * v5_t
         z_3_t = h_t @ Y_w + y_w                       # z_3[t] = h[t] Y_w + y_w   N×1
         v6_t = 1 + softplus(z_3_t)                    # v6[t] = 1 + softplus(z_3[t])   N×1
-        vw_t = t54[t] = (jw_t + eps) ** v6_t          # vw[t] = (jw[t] + eps)^v6[t]   N×R
+        vw_t = vw[t] = (jw_t + eps) ** v6_t           # vw[t] = (jw[t] + eps)^v6[t]   N×R
         v7_t = vw_t.sum(axis=1, keepdims=True)        # v7[t] = sum(vw[t], axis=-1, keepdims=True)   N×1
         w_t = w[t] = vw_t / v7_t                      # w[t] = vw[t] / v7[t]   N×R
         z_e_t = h_t @ E_w + e_w                       # z_e[t] = h[t] E_w + e_w   N×W
@@ -912,7 +908,7 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
         jp_t = jp[t] = v15_t * v16_t + v17_t * ip_t + v18_t * v19_t
         z_5_t = h_t @ Y_p + y_p                       # z_5[t] = h[t] Y_p + y_p   N×1
         v20_t = 1 + softplus(z_5_t)                   # v20[t] = 1 + softplus(z_5[t])   N×1
-        vp_t = t55[t] = (jp_t + eps) ** v20_t         # vp[t] = (jp[t] + eps)^v20[t]   N×R
+        vp_t = vp[t] = (jp_t + eps) ** v20_t          # vp[t] = (jp[t] + eps)^v20[t]   N×R
         v21_t = vp_t.sum(axis=1, keepdims=True)       # v21[t] = sum(vp[t], axis=-1, keepdims=True)   N×1
         p_t = p[t] = vp_t / v21_t                     # p[t] = vp[t] / v21[t]   N×R
         t2 = (p_t[:, None] @ M_t)[:, 0]               # t2 = einsum(ab,abc→ac, p[t], M[t])   N×W
@@ -942,7 +938,7 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
         jq_t = jq[t] = v27_t * v28_t + v29_t * iq_t + v30_t * v31_t
         z_7_t = h_t @ Y_q + y_q                       # z_7[t] = h[t] Y_q + y_q   N×1
         v32_t = 1 + softplus(z_7_t)                   # v32[t] = 1 + softplus(z_7[t])   N×1
-        vq_t = t56[t] = (jq_t + eps) ** v32_t         # vq[t] = (jq[t] + eps)^v32[t]   N×R
+        vq_t = vq[t] = (jq_t + eps) ** v32_t          # vq[t] = (jq[t] + eps)^v32[t]   N×R
         v33_t = vq_t.sum(axis=1, keepdims=True)       # v33[t] = sum(vq[t], axis=-1, keepdims=True)   N×1
         q_t = q[t] = vq_t / v33_t                     # q[t] = vq[t] / v33[t]   N×R
         t3 = (q_t[:, None] @ M_t)[:, 0]               # t3 = einsum(ab,abc→ac, q[t], M[t])   N×W
@@ -953,8 +949,8 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
     L = logit_loss(z, y).sum() / (N * O * T)          # L = mean(binary_cross_entropy_with_logits(z, y))
     return {
         "h": h, "r": r, "z": z, "L": L, "m": m, "kw": kw, "cw": cw, "gw": gw, "iw": iw, "sw": sw, "jw": jw,
-        "vw": t54, "w": w, "e": e, "a": a, "M": M, "u": u, "kp": kp, "cp": cp, "gp": gp, "ip": ip, "sp": sp,
-        "jp": jp, "vp": t55, "p": p, "kq": kq, "cq": cq, "gq": gq, "iq": iq, "sq": sq, "jq": jq, "vq": t56,
+        "vw": vw, "w": w, "e": e, "a": a, "M": M, "u": u, "kp": kp, "cp": cp, "gp": gp, "ip": ip, "sp": sp,
+        "jp": jp, "vp": vp, "p": p, "kq": kq, "cq": cq, "gq": gq, "iq": iq, "sq": sq, "jq": jq, "vq": vq,
         "q": q,
     }
 

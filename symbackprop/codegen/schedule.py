@@ -29,6 +29,7 @@ from symbackprop.core import formula as f
 from symbackprop.core.facts import is_arange, is_product, is_repeated, is_sum, is_view, kind
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop
+from symbackprop.derive.backprop import stack_name
 
 
 class Variables:
@@ -45,9 +46,14 @@ class Variables:
     def of(self, row: Node) -> str:
         """The variable of a row; named rows are called by their name, others t1, t2 …"""
         if row.id not in self.given:
-            name = row.wish or row.op.gives
+            name = row.wish or row.op.gives or self._collected(row)
             self.given[row.id] = self.scope.temp() if not name else self.scope.fresh(name)
         return self.given[row.id]
+
+    def _collected(self, row: Node) -> str:
+        """What a stack is called after the row of a loop that it collects, dh of dh_t, if that has a name."""
+        named = row.is_result and row.args[0].attr.results()[row.attr].id in self.names
+        return stack_name(row, self.names) if named else ""
 
     def expr(self, row: Node) -> Expr:
         return variable(self.of(row), row)
@@ -308,6 +314,9 @@ class LoopBuilder:
         n = len(self.loop.carry)
         self.stacked = [(out, self.loop.results()[k]) for k, out in self.wanted.items() if k >= n]
         self.roots = [*self.loop.carried, *[row for _, row in self.stacked]]
+        for out, row in self.stacked:
+            if not (row.wish or row.op.gives):
+                self.variables.call(row, f"{self.variables.of(out)}_{self.loop.index}")
 
     def statement(self) -> For:
         loop, carry = self.loop, [self.variables.of(leaf) for leaf in self.loop.carry]

@@ -192,7 +192,7 @@ class Assembly:
         """Results of loops that nobody named are called like the body row they collect."""
         for node in order:
             if node.is_result and node.id not in self.names:
-                self.names[node.id] = self.scope.unique(stack_name(node, self.names))
+                self.names[node.id] = self.scope.stack(stack_name(node, self.names))
 
     # -- steps
     def _steps(self, records: Iterable[Record]) -> tuple[Step | LoopStep, ...]:

@@ -28,6 +28,7 @@ class Names:
         self._numbered = {base for base, _, low, _ in map(parse_name, self.taken) if low and low[0].isdigit()}
         self.avoided: set[str] = set()
         self.given: dict[str, None] = {}  # in order
+        self._stacks: set[str] = set()
         self._counts: dict[str, count[int]] = {}
         self.called = called or {}
         self._free = self._letters()
@@ -60,6 +61,13 @@ class Names:
         if self._has(self.called[name]):
             raise NameProblem(f"{name} cannot be called {self.called[name]!r}: that name is taken")
         return self.unique(self.called[name])
+
+    def stack(self, base: str) -> str:
+        """A name for what a loop collects: that of the intermediate in it, a for all a[t], which no other stack has."""
+        if base not in self.given or base in self._stacks:
+            return self.unique(base)
+        self._stacks.add(base)
+        return base
 
     def check(self) -> None:
         """`NameProblem` where the user called something otherwise that has been given no name."""

@@ -34,16 +34,43 @@ def words(found: re.Match[str] | None) -> set[str]:
     return {escape(word.strip()) for part in found[1].split(" = ") for word in part.split(",")} if found else set()
 
 
+def misnamed(source: str) -> list[tuple[str, str]]:
+    """Lines whose equation is called otherwise than what they assign; some have to have an equation."""
+    told = [(code, equation) for code, equation in commented(source) if LEFT.match(equation)]
+    assert told
+    return [(code, equation) for code, equation in told if not words(LEFT.match(equation)) & assigned(code) - {""}]
+
+
+def assigned(code: str) -> set[str]:
+    """What a line assigns, without numbers too, which tell apart what has the same name."""
+    given = words(ASSIGNED.match(code)) | {place.replace("[t]", "_t") for place in re.findall(r"out=(\w+\[t\])", code)}
+    return given | {re.sub(r"_\d+$", "", word) for word in given}
+
+
 @pytest.mark.parametrize("level", [0, 1, 2])
 @pytest.mark.parametrize("name", few_in_ci(zoo.names(), 4))
 def test_an_equation_is_called_what_its_line_assigns(name: str, level: int) -> None:
-    lines = [*commented(codegen(load(name), level=level))]
-    told = [(code, equation) for code, equation in lines if LEFT.match(equation)]
-    assert told
-    for code, equation in told:
-        given = words(ASSIGNED.match(code))
-        given |= {re.sub(r"_\d+$", "", word) for word in given}  # numbers tell apart what has the same name
-        assert words(LEFT.match(equation)) & given - {""}, f"{code}  # {equation}"
+    assert not misnamed(codegen(load(name), level=level))
+
+
+STACKED = re.compile(r"(?:^ +|= |out=)(\w+)\[t\](?= = |\))", re.M)  # in the code of a loop
+LOOPS = {
+    "a function without a name": ("V: T x N, S[0]: N", "S[t] = tanh(S[t-1] * Q[t]) * V[t]", "h"),
+    "the gradient of what is carried": ("V: N, S[0]: N", "S[t] = exp(Q[t] * V) * S[t-1]", "dS"),
+    "a share without a name": ("V: T x N, S[0]: N x N",
+                               "e[t] = V[t] - S[t-1] @ Q[t]; S[t] = S[t-1] + outer(e[t], Q[t])", "t1"),
+}
+
+
+@pytest.mark.parametrize("level", [1, 2])
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_stack_is_called_after_what_it_collects(loop: str, level: int) -> None:
+    declared, equations, stack = LOOPS[loop]
+    body = "".join(f"\n    {line}" for line in (*equations.split("; "), "o[t] = sin(S[t])"))
+    text = f"dim T, N\nparam {declared}, Q: T x N\nfor t in 1..T:{body}\nloss L = sum(o**2)"
+    source = codegen(parse(text), level=level)
+    assert not misnamed(source)
+    assert stack in STACKED.findall(source), source
 
 
 @pytest.mark.parametrize(("expression", "comment"), [

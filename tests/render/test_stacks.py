@@ -9,9 +9,10 @@ import pytest
 
 from symbackprop.derive import derive
 from symbackprop.model import Model
+from symbackprop.render.text import to_text
 from symbackprop.render.views import VIEWS
 from tests.render.claims import WRONG
-from tests.render.helpers import GOLDENS
+from tests.render.helpers import GOLDENS, document
 from tests.render.random_models import random_loop, random_model
 from tests.render.test_strict import found
 
@@ -90,3 +91,11 @@ def test_no_script_stands_at_a_script_of_a_golden_file() -> None:
 )
 def test_what_steps_of_a_loop_contribute_is_written_by_steps_beside_what_else_there_is(name: str, line: str) -> None:
     assert line in page(SOURCES[name])
+
+
+@pytest.mark.parametrize("name", ["gru", "lstm"])
+def test_a_glossary_has_letters_that_no_step_of_a_loop_has(name: str) -> None:
+    conventions, _, forward = to_text(document(name)).partition("\nGiven\n")
+    letters = re.findall(r"let (\w)ₜ", forward)
+    assert letters
+    assert not [letter for letter in letters if f"({letter})" in conventions]
