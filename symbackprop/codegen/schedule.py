@@ -29,7 +29,7 @@ from symbackprop.core import formula as f
 from symbackprop.core.facts import is_arange, is_product, is_repeated, is_sum, is_view, kind
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop
-from symbackprop.derive.backprop import stack_name
+from symbackprop.derive.backprop import collected, stack_name
 
 
 class Variables:
@@ -52,7 +52,7 @@ class Variables:
 
     def _collected(self, row: Node) -> str:
         """What a stack is called after the row of a loop that it collects, dh of dh_t, if that has a name."""
-        named = row.is_result and row.args[0].attr.results()[row.attr].id in self.names
+        named = row.is_result and collected(row).id in self.names
         return stack_name(row, self.names) if named else ""
 
     def expr(self, row: Node) -> Expr:

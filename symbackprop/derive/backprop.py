@@ -192,7 +192,9 @@ class Assembly:
         """Results of loops that nobody named are called like the body row they collect."""
         for node in order:
             if node.is_result and node.id not in self.names:
-                self.names[node.id] = self.scope.stack(stack_name(node, self.names))
+                named = collected(node).id in self.names
+                base = stack_name(node, self.names)
+                self.names[node.id] = self.scope.stack(base) if named else self.scope.unique(base)
 
     # -- steps
     def _steps(self, records: Iterable[Record]) -> tuple[Step | LoopStep, ...]:
@@ -206,10 +208,16 @@ class Assembly:
         return Step(number, record.target, record.contributions, record.total)
 
 
+def collected(result: Node) -> Node:
+    """The body row of which a result of a loop is the last value, or has all values."""
+    row: Node = result.args[0].attr.results()[result.attr]
+    return row
+
+
 def stack_name(result: Node, names: Mapping[int, str]) -> str:
     """What a result of a loop is called after the body row that it collects; ``names`` are those of rows, by id."""
     loop: Loop = result.args[0].attr
-    number, row = result.attr, loop.results()[result.attr]
+    number, row = result.attr, collected(result)
     carried = number < len(loop.carry)
     name = (loop.carry[number].name if carried else names.get(row.id) or row.name) or "s"
     base = unplaced(name).removesuffix(f"_{loop.index}")
