@@ -32,10 +32,13 @@ class Stacked:
         self.asked = {row.id: row for k, row in enumerate(loop.results()) if k in asked and k >= len(loop.carry)}
         self.large = list(dict.fromkeys([size_of(row.shape) for row in (*self.asked.values(), *loop.sequences)]))
         made = self.carry | {row.id for row in loop.rows() if not self._lifts(row)} | self._computed(loop.carried)
-        self.stepwise, self.inside, self.moving = (varying_rows(loop.rows(), own) for own in
-                                                   (self.carry, made, self.carry | self.sequences))
+        self.stepwise, self.inside, moving = (varying_rows(loop.rows(), own) for own in
+                                              (self.carry, made, self.carry | self.sequences))
         self.core = {row.id for row in self._needed(loop.carried) if row.id in self.inside}
         self.bound = {row.id for row in loop.rows() if self._is_bound(row)}
+        self.alike = {id_ for id_ in self.asked if id_ not in moving}  # at every step
+        same = [row for row in self.asked.values() if row.id in self.alike]
+        self.moving = varying_rows(loop.rows(), moving | self.bound | self._computed(same))
         self._apart: dict[int, Node] = {}
 
     def _needed(self, roots: Iterable[Node], given: Collection[int] = ()) -> list[Node]:
@@ -70,9 +73,8 @@ class Stacked:
     def stays(self) -> frozenset[int]:
         """The rows that the loop stacks. In the place of one that only the outside reads it may be another one, as
         large, that it is computed from: the memory is the same."""
-        plain = {id_ for id_, row in self.asked.items() if row.value is not None}
         carried = {row.id for row in self.loop.carried}  # share an array with the states before each step
-        found = (self.bound | self.core | carried | plain | {*self.outer}) & self.asked.keys()
+        found = (self.bound | self.core | carried | self.alike | {*self.outer}) & self.asked.keys()
         for row in sorted(self.asked.values(), key=lambda row: -row.ndim):
             if self._missing(row, found):
                 found |= {other.id for other in self._instead(row, found)}
@@ -113,7 +115,7 @@ class Stacked:
     # -- over all steps
     def _over(self, row: Node) -> Node:
         """A row for all steps: what is given, a stack, or computed."""
-        if row.id in self.outer or row.value is not None:
+        if row.value is not None or (row.id in self.outer and row.id not in self.carry):
             return self.outer.get(row.id, row)
         return stack_of(self.scan, row) if row.id in self.stays or row.id in self.asked else self._lifted(row)
 
@@ -121,7 +123,7 @@ class Stacked:
         """A row with one more axis, time, in front of what changes from step to step."""
         args, places = [self._over(a) for a in row.args], [k for k, a in enumerate(row.args) if a.id in self.moving]
         if is_product(row):
-            return build.einsum(row.attr.along(places), *args)
+            return build.einsum(row.attr.along(places) if places else row.attr, *args)
         time = (self.loop.length,) if row.id in self.moving else ()
         if is_reshaped(row):
             return build.reshape(args[0], (*time, *row.shape))

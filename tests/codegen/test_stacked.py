@@ -54,6 +54,13 @@ for t in 1..T:
     y[t] = sin(h[t])
     c[t] = c[t-1] * h[t-1] + exp(y[t])
 loss L = sum(c * y)"""
+ALIKE = """dim T, N, D
+data x: T x N x D, h[0]: N x D
+param v: N x D, W: D x D
+for t in 1..T:
+    a[t] = x[t] - v @ W
+    h[t] = tanh(a[t] + h[t-1] / 2)
+loss L = mean(sin(a)) + sum(h**2)"""
 TEXTS = {"scan": SCAN, "delta rule": RULE, "large": LARGE, "made by steps": MADE, "carried from no step": CARRIED}
 
 
@@ -109,3 +116,19 @@ def test_deriving_says_the_same_after_emitting() -> None:
     before = derive(model).text()
     codegen(model, verify=False)
     assert derive(model).text() == before
+
+
+@pytest.mark.parametrize("text", [CARRIED, ALIKE], ids=["carried from no step", "alike at every step"])
+def test_directions_agree(text: str, tmp_path: Path) -> None:
+    """What is the same at every step has no axis for time, along a direction either."""
+    model = Model.parse(text, name="along")
+    modules = [emit(model, tmp_path, level=level, along=("hvp", "jvp")) for level in (0, 1, 2)]
+    rng = np.random.default_rng(0)
+    shapes = {n: evaluate_shape(row.shape, {"T": 3, "N": 2, "D": 4}) for n, row in model.leaves().items()}
+    given, v = ({n: rng.uniform(0.1, 1, shape) for n, shape in shapes.items()} for _ in range(2))
+    params, data = ({n: a for n, a in given.items() if (n in model.params) is own} for own in (True, False))
+    v = {n: v[n] for n in modules[0].loss_and_grads(params, data)[1]}
+    first, *others = ({**module.hvp(params, data, v), **module.jvp(params, data, v)} for module in modules)
+    for name in first:
+        for other in others:
+            np.testing.assert_allclose(other[name], first[name], rtol=1e-11, atol=1e-13, err_msg=name)
