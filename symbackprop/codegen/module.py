@@ -191,10 +191,11 @@ class ModulePrinter:
         remembers = self.remembers
         array = f"{self.module}.asarray(array)" if remembers else "array"  # what was seen before is not an array yet
         changed = "in_dtype(given[name], dtype) is not given[name]"
+        no_float = "not isinstance(given[name], float) or dtype != np.float64"
         return {
             "remembers": remembers,
             "checked": array,
-            "changed": "not isinstance(given[name], float) or dtype != float" if self.keeps_plain_floats() else changed,
+            "changed": no_float if self.keeps_plain_floats() else changed,
             "as_integers": f"as_integers(name, {array})[()]",
             "as_floats": "in_dtype(array, dtype)" if remembers else "array.astype(dtype, copy=False)[()]",
             "drawn": f"{{name: {self.module}.asarray(value, DTYPE)[()] for name, value in params.items()}}",

@@ -282,10 +282,9 @@ def shift(a: Node, axis: Axis = None) -> Node:
     return a.graph.make("shift", (a,), normalise_axes(axis, a.ndim))
 
 
-def shifted_logsumexp(a: Node, axis: Axis = None, keepdims: bool = False) -> Node:
-    """log Σ e^(a − shift(a))."""
-    axes = normalise_axes(axis, a.ndim)
-    return a.graph.make("shifted_logsumexp", (a, shift(a, axes)), (axes, keepdims))
+def shifted_logsumexp(a: Node, s: Node, axis: Axis = None, keepdims: bool = False) -> Node:
+    """log Σ e^(a − s), for s = shift(a)."""
+    return a.graph.make("shifted_logsumexp", (a, s), (normalise_axes(axis, a.ndim), keepdims))
 
 
 def norm(a: Node, axis: Axis = None, keepdims: bool = False) -> Node:

@@ -109,8 +109,9 @@ def _parts(row: Node) -> tuple[Node, Node]:
     """s and log Σe^(z − s), of log Σe^z."""
     total = plainly(row)
     z, (axes, keepdims) = total.args[0], total.attr
-    log = build.shifted_logsumexp(z, axes, keepdims)
-    return _like(row, build.reshape(build.shift(z, axes), total.shape)), _like(row, log)
+    s = build.shift(z, axes)
+    log = build.shifted_logsumexp(z, s, axes, keepdims)
+    return _like(row, build.reshape(s, total.shape)), _like(row, log)
 
 
 def _like(row: Node, new: Node) -> Node:

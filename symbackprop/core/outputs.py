@@ -136,7 +136,7 @@ class Search:
 
     # -- rows
     def _step(self, row: Node, bend: Bend) -> Step | None:
-        moving = [i for i, a in enumerate(row.args) if self.moves(a)]
+        moving = [i for i, a in enumerate(row.args) if self.moves(a) and not a.op.held]
         if not moving or row.is_result or row.is_loop:
             return None
         other = better(row, self.logs, OF_EXPONENTS)

@@ -74,8 +74,8 @@ class Op:
     along which an argument was broadcast are summed elsewhere. ``idle`` is what may be infinite or NaN where the
     upstream gradient is 0 (see `selection`). A loop has several results: both come by their numbers.
 
-    ``show`` says a row as it is written, over its arguments (see `maths`), if that is no call by its name; its code is
-    a rule of `codegen.arrays`. ``rule`` says what becomes of the gradient, under a ``title`` if it has one, ``kink``
+    ``show`` says a row as it is written, over its arguments (see `maths`), if that is no call by its name, and
+    ``written`` what is read back as it, if that is not the same; its code is a rule of `codegen.arrays`. ``rule`` says what becomes of the gradient, under a ``title`` if it has one, ``kink``
     what holds where there is none. ``reference(np, attr, *arrays)`` computes the value plainly, with ``attr`` resolved
     to integers, and shares nothing with emitted code. An op ``selects`` when entries of its input may have no influence
     on its result; values lie in the ``range``. ``gaps(np, attr, *arrays)`` are numbers that change their sign where the
@@ -110,6 +110,7 @@ class Op:
     samples: tuple[Sample, ...]
     role: Role | None = None
     show: Callable[[Node, Sequence[Math]], Math] = lambda node, args: called(node.op.name, *args)
+    written: Callable[[Node, Sequence[Math]], Math] | None = None
     convention: str = ""
     title: str = ""
     rule: Said = ()

@@ -151,6 +151,8 @@ OF_OPS: dict[str, Callable[..., Node]] = {
     "sum": build.reduce_sum,
     "max": build.reduce_max,
     "logsumexp": build.logsumexp,
+    "shift": build.shift,
+    "shifted_logsumexp": build.shifted_logsumexp,
 }
 for _name, _call in OF_OPS.items():
     plain(_call, _name)

@@ -327,6 +327,7 @@ register(Op(
     infer=_infer,
     vjp=_vjp_shifted,
     show=lambda node, args: _show("logsumexp")(node, [m.minus(*args)]),
+    written=_show("shifted_logsumexp"),
     jacobian=_slope_shifted,
     reference=_reference_shifted,
     samples=(Sample(((2, 3), (2, 1)), ((1,), False)), Sample(((2, 3), (1, 3)), ((0,), True))),

@@ -104,7 +104,7 @@ class ModelText(Notation):
         args = [self.ref(a) for a in node.args]
         special = _product(node, args) if is_product(node) else None
         special = self._reshape(node, args) if is_reshaped(node) else special
-        return node.op.show(node, args) if special is None else special
+        return (node.op.written or node.op.show)(node, args) if special is None else special
 
     def _floats(self, value: sp.Expr, shape: tuple[Math, ...]) -> Math:
         """A whole number that is a float, or an array of it; the number alone is read as an integer."""
