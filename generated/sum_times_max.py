@@ -111,7 +111,7 @@ def checked(params: dict, data: dict, dims: dict | None) -> tuple[list, dict, np
     dtypes = float_dtypes(given)
     dtype = computing_dtype(dtypes, DTYPE)
     dtypes = {name: dtypes.get(name, dtype) for name in arrays if name not in INTEGERS}
-    others = [name for name in arrays if name in INTEGERS or not isinstance(given[name], float) or dtype != float]
+    others = [name for name in arrays if name in INTEGERS or not isinstance(given[name], float) or dtype != np.float64]
     return others, sizes, dtype, dtypes
 
 

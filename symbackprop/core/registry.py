@@ -75,20 +75,21 @@ class Op:
     upstream gradient is 0 (see `selection`). A loop has several results: both come by their numbers.
 
     ``show`` says a row as it is written, over its arguments (see `maths`), if that is no call by its name, and
-    ``written`` what is read back as it, if that is not the same; its code is a rule of `codegen.arrays`. ``rule`` says what becomes of the gradient, under a ``title`` if it has one, ``kink``
-    what holds where there is none. ``reference(np, attr, *arrays)`` computes the value plainly, with ``attr`` resolved
-    to integers, and shares nothing with emitted code. An op ``selects`` when entries of its input may have no influence
-    on its result; values lie in the ``range``. ``gaps(np, attr, *arrays)`` are numbers that change their sign where the
-    derivative jumps; of a ``singular`` op they are 0 where it is infinite, or would be. A ``loop`` has several results,
-    each of which is a row whose op is a ``result``. The entries of a ``distribution`` sum to 1 along its axis; a
-    ``logarithm`` is that of a sum of exponentials; an op that ``chooses`` gives the greatest entry; of one of
-    ``matrices`` of a kind the arguments are drawn so (`REGULAR` or `DEFINITE`). What is ``held`` stays as it is when
-    what it is computed from changes, for derivatives and differences alike. The Jacobian of a ``symmetric`` op of one
-    argument is its own transpose; one that ``keeps_symmetry`` of a symmetric matrix is symmetric. ``functions`` are
-    what users call, in Python and in model text: they take rows and make this op. In printed mathematics it is called
-    ``text``, where that is not its name, with as many arguments as are ``shown`` (0: all); a glossary says what it
-    ``means``: words behind such a call, or all of the line. A derivation calls its value what it ``gives``, and its
-    first argument what it ``reads``, where they have no names.
+    ``written`` what is read back as it, if that is not the same; its code is a rule of `codegen.arrays`. ``rule`` says
+    what becomes of the gradient, under a ``title`` if it has one, ``kink`` what holds where there is none.
+    ``reference(np, attr, *arrays)`` computes the value plainly, with ``attr`` resolved to integers, and shares nothing
+    with emitted code. An op ``selects`` when entries of its input may have no influence on its result; values lie in
+    the ``range``. ``gaps(np, attr, *arrays)`` are numbers that change their sign where the derivative jumps; of a
+    ``singular`` op they are 0 where it is infinite, or would be. A ``loop`` has several results, each of which is a row
+    whose op is a ``result``. The entries of a ``distribution`` sum to 1 along its axis; a ``logarithm`` is that of a
+    sum of exponentials; an op that ``chooses`` gives the greatest entry; of one of ``matrices`` of a kind the arguments
+    are drawn so (`REGULAR` or `DEFINITE`). What is ``held`` stays as it is when what it is computed from changes, for
+    derivatives and differences alike. The Jacobian of a ``symmetric`` op of one argument is its own transpose; one that
+    ``keeps_symmetry`` of a symmetric matrix is symmetric. ``functions`` are what users call, in Python and in model
+    text: they take rows and make this op. In printed mathematics it is called ``text``, where that is not its name,
+    with as many arguments as are ``shown`` (0: all); a glossary says what it ``means``: words behind such a call, or
+    all of the line. A derivation calls its value what it ``gives``, and its first argument what it ``reads``, where
+    they have no names.
 
     What rewrites know it as is its ``role``. ``entry(attr, argument shapes, indices)`` says what one entry of the
     result is (see `entry`): from it follow its Jacobian, which arguments it is linear in, which are indices, and
