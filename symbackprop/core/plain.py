@@ -134,7 +134,7 @@ class Plain:
         return Real(float(a) % float(b) if b and math.isfinite(a) else math.nan)
 
     def floor_divide(self, a: float, b: float) -> Real:
-        return Real(float(a) // float(b) if b else math.nan)
+        return Real(float(a) // float(b) if b else float(a) * math.copysign(math.inf, b))
 
     def real(self, x: float) -> Real:
         return Real(x)

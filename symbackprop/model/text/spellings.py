@@ -582,7 +582,7 @@ def spelled(where: str, name: str, args: Sequence[tree.Expr], options: Mapping[s
         if isinstance(formula, tree.Tuple):  # array([[a, b], [c, d]])
             return _stacked(formula), "stack(…)"
         if found is not None and formula is not None:
-            known = of_whole(name, [getattr(a, "value", None) for a in found.values()])
+            known = of_whole(name, [a.value if isinstance(a, tree.Number) else None for a in found.values()])
             return formula if known is None else tree.Number(known), spelling.text
     return None
 
