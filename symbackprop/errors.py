@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 
@@ -139,6 +140,7 @@ _SHORT, _LONG = 4, 9  # letters of words that a slip makes other words of, and o
 _KEYS = ("1234567890", "qwertyuiop", "asdfghjkl", "zxcvbnm")
 
 
+@lru_cache(maxsize=10_000)  # a text makes the same slip again and again
 def _alike(word: str, known: str) -> bool:
     """Whether a word is another with a slip in some of its parts: log_loss is none for log_cosh, nor inv for sin."""
     ours, theirs = (_APART.split(w.lower()) for w in (word, known))
