@@ -640,12 +640,15 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         #   (N, 1))   N×1
         dz_2_t = dz_2[t] = (gw[t][:, 0] * (sigmoid(z_2[t])[:, 0] * (t29 - t23 * t28)) / t30)[:, None]
         t42 = dz_2_t @ B_w_T                          # t42 = dz_2_t B_wᵀ   N×H
-        # t46 = dh_next + dh[t] + t36 + t32 + t37 + t33 + t34 + t38 + t39 + t40 + t41 + t35 + t42   N×H
-        t46 = dh_next + dh[t] + t36 + t32 + t37 + t33 + t34 + t38 + t39 + t40 + t41 + t35 + t42
-        # t43 = reshape(gw[t], (N,)) ⊙ reshape(v[t], (N,)) ⊙ (t28 − sum(diw_t ⊙ w[t-1], axis=-1))   N
-        t43 = gw[t][:, 0] * (v[t][:, 0] * (t28 - np.einsum("ab,ab->a", diw_t, w_before[t])))
-        dz_gw_t = dz_gw[t] = t43[:, None]             # dz_gw_t = reshape(t43, (N, 1))   N×1
-        t47 = dz_gw_t @ G_w_T                         # t47 = dz_gw_t G_wᵀ   N×H
+        # t45 = dh_next + dh[t] + t36 + t32 + t37 + t33 + t34 + t38 + t39 + t40 + t41 + t35 + t42   N×H
+        t45 = dh_next + dh[t] + t36 + t32 + t37 + t33 + t34 + t38 + t39 + t40 + t41 + t35 + t42
+        # dz_gw_t = reshape(reshape(gw[t], (N,)) ⊙ reshape(v[t], (N,)) ⊙ (t28 − sum(diw_t ⊙ w[t-1], axis=-1)),
+        #   (N, 1))   N×1
+        dz_gw_t = dz_gw[t] = (
+            gw[t][:, 0]
+            * (v[t][:, 0] * (t28 - np.einsum("ab,ab->a", diw_t, w_before[t])))
+        )[:, None]
+        t46 = dz_gw_t @ G_w_T                         # t46 = dz_gw_t G_wᵀ   N×H
         # dv1_t = sum(djw_t ⊙ v2[t], axis=-1, keepdims=True)   N×1
         dv1_t = np.einsum("ab,ab->a", djw_t, v2[t])[:, None]
         # dv3_t = sum(djw_t ⊙ iw[t], axis=-1, keepdims=True)   N×1
@@ -655,19 +658,18 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         dsw_t = np.concatenate([dv1_t, dv3_t, dv4_t], axis=1)  # N×3
         # dz_sw_t = sw[t] ⊙ (dsw_t − sum(dsw_t ⊙ sw[t], axis=-1, keepdims=True))   N×3
         dz_sw_t = dz_sw[t] = sw[t] * (dsw_t - np.einsum("ab,ab->a", dsw_t, sw[t])[:, None])
-        t48 = dz_sw_t @ S_w_T                         # t48 = dz_sw_t S_wᵀ   N×H
-        # t44 = sum(dv11_t ⊙ v11[t], axis=-1, keepdims=True) / v13[t]²   N×1
-        t44 = np.einsum("ab,ab->a", dv11_t, v11[t])[:, None] / v13[t] ** 2
-        # dz_kp_t = (1 − kp[t]²) ⊙ (einsum(ab,abc→ac, dv11_t, M[t]) − t44 ⊙ kp[t])   N×W
-        dz_kp_t = dz_kp[t] = (1 - kp[t] ** 2) * ((dv11_t[:, None] @ M_t)[:, 0] - t44 * kp[t])
-        t49 = dz_kp_t @ K_p_T                         # t49 = dz_kp_t K_pᵀ   N×H
+        t47 = dz_sw_t @ S_w_T                         # t47 = dz_sw_t S_wᵀ   N×H
+        # t43 = sum(dv11_t ⊙ v11[t], axis=-1, keepdims=True) / v13[t]²   N×1
+        t43 = np.einsum("ab,ab->a", dv11_t, v11[t])[:, None] / v13[t] ** 2
+        # dz_kp_t = (1 − kp[t]²) ⊙ (einsum(ab,abc→ac, dv11_t, M[t]) − t43 ⊙ kp[t])   N×W
+        dz_kp_t = dz_kp[t] = (1 - kp[t] ** 2) * ((dv11_t[:, None] @ M_t)[:, 0] - t43 * kp[t])
+        t48 = dz_kp_t @ K_p_T                         # t48 = dz_kp_t K_pᵀ   N×H
         # dz_4_t = reshape(reshape(sigmoid(z_4[t]), (N,)) ⊙ sum(t16 ⊙ v11[t], axis=-1), (N, 1))   N×1
         dz_4_t = dz_4[t] = (sigmoid(z_4[t])[:, 0] * np.einsum("ab,ab->a", t16, v11[t]))[:, None]
-        t45 = np.einsum("ab,ab->a", dip_t, p_before[t])  # t45 = sum(dip_t ⊙ p[t-1], axis=-1)   N
-        # dz_gp_t = reshape(reshape(gp[t], (N,)) ⊙ reshape(v14[t], (N,)) ⊙ (sum(t15, axis=-1) − t45), (N, 1))
+        t44 = np.einsum("ab,ab->a", dip_t, p_before[t])  # t44 = sum(dip_t ⊙ p[t-1], axis=-1)   N
+        # dz_gp_t = reshape(reshape(gp[t], (N,)) ⊙ reshape(v14[t], (N,)) ⊙ (sum(t15, axis=-1) − t44), (N, 1))
         #    N×1
-        dz_gp_t = dz_gp[t] = (gp[t][:, 0] * (v14[t][:, 0] * (t15.sum(axis=1) - t45)))[:, None]
-        t50 = dz_gp_t @ G_p_T                         # t50 = dz_gp_t G_pᵀ   N×H
+        dz_gp_t = dz_gp[t] = (gp[t][:, 0] * (v14[t][:, 0] * (t15.sum(axis=1) - t44)))[:, None]
         # dv15_t = sum(djp_t ⊙ v16[t], axis=-1, keepdims=True)   N×1
         dv15_t = np.einsum("ab,ab->a", djp_t, v16[t])[:, None]
         # dv17_t = sum(djp_t ⊙ ip[t], axis=-1, keepdims=True)   N×1
@@ -677,16 +679,16 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         dsp_t = np.concatenate([dv15_t, dv17_t, dv18_t], axis=1)  # N×3
         # dz_sp_t = sp[t] ⊙ (dsp_t − sum(dsp_t ⊙ sp[t], axis=-1, keepdims=True))   N×3
         dz_sp_t = dz_sp[t] = sp[t] * (dsp_t - np.einsum("ab,ab->a", dsp_t, sp[t])[:, None])
-        # dh_t = t46 + t47 + t48 + t49 + dz_4_t B_pᵀ + t50 + dz_sp_t S_pᵀ   N×H
-        dh_t_2 = t46 + t47 + t48 + t49 + dz_4_t @ B_p_T + t50 + dz_sp_t @ S_p_T
+        # dh_t = t45 + t46 + t47 + t48 + dz_4_t B_pᵀ + dz_gp_t G_pᵀ + dz_sp_t S_pᵀ   N×H
+        dh_t_2 = t45 + t46 + t47 + t48 + dz_4_t @ B_p_T + dz_gp_t @ G_p_T + dz_sp_t @ S_p_T
         dz_h_t = dz_h[t] = dh_t_2 * (1 - h[t] ** 2)   # dz_h_t = dh_t ⊙ (1 − h[t]²)   N×H
         dr_next = dz_h_t @ W_r_T                      # dr_next = dz_h_t W_rᵀ   N×(2*W)
         dh_next = dz_h_t @ W_h_T                      # dh_next = dz_h_t W_hᵀ   N×H
-        # t51 = (gw[t] ⊙ c[t] / 2 / s[t]) ⊙ cw[t] ⊙ g[t] ⊙ (t31 − diw_t) / m[t]³   N×R
-        t51 = gw[t] * c[t] / 2 / s[t] * cw_t * g[t] * (t31 - diw_t) / (m_t * m_t * m_t)
-        t52 = dg_t[:, :, None] * kw[t][:, None, :]    # t52 = einsum(ab,ac→abc, dg_t, kw[t])   N×R×W
-        # dM_next = dM_t ⊙ (1 − v8[t]) + 2 · reshape(t51, (N, R, 1)) ⊙ M[t-1] + t52   N×R×W
-        dM_next = dM_t * (1 - v8[t]) + 2 * t51[:, :, None] * M_before[t] + t52
+        # t49 = (gw[t] ⊙ c[t] / 2 / s[t]) ⊙ cw[t] ⊙ g[t] ⊙ (t31 − diw_t) / m[t]³   N×R
+        t49 = gw[t] * c[t] / 2 / s[t] * cw_t * g[t] * (t31 - diw_t) / (m_t * m_t * m_t)
+        t50 = dg_t[:, :, None] * kw[t][:, None, :]    # t50 = einsum(ab,ac→abc, dg_t, kw[t])   N×R×W
+        # dM_next = dM_t ⊙ (1 − v8[t]) + 2 · reshape(t49, (N, R, 1)) ⊙ M[t-1] + t50   N×R×W
+        dM_next = dM_t * (1 - v8[t]) + 2 * t49[:, :, None] * M_before[t] + t50
         dw_next = diw_t * v[t]                        # dw_next = diw_t ⊙ v[t]   N×R
         dp_next = dip_t * v14[t]                      # dp_next = dip_t ⊙ v14[t]   N×R
         dq_next = diq_t * v26[t]                      # dq_next = diq_t ⊙ v26[t]   N×R

@@ -24,7 +24,7 @@ from symbackprop.codegen.program import (
     variable,
 )
 from symbackprop.codegen.rows import Rows, sharing, softmax_groups, unrolled
-from symbackprop.codegen.tree import Code, Expr, at_step, index, name, text
+from symbackprop.codegen.tree import Code, Expr, at_step, index, name
 from symbackprop.core import formula as f
 from symbackprop.core.facts import is_arange, is_product, is_repeated, is_sum, is_view, kind
 from symbackprop.core.graph import Node
@@ -115,7 +115,7 @@ class Choice:
         self.order, self.names = order, dict(known)
         self.counts = rows.uses(order, roots)
         self.groups = softmax_groups(order) if scheduler.level else {}
-        self.width = Width(self.rows, self.names)
+        self.width = Width(self.rows, self.names, self.variables.names)
         self.results: dict[int, list[Node]] = {}
         self.done: set[int] = set()
         self.apart: set[int] = set()
@@ -239,10 +239,12 @@ MAX_WIDTH = 76  # characters right of the equals sign, estimated
 
 
 class Width:
-    """Estimates how long the code of a row is, given which rows have a variable."""
+    """Estimates how long the code of a row is, given which rows have a variable. What these are ``called`` in the
+    derivation counts, not the variables: whether a step is written or computed again, lines are the same, and so is the
+    order in which they round."""
 
-    def __init__(self, rows: Rows, names: Mapping[int, Expr]) -> None:
-        self.rows, self.names = rows, names
+    def __init__(self, rows: Rows, names: Mapping[int, Expr], called: Mapping[int, str]) -> None:
+        self.rows, self.names, self.called = rows, names, called
         self.widths: dict[int, int] = {}
 
     def too_wide(self, row: Node) -> Iterator[Node]:
@@ -262,7 +264,7 @@ class Width:
 
     def _written(self, row: Node) -> int:
         if row.id in self.names:
-            return len(text(self.names[row.id].code))
+            return len(self.called.get(row.id, "t1"))
         return self.widths.get(row.id, 8) + 2
 
 

@@ -22,7 +22,6 @@ from symbackprop.codegen import codegen
 from symbackprop.errors import ModelError, UsageError
 from tests.codegen.helpers import emit
 from tests.codegen.test_random_loops import BODY, EXAMPLES, SIZES, Plan, Sizes, model_of, module_of, values
-from tests.sweeps import few_in_ci
 
 BUILT_IN = ["gru", "lstm", "neural-turing-machine", "rnn-lm"]
 DIMS = {"N": 2, "V": 5, "E": 3, "H": 4, "S": 3, "W": 3, "A": 2, "B": 3}
@@ -75,7 +74,7 @@ CASES = [pytest.param(model if model in BUILT_IN else STACKED, level, id=f"{mode
          for model, level in product(["layers", *BUILT_IN], (1, 2, 0))]
 
 
-@pytest.mark.parametrize(("model", "level"), few_in_ci(CASES, 7))  # layers at -O1, the LSTM at -O2, an RNN at -O0
+@pytest.mark.parametrize(("model", "level"), CASES)
 def test_gradients_are_the_same_to_the_last_bit(model: str, level: int) -> None:
     m = load(model) if model in BUILT_IN else Model.parse(model)
     plain = module_of(codegen(m, level=level))
