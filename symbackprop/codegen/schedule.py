@@ -119,6 +119,7 @@ class Choice:
         self.results: dict[int, list[Node]] = {}
         self.done: set[int] = set()
         self.apart: set[int] = set()
+        self.carried_on: set[int] = set()
         backwards = loop is not None and loop.forward is not None
         self.folded = self._read_by_formulas() if scheduler.level and backwards else frozenset()
         forced = {root.id for root in roots}
@@ -176,8 +177,9 @@ class Choice:
         return frozenset(row.id for row in formulas if row.id in read and isinstance(row.form, f.Mul))
 
     def absent(self) -> frozenset[int]:
-        """Rows that are written where they are read though they have a name."""
-        return frozenset(id_ for id_ in self.folded if self.variables.names.get(id_) and id_ not in self.names)
+        """Rows that are not called by the name they have: written where they are read, or in a variable of others."""
+        folded = frozenset(id_ for id_ in self.folded if self.variables.names.get(id_) and id_ not in self.names)
+        return folded | self.carried_on
 
     def _carry_on(self, loop: Loop, roots: Collection[int]) -> None:
         """What a step carries on and nobody else reads is computed as the variable that the next step is given, where
@@ -191,6 +193,7 @@ class Choice:
             fits = free and self._is_assigned(row) and self.names[row.id].kind == leaf.kind
             if fits and last.get(leaf.id, 0) <= places[row.id]:
                 self.names[row.id] = self.variables.expr(leaf)
+                self.carried_on.add(row.id)
 
     def _is_assigned(self, row: Node) -> bool:
         """Whether a row has a statement of its own that gives it one value."""

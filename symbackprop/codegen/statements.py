@@ -16,7 +16,6 @@ from typing import Any, TypeAlias
 
 from symbackprop.codegen.arrays import Arrays
 from symbackprop.codegen.equations import Equation, shape_note
-from symbackprop.codegen.names import escape
 from symbackprop.codegen.program import Assign, Block, For, OneHot, Program, Segments, Softmax, Statement, Store
 from symbackprop.codegen.rows import moved
 from symbackprop.codegen.tree import (
@@ -207,8 +206,7 @@ class Writer:
                  written: Mapping[int, str] | None = None) -> None:
         self.program, self.block, self.workspace = program, block, workspace
         self.names = program.written if written is None else written
-        self.written = {id_: word for id_, word in self.names.items()
-                        if id_ not in block.absent and self.is_called(id_, word)}
+        self.written = {id_: word for id_, word in self.names.items() if id_ not in block.absent}
         self.p: Arrays = program.target(block.names, program.level)
         spelled = {id_: text(e.code) for id_, e in block.names.items()}
         self.equation = Equation({**spelled, **self.written}, program.expanded)
@@ -218,15 +216,6 @@ class Writer:
             for n in program.unreached
             if n in program.gradients and block is program.backward
         }
-
-    def is_called(self, id_: int, word: str) -> bool:
-        """Whether a row that is written so has no variable of another name, but for a number that tells it apart: what
-        a step carries on is computed as that of the next step."""
-        own = self.block.names.get(id_)
-        if own is None or own.variable is None:
-            return True
-        behind = own.variable.removeprefix(escape(word))
-        return not behind or (behind[0] == "_" and behind[1:].isdigit())
 
     def lines(self) -> list[Line]:
         return self.finished(self.all(self.block.statements, 0))
