@@ -17,7 +17,7 @@ from symbackprop.core import formula as f
 from symbackprop.core.facts import is_folded, is_padded, is_put, is_repeated, is_scattered, is_unfolded
 from symbackprop.core.functions.arrange import repeat
 from symbackprop.core.graph import Graph, Node
-from symbackprop.core.kernel import Kernel
+from symbackprop.core.kernel import Kernel, renumbered
 from symbackprop.core.loops import Loop
 from symbackprop.core.roles import Role
 from symbackprop.core.shapes import ONE, same, same_shape, size_of
@@ -267,8 +267,6 @@ def _with_gate(row: Node, s: f.Arg, slope: f.Formula, term: f.Mul, limit: f.Form
     again = f.over(limit, [f.Arg(len(row.args))] * len(row.args))
     new = f.add(s, f.mul(*[again if c is limit else c for c in term.factors]))
     others = [c for c in row.form.factors if c != s and c is not slope]  # type: ignore[union-attr]
-    form = f.mul(*others, new)
-    read = f.arguments(form)
-    args = [*row.args, whole]
-    form = f.over(form, [f.Arg(read.index(k)) if k in read else f.ONE for k in range(len(args))])
-    return row.graph.make("elementwise", [args[k] for k in read], Kernel(form))
+    form, args = f.mul(*others, new), (*row.args, whole)
+    order = f.arguments(form)
+    return row.graph.make("elementwise", [args[k] for k in order], Kernel(renumbered(form, order)))

@@ -283,7 +283,7 @@ def softmax_key(row: Node) -> tuple[int, int] | None:
 def softmax_groups(order: Iterable[Node]) -> dict[int, tuple[Node, ...]]:
     """By the ids of all of them, what is computed from the same exponentials: (softmax, logsumexp), or (softmax, shift,
     logsumexp of shifted entries)."""
-    found: dict[tuple[int, int], dict[tuple[bool, ...], Node]] = {}
+    found: dict[tuple[int, int], dict[str, Node]] = {}
     for row in order:
         key = softmax_key(row)
         if key is not None:
@@ -293,14 +293,14 @@ def softmax_groups(order: Iterable[Node]) -> dict[int, tuple[Node, ...]]:
     return {row.id: group for group in groups for row in group}
 
 
-def _part(row: Node) -> tuple[bool, ...]:
-    """Which one of those a row is: whether it adds up to 1, or is a logarithm, of shifted entries."""
-    return row.op.distribution, row.op.logarithm, row.op.logarithm and len(row.args) > 1
+def _part(row: Node) -> str:
+    """Which one of those a row is."""
+    if row.op.distribution:
+        return "shares"
+    return "top" if is_shift(row) else "total" if len(row.args) == 1 else "total below top"
 
 
-_SHARES, _SHIFT = (True, False, False), (False, False, False)
-_TOTAL, _SHIFTED = (False, True, False), (False, True, True)
-_TOGETHER = (_SHARES, _SHIFT, _SHIFTED), (_SHARES, _TOTAL)
+_TOGETHER = ("shares", "top", "total below top"), ("shares", "total")
 
 
 # -- -O1: the gradient of a maximum over short axes, slice by slice

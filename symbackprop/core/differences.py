@@ -71,7 +71,6 @@ class Differences:
         loss = total.graph.call("softplus", b - a)
         return loss if first else -loss
 
-
     def _as_given(self, x: Node, total: Node) -> tuple[Node, Node]:
         """Both of z, where they are of u = z − max z: z_i − log Σe^z = u_i − log Σe^u, and the total takes the largest
         entry away itself."""
