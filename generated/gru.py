@@ -131,16 +131,16 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     U_n_T = U_n.T.copy()                              # a copy, since every step reads it
     for t in reversed(range(T)):
         u_t = u[t]
-        dh_t_2 = dh_next + dh[t]                      # dh_t = dh_next + dh[t]   N×H
+        dh_t = dh_next + dh[t]                        # dh_t = dh_next + dh[t]   N×H
         # dz_n_t = dh_t ⊙ (1 − u[t]) ⊙ (1 − n[t]²)   N×H
-        dz_n_t = dz_n[t] = dh_t_2 * (1 - u_t) * (1 - n[t] ** 2)
+        dz_n_t = dz_n[t] = dh_t * (1 - u_t) * (1 - n[t] ** 2)
         da_t = da[t] = dz_n_t * r[t]                  # da_t = dz_n_t ⊙ r[t]   N×H
         # dz_r_t = dz_n_t ⊙ a[t] ⊙ r[t] ⊙ (1 − r[t])   N×H
         dz_r_t = dz_r[t] = dz_n_t * a[t] * r[t] * (1 - r[t])
         # dz_u_t = dh_t ⊙ (−n[t] + h[t-1]) ⊙ u[t] ⊙ (1 − u[t])   N×H
-        dz_u_t = dz_u[t] = dh_t_2 * (-n[t] + h_before[t]) * u_t * (1 - u_t)
+        dz_u_t = dz_u[t] = dh_t * (-n[t] + h_before[t]) * u_t * (1 - u_t)
         # dh_next = dh_t ⊙ u[t] + da_t U_nᵀ + dz_r_t U_rᵀ + dz_u_t U_uᵀ   N×H
-        dh_next = dh_t_2 * u_t + da_t @ U_n_T + dz_r_t @ U_r_T + dz_u_t @ U_u_T
+        dh_next = dh_t * u_t + da_t @ U_n_T + dz_r_t @ U_r_T + dz_u_t @ U_u_T
     dW_u = x.reshape(N * T, E).T @ dz_u.reshape(N * T, H)  # dW_u = einsum(abc,abd→dc, dz_u, x)   E×H
     # dU_u = einsum(abc,abd→dc, dz_u, h_before)   H×H
     dU_u = h_before.reshape(N * T, H).T @ dz_u.reshape(N * T, H)

@@ -151,13 +151,13 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     U_i_T = U_i.T.copy()                              # a copy, since every step reads it
     U_g_T = U_g.T.copy()                              # a copy, since every step reads it
     for t in reversed(range(T)):
-        dh_t_2 = dh_next + dh[t]                      # dh_t = dh_next + dh[t]   N×H
-        ds_t = ds_next + dh_t_2 * o[t] * (1 - a[t] ** 2)  # ds_t = ds_next + dh_t ⊙ o[t] ⊙ (1 − a[t]²)   N×H
+        dh_t = dh_next + dh[t]                        # dh_t = dh_next + dh[t]   N×H
+        ds_t = ds_next + dh_t * o[t] * (1 - a[t] ** 2)  # ds_t = ds_next + dh_t ⊙ o[t] ⊙ (1 − a[t]²)   N×H
         dz_g_t = dz_g[t] = ds_t * i[t] * (1 - g[t] ** 2)  # dz_g_t = ds_t ⊙ i[t] ⊙ (1 − g[t]²)   N×H
         dz_i_t = dz_i[t] = ds_t * g[t] * i[t] * (1 - i[t])  # dz_i_t = ds_t ⊙ g[t] ⊙ i[t] ⊙ (1 − i[t])   N×H
         # dz_f_t = ds_t ⊙ s[t-1] ⊙ f[t] ⊙ (1 − f[t])   N×H
         dz_f_t = dz_f[t] = ds_t * s_before[t] * f[t] * (1 - f[t])
-        dz_o_t = dz_o[t] = dh_t_2 * a[t] * o[t] * (1 - o[t])  # dz_o_t = dh_t ⊙ a[t] ⊙ o[t] ⊙ (1 − o[t])   N×H
+        dz_o_t = dz_o[t] = dh_t * a[t] * o[t] * (1 - o[t])  # dz_o_t = dh_t ⊙ a[t] ⊙ o[t] ⊙ (1 − o[t])   N×H
         # dh_next = dz_g_t U_gᵀ + dz_i_t U_iᵀ + dz_f_t U_fᵀ + dz_o_t U_oᵀ   N×H
         dh_next = dz_g_t @ U_g_T + dz_i_t @ U_i_T + dz_f_t @ U_f_T + dz_o_t @ U_o_T
         ds_next = ds_t * f[t]                         # ds_next = ds_t ⊙ f[t]   N×H

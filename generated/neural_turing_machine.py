@@ -507,9 +507,9 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         u_t = u[t]
         cw_t = cw[t]
         m_t = m[t]
-        dr_t_2 = dr_next + dr[t]                      # dr_t = dr_next + dr[t]   N×(2*W)
+        dr_t = dr_next + dr[t]                        # dr_t = dr_next + dr[t]   N×(2*W)
         # dq_t = dq_next + einsum(ab,acb→ac, dr_t[:, W:], M[t])   N×R
-        dq_t = dq_next + (M_t @ dr_t_2[:, W:][:, :, None])[:, :, 0]
+        dq_t = dq_next + (M_t @ dr_t[:, W:][:, :, None])[:, :, 0]
         # dvq_t = (dq_t − sum(dq_t ⊙ q[t], axis=-1, keepdims=True)) / v33[t]   N×R
         dvq_t = (dq_t - np.einsum("ab,ab->a", dq_t, q[t])[:, None]) / v33[t]
         # t4 = dvq_t ⊙ (jq[t] + eps)^v32[t] ⊙ log(jq[t] + eps)   N×R
@@ -558,7 +558,7 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         dz_sq_t = dz_sq[t] = sq[t] * (dsq_t - np.einsum("ab,ab->a", dsq_t, sq[t])[:, None])
         t34 = dz_sq_t @ S_q_T                         # t34 = dz_sq_t S_qᵀ   N×H
         # dp_t = dp_next + einsum(ab,acb→ac, dr_t[:, :W], M[t])   N×R
-        dp_t = dp_next + (M_t @ dr_t_2[:, :W][:, :, None])[:, :, 0]
+        dp_t = dp_next + (M_t @ dr_t[:, :W][:, :, None])[:, :, 0]
         # dvp_t = (dp_t − sum(dp_t ⊙ p[t], axis=-1, keepdims=True)) / v21[t]   N×R
         dvp_t = (dp_t - np.einsum("ab,ab->a", dp_t, p[t])[:, None]) / v21[t]
         # t11 = dvp_t ⊙ (jp[t] + eps)^v20[t] ⊙ log(jp[t] + eps)   N×R
@@ -566,11 +566,9 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         dv20_t = t11.sum(axis=1, keepdims=True)       # dv20_t = sum(t11, axis=-1, keepdims=True)   N×1
         dz_5_t = dz_5[t] = dv20_t * sigmoid(z_5[t])   # dz_5_t = dv20_t ⊙ sigmoid(z_5[t])   N×1
         t38 = dz_5_t @ Y_p_T                          # t38 = dz_5_t Y_pᵀ   N×H
-        # t17 = einsum(ab,ac→acb, dr_t[:, W:], q[t])   N×R×W
-        t17 = dr_t_2[:, W:][:, None, :] * q[t][:, :, None]
+        t17 = dr_t[:, W:][:, None, :] * q[t][:, :, None]  # t17 = einsum(ab,ac→acb, dr_t[:, W:], q[t])   N×R×W
         t19 = dv23_t[:, :, None] * kq[t][:, None, :]  # t19 = einsum(ab,ac→abc, dv23_t, kq[t])   N×R×W
-        # t18 = einsum(ab,ac→acb, dr_t[:, :W], p[t])   N×R×W
-        t18 = dr_t_2[:, :W][:, None, :] * p[t][:, :, None]
+        t18 = dr_t[:, :W][:, None, :] * p[t][:, :, None]  # t18 = einsum(ab,ac→acb, dr_t[:, :W], p[t])   N×R×W
         # djp_t = dvp_t ⊙ v20[t] ⊙ (jp[t] + eps)^(v20[t] − 1)   N×R
         djp_t = dvp_t * power_term(v20[t], jp[t] + eps, v20[t] - 1, 0)
         dv19_t = djp_t * v18[t]                       # dv19_t = djp_t ⊙ v18[t]   N×R
@@ -679,9 +677,9 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         dsp_t = np.concatenate([dv15_t, dv17_t, dv18_t], axis=1)  # N×3
         # dz_sp_t = sp[t] ⊙ (dsp_t − sum(dsp_t ⊙ sp[t], axis=-1, keepdims=True))   N×3
         dz_sp_t = dz_sp[t] = sp[t] * (dsp_t - np.einsum("ab,ab->a", dsp_t, sp[t])[:, None])
-        # dh_t = t45 + t46 + t47 + t48 + dz_4_t B_pᵀ + dz_gp_t G_pᵀ + dz_sp_t S_pᵀ   N×H
-        dh_t_2 = t45 + t46 + t47 + t48 + dz_4_t @ B_p_T + dz_gp_t @ G_p_T + dz_sp_t @ S_p_T
-        dz_h_t = dz_h[t] = dh_t_2 * (1 - h[t] ** 2)   # dz_h_t = dh_t ⊙ (1 − h[t]²)   N×H
+        # dh_t = t46 + t47 + t48 + t49 + dz_4_t B_pᵀ + t50 + dz_sp_t S_pᵀ   N×H
+        dh_t = t46 + t47 + t48 + t49 + dz_4_t @ B_p_T + t50 + dz_sp_t @ S_p_T
+        dz_h_t = dz_h[t] = dh_t * (1 - h[t] ** 2)     # dz_h_t = dh_t ⊙ (1 − h[t]²)   N×H
         dr_next = dz_h_t @ W_r_T                      # dr_next = dz_h_t W_rᵀ   N×(2*W)
         dh_next = dz_h_t @ W_h_T                      # dh_next = dz_h_t W_hᵀ   N×H
         # t49 = (gw[t] ⊙ c[t] / 2 / s[t]) ⊙ cw[t] ⊙ g[t] ⊙ (t31 − diw_t) / m[t]³   N×R

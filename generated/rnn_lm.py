@@ -93,8 +93,8 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     dz_h = np.empty((T, N, H), dtype)                 # T×N×H
     W_h_T = W_h.T.copy()                              # a copy, since every step reads it
     for t in reversed(range(T)):
-        dh_t_2 = dh_next + dh[t]                      # dh_t = dh_next + dh[t]   N×H
-        dz_h_t = dz_h[t] = dh_t_2 * (1 - h[t] ** 2)   # dz_h_t = dh_t ⊙ (1 − h[t]²)   N×H
+        dh_t = dh_next + dh[t]                        # dh_t = dh_next + dh[t]   N×H
+        dz_h_t = dz_h[t] = dh_t * (1 - h[t] ** 2)     # dz_h_t = dh_t ⊙ (1 − h[t]²)   N×H
         dh_next = dz_h_t @ W_h_T                      # dh_next = dz_h_t W_hᵀ   N×H
     dW_e = c.reshape(N * T, E).T @ dz_h.reshape(N * T, H)  # dW_e = einsum(abc,abd→dc, dz_h, c)   E×H
     # dW_h = einsum(abc,abd→dc, dz_h, h_before)   H×H

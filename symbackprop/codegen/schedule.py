@@ -10,7 +10,7 @@ import sympy as sp
 
 from symbackprop.codegen.arrays import Arrays
 from symbackprop.codegen.checkpoints import Checkpointed
-from symbackprop.codegen.names import Scope
+from symbackprop.codegen.names import Scope, slug
 from symbackprop.codegen.program import (
     Assign,
     Block,
@@ -33,11 +33,12 @@ from symbackprop.derive.backprop import collected, stack_name
 
 
 class Variables:
-    """The variable of every row, one for the whole module, so that forward and backward call a row the same."""
+    """The variable of every row, one for the whole module, so that forward and backward call a row the same. A name
+    that is a variable as it stands is given first: dh_t before dh[t], of which mostly only the stack is read."""
 
     def __init__(self, names: Mapping[int, str], scope: Scope) -> None:
         self.scope, self.names = scope, names
-        self.given = {id_: scope.fresh(name) for id_, name in names.items()}
+        self.given = {id_: scope.fresh(name) for id_, name in sorted(names.items(), key=_is_spelled)}
         self._turned: dict[str, str] = {}
 
     def has_name(self, row: Node) -> bool:
@@ -68,6 +69,10 @@ class Variables:
         """Give a row a name of its own unless it has a variable."""
         if row.id not in self.given:
             self.given[row.id] = self.scope.fresh(name)
+
+
+def _is_spelled(named: tuple[int, str]) -> bool:
+    return slug(named[1]) != named[1]
 
 
 class Scheduler:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from symbackprop.codegen import codegen
 from symbackprop.codegen.names import escape
 from symbackprop.model import zoo
 from symbackprop.model.text import parse
+from symbackprop.targets import TARGETS
 from tests.codegen.helpers import emit
 from tests.sweeps import few_in_ci
 
@@ -51,6 +53,17 @@ def assigned(code: str) -> set[str]:
 @pytest.mark.parametrize("name", few_in_ci(zoo.names(), 4))
 def test_an_equation_is_called_what_its_line_assigns(name: str, level: int) -> None:
     assert not misnamed(codegen(load(name), level=level))
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("name", few_in_ci(zoo.names(), 4))
+def test_a_number_tells_apart_what_is_there(name: str, target: str) -> None:
+    """A variable x_2 beside no x is what the derivation calls so, as its equation shows."""
+    source = codegen(load(name), target=target)
+    variables = {n.id for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Name)}
+    numbered = {word: re.sub(r"_\d+$", "", word) for word in variables}
+    alone = {word for word, bare in numbered.items() if bare not in variables}
+    assert all(any(equation.startswith(f"{word} =") for _, equation in commented(source)) for word in alone)
 
 
 STACKED = re.compile(r"(?:^ +|= |out=)(\w+)\[t\](?= = |\))", re.M)  # in the code of a loop
