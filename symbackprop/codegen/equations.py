@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import ClassVar
 
@@ -13,7 +14,7 @@ from symbackprop.core.graph import Node
 from symbackprop.core.literals import is_decimal, superscript
 from symbackprop.core.notation import ModelPrinter, Notation
 from symbackprop.core.pattern import Pattern
-from symbackprop.core.printer import ATOM, POWER, PRODUCT, QUOTIENT, Text
+from symbackprop.core.printer import ATOM, MATRIX, POWER, PRODUCT, QUOTIENT, SIGN, Text
 from symbackprop.core.shapes import Shape, bracketed, dim_text
 
 
@@ -25,8 +26,10 @@ class EquationPrinter(ModelPrinter):
     }
 
     def matmul(self, m: maths.MatMul) -> Text:
-        left, right = self.wrapped(m.left, PRODUCT + 1), self.wrapped(m.right, PRODUCT + 1)
-        return Text(f"{left.text} {right.text}", PRODUCT)
+        """Side by side; of two vectors aᵀ b."""
+        first = maths.turned(m.left) if m.left.rank == m.right.rank == 1 else m.left
+        left, right = self.wrapped(first, MATRIX), self.wrapped(m.right, MATRIX + 1)
+        return Text(f"{left.text} {right.text}", MATRIX)
 
     def transpose(self, m: maths.Transpose) -> Text:
         return Text(f"{self.wrapped(m.body, ATOM).text}ᵀ")
@@ -50,7 +53,7 @@ class EquationPrinter(ModelPrinter):
 
     def fraction(self, top: Text, bottom: Text) -> Text:
         """In parentheses where it is a factor: (a / b) ⊙ c."""
-        return Text(f"{self.at_least(top, QUOTIENT).text} / {self.at_least(bottom, PRODUCT + 1).text}", QUOTIENT)
+        return Text(f"{self.at_least(top, QUOTIENT).text} / {self.at_least(bottom, SIGN).text}", QUOTIENT)
 
     def scaled(self, m: maths.Prod) -> Text:
         """2·x, x/N: a number in front is no entrywise factor."""
@@ -67,10 +70,19 @@ class EquationPrinter(ModelPrinter):
             case maths.Op("outer", (a, b)):
                 return self.matmul(maths.MatMul(a, maths.Transpose(b)))
             case maths.Op("einsum", (maths.Words(pattern), *args)):
-                if Pattern.parse(pattern).outer == (1, 0):
-                    return self.op(maths.Op("outer", tuple(args[::-1])))
-                return self.applied(Text("einsum"), [maths.Sym(pattern.replace("->", "→")), *args])
+                return self.contracted(Pattern.parse(pattern), args)
         return super().op(m)
+
+    def contracted(self, pattern: Pattern, args: Sequence[maths.Math]) -> Text:
+        """Products of matrices where it is such, ᵀ of more axes for the last two: sum(Aᵀ B, axis=0)."""
+        if pattern.outer == (1, 0):
+            return self.op(maths.Op("outer", tuple(args[::-1])))
+        stacked = pattern.stacked()
+        if stacked is None:
+            return self.applied(Text("einsum"), [maths.Sym(str(pattern).replace("->", "→")), *args])
+        product = stacked.product.of(args)
+        axes = 0 if stacked.lead == 1 else (*range(stacked.lead),)
+        return self(maths.called("sum", product, axis=axes) if stacked.summed else product)
 
 
 class Equation(Notation):

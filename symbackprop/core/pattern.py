@@ -29,6 +29,14 @@ class Product(NamedTuple):
         return turned(whole) if self.flip_out else whole
 
 
+class Stacked(NamedTuple):
+    """A ``product`` of matrices for every place of the ``lead`` first axes, perhaps added up over these."""
+
+    product: Product
+    lead: int
+    summed: bool
+
+
 @dataclass(frozen=True)
 class Pattern:
     """The letters of every operand and of the result; what the result lacks is summed over."""
@@ -121,6 +129,17 @@ class Pattern:
         if len(self.ins) != 2 or any(len({*s}) < len(s) for s in self.ins):
             return None
         return self._plain() if all(len(s) < 3 for s in self.ins) else self._batched()
+
+    def stacked(self) -> Stacked | None:
+        """Matrix products along shared leading axes: one for every place, or added up over them."""
+        lead = self.ins[0][:-2]
+        if not lead or [s[:-2] for s in self.ins] != [lead, lead]:
+            return None
+        inner = self.behind(lead)
+        found = inner.matmul()
+        if found is None or set(lead) & set(inner.out):
+            return None
+        return Stacked(found, len(lead), inner.out == self.out)
 
     def _plain(self) -> Product | None:
         (a, b), shared = self.ins, {*self.ins[0]} & {*self.ins[1]}

@@ -189,12 +189,14 @@ class Assembly:
         return f"d{base}_prev" if any([leaf is node for leaf in loop.forward.carry]) else f"d{base}_{loop.index}"
 
     def _name_stacks(self, order: Iterable[Node]) -> None:
-        """Results of loops that nobody named are called like the body row they collect."""
+        """Results of loops that nobody named are called like the body row they collect; a share of a weight's has no
+        name."""
         for node in order:
             if node.is_result and node.id not in self.names:
-                named = collected(node).id in self.names
+                named, share = collected(node).id in self.names, node.attr >= len(node.args[0].attr.carry)
                 base = stack_name(node, self.names)
-                self.names[node.id] = self.scope.stack(base) if named else self.scope.unique(base)
+                if named or not share:
+                    self.names[node.id] = self.scope.stack(base) if named else self.scope.unique(base)
 
     # -- steps
     def _steps(self, records: Iterable[Record]) -> tuple[Step | LoopStep, ...]:

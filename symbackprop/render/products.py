@@ -92,19 +92,15 @@ def _is_vector(m: Math) -> bool:
 
 def _batched(r: Rows, pattern: Pattern, args: Sequence[Math], rows: Sequence[Node]) -> Math | None:
     """Matrix products along shared leading axes: one for every place, or added up over them."""
-    lead = pattern.ins[0][:-2]
-    if [s[:-2] for s in pattern.ins] != [lead, lead] or not lead:
+    found = pattern.stacked()
+    if found is None:
         return None
-    inner = pattern.behind(lead)
-    found = inner.matmul()
-    if found is None or set(lead) & set(inner.out):
-        return None
-    if inner.out != pattern.out:
+    if not found.summed:
         r.mention("batched")
-        return found.of(args)
-    letters, sizes, _ = r.bound(rows[0], range(len(lead)), args)
+        return found.product.of(args)
+    letters, sizes, _ = r.bound(rows[0], range(found.lead), args)
     at = {k: maths.Letter(x) for k, x in enumerate(letters)}
-    return maths.Big("sum", letters, found.of([indexed(x, len(lead) + 2, at) for x in args]), sizes)
+    return maths.Big("sum", letters, found.product.of([indexed(x, found.lead + 2, at) for x in args]), sizes)
 
 
 def bound_in(trees: Sequence[Math]) -> set[str]:

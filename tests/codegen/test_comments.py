@@ -11,6 +11,7 @@ import pytest
 
 from symbackprop import load
 from symbackprop.codegen import codegen
+from symbackprop.codegen.equations import Equation
 from symbackprop.codegen.names import escape
 from symbackprop.model import zoo
 from symbackprop.model.text import parse
@@ -95,6 +96,26 @@ def test_a_stack_is_called_after_what_it_collects(loop: str, level: int) -> None
 def test_equations_of_formulas(expression: str, comment: str) -> None:
     source = codegen(parse(f"dim N\nparam x: N, y: N\nloss L = {expression}"))
     assert comment in [equation.split("   ")[0] for _, equation in commented(source)], source
+
+
+@pytest.mark.parametrize(("declared", "expression", "written"), [
+    ("A: N x N, B: N x N", "sum((A @ B) * B)", "sum((A B) ⊙ B)"),
+    ("A: N x N, s: N", "sum(sin(A @ A) * (A @ (A * s)))", "sum(sin(A A) ⊙ (A (A ⊙ s)))"),
+    ("A: N x N, s: N", "sum(s / (A @ s))", "sum(s / (A s))"),
+    ("A: N x N, s: N", "sum((A @ s) / s)", "sum(A s / s)"),
+    ("A: N x N, B: N x N", "sum((A @ B @ A)**2 - 2 * (A @ B))", "sum((A B A)² − 2 · A B)"),
+    ("a: N, b: N", "a @ b", "aᵀ b"),
+    ("A: N x N, a: N, b: N", "a @ A @ b", "(Aᵀ a)ᵀ b"),
+    ("A: T x N x D, B: T x D x N", 'sum(einsum("tij,tjk->tik", A, B)**2)', "sum((A B)²)"),
+    ("A: T x N x D, B: T x N x D", 'sum(einsum("tij,tkj->tik", A, B)**2)', "sum((A Bᵀ)²)"),
+    ("A: T x N x D, B: T x N x D", 'sum(einsum("tij,tik->jk", A, B)**2)', "sum(sum(Aᵀ B, axis=0)²)"),
+    ("A: T x N x D x D, B: T x N x D x D", 'sum(einsum("tnij,tnjk->ik", A, B)**2)', "sum(sum(A B, axis=(0, 1))²)"),
+    ("A: T x N x D, B: N x T x D", 'sum(einsum("tij,itk->tjk", A, B)**2)', "sum(einsum(abc,bad→acd, A, B)²)"),
+])
+def test_equations_of_products(declared: str, expression: str, written: str) -> None:
+    loss = parse(f"dim T, N, D\nparam {declared}\nloss L = {expression}").loss_row
+    assert loss is not None
+    assert Equation().right(loss) == written
 
 
 @pytest.mark.parametrize("text", ["param x\nloss L = x", "dim N, K\nparam x: N\nloss L = sum(x) / K"])
