@@ -106,8 +106,7 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
     Q1 = (A1.reshape(N * T, d * h) @ W_q1).reshape(N, T, h, d).transpose(0, 2, 1, 3)
     # K1 = transpose(reshape(A1 W_k1, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
     K1 = (A1.reshape(N * T, d * h) @ W_k1).reshape(N, T, h, d).transpose(0, 2, 1, 3)
-    # S_att = einsum(abcd,abed→abce, Q1, K1) / sqrt(d)   N×h×T×T
-    S_att = Q1 @ K1.swapaxes(-1, -2) / d ** 0.5
+    S_att = Q1 @ K1.swapaxes(-1, -2) / d ** 0.5       # S_att = Q1 K1ᵀ / sqrt(d)   N×h×T×T
     S_mask = np.where(t1, S_att, -np.inf)             # S_mask = where(t1, S_att, -inf)   N×h×T×T
     P_att = softmax(S_mask, axis=3)                   # P_att = softmax(S_mask)   N×h×T×T
     # S1 = transpose(reshape(A1 W_v1, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
@@ -138,8 +137,7 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
     Q2 = (A2.reshape(N * T, d * h) @ W_q2).reshape(N, T, h, d).transpose(0, 2, 1, 3)
     # K2 = transpose(reshape(A2 W_k2, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
     K2 = (A2.reshape(N * T, d * h) @ W_k2).reshape(N, T, h, d).transpose(0, 2, 1, 3)
-    # S_att_2 = einsum(abcd,abed→abce, Q2, K2) / sqrt(d)   N×h×T×T
-    S_att_2 = Q2 @ K2.swapaxes(-1, -2) / d ** 0.5
+    S_att_2 = Q2 @ K2.swapaxes(-1, -2) / d ** 0.5     # S_att_2 = Q2 K2ᵀ / sqrt(d)   N×h×T×T
     S_mask_2 = np.where(t1, S_att_2, -np.inf)         # S_mask_2 = where(t1, S_att_2, -inf)   N×h×T×T
     P_att_2 = softmax(S_mask_2, axis=3)               # P_att_2 = softmax(S_mask_2)   N×h×T×T
     # S2 = transpose(reshape(A2 W_v2, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
@@ -255,14 +253,12 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     t5 = dX2_hat.sum(axis=2, keepdims=True) / (d * h)
     # dX2 = (dX2_hat − t4 ⊙ X2_hat − t5) / sigma_5   N×T×(d*h)
     dX2 = (dX2_hat - t4 * X2_hat - t5) / sigma_5
-    # dW_d2 = einsum(abc,abd→dc, dX2, a_3)   F×(d*h)
-    dW_d2 = a_3.reshape(N * T, F).T @ dX2.reshape(N * T, d * h)
+    dW_d2 = a_3.reshape(N * T, F).T @ dX2.reshape(N * T, d * h)  # dW_d2 = sum(a_3ᵀ dX2, axis=0)   F×(d*h)
     db_d2 = dX2.sum(axis=(0, 1))                      # db_d2 = sum(dX2, axis=(0, 1))   (d*h)
     da_3 = (dX2.reshape(N * T, d * h) @ W_d2.T).reshape(N, T, F)  # da_3 = dX2 W_d2ᵀ   N×T×F
     # dz_2 = da_3 ⊙ (p_2 + z_2 ⊙ normal_pdf(z_2))   N×T×F
     dz_2 = da_3 * (p_2 + limited(z_2) * normal_pdf(z_2))
-    # dW_u2 = einsum(abc,abd→dc, dz_2, M2)   (d*h)×F
-    dW_u2 = M2.reshape(N * T, d * h).T @ dz_2.reshape(N * T, F)
+    dW_u2 = M2.reshape(N * T, d * h).T @ dz_2.reshape(N * T, F)  # dW_u2 = sum(M2ᵀ dz_2, axis=0)   (d*h)×F
     db_u2 = dz_2.sum(axis=(0, 1))                     # db_u2 = sum(dz_2, axis=(0, 1))   F
     dM2 = (dz_2.reshape(N * T, F) @ W_u2.T).reshape(N, T, d * h)  # dM2 = dz_2 W_u2ᵀ   N×T×(d*h)
     dgb2 = np.einsum("abc,abc->c", dM2, Y2_hat)       # dgb2 = sum(dM2 ⊙ Y2_hat, axis=(0, 1))   (d*h)
@@ -274,15 +270,13 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     t7 = dY2_hat.sum(axis=2, keepdims=True) / (d * h)
     # dY2 = dX2 + (dY2_hat − t6 ⊙ Y2_hat − t7) / sigma_4   N×T×(d*h)
     dY2 = dX2 + (dY2_hat - t6 * Y2_hat - t7) / sigma_4
-    # dW_o2 = einsum(abc,abd→dc, dY2, b)   (d*h)×(d*h)
-    dW_o2 = b.reshape(N * T, d * h).T @ dY2.reshape(N * T, d * h)
+    dW_o2 = b.reshape(N * T, d * h).T @ dY2.reshape(N * T, d * h)  # dW_o2 = sum(bᵀ dY2, axis=0)   (d*h)×(d*h)
     db = (dY2.reshape(N * T, d * h) @ W_o2.T).reshape(N, T, d * h)  # db = dY2 W_o2ᵀ   N×T×(d*h)
     # dS2 = einsum(abcd,acbe→aced, reshape(db, (N, T, h, d)), P_att_2)   N×h×T×d
     dS2 = P_att_2.swapaxes(-1, -2) @ db.reshape(N, T, h, d).transpose(0, 2, 1, 3)
     # t8 = reshape(transpose(dS2, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
     t8 = dS2.transpose(0, 2, 1, 3).reshape(N, T, d * h)
-    # dW_v2 = einsum(abc,abd→dc, t8, A2)   (d*h)×(d*h)
-    dW_v2 = A2.reshape(N * T, d * h).T @ t8.reshape(N * T, d * h)
+    dW_v2 = A2.reshape(N * T, d * h).T @ t8.reshape(N * T, d * h)  # dW_v2 = sum(A2ᵀ t8, axis=0)   (d*h)×(d*h)
     # dP_att_2 = einsum(abcd,aced→acbe, reshape(db, (N, T, h, d)), S2)   N×h×T×T
     dP_att_2 = db.reshape(N, T, h, d).transpose(0, 2, 1, 3) @ S2.swapaxes(-1, -2)
     # t9 = P_att_2 ⊙ (dP_att_2 − reshape(transpose(sum(reshape(db, (N, T, h, d)) ⊙ t3, axis=-1), (0, 2, 1)),
@@ -295,15 +289,15 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         )
         / d ** 0.5
     )
-    dK2 = t9.swapaxes(-1, -2) @ Q2                    # dK2 = einsum(abcd,abce→abde, t9, Q2)   N×h×T×d
+    dK2 = t9.swapaxes(-1, -2) @ Q2                    # dK2 = t9ᵀ Q2   N×h×T×d
     # t10 = reshape(transpose(dK2, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
     t10 = dK2.transpose(0, 2, 1, 3).reshape(N, T, d * h)
-    # dW_k2 = einsum(abc,abd→dc, t10, A2)   (d*h)×(d*h)
+    # dW_k2 = sum(A2ᵀ t10, axis=0)   (d*h)×(d*h)
     dW_k2 = A2.reshape(N * T, d * h).T @ t10.reshape(N * T, d * h)
     dQ2 = t9 @ K2                                     # dQ2 = t9 K2   N×h×T×d
     # t11 = reshape(transpose(dQ2, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
     t11 = dQ2.transpose(0, 2, 1, 3).reshape(N, T, d * h)
-    # dW_q2 = einsum(abc,abd→dc, t11, A2)   (d*h)×(d*h)
+    # dW_q2 = sum(A2ᵀ t11, axis=0)   (d*h)×(d*h)
     dW_q2 = A2.reshape(N * T, d * h).T @ t11.reshape(N * T, d * h)
     # dA2 = t8 W_v2ᵀ + t10 W_k2ᵀ + t11 W_q2ᵀ   N×T×(d*h)
     dA2 = (
@@ -320,12 +314,11 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     t13 = dX1_hat.sum(axis=2, keepdims=True) / (d * h)
     # dX1 = dY2 + (dX1_hat − t12 ⊙ X1_hat − t13) / sigma_3   N×T×(d*h)
     dX1 = dY2 + (dX1_hat - t12 * X1_hat - t13) / sigma_3
-    # dW_d1 = einsum(abc,abd→dc, dX1, a_2)   F×(d*h)
-    dW_d1 = a_2.reshape(N * T, F).T @ dX1.reshape(N * T, d * h)
+    dW_d1 = a_2.reshape(N * T, F).T @ dX1.reshape(N * T, d * h)  # dW_d1 = sum(a_2ᵀ dX1, axis=0)   F×(d*h)
     db_d1 = dX1.sum(axis=(0, 1))                      # db_d1 = sum(dX1, axis=(0, 1))   (d*h)
     da_2 = (dX1.reshape(N * T, d * h) @ W_d1.T).reshape(N, T, F)  # da_2 = dX1 W_d1ᵀ   N×T×F
     dz = da_2 * (p + limited(z) * normal_pdf(z))      # dz = da_2 ⊙ (p + z ⊙ normal_pdf(z))   N×T×F
-    dW_u1 = M1.reshape(N * T, d * h).T @ dz.reshape(N * T, F)  # dW_u1 = einsum(abc,abd→dc, dz, M1)   (d*h)×F
+    dW_u1 = M1.reshape(N * T, d * h).T @ dz.reshape(N * T, F)  # dW_u1 = sum(M1ᵀ dz, axis=0)   (d*h)×F
     db_u1 = dz.sum(axis=(0, 1))                       # db_u1 = sum(dz, axis=(0, 1))   F
     dM1 = (dz.reshape(N * T, F) @ W_u1.T).reshape(N, T, d * h)  # dM1 = dz W_u1ᵀ   N×T×(d*h)
     dgb1 = np.einsum("abc,abc->c", dM1, Y1_hat)       # dgb1 = sum(dM1 ⊙ Y1_hat, axis=(0, 1))   (d*h)
@@ -337,14 +330,13 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     t15 = dY1_hat.sum(axis=2, keepdims=True) / (d * h)
     # dY1 = dX1 + (dY1_hat − t14 ⊙ Y1_hat − t15) / sigma_2   N×T×(d*h)
     dY1 = dX1 + (dY1_hat - t14 * Y1_hat - t15) / sigma_2
-    # dW_o1 = einsum(abc,abd→dc, dY1, a)   (d*h)×(d*h)
-    dW_o1 = a.reshape(N * T, d * h).T @ dY1.reshape(N * T, d * h)
+    dW_o1 = a.reshape(N * T, d * h).T @ dY1.reshape(N * T, d * h)  # dW_o1 = sum(aᵀ dY1, axis=0)   (d*h)×(d*h)
     da = (dY1.reshape(N * T, d * h) @ W_o1.T).reshape(N, T, d * h)  # da = dY1 W_o1ᵀ   N×T×(d*h)
     # dS1 = einsum(abcd,acbe→aced, reshape(da, (N, T, h, d)), P_att)   N×h×T×d
     dS1 = P_att.swapaxes(-1, -2) @ da.reshape(N, T, h, d).transpose(0, 2, 1, 3)
     # t16 = reshape(transpose(dS1, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
     t16 = dS1.transpose(0, 2, 1, 3).reshape(N, T, d * h)
-    # dW_v1 = einsum(abc,abd→dc, t16, A1)   (d*h)×(d*h)
+    # dW_v1 = sum(A1ᵀ t16, axis=0)   (d*h)×(d*h)
     dW_v1 = A1.reshape(N * T, d * h).T @ t16.reshape(N * T, d * h)
     # dP_att = einsum(abcd,aced→acbe, reshape(da, (N, T, h, d)), S1)   N×h×T×T
     dP_att = da.reshape(N, T, h, d).transpose(0, 2, 1, 3) @ S1.swapaxes(-1, -2)
@@ -355,15 +347,15 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         * (dP_att - np.einsum("abcd,abcd->abc", da.reshape(N, T, h, d), t2).transpose(0, 2, 1)[:, :, :, None])
         / d ** 0.5
     )
-    dK1 = t17.swapaxes(-1, -2) @ Q1                   # dK1 = einsum(abcd,abce→abde, t17, Q1)   N×h×T×d
+    dK1 = t17.swapaxes(-1, -2) @ Q1                   # dK1 = t17ᵀ Q1   N×h×T×d
     # t18 = reshape(transpose(dK1, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
     t18 = dK1.transpose(0, 2, 1, 3).reshape(N, T, d * h)
-    # dW_k1 = einsum(abc,abd→dc, t18, A1)   (d*h)×(d*h)
+    # dW_k1 = sum(A1ᵀ t18, axis=0)   (d*h)×(d*h)
     dW_k1 = A1.reshape(N * T, d * h).T @ t18.reshape(N * T, d * h)
     dQ1 = t17 @ K1                                    # dQ1 = t17 K1   N×h×T×d
     # t19 = reshape(transpose(dQ1, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
     t19 = dQ1.transpose(0, 2, 1, 3).reshape(N, T, d * h)
-    # dW_q1 = einsum(abc,abd→dc, t19, A1)   (d*h)×(d*h)
+    # dW_q1 = sum(A1ᵀ t19, axis=0)   (d*h)×(d*h)
     dW_q1 = A1.reshape(N * T, d * h).T @ t19.reshape(N * T, d * h)
     # dA1 = t16 W_v1ᵀ + t18 W_k1ᵀ + t19 W_q1ᵀ   N×T×(d*h)
     dA1 = (
@@ -381,7 +373,7 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     # dX0 = dY1 + (dX0_hat − t20 ⊙ X0_hat − t21) / sigma   N×T×(d*h)
     dX0 = dY1 + (dX0_hat - t20 * X0_hat - t21) / sigma
     dP = dX0.sum(axis=0)                              # dP = sum(dX0, axis=0)   T×(d*h)
-    # dE = scatter_add(dX0, words, V) + einsum(abc,abd→cd, dZ, O)   V×(d*h)
+    # dE = scatter_add(dX0, words, V) + sum(dZᵀ O, axis=0)   V×(d*h)
     dE = scatter_add(dX0, words, V) + dZ.reshape(N * T, V).T @ O.reshape(N * T, d * h)
     grads = {
         "E": dE, "P": dP, "ga1": dga1, "ga2": dga2, "ca1": dca1, "ca2": dca2, "W_q1": dW_q1, "W_q2": dW_q2,
@@ -447,8 +439,7 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
     # S1 = transpose(reshape(A1 W_v1, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
     S1 = (A1.reshape(N * T, d * h) @ W_v1).reshape(N, T, h, d).transpose(0, 2, 1, 3)
     t1 = np.arange(T)[:, None] >= np.arange(T)[None, :]  # t1 = causal_mask(T)   T×T
-    # S_att = einsum(abcd,abed→abce, Q1, K1) / sqrt(d)   N×h×T×T
-    S_att = Q1 @ K1.swapaxes(-1, -2) / d ** 0.5
+    S_att = Q1 @ K1.swapaxes(-1, -2) / d ** 0.5       # S_att = Q1 K1ᵀ / sqrt(d)   N×h×T×T
     S_mask = np.where(t1, S_att, -np.inf)             # S_mask = where(t1, S_att, -inf)   N×h×T×T
     P_att = softmax(S_mask, axis=3)                   # P_att = softmax(S_mask)   N×h×T×T
     # a = reshape(transpose(P_att S1, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
@@ -479,8 +470,7 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
     K2 = (A2.reshape(N * T, d * h) @ W_k2).reshape(N, T, h, d).transpose(0, 2, 1, 3)
     # S2 = transpose(reshape(A2 W_v2, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
     S2 = (A2.reshape(N * T, d * h) @ W_v2).reshape(N, T, h, d).transpose(0, 2, 1, 3)
-    # S_att_2 = einsum(abcd,abed→abce, Q2, K2) / sqrt(d)   N×h×T×T
-    S_att_2 = Q2 @ K2.swapaxes(-1, -2) / d ** 0.5
+    S_att_2 = Q2 @ K2.swapaxes(-1, -2) / d ** 0.5     # S_att_2 = Q2 K2ᵀ / sqrt(d)   N×h×T×T
     S_mask_2 = np.where(t1, S_att_2, -np.inf)         # S_mask_2 = where(t1, S_att_2, -inf)   N×h×T×T
     P_att_2 = softmax(S_mask_2, axis=3)               # P_att_2 = softmax(S_mask_2)   N×h×T×T
     # b = reshape(transpose(P_att_2 S2, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)

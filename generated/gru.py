@@ -118,7 +118,7 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     dz = p / (N * T)                                  # dz = (p − one_hot(target, V)) / (N*T)   T×N×V
     at = *np.indices((T, N), sparse=True), target     # the entry of every row that the one-hot array marks
     dz[at] = (p[at] - 1) / (N * T)
-    dV_o = h.reshape(N * T, H).T @ dz.reshape(N * T, V)  # dV_o = einsum(abc,abd→dc, dz, h)   H×V
+    dV_o = h.reshape(N * T, H).T @ dz.reshape(N * T, V)  # dV_o = sum(hᵀ dz, axis=0)   H×V
     db_v = dz.sum(axis=(0, 1))                        # db_v = sum(dz, axis=(0, 1))   V
     dh = (dz.reshape(N * T, V) @ V_o.T).reshape(T, N, H)  # dh = dz V_oᵀ   T×N×H
     dh_next = np.zeros((N, H), dtype)                 # dh_next = broadcast(0, (N, H))   N×H
@@ -141,17 +141,14 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         dz_u_t = dz_u[t] = dh_t * (-n[t] + h_before[t]) * u_t * (1 - u_t)
         # dh_next = dh_t ⊙ u[t] + da_t U_nᵀ + dz_r_t U_rᵀ + dz_u_t U_uᵀ   N×H
         dh_next = dh_t * u_t + da_t @ U_n_T + dz_r_t @ U_r_T + dz_u_t @ U_u_T
-    dW_u = x.reshape(N * T, E).T @ dz_u.reshape(N * T, H)  # dW_u = einsum(abc,abd→dc, dz_u, x)   E×H
-    # dU_u = einsum(abc,abd→dc, dz_u, h_before)   H×H
-    dU_u = h_before.reshape(N * T, H).T @ dz_u.reshape(N * T, H)
+    dW_u = x.reshape(N * T, E).T @ dz_u.reshape(N * T, H)  # dW_u = sum(xᵀ dz_u, axis=0)   E×H
+    dU_u = h_before.reshape(N * T, H).T @ dz_u.reshape(N * T, H)  # dU_u = sum(h_beforeᵀ dz_u, axis=0)   H×H
     db_u = dz_u.sum(axis=(0, 1))                      # db_u = sum(dz_u, axis=(0, 1))   H
-    dW_n = x.reshape(N * T, E).T @ dz_n.reshape(N * T, H)  # dW_n = einsum(abc,abd→dc, dz_n, x)   E×H
-    dW_r = x.reshape(N * T, E).T @ dz_r.reshape(N * T, H)  # dW_r = einsum(abc,abd→dc, dz_r, x)   E×H
-    # dU_r = einsum(abc,abd→dc, dz_r, h_before)   H×H
-    dU_r = h_before.reshape(N * T, H).T @ dz_r.reshape(N * T, H)
+    dW_n = x.reshape(N * T, E).T @ dz_n.reshape(N * T, H)  # dW_n = sum(xᵀ dz_n, axis=0)   E×H
+    dW_r = x.reshape(N * T, E).T @ dz_r.reshape(N * T, H)  # dW_r = sum(xᵀ dz_r, axis=0)   E×H
+    dU_r = h_before.reshape(N * T, H).T @ dz_r.reshape(N * T, H)  # dU_r = sum(h_beforeᵀ dz_r, axis=0)   H×H
     db_r = dz_r.sum(axis=(0, 1))                      # db_r = sum(dz_r, axis=(0, 1))   H
-    # dU_n = einsum(abc,abd→dc, da, h_before)   H×H
-    dU_n = h_before.reshape(N * T, H).T @ da.reshape(N * T, H)
+    dU_n = h_before.reshape(N * T, H).T @ da.reshape(N * T, H)  # dU_n = sum(h_beforeᵀ da, axis=0)   H×H
     db_n = dz_n.sum(axis=(0, 1))                      # db_n = sum(dz_n, axis=(0, 1))   H
     # dx = dz_r W_rᵀ + dz_n W_nᵀ + dz_u W_uᵀ   T×N×E
     dx = (

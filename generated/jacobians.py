@@ -39,7 +39,7 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
     x = arrays["x"]                                   # m
     z = W @ x + b                                     # z = W x + b   n
     h = np.tanh(z)                                    # h = tanh(z)   n
-    s = u @ h                                         # s = u h
+    s = u @ h                                         # s = uᵀ h
     cache = {"u": u, "h": h, "W": W, "x": x, "dtypes": dtypes}
     return dtype.type(s), cache
 
@@ -75,7 +75,7 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
     x = arrays["x"]                                   # m
     z = W @ x + b                                     # z = W x + b   n
     h = np.tanh(z)                                    # h = tanh(z)   n
-    s = u @ h                                         # s = u h
+    s = u @ h                                         # s = uᵀ h
     return {"z": z, "h": h, "s": s}
 
 

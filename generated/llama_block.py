@@ -150,12 +150,12 @@ def backward(cache: dict, upstream: np.ndarray) -> dict[str, np.ndarray]:
     N, T, h, g, d, F = cache["N"], cache["T"], cache["h"], cache["g"], cache["d"], cache["F"]
     dtype = cache["dtype"]
     dY = upstream_array("Y", upstream, (N, T, d * g * h), dtype)
-    dW2 = U.reshape(N * T, F).T @ dY.reshape(N * T, d * g * h)  # dW2 = einsum(abc,abd→dc, dY, U)   F×(d*g*h)
+    dW2 = U.reshape(N * T, F).T @ dY.reshape(N * T, d * g * h)  # dW2 = sum(Uᵀ dY, axis=0)   F×(d*g*h)
     dU = (dY.reshape(N * T, d * g * h) @ W2.T).reshape(N, T, F)  # dU = dY W2ᵀ   N×T×F
     dm = dU * a_3                                     # dm = dU ⊙ a_3   N×T×F
-    dV = M.reshape(N * T, d * g * h).T @ dm.reshape(N * T, F)  # dV = einsum(abc,abd→dc, dm, M)   (d*g*h)×F
+    dV = M.reshape(N * T, d * g * h).T @ dm.reshape(N * T, F)  # dV = sum(Mᵀ dm, axis=0)   (d*g*h)×F
     dz = dU * (m * (s_3 + limited(a_3) * (1 - s_3)))  # dz = dU ⊙ m ⊙ (s_3 + a_3 ⊙ (1 − s_3))   N×T×F
-    dW = M.reshape(N * T, d * g * h).T @ dz.reshape(N * T, F)  # dW = einsum(abc,abd→dc, dz, M)   (d*g*h)×F
+    dW = M.reshape(N * T, d * g * h).T @ dz.reshape(N * T, F)  # dW = sum(Mᵀ dz, axis=0)   (d*g*h)×F
     # dM = dm Vᵀ + dz Wᵀ   N×T×(d*g*h)
     dM = (
         (dm.reshape(N * T, F) @ V.T).reshape(N, T, d * g * h)
@@ -166,7 +166,7 @@ def backward(cache: dict, upstream: np.ndarray) -> dict[str, np.ndarray]:
     # t7 = sum(dM ⊙ M, axis=-1, keepdims=True) / (d*g*h)   N×T×1
     t7 = np.einsum("abc,abc->ab", dM, M)[:, :, None] / (d * g * h)
     dX1 = dY + (dX1_hat - t7 * X1_hat) / s_2          # dX1 = dY + (dX1_hat − t7 ⊙ X1_hat) / s_2   N×T×(d*g*h)
-    # dW_o = einsum(abc,abd→dc, dX1, k)   (d*g*h)×(d*g*h)
+    # dW_o = sum(kᵀ dX1, axis=0)   (d*g*h)×(d*g*h)
     dW_o = k.reshape(N * T, d * g * h).T @ dX1.reshape(N * T, d * g * h)
     dk = (dX1.reshape(N * T, d * g * h) @ W_o.T).reshape(N, T, d * g * h)  # dk = dX1 W_oᵀ   N×T×(d*g*h)
     # dO = transpose(reshape(dk, (N, T, g*h, d)), (0, 2, 1, 3))   N×(g*h)×T×d
@@ -175,7 +175,7 @@ def backward(cache: dict, upstream: np.ndarray) -> dict[str, np.ndarray]:
     dS = P.reshape(N, h, T * g, T).swapaxes(-1, -2) @ dO.reshape(N, h, T * g, d)
     # t8 = reshape(transpose(dS, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
     t8 = dS.transpose(0, 2, 1, 3).reshape(N, T, d * h)
-    # dW_v = einsum(abc,abd→dc, t8, A)   (d*g*h)×(d*h)
+    # dW_v = sum(Aᵀ t8, axis=0)   (d*g*h)×(d*h)
     dW_v = A.reshape(N * T, d * g * h).T @ t8.reshape(N * T, d * h)
     # dP = einsum(abcde,abfe→abcdf, reshape(dO, (N, h, g, T, d)), S)   N×h×g×T×T
     dP = (dO.reshape(N, h, T * g, d) @ S.swapaxes(-1, -2)).reshape(N, h, g, T, T)
@@ -190,7 +190,7 @@ def backward(cache: dict, upstream: np.ndarray) -> dict[str, np.ndarray]:
     db = np.concatenate([db_1, db_2], axis=3)         # db = concat(db_1, db_2, axis=-1)   N×h×T×d
     # t10 = reshape(transpose(db, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
     t10 = db.transpose(0, 2, 1, 3).reshape(N, T, d * h)
-    # dW_k = einsum(abc,abd→dc, t10, A)   (d*g*h)×(d*h)
+    # dW_k = sum(Aᵀ t10, axis=0)   (d*g*h)×(d*h)
     dW_k = A.reshape(N * T, d * g * h).T @ t10.reshape(N * T, d * h)
     # dc = einsum(abcde,abef→abcdf, t9, K)   N×h×g×T×d
     dc = (t9.reshape(N, h, T * g, T) @ K).reshape(N, h, g, T, d)
@@ -202,7 +202,7 @@ def backward(cache: dict, upstream: np.ndarray) -> dict[str, np.ndarray]:
     da = np.concatenate([da_1, da_2], axis=3)         # da = concat(da_1, da_2, axis=-1)   N×(g*h)×T×d
     # t11 = reshape(transpose(da, (0, 2, 1, 3)), (N, T, d*g*h))   N×T×(d*g*h)
     t11 = da.transpose(0, 2, 1, 3).reshape(N, T, d * g * h)
-    # dW_q = einsum(abc,abd→dc, t11, A)   (d*g*h)×(d*g*h)
+    # dW_q = sum(Aᵀ t11, axis=0)   (d*g*h)×(d*g*h)
     dW_q = A.reshape(N * T, d * g * h).T @ t11.reshape(N * T, d * g * h)
     # dA = t8 W_vᵀ + t10 W_kᵀ + t11 W_qᵀ   N×T×(d*g*h)
     dA = (

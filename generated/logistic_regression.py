@@ -38,7 +38,7 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
     b = arrays["b"]
     x = arrays["x"]                                   # D
     y = arrays["y"]
-    z = w @ x + b                                     # z = w x + b
+    z = w @ x + b                                     # z = wᵀ x + b
     # L = binary_cross_entropy(y_hat, y) = binary_cross_entropy_with_logits(z, y)
     L = logit_loss(z, y)
     y_hat = sigmoid(z)
@@ -72,7 +72,7 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
     b = arrays["b"]
     x = arrays["x"]                                   # D
     y = arrays["y"]
-    z = w @ x + b                                     # z = w x + b
+    z = w @ x + b                                     # z = wᵀ x + b
     y_hat = sigmoid(z)
     # L = binary_cross_entropy(y_hat, y) = binary_cross_entropy_with_logits(z, y)
     L = logit_loss(z, y)

@@ -138,7 +138,7 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     dz = p / (N * T)                                  # dz = (p − one_hot(target, V)) / (N*T)   T×N×V
     at = *np.indices((T, N), sparse=True), target     # the entry of every row that the one-hot array marks
     dz[at] = (p[at] - 1) / (N * T)
-    dV_o = h.reshape(N * T, H).T @ dz.reshape(N * T, V)  # dV_o = einsum(abc,abd→dc, dz, h)   H×V
+    dV_o = h.reshape(N * T, H).T @ dz.reshape(N * T, V)  # dV_o = sum(hᵀ dz, axis=0)   H×V
     db_v = dz.sum(axis=(0, 1))                        # db_v = sum(dz, axis=(0, 1))   V
     dh = (dz.reshape(N * T, V) @ V_o.T).reshape(T, N, H)  # dh = dz V_oᵀ   T×N×H
     dh_next = ds_next = np.zeros((N, H), dtype)       # dh_next = ds_next = broadcast(0, (N, H))   N×H
@@ -161,21 +161,17 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         # dh_next = dz_g_t U_gᵀ + dz_i_t U_iᵀ + dz_f_t U_fᵀ + dz_o_t U_oᵀ   N×H
         dh_next = dz_g_t @ U_g_T + dz_i_t @ U_i_T + dz_f_t @ U_f_T + dz_o_t @ U_o_T
         ds_next = ds_t * f[t]                         # ds_next = ds_t ⊙ f[t]   N×H
-    dW_o = x.reshape(N * T, E).T @ dz_o.reshape(N * T, H)  # dW_o = einsum(abc,abd→dc, dz_o, x)   E×H
-    # dU_o = einsum(abc,abd→dc, dz_o, h_before)   H×H
-    dU_o = h_before.reshape(N * T, H).T @ dz_o.reshape(N * T, H)
+    dW_o = x.reshape(N * T, E).T @ dz_o.reshape(N * T, H)  # dW_o = sum(xᵀ dz_o, axis=0)   E×H
+    dU_o = h_before.reshape(N * T, H).T @ dz_o.reshape(N * T, H)  # dU_o = sum(h_beforeᵀ dz_o, axis=0)   H×H
     db_o = dz_o.sum(axis=(0, 1))                      # db_o = sum(dz_o, axis=(0, 1))   H
-    dW_f = x.reshape(N * T, E).T @ dz_f.reshape(N * T, H)  # dW_f = einsum(abc,abd→dc, dz_f, x)   E×H
-    # dU_f = einsum(abc,abd→dc, dz_f, h_before)   H×H
-    dU_f = h_before.reshape(N * T, H).T @ dz_f.reshape(N * T, H)
+    dW_f = x.reshape(N * T, E).T @ dz_f.reshape(N * T, H)  # dW_f = sum(xᵀ dz_f, axis=0)   E×H
+    dU_f = h_before.reshape(N * T, H).T @ dz_f.reshape(N * T, H)  # dU_f = sum(h_beforeᵀ dz_f, axis=0)   H×H
     db_f = dz_f.sum(axis=(0, 1))                      # db_f = sum(dz_f, axis=(0, 1))   H
-    dW_i = x.reshape(N * T, E).T @ dz_i.reshape(N * T, H)  # dW_i = einsum(abc,abd→dc, dz_i, x)   E×H
-    # dU_i = einsum(abc,abd→dc, dz_i, h_before)   H×H
-    dU_i = h_before.reshape(N * T, H).T @ dz_i.reshape(N * T, H)
+    dW_i = x.reshape(N * T, E).T @ dz_i.reshape(N * T, H)  # dW_i = sum(xᵀ dz_i, axis=0)   E×H
+    dU_i = h_before.reshape(N * T, H).T @ dz_i.reshape(N * T, H)  # dU_i = sum(h_beforeᵀ dz_i, axis=0)   H×H
     db_i = dz_i.sum(axis=(0, 1))                      # db_i = sum(dz_i, axis=(0, 1))   H
-    dW_g = x.reshape(N * T, E).T @ dz_g.reshape(N * T, H)  # dW_g = einsum(abc,abd→dc, dz_g, x)   E×H
-    # dU_g = einsum(abc,abd→dc, dz_g, h_before)   H×H
-    dU_g = h_before.reshape(N * T, H).T @ dz_g.reshape(N * T, H)
+    dW_g = x.reshape(N * T, E).T @ dz_g.reshape(N * T, H)  # dW_g = sum(xᵀ dz_g, axis=0)   E×H
+    dU_g = h_before.reshape(N * T, H).T @ dz_g.reshape(N * T, H)  # dU_g = sum(h_beforeᵀ dz_g, axis=0)   H×H
     db_g = dz_g.sum(axis=(0, 1))                      # db_g = sum(dz_g, axis=(0, 1))   H
     # dx = dz_g W_gᵀ + dz_i W_iᵀ + dz_f W_fᵀ + dz_o W_oᵀ   T×N×E
     dx = (

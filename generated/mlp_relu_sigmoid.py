@@ -53,7 +53,7 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
     y = arrays["y"]
     z1 = W1 @ x + b1                                  # z1 = W1 x + b1   H
     a1 = np.maximum(z1, 0)                            # a1 = relu(z1)   H
-    z2 = W2 @ a1 + b2                                 # z2 = W2 a1 + b2
+    z2 = W2 @ a1 + b2                                 # z2 = W2ᵀ a1 + b2
     # L = binary_cross_entropy(a2, y) = binary_cross_entropy_with_logits(z2, y)
     L = logit_loss(z2, y)
     a2 = sigmoid(z2)
@@ -98,7 +98,7 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
     y = arrays["y"]
     z1 = W1 @ x + b1                                  # z1 = W1 x + b1   H
     a1 = np.maximum(z1, 0)                            # a1 = relu(z1)   H
-    z2 = W2 @ a1 + b2                                 # z2 = W2 a1 + b2
+    z2 = W2 @ a1 + b2                                 # z2 = W2ᵀ a1 + b2
     a2 = sigmoid(z2)
     # L = binary_cross_entropy(a2, y) = binary_cross_entropy_with_logits(z2, y)
     L = logit_loss(z2, y)

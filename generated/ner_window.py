@@ -42,7 +42,7 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
     x = arrays["x"]                                   # (5*d)
     z = W @ x + b                                     # z = W x + b   n
     h = np.tanh(z)                                    # h = tanh(z)   n
-    s = u @ h                                         # s = u h
+    s = u @ h                                         # s = uᵀ h
     cache = {"u": u, "h": h, "W": W, "x": x, "dtypes": dtypes}
     return dtype.type(s), cache
 
@@ -78,7 +78,7 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
     x = arrays["x"]                                   # (5*d)
     z = W @ x + b                                     # z = W x + b   n
     h = np.tanh(z)                                    # h = tanh(z)   n
-    s = u @ h                                         # s = u h
+    s = u @ h                                         # s = uᵀ h
     J = sigmoid(s)
     return {"z": z, "h": h, "s": s, "J": J}
 

@@ -454,8 +454,8 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     T, N, I, O, H, R, W = cache["T"], cache["N"], cache["I"], cache["O"], cache["H"], cache["R"], cache["W"]
     dtype = cache["dtype"]
     dz = (sigmoid(z) - y) / (N * O * T)               # dz = (sigmoid(z) − y) / (N*O*T)   T×N×O
-    dW_o = h.reshape(N * T, H).T @ dz.reshape(N * T, O)  # dW_o = einsum(abc,abd→dc, dz, h)   H×O
-    dW_v = r.reshape(N * T, 2 * W).T @ dz.reshape(N * T, O)  # dW_v = einsum(abc,abd→dc, dz, r)   (2*W)×O
+    dW_o = h.reshape(N * T, H).T @ dz.reshape(N * T, O)  # dW_o = sum(hᵀ dz, axis=0)   H×O
+    dW_v = r.reshape(N * T, 2 * W).T @ dz.reshape(N * T, O)  # dW_v = sum(rᵀ dz, axis=0)   (2*W)×O
     db_o = dz.sum(axis=(0, 1))                        # db_o = sum(dz, axis=(0, 1))   O
     dr = (dz.reshape(N * T, O) @ W_v.T).reshape(T, N, 2 * W)  # dr = dz W_vᵀ   T×N×(2*W)
     dh = (dz.reshape(N * T, O) @ W_o.T).reshape(T, N, H)  # dh = dz W_oᵀ   T×N×H
@@ -677,8 +677,8 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         dsp_t = np.concatenate([dv15_t, dv17_t, dv18_t], axis=1)  # N×3
         # dz_sp_t = sp[t] ⊙ (dsp_t − sum(dsp_t ⊙ sp[t], axis=-1, keepdims=True))   N×3
         dz_sp_t = dz_sp[t] = sp[t] * (dsp_t - np.einsum("ab,ab->a", dsp_t, sp[t])[:, None])
-        # dh_t = t46 + t47 + t48 + t49 + dz_4_t B_pᵀ + t50 + dz_sp_t S_pᵀ   N×H
-        dh_t = t46 + t47 + t48 + t49 + dz_4_t @ B_p_T + t50 + dz_sp_t @ S_p_T
+        # dh_t = t45 + t46 + t47 + t48 + dz_4_t B_pᵀ + dz_gp_t G_pᵀ + dz_sp_t S_pᵀ   N×H
+        dh_t = t45 + t46 + t47 + t48 + dz_4_t @ B_p_T + dz_gp_t @ G_p_T + dz_sp_t @ S_p_T
         dz_h_t = dz_h[t] = dh_t * (1 - h[t] ** 2)     # dz_h_t = dh_t ⊙ (1 − h[t]²)   N×H
         dr_next = dz_h_t @ W_r_T                      # dr_next = dz_h_t W_rᵀ   N×(2*W)
         dh_next = dz_h_t @ W_h_T                      # dh_next = dz_h_t W_hᵀ   N×H
@@ -690,45 +690,44 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         dw_next = diw_t * v[t]                        # dw_next = diw_t ⊙ v[t]   N×R
         dp_next = dip_t * v14[t]                      # dp_next = dip_t ⊙ v14[t]   N×R
         dq_next = diq_t * v26[t]                      # dq_next = diq_t ⊙ v26[t]   N×R
-    dW_x = x.reshape(N * T, I).T @ dz_h.reshape(N * T, H)  # dW_x = einsum(abc,abd→dc, dz_h, x)   I×H
-    # dW_r = einsum(abc,abd→dc, dz_h, r_before)   (2*W)×H
+    dW_x = x.reshape(N * T, I).T @ dz_h.reshape(N * T, H)  # dW_x = sum(xᵀ dz_h, axis=0)   I×H
+    # dW_r = sum(r_beforeᵀ dz_h, axis=0)   (2*W)×H
     dW_r = r_before.reshape(N * T, 2 * W).T @ dz_h.reshape(N * T, H)
-    # dW_h = einsum(abc,abd→dc, dz_h, h_before)   H×H
-    dW_h = h_before.reshape(N * T, H).T @ dz_h.reshape(N * T, H)
+    dW_h = h_before.reshape(N * T, H).T @ dz_h.reshape(N * T, H)  # dW_h = sum(h_beforeᵀ dz_h, axis=0)   H×H
     db_h = dz_h.sum(axis=(0, 1))                      # db_h = sum(dz_h, axis=(0, 1))   H
-    dS_p = h.reshape(N * T, H).T @ dz_sp.reshape(N * T, 3)  # dS_p = einsum(abc,abd→dc, dz_sp, h)   H×3
+    dS_p = h.reshape(N * T, H).T @ dz_sp.reshape(N * T, 3)  # dS_p = sum(hᵀ dz_sp, axis=0)   H×3
     ds_p = dz_sp.sum(axis=(0, 1))                     # ds_p = sum(dz_sp, axis=(0, 1))   3
-    dG_p = h.reshape(N * T, H).T @ dz_gp.reshape(N * T, 1)  # dG_p = einsum(abc,abd→dc, dz_gp, h)   H×1
+    dG_p = h.reshape(N * T, H).T @ dz_gp.reshape(N * T, 1)  # dG_p = sum(hᵀ dz_gp, axis=0)   H×1
     dg_p = dz_gp.sum(axis=(0, 1))                     # dg_p = sum(dz_gp, axis=(0, 1))   1
-    dB_p = h.reshape(N * T, H).T @ dz_4.reshape(N * T, 1)  # dB_p = einsum(abc,abd→dc, dz_4, h)   H×1
+    dB_p = h.reshape(N * T, H).T @ dz_4.reshape(N * T, 1)  # dB_p = sum(hᵀ dz_4, axis=0)   H×1
     dd_p = dz_4.sum(axis=(0, 1))                      # dd_p = sum(dz_4, axis=(0, 1))   1
-    dK_p = h.reshape(N * T, H).T @ dz_kp.reshape(N * T, W)  # dK_p = einsum(abc,abd→dc, dz_kp, h)   H×W
+    dK_p = h.reshape(N * T, H).T @ dz_kp.reshape(N * T, W)  # dK_p = sum(hᵀ dz_kp, axis=0)   H×W
     dk_p = dz_kp.sum(axis=(0, 1))                     # dk_p = sum(dz_kp, axis=(0, 1))   W
-    dS_w = h.reshape(N * T, H).T @ dz_sw.reshape(N * T, 3)  # dS_w = einsum(abc,abd→dc, dz_sw, h)   H×3
+    dS_w = h.reshape(N * T, H).T @ dz_sw.reshape(N * T, 3)  # dS_w = sum(hᵀ dz_sw, axis=0)   H×3
     ds_w = dz_sw.sum(axis=(0, 1))                     # ds_w = sum(dz_sw, axis=(0, 1))   3
-    dG_w = h.reshape(N * T, H).T @ dz_gw.reshape(N * T, 1)  # dG_w = einsum(abc,abd→dc, dz_gw, h)   H×1
+    dG_w = h.reshape(N * T, H).T @ dz_gw.reshape(N * T, 1)  # dG_w = sum(hᵀ dz_gw, axis=0)   H×1
     dg_w = dz_gw.sum(axis=(0, 1))                     # dg_w = sum(dz_gw, axis=(0, 1))   1
-    dB_w = h.reshape(N * T, H).T @ dz_2.reshape(N * T, 1)  # dB_w = einsum(abc,abd→dc, dz_2, h)   H×1
+    dB_w = h.reshape(N * T, H).T @ dz_2.reshape(N * T, 1)  # dB_w = sum(hᵀ dz_2, axis=0)   H×1
     dd_w = dz_2.sum(axis=(0, 1))                      # dd_w = sum(dz_2, axis=(0, 1))   1
-    dK_w = h.reshape(N * T, H).T @ dz_kw.reshape(N * T, W)  # dK_w = einsum(abc,abd→dc, dz_kw, h)   H×W
+    dK_w = h.reshape(N * T, H).T @ dz_kw.reshape(N * T, W)  # dK_w = sum(hᵀ dz_kw, axis=0)   H×W
     dk_w = dz_kw.sum(axis=(0, 1))                     # dk_w = sum(dz_kw, axis=(0, 1))   W
-    dY_w = h.reshape(N * T, H).T @ dz_3.reshape(N * T, 1)  # dY_w = einsum(abc,abd→dc, dz_3, h)   H×1
+    dY_w = h.reshape(N * T, H).T @ dz_3.reshape(N * T, 1)  # dY_w = sum(hᵀ dz_3, axis=0)   H×1
     dy_w = dz_3.sum(axis=(0, 1))                      # dy_w = sum(dz_3, axis=(0, 1))   1
-    dE_w = h.reshape(N * T, H).T @ dz_e.reshape(N * T, W)  # dE_w = einsum(abc,abd→dc, dz_e, h)   H×W
+    dE_w = h.reshape(N * T, H).T @ dz_e.reshape(N * T, W)  # dE_w = sum(hᵀ dz_e, axis=0)   H×W
     de_w = dz_e.sum(axis=(0, 1))                      # de_w = sum(dz_e, axis=(0, 1))   W
-    dA_w = h.reshape(N * T, H).T @ dz_a.reshape(N * T, W)  # dA_w = einsum(abc,abd→dc, dz_a, h)   H×W
+    dA_w = h.reshape(N * T, H).T @ dz_a.reshape(N * T, W)  # dA_w = sum(hᵀ dz_a, axis=0)   H×W
     da_w = dz_a.sum(axis=(0, 1))                      # da_w = sum(dz_a, axis=(0, 1))   W
-    dY_p = h.reshape(N * T, H).T @ dz_5.reshape(N * T, 1)  # dY_p = einsum(abc,abd→dc, dz_5, h)   H×1
+    dY_p = h.reshape(N * T, H).T @ dz_5.reshape(N * T, 1)  # dY_p = sum(hᵀ dz_5, axis=0)   H×1
     dy_p = dz_5.sum(axis=(0, 1))                      # dy_p = sum(dz_5, axis=(0, 1))   1
-    dS_q = h.reshape(N * T, H).T @ dz_sq.reshape(N * T, 3)  # dS_q = einsum(abc,abd→dc, dz_sq, h)   H×3
+    dS_q = h.reshape(N * T, H).T @ dz_sq.reshape(N * T, 3)  # dS_q = sum(hᵀ dz_sq, axis=0)   H×3
     ds_q = dz_sq.sum(axis=(0, 1))                     # ds_q = sum(dz_sq, axis=(0, 1))   3
-    dG_q = h.reshape(N * T, H).T @ dz_gq.reshape(N * T, 1)  # dG_q = einsum(abc,abd→dc, dz_gq, h)   H×1
+    dG_q = h.reshape(N * T, H).T @ dz_gq.reshape(N * T, 1)  # dG_q = sum(hᵀ dz_gq, axis=0)   H×1
     dg_q = dz_gq.sum(axis=(0, 1))                     # dg_q = sum(dz_gq, axis=(0, 1))   1
-    dB_q = h.reshape(N * T, H).T @ dz_6.reshape(N * T, 1)  # dB_q = einsum(abc,abd→dc, dz_6, h)   H×1
+    dB_q = h.reshape(N * T, H).T @ dz_6.reshape(N * T, 1)  # dB_q = sum(hᵀ dz_6, axis=0)   H×1
     dd_q = dz_6.sum(axis=(0, 1))                      # dd_q = sum(dz_6, axis=(0, 1))   1
-    dK_q = h.reshape(N * T, H).T @ dz_kq.reshape(N * T, W)  # dK_q = einsum(abc,abd→dc, dz_kq, h)   H×W
+    dK_q = h.reshape(N * T, H).T @ dz_kq.reshape(N * T, W)  # dK_q = sum(hᵀ dz_kq, axis=0)   H×W
     dk_q = dz_kq.sum(axis=(0, 1))                     # dk_q = sum(dz_kq, axis=(0, 1))   W
-    dY_q = h.reshape(N * T, H).T @ dz_7.reshape(N * T, 1)  # dY_q = einsum(abc,abd→dc, dz_7, h)   H×1
+    dY_q = h.reshape(N * T, H).T @ dz_7.reshape(N * T, 1)  # dY_q = sum(hᵀ dz_7, axis=0)   H×1
     dy_q = dz_7.sum(axis=(0, 1))                      # dy_q = sum(dz_7, axis=(0, 1))   1
     grads = {
         "W_x": dW_x, "W_r": dW_r, "W_h": dW_h, "b_h": db_h, "K_p": dK_p, "k_p": dk_p, "B_p": dB_p,

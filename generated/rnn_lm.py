@@ -86,7 +86,7 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     dz = o / (N * T)                                  # dz = (o − one_hot(target, V)) / (N*T)   T×N×V
     at = *np.indices((T, N), sparse=True), target     # the entry of every row that the one-hot array marks
     dz[at] = (o[at] - 1) / (N * T)
-    dW_o = h.reshape(N * T, H).T @ dz.reshape(N * T, V)  # dW_o = einsum(abc,abd→dc, dz, h)   H×V
+    dW_o = h.reshape(N * T, H).T @ dz.reshape(N * T, V)  # dW_o = sum(hᵀ dz, axis=0)   H×V
     db_o = dz.sum(axis=(0, 1))                        # db_o = sum(dz, axis=(0, 1))   V
     dh = (dz.reshape(N * T, V) @ W_o.T).reshape(T, N, H)  # dh = dz W_oᵀ   T×N×H
     dh_next = np.zeros((N, H), dtype)                 # dh_next = broadcast(0, (N, H))   N×H
@@ -96,9 +96,8 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         dh_t = dh_next + dh[t]                        # dh_t = dh_next + dh[t]   N×H
         dz_h_t = dz_h[t] = dh_t * (1 - h[t] ** 2)     # dz_h_t = dh_t ⊙ (1 − h[t]²)   N×H
         dh_next = dz_h_t @ W_h_T                      # dh_next = dz_h_t W_hᵀ   N×H
-    dW_e = c.reshape(N * T, E).T @ dz_h.reshape(N * T, H)  # dW_e = einsum(abc,abd→dc, dz_h, c)   E×H
-    # dW_h = einsum(abc,abd→dc, dz_h, h_before)   H×H
-    dW_h = h_before.reshape(N * T, H).T @ dz_h.reshape(N * T, H)
+    dW_e = c.reshape(N * T, E).T @ dz_h.reshape(N * T, H)  # dW_e = sum(cᵀ dz_h, axis=0)   E×H
+    dW_h = h_before.reshape(N * T, H).T @ dz_h.reshape(N * T, H)  # dW_h = sum(h_beforeᵀ dz_h, axis=0)   H×H
     db = dz_h.sum(axis=(0, 1))                        # db = sum(dz_h, axis=(0, 1))   H
     dc = (dz_h.reshape(N * T, H) @ W_e.T).reshape(T, N, E)  # dc = dz_h W_eᵀ   T×N×E
     dC = scatter_add(dc, words, V)                    # dC = scatter_add(dc, words, V)   V×E

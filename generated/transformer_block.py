@@ -76,7 +76,7 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[np.ndar
     Q = (A.reshape(N * T, d * h) @ W_q).reshape(N, T, h, d).transpose(0, 2, 1, 3)
     # K = transpose(reshape(A W_k, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
     K = (A.reshape(N * T, d * h) @ W_k).reshape(N, T, h, d).transpose(0, 2, 1, 3)
-    S = Q @ K.swapaxes(-1, -2) / d ** 0.5             # S = einsum(abcd,abed→abce, Q, K) / sqrt(d)   N×h×T×T
+    S = Q @ K.swapaxes(-1, -2) / d ** 0.5             # S = Q Kᵀ / sqrt(d)   N×h×T×T
     S_mask = np.where(t1, S, -np.inf)                 # S_mask = where(t1, S, -inf)   N×h×T×T
     P = softmax(S_mask, axis=3)                       # P = softmax(S_mask)   N×h×T×T
     # V = transpose(reshape(A W_v, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
@@ -133,11 +133,11 @@ def backward(cache: dict, upstream: np.ndarray) -> dict[str, np.ndarray]:
     G = cache["G"]                                    # N×T×F
     N, T, h, d, F, dtype = cache["N"], cache["T"], cache["h"], cache["d"], cache["F"], cache["dtype"]
     dY = upstream_array("Y", upstream, (N, T, d * h), dtype)
-    dW2 = G.reshape(N * T, F).T @ dY.reshape(N * T, d * h)  # dW2 = einsum(abc,abd→dc, dY, G)   F×(d*h)
+    dW2 = G.reshape(N * T, F).T @ dY.reshape(N * T, d * h)  # dW2 = sum(Gᵀ dY, axis=0)   F×(d*h)
     db2 = dY.sum(axis=(0, 1))                         # db2 = sum(dY, axis=(0, 1))   (d*h)
     dG = (dY.reshape(N * T, d * h) @ W2.T).reshape(N, T, F)  # dG = dY W2ᵀ   N×T×F
     dU = dG * (p + limited(U) * normal_pdf(U))        # dU = dG ⊙ (p + U ⊙ normal_pdf(U))   N×T×F
-    dW1 = M.reshape(N * T, d * h).T @ dU.reshape(N * T, F)  # dW1 = einsum(abc,abd→dc, dU, M)   (d*h)×F
+    dW1 = M.reshape(N * T, d * h).T @ dU.reshape(N * T, F)  # dW1 = sum(Mᵀ dU, axis=0)   (d*h)×F
     db1 = dU.sum(axis=(0, 1))                         # db1 = sum(dU, axis=(0, 1))   F
     dM = (dU.reshape(N * T, F) @ W1.T).reshape(N, T, d * h)  # dM = dU W1ᵀ   N×T×(d*h)
     dg2 = np.einsum("abc,abc->c", dM, X1_hat)         # dg2 = sum(dM ⊙ X1_hat, axis=(0, 1))   (d*h)
@@ -149,29 +149,25 @@ def backward(cache: dict, upstream: np.ndarray) -> dict[str, np.ndarray]:
     t3 = dX1_hat.sum(axis=2, keepdims=True) / (d * h)
     # dX1 = dY + (dX1_hat − t2 ⊙ X1_hat − t3) / sigma_2   N×T×(d*h)
     dX1 = dY + (dX1_hat - t2 * X1_hat - t3) / sigma_2
-    # dW_o = einsum(abc,abd→dc, dX1, a)   (d*h)×(d*h)
-    dW_o = a.reshape(N * T, d * h).T @ dX1.reshape(N * T, d * h)
+    dW_o = a.reshape(N * T, d * h).T @ dX1.reshape(N * T, d * h)  # dW_o = sum(aᵀ dX1, axis=0)   (d*h)×(d*h)
     da = (dX1.reshape(N * T, d * h) @ W_o.T).reshape(N, T, d * h)  # da = dX1 W_oᵀ   N×T×(d*h)
     # dO = transpose(reshape(da, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
     dO = da.reshape(N, T, h, d).transpose(0, 2, 1, 3)
-    dV = P.swapaxes(-1, -2) @ dO                      # dV = einsum(abcd,abce→abed, dO, P)   N×h×T×d
+    dV = P.swapaxes(-1, -2) @ dO                      # dV = Pᵀ dO   N×h×T×d
     # t4 = reshape(transpose(dV, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
     t4 = dV.transpose(0, 2, 1, 3).reshape(N, T, d * h)
-    # dW_v = einsum(abc,abd→dc, t4, A)   (d*h)×(d*h)
-    dW_v = A.reshape(N * T, d * h).T @ t4.reshape(N * T, d * h)
-    dP = dO @ V.swapaxes(-1, -2)                      # dP = einsum(abcd,abed→abce, dO, V)   N×h×T×T
+    dW_v = A.reshape(N * T, d * h).T @ t4.reshape(N * T, d * h)  # dW_v = sum(Aᵀ t4, axis=0)   (d*h)×(d*h)
+    dP = dO @ V.swapaxes(-1, -2)                      # dP = dO Vᵀ   N×h×T×T
     # t5 = P ⊙ (dP − sum(dO ⊙ O, axis=-1, keepdims=True)) / sqrt(d)   N×h×T×T
     t5 = P * (dP - np.einsum("abcd,abcd->abc", dO, O)[:, :, :, None]) / d ** 0.5
-    dK = t5.swapaxes(-1, -2) @ Q                      # dK = einsum(abcd,abce→abde, t5, Q)   N×h×T×d
+    dK = t5.swapaxes(-1, -2) @ Q                      # dK = t5ᵀ Q   N×h×T×d
     # t6 = reshape(transpose(dK, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
     t6 = dK.transpose(0, 2, 1, 3).reshape(N, T, d * h)
-    # dW_k = einsum(abc,abd→dc, t6, A)   (d*h)×(d*h)
-    dW_k = A.reshape(N * T, d * h).T @ t6.reshape(N * T, d * h)
+    dW_k = A.reshape(N * T, d * h).T @ t6.reshape(N * T, d * h)  # dW_k = sum(Aᵀ t6, axis=0)   (d*h)×(d*h)
     dQ = t5 @ K                                       # dQ = t5 K   N×h×T×d
     # t7 = reshape(transpose(dQ, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
     t7 = dQ.transpose(0, 2, 1, 3).reshape(N, T, d * h)
-    # dW_q = einsum(abc,abd→dc, t7, A)   (d*h)×(d*h)
-    dW_q = A.reshape(N * T, d * h).T @ t7.reshape(N * T, d * h)
+    dW_q = A.reshape(N * T, d * h).T @ t7.reshape(N * T, d * h)  # dW_q = sum(Aᵀ t7, axis=0)   (d*h)×(d*h)
     # dA = t4 W_vᵀ + t6 W_kᵀ + t7 W_qᵀ   N×T×(d*h)
     dA = (
         (t4.reshape(N * T, d * h) @ W_v.T).reshape(N, T, d * h)
@@ -225,7 +221,7 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
     # V = transpose(reshape(A W_v, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
     V = (A.reshape(N * T, d * h) @ W_v).reshape(N, T, h, d).transpose(0, 2, 1, 3)
     t1 = np.arange(T)[:, None] >= np.arange(T)[None, :]  # t1 = causal_mask(T)   T×T
-    S = Q @ K.swapaxes(-1, -2) / d ** 0.5             # S = einsum(abcd,abed→abce, Q, K) / sqrt(d)   N×h×T×T
+    S = Q @ K.swapaxes(-1, -2) / d ** 0.5             # S = Q Kᵀ / sqrt(d)   N×h×T×T
     S_mask = np.where(t1, S, -np.inf)                 # S_mask = where(t1, S, -inf)   N×h×T×T
     P = softmax(S_mask, axis=3)                       # P = softmax(S_mask)   N×h×T×T
     O = P @ V                                         # O = P V   N×h×T×d
