@@ -48,11 +48,16 @@ class Forms:
     # -- what a part is
     def _call(self, form: f.Formula) -> tuple[Scalar, Node] | None:
         """The function of one argument that a part of a formula is, under no name, and its argument."""
-        row = self.args[form.index] if isinstance(form, f.Arg) else None
-        if row is None or is_barrier(row, self.ends) or row.function is None or not isinstance(row.form, f.Call):
+        function = self._function(form)
+        if function is None or not isinstance(form, f.Arg):
             return None
-        shown = row.form.args
-        return (row.function, row.graph.apply(shown[0], *row.args)) if len(shown) == 1 else None
+        row = self.args[form.index]
+        return function, row.graph.apply(f.children(row.attr.form)[0], *row.args)
+
+    def _function(self, form: f.Formula) -> Scalar | None:
+        row = self.args[form.index] if isinstance(form, f.Arg) else None
+        known = row is not None and not is_barrier(row, self.ends) and row.head is not None
+        return row.function if known and row is not None and len(f.children(row.attr.form)) == 1 else None
 
     def _row(self, row: Node) -> f.Formula:
         """A row as a part of the formula."""
@@ -71,18 +76,19 @@ class Forms:
 
     # -- sums
     def _sum(self, terms: list[f.Formula]) -> f.Formula:
-        for rule in (self._complement, self._one_and, self._excess, self._roots, self._powers):
-            found = self._paired(terms, rule)
+        for begins, rule in ((_is_number, self._complement), (_is_number, self._one_and), (self._exceeds, self._excess),
+                             (self._is_root, self._roots), (_is_power, self._powers)):
+            found = self._paired(terms, [k for k, term in enumerate(terms) if begins(term)], rule)
             if found is not None:
                 return self._sum(found)
         return f.add(*terms)
 
-    def _paired(self, terms: list[f.Formula], rule: Callable[[f.Formula, f.Formula], f.Formula | None]
-                ) -> list[f.Formula] | None:
-        """The terms with one in place of the first two of which the rule knows a form."""
-        for i, a in enumerate(terms):
+    def _paired(self, terms: list[f.Formula], first: Sequence[int],
+                rule: Callable[[f.Formula, f.Formula], f.Formula | None]) -> list[f.Formula] | None:
+        """The terms with one in place of two, one of them at the ``first`` places, of which the rule knows a form."""
+        for i in first:
             for k, b in enumerate(terms):
-                found = rule(a, b) if i != k else None
+                found = rule(terms[i], b) if i != k else None
                 if found is not None:
                     rest = [t for j, t in enumerate(terms) if j not in (i, k)]
                     return [*rest[: min(i, k)], found, *rest[min(i, k) :]]
@@ -90,10 +96,8 @@ class Forms:
 
     def _complement(self, one: f.Formula, other: f.Formula) -> f.Formula | None:
         """c − c·f(u) by the complement of f; c − c·f(u)² by what is left of it."""
-        if not isinstance(one, f.Num):
-            return None
         factor, part = f.split_sign(other)
-        if factor + one.value != 0:
+        if not isinstance(one, f.Num) or factor + one.value != 0:
             return None
         squared = isinstance(part, f.Pow) and part.exponent == f.lift(2)
         called = self._call(part.base if squared and isinstance(part, f.Pow) else part)
@@ -108,6 +112,10 @@ class Forms:
             return None
         return f.mul(one, self._over(called[0].complement, -called[1]))
 
+    def _exceeds(self, term: f.Formula) -> bool:
+        function = self._function(f.split_sign(term)[1])
+        return function is not None and function.excess is not None
+
     def _excess(self, one: f.Formula, other: f.Formula) -> f.Formula | None:
         """c·f(u) − c·u."""
         factor, part = f.split_sign(one)
@@ -116,6 +124,10 @@ class Forms:
             return None
         argument = self._value(other) is scaled(called[1], -factor)
         return f.mul(f.Num(factor), self._over(called[0].excess, called[1])) if argument else None
+
+    def _is_root(self, term: f.Formula) -> bool:
+        function = self._function(f.split_sign(term)[1])
+        return isinstance(term, f.Num) or (function is not None and function.power == sp.Rational(1, 2))
 
     def _roots(self, one: f.Formula, other: f.Formula) -> f.Formula | None:
         """√a − √b = (a − b)/(√a + √b)."""
@@ -268,6 +280,14 @@ class Forms:
                     left[j] = (x, m - 1)
                     return [p for i, p in enumerate(left) if i != k and p[1] != 0]
         return None
+
+
+def _is_number(term: f.Formula) -> bool:
+    return isinstance(term, f.Num)
+
+
+def _is_power(term: f.Formula) -> bool:
+    return isinstance(term, f.Pow)
 
 
 def scaled(row: Node, factor: sp.Expr) -> Node:
