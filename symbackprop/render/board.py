@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
+from functools import cached_property
 
 from symbackprop.core.graph import Node
+from symbackprop.core.loops import Loop
 from symbackprop.core.maths import (
     Delta,
     Letter,
@@ -167,11 +169,15 @@ class Board(Anatomy):
             found += self._stacks(s.step.target) if g.consumer is None else self._used_between(g.consumer, g)
         return tuple(dict.fromkeys(found))
 
+    @cached_property
+    def _scans(self) -> list[tuple[Node, Loop]]:
+        """The loops of the forward pass."""
+        return [(x.loop.loop, x.loop.loop.attr) for x in self.context.located if isinstance(x, LoopMark)]
+
     def _stacks(self, row: Node) -> list[Ref]:
         """The equation of the stack of a loop's row, through which a step gets what others read of it."""
-        scans = [(x.loop.loop, x.loop.loop.attr) for x in self.context.located if isinstance(x, LoopMark)]
         found = [scan.graph.result(scan, len(loop.carry) + k)
-                 for scan, loop in scans for k, stacked in enumerate(loop.stacked) if stacked is row]
+                 for scan, loop in self._scans for k, stacked in enumerate(loop.stacked) if stacked is row]
         refs = [self.context.equation_ref(x) for x in found if x.id in self.context.by_target]
         return [ref for ref in refs if ref is not None]
 
