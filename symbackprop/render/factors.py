@@ -12,6 +12,7 @@ import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
+from symbackprop.core.kernel import renumbered
 from symbackprop.core.maths import Chain, Math, Num, Prod, Sum, chain, within
 from symbackprop.core.maths import product as prod
 from symbackprop.core.shapes import Shape
@@ -42,7 +43,7 @@ class Factor:
                 row = whole.rows[place]
                 parts[place] = f.over(row.attr.form, [f.Arg(len(rows) + k) for k in range(len(row.args))])
                 rows += row.args
-            whole = replace(whole, form=f.over(whole.form, parts), rows=tuple(rows))
+            whole = reading(f.over(whole.form, parts), rows, whole.shape)
         return whole
 
     def _operands(self, r: Rows) -> list[Math]:
@@ -82,6 +83,12 @@ def _is_nameless(row: Node, r: Rows) -> bool:
     return plain and row.id not in r.symbols and not r.is_call(row)
 
 
+def reading(form: f.Formula, rows: Sequence[Node], shape: Shape) -> Factor:
+    """A formula over those of the rows that it reads: each is written."""
+    used = f.arguments(form)
+    return Factor(renumbered(form, used), tuple([rows[i] for i in used]), shape)
+
+
 ONE = Factor(f.ONE)
 MINUS_ONE = Factor(f.Num(-f.ONE.value))
 
@@ -93,7 +100,7 @@ def edge_factor(edge: Edge) -> Factor | None:
         return None
     form = row.attr.partial(edge.index)
     whole = f.substitute(form, lambda leaf: leaf if isinstance(leaf, f.Arg) else f.Arg(len(row.args)))
-    return Factor(whole, (*row.args, row), row.shape) if f.arguments(whole) else Factor(whole)
+    return reading(whole, (*row.args, row), row.shape) if f.arguments(whole) else Factor(whole)
 
 
 def path_factor(path: Sequence[Edge]) -> Factor | None:
