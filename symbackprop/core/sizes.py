@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import sympy as sp
@@ -37,10 +38,16 @@ def in_numbers(attr: Any, sizes: Mapping[str, int], exact: bool = False) -> Any:
         parts = [in_numbers(part, sizes) for part in attr]
         return type(attr)(*parts) if hasattr(attr, "_fields") else tuple(parts)
     if isinstance(attr, Kernel):
-        return Kernel(_bound(attr.form, sizes))
+        return Kernel(_bound(attr.form, sizes)) if has_dimensions(attr.form) else attr
     if isinstance(attr, sp.Expr):
         return number(attr, sizes) if exact else evaluate_dim(attr, sizes)
     return attr
+
+
+@cache
+def has_dimensions(form: f.Formula) -> bool:
+    """Whether a number of a formula is computed from sizes."""
+    return bool(form.value.free_symbols) if isinstance(form, f.Num) else any(map(has_dimensions, f.children(form)))
 
 
 def _bound(form: f.Formula, sizes: Mapping[str, int]) -> f.Formula:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -73,11 +74,7 @@ class Further:
         needs = needs_of(self.model) if self.free else None
         if needs is not None:
             yield from self._of_sizes(needs)
-        points = [*found, *self._masked(first)]
-        least, most = min(points, key=self._emptied), max(points, key=self._emptied)
-        yield from self._saturated(most)
-        if self._emptied(most)[0] and not self._emptied(least)[0]:
-            yield from self._saturated(least)
+        yield from self._with_most_empty([*found, *self._masked(first)])
         yield from self._on_switches(first, needs)
 
     # -- float32
@@ -194,10 +191,18 @@ class Further:
         return Objective(self.model.results(), weights, leaf_values(self.model, sample), sample.sizes)
 
     # -- exponentials
-    def _saturated(self, first: Sample) -> Iterator[Situation]:
+    def _with_most_empty(self, points: Sequence[Sample]) -> Iterator[Situation]:
+        """From the point at which most is empty, and from one at which nothing is, where there are both."""
+        rows = [r for r in with_bodies(self.model.graph.topological(self.model.results())) if _saturates(r)]
+        told = [(self._emptied(p) if rows else (0, 0), p) for p in points]
+        least, most = min(told, key=itemgetter(0)), max(told, key=itemgetter(0))
+        yield from self._saturated(most[1], rows)
+        if most[0][0] and not least[0][0]:
+            yield from self._saturated(least[1], rows)
+
+    def _saturated(self, first: Sample, rows: Sequence[Node]) -> Iterator[Situation]:
         """A leaf scaled such that the argument of an exponential is ±800: beyond the logarithm of the largest float;
         and far beyond, where the largest entry of one row of a softmax is none for the next."""
-        rows = [r for r in with_bodies(self.model.graph.topological(self.model.results())) if _saturates(r)]
         left, few = {r.id: r for r in rows}, LEAVES if rows else 0
         for name in self.rng.permutation([n for n, r in self.model.leaves().items() if _free(r)])[:TRIED]:
             factor = self._factor(first, str(name), list(left.values()) or rows) if left or few > 0 else None

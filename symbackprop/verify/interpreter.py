@@ -47,13 +47,15 @@ def evaluate(rows: Sequence[Node], values: Mapping[str, Array], sizes: Sizes | N
 
 
 class Step(NamedTuple):
-    """One row of a program: its arguments by id, its attribute in numbers, its shape in integers (None: several)."""
+    """One row of a program: its arguments by id, its attribute in numbers, its shape in integers (None: several);
+    whether it is a logarithm, see `Logs`."""
 
     row: Node
     args: tuple[int, ...]
     attr: Any
     compute: Callable[..., Array]
     shape: tuple[int, ...] | None
+    log: bool = False
 
 
 Watch: TypeAlias = Callable[[Step, Sequence[Array], Array], Array]
@@ -112,7 +114,7 @@ class Program:
         from."""
         args = [values[a] for a in step.args]
         try:
-            found = self._log(step, values, ends) if is_log(step.row) else step.compute(*args)
+            found = self._log(step, values, ends) if step.log else step.compute(*args)
         except (ValueError, IndexError) as error:  # an empty axis, more axes than NumPy has
             raise ModelError(f"{label(step.row)} cannot be computed for {_sizes_text(self.sizes)}: {error}") from None
         value = _shaped(step, found)
@@ -133,7 +135,8 @@ class Program:
         if isinstance(row.attr, Loop):
             return Step(row, args, row.attr, self._loop(row), None)
         attr = in_numbers(row.attr, self.sizes, exact=row.is_number)
-        return Step(row, args, attr, partial(row.op.reference, np, attr), evaluate_shape(row.shape, self.sizes))
+        shape = evaluate_shape(row.shape, self.sizes)
+        return Step(row, args, attr, partial(row.op.reference, np, attr), shape, is_log(row))
 
     def _loop(self, row: Node) -> Callable[..., Array]:
         """A scan runs its body with this same interpreter."""
@@ -191,7 +194,7 @@ def _shaped(step: Step, value: Array) -> Array:
         return value
     if step.row.kind == INT and np.asarray(value).dtype.kind == "f":
         value = np.asarray(value).astype(np.int64)
-    if np.shape(value) == step.shape:
+    if (value.shape if isinstance(value, (np.ndarray, np.generic)) else np.shape(value)) == step.shape:
         return value
     if isinstance(step.row.attr, Kernel):
         return np.broadcast_to(value, step.shape)

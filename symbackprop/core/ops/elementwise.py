@@ -101,6 +101,11 @@ def _program(expr: sp.Expr) -> Callable[[Any, Arrays], Any]:
     return lambda np, arrays: function(np, *[p(np, arrays) for p in parts])
 
 
+@cache
+def _program_of(kernel: Kernel) -> Callable[[Any, Arrays], Any]:
+    return _program(kernel.expr)
+
+
 def _power(expr: sp.Expr, parts: list[Callable[[Any, Arrays], Any]]) -> Callable[[Any, Arrays], Any]:
     base, exponent = parts
     if expr.exp == sp.Rational(1, 2):
@@ -122,7 +127,7 @@ register(Op(
     vjp=_vjp,
     show=lambda node, args: called(node.attr.head or "formula", *args),
     entry=_entry,
-    reference=lambda np, kernel, *arrays: _program(kernel.expr)(np, arrays),
+    reference=lambda np, kernel, *arrays: _program_of(kernel)(np, arrays),
     samples=(
         Sample(((2, 3), (3,)), Kernel(f.Arg(0) * f.Arg(1))),
         Sample(((2, 1), (1, 3)), Kernel((f.Arg(0) - f.Arg(1)) ** 2 / 2)),
