@@ -21,8 +21,8 @@ param C: V x E, W_r: E x H, U_r: H x H, b_r: H, W_u: E x H, U_u: H x H, b_u: H, 
 param U_n: H x H, b_n: H, V_o: H x V, b_v: V
 x = C[words]
 for t in 1..T:
-    u[t] = sigmoid(x[t] @ W_u + h[t-1] @ U_u + b_u)
     r[t] = sigmoid(x[t] @ W_r + h[t-1] @ U_r + b_r)
+    u[t] = sigmoid(x[t] @ W_u + h[t-1] @ U_u + b_u)
     n[t] = tanh(x[t] @ W_n + r[t] * (h[t-1] @ U_n) + b_n)
     h[t] = (1 - u[t]) * n[t] + u[t] * h[t-1]
 z = h @ V_o + b_v

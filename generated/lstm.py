@@ -21,10 +21,10 @@ param C: V x E, W_i: E x H, U_i: H x H, b_i: H, W_f: E x H, U_f: H x H, b_f: H, 
 param U_g: H x H, b_g: H, W_o: E x H, U_o: H x H, b_o: H, V_o: H x V, b_v: V
 x = C[words]
 for t in 1..T:
-    o[t] = sigmoid(x[t] @ W_o + h[t-1] @ U_o + b_o)
-    f[t] = sigmoid(x[t] @ W_f + h[t-1] @ U_f + b_f)
     i[t] = sigmoid(x[t] @ W_i + h[t-1] @ U_i + b_i)
+    f[t] = sigmoid(x[t] @ W_f + h[t-1] @ U_f + b_f)
     g[t] = tanh(x[t] @ W_g + h[t-1] @ U_g + b_g)
+    o[t] = sigmoid(x[t] @ W_o + h[t-1] @ U_o + b_o)
     s[t] = f[t] * s[t-1] + i[t] * g[t]
     h[t] = o[t] * tanh(s[t])
 z = h @ V_o + b_v

@@ -67,14 +67,22 @@ class Numbers:
     def _key(self, row: Node) -> Any:
         if isinstance(row.attr, Leaf):
             return row.attr.role, row.attr.below, row.attr.value, row.attr.stated
-        attr = self._loop(row.attr) if isinstance(row.attr, Loop) else row.attr
+        attr = self._loop(row.attr) if isinstance(row.attr, Loop) else self._place(row) if row.is_result else row.attr
         return key_of(row.op.name, tuple([self.found[a.id] for a in row.args]), attr)
 
     def _loop(self, loop: Loop) -> Any:
         for leaf in loop.leaves():
             self.found[leaf.id] = self._number(leaf.name, leaf.shape)
+        numbers = self.of(loop.results(), loop.stop)
+        declared = [k for k, row in zip(numbers, loop.results(), strict=True) if row.name is not None]
         sizes = loop.length, loop.reverse, len(loop.carry), len(loop.sequences)
-        return *sizes, *self.of(loop.results(), loop.stop)
+        return *sizes, *numbers[: len(loop.carry)], frozenset(declared)
+
+    def _place(self, result: Node) -> Any:
+        """Which result of a loop a row is: the last value of a carry by its place, a stack by what it is of."""
+        loop: Loop = result.args[0].attr
+        number = self.found[loop.results()[result.attr].id]
+        return result.attr if result.attr < len(loop.carry) else ("stack", number)
 
 
 def codegen(

@@ -126,7 +126,7 @@ def test_rnn_as_in_python() -> None:
     def step(carry: Any, elements: Any) -> Any:
         h = F.tanh(elements[0] @ W_e + carry[0] @ W_h)
         h.name = "h[t]"
-        return h, ()
+        return h, h  # text stacks what it declares
 
     (last,), _ = scan(step, h0, c, names=("h",))
     m.loss("L", F.mean(last**2))

@@ -11,7 +11,7 @@ from symbackprop.core.registry import Op, Sample
 from symbackprop.core.scalars import TABLE
 from symbackprop.derive import derive
 from symbackprop.model import Model, load, to_text, zoo
-from symbackprop.verified import first_difference
+from symbackprop.verified import codegen, first_difference
 from symbackprop.verify.interpreter import evaluate
 from tests.core.helpers import close, in_sympy
 from tests.core.test_ops_registry import CASES, Call
@@ -39,6 +39,30 @@ def test_deriving_leaves_the_text_alone(name: str) -> None:
     before = to_text(model)
     derive(model)
     assert to_text(model) == before
+
+
+UNREAD = """dim T, N, K
+data x: T x N, y: K x N
+param w: N, k: N, h[0]: N
+for t in 1..T:
+    for j in 1..K:
+        q[j] = k * y[j] + x[t]
+        p[j] = q[j]**2
+    v[t] = sum(q, axis=0)
+    r[t] = k * x[t]
+    h[t] = tanh(w * h[t-1] + x[t])
+    s[t] = sin(h[t])
+loss L = sum(h[T])
+"""
+
+
+def test_what_nothing_reads_of_a_loop_stands_where_it_was_declared() -> None:
+    model = Model.parse(UNREAD, name="net")
+    assert to_text(model, header=False) == UNREAD
+    codegen(model)  # k is a gain by what nobody reads
+    assert to_text(model, header=False) == UNREAD
+    assert first_difference(model, Model.parse(UNREAD)) is None
+    assert first_difference(model, Model.parse(UNREAD.replace("r[t] = k", "r[t] = w"))) == "L"
 
 
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -13,7 +13,7 @@ import sympy as sp
 
 from symbackprop.core.build import arange, slice_axis
 from symbackprop.core.graph import Node, label, reached
-from symbackprop.core.loops import body_leaf, open_loop
+from symbackprop.core.loops import body_leaf, open_loop, stack_of
 from symbackprop.core.shapes import dim, dim_text, same, shape_text
 from symbackprop.errors import ModelError, NameProblem, ShapeError
 from symbackprop.model.names import check_name, python_name
@@ -220,6 +220,8 @@ class BodyScope(Scope):
             self.graph, self.length, leaves, elements, carried, list(moving.values()), args, self.reverse, self.counter,
             self.first,
         )
+        for row in copies:
+            stack_of(scan, row)  # what is declared belongs to the loop, whoever reads it
         closed = {**self.rows, **dict(zip(moving, copies, strict=True))}
         places = {name: k for k, name in enumerate(self.carry)}
         for name, row in closed.items():

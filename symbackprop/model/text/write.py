@@ -288,7 +288,8 @@ class Loops:
     def _name_rows(self, plan: Plan, results: dict[int, Node], names: dict[int, str], counters: list[str]) -> None:
         loop, n = plan.loop, len(plan.loop.carry)
         stacks = {number: out for number, out in results.items() if number >= n}
-        order = plan.scan.graph.topological([*loop.carried, *[loop.stacked[k - n] for k in stacks]], loop.stop)
+        written = [row for k, row in enumerate(loop.stacked, n) if k in stacks or row.name is not None]
+        order = plan.scan.graph.topological([*written, *loop.carried], loop.stop)
         for number, out in stacks.items():
             row = loop.stacked[number - n]
             base = plan.bases.setdefault(row.id, self.lets.get(out.id) or self._base(row))
