@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cache
 from math import prod
@@ -271,36 +272,63 @@ def moved(row: Node) -> Moved | None:
 
 
 def softmax_key(row: Node) -> tuple[int, int] | None:
-    """(argument, axis) of a softmax, or of what goes with one along one axis: a logsumexp, the shift, a logsumexp of
-    shifted entries."""
+    """(argument, axis) of a softmax, or of what goes with one along one axis: its logarithm, a logsumexp, the shift, a
+    logsumexp of shifted entries."""
     if row.op.distribution:
         return row.args[0].id, row.attr
     if row.op.logarithm and len(row.attr[0]) == 1:
         return row.args[0].id, row.attr[0][0]
+    if _is_log_of_shares(row):
+        return softmax_key(row.args[2])
     return (row.args[0].id, row.attr[0]) if is_shift(row) and len(row.attr) == 1 else None
 
 
-def softmax_groups(order: Iterable[Node]) -> dict[int, tuple[Node, ...]]:
-    """By the ids of all of them, what is computed from the same exponentials: (softmax, logsumexp), or (softmax, shift,
-    logsumexp of shifted entries)."""
-    found: dict[tuple[int, int], dict[str, Node]] = {}
+def _is_log_of_shares(row: Node) -> bool:
+    """Whether a row is log softmax(z) = z − s − log Σe^(z − s), s being the shift of z."""
+    if row.form != _LESS_BOTH:
+        return False
+    z, top, total = row.args
+    return is_shift(top) and top.args == (z,) and total.op.logarithm and total.args == (z, top) and total.ndim == z.ndim
+
+
+def softmax_groups(order: Iterable[Node], roots: Iterable[Node] = ()) -> dict[int, tuple[Node, ...]]:
+    """By the ids of all of them, what is computed from the same exponentials: (softmax, its logarithm), (softmax,
+    logsumexp), or (softmax, shift, logsumexp of shifted entries)."""
+    order, found = list(order), dict[tuple[int, int], dict[str, Node]]()
     for row in order:
         key = softmax_key(row)
         if key is not None:
             found.setdefault(key, {}).setdefault(_part(row), row)
+    reads = Counter([*[a.id for row in order for a in row.args], *[row.id for row in roots]])
+    for p in found.values():
+        if "log" in p and not (p.keys() >= {"top", "total below top"} and _only_for_log(p, reads)):
+            del p["log"]
     fitting = [(p, [parts for parts in _TOGETHER if p.keys() >= {*parts}]) for p in found.values()]
     groups = [tuple([p[part] for part in parts[0]]) for p, parts in fitting if parts]
     return {row.id: group for group in groups for row in group}
+
+
+def inside_logs(groups: Mapping[int, tuple[Node, ...]]) -> set[int]:
+    """What no line computes: shifts, and logsumexps of what is below, that only logarithms beside a softmax read."""
+    return {a.id for group in groups.values() for log in group[1:] if _is_log_of_shares(log) for a in log.args[1:]}
+
+
+def _only_for_log(parts: Mapping[str, Node], reads: Mapping[int, int]) -> bool:
+    """Whether nothing but the logarithm of a softmax reads the shift, itself and in the logsumexp, and that."""
+    return reads[parts["top"].id] == 2 and reads[parts["total below top"].id] == 1
 
 
 def _part(row: Node) -> str:
     """Which one of those a row is."""
     if row.op.distribution:
         return "shares"
+    if row.form is not None:
+        return "log"
     return "top" if is_shift(row) else "total" if len(row.args) == 1 else "total below top"
 
 
-_TOGETHER = ("shares", "top", "total below top"), ("shares", "total")
+_LESS_BOTH = f.Arg(0) - f.Arg(1) - f.Arg(2)
+_TOGETHER = ("shares", "log"), ("shares", "top", "total below top"), ("shares", "total")
 
 
 # -- -O1: the gradient of a maximum over short axes, slice by slice

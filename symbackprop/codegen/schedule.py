@@ -23,7 +23,7 @@ from symbackprop.codegen.program import (
     Store,
     variable,
 )
-from symbackprop.codegen.rows import Rows, sharing, softmax_groups, unrolled
+from symbackprop.codegen.rows import Rows, inside_logs, sharing, softmax_groups, unrolled
 from symbackprop.codegen.tree import Code, Expr, at_step, index, name
 from symbackprop.core import formula as f
 from symbackprop.core.facts import is_arange, is_product, is_repeated, is_sum, is_view, kind
@@ -117,9 +117,11 @@ class Choice:
     def __init__(self, scheduler: Scheduler, rows: Rows, order: Sequence[Node], roots: Sequence[Node],
                  known: Mapping[int, Expr], loop: Loop | None = None) -> None:
         self.scheduler, self.rows, self.variables = scheduler, rows, scheduler.variables
-        self.order, self.names = order, dict(known)
+        self.names = dict(known)
         self.counts = rows.uses(order, roots)
-        self.groups = softmax_groups(order) if scheduler.level else {}
+        self.groups = softmax_groups(order, roots) if scheduler.level else {}
+        inside = inside_logs(self.groups)
+        self.order = order = [row for row in order if row.id not in inside]
         self.width = Width(self.rows, self.names, self.variables.names)
         self.results: dict[int, list[Node]] = {}
         self.done: set[int] = set()

@@ -97,11 +97,21 @@ def _kept(code: ast.stmt, first: ast.Name, value: Expr) -> list[ast.stmt]:
     place, buffer = index(KEPT, first.id), method(name(KEPT), "get", first.id)
     match value.code:
         case ast.Call() as whole if isinstance(code, ast.Assign) and isinstance(code.targets[0], ast.Tuple):
-            return [assign(code.targets, _into(whole, buffer)), assign([place], first)]  # p, s = softmax_logsumexp(…)
+            return _kept_together(code, whole, [part.code for part in value.parts])
         case ast.Call(func=ast.Attribute(attr="empty"), args=args):
             return [assign(first.id, call("stack", name(KEPT), first.id, *args))]
     found = InPlace(first, value.shape, buffer).steps(value)
     return [] if found is None else [assign([first, place], found[0]), *found[1]]
+
+
+def _kept_together(code: ast.Assign, whole: ast.Call, arrays: Sequence[Code]) -> list[ast.stmt]:
+    """p, total = softmax_logsumexp(…), of which some get arrays of the workspace."""
+    words = [array.id for array in arrays if isinstance(array, ast.Name)]
+    buffers, places = [method(name(KEPT), "get", w) for w in words], [index(KEPT, w) for w in words]
+    if len(words) == 1:
+        return [assign(code.targets, _into(whole, buffers[0])), assign(places, arrays[0])]
+    return [assign(code.targets, _into(whole, as_code(tuple(buffers)))),
+            assign([as_code(tuple(places))], as_code(tuple(arrays)))]
 
 
 def _into(code: ast.Call, buffer: Code) -> Code:
@@ -276,14 +286,18 @@ class Writer:
         return with_shape(f"{left if same else word} = {middle}{right}", row.shape)
 
     def softmax(self, item: Softmax, depth: int) -> Line:
-        p, *_, total = item.rows
-        axes, keepdims = total.attr
-        options: dict[str, Any] = {"axis": axes[0], **({"keepdims": True} if keepdims else {})}
-        word = "softmax_logsumexp" if len(item.rows) == 2 else "softmax_parts"
-        value = call(word, self.p.as_float(p.args[0]).code, **options)
-        note = with_shape(f"{item.names[0]} = {self.equation.right(p)}", p.shape)
-        targets = [as_code(tuple(map(name, item.names)))]
-        return Line(assign(targets, value), note, depth, Expr(value, p.shape, FLOAT))
+        p, *_, other = item.rows
+        note, targets = f"{item.names[0]} = {self.equation.right(p)}", tuple(map(name, item.names))
+        if other.form is not None:
+            value = call("softmax_log", self.p.as_float(p.args[0]).code, axis=p.attr)
+            note, arrays = f"{note}, {item.names[1]} = log({item.names[0]})", targets
+        else:
+            axes, keepdims = other.attr
+            options: dict[str, Any] = {"axis": axes[0], **({"keepdims": True} if keepdims else {})}
+            word = "softmax_logsumexp" if len(item.rows) == 2 else "softmax_parts"
+            value, arrays = call(word, self.p.as_float(p.args[0]).code, **options), targets[:1]
+        made = Expr(value, p.shape, FLOAT, tuple([Expr(array, p.shape, FLOAT) for array in arrays]))
+        return Line(assign([as_code(targets)], value), with_shape(note, p.shape), depth, made)
 
     # -- an array that differs from a formula at one entry of every row
     def one_hot(self, item: OneHot, depth: int) -> Iterator[Line]:

@@ -98,6 +98,10 @@ def test_softmax_and_logsumexp_with_masked_entries() -> None:
     p, s = arrays.softmax_logsumexp(a, 1)
     np.testing.assert_array_equal(p, arrays.softmax(a, 1))
     np.testing.assert_array_equal(s, arrays.logsumexp(a, 1))
+    p, log = arrays.softmax_log(a, 1)
+    np.testing.assert_array_equal(p, arrays.softmax(a, 1))
+    np.testing.assert_allclose(log[:, [0, 2]], [[-np.log1p(np.e), 1 - np.log1p(np.e)], [-np.log(2), -2000 - np.log(2)]])
+    assert all(x is y for x, y in zip(arrays.softmax_log(a, 1, out=(p, log)), (p, log), strict=True))
     with np.errstate(divide="ignore"):
         assert arrays.logsumexp(np.full((1, 2), -np.inf), 1) == -np.inf
     assert arrays.logsumexp(np.full((1, 2), np.inf), 1) == np.inf

@@ -225,7 +225,8 @@ loss L = c[T]"""
 def test_comments_name_the_identity(tmp_path: Path) -> None:
     from symbackprop.codegen import codegen
 
-    assert "log_p = log(p) = z − " in codegen(parse(CASES["named softmax"][0]))
+    assert "log_p = log(p) = z − " in codegen(parse(CASES["named softmax"][0]), level=0)
+    assert "# p = softmax(z), log_p = log(p)" in codegen(parse(CASES["named softmax"][0]))
     assert "= 1 / (1 + exp(−z)) = sigmoid(z)" in codegen(parse(CASES["1/(1+e^-z)"][0]))
 
 
@@ -238,8 +239,32 @@ def test_a_softmax_takes_the_largest_entry_away_itself(shift: str, taken: bool) 
     from symbackprop.codegen import codegen
 
     model = parse(SHIFTED.format(shift).replace("N x C", "C x C").replace("dim N, C", "dim C"))
-    assert ("softmax_parts(z, " in codegen(model)) is taken
+    assert ("softmax_log(z, " in codegen(model)) is taken
     assert verify_source(codegen(model), model).passed
+
+
+def _forward(source: str) -> str:
+    return source[source.index("def forward"):source.index("def backward")]
+
+
+@pytest.mark.parametrize(("loss", "together"), [
+    ("-sum(t*log_softmax(z))", True), ("-sum(t*log_softmax(z, axis=0))", True), ("sum(t*log(softmax(z)))", False),
+    ("-sum(t*log_softmax(z)) + mean(cross_entropy(z, y))", False), ("mean(cross_entropy(z, y))", False),
+    ("sum(log_softmax(z)*log_softmax(z, axis=0))", True),
+])
+@pytest.mark.parametrize("level", [1, 2])
+def test_the_logarithm_of_a_softmax_comes_with_it(loss: str, together: bool, level: int, tmp_path: Path) -> None:
+    """And nothing is subtracted twice; where something else reads the largest entries, these are there."""
+    from symbackprop.codegen import codegen
+
+    model = parse(f"dim N, C\ndata t: N x C, y: N int < C\nparam z: N x C\nloss L = {loss} + 0*sum(t)*y[0]")
+    source = codegen(model, level=level)
+    assert ("softmax_log(z, " in source) is together and (" top, " in _forward(source)) is not together
+    given = {"z": Z}, {"t": SOFT, "y": Y}
+    found, grads = emit(model, tmp_path, level=level).loss_and_grads(*given)
+    right, slopes = emit(model, tmp_path, level=0).loss_and_grads(*given)
+    np.testing.assert_allclose(found, right, rtol=1e-13)
+    np.testing.assert_allclose(grads["z"], slopes["z"], rtol=1e-12, atol=1e-13)
 
 
 def test_logits_that_are_shifted_by_hand_keep_their_digits(tmp_path: Path) -> None:

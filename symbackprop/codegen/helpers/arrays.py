@@ -87,6 +87,18 @@ def softmax_parts(
     return e, top, total if keepdims else total.squeeze(axis)
 
 
+def softmax_log(
+    a: np.ndarray, axis: int | tuple, out: tuple = (None, None)
+) -> tuple[np.ndarray, np.ndarray]:
+    """softmax(a) and its logarithm, into two arrays where these are given, from the same exponentials."""
+    log = np.subtract(a, largest(a, axis), out=out[1])
+    e = np.exp(log, out=out[0])
+    total = total_of(e, axis)
+    e /= unless_zero(total)
+    log -= np.log(total)
+    return e, log
+
+
 def over_short_axes(combine: np.ufunc, a: np.ndarray, axes: tuple) -> np.ndarray:
     """combine.reduce over short axes, one by one and slice by slice: long runs of memory instead of a few entries."""
     for gone, axis in enumerate(sorted(axes)):

@@ -265,6 +265,14 @@ def softmax_parts(a: jax.Array, axis: int | tuple, keepdims: bool = False) -> tu
     return e / unless_zero(total), top, logs if keepdims else logs.squeeze(axis)
 
 
+def softmax_log(a: jax.Array, axis: int | tuple) -> tuple[jax.Array, jax.Array]:
+    """softmax(a) and its logarithm, from the same exponentials."""
+    log = a - largest(a, axis)
+    e = jnp.exp(log)
+    total = total_of(e, axis)
+    return e / unless_zero(total), log - jnp.log(total)
+
+
 def norm(a: jax.Array, axis: int | tuple | None = None, keepdims: bool = False) -> jax.Array:
     """sqrt(sum(a**2)) along axes, of the entries over the largest one, so that no square over- or underflows."""
     top = jnp.abs(a).max(axis=axis, keepdims=True, initial=0)

@@ -328,6 +328,14 @@ def softmax_parts(
     return e / unless_zero(total), top, logs if keepdims else logs.squeeze(axis)
 
 
+def softmax_log(a: torch.Tensor, axis: int | tuple) -> tuple[torch.Tensor, torch.Tensor]:
+    """softmax(a) and its logarithm, from the same exponentials."""
+    log = a - largest(a, axis)
+    e = torch.exp(log)
+    total = e.sum(dim=axis, keepdim=True)
+    return e / unless_zero(total), log - torch.log(total)
+
+
 def norm(a: torch.Tensor, axis: int | tuple | None = None, keepdims: bool = False) -> torch.Tensor:
     """sqrt(sum(a**2)) along axes, of the entries over the largest one, so that no square over- or underflows."""
     axes = tuple(range(a.ndim)) if axis is None else axis
