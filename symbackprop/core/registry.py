@@ -217,6 +217,20 @@ def known(text: str = "", **facts: Any) -> Callable[[Made], Made]:
     return register
 
 
+ASKED: dict[str, tuple[tuple[int, ...], ...]] = {}
+
+
+def asks_for(*axes: tuple[int, ...]) -> Callable[[Made], Made]:
+    """Says of a function what the last axes of its first arguments are where nothing is declared, 0 of any size: images
+    and kernels are of numbers, since of symbols nobody knows which is larger."""
+
+    def register(call: Made) -> Made:
+        ASKED[call.__name__] = axes
+        return call
+
+    return register
+
+
 def composed(name: str) -> Composed:
     """What is said of a function; nothing of most."""
     return COMPOSED.get(name, _NOTHING)

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from symbackprop.core.graph import Node
 from symbackprop.cycles import uncollected
-from symbackprop.errors import MOST, ModelError, NameProblem, NoResult, Place, ShapeError, SyntaxProblem
+from symbackprop.errors import MOST, Meant, ModelError, NameProblem, NoResult, Place, ShapeError, SyntaxProblem
 from symbackprop.model.model import Model
 from symbackprop.model.text.builder import Builder, conventions
 from symbackprop.model.text.characters import ROWS, indexed_sums, plain_latex, readable
@@ -18,7 +18,7 @@ from symbackprop.model.text.evaluate import Evaluator
 from symbackprop.model.text.expressions import one_formula, read_values
 from symbackprop.model.text.guess import guessed
 from symbackprop.model.text.header import read_header
-from symbackprop.model.text.meant_lines import commented
+from symbackprop.model.text.meant_lines import commented, expected, in_reals
 from symbackprop.model.text.scope import ModelScope
 from symbackprop.model.text.statements import parse_statements
 from symbackprop.model.text.tokens import physical_lines
@@ -44,9 +44,7 @@ def explained(errors: Sequence[ModelError], text: str, read: Callable[[str], Rea
         if error.place is not None:
             line = lines[error.place.line - 1] = typed[error.place.line - 1]
             place = _narrowed(line, error.place, error.near)
-            if isinstance(error, (SyntaxProblem, NameProblem)) and _OTHER_COMMENTS.search(line):
-                error.instead = [commented, *error.instead]
-            if isinstance(error, (SyntaxProblem, NameProblem)) and "sum" in line:
+            if isinstance(error, (SyntaxProblem, NameProblem)) and "sum" in line:  # of one sum alone
                 error.instead += [partial(_with_sums, capitals) for capitals in (True, False)]
             tried = (_corrected(error, place, lines, read, more) for more in range(_MOST + 1))
             right = next(chain.from_iterable(tried), "").replace(ROWS, "")
@@ -54,6 +52,14 @@ def explained(errors: Sequence[ModelError], text: str, read: Callable[[str], Rea
             lines[error.place.line - 1] = right or line
     errors[0].others = errors[1:]
     return errors[0]
+
+
+def _meant(error: ModelError, line: str) -> list[Meant]:
+    """What may be meant: what the error knows, and what on paper and in other languages is written with other signs."""
+    if not isinstance(error, (SyntaxProblem, NameProblem)):
+        return error.instead
+    others = [expected] * ("E[" in line) + [in_reals] * ("R" in line)
+    return [*[commented] * (_OTHER_COMMENTS.search(line) is not None), *error.instead, *others]
 
 
 def _about(error: ModelError, lines: Sequence[str]) -> Place | None:
@@ -101,13 +107,15 @@ def _corrected(error: ModelError, place: Place, lines: Sequence[str], read: Call
                more: int) -> Iterator[str]:
     """The lines with what may be meant that nothing is wrong with, here and in ``more`` places to the right."""
     short = sum(map(len, lines)) <= _LONGEST
-    line, texts = lines[place.line - 1], [*error.instead] if short else []
+    line = lines[place.line - 1]
+    texts = _meant(error, line) if short else []
     before, there, after = line[: place.start - 1], line[place.start - 1 : place.end - 1], line[place.end - 1 :]
     latex = there.startswith(("\\", "{"))
     if latex and len(line) > 10 * _WIDEST:
         return
     if latex:
-        before, after, texts = "", "", [*dict.fromkeys(plain_latex(line, capitals) for capitals in (True, False))]
+        before, after = "", ""
+        texts = [*dict.fromkeys(plain_latex(in_reals(line, place), capitals) for capitals in (True, False))]
     for text in texts:
         right = before + text.replace("…", there) + after if isinstance(text, str) else text(line, place)
         others = [right if k == place.line else old for k, old in enumerate(lines, 1)]

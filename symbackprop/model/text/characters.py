@@ -24,7 +24,11 @@ _SIGNS = {
 OUTER = "⊗"
 _BRACKETS = r"\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)"  # three deep
 _SUM = re.compile(rf"[Σ∑]\s*({_BRACKETS}\s*(?:\^|\*\*)\s*[0-9.]+)")  # Σ (y - p)² sums the squares
-_IN_REALS = re.compile(r"\s*∈\s*ℝ(?:\s*\^\s*(?:[({]([^(){}]*)[)}]|(\w+)))?")  # W ∈ ℝ^{D×H}
+_RAISED_LETTERS = "[ᴬ-ᵂⱽᵃ-ᵡⁿⁱʰ-ʸˠ-ˤ⁰¹²³⁴-⁹×]+"
+# W ∈ ℝ^{D×H}, W: ℝᴰˣᴴ
+_IN_REALS = re.compile(rf"\s*[∈:]\s*ℝ(?:\s*\^\s*(?:[({{]([^(){{}}]*)[)}}]|(\w+))|({_RAISED_LETTERS}))?")
+_INDEX = r"\[((?:[^\[\]]|\[[^\[\]]*\])*)\]"
+_EXPECTED = re.compile(rf"𝔼(?:_\w+|{_LOW})?\s*{_INDEX}")
 _RANGE = re.compile(f"(?<=[Σ∑])({_LOW})₌[₀₁][ᴬ-ᵂⁿᵃ-ᵡ]?")  # Σᵢ₌₁ᴺ
 _SPACES = {"\u00a0", "\u2009", "\u202f", "\u200a", "\u2002", "\u2003", "\u2062", "\u200b", "\ufeff"}
 MARKS = {mark: accent for accent, (mark, _) in ACCENTS.items()}
@@ -68,11 +72,18 @@ def _formula(text: str) -> str:
     if text.isascii():
         return text
     text = unicodedata.normalize("NFC", text)
-    text = _IN_REALS.sub(lambda found: f": {found[1] or found[2]}" if found[1] or found[2] else "", text)
+    text = _EXPECTED.sub(r"mean(\1)", text)
+    text = _IN_REALS.sub(_declared, text)
     text = _BOTH.sub(r"\2\1", _PLAIN_ROOT.sub(lambda found: f"sqrt({found[1]})" if found[1] else "sqrt", text))
     text = _RAISED.sub(lambda found: found["inverse"] or _power(found) + _gap(found), text)
     text = _SUM.sub(r"sum(\1)", _LOWERED.sub(_indexed, text))
     return "".join([c if c.isascii() or c in _OF_MODELS or c in "⁻¹√" else _in_ascii(c) for c in text])
+
+
+def _declared(found: re.Match[str]) -> str:
+    """``: N × D`` for ``∈ ℝ^{N×D}`` and ``∈ ℝᴺˣᴰ``."""
+    sizes = re.split("[×ˣ]", found[3] or found[1] or found[2] or "")
+    return f": {' x '.join([unicodedata.normalize('NFKC', size).strip() for size in sizes])}" if sizes[0] else ""
 
 
 def _gap(raised: re.Match[str]) -> str:
@@ -159,6 +170,7 @@ _SIGNS_OF = {"cdot": "*", "times": "*", "odot": "*", "le": "<=", "leq": "<=", "g
              "left": "", "right": "", "lambda": "lam", "varepsilon": "epsilon", "varphi": "phi", "ln": "log"}
 _BRACES = r"\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}"  # three deep
 _FUNCTIONS = r"log|ln|exp|sin|cos|tan|sinh|cosh|tanh|det|logdet|tr"
+_EXPECTATION = r"\\(?:mathbb|mathrm|mathbf|operatorname)\s*\{\s*E\s*\}(?:\s*_\s*(?:\{[^{}]*\}|\\?\w+))?"
 _REWRITTEN = [(re.compile(pattern), text) for pattern, text in (
     (r"\\[,;:!]", " "),
     (r"(?<=[A-Za-z0-9])\\", r" \\"),  # commands end a word
@@ -171,6 +183,7 @@ _REWRITTEN = [(re.compile(pattern), text) for pattern, text in (
     (r"\\langle\s*(\\?\w+)\s*,\s*(\\?\w+)\s*\\rangle", r"sum(\1 * \2)"),
     (r"\\langle\s*([^,]*?)\s*,\s*([^,]*?)\s*\\rangle", r"sum((\1) * (\2))"),
     (r"\\left\s*\[", "("), (r"\\right\s*\]", ")"),
+    (rf"{_EXPECTATION}\s*{_INDEX}", r"mean(\1)"), (rf"{_EXPECTATION}\s*(?=\()", "mean"),
     (r"\^\s*(\d)(?=\s*\\?[A-Za-z(])", r"^\1 "),  # only the 2 is raised in a^2b
     (r"\^\s*(?:(?:T|\\top|\\intercal)(?!\w)|\{\s*(?:T|\\top|\\intercal)\s*\})", ".T"),
     (r"\\(hat|bar|tilde)\s*\{?(\w)\}?", r"\2_\1"),

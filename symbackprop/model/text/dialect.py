@@ -17,7 +17,7 @@ from symbackprop.model.text import tree
 from symbackprop.model.text.brackets import unclosed
 from symbackprop.model.text.calls import NUMPY, callee, function_names, is_numpys
 from symbackprop.model.text.expressions import FORWARD, one_formula
-from symbackprop.model.text.meant_lines import DECLARED, JOINED, declared_instead, joined, without_module
+from symbackprop.model.text.meant_lines import DECLARED, JOINED, declared_instead, joined, with_function, without_module
 from symbackprop.model.text.patterns import by_pattern
 from symbackprop.model.text.spellings import (
     ALONG,
@@ -268,6 +268,10 @@ def _refuse_others(expr: tree.Member, module: str, args: tuple[tree.Expr, ...], 
         raise SyntaxProblem(f"{expr.name} {NO_FUNCTIONS.get(expr.name, declares)}", near=expr.name,
                             instead=[partial(declared_instead, "param")] if expr.name in DECLARED else ())
     said = f"{module}.{expr.name}" if module else f".{expr.name}(…)"
+    if expr.name in _WITH_TWO:
+        alone = _WITH_TWO[expr.name]
+        raise NameProblem(f"{expr.name} gives a triangle and which it is: {alone} gives the lower one, for "
+                          "cho_solve((c, True), b)", near=expr.name, instead=[partial(with_function, expr.name, alone)])
     if found is None:
         raise NameProblem(f"there is no function {expr.name!r} here, for {said}: `symbackprop ops` lists what there is",
                           near=expr.name)
@@ -281,14 +285,13 @@ def _refuse_others(expr: tree.Member, module: str, args: tuple[tree.Expr, ...], 
         raise SyntaxProblem(f"{said} {by}: write {name}(…), which divides by n, or {name}(…, ddof=1)", near=expr.name,
                             instead=_as_functions(expr, name, options))
     along = bool(given & {"axis", "dim"}) or len(args) > 1
-    loss = expr.name.endswith(("_loss", "_entropy", "_logits"))
     axis = found.signature.parameters.get("axis")
     places = name in WITH_PLACES and torch and (along or (axis is not None and axis.default is not None))
     known = TENSORFLOW if _root(expr) == "tf" else SAME
     lower = name == "median" and module not in _NUMPY  # PyTorch's is the lower of the two in the middle
     other = (name not in known or lower or (name in ALONG and not along) or (places and not values)
              or (name == "norm" and len(args) > 1) or (name in ("svd", "cholesky") and module not in ("", "linalg"))
-             or (loss and (len(args) > 2 or bool(given - {"reduction", "beta", "delta"}))))
+             or (is_loss(expr.name) and (len(args) > 2 or bool(given - {"reduction", "beta", "delta"}))))
     if other:
         if expr.name == "qr":
             raise SyntaxProblem(f"{said} has an R whose diagonal may be negative; that of qr(a) is positive: write it "
@@ -299,6 +302,9 @@ def _refuse_others(expr: tree.Member, module: str, args: tuple[tree.Expr, ...], 
         raise SyntaxProblem(f"{said} may mean something else than {name} does here, which is called as "
                             f"{found.usage()}: write that", near=expr.name,
                             instead=_as_functions(expr, expr.name) if places and not values else ())
+
+
+_WITH_TWO = {"cho_factor": "cholesky"}  # what gives an array and what that is, and what gives the array alone
 
 
 def _module(expr: tree.Expr, names: Container[str]) -> str:
@@ -314,9 +320,13 @@ def _called(name: str, args: tuple[tree.Expr, ...], options: tuple[tuple[str, tr
     given = dict(options)
     reduction = given.pop("reduction", tree.String("mean"))
     call = tree.Call(name, args, tuple(given.items()))
-    loss = functional and name.endswith(("_loss", "_entropy", "_entropy_with_logits"))
-    reduced = loss and isinstance(reduction, tree.String) and reduction.value in ("mean", "sum")
+    reduced = functional and is_loss(name) and isinstance(reduction, tree.String) and reduction.value in ("mean", "sum")
     return tree.Call(str(reduction.value), (call,), ()) if reduced else call  # type: ignore[union-attr]
+
+
+def is_loss(name: str) -> bool:
+    """Whether PyTorch's function of that name is reduced unless it is told otherwise."""
+    return name.endswith(("_loss", "_entropy", "_with_logits", "kl_div"))
 
 
 def _attribute(expr: tree.Member) -> tree.Expr:

@@ -18,7 +18,7 @@ from symbackprop.core.indexing import getitem
 from symbackprop.core.operators import FORMS, Terms, operation
 from symbackprop.core.scalars import RELATIONS, TABLE
 from symbackprop.core.shapes import dim_text, same, shape_text, size_of
-from symbackprop.errors import Meant, ModelError, NameProblem, Place, ShapeError
+from symbackprop.errors import Meant, ModelError, NameProblem, Place, ShapeError, SyntaxProblem
 from symbackprop.model.text import dialect, tree, warnings
 from symbackprop.model.text.calls import Callee, call, callee, known_callee
 from symbackprop.model.text.known_numbers import OF_SIZES, checked, fold, short
@@ -82,6 +82,9 @@ class Evaluator:
                     return self.member(expr)
                 case tree.Tuple(items):
                     return tuple([self.value(item) for item in items])
+                case tree.Function():
+                    raise SyntaxProblem("a function is called where it stands, or gets a name on a line of its own, "
+                                        "f = lambda z: …")
             raise ModelError("a slice only stands in an index")
         except ModelError as error:
             raise error.about(expr.written or expr.place) from None
@@ -269,7 +272,7 @@ class Evaluator:
         if isinstance(plain, tree.Member):  # of an array's shape, which stays as it is
             shape = self.row(plain.base).shape
             return size_of(shape) if plain.name == dialect.SIZE else shape
-        if isinstance(plain, tree.Call) and plain.function != expr.name and plain.function in ("mean", "sum"):
+        if isinstance(plain, tree.Call) and plain.function in ("mean", "sum") and dialect.is_loss(expr.name):
             self.scope.remark(f"{expr.name} takes the {plain.function} over all entries, as PyTorch's does")
         return self.value(replace(plain, place=expr.place))
 

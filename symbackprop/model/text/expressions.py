@@ -27,7 +27,7 @@ from symbackprop.core.functions import FUNCTIONS
 from symbackprop.core.functions.words import ALSO
 from symbackprop.core.scalars import TABLE
 from symbackprop.errors import Place, SyntaxProblem
-from symbackprop.model.text import tree
+from symbackprop.model.text import lambdas, tree
 from symbackprop.model.text.meant_lines import (
     combined_conditions,
     compared_twice,
@@ -188,7 +188,7 @@ def _power(c: Cursor) -> tree.Expr:
 def _postfix(c: Cursor) -> tree.Expr:
     first, body = c.now, _atom(c)
     layers = 0
-    while c.at("[", ".", *TRANSPOSES) or (c.at("(") and _is_layer(body)):
+    while c.at("[", ".", *TRANSPOSES) or (c.at("(") and (_is_layer(body) or lambdas.is_called(body))):
         layers += 1
         if layers > MAX_DEPTH:
             raise c.unexpected(f"more than {MAX_DEPTH} indices and transposes on one array", named=True)
@@ -197,10 +197,11 @@ def _postfix(c: Cursor) -> tree.Expr:
         elif c.accept("."):
             name = c.word("a name behind the dot").text
             args, options = _arguments(c, name) if c.accept("(") else (None, ())
-            body = tree.Member(body, name, args, options, place=c.since(first))
+            body = lambdas.resolved(tree.Member(body, name, args, options, place=c.since(first)))
         elif c.accept("("):
             args, options = _arguments(c, FORWARD)
-            body = tree.Member(body, FORWARD, args, options, place=c.since(first))
+            forward = tree.Member(body, FORWARD, args, options, place=c.since(first))
+            body = forward if _is_layer(body) else lambdas.called(body, args, options, c.since(first))
         else:
             c.take()
             body = tree.Index(body, _items(c), place=c.since(first))
@@ -250,6 +251,8 @@ def _name(c: Cursor) -> tree.Expr:
     if token.text in WORDS:
         return tree.Word(WORDS[token.text])
     if token.text in PYTHON_WORDS:
+        if _begins_a_function(c, token):
+            return _function(c, token)
         if token.text == "not":
             raise token.problem("the opposite of a condition is 1 - a", (opposite,))
         other, says = (("lam",), ": write lam") if token.text == "lambda" and c.now.kind != NAME else ((), "")  # as λ
@@ -259,7 +262,25 @@ def _name(c: Cursor) -> tree.Expr:
         _refuse_bare_function(c, token)
         return tree.Name(token.text, place=c.since(token))
     args, options = _arguments(c, token.text)
-    return tree.Call(token.text, args, options, place=c.since(token))
+    return lambdas.resolved(tree.Call(token.text, args, options, place=c.since(token)))
+
+
+def _begins_a_function(c: Cursor, word: Token) -> bool:
+    """Whether ``lambda`` is no letter: names and a colon follow."""
+    return word.text == "lambda" and c.now.kind == NAME and any(token.is_sign(":") for token in c.tokens[c.place :])
+
+
+def _function(c: Cursor, first: Token) -> tree.Function:
+    """``lambda a, b: value`` behind its first word."""
+    parameters = [_parameter(c)]
+    while c.accept(","):
+        parameters.append(_parameter(c))
+    c.expect(":", "behind the names")
+    return tree.Function(tuple(parameters), expression(c), place=c.since(first))
+
+
+def _parameter(c: Cursor) -> tuple[str, tree.Expr | None]:
+    return c.word("a name").text, expression(c) if c.accept("=") else None
 
 
 def _refuse_juxtaposition(c: Cursor, before: Token) -> None:

@@ -17,7 +17,7 @@ import sympy as sp
 from symbackprop.core.functions.words import MODULES, meant
 from symbackprop.core.graph import Node
 from symbackprop.core.names import GREEK, parse_name
-from symbackprop.core.registry import composed
+from symbackprop.core.registry import ASKED, composed
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import DimLike
 from symbackprop.errors import ModelError, NameProblem, Place, ShapeError
@@ -37,7 +37,9 @@ _COUNTS = ("N", "D", "K", "M", "T")  # numbers where nothing but a division has 
 _MOST_SIZES = 8  # of a call of which it is tried which are equal
 _KEPT = ("pi", "inf")
 _RESULT, _IDENTITY = "result", "I"
-_EULER = tree.Name("e")
+_TURNS = ("swapaxes", "transpose")  # what has the axes of its argument in another order
+_FIRST = tree.String("NCHW")
+_EULER, _EXPECTATION = tree.Name("e"), tree.Name("E")
 Size = str | int
 Shape = list[Size]
 
@@ -110,12 +112,38 @@ def _gives_a_name(line: Line) -> bool:
 
 
 def _natural(body: list[tree.Equation]) -> tuple[list[tree.Equation], str]:
-    """The equations with exp(x) for e^x where e is nothing else, and what to tell of that."""
+    """The equations with exp(x) for e^x where e is nothing else, and with the mean for E[x²]; and what to tell."""
+    body, note = _expected(body)
     parts = [part for equation in body for part in tree.all_parts(equation.value)]
     powers = [part for part in parts if isinstance(part, tree.Power) and part.base == _EULER]
     if not powers or parts.count(_EULER) > len(powers) or _EULER.name in [e.target.name for e in body]:
+        return body, note
+    return [replace(e, value=_exponential(e.value)) for e in body], f"{note}; e is Euler's number"
+
+
+def _expected(body: list[tree.Equation]) -> tuple[list[tree.Equation], str]:
+    """The equations with mean(a) for E[a], where no index can be meant, and what to tell of that."""
+    parts = [part for equation in body for part in tree.all_parts(equation.value)]
+    means = [*filter(_is_expectation, parts)]
+    if not means or parts.count(_EXPECTATION) > len(means):
         return body, ""
-    return [replace(e, value=_exponential(e.value)) for e in body], "; e is Euler's number"
+    return [replace(e, value=_mean(e.value)) for e in body], "; E[…] is the mean"
+
+
+def _is_expectation(expr: tree.Expr) -> bool:
+    """Whether E has behind it what no index is: a power, a function, a product, a difference of two names."""
+    if not isinstance(expr, tree.Index) or expr.base != _EXPECTATION or len(expr.items) > 1:
+        return False
+    inside = expr.items[0]
+    numbers = isinstance(inside, tree.Chain) and any(isinstance(part, tree.Number) for part in tree.parts(inside))
+    return isinstance(inside, (tree.Power, tree.Call, tree.Bars, tree.Chain)) and not numbers
+
+
+def _mean(expr: tree.Expr) -> tree.Expr:
+    expr = tree.changed(expr, _mean)
+    if not _is_expectation(expr):
+        return expr
+    return tree.Call("mean", expr.items, (), place=expr.place)  # type: ignore[union-attr]
 
 
 def _refuse_raised(body: Sequence[tree.Equation]) -> None:
@@ -301,11 +329,25 @@ class Shapes:
         if name == PRODUCT and len(expr.args) == 2 and not expr.options:
             return self.of(tree.Chain(expr.args[0], (("@", expr.args[1]),)))
         shapes = [self.of(a) for a in expr.args]
+        self._fit(expr, shapes, ASKED.get(name, ()))
         if composed(name).target == 1 and len(shapes) > 1 and len(shapes[1]) == len(shapes[0]) - 1:
             return self._classes(expr.args[1], shapes[0], shapes[1])
         if name in TABLE or composed(name).target == 1:
             return self._alike(expr.args)
         return self._tried(expr, shapes)
+
+    def _fit(self, expr: tree.Call, shapes: Sequence[Shape], axes: Sequence[Sequence[int]]) -> None:
+        """Give names the axes that a function asks for, of the sizes that it asks for; the channels of images may be
+        their first axis."""
+        layout = dict(expr.options).get("layout")
+        for arg, shape, wanted in zip(expr.args, shapes, axes, strict=False):
+            images, kernels = (*wanted[:1], *wanted[-1:], *wanted[1:-1]), (*wanted[-2:], *wanted[:-2])
+            sizes = wanted if layout != _FIRST else kernels if wanted[0] else images
+            if isinstance(arg, tree.Name) or (isinstance(arg, tree.Call) and arg.function in _TURNS):
+                self._widen([arg], len(wanted))
+            for size, number in zip(shape[::-1], sizes[::-1], strict=False):
+                if number and isinstance(self._end(size), str):
+                    self._equate(number, size)
 
     def _tried(self, expr: tree.Call, shapes: Sequence[Shape]) -> Shape:
         """The shape that the function itself gives arrays of odd sizes, which are equal where it takes no others; none
@@ -358,7 +400,7 @@ class Shapes:
         args: list[tree.Expr] = []
         for k, (arg, shape) in enumerate(zip(expr.args, shapes, strict=True)):
             if shape:
-                trial.data(f"a{k}", tuple(sizes.get(self._end(s), s) for s in shape))
+                trial.data(f"a{k}", tuple(sizes.get(end, end) for end in map(self._end, shape)))
             args.append(tree.Name(f"a{k}") if shape else arg)
         try:
             return Evaluator(ModelScope(trial)).row(tree.Call(expr.function, tuple(args), expr.options))

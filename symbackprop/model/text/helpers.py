@@ -6,14 +6,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
-from symbackprop.model.text import tree
+from symbackprop.model.text import lambdas, tree
+from symbackprop.model.text.branches import RETURN
 from symbackprop.model.text.expressions import expression, formula_of
 from symbackprop.model.text.meant_lines import left_out
 from symbackprop.model.text.tokens import END, NAME, Cursor, Line, Token, ended, problem
 
-RETURN = "return"  # the keyword and the name of what a helper gives back
+_IDLE = ("print", "assert")  # what lines begin with of which nothing is read
 MAX_NODES = 20_000
 
 
@@ -43,10 +44,12 @@ class Helpers:
     def calls(self) -> Mapping[str, Sequence[int]]:
         """The lines on which a name is called."""
         found: dict[str, list[int]] = {}
-        for k, line in enumerate(self.lines):
+        read = takewhile(lambda line: line.tokens[1].text != "__name__", self.lines)
+        for k, line in [(k, line) for k, line in enumerate(read) if line.tokens[0].text not in _IDLE]:
             for a, b in pairwise(line.tokens[_begun(line) :]):
-                if b.text == "(" and a.kind == NAME:
-                    found.setdefault(a.text, []).append(k)
+                called = b if a.is_sign("(") else a if b.is_sign("(") else None  # in map(f) too
+                if called is not None and called.kind == NAME:
+                    found.setdefault(called.text, []).append(k)
         return found
 
     @cached_property
@@ -62,8 +65,8 @@ class Helpers:
             return None
         if defines:
             return self._with_parameters(line, name, tokens[2:], ":")
-        if tokens[1].is_sign("=") and tokens[2].text == "lambda":
-            return self._with_value(line, name, tokens[3:], ":")
+        if tokens[1].is_sign("="):
+            return self._without_name(line, name)
         return self._with_parameters(line, name, tokens[1:], "=") if tokens[1].is_sign("(") else None
 
     def _end(self, place: int) -> int:
@@ -86,12 +89,12 @@ class Helpers:
         parameters = _parameters(tokens[1:end])
         return None if parameters is None else Head(line.number, name.text, parameters, value, self.depth > 0)
 
-    def _with_value(self, line: Line, name: Token, tokens: Sequence[Token], sign: str) -> Head | None:
-        end = next((k for k, token in enumerate(tokens) if token.is_sign(sign)), len(tokens))
-        parameters = _parameters(tokens[:end])
-        if parameters is None or end == len(tokens):
+    def _without_name(self, line: Line, name: Token) -> Head | None:
+        """Of ``f = lambda z: …``, perhaps in what makes another function of it."""
+        function = lambdas.unwrapped(formula_of(line.tokens[2:]))
+        if not isinstance(function, tree.Function):
             return None
-        return Head(line.number, name.text, parameters, formula_of(tuple(tokens[end + 1 :])), self.depth > 0)
+        return Head(line.number, name.text, dict(function.parameters), function.value, self.depth > 0)
 
     def take(self, head: Head, body: Sequence[tree.Statement]) -> Sequence[tree.Statement]:
         """Keep a helper, and say so. Raises a `SyntaxProblem` for one that is more than formulas."""
@@ -173,7 +176,13 @@ def _begun(line: Line) -> int:
         return 2 if tokens[1].kind == NAME else 0
     closed = next((k for k, token in enumerate(tokens) if token.is_sign(")")), 0)
     of_names = tokens[1].is_sign("(") and tokens[min(closed + 1, len(tokens) - 1)].is_sign("=")
-    return int(tokens[0].kind == NAME and (of_names or (tokens[1].is_sign("=") and tokens[2].text == "lambda")))
+    without_name = tokens[1].is_sign("=") and "lambda" in [t.text for t in takewhile(_is_of_a_path, tokens[2:])]
+    return int(tokens[0].kind == NAME and (of_names or without_name))
+
+
+def _is_of_a_path(token: Token) -> bool:
+    """Whether a token may stand in front of a function, as in ``np.vectorize(lambda …``."""
+    return token.kind == NAME or token.is_sign(".", "(")
 
 
 def _arguments(head: Head, call: tree.Call) -> dict[str, tree.Expr]:

@@ -36,11 +36,14 @@ def combined_conditions(line: str, place: Place) -> str:
     if sign is None:
         return line
     start, end = around(line, place._replace(end=sign.end() + 1))
+    head = _BRANCH.match(line)
+    start, end = (start, end) if head is None or start else head.span(1)
     chosen = _CHOSEN.match(line, start, end)  # a if c else b
     start, end = (start, end) if chosen is None else chosen.span(1)
     return f"{line[:start]}{_combined(line[start:end])}{line[end:]}"
 
 
+_BRANCH = re.compile(r"\s*(?:el)?if\s+(.*):")
 _CHOSEN = re.compile(r".*?\bif\s+(.*?)(?=\s+else\b)")
 
 
@@ -86,6 +89,23 @@ def opposite(line: str, place: Place) -> str:
 
 def factorial(line: str, place: Place) -> str:
     return _FACTORIAL.sub(r"factorial(\1)", line)
+
+
+def expected(line: str, place: Place) -> str:
+    """The line with ``mean(a)`` for ``E[a]``."""
+    return re.sub(rf"\bE\s*{_INDEX}", r"mean(\1)", line)
+
+
+_INDEX = r"\[((?:[^\[\]]|\[[^\[\]]*\])*)\]"
+
+
+def in_reals(line: str, place: Place) -> str:
+    """The line with ``W: D x H`` for ``W: R^{D x H}`` and ``W in R^(D x H)``."""
+    return _IN_REALS.sub(lambda found: f": {re.sub(_TIMES, ' x ', found[1] or found[2])}", line)
+
+
+_IN_REALS = re.compile(r"\s*(?::|\bin\b|\\in\b)\s*(?:R|\\mathbb\s*\{\s*R\s*\})\s*\^\s*(?:[({]([^(){}]*)[)}]|(\w+))")
+_TIMES = r"\s*(?:\\times|×|\*|,)\s*"
 
 
 def left_out(line: str, place: Place) -> str:
@@ -179,6 +199,10 @@ def with_a_name(keyword: str, line: str, place: Place) -> str:
     return re.sub(r"^(\s*)\w+\s+(?=[\w(|‖])", rf"\1{keyword} {'L' if keyword == 'loss' else 'Y'} = ", line)
 
 
+def with_colon(line: str, place: Place) -> str:
+    return f"{line.rstrip()}:"
+
+
 def without_word(line: str, place: Place) -> str:
     """The line without its first word."""
     return re.sub(r"^(\s*)\w+\s+", r"\1", line)
@@ -252,6 +276,11 @@ def declared_instead(role: str, line: str, place: Place) -> str:
 def without_module(name: str, line: str, place: Place) -> str:
     """The line with ``f(`` for ``np.linalg.f(``."""
     return re.sub(rf"\b(?:[A-Za-z]\w*\.)+{name}\(", f"{name}(", line)
+
+
+def with_function(name: str, other: str, line: str, place: Place) -> str:
+    """The line with another function of one array, and with one name for what it gives."""
+    return re.sub(rf"(?:,\s*\w+\s*(?==))?(.*?)(?:\b[A-Za-z]\w*\.)*\b{name}\(", rf"\1{other}(", line, count=1)
 
 
 JOINED = {"c_": "column_stack", "r_": "hstack"}

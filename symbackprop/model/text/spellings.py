@@ -117,6 +117,54 @@ n: pad (x, widths(2,1), mode~"constant") -> pad(pad(x, 0, widths[0][0], widths[0
 widths[1][0], widths[1][0] + x.shape[1] + widths[1][0])
 n: pad (x, widths(1,1), mode~"constant") -> pad_all(x, widths[0][0], widths[0][0])
 n: pad (x, widths(2), mode~"constant") -> pad_all(x, widths[0], widths[1])
+n: interp (x, xp, fp) -> fp[0] + sum((fp[1:] - fp[:-1]) / (xp[1:] - xp[:-1]) * (clip(x[..., None], xp[:-1], xp[1:]) \
+- xp[:-1]), axis=-1)
+n t m: isnan (x) -> x != x
+n t m: isinf (x) -> abs(x) > 1.7976931348623157e308
+n t m: isfinite (x) -> abs(x) <= 1.7976931348623157e308
+n t: nansum (x, axis|dim=None, keepdims|keepdim=False) -> sum(where(x == x, x, 0), axis=axis, keepdims=keepdims)
+n t: nanmean (x, axis|dim=None, keepdims|keepdim=False) -> sum(where(x == x, x, 0), axis=axis, keepdims=keepdims) \
+/ sum(x == x, axis=axis, keepdims=keepdims)
+n: nanvar (x, axis=None, keepdims=False) -> nanmean((x - nanmean(x, axis=axis, keepdims=True))**2, axis=axis, \
+keepdims=keepdims)
+n: nanstd (x, axis=None, keepdims=False) -> sqrt(nanvar(x, axis=axis, keepdims=keepdims))
+n: nanprod (x, axis=None, keepdims=False) -> prod(where(x == x, x, 1), axis=axis, keepdims=keepdims)
+n: nanmax (x, axis=None, keepdims=False) -> max(where(x == x, x, -inf), axis=axis, keepdims=keepdims)
+n: nanmin (x, axis=None, keepdims=False) -> min(where(x == x, x, inf), axis=axis, keepdims=keepdims)
+n t m: nan_to_num (x, nan=0) -> where(x == x, x, nan)
+n t: isclose (a, b, rtol=1e-5, atol=1e-8) -> abs(a - b) <= atol + rtol * abs(b)
+n t: allclose (a, b, rtol=1e-5, atol=1e-8) -> all(abs(a - b) <= atol + rtol * abs(b))
+m: item (x, i##) -> flatten(x)[i]
+m: item (x, i##, j##) -> x[i, j]
+m: new_zeros (x, *sizes) -> zeros(sizes)
+m: new_ones (x, *sizes) -> ones(sizes)
+m: new_full (x, sizes, value|fill_value) -> value * ones(sizes)
+m: new_tensor (x, values) -> values
+n: piecewise (x, conditions(1), values(1)) -> where(conditions[0], values[0], 0)
+n: piecewise (x, conditions(1), values(2)) -> where(conditions[0], values[0], values[1])
+n: piecewise (x, conditions(2), values(2)) -> where(conditions[1], values[1], where(conditions[0], values[0], 0))
+n: piecewise (x, conditions(2), values(3)) -> where(conditions[1], values[1], where(conditions[0], values[0], \
+values[2]))
+n: piecewise (x, conditions(3), values(3)) -> where(conditions[2], values[2], where(conditions[1], values[1], \
+where(conditions[0], values[0], 0)))
+n: piecewise (x, conditions(3), values(4)) -> where(conditions[2], values[2], where(conditions[1], values[1], \
+where(conditions[0], values[0], values[3])))
+s: add.reduce (x, axis=0, keepdims=False) -> sum(x, axis=axis, keepdims=keepdims)
+s: multiply.reduce (x, axis=0, keepdims=False) -> prod(x, axis=axis, keepdims=keepdims)
+s: maximum.reduce (x, axis=0, keepdims=False) -> max(x, axis=axis, keepdims=keepdims)
+s: minimum.reduce (x, axis=0, keepdims=False) -> min(x, axis=axis, keepdims=keepdims)
+s: logaddexp.reduce (x, axis=0, keepdims=False) -> logsumexp(x, axis=axis, keepdims=keepdims)
+s: add.accumulate (x, axis=0) -> cumsum(x, axis=axis)
+s: multiply.accumulate (x, axis=0) -> cumprod(x, axis=axis)
+s: maximum.accumulate (x, axis=0) -> cummax(x, axis=axis)
+s: minimum.accumulate (x, axis=0) -> -cummax(-x, axis=axis)
+s: logaddexp.accumulate (x, axis=0) -> logcumsumexp(x, axis=axis)
+n: cho_solve (c(2), b) -> solve_by_cholesky(c[0], c[1], b)
+p: solve_by_cholesky (c, lower:True, b) -> solve_triangular(c.T, solve_triangular(c, b, lower=True))
+p: solve_by_cholesky (c, lower:False, b) -> solve_triangular(c, solve_triangular(c.T, b, lower=True))
+t: cholesky_solve (b, c|L, upper~False) -> solve_triangular(c.mT, solve_triangular(c, b, lower=True))
+t: cholesky_solve (b, c|L, upper:True) -> solve_triangular(c, solve_triangular(c.mT, b, lower=True))
+t: cholesky_inverse (c|L, upper~False) -> solve_triangular(c.mT, solve_triangular(c, eye(c.shape[-1]), lower=True))
 n: diff (x) -> x[..., 1:] - x[..., :-1]
 n: diff (x, axis:0) -> x[1:] - x[:-1]
 n: diff (x, axis:1) -> x[:, 1:] - x[:, :-1]
@@ -606,6 +654,9 @@ _WAYS = {way: one_formula(whole) for way, whole in [line.split(": ") for line in
 
 def _put(formula: tree.Expr, found: Mapping[str, tree.Expr]) -> tree.Expr:
     """The formula with what the parameters are."""
-    if isinstance(formula, tree.Name):
-        return found.get(formula.name, formula)
+    match formula:
+        case tree.Name(name):
+            return found.get(name, formula)
+        case tree.Index(tree.Name(name), (tree.Number(place),)) if isinstance(several := found.get(name), tree.Tuple):
+            return several.items[int(place)]
     return replace(tree.changed(formula, lambda part: _put(part, found)), place=None)

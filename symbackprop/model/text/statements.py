@@ -14,14 +14,17 @@ import sympy as sp
 from symbackprop.core.graph import STATED
 from symbackprop.errors import Meant, ModelError, Place, nearest, suggested
 from symbackprop.model.text import tree
+from symbackprop.model.text.branches import RESULT, RETURN, Branch, branch, joined
 from symbackprop.model.text.characters import plain_latex, readable
 from symbackprop.model.text.expressions import COMPARISONS, expression, size
-from symbackprop.model.text.helpers import RETURN, Helpers
+from symbackprop.model.text.helpers import Helpers
 from symbackprop.model.text.meant_lines import (
     declared_instead,
+    in_reals,
     loop_of_matlab,
     shape_behind,
     with_a_name,
+    with_colon,
     with_x,
     without_values,
     without_word,
@@ -30,6 +33,7 @@ from symbackprop.model.text.tokens import (
     END,
     NAME,
     NUMBER,
+    PYTHON_WORDS,
     SIGN,
     STRING,
     Cursor,
@@ -152,21 +156,58 @@ class Reader:
             return [tree.Said(line, f"the lines below `with {second.text}…` are read as they stand"), *body]
         if word == RETURN and second.kind != END and not second.is_sign("=", "["):
             return self._returned(c)
+        if word == "if" and not second.is_sign("=", "[", ".", *UPDATES):
+            return self._branches(c, indent, nesting)
         return []
+
+    def _branches(self, c: Cursor, indent: str, nesting: int) -> Sequence[tree.Statement]:
+        """``if c:`` and what stands below it, up to the last else; behind a branch that returns all the rest is one."""
+        line = c.take().line
+        if c.now.text == "__name__":
+            self._pass_over(indent)
+            return [tree.Said(line, _COMMAND.format(first="if"))]
+        _refuse_deep("branches", line, nesting)
+        condition = expression(c)
+        then = self._under(c, indent, nesting)
+        following = self.lines[self.place] if self.place < len(self.lines) else None
+        word = following.tokens[0].text if following is not None and following.indent == indent else ""
+        if following is not None and word in ("elif", "else"):
+            self.place += 1
+            behind = Cursor(following.tokens)
+            if word == "elif":
+                other = branch(self._branches(behind, indent, nesting + 1))
+            else:
+                behind.take()
+                other = self._under(behind, indent, nesting)
+        else:
+            other = branch(self.block(indent, nesting + 1) if then.returns else ())
+        told = [tree.Said(line, "what stands under the condition is read as where(…)")] * (not nesting)
+        return [*told, *_one_by_one(joined(line, condition, then, other))]
+
+    def _under(self, c: Cursor, indent: str, nesting: int) -> Branch:
+        """The branch behind a colon, or below it."""
+        if not c.accept(":"):
+            raise c.unexpected("expected ':' behind the condition, which is one of numbers", instead=(with_colon,))
+        if c.now.kind == END:
+            return branch(self._below(indent, nesting))
+        return branch([*(self._returned(c) if c.now.text == RETURN else equations(c))])
 
     def _returned(self, c: Cursor) -> Sequence[tree.Statement]:
         """``return formula``: of a helper its value, or several, else an output."""
         line = c.take().line
         first, value = c.now, expression(c)
-        if self.helpers.depth and c.accept(","):
+        if c.accept(",") and c.now.kind != END:
             value = tree.Tuple((value, *_separated(c, expression)), place=c.since(first))
         c.finish("the formula")
         if self.helpers.depth:
             return [tree.Equation(line, RETURN, tree.Target(RETURN), value)]
-        if value == tree.Name("loss"):
+        several = value.items if isinstance(value, tree.Tuple) else (value,)
+        if tree.Name("loss") in several or any(s.tokens[0].text == "loss" and s.tokens[1].kind == NAME
+                                               for s in self.lines):
             return [tree.Said(line, "what is returned is the loss")]
-        return [tree.Said(line, "return is read as `output result = …`"),
-                tree.Equation(line, "output", tree.Target("result"), value)]
+        names = [_name_of(e, k) for k, e in enumerate(several, 1)] if several[1:] else [RESULT]
+        return [tree.Said(line, f"return is read as `{'; '.join(f'output {name} = …' for name in names)}`"),
+                *[tree.Equation(line, "output", tree.Target(n), e) for n, e in zip(names, several, strict=True)]]
 
     def loop(self, c: Cursor, indent: str, nesting: int) -> tree.For:
         line = c.now.line
@@ -193,13 +234,23 @@ class Reader:
 
     def _pass_over(self, indent: str) -> None:
         """The lines that would belong to a statement which is none."""
-        while self._goes_deeper(indent):
+        while self._goes_deeper(indent) or self._goes_on(indent):
             self.place += 1
+
+    def _goes_on(self, indent: str) -> bool:
+        """Whether the next line is another branch of what begins above."""
+        line = self.lines[self.place] if self.place < len(self.lines) else None
+        return line is not None and line.indent == indent and line.tokens[0].text in ("elif", "else")
 
     def _goes_deeper(self, indent: str) -> bool:
         """Whether the next line is indented more."""
         own = self.lines[self.place].indent if self.place < len(self.lines) else ""
         return own.startswith(indent) and len(own) > len(indent)
+
+
+def _name_of(expr: tree.Expr, number: int) -> str:
+    """What an output is called that is one of several which are returned."""
+    return expr.name if isinstance(expr, tree.Name) else f"{RESULT}_{number}"
 
 
 def _refuse_deep(what: str, line: int, nesting: int) -> None:
@@ -265,8 +316,10 @@ def _last_counted(args: tuple[tree.Expr, ...]) -> tree.Expr:
 
 
 def _names_given(line: Line) -> set[str]:
-    """The names on a line that stand left of its =."""
+    """The names on a line that stand left of its =, and left of its shape."""
     before = list(takewhile(lambda token: not token.is_sign("=", *UPDATES), line.tokens))
+    if line.tokens[0].text in KEYWORDS:
+        before = list(takewhile(lambda token: not token.is_sign(":") and token.text not in PYTHON_WORDS, before))
     depths = accumulate(token.is_sign("(") - token.is_sign(")") for token in before)  # J(w) = … names J
     return {token.text for token, depth in zip(before, depths, strict=True)
             if token.kind == NAME and token.text not in KEYWORDS and not depth}
@@ -274,7 +327,8 @@ def _names_given(line: Line) -> set[str]:
 
 def _names_on_the_left(line: str) -> set[str]:
     """The names that a line which cannot be read would give to something."""
-    plain = plain_latex(readable(line[:200]))
+    typed = readable(line[:200])
+    plain = plain_latex(in_reals(typed, Place(0, 0, 0)))
     left, sign, _ = plain.partition("=")
     declared = re.match(r"\s*(?:\w+)\s+([A-Za-z][\w,\s]*?)\s*:", plain)
     words = re.findall(r"[A-Za-z]\w*", declared[1] if declared is not None else left if sign else "")

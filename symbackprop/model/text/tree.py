@@ -116,9 +116,17 @@ class Tuple(Placed):
     items: tuple[Expr, ...]
 
 
+@dataclass(frozen=True)
+class Function(Placed):
+    """``lambda a, b: value``"""
+
+    parameters: tuple[tuple[str, Expr | None], ...]  # each with what it is where it is left out
+    value: Expr
+
+
 Expr: TypeAlias = (
     Number | Name | String | Word | Negative | Chain | Power | Compare | Transpose | Call | Slice | Index | Member
-    | Tuple
+    | Tuple | Function
 )
 _EXPRESSIONS = get_args(Expr)
 RAISED_T = Name("T")  # the exponent that is a transpose on paper
@@ -261,6 +269,8 @@ def renamed(expr: Expr, names: Mapping[str, str]) -> Expr:
 
 def put(expr: Expr, found: Mapping[str, Expr]) -> Expr:
     """An expression with others in the place of some of its names; what stands nowhere in the text stands there."""
+    if isinstance(expr, Function):  # whose own names are others
+        found = {name: other for name, other in found.items() if name not in dict(expr.parameters)}
     if not found:
         return expr
     if isinstance(expr, Name):

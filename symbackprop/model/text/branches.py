@@ -1,0 +1,53 @@
+"""``if c:`` with lines below it, as ``where(c, a, b)`` of every name that these give a value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from symbackprop.model.text import tree
+from symbackprop.model.text.tokens import problem
+
+RETURN = "return"  # the keyword and the name of what a helper gives back
+RESULT = "result"  # what is called so that a text returns
+
+
+@dataclass(frozen=True)
+class Branch:
+    """What names are at the end of some lines, by what they are before them."""
+
+    values: Mapping[tree.Target, tree.Expr] = field(default_factory=dict)
+    keywords: Mapping[tree.Target, str] = field(default_factory=dict)
+
+    @property
+    def returns(self) -> bool:
+        return any(target.name in (RETURN, RESULT) for target in self.values)
+
+
+def branch(body: Sequence[tree.Statement]) -> Branch:
+    """The branch that some lines are. Raises a `SyntaxProblem` where they are more than equations."""
+    values, keywords = dict[tree.Target, tree.Expr](), dict[tree.Target, str]()
+    for s in body:
+        if isinstance(s, tree.Said):
+            continue
+        if not isinstance(s, tree.Equation) or (values and any(t.index for t in (s.target, *values))):
+            raise problem("under a condition only equations of names can stand: give the parts names above it", s.line)
+        values[s.target] = tree.put(s.value, {target.name: value for target, value in values.items()})
+        keywords[s.target] = s.keyword if s.keyword != "let" else keywords.get(s.target, "let")
+    return Branch(values, keywords)
+
+
+def joined(line: int, condition: tree.Expr, then: Branch, other: Branch) -> list[tree.Equation]:
+    """The equations that hold behind both branches, all at once."""
+    keywords = {**other.keywords, **then.keywords}
+    if then.returns != other.returns:
+        raise problem("where the condition does not hold nothing is returned: `return …` stands there too", line)
+    return [tree.Equation(line, keywords[target], target, tree.Call("where", (
+        condition, *[side.values.get(target, _before(target)) for side in (then, other)]), (), place=condition.place))
+        for target in dict.fromkeys([*then.values, *other.values])]
+
+
+def _before(target: tree.Target) -> tree.Expr:
+    """What stands for a target that a branch leaves as it is."""
+    name = tree.Name(target.name)
+    return name if target.index is None else tree.Index(name, (target.index,))
