@@ -169,3 +169,20 @@ def test_products_are_computed_in_their_own_shape_and_looked_at_in_another() -> 
 def test_levels() -> None:
     with pytest.raises(UsageError, match="the optimisation level is 0, 1 or 2, not 3"):
         codegen(parse(MLP), level=3)
+
+
+@pytest.mark.parametrize("total", ["sum(X, axis=0)", "sum(X, axis=0, keepdims=True)", "sum(Z, axis=(0, 1))",
+                                   "sum(Z, axis=(0, 1), keepdims=True)"])
+def test_sums_down_the_columns_are_products_with_ones(total: str, tmp_path: Path) -> None:
+    """The values of sums, infinite ones and NaN too, and of float32 as many digits."""
+    text = f"dim N, T, D\ninput X: N x D, Z: T x N x D\noutput Y = {total}\noutput S = X[0, 0] + Z[0, 0, 0]"
+    module = emit(parse(text), tmp_path, level=2)
+    rng = np.random.default_rng(0)
+    data = {"X": rng.uniform(size=(5000, 4)).astype("f4"), "Z": rng.uniform(size=(3, 5000, 4)).astype("f4")}
+    array, axis = (data["Z"], (0, 1)) if "Z" in total else (data["X"], (0,))
+    assert "np.ones(" in codegen(parse(text), level=2)
+    exact = array.astype(float).sum(axis=axis, keepdims="keep" in total)
+    np.testing.assert_allclose(module.forward({}, data)[0]["Y"], exact, rtol=2e-6)
+    array[..., 7, :3], array[..., 8, 2] = (np.inf, -np.inf, np.nan), 0
+    found = module.forward({}, data)[0]["Y"].ravel()
+    assert found[:2].tolist() == [np.inf, -np.inf] and np.isnan(found[2]) and np.isfinite(found[3])
