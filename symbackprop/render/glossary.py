@@ -93,8 +93,6 @@ _NOTATION: dict[str, Prose] = {  # what is said where it stands on a page
                   m.MatMul(m.Transpose(_FIRST), m.B), " has ", m.B, " there and 0 elsewhere"),
     "inverse": (m.Inverse(m.A), " is the inverse matrix"),
     "turned inverse": (m.Inverse(m.A, flipped=True), " is the transpose of ", m.Inverse(m.A)),
-    "array": (m.Array(m.at(m.A, m.M, m.N), ("n", "m")), " is the array with the entry ", m.at(m.A, m.M, m.N), " at ",
-              m.Several((m.N, m.M))),
     "power": (m.Pow(m.A, m.Num(sp.Integer(2))), " is taken entry by entry, as every power of an array"),
     "bars": (m.Bars(m.A), " of a matrix is the root of the sum of the squares of all its entries (Frobenius norm)"),
 }
@@ -209,7 +207,7 @@ def _told(r: Rows) -> Iterator[Prose]:
 
 def glossary(r: Rows, trees: Iterable[m.Math]) -> tuple[Prose, ...]:
     """The functions, the notation and the index letters that stand in the ``trees`` of a document."""
-    notation, letters = _found_in(trees)
+    notation, letters, places = _found_in(trees)
     r.mentioned = {name: call for name, call in r.mentioned.items() if name in notation or not _is_function(name)}
     said: list[Prose] = [("products and transposes act on the last two axes",)] if "batched" in r.mentioned else []
     size = next(n for n in "NMKDn" if n in r.order or n not in r.letters.taken)
@@ -220,7 +218,14 @@ def glossary(r: Rows, trees: Iterable[m.Math]) -> tuple[Prose, ...]:
     r.letters.used = {x: size for x, size in r.letters.used.items() if x in letters}
     indices = list(_indices(r))
     taken = {*r.letters.taken, *r.letters.runs, *r.letters.met}
-    return (*said, *[_apart(line, taken) for line in meanings], *indices)
+    arrays = [_apart(_by_entries(places), taken - {*places})] if places else []
+    return (*said, *[_apart(line, taken) for line in meanings], *arrays, *indices)
+
+
+def _by_entries(places: tuple[str, ...]) -> Prose:
+    """What an array in brackets is, with the letters of one that stands on the page."""
+    entry, index = m.at(m.A, *map(m.Letter, sorted(places))), m.Several(tuple(map(m.Letter, places)))
+    return (m.Array(entry, places), " is the array with the entry ", entry, " at ", index)
 
 
 def _is_function(name: str) -> bool:
@@ -230,9 +235,10 @@ def _is_function(name: str) -> bool:
 _SILENT = (m.Link, m.Sym, m.Num, m.Delta, m.Shape)  # what needs no legend, nor what is in it
 
 
-def _found_in(trees: Iterable[m.Math]) -> tuple[set[str], set[str]]:
-    """The notation and the functions by name that stand in trees, and the letters of indices."""
-    notation, letters = set[str](), set[str]()
+def _found_in(trees: Iterable[m.Math]) -> tuple[set[str], set[str], tuple[str, ...]]:
+    """The notation and the functions by name that stand in trees, the letters of indices, and those of an array that is
+    written by its entries."""
+    notation, letters, places = set[str](), set[str](), tuple[str, ...]()
     waiting = list(trees)
     while waiting:
         x = waiting.pop()
@@ -242,7 +248,7 @@ def _found_in(trees: Iterable[m.Math]) -> tuple[set[str], set[str]]:
         match x:
             case m.Array():
                 letters.update(x.letters)
-                notation.add("array")
+                places = min(places or x.letters, x.letters, key=lambda those: abs(len(those) - 2))
             case m.Big():
                 letters.update(x.letters)
             case m.Letter(name) | m.AtStep(_, name) | m.Range(name):
@@ -263,7 +269,7 @@ def _found_in(trees: Iterable[m.Math]) -> tuple[set[str], set[str]]:
                 notation.add("power")
             case m.Bars() if x.body.rank > 1:
                 notation.add("bars")
-    return notation, letters
+    return notation, letters, places
 
 
 def _apart(line: Prose, taken: Collection[str]) -> Prose:

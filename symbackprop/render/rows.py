@@ -41,6 +41,7 @@ from symbackprop.render.spread import (
     reshaped,
     with_axes,
     with_numbers,
+    without_copies,
 )
 
 ONE, TWO = sp.S.One, f.Num(sp.Integer(2))
@@ -259,7 +260,8 @@ class Rows(Written):
         terms = [self.term(a) for a in operands]
         if any(t.number != 1 for t in terms):
             form = f.substitute(form, lambda leaf: f.mul(f.Num(terms[index_of(leaf)].number), leaf))
-        return form, [self.alike(t.rest, a, node.shape) for t, a in zip(terms, operands, strict=True)]
+        alike = [self.alike(t.rest, a, node.shape) for t, a in zip(terms, operands, strict=True)]
+        return form, without_copies(alike, _only_factors(form))
 
     def _entrywise(self, node: Node, form: f.Formula, args: Sequence[Math]) -> Math:
         """A formula over arrays; one entry of it, where one of them is written by its entries."""
@@ -452,6 +454,24 @@ def _from_first(m: Any, rank: int) -> Any:
         case maths.Num(value) if f.is_negative(value):
             return maths.Num(value + rank)
     return m
+
+
+def _only_factors(form: f.Formula) -> set[int]:
+    """The arguments that are factors of a formula and stand nowhere else in it."""
+    parts = _factors(form)
+    return {x.index for x in parts if isinstance(x, f.Arg)} - {
+        i for x in parts if not isinstance(x, f.Arg) for i in f.arguments(x)}
+
+
+def _factors(form: f.Formula) -> list[f.Formula]:
+    match form:
+        case f.Neg(body):
+            return _factors(body)
+        case f.Mul(factors):
+            return [x for part in factors for x in _factors(part)]
+        case f.Div(top, bottom):
+            return [*_factors(top), *_factors(bottom)]
+    return [form]
 
 
 def _is_copy(node: Node) -> bool:

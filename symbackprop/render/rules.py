@@ -20,7 +20,6 @@ from symbackprop.core.maths import (
     Sym,
     replaced,
 )
-from symbackprop.core.names import free_name
 from symbackprop.core.ops.indexing import bound_of
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.registry import composed, rule_of, text_of
@@ -90,7 +89,7 @@ def _einsum_rule(r: Rows, row: Node, index: int) -> Prose:
     if len(row.args) == 1:
         return ("axes in their old order",)
     pattern = _behind_batch(row.attr)
-    names = [_operand(r, a, s, wishes) for a, s, wishes in zip(row.args, pattern.ins, OPERANDS, strict=False)]
+    names = [_operand(r, a) for a in row.args]
     rule, proof = product_rule(pattern, index, names, r.upstream), _cited(r, proof_of(row))
     if proof:
         return (*(rule[:2] or ("product",)), *proof)
@@ -178,13 +177,9 @@ def _covers(known: Rule, rule: Rule) -> bool:
     return alike and known.is_function == rule.is_function and not any(is_one(a) and not is_one(b) for a, b in axes)
 
 
-OPERANDS = (("aup", "AUP"), ("bvq", "BVQ"))  # vectors and matrices that have no name
-
-
-def _operand(r: Rows, row: Node, axes: str, wishes: tuple[str, str]) -> Math:
-    """What an operand is called; a matrix in a larger array has no name."""
-    name = r.plain.get(row.id) if row.ndim == len(axes) else None
-    return name or Sym(free_name(r.letters.taken, *wishes[len(axes) > 1]))
+def _operand(r: Rows, row: Node) -> Math:
+    """What an operand is called, else as it is written."""
+    return r.plain.get(row.id) or r.ref(row)
 
 
 def _behind_batch(pattern: Pattern) -> Pattern:

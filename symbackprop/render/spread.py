@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple, TypeGuard
 
@@ -244,7 +244,27 @@ def in_parts(m: Math) -> Parts:
 
 
 def _is_ones(m: Math) -> bool:
-    return isinstance(m, Fill) and m.value == 1
+    match within(m):
+        case Fill(sp.S.One):
+            return True
+        case MatMul(left, Transpose(right)) | Outer(left, right):
+            return _is_ones(left) and _is_ones(right)
+    return False
+
+
+def without_copies(operands: Sequence[Math], factors: Collection[int]) -> list[Math]:
+    """The operands of a formula, the ones at these places multiplied with the others: copies of a number are the number
+    itself there, where it stands beside an array."""
+    parts = [in_parts(x) for x in operands]
+    copies = [k in factors and bool(x.numbers) and _is_ones(x.array) for k, x in enumerate(parts)]
+    if all(copy or not m.rank for copy, m in zip(copies, operands, strict=True)):
+        return [*operands]
+    return [_number(x) if copy else m for x, copy, m in zip(parts, copies, operands, strict=True)]
+
+
+def _number(parts: Parts) -> Math:
+    whole = product(*_powers(parts.numbers))
+    return Frac(whole, product(*_powers(parts.below))) if parts.below else whole
 
 
 def repeated(m: Math, have: Dims, want: Dims, letters: Letters, order: tuple[str, ...] = ()) -> Math:

@@ -174,29 +174,26 @@ def test_every_word_of_an_equation_is_told(call: str) -> None:
 
 @pytest.mark.parametrize("name", ["linear-layer", "llama-block", "lstm", "vae", "autoencoder", "activations"])
 def test_product_rules_name_the_operands_of_their_line(name: str) -> None:
-    """Operands without a name have letters that nothing else has."""
-    d = derivation(name)
-    taken = {text_name(x) for x in (*d.names.values(), *d.model.sizes)}
-    reasons = [line.reason for s in build_document(d, Options()).steps for line in s.lines]
+    """As the equation writes them: no letter stands for one that the page does not have."""
+    reasons = [line.reason for s in build_document(derivation(name), Options()).steps for line in s.lines]
     wholes = [r[k + 1] for r in reasons for k, part in enumerate(r) if isinstance(part, str)
               and part.endswith(("matrix product ", "inner product "))]
     operands = [x for whole in wholes if isinstance(whole, m.Math) for x in m.walk(whole) if isinstance(x, m.Sym)]
-    assert operands and any(x.row is not None for x in operands)
-    assert all(x.row is not None or text_name(x.name) not in taken for x in operands)
+    assert operands and all(x.row is not None for x in operands)
 
 
 DECLARED = """
 dim N
 param W
 data A: N x N, V: N, X: 2 x 4 x 4 x N, S: 2 x 4 x 6, K: 2 x 2 x N x N, C: 2 x 6 x N, Y: N int < N
-data Q: 1 x 3 x 3 x 3 x N, R: 2 x 2 x 2 x N x N, P: 4 x N, I: 2 x 1 int < 2, J: 2 x 2, M: 4 x 2
+data Q: 1 x 3 x 3 x 3 x N, R: 2 x 2 x 2 x N x N, P: 4 x N, I: 2 x 1 int < 2, J: 2 x 2, M: 4 x 2, O: N x 3
 """
 GIVEN = {  # arguments that are no arrays from above, each of one function
     "adaptive_avg_pool": "X; (2, 3)", "adaptive_max_pool": "X; (2, 3)", "interpolate": "X; (3, 5)",
     "avg_pool3d": "Q; 2",
     "max_pool3d": "Q; 2", "conv3d": "Q; R", "conv_transpose3d": "Q; R", "ctc": "P; Y[:2]", "eigh": "A", "qr": "M",
     "svd": "M", "slogdet": "A", "lu": "A", "split": "M; 2", "quantile": "V; 1/3", "scatter": "J; I; M[:2, :1]",
-    "permute": "A; (1, 0)", "grid_sample": "X; J[:, None, None]",
+    "permute": "A; (1, 0)", "grid_sample": "X; J[:, None, None]", "cross": "O; O",
 }
 SEVERAL = ("eigh", "lu", "qr", "svd", "slogdet", "split")
 

@@ -268,7 +268,7 @@ class IndexView(MatrixView):
         if consumer is None or is_loop(b.group):
             return []
         if b.local is None or b.proven is None:
-            return [self._local(s, b.group)] if self._has_local(s, b.group) else []
+            return [self._local(s, b.group)]
         left: Math = Derivative(self._entry(consumer, b.index), self._entry(s.step.target, target))
         left = Marked(left, "direct") if self._is_direct(b.group) else left
         first = Line("local", left, b.proven, self._reason(b.group))

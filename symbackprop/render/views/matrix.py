@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import sympy as sp
 
 from symbackprop.core import formula as f
+from symbackprop.core.facts import is_product
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import body_leaf
 from symbackprop.core.maths import (
@@ -34,13 +35,14 @@ from symbackprop.derive.record import Contribution
 from symbackprop.render.context import Context, Group, Writer, groups, is_loop, reads
 from symbackprop.render.document import Line, Prose
 from symbackprop.render.factors import Factor, cancelling, local_factor
-from symbackprop.render.loops import is_shared, shares
+from symbackprop.render.loops import is_shared, read_as, shares
 from symbackprop.render.print.text import text
 from symbackprop.render.rows import Rows
 from symbackprop.render.rules import joined, path_rules
 from symbackprop.render.symbols import Located
 
 SHORT = 14  # letters of a δ that is written out
+LATER, OUTSIDE = "from the later steps", "from what reads it outside the loop"
 
 
 class MatrixView(Writer):
@@ -67,16 +69,8 @@ class MatrixView(Writer):
         if len(parts) == 1 and self._is_direct(parts[0]):
             return (self._direct(s, left, parts[0]),)
         known = [self._known(g) for g in parts if not is_loop(g) and self._has_symbol(g.consumer)]
-        local = [x for g in parts if g.consumer is not None and self._has_local(s, g) for x in self._locals(s, g)]
+        local = [x for g in parts if g.consumer is not None and not is_loop(g) for x in self._locals(s, g)]
         return (self._chain(s, parts), *known, *local, *self._final(s, left, parts))
-
-    def _has_local(self, s: Located, group: Group) -> bool:
-        """Where upstream is a mere number, local derivative and product cannot be told apart."""
-        if is_loop(group):
-            return False
-        c = group.contributions[0]
-        read = c.upstream is not None and c.upstream.value is None and reads(c.value, c.upstream, self.rows.symbols)
-        return read or self._is_direct(group) or self._entrywise(group, s.step.target) is not None
 
     def _is_direct(self, group: Group) -> bool:
         """Whether a branch has nothing before it: its consumer is the loss, or it is the upstream gradient itself."""
@@ -87,11 +81,16 @@ class MatrixView(Writer):
         if s.step.target is self.context.loss:
             return Line("result", left, self.rows.row(s.step.total), ("where the sweep starts",), value=value)
         if s.depth:
-            both = len(parts[0].contributions) > 1
-            reason = "from the later steps, and from what reads it outside the loop" if both else "from the later steps"
-            return Line("result", left, self._total(s), (reason,))
+            return Line("result", left, self._total(s), (self._whence(parts[0]),))
         given = self.rows.gradients[s.step.target.id]
         return Line("result", given, Words("given"), ("the upstream gradient",), ":", value)
+
+    def _whence(self, group: Group) -> str:
+        """Where what enters a step of a loop backwards comes from."""
+        entering = [within(self.rows.symbols[c.value.id]) for c in group.contributions]
+        carried = {isinstance(x, Marked) for x in entering}
+        places = [place for is_carried, place in ((True, LATER), (False, OUTSIDE)) if is_carried in carried]
+        return ", and ".join(places)
 
     def _over_steps(self, s: Located, left: Math, group: Group) -> tuple[Line, ...]:
         """What a loop leaves for one of its arguments."""
@@ -102,7 +101,9 @@ class MatrixView(Writer):
             return (Line("result", symbol, named, ("from the loop",), value=value),)
         rule = Line("chain", symbol, named, ("each step contributes, the others held fixed",))
         same = None if left is symbol else left
-        return rule, Line("result", same, written, ("one product over all steps",), value=value)
+        step = self.context.by_target[read_as(group).id].step.total
+        reason = "one product over all steps" if is_product(step) and len(step.args) > 1 else "put together"
+        return rule, Line("result", same, written, (reason,), value=value)
 
     def _direct(self, s: Located, left: Math, group: Group) -> Line:
         """∂L/∂t for a t that the loss reads itself: nothing to chain."""
@@ -181,15 +182,17 @@ class MatrixView(Writer):
     def _pullback(self, s: Located, group: Group, upstream: Node) -> Math:
         """δ ↦ what becomes of it."""
         delta = shaped(self.rows.upstream, upstream.shape)
-        if upstream.id in self.context.derivation.forward_ids:
+        value = group.contributions[0].value
+        apart = upstream.value is None and upstream.id not in self.context.derivation.forward_ids
+        if not apart or not reads(value, upstream, self.rows.symbols):
             return Relation(delta, "↦", self._image(group, s.step.target, delta))
         with self.rows.called(upstream, delta):
             image = contributed(self.rows, group.contributions, s.step.total)
         return Relation(delta, "↦", image)
 
     def _image(self, group: Group, target: Node, delta: Math) -> Math:
-        """What becomes of δ where the upstream gradient is a value of the forward pass, which the local derivative may
-        read as well: a row of its own goes from the consumer to the target, past no other named row."""
+        """What becomes of δ where the upstream gradient is a number, or a value of the forward pass, which the local
+        derivative may read as well: a row of its own goes from the consumer to the target, past no other named row."""
         assert group.consumer is not None
         seed = body_leaf(target.graph, "upstream", group.consumer.shape)
         (image,) = vjp([group.consumer], [seed], [target], frozenset(self.rows.symbols) - {group.consumer.id})
@@ -206,12 +209,9 @@ class MatrixView(Writer):
     # -- what it comes to
     def _final(self, s: Located, left: Math, parts: Sequence[Group]) -> list[Line]:
         value = self.context.value(s.step.total)
-        inner = [g for g in parts if g.consumer is not None and not is_loop(g)]
-        untold = [self._reason(g) for g in inner if not self._has_local(s, g)]
-        reason: Prose = joined(untold) if untold else ("put together",)
         shared = any(is_shared(self.context, g) for g in parts)
         right = self._with_shares(s, parts) if shared else self._total(s)
-        result = Line("result", left, right, reason, value=value)
+        result = Line("result", left, right, ("put together",), value=value)
         product = self._product(s, parts)
         if product is None:
             return [result, *self._written_out(s, parts)]
