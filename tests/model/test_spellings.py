@@ -97,6 +97,61 @@ torch.cholesky_solve(g, torch.linalg.cholesky(W @ W.T + eye(3)).mT, upper=True)
 torch.cholesky_inverse(torch.linalg.cholesky(W @ W.T + eye(3)))
 np.asarray(A.item(4))
 np.asarray(A.item(1, -1))
+scipy.stats.uniform.logpdf(P / 9, 0, 2)
+scipy.stats.dirichlet.logpdf(scipy.special.softmax(v), np.abs(v) + 1)
+scipy.stats.gumbel_r.logpdf(A)
+scipy.stats.gumbel_l.logpdf(A, 0.3, P)
+scipy.stats.pareto.logpdf(P + 2, P, scale=0.1)
+scipy.stats.rayleigh.logpdf(P, scale=2)
+scipy.stats.halfnorm.logpdf(P, 0, 2)
+scipy.stats.truncnorm.logpdf(P, -1, 8, 0, 2)
+scipy.stats.skewnorm.logpdf(A, B, 0.2, 3)
+scipy.stats.vonmises.logpdf(A, P)
+scipy.stats.expon.cdf(P, scale=2)
+scipy.stats.expon.sf(P)
+scipy.stats.logistic.cdf(A, B, P)
+scipy.stats.weibull_min.cdf(P, 1.5)
+scipy.stats.weibull_min.sf(P, 1.5, scale=2)
+scipy.stats.poisson.pmf(m, P)
+scipy.stats.gamma.pdf(P, 1.5)
+scipy.stats.entropy(t**2, t**2 + 1)
+scipy.stats.zscore(A, axis=1, ddof=1)
+scipy.stats.gmean(P)
+scipy.stats.hmean(P)
+scipy.stats.sem(A)
+scipy.stats.skew(A)
+scipy.stats.kurtosis(A)
+scipy.stats.iqr(t)
+scipy.stats.pearsonr(t, t**2)[0]
+scipy.stats.pearsonr(t, t**2).statistic
+scipy.stats.ttest_1samp(t, 0.3).statistic
+scipy.spatial.distance.cosine(v, v**2)
+scipy.spatial.distance.euclidean(v, v**2)
+scipy.spatial.distance.sqeuclidean(v, v**2)
+scipy.spatial.distance.cityblock(v, v**2)
+scipy.spatial.distance.chebyshev(v, v**2)
+scipy.spatial.distance.mahalanobis(v, v**2, W @ W.T)
+torch.distributions.Normal(A, P).cdf(B)
+torch.distributions.kl_divergence(torch.distributions.Normal(A, P), torch.distributions.Normal(B, 2 * P))
+torch.distributions.LogNormal(A, 2.0).log_prob(P)
+torch.distributions.HalfNormal(P + 1).log_prob(P)
+torch.distributions.Uniform(A - 1, A + 2).log_prob(A)
+torch.distributions.Binomial(9, probs=torch.sigmoid(A)).log_prob(torch.round(P))
+torch.distributions.MultivariateNormal(v, covariance_matrix=W @ W.T).log_prob(A)
+torch.distributions.Dirichlet(P).log_prob(torch.softmax(A, -1))
+np.linalg.cond(W)
+np.meshgrid(v, t)[0]
+np.meshgrid(v, t)[1]
+torch.addcmul(A, B, P, value=0.5)
+A.addcdiv(B, P)
+F.instance_norm(X)
+F.group_norm(X, 2, eps=1e-4)
+F.pixel_shuffle(X, 2)
+F.interpolate(X, scale_factor=2)
+F.interpolate(X, (4, 5))
+F.interpolate(X, size=(4, 5), mode="bilinear")
+F.interpolate(X, scale_factor=2, mode="bilinear", align_corners=True)
+torch.triu(W, diagonal=1)
 np.diff(A)
 np.diff(A, axis=0)
 np.diff(A, axis=1)
@@ -507,8 +562,12 @@ def test_what_is_missing_is_left_out_as_numpy_does(call: str) -> None:
 def test_every_spelling_is_tried() -> None:
     called = " ".join(CASES)
     apart = {"r", "f", "r t", "p", "n p", "o", "k", "j"}  # R's, TensorFlow's and others are tried among pasted lines
-    assert not [name for name, found in _table().items() if not {s.where for s in found} <= apart
-                and not re.search(r"\." + name.replace(".", r"(\([^()]*\))?\.") + r"\(", called)]
+    names = [name for name, found in _table().items() if not {s.where for s in found} <= apart]
+    of = r"(\((?:[^()]|\([^()]*\))*\))?\."  # made with arguments: norm(0, 1).logpdf(x)
+    tried = [rf"\.{name.replace('.', of)}\(" for name in names]
+    within = [r"\(\S*\.".join(name.split(".")[::-1]) + r"\(" for name in names]  # kl_divergence(Normal(0, 1), …)
+    assert not [name for name, *patterns in zip(names, tried, within, strict=True)
+                if not any(re.search(pattern, called) for pattern in patterns)]
 
 
 def _binomial(n: Any, k: Any) -> Any:

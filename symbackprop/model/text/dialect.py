@@ -56,7 +56,7 @@ def plain(expr: tree.Member, names: Container[str], values: bool = False,
     module = _module(expr.base, names)
     if module == "einops" and expr.args is not None:
         return tree.Call(expr.name, expr.args, expr.options)
-    density = _of_distribution(expr, names)
+    density = _of_distribution(expr, names) or _of_two_distributions(expr)
     if density is not None:
         return _told(expr.name, *density, tell)
     if expr.args is not None and ("random" in _path(expr) or (module and expr.name in _RANDOM)):
@@ -118,10 +118,25 @@ def _of_distribution(expr: tree.Member, names: Container[str]) -> tuple[tree.Exp
         base = base.base
     if expr.args is None or not isinstance(base, tree.Name) or base.name in names:
         return None
-    found = spelled("s", ".".join(_path(expr)[1::-1]), expr.args, dict(expr.options))
-    if found is None or expr.name not in ("pdf", "logpdf", "logpmf"):
+    path = ".".join(_path(expr)[1::-1])
+    found = spelled("s", path, expr.args, dict(expr.options))
+    if found is None and expr.name in _DENSITIES:
+        log = spelled("s", f"{path.removesuffix(expr.name)}log{expr.name}", expr.args, dict(expr.options))
+        found = None if log is None else (tree.Call("exp", log[:1], ()), f"exp({log[1]})")
+    if found is None or expr.name.removeprefix("log") not in _DENSITIES:
         return found
     return found[0], f"{found[1]}, where that density is not 0"
+
+
+_DENSITIES = ("pdf", "pmf")
+
+
+def _of_two_distributions(expr: tree.Member) -> tuple[tree.Expr, str] | None:
+    """``kl_divergence(Normal(m, s), Normal(0, 1))``; None for any other call."""
+    match expr.args:
+        case (tree.Member(_, name, tuple() as args, ()), tree.Member(_, other, tuple() as others, ())) if name == other:
+            return spelled("s", f"{name}.{expr.name}", (*args, *others), dict(expr.options))
+    return None
 
 
 def infinite(expr: tree.Expr, names: Container[str]) -> sp.Expr | None:
@@ -340,7 +355,8 @@ def _attribute(expr: tree.Member) -> tree.Expr:
 
 
 # which of several results has a name in NumPy or PyTorch
-_RESULTS = {"sign": 0, "logabsdet": 1, "eigenvalues": 0, "eigenvectors": 1, "Q": 0, "R": 1, "U": 0, "S": 1, "Vh": 2}
+_RESULTS = {"statistic": 0, "correlation": 0, "sign": 0, "logabsdet": 1, "eigenvalues": 0, "eigenvectors": 1, "Q": 0,
+            "R": 1, "U": 0, "S": 1, "Vh": 2}
 
 
 def _method(expr: tree.Member, args: tuple[tree.Expr, ...], values: bool) -> tree.Expr:

@@ -165,6 +165,68 @@ p: solve_by_cholesky (c, lower:False, b) -> solve_triangular(c, solve_triangular
 t: cholesky_solve (b, c|L, upper~False) -> solve_triangular(c.mT, solve_triangular(c, b, lower=True))
 t: cholesky_solve (b, c|L, upper:True) -> solve_triangular(c, solve_triangular(c.mT, b, lower=True))
 t: cholesky_inverse (c|L, upper~False) -> solve_triangular(c.mT, solve_triangular(c, eye(c.shape[-1]), lower=True))
+s: uniform.logpdf (x, loc=0, scale=1) -> zeros_like(x) - log(scale)
+s: dirichlet.logpdf (x, alpha) -> sum((alpha - 1) * log(x)) + lgamma(sum(alpha)) - sum(lgamma(alpha))
+s: gumbel_r.logpdf (x, loc=0, scale=1) -> -(x - loc) / scale - exp(-(x - loc) / scale) - log(scale)
+s: gumbel_l.logpdf (x, loc=0, scale=1) -> (x - loc) / scale - exp((x - loc) / scale) - log(scale)
+s: pareto.logpdf (x, b, loc=0, scale=1) -> log(b) - (b + 1) * log((x - loc) / scale) - log(scale)
+s: rayleigh.logpdf (x, loc=0, scale=1) -> log((x - loc) / scale) - ((x - loc) / scale)**2 / 2 - log(scale)
+s: halfnorm.logpdf (x, loc=0, scale=1) -> log(2 / pi) / 2 - ((x - loc) / scale)**2 / 2 - log(scale)
+s: truncnorm.logpdf (x, a, b, loc=0, scale=1) -> -((x - loc) / scale)**2 / 2 - log(2 * pi) / 2 - log(scale) \
+- log(normal_cdf(b) - normal_cdf(a))
+s: skewnorm.logpdf (x, a, loc=0, scale=1) -> log(2) - ((x - loc) / scale)**2 / 2 - log(2 * pi) / 2 - log(scale) \
++ log(normal_cdf(a * (x - loc) / scale))
+s: vonmises.logpdf (x, kappa, loc=0) -> kappa * (cos(x - loc) - 1) - log(2 * pi) - log(i0e(kappa))
+s: expon.cdf (x, loc=0, scale=1) -> -expm1(-(x - loc) / scale)
+s: expon.sf (x, loc=0, scale=1) -> exp(-(x - loc) / scale)
+s: logistic.cdf (x, loc=0, scale=1) -> sigmoid((x - loc) / scale)
+s: weibull_min.cdf (x, c, loc=0, scale=1) -> -expm1(-((x - loc) / scale)**c)
+s: weibull_min.sf (x, c, loc=0, scale=1) -> exp(-((x - loc) / scale)**c)
+s: stats.entropy (p, q) -> sum(rel_entr(p / sum(p), q / sum(q)))
+s: stats.zscore (x, axis=0, ddof=0) -> (x - mean(x, axis=axis, keepdims=True)) / std(x, axis=axis, keepdims=True, \
+ddof=ddof)
+s: stats.gmean (x, axis=0) -> exp(mean(log(x), axis=axis))
+s: stats.hmean (x, axis=0) -> 1 / mean(1 / x, axis=axis)
+s: stats.sem (x) -> std(x, axis=0, ddof=1) / sqrt(x.shape[0])
+s: stats.skew (x, axis=0) -> mean((x - mean(x, axis=axis, keepdims=True))**3, axis=axis) / var(x, axis=axis)**1.5
+s: stats.kurtosis (x, axis=0, fisher~True) -> mean((x - mean(x, axis=axis, keepdims=True))**4, axis=axis) \
+/ var(x, axis=axis)**2 - 3
+s: stats.iqr (x) -> quantile(x, 0.75) - quantile(x, 0.25)
+s: stats.pearsonr (x, y) -> stack(pearson(x, y))
+s: stats.ttest_1samp (x, m|popmean) -> stack((mean(x) - m) / (std(x, ddof=1) / sqrt(x.shape[0])))
+s: distance.cosine (u, v) -> 1 - sum(u * v) / (norm(u) * norm(v))
+s: distance.euclidean (u, v) -> norm(u - v)
+s: distance.sqeuclidean (u, v) -> sum((u - v)**2)
+s: distance.cityblock (u, v) -> sum(abs(u - v))
+s: distance.chebyshev (u, v) -> max(abs(u - v))
+s: distance.mahalanobis (u, v, VI) -> sqrt((u - v) @ VI @ (u - v))
+s: Normal.cdf (x, loc, scale) -> normal_cdf((x - loc) / scale)
+s: Normal.kl_divergence (m, s, mu, sigma) -> log(sigma / s) + (s**2 + (m - mu)**2) / (2 * sigma**2) - 1/2
+s: LogNormal.log_prob (x, loc, scale) -> -((log(x) - loc) / scale)**2 / 2 - log(scale * x) - log(2 * pi) / 2
+s: HalfNormal.log_prob (x, scale) -> log(2 / pi) / 2 - (x / scale)**2 / 2 - log(scale)
+s: Uniform.log_prob (x, low, high) -> zeros_like(x) - log(high - low)
+s: Binomial.log_prob (x, n|total_count, p|probs) -> lchoose(n, x) + xlogy(x, p) + xlogy(n - x, 1 - p)
+s: MultivariateNormal.log_prob (x, mean|loc, cov|covariance_matrix) -> -(sum((x - mean) * transpose(solve(cov, \
+transpose(x - mean))), axis=-1) + logdet(cov) + cov.shape[0] * log(2 * pi)) / 2
+s: Dirichlet.log_prob (x, alpha|concentration) -> sum((alpha - 1) * log(x), axis=-1) + lgamma(sum(alpha, axis=-1)) \
+- sum(lgamma(alpha), axis=-1)
+n: cond (x) -> svdvals(x)[0] / svdvals(x)[-1]
+n: meshgrid (x, y) -> stack(broadcast(x[None, :], (y.shape[0], x.shape[0])), broadcast(y[:, None], (y.shape[0], \
+x.shape[0])))
+t m: addcmul (x, a, b, !value=1) -> x + value * a * b
+t m: addcdiv (x, a, b, !value=1) -> x + value * a / b
+t: instance_norm (x, !eps=1e-5) -> instance_norm(x, eps=eps, axis=1)
+t: group_norm (x, groups|num_groups, !eps=1e-5) -> group_norm(x, groups, eps=eps, axis=1)
+t: pixel_shuffle (x, factor|upscale_factor##) -> transpose(pixel_shuffle(transpose(x, (0, 2, 3, 1)), factor), \
+(0, 3, 1, 2))
+t: interpolate (x, !scale_factor##, mode~"nearest") -> transpose(interpolate(transpose(x, (0, 2, 3, 1)), \
+(scale_factor * x.shape[2], scale_factor * x.shape[3])), (0, 3, 1, 2))
+t: interpolate (x, size(2), !mode~"nearest") -> transpose(interpolate(transpose(x, (0, 2, 3, 1)), size), (0, 3, 1, 2))
+t: interpolate (x, size(2), !mode:"bilinear", align_corners=False) -> transpose(interpolate(transpose(x, \
+(0, 2, 3, 1)), size, mode="bilinear", align_corners=align_corners), (0, 3, 1, 2))
+t: interpolate (x, !scale_factor##, !mode:"bilinear", !align_corners=False) -> transpose(interpolate(transpose(x, \
+(0, 2, 3, 1)), (scale_factor * x.shape[2], scale_factor * x.shape[3]), mode="bilinear", align_corners=align_corners), \
+(0, 3, 1, 2))
 n: diff (x) -> x[..., 1:] - x[..., :-1]
 n: diff (x, axis:0) -> x[1:] - x[:-1]
 n: diff (x, axis:1) -> x[:, 1:] - x[:, :-1]
