@@ -35,28 +35,26 @@ class Anatomy:
     def __init__(self, derivation: Derivation, options: Options) -> None:
         self.derivation, self.options, self.model = derivation, options, derivation.model
         self.located = locate(serving(derivation))
-        view, self.why = choose_view(derivation, options.view)
+        self.name, self.why = choose_view(derivation, options.view)
+        self.view = VIEWS[self.name]
         self.forward = Forward(derivation)
-        numbers_only = view == "scalar"
-        deltas = not numbers_only or options.detail == "board"
-        symbols = Symbols(derivation, self.forward.anchors, deltas=deltas, partial=not numbers_only,
-                          as_rows=VIEWS[view].rows)
+        deltas = not self.view.numbers or options.detail == "board"
+        symbols = Symbols(derivation, self.forward.anchors, deltas=deltas, partial=not self.view.numbers,
+                          as_rows=self.view.rows)
         self.rows = symbols.rows(self.located)
         self.closed = closed_forms(derivation, printed=True)
         symbols.name_closed(self.rows, self.located, self.closed.rows)
         digits = DIGITS if options.digits is None else options.digits
         given = options.values
         self.numbers = None if given is None else Numbers(derivation, given, options.sizes, digits)
-        self.name, self.view = view, VIEWS[view]
         self.context = Context(derivation, self.rows, self.located, self.forward.numbers, self.numbers, options.layout)
         self.writer = self.view.make(self.context)
-        plain = not self.view.entries and not self.view.rows
-        self.closed_lines = ClosedLines(self.context, self.closed, self.writer, plain)
+        self.closed_lines = ClosedLines(self.context, self.closed, self.writer, self.view.plain)
 
     def document(self) -> Document:
         forward = self.forward.equations(self.context)
         steps = (*(first := self.steps()), *self._second(len(first)))
-        results = Results(self.emitted(), self.options.layout, self.name)
+        results = Results(self.emitted(), self.options.layout, self.view.rows)
         table = self._table(results, steps)
         stored = tuple(self.rows.bare(r) for r in results.stored(self.forward.rows))
         model = self.model
@@ -176,7 +174,8 @@ class Anatomy:
 
     def _whole(self, s: Located, lines: Sequence[Line]) -> Math:
         """A gradient as one formula: what comes out of a loop as it was just written."""
-        written = self.name in ("matrix", "jacobian") or any(is_loop(g) for g in groups(s))
+        apart = self.view.numbers or self.view.entries
+        written = not apart or any(is_loop(g) for g in groups(s))
         return lines[-1].right if written else self.rows.row(s.step.total)
 
     def _is_row(self, node: Node) -> bool:

@@ -43,18 +43,12 @@ from symbackprop.render.options import Options
 from symbackprop.render.print.text import text
 from symbackprop.render.results import Results, beyond
 from symbackprop.render.symbols import Located, LoopMark
+from symbackprop.render.views import BOARD
 from symbackprop.render.views.scalar import ScalarView
 from symbackprop.render.views.terms import Term, Terms, local, ordered_groups
 
 SHORT, LONG = 40, 72  # letters of a δ that is written out where it is read, of a gradient without δ's
-KINDS = {
-    "scalar": ("chain", "result", "part", "closed"), "matrix": ("result", "part", "closed", "layout"),
-    "jacobian": ("local", "substitution", "result", "closed", "layout"),
-    "index": ("chain", "substitution", "result", "element", "closed"),
-}
 GENERIC = ("v", "u", "q", "w", "x", "y", "z", "s", "r", "p")  # what any quantity may be called
-
-WHOLE = ("scalar", "matrix")  # views that write whole gradients, so that one may go into another
 
 
 def build_document(derivation: Derivation, options: Options | None = None) -> Document:
@@ -66,7 +60,7 @@ def build_document(derivation: Derivation, options: Options | None = None) -> Do
 def _board(derivation: Derivation, options: Options) -> Board:
     board = Board(derivation, options)
     steps = board.steps()
-    once = _read_once(steps) if board.name in WHOLE else frozenset()
+    once = _read_once(steps) if board.view.plain else frozenset()
     left_out = {s.anchor for s in board.context.steps} - {s.anchor for s in steps} | once
     closed = {s.anchor for s in steps if any(x.kind == "closed" for x in s.lines)}
     return Board(derivation, options, once, left_out, closed)
@@ -108,8 +102,8 @@ class Board(Anatomy):
     def _step(self, s: Located) -> Step:
         whole = super()._step(s)
         view = self.writer
-        whole_array = self.name == "index" and whole.lines[0].left == whole.symbol
-        chosen = of_kinds(whole.lines, KINDS["matrix" if whole_array else self.name])
+        whole_array = self.view.entries and whole.lines[0].left == whole.symbol
+        chosen = of_kinds(whole.lines, BOARD if whole_array else self.view.board)
         if self.view.entries and any(x.kind == "substitution" for x in chosen):
             chosen = [x for x in chosen if x.kind != "chain"]
         if self.view.rows:

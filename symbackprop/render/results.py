@@ -28,8 +28,8 @@ from symbackprop.render.symbols import Located, LoopMark
 class Results:
     """The closing table of a document."""
 
-    def __init__(self, context: Context, layout: str, view: str) -> None:
-        self.context, self.rows, self.layout, self.view = context, context.rows, layout, view
+    def __init__(self, context: Context, layout: str, of_rows: bool) -> None:
+        self.context, self.rows, self.layout, self.of_rows = context, context.rows, layout, of_rows
         self.known = self._known()
         self.apart = self.known | context.from_forward.found | {
             x.loop.reverse.id for x in context.located if isinstance(x, LoopMark)}
@@ -111,7 +111,7 @@ class Results:
         """As code computes it, from the gradients before it; a long form with the names that its step gave to parts."""
         through_loop = any(is_loop(g) for g in groups(s))
         named = any(line.kind == "part" for line in step.lines)
-        if through_loop or self.view == "jacobian" or named or step.lines[-1].kind == "layout":
+        if through_loop or self.of_rows or named or step.lines[-1].kind == "layout":
             return step.lines[-1].right
         total = s.step.total
         own = self.rows.symbols.get(total.id)

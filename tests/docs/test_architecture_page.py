@@ -196,6 +196,8 @@ def _short(context: Context) -> Writer:
         },
         ("Short view: as asked for", "= x   in one line", "closed form: "),
         commands=("derive net.sbp --view short", "derive net.sbp --view short --format json",
+                  "derive net.sbp --view short --detail board", "derive net.sbp --view short --format beamer",
+                  "derive net.sbp --view short --detail brief",
                   "derive -e sum(layer_norm(w)^3) --view short"),
     ),
     "a target": Recipe(
