@@ -49,7 +49,7 @@ def told(text: str) -> list[str]:
         ("Z = X b2", "      ^^", "param b2: D; Z = X @ b2"),
         ("Z = W b", "      ^", None),
         ("Z = b W", "      ^", "Z = b @ W"),
-        ("Z = b b", "      ^", "Z = b @ b"),
+        ("Z = b b", "      ^", "Z = b * b"),
         ("loss Z = X @ W.T", "         ^^^^^^^", "loss Z = mean(X @ W.T)"),
         ("Z = X & b", "      ^", None),
         ("Z = adj(W)", "    ^^^", None),  # nothing known is near

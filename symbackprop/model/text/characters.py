@@ -36,8 +36,12 @@ _POWER = re.compile(r"[⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
 # ‖w‖²₂ and w²₁: what is lowered belongs to what is raised; not A⁻¹ᵢⱼ, an entry of the inverse
 _BOTH = re.compile(rf"(?<![⁻⁰¹²³⁴⁵⁶⁷⁸⁹])([⁰¹²³⁴⁵⁶⁷⁸⁹]+)({_LOW}+)")
 # mu <- X %*% b of R, x := y of algorithms, and ‖A‖²_F, whose order belongs to the bars
-_FOREIGN_SIGNS = re.compile(r"<-|:=|%\*%|\|\^2_")
+_FOREIGN_SIGNS = re.compile(r"<-|:=|%\*%|%o%|\|\^2_")
 _ARROW = re.compile(r"^(\s*(?:(?:loss|output)\s+)?[^\W\d]\w*(?:\[[^\[\]]*\])?\s*)(?:<-|:=|←|≔)")
+_OF_ONE = r"([\w.]+(?:\([^()]*\))?(?:\[[^\[\]]*\])?)"
+_OUTER = re.compile(rf"{_OF_ONE}\s*%o%\s*{_OF_ONE}")  # of R
+# entries in R, where var divides by n - 1
+_COUNTS_FROM_ONE = re.compile(r"\s*\w+\s*<-.*(?:\[-?\d|\[\s*,|,\s*\]|\bvar\()")
 # $ … $, \begin{align} and its & and \\, which say where a formula stands and nothing of it
 _TYPESET = [(re.compile(pattern), text) for pattern, text in (
     (r"^\s*(?:\\(?:begin|end)\s*\{[a-z]+\*?\}|\$\$|\\[\[\]])\s*$", ""),
@@ -63,7 +67,9 @@ def readable(line: str) -> str:
             line = pattern.sub(text, line)
     if line.isascii() and not _FOREIGN_SIGNS.search(line):
         return line
-    line = _ARROW.sub(r"\1 =", line)
+    if _COUNTS_FROM_ONE.match(line):  # to be refused with both readings
+        return line
+    line = _ARROW.sub(r"\1 =", _OUTER.sub(r"outer(\1, \2)", line))
     return "".join([part if k % 2 else _formula(part) for k, part in enumerate(_APART.split(line))])
 
 
@@ -170,6 +176,15 @@ _SIGNS_OF = {"cdot": "*", "times": "*", "odot": "*", "le": "<=", "leq": "<=", "g
              "left": "", "right": "", "lambda": "lam", "varepsilon": "epsilon", "varphi": "phi", "ln": "log"}
 _BRACES = r"\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}"  # three deep
 _FUNCTIONS = r"log|ln|exp|sin|cos|tan|sinh|cosh|tanh|det|logdet|tr"
+_SQUARED = re.compile(r"\b(tr|trace|det|logdet)\(([A-Z])\^2\)")  # of a matrix, which tells that it is one
+
+
+def _with_base(found: re.Match[str]) -> str:
+    """``log10(x)``"""
+    name = f"log{found[1] or found[2]}"
+    return f"{name}({found[3]})" if found[3] else name
+
+
 _EXPECTATION = r"\\(?:mathbb|mathrm|mathbf|operatorname)\s*\{\s*E\s*\}(?:\s*_\s*(?:\{[^{}]*\}|\\?\w+))?"
 _REWRITTEN = [(re.compile(pattern), text) for pattern, text in (
     (r"\\[,;:!]", " "),
@@ -182,6 +197,10 @@ _REWRITTEN = [(re.compile(pattern), text) for pattern, text in (
     (r"\\(log|ln)\s*(?:\\left\s*)?\|([^|]+?)(?:\\right\s*)?\|", r"\\\1(|\2|)"),
     (r"\\langle\s*(\\?\w+)\s*,\s*(\\?\w+)\s*\\rangle", r"sum(\1 * \2)"),
     (r"\\langle\s*([^,]*?)\s*,\s*([^,]*?)\s*\\rangle", r"sum((\1) * (\2))"),
+    (r"\\log\s*_\s*(?:\{(2|10)\}|(2))\s*(?:(\\?[A-Za-z]\w*)|(?=\())", _with_base),
+    (r"\\Gamma\s*(?=(?:\\left\s*)?\()", r"gamma"),
+    (rf"\\binom\s*{_BRACES}\s*{_BRACES}", r"binom(\1, \2)"), (r"\\\{", "("), (r"\\\}", ")"),
+    (r"\\lfloor(.*?)\\rfloor", r"floor(\1)"), (r"\\lceil(.*?)\\rceil", r"ceil(\1)"),
     (r"\\left\s*\[", "("), (r"\\right\s*\]", ")"),
     (rf"{_EXPECTATION}\s*{_INDEX}", r"mean(\1)"), (rf"{_EXPECTATION}\s*(?=\()", "mean"),
     (r"\^\s*(\d)(?=\s*\\?[A-Za-z(])", r"^\1 "),  # only the 2 is raised in a^2b
@@ -231,7 +250,7 @@ def plain_latex(text: str, capitals: bool = False) -> str:
         text = _FRACTION.sub(_divided, text)
     text = _entry_by_entry(_summed(_contracted(_of_calls(text)), capitals), capitals)
     text = re.sub(r"\\([A-Za-z]+)(?=((?:\s*\^\s*\d+)?\s*[({])?)", _command, text)
-    return text.replace("{", "(").replace("}", ")")
+    return _SQUARED.sub(r"\1(\2 @ \2)", text.replace("{", "(").replace("}", ")"))
 
 
 def indexed_sums(line: str, capitals: bool = False) -> str:

@@ -227,6 +227,14 @@ def loop_of_matlab(line: str, place: Place) -> str:
     return re.sub(r"^(\s*for\s+\w+)\s*=\s*([^:]+?)\s*:\s*([^:,]+?)\s*[,:]?\s*$", r"\1 in \2..\3:", line)
 
 
+def of_r(line: str, place: Place) -> str:
+    """The line with ``x[0]`` for R's ``x[1]``, ``x[1:]`` for ``x[-1]`` and ``var(x, ddof=1)`` for ``var(x)``."""
+    line = re.sub(r"\bvar\(([^()]*)\)", r"var(\1, ddof=1)", line.replace("<-", "="))
+    line = re.sub(r"\[-1\]", "[1:]", re.sub(r"\[\s*,", "[:,", re.sub(r",\s*\]", ", :]", line)))
+    return re.sub(r"(?<=\[)([1-9]\d*)(?=\s*[,\]])|(?<=, )([1-9]\d*)(?=\])",
+                  lambda found: str(int(found[1] or found[2]) - 1), line)
+
+
 def without_values(line: str, place: Place) -> str:
     """The line with ``w: D, b`` for ``w: D = 0.1, b = 0``."""
     return re.sub(r"\s*=\s*-?[\d.]+(?:[eE][-+]?\d+)?(?=\s*(?:,|$))", "", line)
@@ -353,7 +361,7 @@ def stacked(line: str, place: Place) -> str:
 
 def commented(line: str, place: Place) -> str:
     """The line with ``# …`` for a comment of another language: ``// …``, ``% …``, ``-- …``, ``/* … */``."""
-    found = re.search(r"(?://+|%+|--|/\*)\s*(.*?)\s*(?:\*/)?\s*$", line)
+    found = re.search(r"(?://+|%+(?!\w*%)|--|/\*)\s*(.*?)\s*(?:\*/)?\s*$", line)
     return f"{line[: found.start()]}# {found[1]}" if found is not None else line
 
 

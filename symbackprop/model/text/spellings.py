@@ -263,6 +263,8 @@ f: diag_part (x) -> diagonal(x, 0, -2, -1)
 j: standardize (x, axis=-1, epsilon=1e-5) -> layer_norm(x, axis=axis, eps=epsilon)
 f: constant convert_to_tensor (x) -> x
 j: swish (x) -> silu(x)
+j: select (pred, on_true, on_false) -> where(pred, on_true, on_false)
+j: glu (x, axis=-1) -> split(x, 2, axis=axis)[0] * sigmoid(split(x, 2, axis=axis)[1])
 t: vstack row_stack hstack column_stack (tensors) -> np.@(tensors)
 t: inner vdot (a, b) -> np.@(a, b)
 t f: tensordot (a, b, axes|dims=2) -> np.tensordot(a, b, axes)
@@ -517,6 +519,29 @@ r: ifelse (test, yes, no) -> where(test, yes, no)
 r: pmax (a, b) -> maximum(a, b)
 r: pmin (a, b) -> minimum(a, b)
 r: sd (x) -> std(x, ddof=1)
+r: dunif (x, min=0, max=1) -> ones_like(x) / (max - min)
+r: dweibull (x, shape, scale=1, log:TRUE) -> log(shape / scale) + (shape - 1) * log(x / scale) - (x / scale)**shape
+r: dweibull (x, shape, scale=1, log~FALSE) -> shape / scale * (x / scale)**(shape - 1) * exp(-(x / scale)**shape)
+r: dlnorm (x, meanlog=0, sdlog=1, log:TRUE) -> -((log(x) - meanlog) / sdlog)**2 / 2 - log(sdlog * x) - log(2 * pi) / 2
+r: dlnorm (x, meanlog=0, sdlog=1, log~FALSE) -> normal_pdf((log(x) - meanlog) / sdlog) / (sdlog * x)
+r: dnbinom (x, size, prob, log:TRUE) -> lgamma(x + size) - lgamma(x + 1) - lgamma(size) + size * log(prob) \
++ xlogy(x, 1 - prob)
+r: dnbinom (x, size, prob, log~FALSE) -> exp(lgamma(x + size) - lgamma(x + 1) - lgamma(size) + size * log(prob) \
++ xlogy(x, 1 - prob))
+r: dbinom (x, size, prob, log~FALSE) -> exp(lchoose(size, x) + xlogy(x, prob) + xlogy(size - x, 1 - prob))
+r: dgamma (x, shape, rate=1, log~FALSE) -> exp(shape * log(rate) + (shape - 1) * log(x) - rate * x - lgamma(shape))
+r: dbeta (x, a|shape1, b|shape2, log~FALSE) -> exp((a - 1) * log(x) + (b - 1) * log1p(-x) - betaln(a, b))
+r: dt (x, df, log:TRUE) -> lgamma((df + 1) / 2) - lgamma(df / 2) - log(df * pi) / 2 - (df + 1) / 2 * log1p(x**2 / df)
+r: dt (x, df, log~FALSE) -> exp(lgamma((df + 1) / 2) - lgamma(df / 2) - log(df * pi) / 2 - (df + 1) / 2 \
+* log1p(x**2 / df))
+r: cor (x, y) -> pearson(x, y)
+r: scale (x) -> (x - mean(x, axis=0)) / std(x, axis=0, ddof=1)
+r: trigamma (x) -> polygamma(1, x)
+r: rev (x) -> flip(x)
+r: kronecker (a, b) -> kron(a, b)
+r: chol (x) -> cholesky(x).T
+r: besselI (x, nu:0) -> i0(x)
+r: besselI (x, nu:1) -> i1(x)
 r: rowSums (x) -> sum(x, axis=1)
 r: colSums (x) -> sum(x, axis=0)
 r: rowMeans (x) -> mean(x, axis=1)
@@ -644,7 +669,7 @@ class _Spelling(NamedTuple):
 
     def read(self, args: Sequence[tree.Expr], options: Mapping[str, tree.Expr]) -> dict[str, tree.Expr] | None:
         """What the parameters are, by their first word; None where the call is another one."""
-        left, given = list(args), {k: v for k, v in options.items() if k not in IDLE_OPTIONS}
+        left, given = [*args], {k: v for k, v in options.items() if k not in IDLE_OPTIONS}
         found: dict[str, tree.Expr] = {}
         for p in self.parameters:
             word = next((w for w in p.words if w in given), None)
@@ -655,6 +680,8 @@ class _Spelling(NamedTuple):
             if not p.takes(value):
                 return None
             chosen = value or p.value
+            if p.kind.startswith("(1") and chosen is not None and not isinstance(chosen, tree.Tuple):
+                chosen = tree.Tuple((chosen,))  # one alone needs no brackets
             found |= {} if chosen is None else {p.words[0]: chosen}
         return None if left or given else found
 

@@ -22,6 +22,7 @@ from symbackprop.model.text.meant_lines import (
     declared_instead,
     in_reals,
     loop_of_matlab,
+    of_r,
     shape_behind,
     with_a_name,
     with_colon,
@@ -505,6 +506,9 @@ def equations(c: Cursor) -> Sequence[tree.Equation]:
     names = _separated(c, _target_or_none)
     if c.at("=="):
         raise c.unexpected("an equation has one =", named=True, instead=("=",))
+    if c.at("<") and c.after.is_sign("-"):
+        raise c.unexpected("R counts entries from 1, x[-1] is all but the first there, and var divides by n - 1: write "
+                           "what is meant", named=True, instead=(of_r,))
     if len(names) == 1 and c.at(*UPDATES):
         values: Sequence[tree.Expr] = [_updated(names[0], c.take().text[0], expression(c))]
     else:

@@ -334,7 +334,7 @@ def _power_behind(line: str, place: Place) -> str:
     return f"{before[: found.start()]}{found[1]}{rest[:end]}^{found[2]}{rest[end:]}" if found and closed else line
 
 
-_PRODUCTS: tuple[Meant, ...] = (_power_behind, "@ …", "* …")  # what may be missing before a value, or meant
+_PRODUCTS: tuple[Meant, ...] = ("@ …", "* …")  # what may be missing before a value, the likelier of matrices first
 
 
 class Cursor:
@@ -377,10 +377,21 @@ class Cursor:
             instead: Sequence[Meant] = (sign,) if self.now.kind == END else ()
             if self.at("|", "||"):
                 instead = (combined_conditions,)
-            instead = _PRODUCTS if closes and self.begins_a_value() else instead
-            hint = ", or a * or an @ before the next" if instead is _PRODUCTS else ""
+            missing = closes and self.begins_a_value()
+            instead = self._products() if missing else instead
+            hint = ", or a * or an @ before the next" if missing else ""
             raise self.unexpected(f"expected {sign!r} {why}{hint}", instead=instead)
         return self.take()
+
+    def _products(self) -> tuple[Meant, ...]:
+        """What may be missing here: beside capitals and transposes a matrix product, beside small letters one of
+        entries."""
+        start = self.place - 1
+        while start > 0 and self.tokens[self.place - 1].is_sign(")") and not self.tokens[start].is_sign("("):
+            start -= 1
+        beside = self.tokens[start : self.place + 1]
+        arrays = any(t.is_sign(".T", "'", "ᵀ") or (t.kind == NAME and t.text[0].isupper()) for t in beside)
+        return _power_behind, *(_PRODUCTS if arrays else _PRODUCTS[::-1])
 
     def begins_a_value(self) -> bool:
         return (self.now.kind in (NAME, NUMBER) and self.now.text not in PYTHON_WORDS) or self.at("(", "‖")
@@ -417,7 +428,7 @@ class Cursor:
             raise self.unexpected("a number has a point, and no comma", named=True, instead=(with_point, left_out))
         missing = after == "the formula" and self.begins_a_value()
         hint = "; is a * or an @ missing before it?" if missing else f"; {_HINTS['|']}" if self.at("|", "||") else ""
-        instead = _PRODUCTS if missing else (combined_conditions,) if self.at("|", "||") else ()
+        instead = self._products() if missing else (combined_conditions,) if self.at("|", "||") else ()
         if self.at(",") and self.after.kind == END:
             instead = (left_out,)
         raise self.unexpected(f"unexpected {found(self.now)} after {after}{hint}", named=True, instead=instead)
