@@ -10,7 +10,7 @@ them, costs nothing however often a model repeats a pattern.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from math import isinf, isnan
@@ -503,6 +503,22 @@ def substitute(f: Formula, leaf: Callable[[Formula], Formula]) -> Formula:
     old = children(f)
     new = tuple([substitute(p, leaf) for p in old])
     return f if new == old else rebuild(f, new)
+
+
+def renamed(f: Formula, places: Mapping[int, int] | Sequence[int]) -> Formula:
+    """The formula with Arg(i) called Arg(places[i]), no two of them alike: nothing is to be folded."""
+    if isinstance(f, Arg):
+        return Arg(places[f.index])
+    old = children(f)
+    new = tuple([renamed(part, places) for part in old])
+    return f if new == old else _again(f, new)
+
+
+def _again(f: Formula, parts: tuple[Formula, ...]) -> Formula:
+    """The same node over other children, as they are."""
+    if isinstance(f, (Add, Mul)):
+        return type(f)(parts)
+    return Call(f.name, parts) if isinstance(f, Call) else type(f)(*parts)
 
 
 def over(f: Formula, args: Sequence[Formula]) -> Formula:

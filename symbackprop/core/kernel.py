@@ -115,8 +115,7 @@ def renumbered(form: f.Formula, order: tuple[int, ...]) -> f.Formula:
     """The same formula with Arg(order[0]) called Arg(0), Arg(order[1]) called Arg(1) …"""
     if order == tuple(range(len(order))):
         return form
-    place = {old: new for new, old in enumerate(order)}
-    return f.substitute(form, lambda leaf: f.Arg(place[index_of(leaf)]))
+    return f.renamed(form, {old: new for new, old in enumerate(order)})
 
 
 @cache
@@ -124,6 +123,8 @@ def moved(form: f.Formula, slots: tuple[int, ...]) -> f.Formula:
     """The same formula with Arg(i) called Arg(slots[i])."""
     if slots == tuple(range(len(slots))):
         return form
+    if len(set(slots)) == len(slots):
+        return f.renamed(form, slots)
     return f.substitute(form, lambda leaf: f.Arg(slots[index_of(leaf)]))
 
 

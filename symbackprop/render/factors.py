@@ -12,7 +12,7 @@ import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
-from symbackprop.core.kernel import renumbered
+from symbackprop.core.kernel import moved, renumbered
 from symbackprop.core.maths import Chain, Math, Num, Prod, Sum, chain, within
 from symbackprop.core.maths import product as prod
 from symbackprop.core.shapes import Shape
@@ -136,11 +136,7 @@ def _combine(factors: Sequence[Factor], fold: Callable[..., f.Formula]) -> Facto
 
 
 def _renumbered(x: Factor, place: dict[int, int]) -> f.Formula:
-    def move(leaf: f.Formula) -> f.Formula:
-        assert isinstance(leaf, f.Arg)
-        return f.Arg(place[x.rows[leaf.index].id])
-
-    return f.substitute(x.form, move)
+    return moved(x.form, tuple([place.get(row.id, -1) for row in x.rows]))
 
 
 def signed_chain(r: Rows, factors: Sequence[Factor]) -> tuple[bool, Math]:
