@@ -48,14 +48,14 @@ class LoopMark:
 
 def serving(derivation: Derivation) -> list[Step | LoopStep]:
     """The steps without those of intermediates that no other step reads, where all derivatives further down are 0."""
-    read = {row.id for row in derivation.model.results()}
+    read, wrt = {row.id for row in derivation.model.results()}, {*derivation.wrt}
     found: list[Step | LoopStep] = []
     for step in reversed(derivation.steps):
         if isinstance(step, LoopStep):
             serves = step.loop.id in read
         else:
             ends = (step.target, *_loop_of(step.target))
-            serves = step.target.name in derivation.wrt or any(row.id in read for row in ends)
+            serves = step.target.name in wrt or any(row.id in read for row in ends)
             read |= {c.consumer.id for c in step.contributions if c.consumer is not None} if serves else set()
         found += [step] if serves else []
     return found[::-1]
