@@ -238,12 +238,13 @@ _SILENT = (m.Link, m.Sym, m.Num, m.Delta, m.Shape)  # what needs no legend, nor 
 def _found_in(trees: Iterable[m.Math]) -> tuple[set[str], set[str], tuple[str, ...]]:
     """The notation and the functions by name that stand in trees, the letters of indices, and those of an array that is
     written by its entries."""
-    notation, letters, places = set[str](), set[str](), tuple[str, ...]()
+    notation, letters, places, seen = set[str](), set[str](), tuple[str, ...](), set[int]()
     waiting = list(trees)
     while waiting:
         x = waiting.pop()
-        if type(x) in _SILENT:
+        if type(x) in _SILENT or id(x) in seen:  # trees share most of what they are made of
             continue
+        seen.add(id(x))
         waiting += m.parts(x)
         match x:
             case m.Array():
