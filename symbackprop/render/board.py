@@ -81,7 +81,7 @@ class Board(Anatomy):
                 self._forget(s, s.anchor in closed)
         self.whole = ScalarView(self.context) if isinstance(self.writer, ScalarView) else None
         if isinstance(self.writer, ScalarView):
-            self.writer.terms = FromDeltas(self.context, once)
+            self.writer.terms, self.writer.explains = FromDeltas(self.context, once), False
 
     def _forget(self, s: Located, closed: bool) -> None:
         """From here on a gradient is written out where it is read, as its step ends."""
@@ -114,7 +114,14 @@ class Board(Anatomy):
         lines = [replace(x, reason=_apart(sized.get(x.left, ()), x.reason))
                  for x in equations(chosen, (*self._used(s), *fixed))]
         shape = self._shape_of(s.step.target, lines[-1].left)
-        return replace(whole, lines=(*lines, *self._written_out(s, lines)), shape=shape, path=(), cached=())
+        return replace(whole, lines=(*lines, *self._written_out(s, lines)), shape=shape)
+
+    def _cached(self, s: Located) -> tuple[Ref, ...]:
+        """What a step uses stands beside its lines."""
+        return ()
+
+    def _path(self, s: Located) -> Prose:
+        return ()
 
     def _shape_of(self, target: Node, left: Math | None) -> Math | None:
         """The shape of what the last line says, which may be a gradient transposed."""

@@ -21,7 +21,9 @@ from symbackprop.render.views.terms import Term, Terms, depends, local, ordered_
 
 
 class ScalarView(Writer):
-    """Lines of the steps of a model in which everything is a scalar."""
+    """Lines of the steps of a model in which everything is a scalar. A board ``explains`` no factors one by one."""
+
+    explains = True
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
@@ -37,12 +39,17 @@ class ScalarView(Writer):
         left = self.rows.gradients[s.step.target.id]
         if not any(t.pairs for t in terms):
             return (self._seed(s, left),)
-        parts = [g for g in ordered_groups(s, self.context) if g.consumer is not None]
-        inside = [*self._cached(s, terms[0]), *[self._local(s, g) for g in parts]]
-        found = [*self._chain(s, left, terms), *inside, *self._final(s, left, terms)]
+        chain = self._chain(s, left, terms)
+        inside = self._inside(s, terms) if self.explains or not chain else []
+        found = [*chain, *inside, *self._final(s, left, terms)]
         self._remember(s, terms)
         self.settle(s)
         return tuple(_without_repetition(found))
+
+    def _inside(self, s: Located, terms: Sequence[Term]) -> list[Line]:
+        """The factors of the chain one by one."""
+        parts = [g for g in ordered_groups(s, self.context) if g.consumer is not None]
+        return [*self._cached(s, terms[0]), *[self._local(s, g) for g in parts]]
 
     def settle(self, s: Located) -> None:
         """From here on a step's gradient is what its last line says."""
