@@ -128,7 +128,9 @@ class Symbols:
             given = r.derivative(self.sym(name, output))  # of an output that others read it is one term among several
             r.plain[row.id] = shaped(Marked(given, "given") if output.id in read else given, row.shape)
         r.symbols = {i: Link(self.places[i], m) if i in self.places else m for i, m in r.plain.items()}
-        r.symbols |= {i: shaped(r.row(row), row.shape) for i, row in outer.items() if row.id not in names}
+        nameless = {i: shaped(r.row(row), row.shape) for i, row in outer.items() if row.id not in names}
+        r.symbols |= nameless
+        r.plain |= nameless
         self.steps = {s.step.target.id: s.anchor for s in steps}
         for mark in located:
             if isinstance(mark, LoopMark):

@@ -99,3 +99,11 @@ def test_a_glossary_has_letters_that_no_step_of_a_loop_has(name: str) -> None:
     letters = re.findall(r"let (\w)ₜ", forward)
     assert letters
     assert not [letter for letter in letters if f"({letter})" in conventions]
+
+
+def test_what_has_no_name_outside_of_a_loop_is_written_out_in_it() -> None:
+    """It was ∂L/∂?, of which LaTeX and the pages ended with a KeyError."""
+    d = derive(Model.parse("dim T, H\ndata x: T x H, h[0]: H\nparam w: H, v: H\nfor t in 1..T:\n"
+                           "    h[t] = tanh(x[t] + h[t-1])\n    r[t] = v * h[t] + sum(w)\nloss L = sum(sin(r))\n"))
+    assert "∂L/∂w = Σ_t (∂L/∂Σ_i w_i)_t" in d.text()
+    assert r"\frac{\partial L}{\partial \sum_{i} w_{i}}" in d.latex()
