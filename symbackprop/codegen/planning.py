@@ -11,13 +11,14 @@ from symbackprop.codegen.functions import Maker, finished, product_function
 from symbackprop.codegen.initial import initial_values
 from symbackprop.codegen.names import Scope, escape
 from symbackprop.codegen.program import Block, Program, variable
-from symbackprop.codegen.rows import Rows, asked_of_loops, softmax_key, states_before
+from symbackprop.codegen.rows import Rows, softmax_key, states_before
 from symbackprop.codegen.schedule import Scheduler, Variables
 from symbackprop.codegen.sizes import demands
 from symbackprop.codegen.tree import Expr
 from symbackprop.core import formula as f
 from symbackprop.core.facts import is_joined
 from symbackprop.core.graph import FLOAT, Node
+from symbackprop.core.loops import asked_of_loops
 from symbackprop.core.shapes import same_shape
 from symbackprop.derive.again import Again
 from symbackprop.derive.blocks import Whole

@@ -428,15 +428,3 @@ def _is_whole(base: f.Formula, row: Node) -> bool:
 
 def _is_column(a: Node, row: Node) -> bool:
     return row.ndim > 1 and same_shape(a.shape, (*row.shape[:-1], ONE)) and not is_one(a.shape[0])
-
-
-# -- which stacks of loops are read
-
-
-def asked_of_loops(roots: Iterable[Node]) -> dict[int, frozenset[int]]:
-    """The numbers of the results of every loop, by its id, that something among the roots reads."""
-    found: dict[int, set[int]] = {}
-    for row in arguments_first(list(roots), lambda row: row.args):
-        if row.is_result:
-            found.setdefault(row.args[0].id, set()).add(row.attr)
-    return {id_: frozenset(numbers) for id_, numbers in found.items()}

@@ -102,7 +102,8 @@ def _of_loop(node: Node) -> Hazards:
     """Those of what the loop reads and of its body, whose carried values count as arrays of their own."""
     loop, known = node.attr, node.graph.hazards
     for leaf, outer in zip(loop.leaves(), node.args, strict=True):
-        known[leaf.id] = known[outer.id] | (bit_of(leaf) if leaf in loop.carry else NONE)
+        own = bit_of(leaf) if leaf in loop.carry else NONE
+        known.setdefault(leaf.id, known[outer.id] | own)  # what a loop backwards keeps has those of its own step
     for row in loop.results():
         hazards(row)
     return union(known[row.id] for row in (*node.args, *loop.results()))

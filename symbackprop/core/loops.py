@@ -121,6 +121,15 @@ def stack_of(scan: Node, row: Node) -> Node:
     return scan.graph.result(scan, len(loop.results()) - 1)
 
 
+def asked_of_loops(roots: Iterable[Node]) -> dict[int, frozenset[int]]:
+    """The numbers of the results of every loop, by its id, that something among the roots reads."""
+    found: dict[int, set[int]] = {}
+    for row in arguments_first(list(roots), lambda row: row.args):
+        if row.is_result:
+            found.setdefault(row.args[0].id, set()).add(row.attr)
+    return {id_: frozenset(numbers) for id_, numbers in found.items()}
+
+
 def forward_rows(scan: Node) -> set[int]:
     """Rows of a body that depend on its step, with every result of the loops inside it: a stack that only another loop
     over these steps asked for belongs to the body too."""

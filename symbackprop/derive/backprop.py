@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from symbackprop.core import formula as f
 from symbackprop.core.graph import SEVERAL, Node, reached
-from symbackprop.core.loops import Loop, with_bodies
+from symbackprop.core.loops import Loop, asked_of_loops, with_bodies
 from symbackprop.core.names import unplaced
 from symbackprop.core.reverse import sweep, totals
 from symbackprop.core.settling import Part, Settled
@@ -93,6 +93,8 @@ class Assembly:
 
     def derivation(self, gradients: dict[str, Node]) -> Derivation:
         settled = {r.target.id for r in _found(self.records)}
+        reverses = [r.reverse for r in self.records if isinstance(r, LoopStep)]
+        self.asked = asked_of_loops([*self.order, *reverses, *gradients.values()])
         forward = self._forward(self.order, settled)
         self._name_gradients(self.records)
         self._name_stacks([*self.order, *self.model.graph.topological(list(gradients.values()))])
@@ -137,12 +139,15 @@ class Assembly:
                 yield node
 
     def _enter(self, scan: Node, settled: set[int]) -> None:
-        loop: Loop = scan.attr
-        order = sorted(loop.rows(), key=lambda n: n.id)  # as it was written
+        loop, asked = scan.attr, self.asked.get(scan.id, ())
+        read = [row for k, row in enumerate(loop.stacked, len(loop.carry)) if k in asked or row.name is not None]
+        roots = [*loop.carried, *read]
+        self.asked |= asked_of_loops(roots)  # of the loops inside
+        order = sorted(scan.graph.topological(roots, loop.stop), key=lambda n: n.id)  # as it was written
         self.names |= {n.id: n.name for n in order if n.name is not None}
         computed = [n for n in order if n.id not in loop.stop]
         self.forward_ids |= {n.id for n in computed}
-        kept = {n.id for n in loop.stacked if n.args}
+        kept = {n.id for n in read if n.args}
         self.bodies[scan.id] = self._forward(computed, settled | kept, loop.index)
 
     def _has_named_inside(self, node: Node) -> bool:
