@@ -48,6 +48,7 @@ MODELS = {
         "loss L = sum(s[T]**2)\n"
     ),
     "activations": "dim N\nparam w: N\nloss L = sum(gelu(w) + mish(w) + erf(w) + elu(w) + swish(w, 2))",
+    "fractions that cancel": "dim N\nparam w: N\nloss L = sum((w/(1 + w))/(1/(1 + w)))",
     "a cross-entropy spelled out": "dim N, C\ndata y: N x C\nparam z: N x C\np = softmax(z)\nloss L = -sum(y*log(p))",
 }
 

@@ -117,7 +117,7 @@ class Flattening:
         for key, p in term.powers.items():
             inside = self._addends(key) if p > 0 and Fraction(p).denominator == 1 else []
             if len(inside) > 1:
-                terms = [t.with_powers({**t.powers, key: t.powers[key] - p}) for t in terms]
+                terms = [t.with_powers({**t.powers, key: t.powers.get(key, 0) - p}) for t in terms]
                 for _ in range(int(p)):
                     terms = self.times(terms, inside)
         return [self.bound(t._replace(summed=frozenset()), t.summed) for t in terms] if len(terms) > 1 else terms
