@@ -9,6 +9,7 @@ a barrier: what is computed from it is computed from its value. So is one of ``e
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Sequence
+from functools import cache
 from math import isinf
 
 import sympy as sp
@@ -19,7 +20,7 @@ from symbackprop.core.facts import is_sum
 from symbackprop.core.graph import Node
 from symbackprop.core.hazards import is_nonnegative
 from symbackprop.core.roles import Role
-from symbackprop.core.scalars import Scalar
+from symbackprop.core.scalars import TABLE, Scalar
 
 MAX_POWER = 4  # up to which a^n − b^n is taken apart
 
@@ -76,8 +77,8 @@ class Forms:
 
     # -- sums
     def _sum(self, terms: list[f.Formula]) -> f.Formula:
-        for begins, rule in ((_is_number, self._complement), (_is_number, self._one_and), (self._exceeds, self._excess),
-                             (self._is_root, self._roots), (_is_power, self._powers)):
+        for begins, rule in ((_is_number, self._complement), (_is_number, self._one_and), (_is_number, self._cancelled),
+                             (self._exceeds, self._excess), (self._is_root, self._roots), (_is_power, self._powers)):
             found = self._paired(terms, [k for k, term in enumerate(terms) if begins(term)], rule)
             if found is not None:
                 return self._sum(found)
@@ -99,18 +100,54 @@ class Forms:
         factor, part = f.split_sign(other)
         if not isinstance(one, f.Num) or factor + one.value != 0:
             return None
-        squared = isinstance(part, f.Pow) and part.exponent == f.lift(2)
-        called = self._call(part.base if squared and isinstance(part, f.Pow) else part)
-        form = None if called is None else called[0].rest if squared else called[0].complement
+        if isinstance(part, f.Pow) and part.exponent == f.lift(2):
+            rest = self.rest(part.base)
+            return None if rest is None else f.mul(one, rest)
+        called = self._call(part)
+        form = None if called is None else called[0].complement
         return None if called is None or form is None else f.mul(one, self._over(form, called[1]))
 
+    def rest(self, form: f.Formula) -> f.Formula | None:
+        """1 − f(u)², as the record has it or by the complement of f."""
+        called = self._call(form)
+        if called is None or called[0].rest is None:
+            return None if called is None or called[0].complement is None else self.sides(form)
+        return self._over(called[0].rest, called[1])
+
+    def sides(self, form: f.Formula) -> f.Formula | None:
+        """(1 − u)·(1 + u), where one of these has a form of its own."""
+        less, more = self._one_less(f.neg(form)), self._one_less(form)
+        if less is None and more is None:
+            return None
+        return f.mul(f.add(f.ONE, f.neg(form)) if less is None else less, f.add(f.ONE, form) if more is None else more)
+
+    def _one_less(self, form: f.Formula) -> f.Formula | None:
+        """1 + ``form``, where a rule knows a form of it."""
+        rules = (self._complement, self._one_and, self._cancelled)
+        return next((found for rule in rules if (found := rule(f.ONE, form)) is not None), None)
+
+    def _cancelled(self, one: f.Formula, other: f.Formula) -> f.Formula | None:
+        """c + k·(a + b) where a number in a row cancels against c; c − c·a/b = c·(b − a)/b where b − a is a number."""
+        factor, part = f.split_sign(other)
+        row = self.args[part.index] if isinstance(part, f.Arg) else None
+        written = part if row is None else arithmetic_of(row, self.ends)[0]
+        if not isinstance(written, f.Div) and not (isinstance(written, f.Add) and any(map(_is_number, written.terms))):
+            return None
+        match one, written if row is None else self._inlined(row):
+            case f.Num(value), f.Div(num, den) if factor == -value:
+                less = f.add(den, *_times(-sp.S.One, num))
+                return f.mul(one, f.div(less, den)) if isinstance(less, f.Num) else None
+            case f.Num(), f.Add() as inside:
+                less = f.add(one, *_times(factor, inside))
+                return less if f.size(less) < f.size(inside) else None
+        return None
+
     def _one_and(self, one: f.Formula, other: f.Formula) -> f.Formula | None:
-        """c + c·f(u) = c·(1 − f(−u)) of an odd f."""
+        """c + c·f(u) = c·(1 − f(−u)) of an odd f, c·g(u) where −f is the complement of g."""
         factor, part = f.split_sign(other)
         called = self._call(part) if isinstance(one, f.Num) and factor == one.value else None
-        if called is None or not called[0].odd or called[0].complement is None:
-            return None
-        return f.mul(one, self._over(called[0].complement, -called[1]))
+        form = None if called is None else one_more(called[0])
+        return None if called is None or form is None else f.mul(one, self._over(form, called[1]))
 
     def _exceeds(self, term: f.Formula) -> bool:
         function = self._function(f.split_sign(term)[1])
@@ -126,8 +163,14 @@ class Forms:
         return f.mul(f.Num(factor), self._over(called[0].excess, called[1])) if argument else None
 
     def _is_root(self, term: f.Formula) -> bool:
-        function = self._function(f.split_sign(term)[1])
-        return isinstance(term, f.Num) or (function is not None and function.power == sp.Rational(1, 2))
+        part = f.split_sign(term)[1]
+        function = self._function(part)
+        square_root = function is not None and function.power == sp.Rational(1, 2)
+        return isinstance(term, f.Num) or square_root or bool(self._sides(part))
+
+    def _sides(self, form: f.Formula) -> list[Node]:
+        """a and b of a part that is √(a² + b²)."""
+        return sides_of(self.args[form.index], self.ends) if isinstance(form, f.Arg) else []
 
     def _roots(self, one: f.Formula, other: f.Formula) -> f.Formula | None:
         """√a − √b = (a − b)/(√a + √b)."""
@@ -135,8 +178,15 @@ class Forms:
         if a is None or b is None or (sign, less) != (1, -1) or (isinstance(one, f.Num) and isinstance(other, f.Num)):
             return None
         difference = f.add(a, f.neg(b))
-        shorter = f.size(difference) < f.size(a) + f.size(b)
-        return f.div(difference, f.add(one, f.neg(other))) if shorter else None
+        if f.size(difference) >= f.size(a) + f.size(b):
+            return None
+        both = f.add(one, f.neg(other))
+        match difference:
+            case f.Pow(x, f.Num(value=2)):  # which overflows long before √(x² + c²) does
+                share = self._value(f.div(x, both))
+                share.graph.set_apart(share)
+                return f.mul(x, self._row(share))
+        return f.div(difference, both)
 
     def _squared(self, form: f.Formula) -> tuple[int, f.Formula | None]:
         """The sign of a root, or of a positive number, and its square."""
@@ -144,9 +194,10 @@ class Forms:
             return (-1 if form.value.is_negative else 1), f.Num(form.value**2) if form.value.is_Rational else None
         factor, part = f.split_sign(form)
         called = self._call(part)
-        if called is None or called[0].power != sp.Rational(1, 2) or factor not in (1, -1):
-            return 1, None
-        return int(factor), self._inlined(called[1])
+        if factor in (1, -1) and called is not None and called[0].power == sp.Rational(1, 2):
+            return int(factor), self._inlined(called[1])
+        squares = [self._inlined(side) ** 2 for side in self._sides(part)] if factor in (1, -1) else []
+        return (int(factor), f.add(*squares)) if squares else (1, None)
 
     def _inlined(self, row: Node) -> f.Formula:
         """A row as the arithmetic that it is."""
@@ -290,6 +341,15 @@ def _is_power(term: f.Formula) -> bool:
     return isinstance(term, f.Pow)
 
 
+@cache
+def one_more(record: Scalar) -> f.Formula | None:
+    """1 + f(u) of an odd f that has a complement, or where −f is the complement of another function."""
+    if record.odd and record.complement is not None:
+        return f.over(record.complement, (-f.Arg(0),))
+    minus = -f.call(record.name, f.Arg(0))
+    return next((f.call(r.name, f.Arg(0)) for r in TABLE.values() if r.complement == minus), None)
+
+
 def scaled(row: Node, factor: sp.Expr) -> Node:
     """A number times a row."""
     found: Node = row * factor
@@ -317,6 +377,11 @@ def sides_of(row: Node, ends: Container[int]) -> list[Node]:
     if is_barrier(row, ends) or form is None or form.guards != _HYPOTENUSE:
         return []
     return [row.graph.apply(part, *row.args) for part in f.children(form)]
+
+
+def _times(factor: sp.Expr, form: f.Formula) -> list[f.Formula]:
+    """The terms of a number times a formula."""
+    return [f.mul(f.Num(factor), t) for t in (form.terms if isinstance(form, f.Add) else (form,))]
 
 
 Factors = list[tuple[f.Formula, sp.Expr]]
@@ -349,7 +414,7 @@ def arithmetic(form: f.Formula, args: list[Node], ends: Container[int]) -> f.For
 
 # -- rows
 def root_of_squares(row: Node, ends: Container[int]) -> Node | None:
-    """√(a² + b²) as a hypotenuse, √(Σ a²) as a norm."""
+    """√(a²) = |a|, √(a² + b²) as a hypotenuse, √(Σ a²) as a norm."""
     record = row.function
     if record is None or record.power != sp.Rational(1, 2) or not isinstance(row.form, f.Call):
         return None
@@ -357,7 +422,7 @@ def root_of_squares(row: Node, ends: Container[int]) -> Node | None:
     if is_barrier(inside, ends):
         return None
     found = _norm(inside, ends)
-    return _hypotenuse(inside) if found is None else found
+    return _of_squares(inside) if found is None else found
 
 
 def _norm(inside: Node, ends: Container[int]) -> Node | None:
@@ -372,10 +437,12 @@ def _norm(inside: Node, ends: Container[int]) -> Node | None:
     return build.norm(total.graph.arithmetic(square.base, total.args[0].args), *total.attr)
 
 
-def _hypotenuse(inside: Node) -> Node | None:
-    """Of a sum of two squares, one of which may be a number."""
-    terms = inside.arithmetic.terms if isinstance(inside.arithmetic, f.Add) else ()
-    sides = [_side(t) for t in terms]
+def _of_squares(inside: Node) -> Node | None:
+    """Of a square, or a sum of two, one of which may be a number."""
+    form = inside.arithmetic
+    sides = [_side(t) for t in (form.terms if isinstance(form, f.Add) else () if form is None else (form,))]
+    if len(sides) == 1 and sides[0] is not None and not isinstance(sides[0], f.Num):
+        return inside.graph.call("abs", inside.graph.arithmetic(sides[0], inside.args))
     if len(sides) != 2 or None in sides or all(isinstance(s, f.Num) for s in sides):
         return None
     graph = inside.graph
@@ -410,7 +477,7 @@ def logarithm(row: Node, ends: Container[int]) -> Node | None:
     form, args = inside.arithmetic, inside.args
     if isinstance(form, f.Add):
         return _log_of_sum(form.terms, args, ends)
-    return _log_of_product(form, args) if isinstance(form, (f.Mul, f.Div, f.Pow)) else None
+    return _log_of_product(form, args, ends) if isinstance(form, (f.Mul, f.Div, f.Pow)) else None
 
 
 def _log_of_sum(terms: Sequence[f.Formula], args: Sequence[Node], ends: Container[int]) -> Node | None:
@@ -430,7 +497,7 @@ def _log_of_sum(terms: Sequence[f.Formula], args: Sequence[Node], ends: Containe
     return None
 
 
-def _log_of_product(form: f.Formula, args: Sequence[Node]) -> Node | None:
+def _log_of_product(form: f.Formula, args: Sequence[Node], ends: Container[int]) -> Node | None:
     number, factors = sp.S.One, []
     for base, n in powers(form):
         if isinstance(base, f.Num):
@@ -440,21 +507,33 @@ def _log_of_product(form: f.Formula, args: Sequence[Node]) -> Node | None:
     if not number.is_positive or not factors or any(not n.is_number for _, n in factors):
         return None
     graph = args[0].graph
+    over = [x for x in factors if not x[1].is_negative]
+    under = [(base, -n) for base, n in factors if n.is_negative]
+    u = _of_tanh(over, under)
     if len(factors) == 1:
-        found = _log_of_power(*factors[0], args)
+        found = _log_of_power(*factors[0], args, ends)
+    elif u is not None:
+        found = graph.call("atanh", graph.arithmetic(u, args)) * 2
     else:
-        over = [x for x in factors if not x[1].is_negative]
-        under = [(base, -n) for base, n in factors if n.is_negative]
         name, sides = ("log_quotient", (over, under)) if over and under else ("log_product", _halves(over or under))
         found = graph.call(name, *[graph.arithmetic(product(side), args) for side in sides]) * (1 if over else -1)
     return None if found is None else found if number == 1 else found + sp.log(number)
+
+
+def _of_tanh(over: Factors, under: Factors) -> f.Formula | None:
+    """u, of (1 + u)/(1 − u)."""
+    match over, under:
+        case [(f.Add(terms), sp.S.One)], [(below, sp.S.One)] if f.ONE in terms:
+            u = f.add(*[t for t in terms if t != f.ONE])
+            return u if f.add(f.ONE, *_times(-sp.S.One, u)) == below else None
+    return None
 
 
 def _halves(factors: Factors) -> tuple[Factors, Factors]:
     return factors[: len(factors) // 2], factors[len(factors) // 2 :]
 
 
-def _log_of_power(base: f.Formula, n: sp.Expr, args: Sequence[Node]) -> Node | None:
+def _log_of_power(base: f.Formula, n: sp.Expr, args: Sequence[Node], ends: Container[int]) -> Node | None:
     """log a^n = n·log a, of |a| for an even n."""
     if n == 1:
         return None
@@ -462,14 +541,33 @@ def _log_of_power(base: f.Formula, n: sp.Expr, args: Sequence[Node]) -> Node | N
     row = graph.arithmetic(base, args)
     if n.is_even and not is_nonnegative(base, args):
         row = graph.call("abs", row)
-    found: Node = graph.call("log", row) * n
+    log = _log_of_sum(base.terms, args, ends) if isinstance(base, f.Add) and not n.is_even else None
+    found: Node = (graph.call("log", row) if log is None else log) * n
     return found
 
 
-def angle(row: Node, ends: Container[int]) -> Node | None:
-    """The arc tangent of a quotient."""
+def angle(row: Node, ends: Container[int], root: Callable[[Node], Node]) -> Node | None:
+    """The arc tangent of a quotient; an arc sine or cosine of u over the ``root`` of 1 − u² where that has a form of
+    its own."""
+    record = row.function
+    if record is not None and record.angle is not None:
+        return _on_circle(row, record.angle, ends, root)
     inside = _inside(row, "atan", ends)
     if inside is None or not isinstance(inside.arithmetic, f.Div):
         return None
     sides = [inside.graph.arithmetic(x, inside.args) for x in (inside.arithmetic.num, inside.arithmetic.den)]
     return row.graph.call("atan_quotient", *sides)
+
+
+def _on_circle(row: Node, place: int, ends: Container[int], root: Callable[[Node], Node]) -> Node | None:
+    """The angle of (√(1 − u²), u) or of (u, √(1 − u²)) for the function of u that a row is."""
+    match row.form:
+        case f.Call(_, (part,)):
+            forms = Forms([u := row.graph.apply(part, *row.args)], ends)
+            rest = forms.rest(f.Arg(0)) or forms.sides(f.Arg(0))
+        case _:
+            return None
+    if rest is None:
+        return None
+    sides = [u, root(row.graph.arithmetic(rest, forms.args))]
+    return row.graph.call("atan2", *sides[:: -1 if place else 1])

@@ -146,7 +146,7 @@ class Logarithms:
         whole = self._of_complement(terms, args)
         if whole is not None or all(map(_is_positive, terms)):
             return whole
-        logs = [self._plain(t, args) if _is_positive(t) else self.of_formula(t, args) for t in terms]
+        logs = [self._plain(t, args) if _is_positive(t) else self._of_term(t, args) for t in terms]
         found = sorted((log for log in logs if log is not None), key=lambda log: log.value is None)
         if len(found) < len(terms):
             return None
@@ -154,6 +154,14 @@ class Logarithms:
             both: Node = found[0].graph.call("log_cosh", found[0]) + sp.log(2)
             return both
         return reduce(_log_of_both, found)
+
+    def _of_term(self, term: f.Formula, args: Sequence[Node]) -> Node | None:
+        """log of a term; that of a function which passes through 0 has an infinite slope there, and the log of the sum
+        has not."""
+        record = TABLE[term.name] if isinstance(term, f.Call) else args[term.index].function if isinstance(
+            term, f.Arg) else None
+        signed = isinstance(term, f.Neg) or (record is not None and record.log is not None and record.range[0] < 0)
+        return None if signed else self.of_formula(term, args)
 
     def _of_complement(self, terms: Sequence[f.Formula], args: Sequence[Node]) -> Node | None:
         """log of 1 − f(u); of 1 + f(u) = 1 − f(−u) and 1 − f(u)² = (1 − f(u))·(1 − f(−u)) where f is odd."""
@@ -169,6 +177,9 @@ class Logarithms:
             return None
         if len(signs) == 2 and record.rest is not None:
             return self.of_formula(record.rest, (u,))
+        if signs == (-1,):
+            more = exact_forms.one_more(record)
+            return None if more is None else self.of_formula(more, (u,))
         if record.complement is None or (signs != (1,) and not record.odd):
             return None
         logs = [self.of_formula(f.over(record.complement, (f.mul(f.lift(s), f.Arg(0)),)), (u,)) for s in signs]
@@ -404,15 +415,31 @@ def _root(row: Node, logs: Logarithms) -> Node | None:
 
 
 def _angle(row: Node, logs: Logarithms) -> Node | None:
-    return exact_forms.angle(row, logs.ends)
+    return exact_forms.angle(row, logs.ends, lambda square: _root_of(square, logs))
+
+
+def _root_of(row: Node, logs: Logarithms) -> Node:
+    root: Node = row.graph.call("sqrt", row)
+    found = _power(root, logs)
+    return root if found is None else found
 
 
 def _plain_logarithm(row: Node, logs: Logarithms) -> Node | None:
     return exact_forms.logarithm(row, logs.ends)
 
 
+def _inverse(row: Node, logs: Logarithms) -> Node | None:
+    """f(g(u)) = u, where f is the inverse of g."""
+    record = row.function
+    if record is None or not record.undoes or row.form != f.call(record.name, f.Arg(0)):
+        return None
+    inner = logs.function(row.args[0])
+    return inner[1] if inner is not None and inner[0].name == record.undoes else None
+
+
 IDENTITIES: tuple[Rule, ...] = (
-    _logarithm, _sum_of_logarithms, _plain_logarithm, _power, _root, _angle, _bernoulli, _both_outcomes, _arithmetic
+    _inverse, _logarithm, _sum_of_logarithms, _plain_logarithm, _power, _root, _angle, _bernoulli, _both_outcomes,
+    _arithmetic,
 )
 OF_EXPONENTS: tuple[Rule, ...] = (_logarithm, _sum_of_logarithms, _power, _bernoulli, _quotient)  # what e^u was made of
 

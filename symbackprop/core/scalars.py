@@ -96,6 +96,8 @@ class Scalar:
     drawn, one interval per argument; ``defined`` says where the function is. ``log`` is log f and ``complement`` 1 − f,
     of a function of one argument, where these have a form that neither overflows nor cancels; so are ``log1p`` for
     log(1 + f), ``log_minus`` for log(−f), ``rest`` for 1 − f², ``mean`` for f(x)/x and ``excess`` for f(x) − x;
+    f(x) is the angle whose sine (0) or cosine (1) is x, as ``angle`` says, or on all numbers the inverse of what it
+    ``undoes``;
     ``scaled`` is (a, b) where f is e^a·b and b of moderate size. ``odd``: f(−x) = −f(x); f is Σ sign·log of ``logs``;
     ``power``: f(x) is x to that power; ``square``: an even power of f(x) is one of x, with the exponent times that.
     ``guards`` is the arithmetic that the function is but for points where that is nan: it is written as that, and is
@@ -141,6 +143,8 @@ class Scalar:
     rest: Formula | None = None
     mean: Formula | None = None
     excess: Formula | None = None
+    angle: int | None = None
+    undoes: str = ""
     scaled: tuple[Formula, Formula] | None = None
     odd: bool = False
     power: sp.Expr | None = None
@@ -797,7 +801,7 @@ def _piecewise(name: str) -> Callable[..., Any]:
 _RECORDS = [
     Scalar("exp", sp.exp, lambda np, x: np.exp(x), (OUT,), log=X,
            range=(0.0, inf), positive=True, finite=1 - X, log1p=call("softplus", X),
-           complement=-call("expm1", X), scaled=(X, ONE)),
+           complement=-call("expm1", X), rest=-call("expm1", 2 * X), scaled=(X, ONE)),
     Scalar("log", sp.log, lambda np, x: np.log(x), (1 / X,), POSITIVE, latex=r"\log",
            role=Role.LOG, defined="x > 0", logs=((1, X),),
            finite=X, logarithm=True),
@@ -828,25 +832,27 @@ _RECORDS = [
            complement=2 * call("sin", X / 2) ** 2),
     Scalar("tan", sp.tan, lambda np, x: np.tan(x), (1 + OUT**2,), latex=r"\tan", odd=True),
     Scalar("asin", sp.asin, lambda np, x: np.arcsin(x), (1 / call("sqrt", 1 - X**2),), UNIT, latex=r"\arcsin",
-           defined="-1 <= x <= 1", odd=True, finite=1 - X**2),
+           defined="-1 <= x <= 1", odd=True, finite=1 - X**2, angle=0),
     Scalar("acos", sp.acos, lambda np, x: np.arccos(x), (-1 / call("sqrt", 1 - X**2),), UNIT, latex=r"\arccos",
-           defined="-1 <= x <= 1", finite=1 - X**2),
+           defined="-1 <= x <= 1", finite=1 - X**2, angle=1),
     Scalar("atan", sp.atan, lambda np, x: np.arctan(x), (1 / (1 + X**2),), latex=r"\arctan", odd=True,
            range=(-1.6, 1.6)),
     Scalar("atan2", opaque("atan2"), _atan2,
            (call("over_squares", Y, X), -call("over_squares", X, Y)), ((0.3, 2.0), ANY),
            means="is the angle of the point whose coordinates are its second and its first argument",
            note="derivative 0 at (0, 0)", finite=X**2 + Y**2, range=(-3.2, 3.2)),
-    Scalar("sinh", sp.sinh, lambda np, x: np.sinh(x), (call("cosh", X),), latex=r"\sinh", odd=True, finite=False),
+    Scalar("sinh", sp.sinh, lambda np, x: np.sinh(x), (call("cosh", X),), latex=r"\sinh", odd=True, finite=False,
+           log=X + call("log_one_minus_exp", -2 * X) - sp.log(2)),
     Scalar("cosh", sp.cosh, lambda np, x: np.cosh(x), (call("sinh", X),), latex=r"\cosh", finite=False,
-           log=call("log_cosh", X), range=(0.0, inf), positive=True, complement=-2 * call("sinh", X / 2) ** 2),
+           log=call("log_cosh", X), range=(0.0, inf), positive=True, complement=-2 * call("sinh", X / 2) ** 2,
+           rest=-call("sinh", X) ** 2),
     Scalar("log_cosh", opaque("log_cosh"), _log_cosh, (call("tanh", X),), means=call("log", call("cosh", X)),
            range=(0.0, inf), flat=True),
-    Scalar("asinh", sp.asinh, lambda np, x: np.arcsinh(x), (1 / call("hypot", 1, X),), odd=True),
+    Scalar("asinh", sp.asinh, lambda np, x: np.arcsinh(x), (1 / call("hypot", 1, X),), odd=True, undoes="sinh"),
     Scalar("acosh", sp.acosh, lambda np, x: np.arccosh(x),
            (1 / (call("sqrt", X - 1) * call("sqrt", X + 1)),), ((1.3, 3.0),), defined="x >= 1", finite=X - 1),
     Scalar("atanh", sp.atanh, lambda np, x: np.arctanh(x), (1 / (1 - X**2),), UNIT, defined="-1 < x < 1", odd=True,
-           finite=1 - X**2),
+           finite=1 - X**2, undoes="tanh"),
     *[Scalar(name, opaque(name), _piecewise(name), (NO,), note="derivative 0 everywhere", whole=True)
       for name in ("floor", "ceil", "trunc", "round")],
     Scalar("floor_divide", opaque("floor_divide"), _floor_divide, (NO, NO), (ANY, (0.3, 2.0)),
@@ -872,10 +878,10 @@ _RECORDS = [
            complement=call("erf", X), log=sp.log(2) + call("log_normal_cdf", -sp.sqrt(2) * X), range=(0.0, 2.0),
            scaled=(-X**2, call("erfcx", X))),
     Scalar("erfinv", opaque("erfinv"), _erfinv, (call("exp", OUT**2) * (sp.sqrt(sp.pi) / 2),), UNIT, odd=True,
-           means="is the inverse of erf", defined="-1 < x < 1", finite=1 - X**2),
+           means="is the inverse of erf", defined="-1 < x < 1", finite=1 - X**2, undoes="erf"),
     Scalar("ndtri", opaque("ndtri"), _ndtri, (call("exp", OUT**2 / 2) * sp.sqrt(2 * sp.pi),), ((0.05, 0.95),),
            means="is the inverse of the distribution function of the normal distribution", defined="0 < x < 1",
-           finite=X * (1 - X)),
+           finite=X * (1 - X), undoes="normal_cdf"),
     Scalar("erfcx", opaque("erfcx"), _erfcx, (-call("erfcx_fall", X),), means=call("exp", X**2) * call("erfc", X),
            note="neither factor has to be a float", finite=False, range=(0.0, inf)),
     Scalar("erfcx_fall", opaque("erfcx_fall"), _erfcx_fall, (2 * call("gated", X, OUT) - 2 * call("erfcx", X),),
@@ -903,7 +909,7 @@ _RECORDS = [
            range=(0.0, 1.0), positive=True),
     Scalar("normal_pdf", opaque("normal_pdf"), lambda np, x: np.exp(-x * x / 2) / np.sqrt(2 * np.pi),
            (-call("limited", X) * OUT,), latex=r"\varphi", text="φ", means="is the density of the normal distribution",
-           range=(0.0, 0.4), positive=True),
+           range=(0.0, 0.4), positive=True, log=-(X**2) / 2 - sp.log(2 * sp.pi) / 2),
     Scalar("log_normal_cdf", opaque("log_normal_cdf"), _log_normal_cdf,
            (call("inverse_mills", X),), spelled=call("log", call("normal_cdf", X)), public=False,
            show=lambda args, form: maths.Fn("log", (maths.Fn("normal_cdf", (args[0],)),)),

@@ -20,6 +20,8 @@ def _derived(m: Any, special: Any) -> dict[str, Any]:
 
     return found | {
         "asinh": m.arcsinh, "acosh": m.arccosh, "atanh": m.arctanh, "atan": m.arctan, "atan2": m.arctan2,
+        "asin": m.arcsin, "acos": m.arccos, "normal_cdf": lambda x: special.erfc(-x / 2**0.5) / 2,
+        "normal_pdf": lambda x: m.exp(-(x**2) / 2) / (2 * m.pi) ** 0.5,
         "erf": special.erf, "erfc": special.erfc, "logsumexp": special.logsumexp, "sigmoid": special.expit,
         "logit": special.logit, "lgamma": special.gammaln, "i0": special.i0, "norm": m.linalg.norm,
         "softplus": lambda x: m.logaddexp(x, 0), "softmax": lambda x: m.exp(x - special.logsumexp(x)),
@@ -54,6 +56,8 @@ def _torch() -> dict[str, Any]:
     return {name: getattr(torch, name) for name in names} | {
         "var": lambda x: torch.var(x, correction=0), "std": lambda x: torch.std(x, correction=0),
         "asinh": torch.asinh, "acosh": torch.acosh, "atanh": torch.atanh, "atan": torch.atan, "atan2": torch.atan2,
+        "asin": torch.asin, "acos": torch.acos, "normal_cdf": torch.special.ndtr,
+        "normal_pdf": lambda x: torch.exp(-(x**2) / 2) / (2 * torch.pi) ** 0.5,
         "logsumexp": lambda x: torch.logsumexp(x, 0), "sigmoid": torch.sigmoid, "logit": torch.logit,
         "lgamma": torch.lgamma, "i0": torch.i0, "norm": torch.linalg.vector_norm, "softplus": F.softplus,
         "softmax": lambda x: torch.softmax(x, 0), "layer_norm": lambda x: F.layer_norm(x, x.shape),
@@ -90,6 +94,9 @@ def mpmath_language() -> dict[str, Any]:
         "mean": mean, "var": var, "std": lambda x: root(var(x)), "abs": abs, "sin": entrywise(mp.sin),
         "cos": entrywise(mp.cos), "hypot": entrywise(mp.hypot), "logaddexp": lambda x, y: ln(exp(x) + exp(y)),
         "prod": np.prod, "asinh": entrywise(mp.asinh), "acosh": entrywise(mp.acosh), "atanh": entrywise(mp.atanh),
+        "asin": entrywise(mp.asin), "acos": entrywise(mp.acos),
+        "normal_cdf": entrywise(lambda x: mp.erfc(-x / mp.sqrt(2)) / 2),
+        "normal_pdf": lambda x: exp(-(x**2) / 2) / mp.sqrt(2 * mp.pi),
         "atan": entrywise(mp.atan), "atan2": entrywise(mp.atan2), "erf": entrywise(mp.erf), "erfc": entrywise(mp.erfc),
         "logsumexp": lambda x: ln(np.sum(exp(x))), "sigmoid": lambda x: 1 / (1 + exp(-x)),
         "logit": lambda x: ln(x / (1 - x)), "lgamma": entrywise(mp.loggamma),

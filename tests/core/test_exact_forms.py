@@ -25,6 +25,13 @@ WRITTEN = (
     "log(3*x^2)", "log(x^3)", "log(x^2*y)", "log(1/(x*y))", "log(1 + x*y)", "log(x + sqrt(x^2 + 1))",
     "log(sqrt(4 + x^2) - x)", "log(exp(x) + exp(-x))", "log(1 - exp(x))", "log(-expm1(x))", "log(exp(x) - 1)",
     "log(expm1(x)*expm1(y))", "log(i0(x))", "asinh(x)", "acosh(1 + x^2)",
+    "sqrt(3*x^2)", "sqrt(1 - exp(-x^2*y^2)^2)", "y*(2 - 2*sigmoid(x)^2)", "1 - erf(x)^2",
+    "1 - normal_cdf(x)^2", "cosh(x)^2 - 1", "acos(tanh(x))", "asin(sigmoid(x))", "acos(exp(-x^2))", "asin(x - 1)",
+    "acos(1 - x*y)", "asin(x/3)", "asinh(sinh(x))", "atanh(tanh(x*y/9))", "erfinv(erf(x/3))", "ndtri(normal_cdf(x))",
+    "1 - (1 - x*y)", "2 - 2*x/(1 + x)", "1 - 1/(1 + x^2)", "1 - (1 - exp(-x))", "1 + expm1(x)", "log(2 + 2*expm1(x))",
+    "log(1 - expm1(x))", "log(1 + sinh(x))", "log(3 - expm1(x))", "log(x*y + sinh(x)*y)", "log(sinh(x))",
+    "log(normal_pdf(x))", "sqrt(1 + x^2) - 1", "3 - sqrt(9 + x^2*y^2)", "log((1 + x*y)/(1 - x*y))", "log(1/(1 + x)^3)",
+    "log(1 - x/(1 + x))",
 )
 PLACES = [*product((-3.0, -1.0, 0.5, 2.0), (-2.0, 1.0, 3.0)), (0.1, 0.2)]
 
