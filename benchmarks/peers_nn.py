@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Any
 
 import torch
+from peers_torch import use_threads
 from torch import nn
 from torch.nn import functional as F
 
@@ -22,7 +22,7 @@ def turned(gates: Any) -> Any:
 
 def build(name: str, params: Arrays, data: Arrays, wanted: list[str]) -> Callable[[], tuple[Any, Arrays]]:
     """Loss and gradients; the gates of gradients are turned back where they are compared, in double precision."""
-    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    use_threads()
     given = {k: torch.tensor(v) for k, v in {**params, **data}.items()}
     order = turned if name == "lstm" else lambda gates: gates
     layer = KINDS[name](*given["W_x"].shape[:1], given["h0"].shape[1], dtype=given["X"].dtype)

@@ -99,10 +99,15 @@ LOSSES: dict[str, Callable[[Arrays], Any]] = {
 }
 
 
+def use_threads() -> None:
+    """As many as the other libraries are given."""
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+
+
 def build(name: str, params: Arrays, data: Arrays, wanted: list[str], around: Callable[..., Any] = lambda loss: loss
           ) -> Callable[[], tuple[Any, Arrays]]:
     """Loss and gradients, the graph built anew at every step; ``around`` may compile the loss."""
-    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    use_threads()
     dtype = torch.float64 if isinstance(next(iter(params.values())), float) else None
     given = {k: torch.tensor(v, dtype=dtype) for k, v in {**params, **data}.items()}
     loss, leaves = around(LOSSES[name]), [given[k].requires_grad_() for k in wanted]

@@ -21,7 +21,7 @@ from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import Shape, broadcast, is_one, same_shape
 from symbackprop.core.squares import is_flat
 
-_SPELLED_OUT = ("above", "truth", "where_selected", "is_selected")
+_SPELLED_OUT = (Role.ABOVE, Role.TRUTH, Role.SELECTED, Role.COUNTED)
 
 
 class ExactPrinter(ModelPrinter):
@@ -92,7 +92,7 @@ class ModelText(Notation):
         return self._formula(f.without_flat_powers(form), args, out)
 
     def scalar(self, name: str, args: list[Math], form: f.Call) -> Math:
-        if name in _SPELLED_OUT or TABLE[name].guards is not None:
+        if TABLE[name].role in _SPELLED_OUT or TABLE[name].guards is not None:
             return maths.Op(name, tuple(args))
         return super().scalar(name, args, form)
 
