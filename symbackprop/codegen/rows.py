@@ -301,8 +301,8 @@ def softmax_groups(order: Iterable[Node], roots: Iterable[Node] = ()) -> dict[in
             found.setdefault(key, {}).setdefault(_part(row), row)
     reads = Counter([*[a.id for row in order for a in row.args], *[row.id for row in roots]])
     for p in found.values():
-        if "log" in p and not (p.keys() >= {"top", "total below top"} and _only_for_log(p, reads)):
-            del p["log"]
+        if "log of shares" in p and not (p.keys() >= {"top", "total below top"} and _only_for_log(p, reads)):
+            del p["log of shares"]
     fitting = [(p, [parts for parts in _TOGETHER if p.keys() >= {*parts}]) for p in found.values()]
     groups = [tuple([p[part] for part in parts[0]]) for p, parts in fitting if parts]
     return {row.id: group for group in groups for row in group}
@@ -323,12 +323,12 @@ def _part(row: Node) -> str:
     if row.op.distribution:
         return "shares"
     if row.form is not None:
-        return "log"
+        return "log of shares"
     return "top" if is_shift(row) else "total" if len(row.args) == 1 else "total below top"
 
 
 _LESS_BOTH = f.Arg(0) - f.Arg(1) - f.Arg(2)
-_TOGETHER = ("shares", "log"), ("shares", "top", "total below top"), ("shares", "total")
+_TOGETHER = ("shares", "log of shares"), ("shares", "top", "total below top"), ("shares", "total")
 
 
 # -- -O1: the gradient of a maximum over short axes, slice by slice

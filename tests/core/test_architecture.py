@@ -200,7 +200,6 @@ MAY_NAME = {  # tables by names of ops and functions that no record can hold: wh
     "imported/formulas.py": "operators of PyTorch, by its names: what a graph has and a text has not",
     "imported/onnx_operators.py": "operators of ONNX, by its names",
     "imported/places.py": "reductions of another library's scatter, by its names",
-    "model/text/notation.py": "functions that model text has no name for: it writes them as comparisons",
     "model/text/known_numbers.py": "functions that sizes are made of, which are no rows",
     "grade/formulas.py": "calls whose last argument, a size, may be left out",
     "own/array_mistakes.py": "what people take for what: a taxonomy of slips",
@@ -230,6 +229,7 @@ MAY_COMPARE = {  # what is no row: words of users and of other libraries, and wh
     "grade/typeset.py": "commands of LaTeX",
     "imported/onnx_operators.py": "attributes of operators of ONNX",
     "imported/torch.py": "operators of PyTorch",
+    "model/text/dialect.py": "methods of distributions in other libraries",
     "model/text/evaluate.py": "functions that read their arguments before they are values",
     "model/text/expressions.py": "a call as it was written",
 }
