@@ -530,7 +530,7 @@ def derive(given: Given, called: dict[str, str], wrt: str | None, form: str | No
               help="Add train_step for JAX, over the devices of a mesh: which dimension, or axis of an array, is split "
               "along which of its axes.  [without a value: a batch, along data]")
 @click.option("--checkpoint", metavar="every:K|sqrt", help="In loops keep what is carried once in K steps, or in about "
-              "the root of their number, and compute the steps between again.")
+              "the root of their number, and compute the steps between again; without loops the same for blocks.")
 @click.option("--report", is_flag=True, help="Tell multiplications and memory in the dimensions and, with all sizes "
               "given, in numbers, and write nothing.")
 @json_option

@@ -3,10 +3,10 @@
     python benchmarks/checkpoints.py
     python benchmarks/checkpoints.py --steps 64 256 1024 --checkpoint every:8 --checkpoint sqrt
 
-Residual layers whose parameters are stacked, float32: all that a loop computes can be computed again; and the built-in
-LSTM, whose gradients of the weights are products over all steps. The cache is what forward hands to backward, without
-what it was given; the peak is NumPy's memory over that of the arrays given; time is CPU time, divided by that without
-checkpoints in the same run. Gradients are compared to the last bit.
+Residual layers whose parameters are stacked, float32: all that a loop computes can be computed again; the built-in
+LSTM, whose gradients of the weights are products over all steps; and up to 64 such layers that are written out. The
+cache is what forward hands to backward, without what it was given; the peak is NumPy's memory over that of the arrays
+given; time is CPU time, divided by that without checkpoints in the same run. Gradients are compared to the last bit.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import time
 import tracemalloc
+from collections.abc import Iterable, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -33,6 +34,9 @@ for t in 1..T:
 loss L = mean(A[T]^2)
 """
 MODELS = {"residual layers": LAYERS, "LSTM": "lstm"}
+WRITTEN = "residual layers, written out"
+OWN = {"dim T, N, D": "dim N, D", "W: T x D x D, b: T x D": "W[1..T]: D x D, b[1..T]: D"}
+MOST_WRITTEN = 64
 SIZES = {"N": 256, "D": 32, "V": 16, "E": 32, "H": 64}
 ROUNDS = 5
 
@@ -77,18 +81,32 @@ def main() -> None:
     parser.add_argument("--checkpoint", action="append", help="default: sqrt")
     asked = parser.parse_args()
     print("| | steps | checkpoint | cache, MB | peak, MB | time |\n|---|---|---|---|---|---|")
+    ways = [None, *(asked.checkpoint or ["sqrt"])]
     for title, text in MODELS.items():
         model = Model.parse(text) if "\n" in text else load(text)
-        ways = [None, *(asked.checkpoint or ["sqrt"])]
-        modules = {c: module_of(codegen(model, dtype="float32", checkpoint=c)) for c in ways}
-        for steps in asked.steps:
-            first: tuple[int, int, float, dict[str, Any]] | None = None
-            for checkpoint, module in modules.items():
-                found = measured(module, *arguments(module, steps))
-                first = first or found
-                assert all(found[3][n].tobytes() == g.tobytes() for n, g in first[3].items())
-                print(f"| {title} | {steps} | {checkpoint or '–'} | {found[0] / 1e6:.2f} | {found[1] / 1e6:.1f} | "
-                      f"{found[2] / first[2]:.2f} |", flush=True)
+        compare(title, model, ways, asked.steps)
+    for steps in [n for n in asked.steps if n <= MOST_WRITTEN]:
+        compare(WRITTEN, Model.parse(written_out(steps)), ways, [steps])
+
+
+def written_out(steps: int) -> str:
+    """The residual layers with parameters of their own."""
+    text = LAYERS
+    for old, new in {**OWN, "..T": f"..{steps}", "A[T]": f"A[{steps}]"}.items():
+        text = text.replace(old, new)
+    return text
+
+
+def compare(title: str, model: Model, ways: Sequence[str | None], lengths: Iterable[int]) -> None:
+    modules = {c: module_of(codegen(model, dtype="float32", checkpoint=c)) for c in ways}
+    for steps in lengths:
+        first: tuple[int, int, float, dict[str, Any]] | None = None
+        for checkpoint, module in modules.items():
+            found = measured(module, *arguments(module, steps))
+            first = first or found
+            assert all(found[3][n].tobytes() == g.tobytes() for n, g in first[3].items())
+            print(f"| {title} | {steps} | {checkpoint or '–'} | {found[0] / 1e6:.2f} | {found[1] / 1e6:.1f} | "
+                  f"{found[2] / first[2]:.2f} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,8 @@ def codegen(
     these names: derivatives along a direction (see `derive.products`), ``whole`` a Jacobian, a Hessian or its
     diagonal (see `derive.blocks`), ``wrap`` what makes it a part of another library, torch or jax (see
     `codegen.wrapping`), ``shard`` a training step over the devices of a mesh (see `codegen.sharding`), ``checkpoint``
-    is how often loops keep what they carry, ``every:K`` steps or ``sqrt`` (see `codegen.checkpoints`). Raises
+    is how often loops keep what they carry, ``every:K`` steps or ``sqrt`` (see `codegen.checkpoints`), or a model
+    without loops what crosses from one block to the next (see `codegen.cuts`). Raises
     `UsageError` for anything else, `ModelError` where the model cannot be emitted.
     """
     asked = Request(target or target_of(wrap, shard), dtype, level, None if wrt is None else tuple(wrt), optimizer,

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from symbackprop.codegen.arrays import Arrays
 from symbackprop.codegen.blocks import whole_functions
 from symbackprop.codegen.checkpoints import Checkpointed, checkpointed, said
+from symbackprop.codegen.cuts import MOST_ACROSS, Cutting, Segmented
 from symbackprop.codegen.functions import Maker, finished, product_function
 from symbackprop.codegen.initial import initial_values
 from symbackprop.codegen.names import Scope, escape
@@ -24,7 +25,7 @@ from symbackprop.derive.again import Again
 from symbackprop.derive.blocks import Whole
 from symbackprop.derive.products import Product
 from symbackprop.derive.steps import Derivation, LoopStep
-from symbackprop.errors import ModelError
+from symbackprop.errors import ModelError, UsageError
 from symbackprop.model.model import Model
 
 
@@ -58,6 +59,7 @@ class Builder:
         self._require_declared()
         self.scheduler = Scheduler(self.rows, self.variables, level, target)
         self.leaves = {row.id: variable(self.leaf_names[row.id], row) for row in self.given.values()}
+        self.loops = any(row.is_loop for row in self.rows.order(self.results))
         self.steps, self.parts = steps, [] if steps is None else self._checkpointed(steps)
 
     def _read(self) -> Iterator[Node]:
@@ -91,6 +93,10 @@ class Builder:
         results = {row.name or "": row for row in self.results}
         outgoing = self._finished(forward, results, {k.id for k in kept if not k.args})
         backward, gradients = self._backward(kept)
+        keeps = {forward.variable(k): k for k in kept}
+        cut = None if self.steps is None or self.loops else self._cut(forward, backward, keeps, outgoing, gradients)
+        if cut is not None:
+            forward, backward, keeps = cut.forward, cut.backward, cut.kept
         named = self.model.intermediates()
         further = [row for product in self.products for row in product.results.values()]
         rows = self.rows.order([*named.values(), *self.results, *self.d.gradients.values(), *further])
@@ -105,28 +111,38 @@ class Builder:
             loss=None if model.loss_row is None else model.loss_row.name, outputs=tuple(model.output_rows),
             initial=initial_values(declared),
             forward=forward, results=dict(zip(results, outgoing, strict=True)), result_rows=results,
-            kept={forward.variable(k): k for k in kept}, backward=backward, upstream=dict(model.upstream),
+            kept=keeps, backward=backward, upstream=dict(model.upstream),
             gradients=gradients, chosen=self._chosen(), unreached=tuple(model.unreached()), evaluate=evaluate,
             equations={name: evaluate.variable(row) for name, row in named.items()},
             written=dict(self.d.names), expanded=self.d.expanded, identities=self.d.identities,
             floats_are_safe=floats_are_safe(rows),
             functions=(*[product_function(p, maker) for p in self.products],
                        *whole_functions(self.wholes, self.d, maker)),
-            checkpoints="" if self.steps is None else said(self.parts),
+            checkpoints="" if self.steps is None else said(self.parts) if cut is None else cut.says(),
         )
 
     def _chosen(self) -> tuple[str, ...] | None:
         return None if set(self.d.gradients) == set(self.model.targets()) else tuple(self.d.gradients)
 
     # -- what passes from forward to backward
-    def _checkpointed(self, steps: int) -> list[Checkpointed]:
-        """The loops whose steps backward computes again. Raises `ModelError` where there is no loop at all."""
-        if not any(row.is_loop for row in self.rows.order(self.results)):
+    def _cut(self, forward: Block, backward: Block, kept: dict[str, Node], results: Collection[str],
+             gradients: Mapping[str, str]) -> Segmented:
+        """Forward and backward in segments of what is written out. Raises `ModelError` where nothing can be cut."""
+        if self.level > 1:
+            raise UsageError("at -O2 the workspace keeps every array: checkpoints between blocks are for -O1")
+        targets = {row.id for n, row in (self.model.intermediates() | self.given).items() if n in gradients}
+        found = Cutting(self.rows, forward, backward, kept, results, gradients.values(), targets).run(self.steps or 0)
+        if found is None:
             raise ModelError(
-                f"{self.model.name} has no loop of which backward could compute steps again: layers that are written "
-                "out one by one are kept whole. Declare what they have for all of them, param W[1..L]: D x D, and "
-                "go over them in a loop, for l in 1..L:, in which A[l] is computed of A[l-1] and W[l]"
+                f"{self.model.name} has no loop and no chain of blocks of which backward could compute parts again: "
+                f"nowhere inside do {MOST_ACROSS} arrays or fewer hold what comes after. Leave out checkpoints"
             )
+        return found
+
+    def _checkpointed(self, steps: int) -> list[Checkpointed]:
+        """The loops whose steps backward computes again."""
+        if not self.loops:
+            return []
         found = checkpointed(self.rows, self.results, list(self.d.gradients.values()), self._kept(), steps,
                              self.variables.scope)
         for row in [row for part in found for row in part.kept]:

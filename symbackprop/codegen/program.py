@@ -130,7 +130,21 @@ class For:
     own: frozenset[str] = frozenset()
 
 
-Statement: TypeAlias = Assign | OneHot | Softmax | For
+@dataclass(frozen=True)
+class Recompute:
+    """Statements of forward, written in backward as they are there."""
+
+    block: Block
+
+
+@dataclass(frozen=True)
+class Forget:
+    """Variables that nothing reads from here on."""
+
+    names: tuple[str, ...]
+
+
+Statement: TypeAlias = Assign | OneHot | Softmax | For | Recompute | Forget
 
 
 @dataclass
@@ -146,6 +160,18 @@ class Block:
     def variable(self, row: Node) -> str:
         """The variable of a row that has one."""
         return self.names[row.id].variable or ""
+
+
+def written(item: Statement) -> tuple[str, ...]:
+    """The variables that a statement gives a value."""
+    match item:
+        case Softmax(names):
+            return names
+        case Recompute(block):
+            return tuple([word for inner in block.statements for word in written(inner)])
+        case Assign(word) | OneHot(word):
+            return (word,)
+    return ()
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,19 @@ from typing import Any
 import sympy as sp
 
 from symbackprop.codegen.checkpoints import steps_of
-from symbackprop.codegen.program import Assign, Block, For, OneHot, Program, Softmax, Statement, Store
+from symbackprop.codegen.program import (
+    Assign,
+    Block,
+    For,
+    Forget,
+    OneHot,
+    Program,
+    Recompute,
+    Softmax,
+    Statement,
+    Store,
+    written,
+)
 from symbackprop.codegen.rows import sharing, states_before
 from symbackprop.core import formula as f
 from symbackprop.core.costs import in_formula, own_cost
@@ -51,8 +63,7 @@ class Account:
         for statement in block.statements:
             self.statement(statement, block, times)
             if again and not isinstance(statement, For):
-                names = statement.names if isinstance(statement, Softmax) else (statement.name,)
-                self.needs(sp.Add(*[self.arrays.get(name, sp.S.Zero) for name in names]))
+                self.needs(sp.Add(*[self.arrays.get(name, sp.S.Zero) for name in written(statement)]))
 
     def needs(self, size: sp.Expr) -> None:
         self.passing.append((len(self.arrays), size))
@@ -84,6 +95,10 @@ class Account:
                 self.needs(self.bytes_of(rows[0].shape, FLOAT))
             case For():
                 self.loop(item, block, times)
+            case Recompute(inner):
+                self.block(inner, times)
+            case Forget(names):
+                self.arrays |= {f"{name} forgotten": -self.arrays.get(name, sp.S.Zero) for name in names}
 
     def loop(self, loop: For, block: Block, times: Dim) -> None:
         for item in loop.start:

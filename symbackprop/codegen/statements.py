@@ -16,7 +16,19 @@ from typing import Any, TypeAlias
 
 from symbackprop.codegen.arrays import Arrays
 from symbackprop.codegen.equations import Equation, shape_note
-from symbackprop.codegen.program import Assign, Block, For, OneHot, Program, Segments, Softmax, Statement, Store
+from symbackprop.codegen.program import (
+    Assign,
+    Block,
+    For,
+    Forget,
+    OneHot,
+    Program,
+    Recompute,
+    Segments,
+    Softmax,
+    Statement,
+    Store,
+)
 from symbackprop.codegen.rows import moved
 from symbackprop.codegen.tree import (
     Code,
@@ -202,6 +214,7 @@ class InPlace:
         return [ast.AugAssign(self.variable, operation, part.code) for operation, part in rest]
 
 
+AT_ONCE = 8  # variables that one line forgets
 COPIED = "a copy, since every step reads it"
 MOST_NAMELESS = 24  # rows without a name in what a line is another form of; with more it is not told
 
@@ -245,6 +258,11 @@ class Writer:
                     yield self.softmax(item, depth)
                 case Assign():
                     yield self.assignment(item, depth)
+                case Recompute(block):
+                    yield from type(self)(self.program, block, self.workspace, self.names).all(block.statements, depth)
+                case Forget(names):
+                    parts = [names[k:k + AT_ONCE] for k in range(0, len(names), AT_ONCE)]
+                    yield from [Line(ast.Delete([*map(name, part)]), "", depth) for part in parts]
 
     # -- one line each
     def assignment(self, item: Assign, depth: int) -> Line:

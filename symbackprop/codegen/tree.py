@@ -287,6 +287,8 @@ def statement(node: ast.stmt) -> str:
             return f"for {bare(target)} in {text(values)}:"
         case ast.FunctionDef(name=word, args=arguments, returns=ast.expr() as kind):
             return f"def {word}({', '.join(map(text, arguments.args))}) -> {text(kind)}:"
+        case ast.Delete(targets=targets):
+            return f"del {', '.join(map(text, targets))}"
         case ast.Pass():
             return "pass"
     raise TypeError(f"no spelling for {ast.dump(node)}")

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from symbackprop import Model, load, verify
 from symbackprop.codegen import codegen
+from symbackprop.codegen.report import report
 from symbackprop.errors import ModelError, UsageError
 from tests.codegen.helpers import emit
 from tests.codegen.test_random_loops import BODY, EXAMPLES, SIZES, Plan, Sizes, model_of, module_of, values
@@ -50,7 +51,8 @@ loss J = sum(k[T] * h[T])
 
 def arguments(module: Any, steps: int) -> tuple[dict[str, Any], dict[str, Any]]:
     """Arrays of a module, with loops of so many steps."""
-    rng, dims = np.random.default_rng(4), {d: DIMS.get(d, 3) for d in module.DIMS} | {"T": steps, "L": steps}
+    rng, dims = np.random.default_rng(4), {d: n or DIMS.get(d, 3) for d, n in module.DIMS.items()}
+    dims |= {"T": steps, "L": steps}
     shapes = {n: [eval(str(d), {}, dims) for d in shape] for n, shape in {**module.PARAMS, **module.DATA}.items()}
     whole = getattr(module, "INTEGERS", {})
     made = {n: rng.integers(2, size=s) if n in whole else rng.uniform(0.1, 0.9, s) for n, s in shapes.items()}
@@ -141,13 +143,76 @@ def test_a_module_says_what_it_keeps_and_passes_its_check(tmp_path: Any) -> None
     assert verify(str(module.__file__), trials=1, seed=0)
 
 
+# -- blocks that are written out
+
+WRITTEN = """
+dim N, D
+data X: N x D, mask: N x D
+param W[1..9]: D x D, b[1..9]: D
+A[0] = X
+for l in 1..9:
+    Z[l] = A[l-1] @ W[l] + b[l]
+    B[l] = tanh(Z[l])
+    A[l] = A[l-1] + mask * B[l] * sigmoid(B[l])
+loss J = mean(A[9]^2)
+"""
+OUTPUTS = WRITTEN.replace("loss J = mean(A[9]^2)", "output Y = A[9] * A[1]\noutput R = B[3]")
+AHEAD = WRITTEN.replace("loss J = mean(A[9]^2)", "C = softmax(A[4] @ A[4].T)\nloss J = sum(C @ A[9]) + mean(A[2])")
+
+
+@pytest.mark.parametrize("level", [1, 0])
+@pytest.mark.parametrize("checkpoint", ["every:1", "every:2", "every:5", "sqrt"])
+@pytest.mark.parametrize("model", ["written", "outputs", "ahead", "gpt", "transformer-block", "conv-net"])
+def test_blocks_written_out_give_the_same_gradients_to_the_last_bit(model: str, checkpoint: str, level: int) -> None:
+    texts = {"written": WRITTEN, "outputs": OUTPUTS, "ahead": AHEAD}
+    m = Model.parse(texts[model]) if model in texts else load(model)
+    plain, module = (module_of(codegen(m, level=level, checkpoint=c)) for c in (None, checkpoint))
+    found = []
+    for of in (plain, module):
+        result, cache = of.forward(*arguments(of, 3))
+        layer = {} if of.LOSS else {"upstream": _ones(result)}
+        results = result if isinstance(result, dict) else {"": result}
+        found.append(of.backward(cache, **layer) | {f"result {n}": a for n, a in results.items()})
+    assert same(*found)
+
+
+def _ones(result: Any) -> Any:
+    return {n: np.ones_like(a) for n, a in result.items()} if isinstance(result, dict) else np.ones_like(result)
+
+
+def test_written_out_layers_take_memory_for_a_segment() -> None:
+    """What crosses from one segment to the next is kept; the rest is there for one segment at a time."""
+    m, found = Model.parse(WRITTEN.replace("9", "36")), []
+    for checkpoint in (None, "sqrt"):
+        module = module_of(codegen(m, checkpoint=checkpoint))
+        rng = np.random.default_rng(0)
+        params = {n: rng.normal(size=(2,) * len(shape)) for n, shape in module.PARAMS.items()}
+        data = {n: rng.normal(size=(5000, 2)) for n in module.DATA}
+        arrays = [a for a in module.forward(params, data)[1].values() if isinstance(a, np.ndarray) and a.size == 10000]
+        tracemalloc.start()
+        module.loss_and_grads(params, data)
+        found.append((len(arrays), tracemalloc.get_traced_memory()[1], report(m, checkpoint=checkpoint)))
+        tracemalloc.stop()
+    (all_kept, peak, plain), (kept, less, told) = found
+    assert kept < all_kept / 5 and less < peak / 3
+    assert told.about(told.peak()) < plain.about(plain.peak()) / 2
+
+
+def test_masks_do_not_count_at_a_cut() -> None:
+    """They are read by every block, and computed of data alone."""
+    text = WRITTEN.replace("mask * B", "shade * B").replace("A[0] = X", "shade = exp(mask) * exp(-X)\nA[0] = X")
+    source = codegen(Model.parse(text), checkpoint="every:3")
+    assert "between" in source and source.count("\n    Z5 = ") == 3  # forward, again, and outputs
+
+
 @pytest.mark.parametrize(("model", "options", "says"), [
     ("rnn-lm", {"checkpoint": "every:0"}, "a checkpoint is sqrt or every:K"),
     ("rnn-lm", {"checkpoint": "16"}, "a checkpoint is sqrt or every:K"),
     ("rnn-lm", {"checkpoint": "sqrt", "along": ["hvp"]}, "leave out products"),
     ("rnn-lm", {"checkpoint": "sqrt", "target": "torch"}, "for NumPy"),
-    ("two-weight-tanh", {"checkpoint": "sqrt"}, "has no loop"),
-    ("gpt", {"checkpoint": "sqrt"}, r"param W\[1..L\]: D x D, and go over them in a loop"),
+    ("two-weight-tanh", {"checkpoint": "sqrt"}, "has no loop and no chain of blocks"),
+    ("gpt", {"checkpoint": "every:9999"}, "has no loop and no chain of blocks"),
+    ("gpt", {"checkpoint": "sqrt", "level": 2}, "the workspace keeps every array"),
 ])
 def test_what_is_refused(model: str, options: dict[str, Any], says: str) -> None:
     with pytest.raises((UsageError, ModelError), match=says):
