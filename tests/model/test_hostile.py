@@ -310,6 +310,20 @@ def test_a_model_that_is_not_whole(text: str, said: str) -> None:
     assert message.startswith("net.sbp: ") and said in message, message
 
 
+@pytest.mark.parametrize("text", [
+    "def f(x):\n" + "    x = x + x\n" * 60 + "    return x\nloss L = f(w)",
+    "z = w\nif w > 0:\n" + "    z = z + z\n" * 60 + "loss L = z",
+    "loss L = " + "(lambda a: a + a)(" * 40 + "w" + ")" * 40,
+])
+def test_what_doubles_on_every_line_is_refused_before_it_is_built(text: str) -> None:
+    assert "too long for one formula" in error_of(text)
+
+
+@pytest.mark.parametrize("call", ["factorial(10**9)", "comb(10**9, 5*10**8)", "perm(10**9, 10**8)", "gamma(10**9)"])
+def test_numbers_that_no_float_holds_are_not_computed(call: str) -> None:
+    assert to_text(Model.parse(f"param w\nloss L = w * {call}", name="net")).count("\n") == 3
+
+
 def test_text_without_a_file_is_called_text() -> None:
     with pytest.raises(SymbackpropError, match="<text>:1: name error"):
         Model.parse("loss L = q")

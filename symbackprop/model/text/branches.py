@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from symbackprop.model.text import tree
 from symbackprop.model.text.tokens import problem
 
+MAX_NODES = 20_000  # of a formula
 RETURN = "return"  # the keyword and the name of what a helper gives back
 RESULT = "result"  # what is called so that a text returns
 
@@ -32,9 +33,18 @@ def branch(body: Sequence[tree.Statement]) -> Branch:
             continue
         if not isinstance(s, tree.Equation) or (values and any(t.index for t in (s.target, *values))):
             raise problem("under a condition only equations of names can stand: give the parts names above it", s.line)
-        values[s.target] = tree.put(s.value, {target.name: value for target, value in values.items()})
+        values[s.target] = put_in_place(s.value, {target.name: value for target, value in values.items()}, s.line)
         keywords[s.target] = s.keyword if s.keyword != "let" else keywords.get(s.target, "let")
     return Branch(values, keywords)
+
+
+def put_in_place(expr: tree.Expr, values: Mapping[str, tree.Expr], line: int) -> tree.Expr:
+    """An expression with values in the place of names. Raises a `SyntaxProblem` where it gets too long: a value that is
+    read twice on each line doubles with it."""
+    found = tree.put(expr, values)
+    if tree.count_nodes(found) > MAX_NODES:
+        raise problem("what is computed here is too long for one formula: give a part of it a name outside", line)
+    return found
 
 
 def joined(line: int, condition: tree.Expr, then: Branch, other: Branch) -> list[tree.Equation]:

@@ -9,13 +9,12 @@ from functools import cached_property
 from itertools import pairwise, takewhile
 
 from symbackprop.model.text import lambdas, tree
-from symbackprop.model.text.branches import RETURN
+from symbackprop.model.text.branches import MAX_NODES, RETURN, put_in_place
 from symbackprop.model.text.expressions import expression, formula_of
 from symbackprop.model.text.meant_lines import left_out
 from symbackprop.model.text.tokens import END, NAME, Cursor, Line, Token, ended, problem
 
 _IDLE = ("print", "assert")  # what lines begin with of which nothing is read
-MAX_NODES = 20_000
 
 
 @dataclass(frozen=True)
@@ -103,7 +102,7 @@ class Helpers:
             raise problem(f"{head.name} returns before its last line: `return …` stands there alone", head.line)
         for s in body:
             if isinstance(s, tree.Equation) and s.target.index is None:
-                found[s.target.name] = tree.put(s.value, found)
+                found[s.target.name] = put_in_place(s.value, found, s.line)
             elif not isinstance(s, tree.Said):
                 raise problem(f"{head.name} is more than formulas: write what it computes where it is called", s.line)
         value = head.value if head.value is not None else found.get(RETURN)

@@ -280,5 +280,12 @@ def put(expr: Expr, found: Mapping[str, Expr]) -> Expr:
 
 
 def count_nodes(expr: Expr) -> int:
-    """How many parts a formula has."""
-    return 1 + sum(count_nodes(part) for part in parts(expr))
+    """How many parts a formula has; what stands in it at several places is only gone through once."""
+    known = dict[int, int]()
+
+    def count(part: Expr) -> int:
+        if id(part) not in known:
+            known[id(part)] = 1 + sum(map(count, parts(part)))
+        return known[id(part)]
+
+    return count(expr)
