@@ -249,7 +249,7 @@ def _found_in(trees: Iterable[m.Math]) -> tuple[set[str], set[str], tuple[str, .
         match x:
             case m.Array():
                 letters.update(x.letters)
-                places = min(places or x.letters, x.letters, key=lambda those: abs(len(those) - 2))
+                places = min(x.letters, places or x.letters, key=lambda those: abs(len(those) - 2))
             case m.Big():
                 letters.update(x.letters)
             case m.Letter(name) | m.AtStep(_, name) | m.Range(name):
