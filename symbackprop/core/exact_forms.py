@@ -174,6 +174,8 @@ class Forms:
 
     def _roots(self, one: f.Formula, other: f.Formula) -> f.Formula | None:
         """√a − √b = (a − b)/(√a + √b)."""
+        if not f.split_sign(other)[0].is_negative:
+            return None
         (sign, a), (less, b) = self._squared(one), self._squared(other)
         if a is None or b is None or (sign, less) != (1, -1) or (isinstance(one, f.Num) and isinstance(other, f.Num)):
             return None
