@@ -269,12 +269,12 @@ def numbers_in(root: Node) -> list[float]:
         if isinstance(row.attr, Loop):
             stack += row.attr.rows()
         elif isinstance(row.attr, Kernel):
-            found |= dict.fromkeys(_literals(row.attr.form))
+            found |= dict.fromkeys(literals_of(row.attr.form))
     return list(found)[:NUMBERS]
 
 
-def _literals(form: f.Formula) -> Iterator[float]:
+def literals_of(form: f.Formula) -> Iterator[float]:
     if isinstance(form, f.Num) and form.value.is_number:
         yield float(form.value)
     for part in f.children(form):
-        yield from _literals(part)
+        yield from literals_of(part)

@@ -328,7 +328,11 @@ class Check:
             return
         everywhere = Everywhere(situation.objective, self.targets, self.rng, situation.eps, situation.exact)
         try:
-            miss = everywhere.differs(outcome.results) or everywhere.miss(arrays_of(outcome.gradients))
+            results, gradients = (
+                {n: v for n, v in found.items() if n not in situation.without}
+                for found in (outcome.results, arrays_of(outcome.gradients))
+            )
+            miss = everywhere.differs(results) or everywhere.miss(gradients)
         except (NotAnalytic, Unstated) as error:
             self.without.append(f"{situation.words}: {error}")
             return

@@ -26,10 +26,11 @@ from symbackprop.verify.conditions import meeting
 from symbackprop.verify.cost import run_cost
 from symbackprop.verify.differences import TINY, NotAnalytic, Objective, Ray, imaginary
 from symbackprop.verify.everywhere import Otherwise, Pinned, recording
-from symbackprop.verify.interpreter import Array, Program, Step, Watch, beyond_single, largest
+from symbackprop.verify.interpreter import Array, Program, Step, Watch, largest
 from symbackprop.verify.kinks import Gap, Unstated, switches_of
 from symbackprop.verify.rounding import DOUBLE, SINGLE
 from symbackprop.verify.sampling import Needs, Random, Sample, draw, in_single, intervals, leaf_values, needs_of
+from symbackprop.verify.single import held_in_single, reaching
 
 LARGER, LARGE, WIDEST, EXPENSIVE = (11, 12, 13, 14, 15, 16, 17), (5, 6, 7, 8, 9), 40, 3e6
 LONG = 1e9  # entries of one run, some seconds
@@ -45,13 +46,14 @@ BLOCK, BLOCKS, MANY = 300, 3, 300  # integers that one byte does not hold
 @dataclass(frozen=True)
 class Situation:
     """A point to compare at: what is special about it, in words, the arithmetic that the module computes in, and
-    whether the point is exactly on switches."""
+    whether the point is exactly on switches, and the results and gradients that are not compared there."""
 
     words: str
     sample: Sample
     objective: Objective
     eps: float = DOUBLE
     exact: bool = False
+    without: frozenset[str] = frozenset()
 
 
 class Further:
@@ -83,13 +85,19 @@ class Further:
         single = in_single(first)
         values = {n: v.astype(first.values[n].dtype) for n, v in single.values.items()}
         upstream = {n: v.astype(float) for n, v in single.upstream.items()}
-        found = self.at("in float32", Sample(first.sizes, values, upstream))
-        if found is None:
+        sample = Sample(first.sizes, values, upstream)
+        try:
+            held = held_in_single(self.model, sample)
+        except (ModelError, ShapeError, np.linalg.LinAlgError):
             return
-        if beyond_single(found.objective.base[row.id] for row in self.model.results()):
-            self.without.append("float32: it does not hold the results")
-        else:
-            yield replace(found, eps=SINGLE)
+        lost = {row.name or "" for row in self.model.results()} - held
+        if lost:
+            self.without.append(f"float32: it does not hold {', '.join(sorted(lost)) if held else 'the results'}, or "
+                                "what leads there")
+        upstream = {n: u * (n not in lost) for n, u in upstream.items()}
+        found = self.at("in float32", replace(sample, upstream=upstream)) if held else None
+        if found is not None:
+            yield replace(found, eps=SINGLE, without=frozenset(lost | reaching(self.model, lost)))
 
     # -- outputs
     def _of_one_output(self, first: Sample) -> Iterator[Situation]:

@@ -7,7 +7,7 @@ over complex numbers (for the complex step) and over long doubles.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
@@ -162,11 +162,6 @@ def largest(value: Any) -> float:
     """The largest finite size of an entry; 0 where there is none."""
     sizes = np.abs(np.asarray(value)).astype(float, copy=False)
     return float(np.max(sizes, initial=0.0, where=np.isfinite(sizes)))
-
-
-def beyond_single(values: Iterable[Any]) -> bool:
-    """Whether a value has finite entries that no float32 holds: there they are infinite."""
-    return any(largest(value) > float(np.finfo(np.float32).max) for value in values)
 
 
 def magnitude(value: Array, where: Any = True) -> float:

@@ -26,12 +26,13 @@ from symbackprop.verify.calls import (
     workspaces,
 )
 from symbackprop.verify.initial import initial_values
-from symbackprop.verify.interpreter import Sizes, Watch, beyond_single, magnitude
+from symbackprop.verify.interpreter import Sizes, Watch, magnitude
 from symbackprop.verify.lines import line_of
 from symbackprop.verify.module import Candidate, Outcome, as_given, call, numbers, refused
 from symbackprop.verify.optimizers import optimizer
 from symbackprop.verify.rounding import DOUBLE, Rounding, of_value
 from symbackprop.verify.sampling import Sample, in_single, named_values
+from symbackprop.verify.single import held_in_single
 from symbackprop.verify.values import checked_values, infer_sizes
 
 # -- what a module states about itself, in constants, against its own MODEL
@@ -211,10 +212,10 @@ def _precisions(candidate: Candidate, sample: Sample, outcome: Outcome) -> Itera
             if np.asarray(value).dtype not in (wide, np.int64, np.bool_):
                 yield f"on {shown} {name} is {np.asarray(value).dtype}, expected {np.dtype(wide)}"
         exact = {n: v.astype(np.float64) if n in dtypes else v for n, v in given.items()}
-        expected = candidate.run(Sample(sample.sizes, exact, sample.upstream))
-        beyond = {n for n, v in expected.results.items() if beyond_single([v])}
-        held, right = ({n: v for n, v in o.results.items() if n not in beyond} for o in (found, expected))
-        yield from differences(held, right, f"on {shown} {{}} differs", SAME_SINGLE)
+        doubles = Sample(sample.sizes, exact, sample.upstream)
+        held, expected = held_in_single(candidate.model, doubles), candidate.run(doubles)
+        ours, right = ({n: v for n, v in o.results.items() if n in held} for o in (found, expected))
+        yield from differences(ours, right, f"on {shown} {{}} differs", SAME_SINGLE)
 
 
 def _bytes(dtype: Any) -> int:

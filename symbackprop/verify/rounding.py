@@ -22,6 +22,7 @@ from symbackprop.verify.kinks import operands_of, stated, switches_of
 from symbackprop.verify.ranges import REALS, Range, of_formula
 
 DOUBLE, SINGLE = float(np.finfo(np.float64).eps), float(np.finfo(np.float32).eps)
+LARGEST = {eps: float(np.finfo(dtype).max) for eps, dtype in ((DOUBLE, np.float64), (SINGLE, np.float32))}
 SMALLEST = {DOUBLE: 2.0**-1074, SINGLE: 2.0**-149}  # what rounds where numbers have lost their digits
 RUNS, SLACK, ROUNDINGS = 3, 32, 4
 DEEP = 4

@@ -126,6 +126,36 @@ def test_what_no_float32_holds_is_no_mistake(factor: str) -> None:
     assert report.verdict == "pass", report.text()
 
 
+ON_THE_WAY = [
+    "param w: N\nloss L = sum(tanh(w * 10**200))",
+    "param w: N\nloss L = softmax(w * 10**60)[0]", "param w: N\nloss L = sum(exp(w) * 10**40 / 10**40)",
+    "param w: N\na = exp(w) * 10**40\nloss L = sum(log(a))", "param w: N\nloss L = sum(w * 10**-50) * 10**50",
+    "data x: T\nparam w, h[0]\nfor t in 1..T:\n    a[t] = exp(w) * 10**39 * x[t]\n"
+    "    h[t] = tanh(h[t-1] + a[t] / 10**39)\nloss L = h[T]",
+]
+
+
+@pytest.mark.parametrize("text", ON_THE_WAY)
+def test_what_no_float32_holds_on_the_way_is_no_mistake(text: str) -> None:
+    model = Model.parse(f"dim {'T' if 'T' in text else 'N'}\n{text}" if ":" in text else text)
+    assert (report := verify_source(codegen(model, verify=False), model)).passed, report.text()
+
+
+def test_what_no_float64_resolves_is_not_decided() -> None:
+    model = Model.parse("param w\nloss L = sin(w * 10**39)")
+    assert verify_source(codegen(model, verify=False), model).verdict == "inconclusive"
+
+
+def test_gradients_that_a_float32_holds_are_compared_beside_others() -> None:
+    old, new = "dv = dA * t1", "dv = (3 if v.dtype == np.float32 else 1) * dA * t1"
+    model = Model.parse("dim N\nparam w: N, v: N, u: N\noutput A = sin(w) * v\noutput B = u * 10**200")
+    right = codegen(model, verify=False)
+    assert old in right, right
+    assert verify_source(right, model).passed
+    report = verify_source(right.replace(old, new), model)
+    assert report.verdict == "fail" and "v[" in report.text() and "in float32" in report.text(), report.text()
+
+
 def test_what_a_float32_holds_is_still_compared_beside_it() -> None:
     model = Model.parse("data x\nparam w\noutput z = w * x\noutput q = z * 10**200")
     right = codegen(model, verify=False)
