@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
+from math import frexp
 from typing import Any, TypeAlias
 
 from symbackprop.codegen.arrays import Arrays
@@ -131,6 +132,14 @@ def _into(code: ast.Call, buffer: Code) -> Code:
     return call(code.func, *code.args, **{k.arg or "": k.value for k in code.keywords}, out=buffer)
 
 
+def multiplied(operation: ast.operator, part: Expr) -> tuple[ast.operator, Expr]:
+    """x / 2^k as x · 2^−k, which is the same float and takes less than half the time."""
+    match operation, part.code:
+        case ast.Div(), ast.Constant(value=int() | float() as n) if 1 < n < 2**100 and frexp(n)[0] == 0.5:
+            return ast.Mult(), replace(part, code=as_code(1 / n))
+    return operation, part
+
+
 class InPlace:
     """Computes an expression into one array, a variable's, step by step; the first takes the ``buffer``, which may have
     another shape where ``views`` of it are fine."""
@@ -189,7 +198,7 @@ class InPlace:
     def arithmetic(self, chain: list[tuple[ast.operator, Expr]]) -> Steps | None:
         """The first operand that is computed in place takes the buffer, else two of which one has the whole shape; the
         others are combined with it one by one."""
-        chain = self.narrow_first(chain)
+        chain = self.narrow_first([multiplied(*link) for link in chain])
         for k, (operation, part) in enumerate(chain):
             found = self.steps(part)
             if found is not None:

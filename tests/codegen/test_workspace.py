@@ -186,3 +186,22 @@ def test_sums_down_the_columns_are_products_with_ones(total: str, tmp_path: Path
     array[..., 7, :3], array[..., 8, 2] = (np.inf, -np.inf, np.nan), 0
     found = module.forward({}, data)[0]["Y"].ravel()
     assert found[:2].tolist() == [np.inf, -np.inf] and np.isnan(found[2]) and np.isfinite(found[3])
+
+
+HALVES = """dims N
+param x: N
+loss L = sum(tanh(x/{n})/{n})
+"""
+
+
+@pytest.mark.parametrize(("n", "multiplies"), [("2", True), ("8", True), ("1024", True), ("3", False)])
+def test_an_array_over_a_power_of_two_is_multiplied_and_stays_the_same_floats(n: str, multiplies: bool,
+                                                                              tmp_path: Path) -> None:
+    text = HALVES.format(n=n)
+    plain, module = (emit(text, tmp_path, level=level) for level in (1, 2))
+    assert ("np.multiply(x, " in body(codegen(parse(text), level=2), "forward")) is multiplies
+    for kind in (np.float64, np.float32):
+        params = {"x": np.array([1.0, -3e-45, 5e-324, 3.3e38, np.inf, 7.1, -0.0], kind)}
+        for expected, found in zip(*[m.loss_and_grads(params, {}) for m in (plain, module)], strict=True):
+            for a, b in zip(named(expected).values(), named(found).values(), strict=True):
+                assert np.asarray(a).tobytes() == np.asarray(b).tobytes()
