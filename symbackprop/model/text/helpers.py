@@ -11,6 +11,7 @@ from itertools import pairwise, takewhile
 from symbackprop.model.text import lambdas, tree
 from symbackprop.model.text.branches import MAX_NODES, RETURN, put_in_place
 from symbackprop.model.text.expressions import expression, formula_of
+from symbackprop.model.text.imports import imported, named
 from symbackprop.model.text.meant_lines import left_out
 from symbackprop.model.text.tokens import END, NAME, Cursor, Line, Token, ended, problem
 
@@ -34,6 +35,7 @@ class Helpers:
 
     def __init__(self, lines: Sequence[Line]) -> None:
         self.lines, self.depth = lines, 0
+        self.imported = imported(lines)
         self.known: dict[str, tuple[Head, tree.Expr]] = {}
         self.values: dict[str, tree.Expr] = {}  # of those that are known, with what they call
         self.opened: list[str] = []
@@ -105,7 +107,7 @@ class Helpers:
                 found[s.target.name] = put_in_place(s.value, found, s.line)
             elif not isinstance(s, tree.Said):
                 raise problem(f"{head.name} is more than formulas: write what it computes where it is called", s.line)
-        value = head.value if head.value is not None else found.get(RETURN)
+        value = named(head.value, self.imported) if head.value is not None else found.get(RETURN)
         if value is None:
             raise problem(f"{head.name} returns nothing: its last line is `return …`", head.line)
         self.known = {name: found for name, found in self.known.items() if self.depth or not found[0].inside}
@@ -117,7 +119,7 @@ class Helpers:
         """A statement with what helpers return in the place of their calls."""
         if not isinstance(statement, tree.Equation):
             return statement
-        statement = replace(statement, value=self.inlined(statement.value))
+        statement = replace(statement, value=self.inlined(named(statement.value, self.imported)))
         if not self.depth:
             self.assigned[statement.target.name] = statement.line
             self.values.clear()

@@ -18,6 +18,7 @@ from symbackprop.model.text.branches import RESULT, RETURN, Branch, branch, join
 from symbackprop.model.text.characters import plain_latex, readable
 from symbackprop.model.text.expressions import COMPARISONS, expression, size
 from symbackprop.model.text.helpers import Helpers
+from symbackprop.model.text.imports import is_import
 from symbackprop.model.text.meant_lines import (
     declared_instead,
     in_reals,
@@ -261,7 +262,7 @@ def _refuse_deep(what: str, line: int, nesting: int) -> None:
 
 
 _EXECUTED = ("backward", "zero_grad", "step", "train", "eval", "show")
-_IMPORT = "the line `{first} …` says nothing here: every function is at hand"
+_IMPORT = "the line `{first} …` says whose functions are meant: every one is at hand"
 _END = "`{first}` says nothing here: the lines of a loop are indented"
 _STEP = "the line `{first} {second} …` says nothing here: steps of an optimizer are taken outside of the model"
 _COMMAND = "the line `{first} …` says nothing here: nothing is executed"
@@ -278,7 +279,7 @@ def _says_nothing(c: Cursor) -> str:
     if updated and any(a.text == word and b.is_sign(".") and d.text == "grad" for a, b, d in zip(
             c.tokens[1:], c.tokens[2:], c.tokens[3:], strict=False)):
         return _STEP
-    if word in ("import", "from") and second.kind == NAME:
+    if is_import(c.tokens):
         return _IMPORT
     calls = second.is_sign(".") and c.tokens[2].text in _EXECUTED and c.tokens[3].is_sign("(")
     if calls or (word == "print" and second.is_sign("(")) or (word == "assert" and not second.is_sign("=", "[")):
