@@ -8,18 +8,19 @@ from itertools import chain, count
 
 import sympy as sp
 
-from symbackprop.core.names import text_name
+from symbackprop.core.names import text_name, unplaced
 
 _SPARE = "ijklmpqrsuvabcdefghnotwxyz"
 
 
 class AxisLetters:
-    """Hands out index letters, which are neither a name (``taken``) nor a size. A letter of the document runs over one
-    size throughout; one of a step does so in its step. ``counters`` are those of loops, with how far they run: indices
-    of stacks outside of the loops."""
+    """Hands out index letters, which are neither a name (``taken``), at a step or without it, nor a size. A letter of
+    the document runs over one size throughout; one of a step does so in its step. ``counters`` are those of loops, with
+    how far they run: indices of stacks outside of the loops."""
 
-    def __init__(self, taken: Iterable[str], counters: Mapping[str, sp.Expr] | None = None) -> None:
+    def __init__(self, taken: Collection[str], counters: Mapping[str, sp.Expr] | None = None) -> None:
         self.taken = {text_name(name) for name in taken}
+        self.names = self.taken | {text_name(unplaced(name)) for name in taken}
         self.runs: dict[str, sp.Expr] = dict(counters or {})
         self.along: dict[sp.Expr, dict[str, None]] = {}  # the same by size
         self.numbered = 1  # the first letter with a number that may be new
@@ -67,6 +68,6 @@ class AxisLetters:
         first = size.name[0].lower() if size.is_Symbol else ""
         numbered = (f"i_{k}" for k in count(self.numbered))
         for x in chain((x for x in known if x in wishes), wishes, known, first, _SPARE, numbered):
-            free = x not in used and x not in self.closed and x not in self.taken
+            free = x not in used and x not in self.closed and x not in self.names
             if free and self.runs.get(x, size) == size == self.own.get(x, size):
                 yield x

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import reduce
 from inspect import Parameter, signature
 from itertools import product
@@ -116,6 +117,24 @@ def test_every_equation_holds_whatever_an_abstract_function_is(text: str, monkey
 def test_an_index_is_neither_a_size_nor_a_name(view: str) -> None:
     text = "dim i, j, k\nparam A: i x j, B: j x k, q: k\nC = A @ B * q\nloss L = sum(tanh(C)**2) + sum(C[:, 0])"
     check(verdicts(derive(Model.parse(text)), view), 0)
+
+
+@pytest.mark.parametrize("view", ["matrix", "index", "jacobian"])
+def test_an_index_is_no_value_of_a_step(view: str) -> None:
+    d = derive(Model.parse("""
+    dim T, B, H
+    data x: T x B x H, h[0]: B x H
+    param U: H x H, W: H x H
+    for t in 1..T:
+        b[t] = h[t-1] @ W
+        k[t] = b[t] @ U + x[t]
+        h[t] = tanh(k[t])
+    loss L = mean(h[T] ** 2)
+    """))
+    page = replace(build_document(d, Options(view=view)), rules=())  # their letters stand for any arrays
+    trees = [x for tree in page.trees() for x in m.walk(tree)]
+    sums = [x for tree in trees if isinstance(tree, m.Big) for x in tree.letters]
+    assert not {*sums, *[x.name for x in trees if isinstance(x, m.Letter)]} & {"k", "b", "h", "x"}
 
 
 @pytest.mark.parametrize("view", ["matrix", "index", "jacobian"])
