@@ -488,8 +488,10 @@ def gated(x: np.ndarray, gate: np.ndarray) -> np.ndarray:
 
 
 def limited(x: np.ndarray) -> np.ndarray:
-    """x, no further from 0 than 1e12: a factor beside gates such as sigmoid', which are 0 beyond."""
-    return x if np.vdot(x, x) <= 1e24 else np.clip(x, -1e12, 1e12)
+    """x, no further from 0 than 1e100, 1e12 in float32: a factor beside gates such as sigmoid', which are 0 beyond."""
+    square = np.vdot(x, x)
+    bound = 1e100 if square.dtype == np.float64 else 1e12
+    return x if square <= bound**2 else np.clip(x, -bound, bound)
 
 
 def chebyshev(coefficients: tuple, t: np.ndarray) -> np.ndarray:

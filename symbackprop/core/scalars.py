@@ -754,7 +754,7 @@ def _bernoulli_loss(np: Numpy, p: Any, y: Any) -> Any:
     return -(term(y, p) + term(1 - y, 1 - p))
 
 
-LIMIT = 1e12  # its cube is a float32, and sigmoid, tanh and the normal distribution are constant beyond it
+LIMIT = 1e100  # its cube is a float, and so is that of 1e12 in float32; gates are constant beyond it
 POSITIVE = ((0.3, 3.0),)
 UNIT = ((-0.9, 0.9),)
 ANY = (-2.0, 2.0)
@@ -997,7 +997,7 @@ _RECORDS = [
     Scalar("gated", opaque("gated"), _gated, (Y, call("limited", X)), (ANY, (0.0, 1.0)), role=Role.GATED,
            public=False, guards=X * Y, note="0 where the gate y is 0, even at an infinite x"),
     Scalar("limited", opaque("limited"), _limited, (ONE,), public=False, guards=X, role=Role.LIMITED,
-           note="no further from 0 than 1e12: a factor beside gates, which are constant out there"),
+           note="no further from 0 than 1e100, 1e12 in float32: a factor beside gates, which are constant out there"),
     Scalar("logit_loss", opaque("logit_loss"), _logit_loss, (call("sigmoid", X) - Y, -X),
            (ANY, (0.1, 0.9)), spelled=call("softplus", X) - Y * X, public=False,
            said=("softplus has the derivative σ, term by term",), called="binary_cross_entropy_with_logits", reads="z"),

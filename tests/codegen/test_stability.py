@@ -502,3 +502,12 @@ def test_the_log_of_anything_made_of_a_probability(
             grads = module.backward(cache, np.ones_like(expected))
         np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
         assert np.isfinite(grads["z"]).all()
+
+
+def test_a_gate_may_be_narrow_where_its_input_is_far_out(tmp_path: Path) -> None:
+    module = emit("param x\nparam b\nloss L = swish(x, b)", tmp_path)
+    gate, fall = 0.7310585786300049, 0.19661193324148185  # σ(1) and σ'(1)
+    for b in (1e-14, 1e-60, 1e-99):
+        loss, grads = module.loss_and_grads({"x": 1 / b, "b": b}, {})
+        found = [loss * b, grads["x"], grads["b"] * b * b]
+        np.testing.assert_allclose(found, [gate, gate + fall, fall], rtol=1e-12)

@@ -186,8 +186,9 @@ def where_selected(a: jax.Array | float, s: jax.Array | float) -> jax.Array:
 
 
 def limited(x: jax.Array) -> jax.Array:
-    """x, no further from 0 than 1e12: a factor beside gates such as sigmoid', which are 0 beyond."""
-    return jnp.clip(x, -1e12, 1e12)
+    """x, no further from 0 than 1e100, 1e12 in float32: a factor beside gates such as sigmoid', which are 0 beyond."""
+    bound = 1e100 if x.dtype == jnp.float64 else 1e12
+    return jnp.clip(x, -bound, bound)
 
 
 def log_product(x: jax.Array | float, y: jax.Array | float) -> jax.Array:

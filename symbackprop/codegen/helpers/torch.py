@@ -254,8 +254,9 @@ def where_selected(a: torch.Tensor, s: torch.Tensor) -> torch.Tensor:
 
 
 def limited(x: torch.Tensor) -> torch.Tensor:
-    """x, no further from 0 than 1e12: a factor beside gates such as sigmoid', which are 0 beyond."""
-    return torch.clip(x, -1e12, 1e12)
+    """x, no further from 0 than 1e100, 1e12 in float32: a factor beside gates such as sigmoid', which are 0 beyond."""
+    bound = 1e100 if x.dtype == torch.float64 else 1e12
+    return torch.clip(x, -bound, bound)
 
 
 def log_product(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
