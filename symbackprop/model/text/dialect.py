@@ -119,7 +119,8 @@ def _of_distribution(expr: tree.Member, names: Container[str]) -> tuple[tree.Exp
     if expr.args is None or not isinstance(base, tree.Name) or base.name in names:
         return None
     path = ".".join(_path(expr)[1::-1])
-    found = spelled("s", path, expr.args, dict(expr.options))
+    calls = (spelled(whose, path, expr.args, dict(expr.options)) for whose in _DISTRIBUTIONS.get(base.name, "s"))
+    found = next((call for call in calls if call is not None), None)
     if found is None and expr.name in _DENSITIES:
         log = spelled("s", f"{path.removesuffix(expr.name)}log{expr.name}", expr.args, dict(expr.options))
         found = None if log is None else (tree.Call("exp", log[:1], ()), f"exp({log[1]})")
@@ -129,6 +130,7 @@ def _of_distribution(expr: tree.Member, names: Container[str]) -> tuple[tree.Exp
 
 
 _DENSITIES = ("pdf", "pmf")
+_DISTRIBUTIONS = dict.fromkeys(("tf", "tfp", "tfd", "distrax"), "fs")  # whose first parameters are logits
 
 
 def _of_two_distributions(expr: tree.Member) -> tuple[tree.Expr, str] | None:
@@ -255,7 +257,7 @@ def _whose(expr: tree.Expr, module: str) -> str:
     if "scipy" in _path(expr):
         return "sn"
     if _root(expr) not in TORCH:
-        return {"tf": "f", "jax": "jn", "optax": "o"}.get(_root(expr), "n")
+        return {"tf": "f", "jax": "jn", "lax": "jn", "optax": "o"}.get(_root(expr), "n")
     return "l" if module == "linalg" else "t"
 
 

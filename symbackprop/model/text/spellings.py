@@ -41,7 +41,7 @@ n: cov (x, rowvar~True) -> (x - mean(x, axis=1, keepdims=True)) @ (x - mean(x, a
 keepdims=True)).T / (x.shape[1] - 1)
 n: cov (x, rowvar:False) -> (x - mean(x, axis=0)).T @ (x - mean(x, axis=0)) / (x.shape[0] - 1)
 n: cov (x, y) -> stack(stack(covariance(x, x), covariance(x, y)), stack(covariance(x, y), covariance(y, y)))
-p: covariance (x, y) -> sum((x - mean(x)) * (y - mean(y))) / (x.shape[0] - 1)
+p: covariance (x, y) -> einsum("i,i->", x - mean(x), y - mean(y)) / (x.shape[0] - 1)
 t: cov (x) -> (x - mean(x, axis=1, keepdims=True)) @ (x - mean(x, axis=1, keepdims=True)).T \
 / (x.shape[1] - 1)
 n: tile (x, reps) -> tile(x, reps)
@@ -166,7 +166,7 @@ t: cholesky_solve (b, c|L, upper~False) -> solve_triangular(c.mT, solve_triangul
 t: cholesky_solve (b, c|L, upper:True) -> solve_triangular(c, solve_triangular(c.mT, b, lower=True))
 t: cholesky_inverse (c|L, upper~False) -> solve_triangular(c.mT, solve_triangular(c, eye(c.shape[-1]), lower=True))
 s: uniform.logpdf (x, loc=0, scale=1) -> zeros_like(x) - log(scale)
-s: dirichlet.logpdf (x, alpha) -> sum((alpha - 1) * log(x)) + lgamma(sum(alpha)) - sum(lgamma(alpha))
+s: dirichlet.logpdf (x, alpha) -> einsum("i,i->", alpha - 1, log(x)) + lgamma(sum(alpha)) - sum(lgamma(alpha))
 s: gumbel_r.logpdf (x, loc=0, scale=1) -> -(x - loc) / scale - exp(-(x - loc) / scale) - log(scale)
 s: gumbel_l.logpdf (x, loc=0, scale=1) -> (x - loc) / scale - exp((x - loc) / scale) - log(scale)
 s: pareto.logpdf (x, b, loc=0, scale=1) -> log(b) - (b + 1) * log((x - loc) / scale) - log(scale)
@@ -182,7 +182,7 @@ s: expon.sf (x, loc=0, scale=1) -> exp(-(x - loc) / scale)
 s: logistic.cdf (x, loc=0, scale=1) -> sigmoid((x - loc) / scale)
 s: weibull_min.cdf (x, c, loc=0, scale=1) -> -expm1(-((x - loc) / scale)**c)
 s: weibull_min.sf (x, c, loc=0, scale=1) -> exp(-((x - loc) / scale)**c)
-s: stats.entropy (p, q) -> sum(rel_entr(p / sum(p), q / sum(q)))
+s: stats.entropy (p, q) -> sum(rel_entr(p / sum(p, axis=0), q / sum(q, axis=0)), axis=0)
 s: stats.zscore (x, axis=0, ddof=0) -> (x - mean(x, axis=axis, keepdims=True)) / std(x, axis=axis, keepdims=True, \
 ddof=ddof)
 s: stats.gmean (x, axis=0) -> exp(mean(log(x), axis=axis))
@@ -193,10 +193,11 @@ s: stats.kurtosis (x, axis=0, fisher~True) -> mean((x - mean(x, axis=axis, keepd
 / var(x, axis=axis)**2 - 3
 s: stats.iqr (x) -> quantile(x, 0.75) - quantile(x, 0.25)
 s: stats.pearsonr (x, y) -> stack(pearson(x, y))
-s: stats.ttest_1samp (x, m|popmean) -> stack((mean(x) - m) / (std(x, ddof=1) / sqrt(x.shape[0])))
+s: stats.ttest_1samp (x, m|popmean) -> stack((mean(x, axis=0) - m) / (std(x, axis=0, ddof=1) \
+/ sqrt(x.shape[0])))
 s: distance.cosine (u, v) -> 1 - sum(u * v) / (norm(u) * norm(v))
-s: distance.euclidean (u, v) -> norm(u - v)
-s: distance.sqeuclidean (u, v) -> sum((u - v)**2)
+s: distance.euclidean (u, v) -> norm(u - v, axis=-1)
+s: distance.sqeuclidean (u, v) -> sum((u - v)**2, axis=-1)
 s: distance.cityblock (u, v) -> sum(abs(u - v))
 s: distance.chebyshev (u, v) -> max(abs(u - v))
 s: distance.mahalanobis (u, v, VI) -> sqrt((u - v) @ VI @ (u - v))
@@ -263,6 +264,7 @@ f: diag_part (x) -> diagonal(x, 0, -2, -1)
 j: standardize (x, axis=-1, epsilon=1e-5) -> layer_norm(x, axis=axis, eps=epsilon)
 f: constant convert_to_tensor (x) -> x
 j: swish (x) -> silu(x)
+j: clamp (low|min, x, high|max) -> clip(x, low, high)
 j: select (pred, on_true, on_false) -> where(pred, on_true, on_false)
 j: glu (x, axis=-1) -> split(x, 2, axis=axis)[0] * sigmoid(split(x, 2, axis=axis)[1])
 t: vstack row_stack hstack column_stack (tensors) -> np.@(tensors)
@@ -294,7 +296,7 @@ n: binom (n, k) -> gammasgn(n + 1) * wave_below(k + 1) * wave_below(n - k + 1) *
 + log_gamma_below(k + 1) + log_gamma_below(n - k + 1))
 n: perm (n, k) -> where((k <= n) * (n >= 0) * (k >= 0), exp(lgamma(n + 1) - lgamma(n - k + 1)), 0)
 n: corrcoef (x, y) -> stack(stack(1, pearson(x, y)), stack(pearson(x, y), 1))
-p: pearson (x, y) -> sum((x - mean(x)) * (y - mean(y))) / (norm(x - mean(x)) * norm(y - mean(y)))
+p: pearson (x, y) -> einsum("i,i->", x - mean(x), y - mean(y)) / (norm(x - mean(x)) * norm(y - mean(y)))
 n t: trapz trapezoid (y) -> sum(y[..., 1:] + y[..., :-1], axis=-1) / 2
 n t: trapz trapezoid (y, x) -> sum((y[..., 1:] + y[..., :-1]) * (x[..., 1:] - x[..., :-1]), axis=-1) / 2
 n t: trapz trapezoid (y, !dx) -> dx * sum(y[..., 1:] + y[..., :-1], axis=-1) / 2
@@ -366,7 +368,8 @@ s: weibull_min.logpdf (x, c, loc=0, scale=1) -> log(c / scale) + (c - 1) * log((
 s: chi2.logpdf (x, df) -> (df / 2 - 1) * log(x) - x / 2 - lgamma(df / 2) - df / 2 * log(2)
 s: multivariate_normal.logpdf (x, mean, cov) -> -(sum((x - mean) * transpose(solve(cov, transpose(x - mean))), \
 axis=-1) + logdet(cov) + cov.shape[0] * log(2 * pi)) / 2
-s: stats.entropy (p) -> -sum(xlogy(p / sum(p), p / sum(p)))
+s: stats.entropy (p, axis=0) -> -sum(xlogy(p / sum(p, axis=axis, keepdims=True), p / sum(p, axis=axis, \
+keepdims=True)), axis=axis)
 s: Normal.log_prob (x, loc, scale) -> -((x - loc) / scale)**2 / 2 - log(scale) - log(2 * pi) / 2
 s: Laplace.log_prob (x, loc, scale) -> -abs((x - loc) / scale) - log(2 * scale)
 s: Exponential.log_prob (x, rate) -> log(rate) - rate * x
@@ -374,6 +377,9 @@ s: Poisson.log_prob (x, rate) -> xlogy(x, rate) - rate - lgamma(x + 1)
 s: Bernoulli.log_prob (x, probs) -> xlogy(x, probs) + xlogy(1 - x, 1 - probs)
 s: Bernoulli.log_prob (x, !logits) -> -binary_cross_entropy_with_logits(logits, x)
 s: Categorical.log_prob (x, !logits) -> -cross_entropy(logits, x)
+f: Bernoulli.log_prob (x, logits) -> -binary_cross_entropy_with_logits(logits, x)
+f: Binomial.log_prob (x, n|total_count, logits) -> lchoose(n, x) + logits * x - n * softplus(logits)
+f: Categorical.log_prob (x, logits) -> -cross_entropy(logits, x)
 s: Gamma.log_prob (x, concentration, rate) -> xlogy(concentration, rate) + (concentration - 1) * log(x) - rate * x \
 - lgamma(concentration)
 s: Beta.log_prob (x, a|concentration1, b|concentration0) -> (a - 1) * log(x) + (b - 1) * log1p(-x) - betaln(a, b)
@@ -551,7 +557,8 @@ r: crossprod (x, y) -> x.T @ y
 r: tcrossprod (x) -> x @ x.T
 r: tcrossprod (x, y) -> x @ y.T
 r t: t (x) -> transpose(x)
-r: nrow length (x) -> x.shape[0]
+r: nrow (x) -> x.shape[0]
+r: length (x) -> x.size
 r: ncol (x) -> x.shape[1]
 f: reduce_sum (x, axis=None, keepdims=False) -> sum(x, axis=axis, keepdims=keepdims)
 f: reduce_mean (x, axis=None, keepdims=False) -> mean(x, axis=axis, keepdims=keepdims)
