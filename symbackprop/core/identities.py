@@ -141,9 +141,10 @@ class Logarithms:
         return _added(terms if rest == f.ONE else [*terms, self._plain(rest, args)])
 
     def _of_sum(self, terms: Sequence[f.Formula], args: Sequence[Node]) -> Node | None:
-        """log(1 − p) by the complement of p; log(a + b) = logaddexp(log a, log b), which log 0 = −∞ leaves
-        as it is."""
-        whole = self._of_complement(terms, args)
+        """log(1 − p) by the complement of p, log(c + f(u)) by that of f; log(a + b) = logaddexp(log a, log b), which
+        log 0 = −∞ leaves as it is."""
+        forms = (find(terms, args) for find in (self._of_complement, self._of_raised))
+        whole = next((form for form in forms if form is not None), None)
         if whole is not None or all(map(_is_positive, terms)):
             return whole
         logs = [self._plain(t, args) if _is_positive(t) else self._of_term(t, args) for t in terms]
@@ -162,6 +163,20 @@ class Logarithms:
             term, f.Arg) else None
         signed = isinstance(term, f.Neg) or (record is not None and record.log is not None and record.range[0] < 0)
         return None if signed else self.of_formula(term, args)
+
+    def _of_raised(self, terms: Sequence[f.Formula], args: Sequence[Node]) -> Node | None:
+        """log(c + k·f(u)) = log(c − k + k·g(u)), −f being the complement of g: g is positive where f passes through 0,
+        and its log is a float where f itself is too large."""
+        numbers, others = [t for t in terms if isinstance(t, f.Num)], [t for t in terms if not isinstance(t, f.Num)]
+        if len(numbers) != 1 or len(others) != 1:
+            return None
+        factor, part = f.split_sign(others[0])
+        record, u = self._call_of(part, args) or (None, None)
+        more = None if record is None or record.odd else exact_forms.one_more(record)
+        left = numbers[0].value - factor
+        if more is None or u is None or not factor.is_positive or not left.is_positive:
+            return None
+        return self.of_formula(f.add(f.Num(left), f.mul(f.Num(factor), more)), (u,))
 
     def _of_complement(self, terms: Sequence[f.Formula], args: Sequence[Node]) -> Node | None:
         """log of 1 − f(u); of 1 + f(u) = 1 − f(−u) and 1 − f(u)² = (1 − f(u))·(1 − f(−u)) where f is odd."""

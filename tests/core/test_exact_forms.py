@@ -31,7 +31,7 @@ WRITTEN = (
     "1 - (1 - x*y)", "2 - 2*x/(1 + x)", "1 - 1/(1 + x^2)", "1 - (1 - exp(-x))", "1 + expm1(x)", "log(2 + 2*expm1(x))",
     "log(1 - expm1(x))", "log(1 + sinh(x))", "log(3 - expm1(x))", "log(x*y + sinh(x)*y)", "log(sinh(x))",
     "log(normal_pdf(x))", "sqrt(1 + x^2) - 1", "3 - sqrt(9 + x^2*y^2)", "log((1 + x*y)/(1 - x*y))", "log(1/(1 + x)^3)",
-    "log(1 - x/(1 + x))",
+    "log(1 - x/(1 + x))", "log(3 + 2*expm1(x*y))",
 )
 PLACES = [*product((-3.0, -1.0, 0.5, 2.0), (-2.0, 1.0, 3.0)), (0.1, 0.2)]
 
@@ -58,3 +58,13 @@ def test_values_and_gradients_are_those_of_what_is_written(text: str) -> None:
 def test_names_are_barriers(part: str, whole: str) -> None:
     """What is computed from a named row is computed from its value."""
     assert f"L = {whole}" in codegen(Model.parse(f"param x\ne = {part}\nloss L = {whole}")).split("def forward")[1]
+
+
+@pytest.mark.parametrize("text", ["3 + expm1(x)", "3 - (1 - exp(x))", "2 + expm1(x)/2", "5 + 2*expm1(x)"])
+def test_the_log_of_a_sum_is_a_float_where_an_exponential_in_it_is_none(text: str) -> None:
+    stable = derive_stable(Model.parse(f"param x\nloss L = log({text})")).model
+    assert stable.loss_row is not None
+    (slope,) = grad(stable.loss_row, list(stable.targets().values()))
+    for x, about in ((800.0, (800.0, 1.0)), (-800.0, (0.0, 0.0))):
+        value, found = evaluate([stable.loss_row, slope], {"x": np.array(x)}, {})
+        assert abs(value - about[0]) < 2 and found == about[1]
