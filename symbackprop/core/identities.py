@@ -30,6 +30,13 @@ MAX_DEPTH = 40
 Known = Callable[[Node], Node | None]
 
 
+def _is_signed(part: f.Formula, args: Sequence[Node]) -> bool:
+    """Whether a factor is a function with a logarithm of its own that passes through 0."""
+    record = TABLE[part.name] if isinstance(part, f.Call) else args[part.index].function if isinstance(
+        part, f.Arg) else None
+    return record is not None and record.log is not None and record.range[0] < 0
+
+
 class Logarithms:
     """Logs of the rows of one graph. ``passed`` are the rows between those asked for and what their logs read.
 
@@ -159,9 +166,9 @@ class Logarithms:
     def _of_term(self, term: f.Formula, args: Sequence[Node]) -> Node | None:
         """log of a term; that of a function which passes through 0 has an infinite slope there, and the log of the sum
         has not."""
-        record = TABLE[term.name] if isinstance(term, f.Call) else args[term.index].function if isinstance(
-            term, f.Arg) else None
-        signed = isinstance(term, f.Neg) or (record is not None and record.log is not None and record.range[0] < 0)
+        factor, part = f.split_sign(term)
+        parts = part.factors if isinstance(part, f.Mul) else (part,)
+        signed = factor.is_negative or any(_is_signed(p, args) for p in parts)
         return None if signed else self.of_formula(term, args)
 
     def _of_raised(self, terms: Sequence[f.Formula], args: Sequence[Node]) -> Node | None:

@@ -68,3 +68,12 @@ def test_the_log_of_a_sum_is_a_float_where_an_exponential_in_it_is_none(text: st
     for x, about in ((800.0, (800.0, 1.0)), (-800.0, (0.0, 0.0))):
         value, found = evaluate([stable.loss_row, slope], {"x": np.array(x)}, {})
         assert abs(value - about[0]) < 2 and found == about[1]
+
+
+@pytest.mark.parametrize(("text", "slope"), [("2 + 2*sinh(x)", 1.0), ("1 + sinh(x)/4", 0.25), ("3 - 3*sinh(x)", -1.0),
+                                             ("1 + sinh(x)*cosh(x)", 1.0)])
+def test_the_log_of_a_sum_has_a_slope_where_a_function_in_it_is_0(text: str, slope: float) -> None:
+    stable = derive_stable(Model.parse(f"param x\nloss L = log({text})")).model
+    assert stable.loss_row is not None
+    (found,) = evaluate(grad(stable.loss_row, list(stable.targets().values())), {"x": np.array(0.0)}, {})
+    assert found == slope
