@@ -83,7 +83,10 @@ class Logarithms:
             return self._of_taken(x) if kind(x).indices else self._of_view(x)
         if x.op.distribution:
             return self._of_softmax(x)
-        return self._of_joined(x) if kind(x).joined else self._checked(lambda: self._of_several(x), lambda: x)
+        if kind(x).joined:
+            return self._of_joined(x)
+        log = self._of_weighted(x)
+        return self._checked(lambda: self._of_several(x), lambda: x) if log is None else log
 
     # -- formulas
     def of_formula(self, form: f.Formula, args: Sequence[Node]) -> Node | None:
@@ -104,7 +107,9 @@ class Logarithms:
             case f.Neg(body):
                 return self._of_negative(body, args)
             case f.Add(terms):
-                return self._checked(lambda: self._of_sum(terms, args), lambda: args[0].graph.apply(form, *args))
+                log = self._of_weights(terms, args)
+                whole = args[0].graph.apply(form, *args)
+                return self._checked(lambda: self._of_sum(terms, args), lambda: whole) if log is None else log
         return None
 
     def _of_call(self, record: Scalar, parts: Sequence[f.Formula], args: Sequence[Node]) -> Node | None:
@@ -162,6 +167,53 @@ class Logarithms:
             both: Node = found[0].graph.call("log_cosh", found[0]) + sp.log(2)
             return both
         return reduce(_log_of_both, found)
+
+    # -- sums whose terms have factors that may be 0, which have no log there: the slope of the sum by them is finite
+    def _of_weights(self, terms: Sequence[f.Formula], args: Sequence[Node]) -> Node | None:
+        """log(c + Σ r·e^l) = s + log c + log1p(e^(−s) − 1 + Σ r/c·e^(l − s)), s the largest l, held constant."""
+        numbers = [t.value for t in terms if isinstance(t, f.Num)]
+        parted = [self._parted(t, args) for t in terms if not isinstance(t, f.Num)]
+        logs = [log for log, _ in parted if log is not None]
+        weights = [weight for _, weight in parted]
+        known = all(w.value is not None for w in weights)
+        if len(logs) < len(parted) or known or any(not n.is_positive for n in numbers):
+            return None
+        c, graph = sum(numbers, sp.S.Zero), args[0].graph
+        tops = [_size(w, log) for log, w in zip(logs, weights, strict=True)]
+        s = _finite(reduce(lambda a, b: graph.call("maximum", a, b), tops, *([graph.const(0)] if numbers else [])))
+        added = [w * _over_shift(log, s, w) for log, w in zip(logs, weights, strict=True)]
+        s = _held(s)
+        self.doubtful |= not all(is_nonnegative(f.Arg(0), (w,)) for w in weights)
+        if numbers:
+            total = reduce(lambda a, b: a + b / c, added, graph.call("expm1", -s))
+            return _added([s + sp.log(c), graph.call("log1p", _apart(total))])
+        return _added([s, graph.call("log", _apart(sum(added[1:], added[0])))])
+
+    def _of_weighted(self, x: Node) -> Node | None:
+        """log Σ r·e^l = s + log Σ r·e^(l − s) along axes."""
+        if not is_sum(x) or isinstance(x.attr, Pattern):
+            return None
+        log, weight = self._parted(f.Arg(0), x.args)
+        if log is None or weight.value is not None or log.shape != x.args[0].shape:
+            return None
+        axes, keepdims = x.attr
+        s = build.shift(_size(weight, log), axes)
+        total = _apart(build.reduce_sum(weight * _over_shift(log, s, weight), axes, keepdims))
+        self.doubtful |= not is_nonnegative(f.Arg(0), (weight,))
+        return _added([build.reshape(s, total.shape), x.graph.call("log", total)])
+
+    def _parted(self, form: f.Formula, args: Sequence[Node]) -> tuple[Node | None, Node]:
+        """The log of those factors of a product that surely have one, and the others."""
+        if isinstance(form, f.Arg) and args[form.index].id not in self.ends:
+            form, args = self._written(form, args)
+        factor, part = f.split_sign(form)
+        num, den = (part.num, part.den) if isinstance(part, f.Div) else (part, f.ONE)
+        over, under = ([*x.factors] if isinstance(x, f.Mul) else [x] for x in (num, den))
+        logs = {x: None if isinstance(x, f.Num) else self.sure(x, args) for x in (*over, *under)}
+        found = [log for x in over if (log := logs[x]) is not None]
+        found += [-log for x in under if (log := logs[x]) is not None]
+        rest = f.div(*[f.mul(*[x for x in side if logs[x] is None]) for side in (over, under)])
+        return _added(found), args[0].graph.apply(f.mul(f.Num(factor), rest), *args)
 
     def _of_term(self, term: f.Formula, args: Sequence[Node]) -> Node | None:
         """log of a term; that of a function which passes through 0 has an infinite slope there, and the log of the sum
@@ -312,6 +364,39 @@ def _again(x: Node, a: Node) -> Node:
 def log_of_value(row: Node) -> Node:
     """The logarithm of the value; that of nothing is −∞."""
     return row.graph.full(-sp.oo, row.shape) if row.value == 0 else row.graph.call("log", row)
+
+
+def _size(weight: Node, log: Node) -> Node:
+    """log |r·e^l|."""
+    graph, size = log.graph, weight.graph.call("abs", weight)
+    if weight.value is not None:
+        return log + graph.call("log", size)
+    zero = graph.call("equal", weight, 0)
+    return graph.call("where", zero, -sp.oo, log + graph.call("log", graph.call("where", zero, 1, size)))
+
+
+def _over_shift(log: Node, s: Node, weight: Node) -> Node:
+    """e^(l − s), at most e^80 where the weight is 0: that times 0 is 0."""
+    graph = log.graph
+    if weight.value is None:
+        zero = graph.call("equal", weight, 0)
+        s = graph.call("where", zero, graph.call("maximum", s, log - 80), s)
+    return graph.call("exp", log - _held(s))
+
+
+def _finite(row: Node) -> Node:
+    """A row, 0 where it is infinite."""
+    graph = row.graph
+    return graph.call("where", graph.call("less", graph.call("abs", row), sp.oo), row, 0)
+
+
+def _held(row: Node) -> Node:
+    return row.graph.make("stop_gradient", (row,))
+
+
+def _apart(row: Node) -> Node:
+    row.graph.set_apart(row)
+    return row
 
 
 def _log_of_both(a: Node, b: Node) -> Node:

@@ -77,3 +77,27 @@ def test_the_log_of_a_sum_has_a_slope_where_a_function_in_it_is_0(text: str, slo
     assert stable.loss_row is not None
     (found,) = evaluate(grad(stable.loss_row, list(stable.targets().values())), {"x": np.array(0.0)}, {})
     assert found == slope
+
+
+@pytest.mark.parametrize(("text", "at", "value", "slopes"), [
+    ("log(1 + w*exp(x))", (0.0, 1.0), 0.0, (np.e, 0.0)),
+    ("log(1 + w*exp(x))", (1e-30, 1.0), 1e-30 * np.e, (np.e, 1e-30 * np.e)),
+    ("log(1 + w*exp(x))", (2.0, 800.0), 800 + np.log(2), (0.5, 1.0)),
+    ("log(1 + w*exp(x))", (-0.25, 0.0), np.log(0.75), (4 / 3, -1 / 3)),
+    ("log(w*exp(x) + (1 - w)*exp(-x))", (1.0, -800.0), -800.0, (-np.inf, 1.0)),
+    ("log(w*exp(x) + (1 - w)*exp(-x))", (1.0, 2.0), 2.0, (1 - np.exp(-4.0), 1.0)),
+    ("log(2 + w^2*exp(x))", (0.0, 1.0), np.log(2), (0.0, 0.0)),
+    ("log1p(w*exp(x))", (0.0, -3.0), 0.0, (np.exp(-3.0), 0.0)),
+    ("log(sum(stack([w, 1])*exp(stack([x, 0]))))", (0.0, 1.0), 0.0, (np.e, 0.0)),
+    ("log(sum(stack([w, 1])*exp(stack([x, 0]))))", (0.0, 1e4), 0.0, (np.exp(80.0), 0.0)),
+    ("log(sum(stack([w, 1])*exp(stack([x, 0]))))", (1.0, 1e4), 1e4, (1.0, 1.0)),
+])
+def test_a_factor_beside_an_exponential_may_be_0_or_negative_in_a_logarithm(
+    text: str, at: tuple[float, float], value: float, slopes: tuple[float, float]
+) -> None:
+    stable = derive_stable(Model.parse(f"param w\nparam x\nloss L = {text}")).model
+    assert stable.loss_row is not None
+    rows = [stable.loss_row, *grad(stable.loss_row, list(stable.targets().values()))]
+    found = evaluate(rows, dict(zip("wx", map(np.array, at), strict=True)), {})
+    known = np.isfinite([value, *slopes])
+    np.testing.assert_allclose(np.array(found)[known], np.array([value, *slopes])[known], rtol=1e-13, atol=0)
