@@ -9,7 +9,7 @@ log, log of a product the sum of logs, log of a sum the logsumexp of logs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from functools import reduce
 
 import sympy as sp
@@ -28,13 +28,6 @@ from symbackprop.core.selection import zero_branch
 
 MAX_DEPTH = 40
 Known = Callable[[Node], Node | None]
-
-
-def _is_signed(part: f.Formula, args: Sequence[Node]) -> bool:
-    """Whether a factor is a function with a logarithm of its own that passes through 0."""
-    record = TABLE[part.name] if isinstance(part, f.Call) else args[part.index].function if isinstance(
-        part, f.Arg) else None
-    return record is not None and record.log is not None and record.range[0] < 0
 
 
 class Logarithms:
@@ -107,10 +100,14 @@ class Logarithms:
             case f.Neg(body):
                 return self._of_negative(body, args)
             case f.Add(terms):
-                log = self._of_weights(terms, args)
-                whole = args[0].graph.apply(form, *args)
-                return self._checked(lambda: self._of_sum(terms, args), lambda: whole) if log is None else log
+                return self._of_terms(form, terms, args)
         return None
+
+    def _of_terms(self, form: f.Formula, terms: Sequence[f.Formula], args: Sequence[Node]) -> Node | None:
+        log = self._of_weights(terms, args)
+        if log is not None:
+            return log
+        return self._checked(lambda: self._of_sum(terms, args), lambda: args[0].graph.apply(form, *args))
 
     def _of_call(self, record: Scalar, parts: Sequence[f.Formula], args: Sequence[Node]) -> Node | None:
         if record.log is not None:
@@ -145,11 +142,9 @@ class Logarithms:
         others = [x for x, log in logs.items() if log is None and not _is_positive(x)]
         if len(others) == 1:
             logs[others[0]] = self.of_formula(others[0], args)
-        rest = f.div(*[f.mul(*[x for x in side if logs[x] is None]) for side in (over, under)])
-        if all(log is None for log in logs.values()) or (isinstance(rest, f.Num) and not _is_positive(rest)):
+        terms, rest = _with_logs(over, under, logs)
+        if not terms or (isinstance(rest, f.Num) and not _is_positive(rest)):
             return None
-        terms = [log for x in over if (log := logs[x]) is not None]
-        terms += [-log for x in under if (log := logs[x]) is not None]
         return _added(terms if rest == f.ONE else [*terms, self._plain(rest, args)])
 
     def _of_sum(self, terms: Sequence[f.Formula], args: Sequence[Node]) -> Node | None:
@@ -210,18 +205,16 @@ class Logarithms:
         num, den = (part.num, part.den) if isinstance(part, f.Div) else (part, f.ONE)
         over, under = ([*x.factors] if isinstance(x, f.Mul) else [x] for x in (num, den))
         logs = {x: None if isinstance(x, f.Num) else self.sure(x, args) for x in (*over, *under)}
-        found = [log for x in over if (log := logs[x]) is not None]
-        found += [-log for x in under if (log := logs[x]) is not None]
-        rest = f.div(*[f.mul(*[x for x in side if logs[x] is None]) for side in (over, under)])
+        found, rest = _with_logs(over, under, logs)
         return _added(found), args[0].graph.apply(f.mul(f.Num(factor), rest), *args)
 
     def _of_term(self, term: f.Formula, args: Sequence[Node]) -> Node | None:
         """log of a term; that of a function which passes through 0 has an infinite slope there, and the log of the sum
         has not."""
         factor, part = f.split_sign(term)
-        parts = part.factors if isinstance(part, f.Mul) else (part,)
-        signed = factor.is_negative or any(_is_signed(p, args) for p in parts)
-        return None if signed else self.of_formula(term, args)
+        calls = [self._call_of(p, args) for p in (part.factors if isinstance(part, f.Mul) else (part,))]
+        signed = any(c is not None and c[0].log is not None and c[0].range[0] < 0 for c in calls)
+        return None if signed or factor.is_negative else self.of_formula(term, args)
 
     def _of_raised(self, terms: Sequence[f.Formula], args: Sequence[Node]) -> Node | None:
         """log(c + k·f(u)) = log(c − k + k·g(u)), −f being the complement of g: g is positive where f passes through 0,
@@ -364,6 +357,14 @@ def _again(x: Node, a: Node) -> Node:
 def log_of_value(row: Node) -> Node:
     """The logarithm of the value; that of nothing is −∞."""
     return row.graph.full(-sp.oo, row.shape) if row.value == 0 else row.graph.call("log", row)
+
+
+def _with_logs(over: Sequence[f.Formula], under: Sequence[f.Formula],
+               logs: Mapping[f.Formula, Node | None]) -> tuple[list[Node], f.Formula]:
+    """The logs to add up of a quotient's factors, and the quotient of those that have none."""
+    found = [log for x in over if (log := logs[x]) is not None]
+    found += [-log for x in under if (log := logs[x]) is not None]
+    return found, f.div(*[f.mul(*[x for x in side if logs[x] is None]) for side in (over, under)])
 
 
 def _size(weight: Node, log: Node) -> Node:

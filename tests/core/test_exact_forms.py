@@ -79,6 +79,13 @@ def test_the_log_of_a_sum_has_a_slope_where_a_function_in_it_is_0(text: str, slo
     assert found == slope
 
 
+def test_neither_has_it_behind_a_view() -> None:
+    stable = derive_stable(Model.parse("dim N\nparam x: N\nloss L = sum(log(2 + 2*sinh(x)[:, None]))")).model
+    assert stable.loss_row is not None
+    (found,) = evaluate(grad(stable.loss_row, list(stable.targets().values())), {"x": np.zeros(2)}, {"N": 2})
+    np.testing.assert_array_equal(found, np.ones(2))
+
+
 @pytest.mark.parametrize(("text", "at", "value", "slopes"), [
     ("log(1 + w*exp(x))", (0.0, 1.0), 0.0, (np.e, 0.0)),
     ("log(1 + w*exp(x))", (1e-30, 1.0), 1e-30 * np.e, (np.e, 1e-30 * np.e)),
