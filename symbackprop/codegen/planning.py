@@ -127,7 +127,8 @@ class Builder:
     # -- what passes from forward to backward
     def _cut(self, forward: Block, backward: Block, kept: dict[str, Node], results: Collection[str],
              gradients: Mapping[str, str]) -> Segmented:
-        """Forward and backward in segments of what is written out. Raises `ModelError` where nothing can be cut."""
+        """Forward and backward in segments of what is written out. Raises `ModelError` where nothing can be cut,
+        `UsageError` at -O2."""
         if self.level > 1:
             raise UsageError("at -O2 the workspace keeps every array: checkpoints between blocks are for -O1")
         targets = {row.id for n, row in (self.model.intermediates() | self.given).items() if n in gradients}

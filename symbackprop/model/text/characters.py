@@ -27,8 +27,8 @@ _SUM = re.compile(rf"[Σ∑]\s*({_BRACKETS}\s*(?:\^|\*\*)\s*[0-9.]+)")  # Σ (y 
 _RAISED_LETTERS = "[ᴬ-ᵂⱽᵃ-ᵡⁿⁱʰ-ʸˠ-ˤ⁰¹²³⁴-⁹×]+"
 # W ∈ ℝ^{D×H}, W: ℝᴰˣᴴ
 _IN_REALS = re.compile(rf"\s*[∈:]\s*ℝ(?:\s*\^\s*(?:[({{]([^(){{}}]*)[)}}]|(\w+))|({_RAISED_LETTERS}))?")
-_INDEX = r"\[((?:[^\[\]]|\[[^\[\]]*\])*)\]"
-_EXPECTED = re.compile(rf"𝔼(?:_\w+|{_LOW})?\s*{_INDEX}")
+INDEX = r"\[((?:[^\[\]]|\[[^\[\]]*\])*)\]"  # what stands in square brackets, two deep
+_EXPECTED = re.compile(rf"𝔼(?:_\w+|{_LOW})?\s*{INDEX}")
 _RANGE = re.compile(f"(?<=[Σ∑])({_LOW})₌[₀₁][ᴬ-ᵂⁿᵃ-ᵡ]?")  # Σᵢ₌₁ᴺ
 _SPACES = {"\u00a0", "\u2009", "\u202f", "\u200a", "\u2002", "\u2003", "\u2062", "\u200b", "\ufeff"}
 MARKS = {mark: accent for accent, (mark, _) in ACCENTS.items()}
@@ -202,7 +202,7 @@ _REWRITTEN = [(re.compile(pattern), text) for pattern, text in (
     (rf"\\binom\s*{_BRACES}\s*{_BRACES}", r"binom(\1, \2)"), (r"\\\{", "("), (r"\\\}", ")"),
     (r"\\lfloor(.*?)\\rfloor", r"floor(\1)"), (r"\\lceil(.*?)\\rceil", r"ceil(\1)"),
     (r"\\left\s*\[", "("), (r"\\right\s*\]", ")"),
-    (rf"{_EXPECTATION}\s*{_INDEX}", r"mean(\1)"), (rf"{_EXPECTATION}\s*(?=\()", "mean"),
+    (rf"{_EXPECTATION}\s*{INDEX}", r"mean(\1)"), (rf"{_EXPECTATION}\s*(?=\()", "mean"),
     (r"\^\s*(\d)(?=\s*\\?[A-Za-z(])", r"^\1 "),  # only the 2 is raised in a^2b
     (r"\^\s*(?:(?:T|\\top|\\intercal)(?!\w)|\{\s*(?:T|\\top|\\intercal)\s*\})", ".T"),
     (r"\\(hat|bar|tilde)\s*\{?(\w)\}?", r"\2_\1"),

@@ -15,6 +15,7 @@ from symbackprop.core.functions.words import ALSO
 from symbackprop.core.scalars import TABLE
 from symbackprop.errors import Place
 from symbackprop.model.text.brackets import unclosed, unopened
+from symbackprop.model.text.characters import INDEX
 
 
 def around(line: str, place: Place) -> tuple[int, int]:
@@ -93,10 +94,7 @@ def factorial(line: str, place: Place) -> str:
 
 def expected(line: str, place: Place) -> str:
     """The line with ``mean(a)`` for ``E[a]``."""
-    return re.sub(rf"\bE\s*{_INDEX}", r"mean(\1)", line)
-
-
-_INDEX = r"\[((?:[^\[\]]|\[[^\[\]]*\])*)\]"
+    return re.sub(rf"\bE\s*{INDEX}", r"mean(\1)", line)
 
 
 def in_reals(line: str, place: Place) -> str:
