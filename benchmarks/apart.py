@@ -15,6 +15,8 @@ import time
 from race import participant, repetitions
 from workloads import WORKLOADS, Workload
 
+REST = 0.3  # seconds: threads of whoever ran before spin for a while, on the cores of the next
+
 
 class Worker:
     """One of these processes, seen from outside."""
@@ -49,6 +51,7 @@ def timed_apart(workload: Workload, dtype: str, names: list[str], rounds: int, c
     times: dict[str, list[float]] = {name: [] for name in names}
     for k in range(rounds):
         for name in names[:: 1 if k % 2 else -1]:
+            time.sleep(REST)
             times[name].append(workers[name].run(clock))
     for worker in workers.values():
         worker.close()
