@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping, Sequence
 from functools import reduce
+from operator import mul
+from typing import Any, TypeVar
 
 import sympy as sp
 
@@ -20,14 +22,16 @@ from symbackprop.core.differences import Differences, is_read_along, less_total,
 from symbackprop.core.facts import is_lookup, is_sum, kind, plainly, way
 from symbackprop.core.graph import BOOL, Node
 from symbackprop.core.hazards import is_nonnegative
-from symbackprop.core.noughts import term_by_term
+from symbackprop.core.noughts import aligned, term_by_term
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.roles import Role
 from symbackprop.core.scalars import TABLE, Scalar
 from symbackprop.core.selection import zero_branch
+from symbackprop.core.shapes import Shape
 
 MAX_DEPTH = 40
 Known = Callable[[Node], Node | None]
+Found = TypeVar("Found")
 
 
 class Logarithms:
@@ -41,24 +45,29 @@ class Logarithms:
 
     def __init__(self, given: Known, ends: Container[int] = frozenset()) -> None:
         self.given, self.ends, self.passed, self.doubtful = given, ends, set[int](), False
-        self._found: dict[int, tuple[Node | None, set[int], bool]] = {}
+        self._found: dict[tuple[str, int], tuple[Any, set[int], bool]] = {}
         self._depth = 0
 
     def of(self, x: Node) -> Node | None:
         """log x; None where nothing is better than taking the logarithm of the value."""
-        if x.id not in self._found:
+        return self._remembered("log", self._of, x)
+
+    def _remembered(self, what: str, find: Callable[[Node], Found | None], x: Node) -> Found | None:
+        """What is found for a row, with the rows it is found behind and whether it is doubtful."""
+        if (what, x.id) not in self._found:
             outside = self.passed, self.doubtful
             self.passed, self.doubtful = {x.id}, False
             self._depth += 1
-            log = self._of(x) if self._depth <= MAX_DEPTH else None
+            new = find(x) if self._depth <= MAX_DEPTH else None
             self._depth -= 1
-            self._found[x.id] = log, self.passed, self.doubtful
+            self._found[what, x.id] = new, self.passed, self.doubtful
             self.passed, self.doubtful = outside
-        log, passed, doubtful = self._found[x.id]
-        if log is not None:
+        found: Found | None
+        found, passed, doubtful = self._found[what, x.id]
+        if found is not None:
             self.passed |= passed
             self.doubtful |= doubtful
-        return log
+        return found
 
     def sure(self, form: f.Formula, args: Sequence[Node]) -> Node | None:
         """log of a formula over rows that is positive or 0 wherever its log is asked for."""
@@ -185,17 +194,55 @@ class Logarithms:
         return _added([s, graph.call("log", _apart(sum(added[1:], added[0])))])
 
     def _of_weighted(self, x: Node) -> Node | None:
-        """log Σ r·e^l = s + log Σ r·e^(l − s) along axes."""
-        if not is_sum(x) or isinstance(x.attr, Pattern):
+        """log Σ r·e^l = s + log Σ r·e^(l − s)."""
+        found = self._divided(x)
+        if found is None:
             return None
+        s, total = found
+        self.doubtful |= not is_nonnegative(f.Arg(0), (total,))
+        return _added([s, x.graph.call("log", _apart(total))])
+
+    def _divided(self, x: Node) -> tuple[Node, Node] | None:
+        """(s, x·e^(−s)) of a sum of products with exponentials, s held constant."""
+        return self._remembered("sum", self._sum, x)
+
+    def _sum(self, x: Node) -> tuple[Node, Node] | None:
+        if x.is_leaf or x.is_result or x.id in self.ends:
+            return None
+        if x.form == f.Arg(0):
+            return self._divided(x.args[0])
+        source = viewed(x)
+        if source is None:
+            return self._products(x) if isinstance(x.attr, Pattern) else self._entries(x) if is_sum(x) else None
+        found = self._divided(source)
+        return None if found is None else (_again(x, x.graph.broadcast(found[0], source.shape)), _again(x, found[1]))
+
+    def _entries(self, x: Node) -> tuple[Node, Node] | None:
+        """Of a sum along axes."""
         log, weight = self._parted(f.Arg(0), x.args)
-        if log is None or weight.value is not None or log.shape != x.args[0].shape:
+        if log is None or weight.value is not None:
             return None
         axes, keepdims = x.attr
-        s = build.shift(_size(weight, log), axes)
-        total = _apart(build.reduce_sum(weight * _over_shift(log, s, weight), axes, keepdims))
-        self.doubtful |= not is_nonnegative(f.Arg(0), (weight,))
-        return _added([build.reshape(s, total.shape), x.graph.call("log", total)])
+        s = _largest(log, weight, x.args[0].shape, axes)
+        total = build.reduce_sum(weight * _over_shift(log, s, weight), axes, keepdims)
+        return build.reshape(s, total.shape), total
+
+    def _products(self, x: Node) -> tuple[Node, Node] | None:
+        """Of an einsum: of the sum of its products, where there are as many exponentials; else the operands are divided
+        by what is large along the axes that are summed."""
+        p, full = x.attr, max(x.attr.ins, key=len)
+        parts = [self._parted(f.Arg(0), (a,)) for a in x.args]
+        places = [s for (log, _), s in zip(parts, p.ins, strict=True) if log is not None]
+        if len(x.args) < 2 or not places or any(len({*s}) < len(s) for s in p.ins):
+            return None
+        if all(len(s) == len(p.letters) for s in places):
+            rows = [weight if log is None else weight * log.graph.call("exp", log) for log, weight in parts]
+            product = reduce(mul, [aligned(row, s, full) for row, s in zip(rows, p.ins, strict=True)])
+            total = build.reduce_sum(product, [k for k, c in enumerate(full) if c not in p.out])
+            return self._divided(build.einsum(Pattern(("".join(c for c in full if c in p.out),), p.out), total))
+        over = [_operand(a, *part, s, p.out) for a, part, s in zip(x.args, parts, p.ins, strict=True)]
+        shift = _added([s for _, s in over if s is not None])
+        return None if shift is None else (shift, build.einsum(p, *[row for row, _ in over]))
 
     def _parted(self, form: f.Formula, args: Sequence[Node]) -> tuple[Node | None, Node]:
         """The log of those factors of a product that surely have one, and the others."""
@@ -204,9 +251,12 @@ class Logarithms:
         factor, part = f.split_sign(form)
         num, den = (part.num, part.den) if isinstance(part, f.Div) else (part, f.ONE)
         over, under = ([*x.factors] if isinstance(x, f.Mul) else [x] for x in (num, den))
-        logs = {x: None if isinstance(x, f.Num) else self.sure(x, args) for x in (*over, *under)}
+        sums = {x: pair for x in over if isinstance(x, f.Arg) and (pair := self._divided(args[x.index])) is not None}
+        logs = {x: None if isinstance(x, f.Num) or x in sums else self.sure(x, args) for x in (*over, *under)}
         found, rest = _with_logs(over, under, logs)
-        return _added(found), args[0].graph.apply(f.mul(f.Num(factor), rest), *args)
+        rows = [sums[f.Arg(k)][1] if f.Arg(k) in sums else a for k, a in enumerate(args)]
+        whole = args[0].graph.apply(f.mul(f.Num(factor), rest), *rows)
+        return _added([*found, *[s for s, _ in sums.values()]]), whole
 
     def _of_term(self, term: f.Formula, args: Sequence[Node]) -> Node | None:
         """log of a term; that of a function which passes through 0 has an infinite slope there, and the log of the sum
@@ -371,9 +421,27 @@ def _size(weight: Node, log: Node) -> Node:
     """log |r·e^l|."""
     graph, size = log.graph, weight.graph.call("abs", weight)
     if weight.value is not None:
-        return log + graph.call("log", size)
+        return graph.apply(f.Arg(0) + f.Num(sp.log(abs(weight.value))), log)
     zero = graph.call("equal", weight, 0)
     return graph.call("where", zero, -sp.oo, log + graph.call("log", graph.call("where", zero, 1, size)))
+
+
+def _largest(log: Node, weight: Node, shape: Shape, axes: Sequence[int]) -> Node:
+    """The largest log |r·e^l| along axes, which stay, held constant."""
+    size = log.graph.broadcast(_size(weight, log), shape)
+    return build.shift(size, axes) if axes else _finite(_held(size))
+
+
+def _operand(a: Node, log: Node | None, weight: Node, letters: str, out: str) -> tuple[Node, Node | None]:
+    """r·e^(l − s), of an operand of an einsum, and s, which is what the largest l along the axes that are summed is
+    beyond ±40: where a weight elsewhere is 0 smaller ones matter. A distribution is never large."""
+    if log is None or plainly(a).op.distribution:
+        return a, None
+    axes, graph = [k for k, c in enumerate(letters) if c not in out], a.graph
+    top = _largest(log, weight, a.shape, axes)
+    s = _held(graph.call("maximum", top - 40, 0) + graph.call("minimum", top + 40, 0))
+    kept = "".join(c for c in letters if c in out)
+    return weight * _over_shift(log, s, weight), aligned(build.squeeze(s, axes), kept, out)
 
 
 def _over_shift(log: Node, s: Node, weight: Node) -> Node:
@@ -392,7 +460,7 @@ def _finite(row: Node) -> Node:
 
 
 def _held(row: Node) -> Node:
-    return row.graph.make("stop_gradient", (row,))
+    return row if row.op.held else row.graph.make("stop_gradient", (row,))
 
 
 def _apart(row: Node) -> Node:

@@ -101,12 +101,12 @@ def term_by_term(product: Node) -> Node | None:
         return None
     ins, out = product.attr.ins, product.attr.out
     full = max(ins, key=len)
-    first, second = (_aligned(a, s, full) for a, s in zip(product.args, ins, strict=True))
+    first, second = (aligned(a, s, full) for a, s in zip(product.args, ins, strict=True))
     total = build.reduce_sum(first * second, tuple(k for k, c in enumerate(full) if c not in out))
     return build.einsum(Pattern(("".join(c for c in full if c in out),), out), total)
 
 
-def _aligned(a: Node, letters: str, full: str) -> Node:
+def aligned(a: Node, letters: str, full: str) -> Node:
     """An operand with its axes in the order of ``full``, axes of size 1 where it has none."""
     own = build.einsum(Pattern((letters,), "".join(c for c in full if c in letters)), a)
     sizes = dict(zip(letters, a.shape, strict=True))

@@ -108,3 +108,45 @@ def test_a_factor_beside_an_exponential_may_be_0_or_negative_in_a_logarithm(
     found = evaluate(rows, dict(zip("wx", map(np.array, at), strict=True)), {})
     known = np.isfinite([value, *slopes])
     np.testing.assert_allclose(np.array(found)[known], np.array([value, *slopes])[known], rtol=1e-13, atol=0)
+
+
+SUMS = (
+    "log(sum(w*exp(a), axis=1))", "log(w @ exp(a))", "log(exp(a) @ w.T)", 'log(einsum("nk,k->n", w, exp(a)))',
+    "log(mean(w*exp(a), axis=1, keepdims=True))", "log(sum(w*exp(a)))", "log(exp(b).T @ w.T)", "log(w @ exp(b))",
+    'log(einsum("nk,km->nm", w, exp(b)))', "log(sum(w[:, :, None]*exp(b), axis=1))",
+    "log(w*2 @ (exp(b)*w[0][:, None]))",
+)
+BESIDE = (
+    "log(1 + w @ exp(a))", "log1p(w @ exp(b))", "log(2 + sum(w*exp(a), axis=1)/3)",
+    "log(1 + (w @ exp(a))[:, None]*exp(b[0]))", "log(1 + sum(w*exp(a), axis=1) + w @ exp(2*a))",
+)
+FACTORS = np.array([[0.0, 1.0, 2.0], [0.5, 0.0, 0.25]])
+EXPONENTS = np.array([[1.0, 0.5], [-1.0, 2.0], [0.25, -0.5]])
+
+
+def _slopes(text: str, w: np.ndarray, b: np.ndarray, stable: bool) -> list[np.ndarray]:
+    """The value of a sum of logarithms and its gradients."""
+    model = Model.parse(f"dim N, K, M\nparam w: N x K, a: K, b: K x M\nloss L = sum({text})")
+    model = derive_stable(model).model if stable else model
+    assert model.loss_row is not None
+    rows = [model.loss_row, *grad(model.loss_row, list(model.targets().values()))]
+    return evaluate(rows, {"w": w, "a": b[:, 0], "b": b}, {"N": 2, "K": 3, "M": 2})
+
+
+@pytest.mark.parametrize("text", SUMS)
+@pytest.mark.parametrize("far", [0.0, 2000.0, -2000.0])
+def test_weights_beside_exponentials_may_be_0_however_they_are_summed(text: str, far: float) -> None:
+    """The slopes are the same wherever the exponents are together."""
+    found, known = _slopes(text, FACTORS, EXPONENTS + far, True), _slopes(text, FACTORS, EXPONENTS, False)
+    logs = found[0] - known[0]
+    np.testing.assert_allclose(logs, far*round(float(logs)/far) if far else 0, atol=1e-10)
+    for one, other in zip(found[1:], known[1:], strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-11, atol=1e-14)
+
+
+@pytest.mark.parametrize("text", BESIDE)
+def test_a_sum_beside_a_number_may_be_0_in_a_logarithm(text: str) -> None:
+    for w in (FACTORS, FACTORS*[[0.0], [1.0]], 0*FACTORS):
+        for one, other in zip(*(_slopes(text, w, EXPONENTS, stable) for stable in (True, False)), strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-14)
+        assert all(np.isfinite(row).all() for row in _slopes(text, w, EXPONENTS*900, True))
