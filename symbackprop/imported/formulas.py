@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 import operator
 import sys
-from collections.abc import Callable, Mapping
-from itertools import pairwise
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate, pairwise
+from typing import Any, cast
 
 import sympy as sp
 
@@ -116,10 +116,12 @@ class Formulas:
 
     # -- values
     def value(self, item: Any) -> tree.Expr:
-        """An argument of a node."""
+        """An argument of a node, or what stands in an index; a formula is itself."""
+        if isinstance(item, tree.Placed):
+            return cast(tree.Expr, item)
         if hasattr(item, "op") and hasattr(item, "meta"):
             return self.of(item)
-        if item is None or isinstance(item, bool):
+        if item is None or item is ... or isinstance(item, bool):
             return tree.Word(item)
         if isinstance(item, (int, float)):
             return number(item)
@@ -127,6 +129,8 @@ class Formulas:
             return tree.String(item)
         if isinstance(item, (list, tuple)):
             return tree.Tuple(tuple(map(self.value, item)))
+        if isinstance(item, slice):
+            return tree.Slice(*[None if b is None else self.value(b) for b in (item.start, item.stop, item.step)])
         if hasattr(item, "node"):
             return self.size(item.node.expr)
         raise ModelError(f"{item!r:.60} cannot stand in a model")
@@ -160,8 +164,36 @@ class Formulas:
             raise ModelError("a number that values decide, as .item() gives it: leave it an array, which broadcasts")
         raise ModelError(f"the size {expr} is not made of dimensions by + and *: give that axis a fixed size")
 
-    def shape(self, node: Any) -> tree.Tuple:
-        return tree.Tuple(tuple(self.value(d) for d in node.meta["val"].shape))
+    # -- formulas of values
+    def call(self, function: str, *args: Any, **options: Any) -> tree.Call:
+        """A call of a function of model text."""
+        return tree.Call(function, tuple(map(self.value, args)), tuple((w, self.value(v)) for w, v in options.items()))
+
+    def chain(self, first: Any, *rest: Any) -> tree.Expr:
+        """``first``, and in turn a sign and what is behind it."""
+        return tree.Chain(self.value(first), tuple(zip(rest[::2], map(self.value, rest[1::2]), strict=True)))
+
+    def compared(self, left: Any, sign: str, right: Any) -> tree.Expr:
+        return tree.Compare(sign, self.value(left), self.value(right))
+
+    def at(self, array: Any, *items: Any) -> tree.Expr:
+        """Entries of an array."""
+        return tree.Index(self.value(array), tuple(map(self.value, items)))
+
+    def along(self, array: Any, axis: int, item: Any) -> tree.Expr:
+        """Entries of an array at an item of one axis, counted from the first; the axes before it are whole."""
+        return self.at(array, *[slice(None)] * axis, item)
+
+    def joined(self, parts: Sequence[Any], axis: int) -> tree.Expr:
+        """Parts one behind the other."""
+        return self.call("concat", *parts, axis=axis) if len(parts) > 1 else self.value(parts[0])
+
+    def channels_last(self, array: Any, ndim: int) -> tree.Expr:
+        """Images whose channels are along axis 1, as functions here take them."""
+        return self.call("transpose", array, (0, *range(2, ndim), 1))
+
+    def channels_first(self, array: Any, ndim: int) -> tree.Expr:
+        return self.call("transpose", array, (0, ndim - 1, *range(1, ndim - 1)))
 
     # -- nodes
     def formula(self, node: Any) -> tree.Expr:
@@ -216,12 +248,12 @@ class Formulas:
         """``a + b``, ``a + alpha * b``, ``a / b``, perhaps rounded."""
         left, right, *_ = map(self.value, args.values())
         if "alpha" in args:
-            right = tree.Chain(self.value(args["alpha"]), (("*", right),))
-        found = tree.Chain(left, ((sign, right),))
+            right = self.chain(args["alpha"], "*", right)
+        found = self.chain(left, sign, right)
         rounded = args.get("rounding_mode")
         if rounded in WHOLE:
-            return tree.Call(WHOLE[rounded], (left, right), ())
-        return tree.Call(rounded, (found,), ()) if rounded else found
+            return self.call(WHOLE[rounded], left, right)
+        return self.call(rounded, found) if rounded else found
 
 
 def _instead(name: str) -> str:
@@ -270,102 +302,90 @@ def _chosen(source: Any, value: tree.Expr, place: int) -> tree.Expr:
     return tree.Index(value, (whole(place),))
 
 
-def _along(node: Any, dim: int, item: tree.Expr) -> tuple[tree.Expr, ...]:
-    """An index with one item at an axis, the axes before it whole."""
-    return (*[tree.Slice(None, None, None)] * (dim % node.meta["val"].ndim), item)
-
-
 # -- operators that are no functions of model text
 Rule = Callable[[Formulas, Any, dict[str, Any]], "tree.Expr | None"]
+ALL = slice(None)
 
 
-def _same(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
-    return f.of(node.args[0])
+def _val(node: Any) -> Any:
+    """What the graph knows of a node's value: its shape and dtype."""
+    return node.meta["val"]
+
+
+def has_several(node: Any) -> bool:
+    """Whether a node has several results."""
+    return isinstance(node.meta.get("val"), (list, tuple))
+
+
+def _axes(args: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a reduction."""
+    found = {"axis": args["dim"]} if args.get("dim") is not None else {}
+    return found | ({"keepdims": True} if args.get("keepdim") else {})
 
 
 def _cast(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
     """Numbers of another type: of truth values whether they are 0, of integers what is before the point."""
     array = node.args[0]
-    before, after = (n.meta["val"].dtype for n in (array, node))
+    before, after = _val(array).dtype, _val(node).dtype
     if before == after or after.is_floating_point or str(before) == "torch.bool":
         return f.of(array)
     if str(after) == "torch.bool":
-        return tree.Compare("!=", f.of(array), whole(0))
-    return tree.Call("trunc", (f.of(array),), ()) if before.is_floating_point else f.of(array)
+        return f.compared(array, "!=", 0)
+    return f.call("trunc", array) if before.is_floating_point else f.of(array)
 
 
 def _gaussian_nll(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
-    array, target, variance, eps = map(f.value, node.args)
-    return tree.Call("gaussian_nll", (array, target, variance), (("eps", eps),))
-
-
-def _reshaped(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
-    return tree.Call("reshape", (f.of(node.args[0]), f.shape(node)), ())
-
-
-def _broadcast(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
-    return tree.Call("broadcast", (f.of(node.args[0]), f.shape(node)), ())
+    array, target, variance, eps = node.args
+    return f.call("gaussian_nll", array, target, variance, eps=eps)
 
 
 def _all_broadcast(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
-    shapes = [tree.Tuple(tuple(map(f.value, v.shape))) for v in node.meta["val"]]
-    pairs = zip(node.args[0], shapes, strict=True)
-    return tree.Tuple(tuple(tree.Call("broadcast", (f.of(a), shape), ()) for a, shape in pairs))
+    return f.value([f.call("broadcast", a, v.shape) for a, v in zip(node.args[0], _val(node), strict=True)])
 
 
 def _unsqueezed(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
     array, dim = node.args
-    return tree.Index(f.of(array), _along(node, dim, tree.Word(None)))
+    return f.along(array, dim % _val(node).ndim, None)
 
 
 def _selected(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
     array, dim, index = node.args
-    return tree.Index(f.of(array), _along(array, dim, f.value(index)))
+    return f.along(array, dim % _val(array).ndim, index)
 
 
 def _sliced(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
     array, dim = node.args[0], args.get("dim", 0)
     start, stop, step = args.get("start"), args.get("end"), args.get("step")
-    size = array.meta["val"].shape[dim]
+    size = _val(array).shape[dim]
     stop = None if isinstance(stop, int) and (stop >= 2**31 or (isinstance(size, int) and stop >= size)) else stop
-    bounds = [None if b is None or b == usual else f.value(b) for b, usual in ((start, 0), (stop, None), (step, 1))]
-    if bounds == [None, None, None]:
-        return f.of(array)
-    return tree.Index(f.of(array), _along(array, dim, tree.Slice(*bounds)))
+    bounds = [None if b is None or b == usual else b for b, usual in ((start, 0), (stop, None), (step, 1))]
+    return f.of(array) if bounds == [None] * 3 else f.along(array, dim % _val(array).ndim, slice(*bounds))
 
 
 def _indexed(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
     array, items = node.args
-    whole_axis = tree.Slice(None, None, None)
     (k, places), *more = [(k, f.places[i]) for k, i in enumerate(items) if i in f.places] or [(0, None)]
     if places is not None and not more and places.ndim == 1 and int(places.min()) < 0:  # of an axis of any length
-        slices = [tree.Slice(whole(n), whole(n + 1) if n != -1 else None, None) for n in places.tolist()]
-        parts = tuple(tree.Index(f.of(array), (*[whole_axis] * k, one)) for one in slices)
-        return tree.Call("concat", parts, (("axis", whole(k)),)) if len(parts) > 1 else parts[0]
-    return tree.Index(f.of(array), tuple(whole_axis if i is None else f.of(i) for i in items))
+        return f.joined([f.along(array, k, slice(n, n + 1 if n != -1 else None)) for n in places.tolist()], k)
+    return f.at(array, *[ALL if i is None else i for i in items])
 
 
 def _unbound(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
     array, dim = node.args[0], args.get("dim", 0)
-    items = (tree.Index(f.of(array), _along(array, dim, whole(k))) for k in range(len(node.meta["val"])))
-    return tree.Tuple(tuple(items))
+    return f.value([f.along(array, dim % _val(array).ndim, k) for k in range(len(_val(node)))])
 
 
 def _split(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
     """Slices one after the other, as long as the results are."""
     array, dim = node.args[0], args.get("dim", 0)
-    ends, items = [0], list[tree.Expr]()
-    for part in node.meta["val"]:
-        ends.append(ends[-1] + part.shape[dim])
-        part_of = tree.Slice(f.value(ends[-2]), f.value(ends[-1]), None)
-        items.append(tree.Index(f.of(array), _along(array, dim, part_of)))
-    return tree.Tuple(tuple(items))
+    ends = [*accumulate((part.shape[dim] for part in _val(node)), initial=0)]
+    return f.value([f.along(array, dim % _val(array).ndim, slice(*pair)) for pair in pairwise(ends)])
 
 
 def _dropout(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
     if args.get("train", True) and args.get("p", 0.5):
         raise ModelError("dropout is random: call .eval() on the module, or give the mask as an input")
-    return tree.Tuple((f.of(node.args[0]),)) if isinstance(node.meta["val"], (list, tuple)) else f.of(node.args[0])
+    return f.value((node.args[0],) if has_several(node) else node.args[0])
 
 
 def _embedded(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
@@ -373,21 +393,20 @@ def _embedded(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
     if args.get("scale_grad_by_freq"):
         raise ModelError("gradients that are divided by how often a row is read are no derivatives: leave "
                          "scale_grad_by_freq out")
-    table, index = f.value(node.args[0]), f.value(node.args[1])
-    rows = tree.Index(table, (index,))
+    table, index = node.args[:2]
+    rows = f.at(table, index)
     padding = args.get("padding_idx", -1)
     if not isinstance(padding, int) or padding < 0:
         return rows
-    is_padding = tree.Index(tree.Compare("==", index, whole(padding)), (tree.Word(...), tree.Word(None)))
-    return tree.Call("where", (is_padding, tree.Call("stop_gradient", (rows,), ()), rows), ())
+    return f.call("where", f.at(f.compared(index, "==", padding), ..., None), f.call("stop_gradient", rows), rows)
 
 
 def _filled(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
     """An array of one number."""
-    name = node.target._opname
+    name = called_by(node)
     given = args.get("fill_value", args.get("s", args.get("value")))
     value = 0.0 if "zeros" in name else 1.0 if "ones" in name else given
-    return tree.Call("broadcast", (f.value(value), f.shape(node)), ()) if node.meta["val"].ndim else f.value(value)
+    return f.call("broadcast", value, _val(node).shape) if _val(node).ndim else f.value(value)
 
 
 def filled(formula: tree.Expr, axes: int = 0) -> tree.Expr | None:
@@ -400,33 +419,35 @@ def filled(formula: tree.Expr, axes: int = 0) -> tree.Expr | None:
 
 def _counted(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
     start, step = args.get("start", 0), args.get("step", 1)
-    found: tree.Expr = tree.Call("arange", (f.shape(node).items[0],), ())
-    found = found if step == 1 else tree.Chain(found, (("*", f.value(step)),))
-    return found if isinstance(start, int) and start == 0 else tree.Chain(f.value(start), (("+", found),))
-
-
-def _negated(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
-    return tree.Negative(f.of(node.args[0]))
-
-
-def _powered(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
-    return tree.Power(f.value(node.args[0]), f.value(node.args[1]))
+    found: tree.Expr = f.call("arange", _val(node).shape[0])
+    found = found if step == 1 else f.chain(found, "*", step)
+    return found if isinstance(start, int) and start == 0 else f.chain(start, "+", found)
 
 
 def _logical_not(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
     _refuse_bits(node)
-    return tree.Compare("==", f.of(node.args[0]), whole(0))
+    return f.compared(node.args[0], "==", 0)
 
 
 def _both(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
     left, right = _truth_values(f, node)
-    return tree.Chain(left, (("*", right),))
+    return f.chain(left, "*", right)
+
+
+def _either(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
+    left, right = _truth_values(f, node)
+    return f.compared(f.chain(left, "+", right), "!=", 0)
+
+
+def _one_of_two(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
+    left, right = (f.compared(a, "!=", 0) for a in _truth_values(f, node))
+    return f.compared(left, "!=", right)
 
 
 def _truth_values(f: Formulas, node: Any) -> list[tree.Expr]:
     """What two arrays are as truth values; any number but 0 is true."""
     _refuse_bits(node)
-    return [f.value(a) if _is_truth(a) else tree.Compare("!=", f.value(a), whole(0)) for a in node.args[:2]]
+    return [f.value(a) if _is_truth(a) else f.compared(a, "!=", 0) for a in node.args[:2]]
 
 
 def _refuse_bits(node: Any) -> None:
@@ -440,215 +461,161 @@ def _is_truth(a: Any) -> bool:
     return isinstance(a, bool) or str(getattr(getattr(a, "meta", {}).get("val"), "dtype", "")) == "torch.bool"
 
 
-def _one_of_two(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
-    left, right = (tree.Compare("!=", a, whole(0)) for a in _truth_values(f, node))
-    return tree.Compare("!=", left, right)
-
-
-def _transposed(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
-    return tree.Transpose(f.of(node.args[0]))
-
-
 def _class_loss(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr | None:
     """A loss of logits, or of their logarithms, whose classes are along axis 1: here they are along the last."""
-    name = "cross_entropy" if "cross" in node.target._opname else "nll_loss"
-    ndim = node.args[0].meta["val"].ndim
+    name = "cross_entropy" if "cross" in called_by(node) else "nll_loss"
+    ndim = _val(node.args[0]).ndim
     values = {k: f.value(_plain(k, v)) for k, v in args.items()}
     if ndim > 2:
-        last = tree.Tuple(tuple(map(whole, (0, *range(2, ndim), 1))))
-        classes = node.args[1].meta["val"].ndim == ndim
-        for word in ("self", "target")[: 1 + classes]:
-            values[word] = tree.Call("transpose", (values[word], last), ())
+        for word in ("self", "target")[: 1 + (_val(node.args[1]).ndim == ndim)]:
+            values[word] = f.channels_last(values[word], ndim)
     first, second = values.pop("self"), values.pop("target")
     found = spelled("t", name, (first, second), values)
-    each = tree.Call(name.removesuffix("_loss"), (first, second), ())
-    return found[0] if found is not None else _reduced(each, values)
+    return found[0] if found is not None else _reduced(f, f.call(name.removesuffix("_loss"), first, second), values)
 
 
-def _reduced(each: tree.Expr, options: Mapping[str, tree.Expr]) -> tree.Expr | None:
+def _reduced(f: Formulas, each: tree.Expr, options: Mapping[str, tree.Expr]) -> tree.Expr | None:
     way = options.get("reduction", tree.String("mean"))
     if options.keys() - {"reduction"} or not isinstance(way, tree.String):
         return None
-    return each if way.value == "none" else tree.Call(way.value, (each,), ())
+    return each if way.value == "none" else f.call(way.value, each)
 
 
 # -- layers
 def _affine(f: Formulas, found: tree.Expr, weight: Any, bias: Any, behind: int = 0) -> tree.Expr:
     """The standardised array times weight plus bias, where there are such; so many axes stand behind theirs."""
     for sign, array in (("*", weight), ("+", bias)):
-        if array is not None:
-            items: tuple[tree.Expr, ...] = (tree.Slice(None, None, None), *[tree.Word(None)] * behind)
-            found = tree.Chain(found, ((sign, tree.Index(f.of(array), items) if behind else f.of(array)),))
+        found = found if array is None else f.chain(found, sign, _of_channels(f, array, behind))
     return found
+
+
+def _of_channels(f: Formulas, array: Any, behind: int) -> tree.Expr:
+    """One entry for every channel, as many axes being behind."""
+    return f.at(array, ALL, *[None] * behind) if behind > 0 else f.of(array)
 
 
 def _axis_norm(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
     """layer_norm and rms_norm over the last axes."""
-    size = args["normalized_shape"]
-    axes = tree.Tuple(tuple(whole(-k) for k in range(len(size), 0, -1))) if len(size) > 1 else whole(-1)
-    eps = args.get("eps", 1e-5 if node.target._opname == "layer_norm" else None)
+    size, name = args["normalized_shape"], called_by(node)
+    eps = args.get("eps", 1e-5 if name == "layer_norm" else None)
     eps = sys.float_info.epsilon if eps is None else eps
-    options = (("axis", axes), ("eps", f.value(eps)))
-    found = tree.Call(node.target._opname, (f.of(node.args[0]),), options)
+    found = f.call(name, node.args[0], axis=tuple(range(-len(size), 0)) if len(size) > 1 else -1, eps=eps)
     return _affine(f, found, args.get("weight"), args.get("bias"))
 
 
 def _channel_norm(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
     """Norms whose channels are along axis 1; those of batches give what has been averaged so far as well."""
-    name, eps, array = node.target._opname, f.value(args.get("eps", 1e-5)), node.args[0]
-    middle = [f.value(args["num_groups"])] if name == "group_norm" else []
+    name, array = called_by(node), node.args[0]
+    middle = [args["num_groups"]] if name == "group_norm" else []
     if not _is_training(name, args):
-        name, middle = "running_batch_norm", [f.of(args["running_mean"]), f.of(args["running_var"])]
+        name, middle = "running_batch_norm", [args["running_mean"], args["running_var"]]
     name = name if name in ("group_norm", "instance_norm", "running_batch_norm") else "batch_norm"
-    behind = array.meta["val"].ndim - 2
-    options = (("eps", eps), *([("axis", whole(1))] if behind else []))
-    found = tree.Call(name, (f.of(array), *middle), options)
+    behind = _val(array).ndim - 2
+    found = f.call(name, array, *middle, eps=args.get("eps", 1e-5), **({"axis": 1} if behind else {}))
     result = _affine(f, found, args.get("weight"), args.get("bias"), behind)
-    return tree.Tuple((result,)) if isinstance(node.meta["val"], (list, tuple)) else result
+    return tree.Tuple((result,)) if has_several(node) else result
 
 
 def _attention(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
     """Attention with a mask, which is added to the scores or, of truth values, says what is seen; a causal one counts
     queries and keys from the first."""
     mask, scale, is_causal = args.get("attn_mask"), args.get("scale"), bool(args.get("is_causal"))
-    (q, k, v), (queries, keys) = map(f.of, node.args[:3]), (a.meta["val"].shape for a in node.args[:2])
+    (q, k, v), (queries, keys) = node.args[:3], (_val(a).shape for a in node.args[:2])
     if args.get("dropout_p"):
         raise ModelError("dropout is random: call .eval() on the module, or set it to 0")
     if mask is None and scale is None and (not is_causal or queries[-2] == keys[-2]):
         name = "grouped_attention" if args.get("enable_gqa") else "attention"
-        return tree.Call(name, (q, k, v), (("causal", tree.Word(True)),) if is_causal else ())
+        return f.call(name, q, k, v, **({"causal": True} if is_causal else {}))
     if args.get("enable_gqa"):
-        times = tree.Chain(f.value(queries[-3]), (("/", f.value(keys[-3])),))
-        k, v = (tree.Call("repeat", (a, times), (("axis", whole(-3)),)) for a in (k, v))
-    scores: tree.Expr = tree.Chain(q, (("@", tree.Call("swapaxes", (k, whole(-1), whole(-2)), ())),))
-    factor = ("/", tree.Call("sqrt", (f.value(queries[-1]),), ())) if scale is None else ("*", f.value(scale))
-    scores = tree.Chain(scores, (factor,))
+        k, v = (f.call("repeat", a, f.chain(queries[-3], "/", keys[-3]), axis=-3) for a in (k, v))
+    scores = f.chain(q, "@", f.call("swapaxes", k, -1, -2))
+    scores = f.chain(scores, *(("/", f.call("sqrt", queries[-1])) if scale is None else ("*", scale)))
     if is_causal:
-        ones = tree.Call("broadcast", (whole(1), tree.Tuple((f.value(queries[-2]), f.value(keys[-2])))), ())
-        seen = tree.Compare("!=", tree.Call("tril", (ones,), ()), whole(0))
-        scores = tree.Call("where", (seen, scores, number(-float("inf"))), ())
-    if mask is not None and str(mask.meta["val"].dtype) == "torch.bool":
-        scores = tree.Call("where", (f.of(mask), scores, number(-float("inf"))), ())
+        ones = f.call("broadcast", 1, (queries[-2], keys[-2]))
+        scores = f.call("where", f.compared(f.call("tril", ones), "!=", 0), scores, -math.inf)
+    if mask is not None and str(_val(mask).dtype) == "torch.bool":
+        scores = f.call("where", mask, scores, -math.inf)
     elif mask is not None:
-        scores = tree.Chain(scores, (("+", f.of(mask)),))
-    return tree.Chain(tree.Call("softmax", (scores,), (("axis", whole(-1)),)), (("@", v),))
+        scores = f.chain(scores, "+", mask)
+    return f.chain(f.call("softmax", scores, axis=-1), "@", v)
 
 
 def _weight_norm(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
     """Rows of given lengths (Salimans and Kingma 2016)."""
-    array, length = map(f.of, node.args[:2])
-    axes = [k for k in range(node.args[0].meta["val"].ndim) if k != args.get("dim", 0)]
-    options = (("axis", tree.Tuple(tuple(map(whole, axes)))), ("keepdims", tree.Word(True)))
-    return tree.Chain(array, (("*", length), ("/", tree.Call("norm", (array,), options))))
+    array, length = node.args[:2]
+    axes = [k for k in range(_val(array).ndim) if k != args.get("dim", 0)]
+    return f.chain(array, "*", length, "/", f.call("norm", array, axis=axes, keepdims=True))
 
 
 def _rolled(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr | None:
     found, shifts, dims = f.of(node.args[0]), args["shifts"], args.get("dims", ())
     if not dims:
-        line = tree.Call("roll", (tree.Call("reshape", (found, tree.Tuple((whole(-1),))), ()), f.value(shifts[0])),
-                         (("axis", whole(0)),))
-        return tree.Call("reshape", (line, f.shape(node)), ())
+        return f.call("reshape", f.call("roll", f.call("reshape", found, (-1,)), shifts[0], axis=0), _val(node).shape)
     for shift, dim in zip(shifts, dims, strict=False):
-        found = tree.Call("roll", (found, f.value(shift)), (("axis", whole(dim)),))
+        found = f.call("roll", found, shift, axis=dim)
     return found if len(dims) == len(shifts) else None
 
 
 def _spread(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
-    """var and std, which divide by n − 1 where nothing else is said."""
+    """var and std, which divide by n − 1 where nothing else is said, perhaps with the mean."""
+    name, array, options = called_by(node), node.args[0], _axes(args)
     ddof = args.get("correction", 1 if args.get("unbiased", True) else 0)
-    options = {"axis": f.value(args["dim"])} if args.get("dim") else {}
-    options |= {"keepdims": tree.Word(True)} if args.get("keepdim") else {}
-    options |= {"ddof": f.value(1 if ddof is None else ddof)}
-    return tree.Call(node.target._opname, (f.of(node.args[0]),), tuple(options.items()))
-
-
-def _spread_and_mean(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
-    """var_mean and std_mean."""
-    spread = _spread(f, node, args)
-    assert isinstance(spread, tree.Call)
-    options = tuple((word, value) for word, value in spread.options if word != "ddof")
-    name = node.target._opname.removesuffix("_mean")
-    return tree.Tuple((tree.Call(name, spread.args, spread.options), tree.Call("mean", spread.args, options)))
-
-
-def _log_sigmoid(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
-    return tree.Negative(tree.Call("softplus", (tree.Negative(f.of(node.args[0])),), ()))
+    found = f.call(name.removesuffix("_mean"), array, **options, ddof=1 if ddof is None else ddof)
+    return f.value((found, f.call("mean", array, **options))) if name.endswith("_mean") else found
 
 
 def _scattered(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr | None:
     """One number at all places that are pointed at."""
     if "value" not in args:
         return None
-    source = tree.Call("broadcast", (f.value(args["value"]), f.shape(args["index"])), ())
-    return tree.Call("scatter", (f.of(args["self"]), f.of(args["index"]), source), (("axis", f.value(args["dim"])),))
-
-
-def _prelu(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
-    """Slopes of the channels, along axis 1."""
-    array, slope = node.args
-    behind = max(array.meta["val"].ndim - 2, 0)
-    items: tuple[tree.Expr, ...] = (tree.Slice(None, None, None), *[tree.Word(None)] * behind)
-    return tree.Call("prelu", (f.of(array), tree.Index(f.of(slope), items) if behind else f.of(slope)), ())
+    index = args["index"]
+    return f.call("scatter", args["self"], index, f.call("broadcast", args["value"], _val(index).shape),
+                  axis=args["dim"])
 
 
 def _truths(name: str) -> Rule:
     """``any`` and ``all``: the largest or the smallest of truth values."""
-
-    def rule(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
-        options = {"axis": f.value(args["dim"])} if "dim" in args else {}
-        options |= {"keepdims": tree.Word(True)} if args.get("keepdim") else {}
-        return tree.Call(name, (tree.Compare("!=", f.of(node.args[0]), whole(0)),), tuple(options.items()))
-
-    return rule
-
-
-def _either(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
-    left, right = _truth_values(f, node)
-    return tree.Compare("!=", tree.Chain(left, (("+", right),)), whole(0))
-
-
-def _repeated(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
-    return tree.Call("tile", (f.of(node.args[0]), *map(f.value, args["repeats"])), ())
+    return lambda f, node, args: f.call(name, f.compared(node.args[0], "!=", 0), **_axes(args))
 
 
 def _windows(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
     """Windows along an axis, what is in them along the last."""
     array, dim, width, stride = node.args
-    ndim = array.meta["val"].ndim
-    dim %= ndim
-    options = (("axis", whole(dim)), ("stride", f.value(stride)))
-    found = tree.Call("unfold", (f.of(array), f.value(width)), options)
-    order = (*(k for k in range(ndim + 1) if k != dim + 1), dim + 1)
-    return tree.Call("transpose", (found, tree.Tuple(tuple(map(whole, order)))), ())
+    ndim = _val(array).ndim
+    found = f.call("unfold", array, width, axis=dim % ndim, stride=stride)
+    inside = dim % ndim + 1
+    return f.call("transpose", found, (*(k for k in range(ndim + 1) if k != inside), inside))
 
 
 def _put_in(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr | None:
     """An array with another one in place of a slice."""
-    array, dim = f.of(node.args[0]), args.get("dim", 0)
-    start, stop, size = args.get("start") or 0, args.get("end"), node.meta["val"].shape[dim]
+    dim = args.get("dim", 0)
+    start, stop, size = args.get("start") or 0, args.get("end"), _val(node).shape[dim]
     if args.get("step", 1) != 1 or not all(isinstance(b, int) for b in (start, size)):
         return None
     stop = size if stop is None or stop > size else stop
-    parts = [tree.Index(array, _along(node, dim, tree.Slice(f.value(a), f.value(b), None))) for a, b in (
-        (0, start % size if start else 0), (stop % size if stop < size else size, size))]
-    kept = [part for part, some in zip(parts, (start, stop < size), strict=True) if some]
-    order = [*kept[: bool(start)], f.of(node.args[1]), *kept[bool(start) :]]
-    return tree.Call("concat", tuple(order), (("axis", whole(dim)),)) if len(order) > 1 else order[0]
+    return _between(f, node, node.args[1], dim, start % size if start else 0, stop % size if stop < size else size)
+
+
+def _between(f: Formulas, node: Any, part: Any, dim: int, start: int, stop: int) -> tree.Expr:
+    """The array that a node changes, with a part in place of what is from ``start`` to ``stop`` along an axis."""
+    axis, size = dim % _val(node).ndim, _val(node).shape[dim]
+    before, behind = (f.along(node.args[0], axis, slice(*ends)) for ends in ((0, start), (stop, size)))
+    return f.joined([*[before] * (start > 0), part, *[behind] * (stop < size)], dim)
 
 
 def _put_on_diagonal(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr | None:
     """A square matrix with another diagonal."""
     array, row = node.args[:2]
-    shape = array.meta["val"].shape
+    shape = _val(array).shape
     if len(args) > 2 or len(shape) != 2 or shape[0] != shape[1]:
         return None
-    there = tree.Compare("!=", tree.Call("eye", (f.value(shape[0]),), ()), whole(0))
-    return tree.Call("where", (there, f.of(row), f.of(array)), ())
+    return f.call("where", f.compared(f.call("eye", shape[0]), "!=", 0), row, array)
 
 
 def _padded(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr | None:
     """Borders that repeat what is inside, the last axis first; of numbers other than 0 too."""
-    mode, pads, ndim = args.get("mode", "constant"), args["pad"], node.meta["val"].ndim
+    mode, pads, ndim = args.get("mode", "constant"), args["pad"], _val(node).ndim
     found, value = f.of(node.args[0]), args.get("value")
     if mode == "constant" and any(isinstance(p, int) and p < 0 for p in pads):
         return None
@@ -656,24 +623,22 @@ def _padded(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr | None:
         wide = _among_zeros(f, node, found, pads)
         if not value:
             return wide
-        ones = tree.Call("broadcast", (whole(1), f.shape(node.args[0])), ())
-        inside = tree.Compare("!=", _among_zeros(f, node, ones, pads), whole(0))
-        return tree.Call("where", (inside, wide, f.value(value)), ())
+        ones = f.call("broadcast", 1, _val(node.args[0]).shape)
+        return f.call("where", f.compared(_among_zeros(f, node, ones, pads), "!=", 0), wide, value)
     for k, (before, after) in enumerate(zip(pads[::2], pads[1::2], strict=True)):
         axis = ndim - 1 - k
-        size = node.args[0].meta["val"].shape[axis]
-        parts = (_border(mode, found, axis, before, True), found, _border(mode, found, axis, after, False, size))
-        found = tree.Call("concat", tuple(p for p in parts if p is not None), (("axis", whole(axis)),))
+        parts = (_border(f, mode, found, axis, before, True), found, _border(f, mode, found, axis, after, False))
+        found = f.call("concat", *[p for p in parts if p is not None], axis=axis)
     return found
 
 
 def _among_zeros(f: Formulas, node: Any, found: tree.Expr, pads: Any) -> tree.Expr:
     """An array with so many zeros before and behind each of its last axes, the last one first."""
     for k, (before, after) in enumerate(zip(pads[::2], pads[1::2], strict=True)):
-        axis = node.meta["val"].ndim - 1 - k
+        axis = _val(node).ndim - 1 - k
         if before != 0 or after != 0:
-            wide = _sum(f.value(before), f.value(node.args[0].meta["val"].shape[axis]), f.value(after))
-            found = tree.Call("pad", (found, whole(axis), f.value(before), wide), ())
+            wide = _sum(f.value(before), f.value(_val(node.args[0]).shape[axis]), f.value(after))
+            found = f.call("pad", found, axis, before, wide)
     return found
 
 
@@ -684,78 +649,58 @@ def _sum(first: tree.Expr, *others: tree.Expr) -> tree.Expr:
     return tree.Chain(first, tuple(("+", other) for other in others))
 
 
-def _border(mode: str, array: tree.Expr, axis: int, width: int, first: bool, size: Any = None) -> tree.Expr | None:
+def _border(f: Formulas, mode: str, array: tree.Expr, axis: int, width: int, first: bool) -> tree.Expr | None:
     """So many entries before or behind an axis."""
     if not width:
         return None
-
-    def part(*bounds: int | None) -> tree.Expr:
-        start, stop, step = [None if b is None else whole(b) for b in (*bounds, *[None] * (3 - len(bounds)))]
-        return tree.Index(array, (*[tree.Slice(None, None, None)] * axis, tree.Slice(start, stop, step)))
-
     if mode == "circular":
-        return part(-width, None) if first else part(None, width)
+        return f.along(array, axis, slice(-width, None) if first else slice(None, width))
     if mode == "replicate":
-        one = part(None, 1) if first else part(-1, None)
-        return tree.Call("repeat", (one, whole(width)), (("axis", whole(axis)),))
-    return part(width, 0, -1) if first else part(-2, -width - 2, -1)
+        return f.call("repeat", f.along(array, axis, slice(None, 1) if first else slice(-1, None)), width, axis=axis)
+    return f.along(array, axis, slice(width, 0, -1) if first else slice(-2, -width - 2, -1))
 
 
 def _with_windows_places(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
     """Pooling that says where the largest was, too."""
-    name = node.target._opname.removesuffix("_with_indices")
-    return tree.Tuple((f.called(node, name, args),))
+    return tree.Tuple((f.called(node, called_by(node).removesuffix("_with_indices"), args),))
 
 
 def _sampled(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
     mode = ("linear", "nearest", "cubic")[args["interpolation_mode"]]
     padding = ("zeros", "border", "reflection")[args["padding_mode"]]
-    array, grid = node.args[:2]
-    ndim = node.meta["val"].ndim
-    last, back = (0, *range(2, ndim), 1), (0, ndim - 1, *range(1, ndim - 1))
-    there = tree.Call("transpose", (f.of(array), tree.Tuple(tuple(map(whole, last)))), ())
-    options = (("mode", tree.String(mode)), ("padding", tree.String(padding)),
-               ("align_corners", tree.Word(bool(args.get("align_corners")))))
-    found = tree.Call("grid_sample", (there, f.of(grid)), options)
-    return tree.Call("transpose", (found, tree.Tuple(tuple(map(whole, back)))), ())
-
-
-def _stopped(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
-    return tree.Call("stop_gradient", (f.of(node.args[0]),), ())
+    (array, grid), ndim = node.args[:2], _val(node).ndim
+    found = f.call("grid_sample", f.channels_last(array, ndim), grid, mode=mode, padding=padding,
+                   align_corners=bool(args.get("align_corners")))
+    return f.channels_first(found, ndim)
 
 
 def _of_two(name: str) -> Rule:
     """``torch.max`` of two arrays; of one it is another function."""
-    return lambda f, node, args: tree.Call(name, tuple(map(f.value, args.values())), ()) if "other" in args else \
-        _with_places(f, node, args)
+    return lambda f, node, args: f.call(name, *args.values()) if "other" in args else _with_places(f, node, args)
 
 
 def _triangle(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr | None:
     """A triangle of an array that is infinite everywhere."""
     array = node.args[0]
-    if not called_by(array).startswith(("full", "new_full")) or array.args[1] not in (float("inf"), -float("inf")):
+    if not called_by(array).startswith(("full", "new_full")) or array.args[1] not in (math.inf, -math.inf):
         return None
-    ones = tree.Call("broadcast", (whole(1), f.shape(node)), ())
-    seen = tree.Call(node.target._opname, (ones, f.value(args.get("diagonal", 0))), ())
-    return tree.Call("where", (tree.Compare("!=", seen, whole(0)), number(array.args[1]), whole(0)), ())
+    seen = f.call(called_by(node), f.call("broadcast", 1, _val(node).shape), args.get("diagonal", 0))
+    return f.call("where", f.compared(seen, "!=", 0), array.args[1], 0)
 
 
 def _bag(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
     """Bags of equal sizes: offsets that count by the size of a bag."""
-    offsets, words = args["offsets"], args["indices"]
-    step = {1: 1, 2: 1, 3: offsets.args[-1]}.get(len(offsets.args)) if _opname(offsets) == "arange" else None
+    offsets, table, shares = args["offsets"], args["weight"], args.get("per_sample_weights")
+    step = {1: 1, 2: 1, 3: offsets.args[-1]}.get(len(offsets.args)) if called_by(offsets) == "arange" else None
     if not isinstance(step, int):
         raise ModelError("bags of unequal sizes cannot be read: give the indices as an array of two axes")
     if args.get("scale_grad_by_freq") or args.get("padding_idx") not in (None, -1):
         raise ModelError("a bag with padding_idx, or scale_grad_by_freq, cannot be read: take rows of the table")
-    shape = tree.Tuple((whole(-1), whole(step)))
-    index = tree.Call("reshape", (f.of(words), shape), ())
-    if args.get("per_sample_weights") is not None:
-        shares = tree.Call("reshape", (f.of(args["per_sample_weights"]), tree.Tuple((*shape.items, whole(1)))), ())
-        rows = tree.Chain(shares, (("*", tree.Index(f.of(args["weight"]), (index,))),))
-        return tree.Tuple((tree.Call("sum", (rows,), (("axis", whole(1)),)),))
-    mode = tree.String(("sum", "mean", "max")[args.get("mode", 0)])
-    return tree.Tuple((tree.Call("embedding_bag", (f.of(args["weight"]), index), (("mode", mode),)),))
+    index = f.call("reshape", args["indices"], (-1, step))
+    if shares is not None:
+        rows = f.chain(f.call("reshape", shares, (-1, step, 1)), "*", f.at(table, index))
+        return tree.Tuple((f.call("sum", rows, axis=1),))
+    return tree.Tuple((f.call("embedding_bag", table, index, mode=("sum", "mean", "max")[args.get("mode", 0)]),))
 
 
 def _spatial(value: Any, rank: int) -> Any:
@@ -764,41 +709,32 @@ def _spatial(value: Any, rank: int) -> Any:
     return values[0] if len({*values}) == 1 else tuple(values * (rank if len(values) == 1 else 1))
 
 
-def _options(f: Formulas, args: Mapping[str, Any], rank: int, names: str) -> tuple[tuple[str, tree.Expr], ...]:
+def _options(args: Mapping[str, Any], rank: int, names: str) -> dict[str, Any]:
     """Those options of a layer over windows that are not as usual."""
-    return tuple((word, f.value(_spatial(args[word], rank))) for word in names.split() if word in args)
+    return {word: _spatial(args[word], rank) for word in names.split() if word in args}
 
 
 def _convolved(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr | None:
     """Convolutions that PyTorch's functions in model text leave out: of volumes, of a single image, transposed ones in
     groups. Channels are along the last axis here."""
-    weight, name = args["weight"], called_by(node)
-    rank = weight.meta["val"].ndim - 2
-    x, size = f.of(args["input"]), args["input"].meta["val"]
+    weight, size, is_transposed = args["weight"], _val(args["input"]), "transpose" in called_by(node)
+    rank = _val(weight).ndim - 2
     is_one, groups = size.ndim == rank + 1, args.get("groups", 1)
-    is_transposed = "transpose" in name
     if rank < 3 and not is_one and not (is_transposed and groups > 1):
         return None
-    x = tree.Index(x, (tree.Word(None),)) if is_one else x
-    back, there = (0, rank + 1, *range(1, rank + 1)), (0, *range(2, rank + 2), 1)
-    x = tree.Call("transpose", (x, tree.Tuple(tuple(map(whole, there)))), ())
-    kernel = tree.Call("transpose", (f.of(weight), tree.Tuple(tuple(map(whole, (*range(2, rank + 2), 1, 0))))), ())
-    options = _options(f, args, rank, "stride padding output_padding dilation")
+    x = f.channels_last(f.at(args["input"], None) if is_one else args["input"], rank + 2)
+    kernel = f.call("transpose", weight, (*range(2, rank + 2), 1, 0))
+    options = _options(args, rank, "stride padding output_padding dilation")
     function = f"conv_transpose{rank}d" if is_transposed else f"conv{rank}d"
     if is_transposed and groups > 1:
-        part = f.value(size.shape[-rank - 1] // groups)
-        ends = [_times(part, k) for k in range(groups + 1)]
-        slices = [(tree.Word(...), tree.Slice(*pair, None)) for pair in pairwise(ends)]
-        pieces = [tree.Call(function, (tree.Index(x, items), tree.Index(kernel, items)), options) for items in slices]
-        found: tree.Expr = tree.Call("concat", tuple(pieces), (("axis", whole(-1)),))
+        ends = [_times(f.value(size.shape[-rank - 1] // groups), k) for k in range(groups + 1)]
+        parts = [[f.at(a, ..., slice(*pair)) for a in (x, kernel)] for pair in pairwise(ends)]
+        found: tree.Expr = f.call("concat", *[f.call(function, *pair, **options) for pair in parts], axis=-1)
     else:
-        options += (("groups", whole(groups)),) if groups > 1 else ()
-        if function == "conv2d":
-            options += (("layout", tree.String("NHWC")),)
-        found = tree.Call(function, (x, kernel), options)
-    found = tree.Chain(found, (("+", f.of(args["bias"])),)) if args.get("bias") is not None else found
-    found = tree.Call("transpose", (found, tree.Tuple(tuple(map(whole, back)))), ())
-    return tree.Index(found, (whole(0),)) if is_one else found
+        options |= ({"groups": groups} if groups > 1 else {}) | ({"layout": "NHWC"} if function == "conv2d" else {})
+        found = f.call(function, x, kernel, **options)
+    found = f.channels_first(_affine(f, found, None, args.get("bias")), rank + 2)
+    return f.at(found, 0) if is_one else found
 
 
 def _times(size: tree.Expr, k: int) -> tree.Expr:
@@ -807,91 +743,66 @@ def _times(size: tree.Expr, k: int) -> tree.Expr:
 
 def _pooled(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr | None:
     """Pooling of volumes, or with what PyTorch's functions in model text leave out."""
-    name, ndim = called_by(node).removesuffix("_with_indices"), node.args[0].meta["val"].ndim
-    rank = int(name[-2])
+    name, array = called_by(node).removesuffix("_with_indices"), node.args[0]
+    rank, ndim = int(name[-2]), _val(array).ndim
     names = {"ceil_mode": "ceil", "count_include_pad": "count_padding", "divisor_override": "divisor"}
     if ndim != rank + 2 or not (rank == 3 or args.keys() & {"dilation", "divisor_override"}):
-        return _with_windows_places(f, node, args) if isinstance(node.meta["val"], (list, tuple)) else None
-    options = _options(f, args, rank, "stride padding dilation")
-    options += tuple((ours, f.value(args[word])) for word, ours in names.items() if word in args)
-    there, back = (0, *range(2, ndim), 1), (0, ndim - 1, *range(1, ndim - 1))
-    x = tree.Call("transpose", (f.of(node.args[0]), tree.Tuple(tuple(map(whole, there)))), ())
-    found = tree.Call(name, (x, f.value(_spatial(args["kernel_size"], rank))), options)
-    moved = tree.Call("transpose", (found, tree.Tuple(tuple(map(whole, back)))), ())
-    return tree.Tuple((moved,)) if isinstance(node.meta["val"], (list, tuple)) else moved
+        return _with_windows_places(f, node, args) if has_several(node) else None
+    options = _options(args, rank, "stride padding dilation")
+    options |= {ours: args[word] for word, ours in names.items() if word in args}
+    size = _spatial(args["kernel_size"], rank)
+    moved = f.channels_first(f.call(name, f.channels_last(array, ndim), size, **options), ndim)
+    return tree.Tuple((moved,)) if has_several(node) else moved
 
 
 def _copied(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
     """What is written over an array, as large as that."""
-    source, shape = args["src"], f.shape(node)
-    if source.meta["val"].shape == node.meta["val"].shape:
-        return f.of(source)
-    return tree.Call("broadcast", (f.of(source), shape), ())
+    source, shape = args["src"], _val(node).shape
+    return f.of(source) if _val(source).shape == shape else f.call("broadcast", source, shape)
 
 
 def _put_in_place(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr | None:
     """An array with another one in place of one entry along an axis."""
-    dim, index = args["dim"] % node.meta["val"].ndim, args["index"]
-    size = node.meta["val"].shape[dim]
+    dim = args["dim"] % _val(node).ndim
+    size = _val(node).shape[dim]
     if not isinstance(size, int):
         return None
-    row = tree.Index(f.of(args["src"]), (*[tree.Slice(None, None, None)] * dim, tree.Word(None)))
-    array, index = f.of(node.args[0]), index % size
-    parts = [tree.Index(array, _along(node, dim, tree.Slice(f.value(a), f.value(b), None)))
-             for a, b in ((0, index), (index + 1, size))]
-    order = [*parts[: index > 0], row, *parts[1 if index < size - 1 else 2 :]]
-    return tree.Call("concat", tuple(order), (("axis", whole(dim)),)) if len(order) > 1 else row
+    index = args["index"] % size
+    return _between(f, node, f.along(args["src"], dim, None), dim, index, index + 1)
 
 
 def _ranked(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr | None:
     """The k-th of an axis in order, and of ``median`` the lower one in the middle."""
-    if not isinstance(node.meta["val"], (list, tuple)):
+    if not has_several(node):
         return None
-    size, axis = node.args[0].meta["val"].shape[args.get("dim", -1)], f.value(args.get("dim", -1))
-    k = args["k"] - 1 if "k" in args else (size - 1) // 2
-    array, options = f.of(node.args[0]), (("axis", axis),)
-    order = tree.Index(tree.Call("argsort", (array,), options), _along(
-        node.args[0], args.get("dim", -1), tree.Slice(f.value(k), f.value(k + 1), None)))
-    found: list[tree.Expr] = [tree.Call("take_along_axis", (array, order), options), order]
-    if not args.get("keepdim"):
-        shape = tree.Tuple(tuple(map(f.value, node.meta["val"][0].shape)))
-        found = [tree.Call("reshape", (part, shape), ()) for part in found]
-    return tree.Tuple(tuple(found))
-
-
-def _not_a_number(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
-    return tree.Compare("!=", f.of(node.args[0]), f.of(node.args[0]))
+    array, dim = node.args[0], args.get("dim", -1)
+    k = args["k"] - 1 if "k" in args else (_val(array).shape[dim] - 1) // 2
+    order = f.along(f.call("argsort", array, axis=dim), dim % _val(array).ndim, slice(k, k + 1))
+    found = (f.call("take_along_axis", array, order, axis=dim), order)
+    return f.value(found if args.get("keepdim") else [f.call("reshape", x, _val(node)[0].shape) for x in found])
 
 
 def _signed(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
-    size, sign = map(f.value, node.args)
-    is_negative = tree.Compare("<", sign, whole(0))
-    positive = tree.Call("abs", (size,), ())
-    return tree.Call("where", (is_negative, tree.Negative(positive), positive), ())
+    positive = f.call("abs", node.args[0])
+    return f.call("where", f.compared(node.args[1], "<", 0), tree.Negative(positive), positive)
 
 
 def _slope_between(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
     """rrelu out of training: its slope is in the middle."""
     if args.get("training"):
         raise ModelError(_instead("rrelu"))
-    slope = (args.get("lower", 1 / 8) + args.get("upper", 1 / 3)) / 2
-    return tree.Call("leaky_relu", (f.of(node.args[0]), number(slope)), ())
+    return f.call("leaky_relu", node.args[0], (args.get("lower", 1 / 8) + args.get("upper", 1 / 3)) / 2)
 
 
 def _bilinear(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
-    left, right, weight = (f.of(args[word]) for word in ("input1", "input2", "weight"))
-    found: tree.Expr = tree.Call("einsum", (tree.String("...i,kij,...j->...k"), left, weight, right), ())
-    return tree.Chain(found, (("+", f.of(args["bias"])),)) if args.get("bias") is not None else found
+    found = f.call("einsum", "...i,kij,...j->...k", args["input1"], args["weight"], args["input2"])
+    return _affine(f, found, None, args.get("bias"))
 
 
-def _running(name: str) -> Rule:
+def _running(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
     """What has been the largest, or smallest, so far; where it was is not told."""
-    def rule(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
-        sign = tree.Negative if name == "cummin" else lambda x: x
-        call = tree.Call("cummax", (sign(f.of(node.args[0])),), (("axis", f.value(args["dim"])),))
-        return tree.Tuple((sign(call),))
-
-    return rule
+    sign = tree.Negative if called_by(node) == "cummin" else lambda x: x
+    return f.value((sign(f.call("cummax", sign(f.of(node.args[0])), axis=args["dim"])),))
 
 
 def _renormed(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
@@ -901,79 +812,46 @@ def _renormed(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
 
 def _ctc(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
     """CTC of every sequence of a batch."""
-    lengths = [(name, f.of(args[name])) for name in ("input_lengths", "target_lengths")]
-    options = [("blank", f.value(args["blank"])), *lengths, ("zero_infinity", f.value(args["zero_infinity"]))]
-    return tree.Call("ctc", (f.of(args["log_probs"]), f.of(args["targets"])), tuple(options))
-
-
-def _opname(node: Any) -> str:
-    return getattr(node.target, "_opname", "")
-
-
-def _moved(function: str, *more: tree.Expr) -> Callable[[tree.Expr, int], tree.Expr]:
-    """A function of images whose channels are along the last axis, for such that have them along axis 1."""
-
-    def of(array: tree.Expr, ndim: int) -> tree.Expr:
-        last, back = (0, *range(2, ndim), 1), (0, ndim - 1, *range(1, ndim - 1))
-        there = tree.Call("transpose", (array, tree.Tuple(tuple(map(whole, last)))), ())
-        found = tree.Call(function, (there, *more), ())
-        return tree.Call("transpose", (found, tree.Tuple(tuple(map(whole, back)))), ())
-
-    return of
+    options = {name: args[name] for name in ("blank", "input_lengths", "target_lengths", "zero_infinity")}
+    return f.call("ctc", args["log_probs"], args["targets"], **options)
 
 
 def _resized(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
     """Images of another size."""
-    name = node.target._opname
+    name, array, ndim = called_by(node), node.args[0], _val(node).ndim
     mode = "nearest-exact" if "exact" in name else next(m for m in ("nearest", "linear", "cubic") if m in name)
-    size = tree.Tuple(tuple(map(f.value, node.meta["val"].shape[2:])))
     scales = [s for word, s in args.items() if word.startswith("scale") and s is not None]
     each = scales[0] if scales and isinstance(scales[0], (list, tuple)) else scales
-    more: list[tree.Expr] = [tree.Word(bool(args.get("align_corners")))]
+    before, after = (_val(n).shape[2:] for n in (array, node))
+    more: list[Any] = [bool(args.get("align_corners"))]
     if not each and "_aa" in name:
-        before, after = (n.meta["val"].shape[2:] for n in (node.args[0], node))
-        more.append(tree.Tuple(tuple(tree.Chain(f.value(a), (("/", f.value(b)),))
-                                     for a, b in zip(after, before, strict=True))))
-    more += [tree.Tuple(tuple(map(f.value, each)))] if each else []
-    more += [tree.Word(True)] if "_aa" in name else []
-    return _moved("interpolate", size, tree.String(mode), *more)(f.of(node.args[0]), node.meta["val"].ndim)
-
-
-def _shuffled(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
-    return _moved("pixel_shuffle", f.value(args["upscale_factor"]))(f.of(node.args[0]), 4)
+        more.append([f.chain(a, "/", b) for a, b in zip(after, before, strict=True)])
+    more += [each] if each else []
+    more += [True] if "_aa" in name else []
+    return f.channels_first(f.call("interpolate", f.channels_last(array, ndim), after, mode, *more), ndim)
 
 
 def _with_places(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr | None:
     """What comes with its indices: the largest along an axis, sorted entries."""
-    name, array = node.target._opname, f.of(node.args[0])
-    if not isinstance(node.meta["val"], (list, tuple)):
+    name, array, dim = called_by(node), f.of(node.args[0]), args.get("dim", -1)
+    if not has_several(node):
         return None
-    axis = f.value(args.get("dim", -1))
     if name in ("max", "min"):
-        options = (("axis", axis), ("keepdims", tree.Word(bool(args.get("keepdim", False)))))
-        return tree.Tuple((tree.Call(name, (array,), options), tree.Call("arg" + name, (array,), options)))
+        options = {"axis": dim, "keepdims": bool(args.get("keepdim", False))}
+        return f.value([f.call(word, array, **options) for word in (name, "arg" + name)])
     falling = args.get("largest", True) if name == "topk" else args.get("descending", False)
-    order = tree.Call("argsort", (tree.Negative(array) if falling else array,), (("axis", axis),))
+    order: tree.Expr = f.call("argsort", tree.Negative(array) if falling else array, axis=dim)
     if name == "topk":
-        count = tree.Slice(None, f.value(args["k"]), None)
-        order = tree.Index(order, _along(node.args[0], args.get("dim", -1), count))  # type: ignore[assignment]
-    return tree.Tuple((tree.Call("take_along_axis", (array, order), (("axis", axis),)), order))
-
-
-def _summed_letters(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
-    return tree.Call("einsum", (f.value(args["equation"]), *map(f.of, args["tensors"])), ())
+        order = f.along(order, dim % _val(node.args[0]).ndim, slice(args["k"]))
+    return f.value((f.call("take_along_axis", array, order, axis=dim), order))
 
 
 def _sign(sign: str) -> Rule:
     return lambda f, node, args: f.binary(node, args, sign)
 
 
-def _floored(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr:
-    return tree.Call("floor_divide", tuple(map(f.value, node.args)), ())
-
-
 def _compared(sign: str) -> Rule:
-    return lambda f, node, args: tree.Compare(sign, *map(f.value, node.args[:2]))
+    return lambda f, node, args: f.compared(node.args[0], sign, node.args[1])
 
 
 def _all(names: str, rule: Rule) -> dict[str, Rule]:
@@ -981,37 +859,48 @@ def _all(names: str, rule: Rule) -> dict[str, Rule]:
 
 
 RULES: dict[str, Rule] = {
-    **dict.fromkeys(SAME_NUMBERS, _same), **dict.fromkeys(CASTS, _cast), **dict.fromkeys(RESHAPED, _reshaped),
-    **dict.fromkeys(BROADCAST, _broadcast), **{name: _sign(sign) for name, sign in SIGNS.items()},
+    **dict.fromkeys(SAME_NUMBERS, lambda f, node, args: f.of(node.args[0])),
+    **dict.fromkeys(RESHAPED, lambda f, node, args: f.call("reshape", node.args[0], _val(node).shape)),
+    **dict.fromkeys(BROADCAST, lambda f, node, args: f.call("broadcast", node.args[0], _val(node).shape)),
+    **dict.fromkeys(CASTS, _cast), **{name: _sign(sign) for name, sign in SIGNS.items()},
     **{name: _compared(sign) for name, sign in COMPARED.items()},
+    "neg": lambda f, node, args: tree.Negative(f.of(node.args[0])),
+    "pow": lambda f, node, args: tree.Power(*map(f.value, node.args[:2])),
+    "floor_divide": lambda f, node, args: f.call("floor_divide", *node.args),
+    "isnan": lambda f, node, args: f.compared(node.args[0], "!=", node.args[0]),
+    "log_sigmoid": lambda f, node, args: tree.Negative(f.call("softplus", tree.Negative(f.of(node.args[0])))),
+    "prelu": lambda f, node, args: f.call(
+        "prelu", node.args[0], _of_channels(f, node.args[1], _val(node.args[0]).ndim - 2)),
+    "repeat": lambda f, node, args: f.call("tile", node.args[0], *args["repeats"]),
+    "einsum": lambda f, node, args: f.call("einsum", args["equation"], *args["tensors"]),
+    "pixel_shuffle": lambda f, node, args: f.channels_first(
+        f.call("pixel_shuffle", f.channels_last(node.args[0], 4), args["upscale_factor"]), 4),
+    **_all("t numpy_T", lambda f, node, args: tree.Transpose(f.of(node.args[0]))),
+    **_all("detach detach_", lambda f, node, args: f.call("stop_gradient", node.args[0])),
     **_all("zeros ones full zeros_like ones_like full_like new_zeros new_ones new_full scalar_tensor fill", _filled),
     **_all("cross_entropy_loss nll_loss_nd nll_loss nll_loss2d", _class_loss),
     **_all("group_norm batch_norm instance_norm native_batch_norm cudnn_batch_norm _native_batch_norm_legit "
            "_native_batch_norm_legit_functional _native_batch_norm_legit_no_training", _channel_norm),
     **_all("topk sort", _with_places), "max": _of_two("maximum"), "min": _of_two("minimum"),
-    **_all("triu tril", _triangle), **_all("detach detach_", _stopped), "roll": _rolled, "_weight_norm": _weight_norm,
+    **_all("triu tril", _triangle), "roll": _rolled, "_weight_norm": _weight_norm,
     **_all("layer_norm rms_norm", _axis_norm),
     **_all("upsample_nearest1d upsample_nearest2d upsample_nearest3d upsample_linear1d upsample_bilinear2d "
            "upsample_trilinear3d upsample_bicubic2d _upsample_nearest_exact1d _upsample_nearest_exact2d", _resized),
     **_all("unsafe_split split split_with_sizes chunk", _split), **_all("logical_and bitwise_and __and__", _both),
     **_all("dropout native_dropout feature_dropout alpha_dropout feature_alpha_dropout", _dropout),
-    **_all("logical_not bitwise_not", _logical_not), **_all("t numpy_T", _transposed), "gaussian_nll": _gaussian_nll,
-    **_all("var std", _spread), **_all("__or__ logical_or bitwise_or", _either),
+    **_all("logical_not bitwise_not", _logical_not), "gaussian_nll": _gaussian_nll,
+    **_all("var std var_mean std_mean", _spread), **_all("__or__ logical_or bitwise_or", _either),
     **_all("adaptive_max_pool2d adaptive_max_pool1d", _with_windows_places),
     **_all("max_pool1d max_pool2d max_pool3d max_pool2d_with_indices max_pool3d_with_indices avg_pool1d avg_pool2d "
            "avg_pool3d", _pooled),
     **_all("conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d", _convolved),
     **_all("kthvalue median nanmedian", _ranked), "copy": _copied, "select_scatter": _put_in_place,
-    "isnan": _not_a_number, "copysign": _signed, "rrelu": _slope_between, "bilinear": _bilinear, "ctc": _ctc,
-    **_all("logical_xor bitwise_xor __xor__", _one_of_two), "cummax": _running("cummax"),
-    "cummin": _running("cummin"), **_all("embedding_renorm embedding_renorm_", _renormed),
+    "copysign": _signed, "rrelu": _slope_between, "bilinear": _bilinear, "ctc": _ctc,
+    **_all("logical_xor bitwise_xor __xor__", _one_of_two), **_all("cummax cummin", _running),
+    **_all("embedding_renorm embedding_renorm_", _renormed),
     "any": _truths("max"), "all": _truths("min"), "grid_sampler": _sampled,
-    "prelu": _prelu, "repeat": _repeated, "unfold": _windows, "slice_scatter": _put_in,
-    "diagonal_scatter": _put_on_diagonal, "pad": _padded,
-    "floor_divide": _floored, "log_sigmoid": _log_sigmoid, "scatter": _scattered,
-    **_all("var_mean std_mean", _spread_and_mean),
-    "broadcast_tensors": _all_broadcast, "unsqueeze": _unsqueezed, "select": _selected, "slice": _sliced,
-    "index": _indexed, "unbind": _unbound, "embedding": _embedded, "scaled_dot_product_attention": _attention,
-    "embedding_bag": _bag, "pixel_shuffle": _shuffled, "einsum": _summed_letters, "arange": _counted, "neg": _negated,
-    "pow": _powered,
+    "unfold": _windows, "slice_scatter": _put_in, "diagonal_scatter": _put_on_diagonal, "pad": _padded,
+    "scatter": _scattered, "broadcast_tensors": _all_broadcast, "unsqueeze": _unsqueezed, "select": _selected,
+    "slice": _sliced, "index": _indexed, "unbind": _unbound, "embedding": _embedded,
+    "scaled_dot_product_attention": _attention, "embedding_bag": _bag, "arange": _counted,
 }

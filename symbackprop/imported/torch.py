@@ -32,6 +32,7 @@ from symbackprop.imported.formulas import (
     below_zero,
     called_by,
     filled,
+    has_several,
     inputs_of,
     number,
     whole,
@@ -441,8 +442,8 @@ class _Reader:
         """Whether a node has no line of its own: views, several results, what is read once by a line that goes on."""
         if filled(formula) or isinstance(formula, (tree.Name, tree.Number, tree.Tuple, tree.Word, tree.Negative)):
             return True
-        if isinstance(node.meta.get("val"), (list, tuple)) or called_by(node) in VIEWS:
-            return len(node.users) == 1 or isinstance(node.meta.get("val"), (list, tuple))
+        if has_several(node) or called_by(node) in VIEWS:
+            return len(node.users) == 1 or has_several(node)
         if any(user.op == "output" for user in node.users):
             return False
         (user, *more) = node.users
@@ -452,7 +453,7 @@ class _Reader:
         """Whether a node that needs no line can have one, so that blocks are alike whatever reads their results."""
         if filled(formula):
             return dialect.INFINITE not in tree.all_parts(formula)
-        several = isinstance(node.meta.get("val"), (list, tuple))
+        several = has_several(node)
         return not several and called_by(node) not in VIEWS and isinstance(formula, (tree.Chain, tree.Call, tree.Power))
 
     def _called(self, node: Any) -> str:
