@@ -53,12 +53,21 @@ def ints(s: Any, row: Any) -> list[Any]:
     return [int(v) if isinstance(v, (int, float, np.number)) or v.is_Integer else v for v in found]
 
 
+def maybe(xs: Any, place: int) -> Any:
+    """An input that may be left out; None where it is."""
+    return xs[place] if len(xs) > place else None
+
+
 def number(s: Any, row: Any) -> float:
     """The one number of an input."""
     return float(np.asarray(s.value(row)).reshape(()))
 
 
 # -- of every entry
+def shrunk(x: Node, limit: float, bias: float) -> Node:
+    return F.where(x < -limit, x + bias, F.where(x > limit, x - bias, 0))
+
+
 SAME = {name: name.lower() for name in (
     "Abs", "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "Cos", "Cosh", "Erf", "Exp", "Log", "Sin", "Sinh", "Sqrt",
     "Tan", "Tanh", "Sigmoid", "Softplus", "Mish", "Relu", "Det")}
@@ -83,6 +92,7 @@ OPERATORS |= {
     "HardSwish": lambda s, xs, a: xs[0] * F.clip(xs[0] / 6 + sp.Rational(1, 2), 0, 1),
     "LeakyRelu": lambda s, xs, a: F.leaky_relu(xs[0], a.get("alpha", 0.01)),
     "PRelu": lambda s, xs, a: F.prelu(xs[0], xs[1]),
+    "Shrink": lambda s, xs, a: shrunk(xs[0], a.get("lambd", 0.5), a.get("bias", 0.0)),
     "Softsign": lambda s, xs, a: xs[0] / (1 + F.abs(xs[0])),
     "Swish": lambda s, xs, a: F.swish(xs[0], a.get("alpha", 1.0)),
     "SwiGLU": lambda s, xs, a: F.swish(xs[0], a.get("alpha", 1.0)) * xs[1],
@@ -117,24 +127,16 @@ OPERATORS |= {"Max": folded(F.maximum), "Min": folded(F.minimum), "Sum": folded(
               "Mean": folded(lambda x, y: x + y, lambda y, n: y / n)}
 
 
+@op("Clip")
+def clip(s: Any, xs: Any, a: Any) -> Node:
+    low, high = maybe(xs, 1), maybe(xs, 2)
+    return xs[0] if low is None and high is None else F.clip(xs[0], low, high)
+
+
 @op("Mod")
 def mod(s: Any, xs: Any, a: Any) -> Node:
     x, y = xs
     return x - F.stop_gradient(F.trunc(x / y)) * y if a.get("fmod") else F.remainder(x, y)
-
-
-@op("Shrink")
-def shrink(s: Any, xs: Any, a: Any) -> Node:
-    x, limit, bias = xs[0], a.get("lambd", 0.5), a.get("bias", 0.0)
-    return F.where(x < -limit, x + bias, F.where(x > limit, x - bias, 0))
-
-
-@op("Clip")
-def clip(s: Any, xs: Any, a: Any) -> Node:
-    x, low, high = [*xs, None, None][:3]
-    if low is None and high is None:
-        return x
-    return F.clip(x, low, high)
 
 
 INTEGERS, TRUTHS = (2, 3, 4, 5, 6, 7, 12, 13), 9  # types of ONNX
@@ -159,7 +161,7 @@ def cast_like(s: Any, xs: Any, a: Any) -> Node:
 @op("Dropout")
 def dropout(s: Any, xs: Any, a: Any) -> Any:
     training = len(xs) > 2 and bool(np.any(s.value(xs[2])))
-    ratio = number(s, xs[1]) if len(xs) > 1 and xs[1] is not None else 0.5
+    ratio = 0.5 if maybe(xs, 1) is None else number(s, xs[1])
     if training and ratio:
         raise ModelError("it is random: export the network for evaluation, or give the mask as an input")
     return (xs[0], xs[0].graph.full(1, xs[0].shape)) if s.outputs > 1 else xs[0]
@@ -169,7 +171,7 @@ def dropout(s: Any, xs: Any, a: Any) -> Any:
 def reduction(call: Any) -> Composition:
     def composed(s: Any, xs: Any, a: Any) -> Node:
         x = xs[0]
-        axes = ints(s, xs[1]) if len(xs) > 1 and xs[1] is not None else a.get("axes")
+        axes = a.get("axes") if maybe(xs, 1) is None else ints(s, xs[1])
         if not axes and a.get("noop_with_empty_axes"):
             return x if call is F.sum else call(build.expand(x, x.ndim), x.ndim, False)
         if call in (F.max, F.min) and 0 in shape(x):
@@ -227,9 +229,16 @@ def topk(s: Any, xs: Any, a: Any) -> Any:
 
 
 # -- arranging
-@op("Concat")
-def concat(s: Any, xs: Any, a: Any) -> Node:
-    return F.concat(*xs, axis=a["axis"])
+OPERATORS |= {
+    "Concat": lambda s, xs, a: F.concat(*xs, axis=a["axis"]),
+    "Squeeze": lambda s, xs, a: F.squeeze(xs[0], ints(s, xs[1]) if len(xs) > 1 else None),
+    "Unsqueeze": lambda s, xs, a: NP["expand_dims"](xs[0], ints(s, xs[1])),
+    "Transpose": lambda s, xs, a: F.transpose(xs[0], a.get("perm")),
+    "Tile": lambda s, xs, a: F.tile(xs[0], ints(s, xs[1])),
+    "Trilu": lambda s, xs, a: (F.triu if a.get("upper", 1) else F.tril)(
+        xs[0], 0 if maybe(xs, 1) is None else ints(s, xs[1])[0]),
+    "Einsum": lambda s, xs, a: F.einsum(a["equation"], *xs),
+}
 
 
 @op("Expand")
@@ -255,37 +264,6 @@ def reshape(s: Any, xs: Any, a: Any) -> Node:
     return build.reshape(xs[0], wanted)
 
 
-@op("Squeeze")
-def squeeze(s: Any, xs: Any, a: Any) -> Node:
-    return F.squeeze(xs[0], ints(s, xs[1]) if len(xs) > 1 else None)
-
-
-@op("Unsqueeze")
-def unsqueeze(s: Any, xs: Any, a: Any) -> Node:
-    return NP["expand_dims"](xs[0], ints(s, xs[1]))
-
-
-@op("Transpose")
-def transpose(s: Any, xs: Any, a: Any) -> Node:
-    return F.transpose(xs[0], a.get("perm"))
-
-
-@op("Tile")
-def tile(s: Any, xs: Any, a: Any) -> Node:
-    return F.tile(xs[0], ints(s, xs[1]))
-
-
-@op("Trilu")
-def trilu(s: Any, xs: Any, a: Any) -> Node:
-    k = ints(s, xs[1])[0] if len(xs) > 1 and xs[1] is not None else 0
-    return (F.triu if a.get("upper", 1) else F.tril)(xs[0], k)
-
-
-@op("Einsum")
-def einsum(s: Any, xs: Any, a: Any) -> Node:
-    return F.einsum(a["equation"], *xs)
-
-
 @op("Split")
 def split(s: Any, xs: Any, a: Any) -> Any:
     axis, n = a.get("axis", 0), shape(xs[0])[a.get("axis", 0)]
@@ -302,7 +280,7 @@ def split(s: Any, xs: Any, a: Any) -> Any:
 @op("Slice")
 def slice_(s: Any, xs: Any, a: Any) -> Node:
     starts, ends = ints(s, xs[1]), ints(s, xs[2])
-    axes = ints(s, xs[3]) if len(xs) > 3 and xs[3] is not None else range(len(starts))
+    axes = range(len(starts)) if maybe(xs, 3) is None else ints(s, xs[3])
     steps = ints(s, xs[4]) if len(xs) > 4 else [1] * len(starts)
     x = xs[0]
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
@@ -314,8 +292,8 @@ def slice_(s: Any, xs: Any, a: Any) -> Node:
 @op("Pad")
 def pad(s: Any, xs: Any, a: Any) -> Node:
     x, pads = xs[0], ints(s, xs[1])
-    value = number(s, xs[2]) if len(xs) > 2 and xs[2] is not None else 0.0
-    axes = [k % x.ndim for k in ints(s, xs[3])] if len(xs) > 3 and xs[3] is not None else list(range(x.ndim))
+    value = 0.0 if maybe(xs, 2) is None else number(s, xs[2])
+    axes = [*range(x.ndim)] if maybe(xs, 3) is None else [k % x.ndim for k in ints(s, xs[3])]
     edges = {k: (pads[i], pads[i + len(axes)]) for i, k in enumerate(axes)}
     mode = {"constant": "constant", "edge": "replicate", "reflect": "reflect", "wrap": "circular"}[
         a.get("mode", "constant")]
@@ -421,29 +399,31 @@ def gather_nd(s: Any, xs: Any, a: Any) -> Node:
     return at_places(s, x, places[there])
 
 
-HOW = {"add": "sum", "mul": "prod", "max": "amax", "min": "amin"}
+def written(s: Any, x: Node, places: Any, updates: Node, a: Any) -> Node:
+    """x with updates at places, in place of what is there or reduced with it."""
+    how = {"add": "sum", "mul": "prod"}.get(a.get("reduction", "none"), a.get("reduction", "none"))
+    return put_places(s, x, places, updates) if how == "none" else collected(s, x, places, updates, how, True)
 
 
 @op("Scatter", "ScatterElements")
 def scatter_elements(s: Any, xs: Any, a: Any) -> Node:
     x, index, updates = xs
-    axis, how = a.get("axis", 0) % x.ndim, a.get("reduction", "none")
+    axis = a.get("axis", 0) % x.ndim
     places = along_places(s, x, axis, s.given(s.value(index).astype(int) % shape(x)[axis]))
-    return put_places(s, x, places, updates) if how == "none" else collected(s, x, places, updates, HOW[how], True)
+    return written(s, x, places, updates, a)
 
 
 @op("ScatterND")
 def scatter_nd(s: Any, xs: Any, a: Any) -> Node:
     x, index, updates = xs
-    places, how = numbered(x)[tuple(np.moveaxis(s.value(index).astype(int), -1, 0))], a.get("reduction", "none")
-    return put_places(s, x, places, updates) if how == "none" else collected(s, x, places, updates, HOW[how], True)
+    return written(s, x, numbered(x)[tuple(np.moveaxis(s.value(index).astype(int), -1, 0))], updates, a)
 
 
 @op("TensorScatter")
 def tensor_scatter(s: Any, xs: Any, a: Any) -> Node:
     x, update = xs[:2]
     axis, n = a.get("axis", -2) % x.ndim, shape(update)[a.get("axis", -2)]
-    starts = ints(s, xs[2]) if len(xs) > 2 and xs[2] is not None else [0] * shape(x)[0]
+    starts = [0] * shape(x)[0] if maybe(xs, 2) is None else ints(s, xs[2])
     grid = list(np.indices(shape(update)))
     grid[axis] = grid[axis] + np.array(starts)[grid[0]]
     if a.get("mode") == "circular":
@@ -544,15 +524,15 @@ def average_pool(s: Any, xs: Any, a: Any) -> Node:
     return total / s.leaf(np.asarray(count, float), False)
 
 
-@op("LpPool")
-def lp_pool(s: Any, xs: Any, a: Any) -> Node:
-    kernel, p = a["kernel_shape"], a.get("p", 2)
-    edges = edges_of(a, shape(xs[0])[2:], kernel, bool(a.get("ceil_mode")))
-    return F.norm(windows(xs[0], kernel, edges, 0), inside(kernel), order=p)
-
-
 def everywhere(call: Any) -> Composition:
     return lambda s, xs, a: call(xs[0], tuple(range(2, xs[0].ndim)), True)
+
+
+@op("LpPool")
+def lp_pool(s: Any, xs: Any, a: Any) -> Node:
+    kernel = a["kernel_shape"]
+    edges = edges_of(a, shape(xs[0])[2:], kernel, bool(a.get("ceil_mode")))
+    return F.norm(windows(xs[0], kernel, edges, 0), inside(kernel), order=a.get("p", 2))
 
 
 OPERATORS |= {"GlobalAveragePool": everywhere(F.mean), "GlobalMaxPool": everywhere(F.max),
@@ -576,7 +556,7 @@ def conv(s: Any, xs: Any, a: Any) -> Node:
     options |= {"groups": a["group"]} if a.get("group", 1) > 1 else {}
     kernels = F.transpose(w, (*range(2, w.ndim), 1, 0))
     y = F.FUNCTIONS[f"conv{len(kernel)}d"](channels_last(x), kernels, **options)
-    return channels_first(y if len(xs) < 3 or xs[2] is None else y + xs[2])
+    return channels_first(y if maybe(xs, 2) is None else y + xs[2])
 
 
 @op("ConvTranspose")
@@ -602,7 +582,7 @@ def conv_transpose(s: Any, xs: Any, a: Any) -> Node:
         have = shape(y)[1 + k]
         y = build.slice_axis(y, 1 + k, before, min(n, have - before))
         y = build.pad_axis(y, 1 + k, 0, n) if shape(y)[1 + k] < n else y
-    return channels_first(y if len(xs) < 3 else y + xs[2])
+    return channels_first(y if maybe(xs, 2) is None else y + xs[2])
 
 
 @op("CausalConvWithState")
@@ -653,11 +633,10 @@ def max_unpool(s: Any, xs: Any, a: Any) -> Node:
 
 
 # -- interpolation
-@op("GridSample")
-def grid_sample(s: Any, xs: Any, a: Any) -> Node:
-    mode = {"bilinear": "linear", "bicubic": "cubic"}.get(a.get("mode", "linear"), a.get("mode", "linear"))
-    return channels_first(F.grid_sample(channels_last(xs[0]), xs[1], mode, a.get("padding_mode", "zeros"),
-                                        bool(a.get("align_corners", 0))))
+WAYS = {"bilinear": "linear", "bicubic": "cubic"}
+OPERATORS["GridSample"] = lambda s, xs, a: channels_first(F.grid_sample(
+    channels_last(xs[0]), xs[1], WAYS.get(a.get("mode", "linear"), a.get("mode", "linear")),
+    a.get("padding_mode", "zeros"), bool(a.get("align_corners", 0))))
 
 
 @op("Resize")
@@ -766,16 +745,31 @@ def batch_norm(s: Any, xs: Any, a: Any) -> Any:
     return y, mean * keep + F.mean(x, over) * (1 - keep), var * keep + F.var(x, over) * (1 - keep)
 
 
-@op("InstanceNormalization")
-def instance_norm(s: Any, xs: Any, a: Any) -> Node:
-    x, scale, bias = xs
-    return channels_first(F.instance_norm(channels_last(x), a.get("epsilon", 1e-5)) * scale + bias)
+@op("LRN")
+def lrn(s: Any, xs: Any, a: Any) -> Node:
+    size, x = a["size"], channels_last(xs[0])
+    c, before = shape(x)[-1], (size - 1) // 2
+    squares = F.unfold(build.pad_axis(x**2, -1, before, c + size - 1), size, -1)
+    total = F.sum(squares, -1)
+    return channels_first(x / (a.get("bias", 1.0) + a.get("alpha", 1e-4) / size * total) ** a.get("beta", 0.75))
 
 
-@op("GroupNormalization")
-def group_norm(s: Any, xs: Any, a: Any) -> Node:
-    x, scale, bias = xs
-    return channels_first(F.group_norm(channels_last(x), a["num_groups"], a.get("epsilon", 1e-5)) * scale + bias)
+def over_last(xs: Any, a: Any, call: Any) -> Node:
+    axes = tuple(range(a.get("axis", -1) % xs[0].ndim, xs[0].ndim))
+    found = call(xs[0], axis=axes if len(axes) > 1 else axes[0], eps=a.get("epsilon", 1e-5)) * xs[1]
+    return found if maybe(xs, 2) is None else found + xs[2]
+
+
+def of_channels(x: Node, scale: Node, bias: Node, call: Any, *more: Any) -> Node:
+    """A norm of every channel, times scale plus bias."""
+    return channels_first(call(channels_last(x), *more) * scale + bias)
+
+
+OPERATORS |= {
+    "InstanceNormalization": lambda s, xs, a: of_channels(*xs, F.instance_norm, a.get("epsilon", 1e-5)),
+    "GroupNormalization": lambda s, xs, a: of_channels(*xs, F.group_norm, a["num_groups"], a.get("epsilon", 1e-5)),
+    "RMSNormalization": lambda s, xs, a: over_last(xs, a, F.rms_norm),
+}
 
 
 @op("MeanVarianceNormalization")
@@ -790,43 +784,23 @@ def lp_normalization(s: Any, xs: Any, a: Any) -> Node:
     return F.where(F.equal(size, 0), 0, xs[0] / size)
 
 
-@op("LRN")
-def lrn(s: Any, xs: Any, a: Any) -> Node:
-    size, x = a["size"], channels_last(xs[0])
-    c, before = shape(x)[-1], (size - 1) // 2
-    squares = F.unfold(build.pad_axis(x**2, -1, before, c + size - 1), size, -1)
-    total = F.sum(squares, -1)
-    return channels_first(x / (a.get("bias", 1.0) + a.get("alpha", 1e-4) / size * total) ** a.get("beta", 0.75))
-
-
-def over_last(s: Any, xs: Any, a: Any, call: Any) -> Node:
-    axis = a.get("axis", -1) % xs[0].ndim
-    found = call(xs[0], tuple(range(axis, xs[0].ndim)), a.get("epsilon", 1e-5)) * xs[1]
-    return found if len(xs) < 3 or xs[2] is None else found + xs[2]
-
-
 @op("LayerNormalization")
 def layer_norm(s: Any, xs: Any, a: Any) -> Any:
-    y = over_last(s, xs, a, lambda x, axes, eps: F.layer_norm(x, axis=axes if len(axes) > 1 else axes[0], eps=eps))
+    y = over_last(xs, a, F.layer_norm)
     axes = tuple(range(a.get("axis", -1) % xs[0].ndim, xs[0].ndim))
     more = F.mean(xs[0], axes, True), 1 / F.sqrt(F.var(xs[0], axes, True) + a.get("epsilon", 1e-5))
     return (y, *more) if s.outputs > 1 else y
-
-
-@op("RMSNormalization")
-def rms_norm(s: Any, xs: Any, a: Any) -> Node:
-    return over_last(s, xs, a, lambda x, axes, eps: F.rms_norm(x, axis=axes if len(axes) > 1 else axes[0], eps=eps))
 
 
 @op("Gemm")
 def gemm(s: Any, xs: Any, a: Any) -> Node:
     x, y = (v.T if a.get(t) else v for v, t in zip(xs, ("transA", "transB"), strict=False))
     found = a.get("alpha", 1.0) * (x @ y)
-    return found if len(xs) < 3 or xs[2] is None else found + a.get("beta", 1.0) * xs[2]
+    return found if maybe(xs, 2) is None else found + a.get("beta", 1.0) * xs[2]
 
 
 # -- losses
-def classes(s: Any, logs: Node, target: Node, weight: Any, a: Any) -> Node:
+def classes(logs: Node, target: Node, weight: Any, a: Any) -> Node:
     rows, ignore = channels_last(logs), a.get("ignore_index")
     ignore = None if ignore is not None and ignore < 0 else ignore  # integers are 0 or more
     counts = None if ignore is None else F.not_equal(target, ignore)
@@ -840,23 +814,21 @@ def classes(s: Any, logs: Node, target: Node, weight: Any, a: Any) -> Node:
     return loss if how == "none" else F.sum(loss) if how == "sum" else F.sum(loss) / F.sum(share)
 
 
-@op("NegativeLogLikelihoodLoss")
-def nll(s: Any, xs: Any, a: Any) -> Node:
-    return classes(s, xs[0], xs[1], xs[2] if len(xs) > 2 else None, a)
+OPERATORS["NegativeLogLikelihoodLoss"] = lambda s, xs, a: classes(xs[0], xs[1], maybe(xs, 2), a)
 
 
 @op("SoftmaxCrossEntropyLoss")
 def softmax_cross_entropy(s: Any, xs: Any, a: Any) -> Any:
     logs = F.log_softmax(xs[0], 1)
-    loss = classes(s, logs, xs[1], xs[2] if len(xs) > 2 and xs[2] is not None else None, a)
+    loss = classes(logs, xs[1], maybe(xs, 2), a)
     return (loss, logs) if s.outputs > 1 else loss
 
 
 # -- recurrences: loops over time
-def recurrent(step: Any, gates: int, states: int) -> Composition:
+def recurrent(step: Any, states: int) -> Composition:
     def composed(s: Any, xs: Any, a: Any) -> Any:
         x, w, r, b, lengths, *initial = [*xs, *[None] * 8][: 5 + states]
-        peephole = xs[7] if states == 2 and len(xs) > 7 else None
+        peephole = maybe(xs, 7) if states == 2 else None
         if a.get("clip") or a.get("input_forget") or a.get("activations", a.get("usual")) != a.get("usual"):
             raise ModelError("cells with a clip, other activations or coupled gates cannot be read: write the loop")
         h = a["hidden_size"]
@@ -927,7 +899,7 @@ def lstm_step(x: Node, state: Any, w: Node, r: Node, b: Any, h: int, a: Any, p: 
     return [say("o", F.sigmoid(o + po * cell if p is not None else o)) * F.tanh(cell), cell]
 
 
-OPERATORS |= {"RNN": recurrent(rnn_step, 1, 1), "GRU": recurrent(gru_step, 3, 1), "LSTM": recurrent(lstm_step, 4, 2)}
+OPERATORS |= {"RNN": recurrent(rnn_step, 1), "GRU": recurrent(gru_step, 1), "LSTM": recurrent(lstm_step, 2)}
 
 
 @op("LinearAttention")
