@@ -187,7 +187,8 @@ class Composed:
     proves it, for one row of classes); ``by_entry``: one entry of it is written by the op that it ends with, not as an
     entry of the call. The ``target`` is the argument that holds probabilities of classes, if one does. A derivation
     calls its value what it ``gives``, and its first argument what it ``reads``, where they have no names. What is asked
-    of its calls is its ``role``."""
+    of its calls is its ``role``. It ``asks`` for last axes of its first arguments where nothing is declared, 0 of any
+    size: images and kernels are of numbers, since of symbols nobody knows which is larger."""
 
     text: str = ""
     shown: int = 0
@@ -201,6 +202,7 @@ class Composed:
     reads: str = ""
     proved: bool = False
     role: Role | None = None
+    asks: tuple[tuple[int, ...], ...] = ()
 
 
 COMPOSED: dict[str, Composed] = {}
@@ -212,20 +214,6 @@ def known(text: str = "", **facts: Any) -> Callable[[Made], Made]:
 
     def register(call: Made) -> Made:
         COMPOSED[call.__name__] = Composed(text, **facts)
-        return call
-
-    return register
-
-
-ASKED: dict[str, tuple[tuple[int, ...], ...]] = {}
-
-
-def asks_for(*axes: tuple[int, ...]) -> Callable[[Made], Made]:
-    """Says of a function what the last axes of its first arguments are where nothing is declared, 0 of any size: images
-    and kernels are of numbers, since of symbols nobody knows which is larger."""
-
-    def register(call: Made) -> Made:
-        ASKED[call.__name__] = axes
         return call
 
     return register
@@ -246,7 +234,8 @@ def rule_of(record: Op | Composed) -> Said:
 
 def texts() -> dict[str, str]:
     """What ops and functions are called in printed mathematics, those that are not called by their names."""
-    return {name: x.text for name, x in (OPS | COMPOSED).items() if x.text}
+    records: list[tuple[str, Op | Composed]] = [*OPS.items(), *COMPOSED.items()]
+    return {name: x.text for name, x in records if x.text}
 
 
 def text_of(name: str) -> str:

@@ -14,7 +14,7 @@ from symbackprop.core.graph import FLOAT, Node, Operand, label
 from symbackprop.core.indexing import along
 from symbackprop.core.maths import A, Big, C, Indicator, K, N, Y, Z, at, called, equal
 from symbackprop.core.ops import OPS
-from symbackprop.core.registry import asks_for, known
+from symbackprop.core.registry import known
 from symbackprop.core.roles import Role
 from symbackprop.core.shapes import Axis, DimLike, as_shape, is_one, normalise_axis, same, same_shape, shape_text
 from symbackprop.errors import ShapeError
@@ -105,8 +105,7 @@ def diag(a: Node, k: int = 0) -> Node:
     return build.pad_axis(square, 1, max(k, 0), size)
 
 
-@asks_for((0, 0))
-@known("tr", means=(equal(called("trace", A), Big("sum", ("n",), at(A, N, N))),))
+@known("tr", means=(equal(called("trace", A), Big("sum", ("n",), at(A, N, N))),), asks=((0, 0),))
 @plain
 def trace(a: Node, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Node:
     """Σ of the diagonal."""

@@ -11,7 +11,7 @@ from symbackprop.core.functions.pointwise import cos, exp, log, sigmoid, sin, sq
 from symbackprop.core.functions.reductions import mean
 from symbackprop.core.graph import Node, Operand, label
 from symbackprop.core.maths import Fn, Frac, Num, Pow, Sym, X, called, equal, minus, total
-from symbackprop.core.registry import asks_for, known
+from symbackprop.core.registry import known
 from symbackprop.core.shapes import Axis, Dim, DimLike, as_dim, normalise_axis, same, shape_text
 from symbackprop.errors import ShapeError
 
@@ -34,7 +34,7 @@ def rms_norm(x: Node, axis: Axis = -1, eps: Operand = 1e-5) -> Node:
     return hint(x / hint(sqrt(hint(mean(x**2, axis, True) + eps, "v")), "sigma s"), "{}_hat")
 
 
-@asks_for((0, 0))
+@known(asks=((0, 0),))
 @function
 def batch_norm(x: Node, eps: Operand = 1e-5, axis: int = -1) -> Node:
     """(x − mean)/√(var + eps) over all axes but that of the channels, with the statistics of this batch and no affine
@@ -104,7 +104,7 @@ def dropout(x: Node, mask: Node, rate: Operand = 0.5) -> Node:
     return x * mask / (1 - x.graph.lift(rate))
 
 
-@asks_for((0, 0), (0, 0), (0, 0))
+@known(asks=((0, 0), (0, 0), (0, 0)))
 @function
 def attention(q: Node, k: Node, v: Node, causal: bool = False) -> Node:
     """softmax(q kᵀ/√d) v along the last two axes: q …×T×d, k …×S×d, v …×S×e.

@@ -11,7 +11,7 @@ from symbackprop.core.functions.calls import function, plain
 from symbackprop.core.functions.pointwise import sign, where
 from symbackprop.core.graph import Node, label
 from symbackprop.core.ops.matrices import cholesky, det, eigh, inv, logdet, lu_factors, lu_parts, solve, swapped
-from symbackprop.core.registry import asks_for
+from symbackprop.core.registry import known
 from symbackprop.core.shapes import Dim, normalise_axis, same, shape_text
 from symbackprop.errors import ShapeError
 
@@ -46,7 +46,7 @@ def kron(a: Node, b: Node) -> Node:
     return build.reshape(wide, [m * n for m, n in zip(first.shape, second.shape, strict=True)])
 
 
-@asks_for((3,), (3,))
+@known(asks=((3,), (3,)))
 @function
 def cross(a: Node, b: Node, axis: int = -1) -> Node:
     """The cross product of vectors of 3 entries, which stand along an axis."""
@@ -68,7 +68,7 @@ def solve_triangular(a: Node, b: Node, lower: bool = False) -> Node:
     return solve(triangle(a, lower, 0), b)
 
 
-@asks_for((0, 0))
+@known(asks=((0, 0),))
 @plain
 def slogdet(a: Node) -> tuple[Node, Node]:
     """The sign of the determinant and log |det a|."""
@@ -143,7 +143,7 @@ def lstsq(a: Node, b: Node) -> Node:
     return solve(r, swapped(q) @ b)
 
 
-@asks_for((0, 0))
+@known(asks=((0, 0),))
 @function
 def pinv(a: Node) -> Node:
     """The pseudo-inverse of a matrix of full rank: (aᵀ a)⁻¹ aᵀ, or aᵀ (a aᵀ)⁻¹ where it has fewer rows than columns."""
@@ -153,7 +153,7 @@ def pinv(a: Node) -> Node:
     return solve(r, swapped(q))
 
 
-@asks_for((0, 0))
+@known(asks=((0, 0),))
 @function
 def matrix_power(a: Node, n: int) -> Node:
     """a @ a @ … of square matrices, n times; of the inverse for negative n."""

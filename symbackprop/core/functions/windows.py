@@ -15,7 +15,7 @@ from symbackprop.core.functions.calls import function, plain, whole
 from symbackprop.core.functions.pointwise import abs, maximum, minimum
 from symbackprop.core.graph import Node, Operand, label
 from symbackprop.core.ops.window import AXES, Window, conv, fold_axis, images_and_kernels, unfold_axis
-from symbackprop.core.registry import asks_for, known
+from symbackprop.core.registry import known
 from symbackprop.core.shapes import Dim, DimLike, as_dim, normalise_axis, same, shape_text
 from symbackprop.errors import ShapeError
 
@@ -35,7 +35,7 @@ def _require_layout(layout: str) -> None:
         raise ShapeError(f"layout is one of {', '.join(LAYOUTS)}, not {layout!r}")
 
 
-@asks_for((0, *[IMAGE] * 2, 0), (*[KERNEL] * 2, 0, 0))
+@known(asks=((0, *[IMAGE] * 2, 0), (*[KERNEL] * 2, 0, 0)))
 @function
 def conv2d(x: Node, w: Node, stride: Pair = 1, padding: Padding = 0, layout: str = "NHWC", dilation: Pair = 1,
            groups: int = 1) -> Node:
@@ -144,7 +144,7 @@ def _share(size: Dim, groups: int) -> Dim:
     return share
 
 
-@asks_for((0, *[IMAGE] * 3, 0), (*[KERNEL] * 3, 0, 0))
+@known(asks=((0, *[IMAGE] * 3, 0), (*[KERNEL] * 3, 0, 0)))
 @function
 def conv3d(x: Node, w: Node, stride: Pair = 1, padding: Padding = 0, dilation: Pair = 1, groups: int = 1) -> Node:
     """Cross-correlation of volumes: x is N×D×H×W×C, w is kd×kh×kw×C/groups×K."""
@@ -175,7 +175,7 @@ def _to_fit(row: Node, axis: int, size: Dim, width: Dim, stride: int) -> Node:
     return build.pad_axis(row, axis, 0, sp.floor((size - width) / stride) + 1)
 
 
-@asks_for((0, *[IMAGE] * 1, 0), (*[KERNEL] * 1, 0, 0))
+@known(asks=((0, *[IMAGE] * 1, 0), (*[KERNEL] * 1, 0, 0)))
 @function
 def conv_transpose1d(y: Node, w: Node, stride: int = 1, padding: int = 0, output_padding: int = 0, dilation: int = 1
                      ) -> Node:
@@ -183,7 +183,7 @@ def conv_transpose1d(y: Node, w: Node, stride: int = 1, padding: int = 0, output
     return _transposed(y, w, 1, stride, padding, output_padding, dilation)
 
 
-@asks_for((0, *[IMAGE] * 2, 0), (*[KERNEL] * 2, 0, 0))
+@known(asks=((0, *[IMAGE] * 2, 0), (*[KERNEL] * 2, 0, 0)))
 @function
 def conv_transpose2d(y: Node, w: Node, stride: Pair = 1, padding: Pair = 0, output_padding: Pair = 0,
                      dilation: Pair = 1) -> Node:
@@ -191,7 +191,7 @@ def conv_transpose2d(y: Node, w: Node, stride: Pair = 1, padding: Pair = 0, outp
     return _transposed(y, w, 2, stride, padding, output_padding, dilation)
 
 
-@asks_for((0, *[IMAGE] * 3, 0), (*[KERNEL] * 3, 0, 0))
+@known(asks=((0, *[IMAGE] * 3, 0), (*[KERNEL] * 3, 0, 0)))
 @function
 def conv_transpose3d(y: Node, w: Node, stride: Pair = 1, padding: Pair = 0, output_padding: Pair = 0,
                      dilation: Pair = 1) -> Node:
@@ -220,7 +220,7 @@ def _window(size: Sequence[DimLike], stride: Pair, padding: Pair) -> Window:
     return Window(_several(stride, 2, "stride", 1), _several(padding, 2, "padding", 0), (rows, columns))
 
 
-@asks_for((0, *[IMAGE] * 1, 0), (*[KERNEL] * 1, 0, 0))
+@known(asks=((0, *[IMAGE] * 1, 0), (*[KERNEL] * 1, 0, 0)))
 @function
 def conv1d(x: Node, w: Node, stride: int = 1, padding: Padding = 0, dilation: int = 1, groups: int = 1) -> Node:
     """Cross-correlation along time: x is N×T×C, w is k×C/groups×K, the result N×T'×K."""
@@ -319,8 +319,7 @@ def _first(layout: str) -> int:
     return 1 + LAYOUTS.index(layout)
 
 
-@asks_for((0, *[IMAGE] * 1, 0))
-@known("maxpool")
+@known("maxpool", asks=((0, *[IMAGE] * 1, 0),))
 @function
 def max_pool1d(x: Node, size: int, stride: int | None = None, padding: int = 0, ceil: bool = False, dilation: int = 1
                ) -> Node:
@@ -328,8 +327,7 @@ def max_pool1d(x: Node, size: int, stride: int | None = None, padding: int = 0, 
     return _max_pool(x, _Pool(1, size, stride, padding, dilation=dilation), ceil)
 
 
-@asks_for((0, *[IMAGE] * 2, 0))
-@known("maxpool")
+@known("maxpool", asks=((0, *[IMAGE] * 2, 0),))
 @function
 def max_pool2d(x: Node, size: Pair, stride: Pair | None = None, layout: str = "NHWC", padding: Pair = 0,
                ceil: bool = False, dilation: Pair = 1) -> Node:
@@ -338,8 +336,7 @@ def max_pool2d(x: Node, size: Pair, stride: Pair | None = None, layout: str = "N
     return _max_pool(x, _Pool(2, size, stride, padding, _first(layout), dilation), ceil)
 
 
-@asks_for((0, *[IMAGE] * 3, 0))
-@known("maxpool")
+@known("maxpool", asks=((0, *[IMAGE] * 3, 0),))
 @function
 def max_pool3d(x: Node, size: Pair, stride: Pair | None = None, padding: Pair = 0, ceil: bool = False,
                dilation: Pair = 1) -> Node:
@@ -347,8 +344,7 @@ def max_pool3d(x: Node, size: Pair, stride: Pair | None = None, padding: Pair = 
     return _max_pool(x, _Pool(3, size, stride, padding, dilation=dilation), ceil)
 
 
-@asks_for((0, *[IMAGE] * 1, 0))
-@known("avgpool")
+@known("avgpool", asks=((0, *[IMAGE] * 1, 0),))
 @function
 def avg_pool1d(x: Node, size: int, stride: int | None = None, padding: int = 0, ceil: bool = False,
                count_padding: bool = True, divisor: Operand | None = None) -> Node:
@@ -356,8 +352,7 @@ def avg_pool1d(x: Node, size: int, stride: int | None = None, padding: int = 0, 
     return _avg_pool(x, _Pool(1, size, stride, padding), ceil, count_padding, divisor)
 
 
-@asks_for((0, *[IMAGE] * 2, 0))
-@known("avgpool")
+@known("avgpool", asks=((0, *[IMAGE] * 2, 0),))
 @function
 def avg_pool2d(x: Node, size: Pair, stride: Pair | None = None, layout: str = "NHWC", padding: Pair = 0,
                ceil: bool = False, count_padding: bool = True, divisor: Operand | None = None) -> Node:
@@ -366,8 +361,7 @@ def avg_pool2d(x: Node, size: Pair, stride: Pair | None = None, layout: str = "N
     return _avg_pool(x, _Pool(2, size, stride, padding, _first(layout)), ceil, count_padding, divisor)
 
 
-@asks_for((0, *[IMAGE] * 3, 0))
-@known("avgpool")
+@known("avgpool", asks=((0, *[IMAGE] * 3, 0),))
 @function
 def avg_pool3d(x: Node, size: Pair, stride: Pair | None = None, padding: Pair = 0, ceil: bool = False,
                count_padding: bool = True, divisor: Operand | None = None) -> Node:

@@ -16,7 +16,7 @@ from symbackprop.core import formula as f
 from symbackprop.core.entry import RESULT, At, Indices, Term, Terms
 from symbackprop.core.graph import Node, label
 from symbackprop.core.maths import Inverse, MatMul, Sym, negative, turned
-from symbackprop.core.registry import DEFINITE, REGULAR, Cotangents, Op, Sample, Slopes, asks_for, register
+from symbackprop.core.registry import DEFINITE, REGULAR, Cotangents, Op, Sample, Slopes, known, register
 from symbackprop.core.roles import Role
 from symbackprop.core.shapes import ONE, Shape, broadcast, same, same_shape, shape_text
 from symbackprop.errors import ShapeError
@@ -84,7 +84,7 @@ def _of_squares(name: str, call: Callable[[Node], Node], *others: Callable[..., 
 
 
 # -- inverse and solutions
-@asks_for((0, 0))
+@known(asks=((0, 0),))
 def inv(a: Node) -> Node:
     """The inverse of square matrices. ``solve(a, b)`` is better than ``inv(a) @ b``."""
     return a.graph.make("inv", (a,))
@@ -118,7 +118,7 @@ _of_squares(
 )
 
 
-@asks_for((0, 0))
+@known(asks=((0, 0),))
 def solve(a: Node, b: Node) -> Node:
     """The x with a @ x = b: a …×n×n, b a vector of n or matrices …×n×k."""
     if b.ndim == 1:
@@ -175,13 +175,13 @@ register(Op(
 
 
 # -- determinants
-@asks_for((0, 0))
+@known(asks=((0, 0),))
 def det(a: Node) -> Node:
     """The determinant of square matrices."""
     return a.graph.make("det", (a,))
 
 
-@asks_for((0, 0))
+@known(asks=((0, 0),))
 def logdet(a: Node) -> Node:
     """log |det a|, which neither over- nor underflows."""
     return a.graph.make("logdet", (a,))
@@ -292,7 +292,7 @@ _of_squares(
 
 
 # -- Cholesky
-@asks_for((0, 0))
+@known(asks=((0, 0),))
 def cholesky(a: Node) -> Node:
     """The lower triangular matrix L with L Lᵀ = a, of symmetric positive definite matrices."""
     return a.graph.make("cholesky", (a,))
@@ -345,13 +345,13 @@ def eigensystem(a: Node) -> Node:
     return a.graph.make("eigensystem", (a,))
 
 
-@asks_for((0, 0))
+@known(asks=((0, 0),))
 def eigvalsh(a: Node) -> Node:
     """The eigenvalues of symmetric matrices, ascending."""
     return eigh(a)[0]
 
 
-@asks_for((0, 0))
+@known(asks=((0, 0),))
 def eigh(a: Node) -> tuple[Node, Node]:
     """The eigenvalues of symmetric matrices, ascending, and their eigenvectors as columns, which have no derivative
     where eigenvalues are equal."""
@@ -403,7 +403,7 @@ _of_squares(
 
 
 # -- the exponential
-@asks_for((0, 0))
+@known(asks=((0, 0),))
 def matrix_exp(a: Node) -> Node:
     """e^a of square matrices: Σ aᵏ/k!, no function of single entries."""
     return a.graph.make("matrix_exp", (a,))

@@ -17,7 +17,7 @@ import sympy as sp
 from symbackprop.core.functions.words import MODULES, meant
 from symbackprop.core.graph import Node
 from symbackprop.core.names import GREEK, parse_name
-from symbackprop.core.registry import ASKED, composed
+from symbackprop.core.registry import composed
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import DimLike
 from symbackprop.errors import ModelError, NameProblem, Place, ShapeError
@@ -329,7 +329,7 @@ class Shapes:
         if name == PRODUCT and len(expr.args) == 2 and not expr.options:
             return self.of(tree.Chain(expr.args[0], (("@", expr.args[1]),)))
         shapes = [self.of(a) for a in expr.args]
-        self._fit(expr, shapes, ASKED.get(name, ()))
+        self._fit(expr, shapes, composed(name).asks)
         if composed(name).target == 1 and len(shapes) > 1 and len(shapes[1]) == len(shapes[0]) - 1:
             return self._classes(expr.args[1], shapes[0], shapes[1])
         if name in TABLE or composed(name).target == 1:
