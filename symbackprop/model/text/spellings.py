@@ -306,7 +306,7 @@ n: polyval (p(2), x) -> p[0] * x + p[1]
 n: polyval (p(3), x) -> (p[0] * x + p[1]) * x + p[2]
 n: polyval (p(4), x) -> ((p[0] * x + p[1]) * x + p[2]) * x + p[3]
 n: polyval (p(5), x) -> (((p[0] * x + p[1]) * x + p[2]) * x + p[3]) * x + p[4]
-n: polyval (p, x) -> sum(p * pow(x[..., None], p.shape[0] - 1 - arange(p.shape[0])), axis=-1)
+n: polyval (p, x) -> sum(moveaxis(p, 0, -1) * pow(x[..., None], p.shape[0] - 1 - arange(p.shape[0])), axis=-1)
 n: convolve (a, v, mode:"valid") -> conv1d(a[None, :, None], flip(v)[:, None, None])[0, :, 0]
 n: convolve (a, v, mode~"full") -> conv1d(a[None, :, None], flip(v)[:, None, None], padding=v.shape[0] - 1)[0, :, 0]
 n: block (x(2,2)) -> concat(concat(x[0][0], x[0][1], axis=-1), concat(x[1][0], x[1][1], axis=-1), axis=-2)
