@@ -59,20 +59,18 @@ class Rows:
         self.asked: Mapping[int, frozenset[int]] = {}
         self.optimise, self.marks, self.slices = optimise, marks, slices
 
-    def like(self, saved: Iterable[Checkpointed] = (), again: Iterable[Checkpointed] = ()) -> Rows:
-        """The same rows with other checkpoints."""
-        return self._sharing(Rows(self.optimise, self.marks, slices=self.slices, saved=saved, again=again))
-
-    def _sharing(self, other: Rows) -> Rows:
-        """Other rows, for which the same is computed outside of loops."""
+    def like(self, saved: Iterable[Checkpointed] = (), again: Iterable[Checkpointed] = (), given: Collection[int] = ()
+             ) -> Rows:
+        """The same rows with other checkpoints; what is computed outside of loops is the same."""
+        other = Rows(self.optimise, self.marks, given, self.slices, saved, again)
         other.asked, other._stacked = self.asked, self._stacked
         return other
 
     def within(self, given: Collection[int]) -> Rows:
         """The same rows as seen in a block that is given some of them."""
-        found = Rows(self.optimise, self.marks, given, self.slices)
+        found = self.like(given=given)
         found.saved, found.again = self.saved, self.again
-        return self._sharing(found)
+        return found
 
     def split(self, row: Node) -> Split | None:
         """How a row is computed without its one-hot argument."""
