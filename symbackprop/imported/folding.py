@@ -313,7 +313,7 @@ class _Block:
         for base, axis, falling in self.sequences:
             found: tree.Expr = base
             for k in reversed(range(axis)):
-                found = _swapped(found, k)
+                found = swapped(found, k)
             found = tree.Index(found, (tree.Slice(None, None, tree.Negative(ONE)),)) if falling else found
             if axis or falling or not isinstance(base, tree.Name):
                 yield tree.Equation(line, "let", tree.Target(self._given((base, axis, falling))), found)
@@ -338,7 +338,7 @@ class _Block:
             return tree.changed(expr, lambda part: self._outside(part, length))
         found: tree.Expr = tree.Name(self._given(stacked[0]))
         for k in range(stacked[1]):
-            found = _swapped(found, k)
+            found = swapped(found, k)
         return found
 
     def _all_steps(self, expr: tree.Expr) -> tuple[int, int] | None:
@@ -361,8 +361,8 @@ class _Block:
         return first[1], number
 
 
-def _swapped(expr: tree.Expr, axis: int) -> tree.Expr:
-    """An array with an axis and the next one changed."""
+def swapped(expr: tree.Expr, axis: int = 0) -> tree.Expr:
+    """An array with an axis, the first by default, and the next one changed."""
     return tree.Call("swapaxes", (expr, *(tree.Number(sp.Integer(n)) for n in (axis, axis + 1))), ())
 
 

@@ -727,7 +727,7 @@ def _convolved(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr | None
     options = _options(args, rank, "stride padding output_padding dilation")
     function = f"conv_transpose{rank}d" if is_transposed else f"conv{rank}d"
     if is_transposed and groups > 1:
-        ends = [_times(f.value(size.shape[-rank - 1] // groups), k) for k in range(groups + 1)]
+        ends = [times(f.value(size.shape[-rank - 1] // groups), k) for k in range(groups + 1)]
         parts = [[f.at(a, ..., slice(*pair)) for a in (x, kernel)] for pair in pairwise(ends)]
         found: tree.Expr = f.call("concat", *[f.call(function, *pair, **options) for pair in parts], axis=-1)
     else:
@@ -737,7 +737,8 @@ def _convolved(f: Formulas, node: Any, args: dict[str, Any]) -> tree.Expr | None
     return f.at(found, 0) if is_one else found
 
 
-def _times(size: tree.Expr, k: int) -> tree.Expr:
+def times(size: tree.Expr, k: int) -> tree.Expr:
+    """So many times a size."""
     return tree.Number(size.value * k) if isinstance(size, tree.Number) else tree.Chain(whole(k), (("*", size),))
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import sympy as sp
 
 from symbackprop.errors import ModelError
+from symbackprop.imported.formulas import times
 from symbackprop.imported.naming import Names
 from symbackprop.model.text import tree
 
@@ -53,14 +54,8 @@ class Layer:
 
     def part(self, row: tree.Expr, place: int) -> tree.Expr:
         """One of the gates that are computed together."""
-        start, stop = (_times(k, self.size) for k in (place, place + 1))
+        start, stop = (times(self.size, k) for k in (place, place + 1))
         return tree.Index(row, (tree.Slice(None, None, None), tree.Slice(start, stop, None)))
-
-
-def _times(count: int, size: tree.Expr) -> tree.Expr:
-    if isinstance(size, tree.Number):
-        return tree.Number(size.value * count)
-    return tree.Chain(tree.Number(sp.Integer(count)), (("*", size),))
 
 
 def _affine(row: tree.Expr, weight: tree.Expr, bias: Sequence[tree.Expr]) -> tree.Expr:

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from symbackprop.errors import MissingExtra, ModelError, ShapeError, UsageError, said
-from symbackprop.imported.folding import folds, in_place, with_size
+from symbackprop.imported.folding import folds, in_place, swapped, with_size
 from symbackprop.imported.formulas import (
     CASTS,
     RANDOM,
@@ -426,12 +426,12 @@ class _Reader:
                 for place, end in enumerate(ends):
                     last[place].append(end)
             row = found[0] if ways == 1 else tree.Call("concat", tuple(found), (("axis", whole(-1)),))
-        row = _swapped(row) if batch_first else row
+        row = swapped(row) if batch_first else row
         return tree.Tuple((row, *(tree.Call("stack", tuple(ends), ()) for ends in last.values())))
 
     def _sequence(self, row: tree.Expr, swap: bool, node: Any) -> tree.Expr:
         """A sequence with a name, its steps along the first axis."""
-        row = _swapped(row) if swap else row
+        row = swapped(row) if swap else row
         if isinstance(row, tree.Name):
             return row
         name = self.names.free("x")
@@ -571,10 +571,6 @@ class _Reader:
         weights = {name: every[name] for name in dict.fromkeys(name.partition("[")[0] for name in ours.values())}
         names = {theirs: ours[theirs] for theirs, _ in self.module.named_parameters() if theirs in ours}
         return Imported(self.model, arrays["params"], arrays["data"], names, weights)
-
-
-def _swapped(row: tree.Expr) -> tree.Expr:
-    return tree.Call("swapaxes", (row, whole(0), whole(1)), ())
 
 
 def _symbols(size: Any) -> list[Any]:
