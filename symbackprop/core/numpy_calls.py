@@ -241,16 +241,16 @@ def outer(a: Any, b: Any, out: Any = None) -> Node:
     return build.einsum("i,j->ij", *map(flat, rows(a, b)))
 
 
+@named("vdot")
+def vdot(a: Any, b: Any) -> Node:
+    return build.einsum("i,i->", *map(flat, rows(a, b)))
+
+
 TABLE |= {
     "diagonal": F.arrange.diagonal,
     "diag": F.arrange.diag,
     "trace": lambda a, offset=0, axis1=0, axis2=1, dtype=None, out=None: F.arrange.trace(a, offset, axis1, axis2),
 }
-
-
-@named("vdot")
-def vdot(a: Any, b: Any) -> Node:
-    return build.einsum("i,i->", *map(flat, rows(a, b)))
 
 
 # -- what makes, moves, joins and chooses entries
@@ -264,11 +264,6 @@ def full_like(a: Node, fill_value: Any, dtype: Any = None, order: str = "K", sub
 def reshape(a: Node, shape: Any = None, order: str = "C", *, newshape: Any = None) -> Node:
     sizes = newshape if shape is None else shape
     return build.reshape(a, sizes if isinstance(sizes, (tuple, list)) else (sizes,))
-
-
-@named("swapaxes")
-def swapaxes(a: Node, axis1: int, axis2: int) -> Node:
-    return build.swapaxes(a, axis1, axis2)
 
 
 @named("moveaxis")
@@ -325,10 +320,6 @@ def concatenate(arrays: Any, axis: int | None = 0, out: Any = None, dtype: Any =
     return build.concat([flat(p, axis) for p in parts], axis or 0)
 
 
-def _column(a: Node) -> Node:
-    return build.reshape(a, (-1, 1)) if a.ndim < 2 else a
-
-
 @named("hstack")
 def hstack(tup: Any, dtype: Any = None) -> Node:
     parts = [atleast_1d(a) for a in rows(*tup)]
@@ -354,12 +345,6 @@ def where(condition: Any, x: Any = None, y: Any = None) -> Node:
     if x is None or y is None:
         raise UsageError("np.where on the rows of a model needs three arguments: condition, x, y")
     return F.pointwise.where(condition, x, y)
-
-
-@named("clip")
-def clip(a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, *, min: Any = None, max: Any = None) -> Node:
-    low, high = (a_min if min is None else min), (a_max if max is None else max)
-    return F.pointwise.clip(a, low, high)
 
 
 @named("take")
@@ -390,7 +375,8 @@ TABLE |= {
     "ravel": lambda a, order="C": build.reshape(a, (-1,)),
     "transpose": lambda a, axes=None: build.transpose(a, axes),
     "permute_dims": lambda a, axes=None: build.transpose(a, axes),
-    "matrix_transpose": lambda x: swapaxes(x, -1, -2),
+    "matrix_transpose": lambda x: build.swapaxes(x, -1, -2),
+    "swapaxes": lambda a, axis1, axis2: build.swapaxes(a, axis1, axis2),
     "squeeze": build.squeeze,
     "flip": lambda m, axis=None: flip(m, axis),
     "fliplr": lambda m: flip(m, 1),
@@ -399,11 +385,14 @@ TABLE |= {
     "stack": lambda arrays, axis=0, out=None, dtype=None: F.arrange.stack(*rows(*arrays), axis=axis),
     "vstack": lambda tup, dtype=None: build.concat([atleast_2d(a) for a in rows(*tup)], 0),
     "row_stack": lambda tup, dtype=None: build.concat([atleast_2d(a) for a in rows(*tup)], 0),
-    "column_stack": lambda tup: build.concat([_column(a) for a in rows(*tup)], 1),
+    "column_stack": lambda tup: build.concat([build.reshape(a, (-1, 1)) if a.ndim < 2 else a for a in rows(*tup)], 1),
     "tril": lambda m, k=0: F.matrices.tril(m, k),
     "triu": lambda m, k=0: F.matrices.triu(m, k),
     "tile": lambda A, reps: F.arrange.tile(A, *reps if isinstance(reps, (tuple, list)) else (reps,)),
     "kron": lambda a, b: F.matrices.kron(a, b),
+    "clip": lambda a, a_min=None, a_max=None, out=None, *, min=None, max=None: (
+        F.pointwise.clip(a, a_min if min is None else min, a_max if max is None else max)
+    ),
     "searchsorted": lambda a, v: F.FUNCTIONS["searchsorted"](a, v),
     **{f"linalg.{name}": F.FUNCTIONS[name] for name in
        ("inv", "solve", "det", "slogdet", "cholesky", "eigh", "eigvalsh", "pinv", "matrix_power", "svdvals")},
