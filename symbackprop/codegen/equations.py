@@ -15,7 +15,7 @@ from symbackprop.core.literals import is_decimal, superscript
 from symbackprop.core.notation import ModelPrinter, Notation
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.printer import ATOM, MATRIX, POWER, PRODUCT, QUOTIENT, SIGN, Text
-from symbackprop.core.shapes import Shape, bracketed, dim_text
+from symbackprop.core.shapes import Dim, Shape, bracketed, dim_text
 
 
 class EquationPrinter(ModelPrinter):
@@ -105,5 +105,10 @@ def _has_roots(number: sp.Expr) -> bool:
 
 @cache
 def shape_note(shape: Shape) -> str:
-    """``N×H``; a scalar has no note."""
-    return "×".join(bracketed(dim_text(d)) for d in shape)
+    """``N×4H``; a scalar has no note."""
+    return "×".join(map(_size, shape))
+
+
+def _size(d: Dim) -> str:
+    number, rest = d.as_coeff_Mul()
+    return f"{number}{rest}" if rest.is_Symbol and number.is_Integer and number > 1 else bracketed(dim_text(d))

@@ -99,8 +99,8 @@ class JaxWriter(Writer):
     def loop(self, loop: For, depth: int) -> Iterator[Line]:
         """A function of one step, and its scan."""
         for item in loop.start:
-            comment = self.comment(item.row, item.name)
-            yield Line(assign(item.name, self.p.array(self.right(item), item.kind)), comment, depth)
+            code = assign(item.name, self.p.array(self.right(item), item.kind))
+            yield self.told(Line(code, depth=depth), item.row, item.name)
         carried, moving = [item.name for item in loop.start], [e.name for e in loop.elements]
         stacked = [s.stack for s in loop.stores]
         word = self.fresh("step")

@@ -70,5 +70,5 @@ def _equations(record: Optimizer, target: type[Arrays]) -> list[str]:
     names = {row.id: name for name, row in model.graph.names.items()}
     exprs = {row.id: variable(name, row) for name, row in model.graph.names.items()}
     code, equation = target(exprs, LEVEL), Equation(names)
-    return layout([Line(assign(name, code.row(row).code), f"{name} = {equation.right(row)}", depth=1)
+    return layout([Line(assign(name, code.row(row).code), equation.right(row), depth=1, left=name)
                    for name, row in model.equations.items()])

@@ -190,7 +190,8 @@ class Choice:
 
     def _carry_on(self, loop: Loop, roots: Collection[int]) -> None:
         """What a step carries on and nobody else reads is computed as the variable that the next step is given, where
-        nobody reads that of this step from there on: dh_next = dz_t @ W.T."""
+        nobody reads that of this step from there on, itself neither, since one equation would call both the same:
+        dh_next = dz_t @ W.T."""
         places, last = {row.id: k for k, row in enumerate(self.order)}, dict[int, int]()
         for row in reversed(self.order):
             place = places[row.id] if row.id in self.names or row.is_loop else last.get(row.id, 0)
@@ -198,7 +199,7 @@ class Choice:
         for leaf, row in zip(loop.carry, loop.carried, strict=True):
             free = row.id in places and self.counts[row.id] == 2 and leaf.id not in roots
             fits = free and self._is_assigned(row) and self.names[row.id].kind == leaf.kind
-            if fits and last.get(leaf.id, 0) <= places[row.id]:
+            if fits and last.get(leaf.id, -1) < places[row.id]:
                 self.names[row.id] = self.variables.expr(leaf)
                 self.carried_on.add(row.id)
 

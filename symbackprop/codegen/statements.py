@@ -30,7 +30,6 @@ from symbackprop.codegen.program import (
     Statement,
     Store,
 )
-from symbackprop.codegen.rows import moved
 from symbackprop.codegen.tree import (
     Code,
     Expr,
@@ -51,7 +50,6 @@ from symbackprop.codegen.tree import (
     text,
 )
 from symbackprop.core import formula as f
-from symbackprop.core.facts import is_joined
 from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.shapes import Shape, same_shape
 
@@ -78,10 +76,16 @@ def reuse(lines: Iterable[Line], lasting: Collection[str] = ()) -> list[Line]:
         done |= {word} if steps and word in places else set()
         if len(steps) == 1 and word in places and word not in read:
             steps = [ast.Expr(steps[0].value)] if isinstance(steps[0], ast.Assign) else steps
+            line = called(line, word, places[word])
         steps = steps or [line.code]
-        found.append(Line(steps[0], line.comment, line.depth))
+        found.append(Line(steps[0], line.comment, line.depth, left=line.left))
         found += [Line(step, "", line.depth) for step in steps[1:]]
     return found
+
+
+def called(line: Line, word: str, place: Code) -> Line:
+    """The line with its equation called after the place, where it has no variable of that word."""
+    return replace(line, left=text(place)) if line.left == word else line
 
 
 def _first(code: ast.stmt) -> str:
@@ -277,15 +281,11 @@ class Writer:
     def assignment(self, item: Assign, depth: int) -> Line:
         value = self.right(item)
         code = assign(item.name, value.code)
-        comment = self.remarks.get(item.name) or self.comment(item.row, item.name)
-        says_the_same = not item.row.ndim and comment == statement(code)
-        brief = shape_note(item.row.shape) if self.is_told_by_code(item.row, item.name) else ""
-        return Line(code, "" if says_the_same else comment, depth, value, brief=brief)
-
-    def is_told_by_code(self, row: Node, word: str) -> bool:
-        """Whether code says in the same words what a row is: arrays that have a name, one after the other."""
-        whole = self.is_own(row, word) and is_joined(row) and moved(row) is None
-        return whole and all(a.id in self.block.names for a in row.args)
+        if item.name in self.remarks:
+            return Line(code, self.remarks[item.name], depth, value)
+        line = self.told(Line(code, depth=depth, value=value), item.row, item.name)
+        says_the_same = not item.row.ndim and line.note == statement(code)
+        return Line(code, depth=depth, value=value) if says_the_same else line
 
     def right(self, item: Assign) -> Expr:
         row = item.row
@@ -301,8 +301,8 @@ class Writer:
         own = self.block.names.get(row.id)
         return own is not None and own.variable == word and not row.is_declared
 
-    def comment(self, row: Node, word: str) -> str:
-        """``Z1 = X W1 + b1   N×H``."""
+    def told(self, line: Line, row: Node, word: str) -> Line:
+        """The line with its equation, ``Z1 = X W1 + b1   N×H``."""
         left = self.written.get(row.id, word)
         known = self.block.names.get(row.id)
         same = known is not None and known.variable == word
@@ -310,7 +310,7 @@ class Writer:
         declared = self.program.identities.get(row.id) if same else None
         told = declared is not None and self.equation.is_within(declared, MOST_NAMELESS)
         middle = f"{self.equation.right(declared)} = " if declared is not None and told else ""
-        return with_shape(f"{left if same else word} = {middle}{right}", row.shape)
+        return replace(line, left=left if same else word, comment=with_shape(f"{middle}{right}", row.shape))
 
     def softmax(self, item: Softmax, depth: int) -> Line:
         p, *_, other = item.rows
@@ -334,7 +334,7 @@ class Writer:
             whole = self.p.filled(item.base.value, row.shape, row.kind)
         elif isinstance(item.base, f.Arg) and self.copies:
             whole = Expr(self.p.copied(whole.code), whole.shape, whole.kind, (whole,))
-        yield Line(assign(item.name, whole.code), self.comment(row, item.name), depth, whole)
+        yield self.told(Line(assign(item.name, whole.code), depth=depth, value=whole), row, item.name)
         place = self.p.last_index(item.index).code
         if row.ndim > 1:
             note = "the entry of every row that the one-hot array marks"
@@ -387,9 +387,9 @@ class Writer:
         for _, group in groupby(start, lambda a: (a.row.id, a.kind, "" if a.row.value is not None else a.name)):
             first, *others = group
             words = [first.name, *[other.name for other in others]]
-            note = self.comment(first.row, " = ".join(words)) if others else self.comment(first.row, first.name)
             value = self.right(first)
-            yield Line(assign(map(name, words), value.code), note, depth, value)
+            line = Line(assign(map(name, words), value.code), depth=depth, value=value)
+            yield self.told(line, first.row, " = ".join(words) if others else first.name)
 
     def steps(self, loop: For, counts: Code, depth: int) -> tuple[list[ast.stmt], list[Line]]:
         """Copies of what every step reads, and the loop over some steps."""
@@ -527,7 +527,8 @@ def unnamed(lines: Sequence[Line], lasting: Collection[str]) -> list[Line]:
 def _only_placed(line: Line) -> Line:
     match line.code:
         case ast.Assign(targets=[ast.Name(id=word), *places], value=value):
-            return replace(line, code=assign(places, value)) if places and word not in names_read([value]) else line
+            if places and word not in names_read([value]):
+                return called(replace(line, code=assign(places, value)), word, places[0])
     return line
 
 

@@ -367,15 +367,20 @@ INDENT = "    "
 @dataclass(frozen=True)
 class Line:
     """One statement of code (of a loop or a function its head), its comment, how deep in loops it stands, the
-    expression that it gives its first target, and the variable that it puts in a place of its own. A comment that code
-    says too is ``brief`` where it has no place beside the line."""
+    expression that it gives its first target, and the variable that it puts in a place of its own. Where the comment is
+    an equation, ``left`` is what stands left of it."""
 
     code: ast.stmt
     comment: str = ""
     depth: int = 0
     value: Expr | None = None
     stored: str = ""
-    brief: str = ""
+    left: str = ""
+
+    @property
+    def note(self) -> str:
+        """The whole comment."""
+        return f"{self.left} = {self.comment}" if self.left else self.comment
 
     @cached_property
     def names(self) -> set[str]:
@@ -389,13 +394,12 @@ def layout(lines: Iterable[Line], depth: int = 1) -> list[str]:
 
 def _one(line: Line, indent: str) -> Iterator[str]:
     code = indent + statement(line.code)
-    for comment in (line.comment, *filter(None, [line.brief])):
-        beside = f"{code.ljust(COLUMN)}  # {comment}" if comment else code
-        if len(beside) <= WIDTH:
-            yield beside.rstrip()
-            return
-    if line.comment:
-        yield from _comment(line.comment, indent)
+    beside = f"{code.ljust(COLUMN)}  # {line.note}" if line.note else code
+    if len(beside) <= WIDTH:
+        yield beside.rstrip()
+        return
+    if line.note:
+        yield from _comment(line.note, indent)
     yield from broken(line.code, indent)
 
 

@@ -122,3 +122,39 @@ def test_equations_of_products(declared: str, expression: str, written: str) -> 
 def test_a_docstring_breaks_where_it_is_full(text: str, tmp_path: Path) -> None:
     first, *_ = str(emit(text, tmp_path).forward.__doc__).splitlines()
     assert first.endswith("not as PARAMS and DATA say.")
+
+
+def placed(source: str) -> list[tuple[str, str]]:
+    """Lines of code that put a value only into places, none into a variable, and their equations."""
+    lines = [(code, equation) for code, equation in commented(source) if LEFT.match(equation)]
+    into = [(code, re.match(r"(\w+\[t\]) = |np\.\w+\(.*out=(\w+\[t\])\)$", code), equation) for code, equation in lines]
+    return [(found[1] or found[2], equation) for _, found, equation in into if found]
+
+
+@pytest.mark.parametrize("level", [1, 2])
+def test_what_is_only_put_into_a_place_is_called_after_it(level: int) -> None:
+    text = "dim T, N\nparam v: N, h[0]: N\nfor t in 1..T:\n    h[t] = v * h[t-1]\nloss L = sum(h[T]**2)"
+    found = placed(codegen(parse(text), level=level))
+    assert found
+    assert all(equation.startswith(f"{place} = ") for place, equation in found)
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize("name", ["lstm", "neural-turing-machine", "llama-block"])
+def test_what_is_joined_has_an_equation(name: str, level: int) -> None:
+    found = [equation for code, equation in commented(codegen(load(name), level=level)) if "np.concatenate([" in code]
+    assert all(LEFT.match(equation) for equation in found)
+
+
+def test_no_equation_calls_the_next_value_and_the_one_before_the_same() -> None:
+    text = "dim T, N\ndata v: T x N\nparam h[0]: N\nfor t in 1..T:\n    h[t] = v[t] * h[t-1]\nloss L = sum(h[T]**2)"
+    for level in (0, 1, 2):
+        source = codegen(parse(text), level=level)
+        equations = [equation.partition(" = ") for _, equation in commented(source)]
+        assert "dh_next ⊙ v[t]   N" in [right for _, _, right in equations]
+        assert not any(re.search(rf"\b{left}\b(?!\[)", right) for left, _, right in equations if left.isidentifier())
+
+
+@pytest.mark.parametrize(("shape", "note"), [("2*N x 3", "2N×3"), ("N+1 x 2", "(N + 1)×2"), ("N*K x N", "(K*N)×N")])
+def test_sizes_in_comments_are_written_as_mathematics(shape: str, note: str) -> None:
+    assert f"   {note}\n" in codegen(parse(f"dim N, K\nparam x: {shape}\ny = sin(x)\nloss L = sum(y**2)"))
