@@ -48,7 +48,7 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
     b1 = arrays["b1"]                                 # K
     W2 = arrays["W2"]                                 # 3×3×K×M
     b2 = arrays["b2"]                                 # M
-    W3 = arrays["W3"]                                 # (4*M)×H
+    W3 = arrays["W3"]                                 # 4M×H
     b3 = arrays["b3"]                                 # H
     W4 = arrays["W4"]                                 # H×C
     b4 = arrays["b4"]                                 # C
@@ -65,7 +65,7 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
     c = unfold(A2, 1, 2, 2)                           # c = unfold(A2, 2, axis=1, stride=2)   N×2×2×4×M
     g = unfold(c, 3, 2, 2)                            # g = unfold(c, 2, axis=3, stride=2)   N×2×2×2×2×M
     P2 = over_short_axes(np.maximum, g, (2, 4))       # P2 = max(g, axis=(2, 4))   N×2×2×M
-    F = P2.reshape(N, 4 * M)                          # F = reshape(P2, (N, 4*M))   N×(4*M)
+    F = P2.reshape(N, 4 * M)                          # F = reshape(P2, (N, 4*M))   N×4M
     Z3 = F @ W3 + b3                                  # Z3 = F W3 + b3   N×H
     A3 = np.maximum(Z3, 0)                            # A3 = relu(Z3)   N×H
     Z4 = A3 @ W4 + b4                                 # Z4 = A3 W4 + b4   N×C
@@ -88,7 +88,7 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     y = cache["y"]                                    # N
     W4 = cache["W4"]                                  # H×C
     Z3 = cache["Z3"]                                  # N×H
-    W3 = cache["W3"]                                  # (4*M)×H
+    W3 = cache["W3"]                                  # 4M×H
     g = cache["g"]                                    # N×2×2×2×2×M
     P2 = cache["P2"]                                  # N×2×2×M
     Z2 = cache["Z2"]                                  # N×4×4×M
@@ -96,7 +96,7 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     b = cache["b"]                                    # N×4×2×4×2×K
     P1 = cache["P1"]                                  # N×4×4×K
     Z1 = cache["Z1"]                                  # N×8×8×K
-    F = cache["F"]                                    # N×(4*M)
+    F = cache["F"]                                    # N×4M
     A3 = cache["A3"]                                  # N×H
     N, M = cache["N"], cache["M"]
     dZ4 = p / N                                       # dZ4 = (p − one_hot(y, C)) / N   N×C
@@ -106,9 +106,9 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     db4 = dZ4.sum(axis=0)                             # db4 = sum(dZ4, axis=0)   C
     dA3 = dZ4 @ W4.T                                  # dA3 = dZ4 W4ᵀ   N×H
     dZ3 = dA3 * (Z3 > 0)                              # dZ3 = dA3 ⊙ (Z3 > 0)   N×H
-    dW3 = F.T @ dZ3                                   # dW3 = Fᵀ dZ3   (4*M)×H
+    dW3 = F.T @ dZ3                                   # dW3 = Fᵀ dZ3   4M×H
     db3 = dZ3.sum(axis=0)                             # db3 = sum(dZ3, axis=0)   H
-    dF = dZ3 @ W3.T                                   # dF = dZ3 W3ᵀ   N×(4*M)
+    dF = dZ3 @ W3.T                                   # dF = dZ3 W3ᵀ   N×4M
     dP2 = dF.reshape(N, 2, 2, M)                      # dP2 = reshape(dF, (N, 2, 2, M))   N×2×2×M
     # dg = reshape(dP2, (N, 2, 1, 2, 1, M)) ⊙ (g == reshape(P2, (N, 2, 1, 2, 1, M))) / sum(g == reshape(P2,
     #   (N, 2, 1, 2, 1, M)), axis=(2, 4), keepdims=True)   N×2×2×2×2×M
@@ -147,7 +147,7 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
     b1 = arrays["b1"]                                 # K
     W2 = arrays["W2"]                                 # 3×3×K×M
     b2 = arrays["b2"]                                 # M
-    W3 = arrays["W3"]                                 # (4*M)×H
+    W3 = arrays["W3"]                                 # 4M×H
     b3 = arrays["b3"]                                 # H
     W4 = arrays["W4"]                                 # H×C
     b4 = arrays["b4"]                                 # C
@@ -164,7 +164,7 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
     c = unfold(A2, 1, 2, 2)                           # c = unfold(A2, 2, axis=1, stride=2)   N×2×2×4×M
     g = unfold(c, 3, 2, 2)                            # g = unfold(c, 2, axis=3, stride=2)   N×2×2×2×2×M
     P2 = over_short_axes(np.maximum, g, (2, 4))       # P2 = max(g, axis=(2, 4))   N×2×2×M
-    F = P2.reshape(N, 4 * M)                          # F = reshape(P2, (N, 4*M))   N×(4*M)
+    F = P2.reshape(N, 4 * M)                          # F = reshape(P2, (N, 4*M))   N×4M
     Z3 = F @ W3 + b3                                  # Z3 = F W3 + b3   N×H
     A3 = np.maximum(Z3, 0)                            # A3 = relu(Z3)   N×H
     Z4 = A3 @ W4 + b4                                 # Z4 = A3 W4 + b4   N×C

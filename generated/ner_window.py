@@ -36,10 +36,10 @@ DTYPE = np.float64
 def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, dict]:
     """Computes s, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA say."""
     arrays, _, dtype, dtypes = read(params, data, dims)
-    W = arrays["W"]                                   # n×(5*d)
+    W = arrays["W"]                                   # n×5d
     b = arrays["b"]                                   # n
     u = arrays["u"]                                   # n
-    x = arrays["x"]                                   # (5*d)
+    x = arrays["x"]                                   # 5d
     z = W @ x + b                                     # z = W x + b   n
     h = np.tanh(z)                                    # h = tanh(z)   n
     s = u @ h                                         # s = uᵀ h
@@ -52,11 +52,11 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     check_cache(cache, "dtypes")
     u = cache["u"]                                    # n
     h = cache["h"]                                    # n
-    W = cache["W"]                                    # n×(5*d)
-    x = cache["x"]                                    # (5*d)
+    W = cache["W"]                                    # n×5d
+    x = cache["x"]                                    # 5d
     dz = u * (1 - h ** 2)                             # dz = u ⊙ (1 − h²)   n
-    dW = np.outer(dz, x)                              # dW = dz xᵀ   n×(5*d)
-    dx = dz @ W                                       # dx = Wᵀ dz   (5*d)
+    dW = np.outer(dz, x)                              # dW = dz xᵀ   n×5d
+    dx = dz @ W                                       # dx = Wᵀ dz   5d
     db = dz                                           # db = dz   n
     du = h.copy()                                     # du = h   n
     grads = {"x": dx, "W": dW, "b": db, "u": du}
@@ -72,10 +72,10 @@ def loss_and_grads(params: dict, data: dict, dims: dict | None = None) -> tuple[
 def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.ndarray]:
     """Every named intermediate, by its name."""
     arrays, _, _, _ = read(params, data, dims)
-    W = arrays["W"]                                   # n×(5*d)
+    W = arrays["W"]                                   # n×5d
     b = arrays["b"]                                   # n
     u = arrays["u"]                                   # n
-    x = arrays["x"]                                   # (5*d)
+    x = arrays["x"]                                   # 5d
     z = W @ x + b                                     # z = W x + b   n
     h = np.tanh(z)                                    # h = tanh(z)   n
     s = u @ h                                         # s = uᵀ h

@@ -84,7 +84,7 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
     """Computes L, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA say."""
     arrays, sizes, dtype, dtypes = read(params, data, dims)
     W_x = arrays["W_x"]                               # I×H
-    W_r = arrays["W_r"]                               # (2*W)×H
+    W_r = arrays["W_r"]                               # 2W×H
     W_h = arrays["W_h"]                               # H×H
     b_h = arrays["b_h"]                               # H
     K_p = arrays["K_p"]                               # H×W
@@ -122,19 +122,19 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
     A_w = arrays["A_w"]                               # H×W
     a_w = arrays["a_w"]                               # W
     W_o = arrays["W_o"]                               # H×O
-    W_v = arrays["W_v"]                               # (2*W)×O
+    W_v = arrays["W_v"]                               # 2W×O
     b_o = arrays["b_o"]                               # O
     x = arrays["x"]                                   # T×N×I
     y = arrays["y"]                                   # T×N×O
     h0 = arrays["h0"]                                 # N×H
     M0 = arrays["M0"]                                 # N×R×W
-    r0 = arrays["r0"]                                 # N×(2*W)
+    r0 = arrays["r0"]                                 # N×2W
     p0 = arrays["p0"]                                 # N×R
     q0 = arrays["q0"]                                 # N×R
     w0 = arrays["w0"]                                 # N×R
     T, N, I, O, H, R, W = sizes["T"], sizes["N"], sizes["I"], sizes["O"], sizes["H"], sizes["R"], sizes["W"]
     t1 = (x.reshape(N * T, I) @ W_x).reshape(T, N, H)  # t1 = x W_x   T×N×H
-    r_prev = r0                                       # r_prev = r0   N×(2*W)
+    r_prev = r0                                       # r_prev = r0   N×2W
     h_prev = h0                                       # h_prev = h0   N×H
     M_prev = M0                                       # M_prev = M0   N×R×W
     w_prev = w0                                       # w_prev = w0   N×R
@@ -143,9 +143,9 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
     h_states = np.empty((T + 1, N, H), dtype)         # (T + 1)×N×H
     h_states[0] = h_prev
     h_before, h = h_states[:-1], h_states[1:]         # before and after every step   T×N×H
-    r_states = np.empty((T + 1, N, 2 * W), dtype)     # (T + 1)×N×(2*W)
+    r_states = np.empty((T + 1, N, 2 * W), dtype)     # (T + 1)×N×2W
     r_states[0] = r_prev
-    r_before, r = r_states[:-1], r_states[1:]         # before and after every step   T×N×(2*W)
+    r_before, r = r_states[:-1], r_states[1:]         # before and after every step   T×N×2W
     M_states = np.empty((T + 1, N, R, W), dtype)      # (T + 1)×N×R×W
     M_states[0] = M_prev
     M_before, M = M_states[:-1], M_states[1:]         # before and after every step   T×N×R×W
@@ -327,7 +327,7 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
         v33_t = v33[t] = vq_t.sum(axis=1, keepdims=True)  # v33[t] = sum(vq[t], axis=-1, keepdims=True)   N×1
         q_t = q[t] = vq_t / v33_t                     # q[t] = vq[t] / v33[t]   N×R
         t3 = (q_t[:, None] @ M_t)[:, 0]               # t3 = einsum(ab,abc→ac, q[t], M[t])   N×W
-        r_t = r[t] = np.concatenate([t2, t3], axis=1)  # r[t] = concat(t2, t3, axis=-1)   N×(2*W)
+        r_t = r[t] = np.concatenate([t2, t3], axis=1)  # r[t] = concat(t2, t3, axis=-1)   N×2W
         r_prev, h_prev, M_prev, w_prev, p_prev, q_prev = r_t, h_t, M_t, w_t, p_t, q_t
     # z = h W_o + r W_v + b_o   T×N×O
     z = (h.reshape(N * T, H) @ W_o).reshape(T, N, O) + (r.reshape(N * T, 2 * W) @ W_v).reshape(T, N, O) + b_o
@@ -356,7 +356,7 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     z = cache["z"]                                    # T×N×O
     y = cache["y"]                                    # T×N×O
     W_o = cache["W_o"]                                # H×O
-    W_v = cache["W_v"]                                # (2*W)×O
+    W_v = cache["W_v"]                                # 2W×O
     M = cache["M"]                                    # T×N×R×W
     v33 = cache["v33"]                                # T×N×1
     q = cache["q"]                                    # T×N×R
@@ -428,7 +428,7 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     v = cache["v"]                                    # T×N×1
     v14 = cache["v14"]                                # T×N×1
     v26 = cache["v26"]                                # T×N×1
-    W_r = cache["W_r"]                                # (2*W)×H
+    W_r = cache["W_r"]                                # 2W×H
     W_h = cache["W_h"]                                # H×H
     S_p = cache["S_p"]                                # H×3
     G_p = cache["G_p"]                                # H×1
@@ -448,18 +448,18 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     K_q = cache["K_q"]                                # H×W
     Y_q = cache["Y_q"]                                # H×1
     x = cache["x"]                                    # T×N×I
-    r_before = cache["r_before"]                      # T×N×(2*W)
+    r_before = cache["r_before"]                      # T×N×2W
     h_before = cache["h_before"]                      # T×N×H
-    r = cache["r"]                                    # T×N×(2*W)
+    r = cache["r"]                                    # T×N×2W
     T, N, I, O, H, R, W = cache["T"], cache["N"], cache["I"], cache["O"], cache["H"], cache["R"], cache["W"]
     dtype = cache["dtype"]
     dz = (sigmoid(z) - y) / (N * O * T)               # dz = (sigmoid(z) − y) / (N*O*T)   T×N×O
     dW_o = h.reshape(N * T, H).T @ dz.reshape(N * T, O)  # dW_o = sum(hᵀ dz, axis=0)   H×O
-    dW_v = r.reshape(N * T, 2 * W).T @ dz.reshape(N * T, O)  # dW_v = sum(rᵀ dz, axis=0)   (2*W)×O
+    dW_v = r.reshape(N * T, 2 * W).T @ dz.reshape(N * T, O)  # dW_v = sum(rᵀ dz, axis=0)   2W×O
     db_o = dz.sum(axis=(0, 1))                        # db_o = sum(dz, axis=(0, 1))   O
-    dr = (dz.reshape(N * T, O) @ W_v.T).reshape(T, N, 2 * W)  # dr = dz W_vᵀ   T×N×(2*W)
+    dr = (dz.reshape(N * T, O) @ W_v.T).reshape(T, N, 2 * W)  # dr = dz W_vᵀ   T×N×2W
     dh = (dz.reshape(N * T, O) @ W_o.T).reshape(T, N, H)  # dh = dz W_oᵀ   T×N×H
-    dr_next = np.zeros((N, 2 * W), dtype)             # dr_next = broadcast(0, (N, 2*W))   N×(2*W)
+    dr_next = np.zeros((N, 2 * W), dtype)             # dr_next = broadcast(0, (N, 2*W))   N×2W
     dh_next = np.zeros((N, H), dtype)                 # dh_next = broadcast(0, (N, H))   N×H
     dM_next = np.zeros((N, R, W), dtype)              # dM_next = broadcast(0, (N, R, W))   N×R×W
     # dw_next = dp_next = dq_next = broadcast(0, (N, R))   N×R
@@ -507,7 +507,7 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         u_t = u[t]
         cw_t = cw[t]
         m_t = m[t]
-        dr_t = dr_next + dr[t]                        # dr_t = dr_next + dr[t]   N×(2*W)
+        dr_t = dr_next + dr[t]                        # dr_t = dr_next + dr[t]   N×2W
         # dq_t = dq_next + einsum(ab,acb→ac, dr_t[:, W:], M[t])   N×R
         dq_t = dq_next + (M_t @ dr_t[:, W:][:, :, None])[:, :, 0]
         # dvq_t = (dq_t − sum(dq_t ⊙ q[t], axis=-1, keepdims=True)) / v33[t]   N×R
@@ -553,7 +553,8 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         dv29_t = np.einsum("ab,ab->a", djq_t, iq[t])[:, None]
         # dv30_t = sum(djq_t ⊙ v31[t], axis=-1, keepdims=True)   N×1
         dv30_t = np.einsum("ab,ab->a", djq_t, v31[t])[:, None]
-        dsq_t = np.concatenate([dv27_t, dv29_t, dv30_t], axis=1)  # N×3
+        # dsq_t = concat(dv27_t, dv29_t, dv30_t, axis=-1)   N×3
+        dsq_t = np.concatenate([dv27_t, dv29_t, dv30_t], axis=1)
         # dz_sq_t = sq[t] ⊙ (dsq_t − sum(dsq_t ⊙ sq[t], axis=-1, keepdims=True))   N×3
         dz_sq_t = dz_sq[t] = sq[t] * (dsq_t - np.einsum("ab,ab->a", dsq_t, sq[t])[:, None])
         t34 = dz_sq_t @ S_q_T                         # t34 = dz_sq_t S_qᵀ   N×H
@@ -653,7 +654,8 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         dv3_t = np.einsum("ab,ab->a", djw_t, iw[t])[:, None]
         # dv4_t = sum(djw_t ⊙ v5[t], axis=-1, keepdims=True)   N×1
         dv4_t = np.einsum("ab,ab->a", djw_t, v5[t])[:, None]
-        dsw_t = np.concatenate([dv1_t, dv3_t, dv4_t], axis=1)  # N×3
+        # dsw_t = concat(dv1_t, dv3_t, dv4_t, axis=-1)   N×3
+        dsw_t = np.concatenate([dv1_t, dv3_t, dv4_t], axis=1)
         # dz_sw_t = sw[t] ⊙ (dsw_t − sum(dsw_t ⊙ sw[t], axis=-1, keepdims=True))   N×3
         dz_sw_t = dz_sw[t] = sw[t] * (dsw_t - np.einsum("ab,ab->a", dsw_t, sw[t])[:, None])
         t47 = dz_sw_t @ S_w_T                         # t47 = dz_sw_t S_wᵀ   N×H
@@ -674,13 +676,14 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         dv17_t = np.einsum("ab,ab->a", djp_t, ip[t])[:, None]
         # dv18_t = sum(djp_t ⊙ v19[t], axis=-1, keepdims=True)   N×1
         dv18_t = np.einsum("ab,ab->a", djp_t, v19[t])[:, None]
-        dsp_t = np.concatenate([dv15_t, dv17_t, dv18_t], axis=1)  # N×3
+        # dsp_t = concat(dv15_t, dv17_t, dv18_t, axis=-1)   N×3
+        dsp_t = np.concatenate([dv15_t, dv17_t, dv18_t], axis=1)
         # dz_sp_t = sp[t] ⊙ (dsp_t − sum(dsp_t ⊙ sp[t], axis=-1, keepdims=True))   N×3
         dz_sp_t = dz_sp[t] = sp[t] * (dsp_t - np.einsum("ab,ab->a", dsp_t, sp[t])[:, None])
         # dh_t = t45 + t46 + t47 + t48 + dz_4_t B_pᵀ + dz_gp_t G_pᵀ + dz_sp_t S_pᵀ   N×H
         dh_t = t45 + t46 + t47 + t48 + dz_4_t @ B_p_T + dz_gp_t @ G_p_T + dz_sp_t @ S_p_T
         dz_h_t = dz_h[t] = dh_t * (1 - h[t] ** 2)     # dz_h_t = dh_t ⊙ (1 − h[t]²)   N×H
-        dr_next = dz_h_t @ W_r_T                      # dr_next = dz_h_t W_rᵀ   N×(2*W)
+        dr_next = dz_h_t @ W_r_T                      # dr_next = dz_h_t W_rᵀ   N×2W
         dh_next = dz_h_t @ W_h_T                      # dh_next = dz_h_t W_hᵀ   N×H
         # t49 = (gw[t] ⊙ c[t] / 2 / s[t]) ⊙ cw[t] ⊙ g[t] ⊙ (t31 − diw_t) / m[t]³   N×R
         t49 = gw[t] * c[t] / 2 / s[t] * cw_t * g[t] * (t31 - diw_t) / (m_t * m_t * m_t)
@@ -691,7 +694,7 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         dp_next = dip_t * v14[t]                      # dp_next = dip_t ⊙ v14[t]   N×R
         dq_next = diq_t * v26[t]                      # dq_next = diq_t ⊙ v26[t]   N×R
     dW_x = x.reshape(N * T, I).T @ dz_h.reshape(N * T, H)  # dW_x = sum(xᵀ dz_h, axis=0)   I×H
-    # dW_r = sum(r_beforeᵀ dz_h, axis=0)   (2*W)×H
+    # dW_r = sum(r_beforeᵀ dz_h, axis=0)   2W×H
     dW_r = r_before.reshape(N * T, 2 * W).T @ dz_h.reshape(N * T, H)
     dW_h = h_before.reshape(N * T, H).T @ dz_h.reshape(N * T, H)  # dW_h = sum(h_beforeᵀ dz_h, axis=0)   H×H
     db_h = dz_h.sum(axis=(0, 1))                      # db_h = sum(dz_h, axis=(0, 1))   H
@@ -750,7 +753,7 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
     """Every named intermediate, by its name."""
     arrays, sizes, dtype, _ = read(params, data, dims)
     W_x = arrays["W_x"]                               # I×H
-    W_r = arrays["W_r"]                               # (2*W)×H
+    W_r = arrays["W_r"]                               # 2W×H
     W_h = arrays["W_h"]                               # H×H
     b_h = arrays["b_h"]                               # H
     K_p = arrays["K_p"]                               # H×W
@@ -788,26 +791,26 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
     A_w = arrays["A_w"]                               # H×W
     a_w = arrays["a_w"]                               # W
     W_o = arrays["W_o"]                               # H×O
-    W_v = arrays["W_v"]                               # (2*W)×O
+    W_v = arrays["W_v"]                               # 2W×O
     b_o = arrays["b_o"]                               # O
     x = arrays["x"]                                   # T×N×I
     y = arrays["y"]                                   # T×N×O
     h0 = arrays["h0"]                                 # N×H
     M0 = arrays["M0"]                                 # N×R×W
-    r0 = arrays["r0"]                                 # N×(2*W)
+    r0 = arrays["r0"]                                 # N×2W
     p0 = arrays["p0"]                                 # N×R
     q0 = arrays["q0"]                                 # N×R
     w0 = arrays["w0"]                                 # N×R
     T, N, I, O, H, R, W = sizes["T"], sizes["N"], sizes["I"], sizes["O"], sizes["H"], sizes["R"], sizes["W"]
     t1 = (x.reshape(N * T, I) @ W_x).reshape(T, N, H)  # t1 = x W_x   T×N×H
-    r_prev = r0                                       # r_prev = r0   N×(2*W)
+    r_prev = r0                                       # r_prev = r0   N×2W
     h_prev = h0                                       # h_prev = h0   N×H
     M_prev = M0                                       # M_prev = M0   N×R×W
     w_prev = w0                                       # w_prev = w0   N×R
     p_prev = p0                                       # p_prev = p0   N×R
     q_prev = q0                                       # q_prev = q0   N×R
     h = np.empty((T, N, H), dtype)                    # T×N×H
-    r = np.empty((T, N, 2 * W), dtype)                # T×N×(2*W)
+    r = np.empty((T, N, 2 * W), dtype)                # T×N×2W
     m = np.empty((T, N, R), dtype)                    # T×N×R
     kw = np.empty((T, N, W), dtype)                   # T×N×W
     cw = np.empty((T, N, R), dtype)                   # T×N×R
@@ -941,7 +944,7 @@ def outputs(params: dict, data: dict, dims: dict | None = None) -> dict[str, np.
         v33_t = vq_t.sum(axis=1, keepdims=True)       # v33[t] = sum(vq[t], axis=-1, keepdims=True)   N×1
         q_t = q[t] = vq_t / v33_t                     # q[t] = vq[t] / v33[t]   N×R
         t3 = (q_t[:, None] @ M_t)[:, 0]               # t3 = einsum(ab,abc→ac, q[t], M[t])   N×W
-        r_t = r[t] = np.concatenate([t2, t3], axis=1)  # r[t] = concat(t2, t3, axis=-1)   N×(2*W)
+        r_t = r[t] = np.concatenate([t2, t3], axis=1)  # r[t] = concat(t2, t3, axis=-1)   N×2W
         r_prev, h_prev, M_prev, w_prev, p_prev, q_prev = r_t, h_t, M_t, w_t, p_t, q_t
     # z = h W_o + r W_v + b_o   T×N×O
     z = (h.reshape(N * T, H) @ W_o).reshape(T, N, O) + (r.reshape(N * T, 2 * W) @ W_v).reshape(T, N, O) + b_o
