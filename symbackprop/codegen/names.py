@@ -7,11 +7,15 @@ import builtins
 import keyword
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import cache, lru_cache
 from importlib import import_module
 from itertools import chain
 
 from symbackprop.codegen.helpers import helper_names
+from symbackprop.core.loops import Loop
+from symbackprop.core.names import free_name
+from symbackprop.derive.steps import Derivation, LoopStep, Step
 from symbackprop.targets import ALONG, TARGETS, WHOLE
 
 _OWN = {
@@ -93,3 +97,25 @@ class Scope:
         self.counters.add(name)
         self.taken.add(name)
         return name
+
+
+def named_for_code(derivation: Derivation) -> Derivation:
+    """The derivation with what code calls otherwise."""
+    return replace(derivation, names=derivation.names | _shares_outside(derivation, derivation.steps))
+
+
+def _shares_outside(derivation: Derivation, steps: Iterable[Step | LoopStep]) -> dict[int, str]:
+    """What code calls the gradient of all steps of a value that later ones, or others in its step, read too: dh_out is
+    only what comes from outside the loop; dh[t] would not be the dh_t that is found there."""
+    found, names = dict[int, str](), derivation.names
+    known = derivation.forward_ids.union([row.id for row in derivation.gradients.values()])
+    for step in [s for s in steps if isinstance(s, LoopStep)]:
+        loop: Loop = step.reverse.attr
+        whole = {s.total.id for s in step.steps if isinstance(s, Step)}
+        for leaf, row in zip(loop.sequences, step.reverse.args[len(loop.carry):], strict=False):
+            of_loop = leaf.is_declared and leaf.attr.gradient_of is not None and leaf.id not in whole
+            if of_loop and row.id in names and row.id not in known:
+                name = free_name([*names.values()], f"{names[row.id]}_out")
+                found |= {row.id: name, leaf.id: f"{name}[{loop.index}]"}
+        found |= _shares_outside(derivation, step.steps)
+    return found

@@ -242,6 +242,7 @@ def report(model: Model, *, dtype: str = "float64", level: int = 1, wrt: Iterabl
            checkpoint: str | None = None) -> Costs:
     """What the module for NumPy costs that `codegen` writes with these options."""
     from symbackprop.codegen.lowering import lowered
+    from symbackprop.codegen.names import named_for_code
     from symbackprop.codegen.numpy import PRINTER
     from symbackprop.codegen.planning import build_program
     from symbackprop.derive.stable import derive_stable
@@ -251,7 +252,7 @@ def report(model: Model, *, dtype: str = "float64", level: int = 1, wrt: Iterabl
     with nesting_told(model):
         named = with_text_names(model)
         with named.graph.apart():
-            derivation = lowered(derive_stable(named, wrt), level, PRINTER.arrays.marks)
+            derivation = lowered(named_for_code(derive_stable(named, wrt)), level, PRINTER.arrays.marks)
             return costs(build_program(derivation, named, "", level, dtype, PRINTER.arrays, steps=steps))
 
 

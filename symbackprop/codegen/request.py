@@ -10,6 +10,7 @@ from importlib import import_module
 from symbackprop.codegen.checkpoints import steps_of
 from symbackprop.codegen.lowering import lowered
 from symbackprop.codegen.module import ModulePrinter
+from symbackprop.codegen.names import named_for_code
 from symbackprop.codegen.optimizers import optimizer_lines
 from symbackprop.codegen.planning import build_program
 from symbackprop.codegen.program import Program
@@ -74,7 +75,7 @@ class Request:
 
     def program(self, named: Model, text: str) -> Program:
         """The program of a model, which stands in ``text``."""
-        swept = derive_stable(named, self.wrt)
+        swept = named_for_code(derive_stable(named, self.wrt))
         derivation = lowered(swept, self.level, self.printer.arrays.marks)
         blocks = wholes(swept, self.whole)
         asked = [HVP for x in blocks if x.kind != JACOBIAN and x.blocks is None]  # which products are asked for

@@ -158,3 +158,20 @@ def test_no_equation_calls_the_next_value_and_the_one_before_the_same() -> None:
 @pytest.mark.parametrize(("shape", "note"), [("2*N x 3", "2N×3"), ("N+1 x 2", "(N + 1)×2"), ("N*K x N", "(K*N)×N")])
 def test_sizes_in_comments_are_written_as_mathematics(shape: str, note: str) -> None:
     assert f"   {note}\n" in codegen(parse(f"dim N, K\nparam x: {shape}\ny = sin(x)\nloss L = sum(y**2)"))
+
+
+@pytest.mark.parametrize("along", [(), ("hvp",)])
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("name", ["lstm", "rnn-lm"])
+def test_what_comes_from_outside_a_loop_is_not_called_as_the_whole(name: str, target: str, along: tuple[str]) -> None:
+    source = codegen(load(name), target=target, along=along)
+    found = [equation.partition(" = ") for _, equation in commented(source)]
+    assert any("dh_out[t]" in right for _, _, right in found)
+    assert not any(left.endswith("_t") and left.replace("_t", "[t]") in right for left, _, right in found)
+
+
+def test_a_name_of_the_model_is_no_other_gradient() -> None:
+    steps = "for t in 1..T:\n    h[t] = v * h[t-1] + dh_out"
+    text = f"dim T, N\nparam v: N, h[0]: N, dh_out: N\n{steps}\nloss L = sum(h**2)"
+    source = codegen(parse(text))
+    assert "dh_next + dh_out1[t]" in source
