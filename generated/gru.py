@@ -120,7 +120,7 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     dz[at] = (p[at] - 1) / (N * T)
     dV_o = h.reshape(N * T, H).T @ dz.reshape(N * T, V)  # dV_o = sum(hᵀ dz, axis=0)   H×V
     db_v = dz.sum(axis=(0, 1))                        # db_v = sum(dz, axis=(0, 1))   V
-    dh = (dz.reshape(N * T, V) @ V_o.T).reshape(T, N, H)  # dh = dz V_oᵀ   T×N×H
+    dh_out = (dz.reshape(N * T, V) @ V_o.T).reshape(T, N, H)  # dh_out = dz V_oᵀ   T×N×H
     dh_next = np.zeros((N, H), dtype)                 # dh_next = broadcast(0, (N, H))   N×H
     dz_u = np.empty((T, N, H), dtype)                 # T×N×H
     dz_n = np.empty((T, N, H), dtype)                 # T×N×H
@@ -131,7 +131,7 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     U_n_T = U_n.T.copy()                              # a copy, since every step reads it
     for t in reversed(range(T)):
         u_t = u[t]
-        dh_t = dh_next + dh[t]                        # dh_t = dh_next + dh[t]   N×H
+        dh_t = dh_next + dh_out[t]                    # dh_t = dh_next + dh_out[t]   N×H
         # dz_n_t = dh_t ⊙ (1 − u[t]) ⊙ (1 − n[t]²)   N×H
         dz_n_t = dz_n[t] = dh_t * (1 - u_t) * (1 - n[t] ** 2)
         da_t = da[t] = dz_n_t * r[t]                  # da_t = dz_n_t ⊙ r[t]   N×H

@@ -140,7 +140,7 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     dz[at] = (p[at] - 1) / (N * T)
     dV_o = h.reshape(N * T, H).T @ dz.reshape(N * T, V)  # dV_o = sum(hᵀ dz, axis=0)   H×V
     db_v = dz.sum(axis=(0, 1))                        # db_v = sum(dz, axis=(0, 1))   V
-    dh = (dz.reshape(N * T, V) @ V_o.T).reshape(T, N, H)  # dh = dz V_oᵀ   T×N×H
+    dh_out = (dz.reshape(N * T, V) @ V_o.T).reshape(T, N, H)  # dh_out = dz V_oᵀ   T×N×H
     dh_next = ds_next = np.zeros((N, H), dtype)       # dh_next = ds_next = broadcast(0, (N, H))   N×H
     dz_o = np.empty((T, N, H), dtype)                 # T×N×H
     dz_f = np.empty((T, N, H), dtype)                 # T×N×H
@@ -151,7 +151,7 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     U_i_T = U_i.T.copy()                              # a copy, since every step reads it
     U_g_T = U_g.T.copy()                              # a copy, since every step reads it
     for t in reversed(range(T)):
-        dh_t = dh_next + dh[t]                        # dh_t = dh_next + dh[t]   N×H
+        dh_t = dh_next + dh_out[t]                    # dh_t = dh_next + dh_out[t]   N×H
         ds_t = ds_next + dh_t * o[t] * (1 - a[t] ** 2)  # ds_t = ds_next + dh_t ⊙ o[t] ⊙ (1 − a[t]²)   N×H
         dz_g_t = dz_g[t] = ds_t * i[t] * (1 - g[t] ** 2)  # dz_g_t = ds_t ⊙ i[t] ⊙ (1 − g[t]²)   N×H
         dz_i_t = dz_i[t] = ds_t * g[t] * i[t] * (1 - i[t])  # dz_i_t = ds_t ⊙ g[t] ⊙ i[t] ⊙ (1 − i[t])   N×H

@@ -457,8 +457,8 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     dW_o = h.reshape(N * T, H).T @ dz.reshape(N * T, O)  # dW_o = sum(hᵀ dz, axis=0)   H×O
     dW_v = r.reshape(N * T, 2 * W).T @ dz.reshape(N * T, O)  # dW_v = sum(rᵀ dz, axis=0)   2W×O
     db_o = dz.sum(axis=(0, 1))                        # db_o = sum(dz, axis=(0, 1))   O
-    dr = (dz.reshape(N * T, O) @ W_v.T).reshape(T, N, 2 * W)  # dr = dz W_vᵀ   T×N×2W
-    dh = (dz.reshape(N * T, O) @ W_o.T).reshape(T, N, H)  # dh = dz W_oᵀ   T×N×H
+    dr_out = (dz.reshape(N * T, O) @ W_v.T).reshape(T, N, 2 * W)  # dr_out = dz W_vᵀ   T×N×2W
+    dh_out = (dz.reshape(N * T, O) @ W_o.T).reshape(T, N, H)  # dh_out = dz W_oᵀ   T×N×H
     dr_next = np.zeros((N, 2 * W), dtype)             # dr_next = broadcast(0, (N, 2*W))   N×2W
     dh_next = np.zeros((N, H), dtype)                 # dh_next = broadcast(0, (N, H))   N×H
     dM_next = np.zeros((N, R, W), dtype)              # dM_next = broadcast(0, (N, R, W))   N×R×W
@@ -507,7 +507,7 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         u_t = u[t]
         cw_t = cw[t]
         m_t = m[t]
-        dr_t = dr_next + dr[t]                        # dr_t = dr_next + dr[t]   N×2W
+        dr_t = dr_next + dr_out[t]                    # dr_t = dr_next + dr_out[t]   N×2W
         # dq_t = dq_next + einsum(ab,acb→ac, dr_t[:, W:], M[t])   N×R
         dq_t = dq_next + (M_t @ dr_t[:, W:][:, :, None])[:, :, 0]
         # dvq_t = (dq_t − sum(dq_t ⊙ q[t], axis=-1, keepdims=True)) / v33[t]   N×R
@@ -639,8 +639,8 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         #   (N, 1))   N×1
         dz_2_t = dz_2[t] = (gw[t][:, 0] * (sigmoid(z_2[t])[:, 0] * (t29 - t23 * t28)) / t30)[:, None]
         t42 = dz_2_t @ B_w_T                          # t42 = dz_2_t B_wᵀ   N×H
-        # t45 = dh_next + dh[t] + t36 + t32 + t37 + t33 + t34 + t38 + t39 + t40 + t41 + t35 + t42   N×H
-        t45 = dh_next + dh[t] + t36 + t32 + t37 + t33 + t34 + t38 + t39 + t40 + t41 + t35 + t42
+        # t45 = dh_next + dh_out[t] + t36 + t32 + t37 + t33 + t34 + t38 + t39 + t40 + t41 + t35 + t42   N×H
+        t45 = dh_next + dh_out[t] + t36 + t32 + t37 + t33 + t34 + t38 + t39 + t40 + t41 + t35 + t42
         # dz_gw_t = reshape(reshape(gw[t], (N,)) ⊙ reshape(v[t], (N,)) ⊙ (t28 − sum(diw_t ⊙ w[t-1], axis=-1)),
         #   (N, 1))   N×1
         dz_gw_t = dz_gw[t] = (

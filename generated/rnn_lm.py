@@ -88,12 +88,12 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     dz[at] = (o[at] - 1) / (N * T)
     dW_o = h.reshape(N * T, H).T @ dz.reshape(N * T, V)  # dW_o = sum(hᵀ dz, axis=0)   H×V
     db_o = dz.sum(axis=(0, 1))                        # db_o = sum(dz, axis=(0, 1))   V
-    dh = (dz.reshape(N * T, V) @ W_o.T).reshape(T, N, H)  # dh = dz W_oᵀ   T×N×H
+    dh_out = (dz.reshape(N * T, V) @ W_o.T).reshape(T, N, H)  # dh_out = dz W_oᵀ   T×N×H
     dh_next = np.zeros((N, H), dtype)                 # dh_next = broadcast(0, (N, H))   N×H
     dz_h = np.empty((T, N, H), dtype)                 # T×N×H
     W_h_T = W_h.T.copy()                              # a copy, since every step reads it
     for t in reversed(range(T)):
-        dh_t = dh_next + dh[t]                        # dh_t = dh_next + dh[t]   N×H
+        dh_t = dh_next + dh_out[t]                    # dh_t = dh_next + dh_out[t]   N×H
         dz_h_t = dz_h[t] = dh_t * (1 - h[t] ** 2)     # dz_h_t = dh_t ⊙ (1 − h[t]²)   N×H
         dh_next = dz_h_t @ W_h_T                      # dh_next = dz_h_t W_hᵀ   N×H
     dW_e = c.reshape(N * T, E).T @ dz_h.reshape(N * T, H)  # dW_e = sum(cᵀ dz_h, axis=0)   E×H
