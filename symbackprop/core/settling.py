@@ -67,7 +67,7 @@ class Settling:
         cotangent = total([p.value for p in parts])
         several = len(parts) > 1 and cotangent.value is None  # ways that meet are no way to read in passing
         seen = has_new_axes(node) or is_simple(cotangent)
-        whole = node.name is not None or node.id in self.asked or several or not seen
+        whole = is_called(node) or node.id in self.asked or several or not seen
         if not whole:
             self.readers[node.id] = reader
         elif cotangent.id >= self.count and not self.fused:
@@ -84,6 +84,12 @@ class Settling:
         if reader is None or self.loss is None:
             return 0
         return 2 if reader is self.loss else int(reader.id in self.terms)
+
+
+def is_called(node: Node) -> bool:
+    """Whether a row has a name; the steps of a loop give theirs to what collects them, inside another loop too."""
+    collected = node.args[0].attr.results()[node.attr] if node.is_result else node
+    return node.name is not None or collected.name is not None
 
 
 def is_simple(cotangent: Node, depth: int = 4) -> bool:

@@ -92,7 +92,9 @@ class Forward:
             return r.row(row)
         loop: Loop = row.args[0].attr
         if row.attr >= len(loop.carry):
-            return Listed(Sym(unplaced(loop.results()[row.attr].name or "s")), r.size(loop.first), r.size(loop.last))
+            part, names = loop.results()[row.attr], self.derivation.names
+            name = part.name or names.get(part.id) or names[row.id]
+            return Listed(Sym(unplaced(name)), r.size(loop.first), r.size(loop.last))
         name = f"{base(loop.carry[row.attr])}[{loop.end}]"
         if _as_printed(name) == _as_printed(self.derivation.names.get(row.id) or ""):  # r₁ = r₁ says nothing
             return AtStep(r.bare(loop.carried[row.attr]), loop.index, r.size(loop.end))

@@ -234,6 +234,9 @@ def shares(context: Context, group: Group, written: bool) -> Math:
     if not written:
         return Big("sum", (loop.index,), gradient, (loop.length,))
     step = context.by_target[leaf.id]
+    inner = groups(step)
+    if len(inner) == 1 and is_shared(context, inner[0]):  # of the steps of a loop in each step
+        return Big("sum", (loop.index,), shares(context, inner[0], written), (loop.length,))
     with r.letters.at_step():  # what is the gradient of a row of the step too goes by that one's name
         number, rest = (r.split if context.owns(step) else r.term)(step.step.total)
     return r.scaled(number, Big("sum", (loop.index,), rest, (loop.length,)))

@@ -107,3 +107,32 @@ def test_what_has_no_name_outside_of_a_loop_is_written_out_in_it() -> None:
                            "    h[t] = tanh(x[t] + h[t-1])\n    r[t] = v * h[t] + sum(w)\nloss L = sum(sin(r))\n"))
     assert "∂L/∂w = Σ_t (∂L/∂Σ_i w_i)_t" in d.text()
     assert r"\frac{\partial L}{\partial \sum_{i} w_{i}}" in d.latex()
+
+
+NESTED = """
+dim T, S, N
+data x: T x S x N
+param W: N x N, u: N, c[0]: N
+for t in 1..T:
+    g[0] = c[t-1]
+    for s in 1..S:
+        z[s] = W @ g[s-1] + u * x[t, s]
+        g[s] = sigmoid(z[s]) * g[s-1]
+    c[t] = sum(g, axis=0) * c[t-1]
+loss L = sum(c[T])
+"""
+
+
+def test_a_loop_in_a_loop_leaves_the_sum_over_the_steps_of_both() -> None:
+    """What the outer loop needs to compute it at once is none of the derivation's."""
+    text = page(NESTED)
+    assert "= Σ_t Σ_s δ_zₛ gₛ₋₁ᵀ " in text
+    assert "= Σ_t Σ_s δ_zₛ ⊙ x[t,s] " in text
+    assert "concat" not in text
+    assert "= Σ_t Σ_s δ_zₛ[i]·gₛ₋₁[j] " in page(NESTED, view="index")
+
+
+def test_a_stack_in_a_loop_is_introduced_under_the_name_of_its_steps() -> None:
+    text = page(NESTED)
+    assert re.search(r"h +=  ?\(h\[1\], …, h\[S\]\)", text)
+    assert text.index("δ_g = ∂L/∂g") < text.index("δ_g[s]")

@@ -347,6 +347,9 @@ class IndexView(MatrixView):
         loop: Loop = group.consumer.attr
         if is_shared(self.context, group):
             step = self.context.by_target[leaf.id]
+            inner = groups(step)
+            if written and len(inner) == 1 and is_shared(self.context, inner[0]):  # a loop in each step
+                return Big("sum", (loop.index,), self._share(inner[0], index, written), (loop.length,))
             total_row, own = step.step.total, self.context.owns(step)
             with r.letters.at_step():
                 e = Entries(r, (*index, Letter(loop.index)))
