@@ -6,6 +6,7 @@ import pytest
 
 from symbackprop.core import maths as m
 from symbackprop.core.names import text_name
+from symbackprop.core.ops import OPS
 from symbackprop.derive import derive
 from symbackprop.model import Model, zoo
 from symbackprop.render.board import build_document
@@ -90,3 +91,10 @@ def test_arrays_by_their_entries_are_told_with_letters_of_the_page(name: str) ->
     (line,) = [line for line in found.glossary if "is the array with the entry" in said(line)]
     letters = {x.name for tree in line if isinstance(tree, m.Math) for x in m.walk(tree) if isinstance(x, m.Letter)}
     assert all(len(text_name(x)) == 1 for x in letters)
+
+
+@pytest.mark.parametrize("name", [name for name, op in OPS.items() if isinstance(op.means, str) and op.means])
+def test_words_of_the_glossary_hold_no_letter_that_the_page_may_use(name: str) -> None:
+    """Mathematics in a meaning goes by other letters than those of the page; a letter among words would not."""
+    words = [word.strip(",;:") for word in str(OPS[name].means).split()]
+    assert not [word for word in words if len(word) == 1 and word.isalpha() and word != "a"]

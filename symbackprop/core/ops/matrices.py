@@ -157,7 +157,7 @@ def _slopes_solve(output: Node, place: int) -> Slopes:
 register(Op(
     name="solve",
     role=Role.SOLUTION,
-    means="is the x that the first, a matrix, takes to the second",
+    means="is what the first, a matrix, takes to the second",
     signature="solve(a, b)",
     shape_rule="the shape of b",
     derivative="b: solve(a.T, upstream); a: -(that @ x.T)",
