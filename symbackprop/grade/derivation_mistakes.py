@@ -6,7 +6,7 @@ mistake is compared with the answer in numbers (`numeric_sweep`), and only the o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import combinations
@@ -65,7 +65,7 @@ class Candidate:
 
     kind: str
     tell: Callable[[], Finding]
-    swaps: dict[Edge, Swap]
+    swaps: Mapping[Edge, Swap]
     extra_cost: int = 0
     patterns: tuple[Hashable, ...] = ()
     price: int | None = None
@@ -317,7 +317,7 @@ def softmaxes(place: Place) -> Iterator[Candidate]:
             if same_shape(new.shape, argument.shape):
                 kind = m.PRE_ACTIVATION if new is argument else m.SUBSTITUTION
                 says = f"{place.reference.name(new)} stands where softmax({place.reference.name(argument)}) belongs"
-                yield place.one(Finding(kind, says, place.factor), _weighted(new, *consumer.attr))
+                yield place.one(Finding(kind, says, place.factor), partial(_weighted, new, *consumer.attr))
 
 
 _ENTRYWISE = (
@@ -333,11 +333,9 @@ def _entrywise(local: Callable[[Array], Array]) -> Swap:
     return lambda sweep, edge, upstream: upstream * local(sweep.point.value(edge.consumer))
 
 
-def _weighted(weights: Node, axes: tuple[int, ...], keepdims: bool) -> Swap:
-    def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
-        return (upstream if keepdims else np.expand_dims(upstream, axes)) * sweep.point.value(weights)
-
-    return swap
+def _weighted(weights: Node, axes: tuple[int, ...], keepdims: bool,
+              sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+    return (upstream if keepdims else np.expand_dims(upstream, axes)) * sweep.point.value(weights)
 
 
 # -- where branches meet

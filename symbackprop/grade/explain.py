@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import partial, reduce
 from itertools import combinations, count
 from operator import add
 
@@ -85,7 +85,7 @@ class Explainer:
     def _one_hot(self) -> Finding | None:
         """Class indices where their one-hot vectors belong, perhaps with a second mistake."""
         rows = self.reference.rows.items()
-        rule = one_hots([n for n, r in rows if r.kind == INT and classes(r) is not None])
+        rule = partial(one_hots, [n for n, r in rows if r.kind == INT and classes(r) is not None])
         for edit in edits(self.form, rule):
             row = self._whole(edit.whole)
             if row is None or not same_shape(row.shape, self.right.shape):
@@ -263,27 +263,19 @@ def sums(expr: Expr) -> Iterator[Change]:
         yield m.SUMMED, expr.args[0], ""
 
 
-def one_hots(indices: Sequence[str]) -> Rule:
+def one_hots(indices: Sequence[str], expr: Expr) -> Iterator[Change]:
     """The one-hot vectors of class indices for the indices."""
-
-    def rule(expr: Expr) -> Iterator[Change]:
-        if isinstance(expr, tree.Name) and expr.name in indices:
-            says = f"the one-hot is missing: {expr.name} holds class indices, one_hot({expr.name}) belongs there"
-            yield m.ONE_HOT, tree.Call("one_hot", (expr,), ()), says
-
-    return rule
+    if isinstance(expr, tree.Name) and expr.name in indices:
+        says = f"the one-hot is missing: {expr.name} holds class indices, one_hot({expr.name}) belongs there"
+        yield m.ONE_HOT, tree.Call("one_hot", (expr,), ()), says
 
 
-def names(known: Sequence[str]) -> Rule:
+def names(known: Sequence[str], expr: Expr) -> Iterator[Change]:
     """One name or index for another."""
-
-    def rule(expr: Expr) -> Iterator[Change]:
-        if isinstance(expr, tree.Index) and len(expr.items) == 1:
-            yield from ((m.STALE_INDEX, tree.Index(expr.base, (i,)), "") for i in _neighbours(expr.items[0]))
-        if isinstance(expr, tree.Name):
-            yield from ((m.SUBSTITUTION, tree.Name(n), "") for n in known if n != expr.name)
-
-    return rule
+    if isinstance(expr, tree.Index) and len(expr.items) == 1:
+        yield from ((m.STALE_INDEX, tree.Index(expr.base, (i,)), "") for i in _neighbours(expr.items[0]))
+    if isinstance(expr, tree.Name):
+        yield from ((m.SUBSTITUTION, tree.Name(n), "") for n in known if n != expr.name)
 
 
 def _neighbours(index: Expr) -> Iterator[Expr]:
@@ -338,6 +330,7 @@ def _other_signs(expr: tree.Chain) -> Iterator[Change]:
 RULES: dict[str, Callable[[Reference], Rule]] = {
     "products": lambda reference: products,
     "sums": lambda reference: sums,
-    "names": lambda reference: names([n for n, r in reference.rows.items() if r.kind == FLOAT and "[" not in n]),
+    "names": lambda reference: partial(names, [n for n, r in reference.rows.items()
+                                               if r.kind == FLOAT and "[" not in n]),
     "arithmetic": lambda reference: arithmetic,
 }

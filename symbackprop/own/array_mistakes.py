@@ -7,6 +7,7 @@ do, and yields candidates of the same kind.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from functools import partial
 from itertools import combinations, permutations, product
 from typing import Any, TypeAlias
 
@@ -68,18 +69,18 @@ def overwrites(place: Place) -> Iterator[Candidate]:
             yield candidate(place, OVERWRITTEN, says, _last_copy_backwards, 16)
         for axis in range(places) if places > 1 else ():
             within = says.replace("occurs twice", f"occurs twice in one step along axis {axis}")
-            yield candidate(place, OVERWRITTEN, within, _last_copy_of_each(axis), 16)
+            yield candidate(place, OVERWRITTEN, within, partial(_last_copy_of_each, axis), 16)
     if edge.index == 1 and is_convolution(row):
         says = f"= stands where += belongs in d{name}: of the sum over the places of the window only the last is kept"
-        yield candidate(place, OVERWRITTEN, says, lambda s, e, up: s.passed(e, _last_place(up)), 15)
+        yield candidate(place, OVERWRITTEN, says, lambda s, e, up: s.passed(e, _kept(up, (ALL, -1, -1))), 15)
         says = f"= stands where += belongs in d{name}: of the sum over samples and places only the last is kept"
-        yield candidate(place, OVERWRITTEN, says, lambda s, e, up: s.passed(e, _last_sample(_last_place(up))), 15)
+        yield candidate(place, OVERWRITTEN, says, lambda s, e, up: s.passed(e, _kept(up, (-1, -1, -1))), 15)
     if edge.index == 0 and is_convolution(row):
         says = f"= stands where += belongs in d{name}: where windows overlap only the last contribution is kept"
         yield candidate(place, OVERWRITTEN, says, _last_window, 15)
         channels = f"{says}, and of the channels of what comes out only the last"
-        yield candidate(place, OVERWRITTEN, channels, lambda s, e, up: _last_window(s, e, _last_channel(up)), 16)
-        yield candidate(place, OVERWRITTEN, says, _windows((0, 0), added=False), 15)  # as col2im does
+        yield candidate(place, OVERWRITTEN, channels, lambda s, e, up: _last_window(s, e, _kept(up, (..., -1))), 16)
+        yield candidate(place, OVERWRITTEN, says, partial(_windows, (0, 0), False), 15)  # as col2im does
 
 
 def _last_copy(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
@@ -99,14 +100,10 @@ def _last_copy_backwards(sweep: NumericSweep, edge: Edge, upstream: Array) -> Ar
     return _written_over(sweep, edge, _numbered(sweep, edge)[::-1], upstream[::-1])
 
 
-def _last_copy_of_each(axis: int) -> Swap:
+def _last_copy_of_each(axis: int, sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
     """Overwritten within one step along an axis, and added up over the steps."""
-
-    def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
-        places, whole = np.moveaxis(_numbered(sweep, edge), axis, 0), np.moveaxis(upstream, axis, 0)
-        return sum(_written_over(sweep, edge, p, u) for p, u in zip(places, whole, strict=True))
-
-    return swap
+    places, whole = np.moveaxis(_numbered(sweep, edge), axis, 0), np.moveaxis(upstream, axis, 0)
+    return sum(_written_over(sweep, edge, p, u) for p, u in zip(places, whole, strict=True))
 
 
 def _numbered(sweep: NumericSweep, edge: Edge) -> Array:
@@ -131,22 +128,19 @@ def declared_name(reference: Reference, row: Node) -> str:
     return reference.name(row)
 
 
-def _last_place(upstream: Array) -> Array:
+def _kept(upstream: Array, place: tuple[Any, ...]) -> Array:
+    """A gradient of which one part is left and the rest is 0."""
     kept = np.zeros_like(upstream)
-    kept[:, -1, -1] = upstream[:, -1, -1]
+    kept[place] = upstream[place]
     return kept
 
 
-def _last_sample(upstream: Array) -> Array:
-    kept = np.zeros_like(upstream)
-    kept[-1] = upstream[-1]
-    return kept
+def one_entry(upstream: Array, axis: int, entry: int) -> Array:
+    """The same with one entry along an axis left."""
+    return _kept(upstream, (ALL,) * axis + (entry,))
 
 
-def _last_channel(upstream: Array) -> Array:
-    kept = np.zeros_like(upstream)
-    kept[..., -1] = upstream[..., -1]
-    return kept
+ALL = slice(None)
 
 
 def _last_window(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
@@ -172,34 +166,30 @@ def shifted_windows(place: Place) -> Iterator[Candidate]:
         words = " and ".join(f"{abs(k)} along axis {axis}" for axis, k in enumerate(off, 1) if k)
         says = f"the windows over {image} are shifted by {words} in d{name}: the padding is cut off, or an index " \
                "begins, at the wrong place"
-        yield candidate(place, SHIFTED, says, _windows(off), 19)
+        yield candidate(place, SHIFTED, says, partial(_windows, off, True), 19)
     if edge.index == 1:
         for says, change in _WINDOWS.items():
             yield candidate(place, SHIFTED, says.format(name=name), _window_as(change), 19)
 
 
-def _windows(off: tuple[int, int], added: bool = True) -> Swap:
+def _windows(off: tuple[int, int], added: bool, sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
     """What a convolution hands back place by place of its kernel, with windows that are ``off``, not ``added`` up."""
-
-    def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
-        image, kernel = (sweep.point.value(a) for a in edge.consumer.args)
-        stride, padding = ([int(k) for k in pair] for pair in (edge.consumer.attr.stride, edge.consumer.attr.padding))
-        margin = max(map(abs, off))
-        wide = [(0, 0), *[(p + margin, p + margin) for p in padding], (0, 0)]
-        padded, result = np.pad(image if edge.index else np.zeros(image.shape), wide), np.zeros(kernel.shape)
-        for a, b in np.ndindex(kernel.shape[:2]):
-            starts = [k + margin + (o if edge.index else 0) for k, o in zip((a, b), off, strict=True)]
-            window = (slice(None), *[slice(k, k + s * n, s) for k, s, n in zip(starts, stride, upstream.shape[1:3],
-                                                                              strict=True)])
-            if edge.index:
-                result[a, b] = np.einsum("nijc,nijk->ck", padded[window], upstream)
-            else:
-                padded[window] = upstream @ kernel[a, b].T + (padded[window] if added else 0)
-        inner = [slice(p + margin + o, p + margin + o + n)
-                 for p, o, n in zip(padding, off, image.shape[1:3], strict=True)]
-        return result if edge.index else padded[:, inner[0], inner[1]]
-
-    return swap
+    image, kernel = (sweep.point.value(a) for a in edge.consumer.args)
+    stride, padding = ([int(k) for k in pair] for pair in (edge.consumer.attr.stride, edge.consumer.attr.padding))
+    margin = max(map(abs, off))
+    wide = [(0, 0), *[(p + margin, p + margin) for p in padding], (0, 0)]
+    padded, result = np.pad(image if edge.index else np.zeros(image.shape), wide), np.zeros(kernel.shape)
+    for a, b in np.ndindex(kernel.shape[:2]):
+        starts = [k + margin + (o if edge.index else 0) for k, o in zip((a, b), off, strict=True)]
+        window = (ALL, *[slice(k, k + s * n, s)
+                         for k, s, n in zip(starts, stride, upstream.shape[1:3], strict=True)])
+        if edge.index:
+            result[a, b] = np.einsum("nijc,nijk->ck", padded[window], upstream)
+        else:
+            padded[window] = upstream @ kernel[a, b].T + (padded[window] if added else 0)
+    inner = [slice(p + margin + o, p + margin + o + n)
+             for p, o, n in zip(padding, off, image.shape[1:3], strict=True)]
+    return result if edge.index else padded[:, inner[0], inner[1]]
 
 
 _WINDOWS: dict[str, Callable[[Array], Array]] = {
@@ -223,16 +213,13 @@ def cut_elsewhere(place: Place) -> Iterator[Candidate]:
             says = f"d{name} is cut out at the wrong place of what comes back from " \
                    f"{m.clipped(place.reference.name(whole), SHORT)}: " \
                    f"the {'first' if first else 'last'} entries along axis {whole.attr} are taken"
-            yield candidate(place, SHIFTED, says, _cut(first), 19)
+            yield candidate(place, SHIFTED, says, partial(_cut, first), 19)
 
 
-def _cut(first: bool) -> Swap:
-    def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
-        size, axis = sweep.point.size(edge.argument.shape), int(edge.consumer.attr)
-        start = 0 if first else upstream.shape[axis] - size[axis]
-        return np.take(upstream, range(start, start + size[axis]), axis)
-
-    return swap
+def _cut(first: bool, sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+    size, axis = sweep.point.size(edge.argument.shape), int(edge.consumer.attr)
+    start = 0 if first else upstream.shape[axis] - size[axis]
+    return np.take(upstream, range(start, start + size[axis]), axis)
 
 
 def laid_out(place: Place) -> Iterator[Candidate]:
@@ -244,15 +231,12 @@ def laid_out(place: Place) -> Iterator[Candidate]:
     name = m.clipped(place.reference.name(edge.consumer), SHORT)
     for i, j in permutations(range(above), 2):
         says = f"d{name} is reshaped where its axes have to be transposed: axis {i} is to come to place {j}"
-        yield candidate(place, m.TRANSPOSE, says, _reshaped(i, j), 32)
+        yield candidate(place, m.TRANSPOSE, says, partial(_reshaped, i, j), 32)
 
 
-def _reshaped(i: int, j: int) -> Swap:
-    def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
-        moved = np.moveaxis(upstream, i, j).shape
-        return sweep.passed(edge, np.moveaxis(upstream.reshape(moved), j, i))
-
-    return swap
+def _reshaped(i: int, j: int, sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+    moved = np.moveaxis(upstream, i, j).shape
+    return sweep.passed(edge, np.moveaxis(upstream.reshape(moved), j, i))
 
 
 def reshaped_otherwise(place: Place) -> Iterator[Candidate]:
@@ -264,16 +248,13 @@ def reshaped_otherwise(place: Place) -> Iterator[Candidate]:
     name = declared_name(place.reference, edge.argument)
     for i, j in permutations(range(ndim), 2):
         says = f"d{name} is reshaped with its axes in another order, and these transposed: axis {i} stands at place {j}"
-        yield candidate(place, m.TRANSPOSE, says, _folded_otherwise(i, j), 32)
+        yield candidate(place, m.TRANSPOSE, says, partial(_folded_otherwise, i, j), 32)
 
 
-def _folded_otherwise(i: int, j: int) -> Swap:
-    def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
-        shape = [*sweep.point.size(edge.argument.shape)]
-        shape.insert(j, shape.pop(i))
-        return np.moveaxis(upstream.reshape(shape), j, i)
-
-    return swap
+def _folded_otherwise(i: int, j: int, sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+    shape = [*sweep.point.size(edge.argument.shape)]
+    shape.insert(j, shape.pop(i))
+    return np.moveaxis(upstream.reshape(shape), j, i)
 
 
 def maxima(place: Place) -> Iterator[Candidate]:
@@ -300,25 +281,21 @@ def unmasked_maxima(place: Place) -> Iterator[Candidate]:
         says = f"the factor {place.reference.local_name(relu, place.target)} = " \
                f"{place.reference.name(relu.argument)} > 0 is missing"
         for first in (False, True):
-            swaps: dict[Edge, Swap] = {place.edge: _to_the_largest(first), relu: lambda s, e, up: up}
+            swaps: dict[Edge, Swap] = {place.edge: partial(_to_the_largest, first), relu: lambda s, e, up: up}
             yield Candidate(m.MISSING_FACTOR, told(m.MISSING_FACTOR, says, place.factor), swaps, 0, (), 23)
 
 
-def _to_the_largest(first: bool) -> Swap:
+def _to_the_largest(first: bool, sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
     """The whole gradient to every entry that is the maximum, or to the first."""
-
-    def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
-        axes, keepdims = edge.consumer.attr
-        axes, value = tuple(int(a) for a in axes), sweep.point.value(edge.argument)
-        largest = value == value.max(axis=axes, keepdims=True)
-        flat = np.moveaxis(largest, axes, range(-len(axes), 0))
-        if first:
-            lines = flat.reshape(*flat.shape[: -len(axes)], -1)
-            flat = ((np.cumsum(lines, -1) == 1) & lines).reshape(flat.shape)
-        largest = np.moveaxis(flat, range(-len(axes), 0), axes)
-        return largest * (upstream if keepdims else np.expand_dims(upstream, axes))
-
-    return swap
+    axes, keepdims = edge.consumer.attr
+    axes, value = tuple(int(a) for a in axes), sweep.point.value(edge.argument)
+    largest = value == value.max(axis=axes, keepdims=True)
+    flat = np.moveaxis(largest, axes, range(-len(axes), 0))
+    if first:
+        lines = flat.reshape(*flat.shape[: -len(axes)], -1)
+        flat = ((np.cumsum(lines, -1) == 1) & lines).reshape(flat.shape)
+    largest = np.moveaxis(flat, range(-len(axes), 0), axes)
+    return largest * (upstream if keepdims else np.expand_dims(upstream, axes))
 
 
 def _spread_out(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
@@ -373,7 +350,7 @@ def rolled(place: Place) -> Iterator[Candidate]:
     for says, times in ((f"d{name} is rolled in the same direction as {name}: backward rolls the other way", 1),
                         (f"d{name} is not rolled back", 0)):
         pattern = ("rolled", m.base_name(name), times)
-        yield candidate(place, AXIS, says, _put_back(whole, times), 21, ((*pattern, whole.id), pattern))
+        yield candidate(place, AXIS, says, partial(_put_back, whole, times), 21, ((*pattern, whole.id), pattern))
 
 
 def turned(place: Place) -> Iterator[Candidate]:
@@ -396,18 +373,14 @@ def _only_consumer(reference: Reference, row: Node) -> Node | None:
     return edges[0].consumer if len(edges) == 1 and is_joined(edges[0].consumer) else None
 
 
-def _put_back(whole: Node, times: int) -> Swap:
+def _put_back(whole: Node, times: int, sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
     """Each part of the concatenation, placed as if the array had been rolled on ``times`` times."""
-
-    def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
-        axis = int(whole.attr)
-        lengths_ = [sweep.point.size(a.shape)[axis] for a in whole.args]
-        start = sum(lengths_[: [a.id for a in whole.args].index(edge.consumer.id)])
-        result = np.zeros(sweep.point.size(whole.shape))
-        result[(slice(None),) * axis + (slice(start, start + upstream.shape[axis]),)] = upstream
-        return np.roll(result, times * lengths_[0], axis)
-
-    return swap
+    axis = int(whole.attr)
+    lengths_ = [sweep.point.size(a.shape)[axis] for a in whole.args]
+    start = sum(lengths_[: [a.id for a in whole.args].index(edge.consumer.id)])
+    result = np.zeros(sweep.point.size(whole.shape))
+    result[(ALL,) * axis + (slice(start, start + upstream.shape[axis]),)] = upstream
+    return np.roll(result, times * lengths_[0], axis)
 
 
 def products(place: Place) -> Iterator[Candidate]:
@@ -425,18 +398,20 @@ def products(place: Place) -> Iterator[Candidate]:
 
 
 def left_out(place: Place) -> Iterator[Candidate]:
-    """A product of several arrays without one of them."""
+    """A product without one of its factors."""
     edge, args = place.edge, place.edge.consumer.args
     if not is_product(edge.consumer):
         return
     for k, other in enumerate(args):
-        if k != edge.index and other.kind == FLOAT:
+        if k != edge.index:
             ones = edge.consumer.graph.full(1, other.shape)
             name = place.reference.name(other)
-            says = f"the factor {name} is missing in the product for {place.factor}"
+            where, price = (f"d{place.reference.name(edge.argument)}", 22) if len(args) == 2 else \
+                (f"the product for {place.factor}", 24)
+            says = f"the factor {name} is missing in {where}"
             swap = with_operands((*args[:k], ones, *args[k + 1 :]))
             pattern = ("left out", edge.consumer.attr, edge.index, k, m.base_name(name))
-            yield candidate(place, m.MISSING_FACTOR, says, swap, 24, (pattern,))
+            yield candidate(place, m.MISSING_FACTOR, says, swap, price, (pattern,))
 
 
 def mislaid(place: Place) -> Iterator[Candidate]:
@@ -497,15 +472,12 @@ def summed_elsewhere(place: Place) -> Iterator[Candidate]:
             right, wrong = (i, j) if i in axes else (j, i)
             says = f"what comes back to {name} is summed over axis {wrong}, where axis {right} belongs"
             pattern = ("summed elsewhere", edge.consumer.attr, edge.index, right, wrong)
-            yield candidate(place, AXIS, says, _summed_exchanged(i, j), 25, (pattern,))
+            yield candidate(place, AXIS, says, partial(_summed_exchanged, i, j), 25, (pattern,))
 
 
-def _summed_exchanged(i: int, j: int) -> Swap:
-    def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
-        whole = np.broadcast_to(upstream * sweep.local(edge), sweep.point.size(edge.consumer.shape))
-        return sweep.times(edge, np.swapaxes(whole, i, j), np.ones(()))
-
-    return swap
+def _summed_exchanged(i: int, j: int, sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+    whole = np.broadcast_to(upstream * sweep.local(edge), sweep.point.size(edge.consumer.shape))
+    return sweep.times(edge, np.swapaxes(whole, i, j), np.ones(()))
 
 
 def weights_transposed(place: Place) -> Iterator[Candidate]:
@@ -522,18 +494,15 @@ def weights_transposed(place: Place) -> Iterator[Candidate]:
             says = f"what comes back from {shown} to {name} is multiplied with the transpose of the matrix that " \
                    f"belongs there (axes {i} and {j}): a transpose is missing or too many"
             pattern = ("weights transposed", edge.consumer.attr, edge.index, links[0].consumer.op.name, i, j)
-            yield candidate(place, m.TRANSPOSE, says, _with_weights_transposed(links[0], i, j), 26, (pattern,))
+            yield candidate(place, m.TRANSPOSE, says, partial(_with_weights_transposed, links[0], i, j), 26, (pattern,))
 
 
-def _with_weights_transposed(link: Edge, i: int, j: int) -> Swap:
-    def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
-        above, (axes, keepdims) = sweep.above(link.consumer), link.consumer.attr
-        whole = above if keepdims else np.expand_dims(above, tuple(map(int, axes)))
-        matrix = np.broadcast_to(sweep.passed(link, np.ones_like(above)) * sweep.local(edge),
-                                 sweep.point.size(edge.consumer.shape))
-        return sweep.times(edge, np.swapaxes(matrix, i, j) * whole, np.ones(()))
-
-    return swap
+def _with_weights_transposed(link: Edge, i: int, j: int, sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+    above, (axes, keepdims) = sweep.above(link.consumer), link.consumer.attr
+    whole = above if keepdims else np.expand_dims(above, tuple(map(int, axes)))
+    matrix = np.broadcast_to(sweep.passed(link, np.ones_like(above)) * sweep.local(edge),
+                             sweep.point.size(edge.consumer.shape))
+    return sweep.times(edge, np.swapaxes(matrix, i, j) * whole, np.ones(()))
 
 
 def not_inverted(place: Place) -> Iterator[Candidate]:
@@ -627,15 +596,12 @@ def softmax_axes(place: Place) -> Iterator[Candidate]:
     for axis in range(consumer.ndim):
         if axis != right:
             says = f"the sum in the backward of the softmax {name} runs over axis {axis}, where axis {right} belongs"
-            yield candidate(place, AXIS, says, _softmax_over(axis), 26, (("softmax axis", right, axis),))
+            yield candidate(place, AXIS, says, partial(_softmax_over, axis), 26, (("softmax axis", right, axis),))
 
 
-def _softmax_over(axis: int) -> Swap:
-    def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
-        p = sweep.point.value(edge.consumer)
-        return p * (upstream - np.sum(upstream * p, axis=axis, keepdims=True))
-
-    return swap
+def _softmax_over(axis: int, sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+    p = sweep.point.value(edge.consumer)
+    return p * (upstream - np.sum(upstream * p, axis=axis, keepdims=True))
 
 
 def log_sum_axes(place: Place) -> Iterator[Candidate]:
@@ -647,15 +613,12 @@ def log_sum_axes(place: Place) -> Iterator[Candidate]:
             says = f"the softmax of {name} in its gradient is taken over axis {axis}, not over {_axes(sorted(right))}"
             for price, largest in ((21, (axis,)), (22, tuple(right))):
                 pattern = ("log sum axis", axis, largest)
-                yield candidate(place, AXIS, says, _log_sum_over(axis, largest), price, (pattern,))
+                yield candidate(place, AXIS, says, partial(_log_sum_over, axis, largest), price, (pattern,))
 
 
-def _log_sum_over(axis: int, largest: tuple[int, ...]) -> Swap:
-    def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
-        whole = upstream if edge.consumer.attr[1] else np.expand_dims(upstream, tuple(map(int, edge.consumer.attr[0])))
-        return whole * softmax_over(sweep.point.value(edge.argument), axis, largest)
-
-    return swap
+def _log_sum_over(axis: int, largest: tuple[int, ...], sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+    whole = upstream if edge.consumer.attr[1] else np.expand_dims(upstream, tuple(map(int, edge.consumer.attr[0])))
+    return whole * softmax_over(sweep.point.value(edge.argument), axis, largest)
 
 
 def spread_elsewhere(place: Place) -> Iterator[Candidate]:
@@ -687,21 +650,18 @@ def stale_scores(place: Place) -> Iterator[Candidate]:
         for new, kind, words, moved in place.exchanges(source):
             says = f"in the softmax of {m.clipped(place.reference.name(scores), SHORT)}, {words}"
             pattern = (("scores", edge.consumer.attr, k, moved),) if moved else ()
-            yield candidate(place, kind, says, _with_scores(k, new), 31, pattern)
+            yield candidate(place, kind, says, partial(_with_scores, k, new), 31, pattern)
 
 
-def _with_scores(k: int, new: Node) -> Swap:
-    def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
-        consumer, args = edge.consumer, list[Node | Array](edge.argument.args)
-        args[k] = np.reshape(sweep.point.value(new), sweep.point.size(edge.argument.args[k].shape))
-        scores = sweep.formula(edge.argument.attr.form, args)
-        if consumer.op.distribution:
-            p = softmax_over(scores, consumer.attr, consumer.attr)
-            return p * (upstream - np.sum(upstream * p, axis=consumer.attr, keepdims=True))
-        axes = tuple(map(int, consumer.attr[0]))
-        return (upstream if consumer.attr[1] else np.expand_dims(upstream, axes)) * softmax_over(scores, axes, axes)
-
-    return swap
+def _with_scores(k: int, new: Node, sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+    consumer, args = edge.consumer, list[Node | Array](edge.argument.args)
+    args[k] = np.reshape(sweep.point.value(new), sweep.point.size(edge.argument.args[k].shape))
+    scores = sweep.formula(edge.argument.attr.form, args)
+    if consumer.op.distribution:
+        p = softmax_over(scores, consumer.attr, consumer.attr)
+        return p * (upstream - np.sum(upstream * p, axis=consumer.attr, keepdims=True))
+    axes = tuple(map(int, consumer.attr[0]))
+    return (upstream if consumer.attr[1] else np.expand_dims(upstream, axes)) * softmax_over(scores, axes, axes)
 
 
 def softmax_over(scores: Array, axis: int | tuple[int, ...], largest: int | tuple[int, ...]) -> Array:
@@ -767,16 +727,14 @@ def softmax_sums(place: Place) -> Iterator[Candidate]:
     for wrong, other, mean in (*wrongs, (f"d{name}", None, False), (f"d{name} * {name}", o, True)):
         says = f"in the backward of the softmax {softmax}, {'mean' if mean else 'sum'}({wrong}) stands where " \
                f"sum(d{name} * {name}) belongs, which is sum(d{softmax} * {softmax})"
-        yield candidate(place, m.SUBSTITUTION, says, _softmax_less(o, other, mean), 26, (("softmax sum", wrong, mean),))
+        swap = partial(_softmax_less, o, other, mean)
+        yield candidate(place, m.SUBSTITUTION, says, swap, 26, (("softmax sum", wrong, mean),))
 
 
-def _softmax_less(o: Node, other: Node | None, mean: bool) -> Swap:
-    def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
-        products = sweep.above(o) * (1.0 if other is None else sweep.point.value(other))
-        less = (np.mean if mean else np.sum)(products, axis=-1, keepdims=True)
-        return sweep.point.value(edge.consumer) * (upstream - less)
-
-    return swap
+def _softmax_less(o: Node, other: Node | None, mean: bool, sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+    products = sweep.above(o) * (1.0 if other is None else sweep.point.value(other))
+    less = (np.mean if mean else np.sum)(products, axis=-1, keepdims=True)
+    return sweep.point.value(edge.consumer) * (upstream - less)
 
 
 def sum_axes(place: Place) -> Iterator[Candidate]:
@@ -791,7 +749,7 @@ def sum_axes(place: Place) -> Iterator[Candidate]:
         says = f"the {word} in the branch of d{name} through {way} runs over {_axes(wrong)}, " \
                f"where {_axes(axes)} belong{'s' * (len(axes) == 1)}"
         for style in (INSIDE, IN_FRONT, NORMALISED):
-            swap = _summed_over(wrong, axes, word == "mean", style, root)
+            swap = partial(_summed_over, wrong, axes, word == "mean", style, root)
             yield candidate(place, AXIS, says, swap, 27, (("sum axes", axes, wrong, word, style),))
 
 
@@ -855,37 +813,31 @@ def true_class(reference: Reference, row: Node, target: Node) -> Iterator[Candid
         for inside in (True, False):
             which = "at the true classes" if inside else "off the true classes"
             says = f"{which} d{name} {words}"
-            swaps = {e: _masked(picks[0], factor, inside) for e in edges}
+            swaps = {e: partial(_masked, picks[0], factor, inside) for e in edges}
             yield Candidate(kind, told(kind, says, name), swaps, 0, (), 32)
 
 
-def _masked(pick: Edge, factor: sp.Expr, inside: bool) -> Swap:
-    def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
-        mask = sweep.passed(pick, np.ones(sweep.point.size(pick.consumer.shape))) != 0
-        return sweep.passed(edge, upstream) * np.where(mask == inside, sweep.point.number(factor), 1.0)
-
-    return swap
+def _masked(pick: Edge, factor: sp.Expr, inside: bool, sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+    mask = sweep.passed(pick, np.ones(sweep.point.size(pick.consumer.shape))) != 0
+    return sweep.passed(edge, upstream) * np.where(mask == inside, sweep.point.number(factor), 1.0)
 
 
-def _summed_over(wrong: tuple[int, ...], axes: tuple[int, ...], mean: bool, style: str, root: Node | None) -> Swap:
+def _summed_over(wrong: tuple[int, ...], axes: tuple[int, ...], mean: bool, style: str, root: Node | None,
+                 sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
     """What the branch hands back when its last sum runs over ``wrong`` axes, with the factor of a mean over these or
     not; factors that are the same along the right axes stand inside the sum or in front of it, or are spread as code
     writes them that has the normalised array: r * xh * sum(d * xh)."""
-
-    def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
-        shape = sweep.point.size(edge.argument.shape)
-        ratio = np.prod([shape[a] for a in wrong]) / np.prod([shape[a] for a in axes])
-        parts = [(np.broadcast_to(whole, shape), np.asarray(local))
-                 for whole, local in _spread(sweep, edge.consumer, edge.argument, 1.0)]
-        sizes = [[float(np.max(np.abs(np.sum(x, axis=axes)))) for x in (whole * local, np.abs(whole * local))]
-                 for whole, local in parts]
-        front = np.asarray(sweep.point.value(root)) ** -2.0 if root is not None and style == NORMALISED else None
-        total = sum((_resummed(whole, local, wrong, style, front) for (whole, local), (size, terms)
-                     in zip(parts, sizes, strict=True)
-                     if size > 1e-9 * terms), np.zeros(shape))  # a sum that is always 0 is never written
-        return np.broadcast_to(total / (ratio if mean else 1.0), shape)
-
-    return swap
+    shape = sweep.point.size(edge.argument.shape)
+    ratio = np.prod([shape[a] for a in wrong]) / np.prod([shape[a] for a in axes])
+    parts = [(np.broadcast_to(whole, shape), np.asarray(local))
+             for whole, local in _spread(sweep, edge.consumer, edge.argument, 1.0)]
+    sizes = [[float(np.max(np.abs(np.sum(x, axis=axes)))) for x in (whole * local, np.abs(whole * local))]
+             for whole, local in parts]
+    front = np.asarray(sweep.point.value(root)) ** -2.0 if root is not None and style == NORMALISED else None
+    total = sum((_resummed(whole, local, wrong, style, front) for (whole, local), (size, terms)
+                 in zip(parts, sizes, strict=True)
+                 if size > 1e-9 * terms), np.zeros(shape))  # a sum that is always 0 is never written
+    return np.broadcast_to(total / (ratio if mean else 1.0), shape)
 
 
 def _resummed(whole: Array, local: Array, axis: tuple[int, ...], style: str, front: Array | None) -> Array:
@@ -958,18 +910,6 @@ def lengths(reference: Reference) -> list[sp.Expr]:
 
 
 MAX_LENGTHS = 30
-
-
-def without_a_factor(place: Place) -> Iterator[Candidate]:
-    """A product handed on without its other factor."""
-    edge, args = place.edge, place.edge.consumer.args
-    if not is_product(edge.consumer) or len(args) != 2:
-        return
-    other = args[1 - edge.index]
-    ones = other.graph.full(1, other.shape)
-    says = f"the factor {place.reference.name(other)} is missing in d{place.reference.name(edge.argument)}"
-    new = tuple(ones if k != edge.index else a for k, a in enumerate(args))
-    yield candidate(place, m.MISSING_FACTOR, says, with_operands(new), 22)
 
 
 # -- what a whole row's gradient is multiplied with
@@ -1127,35 +1067,26 @@ def one_entry_only(place: Place) -> Iterator[Candidate]:
     for axis in summed_axes(edge):
         where = f"of the sum over axis {axis} of {above} only the"
         last = f"= stands where += belongs in d{name}: {where} last entry is kept"
-        yield candidate(place, OVERWRITTEN, last, _only(axis, -1), 32)
-        yield candidate(place, m.MISSING_SUM, f"{where} first entry is kept in d{name}", _only(axis, 0), 32)
+        yield candidate(place, OVERWRITTEN, last, partial(_only, axis, -1), 32)
+        yield candidate(place, m.MISSING_SUM, f"{where} first entry is kept in d{name}", partial(_only, axis, 0), 32)
         if edge.consumer.form is not None:
             belongs = f"the number of entries of {above} that are not 0 along axis {axis}"
             once = f"in d{name}, 1 stands where {belongs} belongs"
-            yield candidate(place, m.MISSING_SUM, once, _counted_once(axis), 32)
+            yield candidate(place, m.MISSING_SUM, once, partial(_counted_once, axis), 32)
 
 
-def _only(axis: int, entry: int) -> Swap:
-    def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
-        kept = np.zeros_like(upstream)
-        place = (slice(None),) * axis + (entry,)
-        kept[place] = upstream[place]
-        return sweep.passed(edge, kept)
-
-    return swap
+def _only(axis: int, entry: int, sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+    return sweep.passed(edge, one_entry(upstream, axis, entry))
 
 
-def _counted_once(axis: int) -> Swap:
+def _counted_once(axis: int, sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
     """As if one of the entries that are summed were not 0, where all that are not are equal: those of a mask."""
-    def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
-        counted = upstream[upstream != 0]
-        if not counted.size or np.ptp(counted) > 1e-9 * np.max(np.abs(counted)):
-            raise ValueError("nothing is counted")
-        kept = np.zeros_like(upstream)
-        kept[(slice(None),) * axis + (0,)] = counted[0]
-        return sweep.passed(edge, kept)
-
-    return swap
+    counted = upstream[upstream != 0]
+    if not counted.size or np.ptp(counted) > 1e-9 * np.max(np.abs(counted)):
+        raise ValueError("nothing is counted")
+    kept = np.zeros_like(upstream)
+    kept[(ALL,) * axis + (0,)] = counted[0]
+    return sweep.passed(edge, kept)
 
 
 def behind_the_product(place: Place) -> Iterator[Candidate]:
@@ -1169,15 +1100,12 @@ def behind_the_product(place: Place) -> Iterator[Candidate]:
     factor = reference.written(link.consumer.attr.partial(link.index), link.consumer.args, link.consumer)
     says = f"in d{name}, the factor {factor} is multiplied onto the product, where it belongs onto " \
            f"d{m.clipped(reference.name(link.consumer), SHORT)} in it"
-    yield candidate(place, m.ORDER, says, _outside(link), 33)
+    yield candidate(place, m.ORDER, says, partial(_outside, link), 33)
 
 
-def _outside(link: Edge) -> Swap:
-    def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
-        product = sweep.passed(edge, np.broadcast_to(sweep.above(link.consumer), upstream.shape))
-        return np.broadcast_to(product * sweep.local(link), product.shape)
-
-    return swap
+def _outside(link: Edge, sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+    product = sweep.passed(edge, np.broadcast_to(sweep.above(link.consumer), upstream.shape))
+    return np.broadcast_to(product * sweep.local(link), product.shape)
 
 
 def clipped(place: Place) -> Iterator[Candidate]:
@@ -1246,7 +1174,7 @@ def _added(source: Node) -> Swap:
 AT_EDGES = (overwrites, shifted_windows, cut_elsewhere, laid_out, reshaped_otherwise, maxima, unmasked_maxima,
             without_upstream, divided_otherwise, rolled, turned, products, left_out, mislaid, unsolved, not_inverted,
             axes_exchanged, summed_elsewhere, weights_transposed, softmax_axes, log_sum_axes, spread_elsewhere,
-            stale_scores, softmax_parts, softmax_sums, sum_axes, unsummed, *LOCAL, scaled, without_a_factor,
+            stale_scores, softmax_parts, softmax_sums, sum_axes, unsummed, *LOCAL, scaled,
             one_entry_only, every_class, behind_the_product, clipped, other_gradients)
 
 

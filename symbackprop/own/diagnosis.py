@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from itertools import combinations
 
 import numpy as np
@@ -379,7 +379,7 @@ class Diagnosis:
         while len(edges) == 1:
             edges = self.reference.edges(way[-1].consumer)
             at_once = [c for c in self._at(way[-1].consumer) if c.swaps.keys() <= set(edges)]
-            yield from (replace(c, swaps={line: _for_one(way[::-1], c.swaps)}) for c in at_once)
+            yield from (replace(c, swaps={line: partial(_for_one, way[::-1], c.swaps)}) for c in at_once)
             way = [*way, *edges]
 
     def _in_part(self, k: int, swaps: Swaps, others: Swaps) -> Array:
@@ -604,17 +604,13 @@ def _several(found: Sequence[Finding]) -> Finding:
     return replace(found[0], says=f"{'two' if len(found) == 2 else 'three'} things: {says}", also=found[-1].kind)
 
 
-def _for_one(way: Sequence[Edge], swaps: Swaps) -> Swap:
+def _for_one(way: Sequence[Edge], swaps: Swaps, sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
     """What the last edge of a way hands back when a mistake is made at the row where the way begins, for it alone."""
-
-    def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
-        top = way[0].consumer
-        value = sweep.settled(top, sweep.reference.edges(top), swaps)
-        for step in way:
-            value = sweep.passed(step, value)
-        return value
-
-    return swap
+    top = way[0].consumer
+    value = sweep.settled(top, sweep.reference.edges(top), swaps)
+    for step in way:
+        value = sweep.passed(step, value)
+    return value
 
 
 def _rounded(values: Array) -> bytes:

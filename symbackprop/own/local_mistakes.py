@@ -7,6 +7,7 @@ Rules and candidates are those of `grade.derivation_mistakes`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TypeAlias
 
 import sympy as sp
@@ -131,10 +132,11 @@ def gradients_for_values(place: Place) -> Iterator[Candidate]:
             says = f"in {place.equals(place.reference.written(form, consumer.args, consumer))}, the gradient " \
                    f"d{above} stands where {name} belongs"
             pattern = ("gradient for value", consumer.attr, edge.index, wrong)
-            yield candidate(place, m.SUBSTITUTION, says, _with_gradient(wrong), 30, (pattern,))
+            yield candidate(place, m.SUBSTITUTION, says, partial(_with_gradient, wrong), 30, (pattern,))
         says = f"in d{place.reference.name(edge.argument)}, {name} and its gradient d{above} are exchanged"
         pattern = ("exchanged with value", consumer.attr, edge.index, leaf)
-        yield candidate(place, m.SUBSTITUTION, says, _exchanged(replaced(form, leaf, other), row), 30, (pattern,))
+        swap = partial(_exchanged, replaced(form, leaf, other), row)
+        yield candidate(place, m.SUBSTITUTION, says, swap, 30, (pattern,))
 
 
 def _leaves(form: f.Formula, consumer: Node) -> Iterator[tuple[f.Formula, Node]]:
@@ -148,21 +150,15 @@ def _once(form: f.Formula, old: f.Formula, new: f.Formula) -> Iterator[f.Formula
     return (whole for whole, _ in in_one_place(form, lambda part: [(new, None)] if part == old else []))
 
 
-def _with_gradient(form: f.Formula) -> Swap:
-    def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
-        consumer = edge.consumer
-        return sweep.times(edge, upstream, sweep.formula(form, (*consumer.args, upstream), consumer))
-
-    return swap
+def _with_gradient(form: f.Formula, sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+    consumer = edge.consumer
+    return sweep.times(edge, upstream, sweep.formula(form, (*consumer.args, upstream), consumer))
 
 
-def _exchanged(form: f.Formula, row: Node) -> Swap:
-    def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
-        consumer = edge.consumer
-        local = sweep.formula(form, (*consumer.args, upstream), consumer)
-        return sweep.times(edge, sweep.point.value(row), local)
-
-    return swap
+def _exchanged(form: f.Formula, row: Node, sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+    consumer = edge.consumer
+    local = sweep.formula(form, (*consumer.args, upstream), consumer)
+    return sweep.times(edge, sweep.point.value(row), local)
 
 
 # -- a derivative written by the result
@@ -204,7 +200,8 @@ def inner_slips(place: Place) -> Iterator[Candidate]:
     for i in read:
         for kind, says, wrong in _slips(place.reference, consumer.args[i]):
             pattern = ("inner", consumer.attr, edge.index, i, *wrong)
-            yield candidate(place, kind, f"in {place.factor}, {says}", _with_inner(edge, i, wrong), 32, (pattern,))
+            swap = partial(_with_inner, edge, i, wrong)
+            yield candidate(place, kind, f"in {place.factor}, {says}", swap, 32, (pattern,))
 
 
 def _reader(place: Place) -> Edge:
@@ -257,17 +254,14 @@ def _slipped(sweep: NumericSweep, row: Node, slip: Slip) -> Array:
 FUNCTIONS = ("", *(n for n in ACTIVATIONS if TABLE[n].switches != AT_ZERO))
 
 
-def _with_inner(reader: Edge, index: int, slip: Slip) -> Swap:
-    def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
-        consumer = reader.consumer
-        args: list[Node | Array] = list(consumer.args)
-        args[index] = _slipped(sweep, consumer.args[index], slip)
-        local = sweep.formula(consumer.attr.partial(reader.index), args, consumer)
-        if reader is edge:
-            return sweep.times(edge, upstream, local)
-        return sweep.passed(edge, sweep.times(reader, sweep.above(consumer), local))
-
-    return swap
+def _with_inner(reader: Edge, index: int, slip: Slip, sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+    consumer = reader.consumer
+    args: list[Node | Array] = list(consumer.args)
+    args[index] = _slipped(sweep, consumer.args[index], slip)
+    local = sweep.formula(consumer.attr.partial(reader.index), args, consumer)
+    if reader is edge:
+        return sweep.times(edge, upstream, local)
+    return sweep.passed(edge, sweep.times(reader, sweep.above(consumer), local))
 
 
 def _is_proportional(form: f.Formula | None, index: int) -> bool:

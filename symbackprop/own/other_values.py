@@ -19,7 +19,7 @@ from symbackprop.core.roles import Role
 from symbackprop.core.shapes import bracketed, dim_text, same_shape
 from symbackprop.derive.record import Edge
 from symbackprop.grade import mistakes as m
-from symbackprop.grade.derivation_mistakes import Candidate, Swap, variants
+from symbackprop.grade.derivation_mistakes import Candidate, variants
 from symbackprop.grade.numeric_sweep import NumericSweep, formula_at
 from symbackprop.grade.points import Array, Point
 from symbackprop.grade.reference import Reference
@@ -82,7 +82,7 @@ def substitutions(reference: Reference) -> Iterator[Substitution]:
                 kind, words = m.exchange(old, new, reference.name(old), reference.name(new))
                 yield Substitution(kind, f"{words}, wherever backward reads it", ((old, _of(new)),))
         says = f"{reference.name(old)} has the wrong sign wherever backward reads it"
-        yield Substitution(m.SIGN, says, ((old, _times(old, -1.0)),))
+        yield Substitution(m.SIGN, says, ((old, _changed(old, np.negative)),))
     yield from _worked_out_again(reference)
 
 
@@ -115,8 +115,8 @@ def _of(row: Node) -> Value:
     return lambda point: np.asarray(point.value(row), float)
 
 
-def _times(row: Node, by: float) -> Value:
-    return lambda point: by * point.value(row)
+def _changed(row: Node, change: Callable[[Array], Array]) -> Value:
+    return lambda point: change(point.value(row))
 
 
 # -- ε
@@ -141,7 +141,7 @@ def roots_in_part(reference: Reference, row: Node, target: Node) -> Iterator[Can
             where = ", ".join(dict.fromkeys(reference.local_name(e, target) for e in chosen))
             says = words if count == len(edges) else f"in {where}, {words}"
             for again in (False, True):
-                swaps = dict.fromkeys(chosen, _reading(row, value, again))
+                swaps = dict.fromkeys(chosen, partial(_reading, row, value, again))
                 yield Candidate(EPS, told(EPS, says, where), swaps, 0, (), 36 + count)
 
 
@@ -151,18 +151,14 @@ def _read(consumer: Node, index: int) -> set[int]:
     return {*f.arguments(form), *(f.arguments(consumer.attr.form) if f.reads_out(form) else ())}
 
 
-def _reading(root: Node, value: Value, again: bool) -> Swap:
+def _reading(root: Node, value: Value, again: bool, sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
     """A local derivative with another value for a root; ``again`` works the consumer's own value out from it too."""
-
-    def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
-        consumer, wrong = edge.consumer, value(sweep.point)
-        if consumer is root:
-            return sweep.times(edge, upstream, 1 / (2 * wrong))
-        args = [wrong if a is root else sweep.point.value(a) for a in consumer.args]
-        out = sweep.formula(consumer.attr.form, args) if again else consumer
-        return sweep.times(edge, upstream, sweep.formula(consumer.attr.partial(edge.index), args, out))
-
-    return swap
+    consumer, wrong = edge.consumer, value(sweep.point)
+    if consumer is root:
+        return sweep.times(edge, upstream, 1 / (2 * wrong))
+    args = [wrong if a is root else sweep.point.value(a) for a in consumer.args]
+    out = sweep.formula(consumer.attr.form, args) if again else consumer
+    return sweep.times(edge, upstream, sweep.formula(consumer.attr.partial(edge.index), args, out))
 
 
 def _forms_of(reference: Reference, root: Node) -> list[tuple[str, Value]]:
@@ -264,10 +260,10 @@ def _turned(reference: Reference) -> Iterator[Substitution]:
             kernel = row.args[1]
             name = declared_name(reference, kernel)
             says = f"{name} is turned over: the window's places run backwards"
-            yield Substitution(m.TRANSPOSE, says, ((kernel, _backwards(kernel)),))
+            yield Substitution(m.TRANSPOSE, says, ((kernel, _changed(kernel, lambda w: w[::-1, ::-1])),))
             if same_shape(kernel.shape[:1], kernel.shape[1:2]):
                 says = f"the two axes of the window of {name} are exchanged"
-                yield Substitution(m.TRANSPOSE, says, ((kernel, _exchanged(kernel)),))
+                yield Substitution(m.TRANSPOSE, says, ((kernel, _changed(kernel, lambda w: np.swapaxes(w, 0, 1))),))
 
 
 def _unmasked(reference: Reference) -> Iterator[Substitution]:
@@ -278,7 +274,7 @@ def _unmasked(reference: Reference) -> Iterator[Substitution]:
             case f.Call(role=Role.CHOICE, args=(f.Arg(c), f.Arg(s), f.Num())):
                 mask, scores = row.args[0].args[c], row.args[0].args[s]
                 p = reference.name(row) if reference.is_named(row) else "the softmax"
-                everywhere = (mask, _ones(mask))
+                everywhere = (mask, _formula(f.ONE, mask))
                 left_out = f"the mask of {p} is missing"
                 yield Substitution(MASK, left_out, ((row, _softmax_of(scores, row.attr)),))
                 yield Substitution(MASK, left_out, ((row, _softmax_of(scores, row.attr)), everywhere))
@@ -303,21 +299,9 @@ def _formula(form: f.Formula, row: Node) -> Value:
     return lambda point: np.broadcast_to(formula_at(point, form, row.args), point.size(row.shape))
 
 
-def _ones(row: Node) -> Value:
-    return lambda point: np.ones(point.size(row.shape))
-
-
 def _softmax_of(scores: Node, axis: int, mask: Node | None = None) -> Value:
     def value(point: Point) -> Array:
         p = OPS["softmax"].reference(np, axis, point.value(scores))
         return p if mask is None else p * point.value(mask)
 
     return value
-
-
-def _backwards(kernel: Node) -> Value:
-    return lambda point: point.value(kernel)[::-1, ::-1]
-
-
-def _exchanged(kernel: Node) -> Value:
-    return lambda point: np.swapaxes(point.value(kernel), 0, 1)

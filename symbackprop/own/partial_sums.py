@@ -15,7 +15,7 @@ from symbackprop.derive.record import Edge
 from symbackprop.grade.mistakes import MISSING_SUM, Finding
 from symbackprop.grade.points import Array
 from symbackprop.grade.reference import Reference
-from symbackprop.own.array_mistakes import OVERWRITTEN, summed_axes
+from symbackprop.own.array_mistakes import one_entry, summed_axes
 from symbackprop.own.compare import SHAPE, Pair
 from symbackprop.own.sweeps import Sweep
 
@@ -40,10 +40,7 @@ def _counts(sweep: Sweep, edge: Edge, axis: int, pair: Pair) -> Array | None:
     upstream = sweep.right(edge.consumer)
     parts = []
     for k in range(upstream.shape[axis]):
-        only = np.zeros_like(upstream)
-        place = (slice(None),) * axis + (k,)
-        only[place] = upstream[place]
-        parts.append(np.asarray(sweep.passed(edge, only)).reshape(-1))
+        parts.append(np.asarray(sweep.passed(edge, one_entry(upstream, axis, k))).reshape(-1))
     columns = np.stack(parts, axis=1)
     if not np.all(np.isfinite(columns)):
         return None
@@ -74,11 +71,6 @@ def _usual(size: int) -> Iterator[Array]:
 def _finding(reference: Reference, edge: Edge, axis: int, counts: Sequence[Array]) -> Finding:
     name, above = reference.name(edge.argument), reference.name(edge.consumer)
     where = f"axis {axis} of d{above}" if reference.is_named(edge.consumer) else f"axis {axis}"
-    if all(c[-1] == 1 and not np.any(c[:-1]) for c in counts):
-        says = f"= stands where += belongs in d{name}: of the sum over {where} only the last entry is kept"
-        return Finding(OVERWRITTEN, says, name)
-    if all(c[0] == 1 and not np.any(c[1:]) for c in counts):
-        return Finding(MISSING_SUM, f"the sum over {where} is missing in d{name}: only the first entry is there", name)
     told = next(c for c in counts if np.any(c != 1))
     lost, twice = np.flatnonzero(told == 0), np.flatnonzero(told == 2)
     words = [_entries(lost, len(told)) + " left out of" if len(lost) else "",

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any
-
-import numpy as np
 
 from symbackprop.core.graph import Node
 from symbackprop.derive.record import Edge
+from symbackprop.grade.derivation_mistakes import Swap, nothing
 from symbackprop.grade.numeric_sweep import NumericSweep
 from symbackprop.grade.points import Array
 from symbackprop.grade.reference import Reference
@@ -60,17 +58,17 @@ def _handed_back(sweep: Sweep, steps: Sequence[Sequence[Node]], arriving: Mappin
     """What the next step hands back to the row that a sweep leads to."""
     cut = _redirected(sweep.reference, steps, arriving)
     kept = {e: swap for e, swap in cut.items() if e.argument is not sweep.target}
-    nothing = dict.fromkeys(_onward(sweep.reference, sweep.target, steps), _nothing)
-    return sweep.gradient(kept) - sweep.gradient({**kept, **nothing})
+    ended = dict.fromkeys(_onward(sweep.reference, sweep.target, steps), nothing)
+    return sweep.gradient(kept) - sweep.gradient({**kept, **ended})
 
 
 def _redirected(reference: Reference, steps: Sequence[Sequence[Node]], arriving: Mapping[int, Array]
-                ) -> dict[Edge, Callable[[Any, Edge, Array], Array]]:
+                ) -> dict[Edge, Swap]:
     """Nothing comes back from a next step, but what is ``arriving``."""
-    swaps: dict[Edge, Callable[[Any, Edge, Array], Array]] = {}
+    swaps: dict[Edge, Swap] = {}
     for row in (r for step in steps[1:] for r in step):
         onward = _onward(reference, row, steps)
-        swaps |= dict.fromkeys(onward, _nothing)
+        swaps |= dict.fromkeys(onward, nothing)
         if row.id in arriving:
             first = reference.edges(row)[0]
             swaps[first] = _with(arriving[row.id], first not in onward)
@@ -86,9 +84,5 @@ def _onward(reference: Reference, row: Node, steps: Sequence[Sequence[Node]]) ->
     return [e for e in reference.edges(row) if e.consumer.id in inside]
 
 
-def _nothing(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
-    return np.zeros(sweep.point.size(edge.argument.shape))
-
-
-def _with(arriving: Array, passes: bool) -> Callable[[Any, Edge, Array], Array]:
+def _with(arriving: Array, passes: bool) -> Swap:
     return lambda sweep, edge, up: arriving + (sweep.passed(edge, up) if passes else 0)
