@@ -147,10 +147,10 @@ def _the_only_axis(line: str, place: Place) -> str:
     return line[: place.start - 1] + re.sub(r"\b(axis|dim)\s*=\s*-?\d+", r"\1=0", there) + line[place.end - 1 :]
 
 
-def normalise_axis(axis: int, rank: int, what: str = "axis") -> int:
+def normalise_axis(axis: int, rank: int) -> int:
     """The non-negative form of a NumPy axis."""
     if not -rank <= axis < rank:
-        raise ShapeError(f"{what} {axis} is out of range for an array with {rank} {'axis' if rank == 1 else 'axes'}",
+        raise ShapeError(f"axis {axis} is out of range for an array with {rank} {'axis' if rank == 1 else 'axes'}",
                          instead=(_the_only_axis,) if rank == 1 else ())
     return int(axis) % rank
 

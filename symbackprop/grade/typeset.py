@@ -103,8 +103,7 @@ class _Typeset:
 
     def _argument(self) -> str:
         """What a command or a script applies to: a group, a command, or one character."""
-        while self.place < len(self.pieces) and self.pieces[self.place].isspace():
-            self.place += 1
+        self._skip()
         return self._next("")
 
     def _command(self, name: str) -> str:

@@ -521,6 +521,6 @@ def second_opinion(slopes: Slopes, where: Array, prober: Prober) -> Slopes:
     return replace(slopes, values=values, noise=noise, method=CENTRAL)
 
 
-def a_few(where: Array, count: int = 4) -> Array:
+def a_few(where: Array) -> Array:
     """Some of the places, spread evenly."""
-    return where[:: max(1, len(where) // count)]
+    return where[:: max(1, len(where) // 4)]

@@ -6,7 +6,7 @@ Each of these takes a line and a place in it, and gives the line as it is where 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import reduce
 from itertools import accumulate, chain
 
@@ -76,8 +76,6 @@ def _bare(text: str) -> str:
 _NOT = re.compile(r"\bnot\s+([^()\[\],=<>!]*(?:[<>]=?|[=!]=)[^()\[\],]*?)(?=\s+(?:else|and|or|if)\b|[)\],]|\s*$)")
 _OPPOSITE = re.compile(r"(?:[~!]|\bnot\b)\s*(\w+(?:\[[^\[\]]*\])?(?!\s*[\w.(\[])|\((?:[^()]|\([^()]*\))*\))")
 
-_FACTORIAL = re.compile(r"(\w+|\([^()]*\))!(?!=)")
-
 
 def opposite(line: str, place: Place) -> str:
     """The line with ``(1 - a)`` for ``~a``, ``!a`` and ``not a``."""
@@ -88,21 +86,24 @@ def opposite(line: str, place: Place) -> str:
     return f"{line[: found.start()]}(1 - {found[1]}){line[found.end() :]}" if found is not None else line
 
 
-def factorial(line: str, place: Place) -> str:
-    return _FACTORIAL.sub(r"factorial(\1)", line)
+def rewritten(pattern: str, new: str | Callable[[re.Match[str]], str]) -> Callable[[str, Place], str]:
+    """What a pattern finds anywhere in a line, otherwise."""
+    return lambda line, place: re.sub(pattern, new, line)
 
 
-def expected(line: str, place: Place) -> str:
-    """The line with ``mean(a)`` for ``E[a]``."""
-    return re.sub(rf"\bE\s*{INDEX}", r"mean(\1)", line)
-
-
-def in_reals(line: str, place: Place) -> str:
-    """The line with ``W: D x H`` for ``W: R^{D x H}`` and ``W in R^(D x H)``."""
-    return _IN_REALS.sub(lambda found: f": {re.sub(_TIMES, ' x ', found[1] or found[2])}", line)
-
-
-_IN_REALS = re.compile(r"\s*(?::|\bin\b|\\in\b)\s*(?:R|\\mathbb\s*\{\s*R\s*\})\s*\^\s*(?:[({]([^(){}]*)[)}]|(\w+))")
+factorial = rewritten(r"(\w+|\([^()]*\))!(?!=)", r"factorial(\1)")
+expected = rewritten(rf"\bE\s*{INDEX}", r"mean(\1)")  # E[a]
+without_word = rewritten(r"^(\s*)\w+\s+", r"\1")  # the first one
+without_output = rewritten(r"\boutput\s+(?=\w+\s*=)", "")  # equations for what the line calls outputs
+without_values = rewritten(r"\s*=\s*-?[\d.]+(?:[eE][-+]?\d+)?(?=\s*(?:,|$))", "")  # w: D = 0.1, b = 0
+loop_of_matlab = rewritten(  # for t = 1:T
+    r"^(\s*for\s+\w+)\s*=\s*([^:]+?)\s*:\s*([^:,]+?)\s*[,:]?\s*$", r"\1 in \2..\3:")
+shape_behind = rewritten(  # W[N, D] and W(N, D)
+    r"(\w+)\s*[\[(]([\w\s,]+)[\])]",
+    lambda found: f"{found[1]}: {' x '.join(re.split(r'[, ]+', found[2].strip()))}")
+in_reals = rewritten(  # W: R^{D x H} and W in R^(D x H)
+    r"\s*(?::|\bin\b|\\in\b)\s*(?:R|\\mathbb\s*\{\s*R\s*\})\s*\^\s*(?:[({]([^(){}]*)[)}]|(\w+))",
+    lambda found: f": {re.sub(_TIMES, ' x ', found[1] or found[2])}")
 _TIMES = r"\s*(?:\\times|×|\*|,)\s*"
 
 
@@ -201,17 +202,6 @@ def with_colon(line: str, place: Place) -> str:
     return f"{line.rstrip()}:"
 
 
-def without_word(line: str, place: Place) -> str:
-    """The line without its first word."""
-    return re.sub(r"^(\s*)\w+\s+", r"\1", line)
-
-
-def shape_behind(line: str, place: Place) -> str:
-    """The line with ``W: N x D`` for ``W[N, D]`` and ``W(N, D)``."""
-    return re.sub(r"(\w+)\s*[\[(]([\w\s,]+)[\])]",
-                  lambda found: f"{found[1]}: {' x '.join(re.split(r'[, ]+', found[2].strip()))}", line)
-
-
 def with_x(line: str, place: Place) -> str:
     """The line with ``N x 3`` for ``N, 3``, and without a comma before int."""
     before, after = line[: place.start - 1], line[place.start - 1 :]
@@ -220,22 +210,12 @@ def with_x(line: str, place: Place) -> str:
     return f"{before.rstrip().rstrip(',')} x {after}"
 
 
-def loop_of_matlab(line: str, place: Place) -> str:
-    """The line with ``for t in 1..T:`` for ``for t = 1:T``."""
-    return re.sub(r"^(\s*for\s+\w+)\s*=\s*([^:]+?)\s*:\s*([^:,]+?)\s*[,:]?\s*$", r"\1 in \2..\3:", line)
-
-
 def of_r(line: str, place: Place) -> str:
     """The line with ``x[0]`` for R's ``x[1]``, ``x[1:]`` for ``x[-1]`` and ``var(x, ddof=1)`` for ``var(x)``."""
     line = re.sub(r"\bvar\(([^()]*)\)", r"var(\1, ddof=1)", line.replace("<-", "="))
     line = re.sub(r"\[-1\]", "[1:]", re.sub(r"\[\s*,", "[:,", re.sub(r",\s*\]", ", :]", line)))
     return re.sub(r"(?<=\[)([1-9]\d*)(?=\s*[,\]])|(?<=, )([1-9]\d*)(?=\])",
                   lambda found: str(int(found[1] or found[2]) - 1), line)
-
-
-def without_values(line: str, place: Place) -> str:
-    """The line with ``w: D, b`` for ``w: D = 0.1, b = 0``."""
-    return re.sub(r"\s*=\s*-?[\d.]+(?:[eE][-+]?\d+)?(?=\s*(?:,|$))", "", line)
 
 
 _END = re.compile(r"(?:(\d+|end(?:\s*-\s*\d+)?)\s*:\s*)?\bend\b(?:\s*-\s*(\d+))?")
@@ -374,8 +354,3 @@ def with_dimension(name: str, line: str, place: Place) -> str:
 def with_parameter(name: str, shape: Sequence[str], line: str, place: Place) -> str:
     """The line with a parameter that is declared in front of it."""
     return f"param {name}{': ' * bool(shape)}{' x '.join(shape)}; {line.lstrip()}"
-
-
-def without_output(line: str, place: Place) -> str:
-    """The line with equations for what it calls outputs."""
-    return re.sub(r"\boutput\s+(?=\w+\s*=)", "", line)

@@ -22,7 +22,7 @@ from symbackprop.model.text.calls import callee, function_names
 from symbackprop.model.text.evaluate import evaluate
 from symbackprop.model.text.expressions import WORDS
 from symbackprop.model.text.known_numbers import short
-from symbackprop.model.text.meant_lines import from_the_end, with_parameter
+from symbackprop.model.text.meant_lines import from_the_end, rewritten, with_parameter
 
 PI = "pi"
 
@@ -299,9 +299,8 @@ def _called(name: str, line: str, place: Place) -> str:
     return re.sub(rf"\b{name}\[([^\[\]]*)\]", rf"{name}(\1)", line)
 
 
-def _exponential(line: str, place: Place) -> str:
-    """The line with ``exp(x)`` for ``e^x``."""
-    return re.sub(r"\be\s*(?:\^|\*\*)\s*(?:\(([^()]*)\)|(-?\w+))", lambda found: f"exp({found[1] or found[2]})", line)
+_exponential = rewritten(  # e^x
+    r"\be\s*(?:\^|\*\*)\s*(?:\(([^()]*)\)|(-?\w+))", lambda found: f"exp({found[1] or found[2]})")
 
 
 def _of_numpy(name: str, line: str, place: Place) -> str:
