@@ -161,6 +161,12 @@ class Checker:
             return Run(point, found, raw, given)
         raise failures[0]
 
+    def _tried(self, point: Point | None) -> Run | None:
+        """A call at a further point, where there is one and the code can be called there."""
+        with suppress(CallFailed, ModelError, UsageError):
+            return None if point is None else self.run(self.prepared(point))
+        return None
+
     def prepared(self, point: Point, truth: Truth | None = None) -> Point:
         return (truth or self.truth).single(point) if self.dtype == "float32" else point
 
@@ -401,11 +407,8 @@ class Checker:
 
     def _off(self, name: str, point: Point) -> tuple[Array, Array] | None:
         """The returned and the right gradient at a point where they differ."""
-        try:
-            run = self.run(self.prepared(point))
-        except (CallFailed, ModelError, UsageError):
-            return None
-        if name not in run.returned.gradients:
+        run = self._tried(point)
+        if run is None or name not in run.returned.gradients:
             return None
         found = self._pair(self.truth, name, run)
         wrong = found.state in (OFF, SHAPE) and np.all(np.isfinite(found.right)) and np.all(np.isfinite(found.given))
@@ -515,12 +518,8 @@ class Checker:
 
     def _kinks(self, run: Run) -> None:
         """Where entries tie or arguments are 0, another convention than the model's is told and allowed."""
-        point = self.truth.tied(run.point)
-        if point is None:
-            return
-        try:
-            tied = self.run(self.prepared(point))
-        except (CallFailed, UsageError):
+        tied = self._tried(self.truth.tied(run.point))
+        if tied is None:
             return
         for name in tied.returned.gradients:
             compared = self._pair(self.truth, name, tied)
@@ -536,13 +535,8 @@ class Checker:
         """A mask whose threshold is not the kink is wrong however rarely an entry is between them."""
         reference = self.truth.reference
         kinks = [e for row in reference.order for e in reference.edges(row) if has_kink(e)]
-        point = self.truth.near_kinks(run.point) if kinks else None
-        if point is None:
-            return
-        point = self.prepared(point)
-        try:
-            near = self.run(point)
-        except (CallFailed, UsageError):
+        near = self._tried(self.truth.near_kinks(run.point) if kinks else None)
+        if near is None:
             return
         for gradient in self.report_.gradients:
             finding = self._displaced(gradient.name, near, kinks)
