@@ -414,16 +414,13 @@ def _in_single(name: str, along: Along) -> Iterator[str]:
         kept = getattr(a, "dtype", None)
         if kept is not None and kept != np.float32:
             yield f"{name} returns {kept} for {n}, given float32"
-    right = along.candidate.along(name, replace(single, values={n: _doubled(a) for n, a in single.values.items()}), v)
+    doubled = {n: a.astype(np.float64) if a.dtype == np.float32 else a for n, a in single.values.items()}
+    right = along.candidate.along(name, replace(single, values=doubled), v)
     norms = [float(np.linalg.norm(np.asarray(a, float))) for a in right.values()]
     for n, a in found.items():
         far = float(np.linalg.norm(np.asarray(a, float) - np.asarray(right[n], float)))
         if np.isfinite(far) and far > SINGLE * max([*norms, 1e-3]):
             yield f"{name} of float32 arrays is far from that of float64 ones in {n}"
-
-
-def _doubled(a: Any) -> Any:
-    return a.astype(np.float64) if getattr(a, "dtype", None) == np.float32 else a
 
 
 def _refused(name: str, along: Along) -> Iterator[str]:
@@ -434,12 +431,8 @@ def _refused(name: str, along: Along) -> Iterator[str]:
     shown = next(iter(v))
     cases.append((f"another shape of {shown}", {**v, shown: np.ones((*v[shown].shape, 2))}))
     for what, wrong in cases:
-        if not refused({*v, "no_such_name", "v"}, partial_along(along, name), wrong):
+        if not refused({*v, "no_such_name", "v"}, along.candidate.along, name, along.sample, wrong):
             yield f"{name} takes a v with {what}, and does not refuse it"
-
-
-def partial_along(along: Along, name: str) -> Callable[[Arrays], Any]:
-    return lambda v: along.candidate.along(name, along.sample, v)
 
 
 def _left_out(name: str, along: Along) -> Iterator[str]:

@@ -328,6 +328,14 @@ def with_entry(slopes: Slopes, one: Slopes) -> Slopes:
     )
 
 
+def halved(where: Array, gap: Callable[[Array], float]) -> int:
+    """Of some flat places the one at which there is a gap, found by halving."""
+    while len(where) > 1:
+        halves = np.array_split(where, 2)
+        where = halves[int(np.argmax([gap(half) for half in halves]))]
+    return int(where[0])
+
+
 # -- of arrays
 @dataclass(frozen=True)
 class Slope:

@@ -26,6 +26,7 @@ from symbackprop.verify.differences import (
     NotAnalytic,
     Objective,
     Ray,
+    halved,
     imaginary,
     slope,
 )
@@ -74,7 +75,7 @@ class Everywhere:
         if not given:
             return None
         for lost in [n for n, g in given.items() if not np.all(np.isfinite(g))]:
-            miss = self._found(lost, given[lost], np.asarray([np.argmin(np.isfinite(given[lost]))]))
+            miss = self._found(lost, given[lost], int(np.argmin(np.isfinite(given[lost]))))
             if abs(miss.model) <= LARGEST[self.eps]:
                 return miss
             del given[lost]  # it is infinite, or larger than what the module computes in holds
@@ -209,15 +210,12 @@ class Everywhere:
         name = max(missed, key=lambda n: missed[n])
         if missed[name] <= 0:
             return None
-        where = np.arange(along[name].size)
-        while len(where) > 1:
-            halves = np.array_split(where, 2)
-            gaps = [self._gap(gradients, {name: _only(along[name], half)}) for half in halves]
-            where = halves[int(np.argmax(gaps))]
-        return self._found(name, gradients[name], where)
+        whole = np.arange(along[name].size)
+        place = halved(whole, lambda half: self._gap(gradients, {name: _only(along[name], half)}))
+        return self._found(name, gradients[name], place)
 
-    def _found(self, name: str, gradient: Array, where: Array) -> Miss:
-        here, place = self._slope({name: _only(np.ones(self._shape(name)), where)}).slope, int(where[0])
+    def _found(self, name: str, gradient: Array, place: int) -> Miss:
+        here = self._slope({name: _only(np.ones(self._shape(name)), place)}).slope
         index = tuple(int(i) for i in np.unravel_index(place, self._shape(name)))
         return Miss(name, index, float(gradient.reshape(-1)[place]), here)
 
@@ -283,7 +281,7 @@ class Otherwise(Pinned):
         return unstated(step, args, found) if step.row is self.row else found
 
 
-def _only(direction: Array, where: Array) -> Array:
+def _only(direction: Array, where: Array | int) -> Array:
     """The entries of a direction at some flat places, the others 0."""
     kept = np.zeros(direction.size)
     kept[where] = direction.reshape(-1)[where]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations_with_replacement
 from typing import Any, TypeAlias
 
@@ -17,7 +18,7 @@ import numpy as np
 from symbackprop.core.graph import Node
 from symbackprop.core.shapes import evaluate_shape, shape_text
 from symbackprop.errors import did_you_mean
-from symbackprop.verify.differences import NORMAL, Objective, Prober, Slopes
+from symbackprop.verify.differences import NORMAL, Objective, Prober, Slopes, halved
 from symbackprop.verify.interpreter import Array, Sizes, largest, magnitude
 from symbackprop.verify.module import Candidate, Outcome, kind, numbers
 from symbackprop.verify.report import FAIL, INCONCLUSIVE, KINK, PASS, GradientReport, ResultReport
@@ -143,12 +144,13 @@ def wrong_entry(analytic: Array, prober: Prober, rng: Any, largest: float) -> in
     everywhere = np.arange(prober.x.size)
     for _ in range(DIRECTIONS):
         direction = rng.choice([-1.0, 1.0], prober.x.size) * prober.scales
-        if _gap(analytic, prober, everywhere, direction, largest, known=False) > 0:
-            return _halve(analytic, prober, everywhere, direction, largest)
+        gap = partial(_gap, analytic, prober, direction, largest)
+        if gap(everywhere, known=False) > 0:
+            return halved(everywhere, gap)
     return None
 
 
-def _gap(analytic: Array, prober: Prober, where: Array, direction: Array, largest: float, known: bool = True) -> float:
+def _gap(analytic: Array, prober: Prober, direction: Array, largest: float, where: Array, known: bool = True) -> float:
     """By how much a directional derivative misses what the gradient says, beyond what is allowed. Where it is ``known``
     to be too much, what rounding makes of it is not looked at again."""
     found = prober.along(where, direction[where])
@@ -161,14 +163,6 @@ def _gap(analytic: Array, prober: Prober, where: Array, direction: Array, larges
     if missed > allowed and not known:
         allowed += prober.rounding(where, direction[where], found.slope)
     return missed / allowed - 1 if np.isfinite(missed) else np.inf
-
-
-def _halve(analytic: Array, prober: Prober, where: Array, direction: Array, largest: float) -> int:
-    while len(where) > 1:
-        halves = np.array_split(where, 2)
-        gaps = [_gap(analytic, prober, half, direction, largest) for half in halves]
-        where = halves[int(np.argmax(gaps))]
-    return int(where[0])
 
 
 AGREE = 1e-8
