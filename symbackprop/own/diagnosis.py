@@ -674,7 +674,7 @@ def unheld(reference: Reference, point: Point, target: Node) -> Array:
     return slopes
 
 
-# -- transforms of the whole gradient
+# -- transforms of the whole gradient; one without the axes for it agrees with nothing
 
 
 def _square(change: Callable[[Array], Array]) -> Callable[[Array], Array]:
@@ -689,25 +689,15 @@ def _diagonal(a: Array) -> Array:
     return a * np.eye(a.shape[-1])
 
 
-def _averaged(axis: int) -> Callable[[Array], Array]:
-    return lambda a: np.broadcast_to(a.mean(axis=axis, keepdims=True), a.shape) if a.ndim > axis else a * np.nan
+def _averaged(axis: int, a: Array) -> Array:
+    return np.broadcast_to(a.mean(axis=axis, keepdims=True), a.shape)
 
 
-def _moved(axis: int, by: int) -> Callable[[Array], Array]:
+def _moved(axis: int, by: int, a: Array) -> Array:
     """The entries moved by one place, with zeros where none comes from."""
-
-    def change(a: Array) -> Array:
-        if a.ndim <= axis:
-            return a * np.nan
-        moved = np.roll(a, by, axis)
-        moved[(slice(None),) * axis + (0 if by > 0 else -1,)] = 0
-        return moved
-
-    return change
-
-
-def _added_up(axis: int) -> Callable[[Array], Array]:
-    return lambda a: np.cumsum(a, axis) if a.ndim > axis else a * np.nan
+    moved = np.roll(a, by, axis)
+    moved[(slice(None),) * axis + (0 if by > 0 else -1,)] = 0
+    return moved
 
 
 _TRANSFORMS: tuple[tuple[str, str, Callable[[Array], Array]], ...] = (
@@ -726,14 +716,13 @@ _TRANSFORMS: tuple[tuple[str, str, Callable[[Array], Array]], ...] = (
     (m.TERM, "of d{name} only the lower triangle is there", _square(np.tril)),
     (m.TERM, "of d{name} only the upper triangle is there", _square(np.triu)),
     (m.TERM, "of d{name} only the diagonal is there", _square(_diagonal)),
-    (own.AXIS, "d{name} is the same along axis 0: it is averaged there", _averaged(0)),
-    (own.AXIS, "d{name} is the same along axis 1: it is averaged there", _averaged(1)),
-    *((own.SHIFTED, f"the entries of d{{name}} are one place off along axis {axis}", _moved(axis, by))
+    (own.AXIS, "d{name} is the same along axis 0: it is averaged there", partial(_averaged, 0)),
+    (own.AXIS, "d{name} is the same along axis 1: it is averaged there", partial(_averaged, 1)),
+    *((own.SHIFTED, f"the entries of d{{name}} are one place off along axis {axis}", partial(_moved, axis, by))
       for axis in (0, 1) for by in (-1, 1)),
-    *((own.SHIFTED, f"d{{name}} adds up along axis {axis}: an accumulator is not set back to 0 there", _added_up(axis))
-      for axis in (0, 1)),
+    *((own.SHIFTED, f"d{{name}} adds up along axis {axis}: an accumulator is not set back to 0 there",
+       partial(np.cumsum, axis=axis)) for axis in (0, 1)),
     (own.SHIFTED, "d{name} adds up from entry to entry: an accumulator is not set back to 0",
      lambda a: np.cumsum(a).reshape(a.shape)),
-    (own.AXIS, "d{name} is reversed along axis 0: it runs in the other direction",
-     lambda a: a[::-1] if a.ndim else a * np.nan),
+    (own.AXIS, "d{name} is reversed along axis 0: it runs in the other direction", lambda a: a[::-1]),
 )
