@@ -38,9 +38,7 @@ def partial_sum(reference: Reference, target: Node, sweeps: Sequence[Sweep], pai
 def _counts(sweep: Sweep, edge: Edge, axis: int, pair: Pair) -> Array | None:
     """How often every entry along an axis is counted; None where that does not explain the numbers."""
     upstream = sweep.right(edge.consumer)
-    parts = []
-    for k in range(upstream.shape[axis]):
-        parts.append(np.asarray(sweep.passed(edge, one_entry(upstream, axis, k))).reshape(-1))
+    parts = [np.ravel(sweep.passed(edge, one_entry(upstream, axis, k))) for k in range(upstream.shape[axis])]
     columns = np.stack(parts, axis=1)
     if not np.all(np.isfinite(columns)):
         return None
