@@ -17,7 +17,6 @@ from symbackprop.cycles import uncollected
 from symbackprop.derive.naming import Names, Roles
 from symbackprop.derive.record import Contribution, Edge
 from symbackprop.derive.steps import Derivation, LoopStep, Step
-from symbackprop.errors import NameProblem, did_you_mean
 from symbackprop.model.load import as_model, listed
 from symbackprop.model.model import Model
 
@@ -259,25 +258,13 @@ def derive(model: Model | str, wrt: Iterable[str] | str | None = None, order: in
 def derived(model: Model, wrt: Iterable[str] | str | None = None, strict: bool = True,
             further: Further | None = None) -> Derivation:
     """`derive`; not ``strict``: what the user calls otherwise need not be there."""
-    targets = _targets(model, wrt)
+    targets = model.targets() if wrt is None else {name: model.differentiable(name) for name in listed(wrt)}
     by, graph = list(targets.values()), model.graph
     with graph.apart():
         count, swept = graph.count, list(sweep(model.results(), model.seeds(), by))
         records = recorded(swept, (graph.nodes[k] for k in range(count, graph.count)))
         found = assemble(model, records, dict(zip(targets, totals(swept, by), strict=True)), strict)
         return found if further is None else replace(found, second=further.blocks(found, wrt is not None))
-
-
-def _targets(model: Model, wrt: Iterable[str] | str | None) -> dict[str, Node]:
-    if wrt is None:
-        return model.targets()
-    known = {**model.leaves(), **model.equations}
-    for name in (wrt := listed(wrt)):
-        if name not in known:
-            raise NameProblem(f"no array {name!r} in {model.name}.{did_you_mean(name, known)}")
-        if known[name].kind != "float":
-            raise NameProblem(f"{name!r} is integer data and has no gradient")
-    return {name: known[name] for name in wrt}
 
 
 def recorded(swept: Iterable[Settled], made: Iterable[Node]) -> list[Step | LoopStep]:

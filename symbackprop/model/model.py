@@ -13,7 +13,7 @@ from typing import Any
 import sympy as sp
 
 from symbackprop.core.functions import CONSTANTS, FUNCTIONS
-from symbackprop.core.graph import SIMPLEX, SYMMETRIC, Graph, Node, Operand, label
+from symbackprop.core.graph import FLOAT, SIMPLEX, SYMMETRIC, Graph, Node, Operand, label
 from symbackprop.core.registry import OPS
 from symbackprop.core.scalars import TABLE, Abstract, undefined
 from symbackprop.core.shapes import MAX_DIM, Dim, DimLike, Shape, as_dim, as_shape, dim, dim_text, same, shape_text
@@ -269,6 +269,15 @@ class Model:
         """What gradients are taken of: parameters and inputs, in order of declaration."""
         names = [s.name for s in self.statements if s.keyword in ("param", "input")]
         return {n: self.graph.names[n] for n in names}
+
+    def differentiable(self, name: str) -> Node:
+        """What a name stands for that gradients can be taken of: declared or computed, and no integers."""
+        known = {**self.leaves(), **self.equations}
+        if name not in known:
+            raise NameProblem(f"no array {name!r} in {self.name}.{did_you_mean(name, known)}")
+        if known[name].kind != FLOAT:
+            raise NameProblem(f"{name!r} is integer data and has no gradient")
+        return known[name]
 
     @property
     def remarks(self) -> list[str]:

@@ -12,7 +12,7 @@ from symbackprop.core.reverse import vjp
 from symbackprop.derive.blocks.push import OF_DIAGONAL, NoPush, Pushing
 from symbackprop.derive.blocks.structure import STRUCTURES, Block
 from symbackprop.derive.steps import Derivation
-from symbackprop.errors import ModelError, NameProblem, UsageError, did_you_mean
+from symbackprop.errors import ModelError, UsageError
 from symbackprop.model.load import as_model, listed
 from symbackprop.model.model import Model
 
@@ -112,7 +112,7 @@ def jacobian(model: Model | str, row: Node | str, wrt: Iterable[str] | str | Non
     """∂(entries of a row, or of what has that name)/∂(entries of the parameters, or of the arrays in ``wrt``)."""
     model = as_model(model)
     names, rows = _wanted(model, wrt)
-    return jacobian_of(row if isinstance(row, Node) else _named(model, row), names, rows)
+    return jacobian_of(row if isinstance(row, Node) else model.differentiable(row), names, rows)
 
 
 def jacobian_of(node: Node, names: Sequence[str], rows: Sequence[Node]) -> Blocks:
@@ -241,7 +241,7 @@ class Further:
         if self.jacobian is not None and self.ggn:
             raise UsageError("a Jacobian is of a row, the Gauss–Newton matrix of the loss: ask for one of them")
         if self.jacobian is not None:
-            return jacobian_of(_named(model, self.jacobian), names, rows)
+            return jacobian_of(model.differentiable(self.jacobian), names, rows)
         if model.loss_row is None:
             raise ModelError(f"{model.name} has outputs and no loss: ask for a Jacobian (--jacobian NAME)")
         if self.ggn:
@@ -254,21 +254,4 @@ class Further:
 
 def _wanted(model: Model, wrt: Iterable[str] | str | None) -> tuple[list[str], list[Node]]:
     names = list(model.params) if wrt is None else listed(wrt)
-    known = _known(model)
-    return list(names), [_chosen(model, name, known) for name in names]
-
-
-def _named(model: Model, name: str) -> Node:
-    return _chosen(model, name, _known(model))
-
-
-def _known(model: Model) -> dict[str, Node]:
-    return {**model.leaves(), **model.equations}
-
-
-def _chosen(model: Model, name: str, known: Mapping[str, Node]) -> Node:
-    if name not in known:
-        raise NameProblem(f"no array {name!r} in {model.name}.{did_you_mean(name, known)}")
-    if known[name].kind != "float":
-        raise NameProblem(f"{name!r} is integer data and has no gradient")
-    return known[name]
+    return list(names), [model.differentiable(name) for name in names]
