@@ -25,7 +25,7 @@ from click.shell_completion import CompletionItem
 
 from symbackprop.apart import GIGABYTES, SECONDS, random_seed
 from symbackprop.errors import ModelError, SymbackpropError, UsageError, did_you_mean, nearest
-from symbackprop.render.formats import FORMATS
+from symbackprop.render.formats import FORMATS, pieces
 from symbackprop.render.options import WORDS
 from symbackprop.resources import resource
 from symbackprop.targets import ALONG, DTYPES, TARGETS, WHOLE, WRAPS
@@ -335,6 +335,29 @@ def write_result(text: str, output: str = "-", form: str = "", kind: str = "", v
     write_file(made(text, form, kind) if kind else text, output)
 
 
+def ended(made: Iterable[str]) -> Iterator[str]:
+    """Pieces of a text that ends in one newline."""
+    newlines = ""
+    for piece in made:
+        whole = newlines + piece
+        kept = whole.rstrip("\n")
+        newlines = whole[len(kept):]
+        yield kept
+    yield "\n"
+
+
+def write_pieces(made: Iterable[str], output: str) -> None:
+    """Write a result as it is made; to a file whole or not at all."""
+    if output == "-":
+        for piece in made:
+            write_stdout(piece)
+        return
+    whole = io.BytesIO()
+    for piece in made:
+        whole.write(piece.encode())
+    write_file(whole.getvalue(), output)
+
+
 def write_file(content: str | bytes, output: str) -> None:
     """Write a file, whole or not at all."""
     from symbackprop.codegen.write import write_module
@@ -504,8 +527,11 @@ def derive(given: Given, called: dict[str, str], wrt: str | None, form: str | No
     names, twice = (None if x is None else [n.strip() for n in x.split(",") if n.strip()] for x in (wrt, hessian))
     derivation = derived(given.model(called), names, int(order), twice, jacobian, ggn)
     options["values"] = values_at(at, derivation.model)
-    text = derivation.printed(form, standalone=standalone or bool(kind), sizes=given.sizes, **options)
-    write_result(text, output, form, kind)
+    made = pieces(derivation, form, standalone=standalone or bool(kind), sizes=given.sizes, **options)
+    if kind:
+        write_result("".join(made), output, form, kind)
+    else:
+        write_pieces(ended(made), output)
 
 
 @cli.command()

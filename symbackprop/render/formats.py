@@ -6,7 +6,7 @@ command line asks for the names alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,19 +18,24 @@ if TYPE_CHECKING:
     from symbackprop.derive.steps import Derivation
     from symbackprop.render.document import Document
 
-Format = Callable[["Derivation", Options], str]
+Format = Callable[["Derivation", Options], "str | Iterator[str]"]
 FORMATS: dict[str, Format] = {}
 
 
-@uncollected()
 def printed(derivation: Derivation, form: str, **options: Any) -> str:
     """The derivation in a format; ``options`` are those of `Options`."""
+    return "".join(pieces(derivation, form, **options))
+
+
+def pieces(derivation: Derivation, form: str, **options: Any) -> Iterator[str]:
+    """The same one piece after the other, as they are made: a page may be larger than all that it is made of."""
     if form not in FORMATS:
         raise UsageError(f"no format is called {form!r}; there are {', '.join(FORMATS)}.{did_you_mean(form, FORMATS)}")
     from symbackprop.model.nesting import nesting_told
 
-    with nesting_told(derivation.model):
-        return FORMATS[form](derivation, Options(**options))
+    with uncollected(), nesting_told(derivation.model):
+        made = FORMATS[form](derivation, Options(**options))
+        yield from (made,) if isinstance(made, str) else made
 
 
 def form(write: Format) -> Format:
@@ -72,11 +77,11 @@ def markdown(derivation: Derivation, options: Options) -> str:
 
 
 @form
-def html(derivation: Derivation, options: Options) -> str:
+def html(derivation: Derivation, options: Options) -> Iterator[str]:
     """One self-contained page, with the graph."""
-    from symbackprop.render.html import derivation_html
+    from symbackprop.render.html import derivation_page
 
-    return derivation_html(derivation, options)
+    return derivation_page(derivation, options)
 
 
 @form

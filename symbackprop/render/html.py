@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -31,13 +31,20 @@ from symbackprop.resources import templates
 
 NONE = Markup("")
 STYLES = ("colours.css", "page.css")  # of every page
+BUFFERED = 1000  # pieces of a page that are handed on together
 
 
 def derivation_html(derivation: Derivation, options: Options | None = None) -> str:
     """The page of a derivation, with its graph."""
-    options = options or Options()
+    return "".join(derivation_page(derivation, options or Options()))
+
+
+def derivation_page(derivation: Derivation, options: Options) -> Iterator[str]:
+    """The same in pieces. How much is shown can be chosen there: what the options ask for comes first."""
     document, board = (build_document(derivation, replace(options, detail=detail)) for detail in ("full", "board"))
-    return to_html(document, board, options.detail, graph_of(derivation, document, options))
+    parts = document_parts(document) | {"board": board_rows(board), "detail": options.detail}
+    graph = Markup(graph_of(derivation, document, options))
+    return stream("derivation.html", scripts=("page.js",), document=document, whole=True, graph=graph, **parts)
 
 
 def derivation_section(derivation: Derivation, options: Options | None = None) -> str:
@@ -47,13 +54,6 @@ def derivation_section(derivation: Derivation, options: Options | None = None) -
     parts = document_parts(document) | {"board": board_rows(board), "detail": options.detail}
     graph = Markup(graph_of(derivation, document, options))
     return render("section.html", document=document, whole=True, graph=graph, **parts)
-
-
-def to_html(document: Document, board: Document, detail: str = "full", graph: str = "") -> str:
-    """A whole page; ``graph`` is the SVG that stands beside the steps. How much is shown can be chosen there:
-    ``detail`` comes first."""
-    parts = document_parts(document) | {"board": board_rows(board), "detail": detail, "graph": Markup(graph)}
-    return render("derivation.html", scripts=("page.js",), document=document, whole=True, **parts)
 
 
 class BoardRow(NamedTuple):
@@ -108,9 +108,16 @@ def graph_of(derivation: Derivation, document: Document, options: Options) -> st
 
 def render(name: str, styles: Sequence[str] = STYLES, scripts: Sequence[str] = (), **parts: Any) -> str:
     """A template filled in. Style sheets and scripts come with the hashes that allow them."""
+    return "".join(stream(name, styles, scripts, **parts))
+
+
+def stream(name: str, styles: Sequence[str] = STYLES, scripts: Sequence[str] = (), **parts: Any) -> Iterator[str]:
+    """The same in pieces."""
     style, code = Markup("").join(map(asset, styles)), Markup("").join(map(asset, scripts))
     template = _environment().get_template(f"{name}.j2")
-    return template.render(style=style, script=code, policy=policy(style, code), **parts)
+    made = template.stream(style=style, script=code, policy=policy(style, code), **parts)
+    made.enable_buffering(BUFFERED)
+    return made
 
 
 @lru_cache(maxsize=1)

@@ -10,6 +10,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cli import cli
+from symbackprop import Model, derive, load
+from symbackprop.render.formats import pieces
 
 MODEL = "dim N\ndata x: N\nparam w: N\nz = w @ x\nloss L = z**2\n"
 
@@ -25,6 +27,22 @@ def test_formats(form: str, start: str) -> None:
     result = run("two-weight-tanh", "--format", form)
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith(start)
+
+
+@pytest.mark.parametrize("form", ["text", "html", "json"])
+def test_a_result_that_comes_in_pieces_is_written_whole_and_ends_in_one_newline(form: str, tmp_path: Path) -> None:
+    whole = derive(load("lstm")).printed(form)
+    assert run("lstm", "--format", form).stdout == whole.rstrip("\n") + "\n"
+    assert run("lstm", "--format", form, "-o", str(tmp_path / "a")).exit_code == 0
+    assert (tmp_path / "a").read_text(encoding="utf-8") == whole.rstrip("\n") + "\n"
+
+
+def test_a_page_is_handed_on_as_it_is_made() -> None:
+    layers = "".join(f"h{k + 1} = tanh(w{k}*h{k})\n" for k in range(60))
+    params = ", ".join(f"w{k}" for k in range(60))
+    model = Model.parse(f"data h0\nparam {params}\n{layers}loss L = h60**2\n", name="layers")
+    made = [len(piece) for piece in pieces(derive(model), "html")]
+    assert max(made) < sum(made) / 3
 
 
 @pytest.mark.parametrize(("name", "start"), [

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping, Sequence
-from itertools import count
 
 from markupsafe import Markup, escape
 
 from symbackprop.core import maths
 from symbackprop.core.maths import Math
 from symbackprop.core.names import GREEK, parse_name, primes
-from symbackprop.core.printer import ATOM, Remembering, function_name
+from symbackprop.core.printer import ATOM, function_name
 from symbackprop.render.print.display import Box, Display, Kind, Start, Token, row
 from symbackprop.render.print.text import text
 
@@ -49,7 +48,6 @@ SIGNS = {c: _sign(c) for c in "=<>≤≥≠⪰↦⇒∼:+/|'()[]"} | {
     "∇": Token("<mi>∇</mi>"),
     "∂": Token("<mi>∂</mi>"), "slash": _sign("/"), "tight =": _sign("="), "in": _sign("∈"), "*": _sign("∗"),
 }
-_COUNT = count()
 _BIG = {"sum": "∑", "max": "max", "prod": "∏"}
 
 
@@ -59,7 +57,7 @@ def mathml(m: Math, titles: Mapping[str, str] | None = None, display: bool = Fal
     return MathmlPrinter(titles or {}, display).formulas(m)
 
 
-class MathmlPrinter(Remembering[Box, Token], Display):
+class MathmlPrinter(Display):
     """MathML: every token is one element."""
 
     signs = SIGNS
@@ -67,7 +65,6 @@ class MathmlPrinter(Remembering[Box, Token], Display):
     def __init__(self, titles: Mapping[str, str], display: bool) -> None:
         super().__init__()
         self.titles, self.display = titles, display
-        self.key = f"by MathmlPrinter {next(_COUNT)}"  # another one has other titles
         self.open = '<math displaystyle="true">' if display else "<math>"
 
     def formulas(self, m: Math) -> Markup:
@@ -92,7 +89,7 @@ class MathmlPrinter(Remembering[Box, Token], Display):
         return Token(f"<mn>{text}</mn>")
 
     def letter_token(self, text: str) -> Token:
-        return Token(f"<mi>{escape(text)}</mi>")
+        return Token(f"<mi>{text}</mi>")
 
     def symbol(self, name: str) -> Token:
         return Token(f"<mi>{SYMBOLS.get(name) if name not in GREEK else GREEK[name]}</mi>")
