@@ -85,11 +85,11 @@ def html(derivation: Derivation, options: Options) -> Iterator[str]:
 
 
 @form
-def json(derivation: Derivation, options: Options) -> str:
+def json(derivation: Derivation, options: Options) -> Iterator[str]:
     """The document as data; docs/derivation-json.md describes the schema."""
-    from symbackprop.render.json import to_json
+    from symbackprop.render.json import json_pieces
 
-    return to_json(_document(derivation, options))
+    return json_pieces(_document(derivation, options))
 
 
 @form

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from functools import lru_cache
 from typing import Any
@@ -21,14 +21,27 @@ DATA = "as data"  # where a tree keeps what it is as data: many hold the same on
 
 
 def to_json(document: Document) -> str:
-    """Text of a JSON object, keys in the order of the schema; a tree stands in one line."""
-    return _written(as_data(document), "\n") + "\n"
+    """Text of a JSON object, keys in the order of the schema; a tree stands in one line. Mathematics is ``{"text",
+    "latex", "cites", "tree"}``, a reference ``{"anchor", "text"}``."""
+    return "".join(json_pieces(document))
 
 
-def as_data(document: Document) -> dict[str, Any]:
-    """The document as plain data. Mathematics is ``{"text", "latex", "cites", "tree"}``, a reference ``{"anchor",
-    "text"}``."""
-    return {"schema": SCHEMA, **_fields(document)}
+def json_pieces(document: Document) -> Iterator[str]:
+    """The same in pieces: one for every equation, every step …"""
+    yield f'{{\n "schema": {SCHEMA}'
+    for f in fields(document):
+        yield f",\n {_line(f.name)}: "
+        value = getattr(document, f.name)
+        yield from _members(value) if isinstance(value, tuple) and value else (_written(_plain(value), "\n "),)
+    yield "\n}\n"
+
+
+def _members(values: tuple[Any, ...]) -> Iterator[str]:
+    newline, start = "\n  ", "["
+    for value in values:
+        yield f"{start}{newline}{_written(_plain(value), newline)}"
+        start = ","
+    yield "\n ]"
 
 
 def _fields(value: Any) -> dict[str, Any]:
