@@ -88,7 +88,7 @@ def row(*items: Box | Token, level: int = ATOM) -> Box:
 
 class Display(OwnNames[Box, Token]):
     """What LaTeX and MathML have in common. A subclass says how pieces look: ``signs`` by the names that they have in
-    `latex.SIGNS`, and what stands below."""
+    `latex.SIGNS`, and every abstract method, of `OwnNames` and `Printer` too; Python names those that it lacks."""
 
     signs: dict[str, Token]
 
