@@ -30,7 +30,7 @@ from symbackprop.verify.interpreter import Sizes, Watch, magnitude
 from symbackprop.verify.lines import line_of
 from symbackprop.verify.module import Candidate, Outcome, as_given, call, numbers, refused
 from symbackprop.verify.optimizers import optimizer
-from symbackprop.verify.rounding import DOUBLE, Rounding, of_value
+from symbackprop.verify.rounding import DOUBLE, SINGLE, Rounding, of_value
 from symbackprop.verify.sampling import Sample, in_single, named_values
 from symbackprop.verify.single import held_in_single
 from symbackprop.verify.values import checked_values, infer_sizes
@@ -129,7 +129,8 @@ def _intermediates(candidate: Candidate, sample: Sample, outcome: Outcome) -> It
         expected = {name: _where_finite(value, found.get(name))}
         message = "outputs()[{!r}] differs from what the model says it is"
         if any(differences(found, expected, message)):
-            said = list(differences(found, expected, message, max(SAME, _rounded(candidate, sample, name, value))))
+            off = _rounded(candidate, sample, name, value, DOUBLE)
+            said = list(differences(found, expected, message, max(SAME, off)))
             yield from said[:1]
             if said:
                 return
@@ -147,13 +148,14 @@ def _where_finite(value: Any, found: Any) -> Any:
     return value if ours is None or ours.shape != np.shape(value) else np.where(np.isfinite(value), value, ours)
 
 
-def _rounded(candidate: Candidate, sample: Sample, name: str, value: Any) -> float:
-    """How far off rounding may leave an intermediate, beside its size."""
+def _rounded(candidate: Candidate, sample: Sample, name: str, value: Any, eps: float) -> float:
+    """How far off rounding may leave an intermediate or a result, beside its size."""
+    rows = {**candidate.intermediates, **{row.name or "": row for row in candidate.model.results()}}
 
     def run(change: Watch) -> Any:
-        return named_values(candidate.model, candidate.intermediates, sample, change)[name]
+        return named_values(candidate.model, {name: rows[name]}, sample, change)[name]
 
-    off = of_value(run, value, Rounding(DOUBLE, np.random.default_rng(0)))
+    off = of_value(run, value, Rounding(eps, np.random.default_rng(0)))
     return off / magnitude(value, np.isfinite(value))
 
 
@@ -214,8 +216,11 @@ def _precisions(candidate: Candidate, sample: Sample, outcome: Outcome) -> Itera
         exact = {n: v.astype(np.float64) if n in dtypes else v for n, v in given.items()}
         doubles = Sample(sample.sizes, exact, sample.upstream)
         held, expected = held_in_single(candidate.model, doubles), candidate.run(doubles)
-        ours, right = ({n: v for n, v in o.results.items() if n in held} for o in (found, expected))
-        yield from differences(ours, right, f"on {shown} {{}} differs", SAME_SINGLE)
+        for name in [n for n in expected.results if n in held]:
+            ours, right = ({name: o.results[name]} for o in (found, expected))
+            if any(differences(ours, right, "", SAME_SINGLE)):
+                off = _rounded(candidate, doubles, name, right[name], SINGLE if wide is np.float32 else DOUBLE)
+                yield from differences(ours, right, f"on {shown} {{}} differs", max(SAME_SINGLE, off))
 
 
 def _bytes(dtype: Any) -> int:
