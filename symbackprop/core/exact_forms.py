@@ -131,15 +131,27 @@ class Forms:
         factor, part = f.split_sign(other)
         row = self.args[part.index] if isinstance(part, f.Arg) else None
         written = part if row is None else arithmetic_of(row, self.ends)[0]
-        if not isinstance(written, f.Div) and not (isinstance(written, f.Add) and any(map(_is_number, written.terms))):
+        if isinstance(one, f.Num) and factor == -one.value and isinstance(written, (f.Mul, f.Div)):
+            left = self._left(written if row is None else self._inlined(row))
+            return None if left is None else f.mul(one, left)
+        if not (isinstance(written, f.Add) and any(map(_is_number, written.terms))):
             return None
-        match one, written if row is None else self._inlined(row):
-            case f.Num(value), f.Div(num, den) if factor == -value:
-                less = f.add(den, *_times(-sp.S.One, num))
-                return f.mul(one, f.div(less, den)) if isinstance(less, f.Num) else None
-            case f.Num(), f.Add() as inside:
-                less = f.add(one, *_times(factor, inside))
-                return less if f.size(less) < f.size(inside) else None
+        inside = written if row is None else self._inlined(row)
+        less = f.add(one, *_times(factor, inside))
+        return less if f.size(less) < f.size(inside) else None
+
+    def _left(self, form: f.Formula) -> f.Formula | None:
+        """1 − a/b = (b − a)/b where b − a is a number, 1 − f(u)·q = q where q = 1/(1 + f(u))."""
+        if isinstance(form, f.Div) and isinstance(less := f.add(form.den, *_times(-sp.S.One, form.num)), f.Num):
+            return f.div(less, form.den)
+        factors = [*powers(form)]
+        for k, (base, n) in enumerate(factors):
+            called = self._call(base) if n == 1 else None
+            more = None if called is None else one_more(called[0])
+            if called is not None and more is not None:
+                q = product([*factors[:k], *factors[k + 1 :]])
+                if self._product(f.mul(q, self._over(more, called[1]))) == f.ONE:
+                    return q
         return None
 
     def _one_and(self, one: f.Formula, other: f.Formula) -> f.Formula | None:

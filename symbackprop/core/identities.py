@@ -281,7 +281,7 @@ class Logarithms:
         return self.of_formula(f.add(f.Num(left), f.mul(f.Num(factor), more)), (u,))
 
     def _of_complement(self, terms: Sequence[f.Formula], args: Sequence[Node]) -> Node | None:
-        """log of 1 − f(u); of 1 + f(u) = 1 − f(−u) and 1 − f(u)² = (1 − f(u))·(1 − f(−u)) where f is odd."""
+        """log of 1 − f(u), of 1 + f(u) = 1 − f(−u) where f is odd, and of 1 − f(u)² = (1 − f(u))·(1 + f(u))."""
         if len(terms) != 2 or f.ONE not in terms:
             return None
         signs, inner = _one_and(terms[1 - terms.index(f.ONE)])
@@ -294,13 +294,12 @@ class Logarithms:
             return None
         if len(signs) == 2 and record.rest is not None:
             return self.of_formula(record.rest, (u,))
-        if signs == (-1,):
-            more = exact_forms.one_more(record)
-            return None if more is None else self.of_formula(more, (u,))
-        if record.complement is None or (signs != (1,) and not record.odd):
-            return None
-        logs = [self.of_formula(f.over(record.complement, (f.mul(f.lift(s), f.Arg(0)),)), (u,)) for s in signs]
-        return _added([log for log in logs if log is not None])
+        sides = {1: record.complement, -1: exact_forms.one_more(record)}
+        logs = {s: None if (form := sides[s]) is None else self.of_formula(form, (u,)) for s in signs}
+        if len(signs) == 1 or logs[1] is None:
+            return logs[signs[0]]
+        value = u.graph.apply(f.call(record.name, f.Arg(0)), u)
+        return _near_1(value, logs[1] + (u.graph.call("log1p", value) if logs[-1] is None else logs[-1]))
 
     def _written(self, form: f.Formula, args: Sequence[Node]) -> tuple[f.Formula, Sequence[Node]]:
         """A formula, or that of the row it is, and what it is over."""
@@ -470,6 +469,13 @@ def _apart(row: Node) -> Node:
 
 def _log_of_both(a: Node, b: Node) -> Node:
     return b.graph.call("logaddexp", a, b) if a.value is None else a + b.graph.call("softplus", b - a)
+
+
+def _near_1(x: Node, log: Node) -> Node:
+    """log(1 − x²), the ``log`` where x² is above 1/2: below it that is a difference."""
+    graph, square = x.graph, x**2
+    small = graph.call("less", square, sp.Rational(1, 2))
+    return graph.call("where", small, graph.call("log1p", _apart(-graph.call("where", small, square, 0))), log)
 
 
 def _over(form: f.Formula, args: Sequence[Node], log: Node) -> Node | sp.Expr:

@@ -32,6 +32,7 @@ WRITTEN = (
     "log(1 - expm1(x))", "log(1 + sinh(x))", "log(3 - expm1(x))", "log(x*y + sinh(x)*y)", "log(sinh(x))",
     "log(normal_pdf(x))", "sqrt(1 + x^2) - 1", "3 - sqrt(9 + x^2*y^2)", "log((1 + x*y)/(1 - x*y))", "log(1/(1 + x)^3)",
     "log(1 - x/(1 + x))", "log(3 + 2*expm1(x*y))",
+    "log1p(-sigmoid(x)^2)", "log1p(-erf(x)^2)", "1 - expm1(x)/(1 + expm1(x))", "2*expm1(x)/(1 + expm1(x)) - 2",
 )
 PLACES = [*product((-3.0, -1.0, 0.5, 2.0), (-2.0, 1.0, 3.0)), (0.1, 0.2)]
 
@@ -108,6 +109,21 @@ def test_a_factor_beside_an_exponential_may_be_0_or_negative_in_a_logarithm(
     found = evaluate(rows, dict(zip("wx", map(np.array, at), strict=True)), {})
     known = np.isfinite([value, *slopes])
     np.testing.assert_allclose(np.array(found)[known], np.array([value, *slopes])[known], rtol=1e-13, atol=0)
+
+
+@pytest.mark.parametrize(("text", "at", "value", "slope"), [
+    ("1 - expm1(x)/(1 + expm1(x))", 40.0, np.exp(-40.0), -np.exp(-40.0)),
+    ("1 - expm1(x)/(1 + expm1(x))", 800.0, 0.0, 0.0),
+    ("log1p(-erf(x)^2)", 1e-10, -1.2732395447351628e-20, -2.5464790894703256e-10),
+    ("log1p(-sigmoid(x)^2)", -40.0, -1.8048513878454152e-35, -3.6097027756908303e-35),
+    ("log1p(-sigmoid(x)^2)", 40.0, np.log(2) - 40, -1.0),
+    ("log1p(-normal_cdf(x)^2)", -20.0, -7.582445786569957e-178, -3.0405233135246495e-176),
+])
+def test_what_little_is_left_has_its_value_and_slope(text: str, at: float, value: float, slope: float) -> None:
+    stable = derive_stable(Model.parse(f"param x\nloss L = {text}")).model
+    assert stable.loss_row is not None
+    rows = [stable.loss_row, *grad(stable.loss_row, list(stable.targets().values()))]
+    np.testing.assert_allclose(evaluate(rows, {"x": np.array(at)}, {}), [value, slope], rtol=1e-13)
 
 
 SUMS = (
