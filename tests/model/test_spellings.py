@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from pathlib import Path
 from typing import Any
 
 import mpmath
@@ -15,6 +16,7 @@ from symbackprop.core.reverse import grad
 from symbackprop.model import Model
 from symbackprop.model.text.spellings import _table
 from symbackprop.verify.interpreter import evaluate
+from tests.codegen.helpers import emit
 from tests.core.helpers import value
 
 torch = pytest.importorskip("torch")
@@ -609,6 +611,13 @@ def test_what_is_0_by_a_pole_below_has_its_slopes(name: str, exact: Any, a: floa
 def test_a_call_of_whole_numbers_is_the_number(call: str, number: str) -> None:
     written, meant = (derive(Model.parse(f"data x\nparam w\nloss L = (w + {c}) * x", name="m")) for c in (call, number))
     assert written.latex() == meant.latex()
+
+
+@pytest.mark.parametrize("call", ["perm(x, 2)", "comb(x, 2)", "comb(5, x)", "perm(5, x)"])
+def test_what_cannot_be_chosen_is_0_without_a_warning(call: str, tmp_path: Path) -> None:
+    module = emit(f"param x\nloss L = {call}", tmp_path)
+    for x in (-1.0, -3.0, 7.5 if "5, x" in call else 0.5):
+        assert module.loss_and_grads({"x": np.float64(x)}, {}) == (0.0, {"x": 0.0})
 
 
 def test_a_number_too_long_to_read_stays_a_formula() -> None:

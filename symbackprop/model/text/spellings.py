@@ -291,10 +291,12 @@ p: log_gamma_below (x) -> where(x < 0.5, lgamma(where(x < 0.5, 1 - x, 1)), -lgam
 p: wave_below (x) -> where(x < 0.5, sinpi(x) / pi, 1)
 n: rgamma (x) -> wave_below(x) * exp(log_gamma_below(x))
 n: beta (a, b) -> gammasgn(a) * gammasgn(b) * wave_below(a + b) * exp(lgamma(a) + lgamma(b) + log_gamma_below(a + b))
-n: comb (n|N, k) -> where((k <= n) * (n >= 0) * (k >= 0), exp(lchoose(n, k)), 0)
+p: choosable (n, k) -> (k <= n) * (n >= 0) * (k >= 0)
+n: comb (n|N, k) -> where(choosable(n, k), exp(lchoose(where(choosable(n, k), n, 0), where(choosable(n, k), k, 0))), 0)
 n: binom (n, k) -> gammasgn(n + 1) * wave_below(k + 1) * wave_below(n - k + 1) * exp(lgamma(n + 1) \
 + log_gamma_below(k + 1) + log_gamma_below(n - k + 1))
-n: perm (n, k) -> where((k <= n) * (n >= 0) * (k >= 0), exp(lgamma(n + 1) - lgamma(n - k + 1)), 0)
+n: perm (n, k) -> where(choosable(n, k), exp(lgamma(where(choosable(n, k), n, 0) + 1) \
+- lgamma(where(choosable(n, k), n - k, 0) + 1)), 0)
 n: corrcoef (x, y) -> stack(stack(1, pearson(x, y)), stack(pearson(x, y), 1))
 p: pearson (x, y) -> einsum("i,i->", x - mean(x), y - mean(y)) / (norm(x - mean(x)) * norm(y - mean(y)))
 n t: trapz trapezoid (y) -> sum(y[..., 1:] + y[..., :-1], axis=-1) / 2
