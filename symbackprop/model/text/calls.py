@@ -5,7 +5,7 @@ Every argument is checked against its parameter's annotation in the library, so 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from inspect import Parameter, Signature, signature
@@ -51,6 +51,12 @@ class Callee:
         parameters = self.signature.parameters.values()
         many = any(p.kind is Parameter.VAR_POSITIONAL for p in parameters)
         return inf if many else sum(p.kind in _POSITIONAL for p in parameters)
+
+    def fits(self, count: int, words: Collection[str]) -> bool:
+        """Whether it may be called with so many arguments, and options of these names."""
+        known = {*self.signature.parameters, *IDLE_OPTIONS}
+        return (self.needed <= count + len(words) and count <= self.most
+                and all(word in known or _argument(self, word) in known for word in words))
 
     def usage(self) -> str:
         """``mean(a, axis=None, keepdims=False)``"""

@@ -160,10 +160,10 @@ def called(expr: tree.Call, tell: Callable[[str], None] = lambda text: None) -> 
         return pattern
     known = callee(expr.function)
     strings = any(isinstance(a, tree.String) for a in expr.args)  # norm(W, 'fro')
-    if known is not None and not strings and len(expr.args) <= known.most:  # arange(1, N)
+    if known is not None and not strings and known.fits(len(expr.args), dict(expr.options)):  # unlike arange(1, N)
         return None
-    whose = "n" if callee(expr.function) is not None else ""
-    found = spelled(whose, expr.function, expr.args, dict(expr.options))
+    calls = (spelled(whose, expr.function, expr.args, dict(expr.options)) for whose in ("nr" if known else ("",)))
+    found = next((call for call in calls if call is not None), None)
     return None if found is None else _norm_of_one_kind(_told(expr.function, *found, tell), "linalg")
 
 

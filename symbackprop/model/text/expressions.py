@@ -40,7 +40,6 @@ from symbackprop.model.text.tokens import (
     NAME,
     NUMBER,
     PYTHON_WORDS,
-    SIGN,
     STRING,
     Cursor,
     Token,
@@ -324,17 +323,28 @@ def _factor(c: Cursor) -> tree.Expr:
     return first
 
 
+def _option(c: Cursor) -> str:
+    """``axis`` of ``axis=0``, or ``log.p`` of R's ``log.p=TRUE``, when that is taken; nothing before anything else."""
+    end = c.place
+    while c.tokens[end].kind == NAME and c.tokens[end + 1].is_sign("."):
+        end += 2
+    if c.tokens[end].kind != NAME or not c.tokens[end + 1].is_sign("="):
+        return ""
+    word = "".join(token.text for token in c.tokens[c.place : end + 1])
+    c.place = end + 2
+    return word
+
+
 def _arguments(c: Cursor, function: str) -> tuple[tuple[tree.Expr, ...], tuple[tuple[str, tree.Expr], ...]]:
     args: list[tree.Expr] = []
     options: dict[str, tree.Expr] = {}
     while not c.accept(")"):
         if c.at(":"):
             raise c.unexpected("entries stand in square brackets and are counted from 0", instead=(entries_from_one,))
-        if c.now.kind == NAME and c.after.kind == SIGN and c.after.text == "=":
-            key = c.take().text
-            c.take()
-            if key in options:
-                raise problem(f"{function}(…) gets {key}= twice", c.now.line)
+        key = _option(c)
+        if key in options:
+            raise problem(f"{function}(…) gets {key}= twice", c.now.line)
+        if key:
             options[key] = expression(c)
         elif options:
             raise c.unexpected(f"{function}(…) has a plain argument after a named one")

@@ -252,6 +252,7 @@ s: distance.cdist (a, b, metric~"euclidean") -> cdist(a, b)
 s: distance.cdist (a, b, metric:"sqeuclidean") -> cdist(a, b)**2
 s: distance.cdist (a, b, metric:"cityblock") -> cdist(a, b, order=1)
 f: clip_by_value (x, low|clip_value_min, high|clip_value_max) -> clip(x, low, high)
+f: concat stack (arrays|values, axis=0) -> @(arrays, axis=axis)
 f: gather (x, index|indices, axis=0) -> take(x, index, axis=axis)
 f: one_hot (index, size|depth) -> one_hot(index, size)
 f: cast (x, dtype:tf.float32) -> x
@@ -309,6 +310,25 @@ n: polyval (p(3), x) -> (p[0] * x + p[1]) * x + p[2]
 n: polyval (p(4), x) -> ((p[0] * x + p[1]) * x + p[2]) * x + p[3]
 n: polyval (p(5), x) -> (((p[0] * x + p[1]) * x + p[2]) * x + p[3]) * x + p[4]
 n: polyval (p, x) -> sum(moveaxis(p, 0, -1) * pow(x[..., None], p.shape[0] - 1 - arange(p.shape[0])), axis=-1)
+s: polynomial.polyval (x, c) -> einsum("...k,k->...", pow(x[..., None], arange(c.shape[0])), c)
+n t: sinc (x) -> where(abs(x) < 0.5, exp(-lgamma(1 + where(abs(x) < 0.5, x, 0)) - lgamma(1 - where(abs(x) < 0.5, x, \
+0))), sinpi(x) / (pi * where(abs(x) < 0.5, 1, x)))
+n: logsumexp (x, axis=None, !b, keepdims=False) -> log(sum(b * exp(x), axis=axis, keepdims=keepdims))
+n: log_expit (x) -> -softplus(-x)
+n: cosm1 (x) -> -2 * sin(x / 2)**2
+n: pseudo_huber (delta, r) -> r**2 / (1 + sqrt(1 + (r / delta)**2))
+n: boxcox (x, lmbda:0) -> log(x)
+n: boxcox (x, lmbda#) -> expm1(lmbda * log(x)) / lmbda
+n: inv_boxcox (x, lmbda:0) -> exp(x)
+n: inv_boxcox (x, lmbda#) -> exp(log1p(lmbda * x) / lmbda)
+n: multigammaln (a, d##) -> d * (d - 1) / 4 * log(pi) + sum(lgamma(a[..., None] - arange(d) / 2), axis=-1)
+s: add.outer (a, b) -> einsum("i,j->ij", a, ones_like(b)) + einsum("i->i", b)
+s: subtract.outer (a, b) -> einsum("i,j->ij", a, ones_like(b)) - einsum("i->i", b)
+n: tri (n##) -> tril(ones((n, n)))
+n: hsplit (x, parts#) -> split(x, parts, axis=1)
+n: vsplit (x, parts#) -> split(x, parts, axis=0)
+n: logspace (start, stop, n|num##) -> 10**(start + (stop - start) * arange(n) / (n - 1))
+n m: ravel flatten (x, order:"F") -> flatten(transpose(x))
 n: convolve (a, v, mode:"valid") -> conv1d(a[None, :, None], flip(v)[:, None, None])[0, :, 0]
 n: convolve (a, v, mode~"full") -> conv1d(a[None, :, None], flip(v)[:, None, None], padding=v.shape[0] - 1)[0, :, 0]
 n: block (x(2,2)) -> concat(concat(x[0][0], x[0][1], axis=-1), concat(x[1][0], x[1][1], axis=-1), axis=-2)
@@ -508,10 +528,13 @@ target][:, None], 0), axis=1) - 1) / input.shape[1]
 t: multilabel_soft_margin_loss (input, target, reduction) -> mean(binary_cross_entropy_with_logits(input, target), \
 axis=-1)
 r: dnorm (x) -> normal_pdf(x)
-r: pnorm (x) -> normal_cdf(x)
 r: dnorm (x, mean=0, sd=1, log:TRUE) -> -((x - mean) / sd)**2 / 2 - log(sd) - log(2 * pi) / 2
 r: dnorm (x, mean=0, sd=1, log~FALSE) -> normal_pdf((x - mean) / sd) / sd
-r: pnorm (x, mean=0, sd=1) -> normal_cdf((x - mean) / sd)
+r: pnorm (x) -> normal_cdf(x)
+r: pnorm (x|q, mean=0, sd=1, lower.tail~TRUE, log.p~FALSE) -> normal_cdf((x - mean) / sd)
+r: pnorm (x|q, mean=0, sd=1, lower.tail~TRUE, log.p:TRUE) -> log(normal_cdf((x - mean) / sd))
+r: pnorm (x|q, mean=0, sd=1, lower.tail:FALSE, log.p~FALSE) -> normal_cdf((mean - x) / sd)
+r: pnorm (x|q, mean=0, sd=1, lower.tail:FALSE, log.p:TRUE) -> log(normal_cdf((mean - x) / sd))
 r: dpois (x, rate|lambda, log:TRUE) -> xlogy(x, rate) - rate - lgamma(x + 1)
 r: dpois (x, rate|lambda, log~FALSE) -> exp(xlogy(x, rate) - rate - lgamma(x + 1))
 r: dbinom (x, size, prob, log:TRUE) -> lchoose(size, x) + xlogy(x, prob) + xlogy(size - x, 1 - prob)
@@ -520,6 +543,23 @@ r: dexp (x, rate=1, log~FALSE) -> rate * exp(-rate * x)
 r: dgamma (x, shape, rate=1, log:TRUE) -> shape * log(rate) + (shape - 1) * log(x) - rate * x - lgamma(shape)
 r: dbeta (x, a|shape1, b|shape2, log:TRUE) -> (a - 1) * log(x) + (b - 1) * log1p(-x) - betaln(a, b)
 r: lbeta (a, b) -> betaln(a, b)
+r: dgamma (x, shape, !scale, log:TRUE) -> (shape - 1) * log(x) - x / scale - lgamma(shape) - shape * log(scale)
+r: dgamma (x, shape, !scale, log~FALSE) -> exp((shape - 1) * log(x) - x / scale - lgamma(shape) - shape * log(scale))
+r: solve (a) -> inv(a)
+r: apply (x|X, margin|MARGIN:1, f|FUN:sum) -> sum(x, axis=1)
+r: apply (x|X, margin|MARGIN:2, f|FUN:sum) -> sum(x, axis=0)
+r: apply (x|X, margin|MARGIN:1, f|FUN:mean) -> mean(x, axis=1)
+r: apply (x|X, margin|MARGIN:2, f|FUN:mean) -> mean(x, axis=0)
+r: apply (x|X, margin|MARGIN:1, f|FUN:max) -> max(x, axis=1)
+r: apply (x|X, margin|MARGIN:2, f|FUN:max) -> max(x, axis=0)
+r: sweep (x, margin|MARGIN:1, v|STATS, f|FUN~"-") -> x - v[:, None]
+r: sweep (x, margin|MARGIN:2, v|STATS, f|FUN~"-") -> x - v
+r: sweep (x, margin|MARGIN:1, v|STATS, f|FUN:"+") -> x + v[:, None]
+r: sweep (x, margin|MARGIN:2, v|STATS, f|FUN:"+") -> x + v
+r: sweep (x, margin|MARGIN:1, v|STATS, f|FUN:"*") -> x * v[:, None]
+r: sweep (x, margin|MARGIN:2, v|STATS, f|FUN:"*") -> x * v
+r: sweep (x, margin|MARGIN:1, v|STATS, f|FUN:"/") -> x / v[:, None]
+r: sweep (x, margin|MARGIN:2, v|STATS, f|FUN:"/") -> x / v
 r: lfactorial (x) -> lgamma(x + 1)
 r: lchoose (n, k) -> lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1)
 r: choose (n, k) -> binom(n, k)
@@ -594,6 +634,7 @@ _SAME = """
     zeros_like ones_like full_like softmax log_softmax cumsum cumprod logcumsumexp inv det solve pinv slogdet
     eigh eigvalsh svd svdvals matrix_power cholesky matrix_exp squared_error absolute_error huber smooth_l1 topk cummax
     cross_entropy binary_cross_entropy binary_cross_entropy_with_logits stop_gradient arange log2 log10 exp2
+    i0e i1e xlog1py
 """
 SAME = frozenset(_SAME.split())  # beside functions of every entry: what all libraries mean by these names
 _PLACES = "max argmax, min argmin, sort argsort"  # what gives the indices alone
@@ -609,7 +650,7 @@ WITH_PLACES = frozenset(_WITH_PLACES.split())  # of PyTorch's, along an axis, co
 PLACES = {words[0]: words[1] for words in map(str.split, _PLACES.split(","))}
 BY_RANK = frozenset(_BY_RANK.split())  # what NumPy has otherwise for arrays of more axes
 TORCH = ("torch", "F", "functional", "nn")
-_PARAMETER = re.compile(r"([*!]?)([\w|]+)(##?|\([\d,]+\))?(?:([=:~])(.+))?")
+_PARAMETER = re.compile(r"([*!]?)([\w.|]+)(##?|\([\d,]+\))?(?:([=:~])(.+))?")
 _LAYERS = """
     ReLU relu, LeakyReLU leaky_relu, ELU elu, SELU selu, CELU celu, GELU gelu, SiLU silu, Mish mish, ReLU6 relu6,
     Sigmoid sigmoid, Tanh tanh, Hardsigmoid hardsigmoid, Hardswish hardswish, LogSigmoid logsigmoid, Softplus softplus,
