@@ -39,7 +39,7 @@ _BOTH = re.compile(rf"(?<![⁻⁰¹²³⁴⁵⁶⁷⁸⁹])([⁰¹²³⁴⁵⁶�
 _FOREIGN_SIGNS = re.compile(r"<-|:=|%\*%|%o%|\|\^2_")
 _ARROW = re.compile(r"^(\s*(?:(?:loss|output)\s+)?[^\W\d]\w*(?:\[[^\[\]]*\])?\s*)(?:<-|:=|←|≔)")
 _OF_ONE = r"([\w.]+(?:\([^()]*\))?(?:\[[^\[\]]*\])?)"
-_OUTER = re.compile(rf"{_OF_ONE}\s*%o%\s*{_OF_ONE}")  # of R
+_OUTER = re.compile(rf"(?<![\w.]){_OF_ONE}\s*%o%\s*{_OF_ONE}")  # of R
 # entries in R, where var divides by n - 1
 _COUNTS_FROM_ONE = re.compile(r"\s*\w+\s*<-.*(?:\[-?\d|\[\s*,|,\s*\]|\bvar\()")
 # $ … $, \begin{align} and its & and \\, which say where a formula stands and nothing of it
