@@ -49,7 +49,7 @@ Readers = dict[tuple[Scope, int], list[Use]]
 def initial_values(model: Model) -> dict[str, Initial]:
     """How every parameter starts: by the rows that a model declares, not by what they are written as for stability."""
     readers: Readers = {}
-    for row in model.graph.topological([*model.equations.values(), *model.results()]):
+    for row in model.graph.topological([*model.intermediates().values(), *model.results()]):
         _read(row, readers)
     return {name: _initial(p, readers) for name, p in model.params.items()}
 

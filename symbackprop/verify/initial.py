@@ -284,7 +284,7 @@ Uses = Mapping[tuple[int, Around], Sequence[Used]]
 def rules(model: Model, sizes: Sizes) -> dict[str, list[Start]]:
     """How every parameter may start, by name."""
     uses: dict[tuple[int, Around], list[Used]] = {}
-    _collect(model.graph.topological([*model.equations.values(), *model.results()]), uses)
+    _collect(model.graph.topological([*model.intermediates().values(), *model.results()]), uses)
     return {name: _starts(row, uses, sizes) for name, row in model.params.items()}
 
 

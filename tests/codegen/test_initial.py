@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from symbackprop import Model
+from symbackprop import Model, codegen
 from symbackprop.codegen.initial import NORMAL, Initial, initial_values
+from symbackprop.model.text.write import to_text
 from tests.codegen.helpers import emit
 
 TEXT = """
@@ -93,3 +94,17 @@ def test_what_is_added_to_parameters_alone_is_no_bias(tmp_path: Path) -> None:
 def test_a_lone_number_is_normal_wherever_it_is_used() -> None:
     model = Model.parse("param s\ndata x: 3 x 3\nloss L = sum(x @ broadcast(s, (3, 3)))")
     assert initial_values(model)["s"] == Initial(NORMAL)
+
+
+def test_what_only_a_loop_without_readers_does_counts_however_the_model_is_read() -> None:
+    """The state is 0 at every step, which its text says outright: behind that nobody reads the loop."""
+    text = (
+        "dim T, N, H\ndata x: N x H, c: T x N x H\nparam W: H x H, r: 1 x H\nh[0] = x\nfor t in 1..T:\n"
+        "    u[t] = c[t] * (x @ W)\n    v[t] = u[t] * r\n    h[t] = tanh(h[t-1] - h[t-1])\n"
+        "loss L = mean(cumsum(h[T], axis=0)**2)"
+    )
+    model = Model.parse(text)
+    again = Model.parse(to_text(model))
+    assert initial_values(model) == initial_values(again)
+    assert initial_values(model)["W"].kind == NORMAL
+    assert "init_params" in codegen(model)  # verified, against its own text too
