@@ -63,7 +63,7 @@ from symbackprop.codegen.tree import (
 )
 from symbackprop.core.facts import is_symmetric
 from symbackprop.core.graph import FLOAT, Node
-from symbackprop.core.shapes import Shape, dim_text
+from symbackprop.core.shapes import Dim, Shape, dim_text
 from symbackprop.resources import templates
 
 TEMPLATE = "module.py.j2"
@@ -151,7 +151,6 @@ class ModulePrinter:
     def declared(self) -> dict[str, Any]:
         """What the module says of itself and of its model."""
         p = self.program
-        integers = {n: r for n, r in self.given.items() if r.kind == "int"}
         return {
             "version": __version__,
             "title": paragraph(doc_text(f"{p.name}: {p.summary}" if p.summary else p.name), ""),
@@ -163,7 +162,7 @@ class ModulePrinter:
             "model": model_literal(p.text),
             "params": self.table("PARAMS", {n: shape_literal(r.shape) for n, r in p.params.items()}),
             "data": self.table("DATA", {n: shape_literal(r.shape) for n, r in p.data.items()}),
-            "integers": self.table("INTEGERS", {n: dim_literal(r.attr.below) for n, r in integers.items()}),
+            "integers": self.bounds({n: r.attr.below for n, r in self.given.items() if r.kind == "int"}),
             "dims": self.table("DIMS", {n: repr(size) for n, size in p.dims.items()}),
             "loss": "None" if p.loss is None else string(p.loss),
             "outputs": [] if p.loss is not None else names_line("OUTPUTS", p.outputs),
@@ -249,6 +248,11 @@ class ModulePrinter:
 
     def table(self, word: str, items: dict[str, str]) -> list[str]:
         return listed(f"{typed(word, items)} = {{", [f"{string(n)}: {value}" for n, value in items.items()], "}", "")
+
+    def bounds(self, below: Mapping[str, Dim]) -> list[str]:
+        """What integers lie below, numbers and dimensions; a type checker makes objects of a table of both."""
+        mixed = len({d.is_Integer for d in below.values()}) > 1
+        return self.table("INTEGERS: dict" if mixed else "INTEGERS", {n: dim_literal(d) for n, d in below.items()})
 
     # -- sizes
     @cached_property

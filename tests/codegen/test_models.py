@@ -297,6 +297,13 @@ FURTHER: list[dict[str, Any]] = [
     {"along": ["ggn"]}, {"target": "torch", "wrap": "torch", "along": ["hvp"]},
     {"target": "jax", "wrap": "jax"}, {"target": "jax", "shard": {"N": "data"}},
 ]
+BOUNDS = """dim T, N, H
+data m: T x N int < 2, words: T x N int < H
+param h[0]: N x H, E: H x H
+for t in 1..T:
+    h[t] = tanh(where(m[t][:, None] > 0, E[words[t]], h[t-1]))
+loss L = mean(h[T]**2)
+"""  # integers below a number and below a dimension
 CAREFUL = "E,F,W,I,B,UP,SIM,C4,PIE"  # rules of ruff that people choose
 
 
@@ -311,6 +318,8 @@ def test_every_module_passes_ruff_and_strict_mypy_as_it_comes(tmp_path: Path) ->
     for k, options in enumerate(FURTHER):
         module = codegen(load("logistic-regression-batch"), **options)
         (tmp_path / f"further_{k}_{options.get('target', 'numpy')}.py").write_text(module, encoding="utf-8")
+    for level in (1, 2):
+        (tmp_path / f"bounds_{level}_numpy.py").write_text(codegen(parse(BOUNDS), level=level), encoding="utf-8")
     typed = [str(path) for path in tmp_path.glob("*.py" if WHOLE else "*_numpy.py")]  # JAX is a long read for mypy
     mypy = ["mypy", "--strict", "--config-file=", f"--cache-dir={tmp_path / 'mypy'}", *typed]
     ruff = ["ruff", "check", "--isolated", "--target-version=py310", f"--select={CAREFUL}", "--quiet"]

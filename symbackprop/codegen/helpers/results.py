@@ -184,7 +184,7 @@ def buffers(workspace: dict | None, sizes: dict, dtype: np.dtype) -> dict:
     return workspace["arrays"]
 
 
-def stack(kept: dict, name: str, shape: tuple, dtype: np.dtype) -> np.ndarray:
+def stack(kept: dict, name: str, shape: tuple, dtype: np.dtype | type) -> np.ndarray:
     """An array of a workspace, made when it is first asked for."""
     if name not in kept:
         kept[name] = np.empty(shape, dtype)
