@@ -12,7 +12,7 @@ from symbackprop.codegen.arrays import RULES, Arrays, Rule, two_factors
 from symbackprop.codegen.module import ModulePrinter
 from symbackprop.codegen.products import Factor, Pair
 from symbackprop.codegen.rows import are_short, to_largest
-from symbackprop.codegen.tree import ALL, Code, Expr, attribute, binary, call, index, joined, method, name
+from symbackprop.codegen.tree import ALL, NUMBER, Code, Expr, attribute, binary, call, index, joined, method, name
 from symbackprop.core import formula as f
 from symbackprop.core.facts import is_reshaped, is_squeezed, is_sum
 from symbackprop.core.graph import FLOAT, Node
@@ -44,6 +44,11 @@ class NumPy(Arrays):
             return super().kernel(node)
         reads = [self.as_float(row).code for row in found.reads]
         return Expr(call("to_largest", *reads, found.axes), node.shape, FLOAT)
+
+    def scalar(self, form: f.Call, args: Sequence[Expr]) -> Expr:
+        """A function of plain numbers alone is float64 or whole, which widens float32: say the dtype."""
+        found = super().scalar(form, args)
+        return Expr(self.cast(found, FLOAT), (), FLOAT) if found.kind == NUMBER else found
 
     def product(self, factors: Sequence[Expr]) -> Expr:
         """a·b·(c + d) as a·(b·(c + d)): what is computed first takes all other factors in, without another array."""

@@ -244,6 +244,16 @@ def test_float32_in_float32_through(mlp: ModuleType) -> None:
     same(grads, step(mlp, params, data)[1], 1e-3)
 
 
+@pytest.mark.parametrize("of", ["sigmoid(1)", "abs(0-3)", "maximum(2, 3)", "arctan2(1, 2)", "maximum(N, 2)", "root(2)"])
+@pytest.mark.parametrize("level", [0, 1, 2])
+def test_functions_of_numbers_alone_do_not_widen_float32(of: str, level: int, tmp_path: Path) -> None:
+    """NumPy gives float64 or a whole number for them, and codegen refused its own module."""
+    text = f"dim N\nparam x: N\nv = {of}*ones(N)\nu = tanh(x) + {of}\nw = x*v\nloss L = sum(u*w)"
+    module = emit(text, tmp_path, level=level)
+    found = module.outputs({"x": np.ones(3, np.float32)}, {})
+    assert {n: found[n].dtype for n in "uwL"} == dict.fromkeys("uwL", np.dtype(np.float32))
+
+
 def test_numbers_and_lists_take_the_precision_of_the_arrays(mlp: ModuleType) -> None:
     params, data = inputs(mlp)
     mixed = {k: v.astype(np.float32) if v.ndim == 2 else v.tolist() for k, v in params.items()}

@@ -82,7 +82,8 @@ class ModelText(Notation):
         if guarded(f.written(form), node.args) is form:  # reading guards it again
             form = f.written(form)
         args = [self.ref(a) for a in node.args]
-        if node.role is Role.FLAT_ROOT and not is_flat(f.Arg(0), node.args):  # else reading a sqrt finds it again
+        flat_root = node.role is Role.FLAT_ROOT and bool(args)
+        if flat_root and not is_flat(f.Arg(0), node.args):  # else reading a sqrt finds it again
             return maths.Op("root", tuple(args))
         return self.formula(readable(form, [a.shape for a in node.args], node.shape), args)
 
