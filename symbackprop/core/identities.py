@@ -240,7 +240,7 @@ class Logarithms:
             product = reduce(mul, [aligned(row, s, full) for row, s in zip(rows, p.ins, strict=True)])
             total = build.reduce_sum(product, [k for k, c in enumerate(full) if c not in p.out])
             return self._divided(build.einsum(Pattern(("".join(c for c in full if c in p.out),), p.out), total))
-        over = [_operand(a, *part, s, p.out) for a, part, s in zip(x.args, parts, p.ins, strict=True)]
+        over = [_operand(a, *part, s, p.out, len(places)) for a, part, s in zip(x.args, parts, p.ins, strict=True)]
         shift = _added([s for _, s in over if s is not None])
         return None if shift is None else (shift, build.einsum(p, *[row for row, _ in over]))
 
@@ -431,24 +431,26 @@ def _largest(log: Node, weight: Node, shape: Shape, axes: Sequence[int]) -> Node
     return build.shift(size, axes) if axes else _finite(_held(size))
 
 
-def _operand(a: Node, log: Node | None, weight: Node, letters: str, out: str) -> tuple[Node, Node | None]:
+def _operand(a: Node, log: Node | None, weight: Node, letters: str, out: str, count: int) -> tuple[Node, Node | None]:
     """r·e^(l − s), of an operand of an einsum, and s, which is what the largest l along the axes that are summed is
-    beyond ±40: where a weight elsewhere is 0 smaller ones matter. A distribution is never large."""
+    beyond what e^l holds, of each of ``count``: where a weight elsewhere is 0 smaller ones matter. A distribution is
+    never large."""
     if log is None or plainly(a).op.distribution:
         return a, None
-    axes, graph = [k for k, c in enumerate(letters) if c not in out], a.graph
+    axes = [k for k, c in enumerate(letters) if c not in out]
     top = _largest(log, weight, a.shape, axes)
-    s = _held(graph.call("maximum", top - 40, 0) + graph.call("minimum", top + 40, 0))
+    s = a.graph.call("beyond", top * count) / count
+    least = s + a.graph.call("beyond", log - s) - 40  # what is left of the others may be e^300, of this one e^340
     kept = "".join(c for c in letters if c in out)
-    return weight * _over_shift(log, s, weight), aligned(build.squeeze(s, axes), kept, out)
+    return weight * _over_shift(log, s, weight, least), aligned(build.squeeze(s, axes), kept, out)
 
 
-def _over_shift(log: Node, s: Node, weight: Node) -> Node:
-    """e^(l − s), at most e^80 where the weight is 0: that times 0 is 0."""
+def _over_shift(log: Node, s: Node, weight: Node, least: Node | None = None) -> Node:
+    """e^(l − s); where the weight is 0, s is at least ``least``, or l − 80: this is a float, which times 0 is 0."""
     graph = log.graph
     if weight.value is None:
         zero = graph.call("equal", weight, 0)
-        s = graph.call("where", zero, graph.call("maximum", s, log - 80), s)
+        s = graph.call("where", zero, graph.call("maximum", s, log - 80 if least is None else least), s)
     return graph.call("exp", log - _held(s))
 
 

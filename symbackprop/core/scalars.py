@@ -747,6 +747,10 @@ def _limited(np: Numpy, x: Any) -> Any:
     return np.where(size > LIMIT, LIMIT * np.sign(np.real(x)), x)
 
 
+def _beyond(np: Numpy, x: Any) -> Any:
+    return np.real(x) - np.clip(np.real(x), -EXPONENT, EXPONENT)
+
+
 def _bernoulli_loss(np: Numpy, p: Any, y: Any) -> Any:
     def term(weight: Any, q: Any) -> Any:
         return np.where(np.asarray(weight) == 0, 0.0, weight * np.log(np.where(np.asarray(weight) == 0, 1.0, q)))
@@ -755,6 +759,7 @@ def _bernoulli_loss(np: Numpy, p: Any, y: Any) -> Any:
 
 
 LIMIT = 1e100  # its cube is a float, and so is that of 1e12 in float32; gates are constant beyond it
+EXPONENT = 300.0  # the square of e^300 is a float, and so is that of e^40 in float32: second derivatives have them
 POSITIVE = ((0.3, 3.0),)
 UNIT = ((-0.9, 0.9),)
 ANY = (-2.0, 2.0)
@@ -998,6 +1003,8 @@ _RECORDS = [
            public=False, guards=X * Y, note="0 where the gate y is 0, even at an infinite x"),
     Scalar("limited", opaque("limited"), _limited, (ONE,), public=False, guards=X, role=Role.LIMITED,
            note="no further from 0 than 1e100, 1e12 in float32: a factor beside gates, which are constant out there"),
+    Scalar("beyond", opaque("beyond"), _beyond, (NO,), public=False,
+           note="what an exponent is beyond ±300, in float32 beyond ±40; held constant"),
     Scalar("logit_loss", opaque("logit_loss"), _logit_loss, (call("sigmoid", X) - Y, -X),
            (ANY, (0.1, 0.9)), spelled=call("softplus", X) - Y * X, public=False,
            said=("softplus has the derivative σ, term by term",), called="binary_cross_entropy_with_logits", reads="z"),

@@ -4,6 +4,7 @@ at signs and integers, too, for which a logarithm would be NaN. How exact they a
 from __future__ import annotations
 
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from symbackprop.core.reverse import grad
 from symbackprop.derive.stable import derive_stable
 from symbackprop.model.model import Model
 from symbackprop.verify.interpreter import evaluate
+from tests.codegen.helpers import emit
 
 WRITTEN = (
     "exp(x) - 1", "3 - 3*exp(x*y)", "y + 2*exp(x) - 2 - x", "1 - cos(x)", "cos(x) - 1 + y", "cosh(x) - 1",
@@ -166,3 +168,24 @@ def test_a_sum_beside_a_number_may_be_0_in_a_logarithm(text: str) -> None:
         for one, other in zip(*(_slopes(text, w, EXPONENTS, stable) for stable in (True, False)), strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-14)
         assert all(np.isfinite(row).all() for row in _slopes(text, w, EXPONENTS*900, True))
+
+
+@pytest.mark.parametrize("exponents", [[700.0, -79.0], [700.0, -300.0], [-100.0, -600.0], [800.0, 1.0]])
+def test_in_a_product_what_is_largest_may_have_the_weight_0(exponents: list[float]) -> None:
+    w, b = np.array([[0.0, 1.0]]), np.array(exponents)[:, None]
+    model = derive_stable(Model.parse("dim N, K, M\nparam w: N x K, b: K x M\nloss L = sum(log(w @ exp(b)))")).model
+    assert model.loss_row is not None
+    rows = [model.loss_row, *grad(model.loss_row, [model.params["b"]])]
+    loss, slope = evaluate(rows, {"w": w, "b": b}, {"N": 1, "K": 2, "M": 1})
+    assert loss == pytest.approx(exponents[1], rel=1e-12)
+    np.testing.assert_allclose(slope, [[0.0], [1.0]], rtol=1e-12)
+
+
+@pytest.mark.parametrize("exponents", [[40, -45], [80, -40], [200, 150]])
+def test_in_a_product_in_float32_too(exponents: list[int], tmp_path: Path) -> None:
+    module = emit("dim N, K\nparam w: N x K, a: K\nloss L = sum(log(w @ exp(a)))", tmp_path)
+    given = {"w": np.array([[0, 1]], np.float32), "a": np.array(exponents, np.float32)}
+    with np.errstate(over="ignore"):  # the slope by a weight of 0 may be e^120
+        loss, grads = module.loss_and_grads(given, {})
+    assert loss == pytest.approx(exponents[1], rel=1e-6)
+    np.testing.assert_allclose(grads["a"], [0, 1], rtol=1e-5)

@@ -191,6 +191,12 @@ def limited(x: jax.Array) -> jax.Array:
     return jnp.clip(x, -bound, bound)
 
 
+def beyond(x: jax.Array) -> jax.Array:
+    """What an exponent x is beyond ±300, in float32 beyond ±40: e^(x - beyond(x)) and its square are floats."""
+    bound = 300 if x.dtype == jnp.float64 else 40
+    return x - jnp.clip(x, -bound, bound)
+
+
 def log_product(x: jax.Array | float, y: jax.Array | float) -> jax.Array:
     """log(x * y); of the signs, and by the logarithms of both, where the product might over- or underflow."""
     near = moderate(x, y)

@@ -156,6 +156,12 @@ def limited(x: np.ndarray) -> np.ndarray:
     return x if square <= bound**2 else np.clip(x, -bound, bound)
 
 
+def beyond(x: np.ndarray) -> np.ndarray:
+    """What an exponent x is beyond ±300, in float32 beyond ±40: e^(x - beyond(x)) and its square are floats."""
+    bound = 300 if np.asarray(x).dtype == np.float64 else 40
+    return x - np.clip(x, -bound, bound)
+
+
 def times_log(weight: np.ndarray | float, p: np.ndarray | float) -> np.ndarray:
     """weight * log(p), and 0 where the weight is 0."""
     zero = weight == 0

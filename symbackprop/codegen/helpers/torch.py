@@ -259,6 +259,12 @@ def limited(x: torch.Tensor) -> torch.Tensor:
     return torch.clip(x, -bound, bound)
 
 
+def beyond(x: torch.Tensor) -> torch.Tensor:
+    """What an exponent x is beyond ±300, in float32 beyond ±40: e^(x - beyond(x)) and its square are floats."""
+    bound = 300 if x.dtype == torch.float64 else 40
+    return x - torch.clip(x, -bound, bound)
+
+
 def log_product(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """log(x * y); of the signs, and by the logarithms of both, where the product might over- or underflow."""
     near = moderate(x, y)
