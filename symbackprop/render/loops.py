@@ -41,7 +41,7 @@ from symbackprop.render.document import Line, Step
 from symbackprop.render.factors import Factor, edge_factor
 from symbackprop.render.forward import loop_range
 from symbackprop.render.rows import Rows
-from symbackprop.render.symbols import LoopMark
+from symbackprop.render.symbols import Located, LoopMark
 
 # -- the repeated factor
 MAX_STEPS = 12  # norms of further steps are not printed
@@ -218,6 +218,12 @@ def is_shared(context: Context, group: Group) -> bool:
     return group.contributions[0].path[0].index >= len(loop.carry) + len(loop.sequences)
 
 
+def shared_within(context: Context, step: Located) -> Group | None:
+    """What the share of each step is where it comes from every step of a loop in it alone."""
+    inner = groups(step)
+    return inner[0] if len(inner) == 1 and is_shared(context, inner[0]) else None
+
+
 def shares(context: Context, group: Group, written: bool) -> Math:
     """What the steps of a loop contribute to one of its arguments: Σ_t of their shares, the stack of them, or what the
     first step hands back. ``written``: each share is written out rather than named."""
@@ -234,9 +240,9 @@ def shares(context: Context, group: Group, written: bool) -> Math:
     if not written:
         return Big("sum", (loop.index,), gradient, (loop.length,))
     step = context.by_target[leaf.id]
-    inner = groups(step)
-    if len(inner) == 1 and is_shared(context, inner[0]):  # of the steps of a loop in each step
-        return Big("sum", (loop.index,), shares(context, inner[0], written), (loop.length,))
+    inner = shared_within(context, step)
+    if inner is not None:
+        return Big("sum", (loop.index,), shares(context, inner, written), (loop.length,))
     with r.letters.at_step():  # what is the gradient of a row of the step too goes by that one's name
         number, rest = (r.split if context.owns(step) else r.term)(step.step.total)
     return r.scaled(number, Big("sum", (loop.index,), rest, (loop.length,)))

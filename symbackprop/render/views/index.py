@@ -45,7 +45,7 @@ from symbackprop.render.document import Line, Prose
 from symbackprop.render.entries import BETWEEN, Entries, Index, index_of, letters_in
 from symbackprop.render.factors import cancelling
 from symbackprop.render.jacobian_entries import jacobian_entry
-from symbackprop.render.loops import is_shared, read_as, shares, steps_through
+from symbackprop.render.loops import is_shared, read_as, shared_within, shares, steps_through
 from symbackprop.render.print.text import text
 from symbackprop.render.rules import joined, path_rules
 from symbackprop.render.symbols import Located
@@ -347,9 +347,9 @@ class IndexView(MatrixView):
         loop: Loop = group.consumer.attr
         if is_shared(self.context, group):
             step = self.context.by_target[leaf.id]
-            inner = groups(step)
-            if written and len(inner) == 1 and is_shared(self.context, inner[0]):  # a loop in each step
-                return Big("sum", (loop.index,), self._share(inner[0], index, written), (loop.length,))
+            inner = shared_within(self.context, step) if written else None
+            if inner is not None:
+                return Big("sum", (loop.index,), self._share(inner, index, written), (loop.length,))
             total_row, own = step.step.total, self.context.owns(step)
             with r.letters.at_step():
                 e = Entries(r, (*index, Letter(loop.index)))
