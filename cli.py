@@ -322,40 +322,34 @@ output_option = click.option(
 # ---------------------------------------------------------------- output
 
 
-def write_result(text: str, output: str = "-", form: str = "", kind: str = "", verdicts: bool = False) -> None:
-    """Write a result to stdout (`-`) or, whole or not at all, to a file; it ends in one newline. With a ``kind`` the
-    file holds what is made of a result in this format; ``verdicts`` have colours on a terminal."""
-    text = text.rstrip("\n") + "\n"
+def write_result(result: str | Iterable[str], output: str = "-", form: str = "", kind: str = "",
+                 verdicts: bool = False) -> None:
+    """Write a result, or its pieces as they are made, to stdout (`-`) or, whole or not at all, to a file; it ends in
+    one newline. With a ``kind`` the file holds what is made of a result in this format; ``verdicts`` have colours on a
+    terminal."""
+    pieces = ended((result,) if isinstance(result, str) else result)
     if output == "-":
-        write_stdout(text, verdicts)
-        return
-    if kind:
+        for piece in pieces:
+            write_stdout(piece, verdicts)
+    elif kind:
         from symbackprop.render.convert import made
 
-    write_file(made(text, form, kind) if kind else text, output)
+        write_file(made("".join(pieces), form, kind), output)
+    else:
+        whole = io.BytesIO()
+        whole.writelines(map(str.encode, pieces))
+        write_file(whole.getvalue(), output)
 
 
-def ended(made: Iterable[str]) -> Iterator[str]:
-    """Pieces of a text that ends in one newline."""
+def ended(pieces: Iterable[str]) -> Iterator[str]:
+    """The same, with one newline at the end."""
     newlines = ""
-    for piece in made:
+    for piece in pieces:
         whole = newlines + piece
         kept = whole.rstrip("\n")
         newlines = whole[len(kept):]
         yield kept
     yield "\n"
-
-
-def write_pieces(made: Iterable[str], output: str) -> None:
-    """Write a result as it is made; to a file whole or not at all."""
-    if output == "-":
-        for piece in made:
-            write_stdout(piece)
-        return
-    whole = io.BytesIO()
-    for piece in made:
-        whole.write(piece.encode())
-    write_file(whole.getvalue(), output)
 
 
 def write_file(content: str | bytes, output: str) -> None:
@@ -528,10 +522,7 @@ def derive(given: Given, called: dict[str, str], wrt: str | None, form: str | No
     derivation = derived(given.model(called), names, int(order), twice, jacobian, ggn)
     options["values"] = values_at(at, derivation.model)
     made = pieces(derivation, form, standalone=standalone or bool(kind), sizes=given.sizes, **options)
-    if kind:
-        write_result("".join(made), output, form, kind)
-    else:
-        write_pieces(ended(made), output)
+    write_result(made, output, form, kind)
 
 
 @cli.command()
