@@ -29,6 +29,7 @@ from symbackprop.core import formula as f
 from symbackprop.core.facts import is_arange, is_product, is_repeated, is_sum, is_view, kind
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop
+from symbackprop.core.roles import Role
 from symbackprop.derive.backprop import collected, stack_name
 
 
@@ -432,8 +433,8 @@ def kept_apart(body: Block, names: Collection[str]) -> frozenset[str]:
 
 
 def lasting(carried: Iterable[Node]) -> Iterator[Node]:
-    """The rows whose memory the next step may still read: what is carried, as a view or handed through a loop inside,
-    whose last values may be any of its first."""
+    """The rows whose memory the next step may still read: what is carried, as a view, as what a guard hands back where
+    there is nothing to guard, or handed through a loop inside, whose last values may be any of its first."""
     pending = list(carried)
     while pending:
         for row in sharing(pending.pop()):
@@ -441,3 +442,6 @@ def lasting(carried: Iterable[Node]) -> Iterator[Node]:
             if row.is_result:
                 scan: Node = row.args[0]
                 pending += scan.args[: len(scan.attr.carry)] if row.attr < len(scan.attr.carry) else ()
+            match row.form:
+                case f.Call(role=Role.NOUGHT | Role.SELECTED | Role.LIMITED, args=(f.Arg(k), *_)):
+                    pending.append(row.args[k])

@@ -312,12 +312,25 @@ loss L = sum(h[T]**3) + sum(h**2)
 """
 
 
+GUARDED = """
+dim T, N, H
+param b: N x H, r: N x H
+h[0] = zeros(N, H)
+c[0] = b
+for t in 1..T:
+    u[t] = h[t-1] + r
+    h[t] = sin(b**2)
+    c[t] = tanh(c[t-1])
+loss L = sum(sin(h[T])**2)
+"""
+
+
 @pytest.mark.parametrize("level", [0, 1, 2])
-@pytest.mark.parametrize("text", [VIEW, THROUGH], ids=["a view", "handed through a loop"])
+@pytest.mark.parametrize("text", [VIEW, THROUGH, GUARDED], ids=["a view", "handed through a loop", "handed back"])
 def test_what_is_carried_is_not_overwritten(text: str, level: int, tmp_path: Path) -> None:
     """At -O2 the array behind h[t] would be the one that the next step computes into."""
     path = tmp_path / "module.py"
-    path.write_text(codegen(Model.parse(text), level=level), encoding="utf-8")
+    path.write_text(codegen(Model.parse(text), level=level, hvp=True), encoding="utf-8")
     report = verify_file(path)
     assert report.passed, report.text()
 
