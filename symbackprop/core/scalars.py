@@ -748,7 +748,7 @@ def _limited(np: Numpy, x: Any) -> Any:
 
 
 def _beyond(np: Numpy, x: Any) -> Any:
-    return np.real(x) - np.clip(np.real(x), -EXPONENT, EXPONENT)
+    return np.real(x) - np.minimum(np.maximum(np.real(x), -EXPONENT), EXPONENT)
 
 
 def _bernoulli_loss(np: Numpy, p: Any, y: Any) -> Any:
