@@ -123,6 +123,7 @@ def test_names_that_cannot(text: str, said: str) -> None:
     [
         ("mean(cross_entropy(softmax(X @ W), y))", "cross_entropy takes logits"),
         ("mean(binary_cross_entropy_with_logits(sigmoid(X @ v), 1))", "binary_cross_entropy_with_logits takes logits"),
+        ("sum(v' * b)".replace("b", "v"), "v.T * v is a product of entries, v @ v their sum"),
         ("sum(y - mean(X, axis=1, keepdims=True))", "is N x N, every entry with every other"),
         ("sum(mean(X, axis=1, keepdims=True) * mean(X, axis=1))", "is N x N, every entry with every other"),
     ],

@@ -130,6 +130,10 @@ READ = [
     ("f(z) = z^2 + g(z)\ng(z) = 2*z\nloss L = f(b)", "loss L = b^2 + 2*b"),
     ("sd = X.std(0, ddof=1)\nloss L = sum(sd)", "sd = std(X, 0, ddof=1)\nloss L = sum(sd)"),
     ("loss L = sum(np.cumsum(X)) + np.cumsum(w)[-1]", "loss L = sum(cumsum(flatten(X))) + cumsum(w)[-1]"),
+    ("loss L = sum(w %% 2 + w %/% lam - 3 %% (b))", "loss L = sum(w % 2 + w // lam - 3 % (b))"),
+    ("loss L = sum(w * eˣ) + e⁻²ᵇ".replace("eˣ", "eʷ"), "loss L = sum(w * exp(w)) + exp(-2*b)"),
+    ("loss L = sum(wᵇ + wᵇ⁺¹ + ⌊w⌋ - ⌈w⌉)", "loss L = sum(w^b + w^(b+1) + floor(w) - ceil(w))"),
+    ("loss L = ∏(w) + ∛(b)", "loss L = prod(w) + np.cbrt(b)"),
 ]
 
 
@@ -169,6 +173,14 @@ CORRECTED = [
     ("loss L = Σᵢ (wᵢ₊₁ − wᵢ)²", "loss L = sum((w[1:] - w[:-1])^2)"),
     (r"loss L = w^\top \Sigma^{-1} w".replace("\\Sigma", "W"), "loss L = w.T @ inv(W) @ w"),
     (r"loss L = \max(0, 1 - b)", "loss L = max(0, 1 - b)"),
+    (r"q = \sum_d X_{nd} w_d", 'q = einsum("nd,d->n", X, w)'),
+    (r"output q = \frac{1}{2} \sum_k W_{ik} X_{nk}", 'output q = (1/2) * einsum("ik,nk->in", W, X)'),
+    (r"q = w^{2}b", "q = w^2 * b"),
+    (r"loss L = -\log \sum_i e^{w_i}", "loss L = -log(sum(exp(w)))"),
+    ("q = W⁻¹w", "q = inv(W) @ w"), ("q = W⁻¹", "q = inv(W)"), ("q = X⁻¹", "q = (1/X)"),
+    (r"q = W \ w", "q = solve(W, w)"), (r"q = W\w", "q = solve(W, w)"),
+    ("q = w ~= 1", "q = w != 1"), ("q = ¬(w > 1)", "q = (1 - (w > 1))"),
+    ("q = w ⊗ y", "q = outer(w, y)"), ("loss L = ⟨w, w⟩ + b", "loss L = sum(w * w) + b"),
     ("loss L = −Σᵢ log σ(yᵢ·wᵀXᵢ)", "loss L = -sum(log(sigmoid(y*(X @ w))))"),
     ("loss L = (b − lam)² ÷ 2 × b", "loss L = (b - lam)^2 / 2 * b"),
     ("loss L = sum(w .- 2 .* w ./ (1 .+ w.^2))", "loss L = sum(w - 2 * w / (1 + w^2))"),

@@ -18,7 +18,7 @@ from symbackprop.model.text.evaluate import Evaluator
 from symbackprop.model.text.expressions import one_formula, read_values
 from symbackprop.model.text.guess import guessed
 from symbackprop.model.text.header import read_header
-from symbackprop.model.text.meant_lines import commented, expected, in_reals
+from symbackprop.model.text.meant_lines import commented, expected, in_reals, solved
 from symbackprop.model.text.scope import ModelScope
 from symbackprop.model.text.statements import parse_statements
 from symbackprop.model.text.tokens import physical_lines
@@ -115,7 +115,8 @@ def _corrected(error: ModelError, place: Place, lines: Sequence[str], read: Call
         return
     if latex:
         before, after = "", ""
-        texts = [*dict.fromkeys(plain_latex(in_reals(line, place), capitals) for capitals in (True, False))]
+        written = (plain_latex(in_reals(line, place), capitals) for capitals in (True, False))
+        texts = [*dict.fromkeys([*written, solved(line, place)])]
     for text in texts:
         right = before + text.replace("…", there) + after if isinstance(text, str) else text(line, place)
         others = [right if k == place.line else old for k, old in enumerate(lines, 1)]

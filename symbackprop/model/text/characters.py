@@ -18,7 +18,7 @@ _SIGNS = {
     "∘": "*",
     "◦": "*", "∗": "*", "÷": "/", "∕": "/", "⁄": "/", "’": "'", "′": "'", "‘": "'", "ᵀ": ".T", "⊤": ".T",
     "≥": ">=", "≤": "<=", "≠": "!=", "½": "(1/2)", "¼": "(1/4)", "¾": "(3/4)", "⅓": "(1/3)", "√": "sqrt", "Σ": "sum",
-    "∑": "sum", "𝟙": "1",
+    "∑": "sum", "∏": "prod", "∛": "cbrt", "⌊": "floor(", "⌋": ")", "⌈": "ceil(", "⌉": ")", "∞": "inf", "𝟙": "1",
     "𝟏": "1", "“": '"', "”": '"', "＝": "=", "（": "(", "）": ")",
 }
 OUTER = "⊗"
@@ -35,8 +35,13 @@ MARKS = {mark: accent for accent, (mark, _) in ACCENTS.items()}
 _POWER = re.compile(r"[⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
 # ‖w‖²₂ and w²₁: what is lowered belongs to what is raised; not A⁻¹ᵢⱼ, an entry of the inverse
 _BOTH = re.compile(rf"(?<![⁻⁰¹²³⁴⁵⁶⁷⁸⁹])([⁰¹²³⁴⁵⁶⁷⁸⁹]+)({_LOW}+)")
+# eˣ, xⁿ and e⁻²ˣ: raised letters, not the ᵀ of a transpose
+_LIFTED = "⁺⁻⁰¹²³⁴⁵⁶⁷⁸⁹"
+_RAISED_WORD = re.compile(rf"((?<!\w)e)?(?<=[\w)\]])([{_LIFTED}]*[ᵃ-ᵡⁿⁱʰ-ʸˠ-ˤ][{_LIFTED}ᵃ-ᵡⁿⁱʰ-ʸˠ-ˤ]*)")
 # mu <- X %*% b of R, x := y of algorithms, and ‖A‖²_F, whose order belongs to the bars
-_FOREIGN_SIGNS = re.compile(r"<-|:=|%\*%|%o%|\|\^2_")
+_FOREIGN_SIGNS = re.compile(r"<-|:=|%\*%|%o%|%/%|%%|\|\^2_")
+# R's remainder and whole quotient, between values; %% behind a formula begins a comment of Matlab's
+_OF_WHOLE = re.compile(r"(?<=[\w)\]])(\s*)%(/?)%(\s*)(?=-?[\d.]+|[(]|[A-Za-z]\w*\s*(?:$|[-+*/^()\[\],]))")
 _ARROW = re.compile(r"^(\s*(?:(?:loss|output)\s+)?[^\W\d]\w*(?:\[[^\[\]]*\])?\s*)(?:<-|:=|←|≔)")
 _OF_ONE = r"([\w.]+(?:\([^()]*\))?(?:\[[^\[\]]*\])?)"
 _OUTER = re.compile(rf"(?<![\w.]){_OF_ONE}\s*%o%\s*{_OF_ONE}")  # of R
@@ -74,12 +79,14 @@ def readable(line: str) -> str:
 
 
 def _formula(text: str) -> str:
-    text = _RANGE.sub(r"\1", _RAISED_ORDER.sub(r"\2\1", text.replace("%*%", " @ ")))
+    text = _OF_WHOLE.sub(lambda found: found[1] + ("//" if found[2] else "%") + found[3], text.replace("%*%", " @ "))
+    text = _RANGE.sub(r"\1", _RAISED_ORDER.sub(r"\2\1", text))
     if text.isascii():
         return text
     text = unicodedata.normalize("NFC", text)
     text = _EXPECTED.sub(r"mean(\1)", text)
     text = _IN_REALS.sub(_declared, text)
+    text = _RAISED_WORD.sub(_raised_word, text)
     text = _BOTH.sub(r"\2\1", _PLAIN_ROOT.sub(lambda found: f"sqrt({found[1]})" if found[1] else "sqrt", text))
     text = _RAISED.sub(lambda found: found["inverse"] or _power(found) + _gap(found), text)
     text = _SUM.sub(r"sum(\1)", _LOWERED.sub(_indexed, text))
@@ -95,6 +102,12 @@ def _declared(found: re.Match[str]) -> str:
 def _gap(raised: re.Match[str]) -> str:
     """What keeps ``a²b`` from being a^(2b): only the 2 is raised."""
     return " " if raised.string[raised.end() : raised.end() + 1].isalpha() else ""
+
+
+def _raised_word(match: re.Match[str]) -> str:
+    """``exp(x)`` for eˣ, ``a^(n+1)`` for aⁿ⁺¹; one letter needs no brackets."""
+    word = unicodedata.normalize("NFKC", match[2].translate(_SUPER))
+    return f"exp({word})" if match[1] else f"^{word} " if len(word) == 1 else f"^({word})"
 
 
 def _indexed(match: re.Match[str]) -> str:
@@ -214,10 +227,11 @@ _REWRITTEN = [(re.compile(pattern), text) for pattern, text in (
     (rf"(?<![A-Za-z0-9_])(?={_BRACKETS}\s*\^\s*\{{\s*-\s*1)(\([^()]*(?<![A-Za-z\\])[A-Z](?![A-Za-z])[^()]*\))"
      r"\s*\^\s*\{\s*-\s*1\s*\}", r"inv\1"),
     (r"_\{(\w+)\}", r"_\1"),
+    (r"(?<=\^)\{(\w+)\}(?=[A-Za-z\\(])", r"\1 "),
     (r"(?<=\^)\{(\w+)\}", r"\1"),
     (rf"\\({_FUNCTIONS})\s*\^\s*(\d+)\s*(\\?[A-Za-z]\w*)(?!\w|\s*[(^{{])", r"\\\1(\3)^\2"),
     (rf"\\({_FUNCTIONS})\s+(\\?[A-Za-z]\w*\s*\^\s*\d+)(?!\w|\s*[(^{{])", r"\\\1(\2)"),
-    (rf"\\({_FUNCTIONS})\s+(\\?[A-Za-z0-9]\w*)(?!\w|\s*[(^{{])", r"\\\1(\2)"),
+    (rf"\\({_FUNCTIONS})\s+(?!\\(?:sum|prod))(\\?[A-Za-z0-9]\w*)(?!\w|\s*[(^{{])", r"\\\1(\2)"),
 )]
 _FRACTION = re.compile(rf"\\[dt]?frac\s*(?:{_BRACES}\s*{_BRACES}|(\d)\s*(\d))")
 _OF_CALL = re.compile(rf"\\({_FUNCTIONS})\s+(?=((?!\\left)\\?[A-Za-z]\w*\s*{_BRACKETS}))")
@@ -234,6 +248,7 @@ _FROM, _UP_TO = r"(?:\s*_\s*(?:\{\s*(\w)\s*(?:=\s*(\d+)\s*)?\}|(\w)))?", r"(?:\s
 _A_SUM = rf"\\(sum|prod)(?![A-Za-z])(?:\s*\\limits)?{_FROM}{_UP_TO}"
 _SUM_OF, _SUMS = re.compile(rf"{_A_SUM}(?!\s*[_^])"), re.compile(rf"(?:{_A_SUM}\s*)+(?!\s*[_^])")
 _LEFT = re.compile(r"^(\s*(?:(?:loss|output)\s+)?\\?[A-Za-z]+)_([ijkmn]{1,2})(\s*=(?!=))(.*)$")
+_NO_SCRIPT = re.compile(r"^(\s*(?:(?:loss|output)\s+)?\\?[A-Za-z]\w*\s*=(?!=))(.*einsum\(.*)$")
 _ENTRY = r"\\?[A-Za-z]+\d*_[a-z]{1,3}(?![A-Za-z0-9])"
 _OF_FACTORS = re.compile(rf"\s*({_ENTRY}(?:\s*(?:\\cdot|\\times|\*|·)?\s*{_ENTRY})*)\s*")
 _CAPITAL = re.compile(r"(?<![\w\\.])[A-Z]\w*(?!\w|\s*\()")
@@ -248,7 +263,7 @@ def plain_latex(text: str, capitals: bool = False) -> str:
     text = _ROOT_OF.sub("", text)
     while _FRACTION.search(text):
         text = _FRACTION.sub(_divided, text)
-    text = _entry_by_entry(_summed(_contracted(_of_calls(text)), capitals), capitals)
+    text = _entry_by_entry(_of_calls(_summed(_contracted(_of_calls(text)), capitals)), capitals)
     text = re.sub(r"\\([A-Za-z]+)(?=((?:\s*\^\s*\d+)?\s*[({])?)", _command, text)
     return _SQUARED.sub(r"\1(\2 @ \2)", text.replace("{", "(").replace("}", ")"))
 
@@ -355,10 +370,19 @@ def _neighbours(body: str, index: str, begin: re.Match[str]) -> str | None:
 def _entry_by_entry(text: str, capitals: bool) -> str:
     """``s_i = e^{z_i} / sum(e^z)`` as an equation of whole arrays; as it is where one of them may be a matrix."""
     found = _LEFT.match(text)
-    if found is None or _counted(found[4]) != {found[2]} or (
-            len(found[2]) == 1 and _CAPITAL.search(re.sub(rf"{_ROW}|einsum\([^()]*\)", " ", found[4]))):
+    left, script, right = (found[1] + found[3], found[2], found[4]) if found is not None else _without_script(text)
+    if not script or _counted(right) != {script} or (
+            len(script) == 1 and _CAPITAL.search(re.sub(rf"{_ROW}|einsum\([^()]*\)", " ", right))):
         return text
-    return found[1] + found[3] + _entrywise(found[4], found[2], capitals)
+    return left + _entrywise(right, script, capitals)
+
+
+def _without_script(text: str) -> tuple[str, str, str]:
+    """The left side, the indices of all that stands behind it, and that, of a sum of products whose left side names no
+    index: ``z = \\sum_d X_{nd} w_d``."""
+    found = _NO_SCRIPT.match(text)
+    scripts = [*_counted(found[2])] if found is not None else []
+    return (found[1], scripts[0], found[2]) if found is not None and len(scripts) == 1 else ("", "", "")
 
 
 def _with_index(text: str, index: str) -> list[str]:

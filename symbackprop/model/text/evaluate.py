@@ -113,9 +113,12 @@ class Evaluator:
         return lift(self.operand(expr), self.graph)
 
     def chain(self, expr: tree.Chain) -> Value:
-        value, terms = self.operand(expr.first), None
+        value, terms, left = self.operand(expr.first), None, expr.first
         for sign, part in expr.rest:
             right = self.operand(part)
+            for warning in warnings.of_transposed(sign, left, value, right):
+                self.scope.remark(warning)
+            left = part
             if isinstance(value, Node) and isinstance(right, Node):
                 terms = terms or Terms(value)
                 if terms.takes(sign, right):

@@ -92,6 +92,14 @@ def rewritten(pattern: str, new: str | Callable[[re.Match[str]], str]) -> Callab
 
 
 factorial = rewritten(r"(\w+|\([^()]*\))!(?!=)", r"factorial(\1)")
+inverse = rewritten(r"([A-Za-z]\w*|\([^()]*\))⁻¹[ ]*(?=([\w(])?)",  # K⁻¹w
+                    lambda found: f"inv({found[1].strip('()')})" + (" @ " if found[2] else " "))
+reciprocal = rewritten(r"([A-Za-z]\w*|\([^()]*\))⁻¹", r"(1/\1)")
+unequal = rewritten(r"~=", "!=")  # of Matlab
+solved = rewritten(r"(\w+|\([^()]*\))\s*\\\s*(\w+|\([^()]*\))", r"solve(\1, \2)")  # A \ b
+outer_product = rewritten(r"(\w+)\s*⊗\s*(\w+)", r"outer(\1, \2)")
+inner_product = rewritten(r"⟨([^,⟨⟩]*),\s*([^,⟨⟩]*)⟩", r"sum(\1 * \2)")
+negated = rewritten(r"¬\s*(\w+|\([^()]*\))", r"(1 - \1)")
 expected = rewritten(rf"\bE\s*{INDEX}", r"mean(\1)")  # E[a]
 without_word = rewritten(r"^(\s*)\w+\s+", r"\1")  # the first one
 without_output = rewritten(r"\boutput\s+(?=\w+\s*=)", "")  # equations for what the line calls outputs

@@ -17,7 +17,20 @@ from symbackprop.errors import Meant, ModelError, NameProblem, Place, SyntaxProb
 from symbackprop.model.names import check_name
 from symbackprop.model.text.brackets import unopened
 from symbackprop.model.text.characters import readable
-from symbackprop.model.text.meant_lines import combined_conditions, factorial, left_out, opposite, with_point
+from symbackprop.model.text.meant_lines import (
+    combined_conditions,
+    factorial,
+    inner_product,
+    inverse,
+    left_out,
+    negated,
+    opposite,
+    outer_product,
+    reciprocal,
+    solved,
+    unequal,
+    with_point,
+)
 
 NAME, NUMBER, STRING, SIGN, END = "name", "number", "string", "sign", "end of line"
 MAX_TEXT = 4_000_000
@@ -48,7 +61,9 @@ _HINTS = {
     "|": "log|K| is logdet(K), and conditions are combined with maximum(a > 0, b > 0)",
     "√": "what stands under it takes brackets: √(2*x), or √(2)*x",
     "⁻": "A⁻¹ is inv(A), the inverse matrix, or 1/A, of every entry",
-    "\\": "a line goes on inside brackets, without a backslash",
+    "\\": "a line goes on inside brackets, without a backslash, and A \\ b of Matlab's is solve(A, b)",
+    "⊗": "it may be outer(a, b), kron(a, b) or a * b: write which", "⟨": "⟨a, b⟩ is sum(a * b)",
+    "¬": "the opposite of a condition is 1 - a",
     '"': "the string is not closed; strings take one pair of double quotes on one line",
 }
 
@@ -316,7 +331,8 @@ def _refuse_invisible(raw: str, number: int) -> None:
 
 
 _MEANT: Mapping[str, Sequence[Meant]] = {  # what may be meant by signs that mean nothing here
-    "&": (combined_conditions,), "~": (opposite,), "!": (opposite, factorial),
+    "&": (combined_conditions,), "~": (opposite, unequal), "!": (opposite, factorial), "⁻": (inverse, reciprocal),
+    "\\": (solved,), "⊗": (outer_product,), "⟨": (inner_product,), "¬": (negated,),
 }
 
 

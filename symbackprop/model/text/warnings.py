@@ -38,6 +38,14 @@ def of_operator(sign: str, a: Any, b: Any, function: str = "") -> Iterator[str]:
                    f"{label(column)} is {shape_text(column.shape)}, {label(row)} is {shape_text(row.shape)}")
 
 
+def of_transposed(sign: str, expr: tree.Expr, a: Any, b: Any) -> Iterator[str]:
+    """``x' * y`` of two vectors, which is a number on paper and in Matlab."""
+    vectors = isinstance(a, Node) and isinstance(b, Node) and a.ndim == b.ndim == 1
+    if sign == "*" and vectors and isinstance(expr, tree.Transpose):
+        yield (f"a vector has no other side: {label(a)}.T * {label(b)} is a product of entries, "
+               f"{label(a)} @ {label(b)} their sum")
+
+
 def of_first_steps(statements: Sequence[tree.Statement], arrays: Collection[str]) -> Iterator[tuple[int, str]]:
     """The line of ``a[1] = u[1]`` above a loop that reads u[t], and what is said of it: entries are counted from 0
     there and from 1 in the loop, which reads the same one again."""
