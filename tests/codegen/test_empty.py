@@ -92,3 +92,23 @@ def test_what_a_loop_of_no_step_hands_on_is_an_array_of_its_own(text: str, level
     arrays += [*upstream.values()] if isinstance(upstream, dict) else []
     shared = [(k, j) for k, a in enumerate(arrays) for j, b in enumerate(arrays[:k]) if np.shares_memory(a, b)]
     assert not shared
+
+
+UNREAD = [
+    (HEAD + "h[0] = v\nfor t in 1..T:\n    h[t] = tanh(x[t] * w)\nloss L = sum(h[T] ** 2)", "v"),
+    (HEAD + "h[T+1] = v\nfor t in T..1:\n    h[t] = tanh(x[t] * w)\nloss L = sum(h[1] ** 2)", "v"),
+    (HEAD + "h[0] = v\nfor t in 1..T:\n    h[t] = tanh(x[t] * w)\n    s[t] = h[t] * x[t]\n"
+     "loss L = sum(h[T] ** 2) + sum(s)", "v"),
+]
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize(("text", "start"), UNREAD)
+def test_after_no_step_a_state_is_what_it_began_with_though_no_step_reads_it(
+    text: str, start: str, level: int, tmp_path: Path
+) -> None:
+    model, params, data = given(text)
+    loss, grads = emit(model, tmp_path, level=level).loss_and_grads(params, data)
+    assert loss == np.vdot(params[start], params[start])
+    np.testing.assert_array_equal(grads[start], 2 * params[start])
+    np.testing.assert_array_equal(grads["w"], 0)

@@ -112,11 +112,14 @@ class BodyScope(Scope):
     def _carried(self, name: str) -> Node:
         """The leaf that holds the value of the step before, beginning with ``h[0]``."""
         if name not in self.carry:
-            begin = self.last + 1 if self.reverse else self.first - 1
-            initial = self._initial(name, begin)
+            initial = self._initial(name, self._begin())
             leaf = body_leaf(self.graph, self._before(name), initial.shape, kind=initial.kind)
             self.carry[name] = leaf, initial
         return self.carry[name][0]
+
+    def _begin(self) -> sp.Expr:
+        """The place before the first step."""
+        return self.last + 1 if self.reverse else self.first - 1
 
     def _initial(self, name: str, begin: sp.Expr) -> Node:
         """``h[0]``, perhaps spelled h0, of the nearest place around the loop that has it."""
@@ -133,7 +136,7 @@ class BodyScope(Scope):
 
     def begun_with_numbers(self) -> str:
         """What is to be said of an array that begins as one number, where shapes do not fit."""
-        begin = short(self.last + 1 if self.reverse else self.first - 1)
+        begin = short(self._begin())
         names = [f"{name}[{begin}]" for name, (_, initial) in self.carry.items() if not initial.ndim]
         return "".join(f"; {name} is one number: write {name} = zeros(…) with the sizes of the array" for name in names)
 
@@ -208,6 +211,7 @@ class BodyScope(Scope):
 
     def close(self) -> None:
         """Make the scan, and its names known outside."""
+        self._carry_what_begins()
         for name in self.carry:
             if name not in self.rows:
                 raise NameProblem(f"{self._before(name)} is read, but {name}[{self.counter}] is not assigned")
@@ -226,6 +230,15 @@ class BodyScope(Scope):
         places = {name: k for k, name in enumerate(self.carry)}
         for name, row in closed.items():
             self.outside.loops[name] = LoopResult(scan, row, self.first, self.last, places.get(name), name in moving)
+
+    def _carry_what_begins(self) -> None:
+        """Carries what has a value before the first step, read or not: after 0 steps ``h[T]`` is ``h[0]``."""
+        begin = self._begin()
+        for name, row in self.rows.items():
+            if self.varies(row) and begin in self.top.families.get(name, {}):
+                initial = self._initial(name, begin)
+                if (initial.shape, initial.kind) == (row.shape, row.kind):
+                    self._carried(name)
 
 
 def _bounds(start: Any, stop: Any) -> tuple[bool, sp.Expr, sp.Expr]:
