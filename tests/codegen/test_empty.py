@@ -99,6 +99,7 @@ UNREAD = [
     (HEAD + "h[T+1] = v\nfor t in T..1:\n    h[t] = tanh(x[t] * w)\nloss L = sum(h[1] ** 2)", "v"),
     (HEAD + "h[0] = v\nfor t in 1..T:\n    h[t] = tanh(x[t] * w)\n    s[t] = h[t] * x[t]\n"
      "loss L = sum(h[T] ** 2) + sum(s)", "v"),
+    (HEAD + "h[0] = v\nfor t in 1..T:\n    h[t] = tanh(w)\nloss L = sum(h[T] ** 2)", "v"),
 ]
 
 

@@ -65,6 +65,30 @@ def test_what_nothing_reads_of_a_loop_stands_where_it_was_declared() -> None:
     assert first_difference(model, Model.parse(UNREAD.replace("r[t] = k", "r[t] = w"))) == "L"
 
 
+CONSTANT = """dim N, H, T
+data x: N x H, z: T x N
+param W: H x H
+for t in 1..T:
+    u[t] = tanh(x) * (x @ W)
+    v[t] = z[t]**2
+g[0] = zeros(N)
+f[0] = zeros(N, H)
+for t in 1..T:
+    g[t] = g[t-1] * z[t]
+    f[t] = tanh(x)
+    w = sum(x)
+loss L = sum(x @ W)"""
+
+
+@pytest.mark.parametrize("loss", ["", " + sum(u)", " + sum(f[T])", " + sum(g[T]) * sum(w)"])
+def test_what_a_loop_assigns_stands_in_the_text_read_or_not_and_the_same_at_all_steps_or_not(loss: str) -> None:
+    model = Model.parse(CONSTANT + loss)
+    again = Model.parse(to_text(model))
+    found, wanted = again.intermediates(), model.intermediates()
+    assert {n: row.shape for n, row in found.items()} == {n: row.shape for n, row in wanted.items()}
+    assert to_text(again) == to_text(model)
+
+
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(model_texts())
 def test_random_models(text: str) -> None:

@@ -235,7 +235,7 @@ class BodyScope(Scope):
         """Carries what has a value before the first step, read or not: after 0 steps ``h[T]`` is ``h[0]``."""
         begin = self._begin()
         for name, row in self.rows.items():
-            if self.varies(row) and begin in self.top.families.get(name, {}):
+            if begin in self.top.families.get(name, {}):
                 initial = self._initial(name, begin)
                 if (initial.shape, initial.kind) == (row.shape, row.kind):
                     self._carried(name)

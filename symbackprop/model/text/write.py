@@ -58,6 +58,7 @@ def to_text(model: Model, header: bool = True) -> str:
         writer = Writer(model)
         for group in _groups(model.statements):
             lines += writer.lines(group)
+        lines += [line.text for line in writer.unread()]
     lines += [f'notation {writer.spelled(name)} = "{latex}"' for name, latex in model.notation_of.items()]
     return "\n".join(lines) + "\n"
 
@@ -128,9 +129,10 @@ class Writer:
         self.taken = {*model.graph.names, *model.sizes, *model.functions}
         self.notation = ModelText(self.names, [*self.taken])
         self.notation.pending = {row.id for row in model.equations.values()}
-        order = written_rows(list(model.equations.values()))
+        self.stacks = self._unread()
+        order = written_rows([*model.equations.values(), *self.stacks])
         self.loops = Loops(self, order)
-        self.extra: set[int] = set()
+        self.extra = self._constant_in_loops()
         for node in lines_of_their_own(order, self.loops.sequences, self._in_place):
             self.names[node.id] = self.fresh("t1")
             self.extra.add(node.id)
@@ -164,7 +166,29 @@ class Writer:
 
     def equations(self) -> list[Line]:
         """All lines of equations and loops."""
-        return [e for s in self.model.statements if s.keyword in EQUATIONS for e in self.equation(s.keyword, s.name)]
+        said = [e for s in self.model.statements if s.keyword in EQUATIONS for e in self.equation(s.keyword, s.name)]
+        return said + self.unread()
+
+    def _constant_in_loops(self) -> set[int]:
+        """Rows that say what a loop assigns and is the same at all steps; a name that is taken is that of a state, or
+        of the first value of one, which the loop says."""
+        rows = [(name, stack()) for name, stack in self.model.stacks.items() if name not in self.taken]
+        found = {row.id: name for name, row in rows if row.name is None and row.args and not is_stack(row)}
+        self.names |= found
+        self.taken |= {*found.values()}
+        return {*found}
+
+    def _unread(self) -> list[Node]:
+        """What loops assign that neither an equation nor the body of a loop which one reads has a line for; what is
+        the same at all steps first."""
+        read = written_rows(list(self.model.equations.values()))
+        seen = {n.id for n in read if n.is_loop or not is_stack(n)}
+        rows = [stack() for name, stack in self.model.stacks.items() if name not in self.model.graph.names]
+        return sorted((r for r in rows if (r.args[0].id if is_stack(r) else r.id) not in seen), key=is_stack)
+
+    def unread(self) -> list[Line]:
+        """The lines of those."""
+        return [e for row in self.stacks for inner in self._pending(row) for e in self._inner(inner)]
 
     def equation(self, keyword: str, name: str) -> list[Line]:
         """An equation, after the loops and the rows with lines of their own that it is the first to need."""
