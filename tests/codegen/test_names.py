@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from symbackprop.codegen import codegen
+from symbackprop.codegen.module import require_imports
 from symbackprop.codegen.names import Scope, escape, reserved
 from symbackprop.core.functions import sum as total
 from symbackprop.core.functions import tanh
@@ -23,7 +24,8 @@ from tests.sweeps import few_in_ci
 AWKWARD = ["np", "params", "data", "cache", "grads", "upstream", "dtype", "dtypes", "sizes", "arrays", "rng", "dims",
            "forward", "backward", "outputs", "NAME", "MODEL", "PARAMS", "DATA", "DTYPE", "dict", "float", "range",
            "len", "tuple", "set", "map", "type", "print", "softmax", "sigmoid", "scaled", "returned", "check_names",
-           "read", "at", "chosen", "t1", "t2", "p", "self", "__name", "loss", "match", "t", "T"]
+           "read", "at", "chosen", "t1", "t2", "p", "self", "__name", "loss", "match", "t", "T",
+           "S", "I", "E", "O", "C", "pi", "oo", "beta", "gamma", "zeta", "Symbol"]  # the last are names of SymPy
 WORDS = sorted({*AWKWARD, *reserved()} - {*keyword.kwlist})
 WORDS = [word for word in WORDS if not word.startswith("_") and word != "int"]  # int is a word of the model text
 ROLES = {
@@ -131,6 +133,14 @@ def test_nothing_a_user_writes_ends_a_string(nasty: str, tmp_path: Path) -> None
     assert module.loss_and_grads({"x": 3.0}, {})[1]["x"] == 6
     imports = [node for node in ast.walk(ast.parse(text)) if isinstance(node, (ast.Import, ast.ImportFrom))]
     assert [ast.unparse(node) for node in imports] == ["import numpy as np"]
+
+
+@pytest.mark.parametrize("line", ["import os", "import numpy", "from os import path", "    import numpy as np, os"])
+def test_no_module_that_imports_anything_else_is_written(line: str) -> None:
+    for allowed in (["import numpy as np"], ["import jax", "import jax.numpy as jnp"]):
+        require_imports(ast.walk(ast.parse("\n".join(allowed))), allowed)
+        with pytest.raises(AssertionError, match="in line 2"):
+            require_imports(ast.walk(ast.parse(f"def f():\n    {line.strip()}")), allowed)
 
 
 def test_notation_lines_survive_in_the_model_text(tmp_path: Path) -> None:

@@ -133,6 +133,13 @@ def test_byte_order_mark_and_windows_lines(here: Path) -> None:
     assert described(load("win.sbp")) == described(load("net.sbp"))
 
 
+def test_tabs(here: Path) -> None:
+    text = "data x\nparam w\nfor t in 1..2:\n    z[t] = w * x\nloss L = z[2]\n"
+    (here / "tabs.sbp").write_text(text.replace("    ", "\t").replace(" = ", "\t=\t").replace("data x", "data\tx"))
+    (here / "blanks.sbp").write_text(text)
+    assert described(load("tabs.sbp")) == described(load("blanks.sbp"))
+
+
 def test_too_long(here: Path) -> None:
     (here / "long.sbp").write_text("# " + "a" * 4_000_000)
     with pytest.raises(SyntaxProblem, match="at most 4000000 are read"):
