@@ -21,7 +21,7 @@ from symbackprop.core.loops import Loop
 from symbackprop.core.registry import OPS
 from symbackprop.core.roles import Role
 from symbackprop.core.scalars import TABLE
-from symbackprop.core.shapes import evaluate_dim, evaluate_shape
+from symbackprop.core.shapes import dim_text, evaluate_dim, evaluate_shape
 from symbackprop.core.sizes import in_numbers, number
 from symbackprop.errors import ModelError, ShapeError
 from symbackprop.verify.cost import cost_of, require_room
@@ -193,6 +193,9 @@ def _shaped(step: Step, value: Array) -> Array:
         return value
     if isinstance(step.row.attr, Kernel):
         return np.broadcast_to(value, step.shape)
+    below = next((f"{dim_text(d)} = {n}" for d, n in zip(step.row.shape, step.shape, strict=True) if n < 0), None)
+    if below is not None:
+        raise ShapeError(f"the sizes are too small: {below} has to be 0 or more")
     raise ShapeError(
         f"{label(step.row)} ({step.row.op.name}) computes an array of shape {np.shape(value)}, declared {step.shape}"
     )

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from symbackprop import Model, load, mean, reshape, sqrt, verify
 from symbackprop.codegen import codegen
+from symbackprop.errors import ShapeError
 from symbackprop.verified import verify_source
 from symbackprop.verify.interpreter import evaluate
 from symbackprop.verify.sampling import draw
@@ -172,6 +173,16 @@ def test_slices_stay_inside_their_arrays(tmp_path: Path, level: int) -> None:
     module = emit("dim N, K\ndata k: K\nparam x: N\nloss L = sum(x[:K] * k)", tmp_path, level=level)
     with pytest.raises(ValueError, match="a slice leaves its array: K = 6 is more than N = 5"):
         module.forward(params, {"k": np.ones(6)})
+
+
+def test_a_loop_that_would_begin_behind_its_end_says_so(tmp_path: Path) -> None:
+    text = "dim T\ndata x: T\nparam w\nh[2] = 0\nfor t in 3..T:\n    h[t] = w * h[t-1] + x[t]\nloss L = sum(h)"
+    module, says = emit(text, tmp_path), r"the sizes are too small: T - 2 = -1 has to be 0 or more"
+    assert module.forward({"w": 2.0}, {"x": np.ones(2)})[0] == 0
+    with pytest.raises(ValueError, match=says):
+        module.forward({"w": 2.0}, {"x": np.ones(1)})
+    with pytest.raises(ShapeError, match=says):
+        evaluate([Model.parse(text).graph.names["L"]], {"x": np.ones(1), "w": 2.0})
 
 
 def test_a_quotient_as_a_declared_size_shows_its_divisor(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import product
 from pathlib import Path
 from random import Random
@@ -88,7 +89,7 @@ def test_emitted_of_symbolic_sizes(tmp_path: Path, part: slice, target: str) -> 
             agrees(module, [part], size)
             taken.append(size)
         except ValueError as error:
-            assert "a slice leaves its array" in str(error)
+            assert re.match("a slice leaves its array|the sizes are too small", str(error))
     assert taken
 
 
