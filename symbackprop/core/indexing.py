@@ -26,6 +26,7 @@ def getitem(a: Node, key: Any) -> Node:
     if sum(k is not None for k in keys) > a.ndim:
         raise ShapeError(f"too many indices for {label(a)} ({shape_text(a.shape)})")
     _refuse_apart(keys)
+    _refuse_beside(keys)
     axis, integers = 0, list[tuple[int, Node]]()
     for k in keys:
         integers += [(axis, k)] if isinstance(k, Node) else []
@@ -77,6 +78,14 @@ def _refuse_apart(keys: list[Any]) -> None:
                          f"after the other, {other}")
 
 
+def _refuse_beside(keys: list[Any]) -> None:
+    """Refuse a list of places beside another index, which NumPy would take together."""
+    chosen = [k for k in keys if k is not None and not isinstance(k, slice)]
+    if len(chosen) > 1 and any(isinstance(k, list) for k in chosen):
+        raise ShapeError("a list of places stands beside another index, and NumPy takes them together: take one after "
+                         "the other, a[[0, 1]][:, [0, 2]]")
+
+
 def along(a: Node, axis: int, index: Node) -> Node:
     """``a[…, index, …]``: entries along an axis by integer data, whose axes stand in its place."""
     first, rest, n = [axis], [k for k in range(a.ndim) if k != axis], index.ndim
@@ -117,11 +126,17 @@ def _apply(a: Node, axis: int, key: Any) -> tuple[Node, int]:
     if isinstance(key, slice):
         return _slice(a, axis, key), axis + 1
     if isinstance(key, (int, sp.Expr)) and not isinstance(key, bool):
-        start = _position(key, a.shape[axis], label(a))
-        row = build.slice_axis(a, axis, start, 1)
+        row = _place_of(a, axis, key)
         return build.reshape(row, (*row.shape[:axis], *row.shape[axis + 1 :])), axis
+    if isinstance(key, list) and key and all(isinstance(k, (int, sp.Expr)) for k in key):
+        return build.concat([_place_of(a, axis, k) for k in key], axis), axis + 1
     hint = "" if isinstance(key, str) or not hasattr(key, "__len__") else "; declare it as integer data"
     raise ShapeError(f"{label(a)} cannot be indexed by {key!r:.60}{hint}")
+
+
+def _place_of(a: Node, axis: int, key: int | sp.Expr) -> Node:
+    """One place along an axis, which stays with a size of 1."""
+    return build.slice_axis(a, axis, _position(key, a.shape[axis], label(a)), 1)
 
 
 def _position(key: int | sp.Expr, size: Dim, name: str) -> Dim:

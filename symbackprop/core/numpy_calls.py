@@ -350,6 +350,7 @@ def where(condition: Any, x: Any = None, y: Any = None) -> Node:
 @named("take")
 def take(a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: str = "raise") -> Node:
     (a, index) = rows(a, indices) if isinstance(indices, Node) else (a, indices)
+    index = [*index] if isinstance(index, tuple) else index
     if axis is None:
         return flat(a)[index]
     return getitem(a, (*[slice(None)] * normalise_axis(axis, a.ndim), index))

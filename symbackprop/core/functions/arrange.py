@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from string import ascii_letters
-from typing import Any
+from typing import Any, TypeAlias
 
 import sympy as sp
 
 from symbackprop.core import build
 from symbackprop.core.functions.calls import function, graph_of, plain
 from symbackprop.core.graph import FLOAT, Node, Operand, label
-from symbackprop.core.indexing import along
+from symbackprop.core.indexing import along, getitem
 from symbackprop.core.maths import A, Big, C, Indicator, K, N, Y, Z, at, called, equal
 from symbackprop.core.ops import OPS
 from symbackprop.core.registry import known
@@ -19,6 +19,7 @@ from symbackprop.core.roles import Role
 from symbackprop.core.shapes import Axis, DimLike, as_shape, is_one, normalise_axis, same, same_shape, shape_text
 from symbackprop.errors import ShapeError
 
+Places: TypeAlias = Node | Sequence[int]  # integer data, or numbers
 MOST_ARRAYS = 31  # of NumPy before 2.0, whose iterators take 32 with the result
 
 
@@ -229,8 +230,11 @@ def _to_front(a: Node, axis: int, back: bool = False) -> Node:
 
 
 @function
-def take(a: Node, index: Node, axis: int = 0) -> Node:
-    """Entries along an axis by integer data, whose axes stand in its place: ``a[:, index]`` for the axis 1."""
+def take(a: Node, index: Places, axis: int = 0) -> Node:
+    """Entries along an axis by integer data, whose axes stand in its place, or by a list of numbers: ``a[:, index]``
+    for the axis 1."""
+    if not isinstance(index, Node):
+        return getitem(a, (*[slice(None)] * normalise_axis(axis, a.ndim), [*index]))
     return along(a, normalise_axis(axis, a.ndim), index)
 
 

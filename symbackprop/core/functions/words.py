@@ -12,9 +12,9 @@ ARGUMENTS = OPTIONS | {  # and more of both for those of single functions
     "axes": "axis", "dims": "axis", "keep_dims": "keepdims", "reduction_indices": "axis",
     "p": "order", "weight": "weights", "min": "low", "max": "high", "a_min": "low", "a_max": "high",
     "ceil_mode": "ceil", "count_include_pad": "count_padding", "negative_slope": "slope", "num_classes": "size",
-    "diagonal": "k",
+    "diagonal": "k", "perm": "axes",
 }
-IDLE_OPTIONS = ("dtype", "device", "copy", "inplace")  # what leaves the numbers as they are
+IDLE_OPTIONS = ("dtype", "device", "copy", "inplace", "requires_grad")  # what leaves the numbers as they are
 IDLE_METHODS = ("astype", "to", "type", "type_as", "contiguous", "clone", "copy", "cpu", "cuda", "numpy", "float",
                 "double", "item", "requires_grad_", "block_until_ready")
 _WORDS = {

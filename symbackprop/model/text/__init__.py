@@ -18,7 +18,7 @@ from symbackprop.model.text.evaluate import Evaluator
 from symbackprop.model.text.expressions import one_formula, read_values
 from symbackprop.model.text.guess import guessed
 from symbackprop.model.text.header import read_header
-from symbackprop.model.text.meant_lines import commented, expected, in_reals, solved
+from symbackprop.model.text.meant_lines import commented, expected, in_reals, named_sizes, solved
 from symbackprop.model.text.scope import ModelScope
 from symbackprop.model.text.statements import parse_statements
 from symbackprop.model.text.tokens import physical_lines
@@ -44,6 +44,8 @@ def explained(errors: Sequence[ModelError], text: str, read: Callable[[str], Rea
         if error.place is not None:
             line = lines[error.place.line - 1] = typed[error.place.line - 1]
             place = _narrowed(line, error.place, error.near)
+            if isinstance(error, ShapeError) and any(c.isdigit() for c in line):
+                error.instead = [*named_sizes(read("\n".join(typed))[0].sizes), *error.instead]
             if isinstance(error, (SyntaxProblem, NameProblem)) and "sum" in line:  # of one sum alone
                 error.instead += [partial(_with_sums, capitals) for capitals in (True, False)]
             tried = (_corrected(error, place, lines, read, more) for more in range(_MOST + 1))

@@ -313,6 +313,7 @@ RULES: dict[str, Callable[[Place, Value], Any]] = {
     "Pair | None": Place.axes,
     "Padding": lambda place, value: value if isinstance(value, str) else place.axes(value),
     "int | None": Place.axes,
+    "Places": lambda place, value: value if isinstance(value, tuple) else place.row(value),
     "Node | None": lambda place, value: None if value is None else place.row(value),
     "DimLike": Place.size,
     "Any": Place.size,

@@ -86,7 +86,7 @@ def _formula(text: str) -> str:
     text = unicodedata.normalize("NFC", text)
     text = _EXPECTED.sub(r"mean(\1)", text)
     text = _IN_REALS.sub(_declared, text)
-    text = _RAISED_WORD.sub(_raised_word, text)
+    text = _RAISED_WORD.sub(_raised_word, _OPPOSITE_OF.sub(r"a\1", _CUBE_ROOT.sub(r"cbrt(\1)", text)))
     text = _BOTH.sub(r"\2\1", _PLAIN_ROOT.sub(lambda found: f"sqrt({found[1]})" if found[1] else "sqrt", text))
     text = _RAISED.sub(lambda found: found["inverse"] or _power(found) + _gap(found), text)
     text = _SUM.sub(r"sum(\1)", _LOWERED.sub(_indexed, text))
@@ -102,6 +102,10 @@ def _declared(found: re.Match[str]) -> str:
 def _gap(raised: re.Match[str]) -> str:
     """What keeps ``a²b`` from being a^(2b): only the 2 is raised."""
     return " " if raised.string[raised.end() : raised.end() + 1].isalpha() else ""
+
+
+_OPPOSITE_OF = re.compile(r"\b((?:sin|cos|tan)h?)⁻¹(?=\s*\()")  # tanh⁻¹(x)
+_CUBE_ROOT = re.compile(r"∛([^\W_][\w.₀-₉]*)")
 
 
 def _raised_word(match: re.Match[str]) -> str:
@@ -199,8 +203,11 @@ def _with_base(found: re.Match[str]) -> str:
 
 
 _EXPECTATION = r"\\(?:mathbb|mathrm|mathbf|operatorname)\s*\{\s*E\s*\}(?:\s*_\s*(?:\{[^{}]*\}|\\?\w+))?"
+_ONES = r"\\(?:mathbf|mathbb|mathds|boldsymbol|bm)\s*\{\s*1\s*\}"
 _REWRITTEN = [(re.compile(pattern), text) for pattern, text in (
     (r"\\[,;:!]", " "),
+    (rf"{_ONES}\s*\^\s*(?:T|\\top|\{{\s*(?:T|\\top)\s*\}})\s*(\\?\w+)", r"sum(\1)"),
+    (rf"{_ONES}\s*(?:{INDEX}|_?\s*\\?\{{([^{{}}]*?)\\?\}})", r"(\1\2)"),
     (r"(?<=[A-Za-z0-9])\\", r" \\"),  # commands end a word
     (r"\\(?:mathrm|mathbf|mathcal|mathit|mathsf|boldsymbol|bm|vec|text|operatorname)\s*\{(\\?\w+)\}", r"\1"),
     (r"\\(?:\||lVert|rVert|Vert)", "‖"), (r"\\(?:lvert|rvert|vert)(?![A-Za-z])", "|"),

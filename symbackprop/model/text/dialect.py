@@ -28,11 +28,14 @@ from symbackprop.model.text.spellings import (
     SAME,
     TENSORFLOW,
     TORCH,
+    WHY_NOT,
     WITH_PLACES,
+    calls_of,
     spelled,
 )
 
-SHAPE, SIZE, _RANDOM = "shape", "size", ("rand", "randn", "randint", "randn_like", "rand_like", "normal", "randperm")
+SHAPE, SIZE, NDIM = "shape", "size", "ndim"
+_RANDOM = ("rand", "randn", "randint", "randn_like", "rand_like", "normal", "randperm")
 INFINITE = tree.Name("inf")
 _CONSTANTS: dict[str, tree.Expr] = {name: one_formula(text) for name, text in (
     ("pi", "pi"), ("inf", "inf"), ("newaxis", "None"), ("e", "exp(1)"), ("tau", "2*pi"))}
@@ -41,6 +44,7 @@ _INFINITIES = {tree.Call("float", (tree.String(f"{sign}inf"),), ()): value
 _NUMPY = ("np", "numpy", "jnp")
 _SELF = tree.Name("self")
 CLASSES_SECOND = ("cross_entropy", "nll_loss")
+_LIKE_ANOTHER = ("type_as",)  # which are given another array
 _IDLE = ("float", "float32", "float64", "double", "dtype", "device", "cpu", "cuda")  # what idle methods are given
 
 
@@ -66,7 +70,8 @@ def plain(expr: tree.Member, names: Container[str], values: bool = False,
     if expr.args is None and not module and expr.name == "values" and isinstance(expr.base, tree.Member):
         return plain(expr.base, names, True, tell)
     if module and expr.args is not None:
-        calls = (spelled(whose, expr.name, expr.args, dict(expr.options)) for whose in _whose(expr, module))
+        whose = "v" * values + _whose(expr, module)
+        calls = (spelled(letter, expr.name, expr.args, dict(expr.options)) for letter in whose)
         found = next((call for call in calls if call is not None), None)
         if found is not None:
             meant = _norm_of_one_kind(_told(expr.name, *found, tell), module)
@@ -79,10 +84,33 @@ def plain(expr: tree.Member, names: Container[str], values: bool = False,
     if not module and expr.args is not None:
         if expr.name == FORWARD:
             return plain(functional(expr), names, values, tell)
-        found = spelled("m", expr.name, (expr.base, *expr.args), dict(expr.options))
+        changed = _changed(expr, names)
+        if changed is not None:
+            return _told(f"at[…].{expr.name}", *changed, tell)
+        args, given = (expr.base, *expr.args), dict(expr.options)
+        calls = (spelled(letter, expr.name, args, given) for letter in "v" * values + "m")
+        found = next((call for call in calls if call is not None), None)
         meant = _method(expr, expr.args, values) if found is None else _told(expr.name, *found, tell)
         return plain(meant, names, values, tell) if _is_call(meant) else meant
     raise _strange(expr)
+
+
+def _changed(expr: tree.Member, names: Container[str]) -> tuple[tree.Expr, str] | None:
+    """``x.at[i].add(v)`` of JAX: what x is with other entries; None for any other call."""
+    match expr:
+        case tree.Member(tree.Index(tree.Member(x, "at", None), items), how, (value,)):
+            if how == "set" and isinstance(items[0], tree.Compare) and len(items) == 1:
+                return tree.Call("where", (items[0], value, x), ()), "where(…)"
+            found = spelled("j", f"at.{how}", (x, items[0], value), {}) if _is_place(items) else None
+            if found is not None:
+                return found
+            raise SyntaxProblem("entries are changed one place of the first axis at a time, x.at[0].set(v), or by "
+                                "integer data, x.at[i].add(v): write where(…) or concat(…)", near="at")
+    return None
+
+
+def _is_place(items: Sequence[tree.Expr]) -> bool:
+    return len(items) == 1 and not isinstance(items[0], (tree.Slice, tree.Tuple, tree.Word))
 
 
 def _is_call(expr: tree.Expr) -> TypeGuard[tree.Member]:
@@ -130,7 +158,7 @@ def _of_distribution(expr: tree.Member, names: Container[str]) -> tuple[tree.Exp
 
 
 _DENSITIES = ("pdf", "pmf")
-_DISTRIBUTIONS = dict.fromkeys(("tf", "tfp", "tfd", "distrax"), "fs")  # whose first parameters are logits
+_DISTRIBUTIONS = dict.fromkeys(("tf", "tfp", "tfd", "distrax"), "fs") | {"jax": "js"}  # fs: first come logits
 
 
 def _of_two_distributions(expr: tree.Member) -> tuple[tree.Expr, str] | None:
@@ -289,9 +317,15 @@ def _refuse_others(expr: tree.Member, module: str, args: tuple[tree.Expr, ...], 
         alone = _WITH_TWO[expr.name]
         raise NameProblem(f"{expr.name} gives a triangle and which it is: {alone} gives the lower one, for "
                           "cho_solve((c, True), b)", near=expr.name, instead=[partial(with_function, expr.name, alone)])
+    forms = calls_of(_whose(expr, module) if module else "m", expr.name)
+    if found is None and forms:
+        raise SyntaxProblem(f"{said} is not read as it is called here, but {forms}", near=expr.name)
+    if found is None and expr.name in WHY_NOT:
+        raise NameProblem(f"{expr.name} {WHY_NOT[expr.name]}", near=expr.name)
     if found is None:
-        raise NameProblem(f"there is no function {expr.name!r} here, for {said}: `symbackprop ops` lists what there is",
-                          near=expr.name)
+        why = "modules import NumPy alone, which has none, and " * ("special" in _path(expr))
+        raise NameProblem(f"there is no function {expr.name!r} here, for {said}: {why}`symbackprop ops` lists what "
+                          "there is", near=expr.name)
     if found.name in TABLE:
         return
     given = {k for k, _ in expr.options}
@@ -316,8 +350,9 @@ def _refuse_others(expr: tree.Member, module: str, args: tuple[tree.Expr, ...], 
         if expr.name == "repeat":
             raise SyntaxProblem(f"{said} is tile(a, sizes) in PyTorch, and repeat(a, n, axis) in NumPy: write which",
                                 near=expr.name, instead=_as_functions(expr, "tile") + _as_functions(expr, "repeat"))
+        read = f"; {forms} of that library is read" if forms else ""
         raise SyntaxProblem(f"{said} may mean something else than {name} does here, which is called as "
-                            f"{found.usage()}: write that", near=expr.name,
+                            f"{found.usage()}: write that{read}", near=expr.name,
                             instead=_as_functions(expr, expr.name) if places and not values else ())
 
 
@@ -349,7 +384,7 @@ def is_loss(name: str) -> bool:
 def _attribute(expr: tree.Member) -> tree.Expr:
     if expr.name == "mT":
         return tree.Call("swapaxes", (expr.base, tree.Number(sp.Integer(-1)), tree.Number(sp.Integer(-2))), ())
-    if expr.name in (SHAPE, SIZE):
+    if expr.name in (SHAPE, SIZE, NDIM):
         return expr
     if expr.name in _RESULTS and isinstance(expr.base, (tree.Call, tree.Member)):
         return tree.Index(expr.base, (tree.Number(sp.Integer(_RESULTS[expr.name])),))
@@ -364,7 +399,7 @@ _RESULTS = {"statistic": 0, "correlation": 0, "sign": 0, "logabsdet": 1, "eigenv
 def _method(expr: tree.Member, args: tuple[tree.Expr, ...], values: bool) -> tree.Expr:
     """``a.f(b)`` is f(a, b)."""
     name = expr.name
-    if name in IDLE_METHODS and all(map(_is_idle, args)):
+    if name in IDLE_METHODS and (name in _LIKE_ANOTHER or all(map(is_idle, args))):
         return expr.base
     if name == "t":
         return tree.Transpose(expr.base)
@@ -376,8 +411,8 @@ def _method(expr: tree.Member, args: tuple[tree.Expr, ...], values: bool) -> tre
     return tree.Call(name, (expr.base, *args), expr.options)
 
 
-def _is_idle(arg: tree.Expr) -> bool:
-    """Whether it is a type of floats or a device, or, of ``type_as``, another array."""
+def is_idle(arg: tree.Expr) -> bool:
+    """Whether it is a type of floats or a device."""
     word = arg.value if isinstance(arg, tree.String) else arg.name if isinstance(arg, (tree.Name, tree.Member)) else ""
     return word in _IDLE or arg == tree.Word(True)
 

@@ -13,6 +13,7 @@ import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core.build import matmul, transpose
+from symbackprop.core.functions.words import IDLE_OPTIONS
 from symbackprop.core.graph import BOOL, Graph, Node, label
 from symbackprop.core.indexing import getitem
 from symbackprop.core.operators import FORMS, Terms, operation
@@ -181,7 +182,7 @@ class Evaluator:
         if expr.function == "len" and len(args) == 1 and isinstance(args[0], Node) and args[0].shape:
             return args[0].shape[0]
         args = [self._with_arrays(value) for value in args]
-        options = {k: self._branch(v) for k, v in expr.options}
+        options = {k: self._branch(v) for k, v in expr.options if k not in IDLE_OPTIONS or not dialect.is_idle(v)}
         refuse_doubtful(expr, args, options)
         self._refuse_random(expr, args, options)
         try:
@@ -274,7 +275,8 @@ class Evaluator:
         plain = dialect.plain(expr, self.graph.names, tell=self.scope.remark)
         if isinstance(plain, tree.Member):  # of an array's shape, which stays as it is
             shape = self.row(plain.base).shape
-            return size_of(shape) if plain.name == dialect.SIZE else shape
+            return sp.Integer(len(shape)) if plain.name == dialect.NDIM else size_of(shape) if (
+                plain.name == dialect.SIZE) else shape
         if isinstance(plain, tree.Call) and plain.function in ("mean", "sum") and dialect.is_loss(expr.name):
             self.scope.remark(f"{expr.name} takes the {plain.function} over all entries, as PyTorch's does")
         return self.value(replace(plain, place=expr.place))
@@ -333,6 +335,8 @@ class Evaluator:
             return _whole(value - self.scope.offset(item))
         if value is None or value is Ellipsis or isinstance(value, Node):
             return value
+        if isinstance(value, tuple) and value and all(isinstance(k, sp.Expr) for k in value):
+            return [_whole(k) for k in value]
         raise ModelError(f"an index is a whole number, a slice or integer data, not {short(value)}")
 
     def _place(self, part: tree.Expr) -> sp.Expr:

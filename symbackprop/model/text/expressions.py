@@ -29,9 +29,12 @@ from symbackprop.core.scalars import TABLE
 from symbackprop.errors import Place, SyntaxProblem
 from symbackprop.model.text import lambdas, tree
 from symbackprop.model.text.meant_lines import (
+    below_each_other,
     combined_conditions,
     compared_twice,
     entries_from_one,
+    of_matlab_axis,
+    of_r,
     of_whole_arrays,
     opposite,
 )
@@ -376,28 +379,32 @@ def _group(c: Cursor) -> tree.Expr:
 def _list(c: Cursor) -> tree.Expr:
     """``[a, b]``, as people write the arrays that are joined."""
     if c.at("]"):
-        raise c.unexpected("there are no lists: what a loop gives h in all its steps is the stack h", named=True)
+        raise c.unexpected("there are no lists: what a loop gives h in all its steps is the stack h", named=True,
+                           instead=(of_matlab_axis,))
     items = [expression(c)]
     while c.accept(",") and not c.at("]"):
         items.append(expression(c))
     if not c.accept("]"):
         raise c.unexpected("there are no lists: write stack(a, b) or concat(a, b)", named=True,
-                           instead=(of_whole_arrays,) if c.now.text == "for" else ())
+                           instead=(of_whole_arrays if c.now.text == "for" else below_each_other,))
     return tree.Tuple(tuple(items))
 
 
 def _items(c: Cursor) -> tuple[tree.Expr, ...]:
     """What stands in [ ]: values, slices, None and … , separated by commas."""
+    several = c.at("(")  # x[(0, 1)] is x[0, 1]
     items = [_item(c)]
     while c.accept(","):
         if c.at("]"):
             break
         items.append(_item(c))
     c.expect("]", "to close the index")
-    return tuple(items)
+    return items[0].items if several and len(items) == 1 and isinstance(items[0], tree.Tuple) else tuple(items)
 
 
 def _item(c: Cursor) -> tree.Expr:
+    if c.at(","):
+        raise c.unexpected("all entries along an axis are taken by a colon, as in X[:, 0]", instead=(of_r,))
     if c.accept("..."):
         return tree.Word(Ellipsis)
     first, parts = c.now, list[tree.Expr | None]([None if c.at(":") else expression(c)])

@@ -46,8 +46,10 @@ def called(function: tree.Expr, args: Sequence[tree.Expr], options: Sequence[tup
 def unwrapped(function: tree.Expr) -> tree.Expr:
     """The function that ``np.vectorize(f)`` computes too. Raises a `SyntaxProblem` where it computes another one."""
     match function:
-        case tree.Call(wrapper, (inner,), ()) | tree.Member(_, wrapper, (inner,), ()) if wrapper in WRAPPERS:
-            if wrapper not in AS_IT_IS and not _is_of_entries(inner, wrapper):
+        case (tree.Call(wrapper, (inner, *more), options) | tree.Member(_, wrapper, (inner, *more), options)
+              ) if wrapper in WRAPPERS:
+            plain = not more and {word for word, _ in options} <= {"otypes"}  # others say along which axes
+            if wrapper not in AS_IT_IS and not (plain and _is_of_entries(inner, wrapper)):
                 raise _row_by_row(wrapper, inner, function.place)
             return unwrapped(inner)
     return function
@@ -58,7 +60,7 @@ def is_called(function: tree.Expr) -> bool:
     match function:
         case tree.Function():
             return True
-        case tree.Call(wrapper, (_,), ()) | tree.Member(_, wrapper, (_,), ()):
+        case tree.Call(wrapper, (_, *_)) | tree.Member(_, wrapper, (_, *_)):
             return wrapper in WRAPPERS
     return False
 

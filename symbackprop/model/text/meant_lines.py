@@ -6,14 +6,14 @@ Each of these takes a line and a place in it, and gives the line as it is where 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from functools import reduce
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial, reduce
 from itertools import accumulate, chain
 
 from symbackprop.core.functions import FUNCTIONS
 from symbackprop.core.functions.words import ALSO
 from symbackprop.core.scalars import TABLE
-from symbackprop.errors import Place
+from symbackprop.errors import Meant, Place
 from symbackprop.model.text.brackets import unclosed, unopened
 from symbackprop.model.text.characters import INDEX
 
@@ -100,6 +100,10 @@ solved = rewritten(r"(\w+|\([^()]*\))\s*\\\s*(\w+|\([^()]*\))", r"solve(\1, \2)"
 outer_product = rewritten(r"(\w+)\s*⊗\s*(\w+)", r"outer(\1, \2)")
 inner_product = rewritten(r"⟨([^,⟨⟩]*),\s*([^,⟨⟩]*)⟩", r"sum(\1 * \2)")
 negated = rewritten(r"¬\s*(\w+|\([^()]*\))", r"(1 - \1)")
+of_matlab_axis = rewritten(  # max(X, [], 2)
+    r"\b(max|min)\((\w+),\s*\[\s*\],\s*([12])\)", lambda found: f"{found[1]}({found[2]}, axis={int(found[3]) - 1})")
+below_each_other = rewritten(r"\[(\w+(?:\s*;\s*\w+)+)\]",  # [x; y]
+                             lambda found: f"concat({', '.join(re.split(r' *; *', found[1]))})")
 expected = rewritten(rf"\bE\s*{INDEX}", r"mean(\1)")  # E[a]
 without_word = rewritten(r"^(\s*)\w+\s+", r"\1")  # the first one
 without_output = rewritten(r"\boutput\s+(?=\w+\s*=)", "")  # equations for what the line calls outputs
@@ -113,6 +117,19 @@ in_reals = rewritten(  # W: R^{D x H} and W in R^(D x H)
     r"\s*(?::|\bin\b|\\in\b)\s*(?:R|\\mathbb\s*\{\s*R\s*\})\s*\^\s*(?:[({]([^(){}]*)[)}]|(\w+))",
     lambda found: f": {re.sub(_TIMES, ' x ', found[1] or found[2])}")
 _TIMES = r"\s*(?:\\times|×|\*|,)\s*"
+
+
+def named_sizes(sizes: Mapping[str, int | None]) -> list[Meant]:
+    """What is meant by ``ones(4)`` beside arrays of N entries, where N is 4 unless another size is given."""
+    usual = {name: size for name, size in sizes.items() if size is not None}
+    return [partial(_with_names, some) for some in [*[{name: size} for name, size in usual.items()], usual]]
+
+
+def _with_names(sizes: Mapping[str, int], line: str, place: Place) -> str:
+    """The line with dimensions for the sizes that stand alone in brackets or between commas."""
+    for name, size in sizes.items():
+        line = re.sub(rf"(?<=[(,=\[])(\s*){size}(?=\s*[,)\]])", rf"\g<1>{name}", line)
+    return line
 
 
 def left_out(line: str, place: Place) -> str:

@@ -22,7 +22,7 @@ from symbackprop.model.text.calls import callee, function_names
 from symbackprop.model.text.evaluate import evaluate
 from symbackprop.model.text.expressions import WORDS
 from symbackprop.model.text.known_numbers import short
-from symbackprop.model.text.meant_lines import from_the_end, rewritten, with_parameter
+from symbackprop.model.text.meant_lines import entries_from_one, from_the_end, rewritten, with_parameter
 
 PI = "pi"
 
@@ -270,7 +270,8 @@ class ModelScope(Scope):
         if name == "e":
             return "'e' is not declared: e^x is exp(x)", [_exponential, "exp(1)"]
         if name == "end":
-            return "'end' is not declared: the last entry is a[-1], and entries are counted from 0", [from_the_end]
+            says = "'end' is not declared: the last entry is a[-1], and entries are counted from 0"
+            return says, [entries_from_one, from_the_end]
         both = [(name[:k], name[k:]) for k in range(1, len(name) if name == shown else 0)]
         rows = [(a, b, self.own(a), self.own(b)) for a, b in both if a != b and {a, b} <= self.graph.names.keys()]
         for a, b, first, second in rows:

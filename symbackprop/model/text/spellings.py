@@ -3,8 +3,8 @@ and which are called as here.
 
 One line of the table is ``where: names (parameters) -> formula``. ``where`` says whose call it is: n NumPy, SciPy and
 JAX, j JAX alone, o optax, k Keras, s SciPy's distributions and what only its path tells apart, p Python, f TensorFlow,
-r R, t PyTorch, l its linalg, m a method, whose array is the first parameter. A parameter is ``a``, or ``a|b`` with
-another word for it;
+v the values that PyTorch gives with their places, r R, t PyTorch, l its linalg, m a method, whose array is the first
+parameter. A parameter is ``a``, or ``a|b`` with another word for it;
 ``a=value`` may be left out, ``a:value`` has to have that value, ``a~value`` may be left out or has it; ``a#`` is a
 number written out, ``a##`` a whole one, ``a(1)`` a shape of one axis, ``!a`` is given by its word alone, ``*a`` what is
 left; ``a(2)`` is a tuple of two, ``a(2,2)`` one of two pairs.
@@ -149,6 +149,10 @@ n: piecewise (x, conditions(3), values(3)) -> where(conditions[2], values[2], wh
 where(conditions[0], values[0], 0)))
 n: piecewise (x, conditions(3), values(4)) -> where(conditions[2], values[2], where(conditions[1], values[1], \
 where(conditions[0], values[0], values[3])))
+s: maximum.reduce (x(2)) -> maximum(x[0], x[1])
+s: minimum.reduce (x(2)) -> minimum(x[0], x[1])
+s: add.reduce (x(2)) -> x[0] + x[1]
+s: multiply.reduce (x(2)) -> x[0] * x[1]
 s: add.reduce (x, axis=0, keepdims=False) -> sum(x, axis=axis, keepdims=keepdims)
 s: multiply.reduce (x, axis=0, keepdims=False) -> prod(x, axis=axis, keepdims=keepdims)
 s: maximum.reduce (x, axis=0, keepdims=False) -> max(x, axis=axis, keepdims=keepdims)
@@ -330,7 +334,12 @@ n: vsplit (x, parts#) -> split(x, parts, axis=0)
 n: logspace (start, stop, n|num##) -> 10**(start + (stop - start) * arange(n) / (n - 1))
 n m: ravel flatten (x, order:"F") -> flatten(transpose(x))
 n: convolve (a, v, mode:"valid") -> conv1d(a[None, :, None], flip(v)[:, None, None])[0, :, 0]
-n: convolve (a, v, mode~"full") -> conv1d(a[None, :, None], flip(v)[:, None, None], padding=v.shape[0] - 1)[0, :, 0]
+n: convolve (a, v, mode~"full") -> convolve(pad(a, 0, v.shape[0] - 1, a.shape[0] + 2 * v.shape[0] - 2), v, "valid")
+n: convolve (a, v, mode:"same") -> convolve(pad(a[:v.shape[0]], 0, v.shape[0] // 2, a.shape[0] + v.shape[0] - 1) \
++ pad(a[v.shape[0]:], 0, v.shape[0] // 2 + v.shape[0], a.shape[0] + v.shape[0] - 1), v, "valid")
+n: correlate (a, v, mode~"valid") -> convolve(a, flip(v), "valid")
+n: correlate (a, v, mode:"full") -> convolve(a, flip(v), "full")
+n: correlate (a, v, mode:"same") -> convolve(a, flip(v), "same")
 n: block (x(2,2)) -> concat(concat(x[0][0], x[0][1], axis=-1), concat(x[1][0], x[1][1], axis=-1), axis=-2)
 n: select (conditions(1), choices(1), default=0) -> where(conditions[0], choices[0], default)
 n: select (conditions(2), choices(2), default=0) -> where(conditions[0], choices[0], where(conditions[1], choices[1], \
@@ -625,6 +634,106 @@ k: mae mean_absolute_error (y_true, y_pred) -> mean(abs(y_pred - y_true), axis=-
 k: relu selu sigmoid tanh softplus softsign softmax silu swish (x) -> @(x)
 f: bias_add (value, bias) -> value + bias
 f: l2_loss (t) -> sum(t**2) / 2
+n: logaddexp2 (a, b) -> logaddexp(a * log(2), b * log(2)) / log(2)
+n: exprel (x) -> where(x == 0, 1 + x / 2, expm1(x) / where(x == 0, 1, x))
+n: ediff1d (x) -> flatten(x)[1:] - flatten(x)[:-1]
+n: gradient (x, !axis:0) -> concat(x[1:2] - x[:1], (x[2:] - x[:-2]) / 2, x[-1:] - x[-2:-1])
+n: gradient (x, h#=1) -> np.gradient(einsum("i->i", x), axis=0) / h
+n: dstack (arrays) -> stack(arrays, axis=-1)
+n t: vander (x, n|N##, increasing~False) -> x[:, None]**(n - 1 - arange(n))
+n t: vander (x, n|N##, increasing:True) -> x[:, None]**arange(n)
+n t: rot90 (x) -> flip(swapaxes(x, 0, 1), axis=0)
+n: modf (x) -> stack((x - trunc(x), trunc(x)))
+n: divmod (x, y) -> stack((floor_divide(x, y), remainder(x, y)))
+n: choose (index, choices(2)) -> where(index == 0, choices[0], choices[1])
+n: choose (index, choices(3)) -> where(index == 0, choices[0], where(index == 1, choices[1], choices[2]))
+n t: block_diag (a, b) -> concat(concat(a, zeros((a.shape[0], b.shape[1])), axis=1), concat(zeros((b.shape[0], \
+a.shape[1])), b, axis=1))
+n: max (x, axis=None, keepdims=False, !initial) -> maximum(max(x, axis=axis, keepdims=keepdims), initial)
+n: min (x, axis=None, keepdims=False, !initial) -> minimum(min(x, axis=axis, keepdims=keepdims), initial)
+n: sum (x, axis=None, keepdims=False, !initial) -> sum(x, axis=axis, keepdims=keepdims) + initial
+n: eye (n, m|M) -> (arange(n)[:, None] == arange(m)) * 1
+n: pad (x, width#, mode~"constant", value|constant_values) -> pad_all(x - value, width, width) + value
+n: solve (a, b, assume_a~"pos", lower~False) -> solve(a, b)
+n: apply_along_axis (f:np.sum, axis, x) -> sum(x, axis=axis)
+n: apply_along_axis (f:np.mean, axis, x) -> mean(x, axis=axis)
+n: bincount (i|x, w|weights, n|minlength##) -> scatter_add(w, i, n)
+m: bool (x) -> x != 0
+t m: flatten (x, start_dim:0) -> flatten(x)
+j: at.add (x, i##, v) -> x + pad((v * ones_like(x[i]))[None], 0, remainder(i, x.shape[0]), x.shape[0])
+j: at.add (x, i, v) -> x + scatter_add(v * ones_like(x[i]), i, x.shape[0])
+j: at.set (x, i##, v) -> where(pad(ones_like(x[i])[None], 0, remainder(i, x.shape[0]), x.shape[0]) > 0, v, x)
+j: at.set (x, i, v) -> scatter(x, i, v * ones_like(x[i]), axis=0)
+j: at.multiply (x, i##, v) -> where(pad(ones_like(x[i])[None], 0, remainder(i, x.shape[0]), x.shape[0]) > 0, v * x, x)
+t: identity (x) -> x
+t m: add (x, y, !alpha) -> x + alpha * y
+t m: sub subtract (x, y, !alpha) -> x - alpha * y
+t m: narrow (x, axis|dim:0, start, n|length) -> x[start:start + n]
+t m: narrow (x, axis|dim:1, start, n|length) -> x[:, start:start + n]
+t m: select (x, axis|dim:0, i|index#) -> x[i]
+t m: select (x, axis|dim:1, i|index#) -> x[:, i]
+t m: diag_embed (x) -> x[..., None] * eye(x.shape[-1])
+t: chain_matmul (a, b) -> a @ b
+t: chain_matmul (a, b, c) -> a @ b @ c
+t: chain_matmul (a, b, c, d) -> a @ b @ c @ d
+t: heaviside (x, value) -> where(x > 0, 1, where(x < 0, 0, value))
+t m: count_nonzero (x) -> sum(x != 0)
+t m: dist (a, b, p=2) -> norm(flatten(a - b), order=p)
+t m: pinverse (x) -> pinv(x)
+l: matrix_norm (x, order|ord~"fro") -> norm(x)
+t: mvlgamma (a, p##) -> p * (p - 1) / 4 * log(pi) + sum(lgamma(a[..., None] - arange(p) / 2), axis=-1)
+t: var_mean (x, unbiased~True) -> stack((var(x, ddof=1), mean(x)))
+t: std_mean (x, unbiased~True) -> stack((std(x, ddof=1), mean(x)))
+t: tile (x, reps|dims) -> tile(x, reps)
+t: meshgrid (x, y, !indexing:"ij") -> stack(broadcast(x[:, None], (x.shape[0], y.shape[0])), broadcast(y[None, :], \
+(x.shape[0], y.shape[0])))
+t: median (x) -> sort(flatten(x))[floor_divide(x.size - 1, 2)]
+t m: numel (x) -> x.size
+r: numel (x) -> x.size
+m: dim (x) -> x.ndim
+t: batch_norm (x, running_mean~None, running_var~None, !training:True, !eps=1e-5) -> batch_norm(x, eps=eps, axis=1)
+t: rms_norm (x, normalized_shape(1)) -> rms_norm(x, eps=2.220446049250313e-16)
+t: nll_loss (input, target, weight, reduction~"mean") -> sum(weight[target] * nll(input, target)) / sum(weight[target])
+t: nll_loss (input, target, weight, reduction:"sum") -> sum(weight[target] * nll(input, target))
+t: nll_loss (input, target, weight, reduction:"none") -> weight[target] * nll(input, target)
+t: cross_entropy (logits|input, target, !ignore_index#, reduction:"sum") -> sum(cross_entropy(logits, target, \
+ignore_index=ignore_index))
+t: cross_entropy (logits|input, target, !ignore_index#, reduction:"none") -> cross_entropy(logits, target, \
+ignore_index=ignore_index)
+v: sort (x, axis|dim=-1, descending:True) -> flip(sort(x, axis=axis), axis=axis)
+v: kthvalue (x, k##) -> take(sort(x, axis=-1), k - 1, axis=-1)
+v: median (x, axis|dim, keepdims|keepdim~False) -> take(sort(x, axis=axis), floor_divide(x.shape[axis] - 1, 2), \
+axis=axis)
+j: celu (x, alpha=1) -> maximum(x, 0) + minimum(alpha * expm1(x / alpha), 0)
+j: selu (x) -> 1.0507009873554805 * elu(x, 1.6732632423543772)
+j: squareplus (x, b=4) -> (x + sqrt(x**2 + b)) / 2
+j: softmax (x, axis=-1, !where) -> softmax(where(where, x, -inf), axis=axis)
+j: ops.segment_sum (data, segment_ids, n|num_segments) -> scatter_add(data, segment_ids, n)
+f: tile (x, reps|multiples) -> tile(x, reps)
+f: reverse (x, axis) -> flip(x, axis=axis)
+f: band_part (x, lower:-1, upper:0) -> tril(x)
+f: band_part (x, lower:0, upper:-1) -> triu(x)
+f: band_part (x, lower:0, upper:0) -> x * eye(x.shape[-1])
+f: cumsum (x, axis=0, exclusive:True, reverse~False) -> cumsum(x, axis=axis) - x
+f: cumsum (x, axis=0, exclusive~False, reverse:True) -> flip(cumsum(flip(x, axis=axis), axis=axis), axis=axis)
+f: unsorted_segment_sum (data, i|segment_ids, n|num_segments) -> scatter_add(data, i, n)
+f: pad (x, widths(1,2), mode~"CONSTANT") -> pad_all(x, widths[0][0], widths[0][1])
+f: pad (x, widths(2,2), mode~"CONSTANT") -> pad(pad(x, 0, widths[0][0], widths[0][0] + x.shape[0] + widths[0][1]), 1, \
+widths[1][0], widths[1][0] + x.shape[1] + widths[1][1])
+k: gelu (x) -> gelu(x)
+r: qnorm (p) -> ndtri(p)
+r: qnorm (p, mean=0, sd=1) -> mean + sd * ndtri(p)
+r: cbind (a, b) -> np.column_stack((a, b))
+r: rbind (a, b) -> np.vstack((a, b))
+r: seq_along (x) -> 1 + arange(x.shape[0])
+r: seq_len (n) -> 1 + arange(n)
+r: rep (x, n|times) -> np.tile(x, n)
+r: mean sum max min median sd (x, !na.rm:FALSE) -> @(x)
+r: mean (x, !na.rm:TRUE) -> nanmean(x)
+r: sum (x, !na.rm:TRUE) -> nansum(x)
+r: max (x, !na.rm:TRUE) -> nanmax(x)
+r: min (x, !na.rm:TRUE) -> nanmin(x)
+r: repmat (x, m##, n##) -> tile(x, (m, n))
 t: hinge_embedding_loss (input, target, margin=1, reduction) -> where(target > 0, input, maximum(margin - input, 0))
 """
 _SAME = """
@@ -662,7 +771,7 @@ _LAYERS = """
     HingeEmbeddingLoss hinge_embedding_loss, MarginRankingLoss margin_ranking_loss, CosineSimilarity cosine_similarity,
     PairwiseDistance pairwise_distance, MaxPool1d max_pool1d, MaxPool2d max_pool2d, AvgPool1d avg_pool1d,
     AvgPool2d avg_pool2d, AdaptiveAvgPool2d adaptive_avg_pool2d, AdaptiveMaxPool2d adaptive_max_pool2d,
-    Flatten flatten start_dim=1, Dropout dropout, CTCLoss ctc_loss
+    Flatten flatten start_dim=1, Identity identity, Dropout dropout, CTCLoss ctc_loss
 """
 _USUAL = {"start_dim=1": (("start_dim", tree.Number(sp.S.One)),)}
 LAYERS = {words[0]: (words[1], _USUAL[words[2]] if words[2:] else ())  # PyTorch's without parameters: their functions
@@ -677,12 +786,33 @@ NO_FUNCTIONS = {
 }
 
 
+_BY_VALUES = "gives as many entries as the numbers say, and sizes are known before there are numbers"
+_A_LOOP = "is a loop: write `for t in 1..T:`, h[t] = … of h[t-1] and x[t]"
+_IN_PLACE = "changes an array in place: write what it becomes, with where(…) or concat(…)"
+_COUNTS = "counts, and has no derivative: what it gives is data, `data k: N int < K`"
+_REASONS = {
+    _BY_VALUES: "unique nonzero argwhere flatnonzero masked_select boolean_mask compress extract union1d intersect1d",
+    _A_LOOP: "scan fori_loop while_loop associative_scan map_fn foldl",
+    _IN_PLACE: "fill_diagonal put place copyto index_put_ scatter_ index_fill_",
+    _COUNTS: "histogram digitize matrix_rank lexsort bincount tabulate",
+    "needs complex numbers, and numbers are real here": "fft rfft ifft irfft stft eig eigvals",
+}
+WHY_NOT = {name: why for why, names in _REASONS.items() for name in names.split()}  # functions that cannot be here
+
+
 class _Parameter(NamedTuple):
     words: tuple[str, ...]
     star: str
     kind: str
     mark: str
     value: tree.Expr | None
+    usual: str
+
+    def shown(self) -> str:
+        """As a call has it, with the value that it may have or has to have."""
+        usual = "None" if self.words == ("reduction",) and not self.mark else self.usual
+        return f"*{self.words[0]}" if self.star == "*" else self.words[0] + (f"={usual}" if usual else "=…" * (
+            self.star == "!"))
 
     def takes(self, value: tree.Expr | None) -> bool:
         """Whether this may be the argument, or, of None, none be given."""
@@ -712,6 +842,10 @@ class _Spelling(NamedTuple):
     parameters: tuple[_Parameter, ...]
     formula: tree.Expr
     text: str
+
+    def called(self, name: str) -> str:
+        """How it is called: ``convolve(a, v, mode="valid")``."""
+        return f"{name}({', '.join(p.shown() for p in self.parameters)})"
 
     @property
     def reduces(self) -> bool:
@@ -756,7 +890,8 @@ def _table() -> dict[str, tuple[_Spelling, ...]]:
 
 def _parameter(text: str) -> _Parameter:
     star, words, kind, mark, value = _PARAMETER.fullmatch(text).groups()  # type: ignore[union-attr]
-    return _Parameter(tuple(words.split("|")), star, kind or "", mark or "", one_formula(value) if value else None)
+    return _Parameter(tuple(words.split("|")), star, kind or "", mark or "", one_formula(value) if value else None,
+                      value or "")
 
 
 def spelled(where: str, name: str, args: Sequence[tree.Expr], options: Mapping[str, tree.Expr]
@@ -772,6 +907,11 @@ def spelled(where: str, name: str, args: Sequence[tree.Expr], options: Mapping[s
             known = of_whole(name, [a.value if isinstance(a, tree.Number) else None for a in found.values()])
             return formula if known is None else tree.Number(known), spelling.text
     return None
+
+
+def calls_of(where: str, name: str) -> str:
+    """How a function of a library is called where it is read: ``pad(x, widths)``; nothing where it is not."""
+    return " or ".join(dict.fromkeys(s.called(name) for s in _table().get(name, ()) if {*where} & {*s.where}))
 
 
 def _stacked(expr: tree.Expr) -> tree.Expr:
@@ -796,6 +936,11 @@ def _put(formula: tree.Expr, found: Mapping[str, tree.Expr]) -> tree.Expr:
     match formula:
         case tree.Name(name):
             return found.get(name, formula)
+        case tree.Index(tree.Name(name), items) if isinstance(several := found.get(name), tree.Tuple) and not (
+                isinstance(items[0], tree.Number)):
+            return tree.Index(_stacked(several), tuple([_put(item, found) for item in items]))
+        case tree.Member(tree.Name(name), attribute, None) if isinstance(several := found.get(name), tree.Tuple):
+            return tree.Member(_stacked(several), attribute)
         case tree.Index(tree.Name(name), (tree.Number(place),)) if isinstance(several := found.get(name), tree.Tuple):
             return several.items[int(place)]
     return replace(tree.changed(formula, lambda part: _put(part, found)), place=None)

@@ -271,6 +271,10 @@ def _check_number(raw: str, match: re.Match[str], number: int, before: str) -> b
         literal = match.group() + raised.group()
         times: tuple[Meant, ...] = (lambda line, place: line.replace(literal, f"{literal}*", 1),)
         raise word.problem(f"a * is missing behind {literal}", times)
+    grouped = re.fullmatch(r"(?:_\d+)+", rest.group())
+    if grouped is not None:  # 1_000
+        raise word.problem(f"digits of a number stand together: {word.text[:20].replace('_', '')}",
+                           word.text.replace("_", ""))
     meant = f"{match.group()} x {rest.group()[1:]}" if re.fullmatch(r"x[A-Z0-9]\w*", rest.group()) else ""
     hint = f"; did you mean {meant} ?" if meant else ""
     raise word.problem(f"{word.text[:20]} is neither a number nor a name{hint}", meant)
