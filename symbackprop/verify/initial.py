@@ -279,26 +279,143 @@ def _left_out(candidate: Candidate, asked: Mapping[str, int]) -> Iterator[str]:
 Around = tuple[int, ...]  # the loops that a row stands in: one leaf may stand in two loops, for two rows
 Used = tuple[Node, int, Around]
 Uses = Mapping[tuple[int, Around], Sequence[Used]]
+Spot = tuple[int, Around, f.Formula | None]  # a row, or a part of its formula
+
+
+class Whole(NamedTuple):
+    """An operation of a formula, and which of its parts are arrays, are more than products of leaves, and are not made
+    of parameters alone."""
+
+    form: f.Formula
+    arrays: list[f.Formula]
+    computed: list[f.Formula]
+    foreign: list[f.Formula]
+
+
+HANDED_ON, ANOTHER_OP = (Whole(form, [], [], []) for form in (f.ONE, f.OUT))
+
+
+class Link(NamedTuple):
+    """What a spot is a part of, where it is handed on as it is or read by another op too."""
+
+    above: Spot
+    whole: Whole
+    part: f.Formula = f.OUT
+
+    def beside(self, parts: Sequence[f.Formula]) -> bool:
+        """Whether any other one is among some parts of the whole."""
+        return any(form is not self.part for form in parts)
+
+
+class Fate(NamedTuple):
+    """What becomes of a spot: whether it ends as a term beside what is more than parameters, the gain of the function
+    that follows, perhaps behind a bias, and what it meets in the products that it is a factor of."""
+
+    shifts: bool
+    gain: int
+    factors: set[int]
+
+
+TIMES, COMPUTED = 1, 2
+UNREAD = Fate(True, 1, {0})
+
+
+class Flow(NamedTuple):
+    """A model's rows, taken apart into single operations: their readers as rows and, arguments first, as spots, which
+    of these are products of leaves at most, and which are made of parameters alone."""
+
+    uses: dict[tuple[int, Around], list[Used]]
+    spots: list[Spot]
+    links: dict[Spot, list[Link]]
+    simple: set[Spot]
+    params: set[Spot]
 
 
 def rules(model: Model, sizes: Sizes) -> dict[str, list[Start]]:
     """How every parameter may start, by name."""
-    uses: dict[tuple[int, Around], list[Used]] = {}
-    _collect(model.graph.topological([*model.intermediates().values(), *model.results()]), uses)
-    return {name: _starts(row, uses, sizes) for name, row in model.params.items()}
+    flow = Flow({}, [], {}, set(), set())
+    _collect(model.graph.topological([*model.intermediates().values(), *model.results()]), flow)
+    fates = _fates(flow)
+    return {name: _starts(row, flow, fates, sizes) for name, row in model.params.items()}
 
 
-def _collect(rows: Sequence[Node], uses: dict[tuple[int, Around], list[Used]], around: Around = ()) -> None:
+def _collect(rows: Sequence[Node], flow: Flow, around: Around = ()) -> None:
     """What reads every row, loops entered: the leaf of a body reads the row that it stands for."""
     for row in rows:
         for place, argument in enumerate(row.args):
-            uses.setdefault((argument.id, around), []).append((row, place, around))
+            flow.uses.setdefault((argument.id, around), []).append((row, place, around))
         if isinstance(row.attr, Loop):
-            here = (*around, row.id)
-            for leaf, outer in zip(row.attr.leaves(), row.args, strict=True):
-                uses.setdefault((outer.id, around), []).append((leaf, LEAF, here))
-            inner = row.attr.rows()
-            _collect([r for r in inner if r.id not in row.attr.stop], uses, here)
+            _enter(row, row.attr, flow, around)
+        else:
+            _take_apart(row, flow, around)
+        flow.spots.append((row.id, around, None))
+
+
+def _enter(row: Node, loop: Loop, flow: Flow, around: Around) -> None:
+    here = (*around, row.id)
+    for number, (leaf, outer) in enumerate(zip(loop.leaves(), row.args, strict=True)):
+        flow.uses.setdefault((outer.id, around), []).append((leaf, LEAF, here))
+        flow.spots.append((leaf.id, here, None))
+        _hand_on((outer.id, around, None), (leaf.id, here, None), flow, number >= len(loop.carry))
+    _collect([r for r in loop.rows() if r.id not in loop.stop], flow, here)
+
+
+def _hand_on(below: Spot, above: Spot, flow: Flow, alike: bool = True) -> None:
+    """A spot is handed on; where it is ``alike``, what is known of it holds there too."""
+    flow.links.setdefault(below, []).append(Link(above, HANDED_ON))
+    for known in (flow.simple, flow.params) if alike else ():
+        if below in known:
+            known.add(above)
+
+
+def _take_apart(row: Node, flow: Flow, around: Around) -> None:
+    spot, below = (row.id, around, None), [(a.id, around, None) for a in row.args]
+    if not row.args or row.value is not None:
+        flow.simple.add(spot)
+    if row.value is not None or (isinstance(row.attr, Leaf) and row.attr.role == "param"):
+        flow.params.add(spot)
+    if not row.args:
+        return
+    if is_view(row) or _moves(row):
+        _hand_on(below[0], spot, flow, is_view(row) or row.ndim == row.args[0].ndim)
+    elif row.form is not None:
+        form = f.written(row.form)
+        _operations(form, row, flow, around, set())
+        _hand_on(_spot(form, row, around), spot, flow)
+    else:
+        for argument in below:
+            flow.links.setdefault(argument, []).append(Link(spot, ANOTHER_OP))
+
+
+def _spot(form: f.Formula, row: Node, around: Around) -> Spot:
+    return (row.args[form.index].id, around, None) if isinstance(form, f.Arg) else (row.id, around, form)
+
+
+def _operations(form: f.Formula, row: Node, flow: Flow, around: Around, done: set[f.Formula]) -> None:
+    """The single operations of a formula, inner ones first."""
+    if isinstance(form, f.Arg) or form in done:
+        return
+    done.add(form)
+    parts = f.children(form)
+    for part in parts:
+        _operations(part, row, flow, around, done)
+    spot, spots = (row.id, around, form), {part: _spot(part, row, around) for part in parts}
+    whole = Whole(form, [part for part in spots if not isinstance(part, f.Num)],
+                  [part for part, below in spots.items() if below not in flow.simple],
+                  [part for part, below in spots.items() if below not in flow.params])
+    for part, below in spots.items():
+        flow.links.setdefault(below, []).append(Link(spot, whole, part))
+    flow.spots.append(spot)
+    if not whole.foreign:
+        flow.params.add(spot)
+    if _multiplies(form) and not whole.computed:
+        flow.simple.add(spot)
+
+
+def _multiplies(form: f.Formula) -> bool:
+    """Whether a formula is a number, a product, a quotient, or a whole power, which is a product."""
+    whole = isinstance(form, f.Pow) and isinstance(form.exponent, f.Num) and form.exponent.value.is_Integer
+    return bool(whole) or isinstance(form, (f.Num, f.Neg, f.Mul, f.Div))
 
 
 def _reading(row: Node, around: Around, uses: Uses, seen: set[tuple[int, Around]] | None = None) -> Iterator[Used]:
@@ -318,21 +435,21 @@ def _moves(row: Node) -> bool:
     return is_product(row) and len(row.args) == 1
 
 
-def _starts(param: Node, uses: Uses, sizes: Sizes) -> list[Start]:
+def _starts(param: Node, flow: Flow, fates: Mapping[Spot, Fate], sizes: Sizes) -> list[Start]:
     if not param.ndim:
         return [Start(0.0, 1.0, "a lone number is standard normal")]
-    found = list(_reading(param, (), uses))
-    asked = [s for used in found if (s := _asked_by(used, uses, sizes)) is not None]
+    asked = [s for used in _reading(param, (), flow.uses) if (s := _asked_by(used, fates, sizes)) is not None]
     if asked:
         return asked
-    if any(_scales(row, place) for row, place, _ in found):
+    fate = fates.get((param.id, (), None), UNREAD)
+    if TIMES | COMPUTED in fate.factors:
         return [Start(1.0, 0.0, "a gain starts at 1")]
-    if param.ndim == 1 or all(_shifts(row, place) for row, place, _ in found):
+    if param.ndim == 1 or fate.shifts:
         return [Start(0.0, 0.0, "a bias starts at 0")]
     return [Start(0.0, 1.0, "what is neither weight, table, bias nor gain is standard normal")]
 
 
-def _asked_by(used: Used, uses: Uses, sizes: Sizes) -> Start | None:
+def _asked_by(used: Used, fates: Mapping[Spot, Fate], sizes: Sizes) -> Start | None:
     """The start that a table that is indexed or a weight of a product asks for."""
     row, place, around = used
     if is_lookup(row) and place == 0:
@@ -340,7 +457,7 @@ def _asked_by(used: Used, uses: Uses, sizes: Sizes) -> Start | None:
     fan_in = _fan_in(row, place, sizes)
     if fan_in is None:
         return None
-    gain = _gain(row, around, uses)
+    gain = fates[row.id, around, None].gain
     follows = ", with a ReLU behind it" if gain != 1 else ""
     return Start(0.0, sqrt(gain / fan_in), f"sqrt({gain}/{fan_in}) for a weight of fan-in {fan_in}{follows}")
 
@@ -360,34 +477,41 @@ def _fan_in(row: Node, place: int, sizes: Sizes) -> int | None:
     return round(float(every / np.max(row.op.reference(np, attr, *arrays))))
 
 
-def _gain(row: Node, around: Around, uses: Uses) -> int:
-    """The gain of what follows a product, perhaps behind a bias."""
-    ahead = list(_reading(row, around, uses))
-    ahead += [u for add, _, where in ahead if isinstance(add.form, f.Add) for u in _reading(add, where, uses)]
-    return max([TABLE[r.head].gain for r, _, _ in ahead if r.form is not None and r.head in TABLE], default=1)
+def _fates(flow: Flow) -> dict[Spot, Fate]:
+    """What becomes of every spot: of those that are read last first."""
+    fates: dict[Spot, Fate] = {}
+    for spot in reversed(flow.spots):
+        shifts, gain, factors = True, 1, set[int]()
+        for link in flow.links.get(spot, ()):
+            term, way = _adds(link), _multiplied(link)
+            beyond = fates[link.above]
+            shifts &= (term and beyond.shifts) or _adds_to_more(link)
+            gain = max(gain, TABLE[link.whole.form.name].gain if isinstance(link.whole.form, f.Call) else
+                       beyond.gain if term else 1)
+            factors |= {0} if way is None else {way | further for further in beyond.factors}
+        fates[spot] = Fate(shifts, gain, factors or {0})
+    return fates
 
 
-def _scales(row: Node, place: int) -> bool:
-    """Whether an argument multiplies something computed."""
-    computed = any(a.args for k, a in enumerate(row.args) if k != place)
-    return computed and row.arithmetic is not None and f.Arg(place) in _factors(f.written(row.attr.form))
+def _adds(link: Link) -> bool:
+    """Whether a part is a term, perhaps the only one, but for its sign or a number."""
+    numbers = isinstance(link.whole.form, f.Mul) and not link.beside(link.whole.arrays)
+    return numbers or link.whole is HANDED_ON or isinstance(link.whole.form, (f.Neg, f.Add))
 
 
-def _shifts(row: Node, place: int) -> bool:
-    """Whether an argument is added to another one, which is no parameter itself: Y is no bias of X − Y."""
-    others = [_origin(a) for k, a in enumerate(row.args) if k != place]
-    adds = row.form is not None and f.has_sum(row.form)
-    return adds and not all(isinstance(a.attr, Leaf) and a.attr.role == "param" for a in others)
+def _adds_to_more(link: Link) -> bool:
+    """Whether a part is added to something that is not made of parameters alone: Y is no bias of X − Y."""
+    return isinstance(link.whole.form, f.Add) and link.beside(link.whole.foreign)
 
 
-def _origin(row: Node) -> Node:
-    """What a row is a view of, or the row itself."""
-    return _origin(row.args[0]) if row.args and is_view(row) else row
-
-
-def _factors(form: f.Formula) -> list[f.Formula]:
-    """The factors of the products among the terms of a formula."""
-    if isinstance(form, f.Mul):
-        return list(form.factors)
-    inner = f.children(form) if isinstance(form, (f.Add, f.Neg, f.Div)) else ()
-    return [factor for part in inner for factor in _factors(part)]
+def _multiplied(link: Link) -> int | None:
+    """What a part meets there as a factor: TIMES an array, COMPUTED something; None where it is no factor."""
+    computed = COMPUTED * link.beside(link.whole.computed)
+    match link.whole.form:
+        case f.Mul():
+            return TIMES * link.beside(link.whole.arrays) | computed
+        case f.Div(num, _) if num is link.part:
+            return computed
+        case f.Pow(base, f.Num(value)) if base is link.part and value.is_Integer and value.is_positive:
+            return TIMES
+    return 0 if link.whole is HANDED_ON or isinstance(link.whole.form, f.Neg) else None

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from symbackprop import Model, codegen
-from symbackprop.codegen.initial import NORMAL, Initial, initial_values
+from symbackprop.codegen.initial import NORMAL, ONE, ZERO, Initial, initial_values
 from symbackprop.model.text.write import to_text
+from symbackprop.verify.initial import rules
 from tests.codegen.helpers import emit
 
 TEXT = """
@@ -108,3 +109,36 @@ def test_what_only_a_loop_without_readers_does_counts_however_the_model_is_read(
     assert initial_values(model) == initial_values(again)
     assert initial_values(model)["W"].kind == NORMAL
     assert "init_params" in codegen(model)  # verified, against its own text too
+
+
+SPELLED = {
+    "a product of products": ("z = m * b + 0 * a\nY = z * b", "Y = broadcast(m * b * b, (N, H))", "b", ZERO),
+    "a product with what is computed": ("z = b * m\nY = z * tanh(a)", "Y = b * (m * tanh(a))", "b", ONE),
+    "a gain of a sum": ("z = a + m\nY = b * z", "Y = b * (a + m)", "b", ONE),
+    "a gain beside something computed": ("z = b * a\nY = z + tanh(a)", "Y = b * a + tanh(a)", "b", ZERO),
+    "a gain over something computed": ("z = b * a\nY = z / exp(m)", "Y = b * (a / exp(m))", "b", ONE),
+    "what is normalised": ("z = exp(m)\nY = r / z + sin(r)", "Y = r / exp(m) + sin(r)", "r", NORMAL),
+    "a sum of equal terms": ("z = a + r\nY = z + r", "Y = a + 2 * r", "r", ZERO),
+    "a factor of a term": ("z = a * r\nY = z + m", "Y = a * r + m", "r", NORMAL),
+    "parameters among themselves": ("z = r - q\nY = z^2", "Y = (r - q)^2", "r", NORMAL),
+    "parameters beside something else": ("z = r - q\nY = tanh(z + a)", "Y = tanh(r + a - q)", "r", ZERO),
+    "a sign": ("z = -r\nY = a + z", "Y = a - r", "r", ZERO),
+    "in a loop": ("z = tanh(a)\nfor t in 1..T:\n    Y[t] = b * z * c[t]",
+                  "for t in 1..T:\n    z[t] = b * c[t]\n    Y[t] = z[t] * tanh(a)", "b", ONE),
+    "what is carried": ("h[0] = a\nfor t in 1..T:\n    h[t] = b * h[t-1]\nY = h[T]",
+                        "h[0] = a\nfor t in 1..T:\n    z[t] = h[t-1] * c[t]\n    h[t] = z[t] * b\nY = h[T]", "b", ONE),
+    "a ReLU behind sums": ("z = a @ W\nY = z + b\ny2 = Y + r\nY3 = relu(y2)", "Y = relu(a @ W + b + r)", "W", NORMAL),
+}
+
+
+@pytest.mark.parametrize("case", SPELLED)
+def test_a_start_is_that_of_the_arithmetic_however_it_is_cut_into_rows(case: str) -> None:
+    *spelled, name, expected = SPELLED[case]
+    head = "dim T, N, H\ndata m: N x H, a: N x H, c: T x N x H\nparam b: H, r: 1 x H, q: 1 x H, W: H x H\n"
+    models = [Model.parse(head + text + "\nloss L = sum(sin(Y))") for text in spelled]
+    one, other = [initial_values(model)[name] for model in models]
+    assert one == other and one.kind == expected
+    assert initial_values(Model.parse(to_text(models[0])))[name] == one
+    first, second = [rules(model, {"T": 5, "N": 6, "H": 7})[name] for model in models]
+    assert first == second and len(first) == 1 and first[0].mean == (expected == ONE)
+    assert (first[0].deviation > 0) == (expected == NORMAL)
