@@ -200,7 +200,7 @@ class Graph:
         or in another graph: what equal rows are, or one of its ``own``."""
         name, attr = node.op.name, node.attr if attr is None else attr
         if node.is_result and not own:
-            return self.result(args[0], attr)
+            return self.result(args[0], args[0].attr.number(attr))
         if node.role is Role.NUMBER:
             return self.const(attr, node.kind)
         if isinstance(attr, Kernel) and attr.arity < len(args):

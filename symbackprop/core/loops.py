@@ -73,6 +73,12 @@ class Loop:
     def results(self) -> list[Node]:
         return [*self.carried, *self.stacked]
 
+    def number(self, number: int) -> int:
+        """The first number of a result: stacks of two rows that a rewrite finds equal are one."""
+        stacked = [row.id for row in self.stacked]
+        k = number - len(self.carry)
+        return number if k < 0 else len(self.carry) + stacked.index(stacked[k])
+
     @cached_property
     def stop(self) -> frozenset[int]:
         """Where walks through the body end."""

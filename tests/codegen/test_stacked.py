@@ -61,7 +61,16 @@ for t in 1..T:
     a[t] = x[t] - v @ W
     h[t] = tanh(a[t] + h[t-1] / 2)
 loss L = mean(sin(a)) + sum(h**2)"""
-TEXTS = {"scan": SCAN, "delta rule": RULE, "large": LARGE, "made by steps": MADE, "carried from no step": CARRIED}
+TWICE = """dim T, N, H
+param b: H, s
+data m: T, h[0]: N x H
+for t in 1..T:
+    u[t] = h[t-1] * sum(h[t-1], axis=1, keepdims=True) * s
+    v[t] = u[t] * b * s
+    h[t] = tanh(tanh(v[t]) * (m[t] * b))
+loss L = sum(h[T])"""  # what s gets of u and of v is equal
+TEXTS = {"scan": SCAN, "delta rule": RULE, "large": LARGE, "made by steps": MADE, "carried from no step": CARRIED,
+         "two equal stacks": TWICE}
 
 
 def inside(source: str, function: str) -> list[str]:
