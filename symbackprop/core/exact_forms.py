@@ -116,12 +116,12 @@ class Forms:
 
     def sides(self, form: f.Formula) -> f.Formula | None:
         """(1 − u)·(1 + u), where one of these has a form of its own."""
-        less, more = self._one_less(f.neg(form)), self._one_less(form)
+        less, more = self.one_less(f.neg(form)), self.one_less(form)
         if less is None and more is None:
             return None
         return f.mul(f.add(f.ONE, f.neg(form)) if less is None else less, f.add(f.ONE, form) if more is None else more)
 
-    def _one_less(self, form: f.Formula) -> f.Formula | None:
+    def one_less(self, form: f.Formula) -> f.Formula | None:
         """1 + ``form``, where a rule knows a form of it."""
         rules = (self._complement, self._one_and, self._cancelled)
         return next((found for rule in rules if (found := rule(f.ONE, form)) is not None), None)
@@ -561,11 +561,13 @@ def _log_of_power(base: f.Formula, n: sp.Expr, args: Sequence[Node], ends: Conta
 
 
 def angle(row: Node, ends: Container[int], root: Callable[[Node], Node]) -> Node | None:
-    """The arc tangent of a quotient; an arc sine or cosine of u over the ``root`` of 1 − u² where that has a form of
-    its own."""
+    """The arc tangent of a quotient; an arc sine or cosine of u over the ``root`` of 1 − u², acosh by that of u − 1,
+    where these have forms of their own."""
     record = row.function
     if record is not None and record.angle is not None:
         return _on_circle(row, record.angle, ends, root)
+    if record is not None and record.area:
+        return _on_hyperbola(row, ends, root)
     inside = _inside(row, "atan", ends)
     if inside is None or not isinstance(inside.arithmetic, f.Div):
         return None
@@ -585,3 +587,17 @@ def _on_circle(row: Node, place: int, ends: Container[int], root: Callable[[Node
         return None
     sides = [u, root(row.graph.arithmetic(rest, forms.args))]
     return row.graph.call("atan2", *sides[:: -1 if place else 1])
+
+
+def _on_hyperbola(row: Node, ends: Container[int], root: Callable[[Node], Node]) -> Node | None:
+    """acosh(1 + v) = 2·asinh(√(v/2)), as cosh y − 1 is 2·sinh²(y/2)."""
+    match row.form:
+        case f.Call(_, (part,)):
+            forms = Forms([row.graph.apply(part, *row.args)], ends)
+            less = forms.one_less(f.neg(f.Arg(0)))
+        case _:
+            return None
+    if less is None:
+        return None
+    half: Node = row.graph.call("asinh", root(row.graph.arithmetic(f.neg(less), forms.args)) / sp.sqrt(2))
+    return half * 2

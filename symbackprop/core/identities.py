@@ -604,8 +604,7 @@ def _angle(row: Node, logs: Logarithms) -> Node | None:
 
 def _root_of(row: Node, logs: Logarithms) -> Node:
     root: Node = row.graph.call("sqrt", row)
-    found = _power(root, logs)
-    return root if found is None else found
+    return next((found for rule in (_root, _power) if (found := rule(root, logs)) is not None), root)
 
 
 def _plain_logarithm(row: Node, logs: Logarithms) -> Node | None:

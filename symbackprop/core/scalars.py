@@ -96,8 +96,8 @@ class Scalar:
     drawn, one interval per argument; ``defined`` says where the function is. ``log`` is log f and ``complement`` 1 − f,
     of a function of one argument, where these have a form that neither overflows nor cancels; so are ``log1p`` for
     log(1 + f), ``log_minus`` for log(−f), ``rest`` for 1 − f², ``mean`` for f(x)/x and ``excess`` for f(x) − x;
-    f(x) is the angle whose sine (0) or cosine (1) is x, as ``angle`` says, or on all numbers the inverse of what it
-    ``undoes``;
+    f(x) is the angle whose sine (0) or cosine (1) is x, as ``angle`` says, the ``area`` whose hyperbolic cosine is x,
+    or on all numbers the inverse of what it ``undoes``;
     ``scaled`` is (a, b) where f is e^a·b and b of moderate size. ``odd``: f(−x) = −f(x); f is Σ sign·log of ``logs``;
     ``power``: f(x) is x to that power; ``square``: an even power of f(x) is one of x, with the exponent times that.
     ``guards`` is the arithmetic that the function is but for points where that is nan: it is written as that, and is
@@ -144,6 +144,7 @@ class Scalar:
     mean: Formula | None = None
     excess: Formula | None = None
     angle: int | None = None
+    area: bool = False
     undoes: str = ""
     scaled: tuple[Formula, Formula] | None = None
     odd: bool = False
@@ -855,7 +856,8 @@ _RECORDS = [
            range=(0.0, inf), flat=True),
     Scalar("asinh", sp.asinh, lambda np, x: np.arcsinh(x), (1 / call("hypot", 1, X),), odd=True, undoes="sinh"),
     Scalar("acosh", sp.acosh, lambda np, x: np.arccosh(x),
-           (1 / (call("sqrt", X - 1) * call("sqrt", X + 1)),), ((1.3, 3.0),), defined="x >= 1", finite=X - 1),
+           (1 / (call("sqrt", X - 1) * call("sqrt", X + 1)),), ((1.3, 3.0),), defined="x >= 1", finite=X - 1,
+           area=True),
     Scalar("atanh", sp.atanh, lambda np, x: np.arctanh(x), (1 / (1 - X**2),), UNIT, defined="-1 < x < 1", odd=True,
            finite=1 - X**2, undoes="tanh"),
     *[Scalar(name, opaque(name), _piecewise(name), (NO,), note="derivative 0 everywhere", whole=True)

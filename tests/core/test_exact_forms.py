@@ -27,6 +27,7 @@ WRITTEN = (
     "log(3*x^2)", "log(x^3)", "log(x^2*y)", "log(1/(x*y))", "log(1 + x*y)", "log(x + sqrt(x^2 + 1))",
     "log(sqrt(4 + x^2) - x)", "log(exp(x) + exp(-x))", "log(1 - exp(x))", "log(-expm1(x))", "log(exp(x) - 1)",
     "log(expm1(x)*expm1(y))", "log(i0(x))", "asinh(x)", "acosh(1 + x^2)",
+    "acosh(1 - x*y)", "acosh(exp(x))", "acosh(1 + expm1(x*y))", "acosh(cosh(x))", "acosh(3 - x)",
     "sqrt(3*x^2)", "sqrt(1 - exp(-x^2*y^2)^2)", "y*(2 - 2*sigmoid(x)^2)", "1 - erf(x)^2",
     "1 - normal_cdf(x)^2", "cosh(x)^2 - 1", "acos(tanh(x))", "asin(sigmoid(x))", "acos(exp(-x^2))", "asin(x - 1)",
     "acos(1 - x*y)", "asin(x/3)", "asinh(sinh(x))", "atanh(tanh(x*y/9))", "erfinv(erf(x/3))", "ndtri(normal_cdf(x))",
@@ -126,6 +127,19 @@ def test_what_little_is_left_has_its_value_and_slope(text: str, at: float, value
     assert stable.loss_row is not None
     rows = [stable.loss_row, *grad(stable.loss_row, list(stable.targets().values()))]
     np.testing.assert_allclose(evaluate(rows, {"x": np.array(at)}, {}), [value, slope], rtol=1e-13)
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize(("text", "at", "value", "slope"), [
+    ("acosh(1 + x)", 2e-20, 2e-10, 5e9), ("acosh(1 + x^2)", 2e200, np.log(8) + 400 * np.log(10), 1e-200),
+    ("acosh(exp(x))", 2e-20, 2e-10, 5e9), ("acosh(1 + expm1(x))", 800.0, 800 + np.log(2), 1.0),
+    ("acosh(cosh(x))", -1e-20, 1e-20, -1.0), ("acosh(cosh(x))", 800.0, 800.0, 1.0),
+])
+def test_acosh_next_to_1_and_beyond_what_a_float_holds(
+    text: str, at: float, value: float, slope: float, level: int, tmp_path: Path,
+) -> None:
+    loss, grads = emit(f"param x\nloss L = {text}", tmp_path, level=level).loss_and_grads({"x": at}, {})
+    np.testing.assert_allclose([loss, grads["x"]], [value, slope], rtol=1e-13)
 
 
 SUMS = (
