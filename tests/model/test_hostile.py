@@ -88,7 +88,7 @@ NUMBERS = {
     "hexadecimal": ("loss L = w*0x10", "0x10 is not a decimal number"),
     "binary": ("loss L = w*0b10", "0b10 is not a decimal number"),
     "imaginary": ("loss L = w*2j", "2j is neither a number nor a name"),
-    "underscore": ("loss L = w*1_000", "1_000 is neither"),
+    "underscore": ("loss L = w*1_000", "digits of a number stand together: 1000"),
     "coefficient": ("loss L = w/2w", "2w behind / is (2*w) or 2*w"),
     "division by zero": ("loss L = w/0", "division by the number 0"),
     "division by a hidden zero": ("loss L = w/(1-1)", "division by the number 0"),
@@ -370,6 +370,29 @@ COSTLY = {
     "einsum": 'dim N = 2\nparam w: N\nloss L = einsum("' + "a," * 40_000 + '", w)',
     "comments": "# c\n" * 20_000 + "param w\nloss L = w^2",
 }
+
+
+GROUPED = """dim N, T, h = 2, g = 2, d = 4, F
+input X: N x T x d*g*h
+param r1: d*g*h, W_q: d*g*h x d*g*h, W_k: d*g*h x d*h, W_v: d*g*h x d*h, W_o: d*g*h x d*g*h
+param r2: d*g*h, W: d*g*h x F, V: d*g*h x F, W2: F x d*g*h
+A = r1 * rms_norm(X)
+Q = rotary(transpose(reshape(A @ W_q, (N, T, g*h, d)), (0, 2, 1, 3)))
+K = rotary(transpose(reshape(A @ W_k, (N, T, h, d)), (0, 2, 1, 3)))
+S = transpose(reshape(A @ W_v, (N, T, h, d)), (0, 2, 1, 3))
+O = grouped_attention(Q, K, S, causal=True)
+X1 = X + reshape(transpose(O, (z_logistic0, 2, 1, 3)), (N, T, d*g*h)) @ W_o
+M = r2 * rms_norm(X1)
+U = silu(M @ W) * (M @ V)
+output Y = X1 + U @ W2
+"""
+
+
+def test_corrections_too_long_to_be_shown_are_not_searched_further() -> None:
+    """It took minutes."""
+    with ends():
+        took = steps(lambda: _read(GROUPED))
+    assert took < 10_000_000
 
 
 @pytest.mark.parametrize("text", COSTLY.values(), ids=COSTLY)

@@ -38,17 +38,18 @@ def explained(errors: Sequence[ModelError], text: str, read: Callable[[str], Rea
     the text with it has been read again, and nothing was wrong with that line any more."""
     typed = [readable(line) for line in physical_lines(text)]
     lines = [*typed]  # with the corrections of the lines above
+    short = sum(map(len, lines)) <= _LONGEST
     read = _sparingly(read)
     for error in errors[:MOST]:
         error.place = error.place or _about(error, typed)
         if error.place is not None:
             line = lines[error.place.line - 1] = typed[error.place.line - 1]
             place = _narrowed(line, error.place, error.near)
-            if isinstance(error, ShapeError) and any(c.isdigit() for c in line):
+            if short and isinstance(error, ShapeError) and any(c.isdigit() for c in line):
                 error.instead = [*named_sizes(read("\n".join(typed))[0].sizes), *error.instead]
             if isinstance(error, (SyntaxProblem, NameProblem)) and "sum" in line:  # of one sum alone
                 error.instead += [partial(_with_sums, capitals) for capitals in (True, False)]
-            tried = (_corrected(error, place, lines, read, more) for more in range(_MOST + 1))
+            tried = (_corrected(error, place, lines, read, more, {}) for more in range(_MOST + 1))
             right = next(chain.from_iterable(tried), "").replace(ROWS, "")
             error.shown = [*_marked(line, place), *([f"{right.strip()}   corrected"] if right else [])]
             lines[error.place.line - 1] = right or line
@@ -106,8 +107,9 @@ def _marked(line: str, place: Place) -> list[str]:
 
 
 def _corrected(error: ModelError, place: Place, lines: Sequence[str], read: Callable[[str], Read],
-               more: int) -> Iterator[str]:
-    """The lines with what may be meant that nothing is wrong with, here and in ``more`` places to the right."""
+               more: int, seen: dict[str, int]) -> Iterator[str]:
+    """The lines with what may be meant that nothing is wrong with, here and in ``more`` places to the right; ``seen``
+    are lines that were tried, and with how many."""
     short = sum(map(len, lines)) <= _LONGEST
     line = lines[place.line - 1]
     texts = _meant(error, line) if short else []
@@ -121,6 +123,9 @@ def _corrected(error: ModelError, place: Place, lines: Sequence[str], read: Call
         texts = [*dict.fromkeys([*written, solved(line, place)])]
     for text in texts:
         right = before + text.replace("…", there) + after if isinstance(text, str) else text(line, place)
+        if seen.get(right, -1) >= more or not (latex or len(right) <= _WIDEST):
+            continue
+        seen[right] = more
         others = [right if k == place.line else old for k, old in enumerate(lines, 1)]
         _, wrong, unbuilt = read("\n".join(others)) if len(right) <= _WIDEST else (None, [error], set[int]())
         missing = () if isinstance(error, NoResult) else NoResult  # which is no matter of this line
@@ -129,7 +134,8 @@ def _corrected(error: ModelError, place: Place, lines: Sequence[str], read: Call
             yield right
         elif more and left and left[0].place is not None and (latex or _follows(error, left[0]) or (
                 left[0].place.start >= place.start and right != line)):
-            yield from _corrected(left[0], _narrowed(right, left[0].place, left[0].near), others, read, more - 1)
+            yield from _corrected(left[0], _narrowed(right, left[0].place, left[0].near), others, read, more - 1,
+                                  seen)
 
 
 def _with_sums(capitals: bool, line: str, place: Place) -> str:
