@@ -498,20 +498,25 @@ def rebuild(f: Formula, parts: tuple[Formula, ...]) -> Formula:
 
 def substitute(f: Formula, leaf: Callable[[Formula], Formula]) -> Formula:
     """Replace every Arg and Out by ``leaf(it)``."""
-    if isinstance(f, (Arg, Out)):
-        return leaf(f)
-    old = children(f)
-    new = tuple([substitute(p, leaf) for p in old])
-    return f if new == old else rebuild(f, new)
+    return _replaced(f, leaf, rebuild, {})
 
 
 def renamed(f: Formula, places: Mapping[int, int] | Sequence[int]) -> Formula:
     """The formula with Arg(i) called Arg(places[i]), no two of them alike: nothing is to be folded."""
-    if isinstance(f, Arg):
-        return Arg(places[f.index])
-    old = children(f)
-    new = tuple([renamed(part, places) for part in old])
-    return f if new == old else _again(f, new)
+    return _replaced(f, lambda leaf: Arg(places[leaf.index]) if isinstance(leaf, Arg) else leaf, _again, {})
+
+
+def _replaced(f: Formula, leaf: Callable[[Formula], Formula], node: Callable[[Formula, tuple[Formula, ...]], Formula],
+              known: dict[Formula, Formula]) -> Formula:
+    """The formula over other leaves, its nodes made anew; a part that stands in several places once."""
+    if isinstance(f, (Arg, Out)):
+        return leaf(f)
+    found = known.get(f)
+    if found is None:
+        old = children(f)
+        new = tuple([_replaced(part, leaf, node, known) for part in old])
+        found = known[f] = f if new == old else node(f, new)
+    return found
 
 
 def _again(f: Formula, parts: tuple[Formula, ...]) -> Formula:

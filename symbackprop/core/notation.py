@@ -23,6 +23,17 @@ from symbackprop.core.scalars import TABLE
 COMPARE = 5
 
 
+class Over:
+    """What one formula is written over: the trees of its arguments and of its own value. A part that stands in it in
+    several places is one tree, which printers print once."""
+
+    __slots__ = ("args", "known", "out")
+
+    def __init__(self, args: Sequence[Math], out: Math | None = None) -> None:
+        self.args, self.out = args, out
+        self.known: dict[f.Formula, Math] = {}
+
+
 class Written:
     """Rows as trees. ``names`` maps row ids to what they are called; rows in ``expanded`` are written by their own
     formula even if a library function made them."""
@@ -87,39 +98,45 @@ class Written:
     # -- formulas
     def formula(self, form: f.Formula, args: Sequence[Math], out: Math | None = None) -> Math:
         """A formula over trees; ``out`` is how the row's own value is called."""
-        return self._formula(f.written(form), args, out)
+        return self._formula(f.written(form), Over(args, out))
 
-    def _formula(self, form: f.Formula, args: Sequence[Math], out: Math | None) -> Math:
+    def _formula(self, form: f.Formula, over: Over) -> Math:
+        found = over.known.get(form)
+        if found is None:
+            found = over.known[form] = self._spelled(form, over)
+        return found
+
+    def _spelled(self, form: f.Formula, over: Over) -> Math:
         match form:
             case f.Num(value):
                 return self.number(value)
             case f.Arg(index):
-                return args[index]
+                return over.args[index]
             case f.Out():
-                assert out is not None
-                return out
+                assert over.out is not None
+                return over.out
             case f.Neg(body):
-                return negative(self._formula(body, args, out))
+                return negative(self._formula(body, over))
             case f.Add(terms):
-                return maths.Sum(tuple([self._signed(t, args, out) for t in terms]))
+                return maths.Sum(tuple([self._signed(t, over) for t in terms]))
             case f.Mul((f.Num(value), *rest)):
-                return self.scaled(value, *[self._formula(x, args, out) for x in rest])
+                return self.scaled(value, *[self._formula(x, over) for x in rest])
             case f.Mul(factors):
-                return product(*[self._formula(x, args, out) for x in factors])
+                return product(*[self._formula(x, over) for x in factors])
             case f.Div(top, bottom):
-                return maths.Frac(self._formula(top, args, out), self._formula(bottom, args, out))
+                return maths.Frac(self._formula(top, over), self._formula(bottom, over))
             case f.Pow(base, exponent):
-                return maths.Pow(self._formula(base, args, out), self._formula(exponent, args, out))
+                return maths.Pow(self._formula(base, over), self._formula(exponent, over))
             case f.Call(name, parts):
-                return self.scalar(name, [self._formula(p, args, out) for p in parts], form)
+                return self.scalar(name, [self._formula(p, over) for p in parts], form)
         raise TypeError(f"not a formula: {form!r}")
 
-    def _signed(self, term: f.Formula, args: Sequence[Math], out: Math | None) -> tuple[bool, Math]:
+    def _signed(self, term: f.Formula, over: Over) -> tuple[bool, Math]:
         if isinstance(term, f.Neg):
-            return True, self._formula(term.body, args, out)
+            return True, self._formula(term.body, over)
         if isinstance(term, f.Num) and f.is_negative(term.value):
             return True, self.number(-term.value)
-        return False, self._formula(term, args, out)
+        return False, self._formula(term, over)
 
     def number(self, value: sp.Expr) -> Math:
         return maths.Num(value)

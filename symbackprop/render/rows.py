@@ -23,7 +23,7 @@ from symbackprop.core.kernel import index_of
 from symbackprop.core.literals import fraction
 from symbackprop.core.maths import Dims, Math, negative, product, shaped, signed, within
 from symbackprop.core.names import free_name, subscripts_of, text_name
-from symbackprop.core.notation import Written
+from symbackprop.core.notation import Over, Written
 from symbackprop.core.registry import composed
 from symbackprop.core.roles import Role
 from symbackprop.core.scalars import TABLE
@@ -328,9 +328,9 @@ class Rows(Written):
         return self.repeated(m, a.shape, shape) if a.shape else m
 
     # -- formulas
-    def _formula(self, form: f.Formula, args: Sequence[Math], out: Math | None) -> Math:
+    def _spelled(self, form: f.Formula, over: Over) -> Math:
         """A gradient that is written out where it is read may be a number, or divided by the next factor: (1/a)·a."""
-        m = super()._formula(form, args, out)
+        m = super()._spelled(form, over)
         if isinstance(m, maths.Frac):
             return self._quotient(m)
         if not isinstance(m, maths.Prod) or len(m.factors) < 2:
@@ -354,8 +354,8 @@ class Rows(Written):
         rest = self.scaled(above, *(top.factors if isinstance(top, maths.Prod) else ()))
         return maths.Frac(rest, self.scaled(below, *factors))
 
-    def _signed(self, term: f.Formula, args: Sequence[Math], out: Math | None) -> tuple[bool, Math]:
-        return signed(*super()._signed(term, args, out))
+    def _signed(self, term: f.Formula, over: Over) -> tuple[bool, Math]:
+        return signed(*super()._signed(term, over))
 
     def scalar(self, name: str, args: list[Math], form: f.Call) -> Math:
         """A function of the scalar table."""
