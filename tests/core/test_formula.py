@@ -112,18 +112,17 @@ def test_composition(outer: Any, inner: Any) -> None:
 @given(PAIRS)
 def test_bookkeeping(pair: Any) -> None:
     form, _ = pair
-    written: list[int] = []
-
-    def see(leaf: f.Formula) -> f.Formula:
-        assert isinstance(leaf, Arg)
-        written.append(leaf.index)
-        return leaf
-
-    f.substitute(form, see)
+    written = read(form)
     assert f.arguments(form) == tuple(dict.fromkeys(written))
     assert f.written_once(form) == tuple(written.count(i) == 1 for i in f.arguments(form))
     coefficient, rest = f.split_sign(form)
     assert agree(coefficient * to_sympy(rest), to_sympy(form))
+    assert f.substitute(form, lambda leaf: leaf) is form
+
+
+def read(form: f.Formula) -> list[int]:
+    """The arguments of a formula wherever they stand, from left to right."""
+    return [form.index] if isinstance(form, Arg) else [i for part in f.children(form) for i in read(part)]
 
 
 @MANY
