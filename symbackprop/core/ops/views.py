@@ -178,10 +178,11 @@ def slice_stop(node: Node) -> Dim | None:
     room = node.args[0].shape[axis] - start if step > 0 else start + 1
     if same(length, steps_in(room, step)):
         return None
-    sign, span = (1 if step > 0 else -1), length.replace(sp.ceiling, lambda x: x) * abs(step)
-    if not (length.has(sp.ceiling) and same(length, steps_in(span, step))):
-        span = (length - 1) * abs(step) + 1
-    return start + sign * span
+    span = (length - 1) * abs(step) + 1
+    if length.has(sp.ceiling):
+        whole = length.replace(sp.ceiling, lambda x: x) * abs(step)
+        span = whole if same(length, steps_in(whole, step)) else span
+    return start + (span if step > 0 else -span)
 
 
 register(Op(
