@@ -203,6 +203,11 @@ def is_negative(value: sp.Expr) -> bool:
     return value.p < 0 if isinstance(value, sp.Rational) else bool(value.could_extract_minus_sign())
 
 
+def is_even(value: sp.Expr) -> bool:
+    """Whether an exponent is an even number; of a number SymPy would deduce much more."""
+    return value.p % 2 == 0 if value.is_Integer else bool(value.is_even)
+
+
 def add(*terms: Formula) -> Formula:
     """A sum in written order; numbers are folded into the place of the first one."""
     flat: list[Formula] = []
@@ -443,7 +448,7 @@ def monomial(c: Formula, a: Formula, b: Formula, m: Formula) -> Formula:
     """c·a^b·(log a)^m with the convention that it is 0 where c or a^b is 0; a plain power where neither matters."""
     if c == ZERO:
         return ZERO
-    if m == ZERO and isinstance(c, Num) and c.value.is_zero is False:
+    if m == ZERO and isinstance(c, Num) and (c.value.is_Rational or c.value.is_zero is False):
         return mul(c, power(a, b))
     return Call("monomial", (c, a, b, m))
 

@@ -9,7 +9,18 @@ import sympy as sp
 from symbackprop.core import build
 from symbackprop.core.facts import is_range
 from symbackprop.core.graph import BOOL, Node, label, mark
-from symbackprop.core.shapes import ONE, Dim, as_dim, broadcast, is_one, same, same_shape, shape_text, steps_in
+from symbackprop.core.shapes import (
+    ONE,
+    Dim,
+    as_dim,
+    broadcast,
+    is_below_zero,
+    is_one,
+    same,
+    same_shape,
+    shape_text,
+    steps_in,
+)
 from symbackprop.errors import ShapeError
 
 
@@ -141,8 +152,8 @@ def _place_of(a: Node, axis: int, key: int | sp.Expr) -> Node:
 
 def _position(key: int | sp.Expr, size: Dim, name: str) -> Dim:
     value = sp.sympify(key) if isinstance(key, int) else key
-    start = size + value if value.is_negative else value
-    if start.is_negative or (size - 1 - start).is_negative:
+    start = size + value if is_below_zero(value) else value
+    if is_below_zero(start) or is_below_zero(size - 1 - start):
         raise ShapeError(f"index {key} is out of range for an axis of {name} with size {size}")
     return start
 

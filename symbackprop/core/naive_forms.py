@@ -13,7 +13,22 @@ import sympy as sp
 
 from symbackprop.core import build
 from symbackprop.core.facts import is_norm, kind
-from symbackprop.core.formula import ONE, Add, Arg, Call, Formula, Neg, Num, Pow, children, mul, over, power, rebuild
+from symbackprop.core.formula import (
+    ONE,
+    Add,
+    Arg,
+    Call,
+    Formula,
+    Neg,
+    Num,
+    Pow,
+    children,
+    is_even,
+    mul,
+    over,
+    power,
+    rebuild,
+)
 from symbackprop.core.formula import powers as factors_of
 from symbackprop.core.graph import Node
 from symbackprop.core.roles import Role
@@ -78,7 +93,7 @@ def _powers(form: Formula, args: list[Node]) -> Formula:
     whole = form if new == parts else rebuild(form, new)
     if not isinstance(whole, Pow) or not isinstance(whole.exponent, Num):
         return whole
-    if whole.exponent.value.is_even:
+    if is_even(whole.exponent.value):
         factors = [_even_power(base, n, args) for base, n in factors_of(whole)]
         return mul(*[power(base, Num(n)) for base, n in factors]) if factors != factors_of(whole) else whole
     return _flat_power(whole.base, whole.exponent, args) or whole
@@ -87,7 +102,7 @@ def _powers(form: Formula, args: list[Node]) -> Formula:
 def _even_power(base: Formula, exponent: sp.Expr, args: list[Node]) -> tuple[Formula, sp.Expr]:
     """The base and the exponent of an even power; of an unnamed root without the root."""
     row = args[base.index] if isinstance(base, Arg) else None
-    inside = None if row is None or not exponent.is_even else _squared(row)
+    inside = None if row is None or not is_even(exponent) else _squared(row)
     if inside is None:
         return base, exponent
     args.append(inside[0])
