@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple
@@ -51,6 +51,7 @@ class Rows:
                  ) -> None:
         self.given = frozenset(given)
         self.tied = frozenset[int]()  # ties that the block computes, because some other row reads them
+        self.idle = frozenset[tuple[int, int]]()  # arguments of loops that no result needs which the block reads
         self.saved = {plan.scan.id: plan for plan in saved}
         self.again = {row.id: plan for plan in again for row in (plan.reverse, *plan.again)}
         self._splits: dict[int, Split | None] = {}
@@ -115,7 +116,8 @@ class Rows:
         if (apart := self.apart(row)) is not None:
             return (apart,)
         if row.is_loop:
-            own = row.args if plan is None else (*plan.reads(), *[outer for _, outer in self.hoisted(plan.scan)])
+            needed = tuple([a for k, a in enumerate(row.args) if (row.id, k) not in self.idle])
+            own = needed if plan is None else (*plan.reads(), *[outer for _, outer in self.hoisted(plan.scan)])
             return (*own, *[outer for _, outer in self.hoisted(row)])
         if (source := copies_of(row)) is not None:
             return source[:1]
@@ -132,11 +134,19 @@ class Rows:
         """Everything that the roots need and that is not known, arguments first."""
         return arguments_first(list(roots), self.args, known)
 
+    def narrowed(self, roots: Sequence[Node], known: Collection[int] = ()) -> list[Node]:
+        """`order` where a loop reads, from here on, no more than those of its results need that are read."""
+        order = self.order(roots, known)
+        while (idle := frozenset(_idle(order))) != self.idle:
+            self.idle = idle
+            order = self.order(roots, known)
+        return order
+
     def settled(self, roots: Iterable[Node], known: Collection[int] = ()) -> list[Node]:
         """`order` of a block: ties of a maximum that some other row reads, as its second derivative does, are there for
         the gradient of the maximum as well."""
         roots = list(roots)
-        order = self.order(roots, known)
+        order = self.narrowed(roots, known)
         ties = {id_ for row in order if (found := self.to_largest(row)) is not None for id_ in found.ties}
         self.tied = frozenset(ties.intersection([row.id for row in order]))
         return self.order(roots, known) if self.tied else order
@@ -164,6 +174,18 @@ class Rows:
         for root in roots:
             counts[root.id] = counts.get(root.id, 0) + 2
         return counts
+
+
+def _idle(order: Iterable[Node]) -> Iterator[tuple[int, int]]:
+    """The arguments of loops, by their number, that only results need which are not in ``order``."""
+    order = list(order)
+    read = {(row.args[0].id, row.attr) for row in order if row.is_result}
+    for scan in [row for row in order if row.is_loop]:
+        loop: Loop = scan.attr
+        roots = [row for k, row in enumerate(loop.results()) if k < len(loop.carry) or (scan.id, k) in read]
+        needed = {row.id for row in loop.needed(roots)}
+        places = range(len(loop.carry), len(scan.args))
+        yield from [(scan.id, k) for k in places if loop.leaves()[k].id not in needed]
 
 
 @cache

@@ -392,8 +392,9 @@ class LoopBuilder:
         loop, n, m = self.loop, len(self.loop.carry), len(self.loop.sequences)
         known = {leaf.id: self.variables.expr(leaf) for leaf in loop.carry}
         fixed = zip(loop.invariants, self.scan.args[n + m :], strict=True)
-        known |= {leaf.id: self.names[a.id] for leaf, a in fixed}
-        moving = [*zip(loop.sequences, self.scan.args[n : n + m], strict=True), *self.rows.hoisted(self.scan)]
+        known |= {leaf.id: self.names[a.id] for leaf, a in fixed if a.id in self.names}  # else nothing here needs it
+        sequences = zip(loop.sequences, self.scan.args[n : n + m], strict=True)
+        moving = [*[pair for pair in sequences if pair[1].id in self.names], *self.rows.hoisted(self.scan)]
         inside = self.rows.within({*known, *[row.id for row, _ in moving]})
         counts = inside.uses(inside.order(self.roots, inside.given), self.roots)
         elements = []
@@ -421,7 +422,8 @@ class LoopBuilder:
 
     def _fixed(self) -> tuple[tuple[str, str], ...]:
         """Matrices that every step reads, and what their transposes are called."""
-        matrices = [a for a in self.scan.args[-len(self.loop.invariants) :] if a.ndim == 2]
+        matrices = [a for a in self.scan.args[-len(self.loop.invariants) :]
+                    if a.ndim == 2 and a.id in self.names]
         names = dict.fromkeys(self._name(a) for a in matrices if self.loop.invariants)
         return tuple((name, self.variables.turned(name)) for name in names if name)
 

@@ -86,7 +86,11 @@ class Loop:
 
     def rows(self) -> list[Node]:
         """All rows of the body, its leaves too, arguments first."""
-        return arguments_first(self.results(), lambda n: () if n.id in self.stop else n.args)
+        return self.needed(self.results())
+
+    def needed(self, roots: Sequence[Node]) -> list[Node]:
+        """What rows of the body are computed from, its leaves too, arguments first."""
+        return arguments_first(roots, lambda n: () if n.id in self.stop else n.args)
 
 
 def body_leaf(

@@ -304,6 +304,14 @@ for t in 1..T:
     h[t] = tanh(where(m[t][:, None] > 0, E[words[t]], h[t-1]))
 loss L = mean(h[T]**2)
 """  # integers below a number and below a dimension
+UNREAD = """dim T, N
+data x: T x N, z: T+1 x N, h[0]: N
+param w: N
+for t in 1..T:
+    u[t] = tanh(z[t+1]) * w
+    h[t] = tanh(h[t-1] * w + x[t])
+loss L = sum(h[T]**2)
+"""  # nothing reads u, and nothing else reads z[1:]
 CAREFUL = "E,F,W,I,B,UP,SIM,C4,PIE"  # rules of ruff that people choose
 
 
@@ -318,8 +326,11 @@ def test_every_module_passes_ruff_and_strict_mypy_as_it_comes(tmp_path: Path) ->
     for k, options in enumerate(FURTHER):
         module = codegen(load("logistic-regression-batch"), **options)
         (tmp_path / f"further_{k}_{options.get('target', 'numpy')}.py").write_text(module, encoding="utf-8")
-    for level in (1, 2):
-        (tmp_path / f"bounds_{level}_numpy.py").write_text(codegen(parse(BOUNDS), level=level), encoding="utf-8")
+    for word, text in (("bounds", BOUNDS), ("unread", UNREAD)):
+        for level in (0, 1, 2):
+            (tmp_path / f"{word}_{level}_numpy.py").write_text(codegen(parse(text), level=level), encoding="utf-8")
+    for target in ("jax", "torch"):
+        (tmp_path / f"unread_{target}.py").write_text(codegen(parse(UNREAD), target=target), encoding="utf-8")
     typed = [str(path) for path in tmp_path.glob("*.py" if WHOLE else "*_numpy.py")]  # JAX is a long read for mypy
     mypy = ["mypy", "--strict", "--config-file=", f"--cache-dir={tmp_path / 'mypy'}", *typed]
     ruff = ["ruff", "check", "--isolated", "--target-version=py310", f"--select={CAREFUL}", "--quiet"]
