@@ -232,3 +232,9 @@ def test_an_estimated_diagonal(tmp_path: Path) -> None:
         same(ours, theirs)
     single = [{n: torch.tensor(a, dtype=torch.float32) for n, a in some.items()} for some in (params, data)]
     assert module.hessian_diagonal_estimate(*single, 0, samples=2)[0]["w"].dtype == torch.float32
+
+
+def test_the_sign_of_nan_is_nan(tmp_path: Path) -> None:
+    module = emit("dim N\nparam x: N\nloss L = sum(abs(x))", tmp_path, target="torch")
+    slopes = module.loss_and_grads({"x": torch.tensor([np.nan, -2.0, 0.0])}, {})[1]["x"]
+    np.testing.assert_array_equal(slopes, [np.nan, -1, 0])

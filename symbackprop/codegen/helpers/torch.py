@@ -221,6 +221,11 @@ def sigmoid(x: torch.Tensor) -> torch.Tensor:
     return torch.sigmoid(x)
 
 
+def sign(x: torch.Tensor) -> torch.Tensor:
+    """-1, 0 or 1, and nan of nan."""
+    return torch.where(torch.isnan(x), x, torch.sign(x))
+
+
 def heaviside(a: torch.Tensor | float, b: torch.Tensor | float) -> torch.Tensor:
     """1 where a > b, 1/2 where they are equal, else 0."""
     size, (left, right) = torch.result_type(a, b), both(a, b)
