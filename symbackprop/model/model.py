@@ -220,8 +220,10 @@ class Model:
 
     # -- equations
     def let(self, name: str, value: Operand, notation: str | None = None) -> Node:
-        """A named intermediate."""
-        return self._equation("let", name, value, notation)
+        """A named intermediate. One that is the last state of a loop is a row of its own: others may read that too."""
+        row = self.graph.lift(value)
+        last = row.is_result and row.attr < len(row.args[0].attr.carry)
+        return self._equation("let", name, self.graph.alias(row, name) if last else row, notation)
 
     def loss(self, name: str, value: Operand) -> Node:
         """The scalar that is minimised; a model has one loss or else outputs."""

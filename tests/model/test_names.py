@@ -32,6 +32,14 @@ for t in 1..T:
     b[t] = w*h[t-1]
     h[t] = a[t] + 2*b[t]
 loss L = h[T]"""
+LAST = """dim T
+data c: T
+param w
+h[0] = w
+for t in 1..T:
+    h[t] = tanh(c[t] * h[t-1])
+"""
+ONE_STEP, H = {"c": np.array([0.9]), "w": 0.5}, np.tanh(0.45)
 Z, T = np.array([[0.3, -1.2, 0.5], [1.0, 0.1, -0.4]]), np.array([[0.2, 0.5, 0.3], [0.0, 1.0, 0.0]])
 P = np.exp(Z) / np.exp(Z).sum(1, keepdims=True)
 
@@ -50,6 +58,8 @@ CASES = {
     "written before": ("param x\ny = exp(x) + sin(x)\ne = exp(x)\nloss L = y*e", "e", {"x": 0.0}, 1.0),
     "a number": ("dim N\nparam x: N\nz = zeros(N)\nloss L = sum((x + z)**2)", "z", {"x": np.array([1.0, 2.0])}, [2, 4]),
     "identity": ("dim N\nparam A: N x N\nI = eye(N)\nloss L = sum(A @ I)", "I", {"A": np.eye(2)}, np.ones((2, 2))),
+    "a last state": (LAST + "e = h[T]\nloss L = sin(e) * h[T]", "e", ONE_STEP, np.cos(H) * H),
+    "a last state read before": (LAST + "r = h[T]**2\ne = h[T] + 0*w\nloss L = e*r", "e", ONE_STEP, H**2),
     "in a loop": (LOOP, "w", {"w": 1.0, "h0": 1.0, "T": 2}, 18.0),
 }
 
