@@ -157,6 +157,7 @@ class JaxWriter(Writer):
 def _function(word: str, taken: Sequence[tuple[Sequence[str], str]], returned: list[Code]) -> ast.FunctionDef:
     """The head of a function of arguments that are one variable, or the whole that is unpacked."""
     words = [names[0] if len(names) == 1 else whole if names else "_" for names, whole in taken]
+    words = ["_", "__"] if words == ["_", "_"] else words  # a step that carries nothing and reads nothing of its own
     arguments = [ast.arg(word, _kind(names)) for word, (names, _) in zip(words, taken, strict=True)]
     whole = ast.arguments([], arguments, None, [], [], None, [])
     return ast.FunctionDef(word, whole, [], [], index("tuple", *returned), lineno=0)

@@ -391,3 +391,18 @@ def test_a_hessian_by_products_asks_for_one(tmp_path: Path) -> None:
     module.hvp = lambda *args, **named: asked.append(1) or product(*args, **named)
     params, data = drawn(LOOPED)
     assert module.hessian_dense(params, data).shape == (params["w"].size,) * 2 and len(asked) == 1 < params["w"].size
+
+
+def test_a_step_may_carry_and_read_nothing(tmp_path: Path) -> None:
+    """The tangent of u is the same at every step, and that of h is 0."""
+    text = """dim T, N
+param w: N
+data c: T x N
+h[0] = zeros(N)
+for t in 1..T:
+    u[t] = cumsum(w + h[t-1])
+    h[t] = sin(c[t])
+loss L = sum(u)"""
+    module = emit(text, tmp_path, target="jax", level=0, along=("jvp",))
+    found = module.jvp({"w": np.ones(2)}, {"c": np.ones((3, 2))}, {"w": np.array([1.0, 2.0])})
+    np.testing.assert_allclose(found["L"], 12)
