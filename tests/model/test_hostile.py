@@ -398,6 +398,7 @@ def test_corrections_too_long_to_be_shown_are_not_searched_further() -> None:
 @pytest.mark.parametrize("text", COSTLY.values(), ids=COSTLY)
 def test_no_text_of_100_kilobytes_takes_ten_million_steps(text: str) -> None:
     assert len(text.encode()) <= 100_000
+    _read("param w\nloss L = np.clip(w, 0, 1)")  # the tables that are read once, whatever the text
     with ends():
         took = steps(lambda: _read(text))
     assert took < 10_000_000

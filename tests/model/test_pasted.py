@@ -102,6 +102,9 @@ READ = [
      "loss loss = F.mse_loss(X @ w, y)"),
     ("with tf.GradientTape() as tape:\n    loss = tf.reduce_mean(tf.square(X @ w - y))\ng = tape.gradient(loss, w)",
      "loss loss = mean(square(X @ w - y))"),
+    ("super().__init__()\nloss L = b", "loss L = b"),
+    ("loss = b**2\ng = jax.grad(f, argnums=(0, 1))((w, b), X)\nl, g = jax.value_and_grad(f)(w)\n"
+     "h = torch.autograd.grad(loss, w)", "loss loss = b**2"),
     ("loss L = sum(einops.rearrange(X, 'n d -> d n') @ y)", "loss L = sum(transpose(X, (1, 0)) @ y)"),
     ("q = rearrange(x, '(t s) d -> t d s', s=2)\nloss L = sum(reduce(q, 't d s -> t', 'max'))",
      "q = transpose(reshape(x, (T / 2, 2, D)), (0, 2, 1))\nloss L = sum(max(q, axis=(1, 2)))"),

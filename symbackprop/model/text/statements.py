@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import accumulate, pairwise, takewhile
+from itertools import accumulate, takewhile
 from typing import TypeVar
 
 import sympy as sp
@@ -262,6 +262,7 @@ def _refuse_deep(what: str, line: int, nesting: int) -> None:
 
 
 _EXECUTED = ("backward", "zero_grad", "step", "train", "eval", "show")
+_GRADIENTS = ("gradient", "grad", "value_and_grad", "jacobian", "hessian", "jacrev", "jacfwd")
 _IMPORT = "the line `{first} …` says whose functions are meant: every one is at hand"
 _END = "`{first}` says nothing here: the lines of a loop are indented"
 _STEP = "the line `{first} {second} …` says nothing here: steps of an optimizer are taken outside of the model"
@@ -282,9 +283,12 @@ def _says_nothing(c: Cursor) -> str:
     if is_import(c.tokens):
         return _IMPORT
     calls = second.is_sign(".") and c.tokens[2].text in _EXECUTED and c.tokens[3].is_sign("(")
-    if calls or (word == "print" and second.is_sign("(")) or (word == "assert" and not second.is_sign("=", "[")):
+    calls = calls or (word in ("print", "super") and second.is_sign("("))
+    if calls or (word == "assert" and not second.is_sign("=", "[")):
         return _COMMAND
-    asks = second.is_sign("=") and any(t.is_sign(".") and name.text == "gradient" for t, name in pairwise(c.tokens))
+    value = next((c.tokens[k:] for k, t in enumerate(c.tokens) if t.is_sign("=")), ())
+    asks = any(dot.is_sign(".") and name.text in _GRADIENTS and opens.is_sign("(")
+               for dot, name, opens in zip(value, value[1:], value[2:], strict=False))
     return _GRADIENT if asks else ""
 
 
