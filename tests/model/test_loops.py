@@ -142,6 +142,7 @@ def test_rnn_as_in_python() -> None:
         ("sum(h[T])", lambda h: np.sum(h[-1])),
         ("sum(h[T-1])", lambda h: np.sum(h[-2])),
         ("sum(h[2] * h[T])", lambda h: np.sum(h[1] * h[-1])),
+        ("sum(h[T][0]**2)", lambda h: np.sum(h[-1][0] ** 2)),  # a row of the last state, no step
         ("sum(h[:, 0])", lambda h: np.sum(h[:, 0])),
         ("sum(h[1:])", lambda h: np.sum(h[1:])),
     ],

@@ -123,10 +123,15 @@ class ModelText(Notation):
         if is_part(a) and written_out:
             axis, start, length, step = a.attr
             if is_one(length) and step == 1 and same_shape(node.shape, (*a.shape[:axis], *a.shape[axis + 1 :])):
-                counted = axis == 0 and a.args[0].is_result  # a step, by its number
+                counted = axis == 0 and is_stack(a.args[0])  # a step, by its number
                 place = start + a.args[0].args[0].attr.first if counted else start
                 return maths.Item(self.ref(a.args[0]), (*[maths.Span()] * axis, maths.Num(place)))
         return None
+
+
+def is_stack(row: Node) -> bool:
+    """Whether a row is the stack over time of a body row."""
+    return row.is_result and row.attr >= len(row.args[0].attr.carry)
 
 
 def _product(node: Node, args: Sequence[Math]) -> Math | None:

@@ -25,7 +25,7 @@ from symbackprop.model.model import Model, Statement
 from symbackprop.model.names import python_name
 from symbackprop.model.nesting import nesting_told
 from symbackprop.model.text.header import Header, header_lines
-from symbackprop.model.text.notation import ModelText
+from symbackprop.model.text.notation import ModelText, is_stack
 
 MAX_WIDTH = 100
 MAX_SIZE, MAX_DEPTH, SHARED_SIZE = 120, 20, 12
@@ -253,11 +253,6 @@ def _stack_text(base: str, loop: Loop) -> str:
     if not loop.length.is_Integer:
         return base
     return f"stack({', '.join(f'{base}[{dim_text(loop.first + k)}]' for k in range(int(loop.length)))})"
-
-
-def is_stack(row: Node) -> bool:
-    """Whether a row is the stack over time of a body row."""
-    return row.is_result and row.attr >= len(row.args[0].attr.carry)
 
 
 @dataclass
