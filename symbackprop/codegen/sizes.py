@@ -10,7 +10,7 @@ from functools import cache, partial, reduce
 import sympy as sp
 
 from symbackprop.codegen.tree import Code, attribute, binary, call, constant, index, negative, string, text
-from symbackprop.core.facts import is_convolution, is_part, is_unfolded
+from symbackprop.core.facts import is_part
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop, with_bodies
 from symbackprop.core.shapes import Dim, dim, dim_text
@@ -97,7 +97,8 @@ def demands(rows: Iterable[Node]) -> Demands:
     for row in with_bodies(rows):
         parts = [row.attr.length] if isinstance(row.attr, Loop) else [*row.shape, *_sizes_in(row)]
         whole |= {d: None for d in parts if divided(d)[1] != 1}
-        ordered |= {pair: None for pair in _inside(row) if not _is_ordered(*pair)}
+        if is_part(row):
+            ordered |= {pair: None for pair in _inside(row) if not _is_ordered(*pair)}
     return Demands(tuple(whole), tuple(ordered))
 
 
@@ -116,19 +117,7 @@ def _sizes_in(row: Node) -> list[Dim]:
 
 
 def _inside(row: Node) -> Iterator[tuple[Dim, Dim]]:
-    """Slices and windows stay inside their arrays."""
-    if is_part(row):
-        yield from _of_slice(row)
-    elif is_unfolded(row):
-        axis, width, _ = row.attr
-        yield width, row.args[0].shape[axis]
-    elif is_convolution(row):
-        image, kernel = row.args[0].shape[1:3], row.args[1].shape[:2]
-        yield from zip(kernel, [n + 2 * p for n, p in zip(image, row.attr.padding, strict=True)], strict=True)
-
-
-def _of_slice(row: Node) -> Iterator[tuple[Dim, Dim]]:
-    """Its two ends, and that it does not end before it starts."""
+    """A slice stays inside its array, and starts there."""
     axis, start, length, step = row.attr
     last = _expanded(start + (length - 1) * step)
     first, end = (start, last) if step > 0 else (last, start)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import string
+
 import pytest
 
 from symbackprop.derive import derive
 from symbackprop.errors import ModelError
 from symbackprop.model import Model
+from symbackprop.model.names import check_notation
 from symbackprop.render.escape import latex_text
 from symbackprop.render.markdown import escaped
 
@@ -41,6 +44,22 @@ def test_titles_and_notes_are_escaped_everywhere() -> None:
     assert r"\write18" not in derivation.latex()
     assert "<b>" not in derivation.markdown()
     assert escaped("a*b_c`<d>") == r"a\*b\_c\`\<d\>"
+
+
+@pytest.mark.parametrize("notation", ["w{}", "w^{}", "w_{{{}}}"])
+def test_whatever_a_notation_may_hold_is_printed(notation: str) -> None:
+    printed = ""
+    for sign in string.punctuation:
+        model = Model("net")
+        model.loss("L", model.param("w") ** 2)
+        try:
+            model.notation_of["w"] = check_notation(notation.format(sign))
+        except ModelError:
+            continue
+        found = derive(model)
+        assert all([found.text(), found.latex(), found.markdown(), found.html()])
+        printed += sign
+    assert {*"*+-"} <= {*printed}
 
 
 def test_a_notation_put_in_by_hand_is_checked_before_it_is_printed() -> None:

@@ -207,13 +207,12 @@ def whole(size: str, top: int, bottom: int) -> int:
 
 
 def at_most(name: str, size: int, other: str, limit: int) -> None:
-    """ValueError where one size is larger than another, so that a slice or a window would leave its array, or a number
-    of steps or entries be below 0."""
+    """ValueError where one size is larger than another, so that a slice would leave its array, or a number of steps or
+    entries be below 0."""
     if size > limit and name == "0":
         raise ValueError(f"the sizes are too small: {other} = {limit} has to be 0 or more")
     if size > limit:
-        told = name if name == str(size) else f"{name} = {size}"
-        raise ValueError(f"a slice or a window leaves its array: {told} is more than {other} = {limit}")
+        raise ValueError(f"a slice leaves its array: {name} = {size} is more than {other} = {limit}")
 
 
 def chosen(dims: dict, defaults: dict, needed: tuple, hidden: tuple = ()) -> list[int]:
