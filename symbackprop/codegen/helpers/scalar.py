@@ -449,11 +449,11 @@ def polygamma(n: float | np.ndarray, x: np.ndarray | float) -> np.ndarray:
     over all whole numbers k without those below 0 where x is negative; NaN at 0, -1, -2, ..."""
     n = np.round(n * np.ones_like(x))
     x = np.where((x <= 0) & (x == np.round(x)), np.nan, x * np.ones_like(n))
-    below, sign = x < 0, 2 * (n % 2) - 1
+    below, signed = x < 0, 2 * (n % 2) - 1
     part = np.where(below, x - np.floor(x), 0.5)
     total = hurwitz(n + 1, np.where(below, part, x))
-    mirror = total + sign * (hurwitz(n + 1, 1 - part) - hurwitz(n + 1, np.where(below, 1 - x, 1)))
-    return np.where(n < 1, digamma(x), sign * np.exp(lgamma(n + 1)) * np.where(below, mirror, total))
+    mirror = total + signed * (hurwitz(n + 1, 1 - part) - hurwitz(n + 1, np.where(below, 1 - x, 1)))
+    return np.where(n < 1, digamma(x), signed * np.exp(lgamma(n + 1)) * np.where(below, mirror, total))
 
 
 def bessel_scaled(n: float | np.ndarray, x: np.ndarray | float) -> np.ndarray:
