@@ -28,7 +28,7 @@ from symbackprop.verify.differences import TINY, NotAnalytic, Objective, Ray, im
 from symbackprop.verify.everywhere import Otherwise, Pinned, recording
 from symbackprop.verify.interpreter import Array, Program, Step, Watch, largest
 from symbackprop.verify.kinks import Gap, Unstated, switches_of
-from symbackprop.verify.rounding import DOUBLE, SINGLE
+from symbackprop.verify.rounding import DOUBLE, RUNS, SINGLE, Reordered
 from symbackprop.verify.sampling import Needs, Random, Sample, draw, in_single, intervals, leaf_values, needs_of
 from symbackprop.verify.single import held_in_single, reaching
 
@@ -402,7 +402,8 @@ def met(objective: Objective, switching: Sequence[Node]) -> list[Node]:
     one of them, or where a slope is infinite or none."""
     if undefined(objective):
         return []
-    pairs = [(a.values, b.values) for a, b in zip(objective.start, longer_gaps(objective), strict=True)]
+    others = [longer_gaps(objective), *[objective.values({}, Reordered(turn))[1] for turn in range(RUNS)]]
+    pairs = [(a.values, b.values) for other in others for a, b in zip(objective.start, other, strict=True)]
     if any(np.any((a == 0) != (b == 0)) or np.any((a != 0) & (np.abs(a) < CLEAR)) for a, b in pairs):
         return []
     wanted = {r.id for r in switching}

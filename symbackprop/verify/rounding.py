@@ -26,6 +26,7 @@ LARGEST = {eps: float(np.finfo(dtype).max) for eps, dtype in ((DOUBLE, np.float6
 SMALLEST = {DOUBLE: 2.0**-1074, SINGLE: 2.0**-149}  # what rounds where numbers have lost their digits
 RUNS, SLACK, ROUNDINGS = 3, 32, 4
 DEEP = 4
+DIGITS = 20  # of a number that is exact behind its point
 
 
 class Rounding:
@@ -50,6 +51,19 @@ class Rounding:
             return self.read(np.real(value)) + 1j * self.read(np.imag(value))
         by = self._by(value)
         return np.where(value != 0, value * (1 + self.eps * by) + SMALLEST[self.eps] * by, value)
+
+
+class Reordered(Rounding):
+    """Changes every value that has more than a few binary digits, equal ones alike: a sum of such values is 0 by the
+    order in which it is taken, while one of others is 0 in every order."""
+
+    def __init__(self, turn: int) -> None:
+        super().__init__(DOUBLE, None)
+        self.turn = turn
+
+    def _by(self, value: Array) -> Array:
+        digits = np.ldexp(value, DIGITS)
+        return np.where(digits == np.round(digits), 0.0, ROUNDINGS * np.sin(2.0**self.turn * digits))
 
 
 class Paths:

@@ -163,6 +163,18 @@ def test_a_switch_is_met_only_where_every_order_of_operations_meets_it() -> None
         assert [*map(further.on_switch, further.met(objective, further.switching_rows(model)))] == found
 
 
+@pytest.mark.parametrize(("text", "x", "found"), [
+    ("relu(sum(tanh(x)))", [0.5, -0.5, 1.0, -1.0], 0),  # a module that adds 0.5 and 1 first may pass by it
+    ("relu(sum(x))", [0.5, -0.5, 1.0, -1.0], 1),
+    ("max(tanh(x))", [0.5, 0.5, 0.25, -1.0], 1),
+])
+def test_a_sum_that_is_0_by_its_order_meets_no_switch(text: str, x: list[float], found: int) -> None:
+    """Sums of numbers of few digits are exact, and equal numbers are so after any function."""
+    model = parse(f"dim N\nparam x: N\nloss L = {text}")
+    objective = Objective(model.results(), [np.ones(())], {model.leaves()["x"].id: np.array(x)}, {"N": 4})
+    assert len(further.met(objective, further.switching_rows(model))) == found
+
+
 def test_a_switch_decides_only_where_something_depends_on_it() -> None:
     model = parse("dim N\nparam x: N, w: N\nloss L = sum(w * relu(x))")
     ids = {name: leaf.id for name, leaf in model.leaves().items()}
