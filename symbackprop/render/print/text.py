@@ -164,6 +164,11 @@ class TextPrinter(Remembering[Text, Text], LinePrinter):
         rows = [self.between("[", self.comma(line), "]", True) for line in m.rows]
         return self.between("[", self.separated(rows), "]", True)
 
+    def item(self, m: maths.Item) -> Text:
+        """The index breaks last of all that stands in the same brackets: [:, m] belongs together."""
+        base, index = self.wrapped(m.base, ATOM), self.comma(m.index)
+        return self.row(base, self.between("[", index.held(), "]", False))
+
     # -- functions, derivatives, loops
     def derivative(self, m: maths.Derivative) -> Text:
         if m.sign == "∇":
