@@ -412,52 +412,67 @@ def _inverse_mills_fall(np: Numpy, x: Any) -> Any:
     return _integral(np, value, slope, x)
 
 
-def _exact(np: Numpy, function: Callable[..., sp.Expr], slope: Callable[[Any], Any], x: Any) -> Any:
-    """A function that SymPy evaluates to all digits; NaN where it is not real."""
+def _exact(np: Numpy, function: Callable[[Any], Any], slope: Callable[[Any], Any], x: Any) -> Any:
+    """A function that mpmath evaluates to all digits; NaN where it is not real."""
+    import mpmath
 
     def value(v: float) -> float:
-        found = function(sp.Float(v))
-        return float(found) if found.is_extended_real else float("nan")
+        if v != v:
+            return v
+        with mpmath.workdps(50):
+            found = function(mpmath.mpf(v))
+        return float(found) if mpmath.im(found) == 0 else float("nan")
 
     return _integral(np, value, slope, x)
 
 
 def _lgamma(np: Numpy, x: Any) -> Any:
-    return _exact(np, lambda v: sp.oo if _is_pole(v) else sp.re(sp.loggamma(v)), lambda v: _polygamma(np, 0, v), x)
+    from mpmath import loggamma, re
+
+    return _exact(np, lambda v: inf if _is_pole(v) else re(loggamma(v)), lambda v: _polygamma(np, 0, v), x)
 
 
-def _is_pole(v: sp.Float) -> bool:
+def _is_pole(v: Any) -> bool:
     """Whether the gamma function is infinite there: at 0, −1, −2, …"""
     return float(v) <= 0 and float(v).is_integer()
 
 
 def _polygamma(np: Numpy, n: Any, x: Any) -> Any:
-    def of_order(k: int) -> Any:
-        return _exact(np, lambda v: sp.nan if _is_pole(v) else sp.polygamma(k, v),
-                      lambda v: _polygamma(np, k + 1, v), x)
+    from mpmath import nan, psi
 
-    return _by_order(np, n, of_order)
+    def value(k: int, v: Any) -> Any:
+        if abs(v) == inf:
+            return nan if v < 0 else 0 if k else inf
+        return nan if _is_pole(v) else psi(k, v)
+
+    return _by_order(np, n, lambda k: _exact(np, lambda v: value(k, v), lambda v: _polygamma(np, k + 1, v), x))
 
 
 def _bessel_ratio(np: Numpy, n: Any, x: Any) -> Any:
-    def ratio(k: int, v: sp.Float) -> sp.Expr:
+    from mpmath import besseli
+
+    def ratio(k: int, v: Any) -> Any:
         size = abs(v)
-        return sp.oo if size == sp.oo else sp.besseli(k, size) / size**k if size > 1e-30 else _bessel_at_0(k)
+        return size if size == inf else besseli(k, size) / size**k if size > 1e-30 else _bessel_at_0(k)
 
     return _by_order(np, n, lambda k: _exact(np, lambda v: ratio(k, v), lambda v: v * _bessel_ratio(np, k + 1, v), x))
 
 
-def _bessel_at_0(k: int) -> sp.Expr:
-    return 1 / (2 ** sp.Integer(k) * sp.factorial(k))
+def _bessel_at_0(k: int) -> Any:
+    from mpmath import factorial, mpf
+
+    return 1 / (mpf(2) ** k * factorial(k))
 
 
 def _bessel_scaled(np: Numpy, n: Any, x: Any) -> Any:
-    def scaled(k: int, v: sp.Float) -> sp.Expr:
+    from mpmath import besseli, exp, mpf, pi, sqrt
+
+    def scaled(k: int, v: Any) -> Any:
         size, m = abs(v), 4 * k**2
         if size < 1e6:
-            return sp.exp(-size) * sp.besseli(k, size) / size**k if size > 1e-30 else _bessel_at_0(k)
+            return exp(-size) * besseli(k, size) / size**k if size > 1e-30 else _bessel_at_0(k)
         wave = 1 - (m - 1) / (8 * size) * (1 - (m - 9) / (16 * size))  # Hankel's expansion
-        return sp.S.Zero if size == sp.oo else wave / (sp.sqrt(2 * sp.pi * size) * size**k)
+        return mpf(0) if size == inf else wave / (sqrt(2 * pi * size) * size**k)
 
     def slope(k: int, v: Any) -> Any:
         return v * _bessel_scaled(np, k + 1, v) - np.sign(v) * _bessel_scaled(np, k, v)
@@ -479,17 +494,22 @@ def _erfc(np: Numpy, x: Any) -> Any:
 
 
 def _erfinv(np: Numpy, x: Any) -> Any:
-    def value(v: sp.Float) -> sp.Expr:
-        return sp.erfinv(v) if abs(v) < 1 else sp.sign(v) * sp.oo if abs(float(v)) == 1 else sp.nan
+    from mpmath import erfinv, nan, sign
+
+    def value(v: Any) -> Any:
+        return erfinv(v) if abs(v) < 1 else sign(v) * inf if abs(v) == 1 else nan
 
     return _exact(np, value, lambda v: np.sqrt(np.pi) / 2 * np.exp(_erfinv(np, v) ** 2), x)
 
 
 def _ndtri(np: Numpy, x: Any) -> Any:
-    def value(p: sp.Float) -> sp.Expr:
+    from mpmath import erfinv, nan, sqrt, workdps
+
+    def value(p: Any) -> Any:
         if not 0 < p < 1:
-            return {0.0: -sp.oo, 1.0: sp.oo}.get(float(p), sp.nan)
-        return sp.sqrt(2) * sp.erfinv(2 * sp.Float(p, 400) - 1).evalf(20)  # in the tail that keeps the digits of p
+            return {0.0: -inf, 1.0: inf}.get(float(p), nan)
+        with workdps(400):  # in the tail that keeps the digits of p
+            return sqrt(2) * erfinv(2 * p - 1)
 
     return _exact(np, value, lambda v: np.sqrt(2 * np.pi) * np.exp(_ndtri(np, v) ** 2 / 2), x)
 
