@@ -72,6 +72,9 @@ def same(text: str, plain: str) -> Model:
         ("norm(U, 'fro') + np.linalg.norm(U) + np.linalg.norm(v, 1) + np.linalg.norm(v, ord=np.inf)",
          "norm(U) + norm(U) + norm(v, order=1) + norm(v, order=inf)", []),
         ("sum(softmax(where(U == 0, -float('inf'), U)))", "sum(softmax(where(U == 0, -inf, U)))", []),
+        ("sum([x, 2] * [w, w**2] + [[x, w], [1, 2]] @ [w, 1])",
+         "sum(stack(x, 2) * stack(w, w**2) + stack(stack(x, w), stack(1, 2)) @ stack(w, 1))",
+         ["what is listed in brackets, [a, b], is read as the array stack(a, b)"]),
     ],
 )
 def test_read_as_meant(text: str, plain: str, told: list[str]) -> None:
@@ -183,6 +186,11 @@ def test_letters_and_subscripts() -> None:
         ("loss L = sum(U.astype(int))", "no function 'astype'"),
         ("loss L = sum(np.interp(U, U))", "is not read as it is called here, but interp(x, xp, fp)"),
         ("loss L = U.median()", "may mean something else"),
+        ("loss L = sum(poisson.logpmf(v, w, loc=1))", "its arguments are those of poisson.logpmf(k, mu)"),
+        ("loss L = sum(stats.beta.sf(v, 1, 2))", "of beta, only pdf, logpdf is known here"),
+        ("loss L = sum(gompertz.logpdf(v, w))", "no distribution 'gompertz' is known here"),
+        ("loss L = sum(dgamma(v, w, a=1))", "dgamma is not read as it is called here, but dgamma(x, shape, rate=1"),
+        ("loss L = w * inf", "only where(…) and options take"),
         ("loss L = sum(tf.sort(U, axis=0))", "tf.sort may mean something else"),
         ("loss L = F.cross_entropy(S, y)", "has the classes along axis 1"),
         ("loss L = e^(w*x)", "e^x is exp(x)"),

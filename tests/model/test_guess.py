@@ -42,6 +42,7 @@ from symbackprop.model.text import parse_alone
         ("sum(np.cross(a, m * b)**2)", "param a: 3, m: 3, b: 3"),
         ("logdet(k) + y @ solve(k, y)", "dim N, data y: N, param k: N x N"),
         ("E[(y - w*x)^2]", "dim N, data y: N, x: N, param w: N; E[…] is the mean"),
+        ("-sum(norm.logpdf(y, w*x, s))", "dim N, data y: N, x: N, param w: N, s: N"),
         ("lambda w: (y - w*x)**2", "data y, x, param w"),
         ("f = lambda z: z**2; f(w*x - y)", "data x, y, param w"),
         ("f(z) = z^2; f(w*x - y)", "data x, y, param w"),

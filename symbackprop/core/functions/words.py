@@ -18,7 +18,7 @@ IDLE_OPTIONS = ("dtype", "device", "copy", "inplace", "requires_grad")  # what l
 IDLE_METHODS = ("astype", "to", "type", "type_as", "contiguous", "clone", "copy", "cpu", "cuda", "numpy", "float",
                 "double", "item", "requires_grad_", "block_until_ready")
 _WORDS = {
-    "sigmoid": "sigma logistic sig plogis inv_logit invlogit",
+    "sigmoid": "sigma logistic sig inv_logit invlogit",
     "logit": "qlogis",
     "log": "ln",
     "tanh": "th",

@@ -12,7 +12,7 @@ import sympy as sp
 
 from symbackprop.core.functions.words import IDLE_METHODS, MODULES, meant
 from symbackprop.core.scalars import TABLE
-from symbackprop.errors import Meant, NameProblem, Place, SyntaxProblem
+from symbackprop.errors import Meant, ModelError, NameProblem, Place, SyntaxProblem
 from symbackprop.model.text import tree
 from symbackprop.model.text.brackets import unclosed
 from symbackprop.model.text.calls import NUMPY, callee, function_names, is_numpys
@@ -146,19 +146,55 @@ def _of_distribution(expr: tree.Member, names: Container[str]) -> tuple[tree.Exp
         base = base.base
     if expr.args is None or not isinstance(base, tree.Name) or base.name in names:
         return None
-    path = ".".join(_path(expr)[1::-1])
-    calls = (spelled(whose, path, expr.args, dict(expr.options)) for whose in _DISTRIBUTIONS.get(base.name, "s"))
-    found = next((call for call in calls if call is not None), None)
-    if found is None and expr.name in _DENSITIES:
-        log = spelled("s", f"{path.removesuffix(expr.name)}log{expr.name}", expr.args, dict(expr.options))
-        found = None if log is None else (tree.Call("exp", log[:1], ()), f"exp({log[1]})")
+    whose, of = _DISTRIBUTIONS.get(base.name, "s"), _path(expr)[1]
+    found = _of_table(whose, of, expr.name, expr.args, expr.options)
+    if found is None and expr.name in (*_BY_OTHERS, *_BY_NOTHING):
+        raise _not_called_so(whose, of, expr.name)
     if found is None or expr.name.removeprefix("log") not in _DENSITIES:
         return found
     return found[0], f"{found[1]}, where that density is not 0"
 
 
 _DENSITIES = ("pdf", "pmf")
+_BY_OTHERS = {"pdf": ("logpdf", "exp(f)"), "pmf": ("logpmf", "exp(f)"), "logcdf": ("cdf", "log(f)"),
+              "logsf": ("sf", "log(f)"), "sf": ("cdf", "1 - (f)")}  # functions of a distribution, of another one, f
+_BY_NOTHING = ("logpdf", "logpmf", "cdf", "ppf", "isf")
 _DISTRIBUTIONS = dict.fromkeys(("tf", "tfp", "tfd", "distrax"), "fs") | {"jax": "js"}  # fs: first come logits
+
+
+def _of_table(whose: str, of: str, name: str, args: tuple[tree.Expr, ...], options: tuple[tuple[str, tree.Expr], ...]
+              ) -> tuple[tree.Expr, str] | None:
+    """A function of a distribution, as the table has it or by another that it has."""
+    calls = (spelled(letter, f"{of}.{name}", args, dict(options)) for letter in whose)
+    found = next((call for call in calls if call is not None), None)
+    if found is not None or name not in _BY_OTHERS:
+        return found
+    other, formula = _BY_OTHERS[name]
+    inner = _of_table(whose, of, other, args, options)
+    return None if inner is None else (
+        tree.put(one_formula(formula), {"f": inner[0]}), formula.replace("f", inner[1]))
+
+
+def _not_called_so(whose: str, of: str, name: str) -> ModelError:
+    """How that function of a distribution is called, or which functions of it are read."""
+    forms = _forms(whose, of, name)
+    if forms:
+        return SyntaxProblem(f"{of}.{name}(…) is not read as it is called here: its arguments are those of {forms}",
+                             near=name)
+    known = [n for n in (*_BY_OTHERS, *_BY_NOTHING) if _forms(whose, of, n)]
+    said = f"of {of}, only {', '.join(known)} is known" if known else f"no distribution {of!r} is known"
+    return NameProblem(f"{of}.{name}(…): {said} here; write the formula", near=name)
+
+
+def _forms(whose: str, of: str, name: str) -> str:
+    """How that function of a distribution is called, or the one that it is read by; nothing where it is unknown."""
+    forms = calls_of(whose, f"{of}.{name}")
+    return forms or (_forms(whose, of, _BY_OTHERS[name][0]) if name in _BY_OTHERS else "")
+
+
+def is_of_distribution(expr: tree.Member) -> bool:
+    """``norm.logpdf(x)``, whose first word is no array then."""
+    return isinstance(expr.base, tree.Name) and expr.args is not None and bool(_forms("s", expr.base.name, expr.name))
 
 
 def _of_two_distributions(expr: tree.Member) -> tuple[tree.Expr, str] | None:
@@ -192,7 +228,24 @@ def called(expr: tree.Call, tell: Callable[[str], None] = lambda text: None) -> 
         return None
     calls = (spelled(whose, expr.function, expr.args, dict(expr.options)) for whose in ("nr" if known else ("",)))
     found = next((call for call in calls if call is not None), None)
+    if found is None and known is None:
+        return _of_rs(expr, tell)
     return None if found is None else _norm_of_one_kind(_told(expr.function, *found, tell), "linalg")
+
+
+_TRUE = tree.Name("TRUE")
+
+
+def _of_rs(expr: tree.Call, tell: Callable[[str], None]) -> tree.Expr | None:
+    """``pexp(x, log.p=TRUE)`` by what it is the logarithm of; None for what is no function of R's."""
+    options = tuple([x for x in expr.options if x != ("log.p", _TRUE)])
+    meant = called(replace(expr, options=options), tell) if options != expr.options else None
+    if meant is not None:
+        return tree.Call("log", (meant,), ())
+    forms = calls_of("r", expr.function)
+    if not forms:
+        return None
+    raise SyntaxProblem(f"{expr.function} is not read as it is called here, but {forms}", near=expr.function)
 
 
 def first_of_two(expr: tree.Index, names: Container[str]) -> tree.Expr | None:

@@ -20,10 +20,10 @@ from symbackprop.core.operators import FORMS, Terms, operation
 from symbackprop.core.scalars import RELATIONS, TABLE
 from symbackprop.core.shapes import dim_text, same, shape_text, size_of
 from symbackprop.errors import Meant, ModelError, NameProblem, Place, ShapeError, SyntaxProblem
-from symbackprop.model.text import dialect, tree, warnings
+from symbackprop.model.text import dialect, spellings, tree, warnings
 from symbackprop.model.text.calls import Callee, call, callee, known_callee
 from symbackprop.model.text.known_numbers import OF_SIZES, checked, fold, short
-from symbackprop.model.text.meant_lines import exchanged, indexed, of_last_axes, selected, stacked
+from symbackprop.model.text.meant_lines import exchanged, indexed, of_last_axes, selected
 from symbackprop.model.text.patterns import with_named_axes
 
 Value = Any
@@ -92,6 +92,9 @@ class Evaluator:
 
     def operand(self, expr: tree.Expr) -> Node | sp.Expr:
         """An expression that has to be an array or a number."""
+        if isinstance(expr, tree.Tuple) and expr.items:
+            self.scope.remark("what is listed in brackets, [a, b], is read as the array stack(a, b)")
+            return self.operand(replace(spellings.stacked(expr), place=expr.place))
         value = self.value(expr)
         if isinstance(value, (Node, sp.Expr)):
             return value
@@ -99,9 +102,7 @@ class Evaluator:
             raise ModelError("a string only stands where a function asks for one")
         if isinstance(value, tuple) and isinstance(expr, tree.Call):
             raise self._several(expr, value)
-        listed = isinstance(expr, tree.Tuple)
-        raise ModelError(f"{short(value)} is neither an array nor a number{': stack(…) makes one' * listed}",
-                         instead=[stacked] * listed)
+        raise ModelError(f"{short(value)} is neither an array nor a number")
 
     def _several(self, call: tree.Call, values: Sequence[Value]) -> ModelError:
         """Why a call that gives several values is no operand; the one meant is the first that has a derivative."""

@@ -51,7 +51,7 @@ def guessed(text: str) -> tuple[list[tree.Statement], str]:
     _refuse_raised(body)
     names = {e.target.name for e in body}
     libraries = {m.base.name for e in body for m in tree.all_parts(e.value) if isinstance(m, tree.Member)
-                 and isinstance(m.base, tree.Name) and m.base.name in MODULES}
+                 and isinstance(m.base, tree.Name) and (m.base.name in MODULES or dialect.is_of_distribution(m))}
     leaves = [n for n in dict.fromkeys(n for e in body for n in tree.mentioned(e.value))
               if n not in names and n not in _KEPT and n not in libraries]
     shapes = Shapes(body, leaves)

@@ -348,20 +348,6 @@ def selected(axes: int, line: str, place: Place) -> str:
 _CALLED, _METHOD = re.compile(r"(?:\b\w+\.)?\b(sum|mean)\($"), re.compile(r"\.(sum|mean)\(\)")
 
 
-def stacked(line: str, place: Place) -> str:
-    """The line with ``stack(a, b)`` for the list ``[a, b]``."""
-    start, depths = place.start - 1, list[int]()
-    for k, c in enumerate(line):
-        if c == "[" and k >= start and not re.search(r"[\w)\]]$", line[:k]):
-            line = f"{line[:k]}\0{line[k + 1 :]}"
-            depths.append(k)
-        elif c == "[":
-            depths.append(-1)
-        elif c == "]" and depths and depths.pop() >= 0:
-            line = f"{line[:k]}){line[k + 1 :]}"
-    return line.replace("\0", "stack(")
-
-
 def commented(line: str, place: Place) -> str:
     """The line with ``# …`` for a comment of another language: ``// …``, ``% …``, ``-- …``, ``/* … */``."""
     found = re.search(r"(?://+|%+(?!\w*%)|--|/\*)\s*(.*?)\s*(?:\*/)?\s*$", line)

@@ -267,6 +267,8 @@ class ModelScope(Scope):
         if entry and (whole := self.own(entry[1])) is not None and whole.ndim == 1:
             message = f"{shown!r} is not declared: a formula is of whole arrays, {entry[1]}, or of {entry[1]}[k]"
             return message, [partial(_whole_for_entry, entry[1])]
+        if name == "inf":
+            return "'inf' is infinite, which only where(…) and options take: where(m == 0, -inf, s)", ""
         if name == "e":
             return "'e' is not declared: e^x is exp(x)", [_exponential, "exp(1)"]
         if name == "end":

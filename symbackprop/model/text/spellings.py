@@ -186,6 +186,17 @@ s: expon.sf (x, loc=0, scale=1) -> exp(-(x - loc) / scale)
 s: logistic.cdf (x, loc=0, scale=1) -> sigmoid((x - loc) / scale)
 s: weibull_min.cdf (x, c, loc=0, scale=1) -> -expm1(-((x - loc) / scale)**c)
 s: weibull_min.sf (x, c, loc=0, scale=1) -> exp(-((x - loc) / scale)**c)
+s: norm.ppf (q, loc=0, scale=1) -> loc + scale * ndtri(q)
+s: norm.isf (q, loc=0, scale=1) -> loc - scale * ndtri(q)
+s: lognorm.cdf (x, s, loc=0, scale=1) -> normal_cdf(log((x - loc) / scale) / s)
+s: lognorm.sf (x, s, loc=0, scale=1) -> normal_cdf(-log((x - loc) / scale) / s)
+s: logistic.sf (x, loc=0, scale=1) -> sigmoid((loc - x) / scale)
+s: fisk.logpdf (x, c, loc=0, scale=1) -> log(c) - log(x - loc) - softplus(-c * log((x - loc) / scale)) \
+- softplus(c * log((x - loc) / scale))
+s: fisk.cdf (x, c, loc=0, scale=1) -> sigmoid(c * log((x - loc) / scale))
+s: fisk.sf (x, c, loc=0, scale=1) -> sigmoid(-c * log((x - loc) / scale))
+s: gumbel_r.cdf (x, loc=0, scale=1) -> exp(-exp(-(x - loc) / scale))
+s: betabinom.logpmf (k, n, a, b) -> lchoose(n, k) + betaln(k + a, n - k + b) - betaln(a, b)
 s: stats.entropy (p, q) -> sum(rel_entr(p / sum(p, axis=0), q / sum(q, axis=0)), axis=0)
 s: stats.zscore (x, axis=0, ddof=0) -> (x - mean(x, axis=axis, keepdims=True)) / std(x, axis=axis, keepdims=True, \
 ddof=ddof)
@@ -375,9 +386,7 @@ s: special.huber (delta, r) -> huber(r, 0, delta=delta)
 s: norm.pdf (x, loc=0, scale=1) -> normal_pdf((x - loc) / scale) / scale
 s: norm.logpdf (x, loc=0, scale=1) -> -((x - loc) / scale)**2 / 2 - log(scale) - log(2 * pi) / 2
 s: norm.cdf (x, loc=0, scale=1) -> normal_cdf((x - loc) / scale)
-s: norm.logcdf (x, loc=0, scale=1) -> log(normal_cdf((x - loc) / scale))
 s: norm.sf (x, loc=0, scale=1) -> normal_cdf((loc - x) / scale)
-s: norm.logsf (x, loc=0, scale=1) -> log(normal_cdf((loc - x) / scale))
 s: poisson.logpmf (k, mu) -> xlogy(k, mu) - mu - lgamma(k + 1)
 s: bernoulli.logpmf (k, p) -> xlogy(k, p) + xlogy(1 - k, 1 - p)
 s: binom.logpmf (k, n, p) -> lchoose(n, k) + xlogy(k, p) + xlogy(n - k, 1 - p)
@@ -541,9 +550,16 @@ r: dnorm (x, mean=0, sd=1, log:TRUE) -> -((x - mean) / sd)**2 / 2 - log(sd) - lo
 r: dnorm (x, mean=0, sd=1, log~FALSE) -> normal_pdf((x - mean) / sd) / sd
 r: pnorm (x) -> normal_cdf(x)
 r: pnorm (x|q, mean=0, sd=1, lower.tail~TRUE, log.p~FALSE) -> normal_cdf((x - mean) / sd)
-r: pnorm (x|q, mean=0, sd=1, lower.tail~TRUE, log.p:TRUE) -> log(normal_cdf((x - mean) / sd))
 r: pnorm (x|q, mean=0, sd=1, lower.tail:FALSE, log.p~FALSE) -> normal_cdf((mean - x) / sd)
-r: pnorm (x|q, mean=0, sd=1, lower.tail:FALSE, log.p:TRUE) -> log(normal_cdf((mean - x) / sd))
+r: plnorm (x|q, meanlog=0, sdlog=1, lower.tail~TRUE, log.p~FALSE) -> normal_cdf((log(x) - meanlog) / sdlog)
+r: plnorm (x|q, meanlog=0, sdlog=1, lower.tail:FALSE, log.p~FALSE) -> normal_cdf((meanlog - log(x)) / sdlog)
+r: plogis (x) -> sigmoid(x)
+r: plogis (x|q, location=0, scale=1, lower.tail~TRUE, log.p~FALSE) -> sigmoid((x - location) / scale)
+r: plogis (x|q, location=0, scale=1, lower.tail:FALSE, log.p~FALSE) -> sigmoid((location - x) / scale)
+r: pexp (x|q, rate=1, lower.tail~TRUE, log.p~FALSE) -> -expm1(-rate * x)
+r: pexp (x|q, rate=1, lower.tail:FALSE, log.p~FALSE) -> exp(-rate * x)
+r: pweibull (x|q, shape, scale=1, lower.tail~TRUE, log.p~FALSE) -> -expm1(-(x / scale)**shape)
+r: pweibull (x|q, shape, scale=1, lower.tail:FALSE, log.p~FALSE) -> exp(-(x / scale)**shape)
 r: dpois (x, rate|lambda, log:TRUE) -> xlogy(x, rate) - rate - lgamma(x + 1)
 r: dpois (x, rate|lambda, log~FALSE) -> exp(xlogy(x, rate) - rate - lgamma(x + 1))
 r: dbinom (x, size, prob, log:TRUE) -> lchoose(size, x) + xlogy(x, prob) + xlogy(size - x, 1 - prob)
@@ -583,6 +599,10 @@ r: dlnorm (x, meanlog=0, sdlog=1, log:TRUE) -> -((log(x) - meanlog) / sdlog)**2 
 r: dlnorm (x, meanlog=0, sdlog=1, log~FALSE) -> normal_pdf((log(x) - meanlog) / sdlog) / (sdlog * x)
 r: dnbinom (x, size, prob, log:TRUE) -> lgamma(x + size) - lgamma(x + 1) - lgamma(size) + size * log(prob) \
 + xlogy(x, 1 - prob)
+r: dnbinom (x, size, !mu, log:TRUE) -> lgamma(x + size) - lgamma(x + 1) - lgamma(size) - size * log1p(mu / size) \
++ xlogy(x, mu / (mu + size))
+r: dnbinom (x, size, !mu, log~FALSE) -> exp(lgamma(x + size) - lgamma(x + 1) - lgamma(size) - size * log1p(mu / size) \
++ xlogy(x, mu / (mu + size)))
 r: dnbinom (x, size, prob, log~FALSE) -> exp(lgamma(x + size) - lgamma(x + 1) - lgamma(size) + size * log(prob) \
 + xlogy(x, 1 - prob))
 r: dbinom (x, size, prob, log~FALSE) -> exp(lchoose(size, x) + xlogy(x, prob) + xlogy(size - x, 1 - prob))
@@ -902,7 +922,7 @@ def spelled(where: str, name: str, args: Sequence[tree.Expr], options: Mapping[s
         found = spelling.read(args, options) if where in spelling.where else None
         formula = None if found is None else _filled(spelling, found, "mean" if where else "none")
         if isinstance(formula, tree.Tuple):  # array([[a, b], [c, d]])
-            return _stacked(formula), "stack(…)"
+            return stacked(formula), "stack(…)"
         if found is not None and formula is not None:
             known = of_whole(name, [a.value if isinstance(a, tree.Number) else None for a in found.values()])
             return formula if known is None else tree.Number(known), spelling.text
@@ -914,9 +934,9 @@ def calls_of(where: str, name: str) -> str:
     return " or ".join(dict.fromkeys(s.called(name) for s in _table().get(name, ()) if {*where} & {*s.where}))
 
 
-def _stacked(expr: tree.Expr) -> tree.Expr:
+def stacked(expr: tree.Expr) -> tree.Expr:
     """Lists in each other as the array that they are."""
-    return tree.Call("stack", tuple(map(_stacked, expr.items)), ()) if isinstance(expr, tree.Tuple) else expr
+    return tree.Call("stack", tuple(map(stacked, expr.items)), ()) if isinstance(expr, tree.Tuple) else expr
 
 
 def _filled(spelling: _Spelling, found: Mapping[str, tree.Expr], usual: str) -> tree.Expr | None:
@@ -938,9 +958,9 @@ def _put(formula: tree.Expr, found: Mapping[str, tree.Expr]) -> tree.Expr:
             return found.get(name, formula)
         case tree.Index(tree.Name(name), items) if isinstance(several := found.get(name), tree.Tuple) and not (
                 isinstance(items[0], tree.Number)):
-            return tree.Index(_stacked(several), tuple([_put(item, found) for item in items]))
+            return tree.Index(stacked(several), tuple([_put(item, found) for item in items]))
         case tree.Member(tree.Name(name), attribute, None) if isinstance(several := found.get(name), tree.Tuple):
-            return tree.Member(_stacked(several), attribute)
+            return tree.Member(stacked(several), attribute)
         case tree.Index(tree.Name(name), (tree.Number(place),)) if isinstance(several := found.get(name), tree.Tuple):
             return several.items[int(place)]
     return replace(tree.changed(formula, lambda part: _put(part, found)), place=None)
