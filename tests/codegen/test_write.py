@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
+import tempfile
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -98,6 +103,92 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         write_module("new\n", path)
     assert path.read_text() == "old\n"
     assert left_over(tmp_path) == ["net.py"]
+
+
+LIMIT = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))"
+SMALL, LARGE = "small\n", "x" * 100_000
+HELD = "write_module('{text}', Path('net.py'), lambda _: (print('written', flush=True), input()))"
+
+
+def writer(folder: Path, *lines: str) -> subprocess.Popen[str]:
+    """A process that writes modules in a folder."""
+    head = ("import os, signal", "from pathlib import Path", "from symbackprop.codegen.write import write_module",
+            "from symbackprop.errors import UsageError")
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.Popen([sys.executable, "-c", "\n".join((*head, *lines))], cwd=folder, env=environment, text=True,
+                            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def refusal(text: str) -> tuple[str, ...]:
+    """Lines that try to write a text and print what is said of it."""
+    return "try:", f"    write_module({text}, Path('net.py'))", "except UsageError as error:", "    print(error)"
+
+
+def test_a_file_larger_than_the_system_allows(tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(SMALL)
+    said, error = writer(tmp_path, LIMIT, *refusal("'x' * 100_000")).communicate(timeout=60)
+    assert said == "cannot write net.py: File too large\n" and error == ""
+    assert (tmp_path / "net.py").read_text() == SMALL
+    assert left_over(tmp_path) == ["net.py"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.parametrize("text", [SMALL, LARGE])
+def test_a_device_that_is_full(text: str) -> None:
+    with pytest.raises(UsageError, match="cannot write /dev/full: No space left on device"):
+        write_module(text, Path("/dev/full"))
+
+
+def test_two_processes_at_once(tmp_path: Path) -> None:
+    """Both have their text on the disk before either puts it in its place; the later one stays, whole."""
+    first, second = (writer(tmp_path, HELD.format(text=text)) for text in ("one", "two"))
+    for process in (first, second):
+        assert process.stdout is not None and process.stdout.readline() == "written\n"
+    assert len(left_over(tmp_path)) == 2
+    for process, text in ((second, "two"), (first, "one")):
+        assert process.communicate("\n", timeout=60)[1] == "" and process.returncode == 0
+        assert (tmp_path / "net.py").read_text() == text
+    assert left_over(tmp_path) == ["net.py"]
+
+
+@pytest.mark.parametrize(("when", "text"), [("before", "old"), ("after", "new")])
+def test_killed_around_the_replacement(tmp_path: Path, when: str, text: str) -> None:
+    (tmp_path / "net.py").write_text("old")
+    kill = "os.kill(os.getpid(), signal.SIGKILL)"
+    both = {"before": (kill, "replace(a, b)"), "after": ("replace(a, b)", kill)}[when]
+    killed = writer(tmp_path, "replace = os.replace", "def instead(a, b):", *(f"    {line}" for line in both),
+                    "os.replace = instead", "write_module('new', Path('net.py'))")
+    assert killed.communicate(timeout=60) == ("", "") and killed.returncode == -signal.SIGKILL
+    assert (tmp_path / "net.py").read_text() == text
+    rest = [name for name in left_over(tmp_path) if name != "net.py"]
+    assert len(rest) == (when == "before")
+    for name in rest:
+        os.utime(tmp_path / name, (0, 0))  # a file of a moment ago may not be locked yet
+    write_module("newer", tmp_path / "net.py")
+    assert left_over(tmp_path) == ["net.py"]
+
+
+@pytest.fixture
+def reached_by_all() -> Iterator[Path]:
+    """A folder that other users reach, which one of pytest's is not."""
+    with tempfile.TemporaryDirectory() as name:
+        os.chmod(name, 0o755)
+        yield Path(name)
+
+
+@pytest.mark.parametrize("old", [True, False])
+def test_a_folder_that_is_read_only(reached_by_all: Path, old: bool) -> None:
+    folder = reached_by_all / "folder"
+    folder.mkdir()
+    if old:
+        (folder / "net.py").write_text("old")
+        (folder / "net.py").chmod(0o666)
+    folder.chmod(0o555)
+    nobody = "os.getuid() or os.setuid(65534)"  # the superuser may write anywhere
+    said, error = writer(folder, nobody, *refusal("'new'")).communicate(timeout=60)
+    assert said == "cannot write net.py: Permission denied\n" and error == ""
+    assert [(p.name, p.read_text()) for p in folder.iterdir()] == ([("net.py", "old")] if old else [])
+    folder.chmod(0o755)
 
 
 def test_a_pipe_is_written_to_not_replaced(tmp_path: Path) -> None:
