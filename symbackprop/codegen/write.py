@@ -71,7 +71,10 @@ def _bytes(text: str | bytes) -> bytes:
 
 
 def _require_writable(target: Path, shown: Path) -> None:
-    """A file that is marked read-only is left alone, even where the directory would allow replacing it."""
+    """A file that is marked read-only is left alone, even where the directory would allow replacing it. Links that stay
+    in a path that was followed lead round in a circle: nothing is behind them."""
+    if any(part.is_symlink() for part in (target, *target.parents)):
+        raise UsageError(f"cannot write {shown}: its symbolic links lead round in a circle")
     if target.is_dir():
         raise UsageError(f"cannot write {shown}: it is a directory")
     if target.parent.exists() and not target.parent.is_dir():

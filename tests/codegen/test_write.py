@@ -191,6 +191,16 @@ def test_a_folder_that_is_read_only(reached_by_all: Path, old: bool) -> None:
     folder.chmod(0o755)
 
 
+@pytest.mark.parametrize("path", ["one", "two", "own", "one/net.py", "one/deeper/net.py", "into"])
+def test_symlinks_that_lead_round_in_a_circle(tmp_path: Path, path: str) -> None:
+    links = {"one": "two", "two": "one", "own": "own", "into": "one/net.py"}
+    for name, target in links.items():
+        (tmp_path / name).symlink_to(target)
+    with pytest.raises(UsageError, match=f"cannot write .*{path}: its symbolic links lead round in a circle"):
+        write_module("new\n", tmp_path / path)
+    assert {p.name: os.readlink(p) for p in tmp_path.iterdir()} == links
+
+
 def test_a_pipe_is_written_to_not_replaced(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
