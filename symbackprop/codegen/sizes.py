@@ -10,7 +10,7 @@ from functools import cache, partial, reduce
 import sympy as sp
 
 from symbackprop.codegen.tree import Code, attribute, binary, call, constant, index, negative, string, text
-from symbackprop.core.facts import is_part
+from symbackprop.core.facts import is_convolution, is_part, is_unfolded
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop, with_bodies
 from symbackprop.core.shapes import Dim, dim, dim_text
@@ -99,6 +99,7 @@ def demands(rows: Iterable[Node]) -> Demands:
         whole |= {d: None for d in parts if divided(d)[1] != 1}
         if is_part(row):
             ordered |= {pair: None for pair in _inside(row) if not _is_ordered(*pair)}
+        ordered |= {(sp.S.Zero, n): None for n in _windows(row) if not _is_any(n)}
     return Demands(tuple(whole), tuple(ordered))
 
 
@@ -124,6 +125,24 @@ def _inside(row: Node) -> Iterator[tuple[Dim, Dim]]:
     yield sp.S.Zero, length
     yield from ((sp.S.Zero, place) for place in dict.fromkeys([first, start]))
     yield _expanded(end + 1), row.args[0].shape[axis]
+
+
+def _windows(row: Node) -> Iterator[Dim]:
+    """What has to be 0 or more for there to be so many windows: an axis may be shorter than one, by less than a stride,
+    and has none then."""
+    if is_unfolded(row):
+        axis, width, stride = row.attr
+        yield _expanded(row.args[0].shape[axis] - width + stride)
+    elif is_convolution(row):
+        x, w = row.args
+        for k, (stride, padding) in enumerate(zip(row.attr.stride, row.attr.padding, strict=True)):
+            yield _expanded(x.shape[k + 1] + 2 * padding - w.shape[k] + stride)
+
+
+def _is_any(size: Dim) -> bool:
+    """Whether a size is 0 or more where an axis of the arrays given may have no entry."""
+    empty = {s: sp.Symbol(s.name, integer=True, nonnegative=True) for s in size.free_symbols}
+    return bool(size.xreplace(empty).is_nonnegative)
 
 
 NOTHING = Demands()

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from symbackprop import Model, load, mean, reshape, sqrt, verify
 from symbackprop.codegen import codegen
 from symbackprop.errors import ShapeError
+from symbackprop.targets import TARGETS
 from symbackprop.verified import verify_source
 from symbackprop.verify.interpreter import evaluate
 from symbackprop.verify.sampling import draw
@@ -173,6 +174,28 @@ def test_slices_stay_inside_their_arrays(tmp_path: Path, level: int) -> None:
     module = emit("dim N, K\ndata k: K\nparam x: N\nloss L = sum(x[:K] * k)", tmp_path, level=level)
     with pytest.raises(ValueError, match="a slice leaves its array: K = 6 is more than N = 5"):
         module.forward(params, {"k": np.ones(6)})
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize(("call", "size", "says"), [
+    ("unfold(x, K, axis=1)", 2, "H - K + 1 = -1"), ("max_pool1d(x, 3, stride=2)", 0, "H - 1 = -1"),
+    ("conv1d(x, w, padding=1)", 0, "H - K + 3 = -1"), ("conv1d(x, ones(2, C, C), dilation=3)", 2, "H - 3 = -1"),
+    ("conv1d(x, ones(3, C, C), stride=2)", 0, "H - 1 = -1"),
+])
+def test_no_window_fits_by_a_stride_or_more(call: str, size: int, says: str, target: str, tmp_path: Path) -> None:
+    """JAX would give arrays without entries, NumPy and PyTorch raise errors of their own; one entry more has no window,
+    for all of them."""
+    pytest.importorskip(target)
+    text = f"dim N, H, C, K\nparam x: N x H x C, w: K x C x C\nloss L = sum({call}**2)"
+    module = emit(text, tmp_path, target=target)
+
+    def grads(size: int) -> Any:
+        found = module.loss_and_grads({"x": np.ones((1, size, 2)), "w": np.ones((4, 2, 2))}, {})
+        return float(found[0]), {name: np.shape(g) for name, g in found[1].items()}
+
+    with pytest.raises(ValueError, match=f"the sizes are too small: {says} has to be 0 or more".replace("+", r"\+")):
+        grads(size)
+    assert grads(size + 1) == (0.0, {"x": (1, size + 1, 2), "w": (4, 2, 2)})
 
 
 def test_a_loop_that_would_begin_behind_its_end_says_so(tmp_path: Path) -> None:

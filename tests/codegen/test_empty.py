@@ -33,6 +33,9 @@ WINDOWS = [
     "dim N\nparam x: N\nloss L = sum(unfold(x, 1)**2)",
     "dim N, D\nparam x: D x N, w: D\nloss L = sum(w[:, None, None] * unfold(x, 3, axis=1, stride=3))",
     "dim N, D\nparam x: D x N x D\nloss L = sum(avg_pool1d(x, 2)**2)",
+    "dim N, D\nparam x: D x N x N x D, w: 3 x 3 x D x D\nloss L = sum(conv2d(x, w, padding=1)**2)",
+    "dim N, D\nparam x: D x N x D x D, w: 2 x D x D x D\nloss L = sum(conv2d(x, w, stride=2)**2)",
+    "dim N, D\nparam x: D x D x N x D, w: 2 x 2 x D x D\nloss L = sum(conv_transpose2d(x, w, stride=2)**2)",
 ]
 MEANS = [
     "dim N, D\nparam x: N x D\nloss L = mean(x**2)",

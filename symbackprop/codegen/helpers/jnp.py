@@ -334,6 +334,9 @@ def correlated(
 ) -> jax.Array:
     """Cross-correlation: windows step apart, x with its entries spread and those of w apart, and as much padding behind
     as gives that size; before is the padding in front."""
+    if 0 in (*x.shape, *w.shape, *size):
+        axes = {"N": x.shape[layout[0].index("N")], "H": size[0], "W": size[1], "C": w.shape[layout[1].index("O")]}
+        return jnp.zeros([axes[letter] for letter in layout[2]], jnp.result_type(x, w))
     padding = []
     for k, letter in enumerate("HW"):
         long = spread[k] * (x.shape[layout[0].index(letter)] - 1) + 1

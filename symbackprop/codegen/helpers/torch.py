@@ -406,12 +406,16 @@ def fold(a: torch.Tensor, axis: int, size: int, stride: int) -> torch.Tensor:
 
 def conv2d(x: torch.Tensor, w: torch.Tensor, stride: tuple, padding: tuple, size: tuple) -> torch.Tensor:
     """Cross-correlation: every window of x times the kernel."""
+    if 0 in (*x.shape, *w.shape, *size):
+        return x.new_zeros((x.shape[0], *size, w.shape[3]))
     found = torch.nn.functional.conv2d(x.permute(0, 3, 1, 2), w.permute(3, 2, 0, 1), None, stride, padding)
     return found[:, :, : size[0], : size[1]].permute(0, 2, 3, 1)
 
 
 def conv2d_input(y: torch.Tensor, w: torch.Tensor, stride: tuple, padding: tuple, size: tuple) -> torch.Tensor:
     """The adjoint of conv2d in x: every entry of y spread over the window it came from."""
+    if 0 in (*y.shape, *w.shape, *size):
+        return y.new_zeros((y.shape[0], *size, w.shape[2]))
     spread = torch.nn.functional.conv_transpose2d(y.permute(0, 3, 1, 2), w.permute(3, 2, 0, 1), None, stride)
     rows, columns = (size[k] + 2 * padding[k] - spread.shape[2 + k] for k in (0, 1))
     whole = torch.nn.functional.pad(spread, (0, columns, 0, rows)).permute(0, 2, 3, 1)
@@ -420,6 +424,8 @@ def conv2d_input(y: torch.Tensor, w: torch.Tensor, stride: tuple, padding: tuple
 
 def conv2d_kernel(x: torch.Tensor, y: torch.Tensor, stride: tuple, padding: tuple, size: tuple) -> torch.Tensor:
     """The adjoint of conv2d in w: x correlated with y, whose entries are a stride apart, over all images."""
+    if 0 in (*x.shape, *y.shape, *size):
+        return x.new_zeros((*size, x.shape[3], y.shape[3]))
     images, windows = x.permute(3, 0, 1, 2), y.permute(3, 0, 1, 2)
     found = torch.nn.functional.conv2d(images, windows, None, 1, padding, stride)
     return found[:, :, : size[0], : size[1]].permute(2, 3, 0, 1)
