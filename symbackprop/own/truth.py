@@ -15,7 +15,6 @@ import numpy as np
 
 from symbackprop.core import formula as f
 from symbackprop.core.graph import FLOAT, Node
-from symbackprop.core.roles import Role
 from symbackprop.core.scalars import AT_ZERO, TABLE
 from symbackprop.core.shapes import evaluate_dim, evaluate_shape
 from symbackprop.derive.record import Edge
@@ -30,6 +29,7 @@ from symbackprop.verify.values import learned
 
 STEPS, REDRAWN, ROOM, LARGE = 3, 24, 3000, 300
 SMALL_VALUES, NEAR, LOUD = 0.03, 1e-4, 100.0
+MASKED = -1e3  # scores that are less are masked, by −inf or a number: random ones are of moderate size
 UPSTREAM = ("upstream", "dout", "grad_output", "grad_outputs", "grad_out", "d_out", "gradient", "dupstream")
 VALUE, SIZE, SEED, GRADIENT = "value", "size", "upstream", "gradient"
 _PREFIXES = ("dL_d", "dLd", "grad_", "d_", "delta_", "d", "g_", "grad", "g")
@@ -215,20 +215,13 @@ class Truth:
         behind the mask decides the gradient there, and nobody writes that."""
         for _ in range(REDRAWN):
             point = self.sources[self.style].more(sizes)
-            if all(np.all(np.any(np.broadcast_to(point.value(mask), point.size(row.shape)), axis=axis))
-                   for row, mask, axis in self._masked):
+            if all(np.all(np.any(point.value(p.args[0]) > MASKED, axis=p.attr)) for p in self._distributions):
                 break
         return point
 
     @cached_property
-    def _masked(self) -> list[tuple[Node, Node, int]]:
-        """(scores, their mask, the axis) of every softmax of masked scores."""
-        found = []
-        for p in self.reference.order:
-            match p.args[0].form if p.op.distribution else None:
-                case f.Call(role=Role.CHOICE, args=(f.Arg(c), _, f.Num())):
-                    found.append((p.args[0], p.args[0].args[c], p.attr))
-        return found
+    def _distributions(self) -> list[Node]:
+        return [p for p in self.reference.order if p.op.distribution]
 
     def _louder(self, point: Point) -> Point:
         """The point with large upstream gradients, which a clipped gradient does not follow."""

@@ -300,11 +300,15 @@ def test_a_factor_on_the_wrong_side_of_a_product() -> None:
 # -- masks
 
 
-def test_where_all_is_masked_nobody_is_wrong() -> None:
-    masked = Model.parse("dim N, T\ninput s: N x T\ndata keep: N x T\noutput p = softmax(where(keep > 0, s, -1e9))")
+@pytest.mark.parametrize("scores", ["where(keep > 0, s, -1e9)", "where(keep <= 0, -inf, s)",
+                                    "s + where(keep > 0, 0, -inf)", "s.masked_fill(keep <= 0, -inf) / sqrt(2)"])
+def test_where_all_is_masked_nobody_is_wrong(scores: str) -> None:
+    masked = Model.parse(f"dim N, T\ninput s: N x T\ndata keep: N x T\nz = {scores}\noutput p = softmax(z)")
 
-    def backward(p: Any, dp: Any) -> Any:
-        ds = p * (dp - (dp * p).sum(1, keepdims=True))
+    def backward(s: Any, keep: Any, z: Any, dp: Any) -> Any:
+        e = np.exp(z - z.max(1, keepdims=True))
+        p = e / e.sum(1, keepdims=True)
+        ds = p * (dp - (dp * p).sum(1, keepdims=True)) / (np.sqrt(2) if "sqrt" in scores else 1)
         return ds
 
     assert all(check(masked, backward, dims={"T": 2}, seed=seed) for seed in range(4))
