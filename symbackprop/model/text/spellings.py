@@ -232,7 +232,11 @@ x.shape[0])))
 t m: addcmul (x, a, b, !value=1) -> x + value * a * b
 t m: addcdiv (x, a, b, !value=1) -> x + value * a / b
 t: instance_norm (x, !eps=1e-5) -> instance_norm(x, eps=eps, axis=1)
-t: group_norm (x, groups|num_groups, !eps=1e-5) -> group_norm(x, groups, eps=eps, axis=1)
+t: instance_norm (x, running_mean~None, running_var~None, weight, bias, !eps=1e-5) -> swapaxes(swapaxes(\
+instance_norm(x, eps=eps, axis=1), 1, -1) * weight + bias, 1, -1)
+t: group_norm (x, groups|num_groups, weight~None, bias~None, eps=1e-5) -> group_norm(x, groups, eps=eps, axis=1)
+t: group_norm (x, groups|num_groups, weight, bias, eps=1e-5) -> swapaxes(swapaxes(\
+group_norm(x, groups, eps=eps, axis=1), 1, -1) * weight + bias, 1, -1)
 t: pixel_shuffle (x, factor|upscale_factor##) -> transpose(pixel_shuffle(transpose(x, (0, 2, 3, 1)), factor), \
 (0, 3, 1, 2))
 t: interpolate (x, !scale_factor##, mode~"nearest") -> transpose(interpolate(transpose(x, (0, 2, 3, 1)), \
@@ -711,6 +715,8 @@ t: median (x) -> sort(flatten(x))[floor_divide(x.size - 1, 2)]
 t m: numel (x) -> x.size
 r: numel (x) -> x.size
 m: dim (x) -> x.ndim
+t: batch_norm (x, running_mean~None, running_var~None, weight, bias, training:True, !eps=1e-5) -> swapaxes(swapaxes(\
+batch_norm(x, eps=eps, axis=1), 1, -1) * weight + bias, 1, -1)
 t: batch_norm (x, running_mean~None, running_var~None, !training:True, !eps=1e-5) -> batch_norm(x, eps=eps, axis=1)
 t: rms_norm (x, normalized_shape(1)) -> rms_norm(x, eps=2.220446049250313e-16)
 t: nll_loss (input, target, weight, reduction~"mean") -> sum(weight[target] * nll(input, target)) / sum(weight[target])
