@@ -177,7 +177,7 @@ s: pareto.logpdf (x, b, loc=0, scale=1) -> log(b) - (b + 1) * log((x - loc) / sc
 s: rayleigh.logpdf (x, loc=0, scale=1) -> log((x - loc) / scale) - ((x - loc) / scale)**2 / 2 - log(scale)
 s: halfnorm.logpdf (x, loc=0, scale=1) -> log(2 / pi) / 2 - ((x - loc) / scale)**2 / 2 - log(scale)
 s: truncnorm.logpdf (x, a, b, loc=0, scale=1) -> -((x - loc) / scale)**2 / 2 - log(2 * pi) / 2 - log(scale) \
-- log(normal_cdf(b) - normal_cdf(a))
+- log(where(a > 0, normal_cdf(-a) - normal_cdf(-b), normal_cdf(b) - normal_cdf(a)))
 s: skewnorm.logpdf (x, a, loc=0, scale=1) -> log(2) - ((x - loc) / scale)**2 / 2 - log(2 * pi) / 2 - log(scale) \
 + log(normal_cdf(a * (x - loc) / scale))
 s: vonmises.logpdf (x, kappa, loc=0) -> kappa * (cos(x - loc) - 1) - log(2 * pi) - log(i0e(kappa))
