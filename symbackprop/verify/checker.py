@@ -454,7 +454,7 @@ class Check:
 
     def _gradient(self, name: str) -> GradientReport:
         sizes = self.sizes[0] if self.sizes else None
-        return merged(self.targets[name], sizes, self.findings.get(name, []), self.flaws.get(name))
+        return merged(self.targets[name], sizes, self.findings, self.flaws.get(name))
 
 
 def _worse(one: ProductReport, other: ProductReport) -> bool:

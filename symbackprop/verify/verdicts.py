@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from symbackprop.core.graph import Node
+from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.shapes import evaluate_shape, shape_text
 from symbackprop.errors import did_you_mean
 from symbackprop.verify.differences import NORMAL, Objective, Prober, Slopes, halved
@@ -32,7 +32,8 @@ DIRECTIONS = 4
 @dataclass(frozen=True)
 class Evidence:
     """Analytic and numeric values of one gradient at the entries judged in one trial (kinks left out), with the leaf's
-    own values there. ``whole`` says that these are all entries, in order."""
+    own values there, and those of ``named`` rows that are one number, or have its shape. ``whole`` says that these are
+    all entries, in order."""
 
     where: Array
     analytic: Array
@@ -42,6 +43,7 @@ class Evidence:
     shape: tuple[int, ...]
     sizes: Sizes
     whole: bool
+    named: Mapping[str, Array]
 
 
 @dataclass(frozen=True)
@@ -134,8 +136,16 @@ def _worst(error: Array, distance: Array, wrong: Array, unclear: Array, smooth: 
 def _evidence(a: Array, slopes: Slopes, smooth: Array, wrong: Array, prober: Prober, sizes: Sizes) -> Evidence:
     keep = smooth & np.isfinite(slopes.values)
     where, x = slopes.where[keep], prober.x
-    whole = len(where) == x.size
-    return Evidence(where, a[keep], slopes.values[keep], x.reshape(-1)[where], wrong[keep], x.shape, sizes, whole)
+    whole, named = len(where) == x.size, _named(prober, where) if wrong.any() else {}
+    values = x.reshape(-1)[where]
+    return Evidence(where, a[keep], slopes.values[keep], values, wrong[keep], x.shape, sizes, whole, named)
+
+
+def _named(prober: Prober, where: Array) -> dict[str, Array]:
+    base, shape = prober.objective.base, prober.x.shape
+    rows = prober.objective.rows[0].graph.topological(prober.objective.rows)
+    values = {r.name: np.asarray(base[r.id]) for r in rows if r.name and r.kind == FLOAT and r.id in base}
+    return {n: np.broadcast_to(v, shape).reshape(-1)[where] for n, v in values.items() if v.shape in ((), shape)}
 
 
 def wrong_entry(analytic: Array, prober: Prober, rng: Any, largest: float) -> int | None:
@@ -166,6 +176,7 @@ def _gap(analytic: Array, prober: Prober, direction: Array, largest: float, wher
 
 
 AGREE = 1e-8
+NOWHERE = "it was compared nowhere"
 _RANK = {KINK: 0, PASS: 1, INCONCLUSIVE: 2, FAIL: 3}
 
 
@@ -227,26 +238,30 @@ def _flaw(name: str, row: Node, given: Mapping[str, Any], unknown: Sequence[Any]
     return None
 
 
-def merged(row: Node, sizes: Sizes | None, findings: Sequence[Finding], flaw: Flaw | None) -> GradientReport:
-    """One report from all trials: the worst verdict counts, and within it the worst entry."""
+def merged(row: Node, sizes: Sizes | None, found: Mapping[str, Sequence[Finding]], flaw: Flaw | None
+           ) -> GradientReport:
+    """One report on a gradient from what all trials ``found`` of every one: the worst verdict counts, and within it the
+    worst entry."""
+    findings = found.get(row.name or "", ())
     name, dims = row.name or "", shape_text(row.shape)
     if flaw is not None or not findings:
         shape = () if sizes is None else evaluate_shape(row.shape, sizes)
         verdict = FAIL if flaw is not None and flaw.fails else INCONCLUSIVE
-        return GradientReport(name, shape, verdict, cause="" if flaw is None else flaw.message, dims=dims)
+        return GradientReport(name, shape, verdict, cause=NOWHERE if flaw is None else flaw.message, dims=dims)
     worst = max(findings, key=lambda f: (_RANK[f.verdict], f.error))
     own = worst.evidence.shape
     return GradientReport(
         name, own, worst.verdict, worst.error, _index(worst.worst, own), worst.analytic, worst.numeric,
-        _cause(worst.verdict, findings), worst.method, worst.checked, int(np.prod(own, dtype=int)),
+        _cause(worst.verdict, name, found), worst.method, worst.checked, int(np.prod(own, dtype=int)),
         tuple(i for f in findings for k in f.kinks if (i := _index(k, f.evidence.shape)) is not None),
         dims,
     )
 
 
-def _cause(verdict: str, findings: Sequence[Finding]) -> str:
+def _cause(verdict: str, name: str, found: Mapping[str, Sequence[Finding]]) -> str:
     if verdict == FAIL:
-        return likely_cause([f.evidence for f in findings])
+        seen = {n: [f.evidence for f in findings] for n, findings in found.items()}
+        return _of_another(seen.pop(name), seen) or likely_cause([f.evidence for f in found[name]])
     if verdict == INCONCLUSIVE:
         return "the numeric slope is too uncertain to tell"
     return ""
@@ -270,7 +285,17 @@ def likely_cause(trials: Trials) -> str:
         said = rule(seen)
         if said:
             return said
-    return f"{_counted(seen)} entries differ"
+    return f"{_counted(seen)} entries differ, the others are right: what these alone depend on is wrong"
+
+
+def _of_another(trials: Trials, others: Mapping[str, Trials]) -> str | None:
+    """The gradient of another parameter under this name."""
+    for name, theirs in others.items():
+        pairs = list(zip(trials, theirs, strict=False)) if len(theirs) == len(trials) else []
+        alike = bool(pairs) and all(t.shape == o.shape and np.array_equal(t.where, o.where) for t, o in pairs)
+        if alike and all(np.any(t.analytic) and _close(t.analytic, o.numeric) for t, o in pairs):
+            return f"it is the gradient of {name}"
+    return None
 
 
 def shape_cause(found: tuple[int, ...], expected: tuple[int, ...]) -> str:
@@ -393,6 +418,35 @@ def _own_value(trials: Trials) -> str | None:
     return None
 
 
+def _is_named(trials: Trials) -> str | None:
+    """A multiple of a value: what else the gradient is made of is left out."""
+    for name, values in _enough(trials):
+        norms = [float(v @ v) for v in values]
+        factors = [float(t.analytic @ v) / n for t, v, n in zip(trials, values, norms, strict=True) if n]
+        alike = len(factors) == len(trials) and np.ptp(factors) <= CLOSE * abs(factors[0])
+        if alike and all(_close(t.analytic, factors[0] * v) for t, v in zip(trials, values, strict=True)):
+            times = "" if abs(factors[0] - 1) <= CLOSE else f"{factors[0]:.6g} times "
+            return f"it is {times}{name} itself: the other factors or terms are missing"
+    return None
+
+
+def _factor_of_a_name(trials: Trials) -> str | None:
+    """A value that is missing among the factors, or stands there once more."""
+    for name, values in _enough(trials):
+        if all(_close(t.analytic * v, t.numeric) for t, v in zip(trials, values, strict=True)):
+            return f"the factor {name} is missing"
+        if all(_close(t.analytic, t.numeric * v) for t, v in zip(trials, values, strict=True)):
+            return f"the factor {name} stands there once too often"
+    return None
+
+
+def _enough(trials: Trials) -> Iterator[tuple[str, list[Array]]]:
+    """The names of which there are values in all trials, where these are not so few that they agree by chance."""
+    for name in trials[0].named if sum(t.where.size for t in trials) > 2 else ():
+        if all(name in t.named for t in trials):
+            yield name, [t.named[name] for t in trials]
+
+
 def _zeros_inside(trials: Trials) -> str | None:
     """Where it is not zero it is right."""
     if any(np.any(t.analytic[t.wrong]) for t in trials):
@@ -407,15 +461,19 @@ def _not_masked(trials: Trials) -> str | None:
     return f"{_counted(trials)} entries should be zero, the others are right: a mask or a condition is missing"
 
 
-def _some_rows(trials: Trials) -> str | None:
-    """Whole rows are wrong and whole rows are right."""
+def _some_parts(trials: Trials) -> str | None:
+    """Whole rows are wrong and whole rows are right, or whole columns."""
     if not all(t.whole and len(t.shape) > 1 for t in trials):
         return None
-    rows = [t.wrong.reshape(t.shape[0], -1).any(axis=1) for t in trials]
-    count, total = sum(int(r.sum()) for r in rows), sum(r.size for r in rows)
-    if 2 * count > total:
-        return None
-    return f"{count} of {total} rows differ, the others are right: do the contributions of repeated indices add up?"
+    axes = range(len(trials[0].shape))
+    for axis in axes:
+        inside = tuple(k for k in axes if k != axis)
+        wrong = np.concatenate([t.wrong.reshape(t.shape).any(axis=inside) for t in trials if t.wrong.any()])
+        if 2 * wrong.sum() <= wrong.size:
+            parts = ("rows", "columns")[axis] if len(axes) == 2 else f"parts along axis {axis}"
+            return (f"{wrong.sum()} of {wrong.size} {parts} differ, the others are right: do the contributions of "
+                    "repeated indices add up?")
+    return None
 
 
 def _per_entry(trials: Trials) -> str | None:
@@ -432,6 +490,6 @@ def _per_entry(trials: Trials) -> str | None:
 
 
 RULES = (
-    _not_finite, _zero, _factor, _size_written_out, _transposed, _single, _own_value, _zeros_inside, _not_masked,
-    _some_rows, _per_entry,
+    _not_finite, _zero, _factor, _size_written_out, _transposed, _single, _own_value, _is_named, _factor_of_a_name,
+    _zeros_inside, _not_masked, _some_parts, _per_entry,
 )

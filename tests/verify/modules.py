@@ -181,3 +181,27 @@ def backward(cache, upstream=1.0):
     w, z = cache
     return {"w": 2 * upstream if w > z else upstream * (w == z)}
 '''
+
+SHARED = '''
+import numpy as np
+
+NAME = "shared"
+MODEL = """
+dim N
+data c: N
+param a: N, b: N
+loss L = sum(exp(a) * c + b**3 * c**2)
+"""
+
+
+def forward(params, data):
+    a, b, c = params["a"], params["b"], data["c"]
+    return (np.exp(a) * c + b**3 * c**2).sum(), (a, b, c)
+
+
+def backward(cache, upstream=1.0):
+    a, b, c = cache
+    da = np.exp(a) * c
+    db = 3 * b**2 * c**2
+    return {"a": upstream * da, "b": upstream * db}
+'''
