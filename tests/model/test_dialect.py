@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from symbackprop.core.functions.words import ALSO
+from symbackprop.derive import derive
 from symbackprop.errors import ModelError
 from symbackprop.model import Model, to_text
 from symbackprop.model.text.calls import callee
@@ -146,7 +147,8 @@ def test_letters_and_subscripts() -> None:
     model = Model.parse(
         "dim N, D, T\ndata c: T × N × D\nparam λ, θ₁, Wₕ: D × D, h[0]: N × D\nŷ = θ₁·λ\n"
         "for t in 1..T:\n    h[t] = tanh(c[t] + hₜ₋₁ @ Wₕ)\nloss L = mean(h[T]²) + (ŷ − µ)²\n".replace("µ", "λ"))
-    assert [*model.params] == ["lam", "theta1", "W_h", "h0"] and "yhat" in model.equations
+    assert [*model.params] == ["lam", "theta1", "W_h", "h0"] and "y_hat" in model.equations
+    assert "δ_ŷ" in derive(model).text() and "yhat" not in derive(model).text()
 
 
 @pytest.mark.parametrize(

@@ -131,9 +131,10 @@ def _in_ascii(char: str) -> str:
 
 
 def _letter_name(char: str) -> str:
-    """The name of a Greek letter or an accent, λ's being no word of Python's; nothing for any other character."""
-    name = LETTERS.get(unicodedata.normalize("NFKC", char)) or MARKS.get(char, "")
-    return "lam" if name == "lambda" else name
+    """The name of a Greek letter, λ's being no word of Python's, or an accent behind its letter, _hat, which prints as
+    that again; nothing for any other character."""
+    name = LETTERS.get(unicodedata.normalize("NFKC", char), "")
+    return "lam" if name == "lambda" else name or (f"_{MARKS[char]}" if char in MARKS else "")
 
 
 def plain(text: str, notes: list[str]) -> str:
