@@ -294,6 +294,12 @@ def atleast_2d(a: Node) -> Node:
     return a if a.ndim > 1 else build.reshape(a, (1, -1) if a.ndim else (1, 1))
 
 
+@named("dstack")
+def dstack(tup: Any) -> Node:
+    wide = [atleast_2d(a) for a in rows(*tup)]
+    return build.concat([a if a.ndim > 2 else build.expand(a, -1) for a in wide], 2)
+
+
 @named("roll")
 def roll(a: Node, shift: Any, axis: Any = None) -> Node:
     if axis is None:

@@ -13,13 +13,24 @@ from symbackprop.core.functions.calls import function, graph_of, plain
 from symbackprop.core.graph import FLOAT, Node, Operand, label
 from symbackprop.core.indexing import along, getitem
 from symbackprop.core.maths import A, Big, C, Indicator, K, N, Y, Z, at, called, equal
-from symbackprop.core.ops import OPS
+from symbackprop.core.ops import OPS, views
 from symbackprop.core.registry import known
 from symbackprop.core.roles import Role
-from symbackprop.core.shapes import Axis, DimLike, as_shape, is_one, normalise_axis, same, same_shape, shape_text
+from symbackprop.core.shapes import (
+    Axis,
+    DimLike,
+    as_dim,
+    as_shape,
+    is_one,
+    normalise_axis,
+    same,
+    same_shape,
+    shape_text,
+)
 from symbackprop.errors import ShapeError
 
 Places: TypeAlias = Node | Sequence[int]  # integer data, or numbers
+Sizes: TypeAlias = int | Sequence[int]  # one for all, or each
 MOST_ARRAYS = 31  # of NumPy before 2.0, whose iterators take 32 with the result
 
 
@@ -195,11 +206,43 @@ def repeat(a: Node, n: DimLike, axis: int = 0) -> Node:
 
 
 @plain
-def pad_all(a: Node, before: DimLike, after: DimLike) -> Node:
-    """So many noughts in front of and behind the entries along every axis."""
-    for axis, size in enumerate(a.shape):
-        a = build.pad_axis(a, axis, before, before + size + after)
+def pad_all(a: Node, before: Sizes, after: Sizes, mode: str = "constant") -> Node:
+    """So many noughts in front of and behind the entries along every axis, or what `extend` puts there; numbers for
+    all axes, or one for each."""
+    each = [[n] * a.ndim if isinstance(n, int) else n for n in (before, after)]
+    if any(len(counts) != a.ndim for counts in each):
+        raise ShapeError(f"pad_all: {label(a)} has {a.ndim} axes, and numbers are given for {len(min(each, key=len))}")
+    for axis, (size, front, back) in enumerate(zip(a.shape, *each, strict=True)):
+        zeros = mode == "constant"
+        a = build.pad_axis(a, axis, front, front + size + back) if zeros else extend(a, axis, front, back, mode)
     return a
+
+
+MIRRORED = {"reflect": 1, "symmetric": 0}  # how many entries at the end a mirror leaves out
+
+
+@plain
+def extend(a: Node, axis: int, before: int, after: int, mode: str = "edge") -> Node:
+    """So many entries more in front of and behind an axis: the last one again ("edge"), mirrored without it ("reflect")
+    or with it ("symmetric"), or those of the other end ("wrap")."""
+    place = normalise_axis(axis, a.ndim)
+    size, most = a.shape[place], max(before, after) + MIRRORED.get(mode, 0)
+    if mode not in ("edge", "wrap", *MIRRORED):
+        raise ShapeError(f"mode of extend is edge, reflect, symmetric or wrap, not {mode!r}")
+    if min(before, after) < 0 or (mode != "edge" and size.is_Integer and most > size):
+        raise ShapeError(f"extend: {mode} has no {before} and {after} entries more for an axis of {size}")
+    parts = [_beyond(a, place, before, mode, False)] * bool(before) + [a]
+    return build.concat([*parts, *[_beyond(a, place, after, mode, True)] * bool(after)], place)
+
+
+def _beyond(a: Node, place: int, count: int, mode: str, behind: bool) -> Node:
+    """What `extend` puts in front of an axis, or behind it."""
+    size, aside = a.shape[place], MIRRORED.get(mode, 0)
+    if mode == "edge":
+        return repeat(build.slice_axis(a, place, size - 1 if behind else 0, 1), count, place)
+    if mode == "wrap":
+        return build.slice_axis(a, place, 0 if behind else size - count, count)
+    return views.flip(build.slice_axis(a, place, size - count - aside if behind else aside, count), place)
 
 
 @plain
@@ -221,6 +264,30 @@ def split(a: Node, parts: int, axis: int = 0) -> tuple[Node, ...]:
     if share.is_Rational and not share.is_Integer:
         raise ShapeError(f"split: {a.shape[place]} entries are not {parts} equal parts")
     return tuple([build.slice_axis(a, place, share * k, share) for k in range(parts)])
+
+
+@plain
+def pieces(a: Node, sizes: Sizes, axis: int = 0) -> tuple[Node, ...]:
+    """Pieces of these sizes along an axis, or, of one size, as many as there are, the last one perhaps smaller."""
+    place = normalise_axis(axis, a.ndim)
+    whole = a.shape[place]
+    if isinstance(sizes, int):
+        if not whole.is_Integer:
+            raise ShapeError(f"pieces: how many of {sizes} entries there are in {whole} is not known: split(a, parts, "
+                             "axis) takes how many")
+        sizes = [min(sizes, int(whole) - start) for start in range(0, int(whole), sizes)]
+    if not same(as_dim(sum(sizes)), whole):
+        raise ShapeError(f"pieces: {' + '.join(map(str, sizes))} entries are not {whole}")
+    return tuple([build.slice_axis(a, place, sum(sizes[:k]), size) for k, size in enumerate(sizes)])
+
+
+@plain
+def unflatten(a: Node, axis: int, sizes: Sequence[DimLike]) -> Node:
+    """One axis as several of these sizes, of which one may be -1."""
+    place = normalise_axis(axis, a.ndim)
+    rest = sp.cancel(a.shape[place] / sp.Mul(*[size for size in sizes if size != -1]))
+    inner = [rest if size == -1 else size for size in sizes]
+    return build.reshape(a, (*a.shape[:place], *inner, *a.shape[place + 1 :]))
 
 
 def _to_front(a: Node, axis: int, back: bool = False) -> Node:

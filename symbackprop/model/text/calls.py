@@ -310,6 +310,7 @@ RULES: dict[str, Callable[[Place, Value], Any]] = {
     "Axis": Place.axes,
     "Sequence[int] | None": Place.axes,
     "Pair": Place.axes,
+    "Sizes": Place.axes,
     "Pair | None": Place.axes,
     "Padding": lambda place, value: value if isinstance(value, str) else place.axes(value),
     "int | None": Place.axes,

@@ -17,7 +17,15 @@ from symbackprop.model.text import tree
 from symbackprop.model.text.brackets import unclosed
 from symbackprop.model.text.calls import NUMPY, callee, function_names, is_numpys
 from symbackprop.model.text.expressions import FORWARD, one_formula
-from symbackprop.model.text.meant_lines import DECLARED, JOINED, declared_instead, joined, with_function, without_module
+from symbackprop.model.text.meant_lines import (
+    DECLARED,
+    JOINED,
+    declared_instead,
+    joined,
+    rewritten,
+    with_function,
+    without_module,
+)
 from symbackprop.model.text.patterns import by_pattern
 from symbackprop.model.text.spellings import (
     ALONG,
@@ -60,6 +68,8 @@ def plain(expr: tree.Member, names: Container[str], values: bool = False,
     module = _module(expr.base, names)
     if module == "einops" and expr.args is not None:
         return tree.Call(expr.name, expr.args, expr.options)
+    if expr.args and _CHANGING.fullmatch(expr.name) and expr.name not in IDLE_METHODS:
+        return plain(_unchanging(expr, expr.args[0] if module else expr.base), names, values, tell)
     density = _of_distribution(expr, names) or _of_two_distributions(expr)
     if density is not None:
         return _told(expr.name, *density, tell)
@@ -67,6 +77,8 @@ def plain(expr: tree.Member, names: Container[str], values: bool = False,
         raise SyntaxProblem("random numbers are no part of a model: an array is declared, as `data X: N x D` or `param "
                             "X: N x D`, with its sizes above, `dim N, D`", near=expr.name,
                             instead=[partial(declared_instead, "param")])
+    if expr.args is None and expr.name == "real" and _is_call(expr.base):
+        return plain(expr.base, names, values, tell)
     if expr.args is None and not module and expr.name == "values" and isinstance(expr.base, tree.Member):
         return plain(expr.base, names, True, tell)
     if module and expr.args is not None:
@@ -86,26 +98,71 @@ def plain(expr: tree.Member, names: Container[str], values: bool = False,
             return plain(functional(expr), names, values, tell)
         changed = _changed(expr, names)
         if changed is not None:
-            return _told(f"at[…].{expr.name}", *changed, tell)
+            meant = _told(f"at[…].{expr.name}", *changed, tell)
+            return plain(meant, names, values, tell) if _is_call(meant) else meant
         args, given = (expr.base, *expr.args), dict(expr.options)
-        calls = (spelled(letter, expr.name, args, given) for letter in "v" * values + "m")
+        calls = (spelled(letter, expr.name, args, given) for letter in "v" * values + _of_method(expr.name))
         found = next((call for call in calls if call is not None), None)
         meant = _method(expr, expr.args, values) if found is None else _told(expr.name, *found, tell)
         return plain(meant, names, values, tell) if _is_call(meant) else meant
     raise _strange(expr)
 
 
+_CHANGING = re.compile(r"[a-z]\w*[a-z\d]_")  # add_, relu_, scatter_
+
+
+def _unchanging(expr: tree.Member, array: tree.Expr) -> tree.Member:
+    """``a.add(b)`` for PyTorch's ``a.add_(b)``, where nothing else can read the array that it changes."""
+    bare = expr.name.rstrip("_")
+    if isinstance(array, tree.Name):
+        raise SyntaxProblem(f"{expr.name} changes {array.name} for every line below too: write {bare}(…), which gives "
+                            "another array", near=expr.name, instead=[rewritten(rf"\b{expr.name}\(", f"{bare}(")])
+    return replace(expr, name=bare)
+
+
 def _changed(expr: tree.Member, names: Container[str]) -> tuple[tree.Expr, str] | None:
     """``x.at[i].add(v)`` of JAX: what x is with other entries; None for any other call."""
     match expr:
+        case tree.Member(tree.Index(tree.Member(_, "at", None) as there, items), "get", ()):
+            return tree.Index(there.base, items), "a[…]"
         case tree.Member(tree.Index(tree.Member(x, "at", None), items), how, (value,)):
             if how == "set" and isinstance(items[0], tree.Compare) and len(items) == 1:
                 return tree.Call("where", (items[0], value, x), ()), "where(…)"
+            parts = _in_parts(x, items, how, value)
+            if parts is not None:
+                return parts, "concat(…)" if isinstance(items[0], tree.Slice) else "where(…)"
             found = spelled("j", f"at.{how}", (x, items[0], value), {}) if _is_place(items) else None
             if found is not None:
                 return found
             raise SyntaxProblem("entries are changed one place of the first axis at a time, x.at[0].set(v), or by "
                                 "integer data, x.at[i].add(v): write where(…) or concat(…)", near="at")
+    return None
+
+
+def _in_parts(x: tree.Expr, items: Sequence[tree.Expr], how: str, value: tree.Expr) -> tree.Expr | None:
+    """What is changed at ``x.at[1:3]``, ``x.at[:, i]`` and ``x.at[0, j]``, by changes of one place; None elsewhere."""
+    first, *rest = items
+
+    def changed(part: tree.Expr, at: Sequence[tree.Expr], to: str, new: tree.Expr) -> tree.Expr:
+        return tree.Member(tree.Index(tree.Member(part, "at"), tuple(at)), to, (new,))
+
+    def turned(part: tree.Expr) -> tree.Expr:
+        return tree.Call("swapaxes", (part, tree.Number(sp.S.Zero), tree.Number(sp.S.One)), ())
+
+    match first:
+        case tree.Slice(None, None, None) if len(rest) == 1:
+            return turned(changed(turned(x), rest, how, value))
+        case tree.Number() if rest:
+            return changed(x, [first], "set", changed(tree.Index(x, (first,)), rest, how, value))
+        case tree.Slice(start, stop, None) if not rest:
+            there = spelled("j", f"part.{how}", (tree.Index(x, (first,)), value), {})
+            if there is None:
+                return None
+            ends = [tree.Slice(None, start, None)] * (start is not None)
+            ends += [tree.Slice(stop, None, None)] * (stop is not None)
+            parts: list[tree.Expr] = [tree.Index(x, (end,)) for end in ends]
+            parts.insert(start is not None, there[0])
+            return tree.Call("concat", tuple(parts), ())
     return None
 
 
@@ -342,6 +399,18 @@ def _whose(expr: tree.Expr, module: str) -> str:
     return "l" if module == "linalg" else "t"
 
 
+_METHODS = """
+    all any argmax argmin argsort choose clip compress conj cumprod cumsum diagonal dot flatten max mean median min
+    nonzero prod put ravel repeat reshape round searchsorted sort squeeze std sum swapaxes take trace transpose var
+"""
+_OF_ARRAYS = frozenset(_METHODS.split())  # of NumPy's and JAX's, and one that pandas means otherwise than PyTorch
+
+
+def _of_method(name: str) -> str:
+    """Whose a method is: that of tensors alone is a function of PyTorch's too."""
+    return "m" if name in _OF_ARRAYS else "mt"
+
+
 def _path(expr: tree.Expr) -> list[str]:
     """The words of ``np.random.randn``."""
     words = list[str]()
@@ -370,7 +439,7 @@ def _refuse_others(expr: tree.Member, module: str, args: tuple[tree.Expr, ...], 
         alone = _WITH_TWO[expr.name]
         raise NameProblem(f"{expr.name} gives a triangle and which it is: {alone} gives the lower one, for "
                           "cho_solve((c, True), b)", near=expr.name, instead=[partial(with_function, expr.name, alone)])
-    forms = calls_of(_whose(expr, module) if module else "m", expr.name)
+    forms = calls_of(_whose(expr, module) if module else _of_method(expr.name), expr.name)
     if found is None and forms:
         raise SyntaxProblem(f"{said} is not read as it is called here, but {forms}", near=expr.name)
     if found is None and expr.name in WHY_NOT:
@@ -439,11 +508,14 @@ def _attribute(expr: tree.Member) -> tree.Expr:
         return tree.Call("swapaxes", (expr.base, tree.Number(sp.Integer(-1)), tree.Number(sp.Integer(-2))), ())
     if expr.name in (SHAPE, SIZE, NDIM):
         return expr
+    if expr.name in _WITHOUT_DOT:
+        return tree.Call(_WITHOUT_DOT[expr.name], (expr.base,), ()) if _WITHOUT_DOT[expr.name] else expr.base
     if expr.name in _RESULTS and isinstance(expr.base, (tree.Call, tree.Member)):
         return tree.Index(expr.base, (tree.Number(sp.Integer(_RESULTS[expr.name])),))
     raise _strange(expr)
 
 
+_WITHOUT_DOT = {"data": "stop_gradient", "real": ""}  # what an array has: its numbers, and all of it
 # which of several results has a name in NumPy or PyTorch
 _RESULTS = {"statistic": 0, "correlation": 0, "sign": 0, "logabsdet": 1, "eigenvalues": 0, "eigenvectors": 1, "Q": 0,
             "R": 1, "U": 0, "S": 1, "Vh": 2}

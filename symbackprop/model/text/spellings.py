@@ -30,6 +30,7 @@ _TABLE = """
 n t m: clip clamp (x, low|min|a_min=None, high|max|a_max=None) -> clip(x, low, high)
 t m: clamp_min (x, min) -> clip(x, min)
 t m: clamp_max (x, max) -> clip(x, None, max)
+n: concatenate concat (arrays(2), axis:None) -> np.append(arrays[0], arrays[1])
 n t: cat concat concatenate (arrays|tensors, axis|dim=0) -> concat(arrays, axis=axis)
 n t: stack (arrays|tensors, axis|dim=0) -> stack(arrays, axis=axis)
 t: transpose (x, first#, second#) -> swapaxes(x, first, second)
@@ -40,6 +41,40 @@ n: average (x, axis:1, weights) -> einsum("j,ij...->i...", weights, x) / sum(wei
 n: cov (x, rowvar~True) -> (x - mean(x, axis=1, keepdims=True)) @ (x - mean(x, axis=1, \
 keepdims=True)).T / (x.shape[1] - 1)
 n: cov (x, rowvar:False) -> (x - mean(x, axis=0)).T @ (x - mean(x, axis=0)) / (x.shape[0] - 1)
+n: insert (x, i##, v) -> concat(flatten(x)[:i], flatten(v), flatten(x)[i:])
+n: insert (x, i##, v, axis:0) -> concat(x[:i], (v * ones_like(x[0]))[None], x[i:])
+n: insert (x, i##, v, axis:1) -> concat(x[:, :i], (v * ones_like(x[:, 0]))[:, None], x[:, i:], axis=1)
+n: delete (x, i##) -> concat(flatten(x)[:i], flatten(x)[i:][1:])
+n: delete (x, i##, axis:0) -> concat(x[:i], x[i:][1:])
+n: delete (x, i##, axis:1) -> concat(x[:, :i], x[:, i:][:, 1:], axis=1)
+n: rollaxis (x, axis#) -> np.moveaxis(x, axis, 0)
+n: diagflat (x) -> diag(flatten(x))
+n t: real conj conjugate (x) -> x
+n t: imag (x) -> zeros_like(x)
+n t: corrcoef (x) -> cosines(x - mean(x, axis=1, keepdims=True))
+n: corrcoef (x, rowvar:False) -> corrcoef(x.T)
+p: cosines (x) -> (x / norm(x, axis=1, keepdims=True)) @ (x / norm(x, axis=1, keepdims=True)).T
+t: split (x, sizes|split_size|split_size_or_sections, dim=0) -> pieces(x, sizes, dim)
+m: split (x, sizes|split_size, dim=0) -> pieces(x, sizes, dim)
+f: split (x, parts|num_or_size_splits##, axis=0) -> split(x, parts, axis)
+f: split (x, sizes|num_or_size_splits, axis=0) -> pieces(x, sizes, axis)
+t: unbind (x, dim=0) -> np.moveaxis(x, dim, 0)
+f: unstack (x, axis=0) -> np.moveaxis(x, axis, 0)
+m: unfold (x, dim|dimension:0, size, step) -> np.moveaxis(unfold(x, size, axis=0, stride=step), 1, -1)
+m: unfold (x, dim|dimension:1, size, step) -> np.moveaxis(unfold(x, size, axis=1, stride=step), 2, -1)
+m: unfold (x, dim|dimension:2, size, step) -> np.moveaxis(unfold(x, size, axis=2, stride=step), 3, -1)
+m: unfold (x, dim|dimension:-1, size, step) -> unfold(x, size, axis=-1, stride=step)
+t: unfold (x, k|kernel_size##, dilation~1, padding=0, stride=1) -> reshape(transpose(unfold(unfold(pad(pad(x, 2, \
+padding, x.shape[2] + 2 * padding), 3, padding, x.shape[3] + 2 * padding), k, axis=2, stride=stride), k, axis=4, \
+stride=stride), (0, 1, 3, 5, 2, 4)), (x.shape[0], x.shape[1] * k * k, -1))
+t: unflatten (x, dim, sizes) -> unflatten(x, dim, sizes)
+t: bilinear (a, b, w|weight, bias=0) -> einsum("...i,oij,...j->...o", a, w, b) + bias
+m: where (x, condition, other) -> where(condition, x, other)
+t: diff (x, n=1, dim=-1) -> np.diff(x, n, dim)
+t: cumulative_trapezoid (y) -> cumsum((y[..., 1:] + y[..., :-1]) / 2, axis=-1)
+n: cumulative_trapezoid (y) -> cumsum((y[..., 1:] + y[..., :-1]) / 2, axis=-1)
+n: toeplitz (c) -> c[abs(arange(c.shape[0])[:, None] - arange(c.shape[0]))]
+n: circulant (c) -> concat(c, c)[c.shape[0] + arange(c.shape[0])[:, None] - arange(c.shape[0])]
 n: cov (x, y) -> stack(stack(covariance(x, x), covariance(x, y)), stack(covariance(x, y), covariance(y, y)))
 p: covariance (x, y) -> einsum("i,i->", x - mean(x), y - mean(y)) / (x.shape[0] - 1)
 t: cov (x) -> (x - mean(x, axis=1, keepdims=True)) @ (x - mean(x, axis=1, keepdims=True)).T \
@@ -66,6 +101,8 @@ t m: index_add (x, dim#, index, source) -> index_add(x, index, source, axis=dim)
 t m: gather (x, dim#, index) -> take_along_axis(x, index, axis=dim)
 n: take_along_axis (x, indices, axis) -> take_along_axis(x, indices, axis=axis)
 t: take_along_dim (x, indices, dim) -> take_along_axis(x, indices, axis=dim)
+t m: scatter (x, dim#, index, value#) -> scatter(x, index, value * take_along_axis(ones_like(x), index, axis=dim), \
+axis=dim)
 t m: scatter (x, dim#, index, src) -> scatter(x, index, src, axis=dim)
 t m: scatter_add (x, dim#, index, src) -> x + put_along_axis(src, index, dim, x.shape[dim])
 n t: searchsorted (edges|a|sorted_sequence, x|v|input) -> searchsorted(edges, x)
@@ -117,6 +154,21 @@ n: pad (x, widths(2,1), mode~"constant") -> pad(pad(x, 0, widths[0][0], widths[0
 widths[1][0], widths[1][0] + x.shape[1] + widths[1][0])
 n: pad (x, widths(1,1), mode~"constant") -> pad_all(x, widths[0][0], widths[0][0])
 n: pad (x, widths(2), mode~"constant") -> pad_all(x, widths[0], widths[1])
+n: pad (x, width##, mode) -> pad_all(x, width, width, mode)
+n: pad (x, widths(1,2), mode) -> pad_all(x, widths[0][0], widths[0][1], mode)
+n: pad (x, widths(2,2), mode) -> pad_all(x, (widths[0][0], widths[1][0]), (widths[0][1], widths[1][1]), mode)
+n: pad (x, widths(3,2), mode="constant") -> pad_all(x, (widths[0][0], widths[1][0], widths[2][0]), \
+(widths[0][1], widths[1][1], widths[2][1]), mode)
+n: pad (x, widths(4,2), mode="constant") -> pad_all(x, (widths[0][0], widths[1][0], widths[2][0], widths[3][0]), \
+(widths[0][1], widths[1][1], widths[2][1], widths[3][1]), mode)
+n: pad (x, widths(2), mode) -> pad_all(x, widths[0], widths[1], mode)
+t: pad (x, widths(2), mode:"reflect") -> extend(x, -1, widths[0], widths[1], "reflect")
+t: pad (x, widths(2), mode:"replicate") -> extend(x, -1, widths[0], widths[1], "edge")
+t: pad (x, widths(2), mode:"circular") -> extend(x, -1, widths[0], widths[1], "wrap")
+t: pad (x, widths(4), mode) -> F.pad(swapaxes(F.pad(swapaxes(x, -1, -2), (widths[2], widths[3]), mode), -1, -2), \
+(widths[0], widths[1]), mode)
+f: pad (x, widths(2,2), mode:"REFLECT") -> np.pad(x, widths, "reflect")
+f: pad (x, widths(2,2), mode:"SYMMETRIC") -> np.pad(x, widths, "symmetric")
 n: interp (x, xp, fp) -> fp[0] + sum((fp[1:] - fp[:-1]) / (xp[1:] - xp[:-1]) * (clip(x[..., None], xp[:-1], xp[1:]) \
 - xp[:-1]), axis=-1)
 n t m: isnan (x) -> x != x
@@ -287,7 +339,7 @@ j: swish (x) -> silu(x)
 j: clamp (low|min, x, high|max) -> clip(x, low, high)
 j: select (pred, on_true, on_false) -> where(pred, on_true, on_false)
 j: glu (x, axis=-1) -> split(x, 2, axis=axis)[0] * sigmoid(split(x, 2, axis=axis)[1])
-t: vstack row_stack hstack column_stack (tensors) -> np.@(tensors)
+t: vstack row_stack hstack column_stack dstack (tensors) -> np.@(tensors)
 t: inner vdot (a, b) -> np.@(a, b)
 t f: tensordot (a, b, axes|dims=2) -> np.tensordot(a, b, axes)
 t: moveaxis movedim (x, source, destination) -> np.moveaxis(x, source, destination)
@@ -342,6 +394,10 @@ n: inv_boxcox (x, lmbda:0) -> exp(x)
 n: inv_boxcox (x, lmbda#) -> exp(log1p(lmbda * x) / lmbda)
 n: multigammaln (a, d##) -> d * (d - 1) / 4 * log(pi) + sum(lgamma(a[..., None] - arange(d) / 2), axis=-1)
 s: add.outer (a, b) -> einsum("i,j->ij", a, ones_like(b)) + einsum("i->i", b)
+s: multiply.outer (a, b) -> einsum("i,j->ij", a, b)
+s: divide.outer (a, b) -> einsum("i,j->ij", a, 1 / b)
+s: maximum.outer (a, b) -> maximum(einsum("i->i", a)[:, None], einsum("i->i", b))
+s: minimum.outer (a, b) -> minimum(einsum("i->i", a)[:, None], einsum("i->i", b))
 s: subtract.outer (a, b) -> einsum("i,j->ij", a, ones_like(b)) - einsum("i->i", b)
 n: tri (n##) -> tril(ones((n, n)))
 n: hsplit (x, parts#) -> split(x, parts, axis=1)
@@ -382,6 +438,7 @@ p: cot (x) -> cos(x) / sin(x)
 o: softmax_cross_entropy softmax_cross_entropy_with_integer_labels (logits, labels) -> cross_entropy(logits, labels)
 o: sigmoid_binary_cross_entropy (logits, labels) -> binary_cross_entropy_with_logits(logits, labels)
 o: squared_error (predictions, targets) -> (predictions - targets)**2
+o: cosine_similarity (a|predictions, b|targets) -> sum(a * b, axis=-1) / (norm(a, axis=-1) * norm(b, axis=-1))
 o: l2_loss (predictions, targets=0) -> (predictions - targets)**2 / 2
 o: huber_loss (predictions, targets, delta=1) -> huber(predictions, targets, delta=delta)
 p: float (x) -> x
@@ -663,7 +720,6 @@ n: exprel (x) -> where(x == 0, 1 + x / 2, expm1(x) / where(x == 0, 1, x))
 n: ediff1d (x) -> flatten(x)[1:] - flatten(x)[:-1]
 n: gradient (x, !axis:0) -> concat(x[1:2] - x[:1], (x[2:] - x[:-2]) / 2, x[-1:] - x[-2:-1])
 n: gradient (x, h#=1) -> np.gradient(einsum("i->i", x), axis=0) / h
-n: dstack (arrays) -> stack(arrays, axis=-1)
 n t: vander (x, n|N##, increasing~False) -> x[:, None]**(n - 1 - arange(n))
 n t: vander (x, n|N##, increasing:True) -> x[:, None]**arange(n)
 n t: rot90 (x) -> flip(swapaxes(x, 0, 1), axis=0)
@@ -688,6 +744,9 @@ j: at.add (x, i##, v) -> x + pad((v * ones_like(x[i]))[None], 0, remainder(i, x.
 j: at.add (x, i, v) -> x + scatter_add(v * ones_like(x[i]), i, x.shape[0])
 j: at.set (x, i##, v) -> where(pad(ones_like(x[i])[None], 0, remainder(i, x.shape[0]), x.shape[0]) > 0, v, x)
 j: at.set (x, i, v) -> scatter(x, i, v * ones_like(x[i]), axis=0)
+j: part.set (x, v) -> v * ones_like(x)
+j: part.add (x, v) -> x + v
+j: part.multiply (x, v) -> x * v
 j: at.multiply (x, i##, v) -> where(pad(ones_like(x[i])[None], 0, remainder(i, x.shape[0]), x.shape[0]) > 0, v * x, x)
 t: identity (x) -> x
 t m: add (x, y, !alpha) -> x + alpha * y
@@ -709,7 +768,7 @@ t: mvlgamma (a, p##) -> p * (p - 1) / 4 * log(pi) + sum(lgamma(a[..., None] - ar
 t: var_mean (x, unbiased~True) -> stack((var(x, ddof=1), mean(x)))
 t: std_mean (x, unbiased~True) -> stack((std(x, ddof=1), mean(x)))
 t: tile (x, reps|dims) -> tile(x, reps)
-t: meshgrid (x, y, !indexing:"ij") -> stack(broadcast(x[:, None], (x.shape[0], y.shape[0])), broadcast(y[None, :], \
+n t: meshgrid (x, y, !indexing:"ij") -> stack(broadcast(x[:, None], (x.shape[0], y.shape[0])), broadcast(y[None, :], \
 (x.shape[0], y.shape[0])))
 t: median (x) -> sort(flatten(x))[floor_divide(x.size - 1, 2)]
 t m: numel (x) -> x.size
@@ -734,7 +793,20 @@ j: celu (x, alpha=1) -> maximum(x, 0) + minimum(alpha * expm1(x / alpha), 0)
 j: selu (x) -> 1.0507009873554805 * elu(x, 1.6732632423543772)
 j: squareplus (x, b=4) -> (x + sqrt(x**2 + b)) / 2
 j: softmax (x, axis=-1, !where) -> softmax(where(where, x, -inf), axis=axis)
+j: soft_sign (x) -> softsign(x)
+j: dynamic_slice (x, start(1), n(1)) -> x[start[0]:start[0] + n[0]]
+j: dynamic_slice (x, start(2), n(2)) -> x[start[0]:start[0] + n[0], start[1]:start[1] + n[1]]
+j: conv (x|lhs, w|rhs, stride|window_strides, padding:"SAME") -> conv2d(x, w, stride=stride, padding="same", \
+layout="NCHW")
+j: conv (x|lhs, w|rhs, stride|window_strides, padding:"VALID") -> conv2d(x, w, stride=stride, layout="NCHW")
+j: reduce_max (x, axes) -> max(x, axis=axes)
+j: reduce_min (x, axes) -> min(x, axis=axes)
 j: ops.segment_sum (data, segment_ids, n|num_segments) -> scatter_add(data, segment_ids, n)
+f: conv2d (x|input, w|filters|filter, stride|strides=1, padding:"SAME") -> conv2d(x, w, stride=stride, padding="same")
+f: conv2d (x|input, w|filters|filter, stride|strides=1, padding:"VALID") -> conv2d(x, w, stride=stride)
+f: max_pool2d (x|input, k|ksize, stride|strides, padding:"VALID") -> max_pool2d(x, k, stride=stride)
+f: avg_pool2d (x|input, k|ksize, stride|strides, padding:"VALID") -> avg_pool2d(x, k, stride=stride)
+f: moments (x, axes) -> stack((mean(x, axis=axes), var(x, axis=axes)))
 f: tile (x, reps|multiples) -> tile(x, reps)
 f: reverse (x, axis) -> flip(x, axis=axis)
 f: band_part (x, lower:-1, upper:0) -> tril(x)
@@ -753,6 +825,15 @@ r: cbind (a, b) -> np.column_stack((a, b))
 r: rbind (a, b) -> np.vstack((a, b))
 r: seq_along (x) -> 1 + arange(x.shape[0])
 r: seq_len (n) -> 1 + arange(n)
+r: c (*x) -> np.hstack(x)
+r: matrix (x, rows|nrow) -> transpose(reshape(x, (-1, rows)))
+r: matrix (x, rows|nrow~None, columns|ncol) -> transpose(reshape(x, (columns, -1)))
+r: matrix (x, rows|nrow, !byrow:TRUE) -> reshape(x, (rows, -1))
+r: matrix (x, rows|nrow, columns|ncol, byrow:TRUE) -> reshape(x, (rows, columns))
+r: seq (start|from, stop|to, !n|length.out) -> start + (stop - start) * arange(n) / (n - 1)
+r: horzcat (a, b) -> np.hstack((a, b))
+r: vertcat (a, b) -> np.vstack((a, b))
+r: cor (x) -> corrcoef(x.T)
 r: rep (x, n|times) -> np.tile(x, n)
 r: mean sum max min median sd (x, !na.rm:FALSE) -> @(x)
 r: mean (x, !na.rm:TRUE) -> nanmean(x)
