@@ -43,7 +43,7 @@ def _names(n: int) -> str:
 
 def _derive_and_emit(text: str) -> None:
     model = Model.parse(text, name="m")
-    derive(model).text()
+    derive(model).text(whole=True)
     codegen(model)
 
 

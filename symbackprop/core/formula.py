@@ -508,7 +508,7 @@ def substitute(f: Formula, leaf: Callable[[Formula], Formula]) -> Formula:
 
 def renamed(f: Formula, places: Mapping[int, int] | Sequence[int]) -> Formula:
     """The formula with Arg(i) called Arg(places[i]), no two of them alike: nothing is to be folded."""
-    return _replaced(f, lambda leaf: Arg(places[leaf.index]) if isinstance(leaf, Arg) else leaf, _again, {})
+    return _replaced(f, lambda leaf: Arg(places[leaf.index]) if isinstance(leaf, Arg) else leaf, remade, {})
 
 
 def _replaced(f: Formula, leaf: Callable[[Formula], Formula], node: Callable[[Formula, tuple[Formula, ...]], Formula],
@@ -524,7 +524,7 @@ def _replaced(f: Formula, leaf: Callable[[Formula], Formula], node: Callable[[Fo
     return found
 
 
-def _again(f: Formula, parts: tuple[Formula, ...]) -> Formula:
+def remade(f: Formula, parts: tuple[Formula, ...]) -> Formula:
     """The same node over other children, as they are."""
     if isinstance(f, (Add, Mul)):
         return type(f)(parts)

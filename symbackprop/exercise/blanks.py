@@ -114,7 +114,7 @@ def exercise(model: Model, seed: int = 0, difficulty: str = "medium", steps: str
     given = {n: k for n, k in (sizes or {}).items() if n in model.sizes}
     fixed = {n: given.get(n, LOOPS) for n in loop_dimensions(model)}
     reference = Reference(copied(model, fixed))
-    whole = build_document(reference.derivation, Options(view="matrix"))
+    whole = build_document(reference.derivation, Options(view="matrix", whole=True))
     level = Difficulty[difficulty.upper()]
     found = dict(_questions(reference, whole.steps, level))
     if not found:

@@ -13,7 +13,7 @@ SPACE = r"\rule[-2pt]{0pt}{18pt}\rule[-2pt]{7cm}{0.4pt}"
 
 def to_sheet(asked: Exercise, key: bool = False) -> str:
     """The sheet, or with ``key`` the same with the answers in boxes."""
-    writer = Writer(links=False)
+    writer = Writer(anchors=())
     steps = [{"title": writer.step(c.step)["title"], "number": c.blank.number if c.blank else 0,
               "rows": _rows(writer, c, key)} for c in asked.cards]
     return render("exercise.tex", standalone=True, key=key, steps=steps, seed=asked.seed,

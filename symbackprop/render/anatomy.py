@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from symbackprop.core.graph import STATED, Node
 from symbackprop.core.maths import Link, Math, Num, Relation, Words, transposed, turned, within
 from symbackprop.core.shapes import ONE, Shape
 from symbackprop.derive.closed import closed, closed_forms
 from symbackprop.derive.steps import Derivation
+from symbackprop.render.abridging import ends, told
 from symbackprop.render.closed import ClosedLines
 from symbackprop.render.context import Context, groups, is_loop
 from symbackprop.render.descent import descended, differences
-from symbackprop.render.document import Declaration, Document, Line, Proof, Prose, Ref, Row, Step
+from symbackprop.render.document import Declaration, Document, Line, Proof, Prose, Ref, Row, Step, listed
 from symbackprop.render.forward import Forward
 from symbackprop.render.glossary import conventions, glossary
 from symbackprop.render.loops import loop_heading
@@ -25,6 +27,7 @@ from symbackprop.render.symbols import Located, LoopMark, Symbols, locate, servi
 from symbackprop.render.views import VIEWS, choose_view
 
 MAX_PATH, MAX_UPDATES = 8, 6
+T = TypeVar("T")
 
 
 class Anatomy:
@@ -42,6 +45,7 @@ class Anatomy:
         symbols = Symbols(derivation, self.forward.anchors, deltas=deltas, partial=not self.view.numbers,
                           as_rows=self.view.rows)
         self.rows = symbols.rows(self.located)
+        self.rows.whole = options.whole
         self.closed = closed_forms(derivation, printed=True)
         symbols.name_closed(self.rows, self.located, self.closed.rows)
         digits = DIGITS if options.digits is None else options.digits
@@ -52,8 +56,8 @@ class Anatomy:
         self.closed_lines = ClosedLines(self.context, self.closed, self.writer, self.view.plain)
 
     def document(self) -> Document:
-        forward = self.forward.equations(self.context)
-        steps = (*(first := self.steps()), *self._second(len(first)))
+        forward = self.forward.equations(self.context, self.options.whole)
+        steps = (*self.steps(), *self._second(len(self.located)))
         results = Results(self.emitted(), self.options.layout, self.view.rows)
         table = self._table(results, steps)
         stored = tuple(self.rows.bare(r) for r in results.stored(self.forward.rows))
@@ -61,7 +65,7 @@ class Anatomy:
         whole = Document(
             name=model.name, summary=model.summary, source=model.source, view=self.name,
             layout=self.options.layout, detail=self.options.detail, heading=self._heading(),
-            conventions=conventions(model, self.options.layout, self.view.rows),
+            conventions=(*self._left_out(), *conventions(model, self.options.layout, self.view.rows)),
             glossary=(), declarations=self._declarations(), forward=forward,
             steps=steps, table=table, total_cost=results.total_cost, costs=results.costs_said(stored), stored=stored,
             rate=self._rate(), updates=self._updates(), checks=tuple(differences(self.context, self._gradient)),
@@ -97,20 +101,22 @@ class Anatomy:
 
     # -- heading
     def _heading(self) -> Prose:
-        names: list[str | Math | Ref] = []
-        for name in self.derivation.wrt:
-            names += [", " if names else "", self.rows.bare(self._node(name))]
-        of = self.rows.loss
-        if not names:
+        rows = [self.rows.bare(self._node(name)) for name in self.derivation.wrt]
+        names, of = listed(self.rows.dotted(rows)), self.rows.loss
+        if not rows:
             return ("Gradients of ", of, ": there is nothing to take them of.")
         return ("Gradients of ", of, " with respect to ", *names, f". {self.name.capitalize()} view: {self.why}.")
+
+    def _left_out(self) -> tuple[Prose, ...]:
+        """What of a long derivation is not printed."""
+        return () if self.options.whole else told(len(self.located), len(self.forward.entries))
 
     def _node(self, name: str) -> Node:
         return self.model.graph.names[name]
 
     def _declarations(self) -> tuple[Declaration, ...]:
         rows = [*self.model.leaves().values(), *self.model.constants.values(), *self.model.upstream.values()]
-        return tuple(self._declaration(row) for row in rows)
+        return tuple([self._declaration(row) for row in self._ends(rows)])
 
     def _declaration(self, row: Node) -> Declaration:
         value = self.context.value(row)
@@ -128,8 +134,16 @@ class Anatomy:
 
     # -- steps
     def steps(self) -> tuple[Step, ...]:
-        """Every step, those of a loop behind its heading."""
-        return tuple(self._step(s) if isinstance(s, Located) else self._loop(s) for s in self.located)
+        """Every step, those of a loop behind its heading; of many the first and the last."""
+        return tuple([self._step(s) if isinstance(s, Located) else self._loop(s) for s in self.printed()])
+
+    def printed(self) -> list[Located | LoopMark]:
+        """Where these stand."""
+        shown = {s.anchor for s in self._ends(self.located)}
+        return [s for s in self.located if isinstance(s, LoopMark) or s.anchor in shown]
+
+    def _ends(self, found: Sequence[T]) -> Sequence[T]:
+        return found if self.options.whole else ends(found)
 
     def _second(self, steps: int) -> tuple[Step, ...]:
         """Second derivatives, or all entries of the derivative of another row, where they are wanted."""
@@ -236,8 +250,8 @@ class Anatomy:
         return () if second is None or not second.why else ((f"{second.why}.",),)
 
     def _zeros(self) -> tuple[Prose, ...]:
-        wrt = self.derivation.wrt
-        return tuple([self._zero(name) for name in wrt if self._node(name).id not in self.context.by_target])
+        zero = [name for name in self.derivation.wrt if self._node(name).id not in self.context.by_target]
+        return tuple([self._zero(name) for name in self._ends(zero)])
 
     def _zero(self, name: str) -> Prose:
         """Why there is no step for a gradient that is asked for."""

@@ -61,7 +61,7 @@ def _board(derivation: Derivation, options: Options) -> Board:
     board = Board(derivation, options)
     steps = board.steps()
     once = _read_once(steps) if board.view.plain else frozenset()
-    left_out = {s.anchor for s in board.context.steps} - {s.anchor for s in steps} | once
+    left_out = {s.anchor for s in board.printed()} - {s.anchor for s in steps} | once
     closed = {s.anchor for s in steps if any(x.kind == "closed" for x in s.lines)}
     return Board(derivation, options, once, left_out, closed)
 

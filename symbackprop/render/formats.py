@@ -86,10 +86,10 @@ def html(derivation: Derivation, options: Options) -> Iterator[str]:
 
 @form
 def json(derivation: Derivation, options: Options) -> Iterator[str]:
-    """The document as data; docs/derivation-json.md describes the schema."""
+    """The document as data, whole; docs/derivation-json.md describes the schema."""
     from symbackprop.render.json import json_pieces
 
-    return json_pieces(_document(derivation, options))
+    return json_pieces(_document(derivation, replace(options, whole=True)))
 
 
 @form

@@ -12,6 +12,7 @@ from symbackprop.core.names import Name, parse_name, unplaced
 from symbackprop.core.ops.loop import base
 from symbackprop.core.registry import text_of
 from symbackprop.derive.steps import Derivation
+from symbackprop.render.abridging import ends
 from symbackprop.render.context import Context
 from symbackprop.render.document import Equation, Line, Prose, Ref, listed
 from symbackprop.render.entries import Entries, index_of
@@ -56,11 +57,13 @@ class Forward:
                 found += [(kept, depth + 1) for kept in kept_values(row.attr)]
         return found
 
-    def equations(self, context: Context) -> tuple[Equation, ...]:
+    def equations(self, context: Context, whole: bool) -> tuple[Equation, ...]:
+        """All of them, or of many the first and the last."""
+        numbered = [*enumerate(self.entries, 1)]
         return tuple(
             self._equation(context, number, row, depth) if isinstance(row, Node)
             else self._kept(context, number, row, depth)
-            for number, (row, depth) in enumerate(self.entries, 1)
+            for number, (row, depth) in (numbered if whole else ends(numbered))
         )
 
     def _kept(self, context: Context, number: int, kept: Kept, depth: int) -> Equation:

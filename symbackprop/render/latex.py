@@ -3,7 +3,7 @@ document that compiles with pdflatex."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from symbackprop.core.maths import Math, Rounded
 from symbackprop.render.descent import POWER
@@ -32,17 +32,17 @@ REASON = 165.0  # the least room for a reason beside the formulas
 
 def to_latex(document: Document, standalone: bool = False) -> str:
     """The whole derivation; ``standalone`` adds the preamble and links between steps."""
-    writer = Writer(standalone)
+    writer = Writer([*document.anchors()] if standalone else ())
     if document.detail == "board":
         return render("board.tex", standalone=standalone, **writer.opening(document), rows=writer.board(document))
     return render("derivation.tex", standalone=standalone, **writer.opening(document), **writer.sections(document))
 
 
 class Writer:
-    """Turns finished lines into rows of displays; ``links`` makes references clickable."""
+    """Turns finished lines into rows of displays; references to ``anchors`` are clickable."""
 
-    def __init__(self, links: bool) -> None:
-        self.links = links
+    def __init__(self, anchors: Iterable[str]) -> None:
+        self.anchors = frozenset(anchors)
 
     def opening(self, d: Document) -> dict[str, object]:
         """Finished LaTeX of what the long form and a board begin and end with, by section."""
@@ -73,11 +73,11 @@ class Writer:
         if isinstance(part, Math):
             return rf"$\displaystyle {latex(part)}$" if large else _inline(part)
         if isinstance(part, Ref):
-            return rf"\hyperlink{{{part.anchor}}}{{{part.text}}}" if self.links else part.text
+            return rf"\hyperlink{{{part.anchor}}}{{{part.text}}}" if part.anchor in self.anchors else part.text
         return latex_text(part)
 
     def target(self, anchor: str) -> str:
-        return rf"\hypertarget{{{anchor}}}{{}}" if self.links else ""
+        return rf"\hypertarget{{{anchor}}}{{}}" if anchor in self.anchors else ""
 
     def given(self, d: Document) -> list[str]:
         roles: dict[str, list[str]] = {}

@@ -190,7 +190,8 @@ class Moving:
     @cached_property
     def lines(self) -> dict[str, Sequence[Line]]:
         """The lines of the steps, by the names of their rows."""
-        return {step.name: step.lines for step in build_document(self.derivation, Options(view="matrix")).steps}
+        page = build_document(self.derivation, Options(view="matrix", whole=True))
+        return {step.name: step.lines for step in page.steps}
 
     @cached_property
     def rules(self) -> dict[tuple[int | None, int | None], Line]:

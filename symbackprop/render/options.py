@@ -15,7 +15,8 @@ WORDS = {"view": ("auto", *VIEWS), "layout": ("shape", "jacobian"), "detail": ("
 @dataclass(frozen=True)
 class Options:
     """``values`` are numbers for every array by name, ``sizes`` for dimensions; ``standalone`` is for LaTeX: a document
-    that compiles. ``lr`` is a learning rate: gradient descent is then written in numbers, for so many ``steps``."""
+    that compiles. ``lr`` is a learning rate: gradient descent is then written in numbers, for so many ``steps``.
+    ``whole``: everything of what is too long to be read (`abridging`)."""
 
     view: str = "auto"
     layout: str = "shape"
@@ -26,6 +27,7 @@ class Options:
     standalone: bool = False
     lr: float | None = None
     steps: int = 1
+    whole: bool = False
 
     def __post_init__(self) -> None:
         for option, words in WORDS.items():

@@ -64,20 +64,23 @@ class Results:
         anew = unshared(d.gradients.values())
         each: Prose = () if anew is None else (" (", self._cost(anew), " if every path were computed anew)")
         return ("Multiplications: forward ", forward, "; the whole backward pass ", self.total_cost, *each,
-                ". Forward stores: ", *listed(stored), ".")
+                ". Forward stores: ", *listed(self.rows.dotted(stored)), ".")
 
     def _cost(self, cost: sp.Expr) -> Math:
         return self.rows.size(cost)
 
     def table(self, steps: Mapping[str, Step]) -> tuple[Row, ...]:
-        return tuple(self._row(name, steps) for name in self.context.derivation.wrt)
+        """A row for every gradient whose step is printed, and for those that have none."""
+        known, names = self.context.by_target, self.context.derivation.model.graph.names
+        found = [(name, known.get(names[name].id)) for name in self.context.derivation.wrt]
+        return tuple([self._row(name, steps) for name, s in found if s is None or s.anchor in steps])
 
     def _row(self, name: str, steps: Mapping[str, Step]) -> Row:
         node = self.context.derivation.model.graph.names[name]
         s = self.context.by_target.get(node.id)
         if s is None:
             return self._zero(name, node)
-        stores = tuple(self.rows.bare(r) for r in self.context.stored(s))
+        stores = tuple(self.rows.dotted([self.rows.bare(r) for r in self.context.stored(s)]))
         gradient = self._gradient(s, steps[s.anchor])
         cost = self._cost(self.costs[s.anchor] + self._in_loops(s.step.total))
         return Row(name, s.anchor, self.rows.bare(node), gradient, self._shape(node), cost, stores)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property, partial
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import sympy as sp
 
@@ -28,6 +28,7 @@ from symbackprop.core.registry import composed
 from symbackprop.core.roles import Role
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import is_one, normalise_axes, same
+from symbackprop.render.abridging import DOTS, abridged, dotted, few
 from symbackprop.render.axes import AxisLetters
 from symbackprop.render.products import bound_in, bound_inside, contracted, inner_product
 from symbackprop.render.spread import (
@@ -45,6 +46,7 @@ from symbackprop.render.spread import (
 )
 
 ONE, TWO = sp.S.One, f.Num(sp.Integer(2))
+T = TypeVar("T")
 
 
 class Scaled(NamedTuple):
@@ -79,6 +81,7 @@ class Rows(Written):
         own = any(name.startswith("δ") for name in letters.taken)  # a model's own δ is no gradient
         self.upstream: Math = maths.Sym(free_name(letters.taken, "g", "G", "v")) if own else maths.Delta()
         self.read_as: dict[int, Node] = {}  # what is written in the place of rows
+        self.whole = True  # whether long formulas are written in full
 
     # -- names, sizes, derivatives
     @cached_property
@@ -236,7 +239,7 @@ class Rows(Written):
         if not isinstance(m, maths.Op):
             return m
         self.mention(m.name)
-        m = replace(m, args=m.args[: node.op.shown or None])
+        m = replace(m, args=tuple(self.dotted(m.args[: node.op.shown or None])))
         rank = node.args[0].ndim if node.args else 0
         found = replace(_counted(_without_keepdims(m), rank), row=node.id)
         return with_axes(found, node.ndim, node.attr[0]) if len(found.args) < len(m.args) else found
@@ -327,7 +330,25 @@ class Rows(Written):
         """An operand in the shape of the result; a number goes with any."""
         return self.repeated(m, a.shape, shape) if a.shape else m
 
+    # -- what is long
+    def few(self, found: Sequence[T]) -> Sequence[T]:
+        """All of what is found, or of many things the first and the last."""
+        return found if self.whole else few(found)
+
+    def dotted(self, found: Sequence[Math]) -> Sequence[Math]:
+        """The same with dots in the place of what is left out."""
+        return found if self.whole else dotted(found, DOTS)
+
+    def total(self, found: Sequence[T], term: Callable[[T], tuple[bool, Math]]) -> Math:
+        """The sum of the terms of what is found, with dots for those that are left out."""
+        terms = [*map(term, self.few(found))]
+        return maths.total(*terms if len(terms) == len(found) else [*terms[:-1], (False, DOTS), terms[-1]])
+
     # -- formulas
+    def formula(self, form: f.Formula, args: Sequence[Math], out: Math | None = None) -> Math:
+        """A formula over trees, a long one abridged."""
+        return super().formula(*((form, args) if self.whole else abridged(form, args)), out)
+
     def _spelled(self, form: f.Formula, over: Over) -> Math:
         """A gradient that is written out where it is read may be a number, or divided by the next factor: (1/a)·a."""
         m = super()._spelled(form, over)

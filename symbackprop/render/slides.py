@@ -23,7 +23,7 @@ Row = tuple[str, float]  # what stands on the slide, how high it is
 
 def to_slides(document: Document) -> str:
     """A document that compiles: what is given, the forward pass, the backward pass with an overlay for every step."""
-    slides = Slides(links=False)
+    slides = Slides(anchors=())
     forward = [slides.equation(e) for e in document.forward]
     after = [slides.line(u, u.reason) for u in (*document.updates, *document.checks)]
     notes = [slides.words(note, 0) for note in document.notes]

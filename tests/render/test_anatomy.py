@@ -49,7 +49,7 @@ def perceptron(depth: int) -> Model:
 
 @pytest.mark.parametrize("make", [tanh_chain, perceptron])
 def test_length_grows_linearly_with_depth(make: object) -> None:
-    pages = [build_document(derive(make(n))) for n in (100, 200)]  # type: ignore[operator]
+    pages = [build_document(derive(make(n)), Options(whole=True)) for n in (100, 200)]  # type: ignore[operator]
     steps, printed = ([sum(len(s.lines) for s in page.steps) for page in pages], [*map(to_text, pages)])
     assert 1.95 < steps[1] / steps[0] < 2.05
     assert len(printed[1]) / len(printed[0]) < 2.2  # three digits in a name take more room than two
@@ -62,7 +62,7 @@ def test_length_grows_linearly_with_depth(make: object) -> None:
 def test_a_sum_of_many_different_terms_takes_no_more_calls_a_term(declared: str, loss: str) -> None:
     def printed(terms: int) -> int:
         total = " + ".join(f"tanh(w*x + {k})" for k in range(1, terms + 1))
-        return calls(lambda: derive(Model.parse(declared + loss.format(total))).text())
+        return calls(lambda: derive(Model.parse(declared + loss.format(total))).text(whole=True))
 
     _, few, many = map(printed, (10, 30, 90))  # the first fills caches
     assert many < 3.3 * few
@@ -70,7 +70,7 @@ def test_a_sum_of_many_different_terms_takes_no_more_calls_a_term(declared: str,
 
 @pytest.mark.parametrize("make", [tanh_chain, perceptron])
 def test_a_layer_of_a_deep_model_takes_no_more_calls(make: Callable[[int], Model]) -> None:
-    _, few, many = (calls(lambda n=n: to_text(build_document(derive(make(n))))) for n in (5, 20, 60))
+    _, few, many = (calls(lambda n=n: derive(make(n)).text(whole=True)) for n in (5, 20, 60))
     assert many < 3.3 * few
 
 

@@ -68,8 +68,9 @@ class MatrixView(Writer):
             return self._over_steps(s, left, parts[0])
         if len(parts) == 1 and self._is_direct(parts[0]):
             return (self._direct(s, left, parts[0]),)
-        known = [self._known(g) for g in parts if not is_loop(g) and self._has_symbol(g.consumer)]
-        local = [x for g in parts if g.consumer is not None and not is_loop(g) for x in self._locals(s, g)]
+        few = self.rows.few(parts)
+        known = [self._known(g) for g in few if not is_loop(g) and self._has_symbol(g.consumer)]
+        local = [x for g in few if g.consumer is not None and not is_loop(g) for x in self._locals(s, g)]
         return (self._chain(s, parts), *known, *local, *self._final(s, left, parts))
 
     def _is_direct(self, group: Group) -> bool:
@@ -268,8 +269,11 @@ class MatrixView(Writer):
 
 def contributed(r: Rows, contributions: Sequence[Contribution], own: Node) -> Math:
     """What the paths of one branch add up to; ``own`` is the row of the step itself, written out."""
-    terms = [r.split(c.value) if c.value is own and c.value.value is None else r.term(c.value) for c in contributions]
-    return total(*[(f.is_negative(t.number), r.scaled(abs_number(t.number), t.rest)) for t in terms])
+    def term(c: Contribution) -> tuple[bool, Math]:
+        t = r.split(c.value) if c.value is own and c.value.value is None else r.term(c.value)
+        return f.is_negative(t.number), r.scaled(abs_number(t.number), t.rest)
+
+    return r.total(contributions, term)
 
 
 def abs_number(value: sp.Expr) -> sp.Expr:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from symbackprop.core.graph import Node, reached
-from symbackprop.core.maths import Derivative, Math, Words, chain, total
+from symbackprop.core.maths import Derivative, Math, Words, chain
 from symbackprop.render.context import Context, Group, Writer, groups, reads
 from symbackprop.render.document import Line, Prose, Ref
 from symbackprop.render.factors import Factor, cancelling
@@ -49,7 +49,7 @@ class ScalarView(Writer):
     def _inside(self, s: Located, terms: Sequence[Term]) -> list[Line]:
         """The factors of the chain one by one."""
         parts = [g for g in ordered_groups(s, self.context) if g.consumer is not None]
-        return [*self._cached(s, terms[0]), *[self._local(s, g) for g in parts]]
+        return [*self._cached(s, terms[0]), *[self._local(s, g) for g in self.rows.few(parts)]]
 
     def settle(self, s: Located) -> None:
         """From here on a step's gradient is what its last line says."""
@@ -73,7 +73,7 @@ class ScalarView(Writer):
     def _chain(self, s: Located, left: Math, terms: Sequence[Term]) -> list[Line]:
         if len(terms) == 1 and len(terms[0].pairs) == 1 and terms[0].first is None:
             return []
-        right = total(*[(False, chain(*self._names(t))) for t in terms])
+        right = self.rows.total(terms, lambda t: (False, chain(*self._names(t))))
         reason = "chain rule" if len(terms) == 1 else "chain rule, one term for each path"
         return [Line("chain", left, right, (reason,))]
 
@@ -98,12 +98,12 @@ class ScalarView(Writer):
     def _cached(self, s: Located, term: Term) -> list[Line]:
         consumers = [g.consumer for g in ordered_groups(s, self.context)]
         known = [self.context.by_target[c.id] for c in consumers if c is not None and self._is_known(c)]
-        return [self._known(known[0], self._shared(s, term)), *[self._known(k) for k in known[1:]]] if known else []
+        more = [self._known(k) for k in self.rows.few(known)[1:]]
+        return [self._known(known[0], self._shared(s, term)), *more] if known else []
 
     def _is_known(self, consumer: Node) -> bool:
         """Whether the consumer's gradient was found; not that of the loss, nor one that is given."""
-        terms = self.terms.of(self.context.by_target[consumer.id])
-        return consumer.id in self.terms.closed or any(t.pairs for t in terms)
+        return consumer.id in self.terms.closed or any(t.pairs for t in self.terms.found.get(consumer.id, ()))
 
     def _known(self, known: Located, shared: Prose = ()) -> Line:
         left, right = self.rows.linked[known.step.target.id], self.terms.substituted(self.terms.of(known))

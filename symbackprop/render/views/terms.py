@@ -79,8 +79,8 @@ class Terms:
     def _extended(self, group: Group, target: Node) -> list[Term]:
         if group.consumer is None:
             return [self._seed(target)]
-        factor = local(group)
-        return [t.then(group.consumer, target, factor) for t in self.found[group.consumer.id]]
+        factor, before = local(group), self.found.get(group.consumer.id)  # None: its step is not printed
+        return [t.then(group.consumer, target, factor) for t in before or [Term(group.consumer)]]
 
     def _next(self, group: Group, target: Node) -> Term:
         if group.consumer is None:
@@ -100,7 +100,8 @@ class Terms:
     # -- written
     def substituted(self, terms: Sequence[Term]) -> Math:
         """The factors put in, in the order of the chain."""
-        return maths.total(*[signed_chain(self.context.rows, self.factors(t)) for t in terms])
+        r = self.context.rows
+        return r.total(terms, lambda t: signed_chain(r, self.factors(t)))
 
     def shared(self, s: Located) -> Math | None:
         """A sum over whole paths with the factors that all of them begin with in front; None where there is none."""

@@ -1,0 +1,59 @@
+"""What is printed of a derivation that is too long to be read: its beginning and its end, and so of a long formula.
+
+What is left out is counted, and said. Numbers, anchors and the mathematics are those of the whole; `Options.whole`
+prints all of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from symbackprop.core import formula as f
+from symbackprop.core.maths import Math, Words
+from symbackprop.render.document import Prose
+
+MOST, SHOWN = 1000, 50  # of more steps, equations or arrays than that, so many are printed at either end
+TERMS, FIRST, DEEP = 200, 12, 24  # of more terms so many in front; how deep a formula of as many parts is printed
+DOTS = Words("…")
+T = TypeVar("T")
+
+
+def ends(found: Sequence[T]) -> Sequence[T]:
+    """All steps, equations or arrays; of many the first and the last."""
+    return found if len(found) <= MOST else [*found[:SHOWN], *found[-SHOWN:]]
+
+
+def few(found: Sequence[T]) -> Sequence[T]:
+    """All terms of a formula, or branches of a step; of many the first and the last."""
+    return found if len(found) <= TERMS else [*found[:FIRST], found[-1]]
+
+
+def dotted(found: Sequence[T], dots: T) -> Sequence[T]:
+    """The same, dots in the place of what is left out."""
+    shown = few(found)
+    return found if shown is found else [*shown[:-1], dots, shown[-1]]
+
+
+def told(steps: int, equations: int) -> tuple[Prose, ...]:
+    """What is left out of a document of so many steps and equations."""
+    parts = [f"{count:,} {what}" for count, what in ((equations, "equations"), (steps, "steps")) if count > MOST]
+    if not parts:
+        return ()
+    return ((f"of {' and '.join(parts)} the first and the last {SHOWN} are printed here, all with --whole",),)
+
+
+def abridged(form: f.Formula, args: Sequence[Math]) -> tuple[f.Formula, Sequence[Math]]:
+    """A formula over arguments with dots in the place of what makes it long."""
+    if f.size(form) <= TERMS:
+        return form, args
+    return _cut(form, f.Arg(len(args)), DEEP), [*args, DOTS]
+
+
+def _cut(form: f.Formula, dots: f.Formula, deep: int) -> f.Formula:
+    parts = f.children(form)
+    if f.size(form) < FIRST:
+        return form
+    if not deep:
+        return dots
+    return f.remade(form, tuple([_cut(part, dots, deep - 1) for part in dotted(parts, dots)]))

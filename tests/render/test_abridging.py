@@ -1,0 +1,129 @@
+"""What is too long to be read is printed by its ends: what is left out is said, what is there stays true."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from symbackprop.core.maths import anchors
+from symbackprop.derive import derive
+from symbackprop.derive.steps import Derivation
+from symbackprop.grade import grade
+from symbackprop.model import Model
+from symbackprop.render.board import build_document
+from symbackprop.render.document import Document, Ref
+from symbackprop.render.formats import FORMATS
+from symbackprop.render.options import Options
+from symbackprop.render.print.text import text
+
+LAYERS = 501
+
+
+def layers(count: int = LAYERS) -> Derivation:
+    lines = "".join([f"h{k + 1} = tanh(w{k + 1}*h{k})\n" for k in range(count)])
+    weights = ", ".join([f"w{k + 1}" for k in range(count)])
+    return derive(Model.parse(f"data h0\nparam {weights}\n{lines}loss L = h{count}**2"))
+
+
+def terms(of: str, count: int = 300, declared: str = "data x\nparam w\n") -> Derivation:
+    return derive(Model.parse(f"{declared}loss L = {' + '.join(of.format(k + 2) for k in range(count))}"))
+
+
+def document(d: Derivation, **options: object) -> Document:
+    return build_document(d, Options(**options))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("view", ["scalar", "index", "matrix"])
+@pytest.mark.parametrize("detail", ["full", "brief"])
+def test_of_many_steps_the_first_and_the_last_are_those_of_the_whole(view: str, detail: str) -> None:
+    d = layers()
+    few, whole = (document(d, view=view, detail=detail, whole=x) for x in (False, True))
+    assert [s.number for s in whole.steps] == [*range(1, 3 * LAYERS + 2)]
+    assert [s.number for s in few.steps] == [*range(1, 51), *range(3 * LAYERS - 48, 3 * LAYERS + 2)]
+    assert few.steps[:50] == whole.steps[:50]
+    ends = {s.number: s for s in whole.steps}
+    assert all(s.title == ends[s.number].title and s.path == ends[s.number].path for s in few.steps)
+    assert few.forward == (*whole.forward[:50], *whole.forward[-50:])
+    assert [r.name for r in few.table] == [r.name for r in whole.table if r.anchor in {s.anchor for s in few.steps}]
+
+
+def test_what_is_left_out_is_said_in_every_format() -> None:
+    d = layers()
+    for form in FORMATS.keys() - {"json"}:
+        page = re.sub(r"\s+|\\allowbreak|\{\}", " ", d.printed(form))
+        assert "of 1,003 equations and 1,504 steps the first and the last 50 are printed here" in page, form
+    assert "are printed here" not in d.text(whole=True)
+    assert '"number": 200' in d.to_json()
+
+
+def test_a_short_derivation_is_whole() -> None:
+    d = layers(60)
+    for form in FORMATS:
+        assert d.printed(form) == d.printed(form, whole=True)
+
+
+def test_a_step_behind_the_gap_begins_with_a_gradient_by_its_name() -> None:
+    first = document(layers()).steps[50]
+    consumer = f"dL/d{text(first.path[2])}"  # type: ignore[arg-type]
+    assert [x.kind for x in first.lines] == ["chain", "local", "result"]
+    assert all(text(x.right).startswith(f"{consumer}·") for x in (first.lines[0], first.lines[-1]))
+
+
+def test_nothing_refers_to_what_is_not_there() -> None:
+    """In LaTeX a link needs its target."""
+    page = layers().latex(standalone=True)
+    assert set(re.findall(r"\\hyperlink\{([^}]+)\}", page)) <= set(re.findall(r"\\hypertarget\{([^}]+)\}", page))
+
+
+@pytest.mark.parametrize("of", ["(w*x)**{}", "exp(w*x*{})", "x/(w + {})", "where(w > {}, w*x, w)", "tanh(w*x + {})"])
+def test_of_a_long_sum_the_first_terms_and_the_last_are_printed(of: str) -> None:
+    d = terms(of)
+    page, whole = d.text(), d.text(whole=True)
+    assert "…" in page and "…" not in whole.split("Forward pass")[1]
+    assert len(page) < 60_000
+    assert re.search(r"…\s+\+ ", page)
+
+
+def test_a_long_stack_and_its_gradient_have_dots() -> None:
+    parts = ", ".join([f"w*x**{k}" for k in range(300)])
+    d = derive(Model.parse(f"data x\nparam w\nv = stack({parts})\nloss L = sum(v**2)"))
+    page = d.text()
+    assert len(page) < 9_000 and page.count("…") >= 2
+    assert len(d.text(whole=True)) > 3 * len(page)
+
+
+def test_a_deep_formula_ends_in_dots() -> None:
+    d = terms("(w*x)**{}", 210)
+    assert all(len(line) < 140 for line in d.text().splitlines())
+
+
+def test_a_reference_to_what_is_left_out_is_text() -> None:
+    """The weight is read by every step, so that the gradient cites many; the page has no link without its target."""
+    d = derive(Model.parse("data x\nparam w\n" + "".join(
+        f"h{k + 1} = tanh(w*{'x' if not k else f'h{k}'})\n" for k in range(LAYERS)) + f"loss L = h{LAYERS}**2"))
+    page = document(d)
+    cited = {r.anchor for s in page.steps for x in (*s.cached, *[r for y in s.lines for r in y.reason])
+             for r in [x] if isinstance(r, Ref)}
+    assert cited - {*page.anchors()}, sorted(cited)
+    html = d.html()
+    assert {*re.findall(r'href="#([^"]+)"', html)} <= {*re.findall(r'id="([^"]+)"', html)}
+
+
+def test_the_ends_of_a_long_board_are_printed() -> None:
+    d = layers()
+    few, whole = (document(d, detail="board", whole=x) for x in (False, True))
+    assert 60 < len(few.steps) < len(whole.steps)
+    assert {s.anchor for s in few.steps} <= {s.anchor for s in document(d).steps}
+    links = {a for s in few.steps for x in s.lines for a in anchors(x.right)}
+    assert {a for a in links if a.startswith("step-")} <= {s.anchor for s in few.steps}
+
+
+def test_lines_of_an_abridged_derivation_are_right() -> None:
+    """Each is told from others by its left side, so that what is left out changes nothing."""
+    d = layers()
+    ends = [s.lines[-1] for s in document(d).steps[-3:]]
+    said = "\n".join([f"{text(x.left)} = {text(x.right)}" for x in ends if x.left is not None])
+    found = [x for x in grade(d.model, said).items if x.line is not None]
+    assert len(found) == 3
+    assert {x.verdict for x in found} == {"right"}
