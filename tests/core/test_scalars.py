@@ -213,6 +213,16 @@ def test_second_derivatives(record: Scalar) -> None:
 
 
 @pytest.mark.parametrize("record", SCALARS)
+def test_whole_numbers_are_numbers(record: Scalar) -> None:
+    """An array of integers has the values of the same floats: mpmath takes no integer of NumPy's."""
+    point = [np.arange(1, 4)] * record.arity
+    conventions = [np.asarray(p) for p in points(record)[0][record.arity :]]
+    with np.errstate(all="ignore"):
+        found = record.reference(np, *point, *conventions)
+        np.testing.assert_array_equal(found, record.reference(np, *(p * 1.0 for p in point), *conventions))
+
+
+@pytest.mark.parametrize("record", SCALARS)
 def test_value_of_the_row(record: Scalar) -> None:
     for point in points(record)[:3]:
         _, _, row, at = row_of(record, point)
