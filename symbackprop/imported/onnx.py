@@ -70,6 +70,8 @@ def read(source: Any, *, rename: Mapping[str, str] | None = None, name: str = ""
             source = onnx.load(str(source))
         except Exception as error:
             raise UsageError(f"{source} cannot be read as an ONNX network: {error}") from error
+    if not source.graph.output:
+        raise UsageError(f"{name or 'the network'} has no outputs: the file may be empty, or cut off")
     source = _with_parts(source)
     for has_steps in (True, False):
         reader = _Reader(onnx, source, rename or {}, name or source.graph.name, wanted, has_steps)
@@ -165,7 +167,7 @@ class _Reader:
 
     # -- declarations
     def read(self) -> Reading:
-        stored = {i.name: self.onnx.numpy_helper.to_array(i) for i in self.graph.initializer}
+        stored = {i.name: self._array(i) for i in self.graph.initializer}
         for unknown in self.rename.keys() - set(stored):
             raise UsageError(f"the network has no array {unknown!r} to rename.{did_you_mean(unknown, stored)}")
         for given in self.graph.input:
@@ -300,10 +302,19 @@ class _Reader:
         results = [*found] if isinstance(found, (list, tuple)) else [found]
         return [self._named(node, name, row) for name, row in zip(node.output, results, strict=False)]
 
+    def _array(self, tensor: Any) -> Any:
+        """A stored array; what its file holds may not be what it declares."""
+        try:
+            if min(tensor.dims, default=0) < 0:
+                raise ValueError(f"its shape is {tuple(tensor.dims)}")
+            return self.onnx.numpy_helper.to_array(tensor)
+        except (ValueError, TypeError, OverflowError, MemoryError, OSError) as error:
+            raise UsageError(f"the array {tensor.name!r} of the network cannot be read: {error}") from error
+
     def _attribute(self, attribute: Any) -> Any:
         found = self.onnx.helper.get_attribute_value(attribute)
         if isinstance(found, self.onnx.TensorProto):
-            return self.onnx.numpy_helper.to_array(found)
+            return self._array(found)
         if isinstance(found, bytes):
             return found.decode()
         if isinstance(found, float):
@@ -395,7 +406,7 @@ class _Reader:
         def step(carry: Any, now: Any) -> Any:
             inner = [*carry, *now] if is_scan else [now[0], _Known(np.asarray(True)), *carry]
             self.values |= dict(zip([i.name for i in body.input], inner, strict=True))
-            self.values |= {i.name: _Known(self.onnx.numpy_helper.to_array(i)) for i in body.initializer}
+            self.values |= {i.name: _Known(self._array(i)) for i in body.initializer}
             self.depth += 1
             self._nodes(body.node)
             self.depth -= 1
@@ -417,7 +428,7 @@ class _Reader:
 
     def _chosen(self, branch: Any) -> list[Any]:
         """The results of one side of a choice that is known."""
-        self.values |= {i.name: _Known(self.onnx.numpy_helper.to_array(i)) for i in branch.initializer}
+        self.values |= {i.name: _Known(self._array(i)) for i in branch.initializer}
         self._nodes(branch.node)
         if any(o.name not in self.values for o in branch.output):
             raise ModelError("its side that is taken cannot be read")

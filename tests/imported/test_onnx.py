@@ -219,3 +219,43 @@ def test_all_that_is_refused_is_told_with_node_and_what_to_write() -> None:
 def test_a_missing_file_is_told_in_a_line() -> None:
     with pytest.raises(UsageError, match=r"^there is no file nowhere\.onnx$"):
         from_onnx("nowhere.onnx")
+
+
+def stored(weight: onnx.TensorProto) -> bytes:
+    """A network of one product with a stored array."""
+    node = helper.make_node("MatMul", ["x", weight.name], ["y"])
+    ends = [helper.make_tensor_value_info(n, FLOAT, shape) for n, shape in (("x", [3, 4]), ("y", [3, 2]))]
+    return bytes(helper.make_model(helper.make_graph([node], "g", ends[:1], ends[1:], [weight])).SerializeToString())
+
+
+def test_a_file_that_is_cut_off_anywhere(tmp_path: Path) -> None:
+    """None of it, and its first field alone, are valid to ONNX."""
+    path, whole = tmp_path / "net.onnx", stored(onnx.numpy_helper.from_array(np.ones((4, 2), np.float32), "w"))
+    path.write_bytes(whole)
+    assert from_onnx(path).model.loss_row is None
+    graph = max(range(len(whole)), key=lambda k: whole[k:].startswith(b"\n\x01g"))
+    for length in [0, 2, *range(3, graph, 7), *range(graph, len(whole) - 10, 29)]:
+        path.write_bytes(whole[:length])
+        with pytest.raises(UsageError, match=r"has no outputs|cannot be read as an ONNX network"):
+            from_onnx(path)
+
+
+@pytest.mark.parametrize("place", ["../outside.bin", "{folder}/outside.bin", "link.bin", "", "missing.bin", "."])
+def test_arrays_in_other_files_than_those_beside_the_network(tmp_path: Path, place: str) -> None:
+    (tmp_path / "outside.bin").write_bytes(bytes(32))
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "link.bin").symlink_to("../outside.bin")
+    weight = onnx.TensorProto(name="w", data_type=FLOAT, dims=[4, 2], data_location=onnx.TensorProto.EXTERNAL)
+    weight.external_data.add(key="location", value=place.format(folder=tmp_path))
+    (folder / "net.onnx").write_bytes(stored(weight))
+    with pytest.raises(UsageError, match=r"net\.onnx cannot be read as an ONNX network: "):
+        from_onnx(folder / "net.onnx")
+
+
+@pytest.mark.parametrize("dims", [[10**9, 10**9], [2**62, 2**62], [-4, 2], [4, 3]])
+def test_a_stored_array_that_is_not_what_it_declares(tmp_path: Path, dims: list[int]) -> None:
+    weight = onnx.TensorProto(name="w", data_type=FLOAT, dims=dims, raw_data=bytes(32))
+    (tmp_path / "net.onnx").write_bytes(stored(weight))
+    with pytest.raises(UsageError, match="the array 'w' of the network cannot be read"):
+        from_onnx(tmp_path / "net.onnx")
