@@ -175,6 +175,14 @@ def test_every_float_has_a_value(record: Scalar) -> None:
 
 
 @pytest.mark.parametrize("record", SCALARS)
+def test_reference_value_of_longer_numbers(record: Scalar) -> None:
+    """`verify` looks into numbers of more digits where a module differs; mpmath takes none of NumPy's."""
+    for point in points(record):
+        longer = record.reference(np, *[np.asarray(v, np.longdouble) for v in point])
+        close(float(longer), float(record.reference(np, *map(np.asarray, point))), 1e-13)
+
+
+@pytest.mark.parametrize("record", SCALARS)
 def test_head_and_partials_agree(record: Scalar) -> None:
     """SymPy's diff of the head is the derivative that the table states."""
     symbols = PLACEHOLDERS[: len(record.domain)]

@@ -251,6 +251,10 @@ def test_far_out_points_have_rows_of_which_a_mask_leaves_nothing() -> None:
     assert verify_source(source.replace(right, "np.where(top, finite, 0)"), parse(text)).verdict == "fail"
 
 
+def test_functions_of_mpmath_take_longer_numbers() -> None:
+    assert verify(parse("param a\nloss L = lgamma(2 + exp(a))"), seed=0).verdict == "pass"
+
+
 def test_a_factor_of_numbers_alone_is_no_argument_that_grows() -> None:
     model = parse("param w\nloss L = lgamma(6) * w")
     assert verify(model, seed=0).verdict == "pass"
