@@ -134,9 +134,11 @@ class Objective:
             return sum(np.sum(w * values[r.id]) for r, w in zip(self.rows, self.weights, strict=True))
 
     def at(self, leaf: Node, array: Array, change: Watch | None = None) -> tuple[Any, list[Gap]]:
-        """The value when ``leaf`` holds ``array``, and the gaps to all kinks on the way."""
+        """The value when ``leaf`` holds ``array``, and the gaps to all kinks on the way. What does not depend on the
+        leaf rounds too."""
+        base = self.values({}, change)[0] if isinstance(change, Rounding) else self.base
         with self._anew(change):
-            return self.total(self.program.rerun(self.base, leaf, array)), self.gaps.take()
+            return self.total(self.program.rerun(base, leaf, array)), self.gaps.take()
 
     def kinks(self, leaves: Sequence[Node]) -> int:
         """How many entries lie on a kink that a small step of these leaves leaves."""

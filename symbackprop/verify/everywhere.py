@@ -98,7 +98,8 @@ class Everywhere:
     def rates(self, forward: Callable[[dict[str, Array]], Mapping[str, Any]], gradients: Mapping[str, Array]
               ) -> list[float]:
         """The powers of h as which |f(x + hv) − f(x) − h⟨g, v⟩| falls from one h to the next, f and g being the
-        module's own: 2 where g is the gradient of f. Only h that meet no kink, and leave more than rounding, count."""
+        module's own: 2 where g is the gradient of f. Only h that meet no kink, over which the model is near its slope,
+        and that leave more than rounding, count."""
         given = {n: g for n, g in gradients.items() if n in self.leaves and np.shape(g) == self._shape(n)}
         if not given or not all(np.all(np.isfinite(g)) for g in given.values()):
             return []
@@ -108,8 +109,11 @@ class Everywhere:
         noise = TAYLOR_NOISE * self.eps * size
         if self.objective.blurred(Rounding(self.eps, np.random.default_rng(0))) > BLURRED * size:  # as sin(10³⁹·w) is
             return []
+        own = self._slope(along).slope
         for h in [self._reach(along) / 4**k for k in range(TAYLOR)]:
-            if not crossed(self.objective.start, Ray(self.objective, self._by_id(along)).at(h)[1]):
+            value, gaps = Ray(self.objective, self._by_id(along)).at(h)
+            near = abs(value - self.objective.value - h * own) < abs(h * own) / 2
+            if near and not crossed(self.objective.start, gaps):
                 x = {n: self.objective.given[self.leaves[n].id] + h * v for n, v in along.items()}
                 left.append((h, abs(self._total(forward(x)) - start - h * slope)))
         left = [(h, r) for h, r in left if r > noise]

@@ -102,9 +102,10 @@ def _moved(row: Node, value: Array) -> Array:
 
 
 def of_value(run: Callable[[Watch], Array], found: Array, rounding: Rounding) -> float:
-    """How far off rounding may leave a value, in any of its entries that are finite."""
-    gaps = [np.abs(run(rounding) - found) for _ in range(RUNS)]
-    return SLACK * max(map(largest, gaps))
+    """How far off rounding may leave a value, in any of its entries that are finite; infinite where it leaves none."""
+    gaps = np.array([np.abs(run(rounding) - found) for _ in range(RUNS)])
+    lost = np.isfinite(found) & ~np.any(np.isfinite(gaps), axis=0)
+    return np.inf if np.any(lost) else SLACK * largest(gaps)
 
 
 def of_slope(run: Callable[[Watch], float], found: float, rounding: Rounding, analytic: bool = True) -> float:

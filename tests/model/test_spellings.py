@@ -800,7 +800,8 @@ def test_what_is_0_by_a_pole_below_has_its_slopes(name: str, exact: Any, a: floa
 @pytest.mark.parametrize(("call", "number"), [
     ("comb(5, 2)", "10"), ("math.comb(5, k=2)", "10"), ("scipy.special.comb(k=2, N=5)", "10"), ("comb(2, 5)", "0"),
     ("perm(4, 2)", "12"), ("factorial(0)", "1"), ("factorial(4)", "24"), ("scipy.special.gamma(5)", "24"),
-    ("beta(2, 3)", "(1/12)"),
+    ("beta(2, 3)", "(1/12)"), ("perm(1000000000, 3)", "999999997000000002000000000"), ("perm(2, 1000000000)", "0"),
+    ("comb(1000000000, 2)", "499999999500000000"),  # exp(lgamma(10^9 + 1) - …) has five digits
 ])
 def test_a_call_of_whole_numbers_is_the_number(call: str, number: str) -> None:
     written, meant = (derive(Model.parse(f"data x\nparam w\nloss L = (w + {c}) * x", name="m")) for c in (call, number))

@@ -147,6 +147,16 @@ def test_what_float32_holds_but_does_not_resolve_is_no_mistake() -> None:
         assert (report := verify_source(codegen(model, verify=False), model, seed=seed)).passed, report.text()
 
 
+@pytest.mark.parametrize("result", [
+    "sum(w * x * exp(lgamma(x**2 + 10**9) - lgamma(x**2 + 10**9 - 3)))",  # few digits, and the same factor for all w
+    "sum(cos(w * 10**8) * x)", "sum((w * 10**7 - floor(w * 10**7)) * x)",  # no step of Taylor's is near the slope
+])
+def test_what_rounds_beside_a_parameter_or_turns_within_a_step_is_no_mistake(result: str) -> None:
+    model = Model.parse(f"dim N\ndata x: N\nparam w: N\nloss L = {result}")
+    report = verify_source(codegen(model, verify=False), model)
+    assert report.verdict != "fail", report.text()
+
+
 def test_what_no_float64_resolves_is_not_decided() -> None:
     model = Model.parse("param w\nloss L = sin(w * 10**39)")
     assert verify_source(codegen(model, verify=False), model).verdict == "inconclusive"

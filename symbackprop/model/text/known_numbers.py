@@ -16,6 +16,7 @@ MAX_EXPONENT = 1024
 MAX_OPERATIONS = 60
 MOST_FACTORS = 170  # of a factorial: one more, and no float holds it
 EXACT = 2**53  # up to here floats hold every whole number
+LARGEST = 10**30  # what has more digits is hard to read
 
 
 def fold(sign: str, a: sp.Expr, b: sp.Expr) -> sp.Expr:
@@ -66,16 +67,19 @@ OF_SIZES: dict[str, Callable[..., sp.Expr]] = {
 
 # functions of whole numbers from 0 on, whose spelling goes over lgamma
 _OF_WHOLE: dict[str, Callable[..., sp.Expr]] = {
-    "factorial": sp.factorial, "gamma": sp.gamma, "comb": sp.binomial, "binom": sp.binomial, "perm": sp.ff,
-    "beta": lambda a, b: sp.gamma(a) * sp.gamma(b) / sp.gamma(a + b),
+    "factorial": sp.factorial, "gamma": sp.gamma, "comb": sp.binomial, "binom": sp.binomial,
+    "perm": lambda n, k: sp.ff(n, min(k, n + 1)),
+    "beta": lambda a, b: 1 / (a * sp.binomial(a + b - 1, a)),
 }
 
 
 def of_whole(name: str, numbers: Sequence[object]) -> sp.Expr | None:
-    """The value of such a function where a float holds it exactly: ``comb(5, 2)`` is 10."""
-    small = all(isinstance(n, sp.Integer) and 0 <= n <= MOST_FACTORS for n in numbers)
-    value = _OF_WHOLE[name](*numbers) if small and name in _OF_WHOLE else None
-    return value if isinstance(value, sp.Rational) and max(value.p, value.q) <= EXACT else None
+    """The value of such a function where it can be read: ``comb(5, 2)`` is 10. Of large numbers, too: exp(lgamma) has
+    few digits there."""
+    whole = [n for n in numbers if isinstance(n, sp.Integer) and 0 <= n < LARGEST]
+    few = bool(whole) and min(whole) <= MOST_FACTORS  # of comb(n, k) k, or n + 1 of which the last is 0
+    value = _OF_WHOLE[name](*whole) if name in _OF_WHOLE and few and len(whole) == len(numbers) else None
+    return value if isinstance(value, sp.Rational) and value.p < LARGEST and value.q <= EXACT else None
 
 
 def checked(value: sp.Expr) -> sp.Expr:
