@@ -1,7 +1,8 @@
 """Sensible initial values of parameters, found from how the forward pass uses them.
 
 A weight of a product is normal with variance 1/fan-in (2/fan-in where a ReLU follows), a table that is indexed is
-normal with a tenth, a bias is zero, a gain (an array times something computed) is one, a lone number is normal.
+normal with a tenth, a bias is zero, a gain (an array times something computed) is one, a lone number is normal. What is
+divided by, or taken the logarithm or a root of, is one: at 0 that is infinite, or its slope is.
 
 The arithmetic is read, not the rows that it happens to be cut into: a product of products is one product and a sum of
 sums one sum, behind names, views and the edges of loops.
@@ -21,6 +22,7 @@ from symbackprop.core.entry import At, Digit, Letter, Place, letters
 from symbackprop.core.facts import entries, is_lookup, is_product, is_view, kind
 from symbackprop.core.graph import Leaf, Node
 from symbackprop.core.loops import Loop
+from symbackprop.core.roles import Role
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import Dim
 from symbackprop.model.model import Model
@@ -65,11 +67,12 @@ class Product(NamedTuple):
 
 class Ahead(NamedTuple):
     """What becomes of an array: whether it ends as a term of sums, which are not of parameters alone, the gain of what
-    follows behind sums, and the products that it is a factor of."""
+    follows behind sums, the products that it is a factor of, and whether one of these has no value or slope at 0."""
 
     added: bool
     gain: int
     products: frozenset[Product]
+    singular: bool = False
 
 
 Key = tuple[Scope, int]
@@ -146,12 +149,14 @@ class Readings:
             uses = self.readers.get(key, [])
             ways = [self._through(path, found[use.scope, use.row.id]) for use in uses for path in _paths(use)]
             found[key] = Ahead(all(w.added for w in ways), max([w.gain for w in ways], default=1),
-                               frozenset().union(*[w.products for w in ways])) if ways else UNREAD
+                               frozenset().union(*[w.products for w in ways]),
+                               any(w.singular for w in ways)) if ways else UNREAD
         return found
 
     def _through(self, path: list[Around], ahead: Ahead) -> Ahead:
         for at in reversed(path):
-            ahead = Ahead(self._added(at, ahead.added), _gain(at, ahead.gain), self._products(at, ahead.products))
+            ahead = Ahead(self._added(at, ahead.added), _gain(at, ahead.gain), self._products(at, ahead.products),
+                          _singular(at, ahead.singular))
         return ahead
 
     def _added(self, at: Around, ahead: bool) -> bool:
@@ -168,7 +173,7 @@ class Readings:
                 here = Product(not _beside_numbers(at), self._unlike(at, self._is_plain))
             case f.Div(num, _) if num is at.part:
                 here = Product(False, self._unlike(at, self._is_plain))
-            case f.Pow(_, f.Num(value)) if value.is_Integer and value.is_positive:
+            case f.Pow(_, f.Num(value)) if _is_whole(value):
                 here = Product(True, False)
             case _:
                 return ALONE
@@ -193,6 +198,25 @@ def _gain(at: Around, ahead: int) -> int:
     if isinstance(at.whole, f.Call):
         return TABLE[at.whole.name].gain
     return ahead if _is_term(at) else 1
+
+
+def _singular(at: Around, ahead: bool) -> bool:
+    """Whether a part is divided by, or a logarithm or a root is taken of it, as a factor of a product perhaps."""
+    match at.whole:
+        case f.Neg() | f.Mul():
+            return ahead
+        case f.Div(num, _):
+            return ahead or num is not at.part
+        case f.Pow(base, f.Num(value)) if base is at.part:
+            return ahead or not _is_whole(value)
+        case f.Call(name, _):
+            record = TABLE[name]
+            return record.role is Role.LOG or (record.power is not None and (ahead or not _is_whole(record.power)))
+    return False
+
+
+def _is_whole(exponent: sp.Expr) -> bool:
+    return bool(exponent.is_Integer and exponent.is_positive)
 
 
 def _is_term(at: Around) -> bool:
@@ -252,6 +276,9 @@ def initial_values(model: Model) -> dict[str, Initial]:
 
 
 def _initial(param: Node, readings: Readings, ahead: dict[Key, Ahead]) -> Initial:
+    own = ahead.get(((), param.id), UNREAD)
+    if own.singular:
+        return Initial(ONE)
     if not param.ndim:
         return Initial(NORMAL)
     for use in readings.uses(param):
@@ -260,7 +287,6 @@ def _initial(param: Node, readings: Readings, ahead: dict[Key, Ahead]) -> Initia
         fan_in = _fan_in(use.row, use.place)
         if fan_in is not None:
             return Initial(NORMAL, sp.Integer(ahead[use.scope, use.row.id].gain), fan_in)
-    own = ahead.get(((), param.id), UNREAD)
     if Product(True, True) in own.products:
         return Initial(ONE)
     return Initial(ZERO) if param.ndim == 1 or own.added else Initial(NORMAL)

@@ -20,6 +20,7 @@ from symbackprop.core.facts import is_lookup, is_product, is_symmetric, is_view,
 from symbackprop.core.graph import Leaf, Node
 from symbackprop.core.loops import Loop
 from symbackprop.core.pattern import Pattern
+from symbackprop.core.roles import Role
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import Dim, evaluate_dim, evaluate_shape
 from symbackprop.core.sizes import in_numbers
@@ -309,11 +310,13 @@ class Link(NamedTuple):
 
 class Fate(NamedTuple):
     """What becomes of a spot: whether it ends as a term beside what is more than parameters, the gain of the function
-    that follows, perhaps behind a bias, and what it meets in the products that it is a factor of."""
+    that follows, perhaps behind a bias, what it meets in the products that it is a factor of, and whether it is, by
+    itself or in these, what nothing can be divided by at 0."""
 
     shifts: bool
     gain: int
     factors: set[int]
+    divides: bool = False
 
 
 TIMES, COMPUTED = 1, 2
@@ -436,12 +439,14 @@ def _moves(row: Node) -> bool:
 
 
 def _starts(param: Node, flow: Flow, fates: Mapping[Spot, Fate], sizes: Sizes) -> list[Start]:
+    fate = fates.get((param.id, (), None), UNREAD)
+    if fate.divides:
+        return [Start(1.0, 0.0, "what is divided by, or taken a logarithm or a root of, starts at 1")]
     if not param.ndim:
         return [Start(0.0, 1.0, "a lone number is standard normal")]
     asked = [s for used in _reading(param, (), flow.uses) if (s := _asked_by(used, fates, sizes)) is not None]
     if asked:
         return asked
-    fate = fates.get((param.id, (), None), UNREAD)
     if TIMES | COMPUTED in fate.factors:
         return [Start(1.0, 0.0, "a gain starts at 1")]
     if param.ndim == 1 or fate.shifts:
@@ -481,7 +486,7 @@ def _fates(flow: Flow) -> dict[Spot, Fate]:
     """What becomes of every spot: of those that are read last first."""
     fates: dict[Spot, Fate] = {}
     for spot in reversed(flow.spots):
-        shifts, gain, factors = True, 1, set[int]()
+        shifts, gain, factors, divides = True, 1, set[int](), False
         for link in flow.links.get(spot, ()):
             term, way = _adds(link), _multiplied(link)
             beyond = fates[link.above]
@@ -489,7 +494,8 @@ def _fates(flow: Flow) -> dict[Spot, Fate]:
             gain = max(gain, TABLE[link.whole.form.name].gain if isinstance(link.whole.form, f.Call) else
                        beyond.gain if term else 1)
             factors |= {0} if way is None else {way | further for further in beyond.factors}
-        fates[spot] = Fate(shifts, gain, factors or {0})
+            divides |= _divides(link) or (beyond.divides and (way is not None or _power(link) is not None))
+        fates[spot] = Fate(shifts, gain, factors or {0}, divides)
     return fates
 
 
@@ -502,6 +508,24 @@ def _adds(link: Link) -> bool:
 def _adds_to_more(link: Link) -> bool:
     """Whether a part is added to something that is not made of parameters alone: Y is no bias of X − Y."""
     return isinstance(link.whole.form, f.Add) and link.beside(link.whole.foreign)
+
+
+def _divides(link: Link) -> bool:
+    """Whether the whole, or its slope, is infinite where a part is 0: a quotient, a logarithm, a power below 1."""
+    whole, power = link.whole.form, _power(link)
+    below = isinstance(whole, f.Div) and whole.den is link.part
+    log = isinstance(whole, f.Call) and TABLE[whole.name].role is Role.LOG
+    return below or log or (power is not None and (power < 1 or power % 1 != 0))
+
+
+def _power(link: Link) -> float | None:
+    """The exponent where the whole is a power of a part."""
+    match link.whole.form:
+        case f.Pow(base, f.Num(value)) if base is link.part and value.is_number:
+            return float(value)
+        case f.Call(name, _) if (power := TABLE[name].power) is not None:
+            return float(power)
+    return None
 
 
 def _multiplied(link: Link) -> int | None:
