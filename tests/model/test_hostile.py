@@ -279,6 +279,8 @@ def test_refused(text: str, said: list[str]) -> None:
         ("output M = w\nloss L = w", "an output 'M' beside a loss", 4),
         ("for t in 1..3:\n    z = w\n  q = w", "indentation", 6),
         ("for t in 1..N:\n    z[t] = x[t+5]", "runs past the first axis of x (N x D)", 5),
+        ("for t in 1..N:\n    z[t] = x[t-1]", "x[t-1] stands before the first entry of x (N x D) at t = 1: in a "
+         "loop over t = 2..N it is the first one", 5),
         ("for t in 1..D:\n    z[t] = x[t]", "runs past the first axis of x (N x D)", 5),
         ("for t in 1..N:\n    z[t] = z[t-1] + 1", "declare or define z[0]", 5),
         ("for t in 1..N:\n    z[t] = z[t-2]", "only z[t-1] can be read", 5),

@@ -174,7 +174,13 @@ class BodyScope(Scope):
             raise ShapeError(f"{label(row)} is a scalar and has no entries to run over")
         begin, size = sp.expand(self.first - 1 + shift), row.shape[0]
         beyond = sp.expand(size - begin - self.length)
-        if begin.is_negative or beyond.is_negative or (beyond != 0 and beyond.free_symbols and shift == 0):
+        if begin.is_negative:
+            place = short(sp.expand(self.symbol + shift)).replace(" ", "")
+            raise ShapeError(
+                f"{label(row)}[{place}] stands before the first entry of {label(row)} ({shape_text(row.shape)}) at "
+                f"{self.counter} = {self.first}: in a loop over {self.counter} = {self.first - begin}.."
+                f"{dim_text(self.last)} it is the first one")
+        if beyond.is_negative or (beyond != 0 and beyond.free_symbols and shift == 0):
             raise ShapeError(
                 f"the loop over {self.counter} = {self.first}..{dim_text(self.last)} runs past the first axis of "
                 f"{label(row)} ({shape_text(row.shape)})"
