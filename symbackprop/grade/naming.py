@@ -117,8 +117,9 @@ class Dictionary:
         return self._alike(name, sorted(self.known)) or self._alike(name, sorted(self.own))
 
     def _alike(self, name: str, names: Iterable[str]) -> str | None:
-        exactly = [n for n in names if plain(n, fold=False) == plain(name, fold=False)]
-        found = exactly or [n for n in names if plain(n) == plain(name)]
+        bare, cased = plain(name), plain(name, fold=False)
+        alike = [n for n in names if plain(n) == bare]
+        found = [n for n in alike if plain(n, fold=False) == cased] or alike
         return found[0] if len(found) == 1 else None
 
     # -- gradients
