@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeAlias
 
@@ -72,12 +72,12 @@ class Blocks:
 
 def find_blocks(rows: Sequence[Drawn], names: Mapping[int, str]) -> Blocks | None:
     """The blocks of a picture, if its names show any."""
-    families = _families(rows, names)
-    runs = Counter(run for f in families.values() for run in [_run(sorted(f))] if run is not None)
+    found = {family: _run(sorted(numbers)) for family, numbers in _families(rows, names).items()}
+    runs = Counter([run for run in found.values() if run is not None])
     if not runs:
         return None
     first, last = min(runs, key=lambda r: (-runs[r], r[0] - r[1], r))
-    members = _members(rows, names, families, first, last)
+    members = _members(rows, names, {family for family, run in found.items() if run == (first, last)}, first, last)
     alike = _alike(rows, members, first, last)
     return Blocks(first, last, members, alike) if alike or last - first + 1 >= FEWEST else None
 
@@ -107,12 +107,12 @@ def _run(numbers: Sequence[int]) -> tuple[int, int] | None:
     return positive[0], positive[-1]
 
 
-def _members(rows: Sequence[Drawn], names: Mapping[int, str], families: Mapping[Family, set[int]], first: int,
-             last: int) -> dict[int, Member]:
+def _members(rows: Sequence[Drawn], names: Mapping[int, str], families: Collection[Family], first: int, last: int
+             ) -> dict[int, Member]:
     found: dict[int, Member] = {}
     for d in rows:
         for family, number in _candidates(_name(d.row, names)):
-            if first <= number <= last and _run(sorted(families[family])) == (first, last):
+            if first <= number <= last and family in families:
                 found.setdefault(d.row.id, (family, number))
     return found
 
