@@ -506,6 +506,9 @@ class Run(NamedTuple):
     rooted: bool = False
 
 
+BRACKETS, INDEX = 4, 100  # how much more brackets, and those of an index, hold together
+
+
 class Text(NamedTuple):
     """A text, how strongly it binds, what it starts with, whether it is letters only, and where a long line may break:
     before which character, and how strongly what stands there holds together. ``runs``: how a picture sets it, where a
@@ -518,9 +521,9 @@ class Text(NamedTuple):
     runs: tuple[Run, ...] = ()
     breaks: tuple[tuple[int, int], ...] = ()
 
-    def held(self) -> Text:
+    def held(self, by: int = BRACKETS) -> Text:
         """The same in brackets, which hold it together."""
-        return self._replace(breaks=tuple([(k, bound + BRACKETS) for k, bound in self.breaks]))
+        return self._replace(breaks=tuple([(k, bound + by) for k, bound in self.breaks]))
 
 
 _TEXT = attrgetter("text")
@@ -540,9 +543,6 @@ def side_by_side(items: Sequence[Text]) -> tuple[tuple[int, int], ...]:
             found += [(start + k, bound) for k, bound in x.breaks]
         start += len(x.text)
     return tuple(found)
-
-
-BRACKETS = 4  # how much more brackets hold together
 
 
 class LinePrinter(Printer[Text, Text]):

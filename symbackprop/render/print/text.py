@@ -14,6 +14,7 @@ from symbackprop.core.names import text_name
 from symbackprop.core.printer import (
     ATOM,
     DIGIT,
+    INDEX,
     MATRIX,
     POWER,
     PRODUCT,
@@ -165,9 +166,9 @@ class TextPrinter(Remembering[Text, Text], LinePrinter):
         return self.between("[", self.separated(rows), "]", True)
 
     def item(self, m: maths.Item) -> Text:
-        """The index breaks last of all that stands in the same brackets: [:, m] belongs together."""
-        base, index = self.wrapped(m.base, ATOM), self.comma(m.index)
-        return self.row(base, self.between("[", index.held(), "]", False))
+        """An index breaks last of all: [:, m] belongs together."""
+        index = self.comma(m.index).held(INDEX)
+        return self.row(self.wrapped(m.base, ATOM), self.between("[", index, "]", False))
 
     # -- functions, derivatives, loops
     def derivative(self, m: maths.Derivative) -> Text:
