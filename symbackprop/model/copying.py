@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 
 from symbackprop.core.functions.arrange import stack
 from symbackprop.core.graph import Graph, Leaf, Node, dressed
@@ -60,7 +61,7 @@ class Copy:
     def run(self) -> Model:
         roots = [*self.old.leaves().values(), *self.old.constants.values(), *self.old.equations.values(),
                  *self.old.results()]
-        for node in self.old.graph.topological(roots):
+        for node in sorted(self.old.graph.topological(roots), key=attrgetter("id")):  # letters go in order
             self.rows[node.id] = self.row(node, self.rows)
         self._declare()
         return self.new
