@@ -203,7 +203,6 @@ register(Op(
     name="put_along_axis",
     role=Role.PUT,
     means=(called("put_along_axis", A, Y), " adds ", A, " into zeros along the axis at the places that ", Y, " holds"),
-    text="scatter",
     signature="put_along_axis(g, index, axis, size)",
     shape_rule="the axis becomes ``size`` long",
     derivative="take_along_axis of upstream",
