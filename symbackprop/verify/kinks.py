@@ -151,7 +151,7 @@ def on_side(kernel: Kernel, switch: Switch, sign: str) -> tuple[Any, frozenset[i
 
 def _is_on(kernel: Kernel, switch: Switch, sign: str, points: Any) -> Any:
     left, right = (operand_in(p, points) for p in operands_of(kernel, switch))
-    return np.broadcast_to(HOLDS[sign](left - right, 0), points.shape[1:])
+    return np.broadcast_to(HOLDS[sign](left, right), points.shape[1:])
 
 
 def _computed(kernel: Kernel, points: Any) -> Any:
