@@ -6,8 +6,7 @@ outer product), a product may be of either kind where only one fits, and ``tanh'
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import reduce
 from operator import add
 from typing import Any
@@ -19,6 +18,7 @@ from symbackprop.core.functions.arrange import pick
 from symbackprop.core.graph import Node
 from symbackprop.core.indexing import getitem
 from symbackprop.core.loops import close_loop
+from symbackprop.core.ops.matrices import inv
 from symbackprop.core.shapes import Dim, Shape, broadcast, dim, dim_text, same, size_of
 from symbackprop.errors import ModelError, ShapeError
 from symbackprop.grade import naming as f
@@ -133,13 +133,17 @@ class Formula(f.Telling, Evaluator):
         return build.transpose(value, (*range(value.ndim - 2), value.ndim - 1, value.ndim - 2))
 
     def power(self, expr: tree.Power) -> Value:
-        """A power; ^T behind an array is a transpose although T is a name of the model: numbers have powers."""
+        """A power; ^T behind an array is a transpose although T is a name of the model: numbers have powers. A⁻¹ is an
+        inverse, and A**-1 is not."""
         base = self.operand(expr.base)
         if expr.exponent == tree.Name("T") and isinstance(base, Node) and base.shape:
             self.note("^T is read as a transpose")
             self.signs[id(expr)] = [".T"]
             return build.transpose(base)
-        return binary("**", base, self.operand(expr.exponent), self.graph)
+        exponent = self.operand(expr.exponent)
+        if exponent == -1 and isinstance(base, Node) and _is_square(base) and "**" not in self.answer.text:
+            return inv(base)
+        return binary("**", base, exponent, self.graph)
 
     # -- calls
     def call(self, expr: tree.Call) -> Value:
@@ -148,7 +152,8 @@ class Formula(f.Telling, Evaluator):
                 return self._derivative(function, args)
             case tree.Call(f.ARRAY, (tree.String(letters), *args)):
                 each = letters.split(",") if "," in letters else [*letters]
-                return self._over_letters(each, args, f"entries at {', '.join(each)} need each as an index")
+                with self.scope.over(self._sizes(each, args[0]) if args else {}):
+                    return self._over_letters(each, args, f"entries at {', '.join(each)} need each as an index")
             case tree.Call(f.SUM, (tree.String(letter), *args)):
                 return self._sum(letter, args)
             case tree.Call("sum", (summand, tree.Name(counter))) if self._counts(counter):
@@ -223,7 +228,7 @@ class Formula(f.Telling, Evaluator):
         if len(args) != 1:
             raise ModelError(f"a sum over {', '.join(letters)} has one summand")
         letter, inner = letters[0], letters[1:]
-        with self.scope.indexed(letter) as entries, self._with_size(letter, args[0]):
+        with self.scope.indexed(letter) as entries, self.scope.over(self._size(letter, args[0])):
             value = self._over_letters(inner, args, needs) if inner else self.row(args[0])
             if letter in self.scope.axes and not entries and value.ndim == len(inner):  # dL_i = 1/N
                 self.scope.place(letter)
@@ -239,20 +244,21 @@ class Formula(f.Telling, Evaluator):
         loop = close_loop(self.graph, arrays[0].shape[0], [], list(leaves), [], [value], arrays, index=letter)
         return loop[1][0]
 
-    @contextmanager
-    def _with_size(self, letter: str, summand: tree.Expr) -> Iterator[None]:
-        """While a letter runs as far as the axis at which it stands alone: in d[s + 1 - q] * W[q] as far as W."""
-        outside, here = self.scope.axes, tree.Name(letter)
+    def _sizes(self, letters: Sequence[str], entry: tree.Expr) -> dict[str, Dim]:
+        """Letters that an entry does not mention run over the axes of what is answered: [1 + Y_nh]_ndh."""
+        missing = {*letters}.difference(tree.mentioned(entry)) if len(letters) == len(self.scope.shape) else set()
+        return {x: size for x, size in zip(letters, self.scope.shape, strict=False) if x in missing}
+
+    def _size(self, letter: str, summand: tree.Expr) -> dict[str, Dim]:
+        """A letter runs as far as the axis at which it stands alone: in d[s + 1 - q] * W[q] as far as W."""
+        here = tree.Name(letter)
         uses = [x for x in tree.all_parts(summand) if isinstance(x, tree.Index) and letter in tree.mentioned(x)]
         plain = [x for x in uses if here in x.items and isinstance(x.base, tree.Name)]
-        if letter not in outside and plain and any(here not in x.items for x in uses):
-            row, items = self.row(plain[0].base), plain[0].items
-            sizes = row.shape if len(items) == row.ndim else lengths(row)
-            self.scope.axes = {**outside, letter: sizes[items.index(here)]}
-        try:
-            yield
-        finally:
-            self.scope.axes = outside
+        if letter in self.scope.axes or not plain or all(here in x.items for x in uses):
+            return {}
+        row, items = self.row(plain[0].base), plain[0].items
+        sizes = row.shape if len(items) == row.ndim else lengths(row)
+        return {letter: sizes[items.index(here)]}
 
     def _steps(self, counter: str, bounds: Sequence[tree.Expr]) -> range:
         if len(bounds) > 2:
@@ -288,6 +294,10 @@ def _size_left_out(function: str, args: Sequence[Value]) -> list[sp.Expr]:
     index = args[place] if place is not None and len(args) == place + 1 else None
     below = classes(index) if isinstance(index, Node) else None
     return [] if below is None else [below]
+
+
+def _is_square(a: Node) -> bool:
+    return a.ndim > 1 and same(*a.shape[-2:])
 
 
 def _is_longer(one: Dim, other: Dim) -> bool:

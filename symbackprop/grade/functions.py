@@ -5,13 +5,11 @@ from __future__ import annotations
 import string
 from collections.abc import Callable, Sequence
 from inspect import signature
-from typing import Any
 
 from symbackprop.core import build
 from symbackprop.core.functions.arrange import one_hot
 from symbackprop.core.functions.windows import Pair
 from symbackprop.core.graph import INT, Leaf, Node
-from symbackprop.core.ops.window import Window
 from symbackprop.core.shapes import Dim, DimLike
 from symbackprop.errors import ModelError
 from symbackprop.model.text.calls import Callee
@@ -62,36 +60,6 @@ def at_entries(index: Node, values: Node) -> Node:
         raise ModelError(f"{index.name or 'an index'} is no class index of the model")
     values = build.expand(values, -1) if values.shape else values
     return one_hot(index, below) * values
-
-
-@_extra
-def scatter_add(g: Node, index: Node, rows: DimLike) -> Node:
-    return build.scatter_add(g, index, rows)
-
-
-@_extra
-def put_along_axis(g: Node, index: Node, axis: int, size: DimLike) -> Node:
-    return build.put_along(g, index, axis, size)
-
-
-@_extra
-def pad(a: Node, axis: int, start: DimLike, size: DimLike) -> Node:
-    return build.pad_axis(a, axis, start, size)
-
-
-@_extra
-def conv2d_input(a: Node, b: Node, size: Sequence[DimLike], stride: Pair = 1, padding: Pair = 0) -> Node:
-    return a.graph.make("conv2d_input", (a, b), Window(_pair(stride), _pair(padding), _pair(size)))
-
-
-@_extra
-def conv2d_kernel(a: Node, b: Node, size: Sequence[DimLike], stride: Pair = 1, padding: Pair = 0) -> Node:
-    return a.graph.make("conv2d_kernel", (a, b), Window(_pair(stride), _pair(padding), _pair(size)))
-
-
-def _pair(value: Any) -> tuple[Any, Any]:
-    first, second = (value, value) if isinstance(value, int) else value
-    return first, second
 
 
 @_extra

@@ -165,7 +165,7 @@ def _row(number: int, raw: str) -> Row | None:
         left, right = (c.strip() for c in _CELL.split(_ROW_END.sub("", raw))[:2])
         return Row(number, left, right.removeprefix("=")) if right.startswith("=") else None
     found = _ROW.match(raw)
-    if found is None or not raw.startswith(" "):
+    if found is None or not raw.startswith(" ") or re.match(r"[^(\[]*[)\]]", found["left"] or ""):  # M) = …: goes on
         return None
     return Row(number, found["left"] or "", _REASON.split(found["right"])[0],
                len(raw) - len(raw.lstrip()), found.end("before"))

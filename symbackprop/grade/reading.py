@@ -384,6 +384,8 @@ _SHARE = re.compile(r"\(∂\w+/∂([^\W_]\w*)(\[[\w,]+\])?\)_(\w)\b")  # what on
 _TRUTH = re.compile(r"(?<![\w.₀-₉\])])1\[([^\[\]<>=≤≥≠!]*)\]")
 
 
+_TURNED = re.compile(r"⁻ᵀ|\^\s*[({]?\s*[-−]\s*(?:ᵀ|⊤|\\top\b|T\b)\s*[)}]?")  # A⁻ᵀ, A^{-T}
+_INVERSE = re.compile(r"([^\W\d]\w*ᵀ?)\s*(?:⁻¹|\^\(-1\))(?=\[)")  # A⁻¹[i,j]
 _FLOOR = re.compile(r"⌊([^⌊⌋]*)⌋")
 _MODULO = re.compile(r"(\w+) mod (\w+|\([^()]*\))")
 _ENTRY = re.compile(r"\b(\w+)\[\s*(['\"])(\w+)\2\s*\]")  # grads['W1'], params["W1"]
@@ -414,6 +416,7 @@ def _spelled_out(text: str) -> str:
     text = _ELEMENT.sub(lambda m: _element(m, text), text) if re.search("[ₐ-ₜ]", text) else text
     text = _SHARE.sub(lambda m: f"share_{m[1]}_{m[3]}{m[2] or ''}", text)
     text = _LATER.sub(r"later_\1", _STEP.sub(r"stacked(\1)[\2]", text))
+    text = _INVERSE.sub(r"(\1^(-1))", _TURNED.sub("ᵀ⁻¹", text))
     text = _MODULO.sub(r"remainder(\1, \2)", _FLOOR.sub(r"floor(\1)", _TRUTH.sub(r"(\1 != 0)", text)))
     return ROOT.sub(r"√(\1)", _OPTION.sub(r", \1=\2", text))
 

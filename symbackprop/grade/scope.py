@@ -16,7 +16,7 @@ from symbackprop.core.functions.pointwise import where
 from symbackprop.core.graph import Node
 from symbackprop.core.indexing import getitem
 from symbackprop.core.loops import body_leaf
-from symbackprop.core.shapes import Dim, Shape, dim
+from symbackprop.core.shapes import Dim, Shape, dim, same
 from symbackprop.errors import ModelError, NameProblem, ShapeError, did_you_mean
 from symbackprop.grade.naming import Gradient, Key, Local, Meaning, Own
 from symbackprop.grade.reading import Answer
@@ -68,7 +68,8 @@ class Scope:
         self.which, self.counters, self.own_key, self.choice = which, counters, own_key, choice
         self.meanings, self.more, self.before = meanings or {}, more, before
         self.letters: dict[str, dict[Node, Node]] = {}
-        self.axes: dict[str, Dim] = {}  # the sizes that the letters on the left run over
+        self.shape: Shape = ()  # of what is answered
+        self.axes: dict[str, Dim] = {}  # the sizes that letters run over, first of all those on the left
         self.uses: set[Key] = set()
         self.taken: list[str] = []
         self.ambiguous = False
@@ -89,8 +90,10 @@ class Scope:
             return sp.Integer(self.session.fixed[name] + self.more)
         if name in self.reference.model.sizes:
             return dim(name)
-        if name == "pi":
-            return sp.pi
+        if name in ("pi", "inf"):
+            return sp.pi if name == "pi" else sp.oo
+        if name == "I" and len(self.shape) > 1 and same(*self.shape[-2:]):
+            return build.eye(self.graph, self.shape[-1])
         raise self._unknown(name)
 
     def member(self, name: str, items: tuple[tree.Expr, ...]) -> Node | None:
@@ -194,6 +197,15 @@ class Scope:
             yield self.letters[letter]
         finally:
             self.letters = outside
+
+    @contextmanager
+    def over(self, axes: Mapping[str, Dim]) -> Iterator[None]:
+        """While letters run over axes of these sizes."""
+        outside, self.axes = self.axes, {**self.axes, **axes}
+        try:
+            yield
+        finally:
+            self.axes = outside
 
     def place(self, letter: str) -> Node:
         """An index letter as a number, as in 1[y_n = c]: its place on its axis."""

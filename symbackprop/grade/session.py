@@ -373,8 +373,9 @@ class Session:
             answer = outcome.entry.answer
             scope = Scope(self, which, outcome.entry.counters, outcome.key, choice, answer.meanings, 0, outcome.before)
             row = self.reference.rows.get(outcome.row_name)
-            shape = () if row is None else row.shape if len(answer.letters) == row.ndim else lengths(row)
-            scope.axes = dict(zip(answer.letters, shape, strict=False))
+            scope.shape = () if row is None else row.shape
+            sizes = () if row is None else row.shape if len(answer.letters) == row.ndim else lengths(row)
+            scope.axes = dict(zip(answer.letters, sizes, strict=False))
             formula = Formula(self.reference, scope, outcome.entry.answer, products)
             try:
                 entries = row if answer.letters else None

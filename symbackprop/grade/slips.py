@@ -86,24 +86,30 @@ def value_start(items: Tokens, last: int) -> int:
     """Where the value that ends at ``last`` starts."""
     while items[last].is_sign("'", ".T") and last > 0:
         last -= 1
-    if items[last].is_sign(*CLOSING):
-        last = opening(items, last)
-        last -= last > 0 and items[last - 1].kind == NAME
-    return last
+    if not items[last].is_sign(*CLOSING):
+        return last
+    start = opening(items, last)
+    if items[last].is_sign("]") and ends_value(at(items, start - 1)):  # (a + b)[:, 0]
+        return value_start(items, start - 1)
+    return start - _is_called(at(items, start - 1))
 
 
 def value_end(items: Tokens, start: int) -> int:
     """Where the value that starts at ``start`` ends (exclusive), powers left out."""
     k = _past_signs(items, start)
-    named = at(items, k).kind == NAME
-    k += named
-    if at(items, k).is_sign("(") or (named and at(items, k).is_sign("[")):
-        k = closing(items, k) + 1
-    elif not named:
+    bare = not at(items, k).is_sign("(")
+    if at(items, k + bare).is_sign("(") and (not bare or _is_called(at(items, k))):
+        k = closing(items, k + bare) + 1
+    else:
         k += 1
-    while at(items, k).is_sign("'", ".T"):
-        k += 1
+    while at(items, k).is_sign("[", "'", ".T"):
+        k = closing(items, k) + 1 if items[k].is_sign("[") else k + 1
     return min(k, len(items))
+
+
+def _is_called(token: Token) -> bool:
+    """Whether brackets behind it belong to it, as in f(a) and 1(a > 0)."""
+    return token.kind == NAME or token == ONE
 
 
 def _product_end(items: Tokens, start: int) -> int:
@@ -140,13 +146,13 @@ def _over(kind: str, what: str, *args: Tokens) -> Tokens:
     return called(kind, [Token(STRING, f'"{what}"')], *args)
 
 
-def split(items: Tokens) -> list[Tokens]:
-    """The tokens between the commas that are not inside brackets."""
+def split(items: Tokens, by: str = ",") -> list[Tokens]:
+    """The tokens between the commas, or other signs, that are not inside brackets."""
     parts: list[Tokens] = [[]]
     depth = 0
     for token in items:
         depth += token.is_sign(*OPENING) - token.is_sign(*CLOSING)
-        if depth == 0 and token.is_sign(","):
+        if depth == 0 and token.is_sign(by):
             parts.append([])
         else:
             parts[-1].append(token)
@@ -569,6 +575,15 @@ class Tidy(Telling):
         return [sign("("), *self.indicators(equal), *items[end : end + 1]], end + 1 - k
 
     @_everywhere
+    def conditions(self, items: Tokens, k: int) -> Found:
+        """``where(a = 0, b, c)`` asks whether a is 0."""
+        end = k + 2 + argument_length(items, k + 2)
+        sides = split(items[k + 2 : end], "=")
+        if items[k] != name("where") or not at(items, k + 1).is_sign("(") or len(sides) != 2:
+            return None
+        return [*items[k : k + 2], *sides[0], sign("=="), *sides[1]], end - k
+
+    @_everywhere
     def primes(self, items: Tokens, k: int) -> Found:
         """``tanh'(a)`` is the derivative of tanh at a."""
         called = items[k].kind == NAME and at(items, k + 1).is_sign("'") and at(items, k + 2).is_sign("(")
@@ -672,6 +687,7 @@ PASSES: tuple[Callable[[Tidy, Tokens], Tokens], ...] = (
     Tidy.methods,
     Tidy.derivatives,
     Tidy.indicators,
+    Tidy.conditions,
     Tidy.exponentials,
     Tidy.names,
     Tidy.primes,

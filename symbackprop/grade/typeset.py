@@ -29,7 +29,7 @@ _SIGNS = {
     "gt": ">", "ldots": "…", "dots": "…", "cdots": "…", "prime": "'", "colon": ":", "infty": "∞", "lbrace": "{",
     "rbrace": "}", "lbrack": "[", "rbrack": "]", "{": "{", "}": "}", "!": "", "cr": "", "\\": "",
     "_": "_", "triangleq": "=", "coloneqq": "=", "ast": "*", "star": "*", "ell": "l",
-    "lfloor": "⌊", "rfloor": "⌋", "bmod": " mod ", "vert": "|", "lvert": "|", "rvert": "|",
+    "lfloor": "⌊", "rfloor": "⌋", "lceil": "⌈", "rceil": "⌉", "bmod": " mod ", "vert": "|", "lvert": "|", "rvert": "|",
 }
 _LETTERS = GREEK | {tex.removeprefix("\\"): GREEK[name] for name, tex in TEX_GREEK.items()} | {"epsilon": "ε"}
 _MARKS = {tex.removeprefix("\\"): mark for mark, tex in ACCENTS.values()}

@@ -88,7 +88,7 @@ def test_printed_notation_is_read(grader: Grader, before: str, line: str, name: 
         (BATCH, f"{DZ}\n∂L/∂b = Σ_h δ_z[:, h]", "db", "wrong"),
         (BATCH, f"{DZ}\n∂L/∂W = [Σ_n X_nd·X_nh]_dh", "dW", "wrong"),
         (BATCH, f"{DZ}\n∂L/∂b = Σ_m δ_z", "db", "unreadable"),
-        (BATCH, f"{DZ}\n∂L/∂W = [Σ_n X_nd·X_nd]_dh", "dW", "unreadable"),
+        (BATCH, f"{DZ}\n∂L/∂W = [Σ_n X_nd·X_nd]_dh", "dW", "wrong"),
         (ROWS, "∂L/∂g = Σ_n,t B[n, t]", "dg", "wrong"),
     ],
 )

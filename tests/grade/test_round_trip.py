@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from symbackprop.core import maths as m
+from symbackprop.derive import derive
 from symbackprop.grade import grade
 from symbackprop.grade.lines import read_lines
 from symbackprop.grade.naming import Gradient
@@ -151,3 +152,30 @@ def test_heads_are_read_by_quotients_and_remainders_of_places() -> None:
     assert next(i.verdict for i in wrong.items if i.name == "dW") == "wrong"
     listed = grade(parse(HEADS), "dQ = [e^Q[j,i,k] y[j,i,k]][j,i,k]\ndW = x.T @ reshape_N×(h·d)([dQ[j,i,k]][i,j,k])")
     assert {i.verdict for i in listed.items if i.given} == {"right"}, listed.text(2)
+
+
+SMALL = {  # of which some printed line was wrong to grade, or unreadable
+    "a letter that the entry lacks": "param a: N x D x H\nY = sum(a, axis=1)",
+    "an index behind brackets": "param a: N x D x H\nY = std(a, axis=(0, 2), keepdims=True)",
+    "a mask with an index": "param a: N x D x H\nY = cummax(a, axis=1)",
+    "a comparison as a condition": "param a: N x D x H\nY = logsumexp(a, axis=(0, 2))",
+    "places along an axis": "param a: N x D\nY = sort(a, axis=0)",
+    "rounded up": "param a: N x D\nY = quantile(a, 1/3, axis=1)",
+    "the identity": "param a: D x D\nY = trace(a)",
+    "a turned inverse": "param a: D x D\nY = inv(a)",
+    "entries of an inverse": "param a: N x D x D\nY = det(a)",
+    "letters in the order of the rows": "param a: N x N + D\nY = qr(a.T)[0]**2",
+    "a line that is broken behind a comma": "param a: N x D\nY = a[arange(N), argmin(a, axis=1)]",
+    "broken within an index": "param a: N, b: D\nY = atan2(a[:, None], b)",
+    "a block of an exponential": "param a: D x D\nY = matrix_exp(a)",
+}
+
+
+@pytest.mark.parametrize("form", ["text", "latex", "board", "index"])
+@pytest.mark.parametrize("lines", SMALL.values(), ids=SMALL)
+def test_what_prints_of_a_function_is_right(lines: str, form: str) -> None:
+    model = parse(f"dim N, D, H\n{lines}\nloss L = sum(Y**2) / 2 + sum(Y)")
+    options = {"board": {"detail": "board"}, "index": {"view": "index"}}.get(form, {})
+    report = grade(model, printed(derive(model), "latex" if form == "latex" else "text", **options))
+    assert not report.unread, report.unread
+    assert {item.verdict for item in report.items} == {"right"}, report.text(2)
