@@ -227,7 +227,8 @@ class Scope:
     def _entry(self, row: Node, items: tuple[tree.Expr, ...]) -> Node:
         """``a[n, 0, :]``: what the indices without a letter leave, and of that the entry at every letter, axes of size
         1 having none of their own, and at what is computed from letters, ``a[d*i + k]``."""
-        row = without_ones(row) if len(items) == len(lengths(row)) < row.ndim else row
+        entry = not any(isinstance(item, tree.Slice) for item in items)
+        row = without_ones(row) if entry and len(items) == len(lengths(row)) < row.ndim else row
         if any(items.count(item) > 1 for item in items if self._is_letter(item)):
             raise ModelError("an array has one index twice")
         whole = tree.Slice(None, None, None)

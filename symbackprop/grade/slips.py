@@ -576,10 +576,11 @@ class Tidy(Telling):
 
     @_everywhere
     def conditions(self, items: Tokens, k: int) -> Found:
-        """``where(a = 0, b, c)`` asks whether a is 0."""
+        """``where(a = 0, b, c)`` asks whether a is 0: options stand behind plain arguments."""
         end = k + 2 + argument_length(items, k + 2)
-        sides = split(items[k + 2 : end], "=")
-        if items[k] != name("where") or not at(items, k + 1).is_sign("(") or len(sides) != 2:
+        sides, behind = split(items[k + 2 : end], "="), split(items[end + 1 : closing(items, k + 1)])
+        called = items[k].kind == NAME and at(items, k + 1).is_sign("(") and at(items, end).is_sign(",")
+        if not called or len(sides) != 2 or sign("=") in behind[0]:
             return None
         return [*items[k : k + 2], *sides[0], sign("=="), *sides[1]], end - k
 

@@ -160,6 +160,8 @@ SMALL = {  # of which some printed line was wrong to grade, or unreadable
     "a mask with an index": "param a: N x D x H\nY = cummax(a, axis=1)",
     "a comparison as a condition": "param a: N x D x H\nY = logsumexp(a, axis=(0, 2))",
     "places along an axis": "param a: N x D\nY = sort(a, axis=0)",
+    "an axis of size 1": "param a: N x D\nY = tile(a, 3)",
+    "fractions": "param a: N x D, b: H x D\nY = cdist(a, b, 3)",
     "rounded up": "param a: N x D\nY = quantile(a, 1/3, axis=1)",
     "the identity": "param a: D x D\nY = trace(a)",
     "a turned inverse": "param a: D x D\nY = inv(a)",
