@@ -47,7 +47,7 @@ class Name(NamedTuple):
     place: str = ""
 
 
-@lru_cache(maxsize=1 << 14)
+@lru_cache(maxsize=1 << 16)
 def parse_name(name: str) -> Name:
     """The parts of a name; a name of another form is all base."""
     match = _PARTS.match(name)
@@ -71,7 +71,7 @@ def _words(rest: str) -> list[str]:
     return [w for w in words if w]
 
 
-@lru_cache(maxsize=1 << 14)
+@lru_cache(maxsize=1 << 16)
 def text_name(name: str) -> str:
     """A name in Unicode: digits become subscripts, letters stay behind an underscore."""
     parts = parse_name(name)
