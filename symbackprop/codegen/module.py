@@ -60,6 +60,7 @@ from symbackprop.codegen.tree import (
     statement,
     string,
     text,
+    without_unread,
 )
 from symbackprop.core.facts import is_symmetric
 from symbackprop.core.graph import FLOAT, Node
@@ -131,9 +132,9 @@ class ModulePrinter:
         self.array = spelled("ndarray", self.module)
         self.given = {**program.params, **program.data}
         self.p = program.target({}, program.level)
-        self.backward = self.lines_of(program.backward)
-        self.forward = [*self.lines_of(program.forward), *self.handed_on(), self.result()]
-        self.evaluate = [*self.writer(program, program.evaluate).lines(), self.equations()]
+        self.backward = without_unread(self.lines_of(program.backward), self.gradients().names)
+        self.forward = without_unread([*self.lines_of(program.forward), *self.handed_on(), self.result()])
+        self.evaluate = without_unread([*self.writer(program, program.evaluate).lines(), self.equations()])
         self.functions = {f.name: self.computing(f) for f in program.functions}
 
     def text(self, optimizer: Sequence[str] = (), imports: Sequence[str] = ()) -> str:
@@ -365,7 +366,7 @@ class ModulePrinter:
     def computing(self, f: Function) -> list[Line]:
         """What a function computes and returns of the arrays and sizes that it has."""
         own = self.lines_of(f.block, f.written) if isinstance(f, Computed) else []
-        return [*own, *self.results_of(f)]
+        return without_unread([*own, *self.results_of(f)])
 
     def body_of(self, f: Function, lines: Sequence[Line]) -> list[Line]:
         """The same after what it is given is checked; what is asked for of other functions they check."""

@@ -7,7 +7,8 @@ equals sign without parentheses, the same text under every Python.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping
+import operator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -385,6 +386,38 @@ class Line:
     @cached_property
     def names(self) -> set[str]:
         return names_read([self.code])
+
+
+def without_unread(lines: Iterable[Line], results: Collection[str] = ()) -> list[Line]:
+    """The lines without variables that nothing reads, nor a further line with ``results``: what only a value needs that
+    is computed otherwise, or a carry that no step reads. Loops without a line are none."""
+    left = [*lines]
+    while True:
+        read = {*results}.union(*[_read(line) for line in left])
+        found = [line for line in (_assigning(line, read) for line in left) if line is not None]
+        ends = [*[line.depth for line in found[1:]], 0]
+        kept = [line for line, depth in zip(found, ends, strict=False)
+                if not isinstance(line.code, ast.For) or depth > line.depth]
+        if len(kept) == len(left) and all(map(operator.is_, kept, left)):
+            return kept
+        left = kept
+
+
+def _assigning(line: Line, read: Collection[str]) -> Line | None:
+    """A line with the targets that are read; None where none is."""
+    if not isinstance(line.code, ast.Assign):
+        return line
+    targets = [t for t in line.code.targets if not isinstance(t, ast.Name) or t.id in read]
+    if len(targets) == len(line.code.targets):
+        return line
+    return replace(line, code=assign(targets, line.code.value)) if targets else None
+
+
+def _read(line: Line) -> set[str]:
+    """The names in a line but those that it gives a value."""
+    if not isinstance(line.code, ast.Assign):
+        return line.names
+    return names_read([line.code.value, *[t for t in line.code.targets if not isinstance(t, ast.Name)]])
 
 
 def layout(lines: Iterable[Line], depth: int = 1) -> list[str]:

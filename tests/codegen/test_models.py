@@ -312,6 +312,13 @@ for t in 1..T:
     h[t] = tanh(h[t-1] * w + x[t])
 loss L = sum(h[T]**2)
 """  # nothing reads u, and nothing else reads z[1:]
+CARRIED = """dim T, N
+data x: T x N, h[0]: N
+param w: N
+for t in 1..T:
+    h[t] = tanh(x[t] * w)
+loss L = sum(h[T]**2)
+"""  # no step reads the one before it: nothing reads what hvp would carry back
 CAREFUL = "E,F,W,I,B,UP,SIM,C4,PIE"  # rules of ruff that people choose
 
 
@@ -329,6 +336,7 @@ def test_every_module_passes_ruff_and_strict_mypy_as_it_comes(tmp_path: Path) ->
     for word, text in (("bounds", BOUNDS), ("unread", UNREAD)):
         for level in (0, 1, 2):
             (tmp_path / f"{word}_{level}_numpy.py").write_text(codegen(parse(text), level=level), encoding="utf-8")
+    (tmp_path / "carried_numpy.py").write_text(codegen(parse(CARRIED), along=["hvp"]), encoding="utf-8")
     for target in ("jax", "torch"):
         (tmp_path / f"unread_{target}.py").write_text(codegen(parse(UNREAD), target=target), encoding="utf-8")
     typed = [str(path) for path in tmp_path.glob("*.py" if WHOLE else "*_numpy.py")]  # JAX is a long read for mypy
