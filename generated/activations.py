@@ -6,7 +6,7 @@ PARAMS and DATA say which arrays forward takes, by name, and their shapes.
 """
 
 # mypy: disable-error-code="no-any-return, type-arg"
-# ruff: noqa: E501
+# ruff: noqa: E501, RUF100
 import numpy as np
 
 NAME = "activations"

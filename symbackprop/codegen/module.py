@@ -158,7 +158,7 @@ class ModulePrinter:
             "checkpoints": fill(doc_text(p.checkpoints), WIDE),
             "imports": self.imports,
             "unchecked": self.unchecked,
-            "unlinted": ", ".join(["E501", *(["E741"] if AMBIGUOUS & self.words() else [])]),
+            "unlinted": ", ".join(["E501", *(["E741"] if AMBIGUOUS & self.words() else []), "RUF100"]),
             "name": string(p.name),
             "model": model_literal(p.text),
             "params": self.table("PARAMS", {n: shape_literal(r.shape) for n, r in p.params.items()}),

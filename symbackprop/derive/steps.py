@@ -110,6 +110,10 @@ class Derivation:
         picture: Picture = late("picture_of")(self, **options)
         return picture
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """What IPython shows in a terminal."""
+        printer.text(self.text())
+
     def _repr_latex_(self) -> str:
         return str(late("summary_latex")(self))
 

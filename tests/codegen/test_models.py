@@ -341,8 +341,8 @@ def test_every_module_passes_ruff_and_strict_mypy_as_it_comes(tmp_path: Path) ->
         (tmp_path / f"unread_{target}.py").write_text(codegen(parse(UNREAD), target=target), encoding="utf-8")
     typed = [str(path) for path in tmp_path.glob("*.py" if WHOLE else "*_numpy.py")]  # JAX is a long read for mypy
     mypy = ["mypy", "--strict", "--config-file=", f"--cache-dir={tmp_path / 'mypy'}", *typed]
-    ruff = ["ruff", "check", "--isolated", "--target-version=py310", f"--select={CAREFUL}", "--quiet"]
-    for tool in ([*ruff, str(ROOT / "generated"), str(tmp_path)], mypy):
+    ruff = ["ruff", "check", "--isolated", "--target-version=py310", "--quiet", str(ROOT / "generated"), str(tmp_path)]
+    for tool in (ruff, [*ruff, f"--select={CAREFUL}"], [*ruff, f"--select={CAREFUL},RUF100"], mypy):
         run = subprocess.run([sys.executable, "-m", *tool], capture_output=True, text=True)
         assert run.returncode == 0, run.stdout + run.stderr
 

@@ -78,6 +78,12 @@ def test_every_model_and_derivation_shows_itself(any_model: str) -> None:
         assert "<script" not in html and not re.search(r"\sid=", html), "cells of a notebook share one page"
 
 
+def test_in_a_terminal_a_derivation_is_its_text() -> None:
+    d, printed = derivation("two-weight-tanh"), list[str]()
+    d._repr_pretty_(SimpleNamespace(text=printed.append), False)
+    assert printed == [d.text()]
+
+
 def test_reports_show_themselves() -> None:
     report = verify(load("logistic-regression"))
     html = report._repr_html_()
