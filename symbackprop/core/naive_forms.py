@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import sympy as sp
 
 from symbackprop.core import build
-from symbackprop.core.facts import is_norm, kind
+from symbackprop.core.facts import is_norm, is_reshaped, kind
 from symbackprop.core.formula import (
     ONE,
     Add,
@@ -115,11 +115,23 @@ def _squared(row: Node) -> tuple[Node, sp.Expr] | None:
         return None
     if kind(row).views and len(row.args) == 1:
         inside = _squared(row.args[0])
-        return None if inside is None else (row.graph.again(row, inside[:1]), inside[1])
+        return None if inside is None else (_viewed(row, inside[0]), inside[1])
     if is_norm(row):
-        return build.reduce_sum(row.args[0] ** 2, *row.attr), sp.S.Half
+        return build.reduce_sum(_square(row.args[0]), *row.attr), sp.S.Half
     square = None if row.function is None else row.function.square
     return None if square is None else (row.args[0], square)
+
+
+def _square(row: Node) -> Node:
+    """a², what the norm of a kept apart taken in, as where it is written so."""
+    inside = row.arithmetic if row.name is None and row.origin is None else None
+    return row**2 if inside is None else row.graph.arithmetic(power(inside, 2), row.args)
+
+
+def _viewed(view: Node, row: Node) -> Node:
+    """A row under a view; what is reshaped twice is reshaped once, as where it is written so."""
+    again = is_reshaped(view) and is_reshaped(row) and row.name is None
+    return build.reshape(row.args[0], view.shape) if again else view.graph.again(view, [row])
 
 
 def _flat_power(base: Formula, exponent: Num, args: list[Node]) -> Formula | None:

@@ -89,7 +89,8 @@ def test_what_a_loop_assigns_stands_in_the_text_read_or_not_and_the_same_at_all_
     assert to_text(again) == to_text(model)
 
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=EXAMPLES, deadline=None, derandomize=EXAMPLES < 500,
+          suppress_health_check=[HealthCheck.too_slow])
 @given(model_texts())
 def test_random_models(text: str) -> None:
     model = Model.parse(text)
@@ -98,6 +99,15 @@ def test_random_models(text: str) -> None:
     assert described(again) == described(model), written
     assert first_difference(model, again) is None
     assert to_text(again) == written
+
+
+@pytest.mark.parametrize("loss", ["norm(A[None], axis=0)**2", "norm(A[:, None], axis=1, keepdims=True)**4",
+                                  "abs(A[None])**2", "norm(A**2, axis=0)**2", "gelu(A.T)) + sum((A.T).T[0]"])
+def test_views_of_views_are_written_as_they_are_read(loss: str) -> None:
+    model = Model.parse(f"dim N, D\nparam A: N x D\nloss L = sum({loss})")
+    again = Model.parse(to_text(model))
+    assert described(again) == described(model), to_text(model)
+    assert to_text(again) == to_text(model)
 
 
 @pytest.mark.parametrize(("old", "new", "place"), [
