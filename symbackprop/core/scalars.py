@@ -580,7 +580,7 @@ def _logit_loss(np: Numpy, z: Any, y: Any) -> Any:
 def _integral(np: Numpy, function: Callable[[float], float], density: Callable[[Any], Any], x: Any) -> Any:
     """A function that is defined as the integral of a density; over complex numbers its continuation to first order,
     which is exact for the tiny imaginary parts of a complex step."""
-    real = np.vectorize(function, otypes=[float])(np.asarray(np.real(x), float))  # mpmath takes only these of NumPy's
+    real = np.vectorize(lambda v: function(float(v)), otypes=[float])(np.real(x))  # mpmath takes no others of NumPy's
     if not np.iscomplexobj(x):
         return real
     moved = np.imag(x) != 0  # where the slope is infinite, too, what stays is real

@@ -212,9 +212,10 @@ GIVEN = {  # arguments that are no arrays from above, each of one function
     "avg_pool3d": "Q; 2",
     "max_pool3d": "Q; 2", "conv3d": "Q; R", "conv_transpose3d": "Q; R", "ctc": "P; Y[:2]", "eigh": "A", "qr": "M",
     "svd": "M", "slogdet": "A", "lu": "A", "split": "M; 2", "quantile": "V; 1/3", "scatter": "J; I; M[:2, :1]",
-    "permute": "A; (1, 0)", "grid_sample": "X; J[:, None, None]", "cross": "O; O",
+    "permute": "A; (1, 0)", "grid_sample": "X; J[:, None, None]", "cross": "O; O", "extend": "J; 0; 1; 1",
+    "pieces": "M; (3, 1)", "unflatten": "A; 0; (1, -1)",
 }
-SEVERAL = ("eigh", "lu", "qr", "svd", "slogdet", "split")
+SEVERAL = ("eigh", "lu", "qr", "svd", "slogdet", "split", "pieces")
 
 
 def call_of(name: str) -> tuple[Derivation, dict[str, str]]:
