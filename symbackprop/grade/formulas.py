@@ -42,7 +42,7 @@ class Formula(f.Telling, Evaluator):
     ``answer`` says whether its products have no sign of their own, so that each is of the kind that fits. Where both
     kinds fit, in ``w x`` for two vectors, bit k of ``inner`` says that the k-th such product is an inner one;
     ``vector_products`` counts them. ``signs`` are those that every chain came to mean, and the powers that are
-    transposes.
+    transposes or inverses.
     """
 
     scope: Scope
@@ -123,7 +123,7 @@ class Formula(f.Telling, Evaluator):
 
     def _is_flipped(self, expr: tree.Expr) -> bool:
         """Whether an operand is written as a row: ``x.T``."""
-        return isinstance(expr, tree.Transpose) or (isinstance(expr, tree.Power) and id(expr) in self.signs)
+        return isinstance(expr, tree.Transpose) or self.signs.get(id(expr)) == [f.TURNED]
 
     def transpose(self, value: Node) -> Node:
         """Of an array of more than two axes the last two change places, as in P.T dO of every head."""
@@ -138,10 +138,11 @@ class Formula(f.Telling, Evaluator):
         base = self.operand(expr.base)
         if expr.exponent == tree.Name("T") and isinstance(base, Node) and base.shape:
             self.note("^T is read as a transpose")
-            self.signs[id(expr)] = [".T"]
+            self.signs[id(expr)] = [f.TURNED]
             return build.transpose(base)
         exponent = self.operand(expr.exponent)
         if exponent == -1 and isinstance(base, Node) and _is_square(base) and "**" not in self.answer.text:
+            self.signs[id(expr)] = [f.INVERTED]
             return inv(base)
         return binary("**", base, exponent, self.graph)
 

@@ -28,7 +28,7 @@ def flattened(expr: tree.Expr, divides: bool) -> Iterator[tuple[tree.Expr, bool]
 
 def unparsed(expr: tree.Expr, signs: Mapping[int, Sequence[str]] | None = None) -> str:
     """A formula as model text, with the brackets that it needs. ``signs`` are those that a chain came to mean, and the
-    powers that are transposes."""
+    powers that are transposes or inverses."""
     return Printer(signs or {}).text(expr)[0]
 
 
@@ -49,7 +49,8 @@ class Printer:
             case tree.Chain():
                 return self.chain(expr)
             case tree.Power(base, _) if id(expr) in self.signs:
-                return self.wrapped(base, 100) + ".T", 100
+                turned = self.signs[id(expr)] == [f.TURNED]
+                return self.wrapped(base, 100) + ".T" if turned else f"inv({self.text(base)[0]})", 100
             case tree.Power(base, exponent):
                 return f"{self.wrapped(base, 31)}**{self.wrapped(exponent, 31)}", 30
             case tree.Compare(sign, left, right):

@@ -71,6 +71,15 @@ LANGUAGES = {
 }
 
 
+@pytest.mark.parametrize("formula", ["W_h⁻¹", "(Σ_t h_tᵀ h_{t-1})⁻¹", "W_hᵀ W_h^{-1}", "W_h^{-T}"])
+def test_the_note_of_an_inverse_says_so(formula: str) -> None:
+    model, lines = "rnn-lm", LANGUAGES["rnn-lm"][1]
+    rows = read(model, lines, formula)
+    assert rows
+    for row, note in rows.items():
+        assert "inv(" in note and read(model, lines, note) == {row: note}
+
+
 @cache
 def reference(model: str) -> tuple[Reference, dict[str, int]]:
     made = build(model)
