@@ -37,10 +37,9 @@ def dotted(found: Sequence[T], dots: T) -> Sequence[T]:
 
 def told(steps: int, equations: int) -> tuple[Prose, ...]:
     """What is left out of a document of so many steps and equations."""
-    parts = [f"{count:,} {what}" for count, what in ((equations, "equations"), (steps, "steps")) if count > MOST]
-    if not parts:
-        return ()
-    return ((f"of {' and '.join(parts)} the first and the last {SHOWN} are printed here, all with --whole",),)
+    parts = [f"{what} {SHOWN + 1} to {count - SHOWN}" for count, what in ((equations, "equations"), (steps, "steps"))
+             if count > MOST]
+    return ((f"{' and '.join(parts)} are left out here (--whole prints all)",),) if parts else ()
 
 
 def abridged(form: f.Formula, args: Sequence[Math]) -> tuple[f.Formula, Sequence[Math]]:

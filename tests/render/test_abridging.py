@@ -52,8 +52,8 @@ def test_what_is_left_out_is_said_in_every_format() -> None:
     d = layers()
     for form in FORMATS.keys() - {"json"}:
         page = re.sub(r"\s+|\\allowbreak|\{\}", " ", d.printed(form))
-        assert "of 1,003 equations and 1,504 steps the first and the last 50 are printed here" in page, form
-    assert "are printed here" not in d.text(whole=True)
+        assert "equations 51 to 953 and steps 51 to 1454 are left out here" in page, form
+    assert "are left out here" not in d.text(whole=True)
     assert '"number": 200' in d.to_json()
 
 
@@ -108,6 +108,15 @@ def test_a_reference_to_what_is_left_out_is_text() -> None:
     assert cited - {*page.anchors()}, sorted(cited)
     html = d.html()
     assert {*re.findall(r'href="#([^"]+)"', html)} <= {*re.findall(r'id="([^"]+)"', html)}
+
+
+@pytest.mark.parametrize("view", ["scalar", "index", "matrix"])
+def test_of_many_branches_the_first_and_the_last_are_printed(view: str) -> None:
+    d = terms("tanh(w*x + {})")
+    last = document(d, view=view).steps[-1]
+    assert len(last.lines) < 40
+    assert "…" in text(next(x.right for x in last.lines if x.kind == "chain"))
+    assert len(document(d, view=view, whole=True).steps[-1].lines) > 300
 
 
 def test_the_ends_of_a_long_board_are_printed() -> None:

@@ -175,8 +175,9 @@ class IndexView(MatrixView):
             lines = self._of_loss(s, left, branches[0], target)
             return (*lines, *self._together(s, parts), *self._value(s))
         rule = self._chain_entry(s, left, branches, target)
-        known = [self._known_entry(b) for b in branches if self._is_cached(b.group)]
-        local = [line for b in branches for line in self._local_entry(s, b, target)]
+        few = self.rows.few(branches)
+        known = [self._known_entry(b) for b in few if self._is_cached(b.group)]
+        local = [line for b in few for line in self._local_entry(s, b, target)]
         elements = element_lines(self.context, s, parts) if len(parts) == 1 else ()
         elements = elements or self._together(s, parts)
         return (rule, *known, *local, *self._result_entry(s, left, branches, target), *elements, *self._value(s))
@@ -230,7 +231,7 @@ class IndexView(MatrixView):
                 Line("result", None, result.right, REMAIN, value=result.value)]
 
     def _chain_entry(self, s: Located, left: Math, branches: Sequence[Branch], target: Index) -> Line:
-        right = total(*[(False, self._branch_entry(s, b, target)) for b in branches])
+        right = self.rows.total(branches, lambda b: (False, self._branch_entry(s, b, target)))
         return Line("chain", left, right, ("chain rule" if len(branches) == 1 else RULE,))
 
     def _branch_entry(self, s: Located, b: Branch, target: Index) -> Math:
@@ -318,7 +319,7 @@ class IndexView(MatrixView):
         terms = [self._term(b, target) for b in branches]
         known = [x for x in terms if x is not None]
         settles = any(b.local is not None and _ties(b.local, b.index) for b in branches)
-        return total(*[(False, x) for x in known]) if settles and len(known) == len(terms) else None
+        return self.rows.total(known, lambda x: (False, x)) if settles and len(known) == len(terms) else None
 
     def _term(self, b: Branch, target: Index) -> Math | None:
         upstream = b.group.contributions[0].upstream

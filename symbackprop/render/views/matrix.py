@@ -135,7 +135,7 @@ class MatrixView(Writer):
     # -- lines
     def _chain(self, s: Located, parts: Sequence[Group]) -> Line:
         alone = len(parts) == 1
-        right = total(*[(False, term) for g in parts for term in self._branch(s, g, alone)])
+        right = self.rows.total([x for g in parts for x in self._branch(s, g, alone)], lambda x: (False, x))
         reason = "chain rule" if len(parts) == 1 else "chain rule, one term for each branch"
         return Line("chain", self.rows.gradients[s.step.target.id], right, (reason,))
 
