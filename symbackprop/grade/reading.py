@@ -377,6 +377,8 @@ _TRANSPOSE = re.compile(r"\btranspose_(\d+)\(")
 _SUMS = re.compile(r"([Σ∑])_([^\W\d][₀-₉]*(?:,[^\W\d][₀-₉]*)+|[i-n]{2,3})(?!\w)")
 _OPTION = re.compile(r", (axis|padding|stride|step) ([−-]?\d+|\([^()]*\))")
 _LATER = re.compile(r"δ_(\w+[ₐ-ₜ₊₋₀-₉]*(?:\[\w\])?)\^later")  # what later steps of a loop hand back
+_BEGUN = re.compile(  # what the first step of a loop is given: (δ_hₜ₋₁^later)_t=1
+    r"\(δ_(\w+?)(?:[ₐ-ₜ]([₊₋])₁|\[\w([+-−])1\])\^later\)_(?:\{\w ?= ?(\w+)\}|\w ?= ?(\w+))")
 _STACK = re.compile(r"\(([\w^]*?)(?:[ₐ-ₜ]|_\w|\[\w\])\)_\{\w ?= ?1, ?(?:…|\.\.\.), ?\w+\}")  # all steps of an array
 _STEP = re.compile(r"\((δ_\w+)\)_(\w)\b")  # one step of what reads a stack outside of its loop
 _ELEMENT = re.compile(r"(δ_\w+)\[(\w)(?:,(\w(?:,\w)*))?\]")  # the same, beside steps as they print
@@ -415,10 +417,18 @@ def _spelled_out(text: str) -> str:
     text = _STACK.sub(r"\1", text)
     text = _ELEMENT.sub(lambda m: _element(m, text), text) if re.search("[ₐ-ₜ]", text) else text
     text = _SHARE.sub(lambda m: f"share_{m[1]}_{m[3]}{m[2] or ''}", text)
+    text = _BEGUN.sub(_begun, text)
     text = _LATER.sub(r"later_\1", _STEP.sub(r"stacked(\1)[\2]", text))
     text = _INVERSE.sub(r"(\1^(-1))", _TURNED.sub("ᵀ⁻¹", text))
     text = _MODULO.sub(r"remainder(\1, \2)", _FLOOR.sub(r"floor(\1)", _TRUTH.sub(r"(\1 != 0)", text)))
     return ROOT.sub(r"√(\1)", _OPTION.sub(r", \1=\2", text))
+
+
+def _begun(match: re.Match[str]) -> str:
+    """``later_h[0]``, or of a loop that runs backwards ``later_h[T + 1]``."""
+    base, step = match[1], match[4] or match[5]
+    back = (match[2] or match[3]) not in "₊+"
+    return f"later_{base}[{'0' if back and step == '1' else f'{step} {chr(45) if back else chr(43)} 1'}]"
 
 
 def _places(digits: str) -> str:

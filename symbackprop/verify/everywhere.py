@@ -38,6 +38,7 @@ from symbackprop.verify.rounding import DOUBLE, LARGEST, SINGLE, SLACK, Rounding
 TIMES = 3
 WITHIN, AGREE = 1e-9, 1e-8
 TAYLOR, TAYLOR_NOISE, BLURRED = 6, 1e4, 1e-2
+CLOSER, GROWN = 1e-4, 10  # a slope like 1/sqrt(h) grows a hundredfold
 SMALL = {DOUBLE: 1e-3, SINGLE: 0.1}  # a gradient so small beside the largest one is compared with that
 
 
@@ -76,7 +77,7 @@ class Everywhere:
             return None
         for lost in [n for n, g in given.items() if not np.all(np.isfinite(g))]:
             miss = self._found(lost, given[lost], int(np.argmin(np.isfinite(given[lost]))))
-            if abs(miss.model) <= LARGEST[self.eps]:
+            if abs(miss.model) <= LARGEST[self.eps] and not self._is_infinite(miss):
                 return miss
             del given[lost]  # it is infinite, or larger than what the module computes in holds
         if not given:
@@ -222,6 +223,16 @@ class Everywhere:
         here = self._slope({name: _only(np.ones(self._shape(name)), place)}).slope
         index = tuple(int(i) for i in np.unravel_index(place, self._shape(name)))
         return Miss(name, index, float(gradient.reshape(-1)[place]), here)
+
+    def _is_infinite(self, miss: Miss) -> bool:
+        """Whether a slope is infinite as the module says, as that of acos at -1 is: it grows as the complex step gets
+        smaller, where a finite one stays."""
+        if self.method == CENTRAL or not np.isinf(miss.module) or miss.module * miss.model <= 0:
+            return False
+        only = np.zeros(self._shape(miss.name))
+        only[miss.index] = 1.0
+        ray = Ray(self.objective, self._by_id({miss.name: only}), Pinned(self._reals))
+        return abs(imaginary(ray, TINY * CLOSER)[0]) > GROWN * abs(miss.model)
 
     def _shape(self, name: str) -> tuple[int, ...]:
         return np.shape(self.objective.given[self.leaves[name].id])

@@ -181,3 +181,20 @@ def test_what_prints_of_a_function_is_right(lines: str, form: str) -> None:
     report = grade(model, printed(derive(model), "latex" if form == "latex" else "text", **options))
     assert not report.unread, report.unread
     assert {item.verdict for item in report.items} == {"right"}, report.text(2)
+
+
+BEGINS = {
+    "one state": "for t in 1..T:\n    h[t] = tanh(w*h[t-1] + x[t])\n",
+    "two states": "param c[0]: N\nfor t in 1..T:\n    c[t] = c[t-1]*sigmoid(w*h[t-1]) + x[t]\n"
+                  "    h[t] = tanh(w*h[t-1] + c[t])\n",
+}
+
+
+@pytest.mark.parametrize("form", ["text", "latex", "markdown"])
+@pytest.mark.parametrize("lines", BEGINS.values(), ids=BEGINS)
+def test_what_a_loop_hands_to_what_it_begins_with_is_right(lines: str, form: str) -> None:
+    """(δ_hₜ₋₁^later)_t=1"""
+    model = parse(f"dim T, N\ndata x: T x N\nparam w: N, h[0]: N\n{lines}loss L = sum(h[T]**2)")
+    report = grade(model, printed(derive(model), form))
+    assert "dh0" in {item.name for item in report.items}
+    assert {item.verdict for item in report.items} == {"right"}

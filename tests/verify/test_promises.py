@@ -157,6 +157,19 @@ def test_what_rounds_beside_a_parameter_or_turns_within_a_step_is_no_mistake(res
     assert report.verdict != "fail", report.text()
 
 
+@pytest.mark.parametrize("function", ["acos", "asin"])
+def test_an_infinite_slope_at_a_bound_is_no_mistake_and_another_one_there_is(function: str) -> None:
+    """arccos(clip(x, -1, 1)), as people write it: the complex step at -1 is as large as the step is small."""
+    model = Model.parse(f"dim N\nparam w: N\nloss L = sum({function}(clip(w, -1, 1)))", name="m")
+    source = codegen(model, level=0)
+    assert verify_source(source, model).passed
+    end = "    return returned(grads, dtypes)\n"
+    assert source.count(end) == 1
+    for wrong in ("-g", "np.nan"):
+        changed = f"    g = grads['w']\n    grads = {{'w': np.where(np.isinf(g), {wrong}, g)}}\n{end}"
+        assert verify_source(source.replace(end, changed), model).verdict == "fail", wrong
+
+
 def test_what_no_float64_resolves_is_not_decided() -> None:
     model = Model.parse("param w\nloss L = sin(w * 10**39)")
     assert verify_source(codegen(model, verify=False), model).verdict == "inconclusive"
