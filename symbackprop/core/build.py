@@ -81,8 +81,7 @@ def _drop_eye(p: Pattern, args: Sequence[Node]) -> Node | None:
 def _absorb_view(p: Pattern, args: Sequence[Node]) -> Node | None:
     """A product reads through a transposition of one of its operands."""
     for k, a in enumerate(args):
-        back = p.is_transpose and a.name is None  # what is turned twice is not taken apart
-        if (back or not a.whole) and isinstance(a.attr, Pattern) and a.attr.is_transpose:
+        if not a.whole and isinstance(a.attr, Pattern) and a.attr.is_transpose:
             renamed = dict(zip(a.attr.out, p.ins[k], strict=True))
             inner = "".join(renamed[c] for c in a.attr.ins[0])
             whole = Pattern((*p.ins[:k], inner, *p.ins[k + 1 :]), p.out)
