@@ -251,7 +251,10 @@ def _infer_size(a: Node, shape: list[DimLike]) -> Shape:
         raise ShapeError("only one size of a reshape can be -1")
     if unknown:
         known = sp.Mul(*[as_dim(d) for i, d in enumerate(shape) if i not in unknown])
-        shape[unknown[0]] = sp.cancel(size_of(a.shape) / known)
+        shape[unknown[0]] = rest = sp.cancel(size_of(a.shape) / known)
+        if rest.is_number and not rest.is_integer:
+            raise ShapeError(f"cannot reshape {label(a)} ({shape_text(a.shape)}): {size_of(a.shape)} entries are no "
+                             f"multiple of {known}")
     return as_shape(shape)
 
 

@@ -631,3 +631,13 @@ def test_what_is_left_out_of_a_call_is_what_it_was_where_the_function_stands() -
     with pytest.raises(ModelError, match="s has another value than on line 3"):
         Model.parse(text + "f(w)")
     assert value(*Model.parse(text + "f(w, s)").results(), w=np.array(2.0)) == 12
+
+
+@pytest.mark.parametrize(("value", "says"), [
+    ("w.at[5:2].add(1)", "write where"), ("w.at[-2:2].set(0)", "write where"),
+    ("reshape(w, (-1, 4))", "no multiple of 4"), ("unflatten(w, 0, (5, -1))", "no multiple of 5"),
+    ("unflatten(w, 0, (0, -1))", "no multiple of 0"),
+])
+def test_what_leaves_no_whole_number_of_entries_is_refused(value: str, says: str) -> None:
+    with pytest.raises(ModelError, match=says):
+        Model.parse(f"param w: 6\nz = {value}\nloss L = sum(z**2)")

@@ -285,9 +285,7 @@ def pieces(a: Node, sizes: Sizes, axis: int = 0) -> tuple[Node, ...]:
 def unflatten(a: Node, axis: int, sizes: Sequence[DimLike]) -> Node:
     """One axis as several of these sizes, of which one may be -1."""
     place = normalise_axis(axis, a.ndim)
-    rest = sp.cancel(a.shape[place] / sp.Mul(*[size for size in sizes if size != -1]))
-    inner = [rest if size == -1 else size for size in sizes]
-    return build.reshape(a, (*a.shape[:place], *inner, *a.shape[place + 1 :]))
+    return build.reshape(a, (*a.shape[:place], *sizes, *a.shape[place + 1 :]))
 
 
 def _to_front(a: Node, axis: int, back: bool = False) -> Node:

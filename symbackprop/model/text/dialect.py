@@ -154,7 +154,7 @@ def _in_parts(x: tree.Expr, items: Sequence[tree.Expr], how: str, value: tree.Ex
             return turned(changed(turned(x), rest, how, value))
         case tree.Number() if rest:
             return changed(x, [first], "set", changed(tree.Index(x, (first,)), rest, how, value))
-        case tree.Slice(start, stop, None) if not rest:
+        case tree.Slice(start, stop, None) if not rest and _has_entries(start, stop):
             there = spelled("j", f"part.{how}", (tree.Index(x, (first,)), value), {})
             if there is None:
                 return None
@@ -164,6 +164,15 @@ def _in_parts(x: tree.Expr, items: Sequence[tree.Expr], how: str, value: tree.Ex
             parts.insert(start is not None, there[0])
             return tree.Call("concat", tuple(parts), ())
     return None
+
+
+def _has_entries(start: tree.Expr | None, stop: tree.Expr | None) -> bool:
+    """Whether a slice has an entry by its ends alone, where both are numbers."""
+    ends = [-x.body.value if isinstance(x, tree.Negative) and isinstance(x.body, tree.Number) else
+            x.value if isinstance(x, tree.Number) else None for x in (start, stop)]
+    if ends[0] is None or ends[1] is None:
+        return True
+    return bool((ends[0] < 0) == (ends[1] < 0) and ends[0] < ends[1])
 
 
 def _is_place(items: Sequence[tree.Expr]) -> bool:
