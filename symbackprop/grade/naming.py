@@ -19,8 +19,8 @@ from symbackprop.grade.mistakes import base_name
 from symbackprop.grade.reference import Reference
 from symbackprop.model.text.calls import callee, function_names
 
-# calls that no model text has; first in them stands, as a string, the function or the letters that are bound
 TURNED, INVERTED = ".T", "inv"  # what a power came to mean that is none
+# calls that no model text has; first in them stands, as a string, the function or the letters that are bound
 PRIME, SUM, ARRAY = "derivative of", "sum over", "array over"
 _PREFIX = re.compile(r"(?:delta_?|Delta_?|grad_?|nabla_?|d_?)(?P<name>[A-Za-z].*)")
 _SUFFIX = re.compile(r"(?P<name>[A-Za-z].*)_(?:grad|gradient|bar)")

@@ -378,7 +378,7 @@ _SUMS = re.compile(r"([Σ∑])_([^\W\d][₀-₉]*(?:,[^\W\d][₀-₉]*)+|[i-n]{2
 _OPTION = re.compile(r", (axis|padding|stride|step) ([−-]?\d+|\([^()]*\))")
 _LATER = re.compile(r"δ_(\w+[ₐ-ₜ₊₋₀-₉]*(?:\[\w\])?)\^later")  # what later steps of a loop hand back
 _BEGUN = re.compile(  # what the first step of a loop is given: (δ_hₜ₋₁^later)_t=1
-    r"\(δ_(\w+?)(?:[ₐ-ₜ]([₊₋])₁|\[\w([+-−])1\])\^later\)_(?:\{\w ?= ?(\w+)\}|\w ?= ?(\w+))")
+    r"\(δ_(\w+?)(?:[ₐ-ₜ]([₊₋])₁|\[\w([+−-])1\])\^later\)_(?:\{\w ?= ?(\w+)\}|\w ?= ?(\w+))")
 _STACK = re.compile(r"\(([\w^]*?)(?:[ₐ-ₜ]|_\w|\[\w\])\)_\{\w ?= ?1, ?(?:…|\.\.\.), ?\w+\}")  # all steps of an array
 _STEP = re.compile(r"\((δ_\w+)\)_(\w)\b")  # one step of what reads a stack outside of its loop
 _ELEMENT = re.compile(r"(δ_\w+)\[(\w)(?:,(\w(?:,\w)*))?\]")  # the same, beside steps as they print
@@ -427,8 +427,8 @@ def _spelled_out(text: str) -> str:
 def _begun(match: re.Match[str]) -> str:
     """``later_h[0]``, or of a loop that runs backwards ``later_h[T + 1]``."""
     base, step = match[1], match[4] or match[5]
-    back = (match[2] or match[3]) not in "₊+"
-    return f"later_{base}[{'0' if back and step == '1' else f'{step} {chr(45) if back else chr(43)} 1'}]"
+    sign = "+" if (match[2] or match[3]) in "₊+" else "-"
+    return f"later_{base}[{step} {sign} 1]" if (sign, step) != ("-", "1") else f"later_{base}[0]"
 
 
 def _places(digits: str) -> str:

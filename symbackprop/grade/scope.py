@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from symbackprop.grade.session import Outcome, Session
 
 GIVEN, MENDED = "given", "mended"
+NUMBERS = {"pi": sp.pi, "inf": sp.oo}
 
 
 class NotYet(NameProblem):
@@ -90,8 +91,8 @@ class Scope:
             return sp.Integer(self.session.fixed[name] + self.more)
         if name in self.reference.model.sizes:
             return dim(name)
-        if name in ("pi", "inf"):
-            return sp.pi if name == "pi" else sp.oo
+        if name in NUMBERS:
+            return NUMBERS[name]
         if name == "I" and len(self.shape) > 1 and same(*self.shape[-2:]):
             return build.eye(self.graph, self.shape[-1])
         raise self._unknown(name)

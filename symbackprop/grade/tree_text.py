@@ -49,8 +49,8 @@ class Printer:
             case tree.Chain():
                 return self.chain(expr)
             case tree.Power(base, _) if id(expr) in self.signs:
-                turned = self.signs[id(expr)] == [f.TURNED]
-                return self.wrapped(base, 100) + ".T" if turned else f"inv({self.text(base)[0]})", 100
+                (meant,) = self.signs[id(expr)]
+                return self.wrapped(base, 100) + meant if meant == f.TURNED else f"{meant}({self.text(base)[0]})", 100
             case tree.Power(base, exponent):
                 return f"{self.wrapped(base, 31)}**{self.wrapped(exponent, 31)}", 30
             case tree.Compare(sign, left, right):

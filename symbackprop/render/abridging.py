@@ -19,9 +19,9 @@ DOTS = Words("…")
 T = TypeVar("T")
 
 
-def ends(found: Sequence[T]) -> Sequence[T]:
+def ends(found: Sequence[T], whole: bool) -> Sequence[T]:
     """All steps, equations or arrays; of many the first and the last."""
-    return found if len(found) <= MOST else [*found[:SHOWN], *found[-SHOWN:]]
+    return found if whole or len(found) <= MOST else [*found[:SHOWN], *found[-SHOWN:]]
 
 
 def few(found: Sequence[T]) -> Sequence[T]:

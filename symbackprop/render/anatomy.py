@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TypeVar
 
 from symbackprop.core.graph import STATED, Node
 from symbackprop.core.maths import Link, Math, Num, Relation, Words, transposed, turned, within
@@ -27,7 +26,6 @@ from symbackprop.render.symbols import Located, LoopMark, Symbols, locate, servi
 from symbackprop.render.views import VIEWS, choose_view
 
 MAX_PATH, MAX_UPDATES = 8, 6
-T = TypeVar("T")
 
 
 class Anatomy:
@@ -56,7 +54,7 @@ class Anatomy:
         self.closed_lines = ClosedLines(self.context, self.closed, self.writer, self.view.plain)
 
     def document(self) -> Document:
-        forward = self.forward.equations(self.context, self.options.whole)
+        forward = self.forward.equations(self.context)
         steps = (*self.steps(), *self._second(len(self.located)))
         results = Results(self.emitted(), self.options.layout, self.view.rows)
         table = self._table(results, steps)
@@ -116,7 +114,7 @@ class Anatomy:
 
     def _declarations(self) -> tuple[Declaration, ...]:
         rows = [*self.model.leaves().values(), *self.model.constants.values(), *self.model.upstream.values()]
-        return tuple([self._declaration(row) for row in self._ends(rows)])
+        return tuple([self._declaration(row) for row in ends(rows, self.options.whole)])
 
     def _declaration(self, row: Node) -> Declaration:
         value = self.context.value(row)
@@ -139,11 +137,8 @@ class Anatomy:
 
     def printed(self) -> list[Located | LoopMark]:
         """Where these stand."""
-        shown = {s.anchor for s in self._ends(self.located)}
+        shown = {s.anchor for s in ends(self.located, self.options.whole)}
         return [s for s in self.located if isinstance(s, LoopMark) or s.anchor in shown]
-
-    def _ends(self, found: Sequence[T]) -> Sequence[T]:
-        return found if self.options.whole else ends(found)
 
     def _second(self, steps: int) -> tuple[Step, ...]:
         """Second derivatives, or all entries of the derivative of another row, where they are wanted."""
@@ -251,7 +246,7 @@ class Anatomy:
 
     def _zeros(self) -> tuple[Prose, ...]:
         zero = [name for name in self.derivation.wrt if self._node(name).id not in self.context.by_target]
-        return tuple([self._zero(name) for name in self._ends(zero)])
+        return tuple([self._zero(name) for name in ends(zero, self.options.whole)])
 
     def _zero(self, name: str) -> Prose:
         """Why there is no step for a gradient that is asked for."""

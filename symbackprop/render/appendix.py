@@ -96,7 +96,7 @@ def derived(rule: Rule) -> Derivation:
 def proved(rule: Rule) -> tuple[tuple[Line, ...], tuple[str, ...]]:
     """The lines of a proof, and the functions in them."""
     page = Anatomy(derived(rule), Options(view="index"))
-    forward = [e.line for e in page.forward.equations(page.context, whole=True)]
+    forward = [e.line for e in page.forward.equations(page.context)]
     lines = [line for s in page.steps() if s.role == "result" for line in equations(of_kinds(s.lines, KINDS), ())]
     return tuple([_alone(x) for x in (*forward, *lines)]), tuple(page.rows.mentioned)
 

@@ -57,13 +57,12 @@ class Forward:
                 found += [(kept, depth + 1) for kept in kept_values(row.attr)]
         return found
 
-    def equations(self, context: Context, whole: bool) -> tuple[Equation, ...]:
+    def equations(self, context: Context) -> tuple[Equation, ...]:
         """All of them, or of many the first and the last."""
-        numbered = [*enumerate(self.entries, 1)]
         return tuple(
             self._equation(context, number, row, depth) if isinstance(row, Node)
             else self._kept(context, number, row, depth)
-            for number, (row, depth) in (numbered if whole else ends(numbered))
+            for number, (row, depth) in ends([*enumerate(self.entries, 1)], context.rows.whole)
         )
 
     def _kept(self, context: Context, number: int, kept: Kept, depth: int) -> Equation:

@@ -166,15 +166,15 @@ class Everywhere:
             allowed += self._rounding(along, found.slope)
         return missed / allowed - 1 if allowed else np.inf if missed else 0.0
 
-    def _slope(self, along: Mapping[str, Array], change: Watch | None = None) -> Estimate:
+    def _slope(self, along: Mapping[str, Array], change: Watch | None = None, by: float = TINY) -> Estimate:
         moved, reach = self._by_id(along), self._reach(along)
         if self.method == CENTRAL:
             return slope(Ray(self.objective, moved, change), CENTRAL, reach)
-        if TINY * CLOSE * reach < NORMAL:  # gradients that underflow have steps that do
+        if by * CLOSE * reach < NORMAL:  # gradients that underflow have steps that do
             return Estimate(np.nan, 0.0)
         try:
             ray = Ray(self.objective, moved, change or Pinned(self._reals))
-            return Estimate(imaginary(ray, TINY * min(reach, 1.0))[0], 0.0)
+            return Estimate(imaginary(ray, by * min(reach, 1.0))[0], 0.0)
         except NotAnalytic:
             self.method = CENTRAL
             return self._slope(along, change)
@@ -220,8 +220,8 @@ class Everywhere:
         return self._found(name, gradients[name], place)
 
     def _found(self, name: str, gradient: Array, place: int) -> Miss:
-        here = self._slope({name: _only(np.ones(self._shape(name)), place)}).slope
         index = tuple(int(i) for i in np.unravel_index(place, self._shape(name)))
+        here = self._slope(self._along_one(name, index)).slope
         return Miss(name, index, float(gradient.reshape(-1)[place]), here)
 
     def _is_infinite(self, miss: Miss) -> bool:
@@ -229,10 +229,14 @@ class Everywhere:
         smaller, where a finite one stays."""
         if self.method == CENTRAL or not np.isinf(miss.module) or miss.module * miss.model <= 0:
             return False
-        only = np.zeros(self._shape(miss.name))
-        only[miss.index] = 1.0
-        ray = Ray(self.objective, self._by_id({miss.name: only}), Pinned(self._reals))
-        return abs(imaginary(ray, TINY * CLOSER)[0]) > GROWN * abs(miss.model)
+        closer = self._slope(self._along_one(miss.name, miss.index), by=TINY * CLOSER).slope
+        return abs(closer) > GROWN * abs(miss.model)
+
+    def _along_one(self, name: str, index: tuple[int, ...]) -> dict[str, Array]:
+        """The direction of one entry."""
+        found = np.zeros(self._shape(name))
+        found[index] = 1.0
+        return {name: found}
 
     def _shape(self, name: str) -> tuple[int, ...]:
         return np.shape(self.objective.given[self.leaves[name].id])

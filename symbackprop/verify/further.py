@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from math import isfinite
 from operator import itemgetter
 from typing import Any
@@ -400,15 +401,18 @@ def switching_rows(model: Model) -> list[Node]:
 def met(objective: Objective, switching: Sequence[Node]) -> list[Node]:
     """The rows whose switches are met exactly; none where another order of operations, or more digits, may pass by
     one of them, or where a slope is infinite or none."""
-    if undefined(objective):
-        return []
-    others = [longer_gaps(objective), *[objective.values({}, Reordered(turn))[1] for turn in range(RUNS)]]
-    pairs = [(a.values, b.values) for other in others for a, b in zip(objective.start, other, strict=True)]
-    if any(np.any((a == 0) != (b == 0)) or np.any((a != 0) & (np.abs(a) < CLEAR)) for a, b in pairs):
-        return []
     wanted = {r.id for r in switching}
-    rows = [gap.step.row for gap in objective.start if gap.step.row.id in wanted and _met(gap)]
-    return list(dict.fromkeys(rows))
+    rows = dict.fromkeys([gap.step.row for gap in objective.start if gap.step.row.id in wanted and _met(gap)])
+    return [*rows] if rows and not undefined(objective) and not _passes_by(objective) else []
+
+
+def _passes_by(objective: Objective) -> bool:
+    """Whether a switch is nearly met, or met in one order of operations and not in another one or with more digits."""
+    if any(np.any((g.values != 0) & (np.abs(g.values) < CLEAR)) for g in objective.start):
+        return True
+    others = chain([longer_gaps(objective)], (objective.values({}, Reordered(turn))[1] for turn in range(RUNS)))
+    return any(np.any((a.values == 0) != (b.values == 0)) for other in others
+               for a, b in zip(objective.start, other, strict=True))
 
 
 def undefined(objective: Objective) -> bool:

@@ -511,7 +511,8 @@ def _adds_to_more(link: Link) -> bool:
 
 
 def _divides(link: Link) -> bool:
-    """Whether the whole, or its slope, is infinite where a part is 0: a quotient, a logarithm, a power below 1."""
+    """Whether the whole, or its slope, is infinite where a part is 0: a quotient, a logarithm, a power below 1 or
+    between whole ones."""
     whole, power = link.whole.form, _power(link)
     below = isinstance(whole, f.Div) and whole.den is link.part
     log = isinstance(whole, f.Call) and TABLE[whole.name].role is Role.LOG

@@ -210,8 +210,8 @@ def pad_all(a: Node, before: Sizes, after: Sizes, mode: str = "constant") -> Nod
     """So many noughts in front of and behind the entries along every axis, or what `extend` puts there; numbers for
     all axes, or one for each."""
     each = [[n] * a.ndim if isinstance(n, int) else n for n in (before, after)]
-    if any(len(counts) != a.ndim for counts in each):
-        raise ShapeError(f"pad_all: {label(a)} has {a.ndim} axes, and numbers are given for {len(min(each, key=len))}")
+    for count in [len(numbers) for numbers in each if len(numbers) != a.ndim]:
+        raise ShapeError(f"pad_all: {label(a)} has {a.ndim} axes, and numbers are given for {count}")
     for axis, (size, front, back) in enumerate(zip(a.shape, *each, strict=True)):
         zeros = mode == "constant"
         a = build.pad_axis(a, axis, front, front + size + back) if zeros else extend(a, axis, front, back, mode)

@@ -222,8 +222,8 @@ def _of_distribution(expr: tree.Member, names: Container[str]) -> tuple[tree.Exp
 
 
 _DENSITIES = ("pdf", "pmf")
-_BY_OTHERS = {"pdf": ("logpdf", "exp(f)"), "pmf": ("logpmf", "exp(f)"), "logcdf": ("cdf", "log(f)"),
-              "logsf": ("sf", "log(f)"), "sf": ("cdf", "1 - (f)")}  # functions of a distribution, of another one, f
+_BY_OTHERS = {"pdf": ("logpdf", "exp({})"), "pmf": ("logpmf", "exp({})"), "logcdf": ("cdf", "log({})"),
+              "logsf": ("sf", "log({})"), "sf": ("cdf", "1 - ({})")}  # functions of a distribution, of another one
 _BY_NOTHING = ("logpdf", "logpmf", "cdf", "ppf", "isf")
 _DISTRIBUTIONS = dict.fromkeys(("tf", "tfp", "tfd", "distrax"), "fs") | {"jax": "js"}  # fs: first come logits
 
@@ -238,7 +238,7 @@ def _of_table(whose: str, of: str, name: str, args: tuple[tree.Expr, ...], optio
     other, formula = _BY_OTHERS[name]
     inner = _of_table(whose, of, other, args, options)
     return None if inner is None else (
-        tree.put(one_formula(formula), {"f": inner[0]}), formula.replace("f", inner[1]))
+        tree.put(one_formula(formula.format("f")), {"f": inner[0]}), formula.format(inner[1]))
 
 
 def _not_called_so(whose: str, of: str, name: str) -> ModelError:
