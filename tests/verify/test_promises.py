@@ -170,6 +170,16 @@ def test_an_infinite_slope_at_a_bound_is_no_mistake_and_another_one_there_is(fun
         assert verify_source(source.replace(end, changed), model).verdict == "fail", wrong
 
 
+def test_an_infinite_slope_where_the_models_is_finite_is_a_mistake() -> None:
+    """2 is the slope at 0 alone, by what is stated of abs."""
+    model = Model.parse("dim N\nparam w: N\nloss L = sum(abs(w) + 2*w)", name="m")
+    source, end = codegen(model, level=0), "    return returned(grads, dtypes)\n"
+    assert source.count(end) == 1
+    changed = f"    grads = {{'w': np.where(grads['w'] == 2, np.inf, grads['w'])}}\n{end}"
+    report = verify_source(source.replace(end, changed), model)
+    assert report.verdict == "fail" and "inf, and 2 by the model" in report.text()
+
+
 def test_what_no_float64_resolves_is_not_decided() -> None:
     model = Model.parse("param w\nloss L = sin(w * 10**39)")
     assert verify_source(codegen(model, verify=False), model).verdict == "inconclusive"
