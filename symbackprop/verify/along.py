@@ -212,7 +212,7 @@ class Along:
             terms = _terms({r.name or "": w for r, w in rows}, found)
             others = _terms(v, self._gradients)
         one, other = float(terms.sum()), float(others.sum())
-        size = float(max(np.linalg.norm(terms), np.linalg.norm(others), abs(one), abs(other)))
+        size = max(float(np.linalg.norm(terms)), float(np.linalg.norm(others)), abs(one), abs(other))
         size = max(size, CANCELLED / AGREE * self.objective.magnitude, self.floor)
         error = abs(one - other) / size if size else 0.0
         matrix = "H" if name == HVP else "G"
