@@ -12,6 +12,7 @@ from typing import Any
 from symbackprop import __version__
 from symbackprop.codegen.arrays import Arrays
 from symbackprop.codegen.blocks import BY_BACKWARD, BY_PRODUCTS, ESTIMATED
+from symbackprop.codegen.buffers import KEPT
 from symbackprop.codegen.equations import shape_note
 from symbackprop.codegen.helpers import needed, spelled
 from symbackprop.codegen.initial import NORMAL, ONE, ZERO, Initial
@@ -30,7 +31,7 @@ from symbackprop.codegen.program import (
     Program,
 )
 from symbackprop.codegen.sizes import SizePlan, divided, plan_sizes
-from symbackprop.codegen.statements import KEPT, Writer
+from symbackprop.codegen.statements import Writer
 from symbackprop.codegen.tree import (
     INDENT,
     NUMBER,

@@ -1,9 +1,4 @@
-"""Statements as lines of a Python target, each with its equation and its shape as a comment.
-
-At -O2 a pass over the lines of a block has values written into arrays that are used again. Z = X @ W + b becomes
-``Z = kept["Z"] = np.matmul(X, W, out=kept.get("Z"))``, ``Z += b``: the first step takes the buffer, the others work on
-it. ``kept`` is the table of those arrays by variable; without a workspace it is empty, and NumPy allocates.
-"""
+"""Statements as lines of a Python target, each with its equation and its shape as a comment."""
 
 from __future__ import annotations
 
@@ -12,10 +7,10 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
-from math import frexp
-from typing import Any, TypeAlias
+from typing import Any
 
 from symbackprop.codegen.arrays import Arrays
+from symbackprop.codegen.buffers import reuse
 from symbackprop.codegen.equations import Equation, shape_note
 from symbackprop.codegen.program import (
     Assign,
@@ -41,191 +36,14 @@ from symbackprop.codegen.tree import (
     binary,
     call,
     index,
-    joined,
-    method,
     name,
     names_read,
-    operands,
     statement,
     text,
 )
 from symbackprop.core import formula as f
 from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.shapes import Shape, same_shape
-
-# -- -O2
-FUNCTIONS = {"exp", "log", "log1p", "expm1", "sqrt", "abs", "sign", "sin", "cos", "tanh", "maximum", "minimum"}
-OPERATIONS = {ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Div: "divide"}
-KEPT = "kept"  # what a module calls the table of those arrays
-REDUCTIONS, VIEWS = {"sum", "max"}, {"reshape", "transpose"}  # methods: the first take out=
-Steps: TypeAlias = tuple[Code, list[ast.stmt]]  # what takes the buffer, and what is done to the array then
-
-
-def reuse(lines: Iterable[Line], lasting: Collection[str] = ()) -> list[Line]:
-    """The lines with their values in arrays of the workspace. What a loop carries on (``lasting``) gets an array of its
-    own in every step: the next one still reads it. What is stored is computed where it is stored."""
-    lines = list(lines)
-    places = {line.stored: line.code.targets[0] for line in lines if line.stored and isinstance(line.code, ast.Assign)}
-    read = {*lasting}.union(*[line.names - {line.stored, _first(line.code)} for line in lines])
-    found, done = list[Line](), set[str]()
-    for line in lines:
-        if line.stored in done:
-            continue
-        steps = _steps(line.code, line.value, lasting, places)
-        word = _first(line.code)
-        done |= {word} if steps and word in places else set()
-        if len(steps) == 1 and word in places and word not in read:
-            steps = [ast.Expr(steps[0].value)] if isinstance(steps[0], ast.Assign) else steps
-            line = called(line, word, places[word])
-        steps = steps or [line.code]
-        found.append(Line(steps[0], line.comment, line.depth, left=line.left))
-        found += [Line(step, "", line.depth) for step in steps[1:]]
-    return found
-
-
-def called(line: Line, word: str, place: Code) -> Line:
-    """The line with its equation called after the place, where it has no variable of that word."""
-    return replace(line, left=text(place)) if line.left == word else line
-
-
-def _first(code: ast.stmt) -> str:
-    """The variable that a statement gives a value first."""
-    target = code.targets[0] if isinstance(code, ast.Assign) else None
-    first = target.elts[0] if isinstance(target, ast.Tuple) else target
-    return first.id if isinstance(first, ast.Name) else ""
-
-
-def _steps(code: ast.stmt, value: Expr | None, lasting: Collection[str], places: Mapping[str, Code]) -> list[ast.stmt]:
-    """The statements that give a variable its value in its buffer or place; none where it cannot be put there."""
-    word = _first(code)
-    if value is None or not value.shape or not word or (word in lasting and word not in places):
-        return []
-    return _placed(word, value, places[word]) if word in places else _kept(code, name(word), value)
-
-
-def _placed(word: str, value: Expr, place: Code) -> list[ast.stmt]:
-    """The same for an array's place."""
-    found = InPlace(name(word), value.shape, place, views=False).steps(value)
-    return [] if found is None else [assign(word, found[0]), *found[1]]
-
-
-def _kept(code: ast.stmt, first: ast.Name, value: Expr) -> list[ast.stmt]:
-    """The same for an array of the workspace."""
-    place, buffer = index(KEPT, first.id), method(name(KEPT), "get", first.id)
-    match value.code:
-        case ast.Call() as whole if isinstance(code, ast.Assign) and isinstance(code.targets[0], ast.Tuple):
-            return _kept_together(code, whole, [part.code for part in value.parts])
-        case ast.Call(func=ast.Attribute(attr="empty"), args=args):
-            return [assign(first.id, call("stack", name(KEPT), first.id, *args))]
-    found = InPlace(first, value.shape, buffer).steps(value)
-    return [] if found is None else [assign([first, place], found[0]), *found[1]]
-
-
-def _kept_together(code: ast.Assign, whole: ast.Call, arrays: Sequence[Code]) -> list[ast.stmt]:
-    """p, total = softmax_logsumexp(…), of which some get arrays of the workspace."""
-    words = [array.id for array in arrays if isinstance(array, ast.Name)]
-    buffers, places = [method(name(KEPT), "get", w) for w in words], [index(KEPT, w) for w in words]
-    if len(words) == 1:
-        return [assign(code.targets, _into(whole, buffers[0])), assign(places, arrays[0])]
-    return [assign(code.targets, _into(whole, as_code(tuple(buffers)))),
-            assign([as_code(tuple(places))], as_code(tuple(arrays)))]
-
-
-def _into(code: ast.Call, buffer: Code) -> Code:
-    """A call that writes into an array, if there is one."""
-    return call(code.func, *code.args, **{k.arg or "": k.value for k in code.keywords}, out=buffer)
-
-
-def multiplied(operation: ast.operator, part: Expr) -> tuple[ast.operator, Expr]:
-    """x / 2^k as x · 2^−k, which is the same float and takes less than half the time."""
-    match operation, part.code:
-        case ast.Div(), ast.Constant(value=int() | float() as n) if 1 < n < 2**100 and frexp(n)[0] == 0.5:
-            return ast.Mult(), replace(part, code=as_code(1 / n))
-    return operation, part
-
-
-class InPlace:
-    """Computes an expression into one array, a variable's, step by step; the first takes the ``buffer``, which may have
-    another shape where ``views`` of it are fine."""
-
-    def __init__(self, variable: ast.Name, shape: Shape, buffer: Code, views: bool = True) -> None:
-        self.variable, self.shape, self.buffer, self.views = variable, shape, buffer, views
-
-    def fits(self, part: Expr) -> bool:
-        """Whether a part is an array of floats of the whole shape."""
-        return part.kind == FLOAT and same_shape(part.shape, self.shape)
-
-    def steps(self, whole: Expr) -> Steps | None:
-        """How an expression of the whole shape is computed; None for variables, views and what takes no buffer."""
-        if not self.fits(whole):
-            return None
-        match whole.code:
-            case ast.BinOp(op=ast.MatMult()) if whole.parts:
-                return self.first("matmul", *whole.parts)
-            case ast.BinOp(op=ast.Pow(), right=ast.Constant(value=2)) if whole.parts:
-                return self.function("square", whole.parts[:1])
-            case ast.BinOp(op=operation) if whole.parts and type(operation) in OPERATIONS:
-                return self.arithmetic(operands(whole))
-            case ast.UnaryOp() if whole.parts:
-                return self.function("negative", whole.parts)
-            case ast.Call(func=ast.Attribute(value=ast.Name(id="np"), attr=word)) if word in FUNCTIONS:
-                return self.function(word, whole.parts)
-            case ast.Call(func=ast.Attribute(value=ast.Name(id="np"), attr="einsum"), keywords=[]) as code:
-                return _into(code, self.buffer), []
-            case ast.Call(func=ast.Attribute(attr="copy")) if whole.parts:
-                return self.first("positive", *whole.parts)
-            case ast.Call(func=ast.Attribute(attr=word), args=args) if word in VIEWS and whole.parts and self.views:
-                return self.view(whole.parts[0], word, args)
-            case ast.Call(func=ast.Attribute(attr=word), keywords=[_, *_]) as code if word in REDUCTIONS:
-                return _into(code, self.buffer), []
-        return None
-
-    def first(self, word: str, *parts: Expr) -> Steps:
-        return _into(call(attribute("np", word), *[p.code for p in parts]), self.buffer), []
-
-    def then(self, steps: Steps, word: str, *codes: Code) -> Steps:
-        """The steps, then a function written back into the array."""
-        return steps[0], [*steps[1], ast.Expr(call(attribute("np", word), *codes, out=self.variable))]
-
-    def view(self, part: Expr, word: str, args: Sequence[Code]) -> Steps | None:
-        """An array computed in its own shape, and then looked at in another one."""
-        inner = InPlace(self.variable, part.shape, self.buffer).steps(part)
-        seen = assign(self.variable.id, method(self.variable, word, *args))
-        return None if inner is None else (inner[0], [*inner[1], seen])
-
-    def function(self, word: str, parts: Sequence[Expr]) -> Steps | None:
-        inner = self.steps(parts[0])
-        if inner is not None:
-            return self.then(inner, word, self.variable, *[p.code for p in parts[1:]])
-        return self.first(word, *parts) if any(map(self.fits, parts)) else None
-
-    def arithmetic(self, chain: list[tuple[ast.operator, Expr]]) -> Steps | None:
-        """The first operand that is computed in place takes the buffer, else two of which one has the whole shape; the
-        others are combined with it one by one."""
-        chain = self.narrow_first([multiplied(*link) for link in chain])
-        for k, (operation, part) in enumerate(chain):
-            found = self.steps(part)
-            if found is not None:
-                rest = chain[:k] + chain[k + 1 :]
-                if not isinstance(operation, (ast.Add, ast.Mult)):
-                    found = self.then(found, OPERATIONS[type(operation)], rest.pop(0)[1].code, self.variable)
-                return found[0], [*found[1], *self.changed(rest)]
-        for k, (_, part) in enumerate(chain):
-            if self.fits(part):
-                operation, second = chain.pop(max(k, 1))
-                return self.first(OPERATIONS[type(operation)], chain[0][1], second)[0], self.changed(chain[1:])
-        return None
-
-    def narrow_first(self, chain: list[tuple[ast.operator, Expr]]) -> list[tuple[ast.operator, Expr]]:
-        """1 / s * (a − b) as (1 / s) * (a − b): leading operands that are smaller than the whole become one."""
-        while len(chain) > 2 and not any(same_shape(part.shape, self.shape) for _, part in chain[:2]):
-            (first, left), (second, right), *rest = chain
-            chain = [(first, joined(left, type(second), right)), *rest]
-        return chain
-
-    def changed(self, rest: Iterable[tuple[ast.operator, Expr]]) -> list[ast.stmt]:
-        return [ast.AugAssign(self.variable, operation, part.code) for operation, part in rest]
-
 
 AT_ONCE = 8  # variables that one line forgets
 COPIED = "a copy, since every step reads it"
@@ -521,14 +339,14 @@ def put_too(line: Line, place: Code) -> Line:
 def unnamed(lines: Sequence[Line], lasting: Collection[str]) -> list[Line]:
     """The lines of a step; a value that nothing but its place is for has no variable beside it."""
     counts = Counter([*lasting, *[word for line in lines for word in line.names]])
-    return [_only_placed(line) if counts[_first(line.code)] == 1 else line for line in lines]
+    return [_only_placed(line) if counts[line.first] == 1 else line for line in lines]
 
 
 def _only_placed(line: Line) -> Line:
     match line.code:
         case ast.Assign(targets=[ast.Name(id=word), *places], value=value):
             if places and word not in names_read([value]):
-                return called(replace(line, code=assign(places, value)), word, places[0])
+                return replace(line.called(places[0]), code=assign(places, value))
     return line
 
 

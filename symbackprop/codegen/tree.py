@@ -387,6 +387,17 @@ class Line:
     def names(self) -> set[str]:
         return names_read([self.code])
 
+    @property
+    def first(self) -> str:
+        """The variable that the statement gives a value first."""
+        target = self.code.targets[0] if isinstance(self.code, ast.Assign) else None
+        first = target.elts[0] if isinstance(target, ast.Tuple) else target
+        return first.id if isinstance(first, ast.Name) else ""
+
+    def called(self, place: Code) -> Line:
+        """The line with its equation called after the place of what has no variable."""
+        return replace(self, left=text(place)) if self.left == self.first else self
+
 
 def without_unread(lines: Iterable[Line], results: Collection[str] = ()) -> list[Line]:
     """The lines without variables that nothing reads, nor a further line with ``results``: what only a value needs that
