@@ -6,6 +6,7 @@ from __future__ import annotations
 import keyword
 import re
 
+from symbackprop.core.names import GREEK, parse_name
 from symbackprop.errors import ModelError, NameProblem, did_you_mean
 
 MAX_LENGTH = 64
@@ -44,6 +45,18 @@ def python_name(name: str) -> str:
 
 
 # -- checked LaTeX
+_DATA = re.compile(r"[xy].*|t(s|[0-9]*)(_.*)?|(target|label).*", re.IGNORECASE)
+
+
+def sounds_like_data(name: str) -> bool:
+    """Whether data is usually called so."""
+    return not is_greek(name) and _DATA.fullmatch(name) is not None
+
+
+def is_greek(name: str) -> bool:
+    return parse_name(name).base in GREEK
+
+
 def check_notation(latex: str) -> str:
     """The LaTeX itself, or a `ModelError` that names what is not allowed."""
     if not latex.strip() or len(latex) > LONGEST_NOTATION:

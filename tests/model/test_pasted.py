@@ -249,7 +249,7 @@ CORRECTED = [
     ("q = 2 * b  // twice", "q = 2 * b  # twice"), ("q = 2 * b % twice it", "q = 2 * b # twice it"),
     ("param s: N // weights", "param s: N # weights"), ("param s: N -- weights", "param s: N # weights"),
     ("param s: M // weights", "dim M; param s: M # weights"),
-    ("/* what it is */", "# what it is"), ("-- what it is", "# what it is"),
+    ("-- what it is", "# what it is"),
     ("def f(*z):\n    return z\nq = f(b)", "def f(z):"),
     ("loss L = sum(y - X*w)", "loss L = sum(y - X@w)"),
     ("loss L = sum(y .* (X * w))", "loss L = sum(y * (X @ w))"),

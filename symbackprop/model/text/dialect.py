@@ -63,6 +63,8 @@ def plain(expr: tree.Member, names: Container[str], values: bool = False,
     a `SyntaxProblem` for what is no way of writing a formula, or may mean something else in the library that it is
     written for."""
     if expr.base == _SELF and _SELF.name not in names:
+        if expr.name in names and expr.args is None:
+            return tree.Name(expr.name, place=expr.place)
         raise NameProblem(f"self.{expr.name} belongs to a class: declare its arrays, as in `param W: H x D, b: H`, and "
                           "write what it computes, as in F.linear(x, W, b)", near=expr.name)
     module = _module(expr.base, names)
@@ -77,6 +79,10 @@ def plain(expr: tree.Member, names: Container[str], values: bool = False,
         raise SyntaxProblem("random numbers are no part of a model: an array is declared, as `data X: N x D` or `param "
                             "X: N x D`, with its sizes above, `dim N, D`", near=expr.name,
                             instead=[partial(declared_instead, "param")])
+    later = expr.name == "requires_grad_" and not isinstance(expr.base, tree.Name)
+    if later or ("requires_grad", tree.Word(True)) in expr.options:
+        raise SyntaxProblem("an array with a gradient is a parameter, which is declared: `param W: N x D`",
+                            near=expr.name, instead=[partial(declared_instead, "param")])
     if expr.args is None and expr.name == "real" and _is_call(expr.base):
         return plain(expr.base, names, values, tell)
     if expr.args is None and not module and expr.name == "values" and isinstance(expr.base, tree.Member):

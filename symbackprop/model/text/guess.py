@@ -16,12 +16,12 @@ import sympy as sp
 
 from symbackprop.core.functions.words import MODULES, meant
 from symbackprop.core.graph import Node
-from symbackprop.core.names import GREEK, parse_name
 from symbackprop.core.registry import composed
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import DimLike
 from symbackprop.errors import ModelError, NameProblem, Place, ShapeError
 from symbackprop.model.model import Model
+from symbackprop.model.names import is_greek, sounds_like_data
 from symbackprop.model.text import dialect, tree
 from symbackprop.model.text.calls import NUMPY, callee
 from symbackprop.model.text.evaluate import Evaluator
@@ -30,7 +30,6 @@ from symbackprop.model.text.scope import ModelScope
 from symbackprop.model.text.statements import UPDATES, Reader
 from symbackprop.model.text.tokens import Line, Token, logical_lines, problem
 
-_DATA = re.compile(r"[xy].*|t(s|[0-9]*)(_.*)?|(target|label).*", re.IGNORECASE)
 _TARGETS = re.compile(r"[yt].*|label.*")  # of the data, what is compared with results
 _SIZES = ("N", "D", "H", "K", "M", "P", "Q", "R", "S", "T")
 _COUNTS = ("N", "D", "K", "M", "T")  # numbers where nothing but a division has them
@@ -165,7 +164,7 @@ def _declared(leaves: Sequence[str], shapes: Shapes) -> Iterator[tree.Named | tr
     """The declarations of the leaves."""
     sizes = list(dict.fromkeys(s for n in leaves for s in shapes.named(n) if isinstance(s, str)))
     leaves = [n for n in leaves if n not in sizes]
-    data = [n for n in leaves if _is_data(n) or n in shapes.below or n in shapes.counts]
+    data = [n for n in leaves if sounds_like_data(n) or n in shapes.below or n in shapes.counts]
     data = data if len(data) < len(leaves) else []
     if sizes:
         yield tree.Named(1, "dim", tuple([(s, None) for s in sizes]))
@@ -183,14 +182,6 @@ def _array(name: str, shapes: Shapes) -> tree.ArrayItem:
 
 def _size(size: Size) -> tree.Name | tree.Number:
     return tree.Name(size) if isinstance(size, str) else tree.Number(sp.Integer(size))
-
-
-def _is_data(name: str) -> bool:
-    return not _is_greek(name) and _DATA.fullmatch(name) is not None
-
-
-def _is_greek(name: str) -> bool:
-    return parse_name(name).base in GREEK
 
 
 class Shapes:
@@ -214,9 +205,9 @@ class Shapes:
         self.apart = {n for n in leaves if n not in axes} - {n for e in body for n in _inside_arrays(e.value)}
         self.ranks |= {n: 0 for n in self.apart if self.ranks[n] == 1}
         self._settle(body)
-        samples = {self._end(shape[0]) for n, shape in self.leaves.items() if len(shape) == 2 and _is_data(n)}
+        samples = {self._end(shape[0]) for n, shape in self.leaves.items() if len(shape) == 2 and sounds_like_data(n)}
         summed = {n for e in body for n in tree.mentioned(e.value)} - {n for e in body for n in _in_products(e.value)}
-        biases = [n for n in leaves if n in summed and not _is_data(n) and len(self.leaves[n]) == 1
+        biases = [n for n in leaves if n in summed and not sounds_like_data(n) and len(self.leaves[n]) == 1
                   and self._end(self.leaves[n][0]) in samples]
         if biases and len(biases) < len(leaves):  # b beside X @ w, of which each row is a sample
             self.ranks |= dict.fromkeys(biases, 0)
@@ -294,7 +285,7 @@ class Shapes:
         bodies = [e.body if isinstance(e, tree.Negative) else e for e in exprs]
         self._widen([e for e in bodies if isinstance(e, tree.Name) and e.name in self.apart], min(len(result), 1))
         self._widen([e for e, shape in zip(bodies, shapes, strict=True) if shape and isinstance(e, tree.Name)
-                     and _is_data(e.name) and _TARGETS.fullmatch(e.name)], len(result))
+                     and sounds_like_data(e.name) and _TARGETS.fullmatch(e.name)], len(result))
         return result
 
     def _widen(self, exprs: Sequence[tree.Expr], rank: int) -> None:
@@ -486,7 +477,7 @@ def _in_products(expr: tree.Expr) -> Iterator[str]:
 
 
 def _rank(name: str) -> int:
-    return 2 if name[0].isupper() else 0 if _is_greek(name) else 1
+    return 2 if name[0].isupper() else 0 if is_greek(name) else 1
 
 
 def _counts(body: Sequence[tree.Equation]) -> set[str]:

@@ -202,6 +202,8 @@ def _parameters(tokens: Sequence[Token]) -> Mapping[str, tree.Expr | None] | Non
     """The parameters between brackets, with their defaults; None where they are something else."""
     found: dict[str, tree.Expr | None] = {}
     for part in _parts(tokens):
+        if not found and [token.text for token in part] in (["self"], ["cls"]):
+            continue
         typed = next((k for k, token in enumerate(part) if token.is_sign(":")), len(part))
         usual = next((k for k, token in enumerate(part) if token.is_sign("=")), len(part))
         if part[0].is_sign("*", "**"):

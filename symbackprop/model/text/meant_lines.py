@@ -14,6 +14,7 @@ from symbackprop.core.functions import FUNCTIONS
 from symbackprop.core.functions.words import ALSO
 from symbackprop.core.scalars import TABLE
 from symbackprop.errors import Meant, Place
+from symbackprop.model.names import sounds_like_data
 from symbackprop.model.text.brackets import unclosed, unopened
 from symbackprop.model.text.characters import INDEX
 
@@ -260,13 +261,15 @@ def _counted(found: re.Match[str]) -> str:
     return f"{begin}:{f'-{less}' if less else ''}"
 
 
+LEARNT = re.compile("requires_grad(?:=True|_)")
+
 DECLARED = ("Parameter", "Variable")
 
 _BEGUN = re.compile(r"\s*(?:(?:param|data|input)\s+)?([A-Za-z]\w*)\s*=(?!=)\s*(.+?)\s*")
 
 _WRAPPED = re.compile(r"(?:\w+\.)*(?:Parameter|Variable)\((.*)\)")
 
-_FILLED = re.compile(r"(?:[-+\w./ ]+\*\s*)?(?:\w+\.)*(?:rand\w*|normal|uniform|zeros|ones|empty)\("
+_FILLED = re.compile(r"(?:[-+\w./ ]+\*\s*)?(?:\w+\.)*(?:(?:rand\w*|normal|uniform|zeros|ones|empty)\(|tensor\(-?[\d.]+)"
                      r"(?:key,\s*|0,\s*1,\s*)?(?:size\s*=\s*|shape\s*=\s*)?[(\[]?((?:\s*\w+\s*,?)*)[)\]]?"
                      r"(?:,\s*\w+=[\w.]+)*\)"
                      r"(?:\.\w+\(\))*(?:\s*[*/]\s*[-\w.()/* ]+)?")
@@ -281,6 +284,8 @@ def declared_instead(role: str, line: str, place: Place) -> str:
     if equation is None or filled is None:
         return line
     sizes = [size for size in re.split(r"[\s,]+", filled[1]) if size]
+    learnt = wrapped is not None or LEARNT.search(re.sub(r"\s", "", value)) is not None
+    role = "data" if role == "param" and not learnt and sounds_like_data(equation[1]) else role
     return f"{role} {equation[1]}" + (f": {' x '.join(sizes)}" if sizes else "")
 
 

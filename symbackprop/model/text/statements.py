@@ -40,8 +40,10 @@ from symbackprop.model.text.tokens import (
     STRING,
     Cursor,
     Line,
+    Token,
     found,
     logical_lines,
+    notes_on_lines,
     physical_lines,
     problem,
 )
@@ -80,7 +82,8 @@ def parse_statements(text: str) -> tuple[tuple[tree.Statement, ...], list[ModelE
     body = reader.block(first, 0)
     if reader.place < len(reader.lines):
         errors.append(problem("the indentation matches no line above", reader.lines[reader.place].number))
-    return body, errors, reader.unread
+    notes = [tree.Said(line, told) for line, told in notes_on_lines(text).items()]
+    return (*notes, *body), errors, reader.unread
 
 
 class Reader:
@@ -89,6 +92,7 @@ class Reader:
     def __init__(self, lines: list[Line], errors: list[ModelError]) -> None:
         self.lines, self.place, self.errors = lines, 0, errors
         self.unread: set[str] = set()
+        self.given: dict[str, str] = {}  # the names so far, with the keywords of their lines
         self.helpers = Helpers(lines)
 
     def block(self, indent: str, nesting: int) -> tuple[tree.Statement, ...]:
@@ -96,11 +100,14 @@ class Reader:
         while self.place < len(self.lines) and (self.lines[self.place].indent == indent or self._goes_deeper(indent)):
             start = self.place
             try:
-                body += self.statement(indent, nesting)
+                read = self.statement(indent, nesting)
             except ModelError as error:
                 self.errors.append(error)
                 self._pass_over(indent)
                 self.unread.update(*map(_names_given, self.lines[start : self.place]))
+            else:
+                body += read
+                self.given |= {name: keyword for s in read for name, keyword in _given_by(s)}
         return tuple(body)
 
     def statement(self, indent: str, nesting: int) -> Sequence[tree.Statement]:
@@ -126,16 +133,30 @@ class Reader:
         return self.block(self.lines[self.place].indent, nesting + 1) if self._goes_deeper(indent) else ()
 
     def _statement(self, line: Line, indent: str, nesting: int) -> Sequence[tree.Statement]:
-        c = Cursor(line.tokens)
+        c = Cursor(_without_type(line.tokens))
         first, second = c.now, c.after
         keyword = _ALIASES.get(first.text, first.text) if second.kind == NAME else first.text
-        if first.kind == NAME and keyword in KEYWORDS and not second.is_sign("=", "[", ".", *UPDATES):
+        if first.kind == NAME and keyword in KEYWORDS and not second.is_sign("=", "[", ".", *UPDATES) and not (
+                second.kind == END and first.text in self.given):
             c.take()
             return [self.loop(c, indent, nesting) if keyword == "for" else simple(c, keyword)]
-        told = _says_nothing(c) or (_DECORATOR if self._is_decorator(c) else "")
+        told = _says_nothing(c) or self._is_seen_from_outside(c) or (_DECORATOR if self._is_decorator(c) else "")
         if told:
             return [tree.Said(c.now.line, told.format(first=first.text, second=second.text))]
         return self.python(c, indent, nesting) or equations(c)
+
+    def _is_seen_from_outside(self, c: Cursor) -> str:
+        """What is told of a line that only shows what is known, or of one below the loss that computes a gradient or
+        takes a step with it; nothing of any other."""
+        word, second = c.now.text, c.after
+        if (second.kind == END or second.is_sign(".")) and word in self.given:
+            return _SHOWN if all(t.kind in (NAME, END) or t.is_sign(".") for t in c.tokens) else ""
+        if "loss" not in {*self.given, *self.given.values()} or not second.is_sign("=", "[", *UPDATES):
+            return ""
+        if self.given.get(word) == "param" and second.is_sign("-=", "+="):
+            return _STEP
+        of = re.fullmatch(r"(?:d_?|grad_)(\w+)|(\w+)_grad", word)
+        return _GRADIENT if of is not None and (of[1] or of[2]) in self.given else ""
 
     def _is_decorator(self, c: Cursor) -> bool:
         """Whether a line stands above the head of a function, as ``@jax.jit``."""
@@ -261,14 +282,23 @@ def _refuse_deep(what: str, line: int, nesting: int) -> None:
         raise problem(f"{what} are nested more than {MAX_NESTING} deep", line)
 
 
-_EXECUTED = ("backward", "zero_grad", "step", "train", "eval", "show")
+_EXECUTED = ("backward", "zero_grad", "step", "train", "eval", "show", "seed", "manual_seed", "set_printoptions")
+_OBJECTS = ("optim", "optimizers", "device", "default_rng", "RandomState", "PRNGKey", "Generator", "subplots")
 _GRADIENTS = ("gradient", "grad", "value_and_grad", "jacobian", "hessian", "jacrev", "jacfwd")
 _IMPORT = "the line `{first} …` says whose functions are meant: every one is at hand"
 _END = "`{first}` says nothing here: the lines of a loop are indented"
 _STEP = "the line `{first} {second} …` says nothing here: steps of an optimizer are taken outside of the model"
 _COMMAND = "the line `{first} …` says nothing here: nothing is executed"
 _GRADIENT = "the line `{first} = …` says nothing here: gradients are derived"
+_SHOWN = "the line `{first}` says nothing here: nothing is shown"
 _DECORATOR = "the decorator @{second} says nothing here: nothing is executed"
+
+
+def _is_executed(c: Cursor) -> bool:
+    """Whether a line is the call of something that does, and computes nothing: ``loss.backward()``, ``plt.plot(…)``."""
+    path = [*takewhile(lambda token: not token.is_sign("(", "="), c.tokens)]
+    called = path[-1].text in _EXECUTED or path[0].text == "plt"
+    return called and len(path) < len(c.tokens) and c.tokens[len(path)].is_sign("(")
 
 
 def _says_nothing(c: Cursor) -> str:
@@ -282,14 +312,26 @@ def _says_nothing(c: Cursor) -> str:
         return _STEP
     if is_import(c.tokens):
         return _IMPORT
-    calls = second.is_sign(".") and c.tokens[2].text in _EXECUTED and c.tokens[3].is_sign("(")
-    calls = calls or (word in ("print", "super") and second.is_sign("("))
+    calls = (second.is_sign(".") and _is_executed(c)) or (word in ("print", "super") and second.is_sign("("))
     if calls or (word == "assert" and not second.is_sign("=", "[")):
         return _COMMAND
     value = next((c.tokens[k:] for k, t in enumerate(c.tokens) if t.is_sign("=")), ())
+    if any(name.text in _OBJECTS for name in takewhile(lambda token: not token.is_sign("("), value)):
+        return _COMMAND
     asks = any(dot.is_sign(".") and name.text in _GRADIENTS and opens.is_sign("(")
                for dot, name, opens in zip(value, value[1:], value[2:], strict=False))
     return _GRADIENT if asks else ""
+
+
+_TYPES = ("ndarray", "NDArray", "Array", "ArrayLike", "Tensor", "float", "Float", "int", "Int")
+
+
+def _without_type(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
+    """The tokens of an equation without the type that Python states behind its name, ``z: np.ndarray = …``."""
+    if not tokens[1].is_sign(":"):
+        return tokens
+    equal = next((k for k, token in enumerate(tokens) if token.is_sign("=")), 0)
+    return (tokens[0], *tokens[equal:]) if any(t.text in _TYPES for t in tokens[2:equal]) else tokens
 
 
 def _stopped(statement: tree.Statement) -> tree.Statement:
@@ -319,6 +361,16 @@ def _last_counted(args: tuple[tree.Expr, ...]) -> tree.Expr:
         case tree.Number(sp.S.One), tree.Number(value):
             return tree.Number(value - 1)
     return tree.Word(None)
+
+
+def _given_by(statement: tree.Statement) -> Sequence[tuple[str, str]]:
+    """The names that a statement gives to something, with its keyword."""
+    match statement:
+        case tree.Arrays(role=keyword, items=items):
+            return [(item.target.name, keyword) for item in items]
+        case tree.Equation(keyword=keyword, target=target):
+            return [(target.name, keyword)]
+    return []
 
 
 def _names_given(line: Line) -> set[str]:

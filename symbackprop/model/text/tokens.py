@@ -9,7 +9,7 @@ import keyword
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from itertools import product
 from typing import NamedTuple
 
@@ -31,6 +31,7 @@ from symbackprop.model.text.meant_lines import (
     unequal,
     with_point,
 )
+from symbackprop.model.text.wrapping import unwrapped
 
 NAME, NUMBER, STRING, SIGN, END = "name", "number", "string", "sign", "end of line"
 MAX_TEXT = 4_000_000
@@ -110,10 +111,20 @@ def problem(message: str, line: int, near: str = "", place: Place | None = None,
 
 
 def physical_lines(text: str) -> list[str]:
-    """The lines of a text with any line ending, without a byte order mark."""
+    """The lines of a text with any line ending, without a byte order mark and what stands around them."""
+    return _lines(text)[0]
+
+
+def notes_on_lines(text: str) -> Mapping[int, str]:
+    """What is told of what stands around the lines, by the number of the first such line."""
+    return _lines(text)[1]
+
+
+@lru_cache(maxsize=4)  # of one text they are asked for several times
+def _lines(text: str) -> tuple[list[str], Mapping[int, str]]:
     if len(text) > MAX_TEXT:
         raise problem(f"the text has {len(text)} characters; at most {MAX_TEXT} are read", 1)
-    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return unwrapped(text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n"))
 
 
 def logical_lines(text: str, errors: list[ModelError] | None = None) -> Iterator[Line]:
@@ -128,6 +139,8 @@ def logical_lines(text: str, errors: list[ModelError] | None = None) -> Iterator
         if quoted >= number:  # text about a function, which says nothing
             continue
         raw = readable(written).removesuffix(";")  # as Matlab's lines end
+        continued = raw.rstrip().endswith(_GOES_ON)
+        raw = re.sub(r"(?:\\|\.\.\.)\s*$", "", raw) if continued else raw
         if not pending:
             indent = raw[: len(raw) - len(raw.lstrip(" \t"))]
         try:
@@ -140,7 +153,7 @@ def logical_lines(text: str, errors: list[ModelError] | None = None) -> Iterator
             errors.append(error)
             pending, open_brackets, tokens = [], [], []
         pending += tokens
-        if pending and not open_brackets:
+        if pending and not open_brackets and (not continued or number == len(lines)):
             for statement in _statements(pending):
                 yield Line(statement[0].line, indent, ended(statement))
             pending = []
@@ -164,6 +177,7 @@ def _last_quoted(lines: Sequence[str], number: int) -> int:
 
 
 _QUOTES = ('"""', "'''")
+_GOES_ON = ("\\", "...")  # at the end of a line: that of the next one belongs to it, as in Python and Matlab
 _STAR = re.compile(r"(?<![.\d*\s])(\s*)\*(?!\s*\d)")
 _MOST_STARS = 5
 
