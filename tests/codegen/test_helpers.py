@@ -38,11 +38,17 @@ def test_normal_cdf_is_exact_in_both_tails() -> None:
 
 
 def test_ndtri_is_exact_in_both_tails() -> None:
-    points = np.array([1e-280, 1e-100, 1e-20, 1e-5, 0.1, 0.4999, 0.7, 1 - 1e-9, 1 - 2.0**-50])
+    points = np.array([5e-324, 1e-310, 1e-280, 1e-100, 1e-20, 1e-5, 0.1, 0.4999, 0.7, 1 - 1e-9, 1 - 2.0**-50])
     with mpmath.workdps(30):
         exact = [mpmath.findroot(lambda y, p=p: mpmath.ncdf(y) / p - 1, float(scalar.ndtri(p))) for p in points]
     assert ulps(scalar.ndtri(points), np.array(exact, float)) < 6
     assert scalar.ndtri(np.array([0.0, 1.0])).tolist() == [-np.inf, np.inf]
+
+
+@pytest.mark.parametrize("x", [0.0, 1.0, 19.0, 21.0, 700.0, 712.0])
+def test_bessel_functions_are_floats_where_the_exponential_is_none(x: float) -> None:
+    with mpmath.workdps(30):
+        assert ulps(scalar.i0(np.array([x])), float(mpmath.besseli(0, x))) < 6
 
 
 @pytest.mark.parametrize("function", [scalar.erf, scalar.normal_cdf])

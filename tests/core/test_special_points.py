@@ -179,6 +179,20 @@ def test_emitted_at_special_points(name: str, level: int, tmp_path: Path) -> Non
         assert_close(slopes, right[:, 1], tolerance, f"backward of {name} at {points}")
 
 
+@pytest.mark.parametrize("target", [
+    "numpy", pytest.param("jax", marks=pytest.mark.oracle), pytest.param("torch", marks=pytest.mark.oracle),
+])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_nan_is_passed_on(target: str, dtype: str, tmp_path: Path) -> None:
+    if target != "numpy":
+        pytest.importorskip(target)
+    outputs = "".join(f"output {name}_ = {name}(x)\n" for name in [*NAMES, *sorted(STEPS)])
+    module = emit(f"dim N\nparam x: N\n{outputs}", tmp_path, target=target, dtype=dtype)
+    with np.errstate(all="ignore"):
+        found = module.forward({"x": np.array([0.5, np.nan], dtype)}, {})[0]
+    assert {name for name, values in found.items() if not np.isnan(np.asarray(values)[1])} == set()
+
+
 @pytest.mark.parametrize("name, at, right", [
     ("i0e", inf, (0, 0, 0)), ("i1e", -inf, (0, 0, 0)), ("erfcx", inf, (0, 0, 0)), ("erfcx", -inf, (inf, -inf, inf)),
 ])

@@ -214,11 +214,13 @@ def erfc(x: np.ndarray) -> np.ndarray:
 
 def erf_inverse(size: np.ndarray, rest: np.ndarray) -> np.ndarray:
     """The number >= 0 whose erf is size and whose erfc is rest: a first guess (Winitzki), and Halley's steps."""
-    log = np.log(rest) + np.log1p(size)
+    logs = np.log(rest)
+    log = logs + np.log1p(size)
     middle = 4.3307467508 + 0.5 * log
     y = np.sqrt(np.sqrt(middle * middle - log / 0.147) - middle)
     for _ in range(4):
-        off = np.where(size < 0.5, erf(y) - size, rest - erfc(y)) * (0.8862269254527580 * np.exp(y * y))
+        near, far = (erf(y) - size) * np.exp(np.square(np.minimum(y, 1))), np.exp(y * y + logs) - erfc_times_exp(y)
+        off = 0.8862269254527580 * np.where(size < 0.5, near, far)
         y = y - off / (1 + y * off)
     return y
 
@@ -227,7 +229,7 @@ def erfinv(x: np.ndarray) -> np.ndarray:
     """The number whose erf is x."""
     size = np.minimum(np.abs(x), 1 - np.finfo(np.asarray(x).dtype).epsneg)
     y = np.sign(x) * erf_inverse(size, 1 - size)
-    return np.where(np.abs(x) < 1, y, np.where(np.abs(x) > 1, np.nan, np.copysign(np.inf, x)))
+    return np.where(np.abs(x) < 1, y, np.where(np.abs(x) == 1, np.copysign(np.inf, x), np.nan))
 
 
 def ndtri(x: np.ndarray) -> np.ndarray:
@@ -475,7 +477,8 @@ def bessel_scaled(n: float | np.ndarray, x: np.ndarray | float) -> np.ndarray:
 def bessel_ratio(n: float | np.ndarray, x: np.ndarray | float) -> np.ndarray:
     """I_n(x) / x**n for the modified Bessel function."""
     size = np.minimum(np.abs(x), 1e4)
-    return np.exp(size) * bessel_scaled(n, size)
+    root = np.exp(0.5 * size)
+    return root * bessel_scaled(n, size) * root
 
 
 def bessel_share(n: float | np.ndarray, x: np.ndarray | float) -> np.ndarray:
