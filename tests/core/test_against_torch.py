@@ -176,6 +176,9 @@ WINDOWS: dict[str, Case] = {
                         _last(nn.max_pool1d, 2, 3, 1, ceil_mode=True), (LINE,)),
     "adaptive_avg_pool": (lambda x: F.adaptive_avg_pool(x, (2, 4)), _last(nn.adaptive_avg_pool2d, (2, 4)), (IMAGE,)),
     "adaptive_max_pool": (lambda x: F.adaptive_max_pool(x, (2, 4)), _last(nn.adaptive_max_pool2d, (2, 4)), (IMAGE,)),
+    "one size": (lambda x: F.adaptive_avg_pool(x, 3) * F.adaptive_max_pool(x, 3) + F.interpolate(x, 3),
+                 lambda x: _last(nn.adaptive_avg_pool2d, 3)(x) * _last(nn.adaptive_max_pool2d, 3)(x)
+                 + _last(nn.interpolate, 3)(x), (IMAGE,)),
     "interpolate": (lambda x: F.interpolate(x, (7, 3)), _last(nn.interpolate, (7, 3)), (IMAGE,)),
     "interpolate linear": (lambda x: F.interpolate(x, (7, 3), mode="bilinear"),
                            _last(nn.interpolate, (7, 3), mode="bilinear"), (IMAGE,)),

@@ -21,6 +21,7 @@ from symbackprop.errors import ShapeError
 
 Pair: TypeAlias = int | Sequence[int]
 Padding: TypeAlias = int | Sequence[int] | str
+Extent: TypeAlias = DimLike | Sequence[DimLike]
 HALF = sp.Rational(1, 2)
 IMAGE, KERNEL = 8, 3  # sizes that are guessed
 LAYOUTS = tuple(AXES)
@@ -384,7 +385,9 @@ def _mixed(weights: Node, x: Node, axis: int) -> Node:
     return build.einsum(f"z{letters[axis]},{letters}->{letters.replace(letters[axis], 'z')}", weights, x)
 
 
-def _sizes(x: Node, size: Sequence[DimLike]) -> list[tuple[int, DimLike]]:
+def _sizes(x: Node, size: Extent) -> list[tuple[int, DimLike]]:
+    """The axes between the first and the last, each with its size; one size is that of all."""
+    size = size if isinstance(size, Sequence) else [size] * (x.ndim - 2)
     if len(size) != x.ndim - 2:
         raise ShapeError(f"{label(x)} ({shape_text(x.shape)}) has {x.ndim - 2} axes between the first and the last, "
                          f"size has {len(size)} numbers")
@@ -399,8 +402,9 @@ def _share_of(x: Node, axis: int, size: DimLike) -> Node:
 
 
 @function
-def adaptive_avg_pool(x: Node, size: Sequence[DimLike]) -> Node:
-    """The means of so many windows along each axis between the first and the last, which cover it: x is N×…×C."""
+def adaptive_avg_pool(x: Node, size: Extent) -> Node:
+    """The means of so many windows along each axis between the first and the last, which cover it: x is N×…×C, size a
+    tuple of numbers or one for all axes."""
     for axis, n in _sizes(x, size):
         share = whole(_share_of(x, axis, n))
         x = _mixed(share / build.reduce_sum(share, 1, keepdims=True), x, axis)
@@ -408,8 +412,9 @@ def adaptive_avg_pool(x: Node, size: Sequence[DimLike]) -> Node:
 
 
 @function
-def adaptive_max_pool(x: Node, size: Sequence[DimLike]) -> Node:
-    """The largest entries of so many windows along each axis between the first and the last: x is N×…×C."""
+def adaptive_max_pool(x: Node, size: Extent) -> Node:
+    """The largest entries of so many windows along each axis between the first and the last: x is N×…×C, size a tuple
+    of numbers or one for all axes."""
     for axis, n in _sizes(x, size):
         share = _share_of(x, axis, n)
         wide = build.reshape(share, (*share.shape, *[1] * (x.ndim - 1 - axis)))
@@ -428,15 +433,15 @@ def _mode(function: str, mode: str) -> str:
 
 
 @function
-def interpolate(x: Node, size: Sequence[DimLike], mode: str = "nearest", align_corners: bool = False,
+def interpolate(x: Node, size: Extent, mode: str = "nearest", align_corners: bool = False,
                 scale: Sequence[Operand] | None = None, antialias: bool = False) -> Node:
-    """Another size along each axis between the first and the last, x is N×…×C: the nearest entry, as in PyTorch the one
-    at ⌊i·n/size⌋ ("nearest-exact": at ⌊(i + ½)·n/size⌋), "linear" (bilinear for images), or "cubic".
+    """Another size, or one each, of the axes between the first and the last, x is N×…×C: the nearest entry, as in
+    PyTorch the one at ⌊i·n/size⌋ ("nearest-exact": at ⌊(i + ½)·n/size⌋), "linear" (bilinear for images), or "cubic".
 
     ``align_corners`` puts the outermost entries of both into the same places; ``scale`` says how many times as large
     the axes are, where size/n is rounded; ``antialias`` widens the weights where an axis shrinks.
     """
-    for (axis, n), grown in zip(_sizes(x, size), scale or [None] * len(size), strict=True):
+    for (axis, n), grown in zip(_sizes(x, size), scale or [None] * (x.ndim - 2), strict=True):
         new, old, ratio = _places(x, axis, n)
         if align_corners:
             ratio = (x.shape[axis] - 1) / (as_dim(n) - 1) if n != 1 else sp.S.Zero

@@ -319,6 +319,7 @@ RULES: dict[str, Callable[[Place, Value], Any]] = {
     "DimLike": Place.size,
     "Any": Place.size,
     "Sequence[DimLike]": Place.sizes,
+    "Extent": lambda place, value: place.sizes(value) if isinstance(value, tuple) else place.size(value),
     "Sequence[Operand] | None": Place.numbers,
 }
 

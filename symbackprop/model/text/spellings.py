@@ -291,14 +291,12 @@ t: group_norm (x, groups|num_groups, weight, bias, eps=1e-5) -> swapaxes(swapaxe
 group_norm(x, groups, eps=eps, axis=1), 1, -1) * weight + bias, 1, -1)
 t: pixel_shuffle (x, factor|upscale_factor##) -> transpose(pixel_shuffle(transpose(x, (0, 2, 3, 1)), factor), \
 (0, 3, 1, 2))
-t: interpolate (x, !scale_factor##, mode~"nearest") -> transpose(interpolate(transpose(x, (0, 2, 3, 1)), \
-(scale_factor * x.shape[2], scale_factor * x.shape[3])), (0, 3, 1, 2))
-t: interpolate (x, size(2), !mode~"nearest") -> transpose(interpolate(transpose(x, (0, 2, 3, 1)), size), (0, 3, 1, 2))
-t: interpolate (x, size(2), !mode:"bilinear", align_corners=False) -> transpose(interpolate(transpose(x, \
-(0, 2, 3, 1)), size, mode="bilinear", align_corners=align_corners), (0, 3, 1, 2))
-t: interpolate (x, !scale_factor##, !mode:"bilinear", !align_corners=False) -> transpose(interpolate(transpose(x, \
-(0, 2, 3, 1)), (scale_factor * x.shape[2], scale_factor * x.shape[3]), mode="bilinear", align_corners=align_corners), \
+t: interpolate (x, !scale_factor##, !mode="nearest", !align_corners=False) -> transpose(interpolate(transpose(x, \
+(0, 2, 3, 1)), (scale_factor * x.shape[2], scale_factor * x.shape[3]), mode=mode, align_corners=align_corners), \
 (0, 3, 1, 2))
+t: interpolate (x, size, !mode:"area") -> np.moveaxis(adaptive_avg_pool(np.moveaxis(x, 1, -1), size), -1, 1)
+t: interpolate (x, size, !mode="nearest", !align_corners=False, !antialias=False) -> np.moveaxis(interpolate(\
+np.moveaxis(x, 1, -1), size, mode=mode, align_corners=align_corners, antialias=antialias), -1, 1)
 n: diff (x) -> x[..., 1:] - x[..., :-1]
 n: diff (x, axis:0) -> x[1:] - x[:-1]
 n: diff (x, axis:1) -> x[:, 1:] - x[:, :-1]
@@ -544,6 +542,8 @@ swapaxes(x, 1, 2), size, stride=stride, padding=padding, ceil=ceil_mode), 1, 2)
 t: avg_pool1d (x, size|kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True) -> swapaxes(\
 avg_pool1d(swapaxes(x, 1, 2), size, stride=stride, padding=padding, ceil=ceil_mode, \
 count_padding=count_include_pad), 1, 2)
+t: adaptive_avg_pool1d (x, s#) -> swapaxes(adaptive_avg_pool(swapaxes(x, 1, 2), (s,)), 1, 2)
+t: adaptive_max_pool1d (x, s#) -> swapaxes(adaptive_max_pool(swapaxes(x, 1, 2), (s,)), 1, 2)
 t: adaptive_avg_pool2d (x, s#) -> transpose(adaptive_avg_pool(transpose(x, (0, 2, 3, 1)), (s, s)), (0, 3, 1, 2))
 t: adaptive_avg_pool2d (x, size) -> transpose(adaptive_avg_pool(transpose(x, (0, 2, 3, 1)), size), (0, 3, 1, 2))
 t: adaptive_max_pool2d (x, s#) -> transpose(adaptive_max_pool(transpose(x, (0, 2, 3, 1)), (s, s)), (0, 3, 1, 2))
