@@ -7,7 +7,7 @@ outer product), a product may be of either kind where only one fits, and ``tanh'
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import reduce
+from functools import cached_property, reduce
 from operator import add
 from typing import Any
 
@@ -39,19 +39,19 @@ MAX_TERMS = 1_000
 class Formula(f.Telling, Evaluator):
     """Evaluates one right side.
 
-    ``answer`` says whether its products have no sign of their own, so that each is of the kind that fits. Where both
-    kinds fit, in ``w x`` for two vectors, bit k of ``inner`` says that the k-th such product is an inner one;
-    ``vector_products`` counts them. ``signs`` are those that every chain came to mean, and the powers that are
-    transposes or inverses.
+    ``answer`` says whether its products have no sign of their own, so that each is of the kind that fits. What may be
+    read in two ways, as ``w x`` of two vectors, where both kinds fit, or ``max(a, 1)``, is counted by ``ambiguous``;
+    bit k of ``second`` says that the k-th is read in its second way. ``signs`` are those that every chain came to mean,
+    and the powers that are transposes or inverses.
     """
 
     scope: Scope
 
-    def __init__(self, reference: Reference, scope: Scope, answer: Answer, inner: int = 0) -> None:
+    def __init__(self, reference: Reference, scope: Scope, answer: Answer, second: int = 0) -> None:
         f.Telling.__init__(self)
         Evaluator.__init__(self, scope)
         self.reference, self.answer = reference, answer
-        self.inner, self.vector_products = inner, 0
+        self.second, self.ambiguous = second, 0
         self.signs: dict[int, list[str]] = {}
 
     # -- products
@@ -111,8 +111,16 @@ class Formula(f.Telling, Evaluator):
 
     def _is_inner(self) -> bool:
         """Whether the next product of two vectors is an inner one in this reading."""
-        self.vector_products += 1
-        return bool(self.inner >> (self.vector_products - 1) & 1)
+        return self._in_second_way()
+
+    @cached_property
+    def _is_of_numbers(self) -> bool:
+        """Whether ``max(a, 1)`` is that of each number and 1 in this reading, all over the line, and 1 is no axis."""
+        return self._in_second_way()
+
+    def _in_second_way(self) -> bool:
+        self.ambiguous += 1
+        return bool(self.second >> (self.ambiguous - 1) & 1)
 
     def _vectors(self, a: Node, b: Node, row_b: bool) -> Node:
         """Column times row is an outer product, row times column an inner one."""
@@ -176,15 +184,22 @@ class Formula(f.Telling, Evaluator):
         return super().index(expr)
 
     def applied(self, function: str, args: Sequence[Value], options: dict[str, Value]) -> Value:
-        if function in ("max", "min") and len(args) == 2 and isinstance(args[1], Node):
-            self.note(f"{function} of two arrays is written {function}imum(a, b)")
-            function += "imum"
+        if function in ("max", "min") and len(args) == 2:
+            function = self._largest(function, args[1])
         called = callee(function)
         if called is not None and function in f.PRINTED and len(args) < called.needed:  # as it prints: scatter(δ, y)
             function = f.PRINTED[function]
         if function == "transpose" and len(args) > 2:
             function = "swapaxes" if len(args) == 3 else "permute"
         return super().applied(function, [*args, *_size_left_out(function, args)], options)
+
+    def _largest(self, function: str, second: Value) -> str:
+        """``max`` along an axis, or ``maximum`` of two."""
+        if isinstance(second, Node):
+            self.note(f"{function} of two arrays is written {function}imum(a, b)")
+        elif not self._is_of_numbers:
+            return function
+        return f"{function}imum"
 
     def callee(self, function: str) -> Callee:
         return EXTRA.get(function) or super().callee(function)

@@ -30,7 +30,7 @@ from symbackprop.model.text import tree
 from symbackprop.model.text.expressions import one_formula, size
 
 MAX_STEPS = 20_000
-MAX_PRODUCTS = 3
+MAX_AMBIGUOUS = 3
 
 
 @dataclass(frozen=True)
@@ -369,14 +369,14 @@ class Session:
         problem: ModelError | None = None
         waiting = [(0, 0)]
         while waiting:
-            choice, products = waiting.pop(0)
+            choice, second = waiting.pop(0)
             answer = outcome.entry.answer
             scope = Scope(self, which, outcome.entry.counters, outcome.key, choice, answer.meanings, 0, outcome.before)
             row = self.reference.rows.get(outcome.row_name)
             scope.shape = () if row is None else row.shape
             sizes = () if row is None else row.shape if len(answer.letters) == row.ndim else lengths(row)
             scope.axes = dict(zip(answer.letters, sizes, strict=False))
-            formula = Formula(self.reference, scope, outcome.entry.answer, products)
+            formula = Formula(self.reference, scope, outcome.entry.answer, second)
             try:
                 entries = row if answer.letters else None
                 row = self._added(_shaped_as(entries, formula.row(form)), outcome, which)
@@ -389,8 +389,8 @@ class Session:
                 problem = problem or ModelError(str(error))
             except ModelError as error:
                 problem = problem or error
-            if (choice, products) == (0, 0):
-                waiting = _readings(scope.ambiguous, formula.vector_products)
+            if (choice, second) == (0, 0):
+                waiting = _readings(scope.ambiguous, formula.ambiguous)
         return found, None if found else problem
 
     def _learn(self, outcome: Outcome, scope: Scope, formula: Formula) -> None:
@@ -449,7 +449,7 @@ def is_zero(form: tree.Expr) -> bool:
     return False
 
 
-def _readings(locals_differ: bool, vector_products: int) -> list[tuple[int, int]]:
-    """All other readings of a line: of its local derivatives, and of its products of two vectors."""
-    ways = 2 ** min(vector_products, MAX_PRODUCTS)
+def _readings(locals_differ: bool, ambiguous: int) -> list[tuple[int, int]]:
+    """All other readings of a line: of its local derivatives, and of what may be read in two ways."""
+    ways = 2 ** min(ambiguous, MAX_AMBIGUOUS)
     return [(c, p) for c in range(2 if locals_differ else 1) for p in range(ways) if (c, p) != (0, 0)]

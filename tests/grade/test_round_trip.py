@@ -170,6 +170,7 @@ SMALL = {  # of which some printed line was wrong to grade, or unreadable
     "a line that is broken behind a comma": "param a: N x D\nY = a[arange(N), argmin(a, axis=1)]",
     "broken within an index": "param a: N, b: D\nY = atan2(a[:, None], b)",
     "a block of an exponential": "param a: D x D\nY = matrix_exp(a)",
+    "the larger of each number and another": "param a: N x D\nY = a * maximum(2*arange(D) - 1, 0)",
 }
 
 
