@@ -26,6 +26,7 @@ from symbackprop.errors import NameProblem, ShapeError, UsageError, did_you_mean
 G = TypeVar("G", bound=Callable[..., Any])
 TABLE: dict[str, Callable[..., Any]] = {}
 LETTERS = ascii_letters
+ONE_ARRAY = {"a", "b", "x", "x1", "x2", "m", "v", "A", "B", "arr", "ary", "array"}  # NumPy's words for one array
 
 
 def named(*names: str) -> Callable[[G], G]:

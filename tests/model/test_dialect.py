@@ -76,6 +76,14 @@ def same(text: str, plain: str) -> Model:
         ("sum([x, 2] * [w, w**2] + [[x, w], [1, 2]] @ [w, 1])",
          "sum(stack(x, 2) * stack(w, w**2) + stack(stack(x, w), stack(1, 2)) @ stack(w, 1))",
          ["what is listed in brackets, [a, b], is read as the array stack(a, b)"]),
+        ("sum(diag([x, 2]) @ exp([w, x])) + norm([w, x]) + np.dot([w, x], [1, 2]) + np.linalg.det([[w, 1], [1, x]])",
+         "sum(diag(stack(x, 2)) @ exp(stack(w, x))) + norm(stack(w, x)) + np.dot(stack(w, x), stack(1, 2)) "
+         "+ det(stack(stack(w, 1), stack(1, x)))",
+         ["what is listed in brackets, [a, b], is read as the array stack(a, b)"]),
+        ("sum(concat([x, w], [x])) + einsum('i,i->', [x, w], [1, 2]) + max([x, w]) + logsumexp([x, w])",
+         "sum(concat(stack(x, w), stack(x))) + einsum('i,i->', stack(x, w), stack(1, 2)) + max(stack(x, w)) "
+         "+ logsumexp(stack(x, w))",
+         ["what is listed in brackets, [a, b], is read as the array stack(a, b)"]),
     ],
 )
 def test_read_as_meant(text: str, plain: str, told: list[str]) -> None:
@@ -190,7 +198,11 @@ def test_letters_and_subscripts() -> None:
         ("loss L = U.median()", "may mean something else"),
         ("loss L = sum(poisson.logpmf(v, w, loc=1))", "its arguments are those of poisson.logpmf(k, mu)"),
         ("loss L = sum(stats.beta.sf(v, 1, 2))", "of beta, only pdf, logpdf is known here"),
-        ("loss L = sum(gompertz.logpdf(v, w))", "no distribution 'gompertz' is known here"),
+        ("loss L = sum(gompertz.logpdf(v, w))", "no distribution 'gompertz' is known here; write the formula"),
+        ("loss L = sum(gumbel.logpdf(v, w))", "no distribution 'gumbel' is known here; write the formula"),
+        ("loss L = sum(normal.logpdf(v, w))", "SciPy calls it norm"),
+        ("loss L = sum(binomial.logpmf(v, 9, w))", "SciPy calls it binom"),
+        ("loss L = sum(qr(U))", "a of sum is an array, not a tuple"),
         ("loss L = sum(dgamma(v, w, a=1))", "dgamma is not read as it is called here, but dgamma(x, shape, rate=1"),
         ("loss L = w * inf", "only where(…) and options take"),
         ("loss L = sum(tf.sort(U, axis=0))", "tf.sort may mean something else"),

@@ -198,6 +198,16 @@ def _wants_many(found: Callee) -> bool:
     return bool(parameters) and parameters[0].kind is Parameter.VAR_POSITIONAL and parameters[0].annotation == "Node"
 
 
+def asked_arrays(found: Callee | None, count: int) -> list[bool]:
+    """Which of so many arguments by place are one array each; NumPy's own functions say so by their names alone. One
+    argument in the place of any number, as concat takes them, is what lists them."""
+    places = [] if found is None else list(found.signature.parameters.values())
+    several = next((k for k, p in enumerate(places) if p.kind is Parameter.VAR_POSITIONAL), len(places))
+    given = places[:several] + places[several : several + 1] * (count - several)
+    asked = [p.annotation in ("Node", "Operand") or p.name in numpy_calls.ONE_ARRAY for p in given]
+    return [False] if several == 0 and count == 1 else [*asked, *[False] * count][:count]
+
+
 def _checked(found: Callee, given: dict[str, Any], graph: Graph) -> tuple[list[Any], dict[str, Any]]:
     """The arguments in the types that the library wants: required ones by place, the others by name."""
     positional: list[Any] = []

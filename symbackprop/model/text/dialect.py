@@ -39,6 +39,7 @@ from symbackprop.model.text.spellings import (
     WHY_NOT,
     WITH_PLACES,
     calls_of,
+    distributions,
     spelled,
 )
 
@@ -254,8 +255,19 @@ def _not_called_so(whose: str, of: str, name: str) -> ModelError:
         return SyntaxProblem(f"{of}.{name}(…) is not read as it is called here: its arguments are those of {forms}",
                              near=name)
     known = [n for n in (*_BY_OTHERS, *_BY_NOTHING) if _forms(whose, of, n)]
-    said = f"of {of}, only {', '.join(known)} is known" if known else f"no distribution {of!r} is known"
-    return NameProblem(f"{of}.{name}(…): {said} here; write the formula", near=name)
+    if known:
+        said = f"of {of}, only {', '.join(known)} is known here; write the formula"
+        return NameProblem(f"{of}.{name}(…): {said}", near=name)
+    scipys = _scipys_word(of, name)
+    said = f"no distribution {of!r} is known here; {f'SciPy calls it {scipys}' if scipys else 'write the formula'}"
+    return NameProblem(f"{of}.{name}(…): {said}", near=of, instead=scipys)
+
+
+def _scipys_word(of: str, name: str) -> str:
+    """SciPy's shorter or longer word for a distribution, ``binom`` for ``binomial``; nothing where several fit."""
+    known = {d for d in distributions(name) if len(d) > 2 and (of.startswith(d) or d.startswith(of))}
+    longest = max(map(len, known), default=0)
+    return next(iter(found)) if len(found := {d for d in known if len(d) == longest}) == 1 else ""
 
 
 def _forms(whose: str, of: str, name: str) -> str:

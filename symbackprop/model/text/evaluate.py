@@ -21,7 +21,7 @@ from symbackprop.core.scalars import RELATIONS, TABLE
 from symbackprop.core.shapes import dim_text, same, shape_text, size_of
 from symbackprop.errors import Meant, ModelError, NameProblem, Place, ShapeError, SyntaxProblem
 from symbackprop.model.text import dialect, spellings, tree, warnings
-from symbackprop.model.text.calls import Callee, call, callee, known_callee
+from symbackprop.model.text.calls import Callee, asked_arrays, call, callee, known_callee
 from symbackprop.model.text.known_numbers import OF_SIZES, checked, fold, short
 from symbackprop.model.text.meant_lines import exchanged, indexed, of_last_axes, selected
 from symbackprop.model.text.patterns import with_named_axes
@@ -178,8 +178,7 @@ class Evaluator:
             meant = dialect.called(expr, self.scope.remark)
             if meant is not None:
                 return self.value(replace(meant, place=expr.place))
-        read = self._branch if expr.function == "where" else self.value
-        args = [read(a) for a in expr.args]
+        args = self._arguments(expr)
         if expr.function == "len" and len(args) == 1 and isinstance(args[0], Node) and args[0].shape:
             return args[0].shape[0]
         args = [self._with_arrays(value) for value in args]
@@ -193,6 +192,13 @@ class Evaluator:
             first, second = [a.place for a in expr.args] if len(expr.args) == 2 else (None, None)
             error.instead += [partial(exchanged, first, second)] if first and second else []
             raise
+
+    def _arguments(self, expr: tree.Call) -> list[Value]:
+        """The values given by place; a list where one array is asked for is that array, ``diag([a, b])``."""
+        asked = asked_arrays(callee(expr.function), len(expr.args))
+        read = self._branch if expr.function == "where" else self.value
+        return [self.operand(a) if array and isinstance(a, tree.Tuple) else read(a)
+                for a, array in zip(expr.args, asked, strict=True)]
 
     def _with_arrays(self, value: Value) -> Value:
         """Values that are joined, lists among them as arrays: ``hstack((w, [b]))``."""

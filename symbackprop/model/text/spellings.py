@@ -14,7 +14,7 @@ left; ``a(2)`` is a tuple of two, ``a(2,2)`` one of two pairs.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import NamedTuple
@@ -1019,6 +1019,11 @@ def spelled(where: str, name: str, args: Sequence[tree.Expr], options: Mapping[s
 def calls_of(where: str, name: str) -> str:
     """How a function of a library is called where it is read: ``pad(x, widths)``; nothing where it is not."""
     return " or ".join(dict.fromkeys(s.called(name) for s in _table().get(name, ()) if {*where} & {*s.where}))
+
+
+def distributions(function: str) -> Iterator[str]:
+    """SciPy's distributions that have this function here."""
+    return (name.removesuffix(f".{function}") for name in _table() if name.endswith(f".{function}"))
 
 
 def stacked(expr: tree.Expr) -> tree.Expr:
