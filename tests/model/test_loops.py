@@ -291,6 +291,8 @@ def test_a_declared_array_may_be_said_to_be_the_state_before_the_first_step() ->
     ("a[1] = u[1]", "for t in 2..T:\n    a[t] = a[t-1] * w + u[t]", "u[1] is the same as u[t] at t = 2 in the loop"),
     ("a[0] = w + u[0]", "for t in 1..T-1: a[t] = a[t-1] * w + u[t]", "u[0] is the same as u[t] at t = 1 in the loop"),
     ("a[1] = u[0]", "for t in 2..T: a[t] = a[t-1] * w + u[t]", ""),
+    ("a[1] = u[0]", "for t in 2..T: a[t] = a[t-1] * w + u[t-1]", "u[0] is the same as u[t-1] at t = 2 in the loop"),
+    ("a[1] = u[0]", "for t in 2..T: a[t] = a[t-1] * w + u[t] - u[t-1]", ""),
     ("a[0] = u[0]", "for t in 1..T-1: a[t] = a[t-1] * w + u[t+1]", ""),
 ])
 def test_an_entry_that_is_read_again_in_a_loop_is_told(first: str, loop: str, told: str) -> None:

@@ -47,20 +47,38 @@ def of_transposed(sign: str, expr: tree.Expr, a: Any, b: Any) -> Iterator[str]:
 
 
 def of_first_steps(statements: Sequence[tree.Statement], arrays: Collection[str]) -> Iterator[tuple[int, str]]:
-    """The line of ``a[1] = u[1]`` above a loop that reads u[t], and what is said of it: entries are counted from 0
-    there and from 1 in the loop, which reads the same one again."""
+    """The line of ``a[1] = u[1]`` above a loop that begins with the same entry of u: entries are counted from 0 there
+    and from 1 in the loop. A loop that reads later entries too, ``u[t] - u[t-1]``, means it."""
     begun = dict[str, tuple[int, int]]()
     for s in statements:
         if isinstance(s, tree.Equation) and isinstance(s.target.index, tree.Number):
-            at = s.target.index
-            begun |= {u: (s.line, int(at.value)) for u, place in _read_at(s.value) if place == at and u in arrays}
-        elif isinstance(s, tree.For):
-            t = s.variable
-            read = [r for e in s.body if isinstance(e, tree.Equation) for r in _read_at(e.value)]
-            for u in [u for u in begun if (u, tree.Name(t)) in read]:
+            begun |= {u: (s.line, int(at.value)) for u, at in _read_at(s.value)
+                      if isinstance(at, tree.Number) and u in arrays}
+        elif isinstance(s, tree.For) and isinstance(s.start, tree.Number):
+            t, start = s.variable, int(s.start.value)
+            latest = _latest(s)
+            for u in [u for u in begun if u in latest and begun[u][1] == start + latest[u] - 1]:
                 line, k = begun.pop(u)
-                yield line, (f"{u}[{k}] is the same as {u}[{t}] at {t} = {k + 1} in the loop below: arrays are counted "
-                             "from 0 outside of loops, and by counters from 1")
+                read = f"{t}{latest[u]:+d}" if latest[u] else t
+                yield line, (f"{u}[{k}] is the same as {u}[{read}] at {t} = {start} in the loop below: arrays are "
+                             "counted from 0 outside of loops, and by counters from 1")
+
+
+def _latest(loop: tree.For) -> dict[str, int]:
+    """How far ahead of its counter a loop reads each array: 0 for u[t], -1 where it reads u[t-1] and no later one."""
+    read = [r for e in loop.body if isinstance(e, tree.Equation) for r in _read_at(e.value)]
+    known = [(u, _ahead(at, loop.variable)) for u, at in read]
+    return {u: max(k for v, k in known if u == v and k is not None) for u, k in known if k is not None}
+
+
+def _ahead(place: tree.Expr, counter: str) -> int | None:
+    """1 for ``t+1``; None for what is no such place."""
+    match place:
+        case tree.Name(name) if name == counter:
+            return 0
+        case tree.Chain(tree.Name(name), ((("+" | "-") as sign, tree.Number(value)),)) if name == counter:
+            return int(f"{sign}{value}")
+    return None
 
 
 def _read_at(expr: tree.Expr) -> Iterator[tuple[str, tree.Expr]]:
