@@ -16,6 +16,8 @@ from tests.core.helpers import value
 HEAD = "dim N, D, C, T\ndata X: N x D, Y: N x D, y: N, x: T x D, k: N int < C\nparam W: D x D, w: D, b, lam, P: N x C\n"
 
 READ = [
+    ("loss L = A.ptp() + sum(cdist(X, Y, 'sqeuclidean'))".replace("A", "X"),
+     "loss L = max(X) - min(X) + sum(cdist(X, Y)**2)"),
     ("eta <- X %*% w\nloss L = sum(eta)", "eta = X @ w\nloss L = sum(eta)"),
     ("loss L <- sum(w)", "loss L = sum(w)"),
     ("theta := 2 * w\nloss L = sum(theta)", "theta = 2 * w\nloss L = sum(theta)"),
@@ -171,6 +173,13 @@ def test_an_array_of_floats_is_an_array() -> None:
 
 
 CORRECTED = [
+    ("q = sum([w, 2 * w])\nloss L = sum(q * w)", "q = sum(stack(w, 2 * w), axis=0)"),
+    ("loss L = np.sum([w, 2 * w])", "loss L = sum(stack(w, 2 * w))"),
+    ("loss L = X.min(1)[0].sum()", "loss L = X.min(1).values.sum()"),
+    ("loss L = sum(np.exp(w, out=w))", "loss L = sum(np.exp(w))"),
+    ("loss L = sum(np.einsum('nd,d->n', X, w, optimize=True))", "loss L = sum(np.einsum('nd,d->n', X, w))"),
+    ("loss L = sum(linalg.cho_solve(linalg.cho_factor(W, lower=True), w))", "loss L = sum(solve(W, w))"),
+    ("W0 = W[:1]\nq, r = W0\nloss L = q + r", None),
     (r"z_i = \frac{e^{w_i}}{\sum_{j=1}^{D} e^{w_j}}", "z = ((exp(w))/(sum(exp(w))))"),
     (r"loss L = \prod_{i=1}^D (1 + w_i^2)", "loss L = prod((1 + w^2))"),
     (r"loss L = \sqrt[3]{b^2 + 1} \cdot \lvert b \rvert", "loss L = (b^2 + 1)^(1/3) * | b |"),

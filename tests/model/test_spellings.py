@@ -30,6 +30,21 @@ INTEGERS = {"i": ((4,), 3), "j": ((5,), 4), "m": ((4, 3), 4), "y": ((5, 1), 3), 
 HEAD = "\n".join([f"data {n}: {' x '.join(map(str, shape))}" for n, shape in SHAPES.items()]
                  + [f"data {n}: {' x '.join(map(str, shape))} int < {below}" for n, (shape, below) in INTEGERS.items()])
 CALLS = """
+np.sum([v, c], axis=0)
+np.mean([v, c])
+np.max([v[0], 0])
+np.vander(v)
+np.astype(A, np.float64)
+np.linalg.lstsq(A, t, rcond=None)[0]
+torch.linalg.lstsq(A, B).solution
+torch.var_mean(A, dim=0)[0]
+torch.std_mean(A, 1)[1]
+np.linalg.matrix_norm(A)
+torch.linalg.vecdot(A, B)
+np.unstack(A)[1]
+A.mH @ B
+scipy.signal.convolve(t, v)
+scipy.spatial.distance.cdist(A, B, 'sqeuclidean')
 np.clip(A, 0, 1)
 torch.clamp(A, min=0)
 A.clip(max=0.5)

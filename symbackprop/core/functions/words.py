@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 MODULES = ("np", "numpy", "jnp", "jax", "lax", "torch", "F", "nn", "functional", "linalg", "special", "math", "scipy",
-           "integrate", "tf", "optax", "keras", "activations", "losses", "einops")
+           "integrate", "signal", "tf", "optax", "keras", "activations", "losses", "einops")
 OPTIONS = {"dim": "axis", "keepdim": "keepdims"}  # PyTorch's words for NumPy's
 ARGUMENTS = OPTIONS | {  # and more of both for those of single functions
     "axes": "axis", "dims": "axis", "keep_dims": "keepdims", "reduction_indices": "axis",

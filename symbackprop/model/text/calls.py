@@ -23,9 +23,10 @@ from symbackprop.core.graph import Graph, Node, label
 from symbackprop.core.names import unprimed
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import MAX_DIM, shape_text
-from symbackprop.errors import ModelError, NameProblem, UsageError, nearest, suggested
+from symbackprop.errors import Meant, ModelError, NameProblem, UsageError, nearest, suggested
 from symbackprop.model.text.known_numbers import short, whole
-from symbackprop.model.text.meant_lines import entries_from_one, its_size
+from symbackprop.model.text.meant_lines import entries_from_one, its_size, without_option
+from symbackprop.model.text.spellings import WHY_NOT
 
 Value = Any
 _POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
@@ -142,6 +143,8 @@ def known_callee(name: str, graph: Graph) -> Callee:
         found = callee(function)
         assert found is not None
         return found
+    if name in WHY_NOT:
+        raise NameProblem(f"{name} {WHY_NOT[name]}", near=name)
     shown, known = name[:40], [*function_names(), *graph.functions]
     near = nearest(shown, known)
     hint = suggested(near) or f" An abstract one is declared above: function {shown}"
@@ -163,13 +166,17 @@ def call(found: Callee, graph: Graph, args: Sequence[Value], options: dict[str, 
         near = nearest(unknown[:40], found.signature.parameters) if unknown else ""
         reason = f"no argument {unknown[:40]!r}.{suggested(near)}".removesuffix(".") if unknown else str(error)
         says = f"{found.name}: {reason}; it is called as {found.usage()}"
-        raise ModelError(says, near=unknown, instead=near) from None
+        others: list[Meant] = [partial(without_option, unknown)] * (unknown in _OF_MEMORY)
+        raise ModelError(says, near=unknown, instead=[near] if near else others) from None
     positional, named = _checked(found, bound.arguments, graph)
     row = _applied(found, graph, positional, named)
     if not isinstance(row, Node):
         return row
     numeric = found.name not in CONSTANTS and not any(isinstance(a, Node) for a in (*args, *options.values()))
     return row.value if numeric and not row.shape and row.value is not None else row
+
+
+_OF_MEMORY = ("out", "order", "casting", "subok", "like", "memory_format", "optimize")  # where numbers stand, not which
 
 
 def _argument(found: Callee, word: str) -> str:

@@ -245,7 +245,7 @@ _REWRITTEN = [(re.compile(pattern), text) for pattern, text in (
 _FRACTION = re.compile(rf"\\[dt]?frac\s*(?:{_BRACES}\s*{_BRACES}|(\d)\s*(\d))")
 _OF_CALL = re.compile(rf"\\({_FUNCTIONS})\s+(?=((?!\\left)\\?[A-Za-z]\w*\s*{_BRACKETS}))")
 _CALLED = rf"{_FUNCTIONS}|max|min|arcsin|arccos|arctan"
-_INDEXED_SUM = re.compile(r"\bsum(?:_([a-z])\b)?\s*(?=[\[(])|\bsum_([a-z])\s+(?=\w)")
+_INDEXED_SUM = re.compile(r"(?<!\.)\bsum(?:_([a-z])\b)?\s*(?=[\[(])|\bsum_([a-z])\s+(?=\w)")
 _NO_FACTOR = r"\\(?:times|[co]dot|right|left|[lg]e)"
 _BESIDE = re.compile(rf"(?<=[\w)}}\]])(?<!\\times)(?<!\\[co]dot)\s+(?=\\?[A-Za-z(])(?!{_NO_FACTOR})")
 _SCRIPT = re.compile(r"_([a-z]{1,3})(?![A-Za-z0-9])")

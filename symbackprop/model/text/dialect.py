@@ -23,6 +23,7 @@ from symbackprop.model.text.meant_lines import (
     declared_instead,
     joined,
     rewritten,
+    solved_at_once,
     with_function,
     without_module,
 )
@@ -348,7 +349,15 @@ def first_of_two(expr: tree.Index, names: Container[str]) -> tree.Expr | None:
     name = inner.name
     raise SyntaxProblem(f".{name}(…)[0] is all of the values in PyTorch, where their places come second, and the first "
                         f"of them in NumPy: write {name}(…) without [0], or {name}(…)[0] as a function", near=name,
-                        instead=[*_as_functions(expr, name), *_as_functions(expr, name, index="[0]")])
+                        instead=[*_as_functions(expr, name), *_as_functions(expr, name, index="[0]"),
+                                 *([] if expr.place is None else [partial(_by_word, expr.place)])])
+
+
+def _by_word(whole: Place, line: str, place: Place) -> str:
+    """The line with ``a.max(1).values`` for ``a.max(1)[0]``, which only PyTorch has."""
+    there = line[whole.start - 1 : whole.end - 1]
+    return line[: whole.start - 1] + f"{there.removesuffix('[0]')}.values" + line[whole.end - 1 :] if (
+        there.endswith("[0]")) else line
 
 
 def _as_functions(expr: tree.Expr, name: str, options: Sequence[str] = ("",), index: str = "") -> list[Meant]:
@@ -468,7 +477,8 @@ def _refuse_others(expr: tree.Member, module: str, args: tuple[tree.Expr, ...], 
                           "cho_solve((c, True), b)", near=expr.name, instead=[partial(with_function, expr.name, alone)])
     forms = calls_of(_whose(expr, module) if module else _of_method(expr.name), expr.name)
     if found is None and forms:
-        raise SyntaxProblem(f"{said} is not read as it is called here, but {forms}", near=expr.name)
+        raise SyntaxProblem(f"{said} is not read as it is called here, but {forms}", near=expr.name,
+                            instead=[solved_at_once])
     if found is None and expr.name in WHY_NOT:
         raise NameProblem(f"{expr.name} {WHY_NOT[expr.name]}", near=expr.name)
     if found is None:
@@ -531,7 +541,7 @@ def is_loss(name: str) -> bool:
 
 
 def _attribute(expr: tree.Member) -> tree.Expr:
-    if expr.name == "mT":
+    if expr.name in ("mT", "mH"):  # the conjugate of what is real is itself
         return tree.Call("swapaxes", (expr.base, tree.Number(sp.Integer(-1)), tree.Number(sp.Integer(-2))), ())
     if expr.name in (SHAPE, SIZE, NDIM):
         return expr
@@ -545,7 +555,7 @@ def _attribute(expr: tree.Member) -> tree.Expr:
 _WITHOUT_DOT = {"data": "stop_gradient", "real": ""}  # what an array has: its numbers, and all of it
 # which of several results has a name in NumPy or PyTorch
 _RESULTS = {"statistic": 0, "correlation": 0, "sign": 0, "logabsdet": 1, "eigenvalues": 0, "eigenvectors": 1, "Q": 0,
-            "R": 1, "U": 0, "S": 1, "Vh": 2}
+            "R": 1, "U": 0, "S": 1, "Vh": 2, "solution": 0}
 
 
 def _method(expr: tree.Member, args: tuple[tree.Expr, ...], values: bool) -> tree.Expr:

@@ -23,10 +23,12 @@ from symbackprop.errors import Meant, ModelError, NameProblem, Place, ShapeError
 from symbackprop.model.text import dialect, spellings, tree, warnings
 from symbackprop.model.text.calls import Callee, asked_arrays, call, callee, known_callee
 from symbackprop.model.text.known_numbers import OF_SIZES, checked, fold, short
-from symbackprop.model.text.meant_lines import exchanged, indexed, of_last_axes, selected
+from symbackprop.model.text.meant_lines import exchanged, indexed, of_last_axes, selected, sums_of_lists
 from symbackprop.model.text.patterns import with_named_axes
 
 Value = Any
+
+_REDUCTIONS = ("sum", "mean", "max", "min", "prod", "std", "var", "median", "norm", "logsumexp")
 
 
 class Scope(Protocol):
@@ -182,6 +184,7 @@ class Evaluator:
         if expr.function == "len" and len(args) == 1 and isinstance(args[0], Node) and args[0].shape:
             return args[0].shape[0]
         args = [self._with_arrays(value) for value in args]
+        args = self._of_a_list(expr, args)
         options = {k: self._branch(v) for k, v in expr.options if k not in IDLE_OPTIONS or not dialect.is_idle(v)}
         refuse_doubtful(expr, args, options)
         self._refuse_random(expr, args, options)
@@ -206,6 +209,16 @@ class Evaluator:
             return value
         lists = [isinstance(part, tuple) and any(isinstance(a, Node) for a in part) for part in value]
         return tuple([self.applied("stack", part, {}) if k else part for k, part in zip(lists, value, strict=True)])
+
+    def _of_a_list(self, expr: tree.Call, args: list[Value]) -> list[Value]:
+        """``mean([a, b])`` of the array ``[a, b]``. Python's sum of arrays is an array, NumPy's is a number."""
+        if expr.function not in _REDUCTIONS or not args or not isinstance(args[0], tuple):
+            return args
+        listed, along = args[0], args[1:] or any(k in ("axis", "dim") for k, _ in expr.options)
+        if expr.function == "sum" and not along and any(isinstance(a, Node) and a.shape for a in listed):
+            raise ModelError("sum of a list is an array in Python, and the sum of all entries in NumPy: write which",
+                             instead=sums_of_lists)
+        return [self.applied("stack", listed, {}), *args[1:]]
 
     def _refuse_random(self, expr: tree.Call, args: Sequence[Value], options: Mapping[str, Value]) -> None:
         """Refuse dropout without the mask that it draws, or with a rate in its place: what is drawn is data."""

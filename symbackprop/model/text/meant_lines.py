@@ -98,6 +98,8 @@ inverse = rewritten(r"([A-Za-z]\w*|\([^()]*\))⁻¹[ ]*(?=([\w(])?)",  # K⁻¹w
 reciprocal = rewritten(r"([A-Za-z]\w*|\([^()]*\))⁻¹", r"(1/\1)")
 unequal = rewritten(r"~=", "!=")  # of Matlab
 solved = rewritten(r"(\w+|\([^()]*\))\s*\\\s*(\w+|\([^()]*\))", r"solve(\1, \2)")  # A \ b
+solved_at_once = rewritten(  # cho_solve(cho_factor(K), b)
+    r"(?:\w+\.)*cho_solve\(\s*(?:\w+\.)*cho_factor\((\w+)(?:,[^()]*)?\)\s*,", r"solve(\1,")
 outer_product = rewritten(r"(\w+)\s*⊗\s*(\w+)", r"outer(\1, \2)")
 inner_product = rewritten(r"⟨([^,⟨⟩]*),\s*([^,⟨⟩]*)⟩", r"sum(\1 * \2)")
 negated = rewritten(r"¬\s*(\w+|\([^()]*\))", r"(1 - \1)")
@@ -118,6 +120,12 @@ in_reals = rewritten(  # W: R^{D x H} and W in R^(D x H)
     r"\s*(?::|\bin\b|\\in\b)\s*(?:R|\\mathbb\s*\{\s*R\s*\})\s*\^\s*(?:[({]([^(){}]*)[)}]|(\w+))",
     lambda found: f": {re.sub(_TIMES, ' x ', found[1] or found[2])}")
 _TIMES = r"\s*(?:\\times|×|\*|,)\s*"
+
+
+_SUM_OF_A_LIST = r"((?:\b\w+\.)*)\bsum\(\s*[\[(]((?:[^\[\]()]|\([^()]*\)|\[[^\[\]]*\])*)[\])]\s*\)"
+sums_of_lists: Sequence[Meant] = (  # sum([a, b]) of Python and of NumPy
+    rewritten(_SUM_OF_A_LIST, lambda found: f"sum(stack({found[2]}){'' if found[1] else ', axis=0'})"),
+    rewritten(_SUM_OF_A_LIST, r"sum(stack(\2))"))
 
 
 def named_sizes(sizes: Mapping[str, int | None]) -> list[Meant]:
@@ -299,6 +307,11 @@ def with_function(name: str, other: str, line: str, place: Place) -> str:
     return re.sub(rf"(?:,\s*\w+\s*(?==))?(.*?)(?:\b[A-Za-z]\w*\.)*\b{name}\(", rf"\1{other}(", line, count=1)
 
 
+def without_option(name: str, line: str, place: Place) -> str:
+    """The line without ``, name=…``."""
+    return re.sub(rf",\s*{name}\s*=\s*(?:[^,()\[\]]|\([^()]*\)|\[[^\[\]]*\])+", "", line)
+
+
 JOINED = {"c_": "column_stack", "r_": "hstack"}
 
 
@@ -327,8 +340,8 @@ def of_last_axes(there: Place, line: str, place: Place) -> str:
 
 def indexed(index: str, line: str, place: Place) -> str:
     """The line with another index at the end of a place."""
-    there = line[place.start - 1 : place.end - 1]
-    return f"{line[: place.start - 1]}{there[: there.rindex('[')]}[{index}]{line[place.end - 1 :]}"
+    there, bracket, _ = line[place.start - 1 : place.end - 1].rpartition("[")
+    return f"{line[: place.start - 1]}{there}[{index}]{line[place.end - 1 :]}" if bracket else line
 
 
 def selected(axes: int, line: str, place: Place) -> str:

@@ -129,6 +129,12 @@ n t: logdet (x) -> logdet(x)
 l: solve_triangular (a, b, upper:False) -> solve_triangular(a, b, lower=True)
 l: solve_triangular (a, b, upper:True) -> solve_triangular(a, b)
 n: solve_triangular (a, b, lower=False) -> solve_triangular(a, b, lower=lower)
+n l: lstsq (a, b, rcond~None) -> stack(lstsq(a, b))
+n l: matrix_norm (x, keepdims|keepdim=False) -> norm(x, axis=(-2, -1), keepdims=keepdims)
+n l: vecdot (a, b, axis|dim=-1) -> sum(a * b, axis=axis)
+m: ptp (x, axis=None, keepdims=False) -> max(x, axis=axis, keepdims=keepdims) - min(x, axis=axis, keepdims=keepdims)
+n: unstack (x, axis=0) -> np.moveaxis(x, axis, 0)
+n: astype (x, kind) -> x.astype(kind)
 n l: svd (x, full_matrices:False) -> svd(x)
 n: svd (x, full_matrices=True, compute_uv:False) -> svdvals(x)
 n l: lu (x) -> lu(x)
@@ -317,9 +323,9 @@ s: cholesky (x, lower~False) -> cholesky(x).T
 s: special.kl_div (x, y) -> xlogy(x, x) - xlogy(x, y) - x + y
 s: softmax (x) -> exp(x - logsumexp(x))
 s: log_softmax (x) -> x - logsumexp(x)
-s: distance.cdist (a, b, metric~"euclidean") -> cdist(a, b)
-s: distance.cdist (a, b, metric:"sqeuclidean") -> cdist(a, b)**2
-s: distance.cdist (a, b, metric:"cityblock") -> cdist(a, b, order=1)
+n s: cdist distance.cdist (a, b, metric~"euclidean") -> cdist(a, b)
+n s: cdist distance.cdist (a, b, metric:"sqeuclidean") -> cdist(a, b)**2
+n s: cdist distance.cdist (a, b, metric:"cityblock") -> cdist(a, b, order=1)
 f: clip_by_value (x, low|clip_value_min, high|clip_value_max) -> clip(x, low, high)
 f: concat stack (arrays|values, axis=0) -> @(arrays, axis=axis)
 f: gather (x, index|indices, axis=0) -> take(x, index, axis=axis)
@@ -720,6 +726,7 @@ n: exprel (x) -> where(x == 0, 1 + x / 2, expm1(x) / where(x == 0, 1, x))
 n: ediff1d (x) -> flatten(x)[1:] - flatten(x)[:-1]
 n: gradient (x, !axis:0) -> concat(x[1:2] - x[:1], (x[2:] - x[:-2]) / 2, x[-1:] - x[-2:-1])
 n: gradient (x, h#=1) -> np.gradient(einsum("i->i", x), axis=0) / h
+n t: vander (x) -> x[:, None]**(x.shape[0] - 1 - arange(x.shape[0]))
 n t: vander (x, n|N##, increasing~False) -> x[:, None]**(n - 1 - arange(n))
 n t: vander (x, n|N##, increasing:True) -> x[:, None]**arange(n)
 n t: rot90 (x) -> flip(swapaxes(x, 0, 1), axis=0)
@@ -766,6 +773,10 @@ t m: pinverse (x) -> pinv(x)
 l: matrix_norm (x, order|ord~"fro") -> norm(x)
 t: mvlgamma (a, p##) -> p * (p - 1) / 4 * log(pi) + sum(lgamma(a[..., None] - arange(p) / 2), axis=-1)
 t: var_mean (x, unbiased~True) -> stack((var(x, ddof=1), mean(x)))
+t: var_mean (x, axis|dim, unbiased~True, keepdims|keepdim=False) -> stack((var(x, axis=axis, ddof=1, \
+keepdims=keepdims), mean(x, axis=axis, keepdims=keepdims)))
+t: std_mean (x, axis|dim, unbiased~True, keepdims|keepdim=False) -> stack((std(x, axis=axis, ddof=1, \
+keepdims=keepdims), mean(x, axis=axis, keepdims=keepdims)))
 t: std_mean (x, unbiased~True) -> stack((std(x, ddof=1), mean(x)))
 t: tile (x, reps|dims) -> tile(x, reps)
 n t: meshgrid (x, y, !indexing:"ij") -> stack(broadcast(x[:, None], (x.shape[0], y.shape[0])), broadcast(y[None, :], \
@@ -902,6 +913,10 @@ _REASONS = {
     _A_LOOP: "scan fori_loop while_loop associative_scan map_fn foldl",
     _IN_PLACE: "fill_diagonal put place copyto index_put_ scatter_ index_fill_",
     _COUNTS: "histogram digitize matrix_rank lexsort bincount tabulate",
+    "gives places: `triu(A)` and `tril(A)` have the same entries, and 0 beside them": "triu_indices tril_indices "
+                                                                               "triu_indices_from tril_indices_from",
+    "has every pair once; `cdist(A, A)` has every pair twice, and 0 for each with itself": "pdist",
+    "is random: what is drawn is data, `data g: N x C`": "gumbel_softmax rrelu alpha_dropout feature_alpha_dropout",
     "needs complex numbers, and numbers are real here": "fft rfft ifft irfft stft eig eigvals",
 }
 WHY_NOT = {name: why for why, names in _REASONS.items() for name in names.split()}  # functions that cannot be here
