@@ -29,9 +29,29 @@ from symbackprop.core.scalars import TABLE, Scalar
 from symbackprop.core.selection import zero_branch
 from symbackprop.core.shapes import Shape
 
-MAX_DEPTH = 40
+MAX_DEPTH = 40  # of searches in one another, before the innermost is done first
 Known = Callable[[Node], Node | None]
-Found = TypeVar("Found")
+T = TypeVar("T")
+
+
+class Found:
+    """What a search found, the rows that it goes around by itself, the searches that it rests on, and whether it is
+    doubtful."""
+
+    __slots__ = ("behind", "doubtful", "passed", "told", "value")
+
+    def __init__(self) -> None:
+        self.value: Any = None
+        self.passed: set[int] = set()
+        self.behind: list[Found] = []
+        self.doubtful = self.told = False
+
+
+class _TooDeep(Exception):
+    """Searches are in one another as deeply as they may be; this one comes first."""
+
+    def __init__(self, *search: Any) -> None:
+        self.search = search
 
 
 class Logarithms:
@@ -44,30 +64,72 @@ class Logarithms:
     """
 
     def __init__(self, given: Known, ends: Container[int] = frozenset()) -> None:
-        self.given, self.ends, self.passed, self.doubtful = given, ends, set[int](), False
-        self._found: dict[tuple[str, int], tuple[Any, set[int], bool]] = {}
+        self.given, self.ends, self._around = given, ends, Found()
+        self._found: dict[tuple[str, int], Found] = {}
         self._depth = 0
+
+    @property
+    def passed(self) -> set[int]:
+        return self._around.passed
+
+    @property
+    def doubtful(self) -> bool:
+        return self._around.doubtful
+
+    @doubtful.setter
+    def doubtful(self, doubtful: bool) -> None:
+        self._around.doubtful = doubtful
 
     def of(self, x: Node) -> Node | None:
         """log x; None where nothing is better than taking the logarithm of the value."""
         return self._remembered("log", self._of, x)
 
-    def _remembered(self, what: str, find: Callable[[Node], Found | None], x: Node) -> Found | None:
+    def _remembered(self, what: str, find: Callable[[Node], T], x: Node) -> T:
         """What is found for a row, with the rows it is found behind and whether it is doubtful."""
         if (what, x.id) not in self._found:
-            outside = self.passed, self.doubtful
-            self.passed, self.doubtful = {x.id}, False
-            self._depth += 1
-            new = find(x) if self._depth <= MAX_DEPTH else None
+            self._sought(what, find, x)
+        found = self._found[what, x.id]
+        if found.value is not None:
+            self.doubtful |= found.doubtful
+            self._rest_on(found)
+        value: T = found.value
+        return value
+
+    def _sought(self, *search: Any) -> None:
+        """Search; from the outermost search on, what would be too deep is sought first."""
+        if self._depth:
+            return self._seek(*search)
+        waiting = [search]
+        while waiting:
+            try:
+                self._seek(*waiting[-1])
+                waiting.pop()
+            except _TooDeep as first:
+                waiting.append(first.search)
+
+    def _seek(self, what: str, find: Callable[[Node], Any], x: Node) -> None:
+        if self._depth == MAX_DEPTH:
+            raise _TooDeep(what, find, x)
+        outside, self._around = self._around, Found()
+        self._depth += 1
+        try:
+            self._around.value = find(x)
+            self._found[what, x.id] = self._around
+        finally:
+            self._around = outside
             self._depth -= 1
-            self._found[what, x.id] = new, self.passed, self.doubtful
-            self.passed, self.doubtful = outside
-        found: Found | None
-        found, passed, doubtful = self._found[what, x.id]
-        if found is not None:
-            self.passed |= passed
-            self.doubtful |= doubtful
-        return found
+
+    def _rest_on(self, found: Found) -> None:
+        """What is found goes around what that does on which it rests; outside of searches this is told once."""
+        if self._depth:
+            return self._around.behind.append(found)
+        waiting = [found]
+        while waiting:
+            one = waiting.pop()
+            if not one.told:
+                one.told = True
+                self.passed.update(one.passed)
+                waiting += one.behind
 
     def sure(self, form: f.Formula, args: Sequence[Node]) -> Node | None:
         """log of a formula over rows that is positive or 0 wherever its log is asked for."""
@@ -77,6 +139,7 @@ class Logarithms:
         return found
 
     def _of(self, x: Node) -> Node | None:
+        self.passed.add(x.id)
         if x.is_leaf or x.is_result or x.id in self.ends:
             return self.given(x)
         if x.form is not None:
@@ -207,6 +270,7 @@ class Logarithms:
         return self._remembered("sum", self._sum, x)
 
     def _sum(self, x: Node) -> tuple[Node, Node] | None:
+        self.passed.add(x.id)
         if x.is_leaf or x.is_result or x.id in self.ends:
             return None
         if x.form == f.Arg(0):
@@ -246,8 +310,14 @@ class Logarithms:
 
     def _parted(self, form: f.Formula, args: Sequence[Node]) -> tuple[Node | None, Node]:
         """The log of those factors of a product that surely have one, and the others."""
-        if isinstance(form, f.Arg) and args[form.index].id not in self.ends:
-            form, args = self._written(form, args)
+        if isinstance(form, f.Arg):
+            return self._remembered("parts", self._parts, args[form.index])
+        return self._factors(form, args)
+
+    def _parts(self, x: Node) -> tuple[Node | None, Node]:
+        return self._factors(*((f.Arg(0), (x,)) if x.id in self.ends else self._written(f.Arg(0), (x,))))
+
+    def _factors(self, form: f.Formula, args: Sequence[Node]) -> tuple[Node | None, Node]:
         factor, part = f.split_sign(form)
         num, den = (part.num, part.den) if isinstance(part, f.Div) else (part, f.ONE)
         over, under = ([*x.factors] if isinstance(x, f.Mul) else [x] for x in (num, den))
@@ -657,7 +727,7 @@ class _Outcomes:
         v, u = self._exponent(log), self._exponent(rest)
         if u is None or v is None or (v is not -u and u is not -v):
             return None
-        self.logs.passed |= {log.id, rest.id}
+        self.logs.passed.update((log.id, rest.id))
         self.args.append(u.graph.call("logit_loss", u, u.graph.apply(y, *self.args)))
         return f.mul(f.Num(-c), f.Arg(len(self.args) - 1))
 
@@ -739,7 +809,7 @@ class _Quotients:
 
     def _softmax(self, u: Node, total: Node, divisor: Node) -> f.Formula:
         z, around = unshifted(u, total.attr[0])
-        self.logs.passed |= {row.id for row in way(divisor)} | around
+        self.logs.passed.update({row.id for row in way(divisor)} | around)
         return self._row(build.softmax(z, total.attr[0][0]))
 
     def _divides(self, e: Node, total: Node, place: int) -> bool:

@@ -511,3 +511,21 @@ def test_a_gate_may_be_narrow_where_its_input_is_far_out(tmp_path: Path) -> None
         loss, grads = module.loss_and_grads({"x": 1 / b, "b": b}, {})
         found = [loss * b, grads["x"], grads["b"] * b * b]
         np.testing.assert_allclose(found, [gate, gate + fall, fall], rtol=1e-12)
+
+
+def test_logs_are_found_however_long_the_chain(tmp_path: Path) -> None:
+    """Under products that underflow; along a residual stream, where the search was refused as nested too deeply."""
+    n = 200
+    z = RNG.normal(size=n) - 4
+    chain = "p0 = sigmoid(z[0])\n" + "".join(f"p{k} = p{k - 1}*sigmoid(z[{k}])\n" for k in range(1, n))
+    loss, grads = emit(f"param z: {n}\n{chain}loss L = log(p{n - 1})\n", tmp_path).loss_and_grads({"z": z}, {})
+    assert loss < -750
+    np.testing.assert_allclose(loss, -softplus(-z).sum())
+    np.testing.assert_allclose(grads["z"], sigmoid(-z))
+    stream = "".join(f"h{k + 1} = h{k} + w*tanh(h{k})\n" for k in range(n))
+    module = emit(f"data h0: 3\nparam w\n{stream}loss L = sqrt(mean(h{n}^2) + 1e-5)\n", tmp_path)
+    h = h0 = np.array([0.1, -0.2, 0.3])
+    for _ in range(n):
+        h = h + 0.01 * np.tanh(h)
+    loss, _ = module.loss_and_grads({"w": 0.01}, {"h0": h0})
+    np.testing.assert_allclose(loss, np.sqrt(np.mean(h**2) + 1e-5))
