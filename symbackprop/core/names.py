@@ -23,6 +23,7 @@ LETTERS = {letter: name for name, letter in GREEK.items()} | {"ε": "eps", "λ":
 ACCENTS = {"hat": ("\u0302", r"\hat"), "bar": ("\u0304", r"\bar"), "tilde": ("\u0303", r"\tilde"),
            "dot": ("\u0307", r"\dot"), "vec": ("\u20d7", r"\vec")}
 SUBSCRIPTS = str.maketrans("0123456789+-aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉₊₋ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ")
+PLACE = rf"(?:[{''.join(map(chr, SUBSCRIPTS.values()))}]+|\[[^\[\]]*\])"  # what an index prints as, for who reads it
 PRIMES = "′″‴"
 _PARTS = re.compile(r"(?P<base>[A-Za-z]+?)(?P<digits>\d*)(?P<rest>(?:_[A-Za-z0-9]+)*)_*(?P<index>(?:\[[^\]]*\])*)\Z")
 
@@ -79,14 +80,15 @@ def text_name(name: str) -> str:
     base = unicodedata.normalize("NFC", base + "".join(ACCENTS[a][0] for a in parts.accents))
     for subscript in parts.subscripts:
         base += subscript.translate(SUBSCRIPTS) if subscript.isdigit() else _lettered(parts, subscript)
-    return base + _text_index(parts.place)
+    return base + text_index(parts.place)
 
 
 def _lettered(parts: Name, subscript: str) -> str:
     return "_" + GREEK.get(subscript, subscript)
 
 
-def _text_index(index: str) -> str:
+def text_index(index: str) -> str:
+    """An index behind a name: lowered where there are such letters, else in brackets."""
     if not index:
         return ""
     return index.translate(SUBSCRIPTS) if re.fullmatch(r"[0-9aehijklmnoprstuvx+-]+", index) else f"[{index}]"

@@ -8,14 +8,12 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from symbackprop.core.names import SUBSCRIPTS
-
 Numbered = tuple[int, str]
 
 _STEP = re.compile(r"(?:(?P<indent>  +)|(?P<quads>(?:\\quad )*)\\textbf\{|\*\*)Step \d+\."
                    r"(?:\} \\quad|\*\*| ) (?P<what>\S.*)")
 _BACKWARDS = re.compile(r"(?P<counter>\w) = (?P<first>[^,$]+), (?:…|\\ldots), (?P<last>[^,$}:\\]+)")
-_FORWARDS = re.compile(r"(?:\\text\{for \}|for) (?P<counter>\w) = (?P<first>[^,]+), (?:…|\\ldots), (?P<last>[^:\\]+)")
+_FORWARDS = re.compile(r"(?:\\text\{for \}|^\s*for) (?P<counter>\w) = (?P<first>[^,]+), (?:…|\\ldots), (?P<last>[^:\\]+)")
 _NUMBER = re.compile(r"\s*(?:\\text\{)?\(\d+\)(?:\}\\quad ?)?")
 _LET = re.compile(r"(?P<indent>\s*(?:\\quad\s*)*)(?:let |\\text\{let \})(?:\s*\\quad)?\s*")
 _SECTIONS = re.compile(r"\s*(?:\\(?:sub)*section\*?\{|#+ )?(Given|Forward pass|Backward pass|Result|Update|Rules)\b")
@@ -28,8 +26,9 @@ _ON_BOARD = re.compile(r"\s*(?:\\text\{)?\(\d+\)|.*\\tag\{\d+\}")  # the forward
 _MADE_OF = re.compile(r"(?:^|[\s\]{])(?:\(\d+\))+")  # the numbers of these lines
 _OVERLAP = re.compile(r"\\rlap\{\$\\displaystyle (.*?)\$(?:\\quad.*)?\}|\\rlap\{\\text\{.*\}\}")  # beyond its column
 _TEXT = "\\text{"
+_OFFSET = re.compile(r"[₊₋+−-]")  # hₜ₋₁: what a step hands on; what enters at the first has none
 _LETTER = re.compile(r"[a-zA-Z]+[₀-₉]*|[a-zA-Z]+_\{\d+\}")  # m₁, and as LaTeX
-_STACK = re.compile(r"_\{\w = ")  # all steps of an array
+_STACK = re.compile(r"_\{\w = | for \w = ")  # all steps of an array
 _ONE_TERM = re.compile(r"(?:\b1|\\left)\[\w = \w\b")  # of a sum
 
 
@@ -175,8 +174,9 @@ def _said(step: Step) -> Iterator[Numbered]:
     """The answers of a step: the results that it comes to, and letters for short."""
     indent = "    " * step.depth
     if step.counter:
-        entering = [r for r in step.rows if "later" in r.left]
-        yield from ((r.number, f"{indent}{_at(r.left, step)} = {r.right}") for r in entering)
+        for r in [r for r in step.rows if "later" in r.left]:  # what enters holds at the first step alone
+            yield r.number, f"{indent}for {step.counter} = {step.first}..{step.first}:"
+            yield r.number, f"{indent}    {r.left} = {r.right}"
         yield step.number, f"{indent}for {step.counter} = {step.first}..{step.last}:"
     elif step.rows:
         own = step.rows[-1].left
@@ -226,7 +226,7 @@ def _written(lines: Sequence[Numbered]) -> Iterator[Numbered]:
         elif "after the loop" in raw:
             loop = None
         elif row is not None and row.left:
-            enters = loop is not None and "later" in row.left and not _is_result(raw)
+            enters = loop is not None and "later" in row.left and not _OFFSET.search(row.left)
             steps += [] if enters else [Step(number, int(loop is not None))]
             (loop if loop is not None and enters else steps[-1]).rows.append(row)
         elif steps:
@@ -239,9 +239,3 @@ def _written(lines: Sequence[Numbered]) -> Iterator[Numbered]:
         elif step.rows and (place in results or _LETTER.fullmatch(step.rows[0].left)):
             own = step.rows[0]
             yield own.number, f"{'    ' * step.depth}{own.left} = {' = '.join(r.right for r in step.rows)}"
-
-
-def _at(left: str, step: Step) -> str:
-    """What enters a loop, at its first step."""
-    lowered = step.counter.translate(SUBSCRIPTS)
-    return left.replace(f"{lowered}^", f"[{step.first}]^").replace(f"_{{{step.counter}}}}}^", f"_{{{step.first}}}}}^")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
 
-from symbackprop.core.names import SUBSCRIPTS, text_name
+from symbackprop.core.names import PLACE, text_index, text_name
 from symbackprop.errors import ModelError, NameProblem, SyntaxProblem
 from symbackprop.grade.lines import Line
 from symbackprop.grade.naming import Dictionary, Gradient, Local, Meaning
@@ -376,10 +376,11 @@ _RESHAPE = re.compile(rf"\breshape_({_SHAPE})\(")
 _TRANSPOSE = re.compile(r"\btranspose_(\d+)\(")
 _SUMS = re.compile(r"([Σ∑])_([^\W\d][₀-₉]*(?:,[^\W\d][₀-₉]*)+|[i-n]{2,3})(?!\w)")
 _OPTION = re.compile(r", (axis|padding|stride|step) ([−-]?\d+|\([^()]*\))")
-_LATER = re.compile(r"δ_(\w+[ₐ-ₜ₊₋₀-₉]*(?:\[\w\])?)\^later")  # what later steps of a loop hand back
-_BEGUN = re.compile(  # what the first step of a loop is given: (δ_hₜ₋₁^later)_t=1
-    r"\(δ_(\w+?)(?:[ₐ-ₜ]([₊₋])₁|\[\w([+−-])1\])\^later\)_(?:\{\w ?= ?(\w+)\}|\w ?= ?(\w+))")
-_STACK = re.compile(r"\(([\w^]*?)(?:[ₐ-ₜ]|_\w|\[\w\])\)_\{\w ?= ?1, ?(?:…|\.\.\.), ?\w+\}")  # all steps of an array
+_WORD = rf"[\w{''.join(MARKS)}]+"
+_LATER = re.compile(rf"δ_({_WORD}{PLACE}*)\^later")  # what later steps of a loop hand back
+_AT = re.compile(r"(\([^()]*\))_(?:\{(\w) ?= ?([^{},]+)\}|(\w) ?= ?([A-Za-z0-9]+))")  # one step alone: (δ_hₜ₋₁^later)_t=1
+_STEPS = r"\w ?= ?1, ?(?:…|\.\.\.), ?[^{}()]+"
+_STACK = re.compile(rf"\(([\w^/∂]*?)(?:{PLACE}|_\w)(?:\)_\{{{_STEPS}\}}| for {_STEPS}\))")  # all steps of an array
 _STEP = re.compile(r"\((δ_\w+)\)_(\w)\b")  # one step of what reads a stack outside of its loop
 _ELEMENT = re.compile(r"(δ_\w+)\[(\w)(?:,(\w(?:,\w)*))?\]")  # the same, beside steps as they print
 _SHARE = re.compile(r"\(∂\w+/∂([^\W_]\w*)(\[[\w,]+\])?\)_(\w)\b")  # what one step contributes
@@ -401,8 +402,9 @@ def _entry(match: re.Match[str]) -> str:
 
 
 def _element(match: re.Match[str], text: str) -> str:
-    """``δ_h[t]`` and, where t counts steps in the text, the entry ``δ_h[t,n,i]``, as what indexes the whole of δ_h."""
-    if match[3] and match[2].translate(SUBSCRIPTS) not in text:
+    """``δ_h[t]`` or ``δ_h[t,n,i]``, where t counts steps in the text, as what indexes the whole of δ_h."""
+    lowered = text_index(match[2])
+    if lowered not in text or not lowered.isalpha():
         return match[0]
     return f"stacked({match[1]})[{match[2]}]" + (f"[{match[3]}]" if match[3] else "")
 
@@ -415,20 +417,19 @@ def _spelled_out(text: str) -> str:
     text = _TRANSPOSE.sub(lambda m: f"transpose_to(({_places(m[1])},), ", text)
     text = _SUMS.sub(lambda m: " ".join(f"{m[1]}_{x}" for x in (m[2].split(",") if "," in m[2] else m[2])), text)
     text = _STACK.sub(r"\1", text)
-    text = _ELEMENT.sub(lambda m: _element(m, text), text) if re.search("[ₐ-ₜ]", text) else text
+    text = _ELEMENT.sub(lambda m: _element(m, text), text)
     text = _SHARE.sub(lambda m: f"share_{m[1]}_{m[3]}{m[2] or ''}", text)
-    text = _BEGUN.sub(_begun, text)
+    text = _AT.sub(_at, text)
     text = _LATER.sub(r"later_\1", _STEP.sub(r"stacked(\1)[\2]", text))
     text = _INVERSE.sub(r"(\1^(-1))", _TURNED.sub("ᵀ⁻¹", text))
     text = _MODULO.sub(r"remainder(\1, \2)", _FLOOR.sub(r"floor(\1)", _TRUTH.sub(r"(\1 != 0)", text)))
     return ROOT.sub(r"√(\1)", _OPTION.sub(r", \1=\2", text))
 
 
-def _begun(match: re.Match[str]) -> str:
-    """``later_h[0]``, or of a loop that runs backwards ``later_h[T + 1]``."""
-    base, step = match[1], match[4] or match[5]
-    sign = "+" if (match[2] or match[3]) in "₊+" else "-"
-    return f"later_{base}[{step} {sign} 1]" if (sign, step) != ("-", "1") else f"later_{base}[0]"
+def _at(match: re.Match[str]) -> str:
+    """One step alone, as the sum from it to it."""
+    step = match[3] or match[5]
+    return f"(sum_{{{match[2] or match[4]}={step}}}^({step}) {match[1]})"
 
 
 def _places(digits: str) -> str:

@@ -9,7 +9,7 @@ import re
 import unicodedata
 
 from symbackprop.core.graph import INT
-from symbackprop.core.names import ACCENTS, GREEK, SUBSCRIPTS, TEX_GREEK
+from symbackprop.core.names import ACCENTS, GREEK, PLACE, TEX_GREEK, text_index
 from symbackprop.errors import SyntaxProblem
 from symbackprop.grade.naming import Dictionary
 
@@ -177,14 +177,20 @@ class _Typeset:
             return f"{base}_{{{index}}}" if "=" in index else f"{base}_{index.replace(' ', '')}"
         if base.endswith(")") and re.fullmatch(r"[a-z](?:,? ?[a-z])*", index) and index not in self.words.counters:
             return f"{base}[{','.join(re.sub('[, ]', '', index))}]"
-        if re.fullmatch(r"[0-9t+-]+", index) and (base[-1:].isalpha() or unicodedata.combining(base[-1:] or " ")):
-            return base + index.translate(SUBSCRIPTS)
+        of_name = base[-1:].isalpha() or unicodedata.combining(base[-1:] or " ")
+        if of_name and (self._is_step(base, index) or re.fullmatch(r"[0-9t+-]+", index)):
+            return base + text_index(index)
         name, _, step = index.rpartition(",")
         if name and not name.isdigit() and re.fullmatch(r"([a-z])([+-]\d+)?", step) and step[0] in self.words.counters:
             return self._lowered(_named(base, name), step)  # z_{i,t}: one step of z_i
         if self._is_entry(base, parts := index.split(",")):
             return f"{base}[{','.join(parts)}]"
         return _named(base, index)
+
+    def _is_step(self, base: str, index: str) -> bool:
+        """Whether an index counts steps: k or k-1, and not a letter of the name W_k."""
+        counts = re.fullmatch(r"(\w)([+-]\d+)?", index)
+        return counts is not None and counts[1] in self.words.counters and f"{base}_{index}" not in self.words.known
 
     def _is_entry(self, base: str, parts: list[str]) -> bool:
         """Whether indices stand below, P_{i,j,i₂}, of which those with a number are apart from the others."""
@@ -205,4 +211,4 @@ def _named(base: str, index: str) -> str:
         return f"{base}{parts[0]}_{{{','.join(parts[1:])}}}"
     if len(parts) > 1 and all(re.fullmatch(r"\w+", p) for p in parts) and any(len(p) > 1 for p in parts):
         return f"{base}_{'_'.join(parts)}"
-    return f"{base}_{index}" if re.fullmatch(r"[\w₊₋]+(?:\[\w\])?", index) else f"{base}_{{{index}}}"
+    return f"{base}_{index}" if re.fullmatch(rf"\w+{PLACE}?", index) else f"{base}_{{{index}}}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -185,17 +186,25 @@ def test_what_prints_of_a_function_is_right(lines: str, form: str) -> None:
 
 
 BEGINS = {
-    "one state": "for t in 1..T:\n    h[t] = tanh(w*h[t-1] + x[t])\n",
-    "two states": "param c[0]: N\nfor t in 1..T:\n    c[t] = c[t-1]*sigmoid(w*h[t-1]) + x[t]\n"
-                  "    h[t] = tanh(w*h[t-1] + c[t])\n",
+    "one state": "param h[0]: N\nfor t in 1..T:\n    h[t] = tanh(w*h[t-1] + x[t])\nloss L = sum(h[T]**2)",
+    "two states": "param c[0]: N, h[0]: N\nfor t in 1..T:\n    c[t] = c[t-1]*sigmoid(w*h[t-1]) + x[t]\n"
+                  "    h[t] = tanh(w*h[t-1] + c[t])\nloss L = sum(h[T]**2)",
+    "all steps": "param h[0]: N\nfor t in 1..T:\n    h[t] = tanh(w*h[t-1] + x[t])\nloss L = sum(h[T]**2) + sum(h**3)",
+    "computed": "param b: N\nh[0] = b**2\nfor t in 1..T:\n    h[t] = tanh(w*h[t-1] + x[t])\nloss L = sum(h[T]**2)",
+    "backwards": "param h[T+1]: N\nfor t in T..1:\n    h[t] = tanh(w*h[t+1] + x[t])\nloss L = sum(h[1]**2)",
 }
 
 
-@pytest.mark.parametrize("form", ["text", "latex", "markdown"])
+@pytest.mark.parametrize("detail", ["full", "board"])
+@pytest.mark.parametrize(("form", "counter"), [
+    ("text", "t"), ("latex", "t"), ("text", "i"), ("latex", "k"), ("markdown", "k"),
+])
 @pytest.mark.parametrize("lines", BEGINS.values(), ids=BEGINS)
-def test_what_a_loop_hands_to_what_it_begins_with_is_right(lines: str, form: str) -> None:
-    """(δ_hₜ₋₁^later)_t=1"""
-    model = parse(f"dim T, N\ndata x: T x N\nparam w: N, h[0]: N\n{lines}loss L = sum(h[T]**2)")
-    report = grade(model, printed(derive(model), form))
-    assert "dh0" in {item.name for item in report.items}
-    assert {item.verdict for item in report.items} == {"right"}
+def test_what_a_loop_hands_to_what_it_begins_with_is_right(lines: str, counter: str, form: str, detail: str) -> None:
+    """(δ_hₜ₋₁^later)_t=1, and on a board what enters at t = T, written out."""
+    steps = re.sub(r"\bt\b", counter, lines)
+    model = parse(f"dim T, N\ndata x: T x N\nparam w: N\n{steps}")
+    report = grade(model, printed(derive(model), form, detail=detail))
+    assert not report.unread, report.unread
+    assert {item.verdict for item in report.items} == {"right"}, report.text(2)
+    assert all(item.given for item in report.required)
