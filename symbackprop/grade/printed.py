@@ -13,7 +13,8 @@ Numbered = tuple[int, str]
 _STEP = re.compile(r"(?:(?P<indent>  +)|(?P<quads>(?:\\quad )*)\\textbf\{|\*\*)Step \d+\."
                    r"(?:\} \\quad|\*\*| ) (?P<what>\S.*)")
 _BACKWARDS = re.compile(r"(?P<counter>\w) = (?P<first>[^,$]+), (?:…|\\ldots), (?P<last>[^,$}:\\]+)")
-_FORWARDS = re.compile(r"(?:\\text\{for \}|^\s*for) (?P<counter>\w) = (?P<first>[^,]+), (?:…|\\ldots), (?P<last>[^:\\]+)")
+_FORWARDS = re.compile(r"(?:\\text\{for \}|^\s*for) (?P<counter>\w) = (?P<first>[^,]+), (?:…|\\ldots), "
+                       r"(?P<last>[^:\\]+)")
 _NUMBER = re.compile(r"\s*(?:\\text\{)?\(\d+\)(?:\}\\quad ?)?")
 _LET = re.compile(r"(?P<indent>\s*(?:\\quad\s*)*)(?:let |\\text\{let \})(?:\s*\\quad)?\s*")
 _SECTIONS = re.compile(r"\s*(?:\\(?:sub)*section\*?\{|#+ )?(Given|Forward pass|Backward pass|Result|Update|Rules)\b")

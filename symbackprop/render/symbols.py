@@ -12,7 +12,7 @@ from symbackprop.core import maths
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop
 from symbackprop.core.maths import Link, Marked, Math, Sym, shaped
-from symbackprop.core.names import free_name, lookalikes
+from symbackprop.core.names import free_name, lookalikes, text_index
 from symbackprop.core.ops.loop import base
 from symbackprop.derive.steps import Derivation, LoopStep, Step
 from symbackprop.model.names import check_notation, python_name
@@ -187,7 +187,8 @@ class Symbols:
                 whole = self._stack(name)
                 stack = self._cited(r.delta(self.sym(name, whole)), whole)
                 entry = maths.Entry(stack, (maths.Letter(reverse.index),), len(leaf.shape))
-                element = maths.AtStep(stack, reverse.index) if self.as_rows else entry
+                apart = self.as_rows or "[" in text_index(reverse.index)  # δ_s[q] is that of the step s[q]
+                element = maths.AtStep(stack, reverse.index) if apart else entry
                 r.symbols[leaf.id] = shaped(element, leaf.shape)
 
     def _cited(self, m: Math, row: Node | None) -> Math:

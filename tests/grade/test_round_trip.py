@@ -197,7 +197,7 @@ BEGINS = {
 
 @pytest.mark.parametrize("detail", ["full", "board"])
 @pytest.mark.parametrize(("form", "counter"), [
-    ("text", "t"), ("latex", "t"), ("text", "i"), ("latex", "k"), ("markdown", "k"),
+    ("text", "t"), ("latex", "t"), ("text", "i"), ("latex", "k"), ("markdown", "k"), ("text", "q"), ("latex", "q"),
 ])
 @pytest.mark.parametrize("lines", BEGINS.values(), ids=BEGINS)
 def test_what_a_loop_hands_to_what_it_begins_with_is_right(lines: str, counter: str, form: str, detail: str) -> None:
