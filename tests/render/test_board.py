@@ -89,7 +89,7 @@ def test_the_recurrent_language_model() -> None:
         "∂L/∂W_e = Σ_t cₜᵀ δ_z_hₜ | (3)",
         "∂L/∂W_h = Σ_t hₜ₋₁ᵀ δ_z_hₜ | (3)",
         "∂L/∂b = Σ_t Σ_n δ_z_hₜ[n] | (3)",
-        "∂L/∂C = scatter((δ_z_hₜ)_{t = 1, …, T} W_eᵀ, words) | (3)(1)",
+        "∂L/∂C = scatter((δ_z_hₜ for t = 1, …, T) W_eᵀ, words) | (3)(1)",
     ]
 
 

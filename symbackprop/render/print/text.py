@@ -194,9 +194,8 @@ class TextPrinter(Remembering[Text, Text], LinePrinter):
         return self.lowered(body, word)._replace(starts=body.starts)
 
     def atstep(self, m: maths.AtStep) -> Text:
-        if isinstance(m.steps, maths.Range):  # (δ_t)_{t = 1, …, T} W: what comes next is no step
-            place = self.row(Text("{"), self(m.steps), Text("}"))
-            return self.lowered(self.fenced(self(m.body)), place)._replace(level=POWER)
+        if isinstance(m.steps, maths.Range):  # (δₜ for t = 1, …, T): in one line no braces hold what stands below
+            return self.fenced(self.row(self(m.body), Text(" for "), self(m.steps)))
         return super().atstep(m)._replace(level=ATOM if m.steps is None else POWER)  # ((hₜ)_t=T)[n]
 
     def listed(self, m: maths.Listed) -> Text:
