@@ -18,9 +18,12 @@ from symbackprop.render.latex import to_latex
 from symbackprop.render.markdown import to_markdown
 from symbackprop.render.slides import to_slides
 from symbackprop.render.text import columns, to_text
+from symbackprop.render.views import VIEWS
 from tests.render.helpers import document, document_with_numbers
-from tests.sweeps import few_in_ci
+from tests.render.random_models import random_loop, random_model
+from tests.sweeps import few_in_ci, sample
 
+TEX = re.compile(r"\\[A-Za-z]+|\$|[_^]\{")  # commands, and what stands below or above in braces
 OVERFULL = re.compile(r"Overfull \\hbox \((\d+\.\d+)pt too wide\)(.*)")
 
 
@@ -45,6 +48,16 @@ def compiled(tmp_path: Path, text: str) -> str:
 
 def body(text: str) -> str:
     return text.split(r"\begin{document}", 1)[1].rsplit(r"\end{document}", 1)[0]
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_text_has_no_latex(view: str) -> None:
+    """Of built-in models and of random ones, loops among them."""
+    models = [*map(zoo.build, sample(zoo.names(), 6)), *map(random_model, range(5)), *map(random_loop, range(10))]
+    fitting = [d for d in map(derive, models) if view != "scalar" or VIEWS[view].suits(d)]
+    assert fitting
+    for d in fitting:
+        assert not TEX.findall(d.text(view=view)), d.model.name
 
 
 @needs_latex
