@@ -274,7 +274,7 @@ CORRECTED = [
     (r"loss L = \frac{1}{2} (y - X w)^\top (y - X w)", "loss L = (1/2) * (y - X @ w).T @ (y - X @ w)"),
     (r"loss L = -\sum_{n} \sum_{d} Y_{nd} \log X_{nd}", "loss L = -sum(Y * log(X))"),
     (r"loss L = -\sum_i y_i \log y_i + (1 - y_i)", None),  # where the sum ends is not known
-    (r"loss L = \frac{1}{N} \sum_{i=1}^{N} (y_i - w^\top x_i)^2", "loss L = (1/N) * sum((y - (X @ w))^2)"),
+    (r"loss L = \frac{1}{N} \sum_{i=1}^{N} (y_i - w^\top x_i)^2", "loss L = mean((y - (X @ w))^2)"),
     (r"J(w) = \sum_{i=1}^{N} \log(1 + e^{-y_i x_i^T w})", "loss J = sum(log(1 + exp(-y * (X @ w))))"),
     (r"loss L = (y - Xw)^\top (y - Xw)", "loss L = (y - X @ w).T @ (y - X @ w)"),
     (r"loss L = \sum_n \left[ \frac{(y_n - b)^2}{2\lambda^2} + \log \lambda^2 \right]",
@@ -422,6 +422,8 @@ A, B, Z = np.abs(RNG.normal(size=(4, 3))) + 0.1, RNG.uniform(0.1, 0.9, size=(4, 
 COUNTS = RNG.integers(0, 5, size=(4, 3)).astype(float)
 LGAMMA = np.vectorize(lgamma)
 FUNCTIONS = [
+    ("head(A, 2)", A[:2]), ("tail(A, 3)", A[-3:]), ("drop(A[:, :1])", A[:, 0]),
+    ("seq(0, 1, by=0.25)", np.linspace(0, 1, 5)), ("seq(1, 2, by=0.4)", np.array([1, 1.4, 1.8])),
     ("dnorm(Z)", np.exp(-Z**2 / 2) / np.sqrt(2 * np.pi)),
     ("dnorm(Z, 1, 2)", np.exp(-((Z - 1) / 2) ** 2 / 2) / np.sqrt(2 * np.pi) / 2),
     ("dnorm(Z, mean=B, sd=A, log=TRUE)", -((Z - B) / A) ** 2 / 2 - np.log(A) - np.log(2 * np.pi) / 2),

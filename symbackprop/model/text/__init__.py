@@ -13,12 +13,20 @@ from symbackprop.cycles import uncollected
 from symbackprop.errors import MOST, Meant, ModelError, NameProblem, NoResult, Place, ShapeError, SyntaxProblem
 from symbackprop.model.model import Model
 from symbackprop.model.text.builder import Builder, conventions
-from symbackprop.model.text.characters import ROWS, indexed_sums, plain_latex, readable
+from symbackprop.model.text.characters import ROWS, indexed_sums, plain_latex, readable, with_means
 from symbackprop.model.text.evaluate import Evaluator
 from symbackprop.model.text.expressions import one_formula, read_values
 from symbackprop.model.text.guess import guessed
 from symbackprop.model.text.header import read_header
-from symbackprop.model.text.meant_lines import commented, expected, in_reals, named_sizes, solved
+from symbackprop.model.text.meant_lines import (
+    commented,
+    expected,
+    in_reals,
+    log_of_det,
+    named_sizes,
+    product_with_turned,
+    solved,
+)
 from symbackprop.model.text.scope import ModelScope
 from symbackprop.model.text.statements import parse_statements
 from symbackprop.model.text.tokens import physical_lines
@@ -47,10 +55,11 @@ def explained(errors: Sequence[ModelError], text: str, read: Callable[[str], Rea
             place = _narrowed(line, error.place, error.near)
             if short and isinstance(error, ShapeError) and any(c.isdigit() for c in line):
                 error.instead = [*named_sizes(read("\n".join(typed))[0].sizes), *error.instead]
-            if isinstance(error, (SyntaxProblem, NameProblem)) and "sum" in line:  # of one sum alone
+            if isinstance(error, (SyntaxProblem, NameProblem)) and ("sum" in line or "prod" in line):  # of one alone
                 error.instead += [partial(_with_sums, capitals) for capitals in (True, False)]
             tried = (_corrected(error, place, lines, read, more, {}) for more in range(_MOST + 1))
             right = next(chain.from_iterable(tried), "").replace(ROWS, "")
+            right = right.replace("·", "*") if "\\" in line else right  # which \cdot of numbers is
             error.shown = [*_marked(line, place), *([f"{right.strip()}   corrected"] if right else [])]
             lines[error.place.line - 1] = right or line
     errors[0].others = errors[1:]
@@ -61,8 +70,9 @@ def _meant(error: ModelError, line: str) -> list[Meant]:
     """What may be meant: what the error knows, and what on paper and in other languages is written with other signs."""
     if not isinstance(error, (SyntaxProblem, NameProblem)):
         return error.instead
-    others = [expected] * ("E[" in line) + [in_reals] * ("R" in line)
-    return [*[commented] * (_OTHER_COMMENTS.search(line) is not None), *error.instead, *others]
+    first = [commented] * (_OTHER_COMMENTS.search(line) is not None) + [product_with_turned]
+    others = [expected] * ("E[" in line) + [in_reals] * ("R" in line) + [log_of_det] * ("det" in line)
+    return [*first, *error.instead, *others]
 
 
 def _about(error: ModelError, lines: Sequence[str]) -> Place | None:
@@ -119,7 +129,8 @@ def _corrected(error: ModelError, place: Place, lines: Sequence[str], read: Call
         return
     if latex:
         before, after = "", ""
-        written = (plain_latex(in_reals(line, place), capitals) for capitals in (True, False))
+        real = in_reals(line, place)
+        written = (plain_latex(text, capitals) for text in (real, with_means(real)) for capitals in (True, False))
         texts = [*dict.fromkeys([*written, solved(line, place)])]
     for text in texts:
         right = before + text.replace("…", there) + after if isinstance(text, str) else text(line, place)

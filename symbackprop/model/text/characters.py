@@ -191,8 +191,9 @@ def _plain_letter(char: str) -> str:
 
 
 # -- LaTeX, of which only the corrected line is made
-_SIGNS_OF = {"cdot": "*", "times": "*", "odot": "*", "le": "<=", "leq": "<=", "ge": ">=", "geq": ">=", "neq": "!=",
-             "left": "", "right": "", "lambda": "lam", "varepsilon": "epsilon", "varphi": "phi", "ln": "log"}
+_SIGNS_OF = {"cdot": "·", "circ": "*", "times": "*", "odot": "*", "le": "<=", "leq": "<=", "ge": ">=", "geq": ">=",
+             "neq": "!=", "left": "", "right": "", "lambda": "lam", "varepsilon": "epsilon", "varphi": "phi",
+             "ln": "log"}
 _BRACES = r"\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}"  # three deep
 _FUNCTIONS = r"log|ln|exp|sin|cos|tan|sinh|cosh|tanh|det|logdet|tr"
 _SQUARED = re.compile(r"\b(tr|trace|det|logdet)\(([A-Z])\^2\)")  # of a matrix, which tells that it is one
@@ -208,6 +209,9 @@ _EXPECTATION = r"\\(?:mathbb|mathrm|mathbf|operatorname)\s*\{\s*E\s*\}(?:\s*_\s*
 _ONES = r"\\(?:mathbf|mathbb|mathds|boldsymbol|bm)\s*\{\s*1\s*\}"
 _REWRITTEN = [(re.compile(pattern), text) for pattern, text in (
     (r"\\[,;:!]", " "),
+    (r"\\begin\{cases\}\s*(.+?)\s*,?\s*&\s*(?:\\text\{\s*(?:if|for)\s*\}|\\text\{\s*\})?\s*(.+?)\s*\\\\\s*(.+?)\s*,?\s*&"
+     r"\s*\\text\{\s*(?:otherwise|else)\s*\}\s*\\end\{cases\}", r"where(\2, \1, \3)"),
+    (r"\\(?:tag|label)\s*\{[^{}]*\}|\\(?:nonumber|notag)\b", ""),
     (rf"{_ONES}\s*\^\s*(?:T|\\top|\{{\s*(?:T|\\top)\s*\}})\s*(\\?\w+)", r"sum(\1)"),
     (rf"{_ONES}\s*(?:{INDEX}|_?\s*\\?\{{([^{{}}]*?)\\?\}})", r"(\1\2)"),
     (r"(?<=[A-Za-z0-9])\\", r" \\"),  # commands end a word
@@ -245,7 +249,7 @@ _REWRITTEN = [(re.compile(pattern), text) for pattern, text in (
 _FRACTION = re.compile(rf"\\[dt]?frac\s*(?:{_BRACES}\s*{_BRACES}|(\d)\s*(\d))")
 _OF_CALL = re.compile(rf"\\({_FUNCTIONS})\s+(?=((?!\\left)\\?[A-Za-z]\w*\s*{_BRACKETS}))")
 _CALLED = rf"{_FUNCTIONS}|max|min|arcsin|arccos|arctan"
-_INDEXED_SUM = re.compile(r"(?<!\.)\bsum(?:_([a-z])\b)?\s*(?=[\[(])|\bsum_([a-z])\s+(?=\w)")
+_INDEXED_SUM = re.compile(r"(?<!\.)\b(sum|prod)(?:_([a-z])\b)?\s*(?=[\[(])|\b(sum|prod)_([a-z])\s+(?=\w)")
 _NO_FACTOR = r"\\(?:times|[co]dot|right|left|[lg]e)"
 _BESIDE = re.compile(rf"(?<=[\w)}}\]])(?<!\\times)(?<!\\[co]dot)\s+(?=\\?[A-Za-z(])(?!{_NO_FACTOR})")
 _SCRIPT = re.compile(r"_([a-z]{1,3})(?![A-Za-z0-9])")
@@ -254,7 +258,9 @@ ROWS = "[0:, 0:]"  # behind an array of rows in a line that is tried: one with a
 _TIMES = r"\s*(?:\\cdot|·)?\s*"
 _ROW = rf"\w+\.T{_TIMES}[A-Za-z]+_[a-z]\b|\b[A-Za-z]+_[a-z]\.T{_TIMES}\\?\w+"  # wᵀx_i, x_iᵀw
 _FROM, _UP_TO = r"(?:\s*_\s*(?:\{\s*(\w)\s*(?:=\s*(\d+)\s*)?\}|(\w)))?", r"(?:\s*\^\s*(?:\{([^{}]*)\}|(\w)))?"
-_A_SUM = rf"\\(sum|prod)(?![A-Za-z])(?:\s*\\limits)?{_FROM}{_UP_TO}"
+_A_SUM = rf"\\(sum|prod|mean|(?:max|min)(?=\s*_))(?![A-Za-z])(?:\s*\\limits)?{_FROM}{_UP_TO}"
+_MEAN = re.compile(r"\\[dt]?frac\s*\{\s*1\s*\}\s*\{\s*(\w+)\s*\}\s*\\sum(?:\s*\\limits)?\s*_\s*\{\s*(\w)\s*=\s*1\s*\}"
+                   r"\s*\^\s*\{?\s*\1\b\s*\}?")
 _SUM_OF, _SUMS = re.compile(rf"{_A_SUM}(?!\s*[_^])"), re.compile(rf"(?:{_A_SUM}\s*)+(?!\s*[_^])")
 _LEFT = re.compile(r"^(\s*(?:(?:loss|output)\s+)?\\?[A-Za-z]+)_([ijkmn]{1,2})(\s*=(?!=))(.*)$")
 _NO_SCRIPT = re.compile(r"^(\s*(?:(?:loss|output)\s+)?\\?[A-Za-z]\w*\s*=(?!=))(.*einsum\(.*)$")
@@ -277,16 +283,21 @@ def plain_latex(text: str, capitals: bool = False) -> str:
     return _SQUARED.sub(r"\1(\2 @ \2)", text.replace("{", "(").replace("}", ")"))
 
 
+def with_means(text: str) -> str:
+    """``\\frac{1}{N} \\sum_{i=1}^{N}``, whatever N is called, as the mean over i."""
+    return _MEAN.sub(r"\\mean_{\2} ", text)
+
+
 def indexed_sums(line: str, capitals: bool = False) -> str:
     """``Σᵢ [yᵢ log pᵢ]``, of which the sign is read already, as sums of whole arrays."""
     found = _INDEXED_SUM.search(line)
     if found is None:
         return line
-    first = found[1] or found[2] or next(iter(re.findall(r"_([a-z])(?![A-Za-z0-9])", line)), "")
+    first = found[2] or found[4] or next(iter(re.findall(r"_([a-z])(?![A-Za-z0-9])", line)), "")
 
     def summed(sign: re.Match[str]) -> str:
-        index = sign[1] or sign[2] or first
-        return rf"\sum_{{{index}}} " if index else r"\sum "
+        index, word = sign[2] or sign[4] or first, sign[1] or sign[3]
+        return rf"\{word}_{{{index}}} " if index else rf"\{word} "
 
     text = re.sub(r"\[([a-z][+-]\d+)\]", r"_{\1}", _INDEXED_SUM.sub(summed, line))  # x[i+1] of xᵢ₊₁
     text = re.sub(rf"(?<![\w\\])({_FUNCTIONS}|sigma)(?=\s*[(A-Za-z])(?![A-Za-z])", r"\\\1", text)
@@ -417,7 +428,7 @@ def _entrywise(body: str, index: str, capitals: bool) -> str:
     row, other = rf"\b([A-Za-z]+)_{index}\b", r"(\\?\b[A-Za-z]\w*)"
     body = re.sub(rf"{other}\.T{_TIMES}{row}", lambda m: f"({whole(m[2])}{ROWS} @ {m[1]})", body)
     body = re.sub(rf"{row}\.T{_TIMES}{other}", lambda m: f"({whole(m[1])}{ROWS} @ {m[2]})", body)
-    body = body if matrices else body.replace("·", "*")
+    body = body if matrices else re.sub(r"·|\\cdot(?![A-Za-z])", "*", body)
 
     def without(script: re.Match[str]) -> str:
         rest = script[1].replace(index, "", 1)

@@ -28,8 +28,6 @@ from symbackprop.model.text.patterns import with_named_axes
 
 Value = Any
 
-_REDUCTIONS = ("sum", "mean", "max", "min", "prod", "std", "var", "median", "norm", "logsumexp")
-
 
 class Scope(Protocol):
     """What names mean at a place in a model text."""
@@ -184,7 +182,7 @@ class Evaluator:
         if expr.function == "len" and len(args) == 1 and isinstance(args[0], Node) and args[0].shape:
             return args[0].shape[0]
         args = [self._with_arrays(value) for value in args]
-        args = self._of_a_list(expr, args)
+        _refuse_sum(expr, args)
         options = {k: self._branch(v) for k, v in expr.options if k not in IDLE_OPTIONS or not dialect.is_idle(v)}
         refuse_doubtful(expr, args, options)
         self._refuse_random(expr, args, options)
@@ -209,16 +207,6 @@ class Evaluator:
             return value
         lists = [isinstance(part, tuple) and any(isinstance(a, Node) for a in part) for part in value]
         return tuple([self.applied("stack", part, {}) if k else part for k, part in zip(lists, value, strict=True)])
-
-    def _of_a_list(self, expr: tree.Call, args: list[Value]) -> list[Value]:
-        """``mean([a, b])`` of the array ``[a, b]``. Python's sum of arrays is an array, NumPy's is a number."""
-        if expr.function not in _REDUCTIONS or not args or not isinstance(args[0], tuple):
-            return args
-        listed, along = args[0], args[1:] or any(k in ("axis", "dim") for k, _ in expr.options)
-        if expr.function == "sum" and not along and any(isinstance(a, Node) and a.shape for a in listed):
-            raise ModelError("sum of a list is an array in Python, and the sum of all entries in NumPy: write which",
-                             instead=sums_of_lists)
-        return [self.applied("stack", listed, {}), *args[1:]]
 
     def _refuse_random(self, expr: tree.Call, args: Sequence[Value], options: Mapping[str, Value]) -> None:
         """Refuse dropout without the mask that it draws, or with a rate in its place: what is drawn is data."""
@@ -475,3 +463,12 @@ def _is_flat(value: Value) -> bool:
     """Whether a value is one of a function whose derivative is 0 everywhere, such as a sign."""
     form = value.form if isinstance(value, Node) else None
     return isinstance(form, f.Call) and all(p == f.ZERO for p in TABLE[form.name].partials)
+
+
+def _refuse_sum(expr: tree.Call, args: Sequence[Value]) -> None:
+    """Refuse the sum of a list of arrays, ``sum([a, b])``: an array in Python, and a number in NumPy."""
+    listed = expr.args[0].items if expr.function == "sum" and len(expr.args) == 1 and not expr.options and isinstance(
+        expr.args[0], tree.Tuple) else ()
+    if listed and not isinstance(listed[0], tree.Tuple) and isinstance(args[0], Node) and args[0].ndim > 1:
+        raise ModelError("sum of a list is an array in Python, and the sum of all entries in NumPy: write which",
+                         instead=sums_of_lists)

@@ -836,6 +836,10 @@ r: cbind (a, b) -> np.column_stack((a, b))
 r: rbind (a, b) -> np.vstack((a, b))
 r: seq_along (x) -> 1 + arange(x.shape[0])
 r: seq_len (n) -> 1 + arange(n)
+r: head (x, n##) -> x[:n]
+r: tail (x, n##) -> x[-n:]
+r: drop (x) -> np.squeeze(x)
+r: seq (start|from#, stop|to#, step|by#) -> start + step * arange(floor((stop - start) / step) + 1)
 r: c (*x) -> np.hstack(x)
 r: matrix (x, rows|nrow) -> transpose(reshape(x, (-1, rows)))
 r: matrix (x, rows|nrow~None, columns|ncol) -> transpose(reshape(x, (columns, -1)))
