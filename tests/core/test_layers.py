@@ -182,6 +182,20 @@ def test_symbolic_sizes_of_images() -> None:
     assert gradients(row, [x], at)[0].shape == (2, 9, 8, 2)
 
 
+def test_groups_of_a_symbolic_number_of_channels() -> None:
+    """Depthwise: every channel has kernels of its own, however many channels there are."""
+    channels = dim("C")
+    x, w = (g := Graph()).leaf("x", (2, 5, 6, channels)), g.leaf("w", (3, 2, 1, 2 * channels))
+    row, rng = windows.conv2d(x, w, groups=channels, padding=1), np.random.default_rng(5)
+    at = {"x": rng.normal(size=(2, 5, 6, 3)), "w": rng.normal(size=(3, 2, 1, 6))}
+    tensors = [torch.tensor(a, requires_grad=True) for a in at.values()]
+    expected = nhwc(TF.conv2d(nchw(tensors[0]), tensors[1].permute(3, 2, 0, 1), groups=3, padding=1))
+    close(value(row, **at), expected.detach().numpy())
+    expected.sum().backward()
+    for ours, tensor in zip(gradients(row, [x, w], at), tensors, strict=True):
+        close(ours, tensor.grad.numpy())
+
+
 @pytest.mark.parametrize(("write", "words"), [
     (lambda x, w: windows.conv2d(x, x), "same C"),
     (lambda x, w: windows.conv2d(x, w, stride=0), "stride is a whole number of at least 1"),

@@ -39,7 +39,7 @@ def _require_layout(layout: str) -> None:
 @known(asks=((0, *[IMAGE] * 2, 0), (*[KERNEL] * 2, 0, 0)))
 @function
 def conv2d(x: Node, w: Node, stride: Pair = 1, padding: Padding = 0, layout: str = "NHWC", dilation: Pair = 1,
-           groups: int = 1) -> Node:
+           groups: DimLike = 1) -> Node:
     """Cross-correlation of images with kernels.
 
     NHWC: x is N×H×W×C and w is kh×kw×C×K. NCHW: x is N×C×H×W and w is K×C×kh×kw. The result has the layout of x.
@@ -57,20 +57,20 @@ def conv2d(x: Node, w: Node, stride: Pair = 1, padding: Padding = 0, layout: str
     return _conv2d(x, w, stride, padding, dilation, groups)
 
 
-def _channels_agree(x: Node, w: Node, layout: str, groups: int) -> bool:
+def _channels_agree(x: Node, w: Node, layout: str, groups: DimLike) -> bool:
     """Whether images have as many channels as kernels read, all groups of them."""
     of_x, of_w = (x.shape[-1], w.shape[-2]) if layout == "NHWC" else (x.shape[1], w.shape[1])
-    return same(of_x, of_w * groups)
+    return same(of_x, of_w * as_dim(groups))
 
 
-def _channels(x: Node, w: Node, layout: str, groups: int) -> str:
+def _channels(x: Node, w: Node, layout: str, groups: DimLike) -> str:
     """What is said where they have not, and of the layout in which they would."""
     wrong = images_and_kernels(x, w, layout, "C" if groups == 1 else f"C/{groups}")
     other = next(n for n in LAYOUTS if n != layout)
     return f'{wrong}. They fit layout="{other}"' if _channels_agree(x, w, other, groups) else wrong
 
 
-def _conv2d(x: Node, w: Node, stride: Pair, padding: Padding, dilation: Pair, groups: int) -> Node:
+def _conv2d(x: Node, w: Node, stride: Pair, padding: Padding, dilation: Pair, groups: DimLike) -> Node:
     """By the op of its own where that says it."""
     if isinstance(padding, str) or groups != 1 or any(d != 1 for d in _several(dilation, 2, "dilation", 1)):
         return _convolved(x, w, stride, padding, dilation, groups)
@@ -120,7 +120,7 @@ def _letters(rank: int) -> tuple[str, str, str]:
     return outside, inside, "".join([a + b for a, b in zip(outside, inside, strict=True)])
 
 
-def _convolved(x: Node, w: Node, stride: Pair, padding: Padding, dilation: Pair, groups: int) -> Node:
+def _convolved(x: Node, w: Node, stride: Pair, padding: Padding, dilation: Pair, groups: DimLike) -> Node:
     """Over any number of axes: x is N×…×C, w is …×C/groups×K, the result N×…×K."""
     rank = x.ndim - 2
     if w.ndim != x.ndim:
@@ -138,8 +138,8 @@ def _convolved(x: Node, w: Node, stride: Pair, padding: Padding, dilation: Pair,
     return build.reshape(result, (*result.shape[:-2], w.shape[-1]))
 
 
-def _share(size: Dim, groups: int) -> Dim:
-    share = sp.cancel(size / groups)
+def _share(size: Dim, groups: DimLike) -> Dim:
+    share = sp.cancel(size / as_dim(groups))
     if share.is_Rational and not share.is_Integer:
         raise ShapeError(f"{size} channels cannot be split into {groups} groups")
     return share
@@ -147,7 +147,7 @@ def _share(size: Dim, groups: int) -> Dim:
 
 @known(asks=((0, *[IMAGE] * 3, 0), (*[KERNEL] * 3, 0, 0)))
 @function
-def conv3d(x: Node, w: Node, stride: Pair = 1, padding: Padding = 0, dilation: Pair = 1, groups: int = 1) -> Node:
+def conv3d(x: Node, w: Node, stride: Pair = 1, padding: Padding = 0, dilation: Pair = 1, groups: DimLike = 1) -> Node:
     """Cross-correlation of volumes: x is N×D×H×W×C, w is kd×kh×kw×C/groups×K."""
     if x.ndim != 5:
         raise ShapeError(_ranks("conv3d", x, w, 5))
@@ -223,7 +223,7 @@ def _window(size: Sequence[DimLike], stride: Pair, padding: Pair) -> Window:
 
 @known(asks=((0, *[IMAGE] * 1, 0), (*[KERNEL] * 1, 0, 0)))
 @function
-def conv1d(x: Node, w: Node, stride: int = 1, padding: Padding = 0, dilation: int = 1, groups: int = 1) -> Node:
+def conv1d(x: Node, w: Node, stride: int = 1, padding: Padding = 0, dilation: int = 1, groups: DimLike = 1) -> Node:
     """Cross-correlation along time: x is N×T×C, w is k×C/groups×K, the result N×T'×K."""
     if x.ndim != 3 or w.ndim != 3:
         raise ShapeError(_ranks("conv1d", x, w, 3))
