@@ -476,17 +476,30 @@ def _hat(at: Node, place: Node) -> Node:
 def _cubic(distance: Node, sharp: sp.Expr) -> Node:
     """The weight of a place for a point at a distance from it (Keys 1981)."""
     d, call = whole(distance), distance.graph.call
-    near = ((sharp + 2) * d - (sharp + 3)) * d**2 + 1
-    far = ((d - 5) * d + 8) * d * sharp - 4 * sharp
-    return call("where", call("less_equal", d, 1), near, call("where", call("less", d, 2), far, 0))
+    far = call("where", call("less", d, 2), _far(d, sharp), 0)
+    return call("where", call("less_equal", d, 1), _near(d, sharp), far)
+
+
+def _near(d: Node, sharp: sp.Expr) -> Node:
+    """Keys' weight at a distance of 0 to 1."""
+    weight: Node = ((sharp + 2) * d - (sharp + 3)) * d**2 + 1
+    return weight
+
+
+def _far(d: Node, sharp: sp.Expr) -> Node:
+    """Keys' weight at a distance of 1 to 2."""
+    weight: Node = ((d - 5) * d + 8) * d * sharp - 4 * sharp
+    return weight
 
 
 def _taps(at: Node, place: Node, inside: Callable[[Node], Node]) -> Node:
     """The weights of places for points by the four entries around each, those outside being read ``inside``."""
     at, call = whole(at), at.graph.call
-    first = whole(call("floor", at) - 1)
-    weights = [_cubic(abs(at - (first + k)), sp.Rational(-3, 4)) * call("equal", inside(first + k), place)
-               for k in range(4)]
+    first = whole(call("floor", at))
+    beyond, sharp = whole(at - first), sp.Rational(-3, 4)
+    by_tap = ((_far, beyond + 1), (_near, beyond), (_near, 1 - beyond), (_far, 2 - beyond))
+    weights = [weight(whole(distance), sharp) * call("equal", inside(first + k), place)
+               for k, (weight, distance) in enumerate(by_tap, -1)]
     return sum(weights[1:], weights[0])
 
 
