@@ -80,6 +80,8 @@ def same(text: str, plain: str) -> Model:
          "sum(diag(stack(x, 2)) @ exp(stack(w, x))) + norm(stack(w, x)) + np.dot(stack(w, x), stack(1, 2)) "
          "+ det(stack(stack(w, 1), stack(1, x)))",
          ["what is listed in brackets, [a, b], is read as the array stack(a, b)"]),
+        ("sum(torch.split(concat(U, U, axis=1), D, dim=1)[1]) + sum(torch.split(S, [1, N - 1], 1)[1] ** 2)",
+         "sum(concat(U, U, axis=1)[:, D:]) + sum(S[:, 1:N] ** 2)", ["split is read as pieces"]),
         ("sum(concat([x, w], [x])) + einsum('i,i->', [x, w], [1, 2]) + max([x, w]) + logsumexp([x, w])",
          "sum(concat(stack(x, w), stack(x))) + einsum('i,i->', stack(x, w), stack(1, 2)) + max(stack(x, w)) "
          "+ logsumexp(stack(x, w))",
@@ -197,6 +199,8 @@ def test_letters_and_subscripts() -> None:
         ("loss L = sum(np.interp(U, U))", "is not read as it is called here, but interp(x, xp, fp)"),
         ("loss L = U.median()", "may mean something else"),
         ("loss L = sum(poisson.logpmf(v, w, loc=1))", "its arguments are those of poisson.logpmf(k, mu)"),
+        ("loss L = sum(torch.split(X, N, dim=1)[0])", "how many of N entries there are in D is not known"),
+        ("loss L = sum(torch.split(X, 0)[0])", "pieces: a size is at least 1, not 0"),
         ("loss L = sum(stats.beta.sf(v, 1, 2))", "of beta, only pdf, logpdf is known here"),
         ("loss L = sum(gompertz.logpdf(v, w))", "no distribution 'gompertz' is known here; write the formula"),
         ("loss L = sum(gumbel.logpdf(v, w))", "no distribution 'gumbel' is known here; write the formula"),

@@ -299,6 +299,11 @@ torch.cummax(v, 0).values
 torch.topk(v, 2)[0]
 torch.sort(A, dim=1)[0]
 torch.max(A, 1)[0]
+torch.max(v, c)
+torch.min(v, other=2 * c)
+v.max(c)
+torch.split(A, 2)[1]
+torch.split(A, 2, dim=1)[-1]
 torch.var(A)
 torch.var(A, 1)
 torch.std(A, dim=0, keepdim=True)

@@ -31,6 +31,7 @@ from symbackprop.errors import ShapeError
 
 Places: TypeAlias = Node | Sequence[int]  # integer data, or numbers
 Sizes: TypeAlias = int | Sequence[int]  # one for all, or each
+Extent: TypeAlias = DimLike | Sequence[DimLike]  # a size for all axes or pieces, or of each
 MOST_ARRAYS = 31  # of NumPy before 2.0, whose iterators take 32 with the result
 
 
@@ -267,18 +268,26 @@ def split(a: Node, parts: int, axis: int = 0) -> tuple[Node, ...]:
 
 
 @plain
-def pieces(a: Node, sizes: Sizes, axis: int = 0) -> tuple[Node, ...]:
+def pieces(a: Node, sizes: Extent, axis: int = 0) -> tuple[Node, ...]:
     """Pieces of these sizes along an axis, or, of one size, as many as there are, the last one perhaps smaller."""
     place = normalise_axis(axis, a.ndim)
     whole = a.shape[place]
-    if isinstance(sizes, int):
-        if not whole.is_Integer:
-            raise ShapeError(f"pieces: how many of {sizes} entries there are in {whole} is not known: split(a, parts, "
-                             "axis) takes how many")
-        sizes = [min(sizes, int(whole) - start) for start in range(0, int(whole), sizes)]
-    if not same(as_dim(sum(sizes)), whole):
-        raise ShapeError(f"pieces: {' + '.join(map(str, sizes))} entries are not {whole}")
-    return tuple([build.slice_axis(a, place, sum(sizes[:k]), size) for k, size in enumerate(sizes)])
+    shares = [as_dim(s) for s in sizes] if isinstance(sizes, (tuple, list)) else _shares(whole, as_dim(sizes))
+    if not same(as_dim(sum(shares)), whole):
+        raise ShapeError(f"pieces: {' + '.join(map(str, shares))} entries are not {whole}")
+    return tuple([build.slice_axis(a, place, sum(shares[:k]), size) for k, size in enumerate(shares)])
+
+
+def _shares(whole: sp.Expr, size: sp.Expr) -> list[sp.Expr]:
+    """The sizes of pieces of one size, the last one perhaps smaller; 4H has four of H."""
+    if size.is_zero:
+        raise ShapeError("pieces: a size is at least 1, not 0")
+    count = sp.cancel(whole / size)
+    if not count.is_Rational:
+        raise ShapeError(f"pieces: how many of {size} entries there are in {whole} is not known: split(a, parts, axis) "
+                         "takes how many")
+    full = int(count)
+    return [size] * full + [whole - full * size] * bool(count > full)
 
 
 @plain

@@ -11,6 +11,7 @@ import sympy as sp
 
 from symbackprop.core import build
 from symbackprop.core.formula import exact
+from symbackprop.core.functions.arrange import Extent
 from symbackprop.core.functions.calls import function, plain, whole
 from symbackprop.core.functions.pointwise import abs, maximum, minimum
 from symbackprop.core.graph import Node, Operand, label
@@ -21,7 +22,6 @@ from symbackprop.errors import ShapeError
 
 Pair: TypeAlias = int | Sequence[int]
 Padding: TypeAlias = int | Sequence[int] | str
-Extent: TypeAlias = DimLike | Sequence[DimLike]
 HALF = sp.Rational(1, 2)
 IMAGE, KERNEL = 8, 3  # sizes that are guessed
 LAYOUTS = tuple(AXES)

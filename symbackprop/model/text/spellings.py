@@ -6,8 +6,8 @@ JAX, j JAX alone, o optax, k Keras, s SciPy's distributions and what only its pa
 v the values that PyTorch gives with their places, r R, t PyTorch, l its linalg, m a method, whose array is the first
 parameter. A parameter is ``a``, or ``a|b`` with another word for it;
 ``a=value`` may be left out, ``a:value`` has to have that value, ``a~value`` may be left out or has it; ``a#`` is a
-number written out, ``a##`` a whole one, ``a(1)`` a shape of one axis, ``!a`` is given by its word alone, ``*a`` what is
-left; ``a(2)`` is a tuple of two, ``a(2,2)`` one of two pairs.
+number written out, ``a##`` a whole one, ``a-#`` none, ``a(1)`` a shape of one axis, ``!a`` is given by its word alone,
+``*a`` what is left; ``a(2)`` is a tuple of two, ``a(2,2)`` one of two pairs.
 ``reduction`` is PyTorch's: the formula is the loss of every entry. In a formula ``@`` is the name that was called.
 """
 
@@ -34,6 +34,8 @@ n: concatenate concat (arrays(2), axis:None) -> np.append(arrays[0], arrays[1])
 n t: cat concat concatenate (arrays|tensors, axis|dim=0) -> concat(arrays, axis=axis)
 n t: stack (arrays|tensors, axis|dim=0) -> stack(arrays, axis=axis)
 t: transpose (x, first#, second#) -> swapaxes(x, first, second)
+t m: max (a|input, b|other-#) -> maximum(a, b)
+t m: min (a|input, b|other-#) -> minimum(a, b)
 m: expand (x, *sizes) -> broadcast(x, sizes)
 n: average (x, !weights) -> sum(weights * x) / sum(weights)
 n: average (x, axis:0, weights) -> einsum("i,i...->...", weights, x) / sum(weights)
@@ -881,7 +883,7 @@ WITH_PLACES = frozenset(_WITH_PLACES.split())  # of PyTorch's, along an axis, co
 PLACES = {words[0]: words[1] for words in map(str.split, _PLACES.split(","))}
 BY_RANK = frozenset(_BY_RANK.split())  # what NumPy has otherwise for arrays of more axes
 TORCH = ("torch", "F", "functional", "nn")
-_PARAMETER = re.compile(r"([*!]?)([\w.|]+)(##?|\([\d,]+\))?(?:([=:~])(.+))?")
+_PARAMETER = re.compile(r"([*!]?)([\w.|]+)(##?|-#|\([\d,]+\))?(?:([=:~])(.+))?")
 _LAYERS = """
     ReLU relu, LeakyReLU leaky_relu, ELU elu, SELU selu, CELU celu, GELU gelu, SiLU silu, Mish mish, ReLU6 relu6,
     Sigmoid sigmoid, Tanh tanh, Hardsigmoid hardsigmoid, Hardswish hardswish, LogSigmoid logsigmoid, Softplus softplus,
@@ -947,6 +949,8 @@ class _Parameter(NamedTuple):
         number = value.body if isinstance(value, tree.Negative) else value
         if self.kind.startswith("#") and not (isinstance(number, tree.Number)
                                               and (self.kind == "#" or number.value.is_integer)):
+            return False
+        if self.kind == "-#" and isinstance(number, tree.Number):
             return False
         if self.kind.startswith("(") and not _has_items(value, *map(int, self.kind[1:-1].split(","))):
             return False
