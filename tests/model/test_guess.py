@@ -14,6 +14,8 @@ from symbackprop.model.text import parse_alone
     [
         ("(y - tanh(w*x))^2/2", "data y, x, param w"),
         ("w1*w2 + w1", "param w1, w2"),
+        ("sum((y - X @ w)^2)/(2*s^2) + N/2*log(s^2)", "dim N, D, data y: N, X: N x D, param w: D, s"),
+        ("softmax(Q @ K.T / sqrt(d_k)) @ V", "dim N, D, H, M, data d_k, param Q: N x D, K: H x D, V: H x M"),
         ("x*y", "param x, y"),  # something has to be a parameter
         ("mean((X @ W + b - Y)^2) + λ·sum(W^2)", "dim N, D, H, data X: N x D, Y: N x H, param W: D x H, b: H, lam"),
         ("z = W @ x + b; p = softmax(z); -sum(y * log(p))", "dim N, D, data x: D, y: N, param W: N x D, b: N"),
@@ -114,6 +116,12 @@ def test_what_is_no_expression(text: str, error: type[ModelError]) -> None:
     ("x^T A x", ["x^T A x", "    ^", "x.T @ A @ x   corrected"]),
     ("x.T @ A @ x + b^T @ x", ["x.T @ A @ x + b^T @ x", "               ^^", "x.T @ A @ x + b.T @ x   corrected"]),
     ("param w; w*x", ["param w; w*x", "^^^^^"]),
+    ("1/2 x^T A x - b^T x", ["1/2 x^T A x - b^T x", "    ^", "1/2 * x.T @ A @ x - b.T @ x   corrected"]),
+    ("xᵀAx", ["xᵀA x", "  ^", "x.T @ A @ x   corrected"]),
+    ("θ₁x", ["theta1 x", "       ^", "theta1 * x   corrected"]),  # it was one name
+    ("(x−μ)ᵀΣ⁻¹(x−μ)", ["(x-mu)ᵀSigma⁻¹(x-mu)", "            ^", "(x-mu).T @ inv(Sigma) @ (x-mu)   corrected"]),
+    ("log det Σ", ["log det Sigma", "    ^^^^^^^^^", "logdet(Sigma)   corrected"]),  # it was logdet(sum)
+    ("Kuu⁻¹ b", ["Kuu⁻¹ b", "   ^", "inv(Kuu) @ b   corrected"]),  # it was 1/Kuu of every entry
     ("lambda*w^2", ["lambda*w^2", "^^^^^^", "lam*w^2   corrected"]),
 ])
 def test_mistakes_are_shown_where_they_were_typed(text: str, shown: list[str]) -> None:

@@ -24,6 +24,7 @@ from symbackprop.model.text.meant_lines import (
     in_reals,
     log_of_det,
     named_sizes,
+    of_paper,
     product_with_turned,
     solved,
 )
@@ -34,6 +35,7 @@ from symbackprop.model.text.write import declarations, to_text
 
 # -- what is wrong with a text as its writer sees it: the line, a caret below the place, the line that is right
 Read: TypeAlias = tuple[Model, Sequence[ModelError], set[int]]  # what was read, what is wrong, lines not reached
+_GLUED = re.compile(r"(?<=ᵀ)([A-ZΑ-Ω])([a-z])(?![\w₀-₉])")  # xᵀAx, where nothing is declared
 _WIDEST, _LONGEST = 100, 10_000  # columns of a line that are shown, characters of a text that is read again
 _TRANSPOSED = re.compile(r"\^\s*T\b|\.T\b|'|ᵀ|\\top")
 _OF_ARRAYS = re.compile(r"@|‖|\b(?:tr|trace|det|logdet|inv|norm)\b")
@@ -72,7 +74,8 @@ def _meant(error: ModelError, line: str) -> list[Meant]:
         return error.instead
     first = [commented] * (_OTHER_COMMENTS.search(line) is not None) + [product_with_turned]
     others = [expected] * ("E[" in line) + [in_reals] * ("R" in line) + [log_of_det] * ("det" in line)
-    return [*first, *error.instead, *others]
+    turned = [of_paper] * (_TRANSPOSED.search(line) is not None)
+    return [*first, *error.instead, *others, *turned]
 
 
 def _about(error: ModelError, lines: Sequence[str]) -> Place | None:
@@ -207,7 +210,7 @@ def _read(text: str, where: str, name: str, relu0: Any,
 def parse_alone(text: str, relu0: Any = None, define: Mapping[str, str] | None = None) -> Model:
     """The model that an expression is, alone or behind equations with ``;`` between them: what is not declared is
     guessed, and stands in the model's ``remarks``. Raises a `ModelError`."""
-    typed = readable(text.strip().replace("\n", ";"))
+    typed = readable(_GLUED.sub(r"\1 \2", text.strip().replace("\n", ";")))
     model, errors, _ = _alone(typed, relu0, define)
     if errors:
         raise explained(errors, typed, lambda other: _alone(other, relu0, define))

@@ -30,6 +30,7 @@ _RAISED_LETTERS = "[ᴬ-ᵂⱽᵃ-ᵡⁿⁱʰ-ʸˠ-ˤ⁰¹²³⁴-⁹×]+"
 _IN_REALS = re.compile(rf"\s*[∈:]\s*ℝ(?:\s*\^\s*(?:[({{]([^(){{}}]*)[)}}]|(\w+))|({_RAISED_LETTERS}))?")
 INDEX = r"\[((?:[^\[\]]|\[[^\[\]]*\])*)\]"  # what stands in square brackets, two deep
 _EXPECTED = re.compile(rf"𝔼(?:_\w+|{_LOW})?\s*{INDEX}")
+_SIGMA = re.compile(r"Σ(?=\s*(?:$|[])⁻^,*/+@=:ᵀ]))")  # a matrix, where nothing is summed
 _RANGE = re.compile(f"(?<=[Σ∑])({_LOW})₌[₀₁][ᴬ-ᵂⁿᵃ-ᵡ]?")  # Σᵢ₌₁ᴺ
 _SPACES = {"\u00a0", "\u2009", "\u202f", "\u200a", "\u2002", "\u2003", "\u2062", "\u200b", "\ufeff"}
 MARKS = {mark: accent for accent, (mark, _) in ACCENTS.items()}
@@ -62,7 +63,7 @@ ROOT = re.compile(r"√([^\W_][\w.₀-₉]*)")
 # √x and √(2x); √2x, which may be √(2x) or √2·x, stays, to be refused
 _PLAIN_ROOT = re.compile(rf"(?!√[\d.]+[^\W\d_])(?:{ROOT.pattern}|√(?=\s*\())")
 # a raised number, but ⁻¹ of a matrix on paper, of entries in NumPy, stays, to be refused
-_RAISED = re.compile(rf"(?P<inverse>(?<=[A-ZΑ-Ω)\]])[0-9₀-₉]*⁻¹)|{_POWER.pattern}")
+_RAISED = re.compile(rf"(?P<inverse>(?:(?<![^\Wᵀ])[A-ZΑ-Ω]\w*?|(?<=[A-ZΑ-Ω)\]]))[0-9₀-₉]*⁻¹)|{_POWER.pattern}")
 
 
 def readable(line: str) -> str:
@@ -90,6 +91,7 @@ def _formula(text: str) -> str:
     text = _RAISED_WORD.sub(_raised_word, _OPPOSITE_OF.sub(r"a\1", _CUBE_ROOT.sub(r"cbrt(\1)", text)))
     text = _BOTH.sub(r"\2\1", _PLAIN_ROOT.sub(lambda found: f"sqrt({found[1]})" if found[1] else "sqrt", text))
     text = _RAISED.sub(lambda found: found["inverse"] or _power(found) + _gap(found), text)
+    text = _SIGMA.sub("Sigma", text)
     text = _SUM.sub(r"sum(\1)", _LOWERED.sub(_indexed, text))
     return "".join([c if c.isascii() or c in _OF_MODELS or c in "⁻¹√" else _in_ascii(c) for c in text])
 
@@ -119,7 +121,8 @@ def _indexed(match: re.Match[str]) -> str:
     """w₂ is w2, hₜ₋₁ is h[t-1] and Wₕ is W_h."""
     number, rest = match.group(1).translate(_SUB), match.group(2).translate(_SUB)
     counts = rest == "t" or any(sign in rest for sign in "+-")
-    return number + (f"[{rest}]" if counts else f"_{rest}" if rest else "")
+    gap = " " * (unicodedata.category(match.string[match.end() : match.end() + 1] or " ") in ("Lu", "Ll"))  # θ₁x
+    return number + (f"[{rest}]" if counts else f"_{rest}" if rest else gap * bool(number))
 
 
 def _in_ascii(char: str) -> str:

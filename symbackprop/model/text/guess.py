@@ -33,6 +33,7 @@ from symbackprop.model.text.tokens import Line, Token, logical_lines, problem
 _TARGETS = re.compile(r"[yt].*|label.*")  # of the data, what is compared with results
 _SIZES = ("N", "D", "H", "K", "M", "P", "Q", "R", "S", "T")
 _COUNTS = ("N", "D", "K", "M", "T")  # numbers where nothing but a division has them
+_WIDTHS = ("d", "d_k", "dk", "d_head", "n", "m")  # numbers there, too, beside arrays
 _MOST_SIZES = 8  # of a call of which it is tried which are equal
 _KEPT = ("pi", "inf")
 _RESULT, _IDENTITY = "result", "I"
@@ -481,12 +482,27 @@ def _rank(name: str) -> int:
 
 
 def _counts(body: Sequence[tree.Equation]) -> set[str]:
-    """Capitals that nothing but divisions have: how many of something there are."""
-    divisors = [part for e in body for whole in tree.all_parts(e.value) if isinstance(whole, tree.Chain)
-                for sign, part in whole.rest if sign == "/"]
-    below = [n for d in divisors if not any(map(_needs_arrays, tree.all_parts(d))) for n in tree.mentioned(d)]
-    everywhere = [n for e in body for n in tree.mentioned(e.value)]
-    return {n for n in _COUNTS if n in below and below.count(n) == everywhere.count(n)}
+    """What only divides, or is a factor as in ``N/2 * log(s)``: how many of something there are."""
+    parts = [part for e in body for part in tree.all_parts(e.value)]
+    chains = [part for part in parts if isinstance(part, tree.Chain)]
+    divisors = [part for whole in chains for sign, part in whole.rest if sign == "/"]
+    found = [part for d in divisors if not any(map(_needs_arrays, tree.all_parts(d))) for part in tree.all_parts(d)]
+    found += [part for whole in chains if whole.rest[0][0] in ("*", "/") for part in _numbers_of(whole)]
+    names = (*_COUNTS, *_WIDTHS) if any(map(_needs_arrays, parts)) else _COUNTS
+    places = {id(part) for part in found}
+    others = {part.name for part in parts if isinstance(part, tree.Name) and id(part) not in places}
+    return {part.name for part in found if isinstance(part, tree.Name)} & {*names} - others
+
+
+def _numbers_of(product: tree.Chain) -> list[tree.Expr]:
+    """N among the factors of a product, and what is first divided by a number."""
+    first = product.first.body if isinstance(product.first, tree.Negative) else product.first
+    factors = [first, *[part for sign, part in product.rest if sign == "*"]]
+    sign, second = product.rest[0]
+    halved = [first] if sign == "/" and isinstance(second, tree.Number) else []
+    matrices = any(sign == "@" for sign, _ in product.rest)
+    counted = [] if matrices else [f for f in factors if f == tree.Name(_COUNTS[0]) and f not in halved]
+    return halved + counted
 
 
 _WHOLE = (tree.Slice(None, None, None), tree.Slice(tree.Number(sp.S.Zero), None, None))

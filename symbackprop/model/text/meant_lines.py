@@ -102,6 +102,17 @@ solved_at_once = rewritten(  # cho_solve(cho_factor(K), b)
     r"(?:\w+\.)*cho_solve\(\s*(?:\w+\.)*cho_factor\((\w+)(?:,[^()]*)?\)\s*,", r"solve(\1,")
 log_of_det = rewritten(r"\blog\s*\(?det\s+([A-Za-z]\w*)\)?", r"logdet(\1)")
 product_with_turned = rewritten(r"(?<![\w.])([a-z]\w*)\s+([a-z]\w*)(?:\.T\b|ᵀ)", r"outer(\1, \2)")  # v vᵀ of vectors
+def of_paper(line: str, place: Place) -> str:
+    """The line with ``0.5 * x.T @ A @ x`` for ``0.5 x^T A x``: what stands side by side is multiplied."""
+    line = inverse(log_of_det(line, place), place)
+    line = re.sub(r"\s*(?:\^\s*T\b|ᵀ|'|\.T\b)\s*", ".T ", line)
+    line = re.sub(r"(\(\d+/\d+\))\s*(?=[A-Za-z(])", r"\1 * ", line)
+    line = re.sub(r"\)\(", ") (", line)
+    line = re.sub(r"(?<![\w.])(\d+(?:\.\d+)?)\s+(?=[A-Za-z(])", r"\1 * ", line)
+    line = re.sub(r"(?<=[\w)])(?<!\bparam)(?<!\bloss)(?<!\boutput)\s+(?=[A-Za-z(])", " @ ", line)
+    return re.sub(r"\.T (?=[^\s@])", ".T", line).rstrip()
+
+
 outer_product = rewritten(r"(\w+)\s*⊗\s*(\w+)", r"outer(\1, \2)")
 inner_product = rewritten(r"⟨([^,⟨⟩]*),\s*([^,⟨⟩]*)⟩", r"sum(\1 * \2)")
 negated = rewritten(r"¬\s*(\w+|\([^()]*\))", r"(1 - \1)")

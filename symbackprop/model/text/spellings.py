@@ -923,6 +923,7 @@ _REASONS = {
                                                                                "triu_indices_from tril_indices_from",
     "has every pair once; `cdist(A, A)` has every pair twice, and 0 for each with itself": "pdist",
     "is random: what is drawn is data, `data g: N x C`": "gumbel_softmax rrelu alpha_dropout feature_alpha_dropout",
+    "is what is derived here: write the formula alone": "grad jacobian hessian",
     "needs complex numbers, and numbers are real here": "fft rfft ifft irfft stft eig eigvals",
 }
 WHY_NOT = {name: why for why, names in _REASONS.items() for name in names.split()}  # functions that cannot be here
