@@ -147,13 +147,14 @@ def _apply(a: Node, axis: int, key: Any) -> tuple[Node, int]:
 
 def _place_of(a: Node, axis: int, key: int | sp.Expr) -> Node:
     """One place along an axis, which stays with a size of 1."""
-    return build.slice_axis(a, axis, _position(key, a.shape[axis], label(a)), 1)
+    return build.slice_axis(a, axis, position(key, a.shape[axis], label(a)), 1)
 
 
-def _position(key: int | sp.Expr, size: Dim, name: str) -> Dim:
+def position(key: int | sp.Expr, size: Dim, name: str, behind: int = 0) -> Dim:
+    """An index as a place from 0 on; ``behind`` are the places after the last entry that it may be too."""
     value = sp.sympify(key) if isinstance(key, int) else key
     start = size + value if is_below_zero(value) else value
-    if is_below_zero(start) or is_below_zero(size - 1 - start):
+    if is_below_zero(start) or is_below_zero(size - 1 + behind - start):
         raise ShapeError(f"index {key} is out of range for an axis of {name} with size {size}")
     return start
 

@@ -652,3 +652,19 @@ def test_what_is_left_out_of_a_call_is_what_it_was_where_the_function_stands() -
 def test_what_leaves_no_whole_number_of_entries_is_refused(value: str, says: str) -> None:
     with pytest.raises(ModelError, match=says):
         Model.parse(f"param w: 6\nz = {value}\nloss L = sum(z**2)")
+
+
+@pytest.mark.parametrize(("call", "index"), [
+    ("np.delete(w, 6)", 6), ("np.delete(w, -7)", -7), ("np.insert(w, 7, 1)", 7), ("np.insert(w, -7, 1)", -7),
+    ("np.delete(A, 3, axis=1)", 3), ("np.insert(A, 3, 1, axis=0)", 3), ("jnp.delete(A, 6)", 6),
+])
+def test_a_place_beyond_the_end_is_refused(call: str, index: int) -> None:
+    with pytest.raises(ModelError, match=f"index {index} is out of range"):
+        Model.parse(f"param w: 6, A: 2 x 3\nz = {call}\nloss L = sum(z**2)")
+
+
+def test_a_place_behind_all_takes_an_insertion() -> None:
+    model = Model.parse("param A: 2 x 3\noutput z = np.insert(A, 3, 7, axis=1)\n"
+                        "output y = np.insert(A, -6, [7, 8])")
+    assert value(model.results()[0], A=np.ones((2, 3))).tolist() == [[1, 1, 1, 7]] * 2
+    assert value(model.results()[1], A=np.zeros((2, 3))).tolist() == [7, 8, 0, 0, 0, 0, 0, 0]

@@ -11,7 +11,7 @@ import sympy as sp
 from symbackprop.core import build
 from symbackprop.core.functions.calls import function, graph_of, plain
 from symbackprop.core.graph import FLOAT, Node, Operand, label
-from symbackprop.core.indexing import along, getitem
+from symbackprop.core.indexing import along, getitem, position
 from symbackprop.core.maths import A, Big, C, Indicator, K, N, Y, Z, at, called, equal
 from symbackprop.core.ops import OPS, views
 from symbackprop.core.registry import known
@@ -295,6 +295,31 @@ def unflatten(a: Node, axis: int, sizes: Sequence[DimLike]) -> Node:
     """One axis as several of these sizes, of which one may be -1."""
     place = normalise_axis(axis, a.ndim)
     return build.reshape(a, (*a.shape[:place], *sizes, *a.shape[place + 1 :]))
+
+
+@plain
+def delete(a: Node, index: int, axis: int | None = None) -> Node:
+    """All entries along an axis but one; without an axis of the flat array."""
+    whole, place = _along(a, axis)
+    start = position(index, whole.shape[place], label(a))
+    rest = build.slice_axis(whole, place, start + 1, whole.shape[place] - start - 1)
+    return build.concat([build.slice_axis(whole, place, 0, start), rest], place)
+
+
+@plain
+def insert(a: Node, index: int, values: Operand, axis: int | None = None) -> Node:
+    """Values before an entry along an axis, or behind all; without an axis into the flat array."""
+    whole, place = _along(a, axis)
+    start = position(index, whole.shape[place], label(a), behind=1)
+    added, inner = a.graph.lift(values), (*whole.shape[:place], *whole.shape[place + 1 :])
+    between = flatten(added) if axis is None else build.expand(a.graph.broadcast(added, inner), place)
+    rest = build.slice_axis(whole, place, start, whole.shape[place] - start)
+    return build.concat([build.slice_axis(whole, place, 0, start), between, rest], place)
+
+
+def _along(a: Node, axis: int | None) -> tuple[Node, int]:
+    """An array and the place of an axis; of none the flat array."""
+    return (flatten(a), 0) if axis is None else (a, normalise_axis(axis, a.ndim))
 
 
 def _to_front(a: Node, axis: int, back: bool = False) -> Node:

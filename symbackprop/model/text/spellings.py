@@ -43,12 +43,8 @@ n: average (x, axis:1, weights) -> einsum("j,ij...->i...", weights, x) / sum(wei
 n: cov (x, rowvar~True) -> (x - mean(x, axis=1, keepdims=True)) @ (x - mean(x, axis=1, \
 keepdims=True)).T / (x.shape[1] - 1)
 n: cov (x, rowvar:False) -> (x - mean(x, axis=0)).T @ (x - mean(x, axis=0)) / (x.shape[0] - 1)
-n: insert (x, i##, v) -> concat(flatten(x)[:i], flatten(v), flatten(x)[i:])
-n: insert (x, i##, v, axis:0) -> concat(x[:i], (v * ones_like(x[0]))[None], x[i:])
-n: insert (x, i##, v, axis:1) -> concat(x[:, :i], (v * ones_like(x[:, 0]))[:, None], x[:, i:], axis=1)
-n: delete (x, i##) -> concat(flatten(x)[:i], flatten(x)[i:][1:])
-n: delete (x, i##, axis:0) -> concat(x[:i], x[i:][1:])
-n: delete (x, i##, axis:1) -> concat(x[:, :i], x[:, i:][:, 1:], axis=1)
+n: insert (x, i##, v, axis=None) -> insert(x, i, v + zeros(1), axis)
+n: delete (x, i##, axis=None) -> delete(x, i, axis)
 n: rollaxis (x, axis#) -> np.moveaxis(x, axis, 0)
 n: diagflat (x) -> diag(flatten(x))
 n t: real conj conjugate (x) -> x
