@@ -37,7 +37,7 @@ from symbackprop.verify.differences import (
 from symbackprop.verify.everywhere import Everywhere, Miss
 from symbackprop.verify.further import Further, Situation, in_reach, said
 from symbackprop.verify.hessian import wholes
-from symbackprop.verify.interpreter import Array, largest
+from symbackprop.verify.interpreter import Array
 from symbackprop.verify.kinks import Unstated
 from symbackprop.verify.module import Candidate, Outcome, arrays_of, module_apart
 from symbackprop.verify.optimizers import unknown_rule
@@ -363,9 +363,8 @@ class Check:
         self.total = self.done + sum(len(w) for w in where.values()) + self.later * max(self.count - 1 - trial, 0)
         probers = {n: self._prober(n, objective) for n in gradients}
         slopes = {n: s for n, p in probers.items() if (s := self._slopes(n, p, where[n])) is not None}
-        largest = max((_reach(s, probers[n]) for n, s in slopes.items()), default=0.0)
         for name, found in slopes.items():
-            finding = self._judged(gradients[name], found, probers[name], sample, largest)
+            finding = self._judged(gradients[name], found, probers[name], sample)
             self.findings.setdefault(name, []).append(finding)
         if self._failed():
             self.failing = self.failing or (sample, objective, DOUBLE)
@@ -380,26 +379,25 @@ class Check:
             self.flaws[name] = Flaw(f"the complex step does not pass through this model ({error})", fails=False)
             return None
 
-    def _judged(self, gradient: Any, slopes: Slopes, prober: Prober, sample: Sample, largest: float) -> Finding:
-        finding = judge(gradient, slopes, prober, sample.sizes, largest)
+    def _judged(self, gradient: Any, slopes: Slopes, prober: Prober, sample: Sample) -> Finding:
+        finding = judge(gradient, slopes, prober, sample.sizes)
         if finding.verdict == PASS and len(slopes.where) < prober.x.size:
-            place = wrong_entry(gradient, prober, self.rng, largest)
+            place = wrong_entry(gradient, prober, self.rng)
             if place is not None and place not in slopes.where:
                 slopes = with_entry(slopes, prober.entries(np.asarray([place])))
-                finding = judge(gradient, slopes, prober, sample.sizes, largest)
+                finding = judge(gradient, slopes, prober, sample.sizes)
         if finding.verdict == FAIL and slopes.method == COMPLEX:
-            return self._appeal(gradient, slopes, prober, finding, sample, largest)
+            return self._appeal(gradient, slopes, prober, finding, sample)
         return finding
 
-    def _appeal(self, gradient: Any, slopes: Slopes, prober: Prober, finding: Finding, sample: Sample, largest: float
-                ) -> Finding:
+    def _appeal(self, gradient: Any, slopes: Slopes, prober: Prober, finding: Finding, sample: Sample) -> Finding:
         """A failure by the complex step has to be confirmed by central differences: along a random direction, else at a
         few of the entries, else at all of them."""
         if self._methods_agree(prober):
             return finding
         where = finding.evidence.where[finding.evidence.wrong]
         for chosen in (a_few(where), where):
-            again = judge(gradient, second_opinion(slopes, chosen, prober), prober, sample.sizes, largest)
+            again = judge(gradient, second_opinion(slopes, chosen, prober), prober, sample.sizes)
             if int(again.evidence.wrong.sum()) == int(finding.evidence.wrong.sum()):
                 return finding
         return again if again.verdict != FAIL else finding
@@ -465,12 +463,6 @@ def _worse(one: ProductReport, other: ProductReport) -> bool:
 
 def at_sizes(sizes: Mapping[str, int]) -> str:
     return f" (at {', '.join(f'{n} = {k}' for n, k in sizes.items())})" if sizes else ""
-
-
-def _reach(slopes: Slopes, prober: Prober) -> float:
-    """The largest change of the objective per step that one entry's slope stands for."""
-    change = np.abs(slopes.values) * prober.scales[slopes.where]
-    return largest(change)
 
 
 # -- how much to compare: every entry up to about 10⁴ in all where that is quick, else some of each gradient, and all of

@@ -298,7 +298,7 @@ class Prober:
         if not self.reached:
             return Estimate(0.0, 0.0)
         line = Line(self.objective, self.leaf, where, direction, self.start)
-        scale = float(np.min(self.scales[where] / np.abs(direction)))
+        scale = self._scale(where, direction)
         try:
             return slope(line, self.method, scale)
         except NotAnalytic:
@@ -308,14 +308,17 @@ class Prober:
             return slope(line, CENTRAL, scale)
 
     def rounding(self, where: Array, direction: Array, found: float) -> float:
-        """What rounding may make of a slope, beyond what central differences admit by themselves."""
-        if self.method == CENTRAL:
-            return 0.0
+        """What rounding may make of a slope."""
 
         def run(change: Watch) -> float:
-            return imaginary(Line(self.objective, self.leaf, where, direction, self.start, change), TINY)[0]
+            line = Line(self.objective, self.leaf, where, direction, self.start, change)
+            return central(line, self._scale(where, direction)).slope if differs else imaginary(line, TINY)[0]
 
-        return of_slope(run, found, Rounding(DOUBLE, np.random.default_rng(0)))
+        differs = self.method == CENTRAL
+        return of_slope(run, found, Rounding(DOUBLE, np.random.default_rng(0)), analytic=not differs)
+
+    def _scale(self, where: Array, direction: Array) -> float:
+        return float(np.min(self.scales[where] / np.abs(direction)))
 
 
 def with_entry(slopes: Slopes, one: Slopes) -> Slopes:

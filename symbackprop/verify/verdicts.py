@@ -1,8 +1,8 @@
 """Judging one analytic gradient against slopes: every entry, or sampled entries and random directions.
 
 An entry passes when it differs from its slope by no more than ``TOLERANCE`` of its own size, by what the error estimate
-of the slope allows, or by rounding: 1e-10 of the gradient's largest entry, 1e-12 of the largest gradient of the model,
-or what rounding is measured to make of this slope.
+of the slope allows, or by rounding: 4e-15, or what rounding is measured to make of this slope. How large a loss is says
+nothing: its slope rounds as its own terms do, and 10¹² + f has that of f.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from symbackprop.verify.module import Candidate, Outcome, kind, numbers
 from symbackprop.verify.report import FAIL, INCONCLUSIVE, KINK, PASS, GradientReport, ResultReport
 from symbackprop.verify.rounding import DOUBLE, Rounding
 
-TOLERANCE, USUAL = 1e-6, 4e-15
-UNRESOLVED = 1e-3
+TOLERANCE, USUAL, UNRESOLVED = 1e-6, 4e-15, 1e-3
+NOTHING = 1e-3  # a slope that small is as good as 0
 DIRECTIONS = 4
 
 
@@ -61,15 +61,15 @@ class Finding:
     evidence: Evidence
 
 
-def judge(analytic: Array, slopes: Slopes, prober: Prober, sizes: Sizes, largest: float) -> Finding:
-    """The verdict on the entries that slopes were taken of. ``largest`` is the largest change of the objective that any
-    gradient of the model stands for, per unit step."""
+def judge(analytic: Array, slopes: Slopes, prober: Prober, sizes: Sizes) -> Finding:
+    """The verdict on the entries that slopes were taken of."""
     a, n = analytic.reshape(-1)[slopes.where], slopes.values
     smooth = ~slopes.kink
     noise = np.maximum(slopes.noise, np.median(slopes.noise[smooth]) if smooth.any() else 0.0)
-    error = _errors(a, slopes, noise, _usual(prober, largest, USUAL)[slopes.where], prober)
+    rounding = _rounding(a, slopes, noise, prober)
+    error = _relative(a, n, noise + rounding)
     wrong = smooth & np.isfinite(n) & ~(error <= TOLERANCE)
-    unclear = smooth & ~wrong & _unresolved(a, n, noise, _usual(prober, largest, DOUBLE)[slopes.where])
+    unclear = smooth & ~wrong & (_unresolved(a, n, noise) | _lost(a, n, rounding))
     verdict = FAIL if wrong.any() else INCONCLUSIVE if unclear.any() else PASS if smooth.any() or not n.size else KINK
     worst = _worst(error, np.abs(a - n), wrong, unclear, smooth)
     evidence = _evidence(a, slopes, smooth, wrong, prober, sizes)
@@ -86,41 +86,45 @@ def judge(analytic: Array, slopes: Slopes, prober: Prober, sizes: Sizes, largest
     )
 
 
-def _errors(a: Array, slopes: Slopes, noise: Array, rounding: Array, prober: Prober) -> Array:
-    """Relative errors. Where one is too large it is measured what rounding makes of the slope, from the worst on until
-    one is wrong beyond that."""
-    smooth, n, rounding = ~slopes.kink, slopes.values, rounding.copy()
-    error = _relative(a, n, noise, smooth, rounding)
+def _rounding(a: Array, slopes: Slopes, noise: Array, prober: Prober) -> Array:
+    """What rounding makes of the slopes, measured where one differs by too much, from the worst on until one is wrong
+    beyond that."""
+    n, rounding = slopes.values, _usual(prober) / prober.scales[slopes.where]
+    error = np.where(~slopes.kink & np.isfinite(n), _relative(a, n, noise + rounding), 0.0)
     for i in np.argsort(-error, kind="stable"):
-        if smooth[i] and np.isfinite(n[i]) and error[i] > TOLERANCE:
-            rounding[i] += prober.rounding(slopes.where[i : i + 1], np.ones(1), float(n[i]))
-            if not abs(a[i] - n[i]) <= rounding[i]:
-                return error
-    return _relative(a, n, noise, smooth, rounding)
+        if not error[i] > TOLERANCE:
+            break
+        rounding[i] += prober.rounding(slopes.where[i : i + 1], np.ones(1), float(n[i]))
+        if not abs(a[i] - n[i]) <= rounding[i]:
+            break
+    return rounding
 
 
-def _relative(a: Array, n: Array, noise: Array, smooth: Array, rounding: Array) -> Array:
+def _usual(prober: Prober) -> float:
+    """What rounding makes of slopes in models whose numbers are about 1, that is not looked at closer."""
+    return USUAL * min(prober.objective.magnitude, 1.0)
+
+
+def _relative(a: Array, n: Array, allowed: Array) -> Array:
     """|a − n| over the entry's size, that being no smaller than what cannot be told apart from 0; inf for a NaN."""
-    known = smooth & np.isfinite(n)
-    scale = float(np.max(np.abs(n), initial=0.0, where=known))
-    allowed = np.maximum(np.where(known, noise, 0.0), np.maximum(1e-10 * scale, rounding + NORMAL))
     with np.errstate(all="ignore"):
-        size = np.maximum(np.maximum(np.abs(a), np.abs(n)), allowed / TOLERANCE)
+        size = np.maximum(np.maximum(np.abs(a), np.abs(n)), (allowed + NORMAL) / TOLERANCE)
         error = np.where(a == n, 0.0, np.abs(a - n) / size)
     return np.where(np.isfinite(error), error, np.inf)
 
 
-def _usual(prober: Prober, largest: float, digits: float) -> Array:
-    """What rounding makes of entries of models that are not unusual, that is not looked at closer."""
-    return (1e-12 * largest + digits * prober.objective.magnitude) / prober.scales
-
-
-def _unresolved(a: Array, n: Array, noise: Array, rounding: Array) -> Array:
-    """Entries whose slope is too uncertain to tell a right gradient from a wrong one. A gradient of 0 is not one of
-    them: there only the noise of the slope is seen."""
+def _unresolved(a: Array, n: Array, noise: Array) -> Array:
+    """Entries whose slope is too uncertain to tell a right gradient from a wrong one. Of a gradient of 0 only the noise
+    of the slope is seen."""
     scale = max(largest(a), largest(n))
-    vanishes = np.max(np.abs(a), initial=0.0) <= np.minimum(UNRESOLVED * noise, rounding)
-    return ~np.isfinite(n) | ((noise > UNRESOLVED * scale) & ~vanishes)
+    vanishes = largest(a) <= UNRESOLVED * noise
+    return ~np.isfinite(n) | (noise > UNRESOLVED * np.where(vanishes, max(scale, NOTHING), scale))
+
+
+def _lost(a: Array, n: Array, rounding: Array) -> Array:
+    """Entries of which rounding leaves too little; of a gradient that is nothing else it may leave what is small."""
+    scale = max(largest(a), largest(n))
+    return rounding > np.where(scale <= rounding, NOTHING, UNRESOLVED * max(scale, NOTHING))
 
 
 def _worst(error: Array, distance: Array, wrong: Array, unclear: Array, smooth: Array) -> int | None:
@@ -148,27 +152,26 @@ def _named(prober: Prober, where: Array) -> dict[str, Array]:
     return {n: np.broadcast_to(v, shape).reshape(-1)[where] for n, v in values.items() if v.shape in ((), shape)}
 
 
-def wrong_entry(analytic: Array, prober: Prober, rng: Any, largest: float) -> int | None:
+def wrong_entry(analytic: Array, prober: Prober, rng: Any) -> int | None:
     """An entry at which random directions over the whole gradient disagree with it, found by halving; None when they
     agree (or meet kinks)."""
     everywhere = np.arange(prober.x.size)
     for _ in range(DIRECTIONS):
         direction = rng.choice([-1.0, 1.0], prober.x.size) * prober.scales
-        gap = partial(_gap, analytic, prober, direction, largest)
+        gap = partial(_gap, analytic, prober, direction)
         if gap(everywhere, known=False) > 0:
             return halved(everywhere, gap)
     return None
 
 
-def _gap(analytic: Array, prober: Prober, direction: Array, largest: float, where: Array, known: bool = True) -> float:
+def _gap(analytic: Array, prober: Prober, direction: Array, where: Array, known: bool = True) -> float:
     """By how much a directional derivative misses what the gradient says, beyond what is allowed. Where it is ``known``
     to be too much, what rounding makes of it is not looked at again."""
     found = prober.along(where, direction[where])
     if found.kink or not np.isfinite(found.slope):
         return 0.0
     terms = analytic.reshape(-1)[where] * direction[where]
-    allowed = 1e-9 * float(np.linalg.norm(terms)) + found.noise + 1e-12 * largest + USUAL * prober.objective.magnitude
-    allowed += NORMAL
+    allowed = 1e-9 * float(np.linalg.norm(terms)) + found.noise + _usual(prober) + NORMAL
     missed = abs(float(terms.sum()) - found.slope)
     if missed > allowed and not known:
         allowed += prober.rounding(where, direction[where], found.slope)

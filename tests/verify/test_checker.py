@@ -14,6 +14,7 @@ from symbackprop import codegen
 from symbackprop.core.registry import OPS
 from symbackprop.errors import ModelError, ShapeError
 from symbackprop.model.text import parse
+from symbackprop.verified import verify_source
 from symbackprop.verify import Report, points, verify_module
 from symbackprop.verify.sampling import Sample
 from tests.sweeps import few_in_ci
@@ -200,6 +201,33 @@ def test_where_rounding_hides_the_slope_it_says_so() -> None:
     made = module(lambda p, d: (p["w"].sum() + 1e15, p["w"]), backward)
     assert verify_module(made, model, method="central").verdict == "inconclusive"
     assert verify_module(made, model, method="complex").verdict == "pass", "the complex step has no such trouble"
+
+
+MISTAKES = {"one entry": "1 + 0.01 * (np.arange(len(g)) == 0)", "all": "1.00003", "nothing": "0", "none": "1"}
+WITH = """
+
+_right = backward
+
+def backward(cache, upstream=1.0):
+    grads = _right(cache, upstream)
+    g = grads["w"]
+    return grads | {{"w": (g * ({wrong})).astype(g.dtype)}}
+"""
+BESIDE = {"a constant": "10**{k} + sum(x * w**2)", "a parameter": "10**{k} * sum(v * x) + sum(x * w**2)",
+          "what cancels": "sum((v + 10**{k}) * x) - sum(10**{k} * x) + sum(x * w**2)"}
+
+
+@pytest.mark.parametrize("method", ["complex", "central"])
+@pytest.mark.parametrize("power", [6, 12, 16])
+@pytest.mark.parametrize("beside", BESIDE)
+def test_a_mistake_beside_large_numbers_does_not_pass(beside: str, power: int, method: str) -> None:
+    model = parse(f"dim N\ndata x: N\nparam w: N, v: N\nloss L = {BESIDE[beside].format(k=power)}")
+    source = codegen(model, verify=False)
+    found = {said: verify_source(source + WITH.format(wrong=wrong), model, method=method).verdict
+             for said, wrong in MISTAKES.items()}
+    right = found.pop("none")
+    assert right != "fail" and "pass" not in found.values(), found
+    assert method == "central" or (right == "pass" and {*found.values()} == {"fail"}), found
 
 
 def test_the_complex_step_where_it_does_not_apply(monkeypatch: pytest.MonkeyPatch) -> None:

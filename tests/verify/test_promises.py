@@ -144,7 +144,8 @@ def test_what_no_float32_holds_on_the_way_is_no_mistake(text: str) -> None:
 def test_what_float32_holds_but_does_not_resolve_is_no_mistake() -> None:
     model = Model.parse("dim N\nparam w: N\nloss L = sum(sin(w * 10**20) * 10**25) / 10**25")
     for seed in range(3):
-        assert (report := verify_source(codegen(model, verify=False), model, seed=seed)).passed, report.text()
+        report = verify_source(codegen(model, verify=False), model, seed=seed)
+        assert report.verdict != "fail", report.text()  # w * 10^20 is 10^4 radians off: nothing of its sine is certain
 
 
 @pytest.mark.parametrize("result", [
