@@ -26,10 +26,27 @@ Number: TypeAlias = int | float | sp.Expr
 _INTERNED: dict[tuple[Any, ...], Formula] = {}
 
 
-class Formula:
-    """Base of the tree; Python's operators call the folding constructors."""
+class _Interned(type):
+    """Gives the formula that is there already; only a new one is initialised."""
 
-    __slots__ = ()
+    def __call__(cls, *parts: Any) -> Any:
+        key = (cls, *parts)
+        known = _INTERNED.get(key)
+        return _INTERNED.setdefault(key, cls._made(parts)) if known is None else known
+
+    def _made(cls, parts: tuple[Any, ...]) -> Formula:
+        new: Formula = super().__call__(*parts)
+        several = [part for part in parts if isinstance(part, tuple)]
+        within = several[0] if several else tuple([part for part in parts if isinstance(part, Formula)])
+        object.__setattr__(new, "children", within)
+        return new
+
+
+class Formula(metaclass=_Interned):
+    """Base of the tree, with the direct sub-formulas in written order; Python's operators call the folding
+    constructors."""
+
+    children: tuple[Formula, ...] = ()
 
     @property
     def role(self) -> Role | None:
@@ -40,11 +57,6 @@ class Formula:
     def guards(self) -> Formula | None:
         """The arithmetic over its arguments that the formula, a call, stands for."""
         return None
-
-    def __new__(cls, *parts: Any) -> Formula:
-        key = (cls, *parts)
-        known = _INTERNED.get(key)
-        return _INTERNED.setdefault(key, object.__new__(cls)) if known is None else known
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), tuple([getattr(self, name) for name in self.__match_args__])  # type: ignore[attr-defined]
@@ -428,6 +440,7 @@ def nought(value: Formula, weight: Formula) -> Formula:
     return Neg(product) if negative else product
 
 
+@cache
 def weight_of(f: Formula) -> Formula | None:
     """The weight beside which a term is nought; None for a term that is what it is."""
     if isinstance(f, Neg):
@@ -467,20 +480,7 @@ def without_flat_powers(f: Formula) -> Formula:
 
 def children(f: Formula) -> tuple[Formula, ...]:
     """The direct sub-formulas, in written order."""
-    match f:
-        case Add(terms):
-            return terms
-        case Mul(factors):
-            return factors
-        case Neg(body):
-            return (body,)
-        case Div(num, den):
-            return (num, den)
-        case Pow(base, exponent):
-            return (base, exponent)
-        case Call(_, args):
-            return args
-    return ()
+    return f.children
 
 
 def rebuild(f: Formula, parts: tuple[Formula, ...]) -> Formula:
