@@ -28,8 +28,13 @@ def load_cli() -> ModuleType:
 
 def main() -> None:
     """Run the command line and exit with its code. Nearly all imports happen in here, so that Ctrl-C is met in them."""
+    from symbackprop.cycles import kept, uncollected
+
     try:
-        load_cli().main()
+        with uncollected():
+            cli = load_cli()
+        with kept():
+            cli.main()
     except KeyboardInterrupt:
         from symbackprop.terminal import end_interrupted
 

@@ -21,3 +21,14 @@ def uncollected() -> Iterator[None]:
     finally:
         if was:
             gc.enable()
+
+
+@contextmanager
+def kept() -> Iterator[None]:
+    """The rest of a process: what it has loaded is looked through no more, and what there is at its end goes with it.
+    To look through a large model once more there took a sixth of the time."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.freeze()

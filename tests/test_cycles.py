@@ -7,7 +7,7 @@ import gc
 import pytest
 
 from symbackprop import Model, derive
-from symbackprop.cycles import uncollected
+from symbackprop.cycles import kept, uncollected
 
 
 def test_cycles_are_looked_for_again_behind_the_outermost_call_and_behind_an_error() -> None:
@@ -44,3 +44,13 @@ def test_nothing_is_collected_while_a_model_is_printed() -> None:
             assert not seen
     finally:
         gc.callbacks.remove(looked)
+
+
+def test_what_a_process_has_loaded_and_what_is_left_at_its_end_are_not_looked_through() -> None:
+    try:
+        with kept():
+            loaded = gc.get_freeze_count()
+            made = [[k] for k in range(2000)]
+        assert loaded and gc.get_freeze_count() > loaded + len(made) / 2
+    finally:
+        gc.unfreeze()
