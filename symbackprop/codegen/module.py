@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache, cached_property, partial
 from itertools import chain
 from textwrap import fill
@@ -91,11 +91,22 @@ def environment() -> Any:
 def module_text(fields: dict[str, Any], module: str, imports: Sequence[str]) -> str:
     """The module of a template's fields; ``module`` is what it calls NumPy. It has been parsed, its imports checked."""
     found: str = environment().get_template(TEMPLATE).render(fields)
-    tree = ast.parse(found)
-    nodes = inside([tree])
-    require_imports(nodes, imports)
-    helpers = needed(sorted({n.id for n in nodes if type(n) is ast.Name}), module)
+    names = set[str]()
+    for tree in trees(found):
+        nodes = inside([tree])
+        require_imports(nodes, imports)
+        names |= {n.id for n in nodes if type(n) is ast.Name}
+    helpers = needed(sorted(names), module)
     return found.removesuffix(HELPERS_PLACE) + "\n\n\n".join(helpers) + "\n"
+
+
+def trees(source: str) -> Iterator[ast.Module]:
+    """A module parsed, what stands between two empty lines after each other, as a tree takes eighty times the memory of
+    its text; the whole where something is in parts then, as a string with such lines is."""
+    try:
+        yield from map(ast.parse, source.split("\n\n\n"))
+    except SyntaxError:
+        yield ast.parse(source)
 
 
 HELPERS_PLACE = "# helpers\n"  # the last line of the template
@@ -105,7 +116,7 @@ def require_imports(nodes: Iterable[ast.AST], allowed: Sequence[str]) -> None:
     """The module imports what its target may, and nothing else."""
     for node in nodes:
         if isinstance(node, (ast.Import, ast.ImportFrom)) and not {ast.unparse(node)} <= {*allowed}:
-            raise AssertionError(f"emitted code has `{ast.unparse(node)}` in line {node.lineno}")
+            raise AssertionError(f"emitted code has `{ast.unparse(node)}`")
 
 
 class ModulePrinter:

@@ -139,7 +139,7 @@ def test_nothing_a_user_writes_ends_a_string(nasty: str, tmp_path: Path) -> None
 def test_no_module_that_imports_anything_else_is_written(line: str) -> None:
     for allowed in (["import numpy as np"], ["import jax", "import jax.numpy as jnp"]):
         require_imports(ast.walk(ast.parse("\n".join(allowed))), allowed)
-        with pytest.raises(AssertionError, match="in line 2"):
+        with pytest.raises(AssertionError, match=r"emitted code has `.*import"):
             require_imports(ast.walk(ast.parse(f"def f():\n    {line.strip()}")), allowed)
 
 
