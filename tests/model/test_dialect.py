@@ -137,6 +137,11 @@ def test_names_that_cannot(text: str, said: str) -> None:
     [
         ("mean(cross_entropy(softmax(X @ W), y))", "cross_entropy takes logits"),
         ("mean(binary_cross_entropy_with_logits(sigmoid(X @ v), 1))", "binary_cross_entropy_with_logits takes logits"),
+        ("mean(cross_entropy(exp(X @ W) / sum(exp(X @ W), axis=1, keepdims=True), y))",
+         "exp(…) / sum(exp(…)) are probabilities"),
+        ("mean(cross_entropy(exp(X @ W) / exp(X @ W).sum(1)[:, None], y))", "cross_entropy takes logits"),
+        ("mean(nll(softmax(X @ W), y))", "nll takes logarithms of probabilities"),
+        ("mean(binary_cross_entropy(X @ v, 1))", "X @ v may be any numbers: binary_cross_entropy_with_logits takes"),
         ("sum(v' * b)".replace("b", "v"), "v.T * v is a product of entries, v @ v their sum"),
         ("sum(y - mean(X, axis=1, keepdims=True))", "is N x N, every entry with every other"),
         ("sum(mean(X, axis=1, keepdims=True) * mean(X, axis=1))", "is N x N, every entry with every other"),
@@ -147,7 +152,10 @@ def test_where_people_fall(text: str, said: str) -> None:
     assert len(remarks) == 1 and said in remarks[0]
 
 
-@pytest.mark.parametrize("text", ["mean(cross_entropy(X @ W, y))", "sum(X - mean(X, axis=1, keepdims=True))",
+@pytest.mark.parametrize("text", ["mean(cross_entropy(X @ W, y))", "mean(nll(log(softmax(X @ W)), y))",
+                                  "mean(binary_cross_entropy(sigmoid(X @ v), 1))",
+                                  "mean(nll(X @ W - logsumexp(X @ W, axis=1, keepdims=True), y))",
+                                  "sum(X - mean(X, axis=1, keepdims=True))",
                                   "sum(mean(X, axis=1) - y)", "sum(mean(X, axis=1, keepdims=True) - b)"])
 def test_where_they_do_not(text: str) -> None:
     assert Model.parse(HEAD + f"loss L = {text}").remarks == []

@@ -2,29 +2,61 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Sequence
 from inspect import Parameter
 from typing import Any
 
-from symbackprop.core.formula import Call
+from symbackprop.core.formula import Add, Arg, Call, Div
 from symbackprop.core.graph import Node, label
+from symbackprop.core.pattern import Pattern
+from symbackprop.core.roles import Role
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import is_one, same, shape_text
 from symbackprop.model.text import tree
 
-LOGITS = "logits"  # what parameters that take them are called
+# what parameters that take logits, logarithms of probabilities and probabilities are called
+LOGITS, LOGARITHMS, PROBABILITIES = "logits", "log_probabilities", "prob"
 
 
 def of_call(name: str, parameters: Sequence[Parameter], values: Sequence[Any]) -> Iterator[str]:
-    """Probabilities where logits are expected: their softmax is taken again."""
+    """Probabilities where logits or logarithms are expected, of which the softmax or nothing is taken again, and any
+    numbers where probabilities are."""
     for parameter, value in zip(parameters, values, strict=False):
-        if parameter.name == LOGITS and isinstance(value, Node) and _is_probability(value):
-            yield f"{name} takes logits, and {label(value)} are probabilities: what they are computed from is expected"
+        if not isinstance(value, Node):
+            continue
+        shown = "exp(…) / sum(exp(…))" if value.name is None and _is_normalized(value) else label(value)
+        if parameter.name == LOGITS and _is_probability(value):
+            yield f"{name} takes logits, and {shown} are probabilities: what they are computed from is expected"
+        if parameter.name == LOGARITHMS and _is_probability(value):
+            yield f"{name} takes logarithms of probabilities, and {shown} are probabilities: log_softmax gives them"
+        if parameter.name == PROBABILITIES and _is_product(value):
+            yield f"{name} takes probabilities, and {label(value)} may be any numbers: {name}_with_logits takes these"
 
 
 def _is_probability(row: Node) -> bool:
     called = TABLE[row.form.name] if isinstance(row.form, Call) else None
-    return row.op.distribution or (called is not None and called.range == (0.0, 1.0) and not called.boolean)
+    sigmoid = called is not None and called.range == (0.0, 1.0) and not called.boolean
+    return row.op.distribution or sigmoid or _is_normalized(row)
+
+
+def _is_normalized(row: Node) -> bool:
+    """Whether it is ``exp(z) / sum(exp(z))``, along an axis."""
+    if row.form != Div(Arg(0), Arg(1)):
+        return False
+    above, below = row.args
+    while below.role is Role.RESHAPED:
+        below = below.args[0]
+    return isinstance(above.form, Call) and TABLE[above.form.name].log == Arg(0) and (
+        below.role is Role.SUM and below.args[0] is above)
+
+
+def _is_product(row: Node) -> bool:
+    """Whether it is a matrix product of arrays that are given, perhaps with one added: a linear layer."""
+    is_sum = isinstance(row.form, Add) and row.form.terms == tuple(map(Arg, range(len(row.args))))
+    added = row.args if is_sum else (row,)
+    products = [part for part in added if isinstance(part.attr, Pattern)]
+    return bool(products) and all(part.is_leaf for part in added if part not in products)
 
 
 def of_operator(sign: str, a: Any, b: Any, function: str = "") -> Iterator[str]:
@@ -34,8 +66,15 @@ def of_operator(sign: str, a: Any, b: Any, function: str = "") -> Iterator[str]:
             continue
         n = row.shape[0]
         if sign != "@" and is_one(column.shape[1]) and same(column.shape[0], n) and not is_one(n):
-            yield (f"{function}{label(a)} {sign} {label(b)} is {shape_text((n, n))}, every entry with every other: "
+            both = f"{function}{_side(a, sign)} {sign} {_side(b, sign)}"
+            yield (f"{both} is {shape_text((n, n))}, every entry with every other: "
                    f"{label(column)} is {shape_text(column.shape)}, {label(row)} is {shape_text(row.shape)}")
+
+
+def _side(operand: Any, sign: str) -> str:
+    """An operand as it stands beside a sign, in brackets as a factor."""
+    written = label(operand)
+    return written if sign not in ("*", "/") or re.fullmatch(r"[\w.\[\]]*|\w+\([^()]*\)", written) else f"({written})"
 
 
 def of_transposed(sign: str, expr: tree.Expr, a: Any, b: Any) -> Iterator[str]:
