@@ -157,6 +157,12 @@ def test_a_state_that_begins_as_a_number_is_named(body: str) -> None:
     assert "; h[0] is one number: write h[0] = zeros(…)" in said[0] and not any("family" in line for line in said)
 
 
+def test_a_line_that_the_one_above_mends_is_not_its_own_correction() -> None:
+    lines = told("Z = q * b\nA = q + 1\nloss L = sum(A)")
+    assert sum("'q' is not declared" in line for line in lines) == 2
+    assert [line for line in lines if line.endswith("corrected")] == ["    param q; Z = q * b   corrected"]
+
+
 def test_many_errors_are_counted() -> None:
     lines = told("".join(f"Z{k} = Y\n" for k in range(15)))
     assert sum("is not declared" in line for line in lines) == 10 and lines[-1] == "… and 5 more"

@@ -62,7 +62,8 @@ def explained(errors: Sequence[ModelError], text: str, read: Callable[[str], Rea
             tried = (_corrected(error, place, lines, read, more, {}) for more in range(_MOST + 1))
             right = next(chain.from_iterable(tried), "").replace(ROWS, "")
             right = right.replace("·", "*") if "\\" in line else right  # which \cdot of numbers is
-            error.shown = [*_marked(line, place), *([f"{right.strip()}   corrected"] if right else [])]
+            other = right.strip() not in ("", line.strip())  # a line that one above mends is none
+            error.shown = [*_marked(line, place), *([f"{right.strip()}   corrected"] if other else [])]
             lines[error.place.line - 1] = right or line
     errors[0].others = errors[1:]
     return errors[0]

@@ -63,7 +63,8 @@ _FOREIGN = {
     "import": "nothing is imported: every function is at hand",
     "from": "nothing is imported: every function is at hand",
     "def": "functions cannot be defined here; declare the model in Python for that",
-    "class": "there are no classes: write what forward computes, line by line, and `param W: …` for each weight",
+    "class": "there are no classes: write what forward computes, line by line, and `param W: …` for each weight; of "
+             "PyTorch's `symbackprop import FILE.py:NAME` reads them",
     "while": "loops are written `for t in 1..T:`",
     **dict.fromkeys(("if", "elif", "else"), "there are no branches: write NAME = a if c else b"),
     "print": "nothing is executed; a line is a declaration or an equation",
