@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 
 import sympy as sp
 
@@ -128,9 +129,13 @@ def frac(x: Node) -> Node:
 
 @function
 def clip(x: Node, low: Operand | None = None, high: Operand | None = None) -> Node:
-    """x no further than the bounds, of which one may be None; at a bound x gets half of the gradient."""
-    x = x if low is None else maximum(x, low)
-    return x if high is None else minimum(x, high)
+    """x no further than the bounds, which may be infinite or None; at a bound x gets half of the gradient."""
+    x = x if _is_none(low, -inf) else maximum(x, low)
+    return x if _is_none(high, inf) else minimum(x, high)
+
+
+def _is_none(bound: Operand | None, end: float) -> bool:
+    return bound is None or (not isinstance(bound, Node) and bound == end)
 
 
 @function

@@ -196,10 +196,12 @@ class Evaluator:
 
     def _arguments(self, expr: tree.Call) -> list[Value]:
         """The values given by place; a list where one array is asked for is that array, ``diag([a, b])``."""
-        asked = asked_arrays(callee(expr.function), len(expr.args))
-        read = self._branch if expr.function == "where" else self.value
-        return [self.operand(a) if array and isinstance(a, tree.Tuple) else read(a)
-                for a, array in zip(expr.args, asked, strict=True)]
+        found = callee(expr.function)
+        asked = asked_arrays(found, len(expr.args))
+        needed = 0 if expr.function == "where" or found is None else found.needed
+        return [self.operand(a) if array and isinstance(a, tree.Tuple) else
+                self._branch(a) if k >= needed and found is not None else self.value(a)
+                for k, (a, array) in enumerate(zip(expr.args, asked, strict=True))]
 
     def _with_arrays(self, value: Value) -> Value:
         """Values that are joined, lists among them as arrays: ``hstack((w, [b]))``."""
@@ -269,7 +271,7 @@ class Evaluator:
         return found
 
     def _branch(self, expr: tree.Expr) -> Value:
-        """An argument of ``where`` or a named one, where a number may be infinite: ``where(mask, scores, -inf)``."""
+        """An argument of ``where`` or an option, where a number may be infinite: ``where(mask, scores, -inf)``."""
         number = dialect.infinite(expr, self.graph.names)
         return self.value(expr) if number is None else number
 
