@@ -120,7 +120,7 @@ n l: norm (x, order|ord:"nuc") -> sum(svdvals(x))
 t m: norm (x, order|p:"nuc") -> sum(svdvals(x))
 n l: norm (x, order|ord, axis|dim~None) -> norm(x, order=order)
 n l: norm (x, order|ord, axis|dim#, keepdims|keepdim=False) -> norm(x, axis=axis, keepdims=keepdims, order=order)
-t m: norm (x, order|p#, axis|dim=None, keepdims|keepdim=False) -> norm(x, axis=axis, keepdims=keepdims, order=order)
+t m: norm (x, order|p, axis|dim=None, keepdims|keepdim=False) -> norm(x, axis=axis, keepdims=keepdims, order=order)
 l: vector_norm (x, order|ord=2, axis|dim=None, keepdims|keepdim=False) -> norm(x, axis=axis, keepdims=keepdims, \
 order=order)
 n t: logdet (x) -> logdet(x)
@@ -537,21 +537,35 @@ t: conv2d (x, w|weight, bias~None, stride=1, padding=0, dilation=1, groups=1) ->
 padding=padding, layout="NCHW", dilation=dilation, groups=groups)
 t: conv2d (x, w|weight, bias, stride=1, padding=0, dilation=1, groups=1) -> conv2d(x, w, stride=stride, \
 padding=padding, layout="NCHW", dilation=dilation, groups=groups) + bias[:, None, None]
-t: max_pool2d (x, size|kernel_size, stride=None, padding=0, dilation~1, ceil_mode=False) -> max_pool2d(x, size, \
-stride=stride, layout="NCHW", padding=padding, ceil=ceil_mode)
-t: avg_pool2d (x, size|kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True) -> avg_pool2d(x, \
-size, stride=stride, layout="NCHW", padding=padding, ceil=ceil_mode, count_padding=count_include_pad)
-t: max_pool1d (x, size|kernel_size, stride=None, padding=0, dilation~1, ceil_mode=False) -> swapaxes(max_pool1d(\
-swapaxes(x, 1, 2), size, stride=stride, padding=padding, ceil=ceil_mode), 1, 2)
+t: conv3d (x, w|weight, bias~None, stride=1, padding=0, dilation=1, groups=1) -> np.moveaxis(conv3d(np.moveaxis(x, 1, \
+-1), transpose(w, (2, 3, 4, 1, 0)), stride=stride, padding=padding, dilation=dilation, groups=groups), -1, 1)
+t: conv3d (x, w|weight, bias, stride=1, padding=0, dilation=1, groups=1) -> np.moveaxis(conv3d(np.moveaxis(x, 1, -1), \
+transpose(w, (2, 3, 4, 1, 0)), stride=stride, padding=padding, dilation=dilation, groups=groups) + bias, -1, 1)
+t: grid_sample (x, grid, mode="bilinear", padding_mode="zeros", align_corners=False) -> np.moveaxis(grid_sample(\
+np.moveaxis(x, 1, -1), grid, mode=mode, padding=padding_mode, align_corners=align_corners), -1, 1)
+t: max_pool2d (x, size|kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False) -> max_pool2d(x, size, \
+stride=stride, layout="NCHW", padding=padding, ceil=ceil_mode, dilation=dilation)
+t: avg_pool2d (x, size|kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, \
+divisor_override=None) -> avg_pool2d(x, size, stride=stride, layout="NCHW", padding=padding, ceil=ceil_mode, \
+count_padding=count_include_pad, divisor=divisor_override)
+t: max_pool1d max_pool3d (x, size|kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False) -> np.moveaxis(@(\
+np.moveaxis(x, 1, -1), size, stride=stride, padding=padding, ceil=ceil_mode, dilation=dilation), -1, 1)
 t: avg_pool1d (x, size|kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True) -> swapaxes(\
 avg_pool1d(swapaxes(x, 1, 2), size, stride=stride, padding=padding, ceil=ceil_mode, \
 count_padding=count_include_pad), 1, 2)
-t: adaptive_avg_pool1d (x, s#) -> swapaxes(adaptive_avg_pool(swapaxes(x, 1, 2), (s,)), 1, 2)
-t: adaptive_max_pool1d (x, s#) -> swapaxes(adaptive_max_pool(swapaxes(x, 1, 2), (s,)), 1, 2)
-t: adaptive_avg_pool2d (x, s#) -> transpose(adaptive_avg_pool(transpose(x, (0, 2, 3, 1)), (s, s)), (0, 3, 1, 2))
-t: adaptive_avg_pool2d (x, size) -> transpose(adaptive_avg_pool(transpose(x, (0, 2, 3, 1)), size), (0, 3, 1, 2))
-t: adaptive_max_pool2d (x, s#) -> transpose(adaptive_max_pool(transpose(x, (0, 2, 3, 1)), (s, s)), (0, 3, 1, 2))
-t: adaptive_max_pool2d (x, size) -> transpose(adaptive_max_pool(transpose(x, (0, 2, 3, 1)), size), (0, 3, 1, 2))
+t: avg_pool3d (x, size|kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, \
+divisor_override=None) -> np.moveaxis(avg_pool3d(np.moveaxis(x, 1, -1), size, stride=stride, padding=padding, \
+ceil=ceil_mode, count_padding=count_include_pad, divisor=divisor_override), -1, 1)
+t: adaptive_avg_pool1d (x, s|output_size#) -> np.moveaxis(adaptive_avg_pool(np.moveaxis(x, 1, -1), (s,)), -1, 1)
+t: adaptive_avg_pool2d (x, s|output_size#) -> np.moveaxis(adaptive_avg_pool(np.moveaxis(x, 1, -1), (s, s)), -1, 1)
+t: adaptive_avg_pool3d (x, s|output_size#) -> np.moveaxis(adaptive_avg_pool(np.moveaxis(x, 1, -1), (s, s, s)), -1, 1)
+t: adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d (x, size|output_size) -> np.moveaxis(\
+adaptive_avg_pool(np.moveaxis(x, 1, -1), size), -1, 1)
+t: adaptive_max_pool1d (x, s|output_size#) -> np.moveaxis(adaptive_max_pool(np.moveaxis(x, 1, -1), (s,)), -1, 1)
+t: adaptive_max_pool2d (x, s|output_size#) -> np.moveaxis(adaptive_max_pool(np.moveaxis(x, 1, -1), (s, s)), -1, 1)
+t: adaptive_max_pool3d (x, s|output_size#) -> np.moveaxis(adaptive_max_pool(np.moveaxis(x, 1, -1), (s, s, s)), -1, 1)
+t: adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d (x, size|output_size) -> np.moveaxis(\
+adaptive_max_pool(np.moveaxis(x, 1, -1), size), -1, 1)
 t: conv_transpose2d (x, w|weight, bias~None, stride=1, padding=0, output_padding=0, groups~1, dilation=1) -> \
 transpose(conv_transpose2d(transpose(x, (0, 2, 3, 1)), transpose(w, (2, 3, 1, 0)), stride=stride, padding=padding, \
 output_padding=output_padding, dilation=dilation), (0, 3, 1, 2))
