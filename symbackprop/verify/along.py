@@ -95,6 +95,12 @@ class Along:
     def _gradients(self) -> Arrays:
         return {n: np.asarray(self.outcome.gradients[n], float) for n in self.leaves}
 
+    @cached_property
+    def size(self) -> float:
+        """What a derivative may be nothing beside: the objective or, where that is larger, as beside a constant that no
+        slope sees, the largest gradient, 1 at least."""
+        return min(self.objective.magnitude, max(1.0, *map(largest, self._gradients.values())))
+
     def _findings(self) -> Iterator[ProductReport]:
         names = [name for name in (JVP, HVP, GGN) if self.candidate.has(name)]
         if not names or not self.leaves:
@@ -198,7 +204,7 @@ class Along:
         """One array beside its slopes."""
         before = of(self.outcome)
         if self.coarse <= TOLERANCE:
-            return compared(said, array, slopes, max(largest(before.get(n, 0.0)), self.objective.magnitude))
+            return compared(said, array, slopes, max(largest(before.get(n, 0.0)), self.size))
         if not np.all(np.isfinite(array)) and self.leaves_numbers:
             return ProductReport(said, INCONCLUSIVE, None)
         return compared(said, array, slopes, max(map(largest, before.values())), max(whole, self.floor), self.coarse)
@@ -213,7 +219,7 @@ class Along:
             others = _terms(v, self._gradients)
         one, other = float(terms.sum()), float(others.sum())
         size = max(float(np.linalg.norm(terms)), float(np.linalg.norm(others)), abs(one), abs(other))
-        size = max(size, CANCELLED / AGREE * self.objective.magnitude, self.floor)
+        size = max(size, CANCELLED / AGREE * self.size, self.floor)
         error = abs(one - other) / size if size else 0.0
         matrix = "H" if name == HVP else "G"
         what = f"⟨u, {matrix} v⟩ and ⟨v, {matrix} u⟩" if name != JVP else "⟨upstream, J v⟩ and ⟨gradient, v⟩"
@@ -238,7 +244,7 @@ class Along:
         moved = replace(self.sample, values={**self.sample.values, **data})
         terms = _terms(v, {n: np.asarray(a, float) for n, a in self.candidate.along(GGN, moved, v).items()})
         total, size = float(terms.sum()), float(np.linalg.norm(terms))
-        size = max(size, CANCELLED / AGREE * self.objective.magnitude, self.floor)
+        size = max(size, CANCELLED / AGREE * self.size, self.floor)
         error = max(-total / size, 0.0) if size else 0.0
         if not np.isfinite(total):
             return ProductReport(f"{GGN}: ⟨v, G v⟩", INCONCLUSIVE, None)

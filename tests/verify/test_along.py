@@ -229,3 +229,22 @@ def test_it_is_checked_before_a_file_is_written(tmp_path: Path) -> None:
     data = json.loads(run.stdout)
     assert run.returncode == 1 and data["verdict"] == "fail"
     assert {p["name"]: p["verdict"] for p in data["products"]}["hvp: u"] == "fail"
+
+
+WRONG = """
+
+_right = {name}
+
+def {name}(*args, **options):
+    return {{n: np.asarray(1.00003 * a).astype(a.dtype)[()] for n, a in _right(*args, **options).items()}}
+"""
+
+
+@pytest.mark.parametrize("power", [6, 12, 16])
+@pytest.mark.parametrize("name", ["hvp", "jvp"])
+def test_a_mistake_beside_a_large_constant_does_not_pass(name: str, power: int) -> None:
+    model = parse(f"dim N\ndata x: N\nparam w: N\nloss L = 10**{power} + sum(x * w**2)")
+    source = codegen(model, along=(name,))
+    assert verify_source(source, model).passed
+    report = verify_source(source + WRONG.format(name=name), model)
+    assert report.verdict == "fail" and not report.problems, report.text()
