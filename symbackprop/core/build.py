@@ -342,8 +342,11 @@ def put_along(g: Node, index: Node, axis: int, size: DimLike) -> Node:
 
 
 def concat(parts: Sequence[Node], axis: int = 0) -> Node:
-    """Arrays joined along an axis."""
-    return parts[0].graph.make("concat", parts, normalise_axis(axis, parts[0].ndim))
+    """Arrays joined along an axis; one that has no entries adds none."""
+    first, place = parts[0].shape, normalise_axis(axis, parts[0].ndim)
+    nothing = (*first[:place], sp.S.Zero, *first[place + 1 :])
+    some = [p for p in parts if p.shape[place : place + 1] != (0,) or not same_shape(p.shape, nothing)] or parts[:1]
+    return some[0] if len(some) == 1 < len(parts) else parts[0].graph.make("concat", some, place)
 
 
 def slice_axis(a: Node, axis: int, start: DimLike, length: DimLike, step: int = 1) -> Node:

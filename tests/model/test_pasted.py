@@ -8,6 +8,7 @@ from math import lgamma
 import numpy as np
 import pytest
 
+from symbackprop import verify
 from symbackprop.errors import ModelError
 from symbackprop.model import Model, to_text
 from symbackprop.model.text.spellings import _table
@@ -668,3 +669,14 @@ def test_a_place_behind_all_takes_an_insertion() -> None:
                         "output y = np.insert(A, -6, [7, 8])")
     assert value(model.results()[0], A=np.ones((2, 3))).tolist() == [[1, 1, 1, 7]] * 2
     assert value(model.results()[1], A=np.zeros((2, 3))).tolist() == [7, 8, 0, 0, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize(("call", "entries"), [
+    ("w.at[2:50].set(w[2:] + 1)", [1, 2, 4, 5, 6]), ("w.at[:50].add(1)", [2, 3, 4, 5, 6]),
+    ("w.at[50:].add(1)", [1, 2, 3, 4, 5]), ("concat(w[5:], w[:2], w[:0])", [1, 2]), ("np.delete(w, 0)", [2, 3, 4, 5]),
+])
+def test_a_part_without_entries_joins_nothing(call: str, entries: list[float]) -> None:
+    """It was refused: no slope is taken of what has no entries at any sizes."""
+    model = Model.parse(f"param w: 5\nz = {call}\nloss L = sum(z**2)")
+    assert value(model.graph.names["z"], w=np.arange(1.0, 6.0)).tolist() == entries
+    assert verify(model).passed
