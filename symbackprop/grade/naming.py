@@ -135,7 +135,7 @@ class Dictionary:
             return Gradient(self.row(joined["by"]) or "")
         for pattern in (_PREFIX, _SUFFIX):
             match = pattern.fullmatch(name)
-            if match and indexed and match["name"] in self.bases:
+            if match and indexed and match["name"] in self.bases and not self._is_kept(match["name"]):
                 return Gradient(match["name"])
             row = self.row(match["name"]) if match else None
             if row is not None:
@@ -143,6 +143,10 @@ class Dictionary:
         if name in _UPSTREAM and len(self.reference.results) == 1 and name not in self.known:
             return Gradient(self.reference.called(self.reference.results[0].name or ""))
         return None
+
+    def _is_kept(self, base: str) -> bool:
+        """Whether a line says what the steps of a family are, of which the model has only what it begins with."""
+        return base in self.own and sum(unplaced(name) == base for name in self.rows) == 1
 
     def fraction(self, above: str, below: str, indexed: tuple[bool, bool] = (False, False)) -> Meaning | None:
         """What ``d<above>/d<below>`` means; None when it is no derivative of two known names.

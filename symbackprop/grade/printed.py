@@ -5,7 +5,7 @@ that say what they are made of count."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 Numbered = tuple[int, str]
@@ -27,7 +27,7 @@ _ON_BOARD = re.compile(r"\s*(?:\\text\{)?\(\d+\)|.*\\tag\{\d+\}")  # the forward
 _MADE_OF = re.compile(r"(?:^|[\s\]{])(?:\(\d+\))+")  # the numbers of these lines
 _OVERLAP = re.compile(r"\\rlap\{\$\\displaystyle (.*?)\$(?:\\quad.*)?\}|\\rlap\{\\text\{.*\}\}")  # beyond its column
 _TEXT = "\\text{"
-_OFFSET = re.compile(r"[₊₋+−-]")  # hₜ₋₁: what a step hands on; what enters at the first has none
+_OFFSET = re.compile(r"[₊₋+−-][₁1]")  # hₜ₋₁: what a step hands on; what enters at the first has none
 _LETTER = re.compile(r"[a-zA-Z]+[₀-₉]*|[a-zA-Z]+_\{\d+\}")  # m₁, and as LaTeX
 _STACK = re.compile(r"_\{\w = | for \w = ")  # all steps of an array
 _ONE_TERM = re.compile(r"(?:\b1|\\left)\[\w = \w\b")  # of a sum
@@ -64,7 +64,11 @@ def is_derivation(lines: Sequence[str]) -> bool:
 
 def answers_of(lines: Sequence[Numbered]) -> Iterator[Numbered]:
     """What a printed derivation says of gradients, a line each, the lines of loops indented."""
-    return _in_steps(lines) if any(_STEP.match(raw) for _, raw in lines) else _on_a_board(lines)
+    said: list[Numbered] = []
+    for line in reversed(list(_in_steps(lines) if any(_STEP.match(raw) for _, raw in lines) else _on_a_board(lines))):
+        empty = line[1].lstrip().startswith("for ") and (not said or _spaces(said[-1][1]) <= _spaces(line[1]))
+        said += [] if empty else [line]  # a loop that computes nothing with a name
+    return reversed(said)
 
 
 def _in_steps(lines: Sequence[Numbered]) -> Iterator[Numbered]:
@@ -78,7 +82,7 @@ def _in_steps(lines: Sequence[Numbered]) -> Iterator[Numbered]:
         elif section == "Backward pass":
             _backward(number, raw, steps)
     yield from _named(forward)
-    yield from (line for step in steps for line in _said(step))
+    yield from (line for step in steps for line in _said(step, _handed_on(steps)))
 
 
 def _section(line: str) -> str:
@@ -90,25 +94,35 @@ def _section(line: str) -> str:
 
 
 def _named(lines: Sequence[Numbered]) -> Iterator[Numbered]:
-    """The heads of loops and what is introduced inside."""
-    around = None
-    named: list[Row] = []
+    """The heads of loops and what is introduced, by their depths, and in loops what only goes by another name there, as
+    c[t] that is h[t-1]; nothing of a model without loops."""
+    around: list[int] = []
+    named: list[tuple[int, Row]] = []
+    row: Row | None = None  # that may go on
     for number, raw in lines:
-        text = _NUMBER.sub("", raw, count=1)
+        text = _NUMBER.sub(lambda m: " " * len(m[0]), raw, count=1)
         head, let = _FORWARDS.search(text), _LET.match(text)
-        row = _row(number, f" {text[let.end() :]}") if let else None
+        begun = _row(number, " " * let.end() + text[let.end() :] if let else f" {text}")
+        if head is None and begun is None:
+            if row is not None:
+                row.right += _more(_OVERLAP.sub(r"\1", raw), row.column)
+            continue
+        around = [column for column in around if column < _indented(text)]
+        row = begun if let or (begun and around and re.fullmatch(r"\s*[^\s()]+\s*", begun.right)) else None
         if head is not None:
-            around = _indented(text)
-            named.append(Row(number, "", f"for {head['counter']} = {head['first']}..{head['last'].strip()}:"))
-        elif row is not None and around is not None and _indented(text) > around:
-            named.append(row)
-        elif named and _GOES_ON.match(raw):
-            named[-1].right += _more(_OVERLAP.sub(r"\1", raw), -1)
-    yield from ((r.number, f"    {r.left} = {r.right}" if r.left else r.right) for r in named)
+            row = Row(number, "", f"{head['counter']} = {head['first']}..{head['last'].strip()}:")
+        named += [(len(around), row)] if row is not None else []
+        around += [_indented(text)] if head is not None else []
+    if any(not row.left for _, row in named):
+        yield from ((r.number, f"{'    ' * depth}{f'{r.left} =' if r.left else 'for'} {r.right}") for depth, r in named)
 
 
 def _indented(text: str) -> int:
-    return text.partition("=")[0].count("\\quad") or len(text) - len(text.lstrip())
+    return text.partition("=")[0].count("\\quad") if "&" in text else _spaces(text)
+
+
+def _spaces(text: str) -> int:
+    return len(text) - len(text.lstrip())
 
 
 # -- backward pass
@@ -171,11 +185,21 @@ def _row(number: int, raw: str) -> Row | None:
                len(raw) - len(raw.lstrip()), found.end("before"))
 
 
-def _said(step: Step) -> Iterator[Numbered]:
-    """The answers of a step: the results that it comes to, and letters for short."""
+def _handed_on(steps: Sequence[Step]) -> set[str]:
+    """What steps of loops hand on, called as it enters: δ_hₜ^later for δ_hₜ₋₁^later."""
+    lefts = [r.left for step in steps for r in step.rows if "later" in r.left]
+    return {_OFFSET.sub("", left) for left in lefts if _OFFSET.search(left)}
+
+
+def _said(step: Step, handed: Collection[str]) -> Iterator[Numbered]:
+    """The answers of a step: the results that it comes to, and letters for short. What no step hands on is 0 but at the
+    first."""
     indent = "    " * step.depth
     if step.counter:
         for r in [r for r in step.rows if "later" in r.left]:  # what enters holds at the first step alone
+            if r.left not in handed:
+                yield r.number, f"{indent}for {step.counter} = {step.first}..{step.last}:"
+                yield r.number, f"{indent}    {r.left} = 0"
             yield r.number, f"{indent}for {step.counter} = {step.first}..{step.first}:"
             yield r.number, f"{indent}    {r.left} = {r.right}"
         yield step.number, f"{indent}for {step.counter} = {step.first}..{step.last}:"
@@ -236,7 +260,7 @@ def _written(lines: Sequence[Numbered]) -> Iterator[Numbered]:
             results.add(len(steps))
     for place, step in enumerate(steps, 1):
         if step.counter:
-            yield from _said(step)
+            yield from _said(step, _handed_on(steps))
         elif step.rows and (place in results or _LETTER.fullmatch(step.rows[0].left)):
             own = step.rows[0]
             yield own.number, f"{'    ' * step.depth}{own.left} = {' = '.join(r.right for r in step.rows)}"

@@ -178,11 +178,12 @@ class _Typeset:
         if base.endswith(")") and re.fullmatch(r"[a-z](?:,? ?[a-z])*", index) and index not in self.words.counters:
             return f"{base}[{','.join(re.sub('[, ]', '', index))}]"
         of_name = base[-1:].isalpha() or unicodedata.combining(base[-1:] or " ")
-        if of_name and (self._is_step(base, index) or re.fullmatch(r"[0-9t+-]+", index)):
+        if (of_name and re.fullmatch(r"[0-9t+-]+", index)) or (base[-1:].isalnum() and self._is_step(base, index)):
             return base + text_index(index)
         name, _, step = index.rpartition(",")
-        if name and not name.isdigit() and re.fullmatch(r"([a-z])([+-]\d+)?", step) and step[0] in self.words.counters:
-            return self._lowered(_named(base, name), step)  # z_{i,t}: one step of z_i
+        if name and re.fullmatch(r"([a-z])([+-]\d+)?", step) and step[0] in self.words.counters:
+            whole = f"{base}{text_index(name)}" if name.isdigit() else _named(base, name)
+            return self._lowered(whole, step)  # z_{i,t}: one step of z_i
         if self._is_entry(base, parts := index.split(",")):
             return f"{base}[{','.join(parts)}]"
         return _named(base, index)

@@ -188,8 +188,10 @@ def loop_heading(context: Context, mark: LoopMark) -> Step:
 
 def _entering(context: Context, reverse: Node, i: int) -> Line:
     loop, r = reverse.attr, context.rows
-    last = r.size(loop.begin)
-    reason = ("at ", Letter(loop.index), " = ", last, "; before that, what the later step hands back")
+    handed = loop.forward is None or loop.forward.carry[i].id in context.by_target
+    zero = ("; before that 0", ", as no step reads it")
+    told = ("; before that, what the later step hands back",) if handed else zero
+    reason = ("at ", Letter(loop.index), " = ", r.size(loop.begin), *told)
     return Line("definition", r.ref(loop.carry[i]), r.ref(reverse.args[i]), reason)
 
 

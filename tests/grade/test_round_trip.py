@@ -22,6 +22,7 @@ from symbackprop.render.formats import printed
 from symbackprop.render.print.latex import latex
 from symbackprop.render.print.text import text
 from tests.render.helpers import derivation, document
+from tests.render.random_models import random_loop
 from tests.sweeps import ALL, sample
 
 Syntax = Callable[[m.Math], str]
@@ -208,3 +209,15 @@ def test_what_a_loop_hands_to_what_it_begins_with_is_right(lines: str, counter: 
     assert not report.unread, report.unread
     assert {item.verdict for item in report.items} == {"right"}, report.text(2)
     assert all(item.given for item in report.required)
+
+
+@pytest.mark.parametrize("form", ["text", "latex", "board"])
+@pytest.mark.parametrize("seed", [1, 10])
+def test_what_prints_of_a_random_loop_is_right(seed: int, form: str) -> None:
+    """States without a name in the model, what a state was before, what no step reads, loops of which nothing has a
+    name, letters outside of a loop."""
+    model = random_loop(seed)
+    options = {"detail": "board"} if form == "board" else {}
+    report = grade(model, printed(derive(model), "text" if form == "board" else form, **options))
+    assert not report.unread, report.unread
+    assert {item.verdict for item in report.items if item.given} == {"right"}, report.text(2)
