@@ -40,17 +40,13 @@ def reuse(lines: Iterable[Line], lasting: Collection[str] = ()) -> list[Line]:
     own in every step: the next one still reads it. What is stored is computed where it is stored."""
     lines = list(lines)
     places = {line.stored: line.code.targets[0] for line in lines if line.stored and isinstance(line.code, ast.Assign)}
-    read = {*lasting}.union(*[line.names - {line.stored, line.first} for line in lines])
     found, done = list[Line](), set[str]()
     for line in lines:
         if line.stored in done:
             continue
         place = places.get(line.first)
         steps = _steps(line, lasting, place)
-        if steps and place is not None:
-            done.add(line.first)
-            if line.first not in read and isinstance(only := steps[0], ast.Assign) and len(steps) == 1:
-                line, steps = line.called(place), [ast.Expr(only.value)]
+        done |= {line.first} if steps and place is not None else set()
         first, *rest = steps or [line.code]
         found += [Line(first, line.comment, line.depth, left=line.left), *[Line(s, "", line.depth) for s in rest]]
     return found

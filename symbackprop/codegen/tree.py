@@ -7,7 +7,7 @@ equals sign without parentheses, the same text under every Python.
 from __future__ import annotations
 
 import ast
-import operator
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -400,35 +400,66 @@ class Line:
 
 
 def without_unread(lines: Iterable[Line], results: Collection[str] = ()) -> list[Line]:
-    """The lines without variables that nothing reads, nor a further line with ``results``: what only a value needs that
-    is computed otherwise, or a carry that no step reads. Loops without a line are none."""
-    left = [*lines]
-    while True:
-        read = {*results}.union(*[_read(line) for line in left])
-        found = [line for line in (_assigning(line, read) for line in left) if line is not None]
-        ends = [*[line.depth for line in found[1:]], 0]
-        kept = [line for line, depth in zip(found, ends, strict=False)
-                if not isinstance(line.code, ast.For) or depth > line.depth]
-        if len(kept) == len(left) and all(map(operator.is_, kept, left)):
-            return kept
-        left = kept
+    """The lines without what nothing is made of that is returned or put in a place, nor one of the ``results``: what
+    only a value needs that is computed otherwise, a carry that no step reads. Loops without a line are none."""
+    lines = list(lines)
+    read = _read(lines, results)
+    kept = list[Line]()
+    for line in reversed(lines):
+        found = _assigning(line, read)
+        if found is not None and (not isinstance(line.code, ast.For) or (kept and kept[-1].depth > line.depth)):
+            kept.append(found)
+    return kept[::-1]
+
+
+def _read(lines: Iterable[Line], results: Collection[str]) -> set[str]:
+    """The names that what stays is made of; a line in a loop needs what its head needs."""
+    read, made, heads = {*results}, defaultdict[str, set[str]](set), list[Line]()
+    for line in lines:
+        heads = [head for head in heads if head.depth < line.depth]
+        around = set[str]().union(*[head.names for head in heads])
+        if isinstance(line.code, ast.For):
+            heads.append(line)
+        elif not isinstance(line.code, ast.Assign):
+            read |= line.names | around
+        else:
+            for target, value in _given(line.code):
+                needs = made[target.id] if isinstance(target, ast.Name) and not _place(value) else read
+                needs |= around.union(names_read([value] if isinstance(target, ast.Name) else [target, value]))
+    left = [*read]
+    while left:
+        further = made[left.pop()] - read
+        read |= further
+        left += further
+    return read
+
+
+def _place(code: Code) -> Code | None:
+    """Where code writes its value, ``out=h[t]``."""
+    options = code.keywords if isinstance(code, ast.Call) else []
+    return next((k.value for k in options if k.arg == "out" and isinstance(k.value, ast.Subscript)), None)
+
+
+def _given(code: ast.Assign) -> list[tuple[Code, Code]]:
+    """What gets a value, and which; of ``a, b = b, c`` each by itself."""
+    match code:
+        case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=values)):
+            return [*zip(targets, values, strict=True)]
+    return [(target, code.value) for target in code.targets]
 
 
 def _assigning(line: Line, read: Collection[str]) -> Line | None:
     """A line with the targets that are read; None where none is."""
-    if not isinstance(line.code, ast.Assign):
+    pairs = _given(line.code) if isinstance(line.code, ast.Assign) else []
+    left = [(target, value) for target, value in pairs if not isinstance(target, ast.Name) or target.id in read]
+    if len(left) == len(pairs):
         return line
-    targets = [t for t in line.code.targets if not isinstance(t, ast.Name) or t.id in read]
-    if len(targets) == len(line.code.targets):
-        return line
-    return replace(line, code=assign(targets, line.code.value)) if targets else None
-
-
-def _read(line: Line) -> set[str]:
-    """The names in a line but those that it gives a value."""
-    if not isinstance(line.code, ast.Assign):
-        return line.names
-    return names_read([line.code.value, *[t for t in line.code.targets if not isinstance(t, ast.Name)]])
+    if not left:
+        place = _place(pairs[0][1])
+        return None if place is None else replace(line.called(place), code=ast.Expr(pairs[0][1]))
+    targets, values = zip(*left, strict=True)
+    alone = len(left) == 1 or values[0] is values[1]
+    return replace(line, code=assign(targets, values[0]) if alone else assign([as_code(targets)], values))
 
 
 def layout(lines: Iterable[Line], depth: int = 1) -> list[str]:

@@ -282,7 +282,7 @@ def test_gradients_of_chosen_names(tmp_path: Path) -> None:
     assert {k: v.shape for k, v in grads.items()} == {"W2": (4, 5), "A1": (2, 4)}
 
 
-@pytest.mark.parametrize("target", ["numpy", "jax"])
+@pytest.mark.parametrize("target", TARGETS)
 def test_the_head_says_who_wrote_it_and_whose_it_is(target: str) -> None:
     lines = codegen(parse(MLP), target=target).splitlines()[:6]
     assert lines[2].startswith(f"Written by symbackprop {__version__} from the model text MODEL;")

@@ -18,6 +18,7 @@ from symbackprop.codegen.tree import (
     statement,
     string,
     text,
+    without_unread,
 )
 
 
@@ -86,3 +87,23 @@ def test_strings_come_back(text: str) -> None:
 def test_docstrings_cannot_be_left(text: str) -> None:
     tree = ast.parse(f'"""{doc_text(text)}\n"""\n')
     assert len(tree.body) == 1
+
+
+def test_what_nothing_is_made_of_goes_with_what_only_it_needs() -> None:
+    """A carry that is read by nothing, two that only read each other, and the loop that is empty then; not what is
+    computed where it is stored."""
+    code = """a = w
+b = c = w
+for t in range(T):
+    a, b, c, x[t] = b, c, b, w
+    y = f(w, out=z[t])
+for k in range(K):
+    for j in range(k):
+        b = c
+return x"""
+    depth = {line: (len(line) - len(line.lstrip())) // 4 for line in code.splitlines()}
+    heads = [line.strip() + (" pass" if line.endswith(":") else "") for line in depth]
+    lines = [Line(parsed(head), depth=deep) for head, deep in zip(heads, depth.values(), strict=True)]
+    left = ["for t in range(T):", "x[t] = w", "f(w, out=z[t])", "return x"]
+    assert [statement(line.code) for line in without_unread(lines)] == left
+    assert len(without_unread(lines, ["b"])) == len(lines) - 1
