@@ -142,8 +142,17 @@ def test_the_colon_of_a_loop() -> None:
 def test_all_errors_at_once_and_none_that_follows_from_another() -> None:
     lines = told("Z = W @ X\nA = relu(Z) + Y\nparam q: M\nB = A * Z\nC = q + 1\nE = sum(X, axis=7)\nloss L = (C")
     said = [line.removeprefix("error: ").split(": ")[:2] for line in lines if not line.startswith(" ")]
-    assert said == [["net.sbp:4", "shape error"], ["net.sbp:6", "name error"], ["net.sbp:9", "shape error"],
-                    ["net.sbp:10", "syntax error"]]
+    assert said == [["net.sbp:4", "shape error"], ["net.sbp:5", "name error"], ["net.sbp:6", "name error"],
+                    ["net.sbp:9", "shape error"], ["net.sbp:10", "syntax error"]]
+
+
+def test_what_is_unknown_on_a_line_that_is_left_out_is_told_too() -> None:
+    lines = told("Z = X @ Wq\nr = Z - yy\nq = tanhh(r) + F.relu(Z) + len(Z) + where(Z > 0, Z, inf) + Z.T + Z^T\n"
+                 "E = cross_entrpy(q, Z) + mse(Z, r)\nloss L = sum(E)")
+    assert [line.rpartition("error: ")[2] for line in lines if "error: " in line] == [
+        "'Wq' is not declared.", "'yy' is not declared.", "no function 'tanhh'. Did you mean 'tanh'?",
+        "no function 'cross_entrpy'. Did you mean 'cross_entropy'?"]
+    assert [line.split("net.sbp:")[1][0] for line in lines if "net.sbp:" in line] == ["4", "5", "6", "7"]
 
 
 def test_nothing_is_said_of_what_reads_a_name_that_an_unread_line_would_give() -> None:

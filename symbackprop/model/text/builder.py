@@ -116,19 +116,37 @@ class Builder:
             try:
                 return self.apply(statement)
             except ModelError as error:
-                self._locate(error, statement)
                 error.message += self._one_axis(statement) if isinstance(error, ShapeError) else ""
-                said = {(e.line, e.place, e.message) for e in self.errors}  # of a, b = f(x) once, not of each name
-                self.errors += [error] if (error.line, error.place, error.message) not in said else []
+                self._tell(error, statement)
                 self.scope = self.top
                 self.top.counters.clear()
                 self.top.locals.clear()
+        elif isinstance(statement, tree.Equation):
+            self._unknown_in(statement)
         failed = self.errors[-1].line if self.errors else 0
         self.unbuilt |= {s.line for s in _flat([statement])} - {failed}
         graph, model, top = self.model.graph, self.model, self.top
         known = (graph.names, graph.functions, model.sizes, top.loops)
         names = {name for s in _flat([statement]) for name in _defines(s)}
         self.unknown |= {name for name in names if not any(name in those for those in known)}
+
+    def _tell(self, error: ModelError, statement: tree.Statement) -> None:
+        """Keep an error, of ``a, b = f(x)`` once and not of each name."""
+        self._locate(error, statement)
+        said = {(e.line, e.place, e.message) for e in self.errors}
+        self.errors += [error] if (error.line, error.place, error.message) not in said else []
+
+    def _unknown_in(self, s: tree.Equation) -> None:
+        """Tell which names and functions of a line that is left out are not known for reasons of their own."""
+        self.top.line = s.line
+        for part in tree.operands(self._with_layers(s.value)):
+            name = part.name if isinstance(part, tree.Name) else part.function
+            if name not in self.unknown:
+                try:
+                    with located(f"{self.source}:{s.line}"):
+                        Evaluator(self.top).known(part)
+                except ModelError as error:
+                    self._tell(error.about(part.place), s)
 
     def _locate(self, error: ModelError, statement: tree.Statement) -> None:
         """Say on which line an error is; what is wrong with a helper there, and not where it is called each time."""

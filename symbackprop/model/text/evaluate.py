@@ -49,6 +49,8 @@ class Scope(Protocol):
     def offset(self, item: tree.Expr) -> int:
         """What to subtract from an index: loop counters count from 1, arrays from 0."""
 
+LENGTH = "len"  # Python's, of an array its first size
+
 
 class Evaluator:
     """Evaluates expressions at one place. Who reads more than model text overrides how a node is read."""
@@ -171,6 +173,14 @@ class Evaluator:
         value = self.operand(expr.body)
         return -value if isinstance(value, sp.Expr) else self.graph.arithmetic(FORMS["neg"], [value])
 
+    def known(self, part: tree.Name | tree.Call) -> None:
+        """A `NameProblem` where there is no value of this name, or no function, whatever it is applied to."""
+        if isinstance(part, tree.Name):
+            if dialect.infinite(part, self.graph.names) is None:
+                self.scope.name(part.name)
+        elif part.function not in (*self.graph.functions, *self.graph.names, LENGTH) and dialect.called(part) is None:
+            known_callee(part.function, self.graph)
+
     # -- calls
     def call(self, expr: tree.Call) -> Value:
         if expr.function not in self.graph.functions and expr.function not in self.graph.names:
@@ -179,7 +189,7 @@ class Evaluator:
             if meant is not None:
                 return self.value(replace(meant, place=expr.place))
         args = self._arguments(expr)
-        if expr.function == "len" and len(args) == 1 and isinstance(args[0], Node) and args[0].shape:
+        if expr.function == LENGTH and len(args) == 1 and isinstance(args[0], Node) and args[0].shape:
             return args[0].shape[0]
         args = [self._with_arrays(value) for value in args]
         _refuse_sum(expr, args)

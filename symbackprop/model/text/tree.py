@@ -230,6 +230,25 @@ def all_parts(expr: Expr) -> Iterator[Expr]:
         yield from all_parts(part)
 
 
+def operands(expr: Expr) -> Iterator[Name | Call]:
+    """The names and calls whose values an expression computes with, as far as its form alone says: no exponent, which
+    may be the T of a transpose, no index, no option, no library before a dot."""
+    inner: tuple[Expr, ...] = ()
+    match expr:
+        case Name():
+            yield expr
+        case Call(args=inner):
+            yield expr
+        case Member(args=args):
+            inner = args or ()
+        case Power(base=body) | Index(base=body):
+            inner = (body,)
+        case Chain() | Negative() | Transpose() | Compare():
+            inner = tuple(parts(expr))
+    for part in inner:
+        yield from operands(part)
+
+
 def changed(expr: Expr, change: Callable[[Expr], Expr]) -> Expr:
     """An expression with every direct part changed, from left to right."""
 
