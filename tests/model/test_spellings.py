@@ -40,6 +40,8 @@ torch.linalg.lstsq(A, B).solution
 torch.var_mean(A, dim=0)[0]
 torch.std_mean(A, 1)[1]
 np.linalg.matrix_norm(A)
+torch.linalg.matrix_norm(X, 'fro')
+np.linalg.matrix_norm(X, ord='fro', keepdims=True)
 torch.linalg.vecdot(A, B)
 np.unstack(A)[1]
 A.mH @ B

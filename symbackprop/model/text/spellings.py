@@ -128,9 +128,8 @@ l: solve_triangular (a, b, upper:False) -> solve_triangular(a, b, lower=True)
 l: solve_triangular (a, b, upper:True) -> solve_triangular(a, b)
 n: solve_triangular (a, b, lower=False) -> solve_triangular(a, b, lower=lower)
 n l: lstsq (a, b, rcond~None) -> stack(lstsq(a, b))
-n l: matrix_norm (x, keepdims|keepdim=False) -> norm(x, axis=(-2, -1), keepdims=keepdims)
+n l: matrix_norm (x, order|ord~"fro", keepdims|keepdim=False) -> norm(x, axis=(-2, -1), keepdims=keepdims)
 n l: vecdot (a, b, axis|dim=-1) -> sum(a * b, axis=axis)
-m: ptp (x, axis=None, keepdims=False) -> max(x, axis=axis, keepdims=keepdims) - min(x, axis=axis, keepdims=keepdims)
 n: unstack (x, axis=0) -> np.moveaxis(x, axis, 0)
 n: astype (x, kind) -> x.astype(kind)
 n l: svd (x, full_matrices:False) -> svd(x)
@@ -304,7 +303,7 @@ np.moveaxis(x, 1, -1), size, mode=mode, align_corners=align_corners, antialias=a
 n: diff (x) -> x[..., 1:] - x[..., :-1]
 n: diff (x, axis:0) -> x[1:] - x[:-1]
 n: diff (x, axis:1) -> x[:, 1:] - x[:, :-1]
-n: ptp (x, axis=None, keepdims=False) -> max(x, axis=axis, keepdims=keepdims) - min(x, axis=axis, keepdims=keepdims)
+n m: ptp (x, axis=None, keepdims=False) -> max(x, axis=axis, keepdims=keepdims) - min(x, axis=axis, keepdims=keepdims)
 t m: flatten (x, start_dim:1) -> reshape(x, (x.shape[0], -1))
 n t f: eye (n) -> eye(n)
 n: identity (n) -> eye(n)
@@ -782,7 +781,6 @@ t: heaviside (x, value) -> where(x > 0, 1, where(x < 0, 0, value))
 t m: count_nonzero (x) -> sum(x != 0)
 t m: dist (a, b, p=2) -> norm(flatten(a - b), order=p)
 t m: pinverse (x) -> pinv(x)
-l: matrix_norm (x, order|ord~"fro") -> norm(x)
 t: mvlgamma (a, p##) -> p * (p - 1) / 4 * log(pi) + sum(lgamma(a[..., None] - arange(p) / 2), axis=-1)
 t: var_mean (x, unbiased~True) -> stack((var(x, ddof=1), mean(x)))
 t: var_mean (x, axis|dim, unbiased~True, keepdims|keepdim=False) -> stack((var(x, axis=axis, ddof=1, \
