@@ -139,8 +139,7 @@ def logical_lines(text: str, errors: list[ModelError] | None = None) -> Iterator
         if quoted >= number:  # text about a function, which says nothing
             continue
         raw = readable(written).removesuffix(";")  # as Matlab's lines end
-        continued = raw.rstrip().endswith(_GOES_ON)
-        raw = re.sub(r"(?:\\|\.\.\.)\s*$", "", raw) if continued else raw
+        raw, continued = _GOES_ON.subn(r"\1", raw)
         if not pending:
             indent = raw[: len(raw) - len(raw.lstrip(" \t"))]
         try:
@@ -177,7 +176,8 @@ def _last_quoted(lines: Sequence[str], number: int) -> int:
 
 
 _QUOTES = ('"""', "'''")
-_GOES_ON = ("\\", "...")  # at the end of a line: that of the next one belongs to it, as in Python and Matlab
+# what the next line belongs to, as in Python and Matlab; dots in a comment are none
+_GOES_ON = re.compile(r"\A((?:[^#\"]|\"[^\"]*\")*?)(?:\\|\.\.\.)\s*\Z")
 _STAR = re.compile(r"(?<![.\d*\s])(\s*)\*(?!\s*\d)")
 _MOST_STARS = 5
 
