@@ -11,6 +11,7 @@ from symbackprop.errors import ModelError, NameProblem, did_you_mean
 
 MAX_LENGTH = 64
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
+_DATA = re.compile(r"[xy].*|t(s|[0-9]*)(_.*)?|(target|label).*", re.IGNORECASE)
 LONGEST_NOTATION, MAX_DEPTH = 80, 6
 _GREEK = (
     "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi pi varpi rho varrho "
@@ -44,10 +45,6 @@ def python_name(name: str) -> str:
     return re.sub(r"\W", "", name)
 
 
-# -- checked LaTeX
-_DATA = re.compile(r"[xy].*|t(s|[0-9]*)(_.*)?|(target|label).*", re.IGNORECASE)
-
-
 def sounds_like_data(name: str) -> bool:
     """Whether data is usually called so."""
     return not is_greek(name) and _DATA.fullmatch(name) is not None
@@ -57,6 +54,7 @@ def is_greek(name: str) -> bool:
     return parse_name(name).base in GREEK
 
 
+# -- checked LaTeX
 def check_notation(latex: str) -> str:
     """The LaTeX itself, or a `ModelError` that names what is not allowed."""
     if not latex.strip() or len(latex) > LONGEST_NOTATION:

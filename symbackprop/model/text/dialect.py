@@ -355,9 +355,8 @@ def first_of_two(expr: tree.Index, names: Container[str]) -> tree.Expr | None:
 
 def _by_word(whole: Place, line: str, place: Place) -> str:
     """The line with ``a.max(1).values`` for ``a.max(1)[0]``, which only PyTorch has."""
-    there = line[whole.start - 1 : whole.end - 1]
-    return line[: whole.start - 1] + f"{there.removesuffix('[0]')}.values" + line[whole.end - 1 :] if (
-        there.endswith("[0]")) else line
+    before, there, after = line[: whole.start - 1], line[whole.start - 1 : whole.end - 1], line[whole.end - 1 :]
+    return f"{before}{there.removesuffix('[0]')}.values{after}" if there.endswith("[0]") else line
 
 
 def _as_functions(expr: tree.Expr, name: str, options: Sequence[str] = ("",), index: str = "") -> list[Meant]:

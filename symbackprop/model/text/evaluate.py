@@ -479,8 +479,8 @@ def _is_flat(value: Value) -> bool:
 
 def _refuse_sum(expr: tree.Call, args: Sequence[Value]) -> None:
     """Refuse the sum of a list of arrays, ``sum([a, b])``: an array in Python, and a number in NumPy."""
-    listed = expr.args[0].items if expr.function == "sum" and len(expr.args) == 1 and not expr.options and isinstance(
-        expr.args[0], tree.Tuple) else ()
-    if listed and not isinstance(listed[0], tree.Tuple) and isinstance(args[0], Node) and args[0].ndim > 1:
-        raise ModelError("sum of a list is an array in Python, and the sum of all entries in NumPy: write which",
-                         instead=sums_of_lists)
+    match expr:
+        case tree.Call("sum", (tree.Tuple((first, *_)),), ()) if not isinstance(first, tree.Tuple):
+            if isinstance(args[0], Node) and args[0].ndim > 1:
+                said = "sum of a list is an array in Python, and the sum of all entries in NumPy: write which"
+                raise ModelError(said, instead=sums_of_lists)

@@ -102,17 +102,6 @@ solved_at_once = rewritten(  # cho_solve(cho_factor(K), b)
     r"(?:\w+\.)*cho_solve\(\s*(?:\w+\.)*cho_factor\((\w+)(?:,[^()]*)?\)\s*,", r"solve(\1,")
 log_of_det = rewritten(r"\blog\s*\(?det\s+([A-Za-z]\w*)\)?", r"logdet(\1)")
 product_with_turned = rewritten(r"(?<![\w.])([a-z]\w*)\s+([a-z]\w*)(?:\.T\b|ᵀ)", r"outer(\1, \2)")  # v vᵀ of vectors
-def of_paper(line: str, place: Place) -> str:
-    """The line with ``0.5 * x.T @ A @ x`` for ``0.5 x^T A x``: what stands side by side is multiplied."""
-    line = inverse(log_of_det(line, place), place)
-    line = re.sub(r"\s*(?:\^\s*T\b|ᵀ|'|\.T\b)\s*", ".T ", line)
-    line = re.sub(r"(\(\d+/\d+\))\s*(?=[A-Za-z(])", r"\1 * ", line)
-    line = re.sub(r"\)\(", ") (", line)
-    line = re.sub(r"(?<![\w.])(\d+(?:\.\d+)?)\s+(?=[A-Za-z(])", r"\1 * ", line)
-    line = re.sub(r"(?<=[\w)])(?<!\bparam)(?<!\bloss)(?<!\boutput)\s+(?=[A-Za-z(])", " @ ", line)
-    return re.sub(r"\.T (?=[^\s@])", ".T", line).rstrip()
-
-
 outer_product = rewritten(r"(\w+)\s*⊗\s*(\w+)", r"outer(\1, \2)")
 inner_product = rewritten(r"⟨([^,⟨⟩]*),\s*([^,⟨⟩]*)⟩", r"sum(\1 * \2)")
 negated = rewritten(r"¬\s*(\w+|\([^()]*\))", r"(1 - \1)")
@@ -133,6 +122,17 @@ in_reals = rewritten(  # W: R^{D x H} and W in R^(D x H)
     r"\s*(?::|\bin\b|\\in\b)\s*(?:R|\\mathbb\s*\{\s*R\s*\})\s*\^\s*(?:[({]([^(){}]*)[)}]|(\w+))",
     lambda found: f": {re.sub(_TIMES, ' x ', found[1] or found[2])}")
 _TIMES = r"\s*(?:\\times|×|\*|,)\s*"
+
+
+def of_paper(line: str, place: Place) -> str:
+    """The line with ``0.5 * x.T @ A @ x`` for ``0.5 x^T A x``: what stands side by side is multiplied."""
+    line = inverse(log_of_det(line, place), place)
+    line = re.sub(r"\s*(?:\^\s*T\b|ᵀ|'|\.T\b)\s*", ".T ", line)
+    line = re.sub(r"(\(\d+/\d+\))\s*(?=[A-Za-z(])", r"\1 * ", line)
+    line = re.sub(r"\)\(", ") (", line)
+    line = re.sub(r"(?<![\w.])(\d+(?:\.\d+)?)\s+(?=[A-Za-z(])", r"\1 * ", line)
+    line = re.sub(r"(?<=[\w)])(?<!\bparam)(?<!\bloss)(?<!\boutput)\s+(?=[A-Za-z(])", " @ ", line)
+    return re.sub(r"\.T (?=[^\s@])", ".T", line).rstrip()
 
 
 _SUM_OF_A_LIST = r"((?:\b\w+\.)*)\bsum\(\s*[\[(]((?:[^\[\]()]|\([^()]*\)|\[[^\[\]]*\])*)[\])]\s*\)"
@@ -282,7 +282,7 @@ def _counted(found: re.Match[str]) -> str:
     return f"{begin}:{f'-{less}' if less else ''}"
 
 
-LEARNT = re.compile("requires_grad(?:=True|_)")
+_LEARNT = re.compile("requires_grad(?:=True|_)")
 
 DECLARED = ("Parameter", "Variable")
 
@@ -305,7 +305,7 @@ def declared_instead(role: str, line: str, place: Place) -> str:
     if equation is None or filled is None:
         return line
     sizes = [size for size in re.split(r"[\s,]+", filled[1]) if size]
-    learnt = wrapped is not None or LEARNT.search(re.sub(r"\s", "", value)) is not None
+    learnt = wrapped is not None or _LEARNT.search(re.sub(r"\s", "", value)) is not None
     role = "data" if role == "param" and not learnt and sounds_like_data(equation[1]) else role
     return f"{role} {equation[1]}" + (f": {' x '.join(sizes)}" if sizes else "")
 

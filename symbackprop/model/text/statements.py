@@ -141,12 +141,12 @@ class Reader:
                 second.kind == END and first.text in self.given):
             c.take()
             return [self.loop(c, indent, nesting) if keyword == "for" else simple(c, keyword)]
-        told = _says_nothing(c) or self._is_seen_from_outside(c) or (_DECORATOR if self._is_decorator(c) else "")
+        told = _says_nothing(c) or self._done_outside(c) or (_DECORATOR if self._is_decorator(c) else "")
         if told:
             return [tree.Said(c.now.line, told.format(first=first.text, second=second.text))]
         return self.python(c, indent, nesting) or equations(c)
 
-    def _is_seen_from_outside(self, c: Cursor) -> str:
+    def _done_outside(self, c: Cursor) -> str:
         """What is told of a line that only shows what is known, or of one below the loss that computes a gradient or
         takes a step with it; nothing of any other."""
         word, second = c.now.text, c.after

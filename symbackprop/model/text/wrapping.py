@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import takewhile
 from typing import TypeAlias
 
-Changed: TypeAlias = "Iterator[tuple[int, str]]"  # places of lines, and what is left of them
+Changed: TypeAlias = Iterator[tuple[int, str]]  # places of lines, and what is left of them
 
 _KEYWORD = r"(?:dim|data|input|param|const|function|loss|output|notation|convention)\s+[^\W\d]"
 _TARGET = r"[^\W\d][\w.]*(?:\[[^\[\]]*\])?"
