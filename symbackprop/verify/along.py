@@ -97,9 +97,8 @@ class Along:
 
     @cached_property
     def size(self) -> float:
-        """What a derivative may be nothing beside: the objective or, where that is larger, as beside a constant that no
-        slope sees, the largest gradient, 1 at least."""
-        return min(self.objective.magnitude, max(1.0, *map(largest, self._gradients.values())))
+        """What a derivative may be nothing beside."""
+        return self.objective.beside(map(largest, self._gradients.values()))
 
     def _findings(self) -> Iterator[ProductReport]:
         names = [name for name in (JVP, HVP, GGN) if self.candidate.has(name)]

@@ -7,7 +7,7 @@ how the derivative was found symbolically.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import frexp, inf, isfinite, ldexp
@@ -94,6 +94,11 @@ class Objective:
 
     def _read(self, value: Array) -> Array:
         return self.change.read(value) if isinstance(self.change, Rounding) else value
+
+    def beside(self, slopes: Iterable[float] = ()) -> float:
+        """What a derivative may be nothing beside: the magnitude or, where that is larger, as beside a constant that no
+        slope sees, the largest of the slopes, 1 at least."""
+        return min(self.magnitude, max([1.0, *slopes]))
 
     def values(self, moved: Mapping[int, Array], change: Watch | None = None) -> tuple[dict[int, Array], list[Gap]]:
         """The values of all rows when some leaves hold other arrays, and the gaps to all kinks on the way."""
@@ -309,12 +314,12 @@ class Prober:
 
     def rounding(self, where: Array, direction: Array, found: float) -> float:
         """What rounding may make of a slope."""
+        differs = self.method == CENTRAL
 
         def run(change: Watch) -> float:
             line = Line(self.objective, self.leaf, where, direction, self.start, change)
             return central(line, self._scale(where, direction)).slope if differs else imaginary(line, TINY)[0]
 
-        differs = self.method == CENTRAL
         return of_slope(run, found, Rounding(DOUBLE, np.random.default_rng(0)), analytic=not differs)
 
     def _scale(self, where: Array, direction: Array) -> float:

@@ -91,8 +91,8 @@ class Everywhere:
     def _direction(self, given: Mapping[str, Array]) -> dict[str, Array]:
         """A random one, in which no gradient drowns another."""
         norms = {n: float(np.linalg.norm(g)) for n, g in given.items()}
-        size = min(self.objective.magnitude, max(1.0, *norms.values()))  # a constant is none of a gradient's
-        floor = SMALL[self.eps] * max(norms.values()) + 20 * self.eps / self.within * size
+        floor = SMALL[self.eps] * max(norms.values())
+        floor += 20 * self.eps / self.within * self.objective.beside(norms.values())
         scales = {n: 1 / (norm + floor) if norm + floor else 1.0 for n, norm in norms.items()}
         return {n: self.rng.choice([-1.0, 1.0], g.shape) * self.rng.uniform(0.5, 1.5, g.shape) * scales[n]
                 for n, g in given.items()}

@@ -102,7 +102,7 @@ def _rounding(a: Array, slopes: Slopes, noise: Array, prober: Prober) -> Array:
 
 def _usual(prober: Prober) -> float:
     """What rounding makes of slopes in models whose numbers are about 1, that is not looked at closer."""
-    return USUAL * min(prober.objective.magnitude, 1.0)
+    return USUAL * prober.objective.beside()
 
 
 def _relative(a: Array, n: Array, allowed: Array) -> Array:
