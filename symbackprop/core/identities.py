@@ -10,6 +10,7 @@ log, log of a product the sum of logs, log of a sum the logsumexp of logs.
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import reduce
 from operator import mul
 from typing import Any, TypeVar
@@ -34,17 +35,16 @@ Known = Callable[[Node], Node | None]
 T = TypeVar("T")
 
 
+@dataclass(slots=True, eq=False)
 class Found:
-    """What a search found, the rows that it goes around by itself, the searches that it rests on, and whether it is
-    doubtful."""
+    """What a search found, the rows that it goes around by itself, the searches that it rests on, whether it is
+    doubtful, and whether it has been told outside of searches what it goes around."""
 
-    __slots__ = ("behind", "doubtful", "passed", "told", "value")
-
-    def __init__(self) -> None:
-        self.value: Any = None
-        self.passed: set[int] = set()
-        self.behind: list[Found] = []
-        self.doubtful = self.told = False
+    value: Any = None
+    passed: set[int] = field(default_factory=set)
+    behind: list[Found] = field(default_factory=list)
+    doubtful: bool = False
+    told: bool = False
 
 
 class _TooDeep(Exception):
