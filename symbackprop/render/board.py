@@ -212,8 +212,8 @@ class Board(Anatomy):
         return ()
 
     def _deltas(self, whole: Document) -> tuple[Prose, ...]:
-        """δ_v := ∂L/∂v, where a line is called so."""
-        if not any(isinstance(within(s.symbol), Delta) for s in whole.steps):
+        """δ_v := ∂L/∂v, where a line has a δ, be it only what a step of a loop hands on."""
+        if not any(isinstance(x, Delta) for tree in whole.trees() for x in walk(tree)):
             return ()
         trees = [x for line in whole.glossary for tree in line if isinstance(tree, Math) for x in walk(tree)]
         told = {x.name for x in trees if isinstance(x, Letter)}

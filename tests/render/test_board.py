@@ -230,6 +230,18 @@ def test_any_quantity_is_called_by_a_name_that_none_has() -> None:
     assert said(said_of_all) == "δ_u := ∂L/∂u"
 
 
+def test_what_only_a_loop_hands_on_is_a_delta_too() -> None:
+    found = board("""
+        dim T
+        data x: T
+        param r, s0
+        for t in 1..T:
+            s[t] = r * s[t-1] + x[t]
+        loss L = s[T]^2""")
+    assert "δ_sₜ₋₁^later = δ_sₜ^later·r | (2)" in lines(found)
+    assert [said(x) for x in found.conventions] == ["δ_v := ∂L/∂v"]
+
+
 def test_a_board_tells_the_learning_rate_and_the_step_of_its_differences() -> None:
     doc = board("param w\ndata x\nloss L = (w * x)**2", values={"w": 2.0, "x": 3.0}, lr=0.1)
     assert said(doc.updates[0].reason) == "η = 0.1"
