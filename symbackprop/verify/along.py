@@ -35,7 +35,7 @@ from symbackprop.verify.interpreter import Array, Step, largest
 from symbackprop.verify.kinks import Unstated, crossed
 from symbackprop.verify.module import Candidate, Outcome, numbers, refused
 from symbackprop.verify.report import FAIL, INCONCLUSIVE, PASS, ProductReport
-from symbackprop.verify.rounding import DOUBLE, SLACK, Rounding, of_slope
+from symbackprop.verify.rounding import DOUBLE, SINGLE, SLACK, Rounding, of_slope
 from symbackprop.verify.sampling import Sample, in_single
 
 Arrays: TypeAlias = dict[str, Array]
@@ -43,7 +43,7 @@ Of: TypeAlias = Callable[[Outcome], Mapping[str, Any]]
 RESULTS: Of = attrgetter("results")
 GRADIENTS: Of = attrgetter("gradients")
 HVP, JVP, GGN = "hvp", "jvp", "ggn"
-TOLERANCE, UNCERTAIN, AGREE, SINGLE = 1e-6, 1e-4, 1e-8, 1e-2
+TOLERANCE, UNCERTAIN, AGREE, ALIKE = 1e-6, 1e-4, 1e-8, 1e-2
 COARSE = 1e-2  # far out, where most of what is computed is lost in rounding, beside the largest entry of all
 CANCELLED, SAFE, NEARLY = 4096 * DOUBLE, 4, 16
 NOTHING = 1e-6
@@ -73,7 +73,7 @@ class Along:
         found = list(find())
         if all(r.verdict != FAIL for r in found):
             return found
-        rounded = self._rounded()
+        rounded = self.rounded(DOUBLE)
         if not self.coarse and rounded > AGREE:
             self.coarse = min(rounded, COARSE)
             found = list(find())
@@ -81,15 +81,15 @@ class Along:
             found = [ProductReport(r.name, INCONCLUSIVE, None) if r.verdict == FAIL else r for r in found]
         return found
 
-    def _rounded(self) -> float:
-        """What rounding leaves of second derivatives, as at a point far out, wherever the point lies: where the terms
-        of a slope are κ times as large as it is, theirs are κ² times as large as they are. The slope is taken as large
-        as it is along most directions: along one of them all may cancel by chance."""
+    def rounded(self, eps: float) -> float:
+        """What rounding by ``eps`` leaves of second derivatives, as at a point far out, wherever the point lies: where
+        the terms of a slope are κ times as large as it is, theirs are κ² times as large as they are. The slope is taken
+        as large as it is along most directions: along one of them all may cancel by chance."""
         v = self.direction()
         terms = _terms(v, self._gradients)
         size = float(np.linalg.norm(terms))
         kappa = self._rounding(v, float(terms.sum())) / (SLACK * DOUBLE * size) if size else np.inf
-        return SLACK * DOUBLE * kappa**2
+        return SLACK * eps * kappa**2
 
     @property
     def _gradients(self) -> Arrays:
@@ -421,10 +421,10 @@ def _in_single(name: str, along: Along) -> Iterator[str]:
             yield f"{name} returns {kept} for {n}, given float32"
     doubled = {n: a.astype(np.float64) if a.dtype == np.float32 else a for n, a in single.values.items()}
     right = along.candidate.along(name, replace(single, values=doubled), v)
-    norms = [float(np.linalg.norm(np.asarray(a, float))) for a in right.values()]
+    size = max(1e-3, *[float(np.linalg.norm(np.asarray(a, float))) for a in right.values()])
     for n, a in found.items():
-        far = float(np.linalg.norm(np.asarray(a, float) - np.asarray(right[n], float)))
-        if np.isfinite(far) and far > SINGLE * max([*norms, 1e-3]):
+        far = float(np.linalg.norm(np.asarray(a, float) - np.asarray(right[n], float))) / size
+        if np.isfinite(far) and far > ALIKE and far > along.rounded(SINGLE):
             yield f"{name} of float32 arrays is far from that of float64 ones in {n}"
 
 

@@ -248,3 +248,17 @@ def test_a_mistake_beside_a_large_constant_does_not_pass(name: str, power: int) 
     assert verify_source(source, model).passed
     report = verify_source(source + WRONG.format(name=name), model)
     assert report.verdict == "fail" and not report.problems, report.text()
+
+
+@pytest.mark.parametrize("loss", ["logsumexp(x * w + 10**6)", "norm(softmax(w + 10**8))", "mean(x * w**2)"])
+def test_what_float32_does_not_resolve_is_no_mistake(loss: str) -> None:
+    model = parse(f"dim N\ndata x: N\nparam w: N\nloss L = {loss}")
+    assert (report := verify_source(codegen(model, along=("hvp", "jvp")), model)).passed, report.text()
+
+
+@pytest.mark.parametrize("name", ["hvp", "jvp"])
+def test_a_mistake_in_float32_alone_does_not_pass(name: str) -> None:
+    model = parse("dim N\ndata x: N\nparam w: N\nloss L = mean(x * tanh(w))")
+    wrong = WRONG.format(name=name).replace("1.00003", "(1.1 if np.asarray(a).dtype == np.float32 else 1)")
+    report = verify_source(codegen(model, along=(name,)) + wrong, model)
+    assert [p.partition(" ")[0] for p in report.problems] == [name], report.text()
