@@ -69,6 +69,11 @@ def test_functions(text: str) -> None:
     assert described(Model.parse(HEAD + text)) == described(Model.parse(HEAD + plain))
 
 
+def test_a_line_that_goes_on_may_do_so_with_what_looks_like_a_comment() -> None:
+    read = Model.parse(HEAD + "q = b * b \\\n  // 2\nr = b * b ...\n  % 3\nloss L = q + r")
+    assert described(read) == described(Model.parse(HEAD + "q = b * b // 2\nr = b * b % 3\nloss L = q + r"))
+
+
 def test_brackets_may_hold_lines_that_look_like_marks_and_comments() -> None:
     read = Model.parse(HEAD + "q = sum(w\n  - b\n  // 2)\nk = concat(w,\n  2 * w)\nloss L = q + sum(k)")
     plain = Model.parse(HEAD + "q = sum(w - b // 2)\nk = concat(w, 2 * w)\nloss L = q + sum(k)")

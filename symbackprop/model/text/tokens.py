@@ -31,7 +31,7 @@ from symbackprop.model.text.meant_lines import (
     unequal,
     with_point,
 )
-from symbackprop.model.text.wrapping import unwrapped
+from symbackprop.model.text.wrapping import GOES_ON, unwrapped
 
 NAME, NUMBER, STRING, SIGN, END = "name", "number", "string", "sign", "end of line"
 MAX_TEXT = 4_000_000
@@ -139,7 +139,7 @@ def logical_lines(text: str, errors: list[ModelError] | None = None) -> Iterator
         if quoted >= number:  # text about a function, which says nothing
             continue
         raw = readable(written).removesuffix(";")  # as Matlab's lines end
-        raw, continued = _GOES_ON.subn(r"\1", raw)
+        raw, continued = GOES_ON.subn(r"\1", raw)
         if not pending:
             indent = raw[: len(raw) - len(raw.lstrip(" \t"))]
         try:
@@ -176,8 +176,6 @@ def _last_quoted(lines: Sequence[str], number: int) -> int:
 
 
 _QUOTES = ('"""', "'''")
-# what the next line belongs to, as in Python and Matlab; dots in a comment are none
-_GOES_ON = re.compile(r"\A((?:[^#\"]|\"[^\"]*\")*?)(?:\\|\.\.\.)\s*\Z")
 _STAR = re.compile(r"(?<![.\d*\s])(\s*)\*(?!\s*\d)")
 _MOST_STARS = 5
 

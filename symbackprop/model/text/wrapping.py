@@ -22,6 +22,8 @@ _FENCE = re.compile(r"\s*(?:```|~~~)")
 _NUMBER = re.compile(r"\s*\(?(\d+)(?:[:.)|](?!\d)|(?=\s)|$)(.*)")
 _MARK = re.compile(rf"^(\s*)(?:[-*+•>]|\d+[.)]|\(\d+\))\s+(?={_STATES})")
 _COMMENT = re.compile(r"^\s*(?:%(?!\S?%|\w+%)|%%[a-z]|//|![a-z]|/\*(?!.*\*/\s*\S)).*|(?<=;)\s*(?:%|//)[^\"]*$")
+# what the next line belongs to, as in Python and Matlab; dots in a comment are none
+GOES_ON = re.compile(r"\A((?:[^#\"]|\"[^\"]*\")*?)(?:\\|\.\.\.)\s*\Z")
 
 
 def unwrapped(lines: list[str]) -> tuple[list[str], dict[int, str]]:
@@ -77,13 +79,13 @@ def _numbered(lines: Sequence[str], first: int, place: int) -> str | None:
 
 
 def _each(pattern: re.Pattern[str], left: str) -> Callable[[list[str]], Changed]:
-    """The lines, begun outside of brackets, in which a pattern is found, with what is left of it."""
+    """The lines, begun outside of brackets, that go on with none, in which a pattern is found, with what is left."""
     def find(lines: list[str]) -> Changed:
-        depth = 0
+        depth, continued = 0, False
         for k, line in enumerate(lines):
-            if not depth and pattern.search(line):
+            if not depth and not continued and pattern.search(line):
                 yield k, pattern.sub(left, line, count=1)
-            code = line.partition("#")[0]
+            code, continued = line.partition("#")[0], GOES_ON.match(line) is not None
             depth = max(depth + sum(map(code.count, "([")) - sum(map(code.count, ")]")), 0)
 
     return find
