@@ -6,6 +6,7 @@ import pytest
 
 from symbackprop.errors import ModelError
 from symbackprop.model import Model
+from tests.core.helpers import value
 from tests.model.helpers import described
 
 HEAD = "dim N, D, H\ndata X: N x D, t: N\nparam w: D, b, W1: D x H, b1: H, v: H\n"
@@ -72,6 +73,14 @@ def test_functions(text: str) -> None:
 def test_a_line_that_goes_on_may_do_so_with_what_looks_like_a_comment() -> None:
     read = Model.parse(HEAD + "q = b * b \\\n  // 2\nr = b * b ...\n  % 3\nloss L = q + r")
     assert described(read) == described(Model.parse(HEAD + "q = b * b // 2\nr = b * b % 3\nloss L = q + r"))
+
+
+@pytest.mark.parametrize("last", ["loss L = q + d_b * b", "output Q = d_b + b"])
+def test_what_sounds_like_training_is_none_where_the_model_reads_it(last: str) -> None:
+    text = "loss = b * b\nd_b = b + loss\nb -= 1\nq = d_b ** 2\n" + last
+    plain = "q0 = b * b\nq1 = b + q0\nb -= 1\nq = q1 ** 2\n" + last.replace("d_b", "q1")
+    found, right = (value(Model.parse("param b\n" + lines).results()[0], b=3.0) for lines in (text, plain))
+    assert found == right
 
 
 def test_brackets_may_hold_lines_that_look_like_marks_and_comments() -> None:

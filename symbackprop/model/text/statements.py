@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from itertools import accumulate, takewhile
 from typing import TypeVar
 
@@ -147,11 +147,24 @@ class Reader:
         return self.python(c, indent, nesting) or equations(c)
 
     def _done_outside(self, c: Cursor) -> str:
-        """What is told of a line that only shows what is known, or of one below the loss that computes a gradient or
-        takes a step with it; nothing of any other."""
+        """What is told of a line that only shows what is known, or of one of training whose name none but such lines
+        below it read; nothing of any other."""
         word, second = c.now.text, c.after
         if (second.kind == END or second.is_sign(".")) and word in self.given:
             return _SHOWN if all(t.kind in (NAME, END) or t.is_sign(".") for t in c.tokens) else ""
+        told = self._of_training(c.tokens)
+        return told if told and self._last_read.get(word, 0) < self.place else ""
+
+    @cached_property
+    def _last_read(self) -> dict[str, int]:
+        """The place of the last line, none of training, that reads a name; first asked for below the loss."""
+        read = [(k, line.tokens) for k, line in enumerate(self.lines)
+                if not self._of_training(line.tokens) and not _says_nothing(Cursor(line.tokens))]
+        return {token.text: k for k, tokens in read for token in tokens[1:]}
+
+    def _of_training(self, tokens: Sequence[Token]) -> str:
+        """What is told of a line below the loss that computes a gradient or takes a step with it; nothing of others."""
+        word, second = tokens[0].text, tokens[1]
         if "loss" not in {*self.given, *self.given.values()} or not second.is_sign("=", "[", *UPDATES):
             return ""
         if self.given.get(word) == "param" and second.is_sign("-=", "+="):
