@@ -165,12 +165,12 @@ class Reader:
     def _of_training(self, tokens: Sequence[Token]) -> str:
         """What is told of a line below the loss that computes a gradient or takes a step with it; nothing of others."""
         word, second = tokens[0].text, tokens[1]
-        if "loss" not in {*self.given, *self.given.values()} or not second.is_sign("=", "[", *UPDATES):
+        if not second.is_sign("=", "[", *UPDATES):
             return ""
-        if self.given.get(word) == "param" and second.is_sign("-=", "+="):
-            return _STEP
+        steps = self.given.get(word) == "param" and second.is_sign("-=", "+=")
         of = re.fullmatch(r"(?:d_?|grad_)(\w+)|(\w+)_grad", word)
-        return _GRADIENT if of is not None and (of[1] or of[2]) in self.given else ""
+        told = _STEP if steps else _GRADIENT if of is not None and (of[1] or of[2]) in self.given else ""
+        return told if told and ("loss" in self.given or "loss" in self.given.values()) else ""
 
     def _is_decorator(self, c: Cursor) -> bool:
         """Whether a line stands above the head of a function, as ``@jax.jit``."""
