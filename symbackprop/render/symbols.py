@@ -249,8 +249,21 @@ def _scans(derivation: Derivation) -> list[Node]:
 def _body_roles(derivation: Derivation) -> dict[int, tuple[str, Loop | None]]:
     """What each leaf of a loop's body is: carry, sequence or invariant."""
     roles: dict[int, tuple[str, Loop | None]] = {}
+    arrays: dict[int, int] = {}
     for scan in _scans(derivation):
         loop: Loop = scan.attr
+        arrays |= {leaf.id: row.id for leaf, row in zip(loop.leaves(), scan.args, strict=True)}
         for role, leaves in (("carry", loop.carry), ("sequence", loop.sequences), ("invariant", loop.invariants)):
             roles |= {leaf.id: (role, loop) for leaf in leaves}
-    return roles
+    return {leaf: _shared(leaf, roles, arrays) for leaf in roles}
+
+
+def _shared(leaf: int, roles: Mapping[int, tuple[str, Loop | None]],
+            arrays: Mapping[int, int]) -> tuple[str, Loop | None]:
+    """What a leaf is; an element of what every step of a loop around reads whole is an invariant of that loop, as each
+    of its steps contributes to the gradient of the element."""
+    place = leaf
+    while place in roles and roles[place][0] == "sequence":
+        place = arrays[place]
+    around = roles.get(place, ("", None))
+    return around if around[0] == "invariant" else roles[leaf]

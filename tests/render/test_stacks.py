@@ -136,3 +136,28 @@ def test_a_stack_in_a_loop_is_introduced_under_the_name_of_its_steps() -> None:
     text = page(NESTED)
     assert re.search(r"h +=  ?\(h\[1\], …, h\[S\]\)", text)
     assert text.index("δ_g = ∂L/∂g") < text.index("δ_g[s]")
+
+
+@pytest.mark.parametrize(("sizes", "read", "share", "whole"), [
+    ("K x M x D", "U[k][m]", "(∂L/∂U[k,m])_t = ", "Σ_t ((∂L/∂Uₖ)_t for k = 1, …, K)"),
+    ("M x D", "U[m]", "(∂L/∂Uₘ)_k = ", "Σ_t Σ_k ((∂L/∂Uₘ)_k for m = 1, …, M)"),
+])
+def test_every_step_of_an_outer_loop_adds_to_the_gradient_of_an_element(
+        sizes: str, read: str, share: str, whole: str) -> None:
+    """∂L/∂Uₖ would be the whole of it."""
+    found = re.sub(" +", " ", page(f"""
+dim T, K, M, D
+data x: T x D
+param U: {sizes}, h0: D
+for t in 1..T:
+    g[0] = x[t] + h[t-1]
+    for k in 1..K:
+        f[0] = g[k-1]
+        for m in 1..M:
+            f[m] = {read} * f[m-1]
+        g[k] = f[M]
+    h[t] = g[K]
+loss L = sum(h[T]**2)"""))
+    assert share + "δ_fₘ^later ⊙ fₘ₋₁ " in found
+    assert whole in found
+    assert "\n ∂L/∂U[" not in found
