@@ -343,8 +343,9 @@ def put_along(g: Node, index: Node, axis: int, size: DimLike) -> Node:
 
 def concat(parts: Sequence[Node], axis: int = 0) -> Node:
     """Arrays joined along an axis; one that has no entries adds none."""
-    first, place = parts[0].shape, normalise_axis(axis, parts[0].ndim)
-    nothing = (*first[:place], sp.S.Zero, *first[place + 1 :])
+    place = normalise_axis(axis, parts[0].ndim)
+    beside = next((p.shape for p in parts if p.shape[place : place + 1] != (0,)), parts[0].shape)
+    nothing = (*beside[:place], sp.S.Zero, *beside[place + 1 :])
     some = [p for p in parts if p.shape[place : place + 1] != (0,) or not same_shape(p.shape, nothing)] or parts[:1]
     return some[0] if len(some) == 1 < len(parts) else parts[0].graph.make("concat", some, place)
 

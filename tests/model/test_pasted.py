@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from symbackprop import verify
-from symbackprop.errors import ModelError
+from symbackprop.errors import ModelError, ShapeError
 from symbackprop.model import Model, to_text
 from symbackprop.model.text.spellings import _table
 from tests.core.helpers import value
@@ -423,7 +423,7 @@ A, B, Z = np.abs(RNG.normal(size=(4, 3))) + 0.1, RNG.uniform(0.1, 0.9, size=(4, 
 COUNTS = RNG.integers(0, 5, size=(4, 3)).astype(float)
 LGAMMA = np.vectorize(lgamma)
 FUNCTIONS = [
-    ("head(A, 2)", A[:2]), ("tail(A, 3)", A[-3:]), ("drop(A[:, :1])", A[:, 0]),
+    ("head(A, 2)", A[:2]), ("tail(A, 3)", A[-3:]), ("tail(A, 0)", A[:0]), ("drop(A[:, :1])", A[:, 0]),
     ("seq(0, 1, by=0.25)", np.linspace(0, 1, 5)), ("seq(1, 2, by=0.4)", np.array([1, 1.4, 1.8])),
     ("dnorm(Z)", np.exp(-Z**2 / 2) / np.sqrt(2 * np.pi)),
     ("dnorm(Z, 1, 2)", np.exp(-((Z - 1) / 2) ** 2 / 2) / np.sqrt(2 * np.pi) / 2),
@@ -680,3 +680,10 @@ def test_a_part_without_entries_joins_nothing(call: str, entries: list[float]) -
     model = Model.parse(f"param w: 5\nz = {call}\nloss L = sum(z**2)")
     assert value(model.graph.names["z"], w=np.arange(1.0, 6.0)).tolist() == entries
     assert verify(model).passed
+
+
+@pytest.mark.parametrize("call", ["concat(A[:0], B)", "concat(B, A[:0])", "concat(A[:0], B, A[:0])", "concat(w[:0], A)",
+                                  "concat(A[:1, :0], B, axis=1)", "concat(B, A[:1, :0], axis=1)"])
+def test_a_part_without_entries_has_to_fit(call: str) -> None:
+    with pytest.raises(ShapeError, match="cannot concat"):
+        Model.parse(f"param w: 5, A: 2 x 3, B: 4 x 2\nz = {call}\nloss L = sum(z**2)")

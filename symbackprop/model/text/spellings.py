@@ -847,6 +847,7 @@ r: rbind (a, b) -> np.vstack((a, b))
 r: seq_along (x) -> 1 + arange(x.shape[0])
 r: seq_len (n) -> 1 + arange(n)
 r: head (x, n##) -> x[:n]
+r: tail (x, n:0) -> x[:0]
 r: tail (x, n##) -> x[-n:]
 r: drop (x) -> np.squeeze(x)
 r: seq (start|from#, stop|to#, step|by#) -> start + step * arange(floor((stop - start) / step) + 1)
