@@ -16,7 +16,7 @@ from symbackprop.core.functions import FUNCTIONS
 from symbackprop.core.graph import SYMMETRIC, Graph, Node
 from symbackprop.core.kernel import Kernel
 from symbackprop.core.loops import with_bodies
-from symbackprop.core.names import free_name, text_name
+from symbackprop.core.names import free_name, parse_name, text_name
 from symbackprop.core.noughts import weights_a_log
 from symbackprop.core.ops.indexing import bound_of
 from symbackprop.core.printer import Printer
@@ -217,8 +217,8 @@ def glossary(r: Rows, trees: Iterable[m.Math]) -> tuple[Prose, ...]:
                              for line in lines]
     r.letters.used = {x: size for x, size in r.letters.used.items() if x in letters}
     indices = list(_indices(r))
-    taken = {*r.letters.taken, *r.letters.runs, *r.letters.met}
-    arrays = [_apart(_by_entries(places), taken - {*places})] if places else []
+    taken = {*map(text_name, (*r.letters.taken, *r.letters.runs, *r.letters.met))}
+    arrays = [_apart(_by_entries(places), taken - {*map(text_name, places)})] if places else []
     return (*said, *[_apart(line, taken) for line in meanings], *arrays, *indices)
 
 
@@ -274,15 +274,15 @@ def _found_in(trees: Iterable[m.Math]) -> tuple[set[str], set[str], tuple[str, .
 
 
 def _apart(line: Prose, taken: Collection[str]) -> Prose:
-    """A line whose names and letters are none of the page: those that are go by other ones."""
+    """A line whose names and letters are none of the page, and no letter a name: those that are go by other ones."""
     trees = [x for tree in line if isinstance(tree, m.Math) for x in m.walk(tree)]
-    own = {x.name: x for x in trees if isinstance(x, (m.Sym, m.Letter)) and _is_named(x)}
-    names: dict[str, str] = {}
-    for name, x in own.items():
-        if text_name(name) in taken:
+    own = {(type(x), x.name): x for x in trees if isinstance(x, (m.Sym, m.Letter)) and _is_named(x)}
+    names: dict[tuple[type[m.Math], str], str] = {}
+    for (kind, name), x in own.items():
+        if text_name(name) in taken or (kind is m.Letter and (m.Sym, name) in own):
             alike = INDICES if isinstance(x, m.Letter) else ARRAYS if name.islower() else SIZES
-            gone = {*taken, *map(text_name, [*own, *names.values()])}
-            names[name] = free_name(gone, *[x for x in alike if x not in gone] or [name])
+            gone = {*taken, *map(text_name, [*[of for _, of in own], *names.values()])}
+            names[kind, name] = free_name(gone, *[x for x in alike if x not in gone] or [parse_name(name).base])
     return tuple([_renamed(x, names) if isinstance(x, m.Math) else x for x in line]) if names else line
 
 
@@ -290,17 +290,17 @@ def _is_named(x: m.Math) -> bool:
     return isinstance(x, m.Letter) or (isinstance(x, m.Sym) and x.row is None)
 
 
-def _renamed(value: Any, names: Mapping[str, str]) -> Any:
+def _renamed(value: Any, names: Mapping[tuple[type[m.Math], str], str]) -> Any:
     """A tree in which names and letters go by others."""
     if isinstance(value, tuple):
         return tuple([_renamed(x, names) for x in value])
     if not isinstance(value, m.Math):
         return value
     if isinstance(value, (m.Sym, m.Letter)):
-        return replace(value, name=names.get(value.name, value.name)) if _is_named(value) else value
+        return replace(value, name=names.get((type(value), value.name), value.name)) if _is_named(value) else value
     found = {x.name: _renamed(getattr(value, x.name), names) for x in fields(value)}
     if isinstance(value, (m.Big, m.Array)):
-        found["letters"] = tuple([names.get(x, x) for x in value.letters])
+        found["letters"] = tuple([names.get((m.Letter, x), x) for x in value.letters])
     return type(value)(**found)
 
 

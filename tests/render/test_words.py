@@ -98,3 +98,19 @@ def test_words_of_the_glossary_hold_no_letter_that_the_page_may_use(name: str) -
     """Mathematics in a meaning goes by other letters than those of the page; a letter among words would not."""
     words = [word.strip(",;:") for word in str(OPS[name].means).split()]
     assert not [word for word in words if len(word) == 1 and word.isalpha() and word != "a"]
+
+
+def test_letters_of_the_glossary_are_none_of_the_legend_and_no_names() -> None:
+    """Numbered ones too: i₃ ran over channels in what conv3d means, over the places of a window in the legend."""
+    source = ("dim N, C, O\ndata x: N x 6 x 6 x 6 x C\nparam W: 3 x 3 x 3 x C x O, b: O\n"
+              "h = relu(conv3d(x, W) + b)\nq = max_pool3d(avg_pool3d(h, 2), 2)\nloss L = mean(q**2)")
+    found = build_document(derive(Model.parse(source)), Options(detail="board")).glossary
+    (means,) = [line for line in found if said(line).startswith("conv3d(")]
+    trees = [x for tree in means if isinstance(tree, m.Math) for x in m.walk(tree)]
+    own = {text_name(x.name) for x in trees if isinstance(x, m.Letter)}
+    runs = [tree for line in found if " over " in said(line) for tree in line if isinstance(tree, m.Math)]
+    legend = {text_name(x.name) for tree in runs for x in m.walk(tree) if isinstance(x, m.Letter)}
+    assert len(own) == 9
+    assert len(legend) > 9
+    assert not own & legend
+    assert not own & {text_name(x.name) for x in trees if isinstance(x, m.Sym)}
