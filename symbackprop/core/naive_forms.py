@@ -119,7 +119,7 @@ def _squared(row: Node) -> tuple[Node, sp.Expr] | None:
     if is_norm(row):
         return build.reduce_sum(_square(row.args[0]), *row.attr), sp.S.Half
     square = None if row.function is None else row.function.square
-    return None if square is None else (row.args[0], square)
+    return None if square is None or not row.args else (row.args[0], square)  # |1| of ones has no arguments
 
 
 def _square(row: Node) -> Node:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import fields, replace
-from inspect import signature
+from inspect import Parameter, signature
 from typing import Any
 
 import sympy as sp
@@ -165,8 +165,12 @@ def definition(r: Rows, call: Node) -> Prose:
     GELU(x) = ½x ⊙ (1 + …)."""
     assert call.origin is not None
     function, graph = FUNCTIONS[call.origin.function], Graph(call.graph.relu0)
-    given = [*zip(signature(function).parameters, call.origin.args, strict=False), *call.origin.options.items()]
-    args = {name: _leaf(graph, name, a) for name, a in given}
+    places = signature(function).parameters
+    if any(p.kind is Parameter.VAR_POSITIONAL for p in places.values()):
+        return ()
+    given = {**dict(zip(places, call.origin.args, strict=False)), **call.origin.options}
+    arrays = {name for name, a in given.items() if isinstance(a, Node) and _is_array(a, places[name])} or {*given}
+    args = {name: _leaf(graph, name, a) if name in arrays else _number(a) for name, a in given.items()}
     row, names = function(**args), {a.id: m.Sym(name, a.shape) for name, a in args.items() if isinstance(a, Node)}
     left, right = (Rows(names, r.letters, expanded, r.order) for expanded in ((), (row.id,)))
     line = m.equal(left.row(row), right.row(row))
@@ -185,11 +189,18 @@ def slopes(r: Rows, model: Model) -> Iterator[Prose]:
                 yield (slope,)
 
 
+def _is_array(value: Node, place: Parameter) -> bool:
+    """Whether an argument stands for an array, as ``ones(T, T)`` does where nothing else is taken, or for a number."""
+    return value.value is None or place.annotation == "Node"
+
+
 def _leaf(graph: Graph, name: str, value: Any) -> Any:
-    """An array of the same shape and kind; numbers and options stay what they are."""
-    if not isinstance(value, Node):
-        return value
-    return graph.leaf(name, value.shape, "data", value.kind, bound_of(value)) if value.value is None else value.value
+    """An array of the same shape and kind; options stay what they are."""
+    return graph.leaf(name, value.shape, "data", value.kind, bound_of(value)) if isinstance(value, Node) else value
+
+
+def _number(value: Any) -> Any:
+    return value.value if isinstance(value, Node) else value
 
 
 def _told(r: Rows) -> Iterator[Prose]:

@@ -141,13 +141,13 @@ def _is_none(bound: Operand | None, end: float) -> bool:
 @function
 def xlogy(x: Node, y: Operand) -> Node:
     """x·log(y), which is 0 where x is 0."""
-    return x * log(y)
+    return x * x.graph.call("log", y)
 
 
 @function
 def xlog1py(x: Node, y: Operand) -> Node:
     """x·log(1 + y), which is 0 where x is 0."""
-    return x * log1p(y)
+    return x * x.graph.call("log1p", y)
 
 
 @function

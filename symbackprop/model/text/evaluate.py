@@ -257,7 +257,8 @@ class Evaluator:
     def applied(self, function: str, args: Sequence[Value], options: dict[str, Value]) -> Value:
         """A function applied to values."""
         found = self.callee(function)
-        if found.name in OF_SIZES and all(isinstance(a, sp.Expr) for a in args) and not options:
+        numbers = not options and all(isinstance(a, sp.Expr) for a in args)
+        if found.name in OF_SIZES and numbers and found.fits(len(args), ()):
             return OF_SIZES[found.name](*args)
         for warning in warnings.of_call(found.name, list(found.signature.parameters.values()), args):
             self.scope.remark(warning)
