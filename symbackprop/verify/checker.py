@@ -311,7 +311,11 @@ class Check:
             given = self.candidate.inputs(replace(sample, values={**sample.values, **moved}))
             return self.candidate.named(self.candidate.pair(self.candidate.ask("forward", *given, sample))[0])
 
-        rates = Everywhere(objective, self.targets, self.rng).rates(forward, arrays_of(outcome.gradients))
+        try:
+            rates = Everywhere(objective, self.targets, self.rng).rates(forward, arrays_of(outcome.gradients))
+        except (NotAnalytic, Unstated) as error:
+            self.without.append(f"Taylor's remainder: {error}")
+            return
         self.rate = round(rates[-1], 2) if rates else None
         if len(rates) > 2 and all(abs(r - 1) < 0.2 for r in rates[-3:]):
             self.problems.append(f"|f(x + hv) − f(x) − h⟨g, v⟩|, by forward and backward of the module, falls as "

@@ -370,3 +370,10 @@ TRAPS = {
 def test_what_the_model_does_not_say_is_no_mistake(text: str) -> None:
     """Where the interpreter has no number, or a gradient is not defined; and the text in the module says the same."""
     codegen(parse(text, name="trap"))
+
+
+def test_where_a_slope_is_not_stated_nothing_is_said_of_its_remainder() -> None:
+    """It was a traceback: the largest entry minus the largest is 0, where cbrt has no slope."""
+    model = parse("dim N\nparam w: N\nloss L = var(cbrt(w - max(w)))")
+    report = verify_source(codegen(model, verify=False), model)
+    assert report.verdict != "fail" and "Taylor's remainder: sign" in report.text(), report.text()
