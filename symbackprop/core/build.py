@@ -299,7 +299,8 @@ def norm(a: Node, axis: Axis = None, keepdims: bool = False) -> Node:
 
 
 def reduce_max(a: Node, axis: Axis = None, keepdims: bool = False) -> Node:
-    return a.graph.make("max", (a,), (normalise_axes(axis, a.ndim), keepdims))
+    axes = normalise_axes(axis, a.ndim)
+    return a.graph.make("max", (a,), (axes, keepdims)) if a.ndim else a
 
 
 def gather(table: Node, index: Node) -> Node:

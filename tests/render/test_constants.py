@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from symbackprop import Model, derive
+from symbackprop import Model, codegen, derive
 from symbackprop.core.functions import FUNCTIONS
 from symbackprop.errors import ModelError
 
@@ -23,7 +23,7 @@ def model(call: str) -> Model | None:
 @pytest.mark.parametrize("name", sorted(FUNCTIONS))
 def test_a_function_of_known_arrays_is_derived(name: str) -> None:
     for known in filter(None, [model(f"{name}({given})") for given in GIVEN]):
-        assert "∂L/∂w" in derive(known).text()
+        assert "∂L/∂w" in derive(known).text() and "dw = " in codegen(known, verify=False)
 
 
 def test_what_is_told_of_a_mask() -> None:
