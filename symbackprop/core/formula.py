@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from math import isinf, isnan
 from numbers import Integral, Rational, Real
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import sympy as sp
 
@@ -37,7 +37,7 @@ class _Interned(type):
     def _made(cls, parts: tuple[Any, ...]) -> Formula:
         new: Formula = super().__call__(*parts)
         several = [part for part in parts if isinstance(part, tuple)]
-        within = several[0] if several else tuple([part for part in parts if isinstance(part, Formula)])
+        within = several[0] if several else parts if new.composed else ()
         object.__setattr__(new, "children", within)
         return new
 
@@ -46,6 +46,7 @@ class Formula(metaclass=_Interned):
     """Base of the tree, with the direct sub-formulas in written order; Python's operators call the folding
     constructors."""
 
+    composed: ClassVar[bool] = True
     children: tuple[Formula, ...] = ()
 
     @property
@@ -96,6 +97,7 @@ class Formula(metaclass=_Interned):
 class Num(Formula):
     """A number known before run time: exact rational, π, or an expression in the symbolic dimensions."""
 
+    composed: ClassVar[bool] = False
     value: sp.Expr
 
 
@@ -103,6 +105,7 @@ class Num(Formula):
 class Arg(Formula):
     """The i-th argument of the row."""
 
+    composed: ClassVar[bool] = False
     index: int
 
 

@@ -88,7 +88,7 @@ SHAPED = {  # they ask for shapes that fit each other, or take no two arrays
     "embedding_bag", "index_add", "take", "scatter", "kron", "tile", "permute",
     "full_like", "pow", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "grid_sample",
     "cosine_embedding", "searchsorted", "solve", "solve_triangular", "lstsq", "running_batch_norm",
-    "instance_norm", "group_norm", "cross", "shifted_logsumexp",
+    "instance_norm", "group_norm", "cross", "shifted_logsumexp", "insert",
 }
 
 
