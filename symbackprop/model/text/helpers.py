@@ -13,7 +13,7 @@ from symbackprop.model.text.branches import MAX_NODES, RETURN, put_in_place
 from symbackprop.model.text.expressions import expression, formula_of
 from symbackprop.model.text.imports import imported, named
 from symbackprop.model.text.meant_lines import left_out
-from symbackprop.model.text.tokens import END, NAME, Cursor, Line, Token, ended, problem
+from symbackprop.model.text.tokens import END, NAME, TEXT, Cursor, Line, Token, ended, problem
 
 _IDLE = ("print", "assert")  # what lines begin with of which nothing is read
 
@@ -177,7 +177,8 @@ def _begun(line: Line) -> int:
         return 2 if tokens[1].kind == NAME else 0
     closed = next((k for k, token in enumerate(tokens) if token.is_sign(")")), 0)
     of_names = tokens[1].is_sign("(") and tokens[min(closed + 1, len(tokens) - 1)].is_sign("=")
-    without_name = tokens[1].is_sign("=") and "lambda" in [t.text for t in takewhile(_is_of_a_path, tokens[2:])]
+    written = "lambda" in map(TEXT, tokens) and tokens[1].is_sign("=")
+    without_name = written and "lambda" in map(TEXT, takewhile(_is_of_a_path, tokens[2:]))
     return int(tokens[0].kind == NAME and (of_names or without_name))
 
 

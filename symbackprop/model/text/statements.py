@@ -38,6 +38,7 @@ from symbackprop.model.text.tokens import (
     PYTHON_WORDS,
     SIGN,
     STRING,
+    TEXT,
     Cursor,
     Line,
     Token,
@@ -299,6 +300,7 @@ def _refuse_deep(what: str, line: int, nesting: int) -> None:
 _EXECUTED = ("backward", "zero_grad", "step", "train", "eval", "show", "seed", "manual_seed", "set_printoptions")
 _OBJECTS = ("optim", "optimizers", "device", "default_rng", "RandomState", "PRNGKey", "Generator", "subplots")
 _GRADIENTS = ("gradient", "grad", "value_and_grad", "jacobian", "hessian", "jacrev", "jacfwd")
+_OF_TRAINING = {*_OBJECTS, *_GRADIENTS}
 _IMPORT = "the line `{first} …` says whose functions are meant: every one is at hand"
 _END = "`{first}` says nothing here: the lines of a loop are indented"
 _STEP = "the line `{first} {second} …` says nothing here: steps of an optimizer are taken outside of the model"
@@ -329,6 +331,8 @@ def _says_nothing(c: Cursor) -> str:
     calls = (second.is_sign(".") and _is_executed(c)) or (word in ("print", "super") and second.is_sign("("))
     if calls or (word == "assert" and not second.is_sign("=", "[")):
         return _COMMAND
+    if _OF_TRAINING.isdisjoint(map(TEXT, c.tokens)):
+        return ""
     value = next((c.tokens[k:] for k, t in enumerate(c.tokens) if t.is_sign("=")), ())
     if any(name.text in _OBJECTS for name in takewhile(lambda token: not token.is_sign("("), value)):
         return _COMMAND

@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from itertools import product
+from operator import attrgetter
 from typing import NamedTuple
 
 from symbackprop.errors import Meant, ModelError, NameProblem, Place, SyntaxProblem
@@ -34,6 +35,7 @@ from symbackprop.model.text.meant_lines import (
 from symbackprop.model.text.wrapping import GOES_ON, unwrapped
 
 NAME, NUMBER, STRING, SIGN, END = "name", "number", "string", "sign", "end of line"
+TEXT = attrgetter("text")  # of a token
 MAX_TEXT = 4_000_000
 MAX_NUMBER = 60
 
