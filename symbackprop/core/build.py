@@ -343,11 +343,12 @@ def put_along(g: Node, index: Node, axis: int, size: DimLike) -> Node:
 
 
 def concat(parts: Sequence[Node], axis: int = 0) -> Node:
-    """Arrays joined along an axis; one that has no entries adds none."""
+    """Arrays joined along an axis; one of floats that has no entries adds none, integers say what may be an index."""
     place = normalise_axis(axis, parts[0].ndim)
     beside = next((p.shape for p in parts if p.shape[place : place + 1] != (0,)), parts[0].shape)
     nothing = (*beside[:place], sp.S.Zero, *beside[place + 1 :])
-    some = [p for p in parts if p.shape[place : place + 1] != (0,) or not same_shape(p.shape, nothing)] or parts[:1]
+    some = [p for p in parts if p.kind != FLOAT or p.shape[place : place + 1] != (0,)
+            or not same_shape(p.shape, nothing)] or parts[:1]
     return some[0] if len(some) == 1 < len(parts) else parts[0].graph.make("concat", some, place)
 
 
