@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import sympy as sp
 
 from symbackprop.core.facts import is_identity, is_repeated, is_reshaped
-from symbackprop.core.graph import Graph, Leaf, Node, label, mark
+from symbackprop.core.graph import FLOAT, Graph, Leaf, Node, label, mark
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.shapes import (
     ONE,
