@@ -347,8 +347,7 @@ def concat(parts: Sequence[Node], axis: int = 0) -> Node:
     place = normalise_axis(axis, parts[0].ndim)
     beside = next((p.shape for p in parts if p.shape[place : place + 1] != (0,)), parts[0].shape)
     nothing = (*beside[:place], sp.S.Zero, *beside[place + 1 :])
-    some = [p for p in parts if p.kind != FLOAT or p.shape[place : place + 1] != (0,)
-            or not same_shape(p.shape, nothing)] or parts[:1]
+    some = [p for p in parts if p.kind != FLOAT or not same_shape(p.shape, nothing)] or parts[:1]
     return some[0] if len(some) == 1 < len(parts) else parts[0].graph.make("concat", some, place)
 
 

@@ -12,6 +12,7 @@ from symbackprop.errors import SyntaxProblem
 from symbackprop.grade.printed import answers_of, is_derivation
 from symbackprop.grade.python import lines_of
 from symbackprop.grade.typeset import is_typeset
+from symbackprop.model.text.wrapping import FENCE
 
 MAX_TEXT, MAX_LINE, MAX_LINES = 1_000_000, 20_000, 5_000
 _LOOP = re.compile(
@@ -67,7 +68,6 @@ _MARKS = re.compile(
 )
 _SPAN = re.compile(r"(?<!\\)\$(?!\$)(.+?)(?<!\\)\$|\\\((.+?)\\\)")
 _ROW = re.compile(r"\\\\(?:\[[^\]]*\])?|\\cr\b")
-_FENCE = re.compile(r"\s*(?:```|~~~)")
 _DOCUMENT = re.compile(r"\$|^\s*(?:```|~~~)|\\\[|\\\(|\\begin\{")
 _TABLE = re.compile(r"\s*\|(.*)\|\s*$")
 _CODE = re.compile(r"`([^`]+)`")
@@ -134,8 +134,8 @@ def _of_document(lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
     """The equations and the code of a document; what says nothing of a gradient is passed over."""
     for number, raw in lines:
         begins = _BEGINS.match(raw)
-        if _FENCE.match(raw):
-            yield from takewhile(lambda line: not _FENCE.match(line[1]), lines)
+        if FENCE.match(raw):
+            yield from takewhile(lambda line: not FENCE.match(line[1]), lines)
         elif begins is not None:
             yield from _display(list(_until_end(begins["sign"], (number, raw[begins.end() :]), lines)))
         elif (row := _TABLE.match(raw)) is not None:

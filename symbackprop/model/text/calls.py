@@ -143,12 +143,17 @@ def known_callee(name: str, graph: Graph) -> Callee:
         found = callee(function)
         assert found is not None
         return found
-    if name in WHY_NOT:
-        raise NameProblem(f"{name} {WHY_NOT[name]}", near=name)
+    refuse_impossible(name)
     shown, known = name[:40], [*function_names(), *graph.functions]
     near = nearest(shown, known)
     hint = suggested(near) or f" An abstract one is declared above: function {shown}"
     raise NameProblem(f"no function {shown!r}.{hint}", near=name, instead=near)
+
+
+def refuse_impossible(name: str) -> None:
+    """Say why a function of other libraries cannot be here."""
+    if name in WHY_NOT:
+        raise NameProblem(f"{name} {WHY_NOT[name]}", near=name)
 
 
 def call(found: Callee, graph: Graph, args: Sequence[Value], options: dict[str, Value]) -> Value:

@@ -15,7 +15,7 @@ from symbackprop.core.scalars import TABLE
 from symbackprop.errors import Meant, ModelError, NameProblem, Place, SyntaxProblem
 from symbackprop.model.text import tree
 from symbackprop.model.text.brackets import unclosed
-from symbackprop.model.text.calls import NUMPY, callee, function_names, is_numpys
+from symbackprop.model.text.calls import NUMPY, callee, function_names, is_numpys, refuse_impossible
 from symbackprop.model.text.expressions import FORWARD, one_formula
 from symbackprop.model.text.meant_lines import (
     DECLARED,
@@ -37,7 +37,6 @@ from symbackprop.model.text.spellings import (
     SAME,
     TENSORFLOW,
     TORCH,
-    WHY_NOT,
     WITH_PLACES,
     calls_of,
     distributions,
@@ -478,9 +477,8 @@ def _refuse_others(expr: tree.Member, module: str, args: tuple[tree.Expr, ...], 
     if found is None and forms:
         raise SyntaxProblem(f"{said} is not read as it is called here, but {forms}", near=expr.name,
                             instead=[solved_at_once])
-    if found is None and expr.name in WHY_NOT:
-        raise NameProblem(f"{expr.name} {WHY_NOT[expr.name]}", near=expr.name)
     if found is None:
+        refuse_impossible(expr.name)
         why = "modules import NumPy alone, which has none, and " * ("special" in _path(expr))
         raise NameProblem(f"there is no function {expr.name!r} here, for {said}: {why}`symbackprop ops` lists what "
                           "there is", near=expr.name)

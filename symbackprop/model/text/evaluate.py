@@ -178,12 +178,16 @@ class Evaluator:
         if isinstance(part, tree.Name):
             if dialect.infinite(part, self.graph.names) is None:
                 self.scope.name(part.name)
-        elif part.function not in (*self.graph.functions, *self.graph.names, LENGTH) and dialect.called(part) is None:
+        elif part.function != LENGTH and not self._is_own(part.function) and dialect.called(part) is None:
             known_callee(part.function, self.graph)
+
+    def _is_own(self, name: str) -> bool:
+        """Whether the model gives the name a meaning, whatever libraries mean by it."""
+        return name in self.graph.functions or name in self.graph.names
 
     # -- calls
     def call(self, expr: tree.Call) -> Value:
-        if expr.function not in self.graph.functions and expr.function not in self.graph.names:
+        if not self._is_own(expr.function):
             expr = with_named_axes(expr, lambda array: self.row(array).ndim)
             meant = dialect.called(expr, self.scope.remark)
             if meant is not None:

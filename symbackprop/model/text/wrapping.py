@@ -18,7 +18,7 @@ _STATEMENT = re.compile(rf"\s*{_STATES}")
 _CODE = re.compile(rf"\s*(?:{_STATES}|(?:def|for|if|with|import|from|return|class)\b|@\w|#)")
 _PROMPT = re.compile(r"\s*(>>>|In \[\d*\]:|\.\.\.:?)(?: |$)")
 _ANSWER = re.compile(r"\s*Out\[\d*\]:")
-_FENCE = re.compile(r"\s*(?:```|~~~)")
+FENCE = re.compile(r"\s*(?:```|~~~)")
 _NUMBER = re.compile(r"\s*\(?(\d+)(?:[:.)|](?!\d)|(?=\s)|$)(.*)")
 _MARK = re.compile(rf"^(\s*)(?:[-*+•>]|\d+[.)]|\(\d+\))\s+(?={_STATES})")
 _COMMENT = re.compile(r"^\s*(?:%(?!\S?%|\w+%)|%%[a-z]|//|![a-z]|/\*(?!.*\*/\s*\S)).*|(?<=;)\s*(?:%|//)[^\"]*$")
@@ -52,7 +52,7 @@ def _prompts(lines: list[str]) -> Changed:
 
 def _fences(lines: list[str]) -> Changed:
     """Fences, and outside of them what is neither equation nor declaration."""
-    fences = [k for k, line in enumerate(lines) if _FENCE.match(line)]
+    fences = [k for k, line in enumerate(lines) if FENCE.match(line)]
     for k, line in enumerate(lines if fences else ()):
         outside = sum(fence < k for fence in fences) % 2 == 0
         if k in fences or (outside and line.strip() and not _CODE.match(line)):
