@@ -111,7 +111,8 @@ class Scalar:
     and ``kink`` is what holds where there is none. A function made of pieces says in ``switches`` where they meet,
     and the slopes by each argument that are ``stated`` there, over the values of these (for `verify`, as
     ``reference``); one whose derivative is infinite at 0 is ``singular`` there. One that ``chooses`` is always
-    equal to one of these arguments (the ``largest``), one that is ``whole`` keeps integers integers. Over all
+    equal to one of these arguments (the ``largest``), one that is ``whole`` keeps integers integers, and one
+    that is known of sizes has its value there from ``exact``. Over all
     floats, infinite ones too, values lie in the ``range``; ``positive``: they are never 0; ``flat``: where they are
     0, their least, the derivative is 0 too. ``finite``: they are so at all finite arguments, or where a formula
     over these is positive, or not known to be so. A ``logarithm`` is −∞ where what it is the logarithm of is 0: a
@@ -156,6 +157,7 @@ class Scalar:
     chooses: tuple[int, ...] = ()
     largest: bool = False
     whole: bool = False
+    exact: Callable[..., sp.Expr] | None = None
     range: tuple[float, float] = (-inf, inf)
     positive: bool = False
     flat: bool = False
@@ -553,6 +555,10 @@ def _floor_divide(np: Numpy, a: Any, b: Any) -> Any:
     return np.floor_divide(np.real(a), np.real(b))
 
 
+def _whole_quotient(a: sp.Expr, b: sp.Expr) -> sp.Expr:
+    return sp.floor(to_sympy(Num(a) / Num(b)))
+
+
 def _remainder(np: Numpy, a: Any, b: Any) -> Any:
     rest, whole = np.remainder(np.real(a), np.real(b)), _floor_divide(np, a, b)
     moved = np.iscomplexobj(a) or np.iscomplexobj(b)
@@ -880,13 +886,14 @@ _RECORDS = [
            area=True),
     Scalar("atanh", sp.atanh, lambda np, x: np.arctanh(x), (1 / (1 - X**2),), UNIT, defined="-1 < x < 1", odd=True,
            finite=1 - X**2, undoes="tanh"),
-    *[Scalar(name, opaque(name), _piecewise(name), (NO,), note="derivative 0 everywhere", whole=True)
-      for name in ("floor", "ceil", "trunc", "round")],
+    *[Scalar(name, opaque(name), _piecewise(name), (NO,), note="derivative 0 everywhere", whole=True, exact=exact)
+      for name, exact in (("floor", sp.floor), ("ceil", sp.ceiling), ("trunc", None), ("round", None))],
     Scalar("floor_divide", opaque("floor_divide"), _floor_divide, (NO, NO), (ANY, (0.3, 2.0)),
            means=call("floor", X / Y), note="derivative 0 everywhere; the quotient is not rounded before its floor is",
-           defined="y is not 0", finite=Y**2),
+           defined="y is not 0", finite=Y**2, exact=_whole_quotient),
     Scalar("remainder", opaque("remainder"), _remainder, (ONE, -call("floor_divide", X, Y)), (ANY, (0.3, 2.0)),
-           means=X - Y * call("floor_divide", X, Y), defined="y is not 0", finite=Y**2),
+           means=X - Y * call("floor_divide", X, Y), defined="y is not 0", finite=Y**2,
+           exact=lambda x, y: x - y * _whole_quotient(x, y)),
     Scalar("tanh", sp.tanh, lambda np, x: np.tanh(x), (1 - OUT**2,), latex=r"\tanh",
            complement=call("twice_sigmoid", -2 * X), rest=call("exp", -2 * call("log_cosh", X)), odd=True,
            mean=call("tanh_mean", 0, X), range=(-1.0, 1.0), gives="h a", reads="z"),

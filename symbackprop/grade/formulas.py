@@ -191,7 +191,7 @@ class Formula(f.Telling, Evaluator):
             function = f.PRINTED[function]
         if function == "transpose" and len(args) > 2:
             function = "swapaxes" if len(args) == 3 else "permute"
-        return super().applied(function, [*args, *_size_left_out(function, args)], options)
+        return super().applied(function, [*args, *_size_left_out(callee(function), args)], options)
 
     def _largest(self, function: str, second: Value) -> str:
         """``max`` along an axis, or ``maximum`` of two."""
@@ -304,11 +304,11 @@ _MEASURES: dict[str, Callable[[Shape], Any]] = {
 }
 
 
-def _size_left_out(function: str, args: Sequence[Value]) -> list[sp.Expr]:
-    """``one_hot(y)`` and ``scatter_add(g, y)`` have as many classes or rows as y counts below."""
-    place = {"one_hot": 0, "scatter_add": 1}.get(function)
-    index = args[place] if place is not None and len(args) == place + 1 else None
-    below = classes(index) if isinstance(index, Node) else None
+def _size_left_out(called: Callee | None, args: Sequence[Value]) -> list[sp.Expr]:
+    """The last argument, where it is a size behind integers, is what they count below: ``one_hot(y)``."""
+    missing = [*called.signature.parameters.values()][len(args) :] if called else []
+    size = [p.annotation for p in missing] == ["DimLike"]
+    below = classes(args[-1]) if size and args and isinstance(args[-1], Node) else None
     return [] if below is None else [below]
 
 

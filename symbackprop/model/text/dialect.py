@@ -378,8 +378,6 @@ def _as_functions(expr: tree.Expr, name: str, options: Sequence[str] = ("",), in
 
 
 def _told(name: str, formula: tree.Expr, text: str, tell: Callable[[str], None]) -> tree.Expr:
-    if name in _SIGNS_ALONE:
-        return formula
     if not isinstance(formula, tree.Call) or not _SIMPLE.fullmatch(text):
         tell(f"{name}(…) is read as {text}")
     elif (function := text.partition("(")[0]) != name:
@@ -387,7 +385,6 @@ def _told(name: str, formula: tree.Expr, text: str, tell: Callable[[str], None])
     return formula
 
 
-_SIGNS_ALONE = ("gammasgn",)  # what the formulas of others are made of, which are told
 _SIMPLE = re.compile(r"\w+\([A-Za-z_=, ]*\)")
 
 

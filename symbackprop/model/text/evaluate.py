@@ -22,7 +22,7 @@ from symbackprop.core.shapes import dim_text, same, shape_text, size_of
 from symbackprop.errors import Meant, ModelError, NameProblem, Place, ShapeError, SyntaxProblem
 from symbackprop.model.text import dialect, spellings, tree, warnings
 from symbackprop.model.text.calls import Callee, asked_arrays, call, callee, known_callee
-from symbackprop.model.text.known_numbers import OF_SIZES, checked, fold, short
+from symbackprop.model.text.known_numbers import checked, fold, of_sizes, short
 from symbackprop.model.text.meant_lines import exchanged, indexed, of_last_axes, selected, sums_of_lists
 from symbackprop.model.text.patterns import with_named_axes
 
@@ -262,8 +262,9 @@ class Evaluator:
         """A function applied to values."""
         found = self.callee(function)
         numbers = not options and all(isinstance(a, sp.Expr) for a in args)
-        if found.name in OF_SIZES and numbers and found.fits(len(args), ()):
-            return OF_SIZES[found.name](*args)
+        exact = TABLE[found.name].exact if found.name in TABLE else None
+        if exact is not None and numbers and found.fits(len(args), ()):
+            return of_sizes(exact, args)
         for warning in warnings.of_call(found.name, list(found.signature.parameters.values()), args):
             self.scope.remark(warning)
         value = call(found, self.graph, args, options)

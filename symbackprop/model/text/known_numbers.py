@@ -46,24 +46,10 @@ _ARITHMETIC: dict[str, Callable[[sp.Expr, sp.Expr], sp.Expr]] = {
 }
 
 
-def _floor_divide(a: sp.Expr, b: sp.Expr) -> sp.Expr:
-    """⌊a/b⌋ of the floats that the numbers are: 1 // 0.1 is 9."""
-    return checked(sp.floor(fold("/", _as_float(a), _as_float(b))))
+def of_sizes(function: Callable[..., sp.Expr], args: Sequence[sp.Expr]) -> sp.Expr:
+    """A function of the floats that numbers are, and of sizes: 1 // 0.1 is 9."""
+    return checked(function(*[sp.Rational(float(a)) if a.is_number and not a.is_Integer else a for a in args]))
 
-
-def _remainder(a: sp.Expr, b: sp.Expr) -> sp.Expr:
-    return checked(_as_float(a) - _as_float(b) * _floor_divide(a, b))
-
-
-def _as_float(a: sp.Expr) -> sp.Expr:
-    return sp.Rational(float(a)) if a.is_number and not a.is_Integer else a
-
-
-# functions of numbers and of sizes, as they are written in model text
-OF_SIZES: dict[str, Callable[..., sp.Expr]] = {
-    "floor": lambda a: checked(sp.floor(a)), "ceil": lambda a: checked(sp.ceiling(a)), "remainder": _remainder,
-    "floor_divide": _floor_divide,
-}
 
 # functions of whole numbers from 0 on, whose spelling goes over lgamma
 _OF_WHOLE: dict[str, Callable[..., sp.Expr]] = {
