@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from string import ascii_letters
 from typing import Any, TypeAlias
 
@@ -258,11 +259,13 @@ def tile(a: Node, *reps: Any) -> Node:
 
 
 @plain
-def split(a: Node, parts: int, axis: int = 0) -> tuple[Node, ...]:
-    """So many equal parts along an axis."""
+def split(a: Node, parts: int, axis: int = 0, uneven: bool = False) -> tuple[Node, ...]:
+    """So many equal parts along an axis; where there are none with ``uneven``, as in PyTorch, the last is smaller."""
     place = normalise_axis(axis, a.ndim)
     share = sp.cancel(a.shape[place] / parts)
     if share.is_Rational and not share.is_Integer:
+        if uneven:
+            return pieces(a, sp.ceiling(share), place)
         raise ShapeError(f"split: {a.shape[place]} entries are not {parts} equal parts")
     return tuple([build.slice_axis(a, place, share * k, share) for k in range(parts)])
 
@@ -298,12 +301,17 @@ def unflatten(a: Node, axis: int, sizes: Sequence[DimLike]) -> Node:
 
 
 @plain
-def delete(a: Node, index: int, axis: int | None = None) -> Node:
-    """All entries along an axis but one; without an axis of the flat array."""
+def delete(a: Node, index: Sizes, axis: int | None = None) -> Node:
+    """All entries along an axis but one, or some; without an axis of the flat array."""
     whole, place = _along(a, axis)
-    start = position(index, whole.shape[place], label(a))
-    rest = build.slice_axis(whole, place, start + 1, whole.shape[place] - start - 1)
-    return build.concat([build.slice_axis(whole, place, 0, start), rest], place)
+    size = whole.shape[place]
+    gaps = {position(k, size, label(a)) for k in (index if isinstance(index, Sequence) else [index])}
+    try:
+        ends = [-sp.S.One, *sorted(gaps), size]
+    except TypeError:
+        raise ShapeError(f"delete: which of {', '.join(map(str, gaps))} comes first is not known") from None
+    left = [build.slice_axis(whole, place, begin + 1, end - begin - 1) for begin, end in pairwise(ends)]
+    return build.concat(left, place)
 
 
 @plain
@@ -366,7 +374,12 @@ def pick(a: Node, index: Node) -> Node:
             f"class indices for {label(a)} ({shape_text(a.shape)}) have shape {shape_text(a.shape[:-1])}, "
             f"not {shape_text(index.shape)}"
         )
-    return build.pick(a, index)
+    if index.value is None:
+        return build.pick(a, index)
+    if index.value < 0:
+        raise ShapeError(f"classes are counted from 0 on, {index.value} is none of {label(a)} ({shape_text(a.shape)})")
+    chosen: Node = a[..., index.value]
+    return chosen
 
 
 @plain
@@ -377,9 +390,14 @@ def permute(a: Node, *axes: Axis) -> Node:
 
 
 @plain
-def flatten(a: Node) -> Node:
-    """All entries in one axis."""
-    return build.reshape(a, (-1,))
+def flatten(a: Node, start_dim: int = 0, end_dim: int = -1) -> Node:
+    """All entries in one axis, or those of the axes from one to another."""
+    if (start_dim, end_dim) == (0, -1):
+        return build.reshape(a, (-1,))
+    first, last = normalise_axis(start_dim, a.ndim), normalise_axis(end_dim, a.ndim)
+    if last < first:
+        raise ShapeError(f"flatten: axis {end_dim} of {label(a)} ({shape_text(a.shape)}) stands before axis {start_dim}")
+    return build.reshape(a, (*a.shape[:first], sp.prod(a.shape[first : last + 1]), *a.shape[last + 1 :]))
 
 
 @plain

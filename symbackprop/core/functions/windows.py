@@ -22,6 +22,7 @@ from symbackprop.errors import ShapeError
 
 Pair: TypeAlias = int | Sequence[int]
 Padding: TypeAlias = int | Sequence[int] | str
+Resized: TypeAlias = DimLike | Sequence[DimLike | None]  # a size for all axes, or of each; None leaves an axis as it is
 HALF = sp.Rational(1, 2)
 IMAGE, KERNEL = 8, 3  # sizes that are guessed
 LAYOUTS = tuple(AXES)
@@ -78,8 +79,9 @@ def _conv2d(x: Node, w: Node, stride: Pair, padding: Padding, dilation: Pair, gr
 
 
 def _several(value: Pair, rank: int, what: str, least: int) -> tuple[int, ...]:
-    """One whole number for all axes, or one for each."""
-    found = (value,) * rank if isinstance(value, (int, sp.Integer)) else tuple(value)
+    """One whole number for all axes, perhaps in a tuple, or one for each."""
+    each = (value,) if isinstance(value, (int, sp.Integer)) else tuple(value)
+    found = each * rank if len(each) == 1 else each
     if len(found) != rank or any(int(v) != v or v < least for v in found):
         many = "a pair" if rank == 2 else rank
         raise ShapeError(f"{what} is a whole number of at least {least}, or {many} of them, not {value}")
@@ -385,13 +387,13 @@ def _mixed(weights: Node, x: Node, axis: int) -> Node:
     return build.einsum(f"z{letters[axis]},{letters}->{letters.replace(letters[axis], 'z')}", weights, x)
 
 
-def _sizes(x: Node, size: Extent) -> list[tuple[int, DimLike]]:
-    """The axes between the first and the last, each with its size; one size is that of all."""
+def _sizes(x: Node, size: Resized) -> list[tuple[int, DimLike]]:
+    """The axes between the first and the last that get another size, each with it; one size is that of all."""
     size = size if isinstance(size, Sequence) else [size] * (x.ndim - 2)
     if len(size) != x.ndim - 2:
         raise ShapeError(f"{label(x)} ({shape_text(x.shape)}) has {x.ndim - 2} axes between the first and the last, "
                          f"size has {len(size)} numbers")
-    return list(enumerate(size, 1))
+    return [(axis, n) for axis, n in enumerate(size, 1) if n is not None]
 
 
 def _share_of(x: Node, axis: int, size: DimLike) -> Node:
@@ -402,9 +404,9 @@ def _share_of(x: Node, axis: int, size: DimLike) -> Node:
 
 
 @function
-def adaptive_avg_pool(x: Node, size: Extent) -> Node:
+def adaptive_avg_pool(x: Node, size: Resized) -> Node:
     """The means of so many windows along each axis between the first and the last, which cover it: x is N×…×C, size a
-    tuple of numbers or one for all axes."""
+    tuple of numbers, or None for an axis that stays, or one for all axes."""
     for axis, n in _sizes(x, size):
         share = whole(_share_of(x, axis, n))
         x = _mixed(share / build.reduce_sum(share, 1, keepdims=True), x, axis)
@@ -412,9 +414,9 @@ def adaptive_avg_pool(x: Node, size: Extent) -> Node:
 
 
 @function
-def adaptive_max_pool(x: Node, size: Extent) -> Node:
+def adaptive_max_pool(x: Node, size: Resized) -> Node:
     """The largest entries of so many windows along each axis between the first and the last: x is N×…×C, size a tuple
-    of numbers or one for all axes."""
+    of numbers, or None for an axis that stays, or one for all axes."""
     for axis, n in _sizes(x, size):
         share = _share_of(x, axis, n)
         wide = build.reshape(share, (*share.shape, *[1] * (x.ndim - 1 - axis)))
@@ -433,15 +435,20 @@ def _mode(function: str, mode: str) -> str:
 
 
 @function
-def interpolate(x: Node, size: Extent, mode: str = "nearest", align_corners: bool = False,
-                scale: Sequence[Operand] | None = None, antialias: bool = False) -> Node:
+def interpolate(x: Node, size: Extent | None = None, mode: str = "nearest", align_corners: bool = False,
+                scale: Operand | Sequence[Operand] | None = None, antialias: bool = False) -> Node:
     """Another size, or one each, of the axes between the first and the last, x is N×…×C: the nearest entry, as in
     PyTorch the one at ⌊i·n/size⌋ ("nearest-exact": at ⌊(i + ½)·n/size⌋), "linear" (bilinear for images), or "cubic".
 
     ``align_corners`` puts the outermost entries of both into the same places; ``scale`` says how many times as large
-    the axes are, where size/n is rounded; ``antialias`` widens the weights where an axis shrinks.
+    the axes are, one or each, where size/n is rounded, or no size is given; ``antialias`` widens the weights where an
+    axis shrinks.
     """
-    for (axis, n), grown in zip(_sizes(x, size), scale or [None] * (x.ndim - 2), strict=True):
+    if size is None and scale is None:
+        raise ShapeError("interpolate needs a size, or a scale")
+    each = scale if isinstance(scale, Sequence) else [scale] * (x.ndim - 2)
+    size = [_grown(n, by) for n, by in zip(x.shape[1:], each, strict=False)] if size is None else size
+    for (axis, n), grown in zip(_sizes(x, size), each, strict=True):
         new, old, ratio = _places(x, axis, n)
         if align_corners:
             ratio = (x.shape[axis] - 1) / (as_dim(n) - 1) if n != 1 else sp.S.Zero
@@ -450,6 +457,12 @@ def interpolate(x: Node, size: Extent, mode: str = "nearest", align_corners: boo
         x = _mixed(_between(_mode("interpolate", mode), new, old, ratio, x.shape[axis] - 1, align_corners, antialias),
                    x, axis)
     return x
+
+
+def _grown(n: Dim, scale: Operand | None) -> DimLike:
+    """How many entries are so many times as many, rounded down."""
+    grown = n * sp.sympify(exact(scale))
+    return sp.floor(grown) if grown.is_Rational else grown
 
 
 def _between(mode: str, new: Node, old: Node, ratio: sp.Expr, last: Dim, corners: bool, antialias: bool) -> Node:

@@ -250,6 +250,8 @@ class Place:
     def accept(self, value: Value) -> Any:
         if value is None and self.parameter.default is None:
             return None
+        if isinstance(value, tuple) and len(value) == 1 and self.annotation in ("int", "int | None"):
+            value = value[0]  # (2,) of PyTorch, of the one axis that there is
         if self.annotation in KINDS:
             kind, wanted, read = KINDS[self.annotation]
             if not isinstance(value, kind):
@@ -295,12 +297,15 @@ class Place:
             return tuple(self.size(v) for v in value)
         raise self.fail("a tuple of sizes, such as (N, D)", value)
 
-    def numbers(self, value: Value) -> tuple[Any, ...] | None:
-        if value is None:
-            return None
-        if isinstance(value, tuple):
-            return tuple(self.operand(v) for v in value)
-        raise self.fail("a tuple of numbers, such as (2, 2)", value)
+    def extent(self, value: Value) -> Any:
+        """A size, or one of each axis; in a resized array None is that which an axis has."""
+        if not isinstance(value, tuple):
+            return self.size(value)
+        return tuple(None if v is None and self.annotation == "Resized" else self.size(v) for v in value)
+
+    def numbers(self, value: Value) -> Any:
+        """A number, or one of each axis."""
+        return tuple(map(self.operand, value)) if isinstance(value, tuple) else self.operand(value)
 
     def axes(self, value: Value) -> Any:
         if value is None:
@@ -341,8 +346,10 @@ RULES: dict[str, Callable[[Place, Value], Any]] = {
     "DimLike": Place.size,
     "Any": Place.size,
     "Sequence[DimLike]": Place.sizes,
-    "Extent": lambda place, value: place.sizes(value) if isinstance(value, tuple) else place.size(value),
-    "Sequence[Operand] | None": Place.numbers,
+    "Extent": Place.extent,
+    "Extent | None": Place.extent,
+    "Resized": Place.extent,
+    "Operand | Sequence[Operand] | None": Place.numbers,
 }
 
 

@@ -44,7 +44,7 @@ n: cov (x, rowvar~True) -> (x - mean(x, axis=1, keepdims=True)) @ (x - mean(x, a
 keepdims=True)).T / (x.shape[1] - 1)
 n: cov (x, rowvar:False) -> (x - mean(x, axis=0)).T @ (x - mean(x, axis=0)) / (x.shape[0] - 1)
 n: insert (x, i##, v, axis=None) -> insert(x, i, v + zeros(1), axis)
-n: delete (x, i##, axis=None) -> delete(x, i, axis)
+n: delete (x, i|obj, axis=None) -> delete(x, i, axis)
 n: rollaxis (x, axis#) -> np.moveaxis(x, axis, 0)
 n: diagflat (x) -> diag(flatten(x))
 n t: real conj conjugate (x) -> x
@@ -92,7 +92,7 @@ n t m: flip (x, axis|dims=None) -> flip(x, axis=axis)
 n t: fliplr (x) -> flip(x, axis=1)
 n t: flipud (x) -> flip(x, axis=0)
 n: split (x, parts#, axis=0) -> split(x, parts, axis=axis)
-t m: chunk (x, parts#, dim=0) -> split(x, parts, axis=dim)
+t m: chunk (x, parts|chunks#, dim=0) -> split(x, parts, axis=dim, uneven=True)
 n m: take (x, index|indices, axis#) -> take(x, index, axis=axis)
 t m: index_select (x, dim#, index) -> take(x, index, axis=dim)
 t m: index_add (x, dim#, index, source) -> index_add(x, index, source, axis=dim)
@@ -294,9 +294,9 @@ t: group_norm (x, groups|num_groups, weight, bias, eps=1e-5) -> swapaxes(swapaxe
 group_norm(x, groups, eps=eps, axis=1), 1, -1) * weight + bias, 1, -1)
 t: pixel_shuffle (x, factor|upscale_factor##) -> transpose(pixel_shuffle(transpose(x, (0, 2, 3, 1)), factor), \
 (0, 3, 1, 2))
-t: interpolate (x, !scale_factor##, !mode="nearest", !align_corners=False) -> transpose(interpolate(transpose(x, \
-(0, 2, 3, 1)), (scale_factor * x.shape[2], scale_factor * x.shape[3]), mode=mode, align_corners=align_corners), \
-(0, 3, 1, 2))
+t: interpolate (x, size~None, scale_factor, mode="nearest", align_corners=False, !antialias=False) -> np.moveaxis(\
+interpolate(np.moveaxis(x, 1, -1), scale=scale_factor, mode=mode, align_corners=align_corners, antialias=antialias), \
+-1, 1)
 t: interpolate (x, size, !mode:"area") -> np.moveaxis(adaptive_avg_pool(np.moveaxis(x, 1, -1), size), -1, 1)
 t: interpolate (x, size, !mode="nearest", !align_corners=False, !antialias=False) -> np.moveaxis(interpolate(\
 np.moveaxis(x, 1, -1), size, mode=mode, align_corners=align_corners, antialias=antialias), -1, 1)
@@ -304,7 +304,6 @@ n: diff (x) -> x[..., 1:] - x[..., :-1]
 n: diff (x, axis:0) -> x[1:] - x[:-1]
 n: diff (x, axis:1) -> x[:, 1:] - x[:, :-1]
 n m: ptp (x, axis=None, keepdims=False) -> max(x, axis=axis, keepdims=keepdims) - min(x, axis=axis, keepdims=keepdims)
-t m: flatten (x, start_dim:1) -> reshape(x, (x.shape[0], -1))
 n t f: eye (n) -> eye(n)
 n: identity (n) -> eye(n)
 n t f: zeros ones (*sizes) -> @(sizes)
@@ -555,16 +554,16 @@ count_padding=count_include_pad), 1, 2)
 t: avg_pool3d (x, size|kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, \
 divisor_override=None) -> np.moveaxis(avg_pool3d(np.moveaxis(x, 1, -1), size, stride=stride, padding=padding, \
 ceil=ceil_mode, count_padding=count_include_pad, divisor=divisor_override), -1, 1)
-t: adaptive_avg_pool1d (x, s|output_size#) -> np.moveaxis(adaptive_avg_pool(np.moveaxis(x, 1, -1), (s,)), -1, 1)
-t: adaptive_avg_pool2d (x, s|output_size#) -> np.moveaxis(adaptive_avg_pool(np.moveaxis(x, 1, -1), (s, s)), -1, 1)
-t: adaptive_avg_pool3d (x, s|output_size#) -> np.moveaxis(adaptive_avg_pool(np.moveaxis(x, 1, -1), (s, s, s)), -1, 1)
-t: adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d (x, size|output_size) -> np.moveaxis(\
-adaptive_avg_pool(np.moveaxis(x, 1, -1), size), -1, 1)
-t: adaptive_max_pool1d (x, s|output_size#) -> np.moveaxis(adaptive_max_pool(np.moveaxis(x, 1, -1), (s,)), -1, 1)
-t: adaptive_max_pool2d (x, s|output_size#) -> np.moveaxis(adaptive_max_pool(np.moveaxis(x, 1, -1), (s, s)), -1, 1)
-t: adaptive_max_pool3d (x, s|output_size#) -> np.moveaxis(adaptive_max_pool(np.moveaxis(x, 1, -1), (s, s, s)), -1, 1)
-t: adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d (x, size|output_size) -> np.moveaxis(\
-adaptive_max_pool(np.moveaxis(x, 1, -1), size), -1, 1)
+t: adaptive_avg_pool1d (x, s|output_size(1)) -> np.moveaxis(adaptive_avg_pool(np.moveaxis(x, 1, -1), s), -1, 1)
+t: adaptive_avg_pool2d (x, s|output_size(2)) -> np.moveaxis(adaptive_avg_pool(np.moveaxis(x, 1, -1), s), -1, 1)
+t: adaptive_avg_pool2d (x, s|output_size) -> np.moveaxis(adaptive_avg_pool(np.moveaxis(x, 1, -1), (s, s)), -1, 1)
+t: adaptive_avg_pool3d (x, s|output_size(3)) -> np.moveaxis(adaptive_avg_pool(np.moveaxis(x, 1, -1), s), -1, 1)
+t: adaptive_avg_pool3d (x, s|output_size) -> np.moveaxis(adaptive_avg_pool(np.moveaxis(x, 1, -1), (s, s, s)), -1, 1)
+t: adaptive_max_pool1d (x, s|output_size(1)) -> np.moveaxis(adaptive_max_pool(np.moveaxis(x, 1, -1), s), -1, 1)
+t: adaptive_max_pool2d (x, s|output_size(2)) -> np.moveaxis(adaptive_max_pool(np.moveaxis(x, 1, -1), s), -1, 1)
+t: adaptive_max_pool2d (x, s|output_size) -> np.moveaxis(adaptive_max_pool(np.moveaxis(x, 1, -1), (s, s)), -1, 1)
+t: adaptive_max_pool3d (x, s|output_size(3)) -> np.moveaxis(adaptive_max_pool(np.moveaxis(x, 1, -1), s), -1, 1)
+t: adaptive_max_pool3d (x, s|output_size) -> np.moveaxis(adaptive_max_pool(np.moveaxis(x, 1, -1), (s, s, s)), -1, 1)
 t: conv_transpose2d (x, w|weight, bias~None, stride=1, padding=0, output_padding=0, groups~1, dilation=1) -> \
 transpose(conv_transpose2d(transpose(x, (0, 2, 3, 1)), transpose(w, (2, 3, 1, 0)), stride=stride, padding=padding, \
 output_padding=output_padding, dilation=dilation), (0, 3, 1, 2))
@@ -757,7 +756,6 @@ n: apply_along_axis (f:np.sum, axis, x) -> sum(x, axis=axis)
 n: apply_along_axis (f:np.mean, axis, x) -> mean(x, axis=axis)
 n: bincount (i|x, w|weights, n|minlength##) -> scatter_add(w, i, n)
 m: bool (x) -> x != 0
-t m: flatten (x, start_dim:0) -> flatten(x)
 j: at.add (x, i##, v) -> x + pad((v * ones_like(x[i]))[None], 0, remainder(i, x.shape[0]), x.shape[0])
 j: at.add (x, i, v) -> x + scatter_add(v * ones_like(x[i]), i, x.shape[0])
 j: at.set (x, i##, v) -> where(pad(ones_like(x[i])[None], 0, remainder(i, x.shape[0]), x.shape[0]) > 0, v, x)

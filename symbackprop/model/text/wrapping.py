@@ -22,8 +22,9 @@ FENCE = re.compile(r"\s*(?:```|~~~)")
 _NUMBER = re.compile(r"\s*\(?(\d+)(?:[:.)|](?!\d)|(?=\s)|$)(.*)")
 _MARK = re.compile(rf"^(\s*)(?:[-*+•>]|\d+[.)]|\(\d+\))\s+(?={_STATES})")
 _COMMENT = re.compile(r"^\s*(?:%(?!\S?%|\w+%)|%%[a-z]|//|![a-z]|/\*(?!.*\*/\s*\S)).*|(?<=;)\s*(?:%|//)[^\"]*$")
-# what the next line belongs to, as in Python and Matlab; dots in a comment are none
-GOES_ON = re.compile(r"\A((?:[^#\"]|\"[^\"]*\")*?)(?:\\|\.\.\.)\s*\Z")
+_BLOCK = re.compile(r"[^#\"]*?(/\*)")
+# what the next line belongs to, as in Python and Matlab, whose dots a comment may follow; dots in a comment are none
+GOES_ON = re.compile(r"\A((?:[^#\"]|\"[^\"]*\")*?)(?:\\\s*|\.\.\.\s*(?:%.*)?)\Z")
 
 
 def unwrapped(lines: list[str]) -> tuple[list[str], dict[int, str]]:
@@ -91,6 +92,20 @@ def _each(pattern: re.Pattern[str], left: str) -> Callable[[list[str]], Changed]
     return find
 
 
+def _blocks(lines: list[str]) -> Changed:
+    """Comments between ``/*`` and ``*/`` on several lines."""
+    begun = None
+    for k, line in enumerate(lines):
+        opens = _BLOCK.match(line) if begun is None else None
+        if begun is not None and "*/" in line:
+            yield from [*begun.items(), (k, line.partition("*/")[2])]
+            begun = None
+        elif begun is not None:
+            begun[k] = ""
+        elif opens is not None and "*/" not in line[opens.end() :]:
+            begun = {k: line[: opens.start(1)]}
+
+
 def _sign(pattern: str) -> re.Pattern[str]:
     """What a line begins with where there may be something to leave out."""
     return re.compile(rf"^[ \t]*(?:{pattern})", re.MULTILINE)
@@ -101,6 +116,7 @@ _WAYS: tuple[tuple[re.Pattern[str], Callable[[list[str]], Changed], str], ...] =
     (_sign(r">>>|In \[|Out\["), _prompts, "what stands behind the prompts is read, without what was answered"),
     (_sign(r"\(?\d"), _numbers, "the numbers of the lines are left out"),
     (_sign(r"[-*+•>(\d]"), _each(_MARK, r"\1"), "marks in front of equations are left out"),
+    (re.compile(r"/\*"), _blocks, "comments of other languages are passed over"),
     (_sign("[%/!]|.*;[ \t]*[%/]"), _each(_COMMENT, ""),
      "commands of notebooks and comments of other languages are passed over"),
 )
