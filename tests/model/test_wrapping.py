@@ -28,6 +28,9 @@ READ = {
                   "assert z.shape == (N,)\nr = z - t\nplt.plot(t, z)\nloss = np.mean(r**2)\nloss",
     "lines that go on": "z = X @ w \\\n    + b\nr = z \\\n  - t\nloss = (\n    r ** 2\n).mean()",
     "lines that go on in Matlab": "z = X @ w + ...\n    b;\nr = z - t;\nloss = mean(r.^2);".replace(".^", "^"),
+    "comments behind the dots of Matlab": "z = X @ w + ... % the product\n    b;\nr = z - t;\nloss = mean(r^2);",
+    "comments on several lines": "/* the residual\n   z = 1 */\nz = X @ w + b /* and\n of it */\nr = z - t\n"
+                                 "loss = mean(r^2)",
     "comments that end as such": "z = X @ w + b  # one number each ...\nr = z - t  # back\\\nloss = mean(r**2)",
     "line ends of Windows": "z = X @ w + b\r\nr = z - t\r\nloss = mean(r**2)\r\n",
     "comments of other languages": "% the residual\nz = X @ w + b; % a line\n// forward\nr = z - t; // minus\n"
@@ -40,7 +43,8 @@ READ = {
 }
 
 
-UNTOLD = {"lines that go on", "lines that go on in Matlab", "comments that end as such", "line ends of Windows",
+UNTOLD = {"lines that go on", "lines that go on in Matlab", "comments behind the dots of Matlab",
+          "comments that end as such", "line ends of Windows",
           "types", "an array of a class"}  # of which nothing is left out
 TOLD = ("left out", "passed over", "answered", "around", "here")
 

@@ -396,7 +396,8 @@ def flatten(a: Node, start_dim: int = 0, end_dim: int = -1) -> Node:
         return build.reshape(a, (-1,))
     first, last = normalise_axis(start_dim, a.ndim), normalise_axis(end_dim, a.ndim)
     if last < first:
-        raise ShapeError(f"flatten: axis {end_dim} of {label(a)} ({shape_text(a.shape)}) stands before axis {start_dim}")
+        of = f"{label(a)} ({shape_text(a.shape)})"
+        raise ShapeError(f"flatten: axis {end_dim} of {of} stands before axis {start_dim}")
     return build.reshape(a, (*a.shape[:first], sp.prod(a.shape[first : last + 1]), *a.shape[last + 1 :]))
 
 
