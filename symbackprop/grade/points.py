@@ -20,7 +20,7 @@ from symbackprop.core.sizes import sized
 from symbackprop.errors import ModelError, ShapeError
 from symbackprop.grade.reference import Reference
 from symbackprop.verify.aiming import Aim, Values
-from symbackprop.verify.conditions import Side
+from symbackprop.verify.conditions import Edge, Side
 from symbackprop.verify.coverage import Coverage, Unseen
 from symbackprop.verify.interpreter import Program, Sizes
 from symbackprop.verify.kinks import operands_of
@@ -82,6 +82,8 @@ class Points:
         self.rng = np.random.default_rng(seed)
         model = reference.model
         self.leaves = [*model.leaves().values(), *model.upstream.values()]
+        self.bounds: set[Edge] = set()  # what the search for points, of one answer or another, never passed
+        self.nowhere: set[tuple[Edge, str]] = set()
 
     def first(self, count: int) -> list[Point]:
         """``count`` points with finite values everywhere, sizes changing from point to point."""
@@ -171,9 +173,11 @@ class Beyond:
     def __init__(self, rows: Sequence[Node], source: Points, usual: Sequence[Point]) -> None:
         self.rows, self.source, self.usual = rows, source, usual
         self.rng = np.random.default_rng(source.seed)
-        self.coverage = Coverage(rows, usual[0].sizes, source.reference.results)
-        self.coverage.bounds |= {side for side in self.coverage.sides if _guards(side)}
-        self.aim = Aim(self.coverage, source.leaves, self.rng, self._usable, self._weights, source.meant)
+        # in gradients sides cancel and are multiplied by 0, so that they need not matter
+        self.coverage = Coverage(rows, usual[0].sizes, source.reference.results, mattering=False)
+        self.coverage.bounds |= {side for side in self.coverage.sides if _guards(side) or side.edge in source.bounds}
+        self.aim = Aim(self.coverage, source.leaves, self.rng, self._usable, self._weights, source.meant,
+                       source.nowhere)
         self.kept: dict[str, list[Array]] = {}
         self.tried: list[tuple[Values, bool]] = []  # points looked at for a side; whether the model has no value there
 
@@ -200,6 +204,7 @@ class Beyond:
                     found = self._aim(side, bases)
                     if self._stayed_outside() and self._excluded(side, bases[0].sizes):
                         self.coverage.bounds.add(side)
+                    self.source.bounds |= {s.edge for s in self.coverage.bounds}
                 if found is not None:
                     bases.append(self.source.at(found, bases[0].sizes))
                     self.coverage.seen.add(side)
@@ -235,8 +240,8 @@ class Beyond:
 
     @property
     def unseen(self) -> list[Unseen]:
-        """What no point reached. In gradients sides cancel and are multiplied by 0, so that they need not matter."""
-        return self.coverage.unseen(mattering=False)
+        """What no point reached."""
+        return self.coverage.unseen()
 
     def _see(self, point: Point) -> None:
         self.coverage.seen |= self.coverage.shown(self._given(point), point.sizes, self._weights(point.sizes))

@@ -18,7 +18,7 @@ from symbackprop.core.graph import INT, Node
 from symbackprop.core.kernel import Kernel
 from symbackprop.core.loops import Loop
 from symbackprop.core.shapes import evaluate_dim
-from symbackprop.verify.conditions import Side
+from symbackprop.verify.conditions import Edge, Side
 from symbackprop.verify.coverage import Coverage
 from symbackprop.verify.interpreter import Array, Program, Sizes, Step
 from symbackprop.verify.kinks import HOLDS
@@ -28,6 +28,7 @@ Line: TypeAlias = dict[int, Array]  # what a step of 1 adds to leaves, by id
 NO, DEGENERATE, YES = 0, 1, 2
 WORK, FEWEST, MOST, MORE = 3e8, 120, 1200, 100
 OFFERS, OFFER = 60, 8  # points that are looked at closely, and how many evaluations each of them takes
+AGAIN = 4  # points that are looked at on a side that was reached before and did not matter
 IN_ALL = 2e9  # entries computed for all sides together, some seconds
 TOUCHING = 1e-12
 PASSES = 12
@@ -39,7 +40,8 @@ WIDEST = 1000
 class Aim:
     """Finds points on the sides that a coverage misses. ``usable`` says of leaf values how many entries are 0 (None:
     the point is no use), ``weights`` what the rows are summed with at some sizes; ``meant``
-    makes values ones that the leaves are meant to have."""
+    makes values ones that the leaves are meant to have. ``nowhere`` are the edges, with sizes, beyond which no search
+    came: one who aims again for other rows hands them on."""
 
     def __init__(
         self,
@@ -49,16 +51,18 @@ class Aim:
         usable: Callable[[Values, Sizes], int | None],
         weights: Callable[[Sizes], Sequence[Array]],
         meant: Callable[[Values, Sizes], Values] = lambda values, sizes: dict(values),
+        nowhere: set[tuple[Edge, str]] | None = None,
     ) -> None:
         self.coverage, self.leaves, self.rng = coverage, leaves, rng
         self.usable, self.weights, self.meant = usable, weights, meant
         self.near: dict[Side, tuple[Sizes, Values]] = {}
+        self.nowhere = set() if nowhere is None else nowhere
         self.work = IN_ALL
 
     def at(self, side: Side, bases: Sequence[Values], sizes: Sizes) -> Values | None:
         """Values on a side that matter there, from points of the same sizes; those that are on some side where nothing
         depends on it are starting points too. None, too, when enough was looked for."""
-        if self.work <= 0:
+        if self.work <= 0 or (side.edge, str(sizes)) in self.nowhere:
             return None
         bases = [*bases, *[v for s, v in self.near.values() if s == sizes]]
         usual = self.usable(bases[0], sizes)
@@ -73,10 +77,12 @@ class Aim:
                 return NO
             return YES if usual is None or found <= usual else DEGENERATE
 
-        search = Search(side, self.leaves, sizes, self.rng, accept, self.meant)
+        offers = AGAIN if side in self.coverage.reached else OFFERS
+        search = Search(side, self.leaves, sizes, self.rng, accept, self.meant, offers)
         values = search.found(bases)
         self.work -= search.spent * search.program.cost
         self.coverage.bounds |= {side} if search.touched else set()
+        self.nowhere |= {(side.edge, str(sizes))} if search.offers == offers else set()
         return values
 
     def sizes_wanted(self, given: Sizes) -> dict[str, int]:
@@ -95,7 +101,7 @@ class Search:
     """The search for one side; ``accept`` says of values on it whether they will do (NO, DEGENERATE, YES)."""
 
     def __init__(self, side: Side, leaves: Sequence[Node], sizes: Sizes, rng: Any, accept: Callable[[Values], int],
-                 meant: Callable[[Values, Sizes], Values]) -> None:
+                 meant: Callable[[Values, Sizes], Values], offers: int) -> None:
         self.side, self.sizes, self.rng, self.accept, self.meant = side, sizes, rng, accept, meant
         self.leaves = [leaf for leaf in leaves if leaf.id in side.leaves and not leaf.attr.stated]
         self.program = Program([side.root], sizes, watch=self._watch)
@@ -103,7 +109,7 @@ class Search:
         self.spent = 0
         self.margins: list[Array] = []
         self.second: Values | None = None
-        self.offers = OFFERS
+        self.offers = self.most = offers
         self.nearest, self.typical = np.inf, 0.0
 
     def found(self, bases: Sequence[Values]) -> Values | None:
@@ -153,7 +159,7 @@ class Search:
     def touched(self) -> bool:
         """Whether the search came to where the side begins, and not a step beyond: the margin has its bound there, as
         that of max(d², 0) has in a squared distance d²."""
-        never = self.offers == OFFERS and self.side.sign in ("<", ">")
+        never = self.offers == self.most and self.side.sign in ("<", ">")
         return never and self.nearest <= TOUCHING * min(self.typical, 1.0)
 
     # -- where to look

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from math import prod
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import sympy as sp
@@ -28,6 +28,7 @@ from symbackprop.verify.kinks import HOLDS, on_side, operands_in, operands_of, s
 from symbackprop.verify.ranges import REALS, Range, leaf_range, of_formula, range_of
 
 Affine: TypeAlias = tuple[dict[int, sp.Expr], sp.Expr]  # coefficients by row id, and a number
+Edge: TypeAlias = tuple[Any, ...]
 Literal: TypeAlias = tuple[Affine, str]  # that stands in this relation to 0
 MAX_PLACES = 8
 MAX_DIGITS = 12
@@ -51,6 +52,14 @@ class Side:
     leaves: frozenset[int]
     condition: str = field(compare=False)
     holds: bool = field(compare=False)
+
+    @property
+    def edge(self) -> Edge:
+        """What is compared and how, alike for all rows that are on this side at the same points."""
+        if self.switch is None:
+            return self.place, self.row.args[0], self.row.attr
+        operands = operands_of(self.row.attr, self.switch)
+        return self.sign, *[self.row.args[p.index] if isinstance(p, f.Arg) else p for p in operands]
 
     def margin(self, step: Step, args: Sequence[Array]) -> Array:
         """How far each entry of the row is from its other side."""

@@ -46,11 +46,13 @@ class Coverage:
 
     ``seen`` are the sides that mattered at some point: nothing else selects them away. ``reached`` are those that some
     entry was on at all, ``faint`` those where only a far larger value would have made a difference, and ``bounds``
-    those whose edge was met and never passed.
+    those whose edge was met and never passed. ``mattering``: a side that was reached counts only if something depended
+    on it, or never does on any side of that condition.
     """
 
-    def __init__(self, rows: Sequence[Node], sizes: Sizes, equations: Sequence[Node] = ()) -> None:
-        self.rows, self.equations = list(rows), list(equations or rows)
+    def __init__(self, rows: Sequence[Node], sizes: Sizes, equations: Sequence[Node] = (), mattering: bool = True
+                 ) -> None:
+        self.rows, self.equations, self.mattering = list(rows), list(equations or rows), mattering
         self.sides = sides_of(self.rows, sizes)
         self.seen: set[Side] = set()
         self.reached: set[Side] = set()
@@ -79,13 +81,13 @@ class Coverage:
         if len(here) * look.program.cost > WORK:
             return here
         shown = {side for side in self.sides if side in here and look.matters(side, values)}
-        self.faint |= {s for s in here - shown - self.faint if any(look.matters(s, values, by) for by in FAR)}
+        unsure = here - shown - self.faint if self.mattering else set()
+        self.faint |= {s for s in unsure if any(look.matters(s, values, by) for by in FAR)}
         return shown
 
-    def unseen(self, mattering: bool = True) -> list[Unseen]:
-        """The sides that were not seen, in words; those that several rows share are told once. ``mattering``: one that
-        was reached counts only if something depended on it, or never does on any side of that condition."""
-        decided = {s.row for s in self.seen} if mattering else set()
+    def unseen(self) -> list[Unseen]:
+        """The sides that were not seen, in words; those that several rows share are told once."""
+        decided = {s.row for s in self.seen} if self.mattering else set()
         found = [s for s in self.missing if s not in self.faint and (s not in self.reached or s.row in decided)]
         told: dict[tuple[str, bool], Unseen] = {}
         for side in sorted(found, key=lambda s: not self._equations.get(s.root.id)):  # those in an equation first

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pytest
 
 from symbackprop.grade import Report, grade
 from symbackprop.model.text import parse
+from symbackprop.verify import aiming
 from tests.verify.halves import branchy
 
 EXAMPLES = int(os.environ.get("SYMBACKPROP_EXAMPLES", "3"))
@@ -79,3 +82,30 @@ def test_random_models_with_conditions(seed: int) -> None:
 
 def _dx(model: object, answer: str) -> str:
     return next(i.verdict for i in grade(model, f"dx = {answer}").items if i.name == "dx")  # type: ignore[arg-type]
+
+
+TWICE = """dim N
+param w: N, v: N
+p = softmax(w)
+c = p * exp(v)
+z = relu(p * c - 2 * c)
+loss L = sum(z * c)"""
+HANDED_IN = """dz = log(exp(c))
+dc = z + log(exp(c*(z > 0)*(p - 2)))
+dp = c*c*(z > 0) + log(exp(dc*exp(v)))
+dv = log(exp(dc*c))
+dw = p*(dp - log(exp(sum(dp*p))))"""
+
+
+def test_what_no_search_passed_is_not_searched_again_for_every_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    searched: list[str] = []
+
+    class Counted(aiming.Search):
+        def found(self, bases: Sequence[Mapping[int, Any]]) -> Mapping[int, Any] | None:
+            searched.append(self.side.condition)
+            return super().found(bases)
+
+    monkeypatch.setattr(aiming, "Search", Counted)
+    report = grade(parse(TWICE), HANDED_IN)
+    assert {item.verdict for item in report.items} == {"right"}
+    assert sorted(searched) == ["p * c - 2 * c > 0", "z > 0"]
