@@ -380,7 +380,7 @@ def masks(form: f.Formula, args: Sequence[Node]) -> set[int]:
 
 
 def _masking(form: f.Formula, args: Sequence[Node]) -> set[int]:
-    found: set[int] = set().union(*[_masking(c, args) for c in f.children(form)])
+    found: set[int] = set().union(*[_masking(c, args) for c in form.children])
     typed = False
     for factor in form.factors if isinstance(form, f.Mul) else ():
         if typed and isinstance(factor, f.Arg) and args[factor.index].kind == BOOL:

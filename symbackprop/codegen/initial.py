@@ -128,7 +128,7 @@ class Readings:
             case f.Pow(base, f.Num(value)):
                 return bool(value.is_Integer) and self._is_plain(base, use)
             case f.Num() | f.Neg() | f.Mul() | f.Div():
-                return all(self._is_plain(x, use) for x in f.children(form))
+                return all(self._is_plain(x, use) for x in form.children)
         return False
 
     def _is_own(self, form: f.Formula | None, use: Use) -> bool:
@@ -138,7 +138,7 @@ class Readings:
         """Whether anything beside a part is not ``like`` that."""
         key = (at.use.scope, at.use.row.id), at.whole
         if key not in self.unknown:
-            self.unknown[key] = [x for x in f.children(at.whole) if not like(x, at.use)]
+            self.unknown[key] = [x for x in at.whole.children if not like(x, at.use)]
         return any(x is not at.part for x in self.unknown[key])
 
     # -- what becomes of arrays, read from the end
@@ -225,7 +225,7 @@ def _is_term(at: Around) -> bool:
 
 
 def _beside_numbers(at: Around) -> bool:
-    return all(isinstance(x, f.Num) for x in f.children(at.whole) if x is not at.part)
+    return all(isinstance(x, f.Num) for x in at.whole.children if x is not at.part)
 
 
 def _hands_on(use: Use) -> bool:
@@ -251,7 +251,7 @@ def _upwards(form: f.Formula) -> dict[int, list[tuple[tuple[f.Formula, f.Formula
     if isinstance(form, f.Arg):
         return {form.index: [()]}
     found: dict[int, list[tuple[tuple[f.Formula, f.Formula], ...]]] = {}
-    for part in f.children(form):
+    for part in form.children:
         for place, paths in _upwards(part).items():
             found.setdefault(place, []).extend([(*path, (form, part)) for path in paths])
     return found

@@ -263,11 +263,11 @@ def _is_plain_row(row: Node, plain: set[int]) -> bool:
 def _is_plain(form: f.Formula, row: Node, plain: set[int]) -> bool:
     if isinstance(form, f.Arg):
         return row.args[form.index].id in plain
-    return not isinstance(form, f.Call) and all(_is_plain(c, row, plain) for c in f.children(form))
+    return not isinstance(form, f.Call) and all(_is_plain(c, row, plain) for c in form.children)
 
 
 def _raises(form: f.Formula, row: Node, plain: set[int]) -> bool:
     quotient = isinstance(form, f.Div) and not isinstance(form.den, f.Num)
     if (quotient or isinstance(form, f.Pow)) and _is_plain(form, row, plain):
         return True
-    return any(_raises(c, row, plain) for c in f.children(form))
+    return any(_raises(c, row, plain) for c in form.children)

@@ -30,7 +30,6 @@ from symbackprop.codegen.program import (
     written,
 )
 from symbackprop.codegen.rows import sharing, states_before
-from symbackprop.core import formula as f
 from symbackprop.core.costs import in_formula, own_cost
 from symbackprop.core.entry import At, Index, Letter, Place, letters
 from symbackprop.core.facts import entries, is_view, kind
@@ -120,7 +119,7 @@ class Account:
         """What a formula of several operations needs beside its result, and a product over windows, whose entries it
         gathers."""
         if row.form is not None:
-            several = any(f.children(part) for part in f.children(row.form))
+            several = any(part.children for part in row.form.children)
             return self.bytes_of(row.shape, row.kind) if several else sp.S.Zero
         return self.floats * gathered(row)
 

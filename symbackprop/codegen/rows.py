@@ -200,7 +200,7 @@ def argument_counts(form: f.Formula) -> dict[int, int]:
         elif isinstance(item, f.Pow) and unrolled(item):
             stack.append((item.base, 2))
         else:
-            stack.extend((c, times) for c in f.children(item))
+            stack.extend((c, times) for c in item.children)
     return counts
 
 

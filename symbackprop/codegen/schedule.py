@@ -241,7 +241,7 @@ def powers(form: f.Formula) -> frozenset[int]:
     """Arguments that a formula multiplies with themselves: x**3 as x * x * x needs x as a variable."""
     if isinstance(form, f.Pow) and unrolled(form):
         return frozenset(f.arguments(form.base))
-    return frozenset(i for c in f.children(form) for i in powers(c))
+    return frozenset(i for c in form.children for i in powers(c))
 
 
 # -- lines stay readable: what would make one too long becomes a line of its own, under a name t1, t2 …
@@ -295,7 +295,7 @@ def _own_width(row: Node) -> int:
 def _formula_width(form: f.Formula) -> int:
     """Signs and function names of a formula."""
     own = len(form.name) + 2 if isinstance(form, f.Call) else 4 if isinstance(form, f.Num) else 0
-    children = f.children(form)
+    children = form.children
     return own + 3 * max(len(children) - 1, 0) + sum(map(_formula_width, children))
 
 

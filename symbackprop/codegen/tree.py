@@ -423,7 +423,7 @@ def _read(lines: Iterable[Line], results: Collection[str]) -> set[str]:
         elif not isinstance(line.code, ast.Assign):
             read |= line.names | around
         else:
-            for target, value in _given(line.code):
+            for target, value in _pairs(line.code):
                 needs = made[target.id] if isinstance(target, ast.Name) and not _place(value) else read
                 needs |= around.union(names_read([value] if isinstance(target, ast.Name) else [target, value]))
     left = [*read]
@@ -440,7 +440,7 @@ def _place(code: Code) -> Code | None:
     return next((k.value for k in options if k.arg == "out" and isinstance(k.value, ast.Subscript)), None)
 
 
-def _given(code: ast.Assign) -> list[tuple[Code, Code]]:
+def _pairs(code: ast.Assign) -> list[tuple[Code, Code]]:
     """What gets a value, and which; of ``a, b = b, c`` each by itself."""
     match code:
         case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=values)):
@@ -450,7 +450,7 @@ def _given(code: ast.Assign) -> list[tuple[Code, Code]]:
 
 def _assigning(line: Line, read: Collection[str]) -> Line | None:
     """A line with the targets that are read; None where none is."""
-    pairs = _given(line.code) if isinstance(line.code, ast.Assign) else []
+    pairs = _pairs(line.code) if isinstance(line.code, ast.Assign) else []
     left = [(target, value) for target, value in pairs if not isinstance(target, ast.Name) or target.id in read]
     if len(left) == len(pairs):
         return line

@@ -65,7 +65,7 @@ def _in_products(node: Node) -> sp.Expr:
 
 
 def in_formula(form: f.Formula) -> int:
-    inside = sum(in_formula(part) for part in f.children(form))
+    inside = sum(in_formula(part) for part in form.children)
     match form:
         case f.Mul(factors):
             return inside + len(factors) - 1

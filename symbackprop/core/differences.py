@@ -25,7 +25,7 @@ class Differences:
         self.args, self.ends, self.passed = args, ends, passed
 
     def apart(self, form: f.Formula) -> f.Formula:
-        parts = f.children(form)
+        parts = form.children
         new = tuple([self.apart(p) for p in parts])
         if any(a is not b for a, b in zip(parts, new, strict=True)):
             form = f.rebuild(form, new)

@@ -33,7 +33,7 @@ class Forms:
 
     def rewritten(self, form: f.Formula) -> f.Formula:
         """The formula with its parts rewritten, then itself. What is guarded is meant as it is written."""
-        parts = () if isinstance(form, f.Call) else f.children(form)
+        parts = () if isinstance(form, f.Call) else form.children
         new = tuple([self.rewritten(p) for p in parts])
         if any(a is not b for a, b in zip(parts, new, strict=True)):
             form = f.rebuild(form, new)
@@ -53,12 +53,12 @@ class Forms:
         if function is None or not isinstance(form, f.Arg):
             return None
         row = self.args[form.index]
-        return function, row.graph.apply(f.children(row.attr.form)[0], *row.args)
+        return function, row.graph.apply(row.attr.form.children[0], *row.args)
 
     def _function(self, form: f.Formula) -> Scalar | None:
         row = self.args[form.index] if isinstance(form, f.Arg) else None
         known = row is not None and not is_barrier(row, self.ends) and row.head is not None
-        return row.function if known and row is not None and len(f.children(row.attr.form)) == 1 else None
+        return row.function if known and row is not None and len(row.attr.form.children) == 1 else None
 
     def _row(self, row: Node) -> f.Formula:
         """A row as a part of the formula."""
@@ -390,7 +390,7 @@ def sides_of(row: Node, ends: Container[int]) -> list[Node]:
     form = row.form
     if is_barrier(row, ends) or form is None or form.guards != _HYPOTENUSE:
         return []
-    return [row.graph.apply(part, *row.args) for part in f.children(form)]
+    return [row.graph.apply(part, *row.args) for part in form.children]
 
 
 def _times(factor: sp.Expr, form: f.Formula) -> list[f.Formula]:

@@ -475,15 +475,10 @@ _POWER = Pow(Arg(0), Arg(1))
 @cache
 def without_flat_powers(f: Formula) -> Formula:
     """The formula with plain powers for flat ones where the value is the same: for positive exponents."""
-    parts = tuple([without_flat_powers(c) for c in children(f)])
+    parts = tuple([without_flat_powers(c) for c in f.children])
     if f.guards == _POWER and isinstance(parts[1], Num) and parts[1].value.is_positive:
         return power(*parts)
-    return f if parts == children(f) else rebuild(f, parts)
-
-
-def children(f: Formula) -> tuple[Formula, ...]:
-    """The direct sub-formulas, in written order."""
-    return f.children
+    return f if parts == f.children else rebuild(f, parts)
 
 
 def rebuild(f: Formula, parts: tuple[Formula, ...]) -> Formula:
@@ -521,7 +516,7 @@ def _replaced(f: Formula, leaf: Callable[[Formula], Formula], node: Callable[[Fo
         return leaf(f)
     found = known.get(f)
     if found is None:
-        old = children(f)
+        old = f.children
         new = tuple([_replaced(part, leaf, node, known) for part in old])
         found = known[f] = f if new == old else node(f, new)
     return found
@@ -544,7 +539,7 @@ def arguments(f: Formula) -> tuple[int, ...]:
     """The argument indices in order of first appearance."""
     if isinstance(f, Arg):
         return (f.index,)
-    return tuple(dict.fromkeys(i for c in children(f) for i in arguments(c)))
+    return tuple(dict.fromkeys(i for c in f.children for i in arguments(c)))
 
 
 @cache
@@ -555,7 +550,7 @@ def written_once(f: Formula) -> tuple[bool, ...]:
 
 
 def all_arguments(f: Formula) -> list[int]:
-    return [f.index] if isinstance(f, Arg) else [i for c in children(f) for i in all_arguments(c)]
+    return [f.index] if isinstance(f, Arg) else [i for c in f.children for i in all_arguments(c)]
 
 
 # what is known of functions by their names, see `scalars.register`
@@ -573,7 +568,7 @@ def called(f: Formula) -> str | None:
 @cache
 def written(f: Formula) -> Formula:
     """A formula as a reader sees it: guarded arithmetic as the arithmetic that it guards."""
-    old = children(f)
+    old = f.children
     new = tuple([written(c) for c in old])
     if f.guards is not None:
         return over(f.guards, new)
@@ -582,38 +577,38 @@ def written(f: Formula) -> Formula:
 
 @cache
 def has_calls(f: Formula) -> bool:
-    return called(f) is not None or any(has_calls(c) for c in children(f))
+    return called(f) is not None or any(has_calls(c) for c in f.children)
 
 
 @cache
 def calls(f: Formula) -> frozenset[str]:
     """The functions of the table that a formula calls, guarded arithmetic included."""
     own = {f.name} if isinstance(f, Call) else set()
-    return frozenset(own.union(*[calls(c) for c in children(f)]))
+    return frozenset(own.union(*[calls(c) for c in f.children]))
 
 
 @cache
 def has_sum(f: Formula) -> bool:
     """Whether terms are added in it."""
-    return isinstance(f, Add) or any(has_sum(part) for part in children(f))
+    return isinstance(f, Add) or any(has_sum(part) for part in f.children)
 
 
 @cache
 def has_quotient(f: Formula) -> bool:
     """Whether something is divided by something in the formula."""
-    return isinstance(f, Div) or any(has_quotient(c) for c in children(f))
+    return isinstance(f, Div) or any(has_quotient(c) for c in f.children)
 
 
 @cache
 def reads_out(f: Formula) -> bool:
     """Whether the formula reads the output."""
-    return isinstance(f, Out) or any(reads_out(c) for c in children(f))
+    return isinstance(f, Out) or any(reads_out(c) for c in f.children)
 
 
 @cache
 def size(f: Formula) -> int:
     """How many nodes the formula has."""
-    return 1 + sum(size(c) for c in children(f))
+    return 1 + sum(size(c) for c in f.children)
 
 
 @cache

@@ -374,7 +374,7 @@ class Graph:
             parts = [self.arithmetic(self._hoist(part, args), args) for part in form.args]
             args.append(self.call(form.name, *parts))
             return f.Arg(len(args) - 1)
-        return f.rebuild(form, tuple([self._hoist(part, args) for part in f.children(form)]))
+        return f.rebuild(form, tuple([self._hoist(part, args) for part in form.children]))
 
     def call(self, name: str, *operands: Operand) -> Node:
         """The scalar function ``name`` of rows, elementwise with broadcasting."""

@@ -95,7 +95,7 @@ def _is_polynomial(form: f.Formula) -> bool:
             return _is_polynomial(base)
         case f.Pow() | f.Div() | f.Call():
             return False
-    return all(_is_polynomial(part) for part in f.children(form))
+    return all(_is_polynomial(part) for part in form.children)
 
 
 def _of_loop(node: Node) -> Hazards:
@@ -123,7 +123,7 @@ def is_unbounded(form: f.Formula, args: Sequence[Node], out: Node | None = None)
         case f.Call(name, parts) if TABLE[name].finite is not True:
             finite = TABLE[name].finite
             return not (isinstance(finite, f.Formula) and is_positive(f.over(finite, parts), args, out))
-    return any(is_unbounded(part, args, out) for part in f.children(form))
+    return any(is_unbounded(part, args, out) for part in form.children)
 
 
 def has_root(form: f.Formula, args: Sequence[Node]) -> bool:
@@ -133,7 +133,7 @@ def has_root(form: f.Formula, args: Sequence[Node]) -> bool:
             return not is_positive(x, args)
         case f.Pow(x, f.Num(exponent)) if not exponent.is_integer:
             return not is_positive(x, args)
-    return any(has_root(part, args) for part in f.children(form))
+    return any(has_root(part, args) for part in form.children)
 
 
 # -- signs

@@ -705,7 +705,7 @@ class _Outcomes:
         self.args, self.logs = args, logs
 
     def joined(self, form: f.Formula) -> f.Formula:
-        parts = () if isinstance(form, f.Call) else f.children(form)
+        parts = () if isinstance(form, f.Call) else form.children
         new = tuple([self.joined(p) for p in parts])
         if any(a is not b for a, b in zip(parts, new, strict=True)):
             form = f.rebuild(form, new)
@@ -755,7 +755,7 @@ class _Quotients:
         self.args, self.logs = args, logs
 
     def shortened(self, form: f.Formula) -> f.Formula:
-        parts = f.children(form)
+        parts = form.children
         new = tuple([self.shortened(p) for p in parts])
         if any(a is not b for a, b in zip(parts, new, strict=True)):
             form = f.rebuild(form, new)

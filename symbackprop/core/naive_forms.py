@@ -22,7 +22,6 @@ from symbackprop.core.formula import (
     Neg,
     Num,
     Pow,
-    children,
     is_even,
     mul,
     over,
@@ -88,7 +87,7 @@ def powers(row: Node) -> Node:
 
 def _powers(form: Formula, args: list[Node]) -> Formula:
     """The formula with its powers rewritten; ``args`` grows."""
-    parts = children(form)
+    parts = form.children
     new = tuple([_powers(p, args) for p in parts])
     whole = form if new == parts else rebuild(form, new)
     if not isinstance(whole, Pow) or not isinstance(whole.exponent, Num):

@@ -36,7 +36,7 @@ def guarded(form: f.Formula, args: Sequence[Node]) -> f.Formula:
     if weights and (known is None or set(f.factors(known)) <= set(weights)):
         return f.nought(plain, f.mul(*weights))
     if isinstance(form, (f.Add, f.Neg, f.Div)):
-        return f.rebuild(form, tuple([guarded(c, args) for c in f.children(form)]))
+        return f.rebuild(form, tuple([guarded(c, args) for c in form.children]))
     return form
 
 
@@ -142,7 +142,7 @@ def without_needless(form: f.Formula, args: Sequence[Node]) -> f.Formula:
         plain = f.unweighed(form)
         infinite = is_unbounded(plain, args) or any(_reads_log(args[i]) for i in f.arguments(plain))
         return form if infinite else plain
-    old = f.children(form)
+    old = form.children
     new = tuple([without_needless(c, args) for c in old])
     return form if new == old else f.rebuild(form, new)
 

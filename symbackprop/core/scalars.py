@@ -37,7 +37,6 @@ from symbackprop.core.formula import (
     arguments,
     call,
     calls,
-    children,
     monomial,
     nought,
     power,
@@ -298,7 +297,7 @@ def _problem(r: Scalar, names: Sequence[str]) -> str:
 
 def _no_formulas(form: Any) -> list[Any]:
     """The parts of a formula that are none."""
-    return [x for c in children(form) for x in _no_formulas(c)] if isinstance(form, Formula) else [form]
+    return [x for c in form.children for x in _no_formulas(c)] if isinstance(form, Formula) else [form]
 
 
 PLACEHOLDERS = tuple(sp.Symbol(f"x{i}", real=True) for i in range(64))
@@ -314,7 +313,7 @@ def to_sympy(form: Formula, args: Sequence[sp.Expr] = PLACEHOLDERS, out: sp.Expr
             return args[index]
         case Out():
             return out
-    return _combined(form, [to_sympy(part, args, out) for part in children(form)])
+    return _combined(form, [to_sympy(part, args, out) for part in form.children])
 
 
 @cache
@@ -325,7 +324,7 @@ def _canonical(form: Formula) -> sp.Expr:
             return PLACEHOLDERS[index]
         case Out():
             return OUTPUT
-    return _combined(form, [_canonical(part) for part in children(form)])
+    return _combined(form, [_canonical(part) for part in form.children])
 
 
 def _combined(form: Formula, parts: Sequence[sp.Expr]) -> sp.Expr:

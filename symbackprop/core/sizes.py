@@ -25,7 +25,7 @@ def sized(value: Any, sizes: Mapping[str, int]) -> Any:
         case f.Num(number):
             return f.Num(sized(number, sizes))
         case f.Formula():
-            within = tuple([sized(part, sizes) for part in f.children(value)])
+            within = tuple([sized(part, sizes) for part in value.children])
             return f.rebuild(value, within) if within else value
         case Kernel():
             return Kernel(sized(value.form, sizes))
@@ -47,14 +47,14 @@ def in_numbers(attr: Any, sizes: Mapping[str, int], exact: bool = False) -> Any:
 @cache
 def has_dimensions(form: f.Formula) -> bool:
     """Whether a number of a formula is computed from sizes."""
-    return bool(form.value.free_symbols) if isinstance(form, f.Num) else any(map(has_dimensions, f.children(form)))
+    return bool(form.value.free_symbols) if isinstance(form, f.Num) else any(map(has_dimensions, form.children))
 
 
 def _bound(form: f.Formula, sizes: Mapping[str, int]) -> f.Formula:
     """A formula whose numbers contain no dimensions."""
     if isinstance(form, f.Num):
         return f.Num(number(form.value, sizes))
-    old = f.children(form)
+    old = form.children
     new = tuple([_bound(part, sizes) for part in old])
     return form if new == old else f.rebuild(form, new)
 

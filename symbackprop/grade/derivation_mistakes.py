@@ -478,7 +478,7 @@ def in_one_place(form: f.Formula, here: Callable[[f.Formula], Iterable[tuple[f.F
                  ) -> Iterator[tuple[f.Formula, Told]]:
     """A formula with one part as ``here`` gives it, and what that says of it."""
     yield from here(form)
-    parts = f.children(form)
+    parts = form.children
     for k, part in enumerate(parts):
         for inner, told in in_one_place(part, here):
             try:

@@ -234,7 +234,7 @@ def _slips_here(reference: Reference, row: Node) -> Iterator[tuple[str, str, f.F
         for name in (n for n in FUNCTIONS if n != row.head):
             wrong = f.call(name, f.Arg(0)) if name else f.Arg(0)
             yield m.SUBSTITUTION, f"{reference.written(wrong, row.args, row)} stands where {shown} belongs", wrong
-    for part in f.children(row.form) if isinstance(row.form, f.Call) and len(row.args) > 1 else ():
+    for part in row.form.children if isinstance(row.form, f.Call) and len(row.args) > 1 else ():
         yield m.SUBSTITUTION, f"{reference.written(part, row.args, row)} stands where {shown} belongs", part
     for v in variants(row.form):
         if v.kind in (m.TERM, m.MISSING_FACTOR, m.CONSTANT, m.SIGN):

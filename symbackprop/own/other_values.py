@@ -194,7 +194,7 @@ def _root(inner: Node, eps: float, make: Callable[[Array, float], Array]) -> Val
 def _small(row: Node) -> tuple[str, float] | None:
     """The small number that a row adds: how it is written, and its value."""
     adds = isinstance(row.form, f.Add)
-    for part in f.children(row.attr.form) if adds else ():
+    for part in row.attr.form.children if adds else ():
         if isinstance(part, f.Num) and part.value.is_number and 0 < part.value < SMALL_NUMBER:
             return "eps", float(part.value)
         if isinstance(part, f.Arg):

@@ -319,7 +319,7 @@ def _complemented(form: f.Formula) -> Iterator[int]:
     match form:
         case f.Add((f.Num(one), f.Neg(f.Arg(index)))) if one == 1:
             yield index
-    for part in f.children(form):
+    for part in form.children:
         yield from _complemented(part)
 
 

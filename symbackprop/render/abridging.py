@@ -50,7 +50,7 @@ def abridged(form: f.Formula, args: Sequence[Math]) -> tuple[f.Formula, Sequence
 
 
 def _cut(form: f.Formula, dots: f.Formula, deep: int) -> f.Formula:
-    parts = f.children(form)
+    parts = form.children
     if f.size(form) < FIRST:
         return form
     if not deep:

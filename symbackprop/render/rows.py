@@ -308,11 +308,11 @@ class Rows(Written):
                 operands.append(row.args[key[1]])
             return f.Arg(places[key])
 
-        waiting = [(part, node) for part in reversed(f.children(form))]
+        waiting = [(part, node) for part in reversed(form.children)]
         while waiting:
             part, row = waiting.pop()
             if isinstance(part, f.Arg) and self._continues(inner := row.args[part.index], node):
-                waiting += [(p, inner) for p in reversed(f.children(inner.attr.form))]
+                waiting += [(p, inner) for p in reversed(inner.attr.form.children)]
             else:
                 parts.append(f.substitute(part, partial(place, row)))
         return type(form)(tuple(parts)), operands

@@ -219,7 +219,7 @@ def formula_rules(r: Rows, row: Node, index: int) -> list[str | Math]:
 
 
 def _collect(r: Rows, form: f.Formula, i: int, found: dict[str | Math, None]) -> None:
-    parts = [p for p in f.children(form) if i in f.arguments(p)]
+    parts = [p for p in form.children if i in f.arguments(p)]
     name = _rule_name(r, form, i, parts)
     if name is not None and not (name in ("sum rule", "constant factor") and "chain rule" in found):
         found.setdefault(name)

@@ -282,5 +282,5 @@ def numbers_in(root: Node) -> list[float]:
 def literals_of(form: f.Formula) -> Iterator[float]:
     if isinstance(form, f.Num) and form.value.is_number:
         yield float(form.value)
-    for part in f.children(form):
+    for part in form.children:
         yield from literals_of(part)

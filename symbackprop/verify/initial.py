@@ -399,7 +399,7 @@ def _operations(form: f.Formula, row: Node, flow: Flow, around: Around, done: se
     if isinstance(form, f.Arg) or form in done:
         return
     done.add(form)
-    parts = f.children(form)
+    parts = form.children
     for part in parts:
         _operations(part, row, flow, around, done)
     spot, spots = (row.id, around, form), {part: _spot(part, row, around) for part in parts}

@@ -103,7 +103,7 @@ def of_formula(form: f.Formula, args: Sequence[Range]) -> Range:
             return args[index]
         case f.Out():
             return REALS
-    parts = [of_formula(part, args) for part in f.children(form)]
+    parts = [of_formula(part, args) for part in form.children]
     match form:
         case f.Neg():
             return Range(-parts[0].high, -parts[0].low)

@@ -155,7 +155,7 @@ def _quotients(form: f.Formula | None) -> Iterator[sp.Expr]:
     """The numbers in a formula that are divided by sizes."""
     if isinstance(form, f.Num):
         yield from (form.value,) if sp.denom(form.value).free_symbols else ()
-    for part in () if form is None else f.children(form):
+    for part in () if form is None else form.children:
         yield from _quotients(part)
 
 
@@ -309,7 +309,7 @@ def _limits(form: f.Formula) -> Iterator[tuple[int, Interval]]:
             yield from ((i, POSITIVE) for i in f.arguments(below))
         case f.Pow(base, exponent) if not _whole(exponent):
             yield from ((i, POSITIVE) for i in f.arguments(base))
-    for part in f.children(form):
+    for part in form.children:
         yield from _limits(part)
 
 

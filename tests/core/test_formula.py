@@ -91,7 +91,7 @@ def test_round_trip_through_sympy(pair: Any) -> None:
 def test_rebuilding_is_idempotent(pair: Any) -> None:
     form, _ = pair
     assert f.substitute(form, lambda leaf: leaf) is form
-    parts = f.children(form)
+    parts = form.children
     if parts:
         assert agree(to_sympy(f.rebuild(form, parts)), to_sympy(form))
 
@@ -122,7 +122,7 @@ def test_bookkeeping(pair: Any) -> None:
 
 def read(form: f.Formula) -> list[int]:
     """The arguments of a formula wherever they stand, from left to right."""
-    return [form.index] if isinstance(form, Arg) else [i for part in f.children(form) for i in read(part)]
+    return [form.index] if isinstance(form, Arg) else [i for part in form.children for i in read(part)]
 
 
 @MANY

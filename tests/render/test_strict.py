@@ -23,7 +23,7 @@ import sympy as sp
 
 from symbackprop.core import functions as F
 from symbackprop.core import maths as m
-from symbackprop.core.formula import Add, Arg, Call, Div, Formula, Mul, Neg, Num, Pow, children
+from symbackprop.core.formula import Add, Arg, Call, Div, Formula, Mul, Neg, Num, Pow
 from symbackprop.core.graph import Node
 from symbackprop.core.names import text_name
 from symbackprop.core.registry import OPS
@@ -303,7 +303,7 @@ def computed(form: Formula, args: list[Any]) -> Any:
             return TABLE[name].reference(np, *[computed(x, args) for x in inner], *rest)
         case Pow(base, exponent):
             return computed(base, args) ** computed(exponent, args)
-    parts = [computed(x, args) for x in children(form)]
+    parts = [computed(x, args) for x in form.children]
     folds: dict[type, Any] = {Add: sum, Mul: lambda x: reduce(np.multiply, x), Neg: lambda x: -x[0],
                               Div: lambda x: x[0] / x[1]}
     return folds[type(form)](parts)

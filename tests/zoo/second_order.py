@@ -117,7 +117,7 @@ def _formula(form: f.Formula, args: Sequence[Any]) -> Any:
         return args[form.index]
     if isinstance(form, f.Num):
         return int(form.value) if form.value.is_Integer and abs(form.value) < 2**53 else float(form.value)
-    parts = [_formula(c, args) for c in f.children(form)]
+    parts = [_formula(c, args) for c in form.children]
     match form:
         case f.Neg():
             return -parts[0]

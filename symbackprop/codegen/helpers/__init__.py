@@ -9,11 +9,10 @@ such a file defines, or gives another name (``ndarray = torch.Tensor``), is that
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from symbackprop.codegen.tree import names_read
 
@@ -37,7 +36,7 @@ def library(module: str = "np") -> dict[str, Helper]:
     """All helpers by name, in the order of the files; ``module`` is what NumPy is called."""
     found: dict[str, tuple[Definition, str]] = {}
     for file in FILES:
-        found |= _definitions(_source(file, module))
+        found |= _definitions(file, module)
     found |= {name: own for name, own in _own(module).items() if _renames(own[0]) is None}
     used = {name: names_read([tree]) & found.keys() - {name} for name, (tree, _) in found.items()}
     return {name: Helper(text, frozenset(used[name]), _numbers(tree)) for name, (tree, text) in found.items()}
@@ -63,7 +62,7 @@ def _own_files() -> list[str]:
 @cache
 def _own(module: str) -> dict[str, tuple[Definition, str]]:
     """What the file of a target defines, if there is one."""
-    return _definitions(_text(f"{module}.py")) if f"{module}.py" in _own_files() else {}
+    return _definitions(f"{module}.py") if f"{module}.py" in _own_files() else {}
 
 
 def _renames(definition: Definition) -> str | None:
@@ -72,28 +71,41 @@ def _renames(definition: Definition) -> str | None:
     return ast.unparse(value) if isinstance(value, (ast.Name, ast.Attribute)) else None
 
 
-def _text(file: str) -> str:
-    return Path(__file__).with_name(file).read_text(encoding="utf-8")
-
-
-def _source(file: str, module: str) -> str:
-    """A file with a target's names for NumPy and its functions."""
-    called = re.sub(r"\bnp\.(\w+)", lambda found: spelled(found[1], module), _text(file))
-    if module == "torch":  # whose functions take and return no plain numbers; an order may be one: float | np.ndarray
-        called = re.sub(r"torch\.Tensor \| (float|torch\.number)\b", "torch.Tensor", called)
-    return called if module == "np" else re.sub(r"\bas np\b", f"as {module}", called)
-
-
-def _definitions(source: str) -> dict[str, tuple[Definition, str]]:
-    """The definitions of a file by name."""
-    lines = [line.split("  # noqa")[0] for line in source.splitlines()]
+def _definitions(file: str, module: str = "np") -> dict[str, tuple[Definition, str]]:
+    """The definitions of a file by name, with a target's names for NumPy and its functions."""
+    source = Path(__file__).with_name(file).read_text(encoding="utf-8")
+    renamed = _Renamed(module)
+    tree = ast.parse(source) if module == "np" else renamed.visit(ast.parse(source))
+    lines = [line.split("  # noqa")[0].encode() for line in source.splitlines()]  # columns count bytes
+    for row, start, end, own in sorted(renamed.places, reverse=True):
+        lines[row - 1] = lines[row - 1][:start] + own.encode() + lines[row - 1][end:]
     found: dict[str, tuple[Definition, str]] = {}
-    for node in ast.parse(source).body:
+    for node in tree.body:
         if isinstance(node, Definition):
             first = min([node.lineno, *[d.lineno for d in getattr(node, "decorator_list", [])]])
             name = ast.unparse(node.targets[0]) if isinstance(node, ast.Assign) else node.name
-            found[name] = node, "\n".join(lines[first - 1 : node.end_lineno])
+            found[name] = node, b"\n".join(lines[first - 1 : node.end_lineno]).decode()
     return found
+
+
+class _Renamed(ast.NodeTransformer):
+    """Gives NumPy's functions a target's names, and says where they stand."""
+
+    def __init__(self, module: str) -> None:
+        self.module, self.places = module, list[tuple[int, int, int, str]]()
+
+    def visit(self, node: ast.AST) -> Any:
+        match node:
+            case ast.Attribute(ast.Name("np"), function):
+                return self._put(node, function)
+            case ast.BinOp(ast.Attribute(ast.Name("np"), "ndarray"), ast.BitOr()) if self.module == "torch":
+                return self._put(node, "ndarray")  # its functions take and return no plain numbers
+        return self.generic_visit(node)
+
+    def _put(self, node: ast.expr, function: str) -> ast.expr:
+        own = spelled(function, self.module)
+        self.places.append((node.lineno, node.col_offset, node.end_col_offset or 0, own))
+        return ast.parse(own, mode="eval").body
 
 
 @cache

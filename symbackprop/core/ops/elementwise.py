@@ -40,7 +40,7 @@ def _is_whole(form: f.Formula) -> bool:
         return False
     if isinstance(form, f.Call) and not TABLE[form.name].whole:
         return False
-    return all(_is_whole(c) for c in f.children(form))
+    return all(_is_whole(c) for c in form.children)
 
 
 def _vjp(output: Node, upstream: Node, wanted: Sequence[bool], idle: Hazards) -> Cotangents:

@@ -298,17 +298,21 @@ def cholesky(a: Node) -> Node:
     return a.graph.make("cholesky", (a,))
 
 
+def _phi(a: Node) -> Node:
+    """1 below the diagonal, ½ on it: what Φ keeps of a matrix."""
+    return _where("greater", a) + _where("equal", a) / 2
+
+
 def _vjp_cholesky(output: Node, upstream: Node, *_: object) -> Cotangents:
     """½(S + Sᵀ) for S = L⁻ᵀ Φ(Lᵀ G) L⁻¹, where Φ keeps the lower triangle and half of the diagonal."""
-    turn, below, on = swapped(output), _where("greater", output), _where("equal", output)
-    kept = build.matmul(turn, upstream) * (below + on / 2)
+    turn = swapped(output)
+    kept = build.matmul(turn, upstream) * _phi(output)
     return (_symmetric(solve(turn, swapped(solve(turn, swapped(kept))))),)
 
 
 def _slopes_cholesky(output: Node, place: int) -> Slopes:
     """∂L_ij/∂A_kl = Σ_m L_im Φ_mj ½ ((L⁻¹)_mk (L⁻¹)_jl + (L⁻¹)_ml (L⁻¹)_jk), Φ as above."""
-    s, inverse = _batch(output, 2), inv(output)
-    kept = _where("greater", output) + _where("equal", output) / 2
+    s, inverse, kept = _batch(output, 2), inv(output), _phi(output)
     ends = [[(inverse, f"{s}m{a}"), (inverse, f"{s}j{b}")] for a, b in ("kl", "lk")]
     return Slopes(f"{s}ij", f"{s}kl", [(ONE / 2, [(output, f"{s}im"), (kept, "mj"), *x]) for x in ends])
 

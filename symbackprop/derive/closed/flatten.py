@@ -475,7 +475,7 @@ def _is_plain(form: f.Formula) -> bool:
             return False
         case f.Pow(_, exponent) if not isinstance(exponent, f.Num):
             return False
-    return all(map(_is_plain, f.children(form)))
+    return all(map(_is_plain, form.children))
 
 
 @cache
@@ -483,7 +483,7 @@ def unguarded(form: f.Formula) -> f.Formula:
     """The formula without what guards nothing: x is 0 where x is 0."""
     if isinstance(form, f.Call) and form.role is Role.NOUGHT and form.args[0] is form.args[1]:
         return form.args[0]
-    parts = f.children(form)
+    parts = form.children
     new = tuple([unguarded(c) for c in parts])
     return form if new == parts else f.rebuild(form, new)
 

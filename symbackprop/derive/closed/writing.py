@@ -286,7 +286,7 @@ def extent(node: Node) -> float:
 @cache
 def work(form: f.Formula) -> float:
     """The operations of a formula for one entry."""
-    parts = f.children(form)
+    parts = form.children
     inside = sum(map(work, parts))
     match form:
         case f.Mul():
