@@ -12,7 +12,7 @@ from symbackprop.errors import SyntaxProblem
 from symbackprop.grade.printed import answers_of, is_derivation
 from symbackprop.grade.python import lines_of
 from symbackprop.grade.typeset import is_typeset
-from symbackprop.model.text.wrapping import FENCE
+from symbackprop.model.text.wrapping import FENCE, around, unwrapped
 
 MAX_TEXT, MAX_LINE, MAX_LINES = 1_000_000, 20_000, 5_000
 _LOOP = re.compile(
@@ -53,7 +53,7 @@ def read_lines(text: str) -> tuple[Line, ...]:
     if len(text) > MAX_TEXT:
         raise SyntaxProblem(f"the answers have {len(text)} characters; at most {MAX_TEXT} are read")
     physical = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    flat = _joined(_statements([_PASTED.sub("", _PROMPT.sub("", raw)) for raw in physical]))
+    flat = _joined(_statements([_PASTED.sub("", raw) for raw in physical]))
     if len(flat) > MAX_LINES:
         raise SyntaxProblem(f"the answers have more than {MAX_LINES} lines")
     return tuple(_block(flat, 0, 0)[0])
@@ -72,11 +72,11 @@ _DOCUMENT = re.compile(r"\$|^\s*(?:```|~~~)|\\\[|\\\(|\\begin\{")
 _TABLE = re.compile(r"\s*\|(.*)\|\s*$")
 _CODE = re.compile(r"`([^`]+)`")
 _WORDS = re.compile(r"[A-Za-z]+(?: [A-Za-z]+)*")  # of a table's head
-_PASTED = re.compile(r"[\u2600-\u27bf\U0001f300-\U0001faff\ufe0f]")  # ✅
-_PROMPT = re.compile(r"^\s*(?:>{1,3}|In \[\d+\]:)\s|</?(?:p|br|li|ul|ol|div|span|pre|code|b|strong)\s*/?>")
+_PASTED = re.compile(r"[\u2600-\u27bf\U0001f300-\U0001faff\ufe0f]"  # ✅ and tags of web pages
+                     r"|</?(?:p|br|li|ul|ol|div|span|pre|code|b|strong)\s*/?>")
 _EQUATION = re.compile(r"(?<![<>!=:+])(?::|\+)?=(?!=)")
 _BULLET = re.compile(r"^\s*(?:[-*+]|\d+[.)])\s+")
-_NUMBERED = re.compile(r"^(\s*)\(?\d+[.)]\s+(?=[^\W\d][^=:]*[=:])")  # 1. dW = …
+_AROUND = around(r"(?:for\b|[$\\]|(?:[^\W\d]|[∂∇])[^=:]*[=:])", ">{1,3}")  # - may be a sign, in a display
 _BESIDE = re.compile(r"[,;.]?\s*\\q?quad\b(?:\s|\\q?quad\b|\\text\{[^{}]*\})*")
 _PLAIN = re.compile(rf"(?:{_BULLET.pattern[1:]}|\s*)[^\W\d][^\s=`]*(?:\s[^\s`]+?)?\s*(?::|\+|-|\*|/)?=(?!=)")
 _HEAD = re.compile(r"\s*for\b.*:\s*$")
@@ -92,13 +92,15 @@ def _statements(physical: Sequence[str]) -> list[tuple[int, str]]:
     for number, raw in enumerate(physical, 1):
         if len(raw) > MAX_LINE:
             raise SyntaxProblem(f"line {number} has more than {MAX_LINE} characters")
-    own = takewhile(lambda line: not _APPENDIX.match(line[1]), enumerate(physical, 1))
-    if is_derivation(physical):
+    derived = is_derivation(physical)
+    bare = physical if derived else unwrapped(list(physical), _AROUND)[0]
+    own = takewhile(lambda line: not _APPENDIX.match(line[1]), enumerate(bare, 1))
+    if derived:
         return list(answers_of(list(own)))
     numbered = list(_without_docstrings(own))
     if any(map(_DOCUMENT.search, physical)):
         return list(_of_document(iter(numbered)))
-    return [(number, _NUMBERED.sub(r"\1", text)) for number, raw in numbered for text in _in_words(raw)]
+    return [(number, text) for number, raw in numbered for text in _in_words(raw)]
 
 
 def _in_words(raw: str) -> list[str]:

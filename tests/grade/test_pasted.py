@@ -16,6 +16,9 @@ BOTH = {
     "quotes of code": f"- the last one is `dw2 = {W2}`\n- and from it `dw1 = {W1}`",
     "boxes": r"\boxed{\frac{\partial L}{\partial w_2} = -(y-o)(1-o^2)h}" + f"\ndw1 = {W1}",
     "prompts": f">>> dw2 = {W2}\n>>> dw1 = {W1}",
+    "what an interpreter answers": f">>> dw2 = {W2}\n0.25\n>>> dw1 = {W1}",
+    "numbers of lines": f"1 dw2 = {W2}\n2 dw1 = {W1}",
+    "quotes": f"> $$\n> dw2 = {W2}\n> $$\n> 2. $dw1 = {W1}$",
     "marks": f"\u2705 dw2 = {W2}\n\u274c dw1 = {W1}",
 }
 OF_CLASSES = {

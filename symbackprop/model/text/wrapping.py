@@ -5,32 +5,33 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import takewhile
 from typing import TypeAlias
 
 Changed: TypeAlias = Iterator[tuple[int, str]]  # places of lines, and what is left of them
+Way: TypeAlias = tuple[re.Pattern[str], Callable[[list[str]], Changed], str]  # the sign of it, where, what is told
 
 _KEYWORD = r"(?:dim|data|input|param|const|function|loss|output|notation|convention)\s+[^\W\d]"
 _TARGET = r"[^\W\d][\w.]*(?:\[[^\[\]]*\])?"
 # what begins an equation or a declaration
 _STATES = rf"(?:{_KEYWORD}|(?:(?:loss|output)\s+)?{_TARGET}(?:\s*,\s*{_TARGET})*\s*(?:[-+*/@:]?=(?!=)|<-))"
-_STATEMENT = re.compile(rf"\s*{_STATES}")
-_CODE = re.compile(rf"\s*(?:{_STATES}|(?:def|for|if|with|import|from|return|class)\b|@\w|#)")
+_CODE = r"(?:def|for|if|with|import|from|return|class)\b|@\w|#"
 _PROMPT = re.compile(r"\s*(>>>|In \[\d*\]:|\.\.\.:?)(?: |$)")
 _ANSWER = re.compile(r"\s*Out\[\d*\]:")
 FENCE = re.compile(r"\s*(?:```|~~~)")
 _NUMBER = re.compile(r"\s*\(?(\d+)(?:[:.)|](?!\d)|(?=\s)|$)(.*)")
-_MARK = re.compile(rf"^(\s*)(?:[-*+•>]|\d+[.)]|\(\d+\))\s+(?={_STATES})")
 _COMMENT = re.compile(r"^\s*(?:%(?!\S?%|\w+%)|%%[a-z]|//|![a-z]|/\*(?!.*\*/\s*\S)).*|(?<=;)\s*(?:%|//)[^\"]*$")
 _BLOCK = re.compile(r"[^#\"]*?(/\*)")
 # what the next line belongs to, as in Python and Matlab, whose dots a comment may follow; dots in a comment are none
 GOES_ON = re.compile(r"\A((?:[^#\"]|\"[^\"]*\")*?)(?:\\\s*|\.\.\.\s*(?:%.*)?)\Z")
 
 
-def unwrapped(lines: list[str]) -> tuple[list[str], dict[int, str]]:
-    """The lines without what stands around them, and what is told of it, by the number of the first such line."""
+def unwrapped(lines: list[str], ways: Sequence[Way] = ()) -> tuple[list[str], dict[int, str]]:
+    """The lines without what stands around them, and what is told of it, by the number of the first such line; in the
+    ways of model text, if no others are given."""
     told, text = dict[int, str](), "\n".join(lines)
-    for sign, find, says in _WAYS:
+    for sign, find, says in ways or _WAYS:
         changed = dict(find(lines)) if sign.search(text) else {}
         if changed:
             told[min(changed) + 1] = says
@@ -38,7 +39,7 @@ def unwrapped(lines: list[str]) -> tuple[list[str], dict[int, str]]:
     return lines, told
 
 
-def _prompts(lines: list[str]) -> Changed:
+def _prompts(states: re.Pattern[str], lines: list[str]) -> Changed:
     """Behind a prompt stands a line; what follows it without one, and states nothing, is an answer."""
     below = False
     for k, line in enumerate(lines):
@@ -46,27 +47,27 @@ def _prompts(lines: list[str]) -> Changed:
         if prompt is not None and (below or not prompt[1].startswith("...")):
             below = True
             yield k, line[prompt.end() :]
-        elif _ANSWER.match(line) or (below and line.strip() and not _STATEMENT.match(line)):
+        elif _ANSWER.match(line) or (below and line.strip() and not states.match(line)):
             yield k, ""
         below = below and bool(line.strip())
 
 
-def _fences(lines: list[str]) -> Changed:
+def _fences(code: re.Pattern[str], lines: list[str]) -> Changed:
     """Fences, and outside of them what is neither equation nor declaration."""
     fences = [k for k, line in enumerate(lines) if FENCE.match(line)]
     for k, line in enumerate(lines if fences else ()):
         outside = sum(fence < k for fence in fences) % 2 == 0
-        if k in fences or (outside and line.strip() and not _CODE.match(line)):
+        if k in fences or (outside and line.strip() and not code.match(line)):
             yield k, ""
 
 
-def _numbers(lines: list[str]) -> Changed:
+def _numbers(code: re.Pattern[str], lines: list[str]) -> Changed:
     """Numbers in front of lines of code that count up, two or more."""
     k = 0
     while k < len(lines):
         run = list(takewhile(lambda at: at[1] is not None, ((j, _numbered(lines, k, j)) for j in range(k, len(lines)))))
         rests = [rest or "" for _, rest in run]
-        if len(run) > 1 and _CODE.match(rests[0]):
+        if len(run) > 1 and code.match(rests[0]):
             common = min(len(rest) - len(rest.lstrip()) for rest in rests if rest.strip())
             yield from ((j, (rest or "")[common:]) for j, rest in run)
         k += max(len(run), 1)
@@ -111,11 +112,22 @@ def _sign(pattern: str) -> re.Pattern[str]:
     return re.compile(rf"^[ \t]*(?:{pattern})", re.MULTILINE)
 
 
-_WAYS: tuple[tuple[re.Pattern[str], Callable[[list[str]], Changed], str], ...] = (
-    (_sign("```|~~~"), _fences, "of the text around the code the equations and declarations are read"),
-    (_sign(r">>>|In \[|Out\["), _prompts, "what stands behind the prompts is read, without what was answered"),
-    (_sign(r"\(?\d"), _numbers, "the numbers of the lines are left out"),
-    (_sign(r"[-*+•>(\d]"), _each(_MARK, r"\1"), "marks in front of equations are left out"),
+def around(states: str, marks: str) -> tuple[Way, ...]:
+    """How what stands around single lines is found in a text whose statements, and marks beside numbers, begin so."""
+    statement, code = re.compile(rf"\s*{states}"), re.compile(rf"\s*(?:{states}|{_CODE})")
+    mark = re.compile(rf"^(\s*)(?:{marks}|\d+[.)]|\(\d+\))\s+(?={states})")
+    return (
+        (_sign(r">>>|In \[|Out\["), partial(_prompts, statement),
+         "what stands behind the prompts is read, without what was answered"),
+        (_sign(r"\(?\d"), partial(_numbers, code), "the numbers of the lines are left out"),
+        (_sign(rf"{marks}|[(\d]"), _each(mark, r"\1"), "marks in front of equations are left out"),
+    )
+
+
+_WAYS: tuple[Way, ...] = (
+    (_sign("```|~~~"), partial(_fences, re.compile(rf"\s*(?:{_STATES}|{_CODE})")),
+     "of the text around the code the equations and declarations are read"),
+    *around(_STATES, "[-*+•>]"),
     (re.compile(r"/\*"), _blocks, "comments of other languages are passed over"),
     (_sign("[%/!]|.*;[ \t]*[%/]"), _each(_COMMENT, ""),
      "commands of notebooks and comments of other languages are passed over"),
