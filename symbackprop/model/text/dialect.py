@@ -15,7 +15,7 @@ from symbackprop.core.scalars import TABLE
 from symbackprop.errors import Meant, ModelError, NameProblem, Place, SyntaxProblem
 from symbackprop.model.text import tree
 from symbackprop.model.text.brackets import unclosed
-from symbackprop.model.text.calls import NUMPY, callee, function_names, is_numpys, refuse_impossible
+from symbackprop.model.text.calls import NUMPY, Callee, callee, function_names, is_numpys, refuse_impossible
 from symbackprop.model.text.expressions import FORWARD, one_formula
 from symbackprop.model.text.meant_lines import (
     DECLARED,
@@ -76,6 +76,16 @@ def plain(expr: tree.Member, names: Container[str], values: bool = False,
     density = _of_distribution(expr, names) or _of_two_distributions(expr)
     if density is not None:
         return _told(expr.name, *density, tell)
+    _refuse_declarations(expr, module)
+    if expr.args is None:
+        return _without_call(expr, module, names, values, tell)
+    meant = _of_library(expr, module, expr.args, values, tell) if module else (
+        _of_array(expr, expr.args, names, values, tell))
+    return plain(meant, names, values, tell) if _is_call(meant) else meant
+
+
+def _refuse_declarations(expr: tree.Member, module: str) -> None:
+    """Refuse what makes an array of random numbers, or one that has a gradient."""
     if expr.args is not None and ("random" in _path(expr) or (module and expr.name in _RANDOM)):
         raise SyntaxProblem("random numbers are no part of a model: an array is declared, as `data X: N x D` or `param "
                             "X: N x D`, with its sizes above, `dim N, D`", near=expr.name,
@@ -84,35 +94,44 @@ def plain(expr: tree.Member, names: Container[str], values: bool = False,
     if later or ("requires_grad", tree.Word(True)) in expr.options:
         raise SyntaxProblem("an array with a gradient is a parameter, which is declared: `param W: N x D`",
                             near=expr.name, instead=[partial(declared_instead, "param")])
-    if expr.args is None and expr.name == "real" and _is_call(expr.base):
-        return plain(expr.base, names, values, tell)
-    if expr.args is None and not module and expr.name == "values" and isinstance(expr.base, tree.Member):
+
+
+def _without_call(expr: tree.Member, module: str, names: Container[str], values: bool, tell: Callable[[str], None]
+                  ) -> tree.Expr:
+    """A number of a library, or what an array or a result has."""
+    if module:
+        if expr.name in _CONSTANTS:
+            return _CONSTANTS[expr.name]
+        raise _strange(expr)
+    if expr.name == "values" and isinstance(expr.base, tree.Member):
         return plain(expr.base, names, True, tell)
-    if module and expr.args is not None:
-        whose = "v" * values + _whose(expr, module)
-        calls = (spelled(letter, expr.name, expr.args, dict(expr.options)) for letter in whose)
-        found = next((call for call in calls if call is not None), None)
-        if found is not None:
-            meant = _norm_of_one_kind(_told(expr.name, *found, tell), module)
-            return plain(meant, names, values, tell) if _is_call(meant) else meant
-        return _as_called(expr, module, expr.args, values)
-    if module and expr.name in _CONSTANTS:
-        return _CONSTANTS[expr.name]
-    if not module and expr.args is None:
-        return _attribute(expr)
-    if not module and expr.args is not None:
-        if expr.name == FORWARD:
-            return plain(functional(expr), names, values, tell)
-        changed = _changed(expr, names)
-        if changed is not None:
-            meant = _told(f"at[…].{expr.name}", *changed, tell)
-            return plain(meant, names, values, tell) if _is_call(meant) else meant
-        args, given = (expr.base, *expr.args), dict(expr.options)
-        calls = (spelled(letter, expr.name, args, given) for letter in "v" * values + _of_method(expr.name))
-        found = next((call for call in calls if call is not None), None)
-        meant = _method(expr, expr.args, values) if found is None else _told(expr.name, *found, tell)
-        return plain(meant, names, values, tell) if _is_call(meant) else meant
-    raise _strange(expr)
+    return plain(expr.base, names, values, tell) if expr.name == "real" and _is_call(expr.base) else _attribute(expr)
+
+
+def _of_library(expr: tree.Member, module: str, args: tuple[tree.Expr, ...], values: bool, tell: Callable[[str], None]
+                ) -> tree.Expr:
+    found = _spelled_by("v" * values + _whose(expr, module), expr.name, args, expr.options)
+    if found is None:
+        return _as_called(expr, module, args, values)
+    return _norm_of_one_kind(_told(expr.name, *found, tell), module)
+
+
+def _of_array(expr: tree.Member, args: tuple[tree.Expr, ...], names: Container[str], values: bool,
+              tell: Callable[[str], None]) -> tree.Expr:
+    if expr.name == FORWARD:
+        return functional(expr)
+    changed = _changed(expr, names)
+    if changed is not None:
+        return _told(f"at[…].{expr.name}", *changed, tell)
+    found = _spelled_by("v" * values + _of_method(expr.name), expr.name, (expr.base, *args), expr.options)
+    return _method(expr, args, values) if found is None else _told(expr.name, *found, tell)
+
+
+def _spelled_by(whose: Sequence[str], name: str, args: tuple[tree.Expr, ...], options: Sequence[tuple[str, tree.Expr]]
+                ) -> tuple[tree.Expr, str] | None:
+    """What a call is by the first of these libraries that has it."""
+    calls = (spelled(letter, name, args, dict(options)) for letter in whose)
+    return next((call for call in calls if call is not None), None)
 
 
 _CHANGING = re.compile(r"[a-z]\w*[a-z\d]_")  # add_, relu_, scatter_
@@ -310,8 +329,7 @@ def called(expr: tree.Call, tell: Callable[[str], None] = lambda text: None) -> 
     strings = any(isinstance(a, tree.String) for a in expr.args)  # norm(W, 'fro')
     if known is not None and not strings and known.fits(len(expr.args), dict(expr.options)):  # unlike arange(1, N)
         return None
-    calls = (spelled(whose, expr.function, expr.args, dict(expr.options)) for whose in ("nr" if known else ("",)))
-    found = next((call for call in calls if call is not None), None)
+    found = _spelled_by("nr" if known else ("",), expr.function, expr.args, expr.options)
     if found is None and known is None:
         return _of_rs(expr, tell)
     return None if found is None else _norm_of_one_kind(_told(expr.function, *found, tell), "linalg")
@@ -461,24 +479,10 @@ def _refuse_others(expr: tree.Member, module: str, args: tuple[tree.Expr, ...], 
     """Refuse a function that a library may mean otherwise; ``args`` with the array that a method is of."""
     name = expr.name if callee(expr.name) is not None else meant(expr.name, tuple(function_names()))
     found = callee(name) if name is not None else None
-    if found is None and expr.name in (*NO_FUNCTIONS, *DECLARED):
-        declares = "is a declaration, `param W: N x D`"
-        raise SyntaxProblem(f"{expr.name} {NO_FUNCTIONS.get(expr.name, declares)}", near=expr.name,
-                            instead=[partial(declared_instead, "param")] if expr.name in DECLARED else ())
     said = f"{module}.{expr.name}" if module else f".{expr.name}(…)"
-    if expr.name in _WITH_TWO:
-        alone = _WITH_TWO[expr.name]
-        raise NameProblem(f"{expr.name} gives a triangle and which it is: {alone} gives the lower one, for "
-                          "cho_solve((c, True), b)", near=expr.name, instead=[partial(with_function, expr.name, alone)])
     forms = calls_of(_whose(expr, module) if module else _of_method(expr.name), expr.name)
-    if found is None and forms:
-        raise SyntaxProblem(f"{said} is not read as it is called here, but {forms}", near=expr.name,
-                            instead=[solved_at_once])
-    if found is None:
-        refuse_impossible(expr.name)
-        why = "modules import NumPy alone, which has none, and " * ("special" in _path(expr))
-        raise NameProblem(f"there is no function {expr.name!r} here, for {said}: {why}`symbackprop ops` lists what "
-                          "there is", near=expr.name)
+    if expr.name in _WITH_TWO or found is None or name is None:
+        raise _unknown(expr, said, forms)
     if found.name in TABLE:
         return
     given = {k for k, _ in expr.options}
@@ -493,20 +497,44 @@ def _refuse_others(expr: tree.Member, module: str, args: tuple[tree.Expr, ...], 
     places = name in WITH_PLACES and torch and (along or (axis is not None and axis.default is not None))
     known = TENSORFLOW if _root(expr) == "tf" else SAME
     lower = name == "median" and module not in _NUMPY  # PyTorch's is the lower of the two in the middle
-    other = (name not in known or lower or (name in ALONG and not along) or (places and not values)
-             or (name == "norm" and len(args) > 1) or (name in ("svd", "cholesky") and module not in ("", "linalg"))
-             or (is_loss(expr.name) and (len(args) > 2 or bool(given - {"reduction", "beta", "delta"}))))
-    if other:
-        if expr.name == "qr":
-            raise SyntaxProblem(f"{said} has an R whose diagonal may be negative; that of qr(a) is positive: write it "
-                                "where signs do not matter", near=expr.name, instead=[partial(without_module, "qr")])
-        if expr.name == "repeat":
-            raise SyntaxProblem(f"{said} is tile(a, sizes) in PyTorch, and repeat(a, n, axis) in NumPy: write which",
-                                near=expr.name, instead=_as_functions(expr, "tile") + _as_functions(expr, "repeat"))
-        read = f"; {forms} of that library is read" if forms else ""
-        raise SyntaxProblem(f"{said} may mean something else than {name} does here, which is called as "
-                            f"{found.usage()}: write that{read}", near=expr.name,
-                            instead=_as_functions(expr, expr.name) if places and not values else ())
+    if (name not in known or lower or (name in ALONG and not along) or (places and not values)
+            or (name == "norm" and len(args) > 1) or (name in ("svd", "cholesky") and module not in ("", "linalg"))
+            or (is_loss(expr.name) and (len(args) > 2 or bool(given - {"reduction", "beta", "delta"})))):
+        raise _ambiguous(expr, said, forms, found, places and not values)
+
+
+def _unknown(expr: tree.Member, said: str, forms: str) -> ModelError:
+    """What to say of what is no function here."""
+    if expr.name in _WITH_TWO:
+        alone = _WITH_TWO[expr.name]
+        return NameProblem(f"{expr.name} gives a triangle and which it is: {alone} gives the lower one, for "
+                           "cho_solve((c, True), b)", near=expr.name,
+                           instead=[partial(with_function, expr.name, alone)])
+    if expr.name in (*NO_FUNCTIONS, *DECLARED):
+        declares = "is a declaration, `param W: N x D`"
+        return SyntaxProblem(f"{expr.name} {NO_FUNCTIONS.get(expr.name, declares)}", near=expr.name,
+                             instead=[partial(declared_instead, "param")] if expr.name in DECLARED else ())
+    if forms:
+        return SyntaxProblem(f"{said} is not read as it is called here, but {forms}", near=expr.name,
+                             instead=[solved_at_once])
+    refuse_impossible(expr.name)
+    why = "modules import NumPy alone, which has none, and " * ("special" in _path(expr))
+    return NameProblem(f"there is no function {expr.name!r} here, for {said}: {why}`symbackprop ops` lists what there "
+                       "is", near=expr.name)
+
+
+def _ambiguous(expr: tree.Member, said: str, forms: str, found: Callee, without_places: bool) -> SyntaxProblem:
+    """What to say of a function that means something else in a library, or may do so."""
+    if expr.name == "qr":
+        return SyntaxProblem(f"{said} has an R whose diagonal may be negative; that of qr(a) is positive: write it "
+                             "where signs do not matter", near=expr.name, instead=[partial(without_module, "qr")])
+    if expr.name == "repeat":
+        return SyntaxProblem(f"{said} is tile(a, sizes) in PyTorch, and repeat(a, n, axis) in NumPy: write which",
+                             near=expr.name, instead=_as_functions(expr, "tile") + _as_functions(expr, "repeat"))
+    read = f"; {forms} of that library is read" if forms else ""
+    return SyntaxProblem(f"{said} may mean something else than {found.name} does here, which is called as "
+                         f"{found.usage()}: write that{read}", near=expr.name,
+                         instead=_as_functions(expr, expr.name) if without_places else ())
 
 
 _WITH_TWO = {"cho_factor": "cholesky"}  # what gives an array and what that is, and what gives the array alone
