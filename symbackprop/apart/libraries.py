@@ -102,10 +102,13 @@ def back(value: Any) -> tuple[Array, str] | None:
     return np.array(found, dtype=np.float64), str(found.dtype.name)
 
 
-def arrays_in(value: Any, depth: int = 4) -> list[tuple[str, Array]]:
+DEPTH = 4  # of what a cache holds in each other
+
+
+def arrays_in(value: Any) -> list[tuple[str, Array]]:
     """(where it stands, a copy) of every array in a cache: a dict, list, tuple or object of arrays."""
     found: list[tuple[str, Array]] = []
-    _collect(value, "", depth, found, set())
+    _collect(value, "", DEPTH, found, set())
     return found
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, reduce
 from typing import Any, ClassVar
 
 import sympy as sp
@@ -247,10 +247,7 @@ class Arrays:
 
     def product(self, factors: Sequence[Expr]) -> Expr:
         """Factors in order, left to right."""
-        total = factors[0]
-        for factor in factors[1:]:
-            total = joined(total, ast.Mult, factor)
-        return total
+        return reduce(lambda total, factor: joined(total, ast.Mult, factor), factors)
 
     def scaled(self, coefficient: sp.Expr, factors: Sequence[Expr]) -> Expr:
         """c·x; a fraction whose bottom is whole or contains sizes is a division."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, reduce
 
 import sympy as sp
 
@@ -16,10 +16,7 @@ from symbackprop.core.scalars import PLACEHOLDERS, to_sympy
 
 def total(parts: Sequence[Node]) -> Node:
     """The sum of the contributions, in the order they came; a common factor is written once."""
-    result = parts[0]
-    for part in parts[1:]:
-        result = _plus(result, part)
-    return result
+    return reduce(_plus, parts)
 
 
 def _plus(a: Node, b: Node) -> Node:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial, reduce
+from operator import add, mul
 from typing import Any
 
 import sympy as sp
@@ -41,7 +43,7 @@ def lower(graph: Graph, expr: sp.Expr) -> Node:
     if not expr.free_symbols:
         return graph.const(expr)
     if expr.is_Add:
-        return _fold(graph, "+", [lower(graph, t) for t in sorted_terms(expr)])
+        return reduce(add, [lower(graph, t) for t in sorted_terms(expr)])
     if expr.is_Mul:
         return _quotient(graph, expr)
     if expr.is_Pow:
@@ -57,16 +59,9 @@ def _by_name(graph: Graph, symbol: sp.Symbol) -> Node:
     raise NameProblem(f"the symbol {symbol.name!r} is not declared.{did_you_mean(symbol.name, graph.names)}")
 
 
-def _fold(graph: Graph, sign: str, rows: list[Node]) -> Node:
-    result = rows[0]
-    for row in rows[1:]:
-        result = result + row if sign == "+" else result * row
-    return result
-
-
 def _quotient(graph: Graph, expr: sp.Expr) -> Node:
     num, den = sp.fraction(expr)
-    top = _fold(graph, "*", [lower(graph, a) for a in sp.Mul.make_args(num)])
+    top = reduce(mul, [lower(graph, a) for a in sp.Mul.make_args(num)])
     return top if den == 1 else top / lower(graph, den)
 
 
@@ -98,11 +93,7 @@ def _size(graph: Graph, expr: sp.Expr) -> Node:
 
 def _pairwise(name: str) -> Callable[[Graph, sp.Expr], Node]:
     def rule(graph: Graph, expr: sp.Expr) -> Node:
-        rows = [lower(graph, a) for a in expr.args]
-        result = rows[0]
-        for row in rows[1:]:
-            result = graph.call(name, result, row)
-        return result
+        return reduce(partial(graph.call, name), [lower(graph, a) for a in expr.args])
 
     return rule
 

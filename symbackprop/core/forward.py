@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from symbackprop.core import build, selection
-from symbackprop.core import formula as f
 from symbackprop.core.accumulate import total
 from symbackprop.core.facts import kind
 from symbackprop.core.graph import FLOAT, Graph, Node, Operand, label
@@ -191,7 +190,7 @@ class Reach:
             idle = self.results.get(node.args[0].id, {}).get(node.attr)
             if idle is not None:
                 self.rows[node.id] = idle
-        elif not any(a.id in self.rows and _passes(node, i) for i, a in enumerate(node.args)):
+        elif not any(a.id in self.rows and selection.has_influence(node, i) for i, a in enumerate(node.args)):
             return
         elif node.is_loop:
             self._loop(node)
@@ -216,11 +215,6 @@ class Reach:
         n = len(loop.carry)
         self.results[scan.id] |= {n + k: inside.rows[row.id] for k, row in enumerate(loop.stacked)
                                   if row.id in inside.rows}
-
-
-def _passes(node: Node, place: int) -> bool:
-    """Whether an argument has an influence to first order."""
-    return node.form is None or node.attr.partial(place) != f.ZERO
 
 
 class Beside:

@@ -69,7 +69,7 @@ class Idle:
             self.results.setdefault(node.args[0].id, {})[node.attr] = self.rows[node.id]
         elif node.id in self.rows:
             for i, a in enumerate(node.args):
-                if (self.needed is None or a.id in self.needed) and _has_derivative(node, i):
+                if (self.needed is None or a.id in self.needed) and has_influence(node, i):
                     self._add(a, self.rows[node.id] | _idle_behind(node, i))
 
     def _add(self, a: Node, idle: Hazards) -> None:
@@ -98,7 +98,8 @@ def _carried_too(idle: Hazards, scan: Node) -> Hazards:
     return idle | union(map(bit_of, scan.attr.carry)) if _arrays(idle) else idle
 
 
-def _has_derivative(node: Node, i: int) -> bool:
+def has_influence(node: Node, i: int) -> bool:
+    """Whether an argument has one to first order."""
     return node.form is None or node.attr.partial(i) != f.ZERO
 
 

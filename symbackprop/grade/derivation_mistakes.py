@@ -354,12 +354,16 @@ def _missing(reference: Reference, gone: Sequence[Edge], row: Node, target: Node
 
     def tell() -> Finding:
         terms = " and ".join(branch(reference, e, target) for e in gone)
-        meeting = f"{len(reference.edges(row))} branches meet at {name} and are summed"
-        says = f"{terms} {'is' if len(gone) == 1 else 'are'} missing: {meeting}"
-        return Finding(m.MISSING_PATH, says, reference.local_name(gone[0], target), terms)
+        return missing(gone, terms, name, reference, reference.local_name(gone[0], target))
 
     patterns = (("missing", *step, m.base_name(name)),) if len(gone) == 1 and name.endswith("]") else ()
     return Candidate(m.MISSING_PATH, tell, dict.fromkeys(gone, nothing), len(gone) - 1, patterns)
+
+
+def missing(gone: Sequence[Edge], terms: str, name: str, reference: Reference, factor: str) -> Finding:
+    """What is said of branches that are left out where all that meet at ``name`` are summed."""
+    meeting = f"{len(reference.edges(gone[0].argument))} branches meet at {name} and are summed"
+    return Finding(m.MISSING_PATH, f"{terms} {'is' if len(gone) == 1 else 'are'} missing: {meeting}", factor, terms)
 
 
 def nothing(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -115,10 +116,7 @@ OPERATORS |= {
 
 def folded(call: Any, finish: Any = lambda y, n: y) -> Composition:
     def composed(s: Any, xs: Any, a: Any) -> Node:
-        found = xs[0]
-        for x in xs[1:]:
-            found = call(found, x)
-        return finish(found, len(xs))
+        return finish(reduce(call, xs), len(xs))
 
     return composed
 

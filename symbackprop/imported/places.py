@@ -41,21 +41,17 @@ def at_places(s: Any, x: Node, places: Array) -> Node:
     return F.take(flat, s.given(places), 0)
 
 
-def put_places(s: Any, x: Node, places: Array, values: Any, accumulate: bool = False) -> Node:
-    """x with values at places of the flat array, added to what is there or in its stead (the last one counts)."""
+def put_places(s: Any, x: Node, places: Array, values: Any) -> Node:
+    """x with values at places of the flat array in the stead of what is there; the last one counts."""
     values = F.broadcast(x.graph.lift(values), places.shape)
     flat, line, count = build.reshape(x, (-1,)), places.reshape(-1), int(np.prod(sizes(x)))
     if not line.size:
         return x
-    source = build.reshape(values, (-1,))
-    if not accumulate:
-        last = {int(p): k for k, p in enumerate(line)}
-        kept = np.array(sorted(last.values()))
-        source = F.take(source, s.given(kept), 0)
-        line = line[kept]
-        hole = np.zeros(count, int)
-        hole[line] = 1
-        flat = flat * (1 - s.given(hole))
+    kept = np.array(sorted({int(p): k for k, p in enumerate(line)}.values()))
+    source, line = F.take(build.reshape(values, (-1,)), s.given(kept), 0), line[kept]
+    hole = np.zeros(count, int)
+    hole[line] = 1
+    flat = flat * (1 - s.given(hole))
     return build.reshape(F.index_add(flat, s.given(line), source), x.shape)
 
 

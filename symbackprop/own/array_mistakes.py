@@ -38,7 +38,16 @@ from symbackprop.core.roles import Role
 from symbackprop.core.shapes import bracketed, dim_text, same_shape, shape_text
 from symbackprop.derive.record import Edge
 from symbackprop.grade import mistakes as m
-from symbackprop.grade.derivation_mistakes import Candidate, Place, Swap, by_formula, nothing, replaced, with_operands
+from symbackprop.grade.derivation_mistakes import (
+    Candidate,
+    Place,
+    Swap,
+    by_formula,
+    missing,
+    nothing,
+    replaced,
+    with_operands,
+)
 from symbackprop.grade.mistakes import Finding
 from symbackprop.grade.numeric_sweep import NumericSweep
 from symbackprop.grade.points import Array
@@ -997,7 +1006,7 @@ def missing_branches(reference: Reference, row: Node, target: Node) -> Iterator[
     name = reference.name(row)
     for count in (1, 2):
         for gone in combinations(edges, count) if count < len(edges) else ():
-            tell = _missing_told(reference, gone, name, len(edges))
+            tell = partial(_missing_told, reference, gone, name)
             step = ("missing branch", m.base_name(name), _families(reference, gone))
             patterns = (step,) if name.endswith("]") else ()
             price = 14 + count if reference.is_named(row) else 17 + count
@@ -1010,14 +1019,8 @@ def _families(reference: Reference, edges: Sequence[Edge]) -> frozenset[Hashable
                                                           for a in e.consumer.args])) for e in edges)
 
 
-def _missing_told(reference: Reference, gone: Sequence[Edge], name: str, count: int) -> Callable[[], Finding]:
-    def tell() -> Finding:
-        terms = " and ".join(branch(reference, e) for e in gone)
-        verb = "is" if len(gone) == 1 else "are"
-        says = f"{terms} {verb} missing: {count} branches meet at {m.clipped(name, SHORT)} and are summed"
-        return Finding(m.MISSING_PATH, says, name, terms)
-
-    return tell
+def _missing_told(reference: Reference, gone: Sequence[Edge], name: str) -> Finding:
+    return missing(gone, " and ".join(branch(reference, e) for e in gone), m.clipped(name, SHORT), reference, name)
 
 
 def one_of_alike(reference: Reference, row: Node, target: Node) -> Iterator[Candidate]:

@@ -41,19 +41,18 @@ def derivation_html(derivation: Derivation, options: Options | None = None) -> s
 
 def derivation_page(derivation: Derivation, options: Options) -> Iterator[str]:
     """The same in pieces. How much is shown can be chosen there: what the options ask for comes first."""
-    document, board = (build_document(derivation, replace(options, detail=detail)) for detail in ("full", "board"))
-    parts = document_parts(document) | {"board": board_rows(board), "detail": options.detail}
-    graph = Markup(graph_of(derivation, document, options))
-    return stream("derivation.html", scripts=("page.js",), document=document, whole=True, graph=graph, **parts)
+    return stream("derivation.html", scripts=("page.js",), **_whole(derivation, options))
 
 
 def derivation_section(derivation: Derivation, options: Options | None = None) -> str:
     """What is on that page, for one that has a head, a foot and `page.css` of its own, and no script."""
-    options = options or Options()
+    return render("section.html", **_whole(derivation, options or Options()))
+
+
+def _whole(derivation: Derivation, options: Options) -> dict[str, Any]:
     document, board = (build_document(derivation, replace(options, detail=detail)) for detail in ("full", "board"))
     parts = document_parts(document) | {"board": board_rows(board), "detail": options.detail}
-    graph = Markup(graph_of(derivation, document, options))
-    return render("section.html", document=document, whole=True, graph=graph, **parts)
+    return parts | {"document": document, "whole": True, "graph": Markup(graph_of(derivation, document, options))}
 
 
 class BoardRow(NamedTuple):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import reduce
 from itertools import chain
 from typing import NamedTuple
 
@@ -405,11 +406,11 @@ class SecondOrder:
             place = step[1] if step[0] == place else step[0]
         if i and j:
             size = b.space.sizes[i]
-            return None if place != j or known else _multiplied(parts) if parts else self.r.identity(size)
+            return None if place != j or known else reduce(MatMul, parts) if parts else self.r.identity(size)
         if not known:
             return None
         vector = maths.product(*known)
-        return _multiplied([*parts, vector])
+        return reduce(MatMul, [*parts, vector])
 
     def _factor(self, row: Node, key: Key, p: Exponent, fixed: Fixed) -> Math:
         """A factor, its slice at the fixed letters."""
@@ -462,13 +463,6 @@ class SecondOrder:
         with b.algebra.graph.apart():
             shape = [d for d, s in zip(sizes, b.shapes, strict=True) if s]
             return numbers.computed(build.reshape(b.dense, shape))
-
-
-def _multiplied(parts: Sequence[Math]) -> Math:
-    whole = parts[0]
-    for part in parts[1:]:
-        whole = MatMul(whole, part)
-    return whole
 
 
 def _powered(tree: Math, p: Exponent) -> Math:

@@ -8,7 +8,7 @@ over complex numbers (for the complex step) and over long doubles.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import partial, reduce
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -267,12 +267,8 @@ class Logs:
 
     def _joined(self, parts: tuple[f.Formula, ...], x: Node, join: Callable[[Array, Array], Array]) -> Array | None:
         logs = [self.of_formula(p, x) for p in parts]
-        if any(log is None for log in logs) or all(isinstance(p, f.Num) for p in parts):
-            return None
-        total = logs[0]
-        for log in logs[1:]:
-            total = join(total, log)
-        return total
+        known = all(log is not None for log in logs) and not all(isinstance(p, f.Num) for p in parts)
+        return reduce(join, logs) if known else None
 
     def _is(self, row: Node, head: str) -> bool:
         called = isinstance(row.attr, Kernel) and row.attr.form == f.call(head, f.Arg(0))

@@ -7,7 +7,7 @@ anything), so what they rule out is impossible, and what they allow need not be 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, reduce
 from itertools import product
 from math import inf, isnan, nan
 from typing import Any, NamedTuple
@@ -111,7 +111,7 @@ def of_formula(form: f.Formula, args: Sequence[Range]) -> Range:
             low, high = sum(p.low for p in parts), sum(p.high for p in parts)
             return Range(-inf if isnan(low) else low, inf if isnan(high) else high)
         case f.Mul():
-            return _product(parts)
+            return reduce(_times, parts)
         case f.Div():
             return _times(parts[0], _power(parts[1], -1.0))
         case f.Pow(_, f.Num(exponent)) if exponent.is_number:
@@ -128,13 +128,6 @@ def _number(value: sp.Expr) -> Range:
     if value.is_number:
         return Range(float(value), float(value))
     return Range(0.0, inf) if value.is_positive else REALS
-
-
-def _product(parts: Sequence[Range]) -> Range:
-    total = parts[0]
-    for part in parts[1:]:
-        total = _times(total, part)
-    return total
 
 
 def _times(a: Range, b: Range) -> Range:

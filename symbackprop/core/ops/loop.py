@@ -9,7 +9,8 @@ product over all steps, which is one large matrix product instead of T small one
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import add
 from typing import Any
 
 from symbackprop.core import build
@@ -121,7 +122,7 @@ class Reversal:
             return None
         if g.value is not None:
             return self.graph.full(g.value * self.loop.length, leaf.shape)
-        return _added([self._summed(row, term) for term in _terms(g)])
+        return reduce(add, [self._summed(row, term) for term in _terms(g)])
 
     def _summed(self, row: Node, term: Node) -> Node:
         """Σ_t of a term of the body, outside the loop."""
@@ -144,7 +145,7 @@ class Reversal:
         """The gradient of a sequence: a stack of the reverse loop, or computed from its stacks for all steps."""
         if not self._is_batched(g):
             return stack_of(row, g)
-        return _added([self._product(row, term, summed=False) for term in _terms(g)])
+        return reduce(add, [self._product(row, term, summed=False) for term in _terms(g)])
 
     def _product(self, row: Node, term: Node, summed: bool) -> Node:
         """An einsum of the body for all steps at once, summed over them or stacked."""
@@ -166,13 +167,6 @@ class Reversal:
         if a.value is not None:
             return self.graph.full(a.value, (self.loop.length, *a.shape))
         return stack_of(self.scan, a) if a.id in self.forward_rows else stack_of(row, a)
-
-
-def _added(parts: Sequence[Node]) -> Node:
-    result = parts[0]
-    for part in parts[1:]:
-        result = result + part
-    return result
 
 
 def base(node: Node) -> str:

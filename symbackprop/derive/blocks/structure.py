@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import add
 
 from symbackprop.core import build
 from symbackprop.core.graph import Node
@@ -288,10 +289,7 @@ class Block:
         if not self.terms:
             return graph.full(0, self.shape)
         with graph.evaluating():
-            rows = [row for part in self.parts for row in self._dense(part)]
-            whole = rows[0]
-            for row in rows[1:]:
-                whole = whole + row
+            whole = reduce(add, [row for part in self.parts for row in self._dense(part)])
             letters = self._letters()
             whole = graph.broadcast(whole, tuple([self.space.sizes[i] for i in letters]))
             return build.reshape(whole, self.shape)

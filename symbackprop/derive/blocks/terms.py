@@ -10,6 +10,7 @@ identity matrix is ever multiplied with.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial, reduce
 
 import sympy as sp
 
@@ -73,10 +74,7 @@ class Algebra:
         return [(key[1][0], key[1][1]) for key in term.powers if self.is_delta(key)]
 
     def times(self, *terms: Term) -> Term:
-        whole = terms[0]
-        for term in terms[1:]:
-            whole = product(self.space, whole, term)
-        return whole
+        return reduce(partial(product, self.space), terms)
 
     def renamed(self, term: Term, to: Mapping[int, int]) -> Term:
         """Other letters in the place of some, also where two become one; the summed ones that are not named get

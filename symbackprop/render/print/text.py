@@ -122,9 +122,6 @@ class TextPrinter(Remembering[Text, Text], LinePrinter):
         p = self.size(bottom, order)
         return self.fraction(top, self.fenced(p) if bottom.is_Mul and p.level == ATOM and not is_simple(bottom) else p)
 
-    def frac(self, m: maths.Frac) -> Text:
-        return self.fraction(self(m.top), self(m.bottom))
-
     def pow(self, m: maths.Pow) -> Text:
         base, entrywise = self.wrapped(m.base, POWER + 1), m.base.rank > 0
         if not entrywise and isinstance(m.exponent, maths.Num) and m.exponent.value.is_Integer:
