@@ -823,17 +823,21 @@ def softmax_cross_entropy(s: Any, xs: Any, a: Any) -> Any:
 
 
 # -- recurrences: loops over time
+def refuse_cells(s: Any, a: Any, lengths: Any, steps: Any) -> None:
+    if a.get("clip") or a.get("input_forget") or a.get("activations", a.get("usual")) != a.get("usual"):
+        raise ModelError("cells with a clip, other activations or coupled gates cannot be read: write the loop")
+    if lengths is not None and not (s.has(lengths) and set(ints(s, lengths)) == {steps}):
+        raise ModelError("sequences of several lengths cannot be read: leave sequence_lens out, and take a mask")
+
+
 def recurrent(step: Any, states: int) -> Composition:
     def composed(s: Any, xs: Any, a: Any) -> Any:
         x, w, r, b, lengths, *initial = [*xs, *[None] * 8][: 5 + states]
         peephole = maybe(xs, 7) if states == 2 else None
-        if a.get("clip") or a.get("input_forget") or a.get("activations", a.get("usual")) != a.get("usual"):
-            raise ModelError("cells with a clip, other activations or coupled gates cannot be read: write the loop")
         h = a["hidden_size"]
         x = s.called("x", F.swapaxes(x, 0, 1) if a.get("layout") else x)
         t, n, _ = shape(x)
-        if lengths is not None and not (s.has(lengths) and set(ints(s, lengths)) == {t}):
-            raise ModelError("sequences of several lengths cannot be read: leave sequence_lens out, and take a mask")
+        refuse_cells(s, a, lengths, t)
         runs = {"forward": [False], "reverse": [True], "bidirectional": [False, True]}[a.get("direction", "forward")]
         stacks, lasts = [], []
         for d, back in enumerate(runs):

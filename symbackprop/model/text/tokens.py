@@ -158,13 +158,16 @@ def logical_lines(text: str, errors: list[ModelError] | None = None) -> Iterator
             for statement in _statements(pending):
                 yield Line(statement[0].line, indent, ended(statement))
             pending = []
-    if open_brackets:
-        closing = "".join(_CLOSING[_OPENING.index(token.text)] for token in reversed(open_brackets))
-        unclosed = open_brackets[-1].problem(f"the {open_brackets[-1].text!r} is never closed",
-                                             (lambda line, place: line.rstrip() + closing,))
-        if errors is None:
-            raise unclosed
-        errors.append(unclosed)
+    if open_brackets and errors is None:
+        raise _never_closed(open_brackets)
+    if open_brackets and errors is not None:
+        errors.append(_never_closed(open_brackets))
+
+
+def _never_closed(brackets: Sequence[Token]) -> ModelError:
+    closing = "".join(_CLOSING[_OPENING.index(token.text)] for token in reversed(brackets))
+    return brackets[-1].problem(f"the {brackets[-1].text!r} is never closed",
+                                (lambda line, place: line.rstrip() + closing,))
 
 
 def _last_quoted(lines: Sequence[str], number: int) -> int:
