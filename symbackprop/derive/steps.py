@@ -56,7 +56,7 @@ class Derivation:
     whose inner rows have names of their own, so that the call says too little. ``gradients`` maps each wanted name to
     its row. ``identities`` maps a row that stands for a declared one (`derive.stable`) to that one, by id.
     ``second`` are second derivatives, or those of another row, where they were asked for.
-    ``shortest`` are its closed forms, once they were looked for, by whether they are to be printed.
+    ``shortest`` are its closed forms, once they were looked for, by whether they are to be printed and of which rows.
     """
 
     model: Model
@@ -70,7 +70,7 @@ class Derivation:
     bodies: dict[int, tuple[Node, ...]] = field(repr=False)
     identities: dict[int, Node] = field(repr=False, default_factory=dict)
     second: Blocks | None = field(repr=False, compare=False, default=None)
-    shortest: dict[bool, ClosedForms] = field(repr=False, compare=False, init=False, default_factory=dict)
+    shortest: dict[tuple[int, ...], ClosedForms] = field(repr=False, compare=False, init=False, default_factory=dict)
 
     def name(self, node: Node) -> str | None:
         return self.names.get(node.id)

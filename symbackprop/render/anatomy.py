@@ -44,7 +44,9 @@ class Anatomy:
                           as_rows=self.view.rows)
         self.rows = symbols.rows(self.located)
         self.rows.whole = options.whole
-        self.closed = closed_forms(derivation, printed=True)
+        self.shown = ends(self.located, options.whole)
+        some = [s.step.total for s in self.shown if isinstance(s, Located)] if self._is_abridged() else []
+        self.closed = closed_forms(derivation, True, some)
         symbols.name_closed(self.rows, self.located, self.closed.rows)
         digits = DIGITS if options.digits is None else options.digits
         given = options.values
@@ -53,19 +55,23 @@ class Anatomy:
         self.writer = self.view.make(self.context)
         self.closed_lines = ClosedLines(self.context, self.closed, self.writer, self.view.plain)
 
+    def _is_abridged(self) -> bool:
+        return len(self.shown) < len(self.located)
+
     def document(self) -> Document:
         forward = self.forward.equations(self.context)
         steps = (*self.steps(), *self._second(len(self.located)))
         results = Results(self.emitted(), self.options.layout, self.view.rows)
         table = self._table(results, steps)
-        stored = tuple(self.rows.bare(r) for r in results.stored(self.forward.rows))
+        stored = results.stored(self.forward.rows)
         model = self.model
         whole = Document(
             name=model.name, summary=model.summary, source=model.source, view=self.name,
             layout=self.options.layout, detail=self.options.detail, heading=self._heading(),
             conventions=(*self._left_out(), *conventions(model, self.options.layout, self.view.rows)),
             glossary=(), declarations=self._declarations(), forward=forward,
-            steps=steps, table=table, total_cost=results.total_cost, costs=results.costs_said(stored), stored=stored,
+            steps=steps, table=table, total_cost=results.total_cost, costs=results.costs_said(stored),
+            stored=tuple(map(self.rows.bare, self.rows.few(stored))),
             rate=self._rate(), updates=self._updates(), checks=tuple(differences(self.context, self._gradient)),
             notes=self._notes(), rules=self._proofs(),
         )
@@ -90,8 +96,9 @@ class Anatomy:
         return results.table({s.anchor: s for s in steps})
 
     def emitted(self) -> Context:
-        """The gradients as code computes them, in closed form where that is shorter."""
-        if not self.closed.rules:
+        """The gradients as code computes them, in closed form where that is shorter; as they were swept where closed
+        forms are only sought of some."""
+        if not self.closed.rules or self._is_abridged():
             return self.context
         found = closed(self.derivation, self.closed)
         place = self.context
@@ -99,8 +106,8 @@ class Anatomy:
 
     # -- heading
     def _heading(self) -> Prose:
-        rows = [self.rows.bare(self._node(name)) for name in self.derivation.wrt]
-        names, of = listed(self.rows.dotted(rows)), self.rows.loss
+        rows = [self._node(name) for name in self.derivation.wrt]
+        names, of = listed(self.rows.named(rows)), self.rows.loss
         if not rows:
             return ("Gradients of ", of, ": there is nothing to take them of.")
         return ("Gradients of ", of, " with respect to ", *names, f". {self.name.capitalize()} view: {self.why}.")
@@ -137,7 +144,7 @@ class Anatomy:
 
     def printed(self) -> list[Located | LoopMark]:
         """Where these stand."""
-        shown = {s.anchor for s in ends(self.located, self.options.whole)}
+        shown = {s.anchor for s in self.shown}
         return [s for s in self.located if isinstance(s, LoopMark) or s.anchor in shown]
 
     def _second(self, steps: int) -> tuple[Step, ...]:

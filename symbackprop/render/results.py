@@ -57,14 +57,14 @@ class Results:
         """What all gradients asked for need: not what only steps need that nothing comes of."""
         return self._cost(multiplications(self.context.derivation.gradients.values(), self.known))
 
-    def costs_said(self, stored: Sequence[Math]) -> Prose:
+    def costs_said(self, stored: Sequence[Node]) -> Prose:
         """The cost of forward and backward, of backward where nothing is shared, and what forward stores."""
         d = self.context.derivation
         forward = self._cost(multiplications(d.model.results(), ()))
         anew = unshared(d.gradients.values())
         each: Prose = () if anew is None else (" (", self._cost(anew), " if every path were computed anew)")
         return ("Multiplications: forward ", forward, "; the whole backward pass ", self.total_cost, *each,
-                ". Forward stores: ", *listed(self.rows.dotted(stored)), ".")
+                ". Forward stores: ", *listed(self.rows.named(stored)), ".")
 
     def _cost(self, cost: sp.Expr) -> Math:
         return self.rows.size(cost)
@@ -80,7 +80,7 @@ class Results:
         s = self.context.by_target.get(node.id)
         if s is None:
             return self._zero(name, node)
-        stores = tuple(self.rows.dotted([self.rows.bare(r) for r in self.context.stored(s)]))
+        stores = tuple(self.rows.named(self.context.stored(s)))
         gradient = self._gradient(s, steps[s.anchor])
         cost = self._cost(self.costs[s.anchor] + self._in_loops(s.step.total))
         return Row(name, s.anchor, self.rows.bare(node), gradient, self._shape(node), cost, stores)

@@ -260,10 +260,11 @@ class Rows(Written):
     def _with_numbers(self, node: Node) -> tuple[f.Formula, list[Math]]:
         """A kernel's formula with the numbers of its operands folded in."""
         form, operands = self._gathered(node)
-        terms = [self.term(a) for a in operands]
+        terms = [Scaled(ONE, DOTS) if a is None else self.term(a) for a in operands]
         if any(t.number != 1 for t in terms):
             form = f.substitute(form, lambda leaf: f.mul(f.Num(terms[index_of(leaf)].number), leaf))
-        alike = [self.alike(t.rest, a, node.shape) for t, a in zip(terms, operands, strict=True)]
+        alike = [t.rest if a is None else self.alike(t.rest, a, node.shape)
+                 for t, a in zip(terms, operands, strict=True)]
         return form, without_copies(alike, _only_factors(form))
 
     def _entrywise(self, node: Node, form: f.Formula, args: Sequence[Math]) -> Math:
@@ -291,31 +292,37 @@ class Rows(Written):
         inner = [shaped(base, shape) if m.rank else m for m, (base, _) in zip(args, found, strict=True)]
         return with_axes(self.formula(form, inner), node.ndim, new)
 
-    def _gathered(self, node: Node) -> tuple[f.Formula, Sequence[Node]]:
+    def _gathered(self, node: Node) -> tuple[f.Formula, Sequence[Node | None]]:
         """A kernel's formula and operands, unnamed sums within a sum and products within a product taken in: a chain
-        of rows is one sum, however long."""
-        form, operands = node.attr.form, list(node.args)
-        if not any([self._continues(a, node) for a in operands]):
+        of rows is one sum, however long. None is what stands for the dots in a long one."""
+        form, operands = node.attr.form, list[Node | None](node.args)
+        if not any([self._continues(a, node) for a in node.args]):
             return form, operands
-        parts: list[f.Formula] = []
         places: dict[tuple[int, int], int] = {}
         operands.clear()
 
-        def place(row: Node, leaf: f.Formula) -> f.Formula:
-            key = (row.id, index_of(leaf))
+        def place(row: Node | None, leaf: f.Formula) -> f.Formula:
+            key = (-1, 0) if row is None else (row.id, index_of(leaf))
             if key not in places:
                 places[key] = len(operands)
-                operands.append(row.args[key[1]])
+                operands.append(None if row is None else row.args[key[1]])
             return f.Arg(places[key])
 
-        waiting = [(part, node) for part in reversed(form.children)]
+        parts = self._parts(node)
+        shown = parts if self.whole else dotted(parts, (f.Arg(0), None))
+        return type(form)(tuple([f.substitute(part, partial(place, row)) for part, row in shown])), operands
+
+    def _parts(self, node: Node) -> Sequence[tuple[f.Formula, Node | None]]:
+        """The terms or factors of a chain of rows, each with the row whose arguments it is over."""
+        parts: list[tuple[f.Formula, Node | None]] = []
+        waiting = [(part, node) for part in reversed(node.attr.form.children)]
         while waiting:
             part, row = waiting.pop()
             if isinstance(part, f.Arg) and self._continues(inner := row.args[part.index], node):
                 waiting += [(p, inner) for p in reversed(inner.attr.form.children)]
             else:
-                parts.append(f.substitute(part, partial(place, row)))
-        return type(form)(tuple(parts)), operands
+                parts.append((part, row))
+        return parts
 
     def _continues(self, a: Node, node: Node) -> bool:
         """Whether an operand is a part of the sum or product that reads it."""
@@ -338,6 +345,11 @@ class Rows(Written):
     def dotted(self, found: Sequence[Math]) -> Sequence[Math]:
         """The same with dots in the place of what is left out."""
         return found if self.whole else dotted(found, DOTS)
+
+    def named(self, found: Sequence[Node]) -> list[Math]:
+        """The names of rows, with dots for those that are left out."""
+        names = [*map(self.bare, self.few(found))]
+        return names if len(names) == len(found) else [*names[:-1], DOTS, names[-1]]
 
     def total(self, found: Sequence[T], term: Callable[[T], tuple[bool, Math]]) -> Math:
         """The sum of the terms of what is found, with dots for those that are left out."""

@@ -150,6 +150,15 @@ def whole(derivation: Derivation) -> Part:
     return part_of(derivation.model, tuple(derivation.gradients.values()), derivation.forward_ids)
 
 
+def steps_of(derivation: Derivation, totals: Sequence[Node]) -> Part:
+    """Some of the gradients, over the others as they are; all of them where some are computed in loops."""
+    part = whole(derivation)
+    if any(isinstance(s, LoopStep) for s in derivation.steps):
+        return part
+    others = {s.total.id for s in derivation.steps if isinstance(s, Step)} - {row.id for row in totals}
+    return part._replace(roots=tuple(totals), stop=frozenset(others - part.forward))
+
+
 def part_of(model: Model, roots: tuple[Node, ...], forward: frozenset[int]) -> Part:
     """Rows over a model, outside of loops, that may read these forward rows."""
     told = model.graph.topological([*model.results(), *model.equations.values(), *roots])
@@ -684,14 +693,16 @@ class Joined:
         self.parent[max(a, b)] = min(a, b)
 
 
-def closed_forms(derivation: Derivation, printed: bool = False) -> ClosedForms:
+def closed_forms(derivation: Derivation, printed: bool = False, totals: Sequence[Node] = ()) -> ClosedForms:
     """The gradients of a derivation in shortest form, with what is shown where that is to be ``printed``: looked for
-    once, whatever is printed of it."""
+    once, whatever is printed of it. Of a long one the ``totals`` of some steps, over the gradients of the others."""
     known, graph = derivation.shortest, derivation.model.graph
-    if printed not in known:
+    key = (printed, *[row.id for row in totals])
+    if key not in known:
+        part = steps_of(derivation, totals) if totals else whole(derivation)
         with graph.apart():
-            known[printed] = Closing(whole(derivation), graph, Space(), printed).forms()
-    return known[printed]
+            known[key] = Closing(part, graph, Space(), printed).forms()
+    return known[key]
 
 
 def closed_rows(model: Model, roots: Sequence[Node], forward: frozenset[int]) -> Mapping[int, Node]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from inspect import Parameter, Signature, signature
 from math import inf
 from typing import Any
@@ -41,23 +41,31 @@ class Callee:
     signature: Signature
     takes_graph: bool = False
 
-    @property
+    @cached_property
+    def parameters(self) -> list[Parameter]:
+        """What it is called with, in order."""
+        return [*self.signature.parameters.values()]
+
+    @cached_property
     def needed(self) -> int:
         """How many arguments it cannot do without."""
-        return sum(p.default is Parameter.empty for p in self.signature.parameters.values())
+        return sum(p.default is Parameter.empty for p in self.parameters)
 
-    @property
+    @cached_property
     def most(self) -> float:
         """How many arguments it takes by their places."""
-        parameters = self.signature.parameters.values()
-        many = any(p.kind is Parameter.VAR_POSITIONAL for p in parameters)
-        return inf if many else sum(p.kind in _POSITIONAL for p in parameters)
+        many = any(p.kind is Parameter.VAR_POSITIONAL for p in self.parameters)
+        return inf if many else sum(p.kind in _POSITIONAL for p in self.parameters)
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """The names of its options."""
+        return frozenset([*self.signature.parameters, *IDLE_OPTIONS])
 
     def fits(self, count: int, words: Collection[str]) -> bool:
         """Whether it may be called with so many arguments, and options of these names."""
-        known = {*self.signature.parameters, *IDLE_OPTIONS}
         return (self.needed <= count + len(words) and count <= self.most
-                and all(word in known or _argument(self, word) in known for word in words))
+                and all(word in self.words or _argument(self, word) in self.words for word in words))
 
     def usage(self) -> str:
         """``mean(a, axis=None, keepdims=False)``"""
@@ -206,14 +214,14 @@ def _spread(found: Callee, args: Sequence[Value]) -> Sequence[Value]:
 
 def _wants_many(found: Callee) -> bool:
     """Whether a function takes any number of arrays, as concat does."""
-    parameters = list(found.signature.parameters.values())
+    parameters = found.parameters
     return bool(parameters) and parameters[0].kind is Parameter.VAR_POSITIONAL and parameters[0].annotation == "Node"
 
 
 def asked_arrays(found: Callee | None, count: int) -> list[bool]:
     """Which of so many arguments by place are one array each; NumPy's own functions say so by their names alone. One
     argument in the place of any number, as concat takes them, is what lists them."""
-    places = [] if found is None else list(found.signature.parameters.values())
+    places = [] if found is None else found.parameters
     several = next((k for k, p in enumerate(places) if p.kind is Parameter.VAR_POSITIONAL), len(places))
     given = places[:several] + places[several : several + 1] * (count - several)
     asked = [p.annotation in ("Node", "Operand") or p.name in numpy_calls.ONE_ARRAY for p in given]

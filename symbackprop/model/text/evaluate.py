@@ -265,7 +265,7 @@ class Evaluator:
         exact = TABLE[found.name].exact if found.name in TABLE else None
         if exact is not None and numbers and found.fits(len(args), ()):
             return of_sizes(exact, args)
-        for warning in warnings.of_call(found.name, list(found.signature.parameters.values()), args):
+        for warning in warnings.of_call(found.name, found.parameters, args):
             self.scope.remark(warning)
         value = call(found, self.graph, args, options)
         if len(args) > 1 and isinstance(value, Node) and value.ndim == 2:

@@ -25,13 +25,17 @@ def of_call(name: str, parameters: Sequence[Parameter], values: Sequence[Any]) -
     for parameter, value in zip(parameters, values, strict=False):
         if not isinstance(value, Node):
             continue
-        shown = "exp(…) / sum(exp(…))" if value.name is None and _is_normalized(value) else label(value)
         if parameter.name == LOGITS and _is_probability(value):
-            yield f"{name} takes logits, and {shown} are probabilities: what they are computed from is expected"
+            yield f"{name} takes logits, and {_shown(value)} are probabilities: what they are computed from is expected"
         if parameter.name == LOGARITHMS and _is_probability(value):
-            yield f"{name} takes logarithms of probabilities, and {shown} are probabilities: log_softmax gives them"
+            yield (f"{name} takes logarithms of probabilities, and {_shown(value)} are probabilities: "
+                   "log_softmax gives them")
         if parameter.name == PROBABILITIES and _is_product(value):
             yield f"{name} takes probabilities, and {label(value)} may be any numbers: {name}_with_logits takes these"
+
+
+def _shown(row: Node) -> str:
+    return "exp(…) / sum(exp(…))" if row.name is None and _is_normalized(row) else label(row)
 
 
 def _is_probability(row: Node) -> bool:

@@ -175,7 +175,9 @@ class ScalarView(Writer):
                 Line("result", None, right, (reason,), value=value)]
 
     def _shorter(self, terms: Sequence[Term], substituted: Math) -> tuple[Math, str] | None:
-        """A shorter form where there is one: the product folds."""
+        """A shorter form where there is one: the product folds. Of what is abridged none is sought."""
+        if len(self.rows.few(terms)) < len(terms):
+            return None
         folded = self.terms.folded(terms).tree(self.rows)
         return None if text(folded) == text(substituted) else (folded, "numbers, signs and powers collected")
 
