@@ -1,11 +1,12 @@
-"""Sums of products of whole powers, collected: the number in front of each product. It is what SymPy's canonical form
-of such a sum holds, found without its objects, of which one kernel makes hundreds; most kernels are such sums."""
+"""Sums of products of whole powers of arguments and of such sums, collected: the number in front of each product. It is
+what SymPy's canonical form holds, found without its objects, of which one kernel makes hundreds; most kernels are such
+sums."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
-from functools import cache, reduce
+from functools import cache
 from typing import TypeAlias
 
 import sympy as sp
@@ -13,27 +14,30 @@ import sympy as sp
 from symbackprop.core import formula as f
 from symbackprop.core.scalars import PLACEHOLDERS
 
-Powers: TypeAlias = tuple[tuple[int, int], ...]  # (argument, exponent), by argument
-Collected: TypeAlias = Mapping[Powers, int | Fraction]
+Number: TypeAlias = int | Fraction
+Powers: TypeAlias = tuple[tuple[int, int], ...]  # (base, exponent), by base: an argument, or below 0 a sum
+Collected: TypeAlias = Mapping[Powers, Number]
 _PLACES = {symbol: index for index, symbol in enumerate(PLACEHOLDERS)}
+_SUMS: dict[frozenset[tuple[Powers, Number]], int] = {}
+_TERMS: list[Collected] = []  # of the sum -1, -2 …
 
 
 @cache
 def collected(form: f.Formula) -> Collected | None:
-    """The products of arguments that a formula adds; None where it is, or may be to SymPy, anything else."""
+    """The products that a formula adds; None where it is, or may be to SymPy, anything else."""
     match form:
         case f.Arg(index):
             return {((index, 1),): 1}
         case f.Num(sp.Rational() as value):
             return _number(value)
         case f.Neg(body):
-            return _times(collected(body), {(): -1})
+            return _product([{(): -1}, collected(body)])
         case f.Add(terms):
             return _sum([collected(term) for term in terms])
         case f.Mul(factors):
-            return reduce(_times, [collected(factor) for factor in factors])
+            return _product([collected(factor) for factor in factors])
         case f.Div(num, den):
-            return _times(collected(num), _power(collected(den), -1))
+            return _product([collected(num), _power(collected(den), -1)])
         case f.Pow(base, f.Num(sp.Integer() as exponent)):
             return _power(collected(base), exponent.p)
     return None
@@ -44,7 +48,7 @@ def _number(value: sp.Rational) -> Collected:
 
 
 def _sum(parts: Iterable[Collected | None]) -> Collected | None:
-    found: dict[Powers, int | Fraction] = {}
+    found: dict[Powers, Number] = {}
     for part in parts:
         if part is None:
             return None
@@ -53,52 +57,86 @@ def _sum(parts: Iterable[Collected | None]) -> Collected | None:
     return {powers: number for powers, number in found.items() if number}
 
 
-def _times(a: Collected | None, b: Collected | None) -> Collected | None:
-    """One of them is a single product: a sum times anything but a number stays a product to SymPy."""
-    if a is None or b is None or (len(a) > 1 and any(b)) or (len(b) > 1 and any(a)):
-        return None
-    return {_together(p, q): m * n for p, m in a.items() for q, n in b.items()}
+def _product(parts: Iterable[Collected | None]) -> Collected | None:
+    """One product, a sum being a power of one; a sum times a number alone is that sum, as it is to SymPy."""
+    number: Number = 1
+    found: dict[int, int] = {}
+    for part in parts:
+        if part is None:
+            return None
+        if not part:
+            number = 0
+        (powers, times), = part.items() if len(part) == 1 else ((((_base(part), 1),), 1),)
+        number *= times
+        for base, exponent in powers:
+            found[base] = found.get(base, 0) + exponent
+    return _of_powers(found, number) if number else {}
 
 
-def _together(a: Powers, b: Powers) -> Powers:
-    if not a or not b:
-        return a or b
-    found = dict(a)
-    for index, exponent in b:
-        found[index] = found.get(index, 0) + exponent
-    return tuple(sorted([(index, exponent) for index, exponent in found.items() if exponent]))
+def _of_powers(found: Mapping[int, int], number: Number) -> Collected:
+    powers = tuple(sorted([(base, exponent) for base, exponent in found.items() if exponent]))
+    if len(powers) == 1 and powers[0][0] < 0 and powers[0][1] == 1:
+        return {inner: n * number for inner, n in terms_of(powers[0][0]).items()}
+    return {powers: number}
+
+
+def _base(terms: Collected) -> int:
+    """The number of a sum."""
+    key = frozenset(terms.items())
+    if key not in _SUMS:
+        _TERMS.append(terms)
+        _SUMS[key] = -len(_TERMS)
+    return _SUMS[key]
+
+
+def terms_of(base: int) -> Collected:
+    """The products that a sum with this number adds."""
+    return _TERMS[-base - 1]
 
 
 def _power(a: Collected | None, exponent: int) -> Collected | None:
-    if a is None or len(a) != 1:
+    if not a:
         return None
-    ((powers, number),) = a.items()
-    return {tuple([(i, n * exponent) for i, n in powers]): Fraction(number) ** exponent}
+    (powers, number), = a.items() if len(a) == 1 else ((((_base(a), 1),), 1),)
+    return _of_powers({base: n * exponent for base, n in powers}, Fraction(number) ** exponent)
+
+
+def placed(sum_of: Collected, place: Mapping[int, int]) -> Collected:
+    """The same of other arguments, by the places of these."""
+    found: dict[Powers, Number] = {}
+    for powers, number in sum_of.items():
+        inside = [(place[base] if base >= 0 else _base(placed(terms_of(base), place)), n) for base, n in powers]
+        found[tuple(sorted(inside))] = number
+    return found
 
 
 def collected_by_sympy(expr: sp.Expr) -> Collected | None:
     """The same of SymPy's canonical form: what it finds to be such a sum, as (a + b)²/(a + b) is."""
-    found: dict[Powers, int | Fraction] = {}
-    for term in sp.Add.make_args(expr):
-        whole = reduce(_times, map(_factor, sp.Mul.make_args(term)))
-        if whole is None:
-            return None
-        found |= whole
-    return found
+    return _sum([_product(map(_factor, sp.Mul.make_args(term))) for term in sp.Add.make_args(expr)])
 
 
 def _factor(x: sp.Expr) -> Collected | None:
     base, exponent = x.as_base_exp() if x.is_Pow else (x, sp.S.One)
     if isinstance(x, sp.Rational):
         return _number(x)
-    return {((_PLACES[base], exponent.p),): 1} if base in _PLACES and exponent.is_Integer else None
+    if base in _PLACES and exponent.is_Integer:
+        return {((_PLACES[base], exponent.p),): 1}
+    return _power(collected_by_sympy(base), exponent.p) if base.is_Add and exponent.is_Integer else None
+
+
+@cache
+def _slope_of(base: int, index: int) -> Collected:
+    """The derivative of an argument or of a sum."""
+    return slope(terms_of(base), index) if base < 0 else {(): 1} if base == index else {}
 
 
 def slope(sum_of: Collected, index: int) -> Collected:
     """The derivative in an argument."""
-    found: dict[Powers, int | Fraction] = {}
+    terms: list[Collected | None] = []
     for powers, number in sum_of.items():
-        exponent = dict(powers).get(index, 0)
-        if exponent:
-            found[_together(powers, ((index, -1),))] = number * exponent
-    return found
+        for base, exponent in powers:
+            inner = _slope_of(base, index)
+            if inner:
+                rest = {powers: number * exponent}
+                terms.append(_product([rest, {((base, -1),): 1}, inner]))
+    return _sum(terms) or {}

@@ -7,6 +7,7 @@ evaluation of functions such as tanh count nothing. A loop costs its length time
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from functools import cache
 
 import sympy as sp
 
@@ -64,8 +65,10 @@ def _in_products(node: Node) -> sp.Expr:
     return (len(term.entries) - 1) * sp.Mul(*[x.size for x in free])
 
 
+@cache
 def in_formula(form: f.Formula) -> int:
-    inside = sum(in_formula(part) for part in form.children)
+    """The multiplications of one entry."""
+    inside = sum([in_formula(part) for part in form.children])
     match form:
         case f.Mul(factors):
             return inside + len(factors) - 1

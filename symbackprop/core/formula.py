@@ -608,7 +608,7 @@ def reads_out(f: Formula) -> bool:
 @cache
 def size(f: Formula) -> int:
     """How many nodes the formula has."""
-    return 1 + sum(size(c) for c in f.children)
+    return 1 + sum([size(c) for c in f.children])
 
 
 @cache

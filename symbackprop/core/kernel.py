@@ -13,7 +13,7 @@ import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core.calculus import partial
-from symbackprop.core.collected import collected, collected_by_sympy
+from symbackprop.core.collected import collected, collected_by_sympy, placed
 from symbackprop.core.scalars import TABLE, to_sympy
 
 MAX_ARGS = 12
@@ -64,9 +64,8 @@ class Kernel:
         known = collected(self.form)
         if known is None:
             return Kernel(renumbered(self.form, order)).identity
-        place = {old: new for new, old in enumerate(order)}
-        moved = [(tuple(sorted([(place[i], n) for i, n in powers])), number) for powers, number in known.items()]
-        return self._identity(frozenset(moved), self.arity)
+        there = placed(known, {old: new for new, old in enumerate(order)})
+        return self._identity(frozenset(there.items()), self.arity)
 
     def partial(self, index: int) -> f.Formula:
         """∂kernel/∂Arg(index), over the arguments and the kernel's own output."""

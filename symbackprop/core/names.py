@@ -77,7 +77,8 @@ def text_name(name: str) -> str:
     """A name in Unicode: digits become subscripts, letters stay behind an underscore."""
     parts = parse_name(name)
     base = GREEK.get(parts.base, parts.base)
-    base = unicodedata.normalize("NFC", base + "".join(ACCENTS[a][0] for a in parts.accents))
+    if parts.accents or not base.isascii():
+        base = unicodedata.normalize("NFC", base + "".join(ACCENTS[a][0] for a in parts.accents))
     for subscript in parts.subscripts:
         base += subscript.translate(SUBSCRIPTS) if subscript.isdigit() else _lettered(parts, subscript)
     return base + text_index(parts.place)

@@ -187,7 +187,7 @@ class Closing:
         graph.recognise(graph.topological([*part.told, *self.order]))  # of a loop also what its ends are computed from
         self.swept = [n for n in self.order if n.id not in self.forward and n.id not in part.stop]
         self.cuts = {a.id for n in self.swept if not is_transparent(n) for a in n.args} - self.forward
-        self.cuts |= {n.id for n in self.roots} - self.forward
+        self.cuts |= part.stop.union(n.id for n in self.roots) - self.forward
         rows = sorted((n for n in part.told if self._is_known(n)), key=lambda n: n.id)
         self.flattening = Flattening(self.graph, self.space, self.forward)
         self.flattening.ends = part.stop

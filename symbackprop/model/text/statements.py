@@ -597,6 +597,8 @@ def equations(c: Cursor) -> Sequence[tree.Equation]:
 def _one_by_one(equations: Sequence[tree.Equation]) -> Sequence[tree.Equation]:
     """Equations that hold at once, ``a, b = b, a + b``, in an order in which none reads the value that another one
     gives. Where there is none, the value of the first is computed under another name until the others are."""
+    if len(equations) < 2:
+        return equations
     left, done, last = [*equations], list[tree.Equation](), list[tree.Equation]()
     while left:
         reads = {e.target: {*tree.mentioned(e.value)} for e in left}
