@@ -48,6 +48,18 @@ def test_of_many_steps_the_first_and_the_last_are_those_of_the_whole(view: str, 
     assert [r.name for r in few.table] == [r.name for r in whole.table if r.anchor in {s.anchor for s in few.steps}]
 
 
+def test_closed_forms_of_what_is_printed_are_those_of_the_whole() -> None:
+    """A normalisation in front of the layers and a cross-entropy behind them."""
+    params = "".join([f"param b{k + 1}: D\n" for k in range(LAYERS)])
+    lines = "".join([f"h{k + 1} = tanh(h{k} + b{k + 1})\n" for k in range(LAYERS)])
+    d = derive(Model.parse(
+        f"dim D\ndata x, y: D\nparam g: D\nu = x*g - mean(x*g)\nh0 = u/sqrt(mean(u**2) + 1e-5)\n{params}{lines}"
+        f"P = exp(h{LAYERS})/sum(exp(h{LAYERS}))\nloss L = -sum(y*log(P))"))
+    few, whole = (document(d, whole=x).steps for x in (False, True))
+    assert few == (*whole[:50], *whole[-50:])
+    assert sum("closed" in [x.kind for x in s.lines] for s in few) == 2
+
+
 def test_what_is_left_out_is_said_in_every_format() -> None:
     d = layers()
     for form in FORMATS.keys() - {"json"}:

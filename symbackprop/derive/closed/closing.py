@@ -152,11 +152,15 @@ def whole(derivation: Derivation) -> Part:
 
 def steps_of(derivation: Derivation, totals: Sequence[Node]) -> Part:
     """Some of the gradients, over the others as they are; all of them where some are computed in loops."""
-    part = whole(derivation)
-    if any(isinstance(s, LoopStep) for s in derivation.steps):
+    part, steps = whole(derivation), [s for s in derivation.steps if isinstance(s, Step)]
+    if len(steps) < len(derivation.steps):
         return part
-    others = {s.total.id for s in derivation.steps if isinstance(s, Step)} - {row.id for row in totals}
-    return part._replace(roots=tuple(totals), stop=frozenset(others - part.forward))
+    kept = {row.id for row in totals}
+    others = [s for s in steps if s.total.id not in kept]
+    read = {c.upstream.id for s in others for c in s.contributions if c.upstream is not None}
+    roots = read.union([row.id for row in part.roots])
+    stop = frozenset([s.total.id for s in others]) - part.forward
+    return part._replace(roots=tuple([row for row in totals if row.id in roots]), stop=stop)
 
 
 def part_of(model: Model, roots: tuple[Node, ...], forward: frozenset[int]) -> Part:
