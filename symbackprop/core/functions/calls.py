@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from inspect import Parameter, signature
 from typing import Any, TypeVar
@@ -21,15 +21,16 @@ def function(call: F) -> F:
     """Make a composition callable from model text, and its rows print as the call that made them."""
     parameters = signature(call).parameters
     needed = {k for k, p in parameters.items() if p.default is Parameter.empty}
+    arrays = _arrays(parameters)
 
     @wraps(call)
     def wrapped(*args: Any, **options: Any) -> Node:
-        graph = graph_of(*args, *options.values())
-        rows = tuple(whole(a) if isinstance(a, Node) else a for a in _lifted(graph, args))
+        lifted, options = _lifted(args, options, arrays)
+        rows = tuple([whole(a) if isinstance(a, Node) else a for a in lifted])
         given = dict(zip(parameters, rows, strict=False)) | options
         required = tuple(v for k, v in given.items() if k in needed)
         optional = {k: v for k, v in given.items() if k not in needed and not _same(v, parameters[k].default)}
-        count = graph.count
+        count = graph_of(*rows, *options.values()).count
         row = call(*rows, **options)
         return mark(row, call.__name__, required, optional, fresh=row.id >= count)
 
@@ -45,17 +46,31 @@ def plain(call: G, name: str = "") -> G:
     """Make a function callable from model text, perhaps by another name; its row, or each of several, prints by
     itself."""
 
+    arrays = _arrays(signature(call).parameters)
+
     @wraps(call)
     def wrapped(*args: Any, **options: Any) -> Any:
-        graph = graph_of(*args, *options.values())
-        return call(*_lifted(graph, args), **options)
+        lifted, options = _lifted(args, options, arrays)
+        return call(*lifted, **options)
 
     FUNCTIONS[name or call.__name__] = wrapped
     return wrapped  # type: ignore[return-value]
 
 
-def _lifted(graph: Graph, args: Sequence[Any]) -> list[Any]:
-    return [graph.lift(a) if _is_operand(a) else a for a in args]
+def _arrays(parameters: Mapping[str, Parameter]) -> list[str]:
+    """The arguments in front that are one array each."""
+    places = [p.kind in _PLACES and p.annotation == "Node" for p in parameters.values()]
+    return [*parameters][: [*places, False].index(False)]
+
+
+_PLACES = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+
+
+def _lifted(args: Sequence[Any], options: Mapping[str, Any], arrays: Sequence[str]) -> tuple[list[Any], dict[str, Any]]:
+    """The arguments, a number as a row where an array stands; what is neither is refused there."""
+    graph = graph_of(*args, *options.values())
+    lifted = [graph.lift(a) if k < len(arrays) or _is_operand(a) else a for k, a in enumerate(args)]
+    return lifted, {k: graph.lift(a) if k in arrays else a for k, a in options.items()}
 
 
 def _is_operand(value: Any) -> bool:
