@@ -288,7 +288,7 @@ def test_refused(text: str, said: list[str]) -> None:
         ("for t in 1..N:\n    z[t] = q[t]\n    q[t] = w", "q[t] is used before it is assigned", 5),
         ("for t in 1..N:\n    loss L = w", "stands outside of the loop", 5),
         ("for t in 1..N:\n    param q", "only equations and loops", 5),
-        ("for t in 1..N:\n    a = x[:, t]", "t can only be the first index", 5),
+        ("for t in 1..N:\n    a = x[1:, t]", "t is an index of x behind axes of which all is read", 5),
         ("for t in 1..N:\n    a = x[2*t]", "an index of x with t is t, t-1 or the like", 5),
         ("for t in 1..3:\n    z[t] = w\nloss L = z[4]", "there is no z[4]; there is z[1], z[2], z[3]", 6),
         ("h[0] = w\nfor t in 1..N:\n    h[t] = x[t] + h[t-1]", "carries h[t-1] (scalar) but computes D", 5),

@@ -11,7 +11,7 @@ from typing import Any
 
 import sympy as sp
 
-from symbackprop.core.facts import is_repeated
+from symbackprop.core.facts import is_repeated, plainly
 from symbackprop.core.functions.calls import whole
 from symbackprop.core.graph import SIMPLEX, Node
 from symbackprop.core.reverse import grad
@@ -330,25 +330,24 @@ class Builder:
             raise NameProblem(f"the loop counter {s.variable!r} is already a name")
         if isinstance(s.start, tree.Call) and s.start.function == "range":
             s = self.counted(s, s.start)
-        start, stop = evaluate(s.start, self.scope), evaluate(s.stop, self.scope)
+        start, stop = (number_of(evaluate(bound, self.scope)) for bound in (s.start, s.stop))
         if isinstance(start, sp.Integer) and isinstance(stop, sp.Integer):
             self.unroll(s, int(start), int(stop))
         else:
             self.scan(s, start, stop)
 
     def counted(self, s: tree.For, steps: tree.Call) -> tree.For:
-        """``for t in range(T)`` as a loop from 1, where that is the same: where arrays are read in order, x[t], or, of
-        a range from 1, where only names with steps of their own are, h[t-1]."""
+        """``for t in range(1, T + 1)`` as a loop from 1, where that is the same: where only names with steps of their
+        own are read, h[t-1]."""
         counter, from_one, inner = tree.Name(s.variable), len(steps.args) == 2, [*_flat(s.body)]
         own = {*self.top.families, *[name for e in inner for name in _defines(e)]}
         bounds = [bound for e in inner if isinstance(e, tree.For) for bound in (e.start, e.stop)]
-        equations = [e for e in inner if isinstance(e, tree.Equation)]
-        uses = [part for whole in [*bounds, *[e.value for e in equations]] for part in tree.all_parts(whole)]
-        entries = [(part.base.name, part.items[0]) for part in uses if isinstance(part, tree.Index)
+        values = [e.value for e in inner if isinstance(e, tree.Equation)]
+        uses = [part for whole in [*bounds, *values] for part in tree.all_parts(whole)]
+        entries = [part.base.name for part in uses if isinstance(part, tree.Index)
                    and isinstance(part.base, tree.Name) and s.variable in tree.mentioned(part.items[0], inside=False)]
-        fits = [name in own if from_one else name not in own and place == counter for name, place in entries]
-        fits += [from_one for e in equations if e.target.index and s.variable in tree.mentioned(e.target.index)]
-        if s.stop != tree.Word(None) and uses.count(counter) == len(entries) and all(fits):
+        fits = from_one and own.issuperset(entries)
+        if s.stop != tree.Word(None) and uses.count(counter) == len(entries) and fits:
             return replace(s, start=tree.Number(sp.S.One))
         last = {tree.Number: "value", tree.Name: "name"}.get(type(s.stop), "")
         raise SyntaxProblem("range counts from 0 and leaves its last number out; a loop is written `for t in 1..T:`, "
@@ -538,6 +537,11 @@ def _convention(name: str, expr: tree.Expr) -> sp.Expr:
     if value not in (0, 1, sp.Rational(1, 2)):
         raise ModelError(f"relu0 is 0, 1 or 0.5, not {short(value)}")
     return value
+
+
+def number_of(value: Any) -> Any:
+    """The number that an equation gives a name, ``n = X.shape[0]``; any other value as it is."""
+    return plainly(value).value if isinstance(value, Node) and plainly(value).value is not None else value
 
 
 def size_of(expr: tree.Expr, scope: Scope) -> sp.Expr:

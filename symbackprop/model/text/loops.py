@@ -11,7 +11,7 @@ from typing import Any
 
 import sympy as sp
 
-from symbackprop.core.build import arange, slice_axis
+from symbackprop.core.build import arange, slice_axis, transpose
 from symbackprop.core.graph import Node, label, reached
 from symbackprop.core.loops import body_leaf, open_loop, stack_of
 from symbackprop.core.shapes import dim, dim_text, same, shape_text
@@ -147,12 +147,25 @@ class BodyScope(Scope):
         if self._counts((first,)):
             found = self._element(row, sp.expand(self._place(first, label(row)) - self.symbol))
         elif isinstance(first, (tree.Slice, tree.Word)):
-            raise ModelError(f"{self.counter} can only be the first index of {label(row)}")
+            return self._across(row, items)
         else:
             inner = self.outside.element(row, (first,))
             found = Evaluator(self).subscript(row, (first,)) if inner is None else inner
         if not rest:
             return found
+        deeper = self.element(found, rest)
+        return Evaluator(self).subscript(found, rest) if deeper is None else deeper
+
+    def _across(self, row: Node, items: tuple[tree.Expr, ...]) -> Node:
+        """``x[:, t]`` as ``swapaxes(x, 0, 1)[t]``, behind however many axes of which all is read."""
+        place = next(k for k, item in enumerate(items) if self._counts((item,)))
+        if any(item != tree.Slice(None, None, None) for item in items[:place]) or place >= row.ndim:
+            raise ModelError(f"{self.counter} is an index of {label(row)} behind axes of which all is read, as in "
+                             f"{label(row)}[:, {self.counter}]")
+        axes = [place, *[axis for axis in range(row.ndim) if axis != place]]
+        found = self.element(transpose(row, axes), items[place : place + 1])
+        assert found is not None
+        rest = (*items[:place], *items[place + 1 :])
         deeper = self.element(found, rest)
         return Evaluator(self).subscript(found, rest) if deeper is None else deeper
 

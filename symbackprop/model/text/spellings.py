@@ -4,7 +4,7 @@ and which are called as here.
 One line of the table is ``where: names (parameters) -> formula``. ``where`` says whose call it is: n NumPy, SciPy and
 JAX, j JAX alone, o optax, k Keras, s SciPy's distributions and what only its path tells apart, p Python, f TensorFlow,
 v the values that PyTorch gives with their places, r R, t PyTorch, l its linalg, m a method, whose array is the first
-parameter. A parameter is ``a``, or ``a|b`` with another word for it;
+parameter. A parameter is ``a``, or ``a|b`` with another word for it, ``a$`` one array by its form;
 ``a=value`` may be left out, ``a:value`` has to have that value, ``a~value`` may be left out or has it; ``a#`` is a
 number written out, ``a##`` a whole one, ``a-#`` none, ``a(1)`` a shape of one axis, ``!a`` is given by its word alone,
 ``*a`` what is left; ``a(2)`` is a tuple of two, ``a(2,2)`` one of two pairs.
@@ -31,7 +31,13 @@ n t m: clip clamp (x, low|min|a_min=None, high|max|a_max=None) -> clip(x, low, h
 t m: clamp_min (x, min) -> clip(x, min)
 t m: clamp_max (x, max) -> clip(x, None, max)
 n: concatenate concat (arrays(2), axis:None) -> np.append(arrays[0], arrays[1])
+n t: cat concat concatenate (arrays|tensors$, axis|dim~0) -> flatten(arrays, 0, 1)
+n t: cat concat concatenate (arrays|tensors$, axis|dim:-1) -> flatten(np.moveaxis(arrays, 0, -2), -2, -1)
+n t: cat concat concatenate (arrays|tensors$, axis|dim:1) -> flatten(np.moveaxis(arrays, 0, 1), 1, 2)
+n t: cat concat concatenate (arrays|tensors$, axis|dim:2) -> flatten(np.moveaxis(arrays, 0, 2), 2, 3)
 n t: cat concat concatenate (arrays|tensors, axis|dim=0) -> concat(arrays, axis=axis)
+n t: stack (arrays|tensors$, axis|dim~0) -> arrays
+n t: stack (arrays|tensors$, axis|dim) -> np.moveaxis(arrays, 0, axis)
 n t: stack (arrays|tensors, axis|dim=0) -> stack(arrays, axis=axis)
 t: transpose (x, first#, second#) -> swapaxes(x, first, second)
 t m: max (a|input, b|other-#) -> maximum(a, b)
@@ -43,6 +49,7 @@ n: average (x, axis:1, weights) -> einsum("j,ij...->i...", weights, x) / sum(wei
 n: cov (x, rowvar~True) -> (x - mean(x, axis=1, keepdims=True)) @ (x - mean(x, axis=1, \
 keepdims=True)).T / (x.shape[1] - 1)
 n: cov (x, rowvar:False) -> (x - mean(x, axis=0)).T @ (x - mean(x, axis=0)) / (x.shape[0] - 1)
+n: copy (x) -> x
 n: insert (x, i##, v, axis=None) -> insert(x, i, v + zeros(1), axis)
 n: delete (x, i|obj, axis=None) -> delete(x, i, axis)
 n: rollaxis (x, axis#) -> np.moveaxis(x, axis, 0)
@@ -890,7 +897,7 @@ WITH_PLACES = frozenset(_WITH_PLACES.split())  # of PyTorch's, along an axis, co
 PLACES = {words[0]: words[1] for words in map(str.split, _PLACES.split(","))}
 BY_RANK = frozenset(_BY_RANK.split())  # what NumPy has otherwise for arrays of more axes
 TORCH = ("torch", "F", "functional", "nn")
-_PARAMETER = re.compile(r"([*!]?)([\w.|]+)(##?|-#|\([\d,]+\))?(?:([=:~])(.+))?")
+_PARAMETER = re.compile(r"([*!]?)([\w.|]+)(##?|-#|\$|\([\d,]+\))?(?:([=:~])(.+))?")
 _LAYERS = """
     ReLU relu, LeakyReLU leaky_relu, ELU elu, SELU selu, CELU celu, GELU gelu, SiLU silu, Mish mish, ReLU6 relu6,
     Sigmoid sigmoid, Tanh tanh, Hardsigmoid hardsigmoid, Hardswish hardswish, LogSigmoid logsigmoid, Softplus softplus,
@@ -958,7 +965,7 @@ class _Parameter(NamedTuple):
         if self.kind.startswith("#") and not (isinstance(number, tree.Number)
                                               and (self.kind == "#" or number.value.is_integer)):
             return False
-        if self.kind == "-#" and isinstance(number, tree.Number):
+        if (self.kind == "-#" and isinstance(number, tree.Number)) or (self.kind == "$" and not _is_array(value)):
             return False
         if self.kind.startswith("(") and not _has_items(value, *map(int, self.kind[1:-1].split(","))):
             return False
@@ -971,6 +978,11 @@ def _has_items(value: tree.Expr, count: int, *each: int) -> bool:
         return count == 1 and not each
     return len(value.items) == count and all(
         isinstance(item, tree.Tuple) and _has_items(item, *each) for item in value.items if each)
+
+
+def _is_array(value: tree.Expr) -> bool:
+    """Whether a list that is not written out is an array, along whose first axis its entries stand."""
+    return isinstance(value, tree.Name) or (isinstance(value, tree.Call) and value.function == "stack")
 
 
 class _Spelling(NamedTuple):

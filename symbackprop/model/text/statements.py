@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
-from itertools import accumulate, takewhile
+from itertools import accumulate, chain, count, takewhile
 from typing import TypeVar
 
 import sympy as sp
@@ -16,6 +16,7 @@ from symbackprop.errors import Meant, ModelError, Place, nearest, suggested
 from symbackprop.model.text import tree
 from symbackprop.model.text.branches import RESULT, RETURN, Branch, branch, joined
 from symbackprop.model.text.characters import plain_latex, readable
+from symbackprop.model.text.collected import NOTHING, counted_from_one
 from symbackprop.model.text.expressions import COMPARISONS, expression, size
 from symbackprop.model.text.helpers import Helpers
 from symbackprop.model.text.imports import is_import
@@ -85,7 +86,7 @@ def parse_statements(text: str) -> tuple[tuple[tree.Statement, ...], list[ModelE
     if reader.place < len(reader.lines):
         errors.append(problem("the indentation matches no line above", reader.lines[reader.place].number))
     notes = [tree.Said(line, told) for line, told in notes_on_lines(text).items()]
-    return (*notes, *body), errors, reader.unread
+    return (*notes, *counted_from_one(body)), errors, reader.unread
 
 
 class Reader:
@@ -95,6 +96,7 @@ class Reader:
         self.lines, self.place, self.errors = lines, 0, errors
         self.unread: set[str] = set()
         self.given: dict[str, str] = {}  # the names so far, with the keywords of their lines
+        self.counters: list[str] = []  # of the loops around the line that is read
         self.helpers = Helpers(lines)
 
     def block(self, indent: str, nesting: int) -> tuple[tree.Statement, ...]:
@@ -145,7 +147,22 @@ class Reader:
         told = _says_nothing(c) or self._done_outside(c) or (_DECORATOR if self._is_decorator(c) else "")
         if told:
             return [tree.Said(c.now.line, told.format(first=first.text, second=second.text))]
-        return self.python(c, indent, nesting) or equations(c)
+        return self.python(c, indent, nesting) or self._collected(c) or equations(c)
+
+    def _collected(self, c: Cursor) -> Sequence[tree.Equation]:
+        """``hs = []`` and ``hs, ys = {}, {}``, which hold nothing yet, and ``hs.append(h)``, which is ``hs[t] = h``."""
+        line, words = c.now.line, [token.text for token in c.tokens]
+        equal = words.index("=") if "=" in words else 0
+        if equal and {*words[equal + 1 : -1]} <= _EMPTY:
+            return [tree.Equation(line, "let", tree.Target(word), NOTHING) for word in words[:equal:2]]
+        if words[1:4] != [".", "append", "("] or not self.counters:
+            return []
+        name = c.declared("a name")
+        c.place += len(("append", ".")) + 1
+        value = expression(c)
+        c.expect(")", "behind what is appended")
+        c.finish("the formula")
+        return [tree.Equation(line, "let", tree.Target(name, tree.Name(self.counters[-1])), value)]
 
     def _done_outside(self, c: Cursor) -> str:
         """What is told of a line that only shows what is known, or of one of training whose name none but such lines
@@ -250,13 +267,18 @@ class Reader:
     def loop(self, c: Cursor, indent: str, nesting: int) -> tree.For:
         line = c.now.line
         _refuse_deep("loops", line, nesting)
-        variable = c.declared("the loop variable, as in `for t in 1..T:`")
+        names = _separated(c, lambda c: c.declared("the loop variable, as in `for t in 1..T:`"))
+        variable = names[0]
         if c.now.text != "in":
             raise c.unexpected("expected 'in', as in `for t in 1..T:`",
                                instead=("in", loop_of_matlab) if c.at("=") else ())
         c.take()
         first, start = c.now, size(c)
-        if isinstance(start, tree.Call) and start.function == "range":
+        entries = _entries(names, start) if c.at(":") else []
+        if entries:
+            variable = self._counter() if entries[0][0] == names[0] else variable
+            start, stop = tree.Call("range", (_length(entries[0][1]),), ()), _length(entries[0][1])
+        elif isinstance(start, tree.Call) and start.function == "range":
             start, stop = replace(start, place=c.since(first)), _last_counted(start.args)
         else:
             if c.at(":"):
@@ -264,11 +286,24 @@ class Reader:
             c.expect("..", "in the range, as in `for t in 1..T:`")
             stop = size(c)
         c.expect(":", "after the range")
-        if c.now.kind != END:
-            return tree.For(line, variable, start, stop, tuple(map(self.helpers.put, equations(c))))
-        if not self._goes_deeper(indent):
+        if c.now.kind == END and not self._goes_deeper(indent):
             raise problem("the body of the loop is missing: indent the lines that belong to it", line)
-        return tree.For(line, variable, start, stop, self._below(indent, nesting))
+        self.counters.append(variable)
+        try:
+            here = Cursor(c.tokens[c.place :])
+            body = self._below(indent, nesting) if c.now.kind == END else tuple(
+                map(self.helpers.put, self._collected(here) or equations(here)))
+        finally:
+            self.counters.pop()
+        step = (tree.Name(variable),)
+        given = [tree.Equation(line, "let", tree.Target(name), tree.Index(array, step, place=array.place))
+                 for name, array in entries]
+        return tree.For(line, variable, start, stop, (*given, *body))
+
+    def _counter(self) -> str:
+        """A name for the counter of a loop over entries, which has none."""
+        taken = {token.text for line in self.lines for token in line.tokens}
+        return next(name for name in chain("tkijlmn", map("step{}".format, count(1))) if name not in taken)
 
     def _pass_over(self, indent: str) -> None:
         """The lines that would belong to a statement which is none."""
@@ -341,6 +376,7 @@ def _says_nothing(c: Cursor) -> str:
     return _GRADIENT if asks else ""
 
 
+_EMPTY = {"[", "]", "{}", "list", "dict", "(", ")", ","}  # of which lists and dicts without entries are written
 _TYPES = ("ndarray", "NDArray", "Array", "ArrayLike", "Tensor", "float", "Float", "int", "Int")
 
 
@@ -372,13 +408,33 @@ def _last_counted(args: tuple[tree.Expr, ...]) -> tree.Expr:
     """The last step of ``range(T)`` and ``range(1, T + 1)`` where loops count from 1; None, as a word, of any other."""
     first, stop = (tree.Number(sp.S.Zero), *args)[-2:] if len(args) in (1, 2) else (None, None)
     match first, stop:
-        case tree.Number(sp.S.Zero), tree.Name() | tree.Number():
+        case tree.Number(sp.S.Zero), _ if stop is not None:
             return stop
         case tree.Number(sp.S.One), tree.Chain(tree.Name() as last, (("+", tree.Number(sp.S.One)),)):
             return last
         case tree.Number(sp.S.One), tree.Number(value):
             return tree.Number(value - 1)
     return tree.Word(None)
+
+
+def _entries(names: Sequence[str], over: tree.Expr) -> Sequence[tuple[str, tree.Expr]]:
+    """The names of a loop over entries with the arrays that these are of: ``for x in X``, ``for a, b in zip(A, B)``,
+    with the counter before them ``for t, x in enumerate(X)``; nothing for any other loop."""
+    match over:
+        case tree.Call("enumerate", (tree.Call("zip", arrays, ()),), ()) | tree.Call("enumerate", arrays, ()):
+            names = names[1:]
+        case tree.Call("zip", arrays, ()):
+            pass
+        case tree.Name() | tree.Member() | tree.Index():
+            arrays = (over,)
+        case _:
+            return []
+    return [*zip(names, arrays, strict=True)] if len(names) == len(arrays) else []
+
+
+def _length(array: tree.Expr) -> tree.Expr:
+    """How many entries there are along the first axis."""
+    return tree.Index(tree.Member(array, "shape"), (tree.Number(sp.S.Zero),))
 
 
 def _given_by(statement: tree.Statement) -> Sequence[tuple[str, str]]:

@@ -47,7 +47,8 @@ _PATTERN = r"""[ \t]+
                |[-+*/%@^'()\[\],:;=<>‖|SIGNS])
     | (?P<comment>\#.*)"""
 _PRIMES = r"(?:[′″‴]+(?=\())?"  # f′(z), the derivative of an abstract function
-_PLAIN = re.compile(_PATTERN.replace("MORE", "").replace("SIGNS", "ᵀ×·").replace("PRIMES", _PRIMES), re.VERBOSE)
+_NOTHING = r"(?<=[=,])\{\}|(?<=[=,]\ )\{\}|"  # a dict without entries
+_PLAIN = re.compile(_PATTERN.replace("MORE", _NOTHING).replace("SIGNS", "ᵀ×·").replace("PRIMES", _PRIMES), re.VERBOSE)
 _FORGIVING = re.compile(_PATTERN.replace("MORE", r":=|").replace("SIGNS", r"{}~.!$\\⊗").replace(r"\|\||", "")
                         .replace("PRIMES", ""), re.VERBOSE)
 _FACTOR = re.compile(r"(?!x[A-Z0-9]|[eE][0-9]|[eEjJ]\b)[A-Za-z]\w*")  # no shape 2x3, no power of ten, no complex number

@@ -281,6 +281,16 @@ def mentioned(expr: object, inside: bool = True) -> Iterator[str]:
             yield from mentioned(part, inside)
 
 
+def ahead(place: Expr, counter: str) -> int | None:
+    """How far a place is ahead of a counter: 1 for ``t + 1``; None for what is no such place."""
+    match place:
+        case Name(name) if name == counter:
+            return 0
+        case Chain(Name(name), ((("+" | "-") as sign, Number(value)),)) if name == counter:
+            return int(f"{sign}{value}")
+    return None
+
+
 def renamed(expr: Expr, names: Mapping[str, str]) -> Expr:
     """An expression with other names for some of its names."""
     return put(expr, {name: Name(other) for name, other in names.items()})

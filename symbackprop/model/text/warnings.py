@@ -110,18 +110,8 @@ def of_first_steps(statements: Sequence[tree.Statement], arrays: Collection[str]
 def _latest(loop: tree.For) -> dict[str, int]:
     """How far ahead of its counter a loop reads each array: 0 for u[t], -1 where it reads u[t-1] and no later one."""
     read = [r for e in loop.body if isinstance(e, tree.Equation) for r in _read_at(e.value)]
-    known = [(u, _ahead(at, loop.variable)) for u, at in read]
+    known = [(u, tree.ahead(at, loop.variable)) for u, at in read]
     return {u: max(k for v, k in known if u == v and k is not None) for u, k in known if k is not None}
-
-
-def _ahead(place: tree.Expr, counter: str) -> int | None:
-    """1 for ``t+1``; None for what is no such place."""
-    match place:
-        case tree.Name(name) if name == counter:
-            return 0
-        case tree.Chain(tree.Name(name), ((("+" | "-") as sign, tree.Number(value)),)) if name == counter:
-            return int(f"{sign}{value}")
-    return None
 
 
 def _read_at(expr: tree.Expr) -> Iterator[tuple[str, tree.Expr]]:

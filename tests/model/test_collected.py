@@ -1,0 +1,119 @@
+"""Loops as Python writes them and what they collect: the value of the same lines that NumPy runs."""
+
+from __future__ import annotations
+
+from textwrap import dedent
+from typing import Any
+
+import numpy as np
+import pytest
+
+from symbackprop.errors import ModelError
+from symbackprop.model import Model
+from symbackprop.model.text import to_text
+from tests.core.helpers import value
+
+HEAD = """
+dim T, N, E, H, V
+data X: T x N x E, B: N x T x E, Y: T x N, k: T int < V, h0: N x H, c: 3 x N
+param W: E x H, U: H x H, v: H, b: N, Q: V x H, stacked: V x H x H
+"""
+SIZES = {"T": 4, "N": 2, "E": 3, "H": 5, "V": 6}
+LOOPS = {
+    "a list": """
+        hs = []
+        h = h0
+        for t in range(T):
+            h = np.tanh(X[t] @ W + h @ U)
+            hs.append(h)
+        hs = np.stack(hs)
+        loss = np.mean(hs**2) + hs[0].sum() - hs[-1, 0, 1]""",
+    "entries of zeros": """
+        hs = np.zeros((T, N, H))
+        h = np.zeros((N, H))
+        for t in range(T):
+            h = np.tanh(X[t] @ W + h @ U)
+            hs[t] = h
+        loss = np.mean(hs[1:]**2) + np.sum(hs[0]) + np.sum(hs[T - 1] * h0)""",
+    "batches first": """
+        outs = []
+        h = h0
+        for t in range(B.shape[1]):
+            h = np.tanh(B[:, t] @ W + h @ U)
+            outs.append(h + B[:, t, 0][:, None])
+        loss = np.mean(np.stack(outs, axis=1)[:, 1]) + np.concatenate(outs, 1)[0, 7] + np.concatenate(outs)[3, 1]""",
+    "joined along the last axis": """
+        outs = []
+        for t in range(T):
+            outs.append(X[t] @ W)
+        loss = np.concatenate(outs, axis=-1)[1, 7]""",
+    "a dict with what is in front of the first step": """
+        xs, hs, ps = {}, {}, dict()
+        hs[-1] = np.copy(h0[0])
+        loss = 0
+        for t in range(T):
+            xs[t] = X[t, 0]
+            hs[t] = np.tanh(np.dot(xs[t], W) + np.dot(hs[t-1], U))
+            ps[t] = np.exp(Q @ hs[t]) / np.sum(np.exp(Q @ hs[t]))
+            loss += -np.log(ps[t][k[t]])
+        loss = loss + hs[T-1].sum()""",
+    "steps of numbers": """
+        zs = []
+        for t in range(3):
+            zs.append(c[t] * b * t)
+        loss = np.sum(np.stack(zs)[1] * b) + np.mean(zs) + zs[-1].sum() + sum(zs)[0] + len(zs)""",
+    "the number of a step": """
+        loss = 0
+        for t in range(T):
+            loss = loss + 0.9**t * (X[t, 0] @ W @ v)**2""",
+    "entries": """
+        h = h0
+        losses = []
+        for x, y in zip(X, Y):
+            h = np.tanh(x @ W + h @ U)
+            losses.append(np.mean((h @ v - y)**2))
+        loss = sum(losses) / len(losses)""",
+    "entries that are counted": """
+        loss = 0
+        for i, x in enumerate(X):
+            x = np.tanh(x)
+            loss += i * np.sum(x @ W)""",
+    "entries behind": """
+        loss = 0
+        steps = X.shape[0] - 1
+        for t in range(steps):
+            loss += np.sum((X[t+1] - X[t])**2)""",
+    "layers": """
+        z = v
+        for layer in stacked:
+            z = np.tanh(layer @ z)
+        loss = z.sum()""",
+}
+
+
+@pytest.mark.parametrize("lines", LOOPS.values(), ids=LOOPS)
+def test_a_loop_of_python_has_the_value_that_it_computes(lines: str) -> None:
+    model = Model.parse(f"{HEAD}{dedent(lines)}")
+    rng = np.random.default_rng(3)
+    given: dict[str, Any] = {name: rng.normal(size=[SIZES.get(str(d)) or int(d) for d in row.shape]) / 2
+                             for name, row in model.leaves().items()}
+    given["k"] = np.array([3, 0, 5, 1])
+    assert model.loss_row is not None
+    found = value(model.loss_row, **given)
+    names = {**SIZES, **given, "np": np}
+    exec(dedent(lines), names)
+    np.testing.assert_allclose(found, names["loss"], rtol=1e-12)
+    assert to_text(Model.parse(to_text(model))) == to_text(model)
+
+
+@pytest.mark.parametrize(("lines", "says"), [
+    ("hs = []\nfor t in range(T):\n    hs.append(hs[t-1] + v)\nloss = sum(hs)", "range counts from 0"),
+    ("hs = np.zeros((T + 1, H))\nfor t in range(T):\n    hs[t+1] = hs[t] + v\nloss = sum(hs)", "range counts from 0"),
+    ("hs = []\nhs.append(v)\nloss = sum(v)", "a line is a declaration or an equation"),
+    ("hs = []\nloss = sum(hs)", "'hs' is not declared"),
+    ("for t in 1..T:\n    a = B[1:, t]\nloss L = sum(a)", "an index of B behind axes of which all is read"),
+    ("q = [] + v\nloss L = sum(q)", "there are no lists"),
+])
+def test_what_a_loop_cannot_collect_is_refused(lines: str, says: str) -> None:
+    with pytest.raises(ModelError, match=says):
+        Model.parse(HEAD + lines)
