@@ -504,15 +504,12 @@ def _erfinv(np: Numpy, x: Any) -> Any:
 
 
 def _ndtri(np: Numpy, x: Any) -> Any:
-    from mpmath import erfinv, nan, sqrt, workdps
+    from statistics import NormalDist
 
-    def value(p: Any) -> Any:
-        if not 0 < p < 1:
-            return {0.0: -inf, 1.0: inf}.get(float(p), nan)
-        with workdps(400):  # in the tail that keeps the digits of p
-            return sqrt(2) * erfinv(2 * p - 1)
+    def value(p: float) -> float:
+        return NormalDist().inv_cdf(p) if 0 < p < 1 else {0.0: -inf, 1.0: inf}.get(p, float("nan"))
 
-    return _exact(np, value, lambda v: np.sqrt(2 * np.pi) * np.exp(_ndtri(np, v) ** 2 / 2), x)
+    return _integral(np, value, lambda v: np.sqrt(2 * np.pi) * np.exp(_ndtri(np, v) ** 2 / 2), x)
 
 
 def _erfcx(np: Numpy, x: Any) -> Any:
