@@ -16,6 +16,8 @@ _BACKWARDS = re.compile(r"(?P<counter>\w) = (?P<first>[^,$]+), (?:…|\\ldots), 
 _FORWARDS = re.compile(r"(?:\\text\{for \}|^\s*for) (?P<counter>\w) = (?P<first>[^,]+), (?:…|\\ldots), "
                        r"(?P<last>[^:\\]+)")
 _NUMBER = re.compile(r"\s*(?:\\text\{)?\(\d+\)(?:\}\\quad ?)?")
+_ZERO = re.compile(r"\s*(?:\\item |- |\{\\raggedright )?\$?(?P<line>[^$]+ = [^:$]+)\$?: "
+                   r"(?:no path leads|a derivative on every path) ")
 _LET = re.compile(r"(?P<indent>\s*(?:\\quad\s*)*)(?:let |\\text\{let \})(?:\s*\\quad)?\s*")
 _SECTIONS = re.compile(r"\s*(?:\\(?:sub)*section\*?\{|#+ )?(Given|Forward pass|Backward pass|Result|Update|Rules)\b")
 _ROW_END = re.compile(r"\s*(?:\\\\|\\cr)(?:\[[^\]]*\])?\s*$")
@@ -83,6 +85,12 @@ def _in_steps(lines: Sequence[Numbered]) -> Iterator[Numbered]:
             _backward(number, raw, steps)
     yield from _named(forward)
     yield from (line for step in steps for line in _said(step, _handed_on(steps)))
+    yield from _zeros(lines)
+
+
+def _zeros(lines: Sequence[Numbered]) -> Iterator[Numbered]:
+    """The gradients that no step finds, as the notes say."""
+    yield from ((number, found["line"]) for number, raw in lines if (found := _ZERO.match(raw)))
 
 
 def _section(line: str) -> str:
@@ -233,7 +241,8 @@ def _is_result(raw: str) -> bool:
 def _on_a_board(lines: Sequence[Numbered]) -> Iterator[Numbered]:
     forward, backward = _board(lines)
     yield from _named(forward)
-    yield from _written(backward)
+    yield from _written([(number, raw) for number, raw in backward if not _ZERO.match(raw)])
+    yield from _zeros(backward)
 
 
 def _written(lines: Sequence[Numbered]) -> Iterator[Numbered]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import sympy as sp
+
 from symbackprop.core.graph import STATED, Node
-from symbackprop.core.maths import Link, Math, Num, Relation, Words, transposed, turned, within
+from symbackprop.core.maths import Link, Math, Num, Relation, Words, equal, transposed, turned, within
 from symbackprop.core.shapes import ONE, Shape
 from symbackprop.derive.closed import closed, closed_forms
 from symbackprop.derive.steps import Derivation
@@ -256,11 +258,13 @@ class Anatomy:
         return tuple([self._zero(name) for name in ends(zero, self.options.whole)])
 
     def _zero(self, name: str) -> Prose:
-        """Why there is no step for a gradient that is asked for."""
-        of, loss = self.rows.bare(self._node(name)), self.rows.loss
-        if self.model.unreached({name: self._node(name)}):
-            return (of, " does not influence ", loss, ": its gradient is 0.")
-        return ("A derivative on every path from ", of, " to ", loss, " is 0: so is its gradient.")
+        """A gradient that is asked for and has no step, and why."""
+        node, loss = self._node(name), self.rows.loss
+        of = self.rows.bare(node)
+        zero = equal(self.rows.derivative(of), self.rows.filled(sp.S.Zero, node.shape))
+        if self.model.unreached({name: node}):
+            return (zero, ": no path leads from ", of, " to ", loss, ".")
+        return (zero, ": a derivative on every path from ", of, " to ", loss, " is 0.")
 
 
 def said_once(lines: Sequence[Line]) -> tuple[Line, ...]:

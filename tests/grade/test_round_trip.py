@@ -186,6 +186,15 @@ def test_what_prints_of_a_function_is_right(lines: str, form: str) -> None:
     assert {item.verdict for item in report.items} == {"right"}, report.text(2)
 
 
+@pytest.mark.parametrize("detail", ["full", "board"])
+@pytest.mark.parametrize("form", FORMS)
+def test_a_gradient_of_zero_is_right(form: str, detail: str) -> None:
+    """It has no step: the notes give it, with the reason."""
+    model = parse("dim N\nparam x: N, u: N, b\nz = 2*x\nloss L = sum(z*stop_gradient(x)) + sum(sign(u))")
+    report = grade(model, printed(derive(model), form, detail=detail))
+    assert {item.name: item.verdict for item in report.required} == dict.fromkeys(("dx", "du", "db"), "right")
+
+
 BEGINS = {
     "one state": "param h[0]: N\nfor t in 1..T:\n    h[t] = tanh(w*h[t-1] + x[t])\nloss L = sum(h[T]**2)",
     "two states": "param c[0]: N, h[0]: N\nfor t in 1..T:\n    c[t] = c[t-1]*sigmoid(w*h[t-1]) + x[t]\n"

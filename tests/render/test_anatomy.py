@@ -157,7 +157,7 @@ def test_the_relu_convention_is_the_models() -> None:
 def test_a_parameter_without_influence_is_said_to_have_gradient_zero() -> None:
     doc = build("param w, u\nloss L = w**2")
     assert [(r.name, text(r.gradient)) for r in doc.table if r.name == "u"] == [("u", "0")]
-    assert "u does not influence L: its gradient is 0." in to_text(doc)
+    assert "dL/du = 0: no path leads from u to L." in to_text(doc)
 
 
 def test_a_gradient_asked_for_in_the_middle() -> None:
@@ -251,7 +251,7 @@ def test_no_step_finds_what_nothing_comes_of() -> None:
     d = derive(Model.parse(NOWHERE))
     for page in pages(d):
         assert [s.name for s in page.steps] == ["L", "v"]
-        assert "A derivative on every path from w to L is 0: so is its gradient." in map(said, page.notes)
+        assert any("w = 0: a derivative on every path from w to L is 0." in said(note) for note in page.notes)
 
 
 @pytest.mark.parametrize("model", [*map(zoo.build, zoo.names()), *RANDOM], ids=lambda m: m.name)
