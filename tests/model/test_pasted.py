@@ -358,7 +358,7 @@ def test_refused_with_the_corrected_line(pasted: str, right: str | None) -> None
         ("q = F.cross_entropy(w, -1)", "classes are counted from 0 on"),
         ("q = X.flatten(1, 0)", "stands before axis 1"),
         ("q = F.interpolate(X[None])", "interpolate"),
-        ("lin = nn.Linear(D, C)", "has parameters of its own"),
+        ("q = nn.Linear(D, C)(X)", "has parameters of its own"),
         ("q = w(1)", "w[…] for entries, counted from 0"),
         ("loss L = sum((w; w))", "found ';'"),
     ],

@@ -51,7 +51,7 @@ _CONSTANTS: dict[str, tree.Expr] = {name: one_formula(text) for name, text in (
 _INFINITIES = {tree.Call("float", (tree.String(f"{sign}inf"),), ()): value
                for sign, value in (("", sp.oo), ("-", -sp.oo))}
 _NUMPY = ("np", "numpy", "jnp")
-_SELF = tree.Name("self")
+SELF = tree.Name("self")
 CLASSES_SECOND = ("cross_entropy", "nll_loss")
 _LIKE_ANOTHER = ("type_as",)  # which are given another array
 _IDLE = ("float", "float32", "float64", "double", "dtype", "device", "cpu", "cuda")  # what idle methods are given
@@ -63,7 +63,7 @@ def plain(expr: tree.Member, names: Container[str], values: bool = False,
     with ``values`` those of a reduction that comes with indices are wanted; ``tell`` is told how a call is read. Raises
     a `SyntaxProblem` for what is no way of writing a formula, or may mean something else in the library that it is
     written for."""
-    if expr.base == _SELF and _SELF.name not in names:
+    if expr.base == SELF and SELF.name not in names:
         if expr.name in names and expr.args is None:
             return tree.Name(expr.name, place=expr.place)
         raise NameProblem(f"self.{expr.name} belongs to a class: declare its arrays, as in `param W: H x D, b: H`, and "
@@ -418,8 +418,18 @@ def is_layer(expr: tree.Expr) -> TypeGuard[tree.Call | tree.Member]:
     if not isinstance(expr, (tree.Call, tree.Member)) or expr.args is None:
         return False
     name = expr.function if isinstance(expr, tree.Call) else expr.name
-    plain = all(isinstance(a, (tree.Number, tree.Word)) for a in expr.args)
+    plain = all(isinstance(a, (tree.Number, tree.Word, tree.Tuple)) for a in expr.args)
     return name in LAYERS and plain and (isinstance(expr, tree.Call) or _root(expr) in TORCH)
+
+
+def made(expr: tree.Expr) -> tuple[str, tuple[tree.Expr, ...], dict[str, tree.Expr]]:
+    """What is made by a call like that of a class of PyTorch's, ``nn.Linear(2, 3)``, and of what; no name for any other
+    expression."""
+    if isinstance(expr, tree.Member) and _root(expr) not in TORCH:
+        return "", (), {}
+    if not isinstance(expr, (tree.Call, tree.Member)) or expr.args is None:
+        return "", (), {}
+    return expr.function if isinstance(expr, tree.Call) else expr.name, expr.args, dict(expr.options)
 
 
 def functional(expr: tree.Member) -> tree.Member:

@@ -10,11 +10,12 @@ from itertools import pairwise, takewhile
 
 from symbackprop.model.text import lambdas, tree
 from symbackprop.model.text.branches import MAX_NODES, RETURN, put_in_place
-from symbackprop.model.text.expressions import expression, formula_of
+from symbackprop.model.text.expressions import FORWARD, expression, formula_of
 from symbackprop.model.text.imports import imported, named
 from symbackprop.model.text.meant_lines import left_out
 from symbackprop.model.text.tokens import END, NAME, TEXT, Cursor, Line, Token, ended, problem
 
+_MADE = "__init__"  # whose lines are read where they stand
 _IDLE = ("print", "assert")  # what lines begin with of which nothing is read
 
 
@@ -39,6 +40,7 @@ class Helpers:
         self.known: dict[str, tuple[Head, tree.Expr]] = {}
         self.values: dict[str, tree.Expr] = {}  # of those that are known, with what they call
         self.opened: list[str] = []
+        self.forwards: dict[str, tuple[Head, tree.Expr] | None] = {}  # of classes; nothing where an object has it
         self.assigned: dict[str, int] = {}
 
     @cached_property
@@ -51,12 +53,35 @@ class Helpers:
                 called = b if a.is_sign("(") else a if b.is_sign("(") else None  # in map(f) too
                 if called is not None and called.kind == NAME:
                     found.setdefault(called.text, []).append(k)
-        return found
+        made = [token for line in self.lines for token, equal, of in zip(line.tokens, line.tokens[1:], line.tokens[2:],
+                strict=False) if equal.is_sign("=") and of.text in self.classes]
+        for name in made:
+            found.setdefault(FORWARD, []).extend(found.get(name.text, ()))
+        return {name: places for name, places in found.items() if name != _MADE}
+
+    @cached_property
+    def classes(self) -> set[str]:
+        """The classes of a text, whose objects compute what their forward does."""
+        return {line.tokens[1].text for line in self.lines if line.tokens[0].text == "class"}
 
     @cached_property
     def last_heads(self) -> Mapping[str, int]:
         """The last line on which a function of that name begins."""
         return {line.tokens[_begun(line) - 1].text: k for k, line in enumerate(self.lines) if _begun(line)}
+
+    def close(self, name: str) -> None:
+        """What ``forward`` computes, which was read in a class, belongs to that."""
+        self.forwards[name] = self.known.pop(FORWARD, None)
+
+    def make(self, made: Token, name: str) -> None:
+        """An object of a class, which is called by its name. Raises a `SyntaxProblem` for a second one, whose
+        parameters would be other ones, and for one of a class below."""
+        forward = self.forwards.get(made.text)
+        if forward is None:
+            raise made.problem(f"{made.text} has to be a class above with a {FORWARD}, and is made once: of a second "
+                               "object the parameters would be those of the first")
+        self.known[name], self.forwards[made.text] = (replace(forward[0], name=name), forward[1]), None
+        self.values.clear()
 
     def head(self, place: int) -> Head | None:
         """The head of the helper that begins on a line; None where none does."""
@@ -131,6 +156,9 @@ class Helpers:
         if not self.last_heads:
             return expr
         expr = tree.changed(expr, self.inlined)
+        match expr:
+            case tree.Member(tree.Name("self"), name, tuple() as args, options) if name in self.known:
+                expr = tree.Call(name, args, options, place=expr.place)
         if not isinstance(expr, tree.Call) or not self._is_called(expr):
             return expr
         head, value = self._now(expr)

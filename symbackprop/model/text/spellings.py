@@ -914,6 +914,26 @@ _LAYERS = """
 _USUAL = {"start_dim=1": (("start_dim", tree.Number(sp.S.One)),)}
 LAYERS = {words[0]: (words[1], _USUAL[words[2]] if words[2:] else ())  # PyTorch's without parameters: their functions
           for words in map(str.split, _LAYERS.split(","))}
+# layers with parameters of their own: how they are made, what these are, and what they compute of x
+_MODULES = """
+Linear (n|in_features, m|out_features, bias~True) weight: m x n, bias: m -> F.linear(x, weight, bias)
+Linear (n|in_features, m|out_features, bias:False) weight: m x n -> F.linear(x, weight)
+Embedding (n|num_embeddings, m|embedding_dim) weight: n x m -> weight[x]
+LayerNorm (n|normalized_shape(1), eps=1e-5) weight: n[0], bias: n[0] -> layer_norm(x, eps=eps) * weight + bias
+BatchNorm1d (n|num_features, eps=1e-5) weight: n, bias: n -> F.batch_norm(x, None, None, weight, bias, True, eps=eps)
+BatchNorm2d (n|num_features, eps=1e-5) weight: n, bias: n -> F.batch_norm(x, None, None, weight, bias, True, eps=eps)
+Conv1d (n|in_channels, m|out_channels, k|kernel_size(1), stride=1, padding=0, dilation=1) weight: m x n x k[0], \
+bias: m -> F.conv1d(x, weight, bias, stride, padding, dilation)
+Conv2d (n|in_channels, m|out_channels, k|kernel_size(2), stride=1, padding=0, dilation=1, bias~True) \
+weight: m x n x k[0] x k[1], bias: m -> F.conv2d(x, weight, bias, stride, padding, dilation)
+Conv2d (n|in_channels, m|out_channels, k|kernel_size(2), stride=1, padding=0, dilation=1, bias:False) \
+weight: m x n x k[0] x k[1] -> F.conv2d(x, weight, None, stride, padding, dilation)
+Conv2d (n|in_channels, m|out_channels, k|kernel_size, stride=1, padding=0, dilation=1, bias~True) \
+weight: m x n x k x k, bias: m -> F.conv2d(x, weight, bias, stride, padding, dilation)
+Conv2d (n|in_channels, m|out_channels, k|kernel_size, stride=1, padding=0, dilation=1, bias:False) \
+weight: m x n x k x k -> F.conv2d(x, weight, None, stride, padding, dilation)
+PReLU () weight: 1 -> F.prelu(x, weight)
+"""
 _WITH_WEIGHTS = "has parameters of its own: declare them, and write"
 NO_FUNCTIONS = {
     "Linear": f"{_WITH_WEIGHTS} F.linear(x, W, b)", "LayerNorm": f"{_WITH_WEIGHTS} F.layer_norm(x, (D,), w, b)",
@@ -1056,6 +1076,39 @@ def spelled(where: str, name: str, args: Sequence[tree.Expr], options: Mapping[s
         if found is not None and formula is not None:
             known = of_whole(name, [a.value if isinstance(a, tree.Number) else None for a in found.values()])
             return formula if known is None else tree.Number(known), spelling.text
+    return None
+
+
+class Module(NamedTuple):
+    """A layer with parameters: the shapes of these by their names, and what it computes of x."""
+
+    parameters: Mapping[str, tuple[tree.Expr, ...]]
+    formula: tree.Expr
+
+
+@cache
+def _modules() -> Mapping[str, Sequence[tuple[_Spelling, Mapping[str, Sequence[tree.Expr]]]]]:
+    """How layers are made, each way with what its parameters are."""
+    found: dict[str, list[tuple[_Spelling, Mapping[str, Sequence[tree.Expr]]]]] = {}
+    for line in _MODULES.strip().splitlines():
+        made, formula = line.split(" -> ")
+        name, takes, own = re.fullmatch(r"(\w+) \((.*?)\) (\w+: .*)", made).groups()  # type: ignore[union-attr]
+        parameters = tuple(map(_parameter, takes.split(", "))) if takes else ()
+        shapes = {of: [one_formula(size) for size in shape.split(" x ")]
+                  for of, shape in (part.split(": ") for part in own.split(", "))}
+        found.setdefault(name, []).append((_Spelling("t", parameters, one_formula(formula), formula), shapes))
+    return found
+
+
+def module(name: str, args: Sequence[tree.Expr], options: Mapping[str, tree.Expr], own: str) -> Module | None:
+    """A layer that is called ``own``, whose name its parameters have in front of theirs; None where no layer is made
+    so."""
+    for spelling, shapes in _modules().get(name, ()):
+        found = spelling.read(args, options)
+        if found is not None:
+            names = {parameter: tree.Name(f"{own}_{parameter}") for parameter in shapes}
+            sizes = {names[p].name: tuple([_put(size, found) for size in shape]) for p, shape in shapes.items()}
+            return Module(sizes, _put(spelling.formula, {**found, **names}))
     return None
 
 

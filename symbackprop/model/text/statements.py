@@ -17,7 +17,7 @@ from symbackprop.model.text import tree
 from symbackprop.model.text.branches import RESULT, RETURN, Branch, branch, joined
 from symbackprop.model.text.characters import plain_latex, readable
 from symbackprop.model.text.collected import NOTHING, counted_from_one
-from symbackprop.model.text.expressions import COMPARISONS, expression, size
+from symbackprop.model.text.expressions import COMPARISONS, FORWARD, expression, size
 from symbackprop.model.text.helpers import Helpers
 from symbackprop.model.text.imports import is_import
 from symbackprop.model.text.meant_lines import (
@@ -137,7 +137,7 @@ class Reader:
         return self.block(self.lines[self.place].indent, nesting + 1) if self._goes_deeper(indent) else ()
 
     def _statement(self, line: Line, indent: str, nesting: int) -> Sequence[tree.Statement]:
-        c = Cursor(_without_type(line.tokens))
+        c = Cursor(_without_self(_without_type(line.tokens)))
         first, second = c.now, c.after
         keyword = _ALIASES.get(first.text, first.text) if second.kind == NAME else first.text
         if first.kind == NAME and keyword in KEYWORDS and not second.is_sign("=", "[", ".", *UPDATES) and not (
@@ -202,6 +202,14 @@ class Reader:
             told = f"the lines of {second.text} are read as they stand: what it takes is to be declared"
             _refuse_deep("functions", line, nesting)
             return [tree.Said(line, told), *self._below(indent, nesting)]
+        if word == "class" and second.kind == NAME and self._goes_deeper(indent):
+            _refuse_deep("classes", line, nesting)
+            body = self._below(indent, nesting)
+            self.helpers.close(second.text)
+            return [tree.Said(line, f"the lines of {second.text} are read as they stand"), *body]
+        if second.is_sign("=") and c.tokens[2].text in self.helpers.classes and c.tokens[3].is_sign("("):
+            self.helpers.make(c.tokens[2], word)
+            return [tree.Said(line, f"what {FORWARD} returns stands in the place of each call of {word}")]
         if word == "with" and second.kind == NAME and self._goes_deeper(indent):
             _refuse_deep("blocks", line, nesting)
             body = self._below(indent, nesting)
@@ -386,6 +394,11 @@ def _without_type(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
         return tokens
     equal = next((k for k, token in enumerate(tokens) if token.is_sign("=")), 0)
     return (tokens[0], *tokens[equal:]) if any(t.text in _TYPES for t in tokens[2:equal]) else tokens
+
+
+def _without_self(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
+    """The tokens of ``self.fc1 = …`` in a class as those of ``fc1 = …``."""
+    return tokens[2:] if tokens[0].text == "self" and tokens[1].is_sign(".") and tokens[3].is_sign("=") else tokens
 
 
 def _stopped(statement: tree.Statement) -> tree.Statement:

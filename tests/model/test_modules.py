@@ -1,0 +1,119 @@
+"""Modules of PyTorch's as tutorials have them: the value of the same lines that PyTorch runs."""
+
+from __future__ import annotations
+
+from textwrap import dedent
+
+import numpy as np
+import pytest
+
+from symbackprop.errors import ModelError
+from symbackprop.model import Model
+from symbackprop.model.text import to_text
+from tests.core.helpers import value
+
+HEAD = "dim N\ndata x: N x 6, images: N x 2 x 8 x 8, words: N x 3 int < 5, y: N int < 4\n"
+MODULES = {
+    "a class": """
+        class Net(nn.Module):
+            def __init__(self):
+                super(Net, self).__init__()
+                self.fc1 = nn.Linear(6, 5)
+                self.fc2 = nn.Linear(5, 4, bias=False)
+
+            def forward(self, x):
+                x = F.relu(self.fc1(x))
+                return self.fc2(x)
+
+        model = Net()
+        criterion = nn.CrossEntropyLoss()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        logits = model(x)
+        loss = criterion(logits, y)
+        loss.backward()
+        optimizer.step()""",
+    "one after another": """
+        model = nn.Sequential(nn.Linear(6, 5), nn.Tanh(), nn.LayerNorm(5), nn.Linear(in_features=5, out_features=4))
+        loss = F.cross_entropy(model(x), y)""",
+    "images": """
+        class CNN(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.features = nn.Sequential(
+                    nn.Conv2d(2, 3, kernel_size=3, padding=1), nn.BatchNorm2d(3), nn.ReLU(), nn.MaxPool2d((2, 2)),
+                    nn.Conv2d(3, 4, (3, 1), bias=False))
+                self.pool = nn.AdaptiveAvgPool2d((1, 1))
+                self.classifier = nn.Linear(4, 4)
+            def forward(self, images):
+                h = self.pool(self.features(images))
+                return self.classifier(torch.flatten(h, 1))
+        model = CNN()
+        loss = F.cross_entropy(model(images), y)""",
+    "a table, and one module in another": """
+        class Block(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.inner = nn.Linear(6, 6)
+            def forward(self, x):
+                return x + torch.sigmoid(self.inner(x))
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.emb = nn.Embedding(5, 6)
+                self.block = Block()
+                self.head = nn.Linear(6, 4)
+            def forward(self, words):
+                h = self.emb(words).mean(dim=1)
+                return self.head(self.block(h))
+        model = Net()
+        loss = F.cross_entropy(model(words), y)""",
+}
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("lines", MODULES.values(), ids=MODULES)
+def test_a_module_has_the_value_that_pytorch_computes(lines: str) -> None:
+    torch = pytest.importorskip("torch")
+    found, rng = Model.parse(HEAD + dedent(lines)), np.random.default_rng(5)
+    given = {"x": rng.normal(size=(7, 6)), "images": rng.normal(size=(7, 2, 8, 8)),
+             "words": rng.integers(0, 5, (7, 3)), "y": rng.integers(0, 4, 7)}
+    names = {"torch": torch, "nn": torch.nn, "F": torch.nn.functional,
+             **{name: torch.tensor(array) for name, array in given.items()}}
+    torch.manual_seed(0)
+    torch.set_default_dtype(torch.float64)
+    try:
+        exec(dedent(lines).replace("optimizer.step()", ""), names)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    learnt = {name.replace(".", "_").removeprefix("model_"): array.detach().numpy()
+              for name, array in names["model"].named_parameters()}
+    ours = {name: next(array for known, array in learnt.items() if known.endswith(name) or name.endswith(known))
+            for name in found.params}
+    assert len(ours) == len(learnt)
+    assert found.loss_row is not None
+    loss = value(found.loss_row, **{name: a for name, a in given.items() if name in found.leaves()}, **ours)
+    np.testing.assert_allclose(loss, names["loss"].item(), rtol=1e-10)
+    assert to_text(Model.parse(to_text(found))) == to_text(found)
+
+
+NET = "class Net(nn.Module):\n    def __init__(self):\n        self.fc = nn.Linear(6, 4)\n    def forward(self, x):\n" \
+      "        return self.fc(x)\n"
+
+
+@pytest.mark.parametrize(("lines", "says"), [
+    (f"{NET}a = Net()\nb = Net()\nloss L = sum(a(x) - b(x))", "is made once"),
+    (f"a = Net()\nloss L = sum(a(x))\n{NET}", "Net has to be a class above"),
+    ("a = nn.Linear(5, 4)\nloss L = sum(a(x))", "inner sizes 6 and 5 differ"),
+    ("a = nn.Linear(d, 4)\nloss L = sum(a(x))", "the dimension 'd' is not declared"),
+    ("a = nn.Linear(6, 4, 3, 2, 1)\nloss L = sum(a(x))", "Linear has parameters of its own"),
+    ("a = nn.Sequential(nn.Linear(6, 4), 3)\nloss L = sum(a(x))", "Sequential is several layers"),
+])
+def test_what_is_no_module_here_is_refused(lines: str, says: str) -> None:
+    with pytest.raises(ModelError, match=says):
+        Model.parse(HEAD + lines)
+
+
+def test_the_parameters_are_told() -> None:
+    read = Model.parse(HEAD + "model = nn.Sequential(nn.Linear(6, 4), nn.ReLU())\nloss L = sum(model(x))")
+    assert any("model_0 is nn.Linear, its parameters are read as `param model_0_weight: 4 x 6, model_0_bias: 4`" in told
+               for told in read.remarks)
