@@ -14,7 +14,7 @@ import pytest
 from symbackprop import derive
 from symbackprop.core.reverse import grad
 from symbackprop.model import Model
-from symbackprop.model.text.spellings import _table
+from symbackprop.model.text.spellings import _lines
 from symbackprop.verify.interpreter import evaluate
 from tests.codegen.helpers import emit
 from tests.core.helpers import value
@@ -833,7 +833,7 @@ def test_what_is_missing_is_left_out_as_numpy_does(call: str) -> None:
 def test_every_spelling_is_tried() -> None:
     called = " ".join(CASES)
     apart = {"r", "f", "r t", "p", "n p", "o", "k", "j"}  # R's, TensorFlow's and others are tried among pasted lines
-    names = [name for name, found in _table().items() if not {s.where for s in found} <= apart]
+    names = [name for name, found in _lines().items() if not {where for where, *_ in found} <= apart]
     of = r"(\((?:[^()]|\([^()]*\))*\))?\."  # made with arguments: norm(0, 1).logpdf(x)
     tried = [rf"\.{name.replace('.', of)}\(" for name in names]
     within = [r"\(\S*\.".join(name.split(".")[::-1]) + r"\(" for name in names]  # kl_divergence(Normal(0, 1), …)

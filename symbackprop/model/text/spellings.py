@@ -1045,17 +1045,22 @@ def _tuple(items: list[tree.Expr]) -> tree.Expr:
 
 
 @cache
-def _table() -> dict[str, tuple[_Spelling, ...]]:
-    """The spellings by the name that is called."""
-    found: dict[str, list[_Spelling]] = {}
+def _lines() -> Mapping[str, Sequence[tuple[str, str, str]]]:
+    """The lines of the table by the name that is called: where, the parameters and the formula."""
+    found: dict[str, list[tuple[str, str, str]]] = {}
     for line in _TABLE.strip().splitlines():
         left, formula = line.split(" -> ")
         where, names, parameters = re.fullmatch(r"(.*): (.*) \((.*)\)", left).groups()  # type: ignore[union-attr]
         for name in names.split():
-            body = formula.replace("@(", name + "(")
-            spelling = _Spelling(where, tuple(map(_parameter, parameters.split(", "))), one_formula(body), body)
-            found.setdefault(name, []).append(spelling)
-    return {name: tuple(spellings) for name, spellings in found.items()}
+            found.setdefault(name, []).append((where, parameters, formula.replace("@(", name + "(")))
+    return found
+
+
+@cache
+def _spellings(name: str) -> tuple[_Spelling, ...]:
+    """How a function is called; only what is asked for is read, of over a thousand formulas."""
+    return tuple([_Spelling(where, tuple(map(_parameter, parameters.split(", "))), one_formula(body), body)
+                  for where, parameters, body in _lines().get(name, ())])
 
 
 def _parameter(text: str) -> _Parameter:
@@ -1068,7 +1073,7 @@ def spelled(where: str, name: str, args: Sequence[tree.Expr], options: Mapping[s
             ) -> tuple[tree.Expr, str] | None:
     """What a library's call is in model text, and how the table has it; None where the table has no such call.
     ``where`` is empty for a call without a module."""
-    for spelling in _table().get(name, ()):
+    for spelling in _spellings(name):
         found = spelling.read(args, options) if where in spelling.where else None
         formula = None if found is None else _filled(spelling, found, "mean" if where else "none")
         if isinstance(formula, tree.Tuple):  # array([[a, b], [c, d]])
@@ -1114,12 +1119,12 @@ def module(name: str, args: Sequence[tree.Expr], options: Mapping[str, tree.Expr
 
 def calls_of(where: str, name: str) -> str:
     """How a function of a library is called where it is read: ``pad(x, widths)``; nothing where it is not."""
-    return " or ".join(dict.fromkeys(s.called(name) for s in _table().get(name, ()) if {*where} & {*s.where}))
+    return " or ".join(dict.fromkeys(s.called(name) for s in _spellings(name) if {*where} & {*s.where}))
 
 
 def distributions(function: str) -> Iterator[str]:
     """SciPy's distributions that have this function here."""
-    return (name.removesuffix(f".{function}") for name in _table() if name.endswith(f".{function}"))
+    return (name.removesuffix(f".{function}") for name in _lines() if name.endswith(f".{function}"))
 
 
 def stacked(expr: tree.Expr) -> tree.Expr:
