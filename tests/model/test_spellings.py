@@ -276,6 +276,13 @@ torch.chunk(A, 3, dim=0)[1]
 A.chunk(3)[1]
 np.delete(A, [0, -1], axis=0)
 np.delete(A, [5, 2])
+np.copy(A)
+np.stack(X, axis=1)
+np.stack(A)
+np.concatenate(X, axis=1)
+np.concatenate(X)
+np.concatenate(X, axis=-1)
+np.concatenate(X, axis=2)
 torch.flatten(X, 2)
 X.flatten(1, 2)
 torch.flatten(X, start_dim=1, end_dim=-2)
