@@ -193,3 +193,18 @@ def is_range(row: Node) -> bool:
     """Whether the entries of a row are 0, 1, 2 …, each once."""
     places = plainly(row)
     return is_arange(places) and same(places.shape[0], size_of(row.shape))
+
+
+def is_stack(row: Node) -> bool:
+    """Whether a row is the stack over time of a body row."""
+    return row.is_result and row.attr >= len(row.args[0].attr.carry)
+
+
+def step_read(row: Node) -> tuple[Node, sp.Expr] | None:
+    """(stack, number) of a row that is one step of a stack, by the number that the loop gives it."""
+    a = row.args[0] if is_reshaped(row) else row
+    if not is_part(a) or not is_stack(a.args[0]):
+        return None
+    (axis, start, length, step), stack = a.attr, a.args[0]
+    is_step = axis == 0 and is_one(length) and step == 1 and same_shape(row.shape, stack.shape[1:])
+    return (stack, start + stack.args[0].attr.first) if is_step else None

@@ -17,7 +17,17 @@ import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core import maths
-from symbackprop.core.facts import is_product, is_put, is_range, is_repeated, is_reshaped, is_squeezed, is_sum, made_as
+from symbackprop.core.facts import (
+    is_product,
+    is_put,
+    is_range,
+    is_repeated,
+    is_reshaped,
+    is_squeezed,
+    is_sum,
+    made_as,
+    step_read,
+)
 from symbackprop.core.graph import Node
 from symbackprop.core.kernel import index_of
 from symbackprop.core.literals import fraction
@@ -547,6 +557,10 @@ def _broadcast(r: Rows, node: Node, a: Node) -> Scaled:
 
 
 def _reshape(r: Rows, node: Node, a: Node) -> Scaled | Math:
+    read = None if a.id in r.symbols else step_read(node)
+    if read is not None:
+        stack, number = read
+        return maths.Item(r.ref(stack), (r.size(number),))
     if is_squeezed(node):
         number, rest = r.term(a)
         if not a.shape:

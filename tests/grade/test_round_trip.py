@@ -230,3 +230,17 @@ def test_what_prints_of_a_random_loop_is_right(seed: int, form: str) -> None:
     report = grade(model, printed(derive(model), "text" if form == "board" else form, **options))
     assert not report.unread, report.unread
     assert {item.verdict for item in report.items if item.given} == {"right"}, report.text(2)
+
+
+@pytest.mark.parametrize("form", ["text", "latex", "board"])
+@pytest.mark.parametrize("place", ["T", "1", "2"])
+def test_a_step_read_outside_of_its_loop_has_the_number_that_the_loop_gives_it(place: str, form: str) -> None:
+    """z[T] of z = (z[1], …, z[T]): counted as entries are, from 0, it would be the step before."""
+    model = parse("dim T, N\ndata x: T x N, y: N, h[0]: N\nparam w: N\nfor t in 1..T:\n    z[t] = w*h[t-1] + x[t]\n"
+                  f"    h[t] = tanh(z[t])\nloss L = sum(y*z[{place}]*h[T])")
+    options = {"detail": "board"} if form == "board" else {}
+    page = printed(derive(model), "text" if form == "board" else form, **options)
+    assert f"z[{place}]" in page
+    report = grade(model, page)
+    assert not report.unread, report.unread
+    assert {item.verdict for item in report.items if item.given} == {"right"}, report.text(2)

@@ -10,7 +10,7 @@ import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core import maths
-from symbackprop.core.facts import is_part, is_product, is_reshaped
+from symbackprop.core.facts import is_part, is_product, is_reshaped, step_read
 from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.maths import Math
 from symbackprop.core.notation import ModelPrinter, Notation, Over
@@ -123,15 +123,9 @@ class ModelText(Notation):
         if is_part(a) and written_out:
             axis, start, length, step = a.attr
             if is_one(length) and step == 1 and same_shape(node.shape, (*a.shape[:axis], *a.shape[axis + 1 :])):
-                counted = axis == 0 and is_stack(a.args[0])  # a step, by its number
-                place = start + a.args[0].args[0].attr.first if counted else start
+                _, place = step_read(node) or (None, start)
                 return maths.Item(self.ref(a.args[0]), (*[maths.Span()] * axis, maths.Num(place)))
         return None
-
-
-def is_stack(row: Node) -> bool:
-    """Whether a row is the stack over time of a body row."""
-    return row.is_result and row.attr >= len(row.args[0].attr.carry)
 
 
 def _product(node: Node, args: Sequence[Math]) -> Math | None:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import sympy as sp
 
-from symbackprop.core.facts import is_part
+from symbackprop.core.facts import is_part, is_stack
 from symbackprop.core.graph import Leaf, Node, arguments_first
 from symbackprop.core.literals import number_text
 from symbackprop.core.loops import Loop, stack_of
@@ -25,7 +25,7 @@ from symbackprop.model.model import Model, Statement
 from symbackprop.model.names import python_name
 from symbackprop.model.nesting import nesting_told
 from symbackprop.model.text.header import Header, header_lines
-from symbackprop.model.text.notation import ModelText, is_stack
+from symbackprop.model.text.notation import ModelText
 
 MAX_WIDTH = 100
 MAX_SIZE, MAX_DEPTH, SHARED_SIZE = 120, 20, 12
