@@ -306,7 +306,7 @@ _MEASURES: dict[str, Callable[[Shape], Any]] = {
 
 def _size_left_out(called: Callee | None, args: Sequence[Value]) -> list[sp.Expr]:
     """The last argument, where it is a size behind integers, is what they count below: ``one_hot(y)``."""
-    missing = [*called.signature.parameters.values()][len(args) :] if called else []
+    missing = called.parameters[len(args) :] if called else []
     size = [p.annotation for p in missing] == ["DimLike"]
     below = classes(args[-1]) if size and args and isinstance(args[-1], Node) else None
     return [] if below is None else [below]

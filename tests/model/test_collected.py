@@ -28,6 +28,13 @@ LOOPS = {
             hs.append(h)
         hs = np.stack(hs)
         loss = np.mean(hs**2) + hs[0].sum() - hs[-1, 0, 1]""",
+    "a list and a dict of types": """
+        hs: list = []
+        ps: dict[int, float] =  {}
+        for t in range(T):
+            ps[t] = X[t] @ W
+            hs.append(ps[t] * 2)
+        loss = hs[2].sum() - ps[1].sum()""",
     "entries of zeros": """
         hs = np.zeros((T, N, H))
         h = np.zeros((N, H))
@@ -113,6 +120,10 @@ def test_a_loop_of_python_has_the_value_that_it_computes(lines: str) -> None:
     ("hs = []\nloss = sum(hs)", "'hs' is not declared"),
     ("for t in 1..T:\n    a = B[1:, t]\nloss L = sum(a)", "an index of B behind axes of which all is read"),
     ("q = [] + v\nloss L = sum(q)", "there are no lists"),
+    ("hs[0] = []\nloss L = sum(v)", "there are no lists"),
+    ("q =\nloss L = sum(v)", "expected a value, found the end of the line"),
+    ("q = ,\nloss L = sum(v)", "expected a value, found ','"),
+    ("for t in range(T):\n    z = X[t + 0.5]\nloss L = sum(v)", "X\\[t-1/2\\] stands before the first entry"),
 ])
 def test_what_a_loop_cannot_collect_is_refused(lines: str, says: str) -> None:
     with pytest.raises(ModelError, match=says):

@@ -153,8 +153,9 @@ class Reader:
         """``hs = []`` and ``hs, ys = {}, {}``, which hold nothing yet, and ``hs.append(h)``, which is ``hs[t] = h``."""
         line, words = c.now.line, [token.text for token in c.tokens]
         equal = words.index("=") if "=" in words else 0
-        if equal and {*words[equal + 1 : -1]} <= _EMPTY:
-            return [tree.Equation(line, "let", tree.Target(word), NOTHING) for word in words[:equal:2]]
+        names, values = (" ".join(part).split(" , ") for part in (words[:equal], words[equal + 1 : -1]))
+        if len(names) == len(values) and _EMPTY.issuperset(values) and all(map(str.isidentifier, names)):
+            return [tree.Equation(line, "let", tree.Target(name), NOTHING) for name in names]
         if words[1:4] != [".", "append", "("] or not self.counters:
             return []
         name = c.declared("a name")
@@ -384,8 +385,9 @@ def _says_nothing(c: Cursor) -> str:
     return _GRADIENT if asks else ""
 
 
-_EMPTY = {"[", "]", "{}", "list", "dict", "(", ")", ","}  # of which lists and dicts without entries are written
-_TYPES = ("ndarray", "NDArray", "Array", "ArrayLike", "Tensor", "float", "Float", "int", "Int")
+_EMPTY = {"[ ]", "{}", "list ( )", "dict ( )"}  # lists and dicts without entries
+_TYPES = ("ndarray", "NDArray", "Array", "ArrayLike", "Tensor", "float", "Float", "int", "Int", "list", "List", "dict",
+          "Dict")
 
 
 def _without_type(tokens: tuple[Token, ...]) -> tuple[Token, ...]:

@@ -48,7 +48,7 @@ _PATTERN = r"""[ \t]+
                |[-+*/%@^'()\[\],:;=<>‖|SIGNS])
     | (?P<comment>\#.*)"""
 _PRIMES = r"(?:[′″‴]+(?=\())?"  # f′(z), the derivative of an abstract function
-_NOTHING = r"(?<=[=,])\{\}|(?<=[=,]\ )\{\}|"  # a dict without entries
+_NOTHING = r"(?<=[=,\ ])\{\}|"  # a dict without entries
 _PLAIN = re.compile(_PATTERN.replace("MORE", _NOTHING).replace("SIGNS", "ᵀ×·").replace("PRIMES", _PRIMES), re.VERBOSE)
 _FORGIVING = re.compile(_PATTERN.replace("MORE", r":=|").replace("SIGNS", r"{}~.!$\\⊗").replace(r"\|\||", "")
                         .replace("PRIMES", ""), re.VERBOSE)

@@ -286,7 +286,7 @@ def ahead(place: Expr, counter: str) -> int | None:
     match place:
         case Name(name) if name == counter:
             return 0
-        case Chain(Name(name), ((("+" | "-") as sign, Number(value)),)) if name == counter:
+        case Chain(Name(name), ((("+" | "-") as sign, Number(sp.Integer() as value)),)) if name == counter:
             return int(f"{sign}{value}")
     return None
 
