@@ -30,6 +30,7 @@ _SIGNS = {
     "rbrace": "}", "lbrack": "[", "rbrack": "]", "{": "{", "}": "}", "!": "", "cr": "", "\\": "",
     "_": "_", "triangleq": "=", "coloneqq": "=", "ast": "*", "star": "*", "ell": "l",
     "lfloor": "⌊", "rfloor": "⌋", "lceil": "⌈", "rceil": "⌉", "bmod": " mod ", "vert": "|", "lvert": "|", "rvert": "|",
+    "Vert": "‖", "lVert": "‖", "rVert": "‖", "|": "‖",
 }
 _LETTERS = GREEK | {tex.removeprefix("\\"): GREEK[name] for name, tex in TEX_GREEK.items()} | {"epsilon": "ε"}
 _MARKS = {tex.removeprefix("\\"): mark for mark, tex in ACCENTS.values()}

@@ -244,3 +244,15 @@ def test_a_step_read_outside_of_its_loop_has_the_number_that_the_loop_gives_it(p
     report = grade(model, page)
     assert not report.unread, report.unread
     assert {item.verdict for item in report.items if item.given} == {"right"}, report.text(2)
+
+
+@pytest.mark.parametrize("form", ["text", "latex"])
+@pytest.mark.parametrize("shape", ["N", "N x M"])
+def test_the_norm_that_a_gradient_prints_is_read(shape: str, form: str) -> None:
+    """w/‖w‖, of a matrix with the root of the squares of all entries."""
+    model = parse(f"dim N, M\nparam w: {shape}\nloss L = norm(w) + sum(w**3)")
+    page = printed(derive(model), form)
+    assert {"text": "/‖w‖", "latex": r"\lVert w"}[form] in page
+    report = grade(model, page)
+    assert not report.unread, report.unread
+    assert {item.verdict for item in report.items} == {"right"}, report.text(2)

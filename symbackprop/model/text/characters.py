@@ -23,6 +23,7 @@ _SIGNS = {
 }
 _SIGNS |= {c: f"({unicodedata.normalize('NFKC', c).replace('⁄', '/')})" for c in "¼½¾⅐⅑⅒⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞"}
 OUTER = "⊗"
+NORM = "‖"  # the bars of a norm, which formulas have as they are
 _BRACKETS = r"\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)"  # three deep
 _SUM = re.compile(rf"[Σ∑]\s*({_BRACKETS}\s*(?:\^|\*\*)\s*[0-9.]+)")  # Σ (y - p)² sums the squares
 _RAISED_LETTERS = "[ᴬ-ᵂⱽᵃ-ᵡⁿⁱʰ-ʸˠ-ˤ⁰¹²³⁴-⁹×]+"
@@ -164,7 +165,7 @@ def _power(match: re.Match[str]) -> str:
 
 
 def _one(char: str, notes: list[str]) -> str:
-    if char.isascii() or char == OUTER:
+    if char.isascii() or char in (OUTER, NORM):
         if char.isprintable() or char == "\t":
             return char
         raise SyntaxProblem(f"the control character U+{ord(char):04X} cannot be read")
