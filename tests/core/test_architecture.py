@@ -14,7 +14,7 @@ from symbackprop.core.functions import FUNCTIONS
 from symbackprop.core.ops import OPS
 from symbackprop.core.scalars import TABLE
 from symbackprop.doorway import BEHIND, late
-from symbackprop.model.text.spellings import _table
+from symbackprop.model.text.spellings import _lines
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "symbackprop"
@@ -282,7 +282,7 @@ def _compares_a_name(node: ast.AST) -> bool:
 def _tables(tree: ast.Module) -> Iterator[str]:
     """What has a set, list, tuple or dictionary with names of two ops or functions, of other libraries' too: what is
     assigned, or the function or class around it; not what one name is compared with."""
-    known = {*OPS, *TABLE, *FUNCTIONS, *_table()} - ROLES - KINDS
+    known = {*OPS, *TABLE, *FUNCTIONS, *_lines()} - ROLES - KINDS
     compared = {id(x) for node in ast.walk(tree) if isinstance(node, ast.Compare) for x in node.comparators}
     for statement in tree.body:
         for node in ast.walk(statement):
