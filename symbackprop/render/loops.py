@@ -48,10 +48,11 @@ MAX_STEPS = 12  # norms of further steps are not printed
 
 
 class Link(NamedTuple):
-    """The Jacobian of one row in another: a matrix, or a number that scales."""
+    """The Jacobian of one row in another: a matrix, perhaps by its diagonal, or a number that scales."""
 
     tree: Math
     is_number: bool
+    is_diagonal: bool = False
 
 
 def repeated_factors(context: Context, scan: Node) -> list[Line]:
@@ -121,7 +122,7 @@ def _product(r: Rows, row: Node, links: list[Link]) -> Math:
     """The product of the Jacobians: numbers in front of matrices; a number alone is a multiple of I for a vector."""
     value = sp.Mul(*[m.tree.value for m in links if isinstance(m.tree, Num)])
     factors = [m.tree for m in links if m.is_number and not isinstance(m.tree, Num)]
-    matrices = [m.tree for m in links if not m.is_number]
+    matrices = [r.diagonal(m.tree) if m.is_diagonal else m.tree for m in links if not m.is_number]
     if matrices:
         factors.append(reduce(MatMul, matrices))
     elif row.ndim:
@@ -171,7 +172,7 @@ def _scaling(r: Rows, factor: Factor) -> Link:
     tree = r.formula(factor.form, [r.ref(x) for x in factor.rows])
     if all(not x.ndim or is_one(x.shape[-1]) for x in factor.used):
         return Link(tree, True)
-    return Link(r.diagonal(tree), False)
+    return Link(tree, False, True)
 
 
 def loop_heading(context: Context, mark: LoopMark) -> Step:

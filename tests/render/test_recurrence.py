@@ -52,3 +52,11 @@ def test_a_loop_that_runs_backwards_starts_from_what_its_first_step_reads() -> N
 def test_the_last_value_of_a_loop_is_not_said_to_be_itself() -> None:
     last = next(x.line for x in build(BACKWARDS).forward if said(x.line.reason) == "after the last step")
     assert (text(last.left), text(last.right)) == ("r₁", "(rₜ)_t=1")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("place", ["z[T]", "h[T]"])
+def test_the_glossary_explains_the_diagonal_where_a_factor_shows_it_alone(place: str) -> None:
+    """Where z is read outside of the loop, paths part and no factor is printed."""
+    page = to_text(build(f"dim T, N\ndata x: T x N, h[0]: N\nparam w: N\nfor t in 1..T:\n    z[t] = w*h[t-1] + x[t]\n"
+                         f"    h[t] = tanh(z[t])\nloss L = sum({place}*h[T])"))
+    assert ("= Π_t diag(" in page) == ("on its diagonal" in page) == (place == "h[T]")
