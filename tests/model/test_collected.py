@@ -90,6 +90,21 @@ LOOPS = {
         steps = X.shape[0] - 1
         for t in range(steps):
             loss += np.sum((X[t+1] - X[t])**2)""",
+    "computed places": """
+        loss = 0
+        for t in range(2):
+            loss += (t + 1) * np.sum(X[1 + t] @ W) + 3 * Y[2*t, 1]
+        for t in range(3):
+            loss = 2 * loss + np.sum(c[2 - t] * b) + c[-t, 1] - c[-1 - t, 0]""",
+    "a dict's first key, and an array's last entry": """
+        hs = {}
+        hs[-1] = h0[0]
+        zs = np.zeros((T, H))
+        zs[-1] = h0[1]
+        for t in range(T):
+            hs[t] = np.tanh(X[t, 0] @ W + hs[t-1])
+            zs[t] = np.tanh(X[t, 1] @ W + zs[t-1])
+        loss = hs[-1].sum() * zs[-1].sum()""",
     "layers": """
         z = v
         for layer in stacked:
@@ -115,6 +130,8 @@ def test_a_loop_of_python_has_the_value_that_it_computes(lines: str) -> None:
 
 @pytest.mark.parametrize(("lines", "says"), [
     ("hs = []\nfor t in range(T):\n    hs.append(hs[t-1] + v)\nloss = sum(hs)", "range counts from 0"),
+    ("loss = 0\nfor t in range(3):\n    loss += sum(c[c.shape[0] - 1 - t])", "range counts from 0"),
+    ("loss = 0\nfor t in range(2):\n    for j in range(2):\n        loss += sum(c[t + j])", "range counts from 0"),
     ("hs = np.zeros((T + 1, H))\nfor t in range(T):\n    hs[t+1] = hs[t] + v\nloss = sum(hs)", "range counts from 0"),
     ("hs = []\nhs.append(v)\nloss = sum(v)", "a line is a declaration or an equation"),
     ("hs = []\nloss = sum(hs)", "'hs' is not declared"),

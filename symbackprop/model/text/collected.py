@@ -25,7 +25,7 @@ class _Counting:
     """Goes through statements from above."""
 
     def __init__(self) -> None:
-        self.lists: set[str] = set()  # that are begun
+        self.lists: dict[str, bool] = {}  # that are begun, whether with nothing in them
         self.begun: set[str] = set()  # of which there is a value in front of the first step
         self.collected: dict[str, int] = {}  # by loops above, entries counted from 0; how many where that is a number
 
@@ -34,7 +34,7 @@ class _Counting:
         for s in statements:
             if isinstance(s, tree.Equation) and s.target.index is None and (
                     s.value == NOTHING or (filled and (s.target.name, _size(s.value)) in filled)):
-                self.lists.add(s.target.name)
+                self.lists[s.target.name] = s.value == NOTHING
                 yield tree.Said(s.line, _IS.format(s.target.name))
             elif isinstance(s, tree.Equation):
                 yield replace(self.in_front(s), value=self.from_zero(s.value))
@@ -56,6 +56,8 @@ class _Counting:
         if not self.collected:
             return expr
         match expr:
+            case tree.Index(tree.Name(name), (item,)) if item == _LAST and name in self.begun and self.lists[name]:
+                return replace(expr, items=(tree.Number(sp.S.Zero),))  # of a dict, in which it is a key as others
             case tree.Index(tree.Name(name), (item,)) if name in self.collected and not isinstance(item, tree.Slice):
                 expr = replace(expr, items=(item, tree.Word(Ellipsis)))
             case tree.Call("sum", (tree.Name(name),), ()) if name in self.lists and name in self.collected:
@@ -73,7 +75,7 @@ class _Counting:
             s = self._from_one(s, own)
         if not isinstance(s.start, tree.Call):
             steps = int(s.stop.value) if isinstance(s.stop, tree.Number) else 0
-            self.collected |= dict.fromkeys(own & self.lists, steps)
+            self.collected |= dict.fromkeys(own & self.lists.keys(), steps)
         return s
 
     def _from_one(self, s: tree.For, own: set[str]) -> tree.For:
@@ -83,7 +85,7 @@ class _Counting:
         others = [x for x in targets if x.index != tree.Name(s.variable) and s.variable in tree.mentioned(x.index)]
         steps = _Steps(s.variable, own, self.begun)
         body = tuple(map(steps.statement, s.body))
-        fits = steps.fits and not others and own <= self.lists and s.stop != tree.Word(None)
+        fits = steps.fits and not others and own <= self.lists.keys() and s.stop != tree.Word(None)
         return replace(s, start=_ONE, body=body) if fits else s
 
 
@@ -112,11 +114,26 @@ class _Steps:
     def item(self, base: tree.Expr, item: tree.Expr) -> tree.Expr:
         """An index, which stays where it is a step or a place in an array beside one."""
         ahead = tree.ahead(item, self.counter.name)
-        if ahead is None:
-            return self.expression(item)
         name = base.name if isinstance(base, tree.Name) else ""
+        if ahead is None:
+            return self.other_place(item, name)
         self.fits &= ahead == 0 or (ahead == -1 and name in self.begun if name in self.own else ahead > 0)
         return item
+
+    def other_place(self, item: tree.Expr, name: str) -> tree.Expr:
+        """An index that is computed: a number made of the counter alone, as 2·t, counts from 1 as the counter does;
+        entries of arrays, as words[t], count from 0, and of what else there is, as n - t, it is not known."""
+        moved = self.expression(item)
+        if isinstance(item, (tree.Slice, tree.Tuple)) or not _is_free(item, self.counter):
+            return moved
+        direct = {*tree.mentioned(item)} == {*tree.mentioned(item, inside=False)} == {self.counter.name}
+        self.fits &= direct and name not in self.own
+        return tree.Chain(moved, (("+", _ONE),), place=item.place)
+
+
+def _is_free(expr: object, name: tree.Name) -> bool:
+    """Whether a name occurs outside of indices."""
+    return expr == name or (not isinstance(expr, tree.Index) and any(_is_free(part, name) for part in tree.parts(expr)))
 
 
 def _equations(s: tree.For) -> Iterator[tree.Equation]:
