@@ -140,7 +140,8 @@ def test_a_loop_of_python_has_the_value_that_it_computes(lines: str) -> None:
     ("hs[0] = []\nloss L = sum(v)", "there are no lists"),
     ("q =\nloss L = sum(v)", "expected a value, found the end of the line"),
     ("q = ,\nloss L = sum(v)", "expected a value, found ','"),
-    ("for t in range(T):\n    z = X[t + 0.5]\nloss L = sum(v)", "X\\[t-1/2\\] stands before the first entry"),
+    ("for t in range(T):\n    z = X[t + 0.5]\nloss L = sum(v)", "an index of X with t is t, t-1 or the like"),
+    ("for t in 1..T-1:\n    z = X[t + 0.5]\nloss L = sum(v)", "an index of X with t is t, t-1 or the like"),
 ])
 def test_what_a_loop_cannot_collect_is_refused(lines: str, says: str) -> None:
     with pytest.raises(ModelError, match=says):

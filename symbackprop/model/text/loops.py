@@ -218,8 +218,10 @@ class BodyScope(Scope):
         before, self.counting = self.counting, True
         value = None if item is None or isinstance(item, tree.Slice) else evaluate(item, self)
         self.counting = before
-        if not isinstance(value, sp.Expr) or sp.expand(value - self.symbol).has(self.symbol):
+        shift = sp.expand(value - self.symbol) if isinstance(value, sp.Expr) else self.symbol
+        if shift.has(self.symbol) or shift.is_integer is False:
             raise ModelError(f"an index of {name} with {self.counter} is {self.counter}, {self.counter}-1 or the like")
+        assert isinstance(value, sp.Expr)
         return value
 
     # -- the loop
