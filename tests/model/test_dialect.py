@@ -143,6 +143,8 @@ def test_names_that_cannot(text: str, said: str) -> None:
         ("mean(nll(softmax(X @ W), y))", "nll takes logarithms of probabilities"),
         ("mean(binary_cross_entropy(X @ v, 1))", "X @ v may be any numbers: binary_cross_entropy_with_logits takes"),
         ("sum(v' * b)".replace("b", "v"), "v.T * v is a product of entries, v @ v their sum"),
+        ("sum(U' * v)", "U.T * v is a product of entries, U.T @ v the matrix product"),
+        ("sum(Uᵀ * U)", "U.T * U is a product of entries, U.T @ U the matrix product"),
         ("sum(y - mean(X, axis=1, keepdims=True))", "is N x N, every entry with every other"),
         ("sum(mean(X, axis=1, keepdims=True) * mean(X, axis=1))", "is N x N, every entry with every other"),
     ],
@@ -156,7 +158,8 @@ def test_where_people_fall(text: str, said: str) -> None:
                                   "mean(binary_cross_entropy(sigmoid(X @ v), 1))",
                                   "mean(nll(X @ W - logsumexp(X @ W, axis=1, keepdims=True), y))",
                                   "sum(X - mean(X, axis=1, keepdims=True))",
-                                  "sum(mean(X, axis=1) - y)", "sum(mean(X, axis=1, keepdims=True) - b)"])
+                                  "sum(mean(X, axis=1) - y)", "sum(U.T * v)", "sum(U' @ v)",
+                                  "sum(mean(X, axis=1, keepdims=True) - b)"])
 def test_where_they_do_not(text: str) -> None:
     assert Model.parse(HEAD + f"loss L = {text}").remarks == []
 

@@ -194,8 +194,9 @@ def _postfix(c: Cursor) -> tree.Expr:
         layers += 1
         if layers > MAX_DEPTH:
             raise c.unexpected(f"more than {MAX_DEPTH} indices and transposes on one array", named=True)
-        if c.accept(*TRANSPOSES):
-            body = tree.Transpose(body, place=c.since(first))
+        if c.at(*TRANSPOSES):
+            sign = c.take().text
+            body = tree.Transpose(body, sign, place=c.since(first))
         elif c.accept("."):
             name = c.word("a name behind the dot").text
             args, options = _arguments(c, name) if c.accept("(") else (None, ())

@@ -73,7 +73,10 @@ class Compare(Placed):
 
 @dataclass(frozen=True)
 class Transpose(Placed):
+    """``sign`` is how it was written."""
+
     body: Expr
+    sign: str = field(default=".T", compare=False)
 
 
 @dataclass(frozen=True)

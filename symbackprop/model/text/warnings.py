@@ -82,11 +82,14 @@ def _side(operand: Any, sign: str) -> str:
 
 
 def of_transposed(sign: str, expr: tree.Expr, a: Any, b: Any) -> Iterator[str]:
-    """``x' * y`` of two vectors, which is a number on paper and in Matlab."""
-    vectors = isinstance(a, Node) and isinstance(b, Node) and a.ndim == b.ndim == 1
-    if sign == "*" and vectors and isinstance(expr, tree.Transpose):
+    """``x' * y`` of two vectors, a number on paper and in Matlab, and of a matrix, a product there."""
+    if sign != "*" or not isinstance(expr, tree.Transpose) or not (isinstance(a, Node) and isinstance(b, Node)):
+        return
+    if a.ndim == b.ndim == 1:
         yield (f"a vector has no other side: {label(a)}.T * {label(b)} is a product of entries, "
                f"{label(a)} @ {label(b)} their sum")
+    elif expr.sign != ".T" and a.ndim == 2 and b.ndim in (1, 2) and same(a.shape[1], b.shape[0]):
+        yield f"{label(a)} * {label(b)} is a product of entries, {label(a)} @ {label(b)} the matrix product"
 
 
 def of_first_steps(statements: Sequence[tree.Statement], arrays: Collection[str]) -> Iterator[tuple[int, str]]:
