@@ -177,6 +177,7 @@ class Logarithms:
 
     def _of_terms(self, form: f.Formula, terms: Sequence[f.Formula], args: Sequence[Node]) -> Node | None:
         log = self._of_weights(terms, args)
+        log = self._of_difference(terms, args) if log is None else log
         if log is not None:
             return log
         return self._checked(lambda: self._of_sum(terms, args), lambda: args[0].graph.apply(form, *args))
@@ -234,6 +235,37 @@ class Logarithms:
             both: Node = found[0].graph.call("log_cosh", found[0]) + sp.log(2)
             return both
         return reduce(_log_of_both, found)
+
+    # -- differences
+    def _of_difference(self, terms: Sequence[f.Formula], args: Sequence[Node]) -> Node | None:
+        """log(a − b) = log a + log(1 − b/a); of two values of a function with a complement by that where b is above
+        1/2, as it is the smaller one there."""
+        sides = _sides(terms)
+        if sides is None:
+            return None
+        logs, turned = self._sure_logs(sides, args), self._turned(sides, args)
+        if logs is None:
+            return None if turned is None else self._of_difference(*turned)
+        others = None if turned is None else self._sure_logs(_sides(turned[0]) or (), turned[1])
+        if others is not None:
+            graph, large = args[0].graph, args[0].graph.call("greater", logs[1], -sp.log(2))
+            logs = [graph.call("where", large, *pair) for pair in zip(others, logs, strict=True)]
+        self.doubtful = True
+        log, less = logs
+        return _added([log, log.graph.call("log_one_minus_exp", less - log)])
+
+    def _sure_logs(self, sides: Sequence[f.Formula], args: Sequence[Node]) -> list[Node] | None:
+        logs = [self._plain(x, args) if _is_positive(x) else self.sure(x, args) for x in sides]
+        found = [log for log in logs if log is not None]
+        return found if len(found) == 2 else None
+
+    def _turned(self, sides: Sequence[f.Formula], args: Sequence[Node]) -> tuple[list[f.Formula], list[Node]] | None:
+        """c·f(u) − c·f(v) = c·g(v) − c·g(u) by the complement g of f."""
+        (c, a), (d, b) = map(f.split_sign, sides)
+        (one, u), (other, v) = (self._call_of(x, args) or (None, None) for x in (a, b))
+        if c != d or one is not other or one is None or one.complement is None or u is None or v is None:
+            return None
+        return [f.mul(f.Num(k * c), f.over(one.complement, (f.Arg(place),))) for k, place in ((1, 1), (-1, 0))], [u, v]
 
     # -- sums whose terms have factors that may be 0, which have no log there: the slope of the sum by them is finite
     def _of_weights(self, terms: Sequence[f.Formula], args: Sequence[Node]) -> Node | None:
@@ -539,6 +571,13 @@ def _apart(row: Node) -> Node:
     return row
 
 
+def _sides(terms: Sequence[f.Formula]) -> tuple[f.Formula, f.Formula] | None:
+    """a and b of a difference a − b, of which a is no number."""
+    signs = [f.split_sign(t)[0].is_negative for t in terms]
+    a, b = (terms[signs.index(negative)] if signs.count(negative) == 1 else None for negative in (False, True))
+    return None if len(terms) != 2 or a is None or b is None or isinstance(a, f.Num) else (a, f.neg(b))
+
+
 def _log_of_both(a: Node, b: Node) -> Node:
     return b.graph.call("logaddexp", a, b) if a.value is None else a + b.graph.call("softplus", b - a)
 
@@ -604,7 +643,8 @@ def _sum_of_logarithms(row: Node, logs: Logarithms) -> Node | None:
 
 
 def _power(row: Node, logs: Logarithms) -> Node | None:
-    """p^c = e^(c·log p) of a probability, 0 < c < 1: its derivative is finite where p underflows."""
+    """p^c = e^(c·log p) of a probability, 0 < c < 1: its derivative is finite where p underflows. What may pass through
+    0 is the power of its value there, whose slope is infinite."""
     form = row.attr.form
     match form:
         case f.Call(name, _):
@@ -615,8 +655,21 @@ def _power(row: Node, logs: Logarithms) -> Node | None:
             return None
     if power is None or not (power.is_number and 0 < power < 1):
         return None
-    log = logs.of_formula(form, row.args)
-    return None if log is None else row.graph.call("exp", log)
+    graph, sure = row.graph, logs.sure(form, row.args)
+    log = logs.of_formula(form, row.args) if sure is None else sure
+    if log is None:
+        return None
+    power, positive = graph.call("exp", log), graph.call("greater", log, -sp.oo)
+    return power if sure is not None else graph.call("where", positive, power, _power_at_0(row, positive, logs))
+
+
+def _power_at_0(row: Node, positive: Node, logs: Logarithms) -> Node:
+    """The power of a value that is 0; a function that may overflow is taken of 1 where it is not 0."""
+    inner = logs.function(row.args[0]) if len(row.args) == 1 and row.attr.form.children[0] == f.Arg(0) else None
+    if inner is None:
+        return row
+    value = row.graph.call(inner[0].name, row.graph.call("where", positive, 1, inner[1]))
+    return row.graph.apply(row.attr.form, value)
 
 
 def _bernoulli(row: Node, logs: Logarithms) -> Node | None:

@@ -35,6 +35,9 @@ WRITTEN = (
     "log(1 - expm1(x))", "log(1 + sinh(x))", "log(3 - expm1(x))", "log(x*y + sinh(x)*y)", "log(sinh(x))",
     "log(normal_pdf(x))", "sqrt(1 + x^2) - 1", "3 - sqrt(9 + x^2*y^2)", "log((1 + x*y)/(1 - x*y))", "log(1/(1 + x)^3)",
     "log(1 - x/(1 + x))", "log(3 + 2*expm1(x*y))",
+    "log(exp(x) - exp(y))", "log(3*exp(x) - 2*exp(y))", "log(exp(x) - 2)", "log(sigmoid(x) - sigmoid(y))",
+    "log(2*normal_cdf(x) - 2*normal_cdf(y))", "log(erf(x) - erf(y))", "log(erfc(y) - erfc(x))",
+    "log(tanh(x) - tanh(y))", "log(softplus(x) - softplus(y))", "log(y*y*exp(x) - exp(y))", "sqrt(expm1(x))",
     "log1p(-sigmoid(x)^2)", "log1p(-erf(x)^2)", "1 - expm1(x)/(1 + expm1(x))", "2*expm1(x)/(1 + expm1(x)) - 2",
 )
 PLACES = [*product((-3.0, -1.0, 0.5, 2.0), (-2.0, 1.0, 3.0)), (0.1, 0.2)]
@@ -140,6 +143,35 @@ def test_acosh_next_to_1_and_beyond_what_a_float_holds(
 ) -> None:
     loss, grads = emit(f"param x\nloss L = {text}", tmp_path, level=level).loss_and_grads({"x": at}, {})
     np.testing.assert_allclose([loss, grads["x"]], [value, slope], rtol=1e-13)
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize(("text", "at", "value", "slopes"), [  # by mpmath
+    ("normal_cdf(x) - normal_cdf(y)", (-39.0, -40.0), -765.0831565643775, (39.02560741993011, -2.7334909240424957e-16)),
+    ("normal_cdf(x) - normal_cdf(y)", (10.0, 9.0), -43.628216632280822, (6.8183565725648992e-4, -9.109138123669665)),
+    ("erf(x) - erf(y)", (-19.5, -20.0), -383.79409004068108, (39.051148166175221, -1.0335173930573344e-7)),
+    ("erf(x) - erf(y)", (50.5, 50.0), -2504.4845878484514, (1.502412194272581e-20, -100.01999200798818)),
+    ("sigmoid(x) - sigmoid(y)", (41.0, 40.0), -40.458675145387082, (0.58197670686932643, -1.5819767068693264)),
+    ("sigmoid(x) - sigmoid(y)", (-39.0, -40.0), -39.458675145387082, (1.5819767068693264, -0.58197670686932643)),
+    ("tanh(x) - tanh(y)", (101.0, 100.0), -199.45226627730891, (0.3130352854993313, -2.3130352854993313)),
+    ("exp(x) - exp(y)", (1001.0, 1000.0), 1000.5413248546129, (1.5819767068693264, -0.58197670686932642)),
+    ("exp(x) - 3 + 0*y", (1000.0, 1.0), 1000.0, (1.0, 0.0)),
+])
+def test_the_log_of_a_difference_of_what_is_far_out(
+    text: str, at: tuple[float, float], value: float, slopes: tuple[float, float], level: int, tmp_path: Path,
+) -> None:
+    params = dict(zip("xy", at, strict=True))
+    loss, grads = emit(f"param x, y\nloss L = log({text})", tmp_path, level=level).loss_and_grads(params, {})
+    np.testing.assert_allclose([loss, grads["x"], grads["y"]], [value, *slopes], rtol=1e-11)
+
+
+@pytest.mark.parametrize("text", [
+    "sqrt(expm1(x))", "sqrt(exp(x) - 1)", "acosh(exp(x))", "sqrt(sinh(x))", "expm1(x)**0.3",
+])
+def test_the_root_of_what_passes_through_0_has_an_infinite_slope_there(text: str, tmp_path: Path) -> None:
+    with np.errstate(all="ignore"):
+        loss, grads = emit(f"param x\nloss L = {text}", tmp_path).loss_and_grads({"x": 0.0}, {})
+    assert (loss, grads["x"]) == (0, np.inf)
 
 
 SUMS = (
