@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from symbackprop.core.graph import Node
+from symbackprop.core.kernel import Kernel
 from symbackprop.core.loops import Loop, with_bodies
 from symbackprop.verify.differences import (
     CENTRAL,
@@ -39,6 +40,7 @@ TIMES = 3
 WITHIN, AGREE = 1e-9, 1e-8
 TAYLOR, TAYLOR_NOISE, BLURRED = 6, 1e4, 1e-2
 CLOSER, GROWN = 1e-4, 10  # a slope like 1/sqrt(h) grows a hundredfold
+STILL, STEEP = 1e-12, 1e6  # the slope of what only rounding moves, one that is infinite but for rounding
 SMALL = {DOUBLE: 1e-3, SINGLE: 0.1}  # a gradient so small beside the largest one is compared with that
 
 
@@ -77,9 +79,9 @@ class Everywhere:
             return None
         for lost in [n for n, g in given.items() if not np.all(np.isfinite(g))]:
             miss = self._found(lost, given[lost], int(np.argmin(np.isfinite(given[lost]))))
-            if abs(miss.model) <= LARGEST[self.eps] and not self._is_infinite(miss):
+            if abs(miss.model) <= LARGEST[self.eps] and not self._is_infinite(miss) and not self._is_any(miss):
                 return miss
-            del given[lost]  # it is infinite, or larger than what the module computes in holds
+            del given[lost]  # it is infinite or any number, or larger than what the module computes in holds
         if not given:
             return None
         for _ in range(TIMES):
@@ -233,6 +235,14 @@ class Everywhere:
         closer = self._slope(self._along_one(miss.name, miss.index), by=TINY * CLOSER).slope
         return abs(closer) > GROWN * abs(miss.model)
 
+    def _is_any(self, miss: Miss) -> bool:
+        """Whether a slope is 0·∞, and what is not a number in the module."""
+        watch = Indefinite(self._reals)
+        if not np.isnan(miss.module) or self.method == CENTRAL:
+            return False
+        self._slope(self._along_one(miss.name, miss.index), watch)
+        return watch.met
+
     def _along_one(self, name: str, index: tuple[int, ...]) -> dict[str, Array]:
         """The direction of one entry."""
         found = np.zeros(self._shape(name))
@@ -299,6 +309,19 @@ class Otherwise(Pinned):
     def __call__(self, step: Step, args: Sequence[Array], value: Array) -> Array:
         found = super().__call__(step, args, value)
         return unstated(step, args, found) if step.row is self.row else found
+
+
+class Indefinite(Pinned):
+    """The same, and whether a slope of 0 meets an infinite one, as at acos(x/|x|)."""
+
+    met = False
+
+    def __call__(self, step: Step, args: Sequence[Array], value: Array) -> Array:
+        if isinstance(step.attr, Kernel) and any(map(np.iscomplexobj, args)):
+            still = np.all(np.broadcast_arrays(*[np.abs(np.imag(a)) <= STILL * TINY for a in args]), axis=0)
+            moved = step.compute(*[np.real(a) + 1j * CLOSE * np.iscomplexobj(a) for a in args])
+            self.met |= bool(np.any(still & (np.abs(np.imag(moved)) > STEEP * CLOSE)))
+        return super().__call__(step, args, value)
 
 
 def _only(direction: Array, where: Array | int) -> Array:

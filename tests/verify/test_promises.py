@@ -171,6 +171,27 @@ def test_an_infinite_slope_at_a_bound_is_no_mistake_and_another_one_there_is(fun
         assert verify_source(source.replace(end, changed), model).verdict == "fail", wrong
 
 
+@pytest.mark.parametrize("text", [
+    "dim N, D\nparam x: N x D, y: D\nloss L = sum(acos(x @ y / (norm(x, axis=1)*norm(y))))",  # ±1 at D = 1
+    "dim N\nparam x: N\nloss L = sum(acos(1 - relu(x)))", "dim N\nparam x: N\nloss L = sum(asin(1 - abs(x)))",
+])
+def test_where_a_slope_is_0_times_infinity_a_module_may_say_nan(text: str) -> None:
+    model = Model.parse(text)
+    source = codegen(model, verify=False)
+    for seed in range(3):
+        report = verify_source(source, model, seed=seed)
+        assert report.passed, report.text()
+
+
+def test_nan_beside_an_infinite_slope_is_a_mistake() -> None:
+    """The slope by v, which does not go through the root."""
+    model = Model.parse("dim N\nparam x: N, v: N\nloss L = sum(acos(1 - relu(x)) + abs(v))")
+    source, end = codegen(model, level=0), "    return returned(grads, dtypes)\n"
+    changed = f"    grads['v'] = np.where((grads['v'] == 0) & (upstream == 1), np.nan, grads['v'])\n{end}"
+    report = verify_source(source.replace(end, changed), model)
+    assert report.verdict == "fail" and "v[" in report.text()
+
+
 def test_an_infinite_slope_where_the_models_is_finite_is_a_mistake() -> None:
     """2 is the slope at 0 alone, by what is stated of abs."""
     model = Model.parse("dim N\nparam w: N\nloss L = sum(abs(w) + 2*w)", name="m")
