@@ -30,11 +30,13 @@ _TABLE = """
 n t m: clip clamp (x, low|min|a_min=None, high|max|a_max=None) -> clip(x, low, high)
 t m: clamp_min (x, min) -> clip(x, min)
 t m: clamp_max (x, max) -> clip(x, None, max)
+n: concatenate concat (arrays$, axis:None) -> arrays.reshape(-1)
 n: concatenate concat (arrays(2), axis:None) -> np.append(arrays[0], arrays[1])
 n t: cat concat concatenate (arrays|tensors$, axis|dim~0) -> flatten(arrays, 0, 1)
 n t: cat concat concatenate (arrays|tensors$, axis|dim:-1) -> flatten(np.moveaxis(arrays, 0, -2), -2, -1)
-n t: cat concat concatenate (arrays|tensors$, axis|dim:1) -> flatten(np.moveaxis(arrays, 0, 1), 1, 2)
-n t: cat concat concatenate (arrays|tensors$, axis|dim:2) -> flatten(np.moveaxis(arrays, 0, 2), 2, 3)
+n t: cat concat concatenate (arrays|tensors$, axis|dim:-2) -> flatten(np.moveaxis(arrays, 0, -3), -3, -2)
+n t: cat concat concatenate (arrays|tensors$, axis|dim:-3) -> flatten(np.moveaxis(arrays, 0, -4), -4, -3)
+n t: cat concat concatenate (arrays|tensors$, axis|dim) -> flatten(np.moveaxis(arrays, 0, axis), axis, axis + 1)
 n t: cat concat concatenate (arrays|tensors, axis|dim=0) -> concat(arrays, axis=axis)
 n t: stack (arrays|tensors$, axis|dim~0) -> arrays
 n t: stack (arrays|tensors$, axis|dim) -> np.moveaxis(arrays, 0, axis)
@@ -1001,8 +1003,10 @@ def _has_items(value: tree.Expr, count: int, *each: int) -> bool:
 
 
 def _is_array(value: tree.Expr) -> bool:
-    """Whether a list that is not written out is an array, along whose first axis its entries stand."""
-    return isinstance(value, tree.Name) or (isinstance(value, tree.Call) and value.function == "stack")
+    """Whether what is joined is an array, along whose first axis its entries stand, and no list: neither one that is
+    written out nor the parts that a function gives."""
+    called = value.function if isinstance(value, tree.Call) else value.name if isinstance(value, tree.Member) else ""
+    return not isinstance(value, tree.Tuple) and "split" not in called and called not in ("chunk", "meshgrid")
 
 
 class _Spelling(NamedTuple):
