@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from functools import cache
+from itertools import count
 from typing import TypeAlias
 
 import sympy as sp
@@ -19,7 +20,8 @@ Powers: TypeAlias = tuple[tuple[int, int], ...]  # (base, exponent), by base: an
 Collected: TypeAlias = Mapping[Powers, Number]
 _PLACES = {symbol: index for index, symbol in enumerate(PLACEHOLDERS)}
 _SUMS: dict[frozenset[tuple[Powers, Number]], int] = {}
-_TERMS: list[Collected] = []  # of the sum -1, -2 …
+_TERMS: dict[int, Collected] = {}  # of the sum -1, -2 …
+_NUMBERS = count(-1, -1)
 
 
 @cache
@@ -83,15 +85,17 @@ def _of_powers(found: Mapping[int, int], number: Number) -> Collected:
 def _base(terms: Collected) -> int:
     """The number of a sum."""
     key = frozenset(terms.items())
-    if key not in _SUMS:
-        _TERMS.append(terms)
-        _SUMS[key] = -len(_TERMS)
-    return _SUMS[key]
+    found = _SUMS.get(key)
+    if found is None:
+        number = next(_NUMBERS)  # no two threads get the same
+        _TERMS[number] = terms
+        found = _SUMS.setdefault(key, number)
+    return found
 
 
 def terms_of(base: int) -> Collected:
     """The products that a sum with this number adds."""
-    return _TERMS[-base - 1]
+    return _TERMS[base]
 
 
 def _power(a: Collected | None, exponent: int) -> Collected | None:

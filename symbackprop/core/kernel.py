@@ -6,7 +6,9 @@ when constants and other kernels are put in place of its arguments.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
+from itertools import count
 from typing import Any, ClassVar
 
 import sympy as sp
@@ -30,6 +32,7 @@ class Kernel:
     __slots__ = ("_partials", "arity", "boolean", "form", "head", "identity")
     _table: ClassVar[dict[f.Formula, Kernel]] = {}
     _identities: ClassVar[dict[Any, int]] = {}
+    _numbers: ClassVar[Iterator[int]] = count()  # no two threads get the same
 
     form: f.Formula
     arity: int
@@ -57,7 +60,8 @@ class Kernel:
 
     @classmethod
     def _identity(cls, value: Any, arity: int) -> int:
-        return cls._identities.setdefault((value, arity), len(cls._identities))
+        found = cls._identities.get((value, arity))
+        return cls._identities.setdefault((value, arity), next(cls._numbers)) if found is None else found
 
     def identity_in(self, order: tuple[int, ...]) -> int:
         """The identity of the same formula with Arg(order[0]) called Arg(0), Arg(order[1]) called Arg(1) …"""

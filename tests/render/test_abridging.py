@@ -60,6 +60,18 @@ def test_closed_forms_of_what_is_printed_are_those_of_the_whole() -> None:
     assert sum("closed" in [x.kind for x in s.lines] for s in few) == 2
 
 
+@pytest.mark.parametrize("layer", ["tanh(h{} + b)", "tanh(h{})"])
+def test_closed_forms_are_sought_of_gradients_that_only_steps_left_out_read(layer: str) -> None:
+    """One parameter for all layers, or in front of them: of the first steps no gradient is asked for."""
+    count = 2 * LAYERS
+    lines = "".join([f"h{k + 1} = {layer.format(k)}\n" for k in range(count)])
+    d = derive(Model.parse(f"dim D\ndata y: D\nparam b: D\nh0 = 2*b\n{lines}P = exp(h{count})/sum(exp(h{count}))\n"
+                           "loss L = -sum(y*log(P))"))
+    few, whole = (document(d, whole=x).steps for x in (False, True))
+    assert few[:50] == whole[:50]
+    assert sum("closed" in [x.kind for x in s.lines] for s in few) == 1
+
+
 def test_what_is_left_out_is_said_in_every_format() -> None:
     d = layers()
     for form in FORMATS.keys() - {"json"}:
