@@ -298,3 +298,11 @@ def test_a_declared_array_may_be_said_to_be_the_state_before_the_first_step() ->
 def test_an_entry_that_is_read_again_in_a_loop_is_told(first: str, loop: str, told: str) -> None:
     said = parse(f"dim T\ndata u: T\nparam w\n{first}\n{loop}\nloss L = sum(a)").remarks
     assert (len(said) == 1 and said[0].startswith(f"<text>:4: {told}")) if told else said == []
+
+
+@pytest.mark.parametrize("place", ["t - 1", "t - 2"])
+def test_a_place_in_front_of_the_first_entry_is_refused_in_literal_loops_too(place: str) -> None:
+    """As in loops over a symbolic axis; counted from 0 it would be the last entry."""
+    text = f"data X: 4\nparam w\nh[0] = w\nfor t in 1..3: h[t] = h[t-1] + X[{place}]*w\nloss L = h[3]"
+    with pytest.raises(ModelError, match="before the first entry"):
+        Model.parse(text)

@@ -358,7 +358,11 @@ class Evaluator:
             return slice(*(None if p is None else self._place(p) for p in (item.start, item.stop, item.step)))
         value = self.value(item)
         if isinstance(value, sp.Expr):
-            return _whole(value - self.scope.offset(item))
+            offset = self.scope.offset(item)
+            if offset and value < offset and tree.is_ahead(item):
+                raise ShapeError(f"an index is {short(value)} here, before the first entry: arrays count from 1 by the "
+                                 "counter of a loop", place=item.place)
+            return _whole(value - offset)
         if value is None or value is Ellipsis or isinstance(value, Node):
             return value
         if isinstance(value, tuple) and value and all(isinstance(k, sp.Expr) for k in value):

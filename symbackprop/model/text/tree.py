@@ -294,6 +294,12 @@ def ahead(place: Expr, counter: str) -> int | None:
     return None
 
 
+def is_ahead(place: Expr) -> bool:
+    """Whether a place is ``t + 1``, ``t - 1`` or t of some name."""
+    name = place.first if isinstance(place, Chain) else place
+    return isinstance(name, Name) and ahead(place, name.name) is not None
+
+
 def renamed(expr: Expr, names: Mapping[str, str]) -> Expr:
     """An expression with other names for some of its names."""
     return put(expr, {name: Name(other) for name, other in names.items()})
