@@ -68,11 +68,16 @@ def _product(parts: Iterable[Collected | None]) -> Collected | None:
             return None
         if not part:
             number = 0
-        (powers, times), = part.items() if len(part) == 1 else ((((_base(part), 1),), 1),)
+        powers, times = _as_one(part)
         number *= times
         for base, exponent in powers:
             found[base] = found.get(base, 0) + exponent
     return _of_powers(found, number) if number else {}
+
+
+def _as_one(terms: Collected) -> tuple[Powers, Number]:
+    """One product: several are a sum to the power of 1."""
+    return next(iter(terms.items())) if len(terms) == 1 else (((_base(terms), 1),), 1)
 
 
 def _of_powers(found: Mapping[int, int], number: Number) -> Collected:
@@ -101,7 +106,7 @@ def terms_of(base: int) -> Collected:
 def _power(a: Collected | None, exponent: int) -> Collected | None:
     if not a:
         return None
-    (powers, number), = a.items() if len(a) == 1 else ((((_base(a), 1),), 1),)
+    powers, number = _as_one(a)
     return _of_powers({base: n * exponent for base, n in powers}, Fraction(number) ** exponent)
 
 

@@ -70,7 +70,8 @@ class Derivation:
     bodies: dict[int, tuple[Node, ...]] = field(repr=False)
     identities: dict[int, Node] = field(repr=False, default_factory=dict)
     second: Blocks | None = field(repr=False, compare=False, default=None)
-    shortest: dict[tuple[int, ...], ClosedForms] = field(repr=False, compare=False, init=False, default_factory=dict)
+    shortest: dict[tuple[bool, tuple[int, ...]], ClosedForms] = field(
+        repr=False, compare=False, init=False, default_factory=dict)
 
     def name(self, node: Node) -> str | None:
         return self.names.get(node.id)

@@ -701,7 +701,7 @@ def closed_forms(derivation: Derivation, printed: bool = False, totals: Sequence
     """The gradients of a derivation in shortest form, with what is shown where that is to be ``printed``: looked for
     once, whatever is printed of it. Of a long one the ``totals`` of some steps, over the gradients of the others."""
     known, graph = derivation.shortest, derivation.model.graph
-    key = (printed, *[row.id for row in totals])
+    key = printed, tuple([row.id for row in totals])
     if key not in known:
         part = steps_of(derivation, totals) if totals else whole(derivation)
         with graph.apart():

@@ -156,18 +156,14 @@ class BodyScope(Scope):
         deeper = self.element(found, rest)
         return Evaluator(self).subscript(found, rest) if deeper is None else deeper
 
-    def _across(self, row: Node, items: tuple[tree.Expr, ...]) -> Node:
+    def _across(self, row: Node, items: tuple[tree.Expr, ...]) -> Node | None:
         """``x[:, t]`` as ``swapaxes(x, 0, 1)[t]``, behind however many axes of which all is read."""
         place = next(k for k, item in enumerate(items) if self._counts((item,)))
         if any(item != tree.Slice(None, None, None) for item in items[:place]) or place >= row.ndim:
             raise ModelError(f"{self.counter} is an index of {label(row)} behind axes of which all is read, as in "
                              f"{label(row)}[:, {self.counter}]")
         axes = [place, *[axis for axis in range(row.ndim) if axis != place]]
-        found = self.element(transpose(row, axes), items[place : place + 1])
-        assert found is not None
-        rest = (*items[:place], *items[place + 1 :])
-        deeper = self.element(found, rest)
-        return Evaluator(self).subscript(found, rest) if deeper is None else deeper
+        return self.element(transpose(row, axes), (items[place], *items[:place], *items[place + 1 :]))
 
     def _element(self, row: Node, shift: sp.Expr) -> Node:
         """The leaf that holds ``row[t + shift]``; the first entry of an array is its number 1."""

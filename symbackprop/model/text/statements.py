@@ -16,7 +16,6 @@ from symbackprop.errors import Meant, ModelError, Place, nearest, suggested
 from symbackprop.model.text import tree
 from symbackprop.model.text.branches import RESULT, RETURN, Branch, branch, joined
 from symbackprop.model.text.characters import plain_latex, readable
-from symbackprop.model.text.collected import NOTHING, counted_from_one
 from symbackprop.model.text.expressions import COMPARISONS, FORWARD, expression, size
 from symbackprop.model.text.helpers import Helpers
 from symbackprop.model.text.imports import is_import
@@ -32,6 +31,7 @@ from symbackprop.model.text.meant_lines import (
     without_values,
     without_word,
 )
+from symbackprop.model.text.python_loops import NOTHING, counted_from_one
 from symbackprop.model.text.tokens import (
     END,
     NAME,

@@ -160,10 +160,11 @@ def logical_lines(text: str, errors: list[ModelError] | None = None) -> Iterator
             for statement in _statements(pending):
                 yield Line(statement[0].line, indent, ended(statement))
             pending = []
-    if open_brackets and errors is None:
-        raise _never_closed(open_brackets)
-    if open_brackets and errors is not None:
-        errors.append(_never_closed(open_brackets))
+    if open_brackets:
+        unclosed = _never_closed(open_brackets)
+        if errors is None:
+            raise unclosed
+        errors.append(unclosed)
 
 
 def _never_closed(brackets: Sequence[Token]) -> ModelError:
