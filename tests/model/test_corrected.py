@@ -31,7 +31,6 @@ def softmax(z: Any) -> Any:
 
 
 MEANT: list[tuple[str, Callable[[Any], Any]]] = [
-    ("A[, 2]", lambda n: n.A[:, 1]),
     ("A .* B", lambda n: n.A * n.B),
     ("A ./ (1 + B.^2)", lambda n: n.A / (1 + n.B ** 2)),
     ("A(1, :)", lambda n: n.A[0]),

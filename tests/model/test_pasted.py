@@ -142,6 +142,14 @@ READ = [
     ("loss L = sum(wᵇ + wᵇ⁺¹ + ⌊w⌋ - ⌈w⌉)", "loss L = sum(w^b + w^(b+1) + floor(w) - ceil(w))"),
     ("loss L = sum(tanh⁻¹(w) + ∛w)", "loss L = sum(atanh(w) + np.cbrt(w))"),
     ("loss L = sum(X[[0, -1]]) + sum(W[(0, 1)])", "loss L = sum(concat(X[0:1], X[N-1:])) + W[0, 1]"),
+    # R counts from 1 on every line, whichever says that it is R; a 0 among the indices says that it is not
+    ("q <- sum(X[1, ]) / var(y)\nz = y[-1] * X[, 2][2:N]\nloss L = q + sum(z) + w[D]",
+     "q = sum(X[0, :]) / var(y, ddof=1)\nz = y[1:] * X[:, 1][1:N]\nloss L = q + sum(z) + w[D - 1]"),
+    ("r = y - X %*% w\nloss L = r[2] + X[1, 2] + sum(P[1, ][k]) + length(r)",
+     "r = y - X @ w\nloss L = r[1] + X[0, 1] + sum(P[0][k]) + N"),
+    ("g[1] <- b\nfor t in 2..3:\n    g[t] <- g[t-1] * w[t]\nloss L = g[3] + w[3]",
+     "g[1] = b\nfor t in 2..3:\n    g[t] = g[t-1] * w[t]\nloss L = g[3] + w[2]"),
+    ("q <- w[0] * w[1]\nloss L = q + var(w)", "q = w[0] * w[1]\nloss L = q + var(w)"),
     ("loss L = ∏(w) + ∛(b)", "loss L = prod(w) + np.cbrt(b)"),
 ]
 
@@ -194,7 +202,7 @@ CORRECTED = [
     (r"q = w^{2}b", "q = w^2 * b"),
     (r"loss L = -\log \sum_i e^{w_i}", "loss L = -log(sum(exp(w)))"),
     ("q = 1_000 * w", "q = 1000 * w"), ("q = max(X, [], 2)", "q = max(X, axis=1)"), ("q = w(end)", "q = w[-1]"),
-    ("q = [w; w]", "q = concat(w, w)"), ("q = X[, 1]", "q = X[:, 0]"), (r"q = \mathbf{1}^T w", "q = sum(w)"),
+    ("q = [w; w]", "q = concat(w, w)"), (r"q = \mathbf{1}^T w", "q = sum(w)"),
     (r"q = \mathbb{1}[w > 1]", "q = (w > 1)"),
     ("q = W⁻¹w", "q = inv(W) @ w"), ("q = W⁻¹", "q = inv(W)"), ("q = X⁻¹", "q = (1/X)"),
     (r"q = W \ w", "q = solve(W, w)"), (r"q = W\w", "q = solve(W, w)"),
@@ -308,8 +316,6 @@ CORRECTED = [
     ("data A: R^{N \times D}".replace("\t", "\\t"), "data A: N x D"),
     ("data a: R^D  // the means", "data a: D  # the means"),
     ("data A in R^(N x D), c", "data A: N x D, c"),
-    ("q <- y[-1]", "q = y[1:]"),
-    ("q <- sum(X[1, ]) / var(y)", "q = sum(X[0, :]) / var(y, ddof=1)"),
     (r"loss L = b \log_{10} b + \Gamma(b) + \binom{5}{2}", "loss L = b * log10(b) + gamma(b) + binom(5, 2)"),
     (r"loss L = \operatorname{tr}(W^2)", "loss L = tr(W @ W)"),
     (r"q = \sigma(w) (1 - \sigma(w))", "q = sigmoid(w) * (1 - sigmoid(w))"),

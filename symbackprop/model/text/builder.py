@@ -83,7 +83,7 @@ class Builder:
     def _find_last_results(self) -> None:
         """Where ``loss L = …`` has ``L += …`` below, what has the name at last is the result; of what a loop gives it,
         when all is read."""
-        plain = [(k, e, s is e) for k, s in enumerate(self.statements) for e in _flat([s])
+        plain = [(k, e, s is e) for k, s in enumerate(self.statements) for e in tree.flat([s])
                  if isinstance(e, tree.Equation) and e.target.index is None]
         last = {e.target.name: (k, alone) for k, e, alone in plain if e.keyword == "let"}
         given = dict[int, str]()
@@ -124,10 +124,10 @@ class Builder:
         elif isinstance(statement, tree.Equation):
             self._unknown_in(statement)
         failed = self.errors[-1].line if self.errors else 0
-        self.unbuilt |= {s.line for s in _flat([statement])} - {failed}
+        self.unbuilt |= {s.line for s in tree.flat([statement])} - {failed}
         graph, model, top = self.model.graph, self.model, self.top
         known = (graph.names, graph.functions, model.sizes, top.loops)
-        names = {name for s in _flat([statement]) for name in _defines(s)}
+        names = {name for s in tree.flat([statement]) for name in _defines(s)}
         self.unknown |= {name for name in names if not any(name in those for those in known)}
 
     def _tell(self, error: ModelError, statement: tree.Statement) -> None:
@@ -345,7 +345,7 @@ class Builder:
 
     def _defined_later(self, name: str) -> str:
         """That a name is only defined on this line or below, for an error message."""
-        for s in _flat(self.statements):
+        for s in tree.flat(self.statements):
             if s.line >= self.top.line and name in _defines(s):
                 if s.line == self.top.line:
                     steps = isinstance(s, tree.Equation) and s.target.index is not None
@@ -369,7 +369,7 @@ class Builder:
     def counted(self, s: tree.For, steps: tree.Call) -> tree.For:
         """``for t in range(1, T + 1)`` as a loop from 1, where that is the same: where only names with steps of their
         own are read, h[t-1]."""
-        counter, from_one, inner = tree.Name(s.variable), len(steps.args) == 2, [*_flat(s.body)]
+        counter, from_one, inner = tree.Name(s.variable), len(steps.args) == 2, [*tree.flat(s.body)]
         own = {*self.top.families, *[name for e in inner for name in _defines(e)]}
         bounds = [bound for e in inner if isinstance(e, tree.For) for bound in (e.start, e.stop)]
         values = [e.value for e in inner if isinstance(e, tree.Equation)]
@@ -500,13 +500,6 @@ def _least(s: tree.Statement) -> int:
     return 1
 
 
-def _flat(statements: Sequence[tree.Statement]) -> Iterator[tree.Statement]:
-    for s in statements:
-        yield s
-        if isinstance(s, tree.For):
-            yield from _flat(s.body)
-
-
 def _is_read_first(name: str, equations: Sequence[tree.Equation]) -> bool:
     """Whether equations read a name before they give it a value."""
     first = next(k for k, e in enumerate(equations) if e.target.name == name)
@@ -521,7 +514,7 @@ def _indexed(statements: Sequence[tree.Statement]) -> set[str]:
 
 def _reads(s: tree.Statement) -> Iterator[str]:
     """The names that a statement reads, loops with all that is in them."""
-    for inner in _flat([s]):
+    for inner in tree.flat([s]):
         if isinstance(inner, tree.Notate):
             yield inner.target.name
         yield from tree.mentioned(inner)
@@ -529,7 +522,7 @@ def _reads(s: tree.Statement) -> Iterator[str]:
 
 def _calls(s: tree.Statement) -> Iterator[str]:
     """The functions that a statement calls, loops with all that is in them."""
-    whole = [part for inner in _flat([s]) for one in tree.parts(inner) for part in tree.all_parts(one)]
+    whole = [part for inner in tree.flat([s]) for one in tree.parts(inner) for part in tree.all_parts(one)]
     yield from (part.function for part in whole if isinstance(part, tree.Call))
 
 
@@ -558,7 +551,7 @@ def located(where: str) -> Iterator[None]:
 def conventions(statements: Sequence[tree.Statement], where: str, errors: list[ModelError]) -> Mapping[str, sp.Expr]:
     """What ``convention NAME = number`` lines set; they hold for the whole text. What is wrong is added to errors."""
     found: dict[str, sp.Expr] = {}
-    for s in _flat(statements):
+    for s in tree.flat(statements):
         if isinstance(s, tree.Named) and s.keyword == "convention":
             for name, expr in s.items:
                 assert expr is not None

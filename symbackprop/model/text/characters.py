@@ -48,8 +48,6 @@ _OF_WHOLE = re.compile(r"(?<=[\w)\]])(\s*)%(/?)%(\s*)(?=-?[\d.]+|[(]|[A-Za-z]\w*
 _ARROW = re.compile(r"^(\s*(?:(?:loss|output)\s+)?[^\W\d]\w*(?:\[[^\[\]]*\])?\s*)(?:<-|:=|←|≔)")
 _OF_ONE = r"([\w.]+(?:\([^()]*\))?(?:\[[^\[\]]*\])?)"
 _OUTER = re.compile(rf"(?<![\w.]){_OF_ONE}\s*%o%\s*{_OF_ONE}")  # of R
-# entries in R, where var divides by n - 1
-_COUNTS_FROM_ONE = re.compile(r"\s*\w+\s*<-.*(?:\[-?\d|\[\s*,|,\s*\]|\bvar\()")
 # $ … $, \begin{align} and its & and \\, which say where a formula stands and nothing of it
 _TYPESET = [(re.compile(pattern), text) for pattern, text in (
     (r"^\s*(?:\\(?:begin|end)\s*\{[a-z]+\*?\}|\$\$|\\[\[\]])\s*$", ""),
@@ -74,8 +72,6 @@ def readable(line: str) -> str:
         for pattern, text in _TYPESET:
             line = pattern.sub(text, line)
     if line.isascii() and not _FOREIGN_SIGNS.search(line):
-        return line
-    if _COUNTS_FROM_ONE.match(line):  # to be refused with both readings
         return line
     line = _ARROW.sub(r"\1 =", _OUTER.sub(r"outer(\1, \2)", line))
     return "".join([part if k % 2 else _formula(part) for k, part in enumerate(_APART.split(line))])

@@ -34,7 +34,6 @@ from symbackprop.model.text.meant_lines import (
     compared_twice,
     entries_from_one,
     of_matlab_axis,
-    of_r,
     of_whole_arrays,
     opposite,
 )
@@ -396,16 +395,14 @@ def _items(c: Cursor) -> tuple[tree.Expr, ...]:
     several = c.at("(")  # x[(0, 1)] is x[0, 1]
     items = [_item(c)]
     while c.accept(","):
-        if c.at("]"):
-            break
         items.append(_item(c))
     c.expect("]", "to close the index")
     return items[0].items if several and len(items) == 1 and isinstance(items[0], tree.Tuple) else tuple(items)
 
 
 def _item(c: Cursor) -> tree.Expr:
-    if c.at(","):
-        raise c.unexpected("all entries along an axis are taken by a colon, as in X[:, 0]", instead=(of_r,))
+    if c.at(",") or (c.at("]") and c.before.is_sign(",")):  # X[, 1] and X[1, ] of R
+        return tree.Slice(None, None, None)
     if c.accept("..."):
         return tree.Word(Ellipsis)
     first, parts = c.now, list[tree.Expr | None]([None if c.at(":") else expression(c)])

@@ -257,14 +257,6 @@ def with_x(line: str, place: Place) -> str:
     return f"{before.rstrip().rstrip(',')} x {after}"
 
 
-def of_r(line: str, place: Place) -> str:
-    """The line with ``x[0]`` for R's ``x[1]``, ``x[1:]`` for ``x[-1]`` and ``var(x, ddof=1)`` for ``var(x)``."""
-    line = re.sub(r"\bvar\(([^()]*)\)", r"var(\1, ddof=1)", line.replace("<-", "="))
-    line = re.sub(r"\[-1\]", "[1:]", re.sub(r"\[\s*,", "[:,", re.sub(r",\s*\]", ", :]", line)))
-    return re.sub(r"(?<=\[)([1-9]\d*)(?=\s*[,\]])|(?<=, )([1-9]\d*)(?=\])",
-                  lambda found: str(int(found[1] or found[2]) - 1), line)
-
-
 _END = re.compile(r"(?:(\d+|end(?:\s*-\s*\d+)?)\s*:\s*)?\bend\b(?:\s*-\s*(\d+))?")
 
 

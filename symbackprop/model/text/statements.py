@@ -19,11 +19,11 @@ from symbackprop.model.text.characters import plain_latex, readable
 from symbackprop.model.text.expressions import COMPARISONS, FORWARD, expression, size
 from symbackprop.model.text.helpers import Helpers
 from symbackprop.model.text.imports import is_import
+from symbackprop.model.text.languages import as_in_r, is_of_r
 from symbackprop.model.text.meant_lines import (
     declared_instead,
     in_reals,
     loop_of_matlab,
-    of_r,
     shape_behind,
     with_a_name,
     with_colon,
@@ -77,16 +77,17 @@ def parse_statements(text: str) -> tuple[tuple[tree.Statement, ...], list[ModelE
     """All statements of a text, what is wrong with lines of it that are none, and the names that these would give to
     something. A text that is indented as a whole is read as if it were not."""
     errors: list[ModelError] = []
+    typed = physical_lines(text)
     reader = Reader(list(logical_lines(text, errors)), errors)
     if errors:
-        typed = physical_lines(text)
         reader.unread.update(*[_names_on_the_left(typed[error.line - 1]) for error in errors])
     first = reader.lines[0].indent if reader.lines else ""
     body = reader.block(first, 0)
     if reader.place < len(reader.lines):
         errors.append(problem("the indentation matches no line above", reader.lines[reader.place].number))
     notes = [tree.Said(line, told) for line, told in notes_on_lines(text).items()]
-    return (*notes, *counted_from_one(body)), errors, reader.unread
+    body = counted_from_one(body)
+    return (*notes, *(as_in_r(body) if is_of_r(typed) else body)), errors, reader.unread
 
 
 class Reader:
@@ -652,9 +653,6 @@ def equations(c: Cursor) -> Sequence[tree.Equation]:
     names = _separated(c, _target_or_none)
     if c.at("=="):
         raise c.unexpected("an equation has one =", named=True, instead=("=",))
-    if c.at("<") and c.after.is_sign("-"):
-        raise c.unexpected("R counts entries from 1, x[-1] is all but the first there, and var divides by n - 1: write "
-                           "what is meant", named=True, instead=(of_r,))
     if len(names) == 1 and c.at(*UPDATES):
         values: Sequence[tree.Expr] = [_updated(names[0], c.take().text[0], expression(c))]
     else:

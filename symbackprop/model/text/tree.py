@@ -5,7 +5,7 @@ Sums and products are chains, not nested pairs, so a long formula is a flat tree
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, TypeAlias, get_args
 
@@ -214,6 +214,14 @@ class Said:
 
 
 Statement: TypeAlias = Named | Arrays | Notate | Equation | For | Said
+
+
+def flat(statements: Sequence[Statement]) -> Iterator[Statement]:
+    """The statements, and behind each loop those in it."""
+    for s in statements:
+        yield s
+        if isinstance(s, For):
+            yield from flat(s.body)
 
 
 def parts(expr: object) -> Iterator[Expr]:
