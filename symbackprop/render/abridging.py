@@ -1,27 +1,54 @@
 """What is printed of a derivation that is too long to be read: its beginning and its end, and so of a long formula.
 
-What is left out is counted, and said. Numbers, anchors and the mathematics are those of the whole; `Options.whole`
-prints all of it.
+What is left out is counted, and said, in its place too. Numbers, anchors and the mathematics are those of the whole;
+`Options.whole` prints all of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import TypeVar
 
 from symbackprop.core import formula as f
 from symbackprop.core.maths import Math, Words
-from symbackprop.render.document import Prose
+from symbackprop.render.document import Equation, Line, Prose, Step
 
 MOST, SHOWN = 1000, 50  # of more steps, equations or arrays than that, so many are printed at either end
 TERMS, FIRST, DEEP = 200, 12, 24  # of more terms so many in front; how deep a formula of as many parts is printed
 DOTS = Words("…")
 T = TypeVar("T")
+W = TypeVar("W")
+Numbered = TypeVar("Numbered", Equation, Step)
 
 
 def ends(found: Sequence[T], whole: bool) -> Sequence[T]:
     """All steps, equations or arrays; of many the first and the last."""
     return found if whole or len(found) <= MOST else [*found[:SHOWN], *found[-SHOWN:]]
+
+
+def with_gaps(found: Sequence[Numbered], missing: Sequence[tuple[int, int]], gap: Callable[[int, int, int], Numbered]
+              ) -> Iterator[Numbered]:
+    """Equations or steps with a ``gap`` where others are left out: what stands for the first of them to the last, at
+    the depth of the first. ``missing``: their numbers and depths."""
+    places = [0, *[bisect(missing, (x.number,)) for x in found], len(missing)]
+    for k, (start, end) in enumerate(pairwise(places)):
+        if start < end:
+            yield gap(missing[start][0], missing[end - 1][0], missing[start][1])
+        yield from found[k : k + 1]
+
+
+def omitted(what: str, first: int, last: int) -> Line:
+    """The line of a gap."""
+    return Line("omitted", None, Words(f"{what} {first} to {last} are left out"), sign="⋮")
+
+
+def spaced(found: Sequence[T], whole: bool, write: Callable[[T], W], dots: Callable[[int], W]) -> list[W]:
+    """The ends as they are written, with what stands for so many that are left out between them."""
+    shown = ends(found, whole)
+    written, gone = [write(x) for x in shown], len(found) - len(shown)
+    return [*written[:SHOWN], dots(gone), *written[SHOWN:]] if gone else written
 
 
 def few(found: Sequence[T]) -> Sequence[T]:

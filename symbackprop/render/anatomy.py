@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import sympy as sp
@@ -12,7 +12,7 @@ from symbackprop.core.maths import Link, Math, Num, Relation, Words, equal, tran
 from symbackprop.core.shapes import ONE, Shape
 from symbackprop.derive.closed import closed, closed_forms
 from symbackprop.derive.steps import Derivation
-from symbackprop.render.abridging import ends, told
+from symbackprop.render.abridging import DOTS, ends, omitted, spaced, told, with_gaps
 from symbackprop.render.closed import ClosedLines
 from symbackprop.render.context import Context, groups, is_loop
 from symbackprop.render.descent import descended, differences
@@ -47,6 +47,8 @@ class Anatomy:
         self.rows = symbols.rows(self.located)
         self.rows.whole = options.whole
         self.shown = ends(self.located, options.whole)
+        anchors = {s.anchor for s in self.shown}
+        self.unprinted = [s for s in self.located if isinstance(s, Located) and s.anchor not in anchors]
         some = [s.step.total for s in self.shown if isinstance(s, Located)] if self._is_abridged() else []
         self.closed = closed_forms(derivation, True, some)
         symbols.name_closed(self.rows, self.located, self.closed.rows)
@@ -58,7 +60,7 @@ class Anatomy:
         self.closed_lines = ClosedLines(self.context, self.closed, self.writer, self.view.plain)
 
     def _is_abridged(self) -> bool:
-        return len(self.shown) < len(self.located)
+        return bool(self.unprinted)
 
     def document(self) -> Document:
         forward = self.forward.equations(self.context)
@@ -123,7 +125,7 @@ class Anatomy:
 
     def _declarations(self) -> tuple[Declaration, ...]:
         rows = [*self.model.leaves().values(), *self.model.constants.values(), *self.model.upstream.values()]
-        return tuple([self._declaration(row) for row in ends(rows, self.options.whole)])
+        return tuple(spaced(rows, self.options.whole, self._declaration, _declarations_left_out))
 
     def _declaration(self, row: Node) -> Declaration:
         value = self.context.value(row)
@@ -142,12 +144,16 @@ class Anatomy:
     # -- steps
     def steps(self) -> tuple[Step, ...]:
         """Every step, those of a loop behind its heading; of many the first and the last."""
-        return tuple([self._step(s) if isinstance(s, Located) else self._loop(s) for s in self.printed()])
+        return with_steps_left_out(self.written(), self.unprinted)
+
+    def written(self) -> list[Step]:
+        """Those that are printed."""
+        return [self._step(s) if isinstance(s, Located) else self._loop(s) for s in self.printed()]
 
     def printed(self) -> list[Located | LoopMark]:
         """Where these stand."""
-        shown = {s.anchor for s in self.shown}
-        return [s for s in self.located if isinstance(s, LoopMark) or s.anchor in shown]
+        gone = {s.anchor for s in self.unprinted}
+        return [s for s in self.located if s.anchor not in gone]
 
     def _second(self, steps: int) -> tuple[Step, ...]:
         """Second derivatives, or all entries of the derivative of another row, where they are wanted."""
@@ -255,7 +261,7 @@ class Anatomy:
 
     def _zeros(self) -> tuple[Prose, ...]:
         zero = [name for name in self.derivation.wrt if self._node(name).id not in self.context.by_target]
-        return tuple([self._zero(name) for name in ends(zero, self.options.whole)])
+        return tuple(spaced(zero, self.options.whole, self._zero, lambda count: (f"… {count} more gradients are 0.",)))
 
     def _zero(self, name: str) -> Prose:
         """A gradient that is asked for and has no step, and why."""
@@ -265,6 +271,20 @@ class Anatomy:
         if self.model.unreached({name: node}):
             return (zero, ": no path leads from ", of, " to ", loss, ".")
         return (zero, ": a derivative on every path from ", of, " to ", loss, " is 0.")
+
+
+def with_steps_left_out(found: Sequence[Step], left_out: Iterable[Located]) -> tuple[Step, ...]:
+    """Steps with what stands for others that are not printed."""
+    return tuple(with_gaps(found, [(s.number, s.depth) for s in left_out], _steps_left_out))
+
+
+def _steps_left_out(first: int, last: int, depth: int) -> Step:
+    lines = (omitted("steps", first, last),)
+    return Step(first, "", f"left-out-{first}", DOTS, DOTS, (f"to step {last}",), "omitted", None, lines, depth=depth)
+
+
+def _declarations_left_out(count: int) -> Declaration:
+    return Declaration("", "in-left-out", DOTS, "param", None, (f"{count} more",))
 
 
 def said_once(lines: Sequence[Line]) -> tuple[Line, ...]:

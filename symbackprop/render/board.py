@@ -32,7 +32,7 @@ from symbackprop.core.maths import (
 from symbackprop.core.names import free_name
 from symbackprop.core.shapes import ONE
 from symbackprop.derive.steps import Derivation
-from symbackprop.render.anatomy import Anatomy
+from symbackprop.render.anatomy import Anatomy, with_steps_left_out
 from symbackprop.render.appendix import LongForm
 from symbackprop.render.context import Context, Group, groups, is_loop
 from symbackprop.render.descent import STEP
@@ -94,10 +94,14 @@ class Board(Anatomy):
 
     def steps(self) -> tuple[Step, ...]:
         """Those that are read, the gradients asked for behind the δ's."""
-        found = _read(super().steps())
+        found = _read(self.written())
         there = {s.anchor for s in found}
         found = [replace(s, lines=tuple([_linked(x, there) for x in s.lines])) for s in found]
-        return _said_once([*[s for s in found if not _is_asked(s)], *[s for s in found if _is_asked(s)]])
+        return _said_once([x for asked in (False, True) for x in with_steps_left_out(
+            [s for s in found if _is_asked(s) == asked], [s for s in self.unprinted if self._is_asked(s) == asked])])
+
+    def _is_asked(self, s: Located) -> bool:
+        return s.step.target.name in self.context.wanted and not s.depth
 
     def _step(self, s: Located) -> Step:
         whole = super()._step(s)

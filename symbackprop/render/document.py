@@ -55,7 +55,8 @@ class Line:
     - ``closed``: the shortest form of a gradient, the rules that lead to it in ``reason``;
     - ``element``: one entry of an array, in index view;
     - ``written``: on a board, a sum over paths without δ's;
-    - ``check``: a difference quotient, or the loss at another point.
+    - ``check``: a difference quotient, or the loss at another point;
+    - ``omitted``: ⋮, what is left out in this place.
 
     ``value`` is the number that the line comes to, when numbers were given.
     """
@@ -113,9 +114,9 @@ class Step:
     """One gradient found.
 
     ``target`` is the quantity, ``symbol`` what its gradient is called from here on (∂L/∂W₁ or δ_a), ``role`` is seed,
-    intermediate, result (a parameter or input asked for) or loop (the heading of the steps of one loop, which follow
-    with a greater ``depth``). ``lines`` run from the chain rule to the final form;
-    ``cached`` says which earlier lines it uses and where they were computed.
+    intermediate, result (a parameter or input asked for), loop (the heading of the steps of one loop, which follow
+    with a greater ``depth``) or omitted (it stands for this step and others, which are left out). ``lines`` run from
+    the chain rule to the final form; ``cached`` says which earlier lines it uses and where they were computed.
     """
 
     number: int

@@ -12,7 +12,7 @@ from symbackprop.core.names import Name, parse_name, unplaced
 from symbackprop.core.ops.loop import base
 from symbackprop.core.registry import text_of
 from symbackprop.derive.steps import Derivation
-from symbackprop.render.abridging import ends
+from symbackprop.render.abridging import ends, omitted, with_gaps
 from symbackprop.render.context import Context
 from symbackprop.render.document import Equation, Line, Prose, Ref, listed
 from symbackprop.render.entries import Entries, index_of
@@ -59,11 +59,13 @@ class Forward:
 
     def equations(self, context: Context) -> tuple[Equation, ...]:
         """All of them, or of many the first and the last."""
-        return tuple(
+        shown = ends([*enumerate(self.entries, 1)], context.rows.whole)
+        numbers = {number for number, _ in shown}
+        missing = [(k, depth) for k, (_, depth) in enumerate(self.entries, 1) if k not in numbers]
+        return tuple(with_gaps([
             self._equation(context, number, row, depth) if isinstance(row, Node)
-            else self._kept(context, number, row, depth)
-            for number, (row, depth) in ends([*enumerate(self.entries, 1)], context.rows.whole)
-        )
+            else self._kept(context, number, row, depth) for number, (row, depth) in shown
+        ], missing, _left_out))
 
     def _kept(self, context: Context, number: int, kept: Kept, depth: int) -> Equation:
         left, row = Sym(kept.name, tuple(kept.row.shape), kept.row.id), kept.row
@@ -120,6 +122,11 @@ class Forward:
         if row.is_result and row.attr < len(row.args[0].attr.carry):
             return ("after the last step",)
         return ("over all steps",) if row.is_result else ()
+
+
+def _left_out(first: int, last: int, depth: int) -> Equation:
+    """What stands for equations that are not printed."""
+    return Equation(first, "", f"left-out-eq-{first}", omitted("equations", first, last), None, depth=depth)
 
 
 def _entry(r: Rows, row: Node) -> tuple[Math, Math]:

@@ -118,7 +118,7 @@ class Writer:
         if e.line.kind == "loop":
             return rf"{self.target(e.anchor)}& \text{{for }} {latex(e.line.right)}\colon && \tag{{{e.number}}}"
         right = valued(e.line.right, e.line.value.shown if e.line.value is not None else None)
-        head = f"{self.target(e.anchor)}{left} &= "
+        head = f"{self.target(e.anchor)}{left} &{SIGNS.get(e.line.sign, e.line.sign)} "
         if right.width <= room:
             return f"{head}{right.text} &\\quad& {side} \\tag{{{e.number}}}"
         first, *more = [rf"\rlap{{$\displaystyle {line.text}$}}" for line in broken(right.tokens, whole, whole)]
@@ -216,7 +216,7 @@ def _column(rows: Sequence[tuple[float, float]], room: float) -> float:
 
 
 BIG_GAP = r"\quad "
-SIGNS = {":": r"\colon\;", "≈": r"\approx"}
+SIGNS = {":": r"\colon\;", "≈": r"\approx", "⋮": r"\vdots\enspace"}
 
 
 def _inline(m: Math) -> str:

@@ -40,7 +40,7 @@ class MarkdownPrinter(LatexPrinter):
     }
 
 
-SIGNS = {":": r"\colon\enspace", "≈": r"\approx"}
+SIGNS = {":": r"\colon\enspace", "≈": r"\approx", "⋮": r"\vdots\enspace"}
 _PRINTER = MarkdownPrinter()
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|$~])")
 
@@ -100,8 +100,11 @@ def prose(parts: Prose) -> str:
 def line(x: Line) -> str:
     left = "" if x.left is None else latex(x.left)
     reason = f"& & {_upright(x.reason)}" if x.reason else ""
-    sign = SIGNS.get(x.sign, x.sign)
-    return f"{left} & {sign} {latex(x.right)}{_valued(x.number)} {reason}".strip()
+    return f"{left} & {_sign(x)} {latex(x.right)}{_valued(x.number)} {reason}".strip()
+
+
+def _sign(x: Line) -> str:
+    return SIGNS.get(x.sign, x.sign)
 
 
 def equation(e: Equation) -> str:
@@ -112,7 +115,8 @@ def equation(e: Equation) -> str:
     shape = f"({latex(e.shape)})" if e.shape is not None else ""
     reason = rf"\enspace {_upright(e.line.reason)}" if e.line.reason else ""
     value = _valued(None if e.line.value is None else e.line.value.shown)
-    return rf"\text{{({e.number})}}\quad {let}{left} & = {latex(e.line.right)}{value} & & {shape}{reason}".strip()
+    right = f"{_sign(e.line)} {latex(e.line.right)}{value}"
+    return rf"\text{{({e.number})}}\quad {let}{left} & {right} & & {shape}{reason}".strip()
 
 
 def _upright(parts: Prose) -> str:

@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from itertools import groupby
 
 import sympy as sp
 
 from symbackprop.core.costs import multiplications, unshared
 from symbackprop.core.graph import Node, arguments_first, reached
 from symbackprop.core.loops import Loop
-from symbackprop.core.maths import Derivative, Marked, Math, Sum, Sym, chain, equal
+from symbackprop.core.maths import Derivative, Marked, Math, Sum, Sym, Words, chain, equal
 from symbackprop.core.names import free_name
 from symbackprop.derive.record import Edge
+from symbackprop.render.abridging import DOTS
 from symbackprop.render.context import Context, groups, is_loop
 from symbackprop.render.document import Line, Prose, Row, Step, listed
 from symbackprop.render.factors import edge_factor
@@ -73,7 +75,9 @@ class Results:
         """A row for every gradient whose step is printed, and for those that have none."""
         known, names = self.context.by_target, self.context.derivation.model.graph.names
         found = [(name, known.get(names[name].id)) for name in self.context.derivation.wrt]
-        return tuple([self._row(name, steps) for name, s in found if s is None or s.anchor in steps])
+        runs = groupby(found, lambda x: x[1] is None or x[1].anchor in steps)
+        return tuple([row for shown, run in runs for row in (
+            [self._row(name, steps) for name, _ in run] if shown else [_left_out(len([*run]))])])
 
     def _row(self, name: str, steps: Mapping[str, Step]) -> Row:
         node = self.context.derivation.model.graph.names[name]
@@ -141,6 +145,11 @@ class Results:
             parts = arguments_first([*row.args, *[x for x in handed if x.is_leaf]], lambda x: x.args, seen)
             seen |= {x.id for x in parts}
             yield from [*parts, row]
+
+
+def _left_out(count: int) -> Row:
+    """What stands for gradients whose steps are not printed."""
+    return Row("", "", DOTS, Words(f"{count} more"), DOTS, DOTS, (DOTS,))
 
 
 def updates(context: Context, gradient: Callable[[Node], Math], most: int) -> tuple[Line, ...]:

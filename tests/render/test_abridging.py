@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 import pytest
 
@@ -20,6 +21,7 @@ from symbackprop.render.print.text import text
 LAYERS = 501
 
 
+@cache
 def layers(count: int = LAYERS) -> Derivation:
     lines = "".join([f"h{k + 1} = tanh(w{k + 1}*h{k})\n" for k in range(count)])
     weights = ", ".join([f"w{k + 1}" for k in range(count)])
@@ -40,12 +42,16 @@ def test_of_many_steps_the_first_and_the_last_are_those_of_the_whole(view: str, 
     d = layers()
     few, whole = (document(d, view=view, detail=detail, whole=x) for x in (False, True))
     assert [s.number for s in whole.steps] == [*range(1, 3 * LAYERS + 2)]
-    assert [s.number for s in few.steps] == [*range(1, 51), *range(3 * LAYERS - 48, 3 * LAYERS + 2)]
+    assert [s.number for s in few.steps] == [*range(1, 52), *range(3 * LAYERS - 48, 3 * LAYERS + 2)]
     assert few.steps[:50] == whole.steps[:50]
+    assert [s.role for s in few.steps].index("omitted") == 50
     ends = {s.number: s for s in whole.steps}
-    assert all(s.title == ends[s.number].title and s.path == ends[s.number].path for s in few.steps)
-    assert few.forward == (*whole.forward[:50], *whole.forward[-50:])
-    assert [r.name for r in few.table] == [r.name for r in whole.table if r.anchor in {s.anchor for s in few.steps}]
+    there = [s for s in few.steps if s.role != "omitted"]
+    assert all(s.title == ends[s.number].title and s.path == ends[s.number].path for s in there)
+    assert few.forward[:50] + few.forward[51:] == (*whole.forward[:50], *whole.forward[-50:])
+    assert few.forward[50].line.kind == "omitted"
+    anchors_there = {s.anchor for s in there}
+    assert [r.name for r in few.table if r.name] == [r.name for r in whole.table if r.anchor in anchors_there]
 
 
 def test_closed_forms_of_what_is_printed_are_those_of_the_whole() -> None:
@@ -56,7 +62,7 @@ def test_closed_forms_of_what_is_printed_are_those_of_the_whole() -> None:
         f"dim D\ndata x, y: D\nparam g: D\nu = x*g - mean(x*g)\nh0 = u/sqrt(mean(u**2) + 1e-5)\n{params}{lines}"
         f"P = exp(h{LAYERS})/sum(exp(h{LAYERS}))\nloss L = -sum(y*log(P))"))
     few, whole = (document(d, whole=x).steps for x in (False, True))
-    assert few == (*whole[:50], *whole[-50:])
+    assert few[:50] + few[51:] == (*whole[:50], *whole[-50:])
     assert sum("closed" in [x.kind for x in s.lines] for s in few) == 2
 
 
@@ -72,13 +78,28 @@ def test_closed_forms_are_sought_of_gradients_that_only_steps_left_out_read(laye
     assert sum("closed" in [x.kind for x in s.lines] for s in few) == 1
 
 
+def _has_gaps(page: str) -> bool:
+    """Whether dots stand where equations and steps are left out, with which these are."""
+    bare = re.sub(r"<[^>]*>|text|enspace|[\\\\{}\s]", "", page)
+    return all(re.search(f"(⋮|vdots){said}areleftout", bare) for said in ("equations51to953", "steps51to1454"))
+
+
 def test_what_is_left_out_is_said_in_every_format() -> None:
     d = layers()
     for form in FORMATS.keys() - {"json"}:
         page = re.sub(r"\s+|\\allowbreak|\{\}", " ", d.printed(form))
         assert "equations 51 to 953 and steps 51 to 1454 are left out here" in page, form
+        assert _has_gaps(page), form
+    assert _has_gaps(d.text(detail="board"))
     assert "are left out here" not in d.text(whole=True)
     assert '"number": 200' in d.to_json()
+
+
+def test_dots_stand_where_arrays_and_gradients_are_left_out() -> None:
+    names = [f"w{k}" for k in range(1100)]
+    for loss, said in ((" + ".join(names), r"\n  … +11 more +… +… +…\n"), ("x", "… 1000 more gradients are 0.")):
+        page = derive(Model.parse(f"data x\nparam {', '.join(names)}\nloss L = {loss}")).text()
+        assert re.search(said, page) and re.search(r"…\s+\(1001\s+more\)", page)
 
 
 def test_a_short_derivation_is_whole() -> None:
@@ -88,7 +109,7 @@ def test_a_short_derivation_is_whole() -> None:
 
 
 def test_a_step_behind_the_gap_begins_with_a_gradient_by_its_name() -> None:
-    first = document(layers()).steps[50]
+    first = document(layers()).steps[51]
     consumer = f"dL/d{text(first.path[2])}"  # type: ignore[arg-type]
     assert [x.kind for x in first.lines] == ["chain", "local", "result"]
     assert all(text(x.right).startswith(f"{consumer}·") for x in (first.lines[0], first.lines[-1]))
@@ -147,7 +168,8 @@ def test_the_ends_of_a_long_board_are_printed() -> None:
     d = layers()
     few, whole = (document(d, detail="board", whole=x) for x in (False, True))
     assert 60 < len(few.steps) < len(whole.steps)
-    assert {s.anchor for s in few.steps} <= {s.anchor for s in document(d).steps}
+    assert {s.anchor for s in few.steps if s.role != "omitted"} <= {s.anchor for s in document(d).steps}
+    assert [s.role for s in few.steps].count("omitted") == 2  # among the δ's and among what is asked for
     links = {a for s in few.steps for x in s.lines for a in anchors(x.right)}
     assert {a for a in links if a.startswith("step-")} <= {s.anchor for s in few.steps}
 
