@@ -8,8 +8,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from types import FunctionType, ModuleType
-from typing import Any
+from types import CodeType, FunctionType, ModuleType
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,21 +22,33 @@ SHARED, TABLES = 1e-9, ("PARAMS", "DATA", "DIMS", "INTEGERS")
 Call = tuple[Any, ...]  # (params, data, what backward is given after the cache, options)
 
 
+class Place(NamedTuple):
+    """Where a line begins in what a function was compiled to. Only the number of the line that is told is looked up:
+    Python goes through all lines in front of it for that."""
+
+    code: CodeType
+    offset: int
+
+    @property
+    def line(self) -> int | None:
+        return next(line for start, end, line in self.code.co_lines() if start <= self.offset < end)
+
+
 def interrupted(module: Any, one: Call, other: Call) -> int | None:
     """The number of the first line of the file before which another thread's calls of forward and backward change what
     these give: at some lines, or at each of them where the module holds something that can change."""
     with quiet(), np.errstate(all="ignore"):
         began = time.perf_counter()
-        lines, right = lines_run(module, one)
+        places, right = lines_run(module, one)
         share = (LONG if holds(module) else TIME) / (2 * (time.perf_counter() - began))
         most = int(min(max(share, FEWEST), MOST))
-        some = lines[:: max(1, -(-len(lines) // most))]
-        return next((number for number in some if disturbs(module, one, other, number, right)), None)
+        some = places[:: max(1, -(-len(places) // most))]
+        return next((place.line for place in some if disturbs(module, one, other, place, right)), None)
 
 
-def disturbs(module: Any, one: Call, other: Call, number: int, right: Any) -> bool:
+def disturbs(module: Any, one: Call, other: Call, place: Place, right: Any) -> bool:
     """Whether the other calls before a line change what the one gives."""
-    return not alike(lines_run(module, one, number, lambda: meanwhile(module, other))[1], right)
+    return not alike(lines_run(module, one, place, lambda: meanwhile(module, other))[1], right)
 
 
 def meanwhile(module: Any, other: Call) -> None:
@@ -51,17 +63,18 @@ def meanwhile(module: Any, other: Call) -> None:
     thread.join(PATIENCE)
 
 
-def lines_run(module: Any, given: Call, until: int | None = None, then: Callable[[], None] = lambda: None
-              ) -> tuple[list[int], Any]:
+def lines_run(module: Any, given: Call, until: Place | None = None, then: Callable[[], None] = lambda: None
+              ) -> tuple[list[Place], Any]:
     """The lines of the file that forward and backward run through, and what they return, or that they raise. Before
-    the line ``until`` runs first, ``then`` is called, and no more lines are looked at: while they are, each line of a
-    long function takes Python a time in proportion to its number, in every thread."""
-    seen, path, earlier = dict[int, None](), module.__file__, sys.gettrace()
+    the line ``until`` runs first, ``then`` is called, and no more lines are looked at, in any thread."""
+    seen, path, earlier = dict[tuple[int, int], CodeType](), module.__file__, sys.gettrace()
+    last = until and (id(until.code), until.offset)
 
     def line(frame: Any, event: str, _: Any) -> Any:
-        if event == "line" and frame.f_lineno not in seen:
-            seen[frame.f_lineno] = None
-            if frame.f_lineno == until:
+        place = id(frame.f_code), frame.f_lasti  # a code's own hash reads all of it
+        if event == "line" and place not in seen:
+            seen[place] = frame.f_code
+            if place == last:
                 sys.settrace(earlier)
                 then()
         return line
@@ -73,7 +86,7 @@ def lines_run(module: Any, given: Call, until: int | None = None, then: Callable
         found = type(error).__name__
     finally:
         sys.settrace(earlier)
-    return list(seen), found
+    return [Place(code, offset) for (_, offset), code in seen.items()], found
 
 
 def both(module: Any, given: Call) -> Any:
