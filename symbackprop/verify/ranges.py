@@ -7,7 +7,7 @@ anything), so what they rule out is impossible, and what they allow need not be 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache, reduce
+from functools import cache, lru_cache, reduce
 from itertools import product
 from math import inf, isnan, nan
 from typing import Any, NamedTuple
@@ -96,6 +96,12 @@ def _einsum(row: Node, args: Sequence[Range]) -> Range:
 
 def of_formula(form: f.Formula, args: Sequence[Range]) -> Range:
     """The range of a formula over arguments of these ranges."""
+    return _of_formula(form, tuple(args))
+
+
+@lru_cache(maxsize=1 << 16)
+def _of_formula(form: f.Formula, args: tuple[Range, ...]) -> Range:
+    """The same, found once for all rows of the formula and for each time that one is asked about."""
     match form:
         case f.Num(value):
             return _number(value)
@@ -103,7 +109,7 @@ def of_formula(form: f.Formula, args: Sequence[Range]) -> Range:
             return args[index]
         case f.Out():
             return REALS
-    parts = [of_formula(part, args) for part in form.children]
+    parts = [_of_formula(part, args) for part in form.children]
     match form:
         case f.Neg():
             return Range(-parts[0].high, -parts[0].low)
