@@ -37,7 +37,7 @@ def library(module: str = "np") -> dict[str, Helper]:
     found: dict[str, tuple[Definition, str]] = {}
     for file in FILES:
         found |= _definitions(file, module)
-    found |= {name: own for name, own in _own(module).items() if _renames(own[0]) is None}
+    found |= _added(module)
     used = {name: names_read([tree]) & found.keys() - {name} for name, (tree, _) in found.items()}
     return {name: Helper(text, frozenset(used[name]), _numbers(tree)) for name, (tree, text) in found.items()}
 
@@ -63,6 +63,11 @@ def _own_files() -> list[str]:
 def _own(module: str) -> dict[str, tuple[Definition, str]]:
     """What the file of a target defines, if there is one."""
     return _definitions(f"{module}.py") if f"{module}.py" in _own_files() else {}
+
+
+def _added(module: str) -> dict[str, tuple[Definition, str]]:
+    """What of it is a function, a class or a table, and no other name."""
+    return {name: own for name, own in _own(module).items() if _renames(own[0]) is None}
 
 
 def _renames(definition: Definition) -> str | None:
@@ -110,7 +115,8 @@ class _Renamed(ast.NodeTransformer):
 
 @cache
 def helper_names() -> frozenset[str]:
-    return frozenset(library()).union(*[library(own.removesuffix(".py")) for own in _own_files()])
+    """Those of all targets, of whose libraries the texts are not needed."""
+    return frozenset(library()).union(*[_added(own.removesuffix(".py")) for own in _own_files()])
 
 
 def needed(names: Iterable[str], module: str = "np") -> list[str]:
