@@ -8,8 +8,9 @@ the same point; ⟨u, H v⟩ is ⟨v, H u⟩, and ⟨u, J v⟩ what the gradient
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from operator import attrgetter
 from typing import Any, TypeAlias
 
@@ -35,11 +36,12 @@ from symbackprop.verify.interpreter import Array, Step, largest
 from symbackprop.verify.kinks import Unstated, crossed
 from symbackprop.verify.module import Candidate, Outcome, numbers, refused
 from symbackprop.verify.report import FAIL, INCONCLUSIVE, PASS, ProductReport
-from symbackprop.verify.rounding import DOUBLE, SINGLE, SLACK, Rounding, of_slope
+from symbackprop.verify.rounding import DOUBLE, RUNS, SINGLE, SLACK, Rounding, of_slope
 from symbackprop.verify.sampling import Sample, in_single
 
 Arrays: TypeAlias = dict[str, Array]
 Of: TypeAlias = Callable[[Outcome], Mapping[str, Any]]
+Asked: TypeAlias = "Callable[[Along], Arrays]"
 RESULTS: Of = attrgetter("results")
 GRADIENTS: Of = attrgetter("gradients")
 HVP, JVP, GGN = "hvp", "jvp", "ggn"
@@ -109,7 +111,8 @@ class Along:
         for name in names:
             found = self.given(name, v)
             if near is not None and name != GGN:
-                yield from self.compared(f"{name}: {{}}", RESULTS if name == JVP else GRADIENTS, found, near)
+                of, again = RESULTS if name == JVP else GRADIENTS, partial(_given, name, v)
+                yield from self.compared(f"{name}: {{}}", of, found, near, again)
             elif not self.special:
                 yield from self._beside_matrix(found, u, v)
             yield self._paired(name, found, u, v)
@@ -183,25 +186,51 @@ class Along:
                 raise CallFailed(f"{name} returned {shape} for {n}, expected {np.shape(right[n])}")
         return arrays
 
-    def compared(self, said: str, of: Of, found: Arrays, near: Near) -> Iterator[ProductReport]:
-        """Arrays by name beside the slopes of the results or gradients; ``said`` is what one is called, {} its name."""
+    def compared(self, said: str, of: Of, found: Arrays, near: Near, asked: Asked | None = None
+                 ) -> Iterator[ProductReport]:
+        """Arrays by name beside the slopes of the results or gradients; ``said`` is what one is called, {} its name.
+        Where they can be ``asked`` for at points nearby, what rounding makes of them is measured."""
         expected, again = near.of(of), None
         whole = max((largest(s.value) for slopes in expected.values() for s in slopes), default=0.0)
         for n in found:
             if n not in expected:  # a kink lies near
                 yield ProductReport(said.format(n), INCONCLUSIVE, None)
                 continue
-            report = self._beside(said.format(n), of, n, found[n], expected[n], whole)
+            beside = partial(self._beside, said.format(n), of, n, found[n], whole=whole)
+            report = beside(expected[n], closely=asked is not None)
             if report.verdict == FAIL:
                 again = again or near.resolving(of, found).of(of, again=True)
-                report = self._beside(said.format(n), of, n, found[n], again[n], whole)
+                report = beside(again[n], closely=asked is not None)
+                if report.verdict == FAIL and asked is not None and self._rounds(report, of, n, asked, near):
+                    report = beside(again[n])
+                    report = ProductReport(report.name, INCONCLUSIVE, None) if report.verdict == FAIL else report
                 swings = report.verdict == FAIL and not _is_seen_again(again[n])
                 report = ProductReport(report.name, INCONCLUSIVE, None) if swings else report
             yield report
 
-    def _beside(self, said: str, of: Of, n: str, array: Array, slopes: list[Slope], whole: float) -> ProductReport:
-        """One array beside its slopes."""
+    def _rounds(self, report: ProductReport, of: Of, n: str, asked: Asked, near: Near) -> bool:
+        """Whether what differs is no more than what comes of inputs that are a few units in the last place off, in what
+        is compared or in what its slopes are taken of: where all cancels there is nothing but rounding."""
+        moved = [self._jittered() for _ in range(RUNS)]
+        apart = _apart([asked(along)[n] for along in moved], report.worst_index)
+        if n in of(self.outcome):
+            apart += _apart([of(m.candidate.run(m.sample))[n] for m in moved], report.worst_index) / min(near.reaches)
+        return abs((report.module or 0.0) - (report.numeric or 0.0)) <= SLACK * apart
+
+    def _jittered(self) -> Along:
+        moved, values = copy(self), self.sample.values
+        by = {n: 1 + DOUBLE * self.rng.choice([-2, -1, 1, 2], np.shape(x)) if np.asarray(x).dtype.kind == "f" else 1
+              for n, x in values.items()}
+        moved.sample = replace(self.sample, values={n: np.asarray(x * by[n]) for n, x in values.items()})
+        return moved
+
+    def _beside(self, said: str, of: Of, n: str, array: Array, slopes: list[Slope], whole: float, closely: bool = False
+                ) -> ProductReport:
+        """One array beside its slopes; ``closely``, every entry beside its own."""
         before = of(self.outcome)
+        if self.coarse <= TOLERANCE and closely:
+            own = np.abs(before.get(n, 0.0))
+            return compared(said, array, slopes, own if np.shape(own) == np.shape(array) else largest(own), small=0.0)
         if self.coarse <= TOLERANCE:
             return compared(said, array, slopes, max(largest(before.get(n, 0.0)), self.size))
         if not np.all(np.isfinite(array)) and self.leaves_numbers:
@@ -252,6 +281,15 @@ class Along:
 
 def _terms(left: Mapping[str, Array], right: Mapping[str, Array]) -> Array:
     return np.concatenate([np.reshape(left[n] * right[n], -1) for n in left])
+
+
+def _given(name: str, v: Arrays, along: Along) -> Arrays:
+    return along.given(name, v)
+
+
+def _apart(arrays: Sequence[Any], index: tuple[int, ...]) -> float:
+    """How far apart an entry of several arrays is."""
+    return float(np.ptp([np.asarray(a, float)[index] for a in arrays]))
 
 
 class Near:
@@ -317,8 +355,8 @@ class Near:
             ways = OTHER if again else ()
             others = [self._slopes(of, h * by, more) for by in ways if (more := self._around(h * by))]
             for n, one in slopes.items():
-                apart = max((largest(one.value - other[n].value) for other in others), default=0.0)
-                found.setdefault(n, []).append(Slope(one.value, np.maximum(one.noise, apart)))
+                noise = [one.noise, *[np.abs(one.value - other[n].value) for other in others]]
+                found.setdefault(n, []).append(Slope(one.value, np.max(np.broadcast_arrays(*noise), axis=0)))
         return found
 
     def _slopes(self, of: Of, h: float, outcomes: list[Outcome]) -> dict[str, Slope]:
@@ -336,20 +374,20 @@ def _is_sure(slopes: list[Slope]) -> bool:
     return any(off(s) <= AGREE * largest(s.value) for s in slopes)
 
 
-def compared(name: str, array: Array, slopes: list[Slope], before: float, whole: float = 0.0,
-             within: float = TOLERANCE) -> ProductReport:
+def compared(name: str, array: Array, slopes: list[Slope], before: Array | float, whole: float = 0.0,
+             within: float = TOLERANCE, small: float = SMALL) -> ProductReport:
     """What an array is beside its slopes: wrong where it differs from all that are as sure as is asked for, or nearly
     as sure as the surest, by more than they may be off. What these are the slopes of is as large as ``before``; an
-    entry may be small beside the ``whole``."""
+    entry may be ``small`` beside the largest one, or beside the ``whole``."""
     best = min(slopes, key=off)
     scale = max(whole, largest(best.value))
     if not array.size:
         return ProductReport(name, PASS, 0.0)
-    if not np.all(np.isfinite(best.value)) or np.max(best.noise) > UNCERTAIN * max(scale, before):
+    if not np.all(np.isfinite(best.value)) or np.max(best.noise) > UNCERTAIN * max(scale, np.max(before)):
         return ProductReport(name, INCONCLUSIVE, None)
     with np.errstate(all="ignore"):
-        floor = max(SMALL * scale, whole, CANCELLED / within * before)
-        size = np.maximum(np.maximum(np.abs(array), np.abs(best.value)), floor)
+        size = np.maximum(np.maximum(np.abs(array), np.abs(best.value)), max(small * scale, whole))
+        size = np.maximum(size, CANCELLED / within * before)
         enough = max(within * scale / SAFE, NEARLY * off(best))
         far = [np.abs(array - s.value) - SAFE * s.noise for s in slopes if off(s) <= enough]
         error = np.where(array == best.value, 0.0, np.min(far, axis=0) / size)

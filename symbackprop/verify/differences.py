@@ -361,5 +361,5 @@ def romberg(h: float, values: list[Array]) -> Slope:
         first, second, third = ((values[2 * k] - values[2 * k + 1]) / (2 * h / 2**k) for k in range(3))
         fine = (4 * third - second) / 3
         found = (16 * fine - (4 * second - first) / 3) / 15
-        top = max(float(np.max(np.abs(a), initial=0.0)) for a in values)
+        top = np.max(np.abs(values), axis=0)
         return Slope(found, np.abs(found - fine) + 4 * ROUNDING * top / h)

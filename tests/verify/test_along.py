@@ -262,3 +262,25 @@ def test_a_mistake_in_float32_alone_does_not_pass(name: str) -> None:
     wrong = WRONG.format(name=name).replace("1.00003", "(1.1 if np.asarray(a).dtype == np.float32 else 1)")
     report = verify_source(codegen(model, along=(name,)) + wrong, model)
     assert [p.partition(" ")[0] for p in report.problems] == [name], report.text()
+
+
+BY_ITSELF = """
+
+_right = {name}
+
+def {name}(*args, **options):
+    found = dict(_right(*args, **options))
+    found["w"] = found["w"] * np.where(np.arange(len(found["w"])) == 0, 1.01, 1).astype(found["w"].dtype)
+    return found
+"""
+
+
+@pytest.mark.parametrize("power", [7, 12, 16])
+@pytest.mark.parametrize("loss", ["sum(sin(w)) + {}*sum(exp(w[1:]))", "sum(sin(w)) + {}*sum(exp(v))"])
+def test_one_entry_does_not_hide_beside_others_of_another_size(loss: str, power: int) -> None:
+    model = parse(f"dim N\nparam w: N, v: N\nloss L = {loss.format(f'10**{power}')} + sum(v**2)")
+    source = codegen(model, along=("hvp",))
+    assert verify_source(source, model).passed
+    for method in ("auto", "central"):
+        report = verify_source(source + BY_ITSELF.format(name="hvp"), model, method=method)
+        assert [p.name for p in report.products if p.verdict == "fail"], report.text()
