@@ -263,10 +263,6 @@ class Truth:
         return {row.args[i].id for row in self.reference.order if row.form is not None
                 for i in _complemented(row.form)} & data
 
-    def general(self, point: Point) -> Point:
-        return self.sources[GENERAL].at({leaf.id: point.value(leaf) for leaf in self.sources[GENERAL].leaves},
-                                        point.sizes)
-
     def _scaled(self, point: Point, by: float) -> Point | None:
         return self._changed(point, lambda value: value * by)
 

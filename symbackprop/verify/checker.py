@@ -357,7 +357,7 @@ class Check:
 
     # -- comparing
     def _compare(self, sample: Sample, objective: Objective, outcome: Outcome, trial: int) -> None:
-        for result in compare_results(self.candidate, objective, outcome):
+        for result in compare_results(objective, outcome):
             if result.name not in self.results or self.results[result.name].verdict == PASS:
                 self.results[result.name] = result
         gradients, flaws, extra = check_gradients_given(self.candidate, outcome, sample.sizes)

@@ -191,7 +191,7 @@ class Flaw:
     fails: bool = True
 
 
-def compare_results(candidate: Candidate, objective: Objective, outcome: Outcome) -> Iterator[ResultReport]:
+def compare_results(objective: Objective, outcome: Outcome) -> Iterator[ResultReport]:
     """The loss or outputs that the module computes against the interpreter's."""
     for row in objective.rows:
         name = row.name or ""

@@ -141,7 +141,7 @@ class Writer:
     def inner(self, inner: Inner, layout: Index) -> Node:
         """A sum over entries: of one array, or a product of arrays with other axes."""
         groups = of_rows(inner.powers).groups
-        whole = self._inner_layout(inner, layout)
+        whole = _inner_layout(inner)
         if len(groups) == 1:
             node = self.product(of_rows(inner.powers), whole)
             axes = [k for k, i in enumerate(whole) if i in inner.summed]
@@ -159,13 +159,6 @@ class Writer:
 
     def _sizes(self, index: Index) -> list[sp.Expr]:
         return [self.space.sizes[i] if i else ONE for i in index]
-
-    def _inner_layout(self, inner: Inner, layout: Index) -> Index:
-        """The axes of what is summed: as the largest factor has them, so that nothing is transposed."""
-        largest = max(inner.powers, key=lambda k: len(letters(k)))
-        own = tuple([i for i in largest[1] if i])
-        others = [i for k in inner.powers for i in k[1] if i and i not in own]
-        return tuple(dict.fromkeys([*others, *own]))
 
     def _keeps(self, whole: Index, layout: Index, inner: Inner) -> bool:
         """Whether summed axes stay as ones of size 1, which stand where the layout has axes of its own."""
@@ -270,6 +263,14 @@ def swept_cost(rows: Iterable[Node]) -> float:
         elif is_sum(node) or (isinstance(node.attr, Pattern) and not node.attr.is_transpose):
             cost += max(map(extent, node.args)) * (ADD + MULTIPLY * (len(node.args) - 1))
     return cost
+
+
+def _inner_layout(inner: Inner) -> Index:
+    """The axes of what is summed: as the largest factor has them, so that nothing is transposed."""
+    largest = max(inner.powers, key=lambda k: len(letters(k)))
+    own = tuple([i for i in largest[1] if i])
+    others = [i for k in inner.powers for i in k[1] if i and i not in own]
+    return tuple(dict.fromkeys([*others, *own]))
 
 
 def product_cost(node: Node) -> float:

@@ -326,12 +326,12 @@ class Writer:
             if k % 2 == 0 or a == b:
                 path += f"L{point(b)}" if a != b else ""
             else:
-                path += f"C{point(self._towards(a, b, 0.5))} {point(self._towards(b, a, 0.5))} {point(b)}"
+                path += f"C{point(self._towards(a, b))} {point(self._towards(b, a))} {point(b)}"
         return path
 
-    def _towards(self, a: Point, b: Point, share: float) -> Point:
-        """From a along the drawing's direction, by a share of the way to b."""
-        return (a[0], a[1] + (b[1] - a[1]) * share) if self.down else (a[0] + (b[0] - a[0]) * share, a[1])
+    def _towards(self, a: Point, b: Point) -> Point:
+        """From a along the drawing's direction, half of the way to b."""
+        return (a[0], (a[1] + b[1]) / 2) if self.down else ((a[0] + b[0]) / 2, a[1])
 
     def _corners(self, points: Sequence[Point]) -> str:
         path = f"M{point(points[0])}"

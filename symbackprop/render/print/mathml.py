@@ -34,14 +34,13 @@ def _sign(text: str) -> Token:
     return Token(f"<mo>{escape(text)}</mo>", other=f'<mo form="infix">{escape(text)}</mo>')
 
 
-def _space(width: str) -> Token:
-    return Token(f'<mspace width="{width}"></mspace>')
+_SPACE = Token('<mspace width="0.167em"></mspace>')
 
 
 SIGNS = {c: _sign(c) for c in "=<>≤≥≠⪰↦⇒∼:+/|'()[]"} | {
     "minus": _sign("−"), "-": _sign("−"), "plus": _sign("+"), "less": _sign("−"), "odot": _sign("⊙"),
     "otimes": _sign("⊗"),
-    "tight odot": _sign("⊙"), "dot": _sign("⋅"), "thin": _space("0.167em"), "space": _space("0.167em"),
+    "tight odot": _sign("⊙"), "dot": _sign("⋅"), "thin": _SPACE, "space": _SPACE,
     "tight": Token(""), "top": Token('<mi mathvariant="normal">⊤</mi>'), "comma": _sign(","),
     "tight comma": _sign(","), "wide comma": _sign(","), ",": _sign(","), "times": _sign("×"),
     "dots": Token("<mo>…</mo>"), "and so on": Token("<mo>…</mo>"), "infinity": Token("<mi>∞</mi>"),
