@@ -53,7 +53,7 @@ from symbackprop.grade.numeric_sweep import NumericSweep
 from symbackprop.grade.points import Array
 from symbackprop.grade.reference import Reference
 from symbackprop.own.local_mistakes import AT_EDGES as LOCAL
-from symbackprop.own.local_mistakes import candidate, handing_on, skipped, told
+from symbackprop.own.local_mistakes import at_once, candidate, handing_on, skipped
 
 OVERWRITTEN, AXIS, SWAPPED, CONVENTION, SHIFTED = "overwritten", "axis", "swapped", "convention", "shifted"
 COPIES = (Role.LOOKUP, Role.UNFOLDED, Role.PART, Role.PICK)
@@ -70,12 +70,14 @@ def overwrites(place: Place) -> Iterator[Candidate]:
     if edge.index == 0 and row.role in COPIES:
         what = "an index that occurs twice" if is_lookup(row) else "entries that overlap"
         says = f"= stands where += belongs in d{name}: of {what} only the last contribution is kept"
-        yield candidate(place, OVERWRITTEN, says, _last_copy, 15, (("overwrites", op, name), ("overwrites", op)))
+        patterns = (("overwrites", op, name), ("overwrites", op))
+        yield candidate(place, OVERWRITTEN, says, partial(_last_copy, lambda a: a), 15, patterns)
         places = row.args[1].ndim if is_lookup(row) else 0
-        if is_unfolded(row):  # a loop over the places in a window writes the last place of all windows last
-            yield candidate(place, OVERWRITTEN, says, _last_place_of_windows, 16)
+        if is_unfolded(row):  # dX[:, k : k + n] = d[:, :, k] writes the last place of all windows last
+            swap = partial(_last_copy, lambda a: np.moveaxis(a, row.attr[0] + 1, 0))
+            yield candidate(place, OVERWRITTEN, says, swap, 16)
         if places > 1:  # a loop of backward writes the first step last
-            yield candidate(place, OVERWRITTEN, says, _last_copy_backwards, 16)
+            yield candidate(place, OVERWRITTEN, says, partial(_last_copy, lambda a: a[::-1]), 16)
         for axis in range(places) if places > 1 else ():
             within = says.replace("occurs twice", f"occurs twice in one step along axis {axis}")
             yield candidate(place, OVERWRITTEN, within, partial(_last_copy_of_each, axis), 16)
@@ -92,21 +94,10 @@ def overwrites(place: Place) -> Iterator[Candidate]:
         yield candidate(place, OVERWRITTEN, says, partial(_windows, (0, 0), False), 15)  # as col2im does
 
 
-def _last_copy(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
-    """Every entry of the consumer is a copy of one of the argument: numbering these tells which."""
-    return _written_over(sweep, edge, _numbered(sweep, edge), upstream)
-
-
-def _last_place_of_windows(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
-    """The same where the windows of unfold are written place by place, as dX[:, k : k + n] = d[:, :, k] does."""
-    axis = edge.consumer.attr[0]
-    places, whole = (np.moveaxis(a, axis + 1, 0) for a in (_numbered(sweep, edge), upstream))
-    return _written_over(sweep, edge, places, whole)
-
-
-def _last_copy_backwards(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
-    """The same where steps along axis 0 are written from the last to the first."""
-    return _written_over(sweep, edge, _numbered(sweep, edge)[::-1], upstream[::-1])
+def _last_copy(order: Callable[[Array], Array], sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+    """Every entry of the consumer is a copy of one of the argument: numbering these tells which. ``order`` has them as
+    they are written."""
+    return _written_over(sweep, edge, order(_numbered(sweep, edge)), order(upstream))
 
 
 def _last_copy_of_each(axis: int, sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
@@ -291,7 +282,7 @@ def unmasked_maxima(place: Place) -> Iterator[Candidate]:
                f"{place.reference.name(relu.argument)} > 0 is missing"
         for first in (False, True):
             swaps: dict[Edge, Swap] = {place.edge: partial(_to_the_largest, first), relu: lambda s, e, up: up}
-            yield Candidate(m.MISSING_FACTOR, told(m.MISSING_FACTOR, says, place.factor), swaps, 0, (), 23)
+            yield at_once(m.MISSING_FACTOR, says, place.factor, swaps, 23)
 
 
 def _to_the_largest(first: bool, sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
@@ -596,23 +587,6 @@ def _written(form: Order, texts: Sequence[str], outer: bool) -> str:
     return f"outer({first}, {second})" if outer else f"{first} @ {second}"
 
 
-def softmax_axes(place: Place) -> Iterator[Candidate]:
-    """The sum in the backward of softmax over another axis."""
-    consumer = place.edge.consumer
-    if not consumer.op.distribution:
-        return
-    name, right = place.reference.name(consumer), consumer.attr
-    for axis in range(consumer.ndim):
-        if axis != right:
-            says = f"the sum in the backward of the softmax {name} runs over axis {axis}, where axis {right} belongs"
-            yield candidate(place, AXIS, says, partial(_softmax_over, axis), 26, (("softmax axis", right, axis),))
-
-
-def _softmax_over(axis: int, sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
-    p = sweep.point.value(edge.consumer)
-    return p * (upstream - np.sum(upstream * p, axis=axis, keepdims=True))
-
-
 def log_sum_axes(place: Place) -> Iterator[Candidate]:
     """The softmax that a cross entropy or a logsumexp hands back, over another axis."""
     consumer, argument = place.edge.consumer, place.edge.argument
@@ -667,8 +641,7 @@ def _with_scores(k: int, new: Node, sweep: NumericSweep, edge: Edge, upstream: A
     args[k] = np.reshape(sweep.point.value(new), sweep.point.size(edge.argument.args[k].shape))
     scores = sweep.formula(edge.argument.attr.form, args)
     if consumer.op.distribution:
-        p = softmax_over(scores, consumer.attr, consumer.attr)
-        return p * (upstream - np.sum(upstream * p, axis=consumer.attr, keepdims=True))
+        return _softmax_back(softmax_over(scores, consumer.attr, consumer.attr), upstream, consumer.attr)
     axes = tuple(map(int, consumer.attr[0]))
     return (upstream if consumer.attr[1] else np.expand_dims(upstream, axes)) * softmax_over(scores, axes, axes)
 
@@ -680,7 +653,7 @@ def softmax_over(scores: Array, axis: int | tuple[int, ...], largest: int | tupl
 
 
 def softmax_parts(place: Place) -> Iterator[Candidate]:
-    """The backward of softmax, p * (d - sum(d * p)), without one of its p."""
+    """The backward of softmax, p * (d - sum(d * p)), without one of its p, or with the sum over another axis."""
     consumer = place.edge.consumer
     if not consumer.op.distribution:
         return
@@ -691,6 +664,13 @@ def softmax_parts(place: Place) -> Iterator[Candidate]:
             says = f"the one-hot is missing: {name} stands where {name} minus the one-hot of the true class belongs"
         patterns = (("softmax", number, m.base_name(name)), ("softmax", number))
         yield candidate(place, m.MISSING_FACTOR, says, _softmax_with(axis, change), 21, patterns)
+    for other in (k for k in range(consumer.ndim) if k != axis):
+        says = f"the sum in the backward of the softmax {name} runs over axis {other}, where axis {axis} belongs"
+        yield candidate(place, AXIS, says, _softmax_with(other, _softmax_back), 26, (("softmax axis", axis, other),))
+
+
+def _softmax_back(p: Array, d: Array, axis: int) -> Array:
+    return p * (d - np.sum(d * p, axis=axis, keepdims=True))
 
 
 _SOFTMAX_PARTS: tuple[tuple[str, Callable[[Array, Array, int], Array]], ...] = (
@@ -823,7 +803,7 @@ def true_class(reference: Reference, row: Node, target: Node) -> Iterator[Candid
             which = "at the true classes" if inside else "off the true classes"
             says = f"{which} d{name} {words}"
             swaps = {e: partial(_masked, picks[0], factor, inside) for e in edges}
-            yield Candidate(kind, told(kind, says, name), swaps, 0, (), 32)
+            yield at_once(kind, says, name, swaps, 32)
 
 
 def _masked(pick: Edge, factor: sp.Expr, inside: bool, sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
@@ -877,8 +857,7 @@ def scaled(place: Place) -> Iterator[Candidate]:
     alone = len(reference.edges(edge.argument)) == 1
     for number, (factor, kind, words) in enumerate(_constants(reference)[: PLAIN if alone else None]):
         patterns = (("scaled", edge.consumer.attr, edge.index, family, factor),) if number < PLAIN else ()
-        yield Candidate(kind, told(kind, f"{shown} {words}", place.factor), {edge: _scaled_by(factor)}, 0, patterns,
-                     31 if alone else 28)
+        yield candidate(place, kind, f"{shown} {words}", _scaled_by(factor), 31 if alone else 28, patterns)
 
 
 PLAIN = 3  # of the constants below, those that are no sizes
@@ -933,7 +912,7 @@ def extra_factors(reference: Reference, row: Node, target: Node) -> Iterator[Can
     for text, value in _FACTORS:
         says = f"the factor {text.format(a=name)} does not belong into d{name}"
         swaps = {e: _multiplied(row, value) for e in edges}
-        yield Candidate(m.EXTRA_FACTOR, told(m.EXTRA_FACTOR, says, name), swaps, 0, (), 33)
+        yield at_once(m.EXTRA_FACTOR, says, name, swaps, 33)
 
 
 _FACTORS: tuple[tuple[str, Callable[[Array], Array]], ...] = (
@@ -954,20 +933,7 @@ def detached(reference: Reference, row: Node, target: Node) -> Iterator[Candidat
     if edges and reference.is_named(row):
         name = reference.name(row)
         says = f"nothing flows back through {name}: the path is detached, {name} is taken as a constant"
-        yield Candidate(m.MISSING_PATH, told(m.MISSING_PATH, says, name), dict.fromkeys(edges, nothing), 0, (), 19)
-
-
-def one_step_only(reference: Reference, row: Node, target: Node) -> Iterator[Candidate]:
-    """Of all contributions to a row only the first or the last kept: `=` for `+=` over steps."""
-    edges = reference.edges(row)
-    if len(edges) < 3 or not row.is_leaf or len({e.consumer.op.name for e in edges}) > 1:
-        return
-    name = reference.name(row)
-    for kept in edges:
-        way = reference.local_name(kept, target)
-        says = f"= stands where += belongs in d{name}: of {len(edges)} contributions only that through {way} is kept"
-        swaps: dict[Edge, Swap] = {e: nothing for e in edges if e is not kept}
-        yield Candidate(OVERWRITTEN, told(OVERWRITTEN, says, name), swaps, 0, (), 15)
+        yield at_once(m.MISSING_PATH, says, name, dict.fromkeys(edges, nothing), 19)
 
 
 def branch(reference: Reference, edge: Edge) -> str:
@@ -1024,15 +990,17 @@ def _missing_told(reference: Reference, gone: Sequence[Edge], name: str) -> Find
 
 
 def one_of_alike(reference: Reference, row: Node, target: Node) -> Iterator[Candidate]:
-    """Of several products that hand back to a row one kept: a loop over gates with `=` for `+=`; at every step too."""
-    products_ = [e for e in reference.edges(row) if is_product(e.consumer)]
-    name = m.clipped(reference.name(row), SHORT)
-    for kept in products_ if len(products_) > 2 else ():
-        gone = [e for e in products_ if e is not kept]
-        says = f"= stands where += belongs in d{name}: of {len(products_)} branches alike only " \
+    """Of several products, or of all that hand back to a leaf, one kept: a loop over gates or steps with `=` for `+=`;
+    at every step too."""
+    edges, name = reference.edges(row), m.clipped(reference.name(row), SHORT)
+    whole = row.is_leaf and len({e.consumer.op.name for e in edges}) == 1
+    alike = edges if whole else [e for e in edges if is_product(e.consumer)]
+    for kept in alike if len(alike) > 2 else ():
+        gone = [e for e in alike if e is not kept]
+        says = f"= stands where += belongs in d{name}: of {len(alike)} branches alike only " \
                f"{branch(reference, kept)} is kept"
-        pattern = ("one of alike", m.base_name(name), _families(reference, gone))
-        yield Candidate(OVERWRITTEN, told(OVERWRITTEN, says, name), dict.fromkeys(gone, nothing), 0, (pattern,), 17)
+        patterns = () if whole else (("one of alike", m.base_name(name), _families(reference, gone)),)
+        yield at_once(OVERWRITTEN, says, name, dict.fromkeys(gone, nothing), 15 if whole else 17, patterns)
 
 
 def missing_upstream(reference: Reference, row: Node, target: Node) -> Iterator[Candidate]:
@@ -1042,7 +1010,7 @@ def missing_upstream(reference: Reference, row: Node, target: Node) -> Iterator[
         name = reference.name(row)
         ways = " and ".join(through(reference, e) for e in edges)
         says = f"the upstream gradient d{name} of the output {name} is missing: what comes back through {ways} is added"
-        yield Candidate(m.MISSING_PATH, told(m.MISSING_PATH, says, name), {edges[0]: _without_seed}, 0, (), 14)
+        yield at_once(m.MISSING_PATH, says, name, {edges[0]: _without_seed}, 14)
 
 
 def _without_seed(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
@@ -1167,7 +1135,7 @@ def extra_terms(reference: Reference, row: Node, target: Node) -> Iterator[Candi
             says = f"the term d{other} does not belong into d{name}"
             moved = m.moved_index(row, source, name, other)
             patterns = (("extra term", moved),) if moved else ()
-            yield Candidate(m.TERM, told(m.TERM, says, name), {edges[0]: _added(source)}, 0, patterns, 33)
+            yield at_once(m.TERM, says, name, {edges[0]: _added(source)}, 33, patterns)
 
 
 def _added(source: Node) -> Swap:
@@ -1176,19 +1144,9 @@ def _added(source: Node) -> Swap:
 
 AT_EDGES = (overwrites, shifted_windows, cut_elsewhere, laid_out, reshaped_otherwise, maxima, unmasked_maxima,
             without_upstream, divided_otherwise, rolled, turned, products, left_out, mislaid, unsolved, not_inverted,
-            axes_exchanged, summed_elsewhere, weights_transposed, softmax_axes, log_sum_axes, spread_elsewhere,
+            axes_exchanged, summed_elsewhere, weights_transposed, log_sum_axes, spread_elsewhere,
             stale_scores, softmax_parts, softmax_sums, sum_axes, unsummed, *LOCAL, scaled,
             one_entry_only, every_class, behind_the_product, clipped, other_gradients)
-
-
-def scaled_rows(reference: Reference, row: Node, target: Node) -> Iterator[Candidate]:
-    """The gradient of a row on the way, at which branches meet, times a constant."""
-    edges = reference.edges(row)
-    name = m.clipped(reference.name(row), SHORT)
-    for factor, kind, words in _constants(reference) if len(edges) > 1 else ():
-        swaps = dict.fromkeys(edges, _scaled_by(factor))
-        yield Candidate(kind, told(kind, f"d{name} {words}" if reference.is_named(row) else
-                                 f"the gradient of {name} {words}", name), swaps, 0, (), 31)
 
 
 def exchanged_parts(reference: Reference, row: Node, target: Node) -> Iterator[Candidate]:
@@ -1199,7 +1157,7 @@ def exchanged_parts(reference: Reference, row: Node, target: Node) -> Iterator[C
             a, b = reference.name(one.consumer), reference.name(other.consumer)
             says = f"in d{reference.name(row)}, the gradients of {a} and {b} are in each other's places"
             swaps = {one: handing_on(other.consumer), other: handing_on(one.consumer)}
-            yield Candidate(SWAPPED, told(SWAPPED, says, a), swaps, 0, (), 27)
+            yield at_once(SWAPPED, says, a, swaps, 27)
 
 
 def exchanged_factors(reference: Reference, row: Node, target: Node) -> Iterator[Candidate]:
@@ -1217,14 +1175,14 @@ def exchanged_factors(reference: Reference, row: Node, target: Node) -> Iterator
         swaps = {e: by_formula(replaced(partials[k], f.Arg(o), f.Arg(k)))
                  for e, k, o in zip(edges, (i, j), (j, i), strict=True) if e is not None}
         pattern = ("exchanged factors", row.attr, i, j, m.base_name(a), m.base_name(b))
-        yield Candidate(SWAPPED, told(SWAPPED, says, a), swaps, 0, (pattern,), 27)
+        yield at_once(SWAPPED, says, a, swaps, 27, (pattern,))
 
 
-AT_ROWS = (exchanged_parts, exchanged_factors, missing_branches, one_of_alike, missing_upstream, scaled_rows,
-           extra_terms, extra_factors, detached, one_step_only, true_class)
+AT_ROWS = (exchanged_parts, exchanged_factors, missing_branches, one_of_alike, missing_upstream,
+           extra_terms, extra_factors, detached, true_class)
 FEW_AT_EDGES = (overwrites, shifted_windows, maxima, unmasked_maxima, without_upstream, divided_otherwise, rolled,
-                turned, products, softmax_axes, softmax_parts, softmax_sums, skipped)
-FEW_AT_ROWS = (missing_branches, one_of_alike, missing_upstream, one_step_only)
+                turned, products, softmax_parts, softmax_sums, skipped)
+FEW_AT_ROWS = (missing_branches, one_of_alike, missing_upstream)
 
 
 # -- shapes

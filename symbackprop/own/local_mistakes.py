@@ -6,7 +6,7 @@ Rules and candidates are those of `grade.derivation_mistakes`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import TypeAlias
 
@@ -43,11 +43,13 @@ SHORT = 60
 def candidate(place: Place, kind: str, says: str, swap: Swap, price: int, patterns: tuple[object, ...] = ()
               ) -> Candidate:
     """A mistake at one edge whose sentence is at hand."""
-    return Candidate(kind, lambda: Finding(kind, says, place.factor), {place.edge: swap}, 0, patterns, price)
+    return at_once(kind, says, place.factor, {place.edge: swap}, price, patterns)
 
 
-def told(kind: str, says: str, name: str) -> Callable[[], Finding]:
-    return lambda: Finding(kind, says, name)
+def at_once(kind: str, says: str, name: str, swaps: Mapping[Edge, Swap], price: int, patterns: tuple[object, ...] = ()
+            ) -> Candidate:
+    """The same at several edges together, in what is called by a name."""
+    return Candidate(kind, lambda: Finding(kind, says, name), swaps, 0, patterns, price)
 
 
 # -- u where 1 - u belongs, a mask of the wrong array
@@ -62,9 +64,8 @@ def complements(place: Place) -> Iterator[Candidate]:
     for wrong, (old, new) in _complements(right):
         texts = [place.reference.written(x, consumer.args, consumer) for x in (right, new, old)]
         says = f"in {place.equals(texts[0])}, {texts[1]} stands where {texts[2]} belongs"
-        swap = by_formula(wrong)
         pattern = ("complement", consumer.attr, place.edge.index, wrong)
-        yield Candidate(m.WRONG_FACTOR, told(m.WRONG_FACTOR, says, place.factor), {place.edge: swap}, 0, (pattern,), 29)
+        yield candidate(place, m.WRONG_FACTOR, says, by_formula(wrong), 29, (pattern,))
 
 
 def _complements(form: f.Formula) -> Iterator[tuple[f.Formula, tuple[f.Formula, f.Formula]]]:
@@ -312,7 +313,7 @@ def cases(place: Place) -> Iterator[Candidate]:
             says = f"the case distinction is missing: {names[0]} is taken in every case, where it belongs to {where}"
             swaps: dict[Edge, Swap] = {edge: by_formula(f.ONE), **dict.fromkeys(others, nothing)}
             if others:
-                yield Candidate(m.MISSING_FACTOR, told(m.MISSING_FACTOR, says, place.factor), swaps, 0, (), 21)
+                yield at_once(m.MISSING_FACTOR, says, place.factor, swaps, 21)
 
 
 # -- the derivative of an activation skipped

@@ -24,7 +24,7 @@ from symbackprop.grade.numeric_sweep import NumericSweep, formula_at
 from symbackprop.grade.points import Array, Point
 from symbackprop.grade.reference import Reference
 from symbackprop.own.array_mistakes import AXIS, SHORT, declared_name, named_above, softmax_over
-from symbackprop.own.local_mistakes import told
+from symbackprop.own.local_mistakes import at_once
 from symbackprop.own.sweeps import Sweep
 from symbackprop.verify.interpreter import Program
 
@@ -142,7 +142,7 @@ def roots_in_part(reference: Reference, row: Node, target: Node) -> Iterator[Can
             says = words if count == len(edges) else f"in {where}, {words}"
             for again in (False, True):
                 swaps = dict.fromkeys(chosen, partial(_reading, row, value, again))
-                yield Candidate(EPS, told(EPS, says, where), swaps, 0, (), 36 + count)
+                yield at_once(EPS, says, where, swaps, 36 + count)
 
 
 def _read(consumer: Node, index: int) -> set[int]:
