@@ -463,45 +463,34 @@ def axes_exchanged(place: Place) -> Iterator[Candidate]:
 
 
 def summed_elsewhere(place: Place) -> Iterator[Candidate]:
-    """A sum over what was broadcast taken over another axis of the same size: ``d.sum(0)`` for ``d.sum(1)``."""
-    edge = place.edge
-    axes = [*summed_axes(edge)] if edge.consumer.form is not None else []
+    """A sum over what was broadcast taken over another axis of the same size, ``d.sum(0)`` for ``d.sum(1)``; of a
+    matrix that weighs what comes from above, as the p of a logsumexp does, ``p.T @ d`` where ``p @ d`` belongs."""
+    edge, form = place.edge, place.edge.consumer.form
+    links = place.reference.edges(edge.consumer)
+    link = links[0] if len(links) == 1 and (is_sum(links[0].consumer) or links[0].consumer.op.logarithm) else None
+    axes = [*summed_axes(edge)] if form is not None else []
     name = m.clipped(declared_name(place.reference, edge.argument), SHORT)
-    for i, j in _equal_axes(edge.consumer):
-        if (i in axes) != (j in axes):
-            right, wrong = (i, j) if i in axes else (j, i)
-            says = f"what comes back to {name} is summed over axis {wrong}, where axis {right} belongs"
-            pattern = ("summed elsewhere", edge.consumer.attr, edge.index, right, wrong)
-            yield candidate(place, AXIS, says, partial(_summed_exchanged, i, j), 25, (pattern,))
-
-
-def _summed_exchanged(i: int, j: int, sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
-    whole = np.broadcast_to(upstream * sweep.local(edge), sweep.point.size(edge.consumer.shape))
-    return sweep.times(edge, np.swapaxes(whole, i, j), np.ones(()))
-
-
-def weights_transposed(place: Place) -> Iterator[Candidate]:
-    """A product written as a sum over what was broadcast, its matrix transposed: ``p.T @ d`` where ``p @ d`` belongs
-    and p is the softmax of what a logsumexp reads."""
-    edge = place.edge
-    links = place.reference.edges(edge.consumer) if edge.consumer.form is not None else []
-    if len(links) != 1 or not (is_sum(links[0].consumer) or links[0].consumer.op.logarithm):
-        return
-    summed, name = [*summed_axes(edge)], m.clipped(declared_name(place.reference, edge.argument), SHORT)
-    shown = m.clipped(place.reference.name(links[0].consumer), SHORT)
-    for i, j in _equal_axes(edge.consumer):
-        if (i in summed) != (j in summed):
-            says = f"what comes back from {shown} to {name} is multiplied with the transpose of the matrix that " \
+    for i, j in (pair for pair in _equal_axes(edge.consumer) if (pair[0] in axes) != (pair[1] in axes)):
+        right, wrong = (i, j) if i in axes else (j, i)
+        says = f"what comes back to {name} is summed over axis {wrong}, where axis {right} belongs"
+        pattern = ("summed elsewhere", edge.consumer.attr, edge.index, right, wrong)
+        yield candidate(place, AXIS, says, partial(_summed_exchanged, None, i, j), 25, (pattern,))
+        if link is not None:
+            above = m.clipped(place.reference.name(link.consumer), SHORT)
+            says = f"what comes back from {above} to {name} is multiplied with the transpose of the matrix that " \
                    f"belongs there (axes {i} and {j}): a transpose is missing or too many"
-            pattern = ("weights transposed", edge.consumer.attr, edge.index, links[0].consumer.op.name, i, j)
-            yield candidate(place, m.TRANSPOSE, says, partial(_with_weights_transposed, links[0], i, j), 26, (pattern,))
+            patterns = (("weights transposed", edge.consumer.attr, edge.index, link.consumer.op.name, i, j),)
+            yield candidate(place, m.TRANSPOSE, says, partial(_summed_exchanged, link, i, j), 26, patterns)
 
 
-def _with_weights_transposed(link: Edge, i: int, j: int, sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
-    above, (axes, keepdims) = sweep.above(link.consumer), link.consumer.attr
-    whole = above if keepdims else np.expand_dims(above, tuple(map(int, axes)))
-    matrix = np.broadcast_to(sweep.passed(link, np.ones_like(above)) * sweep.local(edge),
-                             sweep.point.size(edge.consumer.shape))
+def _summed_exchanged(link: Edge | None, i: int, j: int, sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+    """With two axes exchanged in all that is summed, or in what weighs that which comes from above a link."""
+    whole = np.ones(())
+    if link is not None:
+        above, (axes, keepdims) = sweep.above(link.consumer), link.consumer.attr
+        whole = above if keepdims else np.expand_dims(above, tuple(map(int, axes)))
+        upstream = sweep.passed(link, np.ones_like(above))
+    matrix = np.broadcast_to(upstream * sweep.local(edge), sweep.point.size(edge.consumer.shape))
     return sweep.times(edge, np.swapaxes(matrix, i, j) * whole, np.ones(()))
 
 
@@ -1144,7 +1133,7 @@ def _added(source: Node) -> Swap:
 
 AT_EDGES = (overwrites, shifted_windows, cut_elsewhere, laid_out, reshaped_otherwise, maxima, unmasked_maxima,
             without_upstream, divided_otherwise, rolled, turned, products, left_out, mislaid, unsolved, not_inverted,
-            axes_exchanged, summed_elsewhere, weights_transposed, log_sum_axes, spread_elsewhere,
+            axes_exchanged, summed_elsewhere, log_sum_axes, spread_elsewhere,
             stale_scores, softmax_parts, softmax_sums, sum_axes, unsummed, *LOCAL, scaled,
             one_entry_only, every_class, behind_the_product, clipped, other_gradients)
 
