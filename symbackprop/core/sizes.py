@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -13,35 +13,35 @@ from symbackprop.core.kernel import Kernel
 from symbackprop.core.shapes import evaluate_dim
 from symbackprop.errors import ModelError
 
+Put = Callable[[sp.Expr, Mapping[str, int]], Any]
+
 
 def sized(value: Any, sizes: Mapping[str, int]) -> Any:
     """A size, a shape, a formula or an attribute of an op with the dimensions in ``sizes`` as numbers; others stay."""
-    match value:
-        case tuple():
-            parts = [sized(part, sizes) for part in value]
-            return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
-        case sp.Expr():
-            return value.xreplace({s: sp.Integer(sizes[s.name]) for s in value.free_symbols if s.name in sizes})
-        case f.Num(number):
-            return f.Num(sized(number, sizes))
-        case f.Formula():
-            within = tuple([sized(part, sizes) for part in value.children])
-            return f.rebuild(value, within) if within else value
-        case Kernel():
-            return Kernel(sized(value.form, sizes))
-    return value
+    return _within(value, sizes, _known, _known)
 
 
 def in_numbers(attr: Any, sizes: Mapping[str, int], exact: bool = False) -> Any:
     """An op's attribute with its dimensions replaced by their sizes; ``exact`` keeps a SymPy number."""
-    if isinstance(attr, tuple):
-        parts = [in_numbers(part, sizes) for part in attr]
-        return type(attr)(*parts) if hasattr(attr, "_fields") else tuple(parts)
-    if isinstance(attr, Kernel):
-        return Kernel(_bound(attr.form, sizes)) if has_dimensions(attr.form) else attr
-    if isinstance(attr, sp.Expr):
-        return number(attr, sizes) if exact else evaluate_dim(attr, sizes)
-    return attr
+    return _within(attr, sizes, number if exact else evaluate_dim, number)
+
+
+def _within(value: Any, sizes: Mapping[str, int], size: Put, put: Put) -> Any:
+    """A value with ``size`` in the place of each size in it, ``put`` in that of the numbers in formulas."""
+    match value:
+        case tuple():
+            parts = [_within(part, sizes, size, put) for part in value]
+            return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
+        case sp.Expr():
+            return size(value, sizes)
+        case f.Num(coefficient):
+            return f.Num(put(coefficient, sizes))
+        case f.Formula():
+            new = tuple([_within(part, sizes, size, put) for part in value.children])
+            return value if new == value.children else f.rebuild(value, new)
+        case Kernel() if has_dimensions(value.form):
+            return Kernel(_within(value.form, sizes, size, put))
+    return value
 
 
 @cache
@@ -50,13 +50,8 @@ def has_dimensions(form: f.Formula) -> bool:
     return bool(form.value.free_symbols) if isinstance(form, f.Num) else any(map(has_dimensions, form.children))
 
 
-def _bound(form: f.Formula, sizes: Mapping[str, int]) -> f.Formula:
-    """A formula whose numbers contain no dimensions."""
-    if isinstance(form, f.Num):
-        return f.Num(number(form.value, sizes))
-    old = form.children
-    new = tuple([_bound(part, sizes) for part in old])
-    return form if new == old else f.rebuild(form, new)
+def _known(value: sp.Expr, sizes: Mapping[str, int]) -> sp.Expr:
+    return value.xreplace({s: sp.Integer(sizes[s.name]) for s in value.free_symbols if s.name in sizes})
 
 
 def number(value: sp.Expr, sizes: Mapping[str, int]) -> sp.Expr:
