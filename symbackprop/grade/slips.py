@@ -190,10 +190,6 @@ def _rewritten(items: Tokens, rule: Callable[[Tokens, int], Found]) -> Tokens:
 
 def subscripts(items: Tokens, words: Dictionary) -> Tokens:
     """``h_{t-1}`` and ``h_t`` are h[t-1] and h[t] where t counts; ``W_{hh}`` is W_hh, and ``δ^h`` δ_h."""
-
-    def counts(word: str) -> bool:
-        return word in words.counters or word in words.loops
-
     def rule(items: Tokens, k: int) -> Found:
         text = items[k].text
         base, _, counter = text.rpartition("_")
@@ -204,22 +200,28 @@ def subscripts(items: Tokens, words: Dictionary) -> Tokens:
             return [name(f"delta_{raised}")], 3
         if text.endswith("_") and text not in (_SUM, "_") and at(items, k + 1).is_sign("(", "{"):
             end = closing(items, k + 1)
-            return bracketed(text[:-1], subscripts(items[k + 2 : end], words)), end + 1 - k
-        if base and base != _SUM[:-1] and counts(counter) and text not in words.known:
+            return _below(text[:-1], subscripts(items[k + 2 : end], words), words), end + 1 - k
+        if base and base != _SUM[:-1] and _counts(counter, words) and text not in words.known:
             return [name(base), sign("["), name(counter), sign("]")], 1
         return None
 
-    def bracketed(base: str, inside: Tokens) -> Tokens:
-        first = at(inside, 0) if inside else name("")
-        if len(inside) == 1 and not counts(first.text):
-            return [name(f"{base}_{first.text}")]
-        if len(inside) > 1 and first.kind == NAME and inside[1].is_sign("["):  # delta_{h_{t-1}}
-            return [name(f"{base}_{first.text}"), *inside[1:]]
-        if len(inside) > 2 and base == "delta" not in words.known and words.row(first.text):  # delta_{z,n}
-            return [name(f"{base}_{first.text}"), sign("["), *inside[2:], sign("]")]
-        return [name(base), sign("["), *inside, sign("]")]
-
     return _rewritten(items, rule)
+
+
+def _counts(word: str, words: Dictionary) -> bool:
+    return word in words.counters or word in words.loops
+
+
+def _below(base: str, inside: Tokens, words: Dictionary) -> Tokens:
+    """A name with what stands in brackets below it."""
+    first = at(inside, 0) if inside else name("")
+    if len(inside) == 1 and not _counts(first.text, words):
+        return [name(f"{base}_{first.text}")]
+    if len(inside) > 1 and first.kind == NAME and inside[1].is_sign("["):  # delta_{h_{t-1}}
+        return [name(f"{base}_{first.text}"), *inside[1:]]
+    if len(inside) > 2 and base == "delta" not in words.known and words.row(first.text):  # delta_{z,n}
+        return [name(f"{base}_{first.text}"), sign("["), *inside[2:], sign("]")]
+    return [name(base), sign("["), *inside, sign("]")]
 
 
 def derivative(items: Tokens, k: int, words: Dictionary) -> tuple[Meaning, list[Tokens], int] | None:

@@ -60,18 +60,25 @@ def returned(raw: Raw, returns: Sequence[str] | None, truth: Truth, label: str, 
         len(named) + len(unnamed) <= len(truth.targets)
     if nameless:  # names that say nothing are none
         unnamed, found.extra = list(raw.results) if unnamed else [value for _, value in named], {}
-    arrays = [a for value in unnamed if (a := back(value)) is not None]
-    found.unnamed = len(arrays)
-    left = [n for n in truth.targets if n not in found.gradients]
-    fitting = left if _in_order(arrays, left, truth, point) else _by_shape(arrays, left, truth, point)
-    if arrays and fitting:
-        found.ordered, found.unnamed = fitting if nameless or len(truth.targets) > 1 else [], 0
-        for name, array in zip(fitting, arrays, strict=True):
-            found.add(name, f"d{name}", array)
+    fitting = _put_unnamed(found, unnamed, truth, point)
+    found.ordered = fitting if nameless or len(truth.targets) > 1 else []
     if not found.gradients and not found.unreadable:
         raise UsageError(f"{label} returns {_kind(raw.results)}, in which no gradient of {truth.model.name} is known "
                          f"by name or shape ({', '.join(truth.targets)}); say which they are with --returns x,W")
     return found
+
+
+def _put_unnamed(found: Returned, values: Sequence[Any], truth: Truth, point: Point) -> list[str]:
+    """What results without a name are taken for: by their order or shape the gradients that are missing."""
+    arrays = [a for value in values if (a := back(value)) is not None]
+    left = [n for n in truth.targets if n not in found.gradients]
+    fitting = left if _in_order(arrays, left, truth, point) else _by_shape(arrays, left, truth, point)
+    if not (arrays and fitting):
+        found.unnamed = len(arrays)
+        return []
+    for name, array in zip(fitting, arrays, strict=True):
+        found.add(name, f"d{name}", array)
+    return fitting
 
 
 def _with_attributes(raw: Raw, truth: Truth) -> Any:

@@ -129,13 +129,8 @@ def _corrected(error: ModelError, place: Place, lines: Sequence[str], read: Call
     texts = _meant(error, line) if short else []
     before, there, after = line[: place.start - 1], line[place.start - 1 : place.end - 1], line[place.end - 1 :]
     latex = there.startswith(("\\", "{"))
-    if latex and len(line) > 10 * _WIDEST:
-        return
     if latex:
-        before, after = "", ""
-        real = in_reals(line, place)
-        written = (plain_latex(text, capitals) for text in (real, with_means(real)) for capitals in (True, False))
-        texts = [*dict.fromkeys([*written, solved(line, place)])]
+        before, after, texts = "", "", _without_latex(line, place)
     for text in texts:
         right = before + text.replace("…", there) + after if isinstance(text, str) else text(line, place)
         if seen.get(right, -1) >= more or not (latex or len(right) <= _WIDEST):
@@ -151,6 +146,15 @@ def _corrected(error: ModelError, place: Place, lines: Sequence[str], read: Call
                 left[0].place.start >= place.start and right != line)):
             yield from _corrected(left[0], _narrowed(right, left[0].place, left[0].near), others, read, more - 1,
                                   seen)
+
+
+def _without_latex(line: str, place: Place) -> list[Meant]:
+    """What a line of LaTeX may mean; of a very long one nothing."""
+    if len(line) > 10 * _WIDEST:
+        return []
+    real = in_reals(line, place)
+    written = (plain_latex(text, capitals) for text in (real, with_means(real)) for capitals in (True, False))
+    return [*dict.fromkeys([*written, solved(line, place)])]
 
 
 def _with_sums(capitals: bool, line: str, place: Place) -> str:

@@ -278,23 +278,17 @@ class Reader:
         line = c.now.line
         _refuse_deep("loops", line, nesting)
         names = _separated(c, lambda c: c.declared("the loop variable, as in `for t in 1..T:`"))
-        variable = names[0]
         if c.now.text != "in":
             raise c.unexpected("expected 'in', as in `for t in 1..T:`",
                                instead=("in", loop_of_matlab) if c.at("=") else ())
         c.take()
         first, start = c.now, size(c)
         entries = _entries(names, start) if c.at(":") else []
+        variable = self._counter() if entries and entries[0][0] == names[0] else names[0]
         if entries:
-            variable = self._counter() if entries[0][0] == names[0] else variable
             start, stop = tree.Call("range", (_length(entries[0][1]),), ()), _length(entries[0][1])
-        elif isinstance(start, tree.Call) and start.function == "range":
-            start, stop = replace(start, place=c.since(first)), _last_counted(start.args)
         else:
-            if c.at(":"):
-                raise c.unexpected("expected '..' in the range, as in `for t in 1..T:`", instead=("..",))
-            c.expect("..", "in the range, as in `for t in 1..T:`")
-            stop = size(c)
+            start, stop = _range(c, first, start)
         c.expect(":", "after the range")
         if c.now.kind == END and not self._goes_deeper(indent):
             raise problem("the body of the loop is missing: indent the lines that belong to it", line)
@@ -418,6 +412,16 @@ def simple(c: Cursor, keyword: str) -> tree.Statement:
     result = _RULES[keyword](c, keyword, line)
     c.finish("the formula" if isinstance(result, tree.Equation) else f"this {keyword} line")
     return result
+
+
+def _range(c: Cursor, first: Token, start: tree.Expr) -> tuple[tree.Expr, tree.Expr]:
+    """(start, stop) of what a counter runs through, whose ``start`` was read, from ``first`` on."""
+    if isinstance(start, tree.Call) and start.function == "range":
+        return replace(start, place=c.since(first)), _last_counted(start.args)
+    if c.at(":"):
+        raise c.unexpected("expected '..' in the range, as in `for t in 1..T:`", instead=("..",))
+    c.expect("..", "in the range, as in `for t in 1..T:`")
+    return start, size(c)
 
 
 def _last_counted(args: tuple[tree.Expr, ...]) -> tree.Expr:

@@ -278,26 +278,30 @@ def _check_number(raw: str, match: re.Match[str], number: int, before: str) -> b
     if factor and bound is None:
         return True
     word = Token(NUMBER, match.group() + rest.group(), number, match.start() + 1)
-    if word.text[:2].lower() in ("0x", "0b", "0o"):
-        raise word.problem(f"{word.text[:20]} is not a decimal number; numbers are written as 12, 0.5 or 1e-5")
     if factor and bound is not None:
         raised = re.match(r"\s*(?:\^|\*\*)\s*(?:\w+|\([^()]*\))", raw[match.end() + len(rest.group()) :])
         power = raised.group() if raised is not None else ""
         word, product = word._replace(text=word.text + power), product + power
         raise word.problem(f"{word.text[:20]} behind {bound.group().strip()} is ({product}) or {product}: write which",
                            (f"({product})", product))
-    raised = re.match(r"[eE][+-]?\d+(?=[A-Za-z_])", raw[match.end() :])
+    raise _no_number(word, match.group(), rest.group(), raw[match.end() :])
+
+
+def _no_number(word: Token, digits: str, rest: str, behind: str) -> ModelError:
+    """What is wrong with digits that go on as a word, the rest of which is no name."""
+    if word.text[:2].lower() in ("0x", "0b", "0o"):
+        return word.problem(f"{word.text[:20]} is not a decimal number; numbers are written as 12, 0.5 or 1e-5")
+    raised = re.match(r"[eE][+-]?\d+(?=[A-Za-z_])", behind)
     if raised is not None:
-        literal = match.group() + raised.group()
+        literal = digits + raised.group()
         times: tuple[Meant, ...] = (lambda line, place: line.replace(literal, f"{literal}*", 1),)
-        raise word.problem(f"a * is missing behind {literal}", times)
-    grouped = re.fullmatch(r"(?:_\d+)+", rest.group())
-    if grouped is not None:  # 1_000
-        raise word.problem(f"digits of a number stand together: {word.text[:20].replace('_', '')}",
-                           word.text.replace("_", ""))
-    meant = f"{match.group()} x {rest.group()[1:]}" if re.fullmatch(r"x[A-Z0-9]\w*", rest.group()) else ""
+        return word.problem(f"a * is missing behind {literal}", times)
+    if re.fullmatch(r"(?:_\d+)+", rest):  # 1_000
+        return word.problem(f"digits of a number stand together: {word.text[:20].replace('_', '')}",
+                            word.text.replace("_", ""))
+    meant = f"{digits} x {rest[1:]}" if re.fullmatch(r"x[A-Z0-9]\w*", rest) else ""
     hint = f"; did you mean {meant} ?" if meant else ""
-    raise word.problem(f"{word.text[:20]} is neither a number nor a name{hint}", meant)
+    return word.problem(f"{word.text[:20]} is neither a number nor a name{hint}", meant)
 
 
 def _bound(before: str, raw: str, place: int) -> re.Match[str] | None:
