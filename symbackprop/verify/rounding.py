@@ -72,16 +72,17 @@ class Paths:
 
     A sum rounds by a few units in the last place of the sizes of its terms, however small it is itself (Higham,
     Accuracy and Stability of Numerical Algorithms, 4.2): dW = Xᵀ dz does where dz is the little that p leaves of 1. A
-    bounded function's slope is computed from its value, as σ(1 − σ) is, whose terms are as large as 1.
+    bounded function's slope is computed from its value, as σ(1 − σ) is, whose terms are as large as 1. With values
+    that ``change`` they are off by as much as a backward pass that makes use of Σ(x − mean x) = 0.
     """
 
-    def __init__(self, rng: Any) -> None:
-        self.rng = rng
+    def __init__(self, rng: Any, change: Watch = stated) -> None:
+        self.rng, self.change = rng, change
 
     def __call__(self, step: Step, args: Sequence[Array], value: Array) -> Array:
-        value = stated(step, args, value)
+        real, value = self.change(step, args, value), stated(step, args, value)
         if step.shape is None or not np.iscomplexobj(value):
-            return value
+            return real
         moved = np.abs(np.imag(value))
         if is_bounded(step.row):
             moved = moved + sum(_moved(row, a) for row, a in zip(step.row.args, args, strict=True))
@@ -89,7 +90,7 @@ class Paths:
             of_argument = np.abs(np.imag(step.compute(*args)))
             moved = moved + np.where(np.isfinite(of_argument), of_argument, 0.0)
         factor = self.rng.choice([-1.0, 1.0], moved.shape) * self.rng.uniform(0.5, 1.5, moved.shape)
-        return np.real(value) + 1j * factor * moved
+        return np.real(real) + 1j * factor * moved
 
 
 def _moved(row: Node, value: Array) -> Array:
@@ -112,8 +113,14 @@ def of_slope(run: Callable[[Watch], float], found: float, rounding: Rounding, an
     """How far off rounding may leave a slope, which ``run`` takes with what is changed in it; ``analytic`` says that it
     goes along with the values, as imaginary parts. Infinite where a slope that is a little off is none."""
     off = max(abs(other - found) if isfinite(other) else np.inf for other in [run(rounding) for _ in range(RUNS)])
-    terms = [abs(run(Paths(rounding.rng))) for _ in range(RUNS if analytic else 0)]
-    return SLACK * max(off, rounding.eps * max([t for t in terms if isfinite(t)], default=0.0))
+    return SLACK * max([off, *[_of_paths(run, rounding, seed) for seed in range(RUNS if analytic else 0)]])
+
+
+def _of_paths(run: Callable[[Watch], float], rounding: Rounding, seed: int) -> float:
+    """What a few units in the last place of the terms make of a slope, and those of the values in them."""
+    terms, others = (run(Paths(np.random.default_rng(seed), change)) for change in (stated, rounding))
+    found = max(rounding.eps * abs(terms), abs(others - terms))
+    return found if isfinite(found) else 0.0
 
 
 def equated(rows: Sequence[Node]) -> set[int]:

@@ -158,6 +158,16 @@ def test_what_rounds_beside_a_parameter_or_turns_within_a_step_is_no_mistake(res
     assert report.verdict != "fail", report.text()
 
 
+@pytest.mark.parametrize("text", ["var(cumsum(w + x) + 10**16)", "sum((w + 10**15 - mean(w + 10**15))**2)"])
+def test_what_sums_to_0_but_for_rounding_is_left_out_by_a_backward_pass_and_no_mistake(text: str) -> None:
+    """Its slope, 0 in numbers too where all entries move alike, does not show how far from 0 the sum is."""
+    model = Model.parse(f"dim N\nparam w: N\ndata x: N\nloss L = {text}")
+    source = codegen(model, verify=False)
+    for seed in range(3):
+        report = verify_source(source, model, seed=seed)
+        assert report.verdict != "fail", report.text()
+
+
 @pytest.mark.parametrize("function", ["acos", "asin"])
 def test_an_infinite_slope_at_a_bound_is_no_mistake_and_another_one_there_is(function: str) -> None:
     """arccos(clip(x, -1, 1)), as people write it: the complex step at -1 is as large as the step is small."""
