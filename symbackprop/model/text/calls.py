@@ -221,11 +221,22 @@ def _wants_many(found: Callee) -> bool:
 def asked_arrays(found: Callee | None, count: int) -> list[bool]:
     """Which of so many arguments by place are one array each; NumPy's own functions say so by their names alone. One
     argument in the place of any number, as concat takes them, is what lists them."""
+    given = _by_place(found, count)
+    asked = [p.annotation in ("Node", "Operand") or p.name in numpy_calls.ONE_ARRAY for p in given]
+    several = bool(given) and given[0].kind is Parameter.VAR_POSITIONAL
+    return [False] if several and count == 1 else [*asked, *[False] * count][:count]
+
+
+def asked_sizes(found: Callee | None, count: int) -> list[bool]:
+    """Which of so many arguments by place are sizes."""
+    return [RULES.get(str(p.annotation)) in (Place.size, Place.sizes) for p in _by_place(found, count)]
+
+
+def _by_place(found: Callee | None, count: int) -> list[Parameter]:
+    """The parameters of so many arguments by place, as far as there are."""
     places = [] if found is None else found.parameters
     several = next((k for k, p in enumerate(places) if p.kind is Parameter.VAR_POSITIONAL), len(places))
-    given = places[:several] + places[several : several + 1] * (count - several)
-    asked = [p.annotation in ("Node", "Operand") or p.name in numpy_calls.ONE_ARRAY for p in given]
-    return [False] if several == 0 and count == 1 else [*asked, *[False] * count][:count]
+    return (places[:several] + places[several : several + 1] * (count - several))[:count]
 
 
 def _checked(found: Callee, given: dict[str, Any], graph: Graph) -> tuple[list[Any], dict[str, Any]]:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, combinations, zip_longest
+from typing import TypeGuard
 
 import sympy as sp
 
@@ -23,7 +24,7 @@ from symbackprop.errors import ModelError, NameProblem, Place, ShapeError
 from symbackprop.model.model import Model
 from symbackprop.model.names import is_greek, sounds_like_data
 from symbackprop.model.text import dialect, tree
-from symbackprop.model.text.calls import NUMPY, callee
+from symbackprop.model.text.calls import NUMPY, asked_sizes, callee
 from symbackprop.model.text.evaluate import Evaluator
 from symbackprop.model.text.expressions import formula_of
 from symbackprop.model.text.scope import ModelScope
@@ -38,6 +39,7 @@ _MOST_SIZES = 8  # of a call of which it is tried which are equal
 _KEPT = ("pi", "inf")
 _RESULT, _IDENTITY = "result", "I"
 _TURNS = ("swapaxes", "transpose")  # what has the axes of its argument in another order
+_FRESH = "#"  # what a size begins with that is to be found
 _FIRST = tree.String("NCHW")
 _EULER, _EXPECTATION = tree.Name("e"), tree.Name("E")
 Size = str | int
@@ -50,10 +52,7 @@ def guessed(text: str) -> tuple[list[tree.Statement], str]:
     body, note = _natural(_equations(text))
     _refuse_raised(body)
     names = {e.target.name for e in body}
-    libraries = {m.base.name for e in body for m in tree.all_parts(e.value) if isinstance(m, tree.Member)
-                 and isinstance(m.base, tree.Name) and (m.base.name in MODULES or dialect.is_of_distribution(m))}
-    leaves = [n for n in dict.fromkeys(n for e in body for n in tree.mentioned(e.value))
-              if n not in names and n not in _KEPT and n not in libraries]
+    leaves = read_first(body)
     shapes = Shapes(body, leaves)
     identity, known = _identity(leaves, shapes)
     last = body[-1]
@@ -63,6 +62,17 @@ def guessed(text: str) -> tuple[list[tree.Statement], str]:
     keyword = role if last.keyword == "let" else last.keyword
     declared = _declared([n for n in leaves if n != _IDENTITY or not identity], shapes)
     return [*declared, *identity, *body[:-1], tree.Equation(1, keyword, target, last.value)], note + known
+
+
+def read_first(body: Sequence[tree.Equation]) -> list[str]:
+    """The names that equations read and none gives a value; and such as are read in what first gives them one,
+    ``x = x / 255``."""
+    libraries = {m.base.name for e in body for m in tree.all_parts(e.value) if isinstance(m, tree.Member)
+                 and isinstance(m.base, tree.Name) and (m.base.name in MODULES or dialect.is_of_distribution(m))}
+    first = {e.target.name: e for e in reversed(body)}
+    anew = {name for name, e in first.items() if name in tree.mentioned(e.value)}
+    others = (first.keys() - anew) | {*_KEPT} | libraries
+    return [n for n in dict.fromkeys(n for e in body for n in tree.mentioned(e.value)) if n not in others]
 
 
 def _identity(leaves: Sequence[str], shapes: Shapes) -> tuple[list[tree.Equation], str]:
@@ -163,7 +173,9 @@ def _exponential(expr: tree.Expr) -> tree.Expr:
 
 def _declared(leaves: Sequence[str], shapes: Shapes) -> Iterator[tree.Named | tree.Arrays]:
     """The declarations of the leaves."""
-    sizes = list(dict.fromkeys(s for n in leaves for s in shapes.named(n) if isinstance(s, str)))
+    leaves = [n for n in leaves if n not in shapes.asked]
+    sizes = list(dict.fromkeys([*shapes.asked, *[s for n in leaves for s in shapes.named(n) if isinstance(s, str)]]))
+    sizes = [s for s in sizes if s not in chain(*shapes.known.values())]
     leaves = [n for n in leaves if n not in sizes]
     data = [n for n in leaves if sounds_like_data(n) or n in shapes.below or n in shapes.counts]
     data = data if len(data) < len(leaves) else []
@@ -189,20 +201,27 @@ class Shapes:
     """The shapes of leaves, sizes being equal where operators ask for it.
 
     ``ranks`` are how many axes each has: what is found to need more, behind @ or beside a matrix, gets them, and the
-    equations are read again. ``counts`` are numbers that something is divided by.
+    equations are read again. ``counts`` are numbers that something is divided by, ``asked`` what functions take as
+    sizes, ``known`` what is declared.
     """
 
-    def __init__(self, body: Sequence[tree.Equation], leaves: Sequence[str]) -> None:
-        body = [replace(e, value=_without_dots(e.value, leaves)) for e in body]
-        self.counts = _counts(body)
+    def __init__(self, body: Sequence[tree.Equation], leaves: Sequence[str], known: dict[str, Shape] | None = None
+                 ) -> None:
+        self.known = known or {}
+        body = [replace(e, value=_without_dots(e.value, [*leaves, *self.known])) for e in body]
+        self.asked = {n: None for e in body for n in _asked_sizes(e.value) if n in leaves}
+        leaves = [n for n in leaves if n not in self.asked]
+        self.counts = _counts(body) - self.asked.keys()
         arrays = any(_needs_arrays(part) for e in body for part in tree.all_parts(e.value))
         indices = [(part.base, [i for i in part.items if not isinstance(i, tree.Word)])
                    for e in body for part in tree.all_parts(e.value) if isinstance(part, tree.Index)]
         axes = {base.name: len(items) for base, items in sorted(indices, key=lambda found: len(found[1]))
                 if isinstance(base, tree.Name)}
         places = {i.name for _, items in indices for i in items if isinstance(i, tree.Name)} - axes.keys()
-        self.ranks = {n: 0 if n in places or n in self.counts else max(_rank(n) if arrays else 0, axes.get(n, 0))
-                      for n in leaves}
+        several = {i.name for _, items in indices if any(map(_counts_up, items)) for i in items
+                   if isinstance(i, tree.Name)} & places
+        self.ranks = {n: int(n in several) if n in places or n in self.counts
+                      else max(_rank(n) if arrays else 0, axes.get(n, 0)) for n in leaves}
         self.apart = {n for n in leaves if n not in axes} - {n for e in body for n in _inside_arrays(e.value)}
         self.ranks |= {n: 0 for n in self.apart if self.ranks[n] == 1}
         self._settle(body)
@@ -214,15 +233,17 @@ class Shapes:
             self.ranks |= dict.fromkeys(biases, 0)
             self.apart -= {*biases}
             self._settle(body)
-        free = [s for s in _SIZES if s in self.counts or (s not in leaves and s not in self.values)]
-        ends = dict.fromkeys(self._end(s) for shape in self.leaves.values() for s in shape)
-        self.names = dict(zip([s for s in ends if isinstance(s, str)], free, strict=False))
+        taken = {*self.asked, *self.known, *[s for shape in self.known.values() for s in shape]}
+        taken |= {*leaves, *self.values} - self.counts
+        free = [s for s in _SIZES if s not in taken]
+        ends = dict.fromkeys(self._end(s) for n in leaves for s in self.leaves[n])
+        self.names = dict(zip([s for s in ends if not _is_fixed(s)], free, strict=False))
 
     def _settle(self, body: Sequence[tree.Equation]) -> None:
         """The shapes by ranks that nothing asks to be other ones."""
-        self.before: dict[str, int] | None = None
-        while self.before != self.ranks:
-            self.before = dict(self.ranks)
+        before: dict[str, int] | None = None
+        while before != self.ranks:
+            self.before = before = dict(self.ranks)
             self._read(body)
 
     def _read(self, body: Sequence[tree.Equation]) -> None:
@@ -230,12 +251,16 @@ class Shapes:
         self.equal: dict[Size, Size] = {}
         self.count = 0
         self.below: dict[str, Size] = {}
-        self.leaves = {n: self._fresh(rank) for n, rank in self.ranks.items()}
+        self.sizes: dict[str, Size] = {n: n for n in self.asked}
+        self.leaves = {n: self._fresh(rank) for n, rank in self.ranks.items()} | self.known
         self.values: dict[str, Shape] = {}
         self.behind: dict[str, set[str]] = {n: {n} for n in self.ranks}
         for equation in body:
-            self.values[equation.target.name] = self.of(equation.value)
-            self.behind[equation.target.name] = self._leaves_in(equation.value)
+            name, size = equation.target.name, self._size_of(equation.value)
+            self.values[name] = self.of(equation.value)
+            self.behind[name] = self._leaves_in(equation.value)
+            if size is not None:
+                self.sizes[name] = size
 
     def named(self, name: str) -> Shape:
         """The shape of a leaf, in sizes that can be declared."""
@@ -260,7 +285,7 @@ class Shapes:
                 return self._alike([left, right])
             case tree.Index(base, items):
                 first = dialect.first_of_two(expr, self.leaves)
-                return self._indexed(self.of(base), items) if first is None else self.of(first)
+                return self._indexed(base, items) if first is None else self.of(first)
             case tree.Member():
                 plain = dialect.plain(expr, self.leaves)
                 return [] if isinstance(plain, tree.Member) else self.of(plain)
@@ -297,9 +322,41 @@ class Shapes:
     def _leaves_in(self, expr: tree.Expr) -> set[str]:
         return {leaf for n in tree.mentioned(expr) for leaf in self.behind.get(n, ())}
 
-    def _indexed(self, shape: Shape, items: Sequence[tree.Expr]) -> Shape:
+    def _size_of(self, expr: tree.Expr) -> Size | None:
+        """The size that an expression is: a name for one, ``len(y)``, ``X.shape[0]``; None for anything else."""
+        match expr:
+            case tree.Name(name):
+                return self.sizes.get(name)
+            case tree.Number(sp.Integer() as value):
+                return int(value)
+            case tree.Call("len", (array,)):
+                place, whole = 0, array
+            case tree.Index(tree.Member(whole, dialect.SHAPE), (tree.Number(sp.Integer() as value),)):
+                place = int(value)
+            case _:
+                return None
+        shape = self.of(whole)
+        return shape[place] if -len(shape) <= place < len(shape) else None
+
+    def _picked(self, base: tree.Expr, items: Sequence[tree.Expr]) -> Shape:
+        """What ``p[arange(N), y]`` leaves: an entry of each row, of which y says which it is."""
+        shape, data = self.of(base), {n for n in self._leaves_in(base) if sounds_like_data(n)}
+        if len(shape) < len(items):  # of a sample; of several each array of data has an axis more
+            self.ranks |= {n: self.before[n] + 1 for n in data}
+        picked: Size = next(self._size_of(i.args[0]) for i in items if _counts_up(i)) or self._fresh(1)[0]
+        for size, item in zip(shape, items, strict=False):
+            if _counts_up(item):
+                self._equate(picked, size)
+            elif isinstance(item, tree.Name) and item.name in self.leaves:
+                self.below.setdefault(item.name, size)
+                self._equate(picked, *self.leaves[item.name][:1])
+        return [picked, *shape[len(items) :]]
+
+    def _indexed(self, base: tree.Expr, items: Sequence[tree.Expr]) -> Shape:
         """What an index leaves; a name in it is a whole number below the size of its axis."""
-        rest, found = list(shape), Shape()
+        if any(map(_counts_up, items)):
+            return self._picked(base, items)
+        rest, found = [*self.of(base)], Shape()
         for item in items:
             if isinstance(item, tree.Word):
                 found += [1] if item.value is None else rest[: len(rest) - len(items) + 1]
@@ -320,6 +377,8 @@ class Shapes:
         name = _plain_name(expr)
         if name == PRODUCT and len(expr.args) == 2 and not expr.options:
             return self.of(tree.Chain(expr.args[0], (("@", expr.args[1]),)))
+        if name == "reshape" and isinstance(expr.args[0], tree.Name) and expr.args[0].name in self.ranks:
+            self._as_reshaped(expr.args[0].name, expr.args[1:])
         shapes = [self.of(a) for a in expr.args]
         self._fit(expr, shapes, composed(name).asks)
         if composed(name).target == 1 and len(shapes) > 1 and len(shapes[1]) == len(shapes[0]) - 1:
@@ -327,6 +386,15 @@ class Shapes:
         if name in TABLE or composed(name).target == 1:
             return self._alike(expr.args)
         return self._tried(expr, shapes)
+
+    def _as_reshaped(self, leaf: str, args: Sequence[tree.Expr]) -> None:
+        """A leaf has the shape already that it is given, if nothing else asks for axes of it."""
+        sizes = args[0].items if isinstance(args[0], tree.Tuple) else args
+        if self.ranks[leaf] > len(sizes):
+            return
+        self.ranks[leaf] = len(sizes)
+        for own, size in zip(self.leaves[leaf], map(self._size_of, sizes), strict=False):
+            self._equate(own, own if size is None else size)
 
     def _fit(self, expr: tree.Call, shapes: Sequence[Shape], axes: Sequence[Sequence[int]]) -> None:
         """Give names the axes that a function asks for, of the sizes that it asks for; the channels of images may be
@@ -344,7 +412,10 @@ class Shapes:
     def _tried(self, expr: tree.Call, shapes: Sequence[Shape]) -> Shape:
         """The shape that the function itself gives arrays of odd sizes, which are equal where it takes no others; none
         where it takes no such arrays."""
-        ends = [s for s in dict.fromkeys(self._end(s) for shape in shapes for s in shape) if isinstance(s, str)]
+        args = tuple([arg if shape else self._in_ends(arg) for arg, shape in zip(expr.args, shapes, strict=True)])
+        expr = replace(expr, args=args)
+        sizes = chain(*shapes, (n for a in args for n in tree.mentioned(a) if n in self.asked or not _is_fixed(n)))
+        ends = [s for s in dict.fromkeys(map(self._end, sizes)) if isinstance(s, str)]
         equal = self._least_equal(expr, shapes, ends)
         if equal is None:
             return []
@@ -353,6 +424,14 @@ class Shapes:
         odd: dict[Size, int] = {s: 11 + 2 * ends.index(first) for s, first in equal.items()}
         back = {number: self._end(s) for s, number in odd.items()}
         return [back.get(size, size) for size in self._of_odd(expr, shapes, odd) or []]
+
+    def _in_ends(self, expr: tree.Expr) -> tree.Expr:
+        """An argument that is made of sizes with what is known of each."""
+        if isinstance(expr, (tree.Tuple, tree.Chain, tree.Negative)):
+            return tree.changed(expr, self._in_ends)
+        size = self._size_of(expr)
+        end = None if size is None else self._end(size)
+        return expr if end is None else tree.Name(end) if isinstance(end, str) else tree.Number(sp.Integer(end))
 
     def _least_equal(self, expr: tree.Call, shapes: Sequence[Shape], ends: Sequence[str]) -> dict[str, str] | None:
         """Which sizes a call takes only where they are equal, each with the first that it is equal to: found by taking
@@ -390,10 +469,12 @@ class Shapes:
     def _trial(self, trial: Model, expr: tree.Call, shapes: Sequence[Shape], sizes: Mapping[Size, DimLike]
                ) -> Node | None:
         args: list[tree.Expr] = []
+        written: dict[str, tree.Expr] = {str(end): tree.Name(str(s)) if isinstance(s, sp.Symbol) else
+                                         tree.Number(sp.Integer(s)) for end, s in sizes.items()}
         for k, (arg, shape) in enumerate(zip(expr.args, shapes, strict=True)):
             if shape:
                 trial.data(f"a{k}", tuple(sizes.get(end, end) for end in map(self._end, shape)))
-            args.append(tree.Name(f"a{k}") if shape else arg)
+            args.append(tree.Name(f"a{k}") if shape else tree.put(arg, written))
         try:
             return Evaluator(ModelScope(trial)).row(tree.Call(expr.function, tuple(args), expr.options))
         except ModelError:
@@ -428,7 +509,9 @@ class Shapes:
 
     def _equate(self, a: Size, b: Size) -> None:
         first, second = self._end(a), self._end(b)
-        if first != second:
+        if _is_fixed(second):
+            first, second = second, first
+        if first != second and not _is_fixed(second):
             self.equal[second] = first
 
     def _end(self, size: Size) -> Size:
@@ -438,7 +521,34 @@ class Shapes:
 
     def _fresh(self, rank: int) -> Shape:
         self.count += rank
-        return [f"#{self.count - k}" for k in range(rank)]
+        return [f"{_FRESH}{self.count - k}" for k in range(rank)]
+
+
+def _is_fixed(size: Size) -> bool:
+    """Whether a size is a number or has a name, and is not to be found."""
+    return isinstance(size, int) or not size.startswith(_FRESH)
+
+
+def _counts_up(item: tree.Expr) -> TypeGuard[tree.Call]:
+    """Whether an index is ``arange(N)``, which takes one after the other."""
+    return isinstance(item, tree.Call) and _plain_name(item) in ("arange", "range") and len(item.args) == 1
+
+
+def _asked_sizes(expr: tree.Expr) -> Iterator[str]:
+    """The names that stand for sizes, as in ``arange(N)`` and ``zeros((N, D))``."""
+    for part in tree.all_parts(expr):
+        if isinstance(part, tree.Call):
+            sizes = [True] if _counts_up(part) else asked_sizes(callee(_plain_name(part)), len(part.args))
+            yield from (n for arg, asks in zip(part.args, sizes, strict=False) if asks for n in _sizes_in(arg))
+
+
+def _sizes_in(expr: tree.Expr) -> Iterator[str]:
+    """The names of sizes in what is taken as one, or as several: none of arrays, whose sizes are, ``len(y)``."""
+    if isinstance(expr, tree.Name):
+        yield expr.name
+    elif isinstance(expr, (tree.Tuple, tree.Chain, tree.Negative)):
+        for part in tree.parts(expr):
+            yield from _sizes_in(part)
 
 
 def _by_first(equal: Mapping[str, str]) -> dict[str, str]:
