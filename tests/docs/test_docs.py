@@ -47,10 +47,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def run(command: str) -> Result:
-    """One command line, which may read standard input from a file."""
+    """One command line, which may read standard input from a file, and have what is in one for an argument."""
     command, _, source = command.partition(" < ")
     stdin = Path(source).read_text(encoding="utf-8") if source else None
-    return CliRunner().invoke(load_cli().cli, shlex.split(command)[1:], input=stdin, prog_name="symbackprop")
+    words = [_CAT.sub(lambda file: Path(file[1]).read_text(encoding="utf-8"), word) for word in shlex.split(command)]
+    return CliRunner().invoke(load_cli().cli, words[1:], input=stdin, prog_name="symbackprop")
+
+
+_CAT = re.compile(r"\$\(cat ([\w.]+)\)")
 
 
 class Reader:

@@ -57,6 +57,42 @@ def test_what_is_guessed(text: str, guess: str) -> None:
     assert set(derive(model).gradients) == set(model.params) and verify(model, seed=1).verdict == "pass"
 
 
+LINES = {
+    "labels": ("h = tanh(x @ W1 + b1)\nz = h @ W2 + b2\np = softmax(z)\n-mean(log(p[arange(N), y]))",
+               "dim N, D, H, K, data x: N x D, y: N int < K, param W1: D x H, b1: H, W2: H x K, b2: K"),
+    "function": ("""
+def softmax_loss(W, X, y, reg):
+    N, D = X.shape
+    scores = X.dot(W)
+    scores -= np.max(scores, axis=1, keepdims=True)
+    p = np.exp(scores) / np.sum(np.exp(scores), axis=1, keepdims=True)
+    loss = -np.sum(np.log(p[np.arange(N), y])) / N  # of the labels
+    loss += reg * np.sum(W * W)
+    return loss
+""", "dim N, D, H, data X: N x D, y: N int < H, param W: D x H, reg"),
+    "returned": ("def f(W, b, x, y):\n    return np.mean((np.tanh(x @ W + b) - y)**2)",
+                 "dim N, D, data x: N, y: D, param W: N x D, b: D"),
+    "carried": ("h = np.zeros(H)\nfor t in range(T):\n    h = np.tanh(x[t] @ Wx + h @ Wh + b)\nsum((h @ V + c - y)**2)",
+                "dim T, H, N, D, data x: T x N, y: D, param Wx: N x H, Wh: H x H, b: H, V: H x D, c: D"),
+    "steps": ("h[0] = h0\nfor t in 1..T:\n    h[t] = tanh(W @ x[t] + U @ h[t-1] + b)\nsum((V @ h[T] - y)^2)",
+              "dim T, N, D, H, data x: T x D, y: H, param h[0]: N, W: N x D, U: N x N, b: N, V: H x N"),
+    "entries": ("hs = []\nfor x in xs:\n    h = np.tanh(Wx @ x + Wh @ h + b)\n    hs.append(h)\nsum(np.stack(hs)**2)",
+                "dim N, D, H, data xs: N x D, param Wx: H x D, Wh: H x H, h: H, b: H"),
+    "anew": ("X = X / 255\nsum((X @ w - y)**2)", "dim N, D, data X: N x D, y: N, param w: D"),
+    "reshaped": ("h = relu(x.view(x.size(0), -1) @ W)\nsum(h**2)", "dim N, D, H, data x: N x D, param W: D x H"),
+    "sizes": ("A = X.T @ X + lam * np.eye(D)\nw = np.linalg.solve(A, X.T @ y)\nsum((y - X @ w)**2)",
+              "dim D, N, data X: N x D, y: N, param lam"),
+}
+
+
+@pytest.mark.parametrize("case", LINES)
+def test_what_is_guessed_of_several_lines(case: str) -> None:
+    text, guess = LINES[case]
+    model = parse_alone(text)
+    assert model.remarks[0] == f"guessed: {guess}"
+    assert set(derive(model).gradients) == set(model.params) and verify(model, seed=1).verdict == "pass"
+
+
 def test_products_in_products_are_read_once_each() -> None:
     model = parse_alone("sum(" + "A @ (" * 40 + "A @ x" + ")" * 41)  # twice each is 2^40 readings
     assert model.remarks == ["guessed: dim N, data x: N, param A: N x N"]

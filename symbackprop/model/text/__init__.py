@@ -215,7 +215,7 @@ def _read(text: str, where: str, name: str, relu0: Any,
 def parse_alone(text: str, relu0: Any = None, define: Mapping[str, str] | None = None) -> Model:
     """The model that an expression is, alone or behind equations with ``;`` between them: what is not declared is
     guessed, and stands in the model's ``remarks``. Raises a `ModelError`."""
-    typed = readable(_GLUED.sub(r"\1 \2", text.strip().replace("\n", ";")))
+    typed = readable(_GLUED.sub(r"\1 \2", text.strip()))
     model, errors, _ = _alone(typed, relu0, define)
     if errors:
         raise explained(errors, typed, lambda other: _alone(other, relu0, define))

@@ -27,6 +27,7 @@ from symbackprop.model.text import dialect, tree
 from symbackprop.model.text.calls import NUMPY, asked_sizes, callee
 from symbackprop.model.text.evaluate import Evaluator
 from symbackprop.model.text.expressions import formula_of
+from symbackprop.model.text.python_loops import counted_from_one
 from symbackprop.model.text.scope import ModelScope
 from symbackprop.model.text.statements import UPDATES, Reader
 from symbackprop.model.text.tokens import Line, Token, logical_lines, problem
@@ -49,30 +50,58 @@ Shape = list[Size]
 def guessed(text: str) -> tuple[list[tree.Statement], str]:
     """The statements of one line that is an expression or an equation, with equations in front of it perhaps, ``;``
     between them; and what more to tell. Places are those of the line. Raises a `ModelError`."""
-    body, note = _natural(_equations(text))
+    body, note = _natural(_statements(text))
     _refuse_raised(body)
-    names = {e.target.name for e in body}
+    last = next((s for s in reversed(body) if not isinstance(s, tree.Said)), None)
+    if not isinstance(last, tree.Equation):
+        raise problem("there is no expression at the end: the last line is the result, as in (y - w*x)^2", 1)
+    names = {e.target.name for e in tree.equations(body)}
+    body, sizes = _named_sizes(body)
     leaves = read_first(body)
-    shapes = Shapes(body, leaves)
+    shapes = Shapes(body, leaves, sizes=sizes)
     identity, known = _identity(leaves, shapes)
-    last = body[-1]
     role, letters = ("output", "YZ") if shapes.of(last.value) else ("loss", "LJ")
-    result = next((n for n in letters if n not in leaves and n not in names), _RESULT)
-    target = tree.Target(result) if last.target.name == _RESULT else last.target
-    keyword = role if last.keyword == "let" else last.keyword
+    free = next((n for n in letters if n not in leaves and n not in names), _RESULT)
+    target = tree.Target(free) if last.target.name == _RESULT else last.target
+    keyword = role if last.keyword == "let" or last.target.name == _RESULT else last.keyword
     declared = _declared([n for n in leaves if n != _IDENTITY or not identity], shapes)
-    return [*declared, *identity, *body[:-1], tree.Equation(1, keyword, target, last.value)], note + known
+    result = replace(last, keyword=keyword, target=target)
+    return [*declared, *identity, *[result if s is last else s for s in body]], note + known
 
 
-def read_first(body: Sequence[tree.Equation]) -> list[str]:
+def read_first(body: Sequence[tree.Statement]) -> list[str]:
     """The names that equations read and none gives a value; and such as are read in what first gives them one,
     ``x = x / 255``."""
-    libraries = {m.base.name for e in body for m in tree.all_parts(e.value) if isinstance(m, tree.Member)
+    equations, loops = [*tree.equations(body)], [*_loops(body)]
+    values = [bound for loop in loops for bound in (loop.start, loop.stop)] + [e.value for e in equations]
+    libraries = {m.base.name for value in values for m in tree.all_parts(value) if isinstance(m, tree.Member)
                  and isinstance(m.base, tree.Name) and (m.base.name in MODULES or dialect.is_of_distribution(m))}
-    first = {e.target.name: e for e in reversed(body)}
-    anew = {name for name, e in first.items() if name in tree.mentioned(e.value)}
-    others = (first.keys() - anew) | {*_KEPT} | libraries
-    return [n for n in dict.fromkeys(n for e in body for n in tree.mentioned(e.value)) if n not in others]
+    first = {e.target.name: e for e in reversed(equations)}
+    anew = {name for name, e in first.items() if e.target.index is None and name in tree.mentioned(e.value)}
+    others = (first.keys() - anew) | {*_KEPT} | libraries | {loop.variable for loop in loops}
+    return [n for n in dict.fromkeys(n for value in values for n in tree.mentioned(value)) if n not in others]
+
+
+def _named_sizes(body: Sequence[tree.Statement]) -> tuple[Sequence[tree.Statement], dict[str, tuple[str, int]]]:
+    """The statements without ``N, D = X.shape`` of what has no value above, whose sizes these names are."""
+    sizes: dict[str, tuple[str, int]] = {}
+    rest, given = list[tree.Statement](), set[str]()
+    for s in body:
+        value = s.value if isinstance(s, tree.Equation) and s.target.index is None else None
+        match value:
+            case tree.Index(tree.Member(tree.Name(array), dialect.SHAPE), (tree.Number(place),)) if array not in given:
+                sizes[s.target.name] = array, int(place)  # type: ignore[union-attr]
+            case _:
+                rest.append(s)
+        given |= {e.target.name for e in tree.equations([s])}
+    return rest, {n: size for n, size in sizes.items() if n not in {e.target.name for e in tree.equations(rest)}}
+
+
+def _loops(body: Sequence[tree.Statement]) -> Iterator[tree.For]:
+    for s in body:
+        if isinstance(s, tree.For):
+            yield s
+            yield from _loops(s.body)
 
 
 def _identity(leaves: Sequence[str], shapes: Shapes) -> tuple[list[tree.Equation], str]:
@@ -84,25 +113,25 @@ def _identity(leaves: Sequence[str], shapes: Shapes) -> tuple[list[tree.Equation
     return [tree.Equation(1, "let", tree.Target(_IDENTITY), identity)], f"; {_IDENTITY} is the identity matrix"
 
 
-def _equations(text: str) -> list[tree.Equation]:
-    """What stands between ``;``, in its place; an expression at the end is an equation for the result."""
-    found: list[tree.Equation] = []
-    pieces = [text[: end.start()].rpartition(";")[2].rjust(end.start()) for end in re.finditer(";|$", text)]
-    lines = [line._replace(indent="") for piece in pieces for line in logical_lines(piece)]
+def _statements(text: str) -> Sequence[tree.Statement]:
+    """What stands on lines and between ``;``, in its place; an expression at the end is an equation for the result."""
+    found: list[tree.Statement] = []
+    lines = list(logical_lines(text))
     if not lines:
         raise problem("there is no expression: give one, as in (y - w*x)^2", 1)
     reader = Reader(lines, [])
     while reader.place < len(lines) - 1 or (reader.place < len(lines) and _gives_a_name(lines[-1])):
-        for statement in reader.statement("", 0):
-            if isinstance(statement, tree.Equation):
-                found.append(statement)
-            elif not isinstance(statement, tree.Said):
+        for statement in reader.statement(lines[0].indent, 0):
+            if not isinstance(statement, (tree.Equation, tree.For, tree.Said)):
                 raise lines[reader.place - 1].tokens[0].problem(
                     "with an expression alone nothing is declared: write a model text")
+            found.append(statement)
+    if reader.errors:
+        raise reader.errors[0]
     if reader.place < len(lines):
         value = reader.helpers.inlined(formula_of(_without_head(lines[-1].tokens)))
-        found.append(tree.Equation(1, "let", tree.Target(_RESULT), value))
-    return found
+        found.append(tree.Equation(lines[-1].number, "let", tree.Target(_RESULT), value))
+    return counted_from_one(found)
 
 
 def _without_head(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
@@ -121,23 +150,28 @@ def _gives_a_name(line: Line) -> bool:
     return line.tokens[0].text == "return"
 
 
-def _natural(body: list[tree.Equation]) -> tuple[list[tree.Equation], str]:
+def _natural(body: Sequence[tree.Statement]) -> tuple[Sequence[tree.Statement], str]:
     """The equations with exp(x) for e^x where e is nothing else, and with the mean for E[x²]; and what to tell."""
     body, note = _expected(body)
-    parts = [part for equation in body for part in tree.all_parts(equation.value)]
+    parts = _parts(body)
     powers = [part for part in parts if isinstance(part, tree.Power) and part.base == _EULER]
-    if not powers or parts.count(_EULER) > len(powers) or _EULER.name in [e.target.name for e in body]:
+    if not powers or parts.count(_EULER) > len(powers) or _EULER.name in [e.target.name for e in tree.equations(body)]:
         return body, note
-    return [replace(e, value=_exponential(e.value)) for e in body], f"{note}; e is Euler's number"
+    return tree.with_values(body, _exponential), f"{note}; e is Euler's number"
 
 
-def _expected(body: list[tree.Equation]) -> tuple[list[tree.Equation], str]:
+def _parts(body: Sequence[tree.Statement]) -> list[tree.Expr]:
+    """All that stands in the values of equations."""
+    return [part for equation in tree.equations(body) for part in tree.all_parts(equation.value)]
+
+
+def _expected(body: Sequence[tree.Statement]) -> tuple[Sequence[tree.Statement], str]:
     """The equations with mean(a) for E[a], where no index can be meant, and what to tell of that."""
-    parts = [part for equation in body for part in tree.all_parts(equation.value)]
+    parts = _parts(body)
     means = [*filter(_is_expectation, parts)]
     if not means or parts.count(_EXPECTATION) > len(means):
         return body, ""
-    return [replace(e, value=_mean(e.value)) for e in body], "; E[…] is the mean"
+    return tree.with_values(body, _mean), "; E[…] is the mean"
 
 
 def _is_expectation(expr: tree.Expr) -> bool:
@@ -156,9 +190,9 @@ def _mean(expr: tree.Expr) -> tree.Expr:
     return tree.Call("mean", expr.items, (), place=expr.place)  # type: ignore[union-attr]
 
 
-def _refuse_raised(body: Sequence[tree.Equation]) -> None:
+def _refuse_raised(body: Sequence[tree.Statement]) -> None:
     """Refuse ``x^T`` beside what makes sense of arrays alone: it is the transpose there."""
-    parts = [part for equation in body for part in tree.all_parts(equation.value)]
+    parts = _parts(body)
     raised = [part for part in parts if isinstance(part, tree.Power) and part.exponent == tree.RAISED_T]
     if raised and parts.count(tree.RAISED_T) == len(raised) and any(map(_needs_arrays, parts)):
         raise NameProblem("what is raised to T is transposed here: that is written .T", instead=".T",
@@ -202,19 +236,21 @@ class Shapes:
 
     ``ranks`` are how many axes each has: what is found to need more, behind @ or beside a matrix, gets them, and the
     equations are read again. ``counts`` are numbers that something is divided by, ``asked`` what functions take as
-    sizes, ``known`` what is declared.
+    sizes, ``known`` what is declared, ``sizes`` names of sizes with the array and the axis.
     """
 
-    def __init__(self, body: Sequence[tree.Equation], leaves: Sequence[str], known: dict[str, Shape] | None = None
-                 ) -> None:
-        self.known = known or {}
-        body = [replace(e, value=_without_dots(e.value, [*leaves, *self.known])) for e in body]
-        self.asked = {n: None for e in body for n in _asked_sizes(e.value) if n in leaves}
+    def __init__(self, body: Sequence[tree.Statement], leaves: Sequence[str], known: dict[str, Shape] | None = None,
+                 sizes: Mapping[str, tuple[str, int]] | None = None) -> None:
+        self.known, self.given = known or {}, sizes or {}
+        body = tree.with_values(body, lambda value: _without_dots(value, [*leaves, *self.known]))
+        equations, parts = [*tree.equations(body)], _parts(body)
+        asked = chain(*[_sizes_in(loop.stop) for loop in _loops(body)], *[_asked_sizes(e.value) for e in equations])
+        self.asked = {n: None for n in [*asked, *self.given] if n in leaves or n in self.given}
         leaves = [n for n in leaves if n not in self.asked]
-        self.counts = _counts(body) - self.asked.keys()
-        arrays = any(_needs_arrays(part) for e in body for part in tree.all_parts(e.value))
+        self.counts = _counts(equations) - self.asked.keys()
+        arrays = any(map(_needs_arrays, parts))
         indices = [(part.base, [i for i in part.items if not isinstance(i, tree.Word)])
-                   for e in body for part in tree.all_parts(e.value) if isinstance(part, tree.Index)]
+                   for part in parts if isinstance(part, tree.Index)]
         axes = {base.name: len(items) for base, items in sorted(indices, key=lambda found: len(found[1]))
                 if isinstance(base, tree.Name)}
         places = {i.name for _, items in indices for i in items if isinstance(i, tree.Name)} - axes.keys()
@@ -222,11 +258,13 @@ class Shapes:
                    if isinstance(i, tree.Name)} & places
         self.ranks = {n: int(n in several) if n in places or n in self.counts
                       else max(_rank(n) if arrays else 0, axes.get(n, 0)) for n in leaves}
-        self.apart = {n for n in leaves if n not in axes} - {n for e in body for n in _inside_arrays(e.value)}
-        self.ranks |= {n: 0 for n in self.apart if self.ranks[n] == 1}
+        inside = {n for e in equations for n in _inside_arrays(e.value)}
+        self.apart = {n for n in leaves if n not in axes and n not in inside and self.ranks[n] == 1}
+        self.ranks |= dict.fromkeys(self.apart, 0)
         self._settle(body)
         samples = {self._end(shape[0]) for n, shape in self.leaves.items() if len(shape) == 2 and sounds_like_data(n)}
-        summed = {n for e in body for n in tree.mentioned(e.value)} - {n for e in body for n in _in_products(e.value)}
+        products = {n for e in equations for n in _in_products(e.value)}
+        summed = {n for e in equations for n in tree.mentioned(e.value)} - products
         biases = [n for n in leaves if n in summed and not sounds_like_data(n) and len(self.leaves[n]) == 1
                   and self._end(self.leaves[n][0]) in samples]
         if biases and len(biases) < len(leaves):  # b beside X @ w, of which each row is a sample
@@ -239,14 +277,14 @@ class Shapes:
         ends = dict.fromkeys(self._end(s) for n in leaves for s in self.leaves[n])
         self.names = dict(zip([s for s in ends if not _is_fixed(s)], free, strict=False))
 
-    def _settle(self, body: Sequence[tree.Equation]) -> None:
+    def _settle(self, body: Sequence[tree.Statement]) -> None:
         """The shapes by ranks that nothing asks to be other ones."""
         before: dict[str, int] | None = None
         while before != self.ranks:
             self.before = before = dict(self.ranks)
             self._read(body)
 
-    def _read(self, body: Sequence[tree.Equation]) -> None:
+    def _read(self, body: Sequence[tree.Statement]) -> None:
         """The shapes of leaves and equations, by the ranks that are known."""
         self.equal: dict[Size, Size] = {}
         self.count = 0
@@ -254,13 +292,32 @@ class Shapes:
         self.sizes: dict[str, Size] = {n: n for n in self.asked}
         self.leaves = {n: self._fresh(rank) for n, rank in self.ranks.items()} | self.known
         self.values: dict[str, Shape] = {}
-        self.behind: dict[str, set[str]] = {n: {n} for n in self.ranks}
-        for equation in body:
-            name, size = equation.target.name, self._size_of(equation.value)
-            self.values[name] = self.of(equation.value)
-            self.behind[name] = self._leaves_in(equation.value)
-            if size is not None:
-                self.sizes[name] = size
+        self.behind: dict[str, dict[str, int]] = {n: {n: 0} for n in self.ranks}
+        self.steps: dict[str, Size] = {}
+        for size, (array, place) in self.given.items():
+            self.ranks[array] = max(self.ranks[array], place + 1)
+            self._equate(size, *self.leaves[array][place : place + 1])
+        self._block(body)
+
+    def _block(self, body: Sequence[tree.Statement]) -> None:
+        """Equations one after the other; those of a loop twice, which read what the step before gave."""
+        for s in body:
+            if isinstance(s, tree.For):
+                self.steps[s.variable] = self._size_of(s.stop) or self._fresh(1)[0]
+                self._block(s.body)
+                self._block(s.body)
+            elif isinstance(s, tree.Equation):
+                self._equation(s)
+
+    def _equation(self, s: tree.Equation) -> None:
+        name, size, shape = s.target.name, self._size_of(s.value), self.of(s.value)
+        counter = s.target.index.name if isinstance(s.target.index, tree.Name) else ""
+        step = [] if s.target.index is None else [self.steps.get(counter) or self._fresh(1)[0]]
+        self.values[name] = [*step, *shape]
+        behind = {n: picked - len(step) for n, picked in self._leaves_in(s.value).items()}
+        self.behind[name] = behind | self.behind.get(name, {})
+        if size is not None:
+            self.sizes[name] = size
 
     def named(self, name: str) -> Shape:
         """The shape of a leaf, in sizes that can be declared."""
@@ -316,11 +373,18 @@ class Shapes:
 
     def _widen(self, exprs: Sequence[tree.Expr], rank: int) -> None:
         """The leaves in these have so many axes at least, when the equations are read again."""
-        for name in set().union(*map(self._leaves_in, exprs)):
-            self.ranks[name] = max(self.ranks[name], rank)
+        for name, picked in [found for expr in exprs for found in self._leaves_in(expr).items()]:
+            self.ranks[name] = max(self.ranks[name], rank + picked)
 
-    def _leaves_in(self, expr: tree.Expr) -> set[str]:
-        return {leaf for n in tree.mentioned(expr) for leaf in self.behind.get(n, ())}
+    def _leaves_in(self, expr: tree.Expr) -> dict[str, int]:
+        """The leaves that an expression is made of, each with how many axes of it are gone where an index stands."""
+        if isinstance(expr, tree.Name):
+            return self.behind.get(expr.name, {})
+        if isinstance(expr, tree.Index):
+            picked = sum(not isinstance(item, (tree.Slice, tree.Word)) for item in expr.items)
+            return {n: before + picked for n, before in self._leaves_in(expr.base).items()}
+        found = [self._leaves_in(part) for part in tree.parts(expr)]
+        return {n: max(leaves[n] for leaves in found if n in leaves) for n in dict.fromkeys(chain(*found))}
 
     def _size_of(self, expr: tree.Expr) -> Size | None:
         """The size that an expression is: a name for one, ``len(y)``, ``X.shape[0]``; None for anything else."""
@@ -367,6 +431,8 @@ class Shapes:
             found += [size] if whole else self._fresh(1) if isinstance(item, tree.Slice) else []
             if isinstance(item, tree.Name) and item.name in self.leaves:
                 self.below.setdefault(item.name, size)
+            if isinstance(item, tree.Name) and item.name in self.steps:
+                self._equate(self.steps[item.name], size)
         return [*found, *rest]
 
     def _called(self, expr: tree.Call) -> Shape:
@@ -403,7 +469,8 @@ class Shapes:
         for arg, shape, wanted in zip(expr.args, shapes, axes, strict=False):
             images, kernels = (*wanted[:1], *wanted[-1:], *wanted[1:-1]), (*wanted[-2:], *wanted[:-2])
             sizes = wanted if layout != _FIRST else kernels if wanted[0] else images
-            if isinstance(arg, tree.Name) or (isinstance(arg, tree.Call) and arg.function in _TURNS):
+            named = isinstance(arg, tree.Name) or (isinstance(arg, tree.Call) and arg.function in _TURNS)
+            if named and len(shape) < len(wanted):
                 self._widen([arg], len(wanted))
             for size, number in zip(shape[::-1], sizes[::-1], strict=False):
                 if number and isinstance(self._end(size), str):
@@ -507,8 +574,8 @@ class Shapes:
             result = max(result, shape, key=len)
         return result
 
-    def _equate(self, a: Size, b: Size) -> None:
-        first, second = self._end(a), self._end(b)
+    def _equate(self, a: Size, b: Size | None = None) -> None:
+        first, second = self._end(a), self._end(a if b is None else b)
         if _is_fixed(second):
             first, second = second, first
         if first != second and not _is_fixed(second):

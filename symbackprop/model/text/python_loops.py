@@ -69,7 +69,7 @@ class _Counting:
 
     def loop(self, s: tree.For) -> tree.For:
         """A loop, from 1 where it counts from 0, and what it collects."""
-        own = {e.target.name for e in _equations(s) if e.target.index == tree.Name(s.variable)}
+        own = {e.target.name for e in tree.equations(s.body) if e.target.index == tree.Name(s.variable)}
         s = replace(s, body=tuple(self.block(s.body)))
         if isinstance(s.start, tree.Call) and s.start.function == "range" and len(s.start.args) == 1:
             s = self._from_one(s, own)
@@ -81,7 +81,7 @@ class _Counting:
     def _from_one(self, s: tree.For, own: set[str]) -> tree.For:
         """``for t in range(T)`` with t - 1 for the number t; arrays are read in order as they are, from their first
         entry. As it is where it reads other steps than these."""
-        targets = [e.target for e in _equations(s) if e.target.index is not None]
+        targets = [e.target for e in tree.equations(s.body) if e.target.index is not None]
         others = [x for x in targets if x.index != tree.Name(s.variable) and s.variable in tree.mentioned(x.index)]
         steps = _Steps(s.variable, own, self.begun)
         body = tuple(map(steps.statement, s.body))
@@ -136,21 +136,12 @@ def _is_free(expr: object, name: tree.Name) -> bool:
     return expr == name or (not isinstance(expr, tree.Index) and any(_is_free(part, name) for part in tree.parts(expr)))
 
 
-def _equations(s: tree.For) -> Iterator[tree.Equation]:
-    """The equations of a loop, those of loops in it too."""
-    for inner in s.body:
-        if isinstance(inner, tree.For):
-            yield from _equations(inner)
-        elif isinstance(inner, tree.Equation):
-            yield inner
-
-
 def _filled(statements: Sequence[tree.Statement]) -> Iterator[tuple[str, tree.Expr]]:
     """The names of which loops ``for t in range(T)`` give every entry, each with how many these are."""
     for loop in statements:
         if isinstance(loop, tree.For) and loop.start == tree.Call("range", (loop.stop,), ()):
             step = tree.Name(loop.variable)
-            yield from ((e.target.name, loop.stop) for e in _equations(loop) if e.target.index == step)
+            yield from ((e.target.name, loop.stop) for e in tree.equations(loop.body) if e.target.index == step)
 
 
 def _size(value: tree.Expr) -> tree.Expr | None:

@@ -201,7 +201,7 @@ class Reader:
         """Lines around formulas that are pasted: the head of a function or of a context, what is returned."""
         line, word, second = c.now.line, c.now.text, c.after
         if word == "def" and second.kind == NAME and c.tokens[-2].is_sign(":") and self._goes_deeper(indent):
-            told = f"the lines of {second.text} are read as they stand: what it takes is to be declared"
+            told = f"the lines of {second.text} are read as they stand, and what it takes by its names"
             _refuse_deep("functions", line, nesting)
             return [tree.Said(line, told), *self._below(indent, nesting)]
         if word == "class" and second.kind == NAME and self._goes_deeper(indent):
