@@ -91,6 +91,10 @@ class NameProblem(ModelError):
     kind = "name error"
 
 
+class NotDeclared(NameProblem):
+    """Nothing gives a name a value, and no name is like it."""
+
+
 class NoResult(ModelError):
     """Nothing says what the result is; each line may be right by itself."""
 

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from typing import Any, TypeAlias
 
 from symbackprop.core.graph import Node
 from symbackprop.cycles import uncollected
-from symbackprop.errors import MOST, Meant, ModelError, NameProblem, NoResult, Place, ShapeError, SyntaxProblem
+from symbackprop.errors import (
+    MOST,
+    Meant,
+    ModelError,
+    NameProblem,
+    NoResult,
+    NotDeclared,
+    Place,
+    ShapeError,
+    SyntaxProblem,
+)
 from symbackprop.model.model import Model
 from symbackprop.model.text.builder import Builder, conventions
 from symbackprop.model.text.characters import ROWS, indexed_sums, plain_latex, readable, with_means
@@ -31,6 +42,7 @@ from symbackprop.model.text.meant_lines import (
 from symbackprop.model.text.scope import ModelScope
 from symbackprop.model.text.statements import parse_statements
 from symbackprop.model.text.tokens import physical_lines
+from symbackprop.model.text.undeclared import declarations as guessed_declarations
 from symbackprop.model.text.write import declarations, to_text
 
 # -- what is wrong with a text as its writer sees it: the line, a caret below the place, the line that is right
@@ -133,11 +145,12 @@ def _corrected(error: ModelError, place: Place, lines: Sequence[str], read: Call
         before, after, texts = "", "", _without_latex(line, place)
     for text in texts:
         right = before + text.replace("…", there) + after if isinstance(text, str) else text(line, place)
-        if seen.get(right, -1) >= more or not (latex or len(right) <= _WIDEST):
+        narrow = len(right) <= _WIDEST or isinstance(text, Declared)
+        if seen.get(right, -1) >= more or not (latex or narrow):
             continue
         seen[right] = more
         others = [right if k == place.line else old for k, old in enumerate(lines, 1)]
-        _, wrong, unbuilt = read("\n".join(others)) if len(right) <= _WIDEST else (None, [error], set[int]())
+        _, wrong, unbuilt = read("\n".join(others)) if narrow else (None, [error], set[int]())
         missing = () if isinstance(error, NoResult) else NoResult  # which is no matter of this line
         left = [e for e in wrong if e.line == error.line and not isinstance(e, missing)]
         if not left and error.line not in unbuilt:
@@ -185,8 +198,28 @@ def parse(text: str, name: str | None = None, path: str | None = None, relu0: An
     where = path or "<text>"
     model, errors, _ = _read(text, where, name or "", relu0, define)
     if errors:
+        _offer_declarations(errors, text)
         raise explained(errors, text, lambda other: _read(other, where, name or "", relu0, define))
     return model
+
+
+def _offer_declarations(errors: Sequence[ModelError], text: str) -> None:
+    """What is not declared may be meant as it would be guessed, if not as a name that is much like it."""
+    missing = [error for error in errors if isinstance(error, NotDeclared)]
+    found = guessed_declarations(parse_statements(text)[0]) if missing and len(text) <= _LONGEST else ""
+    for error in missing if found else ():
+        place = next((k for k, meant in enumerate(error.instead) if callable(meant)), len(error.instead))
+        error.instead = [*error.instead[:place], Declared(found), *error.instead[place:]]
+
+
+@dataclass(frozen=True)
+class Declared:
+    """The line with declarations in front of it."""
+
+    declarations: str
+
+    def __call__(self, line: str, place: Place) -> str:
+        return f"{line[: len(line) - len(line.lstrip())]}{self.declarations}; {line.lstrip()}"
 
 
 def _read(text: str, where: str, name: str, relu0: Any,

@@ -21,6 +21,7 @@ from symbackprop.errors import (
     ModelError,
     NameProblem,
     NoResult,
+    NotDeclared,
     Place,
     ShapeError,
     SyntaxProblem,
@@ -602,7 +603,7 @@ def _not_a_dimension(name: str, scope: Scope) -> NameProblem:
     near = nearest(name[:40], scope.model.sizes)
     says = f"the dimension {name[:40]!r} is not declared; write `dim {name[:40]}` above.{suggested(near)}"
     unknown = name.isidentifier() and isinstance(scope, ModelScope) and not scope.defined_later(name)
-    return NameProblem(says, instead=[near] if near else [partial(with_dimension, name)] if unknown else ())
+    return NotDeclared(says, instead=[near] if near else [partial(with_dimension, name)] if unknown else ())
 
 
 class Defined:

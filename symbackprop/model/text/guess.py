@@ -64,9 +64,9 @@ def guessed(text: str) -> tuple[list[tree.Statement], str]:
     free = next((n for n in letters if n not in leaves and n not in names), _RESULT)
     target = tree.Target(free) if last.target.name == _RESULT else last.target
     keyword = role if last.keyword == "let" or last.target.name == _RESULT else last.keyword
-    declared = _declared([n for n in leaves if n != _IDENTITY or not identity], shapes)
+    declarations = declared([n for n in leaves if n != _IDENTITY or not identity], shapes)
     result = replace(last, keyword=keyword, target=target)
-    return [*declared, *identity, *[result if s is last else s for s in body]], note + known
+    return [*declarations, *identity, *[result if s is last else s for s in body]], note + known
 
 
 def read_first(body: Sequence[tree.Statement]) -> list[str]:
@@ -205,7 +205,7 @@ def _exponential(expr: tree.Expr) -> tree.Expr:
     return tree.Call("exp", (expr.exponent,), (), place=expr.place) if raised else expr  # type: ignore[union-attr]
 
 
-def _declared(leaves: Sequence[str], shapes: Shapes) -> Iterator[tree.Named | tree.Arrays]:
+def declared(leaves: Sequence[str], shapes: Shapes) -> Iterator[tree.Named | tree.Arrays]:
     """The declarations of the leaves."""
     leaves = [n for n in leaves if n not in shapes.asked]
     sizes = list(dict.fromkeys([*shapes.asked, *[s for n in leaves for s in shapes.named(n) if isinstance(s, str)]]))
@@ -447,9 +447,10 @@ class Shapes:
             self._as_reshaped(expr.args[0].name, expr.args[1:])
         shapes = [self.of(a) for a in expr.args]
         self._fit(expr, shapes, composed(name).asks)
-        if composed(name).target == 1 and len(shapes) > 1 and len(shapes[1]) == len(shapes[0]) - 1:
+        one_less = composed(name).target == 1 and len(shapes) > 1 and len(shapes[1]) == len(shapes[0]) - 1
+        if one_less and len(self._tried(expr, [shapes[0]] * len(shapes))) < len(shapes[0]):
             return self._classes(expr.args[1], shapes[0], shapes[1])
-        if name in TABLE or composed(name).target == 1:
+        if name in TABLE or composed(name).target == 1 or (expr.args[1:] and all(shapes) and self._is_by_entry(expr)):
             return self._alike(expr.args)
         return self._tried(expr, shapes)
 
@@ -521,6 +522,11 @@ class Shapes:
                 equal = _by_first(apart)
         return equal
 
+    def _is_by_entry(self, expr: tree.Call) -> bool:
+        """Whether a function combines its arguments entry by entry: of arrays of one shape it makes one of that."""
+        shapes: list[Shape] = [[11], [11, 13]]
+        return all(self._of_odd(expr, [shape] * len(expr.args), {}) == shape for shape in shapes)
+
     def _of_odd(self, expr: tree.Call, shapes: Sequence[Shape], odd: Mapping[Size, int]) -> list[int] | None:
         """The shape of a call on arrays of these sizes; None where it takes none such."""
         row = self._trial(Model(), expr, shapes, odd)
@@ -535,7 +541,7 @@ class Shapes:
 
     def _trial(self, trial: Model, expr: tree.Call, shapes: Sequence[Shape], sizes: Mapping[Size, DimLike]
                ) -> Node | None:
-        args: list[tree.Expr] = []
+        args = list[tree.Expr]()
         written: dict[str, tree.Expr] = {str(end): tree.Name(str(s)) if isinstance(s, sp.Symbol) else
                                          tree.Number(sp.Integer(s)) for end, s in sizes.items()}
         for k, (arg, shape) in enumerate(zip(expr.args, shapes, strict=True)):

@@ -14,11 +14,11 @@ from symbackprop.core.graph import Node
 from symbackprop.core.indexing import getitem
 from symbackprop.core.loops import stack_of
 from symbackprop.core.shapes import dim, dim_text, same
-from symbackprop.errors import Meant, ModelError, NameProblem, Place, nearest, suggested
+from symbackprop.errors import Meant, ModelError, NameProblem, NotDeclared, Place, nearest, suggested
 from symbackprop.model.model import Model
 from symbackprop.model.names import check_name, python_name
 from symbackprop.model.text import tree
-from symbackprop.model.text.calls import callee, function_names
+from symbackprop.model.text.calls import callee, function_names, is_numpys
 from symbackprop.model.text.evaluate import evaluate
 from symbackprop.model.text.expressions import WORDS
 from symbackprop.model.text.known_numbers import short
@@ -203,8 +203,8 @@ class ModelScope(Scope):
             return dim(name)
         if name == PI:
             return sp.pi
-        message, instead = self._unknown(name)
-        raise NameProblem(message, instead=instead)
+        message, instead = self._meant(name)
+        raise NameProblem(message, instead=instead) if message else self._unknown(name)
 
     def another(self, name: str) -> str:
         """A name for another value of a name."""
@@ -250,9 +250,10 @@ class ModelScope(Scope):
         hint = "; shapes are written N x D" if what and self.declares_arrays else ""
         return f"the name {name!r} is already taken on line {self.lines[name]}{what}{hint}"
 
-    def _unknown(self, name: str) -> tuple[str, str | Sequence[Meant]]:
-        """What to say of a name that means nothing here, and what may be meant."""
-        shown = name if len(name) <= 40 else name[:40] + "…"
+    def _meant(self, name: str) -> tuple[str, str | Sequence[Meant]]:
+        """What to say of a name that means nothing here and something on paper or elsewhere, and what is meant; nothing
+        of any other."""
+        shown = _shown(name)
         if name in self.families:
             return f"{shown} is a family of names: write {self.members(name)}", ""
         later = self.defined_later(name)
@@ -280,13 +281,23 @@ class ModelScope(Scope):
             sign = "@" if first is not None and first.shape and second is not None and second.shape else "*"
             written = f"{a} {sign} {b}"
             return f"{shown!r} is not declared: a product is written {written}", [partial(_product, written)]
+        return "", ""
+
+    def _unknown(self, name: str) -> NotDeclared:
+        """What to say of a name that means nothing at all."""
+        shown = _shown(name)
         library = partial(_of_numpy, shown)
         known = [*self.graph.names, *self.model.sizes, *self.others, *self.loops, *self.families]
         word = shown.capitalize()  # true
         near = nearest(shown, known) or (word if word in WORDS else nearest(shown, function_names()))
         shapes = [shape for axes in range(3) for shape in product(list(self.model.sizes)[:_FEW], repeat=axes)]
         new = [partial(with_parameter, name, shape) for shape in shapes if name == shown]
-        return f"{shown!r} is not declared.{suggested(near)}", [*[near] * bool(near), library, *new]
+        instead: list[Meant] = [*[near] * bool(near), library, *new]
+        return NotDeclared(f"{shown!r} is not declared.{suggested(near)}", instead=instead)
+
+
+def _shown(name: str) -> str:
+    return name if len(name) <= 40 else name[:40] + "…"
 
 
 _FEW = 4  # dimensions that the shape of what is not declared is looked for in
@@ -307,8 +318,10 @@ _exponential = rewritten(  # e^x
 
 
 def _of_numpy(name: str, line: str, place: Place) -> str:
-    """The line with ``np.exp(x)`` for ``xp.exp(x)``; as it is where no function of a library follows."""
-    return re.sub(rf"\b{name}\.(?=[a-z_0-9]+\()", "np.", line)
+    """The line with ``np.exp(x)`` for ``xp.exp(x)``; as it is where no function of NumPy's follows."""
+    behind = re.findall(rf"\b{name}\.(\w+)\(", line)
+    known = all(is_numpys(function) or callee(function) is not None for function in behind)
+    return re.sub(rf"\b{name}\.(?=\w+\()", "np.", line) if known else line
 
 
 def _whole_for_entry(name: str, line: str, place: Place) -> str:
