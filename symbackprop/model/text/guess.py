@@ -98,10 +98,7 @@ def _named_sizes(body: Sequence[tree.Statement]) -> tuple[Sequence[tree.Statemen
 
 
 def _loops(body: Sequence[tree.Statement]) -> Iterator[tree.For]:
-    for s in body:
-        if isinstance(s, tree.For):
-            yield s
-            yield from _loops(s.body)
+    return (s for s in tree.flat(body) if isinstance(s, tree.For))
 
 
 def _identity(leaves: Sequence[str], shapes: Shapes) -> tuple[list[tree.Equation], str]:

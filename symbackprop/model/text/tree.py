@@ -5,7 +5,7 @@ Sums and products are chains, not nested pairs, so a long formula is a flat tree
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, TypeAlias, get_args
 
@@ -234,16 +234,12 @@ def parts(expr: object) -> Iterator[Expr]:
             yield part  # type: ignore[misc]
 
 
-def equations(statements: Iterable[Statement]) -> Iterator[Equation]:
+def equations(statements: Sequence[Statement]) -> Iterator[Equation]:
     """The equations, those of loops too."""
-    for s in statements:
-        if isinstance(s, For):
-            yield from equations(s.body)
-        elif isinstance(s, Equation):
-            yield s
+    return (s for s in flat(statements) if isinstance(s, Equation))
 
 
-def with_values(statements: Iterable[Statement], change: Callable[[Expr], Expr]) -> tuple[Statement, ...]:
+def with_values(statements: Sequence[Statement], change: Callable[[Expr], Expr]) -> tuple[Statement, ...]:
     """The statements with the values of all equations changed, in loops too."""
     return tuple([replace(s, body=with_values(s.body, change)) if isinstance(s, For) else
                   replace(s, value=change(s.value)) if isinstance(s, Equation) else s for s in statements])
