@@ -53,7 +53,7 @@ def told(text: str) -> list[str]:
         ("loss Z = X @ W.T", "         ^^^^^^^", "loss Z = mean(X @ W.T)"),
         ("Z = X & b", "      ^", None),
         ("Z = adj(W)", "    ^^^", None),  # nothing known is near
-        ("Z = X @ V", "        ^", "param V: D; Z = X @ V"),
+        ("Z = X @ V", "        ^", "dim K; param V: D x K; Z = X @ V"),
         ("Z = X @ W.T + lam", "              ^^^", "param lam; Z = X @ W.T + lam"),
         ("Z = X @ W.T @ V @ W", "              ^", "param V: H x H; Z = X @ W.T @ V @ W"),
         ("Z = lambda * b", "    ^^^^^^", "param lam; Z = lam * b"),
@@ -169,7 +169,7 @@ def test_a_state_that_begins_as_a_number_is_named(body: str) -> None:
 def test_a_line_that_the_one_above_mends_is_not_its_own_correction() -> None:
     lines = told("Z = q * b\nA = q + 1\nloss L = sum(A)")
     assert sum("'q' is not declared" in line for line in lines) == 2
-    assert [line for line in lines if line.endswith("corrected")] == ["    param q; Z = q * b   corrected"]
+    assert [line for line in lines if line.endswith("corrected")] == ["    param q: H; Z = q * b   corrected"]
 
 
 def test_many_errors_are_counted() -> None:

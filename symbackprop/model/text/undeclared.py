@@ -18,7 +18,8 @@ def declarations(statements: Sequence[tree.Statement]) -> str:
     sizes = [n for item in arrays for size in (*item.shape, item.below) if size for n in tree.mentioned(size)]
     missing = [n for n in read_first(statements) if n not in known and n not in named]
     dims = [n for n in dict.fromkeys(sizes) if n not in named]
-    if not (missing or dims) or any(item.target.index is not None for item in arrays):
+    others = any(item.target.index is not None or _NO_SIZE in _array(item) for item in arrays)
+    if others or not (missing or dims):
         return ""
     try:
         found = [*declared(missing, Shapes(statements, missing, known))]
@@ -42,12 +43,15 @@ def _array(item: tree.ArrayItem) -> str:
 
 
 def _text(size: tree.Expr) -> str:
-    """A size as text; nothing that is one where it is more than names and numbers."""
+    """A size as text, as far as it is sums and products of names and numbers."""
     match size:
         case tree.Name(name):
             return name
         case tree.Number(value):
             return str(value)
-        case tree.Chain(first, rest):
+        case tree.Chain(first, rest) if all(sign in "+-*" for sign, _ in rest):
             return _text(first) + "".join(f"{sign}{_text(part)}" for sign, part in rest)
-    return "?"
+    return _NO_SIZE
+
+
+_NO_SIZE = "?"
