@@ -22,7 +22,7 @@ from symbackprop.derive.stable import derive_stable
 from symbackprop.errors import UsageError, did_you_mean
 from symbackprop.model.model import Model
 from symbackprop.model.nesting import nesting_told
-from symbackprop.model.text.write import to_text, with_text_names
+from symbackprop.model.text.write import Writer, to_text, with_text_names
 from symbackprop.targets import DTYPES, LEVELS, TARGETS, WRAPS
 
 
@@ -86,9 +86,10 @@ class Request:
     def module(self, model: Model) -> str:
         """The text of the module for a model."""
         with nesting_told(model):
-            named = with_text_names(model)
+            writer = Writer(model)
+            named = with_text_names(model, writer)
             with named.graph.apart():
-                program = self.program(named, to_text(model))
+                program = self.program(named, to_text(model, writer=writer))
             return self.written(program, named)
 
     def written(self, program: Program, named: Model) -> str:

@@ -11,6 +11,7 @@ from symbackprop.core.registry import Op, Sample
 from symbackprop.core.scalars import TABLE
 from symbackprop.derive import derive
 from symbackprop.model import Model, load, to_text, zoo
+from symbackprop.model.text.write import Writer, with_text_names
 from symbackprop.verified import codegen, first_difference
 from symbackprop.verify.interpreter import evaluate
 from tests.core.helpers import close, in_sympy
@@ -54,6 +55,15 @@ for t in 1..T:
     s[t] = sin(h[t])
 loss L = sum(h[T])
 """
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_what_has_written_the_lines_for_their_names_writes_the_same_text(name: str) -> None:
+    model = load(name)
+    writer = Writer(model)
+    named = with_text_names(model, writer)
+    assert named.stacks.keys() == with_text_names(model).stacks.keys()
+    assert to_text(model, writer=writer) == to_text(model)
 
 
 def test_what_nothing_reads_of_a_loop_stands_where_it_was_declared() -> None:

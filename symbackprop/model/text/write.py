@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Container, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import NamedTuple
 
 import sympy as sp
@@ -49,16 +49,17 @@ class Line(NamedTuple):
         return "    " * self.depth + f"{word}{self.name} = {self.formula}"
 
 
-def to_text(model: Model, header: bool = True) -> str:
-    """The model as text; ``header`` says whether name, summary, source … come first as comments."""
+def to_text(model: Model, header: bool = True, writer: Writer | None = None) -> str:
+    """The model as text; ``header`` says whether name, summary, source … come first as comments. A ``writer`` of the
+    model writes no equation twice."""
     lines = [*header_lines(_header(model))] if header else []
     if model.graph.relu0 != 0:
         lines.append(f"convention relu0 = {number_text(model.graph.relu0).text}")
     with nesting_told(model):
-        writer = Writer(model)
+        writer = writer or Writer(model)
         for group in _groups(model.statements):
             lines += writer.lines(group)
-        lines += [line.text for line in writer.unread()]
+        lines += [line.text for line in writer.unread]
     lines += [f'notation {writer.spelled(name)} = "{latex}"' for name, latex in model.notation_of.items()]
     return "\n".join(lines) + "\n"
 
@@ -70,10 +71,10 @@ def declarations(model: Model) -> list[str]:
             for group in groups]
 
 
-def with_text_names(model: Model) -> Model:
+def with_text_names(model: Model, writer: Writer | None = None) -> Model:
     """The model whose intermediates are all that its text gives names to, as a model parsed from it has them: long rows
-    with a line of their own, initial values of loops, and what loops compute."""
-    writer = Writer(model)
+    with a line of their own, initial values of loops, and what loops compute. A ``writer`` of it may write the text."""
+    writer = writer or Writer(model)
     lines = writer.equations()
     found = {python_name(line.name): line.row for line in lines if line.keyword == "let" and not line.depth}
     found |= {name: row for i, name in writer.names.items() if is_stack(row := model.graph.nodes[i])}
@@ -126,6 +127,7 @@ class Writer:
         self.model = model
         self.names: dict[int, str] = {}
         self.written: set[int] = set()
+        self.said: dict[Statement, list[Line]] = {}
         self.taken = {*model.graph.names, *model.sizes, *model.functions}
         self.notation = ModelText(self.names, [*self.taken])
         self.notation.pending = {row.id for row in model.equations.values()}
@@ -140,7 +142,7 @@ class Writer:
     def lines(self, group: Sequence[Statement]) -> list[str]:
         keyword = group[0].keyword
         if keyword in EQUATIONS:
-            return [line.text for line in self.equation(keyword, group[0].name)]
+            return [line.text for line in self.equation(group[0])]
         return packed(keyword, [self.declaration(keyword, s.name) for s in group])
 
     def declaration(self, keyword: str, name: str) -> str:
@@ -166,8 +168,7 @@ class Writer:
 
     def equations(self) -> list[Line]:
         """All lines of equations and loops."""
-        said = [e for s in self.model.statements if s.keyword in EQUATIONS for e in self.equation(s.keyword, s.name)]
-        return said + self.unread()
+        return [e for s in self.model.statements if s.keyword in EQUATIONS for e in self.equation(s)] + self.unread
 
     def _constant_in_loops(self) -> set[int]:
         """Rows that say what a loop assigns and is the same at all steps; a name that is taken is that of a state, or
@@ -186,12 +187,18 @@ class Writer:
         rows = [stack() for name, stack in self.model.stacks.items() if name not in self.model.graph.names]
         return sorted((r for r in rows if (r.args[0].id if is_stack(r) else r.id) not in seen), key=is_stack)
 
+    @cached_property
     def unread(self) -> list[Line]:
-        """The lines of those."""
+        """The lines of those, once the equations are written."""
         return [e for row in self.stacks for inner in self._pending(row) for e in self._inner(inner)]
 
-    def equation(self, keyword: str, name: str) -> list[Line]:
+    def equation(self, said: Statement) -> list[Line]:
         """An equation, after the loops and the rows with lines of their own that it is the first to need."""
+        if said not in self.said:
+            self.said[said] = self._equation(said.keyword, said.name)
+        return self.said[said]
+
+    def _equation(self, keyword: str, name: str) -> list[Line]:
         row = self.model.graph.names[name]
         self.notation.pending.discard(row.id)
         lines = [e for inner in self._pending(row) for e in self._inner(inner)]
