@@ -181,6 +181,9 @@ class Scope:
     def offset(self, item: tree.Expr) -> int:
         return int(any(n in self.counters for n in mentioned(item)))
 
+    def counts_back(self, item: tree.Expr) -> bool:
+        return False
+
     def counted(self, counter: str, step: int, value: Callable[[], Node]) -> Node:
         """A value with a counter at one step."""
         before, self.counters = self.counters, {**self.counters, counter: step}

@@ -300,7 +300,7 @@ def test_an_entry_that_is_read_again_in_a_loop_is_told(first: str, loop: str, to
     assert (len(said) == 1 and said[0].startswith(f"<text>:4: {told}")) if told else said == []
 
 
-@pytest.mark.parametrize("place", ["t - 1", "t - 2"])
+@pytest.mark.parametrize("place", ["t - 1", "t - 2", "2 - t", "-t", "2*t - 3"])
 def test_a_place_in_front_of_the_first_entry_is_refused_in_literal_loops_too(place: str) -> None:
     """As in loops over a symbolic axis; counted from 0 it would be the last entry."""
     text = f"data X: 4\nparam w\nh[0] = w\nfor t in 1..3: h[t] = h[t-1] + X[{place}]*w\nloss L = h[3]"

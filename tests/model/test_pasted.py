@@ -201,6 +201,7 @@ CORRECTED = [
     (r"output q = \frac{1}{2} \sum_k W_{ik} X_{nk}", 'output q = (1/2) * einsum("ik,nk->in", W, X)'),
     (r"q = w^{2}b", "q = w^2 * b"),
     (r"loss L = -\log \sum_i e^{w_i}", "loss L = -log(sum(exp(w)))"),
+    ("q = sum(X, dims=1)", "q = sum(X, axis=0, keepdims=True)"), ("q = cumsum(X, dims=2)", "q = cumsum(X, axis=1)"),
     ("q = 1_000 * w", "q = 1000 * w"), ("q = max(X, [], 2)", "q = max(X, axis=1)"), ("q = w(end)", "q = w[-1]"),
     ("q = [w; w]", "q = concat(w, w)"), (r"q = \mathbf{1}^T w", "q = sum(w)"),
     (r"q = \mathbb{1}[w > 1]", "q = (w > 1)"),

@@ -9,7 +9,7 @@ MODULES = ("np", "numpy", "jnp", "jax", "lax", "torch", "F", "nn", "functional",
            "integrate", "signal", "tf", "optax", "keras", "activations", "losses", "einops")
 OPTIONS = {"dim": "axis", "keepdim": "keepdims"}  # PyTorch's words for NumPy's
 ARGUMENTS = OPTIONS | {  # and more of both for those of single functions
-    "axes": "axis", "dims": "axis", "keep_dims": "keepdims", "reduction_indices": "axis",
+    "axes": "axis", "keep_dims": "keepdims", "reduction_indices": "axis",
     "p": "order", "weight": "weights", "min": "low", "max": "high", "a_min": "low", "a_max": "high",
     "ceil_mode": "ceil", "count_include_pad": "count_padding", "negative_slope": "slope", "num_classes": "size",
     "diagonal": "k", "perm": "axes",

@@ -392,6 +392,7 @@ class Builder:
         if count > MAX_UNROLLED:
             raise ModelError(f"the loop over {s.variable} is too long to unroll: it is {count} statements, of at most "
                              f"{MAX_UNROLLED}; use a symbolic axis, 1..T")
+        self.top.from_zero |= {s.variable} if s.from_zero else set()
         for k in range(start, stop + step, step):
             self.top.counters[s.variable] = k
             self.scope.locals.append({})
@@ -399,6 +400,7 @@ class Builder:
                 self.apply(inner)
             self.scope.locals.pop()
         self.top.counters.pop(s.variable, None)
+        self.top.from_zero.discard(s.variable)
 
     def apart(self, s: tree.For) -> tuple[tree.For, dict[str, str]]:
         """The loop with another name for each second value of one, which that stands for from there on."""

@@ -23,9 +23,9 @@ from symbackprop.core.graph import Graph, Node, label
 from symbackprop.core.names import unprimed
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import MAX_DIM, shape_text
-from symbackprop.errors import Meant, ModelError, NameProblem, UsageError, nearest, suggested
+from symbackprop.errors import Meant, ModelError, NameProblem, SyntaxProblem, UsageError, nearest, suggested
 from symbackprop.model.text.known_numbers import short, whole
-from symbackprop.model.text.meant_lines import entries_from_one, its_size, without_option
+from symbackprop.model.text.meant_lines import axis_of_julia, entries_from_one, its_size, without_option
 from symbackprop.model.text.spellings import WHY_NOT
 
 Value = Any
@@ -177,6 +177,9 @@ def call(found: Callee, graph: Graph, args: Sequence[Value], options: dict[str, 
     except TypeError as error:
         unknown = next((k for k in options if k not in found.signature.parameters), "")
         near = nearest(unknown[:40], found.signature.parameters) if unknown else ""
+        if unknown == "dims" and "axis" in found.signature.parameters:
+            says = "dims= is Julia's, which counts axes from 1 and keeps those of a sum: write axis= and keepdims=True"
+            raise SyntaxProblem(says, near=unknown, instead=[axis_of_julia("keepdims" in found.words)]) from None
         reason = f"no argument {unknown[:40]!r}.{suggested(near)}".removesuffix(".") if unknown else str(error)
         says = f"{found.name}: {reason}; it is called as {found.usage()}"
         others: list[Meant] = [partial(without_option, unknown)] * (unknown in _OF_MEMORY)

@@ -49,6 +49,10 @@ class Scope(Protocol):
     def offset(self, item: tree.Expr) -> int:
         """What to subtract from an index: loop counters count from 1, arrays from 0."""
 
+    def counts_back(self, item: tree.Expr) -> bool:
+        """Whether an index in front of the first entry is one from the end, as in Python's own loops."""
+
+
 LENGTH = "len"  # Python's, of an array its first size
 
 
@@ -359,7 +363,7 @@ class Evaluator:
         value = self.value(item)
         if isinstance(value, sp.Expr):
             offset = self.scope.offset(item)
-            if offset and value < offset and tree.is_ahead(item):
+            if offset and (value - offset).is_negative and not self.scope.counts_back(item):
                 raise ShapeError(f"an index is {short(value)} here, before the first entry: arrays count from 1 by the "
                                  "counter of a loop", place=item.place)
             return _whole(value - offset)

@@ -312,6 +312,11 @@ def with_function(name: str, other: str, line: str, place: Place) -> str:
     return re.sub(rf"(?:,\s*\w+\s*(?==))?(.*?)(?:\b[A-Za-z]\w*\.)*\b{name}\(", rf"\1{other}(", line, count=1)
 
 
+def axis_of_julia(kept: bool) -> Callable[[str, Place], str]:
+    """The line with ``axis=0, keepdims=True`` for ``dims=1``; ``kept``: whether the function may leave the axis out."""
+    return rewritten(r"\bdims\s*=\s*([1-9])\b", lambda found: f"axis={int(found[1]) - 1}{', keepdims=True' * kept}")
+
+
 def without_option(name: str, line: str, place: Place) -> str:
     """The line without ``, name=…``."""
     return re.sub(rf",\s*{name}\s*=\s*(?:[^,()\[\]]|\([^()]*\)|\[[^\[\]]*\])+", "", line)

@@ -86,7 +86,7 @@ class _Counting:
         steps = _Steps(s.variable, own, self.begun)
         body = tuple(map(steps.statement, s.body))
         fits = steps.fits and not others and own <= self.lists.keys() and s.stop != tree.Word(None)
-        return replace(s, start=_ONE, body=body) if fits else s
+        return replace(s, start=_ONE, body=body, from_zero=True) if fits else s
 
 
 class _Steps:

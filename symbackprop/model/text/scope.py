@@ -62,13 +62,15 @@ class LoopResult:
 class Scope:
     """Names at a place in a text: those of the model, or inside a loop body its own on top of them.
 
-    ``counters`` are the values of the literal loops around the place, ``locals`` the plain names of their bodies,
-    ``families`` the names ``h[0], h[1] …`` by base and index, ``loops`` what loops over a symbolic axis have computed.
+    ``counters`` are the values of the literal loops around the place, ``from_zero`` which of these the text counts from
+    0, ``range(3)``, ``locals`` the plain names of their bodies, ``families`` the names ``h[0], h[1] …`` by base and
+    index, ``loops`` what loops over a symbolic axis have computed.
     """
 
     def __init__(self, model: Model, counters: dict[str, int]) -> None:
         self.model, self.graph = model, model.graph
         self.counters = counters
+        self.from_zero = set[str]()
         self.locals: list[dict[str, str]] = []
         self.families: dict[str, dict[sp.Expr, str]] = {}
         self.loops: dict[str, LoopResult] = {}
@@ -122,6 +124,9 @@ class Scope:
     def offset(self, item: tree.Expr) -> int:
         """1 where the counter of a literal loop is part of an index into an array: counters count from 1."""
         return int(any(name in self.counters for name in tree.mentioned(item)))
+
+    def counts_back(self, item: tree.Expr) -> bool:
+        return not self.from_zero.isdisjoint(tree.mentioned(item))
 
     def _row(self, name: str) -> Node:
         row = self.own(name)

@@ -196,13 +196,14 @@ class Equation:
 
 @dataclass(frozen=True)
 class For:
-    """A loop; the body is a list of statements."""
+    """A loop; the body is a list of statements. ``from_zero``: it was one over ``range(T)``."""
 
     line: int
     variable: str
     start: Expr
     stop: Expr
     body: tuple[Statement, ...] = field(default=())
+    from_zero: bool = False
 
 
 @dataclass(frozen=True)
@@ -311,12 +312,6 @@ def ahead(place: Expr, counter: str) -> int | None:
         case Chain(Name(name), ((("+" | "-") as sign, Number(sp.Integer() as value)),)) if name == counter:
             return int(f"{sign}{value}")
     return None
-
-
-def is_ahead(place: Expr) -> bool:
-    """Whether a place is ``t + 1``, ``t - 1`` or t of some name."""
-    name = place.first if isinstance(place, Chain) else place
-    return isinstance(name, Name) and ahead(place, name.name) is not None
 
 
 def renamed(expr: Expr, names: Mapping[str, str]) -> Expr:
