@@ -49,6 +49,28 @@ MODULES = {
                 return self.classifier(torch.flatten(h, 1))
         model = CNN()
         loss = F.cross_entropy(model(images), y)""",
+    "sizes, options and parameters of its own": """
+        class Block(nn.Module):
+            def __init__(self, dim, hidden, slope=0.1):
+                super().__init__()
+                self.up = nn.Linear(dim, hidden)
+                self.down = nn.Linear(hidden, dim)
+                self.gamma = nn.Parameter(torch.ones(dim) * 0.5)
+                self.register_buffer("m", torch.tril(torch.ones(dim, dim)))
+                self.slope = slope
+            def forward(self, x):
+                return x @ self.m + self.gamma * self.down(F.leaky_relu(self.up(x), self.slope))
+        class Net(nn.Module):
+            def __init__(self, dim, n_out=4, scale=2.0):
+                super().__init__()
+                self.dim, self.scale = dim, scale
+                self.block = Block(dim, 2 * dim, slope=0.3)
+                self.W = nn.Parameter(torch.randn(self.dim, n_out) / dim**0.5)
+                self.b = nn.Parameter(torch.zeros(n_out))
+            def forward(self, x):
+                return (self.block(x) @ self.W + self.b) * self.scale / self.dim
+        model = Net(6).to("cpu")
+        loss = F.cross_entropy(model(x), y)""",
     "a table, and one module in another": """
         class Block(nn.Module):
             def __init__(self):
@@ -103,6 +125,7 @@ NET = "class Net(nn.Module):\n    def __init__(self):\n        self.fc = nn.Line
 @pytest.mark.parametrize(("lines", "says"), [
     (f"{NET}a = Net()\nb = Net()\nloss L = sum(a(x) - b(x))", "is made once"),
     (f"a = Net()\nloss L = sum(a(x))\n{NET}", "Net has to be a class above"),
+    (f"{NET}b = Net()(x)\nloss L = sum(b)", "an object gets a name on a line of its own"),
     ("a = nn.Linear(5, 4)\nloss L = sum(a(x))", "inner sizes 6 and 5 differ"),
     ("a = nn.Linear(d, 4)\nloss L = sum(a(x))", "the dimension 'd' is not declared"),
     ("a = nn.Linear(6, 4, 3, 2, 1)\nloss L = sum(a(x))", "Linear has parameters of its own"),
@@ -111,6 +134,36 @@ NET = "class Net(nn.Module):\n    def __init__(self):\n        self.fc = nn.Line
 def test_what_is_no_module_here_is_refused(lines: str, says: str) -> None:
     with pytest.raises(ModelError, match=says):
         Model.parse(HEAD + lines)
+
+
+def test_a_class_of_numpy_is_read_with_its_methods() -> None:
+    pasted = """
+        class MLP:
+            def __init__(self, d, h, lam=0.25):
+                self.W1 = np.random.randn(d, h) * 0.01
+                self.b1 = np.zeros(h)
+                self.v = np.random.normal(0, 0.1, (h,))
+                self.lam = lam
+            def forward(self, x):
+                return np.maximum(0, x @ self.W1 + self.b1) @ self.v
+            def backward(self, x, t):
+                self.dz = 2 * (self.z - t) / len(x)
+                for name in self.grads:
+                    self.grads[name] += self.dz
+            def loss(self, x, t):
+                return np.mean((self.forward(x) - t)**2) + self.lam * np.sum(self.W1**2)
+        net = MLP(6, 5)
+        loss L = net.loss(x, x[:, 0]) + net.forward(x)[0]"""
+    plain = """
+        param W1: 6 x 5, b1: 5, v: 5
+        loss L = mean((maximum(0, x @ W1 + b1) @ v - x[:, 0])**2) + 0.25 * sum(W1**2) + (maximum(0, x @ W1 + b1) @ v)[0]
+        """
+    assert to_text(Model.parse(HEAD + dedent(pasted))) == to_text(Model.parse(HEAD + dedent(plain)))
+
+
+def test_what_a_class_is_made_of_is_told_where_it_is_not_given() -> None:
+    with pytest.raises(ModelError, match=r"Net is defined on line 3 with \(d\)"):
+        Model.parse(HEAD + NET.replace("(self)", "(self, d)", 1) + "net = Net()\nloss L = sum(net(x))")
 
 
 def test_the_parameters_are_told() -> None:

@@ -142,6 +142,9 @@ READ = [
     ("loss L = sum(wᵇ + wᵇ⁺¹ + ⌊w⌋ - ⌈w⌉)", "loss L = sum(w^b + w^(b+1) + floor(w) - ceil(w))"),
     ("loss L = sum(tanh⁻¹(w) + ∛w)", "loss L = sum(atanh(w) + np.cbrt(w))"),
     ("loss L = sum(X[[0, -1]]) + sum(W[(0, 1)])", "loss L = sum(concat(X[0:1], X[N-1:])) + W[0, 1]"),
+    ("V = nn.Parameter(torch.zeros(D, C) / 2)\nloss L = sum(V)", "param V: D x C\nloss L = sum(V)"),
+    ("V = tf.Variable(tf.random.normal([D, C]))\nloss L = sum(V)", "param V: D x C\nloss L = sum(V)"),
+    ("c = torch.nn.Parameter(torch.tensor(0.5))\nloss L = c * b", "param c\nloss L = c * b"),
     # R counts from 1 on every line, whichever says that it is R; a 0 among the indices says that it is not
     ("q <- sum(X[1, ]) / var(y)\nz = y[-1] * X[, 2][2:N]\nloss L = q + sum(z) + w[D]",
      "q = sum(X[0, :]) / var(y, ddof=1)\nz = y[1:] * X[:, 1][1:N]\nloss L = q + sum(z) + w[D - 1]"),
@@ -245,8 +248,6 @@ CORRECTED = [
     ("loss L = w(1) + sum(X(:, 2))", "loss L = w[0] + sum(X[:, 1])"),
     ("param s = 1.0, q: D = 0", "param s, q: D"),
     ("param s = 0.1 * np.random.randn(D, C)", "param s: D x C"),
-    ("W2 = nn.Parameter(torch.zeros(D, C))", "param W2: D x C"),
-    ("W2 = tf.Variable(tf.random.normal([D, C]))", "param W2: D x C"),
     ("param s[D, C]", "param s: D x C"), ("param s(D)", "param s: D"), ("param s: D, 3", "param s: D x 3"),
     ("data s: N, int < C", "data s: N int < C"), ("param s: M x C", "dim M; param s: M x C"),
     ("convention relu1 = 0", "convention relu0 = 0"),

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import pairwise, takewhile
 
-from symbackprop.model.text import lambdas, tree
+from symbackprop.model.text import classes, lambdas, tree
 from symbackprop.model.text.branches import MAX_NODES, RETURN, put_in_place
+from symbackprop.model.text.classes import Class
 from symbackprop.model.text.expressions import FORWARD, expression, formula_of
 from symbackprop.model.text.imports import imported, named
 from symbackprop.model.text.meant_lines import left_out
@@ -40,8 +41,12 @@ class Helpers:
         self.known: dict[str, tuple[Head, tree.Expr]] = {}
         self.values: dict[str, tree.Expr] = {}  # of those that are known, with what they call
         self.opened: list[str] = []
-        self.forwards: dict[str, tuple[Head, tree.Expr] | None] = {}  # of classes; nothing where an object has it
+        self.forwards: dict[str, tuple[Head, tree.Expr]] = {}  # of classes of which there is no object yet
         self.assigned: dict[str, int] = {}
+        self.inside: list[bool] = []  # of each class around a line, whether objects of it are made
+        self.initial: Mapping[str, tree.Expr | None] = {}  # what the class that is read is made of
+        self.bodies: dict[str, Class] = {}
+        self.objects = set[str]()
 
     @cached_property
     def calls(self) -> Mapping[str, Sequence[int]]:
@@ -69,19 +74,45 @@ class Helpers:
         """The last line on which a function of that name begins."""
         return {line.tokens[_begun(line) - 1].text: k for k, line in enumerate(self.lines) if _begun(line)}
 
-    def close(self, name: str) -> None:
-        """What ``forward`` computes, which was read in a class, belongs to that."""
-        self.forwards[name] = self.known.pop(FORWARD, None)
+    def open(self, name: str) -> None:
+        """Where a class begins."""
+        self.inside.append(any(token.text == name and before.is_sign("=") for line in self.lines
+                               for before, token in pairwise(line.tokens)))
 
-    def make(self, made: Token, name: str) -> None:
-        """An object of a class, which is called by its name. Raises a `SyntaxProblem` for a second one, whose
-        parameters would be other ones, and for one of a class below."""
-        forward = self.forwards.get(made.text)
-        if forward is None:
-            raise made.problem(f"{made.text} has to be a class above with a {FORWARD}, and is made once: of a second "
-                               "object the parameters would be those of the first")
-        self.known[name], self.forwards[made.text] = (replace(forward[0], name=name), forward[1]), None
+    def begin(self, tokens: Sequence[Token]) -> bool:
+        """Where a function begins that nothing calls: whether its lines say something. What a class is made of is kept
+        where ``__init__`` does."""
+        if tokens[1].text != _MADE:
+            return not (self.inside and self.inside[-1])
+        end = next((k for k, token in enumerate(tokens) if token.is_sign(")")), 0)
+        self.initial = _parameters(tokens[3:end]) or {}
+        return True
+
+    def close(self, line: int, name: str, body: Sequence[tree.Statement], is_module: bool) -> bool:
+        """What ``forward`` computes, and what stands in a class, belong to that; whether objects of it are made."""
+        self.forwards |= {name: self.known.pop(FORWARD)} if FORWARD in self.known else {}
+        own = partial(classes.with_another, FORWARD, f"{name}.{FORWARD}")
+        self.known = {method: (head, own(value)) for method, (head, value) in self.known.items()}
+        self.bodies[name], self.initial = Class(line, self.initial, body, is_module), {}
+        return self.inside.pop()
+
+    def make(self, made: Token, name: str, call: tree.Call, dims: Sequence[str]) -> Sequence[tree.Statement]:
+        """An object of a class, which is called by its name, and what it consists of. Raises a `SyntaxProblem` for a
+        second one, whose parameters would be other ones, and for one of a class below."""
+        of = self.bodies.pop(made.text, None)
+        if of is None:
+            raise made.problem(f"{made.text} has to be a class above, and is made once: of a second object the "
+                               "parameters would be those of the first")
+        given = _arguments(Head(of.line, made.text, of.parameters, None), call)
+        body, known = classes.made(of, given, [*dims, *self.initial])
+        forward = self.forwards.pop(made.text, None)
+        called = {n: (replace(forward[0], name=n), forward[1]) for n in (name, f"{made.text}.{FORWARD}") if forward}
+        for method, (head, value) in {**self.known, **called}.items():
+            own = {n: e for n, e in known.items() if n not in head.parameters}
+            self.known[method] = head, classes.put(value, own)
+        self.objects.add(name)
         self.values.clear()
+        return body
 
     def head(self, place: int) -> Head | None:
         """The head of the helper that begins on a line; None where none does."""
@@ -157,7 +188,11 @@ class Helpers:
             return expr
         expr = tree.changed(expr, self.inlined)
         match expr:
-            case tree.Member(tree.Name("self"), name, tuple() as args, options) if name in self.known:
+            case tree.Member(tree.Name(base), name, tuple() as args, options) if (
+                    name == FORWARD and base in self.objects):
+                expr = tree.Call(base, args, options, place=expr.place)
+            case tree.Member(tree.Name(base), name, tuple() as args, options) if name in self.known and (
+                    base == "self" or base in self.objects):
                 expr = tree.Call(name, args, options, place=expr.place)
         if not isinstance(expr, tree.Call) or not self._is_called(expr):
             return expr

@@ -16,6 +16,7 @@ from symbackprop.errors import Meant, ModelError, Place, nearest, suggested
 from symbackprop.model.text import tree
 from symbackprop.model.text.branches import RESULT, RETURN, Branch, branch, joined
 from symbackprop.model.text.characters import plain_latex, readable
+from symbackprop.model.text.classes import declared
 from symbackprop.model.text.expressions import COMPARISONS, FORWARD, expression, size
 from symbackprop.model.text.helpers import Helpers
 from symbackprop.model.text.imports import is_import
@@ -122,7 +123,8 @@ class Reader:
             raise problem("unexpected indentation: only the body of a loop is indented", line.number)
         head = self.helpers.head(self.place - 1)
         if head is None:
-            return [self.helpers.put(s) for s in self._statement(line, indent, nesting)]
+            read = [self.helpers.put(s) for s in self._statement(line, indent, nesting)]
+            return read if self.helpers.inside else [*chain.from_iterable(map(declared, read))]
         _refuse_deep("functions", line.number, nesting)
         known = len(self.errors)
         self.helpers.depth += 1
@@ -141,7 +143,7 @@ class Reader:
         c = Cursor(_without_self(_without_type(line.tokens)))
         first, second = c.now, c.after
         keyword = _ALIASES.get(first.text, first.text) if second.kind == NAME else first.text
-        if first.kind == NAME and keyword in KEYWORDS and not second.is_sign("=", "[", ".", *UPDATES) and not (
+        if first.kind == NAME and keyword in KEYWORDS and not second.is_sign("=", "[", ".", ",", *UPDATES) and not (
                 second.kind == END and first.text in self.given):
             c.take()
             return [self.loop(c, indent, nesting) if keyword == "for" else simple(c, keyword)]
@@ -201,17 +203,29 @@ class Reader:
         """Lines around formulas that are pasted: the head of a function or of a context, what is returned."""
         line, word, second = c.now.line, c.now.text, c.after
         if word == "def" and second.kind == NAME and c.tokens[-2].is_sign(":") and self._goes_deeper(indent):
+            if not self.helpers.begin(c.tokens):
+                self._pass_over(indent)
+                return [tree.Said(line, f"nothing calls {second.text}: it is passed over")]
             told = f"the lines of {second.text} are read as they stand, and what it takes by its names"
             _refuse_deep("functions", line, nesting)
-            return [tree.Said(line, told), *self._below(indent, nesting)]
+            return [*([] if self.helpers.inside else [tree.Said(line, told)]), *self._below(indent, nesting)]
         if word == "class" and second.kind == NAME and self._goes_deeper(indent):
             _refuse_deep("classes", line, nesting)
+            self.helpers.open(second.text)
             body = self._below(indent, nesting)
-            self.helpers.close(second.text)
-            return [tree.Said(line, f"the lines of {second.text} are read as they stand"), *body]
+            waits = self.helpers.close(line, second.text, body, "Module" in map(TEXT, c.tokens))
+            told = f"what {second.text} makes stands where an object is made" if waits else (
+                f"the lines of {second.text} are read as they stand")
+            return [tree.Said(line, told), *([] if waits else body)]
         if second.is_sign("=") and c.tokens[2].text in self.helpers.classes and c.tokens[3].is_sign("("):
-            self.helpers.make(c.tokens[2], word)
-            return [tree.Said(line, f"what {FORWARD} returns stands in the place of each call of {word}")]
+            call = expression(Cursor(c.tokens[2:]))
+            while isinstance(call, tree.Member) and call.name != FORWARD:  # Net(…).to(device)
+                call = call.base
+            if not isinstance(call, tree.Call):
+                raise c.tokens[2].problem("an object gets a name on a line of its own, net = Net(…)")
+            makes = self.helpers.make(c.tokens[2], word, call, [n for n, kind in self.given.items() if kind == "dim"])
+            told = f"what {FORWARD} returns stands in the place of each call of {word}"
+            return [*([] if self.helpers.inside else [tree.Said(line, told)]), *makes]
         if word == "with" and second.kind == NAME and self._goes_deeper(indent):
             _refuse_deep("blocks", line, nesting)
             body = self._below(indent, nesting)
@@ -394,8 +408,16 @@ def _without_type(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
 
 
 def _without_self(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
-    """The tokens of ``self.fc1 = …`` in a class as those of ``fc1 = …``."""
-    return tokens[2:] if tokens[0].text == "self" and tokens[1].is_sign(".") and tokens[3].is_sign("=") else tokens
+    """The tokens of ``self.a, self.b = …`` in a class as those of ``a, b = …``, and of ``self.register_buffer("m", c)``
+    as those of ``m = c``."""
+    if [t.text for t in tokens[:4]] == ["self", ".", "register_buffer", "("] and tokens[4].kind == STRING:
+        name = tokens[4]._replace(kind=NAME, text=tokens[4].text[1:-1])
+        return (name, tokens[5]._replace(text="="), *tokens[6:-2], tokens[-1])
+    end = next((k for k, token in enumerate(tokens) if token.is_sign("=")), 0)
+    names = "".join(token.text for token in tokens[:end])
+    if not re.fullmatch(r"self\.\w+(?:,(?:self\.)?\w+)*", names):
+        return tokens
+    return (*[t for t in tokens[:end] if t.text != "self" and not t.is_sign(".")], *tokens[end:])
 
 
 def _stopped(statement: tree.Statement) -> tree.Statement:
@@ -464,6 +486,8 @@ def _given_by(statement: tree.Statement) -> Sequence[tuple[str, str]]:
             return [(item.target.name, keyword) for item in items]
         case tree.Equation(keyword=keyword, target=target):
             return [(target.name, keyword)]
+        case tree.Named(keyword=keyword, items=names):
+            return [(name, keyword) for name, _ in names]
     return []
 
 

@@ -1,0 +1,110 @@
+"""Classes of a pasted text: what ``__init__`` makes is made where an object is, of what that is given."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from symbackprop.model.text import tree
+
+_LEARNT = ("Parameter", "Variable")
+_FILLED = re.compile("randn?|standard_normal|normal|uniform|zeros|ones|empty")
+_BEHIND_TWO = ("normal", "uniform")  # numbers stand sizes
+
+
+@dataclass(frozen=True)
+class Class:
+    """What ``__init__`` takes, and what stands in the class; whether arrays in it are only learnt that say so."""
+
+    line: int
+    parameters: Mapping[str, tree.Expr | None]
+    body: Sequence[tree.Statement]
+    is_module: bool
+
+
+def made(of: Class, given: Mapping[str, tree.Expr], dims: Collection[str]
+         ) -> tuple[list[tree.Statement], Mapping[str, tree.Expr]]:
+    """What an object that is given this consists of, and the sizes and options that it keeps under its own names."""
+    known, body = dict(given), list[tree.Statement]()
+    for s in of.body:
+        s = _with(s, known)
+        if isinstance(s, tree.Equation) and s.target.index is None and _is_known(s.value, dims):
+            known[s.target.name] = s.value
+        elif not isinstance(s, tree.Equation) or s.value != tree.Name(s.target.name):
+            body += declared(s, not of.is_module)
+    return body, {name: value for name, value in known.items() if _is_known(value, dims)}
+
+
+def _with(s: tree.Statement, known: Mapping[str, tree.Expr]) -> tree.Statement:
+    """A statement with what names stand for in its formula, or in its shapes."""
+    if isinstance(s, tree.Arrays):
+        items = [replace(item, shape=tuple([put(size, known) for size in item.shape])) for item in s.items]
+        return replace(s, items=tuple(items))
+    return replace(s, value=put(s.value, known)) if isinstance(s, tree.Equation) else s
+
+
+def put(expr: tree.Expr, known: Mapping[str, tree.Expr]) -> tree.Expr:
+    """An expression with what names, those behind ``self.`` too, stand for."""
+    expr = tree.changed(expr, lambda part: put(part, known))
+    match expr:
+        case tree.Name(name) | tree.Member(tree.Name("self"), name, None) if name in known:
+            return known[name] if known[name].place else replace(known[name], place=expr.place)
+    return expr
+
+
+def with_another(name: str, other: str, expr: tree.Expr) -> tree.Expr:
+    """An expression in which another function is called for one by its name, behind ``self.`` too."""
+    expr = tree.changed(expr, lambda part: with_another(name, other, part))
+    match expr:
+        case tree.Call(called, args, options) | tree.Member(tree.Name("self"), called, tuple() as args, options) if (
+                called == name):
+            return tree.Call(other, args, options, place=expr.place)
+    return expr
+
+
+def _is_known(value: tree.Expr, dims: Collection[str]) -> bool:
+    """Whether it is made of numbers and dimensions alone, or an option."""
+    if isinstance(value, (tree.Word, tree.String)):
+        return True
+    return all(isinstance(part, (tree.Number, tree.Chain)) or (isinstance(part, tree.Name) and part.name in dims)
+               for part in tree.all_parts(value))
+
+
+def declared(s: tree.Statement, random: bool = False) -> Sequence[tree.Statement]:
+    """``W = nn.Parameter(torch.randn(n, m))`` as the declaration that it is; with ``random``, ``0.1 * randn(n, m)`` and
+    zeros too. Any other statement alone."""
+    if not isinstance(s, tree.Equation) or s.target.index is not None:
+        return [s]
+    learnt = isinstance(s.value, (tree.Call, tree.Member)) and _called(s.value)[0] in _LEARNT
+    shape = _filled(_called(s.value)[1][0] if learnt and _called(s.value)[1] else s.value) if learnt or random else None
+    if shape is None:
+        return [s]
+    told = f"{s.target.name} is read as a parameter, whose values at the beginning say nothing"
+    return [tree.Said(s.line, told), tree.Arrays(s.line, "param", (tree.ArrayItem(s.target, shape),))]
+
+
+def _filled(expr: tree.Expr) -> tuple[tree.Expr, ...] | None:
+    """The sizes of an array that is filled with numbers to begin with; None of any other."""
+    if isinstance(expr, tree.Chain) and all(sign in ("*", "/") for sign, _ in expr.rest):
+        found = [shape for part in (expr.first, *[p for _, p in expr.rest]) if (shape := _filled(part)) is not None]
+        return found[0] if len(found) == 1 else None
+    name, args, options = _called(expr)
+    if name == "tensor" and len(args) == 1 and isinstance(args[0], tree.Number):
+        return ()
+    if not _FILLED.fullmatch(name):
+        return None
+    sizes = options.get("size", options.get("shape"))
+    if sizes is not None:
+        args = (sizes,)
+    elif name in _BEHIND_TWO and not (args and isinstance(args[0], tree.Tuple)):
+        args = args[2:]
+    return args[0].items if len(args) == 1 and isinstance(args[0], tree.Tuple) else args
+
+
+def _called(expr: tree.Expr) -> tuple[str, tuple[tree.Expr, ...], Mapping[str, tree.Expr]]:
+    """The last word of what is called, and what it is given."""
+    match expr:
+        case tree.Call(name, args, options) | tree.Member(_, name, tuple() as args, options):
+            return name, args, dict(options)
+    return "", (), {}
