@@ -59,10 +59,7 @@ class Lowering:
         args = [self.new.get(a.id, a) for a in node.args]
         if isinstance(node.attr, Loop):
             return self._loop(node, args)
-        row = node
-        if any(a is not b for a, b in zip(args, node.args, strict=True)):
-            row = self.graph.again(node, args)
-            row.hint = row.hint or node.hint
+        row = self.graph.over(node, args)
         better = [found for rule in self.rules if (found := rule(row)) is not None]
         found = better[0] if better else row
         if node.apart and found is not node:
@@ -77,7 +74,7 @@ class Lowering:
             carried, stacked = ([self.new.get(r.id, r) for r in rows] for rows in (loop.carried, loop.stacked))
             if any(a is not b for a, b in zip([*carried, *stacked], loop.results(), strict=True)):
                 return self.graph.again(scan, args, replace(loop, carried=carried, stacked=stacked))
-        return scan if args == [*scan.args] else self.graph.again(scan, args)
+        return self.graph.over(scan, args)
 
 
 def summands(row: Node, fits: Callable[[Node], bool]) -> list[int]:

@@ -209,6 +209,14 @@ class Graph:
             return self._kernel_row(renumbered(attr.form, order), rows, common_shape(args), node.kind != FLOAT)
         return self.separate(name, tuple(args), attr) if own else self.make(name, args, attr)
 
+    def over(self, node: Node, args: Sequence[Node]) -> Node:
+        """The row over other arguments, called as it was where it has no name; itself where these are its own."""
+        if all(a is b for a, b in zip(args, node.args, strict=True)):
+            return node
+        row = self.again(node, args)
+        row.hint = row.hint or node.hint
+        return row
+
     def twin(self, node: Node) -> Node:
         """A row of its own that computes the same."""
         return dressed(self.again(node, node.args, own=True), node, lambda row: row)

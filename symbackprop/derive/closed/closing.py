@@ -618,10 +618,7 @@ class Rows:
         args = [self.new.get(a.id, a) for a in node.args]
         if isinstance(node.attr, Loop) and node.attr.forward is not None:
             return self._loop(node, args)
-        if all(a is b for a, b in zip(args, node.args, strict=True)):
-            return node
-        row = self.graph.again(node, args)
-        row.hint = row.hint or node.hint
+        row = self.graph.over(node, args)
         return self._apart(row) if node.apart else row
 
     def _loop(self, scan: Node, args: list[Node]) -> Node:
@@ -630,7 +627,7 @@ class Rows:
         part = body(loop, self.graph, self.closing.flattening.selecting)
         found = Closing(part, self.graph, self.closing.space, self.closing.printed).forms()
         if not any(found.rules.values()):
-            return scan if args == [*scan.args] else self.graph.again(scan, args)
+            return self.graph.over(scan, args)
         self.inside |= found
         carried, stacked = ([found.rows.get(r.id, r) for r in rows] for rows in (loop.carried, loop.stacked))
         read = {n.id for n in self.graph.topological([*carried, *stacked], loop.stop)}

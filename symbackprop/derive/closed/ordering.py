@@ -118,9 +118,7 @@ class Ordering:
             return node
         if node.id not in self.new:
             args = [self._of(a) for a in node.args] if node.id not in self.changed else [*node.args]
-            new = self._written(node) if node.id in self.changed else node
-            if any(a is not b for a, b in zip(args, node.args, strict=True)):
-                new = self.graph.again(node, args)
+            new = self._written(node) if node.id in self.changed else self.graph.over(node, args)
             self.new[node.id] = new
             if new is not node:
                 new.hint = new.hint or node.hint
