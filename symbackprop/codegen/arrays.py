@@ -61,6 +61,7 @@ class Arrays:
     module: ClassVar[str] = "np"
     axis: ClassVar[str] = "axis"  # what its functions call an axis
     largest: ClassVar[int] = MAX_EXACT  # whole numbers above are written as floats
+    counts: ClassVar[bool] = False  # products of sizes may be larger than its integers; a size alone is not
     integer: ClassVar[Code] = name("int")  # the dtype of index arrays
     rules: ClassVar[Mapping[str, Rule]] = {}
     names_elements: ClassVar[bool] = False  # whether each step of a sequence has a variable
@@ -292,7 +293,9 @@ class Arrays:
 
     # -- numbers and sizes
     def num(self, value: sp.Expr) -> Code:
-        return number_code(value, self.called, self.module, self.largest, self.log)
+        code = number_code(value, self.called, self.module, self.largest, self.log)
+        counted = self.counts and value.free_symbols and value.is_integer and not value.is_Symbol
+        return call("counted", code) if counted else code
 
     def number(self, value: sp.Expr, among: Sequence[Expr] = ()) -> Expr:
         """A number in a formula over ``among``."""

@@ -12,8 +12,6 @@ from functools import cached_property
 from itertools import count
 from typing import Any, ClassVar
 
-import sympy as sp
-
 from symbackprop.codegen.arrays import RULES, Arrays, Rule
 from symbackprop.codegen.equations import shape_note
 from symbackprop.codegen.module import ModulePrinter, unpacked
@@ -50,6 +48,7 @@ class Jax(Arrays):
     target: ClassVar[str] = "jax"
     module: ClassVar[str] = "jnp"
     largest: ClassVar[int] = 2**31 - 1  # by default JAX has integers of 32 bits
+    counts: ClassVar[bool] = True
     rules: ClassVar[dict[str, Rule]] = RULES | {"scatter_add": _scattered}
     names_elements: ClassVar[bool] = True
     marks: ClassVar[bool] = False  # what is compared entry by entry is fused, and each device has its own entries
@@ -59,11 +58,6 @@ class Jax(Arrays):
         if node.value is None or node.ndim or not node.value.free_symbols:
             return super().row(node)
         return Expr(call("float", super().num(node.value)), (), NUMBER)
-
-    def num(self, value: sp.Expr) -> Code:
-        """A product of sizes may be larger than any integer of JAX; a size alone, that of an array, is not."""
-        code = super().num(value)
-        return call("counted", code) if value.free_symbols and value.is_integer and not value.is_Symbol else code
 
     def picked(self, node: Node) -> Expr | None:
         """By take_along_axis, of which JAX knows that every row is its own."""

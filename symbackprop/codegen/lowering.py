@@ -191,10 +191,10 @@ def masked_first(row: Node) -> Node | None:
     if row.form != _PRODUCT:
         return None
     for whole, mask in (row.args, row.args[::-1]):
-        folds = [*_folds(whole)]
+        folds = [*_inwards(whole, is_folded)]
         found = to_largest(folds[-1])
         if mask.form == _ABOVE_0 and found is not None:
-            *windows, inside = _unfolds(found.reads[1])
+            *windows, inside = _inwards(found.reads[1], is_unfolded)
             of_mask = inside.role is Role.RECTIFIED and inside.args == mask.args
             if of_mask and not any(r.name for r in (*windows, inside)) and _are_adjoint(folds[:-1], windows[::-1]):
                 return _masked(folds, mask, found.reads[2])
@@ -205,18 +205,10 @@ _PRODUCT = f.Mul((f.Arg(0), f.Arg(1)))
 _ABOVE_0 = f.Call("above", (f.Arg(0), f.ZERO, f.ZERO))
 
 
-def _folds(row: Node) -> Iterator[Node]:
-    """A row, and the windows that are added up in it."""
+def _inwards(row: Node, goes_on: Callable[[Node], bool]) -> Iterator[Node]:
+    """A row and, as long as it goes on, what it is made of: windows that are added up, or that are taken of it."""
     yield row
-    while is_folded(row):
-        row = row.args[0]
-        yield row
-
-
-def _unfolds(row: Node) -> Iterator[Node]:
-    """Windows, and what they are taken of."""
-    yield row
-    while is_unfolded(row):
+    while goes_on(row):
         row = row.args[0]
         yield row
 

@@ -66,6 +66,7 @@ class Torch(Arrays):
     target: ClassVar[str] = "torch"
     module: ClassVar[str] = "torch"
     axis: ClassVar[str] = "dim"
+    counts: ClassVar[bool] = True
     integer: ClassVar[Code] = attribute("torch", "long")
     planned: ClassVar = {}
     rules: ClassVar = RULES | {
@@ -116,11 +117,6 @@ class Torch(Arrays):
     @classmethod
     def log(cls, code: Code) -> Code:
         return call("log_of", code)
-
-    def num(self, value: sp.Expr) -> Code:
-        """A product of sizes may be larger than any integer of a tensor."""
-        code = super().num(value)
-        return call("counted", code) if value.free_symbols and value.is_integer and not value.is_Symbol else code
 
     def row(self, node: Node) -> Expr:
         """What is calculated of numbers alone stays one; a function of them is a tensor."""
