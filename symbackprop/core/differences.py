@@ -25,10 +25,7 @@ class Differences:
         self.args, self.ends, self.passed = args, ends, passed
 
     def apart(self, form: f.Formula) -> f.Formula:
-        parts = form.children
-        new = tuple([self.apart(p) for p in parts])
-        if any(a is not b for a, b in zip(parts, new, strict=True)):
-            form = f.rebuild(form, new)
+        form = f.changed(form, self.apart)
         if not isinstance(form, f.Add):
             return form
         found = next((found for t in form.terms if (found := self._without(t, form.terms)) is not None), None)

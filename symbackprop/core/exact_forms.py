@@ -33,10 +33,7 @@ class Forms:
 
     def rewritten(self, form: f.Formula) -> f.Formula:
         """The formula with its parts rewritten, then itself. What is guarded is meant as it is written."""
-        parts = () if isinstance(form, f.Call) else form.children
-        new = tuple([self.rewritten(p) for p in parts])
-        if any(a is not b for a, b in zip(parts, new, strict=True)):
-            form = f.rebuild(form, new)
+        form = form if isinstance(form, f.Call) else f.changed(form, self.rewritten)
         match form:
             case f.Add(terms):
                 return self._sum(list(terms))

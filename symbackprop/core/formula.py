@@ -475,9 +475,16 @@ _POWER = Pow(Arg(0), Arg(1))
 @cache
 def without_flat_powers(f: Formula) -> Formula:
     """The formula with plain powers for flat ones where the value is the same: for positive exponents."""
-    parts = tuple([without_flat_powers(c) for c in f.children])
-    if f.guards == _POWER and isinstance(parts[1], Num) and parts[1].value.is_positive:
-        return power(*parts)
+    if f.guards == _POWER:
+        base, exponent = map(without_flat_powers, f.children)
+        if isinstance(exponent, Num) and exponent.value.is_positive:
+            return power(base, exponent)
+    return changed(f, without_flat_powers)
+
+
+def changed(f: Formula, change: Callable[[Formula], Formula]) -> Formula:
+    """The formula with each of its parts changed, folded again; itself where they stay as they are."""
+    parts = tuple([change(p) for p in f.children])
     return f if parts == f.children else rebuild(f, parts)
 
 
@@ -568,11 +575,7 @@ def called(f: Formula) -> str | None:
 @cache
 def written(f: Formula) -> Formula:
     """A formula as a reader sees it: guarded arithmetic as the arithmetic that it guards."""
-    old = f.children
-    new = tuple([written(c) for c in old])
-    if f.guards is not None:
-        return over(f.guards, new)
-    return f if new == old else rebuild(f, new)
+    return changed(f, written) if f.guards is None else over(f.guards, tuple(map(written, f.children)))
 
 
 @cache

@@ -758,10 +758,7 @@ class _Outcomes:
         self.args, self.logs = args, logs
 
     def joined(self, form: f.Formula) -> f.Formula:
-        parts = () if isinstance(form, f.Call) else form.children
-        new = tuple([self.joined(p) for p in parts])
-        if any(a is not b for a, b in zip(parts, new, strict=True)):
-            form = f.rebuild(form, new)
+        form = form if isinstance(form, f.Call) else f.changed(form, self.joined)
         if not isinstance(form, f.Add):
             return form
         for i, one in enumerate(form.terms):
@@ -808,10 +805,7 @@ class _Quotients:
         self.args, self.logs = args, logs
 
     def shortened(self, form: f.Formula) -> f.Formula:
-        parts = form.children
-        new = tuple([self.shortened(p) for p in parts])
-        if any(a is not b for a, b in zip(parts, new, strict=True)):
-            form = f.rebuild(form, new)
+        form = f.changed(form, self.shortened)
         if not isinstance(form, f.Div):
             return form
         found = self._of_two(form.num, form.den) or self._of_all(form.num, form.den)

@@ -22,11 +22,11 @@ from symbackprop.core.formula import (
     Neg,
     Num,
     Pow,
+    changed,
     is_even,
     mul,
     over,
     power,
-    rebuild,
 )
 from symbackprop.core.formula import powers as factors_of
 from symbackprop.core.graph import Node
@@ -87,9 +87,7 @@ def powers(row: Node) -> Node:
 
 def _powers(form: Formula, args: list[Node]) -> Formula:
     """The formula with its powers rewritten; ``args`` grows."""
-    parts = form.children
-    new = tuple([_powers(p, args) for p in parts])
-    whole = form if new == parts else rebuild(form, new)
+    whole = changed(form, lambda part: _powers(part, args))
     if not isinstance(whole, Pow) or not isinstance(whole.exponent, Num):
         return whole
     if is_even(whole.exponent.value):

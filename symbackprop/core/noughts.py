@@ -142,9 +142,7 @@ def without_needless(form: f.Formula, args: Sequence[Node]) -> f.Formula:
         plain = f.unweighed(form)
         infinite = is_unbounded(plain, args) or any(_reads_log(args[i]) for i in f.arguments(plain))
         return form if infinite else plain
-    old = form.children
-    new = tuple([without_needless(c, args) for c in old])
-    return form if new == old else f.rebuild(form, new)
+    return f.changed(form, lambda part: without_needless(part, args))
 
 
 def _reads_log(row: Node) -> bool:

@@ -37,8 +37,7 @@ def _within(value: Any, sizes: Mapping[str, int], size: Put, put: Put) -> Any:
         case f.Num(coefficient):
             return f.Num(put(coefficient, sizes))
         case f.Formula():
-            new = tuple([_within(part, sizes, size, put) for part in value.children])
-            return value if new == value.children else f.rebuild(value, new)
+            return f.changed(value, lambda part: _within(part, sizes, size, put))
         case Kernel() if has_dimensions(value.form):
             return Kernel(_within(value.form, sizes, size, put))
     return value

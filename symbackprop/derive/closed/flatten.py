@@ -483,9 +483,7 @@ def unguarded(form: f.Formula) -> f.Formula:
     """The formula without what guards nothing: x is 0 where x is 0."""
     if isinstance(form, f.Call) and form.role is Role.NOUGHT and form.args[0] is form.args[1]:
         return form.args[0]
-    parts = form.children
-    new = tuple([unguarded(c) for c in parts])
-    return form if new == parts else f.rebuild(form, new)
+    return f.changed(form, unguarded)
 
 
 def _rational(value: object) -> Exponent:
