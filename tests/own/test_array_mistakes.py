@@ -17,6 +17,12 @@ ROTARY_INSIDE = HALVES + \
 LARGEST = "dim N, D\ninput z: N x D\noutput y = max(relu(z - 1), axis=1)"
 IMAGES = "dim N, H, W, C\ninput x: N x H x W x C\nparam k: 3 x 3 x C x C\noutput y = conv2d(x, k, padding=1)"
 
+BATCHES = "dim B, T, d\ninput Q: B x T x d, K: B x T x d, W: B x d x d\noutput S = Q @ W @ swapaxes(K, 1, 2)"
+CENTRED = "dim N, D\ninput x: N x D\nmu = mean(x, axis=1, keepdims=True)\noutput y = x - mu"
+CLASSES = "dim N, C\ninput z: N x C\ndata y: N int < C\nloss L = mean(cross_entropy(z, y))"
+RECTIFIED = "dim T, N, D, H\ndata x: T x N x D\nparam W: D x H, U: H x H\ninput h[0]: N x H\nfor t in 1..T:\n" \
+    "    h[t] = relu(x[t] @ W + h[t-1] @ U)\noutput last = h[T]"
+
 
 def turned(by: int) -> Callable[..., Any]:
     """The gradients turned back (1), or on by the same angle (−1)."""
@@ -55,7 +61,44 @@ def windows(place: Callable[[int, int], tuple[int, int]]) -> Callable[..., Any]:
     return back
 
 
+def batches(of_scores: tuple[int, ...], of_weights: tuple[int, ...]) -> Callable[..., Any]:
+    """The gradients of a product of batches, with axes as they should be (0, 2, 1) or not."""
+
+    def back(Q: Any, K: Any, W: Any, dS: Any) -> dict[str, Any]:
+        dQ = dS @ K @ W.transpose(of_weights)
+        return {"Q": dQ, "W": Q.transpose(0, 2, 1) @ dS @ K, "K": dS.transpose(of_scores) @ Q @ W}
+
+    return back
+
+
+def rectified(late: int) -> Callable[..., Any]:
+    """The gradients of a loop, its masks of steps that are ``late``."""
+
+    def back(x: Any, W: Any, U: Any, h0: Any, upstream: Any) -> dict[str, Any]:
+        h, dW, dU, d = [h0], 0, 0, upstream
+        for now in x:
+            h.append(np.maximum(now @ W + h[-1] @ U, 0))
+        for t in range(len(x), 0, -1):
+            d = d * (h[t - late] > 0)
+            dW, dU, d = dW + x[t - 1].T @ d, dU + h[t - 1].T @ d, d @ U.T
+        return {"W": dW, "U": dU, "h0": d}
+
+    return back
+
+
+def classes(at: float, off: float) -> Callable[..., Any]:
+    """The gradient of a cross entropy, times numbers at the true classes and off them."""
+
+    def back(z: Any, y: Any) -> dict[str, Any]:
+        p = np.exp(z - z.max(1, keepdims=True))
+        true = np.eye(z.shape[1])[y]
+        return {"z": (p / p.sum(1, keepdims=True) - true) * np.where(true, at, off) / len(z)}
+
+    return back
+
+
 @pytest.mark.parametrize("model, back", [
+    (BATCHES, batches((0, 2, 1), (0, 2, 1))), (RECTIFIED, rectified(0)), (CLASSES, classes(1, 1)),
     (ROTARY, turned(1)), (ROTARY_INSIDE, turned(1)), (LARGEST, masked_largest), (IMAGES, windows(lambda i, j: (i, j))),
 ])
 def test_right_ones_pass(model: str, back: Callable[..., Any]) -> None:
@@ -63,6 +106,13 @@ def test_right_ones_pass(model: str, back: Callable[..., Any]) -> None:
 
 
 @pytest.mark.parametrize("model, back, gradient, says", [
+    (BATCHES, batches((0, 1, 2), (0, 2, 1)), "K", "(axes 1 and 2) is missing or too many"),
+    (BATCHES, batches((0, 2, 1), (0, 1, 2)), "Q", "in dQ, a transpose of W (axes 1 and 2) is missing or too many"),
+    (CENTRED, lambda x, dy: {"x": dy - dy / x.shape[1]}, "x", "the sum in the branch of dx through mu is missing"),
+    (RECTIFIED, rectified(1), "U", "in the mask of h[3], h[2] stands where h[3] belongs"),
+    (CLASSES, classes(1, 0), "z", "off the true classes dz is missing"),
+    (CLASSES, classes(0, 1), "z", "at the true classes dz is missing"),
+    (CLASSES, classes(-1, 1), "z", "at the true classes dz has the wrong sign"),
     (ROTARY, turned(-1), "x", "the sign of the sine is wrong: backward turns by the opposite angle"),
     (ROTARY_INSIDE, turned(-1), "x", "the sign of the sine is wrong: backward turns by the opposite angle"),
     (LARGEST, every_largest, "z", "z - 1 > 0 is missing"),
