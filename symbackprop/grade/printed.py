@@ -207,7 +207,7 @@ def _said(step: Step, handed: Collection[str]) -> Iterator[Numbered]:
         for r in [r for r in step.rows if "later" in r.left]:  # what enters holds at the first step alone
             if r.left not in handed:
                 yield r.number, f"{indent}for {step.counter} = {step.first}..{step.last}:"
-                yield r.number, f"{indent}    {r.left} = 0"
+                yield r.number, f"{indent}    {r.left} = 0·({r.right})"
             yield r.number, f"{indent}for {step.counter} = {step.first}..{step.first}:"
             yield r.number, f"{indent}    {r.left} = {r.right}"
         yield step.number, f"{indent}for {step.counter} = {step.first}..{step.last}:"

@@ -120,7 +120,7 @@ class Reader:
             left = self._update(answer, subscripts(sides[0], self.dictionary), sides, mark)
             while len(left) > 1 and left[-1].is_sign(".T", "'"):
                 left, answer.turned = left[:-1], not answer.turned
-            left, answer.letters = without_letters(_bare(left), self.dictionary)
+            left, answer.letters = without_letters(_bare(left), self.dictionary, sides[-1])
             answer.target = read_target(left, self.dictionary, answer.notes)
             self._sides[id(answer)] = sides[1:]
             if answer.target.meaning is None and not answer.target.restated:
@@ -254,8 +254,9 @@ def _fraction(text: str, items: Tokens, dictionary: Dictionary) -> Target:
     return Target(text, meaning, meaning.row if isinstance(meaning, Gradient) else text, index)
 
 
-def without_letters(items: Tokens, words: Dictionary) -> tuple[Tokens, str]:
-    """What ``dW[h,k]``, ``db_k`` or ``dL/dq_i`` gives the entries of, and the index letters; no letters elsewhere."""
+def without_letters(items: Tokens, words: Dictionary, right: Tokens) -> tuple[Tokens, str]:
+    """What ``dW[h,k]``, ``db_k`` or ``dL/dq_i`` gives the entries of, and the index letters; no letters elsewhere. A
+    name of one's own has them, ``a_ni``, where they are indices of the ``right`` side too."""
     if not items or not items[-1].is_sign("]"):
         base, _, letters = items[-1].text.rpartition("_") if items and items[-1].kind == NAME else ("", "", "")
         of_step = not base and len(items) > 1 and items[-2].is_sign("]")
@@ -268,12 +269,21 @@ def without_letters(items: Tokens, words: Dictionary) -> tuple[Tokens, str]:
         return items, ""
     of = _gradient_of(bare, words)
     bare = _bare(bare)
-    named = bare[2:] if unseen(bare, 0, words) else bare
-    step = named[-1].is_sign("]") and any(x.text in words.counters for x in named[2:])
+    hidden = unseen(bare, 0, words)
+    named = bare[2:] if hidden else bare
+    step = named[-1].is_sign("]") and any(x.text in words.counters | words.loops for x in named[2:])
     row = words.reference.rows.get(f"{of.row}[1]" if step else of.row) if of else None
-    own = of is None and (step or (items[-1].is_sign("]") and len(bare) == 1))
+    told = hidden.startswith("delta_")  # of what a line introduces
+    one = len(bare) == 1 and bare[0].text not in ("", "delta", "d")
+    own = of is None and (step or told or (one and (items[-1].is_sign("]") or {*letters} <= _indices(right, taken))))
     fits = row is not None and len(letters) in (row.ndim, sum(d != 1 for d in row.shape))
     return (bare, letters) if own or fits else (items, "")
+
+
+def _indices(items: Tokens, taken: Collection[str]) -> set[str]:
+    """The letters that may be indices: those of ``x_ni``, ``c[i, n]``, and not in names that are ``taken``."""
+    names = [x.text for x in items if x.kind == NAME and x.text not in taken]
+    return {letter for word in names for letter in (word if len(word) == 1 else word.rpartition("_")[2])}
 
 
 def _gradient_of(items: Tokens, words: Dictionary) -> Gradient | None:

@@ -115,7 +115,8 @@ class Reference:
 
     def stack(self, name: str) -> bool:
         """Make the steps h[1], h[2] … of a loop known as h when the model itself does not read them as a whole."""
-        steps = [self.rows[n] for k in range(1, len(self.rows)) if (n := f"{name}[{k}]") in self.rows]
+        named = [(n, self.rows[n]) for k in range(1, len(self.rows)) if (n := f"{name}[{k}]") in self.rows]
+        steps = [row for n, row in named if row.name == n]  # what a loop backwards begins with is h[T+1] by the way
         if name in self.rows or f"{name}[1]" not in self.rows or not self.loops:
             return False
         self.rows[name] = stack(*steps)

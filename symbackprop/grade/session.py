@@ -361,7 +361,16 @@ class Session:
         *others, last = outcome.entry.answer.forms
         outcome.given, outcome.error = self._rows(last, outcome, GIVEN)
         outcome.mended, outcome.mended_error = self._rows(last, outcome, MENDED)
-        outcome.forms = [self._rows(form, outcome, MENDED)[0] for form in others]
+        outcome.forms = [self._passed(form, outcome) for form in others]
+
+    def _passed(self, form: tree.Expr, outcome: Outcome) -> list[Node]:
+        """A part of ``a = b = c`` but the last; none where it has a name that no line gives a value."""
+        try:
+            return self._rows(form, outcome, MENDED)[0]
+        except NotYet as error:
+            if error.key in self.times:
+                raise
+            return []
 
     def _rows(self, form: tree.Expr, outcome: Outcome, which: str) -> tuple[list[Node], ModelError | None]:
         """The readings of one right side, or why there is none."""

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
+from symbackprop import Model, scan, tanh
+from symbackprop import sum as total
 from symbackprop.core import maths as m
+from symbackprop.core.graph import Node
 from symbackprop.derive import derive
 from symbackprop.grade import grade
 from symbackprop.grade.lines import read_lines
@@ -256,3 +260,44 @@ def test_the_norm_that_a_gradient_prints_is_read(shape: str, form: str) -> None:
     report = grade(model, page)
     assert not report.unread, report.unread
     assert {item.verdict for item in report.items} == {"right"}, report.text(2)
+
+
+BY_ENTRIES = {
+    "the last state": "c0[0] = s\nfor t in 1..T:\n    c0[t] = tanh(x[t]) * c0[t-1]\n"
+                      "loss L = sum(sin(c0[T])) + sum(tanh(c0)**2)",
+    "what no step hands on": "c0[0] = s\nfor t in 1..T:\n    c0[t] = tanh(x[t]*s)\n"
+                             "loss L = sum(sin(c0[T])) + sum(c0**3)",
+}
+
+
+@pytest.mark.parametrize("detail", ["full", "board"])
+@pytest.mark.parametrize("lines", BY_ENTRIES.values(), ids=BY_ENTRIES)
+def test_entries_of_what_a_loop_comes_to_are_read(lines: str, detail: str) -> None:
+    """∂L/∂c₀_T[i,j], and those of a stack that a line introduces, by other letters."""
+    model = parse(f"dim T, N, H\ndata x: T x N x H\nparam s: N x H\n{lines}")
+    report = grade(model, printed(derive(model), "text", view="index", detail=detail))
+    assert not report.unread, report.unread
+    assert {item.verdict for item in report.items} == {"right"}, report.text(2)
+
+
+@pytest.mark.parametrize("form", ["text", "latex"])
+def test_the_stack_of_a_loop_backwards_is_without_what_it_begins_with(form: str) -> None:
+    model = Model("loop")
+    T, N = model.dims("T N")
+    x, s, w = model.data("x", (T, N)), model.param("s", (N,)), model.param("w", (N,))
+
+    def body(states: tuple[Node, ...], elements: tuple[Node, ...]) -> Any:
+        new = tanh(w * states[0] + elements[0])
+        return (new,), new
+
+    last, stacks = scan(body, (s,), x, reverse=True, index="t")
+    model.loss("L", total(last[0] ** 2) + total(tanh(stacks[0]) ** 2))
+    report = grade(model, printed(derive(model), form))
+    assert not report.unread, report.unread
+    assert {item.verdict for item in report.items} == {"right"}, report.text(2)
+
+
+def test_letters_of_ones_own_array_are_those_of_its_right_side() -> None:
+    model = parse("dim N\ndata x: N\nparam w: N, b_in\nloss L = sum(tanh(w*x)**2) * b_in")
+    said = "a_j = tanh(w_j x_j)\ng_in = 2 b_in\ndw_k = g_in a_k (1 - a_k^2) x_k\ndb_in = sum(tanh(w*x)**2)"
+    assert {i.verdict for i in grade(model, said).items if i.given} == {"right"}, grade(model, said).text(2)
