@@ -25,8 +25,8 @@ LOOKED = [0.0]  # CPU seconds at the last look, which takes ten milliseconds and
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """``SWEEP=third`` takes every third case of each test of those that the other options leave."""
-    if sweeps.THIRD:
-        taken = set(sweeps.thirds(items, lambda item: item.nodeid.partition("[")[0]))
+    if sweeps.STEP > 1:
+        taken = set(sweeps.of_every_test(items, lambda item: item.nodeid.partition("[")[0]))
         config.hook.pytest_deselected(items=[item for item in items if item not in taken])
         items[:] = [item for item in items if item in taken]
 

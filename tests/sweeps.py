@@ -1,5 +1,5 @@
 """Long tables: CI takes a sample of each, ``SWEEP=all`` takes the whole; ``SWEEP=third`` takes of every test the first
-case and every third after it."""
+case and every third after it, ``SWEEP=sixth`` every sixth."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 import pytest
 
 Case = TypeVar("Case")
-ALL, THIRD = (os.environ.get("SWEEP") == way for way in ("all", "third"))
+ALL = os.environ.get("SWEEP") == "all"
+STEP = {"third": 3, "sixth": 6}.get(os.environ.get("SWEEP", ""), 1)
 
 
 def few_in_ci(cases: Iterable[Any], step: int, first: int = 0) -> list[Any]:
@@ -31,9 +32,9 @@ def sample(cases: Iterable[Case], step: int) -> list[Case]:
     return list(cases)[:: 1 if ALL else step]
 
 
-def thirds(cases: Iterable[Case], test_of: Callable[[Case], str]) -> list[Case]:
-    """Of the cases of every test the first, the fourth and so on."""
+def of_every_test(cases: Iterable[Case], test_of: Callable[[Case], str]) -> list[Case]:
+    """Of the cases of every test the first and every ``STEP``-th after it."""
     tests: dict[str, list[Case]] = defaultdict(list)
     for case in cases:
         tests[test_of(case)].append(case)
-    return [case for of_one in tests.values() for case in of_one[::3]]
+    return [case for of_one in tests.values() for case in of_one[::STEP]]

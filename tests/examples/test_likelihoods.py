@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.sweeps import few_in_ci
+
 pytest.importorskip("scipy")
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
@@ -135,7 +137,7 @@ def test_every_likelihood_is_compared(program: ModuleType) -> None:
     assert files == set(LIKELIHOODS) == set(program.SIMULATED)
 
 
-@pytest.mark.parametrize("name", LIKELIHOODS)
+@pytest.mark.parametrize("name", few_in_ci(LIKELIHOODS, 2))
 def test_the_loss_is_the_likelihood(name: str, program: ModuleType) -> None:
     true, data = program.SIMULATED[name](np.random.default_rng(1))
     near = program.start_from(true, np.random.default_rng(2))

@@ -22,7 +22,7 @@ def test_the_table_is_large_enough() -> None:
     assert {c.file for c in RIGHT} == {c.file for c in WRONG}
 
 
-@pytest.mark.parametrize("case", few_in_ci(RIGHT, 2), ids=str)
+@pytest.mark.parametrize("case", few_in_ci(RIGHT, 3), ids=str)
 def test_right_ones_pass(case: Right, tmp_path: Path) -> None:
     report = checked(case, tmp_path)
     assert report, report.text()
@@ -35,7 +35,7 @@ def test_right_ones_pass_in_float32(case: Right, tmp_path: Path) -> None:
     assert report, report.text()
 
 
-@pytest.mark.parametrize("case", few_in_ci(WRONG, 5), ids=str)
+@pytest.mark.parametrize("case", few_in_ci(WRONG, 8), ids=str)
 def test_wrong_ones_are_explained(case: Wrong, tmp_path: Path) -> None:
     report = checked(case, tmp_path)
     gradient = report[case.gradient]

@@ -7,6 +7,7 @@ import pytest
 from symbackprop import Model, codegen, derive
 from symbackprop.core.functions import FUNCTIONS
 from symbackprop.errors import ModelError
+from tests.sweeps import few_in_ci
 
 GIVEN = ("ones(T, T)", "ones(T)", "2", "ones(T, T), ones(T, T)", "ones(T), ones(T)", "2, 3", "ones(T, T), 1",
          "ones(T, T), ones(T, T), ones(T, T)")
@@ -20,7 +21,7 @@ def model(call: str) -> Model | None:
         return None
 
 
-@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+@pytest.mark.parametrize("name", few_in_ci(sorted(FUNCTIONS), 3))
 def test_a_function_of_known_arrays_is_derived(name: str) -> None:
     for known in filter(None, [model(f"{name}({given})") for given in GIVEN]):
         assert "∂L/∂w" in derive(known).text() and "dw = " in codegen(known, verify=False)

@@ -28,7 +28,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("text", "right", "wrong", "said", "apart"),
-                         few_in_ci([pytest.param(*case, apart) for apart in (False, True) for case in CASES], 2))
+                         few_in_ci([pytest.param(*case, apart) for apart in (False, True) for case in CASES], 4))
 def test_a_wrong_block_is_found(text: str, right: str, wrong: str, said: str, apart: bool, tmp_path: Path) -> None:
     whole = ["jacobian"] if text == LAYER else ["hessian"]
     source, path = codegen(parse(text), whole=whole), tmp_path / "net.py"
