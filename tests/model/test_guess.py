@@ -6,7 +6,7 @@ import pytest
 
 from symbackprop import derive, verify
 from symbackprop.errors import ModelError, SyntaxProblem
-from symbackprop.model.text import parse_alone
+from symbackprop.model.text import parse_alone, to_text
 
 
 @pytest.mark.parametrize(
@@ -91,6 +91,19 @@ def test_what_is_guessed_of_several_lines(case: str) -> None:
     model = parse_alone(text)
     assert model.remarks[0] == f"guessed: {guess}"
     assert set(derive(model).gradients) == set(model.params) and verify(model, seed=1).verdict == "pass"
+
+
+@pytest.mark.parametrize(("text", "loss"), [
+    ("sum(X[1, ])", "sum(X[0])"), ("sum(X[, 2])", "sum(X[:, 1])"), ("z <- X %*% w; z[2]^2", "z[1]**2"),
+])
+def test_what_is_of_r_counts_from_1(text: str, loss: str) -> None:
+    assert f"loss L = {loss}" in to_text(parse_alone(text))
+
+
+def test_what_is_wrong_is_told_on_its_line() -> None:
+    with pytest.raises(ModelError) as caught:
+        parse_alone("z = X @ w\nq = z +\nsum(q)")
+    assert caught.value.line == 2 and caught.value.shown[0] == "q = z +"
 
 
 def test_products_in_products_are_read_once_each() -> None:

@@ -248,7 +248,7 @@ def _read(text: str, where: str, name: str, relu0: Any,
 def parse_alone(text: str, relu0: Any = None, define: Mapping[str, str] | None = None) -> Model:
     """The model that an expression is, alone or behind equations with ``;`` between them: what is not declared is
     guessed, and stands in the model's ``remarks``. Raises a `ModelError`."""
-    typed = readable(_GLUED.sub(r"\1 \2", text.strip()))
+    typed = _GLUED.sub(r"\1 \2", text.strip())
     model, errors, _ = _alone(typed, relu0, define)
     if errors:
         raise explained(errors, typed, lambda other: _alone(other, relu0, define))
@@ -261,8 +261,9 @@ def _alone(typed: str, relu0: Any, define: Mapping[str, str] | None) -> Read:
     try:
         statements, note = guessed(typed)
     except ModelError as error:
-        error.line = 1
-        sign = "*" if _TRANSPOSED.search(typed) else "" if _OF_ARRAYS.search(typed) else "@"
+        error.line = error.place.line if error.place is not None else error.line or 1
+        plain = readable(typed)
+        sign = "*" if _TRANSPOSED.search(plain) else "" if _OF_ARRAYS.search(plain) else "@"
         error.instead = [t for t in error.instead if not sign or t != f"{sign} …"]  # numbers, if nothing says more
         return model, [error.at("<expression>")], set()
     builder = Builder(model, "<expression>", statements, define)

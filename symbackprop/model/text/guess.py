@@ -27,10 +27,9 @@ from symbackprop.model.text import dialect, tree
 from symbackprop.model.text.calls import NUMPY, asked_sizes, callee
 from symbackprop.model.text.evaluate import Evaluator
 from symbackprop.model.text.expressions import formula_of
-from symbackprop.model.text.python_loops import counted_from_one
 from symbackprop.model.text.scope import ModelScope
-from symbackprop.model.text.statements import UPDATES, Reader
-from symbackprop.model.text.tokens import Line, Token, logical_lines, problem
+from symbackprop.model.text.statements import UPDATES, Reader, counted
+from symbackprop.model.text.tokens import Line, Token, logical_lines, physical_lines, problem
 
 _TARGETS = re.compile(r"[yt].*|label.*")  # of the data, what is compared with results
 _SIZES = ("N", "D", "H", "K", "M", "P", "Q", "R", "S", "T")
@@ -128,7 +127,7 @@ def _statements(text: str) -> Sequence[tree.Statement]:
     if reader.place < len(lines):
         value = reader.helpers.inlined(formula_of(_without_head(lines[-1].tokens)))
         found.append(tree.Equation(lines[-1].number, "let", tree.Target(_RESULT), value))
-    return counted_from_one(found)
+    return counted(found, physical_lines(text))
 
 
 def _without_head(tokens: tuple[Token, ...]) -> tuple[Token, ...]:

@@ -87,8 +87,14 @@ def parse_statements(text: str) -> tuple[tuple[tree.Statement, ...], list[ModelE
     if reader.place < len(reader.lines):
         errors.append(problem("the indentation matches no line above", reader.lines[reader.place].number))
     notes = [tree.Said(line, told) for line, told in notes_on_lines(text).items()]
+    return (*notes, *counted(body, typed)), errors, reader.unread
+
+
+def counted(body: Sequence[tree.Statement], typed: Sequence[str]) -> tuple[tree.Statement, ...]:
+    """The statements of these lines with loops that count from 1, and entries that count from 0, whatever language they
+    are in."""
     body = counted_from_one(body)
-    return (*notes, *(as_in_r(body) if is_of_r(typed) else body)), errors, reader.unread
+    return as_in_r(body) if is_of_r(typed) else body
 
 
 class Reader:
