@@ -78,6 +78,20 @@ def softmax_loss(W, X, y, reg):
               "dim T, N, D, H, data x: T x D, y: H, param h[0]: N, W: N x D, U: N x N, b: N, V: H x N"),
     "entries": ("hs = []\nfor x in xs:\n    h = np.tanh(Wx @ x + Wh @ h + b)\n    hs.append(h)\nsum(np.stack(hs)**2)",
                 "dim N, D, H, data xs: N x D, param Wx: H x D, Wh: H x H, h: H, b: H"),
+    "numbers": ("""
+def rnn(X, params):
+    h = 0
+    for t, x in enumerate(X):
+        h = np.tanh(params["w"] * x + self.params['u'] * h)
+    return h**2
+""", "dim N, data X: N, param w, u"),
+    "by keys": ("""
+def loss(self, X, y, reg=0.0):
+    W, b = self.params['W'], self.params['b']
+    N, D = X.shape
+    scores = X.dot(W) + b
+    return np.sum((scores[range(N), y] - 1)**2) / N + reg * np.sum(W * W)
+""", "dim N, D, H, data X: N x D, y: N int < H, param W: D x H, b: H, reg"),
     "anew": ("X = X / 255\nsum((X @ w - y)**2)", "dim N, D, data X: N x D, y: N, param w: D"),
     "reshaped": ("h = relu(x.view(x.size(0), -1) @ W)\nsum(h**2)", "dim N, D, H, data x: N x D, param W: D x H"),
     "sizes": ("A = X.T @ X + lam * np.eye(D)\nw = np.linalg.solve(A, X.T @ y)\nsum((y - X @ w)**2)",

@@ -8,7 +8,7 @@ vectors, Greek letters numbers, unless an operator asks for more, and their size
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, combinations, zip_longest
 from typing import TypeGuard
@@ -111,11 +111,11 @@ def _identity(leaves: Sequence[str], shapes: Shapes) -> tuple[list[tree.Equation
 
 def _statements(text: str) -> Sequence[tree.Statement]:
     """What stands on lines and between ``;``, in its place; an expression at the end is an equation for the result."""
-    found: list[tree.Statement] = []
     lines = list(logical_lines(text))
     if not lines:
         raise problem("there is no expression: give one, as in (y - w*x)^2", 1)
     reader = Reader(lines, [])
+    found: list[tree.Statement] = [*reader.notes]
     while reader.place < len(lines) - 1 or (reader.place < len(lines) and _gives_a_name(lines[-1])):
         for statement in reader.statement(lines[0].indent, 0):
             if not isinstance(statement, (tree.Equation, tree.For, tree.Said)):
@@ -244,7 +244,8 @@ class Shapes:
         self.asked = {n: None for n in [*asked, *self.given] if n in leaves or n in self.given}
         leaves = [n for n in leaves if n not in self.asked]
         self.counts = _counts(equations) - self.asked.keys()
-        arrays = any(map(_needs_arrays, parts))
+        steps = {loop.variable for loop in _loops(body)}  # x[t] may be a number as well
+        arrays = any(_needs_arrays(part) and not _is_step(part, steps) for part in parts)
         indices = [(part.base, [i for i in part.items if not isinstance(i, tree.Word)])
                    for part in parts if isinstance(part, tree.Index)]
         axes = {base.name: len(items) for base, items in sorted(indices, key=lambda found: len(found[1]))
@@ -596,6 +597,14 @@ class Shapes:
 def _is_fixed(size: Size) -> bool:
     """Whether a size is a number or has a name, and is not to be found."""
     return isinstance(size, int) or not size.startswith(_FRESH)
+
+
+def _is_step(expr: tree.Expr, counters: Container[str]) -> bool:
+    """Whether it is ``x[t]``, of a loop over t."""
+    if not isinstance(expr, tree.Index) or len(expr.items) != 1 or isinstance(expr.items[0], tree.Slice):
+        return False
+    names = {*tree.mentioned(expr.items[0])}
+    return bool(names) and all(name in counters for name in names)
 
 
 def _counts_up(item: tree.Expr) -> TypeGuard[tree.Call]:

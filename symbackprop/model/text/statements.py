@@ -87,25 +87,34 @@ def parse_statements(text: str) -> tuple[tuple[tree.Statement, ...], list[ModelE
     if reader.place < len(reader.lines):
         errors.append(problem("the indentation matches no line above", reader.lines[reader.place].number))
     notes = [tree.Said(line, told) for line, told in notes_on_lines(text).items()]
-    return (*notes, *counted(body, typed)), errors, reader.unread
+    return (*notes, *reader.notes, *counted(body, typed)), errors, reader.unread
 
 
 def counted(body: Sequence[tree.Statement], typed: Sequence[str]) -> tuple[tree.Statement, ...]:
     """The statements of these lines with loops that count from 1, and entries that count from 0, whatever language they
     are in."""
-    body = counted_from_one(body)
+    body = counted_from_one([*map(_without_itself, body)])
     return as_in_r(body) if is_of_r(typed) else body
+
+
+def _without_itself(s: tree.Statement) -> tree.Statement:
+    """``W1 = params["W1"]``, which says nothing, as what is told of it."""
+    if not isinstance(s, tree.Equation) or s.keyword != "let" or s.value != tree.Name(s.target.name):
+        return s
+    return tree.Said(s.line, _ITSELF.format(first=s.target.name))
 
 
 class Reader:
     """Reads blocks of equally indented lines."""
 
     def __init__(self, lines: list[Line], errors: list[ModelError]) -> None:
-        self.lines, self.place, self.errors = lines, 0, errors
+        self.lines, self.place, self.errors = [*map(_without_keys, lines)], 0, errors
+        keyed = [new.number for old, new in zip(lines, self.lines, strict=True) if new != old]
+        self.notes = [tree.Said(number, _KEYS) for number in keyed[:1]]
         self.unread: set[str] = set()
         self.given: dict[str, str] = {}  # the names so far, with the keywords of their lines
         self.counters: list[str] = []  # of the loops around the line that is read
-        self.helpers = Helpers(lines)
+        self.helpers = Helpers(self.lines)
 
     def block(self, indent: str, nesting: int) -> tuple[tree.Statement, ...]:
         body: list[tree.Statement] = []
@@ -366,6 +375,8 @@ _STEP = "the line `{first} {second} …` says nothing here: steps of an optimize
 _COMMAND = "the line `{first} …` says nothing here: nothing is executed"
 _GRADIENT = "the line `{first} = …` says nothing here: gradients are derived"
 _SHOWN = "the line `{first}` says nothing here: nothing is shown"
+_KEYS = "what stands under a name, as in params['W'], is read as what has that name"
+_ITSELF = "the line `{first} = …` says nothing here: {first} is what it is"
 _DECORATOR = "the decorator @{second} says nothing here: nothing is executed"
 
 
@@ -411,6 +422,23 @@ def _without_type(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
         return tokens
     equal = next((k for k, token in enumerate(tokens) if token.is_sign("=")), 0)
     return (tokens[0], *tokens[equal:]) if any(t.text in _TYPES for t in tokens[2:equal]) else tokens
+
+
+def _without_keys(line: Line) -> Line:
+    """A line with the name W for ``params["W"]`` and ``self.params["W"]``."""
+    tokens: list[Token] = []
+    for token in line.tokens:
+        tokens.append(token)
+        if not token.is_sign("]") or len(tokens) < 4:
+            continue
+        base, opening, key = tokens[-4:-1]
+        if base.kind != NAME or not opening.is_sign("[") or key.kind != STRING or not key.text[1:-1].isidentifier():
+            continue
+        del tokens[-4:]
+        while len(tokens) > 1 and tokens[-1].is_sign(".") and tokens[-2].kind == NAME:
+            del tokens[-2:]
+        tokens.append(Token(NAME, key.text[1:-1], key.line, key.column + bool(key.column)))
+    return line._replace(tokens=tuple(tokens))
 
 
 def _without_self(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
