@@ -92,6 +92,33 @@ def loss(self, X, y, reg=0.0):
     scores = X.dot(W) + b
     return np.sum((scores[range(N), y] - 1)**2) / N + reg * np.sum(W * W)
 """, "dim N, D, H, data X: N x D, y: N int < H, param W: D x H, b: H, reg"),
+    "class": ("""
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc1 = nn.Linear(784, 128)
+        self.out = nn.Sequential(nn.ReLU(), nn.Linear(128, 10))
+
+    def forward(self, x):
+        return self.out(self.fc1(x.view(-1, 784)))
+
+net = Net()
+loss = F.cross_entropy(net(x), y)
+""", "dim N, data x: N x 784, y: N int < 10, "
+     "param fc1_weight: 128 x 784, fc1_bias: 128, out_1_weight: 10 x 128, out_1_bias: 10"),
+    "class of sizes": ("""
+class Net(nn.Module):
+    def __init__(self, d, h):
+        super().__init__()
+        self.W = nn.Parameter(torch.randn(d, h))
+        self.fc = nn.Linear(h, 1)
+
+    def forward(self, x):
+        return self.fc(torch.tanh(x @ self.W)).squeeze(-1)
+
+net = Net(d, h)
+loss = ((net(X) - y)**2).mean()
+""", "dim d, h, N, data X: N x d, y: N, param W: d x h, fc_weight: 1 x h, fc_bias: 1"),
     "anew": ("X = X / 255\nsum((X @ w - y)**2)", "dim N, D, data X: N x D, y: N, param w: D"),
     "reshaped": ("h = relu(x.view(x.size(0), -1) @ W)\nsum(h**2)", "dim N, D, H, data x: N x D, param W: D x H"),
     "sizes": ("A = X.T @ X + lam * np.eye(D)\nw = np.linalg.solve(A, X.T @ y)\nsum((y - X @ w)**2)",

@@ -23,6 +23,8 @@ TEXTS = {
     "in a loop": (
         "h[0] = h0\nfor t in 1..T:\n    h[t] = tanh(W @ x[t] + U @ h[t-1])\nloss L = sum((V @ h[T] - y)^2)",
         "dim T, N, D, H; data x: T x D, y: H; param h0: N, W: N x D, U: N x N, V: H x N; "),
+    "of layers": (
+        "fc = nn.Linear(D, 3)\nloss L = mean(cross_entropy(fc(X), y))", "dim D, N; data X: N x D, y: N int < 3; "),
     "of a library's loss": (
         "loss = F.mse_loss(x.view(-1, 784) @ W, y)", "dim N, D; data x: N x 784, y: N x D; param W: 784 x D; "),
 }

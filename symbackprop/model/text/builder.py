@@ -32,10 +32,11 @@ from symbackprop.errors import (
 )
 from symbackprop.model.model import Model
 from symbackprop.model.names import check_notation
-from symbackprop.model.text import dialect, lambdas, spellings, tree, warnings
+from symbackprop.model.text import tree, warnings
 from symbackprop.model.text.evaluate import Evaluator, evaluate
-from symbackprop.model.text.expressions import FORWARD, one_formula
+from symbackprop.model.text.expressions import one_formula
 from symbackprop.model.text.known_numbers import short
+from symbackprop.model.text.layers import Layers, Parameters
 from symbackprop.model.text.loops import BodyScope
 from symbackprop.model.text.meant_lines import with_dimension, without_output
 from symbackprop.model.text.notation import ModelText
@@ -63,7 +64,7 @@ class Builder:
         self.count = 0
         self.errors = list(errors)
         self.unknown = set(unread)
-        self.layers: dict[str, tree.Expr] = {}  # by name, what is made or a function of x
+        self.layers = Layers(self._declare_layer)
         self.unbuilt = set[int]()  # the lines of statements that were left out, and of such that failed before them
 
     def _name_results(self) -> None:
@@ -140,7 +141,7 @@ class Builder:
     def _unknown_in(self, s: tree.Equation) -> None:
         """Tell which names and functions of a line that is left out are not known for reasons of their own."""
         self.top.line = s.line
-        for part in tree.operands(self._with_layers(s.value)):
+        for part in tree.operands(self.layers.put(s.value)):
             name = part.name if isinstance(part, tree.Name) else part.function
             if name not in self.unknown:
                 try:
@@ -286,9 +287,7 @@ class Builder:
             if s.keyword == "output" and name in self.top.families:
                 says = f"{name!r} is computed step by step; write `output Y = {name}` for all of its steps"
             raise NameProblem(says).about(s.value.place)
-        layer = self.layer(name, s.value) if s.target.index is None and self.scope is self.top else None
-        if layer is not None:
-            self.layers[name] = layer
+        if s.target.index is None and self.scope is self.top and self.layers.take(name, s.value):
             return
         if s.keyword == "output" and self.has_loss:
             raise ModelError(f"an output {name!r} beside a loss: a model has one or the other, and equations need no "
@@ -298,7 +297,7 @@ class Builder:
         if known and not anew and not self.scope.locals:
             other = (partial(_with_result, name, "L"),) if s.keyword == "loss" else ()
             raise NameProblem(self.top.taken(name), instead=other)
-        value = Evaluator(self.scope).row(self._with_layers(s.value))
+        value = Evaluator(self.scope).row(self.layers.put(s.value))
         try:
             if anew:
                 self.top.rename(s.keyword, name, value)
@@ -307,42 +306,11 @@ class Builder:
         except ShapeError as error:
             raise error.about(s.value.place) from None
 
-    def _with_layers(self, expr: tree.Expr) -> tree.Expr:
-        """A formula with ``criterion(z, y)`` as the layer that ``criterion`` is."""
-        if not self.layers:
-            return expr
-        expr = tree.changed(expr, self._with_layers)
-        match expr:
-            case tree.Call(name, args, options) | tree.Member(dialect.SELF, name, tuple() as args, options):
-                return _applied(self.layers[name], args, options, expr.place) if name in self.layers else expr
-        return expr
-
-    def layer(self, name: str, expr: tree.Expr) -> tree.Expr | None:
-        """What a name is that gets a layer of PyTorch's: that layer, or a function of x, for which its parameters are
-        declared; None for any other value."""
-        if dialect.is_layer(expr):
-            return expr
-        made, args, options = dialect.made(expr)
-        if made == "Sequential":
-            return self.one_after_another(name, args, expr.place)
-        module = spellings.module(made, args, options, name)
-        if module is None:
-            return None
-        for parameter, shape in module.parameters.items():
+    def _declare_layer(self, name: str, made: str, parameters: Parameters) -> None:
+        for parameter, shape in parameters.items():
             self.array("param", self.top.claim(parameter), tree.ArrayItem(tree.Target(parameter), shape))
-        shapes = [f"{p}: {shape_text(self.model.params[p].shape)}" for p in module.parameters]
+        shapes = [f"{p}: {shape_text(self.model.params[p].shape)}" for p in parameters]
         self.top.remark(f"{name} is nn.{made}, its parameters are read as `param {', '.join(shapes)}`")
-        return tree.Function(_OF_X, module.formula, place=expr.place)
-
-    def one_after_another(self, name: str, args: Sequence[tree.Expr], place: Place | None) -> tree.Expr | None:
-        """What layers one after another compute of x; None where one of them is none."""
-        value: tree.Expr = tree.Name("x")
-        for k, part in enumerate(args):
-            inner = self.layer(f"{name}_{k}", part)
-            if inner is None:
-                return None
-            value = _applied(inner, (value,), (), part.place)
-        return tree.Function(_OF_X, value, place=place)
 
     def _defined_later(self, name: str) -> str:
         """That a name is only defined on this line or below, for an error message."""
@@ -480,17 +448,6 @@ _RULES: dict[type, Callable[[Builder, Any], None]] = {
 def _with_result(name: str, other: str, line: str, place: Place) -> str:
     """The line with another name for its result."""
     return re.sub(rf"\b{name}(?=\s*=)", other, line, count=1)
-
-
-_OF_X = (("x", None),)
-
-
-def _applied(layer: tree.Expr, args: Sequence[tree.Expr], options: tuple[tuple[str, tree.Expr], ...],
-             place: Place | None) -> tree.Expr:
-    """What a layer computes of its arguments."""
-    if isinstance(layer, tree.Function):
-        return lambdas.called(layer, args, options, place)
-    return tree.Member(layer, FORWARD, tuple(args), options, place=place)
 
 
 def _least(s: tree.Statement) -> int:

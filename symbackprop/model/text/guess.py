@@ -27,8 +27,9 @@ from symbackprop.model.text import dialect, tree
 from symbackprop.model.text.calls import NUMPY, asked_sizes, callee
 from symbackprop.model.text.evaluate import Evaluator
 from symbackprop.model.text.expressions import formula_of
+from symbackprop.model.text.layers import Layers
 from symbackprop.model.text.scope import ModelScope
-from symbackprop.model.text.statements import UPDATES, Reader, counted
+from symbackprop.model.text.statements import KEYWORDS, UPDATES, Reader, counted
 from symbackprop.model.text.tokens import Line, Token, logical_lines, physical_lines, problem
 
 _TARGETS = re.compile(r"[yt].*|label.*")  # of the data, what is compared with results
@@ -56,16 +57,44 @@ def guessed(text: str) -> tuple[list[tree.Statement], str]:
         raise problem("there is no expression at the end: the last line is the result, as in (y - w*x)^2", 1)
     names = {e.target.name for e in tree.equations(body)}
     body, sizes = _named_sizes(body)
-    leaves = read_first(body)
-    shapes = Shapes(body, leaves, sizes=sizes)
-    identity, known = _identity(leaves, shapes)
-    role, letters = ("output", "YZ") if shapes.of(last.value) else ("loss", "LJ")
+    plain, known = without_layers(body)
+    leaves = [n for n in read_first(plain) if n not in known]
+    shapes = Shapes(plain, leaves, known, sizes)
+    identity, more = _identity(leaves, shapes)
+    role, letters = ("output", "YZ") if shapes.values[last.target.name] else ("loss", "LJ")
     free = next((n for n in letters if n not in leaves and n not in names), _RESULT)
     target = tree.Target(free) if last.target.name == _RESULT else last.target
     keyword = role if last.keyword == "let" or last.target.name == _RESULT else last.keyword
-    declarations = declared([n for n in leaves if n != _IDENTITY or not identity], shapes)
+    declarations = declared([n for n in leaves if n != _IDENTITY or not identity], shapes, learnt=bool(known))
     result = replace(last, keyword=keyword, target=target)
-    return [*declarations, *identity, *[result if s is last else s for s in body]], note + known
+    return [*declarations, *identity, *[result if s is last else s for s in body]], note + more
+
+
+def without_layers(body: Sequence[tree.Statement]) -> tuple[Sequence[tree.Statement], dict[str, Shape]]:
+    """The statements with what layers compute in the place of their calls, and the shapes of their parameters and of
+    arrays that are declared."""
+    arrays = [item for s in body if isinstance(s, tree.Arrays) for item in s.items]
+    shapes = {item.target.name: item.shape for item in arrays}
+    layers = Layers(lambda name, made, parameters: shapes.update(parameters))
+    rest = [s for s in body if not (isinstance(s, tree.Equation) and s.target.index is None
+                                    and layers.take(s.target.name, s.value))]
+    body = tree.with_values(rest, layers.put)
+    return body, {name: [*map(size_of, shape)] for name, shape in shapes.items()}
+
+
+def size_of(expr: tree.Expr) -> Size:
+    """A size that stands in a declaration; what is more than sums and products of names and numbers is ``NO_SIZE``."""
+    match expr:
+        case tree.Name(name):
+            return name
+        case tree.Number(value):
+            return int(value)
+        case tree.Chain(first, rest) if all(sign in "+-*" for sign, _ in rest):
+            return f"{size_of(first)}" + "".join(f"{sign}{size_of(part)}" for sign, part in rest)
+    return NO_SIZE
+
+
+NO_SIZE = "?"
 
 
 def read_first(body: Sequence[tree.Statement]) -> list[str]:
@@ -77,7 +106,7 @@ def read_first(body: Sequence[tree.Statement]) -> list[str]:
                  and isinstance(m.base, tree.Name) and (m.base.name in MODULES or dialect.is_of_distribution(m))}
     first = {e.target.name: e for e in reversed(equations)}
     anew = {name for name, e in first.items() if e.target.index is None and name in tree.mentioned(e.value)}
-    others = (first.keys() - anew) | {*_KEPT} | libraries | {loop.variable for loop in loops}
+    others = (first.keys() - anew) | {*_KEPT, dialect.SELF.name} | libraries | {loop.variable for loop in loops}
     return [n for n in dict.fromkeys(n for value in values for n in tree.mentioned(value)) if n not in others]
 
 
@@ -117,9 +146,11 @@ def _statements(text: str) -> Sequence[tree.Statement]:
     reader = Reader(lines, [])
     found: list[tree.Statement] = [*reader.notes]
     while reader.place < len(lines) - 1 or (reader.place < len(lines) and _gives_a_name(lines[-1])):
+        place = reader.place
         for statement in reader.statement(lines[0].indent, 0):
-            if not isinstance(statement, (tree.Equation, tree.For, tree.Said)):
-                raise lines[reader.place - 1].tokens[0].problem(
+            first, computes = lines[place].tokens[0], isinstance(statement, (tree.Equation, tree.For, tree.Said))
+            if first.text in KEYWORDS and not computes:
+                raise first.problem(
                     "with an expression alone nothing is declared: write a model text")
             found.append(statement)
     if reader.errors:
@@ -201,14 +232,16 @@ def _exponential(expr: tree.Expr) -> tree.Expr:
     return tree.Call("exp", (expr.exponent,), (), place=expr.place) if raised else expr  # type: ignore[union-attr]
 
 
-def declared(leaves: Sequence[str], shapes: Shapes) -> Iterator[tree.Named | tree.Arrays]:
-    """The declarations of the leaves."""
+def declared(leaves: Sequence[str], shapes: Shapes, learnt: bool = False, known: Container[Size] = ()
+             ) -> Iterator[tree.Named | tree.Arrays]:
+    """The declarations of the leaves, and of sizes that are not ``known``. One has to be a parameter, unless there are
+    others that are ``learnt``."""
     leaves = [n for n in leaves if n not in shapes.asked]
-    sizes = list(dict.fromkeys([*shapes.asked, *[s for n in leaves for s in shapes.named(n) if isinstance(s, str)]]))
-    sizes = [s for s in sizes if s not in chain(*shapes.known.values())]
+    named = chain(shapes.asked, *shapes.known.values(), *map(shapes.named, leaves))
+    sizes = [n for n in dict.fromkeys(n for s in named for n in re.findall(r"[^\W\d]\w*", str(s))) if n not in known]
     leaves = [n for n in leaves if n not in sizes]
     data = [n for n in leaves if sounds_like_data(n) or n in shapes.below or n in shapes.counts]
-    data = data if len(data) < len(leaves) else []
+    data = data if learnt or len(data) < len(leaves) else []
     if sizes:
         yield tree.Named(1, "dim", tuple([(s, None) for s in sizes]))
     for role, names in (("data", data), ("param", [n for n in leaves if n not in data])):

@@ -2,56 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from symbackprop.errors import ModelError
 from symbackprop.model.text import tree
-from symbackprop.model.text.guess import Shape, Shapes, declared, read_first
+from symbackprop.model.text.guess import NO_SIZE, Shapes, declared, read_first, size_of, without_layers
 
 
 def declarations(statements: Sequence[tree.Statement]) -> str:
     """``dim N, D; data x: N x D; param W: D x D``, guessed as of an expression alone; nothing where nothing is missing,
     or no shapes are found that fit."""
-    arrays = [item for s in statements if isinstance(s, tree.Arrays) for item in s.items]
+    arrays = [s for s in statements if isinstance(s, tree.Arrays)]
     named = {name for s in statements if isinstance(s, tree.Named) for name, _ in s.items}
-    known: dict[str, Shape] = {item.target.name: [_text(size) for size in item.shape] for item in arrays}
-    sizes = [n for item in arrays for size in (*item.shape, item.below) if size for n in tree.mentioned(size)]
-    missing = [n for n in read_first(statements) if n not in known and n not in named]
-    dims = [n for n in dict.fromkeys(sizes) if n not in named]
-    others = any(item.target.index is not None or _NO_SIZE in _array(item) for item in arrays)
-    if others or not (missing or dims):
+    if any(item.target.index is not None or NO_SIZE in _array(item) for s in arrays for item in s.items):
         return ""
     try:
-        found = [*declared(missing, Shapes(statements, missing, known))]
+        plain, known = without_layers(statements)
+        missing = [n for n in read_first(plain) if n not in known and n not in named]
+        learnt = any(s.role == "param" for s in arrays) or len(known) > sum(len(s.items) for s in arrays)
+        found = declared(missing, Shapes(plain, missing, known), learnt, named)
+        return "; ".join(map(_written, found))
     except ModelError:  # which is told where it is read
         return ""
-    dims += [name for s in found if isinstance(s, tree.Named) for name, _ in s.items if name not in dims]
-    return "; ".join([*[f"dim {', '.join(dims)}"] * bool(dims), *_written(found)])
 
 
-def _written(statements: Sequence[tree.Named | tree.Arrays]) -> Iterator[str]:
-    """Declarations of arrays as text."""
-    for s in statements:
-        if isinstance(s, tree.Arrays):
-            yield f"{s.role} {', '.join(map(_array, s.items))}"
+def _written(s: tree.Named | tree.Arrays) -> str:
+    """A declaration as text."""
+    if isinstance(s, tree.Named):
+        return f"{s.keyword} {', '.join(name for name, _ in s.items)}"
+    return f"{s.role} {', '.join(map(_array, s.items))}"
 
 
 def _array(item: tree.ArrayItem) -> str:
-    below = "" if item.below is None else f" int < {_text(item.below)}"
-    shape = " x ".join(map(_text, item.shape))
+    below = "" if item.below is None else f" int < {size_of(item.below)}"
+    shape = " x ".join(map(str, map(size_of, item.shape)))
     return f"{item.target.name}{':' * bool(shape or below)}{' ' * bool(shape)}{shape}{below}"
-
-
-def _text(size: tree.Expr) -> str:
-    """A size as text, as far as it is sums and products of names and numbers."""
-    match size:
-        case tree.Name(name):
-            return name
-        case tree.Number(value):
-            return str(value)
-        case tree.Chain(first, rest) if all(sign in "+-*" for sign, _ in rest):
-            return _text(first) + "".join(f"{sign}{_text(part)}" for sign, part in rest)
-    return _NO_SIZE
-
-
-_NO_SIZE = "?"
