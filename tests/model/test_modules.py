@@ -7,9 +7,10 @@ from textwrap import dedent
 import numpy as np
 import pytest
 
+from symbackprop import verify
 from symbackprop.errors import ModelError
 from symbackprop.model import Model
-from symbackprop.model.text import to_text
+from symbackprop.model.text import parse, to_text
 from tests.core.helpers import value
 
 HEAD = "dim N\ndata x: N x 6, images: N x 2 x 8 x 8, words: N x 3 int < 5, y: N int < 4\n"
@@ -170,3 +171,24 @@ def test_the_parameters_are_told() -> None:
     read = Model.parse(HEAD + "model = nn.Sequential(nn.Linear(6, 4), nn.ReLU())\nloss L = sum(model(x))")
     assert any("model_0 is nn.Linear, its parameters are read as `param model_0_weight: 4 x 6, model_0_bias: 4`" in told
                for told in read.remarks)
+
+
+@pytest.mark.parametrize("noise", ["torch.randn_like(std)", "torch.randn(*std.size())", "np.random.randn(*std.shape)"])
+def test_noise_like_an_array_is_data(noise: str) -> None:
+    text = f"dim N\ndata x: N\nparam w: N\nstd = exp(w)\neps = {noise}\nloss L = sum((x + eps * std)**2)"
+    model = parse(text)
+    assert "data eps: N\n" in to_text(model) and "eps = " not in to_text(model)
+    assert any("eps is read as `data eps: N`" in said for said in model.remarks)
+    assert verify(model, seed=1).verdict == "pass"
+
+
+@pytest.mark.parametrize(("average", "reduced"), [("True", "mean"), ("False", "sum")])
+def test_the_reduction_of_old_texts_is_read(average: str, reduced: str) -> None:
+    head = "dim N\ndata x: N, y: N\nparam w: N\n"
+    assert to_text(parse(f"{head}loss L = F.mse_loss(w * x, y, size_average={average})")) == to_text(
+        parse(f"{head}loss L = F.mse_loss(w * x, y, reduction='{reduced}')"))
+
+
+def test_only_a_shape_is_given_with_a_star() -> None:
+    with pytest.raises(ModelError, match="what is given with a star is a shape"):
+        parse("data x\nparam w\nloss L = max(*x) * w")

@@ -32,7 +32,7 @@ from symbackprop.errors import (
 )
 from symbackprop.model.model import Model
 from symbackprop.model.names import check_notation
-from symbackprop.model.text import tree, warnings
+from symbackprop.model.text import dialect, tree, warnings
 from symbackprop.model.text.evaluate import Evaluator, evaluate
 from symbackprop.model.text.expressions import one_formula
 from symbackprop.model.text.known_numbers import short
@@ -287,7 +287,12 @@ class Builder:
             if s.keyword == "output" and name in self.top.families:
                 says = f"{name!r} is computed step by step; write `output Y = {name}` for all of its steps"
             raise NameProblem(says).about(s.value.place)
-        if s.target.index is None and self.scope is self.top and self.layers.take(name, s.value):
+        plain = s.target.index is None and self.scope is self.top and not self.top.locals
+        if plain and self.layers.take(name, s.value):
+            return
+        like = dialect.noise_like(s.value) if plain and s.keyword == "let" else None
+        if like is not None:
+            self.noise(name, Evaluator(self.scope).row(self.layers.put(like)).shape)
             return
         if s.keyword == "output" and self.has_loss:
             raise ModelError(f"an output {name!r} beside a loss: a model has one or the other, and equations need no "
@@ -305,6 +310,11 @@ class Builder:
                 self.scope.assign(s.keyword, s.target, value)
         except ShapeError as error:
             raise error.about(s.value.place) from None
+
+    def noise(self, name: str, shape: tuple[sp.Expr, ...]) -> None:
+        """Random numbers of a shape, which are data: they are given when a module is called."""
+        self.model.data(self.top.claim(name), shape)
+        self.top.remark(f"random numbers are given with the data: {name} is read as `data {name}: {shape_text(shape)}`")
 
     def _declare_layer(self, name: str, made: str, parameters: Parameters) -> None:
         for parameter, shape in parameters.items():

@@ -68,7 +68,7 @@ def plain(expr: tree.Member, names: Container[str], values: bool = False,
             return tree.Name(expr.name, place=expr.place)
         raise NameProblem(f"self.{expr.name} belongs to a class: declare its arrays, as in `param W: H x D, b: H`, and "
                           "write what it computes, as in F.linear(x, W, b)", near=expr.name)
-    module = _module(expr.base, names)
+    module, expr = _module(expr.base, names), _with_reduction(expr)
     if module == "einops" and expr.args is not None:
         return tree.Call(expr.name, expr.args, expr.options)
     if expr.args and _CHANGING.fullmatch(expr.name) and expr.name not in IDLE_METHODS:
@@ -82,6 +82,31 @@ def plain(expr: tree.Member, names: Container[str], values: bool = False,
     meant = _of_library(expr, module, expr.args, values, tell) if module else (
         _of_array(expr, expr.args, names, values, tell))
     return plain(meant, names, values, tell) if _is_call(meant) else meant
+
+
+def _with_reduction(expr: tree.Member) -> tree.Member:
+    """A loss of PyTorch's with ``reduction=`` for what that was called before, ``size_average=False``."""
+    old = dict(expr.options).get(_AVERAGES)
+    if not is_loss(expr.name) or not isinstance(old, tree.Word) or old.value is None:
+        return expr
+    rest = [option for option in expr.options if option[0] != _AVERAGES]
+    return replace(expr, options=(*rest, ("reduction", tree.String("mean" if old.value else "sum"))))
+
+
+_AVERAGES = "size_average"
+
+
+def noise_like(expr: tree.Expr) -> tree.Expr | None:
+    """What noise has the shape of, ``torch.randn_like(std)`` and ``np.random.randn(*std.shape)``; None for any other
+    expression."""
+    if not isinstance(expr, tree.Member) or expr.name not in _RANDOM or not expr.args:
+        return None
+    if expr.name.endswith("_like"):
+        return expr.args[0] if _root(expr) in TORCH else None
+    match expr.args:
+        case (tree.Member(array, "shape", None) | tree.Member(array, "size", ()),):
+            return array
+    return None
 
 
 def _refuse_declarations(expr: tree.Member, module: str) -> None:

@@ -33,6 +33,7 @@ from symbackprop.model.text.meant_lines import (
     combined_conditions,
     compared_twice,
     entries_from_one,
+    left_out,
     of_matlab_axis,
     of_whole_arrays,
     opposite,
@@ -352,7 +353,7 @@ def _arguments(c: Cursor, function: str) -> tuple[tuple[tree.Expr, ...], tuple[t
         elif options:
             raise c.unexpected(f"{function}(…) has a plain argument after a named one")
         else:
-            args.append(expression(c))
+            args.append(_spread(c) if c.at("*") else expression(c))
         if c.now.kind == NAME and c.now.text == "for":
             raise c.unexpected("a sum over entries is one of whole arrays", instead=(of_whole_arrays,))
         if c.at(":"):
@@ -360,6 +361,15 @@ def _arguments(c: Cursor, function: str) -> tuple[tuple[tree.Expr, ...], tuple[t
         if not c.at(")"):
             c.expect(",", f"or ')' in the arguments of {function}(…)")
     return tuple(args), tuple(options.items())
+
+
+def _spread(c: Cursor) -> tree.Expr:
+    """``*x.shape``, which is the shape where sizes are asked for."""
+    star = c.take()
+    sizes = expression(c)
+    if not isinstance(sizes, tree.Member) or sizes.name not in ("shape", "size"):
+        raise star.problem("what is given with a star is a shape, as in zeros(*x.shape)", (left_out,))
+    return sizes
 
 
 def _group(c: Cursor) -> tree.Expr:

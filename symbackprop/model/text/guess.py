@@ -373,6 +373,8 @@ class Shapes:
             case tree.Index(base, items):
                 first = dialect.first_of_two(expr, self.leaves)
                 return self._indexed(base, items) if first is None else self.of(first)
+            case tree.Member() if (like := dialect.noise_like(expr)) is not None:
+                return self.of(like)
             case tree.Member():
                 plain = dialect.plain(expr, self.leaves)
                 return [] if isinstance(plain, tree.Member) else self.of(plain)
