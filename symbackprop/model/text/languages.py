@@ -11,7 +11,7 @@ import sympy as sp
 from symbackprop.model.text import tree
 
 _OF_R = re.compile(r"^\s*(?:(?:loss|output)\s+)?[A-Za-z][\w.]*(?:\[[^\[\]]*\])?\s*<-|%\*%|%o%"
-                   r"|\w\[\s*,|\w\[[^\[\]]*,\s*\]")
+                   r"|\w\[\s*,|\w\[[^\[\]]*,\s*\]", re.MULTILINE)
 _APART = re.compile(r"\"[^\"]*\"|#.*")  # strings and comments
 _ONE = tree.Number(sp.S.One)
 _SAID = "R counts entries from 1, and var divides by n - 1: this line is read so"
@@ -20,7 +20,8 @@ _SAID = "R counts entries from 1, and var divides by n - 1: this line is read so
 def is_of_r(lines: Sequence[str]) -> bool:
     """Whether lines have signs that are R's alone: its arrow and products, and ``X[1, ]`` with nothing behind the
     comma."""
-    return any(_OF_R.search(_APART.sub("", line)) for line in lines)
+    sign = _OF_R.search("\n".join(lines))  # in most texts none, not in strings and comments either
+    return sign is not None and any(_OF_R.search(_APART.sub("", line)) for line in lines)
 
 
 def as_in_r(statements: Sequence[tree.Statement]) -> tuple[tree.Statement, ...]:

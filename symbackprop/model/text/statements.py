@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from itertools import accumulate, chain, count, takewhile
+from operator import attrgetter
 from typing import TypeVar
 
 import sympy as sp
@@ -52,6 +53,7 @@ from symbackprop.model.text.tokens import (
 )
 
 KEYWORDS = ("dim", "function", "data", "input", "param", "const", "convention", "loss", "output", "notation", "for")
+_KIND = attrgetter("kind")
 _ALIASES = {
     "dims": "dim", "dimension": "dim", "dimensions": "dim", "functions": "function", "inputs": "input",
     "params": "param", "parameter": "param", "parameters": "param", "weight": "param", "weights": "param",
@@ -93,13 +95,13 @@ def parse_statements(text: str) -> tuple[tuple[tree.Statement, ...], list[ModelE
 def counted(body: Sequence[tree.Statement], typed: Sequence[str]) -> tuple[tree.Statement, ...]:
     """The statements of these lines with loops that count from 1, and entries that count from 0, whatever language they
     are in."""
-    body = counted_from_one([*map(_without_itself, body)])
+    body = counted_from_one([_without_itself(s) if isinstance(s, tree.Equation) else s for s in body])
     return as_in_r(body) if is_of_r(typed) else body
 
 
-def _without_itself(s: tree.Statement) -> tree.Statement:
+def _without_itself(s: tree.Equation) -> tree.Statement:
     """``W1 = params["W1"]``, which says nothing, as what is told of it."""
-    if not isinstance(s, tree.Equation) or s.keyword != "let" or s.value != tree.Name(s.target.name):
+    if not isinstance(s.value, tree.Name) or s.keyword != "let" or s.value != tree.Name(s.target.name):
         return s
     return tree.Said(s.line, _ITSELF.format(first=s.target.name))
 
@@ -108,13 +110,20 @@ class Reader:
     """Reads blocks of equally indented lines."""
 
     def __init__(self, lines: list[Line], errors: list[ModelError]) -> None:
-        self.lines, self.place, self.errors = [*map(_without_keys, lines)], 0, errors
-        keyed = [new.number for old, new in zip(lines, self.lines, strict=True) if new != old]
-        self.notes = [tree.Said(number, _KEYS) for number in keyed[:1]]
+        self.lines, self.place, self.errors = lines, 0, errors
+        self.notes: list[tree.Said] = []
+        self._read_keys()
         self.unread: set[str] = set()
         self.given: dict[str, str] = {}  # the names so far, with the keywords of their lines
         self.counters: list[str] = []  # of the loops around the line that is read
         self.helpers = Helpers(self.lines)
+
+    def _read_keys(self) -> None:
+        """Put names in the place of ``params["W"]``, and say so once."""
+        for k in [k for k, line in enumerate(self.lines) if STRING in map(_KIND, line.tokens)]:
+            line, self.lines[k] = self.lines[k], _without_keys(self.lines[k])
+            if self.lines[k] != line and not self.notes:
+                self.notes.append(tree.Said(line.number, _KEYS))
 
     def block(self, indent: str, nesting: int) -> tuple[tree.Statement, ...]:
         body: list[tree.Statement] = []
