@@ -1,50 +1,22 @@
-"""An expression with nothing declared as statements of model text: what is data and which shapes is guessed and told.
-
-Names that begin with x or y, t itself, targets and labels are data, the others parameters, as Greek letters always are.
-Where no line multiplies, transposes or reduces arrays, all are numbers; else capitals are matrices, small letters
-vectors, Greek letters numbers, unless an operator asks for more, and their sizes are what the operators ask for.
+"""An expression with nothing declared as statements of model text: what stands in it is read as it is meant on paper,
+and what it reads is declared, as is guessed.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from itertools import chain, combinations, zip_longest
-from typing import TypeGuard
 
-import sympy as sp
-
-from symbackprop.core.functions.words import MODULES, meant
-from symbackprop.core.graph import Node
-from symbackprop.core.registry import composed
-from symbackprop.core.scalars import TABLE
-from symbackprop.core.shapes import DimLike
-from symbackprop.errors import ModelError, NameProblem, Place, ShapeError
-from symbackprop.model.model import Model
-from symbackprop.model.names import is_greek, sounds_like_data
+from symbackprop.errors import NameProblem
 from symbackprop.model.text import dialect, tree
-from symbackprop.model.text.calls import NUMPY, asked_sizes, callee
-from symbackprop.model.text.evaluate import Evaluator
 from symbackprop.model.text.expressions import formula_of
-from symbackprop.model.text.layers import Layers
-from symbackprop.model.text.scope import ModelScope
+from symbackprop.model.text.guessed_shapes import Shapes, needs_arrays
 from symbackprop.model.text.statements import KEYWORDS, UPDATES, Reader, counted
 from symbackprop.model.text.tokens import Line, Token, logical_lines, physical_lines, problem
+from symbackprop.model.text.undeclared import declared, read_first, sized, without_layers
 
-_TARGETS = re.compile(r"[yt].*|label.*")  # of the data, what is compared with results
-_SIZES = ("N", "D", "H", "K", "M", "P", "Q", "R", "S", "T")
-_COUNTS = ("N", "D", "K", "M", "T")  # numbers where nothing but a division has them
-_WIDTHS = ("d", "d_k", "dk", "d_head", "n", "m")  # numbers there, too, beside arrays
-_MOST_SIZES = 8  # of a call of which it is tried which are equal
-_KEPT = ("pi", "inf")
 _RESULT, _IDENTITY = "result", "I"
-_TURNS = ("swapaxes", "transpose")  # what has the axes of its argument in another order
-_FRESH = "#"  # what a size begins with that is to be found
-_FIRST = tree.String("NCHW")
 _EULER, _EXPECTATION = tree.Name("e"), tree.Name("E")
-Size = str | int
-Shape = list[Size]
 
 
 def guessed(text: str) -> tuple[list[tree.Statement], str]:
@@ -70,46 +42,6 @@ def guessed(text: str) -> tuple[list[tree.Statement], str]:
     return [*declarations, *identity, *[result if s is last else s for s in body]], note + more
 
 
-def without_layers(body: Sequence[tree.Statement]) -> tuple[Sequence[tree.Statement], dict[str, Shape]]:
-    """The statements with what layers compute in the place of their calls, and the shapes of their parameters and of
-    arrays that are declared."""
-    arrays = [item for s in body if isinstance(s, tree.Arrays) for item in s.items]
-    shapes = {item.target.name: item.shape for item in arrays}
-    layers = Layers(lambda name, made, parameters: shapes.update(parameters))
-    rest = [s for s in body if not (isinstance(s, tree.Equation) and s.target.index is None
-                                    and layers.take(s.target.name, s.value))]
-    body = tree.with_values(rest, layers.put)
-    return body, {name: [*map(size_of, shape)] for name, shape in shapes.items()}
-
-
-def size_of(expr: tree.Expr) -> Size:
-    """A size that stands in a declaration; what is more than sums and products of names and numbers is ``NO_SIZE``."""
-    match expr:
-        case tree.Name(name):
-            return name
-        case tree.Number(value):
-            return int(value)
-        case tree.Chain(first, rest) if all(sign in "+-*" for sign, _ in rest):
-            return f"{size_of(first)}" + "".join(f"{sign}{size_of(part)}" for sign, part in rest)
-    return NO_SIZE
-
-
-NO_SIZE = "?"
-
-
-def read_first(body: Sequence[tree.Statement]) -> list[str]:
-    """The names that equations read and none gives a value; and such as are read in what first gives them one,
-    ``x = x / 255``."""
-    equations, loops = [*tree.equations(body)], [*_loops(body)]
-    values = [bound for loop in loops for bound in (loop.start, loop.stop)] + [e.value for e in equations]
-    libraries = {m.base.name for value in values for m in tree.all_parts(value) if isinstance(m, tree.Member)
-                 and isinstance(m.base, tree.Name) and (m.base.name in MODULES or dialect.is_of_distribution(m))}
-    first = {e.target.name: e for e in reversed(equations)}
-    anew = {name for name, e in first.items() if e.target.index is None and name in tree.mentioned(e.value)}
-    others = (first.keys() - anew) | {*_KEPT, dialect.SELF.name} | libraries | {loop.variable for loop in loops}
-    return [n for n in dict.fromkeys(n for value in values for n in tree.mentioned(value)) if n not in others]
-
-
 def _named_sizes(body: Sequence[tree.Statement]) -> tuple[Sequence[tree.Statement], dict[str, tuple[str, int]]]:
     """The statements without ``N, D = X.shape`` of what has no value above, whose sizes these names are."""
     sizes: dict[str, tuple[str, int]] = {}
@@ -125,16 +57,12 @@ def _named_sizes(body: Sequence[tree.Statement]) -> tuple[Sequence[tree.Statemen
     return rest, {n: size for n, size in sizes.items() if n not in {e.target.name for e in tree.equations(rest)}}
 
 
-def _loops(body: Sequence[tree.Statement]) -> Iterator[tree.For]:
-    return (s for s in tree.flat(body) if isinstance(s, tree.For))
-
-
 def _identity(leaves: Sequence[str], shapes: Shapes) -> tuple[list[tree.Equation], str]:
     """``I`` as the identity matrix where it is a square one, of a size that others have too; and that it is told."""
     rows, *more = shapes.named(_IDENTITY) if _IDENTITY in leaves else [0]
     if more != [rows] or not any(rows in shapes.named(n) for n in leaves if n != _IDENTITY):
         return [], ""
-    identity = tree.Call("eye", (_size(rows),), ())
+    identity = tree.Call("eye", (sized(rows),), ())
     return [tree.Equation(1, "let", tree.Target(_IDENTITY), identity)], f"; {_IDENTITY} is the identity matrix"
 
 
@@ -150,8 +78,7 @@ def _statements(text: str) -> Sequence[tree.Statement]:
         for statement in reader.statement(lines[0].indent, 0):
             first, computes = lines[place].tokens[0], isinstance(statement, (tree.Equation, tree.For, tree.Said))
             if first.text in KEYWORDS and not computes:
-                raise first.problem(
-                    "with an expression alone nothing is declared: write a model text")
+                raise first.problem("with an expression alone nothing is declared: write a model text")
             found.append(statement)
     if reader.errors:
         raise reader.errors[0]
@@ -180,21 +107,16 @@ def _gives_a_name(line: Line) -> bool:
 def _natural(body: Sequence[tree.Statement]) -> tuple[Sequence[tree.Statement], str]:
     """The equations with exp(x) for e^x where e is nothing else, and with the mean for E[x²]; and what to tell."""
     body, note = _expected(body)
-    parts = _parts(body)
+    parts = tree.inside(body)
     powers = [part for part in parts if isinstance(part, tree.Power) and part.base == _EULER]
     if not powers or parts.count(_EULER) > len(powers) or _EULER.name in [e.target.name for e in tree.equations(body)]:
         return body, note
     return tree.with_values(body, _exponential), f"{note}; e is Euler's number"
 
 
-def _parts(body: Sequence[tree.Statement]) -> list[tree.Expr]:
-    """All that stands in the values of equations."""
-    return [part for equation in tree.equations(body) for part in tree.all_parts(equation.value)]
-
-
 def _expected(body: Sequence[tree.Statement]) -> tuple[Sequence[tree.Statement], str]:
     """The equations with mean(a) for E[a], where no index can be meant, and what to tell of that."""
-    parts = _parts(body)
+    parts = tree.inside(body)
     means = [*filter(_is_expectation, parts)]
     if not means or parts.count(_EXPECTATION) > len(means):
         return body, ""
@@ -219,9 +141,9 @@ def _mean(expr: tree.Expr) -> tree.Expr:
 
 def _refuse_raised(body: Sequence[tree.Statement]) -> None:
     """Refuse ``x^T`` beside what makes sense of arrays alone: it is the transpose there."""
-    parts = _parts(body)
+    parts = tree.inside(body)
     raised = [part for part in parts if isinstance(part, tree.Power) and part.exponent == tree.RAISED_T]
-    if raised and parts.count(tree.RAISED_T) == len(raised) and any(map(_needs_arrays, parts)):
+    if raised and parts.count(tree.RAISED_T) == len(raised) and any(map(needs_arrays, parts)):
         raise NameProblem("what is raised to T is transposed here: that is written .T", instead=".T",
                           place=raised[0].exponent.place)
 
@@ -230,522 +152,3 @@ def _exponential(expr: tree.Expr) -> tree.Expr:
     expr = tree.changed(expr, _exponential)
     raised = isinstance(expr, tree.Power) and expr.base == _EULER
     return tree.Call("exp", (expr.exponent,), (), place=expr.place) if raised else expr  # type: ignore[union-attr]
-
-
-def declared(leaves: Sequence[str], shapes: Shapes, learnt: bool = False, known: Container[Size] = ()
-             ) -> Iterator[tree.Named | tree.Arrays]:
-    """The declarations of the leaves, and of sizes that are not ``known``. One has to be a parameter, unless there are
-    others that are ``learnt``."""
-    leaves = [n for n in leaves if n not in shapes.asked]
-    named = chain(shapes.asked, *shapes.known.values(), *map(shapes.named, leaves))
-    sizes = [n for n in dict.fromkeys(n for s in named for n in re.findall(r"[^\W\d]\w*", str(s))) if n not in known]
-    leaves = [n for n in leaves if n not in sizes]
-    data = [n for n in leaves if sounds_like_data(n) or n in shapes.below or n in shapes.counts]
-    data = data if learnt or len(data) < len(leaves) else []
-    if sizes:
-        yield tree.Named(1, "dim", tuple([(s, None) for s in sizes]))
-    for role, names in (("data", data), ("param", [n for n in leaves if n not in data])):
-        if names:
-            yield tree.Arrays(1, role, tuple([_array(n, shapes) for n in names]))
-
-
-def _array(name: str, shapes: Shapes) -> tree.ArrayItem:
-    shape = tuple([_size(size) for size in shapes.named(name)])
-    if name not in shapes.below:
-        return tree.ArrayItem(tree.Target(name), shape)
-    return tree.ArrayItem(tree.Target(name), shape, True, _size(shapes.size(shapes.below[name])))
-
-
-def _size(size: Size) -> tree.Name | tree.Number:
-    return tree.Name(size) if isinstance(size, str) else tree.Number(sp.Integer(size))
-
-
-class Shapes:
-    """The shapes of leaves, sizes being equal where operators ask for it.
-
-    ``ranks`` are how many axes each has: what is found to need more, behind @ or beside a matrix, gets them, and the
-    equations are read again. ``counts`` are numbers that something is divided by, ``asked`` what functions take as
-    sizes, ``known`` what is declared, ``sizes`` names of sizes with the array and the axis.
-    """
-
-    def __init__(self, body: Sequence[tree.Statement], leaves: Sequence[str], known: dict[str, Shape] | None = None,
-                 sizes: Mapping[str, tuple[str, int]] | None = None) -> None:
-        self.known, self.given = known or {}, sizes or {}
-        body = tree.with_values(body, lambda value: _without_dots(value, [*leaves, *self.known]))
-        equations, parts = [*tree.equations(body)], _parts(body)
-        asked = chain(*[_sizes_in(loop.stop) for loop in _loops(body)], *[_asked_sizes(e.value) for e in equations])
-        self.asked = {n: None for n in [*asked, *self.given] if n in leaves or n in self.given}
-        leaves = [n for n in leaves if n not in self.asked]
-        self.counts = _counts(equations) - self.asked.keys()
-        steps = {loop.variable for loop in _loops(body)}  # x[t] may be a number as well
-        arrays = any(_needs_arrays(part) and not _is_step(part, steps) for part in parts)
-        indices = [(part.base, [i for i in part.items if not isinstance(i, tree.Word)])
-                   for part in parts if isinstance(part, tree.Index)]
-        axes = {base.name: len(items) for base, items in sorted(indices, key=lambda found: len(found[1]))
-                if isinstance(base, tree.Name)}
-        places = {i.name for _, items in indices for i in items if isinstance(i, tree.Name)} - axes.keys()
-        several = {i.name for _, items in indices if any(map(_counts_up, items)) for i in items
-                   if isinstance(i, tree.Name)} & places
-        self.ranks = {n: int(n in several) if n in places or n in self.counts
-                      else max(_rank(n) if arrays else 0, axes.get(n, 0)) for n in leaves}
-        inside = {n for e in equations for n in _inside_arrays(e.value)}
-        self.apart = {n for n in leaves if n not in axes and n not in inside and self.ranks[n] == 1}
-        self.ranks |= dict.fromkeys(self.apart, 0)
-        self._settle(body)
-        samples = {self._end(shape[0]) for n, shape in self.leaves.items() if len(shape) == 2 and sounds_like_data(n)}
-        products = {n for e in equations for n in _in_products(e.value)}
-        summed = {n for e in equations for n in tree.mentioned(e.value)} - products
-        biases = [n for n in leaves if n in summed and not sounds_like_data(n) and len(self.leaves[n]) == 1
-                  and self._end(self.leaves[n][0]) in samples]
-        if biases and len(biases) < len(leaves):  # b beside X @ w, of which each row is a sample
-            self.ranks |= dict.fromkeys(biases, 0)
-            self.apart -= {*biases}
-            self._settle(body)
-        taken = {*self.asked, *self.known, *[s for shape in self.known.values() for s in shape]}
-        taken |= {*leaves, *self.values} - self.counts
-        free = [s for s in _SIZES if s not in taken]
-        ends = dict.fromkeys(self._end(s) for n in leaves for s in self.leaves[n])
-        self.names = dict(zip([s for s in ends if not _is_fixed(s)], free, strict=False))
-
-    def _settle(self, body: Sequence[tree.Statement]) -> None:
-        """The shapes by ranks that nothing asks to be other ones."""
-        before: dict[str, int] | None = None
-        while before != self.ranks:
-            self.before = before = dict(self.ranks)
-            self._read(body)
-
-    def _read(self, body: Sequence[tree.Statement]) -> None:
-        """The shapes of leaves and equations, by the ranks that are known."""
-        self.equal: dict[Size, Size] = {}
-        self.count = 0
-        self.below: dict[str, Size] = {}
-        self.sizes: dict[str, Size] = {n: n for n in self.asked}
-        self.leaves = {n: self._fresh(rank) for n, rank in self.ranks.items()} | self.known
-        self.values: dict[str, Shape] = {}
-        self.behind: dict[str, dict[str, int]] = {n: {n: 0} for n in self.ranks}
-        self.steps: dict[str, Size] = {}
-        for size, (array, place) in self.given.items():
-            self.ranks[array] = max(self.ranks[array], place + 1)
-            self._equate(size, *self.leaves[array][place : place + 1])
-        self._block(body)
-
-    def _block(self, body: Sequence[tree.Statement]) -> None:
-        """Equations one after the other; those of a loop twice, which read what the step before gave."""
-        for s in body:
-            if isinstance(s, tree.For):
-                self.steps[s.variable] = self._size_of(s.stop) or self._fresh(1)[0]
-                self._block(s.body)
-                self._block(s.body)
-            elif isinstance(s, tree.Equation):
-                self._equation(s)
-
-    def _equation(self, s: tree.Equation) -> None:
-        name, size, shape = s.target.name, self._size_of(s.value), self.of(s.value)
-        counter = s.target.index.name if isinstance(s.target.index, tree.Name) else ""
-        step = [] if s.target.index is None else [self.steps.get(counter) or self._fresh(1)[0]]
-        self.values[name] = [*step, *shape]
-        behind = {n: picked - len(step) for n, picked in self._leaves_in(s.value).items()}
-        self.behind[name] = behind | self.behind.get(name, {})
-        if size is not None:
-            self.sizes[name] = size
-
-    def named(self, name: str) -> Shape:
-        """The shape of a leaf, in sizes that can be declared."""
-        return [self.size(s) for s in self.leaves[name]]
-
-    def size(self, size: Size) -> Size:
-        end = self._end(size)
-        return self.names.get(end, end) if isinstance(end, str) else end
-
-    def of(self, expr: tree.Expr) -> Shape:
-        """The shape of an expression. Raises `ShapeError` where a matrix product has a number in it."""
-        match expr:
-            case tree.Name(name):
-                return self.values.get(name) or self.leaves.get(name) or []
-            case tree.Chain():
-                return self._chained(expr)
-            case tree.Negative(body) | tree.Power(body, _):
-                return self.of(body)
-            case tree.Transpose(body):
-                return self.of(body)[::-1]
-            case tree.Compare(_, left, right):
-                return self._alike([left, right])
-            case tree.Index(base, items):
-                first = dialect.first_of_two(expr, self.leaves)
-                return self._indexed(base, items) if first is None else self.of(first)
-            case tree.Member() if (like := dialect.noise_like(expr)) is not None:
-                return self.of(like)
-            case tree.Member():
-                plain = dialect.plain(expr, self.leaves)
-                return [] if isinstance(plain, tree.Member) else self.of(plain)
-            case tree.Call():
-                return self._called(expr)
-        return []
-
-    def _chained(self, expr: tree.Chain) -> Shape:
-        if all(sign != "@" for sign, _ in expr.rest):
-            return self._alike([expr.first, *[part for _, part in expr.rest]])
-        shape, left = self.of(expr.first), expr.first
-        for sign, right in expr.rest:
-            other = self.of(right)
-            if sign == "@":
-                self._widen([left] * (not shape) + [right] * (not other), 1)
-            shape, left = self._product(shape, other, expr.place) if sign == "@" else self._same([shape, other]), right
-        return shape
-
-    def _alike(self, exprs: Sequence[tree.Expr]) -> Shape:
-        """The shape of what is combined entry by entry; targets have the shape of what they are beside."""
-        shapes = [self.of(e) for e in exprs]
-        result = self._same(shapes)
-        bodies = [e.body if isinstance(e, tree.Negative) else e for e in exprs]
-        self._widen([e for e in bodies if isinstance(e, tree.Name) and e.name in self.apart], min(len(result), 1))
-        self._widen([e for e, shape in zip(bodies, shapes, strict=True) if shape and isinstance(e, tree.Name)
-                     and sounds_like_data(e.name) and _TARGETS.fullmatch(e.name)], len(result))
-        return result
-
-    def _widen(self, exprs: Sequence[tree.Expr], rank: int) -> None:
-        """The leaves in these have so many axes at least, when the equations are read again."""
-        for name, picked in [found for expr in exprs for found in self._leaves_in(expr).items()]:
-            self.ranks[name] = max(self.ranks[name], rank + picked)
-
-    def _leaves_in(self, expr: tree.Expr) -> dict[str, int]:
-        """The leaves that an expression is made of, each with how many axes of it are gone where an index stands."""
-        if isinstance(expr, tree.Name):
-            return self.behind.get(expr.name, {})
-        if isinstance(expr, tree.Index):
-            picked = sum(not isinstance(item, (tree.Slice, tree.Word)) for item in expr.items)
-            return {n: before + picked for n, before in self._leaves_in(expr.base).items()}
-        found = [self._leaves_in(part) for part in tree.parts(expr)]
-        return {n: max(leaves[n] for leaves in found if n in leaves) for n in dict.fromkeys(chain(*found))}
-
-    def _size_of(self, expr: tree.Expr) -> Size | None:
-        """The size that an expression is: a name for one, ``len(y)``, ``X.shape[0]``; None for anything else."""
-        match expr:
-            case tree.Name(name):
-                return self.sizes.get(name)
-            case tree.Number(sp.Integer() as value):
-                return int(value)
-            case tree.Call("len", (array,)):
-                place, whole = 0, array
-            case tree.Index(tree.Member(whole, dialect.SHAPE), (tree.Number(sp.Integer() as value),)):
-                place = int(value)
-            case _:
-                return None
-        shape = self.of(whole)
-        return shape[place] if -len(shape) <= place < len(shape) else None
-
-    def _picked(self, base: tree.Expr, items: Sequence[tree.Expr]) -> Shape:
-        """What ``p[arange(N), y]`` leaves: an entry of each row, of which y says which it is."""
-        shape, data = self.of(base), {n for n in self._leaves_in(base) if sounds_like_data(n)}
-        if len(shape) < len(items):  # of a sample; of several each array of data has an axis more
-            self.ranks |= {n: self.before[n] + 1 for n in data}
-        picked: Size = next(self._size_of(i.args[0]) for i in items if _counts_up(i)) or self._fresh(1)[0]
-        for size, item in zip(shape, items, strict=False):
-            if _counts_up(item):
-                self._equate(picked, size)
-            elif isinstance(item, tree.Name) and item.name in self.leaves:
-                self.below.setdefault(item.name, size)
-                self._equate(picked, *self.leaves[item.name][:1])
-        return [picked, *shape[len(items) :]]
-
-    def _indexed(self, base: tree.Expr, items: Sequence[tree.Expr]) -> Shape:
-        """What an index leaves; a name in it is a whole number below the size of its axis."""
-        if any(map(_counts_up, items)):
-            return self._picked(base, items)
-        rest, found = [*self.of(base)], Shape()
-        for item in items:
-            if isinstance(item, tree.Word):
-                found += [1] if item.value is None else rest[: len(rest) - len(items) + 1]
-                rest = rest if item.value is None else rest[len(rest) - len(items) + 1 :]
-                continue
-            size = rest.pop(0) if rest else 1
-            whole = isinstance(item, tree.Slice) and item in _WHOLE
-            found += [size] if whole else self._fresh(1) if isinstance(item, tree.Slice) else []
-            if isinstance(item, tree.Name) and item.name in self.leaves:
-                self.below.setdefault(item.name, size)
-            if isinstance(item, tree.Name) and item.name in self.steps:
-                self._equate(self.steps[item.name], size)
-        return [*found, *rest]
-
-    def _called(self, expr: tree.Call) -> Shape:
-        """What a function makes of arrays of these shapes."""
-        meant = dialect.called(expr)
-        if meant is not None:
-            return self.of(meant)
-        name = _plain_name(expr)
-        if name == PRODUCT and len(expr.args) == 2 and not expr.options:
-            return self.of(tree.Chain(expr.args[0], (("@", expr.args[1]),)))
-        if name == "reshape" and isinstance(expr.args[0], tree.Name) and expr.args[0].name in self.ranks:
-            self._as_reshaped(expr.args[0].name, expr.args[1:])
-        shapes = [self.of(a) for a in expr.args]
-        self._fit(expr, shapes, composed(name).asks)
-        one_less = composed(name).target == 1 and len(shapes) > 1 and len(shapes[1]) == len(shapes[0]) - 1
-        if one_less and len(self._tried(expr, [shapes[0]] * len(shapes))) < len(shapes[0]):
-            return self._classes(expr.args[1], shapes[0], shapes[1])
-        if name in TABLE or composed(name).target == 1 or (expr.args[1:] and all(shapes) and self._is_by_entry(expr)):
-            return self._alike(expr.args)
-        return self._tried(expr, shapes)
-
-    def _as_reshaped(self, leaf: str, args: Sequence[tree.Expr]) -> None:
-        """A leaf has the shape already that it is given, if nothing else asks for axes of it."""
-        sizes = args[0].items if isinstance(args[0], tree.Tuple) else args
-        if self.ranks[leaf] > len(sizes):
-            return
-        self.ranks[leaf] = len(sizes)
-        for own, size in zip(self.leaves[leaf], map(self._size_of, sizes), strict=False):
-            self._equate(own, own if size is None else size)
-
-    def _fit(self, expr: tree.Call, shapes: Sequence[Shape], axes: Sequence[Sequence[int]]) -> None:
-        """Give names the axes that a function asks for, of the sizes that it asks for; the channels of images may be
-        their first axis."""
-        layout = dict(expr.options).get("layout")
-        for arg, shape, wanted in zip(expr.args, shapes, axes, strict=False):
-            images, kernels = (*wanted[:1], *wanted[-1:], *wanted[1:-1]), (*wanted[-2:], *wanted[:-2])
-            sizes = wanted if layout != _FIRST else kernels if wanted[0] else images
-            named = isinstance(arg, tree.Name) or (isinstance(arg, tree.Call) and arg.function in _TURNS)
-            if named and len(shape) < len(wanted):
-                self._widen([arg], len(wanted))
-            for size, number in zip(shape[::-1], sizes[::-1], strict=False):
-                if number and isinstance(self._end(size), str):
-                    self._equate(number, size)
-
-    def _tried(self, expr: tree.Call, shapes: Sequence[Shape]) -> Shape:
-        """The shape that the function itself gives arrays of odd sizes, which are equal where it takes no others; none
-        where it takes no such arrays."""
-        args = tuple([arg if shape else self._in_ends(arg) for arg, shape in zip(expr.args, shapes, strict=True)])
-        expr = replace(expr, args=args)
-        sizes = chain(*shapes, (n for a in args for n in tree.mentioned(a) if n in self.asked or not _is_fixed(n)))
-        ends = [s for s in dict.fromkeys(map(self._end, sizes)) if isinstance(s, str)]
-        equal = self._least_equal(expr, shapes, ends)
-        if equal is None:
-            return []
-        for s, first in equal.items():
-            self._equate(first, s)
-        odd: dict[Size, int] = {s: 11 + 2 * ends.index(first) for s, first in equal.items()}
-        back = {number: self._end(s) for s, number in odd.items()}
-        return [back.get(size, size) for size in self._of_odd(expr, shapes, odd) or []]
-
-    def _in_ends(self, expr: tree.Expr) -> tree.Expr:
-        """An argument that is made of sizes with what is known of each."""
-        if isinstance(expr, (tree.Tuple, tree.Chain, tree.Negative)):
-            return tree.changed(expr, self._in_ends)
-        size = self._size_of(expr)
-        end = None if size is None else self._end(size)
-        return expr if end is None else tree.Name(end) if isinstance(end, str) else tree.Number(sp.Integer(end))
-
-    def _least_equal(self, expr: tree.Call, shapes: Sequence[Shape], ends: Sequence[str]) -> dict[str, str] | None:
-        """Which sizes a call takes only where they are equal, each with the first that it is equal to: found by taking
-        one or two at a time apart from the others. None where it takes no such arrays."""
-
-        def taken(equal: Mapping[str, str]) -> bool:
-            odd: dict[Size, int] = {s: 11 + 2 * ends.index(first) for s, first in equal.items()}
-            return self._of_odd(expr, shapes, odd) is not None and self._of_symbols(expr, shapes, equal)
-
-        alone = {s: s for s in ends}
-        if taken(alone):
-            return alone
-        equal = dict.fromkeys(ends, ends[0]) if ends else {}
-        if len(ends) > _MOST_SIZES or not taken(equal):
-            return equal if self._of_odd(expr, shapes, {s: 11 for s in ends}) is not None else None
-        for some in chain(combinations(ends, 1), combinations(ends, 2)):
-            apart = equal | dict.fromkeys(some, some[0])
-            free = len({equal[s] for s in some}) == 1 and [*equal.values()].count(equal[some[0]]) > len(some)
-            if free and taken(_by_first(apart)):
-                equal = _by_first(apart)
-        return equal
-
-    def _is_by_entry(self, expr: tree.Call) -> bool:
-        """Whether a function combines its arguments entry by entry: of arrays of one shape it makes one of that."""
-        shapes: list[Shape] = [[11], [11, 13]]
-        return all(self._of_odd(expr, [shape] * len(expr.args), {}) == shape for shape in shapes)
-
-    def _of_odd(self, expr: tree.Call, shapes: Sequence[Shape], odd: Mapping[Size, int]) -> list[int] | None:
-        """The shape of a call on arrays of these sizes; None where it takes none such."""
-        row = self._trial(Model(), expr, shapes, odd)
-        return None if row is None else [int(s) for s in row.shape]
-
-    def _of_symbols(self, expr: tree.Call, shapes: Sequence[Shape], equal: Mapping[str, str]) -> bool:
-        """Whether a call takes arrays of sizes of which nothing is known: a trace asks which is the smaller one."""
-        trial = Model()
-        dims = {first: trial.dim(f"s{k}") for k, first in enumerate(dict.fromkeys(equal.values()))}
-        sizes: dict[Size, DimLike] = {s: dims[first] for s, first in equal.items()}
-        return self._trial(trial, expr, shapes, sizes) is not None
-
-    def _trial(self, trial: Model, expr: tree.Call, shapes: Sequence[Shape], sizes: Mapping[Size, DimLike]
-               ) -> Node | None:
-        args = list[tree.Expr]()
-        written: dict[str, tree.Expr] = {str(end): tree.Name(str(s)) if isinstance(s, sp.Symbol) else
-                                         tree.Number(sp.Integer(s)) for end, s in sizes.items()}
-        for k, (arg, shape) in enumerate(zip(expr.args, shapes, strict=True)):
-            if shape:
-                trial.data(f"a{k}", tuple(sizes.get(end, end) for end in map(self._end, shape)))
-            args.append(tree.Name(f"a{k}") if shape else tree.put(arg, written))
-        try:
-            return Evaluator(ModelScope(trial)).row(tree.Call(expr.function, tuple(args), expr.options))
-        except ModelError:
-            return None
-
-    def _classes(self, target: tree.Expr, scores: Shape, shape: Shape) -> Shape:
-        """One class for each row of scores: whole numbers below how many there are."""
-        for a, b in zip(scores, shape, strict=False):
-            self._equate(a, b)
-        if isinstance(target, tree.Name) and target.name in self.leaves:
-            self.below[target.name] = scores[-1]
-        return shape
-
-    def _product(self, a: Shape, b: Shape, place: Place | None) -> Shape:
-        if not (a and b) and self.before != self.ranks:
-            return []
-        if not a or not b:
-            raise ShapeError("@ multiplies arrays, and one side is a number: declare its shape in a model text",
-                             place=place)
-        self._equate(a[-1], b[0] if len(b) == 1 else b[-2])
-        return [*a[:-1], *b[:-2], *(b[-1:] if len(b) > 1 else [])]
-
-    def _same(self, shapes: Sequence[Shape]) -> Shape:
-        """The shape of what is combined entry by entry."""
-        result: Shape = []
-        for shape in shapes:
-            for a, b in zip_longest(reversed(result), reversed(shape)):
-                if a is not None and b is not None and 1 not in (a, b):
-                    self._equate(a, b)
-            result = max(result, shape, key=len)
-        return result
-
-    def _equate(self, a: Size, b: Size | None = None) -> None:
-        first, second = self._end(a), self._end(a if b is None else b)
-        if _is_fixed(second):
-            first, second = second, first
-        if first != second and not _is_fixed(second):
-            self.equal[second] = first
-
-    def _end(self, size: Size) -> Size:
-        while size in self.equal:
-            size = self.equal[size]
-        return size
-
-    def _fresh(self, rank: int) -> Shape:
-        self.count += rank
-        return [f"{_FRESH}{self.count - k}" for k in range(rank)]
-
-
-def _is_fixed(size: Size) -> bool:
-    """Whether a size is a number or has a name, and is not to be found."""
-    return isinstance(size, int) or not size.startswith(_FRESH)
-
-
-def _is_step(expr: tree.Expr, counters: Container[str]) -> bool:
-    """Whether it is ``x[t]``, of a loop over t."""
-    if not isinstance(expr, tree.Index) or len(expr.items) != 1 or isinstance(expr.items[0], tree.Slice):
-        return False
-    names = {*tree.mentioned(expr.items[0])}
-    return bool(names) and all(name in counters for name in names)
-
-
-def _counts_up(item: tree.Expr) -> TypeGuard[tree.Call]:
-    """Whether an index is ``arange(N)``, which takes one after the other."""
-    return isinstance(item, tree.Call) and _plain_name(item) in ("arange", "range") and len(item.args) == 1
-
-
-def _asked_sizes(expr: tree.Expr) -> Iterator[str]:
-    """The names that stand for sizes, as in ``arange(N)`` and ``zeros((N, D))``."""
-    for part in tree.all_parts(expr):
-        if isinstance(part, tree.Call):
-            sizes = [True] if _counts_up(part) else asked_sizes(callee(_plain_name(part)), len(part.args))
-            yield from (n for arg, asks in zip(part.args, sizes, strict=False) if asks for n in _sizes_in(arg))
-
-
-def _sizes_in(expr: tree.Expr) -> Iterator[str]:
-    """The names of sizes in what is taken as one, or as several: none of arrays, whose sizes are, ``len(y)``."""
-    if isinstance(expr, tree.Name):
-        yield expr.name
-    elif isinstance(expr, (tree.Tuple, tree.Chain, tree.Negative)):
-        for part in tree.parts(expr):
-            yield from _sizes_in(part)
-
-
-def _by_first(equal: Mapping[str, str]) -> dict[str, str]:
-    """The same with the first of those that are equal for each."""
-    firsts: dict[str, str] = {}
-    return {s: firsts.setdefault(other, s) for s, other in equal.items()}
-
-
-def _without_dots(expr: tree.Expr, names: Sequence[str]) -> tree.Expr:
-    """An expression with functions for what libraries write with a dot."""
-    expr = tree.changed(expr, lambda part: _without_dots(part, names))
-    if not isinstance(expr, tree.Member):
-        return expr
-    try:
-        return replace(dialect.plain(expr, names), place=expr.place)
-    except ModelError:  # which is told where it is read
-        return expr
-
-
-def _inside_arrays(expr: tree.Expr, inside: bool = False) -> Iterator[str]:
-    """The names in an expression that something works on which makes sense of arrays alone."""
-    if isinstance(expr, tree.Name) and inside:
-        yield expr.name
-    for part in tree.parts(expr):
-        yield from _inside_arrays(part, inside or _needs_arrays(expr))
-
-
-def _in_products(expr: tree.Expr) -> Iterator[str]:
-    """The names in an expression that are multiplied as arrays, or indexed, or by themselves what a function is of."""
-    if _needs_arrays(expr):
-        direct = isinstance(expr, (tree.Chain, tree.Index, tree.Transpose, tree.Member))
-        for part in tree.parts(expr):
-            if direct or isinstance(part, tree.Name):
-                yield from tree.mentioned(part)
-    for part in tree.parts(expr):
-        yield from _in_products(part)
-
-
-def _rank(name: str) -> int:
-    return 2 if name[0].isupper() else 0 if is_greek(name) else 1
-
-
-def _counts(body: Sequence[tree.Equation]) -> set[str]:
-    """What only divides, or is a factor as in ``N/2 * log(s)``: how many of something there are."""
-    parts = [part for e in body for part in tree.all_parts(e.value)]
-    chains = [part for part in parts if isinstance(part, tree.Chain)]
-    divisors = [part for whole in chains for sign, part in whole.rest if sign == "/"]
-    found = [part for d in divisors if not any(map(_needs_arrays, tree.all_parts(d))) for part in tree.all_parts(d)]
-    found += [part for whole in chains if whole.rest[0][0] in ("*", "/") for part in _numbers_of(whole)]
-    names = (*_COUNTS, *_WIDTHS) if any(map(_needs_arrays, parts)) else _COUNTS
-    places = {id(part) for part in found}
-    others = {part.name for part in parts if isinstance(part, tree.Name) and id(part) not in places}
-    return {part.name for part in found if isinstance(part, tree.Name)} & {*names} - others
-
-
-def _numbers_of(product: tree.Chain) -> list[tree.Expr]:
-    """N among the factors of a product, and what is first divided by a number."""
-    first = product.first.body if isinstance(product.first, tree.Negative) else product.first
-    factors = [first, *[part for sign, part in product.rest if sign == "*"]]
-    sign, second = product.rest[0]
-    halved = [first] if sign == "/" and isinstance(second, tree.Number) else []
-    matrices = any(sign == "@" for sign, _ in product.rest)
-    counted = [] if matrices else [f for f in factors if f == tree.Name(_COUNTS[0]) and f not in halved]
-    return halved + counted
-
-
-_WHOLE = (tree.Slice(None, None, None), tree.Slice(tree.Number(sp.S.Zero), None, None))
-PRODUCT = "dot"  # what @ is as a function
-
-
-def _plain_name(expr: tree.Call) -> str:
-    """What a function is called here; max and min of several values compare them."""
-    name = expr.function.removeprefix(NUMPY)
-    compares = f"{name}imum"
-    return compares if compares in TABLE and len(expr.args) > 1 else meant(name, ()) or name
-
-
-def _needs_arrays(expr: tree.Expr) -> bool:
-    """Whether an expression makes sense of arrays alone."""
-    if isinstance(expr, tree.Chain):
-        return any(sign == "@" for sign, _ in expr.rest)
-    if isinstance(expr, tree.Index):
-        return True
-    if isinstance(expr, tree.Call):
-        name = _plain_name(expr)
-        return name not in TABLE and callee(name) is not None
-    return isinstance(expr, (tree.Transpose, tree.Member))

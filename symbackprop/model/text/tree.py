@@ -240,6 +240,15 @@ def equations(statements: Sequence[Statement]) -> Iterator[Equation]:
     return (s for s in flat(statements) if isinstance(s, Equation))
 
 
+def loops(statements: Sequence[Statement]) -> Iterator[For]:
+    return (s for s in flat(statements) if isinstance(s, For))
+
+
+def inside(statements: Sequence[Statement]) -> list[Expr]:
+    """All that stands in the values of equations."""
+    return [part for equation in equations(statements) for part in all_parts(equation.value)]
+
+
 def with_values(statements: Sequence[Statement], change: Callable[[Expr], Expr]) -> tuple[Statement, ...]:
     """The statements with the values of all equations changed, in loops too."""
     return tuple([replace(s, body=with_values(s.body, change)) if isinstance(s, For) else

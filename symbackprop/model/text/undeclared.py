@@ -1,12 +1,26 @@
-"""What a text reads and declares nowhere, with declarations that fit: those of the corrected line."""
+"""What a text reads and declares nowhere, and declarations that fit: those of an expression alone, and of the corrected
+line of a text.
+
+Names that begin with x or y, t itself, targets and labels are data, the others parameters, as Greek letters always are.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Container, Iterator, Sequence
+from itertools import chain
 
+import sympy as sp
+
+from symbackprop.core.functions.words import MODULES
 from symbackprop.errors import ModelError
-from symbackprop.model.text import tree
-from symbackprop.model.text.guess import NO_SIZE, Shapes, declared, read_first, size_of, without_layers
+from symbackprop.model.names import sounds_like_data
+from symbackprop.model.text import dialect, tree
+from symbackprop.model.text.guessed_shapes import Shape, Shapes, Size
+from symbackprop.model.text.layers import Layers
+
+_KEPT = ("pi", "inf")
+NO_SIZE = "?"
 
 
 def declarations(statements: Sequence[tree.Statement]) -> str:
@@ -14,7 +28,7 @@ def declarations(statements: Sequence[tree.Statement]) -> str:
     or no shapes are found that fit."""
     arrays = [s for s in statements if isinstance(s, tree.Arrays)]
     named = {name for s in statements if isinstance(s, tree.Named) for name, _ in s.items}
-    if any(item.target.index is not None or NO_SIZE in _array(item) for s in arrays for item in s.items):
+    if any(item.target.index is not None or NO_SIZE in _array_text(item) for s in arrays for item in s.items):
         return ""
     try:
         plain, known = without_layers(statements)
@@ -30,10 +44,75 @@ def _written(s: tree.Named | tree.Arrays) -> str:
     """A declaration as text."""
     if isinstance(s, tree.Named):
         return f"{s.keyword} {', '.join(name for name, _ in s.items)}"
-    return f"{s.role} {', '.join(map(_array, s.items))}"
+    return f"{s.role} {', '.join(map(_array_text, s.items))}"
 
 
-def _array(item: tree.ArrayItem) -> str:
+def _array_text(item: tree.ArrayItem) -> str:
     below = "" if item.below is None else f" int < {size_of(item.below)}"
     shape = " x ".join(map(str, map(size_of, item.shape)))
     return f"{item.target.name}{':' * bool(shape or below)}{' ' * bool(shape)}{shape}{below}"
+
+
+def without_layers(body: Sequence[tree.Statement]) -> tuple[Sequence[tree.Statement], dict[str, Shape]]:
+    """The statements with what layers compute in the place of their calls, and the shapes of their parameters and of
+    arrays that are declared."""
+    arrays = [item for s in body if isinstance(s, tree.Arrays) for item in s.items]
+    shapes = {item.target.name: item.shape for item in arrays}
+    layers = Layers(lambda name, made, parameters: shapes.update(parameters))
+    rest = [s for s in body if not (isinstance(s, tree.Equation) and s.target.index is None
+                                    and layers.take(s.target.name, s.value))]
+    body = tree.with_values(rest, layers.put)
+    return body, {name: [*map(size_of, shape)] for name, shape in shapes.items()}
+
+
+def size_of(expr: tree.Expr) -> Size:
+    """A size that stands in a declaration; what is more than sums and products of names and numbers is ``NO_SIZE``."""
+    match expr:
+        case tree.Name(name):
+            return name
+        case tree.Number(value):
+            return int(value)
+        case tree.Chain(first, rest) if all(sign in "+-*" for sign, _ in rest):
+            return f"{size_of(first)}" + "".join(f"{sign}{size_of(part)}" for sign, part in rest)
+    return NO_SIZE
+
+
+def read_first(body: Sequence[tree.Statement]) -> list[str]:
+    """The names that equations read and none gives a value; and such as are read in what first gives them one,
+    ``x = x / 255``."""
+    equations, loops = [*tree.equations(body)], [*tree.loops(body)]
+    values = [bound for loop in loops for bound in (loop.start, loop.stop)] + [e.value for e in equations]
+    libraries = {m.base.name for value in values for m in tree.all_parts(value) if isinstance(m, tree.Member)
+                 and isinstance(m.base, tree.Name) and (m.base.name in MODULES or dialect.is_of_distribution(m))}
+    first = {e.target.name: e for e in reversed(equations)}
+    anew = {name for name, e in first.items() if e.target.index is None and name in tree.mentioned(e.value)}
+    others = (first.keys() - anew) | {*_KEPT, dialect.SELF.name} | libraries | {loop.variable for loop in loops}
+    return [n for n in dict.fromkeys(n for value in values for n in tree.mentioned(value)) if n not in others]
+
+
+def declared(leaves: Sequence[str], shapes: Shapes, learnt: bool = False, known: Container[Size] = ()
+             ) -> Iterator[tree.Named | tree.Arrays]:
+    """The declarations of the leaves, and of sizes that are not ``known``. One has to be a parameter, unless there are
+    others that are ``learnt``."""
+    leaves = [n for n in leaves if n not in shapes.asked]
+    named = chain(shapes.asked, *shapes.known.values(), *map(shapes.named, leaves))
+    sizes = [n for n in dict.fromkeys(n for s in named for n in re.findall(r"[^\W\d]\w*", str(s))) if n not in known]
+    leaves = [n for n in leaves if n not in sizes]
+    data = [n for n in leaves if sounds_like_data(n) or n in shapes.below or n in shapes.counts]
+    data = data if learnt or len(data) < len(leaves) else []
+    if sizes:
+        yield tree.Named(1, "dim", tuple([(s, None) for s in sizes]))
+    for role, names in (("data", data), ("param", [n for n in leaves if n not in data])):
+        if names:
+            yield tree.Arrays(1, role, tuple([_array(n, shapes) for n in names]))
+
+
+def _array(name: str, shapes: Shapes) -> tree.ArrayItem:
+    shape = tuple([sized(size) for size in shapes.named(name)])
+    if name not in shapes.below:
+        return tree.ArrayItem(tree.Target(name), shape)
+    return tree.ArrayItem(tree.Target(name), shape, True, sized(shapes.size(shapes.below[name])))
+
+
+def sized(size: Size) -> tree.Name | tree.Number:
+    return tree.Name(size) if isinstance(size, str) else tree.Number(sp.Integer(size))
