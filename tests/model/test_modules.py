@@ -119,6 +119,15 @@ def test_a_module_has_the_value_that_pytorch_computes(lines: str) -> None:
     assert to_text(Model.parse(to_text(found))) == to_text(found)
 
 
+def test_arrays_of_a_module_that_are_no_parameters_are_what_they_are() -> None:
+    """Where nothing else is learnt they are: of NumPy's classes."""
+    body = ("(nn.Module):\n    def __init__(self):\n        self.w = nn.Parameter(torch.randn(6))\n"
+            "        self.m = torch.ones(6)\n    def forward(self, x):\n        return x @ (self.w * self.m)\n")
+    text = f"{HEAD}class Net{body}net = Net()\nloss L = sum(net(x))"
+    assert [*Model.parse(text).params] == ["w"]
+    assert [*Model.parse(text.replace("(nn.Module)", "")).params] == ["w", "m"]
+
+
 NET = "class Net(nn.Module):\n    def __init__(self):\n        self.fc = nn.Linear(6, 4)\n    def forward(self, x):\n" \
       "        return self.fc(x)\n"
 
