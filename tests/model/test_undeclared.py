@@ -17,6 +17,8 @@ TEXTS = {
     "a size alone": ("data X: N x D, y: N\nparam w: D\nloss L = sum((X @ w - y)^2)", "dim N, D; "),
     "a product of sizes": (
         "dim d\ndata x: 3*d\nloss L = sum(tanh(W @ x + b)^2)", "dim N; param W: N x 3*d, b: N; "),
+    "beside a size that is computed": (
+        "data x: 2^3 x D\nloss L = sum(tanh(x @ w)^2)", "dim D; param w: D; "),
     "in a function": (
         "def f(W, b, x, y):\n    h = np.tanh(x @ W + b)\n    return np.mean((h - y)**2)",
         "dim N, D; data x: N, y: D; param W: N x D, b: D; "),
@@ -40,6 +42,13 @@ def test_the_corrected_line_declares_what_is_missing(case: str) -> None:
     assert right == declared + lines[error.line - 1].strip()
     lines[error.line - 1] = lines[error.line - 1].replace(lines[error.line - 1].strip(), right)
     assert verify(parse("\n".join(lines)), seed=1).verdict == "pass"
+
+
+def test_nothing_is_guessed_beside_names_by_steps() -> None:
+    """W[2] would be taken as a row of W."""
+    with pytest.raises(ModelError) as caught:
+        parse("dim D\nparam W[1]: D x D, W[2]: D x D\ndata x: D\nh = W[1] @ x + b\nloss L = sum((W[2] @ h - y)^2)")
+    assert "data" not in caught.value.shown[-1]
 
 
 def test_a_name_much_like_another_is_that() -> None:

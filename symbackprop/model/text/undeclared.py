@@ -20,7 +20,7 @@ from symbackprop.model.text.guessed_shapes import Shape, Shapes, Size
 from symbackprop.model.text.layers import Layers
 
 _KEPT = ("pi", "inf")
-NO_SIZE = "?"
+_NO_SIZE = "?"
 
 
 def declarations(statements: Sequence[tree.Statement]) -> str:
@@ -28,7 +28,7 @@ def declarations(statements: Sequence[tree.Statement]) -> str:
     or no shapes are found that fit."""
     arrays = [s for s in statements if isinstance(s, tree.Arrays)]
     named = {name for s in statements if isinstance(s, tree.Named) for name, _ in s.items}
-    if any(item.target.index is not None or NO_SIZE in _array_text(item) for s in arrays for item in s.items):
+    if any(item.target.index is not None for s in arrays for item in s.items):  # W[2] is no row of W there
         return ""
     try:
         plain, known = without_layers(statements)
@@ -66,7 +66,7 @@ def without_layers(body: Sequence[tree.Statement]) -> tuple[Sequence[tree.Statem
 
 
 def size_of(expr: tree.Expr) -> Size:
-    """A size that stands in a declaration; what is more than sums and products of names and numbers is ``NO_SIZE``."""
+    """A size that stands in a declaration; what is more than sums and products of names and numbers is ``_NO_SIZE``."""
     match expr:
         case tree.Name(name):
             return name
@@ -74,7 +74,7 @@ def size_of(expr: tree.Expr) -> Size:
             return int(value)
         case tree.Chain(first, rest) if all(sign in "+-*" for sign, _ in rest):
             return f"{size_of(first)}" + "".join(f"{sign}{size_of(part)}" for sign, part in rest)
-    return NO_SIZE
+    return _NO_SIZE
 
 
 def read_first(body: Sequence[tree.Statement]) -> list[str]:
