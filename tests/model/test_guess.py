@@ -20,6 +20,7 @@ from symbackprop.model.text import parse_alone, to_text
         ("mean((X @ W + b - Y)^2) + λ·sum(W^2)", "dim N, D, H, data X: N x D, Y: N x H, param W: D x H, b: H, lam"),
         ("z = W @ x + b; p = softmax(z); -sum(y * log(p))", "dim N, D, data x: D, y: N, param W: N x D, b: N"),
         ("mean(cross_entropy(X @ W + b, y))", "dim N, D, H, data X: N x D, y: N int < H, param W: D x H, b: H"),
+        ("focal(X @ W, y)", "dim N, D, H, data X: N x D, y: N x H, param W: D x H"),
         ("sum(log(1 + exp(-y * (X @ w))))", "dim N, D, data y: N, X: N x D, param w: D"),
         ("x.T @ A @ x", "dim N, data x: N, param A: N x N"),
         ("softmax(q @ K.T / sqrt(8)) @ V", "dim N, D, H, param q: N, K: D x N, V: D x H"),

@@ -19,6 +19,9 @@ TEXTS = {
         "dim d\ndata x: 3*d\nloss L = sum(tanh(W @ x + b)^2)", "dim N; param W: N x 3*d, b: N; "),
     "beside a size that is computed": (
         "data x: 2^3 x D\nloss L = sum(tanh(x @ w)^2)", "dim D; param w: D; "),
+    "beside a loop over some entries": (
+        "dim D\ndata x: 5 x D, z: 3 x D\nparam w: D\nh[0] = 0\nfor t in 1..3:\n    h[t] = tanh(w @ x[t])\n"
+        "loss L = sum((a @ z)^2) + h[3]", "param a: 3; "),
     "in a function": (
         "def f(W, b, x, y):\n    h = np.tanh(x @ W + b)\n    return np.mean((h - y)**2)",
         "dim N, D; data x: N, y: D; param W: N x D, b: D; "),
@@ -42,6 +45,14 @@ def test_the_corrected_line_declares_what_is_missing(case: str) -> None:
     assert right == declared + lines[error.line - 1].strip()
     lines[error.line - 1] = lines[error.line - 1].replace(lines[error.line - 1].strip(), right)
     assert verify(parse("\n".join(lines)), seed=1).verdict == "pass"
+
+
+@pytest.mark.parametrize("last", ["h[1] + h[3]", "sum((a @ x)^2) + h[3]"])
+def test_no_line_of_a_loop_declares_anything(last: str) -> None:
+    """A parameter would be another one at each step."""
+    with pytest.raises(ModelError) as caught:
+        parse(f"dim D\ndata x: 5 x D\nfor t in 1..3:\n    h[t] = tanh(w @ x[t])\nloss L = {last}")
+    assert "corrected" not in caught.value.shown[-1]
 
 
 def test_nothing_is_guessed_beside_names_by_steps() -> None:

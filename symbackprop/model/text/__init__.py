@@ -23,6 +23,7 @@ from symbackprop.errors import (
     SyntaxProblem,
 )
 from symbackprop.model.model import Model
+from symbackprop.model.text import tree
 from symbackprop.model.text.builder import Builder, conventions
 from symbackprop.model.text.characters import ROWS, indexed_sums, plain_latex, readable, with_means
 from symbackprop.model.text.evaluate import Evaluator
@@ -205,8 +206,10 @@ def parse(text: str, name: str | None = None, path: str | None = None, relu0: An
 
 def _offer_declarations(errors: Sequence[ModelError], text: str) -> None:
     """What is not declared may be meant as it would be guessed, if not as a name that is much like it."""
-    missing = [error for error in errors if isinstance(error, NotDeclared)]
-    found = guessed_declarations(parse_statements(text)[0]) if missing and len(text) <= _LONGEST else ""
+    statements = parse_statements(text)[0] if len(text) <= _LONGEST else ()
+    repeated = {s.line for loop in tree.loops(statements) for s in tree.flat(loop.body)}  # would declare at each step
+    missing = [error for error in errors if isinstance(error, NotDeclared) and error.line not in repeated]
+    found = guessed_declarations(statements) if missing else ""
     for error in missing if found else ():
         place = next((k for k, meant in enumerate(error.instead) if callable(meant)), len(error.instead))
         error.instead = [*error.instead[:place], Declared(found), *error.instead[place:]]

@@ -296,7 +296,7 @@ class ModelScope(Scope):
         word = shown.capitalize()  # true
         near = nearest(shown, known) or (word if word in WORDS else nearest(shown, function_names()))
         shapes = [shape for axes in range(3) for shape in product(list(self.model.sizes)[:_FEW], repeat=axes)]
-        new = [partial(with_parameter, name, shape) for shape in shapes if name == shown]
+        new = [partial(with_parameter, name, shape) for shape in shapes if name == shown and not self.locals]
         instead: list[Meant] = [*[near] * bool(near), library, *new]
         return NotDeclared(f"{shown!r} is not declared.{suggested(near)}", instead=instead)
 
