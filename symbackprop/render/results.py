@@ -72,12 +72,16 @@ class Results:
         return self.rows.size(cost)
 
     def table(self, steps: Mapping[str, Step]) -> tuple[Row, ...]:
-        """A row for every gradient whose step is printed, and for those that have none."""
+        """A row for every gradient whose step is printed, and for those that have none; one for all others, where they
+        stand, or last where they stand in several places."""
         known, names = self.context.by_target, self.context.derivation.model.graph.names
         found = [(name, known.get(names[name].id)) for name in self.context.derivation.wrt]
-        runs = groupby(found, lambda x: x[1] is None or x[1].anchor in steps)
+        runs = [(shown, [name for name, _ in run])
+                for shown, run in groupby(found, lambda x: x[1] is None or x[1].anchor in steps)]
+        if len(runs) > 3:
+            runs = [(shown, [name for x, run in runs if x is shown for name in run]) for shown in (True, False)]
         return tuple([row for shown, run in runs for row in (
-            [self._row(name, steps) for name, _ in run] if shown else [_left_out(len([*run]))])])
+            [self._row(name, steps) for name in run] if shown else [_left_out(len(run))])])
 
     def _row(self, name: str, steps: Mapping[str, Step]) -> Row:
         node = self.context.derivation.model.graph.names[name]
