@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterator, Sequence
+from dataclasses import replace
 from itertools import chain
 
 import sympy as sp
@@ -54,15 +55,25 @@ def _array_text(item: tree.ArrayItem) -> str:
 
 
 def without_layers(body: Sequence[tree.Statement]) -> tuple[Sequence[tree.Statement], dict[str, Shape]]:
-    """The statements with what layers compute in the place of their calls, and the shapes of their parameters and of
-    arrays that are declared."""
+    """The statements with what layers compute, and functions of other libraries mean, in the place of their calls; and
+    the shapes of the layers' parameters and of arrays that are declared."""
     arrays = [item for s in body if isinstance(s, tree.Arrays) for item in s.items]
     shapes = {item.target.name: item.shape for item in arrays}
     layers = Layers(lambda name, made, parameters: shapes.update(parameters))
     rest = [s for s in body if not (isinstance(s, tree.Equation) and s.target.index is None
                                     and layers.take(s.target.name, s.value))]
-    body = tree.with_values(rest, layers.put)
+    body = tree.with_values(rest, lambda value: _in_own_words(layers.put(value)))
     return body, {name: [*map(size_of, shape)] for name, shape in shapes.items()}
+
+
+def _in_own_words(expr: tree.Expr) -> tree.Expr:
+    """An expression with what functions of other libraries mean: the sum in ``apply(X, 1, sum)`` is no array."""
+    expr = tree.changed(expr, _in_own_words)
+    try:
+        meant = dialect.called(expr) if isinstance(expr, tree.Call) else None
+    except ModelError:  # which is told where it is read
+        return expr
+    return expr if meant is None else replace(meant, place=expr.place)
 
 
 def size_of(expr: tree.Expr) -> Size:
