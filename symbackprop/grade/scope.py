@@ -54,6 +54,8 @@ class Scope:
     ``more`` are steps beyond those that the loops have.
     """
 
+    of_r = False
+
     def __init__(
         self,
         session: Session,

@@ -137,9 +137,26 @@ def test_what_is_guessed_of_several_lines(case: str) -> None:
 
 @pytest.mark.parametrize(("text", "loss"), [
     ("sum(X[1, ])", "sum(X[0])"), ("sum(X[, 2])", "sum(X[:, 1])"), ("z <- X %*% w; z[2]^2", "z[1]**2"),
+    ("z <- X %*% W; sum(z[-2, ])", "sum(concat(z[0:1], z[2:], axis=0))"),  # it was Python's last row but one
+    ("z <- X %*% W; sum(z[-1, -3])", "sum(concat(z[1:][:, :2], z[1:][:, 3:], axis=-1))"),
+    ("z <- X %*% W; norm(z)", "max(sum(abs(z), axis=0))"), ("z <- X %*% W; norm(z, \"F\")", "norm(z)"),
 ])
 def test_what_is_of_r_counts_from_1(text: str, loss: str) -> None:
     assert f"loss L = {loss}" in to_text(parse_alone(text))
+
+
+def test_functions_and_words_of_r_are_no_arrays() -> None:
+    for text, guess in (("s <- apply(X, 1, sum); sum(s^2)", "dim N, D, param X: N x D"),
+                        ("-sum(dnorm(y, w, log = TRUE))", "dim N, data y: N, param w: N"),
+                        ("s <- sd(x * w); s", "dim N, data x: N, param w: N")):
+        assert parse_alone(text).remarks[0] == f"guessed: {guess}"
+
+
+def test_it_is_told_where_r_repeats_a_vector_down_the_columns() -> None:
+    told = ("R repeats b down the columns of X @ W: here every row of that meets it, as "
+            'sweep(X @ W, 2, b, "+") says there')
+    assert f"<expression>:1: {told}" in parse_alone("Z <- X %*% W + b\nsum(Z^2)").remarks
+    assert not any("R repeats" in said for said in parse_alone("Z = X @ W + b\nsum(Z^2)").remarks)
 
 
 def test_what_is_wrong_is_told_on_its_line() -> None:

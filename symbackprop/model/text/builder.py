@@ -452,6 +452,7 @@ _RULES: dict[type, Callable[[Builder, Any], None]] = {
     tree.Equation: Builder.equation,
     tree.For: Builder.loop,
     tree.Said: lambda builder, s: builder.top.remark(s.text),
+    tree.OfR: lambda builder, s: setattr(builder.top, "of_r", True),
 }
 
 

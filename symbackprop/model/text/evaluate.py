@@ -33,6 +33,7 @@ class Scope(Protocol):
     """What names mean at a place in a model text."""
 
     graph: Graph
+    of_r: bool
 
     def name(self, name: str) -> Node | sp.Expr:
         """The row, dimension or loop counter of that name."""
@@ -133,7 +134,7 @@ class Evaluator:
                     terms.append(sign, right)
                     continue
             value, terms = value if terms is None else terms.made(), None
-            for warning in warnings.of_operator(sign, value, right):
+            for warning in warnings.of_operator(sign, value, right, of_r=self.scope.of_r):
                 self.scope.remark(warning)
             try:
                 value = binary(sign, value, right, self.graph)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import TypeGuard
 
 import sympy as sp
 
@@ -13,8 +14,9 @@ from symbackprop.model.text import tree
 _OF_R = re.compile(r"^\s*(?:(?:loss|output)\s+)?[A-Za-z][\w.]*(?:\[[^\[\]]*\])?\s*<-|%\*%|%o%"
                    r"|\w\[\s*,|\w\[[^\[\]]*,\s*\]", re.MULTILINE)
 _APART = re.compile(r"\"[^\"]*\"|#.*")  # strings and comments
-_ONE = tree.Number(sp.S.One)
-_SAID = "R counts entries from 1, and var divides by n - 1: this line is read so"
+_ZERO, _ONE = tree.Number(sp.S.Zero), tree.Number(sp.S.One)
+_SAID = ("R counts entries from 1 and leaves out those with a minus, var divides by n - 1, and norm of a matrix is its "
+         "largest sum of a column: this line is read so")
 
 
 def is_of_r(lines: Sequence[str]) -> bool:
@@ -35,7 +37,7 @@ def as_in_r(statements: Sequence[tree.Statement]) -> tuple[tree.Statement, ...]:
                if isinstance(part, tree.Index) and read.counts(part)]
     if any(item == tree.Number(sp.S.Zero) for index in indices for item in index.items):
         return tuple(statements)
-    return tuple(read.block(statements))
+    return tree.OfR(), *read.block(statements)
 
 
 class _Counting:
@@ -61,17 +63,35 @@ class _Counting:
         expr = tree.changed(expr, self.expression)
         match expr:
             case tree.Index(_, items) if self.counts(expr):
-                return replace(expr, items=tuple(map(self.item, items)))
+                places = [i if self._is_left_out(i) else self.item(i) for i in items]
+                return self.without(replace(expr, items=tuple(places)))
+            case tree.Call("norm", (array, tree.String("F" | "f")), ()) | (
+                    tree.Call("norm", (array,), (("type", tree.String("F" | "f")),))):
+                return tree.Call("norm", (array,), (), place=expr.place)
+            case tree.Call("norm", (_,), ()):
+                columns = tree.Call("sum", (tree.Call("abs", expr.args, ()),), (("axis", _ZERO),))
+                return tree.Call("max", (columns,), (), place=expr.place)
             case tree.Call("var", (_,), ()):
                 return replace(expr, options=(("ddof", _ONE),))
         return expr
 
+    def without(self, expr: tree.Index) -> tree.Expr:
+        """``z[-2]`` as what stands before that entry with what stands behind it."""
+        k, out = next(((k, i.body) for k, i in enumerate(expr.items) if self._is_left_out(i)), (0, _ZERO))
+        if out == _ZERO:
+            return expr
+        around = tree.Slice(None, self.item(out), None), tree.Slice(out, None, None)
+        parts = [self.without(replace(expr, items=(*expr.items[:k], part, *expr.items[k + 1 :]))) for part in around]
+        axis = tree.Number(sp.Integer(sum(isinstance(item, tree.Slice) for item in expr.items[:k])))
+        return parts[1] if out == _ONE else tree.Call("concat", tuple(parts), (("axis", axis),), place=expr.place)
+
+    def _is_left_out(self, item: tree.Expr) -> TypeGuard[tree.Negative]:
+        return isinstance(item, tree.Negative) and self.item(item.body) != item.body
+
     def item(self, item: tree.Expr) -> tree.Expr:
-        """A place counted from 0; all but the first for -1."""
+        """A place counted from 0."""
         if isinstance(item, tree.Slice):
             return item if item.start is None else replace(item, start=self.item(item.start))
-        if item == tree.Negative(_ONE):
-            return tree.Slice(_ONE, None, None)
         if isinstance(item, tree.Number):
             return replace(item, value=item.value - 1)
         known = isinstance(item, (tree.Name, tree.Chain)) and self.dims.issuperset(tree.mentioned(item))

@@ -64,8 +64,10 @@ class Scope:
 
     ``counters`` are the values of the literal loops around the place, ``from_zero`` which of these the text counts from
     0, ``range(3)``, ``locals`` the plain names of their bodies, ``families`` the names ``h[0], h[1] …`` by base and
-    index, ``loops`` what loops over a symbolic axis have computed.
+    index, ``loops`` what loops over a symbolic axis have computed. ``of_r``: the text is R's.
     """
+
+    of_r = False
 
     def __init__(self, model: Model, counters: dict[str, int]) -> None:
         self.model, self.graph = model, model.graph

@@ -214,7 +214,14 @@ class Said:
     text: str
 
 
-Statement: TypeAlias = Named | Arrays | Notate | Equation | For | Said
+@dataclass(frozen=True)
+class OfR:
+    """That a text is R's, which repeats a vector down the columns of a matrix."""
+
+    line: int = 1
+
+
+Statement: TypeAlias = Named | Arrays | Notate | Equation | For | Said | OfR
 
 
 def flat(statements: Sequence[Statement]) -> Iterator[Statement]:

@@ -63,8 +63,9 @@ def _is_product(row: Node) -> bool:
     return bool(products) and all(part.is_leaf for part in added if part not in products)
 
 
-def of_operator(sign: str, a: Any, b: Any, function: str = "") -> Iterator[str]:
-    """An N×1 array beside one of N: NumPy makes N×N of them, as a function of the entries of both does."""
+def of_operator(sign: str, a: Any, b: Any, function: str = "", of_r: bool = False) -> Iterator[str]:
+    """An N×1 array beside one of N: NumPy makes N×N of them, as a function of the entries of both does. A vector beside
+    a matrix, which R repeats down its columns."""
     for column, row in ((a, b), (b, a)):
         if not (isinstance(column, Node) and isinstance(row, Node) and (column.ndim, row.ndim) == (2, 1)):
             continue
@@ -73,6 +74,9 @@ def of_operator(sign: str, a: Any, b: Any, function: str = "") -> Iterator[str]:
             both = f"{function}{_side(a, sign)} {sign} {_side(b, sign)}"
             yield (f"{both} is {shape_text((n, n))}, every entry with every other: "
                    f"{label(column)} is {shape_text(column.shape)}, {label(row)} is {shape_text(row.shape)}")
+        elif of_r and sign != "@":
+            yield (f"R repeats {label(row)} down the columns of {label(column)}: here every row of that meets it, as "
+                   f'sweep({label(column)}, 2, {label(row)}, "{sign}") says there')
 
 
 def _side(operand: Any, sign: str) -> str:
