@@ -120,6 +120,12 @@ class Net(nn.Module):
 net = Net(d, h)
 loss = ((net(X) - y)**2).mean()
 """, "dim d, h, N, data X: N x d, y: N, param W: d x h, fc_weight: 1 x h, fc_bias: 1"),
+    "of every pair": ("""
+def mixture(X, mu, pi):
+    d = ((X[:, None, :] - mu[None, :, :])**2).sum(axis=2)
+    return -np.sum(np.log(np.exp(-d) @ pi))
+""", "dim N, D, H, data X: N x D, param mu: H x D, pi: H"),  # which the function takes
+    "e": ("def f(e, x):\n    return np.sum(e**2 * x)", "dim N, data x: N, param e: N"),
     "anew": ("X = X / 255\nsum((X @ w - y)**2)", "dim N, D, data X: N x D, y: N, param w: D"),
     "reshaped": ("h = relu(x.view(x.size(0), -1) @ W)\nsum(h**2)", "dim N, D, H, data x: N x D, param W: D x H"),
     "sizes": ("A = X.T @ X + lam * np.eye(D)\nw = np.linalg.solve(A, X.T @ y)\nsum((y - X @ w)**2)",
@@ -153,9 +159,9 @@ def test_functions_and_words_of_r_are_no_arrays() -> None:
 
 
 def test_it_is_told_where_r_repeats_a_vector_down_the_columns() -> None:
-    told = ("R repeats b down the columns of X @ W: here every row of that meets it, as "
-            'sweep(X @ W, 2, b, "+") says there')
-    assert f"<expression>:1: {told}" in parse_alone("Z <- X %*% W + b\nsum(Z^2)").remarks
+    told = parse_alone("Z <- X %*% W + b\nsum(Z^2)").remarks[1]
+    assert told == ("<expression>:1: R repeats b down the columns of X @ W: here every row of that meets it, as "
+                    'sweep(X @ W, 2, b, "+") says there')
     assert not any("R repeats" in said for said in parse_alone("Z = X @ W + b\nsum(Z^2)").remarks)
 
 

@@ -22,7 +22,8 @@ _EULER, _EXPECTATION = tree.Name("e"), tree.Name("E")
 def guessed(text: str) -> tuple[list[tree.Statement], str]:
     """The statements of one line that is an expression or an equation, with equations in front of it perhaps, ``;``
     between them; and what more to tell. Places are those of the line. Raises a `ModelError`."""
-    body, note = _natural(_statements(text))
+    body, taken = _statements(text)
+    body, note = _natural(body, taken)
     _refuse_raised(body)
     last = next((s for s in reversed(body) if not isinstance(s, tree.Said)), None)
     if not isinstance(last, tree.Equation):
@@ -30,7 +31,7 @@ def guessed(text: str) -> tuple[list[tree.Statement], str]:
     names = {e.target.name for e in tree.equations(body)}
     body, sizes = _named_sizes(body)
     plain, known = without_layers(body)
-    leaves = [n for n in read_first(plain) if n not in known]
+    leaves = [n for n in read_first(plain, taken) if n not in known]
     shapes = Shapes(plain, leaves, known, sizes)
     identity, more = _identity(leaves, shapes)
     role, letters = ("output", "YZ") if shapes.values[last.target.name] else ("loss", "LJ")
@@ -66,8 +67,9 @@ def _identity(leaves: Sequence[str], shapes: Shapes) -> tuple[list[tree.Equation
     return [tree.Equation(1, "let", tree.Target(_IDENTITY), identity)], f"; {_IDENTITY} is the identity matrix"
 
 
-def _statements(text: str) -> Sequence[tree.Statement]:
-    """What stands on lines and between ``;``, in its place; an expression at the end is an equation for the result."""
+def _statements(text: str) -> tuple[Sequence[tree.Statement], Container[str]]:
+    """What stands on lines and between ``;``, in its place; an expression at the end is an equation for the result. And
+    what functions take whose lines these are."""
     lines = list(logical_lines(text))
     if not lines:
         raise problem("there is no expression: give one, as in (y - w*x)^2", 1)
@@ -85,7 +87,7 @@ def _statements(text: str) -> Sequence[tree.Statement]:
     if reader.place < len(lines):
         value = reader.helpers.inlined(formula_of(_without_head(lines[-1].tokens)))
         found.append(tree.Equation(lines[-1].number, "let", tree.Target(_RESULT), value))
-    return counted(found, physical_lines(text))
+    return counted(found, physical_lines(text)), reader.helpers.taken
 
 
 def _without_head(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
@@ -104,12 +106,13 @@ def _gives_a_name(line: Line) -> bool:
     return line.tokens[0].text == "return"
 
 
-def _natural(body: Sequence[tree.Statement]) -> tuple[Sequence[tree.Statement], str]:
+def _natural(body: Sequence[tree.Statement], taken: Container[str]) -> tuple[Sequence[tree.Statement], str]:
     """The equations with exp(x) for e^x where e is nothing else, and with the mean for E[x²]; and what to tell."""
     body, note = _expected(body)
     parts = tree.inside(body)
     powers = [part for part in parts if isinstance(part, tree.Power) and part.base == _EULER]
-    if not powers or parts.count(_EULER) > len(powers) or _EULER.name in [e.target.name for e in tree.equations(body)]:
+    given = _EULER.name in taken or _EULER.name in [e.target.name for e in tree.equations(body)]
+    if not powers or parts.count(_EULER) > len(powers) or given:
         return body, note
     return tree.with_values(body, _exponential), f"{note}; e is Euler's number"
 

@@ -383,10 +383,11 @@ class Shapes:
         """The shape of what is combined entry by entry."""
         result: Shape = []
         for shape in shapes:
-            for a, b in zip_longest(reversed(result), reversed(shape)):
-                if a is not None and b is not None and 1 not in (a, b):
+            pairs = [*zip_longest(reversed(result), reversed(shape), fillvalue=1)][::-1]
+            for a, b in pairs:
+                if 1 not in (a, b):
                     self._equate(a, b)
-            result = max(result, shape, key=len)
+            result = [b if a == 1 else a for a, b in pairs]
         return result
 
     def _equate(self, a: Size, b: Size | None = None) -> None:

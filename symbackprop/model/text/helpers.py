@@ -47,6 +47,7 @@ class Helpers:
         self.initial: Mapping[str, tree.Expr | None] = {}  # what the class that is read is made of
         self.bodies: dict[str, Class] = {}
         self.objects = set[str]()
+        self.taken = set[str]()  # by functions whose lines are read as they stand
 
     @cached_property
     def calls(self) -> Mapping[str, Sequence[int]]:
@@ -83,6 +84,7 @@ class Helpers:
         """Where a function begins that nothing calls: whether its lines say something. What a class is made of is kept
         where ``__init__`` does."""
         if tokens[1].text != _MADE:
+            self.taken |= {token.text for before, token in pairwise(tokens) if before.is_sign("(", ",")}
             return not (self.inside and self.inside[-1])
         end = next((k for k, token in enumerate(tokens) if token.is_sign(")")), 0)
         self.initial = _parameters(tokens[3:end]) or {}

@@ -88,16 +88,17 @@ def size_of(expr: tree.Expr) -> Size:
     return _NO_SIZE
 
 
-def read_first(body: Sequence[tree.Statement]) -> list[str]:
+def read_first(body: Sequence[tree.Statement], taken: Container[str] = ()) -> list[str]:
     """The names that equations read and none gives a value; and such as are read in what first gives them one,
-    ``x = x / 255``."""
+    ``x = x / 255``. What is ``taken`` by a function is no number π."""
     equations, loops = [*tree.equations(body)], [*tree.loops(body)]
     values = [bound for loop in loops for bound in (loop.start, loop.stop)] + [e.value for e in equations]
     libraries = {m.base.name for value in values for m in tree.all_parts(value) if isinstance(m, tree.Member)
                  and isinstance(m.base, tree.Name) and (m.base.name in MODULES or dialect.is_of_distribution(m))}
     first = {e.target.name: e for e in reversed(equations)}
     anew = {name for name, e in first.items() if e.target.index is None and name in tree.mentioned(e.value)}
-    others = (first.keys() - anew) | {*_KEPT, dialect.SELF.name} | libraries | {loop.variable for loop in loops}
+    kept = [n for n in _KEPT if n not in taken]
+    others = (first.keys() - anew) | {*kept, dialect.SELF.name} | libraries | {loop.variable for loop in loops}
     return [n for n in dict.fromkeys(n for value in values for n in tree.mentioned(value)) if n not in others]
 
 
