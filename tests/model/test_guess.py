@@ -171,6 +171,13 @@ def test_what_is_wrong_is_told_on_its_line() -> None:
     assert caught.value.line == 2 and caught.value.shown[0] == "q = z +"
 
 
+def test_what_stands_behind_a_dot_is_told_on_its_line() -> None:
+    with pytest.raises(ModelError) as caught:
+        parse_alone("z = X @ W\nloss = z.median()")
+    assert caught.value.shown == ["loss = z.median()", "         ^^^^^^"]
+    assert "max(z, axis=-1)" in to_text(parse_alone("z = X @ W\nloss = z.max(1).values.sum()"))
+
+
 def test_products_in_products_are_read_once_each() -> None:
     model = parse_alone("sum(" + "A @ (" * 40 + "A @ x" + ")" * 41)  # twice each is 2^40 readings
     assert model.remarks == ["guessed: dim N, data x: N, param A: N x N"]

@@ -233,6 +233,10 @@ CORRECTED = [
     (r"loss L = \sum_i w_i \sum_j W_{ij}", None),
     ("loss L = sum(w[i] * i for i in range(D))", "loss L = sum(w * arange(D), axis=0)"),
     ("Z = sum(W[i] * w[i] for i in range(D))", None),
+    ("Z = sum(w @ W[i] for i in range(D))", None),  # which is W @ w
+    ("Z = sum(w * 2 for i in range(D))", None),  # which adds up nothing
+    ("Z = W.mean(3)", None),  # it was 3.mean(W)
+    ("f = function(w) {", None), ("for (t in 1:3) {", None),  # they were opened by a bracket
     ("loss L = sum(lam * a for a in w)", "loss L = sum(lam * w, axis=0)"),
     ("loss L = sum([(a - c)**2 for a, c in zip(w, w)])", "loss L = sum(((w - w)**2))"),
     ("q = [exp(a) for a in w]", "q = (exp(w))"),

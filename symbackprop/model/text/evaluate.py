@@ -210,7 +210,8 @@ class Evaluator:
             return self.applied(self._of_two(expr.function, args), args, options)
         except ShapeError as error:
             first, second = [a.place for a in expr.args] if len(expr.args) == 2 else (None, None)
-            error.instead += [partial(exchanged, first, second)] if first and second else []
+            behind_a_dot = first and expr.place and first.start <= expr.place.start  # 3.mean(A) is none
+            error.instead += [partial(exchanged, first, second)] if first and second and not behind_a_dot else []
             raise
 
     def _arguments(self, expr: tree.Call) -> list[Value]:

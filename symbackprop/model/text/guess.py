@@ -4,7 +4,7 @@ and what it reads is declared, as is guessed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 
 from symbackprop.errors import NameProblem

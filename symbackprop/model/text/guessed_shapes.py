@@ -153,7 +153,7 @@ class Shapes:
             case tree.Member() if (like := dialect.noise_like(expr)) is not None:
                 return self.of(like)
             case tree.Member():
-                plain = dialect.plain(expr, self.leaves)
+                plain = _plain(expr, self.leaves)
                 return [] if isinstance(plain, tree.Member) else self.of(plain)
             case tree.Call():
                 return self._called(expr)
@@ -470,11 +470,14 @@ def _by_first(equal: Mapping[str, str]) -> dict[str, str]:
 def _without_dots(expr: tree.Expr, names: Sequence[str]) -> tree.Expr:
     """An expression with functions for what libraries write with a dot."""
     expr = tree.changed(expr, lambda part: _without_dots(part, names))
-    if not isinstance(expr, tree.Member):
-        return expr
+    return replace(_plain(expr, names), place=expr.place) if isinstance(expr, tree.Member) else expr
+
+
+def _plain(expr: tree.Member, names: Container[str]) -> tree.Expr:
+    """What stands behind a dot as a function; as it is where it is none, which is told where it is read."""
     try:
-        return replace(dialect.plain(expr, names), place=expr.place)
-    except ModelError:  # which is told where it is read
+        return dialect.plain(expr, names)
+    except ModelError:
         return expr
 
 

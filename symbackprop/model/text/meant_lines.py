@@ -188,11 +188,13 @@ def of_whole_arrays(line: str, place: Place) -> str:
     if comprehension[3]:
         before = _without_last_bracket(before)
     taken = re.compile(rf"\b(\w+)\[{index}\](?!\s*@)")
-    alike = len({name[0].isupper() for name in taken.findall(before)}) < 2
+    turned = re.search(rf"@\s*\w+\[{index}\]", before)  # w @ X[i] is X @ w
+    alike = len({name[0].isupper() for name in taken.findall(before)}) < 2 and index in re.findall(r"\w+", before)
     body = re.sub(rf"\b(\w+)\[{index}\]", r"\1", before)
     if "@" not in body:
         body = re.sub(rf"\b{index}\b(?=\s*[*+-])|(?<=[*+-] ){index}\b", f"arange({comprehension[2]})", body)
-    return f"{body}, axis=0{line[comprehension.end() :]}" if alike and not re.search(rf"\b{index}\b", body) else line
+    return f"{body}, axis=0{line[comprehension.end() :]}" if alike and not (
+        turned or re.search(rf"\b{index}\b", body)) else line
 
 
 def _of_named_entries(line: str, place: Place) -> str:
