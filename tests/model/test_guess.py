@@ -178,6 +178,17 @@ def test_what_stands_behind_a_dot_is_told_on_its_line() -> None:
     assert "max(z, axis=-1)" in to_text(parse_alone("z = X @ W\nloss = z.max(1).values.sum()"))
 
 
+def test_functions_in_functions_are_read_once_each() -> None:
+    text = "".join(f"f{k + 1}(z) = tanh(f{k}(z) @ A)\n" for k in range(30))  # twice each is 2^30 readings
+    guess = "guessed: dim N, D, data X: N x D, param w: D, A: N x N"
+    assert parse_alone(f"f0(z) = z @ w\n{text}sum(f30(X))").remarks[0] == guess
+
+
+def test_there_are_as_many_sizes_as_are_asked_for() -> None:
+    layers = "".join(f"h = tanh(h @ W{k})\n" for k in range(12))
+    assert "dim N, D, H, K, M, P, Q, R, S, T, N1, D1, H1, data x: N" in parse_alone(f"h = x\n{layers}sum(h)").remarks[0]
+
+
 def test_products_in_products_are_read_once_each() -> None:
     model = parse_alone("sum(" + "A @ (" * 40 + "A @ x" + ")" * 41)  # twice each is 2^40 readings
     assert model.remarks == ["guessed: dim N, data x: N, param A: N x N"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import chain, combinations, zip_longest
+from itertools import chain, combinations, count, zip_longest
 from typing import TypeGuard
 
 import sympy as sp
@@ -72,7 +72,7 @@ class Shapes:
             self._settle(body)
         taken = {*self.asked, *self.known, *[s for shape in self.known.values() for s in shape]}
         taken |= {*leaves, *self.values} - self.counts
-        free = [s for s in _SIZES if s not in taken]
+        free = (s for k in count() for size in _SIZES if (s := f"{size}{k or ''}") not in taken)  # N … S, N1 …
         ends = dict.fromkeys(self._end(s) for n in leaves for s in self.leaves[n])
         self.names = dict(zip([s for s in ends if not _is_fixed(s)], free, strict=False))
 
@@ -170,9 +170,9 @@ class Shapes:
             shape, left = self._product(shape, other, expr.place) if sign == "@" else self._same([shape, other]), right
         return shape
 
-    def _alike(self, exprs: Sequence[tree.Expr]) -> Shape:
+    def _alike(self, exprs: Sequence[tree.Expr], shapes: Sequence[Shape] | None = None) -> Shape:
         """The shape of what is combined entry by entry; targets have the shape of what they are beside."""
-        shapes = [self.of(e) for e in exprs]
+        shapes = [self.of(e) for e in exprs] if shapes is None else shapes
         result = self._same(shapes)
         bodies = [e.body if isinstance(e, tree.Negative) else e for e in exprs]
         self._widen([e for e in bodies if isinstance(e, tree.Name) and e.name in self.apart], min(len(result), 1))
@@ -260,7 +260,7 @@ class Shapes:
         if one_less and len(self._tried(expr, [shapes[0]] * len(shapes))) < len(shapes[0]):
             return self._classes(expr.args[1], shapes[0], shapes[1])
         if name in TABLE or composed(name).target == 1 or (expr.args[1:] and all(shapes) and self._is_by_entry(expr)):
-            return self._alike(expr.args)
+            return self._alike(expr.args, shapes)
         return self._tried(expr, shapes)
 
     def _as_reshaped(self, leaf: str, args: Sequence[tree.Expr]) -> None:
