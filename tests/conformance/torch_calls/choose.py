@@ -109,18 +109,28 @@ def index_add(x: Node, dim: int, index: Node, source: Node, alpha: Any = 1) -> N
     return F.index_add(x, index, alpha * source, dim)
 
 
+def add_places(s: Any, x: Node, places: Any, values: Any) -> Node:
+    """x with values added at places of the flat array, each as often as it is named."""
+    if not places.size:
+        return x
+    values = build.reshape(F.broadcast(x.graph.lift(values), places.shape), (-1,))
+    return build.reshape(F.index_add(build.reshape(x, (-1,)), s.given(places.reshape(-1)), values), x.shape)
+
+
 @of("index_put")
 def index_put(s: Any, x: Node, key: Any, values: Node, accumulate: bool = False) -> Node:
     import torch
 
     theirs = tuple(torch.from_numpy(s.value(k)) for k in key)
-    return put_places(s, x, torch.from_numpy(numbered(x))[theirs].numpy(), values, accumulate)
+    place = add_places if accumulate else put_places
+    return place(s, x, torch.from_numpy(numbered(x))[theirs].numpy(), values)
 
 
 @of("put")
 def put(s: Any, x: Node, index: Node, source: Node, accumulate: bool = False) -> Node:
     places = s.value(index).astype(int) % int(np.prod(shape(x)))
-    return put_places(s, x, places.reshape(-1), F.reshape(source, (-1,)), accumulate)
+    place = add_places if accumulate else put_places
+    return place(s, x, places.reshape(-1), F.reshape(source, (-1,)))
 
 
 def source_of(x: Node, index: Node, source: Any) -> Node:
@@ -154,7 +164,7 @@ def scatter_(s: Any, x: Node, dim: int, index: Node, source: Any, reduce: str | 
 @of("scatter_add")
 @numbers_too
 def scatter_add(s: Any, x: Node, dim: int, index: Node, source: Any) -> Node:
-    return put_places(s, x, along_places(s, x, dim, index), source_of(x, index, source), True)
+    return add_places(s, x, along_places(s, x, dim, index), source_of(x, index, source))
 
 
 def reduced(s: Any, x: Node, dim: int, index: Node, source: Any, how: str, include_self: bool) -> Node:
@@ -213,7 +223,7 @@ def unsafe_masked_index(s: Any, x: Node, mask: Node, indices: Any, fill: Any) ->
 @of("_unsafe_masked_index_put_accumulate")
 def unsafe_masked_put(s: Any, x: Node, mask: Node, indices: Any, values: Node) -> Node:
     key = tuple(np.clip(s.value(k).astype(int), -n, n - 1) for k, n in zip(indices, shape(x), strict=False))
-    return put_places(s, x, numbered(x)[key], F.where(mask, values, 0), True)
+    return add_places(s, x, numbered(x)[key], F.where(mask, values, 0))
 
 
 # -- views by strides
