@@ -266,3 +266,45 @@ def test_latex_is_refused_with_the_corrected_line() -> None:
     with pytest.raises(ModelError, match="no LaTeX") as refused:
         Model.parse("param w\nloss L = \\tanh(w)^2")
     assert "loss L = tanh(w)^2   corrected" in refused.value.told()
+
+
+_KEEPS = "<text>:{}: {} keeps its value here: PyTorch changes it{}, and so does NumPy where it is an array{}"
+_WITH = " with {}, which shares its numbers"
+
+
+@pytest.mark.parametrize("lines, line, name, shared, instead", [
+    (["z = h", "z *= 2", "loss L = sum(z * h)"], 5, "h", _WITH.format("z"), ": z = z * … leaves it there too"),
+    (["z = h", "h *= 2", "loss L = sum(z * h)"], 5, "z", _WITH.format("h"), ": h = h * … leaves it there too"),
+    (["z = h.T", "z *= 2", "loss L = sum(z * h)"], 5, "h", _WITH.format("z"), ": z = z * … leaves it there too"),
+    (["z = h[:1]", "z += 2", "loss L = sum(z * h)"], 5, "h", _WITH.format("z"), ": z = z + … leaves it there too"),
+    (["z = h.reshape(N, N)", "v = z", "v -= 2", "z = v * 2", "loss L = sum(z * h)"], 6, "h", _WITH.format("v"),
+     ": v = v - … leaves it there too"),
+    (["z = h", "if sum(w) > 0:", "    z *= 2", "loss L = sum(z * h)"], 5, "h", _WITH.format("z"), ""),
+    (["def f(a):", "    a *= 2", "    return a", "z = f(h)", "loss L = sum(z * h)"], 7, "h", "", ""),
+    (["def f(a):", "    b = a.T", "    b *= 2", "    return b", "def g(c):", "    return f(c)", "z = g(h)",
+      "loss L = sum(z * h)"], 10, "h", "", ""),
+    (["z = F.relu(h, inplace=True)", "loss L = sum(z * h)"], 4, "h", "", ""),
+    (["act = nn.ReLU(inplace=True)", "z = act(h)", "loss L = sum(z * h)"], 5, "h", "", ""),
+    (["s = zeros(N)", "hs = []", "for t in range(N):", "    s += h[t]", "    hs.append(s)", "loss L = sum(tanh(hs))"],
+     7, "hs", _WITH.format("s"), ": s = s + … leaves it there too"),
+])
+def test_what_python_changes_under_another_name_is_told(lines, line, name, shared, instead):
+    said = Model.parse("\n".join(["dim N", "param w: N x N", "h = tanh(w)", *lines])).remarks
+    assert [s for s in said if " keeps " in s] == [_KEEPS.format(line, name, shared, instead)]
+
+
+@pytest.mark.parametrize("lines", [
+    ["z = h.copy()", "z *= 2", "loss L = sum(z * h)"],
+    ["z = h + 0", "z *= 2", "loss L = sum(z * h)"],
+    ["z = h", "z *= 2", "loss L = sum(z)"],  # nothing reads h any more
+    ["z = h", "z *= 2", "h = z", "loss L = sum(z * h)"],
+    ["z = h", "z = z * 2", "loss L = sum(z * h)"],
+    ["a = h[:2]", "b = h[2:]", "a *= 2", "loss L = sum(a) + sum(b)"],
+    ["def f(a):", "    b = a + 1", "    b *= 2", "    return b", "z = f(h)", "loss L = sum(z * h)"],
+    ["z = relu(h)", "loss L = sum(z * h)"],
+    ["h = F.relu(h, inplace=True)", "loss L = sum(h)"],
+    ["hs = []", "for t in range(N):", "    s = h[t] + 1", "    s *= 2", "    hs.append(s)", "loss L = sum(tanh(hs))"],
+])
+def test_what_python_changes_under_no_other_name_is_not_told(lines):
+    said = Model.parse("\n".join(["dim N", "param w: N x N", "h = tanh(w)", *lines])).remarks
+    assert not [s for s in said if " keeps " in s]

@@ -19,6 +19,7 @@ class Branch:
 
     values: Mapping[tree.Target, tree.Expr] = field(default_factory=dict)
     keywords: Mapping[tree.Target, str] = field(default_factory=dict)
+    changes: tuple[str, ...] = ()
 
     @property
     def returns(self) -> bool:
@@ -35,7 +36,7 @@ def branch(body: Sequence[tree.Statement]) -> Branch:
             raise problem("under a condition only equations of names can stand: give the parts names above it", s.line)
         values[s.target] = put_in_place(s.value, {target.name: value for target, value in values.items()}, s.line)
         keywords[s.target] = s.keyword if s.keyword != "let" else keywords.get(s.target, "let")
-    return Branch(values, keywords)
+    return Branch(values, keywords, tuple([name for s in body if isinstance(s, tree.Equation) for name in s.changes]))
 
 
 def put_in_place(expr: tree.Expr, values: Mapping[str, tree.Expr], line: int) -> tree.Expr:
@@ -53,7 +54,8 @@ def joined(line: int, condition: tree.Expr, then: Branch, other: Branch) -> list
     if then.returns != other.returns:
         raise problem("where the condition does not hold nothing is returned: `return …` stands there too", line)
     return [tree.Equation(line, keywords[target], target, tree.Call("where", (
-        condition, *[side.values.get(target, _before(target)) for side in (then, other)]), (), place=condition.place))
+        condition, *[side.values.get(target, _before(target)) for side in (then, other)]), (), place=condition.place),
+        (*then.changes, *other.changes))
         for target in dict.fromkeys([*then.values, *other.values])]
 
 

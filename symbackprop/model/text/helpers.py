@@ -13,6 +13,7 @@ from symbackprop.model.text.branches import MAX_NODES, RETURN, put_in_place
 from symbackprop.model.text.classes import Class
 from symbackprop.model.text.expressions import FORWARD, expression, formula_of
 from symbackprop.model.text.imports import imported, named
+from symbackprop.model.text.in_place import changed_parameters, names_of
 from symbackprop.model.text.meant_lines import left_out
 from symbackprop.model.text.tokens import END, NAME, TEXT, Cursor, Line, Token, ended, problem
 
@@ -30,6 +31,7 @@ class Head:
     parameters: Mapping[str, tree.Expr | None]
     value: tree.Expr | None
     inside: bool = False  # of another one
+    changes: frozenset[str] = frozenset()  # the parameters whose numbers it changes
 
 
 class Helpers:
@@ -47,6 +49,7 @@ class Helpers:
         self.initial: Mapping[str, tree.Expr | None] = {}  # what the class that is read is made of
         self.bodies: dict[str, Class] = {}
         self.objects = set[str]()
+        self.changed = set[str]()  # the names whose numbers calls change that are being put in place
         self.taken = set[str]()  # by functions whose lines are read as they stand
 
     @cached_property
@@ -169,6 +172,8 @@ class Helpers:
         if value is None:
             raise problem(f"{head.name} returns nothing: its last line is `return …`", head.line)
         self.known = {name: found for name, found in self.known.items() if self.depth or not found[0].inside}
+        changes = changed_parameters([s for s in body if isinstance(s, tree.Equation)], head.parameters)
+        head = replace(head, changes=frozenset(changes))
         self.known[head.name] = head, self.inlined(value) if self.depth else value
         self.values.clear()
         return [tree.Said(head.line, f"what {head.name} returns stands in the place of each call of it")]
@@ -177,7 +182,9 @@ class Helpers:
         """A statement with what helpers return in the place of their calls."""
         if not isinstance(statement, tree.Equation):
             return statement
-        statement = replace(statement, value=self.inlined(named(statement.value, self.imported)))
+        self.changed = set()
+        value = self.inlined(named(statement.value, self.imported))
+        statement = replace(statement, value=value, changes=(*statement.changes, *sorted(self.changed)))
         if not self.depth:
             self.assigned[statement.target.name] = statement.line
             self.values.clear()
@@ -204,6 +211,7 @@ class Helpers:
         if tree.count_nodes(value) + sum(uses.count(n) * tree.count_nodes(a) for n, a in arguments.items()) > MAX_NODES:
             raise problem(f"{head.name} is called within calls of it too often: give a part of them a name",
                           expr.place.line if expr.place else head.line)
+        self.changed |= {name for n in head.changes for name in names_of(arguments[n])}
         return replace(tree.put(value, arguments), place=expr.place, written=value.written or value.place)
 
     def _is_called(self, call: tree.Call) -> bool:
@@ -228,10 +236,14 @@ class Helpers:
             raise problem(f"{head.name} calls itself: write a loop, `for t in 1..T:`", head.line)
         if head.name not in self.values:
             self.opened.append(head.name)
+            before, self.changed = self.changed, set()
             try:
                 self.values[head.name] = self.inlined(value)
+                head = replace(head, changes=head.changes | (self.changed & head.parameters.keys()))
+                self.known[head.name] = head, value
             finally:
                 self.opened.pop()
+                self.changed = before
         return head, self.values[head.name]
 
 

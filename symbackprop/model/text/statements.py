@@ -14,7 +14,7 @@ import sympy as sp
 
 from symbackprop.core.graph import STATED
 from symbackprop.errors import Meant, ModelError, Place, nearest, suggested
-from symbackprop.model.text import tree
+from symbackprop.model.text import in_place, tree
 from symbackprop.model.text.branches import RESULT, RETURN, Branch, branch, joined
 from symbackprop.model.text.characters import plain_latex, readable
 from symbackprop.model.text.classes import declared
@@ -94,7 +94,8 @@ def parse_statements(text: str) -> tuple[tuple[tree.Statement, ...], list[ModelE
 
 def counted(body: Sequence[tree.Statement], typed: Sequence[str]) -> tuple[tree.Statement, ...]:
     """The statements of these lines with loops that count from 1, and entries that count from 0, whatever language they
-    are in."""
+    are in; in front of them what is told of what they change in place."""
+    body = [*in_place.told(body, typed), *body]
     body = counted_from_one([_without_itself(s) if isinstance(s, tree.Equation) else s for s in body])
     return as_in_r(body) if is_of_r(typed) else body
 
@@ -724,14 +725,16 @@ def equations(c: Cursor) -> Sequence[tree.Equation]:
     names = _separated(c, _target_or_none)
     if c.at("=="):
         raise c.unexpected("an equation has one =", named=True, instead=("=",))
+    changes: tuple[str, ...] = ()
     if len(names) == 1 and c.at(*UPDATES):
+        changes = (names[0].name,)
         values: Sequence[tree.Expr] = [_updated(names[0], c.take().text[0], expression(c))]
     else:
         c.expect("=", "and a formula: a line is a declaration or an equation NAME = formula")
         values = _values(c, len(names))
     c.finish("the formula")
-    return _one_by_one([tree.Equation(first.line, "let", n, value) for n, value in zip(names, values, strict=True)
-                        if n.name != UNNAMED])
+    return _one_by_one([tree.Equation(first.line, "let", n, value, changes)
+                        for n, value in zip(names, values, strict=True) if n.name != UNNAMED])
 
 
 def _one_by_one(equations: Sequence[tree.Equation]) -> Sequence[tree.Equation]:

@@ -181,12 +181,13 @@ class Notate:
 
 @dataclass(frozen=True)
 class Equation:
-    """``keyword`` is let, loss or output."""
+    """``keyword`` is let, loss or output; ``changes`` are the names whose numbers Python changes here."""
 
     line: int
     keyword: str
     target: Target
     value: Expr
+    changes: tuple[str, ...] = ()
 
     @property
     def is_alone(self) -> bool:
