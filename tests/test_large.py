@@ -53,6 +53,14 @@ def test_twice_the_size_is_twice_the_work(shape: str) -> None:
     assert growth(lambda n: partial(_derive_and_emit, write(n)), 120) < 2.4
 
 
+def test_a_sum_that_every_gradient_reads_is_written_out_once() -> None:
+    """dL/dw_k = −2(y − Σw) of every w_k: a sum in as many rows as have a dozen terms each."""
+    def text(n: int) -> str:
+        return f"data y\nparam {_names(n)}\nloss L = (y - ({' + '.join(_names(n).split(', '))}))^2"
+
+    assert growth(lambda n: lambda: derive(Model.parse(text(n))).text(), 400) < 2.4
+
+
 @pytest.mark.slow
 def test_a_module_is_called_no_more_often_for_more_arrays() -> None:
     """What is tried of one array after another is tried of a number of them: every call reads all."""

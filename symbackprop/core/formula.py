@@ -228,7 +228,7 @@ def add(*terms: Formula) -> Formula:
     flat: list[Formula] = []
     places: dict[Formula, int] = {}
     for term in terms:
-        for part in _summands(term):
+        for part in summands(term):
             _push_summand(flat, places, part)
     flat = _merged([t for t in flat if t != ZERO])
     if not flat:
@@ -252,7 +252,8 @@ def _merged(terms: list[Formula]) -> list[Formula]:
     return found
 
 
-def _summands(term: Formula) -> tuple[Formula, ...]:
+def summands(term: Formula) -> tuple[Formula, ...]:
+    """The terms of a sum, or the formula alone."""
     if isinstance(term, Add):
         return term.terms
     return (term,)

@@ -7,7 +7,7 @@ own formula. Printers know how strongly every piece binds, so parentheses stand 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import sympy as sp
 
@@ -23,13 +23,16 @@ from symbackprop.core.scalars import TABLE
 COMPARE = 5
 
 
+Operands: TypeAlias = Sequence[Math] | Mapping[int, Math]  # by their numbers
+
+
 class Over:
     """What one formula is written over: the trees of its arguments and of its own value. A part that stands in it in
     several places is one tree, which printers print once."""
 
     __slots__ = ("args", "known", "out")
 
-    def __init__(self, args: Sequence[Math], out: Math | None = None) -> None:
+    def __init__(self, args: Operands, out: Math | None = None) -> None:
         self.args, self.out = args, out
         self.known: dict[f.Formula, Math] = {}
 
@@ -96,7 +99,7 @@ class Written:
         return maths.Words(str(value)) if isinstance(value, (str, bool)) or value is None else maths.Num(f.exact(value))
 
     # -- formulas
-    def formula(self, form: f.Formula, args: Sequence[Math], out: Math | None = None) -> Math:
+    def formula(self, form: f.Formula, args: Operands, out: Math | None = None) -> Math:
         """A formula over trees; ``out`` is how the row's own value is called."""
         return self._formula(f.written(form), Over(args, out))
 

@@ -65,9 +65,11 @@ def _readable(leaves: Sequence[Record], swept: Collection[int]) -> list[Record]:
 
 
 def _argument_place(record: Record) -> tuple[int, ...]:
-    """Leaves of one equation in the order in which it reads them."""
+    """Leaves of one equation in the order in which it reads them; a sum within a sum was made before it."""
     assert isinstance(record, Step)
-    return tuple(edge.index for edge in record.contributions[-1].path)
+    path = record.contributions[-1].path
+    made = [edge.consumer.id if _within_sum(path[:k], edge) else 0 for k, edge in enumerate(path)]
+    return tuple([x for place in zip(made, [edge.index for edge in path], strict=True) for x in place])
 
 
 class Assembly:
@@ -303,13 +305,19 @@ class Recorder:
             return Contribution(None, None, (), part.value)
         edge, way = Edge(part.consumer, part.index), self.routes.get(part.consumer.id)
         if way is not None:
-            return Contribution(way.consumer, way.upstream, (*_without_sum(way.path), edge), part.value)
+            return Contribution(way.consumer, way.upstream, (*_towards(way.path, edge), edge), part.value)
         return Contribution(part.consumer, self.totals.get(part.consumer.id), (edge,), part.value)
 
 
-def _without_sum(path: tuple[Edge, ...]) -> tuple[Edge, ...]:
-    """A path without its end where that leads from a sum to a sum in it: they are one sum, of however many terms."""
-    return path[:-1] if len(path) > 1 and all(map(_is_term, path[-2:])) else path
+def _towards(path: tuple[Edge, ...], edge: Edge) -> tuple[Edge, ...]:
+    """A path to an edge without its end where that leads from a sum to a sum in it, and the edge to a term of that:
+    they are one sum, of however many terms."""
+    return path[:-1] if _within_sum(path, edge) and _within_sum(path[:-1], path[-1]) else path
+
+
+def _within_sum(path: tuple[Edge, ...], edge: Edge) -> bool:
+    """Whether a path ends at the term of a sum that is a sum itself, and the edge leads to a term of that."""
+    return bool(path) and isinstance(edge.consumer.form, f.Add) and _is_term(path[-1])
 
 
 def _is_term(edge: Edge) -> bool:

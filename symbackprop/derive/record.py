@@ -24,7 +24,8 @@ class Contribution:
     """What one branch contributes: ``upstream`` (the gradient of ``consumer``) times the local derivatives on ``path``.
 
     ``path`` runs from the named consumer down to the target, through rows too small to be named; of sums in a sum it
-    has the first edge alone. ``value`` is the contribution as a row. ``consumer`` is None for the seed of the sweep.
+    has the first edge and the last. ``value`` is the contribution as a row. ``consumer`` is None for the seed of the
+    sweep.
     """
 
     consumer: Node | None

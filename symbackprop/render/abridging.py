@@ -12,12 +12,13 @@ from itertools import pairwise
 from typing import TypeVar
 
 from symbackprop.core import formula as f
-from symbackprop.core.maths import Math, Words
+from symbackprop.core.maths import Words
 from symbackprop.render.document import Equation, Line, Prose, Step
 
 MOST, SHOWN = 1000, 50  # of more steps, equations or arrays than that, so many are printed at either end
 TERMS, FIRST, DEEP = 200, 12, 24  # of more terms so many in front; how deep a formula of as many parts is printed
 DOTS = Words("…")
+LEFT_OUT = f.Call("…", ())
 T = TypeVar("T")
 W = TypeVar("W")
 Numbered = TypeVar("Numbered", Equation, Step)
@@ -69,17 +70,14 @@ def told(steps: int, equations: int) -> tuple[Prose, ...]:
     return ((f"{' and '.join(parts)} are left out here (--whole prints all)",),) if parts else ()
 
 
-def abridged(form: f.Formula, args: Sequence[Math]) -> tuple[f.Formula, Sequence[Math]]:
-    """A formula over arguments with dots in the place of what makes it long."""
-    if f.size(form) <= TERMS:
-        return form, args
-    return _cut(form, f.Arg(len(args)), DEEP), [*args, DOTS]
+def abridged(form: f.Formula) -> f.Formula:
+    """A formula with `LEFT_OUT` in the place of what makes it long."""
+    return form if f.size(form) <= TERMS else _cut(form, DEEP)
 
 
-def _cut(form: f.Formula, dots: f.Formula, deep: int) -> f.Formula:
-    parts = form.children
+def _cut(form: f.Formula, deep: int) -> f.Formula:
     if f.size(form) < FIRST:
         return form
     if not deep:
-        return dots
-    return f.remade(form, tuple([_cut(part, dots, deep - 1) for part in dotted(parts, dots)]))
+        return LEFT_OUT
+    return f.remade(form, tuple([_cut(part, deep - 1) for part in dotted(form.children, LEFT_OUT)]))

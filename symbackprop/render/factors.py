@@ -5,13 +5,14 @@ Only elementwise rows have one (tanh' = 1 − o², ∂(w·h)/∂h = w); products
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import sympy as sp
 
 from symbackprop.core import formula as f
-from symbackprop.core.graph import Node
+from symbackprop.core.graph import Node, arguments_first
 from symbackprop.core.kernel import moved, renumbered
 from symbackprop.core.maths import Chain, Math, Num, Prod, Sum, chain, within
 from symbackprop.core.maths import product as prod
@@ -31,23 +32,25 @@ class Factor:
 
     def tree(self, r: Rows) -> Math:
         whole = self.written_out(r)
-        return r.formula(whole.form, whole._operands(r))
+        form = r.shown(whole.form)
+        return r.formula(form, whole._operands(r, form))
 
     def written_out(self, r: Rows) -> Factor:
-        """Numbers by their formulas where they have no name, so that 2·(1/(2c)) is 1/c."""
-        whole = self
-        while places := [i for i in f.arguments(whole.form) if _is_nameless(whole.rows[i], r)]:
-            rows: list[Node] = [*whole.rows]
-            parts: list[f.Formula] = [f.Arg(i) for i in range(len(rows))]
-            for place in places:
-                row = whole.rows[place]
-                parts[place] = f.over(row.attr.form, [f.Arg(len(rows) + k) for k in range(len(row.args))])
-                rows += row.args
-            whole = reading(f.over(whole.form, parts), rows, whole.shape)
-        return whole
+        """Numbers by their formulas where they have no name, so that 2·(1/(2c)) is 1/c. Remembered: the same sum may
+        stand in a thousand steps."""
+        if not any(_is_nameless(x, r) for x in self.used):
+            return self
+        key = (self.form, self.shape, tuple([x.id for x in self.rows]))
+        found = r.spelled.get(key)
+        if found is None:
+            rows = {x.id: x for x in self.rows}
+            whole = f.over(self.form, [_spelled(x, r, rows) for x in self.rows])
+            found = r.spelled[key] = reading(whole, rows, self.shape)
+        return found
 
-    def _operands(self, r: Rows) -> list[Math]:
-        return [r.alike(r.ref(x), x, self.shape) for x in self.rows]
+    def _operands(self, r: Rows, form: f.Formula) -> dict[int, Math]:
+        """Those that a form reads."""
+        return {i: r.alike(r.ref(self.rows[i]), self.rows[i], self.shape) for i in f.arguments(form)}
 
     def trees(self, r: Rows) -> list[Math]:
         """The factors of the formula, where it is a product. Remembered: deep chains write the same ones again."""
@@ -59,10 +62,8 @@ class Factor:
     def _trees(self, r: Rows) -> list[Math]:
         whole = self.written_out(r)
         parts = f.factors(whole.form)
-        if isinstance(parts[0], f.Num):
-            parts = (whole.form,)
-        rows = whole._operands(r)
-        return [r.formula(x, rows) for x in parts]
+        forms = [r.shown(x) for x in ((whole.form,) if isinstance(parts[0], f.Num) else parts)]
+        return [r.formula(x, whole._operands(r, x)) for x in forms]
 
     @property
     def is_negative(self) -> bool:
@@ -83,7 +84,28 @@ def _is_nameless(row: Node, r: Rows) -> bool:
     return plain and row.id not in r.symbols and not r.is_call(row)
 
 
-def reading(form: f.Formula, rows: Sequence[Node], shape: Shape) -> Factor:
+def _spelled(row: Node, r: Rows, rows: dict[int, Node]) -> f.Formula:
+    """A row over rows that have names, each the argument of its number; they are added to ``rows``. The terms of sums
+    in sums are brought together before they are added, as these may be a thousand deep."""
+    if not _is_nameless(row, r):
+        return f.Arg(row.id)
+    terms: dict[int, list[f.Formula]] = {}
+    for x in arguments_first([row], lambda x: [a for a in x.args if _is_nameless(a, r)]):
+        rows.update({a.id: a for a in x.args})
+        found = [_terms(term, x.args, terms) for term in f.summands(x.attr.form)]
+        terms[x.id] = [*itertools.chain.from_iterable(found)]
+    return f.add(*terms[row.id])
+
+
+def _terms(term: f.Formula, args: Sequence[Node], known: Mapping[int, list[f.Formula]]) -> list[f.Formula]:
+    """The terms of a term: several, where it is a row that is a sum itself."""
+    if isinstance(term, f.Arg):
+        row = args[term.index].id
+        return known.get(row) or [f.Arg(row)]
+    return [f.substitute(term, lambda leaf: f.add(*_terms(leaf, args, known)) if isinstance(leaf, f.Arg) else leaf)]
+
+
+def reading(form: f.Formula, rows: Mapping[int, Node] | Sequence[Node], shape: Shape) -> Factor:
     """A formula over those of the rows that it reads: each is written."""
     used = f.arguments(form)
     return Factor(renumbered(form, used), tuple([rows[i] for i in used]), shape)

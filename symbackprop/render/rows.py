@@ -33,12 +33,12 @@ from symbackprop.core.kernel import index_of
 from symbackprop.core.literals import fraction
 from symbackprop.core.maths import Dims, Math, negative, product, shaped, signed, within
 from symbackprop.core.names import free_name, subscripts_of, text_name
-from symbackprop.core.notation import Over, Written
+from symbackprop.core.notation import Operands, Over, Written
 from symbackprop.core.registry import composed
 from symbackprop.core.roles import Role
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import is_one, normalise_axes, same
-from symbackprop.render.abridging import DOTS, abridged, dotted, few
+from symbackprop.render.abridging import DOTS, LEFT_OUT, abridged, dotted, few
 from symbackprop.render.axes import AxisLetters
 from symbackprop.render.products import bound_in, bound_inside, contracted, inner_product
 from symbackprop.render.spread import (
@@ -80,6 +80,7 @@ class Rows(Written):
         self.symbols, self.letters, self.order = dict(symbols), letters, tuple(order)
         self.mentioned: dict[str, Node | None] = {}
         self.factors: dict[int, tuple[object, list[Math]]] = {}
+        self.spelled: dict[Any, Any] = {}
         self.plain: dict[int, Math] = {}
         self.gradients: dict[int, Math] = {}
         self.linked: dict[int, Math] = {}
@@ -118,9 +119,11 @@ class Rows(Written):
         """Inside this context a row goes by another name."""
         before = self.symbols.get(node.id)
         self.symbols[node.id] = name
+        self.spelled.clear()
         try:
             yield
         finally:
+            self.spelled.clear()
             if before is None:
                 del self.symbols[node.id]
             else:
@@ -367,12 +370,17 @@ class Rows(Written):
         return maths.total(*terms if len(terms) == len(found) else [*terms[:-1], (False, DOTS), terms[-1]])
 
     # -- formulas
-    def formula(self, form: f.Formula, args: Sequence[Math], out: Math | None = None) -> Math:
-        """A formula over trees, a long one abridged."""
-        return super().formula(*((form, args) if self.whole else abridged(form, args)), out)
+    def shown(self, form: f.Formula) -> f.Formula:
+        """A formula as it is printed: a long one is abridged."""
+        return form if self.whole else abridged(form)
+
+    def formula(self, form: f.Formula, args: Operands, out: Math | None = None) -> Math:
+        return super().formula(self.shown(form), args, out)
 
     def _spelled(self, form: f.Formula, over: Over) -> Math:
         """A gradient that is written out where it is read may be a number, or divided by the next factor: (1/a)·a."""
+        if form is LEFT_OUT:
+            return DOTS
         m = super()._spelled(form, over)
         if isinstance(m, maths.Frac):
             return self._quotient(m)

@@ -97,3 +97,11 @@ def test_what_is_written_after_deriving_is_what_it_was() -> None:
 
     assert str(model(True).graph.names["b"]) == str(model(False).graph.names["b"])
     assert len(model(True).graph.nodes) == len(model(False).graph.nodes)
+
+
+@pytest.mark.parametrize("term", ["{}", "{}^2", "{}*x"])
+def test_steps_of_a_long_sum_are_in_the_order_of_its_terms(term: str) -> None:
+    """It is held in rows of a dozen terms each; where these have names, what is read with one stays together."""
+    names = [f"w{k}" for k in range(60)]
+    d = derive(Model.parse(f"data x\nparam {', '.join(names)}\nloss L = {' + '.join(map(term.format, names))}"))
+    assert [d.name(s.target) for s in d.steps if s.target.name in names] == names

@@ -13,7 +13,7 @@ from symbackprop.core import maths
 from symbackprop.core.facts import is_part, is_product, is_reshaped, step_read
 from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.maths import Math
-from symbackprop.core.notation import ModelPrinter, Notation, Over
+from symbackprop.core.notation import ModelPrinter, Notation, Operands, Over
 from symbackprop.core.noughts import guarded
 from symbackprop.core.printer import TERM, Text
 from symbackprop.core.roles import Role
@@ -87,7 +87,7 @@ class ModelText(Notation):
             return maths.Op("root", tuple(args))
         return self.formula(readable(form, [a.shape for a in node.args], node.shape), args)
 
-    def formula(self, form: f.Formula, args: Sequence[Math], out: Math | None = None) -> Math:
+    def formula(self, form: f.Formula, args: Operands, out: Math | None = None) -> Math:
         """What is read back as the same formula: guarded arithmetic is spelled out, but for a power of a sum of
         squares, which is found again."""
         return self._formula(f.without_flat_powers(form), Over(args, out))
