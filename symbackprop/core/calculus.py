@@ -130,8 +130,16 @@ def _point(n: int, trial: int) -> list[sp.Expr]:
 
 
 def _agree(a: sp.Expr, b: sp.Expr, point: dict[sp.Expr, sp.Expr]) -> bool:
-    va, vb = (sp.N(e.xreplace(point), _DIGITS) for e in (a, b))
+    known = {**point}
+    va, vb = (_number(e, known) for e in (a, b))
     return bool(va.is_number and vb.is_number and abs(va - vb) <= sp.Float("1e-30") * (1 + abs(va)))
+
+
+def _number(expr: sp.Expr, known: dict[sp.Expr, sp.Expr]) -> sp.Expr:
+    """The value of an expression, every part evaluated once: `sp.N` takes exponential time on powers of powers."""
+    if expr not in known:
+        known[expr] = sp.N(expr.func(*[_number(a, known) for a in expr.args]) if expr.args else expr, _DIGITS)
+    return known[expr]
 
 
 def _derivative(form: f.Formula, i: int, top: bool = False) -> f.Formula | None:

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from symbackprop import codegen, derive
-from symbackprop.errors import ModelError, ShapeError
+from symbackprop.errors import ModelError, ShapeError, SymbackpropError
 from symbackprop.model import Model, load, to_text
+from symbackprop.model.text import parse_alone
 from symbackprop.render.graph import draw
 from symbackprop.render.show import show
+from tests.counting import ends, steps
 
 DEEP = """
 from symbackprop import Model
@@ -58,3 +60,45 @@ def test_errors_of_a_python_file_name_its_line(tmp_path: Path) -> None:
     )
     with pytest.raises(ShapeError, match=f"{path}:4: shape error: x .3. and y .4. do not broadcast"):
         load(str(path))
+
+
+def _within(form: str, times: int) -> str:
+    text = form.partition("|")[2]
+    for _ in range(times):
+        text = form.partition("|")[0].replace("…", text)
+    return text
+
+
+FORMS = ["tanh(…)|w", "(…)^w|w * x", "v[…]|0", "v[-…]|1", "…[-2,]|(X %*% W)", "…[-2]|(w %*% X)",
+         "(… if w > 0 else x)|w", "(w if … > 0 else x)|x", "where(… > 0, w, x)|w", "1 / (1 + …)|w", "mean(… * v)|v[0]",
+         "(… %*% A)|A"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_thirty_in_each_other_take_little_longer_than_ten(form: str) -> None:
+    def derived(times: int) -> int:
+        def read() -> None:
+            try:
+                derive(parse_alone(f"sum({_within(form, times)})"))
+            except SymbackpropError as error:
+                error.told()
+
+        with ends():
+            return steps(read)
+
+    derived(3)  # the tables that are read once
+    assert derived(30) < 8 * derived(10) + 500_000
+
+
+@pytest.mark.parametrize("text", [
+    "param w\nloss L = " + "sin " * 3000 + "w",
+    "param w\nif w > 0:\n    a = w\n" + "    a = tanh(a)\n" * 500 + "else:\n    a = w\nloss L = a",
+    "param w\ndef f(z):\n    a = z\n" + "    a = tanh(a)\n" * 500 + "    return a\nloss L = f(w)",
+    "param w\ndef f0(z):\n    return z\n" + "".join(
+        f"def f{k}(z):\n    return tanh(f{k - 1}(z))\n" for k in range(1, 1500)) + "loss L = f1499(w)",
+])
+def test_what_is_nested_too_deeply_to_be_read_is_told(text: str) -> None:
+    alone = text.partition("\n")[2].replace("loss L = ", "")
+    for read in (lambda: Model.parse(text), lambda: parse_alone(alone)):
+        with pytest.raises(ModelError, match="nested too deep"):
+            read()

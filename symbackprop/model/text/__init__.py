@@ -24,7 +24,7 @@ from symbackprop.errors import (
 )
 from symbackprop.model.model import Model
 from symbackprop.model.text import tree
-from symbackprop.model.text.builder import Builder, conventions
+from symbackprop.model.text.builder import Builder, conventions, located
 from symbackprop.model.text.characters import ROWS, indexed_sums, plain_latex, readable, with_means
 from symbackprop.model.text.evaluate import Evaluator
 from symbackprop.model.text.expressions import one_formula, read_values
@@ -206,9 +206,10 @@ def parse(text: str, name: str | None = None, path: str | None = None, relu0: An
 
 def _offer_declarations(errors: Sequence[ModelError], text: str) -> None:
     """What is not declared may be meant as it would be guessed, if not as a name that is much like it."""
-    statements = parse_statements(text)[0] if len(text) <= _LONGEST else ()
+    missing = [error for error in errors if isinstance(error, NotDeclared)]
+    statements = parse_statements(text)[0] if missing and len(text) <= _LONGEST else ()
     repeated = {s.line for loop in tree.loops(statements) for s in tree.flat(loop.body)}  # would declare at each step
-    missing = [error for error in errors if isinstance(error, NotDeclared) and error.line not in repeated]
+    missing = [error for error in missing if error.line not in repeated]
     found = guessed_declarations(statements) if missing else ""
     for error in missing if found else ():
         place = next((k for k, meant in enumerate(error.instead) if callable(meant)), len(error.instead))
@@ -228,7 +229,11 @@ class Declared:
 def _read(text: str, where: str, name: str, relu0: Any,
           define: Mapping[str, str] | None) -> Read:
     """The model of a text as far as it can be read, what is wrong with the rest, and which lines that hides."""
-    statements, errors, unread = parse_statements(text)
+    try:
+        with located(where):
+            statements, errors, unread = parse_statements(text)
+    except ModelError as whole:  # of all of it
+        return Model(), [whole], set()
     header = read_header(text)
     for error in errors:
         error.at(f"{where}:{error.line}")
@@ -262,7 +267,8 @@ def _alone(typed: str, relu0: Any, define: Mapping[str, str] | None) -> Read:
     """The model of an expression as far as it can be read, what is wrong with it, and which lines that hides."""
     model = Model("expression", relu0=0 if relu0 is None else relu0)
     try:
-        statements, note = guessed(typed)
+        with located("<expression>"):
+            statements, note = guessed(typed)
     except ModelError as error:
         error.line = error.place.line if error.place is not None else error.line or 1
         plain = readable(typed)

@@ -41,6 +41,7 @@ from symbackprop.model.text.loops import BodyScope
 from symbackprop.model.text.meant_lines import with_dimension, without_output
 from symbackprop.model.text.notation import ModelText
 from symbackprop.model.text.scope import PI, ModelScope, Scope
+from symbackprop.model.text.tokens import TOO_DEEP
 
 MAX_STATEMENTS, MAX_UNROLLED, MAX_RANK = 50_000, 20_000, 16
 
@@ -516,7 +517,7 @@ def located(where: str) -> Iterator[None]:
     except (ZeroDivisionError, OverflowError) as error:
         raise ModelError(str(error), where) from None
     except RecursionError:
-        raise ModelError("the formulas are nested too deeply: name a part of them", where) from None
+        raise ModelError(TOO_DEEP, where) from None
 
 
 def conventions(statements: Sequence[tree.Statement], where: str, errors: list[ModelError]) -> Mapping[str, sp.Expr]:

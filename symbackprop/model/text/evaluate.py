@@ -330,15 +330,10 @@ class Evaluator:
         if not base.shape and not all(isinstance(item, tree.Word) for item in expr.items):
             raise ModelError(f"{label(base)} is a scalar and has no entries")
         element = self.scope.element(base, expr.items)
-        try:
-            return self.subscript(base, expr.items) if element is None else element
-        except ShapeError as error:
-            error.instead += self._of_other_axes(base, expr)
-            raise
+        return self.subscript(base, expr.items) if element is None else element
 
-    def _of_other_axes(self, base: Node, expr: tree.Index) -> Sequence[Meant]:
+    def _of_other_axes(self, base: Node, key: Value) -> Sequence[Meant]:
         """What may be meant by an index that the first axis does not take."""
-        key = self.value(expr.items[0]) if len(expr.items) == 1 and not isinstance(expr.items[0], tree.Slice) else None
         if isinstance(key, sp.Expr) and base.shape and same(key, base.shape[0]):
             return [partial(indexed, "-1")]
         if not isinstance(key, Node) or not label(key).isidentifier():
@@ -356,7 +351,11 @@ class Evaluator:
     def subscript(self, base: Node, keys: tuple[tree.Expr, ...]) -> Node:
         """``base[keys]`` as NumPy means it."""
         items = tuple([self._key(item) for item in keys])
-        return getitem(base, items[0] if len(items) == 1 else items)
+        try:
+            return getitem(base, items[0] if len(items) == 1 else items)
+        except ShapeError as error:
+            error.instead += self._of_other_axes(base, items[0]) if len(items) == 1 else []
+            raise
 
     def _key(self, item: tree.Expr) -> Value:
         """One index: a whole number, a dimension, a slice, None, … or integer data."""

@@ -40,6 +40,9 @@ def as_in_r(statements: Sequence[tree.Statement]) -> tuple[tree.Statement, ...]:
     return tree.OfR(), *read.block(statements)
 
 
+_ALL = tree.Slice(None, None, None)
+
+
 class _Counting:
     """Goes through statements. ``families`` are names whose steps are no entries; of what else stands in an index than
     numbers and dimensions, integer data count from 0 and counters of loops from 1 already."""
@@ -76,14 +79,14 @@ class _Counting:
         return expr
 
     def without(self, expr: tree.Index) -> tree.Expr:
-        """``z[-2]`` as what stands before that entry with what stands behind it."""
-        k, out = next(((k, i.body) for k, i in enumerate(expr.items) if self._is_left_out(i)), (0, _ZERO))
-        if out == _ZERO:
-            return expr
-        around = tree.Slice(None, self.item(out), None), tree.Slice(out, None, None)
-        parts = [self.without(replace(expr, items=(*expr.items[:k], part, *expr.items[k + 1 :]))) for part in around]
-        axis = tree.Number(sp.Integer(sum(isinstance(item, tree.Slice) for item in expr.items[:k])))
-        return parts[1] if out == _ONE else tree.Call("concat", tuple(parts), (("axis", axis),), place=expr.place)
+        """``z[-2]`` as ``delete(z[:], 1, axis=0)``."""
+        left_out = {k: self.item(i.body) for k, i in enumerate(expr.items) if self._is_left_out(i)}
+        found: tree.Expr = replace(expr, items=tuple([_ALL if k in left_out else i for k, i in enumerate(expr.items)]))
+        for k, out in left_out.items():
+            axis = tree.Number(sp.Integer(sum(isinstance(i, tree.Slice) or j in left_out
+                                              for j, i in enumerate(expr.items[:k]))))
+            found = tree.Call("delete", (found, out), (("axis", axis),), place=expr.place)
+        return found
 
     def _is_left_out(self, item: tree.Expr) -> TypeGuard[tree.Negative]:
         return isinstance(item, tree.Negative) and self.item(item.body) != item.body

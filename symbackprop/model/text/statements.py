@@ -42,6 +42,7 @@ from symbackprop.model.text.tokens import (
     SIGN,
     STRING,
     TEXT,
+    TOO_DEEP,
     Cursor,
     Line,
     Token,
@@ -132,8 +133,9 @@ class Reader:
             start = self.place
             try:
                 read = self.statement(indent, nesting)
-            except ModelError as error:
-                self.errors.append(error)
+            except (ModelError, RecursionError) as error:
+                deep = problem(TOO_DEEP, self.lines[start].number)
+                self.errors.append(error if isinstance(error, ModelError) else deep)
                 self._pass_over(indent)
                 self.unread.update(*map(_names_given, self.lines[start : self.place]))
             else:

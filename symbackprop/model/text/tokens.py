@@ -107,6 +107,9 @@ class Line(NamedTuple):
     tokens: tuple[Token, ...]
 
 
+TOO_DEEP = "the formulas are nested too deeply: name a part of them"
+
+
 def problem(message: str, line: int, near: str = "", place: Place | None = None,
             instead: str | Sequence[Meant] = ()) -> SyntaxProblem:
     """The error to raise for a line, about what is ``near``, where that stands, and what should stand there; whoever
