@@ -29,6 +29,7 @@ from symbackprop.model.text.tree import mentioned
 
 if TYPE_CHECKING:
     from symbackprop.grade.session import Outcome, Session
+    from symbackprop.model.text.languages import Language
 
 GIVEN, MENDED = "given", "mended"
 NUMBERS = {"pi": sp.pi, "inf": sp.oo}
@@ -54,7 +55,7 @@ class Scope:
     ``more`` are steps beyond those that the loops have.
     """
 
-    of_r = False
+    language: Language | None = None
 
     def __init__(
         self,

@@ -221,6 +221,7 @@ MAY_NAME = {  # tables by names of ops and functions that no record can hold: wh
     "imported/places.py": {"rows_reduced": "reductions of another library's scatter, by its names"},
     "model/text/dialect.py": {"CLASSES_SECOND": "functions of PyTorch's that have the classes along another axis"},
     "model/text/known_numbers.py": {"_OF_WHOLE": "exact values of what only other libraries name: no record has them"},
+    "own/truth.py": {"(VALUE, SIZE, SEED, GRADIENT)": "what is told of a gradient; Julia has a size too"},
     "own/array_mistakes.py": {"sum_axes": _SLIPS},
     "core/printer.py": {"Printer": "printers are targets: what stands around an argument, not in front of it",
                         "_BIG": "as Printer"},

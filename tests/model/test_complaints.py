@@ -39,7 +39,6 @@ def told(text: str) -> list[str]:
         ("param q: 3x4", "         ^^^", "param q: 3 x 4"),
         ("param q: HxD", "         ^^^", "param q: H x D"),
         ("param q: 3xD", "         ^^^", "param q: 3 x D"),
-        ("Z = b.^2", "     ^^", "Z = b^2"),
         ("Z = 1 / 2N^2", "        ^^^^", "Z = 1 / (2*N^2)"),
         ("Z = X / 2N", "        ^^", "Z = X / (2*N)"),
         ("Z = norm(b, 1)", "    ^^^^^^^^^^", "Z = norm(b, order=1)"),

@@ -31,13 +31,8 @@ def softmax(z: Any) -> Any:
 
 
 MEANT: list[tuple[str, Callable[[Any], Any]]] = [
-    ("A .* B", lambda n: n.A * n.B),
-    ("A ./ (1 + B.^2)", lambda n: n.A / (1 + n.B ** 2)),
-    ("A(1, :)", lambda n: n.A[0]),
-    ("A(:, end)", lambda n: n.A[:, -1]),
     ("v(2)", lambda n: n.v[1]),
     (r"S \ v", lambda n: np.linalg.solve(n.S, n.v)),
-    ("max(A, [], 2)", lambda n: n.A.max(1)),
     ("[v; u]", lambda n: np.hstack([n.v, n.u])),
     ("∏ᵢ vᵢ", lambda n: n.v.prod()),
     ("Σᵢ vᵢ²", lambda n: (n.v ** 2).sum()),
@@ -121,7 +116,7 @@ def corrected(text: str) -> list[str]:
 CASES = [test_pasted.HEAD + typed for typed, right in test_pasted.CORRECTED if right]
 CASES += [test_complaints.HEAD + line for line in """
 Z = W @ X + b | Z = b + tnah(X @ W.T) | parm q: H | param q H x D | Z = relu(b W) | Z = 1 / 2N^2 | Z = norm(b, 1)
-Z = X b2 | Z = X @ W.T + lam | Z = where(b > 0 and b < 1, b, 0) | Z = b.^2 | loss Z = X @ W.T | param lambda: H
+Z = X b2 | Z = X @ W.T + lam | Z = where(b > 0 and b < 1, b, 0) | loss Z = X @ W.T | param lambda: H
 """.replace("\n", " | ").strip(" |").split(" | ")]
 
 

@@ -453,7 +453,7 @@ _RULES: dict[type, Callable[[Builder, Any], None]] = {
     tree.Equation: Builder.equation,
     tree.For: Builder.loop,
     tree.Said: lambda builder, s: builder.top.remark(s.text),
-    tree.OfR: lambda builder, s: setattr(builder.top, "of_r", True),
+    tree.Written: lambda builder, s: setattr(builder.top, "language", s.language),
 }
 
 

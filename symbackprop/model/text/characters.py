@@ -45,7 +45,7 @@ _RAISED_WORD = re.compile(rf"((?<!\w)e)?(?<=[\w)\]])([{_LIFTED}]*[ᵃ-ᵡⁿⁱ�
 _FOREIGN_SIGNS = re.compile(r"<-|:=|%\*%|%o%|%/%|%%|\|\^2_")
 # R's remainder and whole quotient, between values; %% behind a formula begins a comment of Matlab's
 _OF_WHOLE = re.compile(r"(?<=[\w)\]])(\s*)%(/?)%(\s*)(?=-?[\d.]+|[(]|[A-Za-z]\w*\s*(?:$|[-+*/^()\[\],]))")
-_ARROW = re.compile(r"^(\s*(?:(?:loss|output)\s+)?[^\W\d]\w*(?:\[[^\[\]]*\])?\s*)(?:<-|:=|←|≔)")
+_ARROW = re.compile(r"((?:^|;)\s*(?:for [^:]*: )?(?:(?:loss|output)\s+)?[^\W\d]\w*(?:\[[^\[\]]*\])?\s*)(?:<-|:=|←|≔)")
 _OF_ONE = r"([\w.]+(?:\([^()]*\))?(?:\[[^\[\]]*\])?)"
 _OUTER = re.compile(rf"(?<![\w.]){_OF_ONE}\s*%o%\s*{_OF_ONE}")  # of R
 # $ … $, \begin{align} and its & and \\, which say where a formula stands and nothing of it

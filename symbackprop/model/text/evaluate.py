@@ -23,6 +23,7 @@ from symbackprop.errors import Meant, ModelError, NameProblem, Place, ShapeError
 from symbackprop.model.text import dialect, spellings, tree, warnings
 from symbackprop.model.text.calls import Callee, asked_arrays, call, callee, known_callee
 from symbackprop.model.text.known_numbers import checked, fold, of_sizes, short
+from symbackprop.model.text.languages import Language, along
 from symbackprop.model.text.meant_lines import exchanged, indexed, of_last_axes, selected, sums_of_lists
 from symbackprop.model.text.patterns import with_named_axes
 
@@ -33,7 +34,7 @@ class Scope(Protocol):
     """What names mean at a place in a model text."""
 
     graph: Graph
-    of_r: bool
+    language: Language | None
 
     def name(self, name: str) -> Node | sp.Expr:
         """The row, dimension or loop counter of that name."""
@@ -128,13 +129,18 @@ class Evaluator:
             for warning in warnings.of_transposed(sign, left, value, right):
                 self.scope.remark(warning)
             left = part
+            if sign == tree.PRODUCT:
+                sign = "@" if _has_axes(value) and _has_axes(right) else "*"
+                if sign == "@" and isinstance(part, tree.Transpose) and value.ndim == right.ndim == 1:
+                    value = self.applied("outer", [value, right], {})  # a column by a row
+                    continue
             if isinstance(value, Node) and isinstance(right, Node):
                 terms = terms or Terms(value)
                 if terms.takes(sign, right):
                     terms.append(sign, right)
                     continue
             value, terms = value if terms is None else terms.made(), None
-            for warning in warnings.of_operator(sign, value, right, of_r=self.scope.of_r):
+            for warning in warnings.of_operator(sign, value, right, language=self.scope.language):
                 self.scope.remark(warning)
             try:
                 value = binary(sign, value, right, self.graph)
@@ -198,6 +204,7 @@ class Evaluator:
             if meant is not None:
                 return self.value(replace(meant, place=expr.place))
         args = self._arguments(expr)
+        expr = along(expr, args[0].shape, self.scope.remark) if args and isinstance(args[0], Node) else expr
         if expr.function == LENGTH and len(args) == 1 and isinstance(args[0], Node) and args[0].shape:
             return args[0].shape[0]
         args = [self._with_arrays(value) for value in args]
@@ -381,6 +388,10 @@ class Evaluator:
         if self.scope.offset(part):
             raise ModelError("a loop counter cannot be the bound of a slice")
         return _whole(value)
+
+
+def _has_axes(value: Value) -> bool:
+    return isinstance(value, Node) and value.ndim > 0
 
 
 def _between(expr: tree.Chain, part: tree.Expr) -> Place | None:

@@ -34,7 +34,6 @@ from symbackprop.model.text.meant_lines import (
     compared_twice,
     entries_from_one,
     left_out,
-    of_matlab_axis,
     of_whole_arrays,
     opposite,
 )
@@ -128,8 +127,8 @@ def formula_of(tokens: tuple[Token, ...], read: Callable[[Cursor], tree.Expr] = 
 def _sum(c: Cursor) -> tree.Expr:
     start, first = c.now, _product(c)
     rest: list[tuple[str, tree.Expr]] = []
-    while c.at("+", "-"):
-        rest.append((c.take().text, _product(c)))
+    while c.at("+", "-", ".+", ".-"):
+        rest.append((c.take().text[-1], _product(c)))
     return tree.Chain(first, tuple(rest), place=c.since(start)) if rest else first
 
 
@@ -137,7 +136,7 @@ def _product(c: Cursor) -> tree.Expr:
     start, first = c.now, _sign(c)
     rest: list[tuple[str, tree.Expr]] = []
     while c.at(*_OF_PRODUCTS):
-        sign, right = c.take().text, _sign(c)
+        sign, right = c.take().text.removeprefix("."), _sign(c)
         if sign not in _WHOLE:
             rest.append((sign, right))
             continue
@@ -145,7 +144,7 @@ def _product(c: Cursor) -> tree.Expr:
     return _multiplied(first, rest, c.since(start)) if rest else first
 
 
-_OF_PRODUCTS = ("*", "/", "@", "·", "//", "%")
+_OF_PRODUCTS = ("*", "/", "@", "·", "//", "%", ".*", "./", tree.PRODUCT)
 # what ``a // b`` and ``a % b`` are; the sign in front of a belongs to it, as in Python
 _WHOLE: dict[str, Callable[[tree.Expr, tree.Expr, Place | None], tree.Expr]] = {
     "//": lambda a, b, place: tree.Call("floor_divide", (a, b), (), place=place),
@@ -173,7 +172,7 @@ def _sign(c: Cursor) -> tree.Expr:
 
 def _power(c: Cursor) -> tree.Expr:
     first, base = c.now, _postfix(c)
-    sign = c.accept("**", "^")
+    sign = c.accept("**", "^", ".^")
     if sign is None:
         return base
     c.depth += 1
@@ -345,6 +344,8 @@ def _arguments(c: Cursor, function: str) -> tuple[tuple[tree.Expr, ...], tuple[t
     while not c.accept(")"):
         if c.at(":"):
             raise c.unexpected("entries stand in square brackets and are counted from 0", instead=(entries_from_one,))
+        if args and c.at("[") and c.after.is_sign("]"):
+            return tuple(args), _axis_of_matlab(c, function)
         key = _option(c)
         if key in options:
             raise problem(f"{function}(…) gets {key}= twice", c.now.line)
@@ -363,6 +364,18 @@ def _arguments(c: Cursor, function: str) -> tuple[tuple[tree.Expr, ...], tuple[t
     return tuple(args), tuple(options.items())
 
 
+def _axis_of_matlab(c: Cursor, function: str) -> tuple[tuple[str, tree.Expr], ...]:
+    """The axis that ``max(X, [], 2)`` goes along, up to the bracket."""
+    first = c.take()
+    c.take()
+    known = function in ("max", "min", "var", "std") and c.accept(",") and c.now.text in ("1", "2")
+    if not known or not c.after.is_sign(")"):
+        raise first.problem(_NO_LISTS)
+    axis = tree.Number(number(c.take()) - 1)
+    c.take()
+    return (("axis", axis), *[("keepdims", tree.Word(True))] * int(axis.value))
+
+
 def _spread(c: Cursor) -> tree.Expr:
     """``*x.shape``, which is the shape where sizes are asked for."""
     star = c.take()
@@ -370,6 +383,9 @@ def _spread(c: Cursor) -> tree.Expr:
     if not isinstance(sizes, tree.Member) or sizes.name not in ("shape", "size"):
         raise star.problem("what is given with a star is a shape, as in zeros(*x.shape)", (left_out,))
     return sizes
+
+
+_NO_LISTS = "there are no lists: what a loop gives h in all its steps is the stack h"
 
 
 def _group(c: Cursor) -> tree.Expr:
@@ -389,8 +405,7 @@ def _group(c: Cursor) -> tree.Expr:
 def _list(c: Cursor) -> tree.Expr:
     """``[a, b]``, as people write the arrays that are joined."""
     if c.at("]"):
-        raise c.unexpected("there are no lists: what a loop gives h in all its steps is the stack h", named=True,
-                           instead=(of_matlab_axis,))
+        raise c.unexpected(_NO_LISTS, named=True)
     items = [expression(c)]
     while c.accept(",") and not c.at("]"):
         items.append(expression(c))

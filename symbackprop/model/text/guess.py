@@ -11,8 +11,9 @@ from symbackprop.errors import NameProblem
 from symbackprop.model.text import dialect, tree
 from symbackprop.model.text.expressions import formula_of
 from symbackprop.model.text.guessed_shapes import Shapes, needs_arrays
+from symbackprop.model.text.languages import language, with_its_signs
 from symbackprop.model.text.statements import KEYWORDS, UPDATES, Reader, counted
-from symbackprop.model.text.tokens import Line, Token, logical_lines, physical_lines, problem
+from symbackprop.model.text.tokens import Line, Token, logical_lines, problem
 from symbackprop.model.text.undeclared import declared, read_first, sized, without_layers
 
 _RESULT, _IDENTITY = "result", "I"
@@ -73,6 +74,7 @@ def _statements(text: str) -> tuple[Sequence[tree.Statement], Container[str]]:
     lines = list(logical_lines(text))
     if not lines:
         raise problem("there is no expression: give one, as in (y - w*x)^2", 1)
+    with_its_signs(lines, language(text))
     reader = Reader(lines, [])
     found: list[tree.Statement] = [*reader.notes]
     while reader.place < len(lines) - 1 or (reader.place < len(lines) and _gives_a_name(lines[-1])):
@@ -87,7 +89,7 @@ def _statements(text: str) -> tuple[Sequence[tree.Statement], Container[str]]:
     if reader.place < len(lines):
         value = reader.helpers.inlined(formula_of(_without_head(lines[-1].tokens)))
         found.append(tree.Equation(lines[-1].number, "let", tree.Target(_RESULT), value))
-    return counted(found, physical_lines(text)), reader.helpers.taken
+    return counted(found, text), reader.helpers.taken
 
 
 def _without_head(tokens: tuple[Token, ...]) -> tuple[Token, ...]:

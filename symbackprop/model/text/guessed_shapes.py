@@ -25,6 +25,7 @@ from symbackprop.model.names import is_greek, sounds_like_data
 from symbackprop.model.text import dialect, tree
 from symbackprop.model.text.calls import NUMPY, asked_sizes, callee
 from symbackprop.model.text.evaluate import Evaluator
+from symbackprop.model.text.languages import along
 from symbackprop.model.text.scope import ModelScope
 
 _TARGETS = re.compile(r"[yt].*|label.*")  # of the data, what is compared with results
@@ -36,6 +37,7 @@ _TURNS = ("swapaxes", "transpose")  # what has the axes of its argument in anoth
 _FRESH = "#"  # what a size begins with that is to be found
 _FIRST = tree.String("NCHW")
 _WHOLE = (tree.Slice(None, None, None), tree.Slice(tree.Number(sp.S.Zero), None, None))
+_PRODUCTS = ("@", tree.PRODUCT)
 _PRODUCT = "dot"  # what @ is as a function
 Size = str | int
 Shape = list[Size]
@@ -160,14 +162,19 @@ class Shapes:
         return []
 
     def _chained(self, expr: tree.Chain) -> Shape:
-        if all(sign != "@" for sign, _ in expr.rest):
+        if all(sign not in _PRODUCTS for sign, _ in expr.rest):
             return self._alike([expr.first, *[part for _, part in expr.rest]])
         shape, left = self.of(expr.first), expr.first
         for sign, right in expr.rest:
             other = self.of(right)
-            if sign == "@":
+            of_arrays = sign == "@" or (sign == tree.PRODUCT and (
+                max(len(shape), len(other)) > 1 or bool(shape and other)))
+            if of_arrays:
                 self._widen([left] * (not shape) + [right] * (not other), 1)
-            shape, left = self._product(shape, other, expr.place) if sign == "@" else self._same([shape, other]), right
+            if sign == tree.PRODUCT and isinstance(right, tree.Transpose) and len(shape) == len(other) == 1:
+                shape, left = [*shape, *other], right
+                continue
+            shape, left = self._product(shape, other, expr.place) if of_arrays else self._same([shape, other]), right
         return shape
 
     def _alike(self, exprs: Sequence[tree.Expr], shapes: Sequence[Shape] | None = None) -> Shape:
@@ -255,6 +262,7 @@ class Shapes:
         if name == "reshape" and isinstance(expr.args[0], tree.Name) and expr.args[0].name in self.ranks:
             self._as_reshaped(expr.args[0].name, expr.args[1:])
         shapes = [self.of(a) for a in expr.args]
+        expr = along(expr, shapes[0]) if shapes else expr
         self._fit(expr, shapes, composed(name).asks)
         one_less = composed(name).target == 1 and len(shapes) > 1 and len(shapes[1]) == len(shapes[0]) - 1
         if one_less and len(self._tried(expr, [shapes[0]] * len(shapes))) < len(shapes[0]):
@@ -538,7 +546,7 @@ def _plain_name(expr: tree.Call) -> str:
 def needs_arrays(expr: tree.Expr) -> bool:
     """Whether an expression makes sense of arrays alone."""
     if isinstance(expr, tree.Chain):
-        return any(sign == "@" for sign, _ in expr.rest)
+        return any(sign in _PRODUCTS for sign, _ in expr.rest)
     if isinstance(expr, tree.Index):
         return True
     if isinstance(expr, tree.Call):

@@ -22,9 +22,9 @@ _PLACES = (tree.Number, tree.Negative, tree.Name, tree.Slice, tree.Word)  # an i
 _SAID = "{0} keeps its value here: PyTorch changes it{1}, and so does NumPy where it is an array{2}"
 
 
-def told(statements: Sequence[tree.Statement], typed: Sequence[str]) -> Iterator[tree.Said]:
+def told(statements: Sequence[tree.Statement], text: str) -> Iterator[tree.Said]:
     """What is told of lines that change what is read under another name below."""
-    if any(_OPTION in line for line in typed) or any(e.changes for e in tree.equations(statements)):
+    if _OPTION in text or any(e.changes for e in tree.equations(statements)):
         yield from {(said.line, said.text): said for said in _Memory().block(statements)}.values()
 
 

@@ -1,43 +1,163 @@
-"""Languages that count from 1: which one a text is in, and what its entries and variances are here."""
+"""Languages that count from 1: which one a text is in, and what its products, sums, entries and variances are here."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TypeGuard
 
 import sympy as sp
 
+from symbackprop.errors import NameProblem
 from symbackprop.model.text import tree
+from symbackprop.model.text.calls import callee
+from symbackprop.model.text.spellings import spelled
+from symbackprop.model.text.tokens import NAME, NUMBER, SIGN, Line, Token, physical_lines
 
-_OF_R = re.compile(r"^\s*(?:(?:loss|output)\s+)?[A-Za-z][\w.]*(?:\[[^\[\]]*\])?\s*<-|%\*%|%o%"
-                   r"|\w\[\s*,|\w\[[^\[\]]*,\s*\]", re.MULTILINE)
-_APART = re.compile(r"\"[^\"]*\"|#.*")  # strings and comments
+
+@dataclass(frozen=True)
+class Language:
+    """What tells it, alone or beside signs with a dot; what is told of a line that is read by it; whether its * is the
+    matrix product, sums go down the columns, and z[-2] is all but the second entry."""
+
+    name: str
+    letter: str  # in the table of spellings
+    says: str
+    signs: re.Pattern[str]
+    with_dots: re.Pattern[str]
+    has_products: bool = True
+    sums_down: bool = False
+    leaves_out: bool = False
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    return re.compile(text, re.VERBOSE | re.MULTILINE)
+
+
+_NEVER = _pattern(r"(?!)")
+_DOTTED = _pattern(r"[A-Za-z_]\w*\.[-+*/^] | [)\]'\s]\.[-+*/^](?!\.)")
+_FROM_ONE, _PRODUCTS = "counts entries from 1", "* is the matrix product"
+_LANGUAGES = (
+    Language(
+        "R", "R", f"{_FROM_ONE} and leaves out those with a minus, var divides by n - 1, and norm of a matrix is its "
+        "largest sum of a column",
+        _pattern(r"^\s*(?:(?:loss|output)\s+)?[A-Za-z][\w.]*(?:\[[^\[\]]*\])?\s*<- | %\*% | %o% | \w\[\s*, | "
+                 r"\w\[[^\[\]]*,\s*\] | (?:<-|=)\s*function\s*\("), _NEVER, has_products=False, leaves_out=True),
+    Language(
+        "Julia", "J", f"{_FROM_ONE}, {_PRODUCTS}, and var divides by n - 1",
+        _pattern(r"(?<![.\w])(?:sum|mean|prod|maximum|minimum|std|var|cumsum|cumprod)\([^\n]{0,200}?,\s*dims\s*=\s*[1-9]"
+                 r" | \w\.\( | \babs2\b"), _pattern(r"[\w)\]'\s]\.[-+]\s | \w\[ | ^\s*function\s+\w+\(")),
+    Language(
+        "Matlab", "M", f"{_FROM_ONE}, {_PRODUCTS}, sums, means and the like go down the columns, and var divides by "
+        "n - 1",
+        _pattern(r"\[\s*\]\s*,\s*[12]\) | \w\(:[,)] | ,\s*:\) | (?<![.\w])numel\( | \bsum\(sum\( | \bbsxfun\("),
+        _pattern(r";[ \t]*$ | \b(?:sum|mean|prod|std|var)\(\w+,\s*[12]\) | \w\(\d+: | :end\) | \b[a-z]\(\d+\)"),
+        sums_down=True),
+    Language("Matlab or Julia", "D", f"{_FROM_ONE}, and {_PRODUCTS}", _NEVER, _pattern("")),
+)
+_LIBRARIES = r"(?<![.\w])(?:np|numpy|jnp|torch|tf|math)\.\w"
+PYTHON = Language("Python", "P", "", _pattern(rf"{_LIBRARIES} | ^\s*(?:def|import|from)\s"), _NEVER)
+_APART = re.compile(r"\"[^\"]*\"|#.*|^\s*%.*", re.MULTILINE)  # strings and comments
+_OURS = _pattern(r"[\w)\]']\s*@\s*[\w(]")
 _ZERO, _ONE = tree.Number(sp.S.Zero), tree.Number(sp.S.One)
-_SAID = ("R counts entries from 1 and leaves out those with a minus, var divides by n - 1, and norm of a matrix is its "
-         "largest sum of a column: this line is read so")
+_ALL = tree.Slice(None, None, None)
+_TRUTHS = {"T": tree.Name("TRUE"), "F": tree.Name("FALSE")}
+_JOINED = "c"
+# axes that are known with the array: the columns of a matrix, their pairs, its rows; of a vector all
+_COLUMNS, _PAIRS, _ROWS = tree.String("columns"), tree.String("pairs"), tree.String("rows")
+_END = tree.Name("end")
 
 
-def is_of_r(lines: Sequence[str]) -> bool:
-    """Whether lines have signs that are R's alone: its arrow and products, and ``X[1, ]`` with nothing behind the
-    comma."""
-    sign = _OF_R.search("\n".join(lines))  # in most texts none, not in strings and comments either
-    return sign is not None and any(_OF_R.search(_APART.sub("", line)) for line in lines)
+def language(text: str) -> Language | None:
+    """The language that a text has signs of, as it is or without what stands around its lines; None of model text,
+    whose products have an @."""
+    text = _APART.sub("", "\n".join([text, *physical_lines(text)]))
+    dotted = _DOTTED.search(text) is not None
+    found = next((each for each in _LANGUAGES if each.signs.search(text) or (dotted and each.with_dots.search(text))),
+                 PYTHON if PYTHON.signs.search(text) else None)
+    return None if found in _LANGUAGES[1:] and _OURS.search(text) else found
 
 
-def as_in_r(statements: Sequence[tree.Statement]) -> tuple[tree.Statement, ...]:
-    """The statements of R with entries counted from 0; as they are where a 0 among indices says that they are so."""
+# -- what signs mean in it
+def with_its_signs(lines: list[Line], spoken: Language | None) -> None:
+    """Put signs in the lines for those that mean something else in a language: of products of arrays, and of entries
+    in round brackets; and a name for ``lambda``, which is none in Python."""
+    if spoken is None or spoken is PYTHON:
+        return
+    counters = {line.tokens[1].text for line in lines if line.tokens[0].text == "for"}
+    for k, line in enumerate(lines):
+        tokens = _named(line.tokens)
+        tokens = _with_entries(tokens, counters) if spoken.sums_down else tokens
+        products = [spoken.has_products and _is_product(*three)
+                    for three in zip(tokens, tokens[1:], tokens[2:], strict=False)]
+        tokens = tuple([token._replace(text=tree.PRODUCT) if product else token
+                        for token, product in zip(tokens, [False, *products, False], strict=False)])
+        lines[k] = line._replace(tokens=tokens)
+
+
+def _named(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
+    """``lam`` for ``lambda``, but for the argument of a function, ``lambda=2``."""
+    return tuple([token._replace(text="lam") if token.text == "lambda" and not (k and behind.is_sign("=")) else token
+                  for k, (token, behind) in enumerate(zip(tokens, (*tokens[1:], tokens[-1]), strict=True))])
+
+
+def _is_product(before: Token, sign: Token, behind: Token) -> bool:
+    """Whether a * may be one of arrays."""
+    return sign.text == "*" and sign.kind == SIGN and NUMBER not in (before.kind, behind.kind)
+
+
+def _with_entries(tokens: tuple[Token, ...], counters: set[str]) -> tuple[Token, ...]:
+    """``X[:, 1]`` for ``X(:, 1)``, what is no function and has places alone in its brackets."""
+    found, opened = [*tokens], list[int]()
+    for k, token in enumerate(tokens):
+        if token.is_sign("("):
+            opened.append(k)
+        elif token.is_sign(")") and opened:
+            begin = opened.pop()
+            name, inside = tokens[max(begin - 1, 0)], tokens[begin + 1 : k]
+            places = all(t.kind == NUMBER or t.text in (":", ",", "-", "+", "end", *counters) for t in inside)
+            if name.kind == NAME and inside and places and callee(name.text) is None:
+                found[begin], found[k] = found[begin]._replace(text="["), token._replace(text="]")
+    return tuple(found)
+
+
+# -- what statements mean in it
+def as_read(statements: Sequence[tree.Statement], spoken: Language) -> tuple[tree.Statement, ...]:
+    """The statements with entries counted from 0, and with functions that are the same here; entries as they are where
+    a 0 among indices says that they are so."""
     every = [*tree.flat(statements)]
+    if spoken is PYTHON:  # or model text, which has functions of Python's libraries too
+        declares = any(isinstance(s, tree.Arrays) for s in every)
+        return tuple(statements) if declares else tree.with_values(statements, _by_rows)
     families = {e.target.name for e in every if isinstance(e, tree.Equation) and e.target.index is not None}
     families |= {i.target.name for a in every if isinstance(a, tree.Arrays) for i in a.items if i.target.index}
-    dims = {name for s in every if isinstance(s, tree.Named) and s.keyword == "dim" for name, _ in s.items}
-    read = _Counting(families, dims)
-    indices = [part for e in every if isinstance(e, tree.Equation) for part in tree.all_parts(e.value)
-               if isinstance(part, tree.Index) and read.counts(part)]
-    if any(item == tree.Number(sp.S.Zero) for index in indices for item in index.items):
+    named = {name for s in every if isinstance(s, tree.Named) and s.keyword == "dim" for name, _ in s.items}
+    counting = _Counting(spoken, families, named)
+    values = [part for e in every if isinstance(e, tree.Equation) for part in tree.all_parts(e.value)]
+    indices = [part for part in values if isinstance(part, tree.Index) and counting.counts(part)]
+    counting.from_one = not any(item == _ZERO for index in indices for item in index.items)
+    if not counting.from_one and spoken.leaves_out:
         return tuple(statements)
-    return tree.OfR(), *read.block(statements)
+    given = {e.target.name for e in every if isinstance(e, tree.Equation)} | named
+    truths = {n: word for n, word in _TRUTHS.items() if n not in given} if spoken.leaves_out else {}
+    counting.truths = truths if all(_is_argument(n, values) for n in truths) else {}
+    return tree.Written(spoken), *counting.block(statements)
+
+
+def _by_rows(expr: tree.Expr) -> tree.Expr:
+    """Sums by Python's own function along rows."""
+    expr = tree.changed(expr, _by_rows)
+    if not isinstance(expr, tree.Call):
+        return expr
+    found = spelled(PYTHON.letter, expr.function, expr.args, dict(expr.options))
+    return expr if found is None else replace(found[0], place=expr.place)
+
+
+def _is_argument(name: str, values: Sequence[tree.Expr]) -> bool:
+    """Whether a name only stands where functions take it, as R's T for TRUE."""
+    taken = [arg for v in values if isinstance(v, tree.Call) for arg in (*v.args, *[x for _, x in v.options])]
+    return values.count(tree.Name(name)) == taken.count(tree.Name(name))
 
 
 _ALL = tree.Slice(None, None, None)
@@ -47,36 +167,53 @@ class _Counting:
     """Goes through statements. ``families`` are names whose steps are no entries; of what else stands in an index than
     numbers and dimensions, integer data count from 0 and counters of loops from 1 already."""
 
-    def __init__(self, families: set[str], dims: set[str]) -> None:
-        self.families, self.dims = families, dims
+    from_one = True
+    truths: Mapping[str, tree.Expr] = {}
+
+    def __init__(self, spoken: Language, families: set[str], dims: set[str]) -> None:
+        self.spoken, self.families, self.dims = spoken, families, dims
 
     def counts(self, expr: tree.Index) -> bool:
         return not (isinstance(expr.base, tree.Name) and expr.base.name in self.families)
 
     def block(self, statements: Sequence[tree.Statement]) -> Iterator[tree.Statement]:
         for s in statements:
-            if isinstance(s, tree.For):
-                yield replace(s, body=tuple(self.block(s.body)))
-            elif isinstance(s, tree.Equation) and (value := self.expression(s.value)) != s.value:
-                yield from (tree.Said(s.line, _SAID), replace(s, value=value))
+            if isinstance(s, tree.For):  # in which nothing is told
+                body = [*self.block(s.body)]
+                yield from [x for x in body if isinstance(x, tree.Said)]
+                yield replace(s, body=tuple([x for x in body if not isinstance(x, tree.Said)]))
+            elif isinstance(s, tree.Equation):
+                value = self.expression(s.value)
+                told = f"{self.spoken.name} {self.spoken.says}: this line is read so"
+                yield from [tree.Said(s.line, told)] * (value != s.value or _has_product(value))
+                yield replace(s, value=value)
             else:
                 yield s
 
     def expression(self, expr: tree.Expr) -> tree.Expr:
         expr = tree.changed(expr, self.expression)
         match expr:
-            case tree.Index(_, items) if self.counts(expr):
+            case tree.Index(base, (item,)) if item == _ALL and self.spoken.sums_down:
+                return tree.Call("flatten", (base,), (), place=expr.place)
+            case tree.Index(base, items) if self.from_one and self.counts(expr) and not _is_shape(base):
                 places = [i if self._is_left_out(i) else self.item(i) for i in items]
                 return self.without(replace(expr, items=tuple(places)))
-            case tree.Call("norm", (array, tree.String("F" | "f")), ()) | (
-                    tree.Call("norm", (array,), (("type", tree.String("F" | "f")),))):
-                return tree.Call("norm", (array,), (), place=expr.place)
-            case tree.Call("norm", (_,), ()):
-                columns = tree.Call("sum", (tree.Call("abs", expr.args, ()),), (("axis", _ZERO),))
-                return tree.Call("max", (columns,), (), place=expr.place)
-            case tree.Call("var", (_,), ()):
-                return replace(expr, options=(("ddof", _ONE),))
+            case tree.Call():
+                return replace(self.call(expr), place=expr.place)
         return expr
+
+    def call(self, expr: tree.Call) -> tree.Expr:
+        """A function that is the same here."""
+        if self.truths:
+            expr = replace(expr, args=tuple([self._truth(a) for a in expr.args]),
+                           options=tuple([(word, self._truth(x)) for word, x in expr.options]))
+        if expr.function == _JOINED and all(isinstance(a, (tree.Number, tree.Negative)) for a in expr.args):
+            return tree.Call("stack", expr.args, ())
+        found = spelled(self.spoken.letter, expr.function, expr.args, dict(expr.options))
+        return expr if found is None else found[0]
+
+    def _truth(self, expr: tree.Expr) -> tree.Expr:
+        return self.truths.get(expr.name, expr) if isinstance(expr, tree.Name) else expr
 
     def without(self, expr: tree.Index) -> tree.Expr:
         """``z[-2]`` as ``delete(z[:], 1, axis=0)``."""
@@ -89,13 +226,58 @@ class _Counting:
         return found
 
     def _is_left_out(self, item: tree.Expr) -> TypeGuard[tree.Negative]:
-        return isinstance(item, tree.Negative) and self.item(item.body) != item.body
+        return self.spoken.leaves_out and isinstance(item, tree.Negative) and self.item(item.body) != item.body
 
     def item(self, item: tree.Expr) -> tree.Expr:
         """A place counted from 0."""
         if isinstance(item, tree.Slice):
-            return item if item.start is None else replace(item, start=self.item(item.start))
+            start = None if item.start is None else self.item(item.start)
+            return replace(item, start=start, stop=None if item.stop is None else _stop(item.stop))
+        if item == _END or (isinstance(item, tree.Chain) and item.first == _END):
+            return _from_the_end(item)
         if isinstance(item, tree.Number):
             return replace(item, value=item.value - 1)
         known = isinstance(item, (tree.Name, tree.Chain)) and self.dims.issuperset(tree.mentioned(item))
         return tree.Chain(item, (("-", _ONE),), place=item.place) if known else item
+
+
+def _stop(item: tree.Expr) -> tree.Expr | None:
+    """Where a slice ends that goes up to a place: ``a[2:end]`` and ``a[2:end-1]``."""
+    last = _from_the_end(item)
+    return item if last is item else None if last == tree.Negative(_ONE) else tree.Chain(last, (("+", _ONE),))
+
+
+def _from_the_end(item: tree.Expr) -> tree.Expr:
+    """``end`` and ``end - 1`` as -1 and -2; any other place as it is."""
+    match item:
+        case tree.Name(_END.name):
+            return tree.Negative(_ONE)
+        case tree.Chain(tree.Name(_END.name), (("-", tree.Number(k)),)):
+            return tree.Negative(tree.Number(k + 1))
+    return item
+
+
+def _is_shape(base: tree.Expr) -> bool:
+    return isinstance(base, tree.Member) and base.name == "shape"
+
+
+def _has_product(expr: tree.Expr) -> bool:
+    return any(isinstance(part, tree.Chain) and any(sign == tree.PRODUCT for sign, _ in part.rest)
+               for part in tree.all_parts(expr))
+
+
+# -- what depends on the axes of an array
+def along(call: tree.Call, shape: Sequence[object], tell: Callable[[str], None] = lambda text: None) -> tree.Call:
+    """A call with the axis that its language goes along, by the shape of its array. Raises a `NameProblem` for R's var
+    of a matrix."""
+    axis = dict(call.options).get("axis")
+    if axis not in (_COLUMNS, _PAIRS, _ROWS):
+        return call
+    matrix = len(shape) > 1 and shape[1] != 1
+    if matrix and axis == _PAIRS:
+        raise NameProblem(f"R's {call.function} of a matrix is cov, the covariances of its columns: write which "
+                          "is meant", near=call.function, instead="cov")
+    if matrix and axis == _ROWS:
+        tell(f"Python's own {call.function} adds rows: this is the sum of all entries, as np.{call.function} is")
+    options = [(word, value) for word, value in call.options if word != "axis"]
+    return replace(call, options=(*options, *[("axis", _ZERO)] * (matrix and axis == _COLUMNS)))

@@ -105,8 +105,6 @@ product_with_turned = rewritten(r"(?<![\w.])([a-z]\w*)\s+([a-z]\w*)(?:\.T\b|ᵀ)
 outer_product = rewritten(r"(\w+)\s*⊗\s*(\w+)", r"outer(\1, \2)")
 inner_product = rewritten(r"⟨([^,⟨⟩]*),\s*([^,⟨⟩]*)⟩", r"sum(\1 * \2)")
 negated = rewritten(r"¬\s*(\w+|\([^()]*\))", r"(1 - \1)")
-of_matlab_axis = rewritten(  # max(X, [], 2)
-    r"\b(max|min)\((\w+),\s*\[\s*\],\s*([12])\)", lambda found: f"{found[1]}({found[2]}, axis={int(found[3]) - 1})")
 below_each_other = rewritten(r"\[(\w+(?:\s*;\s*\w+)+)\]",  # [x; y]
                              lambda found: f"concat({', '.join(re.split(r' *; *', found[1]))})")
 expected = rewritten(rf"\bE\s*{INDEX}", r"mean(\1)")  # E[a]

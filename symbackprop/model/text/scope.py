@@ -22,6 +22,7 @@ from symbackprop.model.text.calls import callee, function_names, is_numpys
 from symbackprop.model.text.evaluate import evaluate
 from symbackprop.model.text.expressions import WORDS
 from symbackprop.model.text.known_numbers import short
+from symbackprop.model.text.languages import Language
 from symbackprop.model.text.meant_lines import entries_from_one, from_the_end, rewritten, with_parameter
 
 PI = "pi"
@@ -64,10 +65,10 @@ class Scope:
 
     ``counters`` are the values of the literal loops around the place, ``from_zero`` which of these the text counts from
     0, ``range(3)``, ``locals`` the plain names of their bodies, ``families`` the names ``h[0], h[1] …`` by base and
-    index, ``loops`` what loops over a symbolic axis have computed. ``of_r``: the text is R's.
+    index, ``loops`` what loops over a symbolic axis have computed. ``language``: that of the text.
     """
 
-    of_r = False
+    language: Language | None = None
 
     def __init__(self, model: Model, counters: dict[str, int]) -> None:
         self.model, self.graph = model, model.graph

@@ -2,9 +2,10 @@
 and which are called as here.
 
 One line of the table is ``where: names (parameters) -> formula``. ``where`` says whose call it is: n NumPy, SciPy and
-JAX, j JAX alone, o optax, k Keras, s SciPy's distributions and what only its path tells apart, p Python, f TensorFlow,
-v the values that PyTorch gives with their places, r R, t PyTorch, l its linalg, m a method, whose array is the first
-parameter. A parameter is ``a``, or ``a|b`` with another word for it, ``a$`` one array by its form;
+JAX, j JAX alone, o optax, k Keras, s SciPy's distributions and what only its path tells apart, p and P Python, f
+TensorFlow, v the values that PyTorch gives with their places, r R, t PyTorch, l its linalg, m a method, whose array is
+the first parameter; in texts of theirs alone R R, M Matlab, J Julia, D either of these. A parameter is ``a``, or
+``a|b`` with another word for it, ``a$`` one array by its form;
 ``a=value`` may be left out, ``a:value`` has to have that value, ``a~value`` may be left out or has it; ``a#`` is a
 number written out, ``a##`` a whole one, ``a-#`` none, ``a(1)`` a shape of one axis, ``!a`` is given by its word alone,
 ``*a`` what is left; ``a(2)`` is a tuple of two, ``a(2,2)`` one of two pairs.
@@ -656,6 +657,42 @@ r: dbeta (x, a|shape1, b|shape2, log:TRUE) -> (a - 1) * log(x) + (b - 1) * log1p
 r: lbeta (a, b) -> betaln(a, b)
 r: dgamma (x, shape, !scale, log:TRUE) -> (shape - 1) * log(x) - x / scale - lgamma(shape) - shape * log(scale)
 r: dgamma (x, shape, !scale, log~FALSE) -> exp((shape - 1) * log(x) - x / scale - lgamma(shape) - shape * log(scale))
+R: var (x) -> var(x, axis="pairs", ddof=1)
+P: sum (x$) -> sum(x, axis="rows")
+R: cov (x) -> (x - mean(x, axis=0, keepdims=True)).T @ (x - mean(x, axis=0, keepdims=True)) / (x.shape[0] - 1)
+R: norm (x) -> max(sum(abs(x), axis=0))
+R: norm (x, type:"F") -> norm(x)
+R: norm (x, type:"f") -> norm(x)
+R: max (a, b) -> max(maximum(a, b))
+R: min (a, b) -> min(minimum(a, b))
+M: sum mean prod median (x, k:1) -> @(x, axis=0)
+M: sum mean prod median (x, k:2) -> @(x, axis=1, keepdims=True)
+M: sum mean prod median max min (x) -> @(x, axis="columns")
+M: max (a, b) -> maximum(a, b)
+M: min (a, b) -> minimum(a, b)
+M: var std (x) -> @(x, axis="columns", ddof=1)
+M: var std (x, w:0, k:1) -> @(x, axis=0, ddof=1)
+M: var std (x, w:0, k:2) -> @(x, axis=1, keepdims=True, ddof=1)
+M: norm (x) -> np.linalg.norm(x, 2)
+M: norm (x, type:"fro") -> norm(x)
+M: zeros ones (n) -> @(n, n)
+M J D: size (x, k:1) -> x.shape[0]
+M J D: size (x, k:2) -> x.shape[1]
+J: abs2 (x) -> x**2
+J: sum mean (f:abs2, x) -> @(x**2)
+J: maximum (x) -> max(x)
+J: minimum (x) -> min(x)
+J: sum mean prod (x, !dims:1) -> @(x, axis=0, keepdims=True)
+J: sum mean prod (x, !dims:2) -> @(x, axis=1, keepdims=True)
+J: maximum (x, !dims:1) -> max(x, axis=0, keepdims=True)
+J: maximum (x, !dims:2) -> max(x, axis=1, keepdims=True)
+J: minimum (x, !dims:1) -> min(x, axis=0, keepdims=True)
+J: minimum (x, !dims:2) -> min(x, axis=1, keepdims=True)
+J: cumsum cumprod (x, !dims:1) -> @(x, axis=0)
+J: cumsum cumprod (x, !dims:2) -> @(x, axis=1)
+J: var std (x, !dims:1) -> @(x, axis=0, keepdims=True, ddof=1)
+J: var std (x, !dims:2) -> @(x, axis=1, keepdims=True, ddof=1)
+J D: var std (x) -> @(x, ddof=1)
 r: solve (a) -> inv(a)
 r: apply (x|X, margin|MARGIN:1, f|FUN:sum) -> sum(x, axis=1)
 r: apply (x|X, margin|MARGIN:2, f|FUN:sum) -> sum(x, axis=0)

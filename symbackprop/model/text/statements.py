@@ -21,7 +21,7 @@ from symbackprop.model.text.classes import declared
 from symbackprop.model.text.expressions import COMPARISONS, FORWARD, expression, size
 from symbackprop.model.text.helpers import Helpers
 from symbackprop.model.text.imports import is_import
-from symbackprop.model.text.languages import as_in_r, is_of_r
+from symbackprop.model.text.languages import as_read, language, with_its_signs
 from symbackprop.model.text.meant_lines import (
     declared_instead,
     in_reals,
@@ -82,7 +82,9 @@ def parse_statements(text: str) -> tuple[tuple[tree.Statement, ...], list[ModelE
     something. A text that is indented as a whole is read as if it were not."""
     errors: list[ModelError] = []
     typed = physical_lines(text)
-    reader = Reader(list(logical_lines(text, errors)), errors)
+    lines = list(logical_lines(text, errors))
+    with_its_signs(lines, language(text))
+    reader = Reader(lines, errors)
     if errors:
         reader.unread.update(*[_names_on_the_left(typed[error.line - 1]) for error in errors])
     first = reader.lines[0].indent if reader.lines else ""
@@ -90,15 +92,16 @@ def parse_statements(text: str) -> tuple[tuple[tree.Statement, ...], list[ModelE
     if reader.place < len(reader.lines):
         errors.append(problem("the indentation matches no line above", reader.lines[reader.place].number))
     notes = [tree.Said(line, told) for line, told in notes_on_lines(text).items()]
-    return (*notes, *reader.notes, *counted(body, typed)), errors, reader.unread
+    return (*notes, *reader.notes, *counted(body, text)), errors, reader.unread
 
 
-def counted(body: Sequence[tree.Statement], typed: Sequence[str]) -> tuple[tree.Statement, ...]:
-    """The statements of these lines with loops that count from 1, and entries that count from 0, whatever language they
-    are in; in front of them what is told of what they change in place."""
-    body = [*in_place.told(body, typed), *body]
+def counted(body: Sequence[tree.Statement], text: str) -> tuple[tree.Statement, ...]:
+    """The statements of a text with loops that count from 1, and entries that count from 0, whatever language they are
+    in; in front of them what is told of what they change in place."""
+    body = [*in_place.told(body, text), *body]
     body = counted_from_one([_without_itself(s) if isinstance(s, tree.Equation) else s for s in body])
-    return as_in_r(body) if is_of_r(typed) else body
+    spoken = language(text)
+    return body if spoken is None else as_read(body, spoken)
 
 
 def _without_itself(s: tree.Equation) -> tree.Statement:

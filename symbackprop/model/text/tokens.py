@@ -9,8 +9,7 @@ import keyword
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache, partial
-from itertools import product
+from functools import lru_cache
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -39,7 +38,7 @@ TEXT = attrgetter("text")  # of a token
 MAX_TEXT = 4_000_000
 MAX_NUMBER = 60
 
-_PATTERN = r"""[ \t]+
+_PATTERN = r"""[ \t]+|(?<=\w)\.(?=\()
     | (?P<name>[A-Za-z_][A-Za-z0-9_]*PRIMES)
     | (?P<number>(?:[0-9]+(?:\.(?!\.|T\b)[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+(?![A-Za-z_]))?)
     | (?P<string>"[^"]*"|(?<=[(,=\[])'[^']*'|(?<=[(,=]\ )'[^']*')
@@ -48,7 +47,7 @@ _PATTERN = r"""[ \t]+
                |[-+*/%@^'()\[\],:;=<>‖|SIGNS])
     | (?P<comment>\#.*)"""
 _PRIMES = r"(?:[′″‴]+(?=\())?"  # f′(z), the derivative of an abstract function
-_NOTHING = r"(?<=[=,\ ])\{\}|"  # a dict without entries
+_NOTHING = r"(?<=[=,\ ])\{\}|\.[-+*/^](?!=)|"  # a dict without entries, signs with a dot
 _PLAIN = re.compile(_PATTERN.replace("MORE", _NOTHING).replace("SIGNS", "ᵀ×·").replace("PRIMES", _PRIMES), re.VERBOSE)
 _FORGIVING = re.compile(_PATTERN.replace("MORE", r":=|").replace("SIGNS", r"{}~.!$\\⊗").replace(r"\|\||", "")
                         .replace("PRIMES", ""), re.VERBOSE)
@@ -56,8 +55,6 @@ _FACTOR = re.compile(r"(?!x[A-Z0-9]|[eE][0-9]|[eEjJ]\b)[A-Za-z]\w*")  # no shape
 _BOUND = re.compile(r"(?:[/@^]|\*\*)[\s+-]*$")
 _OPENING, _CLOSING = "([", ")]"
 
-_FOREIGN = re.compile(r"\.[-+*/^(]")
-_ENTRIES = "the signs + - * / ^ work entry by entry here, without a dot, and the matrix product is @"
 _HINTS = {
     "{": "braces are only used inside notation strings",
     "!": "the comparison is !=, the opposite of a condition is 1 - a, and the factorial is factorial(n)",
@@ -187,23 +184,6 @@ def _last_quoted(lines: Sequence[str], number: int) -> int:
 
 
 _QUOTES = ('"""', "'''")
-_STAR = re.compile(r"(?<![.\d*\s])(\s*)\*(?!\s*\d)")
-_MOST_STARS = 5
-
-
-def _from_matlab(raw: str) -> list[Meant]:
-    """Lines of Matlab's as ours: its * is the matrix product where no number stands beside it, the last first those
-    with the most; with a dot signs are ours."""
-    stars = len(_STAR.findall(raw))
-    ways = [*product((True, False), repeat=stars)] if stars <= _MOST_STARS else [(True,) * stars]
-    return [partial(_with_products, way) for way in sorted(ways, key=sum, reverse=True)]
-
-
-def _with_products(way: Sequence[bool], line: str, place: Place) -> str:
-    """The line with some of its stars as matrix products, and no dots before signs and brackets."""
-    chosen = iter(way)
-    products = _STAR.sub(lambda found: found[1] + ("@" if next(chosen, False) else "*"), line)
-    return re.sub(r"\.(?=[-+*/^(])", "", products)
 
 
 def _statements(tokens: list[Token]) -> Iterator[list[Token]]:
@@ -247,10 +227,6 @@ def _tokens(raw: str, number: int, pattern: re.Pattern[str] = _PLAIN, before: st
     place = 0
     while place < len(raw):
         match = pattern.match(raw, place)
-        foreign = _FOREIGN.match(raw, place) if match is None and pattern is _PLAIN else None
-        if foreign is not None:
-            there = Place(number, place + 1, foreign.end() + 1)
-            raise problem(_ENTRIES, number, foreign.group(), there, _from_matlab(raw))
         if match is None:
             where = f" at column {place + 1}" if pattern is _PLAIN else ""
             command = re.match(r"\\([A-Za-z]+)", raw[place:])

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
-from typing import Any, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, TypeAlias, get_args
 
 import sympy as sp
 
 from symbackprop.errors import Place
+
+if TYPE_CHECKING:
+    from symbackprop.model.text.languages import Language
 
 
 @dataclass(frozen=True)
@@ -132,6 +135,7 @@ Expr: TypeAlias = (
     | Tuple | Function
 )
 _EXPRESSIONS = get_args(Expr)
+PRODUCT = "*@"  # the sign of a product that is one of matrices where there are two arrays
 RAISED_T = Name("T")  # the exponent that is a transpose on paper
 
 
@@ -216,13 +220,14 @@ class Said:
 
 
 @dataclass(frozen=True)
-class OfR:
-    """That a text is R's, which repeats a vector down the columns of a matrix."""
+class Written:
+    """The language that a text is in."""
 
+    language: Language
     line: int = 1
 
 
-Statement: TypeAlias = Named | Arrays | Notate | Equation | For | Said | OfR
+Statement: TypeAlias = Named | Arrays | Notate | Equation | For | Said | Written
 
 
 def flat(statements: Sequence[Statement]) -> Iterator[Statement]:

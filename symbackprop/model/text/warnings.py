@@ -14,6 +14,7 @@ from symbackprop.core.roles import Role
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import is_one, same, shape_text
 from symbackprop.model.text import tree
+from symbackprop.model.text.languages import PYTHON, Language
 
 # what parameters that take logits, logarithms of probabilities and probabilities are called
 LOGITS, LOGARITHMS, PROBABILITIES = "logits", "log_probabilities", "prob"
@@ -63,9 +64,10 @@ def _is_product(row: Node) -> bool:
     return bool(products) and all(part.is_leaf for part in added if part not in products)
 
 
-def of_operator(sign: str, a: Any, b: Any, function: str = "", of_r: bool = False) -> Iterator[str]:
+def of_operator(sign: str, a: Any, b: Any, function: str = "",
+                language: Language | None = None) -> Iterator[str]:
     """An N×1 array beside one of N: NumPy makes N×N of them, as a function of the entries of both does. A vector beside
-    a matrix, which R repeats down its columns."""
+    a matrix, which other languages repeat down its columns."""
     for column, row in ((a, b), (b, a)):
         if not (isinstance(column, Node) and isinstance(row, Node) and (column.ndim, row.ndim) == (2, 1)):
             continue
@@ -74,9 +76,10 @@ def of_operator(sign: str, a: Any, b: Any, function: str = "", of_r: bool = Fals
             both = f"{function}{_side(a, sign)} {sign} {_side(b, sign)}"
             yield (f"{both} is {shape_text((n, n))}, every entry with every other: "
                    f"{label(column)} is {shape_text(column.shape)}, {label(row)} is {shape_text(row.shape)}")
-        elif of_r and sign != "@":
-            yield (f"R repeats {label(row)} down the columns of {label(column)}: here every row of that meets it, as "
-                   f'sweep({label(column)}, 2, {label(row)}, "{sign}") says there')
+        elif language not in (None, PYTHON) and sign != "@":
+            yield (f"{language.name} repeats {label(row)} down the columns of {label(column)}: here every row of that "
+                   "meets it" + f', as sweep({label(column)}, 2, {label(row)}, "{sign}") says there' * (
+                       not language.has_products))
 
 
 def _side(operand: Any, sign: str) -> str:

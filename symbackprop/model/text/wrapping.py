@@ -9,6 +9,8 @@ from functools import partial
 from itertools import takewhile
 from typing import TypeAlias
 
+from symbackprop.model.text import blocks
+
 Changed: TypeAlias = Iterator[tuple[int, str]]  # places of lines, and what is left of them
 Way: TypeAlias = tuple[re.Pattern[str], Callable[[list[str]], Changed], str]  # the sign of it, where, what is told
 
@@ -125,6 +127,7 @@ def around(states: str, marks: str) -> tuple[Way, ...]:
 
 
 _WAYS: tuple[Way, ...] = (
+    (blocks.SIGN, blocks.indented, "what stands in braces, or up to an end, is read as lines that are indented"),
     (_sign("```|~~~"), partial(_fences, re.compile(rf"\s*(?:{_STATES}|{_CODE})")),
      "of the text around the code the equations and declarations are read"),
     *around(_STATES, "[-*+•>]"),

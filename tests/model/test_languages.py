@@ -1,0 +1,87 @@
+"""Texts of R, Julia, Matlab and Python are read in their language on all of their lines, or refused with the reason."""
+
+from __future__ import annotations
+
+import pytest
+
+from symbackprop.errors import ModelError
+from symbackprop.model import Model, to_text
+from symbackprop.model.text import parse_alone
+
+HEAD = "dim N, D\ndata X: N x D, Y: N x D, y: N\nparam W: D x D, w: D, b\n"
+READ = [
+    # Julia
+    ("loss L = sum(w .- 2 .* w ./ (1 .+ w.^2))", "loss L = sum(w - 2 * w / (1 + w^2))"),
+    ("loss L = sum(y .* (X * w))", "loss L = sum(y * (X @ w))"),
+    ("loss L = sum(2 * y .* (X * w .^ 2))", "loss L = sum(2 * y * (X @ w ^ 2))"),
+    ("loss L = mean((y - sigmoid.(X*w)).^2)", "loss L = mean((y - sigmoid(X@w))^2)"),
+    ("loss L = sum(abs2, X * w - y) + b * var(y)", "loss L = sum((X @ w - y)**2) + b * var(y, ddof=1)"),
+    ("q = sum(X .* b, dims=1)\nloss L = q[1, 2] + y[1] + w[end] + sum(w[2:end-1])",
+     "q = sum(X * b, axis=0, keepdims=True)\nloss L = q[0, 1] + y[0] + w[-1] + sum(w[1:-1])"),
+    ("q = cumsum(X, dims=2)\nloss L = maximum(q * W) / size(X, 2)", "q = cumsum(X, axis=1)\nloss L = max(q @ W) / D"),
+    ("L = 0\nfor i = 1:N\n    L = L + (y[i] - b)^2 .* y[2]\nend\nloss L = L",
+     "L = 0\nfor i in 1..N:\n    L = L + (y[i] - b)^2 * y[1]\nloss L = L"),
+    ("f(z) = z .* z\nloss L = sum(f.(X * w))", "f(z) = z * z\nloss L = sum(f(X @ w))"),
+    # Matlab
+    ("Z = X * W;\nloss L = sum(mean(Z).^2);", "Z = X @ W\nloss L = sum(mean(Z, axis=0)^2)"),
+    ("Z = X * W - max(X, [], 2);\nP = exp(Z) ./ sum(exp(Z), 2);\nloss L = -sum(sum(Y .* log(P))) / size(X, 1);",
+     "Z = X @ W - max(X, axis=1, keepdims=True)\nP = exp(Z) / sum(exp(Z), axis=1, keepdims=True)\n"
+     "loss L = -sum(sum(Y * log(P), axis=0)) / N"),
+    ("loss L = w(1) + sum(X(:, 2)) + sum(w(2:end).^2) + sum(W(:).^2)",
+     "loss L = w[0] + sum(X[:, 1]) + sum(w[1:]^2) + sum(flatten(W)^2)"),
+    ("q = max(X * w, 0);\nloss L = sum(q) / numel(y) + var(y);",
+     "q = maximum(X @ w, 0)\nloss L = sum(q) / N + var(y, ddof=1)"),
+    ("A = w * w';\nloss L = sum(sum(A .* W)) + w' * W * w",
+     "A = outer(w, w)\nloss L = sum(sum(A * W, axis=0)) + w @ W @ w"),
+    ("lambda = 2 * b;\nloss L = lambda * norm(X*w - y)^2 + sum(w.^2);",
+     "lam = 2 * b\nloss L = lam * norm(X @ w - y)^2 + sum(w^2)"),
+    # R
+    ("q <- c(1, 2, 3)\nloss L = sum(q) * b", "q = stack(1, 2, 3)\nloss L = sum(q) * b"),
+    ("loss L <- -sum(dnorm(y, X %*% w, b, log = T))", "loss L = -sum(dnorm(y, X @ w, b, log=TRUE))"),
+    ("f <- function(z, s = 2) {\n  u <- z * s\n  u +\n    1\n}\nloss L = sum(f(w)) + w[1]",
+     "def f(z, s=2):\n    u = z * s\n    return u + 1\nloss L = sum(f(w)) + w[0]"),
+    ("s <- 0\nfor (t in 1:N) {\n  s <- s + (y[t] - b)^2\n}\nloss L = s",
+     "s = 0\nfor t in 1..N:\n    s = s + (y[t] - b)^2\nloss L = s"),
+    ("s <- 0\nfor (t in seq_len(3)) s <- s + w[t]\nloss L = s", "s = 0\nfor t in 1..3:\n    s = s + w[t]\nloss L = s"),
+    ("if (b > 0) {\n  q <- b\n} else {\n  q <- 2\n}\nloss L = q", "q = where(b > 0, b, 2)\nloss L = q"),
+    ("v <- cov(X)\nloss L = sum(v * W)",
+     "v = (X - mean(X, axis=0, keepdims=True)).T @ (X - mean(X, axis=0, keepdims=True)) / (N - 1)\n"
+     "loss L = sum(v * W)"),
+    # model text, where it is none of these
+    ("q = X * b .^ 2 @ w\nloss L = sum(q)", "q = X * b^2 @ w\nloss L = sum(q)"),
+]
+
+
+@pytest.mark.parametrize(("foreign", "plain"), READ)
+def test_read_in_its_language(foreign: str, plain: str) -> None:
+    found, wanted = Model.parse(HEAD + foreign), Model.parse(HEAD + plain)
+    assert to_text(found) == to_text(wanted)
+
+
+FUNCTIONS = [
+    ("nll <- function(par, x) {\n  mu <- par[1]; sigma <- exp(par[2])\n  -sum(dnorm(x, mu, sigma, log = TRUE))\n}\n"
+     "fit <- optim(c(0, 0), nll, x = x)",
+     "mu = par[0]\nsigma = exp(par[1])\n-sum(-((x - mu) / sigma)**2 / 2 - log(sigma) - log(2*pi)/2)"),
+    ("function [J, grad] = cost(theta, X, y)\n  h = X * theta; % of all\n  J = sum((h - y).^2) / 2;\nend",
+     "h = X @ theta\nJ = sum((h - y)**2) / 2\nL = J"),
+]
+
+
+@pytest.mark.parametrize(("text", "meant"), FUNCTIONS)
+def test_functions_are_read(text: str, meant: str) -> None:
+    assert to_text(parse_alone(text)) == to_text(parse_alone(meant))
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("v <- var(X %*% W)\nsum(v)", "R's var of a matrix is cov"), ("v = norm(X * W);\nsum(v.^2)", "norm of a matrix"),
+])
+def test_refused_with_the_reason(text: str, said: str) -> None:
+    with pytest.raises(ModelError, match=said):
+        parse_alone(text)
+
+
+def test_sums_of_pythons_own_are_told() -> None:
+    said = "Python's own sum adds rows: this is the sum of all entries, as np.sum is"
+    assert any(said in remark for remark in parse_alone("z = np.tanh(X @ W)\nsum(z)").remarks)
+    for text in ("z = np.tanh(X @ w)\nsum(z)", "sum(X @ W)", "np.sum(X @ W)"):
+        assert not any(said in remark for remark in parse_alone(text).remarks)
