@@ -107,7 +107,8 @@ def _power(a: Collected | None, exponent: int) -> Collected | None:
     if not a:
         return None
     powers, number = _as_one(a)
-    return _of_powers({base: n * exponent for base, n in powers}, Fraction(number) ** exponent)
+    raised = 1 if number == 1 else Fraction(number) ** exponent  # fractions are slow
+    return _of_powers({base: n * exponent for base, n in powers}, raised)
 
 
 def placed(sum_of: Collected, place: Mapping[int, int]) -> Collected:

@@ -52,7 +52,7 @@ from symbackprop.render.board import build_document
 from symbackprop.render.options import Options
 from symbackprop.render.print.text import text as text_of
 from symbackprop.verify.interpreter import Program
-from tests.counting import calls
+from tests.counting import calls, ends
 from tests.derive.kernels import KERNELS, LOOPS, MORE, PUBLISHED, SPELLED
 from tests.render.random_models import random_circuit, random_model
 from tests.sweeps import few_in_ci
@@ -637,3 +637,11 @@ def test_formulas_are_elementwise() -> None:
     order = short.model.graph.topological(list(short.gradients.values()))
     written = [n for n in order if n.id not in short.forward_ids and n.args]
     assert all(n.form is not None or n.op.name in ("sum", "broadcast", "reshape") for n in written)
+
+
+def test_a_power_of_a_known_product_is_found_at_once() -> None:
+    """One factor after the other, the seventieth Fibonacci number of them was never done."""
+    lines = "".join([f"a{k + 2} = a{k}*a{k + 1}\n" for k in range(70)])
+    d = derive(Model.parse(f"data x\nparam w\na0 = w*x\na1 = w + x\n{lines}loss L = a71^2"))
+    with ends(60):
+        assert f"Step {len(d.steps)}." in d.text()

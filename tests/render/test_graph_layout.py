@@ -118,3 +118,10 @@ def test_isotonic_against_all_ways_to_pool(seed: int) -> None:
         if all(x <= y + 1e-12 for x, y in pairwise(values)):
             best = min(best, cost(values))
     assert cost(isotonic(wishes, weights)) == pytest.approx(best)
+
+
+def test_large_pictures_are_placed_less_often() -> None:
+    """A wire over many layers is a dummy in each: of as many wires they are what takes the time."""
+    small, large = (layered(n, [(a, b) for b in range(1, n) for a in {b - 1, b // 2}], near=True) for n in (20, 200))
+    assert [*small.turns(24)] == [*range(24)]
+    assert len(large.above) > 5000 and 2 <= len(large.turns(24)) < 10

@@ -237,19 +237,22 @@ def folded(facts: Facts, term: Term, fired: dict[str, None]) -> Term:
     for fold in _candidates(facts, term):
         pattern = {k: p for k, p in fold.term.powers.items() if not is_number(k)}
         while (found := matched(term.powers, pattern)) is not None:
-            letter, used = found
-            sign = 1 if used > 0 else -1
+            letter, sign = found
             if not all(i in letter for i in fold.at if i) or (sign < 0 and not _is_guarded_alike(facts, fold)):
                 break
-            key = fold.id, tuple([letter[i] if i else 0 for i in fold.at])
-            powers = dict(term.powers)
-            for (id_, index), p in fold.term.powers.items():
-                at = id_, tuple([letter[i] if i else 0 for i in index])
-                powers[at] = powers.get(at, 0) - sign * p
-            powers[key] = powers.get(key, 0) + sign
-            term = term._replace(number=term.number / fold.term.number**sign).with_powers(powers)
+            often = sign * _often(term.powers, pattern, letter, sign)
+            row = {(fold.id, fold.at): often}
+            powers = times(times(term.powers, fold.term.powers, letter, -often), row, letter, 1)
+            term = term._replace(number=term.number / fold.term.number**often).with_powers(powers)
             fired.setdefault(KNOWN_PRODUCT)
     return term
+
+
+def _often(powers: Mapping[Key, Exponent], pattern: Mapping[Key, Exponent], letter: Mapping[int, int], sign: int
+           ) -> int:
+    """How many times a product, or its inverse, is in one that holds it: z¹⁰⁰⁰⁰⁰ for w·x is found at once."""
+    found = [(powers[id_, tuple([letter.get(i, i) for i in index])], p) for (id_, index), p in pattern.items()]
+    return min([int(q * sign // p) for q, p in found], default=1)
 
 
 def _is_guarded_alike(facts: Facts, fold: Fold) -> bool:

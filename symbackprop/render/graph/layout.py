@@ -86,7 +86,8 @@ class Scene:
 
 
 Edge = tuple[int, int]
-SWEEPS = 24
+SWEEPS, PASSES, LEAST = 24, 12, 2
+EFFORT = 50_000  # so many vertices are placed again: those of large pictures, of which most are dummies, less often
 FAR = 2  # a leaf that is used this many layers further on, or fewer, stays in the first column
 
 
@@ -99,6 +100,10 @@ class Layered:
     chains: list[list[int]]
     above: dict[int, list[int]]
     below: dict[int, list[int]]
+
+    def turns(self, most: int) -> range:
+        """How often all vertices are placed again: so many times, or as often as is borne."""
+        return range(max(min(most, EFFORT // (len(self.above) or 1)), LEAST))
 
 
 def layered(count: int, edges: Sequence[Edge], near: bool, spread: int = 1) -> Layered:
@@ -159,7 +164,7 @@ def _with_dummies(count: int, edges: Sequence[Edge], level: Sequence[int]) -> La
 def _order(graph: Layered) -> None:
     """Barycentre sweeps down and up with swaps of neighbours; the best order seen stays."""
     best, fewest = [list(layer) for layer in graph.layers], crossings(graph)
-    for sweep in range(SWEEPS):
+    for sweep in graph.turns(SWEEPS):
         if not fewest:
             break
         _sweep(graph, down=sweep % 2 == 0)
@@ -218,7 +223,6 @@ def crossings(graph: Layered) -> int:
 
 
 Extent = tuple[float, float]  # how far a vertex reaches before and after its axis
-PASSES = 12
 LEAF = 0.1
 STRAIGHT = 6.0  # how much more an edge between two dummies wants to be straight
 
@@ -227,7 +231,7 @@ def positions(graph: Layered, extent: Callable[[int], Extent], gap: float) -> di
     """The axis of every vertex across the layers; the leftmost reach is 0."""
     at = _packed(graph, extent, gap)
     count = len(graph.layers)
-    for turn in range(PASSES):
+    for turn in graph.turns(PASSES):
         down = turn % 2 == 0
         for k in range(1, count) if down else range(count - 2, -1, -1):
             _settle(graph.layers[k], graph, at, extent, gap, (graph.above,) if down else (graph.below,))
