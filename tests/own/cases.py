@@ -207,6 +207,138 @@ loss L = mean(-(1 - a) * sum(lp * one_hot(y, V), axis=1) - a * mean(lp, axis=1))
 param r: N, x: N
 const delta = 1.5
 loss L = mean(huber(r, 0, delta)) + mean(clip(x, 0, 6))""",
+    # of courses, forums and libraries
+    "makemore": """dim n, K, E, H, V
+data ix: n x K int < V, y: n int < V
+param C: V x E, W1: K*E x H, b1: H, gain: 1 x H, bias: 1 x H, W2: H x V, b2: V
+emb = C[ix]
+cat = reshape(emb, (n, K*E))
+pre = cat @ W1 + b1
+mean = mean(pre, axis=0, keepdims=True)
+diff = pre - mean
+var = sum(diff**2, axis=0, keepdims=True) / (n - 1)
+inv = (var + 1e-5)**-0.5
+raw = diff * inv
+hpre = gain * raw + bias
+h = tanh(hpre)
+logits = h @ W2 + b2
+loss L = mean(cross_entropy(logits, y))""",
+    "columns": """dim D, H, m
+data X: D x m, Y: 1 x m
+param W1: H x D, b1: H x 1, W2: 1 x H, b2: 1 x 1
+const lam = 0.7
+A1 = tanh(W1 @ X + b1)
+A2 = sigmoid(W2 @ A1 + b2)
+loss J = sum(binary_cross_entropy(A2, Y)) / m + lam / (2*m) * (sum(W1**2) + sum(W2**2))""",
+    "strided": """dim N, H, Wd, C, K
+input A: N x H x Wd x C
+param W: 3 x 3 x C x K, b: K
+output Z = conv2d(A, W, stride=2, padding=1) + b""",
+    "average-pool": "dim N, C\ninput x: N x 4 x 6 x C\noutput y = avg_pool2d(x, 2)",
+    "digits": """dim D, H, M, C
+data x: D, t: C
+param W1: H x D, b1: H, W2: M x H, b2: M, W3: C x M, b3: C
+a1 = sigmoid(W1 @ x + b1)
+a2 = sigmoid(W2 @ a1 + b2)
+a3 = sigmoid(W3 @ a2 + b3)
+loss L = sum((a3 - t)**2) / 2""",
+    "regression": """dim n, D, H
+data X: n x D, y: n
+param W1: D x H, b1: H, W2: H
+z = X @ W1 + b1
+a = leaky_relu(z, 0.01)
+out = a @ W2
+loss L = mean((out - y)**2)""",
+    "grouped-queries": """dim N, G, T, d
+input Q: N x G x T x d, K: N x T x d, V: N x T x d
+P = softmax(einsum("kgid,kjd->kgij", Q, K) / sqrt(d))
+output O = einsum("kgij,kjd->kgid", P, V)""",
+    "rotary": """dim T, d
+input x: T x (2*d)
+data c: T x d, s: T x d
+x1 = x[:, :d]
+x2 = x[:, d:]
+output y = concat(x1 * c - x2 * s, x2 * c + x1 * s, axis=1)""",
+    "tied": """dim n, V, D
+data ids: n int < V, y: n int < V
+param E: V x D
+h = tanh(E[ids])
+z = h @ E.T
+loss L = mean(cross_entropy(z, y))""",
+    "contrastive": """dim n, D
+input a: n x D, b: n x D
+const tau = 0.5
+s = a @ b.T / tau
+loss L = (mean(cross_entropy(s, arange(n))) + mean(cross_entropy(s.T, arange(n)))) / 2""",
+    "triplet": """dim N, D
+input a: N x D, p: N x D, n: N x D
+gap = sum((a - p)**2, axis=1) - sum((a - n)**2, axis=1) + 1
+loss L = mean(relu(gap))""",
+    "skipgram": """dim N, W, D, K
+data c: N int < W, o: N int < W, k: N x K int < W
+param V: W x D, U: W x D
+u = sum(V[c] * U[o], axis=1)
+s = einsum("nd,nkd->nk", V[c], U[k])
+loss L = mean(softplus(-u) + sum(softplus(s), axis=1))""",
+    "normalised": """dim N, D
+input x: N x D
+r = sqrt(sum(x**2, axis=1, keepdims=True))
+output y = x / r""",
+    "residual": """dim N, D, H
+input x: N x D
+param W1: D x H, W2: H x D
+mu = mean(x, axis=1, keepdims=True)
+r = 1 / sqrt(var(x, axis=1, keepdims=True) + 1e-5)
+xh = (x - mu) * r
+u = xh @ W1
+output y = x + relu(u) @ W2""",
+    "gru": """dim N, D, H
+data x: N x D
+input h: N x H
+param W_z: D x H, U_z: H x H, W_r: D x H, U_r: H x H, W_n: D x H, U_n: H x H
+z = sigmoid(x @ W_z + h @ U_z)
+r = sigmoid(x @ W_r + h @ U_r)
+n = tanh(x @ W_n + (r * h) @ U_n)
+output next = z * h + (1 - z) * n""",
+    "clipped-policy": """dim N
+input logp: N
+data old: N, adv: N
+const eps = 0.2
+ratio = exp(logp - old)
+loss L = -mean(minimum(ratio * adv, clip(ratio, 1 - eps, 1 + eps) * adv))""",
+    "poisson": """dim N, D
+data X: N x D, y: N
+param w: D, b
+e = X @ w + b
+loss L = sum(exp(e) - y * e)""",
+    "autoencoder": """dim N, D, K
+data X: N x D
+param W: D x K
+R = X @ W @ W.T
+loss L = sum((R - X)**2) / N""",
+    "mixture": """dim N, K
+data x: N
+param mu: K, logits: K
+g = log_softmax(logits) - (reshape(x, (N, 1)) - mu)**2 / 2
+loss L = -sum(logsumexp(g, axis=1))""",
+    "focal": """dim N
+input z: N
+data t: N int < 2
+p = sigmoid(z)
+pt = where(t == 1, p, 1 - p)
+loss L = -mean((1 - pt)**2 * log(pt))""",
+    "divergence": """dim N, C
+input s: N x C
+data q: N x C simplex
+const tau = 2
+lp = log_softmax(s / tau)
+loss L = sum(q * (log(q) - lp)) / N""",
+    "gated": """dim N, D, H
+input x: N x D
+param W: D x H, V: D x H, O: H x D
+a = x @ W
+b = x @ V
+output y = (silu(a) * b) @ O""",
 }
 
 
@@ -238,7 +370,7 @@ class Wrong:
         return f"{self.file}:{self.name or 'module'}-{self.new.strip()[:40]}"
 
 
-L, T, C = "layers.py", "torches.py", "classes.py"
+L, T, C, F = "layers.py", "torches.py", "classes.py", "forums.py"
 
 RIGHT = [
     Right("affine", L, "affine"),
@@ -296,6 +428,28 @@ RIGHT = [
     Right("lora", T, "left_in_place"),
     Right("softplus", "jaxes.py", "softplus_layer"),
     Right("rms-norm", "jaxes.py", "rms_norm"),
+    Right("makemore", F, "makemore"),
+    Right("columns", F, "columns"),
+    Right("strided", F, "strided"),
+    Right("average-pool", F, "average_pool"),
+    Right("digits", F, "digits"),
+    Right("regression", F, "regression"),
+    Right("grouped-queries", F, "grouped_queries"),
+    Right("rotary", F, "rotary"),
+    Right("tied", F, "tied"),
+    Right("contrastive", F, "contrastive"),
+    Right("triplet", F, "triplet"),
+    Right("skipgram", F, "skipgram"),
+    Right("normalised", F, "normalised"),
+    Right("residual", F, "residual"),
+    Right("gru", F, "gru"),
+    Right("clipped-policy", F, "clipped_policy"),
+    Right("poisson", F, "poisson"),
+    Right("autoencoder", F, "autoencoder"),
+    Right("mixture", F, "mixture"),
+    Right("focal", F, "focal"),
+    Right("divergence", F, "divergence"),
+    Right("gated", F, "gated"),
 ]
 
 WRONG = [
@@ -506,4 +660,91 @@ WRONG = [
     Wrong("crf", L, "crf", "da = p @ da", "da = p.T @ da", "A", ("multiplied with the transpose", "wherever")),
     Wrong("grouped", L, "grouped", "axes = (2, 3)", "axes = (0, 1)", "x", ("axes 0, 1", "2, 3 belong", "wherever")),
     Wrong("gaussian", L, "gaussian", "0.5 * np.linalg.inv(S)", "0.5 * S", "A", ("inv(S)", "log-determinant")),
+]
+
+# Mistakes of other origin: of course forums, of questions about gradients that do not agree, of bug reports and their
+# mends in libraries. They were written down before anything was tried on them.
+ELSEWHERE = [
+    # makemore: the exercise with every intermediate
+    Wrong("makemore", F, "makemore", "    ddiff += (2 * diff) * ddiff2\n", "", "W1", ("var", "missing")),
+    Wrong("makemore", F, "makemore", "1.0 / (n - 1)", "1.0 / n", "W1", ("n - 1",)),
+    Wrong("makemore", F, "makemore", "    dpre += 1.0 / n * (np.ones_like(pre) * dmean)\n", "", "W1", ("mean", "missing")),
+    Wrong("makemore", F, "makemore", "dC[ix[k, j]] += demb", "dC[ix[k, j]] = demb", "C", ("+=",)),
+    Wrong("makemore", F, "makemore", "(1.0 - h**2) * dh", "(1.0 - hpre**2) * dh", "gain", ("hpre", "h")),
+    Wrong("makemore", F, "makemore", "(raw * dhpre)", "(diff * dhpre)", "gain", ("diff", "raw")),
+    Wrong("makemore", F, "makemore", "draw = gain * dhpre", "draw = dhpre", "W1", ("gain", "missing")),
+    Wrong("makemore", F, "makemore", "-0.5 * (var + 1e-5) ** -1.5", "-0.5 * (var + 1e-5) ** -0.5", "W1", ("exponent",)),
+    Wrong("makemore", F, "makemore", "(2 * diff) * ddiff2", "diff * ddiff2", "C", ("2",)),
+    Wrong("makemore", F, "makemore", "dlogits /= n\n", "dlogits = dlogits\n", "b2", ("1/n",)),
+    # deeplearning.ai: samples in columns, L2, windows in four loops, pooling
+    Wrong("columns", F, "columns", " + lam / m * W1", "", "W1", ("lam", "missing")),
+    Wrong("columns", F, "columns", "lam / m * W2", "lam * W2", "W2", ("1/m",)),
+    Wrong("columns", F, "columns", "np.power(A1, 2)", "A1", "W1", ("1 - A1",)),
+    Wrong("columns", F, "columns", "dW1 = 1 / m * np.dot", "dW1 = np.dot", "W1", ("m",)),
+    Wrong("columns", F, "columns", "np.sum(dZ1, axis=1, keepdims=True)", "np.sum(dZ1)", "b1", ("sum",)),
+    Wrong("columns", F, "columns", "dZ2 = A2 - Y", "dZ2 = (A2 - Y) * A2 * (1 - A2)", "W2", ("A2*(1 - A2)",)),
+    Wrong("strided", F, "strided", "top, left = h * stride, w * stride", "top, left = h, w", "W", ("stride",)),
+    Wrong("strided", F, "strided", "pad:-pad, pad:-pad", ": -2 * pad, : -2 * pad", "A", ("shifted",)),
+    Wrong("strided", F, "strided", "dpadded[i, top : top + f, left : left + f] +=",
+          "dpadded[i, top : top + f, left : left + f] =", "A", ("+=",)),
+    Wrong("strided", F, "strided", "db[c] += dZ[i, h, w, c]", "db[c] = dZ[i, h, w, c]", "b", ("+=",)),
+    Wrong("average-pool", F, "average_pool", " / 4", "", "x", ("1/4",)),
+    Wrong("max-pool", L, "max_pool", "N, 2, 2, C)\n    return dx", "N, 2, 2, C)\n            return dx", "x", ()),
+    # questions: a digit recogniser that does not learn, a leaky ReLU, a derivative taken at the output
+    Wrong("digits", F, "digits", "(a3 - t) * a3 * (1 - a3)", "2 * (a3 - t) * a3 * (1 - a3)", "W3", ("twice", "2")),
+    Wrong("digits", F, "digits", "(W2.T @ d2) * a1 * (1 - a1)", "(W2.T @ d2) * a1", "W1", ("1 - a1",)),
+    Wrong("digits", F, "digits", "a3 * (1 - a3)",
+          "1 / (1 + np.exp(-a3)) * (1 - 1 / (1 + np.exp(-a3)))", "W3", ("output", "sigmoid")),
+    Wrong("digits", F, "digits", "d1 = (W2.T @ d2) * a1 * (1 - a1)", "d1 = W2.T @ d2", "b1", ("missing",)),
+    Wrong("regression", F, "regression", "np.where(z > 0, 1, 0.01)", "np.where(a > 0, 1, 0)", "W1", ("0.01",)),
+    Wrong("regression", F, "regression", "2 * (out - y) / n", "(out - y) / n", "W2", ("2",)),
+    Wrong("regression", F, "regression", "2 * (out - y) / n", "2 * (y - out) / n", "W2", ("sign",)),
+    Wrong("regression", F, "regression", "dz.sum(axis=0)", "dz.mean(axis=0)", "b1", ("1/n",)),
+    Wrong("regression", F, "regression", "np.where(z > 0, 1, 0.01)", "np.where(z > 0, z, 0.01 * z)", "W1", ("leaky",)),
+    Wrong("softmax", C, "Softmax", "p * (dp - (dp * p).sum(axis=-1, keepdims=True))", "p * dp", "z", ("sum",)),
+    Wrong("poisson", F, "poisson", "(rate - y)", "(X @ w + b - y)", "w", ("exp",)),
+    Wrong("poisson", F, "poisson", "X.T @ (rate - y)", "X.T @ (rate - y) / len(y)", "w", ("1/N",)),
+    # libraries: attention, norms, losses
+    Wrong("grouped-queries", F, "grouped_queries", 'np.einsum("kgij,kgid->kjd", P, dO)',
+          'np.einsum("kij,kid->kjd", P[:, 0], dO[:, 0])', "V", ("axis 1",)),
+    Wrong("grouped-queries", F, "grouped_queries", " / np.sqrt(d)", "", "K", ("sqrt(d)",)),
+    Wrong("grouped-queries", F, "grouped_queries", "(P * dP).sum(-1", "(P * dP).sum(-2", "Q", ("axis 2", "axis 3")),
+    Wrong("rotary", F, "rotary", "d1 * c + d2 * s, d2 * c - d1 * s", "d1 * c - d2 * s, d2 * c + d1 * s", "x", ("sign",)),
+    Wrong("rotary", F, "rotary", "d1 * c + d2 * s, d2 * c - d1 * s", "d1 * c, d2 * c", "x", ("missing",)),
+    Wrong("tied", F, "tied", "    np.add.at(dE, ids, dh * (1 - h**2))\n", "", "E", ("ids", "missing")),
+    Wrong("tied", F, "tied", "    dE = dz.T @ h\n", "    dE = np.zeros_like(E)\n", "E", ("missing",)),
+    Wrong("tied", F, "tied", "dh * (1 - h**2)", "dh", "E", ("1 - h**2",)),
+    Wrong("contrastive", F, "contrastive", "(rows + cols - 2 * np.eye(n)) / (2 * n)", "(rows - np.eye(n)) / n", "a", ()),
+    Wrong("contrastive", F, "contrastive", "ds @ b / tau", "ds @ b", "a", ("tau",)),
+    Wrong("contrastive", F, "contrastive", "db = ds.T @ a", "db = ds @ a", "b", ("transpose",)),
+    Wrong("triplet", F, "triplet", "2 * (n - p) * active", "2 * (a - p) * active", "a", ("missing",)),
+    Wrong("triplet", F, "triplet", "active = (gap > 0)[:, None] / len(a)", "active = np.ones_like(a) / len(a)", "p",
+          ("missing",)),
+    Wrong("skipgram", F, "skipgram", "np.add.at(dU, k, neg", "np.add.at(dU, k, -neg", "U", ("sign",)),
+    Wrong("skipgram", F, "skipgram", "np.add.at(dU, o, (sig - 1)[:, None] * V[c] / N)",
+          "dU[o] += (sig - 1)[:, None] * V[c] / N", "U", ("+=",)),
+    Wrong("normalised", F, "normalised", " - y * (dy * y).sum(axis=1, keepdims=True)", "", "x", ("missing",)),
+    Wrong("normalised", F, "normalised", "(dy * y).sum(axis=1, keepdims=True)", "(dy * y).sum()", "x", ("axes 0, 1",)),
+    Wrong("residual", F, "residual", "dx = dy + dln", "dx = dln", "x", ("missing",)),
+    Wrong("residual", F, "residual", "dxh - dxh.mean(1, keepdims=True)", "dxh - 2 * dxh.mean(1, keepdims=True)", "x",
+          ("mu", "twice")),
+    Wrong("rms-norm", L, "rms_norm", "(dxh * x).mean(axis=-1, keepdims=True)", "(dxh * x).mean()", "x", ("axes 0, 1",)),
+    Wrong("batch-norm", L, "batch_norm", "dx = dxhat * ivar", "dx = dout * ivar", "x", ("gamma",)),
+    Wrong("batch-norm", L, "batch_norm", "return dx, dgamma, dbeta", "dgamma, dbeta = dbeta, dgamma\n    return dx, dgamma, dbeta",
+          "gamma", ("swapped",)),
+    Wrong("gru", F, "gru", "dnext * z + drh", "drh", "h", ("missing",)),
+    Wrong("gru", F, "gru", "dnext * (h - n)", "dnext * (n - h)", "U_z", ("sign",)),
+    Wrong("gru", F, "gru", "drh * r + daz", "drh + daz", "h", ("r",)),
+    Wrong("gru", F, "gru", "(r * h).T @ dan", "h.T @ dan", "U_n", ("r",)),
+    Wrong("clipped-policy", F, "clipped_policy", "-adv * ratio * unclipped", "-adv * ratio", "logp", ("missing",)),
+    Wrong("clipped-policy", F, "clipped_policy", "-adv * ratio * unclipped", "-adv * unclipped", "logp", ("ratio",)),
+    Wrong("autoencoder", F, "autoencoder", "X.T @ E @ W + E.T @ X @ W", "2 * X.T @ E @ W", "W", ()),
+    Wrong("autoencoder", F, "autoencoder", "X.T @ E @ W + E.T @ X @ W", "E.T @ X @ W", "W", ("missing",)),
+    Wrong("mixture", F, "mixture", "resp.sum(0) - len(x) * w", "resp.sum(0)", "logits", ("missing",)),
+    Wrong("mixture", F, "mixture", "(resp * (x[:, None] - mu))", "(x[:, None] - mu)", "mu", ("softmax",)),
+    Wrong("focal", F, "focal", "2 * pt * np.log(pt) + pt - 1", "pt - 1", "z", ("missing",)),
+    Wrong("divergence", F, "divergence", "(p - q) / tau / len(s)", "(p - q) / tau / s.size", "s", ("C",)),
+    Wrong("divergence", F, "divergence", "(p - q) / tau / len(s)", "(p - q) / len(s)", "s", ("tau",)),
+    Wrong("gated", F, "gated", "sig + silu * (1 - sig)", "sig * (1 - sig)", "W", ("missing",)),
+    Wrong("gated", F, "gated", "da @ W.T + db @ V.T", "da @ W.T", "x", ("missing",)),
 ]

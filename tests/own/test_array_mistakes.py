@@ -105,7 +105,7 @@ def test_right_ones_pass(model: str, back: Callable[..., Any]) -> None:
     assert check(Model.parse(model), back)
 
 
-@pytest.mark.parametrize("model, back, gradient, says", [
+SLIPS = [
     (BATCHES, batches((0, 1, 2), (0, 2, 1)), "K", "(axes 1 and 2) is missing or too many"),
     (BATCHES, batches((0, 2, 1), (0, 1, 2)), "Q", "in dQ, a transpose of W (axes 1 and 2) is missing or too many"),
     (CENTRED, lambda x, dy: {"x": dy - dy / x.shape[1]}, "x", "the sum in the branch of dx through mu is missing"),
@@ -119,7 +119,10 @@ def test_right_ones_pass(model: str, back: Callable[..., Any]) -> None:
     (LARGEST, first_largest, "z", "z - 1 > 0 is missing"),
     (IMAGES, windows(lambda i, j: (2 - i, 2 - j)), "x", "k is turned over"),
     (IMAGES, windows(lambda i, j: (j, i)), "x", "the two axes of the window of k are exchanged"),
-])
+]
+
+
+@pytest.mark.parametrize("model, back, gradient, says", SLIPS)
 def test_wrong_ones_are_explained(model: str, back: Callable[..., Any], gradient: str, says: str) -> None:
     found = check(Model.parse(model), back)[gradient]
     assert found.verdict == "fail" and says in found.says
