@@ -500,6 +500,8 @@ def _here(form: f.Formula) -> Iterator[Variant]:
                 others = (*terms[:k], *terms[k + 1 :])
                 yield Variant(m.SIGN, _SIGN, f.add(*terms[:k], f.neg(term), *terms[k + 1 :]), term)
                 yield Variant(m.TERM, "the term {part} is missing", f.add(*others), term)
+            if len(terms) == 2 and terms[0] == f.ONE and isinstance(terms[1], f.Neg):
+                yield Variant(m.WRONG_FACTOR, "{part} is needed, not its complement", terms[1].body, form)
         case f.Mul(factors):
             for k, factor in enumerate(factors):
                 rest = f.mul(*factors[:k], *factors[k + 1 :])

@@ -6,57 +6,60 @@ do, and yields candidates of the same kind.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import combinations, permutations, product
+from itertools import combinations, product
 from typing import Any, TypeAlias
 
 import numpy as np
 import sympy as sp
 
 from symbackprop.core import formula as f
-from symbackprop.core.build import reshape, transpose
 from symbackprop.core.facts import (
     is_convolution,
-    is_joined,
-    is_log_determinant,
     is_lookup,
-    is_part,
     is_pick,
     is_product,
     is_repeated,
     is_reshaped,
-    is_solution,
-    is_squeezed,
     is_sum,
     is_unfolded,
-    made_as,
 )
-from symbackprop.core.graph import FLOAT, Node
+from symbackprop.core.graph import Node
 from symbackprop.core.loops import body_leaf
 from symbackprop.core.roles import Role
+from symbackprop.core.scalars import AT_ZERO, TABLE
 from symbackprop.core.shapes import bracketed, dim_text, same_shape, shape_text
 from symbackprop.derive.record import Edge
 from symbackprop.grade import mistakes as m
 from symbackprop.grade.derivation_mistakes import (
+    ACTIVATIONS,
     Candidate,
     Place,
     Swap,
-    by_formula,
     missing,
     nothing,
-    replaced,
-    with_operands,
+    variants,
 )
 from symbackprop.grade.mistakes import Finding
 from symbackprop.grade.numeric_sweep import NumericSweep
 from symbackprop.grade.points import Array
 from symbackprop.grade.reference import Reference
-from symbackprop.own.local_mistakes import AT_EDGES as LOCAL
-from symbackprop.own.local_mistakes import at_once, candidate, handing_on, skipped
 
 OVERWRITTEN, AXIS, SWAPPED, CONVENTION, SHIFTED = "overwritten", "axis", "swapped", "convention", "shifted"
 COPIES = (Role.LOOKUP, Role.UNFOLDED, Role.PART, Role.PICK)
+
+
+def candidate(place: Place, kind: str, says: str, swap: Swap, price: int, patterns: tuple[object, ...] = ()
+              ) -> Candidate:
+    """A mistake at one edge whose sentence is at hand."""
+    return at_once(kind, says, place.factor, {place.edge: swap}, price, patterns)
+
+
+def at_once(kind: str, says: str, name: str, swaps: Mapping[Edge, Swap], price: int, patterns: tuple[object, ...] = ()
+            ) -> Candidate:
+    """The same at several edges together, in what is called by a name."""
+    return Candidate(kind, lambda: Finding(kind, says, name), swaps, 0, patterns, price)
 
 
 # -- what one edge hands back
@@ -204,120 +207,6 @@ def _window_as(change: Callable[[Array], Array]) -> Swap:
     return lambda sweep, edge, upstream: change(np.asarray(sweep.passed(edge, upstream)))
 
 
-def cut_elsewhere(place: Place) -> Iterator[Candidate]:
-    """The gradient of one of several arrays that were joined, cut out at another place: padding at the other end."""
-    edge, whole = place.edge, place.edge.consumer
-    if is_joined(whole):
-        name = declared_name(place.reference, edge.argument)
-        for first in (True, False):
-            says = f"d{name} is cut out at the wrong place of what comes back from " \
-                   f"{m.clipped(place.reference.name(whole), SHORT)}: " \
-                   f"the {'first' if first else 'last'} entries along axis {whole.attr} are taken"
-            yield candidate(place, SHIFTED, says, partial(_cut, first), 19)
-
-
-def _cut(first: bool, sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
-    size, axis = sweep.point.size(edge.argument.shape), int(edge.consumer.attr)
-    start = 0 if first else upstream.shape[axis] - size[axis]
-    return np.take(upstream, range(start, start + size[axis]), axis)
-
-
-def laid_out(place: Place) -> Iterator[Candidate]:
-    """An upstream gradient that is reshaped where its axes have to be transposed: NCHW taken for NHWC."""
-    edge = place.edge
-    above = edge.consumer.ndim
-    if above < 3 or not (next(summed_axes(edge), None) is not None or is_product(edge.consumer)):
-        return
-    name = m.clipped(place.reference.name(edge.consumer), SHORT)
-    for i, j in permutations(range(above), 2):
-        says = f"d{name} is reshaped where its axes have to be transposed: axis {i} is to come to place {j}"
-        yield candidate(place, m.TRANSPOSE, says, partial(_reshaped, i, j), 32)
-
-
-def _reshaped(i: int, j: int, sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
-    moved = np.moveaxis(upstream, i, j).shape
-    return sweep.passed(edge, np.moveaxis(upstream.reshape(moved), j, i))
-
-
-def reshaped_otherwise(place: Place) -> Iterator[Candidate]:
-    """What comes back from a reshape brought into the shape with its axes in another order, and these put right again:
-    N×E×K instead of N×K×E."""
-    edge, ndim = place.edge, place.edge.argument.ndim
-    if not is_reshaped(edge.consumer) or is_squeezed(edge.consumer) or ndim < 2:
-        return
-    name = declared_name(place.reference, edge.argument)
-    for i, j in permutations(range(ndim), 2):
-        says = f"d{name} is reshaped with its axes in another order, and these transposed: axis {i} stands at place {j}"
-        yield candidate(place, m.TRANSPOSE, says, partial(_folded_otherwise, i, j), 32)
-
-
-def _folded_otherwise(i: int, j: int, sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
-    shape = [*sweep.point.size(edge.argument.shape)]
-    shape.insert(j, shape.pop(i))
-    return np.moveaxis(upstream.reshape(shape), j, i)
-
-
-def maxima(place: Place) -> Iterator[Candidate]:
-    """A maximum that hands on to every entry alike, or shares equally as an average does."""
-    consumer = place.edge.consumer
-    if not consumer.op.chooses:
-        return
-    name = m.clipped(place.reference.name(consumer), SHORT)
-    unmasked = f"the mask of the entries that are the maximum is missing: d{name} is handed on to every entry"
-    shared = f"d{name} is shared equally by all entries, as by a mean: it belongs to the maximum alone"
-    yield candidate(place, m.MISSING_FACTOR, unmasked, _spread_out, 23)
-    yield candidate(place, m.SUBSTITUTION, shared, lambda s, e, up: _spread_out(s, e, up) / _share(s, e), 23)
-
-
-def unmasked_maxima(place: Place) -> Iterator[Candidate]:
-    """A ReLU in front of a maximum whose mask is left out: where all its entries are 0 they tie, and code hands on to
-    each of them or to the first, whichever way the model shares."""
-    row = place.edge.argument
-    while is_unfolded(row) or is_reshaped(row):
-        row = row.args[0]
-    if not place.edge.consumer.op.chooses or row.role is not Role.RECTIFIED:
-        return
-    for relu in (e for e in place.reference.edges(row.args[0]) if e.consumer is row):
-        says = f"the factor {place.reference.local_name(relu, place.target)} = " \
-               f"{place.reference.name(relu.argument)} > 0 is missing"
-        for first in (False, True):
-            swaps: dict[Edge, Swap] = {place.edge: partial(_to_the_largest, first), relu: lambda s, e, up: up}
-            yield at_once(m.MISSING_FACTOR, says, place.factor, swaps, 23)
-
-
-def _to_the_largest(first: bool, sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
-    """The whole gradient to every entry that is the maximum, or to the first."""
-    axes, keepdims = edge.consumer.attr
-    axes, value = tuple(int(a) for a in axes), sweep.point.value(edge.argument)
-    largest = value == value.max(axis=axes, keepdims=True)
-    flat = np.moveaxis(largest, axes, range(-len(axes), 0))
-    if first:
-        lines = flat.reshape(*flat.shape[: -len(axes)], -1)
-        flat = ((np.cumsum(lines, -1) == 1) & lines).reshape(flat.shape)
-    largest = np.moveaxis(flat, range(-len(axes), 0), axes)
-    return largest * (upstream if keepdims else np.expand_dims(upstream, axes))
-
-
-def _spread_out(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
-    axes, keepdims = edge.consumer.attr
-    whole = upstream if keepdims else np.expand_dims(upstream, tuple(int(a) for a in axes))
-    return np.broadcast_to(whole, sweep.point.size(edge.argument.shape))
-
-
-def _share(sweep: NumericSweep, edge: Edge) -> float:
-    sizes = [np.prod(sweep.point.size(row.shape), dtype=int) for row in (edge.argument, edge.consumer)]
-    return float(sizes[0] / sizes[1])
-
-
-def without_upstream(place: Place) -> Iterator[Candidate]:
-    """What a structural row hands back without the gradient that comes from above."""
-    consumer = place.edge.consumer
-    if consumer.op.chooses or is_product(consumer) or is_convolution(consumer):
-        name = f"d{m.clipped(place.reference.name(consumer), SHORT)}"
-        says = f"the upstream gradient {name} is missing: 1 stands where it belongs"
-        yield candidate(place, m.MISSING_FACTOR, says, lambda s, e, up: s.passed(e, np.ones_like(up)), 23)
-
-
 def divided_otherwise(place: Place) -> Iterator[Candidate]:
     """1/(N − 1) in the gradient of a mean or a variance that divides by N, or the reverse; 1/N in that of a mean over
     N·H entries: at one place, and wherever it divides so."""
@@ -341,48 +230,6 @@ def _other_divisors(reference: Reference, number: sp.Expr) -> Iterator[sp.Expr]:
             yield rest
 
 
-def rolled(place: Place) -> Iterator[Candidate]:
-    """The parts of a rolled array put back elsewhere: rolled on in the same direction, or not at all."""
-    part, whole = place.edge.consumer, _only_consumer(place.reference, place.edge.consumer)
-    if not is_part(part) or whole is None or made_as(whole) is not Role.ROLLED:
-        return
-    name = place.reference.name(place.edge.argument)
-    for says, times in ((f"d{name} is rolled in the same direction as {name}: backward rolls the other way", 1),
-                        (f"d{name} is not rolled back", 0)):
-        pattern = ("rolled", m.base_name(name), times)
-        yield candidate(place, AXIS, says, partial(_put_back, whole, times), 21, ((*pattern, whole.id), pattern))
-
-
-def turned(place: Place) -> Iterator[Candidate]:
-    """Rotary positions turned on by the same angle, where backward turns back: the sign of the sine."""
-    edge, whole = place.edge, _only_consumer(place.reference, place.edge.consumer)
-    form = edge.consumer.attr.partial(edge.index) if edge.consumer.form is not None and whole is not None else None
-    sine = form.body if isinstance(form, f.Neg) else form
-    factor = edge.consumer.args[sine.index] if isinstance(sine, f.Arg) else None
-    if whole is not None and factor is not None and factor.form == _SINE:
-        name = m.clipped(place.reference.name(whole), SHORT)
-        says = f"in the gradient of {name}, the sign of the sine is wrong: backward turns by the opposite angle"
-        yield candidate(place, m.SIGN, says, _scaled_by(sp.S.NegativeOne), 30, (("turned", whole.id), ("turned",)))
-
-
-_SINE = f.call("sin", f.Arg(0))
-
-
-def _only_consumer(reference: Reference, row: Node) -> Node | None:
-    edges = reference.edges(row)
-    return edges[0].consumer if len(edges) == 1 and is_joined(edges[0].consumer) else None
-
-
-def _put_back(whole: Node, times: int, sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
-    """Each part of the concatenation, placed as if the array had been rolled on ``times`` times."""
-    axis = int(whole.attr)
-    lengths_ = [sweep.point.size(a.shape)[axis] for a in whole.args]
-    start = sum(lengths_[: [a.id for a in whole.args].index(edge.consumer.id)])
-    result = np.zeros(sweep.point.size(whole.shape))
-    result[(ALL,) * axis + (slice(start, start + upstream.shape[axis]),)] = upstream
-    return np.roll(result, times * lengths_[0], axis)
-
-
 def products(place: Place) -> Iterator[Candidate]:
     """A product of matrices, or of a matrix and a vector, with a factor transposed or in the other order, where the
     shapes do not tell: once, and at every step of a loop."""
@@ -395,124 +242,6 @@ def products(place: Place) -> Iterator[Candidate]:
         pattern = ("product", edge.consumer.attr, edge.index, number)
         family = m.base_name(place.reference.names.get(other.id, ""))
         yield Candidate(m.TRANSPOSE, tell, {edge: _product(form, other)}, 0, ((*pattern, family), pattern), 16)
-
-
-def left_out(place: Place) -> Iterator[Candidate]:
-    """A product without one of its factors."""
-    edge, args = place.edge, place.edge.consumer.args
-    if not is_product(edge.consumer):
-        return
-    for k, other in enumerate(args):
-        if k != edge.index:
-            ones = edge.consumer.graph.full(1, other.shape)
-            name = place.reference.name(other)
-            where, price = (f"d{place.reference.name(edge.argument)}", 22) if len(args) == 2 else \
-                (f"the product for {place.factor}", 24)
-            says = f"the factor {name} is missing in {where}"
-            swap = with_operands((*args[:k], ones, *args[k + 1 :]))
-            pattern = ("left out", edge.consumer.attr, edge.index, k, m.base_name(name))
-            yield candidate(place, m.MISSING_FACTOR, says, swap, price, (pattern,))
-
-
-def mislaid(place: Place) -> Iterator[Candidate]:
-    """A matrix in a product read as if it lay in memory as its transpose does: an index that slips, or a reshape."""
-    edge, args = place.edge, place.edge.consumer.args
-    for k, other in enumerate(args) if is_product(edge.consumer) else ():
-        if k != edge.index and other.kind == FLOAT and other.ndim == 2:
-            turned_over = transpose(reshape(other, other.shape[::-1]), (1, 0))
-            name, shape = place.reference.name(other), shape_text(other.shape[::-1])
-            says = f"in the product for {place.factor}, {name} is read as if it lay in memory as {shape}: an index " \
-                   "slips, or it is reshaped where it has to be transposed"
-            yield candidate(place, m.TRANSPOSE, says, with_operands((*args[:k], turned_over, *args[k + 1 :])), 30)
-
-
-def unsolved(place: Place) -> Iterator[Candidate]:
-    """What comes back from the solution of A x = b, without solving with Aᵀ."""
-    edge = place.edge
-    if is_solution(edge.consumer):
-        name = m.clipped(place.reference.name(edge.consumer), SHORT)
-        matrix = m.clipped(place.reference.name(edge.consumer.args[0]), SHORT)
-        says = f"the solution with {matrix}.T is missing in what comes back from {name}"
-        yield candidate(place, m.MISSING_FACTOR, says, _as_if_solved, 24)
-
-
-def _as_if_solved(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
-    matrix = np.asarray(sweep.point.value(edge.consumer.args[0]))
-    return sweep.passed(edge, np.swapaxes(matrix, -1, -2) @ upstream)
-
-
-def axes_exchanged(place: Place) -> Iterator[Candidate]:
-    """Two axes of equal size exchanged in a product of more than two: a transpose inside of a batch."""
-    edge, args = place.edge, place.edge.consumer.args
-    if not is_product(edge.consumer) or all(a.ndim < 3 for a in (*args, edge.consumer)):
-        return
-    name = place.reference.name(edge.argument)
-    for i, j in _equal_axes(edge.consumer):
-        above = f"d{place.reference.name(edge.consumer)}" if place.reference.is_named(edge.consumer) else \
-            "the gradient from above"
-        says = f"in d{name}, a transpose of {above} (axes {i} and {j}) is missing or too many"
-        yield candidate(place, m.TRANSPOSE, says, _upstream_exchanged(i, j), 18)
-    for k, other in enumerate(args):
-        for i, j in _equal_axes(other) if k != edge.index and other.kind == FLOAT else ():
-            axes = [*range(other.ndim)]
-            axes[i], axes[j] = j, i
-            new = (*args[:k], transpose(other, axes), *args[k + 1 :])
-            shown = m.clipped(place.reference.name(other), SHORT)
-            says = f"in d{name}, a transpose of {shown} (axes {i} and {j}) is missing or too many"
-            yield candidate(place, m.TRANSPOSE, says, with_operands(new), 18)
-
-
-def summed_elsewhere(place: Place) -> Iterator[Candidate]:
-    """A sum over what was broadcast taken over another axis of the same size, ``d.sum(0)`` for ``d.sum(1)``; of a
-    matrix that weighs what comes from above, as the p of a logsumexp does, ``p.T @ d`` where ``p @ d`` belongs."""
-    edge, form = place.edge, place.edge.consumer.form
-    links = place.reference.edges(edge.consumer)
-    link = links[0] if len(links) == 1 and (is_sum(links[0].consumer) or links[0].consumer.op.logarithm) else None
-    axes = [*summed_axes(edge)] if form is not None else []
-    name = m.clipped(declared_name(place.reference, edge.argument), SHORT)
-    for i, j in (pair for pair in _equal_axes(edge.consumer) if (pair[0] in axes) != (pair[1] in axes)):
-        right, wrong = (i, j) if i in axes else (j, i)
-        says = f"what comes back to {name} is summed over axis {wrong}, where axis {right} belongs"
-        pattern = ("summed elsewhere", edge.consumer.attr, edge.index, right, wrong)
-        yield candidate(place, AXIS, says, partial(_summed_exchanged, None, i, j), 25, (pattern,))
-        if link is not None:
-            above = m.clipped(place.reference.name(link.consumer), SHORT)
-            says = f"what comes back from {above} to {name} is multiplied with the transpose of the matrix that " \
-                   f"belongs there (axes {i} and {j}): a transpose is missing or too many"
-            patterns = (("weights transposed", edge.consumer.attr, edge.index, link.consumer.op.name, i, j),)
-            yield candidate(place, m.TRANSPOSE, says, partial(_summed_exchanged, link, i, j), 26, patterns)
-
-
-def _summed_exchanged(link: Edge | None, i: int, j: int, sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
-    """With two axes exchanged in all that is summed, or in what weighs that which comes from above a link."""
-    whole = np.ones(())
-    if link is not None:
-        above, (axes, keepdims) = sweep.above(link.consumer), link.consumer.attr
-        whole = above if keepdims else np.expand_dims(above, tuple(map(int, axes)))
-        upstream = sweep.passed(link, np.ones_like(above))
-    matrix = np.broadcast_to(upstream * sweep.local(edge), sweep.point.size(edge.consumer.shape))
-    return sweep.times(edge, np.swapaxes(matrix, i, j) * whole, np.ones(()))
-
-
-def not_inverted(place: Place) -> Iterator[Candidate]:
-    """The matrix in place of its inverse in the gradient of a log-determinant."""
-    if is_log_determinant(place.edge.consumer):
-        name = m.clipped(place.reference.name(place.edge.argument), SHORT)
-        for text, value in ((name, lambda a: a), (f"{name}.T", lambda a: np.swapaxes(a, -1, -2))):
-            says = f"{text} stands where inv({name}).T belongs in the gradient of the log-determinant"
-            yield candidate(place, m.SUBSTITUTION, says, _for_the_inverse(value), 25)
-
-
-def _for_the_inverse(value: Callable[[Array], Array]) -> Swap:
-    return lambda sweep, edge, upstream: upstream[..., None, None] * value(sweep.point.value(edge.argument))
-
-
-def _equal_axes(row: Node) -> Iterator[tuple[int, int]]:
-    yield from ((i, j) for i, j in combinations(range(row.ndim), 2) if row.shape[i] == row.shape[j] != 1)
-
-
-def _upstream_exchanged(i: int, j: int) -> Swap:
-    return lambda sweep, edge, upstream: sweep.passed(edge, np.swapaxes(upstream, i, j))
 
 
 Order: TypeAlias = tuple[tuple[int, int], tuple[bool, bool]]  # of the upstream gradient and the other factor, and .T
@@ -576,71 +305,6 @@ def _written(form: Order, texts: Sequence[str], outer: bool) -> str:
     return f"outer({first}, {second})" if outer else f"{first} @ {second}"
 
 
-def log_sum_axes(place: Place) -> Iterator[Candidate]:
-    """The softmax that a cross entropy or a logsumexp hands back, over another axis."""
-    consumer, argument = place.edge.consumer, place.edge.argument
-    if consumer.op.logarithm:
-        right, name = {int(a) for a in consumer.attr[0]}, m.clipped(place.reference.name(argument), SHORT)
-        for axis in (a for a in range(argument.ndim) if {a} != right):
-            says = f"the softmax of {name} in its gradient is taken over axis {axis}, not over {_axes(sorted(right))}"
-            for price, largest in ((21, (axis,)), (22, tuple(right))):
-                pattern = ("log sum axis", axis, largest)
-                yield candidate(place, AXIS, says, partial(_log_sum_over, axis, largest), price, (pattern,))
-
-
-def _log_sum_over(axis: int, largest: tuple[int, ...], sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
-    whole = upstream if edge.consumer.attr[1] else np.expand_dims(upstream, tuple(map(int, edge.consumer.attr[0])))
-    return whole * softmax_over(sweep.point.value(edge.argument), axis, largest)
-
-
-def spread_elsewhere(place: Place) -> Iterator[Candidate]:
-    """What comes back from a sum, a maximum or a logsumexp spread along another axis of the same size: ``d[:, None]``
-    where ``d[None, :]`` belongs."""
-    edge, consumer = place.edge, place.edge.consumer
-    if not (is_sum(consumer) or consumer.op.logarithm or consumer.op.chooses) or consumer.attr[1] \
-            or edge.argument.ndim != consumer.ndim + 1:
-        return
-    axis, name = int(consumer.attr[0][0]), m.clipped(place.reference.name(consumer), SHORT)
-    for i, j in _equal_axes(edge.argument):
-        if axis in (i, j):
-            other = i + j - axis
-            says = f"what comes back from {name} is spread along axis {other}, where axis {axis} belongs"
-            yield candidate(place, AXIS, says, _spread_along(other), 25, (("spread", consumer.op.name, axis, other),))
-
-
-def _spread_along(axis: int) -> Swap:
-    return lambda sweep, edge, upstream: sweep.passed(edge, np.ones_like(upstream)) * np.expand_dims(upstream, axis)
-
-
-def stale_scores(place: Place) -> Iterator[Candidate]:
-    """A softmax or logsumexp that backward works out again from another array, as one of the next step."""
-    edge, scores = place.edge, place.edge.argument
-    if not (edge.consumer.op.distribution or edge.consumer.op.logarithm) or scores.form is None:
-        return
-    for k, arg in enumerate(scores.args):
-        source = arg.args[0] if is_reshaped(arg) else arg
-        for new, kind, words, moved in place.exchanges(source):
-            says = f"in the softmax of {m.clipped(place.reference.name(scores), SHORT)}, {words}"
-            pattern = (("scores", edge.consumer.attr, k, moved),) if moved else ()
-            yield candidate(place, kind, says, partial(_with_scores, k, new), 31, pattern)
-
-
-def _with_scores(k: int, new: Node, sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
-    consumer, args = edge.consumer, list[Node | Array](edge.argument.args)
-    args[k] = np.reshape(sweep.point.value(new), sweep.point.size(edge.argument.args[k].shape))
-    scores = sweep.formula(edge.argument.attr.form, args)
-    if consumer.op.distribution:
-        return _softmax_back(softmax_over(scores, consumer.attr, consumer.attr), upstream, consumer.attr)
-    axes = tuple(map(int, consumer.attr[0]))
-    return (upstream if consumer.attr[1] else np.expand_dims(upstream, axes)) * softmax_over(scores, axes, axes)
-
-
-def softmax_over(scores: Array, axis: int | tuple[int, ...], largest: int | tuple[int, ...]) -> Array:
-    """A softmax that divides by the sum over an axis; what is subtracted before is the ``largest`` over others."""
-    raised = np.exp(scores - scores.max(axis=largest, keepdims=True))
-    return raised / raised.sum(axis=axis, keepdims=True)
-
-
 def softmax_parts(place: Place) -> Iterator[Candidate]:
     """The backward of softmax, p * (d - sum(d * p)), without one of its p, or with the sum over another axis."""
     consumer = place.edge.consumer
@@ -690,31 +354,6 @@ def _softmax_with(axis: int, change: Callable[[Array, Array, int], Array]) -> Sw
     return lambda sweep, edge, upstream: change(sweep.point.value(edge.consumer), upstream, axis)
 
 
-def softmax_sums(place: Place) -> Iterator[Candidate]:
-    """Attention without its probabilities: sum(dP * P) is sum(dO * O) for O = P @ V, and another array stands there."""
-    p = place.edge.consumer
-    edges = place.reference.edges(p) if p.op.distribution else []
-    if len(edges) != 1 or not is_product(edges[0].consumer) or edges[0].consumer.ndim != p.ndim:
-        return
-    o = edges[0].consumer
-    if not place.reference.is_named(o):
-        return
-    name, softmax = place.reference.name(o), place.reference.name(p)
-    others = [r for r in place.known if r is not o and len(r.shape) == len(o.shape) and same_shape(r.shape, o.shape)]
-    wrongs = [(f"d{name} * {place.reference.name(r)}", r, False) for r in others]
-    for wrong, other, mean in (*wrongs, (f"d{name}", None, False), (f"d{name} * {name}", o, True)):
-        says = f"in the backward of the softmax {softmax}, {'mean' if mean else 'sum'}({wrong}) stands where " \
-               f"sum(d{name} * {name}) belongs, which is sum(d{softmax} * {softmax})"
-        swap = partial(_softmax_less, o, other, mean)
-        yield candidate(place, m.SUBSTITUTION, says, swap, 26, (("softmax sum", wrong, mean),))
-
-
-def _softmax_less(o: Node, other: Node | None, mean: bool, sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
-    products = sweep.above(o) * (1.0 if other is None else sweep.point.value(other))
-    less = (np.mean if mean else np.sum)(products, axis=-1, keepdims=True)
-    return sweep.point.value(edge.consumer) * (upstream - less)
-
-
 def sum_axes(place: Place) -> Iterator[Candidate]:
     """A sum over another axis in the branch through a mean or a norm, which was spread over an axis."""
     reduced, argument = place.edge.consumer, place.edge.argument
@@ -746,36 +385,6 @@ def _root_of(reference: Reference, row: Node) -> Node | None:
 
 def _axes(axes: Sequence[int]) -> str:
     return f"axis {axes[0]}" if len(axes) == 1 else f"axes {', '.join(map(str, axes))}"
-
-
-def unsummed(place: Place) -> Iterator[Candidate]:
-    """The sum in the branch through a mean or a norm left out, so that every entry keeps its own."""
-    reduced = place.edge.consumer
-    if is_sum(reduced) and place.edge.argument.ndim > 1:
-        name = place.reference.name(place.edge.argument)
-        says = f"the sum in the branch of d{name} through {through(place.reference, place.edge)} is missing"
-        yield candidate(place, m.MISSING_SUM, says, _not_summed, 27)
-
-
-def _not_summed(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
-    shape = sweep.point.size(edge.argument.shape)
-    spread = _spread(sweep, edge.consumer, edge.argument, 1.0)
-    return sum((np.broadcast_to(whole * local, shape) for whole, local in spread), np.zeros(shape))
-
-
-def every_class(place: Place) -> Iterator[Candidate]:
-    """``p[:, y] -= 1``, which takes 1 off the classes of all samples in every one."""
-    edge = place.edge
-    if is_pick(edge.consumer) and edge.index == 0 and edge.argument.ndim > 1:
-        says = f"in d{place.reference.name(edge.argument)}, 1 is taken off the classes of all samples, as by " \
-               "p[:, y] -= 1, where the one of each belongs, p[arange(N), y]"
-        yield candidate(place, m.SUBSTITUTION, says, _at_every_class, 29)
-
-
-def _at_every_class(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
-    picked = sweep.passed(edge, upstream)
-    classes = np.any(picked != 0, axis=tuple(range(picked.ndim - 1)))
-    return classes * picked.sum(axis=-1, keepdims=True)
 
 
 def true_class(reference: Reference, row: Node, target: Node) -> Iterator[Candidate]:
@@ -892,39 +501,6 @@ MAX_LENGTHS = 30
 # -- what a whole row's gradient is multiplied with
 
 
-def extra_factors(reference: Reference, row: Node, target: Node) -> Iterator[Candidate]:
-    """The derivative of an activation where there is none: δ times a(1 − a), 1 − a², or a mask, once too often."""
-    edges = reference.edges(row)
-    if not edges or row.kind != FLOAT or (not row.shape and row.is_leaf):
-        return
-    name = reference.name(row)
-    for text, value in _FACTORS:
-        says = f"the factor {text.format(a=name)} does not belong into d{name}"
-        swaps = {e: _multiplied(row, value) for e in edges}
-        yield at_once(m.EXTRA_FACTOR, says, name, swaps, 33)
-
-
-_FACTORS: tuple[tuple[str, Callable[[Array], Array]], ...] = (
-    ("{a}*(1 - {a})", lambda a: a * (1 - a)),
-    ("(1 - {a}**2)", lambda a: 1 - a**2),
-    ("({a} > 0)", lambda a: a > 0),
-    ("{a}", lambda a: a),
-)
-
-
-def _multiplied(row: Node, value: Callable[[Array], Array]) -> Swap:
-    return lambda sweep, edge, upstream: sweep.passed(edge, upstream) * value(sweep.point.value(row))
-
-
-def detached(reference: Reference, row: Node, target: Node) -> Iterator[Candidate]:
-    """A named row taken as a constant: nothing flows through it."""
-    edges = reference.edges(row)
-    if edges and reference.is_named(row):
-        name = reference.name(row)
-        says = f"nothing flows back through {name}: the path is detached, {name} is taken as a constant"
-        yield at_once(m.MISSING_PATH, says, name, dict.fromkeys(edges, nothing), 19)
-
-
 def branch(reference: Reference, edge: Edge) -> str:
     """A branch as a person sees it: its term where that is short, else the row that it leads to."""
     term = reference.term(edge)
@@ -978,34 +554,6 @@ def _missing_told(reference: Reference, gone: Sequence[Edge], name: str) -> Find
     return missing(gone, " and ".join(branch(reference, e) for e in gone), m.clipped(name, SHORT), reference, name)
 
 
-def one_of_alike(reference: Reference, row: Node, target: Node) -> Iterator[Candidate]:
-    """Of several products, or of all that hand back to a leaf, one kept: a loop over gates or steps with `=` for `+=`;
-    at every step too."""
-    edges, name = reference.edges(row), m.clipped(reference.name(row), SHORT)
-    whole = row.is_leaf and len({e.consumer.op.name for e in edges}) == 1
-    alike = edges if whole else [e for e in edges if is_product(e.consumer)]
-    for kept in alike if len(alike) > 2 else ():
-        gone = [e for e in alike if e is not kept]
-        says = f"= stands where += belongs in d{name}: of {len(alike)} branches alike only " \
-               f"{branch(reference, kept)} is kept"
-        patterns = () if whole else (("one of alike", m.base_name(name), _families(reference, gone)),)
-        yield at_once(OVERWRITTEN, says, name, dict.fromkeys(gone, nothing), 15 if whole else 17, patterns)
-
-
-def missing_upstream(reference: Reference, row: Node, target: Node) -> Iterator[Candidate]:
-    """The upstream gradient of an output left out, where what follows from the output hands back to it too."""
-    edges = reference.edges(row)
-    if edges and any(p.consumer is None for p in reference.parts[row.id]):
-        name = reference.name(row)
-        ways = " and ".join(through(reference, e) for e in edges)
-        says = f"the upstream gradient d{name} of the output {name} is missing: what comes back through {ways} is added"
-        yield at_once(m.MISSING_PATH, says, name, {edges[0]: _without_seed}, 14)
-
-
-def _without_seed(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
-    return sweep.passed(edge, upstream) - sweep.seed(edge.argument)
-
-
 def summed_axes(edge: Edge) -> Iterator[int]:
     """The axes of the upstream gradient that are summed on the way to the argument."""
     consumer, argument = edge.consumer, edge.argument
@@ -1049,43 +597,9 @@ def _counted_once(axis: int, sweep: NumericSweep, edge: Edge, upstream: Array) -
     return sweep.passed(edge, kept)
 
 
-def behind_the_product(place: Place) -> Iterator[Candidate]:
-    """A factor multiplied onto the product that an edge hands back, where it belongs onto what is multiplied: 1/deg in
-    front of A.T @ d and not inside."""
-    edge, reference = place.edge, place.reference
-    links = reference.edges(edge.consumer)
-    if not is_product(edge.consumer) or len(links) != 1 or links[0].consumer.form is None:
-        return
-    link, name = links[0], m.clipped(reference.name(edge.argument), SHORT)
-    factor = reference.written(link.consumer.attr.partial(link.index), link.consumer.args, link.consumer)
-    says = f"in d{name}, the factor {factor} is multiplied onto the product, where it belongs onto " \
-           f"d{m.clipped(reference.name(link.consumer), SHORT)} in it"
-    yield candidate(place, m.ORDER, says, partial(_outside, link), 33)
-
-
-def _outside(link: Edge, sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
-    product = sweep.passed(edge, np.broadcast_to(sweep.above(link.consumer), upstream.shape))
-    return np.broadcast_to(product * sweep.local(link), product.shape)
-
-
-def clipped(place: Place) -> Iterator[Candidate]:
-    """A gradient clipped to a usual number before it is handed back: at one edge, at all of a row, at every step."""
-    edge, reference = place.edge, place.reference
-    if not edge.consumer.shape or not (is_product(edge.consumer) or reference.is_named(edge.consumer)):
-        return
-    name = reference.name(edge.consumer)
-    family = m.base_name(name) if reference.is_named(edge.consumer) else ""
-    for limit in LIMITS:
-        says = f"the gradient of {m.clipped(name, SHORT)} is clipped to {limit:g} before it is handed back"
-        pattern = ("clipped", limit, edge.consumer.op.name, family)
-        yield candidate(place, m.EXTRA_FACTOR, says, _clipped_to(limit), 35, ((*pattern, edge.index), pattern))
-
-
-LIMITS = (0.1, 1.0, 5.0)
-
-
-def _clipped_to(limit: float) -> Swap:
-    return lambda sweep, edge, upstream: sweep.passed(edge, np.clip(upstream, -limit, limit))
+def handing_on(row: Node, sign: int = 1) -> Swap:
+    """The gradient of another row handed on."""
+    return lambda sweep, edge, upstream: sweep.passed(edge, sign * sweep.above(row))
 
 
 def other_gradients(place: Place) -> Iterator[Candidate]:
@@ -1115,63 +629,80 @@ def _multiple_of(reference: Reference, edge: Edge, above: Node) -> str:
     return m.clipped(f"d{reference.name(above)} * {bracketed(factor)}", SHORT)
 
 
-def extra_terms(reference: Reference, row: Node, target: Node) -> Iterator[Candidate]:
-    """The gradient of another array of the same shape added where it does not belong."""
-    edges, name = reference.edges(row), reference.name(row)
-    others = reference.rows.items() if edges and row.shape and reference.is_named(row) else ()
-    for other, source in others:
-        if source is not row and source.id in reference.gradients and same_shape(source.shape, row.shape):
-            says = f"the term d{other} does not belong into d{name}"
-            moved = m.moved_index(row, source, name, other)
-            patterns = (("extra term", moved),) if moved else ()
-            yield at_once(m.TERM, says, name, {edges[0]: _added(source)}, 33, patterns)
+# -- a slip in what a local derivative reads
 
 
-def _added(source: Node) -> Swap:
-    return lambda sweep, edge, upstream: sweep.passed(edge, upstream) + sweep.above(source)
+def inner_slips(place: Place) -> Iterator[Candidate]:
+    """A slip in an array that a local derivative reads, as it is worked out again there: ``sigmoid(g)`` where
+    ``silu(g)`` belongs, targets without one of their terms."""
+    edge = _reader(place)
+    consumer = edge.consumer
+    read = [] if consumer.form is None else f.arguments(consumer.attr.partial(edge.index))
+    for i in read:
+        for kind, says, wrong in _slips(place.reference, consumer.args[i]):
+            pattern = ("inner", consumer.attr, edge.index, i, *wrong)
+            swap = partial(_with_inner, edge, i, wrong)
+            yield candidate(place, kind, f"in {place.factor}, {says}", swap, 32, (pattern,))
 
 
-AT_EDGES = (overwrites, shifted_windows, cut_elsewhere, laid_out, reshaped_otherwise, maxima, unmasked_maxima,
-            without_upstream, divided_otherwise, rolled, turned, products, left_out, mislaid, unsolved, not_inverted,
-            axes_exchanged, summed_elsewhere, log_sum_axes, spread_elsewhere,
-            stale_scores, softmax_parts, softmax_sums, sum_axes, unsummed, *LOCAL, scaled,
-            one_entry_only, every_class, behind_the_product, clipped, other_gradients)
+def _reader(place: Place) -> Edge:
+    """The edge at which what an edge hands on as it is was multiplied with something."""
+    consumer, above = place.edge.consumer, place.reference.edges(place.edge.consumer)
+    passes = consumer.form is not None and consumer.attr.partial(place.edge.index) == f.ONE
+    return above[0] if passes and len(above) == 1 else place.edge
 
 
-def exchanged_parts(reference: Reference, row: Node, target: Node) -> Iterator[Candidate]:
-    """Two slices of an array whose gradients are put in each other's places, as those of gates are."""
-    parts = [e for e in reference.edges(row) if is_part(e.consumer)]
-    for one, other in combinations(parts, 2):
-        if same_shape(one.consumer.shape, other.consumer.shape):
-            a, b = reference.name(one.consumer), reference.name(other.consumer)
-            says = f"in d{reference.name(row)}, the gradients of {a} and {b} are in each other's places"
-            swaps = {one: handing_on(other.consumer), other: handing_on(one.consumer)}
-            yield at_once(SWAPPED, says, a, swaps, 27)
+Slip: TypeAlias = tuple[f.Formula, tuple[int, ...]]  # a wrong formula, and the arguments that lead to where it stands
+DEEP = 2
 
 
-def exchanged_factors(reference: Reference, row: Node, target: Node) -> Iterator[Candidate]:
-    """da = d * a and db = d * b for the product a * b: each factor in the place of the other."""
-    partials = [row.attr.partial(i) for i in range(len(row.args))] if row.form is not None else []
-    for i, j in combinations(range(len(partials)), 2):
-        if f.arguments(partials[i]) != f.arguments(f.Arg(j)) or f.arguments(partials[j]) != f.arguments(f.Arg(i)):
-            continue
-        edges = [next((e for e in reference.edges(row.args[k]) if e.consumer is row and e.index == k), None)
-                 for k in (i, j)]
-        if None in edges or not same_shape(row.args[i].shape, row.args[j].shape):
-            continue
-        a, b = reference.name(row.args[i]), reference.name(row.args[j])
-        says = f"in d{a} and d{b}, {a} and {b} are in each other's places: a product a*b hands d*b back to a"
-        swaps = {e: by_formula(replaced(partials[k], f.Arg(o), f.Arg(k)))
-                 for e, k, o in zip(edges, (i, j), (j, i), strict=True) if e is not None}
-        pattern = ("exchanged factors", row.attr, i, j, m.base_name(a), m.base_name(b))
-        yield at_once(SWAPPED, says, a, swaps, 27, (pattern,))
+def _slips(reference: Reference, row: Node, depth: int = 0) -> Iterator[tuple[str, str, Slip]]:
+    """(kind, words, the slip) of a row and of what it is made of without a name."""
+    if row.form is None:
+        return
+    yield from ((kind, says, (wrong, ())) for kind, says, wrong in _slips_here(reference, row))
+    for k, arg in enumerate(row.args if depth < DEEP else ()):
+        if not reference.is_named(arg) and not arg.is_leaf:
+            yield from ((kind, says, (wrong, (k, *path)))
+                        for kind, says, (wrong, path) in _slips(reference, arg, depth + 1))
 
 
-AT_ROWS = (exchanged_parts, exchanged_factors, missing_branches, one_of_alike, missing_upstream,
-           extra_terms, extra_factors, detached, true_class)
-FEW_AT_EDGES = (overwrites, shifted_windows, maxima, unmasked_maxima, without_upstream, divided_otherwise, rolled,
-                turned, products, softmax_parts, softmax_sums, skipped)
-FEW_AT_ROWS = (missing_branches, one_of_alike, missing_upstream)
+def _slips_here(reference: Reference, row: Node) -> Iterator[tuple[str, str, f.Formula]]:
+    """(kind, words, wrong formula over the row's arguments)"""
+    assert row.form is not None
+    shown = m.clipped(reference.name(row), SHORT)
+    if row.head is not None and len(row.args) == 1:
+        for name in (n for n in FUNCTIONS if n != row.head):
+            wrong = f.call(name, f.Arg(0)) if name else f.Arg(0)
+            yield m.SUBSTITUTION, f"{reference.written(wrong, row.args, row)} stands where {shown} belongs", wrong
+    for part in row.form.children if isinstance(row.form, f.Call) and len(row.args) > 1 else ():
+        yield m.SUBSTITUTION, f"{reference.written(part, row.args, row)} stands where {shown} belongs", part
+    for v in variants(row.form):
+        if v.kind in (m.TERM, m.MISSING_FACTOR, m.CONSTANT, m.SIGN):
+            yield v.kind, f"in {shown}, {v.says.format(part=reference.written(v.part, row.args, row))}", v.form
+
+
+def _slipped(sweep: NumericSweep, row: Node, slip: Slip) -> Array:
+    """The value of a row with a slip in it or in what it is made of."""
+    wrong, path = slip
+    args: list[Node | Array] = list(row.args)
+    if not path:
+        return sweep.formula(wrong, args)
+    args[path[0]] = _slipped(sweep, row.args[path[0]], (wrong, path[1:]))
+    return sweep.formula(row.attr.form, args)
+
+
+FUNCTIONS = ("", *(n for n in ACTIVATIONS if TABLE[n].switches != AT_ZERO))
+
+
+def _with_inner(reader: Edge, index: int, slip: Slip, sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+    consumer = reader.consumer
+    args: list[Node | Array] = list(consumer.args)
+    args[index] = _slipped(sweep, consumer.args[index], slip)
+    local = sweep.formula(consumer.attr.partial(reader.index), args, consumer)
+    if reader is edge:
+        return sweep.times(edge, upstream, local)
+    return sweep.passed(edge, sweep.times(reader, sweep.above(consumer), local))
 
 
 # -- shapes
@@ -1213,3 +744,10 @@ def _sums(whole: Array, belongs: Sequence[int]) -> Iterator[tuple[str, str, Arra
                 wrong = f"the sum runs over {_axes(axes)}, where {_axes(belongs)} belong{'s' * (len(belongs) == 1)}"
                 yield wrong, AXIS, whole.sum(axis=axes)
                 yield wrong.replace("sum", "mean", 1), AXIS, whole.mean(axis=axes)
+
+
+AT_EDGES = (overwrites, shifted_windows, divided_otherwise, products, softmax_parts, sum_axes, inner_slips, scaled,
+            one_entry_only, other_gradients)
+AT_ROWS = (missing_branches, true_class)
+FEW_AT_EDGES = (overwrites, shifted_windows, divided_otherwise, products, softmax_parts)
+FEW_AT_ROWS = (missing_branches,)

@@ -554,7 +554,7 @@ class Checker:
             return None
         from symbackprop.grade.derivation_mistakes import Place, repeated  # as above
         from symbackprop.own.kinks import displaced_masks
-        from symbackprop.own.sweeps import Sweep
+        from symbackprop.own.other_values import Sweep
 
         sweep = Sweep(self.truth.reference, near.point, row_of(self.truth, name))
         found = [c for e in kinks for c in displaced_masks(Place(self.truth.reference, e, sweep.target, ()))]

@@ -10,7 +10,7 @@ from symbackprop.grade import mistakes as m
 from symbackprop.grade.derivation_mistakes import Candidate, Place
 from symbackprop.grade.numeric_sweep import NumericSweep
 from symbackprop.grade.points import Array
-from symbackprop.own.local_mistakes import candidate
+from symbackprop.own.array_mistakes import candidate
 from symbackprop.own.truth import has_kink
 
 THRESHOLDS = [sign * 10.0**-k for k in range(1, 8) for sign in (-1, 1)]

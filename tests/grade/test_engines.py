@@ -13,7 +13,7 @@ import pytest
 from tests.grade.engines import ENGINES, FACTS, cases, without
 from tests.sweeps import ALL
 
-NEEDED = json.loads((Path(__file__).parent / "cases" / "engines.json").read_text(encoding="utf-8"))
+NEEDED = json.loads((Path(__file__).parent / "engines.json").read_text(encoding="utf-8"))
 LISTED = 3 if ALL else 1
 
 

@@ -17,7 +17,7 @@ from symbackprop.own.diagnosis import Diagnosis
 from symbackprop.own.report import Gradient
 from tests.own.cases import ELSEWHERE, WRONG, Wrong
 from tests.own.helpers import checked
-from tests.own.test_array_mistakes import SLIPS
+from tests.own.test_array_mistakes import SLIPS, UNEXPLAINED
 
 Engine: TypeAlias = Callable[..., Any]
 VAGUE = ("unexplained", "rounded", "undefined")
@@ -26,11 +26,7 @@ TABLES: list[tuple[Any, str]] = [
     (array_mistakes, "AT_EDGES"), (array_mistakes, "FEW_AT_EDGES"), (array_mistakes, "AT_ROWS"),
     (array_mistakes, "FEW_AT_ROWS"), (diagnosis, "RULES"), (diagnosis, "_TRANSFORMS"),
 ]
-FUNCTIONS: list[tuple[Any, str]] = [
-    (diagnosis, "displaced_masks"), (diagnosis, "roots_in_part"), (diagnosis, "scaled_paths"), (diagnosis, "repeated"),
-    *[(other_values, name) for name in ("_roots", "_sums", "_one_less", "_constants", "_other_axes", "_turned",
-                                        "_unmasked", "_slipped", "_worked_out_again")],
-]
+FUNCTIONS: list[tuple[Any, str]] = [(diagnosis, "repeated"), (other_values, "_roots")]
 
 
 def name_of(entry: Any) -> str:
@@ -64,7 +60,7 @@ def cases() -> list[Case]:
     files = [Case(f"{w.file}:{w.name} {w.old} -> {w.new} {w.gradient}", _in_file(w), w.words)
              for w in (*WRONG, *ELSEWHERE)]
     return files + [Case(f"{says} {k}", _here(model, back, name), (says,))
-                    for k, (model, back, name, says) in enumerate(SLIPS)]
+                    for k, (model, back, name, says) in enumerate((*SLIPS, *UNEXPLAINED))]
 
 
 def _in_file(case: Wrong) -> Callable[[], Gradient]:

@@ -219,7 +219,7 @@ def divergence(s, q, tau):
     return ds
 
 
-def gated(x, W, V, O, a, b, dy):
+def gated(x, W, V, O, a, b, dy):  # noqa: E741
     sig = 1 / (1 + np.exp(-a))
     silu = a * sig
     hidden = silu * b
