@@ -238,15 +238,15 @@ class Logarithms:
 
     # -- differences
     def _of_difference(self, terms: Sequence[f.Formula], args: Sequence[Node]) -> Node | None:
-        """log(a − b) = log a + log(1 − b/a); of two values of a function with a complement by that where b is above
-        1/2, as it is the smaller one there."""
+        """log(a − b) = log a + log(1 − b/a); of two values of a function with a complement by that, or by the function
+        itself at −u, where b is above 1/2, as it is the smaller one there."""
         sides = _sides(terms)
         if sides is None:
             return None
         logs, turned = self._sure_logs(sides, args), self._turned(sides, args)
         if logs is None:
-            return None if turned is None else self._of_difference(*turned)
-        others = None if turned is None else self._sure_logs(_sides(turned[0]) or (), turned[1])
+            return self._of_difference(*turned[0]) if turned else None
+        others = next((found for form, u in turned if (found := self._sure_logs(_sides(form) or (), u))), None)
         if others is not None:
             graph, large = args[0].graph, args[0].graph.call("greater", logs[1], -sp.log(2))
             logs = [graph.call("where", large, *pair) for pair in zip(others, logs, strict=True)]
@@ -259,13 +259,15 @@ class Logarithms:
         found = [log for log in logs if log is not None]
         return found if len(found) == 2 else None
 
-    def _turned(self, sides: Sequence[f.Formula], args: Sequence[Node]) -> tuple[list[f.Formula], list[Node]] | None:
-        """c·f(u) − c·f(v) = c·g(v) − c·g(u) by the complement g of f."""
+    def _turned(self, sides: Sequence[f.Formula], args: Sequence[Node]) -> list[tuple[list[f.Formula], list[Node]]]:
+        """c·f(u) − c·f(v) = c·g(v) − c·g(u) by the complement g of f, and c·f(−v) − c·f(−u) where g is odd."""
         (c, a), (d, b) = map(f.split_sign, sides)
         (one, u), (other, v) = (self._call_of(x, args) or (None, None) for x in (a, b))
         if c != d or one is not other or one is None or one.complement is None or u is None or v is None:
-            return None
-        return [f.mul(f.Num(k * c), f.over(one.complement, (f.Arg(place),))) for k, place in ((1, 1), (-1, 0))], [u, v]
+            return []
+        mirrored = [f.call(one.name, -f.Arg(0))] if _is_odd(one.complement) else []
+        return [([f.mul(f.Num(k * c), f.over(g, (f.Arg(place),))) for k, place in ((1, 1), (-1, 0))], [u, v])
+                for g in (one.complement, *mirrored)]
 
     # -- sums whose terms have factors that may be 0, which have no log there: the slope of the sum by them is finite
     def _of_weights(self, terms: Sequence[f.Formula], args: Sequence[Node]) -> Node | None:
@@ -576,6 +578,14 @@ def _sides(terms: Sequence[f.Formula]) -> tuple[f.Formula, f.Formula] | None:
     signs = [f.split_sign(t)[0].is_negative for t in terms]
     a, b = (terms[signs.index(negative)] if signs.count(negative) == 1 else None for negative in (False, True))
     return None if len(terms) != 2 or a is None or b is None or isinstance(a, f.Num) else (a, f.neg(b))
+
+
+def _is_odd(form: f.Formula) -> bool:
+    """Whether it is an odd function of a number times its argument."""
+    match f.split_sign(form)[1]:
+        case f.Call(name, (part,)):
+            return TABLE[name].odd and f.split_sign(part)[1] == f.Arg(0)
+    return False
 
 
 def _log_of_both(a: Node, b: Node) -> Node:

@@ -1086,6 +1086,7 @@ _RECORDS = [
            defined="x < 0", finite=-X, logarithm=True, range=(-inf, 0.0)),
     Scalar("twice_sigmoid", opaque("twice_sigmoid"), lambda np, x: 2 * _sigmoid(np, x), (OUT * call("sigmoid", -X),),
            public=False, spelled=2 * call("sigmoid", X), log=call("log_twice_sigmoid", X), range=(0.0, 2.0),
+           complement=-call("tanh", X / 2),
            positive=True),
     Scalar("log_twice_sigmoid", opaque("log_twice_sigmoid"), _log_twice_sigmoid,
            (call("sigmoid", -X),), public=False, spelled=call("log", 2 * call("sigmoid", X)), range=(-inf, 0.7)),

@@ -76,6 +76,16 @@ def _equal(a: Dim, b: Dim) -> bool:
     return bool(a == b) or sp.expand(a - b) == 0
 
 
+def smaller(m: Dim, n: Dim, what: str) -> Dim:
+    """The smaller one of two sizes. Raises a `ShapeError`, which says ``what`` it decides, where that is not known."""
+    if same(m, n) or (m - n).is_nonpositive:
+        return m
+    if (n - m).is_nonpositive:
+        return n
+    raise ShapeError(f"whether {m} or {n} is the smaller one says {what}: write the larger one as a sum, "
+                     f"{n} + K x {n} for more rows than columns, {m} x {m} + K for fewer, or numbers for both")
+
+
 def same_shape(a: Shape, b: Shape) -> bool:
     return a is b or (len(a) == len(b) and all(map(same, a, b)))
 

@@ -529,3 +529,28 @@ def test_logs_are_found_however_long_the_chain(tmp_path: Path) -> None:
         h = h + 0.01 * np.tanh(h)
     loss, _ = module.loss_and_grads({"w": 0.01}, {"h0": h0})
     np.testing.assert_allclose(loss, np.sqrt(np.mean(h**2) + 1e-5))
+
+
+INTERVALS = [(-30, -29), (-12, -9), (-3, 2), (-0.5, 0.25), (9, 12), (29, 30)]
+
+
+@pytest.mark.parametrize("at", INTERVALS)
+@pytest.mark.parametrize(("loss", "value"), [
+    ("log(erfc(a) - erfc(b))", lambda mp, a, b: mp.erfc(a) - mp.erfc(b)),
+    ("log(erf(b) - erf(a))", lambda mp, a, b: mp.erf(b) - mp.erf(a)),
+    ("log(tanh(b) - tanh(a))", lambda mp, a, b: mp.tanh(b) - mp.tanh(a)),
+    ("log(sigmoid(b) - sigmoid(a))", lambda mp, a, b: 1 / (1 + mp.exp(-b)) - 1 / (1 + mp.exp(-a))),
+    ("log(normal_cdf(b) - normal_cdf(a))", lambda mp, a, b: mp.ncdf(b) - mp.ncdf(a)),
+])
+def test_logs_of_what_is_left_between_two_ends_in_both_tails(loss, value, at, tmp_path: Path) -> None:
+    from mpmath import mp
+
+    found, grads = emit(f"param a, b\nloss L = {loss}", tmp_path).loss_and_grads(
+        {"a": np.float64(at[0]), "b": np.float64(at[1])}, {})
+    with mp.workdps(900):
+        a, b = map(mp.mpf, at)
+        h = mp.mpf(10) ** -300
+        right = [mp.log(value(mp, a, b)), mp.log(value(mp, a + h, b)), mp.log(value(mp, a, b + h))]
+        slopes = [(x - right[0]) / h for x in right[1:]]
+        np.testing.assert_allclose(found, float(right[0]), rtol=1e-12)
+        np.testing.assert_allclose([grads["a"], grads["b"]], [*map(float, slopes)], rtol=1e-10, atol=1e-14)

@@ -311,6 +311,17 @@ def test_symbolic_sizes_agree_with_numbers(write: Callable[[Node], Node]) -> Non
     close(found[1][1], found[0][1])
 
 
+@pytest.mark.parametrize("write", [F.trace, F.diag, lambda a: F.diagonal(a, -1), lambda a: F.diag(a.T, 1)])
+def test_the_diagonal_of_a_matrix_that_has_more_columns_for_all_sizes(write: Callable[[Node], Node]) -> None:
+    at = np.random.default_rng(4).normal(size=(3, 5))
+    m, k = dim("M"), dim("K")
+    rows = [write(Graph().leaf("x", shape)) for shape in ((3, 5), (m, m + k))]
+    numbers, symbols = (evaluate([row], {"x": at})[0] for row in rows)
+    close(symbols, numbers)
+    with pytest.raises(ShapeError, match=r"M or K is the smaller one says how long a diagonal of x \(M x K\) is"):
+        F.trace(Graph().leaf("x", (m, k)))
+
+
 # -- errors
 
 

@@ -27,6 +27,7 @@ from symbackprop.core.shapes import (
     same,
     same_shape,
     shape_text,
+    smaller,
 )
 from symbackprop.errors import ShapeError
 
@@ -94,13 +95,13 @@ def diagonal(a: Node, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Node:
     if first == second:
         raise ShapeError(f"a diagonal is along two axes, {axis1} and {axis2} are one")
     starts = {first: max(-offset, 0), second: max(offset, 0)}
-    lengths = {axis: a.shape[axis] - start for axis, start in starts.items()}
-    if all(n.is_Integer for n in lengths.values()):
-        lengths = dict.fromkeys(starts, sp.Max(min(lengths.values()), 0))
-    elif same(a.shape[first], a.shape[second]):
-        lengths = dict.fromkeys(starts, a.shape[first] - abs(offset))
+    m, n = (a.shape[axis] - start for axis, start in starts.items())
+    square = same(a.shape[first], a.shape[second])
+    what = f"how long a diagonal of {label(a)} ({shape_text(a.shape)}) is"
+    length = a.shape[first] - abs(offset) if square else smaller(m, n, what)
+    length = sp.Max(length, 0) if length.is_Integer else length
     for axis, start in starts.items():
-        a = build.slice_axis(a, axis, start if lengths[axis] != 0 else 0, lengths[axis])
+        a = build.slice_axis(a, axis, start if length != 0 else 0, length)
     letters = [*ascii_letters[: a.ndim]]
     letters[second] = letters[first]
     rest = [c for k, c in enumerate(letters) if k not in (first, second)]

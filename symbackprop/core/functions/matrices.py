@@ -12,7 +12,7 @@ from symbackprop.core.functions.pointwise import sign, where
 from symbackprop.core.graph import Node, label
 from symbackprop.core.ops.matrices import cholesky, det, eigh, inv, logdet, lu_factors, lu_parts, solve, swapped
 from symbackprop.core.registry import known
-from symbackprop.core.shapes import Dim, normalise_axis, same, shape_text
+from symbackprop.core.shapes import normalise_axis, same, shape_text, smaller
 from symbackprop.errors import ShapeError
 
 
@@ -80,23 +80,12 @@ def slogdet(a: Node) -> tuple[Node, Node]:
 plain(eigh)
 
 
-def _smaller(a: Node) -> Dim:
-    """The smaller one of the last two sizes."""
-    m, n = a.shape[-2:]
-    if same(m, n) or (m - n).is_nonpositive:
-        return m
-    if (n - m).is_nonpositive:
-        return n
-    raise ShapeError(f"whether {m} or {n} is the smaller one says how many singular values {label(a)} ({m} x {n}) has: "
-                     f"write the larger one as a sum, {n} + K x {n} for more rows than columns, {m} x {m} + K for "
-                     "fewer, or numbers for both")
-
-
 @plain
 def svd(a: Node) -> tuple[Node, Node, Node]:
     """U, the singular values (descending) and Vᵀ of a = U diag(s) Vᵀ, as in NumPy without full matrices; U and Vᵀ have
     no derivative where singular values are equal."""
-    (m, n), k, rows = a.shape[-2:], _smaller(a), a.ndim - 2
+    (m, n), rows = a.shape[-2:], a.ndim - 2
+    k = smaller(m, n, f"how many singular values {label(a)} ({m} x {n}) has")
     if k == 0:
         none = [a.graph.full(0, (*a.shape[:-2], *shape)) for shape in ((m, k), (k,), (k, n))]
         return none[0], none[1], none[2]

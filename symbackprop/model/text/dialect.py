@@ -179,6 +179,8 @@ def _changed(expr: tree.Member, names: Container[str]) -> tuple[tree.Expr, str] 
         case tree.Member(tree.Index(tree.Member(x, "at", None), items), how, (value,)):
             if how == "set" and isinstance(items[0], tree.Compare) and len(items) == 1:
                 return tree.Call("where", (items[0], value, x), ()), "where(…)"
+            if _is_nowhere(items):
+                return x, "the array as it is"
             parts = _in_parts(x, items, how, value)
             if parts is not None:
                 return parts, "concat(…)" if isinstance(items[0], tree.Slice) else "where(…)"
@@ -205,7 +207,7 @@ def _in_parts(x: tree.Expr, items: Sequence[tree.Expr], how: str, value: tree.Ex
             return turned(changed(turned(x), rest, how, value))
         case tree.Number() if rest:
             return changed(x, [first], "set", changed(tree.Index(x, (first,)), rest, how, value))
-        case tree.Slice(start, stop, None) if not rest and _has_entries(start, stop):
+        case tree.Slice(start, stop, None) if not rest and _has_entries(first):
             there = spelled("j", f"part.{how}", (tree.Index(x, (first,)), value), {})
             if there is None:
                 return None
@@ -217,13 +219,19 @@ def _in_parts(x: tree.Expr, items: Sequence[tree.Expr], how: str, value: tree.Ex
     return None
 
 
-def _has_entries(start: tree.Expr | None, stop: tree.Expr | None) -> bool:
-    """Whether a slice has an entry by its ends alone, where both are numbers."""
-    ends = [-x.body.value if isinstance(x, tree.Negative) and isinstance(x.body, tree.Number) else
-            x.value if isinstance(x, tree.Number) else None for x in (start, stop)]
-    if ends[0] is None or ends[1] is None:
+def _is_nowhere(items: Sequence[tree.Expr]) -> bool:
+    """Whether an index is a slice without entries, as 4:4."""
+    part = items[0]
+    return len(items) == 1 and isinstance(part, tree.Slice) and part.step is None and _has_entries(part) is False
+
+
+def _has_entries(part: tree.Slice) -> bool | None:
+    """Whether a slice of a long array has an entry; None where that is known by its size alone."""
+    first, end = (-x.body.value if isinstance(x, tree.Negative) and isinstance(x.body, tree.Number) else
+                  x.value if isinstance(x, tree.Number) else None for x in (part.start, part.stop))
+    if first is None or end is None:
         return True
-    return bool((ends[0] < 0) == (ends[1] < 0) and ends[0] < ends[1])
+    return bool(first < end) if (first < 0) == (end < 0) else None
 
 
 def _is_place(items: Sequence[tree.Expr]) -> bool:
