@@ -51,8 +51,9 @@ _LANGUAGES = (
     Language(
         "Matlab", "M", f"{_FROM_ONE}, {_PRODUCTS}, sums, means and the like go down the columns, and var divides by "
         "n - 1",
-        _pattern(r"\[\s*\]\s*,\s*[12]\) | \w\(:[,)] | ,\s*:\) | (?<![.\w])numel\( | \bsum\(sum\( | \bbsxfun\("),
-        _pattern(r";[ \t]*$ | \b(?:sum|mean|prod|std|var)\(\w+,\s*[12]\) | \w\(\d+: | :end\) | \b[a-z]\(\d+\)"),
+        _pattern(r"\[\s*\]\s*,\s*[12]\) | \w\(:[,)] | ,\s*:\) | (?<![.\w])numel\( | \bbsxfun\("),
+        _pattern(r";[ \t]*$ | \bsum\(sum\( | \b(?:sum|mean|prod|std|var)\(\w+,\s*[12]\) | \w\(\d+: | :end\) | "
+                 r"\b[a-z]\(\d+\)"),
         sums_down=True),
     Language("Matlab or Julia", "D", f"{_FROM_ONE}, and {_PRODUCTS}", _NEVER, _pattern("")),
 )
