@@ -105,6 +105,67 @@ LOOPS = {
             hs[t] = np.tanh(X[t, 0] @ W + hs[t-1])
             zs[t] = np.tanh(X[t, 1] @ W + zs[t-1])
         loss = hs[-1].sum() * zs[-1].sum()""",
+    "a list that begins with a state": """
+        h = [h0]
+        for t in range(T):
+            h.append(np.tanh(X[t] @ W + h[-1] @ U))
+        loss = np.mean(h[-1]**2) + h[0].sum() + 2 * h[1].sum() + np.mean(h[T]) + np.sum(np.stack(h) * 3)""",
+    "a list that is read by its steps": """
+        g = [v]
+        for t in range(T):
+            g.append(g[t] * 0.5 + X[t, 0] @ W)
+            q = g[-1]**2
+        loss = q.sum() + g[-2].sum() + np.sum(g[2][1:])""",
+    "zeros with one more": """
+        hs = np.zeros((T + 1, N, H))
+        hs[0] = h0
+        for t in range(1, T + 1):
+            hs[t] = np.tanh(X[t-1] @ W + hs[t-1] @ U) * t
+        loss = np.sum(hs[T]**2) + np.mean(hs) + hs[1:].sum() + hs[:-1, 0].sum() + hs[2, 1].sum()""",
+    "zeros with one more, from the step before": """
+        hs = np.zeros((T + 1, N, H))
+        ys = np.zeros((T, N))
+        for t in range(T):
+            hs[t+1] = np.tanh(X[t] @ W + hs[t] @ U)
+        for t in range(T):
+            ys[t] = hs[t+1] @ v
+        loss = np.mean(hs[-1]**2) + np.sum((ys - Y)**2)""",
+    "zeros with the first state at the end": """
+        hs = np.zeros((T + 1, N, H))
+        hs[-1] = h0
+        for t in range(T):
+            hs[t] = np.tanh(X[t] @ W + hs[t-1] @ U)
+        loss = np.sum(hs[T-1]**2) + np.mean(hs[:T]) + hs[-1].sum() + np.sum(hs * 3) + hs[0].sum()""",
+    "a list of numbers that begins with one": """
+        zs = [c[0]]
+        for t in range(2):
+            zs.append(zs[-1] * c[t + 1] + b)
+        loss = np.sum(zs[-1] * b) + np.mean(np.stack(zs)) + zs[1].sum()""",
+    "entries that are counted from 1": """
+        loss = 0
+        for t, x in enumerate(X, 1):
+            loss += t * np.sum(x @ W)
+        for i, (a, y) in enumerate(zip(X, Y), start=1):
+            loss += np.sum(a @ W @ v * y) / i""",
+    "names of a step behind the loop": """
+        h = h0
+        for t in range(T):
+            z = X[t] @ W
+            h = np.tanh(z + h @ U)
+            p = h @ v
+        for x in X:
+            s = np.sum(x @ W, axis=1)
+        for t in reversed(range(T)):
+            r = X[t] @ W
+        loss = np.sum(z**2) + np.sum(p) + s[0] + r[0, 1]""",
+    "backwards": """
+        h = h0
+        for t in reversed(range(T)):
+            h = np.tanh(X[t] @ W + h @ U) + t
+        g = v
+        for t in range(T - 1, -1, -1):
+            g = g * 0.5 + X[t, 1] @ W
+        loss = h.sum() + g.sum()""",
     "layers": """
         z = v
         for layer in stacked:
@@ -132,7 +193,8 @@ def test_a_loop_of_python_has_the_value_that_it_computes(lines: str) -> None:
     ("hs = []\nfor t in range(T):\n    hs.append(hs[t-1] + v)\nloss = sum(hs)", "range counts from 0"),
     ("loss = 0\nfor t in range(3):\n    loss += sum(c[c.shape[0] - 1 - t])", "range counts from 0"),
     ("loss = 0\nfor t in range(2):\n    for j in range(2):\n        loss += sum(c[t + j])", "range counts from 0"),
-    ("hs = np.zeros((T + 1, H))\nfor t in range(T):\n    hs[t+1] = hs[t] + v\nloss = sum(hs)", "range counts from 0"),
+    ("hs = np.zeros((T + 1, H))\nfor t in range(T):\n    hs[t+1] = hs[t+2] + v\nloss = sum(hs)", "range counts from 0"),
+    ("hs = []\nfor t in reversed(range(T)):\n    hs.append(X[t])\nloss = sum(hs)", "range counts from 0"),
     ("hs = []\nhs.append(v)\nloss = sum(v)", "a line is a declaration or an equation"),
     ("hs = []\nloss = sum(hs)", "'hs' is not declared"),
     ("for t in 1..T:\n    a = B[1:, t]\nloss L = sum(a)", "an index of B behind axes of which all is read"),

@@ -37,7 +37,7 @@ from symbackprop.model.text.evaluate import Evaluator, evaluate
 from symbackprop.model.text.expressions import one_formula
 from symbackprop.model.text.known_numbers import short
 from symbackprop.model.text.layers import Layers, Parameters
-from symbackprop.model.text.loops import BodyScope
+from symbackprop.model.text.loops import BodyScope, runs_down
 from symbackprop.model.text.meant_lines import with_dimension, without_output
 from symbackprop.model.text.notation import ModelText
 from symbackprop.model.text.scope import PI, ModelScope, Scope
@@ -406,7 +406,7 @@ class Builder:
         plain = {e.target.name: k for k, e in enumerate(equations) if e.target.index is None}  # the last of each
         names = [name for name in plain if self.top.own(name) is not None and name not in self.top.loops
                  and _is_read_first(name, equations) and name not in _indexed(equations)]
-        step, up = tree.Name(s.variable), not (stop - start).is_negative
+        step, up = tree.Name(s.variable), not runs_down(start, stop)
         before = tree.Chain(step, (("-" if up else "+", tree.Number(sp.S.One)),))
         families = {name: self.top.another(name) for name in names}
         now: dict[str, tree.Expr] = {name: tree.Index(tree.Name(families[name]), (before,)) for name in names}

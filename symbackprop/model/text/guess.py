@@ -86,6 +86,10 @@ def _statements(text: str) -> tuple[Sequence[tree.Statement], Container[str]]:
             found.append(statement)
     if reader.errors:
         raise reader.errors[0]
+    last = next((s for s in reversed(found) if not isinstance(s, tree.Said)), None)
+    if reader.place >= len(lines) and isinstance(last, tree.For) and isinstance(last.body[-1], tree.Equation) and (
+            last.body[-1].target.index is None):  # what is summed up
+        found.append(tree.Equation(lines[-1].number, "let", tree.Target(_RESULT), tree.Name(last.body[-1].target.name)))
     if reader.place < len(lines):
         value = reader.helpers.inlined(formula_of(_without_head(lines[-1].tokens)))
         found.append(tree.Equation(lines[-1].number, "let", tree.Target(_RESULT), value))

@@ -56,7 +56,8 @@ class Shapes:
         self.known, self.given = known or {}, sizes or {}
         body = tree.with_values(body, lambda value: _without_dots(value, [*leaves, *self.known]))
         equations = [*tree.equations(body)]
-        asked = chain(*[_sizes_in(loop.stop) for loop in tree.loops(body)], *[_asked_sizes(e.value) for e in equations])
+        bounds = [bound for loop in tree.loops(body) for bound in (loop.start, loop.stop)]
+        asked = chain(*map(_sizes_in, bounds), *[_asked_sizes(e.value) for e in equations])
         self.asked = {n: None for n in [*asked, *self.given] if n in leaves or n in self.given}
         leaves = [n for n in leaves if n not in self.asked]
         self.counts = _counts(equations) - self.asked.keys()
@@ -112,7 +113,7 @@ class Shapes:
         """Equations one after the other; those of a loop twice, which read what the step before gave."""
         for s in body:
             if isinstance(s, tree.For):
-                self.steps[s.variable] = self._size_of(s.stop) or self._fresh(1)[0]
+                self.steps[s.variable] = self._size_of(_last_step(s)) or self._fresh(1)[0]
                 self._block(s.body)
                 self._block(s.body)
             elif isinstance(s, tree.Equation):
@@ -413,6 +414,11 @@ class Shapes:
     def _fresh(self, rank: int) -> Shape:
         self.count += rank
         return [f"{_FRESH}{self.count - k}" for k in range(rank)]
+
+
+def _last_step(s: tree.For) -> tree.Expr:
+    """The largest number of a counter, which may run down to 1."""
+    return s.start if s.stop == tree.Number(sp.S.One) else s.stop
 
 
 def _indices(body: Sequence[tree.Statement]) -> list[tuple[tree.Expr, list[tree.Expr]]]:

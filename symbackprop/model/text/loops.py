@@ -258,12 +258,17 @@ class BodyScope(Scope):
                     self._carried(name)
 
 
+def runs_down(start: sp.Expr, stop: sp.Expr) -> bool:
+    """Whether a loop goes from a larger number to a smaller one."""
+    return bool((stop - start).is_negative) or bool(stop.is_Integer and not start.is_Integer)
+
+
 def _bounds(start: Any, stop: Any) -> tuple[bool, sp.Expr, sp.Expr]:
     """(whether the loop runs downwards, the smaller bound, the larger one)."""
     for bound in (start, stop):
         if not isinstance(bound, sp.Expr) or bound.is_integer is not True:
             raise ModelError(f"the bounds of a loop are whole numbers or dimensions, not {short(bound)}")
-    reverse = bool((stop - start).is_negative) or bool(stop.is_Integer and not start.is_Integer)
+    reverse = runs_down(start, stop)
     first, last = (stop, start) if reverse else (start, stop)
     if first.is_positive is not True:
         raise ModelError(f"a loop over a symbolic axis counts from 1, not from {short(first)}")

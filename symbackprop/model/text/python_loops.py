@@ -1,5 +1,6 @@
 """Loops as Python writes them, ``for t in range(T):``, as loops that count from 1, and what they collect: ``hs = []``
-with ``hs.append(h)`` and ``hs = zeros((T, H))`` with ``hs[t] = h`` are what the loop gives hs, all of its steps."""
+with ``hs.append(h)`` and ``hs = zeros((T, H))`` with ``hs[t] = h`` are what the loop gives hs, all of its steps;
+``hs = [h0]`` and ``hs = zeros((T + 1, H))`` have what is in front of the first step too."""
 
 from __future__ import annotations
 
@@ -10,9 +11,11 @@ import sympy as sp
 
 from symbackprop.model.text import tree
 
+BACKWARDS = "backwards"  # the word of a range that counts down
 NOTHING = tree.Tuple(())  # what a list or a dict holds that nothing was put into
-_ONE = tree.Number(sp.S.One)
+_ZERO, _ONE = tree.Number(sp.S.Zero), tree.Number(sp.S.One)
 _LAST = tree.Negative(_ONE)  # the place in front of the first step, of a dict
+_STATES = "{} is read as its steps, with {}[0] in front of the first"
 _IS = "what {} is before the loop says nothing: it is what the loop gives it, step by step"
 
 
@@ -28,16 +31,35 @@ class _Counting:
         self.lists: dict[str, bool] = {}  # that are begun, whether with nothing in them
         self.begun: set[str] = set()  # of which there is a value in front of the first step
         self.collected: dict[str, int] = {}  # by loops above, entries counted from 0; how many where that is a number
+        self.states = set[str]()  # of the lists those that have what is in front of the first step
+        self.rounds = set[str]()  # of the lists those in which that stands behind the last step
+        self.last: dict[str, tree.Expr] = {}  # steps of what is collected
+        self.counters: list[str] = []
+        self.given = set[str]()  # the names so far
+        self.ends: dict[str, tree.Expr] = {}  # of names of loops above that are no lists: their last steps
 
     def block(self, statements: Sequence[tree.Statement]) -> Iterator[tree.Statement]:
-        filled = {*_filled(statements)}
+        filled, around = {*_filled(statements)}, {*_filled(statements, more=True)}
         for s in statements:
-            if isinstance(s, tree.Equation) and s.target.index is None and (
-                    s.value == NOTHING or (filled and (s.target.name, _size(s.value)) in filled)):
-                self.lists[s.target.name] = s.value == NOTHING
+            first = _first_state(s, statements) if isinstance(s, tree.Equation) else None
+            if isinstance(s, tree.Equation) and first is not None:
+                name = s.target.name
+                self.lists[name] = False
+                self.begun.add(name)
+                self.states.add(name)
+                yield tree.Said(s.line, _STATES.format(name, name))
+                if not _is_begun(name, statements, _ZERO):
+                    yield replace(s, target=tree.Target(name, _ZERO), value=self.from_zero(first))
+            elif isinstance(s, tree.Equation) and s.target.index is None and (
+                    s.value == NOTHING or (filled and (s.target.name, _size(s.value)) in filled | around)):
+                ends = s.value != NOTHING and (s.target.name, _size(s.value)) in around
+                self.lists[s.target.name] = s.value == NOTHING or ends
+                self.rounds |= {s.target.name} if ends else set()
                 yield tree.Said(s.line, _IS.format(s.target.name))
             elif isinstance(s, tree.Equation):
                 yield replace(self.in_front(s), value=self.from_zero(s.value))
+                self.ends.pop(s.target.name, None)
+                self.given.add(s.target.name)
             elif isinstance(s, tree.For):
                 yield self.loop(s)
             else:
@@ -48,56 +70,119 @@ class _Counting:
         if s.target.name not in self.lists or s.target.index != _LAST:
             return s
         self.begun.add(s.target.name)
-        return replace(s, target=tree.Target(s.target.name, tree.Number(sp.S.Zero)))
+        return replace(s, target=tree.Target(s.target.name, _ZERO))
 
     def from_zero(self, expr: tree.Expr) -> tree.Expr:
         """An expression that reads what is collected: all of it is an array, of which an entry is taken, and Python's
         sum is of its entries."""
-        if not self.collected:
+        if not self.collected and not self.ends:
             return expr
         match expr:
+            case tree.Name(name) if name in self.ends:
+                return tree.Index(expr, (self.ends[name],), place=expr.place)
+            case tree.Name(name) if name in self.rounds and name in self.collected:
+                first = tree.Index(tree.Index(expr, (_ZERO,)), (tree.Word(None),))
+                return tree.Call("concat", (expr, first), (), place=expr.place)
+            case tree.Index(tree.Name(name), (item,)) if name in self.rounds and name in self.collected and not (
+                    isinstance(item, tree.Slice) or item == _LAST):
+                return replace(expr, items=(self.from_zero(item), tree.Word(Ellipsis)))
+            case tree.Index(tree.Name(name) as base, (item, *rest)) if name in self.states and name in self.collected:
+                return self._of_states(expr, base, item, tuple(rest))
+            case tree.Name(name) if name in self.states and name in self.collected:
+                return self._all_states(expr)
             case tree.Index(tree.Name(name), (item,)) if item == _LAST and name in self.begun and self.lists[name]:
-                return replace(expr, items=(tree.Number(sp.S.Zero),))  # of a dict, in which it is a key as others
+                return replace(expr, items=(_ZERO,))  # of a dict, in which it is a key as others
             case tree.Index(tree.Name(name), (item,)) if name in self.collected and not isinstance(item, tree.Slice):
                 expr = replace(expr, items=(item, tree.Word(Ellipsis)))
             case tree.Call("sum", (tree.Name(name),), ()) if name in self.lists and name in self.collected:
-                expr = replace(expr, options=(("axis", tree.Number(sp.S.Zero)),))
+                expr = replace(expr, options=(("axis", _ZERO),))
             case tree.Name(name) if self.collected.get(name):
                 steps = [tree.Index(expr, (tree.Number(sp.Integer(k + 1)),)) for k in range(self.collected[name])]
                 return tree.Call("stack", tuple(steps), (), place=expr.place)
         return tree.changed(expr, self.from_zero)
 
+    def _of_states(self, expr: tree.Index, base: tree.Name, item: tree.Expr, rest: tuple[tree.Expr, ...]) -> tree.Expr:
+        """An entry of what begins in front of the first step: the last one is the last step."""
+        if any(tree.ahead(item, counter) is not None for counter in self.counters):
+            return expr  # which the loop counts
+        if self.collected[base.name]:
+            return replace(expr, base=self._all_states(base))
+        others = rest if rest else (tree.Word(Ellipsis),)
+        match item:
+            case tree.Negative(tree.Number()):
+                return replace(expr, items=(item, *others))
+            case _ if item == self.last[base.name]:
+                return replace(expr, items=(_LAST, *others))
+            case tree.Number(value) if value > 0:
+                return replace(expr, items=(tree.Number(value - 1), *others))
+            case tree.Slice(tree.Number(sp.S.One), None, None):
+                return replace(expr, items=(tree.Slice(None, None, None), *rest)) if rest else base
+            case tree.Number():
+                return tree.Index(replace(expr, items=(item,)), rest) if rest else expr
+        return replace(expr, base=self._all_states(base))
+
+    def _all_states(self, name: tree.Name) -> tree.Expr:
+        """What is in front of the first step, and all steps."""
+        first, steps = tree.Index(name, (_ZERO,)), self.collected[name.name]
+        if not steps:
+            return tree.Call("concat", (tree.Index(first, (tree.Word(None),)), name), (), place=name.place)
+        later = [tree.Index(name, (tree.Number(sp.Integer(k + 1)),)) for k in range(steps)]
+        return tree.Call("stack", (first, *later), (), place=name.place)
+
     def loop(self, s: tree.For) -> tree.For:
         """A loop, from 1 where it counts from 0, and what it collects."""
-        own = {e.target.name for e in tree.equations(s.body) if e.target.index == tree.Name(s.variable)}
+        step, known = tree.Name(s.variable), set(self.given)
+        s = replace(s, body=tuple([self._at_its_step(e, step) for e in s.body]))
+        own = {e.target.name for e in tree.equations(s.body) if e.target.index == step}
+        self.counters.append(s.variable)
         s = replace(s, body=tuple(self.block(s.body)))
-        if isinstance(s.start, tree.Call) and s.start.function == "range" and len(s.start.args) == 1:
+        self.counters.pop()
+        if isinstance(s.start, tree.Call) and s.start.function == "range":
             s = self._from_one(s, own)
+            if not isinstance(s.start, tree.Call) and {*map(type, (s.start, s.stop))} != {tree.Number}:
+                self.ends |= dict.fromkeys({*_own_names(s.body)} - known, s.stop)
         if not isinstance(s.start, tree.Call):
             steps = int(s.stop.value) if isinstance(s.stop, tree.Number) else 0
             self.collected |= dict.fromkeys(own & self.lists.keys(), steps)
+            self.last |= dict.fromkeys(own, s.stop)
+        return s
+
+    def _at_its_step(self, s: tree.Statement, step: tree.Name) -> tree.Statement:
+        """``hs[t + 1] = …`` as what the step gives hs, which has one in front of the first."""
+        if isinstance(s, tree.Equation) and s.target.name in self.states and (
+                s.target.index == tree.Chain(step, (("+", _ONE),))):
+            return replace(s, target=tree.Target(s.target.name, step))
         return s
 
     def _from_one(self, s: tree.For, own: set[str]) -> tree.For:
         """``for t in range(T)`` with t - 1 for the number t; arrays are read in order as they are, from their first
         entry. As it is where it reads other steps than these."""
+        first, down = _first_counted(s), isinstance(s.start, tree.Call) and s.start.options != ()
+        if first is None or (first and not own <= self.states) or (down and any(map(self.lists.get, own))):
+            return s
         targets = [e.target for e in tree.equations(s.body) if e.target.index is not None]
         others = [x for x in targets if x.index != tree.Name(s.variable) and s.variable in tree.mentioned(x.index)]
-        steps = _Steps(s.variable, own, self.begun)
+        steps = _Steps(s.variable, own, self.begun, self.states, first, down)
         body = tuple(map(steps.statement, s.body))
         fits = steps.fits and not others and own <= self.lists.keys() and s.stop != tree.Word(None)
-        return replace(s, start=_ONE, body=body, from_zero=True) if fits else s
+        start, stop = (s.stop, _ONE) if down else (_ONE, s.stop)
+        return replace(s, start=start, stop=stop, body=body, from_zero=not first) if fits else s
 
 
 class _Steps:
-    """What stands in a loop that counts from 0, for one that counts from 1."""
+    """What stands in a loop that counts from 0, or from ``first``, for one that counts from 1."""
 
-    def __init__(self, counter: str, own: set[str], begun: set[str]) -> None:
+    def __init__(self, counter: str, own: set[str], begun: set[str], states: set[str], first: int, down: bool
+                 ) -> None:
         self.counter, self.own, self.begun, self.fits = tree.Name(counter), own, begun, True
+        self.states, self.first, self.down = states, first, down
+        self.given = set[str]()  # the lists that have an entry of this step already
 
     def statement(self, s: tree.Statement) -> tree.Statement:
         if isinstance(s, tree.Equation):
-            return replace(s, value=self.expression(s.value))
+            value = self.expression(s.value)
+            self.given.add(s.target.name)
+            return replace(s, value=value)
         if not isinstance(s, tree.For):
             return s
         start, stop = self.expression(s.start), self.expression(s.stop)
@@ -105,7 +190,7 @@ class _Steps:
 
     def expression(self, expr: tree.Expr) -> tree.Expr:
         if expr == self.counter:
-            return tree.Chain(expr, (("-", _ONE),), place=expr.place)
+            return expr if self.first else tree.Chain(expr, (("-", _ONE),), place=expr.place)
         if isinstance(expr, tree.Index):
             base = expr.base if isinstance(expr.base, tree.Name) else self.expression(expr.base)
             return replace(expr, base=base, items=tuple([self.item(expr.base, item) for item in expr.items]))
@@ -115,10 +200,26 @@ class _Steps:
         """An index, which stays where it is a step or a place in an array beside one."""
         ahead = tree.ahead(item, self.counter.name)
         name = base.name if isinstance(base, tree.Name) else ""
+        if name in self.states and name in self.own and item == _LAST:
+            self.fits &= not self.down
+            return self.at(0 if name in self.given else -1)
         if ahead is None:
             return self.other_place(item, name)
-        self.fits &= ahead == 0 or (ahead == -1 and name in self.begun if name in self.own else ahead > 0)
+        if name in self.states:
+            ahead += self.first - 1
+            self.fits &= name not in self.own or (ahead in (0, -1) and not self.down)
+            return self.at(ahead)
+        if self.first:
+            self.fits &= ahead >= -1
+            return self.at(ahead + 1)
+        self.fits &= ahead == 0 or (ahead == -1 and name in self.begun and not self.down if name in self.own
+                                     else ahead > 0)
         return item
+
+    def at(self, ahead: int) -> tree.Expr:
+        """The place so far ahead of the counter."""
+        sign = "+" if ahead > 0 else "-"
+        return tree.Chain(self.counter, ((sign, tree.Number(sp.Integer(abs(ahead)))),)) if ahead else self.counter
 
     def other_place(self, item: tree.Expr, name: str) -> tree.Expr:
         """An index that is computed: a number made of the counter alone, as 2·t, counts from 1 as the counter does;
@@ -136,12 +237,58 @@ def _is_free(expr: object, name: tree.Name) -> bool:
     return expr == name or (not isinstance(expr, tree.Index) and any(_is_free(part, name) for part in tree.parts(expr)))
 
 
-def _filled(statements: Sequence[tree.Statement]) -> Iterator[tuple[str, tree.Expr]]:
-    """The names of which loops ``for t in range(T)`` give every entry, each with how many these are."""
+def _filled(statements: Sequence[tree.Statement], more: bool = False) -> Iterator[tuple[str, tree.Expr]]:
+    """The names of which loops ``for t in range(T)`` give every entry, each with how many these are; with ``more`` all
+    but the last, which is what is in front of the first."""
     for loop in statements:
         if isinstance(loop, tree.For) and loop.start == tree.Call("range", (loop.stop,), ()):
             step = tree.Name(loop.variable)
-            yield from ((e.target.name, loop.stop) for e in tree.equations(loop.body) if e.target.index == step)
+            names = [e.target.name for e in tree.equations(loop.body) if e.target.index == step]
+            yield from ((name, tree.Chain(loop.stop, (("+", _ONE),)) if more else loop.stop) for name in names
+                        if not more or _is_begun(name, statements, _LAST))
+
+
+def _own_names(body: Sequence[tree.Statement]) -> Iterator[str]:
+    """The names of a step that carry nothing on: they have a value before they are read."""
+    read = set[str]()
+    for e in body:
+        if isinstance(e, tree.Equation):
+            read.update(tree.mentioned(e.value))
+            if e.target.index is None and e.target.name not in read:
+                yield e.target.name
+        else:
+            read.update(name for inner in tree.equations([e]) for name in tree.mentioned(inner.value))
+
+
+def _first_counted(s: tree.For) -> int | None:
+    """The first number of ``range(T)`` and ``range(1, T + 1)``; None of any other."""
+    args = s.start.args if isinstance(s.start, tree.Call) else ()
+    return None if s.stop == tree.Word(None) else 0 if len(args) == 1 else 1 if args[:1] == (_ONE,) else None
+
+
+def _first_state(s: tree.Equation, statements: Sequence[tree.Statement]) -> tree.Expr | None:
+    """What is in front of the first step, of ``hs = [h0]`` and ``hs = zeros((T + 1, H))`` that loops below fill up;
+    None of anything else."""
+    if s.target.index is not None:
+        return None
+    for loop in tree.loops(statements):
+        step = tree.Name(loop.variable)
+        places = [e.target.index for e in tree.equations(loop.body) if e.target.name == s.target.name]
+        match s.value:
+            case tree.Tuple((first,)) if step in places:
+                return first
+            case tree.Call("zeros" as name, (tree.Tuple((size, *sizes)), *_)) | tree.Member(
+                    _, "zeros" as name, (tree.Tuple((size, *sizes)), *_)):
+                later = tree.Chain(step, (("+", _ONE),))
+                if size == tree.Chain(loop.stop, (("+", _ONE),)) and (
+                        later in places or (step in places and _first_counted(loop) == 1)):
+                    return tree.Call(name, (tree.Tuple(tuple(sizes)),), ())
+    return None
+
+
+def _is_begun(name: str, statements: Sequence[tree.Statement], place: tree.Expr) -> bool:
+    """Whether a line gives what is in front of the first step, at this place."""
+    return any(isinstance(s, tree.Equation) and s.target == tree.Target(name, place) for s in statements)
 
 
 def _size(value: tree.Expr) -> tree.Expr | None:

@@ -33,7 +33,7 @@ from symbackprop.model.text.meant_lines import (
     without_values,
     without_word,
 )
-from symbackprop.model.text.python_loops import NOTHING, counted_from_one
+from symbackprop.model.text.python_loops import BACKWARDS, NOTHING, counted_from_one
 from symbackprop.model.text.tokens import (
     END,
     NAME,
@@ -321,16 +321,20 @@ class Reader:
     def loop(self, c: Cursor, indent: str, nesting: int) -> tree.For:
         line = c.now.line
         _refuse_deep("loops", line, nesting)
-        names = _separated(c, lambda c: c.declared("the loop variable, as in `for t in 1..T:`"))
+        names = _loop_names(c)
         if c.now.text != "in":
             raise c.unexpected("expected 'in', as in `for t in 1..T:`",
                                instead=("in", loop_of_matlab) if c.at("=") else ())
         c.take()
         first, start = c.now, size(c)
+        start, from_one = _numbered(start)
         entries = _entries(names, start) if c.at(":") else []
         variable = self._counter() if entries and entries[0][0] == names[0] else names[0]
+        step: tree.Expr = tree.Name(variable)
         if entries:
-            start, stop = tree.Call("range", (_length(entries[0][1]),), ()), _length(entries[0][1])
+            stop = _length(entries[0][1])
+            start = tree.Call("range", (_ONE, tree.Chain(stop, (("+", _ONE),))) if from_one else (stop,), ())
+            step = tree.Chain(step, (("-", _ONE),)) if from_one else step
         else:
             start, stop = _range(c, first, start)
         c.expect(":", "after the range")
@@ -343,8 +347,7 @@ class Reader:
                 map(self.helpers.put, self._collected(here) or equations(here)))
         finally:
             self.counters.pop()
-        step = (tree.Name(variable),)
-        given = [tree.Equation(line, "let", tree.Target(name), tree.Index(array, step, place=array.place))
+        given = [tree.Equation(line, "let", tree.Target(name), tree.Index(array, (step,), place=array.place))
                  for name, array in entries]
         return tree.For(line, variable, start, stop, (*given, *body))
 
@@ -487,12 +490,46 @@ def simple(c: Cursor, keyword: str) -> tree.Statement:
 
 def _range(c: Cursor, first: Token, start: tree.Expr) -> tuple[tree.Expr, tree.Expr]:
     """(start, stop) of what a counter runs through, whose ``start`` was read, from ``first`` on."""
+    start = _backwards(start)
     if isinstance(start, tree.Call) and start.function == "range":
         return replace(start, place=c.since(first)), _last_counted(start.args)
     if c.at(":"):
         raise c.unexpected("expected '..' in the range, as in `for t in 1..T:`", instead=("..",))
     c.expect("..", "in the range, as in `for t in 1..T:`")
     return start, size(c)
+
+
+_ONE = tree.Number(sp.S.One)
+_LAST = tree.Negative(_ONE)
+
+
+def _numbered(over: tree.Expr) -> tuple[tree.Expr, bool]:
+    """What is counted, and whether from 1, ``enumerate(x, 1)``."""
+    match over:
+        case tree.Call("enumerate", (array, tree.Number(sp.S.One)), ()) | tree.Call(
+                "enumerate", (array,), (("start", tree.Number(sp.S.One)),)):
+            return replace(over, args=(array,), options=()), True
+    return over, False
+
+
+def _loop_names(c: Cursor) -> list[str]:
+    """The names that a loop gives, as ``i, (x, y)``."""
+    names = list[str]()
+    while not names or c.accept(","):
+        c.accept("(")
+        names.append(c.declared("the loop variable, as in `for t in 1..T:`"))
+        c.accept(")")
+    return names
+
+
+def _backwards(over: tree.Expr) -> tree.Expr:
+    """``reversed(range(T))`` and ``range(T - 1, -1, -1)`` as ``range(T, backwards=True)``; any other as it is."""
+    match over:
+        case tree.Call("reversed", (tree.Call("range", (last,), ()),), ()) | tree.Call(
+                "range", (tree.Chain(last, (("-", tree.Number(sp.S.One)),)), tree.Negative(), tree.Negative()), ()) if (
+                over.function == "reversed" or over.args[1:] == (_LAST, _LAST)):
+            return tree.Call("range", (last,), ((BACKWARDS, tree.Word(True)),), place=over.place)
+    return over
 
 
 def _last_counted(args: tuple[tree.Expr, ...]) -> tree.Expr:
