@@ -81,7 +81,7 @@ def text_name(name: str) -> str:
         base = unicodedata.normalize("NFC", base + "".join(ACCENTS[a][0] for a in parts.accents))
     for subscript in parts.subscripts:
         base += subscript.translate(SUBSCRIPTS) if subscript.isdigit() else _lettered(parts, subscript)
-    return base + text_index(parts.place)
+    return base + (f"[{parts.place}]" if number_of(parts) and parts.place[:1].isdigit() else text_index(parts.place))
 
 
 def _lettered(parts: Name, subscript: str) -> str:

@@ -53,6 +53,14 @@ class Judge:
                     self.verdicts[key] = self.verdict(outcome)
                 except ModelError as error:
                     self.verdicts[key] = unreadable(error)
+        for key in [k for k in self.verdicts if self._by_chance(k)]:
+            del self.verdicts[key]
+
+    def _by_chance(self, key: Key) -> bool:
+        """Whether a name of the person's own was taken for a gradient that it is not, as all that reads it is right."""
+        readers = [k for k, o in self.session.outcomes.items() if key in o.uses]
+        assumed = self.session.outcomes[key].assumed is not None
+        return assumed and self._is_wrong(key) and not any(map(self._is_wrong, readers))
 
     def agreed(self) -> Judge:
         """The same with what the person means by its names: a constant times an intermediate's gradient, as where every

@@ -206,7 +206,8 @@ def _said(step: Step, handed: Collection[str]) -> Iterator[Numbered]:
     if step.counter:
         for r in [r for r in step.rows if "later" in r.left]:  # what enters holds at the first step alone
             if r.left not in handed:
-                yield r.number, f"{indent}for {step.counter} = {step.first}..{step.last}:"
+                second = f"{step.first} {'+' if step.first.isdecimal() else '-'} 1"
+                yield r.number, f"{indent}for {step.counter} = {second}..{step.last}:"
                 yield r.number, f"{indent}    {r.left} = 0·({r.right})"
             yield r.number, f"{indent}for {step.counter} = {step.first}..{step.first}:"
             yield r.number, f"{indent}    {r.left} = {r.right}"
@@ -270,6 +271,6 @@ def _written(lines: Sequence[Numbered]) -> Iterator[Numbered]:
     for place, step in enumerate(steps, 1):
         if step.counter:
             yield from _said(step, _handed_on(steps))
-        elif step.rows and (place in results or _LETTER.fullmatch(step.rows[0].left)):
+        elif step.rows and (place in results or _LETTER.fullmatch(step.rows[0].left) or "later" in step.rows[0].left):
             own = step.rows[0]
             yield own.number, f"{'    ' * step.depth}{own.left} = {' = '.join(r.right for r in step.rows)}"

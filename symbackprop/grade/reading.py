@@ -105,8 +105,8 @@ class Reader:
         known = restated is not None and (restated[1] in words.known or restated[2] in words.reference.targets)
         return line.loop is None and not known and not _DECLARATION.match(line.text)
 
-    def read_left(self, line: Line) -> Answer:
-        """The line with its left side; its error where it has none."""
+    def read_left(self, line: Line, inside: bool = False) -> Answer:
+        """The line, perhaps one ``inside`` a loop, with its left side; its error where it has none."""
         answer = Answer(line.number, line.text)
         try:
             _refuse_branches(line.text)
@@ -120,7 +120,7 @@ class Reader:
             left = self._update(answer, subscripts(sides[0], self.dictionary), sides, mark)
             while len(left) > 1 and left[-1].is_sign(".T", "'"):
                 left, answer.turned = left[:-1], not answer.turned
-            left, answer.letters = without_letters(_bare(left), self.dictionary, sides[-1])
+            left, answer.letters = without_letters(_bare(left), self.dictionary, sides[-1], inside)
             answer.target = read_target(left, self.dictionary, answer.notes)
             self._sides[id(answer)] = sides[1:]
             if answer.target.meaning is None and not answer.target.restated:
@@ -254,9 +254,10 @@ def _fraction(text: str, items: Tokens, dictionary: Dictionary) -> Target:
     return Target(text, meaning, meaning.row if isinstance(meaning, Gradient) else text, index)
 
 
-def without_letters(items: Tokens, words: Dictionary, right: Tokens) -> tuple[Tokens, str]:
+def without_letters(items: Tokens, words: Dictionary, right: Tokens, inside: bool) -> tuple[Tokens, str]:
     """What ``dW[h,k]``, ``db_k`` or ``dL/dq_i`` gives the entries of, and the index letters; no letters elsewhere. A
-    name of one's own has them, ``a_ni``, where they are indices of the ``right`` side too."""
+    name of one's own has them, ``a_ni``, where they are indices of the ``right`` side too; among others they may be
+    counters, ``a_tj``, where no loop is around."""
     if not items or not items[-1].is_sign("]"):
         base, _, letters = items[-1].text.rpartition("_") if items and items[-1].kind == NAME else ("", "", "")
         of_step = not base and len(items) > 1 and items[-2].is_sign("]")
@@ -264,14 +265,16 @@ def without_letters(items: Tokens, words: Dictionary, right: Tokens) -> tuple[To
     else:
         start = opening(items, len(items) - 1)
         letters, bare, whole = "".join([joined(x) or "?" for x in split(items[start + 1 : -1])]), items[:start], None
-    taken = words.known | words.own | words.counters | words.loops
+    counts = words.counters if inside or len(letters) < 2 or _gradient_of(bare, words) else set()
+    taken = (words.known | words.own | words.loops) - words.counters | counts
     if not bare[-1:] or whole or not (letters.islower() and letters.isalpha()) or set(letters) & taken:
         return items, ""
     of = _gradient_of(bare, words)
     bare = _bare(bare)
     hidden = unseen(bare, 0, words)
     named = bare[2:] if hidden else bare
-    step = named[-1].is_sign("]") and any(x.text in words.counters | words.loops for x in named[2:])
+    counted = named[0].text.startswith("later_") or any(x.text in words.counters | words.loops for x in named[2:])
+    step = named[-1].is_sign("]") and counted
     row = words.reference.rows.get(f"{of.row}[1]" if step else of.row) if of else None
     told = hidden.startswith("delta_")  # of what a line introduces
     one = len(bare) == 1 and bare[0].text not in ("", "delta", "d")
@@ -387,7 +390,7 @@ _TRANSPOSE = re.compile(r"\btranspose_(\d+)\(")
 _SUMS = re.compile(r"([Σ∑])_([^\W\d][₀-₉]*(?:,[^\W\d][₀-₉]*)+|[i-n]{2,3})(?!\w)")
 _OPTION = re.compile(r", (axis|padding|stride|step) ([−-]?\d+|\([^()]*\))")
 _WORD = rf"[\w{''.join(MARKS)}]+"
-_LATER = re.compile(rf"δ_({_WORD}{PLACE}*)\^later")  # what later steps of a loop hand back
+_LATER = re.compile(rf"δ_(?:({_WORD}{PLACE}*)|\{{(\w+_\{{\w+\}})\}})\^later")  # what later steps of a loop hand back
 _AT = re.compile(r"(\([^()]*\))_(?:\{(\w) ?= ?([^{},]+)\}|(\w) ?= ?([A-Za-z0-9]+))")  # of all steps (δ_hₜ₋₁^later)_t=1
 _STEPS = r"\w ?= ?1, ?(?:…|\.\.\.), ?[^{}()]+"
 _STACK = re.compile(rf"\(([\w^/∂]*?)(?:{PLACE}|_\w)(?:\)_\{{{_STEPS}\}}| for {_STEPS}\))")  # all steps of an array
@@ -430,7 +433,7 @@ def _spelled_out(text: str) -> str:
     text = _ELEMENT.sub(lambda m: _element(m, text), text)
     text = _SHARE.sub(lambda m: f"share_{m[1]}_{m[3]}{m[2] or ''}", text)
     text = _AT.sub(_at, text)
-    text = _LATER.sub(r"later_\1", _STEP.sub(r"stacked(\1)[\2]", text))
+    text = _LATER.sub(r"later_\1\2", _STEP.sub(r"stacked(\1)[\2]", text))
     text = _INVERSE.sub(r"(\1^(-1))", _TURNED.sub("ᵀ⁻¹", text))
     text = _MODULO.sub(r"remainder(\1, \2)", _FLOOR.sub(r"floor(\1)", _TRUTH.sub(r"(\1 != 0)", text)))
     return ROOT.sub(r"√(\1)", _OPTION.sub(r", \1=\2", text))

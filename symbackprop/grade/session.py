@@ -217,14 +217,14 @@ class Session:
         again = [e.answer.updates or (e.answer.rereads and isinstance(e.key, Gradient)) for e in self.entries]
         self.times = Counter(e.key for e, known in zip(self.entries, again, strict=True) if not known)
 
-    def _read(self, lines: Sequence[Line], answers: dict[Line, Answer]) -> None:
+    def _read(self, lines: Sequence[Line], answers: dict[Line, Answer], inside: bool = False) -> None:
         for line in lines:
             if line.loop is not None:
                 self.dictionary.known.add(line.loop.counter)
                 self.dictionary.counters.add(line.loop.counter)
-                self._read(line.loop.body, answers)
+                self._read(line.loop.body, answers, True)
             elif self.reader.is_answer(line):
-                answers[line] = self.reader.read_left(line)
+                answers[line] = self.reader.read_left(line, inside)
                 self.dictionary.known |= self._free(answers[line], self.dictionary.known)
 
     def _in_loops(
@@ -381,7 +381,7 @@ class Session:
             choice, second = waiting.pop(0)
             answer = outcome.entry.answer
             scope = Scope(self, which, outcome.entry.counters, outcome.key, choice, answer.meanings, 0, outcome.before)
-            row = self.reference.rows.get(outcome.row_name)
+            row = self._shaped(outcome)
             scope.shape = () if row is None else row.shape
             sizes = () if row is None else row.shape if len(answer.letters) == row.ndim else lengths(row)
             scope.axes = dict(zip(answer.letters, sizes, strict=False))
@@ -401,6 +401,12 @@ class Session:
             if (choice, second) == (0, 0):
                 waiting = _readings(scope.ambiguous, formula.ambiguous)
         return found, None if found else problem
+
+    def _shaped(self, outcome: Outcome) -> Node | None:
+        """A row of the shape that an answer has: of what it is the gradient of, perhaps of what a line introduces."""
+        own = self.outcomes.get(Own(getattr(outcome.key, "name", "").removeprefix("delta_")))
+        introduced = None if own is None or own.key == outcome.key or not own.given else own.given[0]
+        return self.reference.rows.get(outcome.row_name, introduced)
 
     def _learn(self, outcome: Outcome, scope: Scope, formula: Formula) -> None:
         """What was met on the way: earlier answers, derivatives that are only named, slips."""

@@ -215,7 +215,8 @@ def _counts(word: str, words: Dictionary) -> bool:
 def _below(base: str, inside: Tokens, words: Dictionary) -> Tokens:
     """A name with what stands in brackets below it."""
     first = at(inside, 0) if inside else name("")
-    if len(inside) == 1 and not _counts(first.text, words):
+    step = first.kind == NUMBER and (base in words.own or base.startswith("later_"))  # of what lines of a loop name
+    if len(inside) == 1 and not step and not _counts(first.text, words):
         return [name(f"{base}_{first.text}")]
     if len(inside) > 1 and first.kind == NAME and inside[1].is_sign("["):  # delta_{h_{t-1}}
         return [name(f"{base}_{first.text}"), *inside[1:]]
@@ -387,7 +388,8 @@ class Tidy(Telling):
     def entries(self, items: Tokens) -> Tokens:
         """``X_ik`` is X[i, k] where i and k are letters of sums, M[t]_ij is M[t][i, j], (a b)_i is (a b)[i]."""
         heads = [h for k in range(len(items)) if (h := self._head(items, k)) is not None]
-        letters = (self.letters | {counter for counter, _, _ in heads if is_index(counter)}) - self.dictionary.counters
+        counts = self.dictionary.counters - {*self.entry}
+        letters = (self.letters | {counter for counter, _, _ in heads if is_index(counter)}) - counts
         self.dictionary.known |= letters
 
         def rule(items: Tokens, k: int) -> Found:

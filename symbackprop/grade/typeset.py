@@ -15,7 +15,8 @@ from symbackprop.grade.naming import Dictionary
 
 MAX_DEPTH = 50
 _PIECE = re.compile(r"\\[A-Za-z]+|\\.|\s+|.", re.DOTALL)
-_COMMAND = re.compile(r"\\[A-Za-z,;:!]|\^\{\s*\[")  # W^{[2]}; X^{T} @ g_total is none, with a name of several letters
+# W^{[2]}, c_{1,t}; X^{T} @ g_total is none, with a name of several letters
+_COMMAND = re.compile(r"\\[A-Za-z,;:!]|\^\{\s*\[|_\{\d+,")
 _FRACTIONS = ("frac", "tfrac", "dfrac", "cfrac")
 _FONTS = {"mathbf", "mathrm", "mathit", "mathcal", "mathbb", "mathsf", "mathfrak", "boldsymbol", "bm", "text", "textbf",
           "textit", "textrm", "mbox", "operatorname", "boxed", "fbox"}
@@ -47,7 +48,7 @@ _DERIVATIVE = re.compile(r"[∂d]\s?[^\W\d].*")
 
 
 def is_typeset(text: str) -> bool:
-    """Whether a line is LaTeX: it has a command, or the number of a layer in braces."""
+    """Whether a line is LaTeX: it has a command, or in braces the number of a layer or one before a step."""
     return _COMMAND.search(text) is not None
 
 

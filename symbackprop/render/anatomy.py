@@ -8,7 +8,7 @@ from dataclasses import replace
 import sympy as sp
 
 from symbackprop.core.graph import STATED, Node
-from symbackprop.core.maths import Link, Math, Num, Relation, Words, equal, transposed, turned, within
+from symbackprop.core.maths import AtStep, Link, Marked, Math, Num, Relation, Words, equal, transposed, turned, within
 from symbackprop.core.shapes import ONE, Shape
 from symbackprop.derive.closed import closed, closed_forms
 from symbackprop.derive.steps import Derivation
@@ -220,9 +220,9 @@ class Anatomy:
         return self.options.layout == "jacobian" and target.ndim in (1, 2)
 
     def _title(self, s: Located, symbol: Math) -> Prose:
-        whole = self.rows.derivative(self.rows.plain[s.step.target.id])
-        shared = s.step.target.is_leaf and s.depth  # a part of a gradient, not all of it
-        return (symbol,) if whole == within(symbol) or shared else (symbol, " = ", whole)
+        whole, own = self.rows.derivative(self.rows.plain[s.step.target.id]), within(symbol)
+        is_part = isinstance(own, (AtStep, Marked))  # of a gradient
+        return (symbol,) if whole == own or is_part else (symbol, " = ", whole)
 
     def _role(self, s: Located) -> str:
         if s.step.target.name in self.context.wanted:

@@ -165,7 +165,7 @@ class Symbols:
     def _gradient(self, r: Rows, target: Node) -> Math:
         own = r.plain[target.id]
         role, loop = self.body_roles.get(target.id, ("", None))
-        if role == "carry":
+        if role == "carry" or self._is_read_as_step(target):
             return Marked(r.delta(own), "later")
         if role == "invariant" and loop is not None:
             return maths.AtStep(r.derivative(own), loop.index)
@@ -173,6 +173,14 @@ class Symbols:
         if self.deltas and not wanted and role != "sequence":
             return r.delta(own)
         return r.derivative(own)
+
+    def _is_read_as_step(self, row: Node) -> bool:
+        """Whether a last state is also the last entry of a stack that has a gradient: that of the state is the sum."""
+        loop = row.args[0].attr if row.is_result else None
+        if loop is None or row.attr >= len(loop.carry):
+            return False
+        stacks = [x for x in self.derivation.forward if x.is_result and x.args == row.args and x.id in self.steps]
+        return any(x.attr >= len(loop.carry) and loop.results()[x.attr] is loop.carried[row.attr] for x in stacks)
 
     def _name_incoming(self, r: Rows, reverse: Loop) -> None:
         """Cotangents that enter a step of a reverse loop: from later steps, and from what reads the stacks."""

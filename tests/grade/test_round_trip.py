@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -225,14 +226,28 @@ def test_what_a_loop_hands_to_what_it_begins_with_is_right(lines: str, form: str
     assert all(item.given for item in report.required)
 
 
-@pytest.mark.parametrize("form", ["text", "latex", "board"])
-@pytest.mark.parametrize("seed", [1, 10])
+LOOPS = {
+    1: "states without a name in the model, what a state was before, what no step reads",
+    10: "loops of which nothing has a name, letters outside of a loop",
+    25: "a name that equals another gradient for some numbers of steps",
+    28: "the last state and all of them are read: each of both is a part of the gradient of the last",
+    30: "the entries of a stack have the counter among their letters",
+    60: "a loop backwards ends with c₀[1], not c₀₁; a gradient of ones lacks a letter",
+    94: "the last state of a loop backwards is that before another one",
+    142: "what comes after the last step, by entries",
+}
+EXAMPLES = int(os.environ.get("SYMBACKPROP_EXAMPLES", "0"))
+PAGES: dict[str, dict[str, Any]] = {
+    "text": {}, "latex": {}, "board": {"detail": "board"}, "index": {"view": "index"}, "matrix": {"view": "matrix"},
+}
+HANDED_ON = [pytest.param(seed, form, id=f"{seed} {form}") for seed in sorted({*LOOPS, *range(EXAMPLES)})
+             for form in PAGES]
+
+
+@pytest.mark.parametrize(("seed", "form"), HANDED_ON if EXAMPLES else few_in_ci(HANDED_ON, 2))
 def test_what_prints_of_a_random_loop_is_right(seed: int, form: str) -> None:
-    """States without a name in the model, what a state was before, what no step reads, loops of which nothing has a
-    name, letters outside of a loop."""
     model = random_loop(seed)
-    options = {"detail": "board"} if form == "board" else {}
-    report = grade(model, printed(derive(model), "text" if form == "board" else form, **options))
+    report = grade(model, printed(derive(model), "latex" if form == "latex" else "text", **PAGES[form]))
     assert not report.unread, report.unread
     assert {item.verdict for item in report.items if item.given} == {"right"}, report.text(2)
 
