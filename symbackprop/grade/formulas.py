@@ -267,6 +267,10 @@ class Formula(f.Telling, Evaluator):
 
     def _size(self, letter: str, summand: tree.Expr) -> dict[str, Dim]:
         """A letter runs as far as the axis at which it stands alone: in d[s + 1 - q] * W[q] as far as W."""
+        told = self.scope.session.legend.get(letter)
+        if told is not None and letter not in self.scope.axes and letter not in tree.mentioned(summand):
+            size = self.value(told)
+            return {} if isinstance(size, Node) else {letter: size}
         here = tree.Name(letter)
         uses = [x for x in tree.all_parts(summand) if isinstance(x, tree.Index) and letter in tree.mentioned(x)]
         plain = [x for x in uses if here in x.items and isinstance(x.base, tree.Name)]

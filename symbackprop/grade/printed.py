@@ -35,6 +35,10 @@ _STACK = re.compile(r"_\{\w = | for \w = ")  # all steps of an array
 _ONE_TERM = re.compile(r"(?:\b1|\\left)\[\w = \w\b")  # of a sum
 
 
+_LEGEND = re.compile(r"((?:[a-z][₀-₉]*, ?)*[a-z][₀-₉]*) runs? over (\w+) entr(?:y|ies)\b")
+_TYPESET = re.compile(r"\$|\\[;,] ?|\s+")
+
+
 @dataclass
 class Row:
     """A row of a step; in text it, and its right side, begin in a column."""
@@ -66,11 +70,18 @@ def is_derivation(lines: Sequence[str]) -> bool:
 
 def answers_of(lines: Sequence[Numbered]) -> Iterator[Numbered]:
     """What a printed derivation says of gradients, a line each, the lines of loops indented."""
+    yield from _legend(lines)
     said: list[Numbered] = []
     for line in reversed(list(_in_steps(lines) if any(_STEP.match(raw) for _, raw in lines) else _on_a_board(lines))):
         empty = line[1].lstrip().startswith("for ") and (not said or _spaces(said[-1][1]) <= _spaces(line[1]))
         said += [] if empty else [line]  # a loop that computes nothing with a name
-    return reversed(said)
+    yield from reversed(said)
+
+
+def _legend(lines: Sequence[Numbered]) -> Iterator[Numbered]:
+    """How far index letters run, as the glossary says."""
+    whole = _TYPESET.sub(" ", " ".join([raw for _, raw in lines])).replace("  ", " ")
+    yield from ((0, found[0]) for found in _LEGEND.finditer(whole.replace(" ,", ",")))
 
 
 def _in_steps(lines: Sequence[Numbered]) -> Iterator[Numbered]:
@@ -218,7 +229,7 @@ def _said(step: Step, handed: Collection[str]) -> Iterator[Numbered]:
         kept = [r for r in step.rows if r.left == own or not re.search(r"/|\\frac", r.left)]
         chained = len(results) > 1 and step.rows[0] is results[0] and step.rows[1] is not results[1]
         told = [r for r in kept[chained:] if not _STACK.search(r.right)
-                and (r is results[-1] or not _ONE_TERM.search(r.right))]
+                and (r is results[-1] or _LETTER.fullmatch(r.left) or not _ONE_TERM.search(r.right))]
         yield from ((r.number, f"{indent}{r.left} = {r.right}") for r in told)
 
 

@@ -115,6 +115,7 @@ class Outcome:
         return str(key) if target.index and isinstance(key, Own) else target.text
 
 
+_LEGEND = re.compile(r"\s*(\w(?:\w|, ?)*) runs? over (\w+)(?: entry| entries)?\s*")  # i, j run over 2 entries
 _CHANGED = re.compile(r"\s*([^\W\d]\w*)\s*(?:\[.*\]\s*[-+*/@]?=|[-+*/@]=)(?!=)")  # d[i] = …, d[mask] -= …, d += …
 
 
@@ -123,7 +124,7 @@ class Session:
 
     ``fixed`` are dimensions that are numbers in the reference; ``assumed`` says which row's gradient a name of the
     person's own is taken for. ``entries`` are the lines as read, ``times`` says how many of them define a quantity, and
-    ``unread`` are those that cannot be read. ``counting`` says how steps are numbered; ``numbered`` tells whether an
+    ``unread`` are those that cannot be read, ``legend`` what says how far index letters run. ``counting`` says how steps are numbered; ``numbered`` tells whether an
     array is given a step's number outside of a loop.
     """
 
@@ -145,6 +146,7 @@ class Session:
         self.assumed: dict[Key, str] = {}
         self.kept: frozenset[Key] = frozenset()
         self.counting, self.numbered = counting, False
+        self.legend: dict[str, tree.Expr] = {}
 
     def run(self, lines: Sequence[Line]) -> None:
         """Evaluate every line, in an order in which its names are known.
@@ -223,6 +225,8 @@ class Session:
                 self.dictionary.known.add(line.loop.counter)
                 self.dictionary.counters.add(line.loop.counter)
                 self._read(line.loop.body, answers, True)
+            elif (told := _LEGEND.fullmatch(line.text)) is not None:
+                self.legend |= dict.fromkeys(re.findall(r"\w+", told[1]), one_formula(told[2], size))
             elif self.reader.is_answer(line):
                 answers[line] = self.reader.read_left(line, inside)
                 self.dictionary.known |= self._free(answers[line], self.dictionary.known)

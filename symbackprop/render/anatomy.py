@@ -172,7 +172,7 @@ class Anatomy:
 
     def _step(self, s: Located) -> Step:
         step, symbol = s.step, self.rows.gradients[s.step.target.id]
-        with self.rows.letters.at_step(bool(s.depth)):
+        with self.rows.letters.at_step(bool(s.depth) or any(map(is_loop, groups(s)))):
             lines = said_once(self.writer.lines(s))
             lines = (*lines, *self.closed_lines.of(s, lines))
             lines = (*lines, *self._layout(s, lines))
