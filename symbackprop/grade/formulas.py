@@ -163,6 +163,8 @@ class Formula(f.Telling, Evaluator):
                 each = letters.split(",") if "," in letters else [*letters]
                 with self.scope.over(self._sizes(each, args[0]) if args else {}):
                     return self._over_letters(each, args, f"entries at {', '.join(each)} need each as an index")
+            case tree.Call(f.MAX, (tree.String(letter), *args)):
+                return build.reduce_max(self._over_letters([letter], args), 0)
             case tree.Call(f.SUM, (tree.String(letter), *args)):
                 return self._sum(letter, args)
             case tree.Call("sum", (summand, tree.Name(counter))) if self._counts(counter):

@@ -16,7 +16,7 @@ from symbackprop.core.functions.words import IDLE_METHODS, IDLE_OPTIONS, MODULES
 from symbackprop.core.graph import INT
 from symbackprop.core.shapes import dim_text
 from symbackprop.errors import SyntaxProblem
-from symbackprop.grade.naming import ARRAY, PRIME, SUM, Dictionary, Local, Meaning, Telling
+from symbackprop.grade.naming import ARRAY, MAX, PRIME, SUM, Dictionary, Local, Meaning, Telling
 from symbackprop.model.text.expressions import COMPARISONS
 from symbackprop.model.text.tokens import NAME, NUMBER, SIGN, STRING, Token, forgiving_tokens
 
@@ -29,7 +29,7 @@ _CONSTANTS = ("pi", "newaxis", "True", "False", "None")
 _IGNORED_METHODS = (*IDLE_METHODS, "detach")  # gradients are not differentiated again
 _ATTRIBUTES = {"T": ".T", "mT": ".T", "data": "", "values": ""}
 _ONE_HOT = re.compile(r"_?(?:one_?hot|oh)$", re.IGNORECASE)
-_SUM, _PRIME = "sum_", "_prime"  # as people write them: sum_t a[t], tanh_prime(a)
+_SUM, _MAX, _PRIME = "sum_", "max_", "_prime"  # as people write them: sum_t a[t], tanh_prime(a)
 
 
 def sign(text: str) -> Token:
@@ -396,7 +396,7 @@ class Tidy(Telling):
             text = items[k].text
             base, _, index = text.rpartition("_")
             each = [index] if index in letters else [*index]
-            entry = items[k].kind == NAME and index and {*each} <= letters and text != _SUM + index
+            entry = items[k].kind == NAME and index and {*each} <= letters and text not in (_SUM + index, _MAX + index)
             called = at(items, k + 1).is_sign("(") and self._applies(text)
             if not entry or called or text in self.dictionary.known or not (base or at(items, k - 1).is_sign("]", ")")):
                 return None
@@ -416,7 +416,8 @@ class Tidy(Telling):
                 body = items[start:end]
                 if body and body[0].is_sign("(") and closing(body, 0) == len(body) - 1:
                     body = body[1:-1]
-                items = [*items[:k], *_over(SUM, counter, body, *bounds), *items[end:]]
+                kind = MAX if items[k].text.startswith(_MAX) else SUM
+                items = [*items[:k], *_over(kind, counter, body, *bounds), *items[end:]]
         return items
 
     def _head(self, items: Tokens, k: int) -> tuple[str, list[Tokens], int] | None:
@@ -424,7 +425,11 @@ class Tidy(Telling):
         text, words = items[k].text, self.dictionary
         if [x.text for x in items[k : k + 2]] == ["sum", "over"] and k + 2 < len(items) and "over" not in words.known:
             return items[k + 2].text, [], k + 3 + (at(items, k + 3) == name("of"))
-        if items[k].kind != NAME or not text.startswith(_SUM) or text in words.known or text in words.own:
+        if items[k].kind != NAME or text in words.known or text in words.own:
+            return None
+        if text.startswith(_MAX) and is_index(text.removeprefix(_MAX)):  # max_d a[n,d]
+            return text.removeprefix(_MAX), [], k + 1
+        if not text.startswith(_SUM):
             return None
         if text != _SUM:
             return text[len(_SUM) :], [], k + 1

@@ -10,6 +10,7 @@ from symbackprop.core.literals import number_text
 from symbackprop.grade import naming as f
 from symbackprop.model.text import tree
 
+_OVER = {f.SUM: "sum", f.MAX: "max"}
 _LEVEL = {"+": 10, "-": 10, "*": 20, "/": 20, "@": 20}
 
 
@@ -58,15 +59,15 @@ class Printer:
             case tree.Transpose(body):
                 number = isinstance(body, tree.Number)  # 1.T would be the number 1. and a T
                 return self.wrapped(body, 101 if number else 100) + ".T", 100
-        return self.plain(expr), 15 if isinstance(expr, tree.Call) and expr.function == f.SUM else 100
+        return self.plain(expr), 15 if isinstance(expr, tree.Call) and expr.function in _OVER else 100
 
     def plain(self, expr: tree.Expr) -> str:
         """What never needs brackets of its own."""
         match expr:
             case tree.Call(f.ARRAY, (tree.String(letters), *args)):
                 return f"[{self.listed(args)}]_{letters}"
-            case tree.Call(f.SUM, (tree.String(letter), *args)):
-                return f"sum_{letter}({self.listed(args)})"
+            case tree.Call(f.SUM | f.MAX as over, (tree.String(letter), *args)):
+                return f"{_OVER[over]}_{letter}({self.listed(args)})"
             case tree.Call(f.PRIME, (tree.String(function), *args)):
                 return f"{function}'({self.listed(args)})"
             case tree.Call(function, args, options):

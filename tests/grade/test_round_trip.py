@@ -177,6 +177,10 @@ SMALL = {  # of which some printed line was wrong to grade, or unreadable
     "a line that is broken behind a comma": "param a: N x D\nY = a[arange(N), argmin(a, axis=1)]",
     "broken within an index": "param a: N, b: D\nY = atan2(a[:, None], b)",
     "a block of an exponential": "param a: D x D\nY = matrix_exp(a)",
+    "windows of averages": "param a: N x 4 x 4 x 2\nY = avg_pool2d(a, 2)",
+    "windows that overlap": "param a: N x 6 x 2\nY = avg_pool1d(a, 3, stride=1)",
+    "channels of their own": "param a: N x 3 x 3 x D, k: 2 x 2 x 1 x D\nY = conv2d(a, k, groups=D)",
+    "letters for comparisons": "param a: N x D\nY = a - max(a, axis=1, keepdims=True)",
     "the larger of each number and another": "param a: N x D\nY = a * maximum(2*arange(D) - 1, 0)",
 }
 
@@ -198,6 +202,14 @@ def test_a_gradient_of_zero_is_right(form: str, detail: str) -> None:
     model = parse("dim N\nparam x: N, u: N, b\nz = 2*x\nloss L = sum(z*stop_gradient(x)) + sum(sign(u))")
     report = grade(model, printed(derive(model), form, detail=detail))
     assert {item.name: item.verdict for item in report.required} == dict.fromkeys(("dx", "du", "db"), "right")
+
+
+def test_a_letter_of_an_axis_is_no_counter_that_a_sum_over_steps_binds() -> None:
+    """Σ_i (∂L/∂g[i])_i"""
+    model = parse("dim N\ndata x: N\nparam g_in: N\nfor i in 1..N:\n    h[i] = tanh(g_in*x[i])\nloss L = sum(h**2)")
+    page = printed(derive(model), "text", view="index")
+    assert "∂L/∂g_in[j] = Σ_i (∂L/∂g_in[j])_i" in page
+    assert {item.verdict for item in grade(model, page).items if item.given} == {"right"}
 
 
 BEGINS = {
