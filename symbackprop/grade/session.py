@@ -124,8 +124,8 @@ class Session:
 
     ``fixed`` are dimensions that are numbers in the reference; ``assumed`` says which row's gradient a name of the
     person's own is taken for. ``entries`` are the lines as read, ``times`` says how many of them define a quantity, and
-    ``unread`` are those that cannot be read, ``legend`` what says how far index letters run. ``counting`` says how steps are numbered; ``numbered`` tells whether an
-    array is given a step's number outside of a loop.
+    ``unread`` are those that cannot be read, ``legend`` what says how far index letters run. ``counting`` says how
+    steps are numbered; ``numbered`` tells whether an array is given a step's number outside of a loop.
     """
 
     def __init__(
