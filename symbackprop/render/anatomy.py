@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -12,7 +13,7 @@ from symbackprop.core.maths import AtStep, Link, Marked, Math, Num, Relation, Wo
 from symbackprop.core.shapes import ONE, Shape
 from symbackprop.derive.closed import closed, closed_forms
 from symbackprop.derive.steps import Derivation
-from symbackprop.render.abridging import DOTS, ends, omitted, spaced, told, with_gaps
+from symbackprop.render.abridging import DOTS, SHOWN, ends, omitted, spaced, told, with_gaps
 from symbackprop.render.closed import ClosedLines
 from symbackprop.render.context import Context, groups, is_loop
 from symbackprop.render.descent import descended, differences
@@ -125,7 +126,9 @@ class Anatomy:
 
     def _declarations(self) -> tuple[Declaration, ...]:
         rows = [*self.model.leaves().values(), *self.model.constants.values(), *self.model.upstream.values()]
-        return tuple(spaced(rows, self.options.whole, self._declaration, _declarations_left_out))
+        shown = list(map(self._declaration, ends(rows, self.options.whole)))
+        gone = Counter([row.attr.role for row in rows[SHOWN:-SHOWN]]) if len(shown) < len(rows) else {}
+        return (*shown[:SHOWN], *[_declarations_left_out(*x) for x in gone.items()], *shown[SHOWN:])
 
     def _declaration(self, row: Node) -> Declaration:
         value = self.context.value(row)
@@ -144,7 +147,8 @@ class Anatomy:
     # -- steps
     def steps(self) -> tuple[Step, ...]:
         """Every step, those of a loop behind its heading; of many the first and the last."""
-        return with_steps_left_out(self.written(), self.unprinted)
+        found = with_steps_left_out(self.written(), self.unprinted)
+        return tuple([replace(s, lines=()) if s.role == "omitted" else s for s in found])  # the heading says it
 
     def written(self) -> list[Step]:
         """Those that are printed."""
@@ -280,11 +284,11 @@ def with_steps_left_out(found: Sequence[Step], left_out: Iterable[Located]) -> t
 
 def _steps_left_out(first: int, last: int, depth: int) -> Step:
     lines = (omitted("steps", first, last),)
-    return Step(first, "", f"left-out-{first}", DOTS, DOTS, (f"to step {last}",), "omitted", None, lines, depth=depth)
+    return Step(first, "", f"left-out-{first}", DOTS, DOTS, (f"to step {last}: left out",), "omitted", None, lines, depth=depth)
 
 
-def _declarations_left_out(count: int) -> Declaration:
-    return Declaration("", "in-left-out", DOTS, "param", None, (f"{count} more",))
+def _declarations_left_out(role: str, count: int) -> Declaration:
+    return Declaration("", f"in-left-out-{role}", DOTS, role, None, (f"{count} more",))
 
 
 def said_once(lines: Sequence[Line]) -> tuple[Line, ...]:

@@ -93,12 +93,15 @@ class Board(Anatomy):
                 self.rows.read_as[row.id] = shown.whole
 
     def steps(self) -> tuple[Step, ...]:
-        """Those that are read, the gradients asked for behind the δ's."""
+        """Those that are read, the gradients asked for behind the δ's unless one of these reads them."""
         found = _read(self.written())
         there = {s.anchor for s in found}
         found = [replace(s, lines=tuple([_linked(x, there) for x in s.lines])) for s in found]
-        return _said_once([x for asked in (False, True) for x in with_steps_left_out(
-            [s for s in found if _is_asked(s) == asked], [s for s in self.unprinted if self._is_asked(s) == asked])])
+        early = {a for s in found if not _is_asked(s) for a in _cited([x.right for x in s.lines])}
+        early |= {s.anchor for s in found if not _is_asked(s)}
+        return _said_once([x for last in (False, True) for x in with_steps_left_out(
+            [s for s in found if (s.anchor not in early) == last],
+            [s for s in self.unprinted if self._is_asked(s) == last])])
 
     def _is_asked(self, s: Located) -> bool:
         return s.step.target.name in self.context.wanted and not s.depth

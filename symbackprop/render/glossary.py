@@ -29,6 +29,7 @@ from symbackprop.render.rows import Rows
 from symbackprop.render.rules import function_rule
 
 ARRAYS, SIZES, INDICES = "abuvxyzpqrscdfghwijklmnot", "TSRQPMNKUVXYZABC", "ijklmnopqrstuvabcdfgh"  # names in glossaries
+OPTIONS = ("s", "p")  # stride and padding, which are s₁ and p₁ where a page has an s and a p
 LAYOUTS = {
     "shape": "every gradient has the shape of its variable (shape convention)",
     "jacobian": "derivatives in Jacobian (numerator) layout: one row for every output, one column for every input",
@@ -94,6 +95,8 @@ _NOTATION: dict[str, Prose] = {  # what is said where it stands on a page
     "inverse": (m.Inverse(m.A), " is the inverse matrix"),
     "turned inverse": (m.Inverse(m.A, flipped=True), " is the transpose of ", m.Inverse(m.A)),
     "power": (m.Pow(m.A, m.Num(sp.Integer(2))), " is taken entry by entry, as every power of an array"),
+    "where": (m.Fn("where", (m.Sym("c"), m.A, m.B)), " is ", m.A, " where ", m.Sym("c"), " holds and ", m.B,
+              " elsewhere"),
     "bars": (m.Bars(m.A), " of a matrix is the root of the sum of the squares of all its entries (Frobenius norm)"),
 }
 
@@ -291,10 +294,14 @@ def _apart(line: Prose, taken: Collection[str]) -> Prose:
     names: dict[tuple[type[m.Math], str], str] = {}
     for (kind, name), x in own.items():
         if text_name(name) in taken or (kind is m.Letter and (m.Sym, name) in own):
-            alike = INDICES if isinstance(x, m.Letter) else ARRAYS if name.islower() else SIZES
             gone = {*taken, *map(text_name, [*[of for _, of in own], *names.values()])}
-            names[kind, name] = free_name(gone, *[x for x in alike if x not in gone] or [parse_name(name).base])
+            names[kind, name] = free_name(gone, *[x for x in _alike(x) if x not in gone] or [parse_name(name).base])
     return tuple([_renamed(x, names) if isinstance(x, m.Math) else x for x in line]) if names else line
+
+
+def _alike(x: m.Sym | m.Letter) -> str:
+    """The names that may stand for one of its kind."""
+    return "" if x.name in OPTIONS else INDICES if isinstance(x, m.Letter) else ARRAYS if x.name.islower() else SIZES
 
 
 def _is_named(x: m.Math) -> bool:

@@ -79,9 +79,10 @@ def test_closed_forms_are_sought_of_gradients_that_only_steps_left_out_read(laye
 
 
 def _has_gaps(page: str) -> bool:
-    """Whether dots stand where equations and steps are left out, with which these are."""
-    bare = re.sub(r"<[^>]*>|text|enspace|[\\\\{}\s]", "", page)
-    return all(re.search(f"(⋮|vdots){said}areleftout", bare) for said in ("equations51to953", "steps51to1454"))
+    """Whether it is said where equations and steps are left out which these are."""
+    bare = re.sub(r"<[^>]*>|text|enspace|quad|bf|[\\\\{}*\s]", "", page)
+    gaps = "(⋮|vdots)equations51to953areleftout", "((⋮|vdots)steps51to1454areleftout|51\\.?tostep1454:leftout)"
+    return all(re.search(gap, bare) for gap in gaps)
 
 
 def test_what_is_left_out_is_said_in_every_format() -> None:
@@ -93,6 +94,14 @@ def test_what_is_left_out_is_said_in_every_format() -> None:
     assert _has_gaps(d.text(detail="board"))
     assert "are left out here" not in d.text(whole=True)
     assert '"number": 200' in d.to_json()
+
+
+def test_what_is_left_out_of_the_arrays_is_of_their_roles() -> None:
+    lines = "".join([f"h{k + 1} = tanh(w{k}*h{k} + x{k})\n" for k in range(600)])
+    d = derive(Model.parse(f"data {', '.join(f'x{k}' for k in range(600))}\nparam h0, "
+                           f"{', '.join(f'w{k}' for k in range(600))}\n{lines}loss L = h600"))
+    gaps = [(x.role, x.note) for x in document(d).declarations if not x.name]
+    assert gaps == [("data", ("550 more",)), ("param", ("551 more",))]
 
 
 def test_dots_stand_where_arrays_and_gradients_are_left_out() -> None:
