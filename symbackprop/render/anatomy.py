@@ -284,7 +284,8 @@ def with_steps_left_out(found: Sequence[Step], left_out: Iterable[Located]) -> t
 
 def _steps_left_out(first: int, last: int, depth: int) -> Step:
     lines = (omitted("steps", first, last),)
-    return Step(first, "", f"left-out-{first}", DOTS, DOTS, (f"to step {last}: left out",), "omitted", None, lines, depth=depth)
+    title = (f"to step {last}: left out",)
+    return Step(first, "", f"left-out-{first}", DOTS, DOTS, title, "omitted", None, lines, depth=depth)
 
 
 def _declarations_left_out(role: str, count: int) -> Declaration:
