@@ -265,7 +265,7 @@ def without_letters(items: Tokens, words: Dictionary, right: Tokens, inside: boo
     else:
         start = opening(items, len(items) - 1)
         letters, bare, whole = "".join([joined(x) or "?" for x in split(items[start + 1 : -1])]), items[:start], None
-    counts = words.counters if inside or len(letters) < 2 else set()
+    counts = words.counters if inside or len(letters) < 2 or _at_a_step(right, words) else set()
     taken = (words.known | words.own | words.loops) - words.counters | counts
     if not bare[-1:] or whole or not (letters.islower() and letters.isalpha()) or set(letters) & taken:
         return items, ""
@@ -281,6 +281,13 @@ def without_letters(items: Tokens, words: Dictionary, right: Tokens, inside: boo
     own = of is None and (step or told or (one and (items[-1].is_sign("]") or {*letters} <= _indices(right, taken))))
     fits = row is not None and len(letters) in (row.ndim, sum(d != 1 for d in row.shape))
     return (bare, letters) if own or fits else (items, "")
+
+
+def _at_a_step(items: Tokens, words: Dictionary) -> bool:
+    """Whether something stands at a step that is counted, h[t]."""
+    items = subscripts(items, words)
+    return any(a.is_sign("[") and b.text in words.counters and c.is_sign("]")
+               for a, b, c in zip(items, items[1:], items[2:], strict=False))
 
 
 def _indices(items: Tokens, taken: Collection[str]) -> set[str]:
