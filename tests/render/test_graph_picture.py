@@ -226,3 +226,12 @@ def test_every_builtin_picture_is_sound(any_model: str) -> None:
 ])
 def test_notation_in_pictures(latex: str, shown: str) -> None:
     assert line(Sym("x", notation=latex)).text == shown
+
+
+def test_what_a_loop_reads_and_gives_is_no_block_around_it() -> None:
+    """A block that holds h_k[0] and h_k[T] but not the loop between them would be read by itself: no page was drawn."""
+    loops = "".join([f"param w{k}\nh{k}x[0] = w{k}\nfor t in 1..T: h{k}x[t] = tanh(w{k}*h{k}x[t-1] + x[t])\n"
+                     for k in range(12)])
+    d = derive(Model.parse(f"dim T\ndata x: T\n{loops}loss L = {' + '.join(f'h{k}x[T]' for k in range(12))}"))
+    assert not [i.key for i in picture_of(d).items if i.key.startswith("block")]
+    assert "<svg" in d.graph().svg()

@@ -14,6 +14,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from graphlib import CycleError, TopologicalSorter
 from typing import Any, Protocol, TypeAlias
 
 from symbackprop.core import formula as f
@@ -79,7 +80,23 @@ def find_blocks(rows: Sequence[Drawn], names: Mapping[int, str]) -> Blocks | Non
     first, last = min(runs, key=lambda r: (-runs[r], r[0] - r[1], r))
     members = _members(rows, names, {family for family, run in found.items() if run == (first, last)}, first, last)
     alike = _alike(rows, members, first, last)
-    return Blocks(first, last, members, alike) if alike or last - first + 1 >= FEWEST else None
+    blocks = Blocks(first, last, members, alike)
+    return blocks if (alike or last - first + 1 >= FEWEST) and not _come_back(rows, blocks) else None
+
+
+def _come_back(rows: Sequence[Drawn], blocks: Blocks) -> bool:
+    """Whether what a block computes comes back into it, through a loop that is no part of it: as one item it would be
+    read by itself."""
+    place = {d.row.id: _block_key(d.row, blocks) for d in rows if d.row.id in blocks.members}
+    wires = TopologicalSorter[str | int]()
+    for d in rows:
+        here = place.get(d.row.id, d.row.id)
+        wires.add(here, *{place.get(r.id, r.id) for r in d.reads} - {here})
+    try:
+        wires.prepare()
+    except CycleError:
+        return True
+    return False
 
 
 def _candidates(name: str) -> list[Member]:
