@@ -31,8 +31,6 @@ class Role(Enum):
     PICK = auto()  # one entry along an axis, at indices
     PUT = auto()  # 0 but for one entry along an axis, at indices
     CONVOLUTION = auto()  # a kernel moved over images
-    SOLUTION = auto()  # of a linear system; the matrix is the first argument
-    LOG_DETERMINANT = auto()
 
     CHOICE = auto()  # one of two values, by a condition
     SELECTED = auto()  # a value where something selects it, else 0
@@ -52,5 +50,4 @@ class Role(Enum):
     FLAT_ROOT = auto()  # with the derivative 0 at 0
 
     AVERAGE = auto()  # over axes, perhaps of something else
-    ROLLED = auto()  # the entries of another one, moved along an axis
     ONE_HOT = auto()  # 1 at an index along a new axis, else 0

@@ -40,17 +40,6 @@ def multiple(reference: Reference, points: Sequence[Point], pairs: Sequence[Pair
     return Finding(m.CONSTANT, _number(first), ANY) if _equal(known, [first] * len(known), off) else None
 
 
-def changing(pairs: Sequence[Pair]) -> Finding | None:
-    """Gradients that are the right one times another positive number at every point."""
-    factors = [ratio(p, p.right) for p in pairs if p.right.size > 1]
-    if not factors or any(c is None or not c > 0 for c in factors):
-        return None
-    shown = ", ".join(f"{c:.3g}" for c in factors)
-    says = f"it is the right one times a number that changes from point to point ({shown}), as where gradients are " \
-           "clipped by their norm"
-    return Finding(m.EXTRA_FACTOR, says, ANY)
-
-
 def _number(factor: float) -> str:
     for turned, words in ((factor, "the factor 1/{} is missing"), (1 / factor, "a factor 1/{} is there too often")):
         if abs(turned - round(turned)) <= SAME_FACTOR and 2 < turned < 1000:
@@ -79,8 +68,7 @@ def _usual(reference: Reference, points: Sequence[Point], steps: Mapping[str, in
     """(kind, words, what it multiplies the gradient with at every point), likelier first."""
     for kind, says, number in _NUMBERS:
         yield kind, says, [number] * len(points)
-    for sign, also in _ALSO:
-        yield from _means(_sizes(reference, points, steps), sign, also)
+    yield from _means(_sizes(reference, points, steps))
     yield from _roots(reference, points)
     yield from _constants(reference, points)
 
@@ -110,12 +98,6 @@ _NUMBERS = (
     (m.CONSTANT, "the factor 1/2 is missing, or a 2 is there once too often: it is twice the right one", 2.0),
     (m.CONSTANT, "the factor 2 is missing, or a 1/2 is there once too often: it is half of the right one", 0.5),
 )
-_ALSO = (
-    (1.0, ""),
-    (-1.0, ", and the sign is wrong"),
-    (2.0, ", and a 2 is there once too often"),
-    (0.5, ", and a factor 2 is missing"),
-)
 
 
 def _sizes(reference: Reference, points: Sequence[Point], steps: Mapping[str, int]
@@ -128,12 +110,11 @@ def _sizes(reference: Reference, points: Sequence[Point], steps: Mapping[str, in
         yield from ((bracketed(dim_text(sp.Symbol(name) * d)), [count * v for v in values]) for d, values in sizes)
 
 
-def _means(sizes: Iterator[tuple[str, list[float]]], sign: float, also: str) -> Usual:
+def _means(sizes: Iterator[tuple[str, list[float]]]) -> Usual:
     for text, values in sizes:
-        large = f"the factor 1/{text} is missing: it is {text} times too large, a sum and not a mean"
+        yield m.MEAN, f"the factor 1/{text} is missing: it is {text} times too large, a sum and not a mean", values
         small = f"the factor 1/{text} is there once too often: it is {text} times too small, a mean and not a sum"
-        yield m.MEAN, large + also, [sign * v for v in values]
-        yield m.MEAN, small + also, [sign / v for v in values]
+        yield m.MEAN, small, [1 / v for v in values]
 
 
 def _roots(reference: Reference, points: Sequence[Point]) -> Usual:
@@ -141,6 +122,3 @@ def _roots(reference: Reference, points: Sequence[Point]) -> Usual:
         values, text = [p.number(d) for p in points], bracketed(dim_text(d))
         yield m.MISSING_FACTOR, f"the factor 1/sqrt({text}) is missing", [v**0.5 for v in values]
         yield m.EXTRA_FACTOR, f"the factor 1/sqrt({text}) is there once too often", [v**-0.5 for v in values]
-        less = [v / (v - 1) if v > 1 else np.nan for v in values]
-        yield m.CONSTANT, f"1/({text} - 1) stands where 1/{text} belongs", less
-        yield m.CONSTANT, f"1/{text} stands where 1/({text} - 1) belongs", [1 / v for v in less]

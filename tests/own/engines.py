@@ -21,22 +21,18 @@ from tests.own.test_array_mistakes import SLIPS, UNEXPLAINED
 
 Engine: TypeAlias = Callable[..., Any]
 VAGUE = ("unexplained", "rounded", "undefined")
-FACTS = {"undefined", "zero", "shape", "rounded", "constant"}  # what is seen without looking for a mistake
+FACTS = {"undefined", "zero", "shape", "rounded"}  # what is seen without looking for a mistake
 TABLES: list[tuple[Any, str]] = [
     (array_mistakes, "AT_EDGES"), (array_mistakes, "FEW_AT_EDGES"), (array_mistakes, "AT_ROWS"),
-    (array_mistakes, "FEW_AT_ROWS"), (diagnosis, "RULES"), (diagnosis, "_TRANSFORMS"),
+    (array_mistakes, "FEW_AT_ROWS"), (diagnosis, "RULES"),
 ]
 FUNCTIONS: list[tuple[Any, str]] = [(diagnosis, "repeated"), (other_values, "_roots")]
 
 
-def name_of(entry: Any) -> str:
-    return f"d is {entry[1]}" if isinstance(entry, tuple) else entry.__name__
-
-
-ENGINES = list(dict.fromkeys([
-    *[name_of(entry) for module, table in TABLES for entry in getattr(module, table)],
+ENGINES = [name for name in dict.fromkeys([
+    *[rule.__name__ for module, table in TABLES for rule in getattr(module, table)],
     *[name for _, name in FUNCTIONS], *diagnosis.AT_EDGES,
-]))
+]) if name not in FACTS]
 
 
 class Case(NamedTuple):
@@ -80,7 +76,7 @@ def without(engine: str) -> Iterator[None]:
     """Checking with one engine switched off."""
     with ExitStack() as stack:
         for module, table in TABLES:
-            kept = tuple(e for e in getattr(module, table) if name_of(e) != engine or table == "RULES")
+            kept = tuple(e for e in getattr(module, table) if e.__name__ != engine or table == "RULES")
             stack.enter_context(patch.object(module, table, kept))
         _replaced(stack, lambda name, rule: _nothing if name == engine else rule)
         yield
@@ -116,8 +112,6 @@ def heard(case: Case) -> tuple[tuple[str, str], set[str]]:
         _replaced(stack, lambda name, rule: _noted(name, rule, names, words))
         finding = case.finding()
     names |= {name for name, says in words if says in finding[1]}
-    if "transformed" in names:
-        names |= {name_of(e) for e in diagnosis._TRANSFORMS}
     return finding, names
 
 

@@ -17,7 +17,6 @@ from symbackprop.core.entry import RESULT, At, Indices, Term, Terms
 from symbackprop.core.graph import Node, label
 from symbackprop.core.maths import Inverse, MatMul, Sym, negative, turned
 from symbackprop.core.registry import DEFINITE, REGULAR, Cotangents, Op, Sample, Slopes, known, register
-from symbackprop.core.roles import Role
 from symbackprop.core.shapes import ONE, Shape, broadcast, same, same_shape, shape_text
 from symbackprop.errors import ShapeError
 
@@ -156,7 +155,6 @@ def _slopes_solve(output: Node, place: int) -> Slopes:
 
 register(Op(
     name="solve",
-    role=Role.SOLUTION,
     means="is what the first, a matrix, takes to the second",
     signature="solve(a, b)",
     shape_rule="the shape of b",
@@ -226,7 +224,7 @@ _of_squares(
     matrices=REGULAR,
 )
 _of_squares(
-    "logdet", logdet, cut=2, slopes=_slopes_logdet, role=Role.LOG_DETERMINANT,
+    "logdet", logdet, cut=2, slopes=_slopes_logdet,
     means="is the logarithm of the modulus of the determinant",
     derivative="upstream * inv(a).T",
     rule=("the gradient of log |det A| is the transposed inverse",),
