@@ -58,6 +58,23 @@ def test_read_in_its_language(foreign: str, plain: str) -> None:
     assert to_text(found) == to_text(wanted)
 
 
+PLAIN = [
+    "loss L = mean(torch.roll(W, 1, dims=1) * W) + w[1]",
+    "loss L = sum(X[1,] * np.exp(w))",
+    "abs2 = abs(w)**2\nloss L = sum(abs2) + w[1] + var(w)",
+    "'''\nIt is y.*x in Matlab\n'''\nloss L = sum(W * w) + w[1]",
+    "By Eq.(3), y.*x:\n```\nloss L = sum(W * w) + w[1]\n```",
+    "loss L = sum(W * w) + w[1]\nprint('y.*x')",
+    "# a function\nh = w\nfor l in range(3): h = tanh(h * w[1])\nloss L = sum(h)",
+]
+
+
+@pytest.mark.parametrize("text", PLAIN)
+def test_no_other_language_is_seen(text: str) -> None:
+    """In strings, in words around fences and in arguments of Python's libraries there is none."""
+    assert not any("counts entries from 1" in remark for remark in Model.parse(HEAD + text).remarks)
+
+
 FUNCTIONS = [
     ("nll <- function(par, x) {\n  mu <- par[1]; sigma <- exp(par[2])\n  -sum(dnorm(x, mu, sigma, log = TRUE))\n}\n"
      "fit <- optim(c(0, 0), nll, x = x)",

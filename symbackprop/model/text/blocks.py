@@ -50,6 +50,7 @@ class _Blocks:
 
     def __init__(self, lines: Sequence[str]) -> None:
         self.lines = [*lines]
+        self.has_ends = any(line.partition("#")[0].strip() in _CLOSES for line in lines)  # as of for i = 1:n
         self.open: list[_Block] = []
         self.depth = 0  # of brackets that are open
         self.goes_on = False  # the statement on the line before
@@ -68,7 +69,7 @@ class _Blocks:
             return
         closes = text.endswith("}") and "{" not in text and bool(self.open)
         text = text[:-1].rstrip() if closes else text
-        head = None if self.depth else _head(text)
+        head = None if self.depth else _head(text, self.has_ends)
         text = text if head is None else head[0]
         if self.open and text and not self.depth and not self.goes_on:
             self.open[-1].last = k
@@ -95,11 +96,11 @@ class _Blocks:
                 self.lines[block.last] = f"{line[: len(line) - len(text)]}return {text}"
 
 
-def _head(text: str) -> tuple[str, _Block | None] | None:
+def _head(text: str, has_ends: bool) -> tuple[str, _Block | None] | None:
     """The head of a block as Python writes it, with the block where it goes on below; None for any other line."""
     if (named := _NAMED.match(text)) is not None:
         return f"def {named[2]}({named[3]}):", _Block(False, True, named[1] or "")
-    if (counted := _COUNTED.match(text)) is not None and ".." not in text:
+    if has_ends and (counted := _COUNTED.match(text)) is not None and ".." not in text:
         return f"for {counted[1]} in {counted[2].strip()}..{counted[3].strip()}:", _Block(False)
     if re.match(r"else\s*\{$", text):
         return "else:", _Block(True)

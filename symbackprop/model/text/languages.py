@@ -47,7 +47,8 @@ _LANGUAGES = (
     Language(
         "Julia", "J", f"{_FROM_ONE}, {_PRODUCTS}, and var divides by n - 1",
         _pattern(r"(?<![.\w])(?:sum|mean|prod|maximum|minimum|std|var|cumsum|cumprod)\([^\n]{0,200}?,\s*dims\s*=\s*[1-9]"
-                 r" | \w\.\( | \babs2\b"), _pattern(r"[\w)\]'\s]\.[-+]\s | \w\[ | ^\s*function\s+\w+\(")),
+                 r" | \w\.\( | \babs2\( | \(abs2,\s*(?![-\d]|\w+\s*=)"),
+        _pattern(r"[\w)\]'\s]\.[-+]\s | \w\[ | ^\s*function\s+\w+\(")),
     Language(
         "Matlab", "M", f"{_FROM_ONE}, {_PRODUCTS}, sums, means and the like go down the columns, and var divides by "
         "n - 1",
@@ -57,9 +58,10 @@ _LANGUAGES = (
         sums_down=True),
     Language("Matlab or Julia", "D", f"{_FROM_ONE}, and {_PRODUCTS}", _NEVER, _pattern("")),
 )
-_LIBRARIES = r"(?<![.\w])(?:np|numpy|jnp|torch|tf|math)\.\w"
-PYTHON = Language("Python", "P", "", _pattern(rf"{_LIBRARIES} | ^\s*(?:def|import|from)\s"), _NEVER)
-_APART = re.compile(r"\"[^\"]*\"|#.*|^\s*%.*", re.MULTILINE)  # strings and comments
+_LIBRARIES = _pattern(r"(?<![.\w])(?:np|numpy|jnp|torch|tf|math)\.\w")
+PYTHON = Language("Python", "P", "", _pattern(r"^\s*(?:def|import|from)\s"), _NEVER)
+# strings, whose marks are no transposes, and comments
+_APART = re.compile(r"\"[^\"]*\"|'''(?s:.*?)'''|(?<![\w)\]}'.])'[^'\n]*'|#.*|^\s*%.*", re.MULTILINE)
 _OURS = _pattern(r"[\w)\]']\s*@\s*[\w(]")
 _ZERO, _ONE = tree.Number(sp.S.Zero), tree.Number(sp.S.One)
 _ALL = tree.Slice(None, None, None)
@@ -71,9 +73,13 @@ _END = tree.Name("end")
 
 
 def language(text: str) -> Language | None:
-    """The language that a text has signs of, as it is or without what stands around its lines; None of model text,
-    whose products have an @."""
-    text = _APART.sub("", "\n".join([text, *physical_lines(text)]))
+    """The language that a text has signs of, in its lines as they are typed or read; Python where functions of its
+    libraries are called, whatever else looks so; None of model text, whose products have an @."""
+    typed = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    pairs = [(line, read) for line, read in zip(typed, physical_lines(text), strict=True) if read.strip()]
+    text = "\n".join(_APART.sub("", "\n".join(lines)) for lines in zip(*pairs, strict=True))
+    if _LIBRARIES.search(text):
+        return PYTHON
     dotted = _DOTTED.search(text) is not None
     found = next((each for each in _LANGUAGES if each.signs.search(text) or (dotted and each.with_dots.search(text))),
                  PYTHON if PYTHON.signs.search(text) else None)
