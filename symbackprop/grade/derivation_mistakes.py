@@ -6,11 +6,11 @@ mistake is compared with the answer in numbers (`numeric_sweep`), and only the o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import combinations
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
 import numpy as np
 import sympy as sp
@@ -450,7 +450,6 @@ def _everywhere(members: Sequence[Candidate]) -> Candidate:
 # -- one mistake in the formula of a local derivative
 
 
-Told = TypeVar("Told")
 ACTIVATIONS = ("tanh", "sigmoid", "relu", "softplus", "exp", "log", "sin", "cos", "sqrt", "normal_cdf")
 
 
@@ -474,22 +473,15 @@ def variants(form: f.Formula) -> Iterator[Variant]:
 
 
 def _all(form: f.Formula) -> Iterator[Variant]:
-    for whole, variant in in_one_place(form, lambda part: ((v.form, v) for v in _here(part))):
-        yield replace(variant, form=whole)
-
-
-def in_one_place(form: f.Formula, here: Callable[[f.Formula], Iterable[tuple[f.Formula, Told]]]
-                 ) -> Iterator[tuple[f.Formula, Told]]:
-    """A formula with one part as ``here`` gives it, and what that says of it."""
-    yield from here(form)
+    yield from _here(form)
     parts = form.children
     for k, part in enumerate(parts):
-        for inner, told in in_one_place(part, here):
+        for variant in _all(part):
             try:
-                whole = f.rebuild(form, (*parts[:k], inner, *parts[k + 1 :]))
+                whole = f.rebuild(form, (*parts[:k], variant.form, *parts[k + 1 :]))
             except ModelError:
                 continue
-            yield whole, told
+            yield replace(variant, form=whole)
 
 
 def _here(form: f.Formula) -> Iterator[Variant]:

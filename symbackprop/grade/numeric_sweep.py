@@ -113,17 +113,12 @@ class NumericSweep:
         return self.point.of(unbroadcast(part, edge.argument.shape), leaf)
 
     def formula(self, form: f.Formula, args: Sequence[Node | Array], out: Node | Array | None = None) -> Array:
-        """The value of a formula over rows, each read only when it occurs, or over arrays."""
-        return formula_at(self.point, form, args, out)
-
-
-def formula_at(point: Point, form: f.Formula, args: Sequence[Node | Array], out: Node | Array | None = None) -> Array:
-    """The value of a formula at a point, over rows or arrays and perhaps its own value."""
-    form, own = sized(form, point.sizes), PLACEHOLDERS[len(args)]
-    read = {PLACEHOLDERS[i]: args[i] for i in f.arguments(form)} | ({own: out} if f.reads_out(form) else {})
-    given = {leaf: point.value(row) if isinstance(row, Node) else row for leaf, row in read.items()}
-    with np.errstate(all="ignore"):
-        return evaluate_expr(np, to_sympy(form, out=own), given)
+        """The value of a formula over rows, each read only when it occurs, or arrays, perhaps with its own value."""
+        form, own = sized(form, self.point.sizes), PLACEHOLDERS[len(args)]
+        read = {PLACEHOLDERS[i]: args[i] for i in f.arguments(form)} | ({own: out} if f.reads_out(form) else {})
+        given = {leaf: self.point.value(row) if isinstance(row, Node) else row for leaf, row in read.items()}
+        with np.errstate(all="ignore"):
+            return evaluate_expr(np, to_sympy(form, out=own), given)
 
 
 def summed(value: Array, shape: tuple[int, ...]) -> Array:

@@ -12,6 +12,7 @@ import pytest
 
 from symbackprop.core.functions import FUNCTIONS
 from symbackprop.core.ops import OPS
+from symbackprop.core.roles import Role
 from symbackprop.core.scalars import TABLE
 from symbackprop.doorway import BEHIND, late
 from symbackprop.model.text.spellings import _lines
@@ -106,6 +107,37 @@ def test_numpy_is_imported_only_where_arrays_are_computed() -> None:
         return banned & {n.split(".")[0] for n in imports(parsed(path), everywhere=False)}
 
     assert not wrong(out_of_place)
+
+
+def _defined(tree: ast.Module) -> Iterator[str]:
+    """The functions, classes and names of a file; what is registered by a decorator is used by its table."""
+    for node in tree.body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.decorator_list:
+            yield node.name
+        elif isinstance(node, (ast.Assign, ast.AnnAssign)):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            yield from (n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name))
+
+
+def _used(tree: ast.Module) -> Iterator[str]:
+    """What a file reads, imports or has as a word, as the doorway does."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(name, ast.Load()) | ast.Attribute(attr=name) | ast.alias(name) | ast.Constant(str(name)):
+                yield name
+
+
+def test_what_is_defined_is_used() -> None:
+    called_by_others = {"load_ipython_extension", "reply", "CONCAVE"}  # IPython, the page, one of four signs
+    files = [*PACKAGE.rglob("*.py"), ROOT / "cli.py", *(ROOT / "scripts").glob("*.py")]
+    used = {name for path in files for name in _used(parsed(path))} | called_by_others
+    assert not wrong(lambda path: {n for n in _defined(parsed(path)) if n not in used and n[:2] != "__"})
+
+
+def test_every_role_is_asked_for() -> None:
+    text = "".join(path.read_text(encoding="utf-8") for path in MODULES)
+    asked = {*re.findall(r"(?<!role=)\bRole\.([A-Z_]+)", text)}
+    assert asked == {*Role.__members__}
 
 
 def test_nothing_is_evaluated_from_text() -> None:

@@ -101,7 +101,7 @@ def _vjp_inv(output: Node, upstream: Node, *_: object) -> Cotangents:
     return (-build.matmul(build.matmul(turn, upstream), turn),)
 
 
-_A, _X, _G = Sym("A"), Sym("X"), Sym("G")
+_X, _G = Sym("X"), Sym("G")
 
 _of_squares(
     "inv", inv, no_entry="",

@@ -167,9 +167,6 @@ def _is_argument(name: str, values: Sequence[tree.Expr]) -> bool:
     return values.count(tree.Name(name)) == taken.count(tree.Name(name))
 
 
-_ALL = tree.Slice(None, None, None)
-
-
 class _Counting:
     """Goes through statements. ``families`` are names whose steps are no entries; of what else stands in an index than
     numbers and dimensions, integer data count from 0 and counters of loops from 1 already."""
