@@ -53,6 +53,11 @@ def test_twice_the_size_is_twice_the_work(shape: str) -> None:
     assert growth(lambda n: partial(_derive_and_emit, write(n)), 120) < 2.4
 
 
+def test_twice_as_many_lines_are_read_in_twice_the_time() -> None:
+    """A line was looked for in all loops, those of all other lines: none has any."""
+    assert growth(lambda n: partial(Model.parse, SHAPES["lines"](n)), 200) < 2.1
+
+
 def test_a_sum_that_every_gradient_reads_is_written_out_once() -> None:
     """dL/dw_k = −2(y − Σw) of every w_k: a sum in as many rows as have a dozen terms each."""
     def text(n: int) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from symbackprop.core import formula as f
-from symbackprop.core.graph import SEVERAL, Node, reached
+from symbackprop.core.graph import SEVERAL, Node, arguments_first, reached
 from symbackprop.core.loops import Loop, asked_of_loops, with_bodies
 from symbackprop.core.names import number_of, parse_name, unplaced
 from symbackprop.core.reverse import sweep, totals
@@ -42,20 +42,33 @@ def in_reading_order(records: Sequence[Record]) -> list[Record]:
     inner = [r for r in records if isinstance(r, LoopStep) or r.target.args]
     place = {(r.loop if isinstance(r, LoopStep) else r.target).id: i for i, r in enumerate(inner)}
     swept = {r.total.id: i for i, r in reversed(list(enumerate(inner))) if isinstance(r, Step)}
-    first, leaves = min(swept, default=0), dict[int, list[Record]]()
+    written, leaves = Written(swept, min(swept, default=0)), dict[int, list[Record]]()
     for record in records:
         if isinstance(record, Step) and not record.target.args:
             readers = [place.get(c.consumer.id, 0) for c in record.contributions if c.consumer is not None]
-            last = max([*readers, *_written_with(record.total, swept, first)], default=0)
+            last = max([*readers, *map(written.last, record.total.args)], default=0)
             leaves.setdefault(last, []).append(record)
     ordered = [[r, *_readable(sorted(leaves.get(i, []), key=_argument_place), swept)] for i, r in enumerate(inner)]
     return [r for group in ordered for r in group] if inner else list(records)
 
 
-def _written_with(total: Node, swept: Mapping[int, int], first: int) -> list[int]:
-    """The places of the steps whose gradients a gradient is written with, none of which is older than the first."""
-    found = reached(total.args, lambda row: () if row.id in swept or row.id <= first else row.args)
-    return [swept[row.id] for row in found if row.id in swept]
+@dataclass
+class Written:
+    """With which steps' gradients rows are written: ``swept`` says the places of these; none is older than ``first``.
+    Gradients are written with parts of each other, so what was found of a row is remembered."""
+
+    swept: Mapping[int, int]
+    first: int
+    found: dict[int, int] = field(default_factory=dict)
+
+    def last(self, row: Node) -> int:
+        """The last of their places; 0 where there is none."""
+        for r in arguments_first([row], self._reads, self.found):
+            self.found[r.id] = max([self.found[a.id] for a in self._reads(r)], default=self.swept.get(r.id, 0))
+        return self.found[row.id]
+
+    def _reads(self, row: Node) -> tuple[Node, ...]:
+        return () if row.id in self.swept or row.id <= self.first else row.args
 
 
 def _readable(leaves: Sequence[Record], swept: Collection[int]) -> list[Record]:

@@ -4,8 +4,9 @@ with ``hs.append(h)`` and ``hs = zeros((T, H))`` with ``hs[t] = h`` are what the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
 import sympy as sp
 
@@ -40,8 +41,9 @@ class _Counting:
 
     def block(self, statements: Sequence[tree.Statement]) -> Iterator[tree.Statement]:
         filled, around = {*_filled(statements)}, {*_filled(statements, more=True)}
+        places = _places(statements)
         for s in statements:
-            first = _first_state(s, statements) if isinstance(s, tree.Equation) else None
+            first = _first_state(s, places) if isinstance(s, tree.Equation) else None
             if isinstance(s, tree.Equation) and first is not None:
                 name = s.target.name
                 self.lists[name] = False
@@ -266,14 +268,28 @@ def _first_counted(s: tree.For) -> int | None:
     return None if s.stop == tree.Word(None) else 0 if len(args) == 1 else 1 if args[:1] == (_ONE,) else None
 
 
-def _first_state(s: tree.Equation, statements: Sequence[tree.Statement]) -> tree.Expr | None:
+Places: TypeAlias = Mapping[str, Sequence[tuple[tree.For, list[tree.Expr | None]]]]
+
+
+def _places(statements: Sequence[tree.Statement]) -> Places:
+    """By name the loops that give entries of it, each with their indices."""
+    found: dict[str, list[tuple[tree.For, list[tree.Expr | None]]]] = {}
+    for loop in tree.loops(statements):
+        there: dict[str, list[tree.Expr | None]] = {}
+        for e in tree.equations(loop.body):
+            there.setdefault(e.target.name, []).append(e.target.index)
+        for name, indices in there.items():
+            found.setdefault(name, []).append((loop, indices))
+    return found
+
+
+def _first_state(s: tree.Equation, filled: Places) -> tree.Expr | None:
     """What is in front of the first step, of ``hs = [h0]`` and ``hs = zeros((T + 1, H))`` that loops below fill up;
     None of anything else."""
     if s.target.index is not None:
         return None
-    for loop in tree.loops(statements):
+    for loop, places in filled.get(s.target.name, ()):
         step = tree.Name(loop.variable)
-        places = [e.target.index for e in tree.equations(loop.body) if e.target.name == s.target.name]
         match s.value:
             case tree.Tuple((first,)) if step in places:
                 return first
