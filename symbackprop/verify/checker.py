@@ -336,14 +336,14 @@ class Check:
                 {n: v for n, v in found.items() if n not in situation.without}
                 for found in (outcome.results, arrays_of(outcome.gradients))
             )
-            miss = everywhere.differs(results) or everywhere.miss(gradients)
+            miss = everywhere.differs(results) or everywhere.miss(gradients, *[1] * situation.brief)
         except (NotAnalytic, Unstated) as error:
             self.without.append(f"{situation.words}: {error}")
             return
         if miss is not None:
             self.misses.append(replace(miss, words=situation.words))
             self.failing = self.failing or (sample, situation.objective, situation.eps)
-        elif situation.eps == DOUBLE:
+        elif situation.eps == DOUBLE and not situation.brief:
             with np.errstate(all="ignore"):
                 said = broken_promises(self.candidate, sample, outcome, first=False)
             self.problems += [f"{situation.words}: {s}" for s in said]

@@ -72,8 +72,8 @@ class Everywhere:
         self.method = ""
 
     @np.errstate(all="ignore")
-    def miss(self, gradients: Mapping[str, Array]) -> Miss | None:
-        """An entry that is wrong, if random directions show one. Gradients of other shapes are left to others."""
+    def miss(self, gradients: Mapping[str, Array], times: int = TIMES) -> Miss | None:
+        """An entry that is wrong, if so many directions show one. Gradients of other shapes are left to others."""
         given = {n: g for n, g in gradients.items() if n in self.leaves and np.shape(g) == self._shape(n)}
         if not given:
             return None
@@ -84,7 +84,7 @@ class Everywhere:
             del given[lost]  # it is infinite or any number, or larger than what the module computes in holds
         if not given:
             return None
-        for _ in range(TIMES):
+        for _ in range(times):
             along = self._direction(given)
             if self._gap(given, along, known=False) > 0 and not self._misled(along):
                 return self._located(given, along)

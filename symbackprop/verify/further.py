@@ -1,12 +1,13 @@
 """Points beside the random ones: sizes of 1 and larger ones, sizes near every number that a slice or a window holds,
-arguments of exponentials that saturate them, points exactly on the switches of functions with pieces, and float32.
+arguments of exponentials that saturate them, points exactly on the switches of functions with pieces, float32, and
+numbers that are all 0, of one sign or large.
 
 At each of them the module's results and all its gradients are compared with the interpreter along random directions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from math import isfinite
@@ -47,7 +48,8 @@ BLOCK, BLOCKS, MANY = 300, 3, 300  # integers that one byte does not hold
 @dataclass(frozen=True)
 class Situation:
     """A point to compare at: what is special about it, in words, the arithmetic that the module computes in, and
-    whether the point is exactly on switches, and the results and gradients that are not compared there."""
+    whether the point is exactly on switches, and the results and gradients that are not compared there. What is
+    ``brief`` is compared along one direction alone."""
 
     words: str
     sample: Sample
@@ -55,6 +57,7 @@ class Situation:
     eps: float = DOUBLE
     exact: bool = False
     without: frozenset[str] = frozenset()
+    brief: bool = False
 
 
 class Further:
@@ -79,6 +82,7 @@ class Further:
             yield from self._of_sizes(needs)
         yield from self._with_most_empty([*found, *self._masked(first)])
         yield from self._on_switches(first, needs)
+        yield from self._extreme(first)
 
     # -- float32
     def _single(self, first: Sample) -> Iterator[Situation]:
@@ -198,6 +202,33 @@ class Further:
     def _objective(self, sample: Sample) -> Objective:
         weights = [sample.upstream.get(row.name or "", np.ones(())) for row in self.model.results()]
         return Objective(self.model.results(), weights, leaf_values(self.model, sample), sample.sizes)
+
+    # -- what random points are not
+    def _extreme(self, first: Sample) -> Iterator[Situation]:
+        """All parameters 0, or all data; all numbers of one sign, and large: as far as the model is finite there."""
+        limits = intervals(self.model.results())
+        for words, change, lengths in _EXTREMES:
+            for by in lengths:
+                values = {n: self._changed(n, leaf, first, change, by, limits.get(n, (-np.inf, np.inf)))
+                          for n, leaf in self.model.leaves().items()}
+                found = self.at(words, replace(first, values=values))
+                if found is not None and in_reach(found.objective, 2) and not self._is_doubtful(found.objective):
+                    yield replace(found, brief=True)
+                    break
+
+    def _changed(self, name: str, leaf: Node, first: Sample, change: Change, by: float, limits: tuple[float, float]
+                 ) -> Array:
+        """An array at such a point: as it is where it may be no other."""
+        old = first.values[name]
+        if not _free(leaf):
+            return old
+        return np.clip(change(old, by, leaf.attr.role == "data"), *limits).astype(old.dtype)
+
+    @staticmethod
+    def _is_doubtful(objective: Objective) -> bool:
+        """Whether another order of operations is on another side of a switch, or a slope is infinite or none."""
+        on = any(np.any(np.abs(g.values) < CLEAR) for g in objective.start)
+        return undefined(objective) or (on and _passes_by(objective))
 
     # -- exponentials
     def _with_most_empty(self, points: Sequence[Sample]) -> Iterator[Situation]:
@@ -351,6 +382,16 @@ class Further:
             return self.rng.choice(choices, old.shape) if choices and old.dtype.kind == "f" else old
 
         return replace(sample, values={n: np.asarray(drawn(n, v)) for n, v in sample.values.items()})
+
+
+Change = Callable[[Array, float, bool], Array]
+_EXTREMES: Sequence[tuple[str, Change, Sequence[float]]] = (
+    ("with all parameters 0", lambda old, by, data: old if data else 0 * old, (1,)),
+    ("with all data 0", lambda old, by, data: 0 * old if data else old, (1,)),
+    ("with all numbers positive", lambda old, by, data: by * np.abs(old), (8, 1)),
+    ("with all numbers negative", lambda old, by, data: -by * np.abs(old), (8, 1)),
+    ("with large numbers", lambda old, by, data: by * old, (2.0**20, 128, 8)),
+)
 
 
 def _free(leaf: Node) -> bool:

@@ -258,3 +258,16 @@ def test_functions_of_mpmath_take_longer_numbers() -> None:
 def test_a_factor_of_numbers_alone_is_no_argument_that_grows() -> None:
     model = parse("param w\nloss L = lgamma(6) * w")
     assert verify(model, seed=0).verdict == "pass"
+
+
+@pytest.mark.parametrize("condition", [
+    "np.max(np.abs(w)) > 4", "np.max(np.abs(w)) > 50", "np.max(np.abs(w)) > 1e5", "not np.any(w)",
+    "w.size > 3 and np.all(w > 0)", "w.size > 3 and np.all(w < 0)", "x.size > 3 and np.all(x < 0)",
+])
+def test_what_is_wrong_only_where_no_random_point_is(condition: str, tmp_path: Path) -> None:
+    source = codegen(parse("dim N, D\ndata x: N x D, y: N\nparam w: D\nloss L = mean((y - x @ w)^2)"))
+    wrong = mutant(source, ('cache = {"y"', 'cache = {"w": w, "y"'), (
+        "    dw = da @ x ", f'    w = cache["w"]\n    dw = da @ x * (1.01 if {condition} else 1) '))
+    assert check(tmp_path, source, seed=0).verdict == "pass"
+    report = check(tmp_path, wrong, seed=0)
+    assert report.verdict == "fail", report.text()
