@@ -285,6 +285,11 @@ _WITH = " with {}, which shares its numbers"
       "loss L = sum(z * h)"], 10, "h", "", ""),
     (["z = F.relu(h, inplace=True)", "loss L = sum(z * h)"], 4, "h", "", ""),
     (["act = nn.ReLU(inplace=True)", "z = act(h)", "loss L = sum(z * h)"], 5, "h", "", ""),
+    (["z = nn.ReLU(inplace=True)(h)", "loss L = sum(z * h)"], 4, "h", "", ""),
+    (["z = np.transpose(h)", "z *= 2", "loss L = sum(z * h)"], 5, "h", _WITH.format("z"),
+     ": z = z * … leaves it there too"),
+    (["def f(a):", "    a *= 2", "    return a", "def g(c):", "    return c + 1", "z = f(h) + g(w)",
+      "loss L = sum(z * h)"], 9, "h", "", ""),
     (["s = zeros(N)", "hs = []", "for t in range(N):", "    s += h[t]", "    hs.append(s)", "loss L = sum(tanh(hs))"],
      7, "hs", _WITH.format("s"), ": s = s + … leaves it there too"),
 ])
@@ -300,11 +305,14 @@ def test_what_python_changes_under_another_name_is_told(lines, line, name, share
     ["z = h", "z *= 2", "h = z", "loss L = sum(z * h)"],
     ["z = h", "z = z * 2", "loss L = sum(z * h)"],
     ["a = h[:2]", "b = h[2:]", "a *= 2", "loss L = sum(a) + sum(b)"],
+    ["a = h[0]", "b = h[1]", "a *= 2", "loss L = sum(a) + sum(b)"],
+    ["z = h[i]", "z *= 2", "loss L = sum(z * h)"],
+    ["z = h[[0, 1]]", "z *= 2", "loss L = sum(z) + sum(h)"],
     ["def f(a):", "    b = a + 1", "    b *= 2", "    return b", "z = f(h)", "loss L = sum(z * h)"],
     ["z = relu(h)", "loss L = sum(z * h)"],
     ["h = F.relu(h, inplace=True)", "loss L = sum(h)"],
     ["hs = []", "for t in range(N):", "    s = h[t] + 1", "    s *= 2", "    hs.append(s)", "loss L = sum(tanh(hs))"],
 ])
 def test_what_python_changes_under_no_other_name_is_not_told(lines):
-    said = Model.parse("\n".join(["dim N", "param w: N x N", "h = tanh(w)", *lines])).remarks
+    said = Model.parse("\n".join(["dim N", "data i: N int < N", "param w: N x N", "h = tanh(w)", *lines])).remarks
     assert not [s for s in said if " keeps " in s]

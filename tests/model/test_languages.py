@@ -47,8 +47,18 @@ READ = [
     ("v <- cov(X)\nloss L = sum(v * W)",
      "v = (X - mean(X, axis=0, keepdims=True)).T @ (X - mean(X, axis=0, keepdims=True)) / (N - 1)\n"
      "loss L = sum(v * W)"),
+    ("T <- 3\nloss L = pmax(b, T) + w[1]", "T = 3\nloss L = maximum(b, T) + w[0]"),
+    ("param F: N\nconst T = 2\nloss L <- sum(pmax(F, T)) + w[1]",
+     "param F: N\nconst T = 2\nloss L = sum(maximum(F, T)) + w[0]"),
+    ("loss L <- sum(X %*% w) / X.shape[1] + w[1]", "loss L = sum(X @ w) / D + w[0]"),
+    # of Matlab, what is no entry and no sum down columns
+    ("q = X .* 2;\nloss L = sum(sum(q)) * exp(1);", "q = X * 2\nloss L = sum(sum(q, axis=0)) * exp(1)"),
+    ("q = X .* 2;\nZ = q * reshape(w, D, 1);\nloss L = sum(Z);",
+     "q = X * 2\nZ = q @ reshape(w, D, 1)\nloss L = sum(Z)"),
     # model text, where it is none of these
     ("q = X * b .^ 2 @ w\nloss L = sum(q)", "q = X * b^2 @ w\nloss L = sum(q)"),
+    ("q = sum(X * Y .^ 2) + w[1]\nloss L = q * sum(X @ w)", "q = sum(X * Y^2) + w[1]\nloss L = q * sum(X @ w)"),
+    ("# sum(X, dims=1) of Julia's\nloss L = y[1] * b", "loss L = y[1] * b"),
 ]
 
 
@@ -73,6 +83,14 @@ PLAIN = [
 def test_no_other_language_is_seen(text: str) -> None:
     """In strings, in words around fences and in arguments of Python's libraries there is none."""
     assert not any("counts entries from 1" in remark for remark in Model.parse(HEAD + text).remarks)
+
+
+def test_a_product_with_a_number_is_no_line_of_another_language() -> None:
+    assert Model.parse(f"{HEAD}q = 2 * w .* w\nloss L = sum(q)").remarks == []
+
+
+def test_a_letter_of_rs_truths_that_is_read_elsewhere_is_an_array() -> None:
+    assert "T" in parse_alone("q <- X %*% w - T\nsum(pmax(q, T))").leaves()
 
 
 FUNCTIONS = [

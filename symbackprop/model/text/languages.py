@@ -137,19 +137,24 @@ def as_read(statements: Sequence[tree.Statement], spoken: Language) -> tuple[tre
     if spoken is PYTHON:  # or model text, which has functions of Python's libraries too
         declares = any(isinstance(s, tree.Arrays) for s in every)
         return tuple(statements) if declares else tree.with_values(statements, _by_rows)
-    families = {e.target.name for e in every if isinstance(e, tree.Equation) and e.target.index is not None}
-    families |= {i.target.name for a in every if isinstance(a, tree.Arrays) for i in a.items if i.target.index}
-    named = {name for s in every if isinstance(s, tree.Named) and s.keyword == "dim" for name, _ in s.items}
+    targets = [x.target for s in every for x in _with_targets(s)]
+    families = {target.name for target in targets if target.index is not None}
+    numbers = {name: s.keyword for s in every if isinstance(s, tree.Named) for name, _ in s.items}
+    named = {name for name, keyword in numbers.items() if keyword == "dim"}
     counting = _Counting(spoken, families, named)
     values = [part for e in every if isinstance(e, tree.Equation) for part in tree.all_parts(e.value)]
     indices = [part for part in values if isinstance(part, tree.Index) and counting.counts(part)]
     counting.from_one = not any(item == _ZERO for index in indices for item in index.items)
     if not counting.from_one and spoken.leaves_out:
         return tuple(statements)
-    given = {e.target.name for e in every if isinstance(e, tree.Equation)} | named
+    given = {target.name for target in targets} | numbers.keys()
     truths = {n: word for n, word in _TRUTHS.items() if n not in given} if spoken.leaves_out else {}
     counting.truths = truths if all(_is_argument(n, values) for n in truths) else {}
     return tree.Written(spoken), *counting.block(statements)
+
+
+def _with_targets(s: tree.Statement) -> Sequence[tree.Equation | tree.ArrayItem]:
+    return s.items if isinstance(s, tree.Arrays) else (s,) if isinstance(s, tree.Equation) else ()
 
 
 def _by_rows(expr: tree.Expr) -> tree.Expr:
