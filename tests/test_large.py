@@ -58,6 +58,16 @@ def test_twice_as_many_lines_are_read_in_twice_the_time() -> None:
     assert growth(lambda n: partial(Model.parse, SHAPES["lines"](n)), 200) < 2.1
 
 
+def test_twice_as_many_lines_in_a_loop_are_read_in_twice_the_time() -> None:
+    """Whether a row depends on the step was asked of all that it reads, for every line."""
+    def text(n: int) -> str:
+        lines = "".join([f"    a{k + 1} = tanh(w*a{k} + {k})\n" for k in range(n)])
+        head = "dim T\ndata x: T\nparam w\nh[0] = w\nfor t in 1..T:\n    a0 = h[t-1]*x[t]\n"
+        return f"{head}{lines}    h[t] = a{n}\nloss L = h[T]"
+
+    assert growth(lambda n: partial(Model.parse, text(n)), 100) < 2.2
+
+
 def test_a_sum_that_every_gradient_reads_is_written_out_once() -> None:
     """dL/dw_k = −2(y − Σw) of every w_k: a sum in as many rows as have a dozen terms each."""
     def text(n: int) -> str:

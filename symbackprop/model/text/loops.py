@@ -12,7 +12,7 @@ from typing import Any
 import sympy as sp
 
 from symbackprop.core.build import arange, slice_axis, transpose
-from symbackprop.core.graph import Node, label, reached
+from symbackprop.core.graph import Node, arguments_first, label
 from symbackprop.core.loops import body_leaf, open_loop, stack_of
 from symbackprop.core.shapes import dim, dim_text, same, shape_text
 from symbackprop.errors import ModelError, NameProblem, ShapeError
@@ -37,6 +37,7 @@ class BodyScope(Scope):
         self.carry: dict[str, tuple[Node, Node]] = {}
         self.sequences: dict[tuple[int, sp.Expr], tuple[Node, Node]] = {}
         self.born = self.graph.count
+        self.varying: dict[int, bool] = {}  # what was found of rows
         self.counting = False
 
     # -- names
@@ -224,7 +225,12 @@ class BodyScope(Scope):
     def varies(self, row: Node) -> bool:
         """Whether a row depends on the step: only rows made since the loop began can."""
         leaves = {leaf.id for leaf, _ in (*self.carry.values(), *self.sequences.values())}
-        return any(node.id in leaves for node in reached([row], lambda n: n.args if n.id >= self.born else ()))
+        for n in arguments_first([row], self._reads, self.varying):
+            self.varying[n.id] = n.id in leaves or any([self.varying[a.id] for a in self._reads(n)])
+        return self.varying[row.id]
+
+    def _reads(self, row: Node) -> tuple[Node, ...]:
+        return row.args if row.id >= self.born else ()
 
     def close(self) -> None:
         """Make the scan, and its names known outside."""
