@@ -214,8 +214,6 @@ CORRECTED = [
     ("q = w ⊗ y", "q = outer(w, y)"), ("loss L = ⟨w, w⟩ + b", "loss L = sum(w * w) + b"),
     ("loss L = −Σᵢ log σ(yᵢ·wᵀXᵢ)", "loss L = -sum(log(sigmoid(y*(X @ w))))"),
     ("loss L = (b − lam)² ÷ 2 × b", "loss L = (b - lam)^2 / 2 * b"),
-    ("loss L = sum(w[i]**2 * w[i] for i in range(D))", "loss L = sum(w**2 * w, axis=0)"),
-    ("loss L = sum((y[i] - X[i] @ w)**2 for i in range(N))", "loss L = sum((y - X @ w)**2, axis=0)"),
     (r"loss L = \sum_{i=1}^D |w_i - w_i^2| + \sum_i \|w_i\|_2", "loss L = sum(|w - w^2|)+ sum(‖w ‖_2)"),
     ("loss L = X.std() * b", "loss L = std(X) * b"),
     ("loss L = (X * Y).sum(1).max(0)[0]", "loss L = max((X * Y).sum(1), 0)"),
@@ -230,16 +228,8 @@ CORRECTED = [
     (r"loss L = \sum_{i<j} W_{ij}", None), (r"loss L = \sum_{i=2}^D \sum_{j=1}^D W_{ij} W_{ji}", None),
     (r"loss L = \sum_i (\sum_j W_{ij})^2", None), (r"loss L = \sum_i \prod_j W_{ij}", None),
     (r"loss L = \sum_i w_i \sum_j W_{ij}", None),
-    ("loss L = sum(w[i] * i for i in range(D))", "loss L = sum(w * arange(D), axis=0)"),
-    ("Z = sum(W[i] * w[i] for i in range(D))", None),
-    ("Z = sum(w @ W[i] for i in range(D))", None),  # which is W @ w
-    ("Z = sum(w * 2 for i in range(D))", None),  # which adds up nothing
     ("Z = W.mean(3)", None),  # it was 3.mean(W)
     ("f = function(w) {", None), ("for (t in 1:3) {", None),  # they were opened by a bracket
-    ("loss L = sum(lam * a for a in w)", "loss L = sum(lam * w, axis=0)"),
-    ("loss L = sum([(a - c)**2 for a, c in zip(w, w)])", "loss L = sum(((w - w)**2))"),
-    ("q = [exp(a) for a in w]", "q = (exp(w))"),
-    ("q = [sum(a) for a in X]", None), ("q = [a @ w for a in X]", None), ("q = [a - c for a, c in zip(X, y)]", None),
     ("loss L = mean(cross_entropy(k, P))", "loss L = mean(cross_entropy(P, k))"),
     ("q = softmax(P)[k]", "q = softmax(P)[arange(N), k]"),
     ("q = (P.T @ P)[:, :, None] @ P.T[None].T", None),
@@ -301,7 +291,6 @@ CORRECTED = [
     (r"q_n = \sum_d X_{nd} w_d + y_n", 'q = einsum("nd,d->n", X, w) + y'),
     (r"loss L = (y - X w)^T (y - X w) + \log|W| + \langle w, w \rangle",
      "loss L = (y - X @ w).T @ (y - X @ w) + log(det(W)) + sum(w * w)"),
-    ("loss L = sum([(y[n] - X[n] @ w)**2 for n in range(N)])", "loss L = sum((y - X @ w)**2, axis=0)"),
     ("q = X @ P.T\nq[q < 0] = 0".replace("P.T", "W"), "q = where(q < 0, 0, q)"),
     ("q = P * 2\nq[np.arange(N), k] -= 1", "q = where(one_hot(k, q.shape[1]) > 0, q - (1), q)"),
     (r"loss L = \sum_i y_i^2 + \lambda \sum_j |w_j|", "loss L = sum(y^2)+ lam * sum(|w|)"),

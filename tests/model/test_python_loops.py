@@ -158,6 +158,17 @@ LOOPS = {
         for t in reversed(range(T)):
             r = X[t] @ W
         loss = np.sum(z**2) + np.sum(p) + s[0] + r[0, 1]""",
+    "lists with loops in them": """
+        hs = np.stack([np.tanh(X[t] @ W) for t in range(T)])
+        ys = np.array([x @ W @ v for x in X])
+        zs = [b * c[k] for k in range(3)]
+        loss = np.sum(hs[1:]**2) + sum(np.sum((x @ W @ v - y)**2) for x, y in zip(X, Y))
+        loss += np.mean([c[k] @ b for k in range(3)])
+        loss = loss + np.mean(ys) + sum(zs)[1] + sum([np.sum(x) * t for t, x in enumerate(X)]) / len(X)""",
+    "lists in lists": """
+        loss = sum(sum(W[i, 0] * U[j, 1] * (i + 1) for j in range(H)) for i in range(E))
+        total = sum([np.sum([v[j] * x[0, 1] for j in range(H)]) for x in X])
+        loss = loss + total""",
     "backwards": """
         h = h0
         for t in reversed(range(T)):

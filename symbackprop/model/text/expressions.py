@@ -34,7 +34,6 @@ from symbackprop.model.text.meant_lines import (
     compared_twice,
     entries_from_one,
     left_out,
-    of_whole_arrays,
     opposite,
 )
 from symbackprop.model.text.tokens import (
@@ -356,7 +355,7 @@ def _arguments(c: Cursor, function: str) -> tuple[tuple[tree.Expr, ...], tuple[t
         else:
             args.append(_spread(c) if c.at("*") else expression(c))
         if c.now.kind == NAME and c.now.text == "for":
-            raise c.unexpected("a sum over entries is one of whole arrays", instead=(of_whole_arrays,))
+            raise c.unexpected(_CHOSEN)
         if c.at(":"):
             raise c.unexpected("entries stand in square brackets and are counted from 0", instead=(entries_from_one,))
         if not c.at(")"):
@@ -385,6 +384,7 @@ def _spread(c: Cursor) -> tree.Expr:
     return sizes
 
 
+_CHOSEN = "entries that a list chooses, or two loops in it: multiply them by the condition, or write the loops on lines"
 _NO_LISTS = "there are no lists: what a loop gives h in all its steps is the stack h"
 
 
@@ -410,8 +410,8 @@ def _list(c: Cursor) -> tree.Expr:
     while c.accept(",") and not c.at("]"):
         items.append(expression(c))
     if not c.accept("]"):
-        raise c.unexpected("there are no lists: write stack(a, b) or concat(a, b)", named=True,
-                           instead=(of_whole_arrays if c.now.text == "for" else below_each_other,))
+        raise c.unexpected(_CHOSEN if c.now.text == "for" else "there are no lists: write stack(a, b) or concat(a, b)",
+                           named=True, instead=(below_each_other,))
     return tree.Tuple(tuple(items))
 
 

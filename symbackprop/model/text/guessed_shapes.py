@@ -160,6 +160,9 @@ class Shapes:
                 return [] if isinstance(plain, tree.Member) else self.of(plain)
             case tree.Call():
                 return self._called(expr)
+            case tree.Tuple(items):
+                for item in items:
+                    self.of(item)
         return []
 
     def _chained(self, expr: tree.Chain) -> Shape:

@@ -11,8 +11,6 @@ from functools import partial, reduce
 from itertools import accumulate, chain
 
 from symbackprop.core.functions import FUNCTIONS
-from symbackprop.core.functions.words import ALSO
-from symbackprop.core.scalars import TABLE
 from symbackprop.errors import Meant, Place
 from symbackprop.model.names import sounds_like_data
 from symbackprop.model.text.brackets import unclosed, unopened
@@ -175,54 +173,6 @@ def compared_twice(line: str, place: Place) -> str:
     return f"{line[:start]}({low} {sign} {middle}) * ({middle} {other} {high}){line[end:]}"
 
 
-def of_whole_arrays(line: str, place: Place) -> str:
-    """``sum(x[i]**2 for i in range(N))``, or one over entries by name, as ``sum(x**2, axis=0)``; as it is where entries
-    are not all taken one by one, or rows of what may be a matrix, ``A[i]``, stand beside entries otherwise than in a
-    product ``A[i] @ x``."""
-    comprehension = _OVER_ENTRIES.match(line, place.start - 1)
-    if comprehension is None:
-        return _of_named_entries(line, place)
-    before, index = line[: place.start - 1].rstrip(), comprehension[1]
-    if comprehension[3]:
-        before = _without_last_bracket(before)
-    taken = re.compile(rf"\b(\w+)\[{index}\](?!\s*@)")
-    turned = re.search(rf"@\s*\w+\[{index}\]", before)  # w @ X[i] is X @ w
-    alike = len({name[0].isupper() for name in taken.findall(before)}) < 2 and index in re.findall(r"\w+", before)
-    body = re.sub(rf"\b(\w+)\[{index}\]", r"\1", before)
-    if "@" not in body:
-        body = re.sub(rf"\b{index}\b(?=\s*[*+-])|(?<=[*+-] ){index}\b", f"arange({comprehension[2]})", body)
-    return f"{body}, axis=0{line[comprehension.end() :]}" if alike and not (
-        turned or re.search(rf"\b{index}\b", body)) else line
-
-
-def _of_named_entries(line: str, place: Place) -> str:
-    """``sum(w * a for a in x)`` as ``sum(w * x, axis=0)``, and ``[w * a for a in x]`` as ``(w * x)``, where every entry
-    is computed by itself."""
-    over = _BY_NAME.match(line, place.start - 1)
-    before = line[: place.start - 1].rstrip()
-    opening = unclosed(before) - 1
-    entries, arrays = ([word.strip() for word in (over[k] or "").split(",")] for k in (1, 2)) if over else ([], [])
-    body = before[opening + 1 :]
-    functions = [name.rpartition(".")[2] for name in re.findall(r"([\w.]+)\(", body)]
-    by_itself = all(ALSO.get(name, name) in TABLE for name in functions) and not re.search(r"[@\[]", body)
-    if over is None or len(entries) != len(arrays) or len({name[0].isupper() for name in arrays}) > 1 or not by_itself:
-        return line
-    for entry, array in zip(entries, arrays, strict=True):
-        body = re.sub(rf"\b{entry}\b", array, body)
-    if line[over.end() : over.end() + 1] == "]" and before[opening] == "[":
-        return f"{before[:opening]}({body}){line[over.end() + 1 :]}"
-    return f"{before[: opening + 1]}{body}, axis=0{line[over.end() :]}"
-
-
-_BY_NAME = re.compile(r"for\s+(\w+(?:\s*,\s*\w+)*)\s+in\s+(?:zip\()?(\w+(?:\s*,\s*\w+)*)\)?\s*(?=[\])])")
-
-
-def _without_last_bracket(text: str) -> str:
-    """``sum([a`` as ``sum(a``"""
-    opening = unclosed(text) - 1
-    return text[:opening] + text[opening + 1 :] if text[opening : opening + 1] == "[" else text
-
-
 def entries_from_one(line: str, place: Place) -> str:
     """The line with ``X[:, 0]`` for ``X(:, 1)`` around a place, or behind it, as Matlab counts."""
     found = next((m for m in _OF_MATLAB.finditer(line) if m.start() < place.end - 1 <= m.end()), None)
@@ -236,8 +186,6 @@ def entries_from_one(line: str, place: Place) -> str:
 _OF_MATLAB = re.compile(r"(\w+)\(((?:\s*(?::|[1-9]\d*|[a-z]|(?:[1-9]\d*:)?(?:\d+|end(?:\s*-\s*\d+)?))\s*,?)+)\)")
 
 _ONE = re.compile(r"^[1-9]\d*(?=$|:)")  # the first of a range is counted from 0, its end is left out
-
-_OVER_ENTRIES = re.compile(r"for\s+(\w+)\s+in\s+range\((\w+|len\(\w+\))\)\s*(\])?(?=\s*\))")
 
 
 def with_a_name(keyword: str, line: str, place: Place) -> str:

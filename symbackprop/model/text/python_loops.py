@@ -50,7 +50,7 @@ class _Counting:
                 self.begun.add(name)
                 self.states.add(name)
                 yield tree.Said(s.line, _STATES.format(name, name))
-                if not _is_begun(name, statements, _ZERO):
+                if not _is_begun(name, statements):
                     yield replace(s, target=tree.Target(name, _ZERO), value=self.from_zero(first))
             elif isinstance(s, tree.Equation) and s.target.index is None and (
                     s.value == NOTHING or (filled and (s.target.name, _size(s.value)) in filled | around)):
@@ -62,8 +62,10 @@ class _Counting:
                 yield replace(self.in_front(s), value=self.from_zero(s.value))
                 self.ends.pop(s.target.name, None)
                 self.given.add(s.target.name)
-            elif isinstance(s, tree.For):
-                yield self.loop(s)
+            elif isinstance(s, tree.For):  # in which nothing is told
+                loop = self.loop(s)
+                yield from [inner for inner in loop.body if isinstance(inner, tree.Said)]
+                yield replace(loop, body=tuple([inner for inner in loop.body if not isinstance(inner, tree.Said)]))
             else:
                 yield s
 
@@ -242,12 +244,13 @@ def _is_free(expr: object, name: tree.Name) -> bool:
 def _filled(statements: Sequence[tree.Statement], more: bool = False) -> Iterator[tuple[str, tree.Expr]]:
     """The names of which loops ``for t in range(T)`` give every entry, each with how many these are; with ``more`` all
     but the last, which is what is in front of the first."""
+    ends = {s.target.name for s in statements if isinstance(s, tree.Equation) and s.target.index == _LAST}
     for loop in statements:
         if isinstance(loop, tree.For) and loop.start == tree.Call("range", (loop.stop,), ()):
             step = tree.Name(loop.variable)
             names = [e.target.name for e in tree.equations(loop.body) if e.target.index == step]
             yield from ((name, tree.Chain(loop.stop, (("+", _ONE),)) if more else loop.stop) for name in names
-                        if not more or _is_begun(name, statements, _LAST))
+                        if not more or name in ends)
 
 
 def _own_names(body: Sequence[tree.Statement]) -> Iterator[str]:
@@ -302,9 +305,9 @@ def _first_state(s: tree.Equation, filled: Places) -> tree.Expr | None:
     return None
 
 
-def _is_begun(name: str, statements: Sequence[tree.Statement], place: tree.Expr) -> bool:
-    """Whether a line gives what is in front of the first step, at this place."""
-    return any(isinstance(s, tree.Equation) and s.target == tree.Target(name, place) for s in statements)
+def _is_begun(name: str, statements: Sequence[tree.Statement]) -> bool:
+    """Whether a line gives what is in front of the first step."""
+    return any(isinstance(s, tree.Equation) and s.target == tree.Target(name, _ZERO) for s in statements)
 
 
 def _size(value: tree.Expr) -> tree.Expr | None:

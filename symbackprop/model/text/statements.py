@@ -18,6 +18,7 @@ from symbackprop.model.text import in_place, tree
 from symbackprop.model.text.branches import RESULT, RETURN, Branch, branch, joined
 from symbackprop.model.text.characters import plain_latex, readable
 from symbackprop.model.text.classes import declared
+from symbackprop.model.text.comprehensions import written_out
 from symbackprop.model.text.expressions import COMPARISONS, FORWARD, expression, size
 from symbackprop.model.text.helpers import Helpers
 from symbackprop.model.text.imports import is_import
@@ -118,6 +119,7 @@ class Reader:
         self.lines, self.place, self.errors = lines, 0, errors
         self.notes: list[tree.Said] = []
         self._read_keys()
+        self.notes += [tree.Said(number, _LISTS) for number in written_out(self.lines)]
         self.unread: set[str] = set()
         self.given: dict[str, str] = {}  # the names so far, with the keywords of their lines
         self.counters: list[str] = []  # of the loops around the line that is read
@@ -394,6 +396,7 @@ _COMMAND = "the line `{first} …` says nothing here: nothing is executed"
 _GRADIENT = "the line `{first} = …` says nothing here: gradients are derived"
 _SHOWN = "the line `{first}` says nothing here: nothing is shown"
 _KEYS = "what stands under a name, as in params['W'], is read as what has that name"
+_LISTS = "a list with a loop in it is read as what lines above collect"
 _ITSELF = "the line `{first} = …` says nothing here: {first} is what it is"
 _DECORATOR = "the decorator @{second} says nothing here: nothing is executed"
 

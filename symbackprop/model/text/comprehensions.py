@@ -1,0 +1,119 @@
+"""Lists that a formula makes with a loop in it, ``np.stack([f(x[t]) for t in range(T)])`` and ``sum(f(a) for a in x)``:
+lines above it collect what they hold."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, takewhile
+
+from symbackprop.model.text.tokens import NAME, NUMBER, SIGN, TEXT, Line, Token, ended
+
+_LONGEST = 20  # of a list that is written out
+_MOST = 30  # loops of a line
+_COLLECTED, _OF_LAYERS = "each", "ModuleList"
+
+
+def written_out(lines: list[Line]) -> list[int]:
+    """Put lines above those that make lists so, and names in their places; the numbers of these lines."""
+    if not any(map(_has_loop, lines)):
+        return []
+    lists = _Lists(Counter(token.text for line in lines for token in line.tokens if token.kind == NAME))
+    found = [[*lists.collected(line)] if _has_loop(line) else [line] for line in lines]
+    changed = [line.number for line, several in zip(lines, found, strict=True) if several != [line]]
+    lines[:] = chain.from_iterable(found)
+    return changed
+
+
+def _has_loop(line: Line) -> bool:
+    """Whether there is a loop behind its first word, and not so many that the line is refused."""
+    return 0 < sum(token.text == "for" for token in line.tokens[1:]) <= _MOST
+
+
+class _Lists:
+    """What collects lists gets names that no line has; ``uses``: how often there are those of the text."""
+
+    def __init__(self, uses: Mapping[str, int]) -> None:
+        self.uses, self.taken = uses, {*uses}
+        self.tried = Counter[str]()  # how many of a name
+
+    def free(self, name: str) -> str:
+        """The name, with letters where it is taken: with a number it is a step, each2 for each[2]."""
+        while (found := f"{name}_{_letters(self.tried[name])}" if self.tried[name] else name) in self.taken:
+            self.tried[name] += 1
+        self.taken.add(found)
+        return found
+
+    def collected(self, line: Line) -> Iterator[Line]:
+        """The lines that collect lists, each with those that it is made of in its loop, and the line with names for
+        them."""
+        tokens = [*line.tokens]
+        while (place := _outermost(tokens)) is not None:
+            begin, loop, end = place
+            inside = self.apart(tokens[begin + 1 : end], loop - begin - 1)
+            value, head = inside[: loop - begin - 1], inside[loop - begin - 1 :]
+            times = _times(head) if tokens[begin - 2].text == _OF_LAYERS else None
+            if times is not None:
+                tokens[begin + 1 : end] = _repeated(value, head[1].text, times)
+                continue
+            alone = tokens[1].is_sign("=") and (begin, end) == (2, len(tokens) - 2) and tokens[0].text not in map(
+                TEXT, inside)
+            name = tokens[0] if alone else tokens[begin]._replace(kind=NAME, text=self.free(_COLLECTED))
+            yield Line(line.number, line.indent, ended([name, *(_sign(s, name) for s in "=[]")]))
+            yield Line(line.number, line.indent, ended([*head, _sign(":", name)]))
+            append = [name, _sign(".", name), name._replace(text="append"), _sign("(", name), *value, _sign(")", name)]
+            yield from self.collected(Line(line.number, f"{line.indent}    ", ended(append)))
+            if alone and tokens[begin].text == "[":
+                return
+            whole = tokens[begin].text == "["
+            tokens[begin + (not whole) : end + whole] = [name]
+        yield line._replace(tokens=tuple(tokens))
+
+    def apart(self, tokens: Sequence[Token], loop: int) -> Sequence[Token]:
+        """What is in a list, with other names for those of its loop that lines have outside of it."""
+        own = {t.text for t in takewhile(lambda t: t.text != "in", tokens[loop + 1 :]) if t.kind == NAME}
+        within = Counter(token.text for token in tokens)
+        names = {name: self.free(name) for name in sorted(own) if self.uses.get(name, 0) > within[name]}
+        return [token._replace(text=names[token.text]) if token.text in names else token for token in tokens]
+
+
+def _letters(k: int) -> str:
+    """a, b … z, aa, ab …"""
+    return (_letters((k - 1) // 26) if k > 26 else "") + "abcdefghijklmnopqrstuvwxyz"[(k - 1) % 26]
+
+
+def _outermost(tokens: Sequence[Token]) -> tuple[int, int, int] | None:
+    """Where the first bracket opens in which there is one loop, of no condition, where that begins, and where it
+    closes."""
+    opened: list[tuple[int, list[int]]] = []
+    found: list[tuple[int, int, int]] = []
+    for k, token in enumerate(tokens):
+        if token.is_sign("(", "["):
+            opened.append((k, []))
+        elif token.is_sign(")", "]") and opened:
+            begin, loops = opened.pop()
+            if len(loops) == 1 and begin + 1 < loops[0] and "if" not in map(TEXT, tokens[loops[0] : k]):
+                found.append((begin, loops[0], k))
+        elif token.text == "for" and opened:
+            opened[-1][1].append(k)
+    return min(found, default=None)
+
+
+def _times(head: Sequence[Token]) -> int | None:
+    """How often ``for _ in range(3)`` goes, where that is a small number; None of any other loop."""
+    words = [*map(TEXT, head)]
+    if len(head) != 7 or words[2:5] != ["in", "range", "("] or head[5].kind != NUMBER or not words[5].isdigit():
+        return None
+    return int(words[5]) if 0 < int(words[5]) <= _LONGEST else None
+
+
+def _repeated(value: Sequence[Token], counter: str, times: int) -> list[Token]:
+    """What a list holds whose entries are written out."""
+    entries = [[token._replace(kind=NUMBER, text=str(k)) if token.text == counter else token for token in value]
+               for k in range(times)]
+    commas = [[_sign(",", value[0])] * (k < times - 1) for k in range(times)]
+    return [*chain.from_iterable(chain.from_iterable(zip(entries, commas, strict=True)))]
+
+
+def _sign(text: str, near: Token) -> Token:
+    return Token(SIGN, text, near.line)
