@@ -3,7 +3,7 @@
     .venv/bin/python scripts/engines.py                  # minutes; the table goes to stdout
     .venv/bin/python scripts/engines.py --write          # and the first cases of each into engines.json
     .venv/bin/python scripts/engines.py --write NAME …   # for these alone
-    .venv/bin/python scripts/engines.py --own            # the same of `check`, with people's own code; --write too
+    .venv/bin/python scripts/engines.py --own            # the same of `check`, with people's own code; NAME … too
 
 An engine that fewer than three answers need has no place.
 """
@@ -20,7 +20,7 @@ sys.path.insert(0, str(ROOT))
 
 LISTED = 3
 WHERE = "own" if "--own" in sys.argv else "grade"
-PATH = ROOT / "tests" / WHERE / "engines.json"
+PATH = ROOT / "tests" / "grade" / "engines.json"
 MOST = 12 if WHERE == "own" else None  # of the passes that an engine explains, how many are run without it
 
 
@@ -34,7 +34,8 @@ def main() -> None:
         flush=True,
     )
     chosen = [engine for engine in module.ENGINES if engine in sys.argv] or module.ENGINES
-    needed = json.loads(PATH.read_text(encoding="utf-8")) if chosen != module.ENGINES else {}
+    writes = WHERE == "grade" and "--write" in sys.argv
+    needed = json.loads(PATH.read_text(encoding="utf-8")) if writes and chosen != module.ENGINES else {}
     for engine in chosen:
         with without(engine):
             told = [case for case, (_, names) in full.items() if engine in names]
@@ -43,7 +44,7 @@ def main() -> None:
         lost = [case for case in other if case.met_by(full[case][0]) and not case.met_by(found[case])]
         print(f"{engine[:44]:44} {len(told):4} {len(other):10} {met - len(lost):10}", flush=True)
         needed[engine] = [case.id for case in [*lost, *[c for c in other if c not in lost]]][:LISTED]
-    if "--write" in sys.argv:
+    if writes:
         PATH.write_text(json.dumps(needed, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
