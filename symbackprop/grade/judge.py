@@ -57,8 +57,9 @@ class Judge:
             del self.verdicts[key]
 
     def _by_chance(self, key: Key) -> bool:
-        """Whether a name of the person's own was taken for a gradient that it is not, as all that reads it is right."""
-        readers = [k for k, o in self.session.outcomes.items() if key in o.uses]
+        """Whether a name of the person's own was taken for a gradient that it is not: all answers that read it are
+        right."""
+        readers = [k for k, o in self.session.outcomes.items() if key in o.uses and o.assumed is None]
         assumed = self.session.outcomes[key].assumed is not None
         return assumed and self._is_wrong(key) and not any(map(self._is_wrong, readers))
 

@@ -114,7 +114,7 @@ class Reader:
             if is_typeset(text):
                 text = printed(_GROUPED.sub(r"\\partial \1", text), self.dictionary)
             answer.entrywise = "⊙" in text
-            text, notes = ascii_text(text, self.dictionary.known)
+            text, notes = ascii_text(text, self.dictionary.known | self.dictionary.counters)
             sides, mark = _sides(forgiving_tokens(text))
             answer.notes += notes
             left = self._update(answer, subscripts(sides[0], self.dictionary), sides, mark)
@@ -364,7 +364,7 @@ def ascii_text(text: str, known: Collection[str] = ()) -> tuple[str, list[str]]:
     `SyntaxProblem` for a character without meaning.
     """
     notes: list[str] = []
-    text = _spelled_out(_named(unicodedata.normalize("NFC", text), frozenset(known)))
+    text = _spelled_out(_named(unicodedata.normalize("NFC", text), frozenset(known)), known)
     text = _AMOUNT.sub(r"abs(\1)", _GLUED.sub(r"\1 ", text))
     if "T" not in known and _TRANSPOSED.search(text):
         text = _TRANSPOSED.sub(".T", text)
@@ -403,7 +403,7 @@ _STEPS = r"\w ?= ?1, ?(?:…|\.\.\.), ?[^{}()]+"
 _STACK = re.compile(rf"\(([\w^/∂]*?)(?:{PLACE}|_\w)(?:\)_\{{{_STEPS}\}}| for {_STEPS}\))")  # all steps of an array
 _STEP = re.compile(r"\((δ_\w+)\)_(\w)\b")  # one step of what reads a stack outside of its loop
 _ELEMENT = re.compile(r"(δ_\w+)\[(\w)(?:,(\w(?:,\w)*))?\]")  # the same, beside steps as they print
-_SHARE = re.compile(r"\(∂\w+/∂([^\W_]\w*)(\[[\w,]+\])?\)_(\w)\b")  # what one step contributes
+_SHARE = re.compile(r"\(([∂d]\w+/[∂d]([^\W_]\w*))(\[[\w,]+\])?\)_(\w)\b")  # what one step contributes, or an entry
 _TRUTH = re.compile(r"(?<![\w.₀-₉\])])1\[([^\[\]<>=≤≥≠!]*)\]")
 
 
@@ -429,7 +429,7 @@ def _element(match: re.Match[str], text: str) -> str:
     return f"stacked({match[1]})[{match[2]}]" + (f"[{match[3]}]" if match[3] else "")
 
 
-def _spelled_out(text: str) -> str:
+def _spelled_out(text: str, known: Collection[str]) -> str:
     """The text with printed notation spelled out."""
     text = _SUBSCRIPTED.sub(r'"\1"', _ENTRY.sub(_entry, text.replace("self.", "")))
     text = _FILL.sub(lambda m: f"{('zeros', 'ones')[int(m[1])]}({_sizes(m[2])})", text)
@@ -438,7 +438,7 @@ def _spelled_out(text: str) -> str:
     text = _SUMS.sub(lambda m: " ".join(f"{m[1]}_{x}" for x in (m[2].split(",") if "," in m[2] else m[2])), text)
     text = _STACK.sub(r"\1", text)
     text = _ELEMENT.sub(lambda m: _element(m, text), text)
-    text = _SHARE.sub(lambda m: f"share_{m[1]}_{m[3]}{m[2] or ''}", text)
+    text = _SHARE.sub(lambda m: f"share_{m[2]}_{m[4]}{m[3] or ''}" if m[4] in known else f"({m[1]})[{m[4]}]", text)
     text = _AT.sub(_at, text)
     text = _LATER.sub(r"later_\1\2", _STEP.sub(r"stacked(\1)[\2]", text))
     text = _INVERSE.sub(r"(\1^(-1))", _TURNED.sub("ᵀ⁻¹", text))

@@ -649,6 +649,11 @@ class Tidy(Telling):
         if gradient is not None:
             return [name(self._word_for(gradient, fraction=False))]
         function, value = words.function(word), words.value(word)
+        base, _, letters = word.rpartition("_")
+        row = words.reference.rows.get(base)
+        if row is not None and value not in (None, word) and len({*letters}) == len(letters) == row.ndim:
+            self.note(f"{word} is read as all entries of {base}")  # X_ij, beside a parameter x_ij
+            return [name(base)]
         meant = function if function is not None and (called or value is None) else value
         if meant is not None:
             if meant not in (word, function):

@@ -239,6 +239,7 @@ def test_what_a_loop_hands_to_what_it_begins_with_is_right(lines: str, form: str
 
 
 LOOPS = {
+    2: "names that are taken for gradients only as others are",
     1: "states without a name in the model, what a state was before, what no step reads",
     10: "loops of which nothing has a name, letters outside of a loop",
     25: "a name that equals another gradient for some numbers of steps",
@@ -329,3 +330,14 @@ def test_letters_of_ones_own_array_are_those_of_its_right_side() -> None:
     model = parse("dim N\ndata x: N\nparam w: N, b_in\nloss L = sum(tanh(w*x)**2) * b_in")
     said = "a_j = tanh(w_j x_j)\ng_in = 2 b_in\ndw_k = g_in a_k (1 - a_k^2) x_k\ndb_in = sum(tanh(w*x)**2)"
     assert {i.verdict for i in grade(model, said).items if i.given} == {"right"}, grade(model, said).text(2)
+
+
+def test_entries_are_those_of_the_array_that_is_written() -> None:
+    """X_ij is no x_ij, and (∂L/∂g_in)_i an entry where i counts no steps."""
+    matrix = parse("dim N, D\ndata X: N x D\nparam x_ij: N x D\nloss L = sum(x_ij*X)")
+    assert grade(matrix, "∂L/∂x_ij = X_ij").verdict == "right"
+    assert grade(matrix, "∂L/∂x_ij = 2 X_ij").verdict != "right"
+    vector = parse("dim N\ndata x: N\nparam g_in: N\nloss L = sum(tanh(g_in*x)**2)")
+    said = "_i = 2 tanh(g_in[i] x_i) (1 - tanh(g_in[i] x_i)^2) x_i"
+    assert all(grade(vector, left + said).verdict == "right" for left in ("(∂L/∂g_in)", "(dL/dg_in)"))
+    assert grade(vector, "(∂L/∂g_in)" + said.replace("2 tanh", "tanh")).verdict == "wrong"
