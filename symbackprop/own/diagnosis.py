@@ -19,7 +19,6 @@ from symbackprop.derive.record import Edge
 from symbackprop.grade import mistakes as m
 from symbackprop.grade.derivation_mistakes import AT_EDGES, Candidate, Place, Swap, repeated
 from symbackprop.grade.mistakes import Finding
-from symbackprop.grade.numeric_sweep import NumericSweep
 from symbackprop.grade.points import Array, Point
 from symbackprop.grade.reference import Reference
 from symbackprop.own import array_mistakes as own
@@ -271,29 +270,6 @@ class Diagnosis:
             self._edges[row.id] = frozenset(self.reference.chain(row))
         return self._edges[row.id]
 
-    def in_its_own_line(self) -> Finding | None:
-        """A mistake in what this gradient alone, or one of its terms, is made of, where what is handed back further
-        has it right."""
-        lines = self.reference.edges(self.target)
-        where = {e: own.branch(self.reference, e) if len(lines) > 1 else f"d{self.name}" for e in lines}
-        found = [c for e in lines for c in self._above(e)]
-        for candidate in sorted([*found, *repeated(found)], key=lambda c: c.cost):
-            if self._may_explain(candidate) and self._explains(candidate.swaps):
-                finding = candidate.tell()
-                place = where[next(iter(candidate.swaps))] if len(candidate.swaps) == 1 else f"d{self.name}"
-                return replace(finding, says=f"in {place} alone, {finding.says}")
-        return None
-
-    def _above(self, line: Edge) -> Iterator[Candidate]:
-        """Every mistake at the rows that an edge leads to, as far as no branches meet, made for this edge alone."""
-        way = [line]
-        edges: Sequence[Edge] = way
-        while len(edges) == 1:
-            edges = self.reference.edges(way[-1].consumer)
-            at_once = [c for c in self._at(way[-1].consumer) if c.swaps.keys() <= set(edges)]
-            yield from (replace(c, swaps={line: partial(_for_one, way[::-1], c.swaps)}) for c in at_once)
-            way = [*way, *edges]
-
     def another_value(self) -> Finding | None:
         """A row with another value wherever backward reads it."""
         best, least = None, float("inf")
@@ -397,7 +373,6 @@ RULES: tuple[Callable[[Diagnosis], Finding | None], ...] = (
     Diagnosis.another_gradient,
     Diagnosis.transformed,
     Diagnosis.another_value,
-    Diagnosis.in_its_own_line,
     Diagnosis.with_a_constant,
     Diagnosis.two_mistakes,
     Diagnosis.rounded,
@@ -408,15 +383,6 @@ def _two(first: Finding, second: Finding) -> Finding:
     if first.says == second.says:
         return first
     return replace(first, says=f"two things: {first.says}; and besides, {second.says}", also=second.kind)
-
-
-def _for_one(way: Sequence[Edge], swaps: Swaps, sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
-    """What the last edge of a way hands back when a mistake is made at the row where the way begins, for it alone."""
-    top = way[0].consumer
-    value = sweep.settled(top, sweep.reference.edges(top), swaps)
-    for step in way:
-        value = sweep.passed(step, value)
-    return value
 
 
 # -- pairs

@@ -21,7 +21,8 @@ from tests.own.test_array_mistakes import SLIPS, UNEXPLAINED
 
 Engine: TypeAlias = Callable[..., Any]
 VAGUE = ("unexplained", "rounded", "undefined")
-FACTS = {"undefined", "zero", "shape", "rounded"}  # what is seen without looking for a mistake
+FACTS = {"undefined", "swapped", "another_gradient", "zero", "shape", "rounded"}  # seen without looking for a mistake
+HOW = {"same_as_earlier", "one_mistake"}  # how the mistakes that the others make are tried
 TABLES: list[tuple[Any, str]] = [
     (array_mistakes, "AT_EDGES"), (array_mistakes, "FEW_AT_EDGES"), (array_mistakes, "AT_ROWS"),
     (array_mistakes, "FEW_AT_ROWS"), (diagnosis, "RULES"),
@@ -31,8 +32,8 @@ FUNCTIONS: list[tuple[Any, str]] = [(diagnosis, "repeated"), (other_values, "_ro
 
 ENGINES = [name for name in dict.fromkeys([
     *[rule.__name__ for module, table in TABLES for rule in getattr(module, table)],
-    *[name for _, name in FUNCTIONS], *diagnosis.AT_EDGES,
-]) if name not in FACTS]
+    *[name for _, name in FUNCTIONS],
+]) if name not in FACTS | HOW]
 
 
 class Case(NamedTuple):
