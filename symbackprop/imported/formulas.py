@@ -866,7 +866,7 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(CASTS, _cast), **{name: _sign(sign) for name, sign in SIGNS.items()},
     **{name: _compared(sign) for name, sign in COMPARED.items()},
     "neg": lambda f, node, args: tree.Negative(f.of(node.args[0])),
-    "pow": lambda f, node, args: tree.Power(*map(f.value, node.args[:2])),
+    "pow": lambda f, node, args: tree.Power(f.value(node.args[0]), f.value(node.args[1])),
     "floor_divide": lambda f, node, args: f.call("floor_divide", *node.args),
     "isnan": lambda f, node, args: f.compared(node.args[0], "!=", node.args[0]),
     "log_sigmoid": lambda f, node, args: tree.Negative(f.call("softplus", tree.Negative(f.of(node.args[0])))),

@@ -28,7 +28,7 @@ READ = [
      "Z = X @ W - max(X, axis=1, keepdims=True)\nP = exp(Z) / sum(exp(Z), axis=1, keepdims=True)\n"
      "loss L = -sum(sum(Y * log(P), axis=0)) / N"),
     ("loss L = w(1) + sum(X(:, 2)) + sum(w(2:end).^2) + sum(W(:).^2)",
-     "loss L = w[0] + sum(X[:, 1]) + sum(w[1:]^2) + sum(flatten(W)^2)"),
+     "loss L = w[0] + sum(X[:, 1]) + sum(w[1:]^2) + sum(flatten(W.T)^2)"),
     ("q = max(X * w, 0);\nloss L = sum(q) / numel(y) + var(y);",
      "q = maximum(X @ w, 0)\nloss L = sum(q) / N + var(y, ddof=1)"),
     ("A = w * w';\nloss L = sum(sum(A .* W)) + w' * W * w",
@@ -54,7 +54,26 @@ READ = [
     # of Matlab, what is no entry and no sum down columns
     ("q = X .* 2;\nloss L = sum(sum(q)) * exp(1);", "q = X * 2\nloss L = sum(sum(q, axis=0)) * exp(1)"),
     ("q = X .* 2;\nZ = q * reshape(w, D, 1);\nloss L = sum(Z);",
-     "q = X * 2\nZ = q @ reshape(w, D, 1)\nloss L = sum(Z)"),
+     "q = X * 2\nZ = q @ reshape(w, 1, D).T\nloss L = sum(Z)"),
+    ("q <- w[-1] - w[-length(w)]\nloss L = sum(q^2) + w[length(w)] + sum(X[-nrow(X), ])",
+     "q = w[1:] - w[:-1]\nloss L = sum(q^2) + w[D - 1] + sum(X[:-1, :])"),
+    # what goes down the columns there
+    ("q = diff(X);\nv = cov(X);\nloss L = sum(q(:) .* b) + sum(sum(v .* W))",
+     "q = X[1:] - X[:-1]\nv = (X - mean(X, axis=0, keepdims=True)).T @ (X - mean(X, axis=0, keepdims=True)) / (N - 1)\n"
+     "loss L = sum(flatten(q.T) * b) + sum(sum(v * W, axis=0))"),
+    ("q = cumsum(X, 1);\nv = var(X, 1);\nloss L = sum(q(:) .* b) + sum(v .* w')",
+     "q = cumsum(X, 0)\nv = var(X, axis=0)\nloss L = sum(flatten(q.T) * b) + sum(v * w)"),
+    ("q = reshape(X, size(X, 2), size(X, 1));\nloss L = q(1, 2) .* b",
+     "q = transpose(reshape(transpose(X), (N, D)))\nloss L = q[0, 1] * b"),
+    ("q <- diff(X)\nloss L = sum(q) + c(W)[2] + cumsum(X)[2]",
+     "q = X[1:] - X[:-1]\nloss L = sum(q) + flatten(W.T)[1] + cumsum(flatten(X.T))[1]"),
+    # powers of matrices, and products behind powers
+    ("loss L = sum(w .* (W^2 * w)) + b^2 + sum(X.^2 * w)",
+     "loss L = sum(w * (matrix_power(W, 2) @ w)) + b^2 + sum(X**2 @ w)"),
+    ("loss L = sum(max.(0, X * w)) + sum(w[1:2:end]) + sum(w .* w[end:-1:1])",
+     "loss L = sum(maximum(0, X @ w)) + sum(w[::2]) + sum(w * w[::-1])"),
+    ("q = 0;\nfor i = 1:3\n  q = q + w(i)^2;\nend\nloss L = q",
+     "q = 0\nfor i in 1..3:\n    q = q + w[i]^2\nloss L = q"),
     # model text, where it is none of these
     ("q = X * b .^ 2 @ w\nloss L = sum(q)", "q = X * b^2 @ w\nloss L = sum(q)"),
     ("q = sum(X * Y .^ 2) + w[1]\nloss L = q * sum(X @ w)", "q = sum(X * Y^2) + w[1]\nloss L = q * sum(X @ w)"),
@@ -109,6 +128,8 @@ def test_functions_are_read(text: str, meant: str) -> None:
 
 @pytest.mark.parametrize(("text", "said"), [
     ("v <- var(X %*% W)\nsum(v)", "R's var of a matrix is cov"), ("v = norm(X * W);\nsum(v.^2)", "norm of a matrix"),
+    ("m = length(X * W);\nsum(w.^2) / m", "larger of its sizes"), ("sum(W[3] .* sum(X * W))", "down its columns"),
+    ("sum(w .* v') + sum(v .* w)", "no other side"), ("X = X * W;\nsum(sum(X^2 .* X))", "power of a square matrix"),
 ])
 def test_refused_with_the_reason(text: str, said: str) -> None:
     with pytest.raises(ModelError, match=said):

@@ -14,7 +14,7 @@ import sympy as sp
 from symbackprop.core import formula as f
 from symbackprop.core.build import matmul, transpose
 from symbackprop.core.functions.words import IDLE_OPTIONS
-from symbackprop.core.graph import BOOL, Graph, Node, label
+from symbackprop.core.graph import BOOL, Graph, Leaf, Node, label
 from symbackprop.core.indexing import getitem
 from symbackprop.core.operators import FORMS, Terms, operation
 from symbackprop.core.scalars import RELATIONS, TABLE
@@ -128,13 +128,14 @@ class Evaluator:
             right = self.operand(part)
             for warning in warnings.of_transposed(sign, left, value, right):
                 self.scope.remark(warning)
-            left = part
+            left_one, left = left, part
             if sign == tree.PRODUCT:
                 sign = "@" if _has_axes(value) and _has_axes(right) else "*"
                 if sign == "@" and isinstance(part, tree.Transpose) and value.ndim == right.ndim == 1:
                     value = self.applied("outer", [value, right], {})  # a column by a row
                     continue
             if isinstance(value, Node) and isinstance(right, Node):
+                self._refuse_turned(sign, (left_one, value), (part, right))
                 terms = terms or Terms(value)
                 if terms.takes(sign, right):
                     terms.append(sign, right)
@@ -152,6 +153,18 @@ class Evaluator:
                 raise error.about(_between(expr, part)) from None
         return value if terms is None else terms.made()
 
+    def _refuse_turned(self, sign: str, *sides: tuple[tree.Expr, Node]) -> None:
+        """Refuse ``w - w'``, of a column and a row, in languages that give vectors two sides."""
+        spoken = self.scope.language
+        turned = [isinstance(expr, tree.Transpose) for expr, _ in sides]
+        if spoken is None or not spoken.has_products or sign == "@" or sum(turned) != 1:
+            return
+        if all(node.ndim == 1 and isinstance(node.attr, Leaf) for _, node in sides):
+            a, b = [label(node) + "'" * side for side, (_, node) in zip(turned, sides, strict=True)]
+            raise ShapeError(f"a vector has no other side here: {a} {sign} {b} of {spoken.name} has every entry with "
+                             "every other where both are columns, and is one of entries where one is a row: write "
+                             f"which, {a.rstrip(chr(39))}[:, None] {sign} {b.rstrip(chr(39))}, or without the '")
+
     def _of_stacks(self, error: ShapeError, sides: Sequence[tuple[tree.Expr, Value]]) -> None:
         """Say of transposes of more than two axes, which a product does not take, how the last two are exchanged."""
         for expr, value in sides:
@@ -167,7 +180,13 @@ class Evaluator:
         base = self.operand(expr.base)
         if expr.exponent == tree.RAISED_T and isinstance(base, Node) and base.shape:
             self._refuse_transpose(expr, label(base) if label(base).isidentifier() else f"({label(base)})")
-        return binary("**", base, self.operand(expr.exponent), self.graph)
+        exponent = self.operand(expr.exponent)
+        if expr.sign == tree.POWER and isinstance(base, Node) and base.ndim > 1:
+            if base.ndim > 2 or not same(*base.shape):
+                raise ShapeError(f"^ is the power of a square matrix here, and {label(base)} is "
+                                 f"{shape_text(base.shape)}: that of its entries is .^")
+            return self.applied("matrix_power", [base, exponent], {})
+        return binary("**", base, exponent, self.graph)
 
     def _refuse_transpose(self, expr: tree.Power, base: str) -> None:
         """``W^T`` of an array is its transpose on paper, and where T is a dimension a power as well."""
@@ -336,8 +355,18 @@ class Evaluator:
             raise ModelError(f"{short(base)} is a number and has no entries")
         if not base.shape and not all(isinstance(item, tree.Word) for item in expr.items):
             raise ModelError(f"{label(base)} is a scalar and has no entries")
+        self._refuse_place(base, expr.items)
         element = self.scope.element(base, expr.items)
         return self.subscript(base, expr.items) if element is None else element
+
+    def _refuse_place(self, base: Node, items: tuple[tree.Expr, ...]) -> None:
+        """Refuse one place in a matrix where a language counts its entries down the columns."""
+        spoken = self.scope.language
+        if spoken is None or not spoken.counts_down or base.ndim != 2 or len(items) != 1:
+            return
+        if not isinstance(items[0], (tree.Slice, tree.Word)) and not isinstance(self.value(items[0]), Node):
+            raise ShapeError(f"{spoken.name} counts the entries of a matrix down its columns where one place is given; "
+                             f"{label(base)} is one, {shape_text(base.shape)}: write its row and its column")
 
     def _of_other_axes(self, base: Node, key: Value) -> Sequence[Meant]:
         """What may be meant by an index that the first axis does not take."""

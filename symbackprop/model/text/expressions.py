@@ -171,7 +171,7 @@ def _sign(c: Cursor) -> tree.Expr:
 
 def _power(c: Cursor) -> tree.Expr:
     first, base = c.now, _postfix(c)
-    sign = c.accept("**", "^", ".^")
+    sign = c.accept("**", "^", ".^", tree.POWER)
     if sign is None:
         return base
     c.depth += 1
@@ -182,7 +182,7 @@ def _power(c: Cursor) -> tree.Expr:
     c.depth -= 1
     if exponent == tree.RAISED_T:  # what .T would stand for
         exponent = replace(exponent, place=c.since(sign))
-    return tree.Power(base, exponent, place=c.since(first))
+    return tree.Power(base, exponent, tree.POWER if sign.text == tree.POWER else "", place=c.since(first))
 
 
 def _postfix(c: Cursor) -> tree.Expr:

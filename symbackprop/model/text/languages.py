@@ -19,7 +19,8 @@ from symbackprop.model.text.tokens import NAME, NUMBER, SIGN, Line, Token, physi
 @dataclass(frozen=True)
 class Language:
     """What tells it, alone or beside signs with a dot; what is told of a line that is read by it; whether its * is the
-    matrix product, sums go down the columns, and z[-2] is all but the second entry."""
+    matrix product, sums go down the columns, z[-2] is all but the second entry, and V[3] of a matrix the third one down
+    its columns."""
 
     name: str
     letter: str  # in the table of spellings
@@ -29,6 +30,7 @@ class Language:
     has_products: bool = True
     sums_down: bool = False
     leaves_out: bool = False
+    counts_down: bool = True
 
 
 def _pattern(text: str) -> re.Pattern[str]:
@@ -37,6 +39,7 @@ def _pattern(text: str) -> re.Pattern[str]:
 
 _NEVER = _pattern(r"(?!)")
 _DOTTED = _pattern(r"[A-Za-z_]\w*\.[-+*/^] | [)\]'\s]\.[-+*/^](?!\.)")
+_ENDED = _pattern(r"^[ \t]*end;?[ \t]*$")  # a block
 _FROM_ONE, _PRODUCTS = "counts entries from 1", "* is the matrix product"
 _LANGUAGES = (
     Language(
@@ -59,7 +62,8 @@ _LANGUAGES = (
     Language("Matlab or Julia", "D", f"{_FROM_ONE}, and {_PRODUCTS}", _NEVER, _pattern("")),
 )
 _LIBRARIES = _pattern(r"(?<![.\w])(?:np|numpy|jnp|torch|tf|math)\.\w")
-PYTHON = Language("Python", "P", "", _pattern(r"^\s*(?:def|import|from)\s"), _NEVER)
+PYTHON = Language("Python", "P", "", _pattern(r"^\s*(?:def|import|from)\s"), _NEVER, has_products=False,
+                  counts_down=False)
 # strings, whose marks are no transposes, and comments
 _APART = re.compile(r"\"[^\"]*\"|'''(?s:.*?)'''|(?<![\w)\]}'.])'[^'\n]*'|#.*|^\s*%.*", re.MULTILINE)
 _OURS = _pattern(r"[\w)\]']\s*@\s*[\w(]")
@@ -68,8 +72,9 @@ _ALL = tree.Slice(None, None, None)
 _TRUTHS = {"T": tree.Name("TRUE"), "F": tree.Name("FALSE")}
 _JOINED = "c"
 # axes that are known with the array: the columns of a matrix, their pairs, its rows; of a vector all
-_COLUMNS, _PAIRS, _ROWS = tree.String("columns"), tree.String("pairs"), tree.String("rows")
+_COLUMNS, _PAIRS, _ROWS, _LONGEST = map(tree.String, ("columns", "pairs", "rows", "longest"))
 _END = tree.Name("end")
+_SIZES = re.compile(r"length|size|numel|nrow|ncol")  # what R, Matlab and Julia call them
 
 
 def language(text: str) -> Language | None:
@@ -80,7 +85,7 @@ def language(text: str) -> Language | None:
     text = "\n".join(_APART.sub("", "\n".join(lines)) for lines in zip(*pairs, strict=True))
     if _LIBRARIES.search(text):
         return PYTHON
-    dotted = _DOTTED.search(text) is not None
+    dotted = _DOTTED.search(text) is not None or any(_ENDED.match(line) for line in typed)
     found = next((each for each in _LANGUAGES if each.signs.search(text) or (dotted and each.with_dots.search(text))),
                  PYTHON if PYTHON.signs.search(text) else None)
     return None if found in _LANGUAGES[1:] and _OURS.search(text) else found
@@ -96,9 +101,10 @@ def with_its_signs(lines: list[Line], spoken: Language | None) -> None:
     for k, line in enumerate(lines):
         tokens = _named(line.tokens)
         tokens = _with_entries(tokens, counters) if spoken.sums_down else tokens
-        products = [spoken.has_products and _is_product(*three)
-                    for three in zip(tokens, tokens[1:], tokens[2:], strict=False)]
-        tokens = tuple([token._replace(text=tree.PRODUCT) if product else token
+        products = [spoken.has_products and _is_product(tokens[max(j - 2, 0) : j + 1], *tokens[j + 1 : j + 3])
+                    for j in range(len(tokens) - 2)]
+        tokens = tuple([token._replace(text=tree.PRODUCT) if product else
+                        token._replace(text=tree.POWER) if spoken.has_products and token.is_sign("^") else token
                         for token, product in zip(tokens, [False, *products, False], strict=False)])
         lines[k] = line._replace(tokens=tokens)
 
@@ -109,9 +115,12 @@ def _named(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
                   for k, (token, behind) in enumerate(zip(tokens, (*tokens[1:], tokens[-1]), strict=True))])
 
 
-def _is_product(before: Token, sign: Token, behind: Token) -> bool:
-    """Whether a * may be one of arrays."""
-    return sign.text == "*" and sign.kind == SIGN and NUMBER not in (before.kind, behind.kind)
+def _is_product(before: tuple[Token, ...], sign: Token, behind: Token) -> bool:
+    """Whether a * may be one of arrays: numbers are none, but for those that something is raised to."""
+    if sign.text != "*" or sign.kind != SIGN or behind.kind == NUMBER:
+        return False
+    raised = [token for token in before[-3:-1] if not token.is_sign("-")][-1:]
+    return before[-1].kind != NUMBER or any(token.is_sign("^", ".^", "**") for token in raised)
 
 
 def _with_entries(tokens: tuple[Token, ...], counters: set[str]) -> tuple[Token, ...]:
@@ -150,7 +159,7 @@ def as_read(statements: Sequence[tree.Statement], spoken: Language) -> tuple[tre
     given = {target.name for target in targets} | numbers.keys()
     truths = {n: word for n, word in _TRUTHS.items() if n not in given} if spoken.leaves_out else {}
     counting.truths = truths if all(_is_argument(n, values) for n in truths) else {}
-    return tree.Written(spoken), *counting.block(statements)
+    return tree.Written(replace(spoken, counts_down=counting.from_one)), *counting.block(statements)
 
 
 def _with_targets(s: tree.Statement) -> Sequence[tree.Equation | tree.ArrayItem]:
@@ -174,7 +183,7 @@ def _is_argument(name: str, values: Sequence[tree.Expr]) -> bool:
 
 class _Counting:
     """Goes through statements. ``families`` are names whose steps are no entries; of what else stands in an index than
-    numbers and dimensions, integer data count from 0 and counters of loops from 1 already."""
+    numbers and sizes, integer data count from 0 and counters of loops from 1 already."""
 
     from_one = True
     truths: Mapping[str, tree.Expr] = {}
@@ -203,7 +212,7 @@ class _Counting:
         expr = tree.changed(expr, self.expression)
         match expr:
             case tree.Index(base, (item,)) if item == _ALL and self.spoken.sums_down:
-                return tree.Call("flatten", (base,), (), place=expr.place)
+                return tree.Call("flatten", (tree.Transpose(base, ".T"),), (), place=expr.place)
             case tree.Index(base, items) if self.from_one and self.counts(expr) and not _is_shape(base):
                 places = [i if self._is_left_out(i) else self.item(i) for i in items]
                 return self.without(replace(expr, items=tuple(places)))
@@ -226,6 +235,8 @@ class _Counting:
 
     def without(self, expr: tree.Index) -> tree.Expr:
         """``z[-2]`` as ``delete(z[:], 1, axis=0)``."""
+        last = [tree.Slice(None, tree.Negative(_ONE), None) if _is_last(i, expr.base) else i for i in expr.items]
+        expr = replace(expr, items=tuple(last))
         left_out = {k: self.item(i.body) for k, i in enumerate(expr.items) if self._is_left_out(i)}
         found: tree.Expr = replace(expr, items=tuple([_ALL if k in left_out else i for k, i in enumerate(expr.items)]))
         for k, out in left_out.items():
@@ -239,6 +250,8 @@ class _Counting:
 
     def item(self, item: tree.Expr) -> tree.Expr:
         """A place counted from 0."""
+        if isinstance(item, tree.Slice) and item.step is not None and self.spoken.has_products:
+            return self._stepped(item)
         if isinstance(item, tree.Slice):
             start = None if item.start is None else self.item(item.start)
             return replace(item, start=start, stop=None if item.stop is None else _stop(item.stop))
@@ -246,8 +259,37 @@ class _Counting:
             return _from_the_end(item)
         if isinstance(item, tree.Number):
             return replace(item, value=item.value - 1)
-        known = isinstance(item, (tree.Name, tree.Chain)) and self.dims.issuperset(tree.mentioned(item))
-        return tree.Chain(item, (("-", _ONE),), place=item.place) if known else item
+        return tree.Chain(item, (("-", _ONE),), place=item.place) if self._is_size(item) else item
+
+    def _is_size(self, item: tree.Expr) -> bool:
+        """Whether a place is a number that is computed of sizes."""
+        match item:
+            case tree.Name(name):
+                return name in self.dims
+            case tree.Number():
+                return True
+            case tree.Chain(first, rest):
+                return all(self._is_size(part) for part in (first, *[part for _, part in rest]))
+            case tree.Call(name, _, ()):
+                return _SIZES.fullmatch(name) is not None
+            case tree.Index(base):
+                return _is_shape(base)
+        return False
+
+    def _stepped(self, item: tree.Slice) -> tree.Slice:
+        """``1:2:5``, whose step is in the middle."""
+        start, step, last = item.start, item.stop, item.step
+        if isinstance(step, tree.Negative) and last is not None:
+            stop = None if last == _ONE else self.item(tree.Chain(last, (("-", _ONE),)))
+        else:
+            stop = None if last is None else _stop(last)
+        return replace(item, start=None if start is None else self.item(start), stop=stop, step=step)
+
+
+def _is_last(item: tree.Expr, base: tree.Expr) -> bool:
+    """Whether it is the last entry that R leaves out, ``-length(w)`` of w."""
+    body = item.body if isinstance(item, tree.Negative) else None
+    return isinstance(body, tree.Call) and _SIZES.fullmatch(body.function) is not None and body.args == (base,)
 
 
 def _stop(item: tree.Expr) -> tree.Expr | None:
@@ -278,14 +320,17 @@ def _has_product(expr: tree.Expr) -> bool:
 # -- what depends on the axes of an array
 def along(call: tree.Call, shape: Sequence[object], tell: Callable[[str], None] = lambda text: None) -> tree.Call:
     """A call with the axis that its language goes along, by the shape of its array. Raises a `NameProblem` for R's var
-    of a matrix."""
+    and Matlab's length of a matrix."""
     axis = dict(call.options).get("axis")
-    if axis not in (_COLUMNS, _PAIRS, _ROWS):
+    if axis not in (_COLUMNS, _PAIRS, _ROWS, _LONGEST):
         return call
     matrix = len(shape) > 1 and shape[1] != 1
     if matrix and axis == _PAIRS:
         raise NameProblem(f"R's {call.function} of a matrix is cov, the covariances of its columns: write which "
                           "is meant", near=call.function, instead="cov")
+    if matrix and axis == _LONGEST:
+        raise NameProblem("Matlab's length of a matrix is the larger of its sizes: write size(X, 1) or size(X, 2)",
+                          near="length")
     if matrix and axis == _ROWS:
         tell(f"Python's own {call.function} adds rows: this is the sum of all entries, as np.{call.function} is")
     options = [(word, value) for word, value in call.options if word != "axis"]

@@ -65,6 +65,7 @@ class Chain(Placed):
 class Power(Placed):
     base: Expr
     exponent: Expr
+    sign: str = ""  # POWER or none
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,7 @@ Expr: TypeAlias = (
     | Tuple | Function
 )
 _EXPRESSIONS = get_args(Expr)
+POWER = "^@"  # the sign of a power that is one of a matrix where there is one
 PRODUCT = "*@"  # the sign of a product that is one of matrices where there are two arrays
 RAISED_T = Name("T")  # the exponent that is a transpose on paper
 
