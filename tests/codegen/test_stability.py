@@ -538,6 +538,7 @@ INTERVALS = [(-30, -29), (-12, -9), (-3, 2), (-0.5, 0.25), (9, 12), (29, 30)]
 @pytest.mark.parametrize(("loss", "value"), [
     ("log(erfc(a) - erfc(b))", lambda mp, a, b: mp.erfc(a) - mp.erfc(b)),
     ("log(erf(b) - erf(a))", lambda mp, a, b: mp.erf(b) - mp.erf(a)),
+    ("log(exp(b) - exp(a))", lambda mp, a, b: mp.exp(b) - mp.exp(a)),
     ("log(tanh(b) - tanh(a))", lambda mp, a, b: mp.tanh(b) - mp.tanh(a)),
     ("log(sigmoid(b) - sigmoid(a))", lambda mp, a, b: 1 / (1 + mp.exp(-b)) - 1 / (1 + mp.exp(-a))),
     ("log(normal_cdf(b) - normal_cdf(a))", lambda mp, a, b: mp.ncdf(b) - mp.ncdf(a)),
