@@ -76,6 +76,7 @@ READ = [
      "loss L = sum(maximum(0, X @ w)) + sum(w[::2]) + sum(w * w[::-1])"),
     ("q = 0;\nfor i = 1:3\n  q = q + w(i)^2;\nend\nloss L = q",
      "q = 0\nfor i in 1..3:\n    q = q + w[i]^2\nloss L = q"),
+    ("q = max(X, [], 2);\nloss L = sum(q .* y)", "q = max(X, axis=1, keepdims=True)\nloss L = sum(q * y[:, None])"),
     # model text, where it is none of these
     ("q = X * b .^ 2 @ w\nloss L = sum(q)", "q = X * b^2 @ w\nloss L = sum(q)"),
     ("q = sum(X * Y .^ 2) + w[1]\nloss L = q * sum(X @ w)", "q = sum(X * Y^2) + w[1]\nloss L = q * sum(X @ w)"),

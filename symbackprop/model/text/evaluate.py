@@ -18,7 +18,7 @@ from symbackprop.core.graph import BOOL, Graph, Leaf, Node, label
 from symbackprop.core.indexing import getitem
 from symbackprop.core.operators import FORMS, Terms, operation
 from symbackprop.core.scalars import RELATIONS, TABLE
-from symbackprop.core.shapes import dim_text, same, shape_text, size_of
+from symbackprop.core.shapes import dim_text, is_one, same, shape_text, size_of
 from symbackprop.errors import Meant, ModelError, NameProblem, Place, ShapeError, SyntaxProblem
 from symbackprop.model.text import dialect, spellings, tree, warnings
 from symbackprop.model.text.calls import Callee, asked_arrays, call, callee, known_callee
@@ -136,6 +136,7 @@ class Evaluator:
                     continue
             if isinstance(value, Node) and isinstance(right, Node):
                 self._refuse_turned(sign, (left_one, value), (part, right))
+                value, right = self._columns(sign, (left_one, value), (part, right))
                 terms = terms or Terms(value)
                 if terms.takes(sign, right):
                     terms.append(sign, right)
@@ -152,6 +153,17 @@ class Evaluator:
                     self._of_stacks(error, [(expr.first, value), (part, right)])
                 raise error.about(_between(expr, part)) from None
         return value if terms is None else terms.made()
+
+    def _columns(self, sign: str, *sides: tuple[tree.Expr, Node]) -> list[Node]:
+        """Both sides, a vector beside a column as one where vectors are columns."""
+        spoken, nodes = self.scope.language, [node for _, node in sides]
+        plain = not any(isinstance(expr, tree.Transpose) for expr, _ in sides)
+        if spoken is None or not spoken.has_products or sign == "@" or not plain or {n.ndim for n in nodes} != {1, 2}:
+            return nodes
+        column, vector = sorted(nodes, key=lambda node: -node.ndim)
+        if not is_one(column.shape[1]) or not same(column.shape[0], vector.shape[0]):
+            return nodes
+        return [getitem(node, (slice(None), None)) if node is vector else node for node in nodes]
 
     def _refuse_turned(self, sign: str, *sides: tuple[tree.Expr, Node]) -> None:
         """Refuse ``w - w'``, of a column and a row, in languages that give vectors two sides."""
