@@ -115,7 +115,13 @@ class Dictionary:
             return name
         if name == "lambda":  # what λ is in Python's letters; models call it otherwise, since Python reserves the word
             return next((n for n in ("lam", "lambda_", "lmbda", "lamda") if n in self.known), None)
-        return self._alike(name, sorted(self.known)) or self._alike(name, sorted(self.own))
+        of_model = self.known & (self.rows | set(self.reference.model.sizes))  # I is no index i
+        return self._alike(name, sorted(of_model)) or self._alike(name, sorted(self.own))
+
+    def family(self, name: str) -> str | None:
+        """The family that a word with an index means, as the model spells it: h_2 for the h2 of h₂ₜ."""
+        taken = name in self.own or name in self.known
+        return name if name in self.bases else None if taken else self._alike(name, sorted(self.bases))
 
     def _alike(self, name: str, names: Iterable[str]) -> str | None:
         bare, cased = plain(name), plain(name, fold=False)
@@ -135,8 +141,9 @@ class Dictionary:
             return Gradient(self.row(joined["by"]) or "")
         for pattern in (_PREFIX, _SUFFIX):
             match = pattern.fullmatch(name)
-            if match and indexed and match["name"] in self.bases and not self._is_kept(match["name"]):
-                return Gradient(match["name"])
+            family = self.family(match["name"]) if match and indexed else None
+            if family is not None and not self._is_kept(family):
+                return Gradient(family)
             row = self.row(match["name"]) if match else None
             if row is not None:
                 return Gradient(row)
@@ -153,10 +160,10 @@ class Dictionary:
 
         ``indexed`` says which of them an index follows, as in ``dL/dh[t]`` and ``dh[t]/dh[t-1]``.
         """
-        by = below if indexed[1] and below in self.bases else self.row(below)
+        of, by = (self.family(word) if at and self.family(word) else self.row(word)
+                  for word, at in zip((above, below), indexed, strict=True))
         if by is None:
             return None
-        of = above if indexed[0] and above in self.bases else self.row(above)
         if above in self.losses or (of in self.rows and self.reference.rows[of] is self.reference.model.loss_row):
             return Gradient(by)
         families = (indexed[0] and of in self.bases, indexed[1] and by in self.bases)

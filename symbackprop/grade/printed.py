@@ -29,14 +29,16 @@ _ON_BOARD = re.compile(r"\s*(?:\\text\{)?\(\d+\)|.*\\tag\{\d+\}")  # the forward
 _MADE_OF = re.compile(r"(?:^|[\s\]{])(?:\(\d+\))+")  # the numbers of these lines
 _OVERLAP = re.compile(r"\\rlap\{\$\\displaystyle (.*?)\$(?:\\quad.*)?\}|\\rlap\{\\text\{.*\}\}")  # beyond its column
 _TEXT = "\\text{"
+_OTHER_NAME = re.compile(r"\s*[^\W\d][^\s()·]*\s*")  # of what is computed elsewhere, without a sign in it
 _OFFSET = re.compile(r"[₊₋+−-][₁1]")  # hₜ₋₁: what a step hands on; what enters at the first has none
 _LETTER = re.compile(r"[a-zA-Z]+[₀-₉]*|[a-zA-Z]+_\{\d+\}")  # m₁, and as LaTeX
 _STACK = re.compile(r"_\{\w = | for \w = ")  # all steps of an array
 _ONE_TERM = re.compile(r"(?:\b1|\\left)\[\w = \w\b")  # of a sum
 
 
-_LEGEND = re.compile(r"((?:[a-z][₀-₉]*, ?)*[a-z][₀-₉]*) runs? over (\w+) entr(?:y|ies)\b")
-_TYPESET = re.compile(r"\$|\\[;,] ?|\s+")
+_LEGEND = re.compile(r"((?:[a-z][₀-₉\d]*, ?)*[a-z][₀-₉\d]*) runs? over (\w+) entr(?:y|ies)\b")
+_NUMBERED = re.compile(r"_\{(\d+)\}")
+_TYPESET = re.compile(r"\$|\\(?:[;,]|thickspace) ?|\s+")
 
 
 @dataclass
@@ -80,7 +82,8 @@ def answers_of(lines: Sequence[Numbered]) -> Iterator[Numbered]:
 
 def _legend(lines: Sequence[Numbered]) -> Iterator[Numbered]:
     """How far index letters run, as the glossary says."""
-    whole = _TYPESET.sub(" ", " ".join([raw for _, raw in lines])).replace("  ", " ")
+    whole = _NUMBERED.sub(r"\1", " ".join([raw for _, raw in lines]))
+    whole = re.sub(" +", " ", _TYPESET.sub(" ", whole))
     yield from ((0, found[0]) for found in _LEGEND.finditer(whole.replace(" ,", ",")))
 
 
@@ -127,7 +130,7 @@ def _named(lines: Sequence[Numbered]) -> Iterator[Numbered]:
                 row.right += _more(_OVERLAP.sub(r"\1", raw), row.column)
             continue
         around = [column for column in around if column < _indented(text)]
-        row = begun if let or (begun and around and re.fullmatch(r"\s*[^\s()]+\s*", begun.right)) else None
+        row = begun if let or (begun and around and _OTHER_NAME.fullmatch(begun.right)) else None
         if head is not None:
             row = Row(number, "", f"{head['counter']} = {head['first']}..{head['last'].strip()}:")
         named += [(len(around), row)] if row is not None else []

@@ -22,7 +22,7 @@ from symbackprop.errors import ModelError, NameProblem
 from symbackprop.grade.formulas import Formula
 from symbackprop.grade.lines import Line, Loop
 from symbackprop.grade.naming import Dictionary, Gradient, Key, Meaning, Own
-from symbackprop.grade.reading import Answer, Reader, Target
+from symbackprop.grade.reading import Answer, Reader, Target, ascii_text
 from symbackprop.grade.reference import Reference
 from symbackprop.grade.scope import GIVEN, MENDED, NotYet, Scope, index_value, key_of, lengths
 from symbackprop.grade.tree_text import unparsed
@@ -226,7 +226,7 @@ class Session:
                 self.dictionary.counters.add(line.loop.counter)
                 self._read(line.loop.body, answers, True)
             elif (told := _LEGEND.fullmatch(line.text)) is not None:
-                self.legend |= dict.fromkeys(re.findall(r"\w+", told[1]), one_formula(told[2], size))
+                self.legend |= dict.fromkeys(re.findall(r"\w+", ascii_text(told[1])[0]), one_formula(told[2], size))
             elif self.reader.is_answer(line):
                 answers[line] = self.reader.read_left(line, inside)
                 self.dictionary.known |= self._free(answers[line], self.dictionary.known)

@@ -7,7 +7,7 @@ Python's ways of writing, mathematics as on paper, names and products.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container
+from collections.abc import Callable, Collection, Container, Sequence
 from typing import TypeAlias
 
 import sympy as sp
@@ -30,6 +30,13 @@ _IGNORED_METHODS = (*IDLE_METHODS, "detach")  # gradients are not differentiated
 _ATTRIBUTES = {"T": ".T", "mT": ".T", "data": "", "values": ""}
 _ONE_HOT = re.compile(r"_?(?:one_?hot|oh)$", re.IGNORECASE)
 _SUM, _MAX, _PRIME = "sum_", "max_", "_prime"  # as people write them: sum_t a[t], tanh_prime(a)
+
+
+def _below_of(word: str) -> tuple[str, str]:
+    """A word and what is below it: X and ik of ``X_ik``, y and 0 of ``y0``."""
+    base, _, index = word.rpartition("_")
+    base = base if index != word else word.rstrip("0123456789")
+    return base, index if index != word else word[len(base) :]
 
 
 def sign(text: str) -> Token:
@@ -386,7 +393,8 @@ class Tidy(Telling):
         return _rewritten(items, rule)
 
     def entries(self, items: Tokens) -> Tokens:
-        """``X_ik`` is X[i, k] where i and k are letters of sums, M[t]_ij is M[t][i, j], (a b)_i is (a b)[i]."""
+        """``X_ik`` is X[i, k] where i and k are letters of sums, M[t]_ij is M[t][i, j], (a b)_i is (a b)[i]; ``y_0`` is
+        y[0] where no name is spelled so, and ``X_0k`` X[0, k]."""
         heads = [h for k in range(len(items)) if (h := self._head(items, k)) is not None]
         counts = self.dictionary.counters - {*self.entry}
         letters = (self.letters | {counter for counter, _, _ in heads if is_index(counter)}) - counts
@@ -394,16 +402,23 @@ class Tidy(Telling):
 
         def rule(items: Tokens, k: int) -> Found:
             text = items[k].text
-            base, _, index = text.rpartition("_")
+            base, index = _below_of(text)
             each = [index] if index in letters else [*index]
-            entry = items[k].kind == NAME and index and {*each} <= letters and text not in (_SUM + index, _MAX + index)
+            entry = items[k].kind == NAME and index and text not in (_SUM + index, _MAX + index) and (
+                {*each} <= letters or self._is_entry(text, base, each, letters))
             called = at(items, k + 1).is_sign("(") and self._applies(text)
             if not entry or called or text in self.dictionary.known or not (base or at(items, k - 1).is_sign("]", ")")):
                 return None
-            inside = [x for letter in each for x in (sign(","), name(letter))][1:]
+            inside = [x for i in each for x in (sign(","), Token(NUMBER, i) if i.isdecimal() else name(i))][1:]
             return [*([name(base)] if base else []), sign("["), *inside, sign("]")], 1
 
         return _rewritten(items, rule)
+
+    def _is_entry(self, text: str, base: str, each: Sequence[str], letters: Collection[str]) -> bool:
+        """Whether a word is an entry of an array of the model, with numbers among its places."""
+        row = self.dictionary.reference.rows.get(base)
+        fits = row is not None and row.ndim == len(each) and all(i in letters or i.isdecimal() for i in each)
+        return fits and self.dictionary.value(text) is None and self.dictionary.family(text) is None
 
     def sums(self, items: Tokens) -> Tokens:
         """``sum_t a[t] b[t] + c`` is a sum over t and c, ``sum_{t=2}^T a[t]`` one from 2 to T."""
@@ -648,7 +663,7 @@ class Tidy(Telling):
         gradient = words.gradient(word, indexed)
         if gradient is not None:
             return [name(self._word_for(gradient, fraction=False))]
-        function, value = words.function(word), words.value(word)
+        function, value = words.function(word), words.value(word) or (words.family(word) if indexed else None)
         base, _, letters = word.rpartition("_")
         row = words.reference.rows.get(base)
         if row is not None and value not in (None, word) and len({*letters}) == len(letters) == row.ndim:

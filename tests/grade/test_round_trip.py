@@ -341,3 +341,42 @@ def test_entries_are_those_of_the_array_that_is_written() -> None:
     said = "_i = 2 tanh(g_in[i] x_i) (1 - tanh(g_in[i] x_i)^2) x_i"
     assert all(grade(vector, left + said).verdict == "right" for left in ("(∂L/∂g_in)", "(dL/dg_in)"))
     assert grade(vector, "(∂L/∂g_in)" + said.replace("2 tanh", "tanh")).verdict == "wrong"
+
+
+LAST_STATES = """dim T, D, H
+data x: T x D, y: H
+param W: D x H, U: H x H
+h = zeros(H)
+c = zeros(H)
+for t in 1..T:
+    c = 0.5 * c + tanh(x[t] @ W + h @ U)
+    h = c * sigmoid(c)
+loss L = sum((h - y)**2)
+"""
+ONE_PLACE = """dim T
+data x: T, y: T
+param w, u
+h[0] = 0
+for t in 1..T: h[t] = tanh(w * x[t] + u * h[t-1])
+loss L = (h[T] - y[0])**2 + mean((h - y)**2)
+"""
+DIAGONAL = """dim D
+param M: D x D, A: D x D
+data d: D
+loss L = trace(M @ diag(exp(d)) @ A.T) + sum(M**3)
+"""
+DEPTHWISE = """dim N, C
+data X: N x 8 x 8 x C
+param w: 3 x 3 x 1 x C
+loss L = mean(relu(conv2d(X, w, padding=1, groups=C))**2)
+"""
+
+
+@pytest.mark.parametrize("text", [LAST_STATES, ONE_PLACE, DIAGONAL, DEPTHWISE], ids=["states", "place", "I", "letters"])
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("view", ["auto", "index"])
+def test_numbers_below_names_letters_and_sums_are_read_as_they_print(text: str, form: str, view: str) -> None:
+    """h₂ₜ of h_2, y₀ of the array y, I_ij beside an index i, i₁ in a legend, hₜ = cₜ·aₜ that is no other name."""
+    report = grade(parse(text), printed(derive(parse(text)), form, view=view))
+    assert not report.unread, report.unread
+    assert {item.verdict for item in report.items} == {"right"}, report.text(2)
