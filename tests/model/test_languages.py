@@ -42,6 +42,8 @@ READ = [
      "def f(z, s=2):\n    u = z * s\n    return u + 1\nloss L = sum(f(w)) + w[0]"),
     ("f <- function(z) {  # of {z}\n  u <- z * 2  # }\n  return(u)\n}\nloss L = sum(f(w)) + w[1]",
      "loss L = sum(w * 2) + w[0]"),
+    ("f <- function(z) {\n  if (b > 1) {\n    z\n  } else if (b > 0) {\n    z^2\n  } else {\n    z^3\n  }\n}\n"
+     "loss L = sum(f(w)) + w[1]", "loss L = sum(where(b > 1, w, where(b > 0, w^2, w^3))) + w[0]"),
     ("s <- 0\nfor (t in 1:N) {\n  s <- s + (y[t] - b)^2\n}\nloss L = s",
      "s = 0\nfor t in 1..N:\n    s = s + (y[t] - b)^2\nloss L = s"),
     ("s <- 0\nfor (t in seq_len(3)) s <- s + w[t]\nloss L = s", "s = 0\nfor t in 1..3:\n    s = s + w[t]\nloss L = s"),

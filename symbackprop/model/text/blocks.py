@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from symbackprop.model.text.brackets import unclosed, unopened
 
@@ -14,12 +14,13 @@ _OF_R = re.compile(r"([A-Za-z][\w.]*)\s*(?:<-|=)\s*function\s*\(")
 _NAMED = re.compile(r"function\s+(?:\[?\s*(\w+)[\w,\s]*\]?\s*=\s*)?(\w+)\s*\((.*)\)\s*;?$")
 _CONDITION = re.compile(r"((?:else\s+)?if|for)\s*\(")
 _COUNTED = re.compile(r"for\s+(\w+)\s*(?:=|in|∈)\s*([^:]+):([^:]+?)\s*[,;]?$")
-_STATES = re.compile(r"(?:return|for|if|else|def)\b|[A-Za-z][\w.]*(?:\[[^\[\]]*\])?\s*(?:<-|=(?!=))")
+_STATES = re.compile(r"(?:return|for|if|elif|else|def)\b|[A-Za-z][\w.]*(?:\[[^\[\]]*\])?\s*(?:<-|=(?!=))")
 _RANGES = (
     (re.compile(r"seq_len\((.+)\)$"), r"1..\1"), (re.compile(r"seq_along\((.+)\)$"), r"1..len(\1)"),
     (re.compile(r"([^:]+):([^:]+)$"), r"\1..\2"),
 )
 _GOES_ON = re.compile(r"[\w)\]]\s*(?:[-+*/]|%\*%)$")
+_OTHERS = ("elif ", "else:")
 _DEEPEST = 20  # what is deeper is refused
 _CLOSES = ("end", "end;", "endfunction", "endfor")
 
@@ -27,12 +28,13 @@ _CLOSES = ("end", "end;", "endfunction", "endfor")
 @dataclass
 class _Block:
     """One that is open: whether braces are around it, whether it is a function, the result that its head names, and the
-    line of its last statement."""
+    lines of its last statement, those of all branches."""
 
     braced: bool
     is_function: bool = False
     result: str = ""
-    last: int | None = None
+    is_branch: bool = False
+    last: list[int] = field(default_factory=list)
 
 
 def indented(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
@@ -72,7 +74,10 @@ class _Blocks:
         head = None if self.depth else _head(text, self.has_ends)
         text = text if head is None else head[0]
         if self.open and text and not self.depth and not self.goes_on:
-            self.open[-1].last = k
+            last = self.open[-1].last
+            if not text.startswith(_OTHERS):
+                last.clear()
+            last.append(k)
         self.goes_on = _GOES_ON.search(text) is not None and not self.depth
         if self.open or ended or head is not None:
             text += " \\" * self.goes_on
@@ -89,11 +94,13 @@ class _Blocks:
         if block.result:
             text = self.lines[k].rstrip().removesuffix(";")
             self.lines[k] = f"{text}; return {block.result}" if text else f"    return {block.result}"
-        elif block.is_function and block.last is not None:
-            line = self.lines[block.last]
+        elif block.is_branch and self.open:
+            self.open[-1].last += block.last
+        for last in block.last if block.is_function and not block.result else ():
+            line = self.lines[last]
             text = line.lstrip()
             if not _STATES.match(text):
-                self.lines[block.last] = f"{line[: len(line) - len(text)]}return {text}"
+                self.lines[last] = f"{line[: len(line) - len(text)]}return {text}"
 
 
 def _head(text: str, has_ends: bool) -> tuple[str, _Block | None] | None:
@@ -103,7 +110,7 @@ def _head(text: str, has_ends: bool) -> tuple[str, _Block | None] | None:
     if has_ends and (counted := _COUNTED.match(text)) is not None and ".." not in text:
         return f"for {counted[1]} in {counted[2].strip()}..{counted[3].strip()}:", _Block(False)
     if re.match(r"else\s*\{$", text):
-        return "else:", _Block(True)
+        return "else:", _Block(True, is_branch=True)
     of_r, condition = _OF_R.match(text), _CONDITION.match(text)
     found = of_r or condition
     if found is None:
@@ -122,7 +129,7 @@ def _head(text: str, has_ends: bool) -> tuple[str, _Block | None] | None:
 def _with_rest(head: str, rest: str, is_function: bool = False) -> tuple[str, _Block | None] | None:
     """A head with what stands behind it: a brace, or all of the block."""
     if rest == "{":
-        return head, _Block(True, is_function)
+        return head, _Block(True, is_function, is_branch=head.startswith(("if ", "elif ")))
     inside = rest[1:-1].strip() if rest.startswith("{") and rest.endswith("}") else rest
     if not inside or unclosed(inside) or "{" in inside:
         return None
