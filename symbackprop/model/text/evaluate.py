@@ -135,8 +135,9 @@ class Evaluator:
                     value = self.applied("outer", [value, right], {})  # a column by a row
                     continue
             if isinstance(value, Node) and isinstance(right, Node):
-                self._refuse_turned(sign, (left_one, value), (part, right))
-                value, right = self._columns(sign, (left_one, value), (part, right))
+                if self.scope.language is not None:
+                    self._refuse_turned(sign, (left_one, value), (part, right))
+                    value, right = self._columns(sign, (left_one, value), (part, right))
                 terms = terms or Terms(value)
                 if terms.takes(sign, right):
                     terms.append(sign, right)
@@ -367,7 +368,8 @@ class Evaluator:
             raise ModelError(f"{short(base)} is a number and has no entries")
         if not base.shape and not all(isinstance(item, tree.Word) for item in expr.items):
             raise ModelError(f"{label(base)} is a scalar and has no entries")
-        self._refuse_place(base, expr.items)
+        if self.scope.language is not None:
+            self._refuse_place(base, expr.items)
         element = self.scope.element(base, expr.items)
         return self.subscript(base, expr.items) if element is None else element
 

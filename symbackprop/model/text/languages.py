@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 from typing import TypeGuard
 
 import sympy as sp
@@ -81,11 +82,12 @@ def language(text: str) -> Language | None:
     """The language that a text has signs of, in its lines as they are typed or read; Python where functions of its
     libraries are called, whatever else looks so; None of model text, whose products have an @."""
     typed = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    pairs = [(line, read) for line, read in zip(typed, physical_lines(text), strict=True) if read.strip()]
-    text = "\n".join(_APART.sub("", "\n".join(lines)) for lines in zip(*pairs, strict=True))
+    read = physical_lines(text)
+    ended = _ENDED.search("\n".join(typed)) is not None
+    text = "\n".join(_APART.sub("", "\n".join(lines)) for lines in (compress(typed, read), read))
     if _LIBRARIES.search(text):
         return PYTHON
-    dotted = _DOTTED.search(text) is not None or any(_ENDED.match(line) for line in typed)
+    dotted = _DOTTED.search(text) is not None or ended
     found = next((each for each in _LANGUAGES if each.signs.search(text) or (dotted and each.with_dots.search(text))),
                  PYTHON if PYTHON.signs.search(text) else None)
     return None if found in _LANGUAGES[1:] and _OURS.search(text) else found
