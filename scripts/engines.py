@@ -3,7 +3,7 @@
     .venv/bin/python scripts/engines.py                  # minutes; the table goes to stdout
     .venv/bin/python scripts/engines.py --write          # and the first cases of each into engines.json
     .venv/bin/python scripts/engines.py --write NAME …   # for these alone
-    .venv/bin/python scripts/engines.py --own            # the same of `check`, with people's own code; NAME … too
+    .venv/bin/python scripts/engines.py --own            # the same of `check`, with people's own code; --write too
 
 An engine that fewer than three answers need has no place.
 """
@@ -20,7 +20,7 @@ sys.path.insert(0, str(ROOT))
 
 LISTED = 3
 WHERE = "own" if "--own" in sys.argv else "grade"
-PATH = ROOT / "tests" / "grade" / "engines.json"
+PATH = ROOT / "tests" / WHERE / "engines.json"
 MOST = 12 if WHERE == "own" else None  # of the passes that an engine explains, how many are run without it
 
 
@@ -34,7 +34,7 @@ def main() -> None:
         flush=True,
     )
     chosen = [engine for engine in module.ENGINES if engine in sys.argv] or module.ENGINES
-    writes = WHERE == "grade" and "--write" in sys.argv
+    writes = "--write" in sys.argv
     needed = json.loads(PATH.read_text(encoding="utf-8")) if writes and chosen != module.ENGINES else {}
     for engine in chosen:
         with without(engine):
