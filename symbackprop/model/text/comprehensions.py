@@ -27,7 +27,7 @@ def written_out(lines: list[Line]) -> list[int]:
 
 def _has_loop(line: Line) -> bool:
     """Whether there is a loop behind its first word, and not so many that the line is refused."""
-    return 0 < sum(token.text == "for" for token in line.tokens[1:]) <= _MOST
+    return 0 < [*map(TEXT, line.tokens[1:])].count("for") <= _MOST
 
 
 class _Lists:
