@@ -225,7 +225,7 @@ def test_letters_and_subscripts() -> None:
         ("loss L = e^(w*x)", "e^x is exp(x)"),
         ("loss L = sum(U⁻¹ @ v)", "A⁻¹ is inv(A), the inverse matrix, or 1/A, of every entry"),
         ("np = w\nloss L = np.exp(w)", "exp: too many positional arguments"),  # here np is a number of the model's
-        ("loss L = sum([x for x in X])", "there are no lists"),
+        ("loss L = sum([x for x in X])", "is not a scalar"),
     ],
 )
 def test_refused_with_a_reason(text: str, said: str) -> None:
