@@ -79,6 +79,9 @@ READ = [
     ("q = 0;\nfor i = 1:3\n  q = q + w(i)^2;\nend\nloss L = q",
      "q = 0\nfor i in 1..3:\n    q = q + w[i]^2\nloss L = q"),
     ("q = max(X, [], 2);\nloss L = sum(q .* y)", "q = max(X, axis=1, keepdims=True)\nloss L = sum(q * y[:, None])"),
+    # division by a matrix
+    ("A = w' / W + X / W;\nloss L = sum(A(:).^2) / b / size(X, 1);",
+     "A = solve(W.T, w).T + solve(W.T, X.T).T\nloss L = sum(flatten(A.T)^2) / b / N"),
     # model text, where it is none of these
     ("q = X * b .^ 2 @ w\nloss L = sum(q)", "q = X * b^2 @ w\nloss L = sum(q)"),
     ("q = sum(X * Y .^ 2) + w[1]\nloss L = q * sum(X @ w)", "q = sum(X * Y^2) + w[1]\nloss L = q * sum(X @ w)"),
@@ -135,6 +138,8 @@ def test_functions_are_read(text: str, meant: str) -> None:
     ("v <- var(X %*% W)\nsum(v)", "R's var of a matrix is cov"), ("v = norm(X * W);\nsum(v.^2)", "norm of a matrix"),
     ("m = length(X * W);\nsum(w.^2) / m", "larger of its sizes"), ("sum(W[3] .* sum(X * W))", "down its columns"),
     ("sum(w .* v') + sum(v .* w)", "no other side"), ("X = X * W;\nsum(sum(X^2 .* X))", "power of a square matrix"),
+    ("X = X * W;\nsum(sum(X.^2 / X))", "entries are divided by ./"),
+    ("sum(w(2:end).^2 / w(2:end));", "entries are divided by ./"), ("sum(sum(1 / W(:, :) .* 2));", "divided by ./"),
 ])
 def test_refused_with_the_reason(text: str, said: str) -> None:
     with pytest.raises(ModelError, match=said):

@@ -134,6 +134,11 @@ class Evaluator:
                 if sign == "@" and isinstance(part, tree.Transpose) and value.ndim == right.ndim == 1:
                     value = self.applied("outer", [value, right], {})  # a column by a row
                     continue
+            if sign == tree.QUOTIENT:
+                sign = "/"
+                if isinstance(right, Node) and right.ndim:
+                    value, terms = self._divided(value if terms is None else terms.made(), right), None
+                    continue
             if isinstance(value, Node) and isinstance(right, Node):
                 if self.scope.language is not None:
                     self._refuse_turned(sign, (left_one, value), (part, right))
@@ -154,6 +159,15 @@ class Evaluator:
                     self._of_stacks(error, [(expr.first, value), (part, right)])
                 raise error.about(_between(expr, part)) from None
         return value if terms is None else terms.made()
+
+    def _divided(self, value: Node | sp.Expr, by: Node) -> Node:
+        """``A / B`` as A·B⁻¹, in languages that divide entries by ./"""
+        if not isinstance(value, Node) or not value.ndim or by.ndim != 2 or not same(*by.shape):
+            raise ShapeError(f"/ is a product with the inverse of a square matrix here, and {label(by)} is "
+                             f"{shape_text(by.shape)}: entries are divided by ./")
+        solved = self.applied("solve", [transpose(by), transpose(value)], {})
+        assert isinstance(solved, Node)
+        return transpose(solved)
 
     def _columns(self, sign: str, *sides: tuple[tree.Expr, Node]) -> list[Node]:
         """Both sides, a vector beside a column as one where vectors are columns."""

@@ -143,7 +143,7 @@ def _product(c: Cursor) -> tree.Expr:
     return _multiplied(first, rest, c.since(start)) if rest else first
 
 
-_OF_PRODUCTS = ("*", "/", "@", "·", "//", "%", ".*", "./", tree.PRODUCT)
+_OF_PRODUCTS = ("*", "/", "@", "·", "//", "%", ".*", "./", tree.PRODUCT, tree.QUOTIENT)
 # what ``a // b`` and ``a % b`` are; the sign in front of a belongs to it, as in Python
 _WHOLE: dict[str, Callable[[tree.Expr, tree.Expr, Place | None], tree.Expr]] = {
     "//": lambda a, b, place: tree.Call("floor_divide", (a, b), (), place=place),

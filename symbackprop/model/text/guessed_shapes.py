@@ -38,6 +38,7 @@ _FRESH = "#"  # what a size begins with that is to be found
 _FIRST = tree.String("NCHW")
 _WHOLE = (tree.Slice(None, None, None), tree.Slice(tree.Number(sp.S.Zero), None, None))
 _PRODUCTS = ("@", tree.PRODUCT)
+_DIVISIONS = ("/", tree.QUOTIENT)
 _PRODUCT = "dot"  # what @ is as a function
 Size = str | int
 Shape = list[Size]
@@ -525,9 +526,9 @@ def _counts(body: Sequence[tree.Equation]) -> set[str]:
     """What only divides, or is a factor as in ``N/2 * log(s)``: how many of something there are."""
     parts = [part for e in body for part in tree.all_parts(e.value)]
     chains = [part for part in parts if isinstance(part, tree.Chain)]
-    divisors = [part for whole in chains for sign, part in whole.rest if sign == "/"]
+    divisors = [part for whole in chains for sign, part in whole.rest if sign in _DIVISIONS]
     found = [part for d in divisors if not any(map(needs_arrays, tree.all_parts(d))) for part in tree.all_parts(d)]
-    found += [part for whole in chains if whole.rest[0][0] in ("*", "/") for part in _numbers_of(whole)]
+    found += [part for whole in chains if whole.rest[0][0] in ("*", *_DIVISIONS) for part in _numbers_of(whole)]
     names = (*_COUNTS, *_WIDTHS) if any(map(needs_arrays, parts)) else _COUNTS
     places = {id(part) for part in found}
     others = {part.name for part in parts if isinstance(part, tree.Name) and id(part) not in places}
@@ -539,7 +540,7 @@ def _numbers_of(product: tree.Chain) -> list[tree.Expr]:
     first = product.first.body if isinstance(product.first, tree.Negative) else product.first
     factors = [first, *[part for sign, part in product.rest if sign == "*"]]
     sign, second = product.rest[0]
-    halved = [first] if sign == "/" and isinstance(second, tree.Number) else []
+    halved = [first] if sign in _DIVISIONS and isinstance(second, tree.Number) else []
     matrices = any(sign == "@" for sign, _ in product.rest)
     counted = [] if matrices else [f for f in factors if f == tree.Name(_COUNTS[0]) and f not in halved]
     return halved + counted

@@ -105,10 +105,15 @@ def with_its_signs(lines: list[Line], spoken: Language | None) -> None:
         tokens = _with_entries(tokens, counters) if spoken.sums_down else tokens
         products = [spoken.has_products and _is_product(tokens[max(j - 2, 0) : j + 1], *tokens[j + 1 : j + 3])
                     for j in range(len(tokens) - 2)]
-        tokens = tuple([token._replace(text=tree.PRODUCT) if product else
-                        token._replace(text=tree.POWER) if spoken.has_products and token.is_sign("^") else token
+        tokens = tuple([token._replace(text=tree.PRODUCT) if product else token
                         for token, product in zip(tokens, [False, *products, False], strict=False)])
-        lines[k] = line._replace(tokens=tokens)
+        lines[k] = line._replace(tokens=tuple(map(_of_matrices, tokens)) if spoken.has_products else tokens)
+
+
+def _of_matrices(token: Token) -> Token:
+    """Signs that are one of matrices where such stand beside them."""
+    meant = {"^": tree.POWER, "/": tree.QUOTIENT}.get(token.text)
+    return token if meant is None or token.kind != SIGN else token._replace(text=meant)
 
 
 def _named(tokens: tuple[Token, ...]) -> tuple[Token, ...]:

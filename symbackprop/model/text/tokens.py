@@ -473,4 +473,5 @@ class Cursor:
 def found(token: Token) -> str:
     """A token as an error message names it."""
     text = token.text if len(token.text) <= 30 else token.text[:30] + "…"
+    text = text[:1] if token.kind == SIGN and text[1:] == "@" else text  # of matrices, in languages that have such
     return "the end of the line" if token.kind == END else text if token.kind == STRING else f"{text!r}"

@@ -137,6 +137,7 @@ Expr: TypeAlias = (
 )
 _EXPRESSIONS = get_args(Expr)
 POWER = "^@"  # the sign of a power that is one of a matrix where there is one
+QUOTIENT = "/@"  # the sign of a division that is a product with the inverse of a matrix where it is by one
 PRODUCT = "*@"  # the sign of a product that is one of matrices where there are two arrays
 RAISED_T = Name("T")  # the exponent that is a transpose on paper
 
