@@ -95,6 +95,7 @@ _NOTATION: dict[str, Prose] = {  # what is said where it stands on a page
     "inverse": (m.Inverse(m.A), " is the inverse matrix"),
     "turned inverse": (m.Inverse(m.A, flipped=True), " is the transpose of ", m.Inverse(m.A)),
     "power": (m.Pow(m.A, m.Num(sp.Integer(2))), " is taken entry by entry, as every power of an array"),
+    "exponential": (m.Fn("exp", (m.A,)), " of a matrix is taken entry by entry"),
     "where": (m.Fn("where", (m.Sym("c"), m.A, m.B)), " is ", m.A, " where ", m.Sym("c"), " holds and ", m.B,
               " elsewhere"),
     "bars": (m.Bars(m.A), " of a matrix is the root of the sum of the squares of all its entries (Frobenius norm)"),
@@ -209,6 +210,7 @@ def _number(value: Any) -> Any:
 def _told(r: Rows) -> Iterator[Prose]:
     """What the functions mean that are mentioned, and those that these are made of."""
     told = set[str]()
+    yield from filter(None, [definition(r, call) for call in r.otherwise.values()])
     while waiting := [name for name in r.mentioned if name not in told]:
         for name in waiting:
             told.add(name)
@@ -223,6 +225,7 @@ def glossary(r: Rows, trees: Iterable[m.Math]) -> tuple[Prose, ...]:
     """The functions, the notation and the index letters that stand in the ``trees`` of a document."""
     notation, letters, places = _found_in(trees)
     r.mentioned = {name: call for name, call in r.mentioned.items() if name in notation or not _is_function(name)}
+    r.otherwise = {name: call for name, call in r.otherwise.items() if name in notation}
     said: list[Prose] = [("products and transposes act on the last two axes",)] if "batched" in r.mentioned else []
     size = next(n for n in "NMKDn" if n in r.order or n not in r.letters.taken)
     other: dict[m.Math, m.Math] = {m.Delta(): r.upstream, ONES: m.Fill(sp.S.One, m.Shape((sp.Symbol(size),)))}
@@ -279,7 +282,7 @@ def _found_in(trees: Iterable[m.Math]) -> tuple[set[str], set[str], tuple[str, .
             case m.Identity():
                 notation.add("eye")
             case m.Op(name) | m.Fn(name):
-                notation.add(name)
+                notation |= {name, "exponential"} if name == "exp" and x.rank > 1 else {name}
             case m.Pow() if x.base.rank:
                 notation.add("power")
             case m.Bars() if x.body.rank > 1:

@@ -34,7 +34,7 @@ from symbackprop.core.literals import fraction
 from symbackprop.core.maths import Dims, Math, negative, product, shaped, signed, within
 from symbackprop.core.names import free_name, subscripts_of, text_name
 from symbackprop.core.notation import Operands, Over, Written
-from symbackprop.core.registry import composed
+from symbackprop.core.registry import OPS, composed
 from symbackprop.core.roles import Role
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import is_one, normalise_axes, same
@@ -70,15 +70,16 @@ class Rows(Written):
     """Writes rows as trees. ``symbols`` says what rows are called, with links to where they are computed; a row without
     one is written out. ``plain`` holds the same names without links, ``gradients`` what the gradient of a row is
     called (``linked`` with links). ``mentioned`` collects the functions that a glossary has to explain, with the first
-    call of each. ``maps``: rules may say what becomes of a gradient in the shape of its variable; ``by_entry``: what
-    follows from entry forms needs no rule. ``cited`` are the rules that an appendix proves, with their numbers; None
-    where there is none."""
+    call of each; ``otherwise`` the calls by the name of an op that other ops made. ``maps``: rules may say what becomes
+    of a gradient in the shape of its variable; ``by_entry``: what follows from entry forms needs no rule. ``cited`` are
+    the rules that an appendix proves, with their numbers; None where there is none."""
 
     def __init__(self, symbols: Mapping[int, Math], letters: AxisLetters, expanded: Collection[int] = (),
                  order: Sequence[str] = ()) -> None:
         super().__init__({}, expanded)
         self.symbols, self.letters, self.order = dict(symbols), letters, tuple(order)
         self.mentioned: dict[str, Node | None] = {}
+        self.otherwise: dict[str, Node] = {}
         self.factors: dict[int, tuple[object, list[Math]]] = {}
         self.spelled: dict[Any, Any] = {}
         self.plain: dict[int, Math] = {}
@@ -184,7 +185,10 @@ class Rows(Written):
         return maths.Op("vec", (self.plain[node.id],))
 
     def mention(self, name: str, call: Node | None = None) -> None:
-        self.mentioned.setdefault(name, call)
+        if call is not None and name in OPS and call.op.name != name:  # with options that the op does not have
+            self.otherwise.setdefault(name, call)
+        else:
+            self.mentioned.setdefault(name, call)
 
     # -- rows
     def row(self, node: Node) -> Math:

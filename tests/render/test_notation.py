@@ -144,3 +144,30 @@ def test_one_order_of_dimensions_and_one_index_for_one_place() -> None:
 def test_numbers_cancel_where_something_is_written_out() -> None:
     page = derive(Model.parse("param x, c\nloss L = log(2*c) + x / (2*c)")).text()
     assert "= −x/(2c²) + 1/c  " in page and "2(1/(2c))" not in page
+
+
+CONVOLVED = """
+dim N, K
+data X: N x 8 x 8 x 4
+param w: 3 x 3 x {channels} x 4
+H = relu(conv2d(X, w, {options}))
+loss L = sum(H^2)
+"""
+
+
+@pytest.mark.parametrize(("channels", "options", "told"), [
+    (4, "stride=2", {"conv(x, a)[": True, "conv(x, a, ": False}),
+    (1, "groups=4", {"conv(x, a)[": False, "conv(x, a, groups 4) =": True, "unfold(x)[": True}),
+    (4, "dilation=2", {"conv(x, a)[": False, "conv(x, a, dilation 2) =": True, "unfold(x)[": True}),
+])
+def test_a_call_by_the_name_of_an_op_is_told_as_what_it_is(channels: int, options: str, told: dict[str, bool]) -> None:
+    """With groups the entries of the plain one were told, in which every kernel reads the first channel."""
+    printed = re.sub(r"\s+", " ", derive(Model.parse(CONVOLVED.format(channels=channels, options=options))).text())
+    found = re.sub(r"conv\(x, \w", "conv(x, a", re.sub(r"unfold\(\w\)\[", "unfold(x)[", printed))
+    assert {part: part in found for part in told} == told
+
+
+@pytest.mark.parametrize(("size", "said"), [("N x D", True), ("N", False)])
+def test_the_exponential_of_a_matrix_is_said_to_be_by_entries(size: str, said: bool) -> None:
+    model = Model.parse(f"dim N, D\ndata X: {size}\nparam w: {size}\nloss L = sum(exp(w * X) * X)")
+    assert ("of a matrix is taken entry by entry" in derive(model).text()) is said
