@@ -663,7 +663,7 @@ class Tidy(Telling):
         gradient = words.gradient(word, indexed)
         if gradient is not None:
             return [name(self._word_for(gradient, fraction=False))]
-        function, value = words.function(word), words.value(word) or (words.family(word) if indexed else None)
+        function, value = words.function(word), (indexed and words.family(word)) or words.value(word)
         base, _, letters = word.rpartition("_")
         row = words.reference.rows.get(base)
         if row is not None and value not in (None, word) and len({*letters}) == len(letters) == row.ndim:

@@ -370,13 +370,23 @@ data X: N x 8 x 8 x C
 param w: 3 x 3 x 1 x C
 loss L = mean(relu(conv2d(X, w, padding=1, groups=C))**2)
 """
+FAMILIES = """dim T, H
+data h[0]: H, x: T x H
+param W: H x H
+for t in 1..T:
+    h_2[t] = tanh(W @ h[t-1])
+    h[t] = h_2[t] * x[t]
+loss L = sum(h[T])
+"""
+BELOW = {"states": LAST_STATES, "place": ONE_PLACE, "I": DIAGONAL, "letters": DEPTHWISE, "families": FAMILIES}
 
 
-@pytest.mark.parametrize("text", [LAST_STATES, ONE_PLACE, DIAGONAL, DEPTHWISE], ids=["states", "place", "I", "letters"])
+@pytest.mark.parametrize("text", BELOW.values(), ids=BELOW)
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("view", ["auto", "index"])
 def test_numbers_below_names_letters_and_sums_are_read_as_they_print(text: str, form: str, view: str) -> None:
-    """h₂ₜ of h_2, y₀ of the array y, I_ij beside an index i, i₁ in a legend, hₜ = cₜ·aₜ that is no other name."""
+    """h₂ₜ of h_2, y₀ of the array y, I_ij beside an index i, i₁ in a legend, hₜ = cₜ·aₜ that is no other name,
+    h₂ₜ beside h₂ of h."""
     report = grade(parse(text), printed(derive(parse(text)), form, view=view))
     assert not report.unread, report.unread
     assert {item.verdict for item in report.items} == {"right"}, report.text(2)
