@@ -40,6 +40,8 @@ READ = [
     ("loss L <- -sum(dnorm(y, X %*% w, b, log = T))", "loss L = -sum(dnorm(y, X @ w, b, log=TRUE))"),
     ("f <- function(z, s = 2) {\n  u <- z * s\n  u +\n    1\n}\nloss L = sum(f(w)) + w[1]",
      "def f(z, s=2):\n    u = z * s\n    return u + 1\nloss L = sum(f(w)) + w[0]"),
+    ("f <- function(z) {\n  u <- z * 2\n  v <- u + b\n}\nloss L = sum(f(w)) + w[1]",
+     "def f(z):\n    u = z * 2\n    return u + b\nloss L = sum(f(w)) + w[0]"),
     ("f <- function(z) {  # of {z}\n  u <- z * 2  # }\n  return(u)\n}\nloss L = sum(f(w)) + w[1]",
      "loss L = sum(w * 2) + w[0]"),
     ("f <- function(z) {\n  if (b > 1) {\n    z\n  } else if (b > 0) {\n    z^2\n  } else {\n    z^3\n  }\n}\n"

@@ -15,6 +15,7 @@ _NAMED = re.compile(r"function\s+(?:\[?\s*(\w+)[\w,\s]*\]?\s*=\s*)?(\w+)\s*\((.*
 _CONDITION = re.compile(r"((?:else\s+)?if|for)\s*\(")
 _COUNTED = re.compile(r"for\s+(\w+)\s*(?:=|in|∈)\s*([^:]+):([^:]+?)\s*[,;]?$")
 _STATES = re.compile(r"(?:return|for|if|elif|else|def)\b|[A-Za-z][\w.]*(?:\[[^\[\]]*\])?\s*(?:<-|=(?!=))")
+_GIVEN = re.compile(r"[A-Za-z][\w.]*\s*(?:<-|=(?!=))\s*")  # what a last statement of R's gives a name is its value
 _RANGES = (
     (re.compile(r"seq_len\((.+)\)$"), r"1..\1"), (re.compile(r"seq_along\((.+)\)$"), r"1..len(\1)"),
     (re.compile(r"([^:]+):([^:]+)$"), r"\1..\2"),
@@ -98,9 +99,9 @@ class _Blocks:
             self.open[-1].last += block.last
         for last in block.last if block.is_function and not block.result else ():
             line = self.lines[last]
-            text = line.lstrip()
+            text = _GIVEN.sub("", line.lstrip()) if block.braced else line.lstrip()
             if not _STATES.match(text):
-                self.lines[last] = f"{line[: len(line) - len(text)]}return {text}"
+                self.lines[last] = f"{line[: len(line) - len(line.lstrip())]}return {text}"
 
 
 def _head(text: str, has_ends: bool) -> tuple[str, _Block | None] | None:
