@@ -140,7 +140,10 @@ class World:
         return self.of(next(x.id for name, x in model.upstream.items() if model.output_rows[name].id == row))
 
     def later(self, row: int, name: str) -> Found:
-        """What later steps of a loop hand back to a carried row, or a step hands back to the one before it."""
+        """What later steps of a loop hand back to a carried row, or a step hands back to the one before it; what reads
+        a last state alone hands back to it, beside what reads all states."""
+        if row in self.totals_of and self.nodes[row].is_result:
+            return self.of(self.totals_of[row].id)
         if row in self.totals_of and name == self.nodes[row].name:
             role = self.nodes[row].attr
             if isinstance(role, Leaf):
