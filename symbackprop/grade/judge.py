@@ -275,7 +275,7 @@ def _is_right(session: Session, outcome: Outcome, points: Sequence[Point]) -> bo
 
 
 def _are_equal(row: Node, right: Node, points: Sequence[Point]) -> bool:
-    """Whether an answer, read in one of the ways that it may be meant, has the values; what cannot be computed has none."""
+    """Whether an answer, read in one way that it may be meant in, has the values; what cannot be computed has none."""
     try:
         return how_equal(row, right, points) is not None
     except ModelError:

@@ -245,6 +245,10 @@ def _by_entries(places: tuple[str, ...]) -> Prose:
     return (m.Array(entry, places), " is the array with the entry ", entry, " at ", index)
 
 
+def _is_exponential(name: str) -> bool:
+    return name in TABLE and TABLE[name].head is sp.exp
+
+
 def _is_function(name: str) -> bool:
     return name in OPS or name in FUNCTIONS or name in TABLE
 
@@ -282,7 +286,7 @@ def _found_in(trees: Iterable[m.Math]) -> tuple[set[str], set[str], tuple[str, .
             case m.Identity():
                 notation.add("eye")
             case m.Op(name) | m.Fn(name):
-                notation |= {name, "exponential"} if name == "exp" and x.rank > 1 else {name}
+                notation |= {name, "exponential"} if x.rank > 1 and _is_exponential(name) else {name}
             case m.Pow() if x.base.rank:
                 notation.add("power")
             case m.Bars() if x.body.rank > 1:

@@ -185,7 +185,7 @@ class Rows(Written):
         return maths.Op("vec", (self.plain[node.id],))
 
     def mention(self, name: str, call: Node | None = None) -> None:
-        if call is not None and name in OPS and call.op.name != name:  # with options that the op does not have
+        if call is not None and call.op is not OPS.get(name, call.op):  # with options that the op does not have
             self.otherwise.setdefault(name, call)
         else:
             self.mentioned.setdefault(name, call)
