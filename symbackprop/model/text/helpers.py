@@ -184,7 +184,8 @@ class Helpers:
             return statement
         self.changed = set()
         value = self.inlined(named(statement.value, self.imported))
-        statement = replace(statement, value=value, changes=(*statement.changes, *sorted(self.changed)))
+        if self.changed or value is not statement.value:
+            statement = replace(statement, value=value, changes=(*statement.changes, *sorted(self.changed)))
         if not self.depth:
             self.assigned[statement.target.name] = statement.line
             self.values.clear()

@@ -388,8 +388,7 @@ class Cursor:
         return token
 
     def at(self, *signs: str) -> bool:
-        token = self.tokens[self.place]
-        return token.kind == SIGN and token.text in signs
+        return (token := self.tokens[self.place]).kind == SIGN and token.text in signs
 
     def accept(self, *signs: str) -> Token | None:
         return self.take() if self.at(*signs) else None

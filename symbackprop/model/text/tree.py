@@ -268,7 +268,8 @@ def inside(statements: Sequence[Statement]) -> list[Expr]:
 def with_values(statements: Sequence[Statement], change: Callable[[Expr], Expr]) -> tuple[Statement, ...]:
     """The statements with the values of all equations changed, in loops too."""
     return tuple([replace(s, body=with_values(s.body, change)) if isinstance(s, For) else
-                  replace(s, value=change(s.value)) if isinstance(s, Equation) else s for s in statements])
+                  s if not isinstance(s, Equation) or (value := change(s.value)) is s.value else replace(s, value=value)
+                  for s in statements])
 
 
 def all_parts(expr: Expr) -> Iterator[Expr]:
