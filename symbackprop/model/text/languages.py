@@ -84,7 +84,8 @@ def language(text: str) -> Language | None:
     typed = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     read = physical_lines(text)
     ended = _ENDED.search("\n".join(typed)) is not None
-    text = "\n".join(_APART.sub("", "\n".join(lines)) for lines in (compress(typed, read), read))
+    both = dict.fromkeys("\n".join(lines) for lines in (compress(typed, read), filter(None, read)))  # one of most
+    text = "\n".join(_APART.sub("", lines) for lines in both)
     if _LIBRARIES.search(text):
         return PYTHON
     dotted = _DOTTED.search(text) is not None or ended
