@@ -34,7 +34,7 @@ from symbackprop.verify.differences import (
     Slopes,
     with_entry,
 )
-from symbackprop.verify.everywhere import Everywhere, Miss
+from symbackprop.verify.everywhere import TIMES, Everywhere, Miss
 from symbackprop.verify.further import Further, Situation, in_reach, said
 from symbackprop.verify.hessian import wholes
 from symbackprop.verify.interpreter import Array
@@ -336,7 +336,7 @@ class Check:
                 {n: v for n, v in found.items() if n not in situation.without}
                 for found in (outcome.results, arrays_of(outcome.gradients))
             )
-            miss = everywhere.differs(results) or everywhere.miss(gradients, *[1] * situation.brief)
+            miss = everywhere.differs(results) or everywhere.miss(gradients, 1 if situation.brief else TIMES)
         except (NotAnalytic, Unstated) as error:
             self.without.append(f"{situation.words}: {error}")
             return

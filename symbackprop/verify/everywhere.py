@@ -72,7 +72,7 @@ class Everywhere:
         self.method = ""
 
     @np.errstate(all="ignore")
-    def miss(self, gradients: Mapping[str, Array], times: int = TIMES) -> Miss | None:
+    def miss(self, gradients: Mapping[str, Array], times: int) -> Miss | None:
         """An entry that is wrong, if so many directions show one. Gradients of other shapes are left to others."""
         given = {n: g for n, g in gradients.items() if n in self.leaves and np.shape(g) == self._shape(n)}
         if not given:

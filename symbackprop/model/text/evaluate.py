@@ -137,7 +137,7 @@ class Evaluator:
             if sign == tree.QUOTIENT:
                 sign = "/"
                 if isinstance(right, Node) and right.ndim:
-                    value, terms = self._divided(value if terms is None else terms.made(), right), None
+                    value = self._divided(value, right)
                     continue
             if isinstance(value, Node) and isinstance(right, Node):
                 if self.scope.language is not None:
