@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from symbackprop.codegen.arrays import Arrays
 from symbackprop.codegen.blocks import whole_functions
@@ -35,6 +36,17 @@ def build_program(derivation: Derivation, declared: Model, text: str, level: int
     rows; with the functions of derivatives along a direction, and those of a ``whole`` Jacobian or Hessian; with
     checkpoints after so many ``steps`` of loops (see `checkpoints`), where there is something to save."""
     return Builder(derivation, level, target, products, wholes, steps).program(declared, text, dtype)
+
+
+class Passes(NamedTuple):
+    """What a program has of forward and backward: variables of what is kept, of the results and of the gradients."""
+
+    forward: Block
+    backward: Block
+    kept: dict[str, Node]
+    results: dict[str, str]
+    gradients: dict[str, str]
+    checkpoints: str
 
 
 class Builder:
@@ -86,17 +98,7 @@ class Builder:
                 )
 
     def program(self, declared: Model, text: str, dtype: str) -> Program:
-        kept = self._kept(self.parts)
-        begun = {row.id: self.variables.expr(row) for part in self.parts for row in part.kept}
-        scheduler = self.scheduler.like(self.rows.like(saved=self.parts))
-        forward = scheduler.block([*self.results, *[k for k in kept if k.args]], self.leaves | begun)
-        results = {row.name or "": row for row in self.results}
-        outgoing = self._finished(forward, results, {k.id for k in kept if not k.args})
-        backward, gradients = self._backward(kept)
-        keeps = {forward.variable(k): k for k in kept}
-        cut = None if self.steps is None or self.loops else self._cut(forward, backward, keeps, outgoing, gradients)
-        if cut is not None:
-            forward, backward, keeps = cut.forward, cut.backward, cut.kept
+        passes = self._passes()
         named = self.model.intermediates()
         further = [row for product in self.products for row in product.results.values()]
         rows = self.rows.order([*named.values(), *self.results, *self.d.gradients.values(), *further])
@@ -109,15 +111,33 @@ class Builder:
             data={n: r for n, r in model.leaves().items() if n not in model.params},
             constants=dict(model.constants), variables={name: self.leaf_names[r.id] for name, r in self.given.items()},
             loss=None if model.loss_row is None else model.loss_row.name, outputs=tuple(model.output_rows),
-            initial=initial_values(declared),
-            forward=forward, results=dict(zip(results, outgoing, strict=True)), result_rows=results,
-            kept=keeps, backward=backward, upstream=dict(model.upstream),
-            gradients=gradients, chosen=self._chosen(), unreached=tuple(model.unreached()), evaluate=evaluate,
+            initial=initial_values(declared), upstream=dict(model.upstream), result_rows=self._result_rows(),
+            chosen=self._chosen(), unreached=tuple(model.unreached()), evaluate=evaluate,
             equations={name: evaluate.variable(row) for name, row in named.items()},
             written=dict(self.d.names), expanded=self.d.expanded, identities=self.d.identities,
             floats_are_safe=floats_are_safe(rows),
             functions=(*[product_function(p, maker) for p in self.products],
                        *whole_functions(self.wholes, self.d, maker)),
+            **passes._asdict(),
+        )
+
+    def _result_rows(self) -> dict[str, Node]:
+        return {row.name or "": row for row in self.results}
+
+    def _passes(self) -> Passes:
+        kept = self._kept(self.parts)
+        begun = {row.id: self.variables.expr(row) for part in self.parts for row in part.kept}
+        scheduler = self.scheduler.like(self.rows.like(saved=self.parts))
+        forward = scheduler.block([*self.results, *[k for k in kept if k.args]], self.leaves | begun)
+        results = self._result_rows()
+        outgoing = self._finished(forward, results, {k.id for k in kept if not k.args})
+        backward, gradients = self._backward(kept)
+        keeps = {forward.variable(k): k for k in kept}
+        cut = None if self.steps is None or self.loops else self._cut(forward, backward, keeps, outgoing, gradients)
+        if cut is not None:
+            forward, backward, keeps = cut.forward, cut.backward, cut.kept
+        return Passes(
+            forward, backward, keeps, dict(zip(results, outgoing, strict=True)), gradients,
             checkpoints="" if self.steps is None else said(self.parts) if cut is None else cut.says(),
         )
 

@@ -224,29 +224,6 @@ def text(node: ast.AST, level: int = 0) -> str:
 
 def _written(node: ast.AST) -> tuple[int, str]:
     match node:
-        case ast.Name(id=word):
-            return ATOM, word
-        case ast.Constant(value=value):
-            return ATOM, string(value) if isinstance(value, str) else "..." if value is ... else repr(value)
-        case ast.Attribute(value=inner, attr=word):
-            return ATOM, f"{text(inner, ATOM)}.{word}"
-        case ast.Call(func=function, args=args, keywords=options):
-            return ATOM, f"{text(function, ATOM)}({', '.join(map(text, [*args, *options]))})"
-        case ast.arg(arg=word, annotation=ast.expr() as kind):
-            return ATOM, f"{word}: {text(kind)}"
-        case ast.keyword(arg=word, value=value):
-            return ATOM, f"{word}={text(value)}"
-        case ast.Subscript(value=inner, slice=place):
-            return ATOM, f"{text(inner, ATOM)}[{bare(place)}]"
-        case ast.Slice(lower=lower, upper=upper, step=step):
-            ends = ":".join("" if end is None else text(end) for end in (lower, upper))
-            return ATOM, ends if step is None else f"{ends}:{text(step)}"
-        case ast.Tuple(elts=items):
-            return ATOM, f"({_items(items)})"
-        case ast.List(elts=items):
-            return ATOM, f"[{', '.join(map(text, items))}]"
-        case ast.Dict():
-            return ATOM, f"{{{', '.join(entries(node))}}}"
         case ast.Starred(value=inner):
             return 0, f"*{text(inner, ATOM)}"
         case ast.UnaryOp(operand=inner):
@@ -256,6 +233,34 @@ def _written(node: ast.AST) -> tuple[int, str]:
             return own, f"{text(left, own + (own == POWER))} {sign} {text(right, own + 1)}"
         case ast.Compare(left=left, ops=[relation], comparators=[right]):
             return COMPARE, f"{text(left, SUM)} {_SIGNS[type(relation)]} {text(right, SUM)}"
+    return ATOM, _atom(node)
+
+
+def _atom(node: ast.AST) -> str:
+    match node:
+        case ast.Name(id=word):
+            return word
+        case ast.Constant(value=value):
+            return string(value) if isinstance(value, str) else "..." if value is ... else repr(value)
+        case ast.Attribute(value=inner, attr=word):
+            return f"{text(inner, ATOM)}.{word}"
+        case ast.Call(func=function, args=args, keywords=options):
+            return f"{text(function, ATOM)}({', '.join(map(text, [*args, *options]))})"
+        case ast.arg(arg=word, annotation=ast.expr() as kind):
+            return f"{word}: {text(kind)}"
+        case ast.keyword(arg=word, value=value):
+            return f"{word}={text(value)}"
+        case ast.Subscript(value=inner, slice=place):
+            return f"{text(inner, ATOM)}[{bare(place)}]"
+        case ast.Slice(lower=lower, upper=upper, step=step):
+            ends = ":".join("" if end is None else text(end) for end in (lower, upper))
+            return ends if step is None else f"{ends}:{text(step)}"
+        case ast.Tuple(elts=items):
+            return f"({_items(items)})"
+        case ast.List(elts=items):
+            return f"[{', '.join(map(text, items))}]"
+        case ast.Dict():
+            return f"{{{', '.join(entries(node))}}}"
     raise TypeError(f"no spelling for {ast.dump(node)}")
 
 
@@ -538,6 +543,12 @@ def fitted(head: str, code: ast.AST, tail: str, indent: str, level: int = 0) -> 
             not (args or options) or len(f"{indent}{head}{text(code.func)}(") > WIDTH
         ):
             return fitted(head, inner, f".{word}({', '.join(map(text, [*args, *options]))}){tail}", indent, ATOM)
+    return _broken(head, code, tail, indent) or [indent + flat]
+
+
+def _broken(head: str, code: ast.AST, tail: str, indent: str) -> list[str]:
+    """Lines of their own for what the outermost brackets hold; none where there are no brackets."""
+    match code:
         case ast.Compare() | ast.BinOp() if not (isinstance(code, ast.BinOp) and isinstance(code.op, ast.Pow)):
             lines = [line for part in pieces(code) for line in fitted(*part[:2], "", indent + INDENT, part[2])]
             return [f"{indent}{head}(", *lines, f"{indent}){tail}"]
@@ -550,7 +561,7 @@ def fitted(head: str, code: ast.AST, tail: str, indent: str, level: int = 0) -> 
         case ast.Dict(keys=keys, values=values) if keys:
             named = [(f"{text(k)}: ", v) for k, v in zip(keys, values, strict=True) if k is not None]
             return _listed(f"{head}{{", named, f"}}{tail}", indent)
-    return [indent + flat]
+    return []
 
 
 def _inside(code: ast.AST, level: int) -> str:

@@ -237,8 +237,7 @@ def scan(
     own = frozenset(n.id for n in (*carry, *elements))
     carried, stacked = ([graph.lift(a) for a in _tuple(part)] for part in body(tuple(carry), tuple(elements)))
     for name, row in zip(called, carried, strict=False):
-        varies = any(n.id in own for n in graph.topological([row], own))
-        if row.name is None and varies:
+        if row.name is None and any(n.id in own for n in graph.topological([row], own)):
             graph.christen(f"{name}[{index}]", row)
     return close_loop(graph, size, carry, elements, carried, stacked, (*start, *xs), reverse, index)
 

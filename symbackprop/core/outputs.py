@@ -188,12 +188,10 @@ class Search:
             case f.Add(parts):
                 each = [self.bounds(p, args, depth) for p in parts]
                 return sum(b[0] for b in each), sum(b[1] for b in each)
+            case f.Mul((left, right)) if left == right:
+                return 0.0, inf
             case f.Mul(parts):
-                found = (1.0, 1.0)
-                for p in parts:
-                    found = (0.0, inf) if parts.count(p) == len(parts) == 2 else _product(
-                        found, self.bounds(p, args, depth))
-                return found
+                return reduce(_product, [self.bounds(p, args, depth) for p in parts], (1.0, 1.0))
             case f.Div():
                 num, dens = _quotient(form)
                 signs = [self.bounds(d, args, depth) for d in set(dens) if dens.count(d) % 2]

@@ -487,22 +487,10 @@ def _all(form: f.Formula) -> Iterator[Variant]:
 def _here(form: f.Formula) -> Iterator[Variant]:
     """One mistake at the top of a formula."""
     match form:
-        case f.Add(terms):
-            for k, term in enumerate(terms):
-                others = (*terms[:k], *terms[k + 1 :])
-                yield Variant(m.SIGN, _SIGN, f.add(*terms[:k], f.neg(term), *terms[k + 1 :]), term)
-                yield Variant(m.TERM, "the term {part} is missing", f.add(*others), term)
-            if len(terms) == 2 and terms[0] == f.ONE and isinstance(terms[1], f.Neg):
-                yield Variant(m.WRONG_FACTOR, "{part} is needed, not its complement", terms[1].body, form)
-        case f.Mul(factors):
-            for k, factor in enumerate(factors):
-                rest = f.mul(*factors[:k], *factors[k + 1 :])
-                if factor == MINUS_ONE:
-                    yield Variant(m.SIGN, _SIGN, rest, form)
-                elif isinstance(factor, f.Num):
-                    yield Variant(m.CONSTANT, "the number {part} is missing", rest, factor)
-                else:
-                    yield Variant(m.MISSING_FACTOR, _PART, rest, factor)
+        case f.Add():
+            yield from _in_sum(form)
+        case f.Mul():
+            yield from _in_product(form)
         case f.Neg(body):
             yield Variant(m.SIGN, _SIGN, body, form)
         case f.Div(num, den):
@@ -517,6 +505,27 @@ def _here(form: f.Formula) -> Iterator[Variant]:
             confused = [f.Call(other, args) for other in _CONFUSED.get(name, ())]
             for wrong in [args[0], *confused] if len(args) == 1 else confused:
                 yield Variant(m.WRONG_DERIVATIVE, "the function {part} is not right", wrong, form)
+
+
+def _in_sum(form: f.Add) -> Iterator[Variant]:
+    terms = form.terms
+    for k, term in enumerate(terms):
+        others = (*terms[:k], *terms[k + 1 :])
+        yield Variant(m.SIGN, _SIGN, f.add(*terms[:k], f.neg(term), *terms[k + 1 :]), term)
+        yield Variant(m.TERM, "the term {part} is missing", f.add(*others), term)
+    if len(terms) == 2 and terms[0] == f.ONE and isinstance(terms[1], f.Neg):
+        yield Variant(m.WRONG_FACTOR, "{part} is needed, not its complement", terms[1].body, form)
+
+
+def _in_product(form: f.Mul) -> Iterator[Variant]:
+    for k, factor in enumerate(form.factors):
+        rest = f.mul(*form.factors[:k], *form.factors[k + 1 :])
+        if factor == MINUS_ONE:
+            yield Variant(m.SIGN, _SIGN, rest, form)
+        elif isinstance(factor, f.Num):
+            yield Variant(m.CONSTANT, "the number {part} is missing", rest, factor)
+        else:
+            yield Variant(m.MISSING_FACTOR, _PART, rest, factor)
 
 
 MINUS_ONE = f.Num(sp.S.NegativeOne)

@@ -17,7 +17,6 @@ import sympy as sp
 from symbackprop.imported.naming import Names
 from symbackprop.model.text import tree
 
-ONE, ZERO = tree.Number(sp.S.One), tree.Number(sp.S.Zero)
 WHOLE = tree.Slice(None, None, None)
 MOST = 4000  # statements, beyond which no blocks are looked for
 
@@ -189,7 +188,7 @@ class _Block:
             before = tree.Name(found[0])
             if self.carried.setdefault(place, before) != before:
                 raise _Unlike
-            return tree.Index(tree.Name(self._given(place)), (tree.Chain(self._counter, (("-", ONE),)),))
+            return tree.Index(tree.Name(self._given(place)), (tree.Chain(self._counter, (("-", tree.ONE),)),))
         raise _Unlike
 
     def _from_outside(self, found: list[str]) -> tree.Expr:
@@ -227,7 +226,7 @@ class _Block:
 
     def _falls(self, items: Sequence[tree.Expr]) -> bool:
         """Whether elements are read from the last one to the first; of slices of one entry too."""
-        starts = [item.start or ZERO if isinstance(item, tree.Slice) else item for item in items]
+        starts = [item.start or tree.ZERO if isinstance(item, tree.Slice) else item for item in items]
         stops = [item.stop for item in items if isinstance(item, tree.Slice)]
         if not all(isinstance(n, tree.Number) for n in (*starts, *stops)) or any(
                 isinstance(item, tree.Slice) and item.step is not None for item in items):
@@ -290,9 +289,10 @@ class _Block:
         inner = tuple(tree.Equation(e.line, "let", tree.Target(self._given(j), self._counter), value)
                       for j, (e, value) in enumerate(zip(self.equations[0], body, strict=True)))
         line = self.equations[0][0].line
-        starts = [tree.Equation(line, "let", tree.Target(self._given(place), ZERO), self.begun.get(before.name, before))
+        starts = [tree.Equation(line, "let", tree.Target(self._given(place), tree.ZERO),
+                                self.begun.get(before.name, before))
                   for place, before in self.carried.items()]
-        loop = tree.For(line, self._counter.name, ONE, tree.Name(length), inner)
+        loop = tree.For(line, self._counter.name, tree.ONE, tree.Name(length), inner)
         outside = [self._declared(s, length) for s in self.statements[: self.start] if not self._is_begun(s)]
         after = [_mapped(s, lambda e: self._outside(e, length)) for s in self.statements[self.end :]]
         dim = tree.Named(line, "dim", ((length, tree.Number(sp.Integer(self.count))),))
@@ -314,7 +314,7 @@ class _Block:
             found: tree.Expr = base
             for k in reversed(range(axis)):
                 found = swapped(found, k)
-            found = tree.Index(found, (tree.Slice(None, None, tree.Negative(ONE)),)) if falling else found
+            found = tree.Index(found, (tree.Slice(None, None, tree.Negative(tree.ONE)),)) if falling else found
             if axis or falling or not isinstance(base, tree.Name):
                 yield tree.Equation(line, "let", tree.Target(self._given((base, axis, falling))), found)
 
@@ -347,13 +347,13 @@ class _Block:
         if not isinstance(expr, tree.Call) or expr.function not in ("stack", "concat"):
             return None
         args = expr.args[0].items if len(expr.args) == 1 and isinstance(expr.args[0], tree.Tuple) else expr.args
-        axis = dict(expr.options).get("axis", ZERO)
+        axis = dict(expr.options).get("axis", tree.ZERO)
         if len(args) != self.count or not isinstance(axis, tree.Number) or axis.value < 0:
             return None
         number = int(axis.value)
         if expr.function == "concat":
             axes = (*[WHOLE] * number, tree.Word(None))
-            args = tuple(a.base if isinstance(a, tree.Index) and a.items == axes else ZERO for a in args)
+            args = tuple(a.base if isinstance(a, tree.Index) and a.items == axes else tree.ZERO for a in args)
         places = [self.places.get(a.name) if isinstance(a, tree.Name) else None for a in args]
         first = places[0]
         if first is None or any(p != (k, first[1]) for k, p in enumerate(places)):
@@ -435,7 +435,7 @@ def _joined(block: Sequence[tree.Statement], passing: frozenset[str], every: Seq
             ) -> list[tree.Statement]:
     """One block of statements of ``every``."""
     uses = Counter(name for s in every for name in _read(s))
-    carried = {s.target.name for s in every if isinstance(s, tree.Equation) and s.target.index == ZERO}
+    carried = {s.target.name for s in every if isinstance(s, tree.Equation) and s.target.index == tree.ZERO}
     here = Counter(name for s in block if isinstance(s, tree.Equation) for name in _read(s))
     gone, result = dict[str, tree.Expr](), list[tree.Statement]()
     for s in block:

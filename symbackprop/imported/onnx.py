@@ -392,32 +392,24 @@ class _Reader:
     def _loop(self, node: Any, given: list[Any], attributes: dict[str, Any]) -> list[Any]:
         """Scan, and a Loop whose number of steps is known and that does not end before."""
         body, is_scan = attributes["body"], node.op_type == "Scan"
-        moving = attributes["num_scan_inputs"] if is_scan else 0
         ways = ("scan_input_axes", "scan_output_axes", "scan_input_directions", "scan_output_directions")
         if any(any(attributes.get(word, ())) for word in ways) or (is_scan and (not given or given[0] is None)):
             raise ModelError("loops run forward along the first axis here: transpose what they run over before")
-        start = given[: len(given) - moving] if is_scan else given[2:]
-        length = None if is_scan else self._steps(given)
-        first, sequences = [self._row(v) for v in start], [self._row(v) for v in given[len(given) - moving :] if moving]
-        if length is not None:
-            sequences = [self.model.constant("arange", length)]
-        outer, problems = dict(self.values), len(self.problems)
+        if is_scan:
+            carries = len(given) - attributes["num_scan_inputs"]
+            first, sequences = [self._row(v) for v in given[:carries]], [self._row(v) for v in given[carries:]]
+        else:
+            sequences = [self.model.constant("arange", self._steps(given))]
+            first = [self._row(v) for v in given[2:]]
 
         def step(carry: Any, now: Any) -> Any:
-            inner = [*carry, *now] if is_scan else [now[0], _Known(np.asarray(True)), *carry]
-            self.values |= dict(zip([i.name for i in body.input], inner, strict=True))
-            self.values |= {i.name: _Known(self._array(i)) for i in body.initializer}
-            self.depth += 1
-            self._nodes(body.node)
-            self.depth -= 1
-            if len(self.problems) > problems:
-                raise ModelError("its body cannot be read")
-            results = [self.values[o.name] for o in body.output]
+            results = self._step(body, [*carry, *now] if is_scan else [now[0], _Known(np.asarray(True)), *carry])
             if not is_scan and not (isinstance(results[0], _Known) and bool(results[0].array)):
                 raise ModelError("a loop that values end cannot be read: let it run to its end, and choose by Where")
             rows = [self._row(v) for v in (results if is_scan else results[1:])]
             return tuple(rows[: len(first)]), tuple(rows[len(first) :])
 
+        outer = dict(self.values)
         try:
             carried = body.input[: len(first)] if is_scan else body.input[2:]
             names = [self.fresh(re.sub(r"\d+$", "", i.name) or "s") for i in carried]
@@ -425,6 +417,18 @@ class _Reader:
         finally:
             self.values = outer
         return [*last, *stacks]
+
+    def _step(self, body: Any, given: Sequence[Any]) -> list[Any]:
+        """What one step of a loop gives."""
+        problems = len(self.problems)
+        self.values |= dict(zip([i.name for i in body.input], given, strict=True))
+        self.values |= {i.name: _Known(self._array(i)) for i in body.initializer}
+        self.depth += 1
+        self._nodes(body.node)
+        self.depth -= 1
+        if len(self.problems) > problems:
+            raise ModelError("its body cannot be read")
+        return [self.values[o.name] for o in body.output]
 
     def _chosen(self, branch: Any) -> list[Any]:
         """The results of one side of a choice that is known."""

@@ -834,37 +834,41 @@ def recurrent(step: Any, states: int) -> Composition:
     def composed(s: Any, xs: Any, a: Any) -> Any:
         x, w, r, b, lengths, *initial = [*xs, *[None] * 8][: 5 + states]
         peephole = maybe(xs, 7) if states == 2 else None
-        h = a["hidden_size"]
-        x = s.called("x", F.swapaxes(x, 0, 1) if a.get("layout") else x)
+        by_batch = a.get("layout")
+        x = s.called("x", F.swapaxes(x, 0, 1) if by_batch else x)
         t, n, _ = shape(x)
         refuse_cells(s, a, lengths, t)
         runs = {"forward": [False], "reverse": [True], "bidirectional": [False, True]}[a.get("direction", "forward")]
-        stacks, lasts = [], []
+        ran = []
         for d, back in enumerate(runs):
-            first = [x.graph.full(0, (n, h)) if v is None else (v[:, d] if a.get("layout") else v[d]) for v in initial]
-            bias, own = None if b is None else b[d], None if peephole is None else peephole[d]
-
-            index = s.fresh("t")
-
-            def say(word: str, row: Node, index: str = index) -> Node:
-                row.graph.christen(f"{s.fresh(word)}[{index}]", row)
-                return row
-
-            def body(carry: Any, now: Any, d: int = d, bias: Any = bias, own: Any = own, say: Any = say) -> Any:
-                state = step(now[0], list(carry), w[d], r[d], bias, h, a, own, say)
-                return tuple(state), state[0]
-
-            names = [s.fresh(word) for word in ("h", "c")[:states]]
-            last, (stack,) = scan(body, first, x, reverse=back, index=index, names=names)
-            stacks.append(stack)
-            lasts.append(last)
-        y = F.stack(*stacks, axis=1)
-        ends = [F.stack(*[state[k] for state in lasts]) for k in range(states)]
-        if a.get("layout"):
+            first = [x.graph.full(0, (n, a["hidden_size"])) if v is None else v[:, d] if by_batch else v[d]
+                     for v in initial]
+            own = [None if v is None else v[d] for v in (b, peephole)]
+            ran.append(run(s, step, x, first, (w[d], r[d], *own), a, back))
+        y = F.stack(*[stack for _, stack in ran], axis=1)
+        ends = [F.stack(*[last[k] for last, _ in ran]) for k in range(states)]
+        if by_batch:
             y, ends = F.transpose(y, (2, 0, 1, 3)), [F.swapaxes(e, 0, 1) for e in ends]
         return [y, *ends]
 
     return composed
+
+
+def run(s: Any, step: Any, x: Node, first: Any, weights: Any, a: Any, back: bool) -> tuple[Any, Node]:
+    """The last states of one direction, and the first of them at every step."""
+    index, (w, r, bias, own) = s.fresh("t"), weights
+
+    def say(word: str, row: Node) -> Node:
+        row.graph.christen(f"{s.fresh(word)}[{index}]", row)
+        return row
+
+    def body(carry: Any, now: Any) -> Any:
+        state = step(now[0], list(carry), w, r, bias, a["hidden_size"], a, own, say)
+        return tuple(state), state[0]
+
+    names = [s.fresh(word) for word in ("h", "c")[: len(first)]]
+    last, (stack,) = scan(body, first, x, reverse=back, index=index, names=names)
+    return last, stack
 
 
 def halves(b: Any, width: int) -> tuple[Any, Any]:

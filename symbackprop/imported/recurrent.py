@@ -16,8 +16,6 @@ from symbackprop.imported.formulas import times
 from symbackprop.imported.naming import Names
 from symbackprop.model.text import tree
 
-ONE, ZERO = tree.Number(sp.S.One), tree.Number(sp.S.Zero)
-
 
 @dataclass(frozen=True)
 class Layer:
@@ -35,16 +33,16 @@ class Layer:
     @property
     def before(self) -> tree.Expr:
         """The step whose state this one goes on from."""
-        return tree.Chain(self.step, (("+" if self.backwards else "-", ONE),))
+        return tree.Chain(self.step, (("+" if self.backwards else "-", tree.ONE),))
 
     @property
     def first(self) -> tree.Expr:
         """The place of the initial state."""
         if not self.backwards:
-            return ZERO
+            return tree.ZERO
         if isinstance(self.length, tree.Number):
             return tree.Number(self.length.value + 1)
-        return tree.Chain(self.length, (("+", ONE),))
+        return tree.Chain(self.length, (("+", tree.ONE),))
 
     def of_input(self, x: tree.Expr) -> tree.Expr:
         return _affine(x, self.weights[0], self.weights[2:3])
@@ -106,7 +104,7 @@ def _gru(layer: Layer, x: tree.Expr, states: Sequence[tree.Expr], row: Row) -> L
     for place, gate in enumerate("rz"):
         yield gate, _called("sigmoid", _add(layer.part(row("a"), place), layer.part(row("b"), place)))
     yield "n", _called("tanh", _add(layer.part(row("a"), 2), _times_entries(row("r"), layer.part(row("b"), 2))))
-    kept = tree.Chain(ONE, (("-", row("z")),))
+    kept = tree.Chain(tree.ONE, (("-", row("z")),))
     yield "h", _add(_times_entries(kept, row("n")), _times_entries(row("z"), h))
 
 
@@ -136,7 +134,7 @@ def run(kind: str, layer: Layer, x: tree.Expr, starts: Sequence[tree.Expr], line
     states = [at(word, layer.before) for word in words]
     lines = CELLS[kind](layer, here, states, lambda word: at(word, layer.step))
     body = tuple(tree.Equation(line(), "let", tree.Target(name(word), layer.step), formula) for word, formula in lines)
-    ends = (layer.length, ONE) if layer.backwards else (ONE, layer.length)
+    ends = (layer.length, tree.ONE) if layer.backwards else (tree.ONE, layer.length)
     say(tree.For(line(), layer.step.name, ends[0], ends[1], body))
     return _stacked(at, layer.length), [at(word, ends[1]) for word in words]
 
@@ -145,7 +143,7 @@ def _stacked(at: Callable[[str, tree.Expr], tree.Expr], length: tree.Expr) -> tr
     """The outputs of all steps."""
     if isinstance(length, tree.Number):
         return tree.Call("stack", tuple(at("h", tree.Number(sp.Integer(k + 1))) for k in range(int(length.value))), ())
-    whole = at("h", ONE)
+    whole = at("h", tree.ONE)
     assert isinstance(whole, tree.Index)
     return whole.base
 

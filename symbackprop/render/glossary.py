@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from inspect import Parameter, signature
 from typing import Any
@@ -267,6 +267,7 @@ def _found_in(trees: Iterable[m.Math]) -> tuple[set[str], set[str], tuple[str, .
             continue
         seen.add(id(x))
         waiting += m.parts(x)
+        notation.update(_notation(x))
         match x:
             case m.Array():
                 letters.update(x.letters)
@@ -275,23 +276,29 @@ def _found_in(trees: Iterable[m.Math]) -> tuple[set[str], set[str], tuple[str, .
                 letters.update(x.letters)
             case m.Letter(name) | m.AtStep(_, name) | m.Range(name):
                 letters.add(name)
-            case m.Fill(sp.S.One):
-                notation.add("ones")
-            case m.Outer() if not x.blocks:
-                notation.add("outer")
-            case m.Inverse():
-                notation |= {"inverse", "turned inverse"} if x.flipped else {"inverse"}
-            case m.Item() if isinstance(m.within(x.base), m.Identity):
-                notation.add("rows of I")
-            case m.Identity():
-                notation.add("eye")
-            case m.Op(name) | m.Fn(name):
-                notation |= {name, "exponential"} if x.rank > 1 and _is_exponential(name) else {name}
-            case m.Pow() if x.base.rank:
-                notation.add("power")
-            case m.Bars() if x.body.rank > 1:
-                notation.add("bars")
     return notation, letters, places
+
+
+def _notation(x: m.Math) -> Sequence[str]:
+    """What a glossary may have to say of a node itself."""
+    match x:
+        case m.Fill(sp.S.One):
+            return ["ones"]
+        case m.Outer() if not x.blocks:
+            return ["outer"]
+        case m.Inverse():
+            return ["inverse", "turned inverse"] if x.flipped else ["inverse"]
+        case m.Item() if isinstance(m.within(x.base), m.Identity):
+            return ["rows of I"]
+        case m.Identity():
+            return ["eye"]
+        case m.Op(name) | m.Fn(name):
+            return [name, "exponential"] if x.rank > 1 and _is_exponential(name) else [name]
+        case m.Pow() if x.base.rank:
+            return ["power"]
+        case m.Bars() if x.body.rank > 1:
+            return ["bars"]
+    return []
 
 
 def _apart(line: Prose, taken: Collection[str]) -> Prose:

@@ -114,6 +114,16 @@ def test_no_other_language_is_seen(text: str) -> None:
     assert not any("counts entries from 1" in remark for remark in Model.parse(HEAD + text).remarks)
 
 
+def test_a_column_by_a_row_is_a_matrix_where_nothing_is_declared() -> None:
+    assert "data X: N x D\nparam u: N, v: D" in to_text(parse_alone("sum(sum((u * v' - X).^2))"))
+
+
+@pytest.mark.parametrize("call", ["max(X, [], 3)", "max(X, [], b)", "max(X, [], 2, 1)", "max(X, [])", "sum(X, [], 2)"])
+def test_an_empty_list_stands_in_front_of_an_axis_alone(call: str) -> None:
+    with pytest.raises(ModelError, match="there are no lists"):
+        Model.parse(f"{HEAD}q = {call};\nloss L = sum(q .* y)")
+
+
 def test_a_product_with_a_number_is_no_line_of_another_language() -> None:
     assert Model.parse(f"{HEAD}q = 2 * w .* w\nloss L = sum(q)").remarks == []
 

@@ -125,3 +125,8 @@ def test_large_pictures_are_placed_less_often() -> None:
     small, large = (layered(n, [(a, b) for b in range(1, n) for a in {b - 1, b // 2}], near=True) for n in (20, 200))
     assert [*small.turns(24)] == [*range(24)]
     assert len(large.above) > 5000 and 2 <= len(large.turns(24)) < 10
+
+
+def test_vertices_of_the_largest_pictures_are_placed_again_too() -> None:
+    above: dict[int, list[int]] = {v: [] for v in range(60_000)}
+    assert len(Layered(len(above), [], [], above, {}).turns(24)) == 2

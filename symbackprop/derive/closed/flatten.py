@@ -268,10 +268,7 @@ class Flattening:
             case f.Add(terms):
                 return collected([t for x in terms for t in self.form(x, args, index)])
             case f.Mul(factors):
-                product = [UNIT]
-                for x in factors:
-                    product = self.times(product, self.factor(x, args, index))
-                return product
+                return reduce(lambda product, x: self.times(product, self.factor(x, args, index)), factors, [UNIT])
             case f.Div(top, bottom):
                 return self.times(self.factor(top, args, index), self.power(bottom, -1, args, index))
             case f.Pow(base, f.Num(exponent)) if exponent.is_Rational:

@@ -339,30 +339,12 @@ class Builder:
         if s.variable in self.top.lines or s.variable in self.top.counters or s.variable in self.top.families:
             raise NameProblem(f"the loop counter {s.variable!r} is already a name")
         if isinstance(s.start, tree.Call) and s.start.function == "range":
-            s = self.counted(s, s.start)
+            raise counted_from_zero(s, s.start)
         start, stop = (number_of(evaluate(bound, self.scope)) for bound in (s.start, s.stop))
         if isinstance(start, sp.Integer) and isinstance(stop, sp.Integer):
             self.unroll(s, int(start), int(stop))
         else:
             self.scan(s, start, stop)
-
-    def counted(self, s: tree.For, steps: tree.Call) -> tree.For:
-        """``for t in range(1, T + 1)`` as a loop from 1, where that is the same: where only names with steps of their
-        own are read, h[t-1]."""
-        counter, from_one, inner = tree.Name(s.variable), len(steps.args) == 2, [*tree.flat(s.body)]
-        own = {*self.top.families, *[name for e in inner for name in _defines(e)]}
-        bounds = [bound for e in inner if isinstance(e, tree.For) for bound in (e.start, e.stop)]
-        values = [e.value for e in inner if isinstance(e, tree.Equation)]
-        uses = [part for whole in [*bounds, *values] for part in tree.all_parts(whole)]
-        entries = [part.base.name for part in uses if isinstance(part, tree.Index)
-                   and isinstance(part.base, tree.Name) and s.variable in tree.mentioned(part.items[0], inside=False)]
-        fits = from_one and own.issuperset(entries)
-        if s.stop != tree.Word(None) and uses.count(counter) == len(entries) and fits:
-            return replace(s, start=tree.Number(sp.S.One))
-        last = {tree.Number: "value", tree.Name: "name"}.get(type(s.stop), "")
-        raise SyntaxProblem("range counts from 0 and leaves its last number out; a loop is written `for t in 1..T:`, "
-                            "and h[t-1] is the value before", place=steps.place,
-                            instead=f"1..{getattr(s.stop, last)}" if last else "")
 
     def unroll(self, s: tree.For, start: int, stop: int) -> None:
         """The body once for every value of the counter; downwards when the range runs downwards."""
@@ -407,7 +389,7 @@ class Builder:
         names = [name for name in plain if self.top.own(name) is not None and name not in self.top.loops
                  and _is_read_first(name, equations) and name not in _indexed(equations)]
         step, up = tree.Name(s.variable), not runs_down(start, stop)
-        before = tree.Chain(step, (("-" if up else "+", tree.Number(sp.S.One)),))
+        before = tree.Chain(step, (("-" if up else "+", tree.ONE),))
         families = {name: self.top.another(name) for name in names}
         now: dict[str, tree.Expr] = {name: tree.Index(tree.Name(families[name]), (before,)) for name in names}
         body = list[tree.Statement]()
@@ -505,6 +487,13 @@ def _defines(s: tree.Statement) -> set[str]:
     if isinstance(s, tree.Arrays):
         return {item.target.name for item in s.items}
     return {name for name, _ in s.items} if isinstance(s, tree.Named) else set()
+
+
+def counted_from_zero(s: tree.For, steps: tree.Call) -> SyntaxProblem:
+    last = {tree.Number: "value", tree.Name: "name"}.get(type(s.stop), "")
+    return SyntaxProblem("range counts from 0 and leaves its last number out; a loop is written `for t in 1..T:`, "
+                         "and h[t-1] is the value before", place=steps.place,
+                         instead=f"1..{getattr(s.stop, last)}" if last else "")
 
 
 @contextmanager

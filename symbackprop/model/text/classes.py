@@ -32,7 +32,7 @@ def made(of: Class, given: Mapping[str, tree.Expr], dims: Collection[str]
         if isinstance(s, tree.Equation) and s.target.index is None and _is_known(s.value, dims):
             known[s.target.name] = s.value
         elif not isinstance(s, tree.Equation) or s.value != tree.Name(s.target.name):
-            body += declared(s, not of.is_module)
+            body += as_declaration(s, not of.is_module)
     return body, {name: value for name, value in known.items() if _is_known(value, dims)}
 
 
@@ -71,7 +71,7 @@ def _is_known(value: tree.Expr, dims: Collection[str]) -> bool:
                for part in tree.all_parts(value))
 
 
-def declared(s: tree.Statement, random: bool = False) -> Sequence[tree.Statement]:
+def as_declaration(s: tree.Statement, random: bool = False) -> Sequence[tree.Statement]:
     """``W = nn.Parameter(torch.randn(n, m))`` as the declaration that it is; with ``random``, ``0.1 * randn(n, m)`` and
     zeros too. Any other statement alone."""
     if not isinstance(s, tree.Equation) or s.target.index is not None:

@@ -200,7 +200,7 @@ def _in_parts(x: tree.Expr, items: Sequence[tree.Expr], how: str, value: tree.Ex
         return tree.Member(tree.Index(tree.Member(part, "at"), tuple(at)), to, (new,))
 
     def turned(part: tree.Expr) -> tree.Expr:
-        return tree.Call("swapaxes", (part, tree.Number(sp.S.Zero), tree.Number(sp.S.One)), ())
+        return tree.Call("swapaxes", (part, tree.ZERO, tree.ONE), ())
 
     match first:
         case tree.Slice(None, None, None) if len(rest) == 1:

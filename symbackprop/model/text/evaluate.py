@@ -56,6 +56,7 @@ class Scope(Protocol):
 
 
 LENGTH = "len"  # Python's, of an array its first size
+_SIGNS = {tree.PRODUCT: "*", tree.QUOTIENT: "/"}  # of languages of matrices, where one of both is a number
 
 
 class Evaluator:
@@ -128,21 +129,17 @@ class Evaluator:
             right = self.operand(part)
             for warning in warnings.of_transposed(sign, left, value, right):
                 self.scope.remark(warning)
-            left_one, left = left, part
-            if sign == tree.PRODUCT:
-                sign = "@" if _has_axes(value) and _has_axes(right) else "*"
-                if sign == "@" and isinstance(part, tree.Transpose) and value.ndim == right.ndim == 1:
-                    value = self.applied("outer", [value, right], {})  # a column by a row
-                    continue
-            if sign == tree.QUOTIENT:
-                sign = "/"
-                if isinstance(right, Node) and right.ndim:
-                    value = self._divided(value, right)
-                    continue
+            before, left = (left, value), part
+            made = self._of_matrices(sign, value, part, right)
+            if made is not None:
+                value = made
+                continue
+            if sign in _SIGNS:
+                sign = "@" if sign == tree.PRODUCT and _has_axes(value) and _has_axes(right) else _SIGNS[sign]
             if isinstance(value, Node) and isinstance(right, Node):
                 if self.scope.language is not None:
-                    self._refuse_turned(sign, (left_one, value), (part, right))
-                    value, right = self._columns(sign, (left_one, value), (part, right))
+                    self._refuse_turned(sign, before, (part, right))
+                    value, right = self._columns(sign, before, (part, right))
                 terms = terms or Terms(value)
                 if terms.takes(sign, right):
                     terms.append(sign, right)
@@ -153,12 +150,17 @@ class Evaluator:
             try:
                 value = binary(sign, value, right, self.graph)
             except ModelError as error:
-                if isinstance(error, ShapeError) and sign != "@" and not error.instead:
-                    error.instead = _OTHER_OPERATORS
-                if isinstance(error, ShapeError) and sign == "@":
-                    self._of_stacks(error, [(expr.first, value), (part, right)])
+                if isinstance(error, ShapeError):
+                    _explain(error, sign, (expr.first, value), (part, right))
                 raise error.about(_between(expr, part)) from None
         return value if terms is None else terms.made()
+
+    def _of_matrices(self, sign: str, value: Value, part: tree.Expr, right: Value) -> Value | None:
+        """A column by a row, and a quotient by an array, in languages of matrices; None of others."""
+        if sign == tree.QUOTIENT and _has_axes(right):
+            return self._divided(value, right)
+        columns = sign == tree.PRODUCT and isinstance(part, tree.Transpose) and _has_axes(value) and _has_axes(right)
+        return self.applied("outer", [value, right], {}) if columns and value.ndim == right.ndim == 1 else None
 
     def _divided(self, value: Node | sp.Expr, by: Node) -> Node:
         """``A / B`` as A·B⁻¹, in languages that divide entries by ./"""
@@ -191,14 +193,6 @@ class Evaluator:
             raise ShapeError(f"a vector has no other side here: {a} {sign} {b} of {spoken.name} has every entry with "
                              "every other where both are columns, and is one of entries where one is a row: write "
                              f"which, {a.rstrip(chr(39))}[:, None] {sign} {b.rstrip(chr(39))}, or without the '")
-
-    def _of_stacks(self, error: ShapeError, sides: Sequence[tuple[tree.Expr, Value]]) -> None:
-        """Say of transposes of more than two axes, which a product does not take, how the last two are exchanged."""
-        for expr, value in sides:
-            place = expr.place if isinstance(expr, tree.Transpose) and isinstance(value, Node) else None
-            if place is not None and value.ndim > 2:
-                error.message += f"; .T turns all {value.ndim} axes around, .mT the last two"
-                error.instead += [partial(of_last_axes, place)]
 
     def transpose(self, value: Node) -> Node:
         return transpose(value)
@@ -449,6 +443,19 @@ class Evaluator:
 
 def _has_axes(value: Value) -> bool:
     return isinstance(value, Node) and value.ndim > 0
+
+
+def _explain(error: ShapeError, sign: str, *sides: tuple[tree.Expr, Value]) -> None:
+    """Say of transposes of more than two axes, which a product does not take, how the last two are exchanged, and of
+    operators on entries which others there are."""
+    if sign != "@":
+        error.instead = error.instead or _OTHER_OPERATORS
+        return
+    for expr, value in sides:
+        place = expr.place if isinstance(expr, tree.Transpose) and isinstance(value, Node) else None
+        if place is not None and value.ndim > 2:
+            error.message += f"; .T turns all {value.ndim} axes around, .mT the last two"
+            error.instead += [partial(of_last_axes, place)]
 
 
 def _between(expr: tree.Chain, part: tree.Expr) -> Place | None:

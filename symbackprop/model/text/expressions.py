@@ -53,7 +53,7 @@ MAX_DEPTH = 50
 COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
 TRANSPOSES = (".T", "'", "ᵀ")
 BARS = ("|", "||", "‖")
-ORDERS = {"1": tree.Number(sp.S.One), "2": tree.Number(sp.Integer(2)), "inf": tree.Name("inf"), "F": None}
+ORDERS = {"1": tree.ONE, "2": tree.Number(sp.Integer(2)), "inf": tree.Name("inf"), "F": None}
 FORWARD = "forward"  # what calls a layer of PyTorch's
 WORDS = {"True": True, "False": False, "None": None}
 _LARGEST = 308

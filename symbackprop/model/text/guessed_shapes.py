@@ -9,39 +9,32 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import chain, combinations, count, zip_longest
+from itertools import chain, count, zip_longest
 from typing import TypeGuard
 
 import sympy as sp
 
 from symbackprop.core.functions.words import meant
-from symbackprop.core.graph import Node
 from symbackprop.core.registry import composed
 from symbackprop.core.scalars import TABLE
-from symbackprop.core.shapes import DimLike
 from symbackprop.errors import ModelError, Place, ShapeError
-from symbackprop.model.model import Model
 from symbackprop.model.names import is_greek, sounds_like_data
 from symbackprop.model.text import dialect, tree
 from symbackprop.model.text.calls import NUMPY, asked_sizes, callee
-from symbackprop.model.text.evaluate import Evaluator
 from symbackprop.model.text.languages import along
-from symbackprop.model.text.scope import ModelScope
+from symbackprop.model.text.trials import Shape, Size, is_by_entry, least_equal, odd_sizes, of_odd
 
 _TARGETS = re.compile(r"[yt].*|label.*")  # of the data, what is compared with results
 _SIZES = ("N", "D", "H", "K", "M", "P", "Q", "R", "S", "T")
 _COUNTS = ("N", "D", "K", "M", "T")  # numbers where nothing but a division has them
 _WIDTHS = ("d", "d_k", "dk", "d_head", "n", "m")  # numbers there, too, beside arrays
-_MOST_SIZES = 8  # of a call of which it is tried which are equal
 _TURNS = ("swapaxes", "transpose")  # what has the axes of its argument in another order
 _FRESH = "#"  # what a size begins with that is to be found
 _FIRST = tree.String("NCHW")
-_WHOLE = (tree.Slice(None, None, None), tree.Slice(tree.Number(sp.S.Zero), None, None))
+_WHOLE = (tree.Slice(None, None, None), tree.Slice(tree.ZERO, None, None))
 _PRODUCTS = ("@", tree.PRODUCT)
 _DIVISIONS = ("/", tree.QUOTIENT)
 _PRODUCT = "dot"  # what @ is as a function
-Size = str | int
-Shape = list[Size]
 
 
 class Shapes:
@@ -272,7 +265,7 @@ class Shapes:
         one_less = composed(name).target == 1 and len(shapes) > 1 and len(shapes[1]) == len(shapes[0]) - 1
         if one_less and len(self._tried(expr, [shapes[0]] * len(shapes))) < len(shapes[0]):
             return self._classes(expr.args[1], shapes[0], shapes[1])
-        if name in TABLE or composed(name).target == 1 or (expr.args[1:] and all(shapes) and self._is_by_entry(expr)):
+        if name in TABLE or composed(name).target == 1 or (expr.args[1:] and all(shapes) and is_by_entry(expr)):
             return self._alike(expr.args, shapes)
         return self._tried(expr, shapes)
 
@@ -306,14 +299,15 @@ class Shapes:
         expr = replace(expr, args=args)
         sizes = chain(*shapes, (n for a in args for n in tree.mentioned(a) if n in self.asked or not _is_fixed(n)))
         ends = [s for s in dict.fromkeys(map(self._end, sizes)) if isinstance(s, str)]
-        equal = self._least_equal(expr, shapes, ends)
+        shapes = [[*map(self._end, shape)] for shape in shapes]
+        equal = least_equal(expr, shapes, ends)
         if equal is None:
             return []
         for s, first in equal.items():
             self._equate(first, s)
-        odd: dict[Size, int] = {s: 11 + 2 * ends.index(first) for s, first in equal.items()}
+        odd = odd_sizes(ends, equal)
         back = {number: self._end(s) for s, number in odd.items()}
-        return [back.get(size, size) for size in self._of_odd(expr, shapes, odd) or []]
+        return [back.get(size, size) for size in of_odd(expr, shapes, odd) or []]
 
     def _in_ends(self, expr: tree.Expr) -> tree.Expr:
         """An argument that is made of sizes with what is known of each."""
@@ -322,58 +316,6 @@ class Shapes:
         size = self._size_of(expr)
         end = None if size is None else self._end(size)
         return expr if end is None else tree.Name(end) if isinstance(end, str) else tree.Number(sp.Integer(end))
-
-    def _least_equal(self, expr: tree.Call, shapes: Sequence[Shape], ends: Sequence[str]) -> dict[str, str] | None:
-        """Which sizes a call takes only where they are equal, each with the first that it is equal to: found by taking
-        one or two at a time apart from the others. None where it takes no such arrays."""
-
-        def taken(equal: Mapping[str, str]) -> bool:
-            odd: dict[Size, int] = {s: 11 + 2 * ends.index(first) for s, first in equal.items()}
-            return self._of_odd(expr, shapes, odd) is not None and self._of_symbols(expr, shapes, equal)
-
-        alone = {s: s for s in ends}
-        if taken(alone):
-            return alone
-        equal = dict.fromkeys(ends, ends[0]) if ends else {}
-        if len(ends) > _MOST_SIZES or not taken(equal):
-            return equal if self._of_odd(expr, shapes, {s: 11 for s in ends}) is not None else None
-        for some in chain(combinations(ends, 1), combinations(ends, 2)):
-            apart = equal | dict.fromkeys(some, some[0])
-            free = len({equal[s] for s in some}) == 1 and [*equal.values()].count(equal[some[0]]) > len(some)
-            if free and taken(_by_first(apart)):
-                equal = _by_first(apart)
-        return equal
-
-    def _is_by_entry(self, expr: tree.Call) -> bool:
-        """Whether a function combines its arguments entry by entry: of arrays of one shape it makes one of that."""
-        shapes: list[Shape] = [[11], [11, 13]]
-        return all(self._of_odd(expr, [shape] * len(expr.args), {}) == shape for shape in shapes)
-
-    def _of_odd(self, expr: tree.Call, shapes: Sequence[Shape], odd: Mapping[Size, int]) -> list[int] | None:
-        """The shape of a call on arrays of these sizes; None where it takes none such."""
-        row = self._trial(Model(), expr, shapes, odd)
-        return None if row is None else [int(s) for s in row.shape]
-
-    def _of_symbols(self, expr: tree.Call, shapes: Sequence[Shape], equal: Mapping[str, str]) -> bool:
-        """Whether a call takes arrays of sizes of which nothing is known: a trace asks which is the smaller one."""
-        trial = Model()
-        dims = {first: trial.dim(f"s{k}") for k, first in enumerate(dict.fromkeys(equal.values()))}
-        sizes: dict[Size, DimLike] = {s: dims[first] for s, first in equal.items()}
-        return self._trial(trial, expr, shapes, sizes) is not None
-
-    def _trial(self, trial: Model, expr: tree.Call, shapes: Sequence[Shape], sizes: Mapping[Size, DimLike]
-               ) -> Node | None:
-        args = list[tree.Expr]()
-        written: dict[str, tree.Expr] = {str(end): tree.Name(str(s)) if isinstance(s, sp.Symbol) else
-                                         tree.Number(sp.Integer(s)) for end, s in sizes.items()}
-        for k, (arg, shape) in enumerate(zip(expr.args, shapes, strict=True)):
-            if shape:
-                trial.data(f"a{k}", tuple(sizes.get(end, end) for end in map(self._end, shape)))
-            args.append(tree.Name(f"a{k}") if shape else tree.put(arg, written))
-        try:
-            return Evaluator(ModelScope(trial)).row(tree.Call(expr.function, tuple(args), expr.options))
-        except ModelError:
-            return None
 
     def _classes(self, target: tree.Expr, scores: Shape, shape: Shape) -> Shape:
         """One class for each row of scores: whole numbers below how many there are."""
@@ -422,7 +364,7 @@ class Shapes:
 
 def _last_step(s: tree.For) -> tree.Expr:
     """The largest number of a counter, which may run down to 1."""
-    return s.start if s.stop == tree.Number(sp.S.One) else s.stop
+    return s.start if s.stop == tree.ONE else s.stop
 
 
 def _indices(body: Sequence[tree.Statement]) -> list[tuple[tree.Expr, list[tree.Expr]]]:
@@ -477,12 +419,6 @@ def _sizes_in(expr: tree.Expr) -> Iterator[str]:
     elif isinstance(expr, (tree.Tuple, tree.Chain, tree.Negative)):
         for part in tree.parts(expr):
             yield from _sizes_in(part)
-
-
-def _by_first(equal: Mapping[str, str]) -> dict[str, str]:
-    """The same with the first of those that are equal for each."""
-    firsts: dict[str, str] = {}
-    return {s: firsts.setdefault(other, s) for s, other in equal.items()}
 
 
 def _without_dots(expr: tree.Expr, names: Sequence[str]) -> tree.Expr:

@@ -68,7 +68,6 @@ PYTHON = Language("Python", "P", "", _pattern(r"^\s*(?:def|import|from)\s"), _NE
 # strings, whose marks are no transposes, and comments
 _APART = re.compile(r"\"[^\"]*\"|'''(?s:.*?)'''|(?<![\w)\]}'.])'[^'\n]*'|#.*|^\s*%.*", re.MULTILINE)
 _OURS = _pattern(r"[\w)\]']\s*@\s*[\w(]")
-_ZERO, _ONE = tree.Number(sp.S.Zero), tree.Number(sp.S.One)
 _ALL = tree.Slice(None, None, None)
 _TRUTHS = {"T": tree.Name("TRUE"), "F": tree.Name("FALSE")}
 _JOINED = "c"
@@ -161,7 +160,7 @@ def as_read(statements: Sequence[tree.Statement], spoken: Language) -> tuple[tre
     counting = _Counting(spoken, families, named)
     values = [part for e in every if isinstance(e, tree.Equation) for part in tree.all_parts(e.value)]
     indices = [part for part in values if isinstance(part, tree.Index) and counting.counts(part)]
-    counting.from_one = not any(item == _ZERO for index in indices for item in index.items)
+    counting.from_one = not any(item == tree.ZERO for index in indices for item in index.items)
     if not counting.from_one and spoken.leaves_out:
         return tuple(statements)
     given = {target.name for target in targets} | numbers.keys()
@@ -243,7 +242,7 @@ class _Counting:
 
     def without(self, expr: tree.Index) -> tree.Expr:
         """``z[-2]`` as ``delete(z[:], 1, axis=0)``."""
-        last = [tree.Slice(None, tree.Negative(_ONE), None) if _is_last(i, expr.base) else i for i in expr.items]
+        last = [tree.Slice(None, tree.Negative(tree.ONE), None) if _is_last(i, expr.base) else i for i in expr.items]
         expr = replace(expr, items=tuple(last))
         left_out = {k: self.item(i.body) for k, i in enumerate(expr.items) if self._is_left_out(i)}
         found: tree.Expr = replace(expr, items=tuple([_ALL if k in left_out else i for k, i in enumerate(expr.items)]))
@@ -267,7 +266,7 @@ class _Counting:
             return _from_the_end(item)
         if isinstance(item, tree.Number):
             return replace(item, value=item.value - 1)
-        return tree.Chain(item, (("-", _ONE),), place=item.place) if self._is_size(item) else item
+        return tree.Chain(item, (("-", tree.ONE),), place=item.place) if self._is_size(item) else item
 
     def _is_size(self, item: tree.Expr) -> bool:
         """Whether a place is a number that is computed of sizes."""
@@ -288,7 +287,7 @@ class _Counting:
         """``1:2:5``, whose step is in the middle."""
         start, step, last = item.start, item.stop, item.step
         if isinstance(step, tree.Negative) and last is not None:
-            stop = None if last == _ONE else self.item(tree.Chain(last, (("-", _ONE),)))
+            stop = None if last == tree.ONE else self.item(tree.Chain(last, (("-", tree.ONE),)))
         else:
             stop = None if last is None else _stop(last)
         return replace(item, start=None if start is None else self.item(start), stop=stop, step=step)
@@ -303,14 +302,14 @@ def _is_last(item: tree.Expr, base: tree.Expr) -> bool:
 def _stop(item: tree.Expr) -> tree.Expr | None:
     """Where a slice ends that goes up to a place: ``a[2:end]`` and ``a[2:end-1]``."""
     last = _from_the_end(item)
-    return item if last is item else None if last == tree.Negative(_ONE) else tree.Chain(last, (("+", _ONE),))
+    return item if last is item else None if last == tree.Negative(tree.ONE) else tree.Chain(last, (("+", tree.ONE),))
 
 
 def _from_the_end(item: tree.Expr) -> tree.Expr:
     """``end`` and ``end - 1`` as -1 and -2; any other place as it is."""
     match item:
         case tree.Name(_END.name):
-            return tree.Negative(_ONE)
+            return tree.Negative(tree.ONE)
         case tree.Chain(tree.Name(_END.name), (("-", tree.Number(k)),)):
             return tree.Negative(tree.Number(k + 1))
     return item
@@ -342,4 +341,4 @@ def along(call: tree.Call, shape: Sequence[object], tell: Callable[[str], None] 
     if matrix and axis == _ROWS:
         tell(f"Python's own {call.function} adds rows: this is the sum of all entries, as np.{call.function} is")
     options = [(word, value) for word, value in call.options if word != "axis"]
-    return replace(call, options=(*options, *[("axis", _ZERO)] * (matrix and axis == _COLUMNS)))
+    return replace(call, options=(*options, *[("axis", tree.ZERO)] * (matrix and axis == _COLUMNS)))

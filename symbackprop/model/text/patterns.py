@@ -117,7 +117,7 @@ def _sizes(array: tree.Expr, groups: Groups, given: Mapping[str, tree.Expr]) -> 
 
 def _shaped(array: tree.Expr, groups: Groups, sizes: Mapping[str, tree.Expr]) -> tree.Expr:
     """The array with an axis for each group."""
-    axes = [[sizes[n] for n in group] or [tree.Number(sp.S.One)] for group in groups]
+    axes = [[sizes[n] for n in group] or [tree.ONE] for group in groups]
     shape = [first if not rest else tree.Chain(first, tuple(("*", size) for size in rest)) for first, *rest in axes]
     return tree.Call("reshape", (array, tree.Tuple(tuple(shape))), ())
 

@@ -4,7 +4,7 @@ with ``hs.append(h)`` and ``hs = zeros((T, H))`` with ``hs[t] = h`` are what the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -14,8 +14,7 @@ from symbackprop.model.text import tree
 
 BACKWARDS = "backwards"  # the word of a range that counts down
 NOTHING = tree.Tuple(())  # what a list or a dict holds that nothing was put into
-_ZERO, _ONE = tree.Number(sp.S.Zero), tree.Number(sp.S.One)
-_LAST = tree.Negative(_ONE)  # the place in front of the first step, of a dict
+_LAST = tree.Negative(tree.ONE)  # the place in front of the first step, of a dict
 _STATES = "{} is read as its steps, with {}[0] in front of the first"
 _IS = "what {} is before the loop says nothing: it is what the loop gives it, step by step"
 
@@ -37,6 +36,7 @@ class _Counting:
         self.last: dict[str, tree.Expr] = {}  # steps of what is collected
         self.counters: list[str] = []
         self.given = set[str]()  # the names so far
+        self.stepped = set[str]()  # of which there are steps, h[0]
         self.ends: dict[str, tree.Expr] = {}  # of names of loops above that are no lists: their last steps
 
     def block(self, statements: Sequence[tree.Statement]) -> Iterator[tree.Statement]:
@@ -51,7 +51,7 @@ class _Counting:
                 self.states.add(name)
                 yield tree.Said(s.line, _STATES.format(name, name))
                 if not _is_begun(name, statements):
-                    yield replace(s, target=tree.Target(name, _ZERO), value=self.from_zero(first))
+                    yield replace(s, target=tree.Target(name, tree.ZERO), value=self.from_zero(first))
             elif isinstance(s, tree.Equation) and s.target.index is None and (
                     s.value == NOTHING or (filled and (s.target.name, _size(s.value)) in filled | around)):
                 ends = s.value != NOTHING and (s.target.name, _size(s.value)) in around
@@ -62,6 +62,7 @@ class _Counting:
                 yield replace(self.in_front(s), value=self.from_zero(s.value))
                 self.ends.pop(s.target.name, None)
                 self.given.add(s.target.name)
+                self.stepped |= {s.target.name} if s.target.index is not None else set()
             elif isinstance(s, tree.For):  # in which nothing is told
                 loop = self.loop(s)
                 yield from [inner for inner in loop.body if isinstance(inner, tree.Said)]
@@ -74,7 +75,7 @@ class _Counting:
         if s.target.name not in self.lists or s.target.index != _LAST:
             return s
         self.begun.add(s.target.name)
-        return replace(s, target=tree.Target(s.target.name, _ZERO))
+        return replace(s, target=tree.Target(s.target.name, tree.ZERO))
 
     def from_zero(self, expr: tree.Expr) -> tree.Expr:
         """An expression that reads what is collected: all of it is an array, of which an entry is taken, and Python's
@@ -85,7 +86,7 @@ class _Counting:
             case tree.Name(name) if name in self.ends:
                 return tree.Index(expr, (self.ends[name],), place=expr.place)
             case tree.Name(name) if name in self.rounds and name in self.collected:
-                first = tree.Index(tree.Index(expr, (_ZERO,)), (tree.Word(None),))
+                first = tree.Index(tree.Index(expr, (tree.ZERO,)), (tree.Word(None),))
                 return tree.Call("concat", (expr, first), (), place=expr.place)
             case tree.Index(tree.Name(name), (item,)) if name in self.rounds and name in self.collected and not (
                     isinstance(item, tree.Slice) or item == _LAST):
@@ -95,11 +96,11 @@ class _Counting:
             case tree.Name(name) if name in self.states and name in self.collected:
                 return self._all_states(expr)
             case tree.Index(tree.Name(name), (item,)) if item == _LAST and name in self.begun and self.lists[name]:
-                return replace(expr, items=(_ZERO,))  # of a dict, in which it is a key as others
+                return replace(expr, items=(tree.ZERO,))  # of a dict, in which it is a key as others
             case tree.Index(tree.Name(name), (item,)) if name in self.collected and not isinstance(item, tree.Slice):
                 expr = replace(expr, items=(item, tree.Word(Ellipsis)))
             case tree.Call("sum", (tree.Name(name),), ()) if name in self.lists and name in self.collected:
-                expr = replace(expr, options=(("axis", _ZERO),))
+                expr = replace(expr, options=(("axis", tree.ZERO),))
             case tree.Name(name) if self.collected.get(name):
                 steps = [tree.Index(expr, (tree.Number(sp.Integer(k + 1)),)) for k in range(self.collected[name])]
                 return tree.Call("stack", tuple(steps), (), place=expr.place)
@@ -127,7 +128,7 @@ class _Counting:
 
     def _all_states(self, name: tree.Name) -> tree.Expr:
         """What is in front of the first step, and all steps."""
-        first, steps = tree.Index(name, (_ZERO,)), self.collected[name.name]
+        first, steps = tree.Index(name, (tree.ZERO,)), self.collected[name.name]
         if not steps:
             return tree.Call("concat", (tree.Index(first, (tree.Word(None),)), name), (), place=name.place)
         later = [tree.Index(name, (tree.Number(sp.Integer(k + 1)),)) for k in range(steps)]
@@ -154,7 +155,7 @@ class _Counting:
     def _at_its_step(self, s: tree.Statement, step: tree.Name) -> tree.Statement:
         """``hs[t + 1] = …`` as what the step gives hs, which has one in front of the first."""
         if isinstance(s, tree.Equation) and s.target.name in self.states and (
-                s.target.index == tree.Chain(step, (("+", _ONE),))):
+                s.target.index == tree.Chain(step, (("+", tree.ONE),))):
             return replace(s, target=tree.Target(s.target.name, step))
         return s
 
@@ -162,15 +163,29 @@ class _Counting:
         """``for t in range(T)`` with t - 1 for the number t; arrays are read in order as they are, from their first
         entry. As it is where it reads other steps than these."""
         first, down = _first_counted(s), isinstance(s.start, tree.Call) and s.start.options != ()
-        if first is None or (first and not own <= self.states) or (down and any(map(self.lists.get, own))):
+        if first == 1 and not own <= self.states:
+            return replace(s, start=tree.ONE) if _reads_steps(s, self.stepped) else s
+        if first is None or (down and any(map(self.lists.get, own))):
             return s
         targets = [e.target for e in tree.equations(s.body) if e.target.index is not None]
         others = [x for x in targets if x.index != tree.Name(s.variable) and s.variable in tree.mentioned(x.index)]
         steps = _Steps(s.variable, own, self.begun, self.states, first, down)
         body = tuple(map(steps.statement, s.body))
         fits = steps.fits and not others and own <= self.lists.keys() and s.stop != tree.Word(None)
-        start, stop = (s.stop, _ONE) if down else (_ONE, s.stop)
+        start, stop = (s.stop, tree.ONE) if down else (tree.ONE, s.stop)
         return replace(s, start=start, stop=stop, body=body, from_zero=not first) if fits else s
+
+
+def _reads_steps(s: tree.For, others: Collection[str]) -> bool:
+    """Whether a loop over ``range(1, T + 1)`` reads its counter in steps alone, h[t-1], of ``others`` or of its own."""
+    inner = [*tree.flat(s.body)]
+    own = {*others, *[e.target.name for e in inner if isinstance(e, tree.Equation)]}
+    bounds = [bound for e in inner if isinstance(e, tree.For) for bound in (e.start, e.stop)]
+    values = [e.value for e in inner if isinstance(e, tree.Equation)]
+    uses = [part for whole in [*bounds, *values] for part in tree.all_parts(whole)]
+    entries = [part.base.name for part in uses if isinstance(part, tree.Index)
+               and isinstance(part.base, tree.Name) and s.variable in tree.mentioned(part.items[0], inside=False)]
+    return own.issuperset(entries) and uses.count(tree.Name(s.variable)) == len(entries)
 
 
 class _Steps:
@@ -194,7 +209,7 @@ class _Steps:
 
     def expression(self, expr: tree.Expr) -> tree.Expr:
         if expr == self.counter:
-            return expr if self.first else tree.Chain(expr, (("-", _ONE),), place=expr.place)
+            return expr if self.first else tree.Chain(expr, (("-", tree.ONE),), place=expr.place)
         if isinstance(expr, tree.Index):
             base = expr.base if isinstance(expr.base, tree.Name) else self.expression(expr.base)
             return replace(expr, base=base, items=tuple([self.item(expr.base, item) for item in expr.items]))
@@ -233,7 +248,7 @@ class _Steps:
             return moved
         direct = {*tree.mentioned(item)} == {*tree.mentioned(item, inside=False)} == {self.counter.name}
         self.fits &= direct and name not in self.own
-        return tree.Chain(moved, (("+", _ONE),), place=item.place)
+        return tree.Chain(moved, (("+", tree.ONE),), place=item.place)
 
 
 def _is_free(expr: object, name: tree.Name) -> bool:
@@ -249,7 +264,7 @@ def _filled(statements: Sequence[tree.Statement], more: bool = False) -> Iterato
         if isinstance(loop, tree.For) and loop.start == tree.Call("range", (loop.stop,), ()):
             step = tree.Name(loop.variable)
             names = [e.target.name for e in tree.equations(loop.body) if e.target.index == step]
-            yield from ((name, tree.Chain(loop.stop, (("+", _ONE),)) if more else loop.stop) for name in names
+            yield from ((name, tree.Chain(loop.stop, (("+", tree.ONE),)) if more else loop.stop) for name in names
                         if not more or name in ends)
 
 
@@ -268,7 +283,7 @@ def _own_names(body: Sequence[tree.Statement]) -> Iterator[str]:
 def _first_counted(s: tree.For) -> int | None:
     """The first number of ``range(T)`` and ``range(1, T + 1)``; None of any other."""
     args = s.start.args if isinstance(s.start, tree.Call) else ()
-    return None if s.stop == tree.Word(None) else 0 if len(args) == 1 else 1 if args[:1] == (_ONE,) else None
+    return None if s.stop == tree.Word(None) else 0 if len(args) == 1 else 1 if args[:1] == (tree.ONE,) else None
 
 
 Places: TypeAlias = Mapping[str, Sequence[tuple[tree.For, list[tree.Expr | None]]]]
@@ -298,8 +313,8 @@ def _first_state(s: tree.Equation, filled: Places) -> tree.Expr | None:
                 return first
             case tree.Call("zeros" as name, (tree.Tuple((size, *sizes)), *_)) | tree.Member(
                     _, "zeros" as name, (tree.Tuple((size, *sizes)), *_)):
-                later = tree.Chain(step, (("+", _ONE),))
-                if size == tree.Chain(loop.stop, (("+", _ONE),)) and (
+                later = tree.Chain(step, (("+", tree.ONE),))
+                if size == tree.Chain(loop.stop, (("+", tree.ONE),)) and (
                         later in places or (step in places and _first_counted(loop) == 1)):
                     return tree.Call(name, (tree.Tuple(tuple(sizes)),), ())
     return None
@@ -307,7 +322,7 @@ def _first_state(s: tree.Equation, filled: Places) -> tree.Expr | None:
 
 def _is_begun(name: str, statements: Sequence[tree.Statement]) -> bool:
     """Whether a line gives what is in front of the first step."""
-    return any(isinstance(s, tree.Equation) and s.target == tree.Target(name, _ZERO) for s in statements)
+    return any(isinstance(s, tree.Equation) and s.target == tree.Target(name, tree.ZERO) for s in statements)
 
 
 def _size(value: tree.Expr) -> tree.Expr | None:

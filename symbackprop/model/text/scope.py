@@ -276,13 +276,8 @@ class ModelScope(Scope):
         if entry and (whole := self.own(entry[1])) is not None and whole.ndim == 1:
             message = f"{shown!r} is not declared: a formula is of whole arrays, {entry[1]}, or of {entry[1]}[k]"
             return message, [partial(_whole_for_entry, entry[1])]
-        if name == "inf":
-            return "'inf' is infinite, which only where(…) and options take: where(m == 0, -inf, s)", ""
-        if name == "e":
-            return "'e' is not declared: e^x is exp(x)", [_exponential, "exp(1)"]
-        if name == "end":
-            says = "'end' is not declared: the last entry is a[-1], and entries are counted from 0"
-            return says, [entries_from_one, from_the_end]
+        if name in _ELSEWHERE:
+            return _ELSEWHERE[name]
         both = [(name[:k], name[k:]) for k in range(1, len(name) if name == shown else 0)]
         rows = [(a, b, self.own(a), self.own(b)) for a, b in both if a != b and {a, b} <= self.graph.names.keys()]
         for a, b, first, second in rows:
@@ -323,6 +318,12 @@ def _called(name: str, line: str, place: Place) -> str:
 
 _exponential = rewritten(  # e^x
     r"\be\s*(?:\^|\*\*)\s*(?:\(([^()]*)\)|(-?\w+))", lambda found: f"exp({found[1] or found[2]})")
+_ELSEWHERE: Mapping[str, tuple[str, str | Sequence[Meant]]] = {
+    "inf": ("'inf' is infinite, which only where(…) and options take: where(m == 0, -inf, s)", ""),
+    "e": ("'e' is not declared: e^x is exp(x)", [_exponential, "exp(1)"]),
+    "end": ("'end' is not declared: the last entry is a[-1], and entries are counted from 0",
+            [entries_from_one, from_the_end]),
+}
 
 
 def _of_numpy(name: str, line: str, place: Place) -> str:

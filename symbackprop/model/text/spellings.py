@@ -20,8 +20,6 @@ from dataclasses import replace
 from functools import cache
 from typing import NamedTuple
 
-import sympy as sp
-
 from symbackprop.core.functions.words import IDLE_OPTIONS
 from symbackprop.model.text import tree
 from symbackprop.model.text.expressions import one_formula
@@ -964,7 +962,7 @@ _LAYERS = """
     AvgPool2d avg_pool2d, AdaptiveAvgPool2d adaptive_avg_pool2d, AdaptiveMaxPool2d adaptive_max_pool2d,
     Flatten flatten start_dim=1, Identity identity, Dropout dropout, CTCLoss ctc_loss
 """
-_USUAL = {"start_dim=1": (("start_dim", tree.Number(sp.S.One)),)}
+_USUAL = {"start_dim=1": (("start_dim", tree.ONE),)}
 LAYERS = {words[0]: (words[1], _USUAL[words[2]] if words[2:] else ())  # PyTorch's without parameters: their functions
           for words in map(str.split, _LAYERS.split(","))}
 # layers with parameters of their own: how they are made, what these are, and what they compute of x

@@ -17,7 +17,7 @@ from symbackprop.errors import Meant, ModelError, Place, nearest, suggested
 from symbackprop.model.text import in_place, tree
 from symbackprop.model.text.branches import RESULT, RETURN, Branch, branch, joined
 from symbackprop.model.text.characters import plain_latex, readable
-from symbackprop.model.text.classes import declared
+from symbackprop.model.text.classes import as_declaration
 from symbackprop.model.text.comprehensions import written_out
 from symbackprop.model.text.expressions import COMPARISONS, FORWARD, expression, size
 from symbackprop.model.text.helpers import Helpers
@@ -156,7 +156,7 @@ class Reader:
         head = self.helpers.head(self.place - 1)
         if head is None:
             read = [self.helpers.put(s) for s in self._statement(line, indent, nesting)]
-            return read if self.helpers.inside else [*chain.from_iterable(map(declared, read))]
+            return read if self.helpers.inside else [*chain.from_iterable(map(as_declaration, read))]
         _refuse_deep("functions", line.number, nesting)
         known = len(self.errors)
         self.helpers.depth += 1
@@ -233,43 +233,59 @@ class Reader:
 
     def python(self, c: Cursor, indent: str, nesting: int) -> Sequence[tree.Statement]:
         """Lines around formulas that are pasted: the head of a function or of a context, what is returned."""
-        line, word, second = c.now.line, c.now.text, c.after
-        if word == "def" and second.kind == NAME and c.tokens[-2].is_sign(":") and self._goes_deeper(indent):
-            if not self.helpers.begin(c.tokens):
-                self._pass_over(indent)
-                return [tree.Said(line, f"nothing calls {second.text}: it is passed over")]
-            told = f"the lines of {second.text} are read as they stand, and what it takes by its names"
-            _refuse_deep("functions", line, nesting)
-            return [*([] if self.helpers.inside else [tree.Said(line, told)]), *self._below(indent, nesting)]
-        if word == "class" and second.kind == NAME and self._goes_deeper(indent):
-            _refuse_deep("classes", line, nesting)
-            self.helpers.open(second.text)
-            body = self._below(indent, nesting)
-            waits = self.helpers.close(line, second.text, body, "Module" in map(TEXT, c.tokens))
-            told = f"what {second.text} makes stands where an object is made" if waits else (
-                f"the lines of {second.text} are read as they stand")
-            return [tree.Said(line, told), *([] if waits else body)]
+        word, second = c.now.text, c.after
+        heads = {"def": self._function, "class": self._class, "with": self._context}
+        if word in heads and second.kind == NAME and self._goes_deeper(indent) and (
+                word != "def" or c.tokens[-2].is_sign(":")):
+            return heads[word](c, indent, nesting)
         if second.is_sign("=") and c.tokens[2].text in self.helpers.classes and c.tokens[3].is_sign("("):
-            call = expression(Cursor(c.tokens[2:]))
-            while isinstance(call, tree.Member) and call.name != FORWARD:  # Net(…).to(device)
-                call = call.base
-            if not isinstance(call, tree.Call):
-                raise c.tokens[2].problem("an object gets a name on a line of its own, net = Net(…)")
-            makes = self.helpers.make(c.tokens[2], word, call, [n for n, kind in self.given.items() if kind == "dim"])
-            told = f"what {FORWARD} returns stands in the place of each call of {word}"
-            return [*([] if self.helpers.inside else [tree.Said(line, told)]), *makes]
-        if word == "with" and second.kind == NAME and self._goes_deeper(indent):
-            _refuse_deep("blocks", line, nesting)
-            body = self._below(indent, nesting)
-            if "no_grad" in [token.text for token in c.tokens]:
-                told = "what is computed under no_grad is read as stop_gradient(…)"
-                return [tree.Said(line, told), *map(_stopped, body)]
-            return [tree.Said(line, f"the lines below `with {second.text}…` are read as they stand"), *body]
+            return self._object(c)
         if word == RETURN and second.kind != END and not second.is_sign("=", "["):
             return self._returned(c)
         if word == "if" and not second.is_sign("=", "[", ".", *UPDATES):
             return self._branches(c, indent, nesting)
         return []
+
+    def _function(self, c: Cursor, indent: str, nesting: int) -> Sequence[tree.Statement]:
+        line, name = c.now.line, c.after.text
+        if not self.helpers.begin(c.tokens):
+            self._pass_over(indent)
+            return [tree.Said(line, f"nothing calls {name}: it is passed over")]
+        told = self._told(line, f"the lines of {name} are read as they stand, and what it takes by its names")
+        _refuse_deep("functions", line, nesting)
+        return [*told, *self._below(indent, nesting)]
+
+    def _class(self, c: Cursor, indent: str, nesting: int) -> Sequence[tree.Statement]:
+        line, name = c.now.line, c.after.text
+        _refuse_deep("classes", line, nesting)
+        self.helpers.open(name)
+        body = self._below(indent, nesting)
+        if self.helpers.close(line, name, body, "Module" in map(TEXT, c.tokens)):
+            return [tree.Said(line, f"what {name} makes stands where an object is made")]
+        return [tree.Said(line, f"the lines of {name} are read as they stand"), *body]
+
+    def _object(self, c: Cursor) -> Sequence[tree.Statement]:
+        """``net = Net(…)``, also with ``.to(device)`` behind it."""
+        line, word, call = c.now.line, c.now.text, expression(Cursor(c.tokens[2:]))
+        while isinstance(call, tree.Member) and call.name != FORWARD:
+            call = call.base
+        if not isinstance(call, tree.Call):
+            raise c.tokens[2].problem("an object gets a name on a line of its own, net = Net(…)")
+        makes = self.helpers.make(c.tokens[2], word, call, [n for n, kind in self.given.items() if kind == "dim"])
+        return [*self._told(line, f"what {FORWARD} returns stands in the place of each call of {word}"), *makes]
+
+    def _told(self, line: int, told: str) -> Sequence[tree.Statement]:
+        """What is told of a line outside of helpers."""
+        return [] if self.helpers.inside else [tree.Said(line, told)]
+
+    def _context(self, c: Cursor, indent: str, nesting: int) -> Sequence[tree.Statement]:
+        line = c.now.line
+        _refuse_deep("blocks", line, nesting)
+        body = self._below(indent, nesting)
+        if "no_grad" in map(TEXT, c.tokens):
+            told = "what is computed under no_grad is read as stop_gradient(…)"
+            return [tree.Said(line, told), *map(_stopped, body)]
+        return [tree.Said(line, f"the lines below `with {c.after.text}…` are read as they stand"), *body]
 
     def _branches(self, c: Cursor, indent: str, nesting: int) -> Sequence[tree.Statement]:
         """``if c:`` and what stands below it, up to the last else; behind a branch that returns all the rest is one."""
@@ -335,23 +351,27 @@ class Reader:
         step: tree.Expr = tree.Name(variable)
         if entries:
             stop = _length(entries[0][1])
-            start = tree.Call("range", (_ONE, tree.Chain(stop, (("+", _ONE),))) if from_one else (stop,), ())
-            step = tree.Chain(step, (("-", _ONE),)) if from_one else step
+            start = tree.Call("range", (tree.ONE, tree.Chain(stop, (("+", tree.ONE),))) if from_one else (stop,), ())
+            step = tree.Chain(step, (("-", tree.ONE),)) if from_one else step
         else:
             start, stop = _range(c, first, start)
         c.expect(":", "after the range")
         if c.now.kind == END and not self._goes_deeper(indent):
             raise problem("the body of the loop is missing: indent the lines that belong to it", line)
-        self.counters.append(variable)
-        try:
-            here = Cursor(c.tokens[c.place :])
-            body = self._below(indent, nesting) if c.now.kind == END else tuple(
-                map(self.helpers.put, self._collected(here) or equations(here)))
-        finally:
-            self.counters.pop()
+        body = self._repeated(c, variable, indent, nesting)
         given = [tree.Equation(line, "let", tree.Target(name), tree.Index(array, (step,), place=array.place))
                  for name, array in entries]
         return tree.For(line, variable, start, stop, (*given, *body))
+
+    def _repeated(self, c: Cursor, variable: str, indent: str, nesting: int) -> tuple[tree.Statement, ...]:
+        """What stands behind the colon of a loop, or below it."""
+        self.counters.append(variable)
+        try:
+            here = Cursor(c.tokens[c.place :])
+            return self._below(indent, nesting) if c.now.kind == END else tuple(
+                map(self.helpers.put, self._collected(here) or equations(here)))
+        finally:
+            self.counters.pop()
 
     def _counter(self) -> str:
         """A name for the counter of a loop over entries, which has none."""
@@ -502,8 +522,7 @@ def _range(c: Cursor, first: Token, start: tree.Expr) -> tuple[tree.Expr, tree.E
     return start, size(c)
 
 
-_ONE = tree.Number(sp.S.One)
-_LAST = tree.Negative(_ONE)
+_LAST = tree.Negative(tree.ONE)
 
 
 def _numbered(over: tree.Expr) -> tuple[tree.Expr, bool]:
@@ -537,7 +556,7 @@ def _backwards(over: tree.Expr) -> tree.Expr:
 
 def _last_counted(args: tuple[tree.Expr, ...]) -> tree.Expr:
     """The last step of ``range(T)`` and ``range(1, T + 1)`` where loops count from 1; None, as a word, of any other."""
-    first, stop = (tree.Number(sp.S.Zero), *args)[-2:] if len(args) in (1, 2) else (None, None)
+    first, stop = (tree.ZERO, *args)[-2:] if len(args) in (1, 2) else (None, None)
     match first, stop:
         case tree.Number(sp.S.Zero), _ if stop is not None:
             return stop
@@ -565,7 +584,7 @@ def _entries(names: Sequence[str], over: tree.Expr) -> Sequence[tuple[str, tree.
 
 def _length(array: tree.Expr) -> tree.Expr:
     """How many entries there are along the first axis."""
-    return tree.Index(tree.Member(array, "shape"), (tree.Number(sp.S.Zero),))
+    return tree.Index(tree.Member(array, "shape"), (tree.ZERO,))
 
 
 def _given_by(statement: tree.Statement) -> Sequence[tuple[str, str]]:

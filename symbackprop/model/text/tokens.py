@@ -142,8 +142,7 @@ def logical_lines(text: str, errors: list[ModelError] | None = None) -> Iterator
         quoted = quoted if quoted >= number or pending else _last_quoted(lines, number)
         if quoted >= number:  # text about a function, which says nothing
             continue
-        raw = readable(written).removesuffix(";")  # as Matlab's lines end
-        raw, continued = GOES_ON.subn(r"\1", raw)
+        raw, continued = GOES_ON.subn(r"\1", readable(written).removesuffix(";"))  # as Matlab's lines end
         if not pending:
             indent = raw[: len(raw) - len(raw.lstrip(" \t"))]
         try:
@@ -151,9 +150,7 @@ def logical_lines(text: str, errors: list[ModelError] | None = None) -> Iterator
             tokens = list(_tokens(raw, number, before="".join(token.text for token in pending[-3:])))
             _match_brackets(tokens, open_brackets)
         except ModelError as error:
-            if errors is None:
-                raise
-            errors.append(error)
+            _put(error, errors)
             pending, open_brackets, tokens = [], [], []
         pending += tokens
         if pending and not open_brackets and (not continued or number == len(lines)):
@@ -161,10 +158,13 @@ def logical_lines(text: str, errors: list[ModelError] | None = None) -> Iterator
                 yield Line(statement[0].line, indent, ended(statement))
             pending = []
     if open_brackets:
-        unclosed = _never_closed(open_brackets)
-        if errors is None:
-            raise unclosed
-        errors.append(unclosed)
+        _put(_never_closed(open_brackets), errors)
+
+
+def _put(error: ModelError, errors: list[ModelError] | None) -> None:
+    if errors is None:
+        raise error
+    errors.append(error)
 
 
 def _never_closed(brackets: Sequence[Token]) -> ModelError:

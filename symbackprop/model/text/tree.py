@@ -31,6 +31,9 @@ class Number(Placed):
     value: sp.Rational
 
 
+ZERO, ONE = Number(sp.S.Zero), Number(sp.S.One)
+
+
 @dataclass(frozen=True)
 class Name(Placed):
     name: str

@@ -17,8 +17,9 @@ from symbackprop.core.functions.words import MODULES
 from symbackprop.errors import ModelError
 from symbackprop.model.names import sounds_like_data
 from symbackprop.model.text import dialect, tree
-from symbackprop.model.text.guessed_shapes import Shape, Shapes, Size
+from symbackprop.model.text.guessed_shapes import Shapes
 from symbackprop.model.text.layers import Layers
+from symbackprop.model.text.trials import Shape, Size
 
 _KEPT = ("pi", "inf")
 _NO_SIZE = "?"
