@@ -54,3 +54,21 @@ def test_what_a_process_has_loaded_and_what_is_left_at_its_end_are_not_looked_th
         assert loaded and gc.get_freeze_count() > loaded + len(made) / 2
     finally:
         gc.unfreeze()
+
+
+def test_a_process_looks_through_what_it_makes_only_where_there_is_much_of_it() -> None:
+    usual, seen = gc.get_threshold(), list[str]()
+
+    def looked(phase: str, info: object) -> None:
+        seen.append(phase)
+
+    gc.callbacks.append(looked)
+    try:
+        with kept():
+            seen.clear()
+            made = [[k] for k in range(100 * usual[0])]
+            assert made and not seen
+        assert gc.get_threshold() == usual
+    finally:
+        gc.callbacks.remove(looked)
+        gc.unfreeze()
