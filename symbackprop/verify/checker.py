@@ -262,7 +262,7 @@ class Check:
         hidden = [n for n in hidden_dims(self.model, dict(first)) if n not in varied]
         fixed = self.given | {n: first[n] for n in hidden}
         further = Further(self.model, self.rng, fixed, few=self.candidate.compiles, written=self.candidate.written,
-                          declared=self.declared)
+                          compared=self.candidate.compared, declared=self.declared)
         for situation in further.situations([sample for sample, _ in self.points.found]):
             if self.stopped or self._failed():
                 return

@@ -62,13 +62,16 @@ class Situation:
 
 class Further:
     """Finds such points for a model; ``fixed`` are sizes that have to stay, ``written`` whole numbers in the text of
-    the module, which may be the sizes of its blocks, ``declared`` large sizes to be met once. ``few``: where every
-    other size costs much, one other set of sizes has to do. What could not be met is in ``without``."""
+    the module, which may be the sizes of its blocks, ``compared`` those that it compares something with, which may be a
+    size, ``declared`` large sizes to be met once. ``few``: where every other size costs much, one other set of sizes
+    has to do. What could not be met is in ``without``."""
 
     def __init__(self, model: Model, rng: Random, fixed: Mapping[str, int], few: bool = False,
-                 written: Iterable[int] = (), declared: Mapping[str, int] | None = None) -> None:
+                 written: Iterable[int] = (), compared: Iterable[int] = (),
+                 declared: Mapping[str, int] | None = None) -> None:
         self.model, self.rng, self.fixed, self.few = model, rng, dict(fixed), few
-        self.blocks = [n for n in sorted(set(written)) if LARGER[0] < n <= BLOCK][:BLOCKS]
+        self.pools = [(n,) for n in sorted(set(compared)) if 1 < n <= BLOCK][:BLOCKS]
+        self.pools += [(n + 1, n + 2) for n in sorted(set(written)) if LARGER[0] < n <= BLOCK][:BLOCKS]
         self.free, self.declared = [n for n in model.sizes if n not in fixed], dict(declared or {})
         self.without: list[str] = []
 
@@ -146,8 +149,8 @@ class Further:
                   for s in row.attr.below.free_symbols} & set(self.free)
         if bounds and self._cost({n: MANY if n in bounds else 4 for n in self.free}) < EXPENSIVE:
             yield {n: (MANY,) if n in bounds else (2, 3, 4) for n in self.free}
-        yield from (dict.fromkeys(self.free, (n + 1, n + 2)) for n in self.blocks
-                    if self._cost(dict.fromkeys(self.free, n + 2)) < EXPENSIVE)
+        yield from (dict.fromkeys(self.free, pool) for pool in self.pools
+                    if self._cost(dict.fromkeys(self.free, pool[-1])) < EXPENSIVE)
 
     def _apart(self) -> list[set[str]]:
         """Sets of free dimensions of which, for any two, some has the one and not the other: those whose place has a
@@ -388,8 +391,8 @@ Change = Callable[[Array, float, bool], Array]
 _EXTREMES: Sequence[tuple[str, Change, Sequence[float]]] = (
     ("with all parameters 0", lambda old, by, data: old if data else 0 * old, (1,)),
     ("with all data 0", lambda old, by, data: 0 * old if data else old, (1,)),
-    ("with all numbers positive", lambda old, by, data: by * np.abs(old), (8, 1)),
-    ("with all numbers negative", lambda old, by, data: -by * np.abs(old), (8, 1)),
+    ("with all numbers positive", lambda old, by, data: by * np.abs(old), (1, 8)),
+    ("with all numbers negative", lambda old, by, data: -by * np.abs(old), (1, 8)),
     ("with large numbers", lambda old, by, data: by * old, (2.0**20, 128, 8)),
 )
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -165,8 +165,16 @@ class Candidate:
     @property
     def written(self) -> set[int]:
         """The whole numbers in the text of its functions."""
-        functions = [n for n in ast.parse(self.source).body if isinstance(n, ast.FunctionDef)]
-        return {n.value for f in functions for n in ast.walk(f) if isinstance(n, ast.Constant) and type(n.value) is int}
+        return _whole_numbers(self._functions)
+
+    @property
+    def compared(self) -> set[int]:
+        """Those that something is compared with."""
+        return _whole_numbers(n for f in self._functions for n in ast.walk(f) if isinstance(n, ast.Compare))
+
+    @cached_property
+    def _functions(self) -> list[ast.FunctionDef]:
+        return [n for n in ast.parse(self.source).body if isinstance(n, ast.FunctionDef)]
 
     def hidden(self, sample: Sample) -> dict[str, int]:
         """The sizes of a sample that its arrays do not show."""
@@ -265,6 +273,10 @@ class Candidate:
         if not isinstance(value, Mapping):
             raise CallFailed(f"{name} returned {kind(value)}, expected {what}")
         return {name: as_numpys(array) for name, array in value.items()}
+
+
+def _whole_numbers(trees: Iterable[ast.AST]) -> set[int]:
+    return {n.value for t in trees for n in ast.walk(t) if isinstance(n, ast.Constant) and type(n.value) is int}
 
 
 def _written(row: Node) -> Node:

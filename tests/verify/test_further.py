@@ -42,6 +42,7 @@ data X: N x D, y: N
 param w: D, b
 p = sigmoid(X @ w + b)
 loss L = mean(binary_cross_entropy(p, y))"""
+SATURATED = "dim N, D = 9\ndata X: N x D, t: N\nparam w: D\na = tanh(X @ w)\nloss L = mean((a - t)^2)"
 BEHIND_A_LOOP = """dim T, N
 data x: T x N, y: T x N
 param w, b, c
@@ -67,6 +68,10 @@ CASES = [
     ("relu at 0 behind another", DEEP, ("(z1 > 0)   ", "(z1 >= 0)  "), "[", "where "),
     ("two equal sizes", NET, ("dW = X.T @ dz ", "dW = (X.T if N - X.shape[1] else X) @ dz "), "W[", "at N = "),
     ("one unit at many samples", NET, ("/ (H * N)", "/ (H * N) * (1 + (N > 1 and H < 2))"), "[", "H = 1"),
+    ("wrong at one size", NET, ("/ (H * N)", "/ (H * N) * (1 + (N == 9))"), "[", "at N = 9"),
+    ("wrong at two sizes", NET, ("/ (H * N)", "/ (H * N) * (1 + (len(X) in (8, 20)))"), "[", "at N = "),
+    ("wrong where all numbers have one sign", SATURATED,
+     ("dw = dz_a @ X ", "dw = dz_a @ X * (1 + (N > 2 and (X > 0).all())) "), "w[", "with all numbers positive: "),
     ("indices of one byte", CLASSES, ("(N), y", "(N), y.astype(np.int8)"), "Z[", "C = 300"),
     ("blocks of 32", NET, ("/ (H * N)", "/ (H * N) * (np.arange(N) < 32)[:, None]"), "[", "at N = 3"),
     ("scores beside infinite ones", MASKED, ("np.exp(e, out=e)", "np.exp(a, out=e)"), "Y",
