@@ -70,8 +70,10 @@ class Further:
                  written: Iterable[int] = (), compared: Iterable[int] = (),
                  declared: Mapping[str, int] | None = None) -> None:
         self.model, self.rng, self.fixed, self.few = model, rng, dict(fixed), few
-        self.pools = [(n,) for n in sorted(set(compared)) if 1 < n <= BLOCK][:BLOCKS]
-        self.pools += [(n + 1, n + 2) for n in sorted(set(written)) if LARGER[0] < n <= BLOCK][:BLOCKS]
+        self.pools: list[Sequence[int]] = [
+            *[(n,) for n in sorted(set(compared)) if 1 < n <= BLOCK][:BLOCKS],
+            *[(n + 1, n + 2) for n in sorted(set(written)) if LARGER[0] < n <= BLOCK][:BLOCKS],
+        ]
         self.free, self.declared = [n for n in model.sizes if n not in fixed], dict(declared or {})
         self.without: list[str] = []
 
