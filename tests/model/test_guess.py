@@ -50,6 +50,21 @@ from symbackprop.model.text import parse_alone, to_text
         ("f = lambda z: z**2; f(w*x - y)", "data x, y, param w"),
         ("f(z) = z^2; f(w*x - y)", "data x, y, param w"),
         ("sum(torch.sort(a, dim=0)[0] * b)", "dim N, param a: N, b: N"),
+        # what a function along an axis takes
+        ("sum(F.normalize(z, dim=1) @ V)", "dim N, D, H, param z: N x D, V: D x H"),
+        ("sum(z.max(1).values)", "dim N, D, param z: N x D"),
+        ("logits = h @ W + b; sum(logits - logits.max(1, keepdim=True).values)",
+         "dim N, D, H, param h: N x D, W: D x H, b: H"),
+        ("z = torch.cat([a, b], dim=0); sum(F.softmax(z @ z.T / temperature, dim=1)**2)",
+         "dim N, D, H, param a: N x D, b: H x D, temperature"),
+        # sizes that are computed of others
+        ("sum(F.interpolate(x[None, None], scale_factor=2) * w)", "dim N, data x: N, param w: 2*N"),
+        ("n, m = x.shape; sum(W @ np.concatenate((h_prev, x), axis=0))",
+         "dim n, m, N, D, data x: n x m, param W: N x D + n, h_prev: D x m"),
+        ("sum(x[1:] * w) + sum(X[:, :3] @ v)", "dim N, D, H, data x: N, X: D x H, param w: N - 1, v: 3"),
+        ("sum(X[:, :H] @ w)", "dim H, N, D, data X: N x D, param w: H"),
+        ("H = h.shape[1]; a = x @ W + h @ U + b; sum(sigmoid(a[:, :H]) * c_prev + tanh(a[:, H:]))",
+         "dim H, N, D, data x: N x D, param W: D x 2*H, h: N x H, U: H x 2*H, b: 2*H, c_prev: N x H"),
     ],
 )
 def test_what_is_guessed(text: str, guess: str) -> None:

@@ -635,6 +635,9 @@ def _method(expr: tree.Member, args: tuple[tree.Expr, ...], values: bool) -> tre
     name = {"transpose": "swapaxes" if len(args) == 2 else "permute" if args else "transpose",
             "detach": "stop_gradient"}.get(name, name)
     _refuse_others(replace(expr, name=name), "", (expr.base, *args), values)
+    found = callee(name)
+    if found is not None and len(args) == 1 and [p.name for p in found.parameters][1:2] == ["axis"]:
+        return tree.Call(name, (expr.base,), (("axis", args[0]), *expr.options))  # max(a, 1) may compare with 1
     return tree.Call(name, (expr.base, *args), expr.options)
 
 

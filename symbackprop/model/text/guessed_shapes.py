@@ -6,9 +6,12 @@ vectors, Greek letters numbers, unless an operator asks for more, and their size
 
 from __future__ import annotations
 
+import math
+import operator
 import re
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import reduce
 from itertools import chain, count, zip_longest
 from typing import TypeGuard
 
@@ -22,18 +25,21 @@ from symbackprop.model.names import is_greek, sounds_like_data
 from symbackprop.model.text import dialect, tree
 from symbackprop.model.text.calls import NUMPY, asked_sizes, callee
 from symbackprop.model.text.languages import along
-from symbackprop.model.text.trials import Shape, Size, is_by_entry, least_equal, odd_sizes, of_odd
+from symbackprop.model.text.sizes import Shape, Size, Sizes, is_fixed, plain
+from symbackprop.model.text.trials import is_by_entry, least_equal, least_rank, shape_of
 
 _TARGETS = re.compile(r"[yt].*|label.*")  # of the data, what is compared with results
+_STATES = re.compile(r".*prev.*")  # of a step before
+_NUMBERS = ("temperature", "temp", "lr", "reg", "discount", "margin")  # what is called so is one
 _SIZES = ("N", "D", "H", "K", "M", "P", "Q", "R", "S", "T")
 _COUNTS = ("N", "D", "K", "M", "T")  # numbers where nothing but a division has them
 _WIDTHS = ("d", "d_k", "dk", "d_head", "n", "m")  # numbers there, too, beside arrays
 _TURNS = ("swapaxes", "transpose")  # what has the axes of its argument in another order
-_FRESH = "#"  # what a size begins with that is to be found
 _FIRST = tree.String("NCHW")
 _WHOLE = (tree.Slice(None, None, None), tree.Slice(tree.ZERO, None, None))
 _PRODUCTS = ("@", tree.PRODUCT)
 _DIVISIONS = ("/", tree.QUOTIENT)
+_SIGNS = {"+": operator.add, "-": operator.sub, "*": operator.mul}
 _PRODUCT = "dot"  # what @ is as a function
 
 
@@ -70,16 +76,17 @@ class Shapes:
         taken = {*self.asked, *self.known, *[s for shape in self.known.values() for s in shape]}
         taken |= {*leaves, *self.values} - self.counts
         free = (s for k in count() for size in _SIZES if (s := f"{size}{k or ''}") not in taken)  # N … S, N1 …
-        ends = dict.fromkeys(self._end(s) for n in leaves for s in self.leaves[n])
-        self.names = dict(zip([s for s in ends if not _is_fixed(s)], free, strict=False))
+        ends = self.found.ends(size for n in leaves for size in self.leaves[n])
+        self.names = dict(zip([s for s in ends if not is_fixed(s)], free, strict=False))
 
     def _biases(self, equations: Sequence[tree.Equation], leaves: Sequence[str]) -> list[str]:
         """The leaves with an entry for each sample that are added and in no product."""
-        samples = {self._end(shape[0]) for n, shape in self.leaves.items() if len(shape) == 2 and sounds_like_data(n)}
+        matrices = [shape for n, shape in self.leaves.items() if len(shape) == 2 and sounds_like_data(n)]
+        samples = {self.found.end(rows) for rows, _ in matrices}
         products = {n for e in equations for n in _in_products(e.value)}
         summed = {n for e in equations for n in tree.mentioned(e.value)} - products
         return [n for n in leaves if n in summed and not sounds_like_data(n) and len(self.leaves[n]) == 1
-                and self._end(self.leaves[n][0]) in samples]
+                and self.found.end(self.leaves[n][0]) in samples]
 
     def _settle(self, body: Sequence[tree.Statement]) -> None:
         """The shapes by ranks that nothing asks to be other ones."""
@@ -90,24 +97,23 @@ class Shapes:
 
     def _read(self, body: Sequence[tree.Statement]) -> None:
         """The shapes of leaves and equations, by the ranks that are known."""
-        self.equal: dict[Size, Size] = {}
-        self.count = 0
+        self.found = Sizes()
         self.below: dict[str, Size] = {}
         self.sizes: dict[str, Size] = {n: n for n in self.asked}
-        self.leaves = {n: self._fresh(rank) for n, rank in self.ranks.items()} | self.known
+        self.leaves = {n: self.found.fresh(rank) for n, rank in self.ranks.items()} | self.known
         self.values: dict[str, Shape] = {}
         self.behind: dict[str, dict[str, int]] = {n: {n: 0} for n in self.ranks}
         self.steps: dict[str, Size] = {}
         for size, (array, place) in self.given.items():
             self.ranks[array] = max(self.ranks[array], place + 1)
-            self._equate(size, *self.leaves[array][place : place + 1])
+            self.found.equate(size, *self.leaves[array][place : place + 1])
         self._block(body)
 
     def _block(self, body: Sequence[tree.Statement]) -> None:
         """Equations one after the other; those of a loop twice, which read what the step before gave."""
         for s in body:
             if isinstance(s, tree.For):
-                self.steps[s.variable] = self._size_of(_last_step(s)) or self._fresh(1)[0]
+                self.steps[s.variable] = self._size_of(_last_step(s)) or self.found.fresh()[0]
                 self._block(s.body)
                 self._block(s.body)
             elif isinstance(s, tree.Equation):
@@ -116,7 +122,7 @@ class Shapes:
     def _equation(self, s: tree.Equation) -> None:
         name, size, shape = s.target.name, self._size_of(s.value), self.of(s.value)
         counter = s.target.index.name if isinstance(s.target.index, tree.Name) else ""
-        step = [] if s.target.index is None else [self.steps.get(counter) or self._fresh(1)[0]]
+        step = [] if s.target.index is None else [self.steps.get(counter) or self.found.fresh()[0]]
         self.values[name] = [*step, *shape]
         behind = {n: picked - len(step) for n, picked in self._leaves_in(s.value).items()}
         self.behind[name] = behind | self.behind.get(name, {})
@@ -128,8 +134,8 @@ class Shapes:
         return [self.size(s) for s in self.leaves[name]]
 
     def size(self, size: Size) -> Size:
-        end = self._end(size)
-        return self.names.get(end, end) if isinstance(end, str) else end
+        names = {sp.Symbol(end): sp.Symbol(name) for end, name in self.names.items()}
+        return plain(self.found.value(size).xreplace(names))
 
     def of(self, expr: tree.Expr) -> Shape:
         """The shape of an expression. Raises `ShapeError` where a matrix product has a number in it."""
@@ -179,10 +185,14 @@ class Shapes:
         """The shape of what is combined entry by entry; targets have the shape of what they are beside."""
         shapes = [self.of(e) for e in exprs] if shapes is None else shapes
         result = self._same(shapes)
+        for e, shape in zip(exprs, shapes, strict=True):
+            if shape and len(shape) < len(result) and not isinstance(e, tree.Name):
+                self._with_axes([n for n in self._leaves_in(e) if sounds_like_data(n)], e, len(result))
         bodies = [e.body if isinstance(e, tree.Negative) else e for e in exprs]
         self._widen([e for e in bodies if isinstance(e, tree.Name) and e.name in self.apart], min(len(result), 1))
         self._widen([e for e, shape in zip(bodies, shapes, strict=True) if shape and isinstance(e, tree.Name)
-                     and sounds_like_data(e.name) and _TARGETS.fullmatch(e.name)], len(result))
+                     and (_STATES.fullmatch(e.name) or (sounds_like_data(e.name) and _TARGETS.fullmatch(e.name)))],
+                    len(result))
         return result
 
     def _widen(self, exprs: Sequence[tree.Expr], rank: int) -> None:
@@ -221,13 +231,13 @@ class Shapes:
         shape, data = self.of(base), {n for n in self._leaves_in(base) if sounds_like_data(n)}
         if len(shape) < len(items):  # of a sample; of several each array of data has an axis more
             self.ranks |= {n: self.before[n] + 1 for n in data}
-        picked: Size = next(self._size_of(i.args[0]) for i in items if _counts_up(i)) or self._fresh(1)[0]
+        picked: Size = next(self._size_of(i.args[0]) for i in items if _counts_up(i)) or self.found.fresh()[0]
         for size, item in zip(shape, items, strict=False):
             if _counts_up(item):
-                self._equate(picked, size)
+                self.found.equate(picked, size)
             elif isinstance(item, tree.Name) and item.name in self.leaves:
                 self.below.setdefault(item.name, size)
-                self._equate(picked, *self.leaves[item.name][:1])
+                self.found.equate(picked, *self.leaves[item.name][:1])
         return [picked, *shape[len(items) :]]
 
     def _indexed(self, base: tree.Expr, items: Sequence[tree.Expr]) -> Shape:
@@ -241,13 +251,40 @@ class Shapes:
                 rest = rest if item.value is None else rest[len(rest) - len(items) + 1 :]
                 continue
             size = rest.pop(0) if rest else 1
-            whole = isinstance(item, tree.Slice) and item in _WHOLE
-            found += [size] if whole else self._fresh(1) if isinstance(item, tree.Slice) else []
+            found += [self._sliced(item, size)] if isinstance(item, tree.Slice) else []
             if isinstance(item, tree.Name) and item.name in self.leaves:
                 self.below.setdefault(item.name, size)
             if isinstance(item, tree.Name) and item.name in self.steps:
-                self._equate(self.steps[item.name], size)
+                self.found.equate(self.steps[item.name], size)
         return [*found, *rest]
+
+    def _sliced(self, part: tree.Slice, size: Size) -> Size:
+        """How many entries of an axis a slice takes."""
+        if part in _WHOLE:
+            return size
+        start, stop = (None if end is None else self._computed(end) for end in (part.start, part.stop))
+        if part.step is not None or (start is None) != (part.start is None) or (stop is None) != (part.stop is None):
+            return self.found.fresh()[0]
+        whole = self.found.value(size)
+        first, end = (whole + x if x.is_negative else x for x in (start or sp.S.Zero, whole if stop is None else stop))
+        if end.is_Integer and whole.is_Integer:
+            end = min(end, whole)
+        return self.found.size(end - first)
+
+    def _computed(self, expr: tree.Expr) -> sp.Expr | None:
+        """A size that is computed of others, or a number; None where it is neither."""
+        match expr:
+            case tree.Negative(body):
+                value = self._computed(body)
+                return None if value is None else -value
+            case tree.Chain(first, rest) if all(sign in "+-*" for sign, _ in rest):
+                parts = [*map(self._computed, (first, *[part for _, part in rest]))]
+                values = [part for part in parts if part is not None]
+                signs = [sign for sign, _ in rest]
+                return None if len(values) < len(parts) else reduce(
+                    lambda a, b: _SIGNS[b[0]](a, b[1]), zip(signs, values[1:], strict=True), values[0])
+        size = self._size_of(expr)
+        return None if size is None else self.found.value(size)
 
     def _called(self, expr: tree.Call) -> Shape:
         """What a function makes of arrays of these shapes."""
@@ -259,6 +296,7 @@ class Shapes:
             return self.of(tree.Chain(expr.args[0], (("@", expr.args[1]),)))
         if name == "reshape" and isinstance(expr.args[0], tree.Name) and expr.args[0].name in self.ranks:
             self._as_reshaped(expr.args[0].name, expr.args[1:])
+        expr = _one_by_one(expr, name)
         shapes = [self.of(a) for a in expr.args]
         expr = along(expr, shapes[0]) if shapes else expr
         self._fit(expr, shapes, composed(name).asks)
@@ -276,7 +314,7 @@ class Shapes:
             return
         self.ranks[leaf] = len(sizes)
         for own, size in zip(self.leaves[leaf], map(self._size_of, sizes), strict=False):
-            self._equate(own, own if size is None else size)
+            self.found.equate(own, own if size is None else size)
 
     def _fit(self, expr: tree.Call, shapes: Sequence[Shape], axes: Sequence[Sequence[int]]) -> None:
         """Give names the axes that a function asks for, of the sizes that it asks for; the channels of images may be
@@ -289,38 +327,54 @@ class Shapes:
             if named and len(shape) < len(wanted):
                 self._widen([arg], len(wanted))
             for size, number in zip(shape[::-1], sizes[::-1], strict=False):
-                if number and isinstance(self._end(size), str):
-                    self._equate(number, size)
+                if number and isinstance(self.found.end(size), str):
+                    self.found.equate(number, size)
 
     def _tried(self, expr: tree.Call, shapes: Sequence[Shape]) -> Shape:
-        """The shape that the function itself gives arrays of odd sizes, which are equal where it takes no others; none
+        """The shape that the function itself gives arrays of such sizes, which are equal where it takes no others; none
         where it takes no such arrays."""
-        args = tuple([arg if shape else self._in_ends(arg) for arg, shape in zip(expr.args, shapes, strict=True)])
+        arrays = expr.args
+        args = tuple([arg if shape else self._in_ends(arg) for arg, shape in zip(arrays, shapes, strict=True)])
         expr = replace(expr, args=args)
-        sizes = chain(*shapes, (n for a in args for n in tree.mentioned(a) if n in self.asked or not _is_fixed(n)))
-        ends = [s for s in dict.fromkeys(map(self._end, sizes)) if isinstance(s, str)]
-        shapes = [[*map(self._end, shape)] for shape in shapes]
-        equal = least_equal(expr, shapes, ends)
+        sizes = chain(*shapes, (n for a in args for n in tree.mentioned(a) if n in self.asked or not is_fixed(n)))
+        values = [[*map(self.found.value, shape)] for shape in shapes]
+        equal = least_equal(expr, values, self.found.ends(sizes))
         if equal is None:
+            self._deepen(expr, arrays, values)
             return []
         for s, first in equal.items():
-            self._equate(first, s)
-        odd = odd_sizes(ends, equal)
-        back = {number: self._end(s) for s, number in odd.items()}
-        return [back.get(size, size) for size in of_odd(expr, shapes, odd) or []]
+            self.found.equate(first, s)
+        found = shape_of(expr, values, equal)
+        return [self.found.fresh()[0] if size is None else self.found.size(size) for size in found]
+
+    def _deepen(self, expr: tree.Call, arrays: Sequence[tree.Expr], shapes: Sequence[Sequence[sp.Expr]]) -> None:
+        """Give what a function is of the fewest axes with which it takes that, unless it gets others anyway."""
+        if self.before != self.ranks:
+            return
+        several = arrays if _takes_several(_plain_name(expr)) else arrays[:1]
+        rank = least_rank(expr, len(several), shapes)
+        for array in several if rank else ():
+            self._with_axes(self._leaves_in(array), array, rank)
+
+    def _with_axes(self, leaves: Iterable[str], expr: tree.Expr, rank: int) -> None:
+        """An expression has so many axes where the first of these leaves has them, of the data if some are."""
+        behind = self._leaves_in(expr)
+        needed = {n: rank + behind[n] for n in leaves if self.ranks[n] < rank + behind[n]}
+        for name in sorted(needed, key=lambda n: not sounds_like_data(n))[:1]:
+            self.ranks[name] = needed[name]
 
     def _in_ends(self, expr: tree.Expr) -> tree.Expr:
         """An argument that is made of sizes with what is known of each."""
         if isinstance(expr, (tree.Tuple, tree.Chain, tree.Negative)):
             return tree.changed(expr, self._in_ends)
         size = self._size_of(expr)
-        end = None if size is None else self._end(size)
+        end = None if size is None else self.found.end(size)
         return expr if end is None else tree.Name(end) if isinstance(end, str) else tree.Number(sp.Integer(end))
 
     def _classes(self, target: tree.Expr, scores: Shape, shape: Shape) -> Shape:
         """One class for each row of scores: whole numbers below how many there are."""
         for a, b in zip(scores, shape, strict=False):
-            self._equate(a, b)
+            self.found.equate(a, b)
         if isinstance(target, tree.Name) and target.name in self.leaves:
             self.below[target.name] = scores[-1]
         return shape
@@ -331,7 +385,7 @@ class Shapes:
         if not a or not b:
             raise ShapeError("@ multiplies arrays, and one side is a number: declare its shape in a model text",
                              place=place)
-        self._equate(a[-1], b[0] if len(b) == 1 else b[-2])
+        self.found.equate(a[-1], b[0] if len(b) == 1 else b[-2])
         return [*a[:-1], *b[:-2], *(b[-1:] if len(b) > 1 else [])]
 
     def _same(self, shapes: Sequence[Shape]) -> Shape:
@@ -341,25 +395,9 @@ class Shapes:
             pairs = [*zip_longest(reversed(result), reversed(shape), fillvalue=1)][::-1]
             for a, b in pairs:
                 if 1 not in (a, b):
-                    self._equate(a, b)
+                    self.found.equate(a, b)
             result = [b if a == 1 else a for a, b in pairs]
         return result
-
-    def _equate(self, a: Size, b: Size | None = None) -> None:
-        first, second = self._end(a), self._end(a if b is None else b)
-        if _is_fixed(second):
-            first, second = second, first
-        if first != second and not _is_fixed(second):
-            self.equal[second] = first
-
-    def _end(self, size: Size) -> Size:
-        while size in self.equal:
-            size = self.equal[size]
-        return size
-
-    def _fresh(self, rank: int) -> Shape:
-        self.count += rank
-        return [f"{_FRESH}{self.count - k}" for k in range(rank)]
 
 
 def _last_step(s: tree.For) -> tree.Expr:
@@ -386,11 +424,6 @@ def _first_ranks(body: Sequence[tree.Statement], leaves: Sequence[str], axes: Ma
             for n in leaves}
 
 
-def _is_fixed(size: Size) -> bool:
-    """Whether a size is a number or has a name, and is not to be found."""
-    return isinstance(size, int) or not size.startswith(_FRESH)
-
-
 def _is_step(expr: tree.Expr, counters: Container[str]) -> bool:
     """Whether it is ``x[t]``, of a loop over t."""
     if not isinstance(expr, tree.Index) or len(expr.items) != 1 or isinstance(expr.items[0], tree.Slice):
@@ -404,9 +437,26 @@ def _counts_up(item: tree.Expr) -> TypeGuard[tree.Call]:
     return isinstance(item, tree.Call) and _plain_name(item) in ("arange", "range") and len(item.args) == 1
 
 
+def _takes_several(name: str) -> bool:
+    """Whether a function is of arrays of which there are as many as one likes."""
+    called = callee(name)
+    return called is not None and called.most == math.inf and called.parameters[0].annotation == "Node"
+
+
+def _one_by_one(expr: tree.Call, name: str) -> tree.Call:
+    """``concat((a, b))`` as ``concat(a, b)``."""
+    match expr.args:
+        case (tree.Tuple(items), *axis) if _takes_several(name):
+            options = (*expr.options, *[("axis", place) for place in axis])
+            return replace(expr, args=items, options=options)
+    return expr
+
+
 def _asked_sizes(expr: tree.Expr) -> Iterator[str]:
-    """The names that stand for sizes, as in ``arange(N)`` and ``zeros((N, D))``."""
+    """The names that stand for sizes, as in ``arange(N)``, ``zeros((N, D))`` and ``a[:H]``."""
     for part in tree.all_parts(expr):
+        if isinstance(part, tree.Slice):
+            yield from (n for end in (part.start, part.stop) if end is not None for n in _sizes_in(end))
         if isinstance(part, tree.Call):
             sizes = [True] if _counts_up(part) else asked_sizes(callee(_plain_name(part)), len(part.args))
             yield from (n for arg, asks in zip(part.args, sizes, strict=False) if asks for n in _sizes_in(arg))
@@ -423,8 +473,8 @@ def _sizes_in(expr: tree.Expr) -> Iterator[str]:
 
 def _without_dots(expr: tree.Expr, names: Sequence[str]) -> tree.Expr:
     """An expression with functions for what libraries write with a dot."""
-    expr = tree.changed(expr, lambda part: _without_dots(part, names))
-    return replace(_plain(expr, names), place=expr.place) if isinstance(expr, tree.Member) else expr
+    expr = replace(_plain(expr, names), place=expr.place) if isinstance(expr, tree.Member) else expr
+    return tree.changed(expr, lambda part: _without_dots(part, names))
 
 
 def _plain(expr: tree.Member, names: Container[str]) -> tree.Expr:
@@ -455,7 +505,7 @@ def _in_products(expr: tree.Expr) -> Iterator[str]:
 
 
 def _rank(name: str) -> int:
-    return 2 if name[0].isupper() else 0 if is_greek(name) else 1
+    return 2 if name[0].isupper() else 0 if is_greek(name) or name in _NUMBERS else 1
 
 
 def _counts(body: Sequence[tree.Equation]) -> set[str]:
@@ -486,7 +536,7 @@ def _plain_name(expr: tree.Call) -> str:
     """What a function is called here; max and min of several values compare them."""
     name = expr.function.removeprefix(NUMPY)
     compares = f"{name}imum"
-    return compares if compares in TABLE and len(expr.args) > 1 else meant(name, ()) or name
+    return compares if compares in TABLE and len(expr.args) > 1 and not expr.options else meant(name, ()) or name
 
 
 def needs_arrays(expr: tree.Expr) -> bool:

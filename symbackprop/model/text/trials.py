@@ -16,23 +16,24 @@ from symbackprop.model.text.evaluate import Evaluator
 from symbackprop.model.text.scope import ModelScope
 
 _MOST_SIZES = 8  # of which it is tried which are equal
-Size = str | int
-Shape = list[Size]
+_MOST_AXES = 3  # beyond those that an array has
+_ODD = 11
+Shapes = Sequence[Sequence[sp.Expr]]  # of the arguments, in symbols for sizes
 
 
-def least_equal(expr: tree.Call, shapes: Sequence[Shape], ends: Sequence[str]) -> dict[str, str] | None:
+def least_equal(expr: tree.Call, shapes: Shapes, ends: Sequence[str]) -> dict[str, str] | None:
     """Which sizes a call takes only where they are equal, each with the first that it is equal to: found by taking one
     or two at a time apart from the others. None where it takes no such arrays."""
 
     def taken(equal: Mapping[str, str]) -> bool:
-        return of_odd(expr, shapes, odd_sizes(ends, equal)) is not None and _takes_symbols(expr, shapes, equal)
+        return _of_odd(expr, shapes, _odd_sizes(equal)) is not None and _of_symbols(expr, shapes, equal) is not None
 
     alone = {s: s for s in ends}
     if taken(alone):
         return alone
     equal = dict.fromkeys(ends, ends[0]) if ends else {}
     if len(ends) > _MOST_SIZES or not taken(equal):
-        return equal if of_odd(expr, shapes, odd_sizes(ends, equal)) is not None else None
+        return equal if _of_odd(expr, shapes, _odd_sizes(equal)) is not None else None
     for some in chain(combinations(ends, 1), combinations(ends, 2)):
         apart = equal | dict.fromkeys(some, some[0])
         free = len({equal[s] for s in some}) == 1 and [*equal.values()].count(equal[some[0]]) > len(some)
@@ -47,37 +48,62 @@ def _by_first(equal: Mapping[str, str]) -> dict[str, str]:
     return {s: firsts.setdefault(other, s) for s, other in equal.items()}
 
 
+def shape_of(expr: tree.Call, shapes: Shapes, equal: Mapping[str, str]) -> Sequence[sp.Expr | None]:
+    """The shape of a call on arrays of which some sizes are equal; None for a size of it that is not found."""
+    found = _of_symbols(expr, shapes, equal)
+    if found is not None:
+        return found
+    odd = _odd_sizes(equal)
+    some, others = (_of_odd(expr, shapes, sizes) or () for sizes in (odd, {s: 3 * size for s, size in odd.items()}))
+    back = {size: sp.Symbol(s) for s, size in odd.items()}
+    return [back.get(a, sp.Integer(a) if a == b else None) for a, b in zip(some, others, strict=True)]
+
+
+def least_rank(expr: tree.Call, count: int, shapes: Shapes) -> int:
+    """The fewest axes that the first arguments need so that a call takes them, more than one of them has; 0 where it
+    takes none."""
+    given, rest = [*map(len, shapes[:count])], shapes[count:]
+    odd = {s.name: _ODD for size in chain(*shapes) for s in size.free_symbols}
+    ranks = range(max(*given, min(given) + 1), max(given) + _MOST_AXES) if given else ()
+    return next((k for k in ranks if _of_odd(expr, [*[[sp.Integer(_ODD)] * k] * count, *rest], odd) is not None), 0)
+
+
 def is_by_entry(expr: tree.Call) -> bool:
     """Whether a function combines its arguments entry by entry: of arrays of one shape it makes one of that."""
-    shapes: list[Shape] = [[11], [11, 13]]
-    return all(of_odd(expr, [shape] * len(expr.args), {}) == shape for shape in shapes)
+    shapes = [[11], [11, 13]]
+    return all(_of_odd(expr, [[*map(sp.Integer, shape)]] * len(expr.args), {}) == shape for shape in shapes)
 
 
-def odd_sizes(ends: Sequence[str], equal: Mapping[str, str]) -> dict[Size, int]:
+def _odd_sizes(equal: Mapping[str, str]) -> dict[str, int]:
     """A number for each size, the same for those that are equal."""
-    return {s: 11 + 2 * ends.index(first) for s, first in equal.items()}
+    names = [*dict.fromkeys(equal.values())]
+    return {s: _ODD + 2 * names.index(first) for s, first in equal.items()}
 
 
-def of_odd(expr: tree.Call, shapes: Sequence[Shape], odd: Mapping[Size, int]) -> list[int] | None:
+def _of_odd(expr: tree.Call, shapes: Shapes, odd: Mapping[str, int]) -> list[int] | None:
     """The shape of a call on arrays of these sizes; None where it takes none such."""
     row = _tried(Model(), expr, shapes, odd)
     return None if row is None else [int(s) for s in row.shape]
 
 
-def _takes_symbols(expr: tree.Call, shapes: Sequence[Shape], equal: Mapping[str, str]) -> bool:
-    """Whether a call takes arrays of sizes of which nothing is known: a trace asks which is the smaller one."""
+def _of_symbols(expr: tree.Call, shapes: Shapes, equal: Mapping[str, str]) -> list[sp.Expr] | None:
+    """The shape of a call on arrays of sizes of which nothing is known; None where it takes none such: a trace asks
+    which is the smaller one."""
     trial = Model()
     dims = {first: trial.dim(f"s{k}") for k, first in enumerate(dict.fromkeys(equal.values()))}
-    return _tried(trial, expr, shapes, {s: dims[first] for s, first in equal.items()}) is not None
+    row = _tried(trial, expr, shapes, {s: dims[first] for s, first in equal.items()})
+    back = {dim: sp.Symbol(first) for first, dim in dims.items()}
+    return None if row is None else [sp.sympify(size).xreplace(back) for size in row.shape]
 
 
-def _tried(trial: Model, expr: tree.Call, shapes: Sequence[Shape], sizes: Mapping[Size, DimLike]) -> Node | None:
+def _tried(trial: Model, expr: tree.Call, shapes: Shapes, sizes: Mapping[str, DimLike]) -> Node | None:
     args = list[tree.Expr]()
-    written: dict[str, tree.Expr] = {str(end): tree.Name(str(s)) if isinstance(s, sp.Symbol) else
-                                     tree.Number(sp.Integer(s)) for end, s in sizes.items()}
+    values = {sp.Symbol(name): sp.sympify(size) for name, size in sizes.items()}
+    written: dict[str, tree.Expr] = {name: tree.Name(str(size)) if isinstance(size, sp.Symbol) else
+                                     tree.Number(sp.Integer(size)) for name, size in sizes.items()}
     for k, (arg, shape) in enumerate(zip(expr.args, shapes, strict=True)):
         if shape:
-            trial.data(f"a{k}", tuple([sizes.get(size, size) for size in shape]))
+            trial.data(f"a{k}", tuple([size.xreplace(values) for size in shape]))
         args.append(tree.Name(f"a{k}") if shape else tree.put(arg, written))
     try:
         return Evaluator(ModelScope(trial)).row(tree.Call(expr.function, tuple(args), expr.options))

@@ -17,9 +17,10 @@ from symbackprop.core.functions.words import MODULES
 from symbackprop.errors import ModelError
 from symbackprop.model.names import sounds_like_data
 from symbackprop.model.text import dialect, tree
+from symbackprop.model.text.expressions import one_formula
 from symbackprop.model.text.guessed_shapes import Shapes
 from symbackprop.model.text.layers import Layers
-from symbackprop.model.text.trials import Shape, Size
+from symbackprop.model.text.sizes import Shape, Size
 
 _KEPT = ("pi", "inf")
 _NO_SIZE = "?"
@@ -127,5 +128,6 @@ def _array(name: str, shapes: Shapes) -> tree.ArrayItem:
     return tree.ArrayItem(tree.Target(name), shape, True, sized(shapes.size(shapes.below[name])))
 
 
-def sized(size: Size) -> tree.Name | tree.Number:
-    return tree.Name(size) if isinstance(size, str) else tree.Number(sp.Integer(size))
+def sized(size: Size) -> tree.Expr:
+    """A size as it stands in a declaration."""
+    return one_formula(size) if isinstance(size, str) else tree.Number(sp.Integer(size))
