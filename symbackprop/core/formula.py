@@ -214,8 +214,10 @@ def neg(f: Formula) -> Formula:
 
 
 def is_negative(value: sp.Expr) -> bool:
-    """Whether a coefficient is written with a leading minus."""
-    return value.p < 0 if isinstance(value, sp.Rational) else bool(value.could_extract_minus_sign())
+    """Whether a coefficient is written with a leading minus, a sum where all its terms are: N − G is not −(G − N)."""
+    if isinstance(value, sp.Rational):
+        return bool(value.p < 0)
+    return all(map(is_negative, value.args)) if value.is_Add else bool(value.as_coeff_Mul()[0].is_extended_negative)
 
 
 def is_even(value: sp.Expr) -> bool:

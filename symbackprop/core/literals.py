@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import sympy as sp
 from sympy.printing.str import StrPrinter
 
+from symbackprop.core.formula import is_negative
 from symbackprop.core.maths import Fn, Frac, Math, Num, Op, Pow, Sum, Sym, Values, negative, product
 from symbackprop.core.scalars import HALF, TABLE
 
+T = TypeVar("T")
 SHORT = 12  # the largest denominator of a fraction that could be a decimal
 
 
@@ -18,7 +20,7 @@ def spelled(value: sp.Expr, order: tuple[str, ...] = ()) -> Math:
     """A number that is no fraction, written out: √D, 2/√π, ⌊S/2⌋. Factors stand in the order of the dimensions."""
     if value.free_symbols and monomials(value, order) is not None:
         return Num(value, order)
-    if value.could_extract_minus_sign():
+    if is_negative(value):
         return negative(spelled(-value, order))
     top, bottom = fraction(value)
     if bottom != 1 and not value.is_Rational:
@@ -26,7 +28,8 @@ def spelled(value: sp.Expr, order: tuple[str, ...] = ()) -> Math:
     if value is sp.pi:
         return Sym("pi")
     if value.is_Add:
-        return Sum(tuple([(t.could_extract_minus_sign(), spelled(_size(t), order)) for t in value.as_ordered_terms()]))
+        signed = [(is_negative(t), t) for t in value.as_ordered_terms()]
+        return Sum(tuple([(minus, spelled(-t if minus else t, order)) for minus, t in _positive_first(signed)]))
     if value.is_Mul:
         return _spelled_product(value, order)
     if value.is_Pow:
@@ -48,8 +51,10 @@ def fraction(value: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
     return top, bottom
 
 
-def _size(value: sp.Expr) -> sp.Expr:
-    return -value if value.could_extract_minus_sign() else value
+def _positive_first(terms: list[tuple[bool, T]]) -> list[tuple[bool, T]]:
+    """Terms, whether they are subtracted first, with one in front that is not: N − D and not −D + N."""
+    first = next((k for k, (minus, _) in enumerate(terms) if not minus), 0)
+    return [terms[first], *terms[:first], *terms[first + 1 :]]
 
 
 def _spelled_product(value: sp.Expr, order: tuple[str, ...]) -> Math:
@@ -78,8 +83,8 @@ Monomial = tuple[int, list[tuple[str, int]]]  # a coefficient; dimensions and th
 
 @lru_cache(maxsize=4096)
 def monomials(value: sp.Expr, order: tuple[str, ...]) -> list[Monomial] | None:
-    """A size as terms in the dimensions, highest degree first; None for others. Factors stand in the order in which the
-    model declares its dimensions: N·D·H + D."""
+    """A size as terms in the dimensions, highest degree first, behind one that is added; None for others. Factors stand
+    in the order in which the model declares its dimensions: N·D·H + D."""
     def place(name: str) -> tuple[int, str]:
         return _place(name, order)
 
@@ -90,7 +95,8 @@ def monomials(value: sp.Expr, order: tuple[str, ...]) -> list[Monomial] | None:
         if not coefficient.is_Integer or not all(x.is_Symbol and p.is_Integer and p > 0 for x, p in powers):
             return None
         terms.append((int(coefficient), sorted([(x.name, int(p)) for x, p in powers], key=lambda xp: place(xp[0]))))
-    return sorted(terms, key=lambda t: (-sum([p for _, p in t[1]]), [place(x) for x, _ in t[1]], -t[0]))
+    terms.sort(key=lambda t: (-sum([p for _, p in t[1]]), [place(x) for x, _ in t[1]], -t[0]))
+    return [t for _, t in _positive_first([(t[0] < 0, t) for t in terms])]
 
 
 def decimal(size: sp.Rational) -> tuple[str, str] | None:

@@ -22,6 +22,7 @@ _LET = re.compile(r"(?P<indent>\s*(?:\\quad\s*)*)(?:let |\\text\{let \})(?:\s*\\
 _SECTIONS = re.compile(r"\s*(?:\\(?:sub)*section\*?\{|#+ )?(Given|Forward pass|Backward pass|Result|Update|Rules)\b")
 _ROW_END = re.compile(r"\s*(?:\\\\|\\cr)(?:\[[^\]]*\])?\s*$")
 _CELL = re.compile(r"(?<!\\)&")
+_BEGINS_INSIDE = re.compile(r"[·⊙⊗/]|[^(\[]*[)\]]")  # what goes on with the row above: ·1[k = i], M) = …
 _ROW = re.compile(r"(?P<before>\s*(?P<left>(?:∇_\S+ )?\S+)?\s*= )(?P<right>.+)")
 _GOES_ON = re.compile(r"\s*&\s*\\qquad (?!\\parbox)(.*)")
 _REASON = re.compile(r"\s{3,}")
@@ -201,7 +202,7 @@ def _row(number: int, raw: str) -> Row | None:
         left, right = (c.strip() for c in _CELL.split(_ROW_END.sub("", raw))[:2])
         return Row(number, left, right.removeprefix("=")) if right.startswith("=") else None
     found = _ROW.match(raw)
-    if found is None or not raw.startswith(" ") or re.match(r"[^(\[]*[)\]]", found["left"] or ""):  # M) = …: goes on
+    if found is None or not raw.startswith(" ") or _BEGINS_INSIDE.match(found["left"] or ""):
         return None
     return Row(number, found["left"] or "", _REASON.split(found["right"])[0],
                len(raw) - len(raw.lstrip()), found.end("before"))

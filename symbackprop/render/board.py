@@ -8,13 +8,14 @@ by their links.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop
 from symbackprop.core.maths import (
+    Big,
     Delta,
     Letter,
     Link,
@@ -330,7 +331,13 @@ def _read_once(steps: Sequence[Step]) -> frozenset[str]:
     own = {s.anchor: s.depth for s in steps}
     places = Counter([(a, s.depth == own.get(a)) for s in steps for a in _cited(map(_last, s.lines))])
     return frozenset([s.anchor for s in steps if _is_passing(s) and places[s.anchor, True] == 1
-                      and not places[s.anchor, False]])
+                      and not places[s.anchor, False] and not _is_over_steps(s, own)])
+
+
+def _is_over_steps(s: Step, depths: Mapping[str, int]) -> bool:
+    """Whether a step adds up what a loop's steps have found, Σ_t δ_zₜ, which cannot be said without its name."""
+    sums = [x for x in map(_last, s.lines) if isinstance(within(x), Big)]
+    return any(depths.get(anchor, 0) > s.depth for anchor in _cited(sums))
 
 
 def _last(line: Line) -> Math:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import groupby
 
 from symbackprop.core.graph import Node, arguments_first
 from symbackprop.core.loops import Loop
@@ -14,10 +15,20 @@ from symbackprop.core.registry import text_of
 from symbackprop.derive.steps import Derivation
 from symbackprop.render.abridging import ends, omitted, with_gaps
 from symbackprop.render.context import Context
-from symbackprop.render.document import Equation, Line, Prose, Ref, listed
+from symbackprop.render.document import Equation, Line, Prose, Ref
 from symbackprop.render.entries import Entries, index_of
 from symbackprop.render.rows import Rows
 from symbackprop.render.symbols import Kept, kept_values
+
+
+def _in_runs(numbers: Sequence[int]) -> Prose:
+    """Equations, those that follow one another by the first and the last: (6), (11)–(13)."""
+    runs = [[k for _, k in run] for _, run in groupby(enumerate(numbers), lambda place: place[1] - place[0])]
+    said: list[str | Math | Ref] = []
+    for run in runs:
+        first, last = [Ref(f"eq-{k}", f"({k})") for k in (run[0], run[-1])]
+        said += [", ", first, "–", last] if run[1:] else [", ", first]
+    return tuple(said[1:])
 
 
 class Forward:
@@ -109,10 +120,7 @@ class Forward:
         if number not in self.blocks:
             return ()
         call, numbers = self.blocks[number]
-        refs = [Ref(f"eq-{k}", f"({k})") for k in numbers]
-        in_a_row = numbers[-1] - numbers[0] < len(numbers)
-        said = (refs[0], "–", refs[-1]) if in_a_row else listed(refs)
-        return (f"{text_of(call.origin.function)}: ", *said) if call.origin is not None else ()
+        return (f"{text_of(call.origin.function)}: ", *_in_runs(numbers)) if call.origin is not None else ()
 
     def _reason(self, context: Context, row: Node) -> Prose:
         if row is context.loss:

@@ -98,6 +98,7 @@ _NOTATION: dict[str, Prose] = {  # what is said where it stands on a page
     "exponential": (m.Fn("exp", (m.A,)), " of a matrix is taken entry by entry"),
     "where": (m.Fn("where", (m.Sym("c"), m.A, m.B)), " is ", m.A, " where ", m.Sym("c"), " holds and ", m.B,
               " elsewhere"),
+    "shares": (m.called("softmax", m.A), " of an array is taken along its last axis"),
     "bars": (m.Bars(m.A), " of a matrix is the root of the sum of the squares of all its entries (Frobenius norm)"),
 }
 
@@ -234,7 +235,7 @@ def glossary(r: Rows, trees: Iterable[m.Math]) -> tuple[Prose, ...]:
                              for line in lines]
     r.letters.used = {x: size for x, size in r.letters.used.items() if x in letters}
     indices = list(_indices(r))
-    taken = {*map(text_name, (*r.letters.taken, *r.letters.runs, *r.letters.met))}
+    taken = {*r.letters.names, *map(text_name, (*r.letters.runs, *r.letters.met))}
     arrays = [_apart(_by_entries(places), taken - {*map(text_name, places)})] if places else []
     return (*said, *[_apart(line, taken) for line in meanings], *arrays, *indices)
 
@@ -292,6 +293,8 @@ def _notation(x: m.Math) -> Sequence[str]:
             return ["rows of I"]
         case m.Identity():
             return ["eye"]
+        case m.Op(name, (of,)) if of.rank > 1 and name in OPS and OPS[name].distribution:
+            return [name, "shares"]
         case m.Op(name) | m.Fn(name):
             return [name, "exponential"] if x.rank > 1 and _is_exponential(name) else [name]
         case m.Pow() if x.base.rank:

@@ -156,6 +156,9 @@ class Rows(Written):
             return self.number(number)
         if len(factors) == 1 and isinstance(inner := within(factors[0]), maths.Prod) and inner.number != 1:
             return self.scaled(number * inner.number, *inner.factors)
+        if number != 1:
+            numbers, factors = zip(*map(_led, factors), strict=True)
+            number = number * sp.Mul(*numbers)
         if number == 1:
             return product(*factors)
         is_negative, body = signed(False, factors[0])
@@ -469,6 +472,17 @@ class Rows(Written):
 
 
 INVERSES = (maths.Frac, maths.Num)
+
+
+def _led(factor: Math) -> tuple[sp.Expr, Math]:
+    """The number that a factor begins with, and the rest: ½ and 1/c of ½/c."""
+    m = within(factor)
+    if isinstance(m, maths.Prod) and m.number.is_Rational and m.number != 1:
+        return m.number, product(*m.factors)
+    if isinstance(m, maths.Frac):
+        number, top = (m.top.value, maths.Num(ONE)) if isinstance(m.top, maths.Num) else _led(m.top)
+        return (number, replace(m, top=top)) if number.is_Rational and number != 1 else (ONE, factor)
+    return ONE, factor
 
 
 def _without_inverses(factors: Sequence[Math]) -> tuple[sp.Expr, Sequence[Math]]:

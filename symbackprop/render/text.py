@@ -47,9 +47,9 @@ def board(document: Document) -> dict[str, object]:
         "title": document.name,
         "summary": document.summary,
         "said": [*wrapped("; ".join(given(document))), *wrapped("; ".join(map(prose, document.glossary)))],
-        "forward": columns([equation(e) for e in document.forward], (GAP, " ", " "), LINE - 2),
+        "forward": displays([equation(e) for e in document.forward], (GAP, " ", " ")),
         "conventions": wrapped("; ".join(map(prose, document.conventions))),
-        "steps": columns([*map(board_row, board_lines(document.steps))], (" ", " ", GAP), LINE - 2),
+        "steps": displays([*map(board_row, board_lines(document.steps))], (" ", " ")),
         "updates": columns([line(u) for u in (*document.updates, *document.checks)], (" ", " ", GAP), LINE - 2),
         "notes": [part for n in document.notes for part in wrapped(prose(n))],
     }
@@ -73,7 +73,7 @@ def sections(document: Document) -> dict[str, object]:
         "conventions": wrapped("Conventions: " + "; ".join(prose(c) for c in document.conventions) + "."),
         "glossary": [part for g in document.glossary for part in hanging(said(g), LINE - 2)],
         "given": declarations(document),
-        "forward": columns([equation(e) for e in document.forward], (GAP, " ", " "), LINE - 2),
+        "forward": displays([equation(e) for e in document.forward], (GAP, " ", " ")),
         "steps": [step(s) for s in document.steps],
         "table": table(document),
         "costs": hanging(said(document.costs), LINE - 2),
@@ -278,22 +278,35 @@ def _narrowed(cells: Sequence[Text], widths: Sequence[int], gaps: Sequence[str],
 
 
 # -- columns
-def columns(rows: Sequence[Cells], gaps: Sequence[str] = (), room: int = 0, rule: bool = False) -> list[str]:
-    """Cells in aligned columns, ``gaps`` between them. A cell of several lines (a matrix) makes its row taller; a very
-    long one does not push the others aside. A row that is wider than ``room`` takes several lines."""
+def displays(rows: Sequence[Cells], gaps: Sequence[str]) -> list[str]:
+    """Equations with their shapes and reasons in line: a formula takes as many lines as what is beside it asks for."""
+    whole = [[block_width(_text(cell).text) for cell in row] for row in rows if len(row) > 2]
+    *before, _, shape, reason = map(max, zip(*whole, strict=True)) if whole else (0, 0, 0)
+    room = max(LINE - 2 - len("".join(gaps) + 2 * GAP) - sum(before) - shape - min(reason, LEAST), LEAST)
+    return columns([[*row[:-3], folded(_text(row[-3]), room), *row[-2:]] if len(row) > 2 else row for row in rows],
+                   gaps, LINE - 2, cell=room)
+
+
+def columns(rows: Sequence[Cells], gaps: Sequence[str] = (), room: int = 0, rule: bool = False, cell: int = MAX_CELL
+            ) -> list[str]:
+    """Cells in aligned columns, ``gaps`` between them. A cell of several lines (a matrix) makes its row taller; one of
+    more than ``cell`` columns does not push the others aside. A row that is wider than ``room`` takes several lines."""
     if not rows:
         return []
     count = max(map(len, rows))
-    padded = [[Text(cell) if isinstance(cell, str) else cell for cell in (*row, *[""] * (count - len(row)))]
-              for row in rows]
-    sizes = [[block_width(cell.text) for cell in row] for row in padded]
+    padded = [[_text(part) for part in (*row, *[""] * (count - len(row)))] for row in rows]
+    sizes = [[block_width(part.text) for part in row] for row in padded]
     whole = [size for row, size in zip(rows, sizes, strict=True) if len(row) > 2 or count == 2] or sizes
-    widths = [max([size for size in column if size <= MAX_CELL], default=0) for column in zip(*whole, strict=True)]
+    widths = [max([size for size in column if size <= cell], default=0) for column in zip(*whole, strict=True)]
     between = [*gaps, *[GAP] * (count - 1 - len(gaps)), ""]
     lines = [x for row, own in zip(padded, sizes, strict=True) for x in _lines(row, own, widths, between, room)]
     if rule:
         lines.insert(1, "".join("─" * w + gap for w, gap in zip(widths, between, strict=True)))
     return lines
+
+
+def _text(part: str | Text) -> Text:
+    return Text(part) if isinstance(part, str) else part
 
 
 def _lines(row: Sequence[Text], sizes: Sequence[int], widths: Sequence[int], gaps: Sequence[str], room: int

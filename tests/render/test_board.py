@@ -15,7 +15,7 @@ from symbackprop.render.html import derivation_html
 from symbackprop.render.markdown import to_markdown
 from symbackprop.render.options import Options
 from symbackprop.render.print.text import text
-from symbackprop.render.text import to_text
+from symbackprop.render.text import LINE, to_text, width
 from tests.render.helpers import build, derivation, document, said
 from tests.sweeps import few_in_ci
 
@@ -391,3 +391,46 @@ def test_a_loss_of_classes_in_a_loop_stays_one_row() -> None:
 def test_what_is_written_out_of_a_closed_form_is_that(detail: str, line: str) -> None:
     source = "dim D\nparam b: D, S: D x D symmetric, y: D\ng = b + y\ns = g @ S @ g\nloss L = s + sum(b)"
     assert line in lines(board(source, detail=detail, view="matrix"))
+
+
+@pytest.mark.parametrize("name", ["gpt", "llama-block", "conv-net", "activations"])
+def test_shapes_stand_in_line_beside_formulas_of_several_lines(name: str) -> None:
+    page = to_text(document(name, detail="board"))
+    backward = page.split(":= ")[1]
+    shaped = [row for row in backward.splitlines() if (found := row.rfind("   [")) > 0 and row[found + 4] not in ":0"]
+    assert len(shaped) > 8
+    assert len({len(unaccented(row[: row.rfind("   [")])) for row in shaped}) == 1
+    assert all(width(row) <= LINE for row in page.splitlines())
+
+
+def unaccented(row: str) -> str:
+    return "".join(c for c in row if width(c))
+
+
+@pytest.mark.parametrize(("source", "line"), [
+    ("dim N, G\ndata y: N, z: G\nparam s\nloss L = (N - G)*log(s) + sum(y*s) + sum(z*s)", "(N − G) log(s)"),
+    ("dim N, G\ndata y: N, z: G\nparam s\nloss L = (1 - N/2)*log(s) + sum(y*s) + sum(z*s)", "(1 − N/2) log(s)"),
+    ("dim N\ndata h, b: N\nparam w: N\nu = sin(w)\nk = h/6*(b + 2*u)\nloss L = sum(cos(k)*k)", "⅓h·"),
+])
+def test_numbers_in_front_are_one_and_begin_with_what_is_added(source: str, line: str) -> None:
+    """−(−N + G), −N/2 + 1 and 2·⅙h are nobody's way to write them."""
+    page = to_text(board(source))
+    assert line in page, page
+
+
+def test_what_the_steps_of_a_loop_contribute_to_goes_by_its_name() -> None:
+    """Σ_t δ_Fₜ, and not what δ_Fₜ is made of, added up by itself."""
+    page = to_text(board("dim T, S\ndata y: T x S, m[0]: S\nparam r\nfor t in 1..T:\n"
+                         "    F[t] = sum(m[t-1]*y[t]) + exp(r)\n    k[t] = m[t-1]/F[t]\n    m[t] = tanh(k[t]) + y[t]\n"
+                         "loss L = sum(log(F)) + sum(m[T])"))
+    assert "= Σ_t δ_Fₜ" in page, page
+
+
+def test_what_explains_a_function_uses_no_name_of_a_loop() -> None:
+    page = to_text(board("dim T, K\ndata y: T x K\nparam w: K x K, a[0]: K\nfor t in 1..T:\n"
+                         "    a[t] = logsumexp(a[t-1][:, None] + w, axis=0) + y[t]\nloss L = -logsumexp(a[T])"))
+    assert "softmax(b)[c]" in page and "1_N bᵀ has" in page, page
+
+
+def test_equations_of_a_call_that_follow_one_another_go_by_the_first_and_the_last() -> None:
+    assert "rotary: (6), (11)–(13)" in to_text(document("llama-block", detail="board"))
