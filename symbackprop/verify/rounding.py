@@ -43,6 +43,11 @@ class Rounding:
             return value
         return self.read(value) + (self.eps * self._by(value) if is_log(row) else 0.0)
 
+    def runs(self) -> list[Rounding]:
+        """What the model runs with: this several times, and once every value as float32 holds it, where equal ones may
+        be what differs by less."""
+        return [self] * RUNS + [Held(self.eps, self.rng, self.kept)] * (self.eps == SINGLE)
+
     def _by(self, value: Array) -> Array:
         return ROUNDINGS * self.rng.uniform(-1, 1, np.shape(value))
 
@@ -64,6 +69,14 @@ class Reordered(Rounding):
     def _by(self, value: Array) -> Array:
         digits = np.ldexp(value, DIGITS)
         return np.where(digits == np.round(digits), 0.0, ROUNDINGS * np.sin(2.0**self.turn * digits))
+
+
+class Held(Rounding):
+    """Changes every value to what float32 holds of it."""
+
+    def read(self, value: Array) -> Array:
+        single = np.complex64 if np.iscomplexobj(value) else np.float32
+        return np.asarray(value).astype(single).astype(np.result_type(value))
 
 
 class Paths:
@@ -104,7 +117,7 @@ def _moved(row: Node, value: Array) -> Array:
 
 def of_value(run: Callable[[Watch], Array], found: Array, rounding: Rounding) -> float:
     """How far off rounding may leave a value, in any of its entries that are finite; infinite where it leaves none."""
-    gaps = np.array([np.abs(run(rounding) - found) for _ in range(RUNS)])
+    gaps = np.array([np.abs(run(change) - found) for change in rounding.runs()])
     lost = np.isfinite(found) & ~np.any(np.isfinite(gaps), axis=0)
     return np.inf if np.any(lost) else SLACK * largest(gaps)
 
@@ -112,7 +125,7 @@ def of_value(run: Callable[[Watch], Array], found: Array, rounding: Rounding) ->
 def of_slope(run: Callable[[Watch], float], found: float, rounding: Rounding, analytic: bool = True) -> float:
     """How far off rounding may leave a slope, which ``run`` takes with what is changed in it; ``analytic`` says that it
     goes along with the values, as imaginary parts. Infinite where a slope that is a little off is none."""
-    off = max(abs(other - found) if isfinite(other) else np.inf for other in [run(rounding) for _ in range(RUNS)])
+    off = max(abs(other - found) if isfinite(other) else np.inf for other in map(run, rounding.runs()))
     return SLACK * max([off, *[_of_paths(run, rounding, seed) for seed in range(RUNS if analytic else 0)]])
 
 

@@ -276,3 +276,10 @@ def test_what_is_wrong_only_where_no_random_point_is(condition: str, tmp_path: P
     assert check(tmp_path, source, seed=0).verdict == "pass"
     report = check(tmp_path, wrong, seed=0)
     assert report.verdict == "fail", report.text()
+
+
+@pytest.mark.parametrize("seed", [2, 3])
+def test_numbers_that_float32_makes_equal_are_no_mistake(seed: int) -> None:
+    """w + 10⁸ is a multiple of 8 there: its variance may be 0, and the slope 1/√ε."""
+    model = parse("dim N, D\ndata y: N x D\nparam w: N x D\nloss L = sum(layer_norm(w + 10**8) * y)")
+    assert verify(model, seed=seed).passed
