@@ -284,7 +284,7 @@ def mul(*factors: Formula) -> Formula:
     coefficient, parts = _collected(factors)
     if coefficient == 0:
         return ZERO
-    if any(isinstance(p, Div) and (len(parts) > 1 or split_sign(p.den)[0] != 1) for p in parts):
+    if any([isinstance(p, Div) and (len(parts) > 1 or split_sign(p.den)[0] != 1) for p in parts]):
         return _one_fraction(coefficient, parts)
     sign = is_negative(coefficient)
     if sign:
@@ -304,30 +304,30 @@ def _collected(product: tuple[Formula, ...]) -> tuple[sp.Expr, list[Formula]]:
     """The number in front and the other factors, equal ones as a power."""
     coefficient: sp.Expr = sp.S.One
     parts: list[Formula] = []
+    places: dict[Formula, int] = {}
     for factor in product:
         if isinstance(factor, Neg):
             coefficient, factor = -coefficient, factor.body
         for part in factors(factor):
             if isinstance(part, Num):
-                coefficient = coefficient * part.value
+                coefficient = part.value if coefficient is sp.S.One else coefficient * part.value
             else:
-                _push_factor(parts, part)
-    return coefficient, parts
+                _push_factor(parts, places, part)
+    return coefficient, [part for part in parts if part is not ONE]
 
 
-def _push_factor(parts: list[Formula], part: Formula) -> None:
-    """Append, merging with an earlier equal factor: o·o is o²."""
+def _push_factor(parts: list[Formula], places: dict[Formula, int], part: Formula) -> None:
+    """Append, merging with an earlier equal factor: o·o is o². ``places`` says where factors are, by what they are
+    powers of; one that is cancelled is 1."""
     base, exponent = _as_power(part)
-    for i, other in enumerate(parts):
-        other_base, other_exponent = _as_power(other)
-        if other_base == base:
-            merged = power(base, Num(other_exponent + exponent))
-            if merged == ONE:
-                del parts[i]
-            else:
-                parts[i] = merged
-            return
-    parts.append(part)
+    i = places.pop(base, len(parts))
+    if i < len(parts):
+        parts[i] = part = power(base, Num(_as_power(parts[i])[1] + exponent))
+        base = _as_power(part)[0]
+    else:
+        parts.append(part)
+    if part is not ONE:
+        places.setdefault(base, i)
 
 
 def factors(f: Formula) -> tuple[Formula, ...]:
@@ -493,20 +493,13 @@ def changed(f: Formula, change: Callable[[Formula], Formula]) -> Formula:
 
 def rebuild(f: Formula, parts: tuple[Formula, ...]) -> Formula:
     """The same node over other children, folded again."""
-    match f:
-        case Add():
-            return add(*parts)
-        case Mul():
-            return mul(*parts)
-        case Neg():
-            return neg(*parts)
-        case Div():
-            return div(*parts)
-        case Pow():
-            return power(*parts)
-        case Call(name, _):
-            return FOLDED[name](*parts) if name in FOLDED else Call(name, parts)
-    return f
+    if isinstance(f, Call):
+        return FOLDED[f.name](*parts) if f.name in FOLDED else Call(f.name, parts)
+    fold = _FOLDING.get(type(f))
+    return f if fold is None else fold(*parts)
+
+
+_FOLDING: dict[type[Formula], Callable[..., Formula]] = {Add: add, Mul: mul, Neg: neg, Div: div, Pow: power}
 
 
 def substitute(f: Formula, leaf: Callable[[Formula], Formula]) -> Formula:

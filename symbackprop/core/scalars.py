@@ -939,7 +939,7 @@ _RECORDS = [
            range=(0.0, 1.0), positive=True),
     Scalar("normal_pdf", opaque("normal_pdf"), lambda np, x: np.exp(-x * x / 2) / np.sqrt(2 * np.pi),
            (-call("limited", X) * OUT,), latex=r"\varphi", text="φ", means="is the density of the normal distribution",
-           range=(0.0, 0.4), positive=True, log=-(X**2) / 2 - sp.log(2 * sp.pi) / 2),
+           range=(0.0, 0.4), positive=True, log=-(X**2) / 2 - Num(sp.log(2 * sp.pi) / 2)),
     Scalar("log_normal_cdf", opaque("log_normal_cdf"), _log_normal_cdf,
            (call("inverse_mills", X),), spelled=call("log", call("normal_cdf", X)), public=False,
            show=lambda args, form: maths.Fn("log", (maths.Fn("normal_cdf", (args[0],)),)),
