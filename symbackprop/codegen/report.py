@@ -30,7 +30,7 @@ from symbackprop.codegen.program import (
     written,
 )
 from symbackprop.codegen.rows import sharing, states_before
-from symbackprop.core.costs import in_formula, own_cost
+from symbackprop.core.costs import added, in_formula, own_cost
 from symbackprop.core.entry import At, Index, Letter, Place, letters
 from symbackprop.core.facts import entries, is_view, kind
 from symbackprop.core.graph import BOOL, FLOAT, Node, reached
@@ -81,7 +81,7 @@ class Account:
                 inside = computed(row, block) if known is not None and known.variable == name else []
                 if own or (inside and not shares(row)):
                     self.arrays[name] = self.bytes_of(row.shape, row.kind)
-                self.multiplications += times * sp.Add(*map(own_cost, inside))
+                self.multiplications += times * added(map(own_cost, inside))
                 self.needs(sp.Add(*map(self.besides, inside), *[
                     self.bytes_of(r.shape, r.kind) for r in inside if r is not row and not shares(r)]))
             case OneHot(name, row, base):
@@ -89,7 +89,7 @@ class Account:
                 self.arrays[name] = self.bytes_of(row.shape, row.kind)
                 self.needs(sp.S.Zero)
             case Softmax(names, rows):
-                self.multiplications += times * sp.Add(*map(own_cost, rows))
+                self.multiplications += times * added(map(own_cost, rows))
                 self.arrays |= {name: self.bytes_of(r.shape, FLOAT) for name, r in zip(names, rows, strict=True)}
                 self.needs(self.bytes_of(rows[0].shape, FLOAT))
             case For():

@@ -64,7 +64,7 @@ def sorted_terms(expr: sp.Expr) -> list[sp.Expr]:
 def partial(form: f.Formula, index: int) -> f.Formula:
     """∂form/∂Arg(index) over the arguments and `OUT`, written in the order of the formula."""
     written, known = _derivative(form, index, top=True), collected(form)
-    if written is not None and known is not None and collected(written) == slope(known, index):
+    if written is not None and (_is_of_table(form) or (known is not None and collected(written) == slope(known, index))):
         return written
     value, x = to_sympy(form), PLACEHOLDERS[index]
     said = None if written is None else to_sympy(written, out=value)
@@ -74,6 +74,11 @@ def partial(form: f.Formula, index: int) -> f.Formula:
     if written is not None and _says(said, canonical):
         return written
     return from_sympy(_reuse(canonical, value))
+
+
+def _is_of_table(form: f.Formula) -> bool:
+    """Whether it is one function of arguments, whose derivative is what its record says."""
+    return isinstance(form, f.Call) and len({a for a in form.args if isinstance(a, f.Arg)}) == len(form.args)
 
 
 def _by_terms(value: sp.Expr, x: sp.Symbol) -> sp.Expr | None:

@@ -25,7 +25,15 @@ MAX_ROWS = 60  # of which the sum over all paths is said
 def multiplications(rows: Iterable[Node], known: Collection[int]) -> sp.Expr:
     """What it costs to compute rows from those in ``known`` and the leaves."""
     found = reached(rows, lambda row: () if row.id in known else row.args)
-    return sp.Add(*[own_cost(row) for row in found if row.id not in known])
+    return added(own_cost(row) for row in found if row.id not in known)
+
+
+def added(costs: Iterable[sp.Expr]) -> sp.Expr:
+    """Their sum: numbers, which most are, without SymPy's, which looks at each of them in many ways."""
+    costs = list(costs)
+    number = sum([cost.p for cost in costs if cost.is_Integer])
+    in_sizes = [cost for cost in costs if not cost.is_Integer]
+    return sp.Add(number, *in_sizes) if in_sizes else sp.Integer(number)
 
 
 def unshared(rows: Iterable[Node]) -> sp.Expr | None:
@@ -37,8 +45,8 @@ def unshared(rows: Iterable[Node]) -> sp.Expr | None:
         return None
     cost: dict[int, sp.Expr] = {}
     for row in order:
-        cost[row.id] = sp.Add(own_cost(row), *[cost[a.id] for a in row.args])
-    return sp.expand(sp.Add(*[cost[row.id] for row in rows]))
+        cost[row.id] = added([own_cost(row), *[cost[a.id] for a in row.args]])
+    return sp.expand(added([cost[row.id] for row in rows]))
 
 
 def own_cost(node: Node) -> sp.Expr:
@@ -53,7 +61,7 @@ def own_cost(node: Node) -> sp.Expr:
     if isinstance(node.attr, Loop):
         stop = node.attr.stop  # what forward stored is a leaf here, and a row of the loop that it was computed in
         body = node.graph.topological(node.attr.results(), stop)
-        return node.attr.length * sp.Add(*[own_cost(row) for row in body if row.id not in stop])
+        return node.attr.length * added(own_cost(row) for row in body if row.id not in stop)
     return sp.S.Zero
 
 

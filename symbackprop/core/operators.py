@@ -48,6 +48,13 @@ class Terms:
         self.signs.append(term if sign == "+" else -term)
         self.rows.append(row)
 
+    def plus(self, sign: str, row: Node) -> Terms:
+        """The sum with one more term, whatever it is."""
+        if not self.takes(sign, row):
+            return Terms(operation(sign, self.made(), row))
+        self.append(sign, row)
+        return self
+
     def made(self) -> Node:
         """The row of the sum."""
         first = self.rows[0]

@@ -6,7 +6,7 @@ over is not counted again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import groupby
@@ -35,7 +35,6 @@ class Results:
         self.known = self._known()
         self.apart = self.known | context.from_forward.found | {
             x.loop.reverse.id for x in context.located if isinstance(x, LoopMark)}
-        self.costs = self._costs()
 
     def _known(self) -> frozenset[int]:
         """The rows that backward has from forward: not those that it computes again."""
@@ -43,14 +42,15 @@ class Results:
         rows = d.model.graph.nodes
         return frozenset(i for i in d.forward_ids & rows.keys() if self.context.from_forward.is_kept(rows[i]))
 
-    def _costs(self) -> dict[str, sp.Expr]:
-        """Multiplications by anchor of the step; a loop's stand at its heading."""
+    def _costs(self, anchors: Container[str]) -> dict[str, sp.Expr]:
+        """Multiplications by anchor of those steps; a loop's stand at its heading."""
         known = set(self.known)
         costs: dict[str, sp.Expr] = {}
         for s in self.context.located:
             if not s.depth:
                 row = s.step.total if isinstance(s, Located) else s.loop.reverse
-                costs[s.anchor] = multiplications([row], known)
+                if s.anchor in anchors:
+                    costs[s.anchor] = multiplications([row], known)
                 known.add(row.id)
         return costs
 
@@ -76,6 +76,7 @@ class Results:
         stand, or last where they stand in several places."""
         known, names = self.context.by_target, self.context.derivation.model.graph.names
         found = [(name, known.get(names[name].id)) for name in self.context.derivation.wrt]
+        self.costs = self._costs({s.anchor for _, s in found if s is not None} & steps.keys())
         runs = [(shown, [name for name, _ in run])
                 for shown, run in groupby(found, lambda x: x[1] is None or x[1].anchor in steps)]
         if len(runs) > 3:

@@ -13,6 +13,7 @@ from symbackprop.core import build
 from symbackprop.core import formula as f
 from symbackprop.core.facts import is_sum
 from symbackprop.core.graph import Node
+from symbackprop.core.operators import Terms
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.roles import Role
 from symbackprop.core.shapes import ONE, same_shape, typical
@@ -99,21 +100,20 @@ class Writer:
 
     def sum(self, products: Sequence[Product], layout: Index) -> Node:
         """A sum of products, one that is not subtracted first."""
-        whole = None
+        whole: Terms | None = None
         found = chosen(self.flattening, products)
         if found is not None:
             (id_, index), (one, other), products = found
             condition = self.aligned(self.row(id_).args[0], index, layout)
-            whole = self.graph.call("where", condition, self.product(one, layout), self.product(other, layout))
+            whole = Terms(self.graph.call("where", condition, self.product(one, layout), self.product(other, layout)))
         for p in sorted(products, key=lambda p: p.number < 0):
             if whole is None:
-                whole = self.product(p, layout)
-            elif p.number < 0:
-                whole = whole - self.product(replace(p, number=-p.number), layout)
+                whole = Terms(self.product(p, layout))
             else:
-                whole = whole + self.product(p, layout)
+                row = self.product(replace(p, number=abs(p.number)), layout)
+                whole = whole.plus("-" if p.number < 0 else "+", row)
         assert whole is not None
-        return whole
+        return whole.made()
 
     # -- factors
     def item(self, item: Item, layout: Index) -> Node:

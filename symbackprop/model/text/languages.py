@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import compress
 from typing import TypeGuard
 
@@ -77,6 +78,7 @@ _END = tree.Name("end")
 _SIZES = re.compile(r"length|size|numel|nrow|ncol")  # what R, Matlab and Julia call them
 
 
+@lru_cache(maxsize=4)  # of one text it is asked for several times
 def language(text: str) -> Language | None:
     """The language that a text has signs of, in its lines as they are typed or read; Python where functions of its
     libraries are called, whatever else looks so; None of model text, whose products have an @."""
