@@ -1,9 +1,10 @@
 """Scalar calculus on formulas: SymPy is the judge, the written order is kept.
 
 The rules below differentiate a formula term by term, as at a blackboard, so ½(y−o)² gives −(y−o) and not o − y. Every
-result is then compared with the derivative of the canonical kernel: SymPy's own ``diff``, or of a sum of products of
-powers that of its terms (of arguments to whole powers without SymPy's objects). Where they cannot be shown equal,
-SymPy's is used: SymPy decides the mathematics, and the formula only decides how it is written.
+result, but what the record of a function says of it, is then compared with the derivative of the canonical kernel:
+SymPy's own ``diff``, or of a sum of products of powers that of its terms (of arguments to whole powers without SymPy's
+objects). Where they cannot be shown equal, SymPy's is used: SymPy decides the mathematics, and the formula only decides
+how it is written.
 """
 
 from __future__ import annotations
@@ -64,7 +65,8 @@ def sorted_terms(expr: sp.Expr) -> list[sp.Expr]:
 def partial(form: f.Formula, index: int) -> f.Formula:
     """∂form/∂Arg(index) over the arguments and `OUT`, written in the order of the formula."""
     written, known = _derivative(form, index, top=True), collected(form)
-    if written is not None and (_is_of_table(form) or (known is not None and collected(written) == slope(known, index))):
+    agrees = known is not None and written is not None and collected(written) == slope(known, index)
+    if written is not None and (agrees or _is_of_table(form)):
         return written
     value, x = to_sympy(form), PLACEHOLDERS[index]
     said = None if written is None else to_sympy(written, out=value)
