@@ -65,7 +65,6 @@ class Diagnosis:
         self._candidates: list[Candidate] | None = None
         self._shadows: dict[int, Array | None] = {}
         self._passed: dict[Edge, Array] = {}
-        self._sweeps: dict[int, Sweep] = {}
         self._edges: dict[int, frozenset[Edge]] = {}
         self.work = MAX_SEARCH // len(self.reference.downstream(row))
         self.sweeps_left = MAX_SWEPT // len(self.reference.downstream(row))
@@ -225,7 +224,7 @@ class Diagnosis:
     def one_mistake(self) -> Finding | None:
         """One that leaves the gradients right that were returned right comes before one that does not."""
         for candidate in sorted(self.every(), key=lambda c: not c.swaps.keys().isdisjoint(self._shared)):
-            if self._may_explain(candidate) and self._explains(candidate.swaps) and self._spares(candidate.swaps):
+            if self._may_explain(candidate) and self._explains(candidate.swaps):
                 self.found.append(candidate)
                 return candidate.tell()
         return None
@@ -246,24 +245,6 @@ class Diagnosis:
         if id(candidate) not in self._shadows:
             self._shadows[id(candidate)] = self.shadows(candidate)
         return self._shadows[id(candidate)]
-
-    def _spares(self, swaps: Swaps) -> bool:
-        """Whether the gradients that were returned right would be right with a mistake."""
-        point = self.points[self.telling]
-        for name in self.right:
-            row = row_of(self.truth, name)
-            sweep = self._sweep_to(row)
-            if any(e in self._edges_to(row) for e in swaps):
-                value = sweep.gradient(swaps)
-                pair = Pair(self.truth.right(name, point), self.truth.right(name, point), 1e-6)
-                if not pair.agrees(value):
-                    return False
-        return True
-
-    def _sweep_to(self, row: Node) -> Sweep:
-        if row.id not in self._sweeps:
-            self._sweeps[row.id] = Sweep(self.reference, self.points[self.telling], row)
-        return self._sweeps[row.id]
 
     def _edges_to(self, row: Node) -> frozenset[Edge]:
         if row.id not in self._edges:

@@ -135,7 +135,8 @@ LOOPS = {
         hs[-1] = h0
         for t in range(T):
             hs[t] = np.tanh(X[t] @ W + hs[t-1] @ U)
-        loss = np.sum(hs[T-1]**2) + np.mean(hs[:T]) + hs[-1].sum() + np.sum(hs * 3) + hs[0].sum()""",
+        loss = np.sum(hs[T-1]**2) + np.mean(hs[:T]) + hs[-1].sum() + np.sum(hs * 3) + hs[0].sum()
+        loss = loss + hs[-2, 0].sum() + np.mean(hs[-2]**2) + np.sum(hs[T] * h0)""",
     "a list of numbers that begins with one": """
         zs = [c[0]]
         for t in range(2):
@@ -198,6 +199,24 @@ def test_a_loop_of_python_has_the_value_that_it_computes(lines: str) -> None:
     exec(dedent(lines), names)
     np.testing.assert_allclose(found, names["loss"], rtol=1e-12)
     assert to_text(Model.parse(to_text(model))) == to_text(model)
+
+
+def test_a_loop_from_1_on_counts_as_it_does_where_it_reads_steps_alone() -> None:
+    lines = "g[0] = v\nfor t in {}:\n    g[t] = tanh(g[t-1] * 2)\nloss L = sum(g[T])"
+    plain = to_text(Model.parse(HEAD + lines.format("1..T")))
+    assert to_text(Model.parse(HEAD + lines.format("range(1, T + 1)"))) == plain
+    with pytest.raises(ModelError, match="range counts from 0"):
+        Model.parse(HEAD + lines.replace("g[t-1] * 2", "g[t-1] * t").format("range(1, T + 1)"))
+
+
+@pytest.mark.parametrize(("entry", "read"), [
+    ("hs[-1]", "hs[-1, ...]"), ("hs[T]", "hs[-1, ...]"), ("hs[2]", "hs[1, ...]"), ("hs[1:]", "hs"), ("hs[0]", "hs[0]"),
+    ("hs[-2]", "hs[-2, ...]"), ("hs[0, 1]", "hs[0][1]"),
+])
+def test_an_entry_of_states_is_read_as_one_of_the_steps(entry: str, read: str) -> None:
+    lines = "hs = zeros((T + 1, H))\nhs[0] = v\nfor t in range(T):\n    hs[t+1] = tanh(hs[t])\nloss L = sum({})"
+    steps = "hs[0] = v\nfor t in 1..T:\n    hs[t] = tanh(hs[t-1])\nloss L = sum({})"
+    assert to_text(Model.parse(HEAD + lines.format(entry))) == to_text(Model.parse(HEAD + steps.format(read)))
 
 
 @pytest.mark.parametrize(("lines", "says"), [

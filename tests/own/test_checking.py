@@ -898,3 +898,17 @@ def upsampled_backward(dy: Any) -> Any:
 ])
 def test_a_sum_of_which_one_entry_is_left_is_told(text: str, backward: Any, says: str) -> None:
     assert says in check(Model.parse(text), backward).text()
+
+
+def test_one_mistake_of_a_gradient_explains_it_where_another_that_it_would_spoil_is_right() -> None:
+    """Each may have been computed from a delta of its own."""
+    model = ("dim N, D\ndata X: N x D, y: N\nparam w: D, b\nz = X @ w + b\nh = sigmoid(z)\n"
+             "loss L = sum((h - y)^2) / 2")
+
+    def backward(X: Any, y: Any, w: Any, b: Any) -> Any:
+        h = 1 / (1 + np.exp(-(X @ w + b)))
+        return {"w": X.T @ ((h - y) * h), "b": np.sum((h - y) * h * (1 - h))}
+
+    report = check(model, backward)
+    assert report["b"].verdict == "pass"
+    assert report["w"].says.startswith("in dh/dz = h * (1 - h), the part 1 - h is missing"), report["w"].says

@@ -89,7 +89,7 @@ class _Counting:
                 first = tree.Index(tree.Index(expr, (tree.ZERO,)), (tree.Word(None),))
                 return tree.Call("concat", (expr, first), (), place=expr.place)
             case tree.Index(tree.Name(name), (item,)) if name in self.rounds and name in self.collected and not (
-                    isinstance(item, tree.Slice) or item == _LAST):
+                    isinstance(item, (tree.Slice, tree.Negative)) or item == self.last[name]):
                 return replace(expr, items=(self.from_zero(item), tree.Word(Ellipsis)))
             case tree.Index(tree.Name(name) as base, (item, *rest)) if name in self.states and name in self.collected:
                 return self._of_states(expr, base, item, tuple(rest))
