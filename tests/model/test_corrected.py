@@ -32,7 +32,7 @@ def softmax(z: Any) -> Any:
 
 MEANT: list[tuple[str, Callable[[Any], Any]]] = [
     ("v(2)", lambda n: n.v[1]),
-    (r"S \ v", lambda n: np.linalg.solve(n.S, n.v)),
+    (r"S\v", lambda n: np.linalg.solve(n.S, n.v)),
     ("[v; u]", lambda n: np.hstack([n.v, n.u])),
     ("∏ᵢ vᵢ", lambda n: n.v.prod()),
     ("Σᵢ vᵢ²", lambda n: (n.v ** 2).sum()),

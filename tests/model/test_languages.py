@@ -23,7 +23,7 @@ READ = [
      "L = 0\nfor i in 1..N:\n    L = L + (y[i] - b)^2 * y[1]\nloss L = L"),
     ("f(z) = z .* z\nloss L = sum(f.(X * w))", "f(z) = z * z\nloss L = sum(f(X @ w))"),
     # Matlab
-    ("Z = X * W;\nloss L = sum(mean(Z).^2);", "Z = X @ W\nloss L = sum(mean(Z, axis=0)^2)"),
+    ("Z = X * W;\nloss L = sum(mean(Z).^2);", "Z = X @ W\nloss L = sum(mean(Z, axis=0)[None]^2)"),
     ("Z = X * W - max(X, [], 2);\nP = exp(Z) ./ sum(exp(Z), 2);\nloss L = -sum(sum(Y .* log(P))) / size(X, 1);",
      "Z = X @ W - max(X, axis=1, keepdims=True)\nP = exp(Z) / sum(exp(Z), axis=1, keepdims=True)\n"
      "loss L = -sum(sum(Y * log(P), axis=0)) / N"),
@@ -68,7 +68,7 @@ READ = [
      "q = X[1:] - X[:-1]\nv = (X - mean(X, axis=0, keepdims=True)).T @ (X - mean(X, axis=0, keepdims=True)) / (N - 1)\n"
      "loss L = sum(flatten(q.T) * b) + sum(sum(v * W, axis=0))"),
     ("q = cumsum(X, 1);\nv = var(X, 1);\nloss L = sum(q(:) .* b) + sum(v .* w')",
-     "q = cumsum(X, 0)\nv = var(X, axis=0)\nloss L = sum(flatten(q.T) * b) + sum(v * w)"),
+     "q = cumsum(X, 0)\nv = var(X, axis=0)[None]\nloss L = sum(flatten(q.T) * b) + sum(v * w)"),
     ("q = reshape(X, size(X, 2), size(X, 1));\nloss L = q(1, 2) .* b",
      "q = transpose(reshape(transpose(X), (N, D)))\nloss L = q[0, 1] * b"),
     ("q <- diff(X)\nloss L = sum(q) + c(W)[2] + cumsum(X)[2]",

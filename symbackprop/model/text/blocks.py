@@ -18,6 +18,7 @@ _STATES = re.compile(r"(?:return|for|if|elif|else|def)\b|[A-Za-z][\w.]*(?:\[[^\[
 _GIVEN = re.compile(r"[A-Za-z][\w.]*\s*(?:<-|=(?!=))\s*")  # what a last statement of R's gives a name is its value
 _RANGES = (
     (re.compile(r"seq_len\((.+)\)$"), r"1..\1"), (re.compile(r"seq_along\((.+)\)$"), r"1..len(\1)"),
+    (re.compile(r"([^:]+):([^:]*[\w)\]])\s*([-+]\s*\w+)$"), r"\1 \3..\2 \3"),  # : binds more strongly
     (re.compile(r"([^:]+):([^:]+)$"), r"\1..\2"),
 )
 _GOES_ON = re.compile(r"[\w)\]]\s*(?:[-+*/]|%\*%)$")

@@ -41,6 +41,7 @@ from symbackprop.model.text.loops import BodyScope, runs_down
 from symbackprop.model.text.meant_lines import with_dimension, without_output
 from symbackprop.model.text.notation import ModelText
 from symbackprop.model.text.scope import PI, ModelScope, Scope
+from symbackprop.model.text.sides import evaluator
 from symbackprop.model.text.tokens import TOO_DEEP
 
 MAX_STATEMENTS, MAX_UNROLLED, MAX_RANK = 50_000, 20_000, 16
@@ -147,7 +148,7 @@ class Builder:
             if name not in self.unknown:
                 try:
                     with located(f"{self.source}:{s.line}"):
-                        Evaluator(self.top).known(part)
+                        evaluator(self.top).known(part)
                 except ModelError as error:
                     self._tell(error.about(part.place), s)
 
@@ -293,7 +294,7 @@ class Builder:
             return
         like = dialect.noise_like(s.value) if plain and s.keyword == "let" else None
         if like is not None:
-            self.top.draw(name, Evaluator(self.scope).row(self.layers.put(like)).shape)
+            self.noise(name, Evaluator(self.scope).row(self.layers.put(like)).shape)
             return
         if s.keyword == "output" and self.has_loss:
             raise ModelError(f"an output {name!r} beside a loss: a model has one or the other, and equations need no "
@@ -303,7 +304,7 @@ class Builder:
         if known and not anew and not self.scope.locals:
             other = (partial(_with_result, name, "L"),) if s.keyword == "loss" else ()
             raise NameProblem(self.top.taken(name), instead=other)
-        value = Evaluator(self.scope).row(self.layers.put(s.value))
+        value = evaluator(self.scope).row(self.layers.put(s.value))
         try:
             if anew:
                 self.top.rename(s.keyword, name, value)
@@ -312,13 +313,14 @@ class Builder:
         except ShapeError as error:
             raise error.about(s.value.place) from None
 
+    def noise(self, name: str, shape: tuple[sp.Expr, ...]) -> None:
+        """Random numbers of a shape, which are data: they are given when a module is called."""
+        self.model.data(self.top.claim(name), shape)
+        self.top.remark(f"random numbers are given with the data: {name} is read as `data {name}: {shape_text(shape)}`")
+
     def _declare_layer(self, name: str, made: str, parameters: Parameters) -> None:
         for parameter, shape in parameters.items():
             self.array("param", self.top.claim(parameter), tree.ArrayItem(tree.Target(parameter), shape))
-        if not parameters:
-            self.top.remark(f"{name} is nn.{made}, which is random in training: it is read as in evaluation, where it "
-                            "changes nothing")
-            return
         shapes = [f"{p}: {shape_text(self.model.params[p].shape)}" for p in parameters]
         self.top.remark(f"{name} is nn.{made}, its parameters are read as `param {', '.join(shapes)}`")
 

@@ -41,13 +41,9 @@ _BOTH = re.compile(rf"(?<![⁻⁰¹²³⁴⁵⁶⁷⁸⁹])([⁰¹²³⁴⁵⁶�
 # eˣ, xⁿ and e⁻²ˣ: raised letters, not the ᵀ of a transpose
 _LIFTED = "⁺⁻⁰¹²³⁴⁵⁶⁷⁸⁹"
 _RAISED_WORD = re.compile(rf"((?<!\w)e)?(?<=[\w)\]])([{_LIFTED}]*[ᵃ-ᵡⁿⁱʰ-ʸˠ-ˤ][{_LIFTED}ᵃ-ᵡⁿⁱʰ-ʸˠ-ˤ]*)")
-# mu <- X %*% b of R, x := y of algorithms, and ‖A‖²_F, whose order belongs to the bars
-_FOREIGN_SIGNS = re.compile(r"<-|:=|%\*%|%o%|%/%|%%|\|\^2_")
-# R's remainder and whole quotient, between values; %% behind a formula begins a comment of Matlab's
-_OF_WHOLE = re.compile(r"(?<=[\w)\]])(\s*)%(/?)%(\s*)(?=-?[\d.]+|[(]|[A-Za-z]\w*\s*(?:$|[-+*/^()\[\],]))")
+# mu <- b of R, x := y of algorithms, and ‖A‖²_F, whose order belongs to the bars
+_FOREIGN_SIGNS = re.compile(r"<-|:=|\|\^2_")
 _ARROW = re.compile(r"((?:^|;)\s*(?:for [^:]*: )?(?:(?:loss|output)\s+)?[^\W\d]\w*(?:\[[^\[\]]*\])?\s*)(?:<-|:=|←|≔)")
-_OF_ONE = r"([\w.]+(?:\([^()]*\))?(?:\[[^\[\]]*\])?)"
-_OUTER = re.compile(rf"(?<![\w.]){_OF_ONE}\s*%o%\s*{_OF_ONE}")  # of R
 # $ … $, \begin{align} and its & and \\, which say where a formula stands and nothing of it
 _TYPESET = [(re.compile(pattern), text) for pattern, text in (
     (r"^\s*(?:\\(?:begin|end)\s*\{[a-z]+\*?\}|\$\$|\\[\[\]])\s*$", ""),
@@ -66,19 +62,18 @@ _RAISED = re.compile(rf"(?P<inverse>(?:(?<![^\Wᵀ])[A-ZΑ-Ω]\w*?|(?<=[A-ZΑ-Ω
 
 
 def readable(line: str) -> str:
-    """A line of model text with the signs and letters of mathematics in ASCII, and R's product and arrow as NumPy has
-    them; what means nothing stays, to be refused where it stands."""
+    """A line of model text with the signs and letters of mathematics in ASCII, and R's arrow as =; what means nothing
+    stays, to be refused where it stands."""
     if "$" in line or "\\" in line:
         for pattern, text in _TYPESET:
             line = pattern.sub(text, line)
     if line.isascii() and not _FOREIGN_SIGNS.search(line):
         return line
-    line = _ARROW.sub(r"\1 =", _OUTER.sub(r"outer(\1, \2)", line))
+    line = _ARROW.sub(r"\1 =", line)
     return "".join([part if k % 2 else _formula(part) for k, part in enumerate(_APART.split(line))])
 
 
 def _formula(text: str) -> str:
-    text = _OF_WHOLE.sub(lambda found: found[1] + ("//" if found[2] else "%") + found[3], text.replace("%*%", " @ "))
     text = _RANGE.sub(r"\1", _RAISED_ORDER.sub(r"\2\1", text))
     if text.isascii():
         return text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import partial, reduce
 from itertools import count
 from typing import Any, Protocol
 
@@ -13,12 +13,13 @@ import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core.build import matmul, transpose
+from symbackprop.core.facts import plainly
 from symbackprop.core.functions.words import IDLE_OPTIONS
-from symbackprop.core.graph import BOOL, Graph, Leaf, Node, label
+from symbackprop.core.graph import BOOL, Graph, Node, label
 from symbackprop.core.indexing import getitem
 from symbackprop.core.operators import FORMS, Terms, operation
 from symbackprop.core.scalars import RELATIONS, TABLE
-from symbackprop.core.shapes import Shape, dim_text, is_one, same, shape_text, size_of
+from symbackprop.core.shapes import dim_text, same, shape_text, size_of
 from symbackprop.errors import Meant, ModelError, NameProblem, Place, ShapeError, SyntaxProblem
 from symbackprop.model.text import dialect, spellings, tree, warnings
 from symbackprop.model.text.calls import Callee, asked_arrays, call, callee, known_callee
@@ -48,9 +49,6 @@ class Scope(Protocol):
     def remark(self, text: str) -> None:
         """Tell the writer how a line is read that could have been meant otherwise."""
 
-    def noise(self, place: Place, shape: Shape) -> Node | None:
-        """The random numbers that are drawn at a place, which are data; None where there can be none."""
-
     def offset(self, item: tree.Expr) -> int:
         """What to subtract from an index: loop counters count from 1, arrays from 0."""
 
@@ -59,7 +57,6 @@ class Scope(Protocol):
 
 
 LENGTH = "len"  # Python's, of an array its first size
-_SIGNS = {tree.PRODUCT: "*", tree.QUOTIENT: "/"}  # of languages of matrices, where one of both is a number
 
 
 class Evaluator:
@@ -107,7 +104,10 @@ class Evaluator:
         if isinstance(expr, tree.Tuple) and expr.items:
             self.scope.remark("what is listed in brackets, [a, b], is read as the array stack(a, b)")
             return self.operand(replace(spellings.stacked(expr), place=expr.place))
-        value = self.value(expr)
+        return self.checked(expr, self.value(expr))
+
+    def checked(self, expr: tree.Expr, value: Value) -> Node | sp.Expr:
+        """The value of an expression, where it is an array or a number."""
         if isinstance(value, (Node, sp.Expr)):
             return value
         if isinstance(value, str):
@@ -132,70 +132,22 @@ class Evaluator:
             right = self.operand(part)
             for warning in warnings.of_transposed(sign, left, value, right):
                 self.scope.remark(warning)
-            before, left = (left, value), part
-            made = self._of_matrices(sign, value, part, right)
-            if made is not None:
-                value = made
-                continue
-            if sign in _SIGNS:
-                sign = "@" if sign == tree.PRODUCT and _has_axes(value) and _has_axes(right) else _SIGNS[sign]
+            left = part
             if isinstance(value, Node) and isinstance(right, Node):
-                if self.scope.language is not None:
-                    self._refuse_turned(sign, before, (part, right))
-                    value, right = self._columns(sign, before, (part, right))
                 terms = terms or Terms(value)
                 if terms.takes(sign, right):
                     terms.append(sign, right)
                     continue
             value, terms = value if terms is None else terms.made(), None
-            for warning in warnings.of_operator(sign, value, right, language=self.scope.language):
+            for warning in warnings.of_operator(sign, value, right):
                 self.scope.remark(warning)
             try:
                 value = binary(sign, value, right, self.graph)
             except ModelError as error:
                 if isinstance(error, ShapeError):
                     _explain(error, sign, (expr.first, value), (part, right))
-                raise error.about(_between(expr, part)) from None
+                raise error.about(between(expr, part)) from None
         return value if terms is None else terms.made()
-
-    def _of_matrices(self, sign: str, value: Value, part: tree.Expr, right: Value) -> Value | None:
-        """A column by a row, and a quotient by an array, in languages of matrices; None of others."""
-        if sign == tree.QUOTIENT and _has_axes(right):
-            return self._divided(value, right)
-        columns = sign == tree.PRODUCT and isinstance(part, tree.Transpose) and _has_axes(value) and _has_axes(right)
-        return self.applied("outer", [value, right], {}) if columns and value.ndim == right.ndim == 1 else None
-
-    def _divided(self, value: Node | sp.Expr, by: Node) -> Node:
-        """``A / B`` as A·B⁻¹, in languages that divide entries by ./"""
-        if not isinstance(value, Node) or not value.ndim or by.ndim != 2 or not same(*by.shape):
-            raise ShapeError(f"/ is a product with the inverse of a square matrix here, and {label(by)} is "
-                             f"{shape_text(by.shape)}: entries are divided by ./")
-        solved = self.applied("solve", [transpose(by), transpose(value)], {})
-        assert isinstance(solved, Node)
-        return transpose(solved)
-
-    def _columns(self, sign: str, *sides: tuple[tree.Expr, Node]) -> list[Node]:
-        """Both sides, a vector beside a column as one where vectors are columns."""
-        spoken, nodes = self.scope.language, [node for _, node in sides]
-        plain = not any(isinstance(expr, tree.Transpose) for expr, _ in sides)
-        if spoken is None or not spoken.has_products or sign == "@" or not plain or {n.ndim for n in nodes} != {1, 2}:
-            return nodes
-        column, vector = sorted(nodes, key=lambda node: -node.ndim)
-        if not is_one(column.shape[1]) or not same(column.shape[0], vector.shape[0]):
-            return nodes
-        return [getitem(node, (slice(None), None)) if node is vector else node for node in nodes]
-
-    def _refuse_turned(self, sign: str, *sides: tuple[tree.Expr, Node]) -> None:
-        """Refuse ``w - w'``, of a column and a row, in languages that give vectors two sides."""
-        spoken = self.scope.language
-        turned = [isinstance(expr, tree.Transpose) for expr, _ in sides]
-        if spoken is None or not spoken.has_products or sign == "@" or sum(turned) != 1:
-            return
-        if all(node.ndim == 1 and isinstance(node.attr, Leaf) for _, node in sides):
-            a, b = [label(node) + "'" * side for side, (_, node) in zip(turned, sides, strict=True)]
-            raise ShapeError(f"a vector has no other side here: {a} {sign} {b} of {spoken.name} has every entry with "
-                             "every other where both are columns, and is one of entries where one is a row: write "
-                             f"which, {a.rstrip(chr(39))}[:, None] {sign} {b.rstrip(chr(39))}, or without the '")
 
     def transpose(self, value: Node) -> Node:
         return transpose(value)
@@ -205,11 +157,6 @@ class Evaluator:
         if expr.exponent == tree.RAISED_T and isinstance(base, Node) and base.shape:
             self._refuse_transpose(expr, label(base) if label(base).isidentifier() else f"({label(base)})")
         exponent = self.operand(expr.exponent)
-        if expr.sign == tree.POWER and isinstance(base, Node) and base.ndim > 1:
-            if base.ndim > 2 or not same(*base.shape):
-                raise ShapeError(f"^ is the power of a square matrix here, and {label(base)} is "
-                                 f"{shape_text(base.shape)}: that of its entries is .^")
-            return self.applied("matrix_power", [base, exponent], {})
         return binary("**", base, exponent, self.graph)
 
     def _refuse_transpose(self, expr: tree.Power, base: str) -> None:
@@ -350,10 +297,6 @@ class Evaluator:
     def member(self, expr: tree.Member) -> Value:
         """What stands behind a dot, as NumPy and PyTorch mean it."""
         expr = dialect.functional(expr)
-        like = dialect.noise_like(expr)
-        if like is not None and expr.place is not None and (
-                noise := self.scope.noise(expr.place, self.row(like).shape)) is not None:
-            return noise
         logits = self.value(expr.args[0]) if expr.name in dialect.CLASSES_SECOND and expr.args else None
         if isinstance(logits, Node) and logits.ndim > 2:
             raise ModelError(f"{expr.name} of PyTorch has the classes along axis 1, cross_entropy and nll along the "
@@ -381,21 +324,15 @@ class Evaluator:
             return _chosen(base, [self.value(item) for item in expr.items])
         if not isinstance(base, Node):
             raise ModelError(f"{short(base)} is a number and has no entries")
-        if not base.shape and not all(isinstance(item, tree.Word) for item in expr.items):
+        items = self.entries(base, expr.items)
+        if not base.shape and not all(isinstance(item, tree.Word) for item in items):
             raise ModelError(f"{label(base)} is a scalar and has no entries")
-        if self.scope.language is not None:
-            self._refuse_place(base, expr.items)
-        element = self.scope.element(base, expr.items)
-        return self.subscript(base, expr.items) if element is None else element
+        element = self.scope.element(base, items)
+        return self.subscript(base, items) if element is None else element
 
-    def _refuse_place(self, base: Node, items: tuple[tree.Expr, ...]) -> None:
-        """Refuse one place in a matrix where a language counts its entries down the columns."""
-        spoken = self.scope.language
-        if spoken is None or not spoken.counts_down or base.ndim != 2 or len(items) != 1:
-            return
-        if not isinstance(items[0], (tree.Slice, tree.Word)) and not isinstance(self.value(items[0]), Node):
-            raise ShapeError(f"{spoken.name} counts the entries of a matrix down its columns where one place is given; "
-                             f"{label(base)} is one, {shape_text(base.shape)}: write its row and its column")
+    def entries(self, base: Node, items: tuple[tree.Expr, ...]) -> tuple[tree.Expr, ...]:
+        """The places in an array that an index means."""
+        return items
 
     def _of_other_axes(self, base: Node, key: Value) -> Sequence[Meant]:
         """What may be meant by an index that the first axis does not take."""
@@ -426,7 +363,7 @@ class Evaluator:
         """One index: a whole number, a dimension, a slice, None, … or integer data."""
         if isinstance(item, tree.Slice):
             return slice(*(None if p is None else self._place(p) for p in (item.start, item.stop, item.step)))
-        value = self.value(item)
+        value = self._number(item)
         if isinstance(value, sp.Expr):
             offset = self.scope.offset(item)
             if offset and (value - offset).is_negative and not self.scope.counts_back(item):
@@ -439,17 +376,24 @@ class Evaluator:
             return [_whole(k) for k in value]
         raise ModelError(f"an index is a whole number, a slice or integer data, not {short(value)}")
 
+    def _number(self, expr: tree.Expr) -> Value:
+        """The value of a place; a number where it is computed of such, as of ``n = X.shape[0]``."""
+        if isinstance(expr, tree.Chain):
+            values = [self._number(part) for part in (expr.first, *[part for _, part in expr.rest])]
+            if all(isinstance(value, sp.Expr) for value in values) and all(sign in "+-*" for sign, _ in expr.rest):
+                return reduce(lambda a, part: fold(part[0], a, part[1]), zip([s for s, _ in expr.rest], values[1:],
+                                                                           strict=True), values[0])
+        value = self.value(expr)
+        number = plainly(value).value if isinstance(value, Node) and not value.shape else None
+        return value if number is None else number
+
     def _place(self, part: tree.Expr) -> sp.Expr:
-        value = self.value(part)
+        value = self._number(part)
         if not isinstance(value, sp.Expr):
             raise ModelError("the bounds of a slice are whole numbers or dimensions")
         if self.scope.offset(part):
             raise ModelError("a loop counter cannot be the bound of a slice")
         return _whole(value)
-
-
-def _has_axes(value: Value) -> bool:
-    return isinstance(value, Node) and value.ndim > 0
 
 
 def _explain(error: ShapeError, sign: str, *sides: tuple[tree.Expr, Value]) -> None:
@@ -465,7 +409,7 @@ def _explain(error: ShapeError, sign: str, *sides: tuple[tree.Expr, Value]) -> N
             error.instead += [partial(of_last_axes, place)]
 
 
-def _between(expr: tree.Chain, part: tree.Expr) -> Place | None:
+def between(expr: tree.Chain, part: tree.Expr) -> Place | None:
     """From the beginning of a chain to one of its parts; all of it where what a helper is given stands elsewhere."""
     first, last, whole = expr.first.place, part.place, expr.place
     if first and last and whole and {first.line, last.line} != {whole.line}:

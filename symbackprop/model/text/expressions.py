@@ -3,7 +3,8 @@
 expression := comparison ["if" comparison "else" expression]
 comparison := sum [("<" | "<=" | ">" | ">=" | "==" | "!=") sum]
 sum        := product {("+" | "-") product}
-product    := sign {("*" | "/" | "@" | "·" | "//" | "%") sign}
+product    := tight {("*" | "/" | "@" | "·" | "//" | "%" | "\\") tight}
+tight      := sign {("%*%" | "%o%" | "%%" | "%/%" | "%in%") sign}
 sign       := {"-" | "+"} power
 power      := postfix [("**" | "^") sign]
 postfix    := atom {"[" items "]" | ".T" | "'" | "ᵀ" | "." name ["(" arguments ")"]}
@@ -18,6 +19,7 @@ import operator
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from inspect import signature
 from typing import Any, TypeAlias
 
@@ -28,6 +30,7 @@ from symbackprop.core.functions.words import ALSO
 from symbackprop.core.scalars import TABLE
 from symbackprop.errors import Place, SyntaxProblem
 from symbackprop.model.text import lambdas, tree
+from symbackprop.model.text.foreign import MEMBER
 from symbackprop.model.text.meant_lines import (
     below_each_other,
     combined_conditions,
@@ -93,8 +96,6 @@ def _refuse_combined(c: Cursor) -> None:
 
 def _comparison(c: Cursor) -> tree.Expr:
     first, left = c.now, _sum(c)
-    if c.now.text == "is":
-        return _asked(c, first, left)
     if c.at(*COMPARISONS):
         sign = c.take().text
         left = tree.Compare(sign, left, _sum(c), place=c.since(first))
@@ -102,17 +103,6 @@ def _comparison(c: Cursor) -> tree.Expr:
             raise c.unexpected("comparisons cannot be chained: multiply them, (a < b) * (b < c)", named=True,
                                instead=(compared_twice,))
     return left
-
-
-def _asked(c: Cursor, first: Token, left: tree.Expr) -> tree.Expr:
-    """``a is None`` and ``a is not None``, behind a."""
-    signs = [c.take().text]
-    if c.now.text == "not":
-        signs.append(c.take().text)
-    if c.now.text != "None":
-        raise c.unexpected("expected None: whether something `is` another is asked of nothing else", instead=())
-    c.take()
-    return tree.Compare(" ".join(signs), left, tree.Word(None), place=c.since(first))
 
 
 def size(c: Cursor) -> tree.Expr:
@@ -147,21 +137,43 @@ def _sum(c: Cursor) -> tree.Expr:
 def _product(c: Cursor) -> tree.Expr:
     start, first = c.now, _sign(c)
     rest: list[tuple[str, tree.Expr]] = []
+    last = start  # where the last factor begins
     while c.at(*_OF_PRODUCTS):
-        sign, right = c.take().text.removeprefix("."), _sign(c)
-        if sign not in _WHOLE:
-            rest.append((sign, right))
+        sign, now = c.take().text.removeprefix("."), c.now
+        right = _sign(c)
+        if sign in _TIGHT:
+            before, factor = rest.pop() if rest else ("", first)
+            factor = _TIGHT[sign](factor, right, c.since(last))
+            first = first if before else factor
+            rest += [(before, factor)] * bool(before)
             continue
-        first, rest = _WHOLE[sign](_multiplied(first, rest, c.since(start)), right, c.since(start)), []
+        last = now
+        if sign in _WHOLE:
+            first, rest = _WHOLE[sign](_multiplied(first, rest, c.since(start)), right, c.since(start)), []
+            last = start
+        else:
+            rest.append((sign, right))
     return _multiplied(first, rest, c.since(start)) if rest else first
 
 
-_OF_PRODUCTS = ("*", "/", "@", "·", "//", "%", ".*", "./", tree.PRODUCT, tree.QUOTIENT)
+def _multiplied_at(sign: str, a: tree.Expr, b: tree.Expr, place: Place | None) -> tree.Expr:
+    """A product of which a chain of such is the first factor."""
+    first, rest = (a.first, a.rest) if isinstance(a, tree.Chain) and a.rest[-1][0] == sign else (a, ())
+    return _multiplied(first, (*rest, (sign, b)), place)
+
+
+def _calls(function: str) -> Callable[[tree.Expr, tree.Expr, Place | None], tree.Expr]:
+    return lambda a, b, place: tree.Call(function, (a, b), (), place=place)
+
+
 # what ``a // b`` and ``a % b`` are; the sign in front of a belongs to it, as in Python
-_WHOLE: dict[str, Callable[[tree.Expr, tree.Expr, Place | None], tree.Expr]] = {
-    "//": lambda a, b, place: tree.Call("floor_divide", (a, b), (), place=place),
-    "%": lambda a, b, place: tree.Call("remainder", (a, b), (), place=place),
+_WHOLE = {"//": _calls("floor_divide"), "%": _calls("remainder"), "\\": _calls("solve")}
+# signs of R's, which bind more strongly than * and /
+_TIGHT: dict[str, Callable[[tree.Expr, tree.Expr, Place | None], tree.Expr]] = {
+    "%*%": partial(_multiplied_at, "@"), "%o%": _calls("outer"), "%%": _calls("remainder"),
+    "%/%": _calls("floor_divide"), "%in%": _calls(MEMBER),
 }
+_OF_PRODUCTS = ("*", "/", "@", "·", ".*", "./", tree.PRODUCT, tree.QUOTIENT, *_WHOLE, *_TIGHT)
 
 
 def _multiplied(first: tree.Expr, rest: Sequence[tuple[str, tree.Expr]], place: Place | None) -> tree.Expr:
@@ -184,9 +196,11 @@ def _sign(c: Cursor) -> tree.Expr:
 
 def _power(c: Cursor) -> tree.Expr:
     first, base = c.now, _postfix(c)
-    sign = c.accept("**", "^", ".^", tree.POWER)
+    sign = c.accept("**", "^", ".^", tree.POWER, *_FROM_LEFT)
     if sign is None:
         return base
+    if sign.text in _FROM_LEFT:
+        return _from_left(c, first, base, sign)
     c.depth += 1
     if c.depth > MAX_DEPTH:
         raise problem(f"powers of powers are nested more than {MAX_DEPTH} deep", c.now.line)
@@ -198,14 +212,44 @@ def _power(c: Cursor) -> tree.Expr:
     return tree.Power(base, exponent, tree.POWER if sign.text == tree.POWER else "", place=c.since(first))
 
 
-def _postfix(c: Cursor) -> tree.Expr:
+_SIDES = (tree.FROM_LEFT, tree.FROM_EITHER)
+_FROM_LEFT = {sign + side: kind for sign, kind in ((".^", ""), (tree.POWER, tree.POWER)) for side in _SIDES}
+
+
+def _from_left(c: Cursor, first: Token, base: tree.Expr, sign: Token | None) -> tree.Expr:
+    """``a^b^c`` as ``(a^b)^c``, and ``a^b'`` as the transpose of the power, as in Matlab; where it may be Julia's, that
+    is refused."""
+    while sign is not None:
+        begun, negative = c.now, False
+        while c.at("-", "+"):
+            negative ^= c.take().text == "-"
+        exponent = _postfix(c, ())
+        exponent = tree.Negative(exponent, place=c.since(begun)) if negative else exponent
+        base = tree.Power(base, exponent, _FROM_LEFT[sign.text], place=c.since(first))
+        if sign.text.endswith(tree.FROM_EITHER) and c.at(*TRANSPOSES, *_FROM_LEFT):
+            raise c.unexpected("the power is taken before this in Matlab, and after it in Julia: write brackets",
+                               named=True, instead=[partial(_bracketed, c.since(first))])
+        while c.at(*TRANSPOSES):
+            base = tree.Transpose(base, c.take().text, place=c.since(first))
+        sign = c.accept(*_FROM_LEFT)
+    return base
+
+
+def _bracketed(whole: Place | None, line: str, place: Place) -> str:
+    """The line with brackets around a place."""
+    if whole is None:
+        return line
+    return f"{line[: whole.start - 1]}({line[whole.start - 1 : whole.end - 1]}){line[whole.end - 1 :]}"
+
+
+def _postfix(c: Cursor, transposes: Sequence[str] = TRANSPOSES) -> tree.Expr:
     first, body = c.now, _atom(c)
     layers = 0
-    while c.at("[", ".", *TRANSPOSES) or (c.at("(") and (_is_layer(body) or lambdas.is_called(body))):
+    while c.at("[", ".", *transposes) or (c.at("(") and (_is_layer(body) or lambdas.is_called(body))):
         layers += 1
         if layers > MAX_DEPTH:
             raise c.unexpected(f"more than {MAX_DEPTH} indices and transposes on one array", named=True)
-        if c.at(*TRANSPOSES):
+        if c.at(*transposes):
             sign = c.take().text
             body = tree.Transpose(body, sign, place=c.since(first))
         elif c.accept("."):
@@ -383,9 +427,9 @@ def _axis_of_matlab(c: Cursor, function: str) -> tuple[tuple[str, tree.Expr], ..
     known = function in ("max", "min", "var", "std") and c.accept(",") and c.now.text in ("1", "2")
     if not known or not c.after.is_sign(")"):
         raise first.problem(_NO_LISTS)
-    axis = tree.Number(number(c.take()) - 1)
+    down = c.take().text == "1"
     c.take()
-    return (("axis", axis), *[("keepdims", tree.Word(True))] * int(axis.value))
+    return (("axis", tree.COLUMNS),) if down else (("axis", tree.Number(sp.S.One)), ("keepdims", tree.Word(True)))
 
 
 def _spread(c: Cursor) -> tree.Expr:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
 from itertools import compress
 from typing import TypeGuard
 
 import sympy as sp
 
-from symbackprop.errors import NameProblem
-from symbackprop.model.text import tree
+from symbackprop.core.shapes import is_one
+from symbackprop.errors import NameProblem, Place
+from symbackprop.model.text import foreign, lambdas, tree
 from symbackprop.model.text.calls import callee
 from symbackprop.model.text.spellings import spelled
 from symbackprop.model.text.tokens import NAME, NUMBER, SIGN, Line, Token, physical_lines
@@ -21,8 +22,8 @@ from symbackprop.model.text.tokens import NAME, NUMBER, SIGN, Line, Token, physi
 @dataclass(frozen=True)
 class Language:
     """What tells it, alone or beside signs with a dot; what is told of a line that is read by it; whether its * is the
-    matrix product, sums go down the columns, z[-2] is all but the second entry, and V[3] of a matrix the third one down
-    its columns."""
+    matrix product, sums go down the columns, z[-2] is all but the second entry, V[3] of a matrix is the third one down
+    its columns; and what stands behind signs of powers."""
 
     name: str
     letter: str  # in the table of spellings
@@ -32,7 +33,8 @@ class Language:
     has_products: bool = True
     sums_down: bool = False
     leaves_out: bool = False
-    counts_down: bool = True
+    counts_down: bool = field(default=True, compare=False)
+    of_powers: str = ""
 
 
 def _pattern(text: str) -> re.Pattern[str]:
@@ -40,41 +42,46 @@ def _pattern(text: str) -> re.Pattern[str]:
 
 
 _NEVER = _pattern(r"(?!)")
-_DOTTED = _pattern(r"[A-Za-z_]\w*\.[-+*/^] | [)\]'\s]\.[-+*/^](?!\.)")
+_DOTTED = _pattern(r"\b[A-Za-z_]\w*\.[-+*/^] | [)\]'\s]\.[-+*/^](?!\.)")
+_TURNED, _LAST = _pattern(r"[\w)\]]'\ ?\*\ ?[\w(]"), _pattern(r";[ \t]*$")  # products and lines of Matlab's
 _ENDED = _pattern(r"^[ \t]*end;?[ \t]*$")  # a block
 _FROM_ONE, _PRODUCTS = "counts entries from 1", "* is the matrix product"
-_LANGUAGES = (
+R, JULIA, MATLAB, _EITHER = _LANGUAGES = (
     Language(
         "R", "R", f"{_FROM_ONE} and leaves out those with a minus, var divides by n - 1, and norm of a matrix is its "
         "largest sum of a column",
-        _pattern(r"^\s*(?:(?:loss|output)\s+)?[A-Za-z][\w.]*(?:\[[^\[\]]*\])?\s*<- | %\*% | %o% | \w\[\s*, | "
+        _pattern(r"^[ \t]*(?:(?:loss|output)[ \t]+)?[A-Za-z][\w.]*(?:\[[^\[\]]*\])?[ \t]*<- | %\*% | %o% | \w\[\s*, | "
                  r"\w\[[^\[\]]*,\s*\] | (?:<-|=)\s*function\s*\("), _NEVER, has_products=False, leaves_out=True),
     Language(
         "Julia", "J", f"{_FROM_ONE}, {_PRODUCTS}, and var divides by n - 1",
         _pattern(r"(?<![.\w])(?:sum|mean|prod|maximum|minimum|std|var|cumsum|cumprod)\([^\n]{0,200}?,\s*dims\s*=\s*[1-9]"
-                 r" | \w\.\( | \babs2\( | \(abs2,\s*(?![-\d]|\w+\s*=)"),
-        _pattern(r"[\w)\]'\s]\.[-+]\s | \w\[ | ^\s*function\s+\w+\(")),
+                 r" | \w\.\( | [A-Za-z_\])]\d{0,3}\.[-+][^*/^] | \babs2\( | \(abs2,\s*(?![-\d]|\w+\s*=)"),
+        _pattern(r"[\w)\]'\s]\.[-+]\s | \w\[ | ^[ \t]*function\s+\w+\(")),
     Language(
         "Matlab", "M", f"{_FROM_ONE}, {_PRODUCTS}, sums, means and the like go down the columns, and var divides by "
         "n - 1",
-        _pattern(r"\[\s*\]\s*,\s*[12]\) | \w\(:[,)] | ,\s*:\) | (?<![.\w])numel\( | \bbsxfun\("),
+        _pattern(r"\[\s*\]\s*,\s*[12]\) | \w\(:[,)] | ,\s*:\) | [=(,]\s*@\(\w | (?<![.\w])numel\( | \bbsxfun\("),
         _pattern(r";[ \t]*$ | \bsum\(sum\( | \b(?:sum|mean|prod|std|var)\(\w+,\s*[12]\) | \w\(\d+: | :end\) | "
                  r"\b[a-z]\(\d+\)"),
-        sums_down=True),
-    Language("Matlab or Julia", "D", f"{_FROM_ONE}, and {_PRODUCTS}", _NEVER, _pattern("")),
+        sums_down=True, of_powers=tree.FROM_LEFT),
+    Language("Matlab or Julia", "D", f"{_FROM_ONE}, and {_PRODUCTS}", _NEVER, _pattern(""), of_powers=tree.FROM_EITHER),
 )
 _LIBRARIES = _pattern(r"(?<![.\w])(?:np|numpy|jnp|torch|tf|math)\.\w")
-PYTHON = Language("Python", "P", "", _pattern(r"^\s*(?:def|import|from)\s"), _NEVER, has_products=False,
+PYTHON = Language("Python", "P", "", _pattern(r"^[ \t]*(?:def|import|from)\s"), _NEVER, has_products=False,
                   counts_down=False)
 # strings, whose marks are no transposes, and comments
-_APART = re.compile(r"\"[^\"]*\"|'''(?s:.*?)'''|(?<![\w)\]}'.])'[^'\n]*'|#.*|^\s*%.*", re.MULTILINE)
+_APART = re.compile(r"\"[^\"]*\"|'''(?s:.*?)'''|(?<![\w)\]}'.])'[^'\n]*'|#.*|^[ \t]*%.*", re.MULTILINE)
 _OURS = _pattern(r"[\w)\]']\s*@\s*[\w(]")
 _ALL = tree.Slice(None, None, None)
+_COLUMN: tuple[tree.Expr, ...] = (_ALL, tree.Word(None))
 _TRUTHS = {"T": tree.Name("TRUE"), "F": tree.Name("FALSE")}
 _JOINED = "c"
-# axes that are known with the array: the columns of a matrix, their pairs, its rows; of a vector all
-_COLUMNS, _PAIRS, _ROWS, _LONGEST = map(tree.String, ("columns", "pairs", "rows", "longest"))
-_END = tree.Name("end")
+_MOST_LEFT_OUT = 20
+_LISTS = (_JOINED, "stack", foreign.BESIDE, foreign.BELOW, foreign.LISTED)
+# axes that are known with the array: the columns of a matrix, their pairs, its rows; of a vector all; what is of all in
+# one language and of the columns in another
+_PAIRS, _ROWS, _EITHER_WAY = map(tree.String, ("pairs", "rows", "either"))
+_END, _BEGIN = tree.Name("end"), tree.Name("begin")
 _SIZES = re.compile(r"length|size|numel|nrow|ncol")  # what R, Matlab and Julia call them
 
 
@@ -91,7 +98,8 @@ def language(text: str) -> Language | None:
         return PYTHON
     dotted = _DOTTED.search(text) is not None or ended
     found = next((each for each in _LANGUAGES if each.signs.search(text) or (dotted and each.with_dots.search(text))),
-                 PYTHON if PYTHON.signs.search(text) else None)
+                 MATLAB if _TURNED.search(text) and _LAST.search(text) else None)
+    found = PYTHON if found is None and PYTHON.signs.search(text) else found
     return None if found in _LANGUAGES[1:] and _OURS.search(text) else found
 
 
@@ -102,20 +110,52 @@ def with_its_signs(lines: list[Line], spoken: Language | None) -> None:
     if spoken is None or spoken is PYTHON:
         return
     counters = {line.tokens[1].text for line in lines if line.tokens[0].text == "for"}
+    arrays = counters | foreign.arrays(lines)
+    dotted = foreign.called_by_entries(lines) if spoken in (JULIA, _EITHER) else set[str]()
+    inside, outer = "", ""  # the function whose lines these are, and how far that is indented
     for k, line in enumerate(lines):
-        tokens = _named(line.tokens)
-        tokens = _with_entries(tokens, counters) if spoken.sums_down else tokens
-        products = [spoken.has_products and _is_product(tokens[max(j - 2, 0) : j + 1], *tokens[j + 1 : j + 3])
-                    for j in range(len(tokens) - 2)]
-        tokens = tuple([token._replace(text=tree.PRODUCT) if product else token
-                        for token, product in zip(tokens, [False, *products, False], strict=False)])
-        lines[k] = line._replace(tokens=tuple(map(_of_matrices, tokens)) if spoken.has_products else tokens)
+        inside = "" if len(line.indent) <= len(outer) else inside
+        if line.tokens[0].text == "def":
+            inside, outer = line.tokens[1].text, line.indent
+        named = _named(line.tokens)
+        tokens = tuple(foreign.of_entries(named)) if dotted & {inside, _defined(named)} else named
+        tokens = _rewritten(tokens, spoken)
+        tokens = _with_entries(tokens, arrays, counters) if spoken.sums_down else tokens
+        meant = [token if token.kind != SIGN else token._replace(text=_sign(spoken, tokens[max(j - 3, 0) : j], token,
+                 tokens[j + 1])) for j, token in enumerate(tokens[:-1])]
+        lines[k] = line._replace(tokens=(*meant, tokens[-1]))
 
 
-def _of_matrices(token: Token) -> Token:
-    """Signs that are one of matrices where such stand beside them."""
-    meant = {"^": tree.POWER, "/": tree.QUOTIENT}.get(token.text)
-    return token if meant is None or token.kind != SIGN else token._replace(text=meant)
+def _defined(tokens: tuple[Token, ...]) -> str:
+    """The function that a line says, ``f(z) = …`` or ``f = z -> …``; nothing for any other."""
+    is_function = tokens[1].is_sign("(") or (tokens[1].is_sign("=") and any(token.is_sign(">") for token in tokens))
+    return tokens[0].text if is_function and any(token.is_sign("=") for token in tokens) else ""
+
+
+def _rewritten(tokens: tuple[Token, ...], spoken: Language) -> tuple[Token, ...]:
+    """Tokens with lists, functions and ranges as Python has them."""
+    texts = {token.text for token in tokens}
+    if spoken in (JULIA, _EITHER):
+        tokens = tuple(foreign.with_factors(foreign.with_loops(tokens) if "for" in texts else tokens))
+    if spoken.has_products and "[" in texts:
+        tokens = tuple(foreign.with_lists(foreign.with_sizes(tokens), spoken.sums_down))
+    elif "," in texts:
+        tokens = tuple(foreign.with_sizes(tokens))
+    if not texts.isdisjoint(("@", ">", "function")):
+        tokens = tuple(foreign.with_functions(tokens))
+    if spoken.leaves_out:
+        tokens = tuple(foreign.with_words(foreign.with_ranges(tokens) if ":" in texts else tokens))
+    return tokens
+
+
+def _sign(spoken: Language, before: tuple[Token, ...], sign: Token, behind: Token) -> str:
+    """What a sign is in a language: one of matrices where such may stand beside it, a power that is taken from the
+    left."""
+    if sign.text in ("^", ".^") and spoken.has_products:
+        return {"^": tree.POWER, ".^": sign.text}[sign.text] + spoken.of_powers
+    if sign.text == "/" and spoken.has_products:
+        return tree.QUOTIENT
+    return tree.PRODUCT if spoken.has_products and before and _is_product(before, sign, behind) else sign.text
 
 
 def _named(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
@@ -126,14 +166,17 @@ def _named(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
 
 def _is_product(before: tuple[Token, ...], sign: Token, behind: Token) -> bool:
     """Whether a * may be one of arrays: numbers are none, but for those that something is raised to."""
-    if sign.text != "*" or sign.kind != SIGN or behind.kind == NUMBER:
+    if sign.text != "*" or behind.kind == NUMBER:
         return False
-    raised = [token for token in before[-3:-1] if not token.is_sign("-")][-1:]
+    raised = [token for token in before[:-1] if not token.is_sign("-")][-1:]
     return before[-1].kind != NUMBER or any(token.is_sign("^", ".^", "**") for token in raised)
 
 
-def _with_entries(tokens: tuple[Token, ...], counters: set[str]) -> tuple[Token, ...]:
-    """``X[:, 1]`` for ``X(:, 1)``, what is no function and has places alone in its brackets."""
+_PLACES = (":", ",", "-", "+", "end", "(", ")", foreign.BESIDE)
+
+
+def _with_entries(tokens: tuple[Token, ...], arrays: set[str], counters: set[str]) -> tuple[Token, ...]:
+    """``X[:, 1]`` for ``X(:, 1)``, of an array or of what is no function and has places alone in its brackets."""
     found, opened = [*tokens], list[int]()
     for k, token in enumerate(tokens):
         if token.is_sign("("):
@@ -141,8 +184,9 @@ def _with_entries(tokens: tuple[Token, ...], counters: set[str]) -> tuple[Token,
         elif token.is_sign(")") and opened:
             begin = opened.pop()
             name, inside = tokens[max(begin - 1, 0)], tokens[begin + 1 : k]
-            places = all(t.kind == NUMBER or t.text in (":", ",", "-", "+", "end", *counters) for t in inside)
-            if name.kind == NAME and inside and places and callee(name.text) is None:
+            places = all(t.kind == NUMBER or t.text in _PLACES or t.text in counters for t in inside)
+            if name.kind == NAME and inside and name.text not in _LISTS and (
+                    name.text in arrays or (places and callee(name.text) is None)):
                 found[begin], found[k] = found[begin]._replace(text="["), token._replace(text="]")
     return tuple(found)
 
@@ -160,6 +204,8 @@ def as_read(statements: Sequence[tree.Statement], spoken: Language) -> tuple[tre
     numbers = {name: s.keyword for s in every if isinstance(s, tree.Named) for name, _ in s.items}
     named = {name for name, keyword in numbers.items() if keyword == "dim"}
     counting = _Counting(spoken, families, named)
+    counting.dims |= {e.target.name for e in every if _is_equation(e) and e.target.index is None and not _is_number(
+        e.value) and counting.is_size(e.value)}
     values = [part for e in every if isinstance(e, tree.Equation) for part in tree.all_parts(e.value)]
     indices = [part for part in values if isinstance(part, tree.Index) and counting.counts(part)]
     counting.from_one = not any(item == tree.ZERO for index in indices for item in index.items)
@@ -168,11 +214,26 @@ def as_read(statements: Sequence[tree.Statement], spoken: Language) -> tuple[tre
     given = {target.name for target in targets} | numbers.keys()
     truths = {n: word for n, word in _TRUTHS.items() if n not in given} if spoken.leaves_out else {}
     counting.truths = truths if all(_is_argument(n, values) for n in truths) else {}
+    counting.last = next(filter(_is_equation, reversed(every)), None)
     return tree.Written(replace(spoken, counts_down=counting.from_one)), *counting.block(statements)
 
 
 def _with_targets(s: tree.Statement) -> Sequence[tree.Equation | tree.ArrayItem]:
     return s.items if isinstance(s, tree.Arrays) else (s,) if isinstance(s, tree.Equation) else ()
+
+
+def _is_equation(s: tree.Statement) -> TypeGuard[tree.Equation]:
+    return isinstance(s, tree.Equation)
+
+
+def _of_all(expr: tree.Expr) -> tree.Expr:
+    """A result, which is a number, with sums of all entries where they may be those of columns elsewhere."""
+    match expr:
+        case tree.Call(_, _, options) if ("axis", _EITHER_WAY) in options:
+            return replace(expr, options=tuple([x for x in options if x[0] != "axis"]))
+        case tree.Chain() | tree.Negative() | tree.Power():
+            return tree.changed(expr, _of_all)
+    return expr
 
 
 def _by_rows(expr: tree.Expr) -> tree.Expr:
@@ -199,9 +260,10 @@ class _Counting:
 
     def __init__(self, spoken: Language, families: set[str], dims: set[str]) -> None:
         self.spoken, self.families, self.dims = spoken, families, dims
+        self.last: tree.Equation | None = None
 
     def counts(self, expr: tree.Index) -> bool:
-        return not (isinstance(expr.base, tree.Name) and expr.base.name in self.families)
+        return not _is_shape(expr.base) and not (isinstance(expr.base, tree.Name) and expr.base.name in self.families)
 
     def block(self, statements: Sequence[tree.Statement]) -> Iterator[tree.Statement]:
         for s in statements:
@@ -211,8 +273,10 @@ class _Counting:
                 yield replace(s, body=tuple([x for x in body if not isinstance(x, tree.Said)]))
             elif isinstance(s, tree.Equation):
                 value = self.expression(s.value)
+                value = _of_all(value) if s.keyword != "let" or s is self.last else value
                 told = f"{self.spoken.name} {self.spoken.says}: this line is read so"
-                yield from [tree.Said(s.line, told)] * (value != s.value or _has_product(value))
+                multiplies = self.spoken.has_products and _has_product(value)
+                yield from [tree.Said(s.line, told)] * (value != s.value or multiplies)
                 yield replace(s, value=value)
             else:
                 yield s
@@ -222,9 +286,16 @@ class _Counting:
         match expr:
             case tree.Index(base, (item,)) if item == _ALL and self.spoken.sums_down:
                 return tree.Call("flatten", (tree.Transpose(base, ".T"),), (), place=expr.place)
-            case tree.Index(base, items) if self.from_one and self.counts(expr) and not _is_shape(base):
-                places = [i if self._is_left_out(i) else self.item(i) for i in items]
+            case tree.Index(tree.Call(("size" | "dim"), (array,)), (place,)) if self.from_one:
+                return replace(expr, base=tree.Member(array, "shape"), items=(self.item(place),))
+            case tree.Member(tree.Call("cholesky", (array,)), ("L" | "U") as which, None):
+                factor = tree.Call("cholesky", (array,), (), place=expr.place)
+                return factor if which == "L" else tree.Transpose(factor)
+            case tree.Index(_, items) if self.from_one and self.counts(expr):
+                places = [i if self._left_out(i) else self.item(i) for i in items]
                 return self.without(replace(expr, items=tuple(places)))
+            case tree.Call("t", (array,), ()) if self.spoken.leaves_out:
+                return tree.Transpose(array, place=expr.place)
             case tree.Call():
                 return replace(self.call(expr), place=expr.place)
         return expr
@@ -236,6 +307,11 @@ class _Counting:
                            options=tuple([(word, self._truth(x)) for word, x in expr.options]))
         if expr.function == _JOINED and all(isinstance(a, (tree.Number, tree.Negative)) for a in expr.args):
             return tree.Call("stack", expr.args, ())
+        if len(expr.args) == 2 and isinstance(expr.args[0], tree.Function) and not expr.options:  # sum(f, x)
+            expr = replace(expr, args=(lambdas.called(expr.args[0], expr.args[1:], (), expr.place),))
+        if expr.function == "outer" and len(expr.args) == 3 and isinstance(expr.args[2], tree.Function):
+            column, row = (tree.Index(a, item) for a, item in zip(expr.args, (_COLUMN, _COLUMN[::-1]), strict=False))
+            return lambdas.called(expr.args[2], (column, row), (), expr.place)
         found = spelled(self.spoken.letter, expr.function, expr.args, dict(expr.options))
         return expr if found is None else found[0]
 
@@ -246,16 +322,29 @@ class _Counting:
         """``z[-2]`` as ``delete(z[:], 1, axis=0)``."""
         last = [tree.Slice(None, tree.Negative(tree.ONE), None) if _is_last(i, expr.base) else i for i in expr.items]
         expr = replace(expr, items=tuple(last))
-        left_out = {k: self.item(i.body) for k, i in enumerate(expr.items) if self._is_left_out(i)}
+        left_out = {k: out for k, i in enumerate(expr.items) if (out := self._left_out(i))}
         found: tree.Expr = replace(expr, items=tuple([_ALL if k in left_out else i for k, i in enumerate(expr.items)]))
         for k, out in left_out.items():
             axis = tree.Number(sp.Integer(sum(isinstance(i, tree.Slice) or j in left_out
                                               for j, i in enumerate(expr.items[:k]))))
-            found = tree.Call("delete", (found, out), (("axis", axis),), place=expr.place)
+            for place in out:
+                found = tree.Call("delete", (found, place), (("axis", axis),), place=expr.place)
         return found
 
-    def _is_left_out(self, item: tree.Expr) -> TypeGuard[tree.Negative]:
-        return self.spoken.leaves_out and isinstance(item, tree.Negative) and self.item(item.body) != item.body
+    def _left_out(self, item: tree.Expr) -> Sequence[tree.Expr]:
+        """The places that an index of R's leaves out, the last one first."""
+        if not self.spoken.leaves_out:
+            return ()
+        match item:
+            case tree.Slice(tree.Negative(tree.Number(first)), tree.Negative(tree.Number(last)), None) if (
+                    last - first < _MOST_LEFT_OUT):
+                return [tree.Number(sp.Integer(k - 1)) for k in range(int(last), int(first) - 1, -1)]
+            case tree.Negative(tree.Call(function, args)) if function in _LISTS and all(map(_is_number, args)):
+                places = sorted({arg.value - 1 for arg in args if _is_number(arg)}, reverse=True)
+                return [*map(tree.Number, places)]
+            case tree.Negative(body) if (place := self.item(body)) != body:
+                return (place,)
+        return ()
 
     def item(self, item: tree.Expr) -> tree.Expr:
         """A place counted from 0."""
@@ -266,11 +355,15 @@ class _Counting:
             return replace(item, start=start, stop=None if item.stop is None else _stop(item.stop))
         if item == _END or (isinstance(item, tree.Chain) and item.first == _END):
             return _from_the_end(item)
+        if item == _BEGIN and self.spoken in (JULIA, _EITHER):
+            return tree.ZERO
         if isinstance(item, tree.Number):
             return replace(item, value=item.value - 1)
-        return tree.Chain(item, (("-", tree.ONE),), place=item.place) if self._is_size(item) else item
+        if isinstance(item, tree.Call) and item.function in _LISTS and item.args and all(map(_is_number, item.args)):
+            return tree.Tuple(tuple(map(self.item, item.args)), place=item.place)
+        return tree.Chain(item, (("-", tree.ONE),), place=item.place) if self.is_size(item) else item
 
-    def _is_size(self, item: tree.Expr) -> bool:
+    def is_size(self, item: tree.Expr) -> bool:
         """Whether a place is a number that is computed of sizes."""
         match item:
             case tree.Name(name):
@@ -278,7 +371,7 @@ class _Counting:
             case tree.Number():
                 return True
             case tree.Chain(first, rest):
-                return all(self._is_size(part) for part in (first, *[part for _, part in rest]))
+                return all(self.is_size(part) for part in (first, *[part for _, part in rest]))
             case tree.Call(name, _, ()):
                 return _SIZES.fullmatch(name) is not None
             case tree.Index(base):
@@ -317,6 +410,10 @@ def _from_the_end(item: tree.Expr) -> tree.Expr:
     return item
 
 
+def _is_number(expr: tree.Expr) -> TypeGuard[tree.Number]:
+    return isinstance(expr, tree.Number)
+
+
 def _is_shape(base: tree.Expr) -> bool:
     return isinstance(base, tree.Member) and base.name == "shape"
 
@@ -327,20 +424,32 @@ def _has_product(expr: tree.Expr) -> bool:
 
 
 # -- what depends on the axes of an array
-def along(call: tree.Call, shape: Sequence[object], tell: Callable[[str], None] = lambda text: None) -> tree.Call:
+def goes_down(call: tree.Call) -> bool:
+    """Whether a call goes down the columns of a matrix."""
+    return dict(call.options).get("axis") == tree.COLUMNS
+
+
+def along(call: tree.Call, shape: Sequence[sp.Expr], tell: Callable[[str], None] = lambda text: None) -> tree.Call:
     """A call with the axis that its language goes along, by the shape of its array. Raises a `NameProblem` for R's var
-    and Matlab's length of a matrix."""
+    of a matrix, and for a sum that is one of columns in one language and of all in another."""
     axis = dict(call.options).get("axis")
-    if axis not in (_COLUMNS, _PAIRS, _ROWS, _LONGEST):
+    if axis not in (tree.COLUMNS, _PAIRS, _ROWS, _EITHER_WAY):
         return call
-    matrix = len(shape) > 1 and shape[1] != 1
+    matrix = len(shape) > 1 and not is_one(shape[1]) and not is_one(shape[0])
+    name = call.function
     if matrix and axis == _PAIRS:
-        raise NameProblem(f"R's {call.function} of a matrix is cov, the covariances of its columns: write which "
-                          "is meant", near=call.function, instead="cov")
-    if matrix and axis == _LONGEST:
-        raise NameProblem("Matlab's length of a matrix is the larger of its sizes: write size(X, 1) or size(X, 2)",
-                          near="length")
+        raise NameProblem(f"R's {name} of a matrix is cov, the covariances of its columns: write which is meant",
+                          near=name, instead="cov")
+    if matrix and axis == _EITHER_WAY:
+        raise NameProblem(f"{name} of a matrix is one of its columns in Matlab and of all entries in Julia: write "
+                          f"{name}(…, axis=0) or {name}(…, axis=None)", instead=[partial(_along, call.place, "axis=0"),
+                                                                            partial(_along, call.place, "axis=None")])
     if matrix and axis == _ROWS:
-        tell(f"Python's own {call.function} adds rows: this is the sum of all entries, as np.{call.function} is")
+        tell(f"Python's own {name} adds rows: this is the sum of all entries, as np.{name} is")
     options = [(word, value) for word, value in call.options if word != "axis"]
-    return replace(call, options=(*options, *[("axis", tree.ZERO)] * (matrix and axis == _COLUMNS)))
+    return replace(call, options=(*options, *[("axis", tree.ZERO)] * (matrix and axis == tree.COLUMNS)))
+
+
+def _along(whole: Place | None, option: str, line: str, place: Place) -> str:
+    """The line with an option more in a call."""
+    return line if whole is None else f"{line[: whole.end - 2]}, {option}{line[whole.end - 2 :]}"

@@ -29,6 +29,7 @@ class BodyScope(Scope):
     def __init__(self, outside: Scope, top: ModelScope, s: tree.For, start: Any, stop: Any) -> None:
         super().__init__(outside.model, outside.counters)
         self.outside, self.top, self.counter = outside, top, s.variable
+        self.language = outside.language
         self.symbol = dim(s.variable)
         self.reverse, self.first, self.last = _bounds(start, stop)
         self.length = sp.expand(self.last - self.first + 1)

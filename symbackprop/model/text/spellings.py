@@ -668,18 +668,19 @@ R: cumsum cumprod (x) -> @(flatten(x.T), axis=0)
 R M J D: diff (x) -> x[1:] - x[:-1]
 J: diff (x, !dims:1) -> np.diff(x, axis=0)
 J: diff (x, !dims:2) -> np.diff(x, axis=1)
-M D: sum mean prod median (x, k:1) -> @(x, axis=0)
+M D: sum mean prod median (x, k:1) -> @(x, axis="columns")
 M D: sum mean prod median (x, k:2) -> @(x, axis=1, keepdims=True)
 M D: cumsum cumprod flip (x, k:1) -> @(x, axis=0)
 M D: cumsum cumprod flip (x, k:2) -> @(x, axis=1)
 M: sum mean prod median max min (x) -> @(x, axis="columns")
+D: sum mean prod (x) -> @(x, axis="either")
 M J D: max (a, b) -> maximum(a, b)
 M J D: min (a, b) -> minimum(a, b)
 M: var std (x) -> @(x, axis="columns", ddof=1)
 M: var std (x, w:1) -> @(x, axis="columns")
-M: var std (x, w:1, k:1) -> @(x, axis=0)
+M: var std (x, w:1, k:1) -> @(x, axis="columns")
 M: var std (x, w:1, k:2) -> @(x, axis=1, keepdims=True)
-M: var std (x, w:0, k:1) -> @(x, axis=0, ddof=1)
+M: var std (x, w:0, k:1) -> @(x, axis="columns", ddof=1)
 M: var std (x, w:0, k:2) -> @(x, axis=1, keepdims=True, ddof=1)
 M: norm (x) -> np.linalg.norm(x, 2)
 M: norm (x, type:"fro") -> norm(x)
@@ -688,6 +689,30 @@ M J D: reshape (x, m, n) -> transpose(reshape(transpose(x), (n, m)))
 M: zeros ones (n) -> @(n, n)
 M J D: size (x, k:1) -> x.shape[0]
 M J D: size (x, k:2) -> x.shape[1]
+M: bsxfun (f:minus, x, y) -> x - y
+M: bsxfun (f:plus, x, y) -> x + y
+M: bsxfun (f:times, x, y) -> x * y
+M: bsxfun (f:rdivide, x, y) -> x / y
+M: bsxfun (f:power, x, y) -> x**y
+M: bsxfun (f:max, x, y) -> maximum(x, y)
+M: bsxfun (f:min, x, y) -> minimum(x, y)
+M: dot (x, y) -> sum(x * y, axis="columns")
+J: dot (x, y) -> sum(x * y)
+J: norm (x, p##) -> norm(flatten(x), order=p)
+M: repmat (x, m, n) -> tile(x, (m, n))
+M: chol (x, type:"lower") -> cholesky(x)
+M D: permute (x, places(2)) -> transpose(x)
+M J D: mod (x, y) -> remainder(x, y)
+M: ndims (x) -> x.ndim
+J: ndims (x) -> x.ndim
+J D: reverse (x) -> flip(x)
+J: reverse (x, !dims:1) -> flip(x, axis=0)
+J: reverse (x, !dims:2) -> flip(x, axis=1)
+J: softmax logsoftmax (x, !dims:1) -> @(x, axis=0)
+J: softmax logsoftmax (x, !dims:2) -> @(x, axis=1)
+J: softmax logsoftmax (x) -> @(x, axis=0)
+J D: ifelse (test, yes, no) -> where(test, yes, no)
+J: Diagonal (x) -> diag(x)
 J: abs2 (x) -> x**2
 J: sum mean (f:abs2, x) -> @(x**2)
 J: maximum (x) -> max(x)
@@ -703,11 +728,33 @@ J: cumsum cumprod (x, !dims:2) -> @(x, axis=1)
 J: var std (x, !dims:1) -> @(x, axis=0, keepdims=True, ddof=1)
 J: var std (x, !dims:2) -> @(x, axis=1, keepdims=True, ddof=1)
 J D: var std (x) -> @(x, ddof=1)
+R: outer (x, y, f|FUN~"*") -> x[:, None] * y[None, :]
+R: outer (x, y, f|FUN:"+") -> x[:, None] + y[None, :]
+R: outer (x, y, f|FUN:"-") -> x[:, None] - y[None, :]
+R: outer (x, y, f|FUN:"/") -> x[:, None] / y[None, :]
+R: outer (x, y, f|FUN:"^") -> x[:, None] ** y[None, :]
+R: numeric (n) -> zeros(n)
+R: diag (n##) -> eye(n)
+R: scale (x, center~TRUE, scale:FALSE) -> x - mean(x, axis=0, keepdims=True)
+R: scale (x, center~TRUE, scale~TRUE) -> (x - mean(x, axis=0, keepdims=True)) / std(x, axis=0, keepdims=True, ddof=1)
+R: matrix (x, rows|nrow, columns|ncol:1) -> reshape(x, (rows, 1))
+R: matrix (x, rows|nrow:1, columns|ncol) -> reshape(x, (1, columns))
+R: backsolve (a, b) -> solve_triangular(a, b)
+R: backsolve (a, b, transpose:TRUE) -> solve_triangular(a.T, b, lower=True)
+R: forwardsolve (a, b) -> solve_triangular(a, b, lower=True)
 r: solve (a) -> inv(a)
 r: apply (x|X, margin|MARGIN:1, f|FUN:sum) -> sum(x, axis=1)
 r: apply (x|X, margin|MARGIN:2, f|FUN:sum) -> sum(x, axis=0)
 r: apply (x|X, margin|MARGIN:1, f|FUN:mean) -> mean(x, axis=1)
 r: apply (x|X, margin|MARGIN:2, f|FUN:mean) -> mean(x, axis=0)
+R: apply (x|X, margin|MARGIN:1, f|FUN:sd) -> std(x, axis=1, ddof=1)
+R: apply (x|X, margin|MARGIN:2, f|FUN:sd) -> std(x, axis=0, ddof=1)
+R: apply (x|X, margin|MARGIN:1, f|FUN:var) -> var(x, axis=1, ddof=1)
+R: apply (x|X, margin|MARGIN:2, f|FUN:var) -> var(x, axis=0, ddof=1)
+R: apply (x|X, margin|MARGIN:1, f|FUN:min) -> min(x, axis=1)
+R: apply (x|X, margin|MARGIN:2, f|FUN:min) -> min(x, axis=0)
+R: apply (x|X, margin|MARGIN:1, f|FUN:median) -> median(x, axis=1)
+R: apply (x|X, margin|MARGIN:2, f|FUN:median) -> median(x, axis=0)
 r: apply (x|X, margin|MARGIN:1, f|FUN:max) -> max(x, axis=1)
 r: apply (x|X, margin|MARGIN:2, f|FUN:max) -> max(x, axis=0)
 r: sweep (x, margin|MARGIN:1, v|STATS, f|FUN~"-") -> x - v[:, None]
@@ -763,7 +810,7 @@ r: tcrossprod (x, y) -> x @ y.T
 r t: t (x) -> transpose(x)
 r: nrow (x) -> x.shape[0]
 r: length (x) -> x.size
-M: length (x) -> len(x, axis="longest")
+M: length (x) -> len(x)
 r: ncol (x) -> x.shape[1]
 f: reduce_sum (x, axis=None, keepdims=False) -> sum(x, axis=axis, keepdims=keepdims)
 f: reduce_mean (x, axis=None, keepdims=False) -> mean(x, axis=axis, keepdims=keepdims)

@@ -38,7 +38,7 @@ TEXT = attrgetter("text")  # of a token
 MAX_TEXT = 4_000_000
 MAX_NUMBER = 60
 
-_PATTERN = r"""[ \t]+|(?<=\w)\.(?=\()
+_PATTERN = r"""[ \t]+|(?<=\w)\.(?=\()|\.(?=[<>]|[=!]=)
     | (?P<name>[A-Za-z_][A-Za-z0-9_]*PRIMES)
     | (?P<number>(?:[0-9]+(?:\.(?!\.|T\b)[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+(?![A-Za-z_]))?)
     | (?P<string>"[^"]*"|(?<=[(,=\[])'[^']*'|(?<=[(,=]\ )'[^']*')
@@ -47,7 +47,8 @@ _PATTERN = r"""[ \t]+|(?<=\w)\.(?=\()
                |[-+*/%@^'()\[\],:;=<>‖|SIGNS])
     | (?P<comment>\#.*)"""
 _PRIMES = r"(?:[′″‴]+(?=\())?"  # f′(z), the derivative of an abstract function
-_NOTHING = r"(?<=[=,\ ])\{\}|\.[-+*/^](?!=)|"  # a dict without entries, signs with a dot
+# a dict without entries, signs with a dot, those of R's, and A \ b
+_NOTHING = r"(?<=[=,\ ])\{\}|\.[-+*/^](?!=)|%(?:\*|o|in|/)?%|(?<=[\w)\]']\ )\\(?=\ )|(?<=[\w)\]'])\\(?=\()|"
 _PLAIN = re.compile(_PATTERN.replace("MORE", _NOTHING).replace("SIGNS", "ᵀ×·").replace("PRIMES", _PRIMES), re.VERBOSE)
 _FORGIVING = re.compile(_PATTERN.replace("MORE", r":=|").replace("SIGNS", r"{}~.!$\\⊗").replace(r"\|\||", "")
                         .replace("PRIMES", ""), re.VERBOSE)
@@ -472,5 +473,5 @@ class Cursor:
 def found(token: Token) -> str:
     """A token as an error message names it."""
     text = token.text if len(token.text) <= 30 else token.text[:30] + "…"
-    text = text[:1] if token.kind == SIGN and text[1:] == "@" else text  # of matrices, in languages that have such
+    text = text.rstrip("@<?") or text if token.kind == SIGN else text  # what a sign means in its language
     return "the end of the line" if token.kind == END else text if token.kind == STRING else f"{text!r}"

@@ -141,6 +141,8 @@ Expr: TypeAlias = (
 _EXPRESSIONS = get_args(Expr)
 POWER = "^@"  # the sign of a power that is one of a matrix where there is one
 QUOTIENT = "/@"  # the sign of a division that is a product with the inverse of a matrix where it is by one
+FROM_LEFT, FROM_EITHER = "<", "?"  # behind the sign of a power, where a^b^c is (a^b)^c, or where it may be
+COLUMNS = String("columns")  # an axis that is one where there is a matrix: of a vector it is all
 PRODUCT = "*@"  # the sign of a product that is one of matrices where there are two arrays
 RAISED_T = Name("T")  # the exponent that is a transpose on paper
 
@@ -273,22 +275,6 @@ def with_values(statements: Sequence[Statement], change: Callable[[Expr], Expr])
     return tuple([replace(s, body=with_values(s.body, change)) if isinstance(s, For) else
                   s if not isinstance(s, Equation) or (value := change(s.value)) is s.value else replace(s, value=value)
                   for s in statements])
-
-
-def with_formulas(statements: Sequence[Statement], change: Callable[[Expr], Expr]) -> tuple[Statement, ...]:
-    """The statements with all values, bounds of loops and sizes of arrays changed."""
-    return tuple([_with_formulas(s, change) for s in statements])
-
-
-def _with_formulas(s: Statement, change: Callable[[Expr], Expr]) -> Statement:
-    match s:
-        case Equation():
-            return replace(s, value=change(s.value))
-        case For():
-            return replace(s, start=change(s.start), stop=change(s.stop), body=with_formulas(s.body, change))
-        case Arrays():
-            return replace(s, items=tuple([replace(x, shape=tuple(map(change, x.shape))) for x in s.items]))
-    return s
 
 
 def all_parts(expr: Expr) -> Iterator[Expr]:
