@@ -193,7 +193,9 @@ class Logarithms:
         return None
 
     def _of_negative(self, form: f.Formula, args: Sequence[Node]) -> Node | None:
-        """log(−f(u)) of a function that is negative."""
+        """log(b − a) of −(a − b), log(−f(u)) of a function that is negative."""
+        if isinstance(form, f.Add):
+            return self.of_formula(f.add(*map(f.neg, form.terms)), args)
         record, u = self._call_of(form, args) or (None, None)
         self.doubtful |= record is not None and record.log_minus is not None
         return None if record is None or u is None or record.log_minus is None else u.graph.apply(record.log_minus, u)
