@@ -236,6 +236,8 @@ def reshape(a: Node, shape: Sequence[DimLike]) -> Node:
     target = _infer_size(a, list(shape))
     if same_shape(a.shape, target):
         return a
+    if not same(size_of(a.shape), size_of(target)):  # C // h, of which nothing is left over
+        target = tuple([size.replace(sp.floor, lambda part: part) for size in target])
     if not same(size_of(a.shape), size_of(target)):
         raise ShapeError(f"cannot reshape {label(a)} ({shape_text(a.shape)}) to {shape_text(target)}: sizes differ")
     if a.value is not None:

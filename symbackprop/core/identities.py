@@ -20,7 +20,7 @@ import sympy as sp
 from symbackprop.core import build, exact_forms
 from symbackprop.core import formula as f
 from symbackprop.core.differences import Differences, is_read_along, less_total, unshifted
-from symbackprop.core.facts import is_lookup, is_sum, kind, plainly, way
+from symbackprop.core.facts import is_lookup, is_sum, kind, plainly, unnamed, way
 from symbackprop.core.graph import BOOL, Node
 from symbackprop.core.hazards import is_nonnegative
 from symbackprop.core.noughts import aligned, term_by_term
@@ -28,7 +28,7 @@ from symbackprop.core.pattern import Pattern
 from symbackprop.core.roles import Role
 from symbackprop.core.scalars import TABLE, Scalar
 from symbackprop.core.selection import zero_branch
-from symbackprop.core.shapes import Shape
+from symbackprop.core.shapes import Shape, same_shape
 
 MAX_DEPTH = 40  # of searches in one another, before the innermost is done first
 Known = Callable[[Node], Node | None]
@@ -853,27 +853,48 @@ class _Quotients:
         return None
 
     def _of_all(self, num: f.Formula, den: f.Formula) -> f.Formula | None:
-        """e^z over its own sum along one axis, which broadcasts against it."""
+        """e^z, or a sum of products with it, over its own sum along one axis, which broadcasts against it."""
         if not isinstance(den, f.Arg):
             return None
-        total = plainly(self.args[den.index])
-        if not is_sum(total):
+        divisor = self.args[den.index]
+        total = plainly(divisor)
+        if not is_sum(total) or len(total.attr[0]) != 1:
             return None
         for k in f.arguments(num):
-            e, rest = self.args[k], f.ONE if num == f.Arg(k) else _without(num, f.Arg(k))
-            if rest is not None and plainly(e) is plainly(total.args[0]) and self._divides(e, total, den.index):
-                u = self._argument(e)
-                return None if u is None else f.mul(rest, self._softmax(u, total, self.args[den.index]))
+            rest = f.ONE if num == f.Arg(k) else _without(num, f.Arg(k))
+            for divided in () if rest is None else (self._divided, self._average):
+                found = divided(self.args[k], total, divisor)
+                if rest is not None and found is not None:
+                    return f.mul(rest, self._row(found))
         return None
 
-    def _softmax(self, u: Node, total: Node, divisor: Node) -> f.Formula:
+    def _divided(self, e: Node, total: Node, divisor: Node) -> Node | None:
+        """e^z over its sum as a softmax."""
+        same = plainly(e) is plainly(total.args[0]) and is_read_along(divisor, e.shape, total.attr[0])
+        u = self._argument(e) if same else None
+        return None if u is None else self._softmax(u, total, divisor)
+
+    def _average(self, row: Node, total: Node, divisor: Node) -> Node | None:
+        """Σ e^z·v over Σ e^z with the softmax in the place of e^z: an average of v."""
+        whole = unnamed(row)
+        product = unnamed(whole.args[0]) if is_sum(whole) else whole
+        places = [k for k, a in enumerate(product.args) if plainly(a) is plainly(total.args[0])]
+        if len(places) != 1 or not _is_averaged(whole, product, places[0], total, divisor):
+            return None
+        e, args = product.args[places[0]], list(product.args)
+        u = self._argument(e)
+        if u is None:
+            return None
+        args[places[0]] = self._softmax(u, total, divisor)
+        self.logs.passed.update(r.id for r in (*way(row), *way(product)))
+        if whole is product:
+            return build.einsum(whole.attr, *args)
+        return build.reduce_sum(row.graph.apply(product.attr.form, *args), *whole.attr)
+
+    def _softmax(self, u: Node, total: Node, divisor: Node) -> Node:
         z, around = unshifted(u, total.attr[0])
         self.logs.passed.update({row.id for row in way(divisor)} | around)
-        return self._row(build.softmax(z, total.attr[0][0]))
-
-    def _divides(self, e: Node, total: Node, place: int) -> bool:
-        """Whether the sum along one axis is read as broadcasting against that axis."""
-        return len(total.attr[0]) == 1 and is_read_along(self.args[place], e.shape, total.attr[0])
+        return build.softmax(z, total.attr[0][0])
 
     def _call(self, name: str, u: Node) -> f.Formula:
         return self._row(u.graph.call(name, u))
@@ -881,6 +902,23 @@ class _Quotients:
     def _row(self, row: Node) -> f.Formula:
         self.args.append(row)
         return f.Arg(len(self.args) - 1)
+
+
+def _is_averaged(whole: Node, product: Node, place: int, total: Node, divisor: Node) -> bool:
+    """Whether ``whole`` adds up products with that argument along the axis of the total, which is read as broadcasting
+    against it."""
+    e, axis = product.args[place], total.attr[0][0]
+    if not same_shape(e.shape, total.args[0].shape):
+        return False
+    if isinstance(product.attr, Pattern):
+        letters, out = product.attr.ins[place], product.attr.out
+        kept = letters[:axis] + letters[axis + 1 :]
+        others = [k for k, c in enumerate(out) if c not in kept]
+        return (whole is product and len({*letters}) == len(letters) and letters[axis] not in out
+                and kept == "".join(c for c in out if c in kept) and is_read_along(divisor, whole.shape, others))
+    factor = None if product.form is None else _without(product.form, f.Arg(place))
+    return (factor is not None and place not in f.arguments(factor) and same_shape(e.shape, product.shape)
+            and whole.attr[0] == total.attr[0] and same_shape(divisor.shape, whole.shape))
 
 
 def _without(product: f.Formula, factor: f.Formula) -> f.Formula | None:

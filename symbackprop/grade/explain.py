@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial, reduce
-from itertools import combinations, count
+from itertools import combinations, count, permutations, product
 from operator import add
 
 import sympy as sp
@@ -55,7 +55,8 @@ class Explainer:
         if isinstance(self.outcome.meaning, Local):
             return self._local(self.outcome.meaning, fit[0])
         finding = self._diagnosis(fit[0]).finding()
-        return (self._edited() if finding.kind in (m.UNEXPLAINED, m.WRONG_FACTOR) else None) or finding
+        vague = finding.kind in (m.UNEXPLAINED, m.WRONG_FACTOR) or finding.also
+        return (self._edited() if vague else None) or finding
 
     def _diagnosis(self, row: Node) -> Diagnosis:
         target, outcomes = self.reference.rows[self.outcome.row_name], self.session.outcomes
@@ -256,11 +257,30 @@ def _flipped(expr: Expr) -> Expr:
 def sums(expr: Expr) -> Iterator[Change]:
     """A sum over other axes."""
     if isinstance(expr, tree.Call) and expr.function in ("sum", "mean") and expr.args:
-        others = [option for option in expr.options if option[0] != "axis"]
-        for axis in (0, 1, 2):
-            options = (("axis", tree.Number(sp.Rational(axis))), *others)
+        others = tuple(option for option in expr.options if option[0] != "axis")
+        kept = (("keepdims", tree.Word(True)),)
+        for axis, more in product((0, 1, 2), (others, kept) if others != kept else (others,)):
+            options = (("axis", tree.Number(sp.Rational(axis))), *more)
             yield m.SUMMED, tree.Call(expr.function, expr.args[:1], options), ""
         yield m.SUMMED, expr.args[0], ""
+    for old, new in permutations(("sum", "mean")):
+        if (turned := _with_calls(expr, old, new)) != expr:
+            yield m.MEAN, turned, f"{old} stands where {new} belongs"
+
+
+def _with_calls(expr: Expr, old: str, new: str) -> Expr:
+    """With every call of a function as one of another."""
+    inner = tree.changed(expr, lambda part: _with_calls(part, old, new))
+    return replace(inner, function=new) if isinstance(inner, tree.Call) and inner.function == old else inner
+
+
+def lacking(known: Sequence[str], expr: Expr) -> Iterator[Change]:
+    """A factor more, or a division."""
+    if isinstance(expr, (tree.Number, tree.Negative)):
+        return
+    for n, sign in product(known, "*/"):
+        says = f"{m.clipped(unparsed(expr))} lacks the factor {n if sign == '*' else f'1/{n}'}"
+        yield m.MISSING_FACTOR, tree.Chain(expr, ((sign, tree.Name(n)),)), says
 
 
 def one_hots(indices: Sequence[str], expr: Expr) -> Iterator[Change]:
@@ -301,9 +321,17 @@ def arithmetic(expr: Expr) -> Iterator[Change]:
         yield m.SIGN, expr.body, ""
     elif isinstance(expr, tree.Power) and isinstance(expr.exponent, tree.Number):
         for n in (1, 2, 3):
-            yield m.EXPONENT, tree.Power(expr.base, tree.Number(sp.Rational(n))), ""
+            yield m.EXPONENT, tree.Power(expr.base, tree.Number(sp.Rational(n))) if n > 1 else expr.base, ""
+        yield from _power_inside(expr)
     elif isinstance(expr, tree.Compare) and expr.sign in "<>":
         yield m.SIGN, replace(expr, sign="<>"[expr.sign == "<"]), ""
+
+
+def _power_inside(expr: tree.Power) -> Iterator[Change]:
+    """The sum of squares for the square of a sum."""
+    if isinstance(expr.base, tree.Call) and expr.base.function in ("sum", "mean"):
+        first, *rest = expr.base.args
+        yield m.EXPONENT, replace(expr.base, args=(replace(expr, base=first), *rest)), ""
 
 
 def _less(expr: tree.Chain) -> Iterator[Change]:
@@ -327,10 +355,14 @@ def _other_signs(expr: tree.Chain) -> Iterator[Change]:
             yield m.WRONG_FACTOR, tree.Chain(left, (("*", right),)), "a sum stands where a product belongs"
 
 
+def _whole_arrays(reference: Reference) -> list[str]:
+    return [n for n, r in reference.rows.items() if r.kind == FLOAT and "[" not in n]
+
+
 RULES: dict[str, Callable[[Reference], Rule]] = {
     "products": lambda reference: products,
     "sums": lambda reference: sums,
-    "names": lambda reference: partial(names, [n for n, r in reference.rows.items()
-                                               if r.kind == FLOAT and "[" not in n]),
+    "names": lambda reference: partial(names, _whole_arrays(reference)),
     "arithmetic": lambda reference: arithmetic,
+    "lacking": lambda reference: partial(lacking, _whole_arrays(reference)),
 }

@@ -17,7 +17,7 @@ from symbackprop.core.graph import Node
 from symbackprop.core.indexing import getitem
 from symbackprop.core.loops import body_leaf
 from symbackprop.core.shapes import Dim, Shape, dim, same
-from symbackprop.errors import ModelError, NameProblem, ShapeError, did_you_mean
+from symbackprop.errors import ModelError, NameProblem, Place, ShapeError, did_you_mean
 from symbackprop.grade.naming import Gradient, Key, Local, Meaning, Own
 from symbackprop.grade.reading import Answer
 from symbackprop.grade.reference import local_derivatives
@@ -180,6 +180,9 @@ class Scope:
 
     def remark(self, text: str) -> None:
         """What is mended in an answer is told by its reader."""
+
+    def noise(self, place: Place, shape: Shape) -> Node | None:
+        """An answer draws no random numbers."""
 
     def offset(self, item: tree.Expr) -> int:
         return int(any(n in self.counters for n in mentioned(item)))

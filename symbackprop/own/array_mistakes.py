@@ -42,11 +42,12 @@ from symbackprop.grade.derivation_mistakes import (
     variants,
 )
 from symbackprop.grade.mistakes import Finding
-from symbackprop.grade.numeric_sweep import NumericSweep
+from symbackprop.grade.numeric_sweep import NumericSweep, summed
 from symbackprop.grade.points import Array
 from symbackprop.grade.reference import Reference
 
 OVERWRITTEN, AXIS, SWAPPED, CONVENTION, SHIFTED = "overwritten", "axis", "swapped", "convention", "shifted"
+Root: TypeAlias = tuple[Node, sp.Expr]
 COPIES = (Role.LOOKUP, Role.UNFOLDED, Role.PART, Role.PICK)
 
 
@@ -359,26 +360,58 @@ def sum_axes(place: Place) -> Iterator[Candidate]:
     reduced, argument = place.edge.consumer, place.edge.argument
     if not is_sum(reduced) or argument.ndim < 2:
         return
-    name, axes = place.reference.name(argument), tuple(int(a) for a in reduced.attr[0])
+    name, axes = bracketed(place.reference.name(argument)), tuple(int(a) for a in reduced.attr[0])
     way, root = through(place.reference, place.edge), _root_of(place.reference, reduced)
     chosen = [w for count in range(1, argument.ndim + 1) for w in combinations(range(argument.ndim), count)]
     for wrong, word in product((w for w in chosen if w != axes), ("mean", "sum")):
         says = f"the {word} in the branch of d{name} through {way} runs over {_axes(wrong)}, " \
                f"where {_axes(axes)} belong{'s' * (len(axes) == 1)}"
         for style in (INSIDE, IN_FRONT, NORMALISED):
-            swap = partial(_summed_over, wrong, axes, word == "mean", style, root)
-            yield candidate(place, AXIS, says, swap, 27, (("sum axes", axes, wrong, word, style),))
+            swaps: dict[Edge, Swap] = {place.edge: partial(_summed_over, wrong, axes, word == "mean", style, root)}
+            swaps |= {e: partial(_sums_not_zero, dict(swaps)) for e in _spread_below(place.reference, argument)}
+            yield at_once(AXIS, says, place.factor, swaps, 27, (("sum axes", axes, wrong, word, style),))
+
+
+def _spread_below(reference: Reference, row: Node) -> list[Edge]:
+    """The edges to rows that are spread along an axis in what elementwise rows are made of: to a variance's mean."""
+    found = []
+    for arg in row.args if row.form is not None else ():
+        if same_shape(arg.shape, row.shape):
+            found += _spread_below(reference, arg)
+        elif not arg.is_leaf:
+            found += [e for e in reference.edges(arg) if e.consumer is row]
+    return found
+
+
+def _sums_not_zero(swaps: Mapping[Edge, Swap], sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+    """What an edge hands back without the branches whose right sums are 0, which code does not write at all."""
+    branches, local = sweep.reference.edges(edge.consumer), sweep.local(edge)
+    right = [sweep.passed(b, sweep.right(b.consumer)) * local for b in branches]
+    shape = sweep.point.size(edge.argument.shape)
+    kept = [b for b, r in zip(branches, right, strict=True) if not _cancels(summed(r, shape), summed(np.abs(r), shape))]
+    if len(kept) == len(branches):
+        return sweep.passed(edge, upstream)
+    above = [(b, sweep.above(b.consumer)) for b in kept]
+    total = sum((swaps[b](sweep, b, up) if b in swaps else sweep.passed(b, up) for b, up in above), np.zeros(()))
+    return sweep.times(edge, total, local)
+
+
+def _cancels(total: Array, terms: Array) -> bool:
+    return bool(np.max(np.abs(total)) <= 1e-9 * np.max(terms))
 
 
 INSIDE, IN_FRONT, NORMALISED = "inside", "in front", "normalised"  # where what is the same along the right axes stands
 
 
-def _root_of(reference: Reference, row: Node) -> Node | None:
-    """The root that is taken of a variance, perhaps with an ε: the standard deviation."""
+def _root_of(reference: Reference, row: Node) -> Root | None:
+    """The root that is taken above a row, and its power: the standard deviation, or one divided by it."""
     above = [e.consumer for e in reference.edges(row) if e.consumer.form is not None]
     for r in above:
+        match r.form:
+            case f.Pow(_, f.Num(power)) if abs(power) == sp.S.Half:
+                return r, power
         if r.role is Role.ROOT:
-            return r
+            return r, sp.S.Half
     inner = [r for r in above if r.head is None and same_shape(r.shape, row.shape)]
     return _root_of(reference, inner[0]) if inner else None
 
@@ -409,7 +442,7 @@ def _masked(pick: Edge, factor: sp.Expr, inside: bool, sweep: NumericSweep, edge
     return sweep.passed(edge, upstream) * np.where(mask == inside, sweep.point.number(factor), 1.0)
 
 
-def _summed_over(wrong: tuple[int, ...], axes: tuple[int, ...], mean: bool, style: str, root: Node | None,
+def _summed_over(wrong: tuple[int, ...], axes: tuple[int, ...], mean: bool, style: str, root: Root | None,
                  sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
     """What the branch hands back when its last sum runs over ``wrong`` axes, with the factor of a mean over these or
     not; factors that are the same along the right axes stand inside the sum or in front of it, or are spread as code
@@ -418,12 +451,12 @@ def _summed_over(wrong: tuple[int, ...], axes: tuple[int, ...], mean: bool, styl
     ratio = np.prod([shape[a] for a in wrong]) / np.prod([shape[a] for a in axes])
     parts = [(np.broadcast_to(whole, shape), np.asarray(local))
              for whole, local in _spread(sweep, edge.consumer, edge.argument, 1.0)]
-    sizes = [[float(np.max(np.abs(np.sum(x, axis=axes)))) for x in (whole * local, np.abs(whole * local))]
-             for whole, local in parts]
-    front = np.asarray(sweep.point.value(root)) ** -2.0 if root is not None and style == NORMALISED else None
-    total = sum((_resummed(whole, local, wrong, style, front) for (whole, local), (size, terms)
-                 in zip(parts, sizes, strict=True)
-                 if size > 1e-9 * terms), np.zeros(shape))  # a sum that is always 0 is never written
+    sums = [[np.sum(x, axis=axes) for x in (whole * local, np.abs(whole * local))] for whole, local in parts]
+    front = None
+    if root is not None and style == NORMALISED:
+        front = np.asarray(sweep.point.value(root[0])) ** float(-1 / root[1])  # one divided by the variance
+    total = sum((_resummed(whole, local, wrong, style, front) for (whole, local), both in zip(parts, sums, strict=True)
+                 if not _cancels(*both)), np.zeros(shape))  # a sum that is always 0 is never written
     return np.broadcast_to(total / (ratio if mean else 1.0), shape)
 
 
@@ -442,9 +475,19 @@ def _spread(sweep: NumericSweep, row: Node, argument: Node, factor: Any) -> Iter
             raise ValueError("this branch is no mean that is spread")
         local = factor * sweep.local(edge)
         if same_shape(edge.consumer.shape, argument.shape):
-            yield sweep.right(edge.consumer), local
+            yield from _branches(sweep, edge.consumer, local)
         else:
             yield from _spread(sweep, edge.consumer, argument, local)
+
+
+def _branches(sweep: NumericSweep, row: Node, factor: Array) -> Iterator[tuple[Array, Array]]:
+    """(gradient from above, local factor) of a row; of a difference, which code passes by, those of what reads it."""
+    edges = sweep.reference.edges(row)
+    if np.ptp(factor) == 0 and edges and all(
+            e.consumer.form is not None and same_shape(e.consumer.shape, row.shape) for e in edges):
+        yield from ((sweep.right(e.consumer), factor * sweep.local(e)) for e in edges)
+    else:
+        yield sweep.right(row), factor
 
 
 def scaled(place: Place) -> Iterator[Candidate]:

@@ -24,7 +24,7 @@ from symbackprop.grade.reference import Reference
 from symbackprop.own import array_mistakes as own
 from symbackprop.own.compare import OFF, SHAPE, Pair, distance
 from symbackprop.own.kinks import displaced_masks
-from symbackprop.own.multiples import ANY, multiple, ratio
+from symbackprop.own.multiples import ANY, multiple, ratio, rows_lost_or_twice
 from symbackprop.own.other_values import EPS, Sweep, substitutions
 from symbackprop.own.truth import Truth, is_large, row_of
 from symbackprop.verify.interpreter import Program
@@ -321,6 +321,18 @@ class Diagnosis:
                 return Finding(kind, says.format(name=self.name))
         return None
 
+    def times_a_row(self) -> Finding | None:
+        """The right gradient times an array of the model, or divided by one."""
+        for kind, says, row, power in rows_lost_or_twice(self.reference):
+            if not self.spend():
+                break
+            if self.agrees(partial(self._times, row, power)):
+                return Finding(kind, says)
+        return None
+
+    def _times(self, row: Node, power: int, k: int) -> Array:
+        return self.pairs[k].right * np.asarray(self.points[k].value(row), float) ** power
+
     def rounded(self) -> Finding | None:
         if all(p.state != SHAPE and np.max(np.abs(p.given - p.right), initial=0.0) <= ROUNDED * p.scale
                for p in self.pairs):
@@ -353,6 +365,7 @@ RULES: tuple[Callable[[Diagnosis], Finding | None], ...] = (
     Diagnosis.one_mistake,
     Diagnosis.another_gradient,
     Diagnosis.transformed,
+    Diagnosis.times_a_row,
     Diagnosis.another_value,
     Diagnosis.with_a_constant,
     Diagnosis.two_mistakes,

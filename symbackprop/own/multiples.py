@@ -1,4 +1,5 @@
-"""Gradients that are the right one times a constant: the sign, a 2, the 1/N of a mean, a named constant."""
+"""Gradients that are the right one times a constant: the sign, a 2, the 1/N of a mean, a named constant; or times an
+array of the model."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ import numpy as np
 import sympy as sp
 
 from symbackprop.core import formula as f
-from symbackprop.core.graph import Node
+from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.shapes import bracketed, dim_text
 from symbackprop.grade import mistakes as m
 from symbackprop.grade.mistakes import Finding
@@ -38,6 +39,18 @@ def multiple(reference: Reference, points: Sequence[Point], pairs: Sequence[Pair
             return Finding(kind, " or ".join([says.partition(":")[0], *also]) if also else says)
     first = next(c for c in known if not np.isnan(c))
     return Finding(m.CONSTANT, _number(first), ANY) if _equal(known, [first] * len(known), off) else None
+
+
+def rows_lost_or_twice(reference: Reference) -> Iterator[tuple[str, str, Node, int]]:
+    """(kind, words, a row, the power of it that is then there too much) of every array that may multiply all of
+    a gradient: what stands in front of all its terms, as the 1/s of a normalisation, is lost or there twice."""
+    rows = [r for r in reference.order if r.kind == FLOAT and r.value is None]
+    for row in sorted(rows, key=lambda r: not reference.is_named(r)):
+        power = -1 if any(_divides(r, row) for r in reference.order) else 1
+        name = reference.name(row) if row.head else bracketed(reference.name(row))
+        text = f"1/{name}" if power < 0 else name
+        yield m.MISSING_FACTOR, f"the factor {text} is missing in all of it", row, -power
+        yield m.EXTRA_FACTOR, f"the factor {text} is there once too often in all of it", row, power
 
 
 def _number(factor: float) -> str:
@@ -85,11 +98,11 @@ def _constants(reference: Reference, points: Sequence[Point]) -> Usual:
             yield m.EXTRA_FACTOR, f"the factor {text} is there once too often", inverse if divided else values
 
 
-def _divides(row: Node, constant: Node) -> bool:
-    """Whether a row is something divided by a constant."""
+def _divides(row: Node, other: Node) -> bool:
+    """Whether a row is something divided by another."""
     match row.form:
         case f.Div(_, f.Arg(place)):
-            return row.args[place] is constant
+            return row.args[place] is other
     return False
 
 

@@ -66,6 +66,7 @@ e = exp(s)
 p = e / sum(e, axis=1, keepdims=True)
 loss L = -sum(t * log(p))"""
 PICK = "dim N, C\ndata y: N int < C\nparam z: N x C\np = softmax(z)\n"
+AVERAGE = "dim N, C\ndata t: N x C\nparam z: N x C\ne = exp(z)\n"
 S = "dim N\ndata y: N\nparam z: N\na = sigmoid(z)\n"
 X = "dim N\nparam z: N\n"
 soft, picked = {"t": SOFT}, {"y": Y}
@@ -79,6 +80,15 @@ def from_logits(weight: Any) -> Callable[[Any], tuple[Any, Any]]:
 
 def logistic(z: Any) -> tuple[Any, Any]:
     return (B * softplus(-z) + (1 - B) * softplus(z)).sum(), sigmoid(z) - B
+
+
+def average(of: Any) -> Callable[[Any], tuple[Any, Any]]:
+    """Σ of·softmax(z) and its gradient p ⊙ (of − Σ of·p)."""
+    def both(z: Any) -> tuple[Any, Any]:
+        p = share(log_softmax(z))
+        return (p * of).sum(), p * (of - (p * of).sum(-1, keepdims=True))
+
+    return both
 
 
 CASES: dict[str, tuple[str, Any, dict[str, Any], Callable[[Any], tuple[Any, Any]]]] = {
@@ -113,6 +123,11 @@ CASES: dict[str, tuple[str, Any, dict[str, Any], Callable[[Any], tuple[Any, Any]
         "dim N, C\nparam z: N x C\ne = exp(z).T\np = e/sum(e, axis=0)\nloss L = sum(p**2)", Z, {},
         lambda z: (np.sum(share(log_softmax(z))**2), 2*share(log_softmax(z))*(
             share(log_softmax(z)) - (share(log_softmax(z))**2).sum(-1, keepdims=True)))),
+    "average": (AVERAGE + "loss L = sum(sum(t*e, axis=1)/sum(e, axis=1))", Z, soft, average(SOFT)),
+    "average, of a product": (AVERAGE + "s = sum(e, axis=1, keepdims=True)\nc = e @ t.T\na = c/s\nloss L = sum(a)", Z,
+                              soft, average(SOFT.sum(0))),
+    "average, of one row": (AVERAGE + "loss L = sum(5*(e[0] @ t[0])/sum(e[0])) + 0*sum(e)", Z, soft, average(
+        5 * SOFT * [[1], [0], [0]])),
     "focal": (S + "loss L = -sum((1-a)^2*log(a))", V, {"y": B}, lambda z: (
         (sigmoid(-z)**2 * softplus(-z)).sum(),
         -2*sigmoid(-z)**2*sigmoid(z)*softplus(-z) - sigmoid(-z)**3)),
@@ -241,6 +256,24 @@ def test_a_softmax_takes_the_largest_entry_away_itself(shift: str, taken: bool) 
     model = parse(SHIFTED.format(shift).replace("N x C", "C x C").replace("dim N, C", "dim C"))
     assert ("softmax_log(z, " in codegen(model)) is taken
     assert verify_source(codegen(model), model).passed
+
+
+@pytest.mark.parametrize("a", [
+    "sum(t*e, axis=0)/sum(e, axis=1)", "(e @ t)/sum(e, axis=1)", "(e @ t.T)/sum(e, axis=0)",
+    "(e.T @ t)/sum(e, axis=0)[:, None]",
+    "(e.T @ t)/sum(e, axis=0)", "sum(e*e*t, axis=1)/sum(e, axis=1)", "(e @ e)/sum(e, axis=1, keepdims=True)",
+    "sum(e + t, axis=1)/sum(e, axis=1)", "sum(t*e, axis=1, keepdims=True)/sum(e, axis=1)", "sum(e*t)/sum(e, axis=1)",
+    'einsum("ijk,k->ji", e[:, :, None] + t, t[0])/sum(e[:, :, None] + t, axis=2)',
+    'einsum("ijk,k->ji", exp(z[:, :, None] + t), t[0])/sum(exp(z[:, :, None] + t), axis=2)',
+    'einsum("ijk,k->ij", exp(z[:, :, None] + t), t[0])/sum(exp(z[:, :, None] + t), axis=2)',
+    "sum(t/e, axis=1)/sum(e, axis=1)", "sum(t*e^2, axis=1)/sum(e, axis=1)", "trace(e)/sum(e, axis=1)",
+])
+@pytest.mark.parametrize("level", [0, 2])
+def test_quotients_by_sums_along_other_axes_are_what_they_are(a: str, level: int) -> None:
+    from symbackprop.codegen import codegen
+
+    model = parse(f"dim C\ndata t: C x C\nparam z: C x C\ne = exp(z)\na = {a}\nloss L = sum(a^2)")
+    assert verify_source(codegen(model, level=level), model).passed
 
 
 def _forward(source: str) -> str:

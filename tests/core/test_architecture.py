@@ -243,6 +243,7 @@ MAY_NAME = {  # tables by names of ops and functions that no record can hold: wh
     "codegen/buffers.py": {"FUNCTIONS": "a target: NumPy's functions that write into an array",
                            "(REDUCTIONS, VIEWS)": "a target: NumPy's methods that write into an array"},
     "exercise/blanks.py": {"FUNCTIONS": "a target: the functions that the page's evaluator has"},
+    "grade/explain.py": {"sums": _SLIPS},
     "grade/functions.py": {"_OF_ONE_ARRAY": "functions that answers alone have: these are their records"},
     "grade/reading.py": {"_spelled_out": "what 0 and 1 with a shape below are, as functions"},
     "grade/derivation_mistakes.py": {"ACTIVATIONS": _SLIPS, "_CONFUSED": _SLIPS},

@@ -97,7 +97,39 @@ def classes(at: float, off: float) -> Callable[..., Any]:
     return back
 
 
+NORMALISED = """dim N, D
+input x: N x D
+param g: D
+mu = mean(x, axis=1, keepdims=True)
+xc = x - mu
+v = mean(xc**2, axis=1, keepdims=True)
+s = sqrt(v + 1e-5)
+xh = xc / s
+output y = g * xh"""
+OF_SQUARES = NORMALISED.replace("s = sqrt(v + 1e-5)", "r = (v + 1e-5)**-0.5").replace("/ s", "* r")
+PER_FEATURE = NORMALISED.replace("axis=1, keepdims=True", "axis=0")
+UNNAMED = """dim N, D
+input x: N x D
+param g: D
+mu = mean(x, axis=1, keepdims=True)
+xh = (x - mu) / sqrt(mean((x - mu)**2, axis=1, keepdims=True) + 1e-5)
+output y = g * xh"""
+
+
+def normalised(first: int = 1, second: int = 1, power: int = -1, axis: int = 1) -> Callable[..., Any]:
+    """The gradients of a normalisation along an axis, with means along axes and a power of the deviation."""
+
+    def back(x: Any, g: Any, xh: Any, dy: Any) -> dict[str, Any]:
+        d, s = dy * g, np.sqrt(x.var(axis, keepdims=True) + 1e-5)
+        mean, other = d.mean(first, keepdims=True), (d * xh).mean(second, keepdims=True)
+        return {"x": (d - mean - xh * other) * s**power, "g": (dy * xh).sum(0)}
+
+    return back
+
+
 @pytest.mark.parametrize("model, back", [
+    (NORMALISED, normalised()), (OF_SQUARES, normalised()), (UNNAMED, normalised()),
+    (PER_FEATURE, normalised(0, 0, axis=0)),
     (BATCHES, batches((0, 2, 1), (0, 2, 1))), (RECTIFIED, rectified(0)), (CLASSES, classes(1, 1)),
     (ROTARY, turned(1)), (ROTARY_INSIDE, turned(1)), (LARGEST, masked_largest), (IMAGES, windows(lambda i, j: (i, j))),
 ])
@@ -121,6 +153,17 @@ SLIPS = [
     (CLASSES, classes(0, 1), "z", "at the true classes dz is missing"),
     (CLASSES, classes(-1, 1), "z", "at the true classes dz has the wrong sign"),
     (ROTARY, turned(-1), "x", "s has the wrong sign wherever backward reads it"),
+    (NORMALISED, normalised(power=0), "x", "the factor 1/s is missing in all of it"),
+    (NORMALISED, normalised(power=-2), "x", "the factor 1/s is there once too often in all of it"),
+    (OF_SQUARES, normalised(power=0), "x", "the factor r is missing in all of it"),
+    (UNNAMED, normalised(power=0), "x", "the factor 1/sqrt("),
+    (PER_FEATURE, normalised(0, 0, 0, axis=0), "x", "the factor 1/s is missing in all of it"),
+    *((model, normalised(first=0), "x", "the mean in the branch of dx through mu runs over axis 0, where axis 1")
+      for model in (NORMALISED, OF_SQUARES, UNNAMED)),
+    (NORMALISED, normalised(second=0), "x", "the mean in the branch of d(xc**2) through v runs over axis 0, where"),
+    (OF_SQUARES, normalised(second=0), "x", "the mean in the branch of d(xc**2) through v runs over axis 0, where"),
+    (UNNAMED, normalised(second=0), "x", "the mean in the branch of d((x - mu)**2) through xh runs over axis 0, where"),
+    (PER_FEATURE, normalised(0, 1, axis=0), "x", "the mean in the branch of d(xc**2) through v runs over axis 1"),
 ]
 
 

@@ -48,6 +48,21 @@ def put_in_place(expr: tree.Expr, values: Mapping[str, tree.Expr], line: int) ->
     return found
 
 
+def holds(condition: tree.Expr) -> bool | None:
+    """Whether ``a is None`` or ``a is not None`` holds, where a is what it stands for; None of any other condition."""
+    if not isinstance(condition, tree.Compare) or condition.right != tree.Word(None):
+        return None
+    return (condition.left == condition.right) == (condition.sign == "is")
+
+
+def decided(expr: tree.Expr) -> tree.Expr:
+    """An expression without the branches that are not taken, of conditions that hold or do not."""
+    match expr:
+        case tree.Call(_, (condition, *sides), ()) if (taken := holds(condition)) is not None:
+            return decided(sides[not taken])
+    return tree.changed(expr, decided)
+
+
 def joined(line: int, condition: tree.Expr, then: Branch, other: Branch) -> list[tree.Equation]:
     """The equations that hold behind both branches, all at once."""
     keywords = {**other.keywords, **then.keywords}

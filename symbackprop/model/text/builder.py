@@ -294,7 +294,7 @@ class Builder:
             return
         like = dialect.noise_like(s.value) if plain and s.keyword == "let" else None
         if like is not None:
-            self.noise(name, Evaluator(self.scope).row(self.layers.put(like)).shape)
+            self.top.draw(name, Evaluator(self.scope).row(self.layers.put(like)).shape)
             return
         if s.keyword == "output" and self.has_loss:
             raise ModelError(f"an output {name!r} beside a loss: a model has one or the other, and equations need no "
@@ -313,14 +313,13 @@ class Builder:
         except ShapeError as error:
             raise error.about(s.value.place) from None
 
-    def noise(self, name: str, shape: tuple[sp.Expr, ...]) -> None:
-        """Random numbers of a shape, which are data: they are given when a module is called."""
-        self.model.data(self.top.claim(name), shape)
-        self.top.remark(f"random numbers are given with the data: {name} is read as `data {name}: {shape_text(shape)}`")
-
     def _declare_layer(self, name: str, made: str, parameters: Parameters) -> None:
         for parameter, shape in parameters.items():
             self.array("param", self.top.claim(parameter), tree.ArrayItem(tree.Target(parameter), shape))
+        if not parameters:
+            self.top.remark(f"{name} is nn.{made}, which is random in training: it is read as in evaluation, where it "
+                            "changes nothing")
+            return
         shapes = [f"{p}: {shape_text(self.model.params[p].shape)}" for p in parameters]
         self.top.remark(f"{name} is nn.{made}, its parameters are read as `param {', '.join(shapes)}`")
 

@@ -383,6 +383,19 @@ def _of_rs(expr: tree.Call, tell: Callable[[str], None]) -> tree.Expr | None:
     raise SyntaxProblem(f"{expr.function} is not read as it is called here, but {forms}", near=expr.function)
 
 
+def size_asked(expr: tree.Expr) -> tuple[tree.Expr, int] | None:
+    """The array and the axis of ``len(a)``, ``a.shape[1]`` and ``a.size(-1)``; None for any other expression."""
+    match expr:
+        case tree.Call("len", (array,), ()):
+            return array, 0
+        case tree.Index(tree.Member(array, "shape", None) | tree.Member(array, "size", ()), (place,)) | tree.Member(
+                array, "size", (place,)):
+            number = place.body if isinstance(place, tree.Negative) else place
+            if isinstance(number, tree.Number) and number.value.is_Integer:
+                return array, int(number.value if number is place else -number.value)
+    return None
+
+
 def first_of_two(expr: tree.Index, names: Container[str]) -> tree.Expr | None:
     """``torch.sort(a)[0]``, the values of what PyTorch gives with indices; None for any other entry. Raises
     `SyntaxProblem` for that of a method that NumPy or PyTorch may mean."""
@@ -617,6 +630,11 @@ def _attribute(expr: tree.Member) -> tree.Expr:
     raise _strange(expr)
 
 
+def is_of_arrays(name: str) -> bool:
+    """Whether arrays, or what functions give, have something of that name."""
+    return name in (SHAPE, SIZE, NDIM, "mT", "mH", "grad", "at", "values", "dtype", "device", *_WITHOUT_DOT, *_RESULTS)
+
+
 _WITHOUT_DOT = {"data": "stop_gradient", "real": ""}  # what an array has: its numbers, and all of it
 # which of several results has a name in NumPy or PyTorch
 _RESULTS = {"statistic": 0, "correlation": 0, "sign": 0, "logabsdet": 1, "eigenvalues": 0, "eigenvectors": 1, "Q": 0,
@@ -630,8 +648,9 @@ def _method(expr: tree.Member, args: tuple[tree.Expr, ...], values: bool) -> tre
         return expr.base
     if name == "t":
         return tree.Transpose(expr.base)
-    if name == "size" and args:
-        return tree.Index(tree.Member(expr.base, SHAPE), args)
+    if name == SIZE:
+        sizes = tree.Member(expr.base, SHAPE)
+        return tree.Index(sizes, args) if args else sizes
     name = {"transpose": "swapaxes" if len(args) == 2 else "permute" if args else "transpose",
             "detach": "stop_gradient"}.get(name, name)
     _refuse_others(replace(expr, name=name), "", (expr.base, *args), values)

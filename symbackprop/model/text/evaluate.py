@@ -19,7 +19,7 @@ from symbackprop.core.graph import BOOL, Graph, Node, label
 from symbackprop.core.indexing import getitem
 from symbackprop.core.operators import FORMS, Terms, operation
 from symbackprop.core.scalars import RELATIONS, TABLE
-from symbackprop.core.shapes import dim_text, same, shape_text, size_of
+from symbackprop.core.shapes import Shape, dim_text, same, shape_text, size_of
 from symbackprop.errors import Meant, ModelError, NameProblem, Place, ShapeError, SyntaxProblem
 from symbackprop.model.text import dialect, spellings, tree, warnings
 from symbackprop.model.text.calls import Callee, asked_arrays, call, callee, known_callee
@@ -48,6 +48,9 @@ class Scope(Protocol):
 
     def remark(self, text: str) -> None:
         """Tell the writer how a line is read that could have been meant otherwise."""
+
+    def noise(self, place: Place, shape: Shape) -> Node | None:
+        """The random numbers that are drawn at a place, which are data; None where there can be none."""
 
     def offset(self, item: tree.Expr) -> int:
         """What to subtract from an index: loop counters count from 1, arrays from 0."""
@@ -297,6 +300,10 @@ class Evaluator:
     def member(self, expr: tree.Member) -> Value:
         """What stands behind a dot, as NumPy and PyTorch mean it."""
         expr = dialect.functional(expr)
+        like = dialect.noise_like(expr)
+        if like is not None and expr.place is not None and (
+                noise := self.scope.noise(expr.place, self.row(like).shape)) is not None:
+            return noise
         logits = self.value(expr.args[0]) if expr.name in dialect.CLASSES_SECOND and expr.args else None
         if isinstance(logits, Node) and logits.ndim > 2:
             raise ModelError(f"{expr.name} of PyTorch has the classes along axis 1, cross_entropy and nll along the "

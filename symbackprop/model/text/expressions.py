@@ -96,6 +96,8 @@ def _refuse_combined(c: Cursor) -> None:
 
 def _comparison(c: Cursor) -> tree.Expr:
     first, left = c.now, _sum(c)
+    if c.now.text == "is":
+        return _asked(c, first, left)
     if c.at(*COMPARISONS):
         sign = c.take().text
         left = tree.Compare(sign, left, _sum(c), place=c.since(first))
@@ -103,6 +105,17 @@ def _comparison(c: Cursor) -> tree.Expr:
             raise c.unexpected("comparisons cannot be chained: multiply them, (a < b) * (b < c)", named=True,
                                instead=(compared_twice,))
     return left
+
+
+def _asked(c: Cursor, first: Token, left: tree.Expr) -> tree.Expr:
+    """``a is None`` and ``a is not None``, behind a."""
+    signs = [c.take().text]
+    if c.now.text == "not":
+        signs.append(c.take().text)
+    if c.now.text != "None":
+        raise c.unexpected("expected None: whether something `is` another is asked of nothing else", instead=())
+    c.take()
+    return tree.Compare(" ".join(signs), left, tree.Word(None), place=c.since(first))
 
 
 def size(c: Cursor) -> tree.Expr:

@@ -6,14 +6,16 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 from dataclasses import replace
+from functools import partial
 
 from symbackprop.errors import NameProblem
 from symbackprop.model.text import dialect, tree
 from symbackprop.model.text.expressions import formula_of
 from symbackprop.model.text.guessed_shapes import Shapes, needs_arrays
 from symbackprop.model.text.languages import language, with_its_signs
-from symbackprop.model.text.statements import KEYWORDS, UPDATES, Reader, counted
-from symbackprop.model.text.tokens import Line, Token, logical_lines, problem
+from symbackprop.model.text.records import with_own_names
+from symbackprop.model.text.statements import KEYWORDS, UPDATES, Reader, counted, says_nothing
+from symbackprop.model.text.tokens import Cursor, Line, Token, logical_lines, problem
 from symbackprop.model.text.undeclared import declared, read_first, sized, without_layers
 
 _RESULT, _IDENTITY = "result", "I"
@@ -34,6 +36,9 @@ def guessed(text: str) -> tuple[list[tree.Statement], str]:
     plain, known = without_layers(body)
     leaves = [n for n in read_first(plain, taken) if n not in known]
     shapes = Shapes(plain, leaves, known, sizes)
+    leaves, again = [n for n in leaves if n not in shapes.again], shapes.other_names()
+    body = tree.with_formulas(body, partial(tree.put, found={n: sized(size) for n, size in again.items()}))
+    last = next(s for s in reversed(body) if isinstance(s, tree.Equation))
     identity, more = _identity(leaves, shapes)
     role, letters = ("output", "YZ") if shapes.values[last.target.name] else ("loss", "LJ")
     free = next((n for n in letters if n not in leaves and n not in names), _RESULT)
@@ -49,10 +54,10 @@ def _named_sizes(body: Sequence[tree.Statement]) -> tuple[Sequence[tree.Statemen
     sizes: dict[str, tuple[str, int]] = {}
     rest, given = list[tree.Statement](), set[str]()
     for s in body:
-        value = s.value if isinstance(s, tree.Equation) and s.target.index is None else None
-        match value:
-            case tree.Index(tree.Member(tree.Name(array), dialect.SHAPE), (tree.Number(place),)) if array not in given:
-                sizes[s.target.name] = array, int(place)  # type: ignore[union-attr]
+        asked = dialect.size_asked(s.value) if isinstance(s, tree.Equation) and s.target.index is None else None
+        match asked:
+            case tree.Name(array), place if array not in given:
+                sizes[s.target.name] = array, place  # type: ignore[union-attr]
             case _:
                 rest.append(s)
         given |= {e.target.name for e in tree.equations([s])}
@@ -93,7 +98,7 @@ def _statements(text: str) -> tuple[Sequence[tree.Statement], Container[str]]:
     if reader.place < len(lines):
         value = reader.helpers.inlined(formula_of(_without_head(lines[-1].tokens)))
         found.append(tree.Equation(lines[-1].number, "let", tree.Target(_RESULT), value))
-    return counted(found, text), reader.helpers.taken
+    return counted(with_own_names(found, text), text), reader.helpers.taken
 
 
 def _without_head(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
@@ -103,13 +108,13 @@ def _without_head(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
 
 
 def _gives_a_name(line: Line) -> bool:
-    """Whether there is an = outside brackets, or a result."""
+    """Whether there is an = outside brackets, a result, or what says nothing, so that the line is a statement."""
     depth = 0
     for token in line.tokens:
         depth += token.is_sign("(", "[") - token.is_sign(")", "]")
         if not depth and token.is_sign("=", *UPDATES):
             return True
-    return line.tokens[0].text == "return"
+    return line.tokens[0].text == "return" or bool(says_nothing(Cursor(line.tokens)))
 
 
 def _natural(body: Sequence[tree.Statement], taken: Container[str]) -> tuple[Sequence[tree.Statement], str]:

@@ -7,13 +7,12 @@ vectors, Greek letters numbers, unless an operator asks for more, and their size
 from __future__ import annotations
 
 import math
-import operator
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
 from itertools import chain, count, zip_longest
-from typing import TypeGuard
+from typing import TypeAlias, TypeGuard
 
 import sympy as sp
 
@@ -25,12 +24,12 @@ from symbackprop.model.names import is_greek, sounds_like_data
 from symbackprop.model.text import dialect, tree
 from symbackprop.model.text.calls import NUMPY, asked_sizes, callee
 from symbackprop.model.text.languages import along
-from symbackprop.model.text.sizes import Shape, Size, Sizes, is_fixed, plain
+from symbackprop.model.text.sizes import SIGNS, Shape, Size, Sizes, is_fixed, plain, written
 from symbackprop.model.text.trials import is_by_entry, least_equal, least_rank, shape_of
 
 _TARGETS = re.compile(r"[yt].*|label.*")  # of the data, what is compared with results
 _STATES = re.compile(r".*prev.*")  # of a step before
-_NUMBERS = ("temperature", "temp", "lr", "reg", "discount", "margin")  # what is called so is one
+_NUMBERS = ("temperature", "temp", "lr", "reg", "discount", "margin", "logit_scale")  # what is called so is one
 _SIZES = ("N", "D", "H", "K", "M", "P", "Q", "R", "S", "T")
 _COUNTS = ("N", "D", "K", "M", "T")  # numbers where nothing but a division has them
 _WIDTHS = ("d", "d_k", "dk", "d_head", "n", "m")  # numbers there, too, beside arrays
@@ -39,8 +38,8 @@ _FIRST = tree.String("NCHW")
 _WHOLE = (tree.Slice(None, None, None), tree.Slice(tree.ZERO, None, None))
 _PRODUCTS = ("@", tree.PRODUCT)
 _DIVISIONS = ("/", tree.QUOTIENT)
-_SIGNS = {"+": operator.add, "-": operator.sub, "*": operator.mul}
 _PRODUCT = "dot"  # what @ is as a function
+Known: TypeAlias = dict[str, list[sp.Expr]]  # the shapes that are declared
 
 
 class Shapes:
@@ -51,7 +50,7 @@ class Shapes:
     sizes, ``known`` what is declared, ``sizes`` names of sizes with the array and the axis.
     """
 
-    def __init__(self, body: Sequence[tree.Statement], leaves: Sequence[str], known: dict[str, Shape] | None = None,
+    def __init__(self, body: Sequence[tree.Statement], leaves: Sequence[str], known: Known | None = None,
                  sizes: Mapping[str, tuple[str, int]] | None = None) -> None:
         self.known, self.given = known or {}, sizes or {}
         body = tree.with_values(body, lambda value: _without_dots(value, [*leaves, *self.known]))
@@ -59,6 +58,8 @@ class Shapes:
         bounds = [bound for loop in tree.loops(body) for bound in (loop.start, loop.stop)]
         asked = chain(*map(_sizes_in, bounds), *[_asked_sizes(e.value) for e in equations])
         self.asked = {n: None for n in [*asked, *self.given] if n in leaves or n in self.given}
+        dims = {s.name for shape in self.known.values() for size in shape for s in size.free_symbols}
+        self.asked |= dict.fromkeys(n for n in leaves if n in dims)
         leaves = [n for n in leaves if n not in self.asked]
         self.counts = _counts(equations) - self.asked.keys()
         axes = {base.name: len(items) for base, items in sorted(_indices(body), key=lambda found: len(found[1]))
@@ -73,11 +74,14 @@ class Shapes:
             self.ranks |= dict.fromkeys(biases, 0)
             self.apart -= {*biases}
             self._settle(body)
-        taken = {*self.asked, *self.known, *[s for shape in self.known.values() for s in shape]}
-        taken |= {*leaves, *self.values} - self.counts
+        taken = {*self.asked, *self.known, *dims, *({*leaves, *self.values} - self.counts)}
         free = (s for k in count() for size in _SIZES if (s := f"{size}{k or ''}") not in taken)  # N … S, N1 …
         ends = self.found.ends(size for n in leaves for size in self.leaves[n])
-        self.names = dict(zip([s for s in ends if not is_fixed(s)], free, strict=False))
+        self.names = {end: n for n in [*self.given][::-1] for end in self.found.ends([self.sizes[n]])
+                      if end == self.found.end(self.sizes[n]) and not is_fixed(end)}
+        self.again = self.given.keys() - self.names.values()
+        self.asked = {n: None for n in self.asked if n not in self.again}
+        self.names |= zip([s for s in ends if not is_fixed(s) and s not in self.names], free, strict=False)
 
     def _biases(self, equations: Sequence[tree.Equation], leaves: Sequence[str]) -> list[str]:
         """The leaves with an entry for each sample that are added and in no product."""
@@ -99,14 +103,15 @@ class Shapes:
         """The shapes of leaves and equations, by the ranks that are known."""
         self.found = Sizes()
         self.below: dict[str, Size] = {}
-        self.sizes: dict[str, Size] = {n: n for n in self.asked}
-        self.leaves = {n: self.found.fresh(rank) for n, rank in self.ranks.items()} | self.known
+        self.sizes: dict[str, Size] = {n: self.found.fresh()[0] if n in self.given else n for n in self.asked}
+        self.leaves = {n: self.found.fresh(rank) for n, rank in self.ranks.items()}
+        self.leaves |= {n: [*map(self.found.size, shape)] for n, shape in self.known.items()}
         self.values: dict[str, Shape] = {}
         self.behind: dict[str, dict[str, int]] = {n: {n: 0} for n in self.ranks}
         self.steps: dict[str, Size] = {}
         for size, (array, place) in self.given.items():
-            self.ranks[array] = max(self.ranks[array], place + 1)
-            self.found.equate(size, *self.leaves[array][place : place + 1])
+            self.ranks[array] = max(self.ranks[array], place + 1 if place >= 0 else -place)
+            self.found.equate(self.sizes[size], *self.leaves[array][place:][:1])
         self._block(body)
 
     def _block(self, body: Sequence[tree.Statement]) -> None:
@@ -133,6 +138,10 @@ class Shapes:
         """The shape of a leaf, in sizes that can be declared."""
         return [self.size(s) for s in self.leaves[name]]
 
+    def other_names(self) -> dict[str, Size]:
+        """Names of sizes that have others, or are computed, each with what it is."""
+        return {n: self.size(self.sizes[n]) for n in self.again}
+
     def size(self, size: Size) -> Size:
         names = {sp.Symbol(end): sp.Symbol(name) for end, name in self.names.items()}
         return plain(self.found.value(size).xreplace(names))
@@ -150,9 +159,13 @@ class Shapes:
                 return self.of(body)[::-1]
             case tree.Compare(_, left, right):
                 return self._alike([left, right])
+            case tree.Index(tree.Tuple(several), (tree.Number(sp.Integer() as place),)) if place < len(several):
+                return self.of(several[int(place)])
             case tree.Index(base, items):
                 first = dialect.first_of_two(expr, self.leaves)
-                return self._indexed(base, items) if first is None else self.of(first)
+                if first is not None:
+                    return self.of(first)
+                return self._called(base, items) if _gives_several(base) else self._indexed(base, items)
             case tree.Member() if (like := dialect.noise_like(expr)) is not None:
                 return self.of(like)
             case tree.Member():
@@ -204,6 +217,8 @@ class Shapes:
         """The leaves that an expression is made of, each with how many axes of it are gone where an index stands."""
         if isinstance(expr, tree.Name):
             return self.behind.get(expr.name, {})
+        if dialect.size_asked(expr) is not None:  # of which no axis is one of it
+            return {}
         if isinstance(expr, tree.Index):
             picked = sum(not isinstance(item, (tree.Slice, tree.Word)) for item in expr.items)
             return {n: before + picked for n, before in self._leaves_in(expr.base).items()}
@@ -217,12 +232,10 @@ class Shapes:
                 return self.sizes.get(name)
             case tree.Number(sp.Integer() as value):
                 return int(value)
-            case tree.Call("len", (array,)):
-                place, whole = 0, array
-            case tree.Index(tree.Member(whole, dialect.SHAPE), (tree.Number(sp.Integer() as value),)):
-                place = int(value)
-            case _:
-                return None
+        asked = dialect.size_asked(expr)
+        if asked is None:
+            return None
+        whole, place = asked
         shape = self.of(whole)
         return shape[place] if -len(shape) <= place < len(shape) else None
 
@@ -277,20 +290,20 @@ class Shapes:
             case tree.Negative(body):
                 value = self._computed(body)
                 return None if value is None else -value
-            case tree.Chain(first, rest) if all(sign in "+-*" for sign, _ in rest):
+            case tree.Chain(first, rest) if all(sign in SIGNS for sign, _ in rest):
                 parts = [*map(self._computed, (first, *[part for _, part in rest]))]
                 values = [part for part in parts if part is not None]
                 signs = [sign for sign, _ in rest]
                 return None if len(values) < len(parts) else reduce(
-                    lambda a, b: _SIGNS[b[0]](a, b[1]), zip(signs, values[1:], strict=True), values[0])
+                    lambda a, b: SIGNS[b[0]](a, b[1]), zip(signs, values[1:], strict=True), values[0])
         size = self._size_of(expr)
         return None if size is None else self.found.value(size)
 
-    def _called(self, expr: tree.Call) -> Shape:
-        """What a function makes of arrays of these shapes."""
+    def _called(self, expr: tree.Call, entry: tuple[tree.Expr, ...] = ()) -> Shape:
+        """What a function makes of arrays of these shapes, of several results the one of that number."""
         meant = dialect.called(expr)
         if meant is not None:
-            return self.of(meant)
+            return self.of(tree.Index(meant, entry) if entry else meant)
         name = _plain_name(expr)
         if name == _PRODUCT and len(expr.args) == 2 and not expr.options:
             return self.of(tree.Chain(expr.args[0], (("@", expr.args[1]),)))
@@ -305,7 +318,7 @@ class Shapes:
             return self._classes(expr.args[1], shapes[0], shapes[1])
         if name in TABLE or composed(name).target == 1 or (expr.args[1:] and all(shapes) and is_by_entry(expr)):
             return self._alike(expr.args, shapes)
-        return self._tried(expr, shapes)
+        return self._tried(expr, shapes, entry)
 
     def _as_reshaped(self, leaf: str, args: Sequence[tree.Expr]) -> None:
         """A leaf has the shape already that it is given, if nothing else asks for axes of it."""
@@ -330,21 +343,22 @@ class Shapes:
                 if number and isinstance(self.found.end(size), str):
                     self.found.equate(number, size)
 
-    def _tried(self, expr: tree.Call, shapes: Sequence[Shape]) -> Shape:
+    def _tried(self, expr: tree.Call, shapes: Sequence[Shape], entry: tuple[tree.Expr, ...] = ()) -> Shape:
         """The shape that the function itself gives arrays of such sizes, which are equal where it takes no others; none
         where it takes no such arrays."""
         arrays = expr.args
         args = tuple([arg if shape else self._in_ends(arg) for arg, shape in zip(arrays, shapes, strict=True)])
         expr = replace(expr, args=args)
+        tried = tree.Index(expr, entry) if entry else expr
         sizes = chain(*shapes, (n for a in args for n in tree.mentioned(a) if n in self.asked or not is_fixed(n)))
         values = [[*map(self.found.value, shape)] for shape in shapes]
-        equal = least_equal(expr, values, self.found.ends(sizes))
+        equal = least_equal(tried, values, self.found.ends(sizes))
         if equal is None:
             self._deepen(expr, arrays, values)
             return []
         for s, first in equal.items():
             self.found.equate(first, s)
-        found = shape_of(expr, values, equal)
+        found = shape_of(tried, values, equal)
         return [self.found.fresh()[0] if size is None else self.found.size(size) for size in found]
 
     def _deepen(self, expr: tree.Call, arrays: Sequence[tree.Expr], shapes: Sequence[Sequence[sp.Expr]]) -> None:
@@ -359,7 +373,7 @@ class Shapes:
     def _with_axes(self, leaves: Iterable[str], expr: tree.Expr, rank: int) -> None:
         """An expression has so many axes where the first of these leaves has them, of the data if some are."""
         behind = self._leaves_in(expr)
-        needed = {n: rank + behind[n] for n in leaves if self.ranks[n] < rank + behind[n]}
+        needed = {n: rank + behind[n] for n in leaves if self.ranks[n] < rank + behind[n] and _rank(n)}
         for name in sorted(needed, key=lambda n: not sounds_like_data(n))[:1]:
             self.ranks[name] = needed[name]
 
@@ -368,8 +382,7 @@ class Shapes:
         if isinstance(expr, (tree.Tuple, tree.Chain, tree.Negative)):
             return tree.changed(expr, self._in_ends)
         size = self._size_of(expr)
-        end = None if size is None else self.found.end(size)
-        return expr if end is None else tree.Name(end) if isinstance(end, str) else tree.Number(sp.Integer(end))
+        return expr if size is None else written(self.found.value(size))
 
     def _classes(self, target: tree.Expr, scores: Shape, shape: Shape) -> Shape:
         """One class for each row of scores: whole numbers below how many there are."""
@@ -386,6 +399,8 @@ class Shapes:
             raise ShapeError("@ multiplies arrays, and one side is a number: declare its shape in a model text",
                              place=place)
         self.found.equate(a[-1], b[0] if len(b) == 1 else b[-2])
+        if len(a) > 1 and len(b) > 2:
+            return [*self._same([a[:-2], b[:-2]]), a[-2], b[-1]]
         return [*a[:-1], *b[:-2], *(b[-1:] if len(b) > 1 else [])]
 
     def _same(self, shapes: Sequence[Shape]) -> Shape:
@@ -435,6 +450,12 @@ def _is_step(expr: tree.Expr, counters: Container[str]) -> bool:
 def _counts_up(item: tree.Expr) -> TypeGuard[tree.Call]:
     """Whether an index is ``arange(N)``, which takes one after the other."""
     return isinstance(item, tree.Call) and _plain_name(item) in ("arange", "range") and len(item.args) == 1
+
+
+def _gives_several(expr: tree.Expr) -> TypeGuard[tree.Call]:
+    """Whether a function has several results."""
+    called = callee(_plain_name(expr)) if isinstance(expr, tree.Call) else None
+    return called is not None and str(called.signature.return_annotation).startswith("tuple")
 
 
 def _takes_several(name: str) -> bool:

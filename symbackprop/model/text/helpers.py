@@ -9,7 +9,7 @@ from functools import cached_property, partial
 from itertools import pairwise, takewhile
 
 from symbackprop.model.text import classes, lambdas, tree
-from symbackprop.model.text.branches import MAX_NODES, RETURN, put_in_place
+from symbackprop.model.text.branches import MAX_NODES, RETURN, decided, holds, put_in_place
 from symbackprop.model.text.classes import Class
 from symbackprop.model.text.expressions import FORWARD, expression, formula_of
 from symbackprop.model.text.imports import imported, named
@@ -42,6 +42,7 @@ class Helpers:
         self.imported = imported(lines)
         self.known: dict[str, tuple[Head, tree.Expr]] = {}
         self.values: dict[str, tree.Expr] = {}  # of those that are known, with what they call
+        self.asking = set[str]()  # those of them that ask what is None
         self.opened: list[str] = []
         self.forwards: dict[str, tuple[Head, tree.Expr]] = {}  # of classes of which there is no object yet
         self.assigned: dict[str, int] = {}
@@ -213,7 +214,9 @@ class Helpers:
             raise problem(f"{head.name} is called within calls of it too often: give a part of them a name",
                           expr.place.line if expr.place else head.line)
         self.changed |= {name for n in head.changes for name in names_of(arguments[n])}
-        return replace(tree.put(value, arguments), place=expr.place, written=value.written or value.place)
+        found = tree.put(value, arguments)
+        found = decided(found) if head.name in self.asking else found
+        return replace(found, place=expr.place, written=value.written or value.place)
 
     def _is_called(self, call: tree.Call) -> bool:
         """Whether a helper is called here. Raises a `SyntaxProblem` for one that begins further down."""
@@ -240,6 +243,8 @@ class Helpers:
             before, self.changed = self.changed, set()
             try:
                 self.values[head.name] = self.inlined(value)
+                asks = any(holds(part) is not None for part in tree.all_parts(self.values[head.name]))
+                self.asking |= {head.name} if asks else set()
                 head = replace(head, changes=head.changes | (self.changed & head.parameters.keys()))
                 self.known[head.name] = head, value
             finally:

@@ -11,6 +11,7 @@ from symbackprop.model.text.expressions import FORWARD
 
 Parameters: TypeAlias = Mapping[str, tuple[tree.Expr, ...]]  # with their shapes
 _OF_X = (("x", None),)
+_UNCHANGED = ("Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout")  # what these are given in evaluation
 
 
 class Layers:
@@ -41,12 +42,16 @@ class Layers:
     def _layer(self, name: str, expr: tree.Expr) -> tree.Expr | None:
         """What a name is that gets a layer: that layer, or a function of x, for which its parameters are declared; None
         for any other value."""
-        if dialect.is_layer(expr):
-            return expr
         made, args, options = dialect.made(expr)
+        if dialect.is_layer(expr) and made not in _UNCHANGED:
+            return expr
         if made == "Sequential":
             return self._one_after_another(name, args, expr.place)
-        module = spellings.module(made, args, options, name)
+        if made in _UNCHANGED:
+            self.declare(name, made, {})
+            return tree.Function(_OF_X, tree.Name("x"), place=expr.place)
+        asks = {k: v for k, v in options.items() if k != "bias" or not isinstance(v, (tree.Name, tree.Member))}
+        module = spellings.module(made, args, asks, name)  # bias=config.bias: as usual
         if module is None:
             return None
         self.declare(name, made, module.parameters)

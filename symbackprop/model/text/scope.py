@@ -13,7 +13,7 @@ import sympy as sp
 from symbackprop.core.graph import Node
 from symbackprop.core.indexing import getitem
 from symbackprop.core.loops import stack_of
-from symbackprop.core.shapes import dim, dim_text, same
+from symbackprop.core.shapes import Shape, dim, dim_text, same, shape_text
 from symbackprop.errors import Meant, ModelError, NameProblem, NotDeclared, Place, nearest, suggested
 from symbackprop.model.model import Model
 from symbackprop.model.names import check_name, python_name
@@ -25,7 +25,7 @@ from symbackprop.model.text.known_numbers import short
 from symbackprop.model.text.languages import Language
 from symbackprop.model.text.meant_lines import entries_from_one, from_the_end, rewritten, with_parameter
 
-PI = "pi"
+PI, _NOISE = "pi", "noise"
 
 _ENTRY = re.compile(r"([A-Za-z]\w*?)_[a-z]")  # x_i of sums and indices on paper
 
@@ -77,6 +77,10 @@ class Scope:
         self.locals: list[dict[str, str]] = []
         self.families: dict[str, dict[sp.Expr, str]] = {}
         self.loops: dict[str, LoopResult] = {}
+
+    def noise(self, place: Place, shape: Shape) -> Node | None:
+        """The random numbers that are drawn at a place, which are data; None where there can be none."""
+        return None
 
     # -- for the two kinds of scope to say
     def own(self, name: str) -> Node | None:
@@ -195,6 +199,7 @@ class ModelScope(Scope):
         self.lines: dict[str, int] = {}
         self.line, self.declares_arrays = 0, False
         self.now: dict[str, str] = {}
+        self.drawn: dict[tuple[int, Place], Node] = {}
         self.next: dict[str, Iterator[int]] = {}
         self.defined_later: Callable[[str], str] = lambda name: ""
 
@@ -213,6 +218,18 @@ class ModelScope(Scope):
             return sp.pi
         message, instead = self._meant(name)
         raise NameProblem(message, instead=instead) if message else self._unknown(name)
+
+    def noise(self, place: Place, shape: Shape) -> Node:
+        """The random numbers that a line draws at a place: it draws them once, where it reads them twice too."""
+        key = self.line, place
+        if key not in self.drawn:
+            self.drawn[key] = self.draw(self.another(_NOISE) if _NOISE in self.lines else _NOISE, shape)
+        return self.drawn[key]
+
+    def draw(self, name: str, shape: Shape) -> Node:
+        """Random numbers of a shape, which are data: they are given when a module is called."""
+        self.remark(f"random numbers are given with the data: {name} is read as `data {name}: {shape_text(shape)}`")
+        return self.model.data(self.claim(name), shape)
 
     def another(self, name: str) -> str:
         """A name for another value of a name."""

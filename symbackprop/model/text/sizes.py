@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable
 from itertools import chain
 
 import sympy as sp
 
+from symbackprop.model.text import tree
+
 Size = str | int
 Shape = list[Size]
+SIGNS = {"+": operator.add, "-": operator.sub, "*": operator.mul}  # of what sizes are computed with
 _FRESH = "#"  # what a size begins with that is to be found
 _SOME = 11  # a size, to see whether what is computed of it is one
 
@@ -67,12 +71,12 @@ class Sizes:
         return sp.expand(value.xreplace({s: self.value(s.name) for s in value.free_symbols}))
 
     def size(self, value: sp.Expr) -> Size:
-        """What is known of a size as one; a new one where that is more than sums and products of others."""
+        """What is known of a size as one; a new one where that is more than sums, products and shares."""
         value = sp.expand(value)
         if isinstance(value, (sp.Integer, sp.Symbol)):
             return plain(value)
         size = self.fresh()[0]
-        if value.is_polynomial() and all(factor.is_Integer for factor in value.as_coefficients_dict().values()):
+        if value.is_rational_function():
             self.made[size] = value
         return size
 
@@ -80,6 +84,17 @@ class Sizes:
 def plain(value: sp.Expr) -> Size:
     """A number or what it is written as."""
     return int(value) if value.is_Integer else str(value)
+
+
+def written(value: sp.Expr) -> tree.Expr:
+    """A size as it is written."""
+    if isinstance(value, sp.Integer):
+        return tree.Number(value)
+    if not value.args:
+        return tree.Name(str(value))
+    sign = {sp.Add: "+", sp.Mul: "*"}.get(type(value))
+    first, *rest = map(written, value.args)
+    return tree.Power(first, rest[0]) if sign is None else tree.Chain(first, tuple([(sign, part) for part in rest]))
 
 
 def is_fixed(size: Size) -> bool:

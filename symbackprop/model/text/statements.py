@@ -15,7 +15,7 @@ import sympy as sp
 from symbackprop.core.graph import STATED
 from symbackprop.errors import Meant, ModelError, Place, nearest, suggested
 from symbackprop.model.text import in_place, tree
-from symbackprop.model.text.branches import RESULT, RETURN, Branch, branch, joined
+from symbackprop.model.text.branches import RESULT, RETURN, Branch, branch, holds, joined
 from symbackprop.model.text.characters import plain_latex, readable
 from symbackprop.model.text.classes import as_declaration
 from symbackprop.model.text.comprehensions import written_out
@@ -106,7 +106,9 @@ def counted(body: Sequence[tree.Statement], text: str) -> tuple[tree.Statement, 
 
 
 def _without_itself(s: tree.Equation) -> tree.Statement:
-    """``W1 = params["W1"]``, which says nothing, as what is told of it."""
+    """``W1 = params["W1"]`` and ``loss = None``, which say nothing, as what is told of it."""
+    if s.value == tree.Word(None):
+        return tree.Said(s.line, _NONE.format(first=s.target.name))
     if not isinstance(s.value, tree.Name) or s.keyword != "let" or s.value != tree.Name(s.target.name):
         return s
     return tree.Said(s.line, _ITSELF.format(first=s.target.name))
@@ -122,6 +124,7 @@ class Reader:
         self.notes += [tree.Said(number, _LISTS) for number in written_out(self.lines)]
         self.unread: set[str] = set()
         self.given: dict[str, str] = {}  # the names so far, with the keywords of their lines
+        self.kept = set[str]()  # what several things are called that are only returned
         self.counters: list[str] = []  # of the loops around the line that is read
         self.helpers = Helpers(self.lines)
 
@@ -179,7 +182,7 @@ class Reader:
                 second.kind == END and first.text in self.given):
             c.take()
             return [self.loop(c, indent, nesting) if keyword == "for" else simple(c, keyword)]
-        told = _says_nothing(c) or self._done_outside(c) or (_DECORATOR if self._is_decorator(c) else "")
+        told = says_nothing(c) or self._done_outside(c) or self._kept(c) or self._is_decorator(c) * _DECORATOR
         if told:
             return [tree.Said(c.now.line, told.format(first=first.text, second=second.text))]
         return self.python(c, indent, nesting) or self._collected(c) or equations(c)
@@ -209,11 +212,33 @@ class Reader:
         told = self._of_training(c.tokens)
         return told if told and self._last_read.get(word, 0) < self.place else ""
 
+    def _kept(self, c: Cursor) -> str:
+        """What is told of ``cache = (x, w, b)``, several things under a name that is only returned, or taken apart."""
+        name, value = c.now, c.tokens[2:-1]
+        listed = c.after.is_sign("=") and len(value) > 2 and (value[1].is_sign(",") or value[0].is_sign("(", "{")) and (
+            all(t.kind in (NAME, STRING) or t.is_sign(*_LISTING) for t in value) and any(t.is_sign(",") for t in value))
+        if not listed or name.kind != NAME or name.text in self._computed_with:
+            return ""
+        self.kept.add(name.text)
+        return _KEPT
+
+    @cached_property
+    def _computed_with(self) -> set[str]:
+        """The names that are read, other than to be returned, or taken apart."""
+        found = set[str]()
+        for line in self.lines:
+            returns = line.tokens[0].text == RETURN
+            equal = 0 if returns else next((k for k, t in enumerate(line.tokens) if t.is_sign("=")), 0)
+            near = zip(line.tokens[equal:], line.tokens[equal + 1 :], line.tokens[equal + 2 :], strict=False)
+            found |= {t.text for before, t, behind in near if t.kind == NAME and not (
+                (before.is_sign("=", ",") or before.text == RETURN) and (behind.kind == END or behind.is_sign(",")))}
+        return found
+
     @cached_property
     def _last_read(self) -> dict[str, int]:
         """The place of the last line, none of training, that reads a name; first asked for below the loss."""
         read = [(k, line.tokens) for k, line in enumerate(self.lines)
-                if not self._of_training(line.tokens) and not _says_nothing(Cursor(line.tokens))]
+                if not self._of_training(line.tokens) and not says_nothing(Cursor(line.tokens))]
         return {token.text: k for k, tokens in read for token in tokens[1:]}
 
     def _of_training(self, tokens: Sequence[Token]) -> str:
@@ -260,9 +285,11 @@ class Reader:
         _refuse_deep("classes", line, nesting)
         self.helpers.open(name)
         body = self._below(indent, nesting)
-        if self.helpers.close(line, name, body, "Module" in map(TEXT, c.tokens)):
+        is_module = "Module" in map(TEXT, c.tokens)
+        if self.helpers.close(line, name, body, is_module):
             return [tree.Said(line, f"what {name} makes stands where an object is made")]
-        return [tree.Said(line, f"the lines of {name} are read as they stand"), *body]
+        makes = chain.from_iterable(as_declaration(s, not is_module) for s in body)
+        return [tree.Said(line, f"the lines of {name} are read as they stand"), *makes]
 
     def _object(self, c: Cursor) -> Sequence[tree.Statement]:
         """``net = Net(…)``, also with ``.to(device)`` behind it."""
@@ -295,29 +322,53 @@ class Reader:
             return [tree.Said(line, _COMMAND.format(first="if"))]
         _refuse_deep("branches", line, nesting)
         condition = expression(c)
+        taken = None if self.helpers.depth else holds(condition)
+        if taken is not None:
+            return self._decided(c, taken, indent, nesting)
         then = self._under(c, indent, nesting)
-        following = self.lines[self.place] if self.place < len(self.lines) else None
-        word = following.tokens[0].text if following is not None and following.indent == indent else ""
-        if following is not None and word in ("elif", "else"):
-            self.place += 1
-            behind = Cursor(following.tokens)
-            if word == "elif":
-                other = branch(self._branches(behind, indent, nesting + 1))
-            else:
-                behind.take()
-                other = self._under(behind, indent, nesting)
-        else:
+        behind = self._other(indent)
+        if behind is None:
             other = branch(self.block(indent, nesting + 1) if then.returns else ())
+        elif behind.now.text == "elif":
+            other = branch(self._branches(behind, indent, nesting + 1))
+        else:
+            behind.take()
+            other = self._under(behind, indent, nesting)
         told = [tree.Said(line, "what stands under the condition is read as where(…)")] * (not nesting)
         return [*told, *_one_by_one(joined(line, condition, then, other))]
 
+    def _decided(self, c: Cursor, taken: bool, indent: str, nesting: int) -> Sequence[tree.Statement]:
+        """What is read of ``if y is None:`` and its else, where it is known whether that holds."""
+        told = tree.Said(c.tokens[0].line, _DECIDED)
+        if taken:
+            read = self._lines_under(c, indent, nesting)
+            self._pass_over(indent)
+            return [told, *read]
+        while self._goes_deeper(indent):
+            self.place += 1
+        other = self._other(indent)
+        if other is None or other.now.text == "elif":
+            return [told, *(self._branches(other, indent, nesting) if other is not None else ())]
+        other.take()
+        return [told, *self._lines_under(other, indent, nesting)]
+
+    def _other(self, indent: str) -> Cursor | None:
+        """The line of the next branch, if there is one."""
+        if not self._goes_on(indent):
+            return None
+        self.place += 1
+        return Cursor(self.lines[self.place - 1].tokens)
+
     def _under(self, c: Cursor, indent: str, nesting: int) -> Branch:
         """The branch behind a colon, or below it."""
+        return branch(self._lines_under(c, indent, nesting))
+
+    def _lines_under(self, c: Cursor, indent: str, nesting: int) -> Sequence[tree.Statement]:
         if not c.accept(":"):
             raise c.unexpected("expected ':' behind the condition, which is one of numbers", instead=(with_colon,))
         if c.now.kind == END:
-            return branch(self._below(indent, nesting))
-        return branch([*(self._returned(c) if c.now.text == RETURN else equations(c))])
+            return self._below(indent, nesting)
+        return self._returned(c) if c.now.text == RETURN else equations(c)
 
     def _returned(self, c: Cursor) -> Sequence[tree.Statement]:
         """``return formula``: of a helper its value, or several, else an output."""
@@ -326,6 +377,9 @@ class Reader:
         if c.accept(",") and c.now.kind != END:
             value = tree.Tuple((value, *_separated(c, expression)), place=c.since(first))
         c.finish("the formula")
+        if isinstance(value, tree.Tuple):
+            items = tuple([e for e in value.items if not (isinstance(e, tree.Name) and e.name in self.kept)])
+            value = replace(value, items=items) if items[1:] else items[0] if items else value
         if self.helpers.depth:
             return [tree.Equation(line, RETURN, tree.Target(RETURN), value)]
         several = value.items if isinstance(value, tree.Tuple) else (value,)
@@ -418,6 +472,9 @@ _SHOWN = "the line `{first}` says nothing here: nothing is shown"
 _KEYS = "what stands under a name, as in params['W'], is read as what has that name"
 _LISTS = "a list with a loop in it is read as what lines above collect"
 _ITSELF = "the line `{first} = …` says nothing here: {first} is what it is"
+_NONE = "the line `{first} = None` says nothing here: {first} is what it gets below"
+_KEPT = "{first} is passed over: no formula reads it"
+_DECIDED = "what is compared with None is given: the lines for it are read, and no others"
 _DECORATOR = "the decorator @{second} says nothing here: nothing is executed"
 
 
@@ -428,7 +485,7 @@ def _is_executed(c: Cursor) -> bool:
     return called and len(path) < len(c.tokens) and c.tokens[len(path)].is_sign("(")
 
 
-def _says_nothing(c: Cursor) -> str:
+def says_nothing(c: Cursor) -> str:
     """What is told of a line that is passed over; nothing for any other."""
     word, second = c.now.text, c.after
     if word in ("end", "endfor") and second.kind == END:
@@ -452,6 +509,7 @@ def _says_nothing(c: Cursor) -> str:
     return _GRADIENT if asks else ""
 
 
+_LISTING = ("(", ")", "{", "}", "[", "]", ",", ":", ".")
 _EMPTY = {"[ ]", "{}", "list ( )", "dict ( )"}  # lists and dicts without entries
 _TYPES = ("ndarray", "NDArray", "Array", "ArrayLike", "Tensor", "float", "Float", "int", "Int", "list", "List", "dict",
           "Dict")

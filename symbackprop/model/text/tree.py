@@ -277,6 +277,22 @@ def with_values(statements: Sequence[Statement], change: Callable[[Expr], Expr])
                   for s in statements])
 
 
+def with_formulas(statements: Sequence[Statement], change: Callable[[Expr], Expr]) -> tuple[Statement, ...]:
+    """The statements with all values, bounds of loops and sizes of arrays changed."""
+    return tuple([_with_formulas(s, change) for s in statements])
+
+
+def _with_formulas(s: Statement, change: Callable[[Expr], Expr]) -> Statement:
+    match s:
+        case Equation():
+            return replace(s, value=change(s.value))
+        case For():
+            return replace(s, start=change(s.start), stop=change(s.stop), body=with_formulas(s.body, change))
+        case Arrays():
+            return replace(s, items=tuple([replace(x, shape=tuple(map(change, x.shape))) for x in s.items]))
+    return s
+
+
 def all_parts(expr: Expr) -> Iterator[Expr]:
     """An expression and everything in it."""
     yield expr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import chain, combinations
 
 import sympy as sp
@@ -18,22 +19,23 @@ from symbackprop.model.text.scope import ModelScope
 _MOST_SIZES = 8  # of which it is tried which are equal
 _MOST_AXES = 3  # beyond those that an array has
 _ODD = 11
+Tried = tree.Call | tree.Index  # a call, or one of several results of it
 Shapes = Sequence[Sequence[sp.Expr]]  # of the arguments, in symbols for sizes
 
 
-def least_equal(expr: tree.Call, shapes: Shapes, ends: Sequence[str]) -> dict[str, str] | None:
+def least_equal(expr: Tried, shapes: Shapes, ends: Sequence[str]) -> dict[str, str] | None:
     """Which sizes a call takes only where they are equal, each with the first that it is equal to: found by taking one
     or two at a time apart from the others. None where it takes no such arrays."""
 
     def taken(equal: Mapping[str, str]) -> bool:
-        return _of_odd(expr, shapes, _odd_sizes(equal)) is not None and _of_symbols(expr, shapes, equal) is not None
+        return _of_symbols(expr, shapes, equal) is not None
 
     alone = {s: s for s in ends}
     if taken(alone):
         return alone
     equal = dict.fromkeys(ends, ends[0]) if ends else {}
     if len(ends) > _MOST_SIZES or not taken(equal):
-        return equal if _of_odd(expr, shapes, _odd_sizes(equal)) is not None else None
+        return next((sizes for sizes in (alone, equal) if _of_odd(expr, shapes, _odd_sizes(sizes)) is not None), None)
     for some in chain(combinations(ends, 1), combinations(ends, 2)):
         apart = equal | dict.fromkeys(some, some[0])
         free = len({equal[s] for s in some}) == 1 and [*equal.values()].count(equal[some[0]]) > len(some)
@@ -48,7 +50,7 @@ def _by_first(equal: Mapping[str, str]) -> dict[str, str]:
     return {s: firsts.setdefault(other, s) for s, other in equal.items()}
 
 
-def shape_of(expr: tree.Call, shapes: Shapes, equal: Mapping[str, str]) -> Sequence[sp.Expr | None]:
+def shape_of(expr: Tried, shapes: Shapes, equal: Mapping[str, str]) -> Sequence[sp.Expr | None]:
     """The shape of a call on arrays of which some sizes are equal; None for a size of it that is not found."""
     found = _of_symbols(expr, shapes, equal)
     if found is not None:
@@ -80,13 +82,13 @@ def _odd_sizes(equal: Mapping[str, str]) -> dict[str, int]:
     return {s: _ODD + 2 * names.index(first) for s, first in equal.items()}
 
 
-def _of_odd(expr: tree.Call, shapes: Shapes, odd: Mapping[str, int]) -> list[int] | None:
+def _of_odd(expr: Tried, shapes: Shapes, odd: Mapping[str, int]) -> list[int] | None:
     """The shape of a call on arrays of these sizes; None where it takes none such."""
     row = _tried(Model(), expr, shapes, odd)
     return None if row is None else [int(s) for s in row.shape]
 
 
-def _of_symbols(expr: tree.Call, shapes: Shapes, equal: Mapping[str, str]) -> list[sp.Expr] | None:
+def _of_symbols(expr: Tried, shapes: Shapes, equal: Mapping[str, str]) -> list[sp.Expr] | None:
     """The shape of a call on arrays of sizes of which nothing is known; None where it takes none such: a trace asks
     which is the smaller one."""
     trial = Model()
@@ -96,16 +98,19 @@ def _of_symbols(expr: tree.Call, shapes: Shapes, equal: Mapping[str, str]) -> li
     return None if row is None else [sp.sympify(size).xreplace(back) for size in row.shape]
 
 
-def _tried(trial: Model, expr: tree.Call, shapes: Shapes, sizes: Mapping[str, DimLike]) -> Node | None:
+def _tried(trial: Model, expr: Tried, shapes: Shapes, sizes: Mapping[str, DimLike]) -> Node | None:
     args = list[tree.Expr]()
     values = {sp.Symbol(name): sp.sympify(size) for name, size in sizes.items()}
     written: dict[str, tree.Expr] = {name: tree.Name(str(size)) if isinstance(size, sp.Symbol) else
                                      tree.Number(sp.Integer(size)) for name, size in sizes.items()}
-    for k, (arg, shape) in enumerate(zip(expr.args, shapes, strict=True)):
+    of = expr.base if isinstance(expr, tree.Index) else expr
+    assert isinstance(of, tree.Call)
+    for k, (arg, shape) in enumerate(zip(of.args, shapes, strict=True)):
         if shape:
             trial.data(f"a{k}", tuple([size.xreplace(values) for size in shape]))
         args.append(tree.Name(f"a{k}") if shape else tree.put(arg, written))
+    call = tree.Call(of.function, tuple(args), of.options)
     try:
-        return Evaluator(ModelScope(trial)).row(tree.Call(expr.function, tuple(args), expr.options))
+        return Evaluator(ModelScope(trial)).row(replace(expr, base=call) if isinstance(expr, tree.Index) else call)
     except ModelError:
         return None

@@ -1,7 +1,8 @@
 """What a text reads and declares nowhere, and declarations that fit: those of an expression alone, and of the corrected
 line of a text.
 
-Names that begin with x or y, t itself, targets and labels are data, the others parameters, as Greek letters always are.
+Names that begin with x or y, t itself, inputs, targets and labels are data, the others parameters, as Greek letters
+always are.
 """
 
 from __future__ import annotations
@@ -9,21 +10,22 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import replace
+from functools import reduce
 from itertools import chain
 
 import sympy as sp
 
-from symbackprop.core.functions.words import MODULES
+from symbackprop.core.functions.words import IDLE_OPTIONS, MODULES
 from symbackprop.errors import ModelError
 from symbackprop.model.names import sounds_like_data
 from symbackprop.model.text import dialect, tree
 from symbackprop.model.text.expressions import one_formula
-from symbackprop.model.text.guessed_shapes import Shapes
+from symbackprop.model.text.guessed_shapes import Known, Shapes
 from symbackprop.model.text.layers import Layers
-from symbackprop.model.text.sizes import Shape, Size
+from symbackprop.model.text.sizes import SIGNS, Size
 
 _KEPT = ("pi", "inf")
-_NO_SIZE = "?"
+_NO_SIZE = sp.Symbol("?")
 
 
 def declarations(statements: Sequence[tree.Statement]) -> str:
@@ -56,7 +58,7 @@ def _array_text(item: tree.ArrayItem) -> str:
     return f"{item.target.name}{':' * bool(shape or below)}{' ' * bool(shape)}{shape}{below}"
 
 
-def without_layers(body: Sequence[tree.Statement]) -> tuple[Sequence[tree.Statement], dict[str, Shape]]:
+def without_layers(body: Sequence[tree.Statement]) -> tuple[Sequence[tree.Statement], Known]:
     """The statements with what layers compute, and functions of other libraries mean, in the place of their calls; and
     the shapes of the layers' parameters and of arrays that are declared."""
     arrays = [item for s in body if isinstance(s, tree.Arrays) for item in s.items]
@@ -71,6 +73,9 @@ def without_layers(body: Sequence[tree.Statement]) -> tuple[Sequence[tree.Statem
 def _in_own_words(expr: tree.Expr) -> tree.Expr:
     """An expression with what functions of other libraries mean: the sum in ``apply(X, 1, sum)`` is no array."""
     expr = tree.changed(expr, _in_own_words)
+    if isinstance(expr, (tree.Call, tree.Member)) and expr.options:
+        options = [(k, v) for k, v in expr.options if k not in IDLE_OPTIONS or not dialect.is_idle(v)]
+        expr = replace(expr, options=tuple(options))
     try:
         meant = dialect.called(expr) if isinstance(expr, tree.Call) else None
     except ModelError:  # which is told where it is read
@@ -78,15 +83,15 @@ def _in_own_words(expr: tree.Expr) -> tree.Expr:
     return expr if meant is None else replace(meant, place=expr.place)
 
 
-def size_of(expr: tree.Expr) -> Size:
+def size_of(expr: tree.Expr) -> sp.Expr:
     """A size that stands in a declaration; what is more than sums and products of names and numbers is ``_NO_SIZE``."""
     match expr:
         case tree.Name(name):
-            return name
+            return sp.Symbol(name)
         case tree.Number(value):
-            return int(value)
-        case tree.Chain(first, rest) if all(sign in "+-*" for sign, _ in rest):
-            return f"{size_of(first)}" + "".join(f"{sign}{size_of(part)}" for sign, part in rest)
+            return value
+        case tree.Chain(first, rest) if all(sign in SIGNS for sign, _ in rest):
+            return reduce(lambda value, part: SIGNS[part[0]](value, size_of(part[1])), rest, size_of(first))
     return _NO_SIZE
 
 

@@ -74,6 +74,36 @@ dc = dy*r + 2*dv*c/D
 dm = -sum(dc, axis=1, keepdims=True)
 dx = dc + dm/D""",
     ),
+    "batch norm": Task(
+        """dim N, D
+input x: N x D
+param g: D
+m = mean(x, axis=0)
+v = mean((x - m)**2, axis=0)
+s = sqrt(v + 1e-5)
+xh = (x - m) / s
+output y = g * xh""",
+        "dxh = dy*g\ndx = (dxh - mean(dxh, axis=0) - xh*mean(dxh*xh, axis=0))/s",
+    ),
+    "gated": Task(
+        """dim N, D, M
+input x: N x D
+param W: D x M, V: D x M
+a = x @ W
+b = x @ V
+s = sigmoid(a)
+output y = a * s * b""",
+        "da = dy*b*s*(1 + a*(1 - s))\ndb = dy*a*s",
+    ),
+    "gaussian": Task(
+        """dim N
+data x: N
+param mu, ls
+s = exp(ls)
+z = (x - mu) / s
+loss L = mean(z**2 / 2 + ls)""",
+        "dmu = -sum(z)/(N*s)\ndls = 1 - mean(z**2)",
+    ),
     "scale and shift": Task(
         """dim N, D
 input x: N x D
@@ -334,6 +364,19 @@ NORMS = [
     slip("scale and shift", "sum(dy*xh, axis=0)", "sum(dy, axis=0)", "dg", "missing-factor",
          "y = g*xh: the factor xh is missing", "xh"),
     slip("scale and shift", "dxh = dy*g", "dxh = dy", "dxh", "missing-factor", "the scale g is missing", "g"),
+    slip("batch norm", "(dxh - mean(dxh, axis=0) - xh*mean(dxh*xh, axis=0))/s",
+         "dxh - mean(dxh, axis=0) - xh*mean(dxh*xh, axis=0)", "dx", "missing-factor", "1/s is missing", "1/s"),
+    slip("batch norm", "xh*mean(dxh*xh, axis=0)", "mean(dxh*xh, axis=0)", "dx", "missing-factor",
+         "the mean is multiplied by xh", "lacks the factor xh"),
+    slip("batch norm", "mean(dxh, axis=0) - xh*mean(", "sum(dxh, axis=0) - xh*sum(", "dx", "mean",
+         "both are means over the batch", "mean"),
+    slip("batch norm", "mean(dxh, axis=0)", "mean(dxh, axis=1, keepdims=True)", "dx", "missing-sum",
+         "the statistics are those of a feature: axis 0", "axis=0"),
+    slip("gated", "dy*b*s*(1 + a*(1 - s))", "dy*s*(1 + a*(1 - s))", "da", "missing-factor",
+         "the other gate is missing", "b"),
+    slip("gaussian", "/(N*s)", "/(N*s^2)", "dmu", "exponent", "z is divided by s once", "s"),
+    slip("gaussian", "mean(z**2)", "mean(z)**2", "dls", "exponent", "the mean of squares, not the square of the mean",
+         "mean(z**2)"),
     slip("norm", "x/norm(x)", "2*x", "dx", "wrong-derivative|wrong-factor|missing-factor",
          "2*x is the derivative of the squared norm"),
     slip("norm", "x/norm(x)", "x/norm(x)^2", "dx", "exponent|extra-factor|missing-factor",

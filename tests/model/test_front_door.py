@@ -1,0 +1,153 @@
+"""Texts as people paste them, whole functions and classes of NumPy and PyTorch, with nothing declared."""
+
+from __future__ import annotations
+
+import pytest
+
+from symbackprop import derive, verify
+from symbackprop.errors import ModelError
+from symbackprop.model.text import parse_alone
+
+TEXTS = {
+    "a step of an LSTM": ("""
+def lstm_forward(x, prev_h, prev_c, Wx, Wh, b):
+    H = prev_h.shape[1]
+    a = x.dot(Wx) + prev_h.dot(Wh) + b
+    i, f = sigmoid(a[:, :H]), sigmoid(a[:, H:2*H])
+    o, g = sigmoid(a[:, 2*H:3*H]), np.tanh(a[:, 3*H:])
+    next_c = f * prev_c + i * g
+    next_h = o * np.tanh(next_c)
+    cache = (x, prev_h, prev_c, Wx, Wh, a)
+    return next_h, next_c, cache
+""", "dim H, N, D, data x: N x D, param Wx: D x 4*H, prev_h: N x H, Wh: H x 4*H, b: 4*H, prev_c: N x H"),
+    "a step of parameters in a dict": ("""
+def step(xt, a_prev, c_prev, params):
+    Wf, bf = params["Wf"], params["bf"]
+    n_x, m = xt.shape
+    both = np.concatenate((a_prev, xt), axis=0)
+    c = sigmoid(np.dot(Wf, both) + bf) * c_prev
+    cache = (both, c, params)
+    return c, cache
+""", "dim n_x, m, N, D, data xt: n_x x m, param a_prev: N x m, Wf: D x N + n_x, bf: m, c_prev: D x m"),
+    "a net with its loss": ("""
+class TwoLayers(object):
+    def __init__(self, n_in, n_hidden, n_out, std=1e-2):
+        self.params = {}
+        self.params['W1'] = std * np.random.randn(n_in, n_hidden)
+        self.params['W2'] = std * np.random.randn(n_hidden, n_out)
+
+    def loss(self, X, y=None, reg=0.0):
+        W1, W2 = self.params['W1'], self.params['W2']
+        N, D = X.shape
+        scores = None
+        scores = np.maximum(0, X.dot(W1)).dot(W2)
+        if y is None:
+            return scores
+        p = np.exp(scores) / np.sum(np.exp(scores), axis=1, keepdims=True)
+        loss = -np.sum(np.log(p[range(N), y])) / N / D
+        loss += reg * np.sum(W1 * W1)
+        return loss
+""", "dim N, n_in, n_hidden, n_out, data X: N x n_in, y: N int < n_out, param reg, W1: n_in x n_hidden, "
+     "W2: n_hidden x n_out"),
+    "attention": ("""
+class SelfAttention(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        assert config.n_embd % config.n_head == 0
+        self.c_attn = nn.Linear(config.n_embd, 3 * config.n_embd, bias=config.bias)
+        self.drop = nn.Dropout(config.dropout)
+        self.n_head = config.n_head
+
+    def forward(self, x):
+        B, T, C = x.size()
+        q, k, v = self.c_attn(x).split(C, dim=2)
+        k = k.view(B, T, self.n_head, C // self.n_head).transpose(1, 2)
+        q = q.view(B, T, self.n_head, C // self.n_head).transpose(1, 2)
+        v = v.view(B, T, self.n_head, C // self.n_head).transpose(1, 2)
+        att = F.softmax((q @ k.transpose(-2, -1)) / math.sqrt(k.size(-1)), dim=-1)
+        y = self.drop(att) @ v
+        return y.transpose(1, 2).contiguous().view(B, T, C)
+""", "dim B, T, n_head, n_embd, data x: B x T x n_embd, param c_attn_weight: 3*n_embd x n_embd, c_attn_bias: 3*n_embd"),
+    "a VAE": ("""
+class VAE(nn.Module):
+    def __init__(self):
+        super(VAE, self).__init__()
+        self.fc1 = nn.Linear(12, 5)
+        self.fc2 = nn.Linear(5, 12)
+
+    def encode(self, x):
+        h = F.relu(self.fc1(x))
+        return h, 2 * h
+
+    def reparameterize(self, mu, logvar):
+        std = torch.exp(0.5 * logvar)
+        eps = torch.randn_like(std)
+        return mu + eps * std
+
+    def forward(self, x):
+        mu, logvar = self.encode(x.view(-1, 12))
+        z = self.reparameterize(mu, logvar)
+        return torch.sigmoid(self.fc2(z)), mu, logvar
+
+model = VAE().to(device)
+optimizer = optim.Adam(model.parameters(), lr=1e-3)
+
+def loss_function(recon_x, x, mu, logvar):
+    BCE = F.binary_cross_entropy(recon_x, torch.sigmoid(x.view(-1, 12)), reduction='sum')
+    return BCE - 0.5 * torch.sum(1 + logvar - mu.pow(2) - logvar.exp())
+
+recon, mu, logvar = model(data)
+loss = loss_function(recon, data, mu, logvar)
+loss.backward()
+""", "dim N, data data: N x 12, param fc1_weight: 5 x 12, fc1_bias: 5, fc2_weight: 12 x 5, fc2_bias: 12, "
+     "data noise: N x 5"),
+    "every image with every text": ("""
+image_features = image_features / image_features.norm(dim=1, keepdim=True)
+text_features = text_features / text_features.norm(dim=1, keepdim=True)
+logits = self.temperature.exp() * image_features @ text_features.t()
+labels = torch.arange(len(logits), device=device)
+loss = (F.cross_entropy(logits, labels) + F.cross_entropy(logits.t(), labels)) / 2
+""", "dim N, D, param image_features: N x D, text_features: N x D, temperature"),
+    "what is None where it is left out": ("""
+def score(x, mask=None):
+    if mask is not None:
+        x = x * mask
+    return x if mask is None else -x
+sum(score(w) * score(v, m))
+""", "dim N, param w: N, v: N, m: N"),
+    "what an object has that is no part of the text": ("""
+score = self.mu + x
+mu = tanh(score)
+np.sum(self.mu * mu) + np.sum(config.scale * self.v)
+""", "dim N, D, data x: N, param self_mu: N, scale: D, v: D"),
+    "two names of a size": ("N = X.shape[0]\nM = len(y)\nsum((X @ w - y)**2) / N / M",
+                            "dim N, D, data X: N x D, y: N, param w: D"),
+}
+
+
+@pytest.mark.parametrize("case", TEXTS)
+def test_what_is_pasted_is_derived(case: str) -> None:
+    text, guess = TEXTS[case]
+    model = parse_alone(text)
+    assert model.remarks[0] == f"guessed: {guess}"
+    assert set(derive(model).gradients) == set(model.params)
+    assert verify(model, seed=1).verdict == "pass"
+
+
+def test_it_is_told_what_is_passed_over() -> None:
+    told = "\n".join(parse_alone(TEXTS["a VAE"][0]).remarks + parse_alone(TEXTS["attention"][0]).remarks)
+    for said in ("random numbers are given with the data: noise is read as `data noise: N x 5`",
+                 "drop is nn.Dropout, which is random in training: it is read as in evaluation",
+                 "what config has, as config.n_embd, is read under its own name"):
+        assert said in told
+    assert any("cache is passed over" in said for said in parse_alone(TEXTS["a step of an LSTM"][0]).remarks)
+
+
+def test_random_numbers_are_drawn_at_each_call() -> None:
+    text = "def f(s):\n    e = torch.randn_like(s)\n    return s * e + e\nz = f(w)\nq = f(w)\nsum(z * q)"
+    assert {"data noise: N", "noise_2: N"} <= {*parse_alone(text).remarks[0].removeprefix("guessed: ").split(", ")}
+
+
+def test_what_is_compared_with_others_than_none_is_refused() -> None:
+    with pytest.raises(ModelError, match="whether something `is` another"):
+        parse_alone("y = w if w is x else 2*w\nsum(y)")
