@@ -62,6 +62,7 @@ FLAT: dict[str, Write] = {
     "trace of an outer product": lambda x: F.trace(F.outer(x, x)),
     "diagonal": lambda x: F.sum(F.diag(column(x) @ column(x).T)),
     "concat": lambda x: F.sum(F.concat(x**2, x**4)),
+    "concat with zeros": lambda x: F.sum(F.concat(x**2, x.graph.full(0, (N,)))),
     "views": lambda x: F.reshape(F.transpose(column(x) ** 2), -1)[1] + F.sum(x[::-1] ** 2),
     "windows": lambda x: F.sum(F.unfold(x**2, 2)),
     "running sums": lambda x: F.sum(F.cumsum(x**2)),
@@ -71,16 +72,17 @@ FLAT: dict[str, Write] = {
     "root": lambda x: F.sqrt(F.sum(x**2)),
     "written out square": lambda x: F.sum(x[0] ** 2 - 2 * x[0] * x[1] + x[1] ** 2),
     "square of a difference of vectors": lambda x: x @ x + x[::-1] @ x[::-1] - 2 * (x @ x[::-1]),
-    "distances, not clipped": lambda x: F.sum(F.sqrt(gram(x))) ** 2,
+    "distances, not clipped": lambda x: F.sum(F.sqrt(gram(column(x)))) ** 2,
+    "distances in a plane, not clipped": lambda x: F.sum(F.sqrt(gram(F.stack(x, x[::-1], axis=1)))) ** 2,
+    "square of a difference by sums": lambda x: F.sum(x**2) + F.sum(x[::-1] ** 2) - 2 * F.sum(x * x[::-1]),
     "distances by diagonals, not clipped": lambda x: F.sum(F.sqrt(by_diagonals(x))) ** 2,
-    "gram": lambda x: F.sum(F.maximum(gram(x), 0)),
+    "gram": lambda x: F.sum(F.maximum(gram(column(x)), 0)),
     "gram by diagonals": lambda x: F.sum(F.relu(by_diagonals(x))),
 }
 
 
-def gram(x: Node) -> Node:
-    """|a|² + |b|² − 2ab for all pairs."""
-    a = column(x)
+def gram(a: Node) -> Node:
+    """|a|² + |b|² − 2ab for all pairs of rows."""
     square = F.sum(a**2, axis=1)
     return square[:, None] + square - 2 * a @ a.T
 
@@ -135,7 +137,7 @@ def test_the_gradient_elsewhere_is_the_derivative(name: str) -> None:
 def test_entries_of_pairwise_distances(wide: Write) -> None:
     """Two equal points and one apart: the distance of equal ones has gradient 0, the others their unit vectors."""
     at = np.array([1.0, 1.0, 4.0])
-    found = slope(lambda x: F.sum(wide(F.sqrt(F.maximum(gram(x), 0)))), at)
+    found = slope(lambda x: F.sum(wide(F.sqrt(F.maximum(gram(column(x)), 0)))), at)
     close(found, np.zeros(3) if wide is F.diag else 2 * np.array([-1.0, -1.0, 2.0]))
 
 
