@@ -29,6 +29,8 @@ def s(z: Any) -> Any:
 
 Case = tuple[str, Callable[[Any], Any]]
 MATLAB: list[Case] = [
+    ("clear all; close all;\ndisp(w);\nloss L = sum(w .* v);", lambda n: n.w @ n.v),
+    ("q = X(1:2:end, :);\nloss L = sum(q(:) .* 2);", lambda n: 2 * n.X[::2].sum()),
     ("q = b^3^2;\nloss L = sum(w .* 2) + q", lambda n: (n.w*2).sum()+n.b**6),
     ("Z = X.^2';\nloss L = sum(Z * y);", lambda n: ((n.X**2).T@n.y).sum()),
     ("q = [w, w];\nloss L = sum(q(:,1)) * b;", lambda n: n.w.sum()*n.b),
@@ -119,6 +121,8 @@ MATLAB: list[Case] = [
     ("loss L = max(max(W)) + min(W(:)) + sum(max(W, [], 1)) .* 1;", lambda n: n.W.max()+n.W.min()+n.W.max(0).sum()),
 ]
 JULIA: list[Case] = [
+    ("using LinearAlgebra\nloss L = dot(w, v) .+ 0\nprintln(w)", lambda n: n.w @ n.v),
+    ("q = sum(y[i] .* 2 for i in 1:5)\nloss L = q", lambda n: 2 * n.y.sum()),
     ("Z = X .- mean(X)\nloss L = sum(Z .^ 2)", lambda n: ((n.X-n.X.mean())**2).sum()),
     ("Z = X .- mean(X);\nloss L = sum(Z .^ 2);", lambda n: ((n.X-n.X.mean())**2).sum()),
     ("Z = X.-mean(X);\nloss L = sum(Z.^2);", lambda n: ((n.X-n.X.mean())**2).sum()),
@@ -209,6 +213,10 @@ JULIA: list[Case] = [
     ("q = exp(-0.5(w' * S * w)) .+ 0\nloss L = q", lambda n: np.exp(-.5*n.w@n.S@n.w)),
 ]
 R: list[Case] = [
+    ("library(MASS)\nq <- apply(X, 1, median)\nloss L <- sum(q * y)", lambda n: (np.median(n.X, axis=1) * n.y).sum()),
+    ("q <- sapply(w, exp)\nloss L <- sum(q)", lambda n: np.exp(n.w).sum()),
+    ("q <- sweep(W, 2, w)\nloss L <- sum(q %*% v)", lambda n: ((n.W - n.w) @ n.v).sum()),
+    ("q <- scale(W)\nloss L <- sum(q %*% v * w)", lambda n: ((n.W - n.W.mean(0)) / n.W.std(0, ddof=1) @ n.v) @ n.w),
     ("q <- t(w) %*% S %*% w / t(w) %*% w\nloss L <- q", lambda n: n.w@n.S@n.w/(n.w@n.w)),
     ("q <- y * X %*% w\nloss L <- sum(q)", lambda n: (n.y*(n.X@n.w)).sum()),
     ("q <- v * W %*% w\nloss L <- sum(q)", lambda n: (n.v*(n.W@n.w)).sum()),

@@ -173,11 +173,9 @@ def test_functions_and_words_of_r_are_no_arrays() -> None:
         assert parse_alone(text).remarks[0] == f"guessed: {guess}"
 
 
-def test_it_is_told_where_r_repeats_a_vector_down_the_columns() -> None:
-    told = parse_alone("Z <- X %*% W + b\nsum(Z^2)").remarks[1]
-    assert told == ("<expression>:1: R repeats b down the columns of X @ W: here every row of that meets it, as "
-                    'sweep(X @ W, 2, b, "+") says there')
-    assert not any("R repeats" in said for said in parse_alone("Z = X @ W + b\nsum(Z^2)").remarks)
+def test_a_vector_of_rs_goes_down_the_columns() -> None:
+    text = to_text(parse_alone("Z <- X %*% W + b\nsum(Z^2)"))
+    assert "X: N x D" in text and "b: N" in text and "b[:, None]" in text
 
 
 def test_what_is_wrong_is_told_on_its_line() -> None:

@@ -30,6 +30,7 @@ from symbackprop.model.text.evaluate import Evaluator
 from symbackprop.model.text.expressions import one_formula, read_values
 from symbackprop.model.text.guess import guessed
 from symbackprop.model.text.header import read_header
+from symbackprop.model.text.languages import PYTHON, Language, language
 from symbackprop.model.text.meant_lines import (
     commented,
     expected,
@@ -59,10 +60,11 @@ _MOST, _BUDGET = 5, 100_000  # further mistakes of a line that are mended with t
 def explained(errors: Sequence[ModelError], text: str, read: Callable[[str], Read]) -> ModelError:
     """The first error with the others; each shows its place and, where it knows what may be meant, the corrected line:
     the text with it has been read again, and nothing was wrong with that line any more."""
-    typed = [readable(line) for line in physical_lines(text)]
+    typed = [line if "<-" in line and line.isascii() else readable(line) for line in physical_lines(text)]
+    spoken = language(text)
     lines = [*typed]  # with the corrections of the lines above
     short = sum(map(len, lines)) <= _LONGEST
-    read = _sparingly(read)
+    read = _sparingly(read, spoken)
     for error in errors[:MOST]:
         error.place = error.place or _about(error, typed)
         if error.place is not None:
@@ -72,7 +74,8 @@ def explained(errors: Sequence[ModelError], text: str, read: Callable[[str], Rea
                 error.instead = [*named_sizes(read("\n".join(typed))[0].sizes), *error.instead]
             if isinstance(error, (SyntaxProblem, NameProblem)) and ("sum" in line or "prod" in line):  # of one alone
                 error.instead += [partial(_with_sums, capitals) for capitals in (True, False)]
-            tried = (_corrected(error, place, lines, read, more, {}) for more in range(_MOST + 1))
+            meant = partial(_meant, spoken)
+            tried = (_corrected(error, place, lines, read, meant, more, {}) for more in range(_MOST + 1))
             right = next(chain.from_iterable(tried), "").replace(ROWS, "")
             right = right.replace("·", "*") if "\\" in line else right  # which \cdot of numbers is
             other = right.strip() not in ("", line.strip())  # a line that one above mends is none
@@ -82,14 +85,23 @@ def explained(errors: Sequence[ModelError], text: str, read: Callable[[str], Rea
     return errors[0]
 
 
-def _meant(error: ModelError, line: str) -> list[Meant]:
+def _meant(spoken: Language | None, error: ModelError, line: str) -> list[Meant]:
     """What may be meant: what the error knows, and what on paper and in other languages is written with other signs."""
+    if spoken is not None and spoken.has_products:
+        return [partial(_in_language, meant) for meant in _meant(None, error, line)]
     if not isinstance(error, (SyntaxProblem, NameProblem)):
         return error.instead
     first = [commented] * (_OTHER_COMMENTS.search(line) is not None) + [product_with_turned]
     others = [expected] * ("E[" in line) + [in_reals] * ("R" in line) + [log_of_det] * ("det" in line)
     turned = [of_paper] * (_TRANSPOSED.search(line) is not None)
     return [*first, *error.instead, *others, *turned]
+
+
+def _in_language(meant: Meant, line: str, place: Place) -> str:
+    """A corrected line with the products and transposes of Matlab's and Julia's."""
+    before, there, after = line[: place.start - 1], line[place.start - 1 : place.end - 1], line[place.end - 1 :]
+    right = meant(line, place) if callable(meant) else before + meant.replace("…", there) + after
+    return right if "@" in line else right.replace(".T", "'").replace(" @ ", " * ")
 
 
 def _about(error: ModelError, lines: Sequence[str]) -> Place | None:
@@ -102,15 +114,17 @@ def _about(error: ModelError, lines: Sequence[str]) -> Place | None:
     return None if found is None else Place(error.line, found.start() + 1, found.end() + 1)
 
 
-def _sparingly(read: Callable[[str], Read]) -> Callable[[str], Read]:
-    """The reader of a text, as long as it has not read too much."""
+def _sparingly(read: Callable[[str], Read], spoken: Language | None) -> Callable[[str], Read]:
+    """The reader of a text, as long as it has not read too much, and in the language that the text is in: what is
+    another one's means something else on other lines."""
     left, known = _BUDGET, dict[str, Read]()
 
     def again(text: str) -> Read:
         nonlocal left
         if text not in known:
             left -= len(text)
-            known[text] = read(text) if left > 0 else (Model(), [], {*range(text.count("\n") + 2)})
+            same = spoken == language(text) or {spoken, language(text)} == {None, PYTHON}
+            known[text] = read(text) if left > 0 and same else (Model(), [], {*range(text.count("\n") + 2)})
         return known[text]
 
     return again
@@ -134,12 +148,12 @@ def _marked(line: str, place: Place) -> list[str]:
 
 
 def _corrected(error: ModelError, place: Place, lines: Sequence[str], read: Callable[[str], Read],
-               more: int, seen: dict[str, int]) -> Iterator[str]:
+               meant: Callable[[ModelError, str], list[Meant]], more: int, seen: dict[str, int]) -> Iterator[str]:
     """The lines with what may be meant that nothing is wrong with, here and in ``more`` places to the right; ``seen``
     are lines that were tried, and with how many."""
     short = sum(map(len, lines)) <= _LONGEST
     line = lines[place.line - 1]
-    texts = _meant(error, line) if short else []
+    texts = meant(error, line) if short else []
     before, there, after = line[: place.start - 1], line[place.start - 1 : place.end - 1], line[place.end - 1 :]
     latex = there.startswith("\\") or (there.startswith("{") and "}" in after)  # no block of R's
     if latex:
@@ -158,7 +172,7 @@ def _corrected(error: ModelError, place: Place, lines: Sequence[str], read: Call
             yield right
         elif more and left and left[0].place is not None and (latex or _follows(error, left[0]) or (
                 left[0].place.start >= place.start and right != line)):
-            yield from _corrected(left[0], _narrowed(right, left[0].place, left[0].near), others, read, more - 1,
+            yield from _corrected(left[0], _narrowed(right, left[0].place, left[0].near), others, read, meant, more - 1,
                                   seen)
 
 

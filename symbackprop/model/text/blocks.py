@@ -14,6 +14,7 @@ _OF_R = re.compile(r"([A-Za-z][\w.]*)\s*(?:<-|=)\s*function\s*\(")
 _NAMED = re.compile(r"function\s+(?:\[?\s*(\w+)[\w,\s]*\]?\s*=\s*)?(\w+)\s*\((.*)\)\s*;?$")
 _CONDITION = re.compile(r"((?:else\s+)?if|for)\s*\(")
 _COUNTED = re.compile(r"for\s+(\w+)\s*(?:=|in|∈)\s*([^:]+):([^:]+?)\s*[,;]?$")
+_EACH = re.compile(r"for\s+(\w+)\s+(?:in|=|∈)\s+eachindex\((.+)\)$")
 _STATES = re.compile(r"(?:return|for|if|elif|else|def)\b|[A-Za-z][\w.]*(?:\[[^\[\]]*\])?\s*(?:<-|=(?!=))")
 _GIVEN = re.compile(r"[A-Za-z][\w.]*\s*(?:<-|=(?!=))\s*")  # what a last statement of R's gives a name is its value
 _RANGES = (
@@ -111,6 +112,8 @@ def _head(text: str, has_ends: bool) -> tuple[str, _Block | None] | None:
         return f"def {named[2]}({named[3]}):", _Block(False, True, named[1] or "")
     if has_ends and (counted := _COUNTED.match(text)) is not None and ".." not in text:
         return f"for {counted[1]} in {counted[2].strip()}..{counted[3].strip()}:", _Block(False)
+    if has_ends and (each := _EACH.match(text)) is not None:
+        return f"for {each[1]} in 1..len({each[2]}):", _Block(False)
     if re.match(r"else\s*\{$", text):
         return "else:", _Block(True, is_branch=True)
     of_r, condition = _OF_R.match(text), _CONDITION.match(text)

@@ -19,13 +19,20 @@ from symbackprop.core.graph import BOOL, Graph, Node, label
 from symbackprop.core.indexing import getitem
 from symbackprop.core.operators import FORMS, Terms, operation
 from symbackprop.core.scalars import RELATIONS, TABLE
-from symbackprop.core.shapes import Shape, dim_text, same, shape_text, size_of
+from symbackprop.core.shapes import Shape, dim_text, same, same_shape, shape_text, size_of
 from symbackprop.errors import Meant, ModelError, NameProblem, Place, ShapeError, SyntaxProblem
 from symbackprop.model.text import dialect, spellings, tree, warnings
 from symbackprop.model.text.calls import Callee, asked_arrays, call, callee, known_callee
 from symbackprop.model.text.known_numbers import checked, fold, of_sizes, short
 from symbackprop.model.text.languages import Language, along
-from symbackprop.model.text.meant_lines import exchanged, indexed, of_last_axes, selected, sums_of_lists
+from symbackprop.model.text.meant_lines import (
+    exchanged,
+    indexed,
+    of_last_axes,
+    selected,
+    sum_of_products,
+    sums_of_lists,
+)
 from symbackprop.model.text.patterns import with_named_axes
 
 Value = Any
@@ -211,6 +218,8 @@ class Evaluator:
         except ShapeError as error:
             first, second = [a.place for a in expr.args] if len(expr.args) == 2 else (None, None)
             behind_a_dot = first and expr.place and first.start <= expr.place.start  # 3.mean(A) is none
+            if first and second and expr.function == "dot" and same_shape(args[0].shape, args[1].shape):
+                error.instead.insert(0, partial(sum_of_products, first, second))
             error.instead += [partial(exchanged, first, second)] if first and second and not behind_a_dot else []
             raise
 

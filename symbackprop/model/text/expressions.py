@@ -33,6 +33,7 @@ from symbackprop.model.text import lambdas, tree
 from symbackprop.model.text.foreign import MEMBER
 from symbackprop.model.text.meant_lines import (
     below_each_other,
+    beside_each_other,
     combined_conditions,
     compared_twice,
     entries_from_one,
@@ -481,7 +482,7 @@ def _list(c: Cursor) -> tree.Expr:
         items.append(expression(c))
     if not c.accept("]"):
         raise c.unexpected(_CHOSEN if c.now.text == "for" else "there are no lists: write stack(a, b) or concat(a, b)",
-                           named=True, instead=(below_each_other,))
+                           named=True, instead=(below_each_other, beside_each_other))
     return tree.Tuple(tuple(items))
 
 

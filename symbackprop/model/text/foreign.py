@@ -14,7 +14,7 @@ BESIDE = "horzcat"  # what joins the parts of [a b]
 BELOW = "vertcat"  # of [a; b]
 LISTED = "listed"  # of [a, b] in Julia
 MEMBER = "is_in"  # what R's %in% is called
-_APPLIED = {"sapply": (0, 1), "vapply": (0, 1), "map": (1, 0), "arrayfun": (1, 0), "apply": (0, 2)}  # array, function
+APPLIED = {"sapply": (0, 1), "vapply": (0, 1), "map": (1, 0), "arrayfun": (1, 0), "apply": (0, 2)}  # array, function
 
 
 def _sign(text: str, near: Token) -> Token:
@@ -120,7 +120,7 @@ def with_functions(tokens: Sequence[Token]) -> list[Token]:
             begin = _opening(found, k - 1) if found[k - 1].is_sign(")") else k - 1
             inside = found[begin + 1 : k - 1] if found[k - 1].is_sign(")") else found[begin:k]
             found[begin : k + 2] = _function(inside, found[begin])
-        elif token.text in _APPLIED and behind.is_sign("("):
+        elif token.text in APPLIED and behind.is_sign("("):
             end = _closing(found, k + 1)
             found[k : end + 1] = _applied(found[k : end + 1])
     return found
@@ -166,7 +166,10 @@ def _arguments(tokens: Sequence[Token]) -> list[list[Token]]:
 def _applied(call: Sequence[Token]) -> list[Token]:
     """``[f(z) for z in x]`` for ``sapply(x, f)``, or f of all of it where it is one of every entry."""
     name, arguments = call[0], _arguments(call[2:-1])
-    array, function = _APPLIED[name.text]
+    array, function = APPLIED[name.text]
+    if len(arguments) > max(array, function) and name.text != "apply" and len(arguments[function]) == 1 and (
+            ALSO.get(word := arguments[function][0].text, word) in TABLE):
+        return [*arguments[function], _sign("(", name), *arguments[array], call[-1]]
     if len(arguments) <= max(array, function) or arguments[function][0].text != "lambda":
         return [*call]
     of, margin = arguments[array], "".join(map(TEXT, arguments[1])) if name.text == "apply" else "1"

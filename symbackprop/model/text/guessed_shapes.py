@@ -23,7 +23,7 @@ from symbackprop.errors import ModelError, Place, ShapeError
 from symbackprop.model.names import is_greek, sounds_like_data
 from symbackprop.model.text import dialect, tree
 from symbackprop.model.text.calls import NUMPY, asked_sizes, callee
-from symbackprop.model.text.languages import along
+from symbackprop.model.text.languages import R, along
 from symbackprop.model.text.sizes import SIGNS, Shape, Size, Sizes, is_fixed, plain, written
 from symbackprop.model.text.trials import is_by_entry, least_equal, least_rank, shape_of
 
@@ -53,6 +53,7 @@ class Shapes:
     def __init__(self, body: Sequence[tree.Statement], leaves: Sequence[str], known: Known | None = None,
                  sizes: Mapping[str, tuple[str, int]] | None = None) -> None:
         self.known, self.given = known or {}, sizes or {}
+        self.repeats = tree.Written(R) in body  # vectors, down the columns of a matrix
         body = tree.with_values(body, lambda value: _without_dots(value, [*leaves, *self.known]))
         equations = [*tree.equations(body)]
         bounds = [bound for loop in tree.loops(body) for bound in (loop.start, loop.stop)]
@@ -69,7 +70,7 @@ class Shapes:
         self.apart = {n for n in leaves if n not in axes and n not in inside and self.ranks[n] == 1}
         self.ranks |= dict.fromkeys(self.apart, 0)
         self._settle(body)
-        biases = self._biases(equations, leaves)
+        biases = self._biases(equations, leaves) if not self.repeats else []
         if biases and len(biases) < len(leaves):  # b beside X @ w, of which each row is a sample
             self.ranks |= dict.fromkeys(biases, 0)
             self.apart -= {*biases}
@@ -407,6 +408,8 @@ class Shapes:
         """The shape of what is combined entry by entry."""
         result: Shape = []
         for shape in shapes:
+            if self.repeats and {len(result), len(shape)} == {1, 2}:
+                result, shape = ([*part, 1] if len(part) == 1 else part for part in (result, shape))
             pairs = [*zip_longest(reversed(result), reversed(shape), fillvalue=1)][::-1]
             for a, b in pairs:
                 if 1 not in (a, b):

@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache, partial
+from functools import lru_cache
 from itertools import compress
 from typing import TypeGuard
 
 import sympy as sp
 
 from symbackprop.core.shapes import is_one
-from symbackprop.errors import NameProblem, Place
+from symbackprop.errors import NameProblem
 from symbackprop.model.text import foreign, lambdas, tree
 from symbackprop.model.text.calls import callee
-from symbackprop.model.text.spellings import spelled
+from symbackprop.model.text.spellings import WHY_NOT, spelled
 from symbackprop.model.text.tokens import NAME, NUMBER, SIGN, Line, Token, physical_lines
 
 
@@ -141,7 +141,7 @@ def _rewritten(tokens: tuple[Token, ...], spoken: Language) -> tuple[Token, ...]
         tokens = tuple(foreign.with_lists(foreign.with_sizes(tokens), spoken.sums_down))
     elif "," in texts:
         tokens = tuple(foreign.with_sizes(tokens))
-    if not texts.isdisjoint(("@", ">", "function")):
+    if not texts.isdisjoint(("@", ">", "function", *foreign.APPLIED)):
         tokens = tuple(foreign.with_functions(tokens))
     if spoken.leaves_out:
         tokens = tuple(foreign.with_words(foreign.with_ranges(tokens) if ":" in texts else tokens))
@@ -186,7 +186,7 @@ def _with_entries(tokens: tuple[Token, ...], arrays: set[str], counters: set[str
             name, inside = tokens[max(begin - 1, 0)], tokens[begin + 1 : k]
             places = all(t.kind == NUMBER or t.text in _PLACES or t.text in counters for t in inside)
             if name.kind == NAME and inside and name.text not in _LISTS and (
-                    name.text in arrays or (places and callee(name.text) is None)):
+                    name.text in arrays or (places and callee(name.text) is None and name.text not in WHY_NOT)):
                 found[begin], found[k] = found[begin]._replace(text="["), token._replace(text="]")
     return tuple(found)
 
@@ -442,14 +442,8 @@ def along(call: tree.Call, shape: Sequence[sp.Expr], tell: Callable[[str], None]
                           near=name, instead="cov")
     if matrix and axis == _EITHER_WAY:
         raise NameProblem(f"{name} of a matrix is one of its columns in Matlab and of all entries in Julia: write "
-                          f"{name}(…, axis=0) or {name}(…, axis=None)", instead=[partial(_along, call.place, "axis=0"),
-                                                                            partial(_along, call.place, "axis=None")])
+                          f"{name}(…, axis=0) or {name}(…, axis=None)", near=name)
     if matrix and axis == _ROWS:
         tell(f"Python's own {name} adds rows: this is the sum of all entries, as np.{name} is")
     options = [(word, value) for word, value in call.options if word != "axis"]
     return replace(call, options=(*options, *[("axis", tree.ZERO)] * (matrix and axis == tree.COLUMNS)))
-
-
-def _along(whole: Place | None, option: str, line: str, place: Place) -> str:
-    """The line with an option more in a call."""
-    return line if whole is None else f"{line[: whole.end - 2]}, {option}{line[whole.end - 2 :]}"

@@ -21,12 +21,12 @@ def around(line: str, place: Place) -> tuple[int, int]:
     """Where the brackets, or the right side, begin and end in which a place stands."""
     before, rest = line[: place.start - 1], line[place.end - 1 :]
     start = unclosed(before, lambda k: before[k] == "," or before[max(k - 1, 0) : k + 1] in _RIGHT_SIDES)
-    return start, len(line) - len(rest) + unopened(rest, lambda k: rest[k] == ",")
+    return start, len(line) - len(rest) + unopened(rest, lambda k: rest[k] in ",;")
 
 
-_RIGHT_SIDES = ("= ", " =")
+_RIGHT_SIDES = ("= ", " =", "<-")
 
-_SIGNS_OF_CONDITIONS = re.compile(r"\b(?:and|or)\b|&&?|\|\|?")
+_SIGNS_OF_CONDITIONS = re.compile(r"\b(?:and|or)\b|\.?&&?|\.?\|\|?")
 
 
 def combined_conditions(line: str, place: Place) -> str:
@@ -47,6 +47,11 @@ _BRANCH = re.compile(r"\s*(?:el)?if\s+(.*):")
 _CHOSEN = re.compile(r".*?\bif\s+(.*?)(?=\s+else\b)")
 
 
+def combined_by_entries(line: str, place: Place) -> str:
+    """The same with ``.*``, in languages whose * is the product of matrices."""
+    return combined_conditions(line, place).replace(") * (", ") .* (")
+
+
 def _combined(text: str) -> str:
     """Conditions in the words of model text; ``or`` binds less than ``and``."""
     text = _bare(text.strip())
@@ -60,7 +65,8 @@ def _sides(text: str, signs: Sequence[str]) -> list[str]:
     """What stands between signs outside of all brackets; the text alone where they are none between conditions, as the
     bars of ``|a| > 1``."""
     depths = [*accumulate((c in "([") - (c in ")]") for c in text)]
-    cuts = [m.span() for m in _SIGNS_OF_CONDITIONS.finditer(text) if m[0] in signs and not depths[m.start()]]
+    found = [m for m in _SIGNS_OF_CONDITIONS.finditer(text) if m[0].removeprefix(".") in signs]
+    cuts = [m.span() for m in found if not depths[m.start()]]
     edges = [0, *chain(*cuts), len(text)]
     sides = [text[a:b].strip() for a, b in zip(edges[::2], edges[1::2], strict=True)]
     return sides if all(side and side[0] not in "<>=!" for side in sides) else [text]
@@ -94,6 +100,8 @@ factorial = rewritten(r"(\w+|\([^()]*\))!(?!=)", r"factorial(\1)")
 inverse = rewritten(r"([A-Za-z]\w*|\([^()]*\))⁻¹[ ]*(?=([\w(])?)",  # K⁻¹w
                     lambda found: f"inv({found[1].strip('()')})" + (" @ " if found[2] else " "))
 reciprocal = rewritten(r"([A-Za-z]\w*|\([^()]*\))⁻¹", r"(1/\1)")
+conditional = rewritten(r"((?:=|<-)\s*)([^=?]*?[<>=!]=?[^?]*?)\s*\?\s*([^:?]+?)\s*:\s*(.+?)(?=;?\s*$)",  # c ? a : b
+                        r"\1\3 if \2 else \4")
 unequal = rewritten(r"~=", "!=")  # of Matlab
 solved = rewritten(r"(\w+|\([^()]*\))\s*\\\s*(\w+|\([^()]*\))", r"solve(\1, \2)")  # A \ b
 solved_at_once = rewritten(  # cho_solve(cho_factor(K), b)
@@ -103,6 +111,10 @@ product_with_turned = rewritten(r"(?<![\w.])([a-z]\w*)\s+([a-z]\w*)(?:\.T\b|ᵀ)
 outer_product = rewritten(r"(\w+)\s*⊗\s*(\w+)", r"outer(\1, \2)")
 inner_product = rewritten(r"⟨([^,⟨⟩]*),\s*([^,⟨⟩]*)⟩", r"sum(\1 * \2)")
 negated = rewritten(r"¬\s*(\w+|\([^()]*\))", r"(1 - \1)")
+raised_inverse = rewritten(r"\b([A-Z]\w*|\([^()]*\))\s*\^\s*(?:-1|\(-1\)|\{-1\})\s*(?=([\w(])?)",  # S^-1 w
+                           lambda found: f"inv({found[1].strip('()')})" + (" @ " if found[2] else " "))
+beside_each_other = rewritten(r"\[(\w+(?:[ ]+\w+)+)\]",  # [x y]
+                              lambda found: f"column_stack(({', '.join(found[1].split())}))")
 below_each_other = rewritten(r"\[(\w+(?:\s*;\s*\w+)+)\]",  # [x; y]
                              lambda found: f"concat({', '.join(re.split(r' *; *', found[1]))})")
 expected = rewritten(rf"\bE\s*{INDEX}", r"mean(\1)")  # E[a]
@@ -278,6 +290,15 @@ def joined(name: str, line: str, place: Place) -> str:
     return re.sub(rf"\b{name}\[((?:[^\[\]]|\[[^\[\]]*\])*)\]", rf"{JOINED[name]}((\1))", line)
 
 
+def sum_of_products(first: Place, second: Place, line: str, place: Place) -> str:
+    """The line with ``sum(a * b)`` for ``dot(a, b)``."""
+    a, b = (line[p.start - 1 : p.end - 1] for p in (first, second))
+    called = unclosed(line[: first.start - 1]) - 1
+    begin = called - len(re.search(r"[\w.]*$", line[:called])[0])  # type: ignore[index]
+    end = second.end - 1 + unopened(line[second.end - 1 :])
+    return f"{line[:begin]}sum({a} * {b}){line[end + 1 :]}"
+
+
 def its_size(function: str, array: str, line: str, place: Place) -> str:
     """The line with ``eye(A.shape[-1])`` for ``eye(A)``, and with ``zeros_like(A)`` for ``zeros(A)``."""
     meant = f"{function}_like({array}" if f"{function}_like" in FUNCTIONS else f"{function}({array}.shape[-1]"
@@ -305,23 +326,32 @@ def indexed(index: str, line: str, place: Place) -> str:
 def selected(axes: int, line: str, place: Place) -> str:
     """The line with ``sum(where(a > 0, a, 0))`` for ``sum(a[a > 0])``, for a mean that sum by how many these are; of
     nothing else are others 0. ``axes``: how many the array has beside those of the mask."""
-    array, _, mask = line[place.start - 1 : place.end - 2].partition("[")
+    chosen = line[place.start - 1 : place.end - 2]
+    opened = unclosed(chosen)
+    array, mask = chosen[: opened - 1], chosen[opened:]
     before, after = line[: place.start - 1], line[place.end - 1 :]
-    called, method = _CALLED.search(before), _METHOD.match(after)
-    if method is None and (called is None or not after.startswith(")")):
+    method = _METHOD.match(after)
+    start, end = unclosed(before), unopened(after)
+    called = None if method is not None else _CALLED.search(before[:start])
+    if method is None and called is None:
         return line
-    name, start, end = ("", 0, 0) if called is None else (called[1], called.start(), 1)
-    if method is not None:
-        name, start, end = method[1], len(before), method.end()
+    name = method[1] if method is not None else called[1] if called is not None else ""
+    begin = len(before) if called is None else called.start()
+    behind = after[method.end() :] if method is not None else after[end + 1 :]
+    around = (before[start:], after[:end]) if method is None else ("", "")
+    if any(_OF_ALL.search(part) for part in around) or (axes and any(around)):
+        return line
+    inside = array.join(around).replace(f"[{mask}]", "")
     wide = f"({mask})[{', '.join([':', *['None'] * axes])}]" if axes else mask
-    total = f"sum(where({wide}, {array}, 0))"
+    total = f"sum(where({wide}, {inside}, 0))"
     count = f"sum(where({wide}, ones_like({array}), 0))" if axes else f"sum({mask})"
-    alone = before[:start].endswith("= ") and not after[end:].strip()
+    alone = before[:begin].endswith(("= ", "<- ")) and not behind.strip()
     mean = f"{total} / {count}" if alone else f"({total} / {count})"
-    return f"{before[:start]}{total if name == 'sum' else mean}{after[end:]}"
+    return f"{before[:begin]}{total if name == 'sum' else mean}{behind}"
 
 
 _CALLED, _METHOD = re.compile(r"(?:\b\w+\.)?\b(sum|mean)\($"), re.compile(r"\.(sum|mean)\(\)")
+_OF_ALL = re.compile(r"@|%\*%|,|\b(?:sum|mean|max|min|prod|dot|norm|softmax)\b")  # what is not of every entry by itself
 
 
 def commented(line: str, place: Place) -> str:

@@ -3,6 +3,7 @@ are there."""
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from typing import TypeAlias
 
@@ -15,13 +16,14 @@ from symbackprop.core.indexing import getitem
 from symbackprop.core.operators import Terms
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import is_one, same, shape_text, size_of
-from symbackprop.errors import Meant, ModelError, Place, ShapeError
+from symbackprop.errors import Meant, ModelError, NameProblem, NotDeclared, Place, ShapeError
 from symbackprop.model.text import tree, warnings
 from symbackprop.model.text.evaluate import LENGTH, Evaluator, Scope, Value, between, binary, lift
 from symbackprop.model.text.foreign import BELOW, BESIDE, LISTED, MEMBER
 from symbackprop.model.text.languages import JULIA, PYTHON, Language, R, goes_down
 
 Side: TypeAlias = tuple[Value, bool]  # a value, and whether it is a vector that is a row
+_IDENTITY = tree.Name("I")
 _ZERO = tree.Number(sp.S.Zero)
 _COLUMN = (slice(None), None)
 _ROW = (None, slice(None))
@@ -41,7 +43,13 @@ class OfSides(Evaluator):
 
     def value(self, expr: tree.Expr) -> Value:
         if not isinstance(expr, _OF_SIDES):
-            return super().value(expr)
+            try:
+                return super().value(expr)
+            except NotDeclared:
+                if expr != _IDENTITY or not self.spoken.has_products:
+                    raise
+                raise NameProblem("I is the identity of any size: write eye(n), of the size that is meant",
+                                  near=_IDENTITY.name, place=expr.place) from None
         value, row = self.side(expr)
         return getitem(value, _ROW) if row else value
 
@@ -259,12 +267,26 @@ class OfSides(Evaluator):
         if is_one(beside.shape[0]) and self.spoken != R:
             rows, columns = columns, rows  # every entry with every other
         if not rows and not is_one(beside.shape[1]):
+            if columns and self.spoken in (R, JULIA):
+                raise self._along_rows(sign, side, matrix)
             for warning in warnings.of_operator(sign, beside, vector, language=self.spoken):
                 self.scope.remark(warning)
             return vector
         if columns and self.spoken not in (R, JULIA):
             self._refuse_declared(sign, (side, matrix))
         return getitem(vector, _COLUMN)
+
+    def _along_rows(self, sign: str, side: tuple[tree.Expr, Value, bool], matrix: tuple[tree.Expr, Value, bool]
+                    ) -> ShapeError:
+        """What is wrong with a vector that goes along the rows of a matrix, where vectors are columns."""
+        vector, beside = label(side[1]), label(matrix[1])
+        if self.spoken == JULIA:
+            instead: list[Meant] = [] if side[0].place is None else [partial(_written, side[0].place, f"{vector}'")]
+            return ShapeError(f"{vector} is a column and does not fit {beside}, {shape_text(matrix[1].shape)}, whose "
+                              f"rows meet {vector}'", instead=instead)
+        return ShapeError(f"R repeats {vector} down the columns of {beside}, {shape_text(matrix[1].shape)}; every row "
+                          f"of that meets it in sweep({beside}, 2, {vector}, \"{sign}\")",
+                          instead=[f'sweep({beside}, 2, {vector}, "{sign}")'] * (matrix[1] is not side[1]))
 
     def _refuse_declared(self, sign: str, sides: tuple[tuple[tree.Expr, Value, bool], ...]) -> None:
         """Refuse a declared vector that may be a column or a row."""
@@ -285,7 +307,7 @@ class OfSides(Evaluator):
             return super().power(expr)
         if base.ndim > 2 or not same(*base.shape):
             raise ShapeError(f"^ is the power of a square matrix here, and {label(base)} is {shape_text(base.shape)}: "
-                             "that of its entries is .^")
+                             "that of its entries is .^", instead=[_of_every_entry])
         return self.applied("matrix_power", [base, self.operand(expr.exponent)], {})
 
     # -- indices
@@ -353,6 +375,12 @@ def _without_commas(line: str, place: Place) -> str:
     """The line with ``[a b]`` for ``[a, b]`` at a place."""
     there = line[place.start - 1 : place.end - 1]
     return f"{line[: place.start - 1]}{there.replace(', ', ' ').replace(',', ' ')}{line[place.end - 1 :]}"
+
+
+def _of_every_entry(line: str, place: Place) -> str:
+    """The line with .^ for ^ in a place."""
+    there = re.sub(r"(?<!\.)\^", ".^", line[place.start - 1 : place.end - 1])
+    return f"{line[: place.start - 1]}{there}{line[place.end - 1 :]}"
 
 
 def _by_entries(line: str, place: Place) -> str:

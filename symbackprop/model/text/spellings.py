@@ -758,13 +758,13 @@ R: apply (x|X, margin|MARGIN:2, f|FUN:median) -> median(x, axis=0)
 r: apply (x|X, margin|MARGIN:1, f|FUN:max) -> max(x, axis=1)
 r: apply (x|X, margin|MARGIN:2, f|FUN:max) -> max(x, axis=0)
 r: sweep (x, margin|MARGIN:1, v|STATS, f|FUN~"-") -> x - v[:, None]
-r: sweep (x, margin|MARGIN:2, v|STATS, f|FUN~"-") -> x - v
+r: sweep (x, margin|MARGIN:2, v|STATS, f|FUN~"-") -> x - v[None, :]
 r: sweep (x, margin|MARGIN:1, v|STATS, f|FUN:"+") -> x + v[:, None]
-r: sweep (x, margin|MARGIN:2, v|STATS, f|FUN:"+") -> x + v
+r: sweep (x, margin|MARGIN:2, v|STATS, f|FUN:"+") -> x + v[None, :]
 r: sweep (x, margin|MARGIN:1, v|STATS, f|FUN:"*") -> x * v[:, None]
-r: sweep (x, margin|MARGIN:2, v|STATS, f|FUN:"*") -> x * v
+r: sweep (x, margin|MARGIN:2, v|STATS, f|FUN:"*") -> x * v[None, :]
 r: sweep (x, margin|MARGIN:1, v|STATS, f|FUN:"/") -> x / v[:, None]
-r: sweep (x, margin|MARGIN:2, v|STATS, f|FUN:"/") -> x / v
+r: sweep (x, margin|MARGIN:2, v|STATS, f|FUN:"/") -> x / v[None, :]
 r: lfactorial (x) -> lgamma(x + 1)
 r: lchoose (n, k) -> lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1)
 r: choose (n, k) -> binom(n, k)
@@ -792,7 +792,7 @@ r: dt (x, df, log:TRUE) -> lgamma((df + 1) / 2) - lgamma(df / 2) - log(df * pi) 
 r: dt (x, df, log~FALSE) -> exp(lgamma((df + 1) / 2) - lgamma(df / 2) - log(df * pi) / 2 - (df + 1) / 2 \
 * log1p(x**2 / df))
 r: cor (x, y) -> pearson(x, y)
-r: scale (x) -> (x - mean(x, axis=0)) / std(x, axis=0, ddof=1)
+r: scale (x) -> (x - mean(x, axis=0, keepdims=True)) / std(x, axis=0, keepdims=True, ddof=1)
 r: trigamma (x) -> polygamma(1, x)
 r: rev (x) -> flip(x)
 r: kronecker (a, b) -> kron(a, b)
@@ -1054,7 +1054,8 @@ _REASONS = {
     "gives places: `triu(A)` and `tril(A)` have the same entries, and 0 beside them": "triu_indices tril_indices "
                                                                                "triu_indices_from tril_indices_from",
     "has every pair once; `cdist(A, A)` has every pair twice, and 0 for each with itself": "pdist",
-    "is random: what is drawn is data, `data g: N x C`": "gumbel_softmax rrelu alpha_dropout feature_alpha_dropout",
+    "is random: what is drawn is data, `data g: N x C`": "gumbel_softmax rrelu alpha_dropout feature_alpha_dropout "
+                                                          "randn rand randi rnorm runif rbinom",
     "is what is derived here: write the formula alone": "grad jacobian hessian",
     "needs complex numbers, and numbers are real here": "fft rfft ifft irfft stft eig eigvals",
 }

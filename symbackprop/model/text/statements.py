@@ -490,13 +490,15 @@ def says_nothing(c: Cursor) -> str:
     word, second = c.now.text, c.after
     if word in ("end", "endfor") and second.kind == END:
         return _END
+    if word in _CLEARS and second.kind in (NAME, END) and not any(map(_is_equal, c.tokens)):
+        return _CLEARED
     updated = next((k for k, t in enumerate(c.tokens) if t.is_sign("=", *UPDATES)), 0) == 1
     if updated and any(a.text == word and b.is_sign(".") and d.text == "grad" for a, b, d in zip(
             c.tokens[1:], c.tokens[2:], c.tokens[3:], strict=False)):
         return _STEP
     if is_import(c.tokens):
         return _IMPORT
-    calls = (second.is_sign(".") and _is_executed(c)) or (word in ("print", "super") and second.is_sign("("))
+    calls = (second.is_sign(".") and _is_executed(c)) or (word in _SHOWS and second.is_sign("("))
     if calls or (word == "assert" and not second.is_sign("=", "[")):
         return _COMMAND
     if _OF_TRAINING.isdisjoint(map(TEXT, c.tokens)):
@@ -507,6 +509,15 @@ def says_nothing(c: Cursor) -> str:
     asks = any(dot.is_sign(".") and name.text in _GRADIENTS and opens.is_sign("(")
                for dot, name, opens in zip(value, value[1:], value[2:], strict=False))
     return _GRADIENT if asks else ""
+
+
+_SHOWS = ("print", "super", "disp", "fprintf", "println", "library", "require")
+_CLEARS = ("clear", "close", "clc", "using")
+_CLEARED = "the line `{first} …` says nothing here"
+
+
+def _is_equal(token: Token) -> bool:
+    return token.is_sign("=", *UPDATES)
 
 
 _LISTING = ("(", ")", "{", "}", "[", "]", ",", ":", ".")
@@ -790,7 +801,7 @@ def _result(c: Cursor, keyword: str, line: int) -> tree.Statement:
     if c.now.kind == END and name.index is None:
         return tree.Equation(line, keyword, name, tree.Name(name.name, place=c.since(first)))
     if not c.at("="):
-        instead: Sequence[Meant] = ("=",) if c.at("==") else (partial(with_a_name, keyword),)
+        instead: Sequence[Meant] = ("=",) if c.at("==", ":") else (partial(with_a_name, keyword),)
         raise c.unexpected(f"expected '=' and a formula, as in `{keyword} {name.name} = …`", instead=instead)
     c.take()
     return tree.Equation(line, keyword, name, expression(c))

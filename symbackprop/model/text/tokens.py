@@ -18,7 +18,9 @@ from symbackprop.model.names import check_name
 from symbackprop.model.text.brackets import unopened
 from symbackprop.model.text.characters import readable
 from symbackprop.model.text.meant_lines import (
+    combined_by_entries,
     combined_conditions,
+    conditional,
     factorial,
     inner_product,
     inverse,
@@ -26,6 +28,7 @@ from symbackprop.model.text.meant_lines import (
     negated,
     opposite,
     outer_product,
+    raised_inverse,
     reciprocal,
     solved,
     unequal,
@@ -38,7 +41,7 @@ TEXT = attrgetter("text")  # of a token
 MAX_TEXT = 4_000_000
 MAX_NUMBER = 60
 
-_PATTERN = r"""[ \t]+|(?<=\w)\.(?=\()|\.(?=[<>]|[=!]=)
+_PATTERN = r"""[ \t]+|(?<=\w)\.(?=\()|\.(?=[<>&|!]|==)
     | (?P<name>[A-Za-z_][A-Za-z0-9_]*PRIMES)
     | (?P<number>(?:[0-9]+(?:\.(?!\.|T\b)[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+(?![A-Za-z_]))?)
     | (?P<string>"[^"]*"|(?<=[(,=\[])'[^']*'|(?<=[(,=]\ )'[^']*')
@@ -339,7 +342,8 @@ def _refuse_invisible(raw: str, number: int) -> None:
 
 
 _MEANT: Mapping[str, Sequence[Meant]] = {  # what may be meant by signs that mean nothing here
-    "&": (combined_conditions,), "~": (opposite, unequal), "!": (opposite, factorial), "⁻": (inverse, reciprocal),
+    "&": (combined_by_entries, combined_conditions), "?": (conditional,), "~": (opposite, unequal),
+    "!": (opposite, factorial), "⁻": (inverse, reciprocal),
     "\\": (solved,), "⊗": (outer_product,), "⟨": (inner_product,), "¬": (negated,),
 }
 
@@ -399,7 +403,7 @@ class Cursor:
             closes = sign in (",", ")", "]", "|", "||", "‖")
             instead: Sequence[Meant] = (sign,) if self.now.kind == END else ()
             if self.at("|", "||"):
-                instead = (combined_conditions,)
+                instead = (combined_by_entries, combined_conditions)
             missing = closes and self.begins_a_value()
             instead = self._products() if missing else instead
             hint = ", or a * or an @ before the next" if missing else ""
@@ -414,7 +418,7 @@ class Cursor:
             start -= 1
         beside = self.tokens[start : self.place + 1]
         arrays = any(t.is_sign(".T", "'", "ᵀ") or (t.kind == NAME and t.text[0].isupper()) for t in beside)
-        return _power_behind, *(_PRODUCTS if arrays else _PRODUCTS[::-1])
+        return _power_behind, raised_inverse, *(_PRODUCTS if arrays else _PRODUCTS[::-1])
 
     def begins_a_value(self) -> bool:
         return (self.now.kind in (NAME, NUMBER) and self.now.text not in PYTHON_WORDS) or self.at("(", "‖")
@@ -451,7 +455,8 @@ class Cursor:
             raise self.unexpected("a number has a point, and no comma", named=True, instead=(with_point, left_out))
         missing = after == "the formula" and self.begins_a_value()
         hint = "; is a * or an @ missing before it?" if missing else f"; {_HINTS['|']}" if self.at("|", "||") else ""
-        instead = self._products() if missing else (combined_conditions,) if self.at("|", "||") else ()
+        instead = self._products() if missing else (combined_by_entries, combined_conditions) if (
+            self.at("|", "||")) else ()
         if self.at(",") and self.after.kind == END:
             instead = (left_out,)
         raise self.unexpected(f"unexpected {found(self.now)} after {after}{hint}", named=True, instead=instead)

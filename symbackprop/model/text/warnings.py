@@ -78,8 +78,7 @@ def of_operator(sign: str, a: Any, b: Any, function: str = "",
                    f"{label(column)} is {shape_text(column.shape)}, {label(row)} is {shape_text(row.shape)}")
         elif language not in (None, PYTHON) and sign != "@":
             yield (f"{language.name} repeats {label(row)} down the columns of {label(column)}: here every row of that "
-                   "meets it" + f', as sweep({label(column)}, 2, {label(row)}, "{sign}") says there' * (
-                       not language.has_products))
+                   "meets it")
 
 
 def _side(operand: Any, sign: str) -> str:
