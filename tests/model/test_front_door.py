@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from symbackprop import derive, verify
+from symbackprop import Model, derive, verify
 from symbackprop.errors import ModelError
 from symbackprop.model.text import parse_alone
+from symbackprop.verify.interpreter import evaluate
 
 TEXTS = {
     "a step of an LSTM": ("""
@@ -120,6 +122,21 @@ score = self.mu + x
 mu = tanh(score)
 np.sum(self.mu * mu) + np.sum(config.scale * self.v)
 """, "dim N, D, data x: N, param self_mu: N, scale: D, v: D"),
+    "steps from the second on": ("""
+def log_partition(emissions, transitions, start, end):
+    T, K = emissions.shape
+    alpha = start + emissions[0]
+    for t in range(1, T):
+        alpha = logsumexp(alpha[:, None] + transitions, axis=0) + emissions[t]
+    return logsumexp(alpha + end)
+""", "dim T, K, param start: K, emissions: T x K, transitions: K x K, end: K"),
+    "an array whose first step is given": ("""
+h = np.zeros((T, K))
+h[0] = s + x[0]
+for t in range(1, T):
+    h[t] = np.tanh(h[t-1] @ A + x[t])
+np.sum(h[T-1]**2)
+""", "dim T, N, data x: T x N, param s: N, A: N x N"),
     "two names of a size": ("N = X.shape[0]\nM = len(y)\nsum((X @ w - y)**2) / N / M",
                             "dim N, D, data X: N x D, y: N, param w: D"),
 }
@@ -132,6 +149,34 @@ def test_what_is_pasted_is_derived(case: str) -> None:
     assert model.remarks[0] == f"guessed: {guess}"
     assert set(derive(model).gradients) == set(model.params)
     assert verify(model, seed=1).verdict == "pass"
+
+
+@pytest.mark.parametrize("lines", [
+    "q = X @ W\nq[q < 0] = 0", "q = X @ W\nq[q > 1] *= q[q > 1]", "q = P * 2\nq[np.arange(N), k] -= 1",
+    "q = np.zeros((N, C))\nq[range(N), k] = 1", "q = X @ W\nq[:, 0] = 2", "q = X @ W\nq[1:3] += w",
+    "q = X @ W\nq[0, 1] -= 2",
+])
+def test_entries_that_are_changed_are_those_of_numpy(lines: str) -> None:
+    rng = np.random.default_rng(0)
+    values = {"X": rng.normal(size=(5, 3)), "W": rng.normal(size=(3, 3)), "w": rng.normal(size=3),
+              "P": rng.normal(size=(5, 4)), "k": rng.integers(0, 4, size=5)}
+    model = Model.parse("dim N, D, C\ndata X: N x D, k: N int < C\nparam W: D x D, w: D, P: N x C\n"
+                        f"{lines}\nloss L = np.sum(q**2)")
+    named = dict(values, N=5, C=4, np=np)
+    exec(lines, named)
+    found, = evaluate([model.results()[0]], values, {"C": 4})
+    assert found == pytest.approx(np.sum(named["q"]**2), rel=1e-14)
+    assert verify(model, seed=1).verdict == "pass"
+    assert any("what is changed of q is read as another value of it" in said for said in model.remarks)
+
+
+def test_loops_from_the_second_step_on_are_those_of_numpy() -> None:
+    text, rng = TEXTS["an array whose first step is given"][0].strip(), np.random.default_rng(0)
+    values = {"x": rng.normal(size=(5, 3)), "s": rng.normal(size=3), "A": rng.normal(size=(3, 3))}
+    named = dict(values, T=5, K=3, np=np)
+    exec("\n".join(text.splitlines()[:-1]), named)
+    found, = evaluate([parse_alone(text).results()[0]], values)
+    assert found == pytest.approx(np.sum(named["h"][-1]**2), rel=1e-14)
 
 
 def test_it_is_told_what_is_passed_over() -> None:

@@ -292,8 +292,6 @@ CORRECTED = [
     (r"q_n = \sum_d X_{nd} w_d + y_n", 'q = einsum("nd,d->n", X, w) + y'),
     (r"loss L = (y - X w)^T (y - X w) + \log|W| + \langle w, w \rangle",
      "loss L = (y - X @ w).T @ (y - X @ w) + log(det(W)) + sum(w * w)"),
-    ("q = X @ P.T\nq[q < 0] = 0".replace("P.T", "W"), "q = where(q < 0, 0, q)"),
-    ("q = P * 2\nq[np.arange(N), k] -= 1", "q = where(one_hot(k, q.shape[1]) > 0, q - (1), q)"),
     (r"loss L = \sum_i y_i^2 + \lambda \sum_j |w_j|", "loss L = sum(y^2)+ lam * sum(|w|)"),
     (r"loss L = w^\top (W + I)^{-1} w", "loss L = w.T @ inv(W + eye(D)) @ w"),
     ("p = jax.vmap(lambda a: a @ w)(X)", "for n in 1..X.shape[0]: p = (lambda a: a @ w)(X[n])"),

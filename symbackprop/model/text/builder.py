@@ -370,7 +370,7 @@ class Builder:
             if not isinstance(e, tree.Equation) or self.scope is not self.top:
                 return s, {}
             value, target = tree.renamed(e.value, now), e.target
-            if target.index is None and target.name in given and target.name not in _indexed(s.body):
+            if target.index is None and target.name in given and target.name not in _steps_read(s.body, s.variable):
                 now[target.name] = self.top.another(target.name)
                 self.top.remark(f"{target.name} has a value already: from line {e.line} on it is {now[target.name]}")
                 target = replace(target, name=now[target.name])
@@ -387,7 +387,7 @@ class Builder:
         equations = [e for e in s.body if isinstance(e, tree.Equation)]
         plain = {e.target.name: k for k, e in enumerate(equations) if e.target.index is None}  # the last of each
         names = [name for name in plain if self.top.own(name) is not None and name not in self.top.loops
-                 and _is_read_first(name, equations) and name not in _indexed(equations)]
+                 and _is_read_first(name, equations) and name not in _steps_read(equations, s.variable)]
         step, up = tree.Name(s.variable), not runs_down(start, stop)
         before = tree.Chain(step, (("-" if up else "+", tree.ONE),))
         families = {name: self.top.another(name) for name in names}
@@ -460,10 +460,11 @@ def _is_read_first(name: str, equations: Sequence[tree.Equation]) -> bool:
     return any(name in tree.mentioned(e.value) for e in equations[: first + 1])
 
 
-def _indexed(statements: Sequence[tree.Statement]) -> set[str]:
-    """The names of which equations read entries."""
+def _steps_read(statements: Sequence[tree.Statement], counter: str) -> set[str]:
+    """The names of which equations read entries that a loop counts."""
     return {part.base.name for e in statements if isinstance(e, tree.Equation) for part in tree.all_parts(e.value)
-            if isinstance(part, tree.Index) and isinstance(part.base, tree.Name)}
+            if isinstance(part, tree.Index) and isinstance(part.base, tree.Name)
+            and counter in tree.mentioned(tree.Tuple(part.items))}
 
 
 def _reads(s: tree.Statement) -> Iterator[str]:

@@ -76,8 +76,8 @@ def as_declaration(s: tree.Statement, random: bool = False) -> Sequence[tree.Sta
     zeros too. Any other statement alone."""
     if not isinstance(s, tree.Equation) or s.target.index is not None:
         return [s]
-    learnt = isinstance(s.value, (tree.Call, tree.Member)) and _called(s.value)[0] in _LEARNT
-    shape = _filled(_called(s.value)[1][0] if learnt and _called(s.value)[1] else s.value) if learnt or random else None
+    learnt = isinstance(s.value, (tree.Call, tree.Member)) and called(s.value)[0] in _LEARNT
+    shape = _filled(called(s.value)[1][0] if learnt and called(s.value)[1] else s.value) if learnt or random else None
     if shape is None:
         return [s]
     told = f"{s.target.name} is read as a parameter, whose values at the beginning say nothing"
@@ -89,7 +89,7 @@ def _filled(expr: tree.Expr) -> tuple[tree.Expr, ...] | None:
     if isinstance(expr, tree.Chain) and all(sign in ("*", "/") for sign, _ in expr.rest):
         found = [shape for part in (expr.first, *[p for _, p in expr.rest]) if (shape := _filled(part)) is not None]
         return found[0] if len(found) == 1 else None
-    name, args, options = _called(expr)
+    name, args, options = called(expr)
     if name == "tensor" and len(args) == 1 and isinstance(args[0], tree.Number):
         return ()
     if not _FILLED.fullmatch(name):
@@ -102,7 +102,7 @@ def _filled(expr: tree.Expr) -> tuple[tree.Expr, ...] | None:
     return args[0].items if len(args) == 1 and isinstance(args[0], tree.Tuple) else args
 
 
-def _called(expr: tree.Expr) -> tuple[str, tuple[tree.Expr, ...], Mapping[str, tree.Expr]]:
+def called(expr: tree.Expr) -> tuple[str, tuple[tree.Expr, ...], Mapping[str, tree.Expr]]:
     """The last word of what is called, and what it is given."""
     match expr:
         case tree.Call(name, args, options) | tree.Member(_, name, tuple() as args, options):

@@ -29,7 +29,8 @@ from symbackprop.model.text.trials import is_by_entry, least_equal, least_rank, 
 
 _TARGETS = re.compile(r"[yt].*|label.*")  # of the data, what is compared with results
 _STATES = re.compile(r".*prev.*")  # of a step before
-_NUMBERS = ("temperature", "temp", "lr", "reg", "discount", "margin", "logit_scale")  # what is called so is one
+_MATRICES = re.compile(r"trans(ition)?s?|.*_matrix")  # what is called so is one
+_NUMBERS = ("temperature", "temp", "lr", "reg", "discount", "margin", "logit_scale")  # likewise
 _SIZES = ("N", "D", "H", "K", "M", "P", "Q", "R", "S", "T")
 _COUNTS = ("N", "D", "K", "M", "T")  # numbers where nothing but a division has them
 _WIDTHS = ("d", "d_k", "dk", "d_head", "n", "m")  # numbers there, too, beside arrays
@@ -38,6 +39,7 @@ _FIRST = tree.String("NCHW")
 _WHOLE = (tree.Slice(None, None, None), tree.Slice(tree.ZERO, None, None))
 _PRODUCTS = ("@", tree.PRODUCT)
 _DIVISIONS = ("/", tree.QUOTIENT)
+_CLASSES = "one_hot"  # what is given integers
 _PRODUCT = "dot"  # what @ is as a function
 Known: TypeAlias = dict[str, list[sp.Expr]]  # the shapes that are declared
 
@@ -119,7 +121,8 @@ class Shapes:
         """Equations one after the other; those of a loop twice, which read what the step before gave."""
         for s in body:
             if isinstance(s, tree.For):
-                self.steps[s.variable] = self._size_of(_last_step(s)) or self.found.fresh()[0]
+                steps = self._computed(_last_step(s))
+                self.steps[s.variable] = self.found.fresh()[0] if steps is None else self.found.size(steps)
                 self._block(s.body)
                 self._block(s.body)
             elif isinstance(s, tree.Equation):
@@ -268,8 +271,10 @@ class Shapes:
             found += [self._sliced(item, size)] if isinstance(item, tree.Slice) else []
             if isinstance(item, tree.Name) and item.name in self.leaves:
                 self.below.setdefault(item.name, size)
-            if isinstance(item, tree.Name) and item.name in self.steps:
-                self.found.equate(self.steps[item.name], size)
+            for counter, steps in self.steps.items():
+                ahead = tree.ahead(item, counter)
+                if ahead is not None and ahead >= 0:  # which the last step has too
+                    self.found.equate(self.found.size(self.found.value(steps) + ahead), size)
         return [*found, *rest]
 
     def _sliced(self, part: tree.Slice, size: Size) -> Size:
@@ -312,6 +317,11 @@ class Shapes:
             self._as_reshaped(expr.args[0].name, expr.args[1:])
         expr = _one_by_one(expr, name)
         shapes = [self.of(a) for a in expr.args]
+        if name == _CLASSES and len(expr.args) > 1:
+            size = self._size_of(expr.args[1])
+            scores = [*shapes[0], self.found.fresh()[0] if size is None else size]
+            self._classes(expr.args[0], scores, shapes[0])
+            return scores
         expr = along(expr, shapes[0]) if shapes else expr
         self._fit(expr, shapes, composed(name).asks)
         one_less = composed(name).target == 1 and len(shapes) > 1 and len(shapes[1]) == len(shapes[0]) - 1
@@ -437,7 +447,10 @@ def _first_ranks(body: Sequence[tree.Statement], leaves: Sequence[str], axes: Ma
     arrays = any(needs_arrays(part) and not _is_step(part, steps) for part in tree.inside(body))
     named = [(i.name, items) for _, items in _indices(body) for i in items if isinstance(i, tree.Name)]
     places = {n for n, _ in named} - axes.keys()
-    several = {n for n, items in named if any(map(_counts_up, items))} & places
+    classes = {c.args[0].name for c in tree.inside(body) if isinstance(c, tree.Call) and _plain_name(c) == _CLASSES
+               and isinstance(c.args[0], tree.Name)}
+    several = ({n for n, items in named if any(map(_counts_up, items))} & places) | classes
+    places |= classes
     return {n: int(n in several) if n in places or n in counts else max(_rank(n) if arrays else 0, axes.get(n, 0))
             for n in leaves}
 
@@ -529,7 +542,7 @@ def _in_products(expr: tree.Expr) -> Iterator[str]:
 
 
 def _rank(name: str) -> int:
-    return 2 if name[0].isupper() else 0 if is_greek(name) or name in _NUMBERS else 1
+    return 2 if name[0].isupper() or _MATRICES.fullmatch(name) else 0 if is_greek(name) or name in _NUMBERS else 1
 
 
 def _counts(body: Sequence[tree.Equation]) -> set[str]:

@@ -256,6 +256,14 @@ def _is_free(expr: object, name: tree.Name) -> bool:
     return expr == name or (not isinstance(expr, tree.Index) and any(_is_free(part, name) for part in tree.parts(expr)))
 
 
+def _one_more(stop: tree.Expr) -> tree.Expr:
+    """T of T - 1, and T + 1 of T."""
+    match stop:
+        case tree.Chain(whole, (("-", tree.ONE),)):
+            return whole
+    return tree.Chain(stop, (("+", tree.ONE),))
+
+
 def _filled(statements: Sequence[tree.Statement], more: bool = False) -> Iterator[tuple[str, tree.Expr]]:
     """The names of which loops ``for t in range(T)`` give every entry, each with how many these are; with ``more`` all
     but the last, which is what is in front of the first."""
@@ -264,7 +272,7 @@ def _filled(statements: Sequence[tree.Statement], more: bool = False) -> Iterato
         if isinstance(loop, tree.For) and loop.start == tree.Call("range", (loop.stop,), ()):
             step = tree.Name(loop.variable)
             names = [e.target.name for e in tree.equations(loop.body) if e.target.index == step]
-            yield from ((name, tree.Chain(loop.stop, (("+", tree.ONE),)) if more else loop.stop) for name in names
+            yield from ((name, _one_more(loop.stop) if more else loop.stop) for name in names
                         if not more or name in ends)
 
 
@@ -314,7 +322,7 @@ def _first_state(s: tree.Equation, filled: Places) -> tree.Expr | None:
             case tree.Call("zeros" as name, (tree.Tuple((size, *sizes)), *_)) | tree.Member(
                     _, "zeros" as name, (tree.Tuple((size, *sizes)), *_)):
                 later = tree.Chain(step, (("+", tree.ONE),))
-                if size == tree.Chain(loop.stop, (("+", tree.ONE),)) and (
+                if size == _one_more(loop.stop) and (
                         later in places or (step in places and _first_counted(loop) == 1)):
                     return tree.Call(name, (tree.Tuple(tuple(sizes)),), ())
     return None

@@ -17,9 +17,9 @@ from symbackprop.errors import Meant, ModelError, Place, nearest, suggested
 from symbackprop.model.text import in_place, tree
 from symbackprop.model.text.branches import RESULT, RETURN, Branch, branch, holds, joined
 from symbackprop.model.text.characters import plain_latex, readable
-from symbackprop.model.text.classes import as_declaration
+from symbackprop.model.text.classes import as_declaration, called
 from symbackprop.model.text.comprehensions import written_out
-from symbackprop.model.text.expressions import COMPARISONS, FORWARD, expression, size
+from symbackprop.model.text.expressions import COMPARISONS, FORWARD, expression, formula_of, size
 from symbackprop.model.text.helpers import Helpers
 from symbackprop.model.text.imports import is_import
 from symbackprop.model.text.languages import as_read, language, with_its_signs
@@ -47,6 +47,7 @@ from symbackprop.model.text.tokens import (
     Cursor,
     Line,
     Token,
+    ended,
     found,
     logical_lines,
     notes_on_lines,
@@ -185,7 +186,8 @@ class Reader:
         told = says_nothing(c) or self._done_outside(c) or self._kept(c) or self._is_decorator(c) * _DECORATOR
         if told:
             return [tree.Said(c.now.line, told.format(first=first.text, second=second.text))]
-        return self.python(c, indent, nesting) or self._collected(c) or equations(c)
+        others = self.python(c, indent, nesting) or self._collected(c)
+        return others or changed_entries(c, self.counters) or equations(c)
 
     def _collected(self, c: Cursor) -> Sequence[tree.Equation]:
         """``hs = []`` and ``hs, ys = {}, {}``, which hold nothing yet, and ``hs.append(h)``, which is ``hs[t] = h``."""
@@ -633,6 +635,8 @@ def _last_counted(args: tuple[tree.Expr, ...]) -> tree.Expr:
             return last
         case tree.Number(sp.S.One), tree.Number(value):
             return tree.Number(value - 1)
+        case tree.Number(sp.S.One), _ if stop is not None:
+            return tree.Chain(stop, (("-", tree.ONE),))
     return tree.Word(None)
 
 
@@ -820,30 +824,61 @@ def target(c: Cursor) -> tree.Target:
         return tree.Target(name)
     index = None if c.at(":") else size(c)
     if c.at(",", ":", *COMPARISONS):
-        raise c.unexpected("entries of an array are not changed: where(…) gives one with others in their place",
-                           named=True, instead=(_with_entries,))
+        raise c.unexpected("entries that a loop counts are not changed: write h[t] = …, all of a step", named=True)
     stop = size(c) if c.accept("..") else None
     c.expect("]", "after the index")
     return tree.Target(name, index, stop)
 
 
-_ENTRIES = re.compile(r"(\s*)(\w+)\[(.+)\]\s*([-+*/]?)=(?!=)\s*(.+?)\s*$")
-_EACH_ROW = re.compile(r"(?:(?:\w+\.)?arange|range)\((?:\w+|len\(\w+\)|[\w.]+\[0\])\)\s*,\s*(\w+)")
+_HOW = {"=": "set", "+=": "add", "-=": "add", "*=": "multiply"}  # what is done to entries, as JAX calls it
 
 
-def _with_entries(line: str, place: Place) -> str:
-    """``A[A < 0] = 0`` as ``A = where(A < 0, 0, A)``, and entries that are picked, ``A[arange(N), y] -= 1``, alike."""
-    found = _ENTRIES.fullmatch(line)
-    if found is None:
-        return line
-    indent, name, index, sign, value = found.groups()
-    picked = _EACH_ROW.fullmatch(index)
-    if picked is None and ("," in index or ":" in index):
-        return line
-    mask = f"one_hot({picked[1]}, {name}.shape[1]) > 0" if picked is not None else index
-    return f"{indent}{name} = where({mask}, {f'{name} {sign} ({value})' if sign else value}, {name})"
+def changed_entries(c: Cursor, counters: Sequence[str]) -> Sequence[tree.Statement]:
+    """``A[A < 0] = 0``, ``A[:, 0] += b`` and ``p[arange(N), y] -= 1`` as other values of A and p; nothing for any other
+    line, nor where entries are counted by a loop."""
+    end = next((k for k, token in enumerate(c.tokens) if token.is_sign("=", *UPDATES)), 0)
+    signs = [token for token in c.tokens[:end] if token.is_sign(",", ":", "]", *COMPARISONS)]
+    if not end or not c.after.is_sign("[") or not c.tokens[end - 1].is_sign("]") or len(signs) < 2:
+        return []
+    left, sign, value = formula_of(ended(c.tokens[:end])), c.tokens[end].text, formula_of(c.tokens[end + 1 :])
+    if not isinstance(left, tree.Index) or sign not in _HOW or not {*tree.mentioned(tree.Tuple(left.items))}.isdisjoint(
+            counters):
+        return []
+    match left.base:
+        case tree.Name(name):
+            to = tree.Target(name)
+        case tree.Index(tree.Name(name), (step,)):
+            to = tree.Target(name, step)
+        case _:
+            return []
+    line, place = c.now.line, c.since(c.now)
+    found = _with_entries(left.base, left.items, sign, value)
+    told = f"what is changed of {name} is read as another value of it"
+    return [tree.Said(line, told), tree.Equation(line, "let", to, replace(found, place=place), (name,))]
 
 
+def _with_entries(array: tree.Expr, items: tuple[tree.Expr, ...], sign: str, value: tree.Expr) -> tree.Expr:
+    """An array with other values where an index is: with a condition, or a place in each row, those that hold it."""
+    rows = called(items[0])[0] in _ROWS
+    mask = items[0] if len(items) == 1 and isinstance(items[0], tree.Compare) else None
+    if rows and len(items) == 2 and isinstance(value, (tree.Number, tree.Negative)):
+        columns = tree.Index(tree.Member(array, "shape"), (tree.ONE,))
+        mask = tree.Compare(">", tree.Call("one_hot", (items[1], columns), ()), tree.ZERO)
+    if mask is None:
+        value = tree.Negative(value) if sign == "-=" else value
+        return tree.Member(tree.Index(tree.Member(array, "at"), items), _HOW[sign], (value,))
+    value = _whole(value, items)
+    return tree.Call("where", (mask, value if sign == "=" else tree.Chain(array, ((sign[0], value),)), array), ())
+
+
+def _whole(expr: tree.Expr, items: tuple[tree.Expr, ...]) -> tree.Expr:
+    """``B`` for ``B[A < 0]``, of which the same entries are read."""
+    if isinstance(expr, tree.Index) and expr.items == items:
+        return expr.base
+    return tree.changed(expr, lambda part: _whole(part, items))
+
+
+_ROWS = ("range", "arange")
 _OBJECTIVES = ("minimize", "minimise", "min", "objective", "cost")
 UPDATES = ("+=", "-=", "*=", "/=", "@=")
 
