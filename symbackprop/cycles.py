@@ -10,7 +10,7 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-MANY = 10_000_000  # objects, a gigabyte and more
+MANY = 2_000_000  # objects, some 200 MB
 
 
 @contextmanager

@@ -3,16 +3,20 @@ most about twice as many steps. Counted, not timed, so that a loaded machine say
 
 from __future__ import annotations
 
+import ast
 import cProfile
 import pstats
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pytest
 
 from symbackprop import Model, derive
 from symbackprop.codegen import codegen
+from symbackprop.codegen.write import computes_with
 from symbackprop.verified import verify_source
+from symbackprop.verify.module import imports
 from tests.counting import growth
 from tests.sweeps import few_in_ci
 
@@ -89,3 +93,24 @@ def _module_calls(arrays: int) -> int:
         assert verify_source(source, model, trials=1).verdict == "pass"
     stats: dict[tuple[str, int, str], tuple[int, ...]] = pstats.Stats(profile).stats  # type: ignore[attr-defined]
     return sum(found[1] for (path, _, name), found in stats.items() if name == "called" and path.endswith("files.py"))
+
+
+def test_no_long_module_is_parsed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tree takes eighty times the memory of its text."""
+    lengths, parse = list[int](), ast.parse
+
+    def measured(source: str, *args: Any, **options: Any) -> ast.AST:
+        lengths.append(len(source))
+        return parse(source, *args, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ast, "parse", measured)
+        source = codegen(Model.parse(SHAPES["lines"](800), name="m"))
+        emitted = len(lengths)
+        assert "numpy" in imports(source) and computes_with(source) == "numpy"
+    assert max(lengths[:emitted]) < len(source) / 3
+    assert emitted < len(lengths) and max(lengths[emitted:]) < len(source) * 0.6
+
+
+def test_a_line_in_a_string_may_look_like_the_head_of_a_function() -> None:
+    assert imports('"""\ndef f(x):\n"""\nimport jax\n\n\ndef g():\n    import torch\n') == {"jax"}

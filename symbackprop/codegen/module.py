@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache, cached_property, partial
 from itertools import chain
 from textwrap import fill
@@ -92,11 +93,23 @@ def module_text(fields: dict[str, Any], module: str, imports: Sequence[str]) -> 
     """The module of a template's fields; ``module`` is what it calls NumPy. It has been parsed, its imports checked."""
     found: str = environment().get_template(TEMPLATE).render(fields)
     try:  # in parts, since a tree takes eighty times the memory of its text
-        names = set[str]().union(*[checked(part, imports) for part in found.split("\n\n\n")])
+        names = set[str]().union(*[checked(part, imports) for part in _parts(found)])
     except SyntaxError:  # a string with two empty lines
         names = checked(found, imports)
     helpers = needed(sorted(names), module)
     return found.removesuffix(HELPERS_PLACE) + "\n\n\n".join(helpers) + "\n"
+
+
+def _parts(source: str) -> Iterator[str]:
+    """Parts of a module that can be parsed alone: functions, of a long one several statements at a time."""
+    for whole in source.split("\n\n\n"):
+        lines = _STATEMENT.split(whole)
+        for k in range(0, len(lines), MANY):
+            yield "if True:\n" * (k > 0) + "\n".join(lines[k : k + MANY])
+
+
+MANY = 500  # statements
+_STATEMENT = re.compile(r"\n(?=    \w)")  # of the body of a function, where it begins
 
 
 def checked(source: str, imports: Sequence[str]) -> set[str]:

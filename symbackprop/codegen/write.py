@@ -129,9 +129,9 @@ def replaced(text: str, path: Path) -> str:
 
 
 def computes_with(source: str) -> str:
-    """The library that a module imports first; empty for what imports none."""
+    """The library that a module imports first, above its functions; empty for what imports none."""
     try:
-        statements = ast.parse(source).body
+        statements = ast.parse(source.partition("\ndef ")[0]).body
     except (SyntaxError, ValueError):
         return ""
     names = [alias.name.partition(".")[0] for s in statements if isinstance(s, ast.Import) for alias in s.names]

@@ -6,13 +6,13 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from symbackprop.errors import BrokenModule, did_you_mean
 from symbackprop.model.model import Model
 from symbackprop.verify.sampling import Sample, hidden_dims
 
+T = TypeVar("T")
 REQUIRED = ("MODEL", "forward", "backward")
 
 
@@ -165,16 +166,18 @@ class Candidate:
     @property
     def written(self) -> set[int]:
         """The whole numbers in the text of its functions."""
-        return _whole_numbers(self._functions)
+        return self._numbers[0]
 
     @property
     def compared(self) -> set[int]:
         """Those that something is compared with."""
-        return _whole_numbers(n for f in self._functions for n in ast.walk(f) if isinstance(n, ast.Compare))
+        return self._numbers[1]
 
     @cached_property
-    def _functions(self) -> list[ast.FunctionDef]:
-        return [n for n in ast.parse(self.source).body if isinstance(n, ast.FunctionDef)]
+    def _numbers(self) -> tuple[set[int], set[int]]:
+        """Both, found together."""
+        found = _in_parts(self.source, _numbers)
+        return {n for n, _ in found}, {n for n, compared in found if compared}
 
     def hidden(self, sample: Sample) -> dict[str, int]:
         """The sizes of a sample that its arrays do not show."""
@@ -275,8 +278,24 @@ class Candidate:
         return {name: as_numpys(array) for name, array in value.items()}
 
 
+def _in_parts(source: str, found: Callable[[Sequence[ast.stmt]], Collection[T]]) -> set[T]:
+    """What is found in the statements of a text, its functions parsed one at a time, since a tree takes eighty times
+    the memory of its text; in all together where a line in a string looks like the head of one."""
+    try:
+        return set().union(*[found(ast.parse(part).body) for part in re.split(r"\n(?=def )", source)])
+    except SyntaxError:
+        return {*found(ast.parse(source).body)}
+
+
 def _whole_numbers(trees: Iterable[ast.AST]) -> set[int]:
     return {n.value for t in trees for n in ast.walk(t) if isinstance(n, ast.Constant) and type(n.value) is int}
+
+
+def _numbers(body: Iterable[ast.stmt]) -> set[tuple[int, bool]]:
+    """The whole numbers in functions, each with whether something is compared with it."""
+    functions = [n for n in body if isinstance(n, ast.FunctionDef)]
+    compared = _whole_numbers(n for f in functions for n in ast.walk(f) if isinstance(n, ast.Compare))
+    return {(n, n in compared) for n in _whole_numbers(functions)}
 
 
 def _written(row: Node) -> Node:
@@ -289,10 +308,10 @@ def _written(row: Node) -> Node:
 
 def imports(source: str) -> set[str]:
     """The modules that a module imports, as the first words of their names."""
-    found = [n for n in ast.parse(source).body if isinstance(n, (ast.Import, ast.ImportFrom))]
-    names = [a.name for n in found if isinstance(n, ast.Import) for a in n.names]
-    names += [n.module or "" for n in found if isinstance(n, ast.ImportFrom)]
-    return {n.partition(".")[0] for n in names}
+    return _in_parts(source, lambda body: [
+        name.partition(".")[0] for n in body for name in (
+            [a.name for a in n.names] if isinstance(n, ast.Import) else
+            [n.module or ""] if isinstance(n, ast.ImportFrom) else [])])
 
 
 def kind(value: Any) -> str:
