@@ -958,6 +958,19 @@ S = R @ e""", """output dt = e * (R.T @ (d / S)) - d""",
 }
 
 MORE = {
+    "logarithms of mixtures": """dim N, D, K
+param w: N x D, M: D x K
+p = softmax(w)
+loss L = sum(log(p @ M))""",
+    "logarithms of running sums": """dim N, D
+param w: N x D
+p = softmax(w)
+loss L = sum(log(cumsum(p, axis=1)))""",
+    "logarithms of squared averages": """dim N, D, K
+param w: N x D, M: D x K
+p = w / sum(w, axis=1, keepdims=True)
+a = (p @ M)^2
+loss L = sum(log(a))""",
     "rayleigh of rows": """dim B, N
 data S: N x N symmetric
 param X: B x N

@@ -244,6 +244,7 @@ def folded(facts: Facts, term: Term, fired: dict[str, None]) -> Term:
             row = {(fold.id, fold.at): often}
             powers = times(times(term.powers, fold.term.powers, letter, -often), row, letter, 1)
             term = term._replace(number=term.number / fold.term.number**often).with_powers(powers)
+            term = facts.flattening.settled(term)
             fired.setdefault(KNOWN_PRODUCT)
     return term
 

@@ -251,6 +251,11 @@ class Flattening:
             term = self.times([term], [number])[0]
         return term._replace(summed=term.summed | (set(over) & used))
 
+    def settled(self, term: Term) -> Term:
+        """The term where factors that had a summed letter may have cancelled: Σ_k u_k/u_k is the size of k."""
+        lost = not term.summed <= all_letters(term.powers)
+        return self.bound(term._replace(summed=frozenset()), term.summed) if lost else term
+
     def times(self, a: Sequence[Term], b: Sequence[Term]) -> Terms:
         return multiplied(self.space, a, b, MAX_TERMS)
 

@@ -91,7 +91,7 @@ class Rules:
                 return term
             if found is GONE:
                 return None
-            term = found.with_powers(found.powers)
+            term = self.flattening.settled(found.with_powers(found.powers))
         return term
 
     def _once(self, term: Term) -> Term | None:
