@@ -19,7 +19,7 @@ from symbackprop.core.shapes import evaluate_shape
 from symbackprop.core.sizes import sized
 from symbackprop.errors import ModelError, ShapeError
 from symbackprop.grade.reference import Reference
-from symbackprop.verify.aiming import Aim, Values
+from symbackprop.verify.aiming import Aim, Tried, Values
 from symbackprop.verify.conditions import Edge, Side
 from symbackprop.verify.coverage import Coverage, Unseen
 from symbackprop.verify.interpreter import Program, Sizes
@@ -83,7 +83,7 @@ class Points:
         model = reference.model
         self.leaves = [*model.leaves().values(), *model.upstream.values()]
         self.bounds: set[Edge] = set()  # what the search for points, of one answer or another, never passed
-        self.nowhere: set[tuple[Edge, str]] = set()
+        self.tried = Tried()
 
     def first(self, count: int) -> list[Point]:
         """``count`` points with finite values everywhere, sizes changing from point to point."""
@@ -177,7 +177,7 @@ class Beyond:
         self.coverage = Coverage(rows, usual[0].sizes, source.reference.results, mattering=False)
         self.coverage.bounds |= {side for side in self.coverage.sides if _guards(side) or side.edge in source.bounds}
         self.aim = Aim(self.coverage, source.leaves, self.rng, self._usable, self._weights, source.meant,
-                       source.nowhere)
+                       source.tried)
         self.kept: dict[str, list[Array]] = {}
         self.tried: list[tuple[Values, bool]] = []  # points looked at for a side; whether the model has no value there
 

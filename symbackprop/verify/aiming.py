@@ -8,7 +8,10 @@ seed.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache, partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -30,6 +33,7 @@ WORK, FEWEST, MOST, MORE = 3e8, 120, 1200, 100
 OFFERS, OFFER = 60, 8  # points that are looked at closely, and how many evaluations each of them takes
 AGAIN = 4  # points that are looked at on a side that was reached before and did not matter
 IN_ALL = 2e9  # entries computed for all sides together, some seconds
+ENOUGH = 2
 TOUCHING = 1e-12
 PASSES = 12
 BEYOND = (1e-4, -1e-4, 1e-2, -1e-2, 0.3, -0.3, 1.0)
@@ -37,11 +41,20 @@ NUMBERS = 12
 WIDEST = 1000
 
 
+@dataclass
+class Tried:
+    """What searches for one row after another have come to, by edge and sizes: a point on a side on which nothing
+    depended, and how often none was found. After ``ENOUGH`` searches, or one that never came to the side, only that
+    point is looked at: pages of fifty lines have the same conditions in each."""
+
+    near: dict[tuple[Edge, str], Values] = field(default_factory=dict)
+    vainly: Counter[tuple[Edge, str]] = field(default_factory=Counter)
+
+
 class Aim:
     """Finds points on the sides that a coverage misses. ``usable`` says of leaf values how many entries are 0 (None:
     the point is no use), ``weights`` what the rows are summed with at some sizes; ``meant``
-    makes values ones that the leaves are meant to have. ``nowhere`` are the edges, with sizes, beyond which no search
-    came: one who aims again for other rows hands them on."""
+    makes values ones that the leaves are meant to have. One who aims again for other rows hands on what was ``tried``."""
 
     def __init__(
         self,
@@ -51,21 +64,21 @@ class Aim:
         usable: Callable[[Values, Sizes], int | None],
         weights: Callable[[Sizes], Sequence[Array]],
         meant: Callable[[Values, Sizes], Values] = lambda values, sizes: dict(values),
-        nowhere: set[tuple[Edge, str]] | None = None,
+        tried: Tried | None = None,
     ) -> None:
         self.coverage, self.leaves, self.rng = coverage, leaves, rng
         self.usable, self.weights, self.meant = usable, weights, meant
-        self.near: dict[Side, tuple[Sizes, Values]] = {}
-        self.nowhere = set() if nowhere is None else nowhere
+        self.tried = Tried() if tried is None else tried
         self.work = IN_ALL
 
     def at(self, side: Side, bases: Sequence[Values], sizes: Sizes) -> Values | None:
         """Values on a side that matter there, from points of the same sizes; those that are on some side where nothing
         depends on it are starting points too. None, too, when enough was looked for."""
-        if self.work <= 0 or (side.edge, str(sizes)) in self.nowhere:
+        place = side.edge, str(sizes)
+        if self.work <= 0 or (self.tried.vainly[place] >= ENOUGH and place not in self.tried.near):
             return None
-        bases = [*bases, *[v for s, v in self.near.values() if s == sizes]]
-        usual = self.usable(bases[0], sizes)
+        bases = [*bases, *[v for (_, at), v in self.tried.near.items() if at == place[1]]]
+        usual = cache(partial(self.usable, bases[0], sizes))
 
         def accept(values: Values) -> int:
             found = self.usable(values, sizes)
@@ -73,16 +86,18 @@ class Aim:
                 return NO
             if not self.coverage.shown(values, sizes, self.weights(sizes), [side]):
                 if side in self.coverage.reached:
-                    self.near.setdefault(side, (sizes, values))
+                    self.tried.near.setdefault(place, values)
                 return NO
-            return YES if usual is None or found <= usual else DEGENERATE
+            return YES if usual() is None or found <= usual() else DEGENERATE
 
+        if self.tried.vainly[place] >= ENOUGH:
+            return self.tried.near[place] if accept(self.tried.near[place]) == YES else None
         offers = AGAIN if side in self.coverage.reached else OFFERS
         search = Search(side, self.leaves, sizes, self.rng, accept, self.meant, offers)
         values = search.found(bases)
         self.work -= search.spent * search.program.cost
         self.coverage.bounds |= {side} if search.touched else set()
-        self.nowhere |= {(side.edge, str(sizes))} if search.offers == offers else set()
+        self.tried.vainly[place] += 0 if values is not None else ENOUGH if search.offers == offers else 1
         return values
 
     def sizes_wanted(self, given: Sizes) -> dict[str, int]:

@@ -58,6 +58,7 @@ class Coverage:
         self.reached: set[Side] = set()
         self.faint: set[Side] = set()
         self.bounds: set[Side] = set()
+        self._last: tuple[Sizes, int, Look] | None = None
 
     @property
     def missing(self) -> list[Side]:
@@ -75,7 +76,7 @@ class Coverage:
         wanted = self.missing if wanted is None else wanted
         if not wanted:
             return set()
-        look = Look(self.rows, sizes, weights)
+        look = self._look(sizes, weights)
         here = look.reached(wanted, values)
         self.reached |= here
         if len(here) * look.program.cost > WORK:
@@ -84,6 +85,12 @@ class Coverage:
         unsure = here - shown - self.faint if self.mattering else set()
         self.faint |= {s for s in unsure if any(look.matters(s, values, by) for by in FAR)}
         return shown
+
+    def _look(self, sizes: Sizes, weights: Sequence[Array] | None) -> Look:
+        """Remembered: the same sizes and weights are asked for point by point."""
+        if self._last is None or self._last[:2] != (sizes, id(weights)):
+            self._last = dict(sizes), id(weights), Look(self.rows, sizes, weights)
+        return self._last[2]
 
     def unseen(self) -> list[Unseen]:
         """The sides that were not seen, in words; those that several rows share are told once."""
