@@ -211,15 +211,15 @@ class Beyond:
                     self._see(bases[-1])
                     yield bases[-1]
 
-    def _aim(self, side: Side, bases: Sequence[Point]) -> Values | None:
+    def _aim(self, side: Side, bases: Sequence[Point], anew: bool = False) -> Values | None:
         self.tried.clear()
-        return self.aim.at(side, [self._given(p) for p in bases], bases[0].sizes)
+        return self.aim.at(side, [self._given(p) for p in bases], bases[0].sizes, anew)
 
     def _excluded(self, side: Side, sizes: Mapping[str, int]) -> bool:
         """Whether the model has no value on a side, as x < 0 of log(x): no way there from further points ends at one,
         wherever the arrays that the condition does not read go."""
         for _ in range(WAYS):
-            if self._aim(side, [self.source.more(sizes)]) is not None or not self._stayed_outside():
+            if self._aim(side, [self.source.more(sizes)], anew=True) is not None or not self._stayed_outside():
                 return False
             if not all(self._is_outside(self._elsewhere(side, self.tried[-1][0]), sizes) for _ in range(WAYS)):
                 return False

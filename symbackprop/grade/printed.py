@@ -26,7 +26,7 @@ _BEGINS_INSIDE = re.compile(r"[·⊙⊗/]|[^(\[]*[)\]]")  # what goes on with th
 _ROW = re.compile(r"(?P<before>\s*(?P<left>(?:∇_\S+ )?\S+)?\s*= )(?P<right>.+)")
 _GOES_ON = re.compile(r"\s*&\s*\\qquad (?!\\parbox)(.*)")
 _REASON = re.compile(r"\s{3,}")
-_ON_BOARD = re.compile(r"\s*(?:\\text\{)?\(\d+\)|.*\\tag\{\d+\}")  # the forward pass, its lines numbered
+_ON_BOARD = re.compile(r"\s*(?:\\text\{)?\(\d+\)(?!\(|\s*$)|.*\\tag\{\d+\}")  # the forward pass, its lines numbered
 _MADE_OF = re.compile(r"(?:^|[\s\]{])(?:\(\d+\))+")  # the numbers of these lines
 _OVERLAP = re.compile(r"\\rlap\{\$\\displaystyle (.*?)\$(?:\\quad.*)?\}|\\rlap\{\\text\{.*\}\}")  # beyond its column
 _TEXT = "\\text{"
@@ -180,7 +180,8 @@ def _depth(indent: str) -> int:
 
 def _go_on(rows: list[Row], number: int, raw: str) -> None:
     row = _row(number, raw)
-    if row is not None and (row.begins == rows[0].begins if row.left and rows else row.left or rows):
+    if row is not None and (row.left if not rows else row.begins == rows[0].begins if row.left else
+                            row.column == rows[-1].column):  # a reason may have a = too
         row.left = row.left or rows[-1].left
         rows.append(row)
     elif row is None and rows:

@@ -71,11 +71,12 @@ class Aim:
         self.tried = Tried() if tried is None else tried
         self.work = IN_ALL
 
-    def at(self, side: Side, bases: Sequence[Values], sizes: Sizes) -> Values | None:
+    def at(self, side: Side, bases: Sequence[Values], sizes: Sizes, anew: bool = False) -> Values | None:
         """Values on a side that matter there, from points of the same sizes; those that are on some side where nothing
-        depends on it are starting points too. None, too, when enough was looked for."""
+        depends on it are starting points too. None, too, when enough was looked for, but ``anew``."""
         place = side.edge, str(sizes)
-        if self.work <= 0 or (self.tried.vainly[place] >= ENOUGH and place not in self.tried.near):
+        known = not anew and self.tried.vainly[place] >= ENOUGH
+        if self.work <= 0 or (known and place not in self.tried.near):
             return None
         bases = [*bases, *[v for (_, at), v in self.tried.near.items() if at == place[1]]]
         usual = cache(partial(self.usable, bases[0], sizes))
@@ -90,7 +91,7 @@ class Aim:
                 return NO
             return YES if usual() is None or found <= usual() else DEGENERATE
 
-        if self.tried.vainly[place] >= ENOUGH:
+        if known:
             return self.tried.near[place] if accept(self.tried.near[place]) == YES else None
         offers = AGAIN if side in self.coverage.reached else OFFERS
         search = Search(side, self.leaves, sizes, self.rng, accept, self.meant, offers)
