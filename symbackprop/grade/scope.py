@@ -120,9 +120,9 @@ class Scope:
             return None if row is None or stacked else self.gradient(row, fraction="/" in name)
         step = int(value) + self._moved(name, items[0])
         row = None if self._is_numpys(name, items[0]) else family_member(name, step, self.reference.rows)
-        if row is not None:
-            return self.reference.rows[row]
         key = Own(name, int(value))
+        if row is not None and (row.endswith("]") or key not in self.session.outcomes):  # c[1] of a line is not c1
+            return self.reference.rows[row]
         if key not in self.session.times and (name in self.session.dictionary.bases or self._is_family(name)):
             self._refuse_beyond(name, int(value), items[0])
         return self._stored(key) if key in self.session.outcomes or self._indexed(name) else None

@@ -53,8 +53,8 @@ class Tried:
 
 class Aim:
     """Finds points on the sides that a coverage misses. ``usable`` says of leaf values how many entries are 0 (None:
-    the point is no use), ``weights`` what the rows are summed with at some sizes; ``meant``
-    makes values ones that the leaves are meant to have. One who aims again for other rows hands on what was ``tried``."""
+    the point is no use), ``weights`` what the rows are summed with at some sizes; ``meant`` makes values ones that the
+    leaves are meant to have. One who aims again for other rows hands on what was ``tried``."""
 
     def __init__(
         self,
@@ -89,7 +89,8 @@ class Aim:
                 if side in self.coverage.reached:
                     self.tried.near.setdefault(place, values)
                 return NO
-            return YES if usual() is None or found <= usual() else DEGENERATE
+            most = usual()
+            return YES if most is None or found <= most else DEGENERATE
 
         if known:
             return self.tried.near[place] if accept(self.tried.near[place]) == YES else None

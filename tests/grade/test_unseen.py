@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 
+from symbackprop.derive import derive
 from symbackprop.grade import Report, grade
 from symbackprop.model.text import parse
 from symbackprop.verify import aiming
+from tests.render.random_models import random_loop
 from tests.verify.halves import branchy
 
 EXAMPLES = int(os.environ.get("SYMBACKPROP_EXAMPLES", "3"))
@@ -109,3 +112,19 @@ def test_what_no_search_passed_is_not_searched_again_for_every_answer(monkeypatc
     report = grade(parse(TWICE), HANDED_IN)
     assert {item.verdict for item in report.items} == {"right"}
     assert sorted(searched) == ["p * c - 2 * c > 0", "z > 0"]
+
+
+def test_a_search_that_finds_nothing_is_not_made_again_for_every_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lines of a page have the same conditions."""
+    searches: Counter[tuple[object, str]] = Counter()
+    found = aiming.Search.found
+
+    def counted(self: aiming.Search, bases: Sequence[aiming.Values]) -> aiming.Values | None:
+        values = found(self, bases)
+        searches[self.side.edge, str(self.sizes)] += values is None
+        return values
+
+    monkeypatch.setattr(aiming.Search, "found", counted)
+    model = random_loop(17)
+    grade(model, derive(model).text())
+    assert searches and max(searches.values()) <= aiming.ENOUGH, searches
