@@ -175,6 +175,10 @@ def _applied(call: Sequence[Token]) -> list[Token]:
     of, margin = arguments[array], "".join(map(TEXT, arguments[1])) if name.text == "apply" else "1"
     colon = next(k for k, token in enumerate(arguments[function]) if token.is_sign(":"))
     body, end = arguments[function][colon + 1 :], call[-1]
+    if name.text == "map" and arguments[2:]:  # of several arrays
+        of = [*of, *chain.from_iterable([_sign(",", name), *more] for more in arguments[2:])]
+        if not _is_of_entries(body):
+            return [*call]
     if name.text != "apply" and _is_of_entries(body) and not any(t.is_sign(":") for t in of):
         inside = [_sign("(", name), *arguments[function][: colon + 1], *of_entries(body), _sign(")", end)]
         return [*inside, _sign("(", name), *of, _sign(")", end)]
@@ -236,6 +240,19 @@ def with_factors(tokens: Sequence[Token]) -> list[Token]:
                 len(found) < 2 or not found[-2].is_sign("/", "./", "^", ".^")))):
             found.append(_sign("*", token)._replace(column=0))
         found.append(token)
+    return found
+
+
+def with_commas(tokens: Sequence[Token]) -> list[Token]:
+    """``sum(X, dims=1)`` for ``sum(X; dims=1)`` of Julia's."""
+    opened = [""]
+    found = list[Token]()
+    for token in tokens:
+        if token.is_sign("(", "["):
+            opened.append(token.text)
+        elif token.is_sign(")", "]"):
+            opened.pop()
+        found.append(_sign(",", token) if token.is_sign(";") and opened[-1:] == ["("] else token)
     return found
 
 

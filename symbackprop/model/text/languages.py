@@ -43,7 +43,7 @@ def _pattern(text: str) -> re.Pattern[str]:
 
 _NEVER = _pattern(r"(?!)")
 _DOTTED = _pattern(r"\b[A-Za-z_]\w*\.[-+*/^] | [)\]'\s]\.[-+*/^](?!\.)")
-_TURNED, _LAST = _pattern(r"[\w)\]]'\ ?\*\ ?[\w(]"), _pattern(r";[ \t]*$")  # products and lines of Matlab's
+_TURNED, _LAST = _pattern(r"[\w)\]]'(?!\w) | =\ ?\[\w+\ +\w+[\ \];]"), _pattern(r";[ \t]*$")  # together Matlab's
 _ENDED = _pattern(r"^[ \t]*end;?[ \t]*$")  # a block
 _FROM_ONE, _PRODUCTS = "counts entries from 1", "* is the matrix product"
 R, JULIA, MATLAB, _EITHER = _LANGUAGES = (
@@ -54,7 +54,7 @@ R, JULIA, MATLAB, _EITHER = _LANGUAGES = (
                  r"\w\[[^\[\]]*,\s*\] | (?:<-|=)\s*function\s*\("), _NEVER, has_products=False, leaves_out=True),
     Language(
         "Julia", "J", f"{_FROM_ONE}, {_PRODUCTS}, and var divides by n - 1",
-        _pattern(r"(?<![.\w])(?:sum|mean|prod|maximum|minimum|std|var|cumsum|cumprod)\([^\n]{0,200}?,\s*dims\s*=\s*[1-9]"
+        _pattern(r"(?<![.\w])(?:sum|mean|prod|maximum|minimum|std|var|cumsum|cumprod)\([^\n]{0,200}?[,;]\s*dims\s*=\s*[1-9]"
                  r" | \w\.\( | [A-Za-z_\])]\d{0,3}\.[-+][^*/^] | \babs2\( | \(abs2,\s*(?![-\d]|\w+\s*=)"),
         _pattern(r"[\w)\]'\s]\.[-+]\s | \w\[ | ^[ \t]*function\s+\w+\(")),
     Language(
@@ -136,6 +136,7 @@ def _rewritten(tokens: tuple[Token, ...], spoken: Language) -> tuple[Token, ...]
     """Tokens with lists, functions and ranges as Python has them."""
     texts = {token.text for token in tokens}
     if spoken in (JULIA, _EITHER):
+        tokens = tuple(foreign.with_commas(tokens)) if ";" in texts else tokens
         tokens = tuple(foreign.with_factors(foreign.with_loops(tokens) if "for" in texts else tokens))
     if spoken.has_products and "[" in texts:
         tokens = tuple(foreign.with_lists(foreign.with_sizes(tokens), spoken.sums_down))

@@ -40,6 +40,7 @@ class OfSides(Evaluator):
     def __init__(self, scope: Scope, spoken: Language) -> None:
         super().__init__(scope)
         self.spoken = spoken
+        self.in_row: tuple[tree.Expr, ...] = ()  # the last places that are some along a row
 
     def value(self, expr: tree.Expr) -> Value:
         if not isinstance(expr, _OF_SIDES):
@@ -63,7 +64,7 @@ class OfSides(Evaluator):
                     return self._chained(expr)
                 case tree.Index():
                     value = self.index(expr)
-                    return value, _is_vector(value) and self._is_row(expr)
+                    return value, _is_vector(value) and (self._is_row(expr) or self.in_row is expr.items)
                 case tree.Call():
                     value = self.call(expr)
                     return value, _is_vector(value) and goes_down(expr)
@@ -95,6 +96,10 @@ class OfSides(Evaluator):
     def call(self, expr: tree.Call) -> Value:
         if expr.function in _JOINS and expr.args and not expr.options:
             return self._joined(expr.function, [self._operand(a) for a in expr.args])
+        if expr.function in _OF_VECTORS and expr.args and not any(isinstance(a, tree.Tuple) for a in expr.args):
+            made = self._of_row(expr.function, [self.operand(a) for a in expr.args])
+            if made is not None:
+                return made
         if expr.function == MEMBER:
             return self._member(*expr.args)
         if expr.function in _AS_VECTORS and len(expr.args) == 1 and not expr.options:
@@ -109,6 +114,25 @@ class OfSides(Evaluator):
             raise ShapeError(f"{self.spoken.name}'s length of a matrix is the larger of its sizes: write size(X, 1) or "
                              "size(X, 2)", near="length")
         return size_of(array.shape)
+
+    def _of_row(self, function: str, values: list[Node | sp.Expr]) -> Value:
+        """A function of vectors where one is a row; None where there is none, and of matrices alone."""
+        if not any(isinstance(v, Node) and v.ndim == 2 and is_one(v.shape[0]) for v in values):
+            if function == "dot" and self.spoken.sums_down and all(_has_axes(v) and v.ndim == 2 for v in values):
+                products = binary("*", values[0], values[1], self.graph)
+                return getitem(self.applied("sum", [products], {"axis": sp.S.Zero}), _ROW)
+            return None
+        vectors = [self._vector(v) if isinstance(v, Node) else v for v in values]
+        made = self.applied(function, vectors if function == "dot" else vectors[:1], {})
+        return getitem(made, _ROW) if made.ndim == 1 else made
+
+    def member(self, expr: tree.Member) -> Value:
+        if expr.name != "norm" or not expr.args or len(expr.args) != 2:
+            return super().member(expr)
+        array, order = self.operand(expr.args[0]), self.value(expr.args[1])
+        if not isinstance(array, Node) or array.ndim != 2 or not any(map(is_one, array.shape)):
+            return super().member(expr)
+        return self.applied("norm", [self._vector(array)], {"order": order})
 
     def _chosen(self, expr: tree.Call) -> tree.Expr | None:
         """``sum(where(m, f(a), 0))`` for ``sum(f(a[m]))`` of entries that one condition chooses, for a mean that by how
@@ -319,6 +343,7 @@ class OfSides(Evaluator):
         if base.ndim != 2 or len(items) != 1 or not spoken.counts_down or isinstance(items[0], tree.Word):
             return items
         if is_one(base.shape[0]):
+            self.in_row = items if spoken.sums_down else ()
             return (_ZERO, *items)
         if not isinstance(items[0], tree.Slice) and not isinstance(self.value(items[0]), Node):
             raise ShapeError(f"{spoken.name} counts the entries of a matrix down its columns where one place is given; "
@@ -329,6 +354,7 @@ class OfSides(Evaluator):
 # what joins arrays, and along which axis
 _JOINS = {BESIDE: 1, "hcat": 1, "cbind": 1, BELOW: 0, "vcat": 0, "rbind": 0, LISTED: 0}
 _AS_VECTORS = ("as_vector", "as_numeric", "as_double", "drop", "vec")
+_OF_VECTORS = ("cumsum", "cumprod", "sort", "flip", "diag", "dot")  # what knows no rows
 _OF_SIDES = (tree.Transpose, tree.Chain, tree.Index, tree.Call)
 
 

@@ -696,7 +696,7 @@ M: bsxfun (f:rdivide, x, y) -> x / y
 M: bsxfun (f:power, x, y) -> x**y
 M: bsxfun (f:max, x, y) -> maximum(x, y)
 M: bsxfun (f:min, x, y) -> minimum(x, y)
-M: dot (x, y) -> sum(x * y, axis="columns")
+M: sort flip (x) -> @(x, axis=0)
 J: dot (x, y) -> sum(x * y)
 J: norm (x, p##) -> norm(flatten(x), order=p)
 M: repmat (x, m, n) -> tile(x, (m, n))
