@@ -161,5 +161,7 @@ def test_refused_with_the_reason(text: str, said: str) -> None:
 def test_sums_of_pythons_own_are_told() -> None:
     said = "Python's own sum adds rows: this is the sum of all entries, as np.sum is"
     assert any(said in remark for remark in parse_alone("z = np.tanh(X @ W)\nsum(z)").remarks)
+    rows = parse_alone("z = np.tanh(X @ W)\nsum(sum(z)**2)")  # which it was of all entries, squared
+    assert "sum(sum(z, axis=0)**2)" in to_text(rows) and not any(said in remark for remark in rows.remarks)
     for text in ("z = np.tanh(X @ w)\nsum(z)", "sum(X @ W)", "np.sum(X @ W)"):
         assert not any(said in remark for remark in parse_alone(text).remarks)

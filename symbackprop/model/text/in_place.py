@@ -3,6 +3,7 @@ NumPy where it is an array. Here it gives z another value."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from typing import TypeAlias
@@ -17,13 +18,17 @@ _VIEWS = """
     cuda numpy asarray asanyarray as_tensor from_numpy atleast_1d atleast_2d t data mT
 """
 _SHARED = frozenset(_VIEWS.split())  # what has the numbers that it is given
+_JAX = re.compile(r"\bjnp\.|^[ \t]*(?:import|from) jax\b", re.MULTILINE)
 _OPTION = "inplace"
 _PLACES = (tree.Number, tree.Negative, tree.Name, tree.Slice, tree.Word)  # an index of arrays copies
 _SAID = "{0} keeps its value here: PyTorch changes it{1}, and so does NumPy where it is an array{2}"
 
 
 def told(statements: Sequence[tree.Statement], text: str) -> Iterator[tree.Said]:
-    """What is told of lines that change what is read under another name below."""
+    """What is told of lines that change what is read under another name below; nothing of arrays of JAX's, which are
+    not changed."""
+    if _JAX.search(text):
+        return
     if _OPTION in text or any(e.changes for e in tree.equations(statements)):
         yield from {(said.line, said.text): said for said in _Memory().block(statements)}.values()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import compress
 from typing import TypeGuard
 
@@ -15,7 +15,7 @@ from symbackprop.core.shapes import is_one
 from symbackprop.errors import NameProblem
 from symbackprop.model.text import foreign, lambdas, tree
 from symbackprop.model.text.calls import callee
-from symbackprop.model.text.spellings import WHY_NOT, spelled
+from symbackprop.model.text.spellings import WHY_NOT, calls_of, spelled
 from symbackprop.model.text.tokens import NAME, NUMBER, SIGN, Line, Token, physical_lines
 
 
@@ -237,13 +237,17 @@ def _of_all(expr: tree.Expr) -> tree.Expr:
     return expr
 
 
-def _by_rows(expr: tree.Expr) -> tree.Expr:
-    """Sums by Python's own function along rows."""
-    expr = tree.changed(expr, _by_rows)
+def _by_rows(expr: tree.Expr, within: bool = False) -> tree.Expr:
+    """Sums by Python's own function along rows; ``within`` another one, where it is seen that they are meant so."""
+    sums = isinstance(expr, tree.Call) and bool(calls_of(PYTHON.letter, expr.function))
+    expr = tree.changed(expr, partial(_by_rows, within=within or sums))
     if not isinstance(expr, tree.Call):
         return expr
     found = spelled(PYTHON.letter, expr.function, expr.args, dict(expr.options))
-    return expr if found is None else replace(found[0], place=expr.place)
+    if found is None or not isinstance(found[0], tree.Call):
+        return expr
+    options = (("axis", tree.COLUMNS),) if within else found[0].options
+    return replace(found[0], options=options, place=expr.place)
 
 
 def _is_argument(name: str, values: Sequence[tree.Expr]) -> bool:
