@@ -137,6 +137,24 @@ for t in range(1, T):
     h[t] = np.tanh(h[t-1] @ A + x[t])
 np.sum(h[T-1]**2)
 """, "dim T, N, data x: T x N, param s: N, A: N x N"),
+    "a cell of a class": ("""
+class Decoder(nn.Module):
+    def __init__(self, n_in, n_hidden):
+        super().__init__()
+        self.cell = nn.LSTMCell(n_in, n_hidden)
+
+    def forward(self, x, h, c):
+        h, c = self.cell(x, (h, c))
+        return h, c
+""", "dim n_hidden, n_in, data x: n_in, param h: n_hidden, c: n_hidden, cell_weight_ih: 4*n_hidden x n_in, "
+     "cell_weight_hh: 4*n_hidden x n_hidden, cell_bias_ih: 4*n_hidden, cell_bias_hh: 4*n_hidden"),
+    "several values in each other": ("""
+def cell(x, state):
+    h, c = state
+    return h * x, (h + x, c * x)
+y, (h, c) = cell(x, (h, c))
+np.sum(y * h * c)
+""", "dim N, data x: N, param h: N, c: N"),
     "two names of a size": ("N = X.shape[0]\nM = len(y)\nsum((X @ w - y)**2) / N / M",
                             "dim N, D, data X: N x D, y: N, param w: D"),
 }
@@ -177,6 +195,31 @@ def test_loops_from_the_second_step_on_are_those_of_numpy() -> None:
     exec("\n".join(text.splitlines()[:-1]), named)
     found, = evaluate([parse_alone(text).results()[0]], values)
     assert found == pytest.approx(np.sum(named["h"][-1]**2), rel=1e-14)
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize(("made", "step"), [
+    ("LSTMCell", "h, c = cell(x[t], (h, c))"), ("GRUCell", "h = cell(x[t], h)"), ("RNNCell", "h = cell(x[t], h)"),
+])
+def test_cells_are_those_of_pytorch(made: str, step: str) -> None:
+    torch, rng = pytest.importorskip("torch"), np.random.default_rng(0)
+    text = f"cell = nn.{made}(3, 4)\nfor t in range(T):\n    {step}\nloss = h.pow(2).sum()"
+    model, cell = parse_alone(text), getattr(torch.nn, made)(3, 4).double()
+    values = {n: p.detach().numpy() for n, p in cell.named_parameters(prefix="cell", recurse=False)}
+    values = {n.replace(".", "_"): value for n, value in values.items()}
+    values |= {"x": rng.normal(size=(6, 3)), "h": rng.normal(size=4), "c": rng.normal(size=4)}
+    named = {n: torch.tensor(values[n]) for n in "xhc"} | {"cell": cell, "T": 6}
+    exec("\n".join(text.splitlines()[1:]), named)
+    values = {n: value for n, value in values.items() if n in model.graph.names}
+    found, = evaluate([model.results()[0]], values)
+    assert found == pytest.approx(named["loss"].item(), rel=1e-12)
+
+
+def test_layers_over_all_steps_are_refused_with_the_loop() -> None:
+    for made, said in (("LSTM", "with h, c = cell(x[:, t], (h, c))"), ("GRU", "with h = cell(x[:, t], h)")):
+        with pytest.raises(ModelError) as caught:
+            parse_alone(f"rnn = nn.{made}(3, 4, batch_first=True)\nout, (h, c) = rnn(x)\nout.sum()")
+        assert said in caught.value.message and caught.value.line == 1
 
 
 def test_it_is_told_what_is_passed_over() -> None:

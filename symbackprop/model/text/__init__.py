@@ -289,7 +289,7 @@ def _alone(typed: str, relu0: Any, define: Mapping[str, str] | None) -> Read:
         sign = "*" if _TRANSPOSED.search(plain) else "" if _OF_ARRAYS.search(plain) else "@"
         error.instead = [t for t in error.instead if not sign or t != f"{sign} …"]  # numbers, if nothing says more
         return model, [error.at("<expression>")], set()
-    builder = Builder(model, "<expression>", statements, define)
+    builder = Builder(model, "<expression>", statements, define, guesses=True)
     builder.run()
     guess = ", ".join(declarations(model)) or "nothing has to be declared"
     model.remark(f"guessed: {guess}{note}", first=True)

@@ -56,7 +56,8 @@ class Builder:
 
     def __init__(self, model: Model, source: str, statements: Sequence[tree.Statement],
                  define: Mapping[str, str] | None = None, errors: Iterable[ModelError] = (),
-                 unread: Iterable[str] = ()) -> None:
+                 unread: Iterable[str] = (), guesses: bool = False) -> None:
+        self.guesses = guesses  # what is declared: a text may give it another value, as one of Python's
         self.model, self.source, self.statements, self.define = model, source, statements, define or {}
         self._name_results()
         self.notations = {s.target.name: s.latex for s in statements if isinstance(s, tree.Notate)}
@@ -300,7 +301,7 @@ class Builder:
             raise ModelError(f"an output {name!r} beside a loss: a model has one or the other, and equations need no "
                              "`output`", instead=[without_output])
         known = s.target.index is None and name in self.top.lines and self.scope is self.top
-        anew = known and (name in self.model.equations or name in tree.mentioned(s.value))
+        anew = known and (self.guesses or name in self.model.equations or name in tree.mentioned(s.value))
         if known and not anew and not self.scope.locals:
             other = (partial(_with_result, name, "L"),) if s.keyword == "loss" else ()
             raise NameProblem(self.top.taken(name), instead=other)

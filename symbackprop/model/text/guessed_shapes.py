@@ -224,7 +224,8 @@ class Shapes:
         if dialect.size_asked(expr) is not None:  # of which no axis is one of it
             return {}
         if isinstance(expr, tree.Index):
-            picked = sum(not isinstance(item, (tree.Slice, tree.Word)) for item in expr.items)
+            several = isinstance(expr.base, tree.Tuple) or _gives_several(expr.base)
+            picked = 0 if several else sum(not isinstance(item, (tree.Slice, tree.Word)) for item in expr.items)
             return {n: before + picked for n, before in self._leaves_in(expr.base).items()}
         found = [self._leaves_in(part) for part in tree.parts(expr)]
         return {n: max(leaves[n] for leaves in found if n in leaves) for n in dict.fromkeys(chain(*found))}

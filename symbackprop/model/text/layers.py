@@ -11,6 +11,7 @@ from symbackprop.model.text.expressions import FORWARD
 
 Parameters: TypeAlias = Mapping[str, tuple[tree.Expr, ...]]  # with their shapes
 _OF_X = (("x", None),)
+_STATE = "s"  # what cells of recurrent networks take too
 _UNCHANGED = ("Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout")  # what these are given in evaluation
 
 
@@ -55,7 +56,8 @@ class Layers:
         if module is None:
             return None
         self.declare(name, made, module.parameters)
-        return tree.Function(_OF_X, module.formula, place=expr.place)
+        takes = _OF_X + ((_STATE, None),) * (_STATE in tree.mentioned(module.formula))
+        return tree.Function(takes, module.formula, place=expr.place)
 
     def _one_after_another(self, name: str, args: Sequence[tree.Expr], place: Place | None) -> tree.Expr | None:
         """What layers one after another compute of x; None where one of them is none."""

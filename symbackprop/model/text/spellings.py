@@ -1032,12 +1032,34 @@ Conv2d (n|in_channels, m|out_channels, k|kernel_size, stride=1, padding=0, dilat
 weight: m x n x k x k -> F.conv2d(x, weight, None, stride, padding, dilation)
 PReLU () weight: 1 -> F.prelu(x, weight)
 """
+# cells of recurrent networks, of x and of the state s before: their gates are the parts of two products
+_CELLS = {
+    "LSTMCell": (4, ("(sigmoid(IN[3] + BY[3]) * tanh(NEXT), NEXT)",
+                     "(sigmoid(IN[1] + BY[1]) * s[1] + sigmoid(IN[0] + BY[0]) * tanh(IN[2] + BY[2]))"), "s[0]"),
+    "GRUCell": (3, ("(1 - NEXT) * tanh(IN[2] + sigmoid(IN[0] + BY[0]) * BY[2]) + NEXT * s",
+                    "sigmoid(IN[1] + BY[1])"), "s"),
+    "RNNCell": (1, ("tanh(IN[0] + BY[0])", ""), "s"),
+}
+
+
+def _cell_lines() -> Iterator[str]:
+    """The cells as lines of the table above."""
+    for name, (gates, (formula, part), state) in _CELLS.items():
+        both = [f"split(F.linear({of}, weight_{by}, bias_{by}), {gates}, axis=-1)"
+                for of, by in (("x", "ih"), (state, "hh"))]
+        whole = formula.replace("NEXT", part).replace("IN", both[0]).replace("BY", both[1])
+        shapes = f"weight_ih: {gates}*m x n, weight_hh: {gates}*m x m, bias_ih: {gates}*m, bias_hh: {gates}*m"
+        yield f"{name} (n|input_size, m|hidden_size, bias~True) {shapes} -> {whole}"
+
+
 _WITH_WEIGHTS = "has parameters of its own: declare them, and write"
 NO_FUNCTIONS = {
     "Linear": f"{_WITH_WEIGHTS} F.linear(x, W, b)", "LayerNorm": f"{_WITH_WEIGHTS} F.layer_norm(x, (D,), w, b)",
     "RMSNorm": f"{_WITH_WEIGHTS} rms_norm(x) * w", "BatchNorm1d": f"{_WITH_WEIGHTS} batch_norm(x) * w + b",
     "Embedding": f"{_WITH_WEIGHTS} E[index]", "PReLU": f"{_WITH_WEIGHTS} F.prelu(x, w)",
     "Conv1d": f"{_WITH_WEIGHTS} F.conv1d(x, w, b)", "Conv2d": f"{_WITH_WEIGHTS} F.conv2d(x, w, b)",
+    **{name: f"is a loop: write cell = nn.{name}Cell(…), and `for t in range(T):` with {state} = cell(x[:, t], {of})"
+       for name, state, of in (("LSTM", "h, c", "(h, c)"), ("GRU", "h", "h"), ("RNN", "h", "h"))},
     "Sequential": "is several layers: write a line for each",
 }
 
@@ -1196,7 +1218,7 @@ class Module(NamedTuple):
 def _modules() -> Mapping[str, Sequence[tuple[_Spelling, Mapping[str, Sequence[tree.Expr]]]]]:
     """How layers are made, each way with what its parameters are."""
     found: dict[str, list[tuple[_Spelling, Mapping[str, Sequence[tree.Expr]]]]] = {}
-    for line in _MODULES.strip().splitlines():
+    for line in (*_MODULES.strip().splitlines(), *_cell_lines()):
         made, formula = line.split(" -> ")
         name, takes, own = re.fullmatch(r"(\w+) \((.*?)\) (\w+: .*)", made).groups()  # type: ignore[union-attr]
         parameters = tuple(map(_parameter, takes.split(", "))) if takes else ()

@@ -890,7 +890,7 @@ def equations(c: Cursor) -> Sequence[tree.Equation]:
         raise c.unexpected("a line is a declaration or an equation NAME = formula")
     if c.after.kind in (NAME, STRING, NUMBER) or (c.after.kind == SIGN and c.after.text in "(:"):
         raise first.problem(*_not_a_statement(first.text, found(c.after)))
-    names = _separated(c, _target_or_none)
+    names, paths = zip(*_targets(c), strict=True)
     if c.at("=="):
         raise c.unexpected("an equation has one =", named=True, instead=("=",))
     changes: tuple[str, ...] = ()
@@ -899,7 +899,7 @@ def equations(c: Cursor) -> Sequence[tree.Equation]:
         values: Sequence[tree.Expr] = [_updated(names[0], c.take().text[0], expression(c))]
     else:
         c.expect("=", "and a formula: a line is a declaration or an equation NAME = formula")
-        values = _values(c, len(names))
+        values = _values(c, len(names)) if all(len(path) == 1 for path in paths) else _nested_values(c, paths)
     c.finish("the formula")
     return _one_by_one([tree.Equation(first.line, "let", n, value, changes)
                         for n, value in zip(names, values, strict=True) if n.name != UNNAMED])
@@ -932,6 +932,34 @@ def _target_or_none(c: Cursor) -> tree.Target:
     """A target, or, of several, `_`."""
     several = c.after.is_sign(",") or c.before.is_sign(",")
     return tree.Target(c.take().text) if c.now.text == UNNAMED and several else target(c)
+
+
+def _targets(c: Cursor, path: tuple[int, ...] = ()) -> Sequence[tuple[tree.Target, tuple[int, ...]]]:
+    """What stands left of =, each with its place, ``out, (h, c)``."""
+    found: list[tuple[tree.Target, tuple[int, ...]]] = []
+    for k in count():
+        if found and c.accept("("):
+            found += _targets(c, (*path, k))
+            c.expect(")", "behind the names")
+        else:
+            found.append((_target_or_none(c), (*path, k)))
+        if not c.accept(","):
+            return found
+    raise AssertionError
+
+
+def _nested_values(c: Cursor, paths: Sequence[tuple[int, ...]]) -> Sequence[tree.Expr]:
+    """What each place is of several values, or of one that has them."""
+    first, values = c.now, _separated(c, expression)
+    if len(values) not in (1, paths[-1][0] + 1):
+        raise first.problem(f"{len(values)} formulas for {paths[-1][0] + 1} names")
+    found = list[tree.Expr]()
+    for path in paths:
+        value, rest = (values[0], path) if len(values) == 1 else (values[path[0]], path[1:])
+        for k in rest:
+            value = tree.Index(value, (tree.Number(sp.Integer(k)),), place=value.place)
+        found.append(value)
+    return found
 
 
 def _updated(name: tree.Target, sign: str, value: tree.Expr) -> tree.Expr:

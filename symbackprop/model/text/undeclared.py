@@ -103,7 +103,10 @@ def read_first(body: Sequence[tree.Statement], taken: Container[str] = ()) -> li
     libraries = {m.base.name for value in values for m in tree.all_parts(value) if isinstance(m, tree.Member)
                  and isinstance(m.base, tree.Name) and (m.base.name in MODULES or dialect.is_of_distribution(m))}
     first = {e.target.name: e for e in reversed(equations)}
-    anew = {name for name, e in first.items() if e.target.index is None and name in tree.mentioned(e.value)}
+    seen, anew = set[str](), set[str]()
+    for e in equations:
+        seen.update(tree.mentioned(e.value))
+        anew |= {e.target.name} & seen if e is first[e.target.name] and e.target.index is None else set()
     kept = [n for n in _KEPT if n not in taken]
     others = (first.keys() - anew) | {*kept, dialect.SELF.name} | libraries | {loop.variable for loop in loops}
     return [n for n in dict.fromkeys(n for value in values for n in tree.mentioned(value)) if n not in others]
