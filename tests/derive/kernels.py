@@ -962,6 +962,9 @@ MORE = {
 param w: N x D, M: D x K
 p = softmax(w)
 loss L = sum(log(p @ M))""",
+    "a mixture's weights": """dim N, K
+param v: K, f: N x K
+loss L = sum(logsumexp(log_softmax(v) + f, axis=1))""",
     "logarithms of running sums": """dim N, D
 param w: N x D
 p = softmax(w)

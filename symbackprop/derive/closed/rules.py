@@ -204,10 +204,10 @@ def _added_up(rules: Rules, term: Term, axes_of: Callable[[Node], Collection[int
         node = rules.nodes.get(key[0])
         axis = None if node is None else next((a for a in axes_of(node) if a in axes), None)
         if axis is not None:
-            gone = key[1][axis]
+            own = {key[1][a] for a in axes}
             rest = {k: p for k, p in term.powers.items() if k is not key}
-            left = Term(term.number, term.summed - {gone}, rest, term.weighed)
-            return rules.flattening.bound(left, {key[1][a] for a in axes if a != axis})
+            left = Term(term.number, term.summed - own, rest, term.weighed)
+            return rules.flattening.bound(left, own - {key[1][axis]})
     return None
 
 
