@@ -56,7 +56,7 @@ def cancelled(upstream: Node, output: Node, index: int) -> Node | None:
     if output.role is Role.FLAT_ROOT:
         whole = divided(upstream, output)
         return None if whole is None else whole / 2
-    if not f.has_quotient(f.written(form)):
+    if not f.has(f.written(form), f.Div):
         return None
     if output.function is not None and output.function.exponential:  # which may be infinite: −1/e² → −1/e
         product = f.mul(form, f.Arg(place))

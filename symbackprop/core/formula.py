@@ -587,21 +587,9 @@ def calls(f: Formula) -> frozenset[str]:
 
 
 @cache
-def has_sum(f: Formula) -> bool:
-    """Whether terms are added in it."""
-    return isinstance(f, Add) or any(has_sum(part) for part in f.children)
-
-
-@cache
-def has_quotient(f: Formula) -> bool:
-    """Whether something is divided by something in the formula."""
-    return isinstance(f, Div) or any(has_quotient(c) for c in f.children)
-
-
-@cache
-def reads_out(f: Formula) -> bool:
-    """Whether the formula reads the output."""
-    return isinstance(f, Out) or any(reads_out(c) for c in f.children)
+def has(f: Formula, kind: type[Formula]) -> bool:
+    """Whether a node of a kind stands in the formula."""
+    return isinstance(f, kind) or any(has(c, kind) for c in f.children)
 
 
 @cache

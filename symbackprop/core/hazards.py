@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
-from functools import cache, reduce
+from functools import reduce
 from math import isfinite
 from operator import or_
 from typing import TypeAlias
@@ -80,22 +80,7 @@ def _of_kernel(node: Node) -> Hazards:
     found = union(node.graph.hazards[node.args[i].id] for i in read)
     if node.attr.boolean or (record is not None and _is_bounded(record)):
         return found & ~INFINITE
-    if not found or _is_polynomial(form):
-        return found
-    return found | INFINITE if is_unbounded(form, node.args) or has_root(form, node.args) else found
-
-
-@cache
-def _is_polynomial(form: f.Formula) -> bool:
-    """Sums, products and natural powers of finite numbers: bounded without looking at the rows they read."""
-    match form:
-        case f.Num(value):
-            return value.is_infinite is not True
-        case f.Pow(base, f.Num(exponent)) if exponent.is_Integer and exponent.is_positive:
-            return _is_polynomial(base)
-        case f.Pow() | f.Div() | f.Call():
-            return False
-    return all(_is_polynomial(part) for part in form.children)
+    return found | INFINITE if found and (is_unbounded(form, node.args) or has_root(form, node.args)) else found
 
 
 def _of_loop(node: Node) -> Hazards:

@@ -717,7 +717,7 @@ def _arithmetic(row: Node, logs: Logarithms) -> Node | None:
 
 
 def _shortened(form: f.Formula, args: list[Node], logs: Logarithms) -> f.Formula:
-    return _Quotients(args, logs).shortened(form) if f.has_quotient(form) else form
+    return _Quotients(args, logs).shortened(form) if f.has(form, f.Div) else form
 
 
 def _rewritten(row: Node, rewrite: Callable[[f.Formula, list[Node]], f.Formula]) -> Node | None:

@@ -156,7 +156,7 @@ def _may_be_steep(row: Node) -> bool:
     """Whether a row is a logarithm or a quotient."""
     if row.form is None:
         return False
-    return f.has_quotient(row.form) or (row.function is not None and row.function.logarithm)
+    return f.has(row.form, f.Div) or (row.function is not None and row.function.logarithm)
 
 
 def _leads_to_steep(row: Node, depth: int = MAX_DEPTH) -> bool:

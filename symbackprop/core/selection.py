@@ -204,7 +204,7 @@ def _of_derivative(node: Node, i: int) -> Hazards:
     form = node.attr.partial(i)
     if isinstance(form, f.Call) and TABLE[form.name].boolean:
         return NONE
-    found = union(hazards(node.args[k]) for k in f.arguments(form)) | (hazards(node) if f.reads_out(form) else NONE)
+    found = union(hazards(node.args[k]) for k in f.arguments(form)) | (hazards(node) if f.has(form, f.Out) else NONE)
     return found | INFINITE if is_unbounded(form, node.args, node) else found
 
 

@@ -277,7 +277,7 @@ def _wish(node: Node) -> str:
     if totals and isinstance(node.form, f.Add):
         return "log_p" if f.neg(totals[0]) in node.form.terms else "losses"
     if not _has_log(node.attr.form) or node.role is Role.LIKELIHOOD:
-        return "losses" if _has_log(node.attr.form) else "ratio" if f.has_quotient(node.attr.form) else "term"
+        return "losses" if _has_log(node.attr.form) else "ratio" if f.has(node.attr.form, f.Div) else "term"
     row = node.args[0]
     while row.name is None and row.args:
         row = row.args[0].attr.results()[row.attr] if row.is_result else row.args[0]

@@ -221,7 +221,7 @@ def _exchanges(place: Place, form: f.Formula) -> Iterator[Candidate]:
     consumer = place.edge.consumer
     other = f.Arg(len(consumer.args))
     leaves: list[tuple[f.Formula, Node]] = [(f.Arg(i), consumer.args[i]) for i in f.arguments(form)]
-    leaves += [(f.OUT, consumer)] if f.reads_out(form) else []
+    leaves += [(f.OUT, consumer)] if f.has(form, f.Out) else []
     for leaf, old in leaves:
         for new, kind, says, moved in place.exchanges(old):
             swapped = replaced(form, leaf, other)
@@ -239,7 +239,7 @@ def _other_functions(place: Place, form: f.Formula) -> Iterator[Candidate]:
             yield wrong(derivative, says, cost=1)
     yield wrong(f.OUT, f"{needed} {kernel.head} itself, {{wrong}}, not its derivative")
     yield wrong(f.Arg(0), f"{needed} the argument of {kernel.head}, {{wrong}}", cost=1)
-    place_of = f.OUT if f.reads_out(form) else f.Arg(0)
+    place_of = f.OUT if f.has(form, f.Out) else f.Arg(0)
     again = f.Call(kernel.head, (f.OUT, *kernel.form.args[1:])) if place_of == f.OUT else f.OUT
     says = "{factor}: you apply the derivative to the output, {wrong}"
     yield wrong(replaced(form, place_of, again), says, cost=2)

@@ -115,7 +115,7 @@ class NumericSweep:
     def formula(self, form: f.Formula, args: Sequence[Node | Array], out: Node | Array | None = None) -> Array:
         """The value of a formula over rows, each read only when it occurs, or arrays, perhaps with its own value."""
         form, own = sized(form, self.point.sizes), PLACEHOLDERS[len(args)]
-        read = {PLACEHOLDERS[i]: args[i] for i in f.arguments(form)} | ({own: out} if f.reads_out(form) else {})
+        read = {PLACEHOLDERS[i]: args[i] for i in f.arguments(form)} | ({own: out} if f.has(form, f.Out) else {})
         given = {leaf: self.point.value(row) if isinstance(row, Node) else row for leaf, row in read.items()}
         with np.errstate(all="ignore"):
             return evaluate_expr(np, to_sympy(form, out=own), given)

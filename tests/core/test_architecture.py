@@ -112,7 +112,7 @@ def test_numpy_is_imported_only_where_arrays_are_computed() -> None:
 def _defined(tree: ast.Module) -> Iterator[str]:
     """The functions, classes and names of a file; what is registered by a decorator is used by its table."""
     for node in tree.body:
-        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.decorator_list:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and {*map(ast.unparse, node.decorator_list)} <= {"cache"}:
             yield node.name
         elif isinstance(node, (ast.Assign, ast.AnnAssign)):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
@@ -120,11 +120,13 @@ def _defined(tree: ast.Module) -> Iterator[str]:
 
 
 def _used(tree: ast.Module) -> Iterator[str]:
-    """What a file reads, imports or has as a word, as the doorway does."""
-    for node in ast.walk(tree):
-        match node:
-            case ast.Name(name, ast.Load()) | ast.Attribute(attr=name) | ast.alias(name) | ast.Constant(str(name)):
-                yield name
+    """What a file reads, imports or has as a word, as the doorway does; no function by itself."""
+    for part in tree.body:
+        for node in ast.walk(part):
+            match node:
+                case ast.Name(name, ast.Load()) | ast.Attribute(attr=name) | ast.alias(name) | ast.Constant(str(name)):
+                    if not isinstance(part, ast.FunctionDef) or name != part.name:
+                        yield name
 
 
 def test_what_is_defined_is_used() -> None:
