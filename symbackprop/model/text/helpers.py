@@ -258,11 +258,15 @@ def _begun(line: Line) -> int:
     tokens = line.tokens
     if tokens[0].text == "def":
         return 2 if tokens[1].kind == NAME else 0
-    closed = next((k for k, token in enumerate(tokens) if token.is_sign(")")), 0)
-    of_names = tokens[1].is_sign("(") and tokens[min(closed + 1, len(tokens) - 1)].is_sign("=")
+    of_names = tokens[1].is_sign("(") and tokens[min(_closed(tokens) + 1, len(tokens) - 1)].is_sign("=")
     written = "lambda" in map(TEXT, tokens) and tokens[1].is_sign("=")
     without_name = written and "lambda" in map(TEXT, takewhile(_is_of_a_path, tokens[2:]))
     return int(tokens[0].kind == NAME and (of_names or without_name))
+
+
+def _closed(tokens: Sequence[Token]) -> int:
+    """Where the first bracket closes; 0 where none does."""
+    return next((k for k, token in enumerate(tokens) if token.is_sign(")")), 0)
 
 
 def _is_of_a_path(token: Token) -> bool:

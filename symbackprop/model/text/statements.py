@@ -494,8 +494,8 @@ def says_nothing(c: Cursor) -> str:
         return _END
     if word in _CLEARS and second.kind in (NAME, END) and not any(map(_is_equal, c.tokens)):
         return _CLEARED
-    updated = next((k for k, t in enumerate(c.tokens) if t.is_sign("=", *UPDATES)), 0) == 1
-    if updated and any(a.text == word and b.is_sign(".") and d.text == "grad" for a, b, d in zip(
+    reads_grad = "grad" in map(TEXT, c.tokens) and second.is_sign("=", *UPDATES)
+    if reads_grad and any(a.text == word and b.is_sign(".") and d.text == "grad" for a, b, d in zip(
             c.tokens[1:], c.tokens[2:], c.tokens[3:], strict=False)):
         return _STEP
     if is_import(c.tokens):
