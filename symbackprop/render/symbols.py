@@ -103,6 +103,12 @@ class Symbols:
         self.deltas, self.partial, self.as_rows = deltas, partial, as_rows
         self.wanted = frozenset(derivation.wrt)
         self.results = frozenset(row.id for row in self.model.results())
+        self.of_loops: dict[int, list[Node]] = {}  # their results, by the loop
+        for row in derivation.forward:
+            if row.is_result:
+                self.of_loops.setdefault(row.args[0].id, []).append(row)
+        found = [row for rows in self.of_loops.values() for row in rows if row.id in derivation.names]
+        self.stacks = {derivation.names[row.id]: row for row in found}
         fixed, counters = [*self.model.sizes, *self.model.functions], _counters(derivation)
         taken = [*derivation.names.values(), *fixed]
         self.letters = AxisLetters(taken, counters)
@@ -179,7 +185,7 @@ class Symbols:
         loop = row.args[0].attr if row.is_result else None
         if loop is None or row.attr >= len(loop.carry):
             return False
-        stacks = [x for x in self.derivation.forward if x.is_result and x.args == row.args and x.id in self.steps]
+        stacks = [x for x in self.of_loops.get(row.args[0].id, ()) if x.id in self.steps]
         return any(x.attr >= len(loop.carry) and loop.results()[x.attr] is loop.carried[row.attr] for x in stacks)
 
     def _name_incoming(self, r: Rows, reverse: Loop) -> None:
@@ -192,7 +198,7 @@ class Symbols:
         for leaf in reverse.sequences:
             if leaf.id not in r.symbols and leaf.is_declared and leaf.attr.gradient_of is not None:
                 name = base(leaf.attr.gradient_of)
-                whole = self._stack(name)
+                whole = self.stacks.get(name)
                 stack = self._cited(r.delta(self.sym(name, whole)), whole)
                 entry = maths.Entry(stack, (maths.Letter(reverse.index),), len(leaf.shape))
                 apart = self.as_rows or "[" in text_index(reverse.index)  # δ_s[q] is that of the step s[q]
@@ -203,11 +209,6 @@ class Symbols:
         """The gradient of a row with a link to its step, where it has one."""
         anchor = None if row is None else self.steps.get(row.id)
         return m if anchor is None else Link(anchor, m)
-
-    def _stack(self, name: str) -> Node | None:
-        """The row of that name that is a result of a loop over all steps."""
-        d = self.derivation
-        return next((x for x in d.forward if x.is_result and d.names.get(x.id) == name), None)
 
     def _named(self, steps: list[Located]) -> list[Node]:
         d = self.derivation
