@@ -218,7 +218,8 @@ class Evaluator:
         except ShapeError as error:
             first, second = [a.place for a in expr.args] if len(expr.args) == 2 else (None, None)
             behind_a_dot = first and expr.place and first.start <= expr.place.start  # 3.mean(A) is none
-            if first and second and expr.function == "dot" and same_shape(args[0].shape, args[1].shape):
+            shapes = [a.shape for a in args if isinstance(a, Node)]
+            if first and second and expr.function == "dot" and len(shapes) == len(args) and same_shape(*shapes):
                 error.instead.insert(0, partial(sum_of_products, first, second))
             error.instead += [partial(exchanged, first, second)] if first and second and not behind_a_dot else []
             raise
