@@ -836,9 +836,11 @@ _HOW = {"=": "set", "+=": "add", "-=": "add", "*=": "multiply"}  # what is done 
 def changed_entries(c: Cursor, counters: Sequence[str]) -> Sequence[tree.Statement]:
     """``A[A < 0] = 0``, ``A[:, 0] += b`` and ``p[arange(N), y] -= 1`` as other values of A and p; nothing for any other
     line, nor where entries are counted by a loop."""
+    if not c.after.is_sign("["):
+        return []
     end = next((k for k, token in enumerate(c.tokens) if token.is_sign("=", *UPDATES)), 0)
     signs = [token for token in c.tokens[:end] if token.is_sign(",", ":", "]", *COMPARISONS)]
-    if not end or not c.after.is_sign("[") or not c.tokens[end - 1].is_sign("]") or len(signs) < 2:
+    if not end or not c.tokens[end - 1].is_sign("]") or len(signs) < 2:
         return []
     left, sign, value = formula_of(ended(c.tokens[:end])), c.tokens[end].text, formula_of(c.tokens[end + 1 :])
     if not isinstance(left, tree.Index) or sign not in _HOW or not {*tree.mentioned(tree.Tuple(left.items))}.isdisjoint(
