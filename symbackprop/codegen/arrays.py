@@ -531,7 +531,8 @@ RULES: dict[str, Rule] = {
     "shift": lambda p, node, a: call("largest", a, **_axes_of(node.attr)),
     "softmax": lambda p, node, a: call("softmax", a, axis=node.attr),
     "prod": lambda p, node, a: method(a, "prod", axis=node.attr),
-    "recurrence": lambda p, node, a, b: call("recurrence", a, b, node.attr),
+    "recurrence": lambda p, node, a, b: p.np("cumsum", b, **{p.axis: node.attr}) if node.args[0].value == 1 else (
+        call("recurrence", a, b, node.attr)),
     "inv": _linalg("inv"),
     "solve": _linalg("solve"),
     "det": _linalg("det"),

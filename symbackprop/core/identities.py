@@ -20,15 +20,17 @@ import sympy as sp
 from symbackprop.core import build, exact_forms
 from symbackprop.core import formula as f
 from symbackprop.core.differences import Differences, is_read_along, less_total, unshifted
-from symbackprop.core.facts import is_lookup, is_sum, kind, plainly, unnamed, way
-from symbackprop.core.graph import BOOL, Node
+from symbackprop.core.facts import is_lookup, is_range, is_sum, kind, plainly, unnamed, way
+from symbackprop.core.graph import BOOL, FLOAT, Node
 from symbackprop.core.hazards import is_nonnegative
 from symbackprop.core.noughts import aligned, term_by_term
+from symbackprop.core.ops.reductions import recurrence
+from symbackprop.core.ops.views import flip
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.roles import Role
 from symbackprop.core.scalars import TABLE, Scalar
 from symbackprop.core.selection import zero_branch
-from symbackprop.core.shapes import Shape, same_shape
+from symbackprop.core.shapes import Shape, is_one, same_shape
 
 MAX_DEPTH = 40  # of searches in one another, before the innermost is done first
 Known = Callable[[Node], Node | None]
@@ -929,10 +931,35 @@ def _without(product: f.Formula, factor: f.Formula) -> f.Formula | None:
     return None
 
 
+_SELF, _UP_TO = f.Arg(0), f.call("greater_equal", f.Arg(0), f.Arg(1))
+
+
+def _running_sum(product: Node) -> Node | None:
+    """A product with a triangle of ones as running sums, or as those from behind: in time and memory of its result.
+    What is never negative may have a logarithm, which is one of products."""
+    pattern, args = product.attr, product.args
+    for place in (0, 1) if len(args) == 2 else ():
+        a, letters = args[1 - place], pattern.ins[1 - place]
+        for k in (0, 1) if a.kind == FLOAT and not is_nonnegative(_SELF, (a,)) and _is_triangle(args[place]) else ():
+            kept, summed = pattern.ins[place][k], pattern.ins[place][1 - k]
+            if kept not in letters and pattern.out == letters.replace(summed, kept) != letters:
+                axis, ones = letters.index(summed), a.graph.full(1, a.shape)
+                return flip(recurrence(ones, flip(a, axis), axis), axis) if k else recurrence(ones, a, axis)
+    return None
+
+
+def _is_triangle(row: Node) -> bool:
+    """Whether a square matrix is 1 where the column is not after the row, else 0."""
+    mask = unnamed(row)
+    return mask.form == _UP_TO and same_shape(mask.shape, mask.shape[::-1]) and all(
+        a.ndim == 2 and is_one(a.shape[1 - k]) and is_range(plainly(a)) for k, a in enumerate(mask.args))
+
+
 def better(row: Node, logs: Logarithms, rules: Sequence[Rule] = IDENTITIES) -> Node | None:
     """The row of an identity that applies, of the first of the ``rules``."""
     if isinstance(row.attr, Pattern):
-        return term_by_term(row)
+        terms = term_by_term(row)
+        return _running_sum(row) if terms is None else terms
     if row.form is None:
         return None
     return next((found for rule in rules if (found := rule(row, logs)) is not None), None)

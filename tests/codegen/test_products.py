@@ -12,6 +12,7 @@ import pytest
 from symbackprop.codegen import codegen
 from symbackprop.core.functions import einsum
 from symbackprop.model.model import Model
+from symbackprop.model.text import parse
 from tests.codegen.helpers import body, emit
 
 SIZE = {"a": 2, "b": 3, "c": 4, "d": 5, "e": 2, "f": 3}
@@ -109,3 +110,31 @@ def test_one_operand(spec: str, level: int, tmp_path: Path) -> None:
     place.flat[1] = 1e-3
     slope = np.sum(up * (np.einsum(spec, x + place) - np.einsum(spec, x - place))) / 2e-3
     assert module.backward(cache, up)["x0"].flat[1] == pytest.approx(slope, rel=1e-9, abs=1e-12)
+
+
+SUMS = {
+    "cumsum(x, axis=1)": lambda x: np.cumsum(x, 1), "cumsum(x)": lambda x: np.cumsum(x, 0),
+    "causal_mask(N) @ x": lambda x: np.cumsum(x, 0), "x @ causal_mask(D).T": lambda x: np.cumsum(x, 1),
+    "causal_mask(N).T @ x": lambda x: np.cumsum(x[::-1], 0)[::-1],
+    "x @ causal_mask(D)": lambda x: np.cumsum(x[:, ::-1], 1)[:, ::-1],
+}
+OTHERS = ["x.T @ causal_mask(N)[:, :2]", "(arange(N)[:, None] >= arange(D)) @ x.T",
+          "(arange(N)[:, None] > arange(N)) @ x", "(arange(N)[:, None] <= arange(N)) @ x",
+          "causal_mask(N) @ causal_mask(N)"]
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize("text", SUMS)
+def test_products_with_a_triangle_of_ones_are_running_sums(text: str, level: int, tmp_path: Path) -> None:
+    """Which take no memory for the triangle, and have no 0·∞ in them."""
+    model = parse(f"dim N, D\nparam x: N x D\na = {text}\nloss L = sum(a^3)")
+    source = codegen(model, level=level)
+    assert "np.cumsum(" in source and "arange" not in source[source.index("def forward"):source.index("def outputs")]
+    x = np.array([[1.0, -2, 3], [np.inf, 1, 2]])
+    np.testing.assert_array_equal(emit(model, tmp_path, level=level).outputs({"x": x}, {})["a"], SUMS[text](x))
+
+
+@pytest.mark.parametrize("text", OTHERS)
+def test_products_with_other_masks_are_products(text: str) -> None:
+    model = parse(f"dim N = 3, D = 4\nparam x: N x D\na = {text}\nloss L = sum(a^3) + sum(x)")
+    assert "np.cumsum(" not in codegen(model)

@@ -471,9 +471,9 @@ def _infer_recurrence(axis: int, args: tuple[Node, ...]) -> tuple[Shape, str]:
 
 def _vjp_recurrence(output: Node, upstream: Node, *_: object) -> Cotangents:
     """The same recurrence from behind, by the next factor: r_t = δ_t + a_(t+1)·r_(t+1)."""
-    axis = output.attr
-    back = recurrence(_shifted(flip(output.args[0], axis), axis), flip(upstream, axis), axis)
-    right = flip(back, axis)
+    axis, a = output.attr, output.args[0]
+    next_one = a if a.value is not None else _shifted(flip(a, axis), axis)  # r_T is its δ, whatever a_(T+1) is
+    right = flip(recurrence(next_one, flip(upstream, axis), axis), axis)
     return right * _shifted(output, axis), right
 
 
@@ -496,7 +496,8 @@ register(Op(
     domain="any floats",
     infer=_infer_recurrence,
     vjp=_vjp_recurrence,
-    show=lambda node, args: m.called("recurrence", *args, axis=node.attr),
+    show=lambda node, args: (m.called("cumsum", args[1], axis=node.attr) if node.args[0].value == 1 else
+                             m.called("recurrence", *args, axis=node.attr)),
     no_entry="an entry is a sum of ever longer products",
     reference=_reference_recurrence,
     samples=(Sample(((4,), (4,)), 0), Sample(((2, 3), (2, 3)), 1)),
