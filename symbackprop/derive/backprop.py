@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from symbackprop.core import formula as f
 from symbackprop.core.graph import SEVERAL, Node, arguments_first, reached
 from symbackprop.core.loops import Loop, asked_of_loops, with_bodies
-from symbackprop.core.names import number_of, parse_name, unplaced
+from symbackprop.core.names import unplaced
 from symbackprop.core.reverse import sweep, totals
 from symbackprop.core.settling import Part, Settled
 from symbackprop.core.shapes import same_shape
@@ -245,9 +245,9 @@ def stack_name(result: Node, names: Mapping[int, str]) -> str:
     if not carried:
         return f"{base}_prev" if name.endswith(("-1]", "+1]")) else base
     last = loop.end
-    if last.is_Integer and number_of(parse_name(base)):
-        return f"{base}[{last}]"  # c₀₁ is not the first c₀
-    return f"{base}_{last}" if last.is_Symbol or last.is_Integer else f"{base}_last"
+    if last.is_Integer:
+        return f"{base}[{last}]"
+    return f"{base}_{last}" if last.is_Symbol else f"{base}_last"
 
 
 def _found(records: Iterable[Record]) -> list[Step]:

@@ -222,7 +222,8 @@ def _counts(word: str, words: Dictionary) -> bool:
 def _below(base: str, inside: Tokens, words: Dictionary) -> Tokens:
     """A name with what stands in brackets below it."""
     first = at(inside, 0) if inside else name("")
-    step = first.kind == NUMBER and (base in words.own or base.startswith("later_"))  # of what lines of a loop name
+    looped = base in words.own or base.startswith("later_") or f"{base}[{first.text}]" in words.reference.rows
+    step = first.kind == NUMBER and looped and f"{base}_{first.text}" not in words.rows  # of what is named in a loop
     if len(inside) == 1 and not step and not _counts(first.text, words):
         return [name(f"{base}_{first.text}")]
     if len(inside) > 1 and first.kind == NAME and inside[1].is_sign("["):  # delta_{h_{t-1}}

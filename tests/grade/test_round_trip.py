@@ -241,6 +241,7 @@ def test_what_a_loop_hands_to_what_it_begins_with_is_right(lines: str, form: str
 LOOPS = {
     2: "names that are taken for gradients only as others are",
     1: "states without a name in the model, what a state was before, what no step reads",
+    6: "what is left of a loop backwards is c_{0,1} in LaTeX, beside the gradient of all steps",
     10: "loops of which nothing has a name, letters outside of a loop",
     14: "what a line calls c at step 1 is not the model's c1",
     17: "a reason has a = where it goes on",
