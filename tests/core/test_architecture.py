@@ -257,7 +257,7 @@ MAY_NAME = {  # tables by names of ops and functions that no record can hold: wh
     "model/text/dialect.py": {"CLASSES_SECOND": "functions of PyTorch's that have the classes along another axis"},
     "model/text/known_numbers.py": {"_OF_WHOLE": "exact values of what only other libraries name: no record has them"},
     "model/text/sides.py": {"_JOINS": "words of other languages, whose results have sides",
-                             "_OF_VECTORS": "as they mean a row"},
+                             "_OF_VECTORS": "as they mean a row", "_OF_MATRICES": "as they mean a column"},
     "verify/report.py": {"HEADER": "heads of columns"},
     "own/truth.py": {"(VALUE, SIZE, SEED, GRADIENT)": "what is told of a gradient; Julia has a size too"},
     "own/array_mistakes.py": {"sum_axes": _SLIPS},

@@ -248,6 +248,22 @@ MATLAB: list[Case] = [
     ("y2 = X(:, [1 3]);\nloss L = sum(y2(:).^2);", lambda n: (n.X[:,[0,2]]**2).sum()),
     ("loss L = sum(W(:, 1)' .* w') + trace(W' * W);", lambda n: n.W[:,0]@n.w+(n.W**2).sum()),
     ("loss L = max(max(W)) + min(W(:)) + sum(max(W, [], 1)) .* 1;", lambda n: n.W.max()+n.W.min()+n.W.max(0).sum()),
+    ("q = cumsum(X(1,:));\nloss L = q * w;", lambda n: np.cumsum(n.X[0])@n.w),
+    ("loss L = var(w, 0) + var(w, 1) .* 2;", lambda n: n.w.var(ddof=1)+2*n.w.var()),
+    ("q = sort(X);\nr = flip(X);\nloss L = sum(sum(q .* Y)) + sum(sum(r .* Y));",
+     lambda n: (np.sort(n.X,0)*n.Y+n.X[::-1]*n.Y).sum()),
+    ("q = softmax(X * V);\nr = softmax(X(1,:));\nloss L = sum(sum(q .* (Y * V))) + r * w;",
+     lambda n: ((np.exp(n.X@n.V)/np.exp(n.X@n.V).sum(0))*(n.Y@n.V)).sum()+np.exp(n.X[0])@n.w/np.exp(n.X[0]).sum()),
+    ("A = repmat(w, 1, 3);\nB = repmat(w, 2, 1);\nloss L = sum(sum(A .* W)) + B' * [w; v];",
+     lambda n: (n.w[:,None]*n.W).sum()+n.w@n.w+n.w@n.v),
+    ("A = kron(w', v);\nB = kron(w, v);\nloss L = sum(sum(A .* W)) + sum(B .^ 2);",
+     lambda n: (np.outer(n.v,n.w)*n.W).sum()+(np.kron(n.w,n.v)**2).sum()),
+    ("a = w';\nA = a(1:3)' * a(1:3);\nloss L = sum(sum(A .* W));", lambda n: (np.outer(n.w,n.w)*n.W).sum()),
+    ("A = bsxfun(@max, 2*w, v');\nB = (2*w > v') .* W;\nloss L = sum(sum(A .* W)) + sum(sum(B));",
+     lambda n: (np.maximum(2*n.w[:,None],n.v)*n.W).sum()+((2*n.w[:,None]>n.v)*n.W).sum()),
+    ("loss L = w(1) * norm(mean(X))^2 + norm(X(1,:));", lambda n: n.w[0]*(n.X.mean(0)**2).sum()+np.linalg.norm(n.X[0])),
+    ("q = max(X)\nloss L = sum(q .* 2) + std(w, 0)", lambda n: 2*n.X.max(0).sum()+n.w.std(ddof=1)),
+    ("q = sort(X)\nloss L = sum(cumsum(q) .* Y)", lambda n: (np.cumsum(np.sort(n.X,0),0)*n.Y).sum()),
 ]
 JULIA: list[Case] = [
     ("Pi = exp.(W) ./ sum(exp.(W), dims=2)\na = exp.(X[1, :]) ./ 3\nfor t in 2:5\n"
@@ -274,6 +290,11 @@ JULIA: list[Case] = [
     ("q = [ones(5) X] * [b; w]\nloss L = sum(abs2, q - y)", lambda n: ((n.b+n.X@n.w-n.y)**2).sum()),
     ("q = w.^2 .- 2w .+ 1\nloss L = sum(q)", lambda n: ((n.w-1)**2).sum()),
     ("q = sum(X; dims=1)\nloss L = (q * w)[1]", lambda n: n.X.sum(0)@n.w),
+    ("A = max.(w, v') .+ hypot.(w, v')\nB = max.(X, y)\nloss L = sum(A .* W) + sum(B .* Y)", lambda n:
+     ((np.maximum(n.w[:,None],n.v)+np.hypot(n.w[:,None],n.v))*n.W).sum()+(np.maximum(n.X,n.y[:,None])*n.Y).sum()),
+    ("A = ifelse.(W .> w, W, w)\nloss L = sum(A .* W)", lambda n: (np.maximum(n.W,n.w[:,None])*n.W).sum()),
+    ("A = (w .> v') .+ exp.(W) .^ w\nloss L = sum(A .* W)",
+     lambda n: (((n.w[:,None]>n.v)+np.exp(n.W)**n.w[:,None])*n.W).sum()),
     ("using LinearAlgebra\nloss L = dot(w, v) .+ 0\nprintln(w)", lambda n: n.w @ n.v),
     ("q = sum(y[i] .* 2 for i in 1:5)\nloss L = q", lambda n: 2 * n.y.sum()),
     ("Z = X .- mean(X)\nloss L = sum(Z .^ 2)", lambda n: ((n.X-n.X.mean())**2).sum()),
@@ -427,6 +448,8 @@ R: list[Case] = [
     ("q <- det(S)^-0.5 * exp(-0.5 * t(w) %*% solve(S) %*% w)\nloss L <- -log(q)",
      lambda n: .5*np.linalg.slogdet(n.S)[1]+.5*n.w@np.linalg.solve(n.S,n.w)),
     ("q <- X[, -1] %*% w[-1]\nloss L <- sum(q)", lambda n: (n.X[:,1:]@n.w[1:]).sum()),
+    ("A <- pmax(W, w) + ifelse(W > w, W, w) + (W > w) * W + exp(W)^w\nloss L <- sum(A * W)", lambda n:
+     ((2*np.maximum(n.W,n.w[:,None])+(n.w[:,None]<n.W)*n.W+np.exp(n.W)**n.w[:,None])*n.W).sum()),
     ("library(MASS)\nq <- apply(X, 1, median)\nloss L <- sum(q * y)", lambda n: (np.median(n.X, axis=1) * n.y).sum()),
     ("q <- sapply(w, exp)\nloss L <- sum(q)", lambda n: np.exp(n.w).sum()),
     ("q <- sweep(W, 2, w)\nloss L <- sum(q %*% v)", lambda n: ((n.W - n.w) @ n.v).sum()),

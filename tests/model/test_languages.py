@@ -100,6 +100,7 @@ def test_read_in_its_language(foreign: str, plain: str) -> None:
 PLAIN = [
     "loss L = mean(torch.roll(W, 1, dims=1) * W) + w[1]",
     "loss L = sum(X[1,] * np.exp(w))",
+    "import numpy as np\nloss L = sum(X[1,] * exp(w))",
     "abs2 = abs(w)**2\nloss L = sum(abs2) + w[1] + var(w)",
     "'''\nIt is y.*x in Matlab\n'''\nloss L = sum(W * w) + w[1]",
     "By Eq.(3), y.*x:\n```\nloss L = sum(W * w) + w[1]\n```",
@@ -147,6 +148,7 @@ def test_functions_are_read(text: str, meant: str) -> None:
 
 
 @pytest.mark.parametrize(("text", "said"), [
+    ("sum(dot(X * W, X) .* 2)", "of all entries in Julia"), ("sum(std(X * W) .* 2)", "of all entries in Julia"),
     ("v <- var(X %*% W)\nsum(v)", "R's var of a matrix is cov"), ("v = norm(X * W);\nsum(v.^2)", "norm of a matrix"),
     ("m = length(X * W);\nsum(w.^2) / m", "larger of its sizes"), ("sum(W[3] .* sum(X * W))", "down its columns"),
     ("sum(w .* v') + sum(v .* w)", "no other side"), ("X = X * W;\nsum(sum(X^2 .* X))", "power of a square matrix"),

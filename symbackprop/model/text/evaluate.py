@@ -97,7 +97,8 @@ class Evaluator:
                     value = self.operand(body)
                     return self.transpose(value) if isinstance(value, Node) else value
                 case tree.Compare(sign, left, right):
-                    return self.graph.call(RELATIONS[sign], self.row(left), self.row(right))
+                    a, b = self.meeting(sign, (left, right), [self.row(left), self.row(right)])
+                    return self.graph.call(RELATIONS[sign], a, b)
                 case tree.Member():
                     return self.member(expr)
                 case tree.Tuple(items):
@@ -166,8 +167,12 @@ class Evaluator:
         base = self.operand(expr.base)
         if expr.exponent == tree.RAISED_T and isinstance(base, Node) and base.shape:
             self._refuse_transpose(expr, label(base) if label(base).isidentifier() else f"({label(base)})")
-        exponent = self.operand(expr.exponent)
+        base, exponent = self.meeting("^", (expr.base, expr.exponent), [base, self.operand(expr.exponent)])
         return binary("**", base, exponent, self.graph)
+
+    def meeting(self, sign: str, parts: Sequence[tree.Expr], values: list[Any]) -> list[Any]:
+        """What a sign or a function combines entry by entry, with the axes along which these meet."""
+        return values
 
     def _refuse_transpose(self, expr: tree.Power, base: str) -> None:
         """``W^T`` of an array is its transpose on paper, and where T is a dimension a power as well."""

@@ -66,7 +66,8 @@ R, JULIA, MATLAB, _EITHER = _LANGUAGES = (
         sums_down=True, of_powers=tree.FROM_LEFT),
     Language("Matlab or Julia", "D", f"{_FROM_ONE}, and {_PRODUCTS}", _NEVER, _pattern(""), of_powers=tree.FROM_EITHER),
 )
-_LIBRARIES = _pattern(r"(?<![.\w])(?:np|numpy|jnp|torch|tf|math)\.\w")
+_LIBRARIES = _pattern(r"(?<![.\w])(?:np|numpy|jnp|torch|tf|math)\.\w | "
+                      r"^[ \t]*(?:import|from)\s+(?:numpy|scipy|torch|jax|math|tensorflow)\b")
 PYTHON = Language("Python", "P", "", _pattern(r"^[ \t]*(?:def|import|from)\s"), _NEVER, has_products=False,
                   counts_down=False)
 # strings, whose marks are no transposes, and comments

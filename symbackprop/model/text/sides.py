@@ -4,8 +4,9 @@ are there."""
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import partial
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import sympy as sp
 
@@ -21,6 +22,7 @@ from symbackprop.model.text import tree, warnings
 from symbackprop.model.text.evaluate import LENGTH, Evaluator, Scope, Value, between, binary, lift
 from symbackprop.model.text.foreign import BELOW, BESIDE, LISTED, MEMBER
 from symbackprop.model.text.languages import JULIA, PYTHON, Language, R, goes_down
+from symbackprop.model.text.trials import is_by_entry
 
 Side: TypeAlias = tuple[Value, bool]  # a value, and whether it is a vector that is a row
 _IDENTITY = tree.Name("I")
@@ -85,9 +87,21 @@ class OfSides(Evaluator):
 
     def _arguments(self, expr: tree.Call) -> list[Value]:
         """What is added down the columns has the side on which it stands: of a row that is all of it."""
-        if len(expr.args) != 1 or not goes_down(expr):
-            return super()._arguments(expr)
-        return [self._operand(expr.args[0])[0]]
+        if len(expr.args) == 1 and goes_down(expr):
+            return [self._operand(expr.args[0])[0]]
+        values = super()._arguments(expr)
+        if expr.function in _OF_MATRICES:
+            return [getitem(v, _COLUMN) if isinstance(v, Node) and v.ndim == 1 else v for v in values]
+        mixed = {v.ndim for v in values if isinstance(v, Node)} >= {1, 2}
+        return self.meeting(expr.function, expr.args, values) if mixed and is_by_entry(expr) else values
+
+    def meeting(self, sign: str, parts: Sequence[tree.Expr], values: list[Any]) -> list[Any]:
+        matrices = [(e, v, False) for e, v in zip(parts, values, strict=True) if isinstance(v, Node) and v.ndim == 2]
+        if not matrices:
+            return values
+        matrix = next((m for m in matrices if not is_one(m[1].shape[0])), matrices[0])  # rather than a row
+        return [self._beside(sign, (e, v, False), matrix) if _is_vector(v) else v
+                for e, v in zip(parts, values, strict=True)]
 
     def known(self, part: tree.Name | tree.Call) -> None:
         if not isinstance(part, tree.Call) or part.function not in (*_JOINS, *_AS_VECTORS, MEMBER):
@@ -108,7 +122,8 @@ class OfSides(Evaluator):
         if chosen is not None:
             return self.call(chosen) if isinstance(chosen, tree.Call) else self.value(chosen)
         if expr.function != LENGTH or len(expr.args) != 1:
-            return super().call(expr)
+            made = super().call(expr)
+            return _narrowed(made) if expr.function in _OF_MATRICES else made
         array = self.row(expr.args[0])
         if sum(not is_one(size) for size in array.shape) > 1:
             raise ShapeError(f"{self.spoken.name}'s length of a matrix is the larger of its sizes: write size(X, 1) or "
@@ -308,9 +323,10 @@ class OfSides(Evaluator):
             instead: list[Meant] = [] if side[0].place is None else [partial(_written, side[0].place, f"{vector}'")]
             return ShapeError(f"{vector} is a column and does not fit {beside}, {shape_text(matrix[1].shape)}, whose "
                               f"rows meet {vector}'", instead=instead)
+        swept = f'sweep({beside}, 2, {vector}, "{sign}")' if sign in ("+", "-", "*", "/") else ""
         return ShapeError(f"R repeats {vector} down the columns of {beside}, {shape_text(matrix[1].shape)}; every row "
-                          f"of that meets it in sweep({beside}, 2, {vector}, \"{sign}\")",
-                          instead=[f'sweep({beside}, 2, {vector}, "{sign}")'] * (matrix[1] is not side[1]))
+                          f"of that meets it in {swept or f't({beside})'}",
+                          instead=[swept] * (bool(swept) and matrix[1] is not side[1]))
 
     def _refuse_declared(self, sign: str, sides: tuple[tuple[tree.Expr, Value, bool], ...]) -> None:
         """Refuse a declared vector that may be a column or a row."""
@@ -353,8 +369,9 @@ class OfSides(Evaluator):
 
 # what joins arrays, and along which axis
 _JOINS = {BESIDE: 1, "hcat": 1, "cbind": 1, BELOW: 0, "vcat": 0, "rbind": 0, LISTED: 0}
+_OF_MATRICES = ("tile", "kron")  # to which a column has two axes
 _AS_VECTORS = ("as_vector", "as_numeric", "as_double", "drop", "vec")
-_OF_VECTORS = ("cumsum", "cumprod", "sort", "flip", "diag", "dot")  # what knows no rows
+_OF_VECTORS = ("cumsum", "cumprod", "sort", "flip", "softmax", "diag", "dot")  # what knows no rows
 _OF_SIDES = (tree.Transpose, tree.Chain, tree.Index, tree.Call)
 
 
@@ -382,6 +399,12 @@ def _turned(value: Value, row: bool) -> Side:
     if value.ndim == 2 and is_one(value.shape[0]):
         return getitem(value, 0), False
     return transpose(value), False
+
+
+def _narrowed(value: Value) -> Value:
+    """A matrix of one column as the vector that it is."""
+    column = isinstance(value, Node) and value.ndim == 2 and is_one(value.shape[1])
+    return getitem(value, (slice(None), 0)) if column and isinstance(value, Node) else value
 
 
 def _is_vector(value: Value) -> bool:
