@@ -167,3 +167,12 @@ def test_sums_of_pythons_own_are_told() -> None:
     assert "sum(sum(z, axis=0)**2)" in to_text(rows) and not any(said in remark for remark in rows.remarks)
     for text in ("z = np.tanh(X @ w)\nsum(z)", "sum(X @ W)", "np.sum(X @ W)"):
         assert not any(said in remark for remark in parse_alone(text).remarks)
+
+
+@pytest.mark.parametrize("text", [
+    "q = X .+ mean(X, dims=1)\nz = [1 for w in", "q = X .+ mean(X, dims=1)\nz = for w in X end [",
+    "q <- X %*% w\nz <- sapply(w, )", "q <- X %*% w\nz <- apply(w, 1, function(", "z = end I",
+])
+def test_what_is_cut_off_is_refused(text: str) -> None:
+    with pytest.raises(ModelError):
+        parse_alone(text)

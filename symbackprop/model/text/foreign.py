@@ -167,13 +167,15 @@ def _applied(call: Sequence[Token]) -> list[Token]:
     """``[f(z) for z in x]`` for ``sapply(x, f)``, or f of all of it where it is one of every entry."""
     name, arguments = call[0], _arguments(call[2:-1])
     array, function = APPLIED[name.text]
+    if not all(arguments):
+        return [*call]
     if len(arguments) > max(array, function) and name.text != "apply" and len(arguments[function]) == 1 and (
             ALSO.get(word := arguments[function][0].text, word) in TABLE):
         return [*arguments[function], _sign("(", name), *arguments[array], call[-1]]
     if len(arguments) <= max(array, function) or arguments[function][0].text != "lambda":
         return [*call]
     of, margin = arguments[array], "".join(map(TEXT, arguments[1])) if name.text == "apply" else "1"
-    colon = next(k for k, token in enumerate(arguments[function]) if token.is_sign(":"))
+    colon = next((k for k, token in enumerate(arguments[function]) if token.is_sign(":")), 1)
     body, end = arguments[function][colon + 1 :], call[-1]
     if name.text == "map" and arguments[2:]:  # of several arrays
         of = [*of, *chain.from_iterable([_sign(",", name), *more] for more in arguments[2:])]
@@ -208,7 +210,7 @@ def of_entries(tokens: Sequence[Token]) -> list[Token]:
 
 def _range(tokens: Sequence[Token]) -> list[Token]:
     """``1..n`` for ``1:n``, ``seq_len(n)`` and ``seq_along(x)``; nothing for what is no range."""
-    word = tokens[0].text
+    word = tokens[0].text if tokens else ""
     if word in ("seq_len", "seq_along"):
         one = [tokens[0]._replace(kind=NUMBER, text="1"), _sign("..", tokens[0])]
         return [*one, *([tokens[0]._replace(text="len")] * (word == "seq_along")), *tokens[1:]]
@@ -220,9 +222,9 @@ def with_loops(tokens: Sequence[Token]) -> list[Token]:
     """Lists of Julia's with a loop in them over ``1:n`` and ``eachrow(X)``, as over ``1..n``."""
     found = [*tokens]
     for k in range(len(found) - 3, 0, -1):
-        if found[k].text != "for" or found[k + 2].text not in ("in", "="):
-            continue
         begin, end = _inside(found, k)
+        if found[k].text != "for" or found[k + 2].text not in ("in", "=") or end <= k + 3:
+            continue
         over, body, counter = found[k + 3 : end], found[begin:k], found[k + 1]
         margin = {"eachrow": "1", "eachcol": "2"}.get(over[0].text, "")
         if margin or _range(over):

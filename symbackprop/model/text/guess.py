@@ -66,7 +66,7 @@ def _named_sizes(body: Sequence[tree.Statement]) -> tuple[Sequence[tree.Statemen
 
 def _identity(leaves: Sequence[str], shapes: Shapes) -> tuple[list[tree.Equation], str]:
     """``I`` as the identity matrix where it is a square one, of a size that others have too; and that it is told."""
-    rows, *more = shapes.named(_IDENTITY) if _IDENTITY in leaves else [0]
+    rows, *more = (shapes.named(_IDENTITY) if _IDENTITY in leaves else []) or [0]
     if more != [rows] or not any(rows in shapes.named(n) for n in leaves if n != _IDENTITY):
         return [], ""
     identity = tree.Call("eye", (sized(rows),), ())
