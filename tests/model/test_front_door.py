@@ -155,6 +155,16 @@ def cell(x, state):
 y, (h, c) = cell(x, (h, c))
 np.sum(y * h * c)
 """, "dim N, data x: N, param h: N, c: N"),
+    "channels of a kernel": ("conv = nn.Conv2d(1, 8, 3)\ny = conv(x)\ny.pow(2).sum()",
+                             "dim N, data x: N x 1 x 8 x 8, param conv_weight: 8 x 1 x 3 x 3, conv_bias: 8"),
+    "what is returned above the end": ("""
+def f(x):
+    if x > 0:
+        return x
+    y = x**2
+    return y
+sum(f(w) * v)
+""", "dim N, param w: N, v: N"),
     "two names of a size": ("N = X.shape[0]\nM = len(y)\nsum((X @ w - y)**2) / N / M",
                             "dim N, D, data X: N x D, y: N, param w: D"),
 }
@@ -220,6 +230,11 @@ def test_layers_over_all_steps_are_refused_with_the_loop() -> None:
         with pytest.raises(ModelError) as caught:
             parse_alone(f"rnn = nn.{made}(3, 4, batch_first=True)\nout, (h, c) = rnn(x)\nout.sum()")
         assert said in caught.value.message and caught.value.line == 1
+
+
+def test_functions_that_there_are_not_are_told_before_shapes() -> None:
+    with pytest.raises(ModelError, match="no function 'image_encoder'"):  # it was that @ multiplies arrays
+        parse_alone("f = image_encoder(I)\nE = np.dot(f, W)\nnp.sum(E @ E.T)")
 
 
 def test_it_is_told_what_is_passed_over() -> None:

@@ -71,7 +71,8 @@ def joined(line: int, condition: tree.Expr, then: Branch, other: Branch) -> list
     return [tree.Equation(line, keywords[target], target, tree.Call("where", (
         condition, *[side.values.get(target, _before(target)) for side in (then, other)]), (), place=condition.place),
         (*then.changes, *other.changes))
-        for target in dict.fromkeys([*then.values, *other.values])]
+        for target in dict.fromkeys([*then.values, *other.values])
+        if not then.returns or target.name in (RETURN, RESULT)]  # of which nothing else is read below
 
 
 def _before(target: tree.Target) -> tree.Expr:

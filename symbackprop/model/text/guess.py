@@ -8,12 +8,15 @@ from collections.abc import Container, Sequence
 from dataclasses import replace
 from functools import partial
 
-from symbackprop.errors import NameProblem
+from symbackprop.errors import NameProblem, ShapeError
+from symbackprop.model.model import Model
 from symbackprop.model.text import dialect, tree
+from symbackprop.model.text.evaluate import Evaluator
 from symbackprop.model.text.expressions import formula_of
-from symbackprop.model.text.guessed_shapes import Shapes, needs_arrays
+from symbackprop.model.text.guessed_shapes import Known, Shapes, needs_arrays
 from symbackprop.model.text.languages import language, with_its_signs
 from symbackprop.model.text.records import with_own_names
+from symbackprop.model.text.scope import ModelScope
 from symbackprop.model.text.statements import KEYWORDS, UPDATES, Reader, counted, says_nothing
 from symbackprop.model.text.tokens import Cursor, Line, Token, logical_lines, problem
 from symbackprop.model.text.undeclared import declared, read_first, sized, without_layers
@@ -35,7 +38,7 @@ def guessed(text: str) -> tuple[list[tree.Statement], str]:
     body, sizes = _named_sizes(body)
     plain, known = without_layers(body)
     leaves = [n for n in read_first(plain, taken) if n not in known]
-    shapes = Shapes(plain, leaves, known, sizes)
+    shapes = _shapes(plain, leaves, known, sizes)
     leaves, again = [n for n in leaves if n not in shapes.again], shapes.other_names()
     body = tree.with_formulas(body, partial(tree.put, found={n: sized(size) for n, size in again.items()}))
     last = next(s for s in reversed(body) if isinstance(s, tree.Equation))
@@ -47,6 +50,21 @@ def guessed(text: str) -> tuple[list[tree.Statement], str]:
     declarations = declared([n for n in leaves if n != _IDENTITY or not identity], shapes, learnt=bool(known))
     result = replace(last, keyword=keyword, target=target)
     return [*declarations, *identity, *[result if s is last else s for s in body]], note + more
+
+
+def _shapes(body: Sequence[tree.Statement], leaves: Sequence[str], known: Known, sizes: dict[str, tuple[str, int]]
+            ) -> Shapes:
+    """The shapes of what is not declared. Raises a `ModelError`; of a function that there is none of this is told, not
+    what its value would have to be."""
+    try:
+        return Shapes(body, leaves, known, sizes)
+    except ShapeError:
+        for call in [part for part in tree.inside(body) if isinstance(part, tree.Call)]:
+            try:
+                Evaluator(ModelScope(Model())).known(call)
+            except NameProblem as error:
+                raise error.about(call.place) from None
+        raise
 
 
 def _named_sizes(body: Sequence[tree.Statement]) -> tuple[Sequence[tree.Statement], dict[str, tuple[str, int]]]:

@@ -25,7 +25,7 @@ from symbackprop.model.text import dialect, tree
 from symbackprop.model.text.calls import NUMPY, asked_sizes, callee
 from symbackprop.model.text.languages import R, along
 from symbackprop.model.text.sizes import SIGNS, Shape, Size, Sizes, is_fixed, plain, written
-from symbackprop.model.text.trials import is_by_entry, least_equal, least_rank, shape_of
+from symbackprop.model.text.trials import is_by_entry, least_equal, least_rank, shape_of, with_number
 
 _TARGETS = re.compile(r"[yt].*|label.*")  # of the data, what is compared with results
 _STATES = re.compile(r".*prev.*")  # of a step before
@@ -364,7 +364,12 @@ class Shapes:
         tried = tree.Index(expr, entry) if entry else expr
         sizes = chain(*shapes, (n for a in args for n in tree.mentioned(a) if n in self.asked or not is_fixed(n)))
         values = [[*map(self.found.value, shape)] for shape in shapes]
-        equal = least_equal(tried, values, self.found.ends(sizes))
+        ends = self.found.ends(sizes)
+        equal = least_equal(tried, values, ends)
+        number = with_number(tried, values, ends) if equal is None else None
+        if number is not None:
+            self.found.equate(*number)
+            return self._tried(replace(expr, args=arrays), shapes, entry)
         if equal is None:
             self._deepen(expr, arrays, values)
             return []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import chain, combinations
+from itertools import chain, combinations, product
 
 import sympy as sp
 
@@ -15,6 +15,7 @@ from symbackprop.model.model import Model
 from symbackprop.model.text import tree
 from symbackprop.model.text.evaluate import Evaluator
 from symbackprop.model.text.scope import ModelScope
+from symbackprop.model.text.sizes import is_fixed
 
 _MOST_SIZES = 8  # of which it is tried which are equal
 _MOST_AXES = 3  # beyond those that an array has
@@ -48,6 +49,17 @@ def _by_first(equal: Mapping[str, str]) -> dict[str, str]:
     """The same with the first of those that are equal for each."""
     firsts: dict[str, str] = {}
     return {s: firsts.setdefault(other, s) for s, other in equal.items()}
+
+
+def with_number(expr: Tried, shapes: Shapes, ends: Sequence[str]) -> tuple[int, str] | None:
+    """A number among the sizes and the size that has to be that so that a call takes them, as channels of images have
+    to be those of a kernel; None where that is not all."""
+    numbers = dict.fromkeys(int(size) for size in chain(*shapes) if size.is_Integer)
+    for number, end in product(numbers, [s for s in ends if not is_fixed(s)]):
+        given, rest = {sp.Symbol(end): sp.Integer(number)}, [s for s in ends if s != end]
+        if least_equal(expr, [[size.xreplace(given) for size in shape] for shape in shapes], rest) is not None:
+            return number, end
+    return None
 
 
 def shape_of(expr: Tried, shapes: Shapes, equal: Mapping[str, str]) -> Sequence[sp.Expr | None]:
