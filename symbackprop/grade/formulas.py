@@ -285,11 +285,11 @@ class Formula(f.Telling, Evaluator):
     def _steps(self, counter: str, bounds: Sequence[tree.Expr]) -> range:
         if len(bounds) > 2:
             raise ModelError(f"a sum over steps has two bounds: sum_{counter}(formula, first, last)")
-        over = self.reference.loops.get(counter, "")
-        if len(bounds) < 2 and not over.isidentifier():
+        steps = self.reference.counted(counter, self.scope.session.fixed)
+        if len(bounds) < 2 and steps is None:
             raise ModelError(f"a sum over {counter} needs its bounds: sum_{counter}(formula, first, last)")
-        first = self._whole(bounds[0]) if bounds else 1
-        last = self._whole(bounds[1] if len(bounds) == 2 else tree.Name(over))
+        all_of_them = [] if steps is None else [steps.start, steps.stop - 1]
+        first, last = [*map(self._whole, bounds), *all_of_them[len(bounds) :]]
         if last - first >= MAX_TERMS:
             raise ModelError(f"a sum of {last - first + 1} terms is too long")
         return range(first, last + 1)

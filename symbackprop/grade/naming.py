@@ -89,7 +89,7 @@ class Dictionary:
         self.bases = {base_name(n) for n in self.rows} - self.rows
         self.bases |= {unplaced(n) for n in self.rows if "[" in n}
         self.own: set[str] = set()
-        self.loops = set(reference.loops.values())
+        self.loops = {s.name for spans in reference.loops.values() for _, last in spans for s in last.free_symbols}
         self.counters = set(reference.loops)
         losses = {row.name for row in reference.results if row.name and row is reference.model.loss_row}
         self.losses = losses | {w for w in _LOSS_WORDS if w not in self.known}

@@ -22,11 +22,12 @@ from symbackprop.core.notation import Notation
 from symbackprop.core.reverse import sweep, vjp
 from symbackprop.core.roles import Role
 from symbackprop.core.scalars import TABLE
-from symbackprop.core.shapes import same_shape, shape_text
+from symbackprop.core.shapes import evaluate_dim, same_shape, shape_text
 from symbackprop.derive import Step, derive
 from symbackprop.derive.closed import closed_forms
 from symbackprop.derive.record import Edge
 from symbackprop.errors import ModelError, NameProblem
+from symbackprop.model.copying import Span
 from symbackprop.model.model import Model
 
 
@@ -38,12 +39,12 @@ def _stacks(row: Node, step: Node) -> bool:
 class Reference:
     """The gradients of a model whose loops are unrolled. ``model`` belongs to the reference and gets further rows.
 
-    ``loops`` are the loops that were unrolled, as counters with the dimension that they run over. The letters that a
+    ``loops`` are the loops that were unrolled, as counters with their first and last steps. The letters that a
     derivation gives to unnamed rows are not among the names then: they depend on the number of steps, and nobody has
     seen them; nor are they without ``letters``.
     """
 
-    def __init__(self, model: Model, loops: Mapping[str, str] | None = None, letters: bool = True) -> None:
+    def __init__(self, model: Model, loops: Mapping[str, Sequence[Span]] | None = None, letters: bool = True) -> None:
         self.model, self.graph, self.loops = model, model.graph, dict(loops or {})
         derivation = self.derivation = derive(model)
         self.forward = frozenset(derivation.forward_ids)
@@ -106,6 +107,14 @@ class Reference:
         """The rows h[1], h[2] … that a row h is the stack of; none where it is not."""
         names = self.numbered(name)
         return [self.rows[n] for n in names] if all(_stacks(self.rows[name], self.rows[n]) for n in names) else []
+
+    def counted(self, counter: str, sizes: Mapping[str, int]) -> range | None:
+        """The steps of the loops that count by a letter; None where there are none, or not the same."""
+        spans = self.loops.get(counter, ())
+        if len(spans) != 1 or not all(s.name in sizes for s in spans[0][1].free_symbols):
+            return None
+        first, last = (evaluate_dim(dim, sizes) for dim in spans[0])
+        return range(first, last + 1)
 
     def numbered(self, name: str) -> list[str]:
         """The names c[1], c[2] … of all steps of a row c; none where it has no steps."""

@@ -262,8 +262,8 @@ class Session:
     def _at_every_step(self, answer: Answer, counters: Mapping[str, int]) -> Iterator[Entry]:
         """The line; ``da_t = …`` that no loop is around at every step."""
         free = self._free(answer, counters)
-        steps = self.fixed[self.reference.loops[min(free)]] if free else 0
-        for k in range(steps, 0, -1):
+        steps = self.reference.counted(min(free), self.fixed) if free else None
+        for k in reversed(steps or ()):
             yield from (replace(e, implied=True) for e in self._entry(answer, {**counters, min(free): k}))
         if not free:
             yield from self._entry(answer, counters)
@@ -271,8 +271,7 @@ class Session:
     def _free(self, answer: Answer, bound: Container[str]) -> set[str]:
         """The counter of the model with which a left side says its step, if nothing else says what it is."""
         index = answer.target.index if answer.target is not None else ()
-        loops = self.reference.loops
-        return {x.text for x in index if x.text not in bound and loops.get(x.text) in self.fixed}
+        return {x.text for x in index if x.text not in bound and self.reference.counted(x.text, self.fixed)}
 
     def _steps(self, line: Line, counters: Mapping[str, int]) -> range:
         """The values of a loop's counter; none where its bounds cannot be read."""

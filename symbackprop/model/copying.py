@@ -12,11 +12,12 @@ from symbackprop.core.graph import Graph, Leaf, Node, dressed
 from symbackprop.core.indexing import getitem
 from symbackprop.core.loops import Loop
 from symbackprop.core.names import unplaced
-from symbackprop.core.shapes import evaluate_dim
+from symbackprop.core.shapes import Dim, evaluate_dim
 from symbackprop.core.sizes import sized
 from symbackprop.model.model import Model
 
 Sizes = Mapping[str, int]
+Span = tuple[Dim, Dim]  # the first and the last step of a loop
 
 
 def copied(model: Model, sizes: Sizes | None = None, names: Mapping[str, str] | None = None) -> Model:
@@ -42,10 +43,13 @@ def loop_dimensions(model: Model) -> tuple[str, ...]:
     return tuple(name for name in model.sizes if name in found)
 
 
-def loop_counters(model: Model) -> dict[str, str]:
-    """The counters of the loops that run over a symbolic dimension, with that dimension, or with several as text."""
+def loop_counters(model: Model) -> dict[str, tuple[Span, ...]]:
+    """The counters of the loops that run over a symbolic dimension, with the first and the last steps of these."""
     found = [n.attr for n in model.graph.nodes.values() if isinstance(n.attr, Loop) and n.attr.length.free_symbols]
-    return {loop.index: str(loop.length) for loop in found}
+    spans: dict[str, dict[Span, None]] = {}
+    for loop in found:
+        spans.setdefault(loop.index, {})[loop.first, loop.last] = None
+    return {counter: tuple(those) for counter, those in spans.items()}
 
 
 class Copy:

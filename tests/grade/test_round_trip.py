@@ -204,6 +204,14 @@ def test_a_gradient_of_zero_is_right(form: str, detail: str) -> None:
     assert {item.name: item.verdict for item in report.required} == dict.fromkeys(("dx", "du", "db"), "right")
 
 
+def test_a_sum_over_steps_of_loops_with_other_bounds_needs_its_own() -> None:
+    """Two loops count by t, from 1 and from 2 on: Σ_t alone may be either."""
+    loops = "h[0] = w\nfor t in 1..T:\n    h[t] = w*h[t-1]\ng[1] = v\nfor t in 2..T:\n    g[t] = v*g[t-1] + x[t]\n"
+    model = parse(f"dim T\ndata x: T\nparam w, v\n{loops}loss L = h[T] + g[T]")
+    found = {item.name: item for item in grade(model, "dv = sum_t x[t]\ndw = (T + 1) w^T").items}
+    assert found["dv"].finding and "needs its bounds" in found["dv"].finding.says
+
+
 def test_a_letter_of_an_axis_is_no_counter_that_a_sum_over_steps_binds() -> None:
     """Σ_i (∂L/∂g[i])_i"""
     model = parse("dim N\ndata x: N\nparam g_in: N\nfor i in 1..N:\n    h[i] = tanh(g_in*x[i])\nloss L = sum(h**2)")
@@ -219,6 +227,7 @@ BEGINS = {
     "all steps": "param h[0]: N\nfor t in 1..T:\n    h[t] = tanh(w*h[t-1] + x[t])\nloss L = sum(h[T]**2) + sum(h**3)",
     "computed": "param b: N\nh[0] = b**2\nfor t in 1..T:\n    h[t] = tanh(w*h[t-1] + x[t])\nloss L = sum(h[T]**2)",
     "backwards": "param h[T+1]: N\nfor t in T..1:\n    h[t] = tanh(w*h[t+1] + x[t])\nloss L = sum(h[1]**2)",
+    "from step 2": "param h[1]: N\nfor t in 2..T:\n    h[t] = tanh(w*h[t-1] + x[t])\nloss L = sum(h[T]**2)",
 }
 
 
