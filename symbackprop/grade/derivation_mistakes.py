@@ -371,10 +371,26 @@ def nothing(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
 
 
 def branch(reference: Reference, edge: Edge, target: Node) -> str:
-    """A branch as a person sees it: through a named row, else the term that it contributes."""
-    if reference.is_named(edge.consumer):
-        return f"the branch through {reference.name(edge.consumer)} ({reference.local_name(edge, target)})"
+    """A branch as a person sees it: through the named row that it alone leads to, else the term that it contributes."""
+    names = leads_to(reference, edge)
+    if reference.is_named(edge.consumer) or len(names) == 1:
+        return f"the branch through {names[0]} ({reference.local_name(edge, target)})"
     return f"the term {m.clipped(reference.term(edge))}"
+
+
+def leads_to(reference: Reference, edge: Edge) -> list[str]:
+    """The named rows next above that no other branch of the same array leads to."""
+    above = named_above(reference, edge.consumer)
+    others = [named_above(reference, e.consumer) for e in reference.edges(edge.argument) if e != edge]
+    names = [n for n in above if all(n not in o for o in others)]
+    return above if not names and len(above) == 1 and above not in others else names
+
+
+def named_above(reference: Reference, row: Node) -> list[str]:
+    """The named rows that a row flows into without passing another."""
+    if reference.is_named(row):
+        return [reference.name(row)]
+    return list(dict.fromkeys(n for e in reference.edges(row) for n in named_above(reference, e.consumer)))
 
 
 def scaled_paths(reference: Reference, row: Node, target: Node) -> Iterator[Candidate]:

@@ -37,7 +37,9 @@ from symbackprop.grade.derivation_mistakes import (
     Candidate,
     Place,
     Swap,
+    leads_to,
     missing,
+    named_above,
     nothing,
     variants,
 )
@@ -553,11 +555,7 @@ def branch(reference: Reference, edge: Edge) -> str:
 def through(reference: Reference, edge: Edge) -> str:
     """What a branch leads to: the named rows next above that no other branch leads to, else the row's own formula and
     what that leads to."""
-    above = named_above(reference, edge.consumer)
-    others = [named_above(reference, e.consumer) for e in reference.edges(edge.argument) if e != edge]
-    names = [n for n in above if all(n not in o for o in others)]
-    if not names and len(above) == 1 and above not in others:
-        names = above
+    above, names = named_above(reference, edge.consumer), leads_to(reference, edge)
     if 0 < len(names) < 3:
         return " and ".join(names)
     formula = m.clipped(reference.name(edge.consumer), SHORT)
@@ -565,13 +563,6 @@ def through(reference: Reference, edge: Edge) -> str:
 
 
 SHORT = 60
-
-
-def named_above(reference: Reference, row: Node) -> list[str]:
-    """The named rows that a row flows into without passing another."""
-    if reference.is_named(row):
-        return [reference.name(row)]
-    return list(dict.fromkeys(n for e in reference.edges(row) for n in named_above(reference, e.consumer)))
 
 
 def missing_branches(reference: Reference, row: Node, target: Node) -> Iterator[Candidate]:

@@ -37,6 +37,7 @@ from symbackprop.render.graph.picture import Picture, Wire
 from symbackprop.render.graph.sizes import FACTOR, factor_text, width, wrapped
 from symbackprop.render.graph.svg import runs_down
 from symbackprop.render.graph.typesetting import line
+from symbackprop.resources import templates
 from symbackprop.verify.sampling import choose_sizes
 from symbackprop.verify.sampling import draw as draw_sample
 from tests.render.helpers import derivation
@@ -275,6 +276,13 @@ def scripts(m: Math) -> list[tuple[str, int]]:
 def test_a_root_has_a_bar_over_what_it_is_taken_of() -> None:
     picture = draw(Model.parse("param a, b\nloss L = sqrt(a) + b"))
     assert picture.count('<path class="g-root"') == picture.count("√</tspan>x") + picture.count("√</tspan><tspan") == 1
+
+
+def test_a_page_styles_all_that_a_picture_does() -> None:
+    """In a page the picture has no styles of its own: a root without them was a black patch."""
+    picture, page = (set(re.findall(r"\.(g-[a-z-]+)", (templates() / f"{name}.css").read_text(encoding="utf-8")))
+                     for name in ("graph", "page"))
+    assert picture - page == {"g-bg"}
 
 
 def test_long_formulas_are_wrapped() -> None:
