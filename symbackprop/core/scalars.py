@@ -819,7 +819,16 @@ def _is_above(args: Sequence[maths.Math], form: Call) -> maths.Math:
 
 
 def _holds(condition: maths.Math) -> maths.Math:
-    return condition if isinstance(maths.within(condition), maths.Indicator) else maths.Indicator(condition)
+    return condition if _is_truth(condition) else maths.Indicator(condition)
+
+
+def _is_truth(m: maths.Math) -> bool:
+    """Whether what prints is 1 or 0 by itself: a comparison, a mask, by its entries or repeated."""
+    match maths.within(m):
+        case maths.Array(body) | maths.Outer(maths.Fill(), body):
+            return _is_truth(body)
+        case inner:
+            return isinstance(inner, maths.Indicator) or (isinstance(inner, maths.Op) and inner.name == "causal_mask")
 
 
 def _piecewise(name: str) -> Callable[..., Any]:

@@ -80,7 +80,7 @@ class Anatomy:
             rate=self._rate(), updates=self._updates(), checks=tuple(differences(self.context, self._gradient)),
             notes=self._notes(), rules=self._proofs(),
         )
-        return replace(whole, glossary=glossary(self.rows, whole.trees()))
+        return replace(whole, glossary=glossary(self.rows, replace(whole, rules=()).trees(), whole.proved()))
 
     def _proofs(self) -> tuple[Proof, ...]:
         """The appendix."""

@@ -226,6 +226,11 @@ class Proof:
     lines: tuple[Line, ...]
 
 
+def _trees(lines: Iterable[Line]) -> Iterator[Math]:
+    for x in lines:
+        yield from (m for m in (x.left, x.right, *x.reason) if isinstance(m, Math))
+
+
 @dataclass(frozen=True)
 class Document:
     """Everything a format prints, in order."""
@@ -254,12 +259,15 @@ class Document:
 
     def trees(self) -> Iterator[Math]:
         """Everything that is printed as mathematics, but for what names, shapes and numbers are."""
-        proved = [x for proof in self.rules for x in proof.lines]
-        lines = [*[e.line for e in self.forward], *[x for s in self.steps for x in s.lines], *proved]
-        for x in (*lines, *self.updates, *self.checks):
-            yield from (m for m in (x.left, x.right, *x.reason) if isinstance(m, Math))
+        lines = [*[e.line for e in self.forward], *[x for s in self.steps for x in s.lines]]
+        yield from _trees((*lines, *self.updates, *self.checks))
         yield from (row.gradient for row in self.table)
         yield from self.stored
+        yield from self.proved()
+
+    def proved(self) -> Iterator[Math]:
+        """The same of the appendix, whose letters are its own."""
+        yield from _trees(x for proof in self.rules for x in proof.lines)
 
     def anchors(self) -> Iterator[str]:
         """Every anchor that a reference may point to."""

@@ -222,9 +222,12 @@ def _told(r: Rows) -> Iterator[Prose]:
                 yield line
 
 
-def glossary(r: Rows, trees: Iterable[m.Math]) -> tuple[Prose, ...]:
-    """The functions, the notation and the index letters that stand in the ``trees`` of a document."""
+def glossary(r: Rows, trees: Iterable[m.Math], proved: Iterable[m.Math]) -> tuple[Prose, ...]:
+    """The functions, the notation and the index letters that stand in the ``trees`` of a document; of those of its
+    appendix, which has its own letters, the functions and the notation."""
     notation, letters, places = _found_in(trees)
+    more, _, others = _found_in(proved)
+    notation, places = notation | more, places or others
     r.mentioned = {name: call for name, call in r.mentioned.items() if name in notation or not _is_function(name)}
     r.otherwise = {name: call for name, call in r.otherwise.items() if name in notation}
     said: list[Prose] = [("products and transposes act on the last two axes",)] if "batched" in r.mentioned else []

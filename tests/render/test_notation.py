@@ -171,3 +171,26 @@ def test_a_call_by_the_name_of_an_op_is_told_as_what_it_is(channels: int, option
 def test_the_exponential_of_a_matrix_is_said_to_be_by_entries(size: str, said: bool) -> None:
     model = Model.parse(f"dim N, D\ndata X: {size}\nparam w: {size}\nloss L = sum(exp(w * X) * X)")
     assert ("of a matrix is taken entry by entry" in derive(model).text()) is said
+
+
+MASKED = """
+dim B, T, K
+data m: B x T, Q: B x T x K
+param W: K x K
+S = einsum("btk,bsk->bts", Q @ W, Q)
+P = softmax(where(m[:, None, :] == 0, -inf, S))
+loss L = sum(P**2)
+"""
+
+
+def test_what_is_1_or_0_by_itself_is_no_condition_again() -> None:
+    """1[[1[m_bi = 0]]_bti] and 1[mask(T)]"""
+    page = derive(Model.parse(MASKED)).text()
+    assert "1 − [1[m_bi = 0]]_bti" in page and "1[[" not in page
+    page = derive(Model.parse("dim T\nparam S: T x T\nloss L = sum(where(causal_mask(T), S, 0)**2)")).text()
+    assert "mask(T)" in page and "1[mask" not in page
+
+
+def test_a_legend_is_of_no_letter_that_only_a_proof_has() -> None:
+    page = derive(Model.parse(MASKED)).text()
+    assert "b runs over B entries" in page and "Σ_k A_ik·B_kn" in page and "k runs over" not in page
