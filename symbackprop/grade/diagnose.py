@@ -7,7 +7,7 @@ place.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
@@ -166,12 +166,12 @@ def usual_multiple(reference: Reference, points: Sequence[Point], pairs: Pairs) 
     if found is None:
         return None
     dims = reference.dimensions
-    sizes = [*dims, *[a * b for a, b in combinations_with_replacement(dims, 2)]]
+    sizes = dict.fromkeys([*dims, *[a * b for a, b in combinations_with_replacement(dims, 2)], *reference.lengths])
     usual = multiples(points, sizes)
     return next((Finding(kind, says) for kind, says, values in usual if close_numbers(found, values)), None)
 
 
-def multiples(points: Sequence[Point], sizes: Sequence[sp.Expr]) -> Iterator[tuple[str, str, list[float]]]:
+def multiples(points: Sequence[Point], sizes: Iterable[sp.Expr]) -> Iterator[tuple[str, str, list[float]]]:
     """(kind, words, value at every point) of the constants that people get wrong, likelier first; ``sizes`` are those
     that a mean may divide by."""
     for number, kind, words in _NUMBERS:

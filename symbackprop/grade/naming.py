@@ -103,11 +103,12 @@ class Dictionary:
 
     # -- rows and values
     def row(self, name: str) -> str | None:
-        """The model's name for ``name``: itself, or the one that differs only in case, underscores and brackets."""
+        """The model's name for ``name``: itself, or the one that differs only in case, underscores and brackets where
+        the person calls nothing so."""
         if self.reference.stack(name):
             self.rows.add(name)
             self.known.add(name)
-        return name if name in self.rows else self._alike(name, sorted(self.rows))
+        return name if name in self.rows else None if name in self.own else self._alike(name, sorted(self.rows))
 
     def value(self, name: str) -> str | None:
         """The name of a row, a dimension or an own line."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import combinations
 
 import sympy as sp
 
@@ -29,6 +30,8 @@ from symbackprop.derive.record import Edge
 from symbackprop.errors import ModelError, NameProblem
 from symbackprop.model.copying import Span
 from symbackprop.model.model import Model
+
+MAX_LENGTHS = 30
 
 
 def _stacks(row: Node, step: Node) -> bool:
@@ -199,6 +202,16 @@ class Reference:
         """All sizes in the model that are not 1, symbols first."""
         found = {d: None for row in self.order for d in row.shape if d != 1}
         return sorted(found, key=lambda d: (bool(d.is_Integer), str(d)))
+
+    @cached_property
+    def lengths(self) -> list[sp.Expr]:
+        """What means divide by: sizes, and products of the sizes of one array."""
+        found = {d: None for d in self.dimensions}
+        found |= {s: None for d in self.dimensions for s in sorted(d.free_symbols, key=str)}
+        for row in self.order:
+            axes = [d for d in row.shape if d != 1][:4]
+            found |= {sp.Mul(*part): None for count in (2, 3) for part in combinations(axes, count)}
+        return sorted(found, key=lambda d: (len(d.free_symbols), sp.count_ops(d), str(d)))[:MAX_LENGTHS]
 
     # -- what things are called, and how formulas are written
     def text(self, row: Node) -> str:

@@ -227,7 +227,7 @@ def _other_divisors(reference: Reference, number: sp.Expr) -> Iterator[sp.Expr]:
     yield number - 1
     if number.is_Add and number.as_coeff_Add()[0] == -1:
         yield number + 1
-    for d in lengths(reference):
+    for d in reference.lengths:
         rest = number / d
         if rest.free_symbols and sp.denom(rest) == 1:
             yield rest
@@ -514,7 +514,7 @@ def _constants(reference: Reference) -> list[tuple[sp.Expr, str, str]]:
     """(factor, kind, words) of the constants that people get wrong in one term."""
     found = [(sp.S.NegativeOne, m.SIGN, "has the wrong sign"), (sp.S(2), m.CONSTANT, "is twice what it should be"),
              (sp.S.Half, m.CONSTANT, "is half of what it should be: a factor 2 is missing")]
-    for d in lengths(reference):
+    for d in reference.lengths:
         found += [(d, m.MEAN, f"lacks the factor 1/{_divisor(d)}"),
                   (1 / d, m.MEAN, f"has the factor 1/{_divisor(d)} once too often")]
     for name, row in reference.model.constants.items():
@@ -528,19 +528,6 @@ def _constants(reference: Reference) -> list[tuple[sp.Expr, str, str]]:
 
 def _divisor(d: sp.Expr) -> str:
     return bracketed(dim_text(d))
-
-
-def lengths(reference: Reference) -> list[sp.Expr]:
-    """What means divide by: sizes, and products of the sizes of one array."""
-    found = {d: None for d in reference.dimensions}
-    found |= {s: None for d in reference.dimensions for s in sorted(d.free_symbols, key=str)}
-    for row in reference.order:
-        axes = [d for d in row.shape if d != 1][:4]
-        found |= {sp.Mul(*part): None for count in (2, 3) for part in combinations(axes, count)}
-    return sorted(found, key=lambda d: (len(d.free_symbols), sp.count_ops(d), str(d)))[:MAX_LENGTHS]
-
-
-MAX_LENGTHS = 30
 
 
 # -- what a whole row's gradient is multiplied with

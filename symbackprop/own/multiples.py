@@ -16,7 +16,6 @@ from symbackprop.grade import mistakes as m
 from symbackprop.grade.mistakes import Finding
 from symbackprop.grade.points import Array, Point
 from symbackprop.grade.reference import Reference
-from symbackprop.own.array_mistakes import lengths
 from symbackprop.own.compare import Pair
 
 ANY = "any number"
@@ -116,7 +115,7 @@ _NUMBERS = (
 def _sizes(reference: Reference, points: Sequence[Point], steps: Mapping[str, int]
            ) -> Iterator[tuple[str, list[float]]]:
     """What means divide by, as a text and as numbers: sizes, steps of a loop, and both together."""
-    sizes = [(d, [p.number(d) for p in points]) for d in lengths(reference) if d.free_symbols]
+    sizes = [(d, [p.number(d) for p in points]) for d in reference.lengths if d.free_symbols]
     yield from ((bracketed(dim_text(d)), values) for d, values in sizes)
     for name, count in steps.items():
         yield name, [float(count)] * len(points)

@@ -66,3 +66,17 @@ def test_wrong(model: str, line: str) -> None:
 def test_what_is_written_out_is_still_the_named_row() -> None:
     found = grade(Model.parse(LOGISTIC), "dz = sigmoid(z) - y\na = sigmoid(z)")
     assert found.verdict == "right" and found.notes == []
+
+
+def test_a_name_of_ones_own_is_none_of_the_model_in_other_letters() -> None:
+    """da of a line's a was dA, given more than once."""
+    model = Model.parse("dim N, D, H\ndata X: N x D\nparam A: D x H, w: H\nloss L = sum(tanh(X @ A) @ w)")
+    lines = "a = tanh(X @ A)\ndA = X.T @ ((1 - a**2) * w)\nda = outer(ones(N), w)\ndw = sum(a, axis=0)"
+    report = grade(model, lines)
+    assert {item.name: item.verdict for item in report.required} == {"dA": "right", "dw": "right"}, report.text(2)
+
+
+def test_a_mean_divides_by_numbers_too() -> None:
+    model = Model.parse("dim N, C\ndata Y: N x 8 x 8 x C\nparam p: N x 8 x 8 x C\nloss L = mean((p - Y)**2)")
+    found = grade(model, "dp = 2 * (p - Y) / N").items[0].finding
+    assert found and found.says == "it is 64*C times too large: the mean divides by 64*C"
