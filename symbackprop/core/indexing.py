@@ -7,6 +7,7 @@ from typing import Any
 import sympy as sp
 
 from symbackprop.core import build
+from symbackprop.core import formula as f
 from symbackprop.core.facts import is_range
 from symbackprop.core.graph import BOOL, INT, Node, label, mark
 from symbackprop.core.shapes import (
@@ -109,8 +110,8 @@ def _is_mask(key: Any) -> bool:
     """Truth values: of a row, an array or a list."""
     if isinstance(key, list):
         return any(map(_is_mask, key))
-    if isinstance(key, Node) and key.kind == INT and key.args and not key.is_leaf and key.form is not None:
-        return all(arg.kind == BOOL for arg in key.args)  # (a > 0) * (b > 0), truth values as in NumPy
+    if isinstance(key, Node) and key.kind == INT and isinstance(key.form, f.Mul):
+        return all(arg.kind == BOOL for arg in key.args)  # (a > 0) * (b > 0): both; a sum of truth values counts them
     dtype = getattr(key, "dtype", None)
     return isinstance(key, bool) or getattr(key, "kind", getattr(dtype, "kind", "")) in (BOOL, "b")
 
