@@ -288,12 +288,13 @@ class _Counting:
                 yield s
 
     def expression(self, expr: tree.Expr) -> tree.Expr:
+        match expr:  # before size(X) is a shape, whose entries count from 0
+            case tree.Index(tree.Call(("size" | "dim"), (array,)), (place,)) if self.from_one:
+                return replace(expr, base=tree.Member(self.expression(array), "shape"), items=(self.item(place),))
         expr = tree.changed(expr, self.expression)
         match expr:
             case tree.Index(base, (item,)) if item == _ALL and self.spoken.sums_down:
                 return tree.Call("flatten", (tree.Transpose(base, ".T"),), (), place=expr.place)
-            case tree.Index(tree.Call(("size" | "dim"), (array,)), (place,)) if self.from_one:
-                return replace(expr, base=tree.Member(array, "shape"), items=(self.item(place),))
             case tree.Member(tree.Call("cholesky", (array,)), ("L" | "U") as which, None):
                 factor = tree.Call("cholesky", (array,), (), place=expr.place)
                 return factor if which == "L" else tree.Transpose(factor)
@@ -318,6 +319,8 @@ class _Counting:
         if expr.function == "outer" and len(expr.args) == 3 and isinstance(expr.args[2], tree.Function):
             column, row = (tree.Index(a, item) for a, item in zip(expr.args, (_COLUMN, _COLUMN[::-1]), strict=False))
             return lambdas.called(expr.args[2], (column, row), (), expr.place)
+        if len(expr.args) == 1 and _is_shape(expr.args[0]):  # zeros(size(X))
+            return expr
         found = spelled(self.spoken.letter, expr.function, expr.args, dict(expr.options))
         return expr if found is None else found[0]
 
