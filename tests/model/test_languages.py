@@ -101,6 +101,7 @@ PLAIN = [
     "loss L = mean(torch.roll(W, 1, dims=1) * W) + w[1]",
     "loss L = sum(X[1,] * np.exp(w))",
     "import numpy as np\nloss L = sum(X[1,] * exp(w))",
+    "loss L = sum(X[\n    1,\n]) + w[1]",
     "abs2 = abs(w)**2\nloss L = sum(abs2) + w[1] + var(w)",
     "'''\nIt is y.*x in Matlab\n'''\nloss L = sum(W * w) + w[1]",
     "By Eq.(3), y.*x:\n```\nloss L = sum(W * w) + w[1]\n```",

@@ -51,7 +51,7 @@ R, JULIA, MATLAB, _EITHER = _LANGUAGES = (
         "R", "R", f"{_FROM_ONE} and leaves out those with a minus, var divides by n - 1, and norm of a matrix is its "
         "largest sum of a column",
         _pattern(r"^[ \t]*(?:(?:loss|output)[ \t]+)?[A-Za-z][\w.]*(?:\[[^\[\]]*\])?[ \t]*<- | %\*% | %o% | \w\[\s*, | "
-                 r"\w\[[^\[\]]*,\s*\] | (?:<-|=)\s*function\s*\("), _NEVER, has_products=False, leaves_out=True),
+                 r"\w\[[^\[\]\n]*,[ \t]*\] | (?:<-|=)\s*function\s*\("), _NEVER, has_products=False, leaves_out=True),
     Language(
         "Julia", "J", f"{_FROM_ONE}, {_PRODUCTS}, and var divides by n - 1",
         _pattern(r"(?<![.\w])(?:sum|mean|prod|maximum|minimum|std|var|cumsum|cumprod)\([^\n]{0,200}?[,;]\s*dims\s*=\s*[1-9]"
