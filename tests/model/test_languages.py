@@ -149,6 +149,7 @@ def test_functions_are_read(text: str, meant: str) -> None:
 
 
 @pytest.mark.parametrize(("text", "said"), [
+    ("A <- (X %*% W) %o% w\nsum(A)", "einsum"),
     ("sum(dot(X * W, X) .* 2)", "of all entries in Julia"), ("sum(std(X * W) .* 2)", "of all entries in Julia"),
     ("v <- var(X %*% W)\nsum(v)", "R's var of a matrix is cov"), ("v = norm(X * W);\nsum(v.^2)", "norm of a matrix"),
     ("m = length(X * W);\nsum(w.^2) / m", "larger of its sizes"), ("sum(W[3] .* sum(X * W))", "down its columns"),

@@ -735,11 +735,11 @@ J: var std (x, !dims:1) -> @(x, axis=0, keepdims=True, ddof=1)
 J: var std (x, !dims:2) -> @(x, axis=1, keepdims=True, ddof=1)
 J: var std (x) -> @(x, ddof=1)
 D: var std (x) -> @(x, axis="either", ddof=1)
-R: outer (x, y, f|FUN~"*") -> x[:, None] * y[None, :]
-R: outer (x, y, f|FUN:"+") -> x[:, None] + y[None, :]
-R: outer (x, y, f|FUN:"-") -> x[:, None] - y[None, :]
-R: outer (x, y, f|FUN:"/") -> x[:, None] / y[None, :]
-R: outer (x, y, f|FUN:"^") -> x[:, None] ** y[None, :]
+R: outer (x, y, f|FUN~"*") -> einsum("i,j->ij", x, y)
+R: outer (x, y, f|FUN:"+") -> einsum("i->i", x)[:, None] + einsum("i->i", y)[None, :]
+R: outer (x, y, f|FUN:"-") -> einsum("i->i", x)[:, None] - einsum("i->i", y)[None, :]
+R: outer (x, y, f|FUN:"/") -> einsum("i->i", x)[:, None] / einsum("i->i", y)[None, :]
+R: outer (x, y, f|FUN:"^") -> einsum("i->i", x)[:, None] ** einsum("i->i", y)[None, :]
 R: numeric (n) -> zeros(n)
 R: diag (n##) -> eye(n)
 R: scale (x, center~TRUE, scale:FALSE) -> x - mean(x, axis=0, keepdims=True)
