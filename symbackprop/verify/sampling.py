@@ -1,6 +1,6 @@
 """Random valid inputs of a model: sizes for its dimensions, numbers for its leaves.
 
-Weights are drawn so that activations do not saturate, integers below their bounds with one of them repeated (added, not
+Weights are drawn so that activations do not saturate, integers below their bounds with neighbours repeated (added, not
 overwritten), and leaves that a function of limited domain reads inside that domain.
 """
 
@@ -218,9 +218,20 @@ def _integers(row: Node, shape: tuple[int, ...], sizes: Mapping[str, int], rng: 
     bound = evaluate_dim(row.attr.below, sizes) if row.attr.below is not None else 2
     low, high = ((0, bound // 2), (bound // 2, bound))[rng.integers(2)] if attempt % 2 and bound > 3 else (0, bound)
     drawn = np.asarray(rng.integers(low, high, shape))
-    if drawn.size > 1:
+    if drawn.size > 1 and attempt % 2:
         drawn.reshape(-1)[-1] = drawn.reshape(-1)[0]
+    elif attempt % 2 == 0:
+        _repeat(drawn)
     return drawn
+
+
+def _repeat(drawn: Any) -> None:
+    """Puts the first entry next to itself along every axis, twice where others are left: pairs of neighbours are then
+    repeated too, and not the same ones as backwards, which those of a, b, a are."""
+    first = (0,) * drawn.ndim
+    for axis, size in enumerate(drawn.shape):
+        run = (*first[:axis], slice(1, max(2, min(3, size - 1))), *first[axis + 1 :])
+        drawn[run] = drawn[first]
 
 
 def in_single(sample: Sample) -> Sample:

@@ -131,3 +131,13 @@ def test_domains_reach_into_loops() -> None:
     x, w = m.data("x", (T,)), m.param("w")
     (last,), _ = scan(lambda s, e: ((s[0] + F.log(e[0]) / w,), ()), m.graph.const(0), x)
     assert intervals([last]) == {"x": (0.3, 3.0), "w": (0.3, 2.0)}
+
+
+def test_what_takes_neighbours_in_the_wrong_order_is_seen() -> None:
+    """i of a, b, a has the pairs (a, b) and (b, a), whichever of both comes first."""
+    model = parse("dim T, K\ndata i: T int < K\nparam A: K x K\nloss L = sum(A[i[:T-1], i[1:]])")
+    for seed in range(20):
+        i = draw(model, {"T": 3, "K": 4}, np.random.default_rng(seed)).values["i"]
+        assert i[0] == i[1]
+    i = draw(model, {"T": 5, "K": 4}, np.random.default_rng(0)).values["i"]
+    assert i[0] == i[1] == i[2], "no pair is repeated: pairs that overwrite would pass"
