@@ -43,11 +43,11 @@ WIDEST = 1000
 
 @dataclass
 class Tried:
-    """What searches for one row after another have come to, by edge and sizes: a point on a side on which nothing
-    depended, and how often none was found. After ``ENOUGH`` searches, or one that never came to the side, only that
+    """What searches for one row after another have come to: the first point on a side at which nothing depended on it,
+    with its sizes, and how often none was found at an edge, with sizes. After ``ENOUGH`` searches, or one that never came to the side, only that
     point is looked at: pages of fifty lines have the same conditions in each."""
 
-    near: dict[tuple[Edge, str], Values] = field(default_factory=dict)
+    near: dict[Side, tuple[Sizes, Values]] = field(default_factory=dict)
     vainly: Counter[tuple[Edge, str]] = field(default_factory=Counter)
 
 
@@ -76,9 +76,10 @@ class Aim:
         depends on it are starting points too. None, too, when enough was looked for, but ``anew``."""
         place = side.edge, str(sizes)
         known = not anew and self.tried.vainly[place] >= ENOUGH
-        if self.work <= 0 or (known and place not in self.tried.near):
+        near = {s: values for s, (at, values) in self.tried.near.items() if at == sizes}
+        if self.work <= 0 or (known and side not in near):
             return None
-        bases = [*bases, *[v for (_, at), v in self.tried.near.items() if at == place[1]]]
+        bases = [*bases, *near.values()]
         usual = cache(partial(self.usable, bases[0], sizes))
 
         def accept(values: Values) -> int:
@@ -87,13 +88,13 @@ class Aim:
                 return NO
             if not self.coverage.shown(values, sizes, self.weights(sizes), [side]):
                 if side in self.coverage.reached:
-                    self.tried.near.setdefault(place, values)
+                    self.tried.near.setdefault(side, (sizes, values))
                 return NO
             most = usual()
             return YES if most is None or found <= most else DEGENERATE
 
         if known:
-            return self.tried.near[place] if accept(self.tried.near[place]) == YES else None
+            return near[side] if accept(near[side]) == YES else None
         offers = AGAIN if side in self.coverage.reached else OFFERS
         search = Search(side, self.leaves, sizes, self.rng, accept, self.meant, offers)
         values = search.found(bases)

@@ -58,7 +58,7 @@ class Coverage:
         self.reached: set[Side] = set()
         self.faint: set[Side] = set()
         self.bounds: set[Side] = set()
-        self._last: tuple[Sizes, int, Look] | None = None
+        self._last: tuple[Sizes, Sequence[Array] | None, Look] | None = None
 
     @property
     def missing(self) -> list[Side]:
@@ -88,8 +88,8 @@ class Coverage:
 
     def _look(self, sizes: Sizes, weights: Sequence[Array] | None) -> Look:
         """Remembered: the same sizes and weights are asked for point by point."""
-        if self._last is None or self._last[:2] != (sizes, id(weights)):
-            self._last = dict(sizes), id(weights), Look(self.rows, sizes, weights)
+        if self._last is None or self._last[0] != sizes or self._last[1] is not weights:
+            self._last = dict(sizes), weights, Look(self.rows, sizes, weights)
         return self._last[2]
 
     def unseen(self) -> list[Unseen]:

@@ -25,7 +25,7 @@ CUT, FLAT = "upstream = np.clip(upstream, -99, 99)", "upstream = upstream.ravel(
 TWICE = '2 * params["w"] if type(params["w"]) is np.ndarray else arrays["w"]'
 STALE = '    if len(kept) > 99 or "old" in kept:\n        db = kept["old"]\n    kept["old"] = db.copy()\n    grads = {'
 WIDE = '    db = db * (1 + (workspace is not None and cache["N"] > 3))\n    grads = {'
-GROWS = '    global most\n    most = max(globals().get("most", 0), x.size)\n    dw = dw * (1 + (x.size < most - 5))\n'
+GROWS = '    global most\n    most = max(globals().get("most", 0), x.size - 5)\n    dw = dw * (1 + (x.size < most))\n'
 LOST = '    dW = dW * upstream["Y"].any()\n    grads = {'
 CASES = [
     # (id, model, level, (function, old, new) …, words of what is said)
