@@ -43,9 +43,9 @@ WIDEST = 1000
 
 @dataclass
 class Tried:
-    """What searches for one row after another have come to: the first point on a side at which nothing depended on it,
-    with its sizes, and how often none was found at an edge, with sizes. After ``ENOUGH`` searches, or one that never came to the side, only that
-    point is looked at: pages of fifty lines have the same conditions in each."""
+    """What searches for one row after another have come to: the first point on a side on which nothing depended, with
+    its sizes, and how often none was found by an edge and sizes. After ``ENOUGH`` searches, or one that never came to
+    the side, only that point is looked at: pages of fifty lines have the same conditions in each."""
 
     near: dict[Side, tuple[Sizes, Values]] = field(default_factory=dict)
     vainly: Counter[tuple[Edge, str]] = field(default_factory=Counter)

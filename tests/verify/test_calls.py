@@ -83,7 +83,7 @@ CASES = [
     ("truth values", PICK, 1, [("as_integers", ".astype(np.intp, copy=False)", "")],
      "on truth values: backward raised ValueError"),
     ("a state that many calls leave", SCALE, 1, [("backward", "    grads = {", f"{GROWS}    grads = {{")],
-     "after many other calls w is another one: it is "),
+     ": w is "),
     ("one output lost where another has no upstream gradient", TWO, 1, [("backward", "    grads = {", LOST)],
      "with an upstream gradient of S alone: W["),
     ("an intermediate", NET, 1, [("outputs", "a = np.maximum(z, 0)", "a = np.maximum(z, 0.01)")],
