@@ -26,7 +26,7 @@ from tests.codegen.helpers import emit
 PACKAGE = Path(__file__).parents[2] / "symbackprop"
 ELSEWHERE = [PACKAGE / p for p in (  # names that others use too; what differs in a further target
     "core/numpy_calls.py", "core/plain_arrays.py", "core/functions/words.py", "imported/formulas.py",
-    "imported/onnx_operators.py", "codegen/torch.py")]
+    "imported/onnx_operators.py", "codegen/torch.py", "model/text/sides.py")]
 LEVELS = [0, 1, 2]
 
 

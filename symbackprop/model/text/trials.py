@@ -9,7 +9,7 @@ from itertools import chain, combinations, product
 import sympy as sp
 
 from symbackprop.core.graph import Node
-from symbackprop.core.shapes import DimLike
+from symbackprop.core.shapes import DimLike, as_dim
 from symbackprop.errors import ModelError
 from symbackprop.model.model import Model
 from symbackprop.model.text import tree
@@ -107,12 +107,12 @@ def _of_symbols(expr: Tried, shapes: Shapes, equal: Mapping[str, str]) -> list[s
     dims = {first: trial.dim(f"s{k}") for k, first in enumerate(dict.fromkeys(equal.values()))}
     row = _tried(trial, expr, shapes, {s: dims[first] for s, first in equal.items()})
     back = {dim: sp.Symbol(first) for first, dim in dims.items()}
-    return None if row is None else [sp.sympify(size).xreplace(back) for size in row.shape]
+    return None if row is None else [as_dim(size).xreplace(back) for size in row.shape]
 
 
 def _tried(trial: Model, expr: Tried, shapes: Shapes, sizes: Mapping[str, DimLike]) -> Node | None:
     args = list[tree.Expr]()
-    values = {sp.Symbol(name): sp.sympify(size) for name, size in sizes.items()}
+    values = {sp.Symbol(name): as_dim(size) for name, size in sizes.items()}
     written: dict[str, tree.Expr] = {name: tree.Name(str(size)) if isinstance(size, sp.Symbol) else
                                      tree.Number(sp.Integer(size)) for name, size in sizes.items()}
     of = expr.base if isinstance(expr, tree.Index) else expr
