@@ -220,7 +220,7 @@ def _integers(row: Node, shape: tuple[int, ...], sizes: Mapping[str, int], rng: 
     drawn = np.asarray(rng.integers(low, high, shape))
     if drawn.size > 1 and attempt % 2:
         drawn.reshape(-1)[-1] = drawn.reshape(-1)[0]
-    elif attempt % 2 == 0:
+    elif drawn.size > 1:
         _repeat(drawn)
     return drawn
 
