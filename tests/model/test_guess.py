@@ -143,6 +143,27 @@ def mixture(X, mu, pi):
     "e": ("def f(e, x):\n    return np.sum(e**2 * x)", "dim N, data x: N, param e: N"),
     "anew": ("X = X / 255\nsum((X @ w - y)**2)", "dim N, D, data X: N x D, y: N, param w: D"),
     "reshaped": ("h = relu(x.view(x.size(0), -1) @ W)\nsum(h**2)", "dim N, D, H, data x: N x D, param W: D x H"),
+    "a cost of Matlab's": ("""
+function [J, grad] = cost(theta, X, y)
+  m = length(y);
+  h = 1 ./ (1 + exp(-X * theta));
+  J = -(1/m) * (y' * log(h) + (1 - y)' * log(1 - h));
+  grad = (1/m) * X' * (h - y);
+end
+""", "dim m, N, data X: m x N, y: m, param theta: N"),
+    "a network of Matlab's": ("""
+n = size(X, 1);
+A = [ones(n, 1) X];
+B = [ones(n, 1) tanh(A * U')];
+E = B * V' - Y;
+J = 1/n * sum(sum(E.^2)) + lambda/(2*n) * sum(sum(U(:, 2:end).^2));
+""", "dim n, N, D, H, data X: n x N, Y: n x H, param U: D x N + 1, V: H x D + 1, lam"),
+    "a step of Matlab's": ("w = w - alpha * (1/n) * X' * (X * w - y);\nJ = sum((X * w - y).^2) / (2*n);",
+                           "dim N, D, data n, X: D x N, y: D, param w: N, alpha"),
+    "a column of ones": ("Z = np.hstack([np.ones((len(y), 1)), X])\nnp.mean((Z @ w - y)**2)",
+                         "dim N, D, data y: N, X: N x D, param w: D + 1"),
+    "vectors": ("z = np.hstack((h, x))\nsum(tanh(W @ z + b)**2)",
+                "dim N, D, H, data x: D, param h: N, W: H x D + N, b: H"),
     "sizes": ("A = X.T @ X + lam * np.eye(D)\nw = np.linalg.solve(A, X.T @ y)\nsum((y - X @ w)**2)",
               "dim D, N, data X: N x D, y: N, param lam"),
 }

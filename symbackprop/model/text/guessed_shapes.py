@@ -38,6 +38,7 @@ _TURNS = ("swapaxes", "transpose")  # what has the axes of its argument in anoth
 _FIRST = tree.String("NCHW")
 _WHOLE = (tree.Slice(None, None, None), tree.Slice(tree.ZERO, None, None))
 _PRODUCTS = ("@", tree.PRODUCT)
+_BESIDE = "hstack"
 _DIVISIONS = ("/", tree.QUOTIENT)
 _CLASSES = "one_hot"  # what is given integers
 _PRODUCT = "dot"  # what @ is as a function
@@ -188,7 +189,8 @@ class Shapes:
         shape, left = self.of(expr.first), expr.first
         for sign, right in expr.rest:
             other = self.of(right)
-            of_arrays = sign == "@" or (sign == tree.PRODUCT and (
+            numbers = any([not s and self._is_number(e) for s, e in ((shape, left), (other, right))])
+            of_arrays = sign == "@" or (sign == tree.PRODUCT and not numbers and (
                 max(len(shape), len(other)) > 1 or bool(shape and other)))
             if of_arrays:
                 self._widen([left] * (not shape) + [right] * (not other), 1)
@@ -197,6 +199,11 @@ class Shapes:
                 continue
             shape, left = self._product(shape, other, expr.place) if of_arrays else self._same([shape, other]), right
         return shape
+
+    def _is_number(self, expr: tree.Expr) -> bool:
+        """Whether it stays one, beside arrays too: ``(1/m) * X'``."""
+        quotient = isinstance(expr, tree.Chain) and all(sign == tree.QUOTIENT for sign, _ in expr.rest)
+        return quotient or not self._leaves_in(expr)
 
     def _alike(self, exprs: Sequence[tree.Expr], shapes: Sequence[Shape] | None = None) -> Shape:
         """The shape of what is combined entry by entry; targets have the shape of what they are beside."""
@@ -316,6 +323,9 @@ class Shapes:
             return self.of(tree.Chain(expr.args[0], (("@", expr.args[1]),)))
         if name == "reshape" and isinstance(expr.args[0], tree.Name) and expr.args[0].name in self.ranks:
             self._as_reshaped(expr.args[0].name, expr.args[1:])
+        match expr.args:
+            case (tree.Tuple(items),) if items and name == _BESIDE:
+                return self._beside(items)
         expr = _one_by_one(expr, name)
         shapes = [self.of(a) for a in expr.args]
         if name == _CLASSES and len(expr.args) > 1:
@@ -331,6 +341,13 @@ class Shapes:
         if name in TABLE or composed(name).target == 1 or (expr.args[1:] and all(shapes) and is_by_entry(expr)):
             return self._alike(expr.args, shapes)
         return self._tried(expr, shapes, entry)
+
+    def _beside(self, items: tuple[tree.Expr, ...]) -> Shape:
+        """``[ones(m, 1) X]``: matrices side by side, vectors one behind the other."""
+        shapes = [self.of(item) for item in items]
+        axis = max(map(len, shapes)) > 1
+        self._widen(items if axis else (), 2)
+        return self._tried(tree.Call("concat", items, (("axis", tree.Number(sp.Integer(int(axis)))),)), shapes)
 
     def _as_reshaped(self, leaf: str, args: Sequence[tree.Expr]) -> None:
         """A leaf has the shape already that it is given, if nothing else asks for axes of it."""
