@@ -508,6 +508,11 @@ def _of_module(word: str) -> Rule:
     return lambda p, node, *args: call(word, *args)
 
 
+def _as_array(p: Arrays, node: Node, code: Code) -> Code:
+    """What a helper reads as an array: numbers that a loop carries may begin as literals."""
+    return code if node.ndim else p.np("asarray", code, dtype=p.dtype_of(node.kind))
+
+
 RULES: dict[str, Rule] = {
     "eye": lambda p, node: p.np("eye", p.dim(node.attr), dtype=name("dtype")),
     "arange": lambda p, node: p.made("arange", p.dim(node.attr)),
@@ -520,7 +525,8 @@ RULES: dict[str, Rule] = {
     "argsort": lambda p, node, a: p.np("argsort", a, axis=node.attr, **_stable(p)),
     "pad": _padded,
     "gather": lambda p, node, a, places: index(a, places),
-    "scatter_add": lambda p, node, g, places: call("scatter_add", g, places, p.dim(node.attr)),
+    "scatter_add": lambda p, node, g, places: call("scatter_add", _as_array(p, node.args[0], g), places,
+                                                   p.dim(node.attr)),
     "take_along_axis": lambda p, node, a, places: p.np("take_along_axis", a, places, axis=node.attr),
     "put_along_axis": lambda p, node, g, places: call("put_along_axis", g, places, node.attr[0], p.dim(node.attr[1])),
     "sum": lambda p, node, a: method(a, "sum", **_axes_unless_all(node)),  # a quarter of what np.sum costs

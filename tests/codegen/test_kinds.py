@@ -17,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
+from symbackprop import codegen
 from symbackprop.core import functions as F
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import scan
@@ -318,3 +319,11 @@ def test_random_models(tmp_path_factory: pytest.TempPathFactory, steps: list[Ste
     data = {n: v for n, v in at.items() if n not in params}
     close(evaluate([model.loss_row], at)[0], plain, 1e-9)
     against_interpreter(model, params, data, level, tmp_path_factory.mktemp("kinds"))
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("added", ["b[y[t]]", "log(exp(b)[y[t]])"])
+def test_a_number_that_a_loop_carries_is_an_array_to_a_table(added: str, level: int) -> None:
+    """The gradient of what a loop adds up begins as a literal 1, and lies in a row of db."""
+    loop = f"s[0] = 0\nfor t in 1..T:\n    s[t] = s[t-1] + {added}\nloss L = s[T]"
+    codegen(parse(f"dim T, V\ndata y: T int < V\nparam b: V\n{loop}"), level=level)  # which checks what it writes

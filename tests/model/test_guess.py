@@ -162,6 +162,21 @@ J = 1/n * sum(sum(E.^2)) + lambda/(2*n) * sum(sum(U(:, 2:end).^2));
                            "dim N, D, data n, X: D x N, y: D, param w: N, alpha"),
     "a column of ones": ("Z = np.hstack([np.ones((len(y), 1)), X])\nnp.mean((Z @ w - y)**2)",
                          "dim N, D, data y: N, X: N x D, param w: D + 1"),
+    "characters": ("""
+def cost(ids, following, before):
+    onehots, states, scores = {}, {}, {}
+    states[-1] = np.copy(before)
+    loss = 0
+    for t in range(len(ids)):
+        onehots[t] = np.zeros((words, 1))
+        onehots[t][ids[t]] = 1
+        states[t] = np.tanh(np.dot(U, onehots[t]) + np.dot(W, states[t-1]) + b)
+        scores[t] = np.dot(V, states[t]) + c
+        p = np.exp(scores[t]) / np.sum(np.exp(scores[t]))
+        loss += -np.log(p[following[t], 0])
+    return loss
+""", "dim words, N, D, H, data ids: N int < words, following: N int < H, "
+     "param before: D x 1, U: D x words, W: D x D, b: D x 1, V: H x D, c: H x 1"),
     "vectors": ("z = np.hstack((h, x))\nsum(tanh(W @ z + b)**2)",
                 "dim N, D, H, data x: D, param h: N, W: H x D + N, b: H"),
     "sizes": ("A = X.T @ X + lam * np.eye(D)\nw = np.linalg.solve(A, X.T @ y)\nsum((y - X @ w)**2)",

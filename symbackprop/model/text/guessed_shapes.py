@@ -39,6 +39,7 @@ _FIRST = tree.String("NCHW")
 _WHOLE = (tree.Slice(None, None, None), tree.Slice(tree.ZERO, None, None))
 _PRODUCTS = ("@", tree.PRODUCT)
 _BESIDE = "hstack"
+_CHANGED = "scatter"
 _DIVISIONS = ("/", tree.QUOTIENT)
 _CLASSES = "one_hot"  # what is given integers
 _PRODUCT = "dot"  # what @ is as a function
@@ -72,6 +73,7 @@ class Shapes:
         inside = {n for e in equations for n in _inside_arrays(e.value)}
         self.apart = {n for n in leaves if n not in axes and n not in inside and self.ranks[n] == 1}
         self.ranks |= dict.fromkeys(self.apart, 0)
+        self.columns = set[str]()  # leaves of one axis that stand as a column
         self._settle(body)
         biases = self._biases(equations, leaves) if not self.repeats else []
         if biases and len(biases) < len(leaves):  # b beside X @ w, of which each row is a sample
@@ -200,6 +202,18 @@ class Shapes:
             shape, left = self._product(shape, other, expr.place) if of_arrays else self._same([shape, other]), right
         return shape
 
+    def _columns(self, terms: Sequence[tuple[tree.Expr, Shape]]) -> None:
+        """Beside a product that is a column, ``W @ x`` of such an x, what would have one axis is a column too."""
+        if not any(len(shape) == 2 and self.found.value(shape[1]) == 1 and _last(e) is not e for e, shape in terms):
+            return
+        for expr, shape in terms:
+            names = self._leaves_in(_last(expr)).keys()
+            if len(shape) == 1:
+                self._widen([_last(expr)], 2)
+                self.columns |= names
+            elif len(shape) == 2 and names and names <= self.columns:
+                self.found.equate(shape[1], 1)
+
     def _is_number(self, expr: tree.Expr) -> bool:
         """Whether it stays one, beside arrays too: ``(1/m) * X'``."""
         quotient = isinstance(expr, tree.Chain) and all(sign == tree.QUOTIENT for sign, _ in expr.rest)
@@ -213,6 +227,7 @@ class Shapes:
             if shape and len(shape) < len(result) and not isinstance(e, tree.Name):
                 self._with_axes([n for n in self._leaves_in(e) if sounds_like_data(n)], e, len(result))
         bodies = [e.body if isinstance(e, tree.Negative) else e for e in exprs]
+        self._columns([*zip(bodies, shapes, strict=True)])
         self._widen([e for e in bodies if isinstance(e, tree.Name) and e.name in self.apart], min(len(result), 1))
         self._widen([e for e, shape in zip(bodies, shapes, strict=True) if shape and isinstance(e, tree.Name)
                      and (_STATES.fullmatch(e.name) or (sounds_like_data(e.name) and _TARGETS.fullmatch(e.name)))],
@@ -277,8 +292,10 @@ class Shapes:
                 continue
             size = rest.pop(0) if rest else 1
             found += [self._sliced(item, size)] if isinstance(item, tree.Slice) else []
-            if isinstance(item, tree.Name) and item.name in self.leaves:
-                self.below.setdefault(item.name, size)
+            match item:
+                case tree.Name(name) | tree.Index(tree.Name(name)) if name in self.leaves:  # ids, ids[t]
+                    self.below.setdefault(name, size)
+                    self.of(item)
             for counter, steps in self.steps.items():
                 ahead = tree.ahead(item, counter)
                 if ahead is not None and ahead >= 0:  # which the last step has too
@@ -326,6 +343,9 @@ class Shapes:
         match expr.args:
             case (tree.Tuple(items),) if items and name == _BESIDE:
                 return self._beside(items)
+            case (array, place, *_) if name == _CHANGED:
+                self._indexed(array, (place,))
+                return self.of(array)
         expr = _one_by_one(expr, name)
         shapes = [self.of(a) for a in expr.args]
         if name == _CLASSES and len(expr.args) > 1:
@@ -501,6 +521,15 @@ def _takes_several(name: str) -> bool:
     """Whether a function is of arrays of which there are as many as one likes."""
     called = callee(name)
     return called is not None and called.most == math.inf and called.parameters[0].annotation == "Node"
+
+
+def _last(expr: tree.Expr) -> tree.Expr:
+    """The last factor of a product of matrices; of anything else that itself."""
+    if isinstance(expr, tree.Call) and _plain_name(expr) == _PRODUCT and len(expr.args) == 2:
+        return expr.args[1]
+    if isinstance(expr, tree.Chain) and all(sign in _PRODUCTS for sign, _ in expr.rest):
+        return expr.rest[-1][1]
+    return expr
 
 
 def _one_by_one(expr: tree.Call, name: str) -> tree.Call:

@@ -24,6 +24,25 @@ def counted_from_one(statements: Sequence[tree.Statement]) -> tuple[tree.Stateme
     return tuple(_Counting().block(statements))
 
 
+def _joined(body: Sequence[tree.Statement]) -> list[tree.Statement]:
+    """The body of a loop with ``x[t] = zeros(n)`` and ``x[t][i] = 1``, another value of it, as one equation."""
+    found: list[tree.Statement] = []
+    for s in body:
+        last = next((k for k, e in reversed([*enumerate(found)]) if not isinstance(e, tree.Said)), 0)
+        before = found[last] if found else None
+        if isinstance(s, tree.Equation) and isinstance(before, tree.Equation) and before.target == s.target and (
+                s.target.index is not None):
+            place = tree.Index(tree.Name(s.target.name), (s.target.index,))
+            s = replace(s, value=_with(s.value, place, before.value))
+            del found[last]
+        found.append(s)
+    return found
+
+
+def _with(expr: tree.Expr, part: tree.Expr, new: tree.Expr) -> tree.Expr:
+    return new if expr == part else tree.changed(expr, lambda inner: _with(inner, part, new))
+
+
 class _Counting:
     """Goes through statements from above."""
 
@@ -140,7 +159,7 @@ class _Counting:
         s = replace(s, body=tuple([self._at_its_step(e, step) for e in s.body]))
         own = {e.target.name for e in tree.equations(s.body) if e.target.index == step}
         self.counters.append(s.variable)
-        s = replace(s, body=tuple(self.block(s.body)))
+        s = replace(s, body=tuple(self.block(_joined(s.body))))
         self.counters.pop()
         if isinstance(s.start, tree.Call) and s.start.function == "range":
             s = self._from_one(s, own)

@@ -843,11 +843,10 @@ def changed_entries(c: Cursor, counters: Sequence[str]) -> Sequence[tree.Stateme
     if not end or not c.tokens[end - 1].is_sign("]") or len(signs) < 2:
         return []
     left, sign, value = formula_of(ended(c.tokens[:end])), c.tokens[end].text, formula_of(c.tokens[end + 1 :])
-    if not isinstance(left, tree.Index) or sign not in _HOW or not {*tree.mentioned(tree.Tuple(left.items))}.isdisjoint(
-            counters):
+    if not isinstance(left, tree.Index) or sign not in _HOW:
         return []
     match left.base:
-        case tree.Name(name):
+        case tree.Name(name) if {*tree.mentioned(tree.Tuple(left.items))}.isdisjoint(counters):
             to = tree.Target(name)
         case tree.Index(tree.Name(name), (step,)):
             to = tree.Target(name, step)
