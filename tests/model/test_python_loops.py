@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from symbackprop import verify
 from symbackprop.errors import ModelError
 from symbackprop.model import Model
 from symbackprop.model.text import to_text
@@ -238,3 +239,11 @@ def test_an_entry_of_states_is_read_as_one_of_the_steps(entry: str, read: str) -
 def test_what_a_loop_cannot_collect_is_refused(lines: str, says: str) -> None:
     with pytest.raises(ModelError, match=says):
         Model.parse(HEAD + lines)
+
+
+def test_a_step_that_is_given_twice_is_told() -> None:
+    """Only what reads the first value is another value of it."""
+    text = "dim T\ndata x: T\nparam w, h[0]\nfor t in 1..T:\n    h[t] = w * h[t-1]\n    h[t] = {}\nloss L = h[T]"
+    with pytest.raises(ModelError, match="assigned twice"):
+        Model.parse(text.format("w + x[t]"))
+    assert verify(Model.parse(text.format("h[t] + x[t]")), seed=0)

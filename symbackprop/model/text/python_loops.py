@@ -33,8 +33,9 @@ def _joined(body: Sequence[tree.Statement]) -> list[tree.Statement]:
         if isinstance(s, tree.Equation) and isinstance(before, tree.Equation) and before.target == s.target and (
                 s.target.index is not None):
             place = tree.Index(tree.Name(s.target.name), (s.target.index,))
-            s = replace(s, value=_with(s.value, place, before.value))
-            del found[last]
+            if place in tree.all_parts(s.value):
+                s = replace(s, value=_with(s.value, place, before.value))
+                del found[last]
         found.append(s)
     return found
 
