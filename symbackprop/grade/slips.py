@@ -7,7 +7,7 @@ Python's ways of writing, mathematics as on paper, names and products.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Container, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TypeAlias
 
 import sympy as sp
@@ -18,7 +18,7 @@ from symbackprop.core.shapes import dim_text
 from symbackprop.errors import SyntaxProblem
 from symbackprop.grade.naming import ARRAY, MAX, PRIME, SUM, Dictionary, Local, Meaning, Telling
 from symbackprop.model.text.expressions import COMPARISONS
-from symbackprop.model.text.tokens import NAME, NUMBER, SIGN, STRING, Token, forgiving_tokens
+from symbackprop.model.text.tokens import NAME, NUMBER, SIGN, STRING, Token, forgiving_tokens, partner
 
 Tokens: TypeAlias = list[Token]
 Found: TypeAlias = tuple[Tokens, int] | None  # other tokens, and how many they stand for
@@ -60,23 +60,12 @@ def joined(items: Tokens) -> str:
 
 def closing(items: Tokens, opened: int) -> int:
     """Where the bracket that opens at ``opened`` closes; the end when it never does."""
-    return _partner(items, range(opened, len(items)), OPENING, CLOSING, len(items))
+    return partner(items, range(opened, len(items)), OPENING, CLOSING, len(items))
 
 
 def opening(items: Tokens, closed: int) -> int:
     """Where the bracket that closes at ``closed`` opens; 0 when it never does."""
-    return _partner(items, range(closed, -1, -1), CLOSING, OPENING, 0)
-
-
-def _partner(items: Tokens, places: range, deeper: Container[str], higher: Container[str], none: int) -> int:
-    depth = 0
-    for k in places:
-        depth += items[k].kind == SIGN and items[k].text in deeper
-        if items[k].kind == SIGN and items[k].text in higher:
-            depth -= 1
-            if depth == 0:
-                return k
-    return none
+    return partner(items, range(closed, -1, -1), CLOSING, OPENING, 0)
 
 
 def at(items: Tokens, k: int) -> Token:

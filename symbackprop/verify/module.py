@@ -176,7 +176,7 @@ class Candidate:
     @cached_property
     def _numbers(self) -> tuple[set[int], set[int]]:
         """Both, found together."""
-        found = _in_parts(self.source, _numbers)
+        found = _in_parts(self.source, _numbers_in)
         return {n for n, _ in found}, {n for n, compared in found if compared}
 
     def hidden(self, sample: Sample) -> dict[str, int]:
@@ -291,7 +291,7 @@ def _whole_numbers(trees: Iterable[ast.AST]) -> set[int]:
     return {n.value for t in trees for n in ast.walk(t) if isinstance(n, ast.Constant) and type(n.value) is int}
 
 
-def _numbers(body: Iterable[ast.stmt]) -> set[tuple[int, bool]]:
+def _numbers_in(body: Iterable[ast.stmt]) -> set[tuple[int, bool]]:
     """The whole numbers in functions, each with whether something is compared with it."""
     functions = [n for n in body if isinstance(n, ast.FunctionDef)]
     compared = _whole_numbers(n for f in functions for n in ast.walk(f) if isinstance(n, ast.Compare))

@@ -218,17 +218,18 @@ def _integers(row: Node, shape: tuple[int, ...], sizes: Mapping[str, int], rng: 
     bound = evaluate_dim(row.attr.below, sizes) if row.attr.below is not None else 2
     low, high = ((0, bound // 2), (bound // 2, bound))[rng.integers(2)] if attempt % 2 and bound > 3 else (0, bound)
     drawn = np.asarray(rng.integers(low, high, shape))
-    if drawn.size > 1 and attempt % 2:
-        drawn.reshape(-1)[-1] = drawn.reshape(-1)[0]
-    elif drawn.size > 1:
-        _repeat(drawn)
+    if drawn.size > 1:
+        _repeat(drawn, apart=attempt % 2 == 1)
     return drawn
 
 
-def _repeat(drawn: Any) -> None:
-    """Puts the first entry next to itself along every axis, twice where others are left: pairs of neighbours are then
-    repeated too, and not the same ones as backwards, which those of a, b, a are."""
+def _repeat(drawn: Any, apart: bool) -> None:
+    """Puts the first entry at the end as well, or next to itself along every axis, twice where others are left: pairs
+    of neighbours are then repeated too, and not the same ones as backwards, which those of a, b, a are."""
     first = (0,) * drawn.ndim
+    if apart:
+        drawn.reshape(-1)[-1] = drawn[first]
+        return
     for axis, size in enumerate(drawn.shape):
         run = (*first[:axis], slice(1, max(2, min(3, size - 1))), *first[axis + 1 :])
         drawn[run] = drawn[first]

@@ -8,7 +8,7 @@ from itertools import accumulate, chain, pairwise
 
 from symbackprop.core.functions.words import ALSO
 from symbackprop.core.scalars import TABLE
-from symbackprop.model.text.tokens import NAME, NUMBER, SIGN, STRING, TEXT, Line, Token
+from symbackprop.model.text.tokens import NAME, NUMBER, SIGN, STRING, TEXT, Line, Token, partner
 
 BESIDE = "horzcat"  # what joins the parts of [a b]
 BELOW = "vertcat"  # of [a; b]
@@ -132,22 +132,12 @@ def _function(parameters: Sequence[Token], near: Token) -> list[Token]:
 
 def _closing(tokens: Sequence[Token], place: int) -> int:
     """Where the bracket closes that opens at a place; the last place where none does."""
-    depth = 0
-    for k in range(place, len(tokens)):
-        depth += tokens[k].is_sign("(", "[") - tokens[k].is_sign(")", "]")
-        if not depth:
-            return k
-    return len(tokens) - 1
+    return partner(tokens, range(place, len(tokens)), "([", ")]", len(tokens) - 1)
 
 
 def _opening(tokens: Sequence[Token], place: int) -> int:
     """Where the bracket opens that closes at a place."""
-    depth = 0
-    for k in range(place, -1, -1):
-        depth += tokens[k].is_sign(")", "]") - tokens[k].is_sign("(", "[")
-        if not depth:
-            return k
-    return 0
+    return partner(tokens, range(place, -1, -1), ")]", "([", 0)
 
 
 def _arguments(tokens: Sequence[Token]) -> list[list[Token]]:

@@ -191,9 +191,8 @@ class Shapes:
         shape, left = self.of(expr.first), expr.first
         for sign, right in expr.rest:
             other = self.of(right)
-            numbers = any([not s and self._is_number(e) for s, e in ((shape, left), (other, right))])
-            of_arrays = sign == "@" or (sign == tree.PRODUCT and not numbers and (
-                max(len(shape), len(other)) > 1 or bool(shape and other)))
+            of_arrays = sign == "@" or (sign == tree.PRODUCT and (bool(shape and other) or (
+                max(len(shape), len(other)) > 1 and not self._is_number(right if shape else left))))
             if of_arrays:
                 self._widen([left] * (not shape) + [right] * (not other), 1)
             if sign == tree.PRODUCT and isinstance(right, tree.Transpose) and len(shape) == len(other) == 1:
@@ -336,7 +335,7 @@ class Shapes:
         if meant is not None:
             return self.of(tree.Index(meant, entry) if entry else meant)
         name = _plain_name(expr)
-        if name == _PRODUCT and len(expr.args) == 2 and not expr.options:
+        if _is_product(expr):
             return self.of(tree.Chain(expr.args[0], (("@", expr.args[1]),)))
         if name == "reshape" and isinstance(expr.args[0], tree.Name) and expr.args[0].name in self.ranks:
             self._as_reshaped(expr.args[0].name, expr.args[1:])
@@ -523,9 +522,14 @@ def _takes_several(name: str) -> bool:
     return called is not None and called.most == math.inf and called.parameters[0].annotation == "Node"
 
 
+def _is_product(expr: tree.Call) -> bool:
+    """Whether a call is ``a @ b`` as a function."""
+    return _plain_name(expr) == _PRODUCT and len(expr.args) == 2 and not expr.options
+
+
 def _last(expr: tree.Expr) -> tree.Expr:
     """The last factor of a product of matrices; of anything else that itself."""
-    if isinstance(expr, tree.Call) and _plain_name(expr) == _PRODUCT and len(expr.args) == 2:
+    if isinstance(expr, tree.Call) and _is_product(expr):
         return expr.args[1]
     if isinstance(expr, tree.Chain) and all(sign in _PRODUCTS for sign, _ in expr.rest):
         return expr.rest[-1][1]

@@ -27,8 +27,8 @@ def counted_from_one(statements: Sequence[tree.Statement]) -> tuple[tree.Stateme
 def _joined(body: Sequence[tree.Statement]) -> list[tree.Statement]:
     """The body of a loop with ``x[t] = zeros(n)`` and ``x[t][i] = 1``, another value of it, as one equation."""
     found: list[tree.Statement] = []
+    last = 0  # where the last one stands that is no note
     for s in body:
-        last = next((k for k, e in reversed([*enumerate(found)]) if not isinstance(e, tree.Said)), 0)
         before = found[last] if found else None
         if isinstance(s, tree.Equation) and isinstance(before, tree.Equation) and before.target == s.target and (
                 s.target.index is not None):
@@ -36,6 +36,7 @@ def _joined(body: Sequence[tree.Statement]) -> list[tree.Statement]:
             if place in tree.all_parts(s.value):
                 s = replace(s, value=_with(s.value, place, before.value))
                 del found[last]
+        last = last if isinstance(s, tree.Said) else len(found)
         found.append(s)
     return found
 

@@ -55,20 +55,7 @@ def _without(body: Sequence[tree.Statement], record: str, others: Container[str]
 
 
 def _all_in(body: Sequence[tree.Statement]) -> list[tree.Expr]:
-    """All that stands in formulas, bounds and sizes."""
-    whole = [part for s in tree.flat(body) for part in _formulas(s)]
-    return [part for expr in whole for part in tree.all_parts(expr)]
-
-
-def _formulas(s: tree.Statement) -> Sequence[tree.Expr]:
-    match s:
-        case tree.Equation():
-            return [s.value]
-        case tree.For():
-            return [s.start, s.stop]
-        case tree.Arrays():
-            return [size for item in s.items for size in item.shape]
-    return []
+    return [part for expr in tree.formulas(body) for part in tree.all_parts(expr)]
 
 
 def _records(body: Sequence[tree.Statement], given: Container[str]) -> list[str]:

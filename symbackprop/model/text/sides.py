@@ -157,7 +157,7 @@ class OfSides(Evaluator):
         if not masks or any(part.items != masks[0].items for part in masks):
             return None
         mask = masks[0].items[0]
-        inside = _without(expr.args[0], mask)
+        inside = tree.whole(expr.args[0], (mask,))
         if not _is_by_entries(inside):
             return None
         whole = tree.Call("where", (mask, inside, _ZERO), (), place=expr.place)
@@ -381,13 +381,6 @@ def _is_by_entries(expr: tree.Expr) -> bool:
         isinstance(part, tree.Call) and ALSO.get(part.function, part.function) not in TABLE) or (
         isinstance(part, tree.Chain) and any(sign in ("@", tree.QUOTIENT) for sign, _ in part.rest))
         for part in tree.all_parts(expr))
-
-
-def _without(expr: tree.Expr, mask: tree.Expr) -> tree.Expr:
-    """A formula with all of an array for the entries that a mask chooses."""
-    if isinstance(expr, tree.Index) and expr.items == (mask,):
-        return expr.base
-    return tree.changed(expr, lambda part: _without(part, mask))
 
 
 def _turned(value: Value, row: bool) -> Side:

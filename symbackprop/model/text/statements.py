@@ -868,15 +868,8 @@ def _with_entries(array: tree.Expr, items: tuple[tree.Expr, ...], sign: str, val
     if mask is None:
         value = tree.Negative(value) if sign == "-=" else value
         return tree.Member(tree.Index(tree.Member(array, "at"), items), _HOW[sign], (value,))
-    value = _whole(value, items)
+    value = tree.whole(value, items)
     return tree.Call("where", (mask, value if sign == "=" else tree.Chain(array, ((sign[0], value),)), array), ())
-
-
-def _whole(expr: tree.Expr, items: tuple[tree.Expr, ...]) -> tree.Expr:
-    """``B`` for ``B[A < 0]``, of which the same entries are read."""
-    if isinstance(expr, tree.Index) and expr.items == items:
-        return expr.base
-    return tree.changed(expr, lambda part: _whole(part, items))
 
 
 _ROWS = ("range", "arange")

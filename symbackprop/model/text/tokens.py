@@ -8,7 +8,7 @@ from __future__ import annotations
 import keyword
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from operator import attrgetter
 from typing import NamedTuple
@@ -293,6 +293,19 @@ def _bound(before: str, raw: str, place: int) -> re.Match[str] | None:
     while start and raw[start - 1] in " \t+-":
         start -= 1
     return _BOUND.search((before if start < 2 else "") + raw[max(start - 2, 0) : place])
+
+
+def partner(tokens: Sequence[Token], places: range, deeper: Container[str], higher: Container[str], none: int) -> int:
+    """Where the bracket ends that begins at the first of these places, be they counted up or down; ``none`` where it
+    never does."""
+    depth = 0
+    for k in places:
+        depth += tokens[k].kind == SIGN and tokens[k].text in deeper
+        if tokens[k].kind == SIGN and tokens[k].text in higher:
+            depth -= 1
+            if depth == 0:
+                return k
+    return none
 
 
 def _match_brackets(tokens: list[Token], stack: list[Token]) -> None:

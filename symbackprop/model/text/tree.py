@@ -277,6 +277,18 @@ def with_values(statements: Sequence[Statement], change: Callable[[Expr], Expr])
                   for s in statements])
 
 
+def formulas(statements: Sequence[Statement]) -> Iterator[Expr]:
+    """All values, bounds of loops and sizes of arrays."""
+    for s in flat(statements):
+        match s:
+            case Equation():
+                yield s.value
+            case For():
+                yield from (s.start, s.stop)
+            case Arrays():
+                yield from (size for item in s.items for size in item.shape)
+
+
 def with_formulas(statements: Sequence[Statement], change: Callable[[Expr], Expr]) -> tuple[Statement, ...]:
     """The statements with all values, bounds of loops and sizes of arrays changed."""
     return tuple([_with_formulas(s, change) for s in statements])
@@ -376,6 +388,13 @@ def put(expr: Expr, found: Mapping[str, Expr]) -> Expr:
         other = found.get(expr.name, expr)
         return other if other.place is not None else replace(other, place=expr.place)
     return changed(expr, lambda part: put(part, found))
+
+
+def whole(expr: Expr, items: tuple[Expr, ...]) -> Expr:
+    """An expression with all of an array for the entries of it at these places: ``B`` for ``B[A < 0]``."""
+    if isinstance(expr, Index) and expr.items == items:
+        return expr.base
+    return changed(expr, lambda part: whole(part, items))
 
 
 def count_nodes(expr: Expr) -> int:
