@@ -982,6 +982,12 @@ loss L = sum(sum((X @ S) * X, axis=1) / sum(X * X, axis=1))""",
 input z: N x D
 data G: D x D
 loss L = sum((z.T @ z - G)^2)""",
+    "a product divided by itself": """dim n, m
+param c, k
+data u: m, W: n x m
+h = u @ W.T
+z = (c / h) @ W
+loss L = k * sum(z * u)""",
     "trace": """dim M, N, K
 data A: M x N, B: M x K
 param X: N x K

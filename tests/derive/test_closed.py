@@ -212,6 +212,7 @@ def test_what_is_spelled_out_ends_as_the_function_of_the_library_does(form: str)
     ("logistic in exponentials", "= ∂L/∂y ⊙ (1 − y) ⊙ y"),
     ("log of a determinant's size", "= A⁻ᵀ"),
     ("rayleigh of rows", "= 2(a − X ⊙ (((Σ_n b[:, n])/c) 1_Nᵀ))/(c 1_Nᵀ)"),
+    ("a product divided by itself", "= n·k"),
     ("trace", "= E"),
 ])
 def test_the_form_on_paper(name: str, form: str) -> None:
@@ -374,7 +375,7 @@ def applications() -> Iterator[tuple[Rules, Rule, Term, Term]]:
         for each in RULES:
             after = each.apply(rules, term)
             if after is not None:
-                found.append((rules, each, term, after))
+                found.append((rules, each, term, rules.flattening.settled(after)))
                 break
         return once(rules, term)
 
