@@ -53,6 +53,22 @@ def hmm(n: Any) -> Any:
 
 Case = tuple[str, Callable[[Any], Any]]
 MATLAB: list[Case] = [
+    # along one of the two axes that a column and a row have
+    ("q = cumsum(X(1,:), 1);\nloss L = q * w;", lambda n: n.X[0]@n.w),
+    ("q = cumsum(X(1,:), 2);\nloss L = q * w;", lambda n: np.cumsum(n.X[0])@n.w),
+    ("q = cumsum(w', 1);\nloss L = q * v;", lambda n: n.w@n.v),
+    ("q = cumprod(w, 2);\nloss L = q' * v;", lambda n: n.w@n.v),
+    ("q = sort(X(1,:), 1);\nloss L = q * w;", lambda n: n.X[0]@n.w),
+    ("q = flip(X(1,:), 1);\nloss L = q * w;", lambda n: n.X[0]@n.w),
+    ("q = sum(X(1,:), 1);\nloss L = q * w;", lambda n: n.X[0]@n.w),
+    ("q = mean(w, 2);\nloss L = q' * v;", lambda n: n.w@n.v),
+    ("q = prod(w', 1);\nloss L = q * v;", lambda n: n.w@n.v),
+    ("q = max(X(1,:), [], 1);\nloss L = q * w;", lambda n: n.X[0]@n.w),
+    ("q = max(w, [], 2);\nloss L = q' * v;", lambda n: n.w@n.v),
+    ("q = std(X(1,:), 0, 2);\nloss L = q * 1;", lambda n: n.X[0].std(ddof=1)),
+    ("q = var(X, [], 2);\nloss L = q' * y;", lambda n: n.X.var(1,ddof=1)@n.y),
+    ("q = vecnorm(X) .* w';\nloss L = sum(q);", lambda n: np.linalg.norm(n.X,axis=0)@n.w),
+    ("q = vecnorm(X, 1, 2);\nloss L = q' * y;", lambda n: abs(n.X).sum(1)@n.y),
     ("q = cumsum(X);\nloss L = sum(q(:) .* Y(:));", lambda n: (np.cumsum(n.X,0)*n.Y).sum()),
     ("q = cumsum(mean(X));\nloss L = q * w .* 1;", lambda n: np.cumsum(n.X.mean(0))@n.w),
     ("q = cumprod(mean(X));\nloss L = q * w .* 1;", lambda n: np.cumprod(n.X.mean(0))@n.w),
@@ -272,6 +288,11 @@ MATLAB: list[Case] = [
     ("q = sort(X)\nloss L = sum(cumsum(q) .* Y)", lambda n: (np.cumsum(np.sort(n.X,0),0)*n.Y).sum()),
 ]
 JULIA: list[Case] = [
+    ("q = sum(w, dims=2)\nloss L = sum(q .* v)", lambda n: n.w@n.v),
+    ("q = sum(w', dims=2)\nloss L = sum(q .* v)", lambda n: n.w.sum()*n.v.sum()),
+    ("q = maximum(w, dims=1)\nloss L = sum(q .* v)", lambda n: n.w.max()*n.v.sum()),
+    ("f(z) = exp(z)\nloss L = sum(f.(W)) .+ sum(b .+ exp.(w)) .+ sum(map(z -> exp(z), W))",
+     lambda n: 2*np.exp(n.W).sum()+3*n.b+np.exp(n.w).sum()),
     ("Pi = exp.(W) ./ sum(exp.(W), dims=2)\na = exp.(X[1, :]) ./ 3\nfor t in 2:5\n"
      "    a = (Pi' * a) .* exp.(X[t, :])\nend\nloss L = log(sum(a))",
      hmm),

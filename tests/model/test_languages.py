@@ -102,6 +102,7 @@ PLAIN = [
     "loss L = sum(X[1,] * np.exp(w))",
     "import numpy as np\nloss L = sum(X[1,] * exp(w))",
     "loss L = sum(X[\n    1,\n]) + w[1]",
+    "loss L = sum(X[1,]**2) + w[1]", "loss L = sum(X[1,]) + w[1]",
     "abs2 = abs(w)**2\nloss L = sum(abs2) + w[1] + var(w)",
     "'''\nIt is y.*x in Matlab\n'''\nloss L = sum(W * w) + w[1]",
     "By Eq.(3), y.*x:\n```\nloss L = sum(W * w) + w[1]\n```",
@@ -118,6 +119,16 @@ def test_no_other_language_is_seen(text: str) -> None:
 
 def test_a_column_by_a_row_is_a_matrix_where_nothing_is_declared() -> None:
     assert "data X: N x D\nparam u: N, v: D" in to_text(parse_alone("sum(sum((u * v' - X).^2))"))
+
+
+def test_a_vector_on_the_side_of_a_row_is_told() -> None:
+    said = Model.parse(f"{HEAD}q = W * w';\nloss L = sum(q(:));").remarks
+    assert any("w is read as a row in its product with W" in remark for remark in said)
+
+
+def test_pythons_own_signs_beside_a_place_and_a_comma_are_no_r() -> None:
+    assert "q = X[1]**2" in to_text(parse_alone("q = X[1,]**2\nsum(q * w)"))
+    assert "q = X[0]" in to_text(parse_alone("q = X[1,]\nsum(q * w)"))  # which is told
 
 
 @pytest.mark.parametrize("call", ["max(X, [], 3)", "max(X, [], b)", "max(X, [], 2, 1)", "max(X, [])", "sum(X, [], 2)"])
@@ -155,6 +166,9 @@ def test_functions_are_read(text: str, meant: str) -> None:
     ("m = length(X * W);\nsum(w.^2) / m", "larger of its sizes"), ("sum(W[3] .* sum(X * W))", "down its columns"),
     ("sum(w .* v') + sum(v .* w)", "no other side"), ("X = X * W;\nsum(sum(X^2 .* X))", "power of a square matrix"),
     ("X = X * W;\nsum(sum(X.^2 / X))", "entries are divided by ./"),
+    ("q = exp(W)\nsum(q .+ W * W)", "no function of its entries in Julia"),
+    ("q = ones(3)\nsum(q' * W * w .* 1)", "n by n in Matlab"),
+    ("q = sum(W .+ w', dims=1)\nsum(W * (2 .* w)' .* 2)", "no such product"),
     ("sum(w(2:end).^2 / w(2:end));", "entries are divided by ./"), ("sum(sum(1 / W(:, :) .* 2));", "divided by ./"),
 ])
 def test_refused_with_the_reason(text: str, said: str) -> None:

@@ -453,13 +453,18 @@ def refuse_doubtful(expr: tree.Call, args: Sequence[Value], options: Mapping[str
     """Refuse what may mean something else: bars around a square matrix, norms of matrices by an order, and the order
     of a vector's norm where the axis stands."""
     first = args[0] if args else None
-    if not isinstance(first, Node) or expr.function not in ("abs", "norm"):
+    if not isinstance(first, Node) or not (isinstance(expr, tree.Bars) or expr.function == "norm"):
         return
     name = label(first)
     if expr.function == "norm" and first.ndim == 1 and len(args) > 1 and args[1] not in (0, -1, None):
         order = f"norm({name}, order={short(args[1])})"
         raise ModelError(f"the second argument of norm is an axis, and {name} has one: write {order}", instead=order)
     if not isinstance(expr, tree.Bars) or first.ndim < 2:
+        return
+    if expr.function not in ("abs", "norm"):
+        if same(*first.shape[-2:]):
+            raise ModelError(f"{expr.function} of a square matrix is no function of its entries in Julia: write "
+                             f"{expr.function}.({name})", instead=f"{expr.function}.({name})")
         return
     if expr.function == "abs" and same(*first.shape[-2:]):
         raise ModelError(f"|{name}| of a square matrix is its determinant, or the size of every entry: write which",

@@ -329,12 +329,18 @@ def _name(c: Cursor) -> tree.Expr:
             raise token.problem("the opposite of a condition is 1 - a", (opposite,))
         other, says = (("lam",), ": write lam") if token.text == "lambda" and c.now.kind != NAME else ((), "")  # as λ
         raise token.problem(f"{token.text!r} is Python, not model text: there are only formulas here{says}", other)
-    if not c.accept("("):
+    bracket = c.accept("(")
+    if bracket is None:
         _refuse_juxtaposition(c, token)
         _refuse_bare_function(c, token)
         return tree.Name(token.text, place=c.since(token))
     args, options = _arguments(c, token.text)
-    return lambdas.resolved(tree.Call(token.text, args, options, place=c.since(token)))
+    return lambdas.resolved(tree.Call(token.text, args, options, _is_apart(token, bracket), place=c.since(token)))
+
+
+def _is_apart(name: Token, bracket: Token) -> bool:
+    """Whether something stands between a name and a bracket, such as Julia's dot."""
+    return bracket.column > name.column + len(name.text)
 
 
 def _begins_a_function(c: Cursor, word: Token) -> bool:
@@ -443,7 +449,7 @@ def _axis_of_matlab(c: Cursor, function: str) -> tuple[tuple[str, tree.Expr], ..
         raise first.problem(_NO_LISTS)
     down = c.take().text == "1"
     c.take()
-    return (("axis", tree.COLUMNS),) if down else (("axis", tree.Number(sp.S.One)), ("keepdims", tree.Word(True)))
+    return (("axis", tree.String("down" if down else "across")), ("keepdims", tree.Word(True)))
 
 
 def _spread(c: Cursor) -> tree.Expr:

@@ -194,8 +194,9 @@ def _listed(counter: Token, body: Sequence[Token], of: Sequence[Token], margin: 
 
 
 def of_entries(tokens: Sequence[Token]) -> list[Token]:
-    """The tokens of what is computed of every entry: products and the like are those of numbers."""
-    return [_sign("." + t.text, t) if t.is_sign("*", "/", "^") else t for t in tokens]
+    """The tokens of what is computed of every entry, as if dots stood in it: products are those of numbers."""
+    return [_sign("." + t.text, t) if t.is_sign("*", "/", "^") else t._replace(column=t.column + 1) if t.is_sign("(")
+            else t for t in tokens]
 
 
 def _range(tokens: Sequence[Token]) -> list[Token]:

@@ -45,13 +45,16 @@ _NEVER = _pattern(r"(?!)")
 _DOTTED = _pattern(r"\b[A-Za-z_]\w*\.[-+*/^] | [)\]'\s]\.[-+*/^](?!\.)")
 _TURNED, _LAST = _pattern(r"[\w)\]]'(?!\w) | =\ ?\[\w+\ +\w+[\ \];]"), _pattern(r";[ \t]*$")  # together Matlab's
 _ENDED = _pattern(r"^[ \t]*end;?[ \t]*$")  # a block
+# of Python and model text, not of R
+_OF_PYTHON = r"\*\*|[\w)\]]\ ?@\ ?\w|\b(?:axis|dim|keepdims)=|\.T\b|\[:|:\]|\b(?:def|data|param)\ "
 _FROM_ONE, _PRODUCTS = "counts entries from 1", "* is the matrix product"
-R, JULIA, MATLAB, _EITHER = _LANGUAGES = (
+R, JULIA, MATLAB, EITHER = _LANGUAGES = (
     Language(
         "R", "R", f"{_FROM_ONE} and leaves out those with a minus, var divides by n - 1, and norm of a matrix is its "
         "largest sum of a column",
         _pattern(r"^[ \t]*(?:(?:loss|output)[ \t]+)?[A-Za-z][\w.]*(?:\[[^\[\]]*\])?[ \t]*<- | %\*% | %o% | \w\[\s*, | "
-                 r"\w\[[^\[\]\n]*,[ \t]*\] | (?:<-|=)\s*function\s*\("), _NEVER, has_products=False, leaves_out=True),
+                 rf"(?s:\A(?!.*(?:{_OF_PYTHON})).*?)\w\[[^\[\]\n]*,[ \t]*\] | (?:<-|=)\s*function\s*\("), _NEVER,
+        has_products=False, leaves_out=True),
     Language(
         "Julia", "J", f"{_FROM_ONE}, {_PRODUCTS}, and var divides by n - 1",
         _pattern(r"(?<![.\w])(?:sum|mean|prod|maximum|minimum|std|var|cumsum|cumprod)\([^\n]{0,200}?[,;]\s*dims\s*=\s*[1-9]"
@@ -73,6 +76,9 @@ PYTHON = Language("Python", "P", "", _pattern(r"^[ \t]*(?:def|import|from)\s"), 
 # strings, whose marks are no transposes, and comments
 _APART = re.compile(r"\"[^\"]*\"|'''(?s:.*?)'''|(?<![\w)\]}'.])'[^'\n]*'|#.*|^[ \t]*%.*", re.MULTILINE)
 _OURS = _pattern(r"[\w)\]']\s*@\s*[\w(]")
+# what is one of a square matrix in Julia, without a dot
+_FUNCTIONS = "exp log sqrt sin cos tan sinh cosh tanh asin acos atan asinh acosh atanh"
+_OF_SQUARE = frozenset(_FUNCTIONS.split())
 _ALL = tree.Slice(None, None, None)
 _COLUMN: tuple[tree.Expr, ...] = (_ALL, tree.Word(None))
 _TRUTHS = {"T": tree.Name("TRUE"), "F": tree.Name("FALSE")}
@@ -112,7 +118,7 @@ def with_its_signs(lines: list[Line], spoken: Language | None) -> None:
         return
     counters = {line.tokens[1].text for line in lines if line.tokens[0].text == "for"}
     arrays = counters | foreign.arrays(lines)
-    dotted = foreign.called_by_entries(lines) if spoken in (JULIA, _EITHER) else set[str]()
+    dotted = foreign.called_by_entries(lines) if spoken in (JULIA, EITHER) else set[str]()
     inside, outer = "", ""  # the function whose lines these are, and how far that is indented
     for k, line in enumerate(lines):
         inside = "" if len(line.indent) <= len(outer) else inside
@@ -136,7 +142,7 @@ def _defined(tokens: tuple[Token, ...]) -> str:
 def _rewritten(tokens: tuple[Token, ...], spoken: Language) -> tuple[Token, ...]:
     """Tokens with lists, functions and ranges as Python has them."""
     texts = {token.text for token in tokens}
-    if spoken in (JULIA, _EITHER):
+    if spoken in (JULIA, EITHER):
         tokens = tuple(foreign.with_commas(tokens)) if ";" in texts else tokens
         tokens = tuple(foreign.with_factors(foreign.with_loops(tokens) if "for" in texts else tokens))
     if spoken.has_products and "[" in texts:
@@ -316,6 +322,8 @@ class _Counting:
             return tree.Call("stack", expr.args, ())
         if len(expr.args) == 2 and isinstance(expr.args[0], tree.Function) and not expr.options:  # sum(f, x)
             expr = replace(expr, args=(lambdas.called(expr.args[0], expr.args[1:], (), expr.place),))
+        if self.spoken is JULIA and expr.function in _OF_SQUARE and not expr.dotted:
+            return tree.Bars(expr.function, expr.args, expr.options)
         if expr.function == "outer" and len(expr.args) == 3 and isinstance(expr.args[2], tree.Function):
             column, row = (tree.Index(a, item) for a, item in zip(expr.args, (_COLUMN, _COLUMN[::-1]), strict=False))
             return lambdas.called(expr.args[2], (column, row), (), expr.place)
@@ -364,7 +372,7 @@ class _Counting:
             return replace(item, start=start, stop=None if item.stop is None else _stop(item.stop))
         if item == _END or (isinstance(item, tree.Chain) and item.first == _END):
             return _from_the_end(item)
-        if item == _BEGIN and self.spoken in (JULIA, _EITHER):
+        if item == _BEGIN and self.spoken in (JULIA, EITHER):
             return tree.ZERO
         if isinstance(item, tree.Number):
             return replace(item, value=item.value - 1)
@@ -442,6 +450,9 @@ def along(call: tree.Call, shape: Sequence[sp.Expr], tell: Callable[[str], None]
     """A call with the axis that its language goes along, by the shape of its array. Raises a `NameProblem` for R's var
     of a matrix, and for a sum that is one of columns in one language and of all in another."""
     axis = dict(call.options).get("axis")
+    if (which := tree.axis_of(call)) is not None:
+        last = tree.Number(sp.Integer(min(which, max(len(shape) - 1, 0))))
+        return replace(call, options=tuple([(w, last if w == "axis" else x) for w, x in call.options]))
     if axis not in (tree.COLUMNS, _PAIRS, _ROWS, _EITHER_WAY):
         return call
     matrix = len(shape) > 1 and not is_one(shape[1]) and not is_one(shape[0])

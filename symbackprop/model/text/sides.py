@@ -21,7 +21,7 @@ from symbackprop.errors import Meant, ModelError, NameProblem, NotDeclared, Plac
 from symbackprop.model.text import tree, warnings
 from symbackprop.model.text.evaluate import LENGTH, Evaluator, Scope, Value, between, binary, lift
 from symbackprop.model.text.foreign import BELOW, BESIDE, LISTED, MEMBER
-from symbackprop.model.text.languages import JULIA, PYTHON, Language, R, goes_down
+from symbackprop.model.text.languages import EITHER, JULIA, PYTHON, Language, R, goes_down
 from symbackprop.model.text.trials import is_by_entry
 
 Side: TypeAlias = tuple[Value, bool]  # a value, and whether it is a vector that is a row
@@ -108,8 +108,12 @@ class OfSides(Evaluator):
             super().known(part)
 
     def call(self, expr: tree.Call) -> Value:
+        if len(expr.args) == 1 and (axis := tree.axis_of(expr)) is not None:
+            return self._along(expr, axis)
         if expr.function in _JOINS and expr.args and not expr.options:
             return self._joined(expr.function, [self._operand(a) for a in expr.args])
+        if self.spoken == EITHER and expr.function in ("zeros", "ones"):
+            _refuse_one_size(expr)
         if expr.function in _OF_VECTORS and expr.args and not any(isinstance(a, tree.Tuple) for a in expr.args):
             made = self._of_row(expr.function, [self.operand(a) for a in expr.args])
             if made is not None:
@@ -129,6 +133,16 @@ class OfSides(Evaluator):
             raise ShapeError(f"{self.spoken.name}'s length of a matrix is the larger of its sizes: write size(X, 1) or "
                              "size(X, 2)", near="length")
         return size_of(array.shape)
+
+    def _along(self, expr: tree.Call, axis: int) -> Value:
+        """A call along one of the two axes of an array: along a column or a row all of it, across it every entry."""
+        array, row = self._operand(expr.args[0])
+        if not isinstance(array, Node):
+            return array
+        options = {word: self._branch(x) for word, x in expr.options} | {"axis": sp.Integer(axis)}
+        matrix = array if array.ndim > 1 else getitem(array, _ROW if row else _COLUMN)
+        made = _without_axes(self.applied(expr.function, [matrix], options))
+        return made if matrix is array else _narrowed(made)
 
     def _of_row(self, function: str, values: list[Node | sp.Expr]) -> Value:
         """A function of vectors where one is a row; None where there is none, and of matrices alone."""
@@ -264,10 +278,20 @@ class OfSides(Evaluator):
             b, other = getitem(b, 0), True
         if a.ndim == b.ndim == 1 and other and not row:
             return self.applied("outer", [a, b], {}), False
+        if {a.ndim, b.ndim} == {1, 2} and self.spoken != R and (other if b.ndim == 1 else not row):
+            self._turn(*(b, a) if b.ndim == 1 else (a, b))
         product = matmul(a, b)
-        if product.ndim and all(map(is_one, product.shape)):
-            return getitem(product, (0,) * product.ndim), False
-        return product, row and b.ndim == 2
+        number = _without_axes(product)
+        return number, row and b.ndim == 2 and number is product
+
+    def _turn(self, vector: Node, matrix: Node) -> None:
+        """Tell of a vector that a matrix can only be multiplied with from its other side, as a declared one may be
+        meant. Raises a `ShapeError` in Julia, where it is a column."""
+        name, other = label(vector), label(matrix)
+        if self.spoken == JULIA:
+            raise ShapeError(f"a column and a row of it, {name} and {name}', have no such product with {other}, "
+                             f"{shape_text(matrix.shape)}: write {other} * {name} or {name}' * {other}")
+        self.scope.remark(f"{name} is read as a row in its product with {other}: a column has none on that side")
 
     def _divided(self, value: Value, by: Value) -> Value:
         """``A / B`` as A·B⁻¹: entries are divided by ./"""
@@ -398,6 +422,19 @@ def _narrowed(value: Value) -> Value:
     """A matrix of one column as the vector that it is."""
     column = isinstance(value, Node) and value.ndim == 2 and is_one(value.shape[1])
     return getitem(value, (slice(None), 0)) if column and isinstance(value, Node) else value
+
+
+def _refuse_one_size(expr: tree.Call) -> None:
+    """Refuse ``zeros(3)``, where it may be Matlab's or Julia's."""
+    if len(expr.args) == 1 and isinstance(expr.args[0], (tree.Number, tree.Name)):
+        name = expr.function
+        raise ModelError(f"{name}(n) is n by n in Matlab, and a vector in Julia: write {name}(n, n) or {name}(n, 1)",
+                         near=name)
+
+
+def _without_axes(value: Value) -> Value:
+    """An array of one entry as a number."""
+    return getitem(value, (0,) * value.ndim) if _has_axes(value) and all(map(is_one, value.shape)) else value
 
 
 def _is_vector(value: Value) -> bool:

@@ -91,11 +91,12 @@ class Call(Placed):
     function: str
     args: tuple[Expr, ...]
     options: tuple[tuple[str, Expr], ...]
+    dotted: bool = field(default=False, compare=False)  # f.(a), or f (a)
 
 
 @dataclass(frozen=True)
 class Bars(Call):
-    """``|a|`` or ``‖a‖``: a call of abs or norm, which may mean something else of a matrix."""
+    """``|a|``, ``‖a‖``, or ``exp(a)`` of Julia's: a call which may mean something else of a matrix."""
 
 
 @dataclass(frozen=True)
@@ -143,8 +144,14 @@ POWER = "^@"  # the sign of a power that is one of a matrix where there is one
 QUOTIENT = "/@"  # the sign of a division that is a product with the inverse of a matrix where it is by one
 FROM_LEFT, FROM_EITHER = "<", "?"  # behind the sign of a power, where a^b^c is (a^b)^c, or where it may be
 COLUMNS = String("columns")  # an axis that is one where there is a matrix: of a vector it is all
+_AXES: dict[Expr | None, int] = {String("down"): 0, String("across"): 1}
 PRODUCT = "*@"  # the sign of a product that is one of matrices where there are two arrays
 RAISED_T = Name("T")  # the exponent that is a transpose on paper
+
+
+def axis_of(call: Call) -> int | None:
+    """Which axis of two a call goes along, where a vector has the other one by its side."""
+    return _AXES.get(dict(call.options).get("axis"))
 
 
 @dataclass(frozen=True)
