@@ -354,7 +354,7 @@ def ended(pieces: Iterable[str]) -> Iterator[str]:
 
 def write_file(content: str | bytes, output: str) -> None:
     """Write a file, whole or not at all."""
-    from symbackprop.codegen.write import write_module
+    from symbackprop.files import write_module
 
     path = not_an_input(Path(output))
     if not path.parent.is_dir():
@@ -564,7 +564,7 @@ def codegen(given: Given, called: dict[str, str], output: str | None, level: str
     The module is verified as a file before it takes its place; a module that fails is not written.
     """
     from symbackprop.codegen import codegen as emit
-    from symbackprop.codegen.write import module_path
+    from symbackprop.files import module_path
 
     if as_json and not report:
         raise click.UsageError("--json is for --report")
@@ -604,7 +604,7 @@ def account(model: Any, level: int, options: dict[str, Any]) -> Any:
 
 def write_verified(text: str, model: Any, path: Path | None, check_gradients: bool) -> None:
     """Write a module to its path, or to stdout; verified first when wanted."""
-    from symbackprop.codegen.write import replaced, write_module
+    from symbackprop.files import replaced, write_module
     from symbackprop.verified import require_verified
 
     def check(module: Path | str) -> None:
@@ -628,7 +628,7 @@ def write_verified(text: str, model: Any, path: Path | None, check_gradients: bo
 
 def require_unchanged(text: str, path: Path) -> None:
     """Exit with 1 and a diff unless the file on disk is what would be written."""
-    from symbackprop.codegen.write import difference
+    from symbackprop.files import difference
 
     if not path.exists():
         tell(f"error: there is no {path}: run codegen without --check")

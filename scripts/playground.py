@@ -30,9 +30,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from symbackprop import __version__
-from symbackprop.codegen.write import file_stem
 from symbackprop.core.plain_arrays import Array
 from symbackprop.derive import derive
+from symbackprop.files import file_stem
 from symbackprop.model import load, zoo
 from symbackprop.playground import answer, example, examples
 from symbackprop.render.html import STYLES

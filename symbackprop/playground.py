@@ -16,9 +16,9 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from symbackprop.codegen import codegen
-from symbackprop.codegen.write import file_stem
 from symbackprop.derive import derive
 from symbackprop.errors import MOST, ModelError, SymbackpropError, UsageError, did_you_mean
+from symbackprop.files import file_stem
 from symbackprop.model import zoo
 from symbackprop.model.nesting import nesting_told
 from symbackprop.model.text import parse

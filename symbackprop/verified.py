@@ -147,7 +147,7 @@ def verify_source(source: str, model: Model, **options: Any) -> Report:
 def _loaded(module: Path | str, model: Model) -> Iterator[ModuleType]:
     """A module of a file, or of a text as a file. One for JAX with loops runs in a process of its own, where these are
     compiled once for equal shapes and forgotten in time: JAX compiles them anew in every call, and keeps that."""
-    from symbackprop.codegen.write import computes_with, file_stem
+    from symbackprop.files import computes_with, file_stem
 
     if isinstance(module, str):
         with scratch_folder() as folder:

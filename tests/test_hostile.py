@@ -338,7 +338,7 @@ def test_exceptions_of_a_users_file_do_not_steer_the_terminal() -> None:
 SLOW = """
 import os, sys, time
 from pathlib import Path
-from symbackprop.codegen.write import write_module
+from symbackprop.files import write_module
 from symbackprop.scratch import scratch_folder
 from tests.sweeps import few_in_ci
 

@@ -14,7 +14,7 @@ import pytest
 
 from symbackprop import Model, derive
 from symbackprop.codegen import codegen
-from symbackprop.codegen.write import computes_with
+from symbackprop.files import computes_with
 from symbackprop.verified import verify_source
 from symbackprop.verify.module import imports
 from tests.counting import growth

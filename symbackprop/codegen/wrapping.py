@@ -23,9 +23,9 @@ from symbackprop.codegen.tree import (
     names_line,
     string,
 )
-from symbackprop.codegen.write import file_stem
 from symbackprop.core.graph import Node
 from symbackprop.errors import UsageError
+from symbackprop.files import file_stem
 
 IMPORTS = {  # of a module that is wrapped, where they are others
     "torch": ("from collections.abc import Iterable", "from functools import reduce", "from typing import Any",

@@ -57,11 +57,12 @@ them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from operator import is_
-from typing import Any, ClassVar, get_args, get_type_hints
+from typing import Any, ClassVar
 
 import sympy as sp
 
@@ -438,14 +439,11 @@ def _collect(items: tuple[Any, ...], found: list[Math]) -> None:
 
 def _holding(kind: type[Math]) -> tuple[str, ...]:
     """The names of the fields of a kind that hold trees, or tuples of them."""
-    hints = get_type_hints(kind)
-    return tuple([field.name for field in fields(kind) if _holds_trees(hints[field.name])])
+    hints = kind.__annotations__.items()
+    return tuple([name for name, hint in hints if not _KINDS.isdisjoint(re.findall(r"\w+", hint))])
 
 
-def _holds_trees(hint: Any) -> bool:
-    return (isinstance(hint, type) and issubclass(hint, Math)) or any(map(_holds_trees, get_args(hint)))
-
-
+_KINDS = {"Math", *[kind.__name__ for kind in Math.__subclasses__()]}
 _HOLDING = {kind: _holding(kind) for kind in Math.__subclasses__()}
 
 

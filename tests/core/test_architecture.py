@@ -19,13 +19,14 @@ from symbackprop.model.text.spellings import _lines
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "symbackprop"
-BASE = {"cycles", "errors", "resources", "scratch", "doorway", "targets"}
+BASE = {"cycles", "errors", "resources", "scratch", "files", "doorway", "targets"}
 MAY_IMPORT = {
     "cycles": set(),
     "errors": set(),
     "doorway": set(),
     "targets": set(),
     "scratch": set(),
+    "files": {"errors", "scratch"},
     "resources": {"errors"},
     "core": BASE,
     "apart": {"errors", "targets", "terminal"},

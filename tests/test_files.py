@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from symbackprop.codegen.write import difference, module_path, write_module
 from symbackprop.errors import CheckFailed, UsageError
+from symbackprop.files import difference, module_path, write_module
 
 
 def left_over(folder: Path) -> list[str]:
@@ -112,9 +112,9 @@ HELD = "write_module('{text}', Path('net.py'), lambda _: (print('written', flush
 
 def writer(folder: Path, *lines: str) -> subprocess.Popen[str]:
     """A process that writes modules in a folder."""
-    head = ("import os, signal", "from pathlib import Path", "from symbackprop.codegen.write import write_module",
+    head = ("import os, signal", "from pathlib import Path", "from symbackprop.files import write_module",
             "from symbackprop.errors import UsageError")
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.Popen([sys.executable, "-c", "\n".join((*head, *lines))], cwd=folder, env=environment, text=True,
                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 

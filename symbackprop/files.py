@@ -1,4 +1,4 @@
-"""Writing a module to disk: whole or not at all, and only once it has passed its check."""
+"""Writing a file to disk: whole or not at all, and a module only once it has passed its check."""
 
 from __future__ import annotations
 
