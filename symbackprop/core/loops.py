@@ -377,12 +377,14 @@ def _is_free(node: Node) -> bool:
     return node.value is not None or (node.is_leaf and not node.is_declared)
 
 
-def copy_row(node: Node, args: Sequence[Node], moved: Mapping[int, Node], kept: Container[int] = ()) -> Node:
-    """The same row over other arguments; a named row stays a row of its own. ``moved`` are the rows that rows became,
-    ``kept`` the ids of those that stay."""
-    if all(a is b for a, b in zip(node.args, args, strict=True)):
+def copy_row(node: Node, args: Sequence[Node], moved: Mapping[int, Node], kept: Container[int] = (), attr: Any = None
+             ) -> Node:
+    """The same row over other arguments, perhaps with another attribute; a named row stays a row of its own. ``moved``
+    are the rows that rows became, ``kept`` the ids of those that stay."""
+    attr = node.attr if attr is None else attr
+    if attr is node.attr and all(a is b for a, b in zip(node.args, args, strict=True)):
         return node
-    attr = _widened(node.attr, args) if isinstance(node.attr, Loop) else node.attr
+    attr = _widened(attr, args) if isinstance(attr, Loop) else attr
     copy = node.graph.again(node, args, attr, own=node.name is not None and not node.is_result)
     if node.name is not None and copy.name is None:
         node.graph.christen(node.name, copy)

@@ -30,6 +30,7 @@ class Role(Enum):
     SCATTERED = auto()  # a table of zeros in which rows are added up where indices say
     PICK = auto()  # one entry along an axis, at indices
     PUT = auto()  # 0 but for one entry along an axis, at indices
+    DETERMINANT = auto()
     CONVOLUTION = auto()  # a kernel moved over images
 
     CHOICE = auto()  # one of two values, by a condition

@@ -22,6 +22,7 @@ from symbackprop.core.identities import Logarithms, better, differences_apart, l
 from symbackprop.core.kernel import Kernel
 from symbackprop.core.loops import Loop, body_leaf, copy_row, make_scan
 from symbackprop.core.names import unplaced
+from symbackprop.core.ops.matrices import COMPUTED
 from symbackprop.core.reverse import vjp
 from symbackprop.core.roles import Role
 from symbackprop.core.scalars import TABLE
@@ -181,6 +182,8 @@ class Rewriting:
             row = node.graph.result(args[0], moved_result(node.attr, node.args[0].attr, args[0].attr))
             row.name = row.name or node.name
             return row
+        if node.role is Role.DETERMINANT:
+            return copy_row(node, args, self.new, attr=COMPUTED)
         plain = node.name is None and isinstance(node.attr, Kernel) and node.attr.head is None
         if plain and any(a is not b for a, b in zip(args, node.args, strict=True)):
             return node.graph.arithmetic(node.attr.form, args)

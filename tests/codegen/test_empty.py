@@ -37,6 +37,10 @@ WINDOWS = [
     "dim N, D\nparam x: D x N x D x D, w: 2 x D x D x D\nloss L = sum(conv2d(x, w, stride=2)**2)",
     "dim N, D\nparam x: D x D x N x D, w: 2 x 2 x D x D\nloss L = sum(conv_transpose2d(x, w, stride=2)**2)",
 ]
+MATRICES = [f"dim N\nparam A: N x N\nloss L = {loss}" for loss in (
+    "sum(eigvalsh(A + A.T))", "sum(svdvals(A))", "sum(lu(A)[1])", "det(A)", "logdet(A)", "sum(inv(A))",
+    "sum(qr(A)[1])", "sum(pinv(A))", "sum(cholesky(A @ A.T))", "sum(matrix_exp(A))",
+)]
 MEANS = [
     "dim N, D\nparam x: N x D\nloss L = mean(x**2)",
     "dim N, D\nparam x: N x D, w: D\nloss L = sum(w * mean(x, axis=0))",
@@ -61,7 +65,7 @@ def given(text: str) -> tuple[Any, dict[str, Any], dict[str, Any]]:
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("level", [0, 1, 2])
-@pytest.mark.parametrize("text", [*LOOPS, *WINDOWS, *MEANS])
+@pytest.mark.parametrize("text", [*LOOPS, *WINDOWS, *MATRICES, *MEANS])
 def test_sizes_of_nothing(text: str, level: int, tmp_path: Path) -> None:
     model, params, data = given(text)
     module = emit(model, tmp_path, level=level)

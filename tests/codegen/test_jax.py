@@ -23,7 +23,7 @@ from tests.codegen import targets
 from tests.codegen.helpers import body, emit, run
 from tests.codegen.targets import CLOSE, Arrays, Given
 from tests.codegen.test_empty import LOOPS as STARTED
-from tests.codegen.test_empty import MEANS, WINDOWS
+from tests.codegen.test_empty import MATRICES, MEANS, WINDOWS
 from tests.codegen.test_models import CONV, EMBEDDED, MLP, RNN
 from tests.sweeps import ALL as WHOLE
 from tests.sweeps import few_in_ci, sample
@@ -240,7 +240,7 @@ def test_loops_of_no_step(text: str, tmp_path: Path) -> None:
     agrees(targets.of_nothing(text, "T"), tmp_path)
 
 
-@pytest.mark.parametrize("text", [*MEANS, *WINDOWS])
+@pytest.mark.parametrize("text", [*MEANS, *WINDOWS, *MATRICES])
 def test_means_of_nothing(text: str, tmp_path: Path) -> None:
     agrees(targets.of_nothing(text, "T", "N"), tmp_path, eager=True)
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -588,3 +589,18 @@ def test_logs_of_what_is_left_between_two_ends_in_both_tails(loss, value, at, tm
         slopes = [(x - right[0]) / h for x in right[1:]]
         np.testing.assert_allclose(found, float(right[0]), rtol=1e-12)
         np.testing.assert_allclose([grads["a"], grads["b"]], [*map(float, slopes)], rtol=1e-10, atol=1e-14)
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize("rows", [[[1, 2, 3], [2, 4, 6], [1, 0, 1]], [[1, 2, 3], [4, 5, 6], [7, 8, 9]],
+                                  [[1, 0, 0], [0, 0, 0], [0, 0, 0]], [[2, 1, 0], [1, 3, 1], [0, 1, -4]]])
+def test_the_gradient_of_a_determinant_are_cofactors_also_of_a_singular_matrix(
+    rows: list[list[int]], level: int, tmp_path: Path
+) -> None:
+    text = "param A: 3 x 3, s: 2\nB = s[:, None, None] * A\nd = det(B)\nloss L = sum(d^2 + 3*d) + det(A)"
+    s, a = np.array([1.0, -2.0]), sp.Matrix(rows)
+    cofactors, d = np.array(a.adjugate().T, float), float(a.det())
+    _, grads = emit(text, tmp_path, level=level).loss_and_grads({"A": np.array(rows, float), "s": s}, {})
+    inner = (2 * d * s**3 + 3) * s**2  # the gradient of det(sA) by sA, over cofactors of A
+    np.testing.assert_allclose(grads["A"], (1 + np.sum(inner * s)) * cofactors, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(grads["s"], 3 * inner * d, rtol=1e-12, atol=1e-12)

@@ -18,7 +18,7 @@ from tests.codegen import targets
 from tests.codegen.helpers import emit
 from tests.codegen.targets import CLOSE, Arrays, Given
 from tests.codegen.test_empty import LOOPS as STARTED
-from tests.codegen.test_empty import MEANS, WINDOWS
+from tests.codegen.test_empty import MATRICES, MEANS, WINDOWS
 from tests.codegen.test_models import MLP, RNN
 from tests.sweeps import sample
 
@@ -80,7 +80,7 @@ def test_built_in_models(name: str, level: int, tmp_path: Path) -> None:
     agrees(targets.built_in(name), tmp_path, level=level)
 
 
-@pytest.mark.parametrize("text", [*sample(STARTED, 2), *sample(MEANS, 2), *WINDOWS])
+@pytest.mark.parametrize("text", [*sample(STARTED, 2), *sample(MEANS, 2), *WINDOWS, *MATRICES])
 def test_nothing_at_all(text: str, tmp_path: Path) -> None:
     agrees(targets.of_nothing(text, "T", "N"), tmp_path)
 

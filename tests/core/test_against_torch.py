@@ -31,6 +31,7 @@ def _spd(a: Any) -> Any:
 CASES: dict[str, Case] = {
     "inv": (F.inv, linalg.inv, (B,)),
     "det": (F.det, linalg.det, (B,)),
+    "cofactors": (F.cofactors, lambda a: linalg.det(a)[..., None, None] * linalg.inv(a).mT, (B,)),
     "logdet": (F.logdet, lambda a: linalg.slogdet(a)[1], (B,)),
     "slogdet sign": (lambda a: F.slogdet(a)[0], lambda a: linalg.slogdet(a)[0], (B,)),
     "solve": (F.solve, linalg.solve, (M, (3, 2))),

@@ -256,8 +256,18 @@ def cholesky(a: np.ndarray) -> np.ndarray:
     return np.linalg.cholesky(symmetric(a))
 
 
+def cofactors(a: np.ndarray) -> np.ndarray:
+    """det(a) inv(a).T of square matrices, which may be singular: with singular values multiplied but for one each."""
+    u, s, v = np.linalg.svd(a)
+    others = np.where(np.eye(a.shape[-1]) == 1, 1, s[..., None, :]).prod(-1)
+    turn = np.linalg.det(u) * np.linalg.det(v)
+    return (u * (turn[..., None] * others)[..., None, :]) @ v
+
+
 def lu_factors(a: np.ndarray) -> np.ndarray:
     """The order of the rows of square matrices, by partial pivoting, in a first row; below it L and U in one matrix."""
+    if 0 in a.shape:
+        return a.reshape(*a.shape[:-2], a.shape[-2] + 1, a.shape[-1])
     a, n = a.copy(), a.shape[-1]
     order = np.zeros(a.shape[:-1], a.dtype) + np.arange(n, dtype=a.dtype)
     for m, p in zip(a.reshape(-1, n, n), order.reshape(-1, n), strict=True):
@@ -271,6 +281,8 @@ def lu_factors(a: np.ndarray) -> np.ndarray:
 
 def eigensystem(a: np.ndarray) -> np.ndarray:
     """Eigenvalues of symmetric matrices in a first row, below them eigenvectors as columns, their largest entry > 0."""
+    if 0 in a.shape:
+        return a.reshape(*a.shape[:-2], a.shape[-2] + 1, a.shape[-1])
     values, v = np.linalg.eigh(symmetric(a))
     top = np.take_along_axis(v, np.abs(v).argmax(-2)[..., None, :], axis=-2)
     return np.concatenate([values[..., None, :], v * np.sign(top)], -2)

@@ -380,5 +380,7 @@ def matrix_exp(a: jax.Array) -> jax.Array:
 
 def lu_factors(a: jax.Array) -> jax.Array:
     """The order of the rows of square matrices, by partial pivoting, in a first row; below it L and U in one matrix."""
+    if 0 in a.shape:
+        return a.reshape(*a.shape[:-2], a.shape[-2] + 1, a.shape[-1])
     factors, _, order = jax.lax.linalg.lu(a)
     return jnp.concatenate([order[..., None, :].astype(a.dtype), factors], axis=-2)

@@ -450,6 +450,8 @@ def matrix_exp(a: torch.Tensor) -> torch.Tensor:
 
 def lu_factors(a: torch.Tensor) -> torch.Tensor:
     """The order of the rows of square matrices, by partial pivoting, in a first row; below it L and U in one matrix."""
+    if 0 in a.shape:
+        return a.reshape(*a.shape[:-2], a.shape[-2] + 1, a.shape[-1])
     factors, pivots = torch.linalg.lu_factor(a)
     places = torch.lu_unpack(factors, pivots, unpack_data=False)[0].argmax(dim=-2)
     return torch.concatenate([places[..., None, :].to(a.dtype), factors], dim=-2)

@@ -17,10 +17,12 @@ from symbackprop.core.entry import RESULT, At, Indices, Term, Terms
 from symbackprop.core.graph import Node, label
 from symbackprop.core.maths import Inverse, MatMul, Sym, negative, turned
 from symbackprop.core.registry import DEFINITE, REGULAR, Cotangents, Op, Sample, Slopes, known, register
+from symbackprop.core.roles import Role
 from symbackprop.core.shapes import ONE, Shape, broadcast, same, same_shape, shape_text
 from symbackprop.errors import ShapeError
 
 NO_SUM = "an entry is no sum of products of entries: every one depends on the whole matrix"
+COMPUTED = "computed"  # the attribute of a determinant whose gradient is made of cofactors
 SYMMETRISED = "of a matrix that is not symmetric the symmetric part (A + Aᵀ)/2 is taken"
 
 
@@ -192,8 +194,35 @@ def _reference_logdet(np: Any, attr: Any, a: Any) -> Any:
     return log + 1j * np.trace(np.linalg.solve(np.real(a), np.imag(a)), axis1=-2, axis2=-1) if moved else log
 
 
+@known(asks=((0, 0),))
+def cofactors(a: Node) -> Node:
+    """The cofactors of square matrices, det(a)·inv(a).T: the gradient of `det`, also of a singular matrix."""
+    return a.graph.make("cofactors", (a,))
+
+
 def _vjp_det(output: Node, upstream: Node, *_: object) -> Cotangents:
-    return (_over_matrices(upstream * output) * swapped(inv(output.args[0])),)
+    """det(A) A⁻ᵀ as it is printed, the cofactors of A in what is computed."""
+    a = output.args[0]
+    if output.attr == COMPUTED:
+        return (_over_matrices(upstream) * cofactors(a),)
+    return (_over_matrices(upstream * output) * swapped(inv(a)),)
+
+
+def _vjp_cofactors(output: Node, upstream: Node, *_: object) -> Cotangents:
+    """⟨G, C⟩ A⁻ᵀ − C Gᵀ A⁻ᵀ."""
+    turn = swapped(inv(output.args[0]))
+    whole = build.reduce_sum(upstream * output, (output.ndim - 2, output.ndim - 1))
+    return (_over_matrices(whole) * turn - build.matmul(build.matmul(output, swapped(upstream)), turn),)
+
+
+def _reference_cofactors(np: Any, attr: Any, a: Any) -> Any:
+    """Determinants of what is left without a row and a column, to first order over complex numbers."""
+    found, rest = np.zeros_like(a), range(a.shape[-1])
+    for i in rest:
+        for j in rest:
+            rows, columns = ([k for k in rest if k != n] for n in (i, j))
+            found[..., i, j] = (-1) ** (i + j) * np.linalg.det(a[..., rows, :][..., columns])
+    return found
 
 
 def _vjp_logdet(output: Node, upstream: Node, *_: object) -> Cotangents:
@@ -218,9 +247,20 @@ _of_squares(
     derivative="upstream * det(a) * inv(a).T",
     title="determinant",
     rule=("the gradient is det(A) times the transposed inverse",),
-    domain="invertible matrices; of a singular one there is a value, but no gradient",
+    domain="any square matrices; of a singular one there is no second derivative",
+    role=Role.DETERMINANT,
     vjp=_vjp_det,
     reference=_in_double(lambda np, attr, a: np.linalg.det(a)),
+    matrices=REGULAR,
+)
+_of_squares(
+    "cofactors", cofactors,
+    means="are the cofactors, det(A) A⁻ᵀ",
+    derivative="sum(upstream * C) * inv(a).T - C @ upstream.T @ inv(a).T, C: cofactors(a)",
+    rule=("cofactors C of A with upstream gradient G: A gets the sum of G ⊙ C times A⁻ᵀ, less C Gᵀ A⁻ᵀ",),
+    domain="any square matrices; of a singular one there is a value, but no gradient",
+    vjp=_vjp_cofactors,
+    reference=_in_double(_reference_cofactors),
     matrices=REGULAR,
 )
 _of_squares(
@@ -342,8 +382,6 @@ _of_squares(
 # -- eigenvalues
 def eigensystem(a: Node) -> Node:
     """The eigenvalues of symmetric matrices, ascending, in a first row, and below them the eigenvectors as columns."""
-    if a.ndim > 1 and a.shape[-1] == 0:
-        return a.graph.full(0, (*a.shape[:-2], ONE, a.shape[-1]))
     return a.graph.make("eigensystem", (a,))
 
 

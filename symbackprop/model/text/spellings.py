@@ -874,7 +874,8 @@ j: at.add (x, i##, v) -> x + pad((v * ones_like(x[i]))[None], 0, remainder(i, x.
 j: at.add (x, i, v) -> x + scatter_add(v * ones_like(x[i]), i, x.shape[0])
 j: at.set (x, i##, v) -> where(pad(ones_like(x[i])[None], 0, remainder(i, x.shape[0]), x.shape[0]) > 0, v, x)
 j: at.set (x, i, v##) -> where(scatter_add(ones_like(x[i]), i, x.shape[0]) > 0, v, x)
-j: at.set (x, i, v) -> scatter(x, i, v * ones_like(x[i]), axis=0)
+j: at.set (x, i, v) -> where(scatter_add(ones_like(x[i]), i, x.shape[0]) > 0, \
+scatter_add(v * ones_like(x[i]), i, x.shape[0]), x)
 j: part.set (x, v) -> v * ones_like(x)
 j: part.add (x, v) -> x + v
 j: part.multiply (x, v) -> x * v
