@@ -300,6 +300,20 @@ def test_an_entry_that_is_read_again_in_a_loop_is_told(first: str, loop: str, to
     assert (len(said) == 1 and said[0].startswith(f"<text>:4: {told}")) if told else said == []
 
 
+@pytest.mark.parametrize(("loop", "read", "told"), [
+    ("for t in 1..T: a[t] = w * a[t-1] + u[t]", "sum(a[1:])", "a[1:] leaves out the first step: "),
+    ("for t in 1..T: a[t] = w * a[t-1] + u[t]", "sum(a[1:] - a[:-1])", "a[1:] leaves out the first step: "),
+    ("for t in 1..T: a[t] = w * a[t-1] + u[t]", "sum(a) + a[1]", ""),
+    ("for t in 1..T: a[t] = w * a[t-1] + u[t]", "sum(u[1:])", ""),
+    ("for t in 2..T: a[t] = w * a[t-1] + u[t]", "sum(a[1:])", ""),
+    ("for t in 2..T: a[t] = w * a[t-1] + u[t]", "sum(a[2:])", "a[2:] leaves out the first 2 steps: "),
+])
+def test_a_slice_of_the_steps_that_begins_like_the_loop_is_told(loop: str, read: str, told: str) -> None:
+    begun = "a[1] = w" if "2.." in loop else "a[0] = w"
+    said = parse(f"dim T\ndata u: T\nparam w\n{begun}\n{loop}\nloss L = {read}").remarks
+    assert (len(said) == 1 and said[0].startswith(f"<text>:6: {told}")) if told else said == []
+
+
 @pytest.mark.parametrize("place", ["t - 1", "t - 2", "2 - t", "-t", "2*t - 3"])
 def test_a_place_in_front_of_the_first_entry_is_refused_in_literal_loops_too(place: str) -> None:
     """As in loops over a symbolic axis; counted from 0 it would be the last entry."""

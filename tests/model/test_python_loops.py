@@ -43,6 +43,23 @@ LOOPS = {
             h = np.tanh(X[t] @ W + h @ U)
             hs[t] = h
         loss = np.mean(hs[1:]**2) + np.sum(hs[0]) + np.sum(hs[T - 1] * h0)""",
+    "dicts by steps from 1": """
+        hs, ps = {}, {}
+        hs[0] = h0
+        loss = 0
+        for t in range(1, T + 1):
+            hs[t] = np.tanh(X[t-1] @ W + hs[t-1] @ U)
+            ps[t] = hs[t] @ v
+            loss += np.sum((ps[t] - Y[t-1])**2)
+        loss += hs[1].sum() + ps[T].sum() * ps[1][0] + hs[0].sum() - ps[2].mean()""",
+    "a dict and a list, steps from 1": """
+        hs = {}
+        ys = []
+        hs[0] = np.zeros((N, H))
+        for t in range(1, T + 1):
+            hs[t] = np.tanh(X[t-1] @ W + hs[t-1] @ U)
+            ys.append(hs[t] @ v)
+        loss = ys[1].sum() + 3 * ys[-1].sum() + 5 * hs[T].sum() + 7 * hs[1].sum() + ys[0].max()""",
     "batches first": """
         outs = []
         h = h0

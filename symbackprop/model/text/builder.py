@@ -196,7 +196,9 @@ class Builder:
             raise ModelError("the text is empty: declare data and parameters, then `loss L = …` or `output Y = …`")
         if self.model.loss_row is None and not self.model.output_rows:
             self._no_result()
-        for line, said in warnings.of_first_steps(self.statements, set(self.model.graph.names) - set(self.top.loops)):
+        arrays = set(self.model.graph.names) - set(self.top.loops)
+        first, later = warnings.of_first_steps(self.statements, arrays), warnings.of_later_steps(self.statements)
+        for line, said in (*first, *later):
             self.model.remark(f"{self.source}:{line}: {said}")
         self.model.results()
         self.model.stacks = {name: loop.stack for name, loop in self.top.loops.items()}

@@ -13,7 +13,8 @@ import sympy as sp
 from symbackprop.model.text import tree
 
 BACKWARDS = "backwards"  # the word of a range that counts down
-NOTHING = tree.Tuple(())  # what a list or a dict holds that nothing was put into
+NO_ENTRIES, NO_KEYS = tree.Tuple(()), tree.Call("dict", (), ())  # what a list and a dict hold that nothing was put into
+_NOTHING = (NO_ENTRIES, NO_KEYS)
 _LAST = tree.Negative(tree.ONE)  # the place in front of the first step, of a dict
 _STATES = "{} is read as its steps, with {}[0] in front of the first"
 _IS = "what {} is before the loop says nothing: it is what the loop gives it, step by step"
@@ -50,6 +51,7 @@ class _Counting:
 
     def __init__(self) -> None:
         self.lists: dict[str, bool] = {}  # that are begun, whether with nothing in them
+        self.dicts = set[str]()  # of these what is no list but a dict
         self.begun: set[str] = set()  # of which there is a value in front of the first step
         self.collected: dict[str, int] = {}  # by loops above, entries counted from 0; how many where that is a number
         self.states = set[str]()  # of the lists those that have what is in front of the first step
@@ -64,7 +66,7 @@ class _Counting:
         filled, around = {*_filled(statements)}, {*_filled(statements, more=True)}
         places = _places(statements)
         for s in statements:
-            first = _first_state(s, places) if isinstance(s, tree.Equation) else None
+            first = _first_state(s, places, statements) if isinstance(s, tree.Equation) else None
             if isinstance(s, tree.Equation) and first is not None:
                 name = s.target.name
                 self.lists[name] = False
@@ -74,9 +76,10 @@ class _Counting:
                 if not _is_begun(name, statements):
                     yield replace(s, target=tree.Target(name, tree.ZERO), value=self.from_zero(first))
             elif isinstance(s, tree.Equation) and s.target.index is None and (
-                    s.value == NOTHING or (filled and (s.target.name, _size(s.value)) in filled | around)):
-                ends = s.value != NOTHING and (s.target.name, _size(s.value)) in around
-                self.lists[s.target.name] = s.value == NOTHING or ends
+                    s.value in _NOTHING or (filled and (s.target.name, _size(s.value)) in filled | around)):
+                ends = s.value not in _NOTHING and (s.target.name, _size(s.value)) in around
+                self.lists[s.target.name] = s.value in _NOTHING or ends
+                self.dicts |= {s.target.name} if s.value == NO_KEYS else set()
                 self.rounds |= {s.target.name} if ends else set()
                 yield tree.Said(s.line, _IS.format(s.target.name))
             elif isinstance(s, tree.Equation):
@@ -164,7 +167,9 @@ class _Counting:
         s = replace(s, body=tuple(self.block(_joined(s.body))))
         self.counters.pop()
         if isinstance(s.start, tree.Call) and s.start.function == "range":
-            s = self._from_one(s, own)
+            keyed = self.dicts - self.states if _first_counted(s) else set[str]()  # by the steps, from 1
+            own -= keyed
+            s = self._from_one(s, own, self.states | keyed)
             if not isinstance(s.start, tree.Call) and {*map(type, (s.start, s.stop))} != {tree.Number}:
                 self.ends |= dict.fromkeys({*_own_names(s.body)} - known, s.stop)
         if not isinstance(s.start, tree.Call):
@@ -180,17 +185,17 @@ class _Counting:
             return replace(s, target=tree.Target(s.target.name, step))
         return s
 
-    def _from_one(self, s: tree.For, own: set[str]) -> tree.For:
+    def _from_one(self, s: tree.For, own: set[str], states: set[str]) -> tree.For:
         """``for t in range(T)`` with t - 1 for the number t; arrays are read in order as they are, from their first
         entry. As it is where it reads other steps than these."""
         first, down = _first_counted(s), isinstance(s.start, tree.Call) and s.start.options != ()
-        if first == 1 and not own <= self.states:
+        if first == 1 and not own <= states | self.lists.keys():
             return replace(s, start=tree.ONE) if _reads_steps(s, self.stepped) else s
         if first is None or (down and any(map(self.lists.get, own))):
             return s
         targets = [e.target for e in tree.equations(s.body) if e.target.index is not None]
         others = [x for x in targets if x.index != tree.Name(s.variable) and s.variable in tree.mentioned(x.index)]
-        steps = _Steps(s.variable, own, self.begun, self.states, first, down)
+        steps = _Steps(s.variable, own, self.begun, states, first, down)
         body = tuple(map(steps.statement, s.body))
         fits = steps.fits and not others and own <= self.lists.keys() and s.stop != tree.Word(None)
         start, stop = (s.stop, tree.ONE) if down else (tree.ONE, s.stop)
@@ -330,9 +335,9 @@ def _places(statements: Sequence[tree.Statement]) -> Places:
     return found
 
 
-def _first_state(s: tree.Equation, filled: Places) -> tree.Expr | None:
-    """What is in front of the first step, of ``hs = [h0]`` and ``hs = zeros((T + 1, H))`` that loops below fill up;
-    None of anything else."""
+def _first_state(s: tree.Equation, filled: Places, around: Sequence[tree.Statement]) -> tree.Expr | None:
+    """What is in front of the first step, of ``hs = [h0]``, ``hs = zeros((T + 1, H))`` and ``hs = {}`` with
+    ``hs[0] = h0`` that loops below fill up; None of anything else."""
     if s.target.index is not None:
         return None
     for loop, places in filled.get(s.target.name, ()):
@@ -340,6 +345,9 @@ def _first_state(s: tree.Equation, filled: Places) -> tree.Expr | None:
         match s.value:
             case tree.Tuple((first,)) if step in places:
                 return first
+            case tree.Call("dict", (), ()) if (
+                    step in places and _first_counted(loop) == 1 and _is_begun(s.target.name, around)):
+                return s.value
             case tree.Call("zeros" as name, (tree.Tuple((size, *sizes)), *_)) | tree.Member(
                     _, "zeros" as name, (tree.Tuple((size, *sizes)), *_)):
                 later = tree.Chain(step, (("+", tree.ONE),))

@@ -34,7 +34,7 @@ from symbackprop.model.text.meant_lines import (
     without_values,
     without_word,
 )
-from symbackprop.model.text.python_loops import BACKWARDS, NOTHING, counted_from_one
+from symbackprop.model.text.python_loops import BACKWARDS, NO_ENTRIES, NO_KEYS, counted_from_one
 from symbackprop.model.text.tokens import (
     END,
     NAME,
@@ -194,8 +194,9 @@ class Reader:
         line, words = c.now.line, [token.text for token in c.tokens]
         equal = words.index("=") if "=" in words else 0
         names, values = (" ".join(part).split(" , ") for part in (words[:equal], words[equal + 1 : -1]))
-        if len(names) == len(values) and _EMPTY.issuperset(values) and all(map(str.isidentifier, names)):
-            return [tree.Equation(line, "let", tree.Target(name), NOTHING) for name in names]
+        if len(names) == len(values) and _EMPTY.keys() >= {*values} and all(map(str.isidentifier, names)):
+            return [tree.Equation(line, "let", tree.Target(name), _EMPTY[value])
+                    for name, value in zip(names, values, strict=True)]
         if words[1:4] != [".", "append", "("] or not self.counters:
             return []
         name = c.declared("a name")
@@ -523,7 +524,7 @@ def _is_equal(token: Token) -> bool:
 
 
 _LISTING = ("(", ")", "{", "}", "[", "]", ",", ":", ".")
-_EMPTY = {"[ ]", "{}", "list ( )", "dict ( )"}  # lists and dicts without entries
+_EMPTY: dict[str, tree.Expr] = {"[ ]": NO_ENTRIES, "{}": NO_KEYS, "list ( )": NO_ENTRIES, "dict ( )": NO_KEYS}
 _TYPES = ("ndarray", "NDArray", "Array", "ArrayLike", "Tensor", "float", "Float", "int", "Int", "list", "List", "dict",
           "Dict")
 

@@ -116,6 +116,23 @@ def of_first_steps(statements: Sequence[tree.Statement], arrays: Collection[str]
                              "counted from 0 outside of loops, and by counters from 1")
 
 
+def of_later_steps(statements: Sequence[tree.Statement]) -> Iterator[tuple[int, str]]:
+    """The line of ``h[1:]`` below a loop that begins with h[1]: slices count the steps from 0."""
+    first = dict[str, int]()
+    for s in statements:
+        if isinstance(s, tree.Equation):
+            for u in [u for u, at in _read_at(s.value) if u in first and _begins(at, first[u])]:
+                left_out = "step" if first[u] == 1 else f"{first[u]} steps"
+                yield s.line, (f"{u}[{first[u]}:] leaves out the first {left_out}: the entries of a slice are counted "
+                               f"from 0; all steps, {u}[{first[u]}] and later, are {u}")
+        elif isinstance(s, tree.For) and isinstance(s.start, tree.Number) and not s.from_zero:
+            first |= dict.fromkeys((e.target.name for e in s.body if isinstance(e, tree.Equation)), int(s.start.value))
+
+
+def _begins(at: tree.Expr, first: int) -> bool:
+    return isinstance(at, tree.Slice) and isinstance(at.start, tree.Number) and at.start.value == first > 0
+
+
 def _latest(loop: tree.For) -> dict[str, int]:
     """How far ahead of its counter a loop reads each array: 0 for u[t], -1 where it reads u[t-1] and no later one."""
     read = [r for e in loop.body if isinstance(e, tree.Equation) for r in _read_at(e.value)]
