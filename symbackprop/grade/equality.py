@@ -7,6 +7,7 @@ tried" into "equal" where function calls are taken as unknowns; its size is boun
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import sympy as sp
@@ -16,7 +17,11 @@ from symbackprop.core.calculus import unguarded
 from symbackprop.core.graph import Node
 from symbackprop.core.scalars import to_sympy
 from symbackprop.core.shapes import is_one, same_shape
-from symbackprop.grade.points import Array, Point
+
+if TYPE_CHECKING:
+    from symbackprop.grade.points import Point
+
+Array: TypeAlias = Any
 
 SAME_ROW, ALGEBRA, NUMBERS = "same formula", "algebra", "numbers"
 MAX_TERMS = 2_000

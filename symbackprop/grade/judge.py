@@ -12,7 +12,7 @@ from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.shapes import same_shape
 from symbackprop.errors import ModelError, ShapeError
 from symbackprop.grade import mistakes as m
-from symbackprop.grade.equality import NUMBERS, fitted, how_equal, same
+from symbackprop.grade.equality import NUMBERS, fitted, how_equal
 from symbackprop.grade.explain import Explainer
 from symbackprop.grade.mistakes import Finding
 from symbackprop.grade.naming import Gradient, Key, Local, Own
@@ -183,7 +183,7 @@ class Judge:
             return None if how is None else Verdict(RIGHT, None, how)
         beyond = Beyond([row, right], self.sources[style], self.styles[style])
         for point in beyond.points():
-            if not same(point.value(row), point.value(right)):
+            if not beyond.agree(point):
                 self.telling.setdefault(style, []).append(point)
                 return None
         if not beyond.unseen:

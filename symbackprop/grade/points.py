@@ -18,6 +18,7 @@ from symbackprop.core.registry import composed
 from symbackprop.core.shapes import evaluate_shape
 from symbackprop.core.sizes import sized
 from symbackprop.errors import ModelError, ShapeError
+from symbackprop.grade.equality import same
 from symbackprop.grade.reference import Reference
 from symbackprop.verify.aiming import Aim, Tried, Values
 from symbackprop.verify.conditions import Edge, Side
@@ -159,6 +160,7 @@ def _as_target(value: Array, row: Node, style: str) -> Array:
 SIZES, WAYS = 2, 8
 WIDE = (1.0, 30.0, 1000.0)
 GUARD = 1e-6
+A_TRIFLE = 1 + 2.0**-40
 
 
 def _guards(side: Side) -> bool:
@@ -193,6 +195,18 @@ class Beyond:
             self._see(first)
             yield first
             yield from self._aimed([first])
+
+    def agree(self, point: Point) -> bool:
+        """Whether the rows are equal at a point; where they are not, whether they differ as rounding lets them: near
+        edges all of a sum may cancel, and what is left moves as much when all numbers grow by a trifle."""
+        values = [point.value(row) for row in self.rows]
+        if same(*values):
+            return True
+        near = self.source.at({i: v * A_TRIFLE if v.dtype.kind == "f" else v for i, v in self._given(point).items()},
+                              point.sizes)
+        moved = [np.abs(near.value(row) - value) for row, value in zip(self.rows, values, strict=True)]
+        sides = [self.coverage.shown(self._given(p), p.sizes, self._weights(p.sizes), self.coverage.sides) for p in (near, point)]
+        return sides[0] == sides[1] and bool(np.all(np.abs(values[0] - values[1]) <= 8 * sum(moved)))
 
     def _aimed(self, bases: list[Point]) -> Iterator[Point]:
         before = -1

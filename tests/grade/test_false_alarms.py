@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from symbackprop import derive
 from symbackprop.grade import grade
 from symbackprop.model.text import parse
 
@@ -30,6 +31,33 @@ def test_right_answers(name: str) -> None:
     model, answers = RIGHT[name]
     report = grade(parse(model), answers)
     assert report.items and all(i.verdict == "right" for i in report.items)
+
+
+OVERLAP = """
+dim N
+data t: N x 4
+param b: N x 4
+x1 = maximum(b[:, 0], t[:, 0])
+y1 = maximum(b[:, 1], t[:, 1])
+x2 = minimum(b[:, 2], t[:, 2])
+y2 = minimum(b[:, 3], t[:, 3])
+inter = relu(x2 - x1)*relu(y2 - y1)
+ab = (b[:, 2] - b[:, 0])*(b[:, 3] - b[:, 1])
+at = (t[:, 2] - t[:, 0])*(t[:, 3] - t[:, 1])
+un = ab + at - inter
+cx = maximum(b[:, 2], t[:, 2]) - minimum(b[:, 0], t[:, 0])
+cy = maximum(b[:, 3], t[:, 3]) - minimum(b[:, 1], t[:, 1])
+hull = cx*cy
+loss L = mean(1 - inter/un + (hull - un)/hull)
+"""
+
+
+def test_where_all_cancels_near_a_kink_only_what_is_more_than_rounding_is_wrong() -> None:
+    model = parse(OVERLAP)
+    page = derive(model).text()
+    assert {item.verdict for item in grade(model, page).items} == {"right"}
+    wrong = grade(model, page.replace("½·1[c = t[:, 1]]", "1[c = t[:, 1]]"))
+    assert [item.name for item in wrong.items if item.verdict == "wrong"] == ["dc"]
 
 
 def test_a_wrong_answer_to_elu_is_explained() -> None:
