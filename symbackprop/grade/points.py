@@ -205,8 +205,9 @@ class Beyond:
         near = self.source.at({i: v * A_TRIFLE if v.dtype.kind == "f" else v for i, v in self._given(point).items()},
                               point.sizes)
         moved = [np.abs(near.value(row) - value) for row, value in zip(self.rows, values, strict=True)]
-        sides = [self.coverage.shown(self._given(p), p.sizes, self._weights(p.sizes), self.coverage.sides) for p in (near, point)]
-        return sides[0] == sides[1] and bool(np.all(np.abs(values[0] - values[1]) <= 8 * sum(moved)))
+        weights, sides = self._weights(point.sizes), self.coverage.sides
+        here, there = [self.coverage.shown(self._given(p), p.sizes, weights, sides) for p in (point, near)]
+        return here == there and bool(np.all(np.abs(values[0] - values[1]) <= 8 * sum(moved)))
 
     def _aimed(self, bases: list[Point]) -> Iterator[Point]:
         before = -1

@@ -320,3 +320,10 @@ def test_a_place_in_front_of_the_first_entry_is_refused_in_literal_loops_too(pla
     text = f"data X: 4\nparam w\nh[0] = w\nfor t in 1..3: h[t] = h[t-1] + X[{place}]*w\nloss L = h[3]"
     with pytest.raises(ModelError, match="before the first entry"):
         Model.parse(text)
+
+
+@pytest.mark.parametrize("read", ["stack(a)", "2 * stack(a) - a"])
+def test_steps_are_stacked_already(read: str) -> None:
+    lines = "dim T\ndata u: T\nparam w\na[0] = w\nfor t in 1..T: a[t] = w * a[t-1] + u[t]\nloss L = sum({} * u)"
+    by_name = lines.format(read.replace("stack(a)", "a"))
+    assert to_text(parse(lines.format(read))) == to_text(parse(by_name))

@@ -59,6 +59,7 @@ class _Counting:
         self.last: dict[str, tree.Expr] = {}  # steps of what is collected
         self.counters: list[str] = []
         self.given = set[str]()  # the names so far
+        self.stacks = set[str]()  # of which loops above give the steps, h[t]
         self.stepped = set[str]()  # of which there are steps, h[0]
         self.ends: dict[str, tree.Expr] = {}  # of names of loops above that are no lists: their last steps
 
@@ -104,9 +105,11 @@ class _Counting:
     def from_zero(self, expr: tree.Expr) -> tree.Expr:
         """An expression that reads what is collected: all of it is an array, of which an entry is taken, and Python's
         sum is of its entries."""
-        if not self.collected and not self.ends:
+        if not self.stacks and not self.ends:
             return expr
         match expr:
+            case tree.Call("stack", (tree.Name(name) as whole,), ()) if name in self.stacks:
+                return self.from_zero(whole)  # which are stacked already
             case tree.Name(name) if name in self.ends:
                 return tree.Index(expr, (self.ends[name],), place=expr.place)
             case tree.Name(name) if name in self.rounds and name in self.collected:
@@ -166,6 +169,7 @@ class _Counting:
         self.counters.append(s.variable)
         s = replace(s, body=tuple(self.block(_joined(s.body))))
         self.counters.pop()
+        self.stacks |= own
         if isinstance(s.start, tree.Call) and s.start.function == "range":
             keyed = self.dicts - self.states if _first_counted(s) else set[str]()  # by the steps, from 1
             own -= keyed
