@@ -9,7 +9,8 @@ the first parameter; in texts of theirs alone R R, M Matlab, J Julia, D either o
 ``a=value`` may be left out, ``a:value`` has to have that value, ``a~value`` may be left out or has it; ``a#`` is a
 number written out, ``a##`` a whole one, ``a-#`` none, ``a(1)`` a shape of one axis, ``!a`` is given by its word alone,
 ``*a`` what is left; ``a(2)`` is a tuple of two, ``a(2,2)`` one of two pairs.
-``reduction`` is PyTorch's: the formula is the loss of every entry. In a formula ``@`` is the name that was called.
+``reduction`` is PyTorch's: the formula is the loss of every entry, and a mean is taken per what follows that word if
+anything does. In a formula ``@`` is the name that was called.
 """
 
 from __future__ import annotations
@@ -592,15 +593,28 @@ n t m: diagonal (x, offset=0, axis1|dim1=0, axis2|dim2=1) -> diagonal(x, offset,
 t: cosine_similarity (a, b, axis|dim=1, eps=1e-8) -> cosine_similarity(a, b, axis=axis, eps=eps)
 t: pairwise_distance (a, b, p=2, eps=1e-6) -> norm(a - b + eps, axis=-1, order=p)
 t: cdist (a, b, p=2) -> cdist(a, b, order=p)
-t: cross_entropy (logits|input, target, weight, reduction~"mean") -> sum(cross_entropy(logits, target, \
-weights=weight)) / sum(weight[target])
-t: cross_entropy (logits|input, target, weight, reduction:"sum") -> sum(cross_entropy(logits, target, weights=weight))
-t: cross_entropy (logits|input, target, weight, reduction:"none") -> cross_entropy(logits, target, weights=weight)
-t: cross_entropy (logits|input, target, !ignore_index#, reduction~"mean") -> sum(cross_entropy(logits, target, \
-ignore_index=ignore_index)) / sum(target != ignore_index)
+t: cross_entropy (logits|input, target, weight, reduction) -> cross_entropy(logits, target, weights=weight) \
+per weight[target]
+t: cross_entropy (logits|input, target, !ignore_index#, reduction) -> cross_entropy(logits, target, \
+ignore_index=ignore_index) per target != ignore_index
+t: cross_entropy (logits|input, target, weight, !ignore_index#, reduction) -> cross_entropy(logits, target, \
+weights=weight, ignore_index=ignore_index) per (target != ignore_index) * weight[target]
+t: cross_entropy (logits|input, target, !ignore_index#, !label_smoothing, reduction) -> where(target != ignore_index, \
+smoothed_cross_entropy(logits, target, smoothing=label_smoothing), 0) per target != ignore_index
+t: cross_entropy (logits|input, target, weight, !label_smoothing, reduction) -> (1 - label_smoothing) * \
+cross_entropy(logits, target, weights=weight) - label_smoothing * (log_softmax(logits) @ weight) / logits.shape[-1] \
+per weight[target]
+t: cross_entropy (logits|input, target, weight, !ignore_index#, !label_smoothing, reduction) -> \
+where(target != ignore_index, (1 - label_smoothing) * cross_entropy(logits, target, weights=weight) - label_smoothing \
+* (log_softmax(logits) @ weight) / logits.shape[-1], 0) per (target != ignore_index) * weight[target]
 t: cross_entropy (logits|input, target, !label_smoothing, reduction) -> smoothed_cross_entropy(logits, target, \
 smoothing=label_smoothing)
 t: nll_loss (input, target, reduction) -> nll(input, target)
+t: nll_loss (input, target, weight, reduction) -> weight[target] * nll(input, target) per weight[target]
+t: nll_loss (input, target, !ignore_index#, reduction) -> where(target != ignore_index, nll(input, target), 0) \
+per target != ignore_index
+t: nll_loss (input, target, weight, !ignore_index#, reduction) -> where(target != ignore_index, weight[target] * \
+nll(input, target), 0) per (target != ignore_index) * weight[target]
 t: ctc_loss (log_probs, targets, input_lengths, target_lengths, blank=0, reduction~"mean", zero_infinity=False) -> \
 ctc(log_probs, targets, blank, input_lengths, target_lengths, "mean", zero_infinity)
 t: ctc_loss (log_probs, targets, input_lengths, target_lengths, blank=0, reduction:"sum", zero_infinity=False) -> \
@@ -612,9 +626,17 @@ t: kl_div (input, target, reduction, log_target:True) -> exp(target) * (target -
 t: margin_ranking_loss (a, b, target, margin=0, reduction) -> margin_ranking(a, b, target, margin=margin)
 t: gaussian_nll_loss (input, target, var, full~False, eps=1e-6, reduction) -> gaussian_nll(input, target, var, \
 eps=eps)
+t: gaussian_nll_loss (input, target, var, full:True, eps=1e-6, reduction) -> gaussian_nll(input, target, var, \
+eps=eps) + log(2 * pi) / 2
 t: poisson_nll_loss (input, target, log_input~True, full~False, eps=1e-8, reduction) -> poisson_nll(input, target)
 t: poisson_nll_loss (input, target, log_input:False, full~False, eps=1e-8, reduction) -> input \
 - target * log(input + eps)
+t: poisson_nll_loss (input, target, log_input~True, full:True, eps=1e-8, reduction) -> poisson_nll(input, target) \
++ stirling(target)
+t: poisson_nll_loss (input, target, log_input:False, full:True, eps=1e-8, reduction) -> input - target * \
+log(input + eps) + stirling(target)
+p: stirling (n) -> where(n > 1, n * log(n) - n + log(2 * pi * n) / 2, 0)
+t: smooth_l1_loss (input, target, reduction, beta:0) -> absolute_error(input, target)
 t: huber_loss (input, target, reduction, delta=1) -> huber(input, target, delta=delta)
 t: binary_cross_entropy (input, target, !weight, reduction) -> weight * binary_cross_entropy(input, target)
 t: binary_cross_entropy_with_logits (input, target, !weight, reduction) -> weight * \
@@ -626,8 +648,10 @@ margin=margin)
 t: triplet_margin_loss (anchor, positive, negative, margin=1, p=2, eps=1e-6, swap~False, reduction) -> \
 maximum(norm(anchor - positive + eps, axis=-1, order=p) - norm(anchor - negative + eps, axis=-1, order=p) + margin, 0)
 t: soft_margin_loss (input, target, reduction) -> softplus(-target * input)
-t: multi_margin_loss (input, target, reduction) -> (sum(maximum(1 + input - input[arange(input.shape[0]), \
-target][:, None], 0), axis=1) - 1) / input.shape[1]
+t: multi_margin_loss (input, target, p=1, margin=1, reduction) -> (sum(maximum(margin + input - \
+input[arange(input.shape[0]), target][:, None], 0)**p, axis=1) - maximum(margin, 0)**p) / input.shape[1]
+t: multi_margin_loss (input, target, p=1, margin=1, weight, reduction) -> weight[target] * (sum(maximum(margin + input \
+- input[arange(input.shape[0]), target][:, None], 0)**p, axis=1) - maximum(margin, 0)**p) / input.shape[1]
 t: multilabel_soft_margin_loss (input, target, reduction) -> mean(binary_cross_entropy_with_logits(input, target), \
 axis=-1)
 r: dnorm (x) -> normal_pdf(x)
@@ -913,13 +937,6 @@ t: batch_norm (x, running_mean~None, running_var~None, weight, bias, training:Tr
 batch_norm(x, eps=eps, axis=1), 1, -1) * weight + bias, 1, -1)
 t: batch_norm (x, running_mean~None, running_var~None, !training:True, !eps=1e-5) -> batch_norm(x, eps=eps, axis=1)
 t: rms_norm (x, normalized_shape(1)) -> rms_norm(x, eps=2.220446049250313e-16)
-t: nll_loss (input, target, weight, reduction~"mean") -> sum(weight[target] * nll(input, target)) / sum(weight[target])
-t: nll_loss (input, target, weight, reduction:"sum") -> sum(weight[target] * nll(input, target))
-t: nll_loss (input, target, weight, reduction:"none") -> weight[target] * nll(input, target)
-t: cross_entropy (logits|input, target, !ignore_index#, reduction:"sum") -> sum(cross_entropy(logits, target, \
-ignore_index=ignore_index))
-t: cross_entropy (logits|input, target, !ignore_index#, reduction:"none") -> cross_entropy(logits, target, \
-ignore_index=ignore_index)
 v: sort (x, axis|dim=-1, descending:True) -> flip(sort(x, axis=axis), axis=axis)
 v: kthvalue (x, k##) -> take(sort(x, axis=-1), k - 1, axis=-1)
 v: median (x, axis|dim, keepdims|keepdim~False) -> take(sort(x, axis=axis), floor_divide(x.shape[axis] - 1, 2), \
@@ -1147,6 +1164,7 @@ class _Spelling(NamedTuple):
     parameters: tuple[_Parameter, ...]
     formula: tree.Expr
     text: str
+    per: tree.Expr | None = None
 
     def called(self, name: str) -> str:
         """How it is called: ``convolve(a, v, mode="valid")``."""
@@ -1194,8 +1212,13 @@ def _lines() -> Mapping[str, Sequence[tuple[str, str, str]]]:
 @cache
 def _spellings(name: str) -> tuple[_Spelling, ...]:
     """How a function is called; only what is asked for is read, of over a thousand formulas."""
-    return tuple([_Spelling(where, tuple(map(_parameter, parameters.split(", "))), one_formula(body), body)
-                  for where, parameters, body in _lines().get(name, ())])
+    return tuple([_spelling(*line) for line in _lines().get(name, ())])
+
+
+def _spelling(where: str, parameters: str, formula: str) -> _Spelling:
+    body, _, per = formula.partition(" per ")
+    text, counts = (f"sum({body}) / sum({per})", one_formula(per)) if per else (body, None)
+    return _Spelling(where, tuple(map(_parameter, parameters.split(", "))), one_formula(body), text, counts)
 
 
 def _parameter(text: str) -> _Parameter:
@@ -1271,12 +1294,16 @@ def _filled(spelling: _Spelling, found: Mapping[str, tree.Expr], usual: str) -> 
     """The formula with these arguments, and reduced as they say; ``usual``: where they say nothing."""
     formula = _put(spelling.formula, found)
     way = found.get("reduction", tree.String(usual)) if spelling.reduces else tree.String("none")
-    whole = _WAYS.get(way.value) if isinstance(way, tree.String) else None
-    return None if whole is None else _put(whole, {"each": formula, "first": next(iter(found.values()))})
+    name = way.value if isinstance(way, tree.String) else ""
+    whole = _WAYS.get("mean per" if name == "mean" and spelling.per is not None else name)
+    parts = {"each": formula, "first": next(iter(found.values()))}
+    parts |= {} if spelling.per is None else {"per": _put(spelling.per, found)}
+    return None if whole is None else _put(whole, parts)
 
 
 _WAYS = {way: one_formula(whole) for way, whole in [line.split(": ") for line in (
-    "none: each", "mean: mean(each)", "sum: sum(each)", "batchmean: sum(each) / first.shape[0]")]}
+    "none: each", "mean: mean(each)", "mean per: sum(each) / sum(per)", "sum: sum(each)",
+    "batchmean: sum(each) / first.shape[0]")]}
 
 
 def _put(formula: tree.Expr, found: Mapping[str, tree.Expr]) -> tree.Expr:
