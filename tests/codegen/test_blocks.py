@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from symbackprop import verify
 from symbackprop.codegen import codegen
 from symbackprop.derive.blocks import STRUCTURES
 from symbackprop.errors import CheckFailed, ModelError
@@ -21,6 +20,7 @@ from symbackprop.verified import require_verified
 from tests.codegen.helpers import emit
 from tests.derive.test_blocks import CATALOGUE, SIZES, STRUCTURE, values_of
 from tests.sweeps import ALL
+from tests.verify.helpers import check
 
 STEP = 1e-5
 MORE = {
@@ -197,18 +197,15 @@ def test_a_layer_has_no_hessian(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["logistic", "network", "relu", "loop", "factors"])
 def test_what_is_right_passes_verify(name: str, tmp_path: Path) -> None:
-    path = tmp_path / "right.py"
     text = {**CATALOGUE, **MORE}[name]
-    path.write_text(codegen(parse(text, name="right"), whole=["hessian", "hessian_diagonal"]), encoding="utf-8")
-    assert verify(path, seed=1).verdict == "pass"
+    source = codegen(parse(text, name="right"), whole=["hessian", "hessian_diagonal"])
+    assert check(tmp_path, source, seed=1).verdict == "pass"
 
 
 def fails(source: str, old: str, new: str, says: str, folder: Path) -> None:
     """A module with one mistake fails, and verify says so."""
     assert old in source
-    path = folder / "wrong.py"
-    path.write_text(source.replace(old, new), encoding="utf-8")
-    report = verify(path, seed=1)
+    report = check(folder, source.replace(old, new), seed=1)
     assert report.verdict == "fail" and says in report.text()
 
 

@@ -80,6 +80,12 @@ def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
+@cache
+def nodes(path: Path) -> list[ast.AST]:
+    """All that a file says; most tests go through it."""
+    return [*ast.walk(parsed(path))]
+
+
 def inner(path: Path) -> set[str]:
     """The parts of the package that a file imports."""
     names = [n.split(".") for n in imports(parsed(path))]
@@ -145,9 +151,8 @@ def test_every_role_is_asked_for() -> None:
 
 def test_nothing_is_evaluated_from_text() -> None:
     def evaluates(path: Path) -> set[str]:
-        nodes = list(ast.walk(parsed(path)))
-        calls = {n.func.id for n in nodes if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
-        methods = {n.attr for n in nodes if isinstance(n, ast.Attribute)}
+        calls = {n.func.id for n in nodes(path) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
+        methods = {n.attr for n in nodes(path) if isinstance(n, ast.Attribute)}
         return (calls & {"eval", "exec", "compile", "__import__"}) | (methods & {"lambdify", "parse_expr", "simplify"})
 
     assert not wrong(evaluates)
@@ -193,10 +198,9 @@ def text_of(path: Path) -> str:
 
 def imported(path: Path) -> set[str]:
     """The modules of the package that a file imports when it runs, wherever the import stands."""
-    tree = parsed(path)
-    typed = {id(inner) for node in ast.walk(tree) if _is_type_only(node) for inner in ast.walk(node)}
+    typed = {id(inner) for node in nodes(path) if _is_type_only(node) for inner in ast.walk(node)}
     found: set[str] = set()
-    for node in ast.walk(tree):
+    for node in nodes(path):
         if isinstance(node, ast.ImportFrom) and id(node) not in typed:
             whole = [f"{node.module}.{alias.name}" for alias in node.names]
             found |= {name if name in NAMES else str(node.module) for name in whole}
@@ -273,7 +277,8 @@ MAY_NAME = {  # tables by names of ops and functions that no record can hold: wh
 
 def test_no_table_is_keyed_by_names_of_ops_or_functions() -> None:
     """A fact of an op or function belongs into its record."""
-    tables = wrong(lambda path: sorted(set(_tables(parsed(path)))))
+    known = {*OPS, *TABLE, *FUNCTIONS, *_lines()} - ROLES - KINDS
+    tables = wrong(lambda path: sorted(set(_tables(path, known))))
     found = {name: held for name, held in tables.items() if not name.startswith(HOLD_RECORDS)}
     assert found == {name: sorted(held) for name, held in MAY_NAME.items()}
 
@@ -281,7 +286,7 @@ def test_no_table_is_keyed_by_names_of_ops_or_functions() -> None:
 def test_what_an_op_is_decides_by_its_record() -> None:
     """No name of an op, or of the function that made a row, is compared with a word: what is asked of rows is a role or
     another fact of the record."""
-    assert not wrong(lambda path: [n.lineno for n in ast.walk(parsed(path)) if _compares_a_name(n)])
+    assert not wrong(lambda path: [n.lineno for n in nodes(path) if _compares_a_name(n)])
 
 
 MAY_COMPARE = {  # what is no row: words of users and of other libraries, and what printers write
@@ -299,7 +304,7 @@ MAY_COMPARE = {  # what is no row: words of users and of other libraries, and wh
 def test_what_a_function_is_decides_by_its_record() -> None:
     """No name of a scalar function is compared with a word, nor matched by one: what is asked is a role or another
     fact of the record."""
-    found = wrong(lambda path: [n.lineno for n in ast.walk(parsed(path)) if _compares_a_function(n)])
+    found = wrong(lambda path: [n.lineno for n in nodes(path) if _compares_a_function(n)])
     assert found.keys() == MAY_COMPARE.keys(), found
 
 
@@ -319,12 +324,11 @@ def _compares_a_name(node: ast.AST) -> bool:
     return bool(names) and not all(isinstance(side, ast.Attribute) or ast.unparse(side) == "OPS" for side in sides)
 
 
-def _tables(tree: ast.Module) -> Iterator[str]:
+def _tables(path: Path, known: set[str]) -> Iterator[str]:
     """What has a set, list, tuple or dictionary with names of two ops or functions, of other libraries' too: what is
     assigned, or the function or class around it; not what one name is compared with."""
-    known = {*OPS, *TABLE, *FUNCTIONS, *_lines()} - ROLES - KINDS
-    compared = {id(x) for node in ast.walk(tree) if isinstance(node, ast.Compare) for x in node.comparators}
-    for statement in tree.body:
+    compared = {id(x) for node in nodes(path) if isinstance(node, ast.Compare) for x in node.comparators}
+    for statement in parsed(path).body:
         for node in ast.walk(statement):
             if isinstance(node, (ast.Set, ast.List, ast.Tuple, ast.Dict)) and id(node) not in compared:
                 keys = node.keys if isinstance(node, ast.Dict) else node.elts
