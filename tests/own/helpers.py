@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from symbackprop import Model, load
+from symbackprop import Model, check, load
+from symbackprop.apart.source import loaded, member
 from symbackprop.own import Report, check_file
 from tests.own.cases import CODE, MODELS, Right, Wrong
 
@@ -18,8 +20,8 @@ def model(name: str) -> Model:
     return Model.parse(MODELS[name], name=name) if name in MODELS else load(name)
 
 
-def checked(case: Right | Wrong, folder: Path, **options: object) -> Report:
-    """The report on a case; the code is written to ``folder``."""
+def checked(case: Right | Wrong, folder: Path, apart: bool = False, **options: Any) -> Report:
+    """The report on a case; the code is written to ``folder``, and run here, or in a process of its own."""
     library = NEEDS.get(case.file, "numpy")
     if importlib.util.find_spec(library) is None:
         pytest.skip(f"{library} is not installed")
@@ -29,4 +31,7 @@ def checked(case: Right | Wrong, folder: Path, **options: object) -> Report:
         source = source.replace(case.old, case.new)
     path = folder / case.file
     path.write_text(source, encoding="utf-8")
-    return check_file(model(case.model), f"{path}:{case.name}" if case.name else str(path), **options)
+    if apart:
+        return check_file(model(case.model), f"{path}:{case.name}" if case.name else str(path), **options)
+    with loaded(path) as module:
+        return check(model(case.model), member(module, case.name, path) if case.name else module, **options)

@@ -61,6 +61,11 @@ def test_wrong_ones_are_explained_in_float32(case: Wrong, tmp_path: Path) -> Non
     assert gradient.kind not in VAGUE and all(w in gradient.says for w in case.words), gradient.says
 
 
+@pytest.mark.parametrize("case", {c.file: c for c in (*RIGHT, *EXPLAINED)}.values(), ids=str)
+def test_in_a_process_of_its_own_the_same_is_said(case: Wrong, tmp_path: Path) -> None:
+    assert checked(case, tmp_path, apart=True).text() == checked(case, tmp_path).text()
+
+
 @pytest.mark.parametrize("name", few_in_ci((n for n in zoo.names() if n != "neural-turing-machine"), 4))
 def test_emitted_modules_pass(name: str) -> None:
     report = check_file(load(name), str(GENERATED / f"{name.replace('-', '_')}.py"))
