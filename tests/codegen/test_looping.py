@@ -37,11 +37,12 @@ from symbackprop import (
 from symbackprop import sum as total
 from symbackprop.codegen.initial import initial_values
 from symbackprop.core.graph import Node
-from symbackprop.verify import verify_file
+from symbackprop.verified import verify_source
 from symbackprop.verify.initial import rules
 from symbackprop.verify.interpreter import evaluate
 from tests.codegen.helpers import body, emit, run
 from tests.sweeps import ALL, few_in_ci, sample
+from tests.verify.helpers import check
 
 pytest.importorskip("jax")
 pytestmark = pytest.mark.oracle
@@ -223,12 +224,11 @@ def test_second_derivatives(name: str, tmp_path: Path) -> None:
     at = numbers(model, sizes)
     expected = by_jax(second, at, sizes)
     for way in WAYS if ALL else (WAYS[list(LOOPS).index(name) // 2 % 4],):
-        path = tmp_path / "emitted.py"
-        path.write_text(codegen(model, verify=False, **way), encoding="utf-8")  # it is verified below
-        found = outputs_of(run(path.read_text(encoding="utf-8"), tmp_path), at)
+        source = codegen(model, verify=False, **way)  # it is verified below
+        found = outputs_of(run(source, tmp_path), at)
         assert {k: d for k, v in expected.items() if (d := distance(found[k], v)) > 1e-9} == {}
         if way is not WAYS[3] or name in sample(LOOPS, len(LOOPS)):
-            report = verify_file(path, sizes=sizes, trials=1)
+            report = verify_source(source, model, sizes=sizes, trials=1)
             assert report.passed, report.text()
 
 
@@ -329,9 +329,7 @@ loss L = sum(sin(h[T])**2)
 @pytest.mark.parametrize("text", [VIEW, THROUGH, GUARDED], ids=["a view", "handed through a loop", "handed back"])
 def test_what_is_carried_is_not_overwritten(text: str, level: int, tmp_path: Path) -> None:
     """At -O2 the array behind h[t] would be the one that the next step computes into."""
-    path = tmp_path / "module.py"
-    path.write_text(codegen(Model.parse(text), level=level, hvp=True), encoding="utf-8")
-    report = verify_file(path)
+    report = check(tmp_path, codegen(Model.parse(text), level=level, hvp=True))
     assert report.passed, report.text()
 
 
@@ -362,7 +360,5 @@ loss L = sum(a[T]**2) + sum(b[T]**3)
 
 @pytest.mark.parametrize("level", [0, 1, 2])
 def test_what_a_step_carries_on_waits_for_those_that_read_the_one_before(level: int, tmp_path: Path) -> None:
-    path = tmp_path / "module.py"
-    path.write_text(codegen(Model.parse(CROSSED), level=level), encoding="utf-8")
-    report = verify_file(path)
+    report = check(tmp_path, codegen(Model.parse(CROSSED), level=level))
     assert report.passed, report.text()

@@ -9,8 +9,8 @@ import pytest
 from symbackprop.codegen import codegen
 from symbackprop.errors import BrokenModule, NameProblem
 from symbackprop.model import Model
-from symbackprop.verify import Report, verify_file
 from tests.sweeps import few_in_ci
+from tests.verify.helpers import check
 
 MLP = """
 dim N, D, H, C
@@ -44,16 +44,10 @@ ASKED = [
 ]
 
 
-def check(source: str, folder: Path) -> Report:
-    path = folder / "module.py"
-    path.write_text(source, encoding="utf-8")
-    return verify_file(path)
-
-
 @pytest.mark.parametrize("level", few_in_ci([1, 0, 2], 3))
 @pytest.mark.parametrize(("text", "names"), ASKED, ids=[",".join(names) or "nothing" for _, names in ASKED])
 def test_a_module_for_some_names_passes(text: str, names: list[str], level: int, tmp_path: Path) -> None:
-    report = check(codegen(Model.parse(text), wrt=names, level=level), tmp_path)
+    report = check(tmp_path, codegen(Model.parse(text), wrt=names, level=level))
     assert report.passed, report.text()
     assert [g.name for g in report.gradients] == names
     asked = ", ".join(names) or "nothing"
@@ -63,7 +57,7 @@ def test_a_module_for_some_names_passes(text: str, names: list[str], level: int,
 def test_what_is_asked_for_twice_is_there_once(tmp_path: Path) -> None:
     source = codegen(Model.parse(MLP), wrt=["W1", "W1"])
     assert 'GRADIENTS = ("W1",)' in source
-    assert check(source, tmp_path).passed
+    assert check(tmp_path, source).passed
 
 
 @pytest.mark.parametrize("names", [None, ["b2", "W2", "b1", "W1"]])
@@ -91,7 +85,7 @@ CHANGES = [
 def test_a_promise_that_is_not_kept_fails(old: str, new: str, said: str, tmp_path: Path) -> None:
     source = codegen(Model.parse(MLP), wrt=["W2", "A1"])
     assert old in source
-    report = check(source.replace(old, new), tmp_path)
+    report = check(tmp_path, source.replace(old, new))
     assert report.verdict == "fail"
     assert said in report.text()
 
@@ -108,10 +102,10 @@ def test_a_promise_that_is_not_kept_fails(old: str, new: str, said: str, tmp_pat
 def test_a_constant_that_cannot_be_meant(constant: str, said: str, tmp_path: Path) -> None:
     source = codegen(Model.parse(MLP), wrt=["W2", "A1"])
     with pytest.raises(BrokenModule, match=said):
-        check(source.replace('GRADIENTS = ("W2", "A1")', f"GRADIENTS = {constant}"), tmp_path)
+        check(tmp_path, source.replace('GRADIENTS = ("W2", "A1")', f"GRADIENTS = {constant}"))
 
 
 def test_names_of_one_model_do_not_meet_the_constant(tmp_path: Path) -> None:
     text = "dim N\nparam GRADIENTS: N, w: N\nloss L = sum(GRADIENTS * w**2)"
-    assert check(codegen(Model.parse(text)), tmp_path).passed
-    assert check(codegen(Model.parse(text), wrt=["GRADIENTS"]), tmp_path).passed
+    assert check(tmp_path, codegen(Model.parse(text))).passed
+    assert check(tmp_path, codegen(Model.parse(text), wrt=["GRADIENTS"])).passed
