@@ -53,6 +53,7 @@ class Formula(f.Telling, Evaluator):
         self.reference, self.answer = reference, answer
         self.second, self.ambiguous = second, 0
         self.signs: dict[int, list[str]] = {}
+        self.rows: set[int] = set()  # products that are written as rows: numbers times x.T
 
     # -- products
     def chain(self, expr: tree.Chain) -> Value:
@@ -80,13 +81,16 @@ class Formula(f.Telling, Evaluator):
         value, flipped = self.operand(expr.first), self._is_flipped(expr.first)
         signs = self.signs[id(expr)] = []
         for sign, part in expr.rest:
-            other = self.operand(part)
+            other, row, number = self.operand(part), self._is_flipped(part), _is_number(value)
+            flips = row and sign in "*@" if number else flipped and _is_number(other)  # 2xᵀ and xᵀ/2 are rows
             if sign in "*@":
-                value, sign = self._product(sign, value, other, flipped, self._is_flipped(part))
+                value, sign = self._product(sign, value, other, flipped, row)
             else:
                 value = binary(sign, value, other, self.graph)
             signs.append(sign)
-            flipped = False
+            flipped = flips
+        if flipped:
+            self.rows.add(id(expr))
         return value
 
     def _product(
@@ -131,7 +135,7 @@ class Formula(f.Telling, Evaluator):
 
     def _is_flipped(self, expr: tree.Expr) -> bool:
         """Whether an operand is written as a row: ``x.T``."""
-        return isinstance(expr, tree.Transpose) or self.signs.get(id(expr)) == [f.TURNED]
+        return isinstance(expr, tree.Transpose) or id(expr) in self.rows or self.signs.get(id(expr)) == [f.TURNED]
 
     def transpose(self, value: Node) -> Node:
         """Of an array of more than two axes the last two change places, as in P.T dO of every head."""
@@ -326,6 +330,10 @@ def _is_longer(one: Dim, other: Dim) -> bool:
     """Whether one size is a multiple of another, as d of d/2: an index that runs to d/2 reads the first half."""
     ratio = one / other
     return bool(ratio.is_number and ratio > 1)
+
+
+def _is_number(value: Value) -> bool:
+    return not isinstance(value, Node) or not value.shape
 
 
 def _inner_fits(a: Node, b: Node) -> bool:

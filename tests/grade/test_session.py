@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from symbackprop import Model
+from symbackprop.grade import grade
 from tests.grade.helpers import item, report
 
 TANH = "two-weight-tanh"
@@ -103,3 +105,11 @@ def test_a_name_with_several_values_may_mean_the_last(lines: str, verdicts: list
     found = report(REBOUND, lines)
     assert [i.verdict for i in found.items if i.given] == verdicts
     assert [note.startswith("h, which the model gives several values") for note in found.notes] == [True] * noted
+
+
+@pytest.mark.parametrize("own", ["q = (2 w^T a) a + a", "q = 2 (w^T/2) (2a) * a + a", "q = a - (-2 w^T a) a"])
+def test_a_number_times_a_row_is_a_row(own: str) -> None:
+    """What a person calls q is read in one way, so that it has to be the right one."""
+    text = "dim N\nparam w: N, a: N\nloss L = (w @ a)**2 + sum(w * a)"
+    found = {i.name: i.verdict for i in grade(Model.parse(text), f"{own}\ndw = q").items}
+    assert found["dw"] == "right"
