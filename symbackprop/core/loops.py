@@ -253,12 +253,16 @@ def close_loop(
     reverse: bool = False,
     index: str = "t",
 ) -> tuple[tuple[Node, ...], tuple[Node, ...]]:
-    """Turn body rows that may read outer rows into a scan: outer rows become invariants."""
+    """Turn body rows that may read outer rows into a scan: outer rows become invariants. The elements of a sequence,
+    stacked again, are the sequence."""
     row, copies = open_loop(graph, length, carry, elements, carried, stacked, args, reverse, index)
     n = len(carry)
-    row.attr.stacked.extend(copies)
-    results = [graph.result(row, i) for i in range(n + len(copies))]
-    return tuple(results[:n]), tuple(results[n:])
+    whole = dict(zip([leaf.id for leaf in elements], args[n:], strict=False))
+    new = [copy for copy in copies if copy.id not in whole]
+    row.attr.stacked.extend(new)
+    results = [graph.result(row, i) for i in range(n + len(new))]
+    made = iter(results[n:])
+    return tuple(results[:n]), tuple([whole[c.id] if c.id in whole else next(made) for c in copies])
 
 
 def open_loop(

@@ -259,6 +259,7 @@ LOOPS = {
     28: "the last state and all of them are read: each of both is a part of the gradient of the last",
     30: "the entries of a stack have the counter among their letters",
     60: "a loop backwards ends with c₀[1], not c₀₁; a gradient of ones lacks a letter",
+    85: "what a loop does with a sequence is to stack it again",
     94: "the last state of a loop backwards is that before another one",
     142: "what comes after the last step, by entries",
 }
