@@ -14,7 +14,7 @@ import sympy as sp
 from symbackprop.codegen.rows import split_one_hot, to_largest
 from symbackprop.core import build
 from symbackprop.core import formula as f
-from symbackprop.core.facts import is_folded, is_padded, is_put, is_repeated, is_scattered, is_unfolded
+from symbackprop.core.facts import is_folded, is_put, is_repeated, is_scattered, is_unfolded
 from symbackprop.core.functions.arrange import repeat
 from symbackprop.core.graph import Graph, Node
 from symbackprop.core.kernel import Kernel, renumbered
@@ -35,7 +35,7 @@ def lowered(swept: Derivation, level: int, marks: bool) -> Derivation:
         return derivation
     forward = [row for row in derivation.model.graph.nodes.values() if row.id in derivation.forward_ids]
     gates = {row.args: row for row in forward if row.form is not None and row.form.role is Role.GATED}
-    rules: list[Rule] = [joined_pads, one_scatter, masked_first, repeated, partial(gated_again, gates),
+    rules: list[Rule] = [one_scatter, masked_first, repeated, partial(gated_again, gates),
                          *([marked] if marks else [])]
     work = Lowering(derivation.model.graph, rules, derivation.names)
     totals = [s.total for s in derivation.steps if not isinstance(s, LoopStep)]
@@ -94,34 +94,6 @@ def with_sum(row: Node, places: Sequence[int], total: Node) -> Node:
     new = [f.Arg(order.index(i) + 1 if i in order else 0) for i in range(len(row.args))]
     form = f.add(f.Arg(0), *[f.over(t, new) for t in rest])
     return row.graph.make("elementwise", [total, *[row.args[i] for i in order]], Kernel(form))
-
-
-# -- pads that cover an axis
-
-
-def joined_pads(row: Node) -> Node | None:
-    """pad(a, 0) + pad(b, |a|) + … = concat(a, b, …) where the places follow each other and fill the axis: what is added
-    elsewhere is 0. The gradients of the gates that are cut from one array of pre-activations."""
-    places = summands(row, is_padded)
-    for axis in dict.fromkeys([row.args[i].attr[0] for i in places]):
-        chain = _chain([i for i in places if row.args[i].attr[0] == axis], row, axis)
-        if chain:
-            return with_sum(row, chain, build.concat([row.args[i].args[0] for i in chain], axis))
-    return None
-
-
-def _chain(places: Sequence[int], row: Node, axis: int) -> list[int]:
-    """The pads along an axis in the order in which they fill it; none where they do not."""
-    left = [i for i in places if row.args[i].attr[3] == 1]
-    end, found = sp.S.Zero, list[int]()
-    while not same(end, row.shape[axis]):
-        following = [i for i in left if same(row.args[i].attr[1], end)]
-        if len(following) != 1:
-            return []
-        left.remove(following[0])
-        found += following
-        end += row.args[following[0]].args[0].shape[axis]
-    return found if len(found) > 1 and not left else []
 
 
 # -- rows added up into one table

@@ -7,16 +7,44 @@ from functools import cache, reduce
 
 import sympy as sp
 
+from symbackprop.core import build
 from symbackprop.core import formula as f
 from symbackprop.core.calculus import from_sympy, unguarded
+from symbackprop.core.facts import is_padded
 from symbackprop.core.graph import Node
 from symbackprop.core.roles import Role
 from symbackprop.core.scalars import PLACEHOLDERS, to_sympy
+from symbackprop.core.shapes import same
 
 
 def total(parts: Sequence[Node]) -> Node:
     """The sum of the contributions, in the order they came; a common factor is written once."""
-    return reduce(_plus, parts)
+    return reduce(_plus, joined(parts))
+
+
+def joined(parts: Sequence[Node]) -> Sequence[Node]:
+    """pad(a, 0) + pad(b, |a|) + … = concat(a, b, …) where the places follow each other and fill the axis: what is added
+    elsewhere is 0. The gradients of the gates that are cut from one array of pre-activations."""
+    for axis in dict.fromkeys([p.attr[0] for p in parts if is_padded(p)]):
+        chain = _chain(parts, axis)
+        if chain:
+            whole = build.rejoined([p.args[0] for p in chain], axis)
+            kept = [p for p in parts if p not in chain[1:]]
+            return joined([whole if p is chain[0] else p for p in kept])
+    return parts
+
+
+def _chain(parts: Sequence[Node], axis: int) -> list[Node]:
+    """The pads along an axis in the order in which they fill it, the first that fit; none where they do not."""
+    left = [p for p in parts if is_padded(p) and p.attr[0] == axis and p.attr[3] == 1]
+    end, found = sp.S.Zero, list[Node]()
+    while left and not (found and same(end, left[0].shape[axis])):
+        following = next((p for p in left if p not in found and same(p.attr[1], end)), None)
+        if following is None:
+            return []
+        found.append(following)
+        end += following.args[0].shape[axis]
+    return found
 
 
 def _plus(a: Node, b: Node) -> Node:

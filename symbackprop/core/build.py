@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import sympy as sp
 
-from symbackprop.core.facts import is_identity, is_repeated, is_reshaped
+from symbackprop.core.facts import is_identity, is_part, is_repeated, is_reshaped
 from symbackprop.core.graph import FLOAT, Graph, Leaf, Node, label, mark
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.shapes import (
@@ -351,6 +351,19 @@ def concat(parts: Sequence[Node], axis: int = 0) -> Node:
     nothing = (*beside[:place], sp.S.Zero, *beside[place + 1 :])
     some = [p for p in parts if p.kind != FLOAT or not same_shape(p.shape, nothing)] or parts[:1]
     return some[0] if len(some) == 1 < len(parts) else parts[0].graph.make("concat", some, place)
+
+
+def rejoined(parts: Sequence[Node], axis: int) -> Node:
+    """Arrays joined along an axis; the end of an array before its beginning is the array, rolled."""
+    row = concat(parts, axis)
+    a = parts[0].args[0] if len(parts) == 2 and all(is_part(p) and p.name is None for p in parts) else None
+    if a is None or a is not parts[1].args[0]:
+        return row
+    (begin, back), (first, front) = ((start, step) for _, start, _, step in [p.attr for p in parts])
+    whole = first == 0 and back == front == 1 and same(begin, parts[1].shape[axis])
+    shifts = [int(n) for n in (a.shape[axis] - begin, -begin) if n.is_Integer]
+    options = {"axis": axis} if axis else {}
+    return mark(row, "roll", (a, min(shifts, key=abs)), options) if whole and shifts else row
 
 
 def slice_axis(a: Node, axis: int, start: DimLike, length: DimLike, step: int = 1) -> Node:

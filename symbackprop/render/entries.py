@@ -76,12 +76,15 @@ class Entries:
         if node.op.folded is not None:
             return Written(self, at, node.args).folded(node.op.folded(node.attr, shapes, own))
         reduced = OPS["sum"] if node.op.chooses else node.op  # an entry of either is one of many
-        placed = entries.joined or (entries.added and entries.tied and not entries.indices)
-        if placed or reduced.entry is None:
+        if entries.joined or reduced.entry is None:
             return self.whole(node, index)
-        (term,) = reduced.entry(node.attr, shapes, own)
+        (said,) = reduced.entry(node.attr, shapes, own)
+        term = entry.settled(said)
+        placed = entries.added and entries.tied and not entries.indices
+        if placed and (term.summed or not term.ties):  # outside of the array there is 0, which nothing says
+            return self.whole(node, index)
         try:
-            return Written(self, at, node.args).sum(entry.settled(term), "max" if reduced is not node.op else "sum")
+            return Written(self, at, node.args).sum(term, "max" if reduced is not node.op else "sum")
         except NoUsualForm:
             return self.whole(node, index)
 

@@ -182,7 +182,8 @@ def one_hot(index: Node, size: DimLike) -> Node:
     return build.one_hot_along(build.expand(index, -1), index.ndim, sp.sympify(size))
 
 
-@known(means=(called("roll", A, K), " moves the entries ", K, " places on along the axis, the last ones to the front"))
+@known(means=(called("roll", A, K), " moves the entries ", K, " places on along the axis, the last ones to the front"),
+       title="roll", rule=("the gradient moves back",))
 @function
 def roll(a: Node, shift: int, axis: int = 0) -> Node:
     """Entries moved ``shift`` places along an axis, those that leave coming back at the other end."""

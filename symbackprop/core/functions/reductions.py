@@ -165,7 +165,8 @@ def logcumsumexp(a: Node, axis: int = 0) -> Node:
     return build.logsumexp(*_so_far(a, axis))
 
 
-@known(means=(called("cumsum", A, Words("axis")), " adds up the entries up to each one along the axis"),
+@known(means=(called("cumsum", A, Words("axis")), " adds up the entries up to each one along the axis, its gradient "
+              "those from each one on"),
        title="cumulative sum", rule=("every entry gets the gradients from its own place on",))
 @plain
 def cumsum(a: Node, axis: int = 0) -> Node:

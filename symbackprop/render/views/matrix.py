@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import sympy as sp
 
 from symbackprop.core import formula as f
+from symbackprop.core.accumulate import joined as joined_pads
 from symbackprop.core.facts import is_product
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import body_leaf
@@ -269,11 +270,11 @@ class MatrixView(Writer):
 
 def contributed(r: Rows, contributions: Sequence[Contribution], own: Node) -> Math:
     """What the paths of one branch add up to; ``own`` is the row of the step itself, written out."""
-    def term(c: Contribution) -> tuple[bool, Math]:
-        t = r.split(c.value) if c.value is own and c.value.value is None else r.term(c.value)
+    def term(row: Node) -> tuple[bool, Math]:
+        t = r.split(row) if row is own and row.value is None else r.term(row)
         return f.is_negative(t.number), r.scaled(abs_number(t.number), t.rest)
 
-    return r.total(contributions, term)
+    return r.total(joined_pads([c.value for c in contributions]), term)
 
 
 def abs_number(value: sp.Expr) -> sp.Expr:
