@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import sympy as sp
 
+from symbackprop.core import formula as f
 from symbackprop.core.facts import is_identity, is_part, is_repeated, is_reshaped
 from symbackprop.core.graph import FLOAT, Graph, Leaf, Node, label, mark
 from symbackprop.core.pattern import Pattern
@@ -66,16 +67,31 @@ def _checked(p: Pattern, args: Sequence[Node]) -> Pattern:
 
 
 def _drop_eye(p: Pattern, args: Sequence[Node]) -> Node | None:
-    """Σ_j δ_ij a_j is a_i."""
+    """Σ_j δ_ij a_j is a_i, and Σ_j c δ_ij a_j is c a_i."""
     for k, (s, a) in enumerate(zip(p.ins, args, strict=True)):
-        if not is_identity(a) or len(args) == 1 or s[0] == s[1]:
+        factor = _factor_of_eye(a) if len(args) > 1 else None
+        if factor is None or s[0] == s[1]:
             continue
         keep, gone = (s[0], s[1]) if s[1] not in p.out else (s[1], s[0])
         rest = p.without(k)
         if gone not in p.out and {keep, gone} & set(rest.letters):
             ins = tuple([t.replace(gone, keep) for t in rest.ins])
-            return einsum(Pattern(ins, p.out), *_without(args, k))
+            return factor * einsum(Pattern(ins, p.out), *_without(args, k))
     return None
+
+
+def _factor_of_eye(a: Node) -> Node | None:
+    """The number by which a row is the identity matrix; None of any other row. A name is a barrier."""
+    if is_identity(a):
+        return a.graph.const(1)
+    form = a.arithmetic if a.ndim == 2 and a.name is None else None
+    eyes = [k for k, arg in enumerate(a.args) if is_identity(arg)] if form is not None else []
+    if form is None or len(eyes) != 1 or any(arg.ndim for k, arg in enumerate(a.args) if k not in eyes):
+        return None
+    places = [f.Arg(k) for k in range(len(a.args))]
+    off, on = [f.over(form, [*places[: eyes[0]], f.Num(entry), *places[eyes[0] + 1 :]])
+               for entry in (sp.S.Zero, sp.S.One)]
+    return a.graph.arithmetic(on, a.args) if off == f.Num(sp.S.Zero) else None
 
 
 def _absorb_view(p: Pattern, args: Sequence[Node]) -> Node | None:
