@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from string import ascii_letters
 from typing import TYPE_CHECKING
 
 import sympy as sp
@@ -16,6 +17,7 @@ from symbackprop.core.functions.pointwise import where
 from symbackprop.core.graph import Node
 from symbackprop.core.indexing import getitem
 from symbackprop.core.loops import body_leaf
+from symbackprop.core.pattern import Pattern
 from symbackprop.core.shapes import Dim, Shape, dim, same
 from symbackprop.errors import ModelError, NameProblem, Place, ShapeError, did_you_mean
 from symbackprop.grade.naming import Gradient, Key, Local, Meaning, Own
@@ -239,11 +241,10 @@ class Scope:
         1 having none of their own, and at what is computed from letters, ``a[d*i + k]``."""
         entry = not any(isinstance(item, tree.Slice) for item in items)
         row = without_ones(row) if entry and len(items) == len(lengths(row)) < row.ndim else row
-        if any(items.count(item) > 1 for item in items if self._is_letter(item)):
-            raise ModelError("an array has one index twice")
         whole = tree.Slice(None, None, None)
         row = Evaluator(self).subscript(row, tuple([whole if self._has_letter(i) else i for i in items]))
         kept = [i for i in items if isinstance(i, (tree.Slice, tree.Word)) or self._has_letter(i)]
+        row, kept = self._on_diagonals(row, kept)
         for letter, entries in self.letters.items():  # outermost first: what is inside depends on what is outside
             if tree.Name(letter) not in kept:
                 continue
@@ -257,6 +258,18 @@ class Scope:
         for axis in reversed(range(len(kept))):
             row = self._looked_up(row, axis, kept[axis]) if self._has_letter(kept[axis]) else row
         return row
+
+    def _on_diagonals(self, row: Node, items: list[tree.Expr]) -> tuple[Node, list[tree.Expr]]:
+        """The entries of ``a[i, i]`` at one axis for the letter, and the indices with each letter once."""
+        axes = [items.index(item) if self._is_letter(item) else k for k, item in enumerate(items)]
+        if len({*axes}) == len(axes) or len(axes) != row.ndim:
+            return row, items
+        if not all(same(row.shape[k], row.shape[axis]) for k, axis in enumerate(axes)):
+            raise ModelError("an array has one index twice, on axes of different sizes")
+        letters = "".join([ascii_letters[k] for k in axes])
+        once = sorted({*axes})
+        out = "".join([ascii_letters[k] for k in once])
+        return build.einsum(Pattern((letters,), out), row), [items[k] for k in once]
 
     def _looked_up(self, row: Node, axis: int, item: tree.Expr) -> Node:
         """The entry at a place that is computed from letters; 0 beyond the ends of the axis."""

@@ -152,9 +152,22 @@ def test_entries_of_a_step_and_names_with_a_number_and_a_step(letters: str, verd
     assert last(STEPS, loop, "dw").verdict == verdict
 
 
+SQUARE = Grader(Model.parse("dim N, M\nparam A: N x M x N\nloss L = sum(einsum('nmn->m', A)**2)"))
+
+
+@pytest.mark.parametrize(("answer", "verdict"), [
+    ("∂L/∂A_imj = 2 (Σ_n A_nmn)·1[i = j]", "right"),
+    ("∂L/∂A_imj = 2 (Σ_n A_nmn)", "wrong"),
+    ("∂L/∂A_imj = 2 A_imi·1[i = j]", "wrong"),
+])
+def test_the_entries_of_a_diagonal(answer: str, verdict: str) -> None:
+    assert last(SQUARE, answer, "dA").verdict == verdict
+
+
 def test_indices_that_fit_no_array() -> None:
     unfit = last(BATCH, f"{DZ}\n∂L/∂b = Σ_n X[n, n]", "db")
-    assert unfit.finding is not None and unfit.finding.says == "an array has one index twice"
+    assert unfit.finding is not None and (
+        unfit.finding.says == "an array has one index twice, on axes of different sizes")
     assert last(BATCH, f"{DZ}\n∂L/∂b = Σ_n δ_z[n]·X[:, n]", "db").verdict == "wrong"  # N is not D
 
 
