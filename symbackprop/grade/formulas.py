@@ -197,7 +197,7 @@ class Formula(f.Telling, Evaluator):
             function = f.PRINTED[function]
         if function == "transpose" and len(args) > 2:
             function = "swapaxes" if len(args) == 3 else "permute"
-        return super().applied(function, [*args, *_size_left_out(callee(function), args)], options)
+        return super().applied(function, [*args, *_size_left_out(callee(function), args, self.scope.shape)], options)
 
     def _largest(self, function: str, second: Value) -> str:
         """``max`` along an axis, or ``maximum`` of two."""
@@ -314,11 +314,15 @@ _MEASURES: dict[str, Callable[[Shape], Any]] = {
 }
 
 
-def _size_left_out(called: Callee | None, args: Sequence[Value]) -> list[sp.Expr]:
-    """The last argument, where it is a size behind integers, is what they count below: ``one_hot(y)``."""
+def _size_left_out(called: Callee | None, args: Sequence[Value], wanted: Shape) -> list[sp.Expr]:
+    """The last argument, where it is a size behind integers, is what they count below: ``one_hot(y)``. Of computed ones
+    it is the last axis of what is wanted."""
     missing = called.parameters[len(args) :] if called else []
     size = [p.annotation for p in missing] == ["DimLike"]
-    below = classes(args[-1]) if size and args and isinstance(args[-1], Node) else None
+    index = args[-1] if size and args else None
+    if not isinstance(index, Node):
+        return []
+    below = classes(index) or (wanted[-1] if index.ndim + 1 == len(wanted) else None)
     return [] if below is None else [below]
 
 

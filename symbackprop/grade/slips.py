@@ -585,7 +585,8 @@ class Tidy(Telling):
         inside = items[k + 2 : end]
         if not any(x.is_sign("=", *COMPARISONS) for x in inside):
             return None
-        equal = [sign("==") if x.is_sign("=") else x for x in inside]
+        options = [j for j, x in enumerate(inside) if x.kind == NAME and j and inside[j - 1].is_sign(",")]  # , axis = 0
+        equal = [sign("==") if x.is_sign("=") and j - 1 not in options else x for j, x in enumerate(inside)]
         return [sign("("), *self.indicators(equal), *items[end : end + 1]], end + 1 - k
 
     @_everywhere
