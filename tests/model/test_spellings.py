@@ -13,6 +13,7 @@ import pytest
 
 from symbackprop import derive
 from symbackprop.core.reverse import grad
+from symbackprop.errors import ModelError
 from symbackprop.model import Model
 from symbackprop.model.text.spellings import _lines
 from symbackprop.verify.interpreter import evaluate
@@ -477,6 +478,21 @@ F.embedding_bag(m, A)
 F.one_hot(i, 3)
 F.scaled_dot_product_attention(Q, Q, Q)
 F.scaled_dot_product_attention(Q, Q, Q, is_causal=True)
+F.scaled_dot_product_attention(Q, Q, Q, scale=0.3)
+F.scaled_dot_product_attention(Q, Q, Q, attn_mask=Q @ W @ Q.mT)
+F.scaled_dot_product_attention(Q, Q, Q, Q @ W @ Q.mT < 0.4)
+F.scaled_dot_product_attention(Q, Q, Q, attn_mask=Q @ Q.mT > 1, scale=2)
+F.layer_norm(X, (7, 6))
+F.layer_norm(X, (7, 6), X[0, 0], X[1, 2], eps=0.1)
+F.layer_norm(X, X.shape[-1:])
+F.layer_norm(X, X.shape[-3:])
+F.layer_norm(X, [4, 7, 6], weight=X[1])
+F.batch_norm(X, t, t**2 + 1)
+F.batch_norm(A, v, c**2 + 1, P[0], P[1], eps=0.1)
+F.batch_norm(X, t, t**2 + 1, weight=t, bias=P[:, 0], training=False)
+F.embedding(y, A, padding_idx=1)
+F.embedding(j, B, -1)
+F.pairwise_distance(A, B, 3, keepdim=True)
 F.layer_norm(A, (3,))
 F.layer_norm(A, [3], v, v)
 F.layer_norm(A, A.shape[-1:], weight=v)
@@ -861,6 +877,13 @@ def test_what_is_missing_is_left_out_as_numpy_does(call: str) -> None:
     given["A"][1, 2] = np.nan
     found = value(Model.parse(f"{HEAD}\noutput Y = {call} * 1").equations["Y"], **given)
     np.testing.assert_allclose(found, library(call, given), rtol=1e-12)
+
+
+@pytest.mark.parametrize("shape", ["X.shape[1:]", "X.size()[1:]", "X.shape", "X.shape[:-1]"])
+def test_as_many_sizes_as_nobody_sees_are_not_taken_for_one(shape: str) -> None:
+    """Layer normalisation over X.shape[1:] was that over the last axis alone."""
+    with pytest.raises(ModelError, match="layer_norm"):
+        Model.parse(f"{HEAD}\noutput Y = F.layer_norm(X, {shape})")
 
 
 def test_every_spelling_is_tried() -> None:

@@ -9,7 +9,7 @@ from symbackprop.core.functions.calls import function, hint, plain
 from symbackprop.core.functions.constants import causal_mask_of
 from symbackprop.core.functions.pointwise import cos, exp, log, sigmoid, sin, sqrt, tanh
 from symbackprop.core.functions.reductions import mean
-from symbackprop.core.graph import Node, Operand, label
+from symbackprop.core.graph import BOOL, Node, Operand, label
 from symbackprop.core.maths import Fn, Frac, Num, Pow, Sym, X, called, equal, minus, total
 from symbackprop.core.registry import known
 from symbackprop.core.shapes import Axis, Dim, DimLike, as_dim, normalise_axis, same, shape_text
@@ -106,12 +106,18 @@ def dropout(x: Node, mask: Node, rate: Operand = 0.5) -> Node:
 
 @known(asks=((0, 0), (0, 0), (0, 0)))
 @function
-def attention(q: Node, k: Node, v: Node, causal: bool = False) -> Node:
+def attention(q: Node, k: Node, v: Node, causal: bool = False, mask: Node | None = None, scale: Operand | None = None
+              ) -> Node:
     """softmax(q kᵀ/√d) v along the last two axes: q …×T×d, k …×S×d, v …×S×e.
 
-    With ``causal`` a query sees the keys up to its own place (Vaswani et al. 2017).
+    With ``causal`` a query sees the keys up to its own place (Vaswani et al. 2017); with a ``mask`` those where it
+    holds, or, of numbers, these are added to the scores. ``scale`` stands in the place of 1/√d.
     """
-    scores = hint(build.matmul(q, build.swapaxes(k, -1, -2)) / sp.sqrt(q.shape[-1]), SCORES)
+    products = build.matmul(q, build.swapaxes(k, -1, -2))
+    scores = hint(products / sp.sqrt(q.shape[-1]) if scale is None else products * scale, SCORES)
+    if mask is not None:
+        seen = mask.kind == BOOL
+        scores = hint(scores.graph.call("where", mask, scores, -sp.oo) if seen else scores + mask, "S_mask")
     return build.matmul(_weights(scores, causal), v)
 
 

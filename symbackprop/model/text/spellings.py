@@ -527,14 +527,24 @@ t: normalize (x, p=2, dim=1, eps=1e-12) -> x / maximum(norm(x, axis=dim, keepdim
 t: linear (x, weight) -> x @ weight.T
 t: linear (x, weight, bias) -> x @ weight.T + bias
 t: embedding (index, weight) -> weight[index]
+t: embedding (index, weight, padding_idx##) -> where(index[..., None] == remainder(padding_idx, weight.shape[0]), \
+stop_gradient(weight[index]), weight[index])
 t: embedding_bag (index, weight, mode="mean") -> embedding_bag(weight, index, mode=mode)
 n t: one_hot (index, size|num_classes) -> one_hot(index, size)
 t: scaled_dot_product_attention (q, k, v, attn_mask~None, dropout_p~0, is_causal=False) -> \
 attention(q, k, v, causal=is_causal)
+t: scaled_dot_product_attention (q, k, v, attn_mask~None, dropout_p~0, is_causal=False, !scale) -> \
+attention(q, k, v, causal=is_causal, scale=scale)
+t: scaled_dot_product_attention (q, k, v, attn_mask, dropout_p~0, is_causal~False) -> attention(q, k, v, mask=attn_mask)
+t: scaled_dot_product_attention (q, k, v, attn_mask, dropout_p~0, is_causal~False, !scale) -> \
+attention(q, k, v, mask=attn_mask, scale=scale)
+t: layer_norm (x, normalized_shape(2), !eps=1e-5) -> layer_norm(x, axis=(-2, -1), eps=eps)
+t: layer_norm (x, normalized_shape(3), !eps=1e-5) -> layer_norm(x, axis=(-3, -2, -1), eps=eps)
+t: layer_norm (x, normalized_shape, weight, bias, eps=1e-5) -> F.layer_norm(x, normalized_shape, eps=eps) * weight \
++ bias
+t: layer_norm (x, normalized_shape, weight, !eps=1e-5) -> F.layer_norm(x, normalized_shape, eps=eps) * weight
 t: layer_norm (x, normalized_shape(1), !eps=1e-5) -> layer_norm(x, eps=eps)
 t: rms_norm (x, normalized_shape(1), !eps) -> rms_norm(x, eps=eps)
-t: layer_norm (x, normalized_shape(1), weight, bias, eps=1e-5) -> layer_norm(x, eps=eps) * weight + bias
-t: layer_norm (x, normalized_shape(1), weight, !eps=1e-5) -> layer_norm(x, eps=eps) * weight
 t: rms_norm (x, normalized_shape(1), weight, eps) -> rms_norm(x, eps=eps) * weight
 t: conv1d (x, w|weight, bias~None, stride=1, padding=0, dilation=1, groups=1) -> swapaxes(conv1d(swapaxes(x, 1, 2), \
 transpose(w, (2, 1, 0)), stride=stride, padding=padding, dilation=dilation, groups=groups), 1, 2)
@@ -591,7 +601,8 @@ t: dropout (x, p=1/2, training:False, inplace=False) -> x
 t: dropout (x, p=1/2, training~True, inplace=False) -> dropout(x, rate=p)
 n t m: diagonal (x, offset=0, axis1|dim1=0, axis2|dim2=1) -> diagonal(x, offset, axis1, axis2)
 t: cosine_similarity (a, b, axis|dim=1, eps=1e-8) -> cosine_similarity(a, b, axis=axis, eps=eps)
-t: pairwise_distance (a, b, p=2, eps=1e-6) -> norm(a - b + eps, axis=-1, order=p)
+t: pairwise_distance (a, b, p=2, eps=1e-6, keepdims|keepdim=False) -> norm(a - b + eps, axis=-1, order=p, \
+keepdims=keepdims)
 t: cdist (a, b, p=2) -> cdist(a, b, order=p)
 t: cross_entropy (logits|input, target, weight, reduction) -> cross_entropy(logits, target, weights=weight) \
 per weight[target]
@@ -936,6 +947,10 @@ m: dim (x) -> x.ndim
 t: batch_norm (x, running_mean~None, running_var~None, weight, bias, training:True, !eps=1e-5) -> swapaxes(swapaxes(\
 batch_norm(x, eps=eps, axis=1), 1, -1) * weight + bias, 1, -1)
 t: batch_norm (x, running_mean~None, running_var~None, !training:True, !eps=1e-5) -> batch_norm(x, eps=eps, axis=1)
+t: batch_norm (x, mean|running_mean, var|running_var, weight~None, bias~None, training~False, !eps=1e-5) -> \
+running_batch_norm(x, mean, var, eps=eps, axis=1)
+t: batch_norm (x, mean|running_mean, var|running_var, weight, bias, training~False, !eps=1e-5) -> swapaxes(swapaxes(\
+running_batch_norm(x, mean, var, eps=eps, axis=1), 1, -1) * weight + bias, 1, -1)
 t: rms_norm (x, normalized_shape(1)) -> rms_norm(x, eps=2.220446049250313e-16)
 v: sort (x, axis|dim=-1, descending:True) -> flip(sort(x, axis=axis), axis=axis)
 v: kthvalue (x, k##) -> take(sort(x, axis=-1), k - 1, axis=-1)
@@ -1144,8 +1159,16 @@ class _Parameter(NamedTuple):
 
 def _has_items(value: tree.Expr, count: int, *each: int) -> bool:
     """Whether it is a tuple of so many, of which each again is one; one alone needs no brackets."""
-    if not isinstance(value, tree.Tuple):
-        return count == 1 and not each
+    match value:
+        case tree.Tuple():
+            pass
+        case tree.Index(tree.Member(_, "shape" | "size"), (tree.Slice(start, None, None),)):  # the last so many sizes
+            last = start.body if isinstance(start, tree.Negative) else None
+            return isinstance(last, tree.Number) and last.value == count and not each
+        case tree.Member(_, "shape" | "size") | tree.Index(_, (tree.Slice(), *_)):
+            return False
+        case _:
+            return count == 1 and not each
     return len(value.items) == count and all(
         isinstance(item, tree.Tuple) and _has_items(item, *each) for item in value.items if each)
 
