@@ -3,8 +3,8 @@
 reached before is kept and changed further. What comes of a text is a model or a refusal, the same twice, in two seconds
 of CPU time; a model is written and read again, derived, printed and emitted, or refused. Anything else is a failure:
 the text is cut down while it fails alike, shown, and the exit status is 1. `--minutes M` or `--texts N` end it,
-`--seed S` repeats it, `--keep DIR` keeps the texts that reached something, and goes on from those there. Needs Python
-3.12 (sys.monitoring).
+`--seed S` repeats it, `--keep DIR` keeps the texts that reached something, and goes on from those there; `--every K`
+begins with every K-th text alone. Needs Python 3.12 (sys.monitoring).
 """
 
 from __future__ import annotations
@@ -166,8 +166,8 @@ def seeds(keep: Path | None) -> list[str]:
 class Run:
     """The texts that are changed, and the kinds of failure found so far."""
 
-    def __init__(self, seed: int, keep: Path | None) -> None:
-        self.random, self.corpus, self.keep, self.faults = random.Random(seed), seeds(keep), keep, set[str]()
+    def __init__(self, seed: int, keep: Path | None, every: int) -> None:
+        self.random, self.corpus, self.keep, self.faults = random.Random(seed), seeds(keep)[::every], keep, set[str]()
         self.pieces = sorted({piece for text in self.corpus for piece in TOKEN.findall(text)} | {*"²·θŷ≤∑√ᵀ"})
         self.coverage, self.begun, self.done = Coverage(), len(self.corpus), 0
         for text in self.corpus:
@@ -201,13 +201,13 @@ class Run:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    for name, value in (("minutes", 10.0), ("texts", 10**9), ("seed", 0)):
+    for name, value in (("minutes", 10.0), ("texts", 10**9), ("seed", 0), ("every", 1)):
         parser.add_argument(f"--{name}", type=type(value), default=value)
     parser.add_argument("--keep", type=Path)
     given = parser.parse_args()
     sys.addaudithook(forbid)
     signal.signal(signal.SIGVTALRM, ends)
-    run, end = Run(given.seed, given.keep), time.monotonic() + 60 * given.minutes
+    run, end = Run(given.seed, given.keep, given.every), time.monotonic() + 60 * given.minutes
     while run.done < given.texts and time.monotonic() < end:
         run.step()
     print(run.told())
