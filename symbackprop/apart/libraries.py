@@ -31,7 +31,7 @@ class Foreign:
         return tuple(self.array.shape)
 
 
-def into(library: str, value: Any, device: str = "cpu") -> Any:
+def into(library: str, value: Any, device: str) -> Any:
     """A NumPy array as an array of the library's own, in the same precision; a plain number stays one."""
     if not isinstance(value, (np.ndarray, np.generic)):
         return value

@@ -36,7 +36,7 @@ def codegen(
     return asked.module(model)
 
 
-def target_of(wrap: str | None, shard: object = None) -> str:
+def target_of(wrap: str | None, shard: object) -> str:
     """What a module computes with, where nothing is said."""
     return "jax" if shard is not None else wrap if wrap in WRAPS else "numpy"
 

@@ -35,7 +35,7 @@ KEPT = "kept"  # what a module calls the table of those arrays
 REDUCTIONS, VIEWS = {"sum", "max"}, {"reshape", "transpose"}  # methods: the first take out=
 
 
-def reuse(lines: Iterable[Line], lasting: Collection[str] = ()) -> list[Line]:
+def reuse(lines: Iterable[Line], lasting: Collection[str]) -> list[Line]:
     """The lines with their values in arrays of the workspace. What a loop carries on (``lasting``) gets an array of its
     own in every step: the next one still reads it. What is stored is computed where it is stored."""
     lines = list(lines)

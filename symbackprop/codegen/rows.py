@@ -134,7 +134,7 @@ class Rows:
         """Everything that the roots need and that is not known, arguments first."""
         return arguments_first(list(roots), self.args, known)
 
-    def narrowed(self, roots: Sequence[Node], known: Collection[int] = ()) -> list[Node]:
+    def narrowed(self, roots: Sequence[Node], known: Collection[int]) -> list[Node]:
         """`order` where a loop reads, from here on, no more than those of its results need that are read."""
         order = self.order(roots, known)
         while (idle := frozenset(_idle(order))) != self.idle:
@@ -311,7 +311,7 @@ def _is_log_of_shares(row: Node) -> bool:
     return is_shift(top) and top.args == (z,) and total.op.logarithm and total.args == (z, top) and total.ndim == z.ndim
 
 
-def softmax_groups(order: Iterable[Node], roots: Iterable[Node] = ()) -> dict[int, tuple[Node, ...]]:
+def softmax_groups(order: Iterable[Node], roots: Iterable[Node]) -> dict[int, tuple[Node, ...]]:
     """By the ids of all of them, what is computed from the same exponentials: (softmax, its logarithm), (softmax,
     logsumexp), or (softmax, shift, logsumexp of shifted entries)."""
     order, found = list(order), dict[tuple[int, int], dict[str, Node]]()

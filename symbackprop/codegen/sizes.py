@@ -145,9 +145,6 @@ def _is_any(size: Dim) -> bool:
     return bool(size.xreplace(empty).is_nonnegative)
 
 
-NOTHING = Demands()
-
-
 @dataclass
 class SizePlan:
     """How the sizes are found: ``shown`` by an axis of an array (its name, the axis), ``hidden`` ones that no array
@@ -160,7 +157,7 @@ class SizePlan:
 
 
 def plan_sizes(leaves: Mapping[str, Node], dims: Mapping[str, int | None], used: Iterable[str],
-               asked: Demands = NOTHING) -> SizePlan:
+               asked: Demands) -> SizePlan:
     """The plan for some declared arrays; ``dims`` are all dimensions with their default sizes, ``used`` those that code
     reads, ``asked`` what they have to be."""
     plan, bounds = SizePlan(), [row.attr.below for row in leaves.values() if row.attr.below is not None]
@@ -286,7 +283,7 @@ def number_code(value: sp.Expr, symbol: Callable[[str], Code], module: str = "np
     raise ModelError(f"the number {value} has no form as code")
 
 
-def literal(value: sp.Expr, module: str = "np", largest: int = MAX_EXACT) -> Code:
+def literal(value: sp.Expr, module: str, largest: int) -> Code:
     """A number without dimensions: exact integers, the shortest decimal of every other number."""
     if value.is_infinite:
         infinity = attribute(module, "inf")

@@ -23,7 +23,7 @@ from symbackprop.derive.again import is_light
 class Stacked:
     """What of one loop is computed for all steps at once, where the results with these numbers are ``asked`` for."""
 
-    def __init__(self, scan: Node, asked: Collection[int] = ()) -> None:
+    def __init__(self, scan: Node, asked: Collection[int]) -> None:
         loop: Loop = scan.attr
         self.scan, self.loop, self.graph = scan, loop, scan.graph
         self.outer = dict(zip([leaf.id for leaf in loop.leaves()], scan.args, strict=True))

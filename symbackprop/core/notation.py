@@ -32,7 +32,7 @@ class Over:
 
     __slots__ = ("args", "known", "out")
 
-    def __init__(self, args: Operands, out: Math | None = None) -> None:
+    def __init__(self, args: Operands, out: Math | None) -> None:
         self.args, self.out = args, out
         self.known: dict[f.Formula, Math] = {}
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Record = Step | LoopStep
 
 
-def assemble(model: Model, records: Sequence[Record], gradients: dict[str, Node], strict: bool = True) -> Derivation:
+def assemble(model: Model, records: Sequence[Record], gradients: dict[str, Node], strict: bool) -> Derivation:
     """The derivation that a recorded sweep amounts to; where it is ``strict``, the user calls rows otherwise that it
     names, and nothing else."""
     assembly = Assembly(model, in_reading_order(records))
@@ -170,7 +170,7 @@ class Assembly:
         known = {a.id for a in node.origin.args if isinstance(a, Node)}
         return any(row.args for row in self._named_below(node.args, known))
 
-    def _named_below(self, rows: Sequence[Node], known: Collection[int] = ()) -> Iterator[Node]:
+    def _named_below(self, rows: Sequence[Node], known: Collection[int]) -> Iterator[Node]:
         """The first rows with a name among these and what they are computed from."""
         found = reached(rows, lambda row: () if row.id in self.names or row.id in known else row.args)
         return (row for row in found if row.id in self.names and row.id not in known)

@@ -105,7 +105,7 @@ class Reader:
         known = restated is not None and (restated[1] in words.known or restated[2] in words.reference.targets)
         return line.loop is None and not known and not _DECLARATION.match(line.text)
 
-    def read_left(self, line: Line, inside: bool = False) -> Answer:
+    def read_left(self, line: Line, inside: bool) -> Answer:
         """The line, perhaps one ``inside`` a loop, with its left side; its error where it has none."""
         answer = Answer(line.number, line.text)
         try:

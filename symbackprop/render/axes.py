@@ -53,7 +53,7 @@ class AxisLetters:
         """Remember that these letters stand in the document and what they run over."""
         self.used.update(zip(letters, shape, strict=True))
 
-    def in_step(self, size: sp.Expr, used: Collection[str] = (), wishes: Sequence[str] = ()) -> str:
+    def in_step(self, size: sp.Expr, used: Collection[str], wishes: Sequence[str]) -> str:
         """A letter of this step, one of the wishes if there is one."""
         letter = next(self._fitting(size, used, wishes))
         self.own[letter] = size

@@ -449,7 +449,7 @@ class Rows(Written):
         self.letters.mention([letters[i] for i in kept], sizes)
         return tuple([letters[i] for i in kept]), sizes, kept
 
-    def big_sum(self, a: Node, axes: Sequence[int], keepdims: bool = False) -> Scaled:
+    def big_sum(self, a: Node, axes: Sequence[int], keepdims: bool) -> Scaled:
         number, rest = self.term(a)
         numbers, array, below = in_parts(rest)
         inner = None if a.ndim > 1 or keepdims else inner_product(array)

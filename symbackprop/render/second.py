@@ -77,8 +77,7 @@ class SecondOrder:
     """Writes blocks. ``top`` is what is differentiated twice; None where it is once, the rows of a Jacobian.
     ``outputs`` are those of a Gauss–Newton matrix."""
 
-    def __init__(self, context: Context, blocks: Iterable[Block], top: Math | None, outputs: Sequence[Node] = ()
-                 ) -> None:
+    def __init__(self, context: Context, blocks: Iterable[Block], top: Math | None, outputs: Sequence[Node]) -> None:
         self.context, self.r, self.blocks, self.top = context, context.rows, list(blocks), top
         self.outputs = outputs
         self.rule, self.parts = DELTA, list[tuple[Node, Sym]]()

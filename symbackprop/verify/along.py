@@ -60,7 +60,7 @@ class Along:
     of them there, beside their size."""
 
     def __init__(self, candidate: Candidate, sample: Sample, objective: Objective, outcome: Outcome, rng: Any,
-                 special: bool = False) -> None:
+                 special: bool) -> None:
         self.candidate, self.sample, self.objective, self.outcome, self.rng = candidate, sample, objective, outcome, rng
         self.special, self.coarse = special, COARSE if special else 0.0
         self.leaves = {n: row for n, row in candidate.targets.items() if row.is_leaf}
@@ -442,10 +442,9 @@ def _kept(name: str, along: Along) -> Iterator[str]:
         yield from [f"{name}, called again{' in a workspace' if options else ''}, gives another {n}" for n in wrong[:1]]
 
 
-def _same(one: Any, other: Any, within: float = 1e-9) -> bool:
+def _same(one: Any, other: Any) -> bool:
     a, b = np.asarray(one, float), np.asarray(other, float)
-    scale = max(largest(a), largest(b))
-    return bool(np.allclose(a, b, within, within * scale, equal_nan=True))
+    return bool(np.allclose(a, b, 1e-9, 1e-9 * max(largest(a), largest(b)), equal_nan=True))
 
 
 def _in_single(name: str, along: Along) -> Iterator[str]:

@@ -106,7 +106,7 @@ class Objective:
             return self.program.run({**self.given, **moved}), self.gaps.take()
 
     @contextmanager
-    def _anew(self, change: Watch | None = None) -> Iterator[None]:
+    def _anew(self, change: Watch | None) -> Iterator[None]:
         """Another evaluation, without what one that was broken off has left."""
         self.gaps.take()
         self.held.again()

@@ -97,7 +97,7 @@ def _is_float(dtype: Any) -> bool:
 Arrays: TypeAlias = Mapping[str, Any]
 
 
-def broken_promises(candidate: Candidate, sample: Sample, outcome: Outcome, first: bool = True) -> list[str]:
+def broken_promises(candidate: Candidate, sample: Sample, outcome: Outcome, first: bool) -> list[str]:
     """Every broken promise on one sample, for which the module has already given ``outcome``; where this is not the
     first one, of those that other points may show to be broken."""
     found: list[str] = []

@@ -81,7 +81,7 @@ class Facts:
     """Collected from the forward rows in order; ``flattening`` learns which of them are products. Products that are
     ``unread`` are not to stand for their factors."""
 
-    def __init__(self, flattening: Flattening, rows: Iterable[Node], results: Iterable[Node] = ()) -> None:
+    def __init__(self, flattening: Flattening, rows: Iterable[Node], results: Iterable[Node]) -> None:
         self.flattening, self.results = flattening, {r.id for r in results}
         self.folds: dict[int, list[Fold]] = {}
         self.products: dict[int, Fold] = {}

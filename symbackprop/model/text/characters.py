@@ -283,7 +283,7 @@ def with_means(text: str) -> str:
     return _MEAN.sub(r"\\mean_{\2} ", text)
 
 
-def indexed_sums(line: str, capitals: bool = False) -> str:
+def indexed_sums(line: str, capitals: bool) -> str:
     """``Σᵢ [yᵢ log pᵢ]``, of which the sign is read already, as sums of whole arrays."""
     found = _INDEXED_SUM.search(line)
     if found is None:

@@ -155,10 +155,10 @@ def point(p: Point) -> str:
     return f"{number(p[0])} {number(p[1])}"
 
 
-def near(corner: Point, other: Point, radius: float = 7.0) -> Point:
-    """A point on the way from a corner to another point, ``radius`` from the corner."""
+def near(corner: Point, other: Point) -> Point:
+    """A point on the way from a corner to another point, where the corner begins to be round."""
     dx, dy = other[0] - corner[0], other[1] - corner[1]
-    share = min(1.0, radius / max(abs(dx), abs(dy), 1e-9))
+    share = min(1.0, 7.0 / max(abs(dx), abs(dy), 1e-9))
     return corner[0] + dx * share, corner[1] + dy * share
 
 
