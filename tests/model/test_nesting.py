@@ -32,12 +32,18 @@ WRITES: list[Callable[[Model], object]] = [
 ]
 
 
-@pytest.mark.parametrize("write", WRITES)
-def test_the_equation_is_named_with_its_place(write: Callable[[Model], object], tmp_path: Path) -> None:
-    path = tmp_path / "deep.py"
+@pytest.fixture(scope="module")
+def deep(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Model]:
+    path = tmp_path_factory.mktemp("nesting") / "deep.py"
     path.write_text(DEEP)
+    return path, load(str(path))
+
+
+@pytest.mark.parametrize("write", WRITES)
+def test_the_equation_is_named_with_its_place(write: Callable[[Model], object], deep: tuple[Path, Model]) -> None:
+    path, model = deep
     with pytest.raises(ModelError, match=f"{path}:9: model error: the formula of y is nested too deeply: name a part"):
-        write(load(str(path)))
+        write(model)
 
 
 def test_the_place_is_that_of_the_script_or_of_the_text() -> None:
