@@ -10,6 +10,7 @@ from symbackprop.core import build
 from symbackprop.core import formula as f
 from symbackprop.core.facts import is_range
 from symbackprop.core.graph import BOOL, INT, Node, label, mark
+from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import (
     ONE,
     Dim,
@@ -110,10 +111,21 @@ def _is_mask(key: Any) -> bool:
     """Truth values: of a row, an array or a list."""
     if isinstance(key, list):
         return any(map(_is_mask, key))
-    if isinstance(key, Node) and key.kind == INT and isinstance(key.form, f.Mul):
-        return all(arg.kind == BOOL for arg in key.args)  # (a > 0) * (b > 0): both; a sum of truth values counts them
-    dtype = getattr(key, "dtype", None)
-    return isinstance(key, bool) or getattr(key, "kind", getattr(dtype, "kind", "")) in (BOOL, "b")
+    if isinstance(key, Node):
+        return holds(key)
+    return isinstance(key, bool) or getattr(getattr(key, "dtype", None), "kind", "") == "b"
+
+
+def holds(row: Node) -> bool:
+    """Whether a row is truth values: ``(a > 0) * (b > 0)`` is, that both hold; a sum of them counts."""
+    combined = row.kind == INT and bool(row.args) and _combines(row.form)
+    return row.kind == BOOL or (combined and all(map(holds, row.args)))
+
+
+def _combines(form: f.Formula | None) -> bool:
+    """Whether a formula is true or false of what is."""
+    both = isinstance(form, (f.Arg, f.Mul)) or (isinstance(form, f.Call) and bool(TABLE[form.name].chooses))
+    return both and form is not None and all(map(_combines, form.children))
 
 
 def _no_mask(a: Node, mask: Any) -> str:

@@ -17,11 +17,11 @@ import sympy as sp
 from symbackprop.core import build
 from symbackprop.core import functions as F
 from symbackprop.core.functions import graph_of
-from symbackprop.core.graph import Node
-from symbackprop.core.indexing import getitem
+from symbackprop.core.graph import Leaf, Node, label
+from symbackprop.core.indexing import getitem, holds
 from symbackprop.core.ops.views import flip
 from symbackprop.core.shapes import Axis, Shape, as_shape, normalise_axes, normalise_axis, size_of
-from symbackprop.errors import NameProblem, ShapeError, UsageError, did_you_mean
+from symbackprop.errors import ModelError, NameProblem, ShapeError, UsageError, did_you_mean
 
 G = TypeVar("G", bound=Callable[..., Any])
 TABLE: dict[str, Callable[..., Any]] = {}
@@ -84,6 +84,34 @@ for _name, _pair in {
 }.items():
     _binary(_name, _pair)
 TABLE["true_divide"] = TABLE["divide"]
+
+
+def _conditions(*values: Any) -> list[Node]:
+    """Rows that hold or do not. Raises a `ModelError` for others: of whole numbers these functions are of their
+    bits."""
+    found = rows(*values)
+    for row in found:
+        mask = isinstance(row.attr, Leaf) and row.attr.below == 2
+        if not (holds(row) or mask or row.value in (0, 1)):
+            raise ModelError(f"&, | and ~ are of conditions, and {label(row)} is none: a * b, maximum(a, b), and the "
+                             "opposite of a condition is 1 - a")
+    return found
+
+
+@named("bitwise_and")
+def bitwise_and(x1: Any, x2: Any) -> Node:
+    a, b = _conditions(x1, x2)
+    return a * b
+
+
+@named("bitwise_or")
+def bitwise_or(x1: Any, x2: Any) -> Node:
+    return F.pointwise.maximum(*_conditions(x1, x2))
+
+
+@named("bitwise_not", "invert")
+def bitwise_not(x: Any) -> Node:
+    return F.pointwise.equal(*_conditions(x), 0)
 
 
 @named("logaddexp")

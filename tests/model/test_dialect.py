@@ -188,7 +188,6 @@ def test_letters_and_subscripts() -> None:
         ("loss L = sum(|U|)", "|U| of a square matrix is its determinant, or the size of every entry"),
         ("loss L = norm(v, 1)", "the second argument of norm is an axis"),
         ("loss L = ||x| - w|", "expected '||' to close the bars"),
-        ("loss L = (x > 0) | (w > 0)", "conditions are combined with maximum"),
         ("loss L = nn.CrossEntropyLoss()(S, y)", "has the classes along axis 1"),
         ("loss L = sum(nn.Linear(N, D)(X))", "Linear has parameters of its own: declare them, and write F.linear"),
         ("loss L = sum(nn.Dropout(0.5)(X))", "dropout is random: which entries stay is data"),

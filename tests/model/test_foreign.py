@@ -587,7 +587,34 @@ R: list[Case] = [
 ]
 
 
-@pytest.mark.parametrize(("text", "meant"), [*MATLAB, *JULIA, *R])
+# conditions, of which both, one or none hold, in every language
+CONDITIONS: list[Case] = [
+    ("q = (y > 0) & (mk == 1)\nloss L = sum(q * y)", lambda n: n.y[(n.mk==1)&(n.y>0)].sum()),
+    ("q = (y > 0) | (mk == 1)\nloss L = sum(q * y)", lambda n: n.y[(n.mk==1)|(n.y>0)].sum()),
+    ("q = ~(y > 0)\nloss L = sum(q * y)", lambda n: n.y[~(n.y>0)].sum()),
+    ("q = not (y > 0)\nloss L = sum(q * y)", lambda n: n.y[~(n.y>0)].sum()),
+    ("q = y > 0 and mk == 1\nloss L = sum(q * y)", lambda n: n.y[(n.mk==1)&(n.y>0)].sum()),
+    ("q = where(w > 0 and w < 1, w, 0)\nloss L = sum(q)", lambda n: np.where((n.w>0)&(n.w<1),n.w,0).sum()),
+    ("q = (w > 0) & (v > 0);\nloss L = sum(q .* w);", lambda n: ((n.w>0)&(n.v>0))@n.w),
+    ("q = (w > 0) || (v > 0);\nloss L = sum(q .* w);", lambda n: ((n.w>0)|(n.v>0))@n.w),
+    ("q = ~(w > 0);\nloss L = sum(q .* w);", lambda n: (~(n.w>0))@n.w),
+    ("q = w ~= 0;\nloss L = sum(q .* w);", lambda n: n.w.sum()),
+    ("q = (w .> 0) .& (v .> 0)\nloss L = sum(q .* w)", lambda n: ((n.w>0)&(n.v>0))@n.w),
+    ("q = (w .> 0) .&& (v .> 0)\nloss L = sum(q .* w)", lambda n: ((n.w>0)&(n.v>0))@n.w),
+    ("q = (w .> 0) .| (v .> 0)\nloss L = sum(q .* w)", lambda n: ((n.w>0)|(n.v>0))@n.w),
+    ("q <- (w > 0) & (v > 0)\nloss L <- sum(q * w)", lambda n: ((n.w>0)&(n.v>0))@n.w),
+    ("q <- (w > 0) | (v > 0)\nloss L <- sum(q * w)", lambda n: ((n.w>0)|(n.v>0))@n.w),
+    ("q = (y > 0) & (mk == 1) | ~(y < 1)\nloss L = sum(where(q, y, 0))",
+     lambda n: n.y[(n.mk==1)&(n.y>0)|(n.y>=1)].sum()),
+    ("q = ~(w > 0) & (v > 0)\nloss L = sum(np.where(q & (w < 1), w, v))",
+     lambda n: np.where((n.w<=0)&(n.v>0)&(n.w<1),n.w,n.v).sum()),
+    ("q = (w > 0 & v > 0) .* w;\nloss L = sum(q(:));", lambda n: ((n.w>0)&(n.v>0))@n.w),
+    ("q = (w > 0 | v > 0) .* w;\nloss L = sum(q(:));", lambda n: ((n.w>0)|(n.v>0))@n.w),
+    ("loss L = sum(np.where(~mk, y, 0))", lambda n: n.y[n.mk==0].sum()),
+]
+
+
+@pytest.mark.parametrize(("text", "meant"), [*MATLAB, *JULIA, *R, *CONDITIONS])
 def test_the_value_is_the_one_that_is_meant(text: str, meant: Callable[[Any], Any]) -> None:
     model = Model.parse(HEAD + text)
     given = {name: array for name, array in ARRAYS.items() if name in model.graph.names}

@@ -63,7 +63,7 @@ PYTHON = {
     "import statement": ("import 3", "nothing is imported"),
     "print": ("print w", "nothing is executed"),
     "conditional": ("loss L = w if 1", "else and another value"),
-    "and": ("loss L = w and w", "conditions are 1 where they hold"),
+    "and": ("loss L = w and w", "of conditions, and w is none"),
     "not": ("loss L = not w", "the opposite of a condition"),
     "semicolon": ("loss L = w; b = 1", "'b' is already taken"),
     "semicolon in brackets": ("loss L = sum((w; b))", "found ';'"),

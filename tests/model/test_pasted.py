@@ -17,6 +17,10 @@ from tests.core.helpers import value
 HEAD = "dim N, D, C, T\ndata X: N x D, Y: N x D, y: N, x: T x D, k: N int < C\nparam W: D x D, w: D, b, lam, P: N x C\n"
 
 READ = [
+    ("q = (w > 0 and w < 1) * w if not b > 1 else 2 * w\nloss L = sum(q)",
+     "q = where((b > 1) == 0, ((w > 0) * (w < 1)) * w, 2 * w)\nloss L = sum(q)"),
+    ("if b > 0 and b < 1 or lam > 0:\n    q = b\nelse:\n    q = 2\nloss L = q",
+     "q = where(maximum((b > 0) * (b < 1), lam > 0), b, 2)\nloss L = q"),
     ("loss L = A.ptp() + sum(cdist(X, Y, 'sqeuclidean'))".replace("A", "X"),
      "loss L = max(X) - min(X) + sum(cdist(X, Y)**2)"),
     ("eta <- X %*% w\nloss L = sum(eta)", "eta = X @ w\nloss L = sum(eta)"),
@@ -186,6 +190,7 @@ def test_an_array_of_floats_is_an_array() -> None:
 
 
 CORRECTED = [
+    ("q = ¬(w > 1)", "q = (1 - (w > 1))"),
     ("q = sum([w, 2 * w])\nloss L = sum(q * w)", "q = sum(stack(w, 2 * w), axis=0)"),
     ("loss L = np.sum([w, 2 * w])", "loss L = sum(stack(w, 2 * w))"),
     ("loss L = X.min(1)[0].sum()", "loss L = X.min(1).values.sum()"),
@@ -211,7 +216,6 @@ CORRECTED = [
     (r"q = \mathbb{1}[w > 1]", "q = (w > 1)"),
     ("q = W⁻¹w", "q = inv(W) @ w"), ("q = W⁻¹", "q = inv(W)"), ("q = X⁻¹", "q = (1/X)"),
     (r"q = W\w", "q = solve(W, w)"),
-    ("q = w ~= 1", "q = w != 1"), ("q = ¬(w > 1)", "q = (1 - (w > 1))"),
     ("q = w ⊗ y", "q = outer(w, y)"), ("loss L = ⟨w, w⟩ + b", "loss L = sum(w * w) + b"),
     ("loss L = −Σᵢ log σ(yᵢ·wᵀXᵢ)", "loss L = -sum(log(sigmoid(y*(X @ w))))"),
     ("loss L = (b − lam)² ÷ 2 × b", "loss L = (b - lam)^2 / 2 * b"),
@@ -246,11 +250,6 @@ CORRECTED = [
     ("convention relu1 = 0", "convention relu0 = 0"),
     ("q = np.linalg.qr(W).R", "q = qr(W).R"),
     ("q = X.repeat(2, 1)", "q = tile(X, 2, 1)"),
-    ("q = w * (w > 0 and w < 1)", "q = w * ((w > 0) * (w < 1))"),
-    ("q = w * ((w > 0) & (w < 1))", "q = w * ((w > 0) * (w < 1))"),
-    ("q = w * ((w > 0) | (w < 1))", "q = w * (maximum(w > 0, w < 1))"),
-    ("q = ~(w > 0) * w", "q = (1 - (w > 0)) * w"), ("q = not b", "q = (1 - b)"),
-    ("q = 2 if not b > 0 else b", "q = 2 if (1 - (b > 0)) else b"), ("q = w * (not w > 0)", "q = w * ((1 - (w > 0)))"),
     ("q = y(2:end) - y(1:end-1)", "q = y[1:] - y[:-1]"),
     ("def f(z):\n    return z * 2\nq = f(Ww)", "q = f(W @ w)"), ("q = b!", "q = factorial(b)"),
     ("loss L = sum(w[w > 0])", "loss L = sum(where(w > 0, w, 0))"),
@@ -296,7 +295,6 @@ CORRECTED = [
     (r"loss L = w^\top (W + I)^{-1} w", "loss L = w.T @ inv(W + eye(D)) @ w"),
     ("p = jax.vmap(lambda a: a @ w)(X)", "for n in 1..X.shape[0]: p = (lambda a: a @ w)(X[n])"),
     ("f = lambda a, c: dot(a, w) * c\np = jax.vmap(f)(X, y)", "for n in 1..X.shape[0]: p = f(X[n], y[n])"),
-    ("if b > 0 and b < 1:\n    q = b\nelse:\n    q = 2", "if (b > 0) * (b < 1):"),
     ("if b > 0\n    q = b\nelse:\n    q = 2", "if b > 0:"),
     ("c = scipy.linalg.cho_factor(W)", "c = cholesky(W)"),
     ("loss L = E[(y - X @ w)^2]", "loss L = mean((y - X @ w)^2)"),

@@ -15,8 +15,8 @@ from symbackprop.core import formula as f
 from symbackprop.core.build import matmul, transpose
 from symbackprop.core.facts import plainly
 from symbackprop.core.functions.words import IDLE_OPTIONS
-from symbackprop.core.graph import BOOL, Graph, Node, label
-from symbackprop.core.indexing import getitem
+from symbackprop.core.graph import Graph, Node, label
+from symbackprop.core.indexing import getitem, holds
 from symbackprop.core.operators import FORMS, Terms, operation
 from symbackprop.core.scalars import RELATIONS, TABLE
 from symbackprop.core.shapes import Shape, dim_text, same, same_shape, shape_text, size_of
@@ -370,7 +370,7 @@ class Evaluator:
 
     def _of_mask(self, base: Node, key: Value) -> list[Meant]:
         """What may be meant by entries that truth values choose."""
-        return [partial(selected, base.ndim - key.ndim)] if isinstance(key, Node) and key.kind == BOOL else []
+        return [partial(selected, base.ndim - key.ndim)] if isinstance(key, Node) and holds(key) else []
 
     def subscript(self, base: Node, keys: tuple[tree.Expr, ...]) -> Node:
         """``base[keys]`` as NumPy means it."""

@@ -38,7 +38,6 @@ from symbackprop.model.text.meant_lines import (
     compared_twice,
     entries_from_one,
     left_out,
-    opposite,
 )
 from symbackprop.model.text.tokens import (
     END,
@@ -54,7 +53,7 @@ from symbackprop.model.text.tokens import (
 )
 
 MAX_DEPTH = 50
-COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
+COMPARISONS = ("<", "<=", ">", ">=", "==", "!=", "~=")
 TRANSPOSES = (".T", "'", "ᵀ")
 BARS = ("|", "||", "‖")
 ORDERS = {"1": tree.ONE, "2": tree.Number(sp.Integer(2)), "inf": tree.Name("inf"), "F": None}
@@ -70,29 +69,60 @@ def expression(c: Cursor) -> tree.Expr:
     if c.depth > MAX_DEPTH:
         raise problem(f"the expression is nested more than {MAX_DEPTH} deep: name a part of it", c.now.line)
     first, value = c.now, _comparison(c)
-    if c.now.kind == NAME:
-        value = _with_word(c, first, value)
+    if c.now.text in _BEHIND:
+        value = _conditions(c, first, value)
+        if c.now.text == "if":
+            value = _with_word(c, first, value)
     c.depth -= 1
     return value
 
 
+_COMBINES = {"&": "bitwise_and", "&&": "bitwise_and", "and": "bitwise_and", "|": "bitwise_or", "||": "bitwise_or",
+             "or": "bitwise_or"}
+_BEHIND = ("if", *_COMBINES)
+OPPOSITE = "bitwise_not"
+
+
+def _conditions(c: Cursor, first: Token, value: tree.Expr) -> tree.Expr:
+    """``(a > 0) & (b > 0)`` and ``a > 0 or b > 0``, where ``or`` binds least."""
+    parts = [_apart(c, first, value)]
+    signs = list[str]()
+    while c.now.text in _COMBINES and not (c.bars and c.at("|", "||")) and _may_hold(parts[-1]):
+        signs.append(_COMBINES[c.take().text])
+        begun = c.now
+        parts.append(_apart(c, begun, _comparison(c)))
+    for name in ("bitwise_and", "bitwise_or"):
+        while name in signs:
+            k = signs.index(name)
+            del signs[k]
+            parts[k : k + 2] = [tree.Call(f"np.{name}", tuple(parts[k : k + 2]), (), place=c.since(first))]
+    return parts[0]
+
+
+def _apart(c: Cursor, first: Token, condition: tree.Expr) -> tree.Expr:
+    """A condition beside a sign. Raises a `SyntaxProblem` where Python's & and | bind more strongly than what it
+    compares with."""
+    bare = isinstance(condition, tree.Compare) and condition.place is not None and condition.place.start == first.column
+    if bare and (c.at("&") or (c.at("|") and not c.bars)):
+        raise c.unexpected("brackets belong around conditions, (a > 0) & (b > 0): in Python & and | come first",
+                           named=True, instead=(combined_conditions,))
+    return condition
+
+
+def _may_hold(condition: tree.Expr) -> bool:
+    """Whether it may be a condition by its form."""
+    return isinstance(condition, (tree.Compare, tree.Name, tree.Call, tree.Member, tree.Index))
+
+
 def _with_word(c: Cursor, first: Token, value: tree.Expr) -> tree.Expr:
-    """``a if c else b`` behind a; ``a and b`` is refused."""
-    _refuse_combined(c)
-    if c.now.text != "if":
-        return value
+    """``a if c else b`` behind a."""
     c.take()
+    begun = c.now
     condition = _comparison(c)
-    _refuse_combined(c)
+    condition = _conditions(c, begun, condition) if c.now.text in _COMBINES else condition
     if c.word("else and another value, as in `a if c else b`").text != "else":
         raise c.unexpected("expected else and another value, as in `a if c else b`")
     return tree.Call("where", (condition, value, expression(c)), (), place=c.since(first))
-
-
-def _refuse_combined(c: Cursor) -> None:
-    if c.now.text in ("and", "or"):
-        raise c.unexpected("conditions are 1 where they hold: (a > 0) * (b > 0), and maximum(a > 0, b > 0) where one "
-                           "is enough", instead=(combined_conditions,))
 
 
 def _comparison(c: Cursor) -> tree.Expr:
@@ -100,7 +130,7 @@ def _comparison(c: Cursor) -> tree.Expr:
     if c.now.text == "is":
         return _asked(c, first, left)
     if c.at(*COMPARISONS):
-        sign = c.take().text
+        sign = c.take().text.replace("~", "!")  # of Matlab
         left = tree.Compare(sign, left, _sum(c), place=c.since(first))
         if c.at(*COMPARISONS):
             raise c.unexpected("comparisons cannot be chained: multiply them, (a < b) * (b < c)", named=True,
@@ -300,15 +330,23 @@ def _atom(c: Cursor) -> tree.Expr:
         return _list(c)
     if c.at(*BARS):
         return _bars(c)
+    if c.accept("~"):
+        return _opposite(c, token, _sign(c))
     if token.text == "'":
         raise c.unexpected("a ' is a transpose and follows an array; strings take double quotes", named=True)
     raise c.unexpected("expected a value")
 
 
+def _opposite(c: Cursor, first: Token, condition: tree.Expr) -> tree.Expr:
+    return tree.Call(f"np.{OPPOSITE}", (condition,), (), place=c.since(first))
+
+
 def _bars(c: Cursor) -> tree.Expr:
     """``|a|``, ``‖a‖``, and ``‖a‖_1`` with the order of the norm, which stands at the bars: ``‖a‖ 2`` lacks a sign."""
     first = c.take()
+    c.bars += 1
     inner = (expression(c),)
+    c.bars -= 1
     last = c.expect(first.text, "to close the bars")
     behind = c.now.kind in (NAME, NUMBER) and c.now.column == last.column + len(last.text)
     known = behind and c.now.text.removeprefix("_") in ORDERS
@@ -326,7 +364,7 @@ def _name(c: Cursor) -> tree.Expr:
         if _begins_a_function(c, token):
             return _function(c, token)
         if token.text == "not":
-            raise token.problem("the opposite of a condition is 1 - a", (opposite,))
+            return _opposite(c, token, _comparison(c))
         other, says = (("lam",), ": write lam") if token.text == "lambda" and c.now.kind != NAME else ((), "")  # as λ
         raise token.problem(f"{token.text!r} is Python, not model text: there are only formulas here{says}", other)
     bracket = c.accept("(")

@@ -21,11 +21,11 @@ def _sign(text: str, near: Token) -> Token:
     return near._replace(kind=SIGN, text=text)
 
 
-def _ends_a_value(token: Token) -> bool:
+def ends_a_value(token: Token) -> bool:
     return token.kind in (NAME, NUMBER, STRING) or token.is_sign(")", "]", "'", ".T")
 
 
-def _begins_a_value(token: Token) -> bool:
+def begins_a_value(token: Token) -> bool:
     return token.kind in (NAME, NUMBER, STRING) or token.is_sign("(", "[")
 
 
@@ -65,7 +65,7 @@ def with_lists(tokens: Sequence[Token], commas_join: bool) -> list[Token]:
                 inside.joins = True
                 inside.rows[-1].append([])
         if token.is_sign("(", "["):
-            is_list = token.text == "[" and (before is None or not _ends_a_value(before) or (
+            is_list = token.text == "[" and (before is None or not ends_a_value(before) or (
                 inside is not None and inside.is_list and _gap(before, token)))
             opened.append(_Open(token, is_list))
         elif token.is_sign(")", "]") and opened:
@@ -78,10 +78,10 @@ def with_lists(tokens: Sequence[Token], commas_join: bool) -> list[Token]:
 
 def _is_apart(before: Token, token: Token, behind: Sequence[Token]) -> bool:
     """Whether a blank between two tokens of a list separates its elements."""
-    if not _gap(before, token) or not _ends_a_value(before):
+    if not _gap(before, token) or not ends_a_value(before):
         return False
     signed = token.is_sign("-", "+") and bool(behind) and not _gap(token, behind[0])
-    return _begins_a_value(token) or signed
+    return begins_a_value(token) or signed
 
 
 def _made(closed: _Open, end: Token, commas_join: bool) -> list[Token]:
@@ -110,9 +110,9 @@ def with_functions(tokens: Sequence[Token]) -> list[Token]:
     found = [*tokens]
     for k in range(len(found) - 1, -1, -1):
         token, behind = found[k], found[k + 1] if k + 1 < len(found) else found[k]
-        if token.is_sign("@") and behind.kind == NAME and (k == 0 or not _ends_a_value(found[k - 1])):
+        if token.is_sign("@") and behind.kind == NAME and (k == 0 or not ends_a_value(found[k - 1])):
             del found[k]
-        elif behind.is_sign("(") and (token.text == "function" or (token.is_sign("@") and not _ends_a_value(
+        elif behind.is_sign("(") and (token.text == "function" or (token.is_sign("@") and not ends_a_value(
                 found[k - 1]))):
             end = _closing(found, k + 1)
             found[k : end + 1] = _function(found[k + 2 : end], token)

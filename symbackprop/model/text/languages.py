@@ -159,6 +159,9 @@ def _rewritten(tokens: tuple[Token, ...], spoken: Language) -> tuple[Token, ...]
 def _sign(spoken: Language, before: tuple[Token, ...], sign: Token, behind: Token) -> str:
     """What a sign is in a language: one of matrices where such may stand beside it, a power that is taken from the
     left."""
+    if sign.text in ("&", "|") and spoken in (R, MATLAB):  # which bind less than comparisons there
+        between = bool(before) and foreign.ends_a_value(before[-1]) and foreign.begins_a_value(behind)
+        return sign.text * 2 if sign.text == "&" or between else sign.text
     if sign.text in ("^", ".^") and spoken.has_products:
         return {"^": tree.POWER, ".^": sign.text}[sign.text] + spoken.of_powers
     if sign.text == "/" and spoken.has_products:

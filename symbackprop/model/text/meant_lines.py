@@ -30,7 +30,7 @@ _SIGNS_OF_CONDITIONS = re.compile(r"\b(?:and|or)\b|\.?&&?|\.?\|\|?")
 
 
 def combined_conditions(line: str, place: Place) -> str:
-    """The line with ``(a) * (b)`` for ``a and b`` and ``a & b``, and ``maximum(a, b)`` for ``a or b``, however many are
+    """The line with ``(a) & (b)`` for ``a and b`` and ``a & b``, and ``maximum(a, b)`` for ``a or b``, however many are
     combined."""
     sign = _SIGNS_OF_CONDITIONS.match(line, place.start - 1)
     if sign is None:
@@ -47,18 +47,13 @@ _BRANCH = re.compile(r"\s*(?:el)?if\s+(.*):")
 _CHOSEN = re.compile(r".*?\bif\s+(.*?)(?=\s+else\b)")
 
 
-def combined_by_entries(line: str, place: Place) -> str:
-    """The same with ``.*``, in languages whose * is the product of matrices."""
-    return combined_conditions(line, place).replace(") * (", ") .* (")
-
-
 def _combined(text: str) -> str:
     """Conditions in the words of model text; ``or`` binds less than ``and``."""
     text = _bare(text.strip())
     either, both = _sides(text, ("or", "|", "||")), _sides(text, ("and", "&", "&&"))
     if len(either) > 1:
         return reduce(lambda found, side: f"maximum({_combined(side)}, {found})", either[-2::-1], _combined(either[-1]))
-    return " * ".join([f"({_combined(side)})" for side in both]) if len(both) > 1 else text
+    return " & ".join([f"({_combined(side)})" for side in both]) if len(both) > 1 else text
 
 
 def _sides(text: str, signs: Sequence[str]) -> list[str]:
@@ -102,7 +97,6 @@ inverse = rewritten(r"([A-Za-z]\w*|\([^()]*\))⁻¹[ ]*(?=([\w(])?)",  # K⁻¹w
 reciprocal = rewritten(r"([A-Za-z]\w*|\([^()]*\))⁻¹", r"(1/\1)")
 conditional = rewritten(r"((?:=|<-)\s*)([^=?]*?[<>=!]=?[^?]*?)\s*\?\s*([^:?]+?)\s*:\s*(.+?)(?=;?\s*$)",  # c ? a : b
                         r"\1\3 if \2 else \4")
-unequal = rewritten(r"~=", "!=")  # of Matlab
 solved = rewritten(r"(\w+|\([^()]*\))\s*\\\s*(\w+|\([^()]*\))", r"solve(\1, \2)")  # A \ b
 solved_at_once = rewritten(  # cho_solve(cho_factor(K), b)
     r"(?:\w+\.)*cho_solve\(\s*(?:\w+\.)*cho_factor\((\w+)(?:,[^()]*)?\)\s*,", r"solve(\1,")

@@ -12,8 +12,8 @@ import sympy as sp
 
 from symbackprop.core.build import matmul, transpose
 from symbackprop.core.functions.words import ALSO
-from symbackprop.core.graph import BOOL, Leaf, Node, label
-from symbackprop.core.indexing import getitem
+from symbackprop.core.graph import Leaf, Node, label
+from symbackprop.core.indexing import getitem, holds
 from symbackprop.core.operators import Terms
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import is_one, same, shape_text, size_of
@@ -195,7 +195,7 @@ class OfSides(Evaluator):
     def _is_mask(self, item: tree.Expr) -> bool:
         if isinstance(item, tree.Name):
             value = self.value(item)
-            return isinstance(value, Node) and value.kind == BOOL
+            return isinstance(value, Node) and holds(value)
         return isinstance(item, tree.Compare) or (isinstance(item, tree.Call) and item.function == MEMBER)
 
     def _vector(self, array: Node) -> Node:

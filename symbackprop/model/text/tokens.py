@@ -18,7 +18,6 @@ from symbackprop.model.names import check_name
 from symbackprop.model.text.brackets import unopened
 from symbackprop.model.text.characters import readable
 from symbackprop.model.text.meant_lines import (
-    combined_by_entries,
     combined_conditions,
     conditional,
     factorial,
@@ -31,7 +30,6 @@ from symbackprop.model.text.meant_lines import (
     raised_inverse,
     reciprocal,
     solved,
-    unequal,
     with_point,
 )
 from symbackprop.model.text.wrapping import GOES_ON, unwrapped
@@ -45,15 +43,15 @@ _PATTERN = r"""[ \t]+|(?<=\w)\.(?=\()|\.(?=[<>&|!]|==)
     | (?P<name>[A-Za-z_][A-Za-z0-9_]*PRIMES)
     | (?P<number>(?:[0-9]+(?:\.(?!\.|T\b)[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+(?![A-Za-z_]))?)
     | (?P<string>"[^"]*"|(?<=[(,=\[])'[^']*'|(?<=[(,=]\ )'[^']*')
-    | (?P<sign>\.\.\.|\.\.|\*\*|//|[-<>=!+*/@]=|MORE\.T(?![A-Za-z0-9_])|\.(?=[A-Za-z])|(?<=super\(\))\.
+    | (?P<sign>\.\.\.|\.\.|\*\*|//|[-<>=!+*/@~]=|MORE\.T(?![A-Za-z0-9_])|\.(?=[A-Za-z])|(?<=super\(\))\.
                |(?<=,\ self\))\.|\|\|
                |[-+*/%@^'()\[\],:;=<>‖|SIGNS])
     | (?P<comment>\#.*)"""
 _PRIMES = r"(?:[′″‴]+(?=\())?"  # f′(z), the derivative of an abstract function
 # a dict without entries, signs with a dot, those of R's, and A \ b
-_NOTHING = r"(?<=[=,\ ])\{\}|\.[-+*/^](?!=)|%(?:\*|o|in|/)?%|(?<=[\w)\]']\ )\\(?=\ )|(?<=[\w)\]'])\\(?=\()|"
-_PLAIN = re.compile(_PATTERN.replace("MORE", _NOTHING).replace("SIGNS", "ᵀ×·").replace("PRIMES", _PRIMES), re.VERBOSE)
-_FORGIVING = re.compile(_PATTERN.replace("MORE", r":=|").replace("SIGNS", r"{}~.!$\\⊗").replace(r"\|\||", "")
+_NOTHING = r"(?<=[=,\ ])\{\}|&&|\.[-+*/^](?!=)|%(?:\*|o|in|/)?%|(?<=[\w)\]']\ )\\(?=\ )|(?<=[\w)\]'])\\(?=\()|"
+_PLAIN = re.compile(_PATTERN.replace("MORE", _NOTHING).replace("SIGNS", "ᵀ×·&~").replace("PRIMES", _PRIMES), re.VERBOSE)
+_FORGIVING = re.compile(_PATTERN.replace("MORE", r":=|").replace("SIGNS", r"{}~&.!$\\⊗").replace(r"\|\||", "")
                         .replace("PRIMES", ""), re.VERBOSE)
 _FACTOR = re.compile(r"(?!x[A-Z0-9]|[eE][0-9]|[eEjJ]\b)[A-Za-z]\w*")  # no shape 2x3, no power of ten, no complex number
 _BOUND = re.compile(r"(?:[/@^]|\*\*)[\s+-]*$")
@@ -62,8 +60,6 @@ _OPENING, _CLOSING = "([", ")]"
 _HINTS = {
     "{": "braces are only used inside notation strings",
     "!": "the comparison is !=, the opposite of a condition is 1 - a, and the factorial is factorial(n)",
-    "~": "the opposite of a condition is 1 - a",
-    "&": "combine conditions by multiplying them: (a > 0) * (b > 0)",
     "|": "log|K| is logdet(K), and conditions are combined with maximum(a > 0, b > 0)",
     "√": "what stands under it takes brackets: √(2*x), or √(2)*x",
     "⁻": "A⁻¹ is inv(A), the inverse matrix, or 1/A, of every entry",
@@ -355,8 +351,7 @@ def _refuse_invisible(raw: str, number: int) -> None:
 
 
 _MEANT: Mapping[str, Sequence[Meant]] = {  # what may be meant by signs that mean nothing here
-    "&": (combined_by_entries, combined_conditions), "?": (conditional,), "~": (opposite, unequal),
-    "!": (opposite, factorial), "⁻": (inverse, reciprocal),
+    "?": (conditional,), "!": (opposite, factorial), "⁻": (inverse, reciprocal),
     "\\": (solved,), "⊗": (outer_product,), "⟨": (inner_product,), "¬": (negated,),
 }
 
@@ -383,6 +378,7 @@ class Cursor:
 
     def __init__(self, tokens: tuple[Token, ...]) -> None:
         self.tokens, self.place, self.depth = tokens, 0, 0
+        self.bars = 0  # that are open
 
     @property
     def now(self) -> Token:
@@ -416,7 +412,7 @@ class Cursor:
             closes = sign in (",", ")", "]", "|", "||", "‖")
             instead: Sequence[Meant] = (sign,) if self.now.kind == END else ()
             if self.at("|", "||"):
-                instead = (combined_by_entries, combined_conditions)
+                instead = (combined_conditions,)
             missing = closes and self.begins_a_value()
             instead = self._products() if missing else instead
             hint = ", or a * or an @ before the next" if missing else ""
@@ -467,9 +463,9 @@ class Cursor:
         if self.at(",") and (self.before.kind, self.after.kind) == (NUMBER, NUMBER):
             raise self.unexpected("a number has a point, and no comma", named=True, instead=(with_point, left_out))
         missing = after == "the formula" and self.begins_a_value()
-        hint = "; is a * or an @ missing before it?" if missing else f"; {_HINTS['|']}" if self.at("|", "||") else ""
-        instead = self._products() if missing else (combined_by_entries, combined_conditions) if (
-            self.at("|", "||")) else ()
+        combines = self.at("|", "||", "&", "&&")
+        hint = "; is a * or an @ missing before it?" if missing else f"; {_HINTS['|']}" if combines else ""
+        instead = self._products() if missing else (combined_conditions,) if combines else ()
         if self.at(",") and self.after.kind == END:
             instead = (left_out,)
         raise self.unexpected(f"unexpected {found(self.now)} after {after}{hint}", named=True, instead=instead)
