@@ -25,7 +25,7 @@ from symbackprop.grade import naming as f
 from symbackprop.grade.functions import EXTRA, classes
 from symbackprop.grade.reading import Answer
 from symbackprop.grade.reference import Reference, activation_at, derivative_of
-from symbackprop.grade.scope import Beyond, Scope, lengths
+from symbackprop.grade.scope import IDENTITY, Beyond, Scope, lengths
 from symbackprop.grade.slips import is_index
 from symbackprop.model.text import tree
 from symbackprop.model.text.calls import Callee, callee
@@ -57,7 +57,9 @@ class Formula(f.Telling, Evaluator):
 
     # -- products
     def chain(self, expr: tree.Chain) -> Value:
-        return self._terms(expr) if expr.rest[0][0] in "+-" else self._factors(expr)
+        beside = self.operand(expr.rest[0][1]) if expr.first == IDENTITY else None
+        with self.scope.beside(beside):
+            return self._terms(expr) if expr.rest[0][0] in "+-" else self._factors(expr)
 
     def _terms(self, expr: tree.Chain) -> Value:
         """A sum; its terms with a step after the last one are 0. Raises `Beyond` where no other is left."""
@@ -66,7 +68,8 @@ class Formula(f.Telling, Evaluator):
         beyond: Beyond | None = None
         for sign, part in (("+", expr.first), *expr.rest):
             try:
-                term = self.operand(part)
+                with self.scope.beside(total):
+                    term = self.operand(part)
             except Beyond as error:
                 beyond = error
                 self.note("what comes after the last step is 0")
@@ -81,7 +84,8 @@ class Formula(f.Telling, Evaluator):
         value, flipped = self.operand(expr.first), self._is_flipped(expr.first)
         signs = self.signs[id(expr)] = []
         for sign, part in expr.rest:
-            other, row, number = self.operand(part), self._is_flipped(part), _is_number(value)
+            with self.scope.beside(value):
+                other, row, number = self.operand(part), self._is_flipped(part), _is_number(value)
             flips = row and sign in "*@" if number else flipped and _is_number(other)  # 2xᵀ and xᵀ/2 are rows
             if sign in "*@":
                 value, sign = self._product(sign, value, other, flipped, row)

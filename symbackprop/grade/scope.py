@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 GIVEN, MENDED = "given", "mended"
 NUMBERS = {"pi": sp.pi, "inf": sp.oo}
+IDENTITY = tree.Name("I")  # the identity matrix, where nothing else is called so
 
 
 class NotYet(NameProblem):
@@ -75,6 +76,7 @@ class Scope:
         self.meanings, self.more, self.before = meanings or {}, more, before
         self.letters: dict[str, dict[Node, Node]] = {}
         self.shape: Shape = ()  # of what is answered
+        self.near: Shape = ()  # of what stands beside an operand
         self.axes: dict[str, Dim] = {}  # the sizes that letters run over, first of all those on the left
         self.uses: set[Key] = set()
         self.taken: list[str] = []
@@ -98,8 +100,9 @@ class Scope:
             return dim(name)
         if name in NUMBERS:
             return NUMBERS[name]
-        if name == "I" and len(self.shape) > 1 and same(*self.shape[-2:]):
-            return build.eye(self.graph, self.shape[-1])
+        square = next((s for s in (self.near, self.shape) if len(s) > 1 and same(*s[-2:])), None)
+        if name == IDENTITY.name and square is not None:
+            return build.eye(self.graph, square[-1])
         raise self._unknown(name)
 
     def member(self, name: str, items: tuple[tree.Expr, ...]) -> Node | None:
@@ -209,6 +212,15 @@ class Scope:
             yield self.letters[letter]
         finally:
             self.letters = outside
+
+    @contextmanager
+    def beside(self, value: object) -> Iterator[None]:
+        """While an operand stands beside another one: a square matrix says how large I is."""
+        outside, self.near = self.near, value.shape if isinstance(value, Node) else self.near
+        try:
+            yield
+        finally:
+            self.near = outside
 
     @contextmanager
     def over(self, axes: Mapping[str, Dim]) -> Iterator[None]:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import sympy as sp
 
+from symbackprop.core import build
 from symbackprop.core import formula as f
 from symbackprop.core import functions as F
 from symbackprop.core.formula import Arg
@@ -15,6 +16,7 @@ from symbackprop.core.graph import Graph, Node, label
 from symbackprop.core.kernel import Kernel
 from symbackprop.core.loops import copy_row
 from symbackprop.core.notation import Notation
+from symbackprop.core.pattern import Pattern
 from symbackprop.core.reverse import grad
 from symbackprop.core.shapes import dim
 from symbackprop.errors import ModelError, NameProblem, ShapeError
@@ -337,3 +339,14 @@ def test_one_key_for_a_row_whichever_way_it_is_made() -> None:
     assert g.make("elementwise", (y, x), Kernel(form)) is row
     a = g.leaf("a", (3,))
     assert copy_row(a - y * y, (x, y), {}) is row
+
+
+def test_a_multiple_of_the_identity_matrix_is_a_number_in_a_product() -> None:
+    """Where it has no name, and only what is 0 off the diagonal."""
+    g = Graph()
+    a, c = g.leaf("a", (N, D)), g.leaf("c", ())
+    eye = build.eye(g, N)
+    assert build.matmul(c * eye / 2, a) is a * (c / 2)
+    assert build.matmul(eye, a) is a
+    for other in (eye + c, c * eye + 1, g.let("B", c * eye)):
+        assert isinstance(build.matmul(other, a).attr, Pattern)

@@ -196,3 +196,13 @@ def test_a_sum_stays_a_sum_beside_a_sigma() -> None:
 def test_letters_of_other_shapes() -> None:
     grader = Grader(Model.parse("data x\nparam theta, sigma\nloss L = theta*sigma*x"))
     assert [item.verdict for item in grader.grade("dϑ = ς x\ndς = 𝜃·x").items] == ["right", "right"]
+
+
+@pytest.mark.parametrize(("answer", "verdict"), [
+    ("dz = (I − h hᵀ) dh / n", "right"),
+    ("dz = dh.T @ (I - np.outer(h, h)) / n", "right"),
+    ("dz = (I + h hᵀ) dh / n", "wrong"),
+])
+def test_the_identity_matrix_is_as_large_as_what_stands_beside_it(answer: str, verdict: str) -> None:
+    unit = Grader(Model.parse("dim N\nparam z: N, c: N\nn = norm(z)\nh = z/n\nloss L = sum(c*h)"))
+    assert last(unit, f"dh = c\n{answer}", "dz").verdict == verdict

@@ -404,3 +404,22 @@ def test_numbers_below_names_letters_and_sums_are_read_as_they_print(text: str, 
     report = grade(parse(text), printed(derive(parse(text)), form, view=view))
     assert not report.unread, report.unread
     assert {item.verdict for item in report.items} == {"right"}, report.text(2)
+
+
+WHOLE = {
+    "a diagonal": "dim N, D\nparam Z: N x D\nC = Z.T @ Z/N\nd = diagonal(C)\nloss L = sum((C - diag(d))**2)/D",
+    "half a trace": "dim N, D\ndata X: N x D\nparam A: D x D, m: D\nS = A @ A.T + eye(D)\nR = X - m\n"
+                    "loss L = N*logdet(S)/2 + trace(R @ solve(S, R.T))/2",
+    "computed classes": "dim N, D\ndata x: 2*N x D\nparam W: D x D\nz = x @ W\nS = where(eye(2*N) > 0, -inf, z @ z.T)\n"
+                        "loss L = mean(cross_entropy(S, concat(arange(N) + N, arange(N))))",
+}
+
+
+@pytest.mark.parametrize("form", ["text", "index", "latex", "board"])
+@pytest.mark.parametrize("name", WHOLE)
+def test_whole_pages(name: str, form: str) -> None:
+    model = parse(WHOLE[name])
+    options = {"index": {"view": "index"}, "board": {"detail": "board"}}.get(form, {})
+    report = grade(model, printed(derive(model), "latex" if form == "latex" else "text", **options))
+    assert not report.unread, report.unread
+    assert {item.verdict for item in report.items} == {"right"}, report.text(2)
