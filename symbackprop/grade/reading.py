@@ -397,12 +397,13 @@ _TRANSPOSE = re.compile(r"\btranspose_(\d+)\(")
 _SUMS = re.compile(r"([Σ∑])_([^\W\d][₀-₉]*(?:,[^\W\d][₀-₉]*)+|[i-n]{2,3})(?!\w)")
 _OPTION = re.compile(r", (axis|padding|stride|step) ([−-]?\d+|\([^()]*\))")
 _WORD = rf"[\w{''.join(MARKS)}]+"
-_LATER = re.compile(rf"δ_(?:({_WORD}{PLACE}*)|\{{(\w+_\{{\w+\}})\}})\^later")  # what later steps of a loop hand back
+_LATER = re.compile(  # what later steps of a loop hand back
+    rf"(?:δ_|\(?[∂d]\w+/[∂d])(?:({_WORD}{PLACE}*)|\{{(\w+_\{{\w+\}})\}})\)?\^later")
 _AT = re.compile(r"(\([^()]*\))_(?:\{(\w) ?= ?([^{},]+)\}|(\w) ?= ?([A-Za-z0-9]+))")  # of all steps (δ_hₜ₋₁^later)_t=1
 _STEPS = r"\w ?= ?1, ?(?:…|\.\.\.), ?[^{}()]+"
 _STACK = re.compile(rf"\(([\w^/∂]*?)(?:{PLACE}|_\w)(?:\)_\{{{_STEPS}\}}| for {_STEPS}\))")  # all steps of an array
 _STEP = re.compile(r"\((δ_\w+)\)_(\w)\b")  # one step of what reads a stack outside of its loop
-_ELEMENT = re.compile(r"(δ_\w+)\[(\w)(?:,(\w(?:,\w)*))?\]")  # the same, beside steps as they print
+_ELEMENT = re.compile(r"(δ_\w+|\([∂d]\w+/[∂d]\w+\))\[(\w)(?:,(\w(?:,\w)*))?\]")  # the same, beside steps as they print
 _SHARE = re.compile(r"\(([∂d]\w+/[∂d]([^\W_]\w*))(\[[\w,]+\])?\)_(\w)\b")  # what one step contributes, or an entry
 _TRUTH = re.compile(r"(?<![\w.₀-₉\])])1\[([^\[\]<>=≤≥≠!]*)\]")
 
@@ -430,6 +431,7 @@ def _element(match: re.Match[str], text: str) -> str:
 
 
 def _spelled_out(text: str, known: Collection[str]) -> str:
+
     """The text with printed notation spelled out."""
     text = _SUBSCRIPTED.sub(r'"\1"', _ENTRY.sub(_entry, text.replace("self.", "")))
     text = _FILL.sub(lambda m: f"{('zeros', 'ones')[int(m[1])]}({_sizes(m[2])})", text)
