@@ -29,8 +29,8 @@ def joined(parts: Sequence[Node]) -> Sequence[Node]:
         chain = _chain(parts, axis)
         if chain:
             whole = build.rejoined([p.args[0] for p in chain], axis)
-            kept = [p for p in parts if p not in chain[1:]]
-            return joined([whole if p is chain[0] else p for p in kept])
+            first, *others = map(parts.index, chain)  # of what comes twice one stays
+            return joined([whole if k == first else p for k, p in enumerate(parts) if k not in others])
     return parts
 
 

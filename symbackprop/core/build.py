@@ -375,8 +375,9 @@ def rejoined(parts: Sequence[Node], axis: int) -> Node:
     a = parts[0].args[0] if len(parts) == 2 and all(is_part(p) and p.name is None for p in parts) else None
     if a is None or a is not parts[1].args[0]:
         return row
-    (begin, back), (first, front) = ((start, step) for _, start, _, step in [p.attr for p in parts])
-    whole = first == 0 and back == front == 1 and same(begin, parts[1].shape[axis])
+    (back, begin, _, stride), (front, first, _, step) = [p.attr for p in parts]
+    along = (back, front, stride, step, first) == (axis, axis, 1, 1, 0)
+    whole = along and same(begin, parts[1].shape[axis]) and same(row.shape[axis], a.shape[axis])
     shifts = [int(n) for n in (a.shape[axis] - begin, -begin) if n.is_Integer]
     options = {"axis": axis} if axis else {}
     return mark(row, "roll", (a, min(shifts, key=abs)), options) if whole and shifts else row

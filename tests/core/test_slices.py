@@ -13,6 +13,7 @@ import pytest
 
 from symbackprop import Model
 from symbackprop.core.graph import Node
+from symbackprop.derive import derive
 from symbackprop.model.text import parse
 from symbackprop.model.text.write import to_text
 from symbackprop.verify import evaluate
@@ -113,3 +114,22 @@ def test_places_in_order_are_not_looked_up(formula: str, expected: object, writt
                   "loss L = sum(r)")
     assert written in to_text(model)
     np.testing.assert_array_equal(evaluate([model.equations["r"]], GIVEN, {"N": N, "T": T, "C": C})[0], expected)
+
+
+def test_equal_gradients_of_parts_that_fill_an_axis_are_both_added(tmp_path: Path) -> None:
+    """The gradients of a and b are one row, c among zeros, which joins that of the rest once."""
+    model = Model.parse("dim N\ndata c: 2, d: N\nparam x: N+2\na = x[:2]\nb = x[:2]\n"
+                        "loss L = sum(a*c) + sum(b*c) + sum(x[2:]*d)")
+    data = {"c": np.array([1.0, 2.0]), "d": np.array([3.0, 4.0])}
+    _, grads = emit(model, tmp_path).loss_and_grads({"x": np.zeros(4)}, data)
+    assert grads["x"].tolist() == [2, 4, 3, 4]
+
+
+@pytest.mark.parametrize("a, x, parts, printed", [
+    ("4", "4", "sum(x[:1]*a[3:]) + sum(x[1:]*a[:3])", "roll(a, 1)"),
+    ("5", "4", "sum(x[:2]*a[2:4]) + sum(x[2:]*a[:2])", "concat(a[2:4], a[:2], axis 0)"),
+    ("2 x 4", "4 x 2", "sum(x[:2]*a[:, 2:]) + sum(x[2:]*a[:, :2])", "concat(a[:, 2:], a[:, :2], axis 0)"),
+])
+def test_only_a_whole_array_is_rolled(a: str, x: str, parts: str, printed: str) -> None:
+    text = derive(Model.parse(f"data a: {a}\nparam x: {x}\nloss L = {parts}")).text()
+    assert printed in text.split("Result")[1]
