@@ -59,7 +59,7 @@ def listed(names: Iterable[str] | str) -> list[str]:
     return names.replace(",", " ").split() if isinstance(names, str) else list(names)
 
 
-def load_text(path: str | Path, relu0: Any, define: Mapping[str, str] | None) -> Model:
+def load_text(path: str | Path, relu0: Any = None, define: Mapping[str, str] | None = None) -> Model:
     """The model in a `.sbp` file."""
     return parse(_read(Path(path)), path=str(path), relu0=relu0, define=define)
 
