@@ -521,8 +521,8 @@ class Text(NamedTuple):
     runs: tuple[Run, ...] = ()
     breaks: tuple[tuple[int, int], ...] = ()
 
-    def held(self, by: int = BRACKETS) -> Text:
-        """The same in brackets, which hold it together."""
+    def held(self, by: int) -> Text:
+        """The same where it is held together."""
         return self._replace(breaks=tuple([(k, bound + by) for k, bound in self.breaks]))
 
 
@@ -551,11 +551,8 @@ class LinePrinter(Printer[Text, Text]):
     signs: ClassVar[Mapping[str, Text]]
 
     def row(self, *items: Text, level: int = ATOM) -> Text:
-        text, starts = "".join([x.text for x in items]), items[0].starts if items else ""
-        for x in items:
-            if x.breaks:
-                return Text(text, level, starts, breaks=side_by_side(items))
-        return Text(text, level, starts)
+        starts = items[0].starts if items else ""
+        return Text("".join([x.text for x in items]), level, starts, breaks=side_by_side(items))
 
     def sign(self, name: str) -> Text:
         return self.signs[name]
@@ -597,7 +594,8 @@ class LinePrinter(Printer[Text, Text]):
         return self.row(body, Text(primes(order)))
 
     def between(self, left: str, body: Text, right: str, tall: bool) -> Text:
-        return self.row(Text(left), body.held() if body.breaks else body, Text(right))
+        at, breaks = len(left), body.breaks
+        return Text(left + body.text + right, breaks=tuple([(at + k, bound + BRACKETS) for k, bound in breaks]))
 
     def fenced(self, p: Text) -> Text:
         return self.between("(", p, ")", False)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import textwrap
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import pairwise, zip_longest
+from typing import NamedTuple
 
 from symbackprop.core.maths import Math, Rounded, Values
 from symbackprop.core.printer import Text, joined, side_by_side
@@ -233,26 +234,47 @@ def folded(t: Text, room: int) -> Text:
     bounds = sorted({bound for _, bound in t.breaks})
     if not bounds:
         return Text(t.text)
-    enough = bisect_left(bounds, True, key=lambda bound: max(map(width, _broken(t, bound, room))) <= room)
-    return Text("\n".join(_broken(t, bounds[min(enough, len(bounds) - 1)], room)))
+    places = _places(t)
+    enough = bisect_left(bounds, True, key=lambda bound: max(map(width, _broken(t, places, bound, room))) <= room)
+    return Text("\n".join(_broken(t, places, bounds[min(enough, len(bounds) - 1)], room)))
 
 
-def _broken(t: Text, bound: int, room: int) -> list[str]:
+class Place(NamedTuple):
+    """Where a text may break: before which character, how strongly what stands there holds together, how many columns
+    are before it, and how many without spaces at their end."""
+
+    at: int
+    bound: int
+    columns: int
+    inked: int
+
+
+def _places(t: Text) -> list[Place]:
+    """The start of a text, where it may break, its end."""
+    found = [Place(0, 0, 0, 0)]
+    for at, bound in (*t.breaks, (len(t.text), 0)):
+        last = found[-1]
+        piece = t.text[last.at : at]
+        inked = last.columns + width(piece.rstrip()) if piece and not piece.isspace() else last.inked
+        found.append(Place(at, bound, last.columns + width(piece), inked))
+    return found
+
+
+def _broken(t: Text, places: Sequence[Place], bound: int, room: int) -> list[str]:
     """The lines of a text that is broken wherever what is beside binds no more than that; the more, the shorter."""
-    places = [0, *[k for k, b in t.breaks if b <= bound], len(t.text)]
-    return _filled([t.text[a:b] for a, b in pairwise(places)], room)
-
-
-def _filled(pieces: Sequence[str], room: int) -> list[str]:
-    lines: list[list[str]] = [[]]
-    used = 0
-    for piece in pieces:
-        if used and used + width(piece.rstrip()) > room:
-            piece, used = piece.lstrip(), 0
-            lines.append([])
-        lines[-1].append(piece)
-        used += width(piece)
-    return ["".join(line).rstrip() for line in lines]
+    kept = [p for p in places if p.bound <= bound]
+    ends = [max(a.columns, b.inked) for a, b in pairwise(kept)]
+    lines, start, before, last = list[str](), 0, 0, 0
+    while last < len(ends):
+        last = max(last + 1, bisect_right(ends, before + room))
+        while last < len(ends) and kept[last].columns == before:  # what is empty makes no line
+            last += 1
+        lines.append(t.text[start : kept[last].at].rstrip())
+        if last < len(ends):
+            piece = t.text[kept[last].at : kept[last + 1].at]
+            spaces = len(piece) - len(piece.lstrip())
+            start, before = kept[last].at + spaces, kept[last].columns + spaces
+    return lines
 
 
 def _narrowed(cells: Sequence[Text], widths: Sequence[int], gaps: Sequence[str], room: int

@@ -32,6 +32,9 @@ class PicturePrinter(TextPrinter, OwnNames[Text, Text]):
         runs = [run for x in items for run in runs_of(x)]
         return super().row(*items, level=level)._replace(runs=tuple(runs))
 
+    def between(self, left: str, body: Text, right: str, tall: bool) -> Text:
+        return super().between(left, body, right, tall)._replace(runs=(Run(left), *runs_of(body), Run(right)))
+
     # -- letters
     def plain(self, text: str) -> Text:
         text = text.replace("-", MINUS)
