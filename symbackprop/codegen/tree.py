@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -218,6 +218,9 @@ def _widest(parts: tuple[Expr, ...]) -> str:
 
 def text(node: ast.AST, level: int = 0) -> str:
     """Code as text; parentheses where it binds more weakly than its surroundings need."""
+    write = _ATOMS.get(type(node))
+    if write is not None:
+        return write(node)
     own, code = _written(node)
     return code if own >= level else f"({code})"
 
@@ -233,35 +236,32 @@ def _written(node: ast.AST) -> tuple[int, str]:
             return own, f"{text(left, own + (own == POWER))} {sign} {text(right, own + 1)}"
         case ast.Compare(left=left, ops=[relation], comparators=[right]):
             return COMPARE, f"{text(left, SUM)} {_SIGNS[type(relation)]} {text(right, SUM)}"
-    return ATOM, _atom(node)
-
-
-def _atom(node: ast.AST) -> str:
-    match node:
-        case ast.Name(id=word):
-            return word
-        case ast.Constant(value=value):
-            return string(value) if isinstance(value, str) else "..." if value is ... else repr(value)
-        case ast.Attribute(value=inner, attr=word):
-            return f"{text(inner, ATOM)}.{word}"
-        case ast.Call(func=function, args=args, keywords=options):
-            return f"{text(function, ATOM)}({', '.join(map(text, [*args, *options]))})"
-        case ast.arg(arg=word, annotation=ast.expr() as kind):
-            return f"{word}: {text(kind)}"
-        case ast.keyword(arg=word, value=value):
-            return f"{word}={text(value)}"
-        case ast.Subscript(value=inner, slice=place):
-            return f"{text(inner, ATOM)}[{bare(place)}]"
-        case ast.Slice(lower=lower, upper=upper, step=step):
-            ends = ":".join("" if end is None else text(end) for end in (lower, upper))
-            return ends if step is None else f"{ends}:{text(step)}"
-        case ast.Tuple(elts=items):
-            return f"({_items(items)})"
-        case ast.List(elts=items):
-            return f"[{', '.join(map(text, items))}]"
-        case ast.Dict():
-            return f"{{{', '.join(entries(node))}}}"
     raise TypeError(f"no spelling for {ast.dump(node)}")
+
+
+def _literal(node: ast.Constant) -> str:
+    value = node.value
+    return string(value) if isinstance(value, str) else "..." if value is ... else repr(value)
+
+
+def _ends(node: ast.Slice) -> str:
+    parts = (node.lower, node.upper, *([] if node.step is None else [node.step]))
+    return ":".join("" if end is None else text(end) for end in parts)
+
+
+_ATOMS: dict[type[ast.AST], Callable[[Any], str]] = {
+    ast.Name: lambda node: node.id,
+    ast.Constant: _literal,
+    ast.Attribute: lambda node: f"{text(node.value, ATOM)}.{node.attr}",
+    ast.Call: lambda node: f"{text(node.func, ATOM)}({', '.join(map(text, [*node.args, *node.keywords]))})",
+    ast.arg: lambda node: f"{node.arg}: {text(node.annotation)}",
+    ast.keyword: lambda node: f"{node.arg}={text(node.value)}",
+    ast.Subscript: lambda node: f"{text(node.value, ATOM)}[{bare(node.slice)}]",
+    ast.Slice: _ends,
+    ast.Tuple: lambda node: f"({_items(node.elts)})",
+    ast.List: lambda node: f"[{', '.join(map(text, node.elts))}]",
+    ast.Dict: lambda node: f"{{{', '.join(entries(node))}}}",
+}
 
 
 def _items(items: list[ast.expr]) -> str:

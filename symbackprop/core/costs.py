@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from functools import cache
+from itertools import islice
 
 import sympy as sp
 
@@ -40,11 +41,11 @@ def unshared(rows: Iterable[Node]) -> sp.Expr | None:
     """What it would cost with nothing kept, every row computed anew for each that reads it: what backpropagation
     saves. None where loops repeat it all, or where there are too many rows to say it shortly."""
     rows = list(rows)
-    order = arguments_first(rows, lambda row: row.args, ())
-    if len(order) > MAX_ROWS or any(isinstance(row.attr, Loop) for row in order):
+    found = [*islice(reached(rows, lambda row: row.args), MAX_ROWS + 1)]
+    if len(found) > MAX_ROWS or any(isinstance(row.attr, Loop) for row in found):
         return None
     cost: dict[int, sp.Expr] = {}
-    for row in order:
+    for row in arguments_first(rows, lambda row: row.args):
         cost[row.id] = added([own_cost(row), *[cost[a.id] for a in row.args]])
     return sp.expand(added([cost[row.id] for row in rows]))
 
@@ -52,7 +53,8 @@ def unshared(rows: Iterable[Node]) -> sp.Expr | None:
 def own_cost(node: Node) -> sp.Expr:
     """The multiplications of one row."""
     if isinstance(node.attr, Kernel):
-        return sp.Integer(in_formula(f.written(node.attr.form))) * size_of(node.shape)
+        each = sp.Integer(in_formula(f.written(node.attr.form)))
+        return each * size_of(node.shape) if node.shape else each
     made = kind(node)
     if made.linear:
         return sp.S.Zero if made.moved or made.added else _in_products(node)

@@ -87,9 +87,8 @@ class Math:
 
 
 def _rank(value: Any) -> int:
-    if type(value) is tuple:
-        return max(map(_rank, value), default=0)
-    return value.rank if isinstance(value, Math) else 0
+    rank: int = max([m.rank for m in value], default=0) if type(value) is tuple else value.rank
+    return rank
 
 
 # -- leaves
@@ -161,8 +160,12 @@ class Words(Math):
 
 # -- arithmetic
 @dataclass(frozen=True)
-class Sum(Math, ranked=("terms",)):
+class Sum(Math):
     terms: tuple[tuple[bool, Math], ...]
+
+    @cached_property
+    def rank(self) -> int:
+        return max([m.rank for _, m in self.terms], default=0)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import sympy as sp
@@ -28,7 +29,7 @@ class Located:
     number: int
     depth: int
 
-    @property
+    @cached_property
     def anchor(self) -> str:
         return f"step-{self.number}"
 
@@ -41,7 +42,7 @@ class LoopMark:
     number: int
     depth: int
 
-    @property
+    @cached_property
     def anchor(self) -> str:
         return f"step-{self.number}"
 

@@ -7,7 +7,7 @@ region is written in closed form where that costs less than its swept rows, else
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import combinations, compress
@@ -178,9 +178,10 @@ def body(loop: Loop, graph: Graph, selecting: bool) -> Part:
 
 
 class Closing:
-    """One pass over the gradients of a part. The table is to be set apart around it."""
+    """One pass over the gradients of a part. The table is to be set apart around it. ``printed``: the ids of those that
+    are to be read."""
 
-    def __init__(self, part: Part, graph: Graph, space: Space, printed: bool = False) -> None:
+    def __init__(self, part: Part, graph: Graph, space: Space, printed: Collection[int] = ()) -> None:
         self.part, self.graph, self.roots, self.space, self.printed = part, graph, part.roots, space, printed
         self.order = graph.topological(part.roots, part.stop)
         forward = set(part.forward) | {n.id for n in self.order if _is_given(n)}
@@ -240,11 +241,12 @@ class Closing:
             return None
         rows = {n.id: new.get(n.id, n) for n in swept}
         part = self.part._replace(roots=tuple([rows.get(root.id, root) for root in self.roots]))
-        found = Closing(part, self.graph, self.space, self.printed).forms()
+        printed = {rows[i].id if i in rows else i for i in self.printed}
+        found = Closing(part, self.graph, self.space, printed).forms()
         rules, shown = {**found.rules}, {**found.shown}
         for i in ordering.told():
             rules[i] = tuple(dict.fromkeys([ORDER, *found.rules.get(rows[i].id, ())]))
-            if self.printed:
+            if i in self.printed:
                 shown[i] = found.shown.get(rows[i].id, Shown(rows[i], None, None))
         ordered = {i: found.rows.get(row.id, row) for i, row in rows.items()}
         return ClosedForms({**found.rows, **ordered}, rules, shown)
@@ -571,7 +573,7 @@ class Rows:
             for node in self.closing.swept:
                 self.of(node)
         rules = {i: t.rules[i] for i, t in self.chosen.items()}
-        told = [i for i, names in rules.items() if names and self.closing.printed]
+        told = [i for i, names in rules.items() if names and i in self.closing.printed]
         return self.inside | ClosedForms(self.new, rules, {i: self._shown(self.graph.nodes[i]) for i in told})
 
     def _shown(self, node: Node) -> Shown:
@@ -702,8 +704,15 @@ def closed_forms(derivation: Derivation, printed: bool = False, totals: Sequence
     if key not in known:
         part = steps_of(derivation, totals) if totals else whole(derivation)
         with graph.apart():
-            known[key] = Closing(part, graph, Space(), printed).forms()
+            asked = totals or [*derivation.gradients.values(), *_totals(derivation.steps)]
+            known[key] = Closing(part, graph, Space(), {row.id for row in asked} if printed else ()).forms()
     return known[key]
+
+
+def _totals(steps: Iterable[Step | LoopStep]) -> Iterator[Node]:
+    """The gradients that steps find, those in loops among them."""
+    for s in steps:
+        yield from _totals(s.steps) if isinstance(s, LoopStep) else (s.total,)
 
 
 def closed_rows(model: Model, roots: Sequence[Node], forward: frozenset[int]) -> Mapping[int, Node]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from functools import cache, reduce
+from functools import cache, lru_cache, reduce
 
 import sympy as sp
 
@@ -81,14 +81,7 @@ class Writer:
         return -node if sign < 0 else node
 
     def _times(self, number: sp.Expr, rows: Sequence[tuple[Node, Exponent]]) -> Node:
-        above: list[f.Formula] = [f.Num(number)]
-        below: list[f.Formula] = []
-        for k, (_, p) in enumerate(rows):
-            power = f.power(f.Arg(k), f.Num(rational(Fraction(p) if p > 0 else -Fraction(p))))
-            (above if p > 0 else below).append(power)
-        form = f.mul(*above)
-        if below:
-            form = f.div(form, f.mul(*below))
+        form = _quotient(number, tuple([p for _, p in rows]))
         return self.graph.arithmetic(form, [node for node, _ in rows])
 
     def factor(self, item: Item, power: Exponent, layout: Index) -> tuple[Node, Exponent]:
@@ -171,6 +164,17 @@ class Writer:
     def _aligned_sum(self, node: Node, whole: Index, layout: Index, inner: Inner, keep: bool) -> Node:
         index = tuple([0 if i in inner.summed else i for i in whole if keep or i not in inner.summed])
         return self.aligned(node, index, layout)
+
+
+@lru_cache(maxsize=1 << 12, typed=True)
+def _quotient(number: sp.Expr, powers: tuple[Exponent, ...]) -> f.Formula:
+    """A number times powers of arguments, those with a negative exponent below."""
+    above: list[f.Formula] = [f.Num(number)]
+    below: list[f.Formula] = []
+    for k, p in enumerate(powers):
+        power = f.power(f.Arg(k), f.Num(rational(p if p > 0 else -p)))
+        (above if p > 0 else below).append(power)
+    return f.div(f.mul(*above), f.mul(*below)) if below else f.mul(*above)
 
 
 @step(CHOSEN)
