@@ -421,6 +421,18 @@
       var a = args[0], index = args[1], axis = along(a, args[2] || options.axis || scalar(-1));
       return built(index.shape, index.dims, function (i, n) { return a.data[at(a, swapped(i, axis, index.data[n]))]; });
     },
+    concat: function (args, options) {
+      var a = args[0], axis = along(a, options.axis || scalar(0)), start = 0;
+      function across(x) { return swapped(x.shape, axis, 0).join(); }
+      if (args.some(function (x) { return across(x) !== across(a); })) { throw new Error("concat: the shapes " + args.map(told).join(" and ") + " differ along other axes"); }
+      var rows = args.reduce(function (n, x) { return n + x.shape[axis]; }, 0);
+      var out = made(swapped(a.shape, axis, rows), swapped(a.dims, axis, args.map(function (x) { return x.dims[axis]; }).join(" + ")));
+      args.forEach(function (x) {
+        eachIndex(x.shape, function (i, n) { out.data[at(out, swapped(i, axis, i[axis] + start))] = x.data[n]; });
+        start += x.shape[axis];
+      });
+      return out;
+    },
     pad: function (args) {
       var a = args[0], axis = along(a, args[1]), first = whole(args[2]), rows = whole(args[3]);
       return added(a, swapped(a.shape, axis, rows), swapped(a.dims, axis, args[3].called || String(rows)), function (i) { i[axis] += first; return i; });

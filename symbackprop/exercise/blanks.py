@@ -41,10 +41,10 @@ class Difficulty(Enum):
 
 # The page's evaluator (templates/exercise.js) is a target: these are the functions of model text that it computes.
 FUNCTIONS = frozenset((
-    "abs", "broadcast", "causal_mask", "conv2d", "conv2d_input", "conv2d_kernel", "cos", "cosh", "dot", "einsum", "exp",
-    "fold", "log", "matmul", "max", "maximum", "mean", "min", "minimum", "multiply", "normal_cdf", "normal_pdf",
-    "one_hot", "outer", "pad", "put_along_axis", "relu", "reshape", "scatter_add", "sigmoid", "sin", "sinh", "softmax",
-    "softplus", "sqrt", "square", "sum", "take_along_axis", "tan", "tanh", "transpose", "where",
+    "abs", "broadcast", "causal_mask", "concat", "conv2d", "conv2d_input", "conv2d_kernel", "cos", "cosh", "dot",
+    "einsum", "exp", "fold", "log", "matmul", "max", "maximum", "mean", "min", "minimum", "multiply", "normal_cdf",
+    "normal_pdf", "one_hot", "outer", "pad", "put_along_axis", "relu", "reshape", "scatter_add", "sigmoid", "sin",
+    "sinh", "softmax", "softplus", "sqrt", "square", "sum", "take_along_axis", "tan", "tanh", "transpose", "where",
 ))
 _SPOKEN = (tree.Number, tree.Name, tree.String, tree.Word, tree.Negative, tree.Chain, tree.Power, tree.Compare,
            tree.Transpose, tree.Tuple, tree.Index, tree.Slice)
