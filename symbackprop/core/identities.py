@@ -24,6 +24,7 @@ from symbackprop.core.facts import is_lookup, is_range, is_sum, kind, plainly, u
 from symbackprop.core.graph import BOOL, FLOAT, Node
 from symbackprop.core.hazards import is_nonnegative
 from symbackprop.core.noughts import aligned, term_by_term
+from symbackprop.core.ops.matrices import logdet
 from symbackprop.core.ops.reductions import recurrence
 from symbackprop.core.ops.views import flip
 from symbackprop.core.pattern import Pattern
@@ -192,7 +193,16 @@ class Logarithms:
             return self.of_formula(f.power(parts[0], f.Num(record.power)), args)
         if record.role is Role.CHOICE:
             return self._of_choice(parts, args)
+        if record is TABLE["abs"] and isinstance(parts[0], f.Arg):
+            return self._of_size(args[parts[0].index])
         return None
+
+    def _of_size(self, x: Node) -> Node | None:
+        """log |det A|, which is finite where the determinant is too large or too small for a float."""
+        if x.role is not Role.DETERMINANT:
+            return None
+        self.passed.add(x.id)
+        return logdet(x.args[0])
 
     def _of_negative(self, form: f.Formula, args: Sequence[Node]) -> Node | None:
         """log(b − a) of −(a − b), log(−f(u)) of a function that is negative."""

@@ -604,3 +604,13 @@ def test_the_gradient_of_a_determinant_are_cofactors_also_of_a_singular_matrix(
     inner = (2 * d * s**3 + 3) * s**2  # the gradient of det(sA) by sA, over cofactors of A
     np.testing.assert_allclose(grads["A"], (1 + np.sum(inner * s)) * cofactors, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(grads["s"], 3 * inner * d, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("size", [1e-3, 1e3])
+def test_the_log_of_a_determinant_is_finite_where_the_determinant_is_not(size: float, tmp_path: Path) -> None:
+    """It is (2·10³)³⁰⁰, or (2·10⁻³)³⁰⁰."""
+    a = size * (np.eye(300) + np.tri(300))
+    module = emit("dim N\nparam A: N x N\nloss L = log(abs(det(A)))", tmp_path)
+    found, grads = module.loss_and_grads({"A": a}, {})
+    np.testing.assert_allclose(found, 300 * np.log(2 * size), rtol=1e-12)
+    np.testing.assert_allclose(grads["A"], np.linalg.inv(a).T, rtol=1e-12)
