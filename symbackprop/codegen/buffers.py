@@ -88,6 +88,15 @@ def _multiplied(operation: ast.operator, part: Expr) -> tuple[ast.operator, Expr
     return operation, part
 
 
+def is_diagonal(code: Code) -> bool:
+    """Whether a call of einsum only has another look at an array: nothing of it is summed."""
+    match code:
+        case ast.Call(func=ast.Attribute(attr="einsum"), args=[ast.Constant(value=str(pattern)), _]):
+            letters, out = pattern.split("->")
+            return {*letters} == {*out}
+    return False
+
+
 @dataclass(frozen=True)
 class InPlace:
     """Computes an expression into one array, a variable's, step by step; the first takes the ``buffer``. An array that
@@ -105,7 +114,7 @@ class InPlace:
     def steps(self, whole: Expr) -> list[ast.stmt]:
         """How an expression of the whole shape is computed; none for variables, views and what takes no buffer."""
         match whole.code:
-            case _ if not self.fits(whole):
+            case _ if not self.fits(whole) or is_diagonal(whole.code):
                 return []
             case ast.Call(func=ast.Attribute(attr=word), keywords=axes) if word in (REDUCTIONS if axes else {"einsum"}):
                 return self.begun(whole.code)

@@ -301,4 +301,4 @@ def _fan_in(row: Node, place: int) -> Dim | None:
     own = next((x.index for x in factors if x.place == place), ())
     if len(factors) < 2 or any(isinstance(i, (Place, Digit, At)) for i in own):
         return None
-    return sp.Mul(*[i.size for i in own if isinstance(i, Letter) and i in terms[0].summed])
+    return sp.Mul(*[i.size for i in dict.fromkeys(own) if isinstance(i, Letter) and i in terms[0].summed])

@@ -92,6 +92,11 @@ def test_what_is_added_to_parameters_alone_is_no_bias(tmp_path: Path) -> None:
     assert not params["P"].any() and params["X"].std() == pytest.approx(1.0, rel=0.1)
 
 
+def test_of_a_diagonal_its_entries_are_counted_once() -> None:
+    model = Model.parse('dim N, D\nparam C: N x D x D, u: D\nloss L = sum(sin(einsum("ijj,j->i", C, u)))')
+    assert str(initial_values(model)["C"].fan_in) == "D"
+
+
 def test_a_lone_number_is_normal_wherever_it_is_used() -> None:
     model = Model.parse("param s\ndata x: 3 x 3\nloss L = sum(x @ broadcast(s, (3, 3)))")
     assert initial_values(model)["s"] == Initial(NORMAL)

@@ -86,7 +86,10 @@ def test_a_workspace_of_other_sizes_or_precision_is_refused(tmp_path: Path) -> N
         module.forward(single, {**data, "X": data["X"].astype(np.float32)}, workspace=workspace)
 
 
-@pytest.mark.parametrize("text", [MLP, RNN, ATTENTION, TWO_OUTPUTS])
+DIAGONAL = 'dim N, D\nparam C: N x D x D, u: D\nloss L = sum(sin(einsum("ijj,j->ij", C, u)))'
+
+
+@pytest.mark.parametrize("text", [MLP, RNN, ATTENTION, TWO_OUTPUTS, DIAGONAL])
 def test_inputs_are_not_changed(text: str, tmp_path: Path) -> None:
     module = emit(text, tmp_path, level=2)
     params, data = sample(module, text)
