@@ -117,7 +117,7 @@ LARGE = NET.replace("dim N, D, H", "dim N = 100, D = 300, H = 60")
 
 
 def test_large_declared_sizes_are_met_once_and_small_ones_at_every_slope(tmp_path: Path) -> None:
-    source = codegen(parse(LARGE, name="net"))
+    source = codegen(parse(LARGE, name="net"), verify=False)
     right = check(tmp_path, source)
     assert right.verdict == "pass" and all(max(s.values()) <= 40 for s in right.sizes), right.text()
     wrong = check(tmp_path, mutant(source, ("(a - t) / (H * N)", "(a - t) / (H * N + (N * H > 5999))")))
@@ -245,13 +245,13 @@ def test_a_root_of_nothing_is_one() -> None:
                                   "sum(abs(eigvalsh(A)))", "sum(relu(svdvals(A) - 1))"])
 def test_switches_behind_functions_of_matrices_are_aimed_at(form: str) -> None:
     model = parse(f"param A: 2 x 2, b: 2\nloss L = {form}")
-    assert verify_source(codegen(model), model, seed=1).passed
+    assert verify_source(codegen(model, verify=False), model, seed=1).passed
 
 
 def test_far_out_points_have_rows_of_which_a_mask_leaves_nothing() -> None:
     text = ("dim N, D, C\ndata X: N x D, m: N x C int < 2\nparam W: D x C\nP = softmax(where(m == 1, X @ W, -inf))\n"
             "loss L = sum(P**2)")
-    source, right = codegen(parse(text)), "np.where(finite, top, 0)"
+    source, right = codegen(parse(text), verify=False), "np.where(finite, top, 0)"
     assert right in source and verify_source(source, parse(text)).passed
     assert verify_source(source.replace(right, "np.where(top, finite, 0)"), parse(text)).verdict == "fail"
 
@@ -270,7 +270,8 @@ def test_a_factor_of_numbers_alone_is_no_argument_that_grows() -> None:
     "w.size > 3 and np.all(w > 0)", "w.size > 3 and np.all(w < 0)", "x.size > 3 and np.all(x < 0)",
 ])
 def test_what_is_wrong_only_where_no_random_point_is(condition: str, tmp_path: Path) -> None:
-    source = codegen(parse("dim N, D\ndata x: N x D, y: N\nparam w: D\nloss L = mean((y - x @ w)^2)"))
+    text = "dim N, D\ndata x: N x D, y: N\nparam w: D\nloss L = mean((y - x @ w)^2)"
+    source = codegen(parse(text), verify=False)
     wrong = mutant(source, ('cache = {"y"', 'cache = {"w": w, "y"'), (
         "    dw = da @ x ", f'    w = cache["w"]\n    dw = da @ x * (1.01 if {condition} else 1) '))
     assert check(tmp_path, source, seed=0).verdict == "pass"
