@@ -231,7 +231,8 @@ def kept_rows(rows: Rows, gradients: Iterable[Node], forward: Forward, share: bo
     kept: dict[int, Node] = {}
     seen: set[int] = set()
     readers: dict[int, list[Node]] = {}
-    stack = list(reversed(list(gradients)))
+    results = list(gradients)  # some of which forward has as they are
+    stack = list(reversed(results))
     while stack:
         row = stack.pop()
         if row.id in seen or row.value is not None:
@@ -245,7 +246,8 @@ def kept_rows(rows: Rows, gradients: Iterable[Node], forward: Forward, share: bo
             for a in {a.id for a in rows.args(row)}:
                 readers.setdefault(a, []).append(row)
     if share:
-        kept = {r.id: r for r in [instead(row, readers.get(row.id, []), forward) for row in kept.values()]}
+        read = [row if row in results else instead(row, readers.get(row.id, []), forward) for row in kept.values()]
+        kept = {row.id: row for row in read}
     return [row for row in kept.values() if not row.is_declared or row.attr.role not in ("upstream", "constant")]
 
 

@@ -47,6 +47,9 @@ MODELS = {
         "for t in 1..T:\n    s[t] = s[t-1] + w * x[t]\n"
         "loss L = sum(s[T]**2)\n"
     ),
+    "standardised columns, one gradient a row of forward's": (
+        "param X: 5 x 3, Y: 5 x 3\nu = X - mean(X, axis=0)\nz = u / std(u, axis=0)\nloss L = sum(z * Y)\n"
+    ),
     "activations": "dim N\nparam w: N\nloss L = sum(gelu(w) + mish(w) + erf(w) + elu(w) + swish(w, 2))",
     "fractions that cancel": "dim N\nparam w: N\nloss L = sum((w/(1 + w))/(1/(1 + w)))",
     "a cross-entropy spelled out": "dim N, C\ndata y: N x C\nparam z: N x C\np = softmax(z)\nloss L = -sum(y*log(p))",

@@ -181,8 +181,7 @@ def test_letters_and_subscripts() -> None:
         ("loss L = X.shape[2]", "one of 2 is chosen by a whole number from -2 to 1"),
         *[(f"loss L = sum({called})", "may mean something else than") for called in (
             "U.max(dim=1)", "torch.max(U, 1)", "torch.topk(U, 1)[1]", "torch.cumsum(U)", "np.pad(U, 1, 'edge', q=2)",
-            "F.batch_norm(U, v, v)",
-            "torch.svd(U)[2]", "F.smooth_l1_loss(X, X, 2)", "F.layer_norm(U, (D, D))")],
+            "torch.svd(U)[2]", "F.smooth_l1_loss(X, X, 2)")],
         *[(f"loss L = {norm}", "such a norm of a matrix, U (D x D), is one of its columns") for norm in (
             "np.linalg.norm(U, 1)", "torch.linalg.norm(U, ord=2)", "‖U‖_1")],
         ("loss L = sum(|U|)", "|U| of a square matrix is its determinant, or the size of every entry"),

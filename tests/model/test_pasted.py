@@ -17,6 +17,16 @@ from tests.core.helpers import value
 HEAD = "dim N, D, C, T\ndata X: N x D, Y: N x D, y: N, x: T x D, k: N int < C\nparam W: D x D, w: D, b, lam, P: N x C\n"
 
 READ = [
+    # methods of the library that a text calls
+    ("u = (X - X.mean(0)) / X.std(0)\nv, i = u.max(1)\nloss L = torch.sum(v * y.var()) + X.max(1)[0].sum()",
+     "u = (X - mean(X, axis=0)) / std(X, axis=0, ddof=1)\nv, i = max(u, axis=1), argmax(u, axis=1)\n"
+     "loss L = sum(v * var(y, ddof=1)) + sum(max(X, axis=1))"),
+    ("u = (X - X.mean(0)) / X.std(0)\nloss L = np.sum(u) + X.max(1)[0]",
+     "u = (X - mean(X, axis=0)) / std(X, axis=0)\nloss L = sum(u) + max(X, axis=1)[0]"),
+    ("loss L = torch.sum(w.repeat(2) * b) + F.relu(X.repeat(1, 2)).sum() + y.roll(1).sum()",
+     "loss L = sum(tile(w, (2,)) * b) + sum(relu(tile(X, (1, 2)))) + sum(torch.roll(y, 1))"),
+    ("loss L = sum(np.reshape(X, (D, N), order='F')) + sum(np.sort(X, axis=None)) + sum(np.arange(0, 6, 2) * b)",
+     "loss L = sum(transpose(reshape(transpose(X), (N, D)))) + sum(sort(flatten(X))) + sum((0 + 2 * arange(3)) * b)"),
     ("q = (w > 0 and w < 1) * w if not b > 1 else 2 * w\nloss L = sum(q)",
      "q = where((b > 1) == 0, ((w > 0) * (w < 1)) * w, 2 * w)\nloss L = sum(q)"),
     ("if b > 0 and b < 1 or lam > 0:\n    q = b\nelse:\n    q = 2\nloss L = q",
@@ -165,6 +175,10 @@ READ = [
 @pytest.mark.parametrize(("pasted", "plain"), READ)
 def test_read_as_meant(pasted: str, plain: str) -> None:
     assert to_text(Model.parse(HEAD + pasted)) == to_text(Model.parse(HEAD + plain))
+
+
+def test_numpys_gradient_is_no_line_of_training() -> None:
+    assert [*Model.parse(HEAD + "q = np.gradient(y)\nloss L = q @ y").equations] == ["q", "L"]
 
 
 @pytest.mark.parametrize(("text", "line"), [

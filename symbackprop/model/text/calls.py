@@ -192,7 +192,7 @@ def call(found: Callee, graph: Graph, args: Sequence[Value], options: dict[str, 
     return row.value if numeric and not row.shape and row.value is not None else row
 
 
-_OF_MEMORY = ("out", "order", "casting", "subok", "like", "memory_format", "optimize")  # where numbers stand, not which
+_OF_MEMORY = ("out", "casting", "subok", "like", "memory_format", "optimize")  # where numbers stand, not which
 
 
 def _argument(found: Callee, word: str) -> str:

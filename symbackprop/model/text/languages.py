@@ -11,11 +11,12 @@ from typing import TypeGuard
 
 import sympy as sp
 
+from symbackprop.core.functions.words import MODULES
 from symbackprop.core.shapes import is_one
 from symbackprop.errors import NameProblem
 from symbackprop.model.text import foreign, lambdas, tree
 from symbackprop.model.text.calls import callee
-from symbackprop.model.text.spellings import WHY_NOT, calls_of, spelled
+from symbackprop.model.text.spellings import OTHERWISE, WHY_NOT, calls_of, spelled
 from symbackprop.model.text.tokens import NAME, NUMBER, SIGN, Line, Token, physical_lines
 
 
@@ -258,6 +259,34 @@ def _by_rows(expr: tree.Expr, within: bool = False) -> tree.Expr:
         return expr
     options = (("axis", tree.COLUMNS),) if within else found[0].options
     return replace(found[0], options=options, place=expr.place)
+
+
+# -- whose methods are called
+_OWNERS = {"torch": _pattern(r"(?<![.\w])(?:torch|F)\.\w | ^[ \t]*(?:import|from)\s+torch\b"),
+           "np": _pattern(r"(?<![.\w])(?:np|numpy|jnp|jax|tf|scipy)\.\w | "
+                          r"^[ \t]*(?:import|from)\s+(?:numpy|jax|tensorflow)\b")}
+
+
+def with_methods(statements: Sequence[tree.Statement], text: str) -> Sequence[tree.Statement]:
+    """The statements with ``torch.std(x)`` for ``x.std()`` in a text that calls functions of PyTorch's alone, and
+    ``np.std(x)`` in one that calls some of NumPy's."""
+    if language(text) is not PYTHON:
+        return statements
+    owners = [name for name, signs in _OWNERS.items() if signs.search(text)]
+    return tree.with_values(statements, partial(_of_owner, owners[0])) if len(owners) == 1 else statements
+
+
+def _of_owner(owner: str, expr: tree.Expr) -> tree.Expr:
+    """Methods in an expression as functions of a library."""
+    expr = tree.changed(expr, partial(_of_owner, owner))
+    match expr:
+        case tree.Member(tree.Name(name), method) if name in MODULES or name == "self":
+            return expr
+        case tree.Member(tree.Name() | tree.Index() | tree.Call() | tree.Chain() | tree.Transpose() as base, method,
+                         tuple() as args, options) | tree.Member(tree.Member(_, _, tuple()) as base, method,
+                                                                tuple() as args, options) if method in OTHERWISE:
+            return tree.Member(tree.Name(owner), method, (base, *args), options, place=expr.place)
+    return expr
 
 
 def _is_argument(name: str, values: Sequence[tree.Expr]) -> bool:

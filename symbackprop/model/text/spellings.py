@@ -96,6 +96,8 @@ t m: repeat_interleave (x, n, dim#) -> repeat(x, n, axis=dim)
 t m: repeat_interleave (x, n) -> repeat(flatten(x), n)
 n: cross (a, b, axisa~-1, axisb~-1, axisc~-1, axis=-1) -> cross(a, b, axis=axis)
 t l: cross (a, b, dim=-1) -> cross(a, b, axis=dim)
+t: repeat (x, *sizes) -> tile(x, sizes)
+t: roll (x, shift|shifts) -> reshape(roll(flatten(x), shift), x.shape)
 n t m: roll (x, shift|shifts, axis|dims#) -> roll(x, shift, axis=axis)
 n t m: flip (x, axis|dims=None) -> flip(x, axis=axis)
 n t: fliplr (x) -> flip(x, axis=1)
@@ -318,6 +320,17 @@ n: identity (n) -> eye(n)
 n t f: zeros ones (*sizes) -> @(sizes)
 n t: full (sizes, value|fill_value) -> value * ones(sizes)
 n t: arange (start, stop|end) -> start + arange(stop - start)
+n t: arange (start, stop|end, step:1) -> start + arange(stop - start)
+n t: arange (start##, stop|end##, step##) -> start + step * arange(ceil((stop - start) / step))
+n: sort (x, axis:None) -> sort(flatten(x))
+m: reshape (x, n, !order~"C") -> reshape(x, n)
+m: reshape (x, n, m, !order~"C") -> reshape(x, (n, m))
+m: reshape (x, n(2), !order:"F") -> transpose(reshape(transpose(x), (n[1], n[0])))
+m: reshape (x, n, m, !order:"F") -> transpose(reshape(transpose(x), (m, n)))
+n: reshape (x, n(2), !order:"F") -> transpose(reshape(transpose(x), (n[1], n[0])))
+n: cov (x, rowvar:False, bias:True) -> (x - mean(x, axis=0)).T @ (x - mean(x, axis=0)) / x.shape[0]
+n: cov (x, bias:True) -> (x - mean(x, axis=1, keepdims=True)) @ (x - mean(x, axis=1, keepdims=True)).T / x.shape[1]
+n t m: logical_not (x) -> x == 0
 n t: linspace (start, stop|end, n|num|steps) -> start + (stop - start) * arange(n) / (n - 1)
 n t: array asarray tensor as_tensor float64 float32 (x) -> x
 t m: logdet (x) -> logdet(x)
@@ -1028,6 +1041,7 @@ _SAME = """
 SAME = frozenset(_SAME.split())  # beside functions of every entry: what all libraries mean by these names
 _PLACES = "max argmax, min argmin, sort argsort"  # what gives the indices alone
 _BY_RANK = "dot outer"
+_OTHERWISE = "std var max min median sort roll repeat"
 _ALONG, _WITH_PLACES = "softmax log_softmax cumsum cumprod logcumsumexp", "max min median sort topk cummax"
 _TENSORFLOW = """
     relu elu silu square rsqrt where maximum minimum add subtract multiply divide negative pow norm dot einsum transpose
@@ -1036,6 +1050,7 @@ _TENSORFLOW = """
 TENSORFLOW = frozenset(_TENSORFLOW.split())  # beside functions of every entry: what TensorFlow means by them too
 ALONG = frozenset(_ALONG.split())  # the same where the axis is given
 WITH_PLACES = frozenset(_WITH_PLACES.split())  # of PyTorch's, along an axis, come with indices
+OTHERWISE = frozenset(_OTHERWISE.split())  # methods that two libraries mean otherwise
 PLACES = {words[0]: words[1] for words in map(str.split, _PLACES.split(","))}
 BY_RANK = frozenset(_BY_RANK.split())  # what NumPy has otherwise for arrays of more axes
 TORCH = ("torch", "F", "functional", "nn")

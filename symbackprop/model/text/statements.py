@@ -22,7 +22,7 @@ from symbackprop.model.text.comprehensions import written_out
 from symbackprop.model.text.expressions import COMPARISONS, FORWARD, expression, formula_of, size
 from symbackprop.model.text.helpers import Helpers
 from symbackprop.model.text.imports import is_import
-from symbackprop.model.text.languages import as_read, language, with_its_signs
+from symbackprop.model.text.languages import as_read, language, with_its_signs, with_methods
 from symbackprop.model.text.meant_lines import (
     declared_instead,
     in_reals,
@@ -100,7 +100,7 @@ def parse_statements(text: str) -> tuple[tuple[tree.Statement, ...], list[ModelE
 def counted(body: Sequence[tree.Statement], text: str) -> tuple[tree.Statement, ...]:
     """The statements of a text with loops that count from 1, and entries that count from 0, whatever language they are
     in; in front of them what is told of what they change in place."""
-    body = [*in_place.told(body, text), *body]
+    body = [*in_place.told(body, text), *with_methods(body, text)]
     body = counted_from_one([_without_itself(s) if isinstance(s, tree.Equation) else s for s in body])
     spoken = language(text)
     return body if spoken is None else as_read(body, spoken)
@@ -466,6 +466,7 @@ _EXECUTED = ("backward", "zero_grad", "step", "train", "eval", "show", "seed", "
 _OBJECTS = ("optim", "optimizers", "device", "default_rng", "RandomState", "PRNGKey", "Generator", "subplots")
 _GRADIENTS = ("gradient", "grad", "value_and_grad", "jacobian", "hessian", "jacrev", "jacfwd")
 _OF_TRAINING = {*_OBJECTS, *_GRADIENTS}
+_NUMPY = ("np", "numpy", "jnp")  # whose gradient is one of numbers
 _IMPORT = "the line `{first} …` says whose functions are meant: every one is at hand"
 _END = "`{first}` says nothing here: the lines of a loop are indented"
 _STEP = "the line `{first} {second} …` says nothing here: steps of an optimizer are taken outside of the model"
@@ -509,8 +510,8 @@ def says_nothing(c: Cursor) -> str:
     value = next((c.tokens[k:] for k, t in enumerate(c.tokens) if t.is_sign("=")), ())
     if any(name.text in _OBJECTS for name in takewhile(lambda token: not token.is_sign("("), value)):
         return _COMMAND
-    asks = any(dot.is_sign(".") and name.text in _GRADIENTS and opens.is_sign("(")
-               for dot, name, opens in zip(value, value[1:], value[2:], strict=False))
+    asks = any(dot.is_sign(".") and name.text in _GRADIENTS and opens.is_sign("(") and root.text not in _NUMPY
+               for root, dot, name, opens in zip(value, value[1:], value[2:], value[3:], strict=False))
     return _GRADIENT if asks else ""
 
 
