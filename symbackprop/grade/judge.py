@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import chain
 
 import numpy as np
 
@@ -182,7 +183,7 @@ class Judge:
         if how != NUMBERS:
             return None if how is None else Verdict(RIGHT, None, how)
         beyond = Beyond([row, right], self.sources[style], self.styles[style])
-        for point in beyond.points():
+        for point in chain(beyond.points(), beyond.together()):
             if not beyond.agree(point):
                 self.telling.setdefault(style, []).append(point)
                 return None

@@ -158,6 +158,7 @@ def _as_target(value: Array, row: Node, style: str) -> Array:
 
 
 SIZES, WAYS = 2, 8
+BOTH = 2  # sides of one condition
 WIDE = (1.0, 30.0, 1000.0)
 GUARD = 1e-6
 A_TRIFLE = 1 + 2.0**-40
@@ -195,6 +196,12 @@ class Beyond:
             self._see(first)
             yield first
             yield from self._aimed([first])
+
+    def together(self) -> Iterator[Point]:
+        """More points where there are several conditions: sides that were seen may meet in a way that was not."""
+        if len(self.coverage.sides) > BOTH:
+            for point in [*self.usual] * WAYS:
+                yield self.source.more(point.sizes)
 
     def agree(self, point: Point) -> bool:
         """Whether the rows are equal at a point; where they are not, whether they differ as rounding lets them: near

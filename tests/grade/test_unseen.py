@@ -49,6 +49,18 @@ def test_both_sides_of_every_condition_are_compared(more: str, loss: str, right:
         assert graded(more, loss, answer).verdict == "wrong", answer
 
 
+@pytest.mark.parametrize(("loss", "wrong"), [
+    ("min(stack(a, b, c))", "1*(b < a)"),
+    ("max(stack(a, b, c))", "1*(b > c)"),
+    ("relu(a)*relu(b)*relu(c)", "(b > 0)*a*relu(c)"),
+    ("relu(a*b)*c", "(a > 0)*(b > 0)*a*c"),
+])
+@pytest.mark.parametrize("seed", range(8))
+def test_conditions_are_compared_together(loss: str, wrong: str, seed: int) -> None:
+    """Every condition is seen on either side, and the answer is wrong only where two are on certain ones."""
+    assert grade(parse(f"param a, b, c\nloss L = {loss}"), f"db = {wrong}", seed=seed).verdict == "wrong"
+
+
 def test_an_answer_is_not_right_where_a_side_stays_unseen() -> None:
     report = graded("", "sum(where(sin(x) > 2, x, x^2))", "2*x")
     assert report.verdict == "inconclusive" and report.exit_code == 1 and report.right == 0
