@@ -88,7 +88,7 @@ def test_parts_are_rows_of_the_identity() -> None:
     common have no entry on the diagonal together."""
     model = Model.parse("dim n\ndata A: n x n\nparam x: 2*n\na = x[:n]\nloss L = a @ A @ x[n:] + sum(exp(a))")
     *_, diagonal, whole = second(build_document(derive(model, order=2)))[0].lines
-    assert text(whole.right) == "I[n:]ᵀ Aᵀ I[:n] + I[:n]ᵀ diag(e^a) I[:n] + I[:n]ᵀ A I[n:]"
+    assert text(whole.right) == "I[:n]ᵀ diag(e^a) I[:n] + I[:n]ᵀ A I[n:] + I[n:]ᵀ Aᵀ I[:n]"
     assert text(diagonal.right) == "Σ_i 1[i = j]·e^a_i"
 
 
