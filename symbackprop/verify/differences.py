@@ -285,7 +285,7 @@ class Prober:
         self.method = COMPLEX if method == AUTO else method
         self.may_change = method == AUTO
         self.x = np.asarray(objective.base[leaf.id])
-        self.start = objective.at(leaf, self.x)[1]
+        self.start = objective.at(leaf, self.x)[1] if objective.start else []  # a smooth model has no gaps
         self.reached = objective.reads(leaf)
         typical = float(np.sqrt(np.mean(self.x**2))) if self.x.size else 1.0
         self.scales = np.clip(np.maximum(np.abs(self.x), typical), 1e-2, 1.0).reshape(-1)

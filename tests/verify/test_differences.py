@@ -151,6 +151,16 @@ def test_what_is_not_analytic_says_so_or_is_taken_otherwise(monkeypatch: pytest.
     assert p.method == CENTRAL and abs(found.slope - 2 - share) < 1e-9
 
 
+@pytest.mark.parametrize(("build", "runs"), [(F.tanh, 1), (F.relu, 2)])
+def test_where_nothing_has_a_kink_a_slope_is_one_evaluation(build: Any, runs: int, monkeypatch: pytest.MonkeyPatch
+                                                            ) -> None:
+    taken: list[object] = []
+    run = Objective.at
+    monkeypatch.setattr(Objective, "at", lambda *args: taken.append(args) or run(*args))
+    prober(build, [0.3], COMPLEX).along(np.array([0]), np.ones(1))
+    assert len(taken) == runs
+
+
 def test_rounding_is_admitted() -> None:
     """x + 10¹⁵ keeps one digit of x: the noise must say so."""
     found = slope(lambda x: x + 10**15, 0.5)

@@ -91,10 +91,12 @@ def _program(expr: sp.Expr) -> Callable[[Any, Arrays], Any]:
         number = int(expr) if expr.is_Integer and abs(expr) < 2**53 else float(expr)
         return lambda np, arrays: number
     parts = [_program(a) for a in expr.args]
-    if expr.is_Add:
-        return lambda np, arrays: reduce(add, [p(np, arrays) for p in parts])
-    if expr.is_Mul:
-        return lambda np, arrays: reduce(mul, [p(np, arrays) for p in parts])
+    if expr.is_Add or expr.is_Mul:
+        joined = add if expr.is_Add else mul
+        if all(a.is_Symbol for a in expr.args):
+            places = [PLACEHOLDERS.index(a) for a in expr.args]
+            return lambda np, arrays: reduce(joined, [arrays[k] for k in places])
+        return lambda np, arrays: reduce(joined, [p(np, arrays) for p in parts])
     if expr.is_Pow:
         return _power(expr, parts)
     function = BY_HEAD[expr.func].reference
