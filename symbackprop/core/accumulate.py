@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache, reduce
+from typing import TypeAlias
 
 import sympy as sp
 
@@ -12,14 +13,24 @@ from symbackprop.core import formula as f
 from symbackprop.core.calculus import from_sympy, unguarded
 from symbackprop.core.facts import is_padded
 from symbackprop.core.graph import Node
+from symbackprop.core.kernel import renumbered
+from symbackprop.core.operators import Terms
 from symbackprop.core.roles import Role
 from symbackprop.core.scalars import PLACEHOLDERS, to_sympy
 from symbackprop.core.shapes import same
 
 
+Term: TypeAlias = tuple[f.Formula, tuple[int, ...]]  # and the rows that it is over
+
+
 def total(parts: Sequence[Node]) -> Node:
-    """The sum of the contributions, in the order they came; a common factor is written once."""
-    return reduce(_plus, joined(parts))
+    """The sum of the contributions, in the order they came; a common factor is written once. Where no terms are alike,
+    all but the first two are added as they are, at once."""
+    parts = joined(parts)
+    terms = [term for part in parts for term in _terms(part)] if len(parts) > 2 else []
+    if len({*terms}) < max(len(terms), 3) or _meet(*[_scaled(part)[0] for part in parts[:2]]):
+        return reduce(_plus, parts)
+    return reduce(lambda found, part: found.plus("+", part), parts[1:], Terms(parts[0])).made()
 
 
 def joined(parts: Sequence[Node]) -> Sequence[Node]:
@@ -47,15 +58,32 @@ def _chain(parts: Sequence[Node], axis: int) -> list[Node]:
     return found
 
 
+def _terms(row: Node) -> list[Term]:
+    """What a row is in a sum, and the terms that it adds, without the numbers in front; twice what has a weight, beside
+    which others may be written."""
+    found: list[Term] = [(f.Arg(0), (row.id,))]
+    for term in () if row.arithmetic is None or row.whole else f.summands(row.arithmetic):
+        rest = f.split_sign(term)[1]
+        order = f.arguments(rest)
+        key = renumbered(rest, order), tuple([row.args[i].id for i in order])
+        found += [key] if f.weight_of(rest) is None else [key, key]
+    return found
+
+
+def _meet(first: sp.Expr, second: sp.Expr) -> bool:
+    """Whether the sum of two terms is written otherwise, by the numbers in front of them."""
+    return not f.is_negative(second) if first == -1 else first != 1 and first in (second, -second)
+
+
 def _plus(a: Node, b: Node) -> Node:
     """a + b; c·u ± c·v becomes c·(u ± v) and −u + v becomes v − u, so that softmax and one-hot meet as (p − y)/N."""
     ca, fa = _scaled(a)
     cb, fb = _scaled(b)
     g = a.graph
-    if ca == -1 and not f.is_negative(cb):
-        return b - g.arithmetic(fa, a.args)
-    if ca == 1 or ca == -1 or (ca != cb and ca != -cb):
+    if not _meet(ca, cb):
         return a + b
+    if ca == -1:
+        return b - g.arithmetic(fa, a.args)
     left, right = g.arithmetic(fa, a.args), g.arithmetic(fb, b.args)
     if ca == cb:
         combined, factor = left + right, ca

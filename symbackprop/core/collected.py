@@ -37,12 +37,19 @@ def collected(form: f.Formula) -> Collected | None:
         case f.Add(terms):
             return _sum([collected(term) for term in terms])
         case f.Mul(factors):
-            return _product([collected(factor) for factor in factors])
+            return _product(map(_as_factor, factors))
         case f.Div(num, den):
-            return _product([collected(num), _power(collected(den), -1)])
+            return _product([_as_factor(num), _power(_as_factor(den), -1)])
         case f.Pow(base, f.Num(sp.Integer() as exponent)):
-            return _power(collected(base), exponent.p)
+            return _power(_as_factor(base), exponent.p)
     return None
+
+
+@cache
+def _as_factor(form: f.Formula) -> Collected | None:
+    """The same as one product: several are a sum to the power of 1."""
+    known = collected(form)
+    return known if known is None or len(known) < 2 else {((_base(known), 1),): 1}
 
 
 def _number(value: sp.Rational) -> Collected:
@@ -111,12 +118,14 @@ def _power(a: Collected | None, exponent: int) -> Collected | None:
     return _of_powers({base: n * exponent for base, n in powers}, raised)
 
 
-def placed(sum_of: Collected, place: Mapping[int, int]) -> Collected:
-    """The same of other arguments, by the places of these."""
+def placed(sum_of: Collected, place: dict[int, int]) -> Collected:
+    """The same of other arguments, by the places of these; those of sums are put beside them."""
     found: dict[Powers, Number] = {}
     for powers, number in sum_of.items():
-        inside = [(place[base] if base >= 0 else _base(placed(terms_of(base), place)), n) for base, n in powers]
-        found[tuple(sorted(inside))] = number
+        for base, _ in powers:
+            if base not in place:
+                place[base] = _base(placed(terms_of(base), place))
+        found[tuple(sorted([(place[base], n) for base, n in powers]))] = number
     return found
 
 

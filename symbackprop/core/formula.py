@@ -320,14 +320,14 @@ def _push_factor(parts: list[Formula], places: dict[Formula, int], part: Formula
     """Append, merging with an earlier equal factor: o·o is o². ``places`` says where factors are, by what they are
     powers of; one that is cancelled is 1."""
     base, exponent = _as_power(part)
-    i = places.pop(base, len(parts))
-    if i < len(parts):
-        parts[i] = part = power(base, Num(_as_power(parts[i])[1] + exponent))
-        base = _as_power(part)[0]
-    else:
+    i = places.setdefault(base, len(parts))
+    if i == len(parts):
         parts.append(part)
-    if part is not ONE:
-        places.setdefault(base, i)
+        return
+    del places[base]
+    parts[i] = power(base, Num(_as_power(parts[i])[1] + exponent))
+    if parts[i] is not ONE:
+        places.setdefault(_as_power(parts[i])[0], i)
 
 
 def factors(f: Formula) -> tuple[Formula, ...]:
@@ -542,7 +542,7 @@ def arguments(f: Formula) -> tuple[int, ...]:
     """The argument indices in order of first appearance."""
     if isinstance(f, Arg):
         return (f.index,)
-    return tuple(dict.fromkeys(i for c in f.children for i in arguments(c)))
+    return tuple(dict.fromkeys([i for c in f.children for i in arguments(c)]))
 
 
 @cache
@@ -552,8 +552,9 @@ def written_once(f: Formula) -> tuple[bool, ...]:
     return tuple([places.count(i) == 1 for i in arguments(f)])
 
 
-def all_arguments(f: Formula) -> list[int]:
-    return [f.index] if isinstance(f, Arg) else [i for c in f.children for i in all_arguments(c)]
+@cache
+def all_arguments(f: Formula) -> tuple[int, ...]:
+    return (f.index,) if isinstance(f, Arg) else tuple([i for c in f.children for i in all_arguments(c)])
 
 
 # what is known of functions by their names, see `scalars.register`
@@ -576,7 +577,7 @@ def written(f: Formula) -> Formula:
 
 @cache
 def has_calls(f: Formula) -> bool:
-    return called(f) is not None or any(has_calls(c) for c in f.children)
+    return called(f) is not None or any([has_calls(c) for c in f.children])
 
 
 @cache
@@ -589,7 +590,7 @@ def calls(f: Formula) -> frozenset[str]:
 @cache
 def has(f: Formula, kind: type[Formula]) -> bool:
     """Whether a node of a kind stands in the formula."""
-    return isinstance(f, kind) or any(has(c, kind) for c in f.children)
+    return isinstance(f, kind) or any([has(c, kind) for c in f.children])
 
 
 @cache

@@ -488,7 +488,11 @@ def arguments_first(
             order.append(node)
         elif node.id not in seen and node.id not in known:
             seen.add(node.id)
-            stack += [node, None, *[a for a in reversed(reads(node)) if a.id not in seen]]
+            below = [a for a in reversed(reads(node)) if a.id not in seen]
+            if below:
+                stack += [node, None, *below]
+            else:
+                order.append(node)
     return order
 
 

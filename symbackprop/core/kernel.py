@@ -99,14 +99,18 @@ def is_truth(form: f.Formula) -> bool:
 @cache
 def upstream_times(local: f.Formula, arity: int) -> f.Formula:
     """The chain rule's product δ·f', as a formula over the arguments, the output Arg(arity) and δ = Arg(arity + 1)."""
-    over = f.substitute(local, lambda leaf: leaf if isinstance(leaf, f.Arg) else f.Arg(arity))
-    return f.mul(f.Arg(arity + 1), over)
+    if f.has(local, f.Out):
+        local = f.substitute(local, lambda leaf: leaf if isinstance(leaf, f.Arg) else f.Arg(arity))
+    return f.mul(f.Arg(arity + 1), local)
 
 
 @cache
 def composed(form: f.Formula, parts: tuple[f.Formula, ...]) -> tuple[f.Formula, tuple[int, ...]]:
     """A formula with ``parts`` in the place of its arguments (in order of appearance), folded. Arguments are numbered
     anew by first appearance; the tuple holds their old numbers, those that cancelled being gone."""
+    places = [part.index for part in parts if isinstance(part, f.Arg)]
+    if len({*places}) == len(parts):  # other names alone
+        return renumbered(form, f.arguments(form)), tuple(places)
     part_of = dict(zip(f.arguments(form), parts, strict=True))
     whole = f.substitute(form, lambda leaf: part_of[index_of(leaf)])
     order = f.arguments(whole)

@@ -50,7 +50,7 @@ def as_dim(value: DimLike) -> Dim:
     if isinstance(value, bool) or not isinstance(value, (int, sp.Expr)):
         raise ShapeError(f"a dimension is an integer or a symbol, not {value!r}")
     result = sp.Integer(value) if isinstance(value, int) else value
-    if result.is_Integer and result < 0:
+    if is_below_zero(result) and result.is_Integer:
         raise ShapeError(f"a dimension cannot be negative: {value}")
     return result
 
@@ -66,7 +66,7 @@ def same(a: Dim, b: Dim) -> bool:
     """Whether two dimensions are equal for all sizes."""
     if a is b:
         return True
-    if (a.is_Integer and b.is_Integer) or (a.is_Symbol and b.is_Symbol):
+    if a.is_Atom and b.is_Atom:
         return bool(a == b)
     return _equal(a, b)
 

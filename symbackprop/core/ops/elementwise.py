@@ -32,6 +32,7 @@ def _infer(kernel: Kernel, args: tuple[Node, ...]) -> tuple[Shape, str]:
     return shape, INT if whole else FLOAT
 
 
+@cache
 def _is_whole(form: f.Formula) -> bool:
     """Whether integers stay integers: sums and products with whole coefficients. Truth values in them are integers."""
     if isinstance(form, f.Num):
@@ -40,7 +41,7 @@ def _is_whole(form: f.Formula) -> bool:
         return False
     if isinstance(form, f.Call) and not TABLE[form.name].whole:
         return False
-    return all(_is_whole(c) for c in form.children)
+    return all([_is_whole(c) for c in form.children])
 
 
 def _vjp(output: Node, upstream: Node, wanted: Sequence[bool], idle: Hazards) -> Cotangents:
