@@ -19,7 +19,6 @@ from symbackprop.core.roles import Role
 from symbackprop.core.scalars import PLACEHOLDERS, to_sympy
 from symbackprop.core.shapes import same
 
-
 Term: TypeAlias = tuple[f.Formula, tuple[int, ...]]  # and the rows that it is over
 
 

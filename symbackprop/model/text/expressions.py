@@ -44,6 +44,7 @@ from symbackprop.model.text.tokens import (
     NAME,
     NUMBER,
     PYTHON_WORDS,
+    SIGN,
     STRING,
     Cursor,
     Token,
@@ -232,6 +233,8 @@ def _multiplied(first: tree.Expr, rest: Sequence[tuple[str, tree.Expr]], place: 
 
 def _sign(c: Cursor) -> tree.Expr:
     first, negative = c.now, False
+    if first.kind != SIGN:
+        return _power(c)
     while c.at("-", "+"):
         negative ^= c.take().text == "-"
     body = _power(c)
@@ -240,7 +243,7 @@ def _sign(c: Cursor) -> tree.Expr:
 
 def _power(c: Cursor) -> tree.Expr:
     first, base = c.now, _postfix(c)
-    sign = c.accept("**", "^", ".^", tree.POWER, *_FROM_LEFT)
+    sign = c.accept(*_POWERS)
     if sign is None:
         return base
     if sign.text in _FROM_LEFT:
@@ -258,6 +261,8 @@ def _power(c: Cursor) -> tree.Expr:
 
 _SIDES = (tree.FROM_LEFT, tree.FROM_EITHER)
 _FROM_LEFT = {sign + side: kind for sign, kind in ((".^", ""), (tree.POWER, tree.POWER)) for side in _SIDES}
+
+_POWERS = ("**", "^", ".^", tree.POWER, *_FROM_LEFT)
 
 
 def _from_left(c: Cursor, first: Token, base: tree.Expr, sign: Token | None) -> tree.Expr:
@@ -288,6 +293,8 @@ def _bracketed(whole: Place | None, line: str, place: Place) -> str:
 
 def _postfix(c: Cursor, transposes: Sequence[str] = TRANSPOSES) -> tree.Expr:
     first, body = c.now, _atom(c)
+    if not c.at("[", ".", "(", *transposes):
+        return body
     layers = 0
     while c.at("[", ".", *transposes) or (c.at("(") and (_is_layer(body) or lambdas.is_called(body))):
         layers += 1

@@ -88,8 +88,11 @@ class Token(NamedTuple):
 
     def to(self, last: Token) -> Place | None:
         """From here to the end of another token; to the end of this one where that is on another line."""
-        ends = [t.column + len(t.text) for t in (self, last) if t.column and t.line == self.line]
-        return Place(self.line, self.column, max(ends)) if self.column else None
+        if not self.column:
+            return None
+        end = self.column + len(self.text)
+        beyond = last.column + len(last.text) if last.column and last.line == self.line else 0
+        return Place(self.line, self.column, end if end > beyond else beyond)
 
     def problem(self, message: str, instead: str | Sequence[Meant] = ()) -> SyntaxProblem:
         """The error to raise about this token, and what should stand there."""
@@ -225,25 +228,30 @@ def ended(tokens: Sequence[Token]) -> tuple[Token, ...]:
 def _tokens(raw: str, number: int, pattern: re.Pattern[str] = _PLAIN, before: str = "") -> Iterator[Token]:
     """The tokens of a line, which goes on behind what stands ``before``."""
     place = 0
-    while place < len(raw):
-        match = pattern.match(raw, place)
-        if match is None:
-            where = f" at column {place + 1}" if pattern is _PLAIN else ""
-            command = re.match(r"\\([A-Za-z]+)", raw[place:])
-            end = place + (command.end() if command else 1)
-            letter = unicodedata.normalize("NFKC", raw[place])
-            meant = _MEANT.get(raw[place], letter if letter.isascii() and letter.isalnum() else "")
-            there = Place(number, place + 1, end + 1)
-            raise problem(_complaint(raw[place:], where), number, raw[place:end], there, meant)
-        kind = match.lastgroup
-        if kind == "number" and len(match.group()) > MAX_NUMBER:
+    for match in pattern.finditer(raw):
+        start, kind = match.start(), match.lastgroup
+        if start != place:
+            break
+        place = match.end()
+        if kind == NUMBER and place - start > MAX_NUMBER:
             raise problem(f"the number {match.group()[:12]}… has more than {MAX_NUMBER} characters", number)
-        doubled = kind == "number" and pattern is _PLAIN and _check_number(raw, match, number, before)
+        doubled = kind == NUMBER and pattern is _PLAIN and _check_number(raw, match, number, before)
         if kind is not None and kind != "comment":
-            yield Token(kind, match.group(), number, place + 1)
+            yield Token(kind, match.group(), number, start + 1)
         if doubled:
             yield Token(SIGN, "*", number)
-        place = match.end()
+    if place < len(raw):
+        raise _unreadable(raw, place, number, f" at column {place + 1}" if pattern is _PLAIN else "")
+
+
+def _unreadable(raw: str, place: int, number: int, where: str) -> ModelError:
+    """What is wrong with a character that begins no token."""
+    command = re.match(r"\\([A-Za-z]+)", raw[place:])
+    end = place + (command.end() if command else 1)
+    letter = unicodedata.normalize("NFKC", raw[place])
+    meant = _MEANT.get(raw[place], letter if letter.isascii() and letter.isalnum() else "")
+    there = Place(number, place + 1, end + 1)
+    return problem(_complaint(raw[place:], where), number, raw[place:end], there, meant)
 
 
 def _check_number(raw: str, match: re.Match[str], number: int, before: str) -> bool:
@@ -402,7 +410,7 @@ class Cursor:
         return token
 
     def at(self, *signs: str) -> bool:
-        return (token := self.tokens[self.place]).kind == SIGN and token.text in signs
+        return self.tokens[self.place].text in signs  # no name, number or string is written as one
 
     def accept(self, *signs: str) -> Token | None:
         return self.take() if self.at(*signs) else None
