@@ -15,7 +15,7 @@ from typing import Any, Union
 import sympy as sp
 
 from symbackprop.core import formula as f
-from symbackprop.core.kernel import MAX_ARGS, MAX_SIZE, Kernel, composed, moved, renumbered
+from symbackprop.core.kernel import MAX_ARGS, MAX_SIZE, Kernel, composed, identity_in, moved, renumbered
 from symbackprop.core.names import wishes
 from symbackprop.core.operators import Operators
 from symbackprop.core.registry import OPS, Op
@@ -466,7 +466,7 @@ def key_of(op: str, ids: tuple[int, ...], attr: Any) -> Any:
     if ids == ordered:
         return op, ids, attr.identity
     order = tuple(sorted(range(len(ids)), key=ids.__getitem__))  # a number may stand twice, see model.same
-    return op, ordered, attr.identity_in(order)
+    return op, ordered, identity_in(attr, order)
 
 
 _arguments: Callable[[Node], tuple[Node, ...]] = attrgetter("args")

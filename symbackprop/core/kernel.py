@@ -63,14 +63,6 @@ class Kernel:
         found = cls._identities.get((value, arity))
         return cls._identities.setdefault((value, arity), next(cls._numbers)) if found is None else found
 
-    def identity_in(self, order: tuple[int, ...]) -> int:
-        """The identity of the same formula with Arg(order[0]) called Arg(0), Arg(order[1]) called Arg(1) …"""
-        known = collected(self.form)
-        if known is None:
-            return Kernel(renumbered(self.form, order)).identity
-        there = placed(known, {old: new for new, old in enumerate(order)})
-        return self._identity(frozenset(there.items()), self.arity)
-
     def partial(self, index: int) -> f.Formula:
         """∂kernel/∂Arg(index), over the arguments and the kernel's own output."""
         if index not in self._partials:
@@ -79,6 +71,16 @@ class Kernel:
 
     def __repr__(self) -> str:
         return f"Kernel({self.expr})"
+
+
+@cache
+def identity_in(kernel: Kernel, order: tuple[int, ...]) -> int:
+    """The identity of the same formula with Arg(order[0]) called Arg(0), Arg(order[1]) called Arg(1) …"""
+    known = collected(kernel.form)
+    if known is None:
+        return Kernel(renumbered(kernel.form, order)).identity
+    there = placed(known, {old: new for new, old in enumerate(order)})
+    return kernel._identity(frozenset(there.items()), kernel.arity)
 
 
 def value_of(form: f.Formula) -> Any:

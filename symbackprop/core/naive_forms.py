@@ -23,6 +23,7 @@ from symbackprop.core.formula import (
     Num,
     Pow,
     changed,
+    has,
     is_even,
     mul,
     over,
@@ -78,7 +79,7 @@ def _sqrt(x: Node) -> Node | None:
 def powers(row: Node) -> Node:
     """Arithmetic whose powers can be differentiated at 0: an even power of a norm or of |x| is one of what is inside,
     and any other power of a sum of squares has derivative 0 at 0, as a norm has."""
-    if row.arithmetic is None:
+    if row.arithmetic is None or not has(row.arithmetic, Pow):
         return row
     args = list(row.args)
     form = _powers(row.arithmetic, args)

@@ -55,11 +55,11 @@ def parse_name(name: str) -> Name:
     if match is None:
         return Name(name, (), ())
     base, digits = match["base"], match["digits"]
-    words = _words(match["rest"])
-    if not digits and base not in GREEK and re.fullmatch(r"[A-Z][a-z]", base):
+    words = _words(match["rest"]) if match["rest"] else []
+    if not digits and len(base) == 2 and base[0].isupper() and base[1].islower() and base not in GREEK:
         base, digits = base[0], base[1]
-    accents = tuple(w for w in words if w in ACCENTS)
-    subscripts = ((digits,) if digits else ()) + tuple(w for w in words if w not in ACCENTS)
+    accents = tuple([w for w in words if w in ACCENTS])
+    subscripts = ((digits,) if digits else ()) + tuple([w for w in words if w not in ACCENTS])
     return Name(base, accents, subscripts, match["index"].replace("][", ",").strip("[]").replace(" ", ""))
 
 

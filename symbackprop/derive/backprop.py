@@ -103,13 +103,13 @@ class Assembly:
         self.roles = Roles(self.readers, self.names)
         self.bodies: dict[int, tuple[Node, ...]] = {}
         self.expanded: set[int] = set()
+        self.settled = {r.target.id for r in _found(records)}
         self.number = 0
 
     def derivation(self, gradients: dict[str, Node]) -> Derivation:
-        settled = {r.target.id for r in _found(self.records)}
         reverses = [r.reverse for r in self.records if isinstance(r, LoopStep)]
         self.asked = asked_of_loops([*self.order, *reverses, *gradients.values()])
-        forward = self._forward(self.order, settled)
+        forward = self._forward(self.order)
         self._name_gradients(self.records)
         self._name_stacks([*self.order, *self.model.graph.topological(list(gradients.values()))])
         steps = self._steps(self.records)
@@ -119,13 +119,13 @@ class Assembly:
         )
 
     # -- forward
-    def _forward(self, order: Sequence[Node], settled: set[int], index: str = "") -> tuple[Node, ...]:
+    def _forward(self, order: Sequence[Node], index: str = "") -> tuple[Node, ...]:
         """The rows with a name, named where they are not, and the loops; bodies are entered."""
         self._read(order)
-        rows = [n for n in order if n.args and (n.name or n.id in settled or n.kind == SEVERAL or n.is_result)]
+        rows = [n for n in order if n.args and (n.name or n.id in self.settled or n.kind == SEVERAL or n.is_result)]
         for node in rows:
             if node.kind == SEVERAL:
-                self._enter(node, settled)
+                self._enter(node)
             elif node.is_result and node.id not in self.names:
                 self._name_stacks([node])
             elif node.id not in self.names:
@@ -152,7 +152,7 @@ class Assembly:
                 self.names[node.id] = self.scope.intermediate(self.roles.wishes(node))
                 yield node
 
-    def _enter(self, scan: Node, settled: set[int]) -> None:
+    def _enter(self, scan: Node) -> None:
         loop, asked = scan.attr, self.asked.get(scan.id, ())
         read = [row for k, row in enumerate(loop.stacked, len(loop.carry)) if k in asked or row.name is not None]
         roots = [*loop.carried, *read]
@@ -161,8 +161,8 @@ class Assembly:
         self.names |= {n.id: n.name for n in order if n.name is not None}
         computed = [n for n in order if n.id not in loop.stop]
         self.forward_ids |= {n.id for n in computed}
-        kept = {n.id for n in read if n.args}
-        self.bodies[scan.id] = self._forward(computed, settled | kept, loop.index)
+        self.settled |= {n.id for n in read if n.args}
+        self.bodies[scan.id] = self._forward(computed, loop.index)
 
     def _has_named_inside(self, node: Node) -> bool:
         """Whether a row between this one and the arguments of the call that made it got a name in the derivation."""
