@@ -116,7 +116,7 @@ class BodyScope(Scope):
         if name not in self.carry:
             initial = self._initial(name, self._begin())
             leaf = body_leaf(self.graph, self._before(name), initial.shape, kind=initial.kind)
-            self.carry[name] = leaf, initial
+            self.carry[name], self.varying[leaf.id] = (leaf, initial), True
         return self.carry[name][0]
 
     def _begin(self) -> sp.Expr:
@@ -176,7 +176,7 @@ class BodyScope(Scope):
             sequence = self._sequence(row, shift)
             name = f"{row.name or 'x'}[{short(sp.expand(self.symbol + shift)).replace(' ', '')}]"
             leaf = body_leaf(self.graph, name, sequence.shape[1:], kind=sequence.kind, of=sequence)
-            self.sequences[key] = leaf, sequence
+            self.sequences[key], self.varying[leaf.id] = (leaf, sequence), True
         return self.sequences[key][0]
 
     def _sequence(self, row: Node, shift: sp.Expr) -> Node:
@@ -204,7 +204,7 @@ class BodyScope(Scope):
         key = (numbers.id, sp.S.Zero)
         if key not in self.sequences:
             leaf = body_leaf(self.graph, self.counter, (), kind="int")
-            self.sequences[key] = leaf, numbers
+            self.sequences[key], self.varying[leaf.id] = (leaf, numbers), True
         return self.sequences[key][0]
 
     def _counts(self, items: Sequence[tree.Expr]) -> bool:
@@ -225,9 +225,8 @@ class BodyScope(Scope):
     # -- the loop
     def varies(self, row: Node) -> bool:
         """Whether a row depends on the step: only rows made since the loop began can."""
-        leaves = {leaf.id for leaf, _ in (*self.carry.values(), *self.sequences.values())}
         for n in arguments_first([row], self._reads, self.varying):
-            self.varying[n.id] = n.id in leaves or any([self.varying[a.id] for a in self._reads(n)])
+            self.varying[n.id] = any([self.varying[a.id] for a in self._reads(n)])
         return self.varying[row.id]
 
     def _reads(self, row: Node) -> tuple[Node, ...]:

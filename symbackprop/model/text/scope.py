@@ -253,7 +253,7 @@ class ModelScope(Scope):
     def _is_called_so(self, base: str, index: sp.Expr, row: Node) -> bool:
         """Whether a declared array has the name of ``base[index]`` already, as in ``h[0] = h0``: it is that."""
         spelled = python_name(f"{base}[{index}]")
-        free = base not in {*self.graph.names, *self.model.sizes, *self.graph.functions}
+        free = all(base not in known for known in (self.graph.names, self.model.sizes, self.graph.functions))
         if not (free and row.is_declared and row.name == spelled):
             return False
         self.families.setdefault(base, {})[index] = spelled

@@ -135,9 +135,12 @@ def _begins(at: tree.Expr, first: int) -> bool:
 
 def _latest(loop: tree.For) -> dict[str, int]:
     """How far ahead of its counter a loop reads each array: 0 for u[t], -1 where it reads u[t-1] and no later one."""
-    read = [r for e in loop.body if isinstance(e, tree.Equation) for r in _read_at(e.value)]
-    known = [(u, tree.ahead(at, loop.variable)) for u, at in read]
-    return {u: max(k for v, k in known if u == v and k is not None) for u, k in known if k is not None}
+    latest = dict[str, int]()
+    for u, at in [r for e in loop.body if isinstance(e, tree.Equation) for r in _read_at(e.value)]:
+        k = tree.ahead(at, loop.variable)
+        if k is not None:
+            latest[u] = max(k, latest.get(u, k))
+    return latest
 
 
 def _read_at(expr: tree.Expr) -> Iterator[tuple[str, tree.Expr]]:
