@@ -15,6 +15,8 @@ import pytest
 from symbackprop import Model, derive
 from symbackprop.codegen import codegen
 from symbackprop.files import computes_with
+from symbackprop.model.text.statements import parse_statements
+from symbackprop.model.text.warnings import of_first_steps
 from symbackprop.verified import verify_source
 from symbackprop.verify.module import imports
 from tests.counting import growth
@@ -70,6 +72,16 @@ def test_twice_as_many_lines_in_a_loop_are_read_in_twice_the_time() -> None:
         return f"{head}{lines}    h[t] = a{n}\nloss L = h[T]"
 
     assert growth(lambda n: partial(Model.parse, text(n)), 100) < 2.2
+
+
+def test_what_a_loop_reads_is_looked_through_once() -> None:
+    """How far ahead it reads an array was looked for among all that it reads, for each of them."""
+    def looked_through(n: int) -> Callable[[], object]:
+        states = "".join([f"    h{k}[t] = tanh(w*h{k}[t-1])\n" for k in range(n)])
+        statements, _, _ = parse_statements(f"for t in 1..T:\n{states}")
+        return lambda: list(of_first_steps(statements, set()))
+
+    assert growth(looked_through, 150) < 2.1
 
 
 def test_a_sum_that_every_gradient_reads_is_written_out_once() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from symbackprop.core import formula as f
 from symbackprop.core import functions as F
 from symbackprop.core.graph import Graph, Node
 from symbackprop.core.notation import Notation
@@ -64,3 +65,12 @@ def test_what_divides_by_an_exponential_is_shortened() -> None:
     x = g.leaf("x")
     e = F.exp(x)
     assert Notation().right(grad(1 / e, [x])[0]) == "-1 / exp(x)"
+
+
+def test_what_many_rows_hand_back_is_added_up_at_once() -> None:
+    """A sum was a row for each of its terms, of which nothing read any but the last."""
+    graph = Graph()
+    w, x = graph.leaf("w"), graph.leaf("x")
+    (slope,) = grad(F.sum(F.stack(*[F.exp(w * x * k) for k in range(2, 12)])), [w])
+    assert len([row for row in graph.nodes.values() if isinstance(row.form, f.Add)]) < 5
+    assert str(slope) == " + ".join(f"{k} * exp({k} * w * x) * x" for k in range(11, 1, -1))
