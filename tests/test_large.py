@@ -14,6 +14,9 @@ import pytest
 
 from symbackprop import Model, derive
 from symbackprop.codegen import codegen
+from symbackprop.core.accumulate import joined
+from symbackprop.core.build import pad_axis
+from symbackprop.core.graph import Graph
 from symbackprop.files import computes_with
 from symbackprop.model.text.statements import parse_statements
 from symbackprop.model.text.warnings import of_first_steps
@@ -82,6 +85,16 @@ def test_what_a_loop_reads_is_looked_through_once() -> None:
         return lambda: list(of_first_steps(statements, set()))
 
     assert growth(looked_through, 150) < 2.1
+
+
+def test_gradients_of_entries_are_joined_in_the_time_of_their_number() -> None:
+    """The part that follows another one was looked for among all parts."""
+    def parts(n: int) -> Callable[[], object]:
+        graph = Graph()
+        pads = [pad_axis(graph.leaf(f"g{k}", (1,)), 0, k, n) for k in range(n)]
+        return lambda: joined(pads[::-1])
+
+    assert growth(parts, 100) < 2.2
 
 
 def test_a_sum_that_every_gradient_reads_is_written_out_once() -> None:

@@ -35,26 +35,32 @@ def total(parts: Sequence[Node]) -> Node:
 def joined(parts: Sequence[Node]) -> Sequence[Node]:
     """pad(a, 0) + pad(b, |a|) + … = concat(a, b, …) where the places follow each other and fill the axis: what is added
     elsewhere is 0. The gradients of the gates that are cut from one array of pre-activations."""
+    rows: list[Node | None] = [*parts]
     for axis in dict.fromkeys([p.attr[0] for p in parts if is_padded(p)]):
-        chain = _chain(parts, axis)
-        if chain:
-            whole = build.rejoined([p.args[0] for p in chain], axis)
-            first, *others = map(parts.index, chain)  # of what comes twice one stays
-            return joined([whole if k == first else p for k, p in enumerate(parts) if k not in others])
-    return parts
+        left = _places(parts, axis)
+        while chain := _chain(parts, left, axis):
+            rows[chain[0]] = build.rejoined([parts[k].args[0] for k in chain], axis)
+            for k in chain[1:]:
+                rows[k] = None
+    return [row for row in rows if row is not None]
 
 
-def _chain(parts: Sequence[Node], axis: int) -> list[Node]:
-    """The pads along an axis in the order in which they fill it, the first that fit; none where they do not."""
-    left = [p for p in parts if is_padded(p) and p.attr[0] == axis and p.attr[3] == 1]
-    end, found = sp.S.Zero, list[Node]()
-    while left and not (found and same(end, left[0].shape[axis])):
-        following = next((p for p in left if p not in found and same(p.attr[1], end)), None)
-        if following is None:
-            return []
-        found.append(following)
-        end += following.args[0].shape[axis]
+def _places(parts: Sequence[Node], axis: int) -> dict[sp.Expr, list[int]]:
+    """The places of pads along an axis, the last of them first, by the entry where they begin."""
+    found = dict[sp.Expr, list[int]]()
+    for k, p in reversed([*enumerate(parts)]):
+        if is_padded(p) and p.attr[0] == axis and p.attr[3] == 1:
+            found.setdefault(sp.expand(p.attr[1]), []).append(k)
     return found
+
+
+def _chain(parts: Sequence[Node], left: dict[sp.Expr, list[int]], axis: int) -> list[int]:
+    """The places of pads in the order in which they fill an axis, the first that are left; none where they do not."""
+    end, found = sp.S.Zero, list[int]()
+    while left.get(end):
+        found.append(left[end].pop())
+        end = sp.expand(end + parts[found[-1]].args[0].shape[axis])
+    return found if found and same(end, parts[found[0]].shape[axis]) else []
 
 
 def _terms(row: Node) -> list[Term]:
