@@ -168,9 +168,9 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
     kq = np.empty((T, N, W), dtype)                   # T×N×W
     z_6 = np.empty((T, N, 1), dtype)                  # T×N×1
     sq = np.empty((T, N, 3), dtype)                   # T×N×3
-    v31 = np.empty((T, N, R), dtype)                  # T×N×R
-    iq = np.empty((T, N, R), dtype)                   # T×N×R
     v28 = np.empty((T, N, R), dtype)                  # T×N×R
+    iq = np.empty((T, N, R), dtype)                   # T×N×R
+    v31 = np.empty((T, N, R), dtype)                  # T×N×R
     v21 = np.empty((T, N, 1), dtype)                  # T×N×1
     p_states = np.empty((T + 1, N, R), dtype)         # (T + 1)×N×R
     p_states[0] = p_prev
@@ -208,14 +208,14 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
     kw = np.empty((T, N, W), dtype)                   # T×N×W
     z_2 = np.empty((T, N, 1), dtype)                  # T×N×1
     sw = np.empty((T, N, 3), dtype)                   # T×N×3
-    v5 = np.empty((T, N, R), dtype)                   # T×N×R
-    iw = np.empty((T, N, R), dtype)                   # T×N×R
     v2 = np.empty((T, N, R), dtype)                   # T×N×R
+    iw = np.empty((T, N, R), dtype)                   # T×N×R
+    v5 = np.empty((T, N, R), dtype)                   # T×N×R
     z_4 = np.empty((T, N, 1), dtype)                  # T×N×1
     sp = np.empty((T, N, 3), dtype)                   # T×N×3
-    v19 = np.empty((T, N, R), dtype)                  # T×N×R
-    ip = np.empty((T, N, R), dtype)                   # T×N×R
     v16 = np.empty((T, N, R), dtype)                  # T×N×R
+    ip = np.empty((T, N, R), dtype)                   # T×N×R
+    v19 = np.empty((T, N, R), dtype)                  # T×N×R
     v8 = np.empty((T, N, R, W), dtype)                # T×N×R×W
     v = np.empty((T, N, 1), dtype)                    # T×N×1
     v14 = np.empty((T, N, 1), dtype)                  # T×N×1
@@ -335,12 +335,12 @@ def forward(params: dict, data: dict, dims: dict | None = None) -> tuple[float, 
     cache = {
         "z": z, "y": y, "W_o": W_o, "W_v": W_v, "M": M, "v33": v33, "q": q, "jq": jq, "v32": v32, "z_7": z_7,
         "cq": cq, "v29": v29, "v30": v30, "v27": v27, "gq": gq, "v22": v22, "v23": v23, "v25": v25, "u": u,
-        "kq": kq, "z_6": z_6, "q_before": q_before, "sq": sq, "v31": v31, "iq": iq, "v28": v28, "v21": v21,
+        "kq": kq, "z_6": z_6, "q_before": q_before, "sq": sq, "v28": v28, "iq": iq, "v31": v31, "v21": v21,
         "p": p, "jp": jp, "v20": v20, "z_5": z_5, "cp": cp, "v17": v17, "v18": v18, "v15": v15, "gp": gp,
         "v10": v10, "v11": v11, "v13": v13, "kp": kp, "w": w, "a": a, "M_before": M_before, "e": e, "v7": v7,
         "jw": jw, "v6": v6, "z_3": z_3, "cw": cw, "v3": v3, "v4": v4, "v1": v1, "gw": gw, "c": c, "g": g,
-        "s": s, "m": m, "kw": kw, "z_2": z_2, "w_before": w_before, "sw": sw, "v5": v5, "iw": iw, "v2": v2,
-        "z_4": z_4, "p_before": p_before, "sp": sp, "v19": v19, "ip": ip, "v16": v16, "h": h, "v8": v8,
+        "s": s, "m": m, "kw": kw, "z_2": z_2, "w_before": w_before, "sw": sw, "v2": v2, "iw": iw, "v5": v5,
+        "z_4": z_4, "p_before": p_before, "sp": sp, "v16": v16, "ip": ip, "v19": v19, "h": h, "v8": v8,
         "v": v, "v14": v14, "v26": v26, "W_r": W_r, "W_h": W_h, "S_p": S_p, "G_p": G_p, "B_p": B_p,
         "K_p": K_p, "S_w": S_w, "G_w": G_w, "B_w": B_w, "K_w": K_w, "Y_w": Y_w, "E_w": E_w, "A_w": A_w,
         "Y_p": Y_p, "S_q": S_q, "G_q": G_q, "B_q": B_q, "K_q": K_q, "Y_q": Y_q, "x": x, "r_before": r_before,
@@ -376,9 +376,9 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     z_6 = cache["z_6"]                                # T×N×1
     q_before = cache["q_before"]                      # T×N×R
     sq = cache["sq"]                                  # T×N×3
-    v31 = cache["v31"]                                # T×N×R
-    iq = cache["iq"]                                  # T×N×R
     v28 = cache["v28"]                                # T×N×R
+    iq = cache["iq"]                                  # T×N×R
+    v31 = cache["v31"]                                # T×N×R
     v21 = cache["v21"]                                # T×N×1
     p = cache["p"]                                    # T×N×R
     jp = cache["jp"]                                  # T×N×R
@@ -414,15 +414,15 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     z_2 = cache["z_2"]                                # T×N×1
     w_before = cache["w_before"]                      # T×N×R
     sw = cache["sw"]                                  # T×N×3
-    v5 = cache["v5"]                                  # T×N×R
-    iw = cache["iw"]                                  # T×N×R
     v2 = cache["v2"]                                  # T×N×R
+    iw = cache["iw"]                                  # T×N×R
+    v5 = cache["v5"]                                  # T×N×R
     z_4 = cache["z_4"]                                # T×N×1
     p_before = cache["p_before"]                      # T×N×R
     sp = cache["sp"]                                  # T×N×3
-    v19 = cache["v19"]                                # T×N×R
-    ip = cache["ip"]                                  # T×N×R
     v16 = cache["v16"]                                # T×N×R
+    ip = cache["ip"]                                  # T×N×R
+    v19 = cache["v19"]                                # T×N×R
     h = cache["h"]                                    # T×N×H
     v8 = cache["v8"]                                  # T×N×R×W
     v = cache["v"]                                    # T×N×1
@@ -503,8 +503,8 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
     Y_q_T = Y_q.T.copy()                              # a copy, since every step reads it
     for t in reversed(range(T)):
         M_t = M[t]
-        v25_t = v25[t]
         u_t = u[t]
+        cp_t = cp[t]
         cw_t = cw[t]
         m_t = m[t]
         dr_t = dr_next + dr_out[t]                    # dr_t = dr_next + dr_out[t]   N×2W
@@ -516,37 +516,36 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         t4 = dvq_t * power_term(1, jq[t] + eps, v32[t], 1)
         dv32_t = t4.sum(axis=1, keepdims=True)        # dv32_t = sum(t4, axis=-1, keepdims=True)   N×1
         dz_7_t = dz_7[t] = dv32_t * sigmoid(z_7[t])   # dz_7_t = dv32_t ⊙ sigmoid(z_7[t])   N×1
-        t36 = dz_7_t @ Y_q_T                          # t36 = dz_7_t Y_qᵀ   N×H
+        t37 = dz_7_t @ Y_q_T                          # t37 = dz_7_t Y_qᵀ   N×H
         # djq_t = dvq_t ⊙ v32[t] ⊙ (jq[t] + eps)^(v32[t] − 1)   N×R
         djq_t = dvq_t * power_term(v32[t], jq[t] + eps, v32[t] - 1, 0)
         dv31_t = djq_t * v30[t]                       # dv31_t = djq_t ⊙ v30[t]   N×R
-        t5 = pad(dv31_t[:, R - 1:], 1, 0, R)          # t5 = pad(dv31_t[:, R - 1:], 1, 0, R)   N×R
-        t6 = pad(dv31_t[:, :R - 1], 1, 1, R)          # t6 = pad(dv31_t[:, :R - 1], 1, 1, R)   N×R
+        # t5 = concat(dv31_t[:, R - 1:], dv31_t[:, :R - 1], axis=-1)   N×R
+        t5 = np.concatenate([dv31_t[:, R - 1:], dv31_t[:, :R - 1]], axis=1)
         dv28_t = djq_t * v27[t]                       # dv28_t = djq_t ⊙ v27[t]   N×R
-        t7 = pad(dv28_t[:, 1:], 1, 0, R)              # t7 = pad(dv28_t[:, 1:], 1, 0, R)   N×R
-        # diq_t = djq_t ⊙ v29[t] + t5 + t6 + t7 + pad(dv28_t[:, 0:1], 1, R - 1, R)   N×R
-        diq_t = djq_t * v29[t] + t5 + t6 + t7 + pad(dv28_t[:, 0:1], 1, R - 1, R)
-        t8 = diq_t * cq[t]                            # t8 = diq_t ⊙ cq[t]   N×R
-        # dz_cq_t = gq[t] ⊙ cq[t] ⊙ (diq_t − sum(t8, axis=-1, keepdims=True))   N×R
-        dz_cq_t = gq[t] * cq[t] * (diq_t - t8.sum(axis=1, keepdims=True))
-        # t9 = −dz_cq_t ⊙ v22[t] ⊙ v23[t] / (v25[t] ⊙ u[t]) / v25[t]   N×R
-        t9 = -dz_cq_t * v22[t] * v23[t] / (v25_t * u_t) / v25_t
-        dv25_t = t9.sum(axis=1, keepdims=True)        # dv25_t = sum(t9, axis=-1, keepdims=True)   N×1
-        dv24_t = dv25_t / (2 * v25_t)                 # dv24_t = dv25_t / (2 · v25[t])   N×1
-        dv23_t = dz_cq_t * v22[t] / (v25_t * u_t)     # dv23_t = dz_cq_t ⊙ v22[t] / (v25[t] ⊙ u[t])   N×R
+        # t6 = concat(dv28_t[:, 1:], dv28_t[:, 0:1], axis=-1)   N×R
+        t6 = np.concatenate([dv28_t[:, 1:], dv28_t[:, 0:1]], axis=1)
+        diq_t = djq_t * v29[t] + t5 + t6              # diq_t = djq_t ⊙ v29[t] + t5 + t6   N×R
+        t7 = diq_t * cq[t]                            # t7 = diq_t ⊙ cq[t]   N×R
+        # t8 = gq[t] ⊙ cq[t] ⊙ (diq_t − sum(t7, axis=-1, keepdims=True)) / v25[t]   N×R
+        t8 = gq[t] * cq[t] * (diq_t - t7.sum(axis=1, keepdims=True)) / v25[t]
+        t9 = t8 * v22[t]                              # t9 = t8 ⊙ v22[t]   N×R
+        t10 = t9 * v23[t]                             # t10 = t9 ⊙ v23[t]   N×R
+        # dv24_t = reshape(−sum(t10 / u[t], axis=-1) / 2 / reshape(v25[t], (N,))², (N, 1))   N×1
+        dv24_t = (-(t10 / u_t).sum(axis=1) / 2 / v25[t][:, 0] ** 2)[:, None]
+        dv23_t = t9 / u_t                             # dv23_t = t9 / u[t]   N×R
         # dkq_t = 2 · dv24_t ⊙ kq[t] + einsum(ab,abc→ac, dv23_t, M[t])   N×W
         dkq_t = 2 * dv24_t * kq[t] + (dv23_t[:, None] @ M_t)[:, 0]
         dz_kq_t = dz_kq[t] = dkq_t * (1 - kq[t] ** 2)  # dz_kq_t = dkq_t ⊙ (1 − kq[t]²)   N×W
-        t32 = dz_kq_t @ K_q_T                         # t32 = dz_kq_t K_qᵀ   N×H
-        # dv22_t = sum(dz_cq_t ⊙ v23[t] / (v25[t] ⊙ u[t]), axis=-1, keepdims=True)   N×1
-        dv22_t = (dz_cq_t * v23[t] / (v25_t * u_t)).sum(axis=1, keepdims=True)
-        dz_6_t = dz_6[t] = dv22_t * sigmoid(z_6[t])   # dz_6_t = dv22_t ⊙ sigmoid(z_6[t])   N×1
-        t37 = dz_6_t @ B_q_T                          # t37 = dz_6_t B_qᵀ   N×H
-        t10 = np.einsum("ab,ab->a", diq_t, q_before[t])  # t10 = sum(diq_t ⊙ q[t-1], axis=-1)   N
-        # dz_gq_t = reshape(reshape(gq[t], (N,)) ⊙ reshape(v26[t], (N,)) ⊙ (sum(t8, axis=-1) − t10), (N, 1))
+        t33 = dz_kq_t @ K_q_T                         # t33 = dz_kq_t K_qᵀ   N×H
+        # dz_6_t = reshape(reshape(sigmoid(z_6[t]), (N,)) ⊙ sum(t8 ⊙ v23[t] / u[t], axis=-1), (N, 1))   N×1
+        dz_6_t = dz_6[t] = (sigmoid(z_6[t])[:, 0] * (t8 * v23[t] / u_t).sum(axis=1))[:, None]
+        t38 = dz_6_t @ B_q_T                          # t38 = dz_6_t B_qᵀ   N×H
+        t11 = np.einsum("ab,ab->a", diq_t, q_before[t])  # t11 = sum(diq_t ⊙ q[t-1], axis=-1)   N
+        # dz_gq_t = reshape(reshape(gq[t], (N,)) ⊙ reshape(v26[t], (N,)) ⊙ (sum(t7, axis=-1) − t11), (N, 1))
         #   N×1
-        dz_gq_t = dz_gq[t] = (gq[t][:, 0] * (v26[t][:, 0] * (t8.sum(axis=1) - t10)))[:, None]
-        t33 = dz_gq_t @ G_q_T                         # t33 = dz_gq_t G_qᵀ   N×H
+        dz_gq_t = dz_gq[t] = (gq[t][:, 0] * (v26[t][:, 0] * (t7.sum(axis=1) - t11)))[:, None]
+        t34 = dz_gq_t @ G_q_T                         # t34 = dz_gq_t G_qᵀ   N×H
         # dv27_t = sum(djq_t ⊙ v28[t], axis=-1, keepdims=True)   N×1
         dv27_t = np.einsum("ab,ab->a", djq_t, v28[t])[:, None]
         # dv29_t = sum(djq_t ⊙ iq[t], axis=-1, keepdims=True)   N×1
@@ -557,97 +556,91 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         dsq_t = np.concatenate([dv27_t, dv29_t, dv30_t], axis=1)
         # dz_sq_t = sq[t] ⊙ (dsq_t − sum(dsq_t ⊙ sq[t], axis=-1, keepdims=True))   N×3
         dz_sq_t = dz_sq[t] = sq[t] * (dsq_t - np.einsum("ab,ab->a", dsq_t, sq[t])[:, None])
-        t34 = dz_sq_t @ S_q_T                         # t34 = dz_sq_t S_qᵀ   N×H
+        t35 = dz_sq_t @ S_q_T                         # t35 = dz_sq_t S_qᵀ   N×H
         # dp_t = dp_next + einsum(ab,acb→ac, dr_t[:, :W], M[t])   N×R
         dp_t = dp_next + (M_t @ dr_t[:, :W][:, :, None])[:, :, 0]
         # dvp_t = (dp_t − sum(dp_t ⊙ p[t], axis=-1, keepdims=True)) / v21[t]   N×R
         dvp_t = (dp_t - np.einsum("ab,ab->a", dp_t, p[t])[:, None]) / v21[t]
-        # t11 = dvp_t ⊙ (jp[t] + eps)^v20[t] ⊙ log(jp[t] + eps)   N×R
-        t11 = dvp_t * power_term(1, jp[t] + eps, v20[t], 1)
-        dv20_t = t11.sum(axis=1, keepdims=True)       # dv20_t = sum(t11, axis=-1, keepdims=True)   N×1
+        # t12 = dvp_t ⊙ (jp[t] + eps)^v20[t] ⊙ log(jp[t] + eps)   N×R
+        t12 = dvp_t * power_term(1, jp[t] + eps, v20[t], 1)
+        dv20_t = t12.sum(axis=1, keepdims=True)       # dv20_t = sum(t12, axis=-1, keepdims=True)   N×1
         dz_5_t = dz_5[t] = dv20_t * sigmoid(z_5[t])   # dz_5_t = dv20_t ⊙ sigmoid(z_5[t])   N×1
-        t38 = dz_5_t @ Y_p_T                          # t38 = dz_5_t Y_pᵀ   N×H
-        t17 = dr_t[:, W:][:, None, :] * q[t][:, :, None]  # t17 = einsum(ab,ac→acb, dr_t[:, W:], q[t])   N×R×W
-        t19 = dv23_t[:, :, None] * kq[t][:, None, :]  # t19 = einsum(ab,ac→abc, dv23_t, kq[t])   N×R×W
-        t18 = dr_t[:, :W][:, None, :] * p[t][:, :, None]  # t18 = einsum(ab,ac→acb, dr_t[:, :W], p[t])   N×R×W
+        t39 = dz_5_t @ Y_p_T                          # t39 = dz_5_t Y_pᵀ   N×H
+        t19 = dr_t[:, W:][:, None, :] * q[t][:, :, None]  # t19 = einsum(ab,ac→acb, dr_t[:, W:], q[t])   N×R×W
+        t21 = dv23_t[:, :, None] * kq[t][:, None, :]  # t21 = einsum(ab,ac→abc, dv23_t, kq[t])   N×R×W
+        t20 = dr_t[:, :W][:, None, :] * p[t][:, :, None]  # t20 = einsum(ab,ac→acb, dr_t[:, :W], p[t])   N×R×W
+        t13 = gp[t] * v10[t] / v13[t]                 # t13 = gp[t] ⊙ v10[t] / v13[t]   N×1
         # djp_t = dvp_t ⊙ v20[t] ⊙ (jp[t] + eps)^(v20[t] − 1)   N×R
         djp_t = dvp_t * power_term(v20[t], jp[t] + eps, v20[t] - 1, 0)
         dv19_t = djp_t * v18[t]                       # dv19_t = djp_t ⊙ v18[t]   N×R
-        t12 = pad(dv19_t[:, R - 1:], 1, 0, R)         # t12 = pad(dv19_t[:, R - 1:], 1, 0, R)   N×R
-        t13 = pad(dv19_t[:, :R - 1], 1, 1, R)         # t13 = pad(dv19_t[:, :R - 1], 1, 1, R)   N×R
+        # t14 = concat(dv19_t[:, R - 1:], dv19_t[:, :R - 1], axis=-1)   N×R
+        t14 = np.concatenate([dv19_t[:, R - 1:], dv19_t[:, :R - 1]], axis=1)
         dv16_t = djp_t * v15[t]                       # dv16_t = djp_t ⊙ v15[t]   N×R
-        t14 = pad(dv16_t[:, 1:], 1, 0, R)             # t14 = pad(dv16_t[:, 1:], 1, 0, R)   N×R
-        # dip_t = djp_t ⊙ v17[t] + t12 + t13 + t14 + pad(dv16_t[:, 0:1], 1, R - 1, R)   N×R
-        dip_t = djp_t * v17[t] + t12 + t13 + t14 + pad(dv16_t[:, 0:1], 1, R - 1, R)
-        t15 = dip_t * cp[t]                           # t15 = dip_t ⊙ cp[t]   N×R
-        # dz_cp_t = gp[t] ⊙ cp[t] ⊙ (dip_t − sum(t15, axis=-1, keepdims=True))   N×R
-        dz_cp_t = gp[t] * cp[t] * (dip_t - t15.sum(axis=1, keepdims=True))
-        # du_t = −dz_cq_t ⊙ v22[t] ⊙ v23[t] / (v25[t] ⊙ u[t]) / u[t] − dz_cp_t ⊙ v10[t] ⊙ v11[t] / (v13[t] ⊙
-        #   u[t]) / u[t]   N×R
-        du_t = (
-            -dz_cq_t * v22[t] * v23[t] / (v25_t * u_t) / u_t
-            - dz_cp_t * v10[t] * v11[t] / (v13[t] * u_t) / u_t
-        )
-        dv9_t = du_t / (2 * u_t)                      # dv9_t = du_t / (2 · u[t])   N×R
-        t16 = dz_cp_t / v13[t] / u_t                  # t16 = dz_cp_t / v13[t] / u[t]   N×R
-        dv11_t = t16 * v10[t]                         # dv11_t = t16 ⊙ v10[t]   N×R
-        t20 = dv11_t[:, :, None] * kp[t][:, None, :]  # t20 = einsum(ab,ac→abc, dv11_t, kp[t])   N×R×W
-        # dM_t = dM_next + t17 + t19 + t18 + 2 · reshape(dv9_t, (N, R, 1)) ⊙ M[t] + t20   N×R×W
-        dM_t = dM_next + t17 + t19 + t18 + 2 * dv9_t[:, :, None] * M_t + t20
+        # t15 = concat(dv16_t[:, 1:], dv16_t[:, 0:1], axis=-1)   N×R
+        t15 = np.concatenate([dv16_t[:, 1:], dv16_t[:, 0:1]], axis=1)
+        dip_t = djp_t * v17[t] + t14 + t15            # dip_t = djp_t ⊙ v17[t] + t14 + t15   N×R
+        t16 = dip_t * cp_t                            # t16 = dip_t ⊙ cp[t]   N×R
+        t17 = t16.sum(axis=1, keepdims=True)          # t17 = sum(t16, axis=-1, keepdims=True)   N×1
+        # t18 = reshape((t13 ⊙ v11[t] ⊙ (cp[t] ⊙ t17 − t16) − t10) / 2 / u[t]³, (N, R, 1))   N×R×1
+        t18 = ((t13 * v11[t] * (cp_t * t17 - t16) - t10) / 2 / (u_t * u_t * u_t))[:, :, None]
+        dv11_t = t13 * cp_t * (dip_t - t17) / u_t     # dv11_t = t13 ⊙ cp[t] ⊙ (dip_t − t17) / u[t]   N×R
+        t22 = dv11_t[:, :, None] * kp[t][:, None, :]  # t22 = einsum(ab,ac→abc, dv11_t, kp[t])   N×R×W
+        # dM_t = dM_next + t19 + t21 + t20 + 2 · t18 ⊙ M[t] + t22   N×R×W
+        dM_t = dM_next + t19 + t21 + t20 + 2 * t18 * M_t + t22
         da_t = (w[t][:, None] @ dM_t)[:, 0]           # da_t = einsum(abc,ab→ac, dM_t, w[t])   N×W
         dz_a_t = dz_a[t] = da_t * (1 - a[t] ** 2)     # dz_a_t = da_t ⊙ (1 − a[t]²)   N×W
-        t39 = dz_a_t @ A_w_T                          # t39 = dz_a_t A_wᵀ   N×H
+        t40 = dz_a_t @ A_w_T                          # t40 = dz_a_t A_wᵀ   N×H
         dv8_t = -dM_t * M_before[t]                   # dv8_t = −dM_t ⊙ M[t-1]   N×R×W
         de_t = (w[t][:, None] @ dv8_t)[:, 0]          # de_t = einsum(abc,ab→ac, dv8_t, w[t])   N×W
         dz_e_t = dz_e[t] = de_t * (e[t] * (1 - e[t]))  # dz_e_t = de_t ⊙ e[t] ⊙ (1 − e[t])   N×W
-        t40 = dz_e_t @ E_w_T                          # t40 = dz_e_t E_wᵀ   N×H
+        t41 = dz_e_t @ E_w_T                          # t41 = dz_e_t E_wᵀ   N×H
         # dw_t = dw_next + einsum(abc,ac→ab, dM_t, a[t]) + einsum(abc,ac→ab, dv8_t, e[t])   N×R
         dw_t = dw_next + (dM_t @ a[t][:, :, None])[:, :, 0] + (dv8_t @ e[t][:, :, None])[:, :, 0]
         # dvw_t = (dw_t − sum(dw_t ⊙ w[t], axis=-1, keepdims=True)) / v7[t]   N×R
         dvw_t = (dw_t - np.einsum("ab,ab->a", dw_t, w[t])[:, None]) / v7[t]
-        # t21 = dvw_t ⊙ (jw[t] + eps)^v6[t] ⊙ log(jw[t] + eps)   N×R
-        t21 = dvw_t * power_term(1, jw[t] + eps, v6[t], 1)
-        dv6_t = t21.sum(axis=1, keepdims=True)        # dv6_t = sum(t21, axis=-1, keepdims=True)   N×1
+        # t23 = dvw_t ⊙ (jw[t] + eps)^v6[t] ⊙ log(jw[t] + eps)   N×R
+        t23 = dvw_t * power_term(1, jw[t] + eps, v6[t], 1)
+        dv6_t = t23.sum(axis=1, keepdims=True)        # dv6_t = sum(t23, axis=-1, keepdims=True)   N×1
         dz_3_t = dz_3[t] = dv6_t * sigmoid(z_3[t])    # dz_3_t = dv6_t ⊙ sigmoid(z_3[t])   N×1
-        t41 = dz_3_t @ Y_w_T                          # t41 = dz_3_t Y_wᵀ   N×H
-        t22 = g[t] / m_t                              # t22 = g[t] / m[t]   N×R
-        t23 = np.einsum("ab,ab->a", cw_t, t22)        # t23 = sum(cw[t] ⊙ t22, axis=-1)   N
+        t42 = dz_3_t @ Y_w_T                          # t42 = dz_3_t Y_wᵀ   N×H
+        t24 = g[t] / m_t                              # t24 = g[t] / m[t]   N×R
+        t25 = np.einsum("ab,ab->a", cw_t, t24)        # t25 = sum(cw[t] ⊙ t24, axis=-1)   N
         # djw_t = dvw_t ⊙ v6[t] ⊙ (jw[t] + eps)^(v6[t] − 1)   N×R
         djw_t = dvw_t * power_term(v6[t], jw[t] + eps, v6[t] - 1, 0)
         dv5_t = djw_t * v4[t]                         # dv5_t = djw_t ⊙ v4[t]   N×R
-        t24 = pad(dv5_t[:, R - 1:], 1, 0, R)          # t24 = pad(dv5_t[:, R - 1:], 1, 0, R)   N×R
-        t25 = pad(dv5_t[:, :R - 1], 1, 1, R)          # t25 = pad(dv5_t[:, :R - 1], 1, 1, R)   N×R
+        # t26 = concat(dv5_t[:, R - 1:], dv5_t[:, :R - 1], axis=-1)   N×R
+        t26 = np.concatenate([dv5_t[:, R - 1:], dv5_t[:, :R - 1]], axis=1)
         dv2_t = djw_t * v1[t]                         # dv2_t = djw_t ⊙ v1[t]   N×R
-        t26 = pad(dv2_t[:, 1:], 1, 0, R)              # t26 = pad(dv2_t[:, 1:], 1, 0, R)   N×R
-        # diw_t = djw_t ⊙ v3[t] + t24 + t25 + t26 + pad(dv2_t[:, 0:1], 1, R - 1, R)   N×R
-        diw_t = djw_t * v3[t] + t24 + t25 + t26 + pad(dv2_t[:, 0:1], 1, R - 1, R)
-        t27 = diw_t * cw_t                            # t27 = diw_t ⊙ cw[t]   N×R
-        t28 = t27.sum(axis=1)                         # t28 = sum(t27, axis=-1)   N
-        t29 = np.einsum("ab,ab->a", t27, t22)         # t29 = sum(t27 ⊙ t22, axis=-1)   N
-        t30 = s[t][:, 0]                              # t30 = reshape(s[t], (N,))   N
-        # dk_t = reshape(reshape(gw[t], (N,)) ⊙ reshape(c[t], (N,)) ⊙ (t23 ⊙ t28 − t29) / 2 / t30³, (N, 1))
+        # t27 = concat(dv2_t[:, 1:], dv2_t[:, 0:1], axis=-1)   N×R
+        t27 = np.concatenate([dv2_t[:, 1:], dv2_t[:, 0:1]], axis=1)
+        diw_t = djw_t * v3[t] + t26 + t27             # diw_t = djw_t ⊙ v3[t] + t26 + t27   N×R
+        t28 = diw_t * cw_t                            # t28 = diw_t ⊙ cw[t]   N×R
+        t29 = t28.sum(axis=1)                         # t29 = sum(t28, axis=-1)   N
+        t30 = np.einsum("ab,ab->a", t28, t24)         # t30 = sum(t28 ⊙ t24, axis=-1)   N
+        t31 = s[t][:, 0]                              # t31 = reshape(s[t], (N,))   N
+        # dk_t = reshape(reshape(gw[t], (N,)) ⊙ reshape(c[t], (N,)) ⊙ (t25 ⊙ t29 − t30) / 2 / t31³, (N, 1))
         #   N×1
-        dk_t = (gw[t][:, 0] * (c[t][:, 0] * (t23 * t28 - t29)) / 2 / (t30 * t30 * t30))[:, None]
-        t31 = t27.sum(axis=1, keepdims=True)          # t31 = sum(t27, axis=-1, keepdims=True)   N×1
-        # dg_t = (gw[t] ⊙ c[t] / s[t]) ⊙ cw[t] ⊙ (diw_t − t31) / m[t]   N×R
-        dg_t = gw[t] * c[t] / s[t] * cw_t * (diw_t - t31) / m_t
+        dk_t = (gw[t][:, 0] * (c[t][:, 0] * (t25 * t29 - t30)) / 2 / (t31 * t31 * t31))[:, None]
+        t32 = t28.sum(axis=1, keepdims=True)          # t32 = sum(t28, axis=-1, keepdims=True)   N×1
+        # dg_t = (gw[t] ⊙ c[t] / s[t]) ⊙ cw[t] ⊙ (diw_t − t32) / m[t]   N×R
+        dg_t = gw[t] * c[t] / s[t] * cw_t * (diw_t - t32) / m_t
         # dkw_t = 2 · dk_t ⊙ kw[t] + einsum(ab,abc→ac, dg_t, M[t-1])   N×W
         dkw_t = 2 * dk_t * kw[t] + (dg_t[:, None] @ M_before[t])[:, 0]
         dz_kw_t = dz_kw[t] = dkw_t * (1 - kw[t] ** 2)  # dz_kw_t = dkw_t ⊙ (1 − kw[t]²)   N×W
-        t35 = dz_kw_t @ K_w_T                         # t35 = dz_kw_t K_wᵀ   N×H
-        # dz_2_t = reshape(reshape(gw[t], (N,)) ⊙ reshape(sigmoid(z_2[t]), (N,)) ⊙ (t29 − t23 ⊙ t28) / t30,
+        t36 = dz_kw_t @ K_w_T                         # t36 = dz_kw_t K_wᵀ   N×H
+        # dz_2_t = reshape(reshape(gw[t], (N,)) ⊙ reshape(sigmoid(z_2[t]), (N,)) ⊙ (t30 − t25 ⊙ t29) / t31,
         #   (N, 1))   N×1
-        dz_2_t = dz_2[t] = (gw[t][:, 0] * (sigmoid(z_2[t])[:, 0] * (t29 - t23 * t28)) / t30)[:, None]
-        t42 = dz_2_t @ B_w_T                          # t42 = dz_2_t B_wᵀ   N×H
-        # t45 = dh_next + dh_out[t] + t36 + t32 + t37 + t33 + t34 + t38 + t39 + t40 + t41 + t35 + t42   N×H
-        t45 = dh_next + dh_out[t] + t36 + t32 + t37 + t33 + t34 + t38 + t39 + t40 + t41 + t35 + t42
-        # dz_gw_t = reshape(reshape(gw[t], (N,)) ⊙ reshape(v[t], (N,)) ⊙ (t28 − sum(diw_t ⊙ w[t-1], axis=-1)),
+        dz_2_t = dz_2[t] = (gw[t][:, 0] * (sigmoid(z_2[t])[:, 0] * (t30 - t25 * t29)) / t31)[:, None]
+        t43 = dz_2_t @ B_w_T                          # t43 = dz_2_t B_wᵀ   N×H
+        # t49 = dh_next + dh_out[t] + t37 + t33 + t38 + t34 + t35 + t39 + t40 + t41 + t42 + t36 + t43   N×H
+        t49 = dh_next + dh_out[t] + t37 + t33 + t38 + t34 + t35 + t39 + t40 + t41 + t42 + t36 + t43
+        # dz_gw_t = reshape(reshape(gw[t], (N,)) ⊙ reshape(v[t], (N,)) ⊙ (t29 − sum(diw_t ⊙ w[t-1], axis=-1)),
         #   (N, 1))   N×1
         dz_gw_t = dz_gw[t] = (
             gw[t][:, 0]
-            * (v[t][:, 0] * (t28 - np.einsum("ab,ab->a", diw_t, w_before[t])))
+            * (v[t][:, 0] * (t29 - np.einsum("ab,ab->a", diw_t, w_before[t])))
         )[:, None]
-        t46 = dz_gw_t @ G_w_T                         # t46 = dz_gw_t G_wᵀ   N×H
+        t50 = dz_gw_t @ G_w_T                         # t50 = dz_gw_t G_wᵀ   N×H
         # dv1_t = sum(djw_t ⊙ v2[t], axis=-1, keepdims=True)   N×1
         dv1_t = np.einsum("ab,ab->a", djw_t, v2[t])[:, None]
         # dv3_t = sum(djw_t ⊙ iw[t], axis=-1, keepdims=True)   N×1
@@ -658,18 +651,28 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         dsw_t = np.concatenate([dv1_t, dv3_t, dv4_t], axis=1)
         # dz_sw_t = sw[t] ⊙ (dsw_t − sum(dsw_t ⊙ sw[t], axis=-1, keepdims=True))   N×3
         dz_sw_t = dz_sw[t] = sw[t] * (dsw_t - np.einsum("ab,ab->a", dsw_t, sw[t])[:, None])
-        t47 = dz_sw_t @ S_w_T                         # t47 = dz_sw_t S_wᵀ   N×H
-        # t43 = sum(dv11_t ⊙ v11[t], axis=-1, keepdims=True) / v13[t]²   N×1
-        t43 = np.einsum("ab,ab->a", dv11_t, v11[t])[:, None] / v13[t] ** 2
-        # dz_kp_t = (1 − kp[t]²) ⊙ (einsum(ab,abc→ac, dv11_t, M[t]) − t43 ⊙ kp[t])   N×W
-        dz_kp_t = dz_kp[t] = (1 - kp[t] ** 2) * ((dv11_t[:, None] @ M_t)[:, 0] - t43 * kp[t])
-        t48 = dz_kp_t @ K_p_T                         # t48 = dz_kp_t K_pᵀ   N×H
-        # dz_4_t = reshape(reshape(sigmoid(z_4[t]), (N,)) ⊙ sum(t16 ⊙ v11[t], axis=-1), (N, 1))   N×1
-        dz_4_t = dz_4[t] = (sigmoid(z_4[t])[:, 0] * np.einsum("ab,ab->a", t16, v11[t]))[:, None]
-        t44 = np.einsum("ab,ab->a", dip_t, p_before[t])  # t44 = sum(dip_t ⊙ p[t-1], axis=-1)   N
-        # dz_gp_t = reshape(reshape(gp[t], (N,)) ⊙ reshape(v14[t], (N,)) ⊙ (sum(t15, axis=-1) − t44), (N, 1))
-        #    N×1
-        dz_gp_t = dz_gp[t] = (gp[t][:, 0] * (v14[t][:, 0] * (t15.sum(axis=1) - t44)))[:, None]
+        t51 = dz_sw_t @ S_w_T                         # t51 = dz_sw_t S_wᵀ   N×H
+        t44 = v11[t] / u_t                            # t44 = v11[t] / u[t]   N×R
+        t45 = np.einsum("ab,ab->a", cp_t, t44)        # t45 = sum(cp[t] ⊙ t44, axis=-1)   N
+        t46 = t16.sum(axis=1)                         # t46 = sum(t16, axis=-1)   N
+        t47 = np.einsum("ab,ab->a", t16, t44)         # t47 = sum(t16 ⊙ t44, axis=-1)   N
+        t48 = v13[t][:, 0]                            # t48 = reshape(v13[t], (N,))   N
+        # dv12_t = reshape(reshape(gp[t], (N,)) ⊙ reshape(v10[t], (N,)) ⊙ (t45 ⊙ t46 − t47) / 2 / t48³, (N,
+        #   1))   N×1
+        dv12_t = (gp[t][:, 0] * (v10[t][:, 0] * (t45 * t46 - t47)) / 2 / (t48 * t48 * t48))[:, None]
+        # dkp_t = 2 · dv12_t ⊙ kp[t] + einsum(ab,abc→ac, dv11_t, M[t])   N×W
+        dkp_t = 2 * dv12_t * kp[t] + (dv11_t[:, None] @ M_t)[:, 0]
+        dz_kp_t = dz_kp[t] = dkp_t * (1 - kp[t] ** 2)  # dz_kp_t = dkp_t ⊙ (1 − kp[t]²)   N×W
+        t52 = dz_kp_t @ K_p_T                         # t52 = dz_kp_t K_pᵀ   N×H
+        # dz_4_t = reshape(reshape(gp[t], (N,)) ⊙ reshape(sigmoid(z_4[t]), (N,)) ⊙ (t47 − t45 ⊙ t46) / t48,
+        #   (N, 1))   N×1
+        dz_4_t = dz_4[t] = (gp[t][:, 0] * (sigmoid(z_4[t])[:, 0] * (t47 - t45 * t46)) / t48)[:, None]
+        # dz_gp_t = reshape(reshape(gp[t], (N,)) ⊙ reshape(v14[t], (N,)) ⊙ (t46 − sum(dip_t ⊙ p[t-1],
+        #   axis=-1)), (N, 1))   N×1
+        dz_gp_t = dz_gp[t] = (
+            gp[t][:, 0]
+            * (v14[t][:, 0] * (t46 - np.einsum("ab,ab->a", dip_t, p_before[t])))
+        )[:, None]
         # dv15_t = sum(djp_t ⊙ v16[t], axis=-1, keepdims=True)   N×1
         dv15_t = np.einsum("ab,ab->a", djp_t, v16[t])[:, None]
         # dv17_t = sum(djp_t ⊙ ip[t], axis=-1, keepdims=True)   N×1
@@ -680,16 +683,16 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         dsp_t = np.concatenate([dv15_t, dv17_t, dv18_t], axis=1)
         # dz_sp_t = sp[t] ⊙ (dsp_t − sum(dsp_t ⊙ sp[t], axis=-1, keepdims=True))   N×3
         dz_sp_t = dz_sp[t] = sp[t] * (dsp_t - np.einsum("ab,ab->a", dsp_t, sp[t])[:, None])
-        # dh_t = t45 + t46 + t47 + t48 + dz_4_t B_pᵀ + dz_gp_t G_pᵀ + dz_sp_t S_pᵀ   N×H
-        dh_t = t45 + t46 + t47 + t48 + dz_4_t @ B_p_T + dz_gp_t @ G_p_T + dz_sp_t @ S_p_T
+        # dh_t = t49 + t50 + t51 + t52 + dz_4_t B_pᵀ + dz_gp_t G_pᵀ + dz_sp_t S_pᵀ   N×H
+        dh_t = t49 + t50 + t51 + t52 + dz_4_t @ B_p_T + dz_gp_t @ G_p_T + dz_sp_t @ S_p_T
         dz_h_t = dz_h[t] = dh_t * (1 - h[t] ** 2)     # dz_h_t = dh_t ⊙ (1 − h[t]²)   N×H
         dr_next = dz_h_t @ W_r_T                      # dr_next = dz_h_t W_rᵀ   N×2W
         dh_next = dz_h_t @ W_h_T                      # dh_next = dz_h_t W_hᵀ   N×H
-        # t49 = (gw[t] ⊙ c[t] / 2 / s[t]) ⊙ cw[t] ⊙ g[t] ⊙ (t31 − diw_t) / m[t]³   N×R
-        t49 = gw[t] * c[t] / 2 / s[t] * cw_t * g[t] * (t31 - diw_t) / (m_t * m_t * m_t)
-        t50 = dg_t[:, :, None] * kw[t][:, None, :]    # t50 = einsum(ab,ac→abc, dg_t, kw[t])   N×R×W
-        # dM_next = dM_t ⊙ (1 − v8[t]) + 2 · reshape(t49, (N, R, 1)) ⊙ M[t-1] + t50   N×R×W
-        dM_next = dM_t * (1 - v8[t]) + 2 * t49[:, :, None] * M_before[t] + t50
+        # t53 = (gw[t] ⊙ c[t] / 2 / s[t]) ⊙ cw[t] ⊙ g[t] ⊙ (t32 − diw_t) / m[t]³   N×R
+        t53 = gw[t] * c[t] / 2 / s[t] * cw_t * g[t] * (t32 - diw_t) / (m_t * m_t * m_t)
+        t54 = dg_t[:, :, None] * kw[t][:, None, :]    # t54 = einsum(ab,ac→abc, dg_t, kw[t])   N×R×W
+        # dM_next = dM_t ⊙ (1 − v8[t]) + 2 · reshape(t53, (N, R, 1)) ⊙ M[t-1] + t54   N×R×W
+        dM_next = dM_t * (1 - v8[t]) + 2 * t53[:, :, None] * M_before[t] + t54
         dw_next = diw_t * v[t]                        # dw_next = diw_t ⊙ v[t]   N×R
         dp_next = dip_t * v14[t]                      # dp_next = dip_t ⊙ v14[t]   N×R
         dq_next = diq_t * v26[t]                      # dq_next = diq_t ⊙ v26[t]   N×R
@@ -1273,14 +1276,6 @@ def total_of(e: np.ndarray, axis: int | tuple) -> np.ndarray:
 def unless_zero(total: np.ndarray) -> np.ndarray:
     """The sums to divide by; 1 in place of 0, which is the sum of nothing."""
     return total if total.all() else np.where(total == 0, 1, total)
-
-
-def pad(a: np.ndarray, axis: int, start: int, size: int, step: int = 1) -> np.ndarray:
-    """Zeros with a at start, start + step, ... of an axis of that size: the adjoint of a slice."""
-    out = np.zeros((*a.shape[:axis], size, *a.shape[axis + 1 :]), a.dtype)
-    stop = start + step * a.shape[axis]
-    out[(slice(None),) * axis + (slice(start, stop if stop >= 0 else None, step),)] = a
-    return out
 
 
 def check_cache(cache: dict, mark: str) -> None:
