@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from unicodedata import combining
 
 Numbered = tuple[int, str]
 
@@ -180,6 +181,8 @@ def _depth(indent: str) -> int:
 
 def _go_on(rows: list[Row], number: int, raw: str) -> None:
     row = _row(number, raw)
+    if row is not None and rows and not row.left and row.begins == rows[-1].column:
+        row.column = row.begins  # a = b that goes on with = c below b
     if row is not None and (row.left if not rows else row.begins == rows[0].begins if row.left else
                             row.column == rows[-1].column):  # a reason may have a = too
         row.left = row.left or rows[-1].left
@@ -193,7 +196,7 @@ def _more(raw: str, column: int) -> str:
     found = _GOES_ON.match(raw)
     if found is not None:
         return f" {_ROW_END.sub('', found[1])}"
-    return f" {_REASON.split(raw.strip())[0]}" if len(raw) - len(raw.lstrip()) == column else ""
+    return f" {_REASON.split(raw.strip())[0]}" if _spaces(raw) == column else ""
 
 
 def _row(number: int, raw: str) -> Row | None:
@@ -206,7 +209,12 @@ def _row(number: int, raw: str) -> Row | None:
     if found is None or not raw.startswith(" ") or _BEGINS_INSIDE.match(found["left"] or ""):
         return None
     return Row(number, found["left"] or "", _REASON.split(found["right"])[0],
-               len(raw) - len(raw.lstrip()), found.end("before"))
+               _spaces(raw), _columns(found["before"]))
+
+
+def _columns(text: str) -> int:
+    """How wide a text is: the tilde above X has no column of its own."""
+    return len([c for c in text if not combining(c)])
 
 
 def _handed_on(steps: Sequence[Step]) -> set[str]:

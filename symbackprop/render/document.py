@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from symbackprop.core.maths import Math, Relation, Rounded
+from symbackprop.core.maths import Math, Relation, Rounded, Shape, Sym
 from symbackprop.render.print.text import text
 
 
@@ -152,7 +152,8 @@ class BoardLine(NamedTuple):
 
 
 def board_lines(steps: Iterable[Step]) -> Iterator[BoardLine]:
-    """The lines of the steps of a board; a shape stands beside the last of its step. Where a loop ends is said."""
+    """The lines of the steps of a board; a shape stands beside the last of its step, and beside names for parts. Where
+    a loop ends is said."""
     depth = 0
     for s in steps:
         if s.depth < depth:
@@ -162,7 +163,8 @@ def board_lines(steps: Iterable[Step]) -> Iterator[BoardLine]:
             yield BoardLine(s.anchor, s.depth, None, s.title)
         for k, x in enumerate(s.lines):
             anchor = "" if k or s.role == "loop" else s.anchor
-            shape = s.shape if k == len(s.lines) - 1 else None
+            part = Shape(x.left.shape) if x.kind == "part" and isinstance(x.left, Sym) and x.left.shape else None
+            shape = s.shape if k == len(s.lines) - 1 else part
             yield BoardLine(anchor, s.depth + (s.role == "loop"), x, (), shape)
 
 

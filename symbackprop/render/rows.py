@@ -158,7 +158,7 @@ class Rows(Written):
             return self.scaled(number * inner.number, *inner.factors)
         if number != 1:
             numbers, factors = zip(*map(_led, factors), strict=True)
-            number = number * sp.Mul(*numbers)
+            number, factors = _below(number * sp.Mul(*numbers), factors)
         if number == 1:
             return product(*factors)
         is_negative, body = signed(False, factors[0])
@@ -391,6 +391,9 @@ class Rows(Written):
         m = super()._spelled(form, over)
         if isinstance(m, maths.Frac):
             return self._quotient(m)
+        if isinstance(m, maths.Sum):
+            some = [t for t in m.terms if not _is_nothing(t[1])]
+            return maths.total(*some) if 0 < len(some) < len(m.terms) else m
         if not isinstance(m, maths.Prod) or len(m.factors) < 2:
             return m
         if not any([isinstance(within(x), INVERSES) for x in m.factors]):
@@ -474,6 +477,12 @@ class Rows(Written):
 INVERSES = (maths.Frac, maths.Num)
 
 
+def _is_nothing(m: Math) -> bool:
+    """Whether a term is an array of zeros, as what a state that no step reads hands on."""
+    inner = within(m)
+    return isinstance(inner, maths.Fill) and inner.value == 0
+
+
 def _led(factor: Math) -> tuple[sp.Expr, Math]:
     """The number that a factor begins with, and the rest: ½ and 1/c of ½/c."""
     m = within(factor)
@@ -483,6 +492,18 @@ def _led(factor: Math) -> tuple[sp.Expr, Math]:
         number, top = (m.top.value, maths.Num(ONE)) if isinstance(m.top, maths.Num) else _led(m.top)
         return (number, replace(m, top=top)) if number.is_Rational and number != 1 else (ONE, factor)
     return ONE, factor
+
+
+def _below(number: sp.Expr, factors: Sequence[Math]) -> tuple[sp.Expr, tuple[Math, ...]]:
+    """A number in front without what quotients are divided by: 2·(δ/(2u)) is δ/u."""
+    found = list[Math]()
+    for factor in factors:
+        m = within(factor)
+        below = within(m.bottom) if isinstance(m, maths.Frac) else m
+        if isinstance(m, maths.Frac) and isinstance(below, maths.Prod) and (number / below.number).is_Integer:
+            number, factor = number / below.number, replace(m, bottom=product(*below.factors))
+        found.append(factor)
+    return number, tuple(found)
 
 
 def _without_inverses(factors: Sequence[Math]) -> tuple[sp.Expr, Sequence[Math]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise, zip_longest
 from typing import NamedTuple
@@ -25,7 +25,7 @@ from symbackprop.render.document import (
     board_lines,
     listed,
 )
-from symbackprop.render.print.text import printed, text
+from symbackprop.render.print.text import EQUAL, printed, text
 from symbackprop.render.templates import render
 
 GAP = "   "
@@ -111,7 +111,7 @@ def _part(part: str | Math | Ref) -> Text:
     if isinstance(part, Ref):
         return Text(part.text)
     m = printed(part)
-    return m._replace(breaks=tuple([(k, bound + 1) for k, bound in m.breaks])) if m.breaks else m
+    return m._replace(breaks=tuple([(k, max(bound, 1) + 1) for k, bound in m.breaks])) if m.breaks else m
 
 
 @lru_cache(maxsize=4096)
@@ -234,9 +234,18 @@ def folded(t: Text, room: int) -> Text:
     bounds = sorted({bound for _, bound in t.breaks})
     if not bounds:
         return Text(t.text)
+    if bounds[0] == EQUAL:
+        return Text("\n".join([folded(x, room).text for x in _sides(t)]))
     places = _places(t)
     enough = bisect_left(bounds, True, key=lambda bound: max(map(width, _broken(t, places, bound, room))) <= room)
     return Text("\n".join(_broken(t, places, bounds[min(enough, len(bounds) - 1)], room)))
+
+
+def _sides(t: Text) -> Iterator[Text]:
+    """What stands before, between and behind the signs of a = b = c."""
+    for a, b in pairwise([0, *[k for k, bound in t.breaks if bound == EQUAL], len(t.text)]):
+        side = t.text[a:b].rstrip()
+        yield Text(side, breaks=tuple([(k - a, bound) for k, bound in t.breaks if a < k < a + len(side)]))
 
 
 class Place(NamedTuple):

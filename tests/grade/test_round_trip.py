@@ -195,6 +195,15 @@ def test_what_prints_of_a_function_is_right(lines: str, form: str) -> None:
     assert {item.verdict for item in report.items} == {"right"}, report.text(2)
 
 
+def test_a_board_by_entries_goes_on_below_letters_with_a_tilde() -> None:
+    """ã_ij = b ⏎ + c ⏎ = d: the second row is below b, whose column a tilde does not move."""
+    model = parse("dim N, D\ndata x: N x D, y: N x D\nparam W: D x D\nz = layer_norm(x @ W)*y\n"
+                  "loss L = sum(z**3) + sum(exp(x @ W))")
+    page = printed(derive(model), "text", view="index", detail="board")
+    assert "\n             = δ_â[i,j]/σ_i + 2(δ_v[i]/D)·ã_ij" in page
+    assert {item.verdict for item in grade(model, page).items if item.given} == {"right"}
+
+
 @pytest.mark.parametrize("detail", ["full", "board"])
 @pytest.mark.parametrize("form", FORMS)
 def test_a_gradient_of_zero_is_right(form: str, detail: str) -> None:

@@ -3,6 +3,8 @@ form, with nothing that it does not say."""
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from symbackprop.core import maths as m
@@ -401,6 +403,24 @@ def test_shapes_stand_in_line_beside_formulas_of_several_lines(name: str) -> Non
     assert len(shaped) > 8
     assert len({len(unaccented(row[: row.rfind("   [")])) for row in shaped}) == 1
     assert all(width(row) <= LINE for row in page.splitlines())
+
+
+def test_twice_a_gradient_by_twice_a_root_is_one_by_the_other() -> None:
+    page = to_text(document("neural-turing-machine", detail="board"))
+    assert "+ (δ_uₜ[n,i]/uₜ_ni)·Mₜ_nij" in page and "2(δ_v₂₅ₜ" not in page
+
+
+def test_names_for_parts_have_their_shapes() -> None:
+    page = to_text(document("llama-block", detail="board")) + to_text(document("gpt", detail="board"))
+    parts = [row for row in page.splitlines() if re.match(r"  m[₀-₉]+ +=", row)]
+    assert parts and all(re.search(r"   \[N×T×1\]$", row) for row in parts)
+
+
+def test_a_state_that_no_step_reads_adds_nothing() -> None:
+    page = to_text(board("dim T, H\ndata x: T x H\nparam s: H\nc[0] = s\nd[0] = 2*s\n"
+                         "for t in 1..T:\n    c[t] = d[t-1]\n    d[t] = tanh(d[t-1] + x[t])\n"
+                         "loss L = sum(c[T]) + sum(d[T]**2)"))
+    assert "∂L/∂s          = 2(δ_dₜ₋₁^later)_t=1" in page, page
 
 
 def unaccented(row: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import sympy as sp
 
-from symbackprop.core.maths import Chain, Frac, Math, Num, Op, Pow, Prod, Shaped, Sum, Sym
+from symbackprop.core.maths import Chain, Frac, Math, Num, Op, Pow, Prod, Relation, Shaped, Sum, Sym
 from symbackprop.core.printer import Text
 from symbackprop.derive import derive
 from symbackprop.model import zoo
@@ -89,6 +89,14 @@ def test_text_breaks_where_what_is_beside_binds_least() -> None:
     assert folded(whole, 50).text.split("\n") == ["aaaa", "⊙ concat(aaaa ⊙ bbbb + bbbb ⊙ aaaa, aaaa − bbbb)", "− bbbb"]
     assert folded(whole, 40).text.split("\n") == ["aaaa ⊙ concat(aaaa ⊙ bbbb + bbbb ⊙ aaaa,", "aaaa − bbbb) − bbbb"]
     assert folded(whole, 3).text.replace("\n", "").replace(" ", "") == whole.text.replace(" ", "")
+
+
+def test_equal_forms_stand_below_each_other() -> None:
+    a, b = total("aaaa", "bbbb"), total("cccc", "dddd", "eeee")
+    whole = printed(Relation(a, "=", Relation(b, "=", a)))
+    assert folded(whole, 50).text == whole.text
+    assert folded(whole, 30).text.split("\n") == ["aaaa + bbbb", "= cccc + dddd + eeee", "= aaaa + bbbb"]
+    assert folded(whole, 15).text.split("\n") == ["aaaa + bbbb", "= cccc + dddd", "+ eeee", "= aaaa + bbbb"]
 
 
 @pytest.mark.parametrize("name", few_in_ci(zoo.names(), 3))

@@ -29,6 +29,7 @@ from symbackprop.core.printer import (
 
 VULGAR = {"1/2": "½", "1/3": "⅓", "2/3": "⅔", "1/4": "¼", "3/4": "¾", "1/5": "⅕", "1/6": "⅙", "1/8": "⅛"}
 MINUS = "−"
+EQUAL = -1  # a = b = c breaks before its signs first of all
 FRACTION = "fraction"  # a text may start with one, so that a number in front needs a gap
 _SPELLED = {
     "minus": MINUS, "-": MINUS, "less": f" {MINUS} ", "plus": " + ", "odot": " ⊙ ", "otimes": " ⊗ ", "dot": "·",
@@ -39,6 +40,7 @@ _SPELLED = {
 SIGNS = {c: Text(c) for c in ":+"} | {"/": Text("/", breaks=((0, 3),))} | {c: Text(f" {c} ") for c in "=<>≤≥≠⪰↦∼"}
 SIGNS |= {name: Text(sign) for name, sign in _SPELLED.items()}
 SIGNS["comma"] = Text(", ", breaks=((2, 0),))
+SIGNS["="] = Text(" = ", breaks=((1, EQUAL),))
 _BEFORE = {name: sign._replace(breaks=((0, 1 if name in ("plus", "less") else 2),)) for name, sign in SIGNS.items()}
 _GAP, _BETWEEN = SIGNS["dot"]._replace(breaks=((0, 3),)), SIGNS["space"]._replace(breaks=((1, 3),))
 
