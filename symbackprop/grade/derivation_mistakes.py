@@ -18,7 +18,9 @@ import sympy as sp
 from symbackprop.core import formula as f
 from symbackprop.core.build import transpose
 from symbackprop.core.facts import is_product, made_as
+from symbackprop.core.facts import kind as kind_of
 from symbackprop.core.graph import FLOAT, Node, arguments_first
+from symbackprop.core.loops import body_leaf
 from symbackprop.core.roles import Role
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import same, same_shape
@@ -301,6 +303,52 @@ def _is_square(row: Node) -> bool:
     return row.ndim == 2 and same(row.shape[0], row.shape[1])
 
 
+# -- what moves entries or adds them up along an axis: roll, flip, cumsum
+
+
+def unturned(place: Place) -> Iterator[Candidate]:
+    """The gradient handed on as it is, or moved the same way once more, where it goes back the other way."""
+    edge, whole = place.edge, _moving(place)
+    inside = () if whole is None else (whole, *whole.args)
+    ways = [e for e in place.reference.edges(edge.argument) if e.consumer in inside]
+    if whole is None or ways[0] is not edge:
+        return
+    name = whole.op.name if whole.origin is None else whole.origin.function
+    for words, swap in {"hand it on as it is": _kept(whole), f"apply {name} once more": _moved_again(whole)}.items():
+        says = f"through {name} the gradient goes back the other way: you {words}"
+        yield replace(place.one(Finding(m.TRANSPOSE, says, place.factor), swap),
+                      swaps={edge: swap, **dict.fromkeys(ways[1:], nothing)})
+
+
+def _moving(place: Place) -> Node | None:
+    """The call that an edge begins, of one array and linear in it, with a result of its shape."""
+    first, argument = place.edge.consumer, place.edge.argument
+    for row in (first, *[r for r in place.reference.order if first in r.args]):
+        called = row.origin is not None and row.origin.args[:1] == (argument,)
+        entries = kind_of(row)
+        if (called or (row is first and entries.views)) and (entries.linear or entries.joined) and \
+                same_shape(row.shape, argument.shape):
+            return row
+    return None
+
+
+def _kept(whole: Node) -> Swap:
+    return lambda sweep, edge, upstream: sweep.above(whole)
+
+
+def _moved_again(whole: Node) -> Swap:
+    def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+        leaf = body_leaf(whole.graph, "moved", edge.argument.shape)
+
+        def copy(row: Node) -> Node:
+            reads = row is whole or edge.argument in row.args
+            return leaf if row is edge.argument else whole.graph.again(row, [*map(copy, row.args)]) if reads else row
+
+        return sweep.point.of(copy(whole), leaf)(sweep.above(whole))
+
+    return swap
+
+
 # -- softmax and logsumexp: each entry acts on all others
 
 
@@ -423,6 +471,7 @@ AT_EDGES: dict[str, Callable[[Place], Iterator[Candidate]]] = {
     "local derivatives": local_derivatives,
     "operands": operands,
     "transposes": transposes,
+    "unturned": unturned,
     "softmax": softmaxes,
 }
 AT_ROWS: dict[str, Callable[[Reference, Node, Node], Iterator[Candidate]]] = {

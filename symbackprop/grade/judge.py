@@ -49,13 +49,19 @@ class Judge:
     def run(self) -> None:
         """Judge everything that has a meaning, in the order in which it was evaluated."""
         for key, outcome in self.session.outcomes.items():
-            if outcome.meaning is not None and key not in self.verdicts:
+            if outcome.meaning is not None and key not in self.verdicts and not self._is_of_a_whole_number(outcome):
                 try:
                     self.verdicts[key] = self.verdict(outcome)
                 except ModelError as error:
                     self.verdicts[key] = unreadable(error)
         for key in [k for k in self.verdicts if self._by_chance(k)]:
             del self.verdicts[key]
+
+    def _is_of_a_whole_number(self, outcome: Outcome) -> bool:
+        """Whether an answer is the gradient of a state that the model begins with, h[0] = 0: a loop backwards hands one
+        on to it, which nothing asks for."""
+        row = self.reference.rows.get(outcome.row_name) if isinstance(outcome.meaning, Gradient) else None
+        return row is not None and row.kind != FLOAT and bool(row.args)
 
     def _by_chance(self, key: Key) -> bool:
         """Whether a name of the person's own was taken for a gradient that it is not: all answers that read it are

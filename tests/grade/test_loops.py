@@ -127,3 +127,13 @@ def test_a_constant_of_the_size_that_a_loop_runs_over() -> None:
             "loss L = c*h[T]"
     assert report(model, "dh_T = c\nfor t in T..1:\n    dh[t-1] = dh[t]\ndw = sum_t c*x[t]").verdict == "right"
     assert report(model, "dw = sum_t x[t]").verdict == "wrong"
+
+
+@pytest.mark.parametrize(("first", "steps"), [(0, "1..T"), (1, "2..T")])
+def test_what_a_loop_hands_on_to_a_state_that_begins_as_0_is_no_mistake(first: int, steps: str) -> None:
+    """h[0] = 0 is a whole number, of which nobody asks a gradient: dh[0] was wrong."""
+    model = (f"dim T\ndata x: T\nparam w, u\nh[{first}] = 0\nfor t in {steps}:\n    h[t] = tanh(w*x[t] + u*h[t-1])\n"
+             "loss L = (h[T] - 1)**2")
+    back = f"dh[T] = 2*(h[T] - 1)\nfor t in T..{first + 1}:\n    dz[t] = dh[t]*(1 - h[t]**2)\n    dh[t-1] = dz[t]*u\n"
+    found = grade(Model.parse(model), f"{back}dw = sum_t dz[t]*x[t]\ndu = sum_t dz[t]*h[t-1]")
+    assert found.verdict == "right", found.text(2)

@@ -124,6 +124,14 @@ dS = P*(dP - sum(dP*P, axis=1, keepdims=True))
 dQ = dS @ K/sqrt(d)
 dK = dS.T @ Q/sqrt(d)""",
     ),
+    "running sums": Task(
+        "dim N\ndata v: N\nparam w: N\nc = cumsum(w)\nloss L = sum(v*c**2)",
+        "dc = 2*v*c\ndw = flip(cumsum(flip(dc)))",
+    ),
+    "ring": Task(
+        "dim N\ndata v: N\nparam w: N\nr = roll(w, 1)\nloss L = sum(v*r**2)",
+        "dr = 2*v*r\ndw = roll(dr, -1)",
+    ),
     "masked loss": Task(
         """dim N, C
 data m: N, y: N int < C
@@ -406,6 +414,16 @@ ATTENTION = [
          "summed|wrong-derivative|missing-sum", "softmax goes along rows: the sum runs over axis 1", "axis"),
     slip("attention", "dP = dO @ V.T", "dP = V @ dO.T", "dP", "order|transpose", "P stands left of V: dP = dO @ V.T"),
 ]
+MOVED = [
+    slip("running sums", "dw = flip(cumsum(flip(dc)))", "dw = cumsum(dc)", "dw", "transpose",
+         "w[i] is in the sums from c[i] on: add up from the end", "cumsum", "the other way"),
+    slip("running sums", "dw = flip(cumsum(flip(dc)))", "dw = dc", "dw", "transpose",
+         "w[i] is in all sums from c[i] on, not in c[i] alone", "cumsum", "as it is"),
+    slip("ring", "dw = roll(dr, -1)", "dw = roll(dr, 1)", "dw", "transpose",
+         "the gradient moves back, not on", "roll", "once more"),
+    slip("ring", "dw = roll(dr, -1)", "dw = dr", "dw", "transpose",
+         "the gradient moves back to where it came from", "roll", "as it is"),
+]
 CLASSES = [
     slip("masked loss", "m[:, None]*(p - one_hot(y, C))/sum(m)", "(p - one_hot(y, C))/sum(m)", "dz", "missing-factor",
          "what is masked gets no gradient: the mask m is missing", "m"),
@@ -554,7 +572,7 @@ MATRICES = [
          "sin"),
 ]
 
-SLIPS = [*REGRESSION, *NORMS, *ATTENTION, *CLASSES, *IMAGES, *LOOPS, *NETWORKS, *MATRICES]
+SLIPS = [*REGRESSION, *NORMS, *ATTENTION, *MOVED, *CLASSES, *IMAGES, *LOOPS, *NETWORKS, *MATRICES]
 # What no single change of the derivation or of the line is: grade says so, and that it is wrong.
 UNEXPLAINED = [
     s
