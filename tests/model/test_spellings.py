@@ -36,12 +36,16 @@ np.mean([v, c])
 np.max([v[0], 0])
 np.vander(v)
 np.astype(A, np.float64)
+np.reshape(A, (3, 4), order="F")
+A.reshape(6, 2, order="F")
+np.logical_not(A > 0.5)
 np.linalg.lstsq(A, t, rcond=None)[0]
 torch.linalg.lstsq(A, B).solution
 torch.var_mean(A, dim=0)[0]
 torch.std_mean(A, 1)[1]
 np.linalg.matrix_norm(A)
 torch.linalg.matrix_norm(X, 'fro')
+torch.linalg.matrix_norm(X, 1)
 np.linalg.matrix_norm(X, ord='fro', keepdims=True)
 torch.linalg.vecdot(A, B)
 np.unstack(A)[1]
@@ -338,6 +342,8 @@ np.quantile(A, 0.3, axis=0)
 torch.quantile(A, 0.3, dim=1, keepdim=True)
 np.percentile(A, 30)
 torch.cummax(v, 0).values
+torch.cummin(A, dim=1).values
+torch.cummin(v, 0)[0]
 torch.topk(v, 2)[0]
 torch.sort(A, dim=1)[0]
 torch.max(A, 1)[0]
@@ -655,6 +661,8 @@ torch.linalg.cross(A, B)
 np.corrcoef(t, A[:, 0])
 np.cov(t, A[:, 0])
 np.trapezoid(A, dx=0.3)
+np.trapezoid(A, axis=0)
+torch.trapezoid(X, dim=1)
 scipy.integrate.trapezoid(A)
 np.append(A, B, axis=0)
 np.polyval([1, 2], A)
@@ -877,6 +885,14 @@ def test_what_is_missing_is_left_out_as_numpy_does(call: str) -> None:
     given["A"][1, 2] = np.nan
     found = value(Model.parse(f"{HEAD}\noutput Y = {call} * 1").equations["Y"], **given)
     np.testing.assert_allclose(found, library(call, given), rtol=1e-12)
+
+
+def test_relu6_begins_as_relu_does() -> None:
+    """Its slope at 0 was 1/2, which is that of a bound."""
+    model = Model.parse("param w: 3\nloss L = sum(F.relu6(w))")
+    assert model.loss_row is not None
+    (slope,) = evaluate(grad(model.loss_row, [model.params["w"]]), {"w": np.array([0.0, -1.0, 2.0])}, {})
+    assert slope.tolist() == [0, 0, 1]
 
 
 @pytest.mark.parametrize("shape", ["X.shape[1:]", "X.size()[1:]", "X.shape", "X.shape[:-1]"])

@@ -139,6 +139,7 @@ l: solve_triangular (a, b, upper:False) -> solve_triangular(a, b, lower=True)
 l: solve_triangular (a, b, upper:True) -> solve_triangular(a, b)
 n: solve_triangular (a, b, lower=False) -> solve_triangular(a, b, lower=lower)
 n l: lstsq (a, b, rcond~None) -> stack(lstsq(a, b))
+n l: matrix_norm (x, order|ord:1, keepdims|keepdim~False) -> max(sum(abs(x), axis=-2), axis=-1)
 n l: matrix_norm (x, order|ord~"fro", keepdims|keepdim=False) -> norm(x, axis=(-2, -1), keepdims=keepdims)
 n l: vecdot (a, b, axis|dim=-1) -> sum(a * b, axis=axis)
 n: unstack (x, axis=0) -> np.moveaxis(x, axis, 0)
@@ -394,6 +395,8 @@ n: perm (n, k) -> where(choosable(n, k), exp(lgamma(where(choosable(n, k), n, 0)
 n: corrcoef (x, y) -> stack(stack(1, pearson(x, y)), stack(pearson(x, y), 1))
 p: pearson (x, y) -> einsum("i,i->", x - mean(x), y - mean(y)) / (norm(x - mean(x)) * norm(y - mean(y)))
 n t: trapz trapezoid (y) -> sum(y[..., 1:] + y[..., :-1], axis=-1) / 2
+n t: trapz trapezoid (y, !axis|dim) -> sum(np.moveaxis(y, axis, -1)[..., 1:] + np.moveaxis(y, axis, -1)[..., :-1], \
+axis=-1) / 2
 n t: trapz trapezoid (y, x) -> sum((y[..., 1:] + y[..., :-1]) * (x[..., 1:] - x[..., :-1]), axis=-1) / 2
 n t: trapz trapezoid (y, !dx) -> dx * sum(y[..., 1:] + y[..., :-1], axis=-1) / 2
 n: append (a, values) -> concat(reshape(a, (-1,)), reshape(values, (-1,)))
@@ -511,7 +514,9 @@ s: StudentT.log_prob (x, df, loc=0, scale=1) -> lgamma((df + 1) / 2) - lgamma(df
 n t: logsigmoid (x) -> -softplus(-x)
 j: log_sigmoid (x) -> -softplus(-x)
 t: hardtanh (x, min_val=-1, max_val=1) -> clip(x, min_val, max_val)
-n t: relu6 (x) -> clip(x, 0, 6)
+n: relu6 (x) -> clip(x, 0, 6)
+t: relu6 (x) -> minimum(relu(x), 6)
+v: cummin (x, axis|dim) -> -cummax(-x, axis=axis)
 t: hardsigmoid (x) -> clip(x / 6 + 1/2, 0, 1)
 j: hard_sigmoid (x) -> clip(x / 6 + 1/2, 0, 1)
 t: hardswish (x) -> x * clip(x / 6 + 1/2, 0, 1)
@@ -1042,7 +1047,7 @@ SAME = frozenset(_SAME.split())  # beside functions of every entry: what all lib
 _PLACES = "max argmax, min argmin, sort argsort"  # what gives the indices alone
 _BY_RANK = "dot outer"
 _OTHERWISE = "std var max min median sort roll repeat"
-_ALONG, _WITH_PLACES = "softmax log_softmax cumsum cumprod logcumsumexp", "max min median sort topk cummax"
+_ALONG, _WITH_PLACES = "softmax log_softmax cumsum cumprod logcumsumexp", "max min median sort topk cummax cummin"
 _TENSORFLOW = """
     relu elu silu square rsqrt where maximum minimum add subtract multiply divide negative pow norm dot einsum transpose
     reshape squeeze expand_dims concat stack zeros_like ones_like inv det logdet trace solve stop_gradient
