@@ -37,7 +37,6 @@ np.max([v[0], 0])
 np.vander(v)
 np.astype(A, np.float64)
 np.reshape(A, (3, 4), order="F")
-A.reshape(6, 2, order="F")
 np.logical_not(A > 0.5)
 np.linalg.lstsq(A, t, rcond=None)[0]
 torch.linalg.lstsq(A, B).solution
