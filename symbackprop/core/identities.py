@@ -193,7 +193,7 @@ class Logarithms:
             return self.of_formula(f.power(parts[0], f.Num(record.power)), args)
         if record.role is Role.CHOICE:
             return self._of_choice(parts, args)
-        if record is TABLE["abs"] and isinstance(parts[0], f.Arg):
+        if record.square == 1 and isinstance(parts[0], f.Arg):
             return self._of_size(args[parts[0].index])
         return None
 
