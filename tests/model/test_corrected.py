@@ -117,7 +117,7 @@ def corrected(text: str) -> list[str]:
 CASES = [test_pasted.HEAD + typed for typed, right in test_pasted.CORRECTED if right]
 CASES += [test_complaints.HEAD + line for line in """
 Z = W @ X + b | Z = b + tnah(X @ W.T) | parm q: H | param q H x D | Z = relu(b W) | Z = 1 / 2N^2 | Z = norm(b, 1)
-Z = X b2 | Z = X @ W.T + lam | Z = where(b > 0 and b < 1, b, 0) | loss Z = X @ W.T | param lambda: H
+Z = X b2 | Z = X @ W.T + lam | Z = where(b > 0 & b < 1, b, 0) | loss Z = X @ W.T | param lambda: H
 """.replace("\n", " | ").strip(" |").split(" | ")]
 
 

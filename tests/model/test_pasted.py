@@ -17,6 +17,12 @@ from tests.core.helpers import value
 HEAD = "dim N, D, C, T\ndata X: N x D, Y: N x D, y: N, x: T x D, k: N int < C\nparam W: D x D, w: D, b, lam, P: N x C\n"
 
 READ = [
+    ("z = X.copy()\nz[0] = 0\nz[-1] += w\nX[1] *= 2\nloss L = sum(z) + sum(X)",
+     "z = X\nz_2 = z.at[0].set(0)\nz_3 = z_2.at[-1].add(w)\nX_2 = X.at[1].multiply(2)\nloss L = sum(z_3) + sum(X_2)"),
+    ("q = r = 2 * w\nfor _ in range(3):\n    r = tanh(r)\nloss L = q @ r",
+     "r = 2 * w\nq = r\nfor i in range(3):\n    r = tanh(r)\nloss L = q @ r"),
+    ("s = 0 * w\nfor _, a in enumerate(X):\n    s = tanh(s) + a\nloss L = sum(s)",
+     "s = 0 * w\nfor a in X:\n    s = tanh(s) + a\nloss L = sum(s)"),
     # methods of the library that a text calls
     ("u = (X - X.mean(0)) / X.std(0)\nv, i = u.max(1)\nloss L = torch.sum(v * y.var()) + X.max(1)[0].sum()",
      "u = (X - mean(X, axis=0)) / std(X, axis=0, ddof=1)\nv, i = max(u, axis=1), argmax(u, axis=1)\n"
@@ -240,7 +246,6 @@ CORRECTED = [
     ("loss L = sum(F.dropout(X * 2, p=0.25))", "data mask: N x D; loss L = sum(dropout(X * 2, mask, 1/4))"),
     ("loss L = sum(dropout(w))", "data mask: D; loss L = sum(dropout(w, mask))"),
     ("loss L = K.mean(K.square(y), axis=-1)", "loss L = np.mean(np.square(y), axis=-1)"),
-    ("q = b\nfor _ in 1..3:\n    q = q * b\nloss L = q", "for i in 1..3:"),
     ("loss L = mean((X @ w - y)**2, axis=1)", "loss L = mean((X @ w - y)**2, axis=0)"),
     # sums over other entries than all of an array, or over those of a transposed one
     (r"loss L = \sum_{i=2}^{D} w_i", None), (r"loss L = \sum_{i=1}^{D} w_{i+1}", None),

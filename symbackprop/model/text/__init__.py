@@ -155,7 +155,7 @@ def _corrected(error: ModelError, place: Place, lines: Sequence[str], read: Call
     line = lines[place.line - 1]
     texts = meant(error, line) if short else []
     before, there, after = line[: place.start - 1], line[place.start - 1 : place.end - 1], line[place.end - 1 :]
-    latex = there.startswith("\\") or (there.startswith("{") and "}" in after)  # no block of R's
+    latex = there.startswith("\\") or (there.startswith("{") and "}" in after and ":" not in after)  # no dict nor block
     if latex:
         before, after, texts = "", "", _without_latex(line, place)
     for text in texts:

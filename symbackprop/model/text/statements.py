@@ -187,7 +187,23 @@ class Reader:
         if told:
             return [tree.Said(c.now.line, told.format(first=first.text, second=second.text))]
         others = self.python(c, indent, nesting) or self._collected(c)
-        return others or changed_entries(c, self.counters) or equations(c)
+        if not others and c.after.is_sign("["):
+            others = changed_entries(c, self.counters, self._is_of_array(c))
+        return others or equations(c)
+
+    def _is_of_array(self, c: Cursor) -> bool:
+        """Whether ``z[0] = …`` changes an entry of what has a value, rather than says what step 0 of z is."""
+        place = [token for token in c.tokens[2:5] if not token.is_sign("-")]
+        number = place[0].kind == NUMBER and place[1].is_sign("]")
+        return number and not self.counters and c.now.text in self.given and c.now.text not in self._in_steps
+
+    @cached_property
+    def _in_steps(self) -> set[str]:
+        """The names that begin without entries, or of which entries are set at what is no number."""
+        heads = [(line.tokens, line.indent) for line in self.lines if len(line.tokens) > 3]
+        empty = {t[0].text for t, _ in heads if t[1].is_sign("=") and t[2].text in _BEGIN_EMPTY}
+        return empty | {t[0].text for t, indent in heads if t[1].is_sign("[") and (
+            indent != self.lines[0].indent or not {NUMBER, SIGN}.issuperset(map(_KIND, t[2:4])))}
 
     def _collected(self, c: Cursor) -> Sequence[tree.Equation]:
         """``hs = []`` and ``hs, ys = {}, {}``, which hold nothing yet, and ``hs.append(h)``, which is ``hs[t] = h``."""
@@ -404,7 +420,8 @@ class Reader:
         first, start = c.now, size(c)
         start, from_one = _numbered(start)
         entries = _entries(names, start) if c.at(":") else []
-        variable = self._counter() if entries and entries[0][0] == names[0] else names[0]
+        unnamed = names[0] == UNNAMED or (bool(entries) and entries[0][0] == names[0])
+        variable = self._counter() if unnamed else names[0]
         step: tree.Expr = tree.Name(variable)
         if entries:
             stop = _length(entries[0][1])
@@ -417,7 +434,7 @@ class Reader:
             raise problem("the body of the loop is missing: indent the lines that belong to it", line)
         body = self._repeated(c, variable, indent, nesting)
         given = [tree.Equation(line, "let", tree.Target(name), tree.Index(array, (step,), place=array.place))
-                 for name, array in entries]
+                 for name, array in entries if name != UNNAMED]
         return tree.For(line, variable, start, stop, (*given, *body))
 
     def _repeated(self, c: Cursor, variable: str, indent: str, nesting: int) -> tuple[tree.Statement, ...]:
@@ -612,7 +629,8 @@ def _loop_names(c: Cursor) -> list[str]:
     names = list[str]()
     while not names or c.accept(","):
         c.accept("(")
-        names.append(c.declared("the loop variable, as in `for t in 1..T:`"))
+        unnamed = c.now.text == UNNAMED and c.take()
+        names.append(UNNAMED if unnamed else c.declared("the loop variable, as in `for t in 1..T:`"))
         c.accept(")")
     return names
 
@@ -835,14 +853,12 @@ def target(c: Cursor) -> tree.Target:
 _HOW = {"=": "set", "+=": "add", "-=": "add", "*=": "multiply"}  # what is done to entries, as JAX calls it
 
 
-def changed_entries(c: Cursor, counters: Sequence[str]) -> Sequence[tree.Statement]:
+def changed_entries(c: Cursor, counters: Sequence[str], of_array: bool) -> Sequence[tree.Statement]:
     """``A[A < 0] = 0``, ``A[:, 0] += b`` and ``p[arange(N), y] -= 1`` as other values of A and p; nothing for any other
-    line, nor where entries are counted by a loop."""
-    if not c.after.is_sign("["):
-        return []
+    line, nor where entries are counted by a loop. ``of_array``: those of an array are where one place stands."""
     end = next((k for k, token in enumerate(c.tokens) if token.is_sign("=", *UPDATES)), 0)
     signs = [token for token in c.tokens[:end] if token.is_sign(",", ":", "]", *COMPARISONS)]
-    if not end or not c.tokens[end - 1].is_sign("]") or len(signs) < 2:
+    if not end or not c.tokens[end - 1].is_sign("]") or (len(signs) < 2 and not of_array):
         return []
     left, sign, value = formula_of(ended(c.tokens[:end])), c.tokens[end].text, formula_of(c.tokens[end + 1 :])
     if not isinstance(left, tree.Index) or sign not in _HOW:
@@ -875,6 +891,7 @@ def _with_entries(array: tree.Expr, items: tuple[tree.Expr, ...], sign: str, val
 
 
 _ROWS = ("range", "arange")
+_BEGIN_EMPTY = ("[", "{}", "{", "list", "dict")
 _OBJECTIVES = ("minimize", "minimise", "min", "objective", "cost")
 UPDATES = ("+=", "-=", "*=", "/=", "@=")
 
@@ -895,6 +912,9 @@ def equations(c: Cursor) -> Sequence[tree.Equation]:
         values: Sequence[tree.Expr] = [_updated(names[0], c.take().text[0], expression(c))]
     else:
         c.expect("=", "and a formula: a line is a declaration or an equation NAME = formula")
+        if len(names) == 1 and c.now.kind == NAME and c.after.is_sign("="):  # z = x = formula
+            inner = equations(c)
+            return [*inner, tree.Equation(first.line, "let", names[0], tree.Name(inner[-1].target.name))]
         values = _values(c, len(names)) if all(len(path) == 1 for path in paths) else _nested_values(c, paths)
     c.finish("the formula")
     return _one_by_one([tree.Equation(first.line, "let", n, value, changes)
