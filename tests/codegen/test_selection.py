@@ -348,3 +348,12 @@ def test_random_cuts(tmp_path_factory: pytest.TempPathFactory, singular: str, ke
     fine = 1.5 + np.random.default_rng(len(kept)).random((4, 3))
     at = {"x": np.where([[True], [False], [True], [False]], fine, harmless), "w": np.array([0.1, -0.2, 0.3])}
     same_as_harmless(model, at, {}, {"x": np.where(at["x"] == harmless, bad, at["x"])}, tmp_path_factory.mktemp("m"))
+
+
+@pytest.mark.filterwarnings("error")
+def test_counts_of_zero_in_a_whole_poisson_loss_are_no_warning(tmp_path: Path) -> None:
+    model = Model.parse("dim N\ndata k: N\nparam a: N\nloss L = F.poisson_nll_loss(a, k, full=True)")
+    k = np.array([0.0, 1.0, 3.0])
+    loss, grads = emit(model, tmp_path).loss_and_grads({"a": np.zeros(3)}, {"k": k})
+    assert loss == pytest.approx(1 + (3 * np.log(3) - 3 + np.log(6 * np.pi) / 2) / 3)
+    np.testing.assert_allclose(grads["a"], (1 - k) / 3)

@@ -570,6 +570,8 @@ FUNCTIONS = [
     ("A.at[I[0]].set(7)", np.concatenate([np.full((1, 3), 7.0), A[1:]])),
     ("A.at[I[:2]].set(B[:2])", np.stack([B[0], A[1], B[1], A[3]])),
     ("A[0].at[I[1]].set(B[0, 0])", np.array([*A[0, :2], B[0, 0]])),
+    ("A[:3].at[I].set(B[0])", np.stack([B[0]] * 3)),
+    ("A[:3].at[I[2:]].set(2*B[0, 0])", np.stack([A[0], 0*A[1] + 2*B[0, 0], A[2]])),
     ("A[:3].at[I].add(B)", A[:3] + np.stack([B[0], B[2] + B[3], B[1]])),
     ("A.at[1:3].set(0.0)", np.concatenate([A[:1], 0 * A[1:3], A[3:]])),
     ("A.at[3:3].set(1.0)", A), ("A.at[-1:-2].add(B[0])", A),

@@ -664,7 +664,7 @@ t: poisson_nll_loss (input, target, log_input~True, full:True, eps=1e-8, reducti
 + stirling(target)
 t: poisson_nll_loss (input, target, log_input:False, full:True, eps=1e-8, reduction) -> input - target * \
 log(input + eps) + stirling(target)
-p: stirling (n) -> where(n > 1, n * log(n) - n + log(2 * pi * n) / 2, 0)
+p: stirling (n) -> where(n > 1, n * log(maximum(n, 1)) - n + log(2 * pi * maximum(n, 1)) / 2, 0)
 t: smooth_l1_loss (input, target, reduction, beta:0) -> absolute_error(input, target)
 t: huber_loss (input, target, reduction, delta=1) -> huber(input, target, delta=delta)
 t: binary_cross_entropy (input, target, !weight, reduction) -> weight * binary_cross_entropy(input, target)
@@ -928,7 +928,7 @@ j: at.add (x, i, v) -> x + scatter_add(v * ones_like(x[i]), i, x.shape[0])
 j: at.set (x, i##, v) -> where(pad(ones_like(x[i])[None], 0, remainder(i, x.shape[0]), x.shape[0]) > 0, v, x)
 j: at.set (x, i, v##) -> where(scatter_add(ones_like(x[i]), i, x.shape[0]) > 0, v, x)
 j: at.set (x, i, v) -> where(scatter_add(ones_like(x[i]), i, x.shape[0]) > 0, \
-scatter_add(v * ones_like(x[i]), i, x.shape[0]), x)
+scatter_add(v * ones_like(x[i]), i, x.shape[0]) / maximum(scatter_add(ones_like(x[i]), i, x.shape[0]), 1), x)
 j: part.set (x, v) -> v * ones_like(x)
 j: part.add (x, v) -> x + v
 j: part.multiply (x, v) -> x * v
