@@ -14,6 +14,7 @@ import pytest
 from symbackprop import Model
 from symbackprop.core.graph import Node
 from symbackprop.derive import derive
+from symbackprop.errors import ShapeError
 from symbackprop.model.text import parse
 from symbackprop.model.text.write import to_text
 from symbackprop.verify import evaluate
@@ -133,3 +134,10 @@ def test_equal_gradients_of_parts_that_fill_an_axis_are_both_added(tmp_path: Pat
 def test_only_a_whole_array_is_rolled(a: str, x: str, parts: str, printed: str) -> None:
     text = derive(Model.parse(f"data a: {a}\nparam x: {x}\nloss L = {parts}")).text()
     assert printed in text.split("Result")[1]
+
+
+@pytest.mark.parametrize("padded", ["pad(x, 0, 1, N)", "F.pad(x, (1, -1))", "pad(x, 0, 0, N - 1)",
+                                    "pad(x, 0, N - 2, N, -1)"])
+def test_what_does_not_fit_into_an_axis_is_told_where_it_is_written(padded: str) -> None:
+    with pytest.raises(ShapeError, match=r"m.sbp:3: .*x \(N\) does not fit"):
+        parse(f"dim N\nparam x: N\ny = {padded}\nloss L = sum(y**2)", path="m.sbp")

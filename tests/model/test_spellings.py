@@ -696,6 +696,8 @@ np.hsplit(A, 3)[1]
 np.vsplit(A, 2)[1]
 np.logspace(0, 1, 3)
 np.ravel(A, order="F")
+np.reshape(A, (A.shape[1], A.shape[0]), order="F")
+np.logical_not(A > 0)
 np.ravel(A.flatten("F"))
 np.convolve(t, v)
 np.convolve(t, v, mode='full')

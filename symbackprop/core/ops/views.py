@@ -145,11 +145,16 @@ register(Op(
 ))
 
 
+def _reaches_outside(start: Dim, count: Dim, step: int, size: Dim) -> bool:
+    """Whether of so many places, from start in steps, one is outside of an axis of a size."""
+    last = start + (count - 1) * step
+    return is_below_zero(start) or is_below_zero(size - 1 - last if step > 0 else last)
+
+
 def _infer_slice(attr: Any, args: tuple[Node, ...]) -> tuple[Shape, str]:
     axis, start, length, step = attr
-    shape, last = args[0].shape, start + (length - 1) * step
-    inside = shape[axis] - 1 - last if step > 0 else last
-    if is_below_zero(start) or is_below_zero(inside):
+    shape = args[0].shape
+    if _reaches_outside(start, length, step, shape[axis]):
         raise ShapeError(f"the slice of axis {axis} of {label(args[0])} ({shape_text(shape)}) reaches outside it")
     return (*shape[:axis], length, *shape[axis + 1 :]), args[0].kind
 
@@ -209,8 +214,11 @@ register(Op(
 
 
 def _infer_pad(attr: Any, args: tuple[Node, ...]) -> tuple[Shape, str]:
-    axis, _start, size, _step = attr
+    axis, start, size, step = attr
     shape = args[0].shape
+    if _reaches_outside(start, shape[axis], step, size):
+        raise ShapeError(f"pad: axis {axis} of {label(args[0])} ({shape_text(shape)}) does not fit into {size} entries "
+                         f"from place {start} on")
     return (*shape[:axis], size, *shape[axis + 1 :]), args[0].kind
 
 
