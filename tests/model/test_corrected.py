@@ -44,7 +44,7 @@ MEANT: list[tuple[str, Callable[[Any], Any]]] = [
     ("v ⊗ u", lambda n: np.outer(n.v, n.u)),
     ("S⁻¹ v", lambda n: np.linalg.solve(n.S, n.v)),
     ("σ(A v)", lambda n: sigmoid(n.A @ n.v)),
-    ("½ ‖v‖²", lambda n: n.v @ n.v / 2),
+    ("½ |v|₁", lambda n: abs(n.v).sum() / 2),
     ("√(vᵀv)", lambda n: np.sqrt(n.v @ n.v)),
     ("e^{-c}", lambda n: np.exp(-n.c)),
     ("1/4 Σᵢ tᵢ", lambda n: n.t.mean()),

@@ -304,11 +304,28 @@ def test_what_is_no_expression(text: str, error: type[ModelError]) -> None:
     ("log det Σ", ["log det Sigma", "    ^^^^^^^^^", "logdet(Sigma)   corrected"]),  # it was logdet(sum)
     ("Kuu⁻¹ b", ["Kuu⁻¹ b", "   ^", "inv(Kuu) @ b   corrected"]),  # it was 1/Kuu of every entry
     ("lambda*w^2", ["lambda*w^2", "^^^^^^", "lam*w^2   corrected"]),
+    # the mistakes of a matrix and a vector that are summed are those of arrays
+    ("sum((A x - b)^2)", ["sum((A x - b)^2)", "       ^", "sum((A @ x - b)^2)   corrected"]),
+    ("λ |w|₁", ["lam |w|1", "    ^", "lam * |w|1   corrected"]),  # it was maximum(lam, maximum(w, 1))
+    ("1/2‖w‖²", ["1/2‖w‖^2", "   ^", "1/2* ‖w‖^2   corrected"]),
+    ("F.softpluss(w)", ["F.softpluss(w)", "  ^^^^^^^^^", "F.softplus(w)   corrected"]),
+    ("np.linalg.nrom(w)", ["np.linalg.nrom(w)", "          ^^^^", "np.linalg.norm(w)   corrected"]),
+    ("w.maen()", ["w.maen()", "  ^^^^", "w.mean()   corrected"]),
 ])
 def test_mistakes_are_shown_where_they_were_typed(text: str, shown: list[str]) -> None:
     with pytest.raises(ModelError) as error:
         parse_alone(text)
     assert error.value.shown == shown
+
+
+@pytest.mark.parametrize(("text", "loss"), [
+    ("λ‖w‖² + ½‖y − X@w‖²", "lam * sum(w**2) + sum((y - X @ w)**2) / 2"),
+    ("2‖w‖₁ + ‖w‖ ‖v‖", "2 * norm(w, order=1) + norm(w) * norm(v)"),
+    ("½(w·x − y)² + ¼w", "(w * x - y)**2 / 2 + w / 4"),
+    ("exp(-x²/(2σ²))/(σ√(2π))", "exp(-x**2 / (2 * sigma**2)) / (sqrt(2)*sqrt(pi) * sigma)"),  # it was sigmasqrt
+])
+def test_what_stands_beside_a_norm_a_fraction_or_a_root_is_a_factor(text: str, loss: str) -> None:
+    assert f"loss L = {loss}\n" in to_text(parse_alone(text))
 
 
 def test_the_last_part_may_be_an_equation() -> None:

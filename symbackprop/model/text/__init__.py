@@ -52,7 +52,7 @@ Read: TypeAlias = tuple[Model, Sequence[ModelError], set[int]]  # what was read,
 _GLUED = re.compile(r"(?<=ᵀ)([A-ZΑ-Ω])([a-z])(?![\w₀-₉])")  # xᵀAx, where nothing is declared
 _WIDEST, _LONGEST = 100, 10_000  # columns of a line that are shown, characters of a text that is read again
 _TRANSPOSED = re.compile(r"\^\s*T\b|\.T\b|'|ᵀ|\\top")
-_OF_ARRAYS = re.compile(r"@|‖|\b(?:tr|trace|det|logdet|inv|norm)\b")
+_OF_ARRAYS = re.compile(r"@|‖|\b(?:tr|trace|det|logdet|inv|norm|sum|mean)\b")
 _OTHER_COMMENTS = re.compile(r"//|%(?!\w*%)|--|/\*")
 _MOST, _BUDGET = 5, 100_000  # further mistakes of a line that are mended with the first; characters that are read again
 

@@ -10,9 +10,9 @@ from typing import TypeGuard
 
 import sympy as sp
 
-from symbackprop.core.functions.words import IDLE_METHODS, MODULES, meant
+from symbackprop.core.functions.words import ALSO, IDLE_METHODS, MODULES, meant
 from symbackprop.core.scalars import TABLE
-from symbackprop.errors import Meant, ModelError, NameProblem, Place, SyntaxProblem
+from symbackprop.errors import Meant, ModelError, NameProblem, Place, SyntaxProblem, nearest, suggested
 from symbackprop.model.text import tree
 from symbackprop.model.text.brackets import unclosed
 from symbackprop.model.text.calls import NUMPY, Callee, callee, function_names, is_numpys, refuse_impossible
@@ -41,6 +41,7 @@ from symbackprop.model.text.spellings import (
     calls_of,
     distributions,
     spelled,
+    spelled_names,
 )
 
 SHAPE, SIZE, NDIM = "shape", "size", "ndim"
@@ -574,9 +575,10 @@ def _unknown(expr: tree.Member, said: str, forms: str) -> ModelError:
         return SyntaxProblem(f"{said} is not read as it is called here, but {forms}", near=expr.name,
                              instead=[solved_at_once])
     refuse_impossible(expr.name)
+    near = nearest(expr.name, {*function_names(), *ALSO, *spelled_names()})
     why = "modules import NumPy alone, which has none, and " * ("special" in _path(expr))
-    return NameProblem(f"there is no function {expr.name!r} here, for {said}: {why}`symbackprop ops` lists what there "
-                       "is", near=expr.name)
+    hint = f".{suggested(near)}" if near else f": {why}`symbackprop ops` lists what there is"
+    return NameProblem(f"there is no function {expr.name!r} here, for {said}{hint}", near=expr.name, instead=near)
 
 
 def _ambiguous(expr: tree.Member, said: str, forms: str, found: Callee, without_places: bool) -> SyntaxProblem:

@@ -183,8 +183,8 @@ def _product(c: Cursor) -> tree.Expr:
     start, first = c.now, _sign(c)
     rest: list[tuple[str, tree.Expr]] = []
     last = start  # where the last factor begins
-    while c.at(*_OF_PRODUCTS):
-        sign, now = c.take().text.removeprefix("."), c.now
+    while c.at(*_OF_PRODUCTS) or _is_factor(c, rest):
+        sign, now = "*" if c.at("‖") else c.take().text.removeprefix("."), c.now
         right = _sign(c)
         if sign in _TIGHT:
             before, factor = rest.pop() if rest else ("", first)
@@ -199,6 +199,12 @@ def _product(c: Cursor) -> tree.Expr:
         else:
             rest.append((sign, right))
     return _multiplied(first, rest, c.since(start)) if rest else first
+
+
+def _is_factor(c: Cursor, rest: Sequence[tuple[str, tree.Expr]]) -> bool:
+    """Whether bars that begin here are those of a norm that what stands in front is multiplied with: λ‖w‖², not
+    1/2‖w‖², which may be divided by it."""
+    return c.at("‖") and not c.bars and all(sign == "*" for sign, _ in rest[-1:])
 
 
 def _multiplied_at(sign: str, a: tree.Expr, b: tree.Expr, place: Place | None) -> tree.Expr:

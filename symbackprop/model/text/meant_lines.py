@@ -64,7 +64,8 @@ def _sides(text: str, signs: Sequence[str]) -> list[str]:
     cuts = [m.span() for m in found if not depths[m.start()]]
     edges = [0, *chain(*cuts), len(text)]
     sides = [text[a:b].strip() for a, b in zip(edges[::2], edges[1::2], strict=True)]
-    return sides if all(side and side[0] not in "<>=!" for side in sides) else [text]
+    conditions = any(re.search("[<>=!]", side) for side in sides) or all(map(str.isidentifier, sides))  # not 2 |a|
+    return sides if conditions and all(side and side[0] not in "<>=!" for side in sides) else [text]
 
 
 def _bare(text: str) -> str:

@@ -965,6 +965,10 @@ m: dim (x) -> x.ndim
 t: batch_norm (x, running_mean~None, running_var~None, weight, bias, training:True, !eps=1e-5) -> swapaxes(swapaxes(\
 batch_norm(x, eps=eps, axis=1), 1, -1) * weight + bias, 1, -1)
 t: batch_norm (x, running_mean~None, running_var~None, !training:True, !eps=1e-5) -> batch_norm(x, eps=eps, axis=1)
+t: batch_norm (x, mean|running_mean, var|running_var, weight, bias, training:True, !eps=1e-5) -> swapaxes(swapaxes(\
+batch_norm(x, eps=eps, axis=1), 1, -1) * weight + bias, 1, -1)
+t: batch_norm (x, mean|running_mean, var|running_var, weight~None, bias~None, training:True, !eps=1e-5) -> \
+batch_norm(x, eps=eps, axis=1)
 t: batch_norm (x, mean|running_mean, var|running_var, weight~None, bias~None, training~False, !eps=1e-5) -> \
 running_batch_norm(x, mean, var, eps=eps, axis=1)
 t: batch_norm (x, mean|running_mean, var|running_var, weight, bias, training~False, !eps=1e-5) -> swapaxes(swapaxes(\
@@ -1321,6 +1325,11 @@ def module(name: str, args: Sequence[tree.Expr], options: Mapping[str, tree.Expr
 def calls_of(where: str, name: str) -> str:
     """How a function of a library is called where it is read: ``pad(x, widths)``; nothing where it is not."""
     return " or ".join(dict.fromkeys(s.called(name) for s in _spellings(name) if {*where} & {*s.where}))
+
+
+def spelled_names() -> Iterator[str]:
+    """The functions of other libraries that are read, for suggestions."""
+    return (name for name in _lines() if name.isidentifier())
 
 
 def distributions(function: str) -> Iterator[str]:

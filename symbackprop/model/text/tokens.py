@@ -473,7 +473,7 @@ class Cursor:
         missing = after == "the formula" and self.begins_a_value()
         combines = self.at("|", "||", "&", "&&")
         hint = "; is a * or an @ missing before it?" if missing else f"; {_HINTS['|']}" if combines else ""
-        instead = self._products() if missing else (combined_conditions,) if combines else ()
+        instead = self._products() if missing else (combined_conditions, "* …") if combines else ()
         if self.at(",") and self.after.kind == END:
             instead = (left_out,)
         raise self.unexpected(f"unexpected {found(self.now)} after {after}{hint}", named=True, instead=instead)
