@@ -90,6 +90,12 @@ def test_families() -> None:
     assert list(model.equations) == [*[f"X{k}" for k in range(1, 13)], "L"]
 
 
+@pytest.mark.parametrize("first", ["data h[0]", "data x\nh[0] = x", "data h[0..1]"])
+def test_members_of_a_family_are_given_a_line_each(first: str) -> None:
+    model = Model.parse(f"{first}\nparam w\nh[2] = tanh(w * h[0])\nh[3] = tanh(w * h[2])\nloss L = h[3]")
+    assert [name for name in model.equations if name != "h0"] == ["h2", "h3", "L"]
+
+
 def test_counters_index_arrays_from_one() -> None:
     body = "for t in 1..3:\n    z[t] = w * c[t] * t\n"
     model = Model.parse(f"data c: 3\nparam w\n{body}loss L = z[1] + 10 * z[2] + 100 * z[3]")

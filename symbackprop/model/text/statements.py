@@ -125,6 +125,7 @@ class Reader:
         self.notes += [tree.Said(number, _LISTS) for number in written_out(self.lines)]
         self.unread: set[str] = set()
         self.given: dict[str, str] = {}  # the names so far, with the keywords of their lines
+        self.members = set[str]()  # of these the names with an index, h[0] = x
         self.kept = set[str]()  # what several things are called that are only returned
         self.counters: list[str] = []  # of the loops around the line that is read
         self.helpers = Helpers(self.lines)
@@ -150,6 +151,7 @@ class Reader:
             else:
                 body += read
                 self.given |= {name: keyword for s in read for name, keyword in _given_by(s)}
+                self.members |= {target.name for s in read for target in _made_by(s) if target.index is not None}
         return tuple(body)
 
     def statement(self, indent: str, nesting: int) -> Sequence[tree.Statement]:
@@ -195,7 +197,8 @@ class Reader:
         """Whether ``z[0] = …`` changes an entry of what has a value, rather than says what step 0 of z is."""
         place = [token for token in c.tokens[2:5] if not token.is_sign("-")]
         number = place[0].kind == NUMBER and place[1].is_sign("]")
-        return number and not self.counters and c.now.text in self.given and c.now.text not in self._in_steps
+        return number and not self.counters and c.now.text in self.given and (
+            c.now.text not in self._in_steps | self.members)
 
     @cached_property
     def _in_steps(self) -> set[str]:
@@ -683,12 +686,19 @@ def _length(array: tree.Expr) -> tree.Expr:
 def _given_by(statement: tree.Statement) -> Sequence[tuple[str, str]]:
     """The names that a statement gives to something, with its keyword."""
     match statement:
-        case tree.Arrays(role=keyword, items=items):
-            return [(item.target.name, keyword) for item in items]
-        case tree.Equation(keyword=keyword, target=target):
-            return [(target.name, keyword)]
         case tree.Named(keyword=keyword, items=names):
             return [(name, keyword) for name, _ in names]
+        case tree.Arrays(role=keyword) | tree.Equation(keyword=keyword):
+            return [(target.name, keyword) for target in _made_by(statement)]
+    return []
+
+
+def _made_by(statement: tree.Statement) -> Sequence[tree.Target]:
+    match statement:
+        case tree.Arrays(items=items):
+            return [item.target for item in items]
+        case tree.Equation(target=target):
+            return [target]
     return []
 
 
