@@ -306,7 +306,7 @@ def test_what_is_no_expression(text: str, error: type[ModelError]) -> None:
     ("lambda*w^2", ["lambda*w^2", "^^^^^^", "lam*w^2   corrected"]),
     # the mistakes of a matrix and a vector that are summed are those of arrays
     ("sum((A x - b)^2)", ["sum((A x - b)^2)", "       ^", "sum((A @ x - b)^2)   corrected"]),
-    ("λ |w|₁", ["lam |w|1", "    ^", "lam * |w|1   corrected"]),  # it was maximum(lam, maximum(w, 1))
+    ("λ |w|₁", ["lam |w|1", "^^^^^^^^", "lam * |w|1   corrected"]),  # it was maximum(lam, maximum(w, 1))
     ("1/2‖w‖²", ["1/2‖w‖^2", "   ^", "1/2* ‖w‖^2   corrected"]),
     ("F.softpluss(w)", ["F.softpluss(w)", "  ^^^^^^^^^", "F.softplus(w)   corrected"]),
     ("np.linalg.nrom(w)", ["np.linalg.nrom(w)", "          ^^^^", "np.linalg.norm(w)   corrected"]),

@@ -333,3 +333,9 @@ def test_steps_are_stacked_already(read: str) -> None:
     lines = "dim T\ndata u: T\nparam w\na[0] = w\nfor t in 1..T: a[t] = w * a[t-1] + u[t]\nloss L = sum({} * u)"
     by_name = lines.format(read.replace("stack(a)", "a"))
     assert to_text(parse(lines.format(read))) == to_text(parse(by_name))
+
+
+def test_a_family_that_begins_with_a_number_is_no_array_whose_entries_are_changed() -> None:
+    model = Model.parse("data h[0], y\nparam w\nh[1] = tanh(w * h[0])\nh[2] = tanh(w * h[1])\nk[0] = w\nk[1] = k[0]^2\n"
+                        "loss L = (y - h[2])^2 * k[1]")
+    assert [*model.equations] == ["h1", "h2", "k0", "k1", "L"]

@@ -290,7 +290,7 @@ CORRECTED = [
     ("loss ℒ = sum(w)", "loss L = sum(w)"),
     ("Z = Y X", "Z = Y * X"),  # not Y @ X.T, which takes two changes
     (r"loss \mathcal{L} = \frac{1}{2N} \sum_{i=1}^{N} (y_i - \mathbf{y}_i)^2", "loss L = (1/(2N)) * sum((y - y)^2)"),
-    (r"loss L = \left\| y - X w \right\|_2^2 + \lambda \|w\|_2^2", "loss L =  ‖ y - X @ w  ‖_2^2 + lam * ‖w ‖_2^2"),
+    (r"loss L = \left\| y - X w \right\|_2^2 + \lambda \|w\|_2^2", "loss L =  ‖ y - X @ w  ‖_2^2 + lam ‖w ‖_2^2"),
     (r"loss L = \frac{1}{2} (y - X w)^\top (y - X w)", "loss L = (1/2) * (y - X @ w).T @ (y - X @ w)"),
     (r"loss L = -\sum_{n} \sum_{d} Y_{nd} \log X_{nd}", "loss L = -sum(Y * log(X))"),
     (r"loss L = -\sum_i y_i \log y_i + (1 - y_i)", None),  # where the sum ends is not known

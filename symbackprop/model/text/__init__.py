@@ -40,6 +40,7 @@ from symbackprop.model.text.meant_lines import (
     of_paper,
     product_with_turned,
     solved,
+    times_bars,
 )
 from symbackprop.model.text.scope import ModelScope
 from symbackprop.model.text.statements import parse_statements
@@ -90,7 +91,7 @@ def _meant(spoken: Language | None, error: ModelError, line: str) -> list[Meant]
     if spoken is not None and spoken.has_products:
         return [partial(_in_language, meant) for meant in _meant(None, error, line)]
     if not isinstance(error, (SyntaxProblem, NameProblem)):
-        return error.instead
+        return [*error.instead, *[times_bars] * ("|" in line)]
     first = [commented] * (_OTHER_COMMENTS.search(line) is not None) + [product_with_turned]
     others = [expected] * ("E[" in line) + [in_reals] * ("R" in line) + [log_of_det] * ("det" in line)
     turned = [of_paper] * (_TRANSPOSED.search(line) is not None)

@@ -112,6 +112,7 @@ beside_each_other = rewritten(r"\[(\w+(?:[ ]+\w+)+)\]",  # [x y]
                               lambda found: f"column_stack(({', '.join(found[1].split())}))")
 below_each_other = rewritten(r"\[(\w+(?:\s*;\s*\w+)+)\]",  # [x; y]
                              lambda found: f"concat({', '.join(re.split(r' *; *', found[1]))})")
+times_bars = rewritten(r"(?<=[\w)])\s+(\|[^|]+\|)", r" * \1")  # lam |w|
 expected = rewritten(rf"\bE\s*{INDEX}", r"mean(\1)")  # E[a]
 without_word = rewritten(r"^(\s*)\w+\s+", r"\1")  # the first one
 without_output = rewritten(r"\boutput\s+(?=\w+\s*=)", "")  # equations for what the line calls outputs
