@@ -84,9 +84,16 @@ def _factor_of_eye(a: Node) -> Node | None:
     """The number by which a row is the identity matrix; None of any other row. A name is a barrier."""
     if is_identity(a):
         return a.graph.const(1)
+    on = _on_diagonal(a)
+    return None if on is None or on.ndim else on
+
+
+def _on_diagonal(a: Node) -> Node | None:
+    """A row whose diagonal is that of a, which is 0 elsewhere: made of an identity matrix by which all is multiplied;
+    None of any other row. A name is a barrier."""
     form = a.arithmetic if a.ndim == 2 and a.name is None else None
     eyes = [k for k, arg in enumerate(a.args) if is_identity(arg)] if form is not None else []
-    if form is None or len(eyes) != 1 or any(arg.ndim for k, arg in enumerate(a.args) if k not in eyes):
+    if form is None or len(eyes) != 1:
         return None
     places = [f.Arg(k) for k in range(len(a.args))]
     off, on = [f.over(form, [*places[: eyes[0]], f.Num(entry), *places[eyes[0] + 1 :]])
@@ -206,6 +213,9 @@ def reduce_sum(a: Node, axis: Axis = None, keepdims: bool = False) -> Node:
         return reshape(a, shape)
     if is_repeated(a) and a.name is None and _all_repeated(a, axes):
         return _sum_of_copies(a, axes, shape)
+    diagonal = _on_diagonal(a) if len(axes) == a.ndim else None
+    if diagonal is not None and diagonal.ndim:
+        return reshape(einsum("ii->", a.graph.broadcast(diagonal, a.shape)), shape)
     return a.graph.make("sum", (a,), (axes, keepdims))
 
 

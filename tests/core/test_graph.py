@@ -350,3 +350,12 @@ def test_a_multiple_of_the_identity_matrix_is_a_number_in_a_product() -> None:
     assert build.matmul(eye, a) is a
     for other in (eye + c, c * eye + 1, g.let("B", c * eye)):
         assert isinstance(build.matmul(other, a).attr, Pattern)
+
+
+def test_a_sum_of_what_an_identity_matrix_leaves_is_one_over_the_diagonal() -> None:
+    g = Graph()
+    a, c = g.leaf("a", (N, N)), g.leaf("c", ())
+    eye = build.eye(g, N)
+    assert build.reduce_sum(c * eye * a) is build.einsum("ii->", c * a)
+    for other in (c * eye + a, g.let("B", eye * a)):
+        assert build.reduce_sum(other).op.name == "sum"
