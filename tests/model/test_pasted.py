@@ -708,3 +708,8 @@ def test_a_part_without_entries_joins_nothing(call: str, entries: list[float]) -
 def test_a_part_without_entries_has_to_fit(call: str) -> None:
     with pytest.raises(ShapeError, match="cannot concat"):
         Model.parse(f"param w: 5, A: 2 x 3, B: 4 x 2\nz = {call}\nloss L = sum(z**2)")
+
+
+def test_a_step_behind_one_that_is_declared_changes_no_entry() -> None:
+    model = Model.parse("data x, h[0]\nparam w\nh[1] = tanh(w*h[0] + x)\nh[2] = tanh(w*h[1] + x)\nloss L = h[2]**2")
+    assert {"h0", "h1", "h2"} <= set(model.graph.names)
