@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
-from itertools import accumulate, chain, count, pairwise, takewhile
+from itertools import accumulate, chain, count, takewhile
 from operator import attrgetter
 from typing import TypeVar
 
@@ -202,12 +202,10 @@ class Reader:
 
     @cached_property
     def _in_steps(self) -> set[str]:
-        """Names that begin without entries, of which a step is declared, h[0], or entries are set at no number."""
+        """The names that begin without entries, or of which entries are set at what is no number."""
         heads = [(line.tokens, line.indent) for line in self.lines if len(line.tokens) > 3]
-        declared = {name.text for t, _ in heads if t[0].text in KEYWORDS for name, after in pairwise(t[1:])
-                    if after.is_sign("[")}
         empty = {t[0].text for t, _ in heads if t[1].is_sign("=") and t[2].text in _BEGIN_EMPTY}
-        return empty | declared | {t[0].text for t, indent in heads if t[1].is_sign("[") and (
+        return empty | {t[0].text for t, indent in heads if t[1].is_sign("[") and (
             indent != self.lines[0].indent or not {NUMBER, SIGN}.issuperset(map(_KIND, t[2:4])))}
 
     def _collected(self, c: Cursor) -> Sequence[tree.Equation]:
