@@ -282,13 +282,20 @@ class Formula(f.Telling, Evaluator):
             size = self.value(told)
             return {} if isinstance(size, Node) else {letter: size}
         here = tree.Name(letter)
-        uses = [x for x in tree.all_parts(summand) if isinstance(x, tree.Index) and letter in tree.mentioned(x)]
+        parts = [x for x in tree.all_parts(summand) if letter in tree.mentioned(x)]
+        uses = [x for x in parts if isinstance(x, tree.Index) and not self._is_of_identity(x)]
         plain = [x for x in uses if here in x.items and isinstance(x.base, tree.Name)]
-        if letter in self.scope.axes or not plain or all(here in x.items for x in uses):
+        compared = any(isinstance(x, tree.Compare) or self._is_of_identity(x) for x in parts)  # which tells no size
+        if letter in self.scope.axes or not plain or (all(here in x.items for x in uses) and not compared):
             return {}
         row, items = self.row(plain[0].base), plain[0].items
         sizes = row.shape if len(items) == row.ndim else lengths(row)
         return {letter: sizes[items.index(here)]}
+
+    def _is_of_identity(self, part: tree.Expr) -> bool:
+        """Whether a part is ``I[n, i]``."""
+        base = part.base if isinstance(part, tree.Index) else part
+        return base is not part and isinstance(base, tree.Name) and self.scope.is_identity(base.name)
 
     def _steps(self, counter: str, bounds: Sequence[tree.Expr]) -> range:
         if len(bounds) > 2:

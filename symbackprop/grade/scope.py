@@ -109,7 +109,7 @@ class Scope:
         """``h[2]`` and ``dh[2]`` of a family; None where the name is one array."""
         meaning = self.meanings.get(name)
         if any(self._has_letter(item) for item in items):
-            return None
+            return self._of_identity(items) if self.is_identity(name) else None
         if isinstance(meaning, Local) and any(meaning.indexed):
             return self._local_step(meaning, items)
         if len(items) != 1 or isinstance(items[0], (tree.Slice, tree.Word)):
@@ -131,6 +131,16 @@ class Scope:
         if key not in self.session.times and (name in self.session.dictionary.bases or self._is_family(name)):
             self._refuse_beyond(name, int(value), items[0])
         return self._stored(key) if key in self.session.outcomes or self._indexed(name) else None
+
+    def is_identity(self, name: str) -> bool:
+        """Whether a name is the identity matrix: I, where it is neither the model's nor the person's."""
+        known = (self.meanings, self.reference.rows, self.reference.model.sizes, self.session.fixed)
+        return name == "I" and not any(name in names for names in (*known, self.session.dictionary.own))
+
+    def _of_identity(self, items: tuple[tree.Expr, ...]) -> Node | None:
+        """``I[n, i]``, which is 1[n = i]; None where an index is no letter."""
+        letters = len(items) == 2 and all(self._is_letter(item) for item in items)
+        return Evaluator(self).row(tree.Compare("==", *items)) if letters else None
 
     def _is_family(self, name: str) -> bool:
         """Whether lines define steps of an own name."""
@@ -234,13 +244,19 @@ class Scope:
     def place(self, letter: str) -> Node:
         """An index letter as a number, as in 1[y_n = c]: its place on its axis."""
         entries = self.letters[letter]
-        size = self.axes.get(letter) or next((rows.shape[0] for rows in entries), None)
+        size = self.axes.get(letter) or next((rows.shape[0] for rows in entries), None) or self._told(letter)
         if size is None:
             raise ModelError(f"nothing says how far the index {letter} runs")
         places = build.arange(self.graph, size)
         if places not in entries:
             entries[places] = body_leaf(self.graph, letter, (), kind=places.kind, of=places)
         return entries[places]
+
+    def _told(self, letter: str) -> Dim | None:
+        """How far an index letter runs by what the answers say of it."""
+        told = self.session.legend.get(letter)
+        size = None if told is None else evaluate(told, self)
+        return size if isinstance(size, sp.Expr) else None
 
     def _is_letter(self, item: tree.Expr) -> bool:
         return isinstance(item, tree.Name) and item.name in self.letters

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from symbackprop import Model
+from symbackprop import Model, derive
 from symbackprop.core.names import ACCENTS, GREEK, text_name
 from symbackprop.grade import Grader, Item
 
@@ -206,3 +206,23 @@ def test_letters_of_other_shapes() -> None:
 def test_the_identity_matrix_is_as_large_as_what_stands_beside_it(answer: str, verdict: str) -> None:
     unit = Grader(Model.parse("dim N\nparam z: N, c: N\nn = norm(z)\nh = z/n\nloss L = sum(c*h)"))
     assert last(unit, f"dh = c\n{answer}", "dz").verdict == verdict
+
+
+NOISE = Model.parse("dim N\ndata B: N x N, t: N\nparam s\nK = B + s * eye(N)\nloss L = t @ solve(K, t)")
+
+
+@pytest.mark.parametrize(("answer", "verdict"), [
+    ("Σ_n,i I_ni·(∂L/∂K)_ni", "right"), ("sum_n sum_i dL/dK[n,i]*I[n,i]", "right"),
+    ("Σ_n,i 1[n = i]·(∂L/∂K)_ni", "right"), ("2·Σ_n,i I_ni·(∂L/∂K)_ni", "wrong"),
+])
+def test_entries_of_the_identity_matrix_in_a_sum(answer: str, verdict: str) -> None:
+    a = "a = solve(K, t)\ndL/dK = -outer(solve(K.T, t), a)"
+    assert last(Grader(NOISE), f"{a}\nds = {answer}", "ds").verdict == verdict
+
+
+@pytest.mark.parametrize("detail", ["full", "board"])
+def test_a_page_with_an_identity_matrix_is_right(detail: str) -> None:
+    model = Model.parse("dim N, D\ndata A: N x D, B: N x D\nparam W: D x D, u\nS = A @ W @ B.T * exp(u)\n"
+                        "loss L = -mean(diag(log_softmax(S)))")
+    report = Grader(model).grade(derive(model).text(detail=detail))
+    assert [item.verdict for item in report.items if item.role == "parameter"] == ["right", "right"]
