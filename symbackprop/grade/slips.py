@@ -14,6 +14,7 @@ import sympy as sp
 
 from symbackprop.core.functions.words import IDLE_METHODS, IDLE_OPTIONS, MODULES, OPTIONS
 from symbackprop.core.graph import INT
+from symbackprop.core.names import text_name
 from symbackprop.core.shapes import dim_text
 from symbackprop.errors import SyntaxProblem
 from symbackprop.grade.naming import ARRAY, MAX, PRIME, SUM, Dictionary, Local, Meaning, Telling
@@ -657,7 +658,8 @@ class Tidy(Telling):
         function, value = words.function(word), (indexed and words.family(word)) or words.value(word)
         base, _, letters = word.rpartition("_")
         row = words.reference.rows.get(base)
-        if row is not None and value not in (None, word) and len({*letters}) == len(letters) == row.ndim:
+        other = value is not None and word not in (value, text_name(value))  # P_p is Pp, as it prints
+        if row is not None and other and len({*letters}) == len(letters) == row.ndim:
             self.note(f"{word} is read as all entries of {base}")  # X_ij, beside a parameter x_ij
             return [name(base)]
         meant = function if function is not None and (called or value is None) else value

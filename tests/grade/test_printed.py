@@ -226,3 +226,10 @@ def test_a_page_with_an_identity_matrix_is_right(detail: str) -> None:
                         "loss L = -mean(diag(log_softmax(S)))")
     report = Grader(model).grade(derive(model).text(detail=detail))
     assert [item.verdict for item in report.items if item.role == "parameter"] == ["right", "right"]
+
+
+def test_a_name_that_prints_as_an_entry_of_another_is_that_name() -> None:
+    model = Model.parse("dim T\ndata y: T\nparam q\nP[0] = 1\nfor t in 1..T:\n    Pp = q * P[t-1]\n    K = Pp / 2\n"
+                        "    P[t] = (1 - K) * Pp\nloss L = sum(y * P)")
+    report = Grader(model).grade(derive(model).text(view="index"))
+    assert {item.verdict for item in report.items} == {"right"}
