@@ -27,6 +27,8 @@ from symbackprop.model.text import parse_alone, to_text
         ("sum((y - yhat)**2)/n", "dim N, data y: N, n, param yhat: N"),
         ("mean((y_pred - y_true)**2)", "dim N, data y_true: N, param y_pred: N"),
         ("sum((y - x)**2)/(2*N)", "dim N, param y: N, x: N"),
+        ("(x - mu).T @ inv(Sigma) @ (x - mu)", "dim N, data x: N, param mu: N, Sigma: N x N"),
+        ("sum((x - mu)**2)", "dim N, data x: N, param mu"),
         ("log(det(A))", "dim N, param A: N x N"),
         ("x.T @ inv(A) @ x", "dim N, data x: N, param A: N x N"),
         ("mean(relu(X @ W + b), axis=0)", "dim N, D, H, data X: N x D, param W: D x H, b: H"),

@@ -194,7 +194,7 @@ class Shapes:
             of_arrays = sign == "@" or (sign == tree.PRODUCT and (bool(shape and other) or (
                 max(len(shape), len(other)) > 1 and not self._is_number(right if shape else left))))
             if of_arrays:
-                self._widen([left] * (not shape) + [right] * (not other), 1)
+                self._widen([left] * (not shape) + [right] * (not other) + [*_means(left), *_means(right)], 1)
             if sign == tree.PRODUCT and isinstance(right, tree.Transpose) and len(shape) == len(other) == 1:
                 shape, left = [*shape, *other], right
                 continue
@@ -595,6 +595,14 @@ def _in_products(expr: tree.Expr) -> Iterator[str]:
                 yield from tree.mentioned(part)
     for part in tree.parts(expr):
         yield from _in_products(part)
+
+
+def _means(expr: tree.Expr) -> Iterator[tree.Expr]:
+    """The mean in ``(x - mu) @ …``, which is of every entry."""
+    if isinstance(expr, tree.Transpose):
+        yield from _means(expr.body)
+    elif isinstance(expr, tree.Chain) and expr.rest[0][0] in "+-":
+        yield from (part for part in tree.parts(expr) if part == tree.Name("mu"))
 
 
 def _rank(name: str) -> int:
