@@ -313,7 +313,7 @@ def shift(a: Node, axis: Axis = None) -> Node:
     return a.graph.make("shift", (a,), normalise_axes(axis, a.ndim))
 
 
-def shifted_logsumexp(a: Node, s: Node, axis: Axis, keepdims: bool) -> Node:
+def shifted_logsumexp(a: Node, s: Node, axis: Axis = None, keepdims: bool = False) -> Node:
     """log Σ e^(a − s), for s = shift(a)."""
     return a.graph.make("shifted_logsumexp", (a, s), (normalise_axes(axis, a.ndim), keepdims))
 
@@ -352,7 +352,7 @@ def _marked(index: Node, axis: int, size: DimLike, number: sp.Expr) -> Node:
     return hot
 
 
-def take_along(a: Node, index: Node, axis: int) -> Node:
+def take_along(a: Node, index: Node, axis: int = -1) -> Node:
     """NumPy's take_along_axis."""
     return a.graph.make("take_along_axis", (a, index), normalise_axis(axis, a.ndim))
 

@@ -213,10 +213,14 @@ def test_what_is_spelled_out_ends_as_the_function_of_the_library_does(form: str)
     ("log of a determinant's size", "= A⁻ᵀ"),
     ("rayleigh of rows", "= 2(a − X ⊙ (((Σ_n b[:, n])/c) 1_Nᵀ))/(c 1_Nᵀ)"),
     ("a product divided by itself", "= n·k"),
-    ("trace", "= E"),
 ])
 def test_the_form_on_paper(name: str, form: str) -> None:
     assert form in closed_lines(EVERY[name])
+
+
+def test_a_trace_is_derived_without_an_identity_matrix() -> None:
+    page = " ".join(derive(Model.parse(EVERY["trace"])).text().split())
+    assert "δ_E = E (3): constant factor" in page and " I " not in page
 
 
 @pytest.mark.parametrize(("view", "form"), [
