@@ -9,7 +9,7 @@ import sympy as sp
 from symbackprop.core import build
 from symbackprop.core import formula as f
 from symbackprop.core.facts import is_range
-from symbackprop.core.graph import BOOL, INT, Node, label, mark
+from symbackprop.core.graph import BOOL, INT, Node, label, mark, reached
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import (
     ONE,
@@ -118,8 +118,12 @@ def _is_mask(key: Any) -> bool:
 
 def holds(row: Node) -> bool:
     """Whether a row is truth values: ``(a > 0) * (b > 0)`` is, that both hold; a sum of them counts."""
-    combined = row.kind == INT and bool(row.args) and _combines(row.form)
-    return row.kind == BOOL or (combined and all(map(holds, row.args)))
+    return all(part.kind == BOOL or _parts(part) for part in reached([row], _parts))
+
+
+def _parts(row: Node) -> tuple[Node, ...]:
+    """What a row is true or false of."""
+    return row.args if row.kind == INT and _combines(row.form) else ()
 
 
 def _combines(form: f.Formula | None) -> bool:

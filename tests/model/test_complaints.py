@@ -52,6 +52,9 @@ def told(text: str) -> list[str]:
         ("loss Z = X @ W.T", "         ^^^^^^^", "loss Z = mean(X @ W.T)"),
         ("Z = X & b", "    ^^^^^", None),
         ("Z = where(b > 0 & b < 1, b, 0)", "                ^", "Z = where((b > 0) & (b < 1), b, 0)"),
+        ("Z = where((b > 0) & b < 1, b, 0)", "                  ^", "Z = where((b > 0) & (b < 1), b, 0)"),
+        ("Z = where((b > 0) & (b < 1) == 0, b, 0)", "                  ^", "Z = where((b > 0) & ((b < 1) == 0), b, 0)"),
+        ("Z = where(not b > 0 & (b < 1), b, 0)", "                    ^", "Z = where((not b > 0) & (b < 1), b, 0)"),
         ("Z = adj(W)", "    ^^^", None),  # nothing known is near
         ("Z = X @ V", "        ^", "dim K; param V: D x K; Z = X @ V"),
         ("Z = X @ W.T + lam", "              ^^^", "param lam; Z = X @ W.T + lam"),

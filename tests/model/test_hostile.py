@@ -367,6 +367,8 @@ COSTLY = {
     "mistakes": W + "a = tahn(w)\n" * 7_000 + "loss L = w",
     "semicolons": W + ";" * 90_000 + "\nloss L = w",
     "conditions": W + "loss L = " + " if w > 0 else ".join(["w"] * 5_000),
+    "conditions of two others": W + "m1 = w > 0\nm2 = w < 1\n" + "".join(
+        f"m{k} = m{k - 1} * m{k - 2}\n" for k in range(3, 60)) + "loss L = (m58 & m59) * w",
     "methods": W + "loss L = w" + ".sum()" * 9_000,
     "indices": "dim N\nparam w: N\nloss L = w[" + "0," * 20_000 + "0]",
     "a family": "param W[1..20000], w\nloss L = w^2",

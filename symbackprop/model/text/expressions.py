@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
@@ -78,36 +78,37 @@ def expression(c: Cursor) -> tree.Expr:
     return value
 
 
-_COMBINES = {"&": "bitwise_and", "&&": "bitwise_and", "and": "bitwise_and", "|": "bitwise_or", "||": "bitwise_or",
+# the sign that binds most first; Python's & and | come before comparisons
+_COMBINES = {"&": "bitwise_and", "|": "bitwise_or", "&&": "bitwise_and", "and": "bitwise_and", "||": "bitwise_or",
              "or": "bitwise_or"}
+_BEFORE_COMPARISONS = ("&", "|")
 _BEHIND = ("if", *_COMBINES)
 OPPOSITE = "bitwise_not"
 
 
-def _conditions(c: Cursor, first: Token, value: tree.Expr) -> tree.Expr:
-    """``(a > 0) & (b > 0)`` and ``a > 0 or b > 0``, where ``or`` binds least."""
-    parts = [_apart(c, first, value)]
-    signs = list[str]()
-    while c.now.text in _COMBINES and not (c.bars and c.at("|", "||")) and _may_hold(parts[-1]):
-        signs.append(_COMBINES[c.take().text])
-        begun = c.now
-        parts.append(_apart(c, begun, _comparison(c)))
-    for name in ("bitwise_and", "bitwise_or"):
-        while name in signs:
-            k = signs.index(name)
+def _conditions(c: Cursor, first: Token, value: tree.Expr, among: Collection[str] = _COMBINES) -> tree.Expr:
+    """``(a > 0) & (b > 0)`` and ``a > 0 or b > 0``, combined by such signs."""
+    parts, begins, signs = [value], [first], list[str]()
+    while c.now.text in among and not (c.bars and c.at("|", "||")) and _may_hold(parts[-1]):
+        sign = c.take()
+        signs.append(sign.text)
+        begins.append(c.now)
+        parts.append(_comparison(c))
+        if sign.text in _BEFORE_COMPARISONS and any(map(_is_bare, begins[-2:], parts[-2:])):
+            raise sign.problem("brackets belong around conditions, (a > 0) & (b > 0): in Python & and | come first",
+                               (combined_conditions,))
+    for text, name in _COMBINES.items():
+        while text in signs:
+            k = signs.index(text)
             del signs[k]
             parts[k : k + 2] = [tree.Call(f"np.{name}", tuple(parts[k : k + 2]), (), place=c.since(first))]
     return parts[0]
 
 
-def _apart(c: Cursor, first: Token, condition: tree.Expr) -> tree.Expr:
-    """A condition beside a sign. Raises a `SyntaxProblem` where Python's & and | bind more strongly than what it
-    compares with."""
-    bare = isinstance(condition, tree.Compare) and condition.place is not None and condition.place.start == first.column
-    if bare and (c.at("&") or (c.at("|") and not c.bars)):
-        raise c.unexpected("brackets belong around conditions, (a > 0) & (b > 0): in Python & and | come first",
-                           named=True, instead=(combined_conditions,))
-    return condition
+def _is_bare(first: Token, condition: tree.Expr) -> bool:
+    """Whether a condition that begins with a token has no brackets around it."""
+    return first.text == "not" or (isinstance(condition, tree.Compare) and condition.place is not None
+                                   and condition.place.start == first.column)
 
 
 def _may_hold(condition: tree.Expr) -> bool:
@@ -118,9 +119,7 @@ def _may_hold(condition: tree.Expr) -> bool:
 def _with_word(c: Cursor, first: Token, value: tree.Expr) -> tree.Expr:
     """``a if c else b`` behind a."""
     c.take()
-    begun = c.now
-    condition = _comparison(c)
-    condition = _conditions(c, begun, condition) if c.now.text in _COMBINES else condition
+    condition = _conditions(c, c.now, _comparison(c))
     if c.word("else and another value, as in `a if c else b`").text != "else":
         raise c.unexpected("expected else and another value, as in `a if c else b`")
     return tree.Call("where", (condition, value, expression(c)), (), place=c.since(first))
@@ -377,7 +376,7 @@ def _name(c: Cursor) -> tree.Expr:
         if _begins_a_function(c, token):
             return _function(c, token)
         if token.text == "not":
-            return _opposite(c, token, _comparison(c))
+            return _opposite(c, token, _conditions(c, c.now, _comparison(c), _BEFORE_COMPARISONS))
         other, says = (("lam",), ": write lam") if token.text == "lambda" and c.now.kind != NAME else ((), "")  # as λ
         raise token.problem(f"{token.text!r} is Python, not model text: there are only formulas here{says}", other)
     bracket = c.accept("(")
