@@ -93,7 +93,7 @@ def _on_diagonal(a: Node) -> Node | None:
     None of any other row. A name is a barrier."""
     form = a.arithmetic if a.ndim == 2 and a.name is None else None
     eyes = [k for k, arg in enumerate(a.args) if is_identity(arg)] if form is not None else []
-    if form is None or len(eyes) != 1:
+    if form is None or len(eyes) != 1 or not same_shape(a.args[eyes[0]].shape, a.shape):  # nor 1x1 beside a matrix
         return None
     places = [f.Arg(k) for k in range(len(a.args))]
     off, on = [f.over(form, [*places[: eyes[0]], f.Num(entry), *places[eyes[0] + 1 :]])

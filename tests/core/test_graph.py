@@ -359,3 +359,5 @@ def test_a_sum_of_what_an_identity_matrix_leaves_is_one_over_the_diagonal() -> N
     assert build.reduce_sum(c * eye * a) is build.einsum("ii->", c * a)
     for other in (c * eye + a, g.let("B", eye * a)):
         assert build.reduce_sum(other).op.name == "sum"
+    for other in (a, g.leaf("b", (N, D))):
+        assert build.reduce_sum(build.eye(g, 1) * other).op.name == "sum"
