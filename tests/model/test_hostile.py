@@ -396,6 +396,13 @@ def test_no_text_of_100_kilobytes_takes_ten_million_steps(text: str) -> None:
     assert took < 10_000_000
 
 
+@pytest.mark.parametrize("text", ["loss L = ½{}w", "{}loss L = w", "loss L = (w{}\n)"])
+def test_a_run_of_blanks_is_looked_through_once(text: str) -> None:
+    """It was over a minute."""
+    with ends(30):
+        _read(W + text.format(" " * 95_000))
+
+
 def _read(text: str) -> None:
     try:
         Model.parse(text)

@@ -132,6 +132,6 @@ _WAYS: tuple[Way, ...] = (
      "of the text around the code the equations and declarations are read"),
     *around(_STATES, "[-*+•>]"),
     (re.compile(r"/\*"), _blocks, "comments of other languages are passed over"),
-    (_sign("[%/!]|.*;[ \t]*[%/]"), _each(_COMMENT, ""),
+    (_sign(r"[%/!]|(?:[^\s;].*)?;[ \t]*[%/]"), _each(_COMMENT, ""),
      "commands of notebooks and comments of other languages are passed over"),
 )
