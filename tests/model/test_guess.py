@@ -333,6 +333,12 @@ def test_what_stands_beside_a_norm_a_fraction_or_a_root_is_a_factor(text: str, l
     assert f"loss L = {loss}\n" in to_text(parse_alone(text))
 
 
+@pytest.mark.parametrize("text", ["sin ½x", "√½x", "x**½y", "1 /  ½x", "2½x", "1/λ√x", "2**λ√x"])
+def test_what_something_in_front_may_be_of_too_is_no_factor(text: str) -> None:
+    with pytest.raises(ModelError):
+        parse_alone(text)
+
+
 def test_the_last_part_may_be_an_equation() -> None:
     assert parse_alone("z = w*x+b; a = sigmoid(z); J = (y-a)^2").results()[0].name == "J"
     assert parse_alone("P = X @ W").results()[0].name == "P"

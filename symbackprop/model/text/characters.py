@@ -81,7 +81,7 @@ def _formula(text: str) -> str:
     text = _EXPECTED.sub(r"mean(\1)", text)
     text = _IN_REALS.sub(_declared, text)
     text = _RAISED_WORD.sub(_raised_word, _OPPOSITE_OF.sub(r"a\1", _CUBE_ROOT.sub(r"cbrt(\1)", text)))
-    text = _BESIDE_ROOT.sub(r"\1*", _HALF.sub(r"\1*", text))
+    text = _BESIDE_ROOT.sub(_factor, _HALF.sub(_factor, text))
     text = _BOTH.sub(r"\2\1", _PLAIN_ROOT.sub(lambda found: f"sqrt({found[1]})" if found[1] else "sqrt", text))
     text = _RAISED.sub(lambda found: found["inverse"] or _power(found) + _gap(found), text)
     text = _SIGMA.sub("Sigma", text)
@@ -100,10 +100,15 @@ def _gap(raised: re.Match[str]) -> str:
     return " " if raised.string[raised.end() : raised.end() + 1].isalpha() else ""
 
 
-# ½x, ½(a + b) and σ√x, which nothing in front binds more strongly: 1/σ√x may be divided by both
-_FREE = r"(?<![\w/^@.])(?<![/^@] )"
-_HALF = re.compile(rf"{_FREE}([¼½¾⅐⅑⅒⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞])(?=\s*(?:[^\W_]|[(√]))")
-_BESIDE_ROOT = re.compile(rf"{_FREE}([Α-ΡΤ-Ωα-ω][₀-₉²³]*)(?=√)")
+def _factor(found: re.Match[str]) -> str:
+    """``½*x`` for ½x, where nothing in front binds more strongly."""
+    free = not found["before"] or found["before"].rstrip() in ("return", "else", "if", "and", "or", "not")
+    return found[0] + "*" * free
+
+
+# ½x, ½(a + b) and σ√x; 1/σ√x may be divided by both, e**½x raised to both, and sin ½x is of both
+_HALF = re.compile(r"(?P<before>(?:[/^@.√]|\*\*|\b\w+)\s*)?[¼½¾⅐⅑⅒⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞](?=\s*(?:[^\W_]|[(√]))")
+_BESIDE_ROOT = re.compile(r"(?P<before>(?:[/^@.]|\*\*)\s*|\w)?[Α-ΡΤ-Ωα-ω][₀-₉²³]*(?=√)")
 _OPPOSITE_OF = re.compile(r"\b((?:sin|cos|tan)h?)⁻¹(?=\s*\()")  # tanh⁻¹(x)
 _CUBE_ROOT = re.compile(r"∛([^\W_][\w.₀-₉]*)")
 
