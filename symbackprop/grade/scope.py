@@ -173,7 +173,8 @@ class Scope:
         if any(self._has_letter(item) for item in items):
             step = self.element(row, items[:1]) if self.offset(items[0]) and len(items) > 1 else None
             return self._entry(row, items) if step is None else self._entry(step, items[1:])
-        if isinstance(items[0], (tree.Slice, tree.Word)) or not self._over_steps(row):
+        first = None if isinstance(items[0], (tree.Slice, tree.Word)) else self._first_step(row, items[0])
+        if first is None:
             return None
         place = evaluate(items[0], self)
         counted = bool(self.offset(items[0]))
@@ -183,15 +184,20 @@ class Scope:
         if not counted and self.session.counting.first == 0:
             return None
         place += counted * self.session.counting.arrays
-        if not 1 <= place <= row.shape[0]:
-            after = counted and place == row.shape[0] + 1
-            says = f"there is no step {place}: steps are numbered from 1 to {row.shape[0]}"
-            raise Beyond(says) if after else ShapeError(says)
-        found = getitem(row, int(place) - 1)
+        last = row.shape[0] + first - 1
+        if not first <= place <= last:
+            says = f"there is no step {place}: steps are numbered from {first} to {last}"
+            raise Beyond(says) if counted and place == last + 1 else ShapeError(says)
+        found = getitem(row, int(place) - first)
         return Evaluator(self).subscript(found, items[1:]) if len(items) > 1 else found
 
-    def _over_steps(self, row: Node) -> bool:
-        return bool(row.shape) and row.shape[0] in [sp.Integer(k) for k in self.session.fixed.values()]
+    def _first_step(self, row: Node, index: tree.Expr) -> int | None:
+        """The number of the first entry of an array over all steps: 1, but 2 of what a loop over t = 2..T gives, read at
+        t; None of any other array."""
+        if not row.shape or row.shape[0] in [sp.Integer(k) for k in self.session.fixed.values()]:
+            return 1 if row.shape else None
+        loops = [self.reference.counted(n, self.session.fixed) for n in mentioned(index) if n in self.counters]
+        return next((steps.start for steps in loops if steps and len(steps) == row.shape[0]), None)
 
     def remark(self, text: str) -> None:
         """What is mended in an answer is told by its reader."""

@@ -436,3 +436,21 @@ def test_whole_pages(name: str, form: str) -> None:
     report = grade(model, printed(derive(model), "latex" if form == "latex" else "text", **options))
     assert not report.unread, report.unread
     assert {item.verdict for item in report.items} == {"right"}, report.text(2)
+
+
+def test_an_e_of_the_model_is_no_base_of_exponentials() -> None:
+    model = parse("dim T\ndata y: T\nparam ls\ne = y - ls\nloss L = sum(e**2)/exp(2*ls)")
+    assert r"c &= \exp(b)" in printed(derive(model), "latex")
+    assert "c = exp(b)" in printed(derive(model), "text")
+
+
+FROM_2 = "e[1] = y[0]\nfor t in 2..T:\n    e[t] = y[t] - phi*y[t-1] - theta*e[t-1]\n"
+
+
+@pytest.mark.parametrize("form", ["text", "index", "latex", "board"])
+def test_pages_of_loops_from_the_second_step(form: str) -> None:
+    model = parse(f"dim T\ndata y: T\nparam phi, theta, ls\n{FROM_2}loss L = sum(e**2)/(2*exp(2*ls)) + T*ls")
+    options = {"index": {"view": "index"}, "board": {"detail": "board"}}.get(form, {})
+    report = grade(model, printed(derive(model), "latex" if form == "latex" else "text", **options))
+    assert not report.unread, report.unread
+    assert {item.verdict for item in report.items} == {"right"}, report.text(2)
