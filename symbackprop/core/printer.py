@@ -361,7 +361,7 @@ class Printer(ABC, Generic[P, T]):
     def fn(self, m: maths.Fn) -> P:
         if m.prime or not m.args:
             return self.function(m)
-        if m.name == "exp":
+        if m.name == "exp" and not m.spelled:
             return self.exponential(m)
         if m.name in ("sqrt", "root"):
             return self.rooted(m.args[0])
@@ -617,7 +617,7 @@ class LinePrinter(Printer[Text, Text]):
 
     def exponential(self, m: maths.Fn) -> Text:
         inner = self(m.args[0])
-        if m.spelled or inner.level < ATOM:
+        if inner.level < ATOM:
             return self.row(Text("exp"), self.fenced(inner))
         return self.raised(self.plain("e"), inner)._replace(level=POWER)
 

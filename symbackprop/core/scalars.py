@@ -836,7 +836,7 @@ def _piecewise(name: str) -> Callable[..., Any]:
 
 
 _RECORDS = [
-    Scalar("exp", sp.exp, lambda np, x: np.exp(x), (OUT,), log=X,
+    Scalar("exp", sp.exp, lambda np, x: np.exp(x), (OUT,), latex=r"\exp", log=X,
            range=(0.0, inf), positive=True, finite=1 - X, log1p=call("softplus", X),
            complement=-call("expm1", X), rest=-call("expm1", 2 * X), scaled=(X, ONE)),
     Scalar("log", sp.log, lambda np, x: np.log(x), (1 / X,), POSITIVE, latex=r"\log",

@@ -17,7 +17,7 @@ SCRIPT, FENCE = 0.75, 7.5
 WIDE = 400.0  # points: a numerator that leaves no room beside it
 _CHARACTERS = {"+": 12.5, "-": 12.5, "=": 14.0, "<": 14.0, ">": 14.0, "(": 4.0, ")": 4.0, "[": 3.0, "]": 3.0, ",": 4.5,
                ".": 2.8, "/": 5.0, "|": 3.0, ":": 5.0, "'": 3.0, "~": 3.5, " ": 0.0, "_": 5.0, "*": 5.0}
-_COMMANDS = {r"\tanh": 24.0, r"\sin": 15.0, r"\cos": 15.0, r"\log": 16.0, r"\max": 20.0}
+_COMMANDS = {r"\tanh": 24.0, r"\exp": 19.0, r"\sin": 15.0, r"\cos": 15.0, r"\log": 16.0, r"\max": 20.0}
 
 
 def glyphs(text: str) -> float:
