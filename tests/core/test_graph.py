@@ -348,7 +348,7 @@ def test_a_multiple_of_the_identity_matrix_is_a_number_in_a_product() -> None:
     eye = build.eye(g, N)
     assert build.matmul(c * eye / 2, a) is a * (c / 2)
     assert build.matmul(eye, a) is a
-    for other in (eye + c, c * eye + 1, g.let("B", c * eye)):
+    for other in (eye + c, c * eye + 1, g.let("B", c * eye), eye * g.leaf("v", (N,))):
         assert isinstance(build.matmul(other, a).attr, Pattern)
 
 

@@ -126,9 +126,19 @@ def test_equal_gradients_of_parts_that_fill_an_axis_are_both_added(tmp_path: Pat
     assert grads["x"].tolist() == [2, 4, 3, 4]
 
 
+def test_parts_in_steps_are_not_joined_with_what_follows_them(tmp_path: Path) -> None:
+    model = Model.parse("data c: 2, d: 2\nparam x: 4\nloss L = sum(x[::2]*c) + sum(x[2:]*d)")
+    data = {"c": np.array([1.0, 2.0]), "d": np.array([3.0, 4.0])}
+    _, grads = emit(model, tmp_path).loss_and_grads({"x": np.zeros(4)}, data)
+    assert grads["x"].tolist() == [1, 0, 5, 4]
+
+
 @pytest.mark.parametrize("a, x, parts, printed", [
     ("4", "4", "sum(x[:1]*a[3:]) + sum(x[1:]*a[:3])", "roll(a, 1)"),
     ("5", "4", "sum(x[:2]*a[2:4]) + sum(x[2:]*a[:2])", "concat(a[2:4], a[:2], axis 0)"),
+    ("4", "4", "sum(x[:2]*a[2:]) + sum(x[2:]*a[1:3])", "concat(a[2:], a[1:3], axis 0)"),
+    ("4", "4", "sum(x[:2]*a[2:0:-1]) + sum(x[2:]*a[:2])", "concat(a[2:0:-1], a[:2], axis 0)"),
+    ("4\nb = a[2:]", "4", "sum(x[:2]*b) + sum(x[2:]*a[:2])", "concat(b, a[:2], axis 0)"),
     ("2 x 4", "4 x 2", "sum(x[:2]*a[:, 2:]) + sum(x[2:]*a[:, :2])", "concat(a[:, 2:], a[:, :2], axis 0)"),
 ])
 def test_only_a_whole_array_is_rolled(a: str, x: str, parts: str, printed: str) -> None:

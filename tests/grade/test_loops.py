@@ -129,6 +129,12 @@ def test_a_constant_of_the_size_that_a_loop_runs_over() -> None:
     assert report(model, "dw = sum_t x[t]").verdict == "wrong"
 
 
+def test_a_gradient_of_integer_data_is_a_mistake() -> None:
+    model = "dim N, C\ndata y: N int < C\nparam z: N x C\nloss L = mean(cross_entropy(z, y))"
+    [dy, dz] = grade(Model.parse(model), "dy = 3\ndz = (softmax(z) - one_hot(y, C))/N").items
+    assert (dy.verdict, dz.verdict) == ("wrong", "right")
+
+
 @pytest.mark.parametrize(("first", "steps"), [(0, "1..T"), (1, "2..T")])
 def test_what_a_loop_hands_on_to_a_state_that_begins_as_0_is_no_mistake(first: int, steps: str) -> None:
     """h[0] = 0 is a whole number, of which nobody asks a gradient: dh[0] was wrong."""

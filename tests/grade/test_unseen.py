@@ -61,6 +61,10 @@ def test_conditions_are_compared_together(loss: str, wrong: str, seed: int) -> N
     assert grade(parse(f"param a, b, c\nloss L = {loss}"), f"db = {wrong}", seed=seed).verdict == "wrong"
 
 
+def test_what_is_wrong_by_more_than_rounding_on_one_side_is_wrong() -> None:
+    assert grade(parse("param w\nloss L = w^2"), "dw = 2*w*(1 + 0.00000001*(w > 100))").verdict == "wrong"
+
+
 def test_an_answer_is_not_right_where_a_side_stays_unseen() -> None:
     report = graded("", "sum(where(sin(x) > 2, x, x^2))", "2*x")
     assert report.verdict == "inconclusive" and report.exit_code == 1 and report.right == 0

@@ -611,6 +611,7 @@ CONDITIONS: list[Case] = [
     ("q = (w > 0 & v > 0) .* w;\nloss L = sum(q(:));", lambda n: ((n.w>0)&(n.v>0))@n.w),
     ("q = (w > 0 | v > 0) .* w;\nloss L = sum(q(:));", lambda n: ((n.w>0)|(n.v>0))@n.w),
     ("loss L = sum(np.where(~mk, y, 0))", lambda n: n.y[n.mk==0].sum()),
+    ("loss L = sum(where((y > 0) & 1, y, 0))", lambda n: n.y[n.y>0].sum()),
     ("loss L = sum(where(y > 0 and (mk == 1) | (y < 1), y, 0))", lambda n: n.y[(n.y>0)&((n.mk==1)|(n.y<1))].sum()),
     ("loss L = sum(where((y > 0) | (mk == 1) and y < 1, y, 0))", lambda n: n.y[((n.y>0)|(n.mk==1))&(n.y<1)].sum()),
     ("loss L = sum(where(not (y > 0) & (mk == 1), y, 0))", lambda n: n.y[~((n.y>0)&(n.mk==1))].sum()),

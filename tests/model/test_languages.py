@@ -124,6 +124,7 @@ def test_a_column_by_a_row_is_a_matrix_where_nothing_is_declared() -> None:
 def test_a_vector_on_the_side_of_a_row_is_told() -> None:
     said = Model.parse(f"{HEAD}q = W * w';\nloss L = sum(q(:));").remarks
     assert any("w is read as a row in its product with W" in remark for remark in said)
+    assert not Model.parse(f"{HEAD}q <- w %*% W\nloss L <- sum(q)").remarks  # vectors of R's have no side
 
 
 def test_pythons_own_signs_beside_a_place_and_a_comma_are_no_r() -> None:

@@ -320,6 +320,11 @@ def test_a_slice_of_the_steps_that_begins_like_the_loop_is_told(loop: str, read:
     assert (len(said) == 1 and said[0].startswith(f"<text>:6: {told}")) if told else said == []
 
 
+def test_a_slice_of_the_steps_of_a_python_loop_counts_as_the_loop_does() -> None:
+    text = "dim T\ndata u: T\nparam w\na = np.zeros(T)\nfor t in range(T):\n    a[t] = w * u[t]\nloss L = sum(a[1:])"
+    assert not [said for said in parse(text).remarks if "leaves out" in said]
+
+
 @pytest.mark.parametrize("place", ["t - 1", "t - 2", "2 - t", "-t", "2*t - 3"])
 def test_a_place_in_front_of_the_first_entry_is_refused_in_literal_loops_too(place: str) -> None:
     """As in loops over a symbolic axis; counted from 0 it would be the last entry."""

@@ -183,6 +183,11 @@ def test_read_as_meant(pasted: str, plain: str) -> None:
     assert to_text(Model.parse(HEAD + pasted)) == to_text(Model.parse(HEAD + plain))
 
 
+def test_methods_beside_functions_of_two_libraries_are_neithers() -> None:
+    with pytest.raises(ModelError, match="divides by n in NumPy"):
+        Model.parse(HEAD + "loss L = torch.sum(X.std()) + np.sum(w)")
+
+
 def test_numpys_gradient_is_no_line_of_training() -> None:
     assert [*Model.parse(HEAD + "q = np.gradient(y)\nloss L = q @ y").equations] == ["q", "L"]
 
