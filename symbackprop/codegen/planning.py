@@ -231,8 +231,8 @@ def kept_rows(rows: Rows, gradients: Iterable[Node], forward: Forward, share: bo
     kept: dict[int, Node] = {}
     seen: set[int] = set()
     readers: dict[int, list[Node]] = {}
-    results = list(gradients)  # some of which forward has as they are
-    stack = list(reversed(results))
+    results = dict.fromkeys(gradients)  # some of which forward has as they are
+    stack = [*reversed(results)]
     while stack:
         row = stack.pop()
         if row.id in seen or row.value is not None:

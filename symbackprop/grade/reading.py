@@ -431,7 +431,6 @@ def _element(match: re.Match[str], text: str) -> str:
 
 
 def _spelled_out(text: str, known: Collection[str]) -> str:
-
     """The text with printed notation spelled out."""
     text = _SUBSCRIPTED.sub(r'"\1"', _ENTRY.sub(_entry, text.replace("self.", "")))
     text = _FILL.sub(lambda m: f"{('zeros', 'ones')[int(m[1])]}({_sizes(m[2])})", text)
