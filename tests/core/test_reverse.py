@@ -10,10 +10,12 @@ import pytest
 
 from symbackprop.core import formula as f
 from symbackprop.core import functions as F
+from symbackprop.core.accumulate import total
 from symbackprop.core.graph import Graph, Node
 from symbackprop.core.notation import Notation
 from symbackprop.core.registry import OPS
 from symbackprop.core.reverse import grad, sweep
+from symbackprop.core.shapes import dim
 
 
 @pytest.fixture
@@ -74,3 +76,11 @@ def test_what_many_rows_hand_back_is_added_up_at_once() -> None:
     (slope,) = grad(F.sum(F.stack(*[F.exp(w * x * k) for k in range(2, 12)])), [w])
     assert len([row for row in graph.nodes.values() if isinstance(row.form, f.Add)]) < 5
     assert str(slope) == " + ".join(f"{k} * exp({k} * w * x) * x" for k in range(11, 1, -1))
+
+
+def test_a_factor_that_the_first_terms_have_in_common_is_written_once_however_many_there_are() -> None:
+    graph = Graph()
+    n = dim("N")
+    u, v, w = [graph.leaf(name, (n,)) for name in "uvw"]
+    assert str(total([u / n, v / n, w])) == "(u + v) / N + w"
+    assert str(total([u / n + v, -v, w / n])) == "(u + w) / N"
