@@ -192,8 +192,8 @@ class Scope:
         return Evaluator(self).subscript(found, items[1:]) if len(items) > 1 else found
 
     def _first_step(self, row: Node, index: tree.Expr) -> int | None:
-        """The number of the first entry of an array over all steps: 1, but 2 of what a loop over t = 2..T gives, read at
-        t; None of any other array."""
+        """The number of the first entry of an array over all steps: 1, but 2 of what a loop over t = 2..T gives, read
+        at t; None of any other array."""
         if not row.shape or row.shape[0] in [sp.Integer(k) for k in self.session.fixed.values()]:
             return 1 if row.shape else None
         loops = [self.reference.counted(n, self.session.fixed) for n in mentioned(index) if n in self.counters]
