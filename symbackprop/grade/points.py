@@ -85,6 +85,7 @@ class Points:
         self.leaves = [*model.leaves().values(), *model.upstream.values()]
         self.bounds: set[Edge] = set()  # what the search for points, of one answer or another, never passed
         self.tried = Tried()
+        self.drawn: list[Point] = []  # beside the usual ones, for all answers
 
     def first(self, count: int) -> list[Point]:
         """``count`` points with finite values everywhere, sizes changing from point to point."""
@@ -93,6 +94,13 @@ class Points:
     def more(self, sizes: Mapping[str, int]) -> Point:
         """A point of some sizes."""
         return self._point(_sizes(self.reference, self.rng, {**sizes, **self.given}, 0))
+
+    def further(self, usual: Sequence[Point]) -> Iterator[Point]:
+        """Several more points for each of the usual ones, of its sizes; the same whichever answer asks for them."""
+        for k, point in enumerate([*usual] * WAYS):
+            if k == len(self.drawn):
+                self.drawn.append(self.more(point.sizes))
+            yield self.drawn[k]
 
     def at(self, values: Mapping[int, Array], sizes: Mapping[str, int]) -> Point:
         """The point with these numbers in its leaves, targets being made what the style says."""
@@ -200,8 +208,7 @@ class Beyond:
     def together(self) -> Iterator[Point]:
         """More points where there are several conditions: sides that were seen may meet in a way that was not."""
         if len(self.coverage.sides) > BOTH:
-            for point in [*self.usual] * WAYS:
-                yield self.source.more(point.sizes)
+            yield from self.source.further(self.usual)
 
     def agree(self, point: Point) -> bool:
         """Whether the rows are equal at a point; where they are not, whether they differ as rounding lets them: near

@@ -12,6 +12,7 @@ import pytest
 
 from symbackprop.derive import derive
 from symbackprop.grade import Report, grade
+from symbackprop.grade.points import Points
 from symbackprop.model.text import parse
 from symbackprop.verify import aiming
 from tests.render.random_models import random_loop
@@ -59,6 +60,20 @@ def test_both_sides_of_every_condition_are_compared(more: str, loss: str, right:
 def test_conditions_are_compared_together(loss: str, wrong: str, seed: int) -> None:
     """Every condition is seen on either side, and the answer is wrong only where two are on certain ones."""
     assert grade(parse(f"param a, b, c\nloss L = {loss}"), f"db = {wrong}", seed=seed).verdict == "wrong"
+
+
+def test_the_points_for_several_conditions_are_drawn_once_for_all_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each answer drew its own: the page of conv-net took 70 seconds."""
+    drawn: list[object] = []
+    more = Points.more
+    monkeypatch.setattr(Points, "more", lambda *args: drawn.append(args) or more(*args))
+    model = parse("param a, b, c\nloss L = relu(a)*relu(b)*relu(c)")
+    taken = []
+    for lines in ("da = (a > 0)*relu(b)*relu(c)", "da = (a > 0)*relu(b)*relu(c)\ndb = relu(a)*(b > 0)*relu(c)"):
+        drawn.clear()
+        assert "wrong" not in {item.verdict for item in grade(model, lines).items}
+        taken.append(len(drawn))
+    assert taken[0] == taken[1] > 0
 
 
 def test_what_is_wrong_by_more_than_rounding_on_one_side_is_wrong() -> None:
