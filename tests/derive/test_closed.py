@@ -298,6 +298,11 @@ def test_a_loop_in_a_loop() -> None:
     assert "def backward" in codegen(m)
 
 
+def test_the_gradient_of_a_trace_of_squares_is_found_by_its_rules_alone() -> None:
+    page = derive(Model.parse(EVERY["trace"])).text()
+    assert "  δ_E = E   (3)" in page and closed_lines(EVERY["trace"]) == []
+
+
 def closed_lines(text: str) -> list[str]:
     """The lines of closed forms as they are printed, with what they name for short."""
     steps = build_document(derive(Model.parse(text)), Options()).steps
