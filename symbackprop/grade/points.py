@@ -7,6 +7,7 @@ holds for y ∈ {0, 1}. Points come in three styles, so that such an answer is j
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import cycle, islice
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -95,9 +96,9 @@ class Points:
         """A point of some sizes."""
         return self._point(_sizes(self.reference, self.rng, {**sizes, **self.given}, 0))
 
-    def further(self, usual: Sequence[Point]) -> Iterator[Point]:
-        """Several more points for each of the usual ones, of its sizes; the same whichever answer asks for them."""
-        for k, point in enumerate([*usual] * WAYS):
+    def further(self, usual: Sequence[Point], count: int) -> Iterator[Point]:
+        """So many points of the sizes of the usual ones; the same whichever answer asks for them."""
+        for k, point in enumerate(islice(cycle(usual), count)):
             if k == len(self.drawn):
                 self.drawn.append(self.more(point.sizes))
             yield self.drawn[k]
@@ -206,9 +207,12 @@ class Beyond:
             yield from self._aimed([first])
 
     def together(self) -> Iterator[Point]:
-        """More points where there are several conditions: sides that were seen may meet in a way that was not."""
+        """More points where there are several conditions: sides that were seen may meet in a way that was not. Large
+        arrays show at one point how they meet at many entries."""
         if len(self.coverage.sides) > BOTH:
-            yield from self.source.further(self.usual)
+            shown = [side.row.shape for side in self.coverage.sides if side.row is side.root]  # of loops not how often
+            entries = min((int(np.prod(self.usual[0].size(shape), dtype=int)) for shape in shown), default=1)
+            yield from self.source.further(self.usual, WAYS * len(self.usual) // max(entries, 1))
 
     def agree(self, point: Point) -> bool:
         """Whether the rows are equal at a point; where they are not, whether they differ as rounding lets them: near
