@@ -135,7 +135,7 @@ class Scope:
     def is_identity(self, name: str) -> bool:
         """Whether a name is the identity matrix: I, where it is neither the model's nor the person's."""
         known = (self.meanings, self.reference.rows, self.reference.model.sizes, self.session.fixed)
-        return name == "I" and not any(name in names for names in (*known, self.session.dictionary.own))
+        return name == IDENTITY.name and not any(name in names for names in (*known, self.session.dictionary.own))
 
     def _of_identity(self, items: tuple[tree.Expr, ...]) -> Node | None:
         """``I[n, i]``, which is 1[n = i]; None where an index is no letter."""
