@@ -80,12 +80,8 @@ def text_name(name: str) -> str:
     if parts.accents or not base.isascii():
         base = unicodedata.normalize("NFC", base + "".join(ACCENTS[a][0] for a in parts.accents))
     for subscript in parts.subscripts:
-        base += subscript.translate(SUBSCRIPTS) if subscript.isdigit() else _lettered(parts, subscript)
+        base += subscript.translate(SUBSCRIPTS) if subscript.isdigit() else "_" + GREEK.get(subscript, subscript)
     return base + (f"[{parts.place}]" if number_of(parts) and parts.place[:1].isdigit() else text_index(parts.place))
-
-
-def _lettered(parts: Name, subscript: str) -> str:
-    return "_" + GREEK.get(subscript, subscript)
 
 
 def text_index(index: str) -> str:

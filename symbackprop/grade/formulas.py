@@ -109,17 +109,13 @@ class Formula(f.Telling, Evaluator):
             return self._vectors(a, b, row_b), "@"
         if sign == "@" and not self.answer.juxtaposed:
             return build.matmul(a, b), sign
-        fits = _inner_fits(a, b)
-        if sign == "@" and fits and (a.ndim > 1 or b.ndim > 1 or self._is_inner()):
+        fits = same(a.shape[-1], b.shape[0] if b.ndim == 1 else b.shape[-2])
+        if sign == "@" and fits and (a.ndim > 1 or b.ndim > 1 or self._in_second_way()):
             return build.matmul(a, b), sign
         if _broadcasts(a, b) or not fits:
             return binary("*", a, b, self.graph), "*"
         self.note("* is elementwise; the shapes only fit a matrix product, which is written @")
         return build.matmul(a, b), "@"
-
-    def _is_inner(self) -> bool:
-        """Whether the next product of two vectors is an inner one in this reading."""
-        return self._in_second_way()
 
     @cached_property
     def _is_of_numbers(self) -> bool:
@@ -349,10 +345,6 @@ def _is_longer(one: Dim, other: Dim) -> bool:
 
 def _is_number(value: Value) -> bool:
     return not isinstance(value, Node) or not value.shape
-
-
-def _inner_fits(a: Node, b: Node) -> bool:
-    return same(a.shape[-1], b.shape[0] if b.ndim == 1 else b.shape[-2])
 
 
 def _broadcasts(a: Node, b: Node) -> bool:

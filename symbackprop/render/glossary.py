@@ -249,10 +249,6 @@ def _by_entries(places: tuple[str, ...]) -> Prose:
     return (m.Array(entry, places), " is the array with the entry ", entry, " at ", index)
 
 
-def _is_exponential(name: str) -> bool:
-    return name in TABLE and TABLE[name].head is sp.exp
-
-
 def _is_function(name: str) -> bool:
     return name in OPS or name in FUNCTIONS or name in TABLE
 
@@ -299,7 +295,7 @@ def _notation(x: m.Math) -> Sequence[str]:
         case m.Op(name, (of,)) if of.rank > 1 and name in OPS and OPS[name].distribution:
             return [name, "shares"]
         case m.Op(name) | m.Fn(name):
-            return [name, "exponential"] if x.rank > 1 and _is_exponential(name) else [name]
+            return [name, "exponential"] if x.rank > 1 and name in TABLE and TABLE[name].head is sp.exp else [name]
         case m.Pow() if x.base.rank:
             return ["power"]
         case m.Bars() if x.body.rank > 1:

@@ -89,7 +89,7 @@ def _einsum_rule(r: Rows, row: Node, index: int) -> Prose:
     if len(row.args) == 1:
         return ("axes in their old order",)
     pattern = _behind_batch(row.attr)
-    names = [_operand(r, a) for a in row.args]
+    names = [r.plain.get(a.id) or r.ref(a) for a in row.args]
     rule, proof = product_rule(pattern, index, names, r.upstream), _cited(r, proof_of(row))
     if proof:
         return (*(rule[:2] or ("product",)), *proof)
@@ -175,11 +175,6 @@ def _covers(known: Rule, rule: Rule) -> bool:
     axes = [(a, b) for x, y in zip(known.shapes, rule.shapes, strict=False) for a, b in zip(x, y, strict=False)]
     alike = known.name == rule.name and pairs(known.shapes, rule.shapes) and pairs(known.attr, rule.attr)
     return alike and known.is_function == rule.is_function and not any(is_one(a) and not is_one(b) for a, b in axes)
-
-
-def _operand(r: Rows, row: Node) -> Math:
-    """What an operand is called, else as it is written."""
-    return r.plain.get(row.id) or r.ref(row)
 
 
 def _behind_batch(pattern: Pattern) -> Pattern:

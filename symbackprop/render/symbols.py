@@ -55,16 +55,11 @@ def serving(derivation: Derivation) -> list[Step | LoopStep]:
         if isinstance(step, LoopStep):
             serves = step.loop.id in read
         else:
-            ends = (step.target, *_loop_of(step.target))
+            ends = (step.target, *(step.target.args if step.target.is_result else ()))
             serves = step.target.name in wrt or any(row.id in read for row in ends)
             read |= {c.consumer.id for c in step.contributions if c.consumer is not None} if serves else set()
         found += [step] if serves else []
     return found[::-1]
-
-
-def _loop_of(row: Node) -> tuple[Node, ...]:
-    """The loop that a row is a result of."""
-    return row.args if row.is_result else ()
 
 
 def locate(steps: Iterable[Step | LoopStep], depth: int = 0, first: int = 1) -> list[Located | LoopMark]:

@@ -137,7 +137,7 @@ class Search:
                 values = self.meant(drawn, self.sizes)
                 if self.left <= 0 or self.offers <= 0:
                     return self.second
-                if self._satisfied(values) and self._accepted(values):
+                if np.any(HOLDS[self.side.sign](self._margin(values), 0)) and self._accepted(values):
                     return values
         return self.second
 
@@ -169,9 +169,6 @@ class Search:
         self.nearest = min(self.nearest, float(np.min(sizes, initial=np.inf)))
         self.typical = max(self.typical, float(np.median(sizes)) if sizes.size else 0.0)
         return found
-
-    def _satisfied(self, values: Values) -> bool:
-        return bool(np.any(HOLDS[self.side.sign](self._margin(values), 0)))
 
     @property
     def touched(self) -> bool:

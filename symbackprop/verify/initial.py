@@ -68,7 +68,7 @@ def _with_sizes(candidate: Candidate, sample: Sample, seed: int) -> Iterator[str
         shapes = {n: evaluate_shape(row.shape, sizes) for n, row in candidate.model.params.items()}
     except ShapeError:  # a default that --dim replaced does not go with the other sizes
         return
-    asked = _asked(candidate.model, sizes)
+    asked = {n: sizes[n] for n in candidate.model.sizes}
     drawn = _drawn(candidate, asked, 0)
     said = list(_misshapen(candidate, drawn, shapes))
     yield from said
@@ -105,10 +105,6 @@ def _hidden(model: Model, sizes: Sizes) -> list[str]:
             found.append(name)
             known = learned(axes, {**known, name: sizes[name]})
     return found
-
-
-def _asked(model: Model, sizes: Sizes) -> dict[str, int]:
-    return {n: sizes[n] for n in model.sizes}
 
 
 def _drawn(candidate: Candidate, asked: Mapping[str, int], seed: Any) -> dict[str, Any]:

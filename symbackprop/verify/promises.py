@@ -54,7 +54,7 @@ def constants(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterato
         wanted = ("outputs", "init_params", *(["loss_and_grads"] if candidate.is_loss else []))
         yield from [f"the module has no function {name}" for name in wanted if not candidate.has(name)]
     dtype = getattr(module, "DTYPE", np.float64)
-    if not _is_float(dtype):
+    if precision(dtype) not in DTYPES:
         yield f"DTYPE is {dtype!r:.60}, expected float32 or float64{line_of(module, 'DTYPE')}"
 
 
@@ -88,10 +88,6 @@ def _compared(candidate: Candidate, name: str, found: Any, right: Any) -> Iterat
             wanted = f"expected {right[key]!r:.60}" if key in right else "which the model does not have"
             yield f"{name}: {key} {said}, {wanted}: so MODEL has it{line_of(candidate.module, name)}"
             return
-
-
-def _is_float(dtype: Any) -> bool:
-    return precision(dtype) in DTYPES
 
 
 Arrays: TypeAlias = Mapping[str, Any]

@@ -124,7 +124,7 @@ class Shapes:
         """Equations one after the other; those of a loop twice, which read what the step before gave."""
         for s in body:
             if isinstance(s, tree.For):
-                steps = self._computed(_last_step(s))
+                steps = self._computed(s.start if s.stop == tree.ONE else s.stop)
                 self.steps[s.variable] = self.found.fresh()[0] if steps is None else self.found.size(steps)
                 self._block(s.body)
                 self._block(s.body)
@@ -468,11 +468,6 @@ class Shapes:
                     self.found.equate(a, b)
             result = [b if a == 1 else a for a, b in pairs]
         return result
-
-
-def _last_step(s: tree.For) -> tree.Expr:
-    """The largest number of a counter, which may run down to 1."""
-    return s.start if s.stop == tree.ONE else s.stop
 
 
 def _indices(body: Sequence[tree.Statement]) -> list[tuple[tree.Expr, list[tree.Expr]]]:
