@@ -196,6 +196,73 @@ LOOPS = {
         for t in range(T - 1, -1, -1):
             g = g * 0.5 + X[t, 1] @ W
         loss = h.sum() + g.sum()""",
+    "a series": """
+        z = np.zeros(T)
+        z[0] = v[0]
+        for t in range(1, T):
+            z[t] = 0.5 * z[t-1] + X[t, 0] @ W @ v + X[t-1, 1, 0]
+        e = np.zeros(T - 1)
+        for t in range(1, len(e)):
+            e[t] = z[t] - 0.3 * e[t-1] * t
+        loss = np.sum(z**2) + z[2] + z[-1] + np.sum(z[1:]) + np.mean(e)""",
+    "a series of numbers": """
+        n = 3
+        z = np.zeros(n)
+        z[0] = b[0]
+        for t in range(1, n):
+            z[t] = z[t-1] * c[t, 1] + c[t-1, 0]
+        y = np.zeros_like(c)
+        for t in range(1, len(c)):
+            y[t] = y[t-1] + c[t] * b
+        u = [b]
+        for t in range(2):
+            u.append(u[-1] * c[t])
+        loss = np.sum(z) + z[1] + np.sum(y**2) + sum(np.sum(a**2) for a in u)""",
+    "a series of two steps before": """
+        z = np.zeros(4)
+        z[1] = v[1]
+        for t in range(2, 4):
+            z[t] = z[t-1] * 0.5 + z[t-2] * X[t, 0, 0] - X[t-2, 1, 1]
+        loss = np.sum(z**2) + z[0] + z[1] + z[3]""",
+    "steps by Euler": """
+        x = np.zeros((4, 2))
+        x[0] = v[:2]
+        for i in range(3):
+            x[i+1] = x[i] + 0.1 * np.array([x[i][1], -x[i][0]]) * c[i, 0]
+        loss = np.sum(x**2)""",
+    "loops in loops": """
+        loss = 0
+        for i in range(T):
+            s = 0
+            for j in range(N):
+                for k in range(E):
+                    s += X[i, j, k]**2 * W[k, 0]
+            loss += np.sqrt(s**2 + 1)
+            for j in range(2):
+                loss += Y[i, j] * (j + 1)
+        g = v
+        for i in range(3):
+            for x in X:
+                g = np.tanh(x[0] @ W + g * c[i, 0])
+        loss = loss + g.sum()""",
+    "loops that begin at the counter of another": """
+        loss = 0
+        for i in range(3):
+            for j in range(i + 1, 3):
+                loss += np.sum((c[i] - c[j])**2) * j
+            for j in range(i):
+                loss += np.sum(c[i] * c[j])
+            for j in range(i, -1, -1):
+                loss = loss * 0.9 + c[j, 0] + j
+        for i in range(0, 3, 2):
+            loss += c[i, 1] * i
+        for i in range(2, 0, -1):
+            loss += np.sum(c[i] * c[i-1]) * i""",
+    "names of a step of numbers": """
+        for i in range(3):
+            p = np.exp(c[i])
+            q = p[1] / p.sum()
+        loss = q + p[0]""",
     "layers": """
         z = v
         for layer in stacked:

@@ -33,6 +33,7 @@ from symbackprop.errors import (
 from symbackprop.model.model import Model
 from symbackprop.model.names import check_notation
 from symbackprop.model.text import dialect, tree, warnings
+from symbackprop.model.text.carrying import Carrying, with_counter
 from symbackprop.model.text.evaluate import Evaluator, evaluate
 from symbackprop.model.text.expressions import one_formula
 from symbackprop.model.text.known_numbers import short
@@ -302,12 +303,14 @@ class Builder:
         if s.keyword == "output" and self.has_loss:
             raise ModelError(f"an output {name!r} beside a loss: a model has one or the other, and equations need no "
                              "`output`", instead=[without_output])
+        if s.target.index is None and self._is_updated(name, s.value):
+            return self.scope.rename(s.keyword, name, self._value(s))
         known = s.target.index is None and name in self.top.lines and self.scope is self.top
         anew = known and (self.guesses or name in self.model.equations or name in tree.mentioned(s.value))
         if known and not anew and not self.scope.locals:
             other = (partial(_with_result, name, "L"),) if s.keyword == "loss" else ()
             raise NameProblem(self.top.taken(name), instead=other)
-        value = evaluator(self.scope).row(self.layers.put(s.value))
+        value = self._value(s)
         try:
             if anew:
                 self.top.rename(s.keyword, name, value)
@@ -315,6 +318,15 @@ class Builder:
                 self.scope.assign(s.keyword, s.target, value)
         except ShapeError as error:
             raise error.about(s.value.place) from None
+
+    def _is_updated(self, name: str, value: tree.Expr) -> bool:
+        """Whether a line in a loop gives another value to what has one in it, or around it where that is unrolled."""
+        repeated = self.scope is not self.top or self.scope.locals
+        return bool(repeated and name not in self.top.families and name in tree.mentioned(value)
+                    and self.scope.held(name))
+
+    def _value(self, s: tree.Equation) -> Node:
+        return evaluator(self.scope).row(self.layers.put(s.value))
 
     def _declare_layer(self, name: str, made: str, parameters: Parameters) -> None:
         for parameter, shape in parameters.items():
@@ -339,6 +351,8 @@ class Builder:
 
     # -- loops
     def loop(self, s: tree.For) -> None:
+        if s.by and s.variable in self.top.lines and not self._is_read_below(s):
+            s = with_counter(s, self.top.another(s.variable))  # which in Python hides what has its name
         if s.variable in self.top.lines or s.variable in self.top.counters or s.variable in self.top.families:
             raise NameProblem(f"the loop counter {s.variable!r} is already a name")
         if isinstance(s.start, tree.Call) and s.start.function == "range":
@@ -349,15 +363,21 @@ class Builder:
         else:
             self.scan(s, start, stop)
 
+    def _is_read_below(self, s: tree.For) -> bool:
+        """Whether a name that a loop counts with is read below it."""
+        end = max(e.line for e in tree.flat([s]))
+        return any(s.variable in _reads(e) for e in tree.flat(self.statements) if e.line > end)
+
     def unroll(self, s: tree.For, start: int, stop: int) -> None:
         """The body once for every value of the counter; downwards when the range runs downwards."""
-        step, steps = 1 if stop >= start else -1, abs(stop - start) + 1
-        count = steps * max(1, sum(map(_least, s.body)))
+        step = s.by or (1 if stop >= start else -1)
+        numbers = range(start, stop + (1 if step > 0 else -1), step)
+        count = len(numbers) * max(1, sum(map(_least, s.body)))
         if count > MAX_UNROLLED:
             raise ModelError(f"the loop over {s.variable} is too long to unroll: it is {count} statements, of at most "
                              f"{MAX_UNROLLED}; use a symbolic axis, 1..T")
         self.top.from_zero |= {s.variable} if s.from_zero else set()
-        for k in range(start, stop + step, step):
+        for k in numbers:
             self.top.counters[s.variable] = k
             self.scope.locals.append({})
             for inner in s.body:
@@ -384,30 +404,20 @@ class Builder:
     def carried(self, s: tree.For, start: Any, stop: Any) -> tuple[tree.For, dict[str, str]]:
         """The loop with steps, h_2[t], of what it gives to a name that has a value before it and is read in it first:
         ``h = tanh(x[t] + h @ W)``; and what these are called."""
-        numbers = isinstance(start, sp.Expr) and isinstance(stop, sp.Expr)
-        if not numbers or self.scope is not self.top or not all(isinstance(e, tree.Equation) for e in s.body):
+        if not (isinstance(start, sp.Expr) and isinstance(stop, sp.Expr)):
             return s, {}
-        equations = [e for e in s.body if isinstance(e, tree.Equation)]
-        plain = {e.target.name: k for k, e in enumerate(equations) if e.target.index is None}  # the last of each
-        names = [name for name in plain if self.top.own(name) is not None and name not in self.top.loops
-                 and _is_read_first(name, equations) and name not in _steps_read(equations, s.variable)]
-        step, up = tree.Name(s.variable), not runs_down(start, stop)
-        before = tree.Chain(step, (("-" if up else "+", tree.ONE),))
+        equations = [*tree.equations(s.body)]
+        plain = dict.fromkeys(e.target.name for e in equations if e.target.index is None)
+        read = _steps_read(equations, s.variable)
+        names = [name for name in plain if self.scope.held(name) and _is_read_first(name, equations)
+                 and name not in read]
+        up = not runs_down(start, stop)
         families = {name: self.top.another(name) for name in names}
-        now: dict[str, tree.Expr] = {name: tree.Index(tree.Name(families[name]), (before,)) for name in names}
-        body = list[tree.Statement]()
-        for k, e in enumerate(equations):
-            value, target = tree.put(e.value, now), e.target
-            if target.name in now and target.index is None:
-                last = plain[target.name] == k
-                target = tree.Target(families[target.name] if last else self.top.another(target.name),
-                                     step if last else None)
-                now[e.target.name] = tree.Index(tree.Name(target.name), (step,)) if last else tree.Name(target.name)
-            body.append(replace(e, value=value, target=target))
+        body = Carrying(families, tree.Name(s.variable), up, self.top.another).body(s.body)
         for name, family in families.items():
             begin = start - 1 if up else start + 1
-            self.top.families[family] = {begin: self.top.now.get(name, name)}
-        return replace(s, body=tuple(body)), families
+            self.top.families[family] = {begin: self.scope.held(name)}
+        return replace(s, body=tuple(body)) if names else s, families
 
     def scan(self, s: tree.For, start: Any, stop: Any) -> None:
         """The body once, as the body of a scan."""
@@ -424,7 +434,7 @@ class Builder:
             self.top.now |= now
             self.model.last_values |= now
             for name, family in carried.items():
-                self.top.rename("let", name, self.top.loops[family].at(stop, family))
+                outside.rename("let", name, outside.loops[family].at(stop, family))
         except ShapeError as error:
             error.message += body.begun_with_numbers()
             error.args = (error.message,)

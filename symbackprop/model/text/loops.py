@@ -29,7 +29,7 @@ class BodyScope(Scope):
     def __init__(self, outside: Scope, top: ModelScope, s: tree.For, start: Any, stop: Any) -> None:
         super().__init__(outside.model, outside.counters)
         self.outside, self.top, self.counter = outside, top, s.variable
-        self.language = outside.language
+        self.language, self.from_zero = outside.language, outside.from_zero
         self.symbol = dim(s.variable)
         self.reverse, self.first, self.last = _bounds(start, stop)
         self.length = sp.expand(self.last - self.first + 1)
@@ -45,7 +45,14 @@ class BodyScope(Scope):
     def own(self, name: str) -> Node | None:
         if name in self.loops:
             return self.loops[name].stack()
-        return self.rows.get(name)
+        return self.rows.get(self.now.get(name, name))
+
+    def another(self, name: str) -> str:
+        return self.top.another(name)
+
+    def define(self, keyword: str, name: str, row: Node) -> str:
+        self.rows[self.claim(name)] = self._named(name, row)
+        return name
 
     def beyond(self, name: str) -> Node | sp.Expr:
         if name == self.counter:
@@ -75,6 +82,9 @@ class BodyScope(Scope):
         indexed = target.index is not None and self.counter in tree.mentioned(target.index)
         if indexed and self._place(target.index, target.name) != self.symbol:
             raise ModelError(f"the loop assigns {target.name}[{self.counter}], nothing before or after it")
+        if target.index is None and self.counters and target.name in self.top.lines and target.name not in self.rows:
+            self.now[target.name] = self.rounds[target.name] = self.define(keyword, self.another(target.name), row)
+            return
         name = self.claim(target.name) if indexed else self.claim_target(target)
         self.rows[name] = self._named(name, row)
 
@@ -89,7 +99,7 @@ class BodyScope(Scope):
     # -- indices
     def member(self, name: str, items: tuple[tree.Expr, ...]) -> Node | None:
         if not self._counts(items):
-            here = name in self.families or name in self.loops
+            here = name in self.families or name in self.loops or name in self.rounds
             return super().member(name, items) if here else self.outside.member(name, items)
         if name not in self.assigned:
             return None
@@ -253,6 +263,7 @@ class BodyScope(Scope):
         places = {name: k for k, name in enumerate(self.carry)}
         for name, row in closed.items():
             self.outside.loops[name] = LoopResult(scan, row, self.first, self.last, places.get(name), name in moving)
+        self.outside.loops |= {name: self.outside.loops[other] for name, other in self.rounds.items()}
 
     def _carry_what_begins(self) -> None:
         """Carries what has a value before the first step, read or not: after 0 steps ``h[T]`` is ``h[0]``."""

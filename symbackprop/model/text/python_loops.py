@@ -1,6 +1,7 @@
 """Loops as Python writes them, ``for t in range(T):``, as loops that count from 1, and what they collect: ``hs = []``
 with ``hs.append(h)`` and ``hs = zeros((T, H))`` with ``hs[t] = h`` are what the loop gives hs, all of its steps;
-``hs = [h0]`` and ``hs = zeros((T + 1, H))`` have what is in front of the first step too."""
+``hs = [h0]``, ``hs = zeros((T + 1, H))`` and ``z = zeros(T)`` before ``for t in range(1, T):`` have what is in front
+of the first step too."""
 
 from __future__ import annotations
 
@@ -11,12 +12,14 @@ from typing import TypeAlias
 import sympy as sp
 
 from symbackprop.model.text import tree
+from symbackprop.model.text.classes import called
 
+MOST_BACK = 8  # steps
 BACKWARDS = "backwards"  # the word of a range that counts down
 NO_ENTRIES, NO_KEYS = tree.Tuple(()), tree.Call("dict", (), ())  # what a list and a dict hold that nothing was put into
 _NOTHING = (NO_ENTRIES, NO_KEYS)
 _LAST = tree.Negative(tree.ONE)  # the place in front of the first step, of a dict
-_STATES = "{} is read as its steps, with {}[0] in front of the first"
+_STATES = "{} is read as its steps, with {}[{}] in front of the first"
 _IS = "what {} is before the loop says nothing: it is what the loop gives it, step by step"
 
 
@@ -62,20 +65,18 @@ class _Counting:
         self.stacks = set[str]()  # of which loops above give the steps, h[t]
         self.stepped = set[str]()  # of which there are steps, h[0]
         self.ends: dict[str, tree.Expr] = {}  # of names of loops above that are no lists: their last steps
+        self.firsts: dict[str, int] = {}  # of the states how many stand in front of the first step
+        self.sizes: dict[str, tree.Expr] = {}  # what names are that have a size
 
     def block(self, statements: Sequence[tree.Statement]) -> Iterator[tree.Statement]:
         filled, around = {*_filled(statements)}, {*_filled(statements, more=True)}
         places = _places(statements)
         for s in statements:
-            first = _first_state(s, places, statements) if isinstance(s, tree.Equation) else None
+            if places or self.counters:
+                self._keep_size(s)
+            first = self._first_state(s, places, statements) if isinstance(s, tree.Equation) else None
             if isinstance(s, tree.Equation) and first is not None:
-                name = s.target.name
-                self.lists[name] = False
-                self.begun.add(name)
-                self.states.add(name)
-                yield tree.Said(s.line, _STATES.format(name, name))
-                if not _is_begun(name, statements):
-                    yield replace(s, target=tree.Target(name, tree.ZERO), value=self.from_zero(first))
+                yield from self._begin(s, *first, statements)
             elif isinstance(s, tree.Equation) and s.target.index is None and (
                     s.value in _NOTHING or (filled and (s.target.name, _size(s.value)) in filled | around)):
                 ends = s.value not in _NOTHING and (s.target.name, _size(s.value)) in around
@@ -94,6 +95,50 @@ class _Counting:
                 yield replace(loop, body=tuple([inner for inner in loop.body if not isinstance(inner, tree.Said)]))
             else:
                 yield s
+
+    def _keep_size(self, s: tree.Statement) -> None:
+        """What a name stands for that is a size, and the sizes of an array that is declared."""
+        if isinstance(s, tree.Arrays):
+            self.sizes |= {item.target.name: tree.Tuple(item.shape) for item in s.items if item.target.index is None}
+        if isinstance(s, tree.Equation) and s.target.index is None:
+            size = _sized(s.value, self.sizes)
+            entries = _blank(s.value)[0]
+            if isinstance(size, (tree.Number, tree.Index)) or size != s.value:
+                self.sizes[s.target.name] = size
+            elif entries is not None:
+                self.sizes[s.target.name] = tree.Tuple((_sized(entries, self.sizes),))
+            else:
+                self.sizes.pop(s.target.name, None)
+
+    def _begin(self, s: tree.Equation, first: tree.Expr, count: int, around: Sequence[tree.Statement]
+               ) -> Iterator[tree.Statement]:
+        """What is in front of the first step: as many as there are, those that no line gives as the array begins."""
+        name = s.target.name
+        self.lists[name], self.firsts[name] = False, count
+        self.begun.add(name)
+        self.states.add(name)
+        yield tree.Said(s.line, _STATES.format(name, name, "0" if count == 1 else f"0] … {name}[{count - 1}"))
+        for place in [_number(k) for k in range(count)]:
+            if not _is_begun(name, place, around):
+                yield replace(s, target=tree.Target(name, place), value=self.from_zero(first))
+
+    def _first_state(self, s: tree.Equation, filled: Places, around: Sequence[tree.Statement]
+                     ) -> tuple[tree.Expr, int] | None:
+        """What is in front of the first step, and how many of it, of ``hs = [h0]``, ``hs = zeros((T + 1, H))`` and
+        ``hs = {}`` with ``hs[0] = h0`` that loops below fill up; None of anything else."""
+        if s.target.index is not None:
+            return None
+        for loop, places in filled.get(s.target.name, ()):
+            step, first = tree.Name(loop.variable), _first_counted(loop)
+            if s.value == NO_KEYS and step in places and first == 1 and _is_begun(s.target.name, tree.ZERO, around):
+                return s.value, 1
+            if isinstance(s.value, tree.Tuple) and len(s.value.items) == 1 and step in places:
+                return s.value.items[0], 1
+            count = first if step in places else 1 if tree.Chain(step, (("+", tree.ONE),)) in places else 0
+            size, one = _blank(s.value)
+            if count and size is not None and _sized(size, self.sizes) == _one_more(_sized(loop.stop, self.sizes)):
+                return one, count
+        return None
 
     def in_front(self, s: tree.Equation) -> tree.Equation:
         """``hs[-1] = h0`` of a dict as ``hs[0] = h0``, where steps count from 1."""
@@ -145,9 +190,9 @@ class _Counting:
                 return replace(expr, items=(item, *others))
             case _ if item == self.last[base.name]:
                 return replace(expr, items=(_LAST, *others))
-            case tree.Number(value) if value > 0:
-                return replace(expr, items=(tree.Number(value - 1), *others))
-            case tree.Slice(tree.Number(sp.S.One), None, None):
+            case tree.Number(value) if value >= self.firsts[base.name]:
+                return replace(expr, items=(tree.Number(value - self.firsts[base.name]), *others))
+            case tree.Slice(tree.Number(value), None, None) if value == self.firsts[base.name]:
                 return replace(expr, items=(tree.Slice(None, None, None), *rest)) if rest else base
             case tree.Number():
                 return tree.Index(replace(expr, items=(item,)), rest) if rest else expr
@@ -155,15 +200,17 @@ class _Counting:
 
     def _all_states(self, name: tree.Name) -> tree.Expr:
         """What is in front of the first step, and all steps."""
-        first, steps = tree.Index(name, (tree.ZERO,)), self.collected[name.name]
-        if not steps:
-            return tree.Call("concat", (tree.Index(first, (tree.Word(None),)), name), (), place=name.place)
-        later = [tree.Index(name, (tree.Number(sp.Integer(k + 1)),)) for k in range(steps)]
-        return tree.Call("stack", (first, *later), (), place=name.place)
+        count, steps = self.firsts[name.name], self.collected[name.name]
+        every = [tree.Index(name, (_number(k),)) for k in range(max(steps + 1, count))]
+        if steps:
+            return tree.Call("stack", tuple(every), (), place=name.place)
+        firsts = [tree.Index(first, (tree.Word(None),)) for first in every]
+        return tree.Call("concat", (*firsts, name), (), place=name.place)
 
     def loop(self, s: tree.For) -> tree.For:
         """A loop, from 1 where it counts from 0, and what it collects."""
         step, known = tree.Name(s.variable), set(self.given)
+        s = replace(s, start=_in_numbers(s.start, self.sizes), stop=_in_numbers(s.stop, self.sizes))
         s = replace(s, body=tuple([self._at_its_step(e, step) for e in s.body]))
         own = {e.target.name for e in tree.equations(s.body) if e.target.index == step}
         self.counters.append(s.variable)
@@ -174,13 +221,24 @@ class _Counting:
             keyed = self.dicts - self.states if _first_counted(s) else set[str]()  # by the steps, from 1
             own -= keyed
             s = self._from_one(s, own, self.states | keyed)
-            if not isinstance(s.start, tree.Call) and {*map(type, (s.start, s.stop))} != {tree.Number}:
+            if not isinstance(s.start, tree.Call):
                 self.ends |= dict.fromkeys({*_own_names(s.body)} - known, s.stop)
         if not isinstance(s.start, tree.Call):
             steps = int(s.stop.value) if isinstance(s.stop, tree.Number) else 0
             self.collected |= dict.fromkeys(own & self.lists.keys(), steps)
+            self.sizes |= {name: tree.Tuple((_number(max(steps + 1, self.firsts[name])),))
+                           for name in own & self.firsts.keys() if steps}
             self.last |= dict.fromkeys(own, s.stop)
         return s
+
+    def _from_any(self, s: tree.For, bounds: tuple[tree.Expr, tree.Expr, int], own: set[str], states: set[str]
+                  ) -> tree.For:
+        """``for j in range(i + 1, n)`` and ``range(6, -1, -1)`` of numbers, which counts what ``range(n)`` would."""
+        start, stop, by = bounds
+        steps = _Steps(s.variable, own, self.begun, states, 0, by < 0, _at_least(start if by > 0 else stop))
+        body = tuple(map(steps.statement, s.body))
+        fits = steps.fits and own <= self.lists.keys() and not any(map(self.lists.get, own)) and not own & states
+        return replace(s, start=start, stop=stop, body=body, from_zero=True, by=by) if fits else s
 
     def _at_its_step(self, s: tree.Statement, step: tree.Name) -> tree.Statement:
         """``hs[t + 1] = …`` as what the step gives hs, which has one in front of the first."""
@@ -192,18 +250,22 @@ class _Counting:
     def _from_one(self, s: tree.For, own: set[str], states: set[str]) -> tree.For:
         """``for t in range(T)`` with t - 1 for the number t; arrays are read in order as they are, from their first
         entry. As it is where it reads other steps than these."""
-        first, down = _first_counted(s), isinstance(s.start, tree.Call) and s.start.options != ()
-        if first == 1 and not own <= states | self.lists.keys():
-            return replace(s, start=tree.ONE) if _reads_steps(s, self.stepped) else s
+        first, down, other = _first_counted(s), isinstance(s.start, tree.Call) and s.start.options != (), _bounds(s)
+        if first is None and other is not None:
+            return self._from_any(s, other, own, states)
+        if first and not own <= states | self.lists.keys():
+            return replace(s, start=_number(first), by=1) if _reads_steps(s, self.stepped) else s
         if first is None or (down and any(map(self.lists.get, own))):
             return s
         targets = [e.target for e in tree.equations(s.body) if e.target.index is not None]
         others = [x for x in targets if x.index != tree.Name(s.variable) and s.variable in tree.mentioned(x.index)]
-        steps = _Steps(s.variable, own, self.begun, states, first, down)
+        steps = _Steps(s.variable, own, self.begun, states, first, down, first)
         body = tuple(map(steps.statement, s.body))
         fits = steps.fits and not others and own <= self.lists.keys() and s.stop != tree.Word(None)
-        start, stop = (s.stop, tree.ONE) if down else (tree.ONE, s.stop)
-        return replace(s, start=start, stop=stop, body=body, from_zero=not first) if fits else s
+        start, stop = (s.stop, tree.ONE) if down else (_number(first or 1), s.stop)
+        if not fits:
+            return s
+        return replace(s, start=start, stop=stop, body=body, from_zero=not first, by=-1 if down else 1)
 
 
 def _reads_steps(s: tree.For, others: Collection[str]) -> bool:
@@ -221,10 +283,10 @@ def _reads_steps(s: tree.For, others: Collection[str]) -> bool:
 class _Steps:
     """What stands in a loop that counts from 0, or from ``first``, for one that counts from 1."""
 
-    def __init__(self, counter: str, own: set[str], begun: set[str], states: set[str], first: int, down: bool
-                 ) -> None:
+    def __init__(self, counter: str, own: set[str], begun: set[str], states: set[str], first: int, down: bool,
+                 least: int) -> None:
         self.counter, self.own, self.begun, self.fits = tree.Name(counter), own, begun, True
-        self.states, self.first, self.down = states, first, down
+        self.states, self.first, self.down, self.least = states, first, down, least
         self.given = set[str]()  # the lists that have an entry of this step already
 
     def statement(self, s: tree.Statement) -> tree.Statement:
@@ -255,14 +317,15 @@ class _Steps:
         if ahead is None:
             return self.other_place(item, name)
         if name in self.states:
-            ahead += self.first - 1
-            self.fits &= name not in self.own or (ahead in (0, -1) and not self.down)
+            ahead -= not self.first
+            self.fits &= name not in self.own or (max(-self.first, -MOST_BACK) <= ahead <= 0 and not self.down) or (
+                ahead == -1 and not self.down)
             return self.at(ahead)
         if self.first:
-            self.fits &= ahead >= -1
+            self.fits &= ahead >= -self.first
             return self.at(ahead + 1)
         self.fits &= ahead == 0 or (ahead == -1 and name in self.begun and not self.down if name in self.own
-                                     else ahead > 0)
+                                     else ahead >= -self.least)
         return item
 
     def at(self, ahead: int) -> tree.Expr:
@@ -289,6 +352,10 @@ def _is_free(expr: object, name: tree.Name) -> bool:
 def _one_more(stop: tree.Expr) -> tree.Expr:
     """T of T - 1, and T + 1 of T."""
     match stop:
+        case tree.Number(value):
+            return tree.Number(value + 1)
+        case tree.Negative(tree.Number(value)):
+            return tree.Number(1 - value)
         case tree.Chain(whole, (("-", tree.ONE),)):
             return whole
     return tree.Chain(stop, (("+", tree.ONE),))
@@ -321,7 +388,39 @@ def _own_names(body: Sequence[tree.Statement]) -> Iterator[str]:
 def _first_counted(s: tree.For) -> int | None:
     """The first number of ``range(T)`` and ``range(1, T + 1)``; None of any other."""
     args = s.start.args if isinstance(s.start, tree.Call) else ()
-    return None if s.stop == tree.Word(None) else 0 if len(args) == 1 else 1 if args[:1] == (tree.ONE,) else None
+    if s.stop == tree.Word(None):
+        return None
+    match args:
+        case (_,):
+            return 0
+        case (tree.Number(first), _) if 0 < first <= MOST_BACK:
+            return int(first)
+    return None
+
+
+def _at_least(start: tree.Expr) -> int:
+    """The least number that a counter of Python's surely is that begins one before a number, or a counter."""
+    match start:
+        case tree.Number(value) | tree.Chain(tree.Name(), (("+", tree.Number(value)),)):
+            return int(value) - 1
+    return 0
+
+
+def _bounds(s: tree.For) -> tuple[tree.Expr, tree.Expr, int] | None:
+    """The first and the last number that ``range(a, b, c)`` counts, one more than Python's, and the c; None of any
+    other."""
+    match s.start:
+        case tree.Call("range", (first, stop), ()):
+            return _one_more(first), stop, 1
+        case tree.Call("range", (first, stop, tree.Number(sp.Integer() as by)), ()) if by:
+            return _one_more(first), stop, int(by)
+        case tree.Call("range", (first, stop, tree.Negative(tree.Number(sp.Integer() as by))), ()) if by:
+            return _one_more(first), _one_more(_one_more(stop)), -int(by)
+    return None
+
+
+def _number(value: sp.Expr | int) -> tree.Number:
+    return tree.Number(sp.Integer(value))
 
 
 Places: TypeAlias = Mapping[str, Sequence[tuple[tree.For, list[tree.Expr | None]]]]
@@ -339,31 +438,47 @@ def _places(statements: Sequence[tree.Statement]) -> Places:
     return found
 
 
-def _first_state(s: tree.Equation, filled: Places, around: Sequence[tree.Statement]) -> tree.Expr | None:
-    """What is in front of the first step, of ``hs = [h0]``, ``hs = zeros((T + 1, H))`` and ``hs = {}`` with
-    ``hs[0] = h0`` that loops below fill up; None of anything else."""
-    if s.target.index is not None:
-        return None
-    for loop, places in filled.get(s.target.name, ()):
-        step = tree.Name(loop.variable)
-        match s.value:
-            case tree.Tuple((first,)) if step in places:
-                return first
-            case tree.Call("dict", (), ()) if (
-                    step in places and _first_counted(loop) == 1 and _is_begun(s.target.name, around)):
-                return s.value
-            case tree.Call("zeros" as name, (tree.Tuple((size, *sizes)), *_)) | tree.Member(
-                    _, "zeros" as name, (tree.Tuple((size, *sizes)), *_)):
-                later = tree.Chain(step, (("+", tree.ONE),))
-                if size == _one_more(loop.stop) and (
-                        later in places or (step in places and _first_counted(loop) == 1)):
-                    return tree.Call(name, (tree.Tuple(tuple(sizes)),), ())
-    return None
-
-
-def _is_begun(name: str, statements: Sequence[tree.Statement]) -> bool:
+def _is_begun(name: str, place: tree.Expr, statements: Sequence[tree.Statement]) -> bool:
     """Whether a line gives what is in front of the first step."""
-    return any(isinstance(s, tree.Equation) and s.target == tree.Target(name, tree.ZERO) for s in statements)
+    return any(isinstance(s, tree.Equation) and s.target == tree.Target(name, place) for s in statements)
+
+
+def _blank(value: tree.Expr) -> tuple[tree.Expr | None, tree.Expr]:
+    """How many entries there are of what is made to be filled, ``zeros((T, H))`` and ``empty_like(x)``, and one of
+    them; None of any other value."""
+    name, args, _ = called(value)
+    if name in ("zeros_like", "empty_like") and len(args) == 1:
+        return tree.Index(tree.Member(args[0], "shape"), (tree.ZERO,)), tree.Call(
+            "zeros_like", (tree.Index(args[0], (tree.ZERO,)),), ())
+    if name not in ("zeros", "empty"):
+        return None, value
+    inside = args[0].items if args and isinstance(args[0], tree.Tuple) else args
+    return (inside[0] if inside else None), tree.Call("zeros", (tree.Tuple(inside[1:]),) if inside[1:] else (), ())
+
+
+def _sized(expr: tree.Expr, sizes: Mapping[str, tree.Expr]) -> tree.Expr:
+    """A size as it is compared with others: ``len(x)`` is ``x.shape[0]``, and what a name stands for is that."""
+    match expr:
+        case tree.Name(name) if name in sizes and not isinstance(sizes[name], tree.Tuple):
+            return sizes[name]
+        case tree.Call("len", (array,), ()) | tree.Member(array, "size", (tree.Number(sp.S.Zero),)):
+            return _sized(tree.Index(tree.Member(array, "shape"), (tree.ZERO,)), sizes)
+        case tree.Index(tree.Member(tree.Name(name), "shape"), (tree.Number(place),)):
+            shape = sizes.get(name)
+            return shape.items[int(place)] if isinstance(shape, tree.Tuple) and 0 <= place < len(shape.items) else expr
+        case tree.Chain(first, ((("+" | "-") as sign, tree.Number(value)),)):
+            first = _sized(first, sizes)
+            more = value if sign == "+" else -value
+            return replace(expr, first=first) if not isinstance(first, tree.Number) else _number(first.value + more)
+    return expr
+
+
+def _in_numbers(expr: tree.Expr, sizes: Mapping[str, tree.Expr]) -> tree.Expr:
+    """A bound of a loop, with numbers and dimensions for what names stand for that are these."""
+    if isinstance(expr, tree.Call) and expr.function == "range":
+        return replace(expr, args=tuple([_in_numbers(e, sizes) for e in expr.args]))
+    found = _sized(expr, sizes)
+    return expr if any(isinstance(part, tree.Member) for part in tree.all_parts(found)) else found
 
 
 def _size(value: tree.Expr) -> tree.Expr | None:

@@ -77,6 +77,8 @@ class Scope:
         self.locals: list[dict[str, str]] = []
         self.families: dict[str, dict[sp.Expr, str]] = {}
         self.loops: dict[str, LoopResult] = {}
+        self.now: dict[str, str] = {}  # what names that have another value stand for
+        self.rounds: dict[str, str] = {}  # what names are called that loops of numbers around a loop give each time
 
     def noise(self, place: Place, shape: Shape) -> Node | None:
         """The random numbers that are drawn at a place, which are data; None where there can be none."""
@@ -99,6 +101,31 @@ class Scope:
         """``row[t, …]`` where t counts a loop over a symbolic axis; None where no such counter occurs."""
         return None
 
+    def held(self, name: str) -> str:
+        """What is called so by now that is no stack of a loop's; nothing where there is none."""
+        for scope in reversed(self.locals):
+            if name in scope:
+                return scope[name]
+        known = name not in self.loops and self.own(name) is not None
+        return self.now.get(name, name) if known else ""
+
+    def define(self, keyword: str, name: str, row: Node) -> str:
+        """A row under a name that is free; the name."""
+        raise NotImplementedError
+
+    def another(self, name: str) -> str:
+        """A name for another value of a name."""
+        raise NotImplementedError
+
+    def rename(self, keyword: str, name: str, row: Node) -> None:
+        """Another value for a name: it is a name of its own, which the old one stands for from here on."""
+        own = next((scope for scope in reversed(self.locals) if name in scope), None)
+        other = self.define(keyword, self.another(name), row)
+        if own is not None:
+            own[name] = other
+        else:
+            self.now[name] = other
+
     # -- values
     def name(self, name: str) -> Node | sp.Expr:
         for scope in reversed(self.locals):
@@ -111,6 +138,8 @@ class Scope:
 
     def member(self, name: str, items: tuple[tree.Expr, ...]) -> Node | None:
         """``h[2]`` of the family h, ``h[T]`` of the loop that computes h."""
+        if self.from_zero and any(name in own for own in (*self.locals, self.rounds)):
+            return None  # as Python has no families
         family, loop = self.families.get(name), self.loops.get(name)
         if len(items) != 1 or isinstance(items[0], tree.Slice) or (family is None and loop is None):
             return None
@@ -198,7 +227,6 @@ class ModelScope(Scope):
         self.others = others or {}
         self.lines: dict[str, int] = {}
         self.line, self.declares_arrays = 0, False
-        self.now: dict[str, str] = {}
         self.drawn: dict[tuple[int, Place], Node] = {}
         self.next: dict[str, Iterator[int]] = {}
         self.defined_later: Callable[[str], str] = lambda name: ""
@@ -237,11 +265,14 @@ class ModelScope(Scope):
         return next(n for n in free if n not in self.families)
 
     def rename(self, keyword: str, name: str, row: Node) -> None:
-        """Another value for a name: it is a name of its own, which the old one stands for from here on."""
-        other = self.another(name)
-        getattr(self.model, keyword)(self.claim(other), row)
-        self.now[name] = self.model.last_values[name] = other
-        self.remark(f"{name} has a value already, from line {self.lines[name]}: from here on it is {other}")
+        super().rename(keyword, name, row)
+        if name in self.now:
+            self.model.last_values[name] = other = self.now[name]
+            self.remark(f"{name} has a value already, from line {self.lines[name]}: from here on it is {other}")
+
+    def define(self, keyword: str, name: str, row: Node) -> str:
+        getattr(self.model, keyword)(self.claim(name), row)
+        return name
 
     def assign(self, keyword: str, target: tree.Target, row: Node) -> None:
         """One equation."""

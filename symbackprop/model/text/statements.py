@@ -656,9 +656,9 @@ def _last_counted(args: tuple[tree.Expr, ...]) -> tree.Expr:
             return stop
         case tree.Number(sp.S.One), tree.Chain(tree.Name() as last, (("+", tree.Number(sp.S.One)),)):
             return last
-        case tree.Number(sp.S.One), tree.Number(value):
-            return tree.Number(value - 1)
-        case tree.Number(sp.S.One), _ if stop is not None:
+        case tree.Number(value), tree.Number(last) if value > 0:
+            return tree.Number(last - 1)
+        case tree.Number(value), _ if stop is not None and value > 0:
             return tree.Chain(stop, (("-", tree.ONE),))
     return tree.Word(None)
 

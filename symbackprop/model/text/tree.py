@@ -216,7 +216,8 @@ class Equation:
 
 @dataclass(frozen=True)
 class For:
-    """A loop; the body is a list of statements. ``from_zero``: it was one over ``range(T)``."""
+    """A loop; the body is a list of statements. ``from_zero``: it was one over ``range(T)``; ``by``: what that counts
+    by, where its bounds do not say whether it goes down, as those of ``range(n, n)`` do not."""
 
     line: int
     variable: str
@@ -224,6 +225,7 @@ class For:
     stop: Expr
     body: tuple[Statement, ...] = field(default=())
     from_zero: bool = False
+    by: int = 0
 
 
 @dataclass(frozen=True)
