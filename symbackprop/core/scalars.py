@@ -846,7 +846,7 @@ _RECORDS = [
            spelled=call("log", 1 + X), defined="x > -1",
            finite=1 + X, logarithm=True, mean=call("log_mean", 0, X), excess=-call("log1p_excess", X)),
     Scalar("expm1", opaque("expm1"), lambda np, x: np.expm1(x), (call("exp", X),),
-           spelled=call("exp", X) - 1,
+           spelled=call("exp", X) - 1, range=(-1.0, inf),
            finite=1 - X, log=X + call("log_one_minus_exp", -X), log_minus=call("log_one_minus_exp", X),
            mean=call("exp", call("log_exp_mean", X))),
     Scalar("sqrt", sp.sqrt, lambda np, x: np.sqrt(x), (1 / (2 * OUT),), POSITIVE,

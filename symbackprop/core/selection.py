@@ -14,19 +14,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping, Sequence
 from functools import cache, reduce
+from math import isfinite
 from operator import and_
 
 import sympy as sp
 
 from symbackprop.core import formula as f
+from symbackprop.core.facts import is_sum, kind
 from symbackprop.core.graph import BOOL, SEVERAL, Node
 from symbackprop.core.hazards import (
     INFINITE,
+    LEVELLED,
     NONE,
     WHOLE,
     Hazards,
     arrays_of,
     bit_of,
+    has_root,
     hazards,
     is_unbounded,
     mixed,
@@ -70,7 +74,7 @@ class Idle:
         elif node.id in self.rows:
             for i, a in enumerate(node.args):
                 if (self.needed is None or a.id in self.needed) and has_influence(node, i):
-                    self._add(a, self.rows[node.id] | _idle_behind(node, i))
+                    self._add(a, _passed(self.rows[node.id], node) | _idle_behind(node, i))
 
     def _add(self, a: Node, idle: Hazards) -> None:
         self.rows[a.id] = self.rows[a.id] & idle if a.id in self.rows else idle
@@ -103,14 +107,28 @@ def has_influence(node: Node, i: int) -> bool:
     return node.form is None or node.attr.partial(i) != f.ZERO
 
 
+def _passed(idle: Hazards, node: Node) -> Hazards:
+    """What is idle in a row as its arguments have it: products may add up infinities of both signs."""
+    return idle if node.form is not None or kind(node).moved or is_sum(node) else idle & ~LEVELLED
+
+
 def _idle_behind(output: Node, i: int) -> Hazards:
     """What may be infinite or NaN in argument i of a row where the row does not select it."""
     if output.form is None:
         return INFINITE if output.op.selects else NONE
     if output.role is Role.SELECTED:
         return _arrays(hazards(output.args[0])) | INFINITE
-    found = INFINITE if choices(output, i) else NONE
+    found = INFINITE if choices(output, i) else LEVELLED if is_levelled(output, i) else NONE
     return found | _masked(output, i) if output.role is Role.CHOICE else found
+
+
+def is_levelled(output: Node, i: int) -> bool:
+    """Whether a row no longer changes where argument i is infinite, which times its slope goes to 0, as that of tanh
+    does: so does what any product in the argument makes of it."""
+    record = output.function
+    if record is None or not has_influence(output, i):
+        return i == 0 and output.form is not None and output.form.role is Role.GATED
+    return any(map(isfinite, record.range)) and not (record.flat or record.power)
 
 
 def choices(output: Node, i: int) -> list[f.Formula]:
@@ -155,7 +173,7 @@ def _masked(output: Node, i: int) -> Hazards:
 
 
 def _arrays(found: Hazards) -> Hazards:
-    return found & ~(INFINITE | WHOLE)
+    return found & ~(INFINITE | WHOLE | LEVELLED)
 
 
 def _meet(axes: Sequence[sp.Expr], shape: Sequence[sp.Expr]) -> bool:
@@ -191,12 +209,18 @@ def where_met(row: Node, met: Callable[[], Node], idle: Hazards, read: Node) -> 
 def chosen(row: Node, i: int, output: Node, upstream: Node, idle: Hazards) -> Node:
     """The cotangent of argument i of an elementwise row, 0 where the upstream gradient is, or where the row itself does
     not select: at x < 0 the gradient of √relu(x) is 0 although the upstream one is infinite."""
-    if idle and idle & _of_derivative(output, i):
+    if idle and (idle & _of_derivative(output, i) or (idle & LEVELLED and _grows(output, i))):
         return row.graph.call("where_selected", row, upstream)
     truths = choices(output, i)
     if not truths or not hazards(upstream) & INFINITE or zero_branch(row) is not None:
         return row
     return row.graph.call("where_selected", row, output.graph.apply(f.mul(*truths), *output.args))
+
+
+def _grows(node: Node, i: int) -> bool:
+    """Whether the derivative of an elementwise row is infinite where what it is a product of is, and only there."""
+    form = node.attr.partial(i)
+    return bool(_of_derivative(node, i) & INFINITE) and not f.has(form, f.Div) and not has_root(form, node.args)
 
 
 def _of_derivative(node: Node, i: int) -> Hazards:

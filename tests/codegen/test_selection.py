@@ -357,3 +357,20 @@ def test_counts_of_zero_in_a_whole_poisson_loss_are_no_warning(tmp_path: Path) -
     loss, grads = emit(model, tmp_path).loss_and_grads({"a": np.zeros(3)}, {"k": k})
     assert loss == pytest.approx(1 + (3 * np.log(3) - 3 + np.log(6 * np.pi) / 2) / 3)
     np.testing.assert_allclose(grads["a"], (1 - k) / 3)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize("form", [
+    "exp(-exp(w))", "1 - exp(-exp(w))", "tanh(exp(w) * v)", "sigmoid(1 - 2*exp(w))", "erf(exp(2*w)^2)", "atan(sinh(w))",
+    "silu(-exp(w) * v)", "softplus(-expm1(w))", "gelu(-v * exp(w))", "tanh(sum(exp(w)[:, None] * v, axis=1))",
+])
+def test_what_overflows_before_a_function_levels_off(form: str, level: int, tmp_path: Path) -> None:
+    """0 times the infinite slope of exp is 0, which is its limit; and at -1000 nothing changes either."""
+    module = emit(f"param w: 4, v: 4\nloss L = sum({form})", tmp_path, level=level)
+    params = {"w": np.array([1000.0, -0.7, 0.4, 1000.0]), "v": np.ones(4)}
+    grads = module.loss_and_grads(params, {})[1]
+    assert not grads["w"][[0, 3]].any() and np.isfinite(grads["v"]).all()
+    params["w"][[0, 3]] = 0.1  # what stands beside it is not changed
+    np.testing.assert_allclose(grads["w"][1:3], module.loss_and_grads(params, {})[1]["w"][1:3], rtol=1e-12)
+    assert grads["w"][1:3].all()

@@ -199,6 +199,7 @@ n: nanprod (x, axis=None, keepdims=False) -> prod(where(x == x, x, 1), axis=axis
 n: nanmax (x, axis=None, keepdims=False) -> max(where(x == x, x, -inf), axis=axis, keepdims=keepdims)
 n: nanmin (x, axis=None, keepdims=False) -> min(where(x == x, x, inf), axis=axis, keepdims=keepdims)
 n t m: nan_to_num (x, nan=0) -> where(x == x, x, nan)
+n t m: nan_to_num (x, nan=0, posinf#, neginf#) -> where(x == x, where(isinf(x), where(x > 0, posinf, neginf), x), nan)
 n t: isclose (a, b, rtol=1e-5, atol=1e-8) -> abs(a - b) <= atol + rtol * abs(b)
 n t: allclose (a, b, rtol=1e-5, atol=1e-8) -> all(abs(a - b) <= atol + rtol * abs(b))
 m: item (x, i##) -> flatten(x)[i]
