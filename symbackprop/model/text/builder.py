@@ -285,6 +285,16 @@ class Builder:
         if name not in self.define:
             self.model.notation_of[name] = latex
 
+    def shared(self, s: tree.Shared) -> None:
+        """Another value for what shares its numbers with what a line has changed."""
+        row = self.top.name(s.other)
+        if not isinstance(row, Node) or not (row.ndim or s.of_numbers):
+            return
+        if not s.is_all or not self.top.held(s.name):
+            raise ModelError(f"{s.text}; write {s.name}.copy() where it is handed on")
+        self.top.rename("let", s.name, row)
+        self.top.remark(s.text.partition(",")[0])
+
     # -- equations
     def equation(self, s: tree.Equation) -> None:
         name = s.target.name
@@ -448,6 +458,7 @@ _RULES: dict[type, Callable[[Builder, Any], None]] = {
     tree.Equation: Builder.equation,
     tree.For: Builder.loop,
     tree.Said: lambda builder, s: builder.top.remark(s.text),
+    tree.Shared: Builder.shared,
     tree.Written: lambda builder, s: setattr(builder.top, "language", s.language),
 }
 

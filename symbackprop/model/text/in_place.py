@@ -20,17 +20,22 @@ _VIEWS = """
 _SHARED = frozenset(_VIEWS.split())  # what has the numbers that it is given
 _JAX = re.compile(r"\bjnp\.|^[ \t]*(?:import|from) jax\b", re.MULTILINE)
 _OPTION = "inplace"
+_ARRANGED = (tree.Word(Ellipsis),)  # all entries, in another order
 _PLACES = (tree.Number, tree.Negative, tree.Name, tree.Slice, tree.Word)  # an index of arrays copies
-_SAID = "{0} keeps its value here: PyTorch changes it{1}, and so does NumPy where it is an array{2}"
+_TORCH = re.compile(r"\btorch\b|\bnn\.|\bF\.")
+_SAID = "{0} is changed here{1}, in PyTorch, and in NumPy where it is an array{2}"
 
 
-def told(statements: Sequence[tree.Statement], text: str) -> Iterator[tree.Said]:
-    """What is told of lines that change what is read under another name below; nothing of arrays of JAX's, which are
-    not changed."""
-    if _JAX.search(text):
-        return
-    if _OPTION in text or any(e.changes for e in tree.equations(statements)):
-        yield from {(said.line, said.text): said for said in _Memory().block(statements)}.values()
+def with_shared(statements: Sequence[tree.Statement], text: str) -> Sequence[tree.Statement]:
+    """The statements, behind those that change what is read under another name below that which has its numbers too;
+    arrays of JAX's are not changed."""
+    if _JAX.search(text) or not (_OPTION in text or any(e.changes for e in tree.equations(statements))):
+        return statements
+    memory, found = _Memory(_TORCH.search(text) is not None), dict[int, list[tree.Shared]]()
+    for memory.place, s in enumerate(statements):
+        for place, shared in memory.block([s]):
+            found.setdefault(place, []).append(shared)
+    return [part for k, s in enumerate(statements) for part in (s, *dict.fromkeys(found.get(k, ())))]
 
 
 def changed_parameters(body: Sequence[tree.Equation], parameters: Mapping[str, object]) -> set[str]:
@@ -57,33 +62,34 @@ def names_of(expr: tree.Expr) -> tuple[str, ...]:
 class _Memory:
     """Which numbers names have, line by line as Python goes through them."""
 
-    def __init__(self) -> None:
+    def __init__(self, of_numbers: bool = False) -> None:
         self.number = count()
+        self.of_numbers, self.place, self.depth = of_numbers, 0, 0
         self.held: dict[str, set[Part]] = {}
         self.changed: list[set[Part]] = []
-        self.stale: dict[str, tuple[int, str, str]] = {}  # what Python has changed: where, with what, and what to write
+        self.stale: dict[str, tuple[int, tree.Shared]] = {}  # what Python has changed, and where
         self.layers = set[str]()  # that change what they are given
         self.arrays = set[str]()
 
     def fresh(self) -> set[Part]:
         return {(next(self.number), ())}
 
-    def block(self, statements: Sequence[tree.Statement]) -> Iterator[tree.Said]:
+    def block(self, statements: Sequence[tree.Statement]) -> Iterator[tuple[int, tree.Shared]]:
         for s in statements:
             if isinstance(s, tree.Equation):
                 yield from self.equation(s)
             elif isinstance(s, tree.Arrays):
                 self.arrays |= {item.target.name for item in s.items}
             elif isinstance(s, tree.For):
+                self.depth += 1
                 for _ in range(2):  # what a step changes, the next one reads
                     yield from self.block(s.body)
+                self.depth -= 1
 
-    def equation(self, e: tree.Equation) -> Iterator[tree.Said]:
+    def equation(self, e: tree.Equation) -> Iterator[tuple[int, tree.Shared]]:
         """What a line reads that was changed, then what it changes itself."""
-        for name in self.stale.keys() & {*tree.mentioned(e.value)}:
-            line, other, instead = self.stale.pop(name)
-            shared = f" with {other}, which shares its numbers" if other != name else ""
-            yield tree.Said(line, _SAID.format(name, shared, instead))
+        for name in sorted(self.stale.keys() & {*tree.mentioned(e.value)}):
+            yield self.stale.pop(name)
         name = e.target.name
         for other in (*e.changes, *self._changed_by(e.value)):
             self._change(other, e)
@@ -101,10 +107,14 @@ class _Memory:
         self.changed.append(parts)
         own = name == e.target.name
         sign = e.value.rest[0][0] if own and isinstance(e.value, tree.Chain) else ""
-        told = (e.line, name, f": {name} = {name} {sign} … leaves it there too" if sign else "")
+        instead = f": {name} = {name} {sign} … leaves it" if sign else ""
+        of = name if own else e.target.name
         for other, theirs in self.held.items():
             if not (own and other == name) and _overlap(theirs, parts):
-                self.stale.setdefault(other, told)
+                with_it = f" with {name}, which shares its numbers" if other != name else ""
+                is_all = theirs == (parts if own else self.parts(e.value)) and not self.depth and len(theirs) == 1
+                shared = tree.Shared(e.line, other, of, _SAID.format(other, with_it, instead), is_all, self.of_numbers)
+                self.stale.setdefault(other, (self.place, shared))
 
     def parts(self, expr: tree.Expr) -> set[Part]:
         """The numbers that an expression has: those of a name, all or some of its entries, or new ones."""
@@ -114,7 +124,7 @@ class _Memory:
         if base is None or (isinstance(expr, tree.Index) and not self.arrays.isdisjoint(
                 item.name for item in expr.items if isinstance(item, tree.Name))):
             return self.fresh()
-        items = expr.items if isinstance(expr, tree.Index) else ()
+        items = expr.items if isinstance(expr, tree.Index) else _ARRANGED if _base(expr) is not None else ()
         return {(root, known or items) for root, known in self.parts(base)}
 
     def _changed_by(self, expr: tree.Expr) -> Iterator[str]:

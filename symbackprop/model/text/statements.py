@@ -100,7 +100,7 @@ def parse_statements(text: str) -> tuple[tuple[tree.Statement, ...], list[ModelE
 def counted(body: Sequence[tree.Statement], text: str) -> tuple[tree.Statement, ...]:
     """The statements of a text with loops that count from 1, and entries that count from 0, whatever language they are
     in; in front of them what is told of what they change in place."""
-    body = [*in_place.told(body, text), *with_methods(body, text)]
+    body = [*with_methods(in_place.with_shared(body, text), text)]
     body = counted_from_one([_without_itself(s) if isinstance(s, tree.Equation) else s for s in body])
     spoken = language(text)
     return body if spoken is None else as_read(body, spoken)

@@ -237,6 +237,19 @@ class Said:
 
 
 @dataclass(frozen=True)
+class Shared:
+    """``name`` has the numbers of ``other``, which the line above changes: all of them where it ``is_all``; where these
+    are one number only PyTorch does that, or nothing that is read here (``of_numbers``)."""
+
+    line: int
+    name: str
+    other: str
+    text: str
+    is_all: bool
+    of_numbers: bool
+
+
+@dataclass(frozen=True)
 class Written:
     """The language that a text is in."""
 
@@ -244,7 +257,7 @@ class Written:
     line: int = 1
 
 
-Statement: TypeAlias = Named | Arrays | Notate | Equation | For | Said | Written
+Statement: TypeAlias = Named | Arrays | Notate | Equation | For | Said | Shared | Written
 
 
 def flat(statements: Sequence[Statement]) -> Iterator[Statement]:
