@@ -14,7 +14,7 @@ from typing import Any
 import sympy as sp
 
 from symbackprop.core import build
-from symbackprop.core.functions.arrange import pick
+from symbackprop.core.functions.arrange import pick, stack
 from symbackprop.core.graph import Node
 from symbackprop.core.indexing import getitem
 from symbackprop.core.loops import close_loop
@@ -171,6 +171,8 @@ class Formula(f.Telling, Evaluator):
                 return build.reduce_max(self._over_letters([letter], args), 0)
             case tree.Call(f.SUM, (tree.String(letter), *args)):
                 return self._sum(letter, args)
+            case tree.Call(f.STACK, (tree.String(letter), *args)):
+                return stack(*self._at_steps(letter, args, "stack"))
             case tree.Call("sum", (summand, tree.Name(counter))) if self._counts(counter):
                 return self._sum(counter, [summand])
             case tree.Call(function, (array,)) if function in _MEASURES:
@@ -223,10 +225,13 @@ class Formula(f.Telling, Evaluator):
                 return build.reduce_sum(self._over_letters([counter], args[:1]), 0)
         if not args:
             raise ModelError(f"a sum over steps is written sum_{counter}(formula)")
+        return reduce(add, self._at_steps(counter, args, "sum"))
+
+    def _at_steps(self, counter: str, args: Sequence[tree.Expr], what: str) -> list[Node]:
         values = [self.scope.counted(counter, k, lambda: self.row(args[0])) for k in self._steps(counter, args[1:])]
         if not values:
-            raise ModelError(f"the sum over {counter} has no terms")
-        return reduce(add, values)
+            raise ModelError(f"the {what} over {counter} has no terms")
+        return values
 
     def _axis(self, counter: str, bounds: Sequence[tree.Expr]) -> sp.Expr | None:
         """The size of the axis over which a sum runs by its bounds, or by its letter (n counts to N), if any."""

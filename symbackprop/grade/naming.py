@@ -21,7 +21,8 @@ from symbackprop.model.text.calls import callee, function_names
 
 TURNED, INVERTED = ".T", "inv"  # what a power came to mean that is none
 # calls that no model text has; first in them stands, as a string, the function or the letters that are bound
-PRIME, SUM, MAX, ARRAY = "derivative of", "sum over", "max over", "array over"
+PRIME, SUM, MAX, STACK, ARRAY = "derivative of", "sum over", "max over", "stack over", "array over"
+SHARE = "share_"  # of a gradient, which one step of a loop contributes
 _PREFIX = re.compile(r"(?:delta_?|Delta_?|grad_?|nabla_?|d_?)(?P<name>[A-Za-z].*)")
 _SUFFIX = re.compile(r"(?P<name>[A-Za-z].*)_(?:grad|gradient|bar)")
 _JOINED = re.compile(r"d(?P<of>[A-Za-z]\w*?)_?(?:by_?)?d(?P<by>[A-Za-z]\w*)")

@@ -34,7 +34,6 @@ _TEXT = "\\text{"
 _OTHER_NAME = re.compile(r"\s*[^\W\d][^\s()·]*\s*")  # of what is computed elsewhere, without a sign in it
 _OFFSET = re.compile(r"[₊₋+−-][₁1]")  # hₜ₋₁: what a step hands on; what enters at the first has none
 _LETTER = re.compile(r"[a-zA-Z]+[₀-₉]*|[a-zA-Z]+_\{\d+\}")  # m₁, and as LaTeX
-_STACK = re.compile(r"_\{\w = | for \w = ")  # all steps of an array
 _ONE_TERM = re.compile(r"(?:\b1|\\left)\[\w = \w\b")  # of a sum
 
 
@@ -241,8 +240,8 @@ def _said(step: Step, handed: Collection[str]) -> Iterator[Numbered]:
         results = [r for r in step.rows if r.left == own]
         kept = [r for r in step.rows if r.left == own or not re.search(r"/|\\frac", r.left)]
         chained = len(results) > 1 and step.rows[0] is results[0] and step.rows[1] is not results[1]
-        told = [r for r in kept[chained:] if not _STACK.search(r.right)
-                and (r is results[-1] or _LETTER.fullmatch(r.left) or not _ONE_TERM.search(r.right))]
+        told = [r for r in kept[chained:]
+                if r is results[-1] or _LETTER.fullmatch(r.left) or not _ONE_TERM.search(r.right)]
         yield from ((r.number, f"{indent}{r.left} = {r.right}") for r in told)
 
 

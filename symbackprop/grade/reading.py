@@ -13,7 +13,7 @@ from itertools import pairwise
 from symbackprop.core.names import PLACE, text_index, text_name
 from symbackprop.errors import ModelError, NameProblem, SyntaxProblem
 from symbackprop.grade.lines import Line
-from symbackprop.grade.naming import Dictionary, Gradient, Local, Meaning
+from symbackprop.grade.naming import SHARE, Dictionary, Gradient, Local, Meaning
 from symbackprop.grade.python import UPDATES, updated
 from symbackprop.grade.slips import (
     CLOSING,
@@ -265,7 +265,7 @@ def without_letters(items: Tokens, words: Dictionary, right: Tokens, inside: boo
     else:
         start = opening(items, len(items) - 1)
         letters, bare, whole = "".join([joined(x) or "?" for x in split(items[start + 1 : -1])]), items[:start], None
-    counts = words.counters if inside or len(letters) < 2 or _at_a_step(right, words) else set()
+    counts = words.counters if inside or len(letters) < 2 else set()
     taken = (words.known | words.own | words.loops) - words.counters | counts
     if not bare[-1:] or whole or not (letters.islower() and letters.isalpha()) or set(letters) & taken:
         return items, ""
@@ -275,19 +275,12 @@ def without_letters(items: Tokens, words: Dictionary, right: Tokens, inside: boo
     named = bare[2:] if hidden else bare
     counted = named[0].text.startswith("later_") or any(x.text in words.counters | words.loops for x in named[2:])
     step = named[-1].is_sign("]") and counted
-    row = words.reference.rows.get(f"{of.row}[1]" if step else of.row) if of else None
+    row = words.reference.rows.get(words.reference.last_step(of.row) if step else of.row) if of else None
     told = hidden.startswith("delta_")  # of what a line introduces
     one = len(bare) == 1 and bare[0].text not in ("", "delta", "d")
     own = of is None and (step or told or (one and (items[-1].is_sign("]") or {*letters} <= _indices(right, taken))))
     fits = row is not None and len(letters) in (row.ndim, sum(d != 1 for d in row.shape))
     return (bare, letters) if own or fits else (items, "")
-
-
-def _at_a_step(items: Tokens, words: Dictionary) -> bool:
-    """Whether something stands at a step that is counted, h[t]."""
-    items = subscripts(items, words)
-    return any(a.is_sign("[") and b.text in words.counters and c.is_sign("]")
-               for a, b, c in zip(items, items[1:], items[2:], strict=False))
 
 
 def _indices(items: Tokens, taken: Collection[str]) -> set[str]:
@@ -400,8 +393,8 @@ _WORD = rf"[\w{''.join(MARKS)}]+"
 _LATER = re.compile(  # what later steps of a loop hand back
     rf"(?:δ_|\(?[∂d]\w+/[∂d])(?:({_WORD}{PLACE}*)|\{{(\w+_\{{\w+\}})\}})\)?\^later")
 _AT = re.compile(r"(\([^()]*\))_(?:\{(\w) ?= ?([^{},]+)\}|(\w) ?= ?([A-Za-z0-9]+))")  # of all steps (δ_hₜ₋₁^later)_t=1
-_STEPS = r"\w ?= ?1, ?(?:…|\.\.\.), ?[^{}()]+"
-_STACK = re.compile(rf"\(([\w^/∂]*?)(?:{PLACE}|_\w)(?:\)_\{{{_STEPS}\}}| for {_STEPS}\))")  # all steps of an array
+_STEPS = r"(\w) ?= ?(\w+), ?(?:…|\.\.\.), ?([^{}()]+)"
+_STACK = re.compile(rf"\(([^\s()]+(?:\([^()]*\))?)(?:\)_\{{{_STEPS}\}}| for {_STEPS}\))")  # all steps of an array
 _STEP = re.compile(r"\((δ_\w+)\)_(\w)\b")  # one step of what reads a stack outside of its loop
 _ELEMENT = re.compile(r"(δ_\w+|\([∂d]\w+/[∂d]\w+\))\[(\w)(?:,(\w(?:,\w)*))?\]")  # the same, beside steps as they print
 _SHARE = re.compile(r"\(([∂d]\w+/[∂d]([^\W_]\w*))(\[[\w,]+\])?\)_(\w)\b")  # what one step contributes, or an entry
@@ -437,14 +430,30 @@ def _spelled_out(text: str, known: Collection[str]) -> str:
     text = _RESHAPE.sub(lambda m: f"reshape_to(({_sizes(m[1])},), ", text)
     text = _TRANSPOSE.sub(lambda m: f"transpose_to(({_places(m[1])},), ", text)
     text = _SUMS.sub(lambda m: " ".join(f"{m[1]}_{x}" for x in (m[2].split(",") if "," in m[2] else m[2])), text)
-    text = _STACK.sub(r"\1", text)
+    text = _STACK.sub(_stack, text)
     text = _ELEMENT.sub(lambda m: _element(m, text), text)
-    text = _SHARE.sub(lambda m: f"share_{m[2]}_{m[4]}{m[3] or ''}" if m[4] in known else f"({m[1]})[{m[4]}]", text)
+    text = _SHARE.sub(lambda m: _share(m, known), text)
     text = _AT.sub(_at, text)
     text = _LATER.sub(r"later_\1\2", _STEP.sub(r"stacked(\1)[\2]", text))
     text = _INVERSE.sub(r"(\1^(-1))", _TURNED.sub("ᵀ⁻¹", text))
     text = _MODULO.sub(r"remainder(\1, \2)", _FLOOR.sub(r"floor(\1)", _TRUTH.sub(r"(\1 != 0)", text)))
     return ROOT.sub(r"√(\1)", _OPTION.sub(r", \1=\2", text))
+
+
+def _share(match: re.Match[str], known: Collection[str]) -> str:
+    """``(∂L/∂W_ij)_t``, what a step contributes to an entry; without a counter it is an entry of a gradient."""
+    of, step = match[2], match[4]
+    base, _, letters = of.rpartition("_")
+    if step not in known:
+        return f"({match[1]})[{step}]"
+    name, entry = (of, match[3] or "") if not base or of in known else (base, f"[{', '.join(letters)}]")
+    return f"{SHARE}{name}_{step}{entry}"
+
+
+def _stack(match: re.Match[str]) -> str:
+    """All steps of an array, beside each other."""
+    value, counter, first, last = [x for x in match.groups() if x is not None]
+    return f"(stack_{{{counter}={first}}}^({last}) ({value}))"
 
 
 def _at(match: re.Match[str]) -> str:

@@ -95,6 +95,9 @@ class Reference:
         found = filter(None, [re.fullmatch(r"(.+)\[(\d+)\]", name) for name in self.rows])
         return dict(sorted([(x[1], int(x[2])) for x in found]))
 
+    def last_step(self, family: str) -> str:
+        return f"{family}[{self.lasts.get(family)}]"
+
     def gradient(self, row: Node) -> Node:
         """∂L/∂row; zero when no result depends on it."""
         known = self.gradients.get(row.id)

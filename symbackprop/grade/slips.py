@@ -17,7 +17,7 @@ from symbackprop.core.graph import INT
 from symbackprop.core.names import text_name
 from symbackprop.core.shapes import dim_text
 from symbackprop.errors import SyntaxProblem
-from symbackprop.grade.naming import ARRAY, MAX, PRIME, SUM, Dictionary, Local, Meaning, Telling
+from symbackprop.grade.naming import ARRAY, MAX, PRIME, SHARE, STACK, SUM, Dictionary, Local, Meaning, Telling
 from symbackprop.model.text.expressions import COMPARISONS
 from symbackprop.model.text.tokens import NAME, NUMBER, SIGN, STRING, Token, forgiving_tokens, partner
 
@@ -30,7 +30,9 @@ _CONSTANTS = ("pi", "newaxis", "True", "False", "None")
 _IGNORED_METHODS = (*IDLE_METHODS, "detach")  # gradients are not differentiated again
 _ATTRIBUTES = {"T": ".T", "mT": ".T", "data": "", "values": ""}
 _ONE_HOT = re.compile(r"_?(?:one_?hot|oh)$", re.IGNORECASE)
-_SUM, _MAX, _PRIME = "sum_", "max_", "_prime"  # as people write them: sum_t a[t], tanh_prime(a)
+_SUM, _STACK, _MAX, _PRIME = "sum_", "stack_", "max_", "_prime"  # as people write them: sum_t a[t], tanh_prime(a)
+
+_BOUND = {_SUM: SUM, _STACK: STACK, _MAX: MAX}
 
 
 def _below_of(word: str) -> tuple[str, str]:
@@ -138,7 +140,7 @@ def called(function: str, *args: Tokens) -> Tokens:
     return [name(function), sign("("), *inside, sign(")")]
 
 
-def _over(kind: str, what: str, *args: Tokens) -> Tokens:
+def _bound(kind: str, what: str, *args: Tokens) -> Tokens:
     """A sum or an array over letters, the derivative of a function."""
     return called(kind, [Token(STRING, f'"{what}"')], *args)
 
@@ -195,7 +197,7 @@ def subscripts(items: Tokens, words: Dictionary) -> Tokens:
         raised = at(items, k + 2).text if at(items, k + 1).is_sign("^") else ""
         if text == "delta" not in words.known and words.row(raised):
             return [name(f"delta_{raised}")], 3
-        if text.endswith("_") and text not in (_SUM, "_") and at(items, k + 1).is_sign("(", "{"):
+        if text.endswith("_") and text not in (_SUM, _STACK, "_") and at(items, k + 1).is_sign("(", "{"):
             end = closing(items, k + 1)
             return _below(text[:-1], subscripts(items[k + 2 : end], words), words), end + 1 - k
         if base and base != _SUM[:-1] and _counts(counter, words) and text not in words.known:
@@ -203,6 +205,12 @@ def subscripts(items: Tokens, words: Dictionary) -> Tokens:
         return None
 
     return _rewritten(items, rule)
+
+
+def _stands_at(step: str, items: Tokens) -> bool:
+    """Whether something stands at a step, h[t]."""
+    return any(a.is_sign("[") and b.text == step and c.is_sign("]")
+               for a, b, c in zip(items, items[1:], items[2:], strict=False))
 
 
 def _counts(word: str, words: Dictionary) -> bool:
@@ -294,10 +302,19 @@ class Tidy(Telling):
         if len(items) > MAX_TOKENS:
             raise SyntaxProblem(f"the formula has {len(items)} signs and names; at most {MAX_TOKENS} are read")
         items = self.ends(items)
-        items = _over(ARRAY, self.entry, items) if self.entry else items
+        items = self._array(items) if self.entry else items
         for step in PASSES:
             items = step(self, items)
         return items
+
+    def _array(self, items: Tokens) -> Tokens:
+        """The array of entries at letters; where the first counts the steps at which something stands, of all steps."""
+        step, rest, words = self.entry[0], self.entry[1:], self.dictionary
+        if not (rest and step in words.counters and _stands_at(step, subscripts(items, words))):
+            return _bound(ARRAY, self.entry, items)
+        self.entry = rest
+        self.letters.discard(step)
+        return _bound(STACK, step, _bound(ARRAY, rest, items))
 
     def _word_for(self, meaning: Meaning, fraction: bool = True) -> str:
         """A name that a formula can hold for a derivative."""
@@ -352,17 +369,19 @@ class Tidy(Telling):
         """``[sum_k X_ik Y_jk]_ij``, the array of these entries, is an array over i and j."""
         for k in range(1, len(items)):
             below, letters = items[k].text[:1], items[k].text[1:]
-            if items[k].kind == NAME and below == "_" and letters.isalpha() and items[k - 1].is_sign("]"):
-                start = opening(items, k - 1)
+            if not items[k - 1].is_sign("]"):
+                continue
+            start, end = opening(items, k - 1), closing(items, k)
+            indexed = at(items, start - 1).kind == NAME and self._head(items, start - 1) is None  # w[y]_n
+            if items[k].kind == NAME and below == "_" and letters.isalpha() and not indexed:
                 self.letters |= set(letters)
-                entries = _over(ARRAY, letters, items[start + 1 : k - 1])
+                entries = _bound(ARRAY, letters, items[start + 1 : k - 1])
                 return self.arrays([*items[:start], *entries, *items[k + 1 :]])
-            start, end = opening(items, k - 1) if items[k - 1].is_sign("]") else 0, closing(items, k)
-            if items[k].is_sign("[") and items[k - 1].is_sign("]") and not ends_value(at(items, start - 1)):
+            if items[k].is_sign("[") and not ends_value(at(items, start - 1)):
                 listed = [joined(x) for x in split(items[k + 1 : end])]
                 if len(listed) > 1 and all(map(is_index, listed)):
                     self.letters |= set(listed)
-                    entries = _over(ARRAY, ",".join(listed), items[start + 1 : k - 1])
+                    entries = _bound(ARRAY, ",".join(listed), items[start + 1 : k - 1])
                     return self.arrays([*items[:start], *entries, *items[end + 1 :]])
         return items
 
@@ -398,17 +417,25 @@ class Tidy(Telling):
             entry = items[k].kind == NAME and index and text not in (_SUM + index, _MAX + index) and (
                 {*each} <= letters or self._is_entry(text, base, each, letters))
             called = at(items, k + 1).is_sign("(") and self._applies(text)
-            if not entry or called or text in self.dictionary.known or not (base or at(items, k - 1).is_sign("]", ")")):
+            known = text in self.dictionary.known or self._is_other_name(text, base)
+            if not entry or called or known or not (base or at(items, k - 1).is_sign("]", ")")):
                 return None
             inside = [x for i in each for x in (sign(","), Token(NUMBER, i) if i.isdecimal() else name(i))][1:]
             return [*([name(base)] if base else []), sign("["), *inside, sign("]")], 1
 
         return _rewritten(items, rule)
 
+    def _is_other_name(self, text: str, base: str) -> bool:
+        """Whether a word is a name as it prints, W_d of Wd, where nothing is called W."""
+        words = self.dictionary
+        return bool(base) and words.value(base) is None and words.value(text) is not None
+
     def _is_entry(self, text: str, base: str, each: Sequence[str], letters: Collection[str]) -> bool:
         """Whether a word is an entry of an array of the model, with numbers among its places."""
-        row = self.dictionary.reference.rows.get(base)
-        fits = row is not None and row.ndim == len(each) and all(i in letters or i.isdecimal() for i in each)
+        row, numbers = self.dictionary.reference.rows.get(base), all(i in letters or i.isdecimal() for i in each)
+        if not base:  # behind brackets, m[t]_0
+            return numbers
+        fits = numbers and row is not None and row.ndim == len(each)
         return fits and self.dictionary.value(text) is None and self.dictionary.family(text) is None
 
     def sums(self, items: Tokens) -> Tokens:
@@ -422,8 +449,8 @@ class Tidy(Telling):
                 body = items[start:end]
                 if body and body[0].is_sign("(") and closing(body, 0) == len(body) - 1:
                     body = body[1:-1]
-                kind = MAX if items[k].text.startswith(_MAX) else SUM
-                items = [*items[:k], *_over(kind, counter, body, *bounds), *items[end:]]
+                kind = _BOUND.get(items[k].text.partition("_")[0] + "_", SUM)
+                items = [*items[:k], *_bound(kind, counter, body, *bounds), *items[end:]]
         return items
 
     def _head(self, items: Tokens, k: int) -> tuple[str, list[Tokens], int] | None:
@@ -435,10 +462,10 @@ class Tidy(Telling):
             return None
         if text.startswith(_MAX) and is_index(text.removeprefix(_MAX)):  # max_d a[n,d]
             return text.removeprefix(_MAX), [], k + 1
-        if not text.startswith(_SUM):
+        if not text.startswith((_SUM, _STACK)):
             return None
-        if text != _SUM:
-            return text[len(_SUM) :], [], k + 1
+        if text not in (_SUM, _STACK):
+            return text.partition("_")[2], [], k + 1
         if not at(items, k + 1).is_sign("(", "{"):
             return None
         end = closing(items, k + 1)
@@ -607,7 +634,7 @@ class Tidy(Telling):
         if not called or not self._is_function(items[k].text):
             return None
         end = closing(items, k + 2)
-        return _over(PRIME, items[k].text, self.primes(items[k + 3 : end])), end + 1 - k
+        return _bound(PRIME, items[k].text, self.primes(items[k + 3 : end])), end + 1 - k
 
     def _is_function(self, word: str) -> bool:
         if word in self.dictionary.known or word in self.dictionary.own:
@@ -648,11 +675,14 @@ class Tidy(Telling):
             return None
         return self._word(token.text, after.is_sign("(", "'", "^", "**"), after.is_sign("[")), 1
 
-    def _word(self, word: str, called: bool, indexed: bool) -> Tokens:
+    def _word(self, word: str, applied: bool, indexed: bool) -> Tokens:
         words = self.dictionary
         if word in words.own or word in words.known or word in _CONSTANTS or (indexed and word in words.bases):
             return [name(word)]
         gradient = words.gradient(word, indexed)
+        step_of = words.gradient(f"d{word.removeprefix(SHARE)}") if word.startswith(SHARE) else None
+        if step_of is not None:  # a step of a gradient, of which no line says what steps contribute
+            return called("stacked", [name(self._word_for(step_of))])
         if gradient is not None:
             return [name(self._word_for(gradient, fraction=False))]
         function, value = words.function(word), (indexed and words.family(word)) or words.value(word)
@@ -662,7 +692,7 @@ class Tidy(Telling):
         if row is not None and other and len({*letters}) == len(letters) == row.ndim:
             self.note(f"{word} is read as all entries of {base}")  # X_ij, beside a parameter x_ij
             return [name(base)]
-        meant = function if function is not None and (called or value is None) else value
+        meant = function if function is not None and (applied or value is None) else value
         if meant is not None:
             if meant not in (word, function):
                 self.note(f"{word} is called {meant}")

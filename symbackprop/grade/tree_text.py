@@ -10,7 +10,7 @@ from symbackprop.core.literals import number_text
 from symbackprop.grade import naming as f
 from symbackprop.model.text import tree
 
-_OVER = {f.SUM: "sum", f.MAX: "max"}
+_OVER = {f.SUM: "sum", f.STACK: "stack", f.MAX: "max"}
 _LEVEL = {"+": 10, "-": 10, "*": 20, "/": 20, "@": 20}
 
 
@@ -66,7 +66,7 @@ class Printer:
         match expr:
             case tree.Call(f.ARRAY, (tree.String(letters), *args)):
                 return f"[{self.listed(args)}]_{letters}"
-            case tree.Call(f.SUM | f.MAX as over, (tree.String(letter), *args)):
+            case tree.Call(f.SUM | f.STACK | f.MAX as over, (tree.String(letter), *args)):
                 return f"{_OVER[over]}_{letter}({self.listed(args)})"
             case tree.Call(f.PRIME, (tree.String(function), *args)):
                 return f"{function}'({self.listed(args)})"

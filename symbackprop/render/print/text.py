@@ -206,7 +206,8 @@ class TextPrinter(Remembering[Text, Text], LinePrinter):
         """½(y − o)², 2x, 0.002 W₁, 3·10: no sign where number and factor cannot run together."""
         inner = body if body.level == TERM else self.at_least(body, PRODUCT)
         head = self.at_least(size, QUOTIENT)
-        if inner.starts == DIGIT or head.text.isalpha():
+        named = head.text.isalpha() or (head.text[-1:].isalpha() and body.level != TERM)  # 2·π·S, which is no π(S)
+        if inner.starts == DIGIT or named:
             return self.row(head, SIGNS["dot"], inner, level=PRODUCT)
         apart = len(head.text) > 1 or inner.starts == FRACTION
         return self.row(head, SIGNS["space" if apart else "tight"], inner, level=max(PRODUCT, min(body.level, MATRIX)))
