@@ -195,7 +195,8 @@ class Writer:
             yield from self.segments(loop, loop.segments, depth)
         carried, stored = dict(loop.update), {s.value.variable for s in loop.stores}
         for word, value in loop.last:
-            in_stack = self.workspace and carried[value].variable in stored  # where the last entry was computed
+            last = carried[value]
+            in_stack = self.workspace and last.shape and last.variable in stored  # where the last entry was computed
             apart = in_stack or word in loop.own
             yield Line(assign(word, self.p.copied(name(value)) if apart else name(value)), "", depth)
 

@@ -24,6 +24,7 @@ LOOPS = [
     "loss L = sum(s) + sum(j[T] * w)",
     HEAD + "j[T+1] = k\nfor t in T..1:\n    j[t] = j[t+1] + 1\n    s[t] = w * j[t+1] * x[t]\n"
     "loss L = sum(s) + sum(j[1] * v)",
+    HEAD + "g[T+1] = 2\nfor t in T..1:\n    g[t] = sum(x[t]) + g[t+1] * w[0]\nloss L = sum(g * w[1]) + g[1]**2",
     "dim T, N, D\ndata x: T x N x D\nparam W: D x D, v: N x D\nh[T+1] = v\n"
     "for t in T..1:\n    h[t] = tanh(h[t+1] @ W + x[t])\n"
     "loss L = sum(h[1])",
@@ -73,6 +74,23 @@ def test_sizes_of_nothing(text: str, level: int, tmp_path: Path) -> None:
     module.outputs(params, data)
     assert np.isfinite(loss) == (text not in MEANS)
     assert {n: g.shape for n, g in grads.items()} == {n: np.shape(v) for n, v in params.items()}
+
+
+@pytest.mark.parametrize("target", ["numpy", "jax", "torch"])
+def test_whole_derivatives_of_nothing(target: str, tmp_path: Path) -> None:
+    """Where they are made by products there was nothing to stack."""
+    pytest.importorskip(target)
+    head = "dim N\ninput x: N x 2, w: 2\n"
+    given = {"x": np.zeros((0, 2), np.float32), "w": np.ones(2, np.float32)}
+    module = emit(head + "loss L = sum(w**2) * prod(w) + sum(cumsum(x, axis=1) * w)", tmp_path, target=target,
+                  along=["hvp"], whole=["hessian"])
+    assert {k: np.shape(b.dense()) for k, b in module.hessian({}, given).items()} == {
+        ("x", "x"): (0, 2, 0, 2), ("x", "w"): (0, 2, 2), ("w", "x"): (2, 0, 2), ("w", "w"): (2, 2)}
+    whole = np.asarray(module.hessian_dense({}, given))
+    np.testing.assert_allclose(whole, [[6, 6], [6, 6]])
+    assert whole.dtype == np.float32
+    found = emit(head + "output Y = cumsum(x, axis=1) * w", tmp_path, target=target, whole=["jacobian"])
+    assert np.shape(found.jacobian({}, given)["Y", "w"].dense()) == (0, 2, 2)
 
 
 ENDS = [

@@ -77,7 +77,7 @@ def by_products(hvp: object, params: dict, data: dict, dims: dict | None, names:
     columns: dict = {name: [] for name in names}
     along = compiled(lambda v: hvp(params, data, v, dims=dims))  # type: ignore[operator]
     for name in names:
-        for k in range(np.size(given[name])):
+        for k in range(max(np.size(given[name]), 1)):  # one column of an empty array: its dtype
             unit = (np.arange(np.size(given[name])) == k) * 1.0
             v = {**zeros, name: unit.reshape(np.shape(given[name]))}
             columns[name].append(along(v))  # type: ignore[operator]
@@ -85,9 +85,10 @@ def by_products(hvp: object, params: dict, data: dict, dims: dict | None, names:
     for a in names:
         for b in names:
             shape = np.shape(given[a]) + np.shape(given[b])
-            array = np.stack([np.asarray(column[a]) for column in columns[b]], -1).reshape(shape)
+            array = np.stack([np.asarray(column[a]) for column in columns[b]], -1)
             letters = "abcdefghijklmnopqrstuvwxyz"[: len(shape)]
-            found[a, b] = Block("dense", letters, shape, (((array,), (letters,), ()),))
+            terms = ((array[..., : np.size(given[b])].reshape(shape),), (letters,), ())
+            found[a, b] = Block("dense", letters, shape, (terms,))
     return found
 
 
@@ -129,12 +130,12 @@ def by_backward(forward: object, backward: object, params: dict, data: dict, dim
     for output in outputs:
         value = results[output] if len(outputs) > 1 else results
         size, rows = np.size(value), []
-        for k in range(size):
+        for k in range(max(size, 1)):
             unit = ((np.arange(size) == k) * 1.0).reshape(np.shape(value))[()]
             rows.append(back({output: unit} if len(outputs) > 1 else unit))  # type: ignore[operator]
         for name in names:
             shape = np.shape(value) + np.shape(given[name])
-            array = np.stack([np.asarray(row[name]) for row in rows]).reshape(shape)
+            array = np.stack([np.asarray(row[name]) for row in rows])[:size].reshape(shape)
             letters = "abcdefghijklmnopqrstuvwxyz"[: len(shape)]
             found[output, name] = Block("dense", letters, shape, (((array,), (letters,), ()),))
     return found
@@ -143,7 +144,7 @@ def by_backward(forward: object, backward: object, params: dict, data: dict, dim
 def joined(blocks: dict, params: dict, data: dict, names: tuple) -> np.ndarray:
     """Blocks in their places in one matrix."""
     given = {**params, **data}
-    rows = [[blocks[a, b].dense().reshape(np.size(given[a]), -1) for b in names] for a in names]
+    rows = [[blocks[a, b].dense().reshape(np.size(given[a]), np.size(given[b])) for b in names] for a in names]
     return np.concatenate([np.concatenate(row, 1) for row in rows], 0)
 
 
