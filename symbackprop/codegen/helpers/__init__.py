@@ -2,8 +2,8 @@
 
 They live in ordinary Python files beside this one, so that they are read, linted and tested like all other code; the
 files are parsed here, never imported, so emitting needs no NumPy. Those of another target are NumPy's with the name
-that it has for NumPy, such as ``jnp``, but for what a file of that name defines itself; and a function of NumPy that
-such a file defines, or gives another name (``ndarray = torch.Tensor``), is that one.
+that it has for NumPy, such as ``jnp``, but for what `unchanging` and a file of that name define; and a function of
+NumPy that such a file defines, or gives another name (``ndarray = torch.Tensor``), is that one.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from symbackprop.codegen.tree import names_read
 
 FILES = ("checks.py", "scalar.py", "arrays.py", "results.py")
+UNCHANGING = "unchanging.py"  # for targets other than NumPy
 
 
 class Helper(NamedTuple):
@@ -37,7 +38,8 @@ def library(module: str = "np") -> dict[str, Helper]:
     found: dict[str, tuple[Definition, str]] = {}
     for file in FILES:
         found |= _definitions(file, module)
-    found |= _added(module)
+    if module != "np":
+        found |= _definitions(UNCHANGING, module, "jax.Array" if module == "jnp" else "") | _added(module)
     used = {name: names_read([tree]) & found.keys() - {name} for name, (tree, _) in found.items()}
     return {name: Helper(text, frozenset(used[name]), _numbers(tree)) for name, (tree, text) in found.items()}
 
@@ -56,7 +58,7 @@ def spelled(function: str, module: str) -> str:
 
 
 def _own_files() -> list[str]:
-    return sorted({path.name for path in Path(__file__).parent.glob("*.py")} - {*FILES, "__init__.py"})
+    return sorted({path.name for path in Path(__file__).parent.glob("*.py")} - {*FILES, UNCHANGING, "__init__.py"})
 
 
 @cache
@@ -76,10 +78,11 @@ def _renames(definition: Definition) -> str | None:
     return ast.unparse(value) if isinstance(value, (ast.Name, ast.Attribute)) else None
 
 
-def _definitions(file: str, module: str = "np") -> dict[str, tuple[Definition, str]]:
-    """The definitions of a file by name, with a target's names for NumPy and its functions."""
+def _definitions(file: str, module: str = "np", array: str = "") -> dict[str, tuple[Definition, str]]:
+    """The definitions of a file by name, with a target's names for NumPy and its functions, and another one for its
+    arrays."""
     source = Path(__file__).with_name(file).read_text(encoding="utf-8")
-    renamed = _Renamed(module)
+    renamed = _Renamed(module, array)
     tree = ast.parse(source) if module == "np" else renamed.visit(ast.parse(source))
     lines = [line.split("  # noqa")[0].encode() for line in source.splitlines()]  # columns count bytes
     for row, start, end, own in sorted(renamed.places, reverse=True):
@@ -96,8 +99,8 @@ def _definitions(file: str, module: str = "np") -> dict[str, tuple[Definition, s
 class _Renamed(ast.NodeTransformer):
     """Gives NumPy's functions a target's names, and says where they stand."""
 
-    def __init__(self, module: str) -> None:
-        self.module, self.places = module, list[tuple[int, int, int, str]]()
+    def __init__(self, module: str, array: str) -> None:
+        self.module, self.array, self.places = module, array, list[tuple[int, int, int, str]]()
 
     def visit(self, node: ast.AST) -> Any:
         match node:
@@ -108,7 +111,7 @@ class _Renamed(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def _put(self, node: ast.expr, function: str) -> ast.expr:
-        own = spelled(function, self.module)
+        own = (function == "ndarray" and self.array) or spelled(function, self.module)
         self.places.append((node.lineno, node.col_offset, node.end_col_offset or 0, own))
         return ast.parse(own, mode="eval").body
 

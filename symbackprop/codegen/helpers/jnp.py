@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from symbackprop.codegen.helpers.checks import check_mapping
-from symbackprop.codegen.helpers.scalar import is_selected, moderate
+from symbackprop.codegen.helpers.scalar import moderate
+from symbackprop.codegen.helpers.unchanging import unless_zero
 
 # -- what forward is given
 
@@ -164,39 +165,6 @@ def counted(size: int) -> float:
     return size if size <= jnp.iinfo(at_hand(int)).max else float(size)
 
 
-def ratio(a: jax.Array, b: jax.Array) -> jax.Array:
-    """a / b, and 0 where both are 0."""
-    none = (a == 0) & (b == 0)
-    return jnp.where(none, 0, a / jnp.where(none, 1, b))
-
-
-def gated(x: jax.Array, gate: jax.Array) -> jax.Array:
-    """x * gate, and 0 where the gate is 0, even at an infinite x."""
-    return jnp.where(gate == 0, 0, x) * gate
-
-
-def softplus(x: jax.Array) -> jax.Array:
-    """log(1 + e^x), without overflow."""
-    return jnp.maximum(x, 0) + jnp.log1p(jnp.exp(-jnp.abs(x)))
-
-
-def where_selected(a: jax.Array | float, s: jax.Array | float) -> jax.Array:
-    """a, and 0 where it is infinite or NaN but s is 0: nothing that counts reads it there."""
-    return jnp.where(is_selected(a, s), a, 0)
-
-
-def limited(x: jax.Array) -> jax.Array:
-    """x, no further from 0 than 1e100, 1e12 in float32: a factor beside gates such as sigmoid', which are 0 beyond."""
-    bound = 1e100 if x.dtype == jnp.float64 else 1e12
-    return jnp.clip(x, -bound, bound)
-
-
-def beyond(x: jax.Array) -> jax.Array:
-    """What an exponent x is beyond ±300, in float32 beyond ±40: e^(x - beyond(x)) and its square are floats."""
-    bound = 300 if x.dtype == jnp.float64 else 40
-    return x - jnp.clip(x, -bound, bound)
-
-
 def log_product(x: jax.Array | float, y: jax.Array | float) -> jax.Array:
     """log(x * y); of the signs, and by the logarithms of both, where the product might over- or underflow."""
     near = moderate(x, y)
@@ -244,22 +212,10 @@ def total_of(e: jax.Array, axis: int | tuple) -> jax.Array:
     return e.sum(axis=axis, keepdims=True)
 
 
-def unless_zero(total: jax.Array) -> jax.Array:
-    """The sums to divide by; 1 in place of 0, which is the sum of nothing."""
-    return jnp.where(total == 0, 1, total)
-
-
 def softmax(a: jax.Array, axis: int | tuple) -> jax.Array:
     """e^a / sum(e^a) along an axis, shifted by the largest entry so that nothing overflows; 0 where all are -inf."""
     e = jnp.exp(a - largest(a, axis))
     return e / unless_zero(e.sum(axis=axis, keepdims=True))
-
-
-def softmax_logsumexp(a: jax.Array, axis: int | tuple, keepdims: bool = False) -> tuple[jax.Array, jax.Array]:
-    """softmax(a) and logsumexp(a), from the same exponentials."""
-    p, top, total = softmax_parts(a, axis, True)
-    logs = total + top
-    return p, logs if keepdims else logs.squeeze(axis)
 
 
 def softmax_parts(a: jax.Array, axis: int | tuple, keepdims: bool = False) -> tuple[jax.Array, jax.Array, jax.Array]:

@@ -9,7 +9,8 @@ from functools import reduce
 import torch
 
 from symbackprop.codegen.helpers.checks import check_directions, check_mapping, misfit
-from symbackprop.codegen.helpers.scalar import is_selected, moderate
+from symbackprop.codegen.helpers.scalar import moderate
+from symbackprop.codegen.helpers.unchanging import gated, unless_zero
 
 # -- what forward is given
 
@@ -232,42 +233,9 @@ def heaviside(a: torch.Tensor | float, b: torch.Tensor | float) -> torch.Tensor:
     return torch.gt(left, right).to(size) / 2 + torch.ge(left, right).to(size) / 2
 
 
-def ratio(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """a / b, and 0 where both are 0."""
-    none = (a == 0) & (b == 0)
-    return where(none, 0, a / where(none, 1, b))
-
-
-def gated(x: torch.Tensor, gate: torch.Tensor) -> torch.Tensor:
-    """x * gate, and 0 where the gate is 0, even at an infinite x."""
-    return where(gate == 0, 0, x) * gate
-
-
 def logit_loss(z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """softplus(z) - y * z without cancellation: -(y log p + (1 - y) log(1 - p)) for p = sigmoid(z)."""
     return gated(z, (z > 0).to(z.dtype) - y) + torch.log1p(torch.exp(-torch.abs(z)))
-
-
-def softplus(x: torch.Tensor) -> torch.Tensor:
-    """log(1 + e^x), without overflow."""
-    return maximum(x, 0) + torch.log1p(torch.exp(-torch.abs(x)))
-
-
-def where_selected(a: torch.Tensor, s: torch.Tensor) -> torch.Tensor:
-    """a, and 0 where it is infinite or NaN but s is 0: nothing that counts reads it there."""
-    return where(is_selected(a, s), a, 0)
-
-
-def limited(x: torch.Tensor) -> torch.Tensor:
-    """x, no further from 0 than 1e100, 1e12 in float32: a factor beside gates such as sigmoid', which are 0 beyond."""
-    bound = 1e100 if x.dtype == torch.float64 else 1e12
-    return torch.clip(x, -bound, bound)
-
-
-def beyond(x: torch.Tensor) -> torch.Tensor:
-    """What an exponent x is beyond ±300, in float32 beyond ±40: e^(x - beyond(x)) and its square are floats."""
-    bound = 300 if x.dtype == torch.float64 else 40
-    return x - torch.clip(x, -bound, bound)
 
 
 def log_product(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
@@ -310,22 +278,10 @@ def total_of(e: torch.Tensor, axis: int | tuple) -> torch.Tensor:
     return e.sum(dim=axis, keepdim=True)
 
 
-def unless_zero(total: torch.Tensor) -> torch.Tensor:
-    """The sums to divide by; 1 in place of 0, which is the sum of nothing."""
-    return where(total == 0, 1, total)
-
-
 def softmax(a: torch.Tensor, axis: int | tuple) -> torch.Tensor:
     """e^a / sum(e^a) along an axis, shifted by the largest entry so that nothing overflows; 0 where all are -inf."""
     e = torch.exp(a - largest(a, axis))
     return e / unless_zero(e.sum(dim=axis, keepdim=True))
-
-
-def softmax_logsumexp(a: torch.Tensor, axis: int | tuple, keepdims: bool = False) -> tuple[torch.Tensor, torch.Tensor]:
-    """softmax(a) and logsumexp(a), from the same exponentials."""
-    p, top, total = softmax_parts(a, axis, True)
-    logs = total + top
-    return p, logs if keepdims else logs.squeeze(axis)
 
 
 def softmax_parts(
