@@ -10,7 +10,8 @@ the first parameter; in texts of theirs alone R R, M Matlab, J Julia, D either o
 number written out, ``a##`` a whole one, ``a-#`` none, ``a(1)`` a shape of one axis, ``!a`` is given by its word alone,
 ``*a`` what is left; ``a(2)`` is a tuple of two, ``a(2,2)`` one of two pairs.
 ``reduction`` is PyTorch's: the formula is the loss of every entry, and a mean is taken per what follows that word if
-anything does. In a formula ``@`` is the name that was called.
+anything does. In a formula ``@`` is the name that was called. Braces hold what lines that are alike differ in, the same
+number everywhere: ``row{Sums|Means} (x) -> {sum|mean}(x, axis=1)`` stands for two.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
+from itertools import chain
 from typing import NamedTuple
 
 from symbackprop.core.functions.words import IDLE_OPTIONS
@@ -42,8 +44,7 @@ n t: stack (arrays|tensors$, axis|dim~0) -> arrays
 n t: stack (arrays|tensors$, axis|dim) -> np.moveaxis(arrays, 0, axis)
 n t: stack (arrays|tensors, axis|dim=0) -> stack(arrays, axis=axis)
 t: transpose (x, first#, second#) -> swapaxes(x, first, second)
-t m: max (a|input, b|other-#) -> maximum(a, b)
-t m: min (a|input, b|other-#) -> minimum(a, b)
+t m: {max|min} (a|input, b|other-#) -> {maximum|minimum}(a, b)
 m: expand (x, *sizes) -> broadcast(x, sizes)
 n: average (x, !weights) -> sum(weights * x) / sum(weights)
 n: average (x, axis:0, weights) -> einsum("i,i...->...", weights, x) / sum(weights)
@@ -67,9 +68,7 @@ f: split (x, parts|num_or_size_splits##, axis=0) -> split(x, parts, axis)
 f: split (x, sizes|num_or_size_splits, axis=0) -> pieces(x, sizes, axis)
 t: unbind (x, dim=0) -> np.moveaxis(x, dim, 0)
 f: unstack (x, axis=0) -> np.moveaxis(x, axis, 0)
-m: unfold (x, dim|dimension:0, size, step) -> np.moveaxis(unfold(x, size, axis=0, stride=step), 1, -1)
-m: unfold (x, dim|dimension:1, size, step) -> np.moveaxis(unfold(x, size, axis=1, stride=step), 2, -1)
-m: unfold (x, dim|dimension:2, size, step) -> np.moveaxis(unfold(x, size, axis=2, stride=step), 3, -1)
+m: unfold (x, dim|dimension:{0|1|2}, size, step) -> np.moveaxis(unfold(x, size, axis={0|1|2}, stride=step), {1|2|3}, -1)
 m: unfold (x, dim|dimension:-1, size, step) -> unfold(x, size, axis=-1, stride=step)
 t: unfold (x, k|kernel_size##, dilation~1, padding=0, stride=1) -> reshape(transpose(unfold(unfold(pad(pad(x, 2, \
 padding, x.shape[2] + 2 * padding), 3, padding, x.shape[3] + 2 * padding), k, axis=2, stride=stride), k, axis=4, \
@@ -100,8 +99,7 @@ t: repeat (x, *sizes) -> tile(x, sizes)
 t: roll (x, shift|shifts) -> reshape(roll(flatten(x), shift), x.shape)
 n t m: roll (x, shift|shifts, axis|dims#) -> roll(x, shift, axis=axis)
 n t m: flip (x, axis|dims=None) -> flip(x, axis=axis)
-n t: fliplr (x) -> flip(x, axis=1)
-n t: flipud (x) -> flip(x, axis=0)
+n t: {fliplr|flipud} (x) -> flip(x, axis={1|0})
 n: split (x, parts#, axis=0) -> split(x, parts, axis=axis)
 t m: chunk (x, parts|chunks#, dim=0) -> split(x, parts, axis=dim, uneven=True)
 n m: take (x, index|indices, axis#) -> take(x, index, axis=axis)
@@ -135,8 +133,7 @@ t m: norm (x, order|p, axis|dim=None, keepdims|keepdim=False) -> norm(x, axis=ax
 l: vector_norm (x, order|ord=2, axis|dim=None, keepdims|keepdim=False) -> norm(x, axis=axis, keepdims=keepdims, \
 order=order)
 n t: logdet (x) -> logdet(x)
-l: solve_triangular (a, b, upper:False) -> solve_triangular(a, b, lower=True)
-l: solve_triangular (a, b, upper:True) -> solve_triangular(a, b)
+l: solve_triangular (a, b, upper:{False|True}) -> solve_triangular(a, b{, lower=True|})
 n: solve_triangular (a, b, lower=False) -> solve_triangular(a, b, lower=lower)
 n l: lstsq (a, b, rcond~None) -> stack(lstsq(a, b))
 n l: matrix_norm (x, order|ord:1, keepdims|keepdim~False) -> max(sum(abs(x), axis=-2), axis=-1)
@@ -147,8 +144,7 @@ n: astype (x, kind) -> x.astype(kind)
 n l: svd (x, full_matrices:False) -> svd(x)
 n: svd (x, full_matrices=True, compute_uv:False) -> svdvals(x)
 n l: lu (x) -> lu(x)
-t m: amax (x, axis|dim=None, keepdims|keepdim=False) -> max(x, axis=axis, keepdims=keepdims)
-t m: amin (x, axis|dim=None, keepdims|keepdim=False) -> min(x, axis=axis, keepdims=keepdims)
+t m: {amax|amin} (x, axis|dim=None, keepdims|keepdim=False) -> {max|min}(x, axis=axis, keepdims=keepdims)
 t: rsub (x, y) -> y - x
 t: addmm addmv baddbmm (x, a, b, beta~1, alpha~1) -> x + a @ b
 t: addmm addmv baddbmm (x, a, b, beta=1, alpha=1) -> beta * x + alpha * (a @ b)
@@ -177,13 +173,11 @@ n: pad (x, widths(3,2), mode="constant") -> pad_all(x, (widths[0][0], widths[1][
 n: pad (x, widths(4,2), mode="constant") -> pad_all(x, (widths[0][0], widths[1][0], widths[2][0], widths[3][0]), \
 (widths[0][1], widths[1][1], widths[2][1], widths[3][1]), mode)
 n: pad (x, widths(2), mode) -> pad_all(x, widths[0], widths[1], mode)
-t: pad (x, widths(2), mode:"reflect") -> extend(x, -1, widths[0], widths[1], "reflect")
-t: pad (x, widths(2), mode:"replicate") -> extend(x, -1, widths[0], widths[1], "edge")
-t: pad (x, widths(2), mode:"circular") -> extend(x, -1, widths[0], widths[1], "wrap")
+t: pad (x, widths(2), mode:{"reflect"|"replicate"|"circular"}) -> extend(x, -1, widths[0], widths[1], \
+{"reflect"|"edge"|"wrap"})
 t: pad (x, widths(4), mode) -> F.pad(swapaxes(F.pad(swapaxes(x, -1, -2), (widths[2], widths[3]), mode), -1, -2), \
 (widths[0], widths[1]), mode)
-f: pad (x, widths(2,2), mode:"REFLECT") -> np.pad(x, widths, "reflect")
-f: pad (x, widths(2,2), mode:"SYMMETRIC") -> np.pad(x, widths, "symmetric")
+f: pad (x, widths(2,2), mode:{"REFLECT"|"SYMMETRIC"}) -> np.pad(x, widths, {"reflect"|"symmetric"})
 n: interp (x, xp, fp) -> fp[0] + sum((fp[1:] - fp[:-1]) / (xp[1:] - xp[:-1]) * (clip(x[..., None], xp[:-1], xp[1:]) \
 - xp[:-1]), axis=-1)
 n t m: isnan (x) -> x != x
@@ -196,16 +190,14 @@ n: nanvar (x, axis=None, keepdims=False) -> nanmean((x - nanmean(x, axis=axis, k
 keepdims=keepdims)
 n: nanstd (x, axis=None, keepdims=False) -> sqrt(nanvar(x, axis=axis, keepdims=keepdims))
 n: nanprod (x, axis=None, keepdims=False) -> prod(where(x == x, x, 1), axis=axis, keepdims=keepdims)
-n: nanmax (x, axis=None, keepdims=False) -> max(where(x == x, x, -inf), axis=axis, keepdims=keepdims)
-n: nanmin (x, axis=None, keepdims=False) -> min(where(x == x, x, inf), axis=axis, keepdims=keepdims)
+n: nan{max|min} (x, axis=None, keepdims=False) -> {max|min}(where(x == x, x, {-inf|inf}), axis=axis, keepdims=keepdims)
 n t m: nan_to_num (x, nan=0) -> where(x == x, x, nan)
 n t m: nan_to_num (x, nan=0, posinf#, neginf#) -> where(x == x, where(isinf(x), where(x > 0, posinf, neginf), x), nan)
 n t: isclose (a, b, rtol=1e-5, atol=1e-8) -> abs(a - b) <= atol + rtol * abs(b)
 n t: allclose (a, b, rtol=1e-5, atol=1e-8) -> all(abs(a - b) <= atol + rtol * abs(b))
 m: item (x, i##) -> flatten(x)[i]
 m: item (x, i##, j##) -> x[i, j]
-m: new_zeros (x, *sizes) -> zeros(sizes)
-m: new_ones (x, *sizes) -> ones(sizes)
+m: {new_zeros|new_ones} (x, *sizes) -> {zeros|ones}(sizes)
 m: new_full (x, sizes, value|fill_value) -> value * ones(sizes)
 m: new_tensor (x, values) -> values
 n: piecewise (x, conditions(1), values(1)) -> where(conditions[0], values[0], 0)
@@ -217,20 +209,12 @@ n: piecewise (x, conditions(3), values(3)) -> where(conditions[2], values[2], wh
 where(conditions[0], values[0], 0)))
 n: piecewise (x, conditions(3), values(4)) -> where(conditions[2], values[2], where(conditions[1], values[1], \
 where(conditions[0], values[0], values[3])))
-s: maximum.reduce (x(2)) -> maximum(x[0], x[1])
-s: minimum.reduce (x(2)) -> minimum(x[0], x[1])
-s: add.reduce (x(2)) -> x[0] + x[1]
-s: multiply.reduce (x(2)) -> x[0] * x[1]
-s: add.reduce (x, axis=0, keepdims=False) -> sum(x, axis=axis, keepdims=keepdims)
-s: multiply.reduce (x, axis=0, keepdims=False) -> prod(x, axis=axis, keepdims=keepdims)
-s: maximum.reduce (x, axis=0, keepdims=False) -> max(x, axis=axis, keepdims=keepdims)
-s: minimum.reduce (x, axis=0, keepdims=False) -> min(x, axis=axis, keepdims=keepdims)
-s: logaddexp.reduce (x, axis=0, keepdims=False) -> logsumexp(x, axis=axis, keepdims=keepdims)
-s: add.accumulate (x, axis=0) -> cumsum(x, axis=axis)
-s: multiply.accumulate (x, axis=0) -> cumprod(x, axis=axis)
-s: maximum.accumulate (x, axis=0) -> cummax(x, axis=axis)
+s: {maximum|minimum}.reduce (x(2)) -> {maximum|minimum}(x[0], x[1])
+s: {add|multiply}.reduce (x(2)) -> x[0] {+|*} x[1]
+s: {add|multiply|maximum|minimum|logaddexp}.reduce (x, axis=0, keepdims=False) -> {sum|prod|max|min|logsumexp}(x, \
+axis=axis, keepdims=keepdims)
+s: {add|multiply|maximum|logaddexp}.accumulate (x, axis=0) -> {cumsum|cumprod|cummax|logcumsumexp}(x, axis=axis)
 s: minimum.accumulate (x, axis=0) -> -cummax(-x, axis=axis)
-s: logaddexp.accumulate (x, axis=0) -> logcumsumexp(x, axis=axis)
 n: cho_solve (c(2), b) -> solve_by_cholesky(c[0], c[1], b)
 p: solve_by_cholesky (c, lower:True, b) -> solve_triangular(c.T, solve_triangular(c, b, lower=True))
 p: solve_by_cholesky (c, lower:False, b) -> solve_triangular(c, solve_triangular(c.T, b, lower=True))
@@ -251,14 +235,13 @@ s: skewnorm.logpdf (x, a, loc=0, scale=1) -> log(2) - ((x - loc) / scale)**2 / 2
 s: vonmises.logpdf (x, kappa, loc=0) -> kappa * (cos(x - loc) - 1) - log(2 * pi) - log(i0e(kappa))
 s: expon.cdf (x, loc=0, scale=1) -> -expm1(-(x - loc) / scale)
 s: expon.sf (x, loc=0, scale=1) -> exp(-(x - loc) / scale)
-s: logistic.cdf (x, loc=0, scale=1) -> sigmoid((x - loc) / scale)
+s: {logistic|norm}.cdf (x, loc=0, scale=1) -> {sigmoid|normal_cdf}((x - loc) / scale)
 s: weibull_min.cdf (x, c, loc=0, scale=1) -> -expm1(-((x - loc) / scale)**c)
 s: weibull_min.sf (x, c, loc=0, scale=1) -> exp(-((x - loc) / scale)**c)
-s: norm.ppf (q, loc=0, scale=1) -> loc + scale * ndtri(q)
-s: norm.isf (q, loc=0, scale=1) -> loc - scale * ndtri(q)
+s: norm.{ppf|isf} (q, loc=0, scale=1) -> loc {+|-} scale * ndtri(q)
 s: lognorm.cdf (x, s, loc=0, scale=1) -> normal_cdf(log((x - loc) / scale) / s)
 s: lognorm.sf (x, s, loc=0, scale=1) -> normal_cdf(-log((x - loc) / scale) / s)
-s: logistic.sf (x, loc=0, scale=1) -> sigmoid((loc - x) / scale)
+s: {logistic|norm}.sf (x, loc=0, scale=1) -> {sigmoid|normal_cdf}((loc - x) / scale)
 s: fisk.logpdf (x, c, loc=0, scale=1) -> log(c) - log(x - loc) - softplus(-c * log((x - loc) / scale)) \
 - softplus(c * log((x - loc) / scale))
 s: fisk.cdf (x, c, loc=0, scale=1) -> sigmoid(c * log((x - loc) / scale))
@@ -297,8 +280,7 @@ s: Dirichlet.log_prob (x, alpha|concentration) -> sum((alpha - 1) * log(x), axis
 n: cond (x) -> svdvals(x)[0] / svdvals(x)[-1]
 n: meshgrid (x, y) -> stack(broadcast(x[None, :], (y.shape[0], x.shape[0])), broadcast(y[:, None], (y.shape[0], \
 x.shape[0])))
-t m: addcmul (x, a, b, !value=1) -> x + value * a * b
-t m: addcdiv (x, a, b, !value=1) -> x + value * a / b
+t m: {addcmul|addcdiv} (x, a, b, !value=1) -> x + value * a {*|/} b
 t: instance_norm (x, !eps=1e-5) -> instance_norm(x, eps=eps, axis=1)
 t: instance_norm (x, running_mean~None, running_var~None, weight, bias, !eps=1e-5) -> swapaxes(swapaxes(\
 instance_norm(x, eps=eps, axis=1), 1, -1) * weight + bias, 1, -1)
@@ -314,8 +296,7 @@ t: interpolate (x, size, !mode:"area") -> np.moveaxis(adaptive_avg_pool(np.movea
 t: interpolate (x, size, !mode="nearest", !align_corners=False, !antialias=False) -> np.moveaxis(interpolate(\
 np.moveaxis(x, 1, -1), size, mode=mode, align_corners=align_corners, antialias=antialias), -1, 1)
 n: diff (x) -> x[..., 1:] - x[..., :-1]
-n: diff (x, axis:0) -> x[1:] - x[:-1]
-n: diff (x, axis:1) -> x[:, 1:] - x[:, :-1]
+n: diff (x, axis:{0|1}) -> x[{|:, }1:] - x[{|:, }:-1]
 n m: ptp (x, axis=None, keepdims=False) -> max(x, axis=axis, keepdims=keepdims) - min(x, axis=axis, keepdims=keepdims)
 n t f: eye (n) -> eye(n)
 n: identity (n) -> eye(n)
@@ -350,8 +331,7 @@ f: clip_by_value (x, low|clip_value_min, high|clip_value_max) -> clip(x, low, hi
 f: concat stack (arrays|values, axis=0) -> @(arrays, axis=axis)
 f: gather (x, index|indices, axis=0) -> take(x, index, axis=axis)
 f: one_hot (index, size|depth) -> one_hot(index, size)
-f: cast (x, dtype:tf.float32) -> x
-f: cast (x, dtype:tf.float64) -> x
+f: cast (x, dtype:tf.float{32|64}) -> x
 f: cumsum cumprod (x, axis=0, exclusive~False, reverse~False) -> @(x, axis=axis)
 f: squared_difference (x, y) -> (x - y)**2
 f: l2_normalize (x, axis, epsilon=1e-12) -> x / sqrt(maximum(sum(x**2, axis=axis, keepdims=True), epsilon))
@@ -419,24 +399,19 @@ n: boxcox (x, lmbda#) -> expm1(lmbda * log(x)) / lmbda
 n: inv_boxcox (x, lmbda:0) -> exp(x)
 n: inv_boxcox (x, lmbda#) -> exp(log1p(lmbda * x) / lmbda)
 n: multigammaln (a, d##) -> d * (d - 1) / 4 * log(pi) + sum(lgamma(a[..., None] - arange(d) / 2), axis=-1)
-s: add.outer (a, b) -> einsum("i,j->ij", a, ones_like(b)) + einsum("i->i", b)
+s: {add|subtract}.outer (a, b) -> einsum("i,j->ij", a, ones_like(b)) {+|-} einsum("i->i", b)
 s: multiply.outer (a, b) -> einsum("i,j->ij", a, b)
 s: divide.outer (a, b) -> einsum("i,j->ij", a, 1 / b)
-s: maximum.outer (a, b) -> maximum(einsum("i->i", a)[:, None], einsum("i->i", b))
-s: minimum.outer (a, b) -> minimum(einsum("i->i", a)[:, None], einsum("i->i", b))
-s: subtract.outer (a, b) -> einsum("i,j->ij", a, ones_like(b)) - einsum("i->i", b)
+s: {maximum|minimum}.outer (a, b) -> {maximum|minimum}(einsum("i->i", a)[:, None], einsum("i->i", b))
 n: tri (n##) -> tril(ones((n, n)))
-n: hsplit (x, parts#) -> split(x, parts, axis=1)
-n: vsplit (x, parts#) -> split(x, parts, axis=0)
+n: {hsplit|vsplit} (x, parts#) -> split(x, parts, axis={1|0})
 n: logspace (start, stop, n|num##) -> 10**(start + (stop - start) * arange(n) / (n - 1))
 n m: ravel flatten (x, order:"F") -> flatten(transpose(x))
 n: convolve (a, v, mode:"valid") -> conv1d(a[None, :, None], flip(v)[:, None, None])[0, :, 0]
 n: convolve (a, v, mode~"full") -> convolve(pad(a, 0, v.shape[0] - 1, a.shape[0] + 2 * v.shape[0] - 2), v, "valid")
 n: convolve (a, v, mode:"same") -> convolve(pad(a[:v.shape[0]], 0, v.shape[0] // 2, a.shape[0] + v.shape[0] - 1) \
 + pad(a[v.shape[0]:], 0, v.shape[0] // 2 + v.shape[0], a.shape[0] + v.shape[0] - 1), v, "valid")
-n: correlate (a, v, mode~"valid") -> convolve(a, flip(v), "valid")
-n: correlate (a, v, mode:"full") -> convolve(a, flip(v), "full")
-n: correlate (a, v, mode:"same") -> convolve(a, flip(v), "same")
+n: correlate (a, v, mode{~"valid"|:"full"|:"same"}) -> convolve(a, flip(v), {"valid"|"full"|"same"})
 n: block (x(2,2)) -> concat(concat(x[0][0], x[0][1], axis=-1), concat(x[1][0], x[1][1], axis=-1), axis=-2)
 n: select (conditions(1), choices(1), default=0) -> where(conditions[0], choices[0], default)
 n: select (conditions(2), choices(2), default=0) -> where(conditions[0], choices[0], where(conditions[1], choices[1], \
@@ -446,8 +421,7 @@ where(conditions[2], choices[2], default)))
 n: sum (x, axis=None, keepdims=False, !where) -> sum(where(where, x, 0), axis=axis, keepdims=keepdims)
 n: mean (x, axis=None, keepdims=False, !where) -> sum(where(where, x, 0), axis=axis, keepdims=keepdims) / \
 sum(where(where, ones_like(x), 0), axis=axis, keepdims=keepdims)
-n t: deg2rad radians (x) -> x * pi / 180
-n t: rad2deg degrees (x) -> x * 180 / pi
+n t: {deg2rad radians|rad2deg degrees} (x) -> x * {pi|180} / {180|pi}
 n t m: round around (x, decimals##) -> round(x * 10**decimals) / 10**decimals
 n: log (x, base) -> log(x) / log(base)
 t m: lerp (x, end, weight) -> x + weight * (end - x)
@@ -458,8 +432,7 @@ p: mean_squared_error (y_true, y_pred) -> mean((y_pred - y_true)**2)
 p: mean_absolute_error (y_true, y_pred) -> mean(abs(y_pred - y_true))
 n p: log_loss (y_true, y_pred) -> mean(binary_cross_entropy(y_pred, y_true))
 p: rmse root_mean_squared_error (y_true, y_pred) -> sqrt(mean((y_pred - y_true)**2))
-p: sec (x) -> 1 / cos(x)
-p: csc (x) -> 1 / sin(x)
+p: {sec|csc} (x) -> 1 / {cos|sin}(x)
 p: cot (x) -> cos(x) / sin(x)
 o: softmax_cross_entropy softmax_cross_entropy_with_integer_labels (logits, labels) -> cross_entropy(logits, labels)
 o: sigmoid_binary_cross_entropy (logits, labels) -> binary_cross_entropy_with_logits(logits, labels)
@@ -472,8 +445,6 @@ p: int (n##) -> n
 s: special.huber (delta, r) -> huber(r, 0, delta=delta)
 s: norm.pdf (x, loc=0, scale=1) -> normal_pdf((x - loc) / scale) / scale
 s: norm.logpdf (x, loc=0, scale=1) -> -((x - loc) / scale)**2 / 2 - log(scale) - log(2 * pi) / 2
-s: norm.cdf (x, loc=0, scale=1) -> normal_cdf((x - loc) / scale)
-s: norm.sf (x, loc=0, scale=1) -> normal_cdf((loc - x) / scale)
 s: poisson.logpmf (k, mu) -> xlogy(k, mu) - mu - lgamma(k + 1)
 s: bernoulli.logpmf (k, p) -> xlogy(k, p) + xlogy(1 - k, 1 - p)
 s: binom.logpmf (k, n, p) -> lchoose(n, k) + xlogy(k, p) + xlogy(n - k, 1 - p)
@@ -645,12 +616,9 @@ t: nll_loss (input, target, !ignore_index#, reduction) -> where(target != ignore
 per target != ignore_index
 t: nll_loss (input, target, weight, !ignore_index#, reduction) -> where(target != ignore_index, weight[target] * \
 nll(input, target), 0) per (target != ignore_index) * weight[target]
-t: ctc_loss (log_probs, targets, input_lengths, target_lengths, blank=0, reduction~"mean", zero_infinity=False) -> \
-ctc(log_probs, targets, blank, input_lengths, target_lengths, "mean", zero_infinity)
-t: ctc_loss (log_probs, targets, input_lengths, target_lengths, blank=0, reduction:"sum", zero_infinity=False) -> \
-ctc(log_probs, targets, blank, input_lengths, target_lengths, "sum", zero_infinity)
-t: ctc_loss (log_probs, targets, input_lengths, target_lengths, blank=0, reduction:"none", zero_infinity=False) -> \
-ctc(log_probs, targets, blank, input_lengths, target_lengths, "none", zero_infinity)
+t: ctc_loss (log_probs, targets, input_lengths, target_lengths, blank=0, reduction{~"mean"|:"sum"|:"none"}, \
+zero_infinity=False) -> ctc(log_probs, targets, blank, input_lengths, target_lengths, {"mean"|"sum"|"none"}, \
+zero_infinity)
 t: kl_div (input, target, reduction, log_target~False) -> xlogy(target, target) - target * input
 t: kl_div (input, target, reduction, log_target:True) -> exp(target) * (target - input)
 t: margin_ranking_loss (a, b, target, margin=0, reduction) -> margin_ranking(a, b, target, margin=margin)
@@ -684,15 +652,13 @@ t: multi_margin_loss (input, target, p=1, margin=1, weight, reduction) -> weight
 - input[arange(input.shape[0]), target][:, None], 0)**p, axis=1) - maximum(margin, 0)**p) / input.shape[1]
 t: multilabel_soft_margin_loss (input, target, reduction) -> mean(binary_cross_entropy_with_logits(input, target), \
 axis=-1)
-r: dnorm (x) -> normal_pdf(x)
+r: {dnorm|pnorm|plogis} (x) -> {normal_pdf|normal_cdf|sigmoid}(x)
 r: dnorm (x, mean=0, sd=1, log:TRUE) -> -((x - mean) / sd)**2 / 2 - log(sd) - log(2 * pi) / 2
 r: dnorm (x, mean=0, sd=1, log~FALSE) -> normal_pdf((x - mean) / sd) / sd
-r: pnorm (x) -> normal_cdf(x)
 r: pnorm (x|q, mean=0, sd=1, lower.tail~TRUE, log.p~FALSE) -> normal_cdf((x - mean) / sd)
 r: pnorm (x|q, mean=0, sd=1, lower.tail:FALSE, log.p~FALSE) -> normal_cdf((mean - x) / sd)
 r: plnorm (x|q, meanlog=0, sdlog=1, lower.tail~TRUE, log.p~FALSE) -> normal_cdf((log(x) - meanlog) / sdlog)
 r: plnorm (x|q, meanlog=0, sdlog=1, lower.tail:FALSE, log.p~FALSE) -> normal_cdf((meanlog - log(x)) / sdlog)
-r: plogis (x) -> sigmoid(x)
 r: plogis (x|q, location=0, scale=1, lower.tail~TRUE, log.p~FALSE) -> sigmoid((x - location) / scale)
 r: plogis (x|q, location=0, scale=1, lower.tail:FALSE, log.p~FALSE) -> sigmoid((location - x) / scale)
 r: pexp (x|q, rate=1, lower.tail~TRUE, log.p~FALSE) -> -expm1(-rate * x)
@@ -713,31 +679,22 @@ R: var (x) -> var(x, axis="pairs", ddof=1)
 P: sum (x$) -> sum(x, axis="rows")
 R M J D: cov (x) -> (x - mean(x, axis=0, keepdims=True)).T @ (x - mean(x, axis=0, keepdims=True)) / (x.shape[0] - 1)
 R: norm (x) -> max(sum(abs(x), axis=0))
-R: norm (x, type:"F") -> norm(x)
-R: norm (x, type:"f") -> norm(x)
-R: max (a, b) -> max(maximum(a, b))
-R: min (a, b) -> min(minimum(a, b))
+R: norm (x, type:{"F"|"f"}) -> norm(x)
+R: {max|min} (a, b) -> {max|min}({maximum|minimum}(a, b))
 R: sum (a, b) -> sum(a) + sum(b)
 R: cumsum cumprod (x) -> @(flatten(x.T), axis=0)
 R M J D: diff (x) -> x[1:] - x[:-1]
-J: diff (x, !dims:1) -> np.diff(x, axis=0)
-J: diff (x, !dims:2) -> np.diff(x, axis=1)
-M D: sum mean prod median any all logsumexp (x, k:1) -> @(x, axis="down", keepdims=True)
-M D: sum mean prod median any all logsumexp (x, k:2) -> @(x, axis="across", keepdims=True)
-M D: cumsum cumprod flip sort softmax (x, k:1) -> @(x, axis="down")
-M D: cumsum cumprod flip sort softmax (x, k:2) -> @(x, axis="across")
+J: diff (x, !dims:{1|2}) -> np.diff(x, axis={0|1})
+M D: sum mean prod median any all logsumexp (x, k:{1|2}) -> @(x, axis={"down"|"across"}, keepdims=True)
+M D: cumsum cumprod flip sort softmax (x, k:{1|2}) -> @(x, axis={"down"|"across"})
 M: sum mean prod median any all logsumexp (x) -> @(x, axis="columns")
 M D: max min (x) -> @(x, axis="columns")
 D: sum mean prod median any all logsumexp (x) -> @(x, axis="either")
-M J D: max (a, b) -> maximum(a, b)
-M J D: min (a, b) -> minimum(a, b)
+M J D: {max|min} (a, b) -> {maximum|minimum}(a, b)
 M: var std (x) -> @(x, axis="columns", ddof=1)
-M D: var std (x, w:0) -> @(x, axis="columns", ddof=1)
-M D: var std (x, w:1) -> @(x, axis="columns")
-M D: var std (x, w:1, k:1) -> @(x, axis="down", keepdims=True)
-M D: var std (x, w:1, k:2) -> @(x, axis="across", keepdims=True)
-M D: var std (x, w:0, k:1) -> @(x, axis="down", keepdims=True, ddof=1)
-M D: var std (x, w:0, k:2) -> @(x, axis="across", keepdims=True, ddof=1)
+M D: var std (x, w:{0|1}) -> @(x, axis="columns"{, ddof=1|})
+M D: var std (x, w:1, k:{1|2}) -> @(x, axis={"down"|"across"}, keepdims=True)
+M D: var std (x, w:0, k:{1|2}) -> @(x, axis={"down"|"across"}, keepdims=True, ddof=1)
 M D: norm (x) -> np.linalg.norm(x, 2)
 M D: norm (x, type:"fro") -> norm(x)
 M D: norm (x, p##) -> np.linalg.norm(x, p)
@@ -745,19 +702,13 @@ M J D: reshape (x, m, n) -> transpose(reshape(transpose(x), (n, m)))
 M: zeros ones (n) -> @(n, n)
 J: zeros ones (n) -> @((n,))
 M: vecnorm (x) -> norm(x, axis="columns")
-M: vecnorm (x, p##, k:1) -> norm(x, axis="down", keepdims=True, order=p)
-M: vecnorm (x, p##, k:2) -> norm(x, axis="across", keepdims=True, order=p)
+M: vecnorm (x, p##, k:{1|2}) -> norm(x, axis={"down"|"across"}, keepdims=True, order=p)
 M: var std (x, !axis, !keepdims) -> @(x, axis=axis, keepdims=keepdims, ddof=1)
 M J D: size (x) -> x.shape
-M J D: size (x, k:1) -> x.shape[0]
-M J D: size (x, k:2) -> x.shape[1]
-M: bsxfun (f:minus, x, y) -> x - y
-M: bsxfun (f:plus, x, y) -> x + y
-M: bsxfun (f:times, x, y) -> x * y
-M: bsxfun (f:rdivide, x, y) -> x / y
+M J D: size (x, k:{1|2}) -> x.shape[{0|1}]
+M: bsxfun (f:{minus|plus|times|rdivide}, x, y) -> x {-|+|*|/} y
 M: bsxfun (f:power, x, y) -> x**y
-M: bsxfun (f:max, x, y) -> maximum(x, y)
-M: bsxfun (f:min, x, y) -> minimum(x, y)
+M: bsxfun (f:{max|min}, x, y) -> {maximum|minimum}(x, y)
 M D: sort flip softmax (x) -> @(x, axis=0)
 D: dot (x, y) -> sum(x * y, axis="either")
 J: dot (x, y) -> sum(x * y)
@@ -769,33 +720,23 @@ M J D: mod (x, y) -> remainder(x, y)
 M: ndims (x) -> x.ndim
 J: ndims (x) -> x.ndim
 J D: reverse (x) -> flip(x)
-J: reverse (x, !dims:1) -> flip(x, axis="down")
-J: reverse (x, !dims:2) -> flip(x, axis="across")
-J: softmax logsoftmax (x, !dims:1) -> @(x, axis="down")
-J: softmax logsoftmax (x, !dims:2) -> @(x, axis="across")
+J: reverse (x, !dims:{1|2}) -> flip(x, axis={"down"|"across"})
+J: softmax logsoftmax (x, !dims:{1|2}) -> @(x, axis={"down"|"across"})
 J: softmax logsoftmax (x) -> @(x, axis=0)
 J D: ifelse (test, yes, no) -> where(test, yes, no)
 J: Diagonal (x) -> diag(x)
 J: abs2 (x) -> x**2
 J: sum mean (f:abs2, x) -> @(x**2)
-J: maximum (x) -> max(x)
-J: minimum (x) -> min(x)
-J: sum mean prod (x, !dims:1) -> @(x, axis="down", keepdims=True)
-J: sum mean prod (x, !dims:2) -> @(x, axis="across", keepdims=True)
-J: maximum (x, !dims:1) -> max(x, axis="down", keepdims=True)
-J: maximum (x, !dims:2) -> max(x, axis="across", keepdims=True)
-J: minimum (x, !dims:1) -> min(x, axis="down", keepdims=True)
-J: minimum (x, !dims:2) -> min(x, axis="across", keepdims=True)
-J: cumsum cumprod (x, !dims:1) -> @(x, axis="down")
-J: cumsum cumprod (x, !dims:2) -> @(x, axis="across")
-J: var std (x, !dims:1) -> @(x, axis="down", keepdims=True, ddof=1)
-J: var std (x, !dims:2) -> @(x, axis="across", keepdims=True, ddof=1)
+J: {maximum|minimum} (x) -> {max|min}(x)
+J: sum mean prod (x, !dims:{1|2}) -> @(x, axis={"down"|"across"}, keepdims=True)
+J: {maximum|minimum} (x, !dims:1) -> {max|min}(x, axis="down", keepdims=True)
+J: {maximum|minimum} (x, !dims:2) -> {max|min}(x, axis="across", keepdims=True)
+J: cumsum cumprod (x, !dims:{1|2}) -> @(x, axis={"down"|"across"})
+J: var std (x, !dims:{1|2}) -> @(x, axis={"down"|"across"}, keepdims=True, ddof=1)
 J: var std (x) -> @(x, ddof=1)
 D: var std (x) -> @(x, axis="either", ddof=1)
 R: outer (x, y, f|FUN~"*") -> einsum("i,j->ij", x, y)
-R: outer (x, y, f|FUN:"+") -> einsum("i->i", x)[:, None] + einsum("i->i", y)[None, :]
-R: outer (x, y, f|FUN:"-") -> einsum("i->i", x)[:, None] - einsum("i->i", y)[None, :]
-R: outer (x, y, f|FUN:"/") -> einsum("i->i", x)[:, None] / einsum("i->i", y)[None, :]
+R: outer (x, y, f|FUN:"{+|-|/}") -> einsum("i->i", x)[:, None] {+|-|/} einsum("i->i", y)[None, :]
 R: outer (x, y, f|FUN:"^") -> einsum("i->i", x)[:, None] ** einsum("i->i", y)[None, :]
 R: numeric (n) -> zeros(n)
 R: diag (n##) -> eye(n)
@@ -807,34 +748,19 @@ R: backsolve (a, b) -> solve_triangular(a, b)
 R: backsolve (a, b, transpose:TRUE) -> solve_triangular(a.T, b, lower=True)
 R: forwardsolve (a, b) -> solve_triangular(a, b, lower=True)
 r: solve (a) -> inv(a)
-r: apply (x|X, margin|MARGIN:1, f|FUN:sum) -> sum(x, axis=1)
-r: apply (x|X, margin|MARGIN:2, f|FUN:sum) -> sum(x, axis=0)
-r: apply (x|X, margin|MARGIN:1, f|FUN:mean) -> mean(x, axis=1)
-r: apply (x|X, margin|MARGIN:2, f|FUN:mean) -> mean(x, axis=0)
-R: apply (x|X, margin|MARGIN:1, f|FUN:sd) -> std(x, axis=1, ddof=1)
-R: apply (x|X, margin|MARGIN:2, f|FUN:sd) -> std(x, axis=0, ddof=1)
-R: apply (x|X, margin|MARGIN:1, f|FUN:var) -> var(x, axis=1, ddof=1)
-R: apply (x|X, margin|MARGIN:2, f|FUN:var) -> var(x, axis=0, ddof=1)
-R: apply (x|X, margin|MARGIN:1, f|FUN:min) -> min(x, axis=1)
-R: apply (x|X, margin|MARGIN:2, f|FUN:min) -> min(x, axis=0)
-R: apply (x|X, margin|MARGIN:1, f|FUN:median) -> median(x, axis=1)
-R: apply (x|X, margin|MARGIN:2, f|FUN:median) -> median(x, axis=0)
-r: apply (x|X, margin|MARGIN:1, f|FUN:max) -> max(x, axis=1)
-r: apply (x|X, margin|MARGIN:2, f|FUN:max) -> max(x, axis=0)
-r: sweep (x, margin|MARGIN:1, v|STATS, f|FUN~"-") -> x - v[:, None]
-r: sweep (x, margin|MARGIN:2, v|STATS, f|FUN~"-") -> x - v[None, :]
-r: sweep (x, margin|MARGIN:1, v|STATS, f|FUN:"+") -> x + v[:, None]
-r: sweep (x, margin|MARGIN:2, v|STATS, f|FUN:"+") -> x + v[None, :]
-r: sweep (x, margin|MARGIN:1, v|STATS, f|FUN:"*") -> x * v[:, None]
-r: sweep (x, margin|MARGIN:2, v|STATS, f|FUN:"*") -> x * v[None, :]
-r: sweep (x, margin|MARGIN:1, v|STATS, f|FUN:"/") -> x / v[:, None]
-r: sweep (x, margin|MARGIN:2, v|STATS, f|FUN:"/") -> x / v[None, :]
+r: apply (x|X, margin|MARGIN:1, f|FUN:{sum|mean|max}) -> {sum|mean|max}(x, axis=1)
+r: apply (x|X, margin|MARGIN:2, f|FUN:{sum|mean|max}) -> {sum|mean|max}(x, axis=0)
+R: apply (x|X, margin|MARGIN:1, f|FUN:{sd|var}) -> {std|var}(x, axis=1, ddof=1)
+R: apply (x|X, margin|MARGIN:2, f|FUN:{sd|var}) -> {std|var}(x, axis=0, ddof=1)
+R: apply (x|X, margin|MARGIN:1, f|FUN:{min|median}) -> {min|median}(x, axis=1)
+R: apply (x|X, margin|MARGIN:2, f|FUN:{min|median}) -> {min|median}(x, axis=0)
+r: sweep (x, margin|MARGIN:1, v|STATS, f|FUN{~"-"|:"+"|:"*"|:"/"}) -> x {-|+|*|/} v[:, None]
+r: sweep (x, margin|MARGIN:2, v|STATS, f|FUN{~"-"|:"+"|:"*"|:"/"}) -> x {-|+|*|/} v[None, :]
 r: lfactorial (x) -> lgamma(x + 1)
 r: lchoose (n, k) -> lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1)
 r: choose (n, k) -> binom(n, k)
 r: ifelse (test, yes, no) -> where(test, yes, no)
-r: pmax (a, b) -> maximum(a, b)
-r: pmin (a, b) -> minimum(a, b)
+r: {pmax|pmin} (a, b) -> {maximum|minimum}(a, b)
 r: sd (x) -> std(x, ddof=1)
 r: dunif (x, min=0, max=1) -> ones_like(x) / (max - min)
 r: dweibull (x, shape, scale=1, log:TRUE) -> log(shape / scale) + (shape - 1) * log(x / scale) - (x / scale)**shape
@@ -861,29 +787,17 @@ r: trigamma (x) -> polygamma(1, x)
 r: rev (x) -> flip(x)
 r: kronecker (a, b) -> kron(a, b)
 r: chol (x) -> cholesky(x).T
-r: besselI (x, nu:0) -> i0(x)
-r: besselI (x, nu:1) -> i1(x)
-r: rowSums (x) -> sum(x, axis=1)
-r: colSums (x) -> sum(x, axis=0)
-r: rowMeans (x) -> mean(x, axis=1)
-r: colMeans (x) -> mean(x, axis=0)
-r: crossprod (x) -> x.T @ x
-r: crossprod (x, y) -> x.T @ y
-r: tcrossprod (x) -> x @ x.T
-r: tcrossprod (x, y) -> x @ y.T
+r: besselI (x, nu:{0|1}) -> {i0|i1}(x)
+r: row{Sums|Means} (x) -> {sum|mean}(x, axis=1)
+r: col{Sums|Means} (x) -> {sum|mean}(x, axis=0)
+r: {crossprod|tcrossprod} (x) -> {x.T @ x|x @ x.T}
+r: {crossprod|tcrossprod} (x, y) -> {x.T @ y|x @ y.T}
 r t: t (x) -> transpose(x)
-r: nrow (x) -> x.shape[0]
+r: {nrow|ncol} (x) -> x.shape[{0|1}]
 r: length (x) -> x.size
 M: length (x) -> len(x)
-r: ncol (x) -> x.shape[1]
-f: reduce_sum (x, axis=None, keepdims=False) -> sum(x, axis=axis, keepdims=keepdims)
-f: reduce_mean (x, axis=None, keepdims=False) -> mean(x, axis=axis, keepdims=keepdims)
-f: reduce_max (x, axis=None, keepdims=False) -> max(x, axis=axis, keepdims=keepdims)
-f: reduce_min (x, axis=None, keepdims=False) -> min(x, axis=axis, keepdims=keepdims)
-f: reduce_prod (x, axis=None, keepdims=False) -> prod(x, axis=axis, keepdims=keepdims)
-f: reduce_logsumexp (x, axis=None, keepdims=False) -> logsumexp(x, axis=axis, keepdims=keepdims)
-f: reduce_variance (x, axis=None, keepdims=False) -> var(x, axis=axis, keepdims=keepdims)
-f: reduce_std (x, axis=None, keepdims=False) -> std(x, axis=axis, keepdims=keepdims)
+f: reduce_{sum|mean|max|min|prod|logsumexp|variance|std} (x, axis=None, keepdims=False) -> \
+{sum|mean|max|min|prod|logsumexp|var|std}(x, axis=axis, keepdims=keepdims)
 f: sigmoid_cross_entropy_with_logits (labels, logits) -> binary_cross_entropy_with_logits(logits, labels)
 f: softmax_cross_entropy_with_logits sparse_softmax_cross_entropy_with_logits (labels, logits) -> cross_entropy(\
 logits, labels)
@@ -920,8 +834,7 @@ n: sum (x, axis=None, keepdims=False, !initial) -> sum(x, axis=axis, keepdims=ke
 n: eye (n, m|M) -> (arange(n)[:, None] == arange(m)) * 1
 n: pad (x, width#, mode~"constant", value|constant_values) -> pad_all(x - value, width, width) + value
 n: solve (a, b, assume_a~"pos", lower~False) -> solve(a, b)
-n: apply_along_axis (f:np.sum, axis, x) -> sum(x, axis=axis)
-n: apply_along_axis (f:np.mean, axis, x) -> mean(x, axis=axis)
+n: apply_along_axis (f:np.{sum|mean}, axis, x) -> {sum|mean}(x, axis=axis)
 n: bincount (i|x, w|weights, n|minlength##) -> scatter_add(w, i, n)
 m: bool (x) -> x != 0
 j: at.add (x, i##, v) -> x + pad((v * ones_like(x[i]))[None], 0, remainder(i, x.shape[0]), x.shape[0])
@@ -931,16 +844,12 @@ j: at.set (x, i, v##) -> where(scatter_add(ones_like(x[i]), i, x.shape[0]) > 0, 
 j: at.set (x, i, v) -> where(scatter_add(ones_like(x[i]), i, x.shape[0]) > 0, \
 scatter_add(v * ones_like(x[i]), i, x.shape[0]) / maximum(scatter_add(ones_like(x[i]), i, x.shape[0]), 1), x)
 j: part.set (x, v) -> v * ones_like(x)
-j: part.add (x, v) -> x + v
-j: part.multiply (x, v) -> x * v
+j: part.{add|multiply} (x, v) -> x {+|*} v
 j: at.multiply (x, i##, v) -> where(pad(ones_like(x[i])[None], 0, remainder(i, x.shape[0]), x.shape[0]) > 0, v * x, x)
 t: identity (x) -> x
-t m: add (x, y, !alpha) -> x + alpha * y
-t m: sub subtract (x, y, !alpha) -> x - alpha * y
-t m: narrow (x, axis|dim:0, start, n|length) -> x[start:start + n]
-t m: narrow (x, axis|dim:1, start, n|length) -> x[:, start:start + n]
-t m: select (x, axis|dim:0, i|index#) -> x[i]
-t m: select (x, axis|dim:1, i|index#) -> x[:, i]
+t m: {add|sub subtract} (x, y, !alpha) -> x {+|-} alpha * y
+t m: narrow (x, axis|dim:{0|1}, start, n|length) -> x[{|:, }start:start + n]
+t m: select (x, axis|dim:{0|1}, i|index#) -> x[{|:, }i]
 t m: diag_embed (x) -> x[..., None] * eye(x.shape[-1])
 t: chain_matmul (a, b) -> a @ b
 t: chain_matmul (a, b, c) -> a @ b @ c
@@ -951,9 +860,7 @@ t m: dist (a, b, p=2) -> norm(flatten(a - b), order=p)
 t m: pinverse (x) -> pinv(x)
 t: mvlgamma (a, p##) -> p * (p - 1) / 4 * log(pi) + sum(lgamma(a[..., None] - arange(p) / 2), axis=-1)
 t: var_mean (x, unbiased~True) -> stack((var(x, ddof=1), mean(x)))
-t: var_mean (x, axis|dim, unbiased~True, keepdims|keepdim=False) -> stack((var(x, axis=axis, ddof=1, \
-keepdims=keepdims), mean(x, axis=axis, keepdims=keepdims)))
-t: std_mean (x, axis|dim, unbiased~True, keepdims|keepdim=False) -> stack((std(x, axis=axis, ddof=1, \
+t: {var|std}_mean (x, axis|dim, unbiased~True, keepdims|keepdim=False) -> stack(({var|std}(x, axis=axis, ddof=1, \
 keepdims=keepdims), mean(x, axis=axis, keepdims=keepdims)))
 t: std_mean (x, unbiased~True) -> stack((std(x, ddof=1), mean(x)))
 t: tile (x, reps|dims) -> tile(x, reps)
@@ -989,18 +896,15 @@ j: dynamic_slice (x, start(2), n(2)) -> x[start[0]:start[0] + n[0], start[1]:sta
 j: conv (x|lhs, w|rhs, stride|window_strides, padding:"SAME") -> conv2d(x, w, stride=stride, padding="same", \
 layout="NCHW")
 j: conv (x|lhs, w|rhs, stride|window_strides, padding:"VALID") -> conv2d(x, w, stride=stride, layout="NCHW")
-j: reduce_max (x, axes) -> max(x, axis=axes)
-j: reduce_min (x, axes) -> min(x, axis=axes)
+j: reduce_{max|min} (x, axes) -> {max|min}(x, axis=axes)
 j: ops.segment_sum (data, segment_ids, n|num_segments) -> scatter_add(data, segment_ids, n)
 f: conv2d (x|input, w|filters|filter, stride|strides=1, padding:"SAME") -> conv2d(x, w, stride=stride, padding="same")
 f: conv2d (x|input, w|filters|filter, stride|strides=1, padding:"VALID") -> conv2d(x, w, stride=stride)
-f: max_pool2d (x|input, k|ksize, stride|strides, padding:"VALID") -> max_pool2d(x, k, stride=stride)
-f: avg_pool2d (x|input, k|ksize, stride|strides, padding:"VALID") -> avg_pool2d(x, k, stride=stride)
+f: {max|avg}_pool2d (x|input, k|ksize, stride|strides, padding:"VALID") -> {max|avg}_pool2d(x, k, stride=stride)
 f: moments (x, axes) -> stack((mean(x, axis=axes), var(x, axis=axes)))
 f: tile (x, reps|multiples) -> tile(x, reps)
 f: reverse (x, axis) -> flip(x, axis=axis)
-f: band_part (x, lower:-1, upper:0) -> tril(x)
-f: band_part (x, lower:0, upper:-1) -> triu(x)
+f: band_part (x, lower:{-1|0}, upper:{0|-1}) -> {tril|triu}(x)
 f: band_part (x, lower:0, upper:0) -> x * eye(x.shape[-1])
 f: cumsum (x, axis=0, exclusive:True, reverse~False) -> cumsum(x, axis=axis) - x
 f: cumsum (x, axis=0, exclusive~False, reverse:True) -> flip(cumsum(flip(x, axis=axis), axis=axis), axis=axis)
@@ -1011,8 +915,7 @@ widths[1][0], widths[1][0] + x.shape[1] + widths[1][1])
 k: gelu (x) -> gelu(x)
 r: qnorm (p) -> ndtri(p)
 r: qnorm (p, mean=0, sd=1) -> mean + sd * ndtri(p)
-r: cbind (a, b) -> np.column_stack((a, b))
-r: rbind (a, b) -> np.vstack((a, b))
+r: {cbind|rbind} (a, b) -> np.{column_stack|vstack}((a, b))
 r: seq_along (x) -> 1 + arange(x.shape[0])
 r: seq_len (n) -> 1 + arange(n)
 r: head (x, n##) -> x[:n]
@@ -1027,15 +930,11 @@ r: matrix (x, rows|nrow~None, columns|ncol) -> transpose(reshape(x, (columns, -1
 r: matrix (x, rows|nrow, !byrow:TRUE) -> reshape(x, (rows, -1))
 r: matrix (x, rows|nrow, columns|ncol, byrow:TRUE) -> reshape(x, (rows, columns))
 r: seq (start|from, stop|to, !n|length.out) -> start + (stop - start) * arange(n) / (n - 1)
-r: horzcat (a, b) -> np.hstack((a, b))
-r: vertcat (a, b) -> np.vstack((a, b))
+r: {horzcat|vertcat} (a, b) -> np.{hstack|vstack}((a, b))
 r: cor (x) -> corrcoef(x.T)
 r: rep (x, n|times) -> np.tile(x, n)
 r: mean sum max min median sd (x, !na.rm:FALSE) -> @(x)
-r: mean (x, !na.rm:TRUE) -> nanmean(x)
-r: sum (x, !na.rm:TRUE) -> nansum(x)
-r: max (x, !na.rm:TRUE) -> nanmax(x)
-r: min (x, !na.rm:TRUE) -> nanmin(x)
+r: {mean|sum|max|min} (x, !na.rm:TRUE) -> nan{mean|sum|max|min}(x)
 r: repmat (x, m##, n##) -> tile(x, (m, n))
 t: hinge_embedding_loss (input, target, margin=1, reduction) -> where(target > 0, input, maximum(margin - input, 0))
 """
@@ -1065,6 +964,7 @@ PLACES = {words[0]: words[1] for words in map(str.split, _PLACES.split(","))}
 BY_RANK = frozenset(_BY_RANK.split())  # what NumPy has otherwise for arrays of more axes
 TORCH = ("torch", "F", "functional", "nn")
 _PARAMETER = re.compile(r"([*!]?)([\w.|]+)(##?|-#|\$|\([\d,]+\))?(?:([=:~])(.+))?")
+_BRACES = re.compile(r"\{([^{}]*)\}")
 _LAYERS = """
     ReLU relu, LeakyReLU leaky_relu, ELU elu, SELU selu, CELU celu, GELU gelu, SiLU silu, Mish mish, ReLU6 relu6,
     Sigmoid sigmoid, Tanh tanh, Hardsigmoid hardsigmoid, Hardswish hardswish, LogSigmoid logsigmoid, Softplus softplus,
@@ -1245,11 +1145,18 @@ def _tuple(items: list[tree.Expr]) -> tree.Expr:
     return items[0] if len(items) == 1 and isinstance(items[0], tree.Tuple) else tree.Tuple(tuple(items))
 
 
+def _alike(line: str) -> list[str]:
+    """The lines that one with braces stands for."""
+    parts = _BRACES.split(line)  # at odd places what stands in braces
+    each = [part.split("|") if k % 2 else [part] for k, part in enumerate(parts)]
+    return ["".join([part[k % len(part)] for part in each]) for k in range(max(map(len, each)))]
+
+
 @cache
 def _lines() -> Mapping[str, Sequence[tuple[str, str, str]]]:
     """The lines of the table by the name that is called: where, the parameters and the formula."""
     found: dict[str, list[tuple[str, str, str]]] = {}
-    for line in _TABLE.strip().splitlines():
+    for line in chain.from_iterable(map(_alike, _TABLE.strip().splitlines())):
         left, formula = line.split(" -> ")
         where, names, parameters = re.fullmatch(r"(.*): (.*) \((.*)\)", left).groups()  # type: ignore[union-attr]
         for name in names.split():
