@@ -218,6 +218,15 @@ def test_the_form_on_paper(name: str, form: str) -> None:
     assert form in closed_lines(EVERY[name])
 
 
+@pytest.mark.parametrize(("text", "form"), [
+    ("data y: N\nparam u: N\nloss L = -sum(y*log(sigmoid(u)) + (1-y)*log(sigmoid(-u)))", "σ(u) − y"),
+    ("param u: N\nv = u^2 + 1\nr = sqrt(v)\nloss L = sum(v/r*u) + sum(r*v)", "3(v ⊙ u/r) + u^⊙2/r + r"),
+])
+def test_values_that_are_powers_or_complements_of_others_are_read_as_such(text: str, form: str) -> None:
+    """σ(−u) as 1 − σ(u), what a root is of as a power of the root."""
+    assert form in derive(Model.parse(f"dim N\n{text}")).text()
+
+
 def test_a_trace_is_derived_without_an_identity_matrix() -> None:
     page = " ".join(derive(Model.parse(EVERY["trace"])).text().split())
     assert "δ_E = E (3): constant factor" in page and " I " not in page

@@ -26,7 +26,6 @@ FUNCTIONS: dict[str, tuple[Any, str, Any]] = {
     "own factors": (diagnose, "misfit", None),
     "shapes": (explain, "mended_shapes", ()),
 }
-FACTS = {"undefined", "zero", "rounded"}  # what can be seen of the numbers without looking for a mistake
 CANDIDATES = {*derivation_mistakes.AT_EDGES, *derivation_mistakes.AT_ROWS, "the same at every step"}
 ENGINES = [*[name for table in TABLES for name in table if name not in FUNCTIONS], *FUNCTIONS]
 
