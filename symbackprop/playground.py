@@ -20,7 +20,7 @@ from symbackprop.derive import derive
 from symbackprop.errors import MOST, ModelError, SymbackpropError, UsageError, did_you_mean
 from symbackprop.files import file_stem
 from symbackprop.model import zoo
-from symbackprop.model.nesting import nesting_told
+from symbackprop.model.model import nesting_told
 from symbackprop.model.text import parse
 from symbackprop.render.board import build_document
 from symbackprop.render.gallery import GROUPS, group_of

@@ -35,8 +35,7 @@ from symbackprop.core.entry import At, Index, Letter, Place, letters
 from symbackprop.core.facts import entries, is_view, kind
 from symbackprop.core.graph import BOOL, FLOAT, Node, reached
 from symbackprop.core.shapes import Dim, Shape, dim_text, size_of
-from symbackprop.model.model import Model
-from symbackprop.model.nesting import nesting_told
+from symbackprop.model.model import Model, nesting_told
 from symbackprop.model.text.write import with_text_names
 
 WHOLE = 8  # bytes of an integer

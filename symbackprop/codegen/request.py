@@ -20,8 +20,7 @@ from symbackprop.derive.blocks import JACOBIAN, wholes
 from symbackprop.derive.products import HVP, products
 from symbackprop.derive.stable import derive_stable
 from symbackprop.errors import UsageError, did_you_mean
-from symbackprop.model.model import Model
-from symbackprop.model.nesting import nesting_told
+from symbackprop.model.model import Model, nesting_told
 from symbackprop.model.text.write import Writer, to_text, with_text_names
 from symbackprop.targets import DTYPES, LEVELS, TARGETS, WRAPS
 

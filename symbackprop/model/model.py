@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -363,3 +364,23 @@ def _matrix_products(line: str, place: Place) -> str:
     first = re.search(r"'|\.T\b|ᵀ", there)
     cut = first.end() if first else len(there)
     return before + there[:cut] + re.sub(r"(?<!\*)\*(?!\*)", "@", there[cut:]) + after
+
+
+# -- what cannot be written because a formula of it is nested too deeply is told with the place of that formula
+@contextmanager
+def nesting_told(model: Model) -> Iterator[None]:
+    """Python's limit on what calls itself, met inside, is the user's error."""
+    try:
+        yield
+    except RecursionError:
+        name = deepest(model)
+        where = next((s.where for s in model.statements if s.name == name), "")
+        raise ModelError(f"the formula of {name} is nested too deeply: name a part of it", where) from None
+
+
+def deepest(model: Model) -> str:
+    """The equation with the most rows without a name in each other."""
+    depth: dict[int, int] = {}
+    for row in model.graph.topological(list(model.equations.values())):
+        depth[row.id] = 1 + max([depth[a.id] for a in row.args if a.name is None], default=0)
+    return max(model.equations, key=lambda name: depth[model.equations[name].id])

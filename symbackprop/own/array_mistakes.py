@@ -47,6 +47,7 @@ from symbackprop.grade.mistakes import Finding
 from symbackprop.grade.numeric_sweep import NumericSweep, summed
 from symbackprop.grade.points import Array
 from symbackprop.grade.reference import Reference
+from symbackprop.own.truth import has_kink
 
 OVERWRITTEN, AXIS, SWAPPED, CONVENTION, SHIFTED = "overwritten", "axis", "swapped", "convention", "shifted"
 Root: TypeAlias = tuple[Node, sp.Expr]
@@ -772,3 +773,23 @@ AT_EDGES = (overwrites, shifted_windows, divided_otherwise, products, softmax_pa
 AT_ROWS = (missing_branches, true_class)
 FEW_AT_EDGES = (overwrites, shifted_windows, divided_otherwise, products, softmax_parts)
 FEW_AT_ROWS = (missing_branches,)
+
+
+# -- masks beside the kink: code that asks ``z >= -1e-3`` where z > 0 belongs
+THRESHOLDS = [sign * 10.0**-k for k in range(1, 8) for sign in (-1, 1)]
+
+
+def displaced_masks(place: Place) -> Iterator[Candidate]:
+    """The derivative of a function with a kink taken from a threshold beside it."""
+    name = place.reference.name(place.edge.argument)
+    for threshold in THRESHOLDS if has_kink(place.edge) else ():
+        side = "below" if threshold < 0 else "above"
+        says = f"the mask of {name} is not at 0: entries just {side} it count as on its other side"
+        yield candidate(place, m.SUBSTITUTION, says, partial(_from, threshold), 36, (("mask at", threshold),))
+
+
+def _from(threshold: float, sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+    values = [sweep.point.value(a) for a in edge.consumer.args]
+    values[0] = values[0] - threshold
+    out = sweep.formula(edge.consumer.attr.form, values)
+    return sweep.times(edge, upstream, sweep.formula(edge.consumer.attr.partial(0), values, out))

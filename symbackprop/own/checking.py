@@ -26,10 +26,9 @@ from symbackprop.own.c_function import CForm
 from symbackprop.own.compare import CLOSE, OFF, SHAPE, SINGLE_STEP, Pair, all_close, distance, pair
 from symbackprop.own.handing import changed, handed
 from symbackprop.own.report import FAIL, INCONCLUSIVE, MAX_SAYS, PASS, Gradient, Report
-from symbackprop.own.results import Returned, returned
+from symbackprop.own.results import Meant, Returned, meant, returned
 from symbackprop.own.smallest import smallest
 from symbackprop.own.truth import STEPS, Truth, has_kink, is_large, row_of
-from symbackprop.own.unnamed import Meant, meant
 
 if TYPE_CHECKING:
     from symbackprop.grade.derivation_mistakes import Candidate
@@ -553,7 +552,7 @@ class Checker:
         if compared.agrees(compared.right):
             return None
         from symbackprop.grade.derivation_mistakes import Place, repeated  # as above
-        from symbackprop.own.kinks import displaced_masks
+        from symbackprop.own.array_mistakes import displaced_masks
         from symbackprop.own.other_values import Sweep
 
         sweep = Sweep(self.truth.reference, near.point, row_of(self.truth, name))

@@ -22,8 +22,8 @@ from symbackprop.grade.mistakes import Finding
 from symbackprop.grade.points import Array, Point
 from symbackprop.grade.reference import Reference
 from symbackprop.own import array_mistakes as own
+from symbackprop.own.array_mistakes import displaced_masks
 from symbackprop.own.compare import OFF, SHAPE, Pair, distance
-from symbackprop.own.kinks import displaced_masks
 from symbackprop.own.multiples import ANY, multiple, ratio, rows_lost_or_twice
 from symbackprop.own.other_values import EPS, Sweep, substitutions
 from symbackprop.own.truth import Truth, is_large, row_of

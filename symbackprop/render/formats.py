@@ -31,7 +31,7 @@ def pieces(derivation: Derivation, form: str, **options: Any) -> Iterator[str]:
     """The same one piece after the other, as they are made: a page may be larger than all that it is made of."""
     if form not in FORMATS:
         raise UsageError(f"no format is called {form!r}; there are {', '.join(FORMATS)}.{did_you_mean(form, FORMATS)}")
-    from symbackprop.model.nesting import nesting_told
+    from symbackprop.model.model import nesting_told
 
     with uncollected(), nesting_told(derivation.model):
         made = FORMATS[form](derivation, Options(**options))

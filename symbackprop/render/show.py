@@ -26,8 +26,7 @@ from symbackprop.core.graph import STATED, Node
 from symbackprop.core.maths import Math, Num, walk
 from symbackprop.core.scalars import RELU0, TIES
 from symbackprop.core.shapes import dim_text, shape_text, size_of
-from symbackprop.model.model import Model
-from symbackprop.model.nesting import nesting_told
+from symbackprop.model.model import Model, nesting_told
 from symbackprop.model.text.write import Writer, to_text
 from symbackprop.render.glossary import kinks_of
 

@@ -21,9 +21,8 @@ from symbackprop.core.literals import number_text
 from symbackprop.core.loops import Loop, stack_of
 from symbackprop.core.maths import Math, Num, Sym
 from symbackprop.core.shapes import dim_text
-from symbackprop.model.model import Model, Statement
+from symbackprop.model.model import Model, Statement, nesting_told
 from symbackprop.model.names import python_name
-from symbackprop.model.nesting import nesting_told
 from symbackprop.model.text.header import Header, header_lines
 from symbackprop.model.text.notation import ModelText
 

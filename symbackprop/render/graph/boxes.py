@@ -41,7 +41,7 @@ from symbackprop.core.printer import Text
 from symbackprop.core.scalars import TABLE
 from symbackprop.derive.record import Edge
 from symbackprop.derive.steps import Derivation, LoopStep
-from symbackprop.model.nesting import nesting_told
+from symbackprop.model.model import nesting_told
 from symbackprop.render.axes import AxisLetters
 from symbackprop.render.document import ROLES, Value
 from symbackprop.render.factors import Factor, path_factor, total
