@@ -267,8 +267,8 @@ def _leads(first: Node, initial: Node) -> bool:
 
 
 class Moved(NamedTuple):
-    """A row that holds the states of a loop moved by one step: its ``parts`` are one state and the whole stack, in the
-    order in which they are joined; the ``last`` entry then goes, or the first."""
+    """A row that holds the states of a loop moved by one step, perhaps not for the first time: its ``parts`` are one
+    state and the whole stack, in the order in which they are joined; the ``last`` entry then goes, or the first."""
 
     parts: tuple[Node, Node]
     last: bool
@@ -280,10 +280,11 @@ def moved(row: Node) -> Moved | None:
     if not is_joined(row) or row.attr != 0 or len(row.args) != 2:
         return None
     for last, (state, rest) in ((True, row.args), (False, row.args[::-1])):
-        if is_part(rest) and rest.args[0].is_result and rest.name is None and is_one(state.shape[0]):
+        if is_part(rest) and rest.name is None and is_one(state.shape[0]):
             axis, start, length, step = rest.attr
             whole = rest.args[0]
-            if (axis, start, step) == (0, 1 - last, 1) and same(length + 1, whole.shape[0]):
+            by_one = (axis, start, step) == (0, 1 - last, 1) and same(length + 1, whole.shape[0])
+            if by_one and (whole.is_result or moved(whole) is not None):
                 return Moved((state, whole) if last else (whole, state), last)
     return None
 

@@ -74,7 +74,7 @@ class Idle:
         elif node.id in self.rows:
             for i, a in enumerate(node.args):
                 if (self.needed is None or a.id in self.needed) and has_influence(node, i):
-                    self._add(a, _passed(self.rows[node.id], node) | _idle_behind(node, i))
+                    self._add(a, _passed(self.rows[node.id], node, a) | _idle_behind(node, i))
 
     def _add(self, a: Node, idle: Hazards) -> None:
         self.rows[a.id] = self.rows[a.id] & idle if a.id in self.rows else idle
@@ -107,9 +107,11 @@ def has_influence(node: Node, i: int) -> bool:
     return node.form is None or node.attr.partial(i) != f.ZERO
 
 
-def _passed(idle: Hazards, node: Node) -> Hazards:
-    """What is idle in a row as its arguments have it: products may add up infinities of both signs."""
-    return idle if node.form is not None or kind(node).moved or is_sum(node) else idle & ~LEVELLED
+def _passed(idle: Hazards, node: Node, a: Node) -> Hazards:
+    """What is idle in a row as an argument has it: products may add up infinities of both signs, and so may what is
+    read for many entries."""
+    same = kind(node).moved or is_sum(node) if node.form is None else same_shape(a.shape, node.shape)
+    return idle if same else idle & ~LEVELLED
 
 
 def _idle_behind(output: Node, i: int) -> Hazards:
@@ -118,11 +120,11 @@ def _idle_behind(output: Node, i: int) -> Hazards:
         return INFINITE if output.op.selects else NONE
     if output.role is Role.SELECTED:
         return _arrays(hazards(output.args[0])) | INFINITE
-    found = INFINITE if choices(output, i) else LEVELLED if is_levelled(output, i) else NONE
+    found = INFINITE if choices(output, i) else LEVELLED if _is_levelled(output, i) else NONE
     return found | _masked(output, i) if output.role is Role.CHOICE else found
 
 
-def is_levelled(output: Node, i: int) -> bool:
+def _is_levelled(output: Node, i: int) -> bool:
     """Whether a row no longer changes where argument i is infinite, which times its slope goes to 0, as that of tanh
     does: so does what any product in the argument makes of it."""
     record = output.function
@@ -218,9 +220,14 @@ def chosen(row: Node, i: int, output: Node, upstream: Node, idle: Hazards) -> No
 
 
 def _grows(node: Node, i: int) -> bool:
-    """Whether the derivative of an elementwise row is infinite where what it is a product of is, and only there."""
+    """Whether the derivative of an elementwise row is infinite where what it is a product of is, entry by entry, and
+    only there."""
     form = node.attr.partial(i)
-    return bool(_of_derivative(node, i) & INFINITE) and not f.has(form, f.Div) and not has_root(form, node.args)
+    if f.has(form, f.Div) or has_root(form, node.args):
+        return False
+    reads = [node.args[k] for k in f.arguments(form)] + [node] * f.has(form, f.Out)
+    infinite = is_unbounded(form, node.args) or any(hazards(a) & INFINITE for a in reads)
+    return infinite and all(same_shape(a.shape, node.shape) for a in reads)
 
 
 def _of_derivative(node: Node, i: int) -> Hazards:

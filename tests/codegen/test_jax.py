@@ -240,6 +240,16 @@ def test_loops_of_no_step(text: str, tmp_path: Path) -> None:
     agrees(targets.of_nothing(text, "T"), tmp_path)
 
 
+def test_a_product_of_a_loop_of_no_step_that_reads_two_steps_back(tmp_path: Path) -> None:
+    """States moved by two steps were one too many for a scan without a step."""
+    text = "dim T, N\ndata x: T x N\nparam b: N, s\na[0] = b\nc[0] = 2 * b\nfor t in 1..T:\n" \
+        "    a[t] = c[t-1] * s\n    c[t] = a[t-1] + x[t]\nloss L = sum(a[T] * c[T])"
+    params, data = {"b": np.ones(2), "s": 0.5}, {"x": np.zeros((0, 2))}
+    along = emit(text, tmp_path, target="jax", along=["hvp"]).hvp(params, data, params)
+    np.testing.assert_allclose(along["b"], [4, 4])  # L = 2 Σ b²
+    assert along["s"] == 0
+
+
 @pytest.mark.parametrize("text", [*MEANS, *WINDOWS, *MATRICES])
 def test_means_of_nothing(text: str, tmp_path: Path) -> None:
     agrees(targets.of_nothing(text, "T", "N"), tmp_path, eager=True)

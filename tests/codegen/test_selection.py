@@ -18,6 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from symbackprop.codegen import codegen
 from symbackprop.core import functions as F
 from symbackprop.core.graph import Node
 from symbackprop.core.shapes import evaluate_shape
@@ -363,7 +364,7 @@ def test_counts_of_zero_in_a_whole_poisson_loss_are_no_warning(tmp_path: Path) -
 @pytest.mark.parametrize("level", [0, 1, 2])
 @pytest.mark.parametrize("form", [
     "exp(-exp(w))", "1 - exp(-exp(w))", "tanh(exp(w) * v)", "sigmoid(1 - 2*exp(w))", "erf(exp(2*w)^2)", "atan(sinh(w))",
-    "silu(-exp(w) * v)", "softplus(-expm1(w))", "gelu(-v * exp(w))", "tanh(sum(exp(w)[:, None] * v, axis=1))",
+    "silu(-exp(w) * v)", "softplus(-expm1(w))", "gelu(-v * exp(w))", "tanh(sum(exp(w[:, None] + v), axis=1))",
 ])
 def test_what_overflows_before_a_function_levels_off(form: str, level: int, tmp_path: Path) -> None:
     """0 times the infinite slope of exp is 0, which is its limit; and at -1000 nothing changes either."""
@@ -374,3 +375,12 @@ def test_what_overflows_before_a_function_levels_off(form: str, level: int, tmp_
     params["w"][[0, 3]] = 0.1  # what stands beside it is not changed
     np.testing.assert_allclose(grads["w"][1:3], module.loss_and_grads(params, {})[1]["w"][1:3], rtol=1e-12)
     assert grads["w"][1:3].all()
+
+
+@pytest.mark.parametrize("text", [
+    "dim N\ndata x: N\nparam t\nloss L = mean(softplus(exp(t) * x))",
+    "dim N, D\ndata x: N x D\nparam s: D, W: D x D\nloss L = mean(tanh(exp(s) * (x @ W)))",
+    "dim N, D\ndata x: N x D\nparam s: D, W: D x D\nloss L = mean(tanh((x * exp(s)) @ W))",
+])
+def test_scales_of_many_entries_stay_as_they_are_written(text: str) -> None:
+    assert "selected" not in codegen(parse(text))
