@@ -240,6 +240,14 @@ LOOPS = {
             loss += np.sqrt(s**2 + 1)
             for j in range(2):
                 loss += Y[i, j] * (j + 1)
+        for i in range(3):
+            s = b[0]
+            for j in range(2):
+                s += c[i, j] * (i + j)
+            s = s**2
+            for x in X:
+                s = s * 0.5 + x[0, 0]
+            loss += s
         g = v
         for i in range(3):
             for x in X:
@@ -258,6 +266,28 @@ LOOPS = {
             loss += c[i, 1] * i
         for i in range(2, 0, -1):
             loss += np.sum(c[i] * c[i-1]) * i""",
+    "functions with loops": """
+        def cell(x, h):
+            return np.tanh(x @ W + h @ U)
+        def run(xs, h, rate=0.5):
+            hs = []
+            for x in xs:
+                h = cell(x, h) * rate
+                hs.append(h)
+            return h, np.stack(hs)
+        def dot(a):
+            r = 0
+            for i in range(3):
+                r += a[i] * c[i, 0]
+            return r
+        def total(n):
+            t = 0
+            for i in range(n):
+                t = t + dot(b[0] * c[:, 1]) * dot(c[:, 0] * i)
+            return t
+        h, hs = run(X, h0)
+        last, _ = run(X[1:], h, rate=0.1)
+        loss = np.sum(h**2) + np.mean(hs) + np.sum(last) + total(2) + dot(c[:, 0])""",
     "names of a step of numbers": """
         for i in range(3):
             p = np.exp(c[i])

@@ -176,7 +176,7 @@ class Builder:
         with located(self.model.place):
             if self.count > MAX_STATEMENTS:
                 raise ModelError(f"more than {MAX_STATEMENTS} statements after unrolling: use a symbolic axis, 1..T")
-            if self.scope is not self.top and not isinstance(statement, (tree.Equation, tree.For)):
+            if self.scope is not self.top and not isinstance(statement, (tree.Equation, tree.For, tree.Shared)):
                 raise ModelError("in a loop over a symbolic axis only equations and loops can stand")
             _RULES[type(statement)](self, statement)
 
@@ -287,7 +287,7 @@ class Builder:
 
     def shared(self, s: tree.Shared) -> None:
         """Another value for what shares its numbers with what a line has changed."""
-        row = self.top.name(s.other)
+        row = evaluate(s.value, self.scope)
         if not isinstance(row, Node) or not (row.ndim or s.of_numbers):
             return
         if not s.is_all or not self.top.held(s.name):
@@ -331,6 +331,8 @@ class Builder:
 
     def _is_updated(self, name: str, value: tree.Expr) -> bool:
         """Whether a line in a loop gives another value to what has one in it, or around it where that is unrolled."""
+        if any(name in own for own in self.scope.locals):
+            return bool(self.top.from_zero) and name in tree.mentioned(value)
         repeated = self.scope is not self.top or self.scope.locals
         return bool(repeated and name not in self.top.families and name in tree.mentioned(value)
                     and self.scope.held(name))
@@ -400,6 +402,9 @@ class Builder:
         """The loop with another name for each second value of one, which that stands for from there on."""
         body, given, now = list[tree.Statement](), set[str](), dict[str, str]()
         for e in s.body:
+            if isinstance(e, tree.Shared):
+                body.append(tree.called_so(e, {name: tree.Name(other) for name, other in now.items()}, {}))
+                continue
             if not isinstance(e, tree.Equation) or self.scope is not self.top:
                 return s, {}
             value, target = tree.renamed(e.value, now), e.target

@@ -30,6 +30,8 @@ class Carrying:
                 yield self._equation(s, now, bool(ends))
             elif isinstance(s, tree.For):
                 yield from self._loop(s, now, ends)
+            elif isinstance(s, tree.Shared):
+                yield tree.called_so(s, now, {})
 
     def _equation(self, e: tree.Equation, now: dict[str, tree.Expr], ends: bool) -> tree.Equation:
         value, name = tree.put(e.value, now), e.target.name
@@ -45,7 +47,7 @@ class Carrying:
         for name, other in held.items():
             yield tree.Equation(s.line, "let", tree.Target(other), now[name])
         now |= {name: tree.Name(other) for name, other in held.items()}
-        yield _with_names(s, now, held)
+        yield tree.called_so(s, now, held)
         for name in ends:
             yield tree.Equation(s.line, "let", tree.Target(self.families[name], self.step), now[name])
             now[name] = tree.Index(tree.Name(self.families[name]), (self.step,))
@@ -53,20 +55,10 @@ class Carrying:
 
 def with_counter(s: tree.For, other: str) -> tree.For:
     """A loop whose counter is called otherwise."""
-    return replace(s, variable=other, body=tree.with_formulas(s.body, lambda e: tree.renamed(e, {s.variable: other})))
+    body = tuple([tree.called_so(e, {s.variable: tree.Name(other)}, {}) for e in s.body])
+    return replace(s, variable=other, body=body)
 
 
 def _given(s: tree.Statement) -> set[str]:
     """The names without an index that a statement gives a value."""
     return {e.target.name for e in tree.equations([s]) if e.target.index is None}
-
-
-def _with_names(s: tree.Statement, values: Mapping[str, tree.Expr], names: Mapping[str, str]) -> tree.Statement:
-    """A loop with values in the place of names, those that it gives called otherwise."""
-    if isinstance(s, tree.For):
-        body = tuple([_with_names(e, values, names) for e in s.body])
-        return replace(s, start=tree.put(s.start, values), stop=tree.put(s.stop, values), body=body)
-    if not isinstance(s, tree.Equation):
-        return s
-    name = s.target.name if s.target.index is not None else names.get(s.target.name, s.target.name)
-    return replace(s, value=tree.put(s.value, values), target=replace(s.target, name=name))

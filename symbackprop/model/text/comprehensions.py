@@ -39,7 +39,7 @@ class _Lists:
 
     def free(self, name: str) -> str:
         """The name, with letters where it is taken: with a number it is a step, each2 for each[2]."""
-        while (found := f"{name}_{_letters(self.tried[name])}" if self.tried[name] else name) in self.taken:
+        while (found := f"{name}_{letters(self.tried[name])}" if self.tried[name] else name) in self.taken:
             self.tried[name] += 1
         self.taken.add(found)
         return found
@@ -77,9 +77,9 @@ class _Lists:
         return [token._replace(text=names[token.text]) if token.text in names else token for token in tokens]
 
 
-def _letters(k: int) -> str:
+def letters(k: int) -> str:
     """a, b … z, aa, ab …"""
-    return (_letters((k - 1) // 26) if k > 26 else "") + "abcdefghijklmnopqrstuvwxyz"[(k - 1) % 26]
+    return (letters((k - 1) // 26) if k > 26 else "") + "abcdefghijklmnopqrstuvwxyz"[(k - 1) % 26]
 
 
 def _outermost(tokens: Sequence[Token]) -> tuple[int, int, int] | None:

@@ -116,7 +116,8 @@ def _statements(text: str) -> tuple[Sequence[tree.Statement], Container[str]]:
             last.body[-1].target.index is None):  # what is summed up
         found.append(tree.Equation(lines[-1].number, "let", tree.Target(_RESULT), tree.Name(last.body[-1].target.name)))
     if reader.place < len(lines):
-        value = reader.helpers.inlined(formula_of(_without_head(lines[-1].tokens)))
+        value, before = reader.helpers.behind_loops(reader.helpers.inlined(formula_of(_without_head(lines[-1].tokens))))
+        found += before
         found.append(tree.Equation(lines[-1].number, "let", tree.Target(_RESULT), value))
     return counted(with_own_names(found, text), text), reader.helpers.taken
 

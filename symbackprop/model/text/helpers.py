@@ -1,16 +1,20 @@
 """Functions that a pasted text defines for itself, ``def relu(x):``, ``f = lambda z: …`` and ``f(z) = …``: what they
-return stands in the place of every call."""
+return stands in the place of every call, behind their lines where these are loops."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from itertools import pairwise, takewhile
+from itertools import chain, count, pairwise, takewhile
 
+import sympy as sp
+
+from symbackprop.errors import Place
 from symbackprop.model.text import classes, lambdas, tree
 from symbackprop.model.text.branches import MAX_NODES, RETURN, decided, holds, put_in_place
 from symbackprop.model.text.classes import Class
+from symbackprop.model.text.comprehensions import letters
 from symbackprop.model.text.expressions import FORWARD, expression, formula_of
 from symbackprop.model.text.imports import imported, named
 from symbackprop.model.text.in_place import changed_parameters, names_of
@@ -18,6 +22,8 @@ from symbackprop.model.text.meant_lines import left_out
 from symbackprop.model.text.tokens import END, NAME, TEXT, Cursor, Line, Token, ended, problem
 
 _MADE = "__init__"  # whose lines are read where they stand
+_DEEPEST = 8  # calls in calls
+_PLAIN = (tree.Name, tree.Number, tree.Negative, tree.Word, tree.String, tree.Function, tree.Tuple, tree.Member)
 _IDLE = ("print", "assert")  # what lines begin with of which nothing is read
 
 
@@ -32,6 +38,7 @@ class Head:
     value: tree.Expr | None
     inside: bool = False  # of another one
     changes: frozenset[str] = frozenset()  # the parameters whose numbers it changes
+    body: tuple[tree.Statement, ...] = ()  # its lines, where they are more than formulas
 
 
 class Helpers:
@@ -52,6 +59,9 @@ class Helpers:
         self.objects = set[str]()
         self.changed = set[str]()  # the names whose numbers calls change that are being put in place
         self.taken = set[str]()  # by functions whose lines are read as they stand
+        self.results: dict[tuple[tree.Call, Place | None], tree.Expr] = {}  # of calls on the line that is read
+        self.have_loops = False  # helpers that are known
+        self.named = set[str]()  # the names that lines of functions have given something
 
     @cached_property
     def calls(self) -> Mapping[str, Sequence[int]]:
@@ -68,6 +78,11 @@ class Helpers:
         for name in made:
             found.setdefault(FORWARD, []).extend(found.get(name.text, ()))
         return {name: places for name, places in found.items() if name != _MADE}
+
+    @cached_property
+    def names(self) -> set[str]:
+        """All names of a text."""
+        return {token.text for line in self.lines for token in line.tokens if token.kind == NAME}
 
     @cached_property
     def classes(self) -> set[str]:
@@ -98,7 +113,7 @@ class Helpers:
         """What ``forward`` computes, and what stands in a class, belong to that; whether objects of it are made."""
         self.forwards |= {name: self.known.pop(FORWARD)} if FORWARD in self.known else {}
         own = partial(classes.with_another, FORWARD, f"{name}.{FORWARD}")
-        self.known = {method: (head, own(value)) for method, (head, value) in self.known.items()}
+        self.known = {method: _changed(found, own) for method, found in self.known.items()}
         self.bodies[name], self.initial = Class(line, self.initial, body, is_module), {}
         return self.inside.pop()
 
@@ -115,7 +130,7 @@ class Helpers:
         called = {n: (replace(forward[0], name=n), forward[1]) for n in (name, f"{made.text}.{FORWARD}") if forward}
         for method, (head, value) in {**self.known, **called}.items():
             own = {n: e for n, e in known.items() if n not in head.parameters}
-            self.known[method] = head, classes.put(value, own)
+            self.known[method] = _changed((head, value), partial(classes.put, known=own))
         self.objects.add(name)
         self.values.clear()
         return body
@@ -164,11 +179,12 @@ class Helpers:
         found: dict[str, tree.Expr] = {}
         if any(isinstance(s, tree.Equation) and s.target.name == RETURN for s in body[:-1]):
             raise problem(f"{head.name} returns before its last line: `return …` stands there alone", head.line)
-        for s in body:
-            if isinstance(s, tree.Equation) and s.target.index is None:
+        lines = tuple([s for s in body if not isinstance(s, tree.Said)])
+        if any(not isinstance(s, tree.Equation) or s.target.index is not None for s in lines):
+            return self._take_lines(head, lines)
+        for s in lines:
+            if isinstance(s, tree.Equation):
                 found[s.target.name] = put_in_place(s.value, found, s.line)
-            elif not isinstance(s, tree.Said):
-                raise problem(f"{head.name} is more than formulas: write what it computes where it is called", s.line)
         value = named(head.value, self.imported) if head.value is not None else found.get(RETURN)
         if value is None:
             raise problem(f"{head.name} returns nothing: its last line is `return …`", head.line)
@@ -179,18 +195,93 @@ class Helpers:
         self.values.clear()
         return [tree.Said(head.line, f"what {head.name} returns stands in the place of each call of it")]
 
-    def put(self, statement: tree.Statement) -> tree.Statement:
-        """A statement with what helpers return in the place of their calls."""
+    def _take_lines(self, head: Head, body: Sequence[tree.Statement]) -> Sequence[tree.Statement]:
+        """Keep a helper with loops. Raises a `SyntaxProblem` for one of which something else stands in its lines."""
+        last, own = body[-1], [s for s in body if not isinstance(s, (tree.Equation, tree.For))]
+        returns = [e for e in tree.equations(body) if e.target.name == RETURN]
+        if own or self.depth or not isinstance(last, tree.Equation) or returns != [last]:
+            raise problem(f"{head.name} is more than formulas and loops: write what it computes where it is called",
+                          own[0].line if own else head.line)
+        self.known[head.name], self.have_loops = (replace(head, body=tuple(body[:-1])), last.value), True
+        self.values.clear()
+        return [tree.Said(head.line, f"the lines of {head.name} stand in front of each line that calls it")]
+
+    def put(self, statements: Sequence[tree.Statement]) -> list[tree.Statement]:
+        """The statements of a line with what helpers return in the place of their calls, behind what these compute in
+        loops."""
+        self.results.clear()
+        return [*chain.from_iterable(map(self._put, statements))]
+
+    def _put(self, statement: tree.Statement) -> Sequence[tree.Statement]:
         if not isinstance(statement, tree.Equation):
-            return statement
+            return [statement]
         self.changed = set()
-        value = self.inlined(named(statement.value, self.imported))
+        value, before = self.inlined(named(statement.value, self.imported)), list[tree.Statement]()
+        value = self._behind(value, before) if self.have_loops and not self.depth else value
         if self.changed or value is not statement.value:
             statement = replace(statement, value=value, changes=(*statement.changes, *sorted(self.changed)))
         if not self.depth:
             self.assigned[statement.target.name] = statement.line
             self.values.clear()
-        return statement
+        return [*before, statement]
+
+    def behind_loops(self, expr: tree.Expr) -> tuple[tree.Expr, Sequence[tree.Statement]]:
+        """An expression with what helpers with loops return, and the lines that compute it."""
+        before = list[tree.Statement]()
+        return self._behind(expr, before), before
+
+    def _behind(self, expr: tree.Expr, before: list[tree.Statement]) -> tree.Expr:
+        expr = tree.changed(expr, lambda part: self._behind(part, before))
+        match expr:
+            case tree.Index(tree.Tuple(items), (tree.Number(sp.Integer() as place),)) if 0 <= place < len(items):
+                return items[int(place)]
+            case tree.Call(name) if name in self.known and self.known[name][0].body:
+                if (expr, expr.place) not in self.results:
+                    self.results[expr, expr.place] = self._lines_of(expr, before)
+                return self.results[expr, expr.place]
+        return expr
+
+    def _lines_of(self, call: tree.Call, before: list[tree.Statement]) -> tree.Expr:
+        """What a call returns; the lines that compute it, under names of their own, are put ``before``."""
+        (head, value), line = self.known[call.function], call.place.line if call.place else 0
+        if head.name in self.opened or len(self.opened) > _DEEPEST:
+            raise problem(f"{head.name} calls itself: write a loop, `for t in 1..T:`", head.line)
+        own = dict.fromkeys([*[e.target.name for e in tree.equations(head.body)],
+                             *[loop.variable for loop in tree.loops(head.body)]])
+        names, values = {name: self._free(name, head) for name in own}, dict[str, tree.Expr]()
+        for name, argument in _arguments(head, call).items():
+            values[name] = argument
+            if name in own or not isinstance(argument, _PLAIN):
+                names[name] = names.get(name) or self._free(name, head)
+                before.append(tree.Equation(line or head.line, "let", tree.Target(names[name]), argument))
+        values |= {name: tree.Name(other) for name, other in names.items()}
+        self.opened.append(head.name)
+        lines = [self._again(tree.called_so(s, values, names)) for s in head.body]
+        before += chain.from_iterable(lines)
+        returned, more = self.behind_loops(self.inlined(named(tree.put(value, values), self.imported)))
+        before += more
+        self.opened.pop()
+        return replace(returned, place=call.place, written=returned.written or value.place)
+
+    def _again(self, s: tree.Statement) -> Sequence[tree.Statement]:
+        """A line of a helper with what helpers return that it calls."""
+        if isinstance(s, tree.For):
+            return [replace(s, body=tuple(chain.from_iterable(map(self._again, s.body))))]
+        return self._put(s)
+
+    def _free(self, name: str, head: Head) -> str:
+        """A name for one of a helper's own: that, where no line has it outside of the helper, and no call before."""
+        tried = chain([name], (f"{name}_{letters(k)}" for k in count(1)))
+        outside = self._outside(head)
+        other = next(n for n in tried if n not in self.named and n not in (outside if n == name else self.names))
+        self.named.add(other)
+        return other
+
+    def _outside(self, head: Head) -> set[str]:
+        """The names that stand on lines outside of a helper."""
+        place = next((k for k, line in enumerate(self.lines) if line.number == head.line), 0)
+        others = (*self.lines[:place], *self.lines[self._end(place) :])
+        return {token.text for line in others for token in line.tokens if token.kind == NAME}
 
     def inlined(self, expr: tree.Expr) -> tree.Expr:
         """An expression with what helpers return in the place of their calls; in a helper, of those that are its own:
@@ -205,7 +296,7 @@ class Helpers:
             case tree.Member(tree.Name(base), name, tuple() as args, options) if name in self.known and (
                     base == "self" or base in self.objects):
                 expr = tree.Call(name, args, options, place=expr.place)
-        if not isinstance(expr, tree.Call) or not self._is_called(expr):
+        if not isinstance(expr, tree.Call) or not self._is_called(expr) or self.known[expr.function][0].body:
             return expr
         head, value = self._now(expr)
         arguments, uses = _arguments(head, expr), [*tree.mentioned(value)]
@@ -251,6 +342,12 @@ class Helpers:
                 self.opened.pop()
                 self.changed = before
         return head, self.values[head.name]
+
+
+def _changed(found: tuple[Head, tree.Expr], change: Callable[[tree.Expr], tree.Expr]) -> tuple[Head, tree.Expr]:
+    """A helper with its formulas changed."""
+    head, value = found
+    return replace(head, body=tree.with_formulas(head.body, change)), change(value)
 
 
 def _begun(line: Line) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import count
 from typing import TypeAlias
 
@@ -31,11 +32,17 @@ def with_shared(statements: Sequence[tree.Statement], text: str) -> Sequence[tre
     arrays of JAX's are not changed."""
     if _JAX.search(text) or not (_OPTION in text or any(e.changes for e in tree.equations(statements))):
         return statements
-    memory, found = _Memory(_TORCH.search(text) is not None), dict[int, list[tree.Shared]]()
-    for memory.place, s in enumerate(statements):
-        for place, shared in memory.block([s]):
-            found.setdefault(place, []).append(shared)
-    return [part for k, s in enumerate(statements) for part in (s, *dict.fromkeys(found.get(k, ())))]
+    found: dict[int, dict[tree.Shared, None]] = {}
+    for place, shared in _Memory(_TORCH.search(text) is not None).block(statements):
+        found.setdefault(place, {})[shared] = None
+    return [*_behind(statements, found)] if found else statements
+
+
+def _behind(statements: Sequence[tree.Statement], found: Mapping[int, Mapping[tree.Shared, None]]
+            ) -> Iterator[tree.Statement]:
+    for s in statements:
+        yield replace(s, body=tuple(_behind(s.body, found))) if isinstance(s, tree.For) else s
+        yield from found.get(id(s), ())
 
 
 def changed_parameters(body: Sequence[tree.Equation], parameters: Mapping[str, object]) -> set[str]:
@@ -64,7 +71,7 @@ class _Memory:
 
     def __init__(self, of_numbers: bool = False) -> None:
         self.number = count()
-        self.of_numbers, self.place, self.depth = of_numbers, 0, 0
+        self.of_numbers, self.depth = of_numbers, 0
         self.held: dict[str, set[Part]] = {}
         self.changed: list[set[Part]] = []
         self.stale: dict[str, tuple[int, tree.Shared]] = {}  # what Python has changed, and where
@@ -113,8 +120,9 @@ class _Memory:
             if not (own and other == name) and _overlap(theirs, parts):
                 with_it = f" with {name}, which shares its numbers" if other != name else ""
                 is_all = theirs == (parts if own else self.parts(e.value)) and not self.depth and len(theirs) == 1
-                shared = tree.Shared(e.line, other, of, _SAID.format(other, with_it, instead), is_all, self.of_numbers)
-                self.stale.setdefault(other, (self.place, shared))
+                told = _SAID.format(other, with_it, instead)
+                shared = tree.Shared(e.line, other, tree.Name(of), told, is_all, self.of_numbers)
+                self.stale.setdefault(other, (id(e), shared))
 
     def parts(self, expr: tree.Expr) -> set[Part]:
         """The numbers that an expression has: those of a name, all or some of its entries, or new ones."""

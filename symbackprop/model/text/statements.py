@@ -161,7 +161,7 @@ class Reader:
             raise problem("unexpected indentation: only the body of a loop is indented", line.number)
         head = self.helpers.head(self.place - 1)
         if head is None:
-            read = [self.helpers.put(s) for s in self._statement(line, indent, nesting)]
+            read = self.helpers.put(self._statement(line, indent, nesting))
             return read if self.helpers.inside else [*chain.from_iterable(map(as_declaration, read))]
         _refuse_deep("functions", line.number, nesting)
         known = len(self.errors)
@@ -446,7 +446,7 @@ class Reader:
         try:
             here = Cursor(c.tokens[c.place :])
             return self._below(indent, nesting) if c.now.kind == END else tuple(
-                map(self.helpers.put, self._collected(here) or equations(here)))
+                self.helpers.put(self._collected(here) or equations(here)))
         finally:
             self.counters.pop()
 

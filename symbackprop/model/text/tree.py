@@ -238,12 +238,12 @@ class Said:
 
 @dataclass(frozen=True)
 class Shared:
-    """``name`` has the numbers of ``other``, which the line above changes: all of them where it ``is_all``; where these
+    """``name`` has the numbers of ``value``, which the line above changes: all of them where it ``is_all``; where these
     are one number only PyTorch does that, or nothing that is read here (``of_numbers``)."""
 
     line: int
     name: str
-    other: str
+    value: Expr
     text: str
     is_all: bool
     of_numbers: bool
@@ -297,6 +297,21 @@ def with_values(statements: Sequence[Statement], change: Callable[[Expr], Expr])
     return tuple([replace(s, body=with_values(s.body, change)) if isinstance(s, For) else
                   s if not isinstance(s, Equation) or (value := change(s.value)) is s.value else replace(s, value=value)
                   for s in statements])
+
+
+def called_so(s: Statement, values: Mapping[str, Expr], names: Mapping[str, str]) -> Statement:
+    """A statement with values in the place of names, and what it gives a value and counts with called otherwise."""
+    match s:
+        case For():
+            return replace(s, variable=names.get(s.variable, s.variable), start=put(s.start, values), stop=put(
+                s.stop, values), body=tuple([called_so(inner, values, names) for inner in s.body]))
+        case Shared():
+            return replace(s, name=names.get(s.name, s.name), value=put(s.value, values))
+        case Equation(target=target):
+            index = None if target.index is None else put(target.index, values)
+            to = replace(target, name=names.get(target.name, target.name), index=index)
+            return replace(s, value=put(s.value, values), target=to)
+    return s
 
 
 def formulas(statements: Sequence[Statement]) -> Iterator[Expr]:
