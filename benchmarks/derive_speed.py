@@ -28,7 +28,7 @@ from large import INPUTS
 from symbackprop import Model, codegen, derive, load
 from symbackprop.core import functions as F
 from symbackprop.core.functions.layers import attention, merge_heads, split_heads
-from symbackprop.derive.closed.closing import closed_forms
+from symbackprop.derive.closing import closed_forms
 from symbackprop.model import zoo
 
 CHAINS = (100, 300, 1_000, 3_000, 10_000)

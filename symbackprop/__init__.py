@@ -25,8 +25,8 @@ _HOME = {
     "scan": "symbackprop.core.loops",
     "grad": "symbackprop.core.reverse",
     "jvp": "symbackprop.core.forward",
-    "hessian": "symbackprop.derive.blocks",
-    "jacobian": "symbackprop.derive.blocks",
+    "hessian": "symbackprop.derive.compressed",
+    "jacobian": "symbackprop.derive.compressed",
     "lstm_cell": "symbackprop.core.functions.layers",
     "gru_cell": "symbackprop.core.functions.layers",
 }

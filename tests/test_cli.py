@@ -76,7 +76,7 @@ def test_help_is_quick_because_it_imports_nothing_large() -> None:
 # what a command does without: modules, second derivatives, engines that explain mistakes, the checker of modules
 UNUSED = [
     ("derive two-weight-tanh -o derivation.txt",
-     "numpy symbackprop.codegen symbackprop.derive.blocks symbackprop.render.second symbackprop.verify"),
+     "numpy symbackprop.codegen symbackprop.derive.compressed symbackprop.render.second symbackprop.verify"),
     ("check layer.sbp layer.py:backward --returns X,W",
      "jinja2 symbackprop.grade.grading symbackprop.own.diagnosis symbackprop.own.local_mistakes "
      "symbackprop.verify.checker symbackprop.codegen.module"),

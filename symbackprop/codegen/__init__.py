@@ -23,7 +23,7 @@ def codegen(
     every parameter and input); the module then says so in its constant GRADIENTS, which `verify` reads.
     ``optimizer`` (sgd, momentum, adagrad, adam, adamw) adds ``init_state`` and ``update``, ``along`` the functions of
     these names: derivatives along a direction (see `derive.products`), ``whole`` a Jacobian, a Hessian or its
-    diagonal (see `derive.blocks`), ``wrap`` what makes it a part of another library, torch or jax (see
+    diagonal (see `derive.compressed`), ``wrap`` what makes it a part of another library, torch or jax (see
     `codegen.wrapping`), ``shard`` a training step over the devices of a mesh (see `codegen.sharding`), ``checkpoint``
     is how often loops keep what they carry, ``every:K`` steps or ``sqrt`` (see `codegen.checkpoints`), or a model
     without loops what crosses from one block to the next (see `codegen.cuts`). Raises

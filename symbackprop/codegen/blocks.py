@@ -12,9 +12,10 @@ from symbackprop.codegen.program import Block as Body
 from symbackprop.core import build
 from symbackprop.core.graph import Node
 from symbackprop.core.shapes import size_of
-from symbackprop.derive.blocks import DIAGONAL, HESSIAN, JACOBIAN, Block, Blocks, Whole
-from symbackprop.derive.closed import closed_rows
+from symbackprop.derive.closing import closed_rows
+from symbackprop.derive.compressed import DIAGONAL, HESSIAN, JACOBIAN, Blocks, Whole
 from symbackprop.derive.steps import Derivation
+from symbackprop.derive.structure import Block
 
 BY_PRODUCTS, BY_BACKWARD = "by_products", "by_backward"  # helpers that ask hvp for every column, backward for a row
 ESTIMATED = "estimated"  # that which asks hvp for random sums of columns

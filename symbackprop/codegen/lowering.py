@@ -21,7 +21,7 @@ from symbackprop.core.kernel import Kernel, renumbered
 from symbackprop.core.loops import Loop
 from symbackprop.core.roles import Role
 from symbackprop.core.shapes import ONE, same, same_shape, size_of
-from symbackprop.derive.closed import ClosedForms, closed
+from symbackprop.derive.closing import ClosedForms, closed
 from symbackprop.derive.steps import Derivation, LoopStep
 
 Rule = Callable[[Node], Node | None]

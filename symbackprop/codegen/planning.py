@@ -23,7 +23,7 @@ from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.loops import asked_of_loops
 from symbackprop.core.shapes import same_shape
 from symbackprop.derive.again import Again
-from symbackprop.derive.blocks import Whole
+from symbackprop.derive.compressed import Whole
 from symbackprop.derive.products import Product
 from symbackprop.derive.steps import Derivation, LoopStep
 from symbackprop.errors import ModelError, UsageError

@@ -16,7 +16,7 @@ from symbackprop.codegen.planning import build_program
 from symbackprop.codegen.program import Program
 from symbackprop.codegen.sharding import step_below
 from symbackprop.codegen.wrapping import IMPORTS, below
-from symbackprop.derive.blocks import JACOBIAN, wholes
+from symbackprop.derive.compressed import JACOBIAN, wholes
 from symbackprop.derive.products import HVP, products
 from symbackprop.derive.stable import derive_stable
 from symbackprop.errors import UsageError, did_you_mean

@@ -21,7 +21,7 @@ from symbackprop.model.load import as_model, listed
 from symbackprop.model.model import Model
 
 if TYPE_CHECKING:
-    from symbackprop.derive.blocks import Further
+    from symbackprop.derive.compressed import Further
 
 # -- from the record to a derivation: order, names, what is cached; loops with the steps of their bodies
 Record = Step | LoopStep
@@ -266,7 +266,7 @@ def derive(model: Model | str, wrt: Iterable[str] | str | None = None, order: in
     """
     if (order, hessian, jacobian, ggn) == (1, None, None, False):
         return derived(as_model(model), wrt)
-    from symbackprop.derive.blocks import Further  # much code, which gradients alone do without
+    from symbackprop.derive.compressed import Further  # much code, which gradients alone do without
 
     return derived(as_model(model), wrt, further=Further(order, hessian, jacobian, ggn))
 

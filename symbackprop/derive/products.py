@@ -20,7 +20,7 @@ from symbackprop.core.outputs import convex_outputs
 from symbackprop.core.reverse import sweep, vjp
 from symbackprop.core.reverse import totals as settled
 from symbackprop.derive.backprop import stack_name
-from symbackprop.derive.closed import closed_rows
+from symbackprop.derive.closing import closed_rows
 from symbackprop.derive.steps import Derivation
 from symbackprop.errors import ModelError, UsageError, did_you_mean
 from symbackprop.model.model import Model

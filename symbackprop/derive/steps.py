@@ -16,8 +16,8 @@ from symbackprop.doorway import late
 from symbackprop.model.model import Model
 
 if TYPE_CHECKING:
-    from symbackprop.derive.blocks import Blocks
-    from symbackprop.derive.closed import ClosedForms
+    from symbackprop.derive.closing import ClosedForms
+    from symbackprop.derive.compressed import Blocks
     from symbackprop.render.graph import Picture
 
 

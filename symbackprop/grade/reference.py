@@ -25,7 +25,7 @@ from symbackprop.core.roles import Role
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import evaluate_dim, same_shape, shape_text
 from symbackprop.derive import Step, derive
-from symbackprop.derive.closed import closed_forms
+from symbackprop.derive.closing import closed_forms
 from symbackprop.derive.record import Edge
 from symbackprop.errors import ModelError, NameProblem
 from symbackprop.model.copying import Span

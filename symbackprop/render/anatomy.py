@@ -11,7 +11,7 @@ import sympy as sp
 from symbackprop.core.graph import STATED, Node
 from symbackprop.core.maths import AtStep, Link, Marked, Math, Num, Relation, Words, equal, transposed, turned, within
 from symbackprop.core.shapes import ONE, Shape
-from symbackprop.derive.closed import closed, closed_forms
+from symbackprop.derive.closing import closed, closed_forms
 from symbackprop.derive.steps import Derivation
 from symbackprop.render.abridging import DOTS, SHOWN, ends, omitted, spaced, told, with_gaps
 from symbackprop.render.closed import ClosedLines

@@ -12,7 +12,8 @@ from symbackprop.core.facts import is_squeezed, is_sum, is_view
 from symbackprop.core.graph import Node, arguments_first
 from symbackprop.core.maths import Math, Sum, Sym, walk, within
 from symbackprop.core.names import free_name, text_name, wishes
-from symbackprop.derive.closed import FACTOR, ClosedForms, Shown
+from symbackprop.derive.closing import ClosedForms, Shown
+from symbackprop.derive.terms import FACTOR
 from symbackprop.render.context import Context, Writer
 from symbackprop.render.document import Line, Prose
 from symbackprop.render.factors import flat

@@ -22,10 +22,9 @@ from symbackprop.core.graph import Node
 from symbackprop.core.maths import Letter, Marked, Math, MatMul, Outer, Prod, Second, Sym, Transpose, shaped, turned
 from symbackprop.core.names import free_name
 from symbackprop.core.shapes import is_one, size_of
-from symbackprop.derive.blocks import Block
-from symbackprop.derive.blocks.contraction import number_of, product_cost
-from symbackprop.derive.blocks.structure import DIAGONAL, Part
-from symbackprop.derive.closed.terms import Exponent, Index, Key, Term, all_letters, is_number, rational
+from symbackprop.derive.row_products import number_of, product_cost
+from symbackprop.derive.structure import DIAGONAL, Block, Part
+from symbackprop.derive.terms import Exponent, Index, Key, Term, all_letters, is_number, rational
 from symbackprop.render.context import Context
 from symbackprop.render.document import Line, Prose, Step, Value
 from symbackprop.render.entries import ONLY, Entries

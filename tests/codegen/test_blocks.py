@@ -11,14 +11,13 @@ import numpy as np
 import pytest
 
 from symbackprop.codegen import codegen
-from symbackprop.derive.blocks import STRUCTURES
 from symbackprop.errors import CheckFailed, ModelError
 from symbackprop.model import zoo
 from symbackprop.model.text import parse
 from symbackprop.targets import WHOLE
 from symbackprop.verified import require_verified
 from tests.codegen.helpers import emit
-from tests.derive.test_blocks import CATALOGUE, SIZES, STRUCTURE, values_of
+from tests.derive.test_blocks import CATALOGUE, SIZES, STRUCTURE, STRUCTURES, values_of
 from tests.sweeps import ALL
 from tests.verify.helpers import check
 

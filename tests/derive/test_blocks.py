@@ -13,9 +13,12 @@ from symbackprop.core.graph import Graph
 from symbackprop.core.registry import OPS
 from symbackprop.core.reverse import vjp
 from symbackprop.core.shapes import evaluate_dim, evaluate_shape
-from symbackprop.derive.blocks import STRUCTURES, Blocks, NoPush, jacobian_of
+from symbackprop.derive.compressed import Blocks, jacobian_of
+from symbackprop.derive.push import NoPush
+from symbackprop.derive.structure import BLOCK_DIAGONAL, DENSE, DIAGONAL, KRONECKER, KRONECKERS, LOW_RANK, SYMMETRIC
 from symbackprop.verify.interpreter import evaluate
 
+STRUCTURES = {DIAGONAL, BLOCK_DIAGONAL, KRONECKER, KRONECKERS, LOW_RANK, SYMMETRIC, DENSE}
 SIZES = {"N": 6, "D": 3, "C": 4, "H": 5, "n": 4, "m": 3, "k": 2, "T": 5}
 LINEAR = "dim N, D\ndata X: N x D, y: N\nparam w: D\n"
 SOFTMAX = "dim N, D, C\ndata X: N x D, y: N int < C\nparam W: D x C\nloss L = mean(cross_entropy(X @ W, y))"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from symbackprop.core.reverse import vjp
-from symbackprop.derive.blocks import hessian_of
+from symbackprop.derive.compressed import hessian_of
 from symbackprop.verify.interpreter import evaluate
 from tests.core.helpers import close
 from tests.core.test_higher import INDEX, MODELS, Jax, jax, numbers, rows_of

@@ -23,12 +23,13 @@ from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop
 from symbackprop.core.shapes import evaluate_dim, evaluate_shape, size_of
 from symbackprop.derive import Derivation, derive
-from symbackprop.derive.closed import closed, closed_forms
-from symbackprop.derive.closed import closing as closing_module
-from symbackprop.derive.closed import terms as terms_module
-from symbackprop.derive.closed.factoring import Product, factored, folded, joined, subtracted
-from symbackprop.derive.closed.rules import RULES, Rule, Rules
-from symbackprop.derive.closed.terms import (
+from symbackprop.derive import closing as closing_module
+from symbackprop.derive import terms as terms_module
+from symbackprop.derive.closing import closed, closed_forms
+from symbackprop.derive.factoring import Product, factored, folded, joined, subtracted
+from symbackprop.derive.stable import derive_stable
+from symbackprop.derive.term_rules import RULES, Rule, Rules
+from symbackprop.derive.terms import (
     CANCELLED,
     CHOSEN,
     DIFFERENCE,
@@ -45,7 +46,6 @@ from symbackprop.derive.closed.terms import (
     is_number,
     raised,
 )
-from symbackprop.derive.stable import derive_stable
 from symbackprop.model import Model, zoo
 from symbackprop.model.text.write import with_text_names
 from symbackprop.render.board import build_document

@@ -13,7 +13,7 @@ from symbackprop.codegen.program import Block, For
 from symbackprop.core.costs import multiplications, own_cost, unshared
 from symbackprop.core.maths import Num
 from symbackprop.derive import derive
-from symbackprop.derive.closed import closed
+from symbackprop.derive.closing import closed
 from symbackprop.model import Model, zoo
 from symbackprop.render.board import build_document
 from symbackprop.render.options import Options

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from symbackprop import Model, derive, hessian
-from symbackprop.derive.blocks import NoPush
+from symbackprop.derive.push import NoPush
 from symbackprop.errors import ModelError, UsageError
 from symbackprop.render.board import build_document
 from symbackprop.render.document import Document

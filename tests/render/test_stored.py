@@ -12,7 +12,7 @@ from symbackprop.codegen.rows import states_before
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop
 from symbackprop.derive import derive
-from symbackprop.derive.closed import closed
+from symbackprop.derive.closing import closed
 from symbackprop.derive.steps import Derivation
 from symbackprop.model import Model, zoo
 from symbackprop.render.anatomy import Anatomy

@@ -19,10 +19,10 @@ from symbackprop.core.build import einsum, reshape
 from symbackprop.core.graph import Node
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.shapes import same_shape
-from symbackprop.derive.closed.factoring import grouped
-from symbackprop.derive.closed.flatten import is_transparent
-from symbackprop.derive.closed.rules import Rules
-from symbackprop.derive.closed.terms import (
+from symbackprop.derive.factoring import grouped
+from symbackprop.derive.flatten import is_transparent
+from symbackprop.derive.term_rules import Rules
+from symbackprop.derive.terms import (
     ONE,
     ORDER,
     Index,
@@ -36,7 +36,7 @@ from symbackprop.derive.closed.terms import (
     product,
     step,
 )
-from symbackprop.derive.closed.writing import Writer
+from symbackprop.derive.writing import Writer
 
 MOST_OPERANDS, MOST_TERMS = 6, 2
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz"

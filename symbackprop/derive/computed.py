@@ -14,8 +14,8 @@ from symbackprop.core.facts import is_pick, is_sum
 from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.shapes import is_one
-from symbackprop.derive.closed.flatten import Flattening, is_transparent, unnoted
-from symbackprop.derive.closed.terms import Index, Term, Terms, TooLong, all_letters, canonical, is_number, letters
+from symbackprop.derive.flatten import Flattening, is_transparent, unnoted
+from symbackprop.derive.terms import Index, Term, Terms, TooLong, all_letters, canonical, is_number, letters
 
 MAX_PRODUCT, MAX_TOTAL = 8, 3
 

@@ -17,9 +17,9 @@ from symbackprop.core.operators import Terms
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.roles import Role
 from symbackprop.core.shapes import ONE, same_shape, typical
-from symbackprop.derive.closed.factoring import Inner, Item, Product, is_constant, letters_of, of_rows
-from symbackprop.derive.closed.flatten import Flattening
-from symbackprop.derive.closed.terms import (
+from symbackprop.derive.factoring import Inner, Item, Product, is_constant, letters_of, of_rows
+from symbackprop.derive.flatten import Flattening
+from symbackprop.derive.terms import (
     CHOSEN,
     Exponent,
     Index,

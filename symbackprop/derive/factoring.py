@@ -12,8 +12,8 @@ from functools import cached_property
 from itertools import permutations
 from typing import NamedTuple, TypeAlias
 
-from symbackprop.derive.closed.facts import Facts, Fold, Total
-from symbackprop.derive.closed.terms import (
+from symbackprop.derive.computed import Facts, Fold, Total
+from symbackprop.derive.terms import (
     DIFFERENCE,
     FACTOR,
     KNOWN_PRODUCT,

@@ -1,7 +1,10 @@
-"""The pass: which gradient arrays are looked at together, which forms are tried, the rows of those that are cheaper.
+"""Closed forms: the shortest exact form of each gradient that the sweep has found.
 
-Gradient arrays that must exist (a matrix product reads them, or they were asked for) and share rows form a region. A
-region is written in closed form where that costs less than its swept rows, else these stay.
+Products of several arrays are put in their cheapest order first (`ordering`). Every gradient row is flattened into one
+normal form, a sum of products of rows at indices (`terms`, `flatten`); what cancels does so there, and what the forward
+pass has computed is read (`computed`, `term_rules`). The terms are then factored (`factoring`), priced, and the cheaper
+of both forms is written as rows (`writing`). Gradient arrays that must exist (a matrix product reads them, or they were
+asked for) and share rows form a region, which is written in closed form where that costs less than its swept rows.
 """
 
 from __future__ import annotations
@@ -20,7 +23,8 @@ from symbackprop.core.hazards import INFINITE, hazards, is_nonnegative
 from symbackprop.core.loops import Loop, with_bodies
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.roles import Role
-from symbackprop.derive.closed.factoring import (
+from symbackprop.derive.computed import Facts, Fold
+from symbackprop.derive.factoring import (
     Pair,
     Product,
     common_powers,
@@ -35,12 +39,12 @@ from symbackprop.derive.closed.factoring import (
     shared_pairs,
     subtracted,
 )
-from symbackprop.derive.closed.facts import Facts, Fold
-from symbackprop.derive.closed.flatten import Flattening, is_transparent
-from symbackprop.derive.closed.ordering import Ordering
-from symbackprop.derive.closed.replay import Alike, Reader, Renaming
-from symbackprop.derive.closed.rules import EXCHANGED, Rules
-from symbackprop.derive.closed.terms import (
+from symbackprop.derive.flatten import Flattening, is_transparent
+from symbackprop.derive.ordering import Ordering
+from symbackprop.derive.replay import Alike, Reader, Renaming
+from symbackprop.derive.steps import Derivation, LoopStep, Step
+from symbackprop.derive.term_rules import EXCHANGED, Rules
+from symbackprop.derive.terms import (
     CANCELLED,
     CHOSEN,
     FACTOR,
@@ -59,8 +63,7 @@ from symbackprop.derive.closed.terms import (
     is_number,
     letters,
 )
-from symbackprop.derive.closed.writing import MULTIPLY, Price, Writer, chosen, extent, product_cost, swept_cost, work
-from symbackprop.derive.steps import Derivation, LoopStep, Step
+from symbackprop.derive.writing import MULTIPLY, Price, Writer, chosen, extent, product_cost, swept_cost, work
 from symbackprop.model.model import Model
 
 ZERO = Product(Fraction(0), {})

@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 from symbackprop.core.graph import Graph, Leaf, Node
 from symbackprop.core.pattern import Pattern
-from symbackprop.derive.closed.factoring import Inner, Item, Pair, Product
-from symbackprop.derive.closed.facts import Facts
-from symbackprop.derive.closed.flatten import MAX_DEPTH, Flattening, is_transparent
-from symbackprop.derive.closed.terms import Index, Powers, Space, Terms
+from symbackprop.derive.computed import Facts
+from symbackprop.derive.factoring import Inner, Item, Pair, Product
+from symbackprop.derive.flatten import MAX_DEPTH, Flattening, is_transparent
+from symbackprop.derive.terms import Index, Powers, Space, Terms
 
 DEPTH = MAX_DEPTH + 1  # rules write rows out so far below the factors of a term
 OPAQUE = 2  # and look at the arguments of other ops so far: a mask is read by the scores of a softmax

@@ -9,29 +9,12 @@ from symbackprop.core.graph import Node
 from symbackprop.core.loops import with_bodies
 from symbackprop.core.outputs import convex_outputs
 from symbackprop.core.reverse import vjp
-from symbackprop.derive.blocks.push import OF_DIAGONAL, NoPush, Pushing
-from symbackprop.derive.blocks.structure import STRUCTURES, Block
+from symbackprop.derive.push import OF_DIAGONAL, NoPush, Pushing
 from symbackprop.derive.steps import Derivation
+from symbackprop.derive.structure import Block
 from symbackprop.errors import ModelError, UsageError
 from symbackprop.model.load import as_model, listed
 from symbackprop.model.model import Model
-
-__all__ = [
-    "DIAGONAL",
-    "HESSIAN",
-    "JACOBIAN",
-    "STRUCTURES",
-    "Block",
-    "Blocks",
-    "Further",
-    "NoPush",
-    "Whole",
-    "hessian",
-    "hessian_of",
-    "jacobian",
-    "jacobian_of",
-    "wholes",
-]
 
 
 class Blocks(Mapping[tuple[str, str], Block]):

@@ -16,7 +16,8 @@ from operator import add
 from symbackprop.core import build
 from symbackprop.core.graph import Node
 from symbackprop.core.shapes import ONE, Shape
-from symbackprop.derive.blocks.contraction import (
+from symbackprop.derive.eliminating import Algebra
+from symbackprop.derive.row_products import (
     Operand,
     as_gram,
     contracted,
@@ -26,12 +27,10 @@ from symbackprop.derive.blocks.contraction import (
     operands,
     turned,
 )
-from symbackprop.derive.blocks.terms import Algebra
-from symbackprop.derive.closed.terms import UNIT, Index, Term, Terms, all_letters, canonical, collected, is_number
+from symbackprop.derive.terms import UNIT, Index, Term, Terms, all_letters, canonical, collected, is_number
 
 DIAGONAL, BLOCK_DIAGONAL, KRONECKER = "diagonal", "block diagonal", "kronecker"
 KRONECKERS, LOW_RANK, SYMMETRIC, DENSE = "sum of kronecker", "low rank", "symmetric", "dense"
-STRUCTURES = (DIAGONAL, BLOCK_DIAGONAL, KRONECKER, KRONECKERS, LOW_RANK, SYMMETRIC, DENSE)
 
 
 Split = tuple[Index, Index]  # the letters of each of two sides
@@ -53,7 +52,7 @@ class Part:
 
 class Block:
     """∂(entries of one array)/∂(entries of another one): ``row`` and ``column`` are their names, ``shape`` those of
-    both. ``structure`` is one of `STRUCTURES`, ``arrays`` the rows that it is made of, ``dense`` the whole as a row,
+    both. ``structure`` is one of the words above, ``arrays`` the rows that it is made of, ``dense`` the whole as a row,
     ``diagonal`` its diagonal as one."""
 
     def __init__(self, algebra: Algebra, names: tuple[str, str], shapes: tuple[Shape, Shape], own: Index, into: Index,

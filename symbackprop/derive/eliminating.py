@@ -18,7 +18,7 @@ from symbackprop.core.build import eye
 from symbackprop.core.facts import chooses_entries, is_identity, is_simplex, is_symmetric
 from symbackprop.core.graph import BOOL, Graph, Node
 from symbackprop.core.shapes import Dim
-from symbackprop.derive.closed.terms import (
+from symbackprop.derive.terms import (
     ONE,
     Exponent,
     Index,

@@ -21,7 +21,7 @@ from symbackprop.core.graph import FLOAT, Graph, Node
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.roles import Role
 from symbackprop.core.shapes import is_one, same, same_shape, size_of
-from symbackprop.derive.closed.terms import (
+from symbackprop.derive.terms import (
     ONE,
     OPENED,
     UNIT,

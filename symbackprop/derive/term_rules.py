@@ -18,10 +18,10 @@ from symbackprop.core.facts import is_identity, is_range, is_simplex, is_symmetr
 from symbackprop.core.graph import BOOL, Node
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.roles import Role
-from symbackprop.derive.closed.factoring import matched, times
-from symbackprop.derive.closed.facts import Facts
-from symbackprop.derive.closed.flatten import Deep, Flattening, fitted
-from symbackprop.derive.closed.terms import (
+from symbackprop.derive.computed import Facts
+from symbackprop.derive.factoring import matched, times
+from symbackprop.derive.flatten import Deep, Flattening, fitted
+from symbackprop.derive.terms import (
     KNOWN_PRODUCT,
     KNOWN_SUM,
     ONE,

@@ -25,9 +25,9 @@ from symbackprop.core.pattern import Pattern
 from symbackprop.core.reverse import needed_rows
 from symbackprop.core.selection import choices
 from symbackprop.core.shapes import ONE, is_one, same
-from symbackprop.derive.blocks.terms import Algebra
-from symbackprop.derive.closed.flatten import fitted, inner_index
-from symbackprop.derive.closed.terms import UNIT, Exponent, Index, Key, Term, Terms, collected, raised, rational
+from symbackprop.derive.eliminating import Algebra
+from symbackprop.derive.flatten import fitted, inner_index
+from symbackprop.derive.terms import UNIT, Exponent, Index, Key, Term, Terms, collected, raised, rational
 from symbackprop.errors import ModelError
 
 MAX_TERMS, MAX_FACTORS, OF_DIAGONAL = 48, 16, 24  # a diagonal has fewer axes to be written over

@@ -21,9 +21,9 @@ from symbackprop.core.graph import Node
 from symbackprop.core.hazards import is_nonnegative
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.shapes import ONE
-from symbackprop.derive.blocks.terms import Algebra
-from symbackprop.derive.closed.terms import ONE as UNITY
-from symbackprop.derive.closed.terms import Exponent, Index, Key, Space, Term, all_letters, is_number, rational
+from symbackprop.derive.eliminating import Algebra
+from symbackprop.derive.terms import ONE as UNITY
+from symbackprop.derive.terms import Exponent, Index, Key, Space, Term, all_letters, is_number, rational
 
 
 class Operand(NamedTuple):
