@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import chain
 from math import isinf, isnan
 from numbers import Integral, Rational, Real
 from typing import Any, ClassVar, TypeAlias
@@ -282,14 +283,14 @@ def mul(*factors: Formula) -> Formula:
         if weight is not None:
             return nought(mul(*factors[:i], unweighed(factor), *factors[i + 1 :]), weight)
     coefficient, parts = _collected(factors)
-    if coefficient == 0:
+    if coefficient is sp.S.Zero:
         return ZERO
     if any([isinstance(p, Div) and (len(parts) > 1 or split_sign(p.den)[0] != 1) for p in parts]):
         return _one_fraction(coefficient, parts)
     sign = is_negative(coefficient)
     if sign:
         coefficient = -coefficient
-    body = tuple(parts) if coefficient == 1 and parts else (Num(coefficient), *parts)
+    body = tuple(parts) if coefficient is sp.S.One and parts else (Num(coefficient), *parts)
     product = body[0] if len(body) == 1 else Mul(body)
     return neg(product) if sign else product
 
@@ -542,7 +543,7 @@ def arguments(f: Formula) -> tuple[int, ...]:
     """The argument indices in order of first appearance."""
     if isinstance(f, Arg):
         return (f.index,)
-    return tuple(dict.fromkeys([i for c in f.children for i in arguments(c)]))
+    return tuple(dict.fromkeys(chain.from_iterable(map(arguments, f.children))))
 
 
 @cache
@@ -554,7 +555,7 @@ def written_once(f: Formula) -> tuple[bool, ...]:
 
 @cache
 def all_arguments(f: Formula) -> tuple[int, ...]:
-    return (f.index,) if isinstance(f, Arg) else tuple([i for c in f.children for i in all_arguments(c)])
+    return (f.index,) if isinstance(f, Arg) else tuple(chain.from_iterable(map(all_arguments, f.children)))
 
 
 # what is known of functions by their names, see `scalars.register`
@@ -577,14 +578,14 @@ def written(f: Formula) -> Formula:
 
 @cache
 def has_calls(f: Formula) -> bool:
-    return called(f) is not None or any([has_calls(c) for c in f.children])
+    return called(f) is not None or any(map(has_calls, f.children))
 
 
 @cache
 def calls(f: Formula) -> frozenset[str]:
     """The functions of the table that a formula calls, guarded arithmetic included."""
     own = {f.name} if isinstance(f, Call) else set()
-    return frozenset(own.union(*[calls(c) for c in f.children]))
+    return frozenset(own.union(*map(calls, f.children)))
 
 
 @cache
@@ -596,7 +597,7 @@ def has(f: Formula, kind: type[Formula]) -> bool:
 @cache
 def size(f: Formula) -> int:
     """How many nodes the formula has."""
-    return 1 + sum([size(c) for c in f.children])
+    return 1 + sum(map(size, f.children))
 
 
 @cache

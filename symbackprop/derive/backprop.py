@@ -11,6 +11,7 @@ from symbackprop.core.graph import SEVERAL, Node, arguments_first, reached
 from symbackprop.core.loops import Loop, asked_of_loops, with_bodies
 from symbackprop.core.names import unplaced
 from symbackprop.core.reverse import sweep, totals
+from symbackprop.core.scalars import TABLE
 from symbackprop.core.settling import Part, Settled
 from symbackprop.core.shapes import same_shape
 from symbackprop.cycles import uncollected
@@ -92,11 +93,12 @@ class Assembly:
         self.model, self.records = model, records
         self.order = sorted(model.graph.topological([*model.results(), *model.equations.values()]), key=lambda n: n.id)
         self.forward_ids = {n.id for n in self.order}
-        symbols = {row.function.text for row in model.graph.nodes.values() if row.function and row.function.text}
+        heads = {row.head for row in model.graph.nodes.values() if row.head is not None}
+        symbols = {text for text in (TABLE[head].text for head in heads) if text}
         self.scope = Names([*model.graph.names, *model.sizes, *model.functions], model.called, symbols)
-        loops = [n.attr for n in with_bodies(self.order) if n.is_loop]
-        self.scope.avoided |= {loop.index for loop in loops}
-        self.scope.avoided |= {unplaced(n.name) for loop in loops for n in loop.rows() if n.name is not None}
+        self.loops = [n.attr for n in with_bodies(self.order) if n.is_loop]
+        self.scope.avoided |= {loop.index for loop in self.loops}
+        self.scope.avoided |= {unplaced(n.name) for loop in self.loops for n in loop.rows() if n.name is not None}
         self.names = {n.id: n.name for n in self.order if n.name is not None}
         self.names |= {u.id: u.name for u in model.upstream.values() if u.name is not None}
         self.readers: dict[int, list[Node]] = {}
@@ -108,10 +110,11 @@ class Assembly:
 
     def derivation(self, gradients: dict[str, Node]) -> Derivation:
         reverses = [r.reverse for r in self.records if isinstance(r, LoopStep)]
-        self.asked = asked_of_loops([*self.order, *reverses, *gradients.values()])
+        self.asked = asked_of_loops([*self.order, *reverses, *gradients.values()]) if self.loops else {}
         forward = self._forward(self.order)
         self._name_gradients(self.records)
-        self._name_stacks([*self.order, *self.model.graph.topological(list(gradients.values()))])
+        if self.loops:
+            self._name_stacks([*self.order, *self.model.graph.topological(list(gradients.values()))])
         steps = self._steps(self.records)
         return Derivation(
             self.model, tuple(gradients), forward, steps, gradients, self.names,

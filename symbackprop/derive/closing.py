@@ -192,7 +192,8 @@ class Closing:
         for node in self.order:  # as softmax(z), which the gradient of a logsumexp reads
             if node.args and not is_transparent(node) and all(a.id in self.forward for a in node.args):
                 self.forward.add(node.id)
-        graph.recognise(graph.topological([*part.told, *self.order]))  # of a loop also what its ends are computed from
+        known = [*part.told, *self.order]
+        graph.recognise(graph.topological(known) if part.stop else known)  # of a loop also what its ends come from
         self.swept = [n for n in self.order if n.id not in self.forward and n.id not in part.stop]
         self.cuts = {a.id for n in self.swept if not is_transparent(n) for a in n.args} - self.forward
         self.cuts |= part.stop.union(n.id for n in self.roots) - self.forward

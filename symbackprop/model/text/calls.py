@@ -5,7 +5,7 @@ Every argument is checked against its parameter's annotation in the library, so 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from inspect import Parameter, Signature, signature
@@ -61,6 +61,18 @@ class Callee:
     def words(self) -> frozenset[str]:
         """The names of its options."""
         return frozenset([*self.signature.parameters, *IDLE_OPTIONS])
+
+    @cached_property
+    def several(self) -> int:
+        """The place of the parameter that takes any number of arguments; how many there are where none does."""
+        kinds = [p.kind for p in self.parameters]
+        return kinds.index(Parameter.VAR_POSITIONAL) if Parameter.VAR_POSITIONAL in kinds else len(kinds)
+
+    def bound(self, given: Sequence[Value], options: Mapping[str, Value]) -> dict[str, Any]:
+        """The arguments by the names of the parameters; `TypeError` where they do not fit."""
+        if not options and len(given) == len(self.parameters) == self.most:  # all by place, as of nearly every call
+            return dict(zip(self.signature.parameters, given, strict=True))
+        return self.signature.bind(*given, **options).arguments
 
     def fits(self, count: int, words: Collection[str]) -> bool:
         """Whether it may be called with so many arguments, and options of these names."""
@@ -173,7 +185,7 @@ def call(found: Callee, graph: Graph, args: Sequence[Value], options: dict[str, 
         given = _spread(found, args)
         if _wants_many(found) and not given:
             raise TypeError("it needs at least one array")
-        bound = found.signature.bind(*given, **options)
+        bound = found.bound(given, options)
     except TypeError as error:
         unknown = next((k for k in options if k not in found.signature.parameters), "")
         near = nearest(unknown[:40], found.signature.parameters) if unknown else ""
@@ -184,7 +196,7 @@ def call(found: Callee, graph: Graph, args: Sequence[Value], options: dict[str, 
         says = f"{found.name}: {reason}; it is called as {found.usage()}"
         others: list[Meant] = [partial(without_option, unknown)] * (unknown in _OF_MEMORY)
         raise ModelError(says, near=unknown, instead=[near] if near else others) from None
-    positional, named = _checked(found, bound.arguments, graph)
+    positional, named = _checked(found, bound, graph)
     row = _applied(found, graph, positional, named)
     if not isinstance(row, Node):
         return row
@@ -217,8 +229,7 @@ def _spread(found: Callee, args: Sequence[Value]) -> Sequence[Value]:
 
 def _wants_many(found: Callee) -> bool:
     """Whether a function takes any number of arrays, as concat does."""
-    parameters = found.parameters
-    return bool(parameters) and parameters[0].kind is Parameter.VAR_POSITIONAL and parameters[0].annotation == "Node"
+    return not found.several and bool(found.parameters) and found.parameters[0].annotation == "Node"
 
 
 def asked_arrays(found: Callee | None, count: int) -> list[bool]:
@@ -237,8 +248,9 @@ def asked_sizes(found: Callee | None, count: int) -> list[bool]:
 
 def _by_place(found: Callee | None, count: int) -> list[Parameter]:
     """The parameters of so many arguments by place, as far as there are."""
-    places = [] if found is None else found.parameters
-    several = next((k for k, p in enumerate(places) if p.kind is Parameter.VAR_POSITIONAL), len(places))
+    if found is None:
+        return []
+    places, several = found.parameters, found.several
     return (places[:several] + places[several : several + 1] * (count - several))[:count]
 
 

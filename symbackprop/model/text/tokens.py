@@ -191,7 +191,7 @@ _QUOTES = ('"""', "'''")
 
 def _statements(tokens: list[Token]) -> Iterator[list[Token]]:
     """What stands between ``;``, but behind the colon of a loop, where all of it belongs to the loop."""
-    if not any(token.is_sign(";") for token in tokens) or tokens[0].text == "for":
+    if ";" not in map(TEXT, tokens) or tokens[0].text == "for":
         yield tokens
         return
     part, depth = list[Token](), 0
@@ -413,7 +413,11 @@ class Cursor:
         return self.tokens[self.place].text in signs  # no name, number or string is written as one
 
     def accept(self, *signs: str) -> Token | None:
-        return self.take() if self.at(*signs) else None
+        token = self.tokens[self.place]
+        if token.text not in signs:
+            return None
+        self.place += token.kind != END
+        return token
 
     def expect(self, sign: str, why: str) -> Token:
         if not self.at(sign):

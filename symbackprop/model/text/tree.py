@@ -6,7 +6,7 @@ Sums and products are chains, not nested pairs, so a long formula is a flat tree
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, TypeAlias, get_args
 
 import sympy as sp
@@ -274,8 +274,8 @@ def parts(expr: object) -> Iterator[Expr]:
     for part in inside:
         if isinstance(part, tuple):
             yield from parts(part)
-        elif is_dataclass(part):
-            yield part  # type: ignore[misc]
+        elif hasattr(part, "__dataclass_fields__"):  # as dataclasses.is_dataclass says
+            yield part
 
 
 def equations(statements: Sequence[Statement]) -> Iterator[Equation]:
@@ -343,10 +343,12 @@ def _with_formulas(s: Statement, change: Callable[[Expr], Expr]) -> Statement:
 
 
 def all_parts(expr: Expr) -> Iterator[Expr]:
-    """An expression and everything in it."""
-    yield expr
-    for part in parts(expr):
-        yield from all_parts(part)
+    """An expression and everything in it, each before what is in it."""
+    waiting = [expr]
+    while waiting:
+        part = waiting.pop()
+        yield part
+        waiting += [*parts(part)][::-1]
 
 
 def operands(expr: Expr) -> Iterator[Name | Call]:
