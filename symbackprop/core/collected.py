@@ -84,7 +84,10 @@ def _product(parts: Iterable[Collected | None]) -> Collected | None:
 
 def _as_one(terms: Collected) -> tuple[Powers, Number]:
     """One product: several are a sum to the power of 1."""
-    return next(iter(terms.items())) if len(terms) == 1 else (((_base(terms), 1),), 1)
+    if len(terms) == 1:
+        [one] = terms.items()
+        return one
+    return ((_base(terms), 1),), 1
 
 
 def _of_powers(found: Mapping[int, int], number: Number) -> Collected:

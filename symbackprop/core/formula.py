@@ -232,7 +232,12 @@ def add(*terms: Formula) -> Formula:
     places: dict[Formula, int] = {}
     for term in terms:
         for part in summands(term):
-            _push_summand(flat, places, part)
+            rest = split_sign(part)[1]
+            if rest in places or part is ZERO:
+                _push_summand(flat, places, part)
+            else:
+                places[rest] = len(flat)
+                flat.append(part)
     flat = _merged([t for t in flat if t != ZERO])
     if not flat:
         return ZERO
@@ -309,11 +314,14 @@ def _collected(product: tuple[Formula, ...]) -> tuple[sp.Expr, list[Formula]]:
     for factor in product:
         if isinstance(factor, Neg):
             coefficient, factor = -coefficient, factor.body
-        for part in factors(factor):
+        for part in factor.factors if isinstance(factor, Mul) else (factor,):
             if isinstance(part, Num):
                 coefficient = part.value if coefficient is sp.S.One else coefficient * part.value
-            else:
+            elif part in places or isinstance(part, Pow):
                 _push_factor(parts, places, part)
+            else:
+                places[part] = len(parts)
+                parts.append(part)
     return coefficient, [part for part in parts if part is not ONE]
 
 
@@ -536,6 +544,12 @@ def remade(f: Formula, parts: tuple[Formula, ...]) -> Formula:
 def over(f: Formula, args: Sequence[Formula]) -> Formula:
     """The formula over other formulas in place of its arguments."""
     return substitute(f, lambda leaf: args[leaf.index] if isinstance(leaf, Arg) else leaf)
+
+
+@cache
+def over_output(f: Formula, place: int) -> Formula:
+    """The formula with an argument of that number in place of the row's own value."""
+    return substitute(f, lambda leaf: leaf if isinstance(leaf, Arg) else Arg(place)) if has(f, Out) else f
 
 
 @cache

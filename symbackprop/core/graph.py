@@ -371,8 +371,8 @@ class Graph:
     # -- elementwise rows
     def apply(self, form: f.Formula, *operands: Operand) -> Node:
         """A formula over rows: every function call becomes a row of its own, the arithmetic between them one kernel."""
-        args = [self.lift(a) for a in operands]
-        return self.arithmetic(self._hoist(form, args), args)
+        args = [*map(self.lift, operands)]
+        return self.arithmetic(self._hoist(form, args) if f.has_calls(form) else form, args)
 
     def _hoist(self, form: f.Formula, args: list[Node]) -> f.Formula:
         """Replace each call by an argument that holds its value; ``args`` grows."""

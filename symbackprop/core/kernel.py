@@ -101,9 +101,7 @@ def is_truth(form: f.Formula) -> bool:
 @cache
 def upstream_times(local: f.Formula, arity: int) -> f.Formula:
     """The chain rule's product δ·f', as a formula over the arguments, the output Arg(arity) and δ = Arg(arity + 1)."""
-    if f.has(local, f.Out):
-        local = f.substitute(local, lambda leaf: leaf if isinstance(leaf, f.Arg) else f.Arg(arity))
-    return f.mul(f.Arg(arity + 1), local)
+    return f.mul(f.Arg(arity + 1), f.over_output(local, arity))
 
 
 @cache

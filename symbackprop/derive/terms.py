@@ -248,9 +248,9 @@ def alike(term: Term) -> object:
     return canonical(term.powers.items(), free)[0], term.weighed
 
 
-def _factors(term: Term) -> tuple[tuple[int, Exponent], ...]:
+def _factors(term: Term) -> frozenset[tuple[int, Exponent]]:
     """The rows that a term multiplies, whatever their letters: what alike terms surely have in common."""
-    return tuple(sorted([(key[0], p) for key, p in term.powers.items()]))
+    return frozenset([(key[0], p) for key, p in term.powers.items()])
 
 
 @step(CANCELLED)

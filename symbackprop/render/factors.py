@@ -121,7 +121,7 @@ def edge_factor(edge: Edge) -> Factor | None:
     if row.form is None:
         return None
     form = row.attr.partial(edge.index)
-    whole = f.substitute(form, lambda leaf: leaf if isinstance(leaf, f.Arg) else f.Arg(len(row.args)))
+    whole = f.over_output(form, len(row.args))
     return reading(whole, (*row.args, row), row.shape) if f.arguments(whole) else Factor(whole)
 
 

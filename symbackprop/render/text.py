@@ -6,7 +6,7 @@ import re
 import textwrap
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import pairwise, zip_longest
 from typing import NamedTuple
 
@@ -237,8 +237,9 @@ def folded(t: Text, room: int) -> Text:
     if bounds[0] == EQUAL:
         return Text("\n".join([folded(x, room).text for x in _sides(t)]))
     places = _places(t)
-    enough = bisect_left(bounds, True, key=lambda bound: max(map(width, _broken(t, places, bound, room))) <= room)
-    return Text("\n".join(_broken(t, places, bounds[min(enough, len(bounds) - 1)], room)))
+    lines = cache(lambda bound: _broken(t, places, bound, room))
+    enough = bisect_left(bounds, True, key=lambda bound: max(map(width, lines(bound))) <= room)
+    return Text("\n".join(lines(bounds[min(enough, len(bounds) - 1)])))
 
 
 def _sides(t: Text) -> Iterator[Text]:
@@ -261,18 +262,22 @@ class Place(NamedTuple):
 def _places(t: Text) -> list[Place]:
     """The start of a text, where it may break, its end."""
     found = [Place(0, 0, 0, 0)]
+    start = columns = inked = 0
+    combined = _COMBINING.search(t.text) is not None  # else every character takes a column
     for at, bound in (*t.breaks, (len(t.text), 0)):
-        last = found[-1]
-        piece = t.text[last.at : at]
-        inked = last.columns + width(piece.rstrip()) if piece and not piece.isspace() else last.inked
-        found.append(Place(at, bound, last.columns + width(piece), inked))
+        piece = t.text[start:at]
+        columns += width(piece) if combined else at - start
+        ink = piece.rstrip()
+        inked = columns - (at - start - len(ink)) if ink else inked
+        found.append(Place(at, bound, columns, inked))
+        start = at
     return found
 
 
 def _broken(t: Text, places: Sequence[Place], bound: int, room: int) -> list[str]:
     """The lines of a text that is broken wherever what is beside binds no more than that; the more, the shorter."""
     kept = [p for p in places if p.bound <= bound]
-    ends = [max(a.columns, b.inked) for a, b in pairwise(kept)]
+    ends = [b.inked if b.inked > a.columns else a.columns for a, b in pairwise(kept)]
     lines, start, before, last = list[str](), 0, 0, 0
     while last < len(ends):
         last = max(last + 1, bisect_right(ends, before + room))

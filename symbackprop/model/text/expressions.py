@@ -585,7 +585,7 @@ def number(token: Token) -> sp.Rational:
     mantissa, _, exponent = token.text.lower().partition("e")
     digits = len(mantissa.partition(".")[0].lstrip("0"))
     beyond = len(exponent) > 6 or abs(int(exponent or 0) + digits) > _LARGEST + 1
-    value = sp.S.Zero if beyond else sp.Rational(token.text)
+    value = sp.S.Zero if beyond else (sp.Integer if token.text.isdecimal() else sp.Rational)(token.text)
     if beyond or value > MAX_FLOAT:
         raise token.problem(f"{token.text} is beyond what a float can hold")
     return value

@@ -268,14 +268,16 @@ def flat(statements: Sequence[Statement]) -> Iterator[Statement]:
             yield from flat(s.body)
 
 
-def parts(expr: object) -> Iterator[Expr]:
+def parts(expr: object) -> list[Expr]:
     """The direct parts of an expression, from left to right; of a tuple those in it."""
     inside = expr if isinstance(expr, tuple) else [getattr(expr, name) for name in _inside(expr)]
+    found: list[Expr] = []
     for part in inside:
         if isinstance(part, tuple):
-            yield from parts(part)
+            found += parts(part)
         elif hasattr(part, "__dataclass_fields__"):  # as dataclasses.is_dataclass says
-            yield part
+            found.append(part)
+    return found
 
 
 def equations(statements: Sequence[Statement]) -> Iterator[Equation]:
@@ -348,7 +350,7 @@ def all_parts(expr: Expr) -> Iterator[Expr]:
     while waiting:
         part = waiting.pop()
         yield part
-        waiting += [*parts(part)][::-1]
+        waiting += parts(part)[::-1]
 
 
 def operands(expr: Expr) -> Iterator[Name | Call]:
@@ -385,11 +387,13 @@ def _inside(expr: object) -> tuple[str, ...]:
     """The fields of an expression in which others stand, and what they are put together with."""
     kind = type(expr)
     if kind not in _FIELDS:
-        _FIELDS[kind] = tuple(f.name for f in fields(kind) if f.name not in _WHERE)  # type: ignore[arg-type]
+        inner = [f for f in fields(kind) if f.name not in _WHERE and f.type not in _PLAIN]  # type: ignore[arg-type]
+        _FIELDS[kind] = tuple([f.name for f in inner])
     return _FIELDS[kind]
 
 
 _WHERE = ("place", "written")
+_PLAIN = ("str", "bool", "int", "sp.Rational")  # of what no expression is part
 _FIELDS: dict[type, tuple[str, ...]] = {}
 
 
