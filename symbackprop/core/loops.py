@@ -399,5 +399,5 @@ def with_bodies(rows: Iterable[Node]) -> Iterator[Node]:
     """The rows, and those of the bodies of the loops among them."""
     for row in rows:
         yield row
-        if isinstance(row.attr, Loop):
+        if row.is_loop:
             yield from with_bodies(row.attr.rows())

@@ -64,7 +64,7 @@ class Written:
 
     def last(self, row: Node) -> int:
         """The last of their places; 0 where there is none."""
-        for r in arguments_first([row], self._reads, self.found):
+        for r in () if row.id in self.found else arguments_first([row], self._reads, self.found):
             self.found[r.id] = max([self.found[a.id] for a in self._reads(r)], default=self.swept.get(r.id, 0))
         return self.found[row.id]
 

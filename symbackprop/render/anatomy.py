@@ -15,7 +15,7 @@ from symbackprop.derive.closing import closed, closed_forms
 from symbackprop.derive.steps import Derivation
 from symbackprop.render.abridging import DOTS, SHOWN, ends, omitted, spaced, told, with_gaps
 from symbackprop.render.closed import ClosedLines
-from symbackprop.render.context import Context, groups, is_loop
+from symbackprop.render.context import Context, is_loop
 from symbackprop.render.descent import descended, differences
 from symbackprop.render.document import Declaration, Document, Line, Proof, Prose, Ref, Row, Step, listed
 from symbackprop.render.forward import Forward
@@ -176,7 +176,7 @@ class Anatomy:
 
     def _step(self, s: Located) -> Step:
         step, symbol = s.step, self.rows.gradients[s.step.target.id]
-        with self.rows.letters.at_step(bool(s.depth) or any(map(is_loop, groups(s)))):
+        with self.rows.letters.at_step(bool(s.depth) or any(map(is_loop, s.groups))):
             lines = said_once(self.writer.lines(s))
             lines = (*lines, *self.closed_lines.of(s, lines))
             lines = (*lines, *self._layout(s, lines))
@@ -203,7 +203,7 @@ class Anatomy:
     def _whole(self, s: Located, lines: Sequence[Line]) -> Math:
         """A gradient as one formula: what comes out of a loop as it was just written."""
         apart = self.view.numbers or self.view.entries
-        written = not apart or any(is_loop(g) for g in groups(s))
+        written = not apart or any(is_loop(g) for g in s.groups)
         return lines[-1].right if written else self.rows.row(s.step.total)
 
     def _is_row(self, node: Node) -> bool:
@@ -234,7 +234,7 @@ class Anatomy:
         return "seed" if all(c.consumer is None for c in s.step.contributions) else "intermediate"
 
     def _cached(self, s: Located) -> tuple[Ref, ...]:
-        consumers = [g.consumer for g in groups(s)]
+        consumers = [g.consumer for g in s.groups]
         known = [self.context.step_ref(c) for c in consumers if c is not None and c.id in self.context.by_target]
         forward = [self.context.equation_ref(row) for row in self.context.stored(s)]
         return tuple(dict.fromkeys([*known, *[r for r in forward if r is not None]]))
@@ -244,7 +244,7 @@ class Anatomy:
         parts: list[str | Math | Ref] = [self.rows.bare(s.step.target)]
         place: Located | None = s
         for length in range(MAX_PATH + 1):
-            consumers = [] if place is None else [g.consumer for g in groups(place)]
+            consumers = [] if place is None else [g.consumer for g in place.groups]
             if len(consumers) != 1 or consumers[0] is None or consumers[0].is_loop:
                 break
             consumer = consumers[0]

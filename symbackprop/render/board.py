@@ -35,7 +35,7 @@ from symbackprop.core.shapes import ONE
 from symbackprop.derive.steps import Derivation
 from symbackprop.render.anatomy import Anatomy, with_steps_left_out
 from symbackprop.render.appendix import LongForm
-from symbackprop.render.context import Context, Group, groups, is_loop
+from symbackprop.render.context import Context, is_loop
 from symbackprop.render.descent import STEP
 from symbackprop.render.document import Document, Line, Prose, Ref, Row, Step, equations, going_on, of_kinds
 from symbackprop.render.glossary import NUMERATOR, slopes
@@ -43,7 +43,7 @@ from symbackprop.render.loops import read_as
 from symbackprop.render.options import Options
 from symbackprop.render.print.text import text
 from symbackprop.render.results import Results, beyond
-from symbackprop.render.symbols import Located, LoopMark
+from symbackprop.render.symbols import Group, Located, LoopMark
 from symbackprop.render.views import BOARD
 from symbackprop.render.views.scalar import ScalarView
 from symbackprop.render.views.terms import Term, Terms, local, ordered_groups
@@ -174,7 +174,7 @@ class Board(Anatomy):
     def _used(self, s: Located) -> tuple[Ref, ...]:
         """The equations that a line uses, in the order of its terms."""
         found: list[Ref] = []
-        for g in ordered_groups(s, self.context) if isinstance(self.writer, ScalarView) else groups(s):
+        for g in ordered_groups(s, self.context) if isinstance(self.writer, ScalarView) else s.groups:
             found += self._stacks(s.step.target) if g.consumer is None else self._used_between(g.consumer, g)
         return tuple(dict.fromkeys(found))
 

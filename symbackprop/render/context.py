@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from symbackprop.core.facts import plainly
 from symbackprop.core.graph import Node
@@ -13,13 +12,12 @@ from symbackprop.core.loops import Loop, carry_before, is_computed
 from symbackprop.core.maths import Math
 from symbackprop.core.shapes import Shape
 from symbackprop.derive.again import Again
-from symbackprop.derive.record import Contribution, Edge
 from symbackprop.derive.steps import Derivation, Step
 from symbackprop.render.document import Line, Prose, Ref, Value
 from symbackprop.render.factors import Factor
 from symbackprop.render.numbers import Numbers
 from symbackprop.render.rows import Rows
-from symbackprop.render.symbols import Located, LoopMark
+from symbackprop.render.symbols import Group, Located, LoopMark
 
 
 # -- what backward reads from forward
@@ -114,18 +112,6 @@ def _is_result(row: Node) -> bool:
     return row.is_result and row.args[0].attr.forward is None
 
 
-@dataclass(frozen=True)
-class Group:
-    """The contributions of one consumer; None is the upstream gradient that an output is given."""
-
-    consumer: Node | None
-    contributions: tuple[Contribution, ...]
-
-    @property
-    def paths(self) -> list[tuple[Edge, ...]]:
-        return [c.path for c in self.contributions]
-
-
 class Context:
     """Shared by the views of one document."""
 
@@ -184,14 +170,6 @@ class Context:
 
     def factor_value(self, factor: Factor) -> Value | None:
         return None if self.numbers is None else self.numbers.factor(factor)
-
-
-def groups(located: Located) -> list[Group]:
-    """The contributions of a step by consumer, in the order they came."""
-    found: dict[int | None, list[Contribution]] = {}
-    for c in located.step.contributions:
-        found.setdefault(None if c.consumer is None else c.consumer.id, []).append(c)
-    return [Group(cs[0].consumer, tuple(cs)) for cs in found.values()]
 
 
 def is_loop(group: Group) -> bool:

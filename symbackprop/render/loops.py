@@ -36,12 +36,12 @@ from symbackprop.core.ops.loop import base
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.shapes import is_one, same_shape
 from symbackprop.derive.record import Edge
-from symbackprop.render.context import Context, Group, groups, is_loop
+from symbackprop.render.context import Context, is_loop
 from symbackprop.render.document import Line, Step
 from symbackprop.render.factors import Factor, edge_factor
 from symbackprop.render.forward import loop_range
 from symbackprop.render.rows import Rows
-from symbackprop.render.symbols import Located, LoopMark
+from symbackprop.render.symbols import Group, Located, LoopMark
 
 # -- the repeated factor
 MAX_STEPS = 12  # norms of further steps are not printed
@@ -137,7 +137,7 @@ def _links(context: Context, leaf: Node, row: Node, loop: Loop) -> list[Link]:
     place = leaf
     while place is not row:
         located = context.by_target.get(place.id)
-        parts = [] if located is None else groups(located)
+        parts = () if located is None else located.groups
         if len(parts) != 1 or parts[0].consumer is None or len(parts[0].contributions) != 1:
             return []
         inner = [_link(context, edge, fixed) for edge in parts[0].contributions[0].path]
@@ -223,7 +223,7 @@ def is_shared(context: Context, group: Group) -> bool:
 
 def shared_within(context: Context, step: Located) -> Group | None:
     """What the share of each step is where it comes from every step of a loop in it alone."""
-    inner = groups(step)
+    inner = step.groups
     return inner[0] if len(inner) == 1 and is_shared(context, inner[0]) else None
 
 

@@ -20,7 +20,7 @@ from symbackprop.core.maths import Derivative, Marked, Math, Sum, Sym, Words, ch
 from symbackprop.core.names import free_name
 from symbackprop.derive.record import Edge
 from symbackprop.render.abridging import DOTS
-from symbackprop.render.context import Context, groups, is_loop
+from symbackprop.render.context import Context, is_loop
 from symbackprop.render.document import Line, Prose, Row, Step, listed
 from symbackprop.render.factors import edge_factor
 from symbackprop.render.rows import Rows
@@ -121,7 +121,7 @@ class Results:
 
     def _gradient(self, s: Located, step: Step) -> Math:
         """As code computes it, from the gradients before it; a long form with the names that its step gave to parts."""
-        through_loop = any(is_loop(g) for g in groups(s))
+        through_loop = any(is_loop(g) for g in s.groups)
         named = any(line.kind == "part" for line in step.lines)
         if through_loop or self.of_rows or named or step.lines[-1].kind == "layout":
             return step.lines[-1].right
@@ -147,8 +147,9 @@ class Results:
         seen = {row.id for row in rows}
         for row in rows:
             handed = row.attr.carried if isinstance(row.attr, Loop) else ()
-            parts = arguments_first([*row.args, *[x for x in handed if x.is_leaf]], lambda x: x.args, seen)
-            seen |= {x.id for x in parts}
+            below = [x for x in (*row.args, *[x for x in handed if x.is_leaf]) if x.id not in seen]
+            parts = arguments_first(below, lambda x: x.args, seen) if below else ()
+            seen.update([x.id for x in parts])
             yield from [*parts, row]
 
 

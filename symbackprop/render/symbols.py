@@ -15,10 +15,29 @@ from symbackprop.core.loops import Loop
 from symbackprop.core.maths import Link, Marked, Math, Sym, shaped
 from symbackprop.core.names import free_name, lookalikes, text_index
 from symbackprop.core.ops.loop import base
+from symbackprop.derive.record import Contribution, Edge
 from symbackprop.derive.steps import Derivation, LoopStep, Step
 from symbackprop.model.names import check_notation, python_name
 from symbackprop.render.axes import AxisLetters
+from symbackprop.render.factors import Factor, local_factor
 from symbackprop.render.rows import Rows
+
+
+@dataclass(frozen=True)
+class Group:
+    """The contributions of one consumer; None is the upstream gradient that an output is given."""
+
+    consumer: Node | None
+    contributions: tuple[Contribution, ...]
+
+    @property
+    def paths(self) -> list[tuple[Edge, ...]]:
+        return [c.path for c in self.contributions]
+
+    @cached_property
+    def local(self) -> Factor | None:
+        """∂consumer/∂target as a formula; None where a row between them is none."""
+        return local_factor(self.contributions)
 
 
 @dataclass(frozen=True)
@@ -32,6 +51,14 @@ class Located:
     @cached_property
     def anchor(self) -> str:
         return f"step-{self.number}"
+
+    @cached_property
+    def groups(self) -> tuple[Group, ...]:
+        """The contributions of the step by consumer, in the order they came."""
+        found: dict[int | None, list[Contribution]] = {}
+        for c in self.step.contributions:
+            found.setdefault(None if c.consumer is None else c.consumer.id, []).append(c)
+        return tuple([Group(cs[0].consumer, tuple(cs)) for cs in found.values()])
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ from symbackprop.core.maths import (
 )
 from symbackprop.core.shapes import evaluate_shape
 from symbackprop.derive.record import Edge
-from symbackprop.render.context import Context, Group, groups, is_loop
+from symbackprop.render.context import Context, is_loop
 from symbackprop.render.document import Line, Prose
 from symbackprop.render.entries import BETWEEN, Entries, Index, index_of, letters_in
 from symbackprop.render.factors import cancelling
@@ -48,7 +48,7 @@ from symbackprop.render.jacobian_entries import jacobian_entry
 from symbackprop.render.loops import is_shared, read_as, shared_within, shares, steps_through
 from symbackprop.render.print.text import text
 from symbackprop.render.rules import joined, path_rules
-from symbackprop.render.symbols import Located
+from symbackprop.render.symbols import Group, Located
 from symbackprop.render.views.matrix import MatrixView
 
 # -- element by element
@@ -163,7 +163,7 @@ class IndexView(MatrixView):
         self.rows.by_entry = True
 
     def lines(self, s: Located) -> tuple[Line, ...]:
-        parts = groups(s)
+        parts = s.groups
         target = self._index(s, parts)
         left = self._by_entry(s.step.target, target)
         if all(g.consumer is None for g in parts):
@@ -183,7 +183,7 @@ class IndexView(MatrixView):
         return (rule, *known, *local, *self._result_entry(s, left, branches, target), *elements, *self._value(s))
 
     def shortest(self, s: Located, whole: Node) -> tuple[Math, Math]:
-        target = self._index(s, groups(s))
+        target = self._index(s, s.groups)
         return self._by_entry(s.step.target, target), Entries(self.rows, target).row(whole, target)
 
     # -- entries

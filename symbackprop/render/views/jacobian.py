@@ -35,7 +35,7 @@ from symbackprop.core.maths import (
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.shapes import ONE, same_shape
 from symbackprop.derive.record import Edge
-from symbackprop.render.context import Context, Group, groups, is_loop
+from symbackprop.render.context import Context, is_loop
 from symbackprop.render.document import Line, Prose
 from symbackprop.render.entries import BETWEEN, Entries, index_of
 from symbackprop.render.factors import Factor as Entrywise
@@ -43,7 +43,7 @@ from symbackprop.render.factors import edge_factor
 from symbackprop.render.jacobian_entries import jacobian_entry
 from symbackprop.render.loops import read_as
 from symbackprop.render.rows import Rows
-from symbackprop.render.symbols import Located, LoopMark
+from symbackprop.render.symbols import Group, Located, LoopMark
 from symbackprop.render.views.matrix import MatrixView
 
 
@@ -193,7 +193,7 @@ class JacobianView(MatrixView):
 
     def _with_jacobians(self, s: Located) -> tuple[Line, ...] | None:
         """The lines of a step whose chain is one product of Jacobian matrices."""
-        parts, target = groups(s), s.step.target
+        parts, target = s.groups, s.step.target
         consumer = parts[0].consumer
         if len(parts) > 1 or consumer is None or is_loop(parts[0]) or s.depth or target.ndim > 2:
             return None

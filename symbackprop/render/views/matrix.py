@@ -33,14 +33,14 @@ from symbackprop.core.maths import (
 from symbackprop.core.reverse import vjp
 from symbackprop.core.shapes import same_shape
 from symbackprop.derive.record import Contribution
-from symbackprop.render.context import Context, Group, Writer, groups, is_loop, reads
+from symbackprop.render.context import Context, Writer, is_loop, reads
 from symbackprop.render.document import Line, Prose
-from symbackprop.render.factors import Factor, cancelling, local_factor
+from symbackprop.render.factors import Factor, cancelling
 from symbackprop.render.loops import is_shared, read_as, shares
 from symbackprop.render.print.text import text
 from symbackprop.render.rows import Rows
 from symbackprop.render.rules import joined, path_rules
-from symbackprop.render.symbols import Located
+from symbackprop.render.symbols import Group, Located
 
 SHORT = 14  # letters of a δ that is written out
 LATER, OUTSIDE = "from the later steps", "from what reads it outside the loop"
@@ -62,7 +62,7 @@ class MatrixView(Writer):
 
     def lines(self, s: Located) -> tuple[Line, ...]:
         left = self._own(s.step.target)
-        parts = groups(s)
+        parts = s.groups
         if all(g.consumer is None for g in parts):
             return (self._seed(s, left, parts),)
         if len(parts) == 1 and is_loop(parts[0]):
@@ -179,7 +179,7 @@ class MatrixView(Writer):
         edges = [e for c in group.contributions for e in c.path]
         if not all(same_shape(e.argument.shape, e.consumer.shape) for e in edges):
             return None
-        return local_factor(group.contributions)
+        return group.local
 
     def _pullback(self, s: Located, group: Group, upstream: Node) -> Math:
         """δ ↦ what becomes of it."""

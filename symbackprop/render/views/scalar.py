@@ -11,12 +11,12 @@ from collections.abc import Sequence
 
 from symbackprop.core.graph import Node, reached
 from symbackprop.core.maths import Derivative, Math, Words, chain
-from symbackprop.render.context import Context, Group, Writer, groups, reads
+from symbackprop.render.context import Context, Writer, reads
 from symbackprop.render.document import Line, Prose, Ref
 from symbackprop.render.factors import Factor, cancelling
 from symbackprop.render.print.text import text
 from symbackprop.render.rules import joined, path_rules
-from symbackprop.render.symbols import Located
+from symbackprop.render.symbols import Group, Located
 from symbackprop.render.views.terms import Term, Terms, depends, local, ordered_groups
 
 
@@ -90,7 +90,7 @@ class ScalarView(Writer):
     def _is_partial(self, s: Located) -> bool:
         """Whether one consumer also depends on the target through another: what is held fixed has then to be said."""
         if s.number not in self.partial:
-            consumers = [g.consumer for g in groups(s) if g.consumer is not None]
+            consumers = [g.consumer for g in s.groups if g.consumer is not None]
             self.partial[s.number] = len(consumers) > 1 and depends(consumers, consumers)
         return self.partial[s.number]
 

@@ -10,9 +10,9 @@ from symbackprop.core import formula as f
 from symbackprop.core import maths
 from symbackprop.core.graph import Node, reached
 from symbackprop.core.maths import Math
-from symbackprop.render.context import Context, Group, groups
-from symbackprop.render.factors import ONE, Factor, local_factor, product, signed_chain, total, without_ones
-from symbackprop.render.symbols import Located
+from symbackprop.render.context import Context
+from symbackprop.render.factors import ONE, Factor, product, signed_chain, total, without_ones
+from symbackprop.render.symbols import Group, Located
 
 MAX_FACTORS, MAX_PATHS = 8, 4
 Pairs = tuple[tuple[Node, Node], ...]
@@ -139,7 +139,7 @@ MAX_ORDERED = 6
 def ordered_groups(s: Located, context: Context) -> list[Group]:
     """The branches of a step, later consumers first where one depends on another (the last time step first), else in
     the order of the forward pass; a term of the loss itself comes last."""
-    waiting = groups(s)
+    waiting = [*s.groups]
     if not 1 < len(waiting) <= MAX_ORDERED:
         return waiting
     waiting.sort(key=lambda g: -1 if g.consumer is None else g.consumer.id)
@@ -168,6 +168,5 @@ def depends(rows: Sequence[Node], others: Sequence[Node]) -> bool:
 
 def local(group: Group) -> Factor:
     """∂consumer/∂target as a formula."""
-    factor = local_factor(group.contributions)
-    assert factor is not None, "the scalar view is for elementwise rows"
-    return factor
+    assert group.local is not None, "the scalar view is for elementwise rows"
+    return group.local
