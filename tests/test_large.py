@@ -18,8 +18,10 @@ from symbackprop.core.accumulate import joined
 from symbackprop.core.build import pad_axis
 from symbackprop.core.graph import Graph
 from symbackprop.files import computes_with
+from symbackprop.model.text import tree
 from symbackprop.model.text.statements import parse_statements
 from symbackprop.model.text.warnings import of_first_steps
+from symbackprop.render.symbols import Located, locate
 from symbackprop.verified import verify_source
 from symbackprop.verify.module import imports
 from tests.counting import growth
@@ -95,6 +97,25 @@ def test_gradients_of_entries_are_joined_in_the_time_of_their_number() -> None:
         return lambda: joined(pads[::-1])
 
     assert growth(parts, 100) < 2.2
+
+
+def test_the_parts_of_a_nested_formula_are_gone_through_in_as_many_steps() -> None:
+    """Each part was handed up through all that it stands in."""
+    def all_parts(n: int) -> Callable[[], object]:
+        nested: tree.Expr = tree.Name("x")
+        for _ in range(n):
+            nested = tree.Call("tanh", (nested,), ())
+        return lambda: list(tree.all_parts(nested))
+
+    assert growth(all_parts, 100) < 2.1
+
+
+def test_the_branches_of_a_step_are_sorted_out_once() -> None:
+    """Those of a sum of thousands of terms were put together anew by everything that asked for them."""
+    derivation = derive(Model.parse("param w\nloss L = sin(w) + exp(w)"))
+    step = next(s for s in locate(derivation.steps) if isinstance(s, Located) and len(s.step.contributions) == 2)
+    first = step.groups[0]
+    assert step.groups[0] is first and first.local is not None and first.local is step.groups[0].local
 
 
 def test_a_sum_that_every_gradient_reads_is_written_out_once() -> None:
