@@ -34,6 +34,7 @@ _TEXT = "\\text{"
 _OTHER_NAME = re.compile(r"\s*[^\W\d][^\s()·]*\s*")  # of what is computed elsewhere, without a sign in it
 _OFFSET = re.compile(r"[₊₋+−-][₁1]")  # hₜ₋₁: what a step hands on; what enters at the first has none
 _LETTER = re.compile(r"[a-zA-Z]+[₀-₉]*|[a-zA-Z]+_\{\d+\}")  # m₁, and as LaTeX
+_CHAINED = re.compile(r"·∂|\\cdot \\frac\{\\partial|_(?:\{\\mathrm\{)?direct")  # the chain rule itself, in a line
 _ONE_TERM = re.compile(r"(?:\b1|\\left)\[\w = \w\b")  # of a sum
 
 
@@ -295,5 +296,19 @@ def _written(lines: Sequence[Numbered]) -> Iterator[Numbered]:
         if step.counter:
             yield from _said(step, _handed_on(steps))
         elif step.rows and (place in results or _LETTER.fullmatch(step.rows[0].left) or "later" in step.rows[0].left):
-            own = step.rows[0]
-            yield own.number, f"{'    ' * step.depth}{own.left} = {' = '.join(r.right for r in step.rows)}"
+            own, parts = step.rows[0], _parts(" = ".join(r.right for r in step.rows))
+            said = [part for part in parts[:-1] if not _CHAINED.search(part)] + parts[-1:]
+            yield own.number, f"{'    ' * step.depth}{own.left} = {' = '.join(said)}"
+
+
+def _parts(text: str) -> list[str]:
+    """What stands between the signs = of a line; one in brackets is a condition or a bound."""
+    parts: list[str] = []
+    for part in text.split(" = "):
+        inside = bool(parts) and _is_open(parts[-1])
+        parts[-1:] = [f"{parts[-1]} = {part}"] if inside else [*parts[-1:], part]
+    return parts
+
+
+def _is_open(text: str) -> bool:
+    return sum(c in "([{" for c in text) > sum(c in ")]}" for c in text)

@@ -367,11 +367,11 @@ class Session:
         outcome.forms = [self._passed(form, outcome) for form in others]
 
     def _passed(self, form: tree.Expr, outcome: Outcome) -> list[Node]:
-        """A part of ``a = b = c`` but the last; none where it has a name that no line gives a value."""
+        """A part of ``a = b = c`` but the last; none where it has a name without a value, or says a itself."""
         try:
             return self._rows(form, outcome, MENDED)[0]
         except NotYet as error:
-            if error.key in self.times:
+            if error.key in self.times and error.key != outcome.key:
                 raise
             return []
 

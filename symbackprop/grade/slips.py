@@ -417,7 +417,8 @@ class Tidy(Telling):
             entry = items[k].kind == NAME and index and text not in (_SUM + index, _MAX + index) and (
                 {*each} <= letters or self._is_entry(text, base, each, letters))
             called = at(items, k + 1).is_sign("(") and self._applies(text)
-            known = text in self.dictionary.known or self._is_other_name(text, base)
+            indexed = at(items, k + 1).is_sign("[")
+            known = text in self.dictionary.known or self._is_other_name(text, base, indexed)
             if not entry or called or known or not (base or at(items, k - 1).is_sign("]", ")")):
                 return None
             inside = [x for i in each for x in (sign(","), Token(NUMBER, i) if i.isdecimal() else name(i))][1:]
@@ -425,10 +426,11 @@ class Tidy(Telling):
 
         return _rewritten(items, rule)
 
-    def _is_other_name(self, text: str, base: str) -> bool:
-        """Whether a word is a name as it prints, W_d of Wd, where nothing is called W."""
+    def _is_other_name(self, text: str, base: str, indexed: bool) -> bool:
+        """Whether a word is a name as it prints, W_d of Wd, where nothing is called W or an index follows."""
         words = self.dictionary
-        return bool(base) and words.value(base) is None and words.value(text) is not None
+        meant = words.value(text) if base else None
+        return meant is not None and (words.value(base) is None or (indexed and text_name(meant) == text))
 
     def _is_entry(self, text: str, base: str, each: Sequence[str], letters: Collection[str]) -> bool:
         """Whether a word is an entry of an array of the model, with numbers among its places."""

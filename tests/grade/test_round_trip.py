@@ -445,6 +445,16 @@ def test_whole_pages(name: str, form: str) -> None:
     assert {item.verdict for item in report.items} == {"right"}, report.text(2)
 
 
+def test_boards_by_entries_say_the_chain_rule_in_a_line() -> None:
+    model = parse("dim N, D\ndata X: N x D, y: N\nparam w: D, b, An: N x N\ng = exp(b)\nu = X @ w*g\nA = An*An\n"
+                  "s[0] = 1\nfor t in 1..3:\n    s[t] = b*s[t-1]\nloss L = sum((An @ A @ u - y)**2) + b**2 + s[3]")
+    page = printed(derive(model), "text", view="index", detail="board")
+    assert "(∂L/∂b)_direct" in page and "A_n[n,i]" in page
+    report = grade(model, page)
+    assert not report.unread, report.unread
+    assert {item.verdict for item in report.items} == {"right"}, report.text(2)
+
+
 def test_an_e_of_the_model_is_no_base_of_exponentials() -> None:
     model = parse("dim T\ndata y: T\nparam ls\ne = y - ls\nloss L = sum(e**2)/exp(2*ls)")
     assert r"c &= \exp(b)" in printed(derive(model), "latex")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import sympy as sp
 
-from symbackprop.core.maths import Chain, Frac, Math, Num, Op, Pow, Prod, Relation, Shaped, Sum, Sym
+from symbackprop.core.maths import Chain, Frac, Indicator, Math, Num, Op, Pow, Prod, Relation, Shaped, Sum, Sym
 from symbackprop.core.printer import Text
 from symbackprop.derive import derive
 from symbackprop.model import zoo
@@ -89,6 +89,12 @@ def test_text_breaks_where_what_is_beside_binds_least() -> None:
     assert folded(whole, 50).text.split("\n") == ["aaaa", "⊙ concat(aaaa ⊙ bbbb + bbbb ⊙ aaaa, aaaa − bbbb)", "− bbbb"]
     assert folded(whole, 40).text.split("\n") == ["aaaa ⊙ concat(aaaa ⊙ bbbb + bbbb ⊙ aaaa,", "aaaa − bbbb) − bbbb"]
     assert folded(whole, 3).text.replace("\n", "").replace(" ", "") == whole.text.replace(" ", "")
+
+
+def test_a_condition_breaks_last() -> None:
+    here = Indicator(Relation(Sym("largest"), "=", Sym("value")))
+    long = printed(Prod((Sym("factor"), here, Sym("another"))))
+    assert folded(long, 24).text == "factor\n·1[largest = value]\n·another"
 
 
 def test_equal_forms_stand_below_each_other() -> None:

@@ -170,6 +170,10 @@ class TextPrinter(Remembering[Text, Text], LinePrinter):
         return self.row(self.wrapped(m.base, ATOM), self.between("[", index, "]", False))
 
     # -- functions, derivatives, loops
+    def indicator(self, m: maths.Indicator) -> Text:
+        """1[y = c] belongs together, as an index does."""
+        return self.row(self.bold("1"), self.between("[", self(m.holds).held(INDEX), "]", False))
+
     def derivative(self, m: maths.Derivative) -> Text:
         if m.sign == "∇":
             return self.nabla(m)
