@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
-from itertools import combinations, combinations_with_replacement
+from itertools import combinations, combinations_with_replacement, permutations
 
 import numpy as np
 import sympy as sp
@@ -167,13 +167,14 @@ def usual_multiple(reference: Reference, points: Sequence[Point], pairs: Pairs) 
         return None
     dims = reference.dimensions
     sizes = dict.fromkeys([*dims, *[a * b for a, b in combinations_with_replacement(dims, 2)], *reference.lengths])
-    usual = multiples(points, sizes)
+    usual = multiples(points, sizes, dims)
     return next((Finding(kind, says) for kind, says, values in usual if close_numbers(found, values)), None)
 
 
-def multiples(points: Sequence[Point], sizes: Iterable[sp.Expr]) -> Iterator[tuple[str, str, list[float]]]:
+def multiples(points: Sequence[Point], sizes: Iterable[sp.Expr], dims: Sequence[sp.Expr] = ()
+              ) -> Iterator[tuple[str, str, list[float]]]:
     """(kind, words, value at every point) of the constants that people get wrong, likelier first; ``sizes`` are those
-    that a mean may divide by."""
+    that a mean may divide by, ``dims`` those that may stand for one another."""
     for number, kind, words in _NUMBERS:
         yield kind, words, [number] * len(points)
     for d in sizes:
@@ -182,6 +183,9 @@ def multiples(points: Sequence[Point], sizes: Iterable[sp.Expr]) -> Iterator[tup
             large, small = [number * v for v in values], [number / v for v in values]
             yield m.MEAN, f"it is {name} times too large: the mean divides by {name}{also}", large
             yield m.MEAN, f"it is {name} times too small: a sum, not a mean over {name}{also}", small
+    for right, wrong in permutations(dims, 2):
+        values = [p.number(right) / p.number(wrong) for p in points]
+        yield m.MEAN, f"it is divided by {dim_text(wrong)}, where {dim_text(right)} belongs", values
 
 
 _NUMBERS = (

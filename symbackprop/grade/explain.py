@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial, reduce
+from functools import cached_property, partial, reduce
 from itertools import combinations, count, permutations, product
 from operator import add
 
@@ -20,7 +20,7 @@ from symbackprop.grade.equality import fitted, how_equal
 from symbackprop.grade.formulas import Formula
 from symbackprop.grade.functions import classes
 from symbackprop.grade.mistakes import Finding
-from symbackprop.grade.naming import Local, Own
+from symbackprop.grade.naming import Gradient, Local, Meaning, Own
 from symbackprop.grade.points import Point
 from symbackprop.grade.reference import Reference
 from symbackprop.grade.scope import MENDED, Scope
@@ -105,7 +105,7 @@ class Explainer:
         """The one change to the person's line that makes it right; long lines get fewer tries."""
         tries = MAX_WORK // (tree.count_nodes(self.form) * len(self.outcome.entries))
         for rule in RULES.values():
-            for edit, _ in zip(edits(self.form, rule(self.reference)), range(tries), strict=False):
+            for edit, _ in zip(edits(self.form, rule(self)), range(tries), strict=False):
                 if self._is_right(self._whole(edit.whole)):
                     return self._mended(edit)
         return None
@@ -136,11 +136,18 @@ class Explainer:
         """An expression at one of the line's steps, the last one where none is given."""
         entry = entry or self.outcome.entry
         before = self.outcome.before
-        scope = Scope(self.session, MENDED, entry.counters, self.outcome.key, 0, entry.answer.meanings, 0, before)
+        meanings = {**self.gradients, **entry.answer.meanings}
+        scope = Scope(self.session, MENDED, entry.counters, self.outcome.key, 0, meanings, 0, before)
         try:
             return Formula(self.reference, scope, entry.answer).row(expr)
         except (ModelError, ZeroDivisionError, OverflowError):
             return None
+
+    @cached_property
+    def gradients(self) -> dict[str, Meaning]:
+        """The gradients that lines give, by the words for them."""
+        given = [key for key in self.session.outcomes if isinstance(key, Gradient) and key != self.outcome.key]
+        return {self.session.dictionary.spelled(key, fraction): key for key in given for fraction in (False, True)}
 
     # -- what the line is made of
     def factors(self) -> list[tuple[Node, bool]]:
@@ -298,6 +305,13 @@ def names(known: Sequence[str], expr: Expr) -> Iterator[Change]:
         yield from ((m.SUBSTITUTION, tree.Name(n), "") for n in known if n != expr.name)
 
 
+def gradients(known: Mapping[str, Meaning], expr: Expr) -> Iterator[Change]:
+    """The gradient of one row for that of another."""
+    if isinstance(expr, tree.Name) and expr.name in known:
+        others = [n for n in known if ("/" in n) == ("/" in expr.name)]
+        yield from ((m.SUBSTITUTION, tree.Name(n), "") for n in others if n != expr.name)
+
+
 def _neighbours(index: Expr) -> Iterator[Expr]:
     """The indices before and after ``2``, ``t`` or ``t - 1``."""
     first, number = index, 0
@@ -328,7 +342,10 @@ def arithmetic(expr: Expr) -> Iterator[Change]:
 
 
 def _power_inside(expr: tree.Power) -> Iterator[Change]:
-    """The sum of squares for the square of a sum."""
+    """The sum of squares for the square of a sum, 1 - a**2 for (1 - a)**2."""
+    if isinstance(expr.base, tree.Chain) and expr.base.rest[-1][0] in "+-":
+        *before, (sign, last) = expr.base.rest
+        yield m.EXPONENT, replace(expr.base, rest=(*before, (sign, replace(expr, base=last)))), ""
     if isinstance(expr.base, tree.Call) and expr.base.function in ("sum", "mean"):
         first, *rest = expr.base.args
         yield m.EXPONENT, replace(expr.base, args=(replace(expr, base=first), *rest)), ""
@@ -359,10 +376,11 @@ def _whole_arrays(reference: Reference) -> list[str]:
     return [n for n, r in reference.rows.items() if r.kind == FLOAT and "[" not in n]
 
 
-RULES: dict[str, Callable[[Reference], Rule]] = {
-    "products": lambda reference: products,
-    "sums": lambda reference: sums,
-    "names": lambda reference: partial(names, _whole_arrays(reference)),
-    "arithmetic": lambda reference: arithmetic,
-    "lacking": lambda reference: partial(lacking, _whole_arrays(reference)),
+RULES: dict[str, Callable[[Explainer], Rule]] = {
+    "products": lambda of: products,
+    "sums": lambda of: sums,
+    "names": lambda of: partial(names, _whole_arrays(of.reference)),
+    "gradients": lambda of: partial(gradients, of.gradients),
+    "arithmetic": lambda of: arithmetic,
+    "lacking": lambda of: partial(lacking, _whole_arrays(of.reference)),
 }

@@ -124,6 +124,40 @@ dS = P*(dP - sum(dP*P, axis=1, keepdims=True))
 dQ = dS @ K/sqrt(d)
 dK = dS.T @ Q/sqrt(d)""",
     ),
+    "projections": Task(
+        """dim T, D
+data X: T x D, G: T x D
+param Wq: D x D, Wk: D x D, Wv: D x D
+Q = X @ Wq
+K = X @ Wk
+V = X @ Wv
+S = Q @ K.T
+P = softmax(S)
+loss L = sum(G*(P @ V))""",
+        """dV = P.T @ G
+dP = G @ V.T
+dS = P*(dP - sum(dP*P, axis=1, keepdims=True))
+dQ = dS @ K
+dK = dS.T @ Q
+dWq = X.T @ dQ
+dWk = X.T @ dK
+dWv = X.T @ dV""",
+    ),
+    "classifier": Task(
+        """dim N, D, H, C
+data X: N x D, y: N int < C
+param W1: D x H, b1: H, W2: H x C, b2: C
+Z1 = X @ W1 + b1
+A1 = tanh(Z1)
+Z2 = A1 @ W2 + b2
+loss L = mean(cross_entropy(Z2, y))""",
+        """dZ2 = (softmax(Z2) - one_hot(y, C))/N
+dW2 = A1.T @ dZ2
+db2 = sum(dZ2, axis=0)
+dZ1 = dZ2 @ W2.T*(1 - A1**2)
+dW1 = X.T @ dZ1
+db1 = sum(dZ1, axis=0)""",
+    ),
     "running sums": Task(
         "dim N\ndata v: N\nparam w: N\nc = cumsum(w)\nloss L = sum(v*c**2)",
         "dc = 2*v*c\ndw = flip(cumsum(flip(dc)))",
@@ -504,6 +538,16 @@ LOOPS = [
          "the old cell has the weight f[t]", "f"),
 ]
 NETWORKS = [
+    slip("projections", "dWk = X.T @ dK", "dWk = X.T @ dQ", "dWk", "substitution", "K is projected by Wk",
+         "dQ stands where dK belongs"),
+    slip("projections", "dWv = X.T @ dV", "dWv = X.T @ dK", "dWv", "substitution", "V is projected by Wv",
+         "dK stands where dV belongs"),
+    slip("classifier", "sum(dZ1, axis=0)", "sum(dZ2, axis=0)", "db1", "substitution|stale-index",
+         "b1 is added to Z1", "dZ2 stands where dZ1 belongs"),
+    slip("classifier", "(1 - A1**2)", "(1 - A1)**2", "dZ1", "exponent", "tanh' is 1 - tanh²: the square is that of A1",
+         "(1 - A1)**2 stands where 1 - A1**2 belongs"),
+    slip("classifier", "one_hot(y, C))/N", "one_hot(y, C))/C", "dZ2", "mean", "the mean is over the N samples",
+         "divided by C, where N belongs"),
     slip("vae", "dmu = dz + mu/N", "dmu = dz", "dmu", "missing-path", "the Kullback-Leibler term depends on mu too",
          "mu"),
     slip("vae", "dmu = dz + mu/N", "dmu = dz + mu", "dmu", "mean", "the term is a mean over the batch: 1/N is missing",
