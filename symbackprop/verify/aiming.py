@@ -31,6 +31,7 @@ Line: TypeAlias = dict[int, Array]  # what a step of 1 adds to leaves, by id
 NO, DEGENERATE, YES = 0, 1, 2
 WORK, FEWEST, MOST, MORE = 3e8, 120, 1200, 100
 OFFERS, OFFER = 60, 8  # points that are looked at closely, and how many evaluations each of them takes
+POINT = 20  # evaluations that comparing at a point takes
 AGAIN = 4  # points that are looked at on a side that was reached before and did not matter
 IN_ALL = 2e9  # entries computed for all sides together, some seconds
 ENOUGH = 2
@@ -98,7 +99,8 @@ class Aim:
         offers = AGAIN if side in self.coverage.reached else OFFERS
         search = Search(side, self.leaves, sizes, self.rng, accept, self.meant, offers)
         values = search.found(bases)
-        self.work -= search.spent * search.program.cost
+        shown = POINT * (values is not None) + OFFER * (offers - search.offers)
+        self.work -= search.spent * search.program.cost + shown * self.coverage.cost(sizes, self.weights(sizes))
         self.coverage.bounds |= {side} if search.touched else set()
         self.tried.vainly[place] += 0 if values is not None else ENOUGH if search.offers == offers else 1
         return values

@@ -223,7 +223,8 @@ class Paths:
     def is_blocked(self, row: Node, switch: Switch, sign: str) -> bool:
         """Whether a row with a switch is selected away on every way to a result where it is on this side."""
         literal = _literal(row, switch, sign)
-        if not self.choosers.get(frozenset(literal[0][0]), set()) - {row.id}:
+        choosers = self.choosers.get(frozenset(literal[0][0]), ())
+        if len(choosers) == (row.id in choosers):
             return False  # no other row chooses by what this one compares
         stack, seen = [row], {row.id}
         while stack:

@@ -86,6 +86,10 @@ class Coverage:
         self.faint |= {s for s in unsure if any(look.matters(s, values, by) for by in FAR)}
         return shown
 
+    def cost(self, sizes: Sizes, weights: Sequence[Array] | None) -> float:
+        """Entries computed by one run of the rows."""
+        return self._look(sizes, weights).program.cost
+
     def _look(self, sizes: Sizes, weights: Sequence[Array] | None) -> Look:
         """Remembered: the same sizes and weights are asked for point by point."""
         if self._last is None or self._last[0] != sizes or self._last[1] is not weights:

@@ -8,14 +8,14 @@ over complex numbers (for the complex step) and over long doubles.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial, reduce
+from functools import cached_property, lru_cache, partial, reduce
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from symbackprop.core import formula as f
 from symbackprop.core.facts import is_sum, kind
-from symbackprop.core.graph import INT, Leaf, Node, label
+from symbackprop.core.graph import FLOAT, INT, Leaf, Node, label
 from symbackprop.core.kernel import Kernel
 from symbackprop.core.loops import Loop
 from symbackprop.core.registry import OPS
@@ -25,6 +25,7 @@ from symbackprop.core.shapes import dim_text, evaluate_dim, evaluate_shape
 from symbackprop.core.sizes import in_numbers, number
 from symbackprop.errors import ModelError, ShapeError
 from symbackprop.verify.cost import cost_of, require_room
+from symbackprop.verify.values import Sizes as Given
 from symbackprop.verify.values import checked_values, infer_sizes
 
 Array: TypeAlias = Any
@@ -62,27 +63,71 @@ Watch: TypeAlias = Callable[[Step, Sequence[Array], Array], Array]
 Read: TypeAlias = Callable[[Array], Array]
 
 
+class Plan:
+    """The steps of some rows, in order, at some sizes: what `Program`s that look on in different ways share. A loop's
+    own step is left to these."""
+
+    def __init__(self, rows: Sequence[Node], sizes: Sizes, stop: frozenset[int]) -> None:
+        self.sizes = sizes
+        order = rows[0].graph.topological(rows, stop) if rows else []
+        self.steps = [_step(n, sizes) for n in order if not _is_given(n) and n.id not in stop]
+        shaped = [(step.row, step.shape) for step in self.steps]
+        require_room(shaped, sizes)
+        self.cost, self._bodies = cost_of(shaped, sizes), dict[int, Plan]()
+
+    @cached_property
+    def read(self) -> frozenset[int]:
+        """The rows that some step depends on."""
+        return frozenset([a for step in self.steps if not step.row.op.held for a in step.args])
+
+    @property
+    def is_of_numbers(self) -> bool:
+        """Whether every row is one number, computed from others by a formula."""
+        return all(s.shape == () and s.row.kind == FLOAT and not s.row.op.held
+                   and isinstance(s.row.attr, (Kernel, Leaf)) for s in self.steps)
+
+    def body(self, row: Node) -> Plan:
+        """That of a loop's body; loops of the same rows have one each, since their steps are told apart."""
+        if row.id not in self._bodies:
+            self._bodies[row.id] = Plan(row.attr.results(), self.sizes, row.attr.stop)
+        return self._bodies[row.id]
+
+
+@lru_cache(maxsize=8)
+def _plan_of(rows: tuple[Node, ...], sizes: tuple[tuple[str, int], ...], stop: frozenset[int]) -> Plan:
+    return Plan(rows, Given(sizes), stop)
+
+
+def _step(row: Node, sizes: Sizes) -> Step:
+    args = tuple([a.id for a in row.args])
+    if isinstance(row.attr, Leaf):
+        given = float(number(row.attr.value, sizes))
+        return Step(row, (), given, partial(np.asarray, given), ())
+    if isinstance(row.attr, Loop):
+        return Step(row, args, row.attr, row.op.reference, None)
+    attr, shape = in_numbers(row.attr, sizes, exact=row.is_number), evaluate_shape(row.shape, sizes)
+    return Step(row, args, attr, partial(row.op.reference, np, attr), shape, is_log(row))
+
+
 class Program:
     """The rows that some results need, in order, to be run again and again with other numbers.
 
     ``stop`` are rows that are given like leaves (those of a loop's body). ``watch`` is called with every step, the
     values of its arguments and its own, inside loops too, and says what value to go on with; ``read`` of each value
-    that a logarithm is computed from.
+    that a logarithm is computed from; ``plan`` is that of these rows, where it is known.
     """
 
     def __init__(self, rows: Sequence[Node], sizes: Sizes, stop: frozenset[int] = frozenset(),
-                 watch: Watch | None = None, read: Read = lambda value: value) -> None:
+                 watch: Watch | None = None, read: Read = lambda value: value, plan: Plan | None = None) -> None:
         self.rows, self.sizes, self.stop, self.watch, self.read = tuple(rows), sizes, stop, watch, read
-        order = rows[0].graph.topological(rows, stop) if rows else []
-        self.steps = [self._step(n) for n in order if not _is_given(n) and n.id not in stop]
-        self._shaped = [(step.row, step.shape) for step in self.steps]
-        require_room(self._shaped, sizes)
+        self.plan = plan or _plan_of(self.rows, tuple(sizes.items()), stop)
+        self.steps = [s._replace(compute=self._loop(s.row)) if s.shape is None else s for s in self.plan.steps]
         self._readers: dict[int, list[Step]] = {}
 
     @property
     def cost(self) -> float:
         """Entries computed by one run; a call of NumPy counts like 3000 of them."""
-        return cost_of(self._shaped, self.sizes)
+        return self.plan.cost
 
     def run(self, given: Mapping[int, Array]) -> dict[int, Array]:
         """The values of all rows by id, from those of the leaves by id."""
@@ -109,6 +154,14 @@ class Program:
             self._readers[leaf.id] = found
         return self._readers[leaf.id]
 
+    def spread(self, given: Mapping[int, Array]) -> dict[int, Array]:
+        """The values of all rows where each is one number, and what is given may hold several, for as many runs."""
+        values = dict(given)
+        for step in self.steps:
+            values[step.row.id] = (self._log(step, values, self.stop) if step.log
+                                   else step.compute(*[values[a] for a in step.args]))
+        return values
+
     def _do(self, step: Step, values: dict[int, Array], ends: frozenset[int]) -> None:
         """Computes the value of a step; rows that are ``ends`` hold what they were given, not what they are computed
         from."""
@@ -127,22 +180,11 @@ class Program:
         known = [sign * log for sign, log in parts if log is not None]
         return sum(known) if len(known) == len(parts) else step.compute(*[values[a] for a in step.args])
 
-    def _step(self, row: Node) -> Step:
-        args = tuple([a.id for a in row.args])
-        if isinstance(row.attr, Leaf):
-            given = float(number(row.attr.value, self.sizes))
-            return Step(row, (), given, partial(np.asarray, given), ())
-        if isinstance(row.attr, Loop):
-            return Step(row, args, row.attr, self._loop(row), None)
-        attr = in_numbers(row.attr, self.sizes, exact=row.is_number)
-        shape = evaluate_shape(row.shape, self.sizes)
-        return Step(row, args, attr, partial(row.op.reference, np, attr), shape, is_log(row))
-
     def _loop(self, row: Node) -> Callable[..., Array]:
         """A scan runs its body with this same interpreter."""
         loop: Loop = row.attr
         length = evaluate_dim(loop.length, self.sizes)
-        body = Program(loop.results(), self.sizes, loop.stop, self.watch, self.read)
+        body = Program(loop.results(), self.sizes, loop.stop, self.watch, self.read, self.plan.body(row))
         stacks = [evaluate_shape(r.shape, self.sizes) for r in loop.stacked]
 
         def once(rows: Sequence[Node], given: Mapping[int, Array]) -> list[Array]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache, partial
+from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -43,12 +44,12 @@ def gap_rules(step: Step) -> list[tuple[Rule, bool, bool]]:
         return [(lambda args: op.gaps(np, step.attr, *args), op.singular, op.singular)]
     if isinstance(step.attr, Kernel) and step.attr.head is not None and TABLE[step.attr.head].singular:
         return [(lambda args: operand_in(step.attr.form.args[0], args), True, True)]
-    return [(partial(_difference, step, switch), False, switch.yes not in ("==", "!="))
+    return [(partial(_difference, readers_of(step.attr, switch)), False, switch.yes not in ("==", "!="))
             for switch in switches_of(step.row)]
 
 
-def _difference(step: Step, switch: Switch, args: Sequence[Array]) -> Array:
-    return np.subtract(*operands_in(step, switch, args))
+def _difference(operands: Sequence[Rule], args: Sequence[Array]) -> Array:
+    return np.subtract(*[read(args) for read in operands])
 
 
 class Gaps:
@@ -116,8 +117,22 @@ def operands_of(kernel: Kernel, switch: Switch) -> tuple[f.Formula, f.Formula]:
 
 def operands_in(step: Step, switch: Switch, args: Sequence[Any]) -> tuple[Any, Any]:
     """The same of a step in numbers, given the values of its arguments."""
-    left, right = operands_of(step.attr, switch)
-    return operand_in(left, args), operand_in(right, args)
+    left, right = readers_of(step.attr, switch)
+    return left(args), right(args)
+
+
+@cache
+def readers_of(kernel: Kernel, switch: Switch) -> tuple[Rule, Rule]:
+    """What gives the operands of a switch, given the values of a row's arguments."""
+    left, right = map(_reader, operands_of(kernel, switch))
+    return left, right
+
+
+def _reader(operand: f.Formula) -> Rule:
+    if isinstance(operand, f.Arg):
+        return itemgetter(operand.index)
+    number = number_of(operand)
+    return lambda args: number
 
 
 def operand_in(operand: f.Formula, args: Sequence[Any]) -> Any:

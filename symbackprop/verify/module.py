@@ -175,8 +175,10 @@ class Candidate:
 
     @cached_property
     def _numbers(self) -> tuple[set[int], set[int]]:
-        """Both, found together."""
-        found = _in_parts(self.source, _numbers_in)
+        """Both, found together; none where the model has no sizes that they may be."""
+        if not self.model.sizes:
+            return set(), set()
+        found = _in_parts(self.source, "", _numbers_in)
         return {n for n, _ in found}, {n for n, compared in found if compared}
 
     def hidden(self, sample: Sample) -> dict[str, int]:
@@ -278,24 +280,25 @@ class Candidate:
         return {name: as_numpys(array) for name, array in value.items()}
 
 
-def _in_parts(source: str, found: Callable[[Sequence[ast.stmt]], Collection[T]]) -> set[T]:
+def _in_parts(source: str, word: str, found: Callable[[Sequence[ast.stmt]], Collection[T]]) -> set[T]:
     """What is found in the statements of a text, its functions parsed one at a time, since a tree takes eighty times
-    the memory of its text; in all together where a line in a string looks like the head of one."""
+    the memory of its text, and those alone that have a word in them; in all together where a line in a string looks
+    like the head of one."""
     try:
-        return set().union(*[found(ast.parse(part).body) for part in re.split(r"\n(?=def )", source)])
+        return set().union(*[found(ast.parse(part).body) for part in re.split(r"\n(?=def )", source) if word in part])
     except SyntaxError:
         return {*found(ast.parse(source).body)}
 
 
-def _whole_numbers(trees: Iterable[ast.AST]) -> set[int]:
-    return {n.value for t in trees for n in ast.walk(t) if isinstance(n, ast.Constant) and type(n.value) is int}
+def _whole_numbers(parts: Iterable[ast.AST]) -> set[int]:
+    return {n.value for n in parts if isinstance(n, ast.Constant) and type(n.value) is int}
 
 
 def _numbers_in(body: Iterable[ast.stmt]) -> set[tuple[int, bool]]:
     """The whole numbers in functions, each with whether something is compared with it."""
-    functions = [n for n in body if isinstance(n, ast.FunctionDef)]
-    compared = _whole_numbers(n for f in functions for n in ast.walk(f) if isinstance(n, ast.Compare))
-    return {(n, n in compared) for n in _whole_numbers(functions)}
+    parts = [n for f in body if isinstance(f, ast.FunctionDef) for n in ast.walk(f)]
+    compared = _whole_numbers(n for part in parts if isinstance(part, ast.Compare) for n in ast.walk(part))
+    return {(n, n in compared) for n in _whole_numbers(parts)}
 
 
 def _written(row: Node) -> Node:
@@ -308,7 +311,7 @@ def _written(row: Node) -> Node:
 
 def imports(source: str) -> set[str]:
     """The modules that a module imports, as the first words of their names."""
-    return _in_parts(source, lambda body: [
+    return _in_parts(source, "import", lambda body: [
         name.partition(".")[0] for n in body for name in (
             [a.name for a in n.names] if isinstance(n, ast.Import) else
             [n.module or ""] if isinstance(n, ast.ImportFrom) else [])])

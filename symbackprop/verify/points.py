@@ -19,7 +19,7 @@ from symbackprop.verify.interpreter import Sizes
 from symbackprop.verify.sampling import Random, Sample, choose_sizes, draw, leaf_values
 
 ATTEMPTS, PREFERENCES, FEW = 64, 12, 3
-EXPENSIVE = 1e7
+EXPENSIVE, MANY = 1e7, 30
 STEADY = 1e-10  # of a result: how far off rounding may leave it at a point that is aimed at
 Found: TypeAlias = tuple[Sample, Objective]
 
@@ -65,7 +65,8 @@ class Points:
         before = -1
         while before < len(self.found) and self.coverage.missing:
             before = len(self.found)
-            for side in self.coverage.missing:
+            missing = self.coverage.missing
+            for side in [*missing[MANY:][-1:], *missing]:  # of w > 1, …, w > 2000 the last one is on all the others too
                 found = None if side in self.coverage.seen else self._aim(side, sizes)
                 if found is not None:
                     yield self._take(found, {side} | self._awake(found[1]) | self._sides(found[1]))

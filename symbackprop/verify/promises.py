@@ -37,7 +37,7 @@ from symbackprop.verify.values import checked_values, infer_sizes
 
 # -- what a module states about itself, in constants, against its own MODEL
 DTYPES = (np.float32, np.float64)
-ONE_BY_ONE = 64
+ONE_BY_ONE, FEWEST, GIVEN = 64, 8, 40_000  # arrays that are tried, and those given in a call with each of them
 
 
 def constants(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
@@ -327,9 +327,10 @@ def _upstream(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterato
 
 
 def tried(names: Sequence[str]) -> Sequence[str]:
-    """The arrays that are tried one by one: all, or a number of them spread over all, each of which is a call."""
-    return names if len(names) <= ONE_BY_ONE else [names[k * (len(names) - 1) // (ONE_BY_ONE - 1)]
-                                                   for k in range(ONE_BY_ONE)]
+    """The arrays that are tried one by one: all, or a number of them spread over all, each of which is several calls
+    that take all arrays."""
+    most = max(FEWEST, min(ONE_BY_ONE, GIVEN // max(len(names), 1)))
+    return names if len(names) <= most else [names[k * (len(names) - 1) // (most - 1)] for k in range(most)]
 
 
 def _misfits(candidate: Candidate, sample: Sample) -> Iterator[tuple[str, str, Arrays]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import inf, prod, sqrt
 from typing import Any, NamedTuple, TypeAlias
 
@@ -272,8 +273,13 @@ def named_values(model: Model, rows: Mapping[str, Node], sample: Sample, watch: 
 
 # -- where a leaf's values may lie, read off the rows that it reaches unchanged: the argument of a log is positive
 
-def intervals(rows: Sequence[Node]) -> dict[str, Interval]:
+def intervals(rows: Sequence[Node]) -> Mapping[str, Interval]:
     """An interval for every leaf that some row restricts, by name; where two rows disagree the first one counts."""
+    return _intervals(tuple(rows))
+
+
+@lru_cache(maxsize=8)
+def _intervals(rows: tuple[Node, ...]) -> Mapping[str, Interval]:
     found: dict[str, Interval] = {}
     for source, interval in _restrictions(rows, {}):
         low, high = found.get(source, (-inf, inf))

@@ -16,8 +16,10 @@ from symbackprop.core.registry import OPS
 from symbackprop.model.model import Model
 from symbackprop.model.text import parse
 from symbackprop.verify.differences import (
+    AUTO,
     CENTRAL,
     COMPLEX,
+    MANY,
     TINY,
     Estimate,
     NotAnalytic,
@@ -26,6 +28,7 @@ from symbackprop.verify.differences import (
     Ray,
     imaginary,
 )
+from symbackprop.verify.interpreter import Program
 from symbackprop.verify.points import STEADY
 from symbackprop.verify.rounding import Paths
 
@@ -180,6 +183,42 @@ def test_a_point_at_which_results_are_nothing_but_rounding_is_told(size: float, 
     values = {model.leaves()[n].id: v for n, v in given.items()}
     objective = Objective(model.results(), [np.ones(())], values, {"N": 5})
     assert (objective.off() < STEADY) == steady
+
+
+def of_many(count: int, made: str = "tanh(w{k}*x) * w{k}") -> tuple[Model, Objective]:
+    """A sum over parameters of one number each."""
+    names = [f"w{k}" for k in range(count)]
+    terms = " + ".join([made.format(k=k) for k in range(count)])
+    model = Model.parse(f"data x\nparam {', '.join(names)}\nloss L = ({terms})^2")
+    rng = np.random.default_rng(3)
+    given = {leaf.id: np.asarray(rng.normal()) for leaf in model.leaves().values()}
+    return model, Objective(model.results(), [np.ones(())], given, {})
+
+
+@pytest.mark.parametrize("made", ["tanh(w{k}*x) * w{k}", "log(softplus(w{k}*x))",
+                                  "stop_gradient(w{k}) * w{k}", "0*w{k}"])
+def test_slopes_in_many_numbers_are_those_of_each(made: str) -> None:
+    model, together = of_many(2 * MANY + 5, made)
+    alone = Objective(model.results(), [np.ones(())], together.given, {})
+    alone.__dict__["slopes_of_numbers"] = {}
+    for leaf in model.leaves().values():
+        one, other = (Prober(o, leaf, COMPLEX).along(np.arange(1), np.array([-0.5])) for o in (together, alone))
+        assert np.isclose(one.slope, other.slope, rtol=1e-13)
+
+
+def test_slopes_in_many_numbers_take_few_evaluations(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, objective = of_many(3 * MANY)
+    runs = 0
+
+    def rerun(*args: Any) -> Any:
+        nonlocal runs
+        runs += 1
+        raise AssertionError("an evaluation of its own")
+
+    monkeypatch.setattr(Program, "rerun", rerun)
+    found = [Prober(objective, leaf, AUTO).entries(np.arange(1)).values[0] for leaf in model.params.values()]
+    assert not runs and np.all(np.array(found) != 0)
+    assert of_many(3 * MANY, "relu(w{k} - x)")[1].slopes_of_numbers == {}
 
 
 def test_what_does_not_cancel_may_grow_at_every_step() -> None:

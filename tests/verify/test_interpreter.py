@@ -85,6 +85,19 @@ def test_references_continue_analytically_off_their_kinks(name: str) -> None:
     assert np.allclose(slope, (one(y, x=point + 1e-6) - one(y, x=point - 1e-6)) / 2e-6, atol=1e-9)
 
 
+@pytest.mark.parametrize("power", [7, 99, 100, 101, 2999, -101])
+@pytest.mark.parametrize("shown", [True, False])
+def test_large_powers_of_negative_numbers_have_the_slope_of_all_others(power: int, shown: bool) -> None:
+    """NumPy takes whole powers from 100 on by the logarithm, where a small imaginary part is lost beside π."""
+    m = Model()
+    x, n = m.data("x", (3,)), m.data("n")
+    point = np.array([-0.99, -1.01, 0.98])
+    given = {"x": point + 1e-30j} if shown else {"x": point + 1e-30j, "n": float(power)}
+    found = one(x**power if shown else x**n, **given)
+    assert np.allclose(found.imag / 1e-30, power * point ** (power - 1), rtol=1e-11)
+    assert np.allclose(found.real, point**power, rtol=1e-11)
+
+
 def test_long_doubles_stay_long() -> None:
     m = Model()
     x = m.data("x", (3,))

@@ -70,6 +70,7 @@ def _times_derivative(upstream: Node, output: Node, i: int) -> Node:
 
 
 Arrays = Sequence[Any]
+BY_LOGARITHM = 100  # whole powers below it are products to NumPy
 
 
 def evaluate_expr(np: Any, expr: sp.Expr, values: Mapping[sp.Symbol, Any]) -> Any:
@@ -113,7 +114,19 @@ def _power(expr: sp.Expr, parts: list[Callable[[Any, Arrays], Any]]) -> Callable
     base, exponent = parts
     if expr.exp == sp.Rational(1, 2):
         return lambda np, arrays: np.sqrt(base(np, arrays) * 1.0)
-    return lambda np, arrays: np.power(base(np, arrays) * 1.0, exponent(np, arrays))
+    if expr.exp.is_number and abs(expr.exp) < BY_LOGARITHM:
+        return lambda np, arrays: np.power(base(np, arrays) * 1.0, exponent(np, arrays))
+    return lambda np, arrays: _large_power(np, base(np, arrays) * 1.0, exponent(np, arrays))
+
+
+def _large_power(np: Any, base: Any, exponent: Any) -> Any:
+    """A power whose exponent may be large. NumPy takes such powers of complex numbers by their logarithm, in which a
+    small imaginary part is lost beside the π of a negative real part: whole powers are taken of the opposite number."""
+    if not np.iscomplexobj(base):
+        return np.power(base, exponent)
+    turned = (np.real(base) < 0) & (np.round(np.real(exponent)) == exponent)
+    sign = np.where(turned, -1.0, 1.0)
+    return np.power(sign * base, exponent) * np.power(sign, np.real(exponent))
 
 
 def _entry(kernel: Kernel, shapes: Sequence[Shape], index: Indices) -> Terms:
