@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping, Sequence
 from functools import cache, reduce
-from math import isfinite
+from math import inf, isfinite
 from operator import and_
 
 import sympy as sp
@@ -30,7 +30,6 @@ from symbackprop.core.hazards import (
     Hazards,
     arrays_of,
     bit_of,
-    has_root,
     hazards,
     is_unbounded,
     mixed,
@@ -220,14 +219,29 @@ def chosen(row: Node, i: int, output: Node, upstream: Node, idle: Hazards) -> No
 
 
 def _grows(node: Node, i: int) -> bool:
-    """Whether the derivative of an elementwise row is infinite where what it is a product of is, entry by entry, and
-    only there."""
+    """Whether the derivative of an elementwise row is infinite, entry by entry, where an exponential overflows, and
+    only there: at a pole, as that of 1/x or log x, the limit may be any number."""
     form = node.attr.partial(i)
-    if f.has(form, f.Div) or has_root(form, node.args):
-        return False
     reads = [node.args[k] for k in f.arguments(form)] + [node] * f.has(form, f.Out)
-    infinite = is_unbounded(form, node.args) or any(hazards(a) & INFINITE for a in reads)
-    return infinite and all(same_shape(a.shape, node.shape) for a in reads)
+    if not all(same_shape(a.shape, node.shape) for a in reads):
+        return False
+    return _is_exponential(node) or (not is_unbounded(form, node.args, node) and _overflow(reads))
+
+
+def _overflow(rows: Sequence[Node], depth: int = 4) -> bool:
+    """Whether what is infinite among some rows are exponentials that overflow, and what is computed from these."""
+    infinite = [a for a in rows if hazards(a) & INFINITE]
+    return depth > 0 and bool(infinite) and all(_is_exponential(a) or _of_overflow(a, depth - 1) for a in infinite)
+
+
+def _of_overflow(row: Node, depth: int) -> bool:
+    plain = kind(row).moved if row.arithmetic is None else not is_unbounded(row.arithmetic, row.args)
+    return plain and _overflow(row.args, depth)
+
+
+def _is_exponential(row: Node) -> bool:
+    """Whether a row is exp, or another function with a logarithm that is infinite at no number but in floats."""
+    return row.function is not None and row.function.log is not None and row.function.range[1] == inf
 
 
 def _of_derivative(node: Node, i: int) -> Hazards:

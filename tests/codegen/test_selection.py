@@ -384,3 +384,15 @@ def test_what_overflows_before_a_function_levels_off(form: str, level: int, tmp_
 ])
 def test_scales_of_many_entries_stay_as_they_are_written(text: str) -> None:
     assert "selected" not in codegen(parse(text))
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize(("form", "limit"), [
+    ("atan(x**-1)", -1.0), ("atan(1/x)", -1.0), ("exp(-lgamma(x))", 1.0), ("sigmoid(-lgamma(x))", 1.0),
+    ("erfcx(x**-1)", np.pi**-0.5), ("sigmoid(log(x))", 1.0),
+])
+def test_a_pole_is_no_overflow(form: str, limit: float, tmp_path: Path) -> None:
+    """The slope behind it may go to any number: where that is not known it is NaN, as 0 times infinite is."""
+    found = emit(f"param x: 2\nloss L = sum({form})", tmp_path).loss_and_grads({"x": np.array([0.0, 0.5])}, {})[1]["x"]
+    assert np.isnan(found[0]) or found[0] == pytest.approx(limit)
+    assert found[1] != 0
