@@ -524,8 +524,8 @@ def renamed(f: Formula, places: Mapping[int, int] | Sequence[int]) -> Formula:
 def _replaced(f: Formula, leaf: Callable[[Formula], Formula], node: Callable[[Formula, tuple[Formula, ...]], Formula],
               known: dict[Formula, Formula]) -> Formula:
     """The formula over other leaves, its nodes made anew; a part that stands in several places once."""
-    if isinstance(f, (Arg, Out)):
-        return leaf(f)
+    if not f.children:
+        return leaf(f) if isinstance(f, (Arg, Out)) else f
     found = known.get(f)
     if found is None:
         old = f.children

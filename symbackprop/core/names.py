@@ -22,6 +22,7 @@ TEX_GREEK = {"epsilon": r"\varepsilon", "eps": r"\varepsilon", "lam": r"\lambda"
 LETTERS = {letter: name for name, letter in GREEK.items()} | {"ε": "eps", "λ": "lambda", "ς": "sigma"}  # read back
 ACCENTS = {"hat": ("\u0302", r"\hat"), "bar": ("\u0304", r"\bar"), "tilde": ("\u0303", r"\tilde"),
            "dot": ("\u0307", r"\dot"), "vec": ("\u20d7", r"\vec")}
+_ACCENT = re.compile("|".join(ACCENTS))
 SUBSCRIPTS = str.maketrans("0123456789+-aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉₊₋ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ")
 PLACE = rf"(?:[{''.join(map(chr, SUBSCRIPTS.values()))}]+|\[[^\[\]]*\])"  # what an index prints as, for who reads it
 PRIMES = "′″‴"
@@ -60,11 +61,14 @@ def parse_name(name: str) -> Name:
         base, digits = base[0], base[1]
     accents = tuple([w for w in words if w in ACCENTS])
     subscripts = ((digits,) if digits else ()) + tuple([w for w in words if w not in ACCENTS])
-    return Name(base, accents, subscripts, match["index"].replace("][", ",").strip("[]").replace(" ", ""))
+    index = match["index"]
+    return Name(base, accents, subscripts, index and index.replace("][", ",").strip("[]").replace(" ", ""))
 
 
 def _words(rest: str) -> list[str]:
     """The parts between underscores, the digits behind an accent being a subscript: ``_hat1`` is hat and 1."""
+    if _ACCENT.search(rest) is None:
+        return [w for w in rest.split("_") if w]
     words: list[str] = []
     for word in rest.split("_"):
         stem = word.rstrip("0123456789")
@@ -81,6 +85,8 @@ def text_name(name: str) -> str:
         base = unicodedata.normalize("NFC", base + "".join(ACCENTS[a][0] for a in parts.accents))
     for subscript in parts.subscripts:
         base += subscript.translate(SUBSCRIPTS) if subscript.isdigit() else "_" + GREEK.get(subscript, subscript)
+    if not parts.place:
+        return base
     return base + (f"[{parts.place}]" if number_of(parts) and parts.place[:1].isdigit() else text_index(parts.place))
 
 

@@ -582,10 +582,12 @@ def _range_of_steps(c: Cursor, first: Token, start: tree.Expr) -> SyntaxProblem:
 
 def number(token: Token) -> sp.Rational:
     """The exact number that a literal writes: 0.1 is one tenth."""
+    if token.text.isdecimal():  # of few digits: tokens are short
+        return sp.Integer(token.text)
     mantissa, _, exponent = token.text.lower().partition("e")
     digits = len(mantissa.partition(".")[0].lstrip("0"))
     beyond = len(exponent) > 6 or abs(int(exponent or 0) + digits) > _LARGEST + 1
-    value = sp.S.Zero if beyond else (sp.Integer if token.text.isdecimal() else sp.Rational)(token.text)
+    value = sp.S.Zero if beyond else sp.Rational(token.text)
     if beyond or value > MAX_FLOAT:
         raise token.problem(f"{token.text} is beyond what a float can hold")
     return value
