@@ -288,6 +288,24 @@ LOOPS = {
         h, hs = run(X, h0)
         last, _ = run(X[1:], h, rate=0.1)
         loss = np.sum(h**2) + np.mean(hs) + np.sum(last) + total(2) + dot(c[:, 0])""",
+    "while something counts": """
+        n = 4
+        i = 1
+        x = v
+        while i <= n:
+            x = x + 0.1 * np.sin(x) * i
+            i += 1
+        j = 0
+        while j < T:
+            x = x + X[j, 0] @ W
+            j = j + 1
+        loss = x.sum()""",
+    "lists of which it is only seen at the end how long they are": """
+        hs = []
+        cs = 2 * c
+        for x in cs:
+            hs.append(x**2)
+        loss = np.sum(np.stack(hs) * 3) + hs[1].sum() + np.mean(hs)""",
     "names of a step of numbers": """
         for i in range(3):
             p = np.exp(c[i])
@@ -299,6 +317,44 @@ LOOPS = {
             z = np.tanh(layer @ z)
         loss = z.sum()""",
 }
+
+
+SCANS = {
+    "scan": ("h, hs = jax.lax.scan(lambda h, x: (jnp.tanh(h @ U + x @ W), h), h0, X)\nloss L = sum(h) + sum(hs * 2)",
+             "hs = []\nh = h0\nfor x in X:\n    hs.append(h)\n    h = jnp.tanh(h @ U + x @ W)\n"
+             "loss L = sum(h) + sum(jnp.stack(hs) * 2)"),
+    "scan of several": ("def step(s, ab):\n    m, k = s\n    a, y = ab\n    m = m * 0.9 + a[0] @ W\n"
+                        "    return (m, k + m), y[0] * m\n"
+                        "(m, k2), ms = lax.scan(step, (v, 0 * v), (X, Y))\nloss L = sum(m * k2) + sum(ms)",
+                        "m = v\nk2 = 0 * v\nms = []\nfor a, y in zip(X, Y):\n    m = m * 0.9 + a[0] @ W\n"
+                        "    k2 = k2 + m\n    ms.append(y[0] * m)\nloss L = sum(m * k2) + sum(jnp.stack(ms))"),
+    "fori_loop": ("def body(i, s):\n    x, z = s\n    return x + jnp.sin(z) * i, z * 0.9\n"
+                  "x, z = jax.lax.fori_loop(0, 4, body, (v, v * 2))\nloss L = sum(x * z)",
+                  "x, z = v, v * 2\nfor i in range(4):\n    x, z = x + jnp.sin(z) * i, z * 0.9\nloss L = sum(x * z)"),
+}
+
+
+@pytest.mark.parametrize(("call", "loop"), SCANS.values(), ids=SCANS)
+def test_a_call_that_makes_a_loop_is_that_loop(call: str, loop: str) -> None:
+    rng = np.random.default_rng(3)
+    called, plain = (Model.parse(HEAD + text) for text in (call, loop))
+    given: dict[str, Any] = {name: rng.normal(size=[SIZES.get(str(d)) or int(d) for d in row.shape]) / 2
+                             for name, row in called.leaves().items()}
+    found, meant = (value(model.loss_row, **given) for model in (called, plain) if model.loss_row is not None)
+    np.testing.assert_allclose(found, meant, rtol=1e-12)
+    assert verify(called, seed=0)
+
+
+@pytest.mark.parametrize(("lines", "says"), [
+    ("h, hs = lax.scan(f, h0, X)\nloss L = sum(hs)", "scan is a loop"),
+    ("def f(h, x):\n    return h, (x, h)\nh, hs = lax.scan(f, h0, X)\nloss L = sum(h)", "scan is a loop"),
+    ("i = 0\nwhile sum(v) > i:\n    v2 = v\n    i += 1\nloss L = sum(v)", "loops are written"),
+    ("i = 0\nwhile i < 3:\n    i += 2\nloss L = sum(v)", "loops are written"),
+    ("i = 0\nn = 3\nwhile i < n:\n    n = n - 1\n    i += 1\nloss L = sum(v)", "loops are written"),
+])
+def test_a_call_that_makes_another_loop_is_refused(lines: str, says: str) -> None:
+    with pytest.raises(ModelError, match=says):
+        Model.parse(HEAD + lines)
 
 
 @pytest.mark.parametrize("lines", LOOPS.values(), ids=LOOPS)

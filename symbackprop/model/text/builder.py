@@ -397,6 +397,9 @@ class Builder:
             self.scope.locals.pop()
         self.top.counters.pop(s.variable, None)
         self.top.from_zero.discard(s.variable)
+        if s.from_zero and not self.top.locals and [*sorted(numbers)] == [*range(1, len(numbers) + 1)]:
+            own = [e.target for e in tree.equations(s.body)]
+            self.top.listed |= {to.name: sorted(numbers) for to in own if to.index == tree.Name(s.variable)}
 
     def apart(self, s: tree.For) -> tuple[tree.For, dict[str, str]]:
         """The loop with another name for each second value of one, which that stands for from there on."""

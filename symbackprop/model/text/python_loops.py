@@ -105,6 +105,8 @@ class _Counting:
             entries = _blank(s.value)[0]
             if isinstance(size, (tree.Number, tree.Index)) or size != s.value:
                 self.sizes[s.target.name] = size
+            elif isinstance(s.value, tree.Name) and s.value.name in self.sizes:
+                self.sizes[s.target.name] = self.sizes[s.value.name]
             elif entries is not None:
                 self.sizes[s.target.name] = tree.Tuple((_sized(entries, self.sizes),))
             else:

@@ -227,6 +227,7 @@ class ModelScope(Scope):
         self.others = others or {}
         self.lines: dict[str, int] = {}
         self.line, self.declares_arrays = 0, False
+        self.listed: dict[str, Sequence[int]] = {}  # what loops of Python's over numbers have collected, by their steps
         self.drawn: dict[tuple[int, Place], Node] = {}
         self.next: dict[str, Iterator[int]] = {}
         self.defined_later: Callable[[str], str] = lambda name: ""
@@ -244,6 +245,10 @@ class ModelScope(Scope):
             return dim(name)
         if name == PI:
             return sp.pi
+        if name in self.listed:
+            steps = [tree.Index(tree.Name(name), (tree.Number(sp.Integer(k)),)) for k in self.listed[name]]
+            row: Node | sp.Expr = evaluate(tree.Call("stack", tuple(steps), ()), self)
+            return row
         message, instead = self._meant(name)
         raise NameProblem(message, instead=instead) if message else self._unknown(name)
 

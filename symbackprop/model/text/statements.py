@@ -16,6 +16,7 @@ from symbackprop.core.graph import STATED
 from symbackprop.errors import Meant, ModelError, Place, nearest, suggested
 from symbackprop.model.text import in_place, tree
 from symbackprop.model.text.branches import RESULT, RETURN, Branch, branch, holds, joined
+from symbackprop.model.text.calls_of_loops import with_loops
 from symbackprop.model.text.characters import plain_latex, readable
 from symbackprop.model.text.classes import as_declaration, called
 from symbackprop.model.text.comprehensions import written_out
@@ -122,6 +123,7 @@ class Reader:
         self.lines, self.place, self.errors = lines, 0, errors
         self.notes: list[tree.Said] = []
         self._read_keys()
+        self.notes += [tree.Said(number, _LOOPS) for number in with_loops(self.lines)]
         self.notes += [tree.Said(number, _LISTS) for number in written_out(self.lines)]
         self.unread: set[str] = set()
         self.given: dict[str, str] = {}  # the names so far, with the keywords of their lines
@@ -495,6 +497,7 @@ _GRADIENT = "the line `{first} = …` says nothing here: gradients are derived"
 _SHOWN = "the line `{first}` says nothing here: nothing is shown"
 _KEYS = "what stands under a name, as in params['W'], is read as what has that name"
 _LISTS = "a list with a loop in it is read as what lines above collect"
+_LOOPS = "what counts, or goes from step to step, is read as a loop, `for … in …:`"
 _ITSELF = "the line `{first} = …` says nothing here: {first} is what it is"
 _NONE = "the line `{first} = None` says nothing here: {first} is what it gets below"
 _KEPT = "{first} is passed over: no formula reads it"
@@ -909,9 +912,10 @@ UPDATES = ("+=", "-=", "*=", "/=", "@=")
 def equations(c: Cursor) -> Sequence[tree.Equation]:
     """``NAME = formula``, ``NAME += formula`` and ``NAME, NAME = formula, formula``, or a formula of several values."""
     first = c.now
-    if first.kind != NAME:
+    if first.kind != NAME and not (c.at("(") and c.after.kind == NAME):
         raise c.unexpected("a line is a declaration or an equation NAME = formula")
-    if c.after.kind in (NAME, STRING, NUMBER) or (c.after.kind == SIGN and c.after.text in "(:"):
+    stands = c.after.kind in (NAME, STRING, NUMBER) or (c.after.kind == SIGN and c.after.text in "(:")
+    if first.kind == NAME and stands:
         raise first.problem(*_not_a_statement(first.text, found(c.after)))
     names, paths = zip(*_targets(c), strict=True)
     if c.at("=="):
@@ -964,7 +968,7 @@ def _targets(c: Cursor, path: tuple[int, ...] = ()) -> Sequence[tuple[tree.Targe
     """What stands left of =, each with its place, ``out, (h, c)``."""
     found: list[tuple[tree.Target, tuple[int, ...]]] = []
     for k in count():
-        if found and c.accept("("):
+        if c.accept("("):
             found += _targets(c, (*path, k))
             c.expect(")", "behind the names")
         else:
