@@ -267,7 +267,7 @@ class Rows(Written):
     def library(self, node: Node) -> Math:
         """A library function as it was called, its axes kept by an index."""
         assert node.origin is not None
-        if made_as(node) is Role.ONE_HOT and _is_identity(node, node.origin.args[0]):
+        if made_as(node) is Role.ONE_HOT and node.ndim == 2 and same(*node.shape) and is_range(node.origin.args[0]):
             return self.identity(node.shape[-1])
         self.mention(node.origin.function, node)
         rank = next((a for a in node.origin.args if isinstance(a, Node)), node).ndim
@@ -567,11 +567,6 @@ def _factors(form: f.Formula) -> list[f.Formula]:
 def _is_copy(node: Node) -> bool:
     """Whether a row only repeats its argument, or gives a number axes of size 1."""
     return is_repeated(node) or (is_reshaped(node) and not node.args[0].ndim)
-
-
-def _is_identity(node: Node, index: Node) -> bool:
-    """Whether 1 at an index of every row is on the diagonal alone."""
-    return node.ndim == 2 and same(*node.shape) and is_range(index)
 
 
 # -- structural ops

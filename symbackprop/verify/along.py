@@ -18,8 +18,7 @@ import numpy as np
 
 from symbackprop.apart.files import CallFailed
 from symbackprop.errors import ModelError
-from symbackprop.verify.convexity import Claim, weights
-from symbackprop.verify.curvature import GaussNewton
+from symbackprop.verify.convexity import Claim, GaussNewton, weights
 from symbackprop.verify.differences import (
     AUTO,
     REACHES,

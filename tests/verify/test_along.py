@@ -27,7 +27,7 @@ from symbackprop.model import zoo
 from symbackprop.model.text import parse
 from symbackprop.verified import codegen as verified
 from symbackprop.verified import verify_source
-from symbackprop.verify import curvature, verify_module
+from symbackprop.verify import convexity, verify_module
 from tests.codegen.helpers import ALONG
 from tests.codegen.test_along import Point
 from tests.codegen.test_models import ALL as MODELS
@@ -177,7 +177,7 @@ def test_an_output_that_is_left_out_is_found(loss: str, place: int, passed_on: b
 
     model = parse(f"{CLAIMED}loss L = {loss}")
     assert verify_source(codegen(model, along=["ggn"]), model).passed
-    for module in (products_made, curvature):
+    for module in (products_made, convexity):
         monkeypatch.setattr(module, "convex_outputs", broken)
     report = verify_source(codegen(parse(f"{CLAIMED}loss L = {loss}"), along=["ggn"]), model)
     assert report.verdict == "fail" and ("the curvature of " in report.text() or "⟨v, G v⟩" in report.text())
@@ -191,7 +191,7 @@ def test_a_matrix_that_is_convex_in_other_words_alone_is_refused() -> None:
 
 def test_what_is_not_convex_is_no_output(monkeypatch: pytest.MonkeyPatch) -> None:
     model = parse(f"{CLAIMED}loss L = mean((t - r)**2) + sum(sin(W))")
-    monkeypatch.setattr(curvature, "convex_outputs", lambda row, wrt: Outputs([model.graph.names["w"]], []))
+    monkeypatch.setattr(convexity, "convex_outputs", lambda row, wrt: Outputs([model.graph.names["w"]], []))
     monkeypatch.setattr(products_made, "convex_outputs", lambda row, wrt: Outputs([row.graph.names["w"]], []))
     assert "is no convex function of w" in verify_source(codegen(model, along=["ggn"]), model).text()
 

@@ -117,7 +117,7 @@ def with_functions(tokens: Sequence[Token]) -> list[Token]:
             end = _closing(found, k + 1)
             found[k : end + 1] = _function(found[k + 2 : end], token)
         elif token.is_sign("-") and behind.is_sign(">") and not _gap(token, behind):
-            begin = _opening(found, k - 1) if found[k - 1].is_sign(")") else k - 1
+            begin = partner(found, range(k - 1, -1, -1), ")]", "([", 0) if found[k - 1].is_sign(")") else k - 1
             inside = found[begin + 1 : k - 1] if found[k - 1].is_sign(")") else found[begin:k]
             found[begin : k + 2] = _function(inside, found[begin])
         elif token.text in APPLIED and behind.is_sign("("):
@@ -133,11 +133,6 @@ def _function(parameters: Sequence[Token], near: Token) -> list[Token]:
 def _closing(tokens: Sequence[Token], place: int) -> int:
     """Where the bracket closes that opens at a place; the last place where none does."""
     return partner(tokens, range(place, len(tokens)), "([", ")]", len(tokens) - 1)
-
-
-def _opening(tokens: Sequence[Token], place: int) -> int:
-    """Where the bracket opens that closes at a place."""
-    return partner(tokens, range(place, -1, -1), ")]", "([", 0)
 
 
 def _arguments(tokens: Sequence[Token]) -> list[list[Token]]:
