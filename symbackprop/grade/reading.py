@@ -394,7 +394,8 @@ _LATER = re.compile(  # what later steps of a loop hand back
     rf"(?:δ_|\(?[∂d]\w+/[∂d])(?:({_WORD}{PLACE}*)|\{{(\w+_\{{\w+\}})\}})\)?\^later")
 _AT = re.compile(r"(\([^()]*\))_(?:\{(\w) ?= ?([^{},]+)\}|(\w) ?= ?([A-Za-z0-9]+))")  # of all steps (δ_hₜ₋₁^later)_t=1
 _STEPS = r"(\w) ?= ?(\w+), ?(?:…|\.\.\.), ?([^{}()]+)"
-_STACK = re.compile(rf"\(([^\s()]+(?:\([^()]*\))?)(?:\)_\{{{_STEPS}\}}| for {_STEPS}\))")  # all steps of an array
+_STACK = re.compile(  # all steps of an array
+    rf"\(((?:[^\s()]|\([^()]*\)){{1,99}})(?:\)_\{{{_STEPS}\}}| for {_STEPS}\))")
 _STEP = re.compile(r"\((δ_\w+)\)_(\w)\b")  # one step of what reads a stack outside of its loop
 _ELEMENT = re.compile(r"(δ_\w+|\([∂d]\w+/[∂d]\w+\))\[(\w)(?:,(\w(?:,\w)*))?\]")  # the same, beside steps as they print
 _SHARE = re.compile(r"\(([∂d]\w+/[∂d]([^\W_]\w*))(\[[\w,]+\])?\)_(\w)\b")  # what one step contributes, or an entry

@@ -455,6 +455,16 @@ def test_boards_by_entries_say_the_chain_rule_in_a_line() -> None:
     assert {item.verdict for item in report.items} == {"right"}, report.text(2)
 
 
+def test_boards_by_entries_add_up_what_steps_from_the_second_contribute() -> None:
+    model = parse("dim T\ndata r: T\nparam la, lb\nal = sigmoid(la)\nbe = sigmoid(lb)*(1 - al)\ns[1] = 0.1\n"
+                  "for t in 2..T:\n    s[t] = al*r[t-1]**2 + be*s[t-1]\nloss L = sum(log(s))/2")
+    page = printed(derive(model), "text", view="index", detail="board")
+    assert "((∂L/∂al)_t for t = 2" in page
+    report = grade(model, page)
+    assert not report.unread, report.unread
+    assert {item.verdict for item in report.items} == {"right"}, report.text(2)
+
+
 def test_an_e_of_the_model_is_no_base_of_exponentials() -> None:
     model = parse("dim T\ndata y: T\nparam ls\ne = y - ls\nloss L = sum(e**2)/exp(2*ls)")
     assert r"c &= \exp(b)" in printed(derive(model), "latex")
