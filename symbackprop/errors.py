@@ -22,6 +22,10 @@ class Place(NamedTuple):
         return Place(self.line, self.start, max(self.end, other.end))
 
 
+class OnPaper(str):
+    """What is meant by what has one meaning, as on paper."""
+
+
 Meant: TypeAlias = "str | Callable[[str, Place], str]"  # what may be meant, … being what stands there, or a whole line
 
 

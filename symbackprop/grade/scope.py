@@ -202,6 +202,9 @@ class Scope:
     def remark(self, text: str) -> None:
         """What is mended in an answer is told by its reader."""
 
+    def multiplied(self, place: Place | None, sign: str) -> None:
+        """Answers have their own reader of what stands side by side."""
+
     def noise(self, place: Place, shape: Shape) -> Node | None:
         """An answer draws no random numbers."""
 

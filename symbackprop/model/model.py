@@ -83,6 +83,7 @@ class Model:
         self.notation_of: dict[str, str] = {}
         self.notes: list[str] = []
         self._remarks: dict[str, None] = {}
+        self.products: dict[Place, str] = {}  # by what stands behind one without a sign in the text
         self.example: dict[str, object] = {}
         self.params: dict[str, Node] = {}
         self.inputs: dict[str, Node] = {}

@@ -90,8 +90,9 @@ MEANT: list[tuple[str, Callable[[Any], Any]]] = [
 @pytest.mark.parametrize(("typed", "meant"), MEANT)
 def test_the_corrected_line_has_the_value_that_is_meant(typed: str, meant: Callable[[Any], Any]) -> None:
     lines = corrected(f"{HEAD}output Q = {typed}")
-    assert lines[-1] != f"output Q = {typed}"
-    found = value(Model.parse("\n".join(lines)).equations["Q"], **ARRAYS)
+    model = Model.parse("\n".join(lines))
+    assert lines[-1] != f"output Q = {typed}" or any("is read as output Q = " in note for note in model.remarks)
+    found = value(model.equations["Q"], **ARRAYS)
     np.testing.assert_allclose(found, meant(GIVEN), rtol=1e-9)
 
 
@@ -125,7 +126,7 @@ Z = X b2 | Z = X @ W.T + lam | Z = where(b > 0 & b < 1, b, 0) | loss Z = X @ W.T
 def test_every_corrected_line_is_read(text: str) -> None:
     lines = corrected(text)
     changed = {k for k, (old, new) in enumerate(zip(text.split("\n"), lines, strict=True), 1) if old != new}
-    assert changed
+    assert changed or Model.parse(text).remarks
     assert not [e for e in errors_of("\n".join(lines)) if e.line in changed and not isinstance(e, NoResult)]
 
 
@@ -262,9 +263,10 @@ OFFERED: list[tuple[str, Callable[[Any], Any] | None]] = [
 def test_a_line_that_is_offered_is_read_in_its_language_and_means_what_was_written(
         text: str, meant: Callable[[Any], Any] | None) -> None:
     whole = test_foreign.HEAD + text
-    assert errors_of(whole)
+    read = not errors_of(whole)  # as on paper, which is told
     lines = "\n".join(corrected(whole))
-    assert (lines == whole) == (meant is None), lines
+    assert (lines == whole) == (meant is None or read), lines
+    assert not read or any("is read as" in note for note in Model.parse(whole).remarks)
     if meant is not None:
         model = Model.parse(lines)
         given = {name: array for name, array in test_foreign.ARRAYS.items() if name in model.graph.names}

@@ -6,10 +6,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
 from typing import Any, TypeAlias
 
+from symbackprop.core.functions import FUNCTIONS
 from symbackprop.core.graph import Node
+from symbackprop.core.names import GREEK
+from symbackprop.core.scalars import TABLE
 from symbackprop.cycles import uncollected
 from symbackprop.errors import (
     MOST,
@@ -18,6 +20,7 @@ from symbackprop.errors import (
     NameProblem,
     NoResult,
     NotDeclared,
+    OnPaper,
     Place,
     ShapeError,
     SyntaxProblem,
@@ -25,6 +28,7 @@ from symbackprop.errors import (
 from symbackprop.model.model import Model
 from symbackprop.model.text import tree
 from symbackprop.model.text.builder import Builder, conventions, located
+from symbackprop.model.text.calls import TIMES
 from symbackprop.model.text.characters import ROWS, indexed_sums, plain_latex, readable, with_means
 from symbackprop.model.text.evaluate import Evaluator
 from symbackprop.model.text.expressions import one_formula, read_values
@@ -37,10 +41,13 @@ from symbackprop.model.text.meant_lines import (
     in_reals,
     log_of_det,
     named_sizes,
-    of_paper,
+    power_behind,
     product_with_turned,
     solved,
     times_bars,
+)
+from symbackprop.model.text.meant_lines import (
+    of_paper as as_on_paper,
 )
 from symbackprop.model.text.scope import ModelScope
 from symbackprop.model.text.statements import parse_statements
@@ -50,7 +57,12 @@ from symbackprop.model.text.write import declarations, to_text
 
 # -- what is wrong with a text as its writer sees it: the line, a caret below the place, the line that is right
 Read: TypeAlias = tuple[Model, Sequence[ModelError], set[int]]  # what was read, what is wrong, lines not reached
-_GLUED = re.compile(r"(?<=ᵀ)([A-ZΑ-Ω])([a-z])(?![\w₀-₉])")  # xᵀAx, where nothing is declared
+# xᵀAx, Ax - b, Xβ and αx, where nothing is declared; Δt, δx and Wx beside a sign are names
+_GLUED = re.compile(r"(?:(?<=ᵀ)[A-ZΑ-Ω]|(?<![^\W\d])[α-γε-ω])(?=[a-z](?![\w₀-₉]))|\b[A-Z](?=[α-ω](?![\w₀-₉]))"
+                    r"|(?:(?<![\w.@*(,])(?<![@*] )|(?<![\w.]\()(?<=\())[A-Z](?=x(?![\w₀-₉]|\s*[@*.=(\[]))")
+_WORD = rf"\b(?!(?:{'|'.join(GREEK)})\b)[A-Za-z]{{2,}}\b(?!\s*[(.])"  # of prose, or a function without brackets
+_BESIDE = re.compile(rf"\s*{tree.BESIDE}\s*")
+_PROSE = re.compile(rf"{_WORD}\s*{tree.BESIDE}|{tree.BESIDE}\s*(?!(?:{'|'.join([*FUNCTIONS, *TABLE])})\b){_WORD}")
 _WIDEST, _LONGEST = 100, 10_000  # columns of a line that are shown, characters of a text that is read again
 _TRANSPOSED = re.compile(r"\^\s*T\b|\.T\b|'|ᵀ|\\top")
 _OF_ARRAYS = re.compile(r"@|‖|\b(?:tr|trace|det|logdet|inv|norm|sum|mean)\b")
@@ -58,32 +70,69 @@ _OTHER_COMMENTS = re.compile(r"//|%(?!\w*%)|--|/\*")
 _MOST, _BUDGET = 5, 100_000  # further mistakes of a line that are mended with the first; characters that are read again
 
 
-def explained(errors: Sequence[ModelError], text: str, read: Callable[[str], Read]) -> ModelError:
-    """The first error with the others; each shows its place and, where it knows what may be meant, the corrected line:
-    the text with it has been read again, and nothing was wrong with that line any more."""
+def mended(errors: Sequence[ModelError], text: str, read: Callable[[str], Read]) -> Model:
+    """The model of a text in which nothing is wrong but what is written as on paper, which is told. Raises the first
+    error with the others; each shows its place and, where it knows what may be meant, the corrected line: the text
+    with it has been read again, and nothing was wrong with that line any more."""
     typed = [line if "<-" in line and line.isascii() else readable(line) for line in physical_lines(text)]
     spoken = language(text)
     lines = [*typed]  # with the corrections of the lines above
-    short = sum(map(len, lines)) <= _LONGEST
-    read = _sparingly(read, spoken)
+    read, told, sure = _sparingly(read, spoken), list[str](), len(errors) <= MOST
     for error in errors[:MOST]:
         error.place = error.place or _about(error, typed)
         if error.place is not None:
             line = lines[error.place.line - 1] = typed[error.place.line - 1]
-            place = _narrowed(line, error.place, error.near)
-            if short and isinstance(error, ShapeError) and any(c.isdigit() for c in line):
-                error.instead = [*named_sizes(read("\n".join(typed))[0].sizes), *error.instead]
-            if isinstance(error, (SyntaxProblem, NameProblem)) and ("sum" in line or "prod" in line):  # of one alone
-                error.instead += [partial(_with_sums, capitals) for capitals in (True, False)]
-            meant = partial(_meant, spoken)
-            tried = (_corrected(error, place, lines, read, meant, more, {}) for more in range(_MOST + 1))
-            right = next(chain.from_iterable(tried), "").replace(ROWS, "")
-            right = right.replace("·", "*") if "\\" in line else right  # which \cdot of numbers is
-            other = right.strip() not in ("", line.strip())  # a line that one above mends is none
-            error.shown = [*_marked(line, place), *([f"{right.strip()}   corrected"] if other else [])]
+            right, of_paper = _right(error, _narrowed(line, error.place, error.near), lines, read, spoken)
+            sure &= of_paper
+            told.append(f"{error.where}: is read as {right.strip()}")
             lines[error.place.line - 1] = right or line
-    errors[0].others = errors[1:]
-    return errors[0]
+    model, wrong, _ = read("\n".join(lines)) if sure and told else (Model(), errors, set[int]())
+    if wrong:
+        errors[0].others = errors[1:]
+        raise errors[0]
+    for note in told:
+        model.remark(note)
+    return model
+
+
+def _right(error: ModelError, place: Place, lines: Sequence[str], read: Callable[[str], Read],
+           spoken: Language | None) -> tuple[str, bool]:
+    """The corrected line of an error, which shows it, and whether it only says what is written as on paper."""
+    line, short = lines[place.line - 1], sum(map(len, lines)) <= _LONGEST
+    if short and isinstance(error, ShapeError) and any(c.isdigit() for c in line):
+        error.instead = [*named_sizes(read("\n".join(lines))[0].sizes), *error.instead]
+    if isinstance(error, (SyntaxProblem, NameProblem)) and ("sum" in line or "prod" in line):  # of one alone
+        error.instead += _SUMS
+    ways = [(_on_paper, more) for more in range(2 * _MOST)] + [(partial(_meant, spoken), k) for k in range(_MOST + 1)]
+    tried = ((line, meant) for meant, more in ways for line in _corrected(error, place, lines, read, meant, more, {}))
+    right, way = next(tried, ("", None))
+    right = _with_signs(right, place, lines, read).replace(ROWS, "")
+    right = right.replace("·", "*") if "\\" in line else right  # which \cdot of numbers is
+    other = right.strip() not in ("", line.strip())  # a line that one above mends is none
+    error.shown = [*_marked(line, place), *([f"{right.strip()}   corrected"] if other else [])]
+    return right, way is _on_paper and other
+
+
+def _with_signs(right: str, place: Place, lines: Sequence[str], read: Callable[[str], Read]) -> str:
+    """The corrected line with a sign wherever a product has none."""
+    if tree.BESIDE not in right:
+        return right
+    model, *_ = read("\n".join([right if k == place.line else old for k, old in enumerate(lines, 1)]))
+    signs = {there.start: sign for there, sign in model.products.items() if there.line == place.line}
+
+    def sign(found: re.Match[str]) -> str:
+        behind = min((start for start in signs if start > found.end()), default=0)
+        return f" {signs.get(behind, '*')} "
+
+    return _BESIDE.sub(sign, right)
+
+
+def _on_paper(error: ModelError, line: str) -> list[Meant]:
+    """What may be meant that has one meaning, as on paper."""
+    turned = [product_with_turned] * isinstance(error, SyntaxProblem)
+    sums = _SUMS if _OVER_AN_INDEX.search(line) else []
+    known = [text for text in error.instead if isinstance(text, OnPaper) or text in (*_ON_PAPER, *sums)]
+    return [*turned, *(text for text in known if text != ".T" or "**" not in line)]
 
 
 def _meant(spoken: Language | None, error: ModelError, line: str) -> list[Meant]:
@@ -94,7 +143,7 @@ def _meant(spoken: Language | None, error: ModelError, line: str) -> list[Meant]
         return [*error.instead, *[times_bars] * ("|" in line)]
     first = [commented] * (_OTHER_COMMENTS.search(line) is not None) + [product_with_turned]
     others = [expected] * ("E[" in line) + [in_reals] * ("R" in line) + [log_of_det] * ("det" in line)
-    turned = [of_paper] * (_TRANSPOSED.search(line) is not None)
+    turned = [as_on_paper] * (_TRANSPOSED.search(line) is not None)
     return [*first, *error.instead, *others, *turned]
 
 
@@ -156,7 +205,8 @@ def _corrected(error: ModelError, place: Place, lines: Sequence[str], read: Call
     line = lines[place.line - 1]
     texts = meant(error, line) if short else []
     before, there, after = line[: place.start - 1], line[place.start - 1 : place.end - 1], line[place.end - 1 :]
-    latex = there.startswith("\\") or (there.startswith("{") and "}" in after and ":" not in after)  # no dict nor block
+    braces = there.startswith("{") and "}" in after and ":" not in after  # no dict nor block
+    latex = there.startswith("\\") or (braces and (before[-1:] in "_^" or meant is not _on_paper))
     if latex:
         before, after, texts = "", "", _without_latex(line, place)
     for text in texts:
@@ -191,6 +241,11 @@ def _with_sums(capitals: bool, line: str, place: Place) -> str:
     return indexed_sums(line, capitals)
 
 
+_SUMS: list[Meant] = [partial(_with_sums, capitals) for capitals in (True, False)]
+_ON_PAPER = (power_behind, TIMES)
+_OVER_AN_INDEX = re.compile(r"\b(?:sum|prod)_[a-z]\b")
+
+
 def _follows(error: ModelError, other: ModelError) -> bool:
     """Whether another mistake is only told when one is mended: a name behind one of signs, what may mean two things."""
     later = _told_at(other) - _told_at(error)
@@ -215,7 +270,7 @@ def parse(text: str, name: str | None = None, path: str | None = None, relu0: An
     model, errors, _ = _read(text, where, name or "", relu0, define)
     if errors:
         _offer_declarations(errors, text)
-        raise explained(errors, text, lambda other: _read(other, where, name or "", relu0, define))
+        return mended(errors, text, lambda other: _read(other, where, name or "", relu0, define))
     return model
 
 
@@ -271,16 +326,18 @@ def _read(text: str, where: str, name: str, relu0: Any,
 def parse_alone(text: str, relu0: Any = None, define: Mapping[str, str] | None = None) -> Model:
     """The model that an expression is, alone or behind equations with ``;`` between them: what is not declared is
     guessed, and stands in the model's ``remarks``. Raises a `ModelError`."""
-    typed = _GLUED.sub(r"\1 \2", text.strip())
+    typed = _GLUED.sub(r"\g<0> ", text.strip())
     model, errors, _ = _alone(typed, relu0, define)
     if errors:
-        raise explained(errors, typed, lambda other: _alone(other, relu0, define))
+        return mended(errors, typed, lambda other: _alone(other, relu0, define))
     return model
 
 
 def _alone(typed: str, relu0: Any, define: Mapping[str, str] | None) -> Read:
     """The model of an expression as far as it can be read, what is wrong with it, and which lines that hides."""
     model = Model("expression", relu0=0 if relu0 is None else relu0)
+    if _PROSE.search(typed):
+        return model, [ModelError("words are not multiplied", "<expression>", line=1)], set()
     try:
         with located("<expression>"):
             statements, note = guessed(typed)

@@ -5,6 +5,7 @@ Every argument is checked against its parameter's annotation in the library, so 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
@@ -155,9 +156,11 @@ def known_callee(name: str, graph: Graph) -> Callee:
         place = Parameter("x", Parameter.POSITIONAL_ONLY, annotation="Operand")
         return Callee(name, lambda x: graph.functions[base](x, order), Signature([place]))
     if name in graph.names:
-        entries = [entries_from_one] * bool(graph.names[name].shape)
+        if not graph.names[name].shape:
+            raise NameProblem(f"{name} is a number, not a function: write {name} * (…)", instead=[TIMES])
+        products: list[errors.Meant] = [partial(_times, sign) for sign in "*@"]
         raise NameProblem(f"{name} is an array, not a function: write {name} * (…) or {name} @ …, and {name}[…] for "
-                          "entries, counted from 0", instead=[*entries, partial(_times, "*"), partial(_times, "@")])
+                          "entries, counted from 0", instead=[entries_from_one, *products])
     function = meant(name, tuple(function_names())) or (f"{NUMPY}{name}" if is_numpys(name) else None)
     if function is not None:
         found = callee(function)
@@ -390,4 +393,7 @@ RULES: dict[str, Callable[[Place, Value], Any]] = {
 def _times(sign: str, line: str, place: errors.Place) -> str:
     """The line with ``a(b + c)`` as a product."""
     before, there, after = line[: place.start - 1], line[place.start - 1 : place.end - 1], line[place.end - 1 :]
-    return before + there.replace("(", f" {sign} (", 1) + after
+    return before + re.sub(r"\s*\(", f" {sign} (", there, count=1) + after
+
+
+TIMES = partial(_times, "*")  # a number in front of brackets

@@ -56,7 +56,7 @@ _APART = re.compile(r"(\"[^\"]*\"|#.*)")  # strings and comments, which stay as 
 _OF_MODELS = "×ᵀ′″‴·"  # what model text means something by
 ROOT = re.compile(r"√([^\W_][\w.₀-₉]*)")
 # √x and √(2x); √2x, which may be √(2x) or √2·x, stays, to be refused
-_PLAIN_ROOT = re.compile(rf"(?!√[\d.]+[^\W\d_])(?:{ROOT.pattern}|√(?=\s*\())")
+_PLAIN_ROOT = re.compile(rf"(?!√[\d.¼½¾⅐-⅞]+[A-Za-zΑ-Ωα-ω])(?:{ROOT.pattern}|√(?=\s*\())")
 # a raised number, but ⁻¹ of a matrix on paper, of entries in NumPy, stays, to be refused
 _RAISED = re.compile(rf"(?P<inverse>(?:(?<![^\Wᵀ])[A-ZΑ-Ω]\w*?|(?<=[A-ZΑ-Ω)\]]))[0-9₀-₉]*⁻¹)|{_POWER.pattern}")
 
@@ -79,7 +79,7 @@ def _formula(text: str) -> str:
         return text
     text = unicodedata.normalize("NFC", text)
     text = _EXPECTED.sub(r"mean(\1)", text)
-    text = _IN_REALS.sub(_declared, text)
+    text = _PI.sub("π ", _IN_REALS.sub(_declared, text))
     text = _RAISED_WORD.sub(_raised_word, _OPPOSITE_OF.sub(r"a\1", _CUBE_ROOT.sub(r"cbrt(\1)", text)))
     text = _BESIDE_ROOT.sub(_factor, _HALF.sub(_factor, text))
     text = _BOTH.sub(r"\2\1", _PLAIN_ROOT.sub(lambda found: f"sqrt({found[1]})" if found[1] else "sqrt", text))
@@ -109,6 +109,7 @@ def _factor(found: re.Match[str]) -> str:
 # ½x, ½(a + b) and σ√x; 1/σ√x may be divided by both, e**½x raised to both, and sin ½x is of both
 _HALF = re.compile(r"(?P<before>(?:[/^@.√]|\*\*|\b\w+)\s*)?[¼½¾⅐⅑⅒⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞](?=\s*(?:[^\W_]|[(√]))")
 _BESIDE_ROOT = re.compile(r"(?P<before>(?:[/^@.]|\*\*)\s*|\w)?[Α-ΡΤ-Ωα-ω][₀-₉²³]*(?=√)")
+_PI = re.compile(r"(?<![^\W\d])π(?=[A-Za-zα-ω])")  # 2πr
 _OPPOSITE_OF = re.compile(r"\b((?:sin|cos|tan)h?)⁻¹(?=\s*\()")  # tanh⁻¹(x)
 _CUBE_ROOT = re.compile(r"∛([^\W_][\w.₀-₉]*)")
 

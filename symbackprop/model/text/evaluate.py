@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial, reduce
 from itertools import count
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeGuard
 
 import sympy as sp
 
@@ -20,7 +20,7 @@ from symbackprop.core.indexing import getitem, holds
 from symbackprop.core.operators import FORMS, Terms, operation
 from symbackprop.core.scalars import RELATIONS, TABLE
 from symbackprop.core.shapes import Shape, dim_text, same, same_shape, shape_text, size_of
-from symbackprop.errors import Meant, ModelError, NameProblem, Place, ShapeError, SyntaxProblem
+from symbackprop.errors import Meant, ModelError, NameProblem, OnPaper, Place, ShapeError, SyntaxProblem
 from symbackprop.model.text import dialect, spellings, tree, warnings
 from symbackprop.model.text.calls import Callee, asked_arrays, call, callee, known_callee
 from symbackprop.model.text.known_numbers import checked, fold, of_sizes, short
@@ -32,6 +32,7 @@ from symbackprop.model.text.meant_lines import (
     selected,
     sum_of_products,
     sums_of_lists,
+    with_sign,
 )
 from symbackprop.model.text.patterns import with_named_axes
 
@@ -55,6 +56,9 @@ class Scope(Protocol):
 
     def remark(self, text: str) -> None:
         """Tell the writer how a line is read that could have been meant otherwise."""
+
+    def multiplied(self, place: Place | None, sign: str) -> None:
+        """Keep which product it is that stands without a sign in front of a place."""
 
     def noise(self, place: Place, shape: Shape) -> Node | None:
         """The random numbers that are drawn at a place, which are data; None where there can be none."""
@@ -139,8 +143,9 @@ class Evaluator:
 
     def chain(self, expr: tree.Chain) -> Value:
         value, terms, left = self.operand(expr.first), None, expr.first
+        row = False  # whether the product so far is the row that it is with a transposed vector in front
         for sign, part in expr.rest:
-            right = self.operand(part)
+            right, row = self.operand(part), row or isinstance(left, tree.Transpose)
             for warning in warnings.of_transposed(sign, left, value, right):
                 self.scope.remark(warning)
             left = part
@@ -153,6 +158,9 @@ class Evaluator:
             for warning in warnings.of_operator(sign, value, right):
                 self.scope.remark(warning)
             try:
+                if sign == tree.BESIDE:
+                    sign = _beside(value, right, row)
+                    self.scope.multiplied(part.place, sign)
                 value = binary(sign, value, right, self.graph)
             except ModelError as error:
                 if isinstance(error, ShapeError):
@@ -179,7 +187,7 @@ class Evaluator:
         try:
             number = isinstance(self.value(expr.exponent), sp.Symbol)
         except NameProblem as error:
-            raise NameProblem(f"{error.message} The transpose is {base}.T", instead=".T",
+            raise NameProblem(f"{error.message} The transpose is {base}.T", instead=OnPaper(".T"),
                               place=expr.exponent.place) from None
         if number:
             raise NameProblem(f"{base}^T is the transpose, {base}.T, or every entry to the power of the dimension T, "
@@ -482,6 +490,10 @@ def _norms(name: str, order: Value) -> tuple[str, ...]:
     return tuple(filter(None, (of_matrix, entries)))
 
 
+def has_axes(value: Value) -> TypeGuard[Node]:
+    return isinstance(value, Node) and value.ndim > 0
+
+
 def evaluate(expr: tree.Expr, scope: Scope) -> Value:
     """The value of an expression."""
     return Evaluator(scope).value(expr)
@@ -521,6 +533,16 @@ def binary(sign: str, a: Node | sp.Expr, b: Node | sp.Expr, graph: Graph) -> Nod
     if result.value is not None:
         checked(result.value)
     return result
+
+
+def _beside(left: Value, right: Value, row: bool) -> str:
+    """Which product two values are that stand side by side, as on paper, where matrices are multiplied so."""
+    if not has_axes(left) or not has_axes(right):
+        return "*"
+    if row or max(left.ndim, right.ndim) > 1:
+        return "@"
+    raise ModelError(f"{label(left)} beside {label(right)}, two vectors, is a matrix product, @, or one of entries, *: "
+                     "write which", instead=[partial(with_sign, "*"), partial(with_sign, "@")])
 
 
 def _chosen(values: tuple[Value, ...], items: Sequence[Value]) -> Value:

@@ -3,7 +3,7 @@
 expression := comparison ["if" comparison "else" expression]
 comparison := sum [("<" | "<=" | ">" | ">=" | "==" | "!=") sum]
 sum        := product {("+" | "-") product}
-product    := tight {("*" | "/" | "@" | "·" | "//" | "%" | "\\") tight}
+product    := tight {("*" | "/" | "@" | "·" | beside | "//" | "%" | "\\") tight}
 tight      := sign {("%*%" | "%o%" | "%%" | "%/%" | "%in%") sign}
 sign       := {"-" | "+"} power
 power      := postfix [("**" | "^") sign]
@@ -28,7 +28,7 @@ import sympy as sp
 from symbackprop.core.functions import FUNCTIONS
 from symbackprop.core.functions.words import ALSO
 from symbackprop.core.scalars import TABLE
-from symbackprop.errors import Place, SyntaxProblem
+from symbackprop.errors import OnPaper, Place, SyntaxProblem
 from symbackprop.model.text import lambdas, tree
 from symbackprop.model.text.foreign import MEMBER
 from symbackprop.model.text.meant_lines import (
@@ -223,7 +223,7 @@ _TIGHT: dict[str, Callable[[tree.Expr, tree.Expr, Place | None], tree.Expr]] = {
     "%*%": partial(_multiplied_at, "@"), "%o%": _calls("outer"), "%%": _calls("remainder"),
     "%/%": _calls("floor_divide"), "%in%": _calls(MEMBER),
 }
-_OF_PRODUCTS = ("*", "/", "@", "·", ".*", "./", tree.PRODUCT, tree.QUOTIENT, *_WHOLE, *_TIGHT)
+_OF_PRODUCTS = ("*", "/", "@", "·", tree.BESIDE, ".*", "./", tree.PRODUCT, tree.QUOTIENT, *_WHOLE, *_TIGHT)
 
 
 def _multiplied(first: tree.Expr, rest: Sequence[tuple[str, tree.Expr]], place: Place | None) -> tree.Expr:
@@ -377,7 +377,8 @@ def _name(c: Cursor) -> tree.Expr:
             return _function(c, token)
         if token.text == "not":
             return _opposite(c, token, _conditions(c, c.now, _comparison(c), _BEFORE_COMPARISONS))
-        other, says = (("lam",), ": write lam") if token.text == "lambda" and c.now.kind != NAME else ((), "")  # as λ
+        greek = token.text == "lambda" and c.now.kind != NAME
+        other, says = ((OnPaper("lam"),), ": write lam") if greek else ((), "")
         raise token.problem(f"{token.text!r} is Python, not model text: there are only formulas here{says}", other)
     bracket = c.accept("(")
     if bracket is None:
@@ -426,6 +427,9 @@ def _refuse_bare_function(c: Cursor, function: Token) -> None:
     start = c.place
     (_pass_over if _reduces(function.text) else _factor)(c)
     called = f"{function.text}({c.typed_since(start)})"
+    longer = c.begins_a_value() or c.at(*_OF_PRODUCTS)
+    alone = not longer and not _reduces(function.text) and function.text != "sqrt"  # √½x
+    called = OnPaper(called) if alone else called
     raise problem(f"what {function.text} is of takes brackets: {called}", function.line, "", c.since(function), called)
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 
 from symbackprop.core.functions.words import MODULES
-from symbackprop.errors import NameProblem, ShapeError
+from symbackprop.errors import NameProblem, OnPaper, ShapeError
 from symbackprop.model.model import Model
 from symbackprop.model.text import dialect, tree
 from symbackprop.model.text.evaluate import Evaluator
@@ -178,8 +178,9 @@ def _refuse_raised(body: Sequence[tree.Statement]) -> None:
     """Refuse ``x^T`` beside what makes sense of arrays alone: it is the transpose there."""
     parts = tree.inside(body)
     raised = [part for part in parts if isinstance(part, tree.Power) and part.exponent == tree.RAISED_T]
-    if raised and parts.count(tree.RAISED_T) == len(raised) and any(map(needs_arrays, parts)):
-        raise NameProblem("what is raised to T is transposed here: that is written .T", instead=".T",
+    on_paper = any(isinstance(part, tree.Chain) and any(sign == tree.BESIDE for sign, _ in part.rest) for part in parts)
+    if raised and parts.count(tree.RAISED_T) == len(raised) and (on_paper or any(map(needs_arrays, parts))):
+        raise NameProblem("what is raised to T is transposed here: that is written .T", instead=OnPaper(".T"),
                           place=raised[0].exponent.place)
 
 

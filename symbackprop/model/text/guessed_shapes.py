@@ -37,7 +37,8 @@ _WIDTHS = ("d", "d_k", "dk", "d_head", "n", "m")  # numbers there, too, beside a
 _TURNS = ("swapaxes", "transpose")  # what has the axes of its argument in another order
 _FIRST = tree.String("NCHW")
 _WHOLE = (tree.Slice(None, None, None), tree.Slice(tree.ZERO, None, None))
-_PRODUCTS = ("@", tree.PRODUCT)
+_OF_TWO = (tree.PRODUCT, tree.BESIDE)  # which are of matrices where there are two arrays
+_PRODUCTS = ("@", *_OF_TWO)
 _BESIDE = "hstack"
 _CHANGED = "scatter"
 _DIVISIONS = ("/", tree.QUOTIENT)
@@ -191,15 +192,25 @@ class Shapes:
         shape, left = self.of(expr.first), expr.first
         for sign, right in expr.rest:
             other = self.of(right)
-            of_arrays = sign == "@" or (sign == tree.PRODUCT and (bool(shape and other) or (
-                max(len(shape), len(other)) > 1 and not self._is_number(right if shape else left))))
+            of_arrays = sign == "@" or (sign in _OF_TWO and self._of_arrays(sign, (left, shape), (right, other)))
             if of_arrays:
                 self._widen([left] * (not shape) + [right] * (not other) + [*_means(left), *_means(right)], 1)
-            if sign == tree.PRODUCT and isinstance(right, tree.Transpose) and len(shape) == len(other) == 1:
+            if sign in _OF_TWO and isinstance(right, tree.Transpose) and len(shape) == len(other) == 1:
                 shape, left = [*shape, *other], right
                 continue
             shape, left = self._product(shape, other, expr.place) if of_arrays else self._same([shape, other]), right
         return shape
+
+    def _of_arrays(self, sign: str, *sides: tuple[tree.Expr, Shape]) -> bool:
+        """Whether a product is one of matrices, which it is where there are two arrays: a matrix has a vector behind it
+        on paper, also one with a Greek letter."""
+        (left, shape), (right, other) = sides
+        beside = sign == tree.BESIDE and not isinstance(right, tree.Number)
+        if beside and (isinstance(left, tree.Transpose) or (len(shape) > 1 and isinstance(right, tree.Name)) or (
+                isinstance(right, tree.Transpose) and isinstance(left, tree.Name) and _rank(left.name) > 1)):
+            return True
+        number = self._is_number(right if shape else left)
+        return bool(shape and other) or (max(len(shape), len(other)) > 1 and not number)
 
     def _columns(self, terms: Sequence[tuple[tree.Expr, Shape]]) -> None:
         """Beside a product that is a column, ``W @ x`` of such an x, what would have one axis is a column too."""
@@ -638,7 +649,7 @@ def _plain_name(expr: tree.Call) -> str:
 def needs_arrays(expr: tree.Expr) -> bool:
     """Whether an expression makes sense of arrays alone."""
     if isinstance(expr, tree.Chain):
-        return any(sign in _PRODUCTS for sign, _ in expr.rest)
+        return any(sign in ("@", tree.PRODUCT) for sign, _ in expr.rest)
     if isinstance(expr, tree.Index):
         return True
     if isinstance(expr, tree.Call):

@@ -15,6 +15,7 @@ from symbackprop.errors import Meant, Place
 from symbackprop.model.names import sounds_like_data
 from symbackprop.model.text.brackets import unclosed, unopened
 from symbackprop.model.text.characters import INDEX
+from symbackprop.model.text.tree import BESIDE
 
 
 def around(line: str, place: Place) -> tuple[int, int]:
@@ -102,7 +103,8 @@ solved = rewritten(r"(\w+|\([^()]*\))\s*\\\s*(\w+|\([^()]*\))", r"solve(\1, \2)"
 solved_at_once = rewritten(  # cho_solve(cho_factor(K), b)
     r"(?:\w+\.)*cho_solve\(\s*(?:\w+\.)*cho_factor\((\w+)(?:,[^()]*)?\)\s*,", r"solve(\1,")
 log_of_det = rewritten(r"\blog\s*\(?det\s+([A-Za-z]\w*)\)?", r"logdet(\1)")
-product_with_turned = rewritten(r"(?<![\w.])([a-z]\w*)\s+([a-z]\w*)(?:\.T\b|ᵀ)", r"outer(\1, \2)")  # v vᵀ of vectors
+product_with_turned = rewritten(  # v vᵀ of vectors
+    r"(?<![\w.])([a-z]\w*)\s+([a-z]\w*)(?:\^T\b|\.T\b|ᵀ)", r"outer(\1, \2)")
 outer_product = rewritten(r"(\w+)\s*⊗\s*(\w+)", r"outer(\1, \2)")
 inner_product = rewritten(r"⟨([^,⟨⟩]*),\s*([^,⟨⟩]*)⟩", r"sum(\1 * \2)")
 negated = rewritten(r"¬\s*(\w+|\([^()]*\))", r"(1 - \1)")
@@ -137,6 +139,25 @@ def of_paper(line: str, place: Place) -> str:
     line = re.sub(r"(?<![\w.])(\d+(?:\.\d+)?)\s+(?=[A-Za-z(])", r"\1 * ", line)
     line = re.sub(r"(?<=[\w)])(?<!\bparam)(?<!\bloss)(?<!\boutput)\s+(?=[A-Za-z(])", " @ ", line)
     return re.sub(r"\.T (?=[^\s@])", ".T", line).rstrip()
+
+
+def with_sign(sign: str, line: str, place: Place) -> str:
+    """The line with a sign for what stands beside the last factor of a product."""
+    there = line[place.start - 1 : place.end - 1]
+    behind = place.start - 1 + unclosed(there, lambda k: there[k] == BESIDE)
+    return f"{line[: behind - 1].rstrip()} {sign} {line[behind:].lstrip()}" if behind >= place.start else line
+
+
+_RAISED = re.compile(r"(?<!\w)([A-Za-z]\w*)\s*(?:\^|\*\*)\s*(\d+)\s*$")
+
+
+def power_behind(line: str, place: Place) -> str:
+    """The line with ``sin^2(x)`` before a place as ``sin(x)^2``; as it is where nothing like it stands there."""
+    before, rest = line[: place.start - 1], line[place.start - 1 :]
+    found = _RAISED.search(before) if rest.startswith("(") else None
+    end = unopened(rest[1:]) + 2
+    closed = found is not None and end <= len(rest)
+    return f"{before[: found.start()]}{found[1]}{rest[:end]}^{found[2]}{rest[end:]}" if found and closed else line
 
 
 _SUM_OF_A_LIST = r"((?:\b\w+\.)*)\bsum\(\s*[\[(]((?:[^\[\]()]|\([^()]*\)|\[[^\[\]]*\])*)[\])]\s*\)"

@@ -157,6 +157,10 @@ class Scope:
         """Said once a line."""
         self.model.remark(f"{self.model.place}: {text}")
 
+    def multiplied(self, place: Place | None, sign: str) -> None:
+        if place is not None:
+            self.model.products[place] = sign
+
     def offset(self, item: tree.Expr) -> int:
         """1 where the counter of a literal loop is part of an index into an array: counters count from 1."""
         return int(any(name in self.counters for name in tree.mentioned(item)))

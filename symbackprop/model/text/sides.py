@@ -19,7 +19,7 @@ from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import is_one, same, shape_text, size_of
 from symbackprop.errors import Meant, ModelError, NameProblem, NotDeclared, Place, ShapeError
 from symbackprop.model.text import tree, warnings
-from symbackprop.model.text.evaluate import LENGTH, Evaluator, Scope, Value, between, binary, lift
+from symbackprop.model.text.evaluate import LENGTH, Evaluator, Scope, Value, between, binary, has_axes, lift
 from symbackprop.model.text.foreign import BELOW, BESIDE, LISTED, MEMBER
 from symbackprop.model.text.languages import EITHER, JULIA, PYTHON, Language, R, goes_down
 from symbackprop.model.text.trials import is_by_entry
@@ -147,7 +147,7 @@ class OfSides(Evaluator):
     def _of_row(self, function: str, values: list[Node | sp.Expr]) -> Value:
         """A function of vectors where one is a row; None where there is none, and of matrices alone."""
         if not any(isinstance(v, Node) and v.ndim == 2 and is_one(v.shape[0]) for v in values):
-            if function == "dot" and self.spoken.sums_down and all(_has_axes(v) and v.ndim == 2 for v in values):
+            if function == "dot" and self.spoken.sums_down and all(has_axes(v) and v.ndim == 2 for v in values):
                 products = binary("*", values[0], values[1], self.graph)
                 return getitem(self.applied("sum", [products], {"axis": sp.S.Zero}), _ROW)
             return None
@@ -264,9 +264,9 @@ class OfSides(Evaluator):
         (a, row), (b, other) = left, right
         if sign == tree.QUOTIENT:
             return self._divided(a, b), row
-        if sign != "@" and sign != tree.PRODUCT:
+        if sign not in _OF_TWO:
             return binary(sign, a, b, self.graph), row
-        if not _has_axes(a) or not _has_axes(b):
+        if not has_axes(a) or not has_axes(b):
             return binary("*", a, b, self.graph), row or other
         return self._multiplied(a, row, b, other)
 
@@ -295,9 +295,9 @@ class OfSides(Evaluator):
 
     def _divided(self, value: Value, by: Value) -> Value:
         """``A / B`` as A·B⁻¹: entries are divided by ./"""
-        if not _has_axes(by):
+        if not has_axes(by):
             return binary("/", value, by, self.graph)
-        if not _has_axes(value) or by.ndim != 2 or not same(*by.shape):
+        if not has_axes(value) or by.ndim != 2 or not same(*by.shape):
             raise ShapeError(f"/ is a product with the inverse of a square matrix here, and {label(by)} is "
                              f"{shape_text(by.shape)}: entries are divided by ./", instead=[_by_entries])
         solved = self.applied("solve", [transpose(by), transpose(value)], {})
@@ -308,9 +308,9 @@ class OfSides(Evaluator):
         """What stands beside a sign of entries, a vector with the axis along which it meets the other side; whether
         that is a row, and the sign."""
         (_, a, row), (_, b, other) = sides
-        if sign in ("@", tree.PRODUCT, tree.QUOTIENT):
+        if sign in (*_OF_TWO, tree.QUOTIENT):
             return a, b, row, sign
-        if not _has_axes(a) or not _has_axes(b):
+        if not has_axes(a) or not has_axes(b):
             return a, b, row or other, sign
         if a.ndim == b.ndim == 1 and row != other and self.spoken != R:
             self._refuse_declared(sign, sides)
@@ -367,7 +367,7 @@ class OfSides(Evaluator):
 
     def power(self, expr: tree.Power) -> Value:
         base = self.operand(expr.base)
-        if expr.sign != tree.POWER or not _has_axes(base) or base.ndim < 2:
+        if expr.sign != tree.POWER or not has_axes(base) or base.ndim < 2:
             return super().power(expr)
         if base.ndim > 2 or not same(*base.shape):
             raise ShapeError(f"^ is the power of a square matrix here, and {label(base)} is {shape_text(base.shape)}: "
@@ -392,6 +392,7 @@ class OfSides(Evaluator):
 
 
 # what joins arrays, and along which axis
+_OF_TWO = ("@", tree.PRODUCT, tree.BESIDE)  # where there are two arrays
 _JOINS = {BESIDE: 1, "hcat": 1, "cbind": 1, BELOW: 0, "vcat": 0, "rbind": 0, LISTED: 0}
 _OF_MATRICES = ("tile", "kron")  # to which a column has two axes
 _AS_VECTORS = ("as_vector", "as_numeric", "as_double", "drop", "vec")
@@ -434,15 +435,11 @@ def _refuse_one_size(expr: tree.Call) -> None:
 
 def _without_axes(value: Value) -> Value:
     """An array of one entry as a number."""
-    return getitem(value, (0,) * value.ndim) if _has_axes(value) and all(map(is_one, value.shape)) else value
+    return getitem(value, (0,) * value.ndim) if has_axes(value) and all(map(is_one, value.shape)) else value
 
 
 def _is_vector(value: Value) -> bool:
     return isinstance(value, Node) and value.ndim == 1
-
-
-def _has_axes(value: Value) -> bool:
-    return isinstance(value, Node) and value.ndim > 0
 
 
 def _written(there: Place, text: str, line: str, place: Place) -> str:

@@ -13,9 +13,8 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import NamedTuple
 
-from symbackprop.errors import Meant, ModelError, NameProblem, Place, SyntaxProblem
+from symbackprop.errors import Meant, ModelError, NameProblem, OnPaper, Place, SyntaxProblem
 from symbackprop.model.names import check_name
-from symbackprop.model.text.brackets import unopened
 from symbackprop.model.text.characters import readable
 from symbackprop.model.text.meant_lines import (
     combined_conditions,
@@ -27,11 +26,13 @@ from symbackprop.model.text.meant_lines import (
     negated,
     opposite,
     outer_product,
+    power_behind,
     raised_inverse,
     reciprocal,
     solved,
     with_point,
 )
+from symbackprop.model.text.tree import BESIDE
 from symbackprop.model.text.wrapping import GOES_ON, unwrapped
 
 NAME, NUMBER, STRING, SIGN, END = "name", "number", "string", "sign", "end of line"
@@ -50,7 +51,8 @@ _PATTERN = r"""[ \t]+|(?<=\w)\.(?=\()|\.(?=[<>&|!]|==)
 _PRIMES = r"(?:[′″‴]+(?=\())?"  # f′(z), the derivative of an abstract function
 # a dict without entries, signs with a dot, those of R's, and A \ b
 _NOTHING = r"(?<=[=,\ ])\{\}|&&|\.[-+*/^](?!=)|%(?:\*|o|in|/)?%|(?<=[\w)\]']\ )\\(?=\ )|(?<=[\w)\]'])\\(?=\()|"
-_PLAIN = re.compile(_PATTERN.replace("MORE", _NOTHING).replace("SIGNS", "ᵀ×·&~").replace("PRIMES", _PRIMES), re.VERBOSE)
+_PLAIN = re.compile(_PATTERN.replace("MORE", _NOTHING).replace("SIGNS", f"ᵀ×·&~{BESIDE}")
+                    .replace("PRIMES", _PRIMES), re.VERBOSE)
 _FORGIVING = re.compile(_PATTERN.replace("MORE", r":=|").replace("SIGNS", r"{}~&.!$\\⊗").replace(r"\|\||", "")
                         .replace("PRIMES", ""), re.VERBOSE)
 _FACTOR = re.compile(r"(?!x[A-Z0-9]|[eE][0-9]|[eEjJ]\b)[A-Za-z]\w*")  # no shape 2x3, no power of ten, no complex number
@@ -330,7 +332,7 @@ def _complaint(rest: str, where: str = "") -> str:
     if char == ".":
         return "a dot is only used in numbers, in ranges 1..T and in .T; there are no attributes"
     if re.match(r"\\[A-Za-z|,;:{}]", rest):
-        return "model text takes no LaTeX: write a name, as in alpha, and functions and signs as in NumPy"
+        return "this LaTeX is not read: write a name, as in alpha, and functions and signs as in NumPy"
     hint = _HINTS.get(char)
     if hint is None and not char.isascii():
         plain = unicodedata.normalize("NFKC", char)
@@ -366,21 +368,6 @@ _MEANT: Mapping[str, Sequence[Meant]] = {  # what may be meant by signs that mea
 
 # -- a place in the tokens of a line
 PYTHON_WORDS = frozenset(keyword.kwlist)
-_POWER = re.compile(r"(?<!\w)([A-Za-z]\w*)\s*(?:\^|\*\*)\s*(\d+)\s*$")
-
-
-def _power_behind(line: str, place: Place) -> str:
-    """The line with ``sin^2(x)`` before a place as ``sin(x)^2``; as it is where nothing like it stands there."""
-    before, rest = line[: place.start - 1], line[place.start - 1 :]
-    found = _POWER.search(before) if rest.startswith("(") else None
-    end = unopened(rest[1:]) + 2
-    closed = found is not None and end <= len(rest)
-    return f"{before[: found.start()]}{found[1]}{rest[:end]}^{found[2]}{rest[end:]}" if found and closed else line
-
-
-_PRODUCTS: tuple[Meant, ...] = ("@ …", "* …")  # what may be missing before a value, the likelier of matrices first
-
-
 class Cursor:
     """A place in the tokens of one logical line."""
 
@@ -432,14 +419,23 @@ class Cursor:
         return self.take()
 
     def _products(self) -> tuple[Meant, ...]:
-        """What may be missing here: beside capitals and transposes a matrix product, beside small letters one of
-        entries."""
-        start = self.place - 1
-        while start > 0 and self.tokens[self.place - 1].is_sign(")") and not self.tokens[start].is_sign("("):
-            start -= 1
-        beside = self.tokens[start : self.place + 1]
-        arrays = any(t.is_sign(".T", "'", "ᵀ") or (t.kind == NAME and t.text[0].isupper()) for t in beside)
-        return _power_behind, raised_inverse, *(_PRODUCTS if arrays else _PRODUCTS[::-1])
+        """What may be missing here: a product, as on paper, unless it may be meant otherwise."""
+        closed = self.before.is_sign(*_CLOSING)
+        start = partner(self.tokens, range(self.place - 1, -1, -1), _CLOSING, _OPENING, 0) if closed else self.place - 1
+        sure = self.now.kind != NUMBER and not self._may_bind_more(start)
+        return power_behind, raised_inverse, *[OnPaper(f"{BESIDE}…")] * sure, "* …"
+
+    def _may_bind_more(self, start: int) -> bool:
+        """Whether the product with a factor that begins at a place may be what the sign in front of it is of: 1/a b,
+        S^-1 w, √½x."""
+        if start == 0:
+            return False
+        before, factor = self.tokens[start - 1], self.tokens[start : self.place]
+        number = all(token.kind == NUMBER or token.is_sign("(", "/", ")") for token in factor)
+        glued = self.now.column == self.before.column + 1 and factor[0].is_sign("(") and number
+        return (before.is_sign("/") and not number) or (
+            before.is_sign("-") and self.tokens[max(start - 2, 0)].is_sign("^", "**")) or (
+            glued and not before.is_sign("+", "-", "=", "(", ","))
 
     def begins_a_value(self) -> bool:
         return (self.now.kind in (NAME, NUMBER) and self.now.text not in PYTHON_WORDS) or self.at("(", "‖")

@@ -146,6 +146,7 @@ FROM_LEFT, FROM_EITHER = "<", "?"  # behind the sign of a power, where a^b^c is 
 COLUMNS = String("columns")  # an axis that is one where there is a matrix: of a vector it is all
 _AXES: dict[Expr | None, int] = {String("down"): 0, String("across"): 1}
 PRODUCT = "*@"  # the sign of a product that is one of matrices where there are two arrays
+BESIDE = "⁎"  # stands where a product has no sign, as on paper: one of matrices where there are two arrays
 RAISED_T = Name("T")  # the exponent that is a transpose on paper
 
 
