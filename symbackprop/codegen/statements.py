@@ -50,6 +50,25 @@ COPIED = "a copy, since every step reads it"
 MOST_NAMELESS = 24  # rows without a name in what a line is another form of; with more it is not told
 
 
+class Words(Mapping[int, str]):
+    """What rows are called in the equations of a block: by the name that they have there, else as their code is
+    written. Looked up one by one: every loop is a block, and knows all rows outside."""
+
+    def __init__(self, block: Block, written: Mapping[int, str]) -> None:
+        self.block, self.written = block, written
+
+    def __getitem__(self, row: int) -> str:
+        if row in self.written and row not in self.block.absent:
+            return self.written[row]
+        return text(self.block.names[row].code)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter({**self.block.names, **self.written})
+
+    def __len__(self) -> int:
+        return len({*self})
+
+
 class Writer:
     """Writes the statements of one block. Loops are Python's, and arrays are changed in place where that is quicker: a
     target without either writes `loop` and `marked` anew."""
@@ -60,10 +79,8 @@ class Writer:
                  written: Mapping[int, str] | None = None) -> None:
         self.program, self.block, self.workspace = program, block, workspace
         self.names = program.written if written is None else written
-        self.written = {id_: word for id_, word in self.names.items() if id_ not in block.absent}
         self.p: Arrays = program.target(block.names, program.level)
-        spelled = {id_: text(e.code) for id_, e in block.names.items()}
-        self.equation = Equation({**spelled, **self.written}, program.expanded)
+        self.equation = Equation(Words(block, self.names), program.expanded)
         results = program.loss or ", ".join(program.outputs)
         self.remarks = {
             program.gradients[n]: f"0: {results} does not depend on {n}"
@@ -121,7 +138,7 @@ class Writer:
 
     def told(self, line: Line, row: Node, word: str) -> Line:
         """The line with its equation, ``Z1 = X W1 + b1   N×H``."""
-        left = self.written.get(row.id, word)
+        left = word if row.id in self.block.absent else self.names.get(row.id, word)
         known = self.block.names.get(row.id)
         same = known is not None and known.variable == word
         right = self.equation.right(row) if self.is_own(row, word) else self.equation.operand(row)
