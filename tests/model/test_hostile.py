@@ -327,6 +327,15 @@ def test_numbers_that_no_float_holds_are_not_computed(call: str) -> None:
     assert to_text(Model.parse(f"param w\nloss L = w * {call}", name="net")).count("\n") == 3
 
 
+def test_a_function_with_loops_that_cannot_be_read_is_no_call_of_itself() -> None:
+    text = "param w\ndef f(a):\n    for i in range(2):\n        a = a + g(a, 1)\n    return a\n" \
+        "def g(a):\n    for i in range(2):\n        a = a + i\n    return a\nb = f(w)\nc = f(w)\nloss L = w"
+    with pytest.raises(SymbackpropError) as caught:
+        Model.parse(text)
+    assert len(told := [str(e) for e in (caught.value, *caught.value.others)]) == 2
+    assert not any("calls itself" in line for line in told), told
+
+
 def test_text_without_a_file_is_called_text() -> None:
     with pytest.raises(SymbackpropError, match="<text>:1: name error"):
         Model.parse("loss L = q")
@@ -351,6 +360,7 @@ def test_nothing_in_the_package_evaluates_text() -> None:
 
 
 W = "param w\n"
+_LOOPED = "def f{}(a):\n    s = 0\n    for i in range(2):\n        s = s + {}\n    return s\n"
 COSTLY = {
     "a word": "a" * 99_000,
     "sums": W + "loss L = " + "\u2211" * 30_000,
@@ -364,6 +374,10 @@ COSTLY = {
     "functions in functions": "".join(" " * k + "def f(x):\n" for k in range(400)) + " " * 401 + "loss L = 1",
     "loops in loops": W + "for i in 1..300:\n  for j in 1..300:\n    a = w*i*j\nloss L = w",
     "eight loops": W + "".join("  " * k + f"for i{k} in 1..4:\n" for k in range(8)) + "  " * 8 + "a = w\nloss L = w",
+    "functions with loops": _LOOPED.format(0, "a") + W + "a = f0(w + 1)\n" * 2_500 + "loss L = w",
+    "functions with loops in each other": _LOOPED.format(0, "a") + "".join(
+        _LOOPED.format(k, " + ".join([f"f{k - 1}(a * {n})" for n in range(8)])) for k in range(1, 8)) + W
+        + "loss L = f7(w)",
     "mistakes": W + "a = tahn(w)\n" * 7_000 + "loss L = w",
     "semicolons": W + ";" * 90_000 + "\nloss L = w",
     "conditions": W + "loss L = " + " if w > 0 else ".join(["w"] * 5_000),

@@ -3,7 +3,7 @@ return stands in the place of every call, behind their lines where these are loo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import chain, count, pairwise, takewhile
@@ -22,7 +22,7 @@ from symbackprop.model.text.meant_lines import left_out
 from symbackprop.model.text.tokens import END, NAME, TEXT, Cursor, Line, Token, ended, problem
 
 _MADE = "__init__"  # whose lines are read where they stand
-_DEEPEST = 8  # calls in calls
+_DEEPEST, _MOST_LINES = 8, 2_000  # calls in calls, and lines that all calls have
 _PLAIN = (tree.Name, tree.Number, tree.Negative, tree.Word, tree.String, tree.Function, tree.Tuple, tree.Member)
 _IDLE = ("print", "assert")  # what lines begin with of which nothing is read
 
@@ -61,7 +61,8 @@ class Helpers:
         self.taken = set[str]()  # by functions whose lines are read as they stand
         self.results: dict[tuple[tree.Call, Place | None], tree.Expr] = {}  # of calls on the line that is read
         self.have_loops = False  # helpers that are known
-        self.named = set[str]()  # the names that lines of functions have given something
+        self.free: dict[str, Iterator[str]] = {}  # the names that are left for one of a function's own
+        self.lines_put = 0  # of functions, in front of lines that call these
 
     @cached_property
     def calls(self) -> Mapping[str, Sequence[int]]:
@@ -246,6 +247,10 @@ class Helpers:
         (head, value), line = self.known[call.function], call.place.line if call.place else 0
         if head.name in self.opened or len(self.opened) > _DEEPEST:
             raise problem(f"{head.name} calls itself: write a loop, `for t in 1..T:`", head.line)
+        self.lines_put += len([*tree.flat(head.body)])
+        if self.lines_put > _MOST_LINES:
+            raise problem(f"{head.name} is called too often: its lines stand in front of each call, in all more than "
+                          f"{_MOST_LINES}", line or head.line)
         own = dict.fromkeys([*[e.target.name for e in tree.equations(head.body)],
                              *[loop.variable for loop in tree.loops(head.body)]])
         names, values = {name: self._free(name, head) for name in own}, dict[str, tree.Expr]()
@@ -256,11 +261,12 @@ class Helpers:
                 before.append(tree.Equation(line or head.line, "let", tree.Target(names[name]), argument))
         values |= {name: tree.Name(other) for name, other in names.items()}
         self.opened.append(head.name)
-        lines = [self._again(tree.called_so(s, values, names)) for s in head.body]
-        before += chain.from_iterable(lines)
-        returned, more = self.behind_loops(self.inlined(named(tree.put(value, values), self.imported)))
+        try:
+            before += chain.from_iterable([self._again(tree.called_so(s, values, names)) for s in head.body])
+            returned, more = self.behind_loops(self.inlined(named(tree.put(value, values), self.imported)))
+        finally:
+            self.opened.pop()
         before += more
-        self.opened.pop()
         return replace(returned, place=call.place, written=returned.written or value.place)
 
     def _again(self, s: tree.Statement) -> Sequence[tree.Statement]:
@@ -271,11 +277,10 @@ class Helpers:
 
     def _free(self, name: str, head: Head) -> str:
         """A name for one of a helper's own: that, where no line has it outside of the helper, and no call before."""
-        tried = chain([name], (f"{name}_{letters(k)}" for k in count(1)))
-        outside = self._outside(head)
-        other = next(n for n in tried if n not in self.named and n not in (outside if n == name else self.names))
-        self.named.add(other)
-        return other
+        if name not in self.free:
+            others = (other for k in count(1) if (other := f"{name}_{letters(k)}") not in self.names)
+            self.free[name] = chain([name] * (name not in self._outside(head)), others)
+        return next(self.free[name])
 
     def _outside(self, head: Head) -> set[str]:
         """The names that stand on lines outside of a helper."""
