@@ -6,7 +6,7 @@ import pytest
 
 from symbackprop import derive, verify
 from symbackprop.errors import ModelError, SyntaxProblem
-from symbackprop.model.text import parse_alone, to_text
+from symbackprop.model.text import parse, parse_alone, to_text
 
 
 @pytest.mark.parametrize(
@@ -296,6 +296,9 @@ def test_what_is_no_expression(text: str, error: type[ModelError]) -> None:
     ("x.T @ A @ x + b^T @ x", "x.T @ A @ x + b.T @ x"),
     ("1/2 x^T A x - b^T x", "1/2 * x.T @ A @ x - b.T @ x"),
     ("v v^T x", "outer(v, v) @ x"),
+    ("x^T A B y", "x.T @ A @ B @ y"),  # it was x.T @ A @ B * y, a vector
+    (r"x^T A^{-1} y", "x.T @ inv(A) @ y"),
+    ("x^T (A + B) y", "x.T @ (A + B) @ y"),
     ("softmax(Q K^T/sqrt(d)) V", "softmax(Q @ K.T/sqrt(d)) @ V"),
     ("xᵀAx", "xᵀ @ A @ x"),
     ("||Ax - b||^2", "||A @ x - b||^2"),
@@ -315,10 +318,20 @@ def test_what_has_one_meaning_on_paper_is_read_and_told(text: str, read: str) ->
 
 
 @pytest.mark.parametrize("text", [
-    "the loss is x^2", "minimize x^2", "sin x cos y", "a/b c", "x^-1 y", "‖v‖ 2", "S^-1 w", "x2 2"])
+    "the loss is x^2", "minimize x^2", "sin x cos y", "a/b c", "x^-1 y", "‖v‖ 2", "S^-1 w", "x2 2",
+    "exp(-(x - m)^2 / 2 s^2)", "x^2/2 y", "x/2(y+1)", "a / 2^2 c", "a / exp(b) c",
+    r"\cos\omega t", r"\sin \pi x", r"\log p_i q_i", r"\tanh W x", r"\log 2 x", r"y \log p q", r"\sin 2 x",
+    r"\log x^2 y",     "a/v u^T", "log v u^T", "sin v u^T"])
 def test_words_and_what_may_be_meant_otherwise_are_no_products(text: str) -> None:
     with pytest.raises(ModelError):
         parse_alone(text)
+
+
+@pytest.mark.parametrize("typed", ["v * S u", "S^2 v", "v^T S^2 v", "S^T u v", "v^T u w v", "S * u v", "c/2 v",
+                                   "np.sum(S v)", "c**2 w", "w.sum() c"])
+def test_products_that_may_be_meant_otherwise_are_refused(typed: str) -> None:
+    with pytest.raises(ModelError):
+        parse(f"dim N, D\nparam S: D x D, v: D, u: D, w: N, c\noutput Q = {typed}")
 
 
 @pytest.mark.parametrize(("text", "shown"), [

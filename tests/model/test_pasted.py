@@ -195,7 +195,7 @@ def test_numpys_gradient_is_no_line_of_training() -> None:
 @pytest.mark.parametrize(("text", "line"), [
     ("def f(z):\n    return foo(z)\nq = f(b)\nr = f(w)", 5), ("def f(z):\n    return z + + * z\nq = f(b)\nr = f(w)", 5),
     ("def f(z, c):\n    return (z @ c) * 2\nq = f(w, y)\nr = f(w, y)", 5),
-    ("def f(**z):\n    return z\nq = f(b)\nr = sum(f(w))", 4), ("param q : R^{D x C}\nr = sum(q)", 4),
+    ("def f(**z):\n    return z\nq = f(b)\nr = sum(f(w))", 4), ("param q : R^{D x C\nr = sum(q)", 4),
 ])
 def test_what_is_wrong_with_a_line_is_told_there_and_once(text: str, line: int) -> None:
     with pytest.raises(ModelError) as caught:

@@ -128,11 +128,13 @@ def _with_signs(right: str, place: Place, lines: Sequence[str], read: Callable[[
 
 
 def _on_paper(error: ModelError, line: str) -> list[Meant]:
-    """What may be meant that has one meaning, as on paper."""
+    """What may be meant that has one meaning, as on paper; in code a missing sign is a slip."""
+    if _CODE.search(line):
+        return []
     turned = [product_with_turned] * isinstance(error, SyntaxProblem)
     sums = _SUMS if _OVER_AN_INDEX.search(line) else []
     known = [text for text in error.instead if isinstance(text, OnPaper) or text in (*_ON_PAPER, *sums)]
-    return [*turned, *(text for text in known if text != ".T" or "**" not in line)]
+    return [*turned, *known]
 
 
 def _meant(spoken: Language | None, error: ModelError, line: str) -> list[Meant]:
@@ -243,6 +245,7 @@ def _with_sums(capitals: bool, line: str, place: Place) -> str:
 
 _SUMS: list[Meant] = [partial(_with_sums, capitals) for capitals in (True, False)]
 _ON_PAPER = (power_behind, TIMES)
+_CODE = re.compile(r"\*\*|\b[A-Za-z]\w*\.[a-z]\w*\(|^\s*return\b")
 _OVER_AN_INDEX = re.compile(r"\b(?:sum|prod)_[a-z]\b")
 
 

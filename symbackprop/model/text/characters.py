@@ -212,6 +212,8 @@ def _with_base(found: re.Match[str]) -> str:
 
 
 _EXPECTATION = r"\\(?:mathbb|mathrm|mathbf|operatorname)\s*\{\s*E\s*\}(?:\s*_\s*(?:\{[^{}]*\}|\\?\w+))?"
+_NO_FACTOR = r"\\(?:times|[co]dot|right|left|[lg]e)"
+_ALONE = rf"(?!\s*/|\s*(?!\\(?:{_FUNCTIONS})(?![A-Za-z])|{_NO_FACTOR})\\?[A-Za-z0-9])"  # log xy is log(x)y or log(xy)
 _ONES = r"\\(?:mathbf|mathbb|mathds|boldsymbol|bm)\s*\{\s*1\s*\}"
 _REWRITTEN = [(re.compile(pattern), text) for pattern, text in (
     (r"\\[,;:!]", " "),
@@ -248,15 +250,14 @@ _REWRITTEN = [(re.compile(pattern), text) for pattern, text in (
     (r"_\{(\w+)\}", r"_\1"),
     (r"(?<=\^)\{(\w+)\}(?=[A-Za-z\\(])", r"\1 "),
     (r"(?<=\^)\{(\w+)\}", r"\1"),
-    (rf"\\({_FUNCTIONS})\s*\^\s*(\d+)\s*(\\?[A-Za-z]\w*)(?!\w|\s*[(^{{])", r"\\\1(\3)^\2"),
-    (rf"\\({_FUNCTIONS})\s+(\\?[A-Za-z]\w*\s*\^\s*\d+)(?!\w|\s*[(^{{])", r"\\\1(\2)"),
-    (rf"\\({_FUNCTIONS})\s+(?!\\(?:sum|prod))(\\?[A-Za-z0-9]\w*)(?!\w|\s*[(^{{])", r"\\\1(\2)"),
+    (rf"\\({_FUNCTIONS})\s*\^\s*(\d+)\s*(\\?[A-Za-z]\w*)(?!\w|\s*[(^{{]){_ALONE}", r"\\\1(\3)^\2"),
+    (rf"\\({_FUNCTIONS})\s+(\\?[A-Za-z]\w*\s*\^\s*\d+)(?!\w|\s*[(^{{]){_ALONE}", r"\\\1(\2)"),
+    (rf"\\({_FUNCTIONS})\s+(?!\\(?:sum|prod))(\\?[A-Za-z0-9]\w*)(?!\w|\s*[(^{{]){_ALONE}", r"\\\1(\2)"),
 )]
 _FRACTION = re.compile(rf"\\[dt]?frac\s*(?:{_BRACES}\s*{_BRACES}|(\d)\s*(\d))")
-_OF_CALL = re.compile(rf"\\({_FUNCTIONS})\s+(?=((?!\\left)\\?[A-Za-z]\w*\s*{_BRACKETS}))")
+_OF_CALL = re.compile(rf"\\({_FUNCTIONS})\s+(?=((?!\\left)\\?[A-Za-z]\w*\s*{_BRACKETS}){_ALONE})")
 _CALLED = rf"{_FUNCTIONS}|max|min|arcsin|arccos|arctan"
 _INDEXED_SUM = re.compile(r"(?<!\.)\b(sum|prod)(?:_([a-z])\b)?\s*(?=[\[(])|\b(sum|prod)_([a-z])\s+(?=\w)")
-_NO_FACTOR = r"\\(?:times|[co]dot|right|left|[lg]e)"
 _BESIDE = re.compile(rf"(?<=[\w)}}\]])(?<!\\times)(?<!\\[co]dot)\s+(?=\\?[A-Za-z(])(?!{_NO_FACTOR})")
 _SCRIPT = re.compile(r"_([a-z]{1,3})(?![A-Za-z0-9])")
 _COUNTED = set("ijklmnt")  # letters that count on paper

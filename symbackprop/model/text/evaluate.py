@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial, reduce
-from itertools import count
+from itertools import count, starmap
 from typing import Any, Protocol, TypeGuard
 
 import sympy as sp
@@ -143,9 +143,11 @@ class Evaluator:
 
     def chain(self, expr: tree.Chain) -> Value:
         value, terms, left = self.operand(expr.first), None, expr.first
-        row = False  # whether the product so far is the row that it is with a transposed vector in front
+        right, row, entries = value, False, False  # the product so far: a row by a transposed vector, one by entries
         for sign, part in expr.rest:
-            right, row = self.operand(part), row or isinstance(left, tree.Transpose)
+            turned = isinstance(left, tree.Transpose) and has_axes(right) and right.ndim == 1
+            row = turned or (row and has_axes(value))
+            powers = [(left, right), (part, right := self.operand(part))]
             for warning in warnings.of_transposed(sign, left, value, right):
                 self.scope.remark(warning)
             left = part
@@ -159,8 +161,9 @@ class Evaluator:
                 self.scope.remark(warning)
             try:
                 if sign == tree.BESIDE:
-                    sign = _beside(value, right, row)
+                    sign = _beside(value, right, row, entries or any(starmap(_is_raised, powers)))
                     self.scope.multiplied(part.place, sign)
+                entries = sign != "@" and has_axes(value) and has_axes(right)
                 value = binary(sign, value, right, self.graph)
             except ModelError as error:
                 if isinstance(error, ShapeError):
@@ -535,10 +538,18 @@ def binary(sign: str, a: Node | sp.Expr, b: Node | sp.Expr, graph: Graph) -> Nod
     return result
 
 
-def _beside(left: Value, right: Value, row: bool) -> str:
-    """Which product two values are that stand side by side, as on paper, where matrices are multiplied so."""
+def _is_raised(expr: tree.Expr, value: Value) -> bool:
+    return isinstance(expr, tree.Power) and isinstance(value, Node) and value.ndim > 1
+
+
+def _beside(left: Value, right: Value, row: bool, entries: bool) -> str:
+    """Which product two values are that stand side by side, as on paper, where matrices are multiplied so; not beside
+    ``entries``, a product of those or a power that may be meant so."""
     if not has_axes(left) or not has_axes(right):
         return "*"
+    if entries:
+        raise ModelError(f"what stands beside {label(right)} may be a product of matrices or one of entries: write the "
+                         "brackets and an @ or *")
     if row or max(left.ndim, right.ndim) > 1:
         return "@"
     raise ModelError(f"{label(left)} beside {label(right)}, two vectors, is a matrix product, @, or one of entries, *: "

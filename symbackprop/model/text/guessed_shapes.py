@@ -189,10 +189,13 @@ class Shapes:
     def _chained(self, expr: tree.Chain) -> Shape:
         if all(sign not in _PRODUCTS for sign, _ in expr.rest):
             return self._alike([expr.first, *[part for _, part in expr.rest]])
-        shape, left = self.of(expr.first), expr.first
+        shape, left, row = self.of(expr.first), expr.first, False
         for sign, right in expr.rest:
             other = self.of(right)
-            of_arrays = sign == "@" or (sign in _OF_TWO and self._of_arrays(sign, (left, shape), (right, other)))
+            row = len(shape) == 1 and (row or isinstance(left, tree.Transpose))  # it has a column at its end, xᵀA y
+            of_arrays = sign == "@" or (sign in _OF_TWO and (
+                (row and sign == tree.BESIDE and isinstance(right, tree.Name))
+                or self._of_arrays(sign, (left, shape), (right, other))))
             if of_arrays:
                 self._widen([left] * (not shape) + [right] * (not other) + [*_means(left), *_means(right)], 1)
             if sign in _OF_TWO and isinstance(right, tree.Transpose) and len(shape) == len(other) == 1:

@@ -11,6 +11,7 @@ from functools import partial, reduce
 from itertools import accumulate, chain
 
 from symbackprop.core.functions import FUNCTIONS
+from symbackprop.core.scalars import TABLE
 from symbackprop.errors import Meant, Place
 from symbackprop.model.names import sounds_like_data
 from symbackprop.model.text.brackets import unclosed, unopened
@@ -99,12 +100,14 @@ inverse = rewritten(r"([A-Za-z]\w*|\([^()]*\))⁻¹[ ]*(?=([\w(])?)",  # K⁻¹w
 reciprocal = rewritten(r"([A-Za-z]\w*|\([^()]*\))⁻¹", r"(1/\1)")
 conditional = rewritten(r"((?:=|<-)\s*)([^=?]*?[<>=!]=?[^?]*?)\s*\?\s*([^:?]+?)\s*:\s*(.+?)(?=;?\s*$)",  # c ? a : b
                         r"\1\3 if \2 else \4")
-solved = rewritten(r"(\w+|\([^()]*\))\s*\\\s*(\w+|\([^()]*\))", r"solve(\1, \2)")  # A \ b
+_KNOWN = "|".join([*FUNCTIONS, *TABLE])
+solved = rewritten(rf"(\w+|\([^()]*\))\s*\\(?!(?:{_KNOWN})\b)\s*(\w+|\([^()]*\))", r"solve(\1, \2)")  # A \ b
 solved_at_once = rewritten(  # cho_solve(cho_factor(K), b)
     r"(?:\w+\.)*cho_solve\(\s*(?:\w+\.)*cho_factor\((\w+)(?:,[^()]*)?\)\s*,", r"solve(\1,")
 log_of_det = rewritten(r"\blog\s*\(?det\s+([A-Za-z]\w*)\)?", r"logdet(\1)")
-product_with_turned = rewritten(  # v vᵀ of vectors
-    r"(?<![\w.])([a-z]\w*)\s+([a-z]\w*)(?:\^T\b|\.T\b|ᵀ)", r"outer(\1, \2)")
+product_with_turned = rewritten(  # v vᵀ of vectors, unless a sign or a function in front may be of the first alone
+    rf"(?<![\w./^])(?<![/^] )(?:({_KNOWN})\s+)?(?!(?:{_KNOWN})\b)([a-z]\w*)\s+([a-z]\w*)(?:\^T\b|\.T\b|ᵀ)",
+    lambda found: found[0] if found[1] else f"outer({found[2]}, {found[3]})")
 outer_product = rewritten(r"(\w+)\s*⊗\s*(\w+)", r"outer(\1, \2)")
 inner_product = rewritten(r"⟨([^,⟨⟩]*),\s*([^,⟨⟩]*)⟩", r"sum(\1 * \2)")
 negated = rewritten(r"¬\s*(\w+|\([^()]*\))", r"(1 - \1)")

@@ -420,20 +420,37 @@ class Cursor:
 
     def _products(self) -> tuple[Meant, ...]:
         """What may be missing here: a product, as on paper, unless it may be meant otherwise."""
-        closed = self.before.is_sign(*_CLOSING)
-        start = partner(self.tokens, range(self.place - 1, -1, -1), _CLOSING, _OPENING, 0) if closed else self.place - 1
+        start = self._last(self.place)
+        matrix = any(t.kind == NAME and t.text[0].isupper() for t in (self.tokens[self._start(self.place)], self.now))
         sure = self.now.kind != NUMBER and not self._may_bind_more(start)
-        return power_behind, raised_inverse, *[OnPaper(f"{BESIDE}…")] * sure, "* …"
+        return power_behind, raised_inverse, *[OnPaper(f"{BESIDE}…")] * sure, *["@ …"] * matrix, "* …"
+
+    def _last(self, end: int) -> int:
+        """Where the brackets or the token begin that end at a place."""
+        closed = self.tokens[end - 1].is_sign(*_CLOSING)
+        return partner(self.tokens, range(end - 1, -1, -1), _CLOSING, _OPENING, 0) if closed else end - 1
+
+    def _start(self, end: int) -> int:
+        """Where the factor begins that ends at a place, with what is called, transposed or raised."""
+        start = self._last(end)
+        before = self.tokens[start - 1] if start else self.tokens[start]
+        called = self.tokens[start].is_sign(*_OPENING) and before.kind == NAME
+        if start and (called or self.tokens[start].is_sign(".T", "'", "ᵀ")):
+            return self._start(start)
+        return self._start(start - 1) if start > 1 and before.is_sign("^", "**") else start
 
     def _may_bind_more(self, start: int) -> bool:
         """Whether the product with a factor that begins at a place may be what the sign in front of it is of: 1/a b,
-        S^-1 w, √½x."""
+        x/2 y, S^-1 w, √½x; not 1/2 x."""
         if start == 0:
             return False
         before, factor = self.tokens[start - 1], self.tokens[start : self.place]
         number = all(token.kind == NUMBER or token.is_sign("(", "/", ")") for token in factor)
         glued = self.now.column == self.before.column + 1 and factor[0].is_sign("(") and number
-        return (before.is_sign("/") and not number) or (
+        over = max(self._start(self.place) - 1, 0)  # where 1 / 2 of 1/2 x has its sign
+        behind, one = self.tokens[max(over - 2, 0)], self.tokens[over - 1]
+        half = number and one.kind == NUMBER and not behind.is_sign("^", "/", "**")
+        return (self.tokens[over].is_sign("/") and not half) or (
             before.is_sign("-") and self.tokens[max(start - 2, 0)].is_sign("^", "**")) or (
             glued and not before.is_sign("+", "-", "=", "(", ","))
 
