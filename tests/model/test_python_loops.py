@@ -417,3 +417,10 @@ def test_a_step_that_is_given_twice_is_told() -> None:
     with pytest.raises(ModelError, match="assigned twice"):
         Model.parse(text.format("w + x[t]"))
     assert verify(Model.parse(text.format("h[t] + x[t]")), seed=0)
+
+
+@pytest.mark.parametrize("steps", ["range(0, N, 2)", "range(1, N, 3)", "range(N - 1, -1, -2)"])
+def test_ranges_over_an_axis_that_leave_steps_out_are_refused(steps: str) -> None:
+    """They took every step, without a word."""
+    with pytest.raises(ModelError, match="takes every step"):
+        Model.parse(f"dim N\nparam w: N, c\ns = 0\nfor t in {steps}:\n    s = s * c + w[t]\nloss L = s")

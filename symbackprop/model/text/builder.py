@@ -372,6 +372,8 @@ class Builder:
         start, stop = (number_of(evaluate(bound, self.scope)) for bound in (s.start, s.stop))
         if isinstance(start, sp.Integer) and isinstance(stop, sp.Integer):
             self.unroll(s, int(start), int(stop))
+        elif abs(s.by) > 1:
+            raise ModelError(f"a loop over a symbolic axis takes every step: write one over a slice, as in w[::{s.by}]")
         else:
             self.scan(s, start, stop)
 
