@@ -76,9 +76,10 @@ _PASTED = re.compile(r"[\u2600-\u27bf\U0001f300-\U0001faff\ufe0f]"  # ✅ and ta
                      r"|</?(?:p|br|li|ul|ol|div|span|pre|code|b|strong)\s*/?>")
 _EQUATION = re.compile(r"(?<![<>!=:+])(?::|\+)?=(?!=)")
 _BULLET = re.compile(r"^\s*(?:[-*+]|\d+[.)])\s+")
-_AROUND = around(r"(?:for\b|[$\\]|(?:[^\W\d]|[∂∇])[^=:]*[=:])", ">{1,3}")  # - may be a sign, in a display
+_LETTER = r"(?:[^\W\d]|[∂∇])"  # what a left side begins with
+_AROUND = around(rf"(?:for\b|[$\\]|{_LETTER}[^=:]*[=:])", ">{1,3}")  # - may be a sign, in a display
 _BESIDE = re.compile(r"[,;.]?\s*\\q?quad\b(?:\s|\\q?quad\b|\\text\{[^{}]*\})*")
-_PLAIN = re.compile(rf"(?:{_BULLET.pattern[1:]}|\s*)[^\W\d][^\s=`]*(?:\s[^\s`]+?)?\s*(?::|\+|-|\*|/)?=(?!=)")
+_PLAIN = re.compile(rf"(?:{_BULLET.pattern[1:]}|\s*){_LETTER}[^\s=`]*(?:\s[^\s`]+?)?\s*(?::|\+|-|\*|/)?=(?!=)")
 _HEAD = re.compile(r"\s*for\b.*:\s*$")
 _APPENDIX = re.compile(r"\s*(?:#+ Rules\s*$|\\(?:sub)?section\*?\{Rules\}|Rules \(their letters)")  # of any arrays
 _REMARK = re.compile(

@@ -238,6 +238,8 @@ NETWORK = "ffnn-softmax-batch"
         "\\frac{\\partial L}{\\partial W}\n&= X^\\top (\\delta_h \\odot (1-h^2))\n\\end{align*}",
         "Some words.\n\n```python\ndW = X.T @ (ds @ U.T * (1 - h**2))\n```\n\nand `more = words` here.",
         "- dW = X.T @ (ds @ U.T * (1 - h**2))\n- $x = 1$ costs $5\n",
+        "$$\\delta_h = \\delta_s U^\\top$$\n∇_W L = Xᵀ (δ_h ⊙ (1 - h^2))",
+        "$$\\delta_h = \\delta_s U^\\top$$\n∂L/∂W_ij = Σ_n X[n,i] δ_h[n,j] (1 - h[n,j]^2)",
     ],
 )
 def test_latex_and_markdown(line: str) -> None:

@@ -292,6 +292,7 @@ CORRECTED = [
     ("Z = X - X.mean(1)", "Z = X - X.mean(1, keepdims=True)"),
     ("loss L = -sum y * log y", "loss L = -sum(y * log(y))"),
     ("Z = sin w^2 + cos 2w", "Z = sin(w^2) + cos(2*w)"),
+    ("q = sin x cos b", "q = sin(x) * cos(b)"), ("q = b exp x lam", "q = b * exp(x) * lam"),
     ("loss ℒ = sum(w)", "loss L = sum(w)"),
     ("Z = Y X", "Z = Y * X"),  # not Y @ X.T, which takes two changes
     (r"loss \mathcal{L} = \frac{1}{2N} \sum_{i=1}^{N} (y_i - \mathbf{y}_i)^2", "loss L = (1/(2N)) * sum((y - y)^2)"),
