@@ -317,11 +317,21 @@ def test_what_has_one_meaning_on_paper_is_read_and_told(text: str, read: str) ->
     assert to_text(model) == to_text(parse_alone(read))
 
 
+@pytest.mark.parametrize(("text", "guess"), [
+    ("½ Σᵢ (yᵢ − w xᵢ − b)²", "dim N, data y: N, x: N, param w, b"),
+    (r"-\sum_i y_i \log \sigma(w x_i + b)", "dim N, data y: N, x: N, param w, b"),
+    (r"-\sum_i y_i \log(\mathrm{softmax}(W x + b)_i)", "dim N, D, data y: N, x: D, param W: N x D, b: N"),
+    ("sum((y - A x)^2)", "dim N, D, data y: N, x: D, param A: N x D"),
+])
+def test_numbers_stand_beside_vectors(text: str, guess: str) -> None:
+    assert f"guessed: {guess}" in parse_alone(text).remarks
+
+
 @pytest.mark.parametrize("text", [
-    "the loss is x^2", "minimize x^2", "sin x cos y", "a/b c", "x^-1 y", "‖v‖ 2", "S^-1 w", "x2 2",
+    "mean(y log p)", "the loss is x^2", "minimize x^2", "sin x cos y", "a/b c", "x^-1 y", "‖v‖ 2", "S^-1 w", "x2 2",
     "exp(-(x - m)^2 / 2 s^2)", "x^2/2 y", "x/2(y+1)", "a / 2^2 c", "a / exp(b) c",
     r"\cos\omega t", r"\sin \pi x", r"\log p_i q_i", r"\tanh W x", r"\log 2 x", r"y \log p q", r"\sin 2 x",
-    r"\log x^2 y",     "a/v u^T", "log v u^T", "sin v u^T"])
+    r"\log x^2 y", "a/v u^T", "log v u^T", "sin v u^T"])
 def test_words_and_what_may_be_meant_otherwise_are_no_products(text: str) -> None:
     with pytest.raises(ModelError):
         parse_alone(text)

@@ -82,9 +82,9 @@ def mended(errors: Sequence[ModelError], text: str, read: Callable[[str], Read])
         error.place = error.place or _about(error, typed)
         if error.place is not None:
             line = lines[error.place.line - 1] = typed[error.place.line - 1]
-            right, of_paper = _right(error, _narrowed(line, error.place, error.near), lines, read, spoken)
+            right, shown, of_paper = _right(error, _narrowed(line, error.place, error.near), lines, read, spoken)
             sure &= of_paper
-            told.append(f"{error.where}: is read as {right.strip()}")
+            told.append(f"{error.where}: is read as {shown.strip()}")
             lines[error.place.line - 1] = right or line
     model, wrong, _ = read("\n".join(lines)) if sure and told else (Model(), errors, set[int]())
     if wrong:
@@ -96,8 +96,9 @@ def mended(errors: Sequence[ModelError], text: str, read: Callable[[str], Read])
 
 
 def _right(error: ModelError, place: Place, lines: Sequence[str], read: Callable[[str], Read],
-           spoken: Language | None) -> tuple[str, bool]:
-    """The corrected line of an error, which shows it, and whether it only says what is written as on paper."""
+           spoken: Language | None) -> tuple[str, str, bool]:
+    """The corrected line of an error, to be read and as the error shows it, and whether it only says what is written as
+    on paper."""
     line, short = lines[place.line - 1], sum(map(len, lines)) <= _LONGEST
     if short and isinstance(error, ShapeError) and any(c.isdigit() for c in line):
         error.instead = [*named_sizes(read("\n".join(lines))[0].sizes), *error.instead]
@@ -106,11 +107,12 @@ def _right(error: ModelError, place: Place, lines: Sequence[str], read: Callable
     ways = [(_on_paper, more) for more in range(2 * _MOST)] + [(partial(_meant, spoken), k) for k in range(_MOST + 1)]
     tried = ((line, meant) for meant, more in ways for line in _corrected(error, place, lines, read, meant, more, {}))
     right, way = next(tried, ("", None))
-    right = _with_signs(right, place, lines, read).replace(ROWS, "")
+    right = right.replace(ROWS, "")
     right = right.replace("·", "*") if "\\" in line else right  # which \cdot of numbers is
-    other = right.strip() not in ("", line.strip())  # a line that one above mends is none
-    error.shown = [*_marked(line, place), *([f"{right.strip()}   corrected"] if other else [])]
-    return right, way is _on_paper and other
+    shown = _with_signs(right, place, lines, read)
+    other = shown.strip() not in ("", line.strip())  # a line that one above mends is none
+    error.shown = [*_marked(line, place), *([f"{shown.strip()}   corrected"] if other else [])]
+    return right, shown, way is _on_paper and other
 
 
 def _with_signs(right: str, place: Place, lines: Sequence[str], read: Callable[[str], Read]) -> str:

@@ -7,6 +7,7 @@ import unicodedata
 
 from symbackprop.core.names import ACCENTS, GREEK, LETTERS
 from symbackprop.errors import SyntaxProblem
+from symbackprop.model.text.tree import BESIDE
 
 _SUPER = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
 _SUB = str.maketrans("₀₁₂₃₄₅₆₇₈₉₊₋ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", "0123456789+-aehijklmnoprstuvx")
@@ -258,6 +259,7 @@ _FRACTION = re.compile(rf"\\[dt]?frac\s*(?:{_BRACES}\s*{_BRACES}|(\d)\s*(\d))")
 _OF_CALL = re.compile(rf"\\({_FUNCTIONS})\s+(?=((?!\\left)\\?[A-Za-z]\w*\s*{_BRACKETS}){_ALONE})")
 _CALLED = rf"{_FUNCTIONS}|max|min|arcsin|arccos|arctan"
 _INDEXED_SUM = re.compile(r"(?<!\.)\b(sum|prod)(?:_([a-z])\b)?\s*(?=[\[(])|\b(sum|prod)_([a-z])\s+(?=\w)")
+_FACTOR = re.compile(r"\\?([A-Za-z]+)\d*(_\w+)?\Z")  # a name, and its index
 _BESIDE = re.compile(rf"(?<=[\w)}}\]])(?<!\\times)(?<!\\[co]dot)\s+(?=\\?[A-Za-z(])(?!{_NO_FACTOR})")
 _SCRIPT = re.compile(r"_([a-z]{1,3})(?![A-Za-z0-9])")
 _COUNTED = set("ijklmnt")  # letters that count on paper
@@ -441,7 +443,12 @@ def _entrywise(body: str, index: str, capitals: bool) -> str:
         rest = script[1].replace(index, "", 1)
         return f"_{rest}" if rest else ""
 
-    return _BESIDE.sub(" * ", _SCRIPT.sub(without, body))
+    def product(found: re.Match[str]) -> str:
+        before = _FACTOR.search(body, 0, found.start())
+        alone = before is not None and before[2] is None and before[1] not in _CALLED.split("|")
+        return f" {BESIDE} " if alone else " * "
+
+    return _SCRIPT.sub(without, _BESIDE.sub(product, body))
 
 
 def _end_of_term(text: str, start: int) -> tuple[int, bool]:

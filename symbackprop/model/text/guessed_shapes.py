@@ -70,7 +70,8 @@ class Shapes:
         self.counts = _counts(equations) - self.asked.keys()
         axes = {base.name: len(items) for base, items in sorted(_indices(body), key=lambda found: len(found[1]))
                 if isinstance(base, tree.Name)}
-        self.ranks = _first_ranks(body, leaves, axes, self.counts)
+        self.numbers = _numbers_beside(body)
+        self.ranks = _first_ranks(body, leaves, axes, self.counts | self.numbers)
         inside = {n for e in equations for n in _inside_arrays(e.value)}
         self.apart = {n for n in leaves if n not in axes and n not in inside and self.ranks[n] == 1}
         self.ranks |= dict.fromkeys(self.apart, 0)
@@ -250,7 +251,8 @@ class Shapes:
     def _widen(self, exprs: Sequence[tree.Expr], rank: int) -> None:
         """The leaves in these have so many axes at least, when the equations are read again."""
         for name, picked in [found for expr in exprs for found in self._leaves_in(expr).items()]:
-            self.ranks[name] = max(self.ranks[name], rank + picked)
+            if name not in self.numbers:
+                self.ranks[name] = max(self.ranks[name], rank + picked)
 
     def _leaves_in(self, expr: tree.Expr) -> dict[str, int]:
         """The leaves that an expression is made of, each with how many axes of it are gone where an index stands."""
@@ -504,6 +506,31 @@ def _first_ranks(body: Sequence[tree.Statement], leaves: Sequence[str], axes: Ma
     places |= classes
     return {n: int(n in several) if n in places or n in counts else max(_rank(n) if arrays else 0, axes.get(n, 0))
             for n in leaves}
+
+
+def _numbers_beside(body: Sequence[tree.Statement]) -> set[str]:
+    """Parameters in front of a vector, as w in ``w x``, and what is added to that, as b in ``w x + b``: numbers on
+    paper, where nothing says that they are none."""
+    found, arrays = set[str](), set[str]()
+    for part in tree.inside(body):
+        if isinstance(part, tree.Transpose):
+            arrays |= {*tree.mentioned(part.body)}
+        for left, (sign, right) in _steps(part) if isinstance(part, tree.Chain) else ():
+            names = [e.name for e in (left, right) if isinstance(e, tree.Name)]
+            arrays |= {*names} if sign == "@" else set()
+            if sign == tree.BESIDE and [*map(_rank, names)] == [1, 1] and not sounds_like_data(names[0]):
+                found.add(names[0])
+    sums = [[e for _, (_, e) in _steps(p)] + [p.first] for p in tree.inside(body)
+            if isinstance(p, tree.Chain) and p.rest[0][0] in "+-"]
+    for terms in sums:
+        if any(isinstance(e, tree.Chain) and isinstance(e.first, tree.Name) and e.first.name in found for e in terms):
+            found |= {e.name for e in terms if isinstance(e, tree.Name) and not sounds_like_data(e.name)}
+    return found - arrays
+
+
+def _steps(chain: tree.Chain) -> Iterator[tuple[tree.Expr, tuple[str, tree.Expr]]]:
+    """What stands beside each other in a chain, with the sign between."""
+    return zip([chain.first, *(right for _, right in chain.rest)], chain.rest, strict=False)
 
 
 def _is_step(expr: tree.Expr, counters: Container[str]) -> bool:
