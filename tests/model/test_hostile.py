@@ -378,6 +378,8 @@ COSTLY = {
     "functions with loops in each other": _LOOPED.format(0, "a") + "".join(
         _LOOPED.format(k, " + ".join([f"f{k - 1}(a * {n})" for n in range(8)])) for k in range(1, 8)) + W
         + "loss L = f7(w)",
+    "loops that count": W + "i = 0\nwhile i < 1:\n    a = w\n    i += 1\n" * 1_500 + "loss L = w",
+    "loops that begin nowhere": W + "while i < 3:\n    a = w\n    i += 1\n" * 2_800 + "loss L = w",
     "mistakes": W + "a = tahn(w)\n" * 7_000 + "loss L = w",
     "semicolons": W + ";" * 90_000 + "\nloss L = w",
     "conditions": W + "loss L = " + " if w > 0 else ".join(["w"] * 5_000),

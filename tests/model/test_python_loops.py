@@ -351,6 +351,10 @@ def test_a_call_that_makes_a_loop_is_that_loop(call: str, loop: str) -> None:
     ("i = 0\nwhile sum(v) > i:\n    v2 = v\n    i += 1\nloss L = sum(v)", "loops are written"),
     ("i = 0\nwhile i < 3:\n    i += 2\nloss L = sum(v)", "loops are written"),
     ("i = 0\nn = 3\nwhile i < n:\n    n = n - 1\n    i += 1\nloss L = sum(v)", "loops are written"),
+    ("i = 0\nn = 3\nz = v\nwhile i < n:\n    n, z = n - 1, z * 2\n    i += 1\nloss L = sum(z)", "loops are written"),
+    ("n = 1\ni = n\nn = 2\nz = v\nwhile i < 3:\n    z = z * 2\n    i += 1\nloss L = sum(z)", "loops are written"),
+    ("z = v\nfor k in range(2):\n    i = 0\n    z = z * 3\nfor k in range(2):\n    while i < 3:\n        z = z * 2\n"
+     "        i += 1\nloss L = sum(z)", "loops are written"),
 ])
 def test_a_call_that_makes_another_loop_is_refused(lines: str, says: str) -> None:
     with pytest.raises(ModelError, match=says):

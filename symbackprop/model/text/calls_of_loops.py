@@ -3,8 +3,9 @@ counts, as lines with ``for``."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import count, takewhile
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from itertools import count, islice, takewhile
 
 from symbackprop.model.text.comprehensions import letters
 from symbackprop.model.text.tokens import END, NAME, NUMBER, SIGN, TEXT, Line, Token, ended
@@ -17,9 +18,10 @@ _INSIDE = "    "
 def with_loops(lines: list[Line]) -> list[int]:
     """Put lines with loops in the place of those that call for one, or that count; the numbers of these lines."""
     places = [k for k, line in enumerate(lines) if not _WORDS.isdisjoint(map(TEXT, line.tokens))]
-    changed = list[int]()
-    for k in reversed(places):
-        found = _counted(lines, k) if lines[k].tokens[0].text == "while" else _called(lines, k)
+    changed, text = list[int](), _Text(lines if places else ())
+    for k in reversed(places):  # what is known of the lines above stays true
+        writer = _Writer(text, lines[k])
+        found = (_counted if lines[k].tokens[0].text == "while" else _called)(writer, lines, k)
         if found is not None:
             changed.append(lines[k].number)
             first, last, instead = found
@@ -31,18 +33,42 @@ def _kind(word: str) -> str:
     return NUMBER if word.isdigit() else NAME if word.isidentifier() else SIGN
 
 
+class _Text:
+    """The names of a text, and on which lines which of them get a value, or are functions."""
+
+    def __init__(self, lines: Sequence[Line]) -> None:
+        self.names = {token.text for line in lines for token in line.tokens}
+        self.free: dict[str, Iterator[str]] = {}
+        self.begun: dict[str, list[int]] = {}
+        self.defined: dict[str, list[int]] = {}
+        for k, line in enumerate(lines):
+            first, second = line.tokens[0], line.tokens[min(1, len(line.tokens) - 1)]
+            if second.is_sign("="):
+                self.begun.setdefault(first.text, []).append(k)
+            elif first.text == "def":
+                self.defined.setdefault(second.text, []).append(k)
+
+    def name(self, word: str) -> str:
+        """One that no line has."""
+        tried = (f"{word}_{letters(k)}" if k else word for k in count())
+        return next(self.free.setdefault(word, (name for name in tried if name not in self.names)))
+
+
+def _above(places: Sequence[int], k: int) -> int | None:
+    """The last of some places above another one."""
+    before = bisect_left(places, k)
+    return places[before - 1] if before else None
+
+
 class _Writer:
     """Writes lines near a token, with names that no line has."""
 
-    def __init__(self, lines: Sequence[Line], line: Line) -> None:
-        self.line, self.taken = line, {token.text for other in lines for token in other.tokens}
+    def __init__(self, text: _Text, line: Line) -> None:
+        self.line, self.text = line, text
         self.lines: list[Line] = []
 
     def name(self, word: str) -> Token:
-        tried = (f"{word}_{letters(k)}" if k else word for k in count())
-        other = next(name for name in tried if name not in self.taken)
-        self.taken.add(other)
-        return Token(NAME, other, self.line.number)
+        return Token(NAME, self.text.name(word), self.line.number)
 
     def write(self, *parts: str | Token | Sequence[Token], deeper: bool = False) -> None:
         self.lines.append(Line(self.line.number, self.line.indent + _INSIDE * deeper, ended(self.tokens(*parts))))
@@ -66,9 +92,9 @@ class _Writer:
         return self.tokens("(", *[self.tokens("," * (k > 0), name) for k, name in enumerate(names)], ")")
 
 
-def _called(lines: Sequence[Line], k: int) -> tuple[int, int, list[Line]] | None:
+def _called(writer: _Writer, lines: Sequence[Line], k: int) -> tuple[int, int, list[Line]] | None:
     """The lines for one that calls for a loop."""
-    tokens, writer = lines[k].tokens, _Writer(lines, lines[k])
+    tokens = lines[k].tokens
     place = next((j for j, token in enumerate(tokens[:-1]) if token.text in _MADE and tokens[j + 1].is_sign("(")), 0)
     begin = place
     while begin > 1 and tokens[begin - 1].is_sign("."):
@@ -77,7 +103,7 @@ def _called(lines: Sequence[Line], k: int) -> tuple[int, int, list[Line]] | None
     if not place or not end or tokens[0].text in ("def", "from", "import", "for"):
         return None
     make = _scan if tokens[place].text == "scan" else _fori
-    result = make(writer, _parts(tokens[place + 2 : end]), lines)
+    result = make(writer, _parts(tokens[place + 2 : end]), lines, k)
     if result is None:
         return None
     writer.lines.append(lines[k]._replace(tokens=(*tokens[:begin], *result, *tokens[end + 1 :])))
@@ -103,11 +129,11 @@ def _function(writer: _Writer, function: Sequence[Token]) -> Token:
     return name
 
 
-def _scan(writer: _Writer, args: Sequence[Sequence[Token]], lines: Sequence[Line]) -> list[Token] | None:
+def _scan(writer: _Writer, args: Sequence[Sequence[Token]], lines: Sequence[Line], k: int) -> list[Token] | None:
     """``f(state, x)`` of every x, which gives the next state and what is collected."""
     if len(args) != 3 or any(token.is_sign("=") for arg in args for token in arg):
         return None
-    gives = _gives(args[0], lines)
+    gives = _gives(writer, args[0], lines, k)
     several = args[2][0].is_sign("(") and _closing(args[2], 0) == len(args[2]) - 1
     if len(gives) != 2 or (gives[1][0].is_sign("(") and len(_parts(gives[1][1:-1])) > 1):
         return None
@@ -127,7 +153,7 @@ def _scan(writer: _Writer, args: Sequence[Sequence[Token]], lines: Sequence[Line
     return writer.tokens("(", writer.tuple(states), ",", steps, ")")
 
 
-def _fori(writer: _Writer, args: Sequence[Sequence[Token]], lines: Sequence[Line]) -> list[Token] | None:
+def _fori(writer: _Writer, args: Sequence[Sequence[Token]], lines: Sequence[Line], k: int) -> list[Token] | None:
     """``f(i, state)`` for every i, which gives the next state."""
     if len(args) != 4:
         return None
@@ -138,40 +164,51 @@ def _fori(writer: _Writer, args: Sequence[Sequence[Token]], lines: Sequence[Line
     return writer.tuple(states)
 
 
-def _gives(function: Sequence[Token], lines: Sequence[Line]) -> Sequence[Sequence[Token]]:
+def _gives(writer: _Writer, function: Sequence[Token], lines: Sequence[Line], k: int) -> Sequence[Sequence[Token]]:
     """What a function returns, the parts between its commas."""
     if len(function) > 1:
         value = [*function[1 + next((k for k, token in enumerate(function) if token.is_sign(":")), 0) :]]
     else:
-        heads = [k for k, line in enumerate(lines) if [*map(TEXT, line.tokens[:2])] == ["def", function[0].text]]
-        below = lines[heads[-1] + 1 :] if heads else []
-        own = [*takewhile(lambda line: len(line.indent) > len(lines[heads[-1]].indent), below)]
+        head = _above(writer.text.defined.get(function[0].text, ()), k)
+        below = islice(lines, head + 1, None) if head is not None else ()
+        own = [*takewhile(lambda line: len(line.indent) > len(lines[head or 0].indent), below)]
         value = [t for t in own[-1].tokens[1:] if t.kind != END] if own and own[-1].tokens[0].text == "return" else []
     inside = value[1:-1] if value and value[0].is_sign("(") and _closing(value, 0) == len(value) - 1 else value
     return _parts(inside)
 
 
-def _counted(lines: Sequence[Line], k: int) -> tuple[int, int, list[Line]] | None:
+def _counted(writer: _Writer, lines: Sequence[Line], k: int) -> tuple[int, int, list[Line]] | None:
     """``for i in range(a, n):`` for ``i = a`` and ``while i < n:`` whose last line is ``i += 1``."""
     head, body = lines[k], [*takewhile(lambda line: len(line.indent) > len(lines[k].indent), lines[k + 1 :])]
     words, counter = [*map(TEXT, head.tokens)], head.tokens[1]
-    if counter.kind != NAME or len(words) < 6 or words[2] not in ("<", "<=") or words[-2] != ":" or not body:
+    if counter.kind != NAME or len(words) < 6 or words[2] not in ("<", "<=") or words[-2] != ":" or len(body) < 2:
         return None
-    begun = [j for j in range(k) if [*map(TEXT, lines[j].tokens[:2])] == [counter.text, "="]]
+    first = _above(writer.text.begun.get(counter.text, ()), k)
+    if first is None:
+        return None
+    start, between = lines[first], lines[first + 1 : k]
+    alike = start.indent == head.indent and body[-1].indent == body[0].indent and all(
+        len(line.indent) >= len(head.indent) for line in between)
     raised = [*map(TEXT, body[-1].tokens[:-1])] in (
         [counter.text, "+=", "1"], [counter.text, "=", counter.text, "+", "1"])
-    given = [line for line in body[:-1] if line.tokens[1].is_sign("=", "+=", "-=", "*=", "/=")]
-    moved = {line.tokens[0].text for line in given} & {*words[1:]}
-    read = begun and any(counter.text in map(TEXT, line.tokens) for line in lines[begun[-1] + 1 : k])
+    moved = (_given(body[:-1]) & {*words[1:]}) or (_given(between) & {*map(TEXT, start.tokens)})
+    read = any(counter.text in map(TEXT, line.tokens) for line in between)
     leaves = any(line.tokens[0].text in ("break", "continue") for line in body)
-    alike = begun and lines[begun[-1]].indent == head.indent and body[-1].indent == body[0].indent
-    if not alike or not raised or moved or read or leaves or len(body) < 2:
+    if not alike or not raised or moved or read or leaves:
         return None
-    writer = _Writer(lines, head)
     more = "+ 1" if words[2] == "<=" else ""
-    writer.write("for", counter, "in range (", lines[begun[-1]].tokens[2:-1], ",", head.tokens[3:-2], more, ") :")
-    between = [*lines[begun[-1] + 1 : k]]
-    return begun[-1], k + 1 + len(body), [*between, *writer.lines, *body[:-1]]
+    writer.write("for", counter, "in range (", start.tokens[2:-1], ",", head.tokens[3:-2], more, ") :")
+    return first, k + 1 + len(body), [*between, *writer.lines, *body[:-1]]
+
+
+def _given(lines: Sequence[Line]) -> set[str]:
+    """The names to which lines give a value, ``n, m = m, n`` too, or count with."""
+    found = set[str]()
+    for line in lines:
+        ends = [k for k, token in enumerate(line.tokens) if token.is_sign("=", "+=", "-=", "*=", "/=")
+                or token.text == "in"]
+        found |= {token.text for token in line.tokens[: ends[-1] if ends else 0]}
+    return found
 
 
 def _parts(tokens: Sequence[Token]) -> list[list[Token]]:
