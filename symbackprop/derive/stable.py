@@ -153,7 +153,10 @@ class Rewriting:
         found = better(moved, self.logs)
         parted = differences_apart(moved if found is None else found, self.logs)
         found = found if parted is None else parted
-        return moved if found is None else self._called(node, found, fresh=found.id >= count)
+        if found is None:
+            return moved
+        found = node.graph.broadcast(found, node.shape)  # exp(w) exp(−w) is the number 1
+        return self._called(node, found, fresh=found.id >= count)
 
     def _swept(self, node: Node) -> Node | None:
         """A gradient that `grad` found, or a tangent that `jvp` did, from a sweep over the new rows."""

@@ -614,3 +614,16 @@ def test_the_log_of_a_determinant_is_finite_where_the_determinant_is_not(size: f
     found, grads = module.loss_and_grads({"A": a}, {})
     np.testing.assert_allclose(found, 300 * np.log(2 * size), rtol=1e-12)
     np.testing.assert_allclose(grads["A"], np.linalg.inv(a).T, rtol=1e-12)
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize(("form", "total"), [
+    ("sum(exp(w)*exp(-w))", 4.0), ("sum(exp(w)*exp(1-w))", 4 * np.e), ("mean(exp(w)*exp(-w)*v)", 0.5),
+    ("sum((exp(w)*exp(-w))[1:])", 3.0),
+])
+def test_products_that_are_one_number_keep_their_shape(form: str, total: float, level: int, tmp_path: Path) -> None:
+    """The number stood for all entries without their axes: codegen ended in an IndexError."""
+    module = emit(parse(f"dim N\nparam w: N, v: N\nloss L = {form}"), tmp_path, level=level)
+    loss, grads = module.loss_and_grads({"w": np.array([1.0, 2.0, 800.0, -3.0]), "v": np.full(4, 0.5)}, {})
+    assert loss == pytest.approx(total)
+    assert not grads["w"].any() and grads["w"].shape == (4,)
