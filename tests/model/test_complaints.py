@@ -96,7 +96,6 @@ def test_powers_of_the_dimension_t_are_written_to_be_read_again() -> None:
         ("param p, q\nloss L = pq", ["loss L = p * q"]),
         ("param S: D x D\nloss L = -slogdet(S)", ["loss L = -slogdet(S)[1]"]),
         ("param p: H, q: H\nloss L = pq", ["loss L = p @ q"]),
-        ("loss L = 1/N Σ (b - 1)²", ["loss L = 1/N * sum((b - 1)^2)"]),
         ("loss L = sum(np.interp([b, b]))", []),
         ("dim T\nparam p: T\nloss L = sum(p[1..T])", ["loss L = sum(p[:T])"]),
         ("dim T\nparam p: T x 3\nloss L = sum(p[2..T, 1])", ["loss L = sum(p[1:T, 1])"]),

@@ -310,6 +310,8 @@ def test_what_is_no_expression(text: str, error: type[ModelError]) -> None:
     ("sin(x)cos(y) sin^2(x)", "sin(x) * cos(y) * sin(x)^2"),
     ("(x+1)(x-1)", "(x+1) * (x-1)"),
     ("y log p", "y * log(p)"),
+    ("1/n Σᵢ (yᵢ − ŷᵢ)²", "1/n * sum((y - y_hat)^2)"),
+    ("1/N Σ (b - 1)²", "1/N * sum((b - 1)^2)"),
 ])
 def test_what_has_one_meaning_on_paper_is_read_and_told(text: str, read: str) -> None:
     model = parse_alone(text)

@@ -441,7 +441,7 @@ class Cursor:
 
     def _may_bind_more(self, start: int) -> bool:
         """Whether the product with a factor that begins at a place may be what the sign in front of it is of: 1/a b,
-        x/2 y, S^-1 w, √½x; not 1/2 x."""
+        x/2 y, S^-1 w, √½x; not 1/2 x, nor 1/N Σᵢ yᵢ."""
         if start == 0:
             return False
         before, factor = self.tokens[start - 1], self.tokens[start : self.place]
@@ -449,7 +449,8 @@ class Cursor:
         glued = self.now.column == self.before.column + 1 and factor[0].is_sign("(") and number
         over = max(self._start(self.place) - 1, 0)  # where 1 / 2 of 1/2 x has its sign
         behind, one = self.tokens[max(over - 2, 0)], self.tokens[over - 1]
-        half = number and one.kind == NUMBER and not behind.is_sign("^", "/", "**")
+        averaged = len(factor) == 1 and re.match(r"sum(?![a-z])", self.now.text) is not None
+        half = (number or averaged) and one.kind == NUMBER and not behind.is_sign("^", "/", "**")
         return (self.tokens[over].is_sign("/") and not half) or (
             before.is_sign("-") and self.tokens[max(start - 2, 0)].is_sign("^", "**")) or (
             glued and not before.is_sign("+", "-", "=", "(", ","))
