@@ -388,3 +388,9 @@ def test_the_last_part_may_be_an_equation() -> None:
     assert parse_alone("z = w*x+b; a = sigmoid(z); J = (y-a)^2").results()[0].name == "J"
     assert parse_alone("P = X @ W").results()[0].name == "P"
     assert parse_alone("return (y - w*x)^2").results()[0].name == "L"
+
+
+@pytest.mark.parametrize("text", ["exp -x", "tanh*x", "sqrt", "y - sigmoid"])
+def test_a_function_without_its_argument_is_no_parameter(text: str) -> None:
+    with pytest.raises(ModelError, match="is a function"):
+        parse_alone(text)

@@ -24,6 +24,7 @@ from symbackprop.model.text.tokens import Cursor, Line, Token, logical_lines, pr
 from symbackprop.model.text.undeclared import declared, read_first, sized, without_layers
 
 _RESULT, _IDENTITY = "result", "I"
+_ELEMENTARY = ("exp", "log", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh", "sigmoid", "relu", "softplus", "erf")
 _EULER, _EXPECTATION = tree.Name("e"), tree.Name("E")
 
 
@@ -39,7 +40,7 @@ def guessed(text: str) -> tuple[list[tree.Statement], str]:
     names = {e.target.name for e in tree.equations(body)}
     body, sizes = _named_sizes(body)
     plain, known = without_layers(body)
-    leaves = [n for n in read_first(plain, taken) if n not in known]
+    leaves = [n for n in read_first(plain, taken) if n not in known and n not in _ELEMENTARY]
     shapes = _shapes(plain, leaves, known, sizes)
     leaves, again = [n for n in leaves if n not in shapes.again], shapes.other_names()
     body = tree.with_formulas(body, partial(tree.put, found={n: sized(size) for n, size in again.items()}))
