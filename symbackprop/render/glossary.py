@@ -288,7 +288,7 @@ def _notation(x: m.Math) -> Sequence[str]:
             return ["outer"]
         case m.Inverse():
             return ["inverse", "turned inverse"] if x.flipped else ["inverse"]
-        case m.Item() if isinstance(m.within(x.base), m.Identity):
+        case m.Item(base, (rows, *_)) if isinstance(m.within(base), m.Identity) and rows != m.Span():
             return ["rows of I"]
         case m.Identity():
             return ["eye"]

@@ -194,3 +194,9 @@ def test_what_is_1_or_0_by_itself_is_no_condition_again() -> None:
 def test_a_legend_is_of_no_letter_that_only_a_proof_has() -> None:
     page = derive(Model.parse(MASKED)).text()
     assert "b runs over B entries" in page and "Σ_k A_ik·B_kn" in page and "k runs over" not in page
+
+
+def test_a_legend_of_rows_of_the_identity_is_not_of_its_columns() -> None:
+    """((Σ_i I[:, i]) 1_Bᵀ)"""
+    page = derive(Model.parse("dim B\nparam S: B x B\nloss L = -mean(diagonal(log_softmax(S)))")).text()
+    assert "I[:, i]" in page and "I is the identity" in page and "rows of I" not in page
