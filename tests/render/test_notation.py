@@ -32,7 +32,7 @@ CASES = {
     "x / (2 * y)": ("x/(2y)", r"\frac{x}{2 \, y}"),
     "x / N / y": ("x/(N·y)", r"\frac{x}{N \, y}"),
     "-1 / N / v": ("−1/(N·v)", r"-\frac{1}{N \, v}"),
-    "X / (N * D) / (x * y)": ("X/(N·D x·y)", r"\frac{X}{N \, D \, x \, y}"),
+    "X / (N * D) / (x * y)": ("X/(N·D·x·y)", r"\frac{X}{N \, D \, x \, y}"),
     "sqrt(2) / sqrt(pi) / 2 * x": ("1/√(2·π) x", r"\frac{1}{\sqrt{2 \, \pi}} \, x"),
     "X @ W + b": ("X W + 1_N bᵀ", r"X \, W + \mathbf{1}_{N} \, b^{\top}"),
     "X * Y": ("X ⊙ Y", r"X \odot Y"),
@@ -137,7 +137,7 @@ def test_one_order_of_dimensions_and_one_index_for_one_place() -> None:
     b = log(2 * c) + x[0, 1] + sum(x[:, 2])
     loss L = sum(a**2) + mean(x) * sqrt(D * N) + b
     """)).text()
-    assert "8N x/(3H)" in page and "+ N·D " in page and "√(N·D)" in page and "  N·D  " in page and "D·N" not in page
+    assert "8N·x/(3H)" in page and "+ N·D " in page and "√(N·D)" in page and "  N·D  " in page and "D·N" not in page
     assert "x[0]" in page and "x[:, 2]" in page and "][0]" not in page
 
 
