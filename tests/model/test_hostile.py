@@ -380,6 +380,7 @@ COSTLY = {
         + "loss L = f7(w)",
     "loops that count": W + "i = 0\nwhile i < 1:\n    a = w\n    i += 1\n" * 1_500 + "loss L = w",
     "loops that begin nowhere": W + "while i < 3:\n    a = w\n    i += 1\n" * 2_800 + "loss L = w",
+    "loops over entries": "param w: 2\nL = 0\n" + "for y in w:\n  L = y\n" * 1_500 + "loss L = L",
     "mistakes": W + "a = tahn(w)\n" * 7_000 + "loss L = w",
     "semicolons": W + ";" * 90_000 + "\nloss L = w",
     "conditions": W + "loss L = " + " if w > 0 else ".join(["w"] * 5_000),

@@ -454,8 +454,7 @@ class Reader:
 
     def _counter(self) -> str:
         """A name for the counter of a loop over entries, which has none."""
-        taken = {token.text for line in self.lines for token in line.tokens}
-        return next(name for name in chain("tkijlmn", map("step{}".format, count(1))) if name not in taken)
+        return next(name for name in chain("tkijlmn", map("step{}".format, count(1))) if name not in self.helpers.names)
 
     def _pass_over(self, indent: str) -> None:
         """The lines that would belong to a statement which is none."""
