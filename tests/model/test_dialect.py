@@ -265,6 +265,8 @@ def test_a_second_value_in_a_loop_is_another_name() -> None:
 def test_latex_is_read_and_told() -> None:
     model = Model.parse("param w\nloss L = \\tanh(w)^2")
     assert model.remarks == ["<text>:2: is read as loss L = tanh(w)^2"]
+    lines = [f"a{k} = {k} w \\tanh(w)\n" for k in range(1, 15)]
+    assert len(Model.parse(f"param w\n{''.join(lines)}loss L = a1 + a14").remarks) >= 14
     with pytest.raises(ModelError, match="this LaTeX is not read"):  # of which it is not known what it means
         Model.parse("param w\nloss L = \\oint(w)^2")
 

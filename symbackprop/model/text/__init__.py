@@ -77,8 +77,10 @@ def mended(errors: Sequence[ModelError], text: str, read: Callable[[str], Read])
     typed = [line if "<-" in line and line.isascii() else readable(line) for line in physical_lines(text)]
     spoken = language(text)
     lines = [*typed]  # with the corrections of the lines above
-    read, told, sure = _sparingly(read, spoken), list[str](), len(errors) <= MOST
-    for error in errors[:MOST]:
+    read, told, sure = _sparingly(read, spoken), list[str](), True
+    for k, error in enumerate(errors):
+        if k >= MOST and not sure:  # nobody is shown the rest
+            break
         error.place = error.place or _about(error, typed)
         if error.place is not None:
             line = lines[error.place.line - 1] = typed[error.place.line - 1]
