@@ -197,6 +197,27 @@ loss L = sum(b[1]) + sum(h[T-1])
     assert value(model, {"x": x, "W": W}) == pytest.approx(np.sum(b) + np.sum(h), rel=1e-12)
 
 
+def test_the_inner_counter_in_front_of_the_outer_one() -> None:
+    model = Model.parse("""
+dim N, D, K
+param A: N x D x K, B: D x N, c
+s[0] = 0
+for j in 1..D:
+    q[0] = s[j-1]
+    for i in 1..N:
+        q[i] = c * q[i-1] + sum(A[i, j]) + B[j, i] * A[i, j, 0]
+    s[j] = q[N]
+loss L = s[D]
+""")
+    A, B, total = RNG.normal(size=(3, 4, 2)), RNG.normal(size=(4, 3)), 0.0
+    for j in range(4):
+        for i in range(3):
+            total = 0.7 * total + A[i, j].sum() + B[j, i] * A[i, j, 0]
+    for same in (model, Model.parse(to_text(model))):
+        assert value(same, {"A": A, "B": B, "c": 0.7}) == pytest.approx(total, rel=1e-12)
+    assert derive(model).gradients["A"].shape == model.graph.names["A"].shape
+
+
 def test_nested() -> None:
     model = both_ways("""
 dim T, S, N

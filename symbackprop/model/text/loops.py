@@ -156,6 +156,9 @@ class BodyScope(Scope):
         if not self._counts(items):
             return self.outside.element(row, items)
         first, rest = items[0], items[1:]
+        if self._counts((first,)) and not self._counts(rest):  # A[i, j] in a loop over j around that over i
+            column = self.outside.element(row, (tree.Slice(None, None, None), *rest[:1])) if rest else None
+            row, rest = (row, rest) if column is None else (column, rest[1:])
         if self._counts((first,)):
             found = self._element(row, sp.expand(self._place(first, label(row)) - self.symbol))
         elif isinstance(first, (tree.Slice, tree.Word)):
