@@ -310,6 +310,7 @@ def test_what_is_no_expression(text: str, error: type[ModelError]) -> None:
     ("sin(x)cos(y) sin^2(x)", "sin(x) * cos(y) * sin(x)^2"),
     ("(x+1)(x-1)", "(x+1) * (x-1)"),
     ("y log p", "y * log(p)"),
+    ("1/(2σ²) (x-m)² + 1/2 ‖v‖ w", "1/(2sigma^2) * (x-m)^2 + 1/2 * ‖v‖ * w"),
     ("1/n Σᵢ (yᵢ − ŷᵢ)²", "1/n * sum((y - y_hat)^2)"),
     ("1/N Σ (b - 1)²", "1/N * sum((b - 1)^2)"),
 ])
@@ -344,6 +345,16 @@ def test_words_and_what_may_be_meant_otherwise_are_no_products(text: str) -> Non
 def test_products_that_may_be_meant_otherwise_are_refused(typed: str) -> None:
     with pytest.raises(ModelError):
         parse(f"dim N, D\nparam S: D x D, v: D, u: D, w: N, c\noutput Q = {typed}")
+
+
+@pytest.mark.parametrize(("text", "offered"), [
+    ("a/b c", "a/(b * c)"), ("x/2 y", "x/(2 * y)"), ("b/‖v‖ w", "b/(‖v‖ * w)"), ("a b / c d", "a * b / (c * d)"),
+    ("xᵀ A x / xᵀ x", "xᵀ @ A @ x / (xᵀ @ x)"),
+])
+def test_what_is_divided_by_is_all_that_stands_there_on_paper(text: str, offered: str) -> None:
+    with pytest.raises(ModelError) as error:
+        parse_alone(text)
+    assert error.value.shown[-1] == f"{offered}   corrected"
 
 
 @pytest.mark.parametrize(("text", "shown"), [

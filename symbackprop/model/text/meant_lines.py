@@ -133,8 +133,14 @@ in_reals = rewritten(  # W: R^{D x H} and W in R^(D x H)
 _TIMES = r"\s*(?:\\times|×|\*|,)\s*"
 
 
+_DIVIDED = re.compile(r"/\s*\w+\s*(?:\^\s*T\b|ᵀ|'|\.T\b)\s*\w")
+
+
 def of_paper(line: str, place: Place) -> str:
-    """The line with ``0.5 * x.T @ A @ x`` for ``0.5 x^T A x``: what stands side by side is multiplied."""
+    """The line with ``0.5 * x.T @ A @ x`` for ``0.5 x^T A x``: what stands side by side is multiplied, if nothing is
+    divided by it."""
+    if _DIVIDED.search(line):
+        return line
     line = inverse(log_of_det(line, place), place)
     line = re.sub(r"\s*(?:\^\s*T\b|ᵀ|'|\.T\b)\s*", ".T ", line)
     line = re.sub(r"(\(\d+/\d+\))\s*(?=[A-Za-z(])", r"\1 * ", line)
@@ -142,6 +148,12 @@ def of_paper(line: str, place: Place) -> str:
     line = re.sub(r"(?<![\w.])(\d+(?:\.\d+)?)\s+(?=[A-Za-z(])", r"\1 * ", line)
     line = re.sub(r"(?<=[\w)])(?<!\bparam)(?<!\bloss)(?<!\boutput)\s+(?=[A-Za-z(])", " @ ", line)
     return re.sub(r"\.T (?=[^\s@])", ".T", line).rstrip()
+
+
+def times_below(column: int, line: str, place: Place) -> str:
+    """The line with brackets around what stands side by side below a line of division, from a column on."""
+    below, last = line[column - 1 : place.start - 1].rstrip(), line[place.start - 1 : place.end - 1]
+    return f"{line[: column - 1]}({below} {BESIDE} {last}){line[place.end - 1 :]}"
 
 
 def with_sign(sign: str, line: str, place: Place) -> str:

@@ -9,7 +9,7 @@ import keyword
 import re
 import unicodedata
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -30,6 +30,7 @@ from symbackprop.model.text.meant_lines import (
     raised_inverse,
     reciprocal,
     solved,
+    times_below,
     with_point,
 )
 from symbackprop.model.text.tree import BESIDE
@@ -423,11 +424,18 @@ class Cursor:
         start = self._last(self.place)
         matrix = any(t.kind == NAME and t.text[0].isupper() for t in (self.tokens[self._start(self.place)], self.now))
         sure = self.now.kind != NUMBER and not self._may_bind_more(start)
-        return power_behind, raised_inverse, *[OnPaper(f"{BESIDE}…")] * sure, *["@ …"] * matrix, "* …"
+        over = self._start(self.place)
+        below = not sure and self.tokens[max(over - 1, 0)].is_sign("/") and self.now.kind == NAME and not (
+            self.after.is_sign("(", "[", ".", ".T", "^", "**"))
+        both: list[Meant] = [partial(times_below, self.tokens[over].column)] * below
+        return power_behind, raised_inverse, *[OnPaper(f"{BESIDE}…")] * sure, *both, *["@ …"] * matrix, "* …"
 
     def _last(self, end: int) -> int:
         """Where the brackets or the token begin that end at a place."""
-        closed = self.tokens[end - 1].is_sign(*_CLOSING)
+        last = self.tokens[end - 1]
+        if last.is_sign("‖", "|", "||"):
+            return next((k for k in range(end - 2, -1, -1) if self.tokens[k].text == last.text), end - 1)
+        closed = last.is_sign(*_CLOSING)
         return partner(self.tokens, range(end - 1, -1, -1), _CLOSING, _OPENING, 0) if closed else end - 1
 
     def _start(self, end: int) -> int:
@@ -441,7 +449,7 @@ class Cursor:
 
     def _may_bind_more(self, start: int) -> bool:
         """Whether the product with a factor that begins at a place may be what the sign in front of it is of: 1/a b,
-        x/2 y, S^-1 w, √½x; not 1/2 x, nor 1/N Σᵢ yᵢ."""
+        x/2 y, S^-1 w, √½x; not 1/2 x, 1/(2 s) x, nor 1/N Σᵢ yᵢ."""
         if start == 0:
             return False
         before, factor = self.tokens[start - 1], self.tokens[start : self.place]
@@ -451,6 +459,7 @@ class Cursor:
         behind, one = self.tokens[max(over - 2, 0)], self.tokens[over - 1]
         averaged = len(factor) == 1 and re.match(r"sum(?![a-z])", self.now.text) is not None
         half = (number or averaged) and one.kind == NUMBER and not behind.is_sign("^", "/", "**")
+        half = half or (before.is_sign("/") and factor[0].is_sign("("))  # 1/(2 s) x
         return (self.tokens[over].is_sign("/") and not half) or (
             before.is_sign("-") and self.tokens[max(start - 2, 0)].is_sign("^", "**")) or (
             glued and not before.is_sign("+", "-", "=", "(", ","))
