@@ -207,6 +207,11 @@ def subscripts(items: Tokens, words: Dictionary) -> Tokens:
     return _rewritten(items, rule)
 
 
+def _has_letters(items: Tokens, letters: str) -> bool:
+    """Whether something in a formula stands at these letters, d_i and X[i,j]."""
+    return any({*x.text.rpartition("_")[2]} <= {*letters} for x in items if x.kind == NAME)
+
+
 def _stands_at(step: str, items: Tokens) -> bool:
     """Whether something stands at a step, h[t]."""
     return any(a.is_sign("[") and b.text == step and c.is_sign("]")
@@ -372,7 +377,8 @@ class Tidy(Telling):
             if not items[k - 1].is_sign("]"):
                 continue
             start, end = opening(items, k - 1), closing(items, k)
-            indexed = at(items, start - 1).kind == NAME and self._head(items, start - 1) is None  # w[y]_n
+            indexed = at(items, start - 1).kind == NAME and self._head(items, start - 1) is None and (
+                not _has_letters(items[start + 1 : k - 1], letters))  # w[y]_n, not A [e^d_i·I_ij]_ij
             if items[k].kind == NAME and below == "_" and letters.isalpha() and not indexed:
                 self.letters |= set(letters)
                 entries = _bound(ARRAY, letters, items[start + 1 : k - 1])
