@@ -424,8 +424,9 @@ class Tidy(Telling):
                 {*each} <= letters or self._is_entry(text, base, each, letters))
             called = at(items, k + 1).is_sign("(") and self._applies(text)
             indexed = at(items, k + 1).is_sign("[")
-            known = text in self.dictionary.known or self._is_other_name(text, base, indexed)
-            if not entry or called or known or not (base or at(items, k - 1).is_sign("]", ")")):
+            if not entry or called or not (base or at(items, k - 1).is_sign("]", ")")):
+                return None
+            if text in self.dictionary.known or self._is_other_name(text, base, indexed):
                 return None
             inside = [x for i in each for x in (sign(","), Token(NUMBER, i) if i.isdecimal() else name(i))][1:]
             return [*([name(base)] if base else []), sign("["), *inside, sign("]")], 1
