@@ -325,6 +325,8 @@ def test_what_has_one_meaning_on_paper_is_read_and_told(text: str, read: str) ->
     (r"-\sum_i y_i \log \sigma(w x_i + b)", "dim N, data y: N, x: N, param w, b"),
     (r"-\sum_i y_i \log(\mathrm{softmax}(W x + b)_i)", "dim N, D, data y: N, x: D, param W: N x D, b: N"),
     ("sum((y - A x)^2)", "dim N, D, data y: N, x: D, param A: N x D"),
+    ("(Fx + Fy)^2 + (σx - σy)^2", "param Fx, Fy, sigmax, sigmay"),
+    ("Fx^2 + 2", "param Fx"),
 ])
 def test_numbers_stand_beside_vectors(text: str, guess: str) -> None:
     assert f"guessed: {guess}" in parse_alone(text).remarks

@@ -57,9 +57,9 @@ from symbackprop.model.text.write import declarations, to_text
 
 # -- what is wrong with a text as its writer sees it: the line, a caret below the place, the line that is right
 Read: TypeAlias = tuple[Model, Sequence[ModelError], set[int]]  # what was read, what is wrong, lines not reached
-# xᵀAx, Ax - b, Xβ and αx, where nothing is declared; Δt, δx and Wx beside a sign are names
+# xᵀAx, Ax - b, Xβ and αx, where nothing is declared; Δt, δx, Fx², Fx beside Fy and Wx beside a sign are names
 _GLUED = re.compile(r"(?:(?<=ᵀ)[A-ZΑ-Ω]|(?<![^\W\d])[α-γε-ω])(?=[a-z](?![\w₀-₉]))|\b[A-Z](?=[α-ω](?![\w₀-₉]))"
-                    r"|(?:(?<![\w.@*(,])(?<![@*] )|(?<![\w.]\()(?<=\())[A-Z](?=x(?![\w₀-₉]|\s*[@*.=(\[]))")
+                    r"|(?:(?<![\w.@*(,])(?<![@*] )|(?<![\w.]\()(?<=\())[A-Z](?=x(?![\w₀-₉]|\s*[@*.=(\[^²]))")
 _WORD = rf"\b(?!(?:{'|'.join(GREEK)})\b)[A-Za-z]{{2,}}\b(?!\s*[(.])"  # of prose, or a function without brackets
 _BESIDE = re.compile(rf"\s*{tree.BESIDE}\s*")
 _PROSE = re.compile(rf"{_WORD}\s*{tree.BESIDE}|{tree.BESIDE}\s*(?!(?:{'|'.join([*FUNCTIONS, *TABLE])})\b){_WORD}")
@@ -333,11 +333,16 @@ def _read(text: str, where: str, name: str, relu0: Any,
 def parse_alone(text: str, relu0: Any = None, define: Mapping[str, str] | None = None) -> Model:
     """The model that an expression is, alone or behind equations with ``;`` between them: what is not declared is
     guessed, and stands in the model's ``remarks``. Raises a `ModelError`."""
-    typed = _GLUED.sub(r"\g<0> ", text.strip())
+    typed = _GLUED.sub(_apart, text.strip())
     model, errors, _ = _alone(typed, relu0, define)
     if errors:
         return mended(errors, typed, lambda other: _alone(other, relu0, define))
     return model
+
+
+def _apart(letter: re.Match[str]) -> str:
+    """A letter with a blank behind it, but where it has other components."""
+    return letter[0] if re.search(rf"(?<![^\W\d]){letter[0]}[yz]\b", letter.string) else f"{letter[0]} "
 
 
 def _alone(typed: str, relu0: Any, define: Mapping[str, str] | None) -> Read:
