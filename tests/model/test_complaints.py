@@ -109,6 +109,7 @@ def test_a_corrected_line_is_right_as_it_stands(text: str, right: list[str]) -> 
     ("param q: N int < D", "^" * 18, "data q: N int < D"), ("data q: N, D", "           ^", "data q: N x D"),
     ("dim Q = 2.5", "^" * 11, None), ('notation q = "x"', "         ^", None), ("function f, X", "            ^", None),
     ("notation b = c", "             ^", 'notation b = "c"'), ("Z == X @ W.T", "  ^^", "Z = X @ W.T"),
+    ("Z = where(b, 2*b, b > 0)", "    " + "^" * 20, "Z = where(b > 0, b, 2*b)"),
     ("Z = relu[X]", "    ^^^^", "Z = relu(X)"), ("loss L = b @ b * 0,5", "                  ^", "loss L = b @ b * 0.5"),
     ("Z = 1e-3X", "    ^^", "Z = 1e-3*X"), ("Z = (0 < X < 1) * 2", "           ^", "Z = ((0 < X) * (X < 1)) * 2"),
     ("Z = e^X", "    ^", "Z = exp(X)"),

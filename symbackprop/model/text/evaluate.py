@@ -15,7 +15,7 @@ from symbackprop.core import formula as f
 from symbackprop.core.build import matmul, transpose
 from symbackprop.core.facts import plainly
 from symbackprop.core.functions.words import IDLE_OPTIONS
-from symbackprop.core.graph import Graph, Node, label
+from symbackprop.core.graph import INT, Graph, Node, label
 from symbackprop.core.indexing import getitem, holds
 from symbackprop.core.operators import FORMS, Terms, operation
 from symbackprop.core.scalars import RELATIONS, TABLE
@@ -26,6 +26,7 @@ from symbackprop.model.text.calls import Callee, asked_arrays, call, callee, kno
 from symbackprop.model.text.known_numbers import checked, fold, of_sizes, short
 from symbackprop.model.text.languages import Language, along
 from symbackprop.model.text.meant_lines import (
+    condition_first,
     exchanged,
     indexed,
     of_last_axes,
@@ -224,7 +225,7 @@ class Evaluator:
         if expr.function == LENGTH and len(args) == 1 and isinstance(args[0], Node) and args[0].shape:
             return args[0].shape[0]
         args = [self._with_arrays(value) for value in args]
-        _refuse_sum(expr, args)
+        _refuse_slips(expr, args)
         options = {k: self._branch(v) for k, v in expr.options if k not in IDLE_OPTIONS or not dialect.is_idle(v)}
         refuse_doubtful(expr, args, options)
         self._refuse_random(expr, args, options)
@@ -578,9 +579,15 @@ def _is_flat(value: Value) -> bool:
     return isinstance(form, f.Call) and all(p == f.ZERO for p in TABLE[form.name].partials)
 
 
-def _refuse_sum(expr: tree.Call, args: Sequence[Value]) -> None:
-    """Refuse the sum of a list of arrays, ``sum([a, b])``: an array in Python, and a number in NumPy."""
+def _refuse_slips(expr: tree.Call, args: Sequence[Value]) -> None:
+    """Refuse the sum of a list of arrays, ``sum([a, b])``: an array in Python, and a number in NumPy; and a condition
+    that stands last, ``where(a, b, c > 0)``."""
     match expr:
+        case tree.Call("where", (tree.Name() | tree.Call() | tree.Number() as first, _, tree.Compare() as last), ()):
+            if isinstance(args[0], Node) and args[0].kind == INT:  # a mask
+                return
+            there = [partial(condition_first, first.place, last.place)] if first.place and last.place else []
+            raise ModelError("the condition of where stands first, in front of both values", instead=there)
         case tree.Call("sum", (tree.Tuple((first, *_)),), ()) if not isinstance(first, tree.Tuple):
             if isinstance(args[0], Node) and args[0].ndim > 1:
                 said = "sum of a list is an array in Python, and the sum of all entries in NumPy: write which"

@@ -343,6 +343,12 @@ def exchanged(first: Place, second: Place, line: str, place: Place) -> str:
     return line[: first.start - 1] + b + line[first.end - 1 : second.start - 1] + a + line[second.end - 1 :]
 
 
+def condition_first(first: Place, last: Place, line: str, place: Place) -> str:
+    """The line with ``where(c, a, b)`` for ``where(a, b, c)``."""
+    values, condition = line[first.start - 1 : last.start - 1].rstrip(", "), line[last.start - 1 : last.end - 1]
+    return f"{line[: first.start - 1]}{condition}, {values}{line[last.end - 1 :]}"
+
+
 def of_last_axes(there: Place, line: str, place: Place) -> str:
     """The line with ``A.mT`` for ``A.T``."""
     return line[: there.start - 1] + re.sub(r"(?:\.T|'|ᵀ)$", ".mT", line[there.start - 1 : there.end - 1]) + (
