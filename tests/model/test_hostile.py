@@ -368,6 +368,7 @@ COSTLY = {
     "lowered": W + "loss L = w" + "\u2081" * 30_000,
     "bars": W + "loss L = " + "|" * 60_000 + "w",
     "factors": W + "loss L = " + "2w " * 25_000,
+    "calls": W + "loss L = " + " + ".join(["sin(2*w)"] * 4_000),
     "fractions": W + "loss L = " + r"\frac{1}{" * 5_000 + "w" + "}" * 5_000,
     "sums in LaTeX": W + "loss L = " + r"\sum_i " * 9_000 + "w",
     "lines in LaTeX": W + "a = \\frac{1}{2} w\n" * 5_000 + "loss L = w",

@@ -421,9 +421,9 @@ def _refuse_juxtaposition(c: Cursor, before: Token) -> None:
 def _refuse_bare_function(c: Cursor, function: Token) -> None:
     """``log y``, and ``sum a * b`` with all that is added; behind a colon an x between two values separates sizes."""
     known = function.text in FUNCTIONS or function.text in TABLE or function.text in ALSO
-    sizes = any(token.is_sign(":") for token in c.tokens[: c.place])
-    separates = sizes and c.now.text == "x" and c.after.kind in (NAME, NUMBER)
-    if not known or separates or not (c.begins_a_value() or c.at("|")) or function.column == 0:
+    if not known or not (c.begins_a_value() or c.at("|")) or function.column == 0:
+        return
+    if c.now.text == "x" and c.after.kind in (NAME, NUMBER) and any(t.is_sign(":") for t in c.tokens[: c.place]):
         return
     start = c.place
     (_pass_over if _reduces(function.text) else _factor)(c)
