@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from itertools import count, islice, takewhile
 
 from symbackprop.model.text.comprehensions import letters
-from symbackprop.model.text.tokens import END, NAME, NUMBER, SIGN, TEXT, Line, Token, ended
+from symbackprop.model.text.foreign import between_commas
+from symbackprop.model.text.tokens import END, NAME, NUMBER, SIGN, TEXT, Line, Token, ended, partner
 
 _MADE = ("scan", "fori_loop")
 _WORDS = frozenset([*_MADE, "while"])
@@ -213,23 +214,9 @@ def _given(lines: Sequence[Line]) -> set[str]:
 
 def _parts(tokens: Sequence[Token]) -> list[list[Token]]:
     """What stands between commas that are in no brackets, nor behind a lambda's name."""
-    parts: list[list[Token]] = [[]]
-    depth, names = 0, False
-    for token in tokens:
-        depth += token.is_sign("(", "[") - token.is_sign(")", "]")
-        names = (names or token.text == "lambda") and not token.is_sign(":")
-        if token.is_sign(",") and not depth and not names:
-            parts.append([])
-        elif token.kind != END:
-            parts[-1].append(token)
-    return [part for part in parts if part]
+    return [part for part in between_commas(tokens) if part]
 
 
 def _closing(tokens: Sequence[Token], place: int) -> int:
     """Where the bracket closes that opens at a place; 0 where it does not."""
-    depth = 0
-    for k, token in enumerate(tokens[place:], place):
-        depth += token.is_sign("(", "[") - token.is_sign(")", "]")
-        if not depth:
-            return k
-    return 0
+    return partner(tokens, range(place, len(tokens)), "([", ")]", 0)

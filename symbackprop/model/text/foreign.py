@@ -135,7 +135,7 @@ def _closing(tokens: Sequence[Token], place: int) -> int:
     return partner(tokens, range(place, len(tokens)), "([", ")]", len(tokens) - 1)
 
 
-def _arguments(tokens: Sequence[Token]) -> list[list[Token]]:
+def between_commas(tokens: Sequence[Token]) -> list[list[Token]]:
     """What stands between the commas of a call, but those of a function's parameters."""
     parts, depth, named = [list[Token]()], 0, False
     for token in tokens:
@@ -150,7 +150,7 @@ def _arguments(tokens: Sequence[Token]) -> list[list[Token]]:
 
 def _applied(call: Sequence[Token]) -> list[Token]:
     """``[f(z) for z in x]`` for ``sapply(x, f)``, or f of all of it where it is one of every entry."""
-    name, arguments = call[0], _arguments(call[2:-1])
+    name, arguments = call[0], between_commas(call[2:-1])
     array, function = APPLIED[name.text]
     if not all(arguments):
         return [*call]

@@ -421,10 +421,9 @@ class Cursor:
 
     def _products(self) -> tuple[Meant, ...]:
         """What may be missing here: a product, as on paper, unless it may be meant otherwise."""
-        start = self._last(self.place)
-        matrix = any(t.kind == NAME and t.text[0].isupper() for t in (self.tokens[self._start(self.place)], self.now))
-        sure = self.now.kind != NUMBER and not self._may_bind_more(start)
         over = self._start(self.place)
+        matrix = any(t.kind == NAME and t.text[0].isupper() for t in (self.tokens[over], self.now))
+        sure = self.now.kind != NUMBER and not self._may_bind_more(self._last(self.place))
         below = not sure and self.tokens[max(over - 1, 0)].is_sign("/") and self.now.kind == NAME and not (
             self.after.is_sign("(", "[", ".", ".T", "^", "**"))
         both: list[Meant] = [partial(times_below, self.tokens[over].column)] * below
