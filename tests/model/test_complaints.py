@@ -122,6 +122,10 @@ def test_every_mistake_has_its_mark(line: str, mark: str, right: str | None) -> 
     assert shown[2:3] == ([f"    {right}   corrected"] if right else [])
 
 
+def test_a_mask_of_whole_numbers_may_choose_a_condition() -> None:
+    assert Model.parse("dim N\ndata m: N int < 2\nparam v, w: N\nloss L = sum(where(m, v*w, w > 0))").remarks == []
+
+
 @pytest.mark.parametrize(("head", "right"), [("for k = 1..2:", "for k in 1..2:"), ("for k in 1:2:", "for k in 1..2:")])
 def test_heads_of_loops_of_other_languages(head: str, right: str) -> None:
     assert told(f"{head}\n    Z = X\nloss L = sum(X)")[3] == f"    {right}   corrected"
