@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial, reduce
 from itertools import combinations, count, permutations, product
@@ -27,6 +27,7 @@ from symbackprop.grade.scope import MENDED, Scope
 from symbackprop.grade.session import Entry, Outcome, Session
 from symbackprop.grade.tree_text import flattened, unparsed
 from symbackprop.model.text import tree
+from symbackprop.verify.aiming import numbers_in
 
 MAX_WORK = 12_000
 
@@ -54,6 +55,8 @@ class Explainer:
             return self._misshaped(row)
         if isinstance(self.outcome.meaning, Local):
             return self._local(self.outcome.meaning, fit[0])
+        if turned := self._by([partial(thresholds, numbers_in(self.right))]):
+            return turned
         finding = self._diagnosis(fit[0]).finding()
         vague = finding.kind in (m.UNEXPLAINED, m.WRONG_FACTOR) or finding.also
         return (self._edited() if vague else None) or finding
@@ -102,10 +105,14 @@ class Explainer:
 
     # -- changes to the line itself
     def _edited(self) -> Finding | None:
-        """The one change to the person's line that makes it right; long lines get fewer tries."""
+        """The one change to the person's line that makes it right."""
+        return self._by([rule(self) for rule in RULES.values()])
+
+    def _by(self, rules: Iterable[Rule]) -> Finding | None:
+        """The one change by some rules; long lines get fewer tries."""
         tries = MAX_WORK // (tree.count_nodes(self.form) * len(self.outcome.entries))
-        for rule in RULES.values():
-            for edit, _ in zip(edits(self.form, rule(self)), range(tries), strict=False):
+        for rule in rules:
+            for edit, _ in zip(edits(self.form, rule), range(tries), strict=False):
                 if self._is_right(self._whole(edit.whole)):
                     return self._mended(edit)
         return None
@@ -339,6 +346,20 @@ def arithmetic(expr: Expr) -> Iterator[Change]:
         yield from _power_inside(expr)
     elif isinstance(expr, tree.Compare) and expr.sign in "<>":
         yield m.SIGN, replace(expr, sign="<>"[expr.sign == "<"]), ""
+
+
+def thresholds(known: Sequence[float], expr: Expr) -> Iterator[Change]:
+    """Another number in a comparison, or one that holds, or does not, where both sides are equal."""
+    if isinstance(expr, tree.Compare) and expr.sign[0] in "<>":
+        yield m.SUBSTITUTION, replace(expr, sign=expr.sign[0] if "=" in expr.sign else f"{expr.sign}="), ""
+        numbers = [tree.Number(sp.nsimplify(n)) for n in known]
+        for new in numbers:
+            yield from [(m.SUBSTITUTION, replace(expr, left=new), "")] * _is_number(expr.left)
+            yield from [(m.SUBSTITUTION, replace(expr, right=new), "")] * _is_number(expr.right)
+
+
+def _is_number(expr: Expr) -> bool:
+    return isinstance(expr.body if isinstance(expr, tree.Negative) else expr, tree.Number)
 
 
 def _power_inside(expr: tree.Power) -> Iterator[Change]:

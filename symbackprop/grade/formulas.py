@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property, reduce
-from operator import add
+from operator import add, itemgetter
 from typing import Any
 
 import sympy as sp
@@ -277,7 +277,8 @@ class Formula(f.Telling, Evaluator):
         return {x: size for x, size in zip(letters, self.scope.shape, strict=False) if x in missing}
 
     def _size(self, letter: str, summand: tree.Expr) -> dict[str, Dim]:
-        """A letter runs as far as the axis at which it stands alone: in d[s + 1 - q] * W[q] as far as W."""
+        """A letter runs as far as the axis at which it stands alone: in d[s + 1 - q] * W[q] as far as W. Where it
+        never does, h[i + 1] ends with its axis."""
         told = self.scope.session.legend.get(letter)
         if told is not None and letter not in self.scope.axes and letter not in tree.mentioned(summand):
             size = self.value(told)
@@ -285,13 +286,14 @@ class Formula(f.Telling, Evaluator):
         here = tree.Name(letter)
         parts = [x for x in tree.all_parts(summand) if letter in tree.mentioned(x)]
         uses = [x for x in parts if isinstance(x, tree.Index) and not self._is_of_identity(x)]
-        plain = [x for x in uses if here in x.items and isinstance(x.base, tree.Name)]
+        named = [(x, k, item) for x in uses if isinstance(x.base, tree.Name) for k, item in enumerate(x.items)]
+        ends = [(by, x, k) for x, k, item in named if (by := _ahead(letter, item)) is not None]
         compared = any(isinstance(x, tree.Compare) or self._is_of_identity(x) for x in parts)  # which tells no size
-        if letter in self.scope.axes or not plain or (all(here in x.items for x in uses) and not compared):
+        if letter in self.scope.axes or not ends or (all(here in x.items for x in uses) and not compared):
             return {}
-        row, items = self.row(plain[0].base), plain[0].items
-        sizes = row.shape if len(items) == row.ndim else lengths(row)
-        return {letter: sizes[items.index(here)]}
+        by, use, place = min(ends, key=itemgetter(0))
+        row = self.row(use.base)
+        return {letter: (row.shape if len(use.items) == row.ndim else lengths(row))[place] - by}
 
     def _is_of_identity(self, part: tree.Expr) -> bool:
         """Whether a part is ``I[n, i]``."""
@@ -319,6 +321,16 @@ class Formula(f.Telling, Evaluator):
         at = self.row(args[0])
         name = activation_at(self.reference, at) if function in ("f", "g", "phi", "act") else function
         return derivative_of(self.graph, name, at)
+
+
+def _ahead(letter: str, item: tree.Expr) -> int | None:
+    """The 2 of i + 2, the 0 of i; None of what is no such place."""
+    match item:
+        case tree.Name(name) if name == letter:
+            return 0
+        case tree.Chain(tree.Name(name), (("+", tree.Number(by)),)) if name == letter:
+            return int(by)
+    return None
 
 
 _MEASURES: dict[str, Callable[[Shape], Any]] = {

@@ -189,7 +189,8 @@ class Judge:
         if how != NUMBERS:
             return None if how is None else Verdict(RIGHT, None, how)
         beyond = Beyond([row, right], self.sources[style], self.styles[style])
-        for point in chain(beyond.points(), beyond.together()):
+        ties = right.id in self._of_parameters
+        for point in chain(beyond.points(), beyond.together(), beyond.at_edges(ties)):
             if not beyond.agree(point):
                 self.telling.setdefault(style, []).append(point)
                 return None
@@ -197,6 +198,17 @@ class Judge:
             return Verdict(RIGHT, None, how)
         says = "it agrees at every point tried, but " + "; ".join(map(str, beyond.unseen))
         return Verdict(INCONCLUSIVE, Finding(m.UNSEEN, says))
+
+    @cached_property
+    def _of_parameters(self) -> frozenset[int]:
+        """The gradients of what depends on parameters, on which no condition on data depends."""
+        known, graph = self.reference.gradients, self.reference.graph
+        order = graph.topological([graph.nodes[i] for i in known])
+        free = {row.id for row in order if row.is_declared and row.attr.role != "data"}
+        for row in order:
+            if any(a.id in free for a in row.args):
+                free.add(row.id)
+        return frozenset(gradient.id for i, gradient in known.items() if i in free)
 
     def is_right(self, row: Node, right: Node) -> bool:
         """Whether a row is the right one, in any style of targets."""

@@ -6,7 +6,9 @@ holds for y ∈ {0, 1}. Points come in three styles, so that such an answer is j
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import cycle, islice
 from typing import Any, TypeAlias
 
@@ -21,8 +23,8 @@ from symbackprop.core.sizes import sized
 from symbackprop.errors import ModelError, ShapeError
 from symbackprop.grade.equality import same
 from symbackprop.grade.reference import Reference
-from symbackprop.verify.aiming import Aim, Tried, Values
-from symbackprop.verify.conditions import Edge, Side
+from symbackprop.verify.aiming import NO, YES, Aim, Search, Tried, Values
+from symbackprop.verify.conditions import Edge, Side, sides_of
 from symbackprop.verify.coverage import Coverage, Unseen
 from symbackprop.verify.interpreter import Program, Sizes
 from symbackprop.verify.kinks import operands_of
@@ -87,6 +89,7 @@ class Points:
         self.bounds: set[Edge] = set()  # what the search for points, of one answer or another, never passed
         self.tried = Tried()
         self.drawn: list[Point] = []  # beside the usual ones, for all answers
+        self.near: dict[Edge, list[Point]] = {}  # at the edges of conditions, for all answers
 
     def first(self, count: int) -> list[Point]:
         """``count`` points with finite values everywhere, sizes changing from point to point."""
@@ -167,6 +170,7 @@ def _as_target(value: Array, row: Node, style: str) -> Array:
 
 
 SIZES, WAYS = 2, 8
+NEAR = 3
 BOTH = 2  # sides of one condition
 WIDE = (1.0, 30.0, 1000.0)
 GUARD = 1e-6
@@ -213,6 +217,43 @@ class Beyond:
             shown = [side.row.shape for side in self.coverage.sides if side.row is side.root]  # of loops not how often
             entries = min((int(np.prod(self.usual[0].size(shape), dtype=int)) for shape in shown), default=1)
             yield from self.source.further(self.usual, WAYS * len(self.usual) // max(entries, 1))
+
+    def at_edges(self, ties: bool) -> Iterator[Point]:
+        """Points where the conditions turn that only one of the rows has: x > 0.001 is not x > 0 between the two. With
+        ``ties`` also where what a condition on data compares is equal, as m > 0 and m >= 0 tell apart; no gradient has
+        one right value where a condition on what it is taken by turns."""
+        edges = Counter(edge for row in self.rows for edge in {s.edge for s in sides_of([row], self.usual[0].sizes)})
+        own = [side for side in self.coverage.sides if edges[side.edge] == 1 and side not in self.coverage.bounds]
+        for side in own:
+            if side.switch is not None and side.sign not in ("==", "!="):
+                yield from self._kept(side, self._beside)
+                yield from self._kept(replace(side, sign="=="), self._tied) if ties and self._is_of_data(side) else ()
+
+    def _kept(self, side: Side, found: Callable[[Search, Values], Iterable[Values | None]]) -> list[Point]:
+        """The points that are found for a side, for all answers."""
+        if side.edge not in self.source.near:
+            self.source.near[side.edge] = [p for base in self.usual[:NEAR] for p in self._found(side, base, found)]
+        return self.source.near[side.edge]
+
+    def _found(self, side: Side, base: Point, found: Callable[[Search, Values], Iterable[Values | None]]
+               ) -> Iterator[Point]:
+        def accept(values: Values) -> int:
+            return NO if self._usable(values, base.sizes) is None else YES
+
+        search = Search(side, self.source.leaves, base.sizes, self.rng, accept, self.source.meant, NEAR)
+        near = [values for values in found(search, self._given(base)) if values is not None and accept(values) == YES]
+        return (self.source.at(values, base.sizes) for values in near)
+
+    @staticmethod
+    def _beside(search: Search, base: Values) -> Iterable[Values]:
+        return islice(search.beside(dict(base)), NEAR)
+
+    @staticmethod
+    def _tied(search: Search, base: Values) -> Iterable[Values | None]:
+        return [search.found([base])]
+
+    def _is_of_data(self, side: Side) -> bool:
+        return all(leaf.attr.role == "data" for leaf in self.source.leaves if leaf.id in side.leaves)
 
     def agree(self, point: Point) -> bool:
         """Whether the rows are equal at a point; where they are not, whether they differ as rounding lets them: near
@@ -273,7 +314,9 @@ class Beyond:
 
     @property
     def unseen(self) -> list[Unseen]:
-        """What no point reached."""
+        """What no point reached; where numbers that parameters move are equal, no gradient has one right value."""
+        ties = {s for s in self.coverage.missing if s.sign == "==" and not self._is_of_data(s)}
+        self.coverage.bounds |= ties
         return self.coverage.unseen()
 
     def _see(self, point: Point) -> None:

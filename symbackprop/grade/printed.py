@@ -24,7 +24,7 @@ _SECTIONS = re.compile(r"\s*(?:\\(?:sub)*section\*?\{|#+ )?(Given|Forward pass|B
 _ROW_END = re.compile(r"\s*(?:\\\\|\\cr)(?:\[[^\]]*\])?\s*$")
 _CELL = re.compile(r"(?<!\\)&")
 _BEGINS_INSIDE = re.compile(r"[·⊙⊗/]|[^(\[]*[)\]]")  # what goes on with the row above: ·1[k = i], M) = …
-_ROW = re.compile(r"(?P<before>\s*(?P<left>(?:∇_\S+ )?\S+)?\s*= )(?P<right>.+)")
+_ROW = re.compile(r"(?P<before>\s*(?P<left>(?:∇_\S+ )?\S+)?\s*(?:= |: (?=\w+ ↦)))(?P<right>.+)")
 _GOES_ON = re.compile(r"\s*&\s*\\qquad (?!\\parbox)(.*)")
 _REASON = re.compile(r"\s{3,}")
 _ON_BOARD = re.compile(r"\s*(?:\\text\{)?\(\d+\)(?!\(|\s*$)|.*\\tag\{\d+\}")  # the forward pass, its lines numbered
@@ -204,7 +204,7 @@ def _row(number: int, raw: str) -> Row | None:
     raw = _OVERLAP.sub(r"\1", raw)
     if _CELL.search(raw):
         left, right = (c.strip() for c in _CELL.split(_ROW_END.sub("", raw))[:2])
-        return Row(number, left, right.removeprefix("=")) if right.startswith("=") else None
+        return Row(number, left, right.removeprefix("=")) if right.startswith(("=", "\\colon")) else None
     found = _ROW.match(raw)
     if found is None or not raw.startswith(" ") or _BEGINS_INSIDE.match(found["left"] or ""):
         return None

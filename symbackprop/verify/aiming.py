@@ -38,6 +38,7 @@ ENOUGH = 2
 TOUCHING = 1e-12
 PASSES = 12
 BEYOND = (1e-4, -1e-4, 1e-2, -1e-2, 0.3, -0.3, 1.0)
+CLOSE, BESIDE = 1e-7, 1e-5
 NUMBERS = 12
 WIDEST = 1000
 
@@ -142,6 +143,16 @@ class Search:
                 if np.any(HOLDS[self.side.sign](self._margin(values), 0)) and self._accepted(values):
                     return values
         return self.second
+
+    def beside(self, base: dict[int, Array]) -> Iterator[Values]:
+        """Values on the side, closely beside its edge."""
+        for line in [line for leaf in self.leaves if leaf.kind != INT for line in self._lines(base, leaf)]:
+            for t in self._roots(base, line, self._margin(base)):
+                for values in (self.meant(self._moved(base, line, t * (1 + by)), self.sizes) for by in (CLOSE, -CLOSE)):
+                    margin = self._margin(values)
+                    close = (margin != 0) & (np.abs(margin) <= BESIDE * self.typical)
+                    if np.any(close & HOLDS[self.side.sign](margin, 0)):
+                        yield values
 
     def _accepted(self, values: Values) -> bool:
         self.offers -= 1

@@ -25,6 +25,7 @@ FUNCTIONS: dict[str, tuple[Any, str, Any]] = {
     "the same at every step": (derivation_mistakes, "repeated", ()),
     "own factors": (diagnose, "misfit", None),
     "shapes": (explain, "mended_shapes", ()),
+    "thresholds": (explain, "thresholds", ()),
 }
 CANDIDATES = {*derivation_mistakes.AT_EDGES, *derivation_mistakes.AT_ROWS, "the same at every step"}
 ENGINES = [*[name for table in TABLES for name in table if name not in FUNCTIONS], *FUNCTIONS]

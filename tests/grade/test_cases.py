@@ -7,7 +7,7 @@ import pytest
 from symbackprop.grade.mistakes import KINDS
 from tests.grade.cases.right import RIGHT, Right
 from tests.grade.cases.wrong import WRONG, Wrong
-from tests.grade.helpers import item, report
+from tests.grade.helpers import grader, item, report
 
 
 def test_the_tables_are_as_large_as_they_should_be() -> None:
@@ -37,8 +37,7 @@ def test_wrong_answers_are_explained_by_their_mistake(case: Wrong) -> None:
 @pytest.mark.parametrize("seed", [1, 2])
 def test_verdicts_do_not_depend_on_the_random_points(seed: int) -> None:
     from symbackprop.grade import grade
-    from symbackprop.model.zoo import build
 
     for case in WRONG[::7]:
-        found = next(i for i in grade(build(case.model), case.lines, seed=seed).items if i.name == case.name)
+        found = next(i for i in grade(grader(case.model).model, case.lines, seed=seed).items if i.name == case.name)
         assert found.finding is not None and found.finding.kind == case.kind

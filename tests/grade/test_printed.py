@@ -233,3 +233,18 @@ def test_a_name_that_prints_as_an_entry_of_another_is_that_name() -> None:
                         "    P[t] = (1 - K) * Pp\nloss L = sum(y * P)")
     report = Grader(model).grade(derive(model).text(view="index"))
     assert {item.verdict for item in report.items} == {"right"}
+
+
+@pytest.mark.parametrize("form", ["text", "index", "latex"])
+@pytest.mark.parametrize("model", [
+    "dim T\ndata x: T\nparam w\ns[0] = 0\nfor t in 1..T:\n    s[t] = tanh(w*s[t-1] + x[t])\nloss L = sum(s[1:]**2)",
+    "dim R, S\ndata delta: R x S\nparam sigma: R x S\nalpha = 1 - exp(-relu(sigma)*delta)\n"
+    "T = cumprod(1 - alpha + 1e-10, axis=1)\nTx = concat(ones(R, 1), T[:, :-1], axis=1)\nw = alpha*Tx\n"
+    "loss L = sum(w**2)",
+], ids=["entries behind the first", "a map in two rows"])
+def test_a_page_is_right_as_it_is_printed(form: str, model: str) -> None:
+    """s[i+1] of a slice tells how far i runs, and the second row of a map belonged to the row above it."""
+    derivation = derive(Model.parse(model))
+    page = derivation.latex() if form == "latex" else derivation.text(view="index" if form == "index" else "matrix")
+    report = Grader(derivation.model).grade(page)
+    assert {item.verdict for item in report.items} == {"right"} and not report.unread

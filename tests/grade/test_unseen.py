@@ -89,6 +89,34 @@ def test_an_answer_is_not_right_where_a_side_stays_unseen() -> None:
     assert graded("", "sum(where(sin(x) > 2, x, x^2))", "3*x").verdict == "wrong"
 
 
+@pytest.mark.parametrize("loss, right, wrong", [
+    ("sum(relu(x))", ["x > 0", "x >= 0"], ["x > 0.001", "x >= -0.001", "where(x > 0.00001, 1, 0)"]),
+    ("sum(huber(x, 0, 1))", ["clip(x, -1, 1)", "where(abs(x) < 1, x, sign(x))"], ["where(abs(x) < 1.001, x, sign(x))"]),
+    ("sum(where(x > 2, x^2, x))", ["where(x >= 2, 2*x, 1)"], ["where(x >= 2.0001, 2*x, 1)"]),
+    ("sum(where(m > 0, x, x^2))", ["where(m > 0, 1, 2*x)"], ["where(m >= 0, 1, 2*x)", "where(m > 0.001, 1, 2*x)"]),
+    ("sum(where(m == 0, x, x^2))", ["where(m != 0, 2*x, 1)"], ["where(abs(m) < 0.001, 1, 2*x)"]),
+])
+def test_a_threshold_beside_the_right_one_is_wrong(loss: str, right: list[str], wrong: list[str]) -> None:
+    """Where a condition on data turns has one value, too; where one on parameters does has none."""
+    for answer in right:
+        assert graded("data m: N\n", loss, f"1*({answer})").verdict == "right", answer
+    for answer in wrong:
+        assert graded("data m: N\n", loss, f"1*({answer})").verdict == "wrong", answer
+
+
+def test_at_what_it_is_taken_by_a_gradient_may_have_either_value() -> None:
+    model = parse("dim N\ndata x: N\nparam w\nloss L = sum(where(x > 0, x, 0)*w)")
+    assert {i.verdict for i in grade(model, "dx = w*(x >= 0)\ndw = sum(relu(x))").items} == {"right"}
+
+
+def test_ties_on_which_parameters_decide_need_not_be_seen() -> None:
+    """Those of min and max of a quotient were never hit, and what is printed was not called right."""
+    model = parse("dim N\ndata c: N, a: N\nparam x: N\nr = exp(x - c)\n"
+                  "loss L = mean(minimum(r*a, clip(r, 0.8, 1.2)*a))")
+    report = grade(model, derive(model).text())
+    assert {item.verdict for item in report.items} == {"right"}
+
+
 @pytest.mark.parametrize("model, answer, verdict", [
     ("param x\nloss L = log(x)^2", "dx = 2*log(abs(x))/x", "right"),
     ("dim N\nparam x: N\nloss L = sum(sqrt(x))", "dx = 1/(2*sqrt(abs(x)))", "right"),

@@ -255,4 +255,12 @@ CONVENTIONS = [  # without 1/N in the gradients of one sample; a mask of the gra
          "sign", "the sign is wrong", name="dz"),
 ]
 
-WRONG = [*CONVENTIONS, *TWO_WEIGHTS, *RECURRENT, *GRAPHS, *VECTORS, *BATCHES, *MORE, *LOOPS]
+THRESHOLDS = [
+    case("param w\ndata x\nloss L = relu(w*x)", "dw = x*(w*x > 0.001)", "substitution", "0.001 stands", "> 0 belongs"),
+    case("dim N\nparam w\ndata x: N, y: N\nloss L = mean(relu(1 - y*w*x))", "dw = -mean(y*x*(y*w*x < 0.9))",
+         "substitution", "< 0.9 stands", "< 1 belongs"),
+    case("dim N\nparam w\ndata x: N, m: N\nloss L = sum(where(m > 0, w*x, 0))", "dw = sum(x*(m >= 0))",
+         "substitution", "m >= 0 stands where m > 0 belongs"),
+]
+
+WRONG = [*CONVENTIONS, *TWO_WEIGHTS, *RECURRENT, *GRAPHS, *VECTORS, *BATCHES, *MORE, *LOOPS, *THRESHOLDS]
