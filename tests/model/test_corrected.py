@@ -84,6 +84,21 @@ MEANT: list[tuple[str, Callable[[Any], Any]]] = [
     (r"\langle v, u \rangle", lambda n: n.v @ n.u),
     (r"\sum_{i=1}^{4}\sum_{j=1}^{3} A_{ij}^2", lambda n: (n.A ** 2).sum()),
     (r"\sum_{i,j} A_{ij} B_{ij}", lambda n: (n.A * n.B).sum()),
+    ("S^2 v", lambda n: n.S @ n.S @ n.v),  # it was of the squares of the entries
+    ("A S^3", lambda n: n.A @ n.S @ n.S @ n.S),
+    ("v' S² u", lambda n: n.v @ n.S @ n.S @ n.u),
+    ("A S^2 v", lambda n: n.A @ n.S @ n.S @ n.v),
+    ("softmax(1, A)", lambda n: np.exp(A := n.A) / np.exp(A).sum(1, keepdims=True)),
+    ("roll(1, v)", lambda n: np.roll(n.v, 1)),
+    ("where(v, u, v > 0)", lambda n: np.where(n.v > 0, n.v, n.u)),
+    ("reshape((3, 4), A)", lambda n: n.A.reshape(3, 4)),
+    ("transpose((1, 0), A)", lambda n: n.A.T),
+    ("einsum(A, v, 'ij,j->i')", lambda n: n.A @ n.v),
+    (r"\cos 2\pi c", lambda n: np.cos(2 * np.pi * n.c)),
+    ("cos 2 c", lambda n: np.cos(2 * n.c)),  # it was cos(2) * c
+    ("Σᵢ vᵢ |uᵢ|", lambda n: n.v @ abs(n.u)),
+    ("Σᵢ -vᵢ·uᵢ", lambda n: -n.v @ n.u),
+    ("Σᵢⱼ Aᵢⱼ tᵢ vⱼ", lambda n: n.t @ n.A @ n.v),
 ]
 
 
@@ -94,6 +109,13 @@ def test_the_corrected_line_has_the_value_that_is_meant(typed: str, meant: Calla
     assert lines[-1] != f"output Q = {typed}" or any("is read as output Q = " in note for note in model.remarks)
     found = value(model.equations["Q"], **ARRAYS)
     np.testing.assert_allclose(found, meant(GIVEN), rtol=1e-9)
+
+
+def test_places_and_axes_are_offered_where_they_belong() -> None:
+    head = "data y: 4 int < 4\n" + HEAD
+    assert corrected(f"{head}Q = index_add(A, 0, y, B)")[-1] == "Q = index_add(A, y, B, 0)"
+    assert corrected(f"{head}Q = one_hot(5, y)")[-1] == "Q = one_hot(y, 5)"
+    assert corrected(f"{head}Q = attention(S, A, B)")[-1] == "Q = attention(S, A, B)"  # which is which nobody knows
 
 
 def errors_of(text: str) -> list[ModelError]:

@@ -325,6 +325,11 @@ def test_what_has_one_meaning_on_paper_is_read_and_told(text: str, read: str) ->
     (r"-\sum_i y_i \log \sigma(w x_i + b)", "dim N, data y: N, x: N, param w, b"),
     (r"-\sum_i y_i \log(\mathrm{softmax}(W x + b)_i)", "dim N, D, data y: N, x: D, param W: N x D, b: N"),
     ("sum((y - A x)^2)", "dim N, D, data y: N, x: D, param A: N x D"),
+    ("Σᵢ aᵢ bᵢ c", "dim N, param a: N, b: N, c"), ("Σᵢ c aᵢ²", "dim N, param a: N, c"),
+    (r"1/\sum_i \lambda |w_i|", "dim N, param w: N, lam"),
+    ("½ Σᵢ c (yᵢ - w xᵢ)²", "dim N, data y: N, x: N, param w, c"),
+    ("Γ(α+1)/Γ(α)", "param alpha"), ("log Γ(α)", "param alpha"),
+    ("Σᵢ aᵢ·bᵢ", "dim N, param a: N, b: N"), ("Σᵢⱼ Aᵢⱼ vᵢ vⱼ", "dim N, param A: N x N, v: N"),  # products with sum_i
     ("(Fx + Fy)^2 + (σx - σy)^2", "param Fx, Fy, sigmax, sigmay"),
     ("Fx^2 + 2", "param Fx"),
 ])

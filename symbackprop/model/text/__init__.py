@@ -29,7 +29,7 @@ from symbackprop.model.model import Model
 from symbackprop.model.text import tree
 from symbackprop.model.text.builder import Builder, conventions, located
 from symbackprop.model.text.calls import TIMES
-from symbackprop.model.text.characters import ROWS, indexed_sums, plain_latex, readable, with_means
+from symbackprop.model.text.characters import ROWS, indexed_sums, plain_latex, readable, with_angles, with_means
 from symbackprop.model.text.evaluate import Evaluator
 from symbackprop.model.text.expressions import one_formula, read_values
 from symbackprop.model.text.guess import guessed
@@ -42,6 +42,7 @@ from symbackprop.model.text.meant_lines import (
     log_of_det,
     named_sizes,
     power_behind,
+    product_of_matrices,
     product_with_turned,
     solved,
     times_bars,
@@ -136,9 +137,9 @@ def _on_paper(error: ModelError, line: str) -> list[Meant]:
     if _CODE.search(line):
         return []
     turned = [product_with_turned] * isinstance(error, SyntaxProblem)
-    sums = _SUMS if _OVER_AN_INDEX.search(line) else []
-    known = [text for text in error.instead if isinstance(text, OnPaper) or text in (*_ON_PAPER, *sums)]
-    return [*turned, *known]
+    sums = _OVER_AN_INDEX.search(line) is not None  # nothing is multiplied with these
+    known = [text for text in error.instead if text in _SUMS or isinstance(text, OnPaper) or text in _ON_PAPER]
+    return [*turned, *[text for text in known if (text in _SUMS) == sums]]
 
 
 def _meant(spoken: Language | None, error: ModelError, line: str) -> list[Meant]:
@@ -214,7 +215,7 @@ def _corrected(error: ModelError, place: Place, lines: Sequence[str], read: Call
     braces = there.startswith("{") and "}" in after and ":" not in after  # no dict nor block
     latex = there.startswith("\\") or (braces and (before[-1:] in "_^" or meant is not _on_paper))
     if latex:
-        before, after, texts = "", "", _without_latex(line, place)
+        before, after, texts = "", "", _without_latex(line, place, meant is _on_paper)
     for text in texts:
         right = before + text.replace("…", there) + after if isinstance(text, str) else text(line, place)
         narrow = len(right) <= _WIDEST or isinstance(text, Declared)
@@ -233,11 +234,12 @@ def _corrected(error: ModelError, place: Place, lines: Sequence[str], read: Call
                                   seen)
 
 
-def _without_latex(line: str, place: Place) -> list[Meant]:
-    """What a line of LaTeX may mean; of a very long one nothing."""
+def _without_latex(line: str, place: Place, sure: bool) -> list[Meant]:
+    """What a line of LaTeX may mean; of a very long one nothing. Only where that need not be ``sure`` is an angle all
+    that stands behind its function."""
     if len(line) > 10 * _WIDEST:
         return []
-    real = in_reals(line, place)
+    real = in_reals(line if sure else with_angles(line), place)
     written = (plain_latex(text, capitals) for text in (real, with_means(real)) for capitals in (True, False))
     return [*dict.fromkeys([*written, solved(line, place)])]
 
@@ -250,7 +252,7 @@ def _with_sums(capitals: bool, line: str, place: Place) -> str:
 _SUMS: list[Meant] = [partial(_with_sums, capitals) for capitals in (True, False)]
 _ON_PAPER = (power_behind, TIMES)
 _CODE = re.compile(r"\*\*|\b[A-Za-z]\w*\.[a-z]\w*\(|^\s*return\b")
-_OVER_AN_INDEX = re.compile(r"\b(?:sum|prod)_[a-z]\b")
+_OVER_AN_INDEX = re.compile(r"\b(?:sum|prod)_[a-z]{1,2}\b")
 
 
 def _follows(error: ModelError, other: ModelError) -> bool:
@@ -356,8 +358,8 @@ def _alone(typed: str, relu0: Any, define: Mapping[str, str] | None) -> Read:
     except ModelError as error:
         error.line = error.place.line if error.place is not None else error.line or 1
         plain = readable(typed)
-        sign = "*" if _TRANSPOSED.search(plain) else "" if _OF_ARRAYS.search(plain) else "@"
-        error.instead = [t for t in error.instead if not sign or t != f"{sign} …"]  # numbers, if nothing says more
+        other = "* …" if _TRANSPOSED.search(plain) else None if _OF_ARRAYS.search(plain) else product_of_matrices
+        error.instead = [t for t in error.instead if t != other]  # numbers, if nothing says more
         return model, [error.at("<expression>")], set()
     builder = Builder(model, "<expression>", statements, define, guesses=True)
     builder.run()

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from inspect import Parameter, Signature, signature
+from itertools import combinations, permutations
 from math import inf
 from typing import Any
 
@@ -233,6 +234,28 @@ def _spread(found: Callee, args: Sequence[Value]) -> Sequence[Value]:
 def _wants_many(found: Callee) -> bool:
     """Whether a function takes any number of arrays, as concat does."""
     return not found.several and bool(found.parameters) and found.parameters[0].annotation == "Node"
+
+
+def orders(found: Callee, args: Sequence[Value], graph: Graph) -> list[Sequence[int]]:
+    """The orders of arguments by place in which each fits what it is for, those first that change least: arguments of
+    one kind stay in their order, unless there are but two."""
+    kinds = [value.kind if isinstance(value, Node) else type(value).__name__ for value in args]
+    others = [*permutations(range(len(args)))][1:] if 1 < len(args) <= _MOST_ORDERED else []
+    kept = [order for order in others if len(args) == 2 or all(
+        a < b for a, b in combinations(order, 2) if kinds[a] == kinds[b])]
+    least = sorted(kept, key=lambda order: sum(a > b for a, b in combinations(order, 2)))
+    return [order for order in least if _fits(found, [args[k] for k in order], graph)]
+
+
+_MOST_ORDERED = 4
+
+
+def _fits(found: Callee, args: Sequence[Value], graph: Graph) -> bool:
+    try:
+        _checked(found, found.bound(_spread(found, args), {}), graph)
+    except (ModelError, TypeError):
+        return False
+    return True
 
 
 def asked_arrays(found: Callee | None, count: int) -> list[bool]:

@@ -258,9 +258,11 @@ _REWRITTEN = [(re.compile(pattern), text) for pattern, text in (
 _FRACTION = re.compile(rf"\\[dt]?frac\s*(?:{_BRACES}\s*{_BRACES}|(\d)\s*(\d))")
 _OF_CALL = re.compile(rf"\\({_FUNCTIONS})\s+(?=((?!\\left)\\?[A-Za-z]\w*\s*{_BRACKETS}){_ALONE})")
 _CALLED = rf"{_FUNCTIONS}|max|min|arcsin|arccos|arctan"
-_INDEXED_SUM = re.compile(r"(?<!\.)\b(sum|prod)(?:_([a-z])\b)?\s*(?=[\[(])|\b(sum|prod)_([a-z])\s+(?=\w)")
+_INDEXED_SUM = re.compile(r"(?<!\.)\b(sum|prod)(?:_([a-z]{1,2})\b)?\s*(?=[\[(])"
+                          r"|\b(sum|prod)_([a-z]{1,2})\s+(?=[-\w|‖])")
 _FACTOR = re.compile(r"\\?([A-Za-z]+)\d*(_\w+)?\Z")  # a name, and its index
 _BESIDE = re.compile(rf"(?<=[\w)}}\]])(?<!\\times)(?<!\\[co]dot)\s+(?=\\?[A-Za-z(])(?!{_NO_FACTOR})")
+BESIDE_BARS = re.compile(r"(?<=[\w)])\s+(\|[^|]+\|)")  # lam |w|
 _SCRIPT = re.compile(r"_([a-z]{1,3})(?![A-Za-z0-9])")
 _COUNTED = set("ijklmnt")  # letters that count on paper
 ROWS = "[0:, 0:]"  # behind an array of rows in a line that is tried: one with a single axis is none
@@ -275,6 +277,10 @@ _LEFT = re.compile(r"^(\s*(?:(?:loss|output)\s+)?\\?[A-Za-z]+)_([ijkmn]{1,2})(\s
 _NO_SCRIPT = re.compile(r"^(\s*(?:(?:loss|output)\s+)?\\?[A-Za-z]\w*\s*=(?!=))(.*einsum\(.*)$")
 _ENTRY = r"\\?[A-Za-z]+\d*_[a-z]{1,3}(?![A-Za-z0-9])"
 _OF_FACTORS = re.compile(rf"\s*({_ENTRY}(?:\s*(?:\\cdot|\\times|\*|·)?\s*{_ENTRY})*)\s*")
+_PRODUCT_SIGN = r"(?:\\cdot|·|\*)"
+_NO_INDEX = rf"(?!\\?(?:{_CALLED}|sigma)\b)\\?[A-Za-z]+\d*(?:\^\d+)?"
+_A_NAME = re.compile(rf"{_ENTRY}(?:\^\d+)?|{_NO_INDEX}")
+_IN_FRONT = re.compile(rf"{_NO_INDEX}(?:\s*{_PRODUCT_SIGN}\s*|\s+)(?=[(|‖\\A-Za-z])")
 _CAPITAL = re.compile(r"(?<![\w\\.])[A-Z]\w*(?!\w|\s*\()")
 _ROOT_OF = re.compile(r"\\(?=sqrt\s*\{)")
 
@@ -290,6 +296,15 @@ def plain_latex(text: str, capitals: bool = False) -> str:
     text = _entry_by_entry(_of_calls(_summed(_contracted(_of_calls(text)), capitals)), capitals)
     text = re.sub(r"\\([A-Za-z]+)(?=((?:\s*\^\s*\d+)?\s*[({])?)", _command, text)
     return _SQUARED.sub(r"\1(\2 @ \2)", text.replace("{", "(").replace("}", ")"))
+
+
+_ANGLE = rf"(?:(?:\\(?:{'|'.join(GREEK)})|[A-Za-z]\w*)(?![A-Za-z])|\d+)(?:_\w|_\{{\w+\}})?"
+_OF_ANGLE = re.compile(rf"\\(sin|cos|tan)(?![A-Za-z])\s*({_ANGLE}(?:\s*{_ANGLE})+)(?!\s*[({{^])")
+
+
+def with_angles(text: str) -> str:
+    """``\\cos(\\omega * t)`` for ``\\cos\\omega t``."""
+    return _OF_ANGLE.sub(lambda found: rf"\{found[1]}({' * '.join(re.findall(_ANGLE, found[2]))})", text)
 
 
 def with_means(text: str) -> str:
@@ -338,9 +353,23 @@ def _summed(text: str, capitals: bool = False) -> str:
         partial = any(script != index for script in _with_index(among, index)) if index else False
         if "{" + index in among or (partial and not (inner and found[-2][1] == begin[1])):
             return text
+        numbers, among = ([], among) if partial or begin[1] != "sum" else _numbers(among)
         body = _entrywise(among, index, capitals) if index else body
-        text = text[: begin.start()] + (f" {body} " if partial else f"{begin[1]}({body})") + text[end:]
+        whole = " * ".join([f"{begin[1]}({body})", *numbers])
+        whole = f"({whole})" if numbers and text[: begin.start()].rstrip().endswith(("/", "^")) else whole
+        text = text[: begin.start()] + (f" {body} " if partial else whole) + text[end:]
     return text
+
+
+def _numbers(product: str) -> tuple[list[str], str]:
+    """The factors of a product that have no index, which are numbers beside such that have one, and the rest of it: of
+    names all, of other factors those in front."""
+    factors = re.split(rf"\s*{_PRODUCT_SIGN}\s*|\s+", product.strip())
+    if all(map(_A_NAME.fullmatch, factors)):
+        numbers, rest = [f for f in factors if "_" not in f], [f for f in factors if "_" in f]
+        return (numbers, " ".join(rest)) if rest else ([], product)
+    found = _IN_FRONT.match(product)
+    return ([found[0].rstrip(" *·")], product[found.end() :]) if found is not None else ([], product)
 
 
 def _contracted(text: str) -> str:
@@ -448,7 +477,7 @@ def _entrywise(body: str, index: str, capitals: bool) -> str:
         alone = before is not None and before[2] is None and before[1] not in _CALLED.split("|")
         return f" {BESIDE} " if alone else " * "
 
-    return _SCRIPT.sub(without, _BESIDE.sub(product, body))
+    return _SCRIPT.sub(without, _BESIDE.sub(product, BESIDE_BARS.sub(r" * \1", body)))
 
 
 def _end_of_term(text: str, start: int) -> tuple[int, bool]:

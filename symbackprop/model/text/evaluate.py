@@ -22,14 +22,13 @@ from symbackprop.core.scalars import RELATIONS, TABLE
 from symbackprop.core.shapes import Shape, dim_text, same, same_shape, shape_text, size_of
 from symbackprop.errors import Meant, ModelError, NameProblem, OnPaper, Place, ShapeError, SyntaxProblem
 from symbackprop.model.text import dialect, spellings, tree, warnings
-from symbackprop.model.text.calls import Callee, asked_arrays, call, callee, known_callee
+from symbackprop.model.text.calls import Callee, asked_arrays, call, callee, known_callee, orders
 from symbackprop.model.text.known_numbers import checked, fold, of_sizes, short
 from symbackprop.model.text.languages import Language, along
 from symbackprop.model.text.meant_lines import (
-    condition_first,
-    exchanged,
     indexed,
     of_last_axes,
+    reordered,
     selected,
     sum_of_products,
     sums_of_lists,
@@ -232,13 +231,17 @@ class Evaluator:
         try:
             args = self._two_by_two(expr.function, args)
             return self.applied(self._of_two(expr.function, args), args, options)
-        except ShapeError as error:
-            first, second = [a.place for a in expr.args] if len(expr.args) == 2 else (None, None)
-            behind_a_dot = first and expr.place and first.start <= expr.place.start  # 3.mean(A) is none
+        except NameProblem:
+            raise
+        except ModelError as error:
+            places = _places(expr)
             shapes = [a.shape for a in args if isinstance(a, Node)]
-            if first and second and expr.function == "dot" and len(shapes) == len(args) and same_shape(*shapes):
-                error.instead.insert(0, partial(sum_of_products, first, second))
-            error.instead += [partial(exchanged, first, second)] if first and second and not behind_a_dot else []
+            if places[1:] and expr.function == "dot" and len(shapes) == len(args) and same_shape(*shapes):
+                error.instead.insert(0, partial(sum_of_products, places[0], places[1]))
+            listed = [self.value(a) if isinstance(a, tree.Tuple) else value
+                      for a, value in zip(expr.args, args, strict=False)] if places else []
+            error.instead += [partial(reordered, places, k)
+                              for k in orders(self.callee(expr.function), listed, self.graph)]
             raise
 
     def _arguments(self, expr: tree.Call) -> list[Value]:
@@ -446,9 +449,9 @@ def _explain(error: ShapeError, sign: str, *sides: tuple[tree.Expr, Value]) -> N
 def between(expr: tree.Chain, part: tree.Expr) -> Place | None:
     """From the beginning of a chain to one of its parts; all of it where what a helper is given stands elsewhere."""
     first, last, whole = expr.first.place, part.place, expr.place
-    if first and last and whole and {first.line, last.line} != {whole.line}:
+    if not first or not last or (whole and {first.line, last.line} != {whole.line}):
         return whole
-    return first and first.to(last)
+    return first.to(last)
 
 
 MASK = "mask"  # what parameters that say which entries stay are called
@@ -573,6 +576,13 @@ def _whole(value: sp.Expr) -> sp.Expr:
     return value
 
 
+def _places(expr: tree.Call) -> list[Place]:
+    """Where the arguments of a call stand; nothing where they are not all in its brackets, as those of a.f(b)."""
+    places, whole = [a.place for a in expr.args if a.place is not None], expr.place
+    here = whole is not None and all(p.line == whole.line and p.start > whole.start for p in places)
+    return places if here and len(places) == len(expr.args) else []
+
+
 def _is_flat(value: Value) -> bool:
     """Whether a value is one of a function whose derivative is 0 everywhere, such as a sign."""
     form = value.form if isinstance(value, Node) else None
@@ -583,10 +593,10 @@ def _refuse_slips(expr: tree.Call, args: Sequence[Value]) -> None:
     """Refuse the sum of a list of arrays, ``sum([a, b])``: an array in Python, and a number in NumPy; and a condition
     that stands last, ``where(a, b, c > 0)``."""
     match expr:
-        case tree.Call("where", (tree.Name() | tree.Call() | tree.Number() as first, _, tree.Compare() as last), ()):
+        case tree.Call("where", (tree.Name() | tree.Call() | tree.Number(), _, tree.Compare()), ()):
             if isinstance(args[0], Node) and args[0].kind == INT:  # a mask
                 return
-            there = [partial(condition_first, first.place, last.place)] if first.place and last.place else []
+            there = [partial(reordered, places, (2, 0, 1))] if (places := _places(expr)) else []
             raise ModelError("the condition of where stands first, in front of both values", instead=there)
         case tree.Call("sum", (tree.Tuple((first, *_)),), ()) if not isinstance(first, tree.Tuple):
             if isinstance(args[0], Node) and args[0].ndim > 1:

@@ -420,18 +420,29 @@ def _refuse_juxtaposition(c: Cursor, before: Token) -> None:
 
 def _refuse_bare_function(c: Cursor, function: Token) -> None:
     """``log y``, and ``sum a * b`` with all that is added; behind a colon an x between two values separates sizes."""
-    known = function.text in FUNCTIONS or function.text in TABLE or function.text in ALSO
-    if not known or not (c.begins_a_value() or c.at("|")) or function.column == 0:
+    if not _is_function(function.text) or not (c.begins_a_value() or c.at("|")) or function.column == 0:
         return
     if c.now.text == "x" and c.after.kind in (NAME, NUMBER) and any(t.is_sign(":") for t in c.tokens[: c.place]):
         return
     start = c.place
     (_pass_over if _reduces(function.text) else _factor)(c)
-    called = f"{function.text}({c.typed_since(start)})"
+    factors = [c.typed_since(start)]
+    while function.text in _OF_ANGLES and c.now.kind == NAME and not _is_function(c.now.text):
+        start = c.place
+        _factor(c)
+        factors.append(c.typed_since(start))
+    called = f"{function.text}({' * '.join(factors)})"
     longer = c.begins_a_value() or c.at(*_OF_PRODUCTS)
-    alone = not longer and not _reduces(function.text) and function.text != "sqrt"  # √½x
+    alone = not longer and not factors[1:] and not _reduces(function.text) and function.text != "sqrt"  # √½x
     called = OnPaper(called) if alone else called
     raise problem(f"what {function.text} is of takes brackets: {called}", function.line, "", c.since(function), called)
+
+
+_OF_ANGLES = ("sin", "cos", "tan")  # of all that stands behind, side by side
+
+
+def _is_function(name: str) -> bool:
+    return name in FUNCTIONS or name in TABLE or name in ALSO
 
 
 def _reduces(function: str) -> bool:
@@ -521,6 +532,7 @@ _NO_LISTS = "there are no lists: what a loop gives h in all its steps is the sta
 
 
 def _group(c: Cursor) -> tree.Expr:
+    first = c.before
     if c.accept(")"):
         return tree.Tuple(())
     items = [expression(c)]
@@ -531,7 +543,7 @@ def _group(c: Cursor) -> tree.Expr:
             break
         items.append(expression(c))
     c.expect(")", "to close the bracket")
-    return tree.Tuple(tuple(items)) if comma else items[0]
+    return tree.Tuple(tuple(items), place=c.since(first)) if comma else items[0]
 
 
 def _list(c: Cursor) -> tree.Expr:

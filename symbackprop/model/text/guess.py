@@ -25,6 +25,7 @@ from symbackprop.model.text.undeclared import declared, read_first, sized, witho
 
 _RESULT, _IDENTITY = "result", "I"
 _ELEMENTARY = ("exp", "log", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh", "sigmoid", "relu", "softplus", "erf")
+_OVER_AN_INDEX = re.compile("sum_[ijklmnt]{1,2}")
 _EULER, _EXPECTATION = tree.Name("e"), tree.Name("E")
 
 
@@ -41,6 +42,8 @@ def guessed(text: str) -> tuple[list[tree.Statement], str]:
     body, sizes = _named_sizes(body)
     plain, known = without_layers(body)
     leaves = [n for n in read_first(plain, taken) if n not in known and n not in _ELEMENTARY]
+    for name in filter(_OVER_AN_INDEX.fullmatch, leaves):
+        raise NameProblem(f"{name} is a sum over an index: of arrays that is sum(…)", line=last.line, near=name)
     shapes = _shapes(plain, leaves, known, sizes)
     leaves, again = [n for n in leaves if n not in shapes.again], shapes.other_names()
     body = tree.with_formulas(body, partial(tree.put, found={n: sized(size) for n, size in again.items()}))

@@ -15,7 +15,7 @@ from symbackprop.core.scalars import TABLE
 from symbackprop.errors import Meant, Place
 from symbackprop.model.names import sounds_like_data
 from symbackprop.model.text.brackets import unclosed, unopened
-from symbackprop.model.text.characters import INDEX
+from symbackprop.model.text.characters import BESIDE_BARS, INDEX
 from symbackprop.model.text.tree import BESIDE
 
 
@@ -89,7 +89,7 @@ def opposite(line: str, place: Place) -> str:
     return f"{line[: found.start()]}(1 - {found[1]}){line[found.end() :]}" if found is not None else line
 
 
-def rewritten(pattern: str, new: str | Callable[[re.Match[str]], str]) -> Callable[[str, Place], str]:
+def rewritten(pattern: str | re.Pattern[str], new: str | Callable[[re.Match[str]], str]) -> Callable[[str, Place], str]:
     """What a pattern finds anywhere in a line, otherwise."""
     return lambda line, place: re.sub(pattern, new, line)
 
@@ -117,7 +117,7 @@ beside_each_other = rewritten(r"\[(\w+(?:[ ]+\w+)+)\]",  # [x y]
                               lambda found: f"column_stack(({', '.join(found[1].split())}))")
 below_each_other = rewritten(r"\[(\w+(?:\s*;\s*\w+)+)\]",  # [x; y]
                              lambda found: f"concat({', '.join(re.split(r' *; *', found[1]))})")
-times_bars = rewritten(r"(?<=[\w)])\s+(\|[^|]+\|)", r" * \1")  # lam |w|
+times_bars = rewritten(BESIDE_BARS, r" * \1")
 expected = rewritten(rf"\bE\s*{INDEX}", r"mean(\1)")  # E[a]
 without_word = rewritten(r"^(\s*)\w+\s+", r"\1")  # the first one
 without_output = rewritten(r"\boutput\s+(?=\w+\s*=)", "")  # equations for what the line calls outputs
@@ -133,6 +133,8 @@ in_reals = rewritten(  # W: R^{D x H} and W in R^(D x H)
 _TIMES = r"\s*(?:\\times|×|\*|,)\s*"
 
 
+_POWER = r"\1matrix_power(\2, \3)"
+_RAISED_BESIDE = re.compile(r"(\.T )?(?<!\w)([A-Z]\w*)\s*(?:\^|\*\*)\s*(\d+)(?![\w.])(?(1)|(?=\s+[A-Za-z(]))")
 _DIVIDED = re.compile(r"/\s*\w+\s*(?:\^\s*T\b|ᵀ|'|\.T\b)\s*\w")
 
 
@@ -144,8 +146,8 @@ def of_paper(line: str, place: Place) -> str:
     line = inverse(log_of_det(line, place), place)
     line = re.sub(r"\s*(?:\^\s*T\b|ᵀ|'|\.T\b)\s*", ".T ", line)
     line = re.sub(r"(\(\d+/\d+\))\s*(?=[A-Za-z(])", r"\1 * ", line)
-    line = re.sub(r"\)\(", ") (", line)
-    line = re.sub(r"(?<![\w.])(\d+(?:\.\d+)?)\s+(?=[A-Za-z(])", r"\1 * ", line)
+    line = re.sub(r"\)\(", ") (", _RAISED_BESIDE.sub(_POWER, line))
+    line = re.sub(r"(?<![\w.^*])(\d+(?:\.\d+)?)\s+(?=[A-Za-z(])", r"\1 * ", line)
     line = re.sub(r"(?<=[\w)])(?<!\bparam)(?<!\bloss)(?<!\boutput)\s+(?=[A-Za-z(])", " @ ", line)
     return re.sub(r"\.T (?=[^\s@])", ".T", line).rstrip()
 
@@ -175,6 +177,14 @@ def power_behind(line: str, place: Place) -> str:
     return f"{before[: found.start()]}{found[1]}{rest[:end]}^{found[2]}{rest[end:]}" if found and closed else line
 
 
+def product_of_matrices(line: str, place: Place) -> str:
+    """The line with a product of matrices before a place; what is raised beside it is a power of such, as in S^2 v."""
+    before, rest = line[: place.start - 1].rstrip(), line[place.start - 1 :]
+    power = r"matrix_power(\1, \2)"
+    return f"{_RAISED.sub(power, before)} @ {_RAISED_FIRST.sub(power, rest, count=1)}"
+
+
+_RAISED_FIRST = re.compile(r"^([A-Za-z]\w*)\s*(?:\^|\*\*)\s*(\d+)(?![\w.])")
 _SUM_OF_A_LIST = r"((?:\b\w+\.)*)\bsum\(\s*[\[(]((?:[^\[\]()]|\([^()]*\)|\[[^\[\]]*\])*)[\])]\s*\)"
 sums_of_lists: Sequence[Meant] = (  # sum([a, b]) of Python and of NumPy
     rewritten(_SUM_OF_A_LIST, lambda found: f"sum(stack({found[2]}){'' if found[1] else ', axis=0'})"),
@@ -337,16 +347,12 @@ def its_size(function: str, array: str, line: str, place: Place) -> str:
     return re.sub(rf"\b{function}\({array}\b(?!\.)", meant, line)
 
 
-def exchanged(first: Place, second: Place, line: str, place: Place) -> str:
-    """The line with two arguments in the other order."""
-    a, b = (line[p.start - 1 : p.end - 1] for p in (first, second))
-    return line[: first.start - 1] + b + line[first.end - 1 : second.start - 1] + a + line[second.end - 1 :]
-
-
-def condition_first(first: Place, last: Place, line: str, place: Place) -> str:
-    """The line with ``where(c, a, b)`` for ``where(a, b, c)``."""
-    values, condition = line[first.start - 1 : last.start - 1].rstrip(", "), line[last.start - 1 : last.end - 1]
-    return f"{line[: first.start - 1]}{condition}, {values}{line[last.end - 1 :]}"
+def reordered(places: Sequence[Place], order: Sequence[int], line: str, place: Place) -> str:
+    """The line with arguments in another order: ``where(c, a, b)`` for ``where(a, b, c)``."""
+    texts = [line[there.start - 1 : there.end - 1] for there in places]
+    for there, k in sorted(zip(places, order, strict=True), reverse=True):
+        line = line[: there.start - 1] + texts[k] + line[there.end - 1 :]
+    return line
 
 
 def of_last_axes(there: Place, line: str, place: Place) -> str:

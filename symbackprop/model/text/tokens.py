@@ -27,6 +27,7 @@ from symbackprop.model.text.meant_lines import (
     opposite,
     outer_product,
     power_behind,
+    product_of_matrices,
     raised_inverse,
     reciprocal,
     solved,
@@ -427,7 +428,8 @@ class Cursor:
         below = not sure and self.tokens[max(over - 1, 0)].is_sign("/") and self.now.kind == NAME and not (
             self.after.is_sign("(", "[", ".", ".T", "^", "**"))
         both: list[Meant] = [partial(times_below, self.tokens[over].column)] * below
-        return power_behind, raised_inverse, *[OnPaper(f"{BESIDE}…")] * sure, *both, *["@ …"] * matrix, "* …"
+        both += [product_of_matrices] * matrix
+        return power_behind, raised_inverse, *[OnPaper(f"{BESIDE}…")] * sure, *both, "* …"
 
     def _last(self, end: int) -> int:
         """Where the brackets or the token begin that end at a place."""
