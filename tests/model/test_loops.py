@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from symbackprop import verify
 from symbackprop.core import functions as F
 from symbackprop.core.loops import scan
 from symbackprop.derive import derive
@@ -365,3 +366,27 @@ def test_a_family_that_begins_with_a_number_is_no_array_whose_entries_are_change
     model = Model.parse("data h[0], y\nparam w\nh[1] = tanh(w * h[0])\nh[2] = tanh(w * h[1])\nk[0] = w\nk[1] = k[0]^2\n"
                         "loss L = (y - h[2])^2 * k[1]")
     assert [*model.equations] == ["h1", "h2", "k0", "k1", "L"]
+
+
+@pytest.mark.parametrize(("begin", "steps", "again"), [
+    ("g[0] = a\ng[1] = b", "2..T", "g[t-1] * g[t-2]"),
+    ("g[T+1] = a\ng[T+2] = b\ng[T+3] = a * b", "T..1", "g[t+1] * g[t+2] - g[t+3]"),
+])
+def test_steps_further_back_are_kept_by_the_steps_between(begin: str, steps: str, again: str) -> None:
+    model = parse(f"dim T\ndata x: T\nparam a, b\n{begin}\nfor t in {steps}:\n    g[t] = x[t] + a * ({again})\n"
+                  "loss L = sum(g^2)")
+    x, a, b = RNG.normal(size=6), 0.3, -0.7
+    if "T..1" in steps:
+        g = [0.0] * 6 + [a, b, a * b]
+        for t in reversed(range(6)):
+            g[t] = x[t] + a * (g[t + 1] * g[t + 2] - g[t + 3])
+        total = sum(v**2 for v in g[:6])
+    else:
+        g = [a, b]
+        for t in range(1, 6):
+            g.append(x[t] + a * g[-1] * g[-2])
+        total = sum(v**2 for v in g[2:])
+    assert model.loss_row is not None
+    np.testing.assert_allclose(evaluate([model.loss_row], {"x": x, "a": np.array(a), "b": np.array(b)})[0], total)
+    assert verify(model, seed=0)
+    assert to_text(parse(to_text(model))) == to_text(model)

@@ -196,6 +196,11 @@ LOOPS = {
         for t in range(T - 1, -1, -1):
             g = g * 0.5 + X[t, 1] @ W
         loss = h.sum() + g.sum()""",
+    "steps further back": """
+        e = np.zeros(T)
+        for t in range(2, T):
+            e[t] = Y[t, 0] - 0.5 * e[t-1] - b[0] * np.tanh(e[t-2])
+        loss = np.sum(e**2) + e[3] * e[2]""",
     "a series": """
         z = np.zeros(T)
         z[0] = v[0]

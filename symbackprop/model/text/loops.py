@@ -20,6 +20,7 @@ from symbackprop.model.names import check_name, python_name
 from symbackprop.model.text import tree
 from symbackprop.model.text.evaluate import Evaluator, evaluate
 from symbackprop.model.text.known_numbers import short
+from symbackprop.model.text.python_loops import MOST_BACK
 from symbackprop.model.text.scope import LoopResult, ModelScope, Scope
 
 
@@ -36,6 +37,7 @@ class BodyScope(Scope):
         self.assigned = set(_assigned(s.body))
         self.rows: dict[str, Node] = {}
         self.carry: dict[str, tuple[Node, Node]] = {}
+        self.kept: dict[tuple[str, int], str] = {}  # what values of steps further back are called
         self.sequences: dict[tuple[int, sp.Expr], tuple[Node, Node]] = {}
         self.born = self.graph.count
         self.varying: dict[int, bool] = {}  # what was found of rows
@@ -114,12 +116,30 @@ class BodyScope(Scope):
             if name not in self.rows:
                 raise NameProblem(f"{name}[{self.counter}] is used before it is assigned")
             return self.rows[name]
-        if shift != (1 if self.reverse else -1):
-            raise ModelError(f"of the steps before only {self._before(name)} can be read, not {name}[{short(place)}]")
-        return self._carried(name)
+        back = shift if self.reverse else -shift
+        if not back.is_Integer or not 0 < back <= MOST_BACK:
+            raise ModelError(f"of the steps before only {self._before(name)} and {MOST_BACK - 1} more can be read, not "
+                             f"{name}[{short(place)}]")
+        return self._further(name, int(back))
 
-    def _before(self, name: str) -> str:
-        return f"{name}[{self.counter}{'+' if self.reverse else '-'}1]"
+    def _further(self, name: str, back: int) -> Node:
+        """The leaf that holds the value of so many steps before: the last step keeps that of one step less."""
+        if back == 1:
+            return self._carried(name)
+        if (name, back) not in self.kept:
+            later, far = self._further(name, back - 1), back - 1
+            initial = self._initial(name, self._begin() + (far if self.reverse else -far))
+            kept = f"{name}_lag{far}"
+            kept = self.kept[name, back] = self.another(kept) if kept in self.top.lines else kept
+            leaf = body_leaf(self.graph, self._before(kept), initial.shape, kind=initial.kind)
+            self.carry[kept], self.varying[leaf.id] = (leaf, initial), True
+            self.define("let", kept, later)
+            self.remark(f"{self._before(name, back)} is read as {self._before(kept)}, where {kept}[{self.counter}] is "
+                        f"what is {far} step{'s' * (far > 1)} before {name}[{self.counter}]")
+        return self.carry[self.kept[name, back]][0]
+
+    def _before(self, name: str, back: int = 1) -> str:
+        return f"{name}[{self.counter}{'+' if self.reverse else '-'}{back}]"
 
     def _carried(self, name: str) -> Node:
         """The leaf that holds the value of the step before, beginning with ``h[0]``."""
