@@ -201,6 +201,24 @@ LOOPS = {
         for t in range(2, T):
             e[t] = Y[t, 0] - 0.5 * e[t-1] - b[0] * np.tanh(e[t-2])
         loss = np.sum(e**2) + e[3] * e[2]""",
+    "steps that are left out": """
+        loss = 0
+        n = 0
+        for t in range(T):
+            if k[t] == 5:
+                n += t
+                continue
+            z = np.sum(X[t] @ W)
+            if z > 0: continue
+            loss += z * v[0]
+        for i in range(3):
+            for j in range(3):
+                if i == j:
+                    continue
+                loss += c[i, 0] * c[j, 1] * n""",
+    "sums of some steps": """
+        loss = sum(np.sum(X[t] @ W) for t in range(T) if k[t] > 2)
+        loss = loss + sum([a * b[1] for a in v if a > 0 if a < 0.4])""",
     "a series": """
         z = np.zeros(T)
         z[0] = v[0]
@@ -415,6 +433,10 @@ def test_an_entry_of_states_is_read_as_one_of_the_steps(entry: str, read: str) -
     ("i = 2\nz = v\nfor i in range(0, 3, 2):\n    z = z * 2 + i\nloss = sum(z * i)",
      "the loop counter 'i' is already a name"),
     ("g = v * 2\nz = g\nfor i in range(2):\n    z *= 2\nloss = sum(z * g)", "g is changed here with z"),
+    *[(f"z = 0\nfor t in range(T):\n    {lines}\n    z += 2\nloss = z * sum(v)", "alone under an if") for lines in (
+        "if k[t] > 2:\n        if k[t] > 3:\n            continue\n        z += 1", "continue",
+        "if k[t] > 2:\n        z += 1\n    elif k[t] > 1:\n        continue",
+        "if k[t] > 2:\n        z += 1\n    else:\n        continue")],
     ("hs = []\nhs.append(v)\nloss = sum(v)", "a line is a declaration or an equation"),
     ("hs = []\nloss = sum(hs)", "'hs' is not declared"),
     ("for t in 1..T:\n    a = B[1:, t]\nloss L = sum(a)", "an index of B behind axes of which all is read"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from symbackprop.model.text import tree
@@ -11,6 +11,7 @@ from symbackprop.model.text.tokens import problem
 MAX_NODES = 20_000  # of a formula
 RETURN = "return"  # the keyword and the name of what a helper gives back
 RESULT = "result"  # what is called so that a text returns
+CONTINUE = "continue"  # the keyword and the name of what leaves the rest of a step out
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,15 @@ class Branch:
     @property
     def returns(self) -> bool:
         return any(target.name in (RETURN, RESULT) for target in self.values)
+
+    @property
+    def skips(self) -> bool:
+        return tree.Target(CONTINUE) in self.values
+
+    def only(self, names: Container[str]) -> Branch:
+        """The branch without what is read in it alone, all but these names."""
+        kept = {to: value for to, value in self.values.items() if to.name in names and to.name != CONTINUE}
+        return Branch(kept, self.keywords, self.changes)
 
 
 def branch(body: Sequence[tree.Statement]) -> Branch:

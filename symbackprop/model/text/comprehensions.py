@@ -51,7 +51,7 @@ class _Lists:
         while (place := _outermost(tokens)) is not None:
             begin, loop, end = place
             inside = self.apart(tokens[begin + 1 : end], loop - begin - 1)
-            value, head = inside[: loop - begin - 1], inside[loop - begin - 1 :]
+            value, head = _chosen(inside[: loop - begin - 1], inside[loop - begin - 1 :])
             times = _times(head) if tokens[begin - 2].text == _OF_LAYERS else None
             if times is not None:
                 tokens[begin + 1 : end] = _repeated(value, head[1].text, times)
@@ -83,8 +83,8 @@ def letters(k: int) -> str:
 
 
 def _outermost(tokens: Sequence[Token]) -> tuple[int, int, int] | None:
-    """Where the first bracket opens in which there is one loop, of no condition, where that begins, and where it
-    closes."""
+    """Where the first bracket opens in which there is one loop, of no condition but in a sum, where that begins, and
+    where it closes."""
     opened: list[tuple[int, list[int]]] = []
     found: list[tuple[int, int, int]] = []
     for k, token in enumerate(tokens):
@@ -92,11 +92,29 @@ def _outermost(tokens: Sequence[Token]) -> tuple[int, int, int] | None:
             opened.append((k, []))
         elif token.is_sign(")", "]") and opened:
             begin, loops = opened.pop()
-            if len(loops) == 1 and begin + 1 < loops[0] and "if" not in map(TEXT, tokens[loops[0] : k]):
+            behind = {*map(TEXT, tokens[loops[0] : k])} if len(loops) == 1 and begin + 1 < loops[0] else {"else"}
+            if "else" not in behind and ("if" not in behind or _is_summed(tokens, begin)):
                 found.append((begin, loops[0], k))
         elif token.text == "for" and opened:
             opened[-1][1].append(k)
     return min(found, default=None)
+
+
+def _is_summed(tokens: Sequence[Token], begin: int) -> bool:
+    """Whether what begins there is added up: ``sum(``, or ``sum([``."""
+    before = begin - 1 - tokens[begin].is_sign("[")
+    return before >= 0 and tokens[before].text == "sum" and tokens[before + 1].is_sign("(")
+
+
+def _chosen(value: Sequence[Token], head: Sequence[Token]) -> tuple[Sequence[Token], Sequence[Token]]:
+    """What ``f(t) for t in range(T) if c`` adds, 0 where that does not hold, and its loop."""
+    at = next((k for k, token in enumerate(head) if token.text == "if"), len(head))
+    if at == len(head):
+        return value, head
+    (opened, comma, close), near = (_sign(s, head[at]) for s in "(,)"), head[at]
+    more, condition = _chosen(value, head[at + 1 :])
+    where = [near._replace(kind=NAME, text="where"), opened, *condition, comma, *more, comma]
+    return [*where, near._replace(kind=NUMBER, text="0"), close], head[:at]
 
 
 def _times(head: Sequence[Token]) -> int | None:

@@ -14,7 +14,7 @@ import sympy as sp
 
 from symbackprop.core.graph import STATED
 from symbackprop.errors import Meant, ModelError, Place, nearest, suggested
-from symbackprop.model.text import in_place, tree
+from symbackprop.model.text import branches, in_place, tree
 from symbackprop.model.text.branches import RESULT, RETURN, Branch, branch, holds, joined
 from symbackprop.model.text.calls_of_loops import with_loops
 from symbackprop.model.text.characters import plain_latex, readable
@@ -130,6 +130,7 @@ class Reader:
         self.members = set[str]()  # of these the names with an index, h[0] = x
         self.kept = set[str]()  # what several things are called that are only returned
         self.counters: list[str] = []  # of the loops around the line that is read
+        self.conditions = 0  # around the line that is read, in its loop
         self.helpers = Helpers(self.lines)
 
     def _read_keys(self) -> None:
@@ -190,7 +191,7 @@ class Reader:
         told = says_nothing(c) or self._done_outside(c) or self._kept(c) or self._is_decorator(c) * _DECORATOR
         if told:
             return [tree.Said(c.now.line, told.format(first=first.text, second=second.text))]
-        others = self.python(c, indent, nesting) or self._collected(c)
+        others = self.python(c, indent, nesting) or self._skipped(c) or self._collected(c)
         if not others and c.after.is_sign("["):
             others = changed_entries(c, self.counters, self._is_of_array(c))
         return others or equations(c)
@@ -351,13 +352,20 @@ class Reader:
             return self._decided(c, taken, indent, nesting)
         then = self._under(c, indent, nesting)
         behind = self._other(indent)
+        if then.skips and (behind is not None or self.conditions or c.tokens[0].text != "if"):
+            raise problem(_CONTINUES, line)
+        known = {*self.given} if then.skips else set[str]()
         if behind is None:
-            other = branch(self.block(indent, nesting + 1) if then.returns else ())
+            other = branch(self.block(indent, nesting + 1) if then.returns or then.skips else ())
         elif behind.now.text == "elif":
             other = branch(self._branches(behind, indent, nesting + 1))
         else:
             behind.take()
             other = self._under(behind, indent, nesting)
+            if other.skips:
+                raise problem(_CONTINUES, line)
+        if then.skips:
+            then, other = then.only(known), other.only(known)
         told = [tree.Said(line, "what stands under the condition is read as where(…)")] * (not nesting)
         return [*told, *_one_by_one(joined(line, condition, then, other))]
 
@@ -385,14 +393,26 @@ class Reader:
 
     def _under(self, c: Cursor, indent: str, nesting: int) -> Branch:
         """The branch behind a colon, or below it."""
-        return branch(self._lines_under(c, indent, nesting))
+        self.conditions += 1
+        try:
+            return branch(self._lines_under(c, indent, nesting))
+        finally:
+            self.conditions -= 1
 
     def _lines_under(self, c: Cursor, indent: str, nesting: int) -> Sequence[tree.Statement]:
         if not c.accept(":"):
             raise c.unexpected("expected ':' behind the condition, which is one of numbers", instead=(with_colon,))
         if c.now.kind == END:
             return self._below(indent, nesting)
-        return self._returned(c) if c.now.text == RETURN else equations(c)
+        return self._returned(c) if c.now.text == RETURN else self._skipped(c) or equations(c)
+
+    def _skipped(self, c: Cursor) -> Sequence[tree.Equation]:
+        """``continue``, behind which nothing of a step is read."""
+        if not self.counters or c.now.text != branches.CONTINUE or c.after.kind != END:
+            return []
+        if not self.conditions:
+            raise c.now.problem(_CONTINUES)
+        return [tree.Equation(c.now.line, branches.CONTINUE, tree.Target(branches.CONTINUE), tree.ONE)]
 
     def _returned(self, c: Cursor) -> Sequence[tree.Statement]:
         """``return formula``: of a helper its value, or several, else an output."""
@@ -445,12 +465,14 @@ class Reader:
     def _repeated(self, c: Cursor, variable: str, indent: str, nesting: int) -> tuple[tree.Statement, ...]:
         """What stands behind the colon of a loop, or below it."""
         self.counters.append(variable)
+        around, self.conditions = self.conditions, 0
         try:
             here = Cursor(c.tokens[c.place :])
             return self._below(indent, nesting) if c.now.kind == END else tuple(
                 self.helpers.put(self._collected(here) or equations(here)))
         finally:
             self.counters.pop()
+            self.conditions = around
 
     def _counter(self) -> str:
         """A name for the counter of a loop over entries, which has none."""
@@ -501,6 +523,7 @@ _ITSELF = "the line `{first} = …` says nothing here: {first} is what it is"
 _NONE = "the line `{first} = None` says nothing here: {first} is what it gets below"
 _KEPT = "{first} is passed over: no formula reads it"
 _DECIDED = "what is compared with None is given: the lines for it are read, and no others"
+_CONTINUES = "`continue` stands alone under an if of the loop, which has no else: write where(…) for the others"
 _DECORATOR = "the decorator @{second} says nothing here: nothing is executed"
 
 
@@ -688,6 +711,8 @@ def _length(array: tree.Expr) -> tree.Expr:
 def _given_by(statement: tree.Statement) -> Sequence[tuple[str, str]]:
     """The names that a statement gives to something, with its keyword."""
     match statement:
+        case tree.Equation(keyword=branches.CONTINUE):
+            return []
         case tree.Named(keyword=keyword, items=names):
             return [(name, keyword) for name, _ in names]
         case tree.Arrays(role=keyword) | tree.Equation(keyword=keyword):
