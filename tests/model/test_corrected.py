@@ -115,7 +115,7 @@ def test_places_and_axes_are_offered_where_they_belong() -> None:
     head = "data y: 4 int < 4\n" + HEAD
     assert corrected(f"{head}Q = index_add(A, 0, y, B)")[-1] == "Q = index_add(A, y, B, 0)"
     assert corrected(f"{head}Q = one_hot(5, y)")[-1] == "Q = one_hot(y, 5)"
-    assert corrected(f"{head}Q = attention(S, A, B)")[-1] == "Q = attention(S, A, B)"  # which is which nobody knows
+    assert corrected(f"{head}Q = attention(A, B, S)")[-1] == "Q = attention(A, B, S)"  # which is which nobody knows
 
 
 def errors_of(text: str) -> list[ModelError]:
