@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, partial, reduce
 from itertools import combinations, count, permutations, product
@@ -42,7 +44,22 @@ class Explainer:
 
     def finding(self) -> Finding:
         """The mistake."""
-        return self._one_hot() or self._found()
+        found = self._one_hot() or self._found()
+        letters = self._letters(found)
+        return replace(found, says=f"{found.says}, where {letters}") if letters else found
+
+    def _letters(self, found: Finding) -> str:
+        """What the letters of rows without a name stand for that the mistake is told with, unless the person uses them:
+        they are a derivation's, which nobody needs to have read."""
+        reference = self.reference
+        waiting, told = [found.factor, found.right, found.wrong], dict[str, str]()
+        while waiting:
+            for word in re.findall(r"(?<!\w)(?:d(?=\w))?(\w+)", waiting.pop(0)):
+                row = reference.rows.get(word)
+                if row is not None and row.name is None and word not in told and word not in self.session.words:
+                    told[word] = reference.notation.right(row)
+                    waiting.append(told[word])
+        return ", ".join([f"{word} = {m.clipped(formula)}" for word, formula in told.items()])
 
     def _found(self) -> Finding:
         if not self.outcome.mended:
@@ -123,7 +140,7 @@ class Explainer:
         return how_equal(row, self.right, self.points) is not None
 
     def _mended(self, edit: Edit) -> Finding:
-        before, after = unparsed(edit.before), unparsed(edit.after)
+        before, after = self._text(edit.before), self._text(edit.after)
         kind = edit.kind
         if kind == m.SUBSTITUTION:
             old, new = self._evaluated(edit.after), self._evaluated(edit.before)
@@ -131,6 +148,13 @@ class Explainer:
             kind, _ = m.exchange(old, new, after, before)
         says = edit.words or f"{m.clipped(before)} stands where {m.clipped(after)} belongs"
         return Finding(kind, says, "", after, before)
+
+    def _text(self, expr: tree.Expr) -> str:
+        """A part of the line as it is read: 2 exp(s) W is no matrix product."""
+        formula = self._formula(self.outcome.entry)
+        with suppress(ModelError, ZeroDivisionError, OverflowError):
+            formula.row(expr)
+        return unparsed(expr, formula.signs)
 
     def _whole(self, expr: tree.Expr) -> Node | None:
         """What the quantity comes to with another right side, at every step at which the line adds to it."""
@@ -141,14 +165,15 @@ class Explainer:
 
     def _evaluated(self, expr: tree.Expr, entry: Entry | None = None) -> Node | None:
         """An expression at one of the line's steps, the last one where none is given."""
-        entry = entry or self.outcome.entry
-        before = self.outcome.before
-        meanings = {**self.gradients, **entry.answer.meanings}
-        scope = Scope(self.session, MENDED, entry.counters, self.outcome.key, 0, meanings, 0, before)
         try:
-            return Formula(self.reference, scope, entry.answer).row(expr)
+            return self._formula(entry or self.outcome.entry).row(expr)
         except (ModelError, ZeroDivisionError, OverflowError):
             return None
+
+    def _formula(self, entry: Entry) -> Formula:
+        meanings = {**self.gradients, **entry.answer.meanings}
+        scope = Scope(self.session, MENDED, entry.counters, self.outcome.key, 0, meanings, 0, self.outcome.before)
+        return Formula(self.reference, scope, entry.answer)
 
     @cached_property
     def gradients(self) -> dict[str, Meaning]:
@@ -340,6 +365,8 @@ def arithmetic(expr: Expr) -> Iterator[Change]:
         yield from _other_signs(expr)
     elif isinstance(expr, tree.Negative):
         yield m.SIGN, expr.body, ""
+    elif isinstance(expr, tree.Call) and len(expr.args) == 1:
+        yield m.SIGN, replace(expr, args=(tree.Negative(expr.args[0]),)), ""
     elif isinstance(expr, tree.Power) and isinstance(expr.exponent, tree.Number):
         for n in (1, 2, 3):
             yield m.EXPONENT, tree.Power(expr.base, tree.Number(sp.Rational(n))) if n > 1 else expr.base, ""

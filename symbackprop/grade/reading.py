@@ -32,7 +32,7 @@ from symbackprop.grade.slips import (
 from symbackprop.grade.tree_text import unparsed
 from symbackprop.grade.typeset import is_typeset, printed
 from symbackprop.model.text import tree
-from symbackprop.model.text.characters import MARKS, ROOT, plain
+from symbackprop.model.text.characters import MARKS, RAISED_ORDER, ROOT, plain
 from symbackprop.model.text.expressions import expression, formula_of, size
 from symbackprop.model.text.statements import KEYWORDS
 from symbackprop.model.text.tokens import NAME, Cursor, Token, ended, forgiving_tokens, refuse_foreign
@@ -346,6 +346,7 @@ def _plain(text: str, word: str, dictionary: Dictionary, notes: list[str]) -> Ta
 
 
 _GLUED = re.compile(r"([ᵀ⊤])(?=\w)")  # Xᵀδ
+_NORM = re.compile(r"\|\|([^|]+)\|\|")
 _AMOUNT = re.compile(r"(?<!\|)\|([^|]+)\|(?!\|)")
 _TRANSPOSED = re.compile(r"\^\s*(?:T\b|\{\s*(?:T|\\top|\\intercal)\s*\}|⊤|ᵀ|\\top\b)")
 
@@ -358,7 +359,8 @@ def ascii_text(text: str, known: Collection[str] = ()) -> tuple[str, list[str]]:
     """
     notes: list[str] = []
     text = _spelled_out(_named(unicodedata.normalize("NFC", text), frozenset(known)), known)
-    text = _AMOUNT.sub(r"abs(\1)", _GLUED.sub(r"\1 ", text))
+    text = _GLUED.sub(r"\1 ", RAISED_ORDER.sub(r"\2\1", _NORM.sub(r"‖\1‖", text)))
+    text = _AMOUNT.sub(r"abs(\1)", text)
     if "T" not in known and _TRANSPOSED.search(text):
         text = _TRANSPOSED.sub(".T", text)
     return plain(text, notes), list(dict.fromkeys(notes))

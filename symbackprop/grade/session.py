@@ -443,6 +443,14 @@ class Session:
             self.unread.append(entry.answer)
 
     # -- what the scope asks
+    @property
+    def words(self) -> set[str]:
+        """All names that the answers speak of."""
+        answers = [entry.answer for entry in self.entries]
+        said = {word for a in answers for form in a.forms for word in tree.mentioned(form)}
+        meant = [m for a in answers for m in a.meanings.values()]
+        return said | {n for m in meant for n in vars(m).values()} | {entry.target.name for entry in self.entries}
+
     def meant(self, outcome: Outcome) -> Node | None:
         """The right value of an answered quantity that is answered in one line, and is not kept as it was given."""
         if isinstance(outcome.meaning, Gradient) and self.times[outcome.key] == 1 and outcome.key not in self.kept:

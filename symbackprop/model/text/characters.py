@@ -52,7 +52,7 @@ _TYPESET = [(re.compile(pattern), text) for pattern, text in (
     (r"^([^\"&]*)&\s*=", r"\1="),
     (r"^([^\"]*\S)\s*\\\\\s*$", r"\1"),
 )]
-_RAISED_ORDER = re.compile(r"(?<=[‖|])(\^2|²)(_(?:F|1|2|inf)\b)")
+RAISED_ORDER = re.compile(r"(?<=[‖|])(\^2|²)(_(?:F|1|2|inf)\b)")
 _APART = re.compile(r"(\"[^\"]*\"|#.*)")  # strings and comments, which stay as they are
 _OF_MODELS = "×ᵀ′″‴·"  # what model text means something by
 ROOT = re.compile(r"√([^\W_][\w.₀-₉]*)")
@@ -75,7 +75,7 @@ def readable(line: str) -> str:
 
 
 def _formula(text: str) -> str:
-    text = _RANGE.sub(r"\1", _RAISED_ORDER.sub(r"\2\1", text))
+    text = _RANGE.sub(r"\1", RAISED_ORDER.sub(r"\2\1", text))
     if text.isascii():
         return text
     text = unicodedata.normalize("NFC", text)

@@ -360,7 +360,8 @@ def _bars(c: Cursor) -> tree.Expr:
     inner = (expression(c),)
     c.bars -= 1
     last = c.expect(first.text, "to close the bars")
-    behind = c.now.kind in (NAME, NUMBER) and c.now.column == last.column + len(last.text)
+    next_to = c.now.text.startswith("_") or c.now.column == last.column + len(last.text)
+    behind = c.now.kind in (NAME, NUMBER) and next_to
     known = behind and c.now.text.removeprefix("_") in ORDERS
     if first.text == "|" and not known:
         return tree.Bars("abs", inner, (), place=c.since(first))
