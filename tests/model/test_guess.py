@@ -49,8 +49,8 @@ from symbackprop.model.text import parse, parse_alone, to_text
          "dim N, D, H, data x: N x 8 x 8 x D, param w1: 3 x 3 x D x H, w2: H"),
         ("sum(np.cross(a, m * b)**2)", "param a: 3, m: 3, b: 3"),
         ("logdet(k) + y @ solve(k, y)", "dim N, data y: N, param k: N x N"),
-        ("E[(y - w*x)^2]", "dim N, data y: N, x: N, param w: N; E[…] is the mean"),
-        ("-sum(norm.logpdf(y, w*x, s))", "dim N, data y: N, x: N, param w: N, s: N"),
+        ("E[(y - w*x)^2]", "dim N, data y: N, x: N, param w; E[…] is the mean"),
+        ("-sum(norm.logpdf(y, w*x, s))", "dim N, data y: N, x: N, param w, s"),
         ("lambda w: (y - w*x)**2", "data y, x, param w"),
         ("f = lambda z: z**2; f(w*x - y)", "data x, y, param w"),
         ("f(z) = z^2; f(w*x - y)", "data x, y, param w"),
@@ -412,3 +412,26 @@ def test_the_last_part_may_be_an_equation() -> None:
 def test_a_function_without_its_argument_is_no_parameter(text: str) -> None:
     with pytest.raises(ModelError, match="is a function"):
         parse_alone(text)
+
+
+@pytest.mark.parametrize(("text", "guess"), [
+    ("mean((w*x + b - y)**2)", "dim N, data x: N, y: N, param w, b"),
+    ("sum((y - a*sin(omega*x + phi))**2)", "dim N, data y: N, x: N, param a, omega, phi"),
+    ("mean((w*x - y)**2) + lam*sum(w**2)", "dim N, data x: N, y: N, param w: N, lam"),
+    ("sum((g*(x - mean(x))/sqrt(var(x)) + b - y)**2)", "dim N, data x: N, y: N, param g: N, b: N"),
+    ("sum(w*x)", "dim N, data x: N, param w: N"),
+])
+def test_coefficients_of_samples_are_numbers(text: str, guess: str) -> None:
+    assert f"guessed: {guess}" in parse_alone(text).remarks
+
+
+@pytest.mark.parametrize(("text", "guess"), [
+    ("mean((x @ w + b - y)**2)", "dim N, D, data x: N x D, y: N, param w: D, b"),
+    ("norm(np.dot(x, beta) - y)**2", "dim N, D, data x: N x D, y: N, param beta: D"),
+    ("p = sigmoid(x @ w); -mean(y*log(p) + (1-y)*log(1-p))", "dim N, D, data x: N x D, y: N, param w: D"),
+    ("-mean(log(sigmoid(x @ w)))", "dim N, D, data x: N x D, param w: D"),
+    ("sum((x - (x @ w) * w)**2)", "dim N, data x: N, param w: N"),
+    ("(y - tanh(w @ x + b))**2", "dim N, data y, x: N, param w: N, b"),
+])
+def test_a_product_beside_a_vector_is_of_samples(text: str, guess: str) -> None:
+    assert f"guessed: {guess}" in parse_alone(text).remarks

@@ -82,6 +82,11 @@ class Shapes:
             self.ranks |= dict.fromkeys(biases, 0)
             self.apart -= {*biases}
             self._settle(body)
+        coefficients = self._coefficients(equations, leaves)
+        if coefficients:
+            self.numbers |= {*coefficients}
+            self.ranks |= dict.fromkeys(coefficients, 0)
+            self._settle(body)
         taken = {*self.asked, *self.known, *dims, *({*leaves, *self.values} - self.counts)}
         free = (s for k in count() for size in _SIZES if (s := f"{size}{k or ''}") not in taken)  # N … S, N1 …
         ends = self.found.ends(size for n in leaves for size in self.leaves[n])
@@ -100,6 +105,17 @@ class Shapes:
         return [n for n in leaves if n in summed and not sounds_like_data(n) and len(self.leaves[n]) == 1
                 and self.found.end(self.leaves[n][0]) in samples]
 
+    def _coefficients(self, equations: Sequence[tree.Equation], leaves: Sequence[str]) -> list[str]:
+        """The parameters of one axis beside two data of samples, as w and b in ``mean((w*x + b - y)**2)``, where arrays
+        are only added up."""
+        vectors = [n for n in leaves if len(self.leaves[n]) == 1]
+        data = {n for n in vectors if sounds_like_data(n)}
+        arrays = [part for e in equations for part in tree.all_parts(e.value) if needs_arrays(part)]
+        one_size = len({self.found.end(self.leaves[n][0]) for n in vectors}) == 1
+        if len(data) < 2 or not one_size or not all(_adds_up(part) and data & {*tree.mentioned(part)} for part in arrays):
+            return []
+        return [n for n in vectors if n not in data]
+
     def _settle(self, body: Sequence[tree.Statement]) -> None:
         """The shapes by ranks that nothing asks to be other ones."""
         before: dict[str, int] | None = None
@@ -111,6 +127,7 @@ class Shapes:
         """The shapes of leaves and equations, by the ranks that are known."""
         self.found = Sizes()
         self.below: dict[str, Size] = {}
+        self.dotted: dict[str, Size] = {}  # data in a product of two vectors, with its size
         self.sizes: dict[str, Size] = {n: self.found.fresh()[0] if n in self.given else n for n in self.asked}
         self.leaves = {n: self.found.fresh(rank) for n, rank in self.ranks.items()}
         self.leaves |= {n: [*map(self.found.size, shape)] for n, shape in self.known.items()}
@@ -202,6 +219,9 @@ class Shapes:
             if sign in _OF_TWO and isinstance(right, tree.Transpose) and len(shape) == len(other) == 1:
                 shape, left = [*shape, *other], right
                 continue
+            data = [e.name for e in (left, right) if isinstance(e, tree.Name) and sounds_like_data(e.name)]
+            if sign == "@" and len(shape) == len(other) == len(data) == 1:
+                self.dotted |= dict.fromkeys(data, shape[0])
             shape, left = self._product(shape, other, expr.place) if of_arrays else self._same([shape, other]), right
         return shape
 
@@ -228,6 +248,19 @@ class Shapes:
             elif len(shape) == 2 and names and names <= self.columns:
                 self.found.equate(shape[1], 1)
 
+    def _spread(self, terms: Sequence[tuple[tree.Expr, Shape]]) -> None:
+        """Beside a vector of another size x in ``x @ w`` has a row for each of its entries, as in
+        ``mean((x @ w - y)**2)``."""
+        sizes = {self.found.end(size) for _, shape in terms for size in shape[-1:]}
+        for expr, shape in terms if sizes else ():
+            if not shape:
+                self._give_rows(expr, sizes)
+
+    def _give_rows(self, number: tree.Expr, sizes: Container[Size] = ()) -> None:
+        for name in self._leaves_in(number).keys() & self.dotted.keys():
+            if self.found.end(self.dotted[name]) not in sizes:
+                self.ranks[name] = max(self.ranks[name], 2)
+
     def _is_number(self, expr: tree.Expr) -> bool:
         """Whether it stays one, beside arrays too: ``(1/m) * X'``."""
         quotient = isinstance(expr, tree.Chain) and all(sign == tree.QUOTIENT for sign, _ in expr.rest)
@@ -242,6 +275,7 @@ class Shapes:
                 self._with_axes([n for n in self._leaves_in(e) if sounds_like_data(n)], e, len(result))
         bodies = [e.body if isinstance(e, tree.Negative) else e for e in exprs]
         self._columns([*zip(bodies, shapes, strict=True)])
+        self._spread([*zip(bodies, shapes, strict=True)])
         self._widen([e for e in bodies if isinstance(e, tree.Name) and e.name in self.apart], min(len(result), 1))
         self._widen([e for e, shape in zip(bodies, shapes, strict=True) if shape and isinstance(e, tree.Name)
                      and (_STATES.fullmatch(e.name) or (sounds_like_data(e.name) and _TARGETS.fullmatch(e.name)))],
@@ -363,6 +397,8 @@ class Shapes:
                 return self.of(array)
         expr = _one_by_one(expr, name)
         shapes = [self.of(a) for a in expr.args]
+        if shapes == [[]] and _adds_up(expr):
+            self._give_rows(expr)
         if name == _CLASSES and len(expr.args) > 1:
             size = self._size_of(expr.args[1])
             scores = [*shapes[0], self.found.fresh()[0] if size is None else size]
@@ -620,6 +656,12 @@ def _inside_arrays(expr: tree.Expr, inside: bool = False) -> Iterator[str]:
         yield expr.name
     for part in tree.parts(expr):
         yield from _inside_arrays(part, inside or needs_arrays(expr))
+
+
+def _adds_up(expr: tree.Expr) -> bool:
+    """Whether an expression is the sum or the mean of what is computed entry by entry."""
+    return isinstance(expr, tree.Call) and _plain_name(expr) in ("sum", "mean") and len(expr.args) == 1 and (
+        not isinstance(expr.args[0], tree.Name))
 
 
 def _in_products(expr: tree.Expr) -> Iterator[str]:
