@@ -427,6 +427,7 @@ def test_coefficients_of_samples_are_numbers(text: str, guess: str) -> None:
 
 @pytest.mark.parametrize(("text", "guess"), [
     ("mean((x @ w + b - y)**2)", "dim N, D, data x: N x D, y: N, param w: D, b"),
+    ("y_pred = np.dot(x, w) + b; mean((y_pred - y)**2)", "dim N, D, data x: N x D, y: N, param w: D, b"),
     ("norm(np.dot(x, beta) - y)**2", "dim N, D, data x: N x D, y: N, param beta: D"),
     ("p = sigmoid(x @ w); -mean(y*log(p) + (1-y)*log(1-p))", "dim N, D, data x: N x D, y: N, param w: D"),
     ("-mean(log(sigmoid(x @ w)))", "dim N, D, data x: N x D, param w: D"),

@@ -112,9 +112,8 @@ class Shapes:
         data = {n for n in vectors if sounds_like_data(n)}
         arrays = [part for e in equations for part in tree.all_parts(e.value) if needs_arrays(part)]
         one_size = len({self.found.end(self.leaves[n][0]) for n in vectors}) == 1
-        if len(data) < 2 or not one_size or not all(_adds_up(part) and data & {*tree.mentioned(part)} for part in arrays):
-            return []
-        return [n for n in vectors if n not in data]
+        added_up = all(_adds_up(part) and data & {*tree.mentioned(part)} for part in arrays)
+        return [n for n in vectors if n not in data] if len(data) > 1 and one_size and added_up else []
 
     def _settle(self, body: Sequence[tree.Statement]) -> None:
         """The shapes by ranks that nothing asks to be other ones."""
@@ -276,10 +275,11 @@ class Shapes:
         bodies = [e.body if isinstance(e, tree.Negative) else e for e in exprs]
         self._columns([*zip(bodies, shapes, strict=True)])
         self._spread([*zip(bodies, shapes, strict=True)])
-        self._widen([e for e in bodies if isinstance(e, tree.Name) and e.name in self.apart], min(len(result), 1))
-        self._widen([e for e, shape in zip(bodies, shapes, strict=True) if shape and isinstance(e, tree.Name)
-                     and (_STATES.fullmatch(e.name) or (sounds_like_data(e.name) and _TARGETS.fullmatch(e.name)))],
-                    len(result))
+        leaves = [(e, shape) for e, shape in zip(bodies, shapes, strict=True)
+                  if isinstance(e, tree.Name) and e.name in self.leaves]
+        self._widen([e for e, _ in leaves if e.name in self.apart], min(len(result), 1))
+        self._widen([e for e, shape in leaves if shape and (_STATES.fullmatch(e.name) or (
+            sounds_like_data(e.name) and _TARGETS.fullmatch(e.name)))], len(result))
         return result
 
     def _widen(self, exprs: Sequence[tree.Expr], rank: int) -> None:
