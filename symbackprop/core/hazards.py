@@ -2,8 +2,9 @@
 
 `hazards` of a row are a set of bits: one for each array that it reads (any of them may hold NaN where nothing is meant
 to read it), `INFINITE` where a function on the way to it may be infinite by itself, or have an infinite derivative,
-and `WHOLE` where it reads integers. A constant has none. `LEVELLED` is said of what is idle: it may be infinite where
-its cotangent is 0, which is that of a function that has levelled off.
+and `WHOLE` where it reads integers. A constant has none. Two are said of what is idle: `LEVELLED` may be infinite where
+its cotangent is 0, which is that of a function that has levelled off; the cotangent of what is `LINEAR` does not depend
+on it.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from symbackprop.core.roles import Role
 from symbackprop.core.scalars import TABLE, Scalar
 
 Hazards: TypeAlias = int
-NONE, INFINITE, WHOLE, LEVELLED = 0, 1, 2, 4
+NONE, INFINITE, WHOLE, LEVELLED, LINEAR = 0, 1, 2, 4, 8
 _DEEP = 8
 
 
@@ -52,12 +53,12 @@ def union(parts: Iterable[Hazards]) -> Hazards:
 def bit_of(array: Node) -> Hazards:
     """The bit of an array, which it gets when it is first asked for."""
     arrays = array.graph.arrays
-    return 1 << (arrays.setdefault(array, len(arrays)) + 3)
+    return 1 << (arrays.setdefault(array, len(arrays)) + 4)
 
 
 def arrays_of(found: Hazards, graph: Graph) -> list[Node]:
     """The arrays among hazards."""
-    return [array for array, place in graph.arrays.items() if found >> (place + 3) & 1]
+    return [array for array, place in graph.arrays.items() if found >> (place + 4) & 1]
 
 
 def _of_row(node: Node) -> Hazards:

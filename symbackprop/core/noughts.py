@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from symbackprop.core import build
 from symbackprop.core import formula as f
-from symbackprop.core.facts import kind, plainly
+from symbackprop.core.facts import is_sum, is_view, kind, plainly
 from symbackprop.core.graph import Node
 from symbackprop.core.hazards import is_unbounded
 from symbackprop.core.pattern import Pattern
@@ -122,13 +122,14 @@ def beside_log(row: Node, product: Node, i: int) -> Node:
 
 
 # -- going back
-def cotangent(row: Node, upstream: Node, output: Node, i: int) -> Node:
+def cotangent(row: Node, upstream: Node, output: Node, i: int, linear: bool) -> Node:
     """The cotangent ``row`` of argument i of ``output``: after a logarithm, or a quotient, it is nought where its
-    upstream gradient is, if that came from a nought; where it is finite and leads to neither it need not be one."""
+    upstream gradient is, if that came from a nought; where it is finite and leads to neither it need not be one. The
+    upstream gradient may be 0 for another reason if it is not ``linear``: as that of what has levelled off at log 0."""
     if _may_be_steep(output):
         fused = row.form is not None and f.weight_of(row.form) is not None
         weighed = not fused and _came_from_nought(upstream, unseen=output.head is not None)
-        return row.graph.apply(_NOUGHT, row, upstream) if weighed else row
+        return row.graph.apply(_NOUGHT, row, upstream if linear else _weight(upstream)) if weighed else row
     if row.form is not None and _has_nought(row.form) and not _leads_to_steep(output.args[i]):
         return row.graph.arithmetic(without_needless(row.form, row.args), row.args)
     return row
@@ -175,6 +176,17 @@ def _through_loop(row: Node) -> Node | None:
         loop_result: Node = row.args[0].attr.results()[row.attr]
         return loop_result
     return row.attr.of if row.is_declared else None
+
+
+def _weight(row: Node, depth: int = MAX_DEPTH) -> Node:
+    """What a row came to be nought by, summed as it is; the row itself where that is not seen."""
+    if row.form is not None:
+        weight = f.weight_of(row.form)
+        return row if weight is None else row.graph.apply(weight, *row.args)
+    inner = _weight(row.args[0], depth - 1) if depth and (is_sum(row) or is_view(row)) else row
+    if inner in (row, *row.args):
+        return row
+    return row.graph.again(row, [row.graph.call("abs", inner) if is_sum(row) else inner])
 
 
 def _adds(row: Node) -> bool:

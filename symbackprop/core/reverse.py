@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from symbackprop.core.build import unbroadcast
 from symbackprop.core.graph import Node, Operand, label
-from symbackprop.core.hazards import NONE
+from symbackprop.core.hazards import LINEAR, NONE
 from symbackprop.core.selection import Idle, is_choice
 from symbackprop.core.settling import Part, Settled, Settling
 from symbackprop.core.shapes import is_one, same, same_shape, shape_text
@@ -69,7 +69,7 @@ def sweep(
     graph = outputs[0].graph
     order = graph.topological(outputs, stop)
     needed = needed_rows(order, wrt, stop)
-    idle = idle or Idle(order, {o.id: NONE for o in outputs}, stop, needed)
+    idle = idle or Idle(order, {o.id: LINEAR for o in outputs}, stop, needed)
     settling = Settling(outputs, upstream, wrt, fused)
     parts: dict[int, list[Part]] = {}
     for output, seed in zip(outputs, upstream, strict=True):
@@ -86,14 +86,15 @@ def passed_on(settled: Settled, needed: set[int], idle: Idle) -> Iterator[Part]:
     """What the derivative rule of a row makes of its cotangent, for every argument that needs it."""
     node, chosen = settled.node, settled.chosen
     outside = chosen and node.form is not None  # the rule writes its product inside the choice
-    hazards = NONE if outside else idle.of(node)
+    hazards = idle.rows[node.id] & LINEAR if outside else idle.of(node)
     wanted = [a.id in needed for a in node.args]
     cotangents = node.op.vjp(node, settled.upstream, wanted, hazards)
     if len(cotangents) != len(wanted):
         raise AssertionError(f"the rule of {node.op.name} gives {len(cotangents)} cotangents, not {len(wanted)}")
+    chosen = chosen or hazards in (NONE, LINEAR)
     for i, (row, want) in enumerate(zip(cotangents, wanted, strict=True)):
         if want and row is not None:
-            yield Part(fitted(row, node, i), node, i, (chosen or not hazards) and is_choice(row, node.args[i]))
+            yield Part(fitted(row, node, i), node, i, chosen and is_choice(row, node.args[i]))
 
 
 def fitted(row: Node, node: Node, i: int) -> Node:

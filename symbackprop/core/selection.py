@@ -25,6 +25,7 @@ from symbackprop.core.graph import BOOL, SEVERAL, Node
 from symbackprop.core.hazards import (
     INFINITE,
     LEVELLED,
+    LINEAR,
     NONE,
     WHOLE,
     Hazards,
@@ -35,6 +36,7 @@ from symbackprop.core.hazards import (
     mixed,
     union,
 )
+from symbackprop.core.pattern import Pattern
 from symbackprop.core.registry import Cotangents, Rule
 from symbackprop.core.roles import Role
 from symbackprop.core.scalars import TABLE
@@ -73,7 +75,7 @@ class Idle:
         elif node.id in self.rows:
             for i, a in enumerate(node.args):
                 if (self.needed is None or a.id in self.needed) and has_influence(node, i):
-                    self._add(a, _passed(self.rows[node.id], node, a) | _idle_behind(node, i))
+                    self._add(a, _passed(self.rows[node.id], node, i) | _idle_behind(node, i))
 
     def _add(self, a: Node, idle: Hazards) -> None:
         self.rows[a.id] = self.rows[a.id] & idle if a.id in self.rows else idle
@@ -81,7 +83,7 @@ class Idle:
 
 def idle_in_loop(scan: Node, results: Mapping[int, Hazards]) -> Idle:
     """What is idle in a loop's body at every step, from what is idle in its results."""
-    loop, everything = scan.attr, hazards(scan) | INFINITE | union(map(bit_of, scan.attr.carry))
+    loop, everything = scan.attr, hazards(scan) | INFINITE | LINEAR | union(map(bit_of, scan.attr.carry))
     order, n = loop.rows(), len(loop.carry)
     last = [_carried_too(results.get(k, everything), scan) for k in range(n)]
     stacks = [(loop.results()[k], _carried_too(idle, scan)) for k, idle in results.items() if k >= n]
@@ -106,11 +108,19 @@ def has_influence(node: Node, i: int) -> bool:
     return node.form is None or node.attr.partial(i) != f.ZERO
 
 
-def _passed(idle: Hazards, node: Node, a: Node) -> Hazards:
+def _passed(idle: Hazards, node: Node, i: int) -> Hazards:
     """What is idle in a row as an argument has it: products may add up infinities of both signs, and so may what is
     read for many entries."""
-    same = kind(node).moved or is_sum(node) if node.form is None else same_shape(a.shape, node.shape)
-    return idle if same else idle & ~LEVELLED
+    same = kind(node).moved or is_sum(node) if node.form is None else same_shape(node.args[i].shape, node.shape)
+    return idle & ~(NONE if same else LEVELLED) & ~(NONE if _is_linear(node, i) else LINEAR)
+
+
+def _is_linear(node: Node, i: int) -> bool:
+    """Whether the derivative of a row in an argument does not depend on that."""
+    if node.form is None:
+        return kind(node).linear or node.op.selects or isinstance(node.attr, Pattern)
+    slope = node.attr.partial(i)
+    return i not in f.arguments(slope) and not f.has(slope, f.Out)
 
 
 def _idle_behind(output: Node, i: int) -> Hazards:
@@ -174,7 +184,7 @@ def _masked(output: Node, i: int) -> Hazards:
 
 
 def _arrays(found: Hazards) -> Hazards:
-    return found & ~(INFINITE | WHOLE | LEVELLED)
+    return found & ~(INFINITE | WHOLE | LEVELLED | LINEAR)
 
 
 def _meet(axes: Sequence[sp.Expr], shape: Sequence[sp.Expr]) -> bool:
@@ -210,7 +220,7 @@ def where_met(row: Node, met: Callable[[], Node], idle: Hazards, read: Node) -> 
 def chosen(row: Node, i: int, output: Node, upstream: Node, idle: Hazards) -> Node:
     """The cotangent of argument i of an elementwise row, 0 where the upstream gradient is, or where the row itself does
     not select: at x < 0 the gradient of √relu(x) is 0 although the upstream one is infinite."""
-    if idle and (idle & _of_derivative(output, i) or (idle & LEVELLED and _grows(output, i))):
+    if idle & ~LINEAR and (idle & _of_derivative(output, i) or (idle & LEVELLED and _grows(output, i))):
         return row.graph.call("where_selected", row, upstream)
     truths = choices(output, i)
     if not truths or not hazards(upstream) & INFINITE or zero_branch(row) is not None:

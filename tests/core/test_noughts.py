@@ -177,3 +177,17 @@ def test_a_term_whose_weight_and_argument_are_0_has_no_gradient(loss: str, tmp_p
     with np.errstate(all="ignore"):
         grads = module.loss_and_grads({"q": np.array([0.5, 0.5, 0.0])}, {"t": np.array([0.5, 0.5, 0.0])})[1]
     np.testing.assert_array_equal(grads["q"], [-1.0, -1.0, 0.0])
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize(("form", "limit"), [
+    ("sigmoid(v * log(x))", 1), ("exp(v * log(x))", 1), ("tanh(v * log(x) / 2)", 2), ("exp(dot(v, log(x)))", 1),
+    ("exp(v @ log(x))", 1), ("exp(sum(stack(v, v) * log(x) / 2))", 1),
+])
+def test_a_slope_that_vanishes_is_no_weight(form: str, limit: float, level: int, tmp_path: Path) -> None:
+    """Behind a function that levels off at log 0 the slope may have a limit other than 0: it is that, or NaN."""
+    module = emit(f"dim N\nparam x: N, v: N\nloss L = sum({form})", tmp_path, level=level)
+    found, without = [module.loss_and_grads({"x": np.zeros(1), "v": np.array([v])}, {})[1]["x"] for v in (1.0, 0.0)]
+    assert np.isnan(found) or found == pytest.approx(limit)
+    assert without == 0

@@ -14,7 +14,7 @@ from symbackprop.core import noughts, selection
 from symbackprop.core.accumulate import cancelled
 from symbackprop.core.entry import At, Indices, Term, Terms, aligned
 from symbackprop.core.graph import BOOL, FLOAT, INT, Node, common_kind, common_shape
-from symbackprop.core.hazards import Hazards
+from symbackprop.core.hazards import LINEAR, Hazards
 from symbackprop.core.kernel import Kernel, upstream_times
 from symbackprop.core.maths import called
 from symbackprop.core.registry import Cotangents, Op, Sample, register
@@ -55,18 +55,18 @@ def _vjp(output: Node, upstream: Node, wanted: Sequence[bool], idle: Hazards) ->
 def _cotangent(i: int, output: Node, upstream: Node, idle: Hazards) -> Node:
     row = selection.of_branch(upstream, output, i)
     if row is None:
-        row = selection.inside(upstream, lambda u: _times_derivative(u, output, i))
+        row = selection.inside(upstream, lambda u: _times_derivative(u, output, i, idle))
         row = output.graph.broadcast(row, output.shape)
     return selection.chosen(row, i, output, upstream, idle)
 
 
-def _times_derivative(upstream: Node, output: Node, i: int) -> Node:
+def _times_derivative(upstream: Node, output: Node, i: int, idle: Hazards) -> Node:
     short = cancelled(upstream, output, i)
     if short is not None:
         return short
     form = upstream_times(output.attr.partial(i), len(output.args))
     row = output.graph.apply(form, *output.args, output, upstream)
-    return noughts.cotangent(row, upstream, output, i)
+    return noughts.cotangent(row, upstream, output, i, bool(idle & LINEAR))
 
 
 Arrays = Sequence[Any]
