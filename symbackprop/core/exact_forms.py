@@ -8,7 +8,7 @@ a barrier: what is computed from it is computed from its value. So is one of ``e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from functools import cache
 from math import isinf
 
@@ -260,9 +260,26 @@ class Forms:
         e^(−log)."""
         grown = [(k, found) for k, (base, n) in enumerate(factors) if (found := self._growing(base, n)) is not None]
         exps = [k for k, found in grown if found[0]]
+        signed = self._signed(factors, dict(grown))
+        if signed is not None:
+            return signed
         if len(grown) < 2 and all(factors[k][1].is_positive is not False for k, _ in grown):
             return self._compensated(factors, exps)
         return self._gathered(factors, [k for k, _ in grown], [row for _, (_, row) in grown])
+
+    def _signed(self, factors: Factors, grown: Mapping[int, tuple[bool, Node]]) -> Factors | None:
+        """sinh(u)/cosh(v) as tanh(u)·e^(log cosh u − log cosh v), and sinh(u)·e^v likewise: what overflows and has both
+        signs is its sign and size beside what may overflow too."""
+        for k, (base, n) in enumerate(factors):
+            called = self._call(base)
+            if k in grown or called is None or called[0].scaled is None or not isinf(called[0].range[1]):
+                continue
+            (size, moderate), u = called[0].scaled, called[1]
+            meets = [j for j, (exp, _) in grown.items() if (called[0].odd if exp else factors[j][1] * n < 0)]
+            if meets:
+                logs = [u.graph.apply(size, u) * n, *[grown[j][1] for j in meets]]
+                return self._gathered(factors, [k, *meets], logs, f.power(self._over(moderate, u), f.Num(n)))
+        return None
 
     def _growing(self, base: f.Formula, n: sp.Expr) -> tuple[bool, Node] | None:
         """Of a factor that overflows and has a logarithm: whether it is an exponential, and the logarithm of it."""

@@ -43,6 +43,7 @@ WRITTEN = (
     "log(tanh(x) - tanh(y))", "log(softplus(x) - softplus(y))", "log(y*y*exp(x) - exp(y))", "sqrt(expm1(x))",
     "log(sigmoid(x)/sigmoid(y))", "log(-(tanh(y) - tanh(x)))", "log1p(-sigmoid(x)^2)", "log1p(-erf(x)^2)",
     "log(-log(sigmoid(x)))", "log(-erf(x)*sinh(y))", "1 - expm1(x)/(1 + expm1(x))", "2*expm1(x)/(1 + expm1(x)) - 2",
+    "sinh(x)/cosh(x)", "expm1(x)/cosh(y)", "exp(y)*sinh(x)", "cosh(x)/sinh(y)^2", "y*sinh(x)^2/exp(2*y)",
 )
 PLACES = [*product((-3.0, -1.0, 0.5, 2.0), (-2.0, 1.0, 3.0)), (0.1, 0.2)]
 
@@ -122,6 +123,8 @@ def test_a_factor_beside_an_exponential_may_be_0_or_negative_in_a_logarithm(
 
 
 @pytest.mark.parametrize(("text", "at", "value", "slope"), [
+    ("sinh(x)/cosh(x)", 1e3, 1.0, 0.0), ("expm1(x)/cosh(x)", 1e8, 2.0, 0.0), ("exp(-x)*sinh(x)", 1e3, 0.5, 0.0),
+    ("cosh(x)/sinh(x)", -1e3, -1.0, 0.0),
     ("1 - expm1(x)/(1 + expm1(x))", 40.0, np.exp(-40.0), -np.exp(-40.0)),
     ("1 - expm1(x)/(1 + expm1(x))", 800.0, 0.0, 0.0),
     ("log1p(-erf(x)^2)", 1e-10, -1.2732395447351628e-20, -2.5464790894703256e-10),
