@@ -41,16 +41,35 @@ def assemble(model: Model, records: Sequence[Record], gradients: dict[str, Node]
 def in_reading_order(records: Sequence[Record]) -> list[Record]:
     """The gradient of a leaf follows the steps that it is read off from, as at the board: ∂L/∂W₂ before ∂L/∂A₁."""
     inner = [r for r in records if isinstance(r, LoopStep) or r.target.args]
-    place = {(r.loop if isinstance(r, LoopStep) else r.target).id: i for i, r in enumerate(inner)}
-    swept = {r.total.id: i for i, r in reversed(list(enumerate(inner))) if isinstance(r, Step)}
-    written, leaves = Written(swept, min(swept, default=0)), dict[int, list[Record]]()
+    place, written, leaves = _places(inner), Written.of(inner), dict[int, list[Record]]()
+    if (order := _defined_first(inner, place, written)) != [*range(len(inner))]:
+        inner = [inner[i] for i in order]
+        place, written = _places(inner), Written.of(inner)
     for record in records:
         if isinstance(record, Step) and not record.target.args:
             readers = [place.get(c.consumer.id, 0) for c in record.contributions if c.consumer is not None]
             last = max([*readers, *map(written.last, record.total.args)], default=0)
             leaves.setdefault(last, []).append(record)
-    ordered = [[r, *_readable(sorted(leaves.get(i, []), key=_argument_place), swept)] for i, r in enumerate(inner)]
-    return [r for group in ordered for r in group] if inner else list(records)
+    read = [_readable(sorted(leaves.get(i, []), key=_argument_place), written.swept) for i in range(len(inner))]
+    return [r for group in zip(inner, read, strict=True) for r in (group[0], *group[1])] if inner else list(records)
+
+
+def _places(records: Sequence[Record]) -> dict[int, int]:
+    return {(r.loop if isinstance(r, LoopStep) else r.target).id: i for i, r in enumerate(records)}
+
+
+def _defined_first(records: Sequence[Record], place: Mapping[int, int], written: Written) -> list[int]:
+    """The places in the order of the sweep, but that a gradient comes before one that is written with it: where(c, a,
+    b) hands on 1[c] to a and 1 − 1[c] = 1 − δ_a to b."""
+    order = dict[int, None]()
+    for i, record in enumerate(records):
+        last = max(map(written.last, record.total.args), default=0) if isinstance(record, Step) else 0
+        read = records[last]
+        parts = read.contributions if last > i and isinstance(read, Step) else ()
+        if parts and all(place.get(c.consumer.id, 0) in order for c in parts if c.consumer is not None):
+            order[last] = None
+        order[i] = None
+    return [*order]
 
 
 @dataclass
@@ -61,6 +80,11 @@ class Written:
     swept: Mapping[int, int]
     first: int
     found: dict[int, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, records: Sequence[Record]) -> Written:
+        swept = {r.total.id: i for i, r in reversed(list(enumerate(records))) if isinstance(r, Step)}
+        return cls(swept, min(swept, default=0))
 
     def last(self, row: Node) -> int:
         """The last of their places; 0 where there is none."""

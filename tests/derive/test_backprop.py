@@ -105,3 +105,11 @@ def test_steps_of_a_long_sum_are_in_the_order_of_its_terms(term: str) -> None:
     names = [f"w{k}" for k in range(60)]
     d = derive(Model.parse(f"data x\nparam {', '.join(names)}\nloss L = {' + '.join(map(term.format, names))}"))
     assert [d.name(s.target) for s in d.steps if s.target.name in names] == names
+
+
+def test_a_gradient_comes_before_one_that_is_written_with_it() -> None:
+    model = Model.parse("dim N\ndata y: N\nparam w: N\nr = w - y\na = r**2/2\nc = abs(r) - 1/2\n"
+                        "loss L = sum(where(abs(r) <= 1, a, c))")
+    derivation = derive(model)
+    assert [derivation.name(step.target) for step in derivation.steps][1:3] == ["a", "c"]
+    assert "δ_c = 1 − δ_a" in derivation.text()
