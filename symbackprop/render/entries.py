@@ -199,9 +199,10 @@ class Written:
         over = sp.ilcm(1, *[sp.denom(k) for k, _ in place.terms])
         parts: list[tuple[sp.Expr, Math | None]] = [(k * over, self.at[x]) for k, x in place.terms]
         for number, size in [x.as_coeff_Mul() for x in sp.Add.make_args(sp.expand(place.offset * over)) if x != 0]:
-            if not number.is_Integer:
+            if not number.is_Integer and number < 0:
                 raise NoUsualForm
-            parts.append((number, None if size == 1 else self.entries.r.size(size)))
+            whole = number if number.is_Integer else sp.S.One  # the half of a size is a number by itself: d/2+p
+            parts.append((whole, None if size == 1 else self.entries.r.size(number / whole * size)))
         parts.sort(key=lambda part: (f.is_negative(part[0]), part[1] is None))
         return maths.Place(tuple([(int(k), x) for k, x in parts]), int(over))
 

@@ -25,6 +25,7 @@ from symbackprop.core.maths import (
     MatMul,
     Num,
     Outer,
+    Place,
     Pow,
     Prod,
     Range,
@@ -138,6 +139,8 @@ def _filled(m: Entry | Item, index: Sequence[Math]) -> Math | None:
                 return None
         elif x == Span():
             whole.append(next(rest))
+        elif isinstance(x, Span) and (place := _counted(next(rest), x)) is not None:
+            whole.append(place)
         elif isinstance(x, Letter) or x == FIRST:
             whole.append(x)
         else:
@@ -146,8 +149,18 @@ def _filled(m: Entry | Item, index: Sequence[Math]) -> Math | None:
     return indexed(m.base, len(whole), dict(enumerate(whole))) if _is_one_entry(whole) else _item(m.base, whole)
 
 
+def _counted(index: Math, part: Span) -> Place | None:
+    """A letter along a slice as a place of the whole axis; None where it is no letter, or counted from the end."""
+    if not isinstance(index, Letter) or part.step < 1:
+        return None
+    start = part.start.value if isinstance(part.start, Num) else sp.S.Zero
+    if start.is_Integer:
+        return Place(((part.step, index), *([(int(start), None)] if start != 0 else [])))
+    return None if start.is_Add else Place(((part.step, index), (1, part.start)))
+
+
 def _is_one_entry(index: Sequence[Math]) -> bool:
-    return all(isinstance(x, Letter) or x == FIRST for x in index)
+    return all(isinstance(x, (Letter, Place)) or x == FIRST for x in index)
 
 
 def _item(base: Math, index: Sequence[Math]) -> Math:
@@ -156,7 +169,7 @@ def _item(base: Math, index: Sequence[Math]) -> Math:
         kept.pop()
     if not kept:
         return base
-    if all(isinstance(x, Letter) for x in kept):
+    if all(isinstance(x, (Letter, Place)) for x in kept):
         return Entry(base, tuple(kept), len(index) - len(kept))
     return Item(base, tuple(kept))
 

@@ -200,3 +200,14 @@ def test_a_legend_of_rows_of_the_identity_is_not_of_its_columns() -> None:
     """((Σ_i I[:, i]) 1_Bᵀ)"""
     page = derive(Model.parse("dim B\nparam S: B x B\nloss L = -mean(diagonal(log_softmax(S)))")).text()
     assert "I[:, i]" in page and "I is the identity" in page and "rows of I" not in page
+
+
+@pytest.mark.parametrize(("loss", "printed"), [
+    ("sum(Z[:, 1:]*Z[:, :2*H])", "Σ_n,i Z[n,i+1]·Z[n,i] "),
+    ("sum(Z[:, H:]*v)", "Σ_n,i Z[n,i+H]·v_ni "),
+    ("sum(Z[:, ::2]*v)", "Σ_n,i Z[n,2i]·v_ni "),
+    ("sum(Z[:, 1::2]*v[:, :H])", "Σ_n,h Z[n,2h+1]·v[n,h] "),
+])
+def test_an_entry_of_a_slice_is_one_of_the_array(loss: str, printed: str) -> None:
+    model = Model.parse(f"dim N, H\ndata u: N x (H + 1), v: N x (H + 1)\nparam Z: N x (2*H + 1)\nloss L = {loss}")
+    assert printed in derive(model).text()
