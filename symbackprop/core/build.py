@@ -213,10 +213,17 @@ def reduce_sum(a: Node, axis: Axis = None, keepdims: bool = False) -> Node:
         return reshape(a, shape)
     if is_repeated(a) and a.name is None and _all_repeated(a, axes):
         return _sum_of_copies(a, axes, shape)
-    diagonal = _on_diagonal(a) if len(axes) == a.ndim else None
-    if diagonal is not None and diagonal.ndim:
-        return reshape(einsum("ii->", a.graph.broadcast(diagonal, a.shape)), shape)
+    diagonal = a.graph.const(1) if is_identity(a) and a.name is None else _on_diagonal(a)
+    if diagonal is not None:
+        return _sum_of_diagonal(a, diagonal, len(axes) == a.ndim, shape)
     return a.graph.make("sum", (a,), (axes, keepdims))
+
+
+def _sum_of_diagonal(a: Node, diagonal: Node, both: bool, shape: Shape) -> Node:
+    """Σ over one axis, or both, of what is 0 beside its diagonal."""
+    if not diagonal.ndim:
+        return a.graph.broadcast(diagonal * a.shape[0] if both else diagonal, shape)
+    return reshape(einsum("ii->" if both else "ii->i", a.graph.broadcast(diagonal, a.shape)), shape)
 
 
 def _all_repeated(a: Node, axes: Sequence[int]) -> bool:

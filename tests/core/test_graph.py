@@ -357,6 +357,9 @@ def test_a_sum_of_what_an_identity_matrix_leaves_is_one_over_the_diagonal() -> N
     a, c = g.leaf("a", (N, N)), g.leaf("c", ())
     eye = build.eye(g, N)
     assert build.reduce_sum(c * eye * a) is build.einsum("ii->", c * a)
+    assert build.reduce_sum(c * eye * a, 1) is build.einsum("ii->i", c * a)
+    assert build.reduce_sum(c * eye, 0, keepdims=True) is g.broadcast(c, (sp.S.One, N))
+    assert (build.reduce_sum(eye, 1).value, build.reduce_sum(eye).value) == (1, N)
     for other in (c * eye + a, g.let("B", eye * a)):
         assert build.reduce_sum(other).op.name == "sum"
     for other in (a, g.leaf("b", (N, D))):

@@ -664,3 +664,9 @@ def test_a_power_of_a_known_product_is_found_at_once() -> None:
     d = derive(Model.parse(f"data x\nparam w\na0 = w*x\na1 = w + x\n{lines}loss L = a71^2"))
     with ends(60):
         assert f"Step {len(d.steps)}." in d.text()
+
+
+def test_a_contrastive_loss_begins_without_sums_of_the_identity_matrix() -> None:
+    """Its first line was −I/N + ((Σ_i I[:, i]) 1_Nᵀ) ⊙ softmax(S)/N."""
+    model = Model.parse("dim N\nparam S: N x N\nloss L = -mean(diagonal(log_softmax(S)))")
+    assert "∂L/∂S = (softmax(S) − I)/N" in derive(model).text()
