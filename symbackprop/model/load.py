@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import module_from_spec, spec_from_file_location
+from inspect import Parameter, isfunction, signature
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -133,17 +134,25 @@ def python_value(spec: str) -> Any:
     return _value(Path(path + ".py" if python else spec), name or DEFAULT_NAME, "of what is to be read")
 
 
-def _value(path: Path, name: str, wanted: str) -> Any:
+def _value(path: Path, name: str, wanted: str, hint: str = "") -> Any:
     found = getattr(_module(path), name, None)
     if found is None:
-        raise UsageError(f"{path} has no {name!r}; write {path}:NAME with the name {wanted} in it")
+        raise UsageError(f"{path} has no {name!r}; write {path}:NAME with the name {wanted} in it.{hint}")
+    if isfunction(found) and any(map(_is_required, signature(found).parameters.values())):
+        raise UsageError(f"{name} in {path} takes arguments, and what is called here takes none.{hint}")
     with _running(path):
         return found() if callable(found) and not hasattr(found, "forward") else found
 
 
+def _is_required(parameter: Parameter) -> bool:
+    return parameter.default is parameter.empty and parameter.kind not in (
+        Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
+
+
 def _python(path: Path, name: str, relu0: float | None, define: Mapping[str, str] | None) -> Model:
     """The model NAME of a Python file, which is run as the user's own code."""
-    model = _value(path, name, "of a Model")
+    hint = f' A function of arrays is read as text: -e "$(cat {path})"'
+    model = _value(path, name, "of a Model", hint)
     if not isinstance(model, Model):
         raise UsageError(f"{name} in {path} is a {type(model).__name__}, not a Model")
     if model.name == DEFAULT_NAME:

@@ -25,6 +25,9 @@ def model(relu0=0):
     return m
 half = model(0.5)
 number = 3
+def loss(w, x, y=0):
+    return w * x - y
+
 def broken():
     return 1 / 0
 """
@@ -78,6 +81,8 @@ def test_sizes(here: Path) -> None:
         ("net.txt", "A model text ends in .sbp"),
         ("missing.py", "there is no file missing.py"),
         ("net.py:nothing", "net.py has no 'nothing'"),
+        ("net.py:loss", 'loss in net.py takes arguments, and what is called here takes none. A function of arrays is read '
+         'as text: -e "$(cat net.py)"'),
         ("net.py:number", "number in net.py is a int, not a Model"),
         ("", "no built-in model ''"),
     ],
@@ -91,7 +96,7 @@ def test_not_found(here: Path, spec: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("net.py:broken", "net.py:12: ZeroDivisionError: division by zero"),
+        ("net.py:broken", "net.py:15: ZeroDivisionError: division by zero"),
         ("wrong.py", "wrong.py:1: SyntaxError: '(' was never closed"),
         ("raises.py", "raises.py:2: RuntimeError: no"),
         ("lacks.py", "lacks.py:1: ModuleNotFoundError: No module named 'nowhere'"),
