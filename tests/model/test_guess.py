@@ -436,3 +436,19 @@ def test_coefficients_of_samples_are_numbers(text: str, guess: str) -> None:
 ])
 def test_a_product_beside_a_vector_is_of_samples(text: str, guess: str) -> None:
     assert f"guessed: {guess}" in parse_alone(text).remarks
+
+
+@pytest.mark.parametrize(("text", "guess"), [
+    ("cross_entropy(W @ x + b, y)", "dim N, D, data x: D, y: int < N, param W: N x D, b: N"),
+    ("F.cross_entropy(x @ W.t() + b, y)", "dim N, D, H, data x: N x D, y: N int < H, param W: H x D, b: H"),
+    ("z = relu(x @ W + b) @ V; F.cross_entropy(z, y)",
+     "dim N, D, H, K, data x: N x D, y: N int < K, param W: D x H, b: H, V: H x K"),
+    ("F.cross_entropy(logits, labels)", "dim N, D, data labels: N int < D, param logits: N x D"),
+    ("mean(cross_entropy(W @ x + b, y))", "dim N, D, data x: D, y: N, param W: N x D, b: N"),  # a mean is of several
+    ("F.binary_cross_entropy_with_logits(x @ w + b, y)", "dim N, D, data x: N x D, y: N, param w: D, b"),
+    ("(u[i] @ v[j] + b[i] + c[j] - r)**2",
+     "dim N, D, H, data i: int < N, j: int < H, param u: N x D, v: H x D, b: N, c: H, r"),
+])
+def test_targets_are_classes(text: str, guess: str) -> None:
+    model = parse_alone(text)
+    assert f"guessed: {guess}" in model.remarks

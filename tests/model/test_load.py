@@ -81,8 +81,8 @@ def test_sizes(here: Path) -> None:
         ("net.txt", "A model text ends in .sbp"),
         ("missing.py", "there is no file missing.py"),
         ("net.py:nothing", "net.py has no 'nothing'"),
-        ("net.py:loss", 'loss in net.py takes arguments, and what is called here takes none. A function of arrays is read '
-         'as text: -e "$(cat net.py)"'),
+        ("net.py:loss", "loss in net.py takes arguments, and what is called here takes none. A function of arrays is "
+         'read as text: -e "$(cat net.py)"'),
         ("net.py:number", "number in net.py is a int, not a Model"),
         ("", "no built-in model ''"),
     ],

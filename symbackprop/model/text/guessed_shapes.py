@@ -75,6 +75,7 @@ class Shapes:
         inside = {n for e in equations for n in _inside_arrays(e.value)}
         self.apart = {n for n in leaves if n not in axes and n not in inside and self.ranks[n] == 1}
         self.ranks |= dict.fromkeys(self.apart, 0)
+        self.shares = set[str]()  # targets with a number for each class
         self.columns = set[str]()  # leaves of one axis that stand as a column
         self._settle(body)
         biases = self._biases(equations, leaves) if not self.repeats else []
@@ -126,6 +127,7 @@ class Shapes:
         """The shapes of leaves and equations, by the ranks that are known."""
         self.found = Sizes()
         self.below: dict[str, Size] = {}
+        self.in_front = set[str]()  # data of one axis in front of a matrix
         self.dotted: dict[str, Size] = {}  # data in a product of two vectors, with its size
         self.sizes: dict[str, Size] = {n: self.found.fresh()[0] if n in self.given else n for n in self.asked}
         self.leaves = {n: self.found.fresh(rank) for n, rank in self.ranks.items()}
@@ -221,6 +223,8 @@ class Shapes:
             data = [e.name for e in (left, right) if isinstance(e, tree.Name) and sounds_like_data(e.name)]
             if sign == "@" and len(shape) == len(other) == len(data) == 1:
                 self.dotted |= dict.fromkeys(data, shape[0])
+            if sign == "@" and (len(shape), len(other)) == (1, 2) and isinstance(left, tree.Name):
+                self.in_front |= {*data}
             shape, left = self._product(shape, other, expr.place) if of_arrays else self._same([shape, other]), right
         return shape
 
@@ -343,7 +347,7 @@ class Shapes:
             found += [self._sliced(item, size)] if isinstance(item, tree.Slice) else []
             match item:
                 case tree.Name(name) | tree.Index(tree.Name(name)) if name in self.leaves:  # ids, ids[t]
-                    self.below.setdefault(name, size)
+                    self.found.equate(self.below.setdefault(name, size), size)  # u[i] and b[i]
                     self.of(item)
             for counter, steps in self.steps.items():
                 ahead = tree.ahead(item, counter)
@@ -406,12 +410,32 @@ class Shapes:
             return scores
         expr = along(expr, shapes[0]) if shapes else expr
         self._fit(expr, shapes, composed(name).asks)
+        if composed(name).target == 1 and [*map(len, shapes[:2])] == [1, 1] and not self._tried(expr, shapes):
+            self._give_a_class(*expr.args[:2])
         one_less = composed(name).target == 1 and len(shapes) > 1 and len(shapes[1]) == len(shapes[0]) - 1
         if one_less and len(self._tried(expr, [shapes[0]] * len(shapes))) < len(shapes[0]):
             return self._classes(expr.args[1], shapes[0], shapes[1])
         if name in TABLE or composed(name).target == 1 or (expr.args[1:] and all(shapes) and is_by_entry(expr)):
             return self._alike(expr.args, shapes)
         return self._tried(expr, shapes, entry)
+
+    def _give_a_class(self, scores: tree.Expr, target: tree.Expr) -> None:
+        """One target is a class: that of each row of x, where scores are made of ``x @ W``; where something asks for
+        several, that of each row of scores, or they are probabilities."""
+        if not isinstance(target, tree.Name) or target.name not in self.leaves.keys() - self.shares or (
+                not sounds_like_data(target.name)):
+            return
+        rows = self._leaves_in(scores).keys() & self.in_front
+        several = target.name in self.numbers
+        if several and isinstance(scores, tree.Name) and scores.name in self.leaves:
+            self._widen([scores], 2)
+        elif several:
+            self.shares.add(target.name)
+        elif rows:
+            self.ranks |= dict.fromkeys(rows, 2)
+        else:
+            self.numbers.add(target.name)
+            self.ranks[target.name] = 0
 
     def _beside(self, items: tuple[tree.Expr, ...]) -> Shape:
         """``[ones(m, 1) X]``: matrices side by side, vectors one behind the other."""
