@@ -431,6 +431,7 @@ def test_coefficients_of_samples_are_numbers(text: str, guess: str) -> None:
     ("norm(np.dot(x, beta) - y)**2", "dim N, D, data x: N x D, y: N, param beta: D"),
     ("p = sigmoid(x @ w); -mean(y*log(p) + (1-y)*log(1-p))", "dim N, D, data x: N x D, y: N, param w: D"),
     ("-mean(log(sigmoid(x @ w)))", "dim N, D, data x: N x D, param w: D"),
+    ("sum((x @ A @ x - y)**2)", "dim N, D, data x: N, y: D, param A: N x N"),
     ("sum((x - (x @ w) * w)**2)", "dim N, data x: N, param w: N"),
     ("(y - tanh(w @ x + b))**2", "dim N, data y, x: N, param w: N, b"),
 ])

@@ -220,13 +220,19 @@ class Shapes:
             if sign in _OF_TWO and isinstance(right, tree.Transpose) and len(shape) == len(other) == 1:
                 shape, left = [*shape, *other], right
                 continue
-            data = [e.name for e in (left, right) if isinstance(e, tree.Name) and sounds_like_data(e.name)]
-            if sign == "@" and len(shape) == len(other) == len(data) == 1:
-                self.dotted |= dict.fromkeys(data, shape[0])
-            if sign == "@" and (len(shape), len(other)) == (1, 2) and isinstance(left, tree.Name):
-                self.in_front |= {*data}
+            if sign == "@" and left is expr.first:
+                self._see_rows((left, shape), (right, other))
             shape, left = self._product(shape, other, expr.place) if of_arrays else self._same([shape, other]), right
         return shape
+
+    def _see_rows(self, *sides: tuple[tree.Expr, Shape]) -> None:
+        """Which of two factors may have more rows than it is known to have: x in ``x @ w`` and in ``x @ W``."""
+        (left, shape), (_, other) = sides
+        data = [e.name for e, _ in sides if isinstance(e, tree.Name) and sounds_like_data(e.name)]
+        if len(shape) == len(other) == len(data) == 1:
+            self.dotted |= dict.fromkeys(data, shape[0])
+        elif (len(shape), len(other)) == (1, 2) and isinstance(left, tree.Name) and left.name in data:
+            self.in_front.add(left.name)
 
     def _of_arrays(self, sign: str, *sides: tuple[tree.Expr, Shape]) -> bool:
         """Whether a product is one of matrices, which it is where there are two arrays: a matrix has a vector behind it
