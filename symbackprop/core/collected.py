@@ -22,11 +22,14 @@ _PLACES = {symbol: index for index, symbol in enumerate(PLACEHOLDERS)}
 _SUMS: dict[frozenset[tuple[Powers, Number]], int] = {}
 _TERMS: dict[int, Collected] = {}  # of the sum -1, -2 …
 _NUMBERS = count(-1, -1)
+_OTHER = f.Call.bit | f.Out.bit
 
 
 @cache
 def collected(form: f.Formula) -> Collected | None:
     """The products that a formula adds; None where it is, or may be to SymPy, anything else."""
+    if form.kinds & _OTHER:
+        return None
     match form:
         case f.Arg(index):
             return {((index, 1),): 1}

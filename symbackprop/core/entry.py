@@ -8,7 +8,7 @@ where an index is no whole number.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, NamedTuple, TypeAlias
 
 import sympy as sp
@@ -16,18 +16,19 @@ import sympy as sp
 from symbackprop.core import formula as f
 from symbackprop.core.kernel import Kernel
 from symbackprop.core.shapes import Dim, Shape, is_one
+from symbackprop.records import record
 
 RESULT = -1  # the place of the result itself, where a derivative reads it
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Letter:
     """An index that runs over an axis of this size; two letters are never equal."""
 
     size: Dim
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Place:
     """An index that is counted out: Σ factor·letter + offset."""
 
@@ -35,7 +36,7 @@ class Place:
     offset: Dim = sp.S.Zero
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Digit:
     """An index that is part of another one: the rest of (index // below) by size; all of it where there is none."""
 
@@ -44,7 +45,7 @@ class Digit:
     size: Dim | None = None
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class At:
     """An entry of the argument at ``place``: a factor, or an index where that argument holds integers."""
 
@@ -57,7 +58,7 @@ Indices: TypeAlias = tuple[Index, ...]
 Tie: TypeAlias = tuple[Index, Index]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Term:
     """Σ over ``summed`` of ``form`` over ``entries`` (an index among them counts as a number) where the ties hold."""
 
@@ -67,7 +68,7 @@ class Term:
     ties: tuple[Tie, ...] = ()
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Folded:
     """A ``form`` over ``entries`` of arguments and, as its last argument, the sum of a term."""
 

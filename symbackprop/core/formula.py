@@ -10,45 +10,68 @@ them, costs nothing however often a model repeats a pattern.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache, lru_cache
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import FrozenInstanceError
+from functools import cache, lru_cache, reduce
 from itertools import chain
 from math import isinf, isnan
 from numbers import Integral, Rational, Real
+from operator import attrgetter, or_
 from typing import Any, ClassVar, TypeAlias
 
 import sympy as sp
 
 from symbackprop.core.roles import Role
 from symbackprop.errors import ModelError
+from symbackprop.records import record
 
 Number: TypeAlias = int | float | sp.Expr
 _INTERNED: dict[tuple[Any, ...], Formula] = {}
+arguments: Callable[[Formula], tuple[int, ...]] = attrgetter("reads")  # their indices in order of first appearance
+size: Callable[[Formula], int] = attrgetter("nodes")  # how many nodes the formula has
+_KINDS = attrgetter("kinds")
 
 
-class _Interned(type):
-    """Gives the formula that is there already; only a new one is initialised."""
+def _together(parts: Iterable[Formula]) -> tuple[int, ...]:
+    return tuple(dict.fromkeys(chain.from_iterable(map(arguments, parts))))
 
-    def __call__(cls, *parts: Any) -> Any:
+
+class Formula:
+    """Base of the tree, with the direct sub-formulas in written order; Python's operators call the folding
+    constructors. What most formulas are asked for is found when they are made."""
+
+    composed: ClassVar[bool] = True
+    children: tuple[Formula, ...]
+    reads: tuple[int, ...]
+    nodes: int
+    kinds: int  # a bit for each kind of node in it
+    bit: ClassVar[int]
+
+    def __init_subclass__(cls) -> None:
+        cls.bit = 1 << len(Formula.__subclasses__())
+
+    def __new__(cls, *parts: Any) -> Formula:
         key = (cls, *parts)
         known = _INTERNED.get(key)
         return _INTERNED.setdefault(key, cls._made(parts)) if known is None else known
 
+    @classmethod
     def _made(cls, parts: tuple[Any, ...]) -> Formula:
-        new: Formula = super().__call__(*parts)
-        several = [part for part in parts if isinstance(part, tuple)]
-        within = several[0] if several else parts if new.composed else ()
-        object.__setattr__(new, "children", within)
+        new: Formula = object.__new__(cls)
+        found: dict[str, Any] = new.__dict__
+        found.update(zip(cls.__match_args__, parts, strict=True))  # type: ignore[attr-defined]
+        found["children"] = within = parts[-1] if parts and type(parts[-1]) is tuple else parts if cls.composed else ()
+        try:
+            reads = {*map(arguments, within)}  # mostly all the same
+            found["reads"] = parts if cls is Arg else reads.pop() if len(reads) == 1 else _together(within)
+            found["nodes"] = sum(map(size, within), 1)
+            found["kinds"] = reduce(or_, map(_KINDS, within), cls.bit)
+        except AttributeError:  # of a part that is no formula, which is told where a function with it is registered
+            found |= {"reads": (), "nodes": 1, "kinds": cls.bit}
         return new
 
-
-class Formula(metaclass=_Interned):
-    """Base of the tree, with the direct sub-formulas in written order; Python's operators call the folding
-    constructors."""
-
-    composed: ClassVar[bool] = True
-    children: tuple[Formula, ...] = ()
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise FrozenInstanceError(f"cannot assign to {name!r}: equal formulas are one object")
 
     @property
     def role(self) -> Role | None:
@@ -94,7 +117,7 @@ class Formula(metaclass=_Interned):
         return neg(self)
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Num(Formula):
     """A number known before run time: exact rational, π, or an expression in the symbolic dimensions."""
 
@@ -102,7 +125,7 @@ class Num(Formula):
     value: sp.Expr
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Arg(Formula):
     """The i-th argument of the row."""
 
@@ -110,41 +133,41 @@ class Arg(Formula):
     index: int
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Out(Formula):
     """The row's own value, already computed by forward."""
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Neg(Formula):
     body: Formula
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Add(Formula):
     terms: tuple[Formula, ...]
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Mul(Formula):
     """A product in written order; a numeric coefficient, if any, is the first factor."""
 
     factors: tuple[Formula, ...]
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Div(Formula):
     num: Formula
     den: Formula
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Pow(Formula):
     base: Formula
     exponent: Formula
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Call(Formula):
     """A scalar function of the table in `scalars.py`."""
 
@@ -455,9 +478,13 @@ def nought(value: Formula, weight: Formula) -> Formula:
     return Neg(product) if negative else product
 
 
-@cache
 def weight_of(f: Formula) -> Formula | None:
     """The weight beside which a term is nought; None for a term that is what it is."""
+    return _weight_of(f) if f.kinds & Call.bit else None
+
+
+@cache
+def _weight_of(f: Formula) -> Formula | None:
     if isinstance(f, Neg):
         f = f.body
     if isinstance(f, Mul) and len(f.factors) == 2 and isinstance(f.factors[0], Num):
@@ -553,14 +580,6 @@ def over_output(f: Formula, place: int) -> Formula:
 
 
 @cache
-def arguments(f: Formula) -> tuple[int, ...]:
-    """The argument indices in order of first appearance."""
-    if isinstance(f, Arg):
-        return (f.index,)
-    return tuple(dict.fromkeys(chain.from_iterable(map(arguments, f.children))))
-
-
-@cache
 def written_once(f: Formula) -> tuple[bool, ...]:
     """For each of `arguments`, whether it stands in one place only."""
     places = all_arguments(f)
@@ -587,11 +606,17 @@ def called(f: Formula) -> str | None:
 @cache
 def written(f: Formula) -> Formula:
     """A formula as a reader sees it: guarded arithmetic as the arithmetic that it guards."""
+    if not has(f, Call):
+        return f
     return changed(f, written) if f.guards is None else over(f.guards, tuple(map(written, f.children)))
 
 
-@cache
 def has_calls(f: Formula) -> bool:
+    return has(f, Call) and _has_calls(f)
+
+
+@cache
+def _has_calls(f: Formula) -> bool:
     return called(f) is not None or any(map(has_calls, f.children))
 
 
@@ -599,19 +624,12 @@ def has_calls(f: Formula) -> bool:
 def calls(f: Formula) -> frozenset[str]:
     """The functions of the table that a formula calls, guarded arithmetic included."""
     own = {f.name} if isinstance(f, Call) else set()
-    return frozenset(own.union(*map(calls, f.children)))
+    return frozenset(own.union(*map(calls, f.children))) if has(f, Call) else frozenset()
 
 
-@cache
 def has(f: Formula, kind: type[Formula]) -> bool:
     """Whether a node of a kind stands in the formula."""
-    return isinstance(f, kind) or any([has(c, kind) for c in f.children])
-
-
-@cache
-def size(f: Formula) -> int:
-    """How many nodes the formula has."""
-    return 1 + sum(map(size, f.children))
+    return bool(f.kinds & kind.bit)
 
 
 @cache

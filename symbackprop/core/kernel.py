@@ -117,7 +117,6 @@ def composed(form: f.Formula, parts: tuple[f.Formula, ...]) -> tuple[f.Formula, 
     return renumbered(whole, order), order
 
 
-@cache
 def renumbered(form: f.Formula, order: tuple[int, ...]) -> f.Formula:
     """The same formula with Arg(order[0]) called Arg(0), Arg(order[1]) called Arg(1) …"""
     if order == tuple(range(len(order))):
@@ -125,11 +124,13 @@ def renumbered(form: f.Formula, order: tuple[int, ...]) -> f.Formula:
     return f.renamed(form, {old: new for new, old in enumerate(order)})
 
 
-@cache
 def moved(form: f.Formula, slots: tuple[int, ...]) -> f.Formula:
     """The same formula with Arg(i) called Arg(slots[i])."""
-    if slots == tuple(range(len(slots))):
-        return form
+    return form if slots == tuple(range(len(slots))) else _moved(form, slots)
+
+
+@cache
+def _moved(form: f.Formula, slots: tuple[int, ...]) -> f.Formula:
     if len(set(slots)) == len(slots):
         return f.renamed(form, slots)
     return f.substitute(form, lambda leaf: f.Arg(slots[index_of(leaf)]))

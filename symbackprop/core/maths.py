@@ -59,18 +59,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from operator import is_
 from typing import Any, ClassVar
 
 import sympy as sp
 
+from symbackprop.records import record
+
 Dims = tuple[sp.Expr, ...]
 Values = float | tuple["Values", ...]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Math:
     """A piece of mathematics. ``rank``: its axes, as far as printing cares: of two arrays the product is ⊙, the power
     of an array is ^⊙. It is the greatest of those of the fields in ``ranked``, or ``fixed``."""
@@ -92,7 +94,7 @@ def _rank(value: Any) -> int:
 
 
 # -- leaves
-@dataclass(frozen=True)
+@record(frozen=True)
 class Num(Math):
     """``order``: the dimensions as they were declared, the order of factors."""
 
@@ -100,13 +102,13 @@ class Num(Math):
     order: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Shape(Math):
     sizes: Dims
     order: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Rounded(Math):
     """``steady``: it is drawn with the room of any number of these digits, for numbers that move."""
 
@@ -115,7 +117,7 @@ class Rounded(Math):
     steady: bool = False
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Sym(Math):
     """``name`` as in model text; ``notation`` is LaTeX that a model asks for instead; ``verbatim``: it prints as it is
     written, since taken apart it would look like another one. ``entry``: it stands for this entry of the row, counted
@@ -133,12 +135,12 @@ class Sym(Math):
         return min(len(self.shape), 2)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Letter(Math):
     name: str
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Fill(Math):
     value: sp.Expr
     shape: Shape
@@ -148,18 +150,18 @@ class Fill(Math):
         return 1 if self.value in (0, 1) else 2
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Identity(Math, fixed=2):
     size: sp.Expr
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Words(Math):
     text: str
 
 
 # -- arithmetic
-@dataclass(frozen=True)
+@record(frozen=True)
 class Sum(Math):
     terms: tuple[tuple[bool, Math], ...]
 
@@ -168,7 +170,7 @@ class Sum(Math):
         return max([m.rank for _, m in self.terms], default=0)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Prod(Math, ranked=("factors",)):
     """``order``: of the dimensions in the number."""
 
@@ -177,43 +179,43 @@ class Prod(Math, ranked=("factors",)):
     order: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Chain(Math):
     factors: tuple[Math, ...]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Frac(Math, ranked=("top", "bottom")):
     top: Math
     bottom: Math
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Pow(Math, ranked=("base",)):
     base: Math
     exponent: Math
 
 
 # -- arrays
-@dataclass(frozen=True)
+@record(frozen=True)
 class MatMul(Math, fixed=1):
     left: Math
     right: Math
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Outer(Math, fixed=2):
     left: Math
     right: Math
     blocks: bool = False
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Transpose(Math, fixed=2):
     body: Math
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Inverse(Math, fixed=2):
     """Of a matrix; ``flipped``: the transposed one."""
 
@@ -221,7 +223,7 @@ class Inverse(Math, fixed=2):
     flipped: bool = False
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Commutation(Math, fixed=2):
     """The matrix that turns vec(A) into vec(Aᵀ), of square matrices of that size."""
 
@@ -229,7 +231,7 @@ class Commutation(Math, fixed=2):
     size: sp.Expr
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Big(Math, ranked=("body",)):
     sign: str  # sum, prod or max
     letters: tuple[str, ...]
@@ -237,7 +239,7 @@ class Big(Math, ranked=("body",)):
     sizes: Dims = ()
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Shaped(Math):
     body: Math
     shape: Dims
@@ -247,7 +249,7 @@ class Shaped(Math):
         return min(len(self.shape), 2)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Entry(Math):
     """``left`` says how many of the base's axes have no index."""
 
@@ -260,7 +262,7 @@ class Entry(Math):
         return min(self.left, 2)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Array(Math):
     body: Math
     letters: tuple[str, ...]
@@ -271,7 +273,7 @@ class Array(Math):
         return min(len(self.letters), 2)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Span(Math):
     """``start:stop:step`` along an axis."""
 
@@ -280,13 +282,13 @@ class Span(Math):
     step: int = 1
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Item(Math):
     base: Math
     index: tuple[Math, ...]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Place(Math):
     """``terms``: (factor, letter or size), or (number, None)."""
 
@@ -294,13 +296,13 @@ class Place(Math):
     over: int = 1
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Matrix(Math):
     rows: tuple[tuple[Math, ...], ...]
 
 
 # -- functions
-@dataclass(frozen=True)
+@record(frozen=True)
 class Fn(Math, ranked=("args", "hidden")):
     """``spelled``: by its name, where a sign is usual but taken."""
 
@@ -311,25 +313,25 @@ class Fn(Math, ranked=("args", "hidden")):
     prime: bool = False
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Relation(Math, ranked=("left", "right")):
     left: Math
     sign: str
     right: Math
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Indicator(Math, ranked=("holds",)):
     holds: Math
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Likelihood(Math, ranked=("p", "y")):
     p: Math
     y: Math
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Option(Math):
     """An option of a library function: axis −1."""
 
@@ -337,7 +339,7 @@ class Option(Math):
     value: Math
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Op(Math):
     """``row``: the row that it computes, for those who want its value and do not know the function."""
 
@@ -347,13 +349,13 @@ class Op(Math):
     row: int | None = None
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Bars(Math):
     body: Math
 
 
 # -- derivatives
-@dataclass(frozen=True)
+@record(frozen=True)
 class Derivative(Math):
     """``flat``: in one line, for the entries of a matrix."""
 
@@ -363,40 +365,40 @@ class Derivative(Math):
     flat: bool = False
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Second(Math):
     top: Math
     row: Math
     column: Math
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Delta(Math):
     of: Math | None = None
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Marked(Math):
     body: Math
     word: str  # direct, given, later, old, new, counts or GN (Gauss–Newton)
 
 
 # -- loops
-@dataclass(frozen=True)
+@record(frozen=True)
 class Range(Math):
     letter: str
     first: Math
     last: Math
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class AtStep(Math):
     body: Math
     letter: str
     steps: Math | None = None
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Listed(Math):
     name: Math
     first: Math
@@ -404,7 +406,7 @@ class Listed(Math):
 
 
 # -- lists and references
-@dataclass(frozen=True)
+@record(frozen=True)
 class Several(Math):
     """``more``: and so on. ``fenced``: (2, 3), as an option of a function."""
 
@@ -413,7 +415,7 @@ class Several(Math):
     fenced: bool = False
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Link(Math, ranked=("body",)):
     anchor: str
     body: Math

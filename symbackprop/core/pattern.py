@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import string
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple, TypeVar
 
 from symbackprop.core.maths import Math, MatMul, turned
 from symbackprop.errors import ShapeError
+from symbackprop.records import record
 
 Size = TypeVar("Size")
 
@@ -37,7 +37,7 @@ class Stacked(NamedTuple):
     summed: bool
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Pattern:
     """The letters of every operand and of the result; what the result lacks is summed over."""
 

@@ -8,7 +8,7 @@ because tests, documentation and every output are generated from the table.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, field, fields
 from itertools import chain
 from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
@@ -19,6 +19,7 @@ from symbackprop.core.entry import Digit, Entry, Fold, Jacobian, letters, parts_
 from symbackprop.core.maths import called
 from symbackprop.core.roles import Role
 from symbackprop.core.shapes import Shape
+from symbackprop.records import record
 
 if TYPE_CHECKING:
     from symbackprop.core.graph import Node
@@ -40,7 +41,7 @@ class Slopes(NamedTuple):
     terms: Sequence[tuple[sp.Expr, Sequence[tuple[Node, str]]]]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Sample:
     """A valid call of an op: argument shapes (ints), an attribute, and for integer arguments their bound."""
 
@@ -49,7 +50,7 @@ class Sample:
     below: dict[int, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Spelled:
     """How the entry form is told in a glossary: a letter for every argument (δ: an upstream gradient) and how many axes
     it has there, the letters of the result's index and of what is summed over (without those that ties determine, if
@@ -63,7 +64,7 @@ class Spelled:
     words: Said = ()
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Op:
     """One structural op.
 
@@ -179,7 +180,7 @@ def _can_be_spelled(op: Op, spelled: Spelled) -> bool:
     return not any(isinstance(x, Digit) for i in indices for x in parts_of(i))
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Composed:
     """What is said of a function made of others. In printed mathematics it is called ``text``, where that is not its
     name, with as many arguments as are ``shown`` (0: all), or only ``by_formula``; a glossary says what it ``means``;

@@ -65,12 +65,13 @@ from symbackprop.derive.terms import (
 )
 from symbackprop.derive.writing import MULTIPLY, Price, Writer, chosen, extent, product_cost, swept_cost, work
 from symbackprop.model.model import Model
+from symbackprop.records import record
 
 ZERO = Product(Fraction(0), {})
 WORTH = 0.999  # a closed form is cheaper than this share of the swept one
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class ClosedForms:
     """By the ids of gradient rows: the ``rows`` that stand in their place, and the names of the ``rules`` that led to
     those which are in closed form; where they are to be printed, what is ``shown`` of these."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property
 from itertools import permutations
@@ -33,6 +33,7 @@ from symbackprop.derive.terms import (
     letters,
     step,
 )
+from symbackprop.records import record
 
 MAX_PAIRS, MAX_FACTORS = 6, 12
 NO_LETTERS: Mapping[int, int] = {}
@@ -60,7 +61,7 @@ Item: TypeAlias = Key | Inner
 Items: TypeAlias = dict[Item, Exponent]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Product:
     """``number`` times powers of items times sums of products."""
 

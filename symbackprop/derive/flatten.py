@@ -467,6 +467,9 @@ def _is_pointwise(node: Node) -> bool:
     return all(len(set(s)) == len(s) for s in ins) and whole >= min(len(ins), 1 + (set(node.attr.out) < all_of_them))
 
 
+_OTHER = f.Call.bit | f.Pow.bit  # what may not be plain
+
+
 @cache
 def _is_plain(form: f.Formula) -> bool:
     """Arithmetic with exponents that are numbers. Functions of forward rows in it are factors."""
@@ -477,12 +480,14 @@ def _is_plain(form: f.Formula) -> bool:
             return False
         case f.Pow(_, exponent) if not isinstance(exponent, f.Num):
             return False
-    return all(map(_is_plain, form.children))
+    return not form.kinds & _OTHER or all(map(_is_plain, form.children))
 
 
 @cache
 def unguarded(form: f.Formula) -> f.Formula:
     """The formula without what guards nothing: x is 0 where x is 0."""
+    if not f.has(form, f.Call):
+        return form
     if isinstance(form, f.Call) and form.role is Role.NOUGHT and form.args[0] is form.args[1]:
         return form.args[0]
     return f.changed(form, unguarded)

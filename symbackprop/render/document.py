@@ -11,14 +11,15 @@ unique in a document and safe as HTML ids and LaTeX labels; ``rule-2`` is the se
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from symbackprop.core.maths import Math, Relation, Rounded, Shape, Sym
+from symbackprop.records import record
 from symbackprop.render.print.text import text
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Ref:
     """A reference in prose: ``step 3`` or ``(2)``."""
 
@@ -29,7 +30,7 @@ class Ref:
 Prose = tuple[str | Math | Ref, ...]  # running text with mathematics and references between
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Value:
     """A number or an array: ``shown`` rounded for reading (None when too large to print), ``data`` exact, for JSON."""
 
@@ -37,7 +38,7 @@ class Value:
     data: Any
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Line:
     """One row of a display: ``left sign right``, with the reason beside it. ``left`` is None where the row above
     goes on.
@@ -80,7 +81,7 @@ ROLES = {"data": ("data", "data"), "input": ("input", "inputs"), "param": ("para
          "constant": ("constant", "constants"), "upstream": ("upstream gradient", "upstream gradients")}
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Declaration:
     """A declared array: ``role`` is one of `ROLES`; ``whole``: its entries are integers."""
 
@@ -94,7 +95,7 @@ class Declaration:
     whole: bool = False
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Equation:
     """A numbered line of the forward pass. ``introduced``: the tool named this row ("let a = …"). ``depth`` counts the
     loops around it; a loop itself is an equation of the kind ``loop`` whose ``line.right`` is its range."""
@@ -109,7 +110,7 @@ class Equation:
     depth: int = 0
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Step:
     """One gradient found.
 
@@ -200,7 +201,7 @@ def listed(items: Iterable[Math | Ref]) -> Prose:
     return tuple([x for m in items for x in (", ", m)][1:]) or ("nothing",)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Row:
     """A row of the closing table: a gradient, its shape, its cost in multiplications, what forward stores for it."""
 
@@ -218,7 +219,7 @@ class Row:
         return Ref(self.anchor, self.anchor.replace("-", " "))
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Proof:
     """A rule with its proof, which reasons cite by its number. Its letters stand for any arrays of such shapes."""
 
@@ -233,7 +234,7 @@ def _trees(lines: Iterable[Line]) -> Iterator[Math]:
         yield from (m for m in (x.left, x.right, *x.reason) if isinstance(m, Math))
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Document:
     """Everything a format prints, in order."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import sympy as sp
 
@@ -18,11 +18,12 @@ from symbackprop.core.maths import Chain, Math, Num, Prod, Sum, chain, within
 from symbackprop.core.maths import product as prod
 from symbackprop.core.shapes import Shape
 from symbackprop.derive.record import Contribution, Edge
+from symbackprop.records import record
 from symbackprop.render.document import Line, Value
 from symbackprop.render.rows import Rows, divided_out
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Factor:
     """A formula over rows, for arrays of that shape."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
@@ -18,12 +17,13 @@ from symbackprop.core.ops.loop import base
 from symbackprop.derive.record import Contribution, Edge
 from symbackprop.derive.steps import Derivation, LoopStep, Step
 from symbackprop.model.names import check_notation, python_name
+from symbackprop.records import record
 from symbackprop.render.axes import AxisLetters
 from symbackprop.render.factors import Factor, local_factor
 from symbackprop.render.rows import Rows
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Group:
     """The contributions of one consumer; None is the upstream gradient that an output is given."""
 
@@ -40,7 +40,7 @@ class Group:
         return local_factor(self.contributions)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Located:
     """A step with its place in the document: its number, how deep in loops it stands, its anchor."""
 
@@ -61,7 +61,7 @@ class Located:
         return tuple([Group(cs[0].consumer, tuple(cs)) for cs in found.values()])
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class LoopMark:
     """The heading of the steps of one loop."""
 

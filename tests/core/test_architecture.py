@@ -19,12 +19,13 @@ from symbackprop.model.text.spellings import _lines
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "symbackprop"
-BASE = {"cycles", "errors", "resources", "scratch", "files", "doorway", "targets"}
+BASE = {"cycles", "errors", "resources", "scratch", "files", "doorway", "targets", "records"}
 MAY_IMPORT = {
     "cycles": set(),
     "errors": set(),
     "doorway": set(),
     "targets": set(),
+    "records": set(),
     "scratch": set(),
     "files": {"errors", "scratch"},
     "resources": {"errors"},

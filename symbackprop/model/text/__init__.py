@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -55,6 +54,7 @@ from symbackprop.model.text.statements import parse_statements
 from symbackprop.model.text.tokens import physical_lines
 from symbackprop.model.text.undeclared import declarations as guessed_declarations
 from symbackprop.model.text.write import declarations, to_text
+from symbackprop.records import record
 
 # -- what is wrong with a text as its writer sees it: the line, a caret below the place, the line that is right
 Read: TypeAlias = tuple[Model, Sequence[ModelError], set[int]]  # what was read, what is wrong, lines not reached
@@ -63,7 +63,7 @@ _GLUED = re.compile(r"(?:(?<=ᵀ)[A-ZΑ-Ω]|(?<![^\W\d])[α-γε-ω])(?=[a-z](?!
                     r"|(?:(?<![\w.@*(,])(?<![@*] )|(?<![\w.]\()(?<=\())[A-Z](?=x(?![\w₀-₉]|\s*[@*.=(\[^²]))")
 _WORD = rf"\b(?!(?:{'|'.join(GREEK)})\b)[A-Za-z]{{2,}}\b(?!\s*[(.])"  # of prose, or a function without brackets
 _BESIDE = re.compile(rf"\s*{tree.BESIDE}\s*")
-_PROSE = re.compile(rf"{_WORD}\s*{tree.BESIDE}|{tree.BESIDE}\s*(?!(?:{'|'.join([*FUNCTIONS, *TABLE])})\b){_WORD}")
+_PROSE = rf"{_WORD}\s*{tree.BESIDE}|{tree.BESIDE}\s*(?!(?:{'|'.join([*FUNCTIONS, *TABLE])})\b){_WORD}"
 _WIDEST, _LONGEST = 100, 10_000  # columns of a line that are shown, characters of a text that is read again
 _TRANSPOSED = re.compile(r"\^\s*T\b|\.T\b|'|ᵀ|\\top")
 _OF_ARRAYS = re.compile(r"@|‖|\b(?:tr|trace|det|logdet|inv|norm|sum|mean)\b")
@@ -295,7 +295,7 @@ def _offer_declarations(errors: Sequence[ModelError], text: str) -> None:
         error.instead = [*error.instead[:place], Declared(found), *error.instead[place:]]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Declared:
     """The line with declarations in front of it."""
 
@@ -350,7 +350,7 @@ def _apart(letter: re.Match[str]) -> str:
 def _alone(typed: str, relu0: Any, define: Mapping[str, str] | None) -> Read:
     """The model of an expression as far as it can be read, what is wrong with it, and which lines that hides."""
     model = Model("expression", relu0=0 if relu0 is None else relu0)
-    if _PROSE.search(typed):
+    if re.search(_PROSE, typed):
         return model, [ModelError("words are not multiplied", "<expression>", line=1)], set()
     try:
         with located("<expression>"):

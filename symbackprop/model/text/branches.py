@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from symbackprop.model.text import tree
 from symbackprop.model.text.tokens import problem
+from symbackprop.records import record
 
 MAX_NODES = 20_000  # of a formula
 RETURN = "return"  # the keyword and the name of what a helper gives back
@@ -14,7 +15,7 @@ RESULT = "result"  # what is called so that a text returns
 CONTINUE = "continue"  # the keyword and the name of what leaves the rest of a step out
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Branch:
     """What names are at the end of some lines, by what they are before them."""
 

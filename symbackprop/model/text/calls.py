@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from inspect import Parameter, Signature, signature
 from itertools import combinations, permutations
@@ -29,12 +28,13 @@ from symbackprop.errors import Meant, ModelError, NameProblem, SyntaxProblem, Us
 from symbackprop.model.text.known_numbers import short, whole
 from symbackprop.model.text.meant_lines import axis_of_julia, entries_from_one, its_size, without_option
 from symbackprop.model.text.spellings import WHY_NOT
+from symbackprop.records import record
 
 Value = Any
 _POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Callee:
     """A function as model text sees it."""
 

@@ -4,12 +4,13 @@ too."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from symbackprop.model.text import tree
+from symbackprop.records import record
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Carrying:
     """``families``: what the steps of names are called, ``step``: the counter, which goes ``up`` or down."""
 

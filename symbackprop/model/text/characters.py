@@ -46,12 +46,12 @@ _RAISED_WORD = re.compile(rf"((?<!\w)e)?(?<=[\w)\]])([{_LIFTED}]*[ᵃ-ᵡⁿⁱ�
 _FOREIGN_SIGNS = re.compile(r"<-|:=|\|\^2_")
 _ARROW = re.compile(r"((?:^|;)\s*(?:for [^:]*: )?(?:(?:loss|output)\s+)?[^\W\d]\w*(?:\[[^\[\]]*\])?\s*)(?:<-|:=|←|≔)")
 # $ … $, \begin{align} and its & and \\, which say where a formula stands and nothing of it
-_TYPESET = [(re.compile(pattern), text) for pattern, text in (
+_TYPESET = (
     (r"^\s*(?:\\(?:begin|end)\s*\{[a-z]+\*?\}|\$\$|\\[\[\]])\s*$", ""),
     (r"^(\s*(?:(?:loss|output)\s+)?)(?:\$\$?|\\[(\[])([^$\"]*)(?:\$\$?|\\[)\]])\s*$", r"\1\2"),
     (r"^([^\"&]*)&\s*=", r"\1="),
     (r"^([^\"]*\S)\s*\\\\\s*$", r"\1"),
-)]
+)
 RAISED_ORDER = re.compile(r"(?<=[‖|])(\^2|²)(_(?:F|1|2|inf)\b)")
 _APART = re.compile(r"(\"[^\"]*\"|#.*)")  # strings and comments, which stay as they are
 _OF_MODELS = "×ᵀ′″‴·"  # what model text means something by
@@ -67,7 +67,7 @@ def readable(line: str) -> str:
     stays, to be refused where it stands."""
     if "$" in line or "\\" in line:
         for pattern, text in _TYPESET:
-            line = pattern.sub(text, line)
+            line = re.sub(pattern, text, line)
     if line.isascii() and not _FOREIGN_SIGNS.search(line):
         return line
     line = _ARROW.sub(r"\1 =", line)
@@ -216,7 +216,7 @@ _EXPECTATION = r"\\(?:mathbb|mathrm|mathbf|operatorname)\s*\{\s*E\s*\}(?:\s*_\s*
 _NO_FACTOR = r"\\(?:times|[co]dot|right|left|[lg]e)"
 _ALONE = rf"(?!\s*/|\s*(?!\\(?:{_FUNCTIONS})(?![A-Za-z])|{_NO_FACTOR})\\?[A-Za-z0-9])"  # log xy is log(x)y or log(xy)
 _ONES = r"\\(?:mathbf|mathbb|mathds|boldsymbol|bm)\s*\{\s*1\s*\}"
-_REWRITTEN = [(re.compile(pattern), text) for pattern, text in (
+_REWRITTEN = (
     (r"\\[,;:!]", " "),
     (r"\\begin\{cases\}\s*(.+?)\s*,?\s*&\s*(?:\\text\{\s*(?:if|for)\s*\}|\\text\{\s*\})?\s*(.+?)\s*\\\\\s*(.+?)\s*,?\s*&"
      r"\s*\\text\{\s*(?:otherwise|else)\s*\}\s*\\end\{cases\}", r"where(\2, \1, \3)"),
@@ -254,7 +254,7 @@ _REWRITTEN = [(re.compile(pattern), text) for pattern, text in (
     (rf"\\({_FUNCTIONS})\s*\^\s*(\d+)\s*(\\?[A-Za-z]\w*)(?!\w|\s*[(^{{]){_ALONE}", r"\\\1(\3)^\2"),
     (rf"\\({_FUNCTIONS})\s+(\\?[A-Za-z]\w*\s*\^\s*\d+)(?!\w|\s*[(^{{]){_ALONE}", r"\\\1(\2)"),
     (rf"\\({_FUNCTIONS})\s+(?!\\(?:sum|prod))(\\?[A-Za-z0-9]\w*)(?!\w|\s*[(^{{]){_ALONE}", r"\\\1(\2)"),
-)]
+)
 _FRACTION = re.compile(rf"\\[dt]?frac\s*(?:{_BRACES}\s*{_BRACES}|(\d)\s*(\d))")
 _OF_CALL = re.compile(rf"\\({_FUNCTIONS})\s+(?=((?!\\left)\\?[A-Za-z]\w*\s*{_BRACKETS}){_ALONE})")
 _CALLED = rf"{_FUNCTIONS}|max|min|arcsin|arccos|arctan"
@@ -289,7 +289,7 @@ def plain_latex(text: str, capitals: bool = False) -> str:
     """A formula in LaTeX as model text; commands of which it is not known what they mean stay. With
     ``capitals`` the rows x_i in sums are those of X."""
     for pattern, plain in _REWRITTEN:
-        text = pattern.sub(plain, text)
+        text = re.sub(pattern, plain, text)
     text = _ROOT_OF.sub("", text)
     while _FRACTION.search(text):
         text = _FRACTION.sub(_divided, text)

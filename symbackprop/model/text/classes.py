@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from symbackprop.model.text import tree
+from symbackprop.records import record
 
 _LEARNT = ("Parameter", "Variable")
 _FILLED = re.compile("randn?|standard_normal|normal|uniform|zeros|ones|empty")
 _BEHIND_TWO = ("normal", "uniform")  # numbers stand sizes
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Class:
     """What ``__init__`` takes, and what stands in the class; whether arrays in it are only learnt that say so."""
 

@@ -4,7 +4,7 @@ return stands in the place of every call, behind their lines where these are loo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property, partial
 from itertools import chain, count, pairwise, takewhile
 
@@ -20,6 +20,7 @@ from symbackprop.model.text.imports import imported, named
 from symbackprop.model.text.in_place import changed_parameters, names_of
 from symbackprop.model.text.meant_lines import left_out
 from symbackprop.model.text.tokens import END, NAME, TEXT, Cursor, Line, Token, ended, problem
+from symbackprop.records import record
 
 _MADE = "__init__"  # whose lines are read where they stand
 _DEEPEST, _MOST_LINES = 8, 2_000  # calls in calls, and lines that all calls have
@@ -27,7 +28,7 @@ _PLAIN = (tree.Name, tree.Number, tree.Negative, tree.Word, tree.String, tree.Fu
 _IDLE = ("print", "assert")  # what lines begin with of which nothing is read
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Head:
     """What a helper is called and takes, with what an argument is that is left out; and its value where the head has
     it."""

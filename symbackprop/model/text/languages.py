@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import lru_cache, partial
 from itertools import compress
 from typing import TypeGuard
@@ -18,9 +18,10 @@ from symbackprop.model.text import foreign, lambdas, tree
 from symbackprop.model.text.calls import callee
 from symbackprop.model.text.spellings import OTHERWISE, WHY_NOT, calls_of, spelled
 from symbackprop.model.text.tokens import NAME, NUMBER, SIGN, Line, Token, physical_lines
+from symbackprop.records import record
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Language:
     """What tells it, alone or beside signs with a dot; what is told of a line that is read by it; whether its * is the
     matrix product, sums go down the columns, z[-2] is all but the second entry, V[3] of a matrix is the third one down

@@ -6,18 +6,19 @@ Sums and products are chains, not nested pairs, so a long formula is a flat tree
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from typing import TYPE_CHECKING, Any, TypeAlias, get_args
 
 import sympy as sp
 
 from symbackprop.errors import Place
+from symbackprop.records import record
 
 if TYPE_CHECKING:
     from symbackprop.model.text.languages import Language
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Placed:
     """What stands at a place in the text, where that is known; two of the same are equal wherever they stand. What a
     helper returns is ``written`` elsewhere than where it is called."""
@@ -26,7 +27,7 @@ class Placed:
     written: Place | None = field(default=None, compare=False, repr=False, kw_only=True)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Number(Placed):
     value: sp.Rational
 
@@ -34,29 +35,29 @@ class Number(Placed):
 ZERO, ONE = Number(sp.S.Zero), Number(sp.S.One)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Name(Placed):
     name: str
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class String(Placed):
     value: str
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Word(Placed):
     """``True``, ``False``, ``None`` and ``...``."""
 
     value: object
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Negative(Placed):
     body: Expr
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Chain(Placed):
     """``first op a op b …`` with operators of one precedence, left to right."""
 
@@ -64,21 +65,21 @@ class Chain(Placed):
     rest: tuple[tuple[str, Expr], ...]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Power(Placed):
     base: Expr
     exponent: Expr
     sign: str = ""  # POWER or none
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Compare(Placed):
     sign: str
     left: Expr
     right: Expr
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Transpose(Placed):
     """``sign`` is how it was written."""
 
@@ -86,7 +87,7 @@ class Transpose(Placed):
     sign: str = field(default=".T", compare=False)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Call(Placed):
     function: str
     args: tuple[Expr, ...]
@@ -94,25 +95,25 @@ class Call(Placed):
     dotted: bool = field(default=False, compare=False)  # f.(a), or f (a)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Bars(Call):
     """``|a|``, ``‖a‖``, or ``exp(a)`` of Julia's: a call which may mean something else of a matrix."""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Slice(Placed):
     start: Expr | None
     stop: Expr | None
     step: Expr | None
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Index(Placed):
     base: Expr
     items: tuple[Expr, ...]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Member(Placed):
     """``base.name``, and ``base.name(args, options)`` where there are ``args``: what NumPy and PyTorch write."""
 
@@ -122,12 +123,12 @@ class Member(Placed):
     options: tuple[tuple[str, Expr], ...] = ()
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Tuple(Placed):
     items: tuple[Expr, ...]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Function(Placed):
     """``lambda a, b: value``"""
 
@@ -155,7 +156,7 @@ def axis_of(call: Call) -> int | None:
     return _AXES.get(dict(call.options).get("axis"))
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Target:
     """A declared or assigned name: plain, with an index ``h[t]``, or a family ``W[1..12]``."""
 
@@ -164,7 +165,7 @@ class Target:
     stop: Expr | None = None
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class ArrayItem:
     target: Target
     shape: tuple[Expr, ...]
@@ -173,7 +174,7 @@ class ArrayItem:
     stated: str = ""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Arrays:
     """``data``, ``input`` or ``param``."""
 
@@ -182,7 +183,7 @@ class Arrays:
     items: tuple[ArrayItem, ...]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Named:
     """``dim``, ``const`` and ``convention``: names with numbers; a dimension need not have one.
     ``function``: names alone."""
@@ -192,14 +193,14 @@ class Named:
     items: tuple[tuple[str, Expr | None], ...]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Notate:
     line: int
     target: Target
     latex: str
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Equation:
     """``keyword`` is let, loss or output; ``changes`` are the names whose numbers Python changes here."""
 
@@ -215,7 +216,7 @@ class Equation:
         return self.keyword != "let" and self.value == Name(self.target.name)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class For:
     """A loop; the body is a list of statements. ``from_zero``: it was one over ``range(T)``; ``by``: what that counts
     by, where its bounds do not say whether it goes down, as those of ``range(n, n)`` do not."""
@@ -229,7 +230,7 @@ class For:
     by: int = 0
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Said:
     """What is to be told of a line of Python."""
 
@@ -237,7 +238,7 @@ class Said:
     text: str
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Shared:
     """``name`` has the numbers of ``value``, which the line above changes: all of them where it ``is_all``; where these
     are one number only PyTorch does that, or nothing that is read here (``of_numbers``)."""
@@ -250,7 +251,7 @@ class Shared:
     of_numbers: bool
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Written:
     """The language that a text is in."""
 

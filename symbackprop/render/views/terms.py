@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import takewhile
 
 from symbackprop.core import formula as f
 from symbackprop.core import maths
 from symbackprop.core.graph import Node, reached
 from symbackprop.core.maths import Math
+from symbackprop.records import record
 from symbackprop.render.context import Context
 from symbackprop.render.factors import ONE, Factor, product, signed_chain, total, without_ones
 from symbackprop.render.symbols import Group, Located
@@ -18,7 +19,7 @@ MAX_FACTORS, MAX_PATHS = 8, 4
 Pairs = tuple[tuple[Node, Node], ...]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Term:
     """The product along one path. ``start`` is the quantity whose gradient the product begins with, None for the loss;
     ``pairs`` are the (consumer, argument) of the derivatives that follow, ``factors`` what they are. The gradient of
