@@ -16,6 +16,7 @@ from symbackprop.errors import UsageError
 from symbackprop.model import Model, zoo
 from symbackprop.render.board import build_document
 from symbackprop.render.document import Document
+from symbackprop.render.factors import Factor
 from symbackprop.render.latex import to_latex
 from symbackprop.render.options import Options
 from symbackprop.render.print.latex import latex
@@ -23,6 +24,7 @@ from symbackprop.render.print.text import text
 from symbackprop.render.symbols import Located, locate, serving
 from symbackprop.render.text import to_text
 from symbackprop.render.views import VIEWS
+from symbackprop.render.views.terms import Terms
 from tests.counting import calls
 from tests.render.helpers import build, derivation, document, said, step, text_lines
 from tests.render.random_models import random_circuit, random_loop, random_model
@@ -264,3 +266,24 @@ def test_every_step_of_an_intermediate_is_read_by_another_one(model: Model) -> N
         row = x.step.target if isinstance(x, Located) else x.loop.loop
         of_loop = row.is_result and row.args[0].id in read
         assert row.id in read or of_loop or row.name in d.wrt or row.id in results, row
+
+
+@pytest.mark.parametrize("factors", [
+    "(w*x + 2) * (w*x + 3) * (w + 4)", "(w*x + 2) * (w*x + 3) * (w*x + 2)", "w * x * (w + x)**2", "w * (w + 1) * w**3",
+    "2 * (w + x) * (w - x)", "-(w + x) * exp(w)", "(w + x) * reciprocal(w) * w", "(w + x) / (w*x + 1) * (w + 1)",
+    "tanh(w) * (w + 3) * sigmoid(w)", "(w*x + 2) * k * (w + 1)",
+])
+def test_a_product_that_stays_prints_as_it_was_put_in(factors: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = Model.parse(f"data x\nparam w\nk = 3\na = {factors}\nb = a * (w + 5)\nloss L = b * (x + 7)")
+    shown = derive(model).text()
+    monkeypatch.setattr(Terms, "is_as_put_in", lambda *args: False)
+    assert derive(model).text() == shown
+
+
+def test_a_product_that_stays_is_written_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    factors = " * ".join([f"(w*x + {k})" for k in range(1, 60)])
+    derivation = derive(Model.parse(f"data x\nparam w\nloss L = {factors}"))
+    written, tree = list[int](), Factor.tree
+    monkeypatch.setattr(Factor, "tree", lambda self, r: written.append(len(self.form.children)) or tree(self, r))
+    derivation.text()
+    assert sum(n > 20 for n in written) == 1  # the others are single factors of the chain

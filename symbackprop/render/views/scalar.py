@@ -178,7 +178,10 @@ class ScalarView(Writer):
         """A shorter form where there is one: the product folds. Of what is abridged none is sought."""
         if len(self.rows.few(terms)) < len(terms):
             return None
-        folded = self.terms.folded(terms).tree(self.rows)
+        whole = self.terms.folded(terms)
+        if len(terms) == 1 and self.terms.is_as_put_in(terms[0], whole):
+            return None
+        folded = whole.tree(self.rows)
         return None if text(folded) == text(substituted) else (folded, "numbers, signs and powers collected")
 
     def _cancels(self, s: Located) -> bool:

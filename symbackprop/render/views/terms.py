@@ -120,6 +120,13 @@ class Terms:
         """The same with numbers, signs and powers collected."""
         return total([product(self.factors(t)) for t in terms])
 
+    def is_as_put_in(self, term: Term, whole: Factor) -> bool:
+        """Whether nothing folds: the factors of a term over rows with names are those of the product, one by one."""
+        r, parts = self.context.rows, f.factors(whole.form)
+        count = sum([len(f.factors(x.form)) for x in self.factors(term)])
+        return (count == len(parts) and all(map(_stays, parts)) and r.shown(whole.form) is whole.form
+                and not whole.shape and all([x.id in r.symbols for x in whole.used]))
+
     def factors(self, term: Term) -> list[Factor]:
         """The factors of a term, the gradient that it starts from first."""
         head = [] if term.start is None else [self.gradient(term.start)]
@@ -132,6 +139,11 @@ class Terms:
         found = self.context.by_target.get(target.id)
         row = target if found is None else found.step.total
         return Factor(f.Num(row.value)) if row.value is not None else Factor(f.Arg(0), (row,))
+
+
+def _stays(factor: f.Formula) -> bool:
+    """Whether a factor prints alike whatever it is multiplied by: no number, sign, quotient or function."""
+    return isinstance(factor.base if isinstance(factor, f.Pow) else factor, (f.Arg, f.Add))
 
 
 MAX_ORDERED = 6
