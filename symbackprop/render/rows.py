@@ -29,7 +29,7 @@ from symbackprop.core.facts import (
     step_read,
 )
 from symbackprop.core.graph import Node
-from symbackprop.core.kernel import index_of
+from symbackprop.core.kernel import index_of, renumbered
 from symbackprop.core.literals import fraction
 from symbackprop.core.maths import Dims, Math, negative, product, shaped, signed, within
 from symbackprop.core.names import free_name, subscripts_of, text_name
@@ -92,6 +92,7 @@ class Rows(Written):
         self.rate: Math = maths.Sym(free_name(letters.taken, "eta", "alpha", "gamma", "rho"))
         own = any(name.startswith("δ") for name in letters.taken)  # a model's own δ is no gradient
         self.upstream: Math = maths.Sym(free_name(letters.taken, "g", "G", "v")) if own else maths.Delta()
+        self.computing: dict[tuple[f.Formula, tuple[int, ...]], Node] = {}  # rows with a letter by what they compute
         self.read_as: dict[int, Node] = {}  # what is written in the place of rows
         self.whole = True  # whether long formulas are written in full
 
@@ -279,13 +280,30 @@ class Rows(Written):
 
     def _with_numbers(self, node: Node) -> tuple[f.Formula, list[Math]]:
         """A kernel's formula with the numbers of its operands folded in."""
-        form, operands = self._gathered(node)
+        form, operands = self._with_letters(node, *self._gathered(node))
         terms = [Scaled(ONE, DOTS) if a is None else self.term(a) for a in operands]
         if any(t.number != 1 for t in terms):
             form = f.substitute(form, lambda leaf: f.mul(f.Num(terms[index_of(leaf)].number), leaf))
         alike = [t.rest if a is None else self.alike(t.rest, a, node.shape)
                  for t, a in zip(terms, operands, strict=True)]
         return form, without_copies(alike, _only_factors(form))
+
+    def _with_letters(self, node: Node, form: f.Formula, operands: Sequence[Node | None]
+                      ) -> tuple[f.Formula, Sequence[Node | None]]:
+        """A formula with the letters of rows that its parts compute: −y/(N k) for −y/(N (μ/(a + μ))), k = μ/(a + μ)."""
+        found = list(operands)
+
+        def lettered(part: f.Formula) -> f.Formula:
+            order = f.arguments(part) if part.children else ()
+            rows = [operands[k] for k in order]
+            key = renumbered(part, order), tuple([-1 if row is None else row.id for row in rows])
+            letter = self.computing.get(key) if order else None
+            if letter is None or letter.id >= node.id:
+                return f.changed(part, lettered)
+            found.extend([letter] if letter not in found else [])
+            return f.Arg(found.index(letter))
+
+        return (f.changed(form, lettered), found) if self.computing else (form, operands)
 
     def _entrywise(self, node: Node, form: f.Formula, args: Sequence[Math]) -> Math:
         """A formula over arrays; one entry of it, where one of them is written by its entries."""

@@ -210,3 +210,13 @@ def test_a_legend_of_rows_of_the_identity_is_not_of_its_columns() -> None:
 def test_an_entry_of_a_slice_is_one_of_the_array(loss: str, printed: str) -> None:
     model = Model.parse(f"dim N, H\ndata u: N x (H + 1), v: N x (H + 1)\nparam Z: N x (2*H + 1)\nloss L = {loss}")
     assert printed in derive(model).text()
+
+
+def test_gradients_are_written_with_the_letters_of_what_they_compute() -> None:
+    """δ_k was −y/(N·(μ/(a + μ))) where the page calls μ/(a + μ) k; s·(1 − s) stays what it is."""
+    model = Model.parse("dim N\ndata b: N, y: N\nparam w, a\nm = exp(w*b)\nloss L = -mean(y*log(m/(a + m)))")
+    page = derive(model).text()
+    letter = re.search(r"let (\w) = m/\(a \+ m\)", page)
+    assert letter is not None and f"δ_{letter[1]} = −y/(N·{letter[1]})" in page
+    gate = Model.parse("data x, y\nparam w\ns = sigmoid(w*x)\nc = 1 - s\nloss L = y*log(s) + log(c)*c")
+    assert "s·(1 − s)" in derive(gate).text()
