@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from sys import float_info
 from typing import NamedTuple, TypeVar
 
 import sympy as sp
@@ -14,6 +15,8 @@ from symbackprop.core.scalars import HALF, TABLE
 
 T = TypeVar("T")
 SHORT = 12  # the largest denominator of a fraction that could be a decimal
+LONG = 10**16  # the smallest whole number that may be written with a power of ten
+LARGEST = int(float_info.max)
 
 
 def spelled(value: sp.Expr, order: tuple[str, ...] = ()) -> Math:
@@ -100,9 +103,10 @@ def monomials(value: sp.Expr, order: tuple[str, ...]) -> list[Monomial] | None:
 
 
 def decimal(size: sp.Rational) -> tuple[str, str] | None:
-    """Mantissa and exponent of a positive fraction that is written as a decimal; None where it stays a fraction."""
-    literal = decimal_text(size)
-    if size.q <= SHORT or literal is None:
+    """Mantissa and exponent of a positive number that is written as a decimal; None where it stays a fraction, or a
+    whole number that is not too long."""
+    literal = decimal_text(size) if size.q > SHORT or size >= LONG else None
+    if literal is None:
         return None
     mantissa, _, exponent = literal.partition("e")
     return mantissa, exponent
@@ -148,7 +152,7 @@ class Literal(NamedTuple):
 
 def number_text(value: sp.Expr) -> Literal:
     """A number as a literal: integers, short decimals, fractions, and expressions in dimensions."""
-    if value.is_Integer:
+    if value.is_Integer and (abs(value.p) < LONG or not is_decimal(value)):
         return Literal(str(value.p), ATOM if value.p >= 0 else SUM)
     if value.is_Rational:
         return rational_text(value)
@@ -185,12 +189,14 @@ def rational_text(value: sp.Rational) -> Literal:
 
 
 def is_decimal(value: sp.Rational) -> bool:
-    """Whether a fraction is written as a decimal: 0.001, but 1 / 2."""
+    """Whether a number is written as a decimal: 0.001 and 1e20, but 1 / 2."""
     decimal = decimal_text(value)
     return decimal is not None and len(decimal) < len(f"{value.p}/{value.q}")
 
 
 def decimal_text(value: sp.Rational) -> str | None:
     """The decimal literal that is exactly this rational, when it has one of at most 15 digits."""
-    literal = repr(float(value)).replace("e-0", "e-")
+    if abs(value) > LARGEST:
+        return None
+    literal = repr(float(value)).replace("e-0", "e-").replace("e+", "e")
     return literal if sp.Rational(literal) == value else None

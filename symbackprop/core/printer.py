@@ -205,12 +205,11 @@ class Printer(ABC, Generic[P, T]):
         return self.size(value, order) if isinstance(m, maths.Num) else self(m)
 
     def rational(self, value: sp.Rational) -> P:
-        if value.is_Integer:
-            whole = self.number(str(abs(value.p)))
-            return whole if value.p >= 0 else self.row(self.sign("minus"), whole, level=SUM)
         size = abs(value)
         short = decimal(size)
-        if short is None:
+        if short is None and value.is_Integer:
+            p = self.number(str(size.p))
+        elif short is None:
             p = self.levelled(self.fraction(self.number(str(size.p)), self.number(str(size.q))), ATOM)
         else:
             p = self.scientific(*short)
@@ -256,7 +255,7 @@ class Printer(ABC, Generic[P, T]):
 
     def _monomial(self, factor: int, names: list[tuple[str, int]]) -> P:
         powers = [self.named(x) if p == 1 else self.to_power(self.named(x), str(p)) for x, p in names]
-        head = [self.number(str(factor))] if factor != 1 or not names else []
+        head = [self.rational(sp.Integer(factor))] if factor != 1 or not names else []
         body = [self.separated(powers, "thin")] if powers else []
         return self.row(*head, *body, level=ATOM if len(names) < 2 else PRODUCT)
 

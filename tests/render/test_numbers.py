@@ -14,6 +14,7 @@ from symbackprop.core.maths import Rounded
 from symbackprop.derive import derive
 from symbackprop.errors import ModelError, ShapeError, UsageError
 from symbackprop.model import Model, zoo
+from symbackprop.model.text import to_text
 from symbackprop.render.board import build_document
 from symbackprop.render.context import Context
 from symbackprop.render.document import Document
@@ -229,3 +230,13 @@ def test_an_array_of_another_rank_is_told_its_shape(value: object, message: str)
     model = Model.parse("dim N, D\nparam X: N x D\nloss L = sum(X^2)")
     with pytest.raises(ShapeError, match=re.escape(message)):
         infer_sizes(model.leaves().values(), {"X": value}, {})
+
+
+def test_whole_numbers_that_are_long_have_a_power_of_ten() -> None:
+    """1e300 was printed, and written as model text, with 301 digits."""
+    given = "param w\nloss L = 1e20 * w**2 + maximum(w, -1.5e300) + 1234567890123456 * w"
+    model = Model.parse(given)
+    printed, latex = derive(model).text(), derive(model).latex()
+    assert "10²⁰ w²" in printed and "−1.5·10³⁰⁰" in printed and "1234567890123456 w" in printed
+    assert r"10^{20}" in latex and "00000" not in printed + latex
+    assert to_text(model).splitlines()[-1] == given.splitlines()[-1]

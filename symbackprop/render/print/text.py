@@ -84,7 +84,7 @@ class TextPrinter(Remembering[Text, Text], LinePrinter):
 
     def num(self, m: maths.Num) -> Text:
         value = m.value
-        if value.is_Integer:
+        if value.is_Integer and decimal(abs(value)) is None:
             return self.number(str(value.p)) if value.p >= 0 else Text(f"{MINUS}{-value.p}", QUOTIENT)
         if value.is_Rational:
             return self.rational(value)
@@ -97,7 +97,9 @@ class TextPrinter(Remembering[Text, Text], LinePrinter):
         """½, 1/7, 0.002: a fraction while it is short, else the decimal that it exactly is."""
         size = abs(value)
         fraction, short = f"{size.p}/{size.q}", decimal(size)
-        if fraction in VULGAR:
+        if value.is_Integer and short is None:
+            p = self.number(str(size.p))
+        elif fraction in VULGAR:
             p = self.number(VULGAR[fraction])
         else:
             p = Text(fraction, QUOTIENT, DIGIT) if short is None else self.scientific(*short)
