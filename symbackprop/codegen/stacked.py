@@ -7,8 +7,8 @@ of the loop, and nothing that is carried on is computed from s_t, after it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
-from functools import cached_property
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import cached_property, reduce
 
 import sympy as sp
 
@@ -18,6 +18,8 @@ from symbackprop.core.graph import Node, arguments_first
 from symbackprop.core.loops import Loop, stack_of, varying_rows
 from symbackprop.core.shapes import ONE, same_shape, size_of
 from symbackprop.derive.again import is_light
+
+NONE = -1  # no row
 
 
 class Stacked:
@@ -64,10 +66,22 @@ class Stacked:
         size, has_form = size_of(row.shape), row.form is not None or is_product(row) or is_reshaped(row) or is_sum(row)
         return has_form and any(sp.denom(large / size) == 1 for large in self.large)
 
-    def _missing(self, row: Node, stacked: Collection[int]) -> list[Node]:
-        """What would have to be stacked besides, if a row were computed for all steps at once."""
-        order = self._needed([row], self.bound | {*stacked})
-        return [r for r in order if r.id in self.bound and r.id not in stacked]
+    def _gates(self, rows: Iterable[Node], stacked: Collection[int]) -> dict[int, int]:
+        """Of some rows, arguments first, those that cannot be computed for all steps at once, since something bound
+        would have to be stacked besides; each with the next row that every way to such a one leads through, or NONE."""
+        found, depths = dict[int, int](), {NONE: 0}
+
+        def meeting(one: int, other: int) -> int:
+            while one != other:
+                one, other = (found[one], other) if depths[one] >= depths[other] else (one, found[other])
+            return one
+
+        for row in rows:
+            lacking = [] if row.id in self.outer else [a.id for a in row.args if a.id in found]
+            if row.id not in stacked and (lacking or row.id in self.bound):
+                found[row.id] = NONE if row.id in self.bound else reduce(meeting, lacking)
+                depths[row.id] = depths[found[row.id]] + 1
+        return found
 
     @cached_property
     def stays(self) -> frozenset[int]:
@@ -75,16 +89,23 @@ class Stacked:
         large, that it is computed from: the memory is the same."""
         carried = {row.id for row in self.loop.carried}  # share an array with the states before each step
         found = (self.bound | self.core | carried | self.alike | {*self.outer}) & self.asked.keys()
+        rows = self.loop.rows()
+        gates = self._gates(rows, found)
         for row in sorted(self.asked.values(), key=lambda row: -row.ndim):
-            if self._missing(row, found):
-                found |= {other.id for other in self._instead(row, found)}
-        return frozenset(found | {row.id for row in self.asked.values() if self._missing(row, found)})
+            other = self._instead(row, gates) if row.id in gates else None
+            if other is not None:
+                found |= {other}
+                gates = self._gates(rows, found)
+        return frozenset(found | (gates.keys() & self.asked.keys()))
 
-    def _instead(self, row: Node, stacked: Collection[int]) -> list[Node]:
+    def _instead(self, row: Node, gates: Mapping[int, int]) -> int | None:
         """The first row of the same shape that a row can be computed of for all steps at once."""
-        *order, _ = self._needed([row])
-        fits = [r for r in order if r.id in self.stepwise - self.carry and same_shape(r.shape, row.shape)]
-        return [r for r in fits if not self._missing(row, {*stacked, r.id})][:1]
+        fits, gate = set[int](), gates[row.id]
+        while gate != NONE:
+            fits.add(gate)
+            gate = gates[gate]
+        order = (r.id for r in self._needed([row]) if r.id in fits and same_shape(r.shape, row.shape))
+        return next((id_ for id_ in order if id_ in self.stepwise and id_ not in self.carry), None)
 
     def apart(self, number: int) -> Node | None:
         """The row that is a stack of the loop and is computed outside of it."""
