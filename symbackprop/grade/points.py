@@ -309,7 +309,7 @@ class Beyond:
 
     def _elsewhere(self, side: Side, values: Values) -> Values:
         """The point with the arrays that a condition does not read of other signs and sizes."""
-        moved = {leaf.id for leaf in self.source.leaves if leaf.kind == FLOAT} - side.leaves
+        moved = {leaf.id for leaf in self.source.leaves if leaf.kind == FLOAT and leaf.id not in side.leaves}
         return {i: v * self.rng.choice([-1, 1]) * self.rng.choice(WIDE) if i in moved else v for i, v in values.items()}
 
     @property

@@ -6,9 +6,11 @@ it depends on declared arrays: what only depends on sizes, as a causal mask does
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from functools import reduce
 from math import prod
+from operator import or_
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -35,6 +37,17 @@ MAX_DIGITS = 12
 
 
 @dataclass(frozen=True)
+class Leaves:
+    """Some of the declared arrays, by id: a bit for each, since every row may depend on thousands."""
+
+    bits: int
+    places: Mapping[int, int]
+
+    def __contains__(self, leaf: int) -> bool:
+        return leaf in self.places and bool(self.bits >> self.places[leaf] & 1)
+
+
+@dataclass(frozen=True)
 class Side:
     """One side of a condition: the entries of ``row`` at which the margin of the two operands of a ``switch`` stands in
     the relation ``sign`` to 0. ``place`` is, for a maximum over entries, the (number, count) of the part of them that
@@ -49,7 +62,7 @@ class Side:
     switch: Switch | None
     place: tuple[int, int] | None
     root: Node
-    leaves: frozenset[int]
+    leaves: Leaves = field(compare=False)
     condition: str = field(compare=False)
     holds: bool = field(compare=False)
 
@@ -89,10 +102,10 @@ def _lead(place: tuple[int, int], step: Step, a: Array) -> Array:
 
 @dataclass(frozen=True)
 class Fact:
-    """What is known of a row: where its values lie and which leaves it depends on."""
+    """What is known of a row: where its values lie and which leaves it depends on, a bit each."""
 
     range: Range = REALS
-    leaves: frozenset[int] = frozenset()
+    leaves: int = 0
 
 
 def sides_of(rows: Sequence[Node], sizes: Sizes) -> list[Side]:
@@ -103,6 +116,7 @@ def sides_of(rows: Sequence[Node], sizes: Sizes) -> list[Side]:
 class _Walk:
     def __init__(self, sizes: Sizes) -> None:
         self.sizes = sizes
+        self.leaves: dict[int, int] = {}  # the places of their bits
 
     def through(
         self, rows: Sequence[Node], known: Mapping[int, Fact], stop: frozenset[int], root: Node | None
@@ -126,8 +140,8 @@ class _Walk:
     def _fact(self, row: Node, args: Sequence[Fact]) -> Fact:
         if row.is_declared:
             free = row.attr.value is None
-            return Fact(leaf_range(row), frozenset([row.id]) if free else frozenset())
-        leaves = frozenset().union(*[a.leaves for a in args])
+            return Fact(leaf_range(row), 1 << self.leaves.setdefault(row.id, len(self.leaves)) if free else 0)
+        leaves = _together(args)
         if row.kind == BOOL and switches_of(row):
             switch, *_ = switches_of(row)
             margin = _margin_range(row, switch, args)
@@ -137,37 +151,41 @@ class _Walk:
     def _body(self, row: Node, args: Sequence[Fact]) -> dict[int, Fact]:
         """What the leaves of a body are known to be; a carried one may become anything that the loop reads."""
         loop: Loop = row.attr
-        everything = frozenset().union(*[a.leaves for a in args])
-        carried = Fact(REALS._replace(atoms=any(a.range.atoms for a in args)), everything)
+        carried = Fact(REALS._replace(atoms=any(a.range.atoms for a in args)), _together(args))
         count = len(loop.carry)
         return {leaf.id: carried if k < count else args[k] for k, leaf in enumerate(loop.leaves())}
 
-    def _sides(self, row: Node, args: Sequence[Fact], root: Node, leaves: frozenset[int]) -> list[Side]:
+    def _sides(self, row: Node, args: Sequence[Fact], root: Node, leaves: int) -> list[Side]:
         if row.op.chooses:
             return self._places(row, root, leaves)
         return [side for switch in switches_of(row) for side in self._pieces(row, switch, args, root)]
 
     def _pieces(self, row: Node, switch: Switch, args: Sequence[Fact], root: Node) -> list[Side]:
-        compared = [args[p.index].leaves for p in operands_of(row.attr, switch) if isinstance(p, f.Arg)]
-        leaves = frozenset().union(*compared)
+        leaves = _together(args[p.index] for p in operands_of(row.attr, switch) if isinstance(p, f.Arg))
         if not leaves:  # a constant, as 1[t = 1] of a step that is written out
             return []
         margin, name = _margin_range(row, switch, args), _relation(row, switch)
         signs = [(switch.no, False), (switch.yes, True)]
-        return [Side(row, s, switch, None, root, leaves, name, yes) for s, yes in signs if margin.can(s)]
+        of = Leaves(leaves, self.leaves)
+        return [Side(row, s, switch, None, root, of, name, yes) for s, yes in signs if margin.can(s)]
 
-    def _places(self, row: Node, root: Node, leaves: frozenset[int]) -> list[Side]:
+    def _places(self, row: Node, root: Node, leaves: int) -> list[Side]:
         a = row.args[0]
         count = prod(size for k, size in enumerate(evaluate_shape(a.shape, self.sizes)) if k in row.attr[0])
         parts = min(count, MAX_PLACES)
-        of = Brief().operand(a)
+        of, read = Brief().operand(a), Leaves(leaves, self.leaves)
         splits = np.array_split(np.arange(count), parts)
         names = [f"{s[0]}" if len(s) == 1 else f"{s[0]} to {s[-1]}" for s in splits]
         return [
-            Side(row, ">", None, (k, parts), root, leaves, f"entry {name} of {of} is the largest", True)
+            Side(row, ">", None, (k, parts), root, read, f"entry {name} of {of} is the largest", True)
             for k, name in enumerate(names)
             if parts > 1
         ]
+
+
+def _together(facts: Iterable[Fact]) -> int:
+    """The leaves that any of some rows depends on."""
+    return reduce(or_, [fact.leaves for fact in facts], 0)
 
 
 def _margin_range(row: Node, switch: Switch, args: Sequence[Fact]) -> Range:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
 from math import frexp, inf, isfinite, ldexp
 from typing import Any
 
@@ -160,25 +159,31 @@ class Objective:
         return leaf.id in self.program.plan.read or any(r is leaf for r in self.rows)
 
     @cached_property
-    def slopes_of_numbers(self) -> dict[int, float]:
+    def slopes_of_numbers(self) -> dict[int, Estimate]:
         """The slopes by the complex step in all leaves that are one number, taken together where there are many of them
         and every row is one number; nothing where a kink or a row that is not analytic is on the way."""
         leaves = [k for k, a in self.given.items() if np.shape(a) == () and np.asarray(a).dtype.kind == "f"]
         if len(leaves) < MANY or self.start or not self.program.plan.is_of_numbers:
             return {}
-        parts = [leaves[k : k + MANY] for k in range(0, len(leaves), MANY)]
         try:
             with warnings.catch_warnings(), np.errstate(all="ignore"):
                 warnings.simplefilter("error")
-                return dict(zip(leaves, chain.from_iterable(map(self._together, parts)), strict=True))
+                found = self._together(leaves, TINY)
+                closer = self._together([k for k, slope in found.items() if 0 < abs(slope) < TINY], TINY / 4)
         except (TypeError, Warning):
             return {}
+        return {k: Estimate(slope, 2 * abs(slope - closer.get(k, slope)))
+                for k, slope in found.items() if isfinite(slope)}
 
-    def _together(self, leaves: Sequence[int]) -> Iterator[float]:
-        steps = 1j * TINY * np.eye(len(leaves))
-        values = self.program.spread({**self.given, **{k: self.given[k] + steps[i] for i, k in enumerate(leaves)}})
-        total = sum(w * values[r.id] for r, w in zip(self.rows, self.weights, strict=True))
-        return map(float, np.broadcast_to(np.imag(total), len(leaves)) / TINY)
+    def _together(self, leaves: Sequence[int], h: float) -> dict[int, float]:
+        """The slopes in some leaves by steps of one size, many in one run."""
+        found: dict[int, float] = {}
+        for part in (leaves[k : k + MANY] for k in range(0, len(leaves), MANY)):
+            steps = 1j * h * np.eye(len(part))
+            values = self.program.spread({**self.given, **{k: self.given[k] + steps[i] for i, k in enumerate(part)}})
+            total = sum(w * values[r.id] for r, w in zip(self.rows, self.weights, strict=True))
+            found |= zip(part, map(float, np.broadcast_to(np.imag(total), len(part)) / h), strict=True)
+        return found
 
 
 class Line:
@@ -328,9 +333,9 @@ class Prober:
             return Estimate(0.0, 0.0)
         line = Line(self.objective, self.leaf, where, direction, self.start)
         if self.method == COMPLEX and not self.x.ndim:
-            known = self.objective.slopes_of_numbers.get(self.leaf.id, 0.0) * float(direction[0])
-            if TINY <= abs(known) < inf:
-                return Estimate(known, 0.0)
+            known = self.objective.slopes_of_numbers.get(self.leaf.id)
+            if known is not None:
+                return Estimate(known.slope * float(direction[0]), known.noise * abs(float(direction[0])))
         scale = self._scale(where, direction)
         try:
             return slope(line, self.method, scale)

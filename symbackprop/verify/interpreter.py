@@ -7,7 +7,7 @@ over complex numbers (for the complex step) and over long doubles.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from functools import cached_property, lru_cache, partial, reduce
 from typing import Any, NamedTuple, TypeAlias
 
@@ -75,10 +75,28 @@ class Plan:
         require_room(shaped, sizes)
         self.cost, self._bodies = cost_of(shaped, sizes), dict[int, Plan]()
 
-    @cached_property
-    def read(self) -> frozenset[int]:
+    @property
+    def read(self) -> Container[int]:
         """The rows that some step depends on."""
-        return frozenset([a for step in self.steps if not step.row.op.held for a in step.args])
+        return self._reading.keys()
+
+    def readers(self, leaf: Node) -> list[int]:
+        """The places of the steps that depend on a leaf, in order; what is held constant depends on none."""
+        found, left = set[int](), [leaf.id]
+        while left:
+            new = [k for k in self._reading.get(left.pop(), ()) if k not in found]
+            found.update(new)
+            left += [self.steps[k].row.id for k in new]
+        return sorted(found)
+
+    @cached_property
+    def _reading(self) -> dict[int, list[int]]:
+        """The places of the steps that read a row."""
+        found: dict[int, list[int]] = {}
+        for place, step in enumerate(self.steps):
+            for a in () if step.row.op.held else step.args:
+                found.setdefault(a, []).append(place)
+        return found
 
     @property
     def is_of_numbers(self) -> bool:
@@ -122,7 +140,7 @@ class Program:
         self.rows, self.sizes, self.stop, self.watch, self.read = tuple(rows), sizes, stop, watch, read
         self.plan = plan or _plan_of(self.rows, tuple(sizes.items()), stop)
         self.steps = [s._replace(compute=self._loop(s.row)) if s.shape is None else s for s in self.plan.steps]
-        self._readers: dict[int, list[Step]] = {}
+        self._last: tuple[int, list[Step]] = -1, []
 
     @property
     def cost(self) -> float:
@@ -144,15 +162,10 @@ class Program:
         return values
 
     def readers(self, leaf: Node) -> list[Step]:
-        """The steps that depend on a leaf, in order; what is held constant depends on none."""
-        if leaf.id not in self._readers:
-            changed, found = {leaf.id}, []
-            for step in self.steps:
-                if not (step.row.op.held or changed.isdisjoint(step.args)):
-                    changed.add(step.row.id)
-                    found.append(step)
-            self._readers[leaf.id] = found
-        return self._readers[leaf.id]
+        """The steps that depend on a leaf, in order; those of the last leaf are known, of all they would be many."""
+        if self._last[0] != leaf.id:
+            self._last = leaf.id, [self.steps[k] for k in self.plan.readers(leaf)]
+        return self._last[1]
 
     def spread(self, given: Mapping[int, Array]) -> dict[int, Array]:
         """The values of all rows where each is one number, and what is given may hold several, for as many runs."""
