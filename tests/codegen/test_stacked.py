@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from itertools import chain, product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from symbackprop import Model, codegen, derive
+from symbackprop.codegen import stacked
 from symbackprop.core.shapes import evaluate_shape
 from symbackprop.verified import verify_source
 from tests.codegen.helpers import body, emit
@@ -141,3 +143,26 @@ def test_directions_agree(text: str, tmp_path: Path) -> None:
     for name in first:
         for other in others:
             np.testing.assert_allclose(other[name], first[name], rtol=1e-11, atol=1e-13, err_msg=name)
+
+
+def rows_walked(carries: int, monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many rows are walked through to find what loops stack, of a loop with so many carried numbers."""
+    text = ["dim T", "data x: T", "param w", *[f"h{k}x[0] = w*{k + 1}" for k in range(carries)], "for t in 1..T:"]
+    text += [f"    h{k}x[t] = tanh(w*h{k}x[t-1] + h{max(k - 1, 0)}x[t-1]*x[t])" for k in range(carries)]
+    text += ["loss L = " + " + ".join(f"h{k}x[T]" for k in range(carries))]
+    walked, walk = [0], stacked.arguments_first
+
+    def counted(*args: Any) -> Any:
+        found = walk(*args)
+        walked[0] += len(found)
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stacked, "arguments_first", counted)
+        codegen(Model.parse("\n".join(text)), verify=False)
+    return walked[0]
+
+
+def test_what_a_loop_stacks_is_not_looked_for_row_by_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    few, many = (rows_walked(carries, monkeypatch) for carries in (10, 40))
+    assert 0 < many < 6 * few

@@ -221,6 +221,21 @@ def test_slopes_in_many_numbers_take_few_evaluations(monkeypatch: pytest.MonkeyP
     assert of_many(3 * MANY, "relu(w{k} - x)")[1].slopes_of_numbers == {}
 
 
+def test_tiny_slopes_in_many_numbers_are_taken_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a chain whose gradients vanish, some beyond what floats hold."""
+    text = ["data h0", "param w1"] + [f"param w{k}" for k in range(2, 3 * MANY)]
+    text += [f"h{k} = tanh(w{k}*h{k - 1})" for k in range(1, 3 * MANY)] + [f"loss L = h{3 * MANY - 1}"]
+    model = parse("\n".join(text))
+    given = {row.id: np.asarray(0.06 if name == "h0" or int(name[1:]) < MANY else 1.0)
+             for name, row in model.leaves().items()}
+    objective = Objective(model.results(), [np.ones(())], given, {})
+    one = Prober(objective, model.params["w1"], AUTO)
+    expected = imaginary(Ray(objective, {one.leaf.id: np.ones(())}), TINY)[0]
+    monkeypatch.setattr(Program, "rerun", lambda *args: pytest.fail("an evaluation of its own"))
+    found = one.along(np.arange(1), np.array([-2.0]))
+    assert 0 < expected < TINY and np.isclose(found.slope, -2 * expected, rtol=1e-13) and found.noise < 1e-9 * expected
+
+
 def test_what_does_not_cancel_may_grow_at_every_step() -> None:
     """By 10⁸ in each of 12, all of which are saturated: the square of a usual step is a number then."""
     model = parse("dim N\ndata x: N\nparam u\n" + "h0 = u * x\n" + "".join(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -195,3 +196,15 @@ def test_given_arrays_are_not_changed(mlp: tuple[Model, dict[str, Any]]) -> None
     before = {n: a.copy() for n, a in values.items()}
     evaluate([*m.equations.values()], values)
     assert all(np.array_equal(values[n], before[n]) for n in values)
+
+
+def test_what_depends_on_a_leaf_is_not_kept_for_every_leaf() -> None:
+    count = 800
+    lines = [f"param w{k}\nh{k} = tanh(w{k}*h{k - 1})" for k in range(1, count)]
+    model = Model.parse("\n".join(["data h0", *lines, f"loss L = h{count - 1} + 1"]))
+    program = Program(model.results(), {})
+    tracemalloc.start()
+    places = [len(program.readers(leaf)) for leaf in model.params.values()]
+    kept = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert places == [2 * (count - k) + 1 for k in range(1, count)] and kept < 1e6

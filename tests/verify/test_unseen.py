@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 from symbackprop import codegen, verify
 from symbackprop.model.text import parse
 from symbackprop.verify import aiming, verify_file
+from symbackprop.verify.conditions import sides_of
 from symbackprop.verify.ranges import REALS, UNIT, Range, range_of
 from tests.sweeps import few_in_ci
 from tests.verify.halves import branchy, check_halves
@@ -175,3 +177,15 @@ def test_what_values_a_row_can_have(text: str, low: float, high: float) -> None:
 def test_ranges_say_which_sides_there_are() -> None:
     assert UNIT.can(">") and not UNIT.can("<") and not UNIT.can("<=")
     assert Range(0.0, 1.0, atoms=True).can("<=") and REALS.can("!=") and not REALS.can("==")
+
+
+def test_the_leaves_of_thousands_of_conditions_take_little_memory() -> None:
+    count = 800
+    model = parse("\n".join(["data h0", *[f"param w{k}" for k in range(1, count)],
+                             *[f"h{k} = relu(w{k}*h{k - 1})" for k in range(1, count)], f"loss L = h{count - 1}"]))
+    tracemalloc.start()
+    sides = sides_of(model.results(), {})
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    read = [sum(leaf.id in sides[k].leaves for leaf in model.leaves().values()) for k in (0, -1)]
+    assert len(sides) == 2 * (count - 1) and read == [2, count] and most < 1e7
