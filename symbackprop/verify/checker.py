@@ -59,6 +59,7 @@ from symbackprop.verify.verdicts import (
     TOLERANCE,
     Finding,
     Flaw,
+    agreeing,
     check_gradients_given,
     compare_results,
     judge,
@@ -69,6 +70,7 @@ from symbackprop.verify.verdicts import (
 Progress = Callable[[int, int], None]
 DENSE, DENSE_AGAIN = 10_000, 300
 FEWEST, MOST, AGAIN = 24, 600, 6
+SHOWN = 5  # wrong gradients that are told, where not all can be looked at
 WORK = 1e9  # entries computed, some ten seconds
 DEAR = 1e6  # entries of one run, which some hundred slopes take each
 
@@ -278,6 +280,11 @@ class Check:
         told = [n for n in hidden if n not in self.given]
         if told:
             yield f"other sizes of {', '.join(told)}, which no array shows and forward cannot be told"
+        joint = [n for n, found in self.findings.items()
+                 if all(prod(f.evidence.shape) and not f.checked and not f.kinks for f in found)]
+        if joint:
+            yield (f"the entries of {len(joint)} of {len(self.targets)} gradients one by one: they were compared all "
+                   "at once, along random directions")
         if not self.candidate.states_arrays:
             yield "what is refused: the module has no PARAMS and DATA that say what it takes"
         arrays = list(self.model.leaves())
@@ -363,15 +370,39 @@ class Check:
         gradients, flaws, extra = check_gradients_given(self.candidate, outcome, sample.sizes)
         self.flaws |= {n: f for n, f in flaws.items() if n not in self.flaws}
         self.problems += extra
-        where = places_of(self.targets, sample.sizes, objective.program.cost, self.rng, trial)
+        alone = self.points.one_by_one(self.targets, objective)
+        looked_at = {n: row for n, row in self.targets.items() if n in alone}
+        where = places_of(looked_at, sample.sizes, objective.program.cost, self.rng, trial)
         self.total = self.done + sum(len(w) for w in where.values()) + self.later * max(self.count - 1 - trial, 0)
-        probers = {n: self._prober(n, objective) for n in gradients}
+        probers = {n: self._prober(n, objective) for n in gradients if n in alone}
         slopes = {n: s for n, p in probers.items() if (s := self._slopes(n, p, where[n])) is not None}
         for name, found in slopes.items():
             finding = self._judged(gradients[name], found, probers[name], sample)
             self.findings.setdefault(name, []).append(finding)
+        others = {n: g for n, g in gradients.items() if n not in alone}
+        if others and not self._failed():
+            self._along_all(others, sample, objective)
         if self._failed():
             self.failing = self.failing or (sample, objective, DOUBLE)
+
+    def _along_all(self, gradients: Mapping[str, Any], sample: Sample, objective: Objective) -> None:
+        """Compare gradients that are too many to be looked at one by one, along directions through all of them; the
+        entry that is wrong is looked at as any other."""
+        everywhere = Everywhere(objective, self.targets, self.rng)
+        everywhere.method, left = CENTRAL if self.method == CENTRAL else "", dict(gradients)
+        try:
+            while len(left) > len(gradients) - SHOWN and (miss := everywhere.miss(left, TIMES)) is not None:
+                gradient, prober = left.pop(miss.name), self._prober(miss.name, objective)
+                place = np.ravel_multi_index(miss.index, np.shape(gradient)) if miss.index else 0
+                found = self._judged(gradient, prober.entries(np.asarray([place])), prober, sample)
+                self.findings.setdefault(miss.name, []).append(found)
+                self.misses += [] if found.verdict == FAIL else [replace(miss, words="along random directions")]
+        except (NotAnalytic, Unstated) as error:
+            why = f"it is one of {len(gradients)}, too many to be compared one by one, and all at once: {error}"
+            self.flaws |= {n: Flaw(why, fails=False) for n in left}
+        for name, gradient in left.items():
+            found = agreeing(np.shape(gradient), sample.sizes, everywhere.method or COMPLEX)
+            self.findings.setdefault(name, []).append(found)
 
     def _prober(self, name: str, objective: Objective) -> Prober:
         return Prober(objective, self.targets[name], self.method, self._tick)

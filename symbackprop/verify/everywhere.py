@@ -21,6 +21,7 @@ from symbackprop.core.loops import Loop, with_bodies
 from symbackprop.verify.differences import (
     CENTRAL,
     CLOSE,
+    MANY,
     NORMAL,
     TINY,
     Estimate,
@@ -214,7 +215,11 @@ class Everywhere:
 
     # -- which entry
     def _located(self, gradients: Mapping[str, Array], along: Mapping[str, Array]) -> Miss | None:
-        missed = {n: self._gap(gradients, {n: v}, known=False) for n, v in along.items()}
+        names = [*along]
+        if len(names) > MANY:
+            names = [names[halved(np.arange(len(names)), lambda some: self._gap(
+                gradients, {names[k]: along[names[k]] for k in some}))]]
+        missed = {n: self._gap(gradients, {n: along[n]}, known=False) for n in names}
         name = max(missed, key=lambda n: missed[n])
         if missed[name] <= 0:
             return None

@@ -3,7 +3,7 @@ conditions that no random one was on."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -20,14 +20,15 @@ from symbackprop.verify.sampling import Random, Sample, choose_sizes, draw, leaf
 
 ATTEMPTS, PREFERENCES, FEW = 64, 12, 3
 EXPENSIVE, MANY = 1e7, 30
+ARRAYS, FEWEST, WORK = 500, 24, 1e9  # that many gradients are looked at one by one, however long each takes
 STEADY = 1e-10  # of a result: how far off rounding may leave it at a point that is aimed at
 Found: TypeAlias = tuple[Sample, Objective]
 
 
 class Points:
-    """Finds samples with finite results. ``asleep`` are the gradients that were 0 at every point so far: a missing
-    branch shows only where its gradient is not 0. ``coverage`` knows which sides of conditions were visited, the first
-    sizes deciding how many places a maximum has."""
+    """Finds samples with finite results. ``asleep`` are the gradients, of those looked at one by one, that were 0 at
+    every point so far: a missing branch shows only where its gradient is not 0. ``coverage`` knows which sides of
+    conditions were visited, the first sizes deciding how many places a maximum has."""
 
     def __init__(self, model: Model, rng: Random, sizes: Sizes, targets: Mapping[str, Node]) -> None:
         self.model, self.rng, self.targets = model, rng, targets
@@ -36,6 +37,15 @@ class Points:
         self.found: list[Found] = []
         leaves = list(model.leaves().values())
         self.aim = Aim(self.coverage, leaves, rng, self._usable, lambda at: self._weights(self._like(at)))
+
+    def one_by_one(self, names: Iterable[str], objective: Objective) -> set[str]:
+        """The gradients whose slopes are taken one by one: all, but for thousands of arrays of a long model, of which
+        it is some at random."""
+        leaves = sorted(n for n in names if self.targets[n].is_leaf)
+        most = max(FEWEST, int(WORK / objective.program.cost))
+        if len(leaves) <= max(ARRAYS, most) or objective.slopes_of_numbers:
+            return {*names}
+        return {*names} - {*leaves} | {*self.rng.choice(leaves, most, replace=False).tolist()}
 
     def next(self, sizes: dict[str, int]) -> Found | None:
         """The sample, of a number of them, that shows the most that is new; None when no finite one was found."""
@@ -46,6 +56,7 @@ class Points:
             objective = self._objective(sample)
             if not np.isfinite(objective.value):
                 continue
+            self.asleep = self.one_by_one(self.asleep, objective)
             new = self._awake(objective) | self._sides(objective)
             if best is None or len(new) > len(shown):
                 best, shown = (sample, objective), new

@@ -14,9 +14,11 @@ import pytest
 from symbackprop import codegen
 from symbackprop.core.registry import OPS
 from symbackprop.errors import ModelError, ShapeError
+from symbackprop.model.model import Model
 from symbackprop.model.text import parse
 from symbackprop.verified import verify_source
 from symbackprop.verify import Report, points, verify_module
+from symbackprop.verify.interpreter import Program
 from symbackprop.verify.sampling import Sample
 from tests.sweeps import few_in_ci
 from tests.verify.helpers import check, gradient, mutant
@@ -377,3 +379,33 @@ def test_where_a_slope_is_not_stated_nothing_is_said_of_its_remainder() -> None:
     model = parse("dim N\nparam w: N\nloss L = var(cbrt(w - max(w)))")
     report = verify_source(codegen(model, verify=False), model)
     assert report.verdict != "fail" and "Taylor's remainder: sign" in report.text(), report.text()
+
+
+def of_many(count: int) -> Model:
+    """A sum over vectors, each with a kink."""
+    declared = [f"param w{k}: 2\nh{k} = abs(w{k} - h0)" for k in range(1, count)]
+    terms = " + ".join(f"h{k}^2" for k in range(1, count))
+    return parse("\n".join(["data h0: 2", *declared, f"loss L = sum({terms})"]))
+
+
+@pytest.mark.parametrize("wrong", ["", "w1", "w7"])
+def test_thousands_of_gradients_are_compared_at_once(wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(points, "ARRAYS", 30)
+    monkeypatch.setattr(points, "WORK", 1.0)
+    monkeypatch.setattr(points, "FEWEST", 6)
+    model, runs, rerun = of_many(61), [0], Program.rerun
+
+    def counted(*args: Any) -> Any:
+        runs[0] += 1
+        return rerun(*args)
+
+    monkeypatch.setattr(Program, "rerun", counted)
+    source = codegen(model, verify=False)
+    if wrong:
+        source = source.replace("    grads = {", f"    d{wrong} = 1.01 * d{wrong}\n    grads = {{")
+    report = verify_source(source, model, seed=0)
+    assert report.verdict == ("fail" if wrong else "pass"), report.text()
+    assert [g.name for g in report.gradients if g.verdict == "fail"] == ([wrong] if wrong else [])
+    if not wrong:
+        assert any("they were compared all at once" in said for said in report.unchecked)
+        assert runs[0] < 60 * 6 and sum(g.checked > 0 for g in report.gradients) < 60
