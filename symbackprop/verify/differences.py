@@ -169,11 +169,10 @@ class Objective:
             with warnings.catch_warnings(), np.errstate(all="ignore"):
                 warnings.simplefilter("error")
                 found = self._together(leaves, TINY)
-                closer = self._together([k for k, slope in found.items() if 0 < abs(slope) < TINY], TINY / 4)
+                closer = self._together([k for k, by in found.items() if 0 < abs(by) < TINY], TINY / 4)
         except (TypeError, Warning):
             return {}
-        return {k: Estimate(slope, 2 * abs(slope - closer.get(k, slope)))
-                for k, slope in found.items() if isfinite(slope)}
+        return {k: Estimate(by, 2 * abs(by - closer.get(k, by))) for k, by in found.items() if isfinite(by)}
 
     def _together(self, leaves: Sequence[int], h: float) -> dict[int, float]:
         """The slopes in some leaves by steps of one size, many in one run."""
