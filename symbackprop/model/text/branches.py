@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import field
 
 from symbackprop.model.text import tree
@@ -10,6 +10,7 @@ from symbackprop.model.text.tokens import problem
 from symbackprop.records import record
 
 MAX_NODES = 20_000  # of a formula
+CHOICE = "where"  # of two values, by a condition
 RETURN = "return"  # the keyword and the name of what a helper gives back
 RESULT = "result"  # what is called so that a text returns
 CONTINUE = "continue"  # the keyword and the name of what leaves the rest of a step out
@@ -22,6 +23,7 @@ class Branch:
     values: Mapping[tree.Target, tree.Expr] = field(default_factory=dict)
     keywords: Mapping[tree.Target, str] = field(default_factory=dict)
     changes: tuple[str, ...] = ()
+    raises: bool = False  # so that what is computed is what the other one says
 
     @property
     def returns(self) -> bool:
@@ -34,7 +36,7 @@ class Branch:
     def only(self, names: Container[str]) -> Branch:
         """The branch without what is read in it alone, all but these names."""
         kept = {to: value for to, value in self.values.items() if to.name in names and to.name != CONTINUE}
-        return Branch(kept, self.keywords, self.changes)
+        return Branch(kept, self.keywords, self.changes, self.raises)
 
 
 def branch(body: Sequence[tree.Statement]) -> Branch:
@@ -59,29 +61,49 @@ def put_in_place(expr: tree.Expr, values: Mapping[str, tree.Expr], line: int) ->
     return found
 
 
+def is_word(expr: tree.Expr) -> bool:
+    """Whether it is a string, or True or False."""
+    return isinstance(expr, tree.String) or (isinstance(expr, tree.Word) and isinstance(expr.value, bool))
+
+
 def holds(condition: tree.Expr) -> bool | None:
-    """Whether ``a is None`` or ``a is not None`` holds, where a is what it stands for; None of any other condition."""
-    if not isinstance(condition, tree.Compare) or condition.right != tree.Word(None):
-        return None
-    return (condition.left == condition.right) == (condition.sign == "is")
+    """Whether a condition holds that says it by itself: ``a is None``, where a is what it stands for, ``"a" == "b"``,
+    ``True``; None of any other."""
+    match condition:
+        case tree.Compare(sign, left, tree.Word(None)):
+            return (left == tree.Word(None)) == (sign in ("is", "=="))
+        case tree.Compare("==" | "!=" as sign, tree.String(a), tree.String(b)):
+            return (a == b) == (sign == "==")
+        case tree.Word(bool() as value):
+            return value
+        case tree.Call("np.bitwise_not", (inner,), ()) if (found := holds(inner)) is not None:
+            return not found
+    return None
 
 
 def decided(expr: tree.Expr) -> tree.Expr:
     """An expression without the branches that are not taken, of conditions that hold or do not."""
     match expr:
-        case tree.Call(_, (condition, *sides), ()) if (taken := holds(condition)) is not None:
+        case tree.Call(name, (condition, *sides), ()) if name == CHOICE and (taken := holds(condition)) is not None:
             return decided(sides[not taken])
     return tree.changed(expr, decided)
 
 
-def joined(line: int, condition: tree.Expr, then: Branch, other: Branch) -> list[tree.Equation]:
-    """The equations that hold behind both branches, all at once."""
+def joined(line: int, condition: tree.Expr, then: Branch, other: Branch, begins: Callable[[str], bool]
+           ) -> list[tree.Equation]:
+    """The equations that hold behind both branches, all at once. A name that ``begins`` in one of them is what it is
+    there, where else it is nothing."""
     keywords = {**other.keywords, **then.keywords}
-    if then.returns != other.returns:
+    if then.returns != other.returns and not (then.raises or other.raises):
         raise problem("where the condition does not hold nothing is returned: `return …` stands there too", line)
-    return [tree.Equation(line, keywords[target], target, tree.Call("where", (
-        condition, *[side.values.get(target, _before(target)) for side in (then, other)]), (), place=condition.place),
-        (*then.changes, *other.changes))
+
+    def value(target: tree.Target) -> tree.Expr:
+        has = [side for side in (then, other) if not side.raises and (
+            target in side.values or target.index is not None or not begins(target.name))]
+        sides = [side.values.get(target, _before(target)) for side in has]
+        return tree.Call(CHOICE, (condition, *sides), (), place=condition.place) if sides[1:] else sides[0]
+
+    return [tree.Equation(line, keywords[target], target, value(target), (*then.changes, *other.changes))
         for target in dict.fromkeys([*then.values, *other.values])
         if not then.returns or target.name in (RETURN, RESULT)]  # of which nothing else is read below
 

@@ -15,7 +15,7 @@ from symbackprop.core.facts import is_repeated, plainly
 from symbackprop.core.functions.calls import whole
 from symbackprop.core.graph import SIMPLEX, Node
 from symbackprop.core.reverse import grad
-from symbackprop.core.shapes import MAX_DIM, dim_text, shape_text
+from symbackprop.core.shapes import MAX_DIM, dim, dim_text, shape_text
 from symbackprop.errors import (
     ENOUGH,
     ModelError,
@@ -47,6 +47,8 @@ from symbackprop.model.text.tokens import TOO_DEEP
 
 MAX_STATEMENTS, MAX_UNROLLED, MAX_RANK = 50_000, 20_000, 16
 
+_LOSSES = ("loss", "cost", "J", "nll")  # what is called so at the end of a text that says of nothing what it computes
+
 
 class Builder:
     """Applies statements to a model. ``scope`` is the place where names are looked up: the model, or a loop's body.
@@ -60,6 +62,7 @@ class Builder:
                  unread: Iterable[str] = (), guesses: bool = False) -> None:
         self.guesses = guesses  # what is declared: a text may give it another value, as one of Python's
         self.model, self.source, self.statements, self.define = model, source, statements, define or {}
+        self.loss, self.last = "", 0  # the loss that only its name tells, and its last line
         self._name_results()
         self.notations = {s.target.name: s.latex for s in statements if isinstance(s, tree.Notate)}
         self.top = ModelScope(model)
@@ -78,10 +81,13 @@ class Builder:
         equations = {s.target.name: k for k, s in every if s.target.index is None and not s.is_alone}
         results = {equations[s.target.name]: s for _, s in every if s.is_alone and s.target.name in equations}
         changed = {k: replace(s, keyword=results[k].keyword) for k, s in every if k in results}
-        if "loss" in equations and all(s.keyword == "let" for _, s in every):
-            changed = {k: replace(s, keyword="loss") for k, s in every if k == equations["loss"]}
-            line = self.statements[equations["loss"]].line
-            self.model.remark(f"{self.source}:{line}: `loss = …` is read as the loss of the model")
+        name = "loss" if "loss" in equations else every[-1][1].target.name if every else ""
+        if name in _LOSSES and name in equations and all(s.keyword == "let" for _, s in every):
+            changed = {k: replace(s, keyword="loss") for k, s in every if k == equations[name]}
+            self.loss, self.last = name, max(
+                e.line for e in tree.equations(self.statements) if e.target.name == name)
+            first = self.statements[equations[name]].line
+            self.model.remark(f"{self.source}:{first}: `{name} = …` is read as the loss of the model")
         self.statements = [changed.get(k, s) for k, s in enumerate(self.statements) if s not in results.values()]
         self._find_last_results()
         self.has_loss = any(isinstance(s, tree.Equation) and s.keyword == "loss" for s in self.statements)
@@ -107,6 +113,7 @@ class Builder:
         for statement in self.statements:
             if len(self.errors) < ENOUGH:
                 self._attempt(statement)
+        self._pass_over_below()
         if not self.errors:
             try:
                 with located(self.source):
@@ -115,6 +122,13 @@ class Builder:
                 self.errors.append(error)
         self.errors.sort(key=lambda error: error.line)
         return self.model
+
+    def _pass_over_below(self) -> None:
+        """Nothing is wrong with a text for lines that compute with a loss of Python's what is not asked for."""
+        if self.loss and self.loss not in self.unknown and all(error.line > self.last for error in self.errors):
+            for error in self.errors:
+                self.model.remark(f"{self.source}:{error.line}: what stands here, below {self.loss}, is passed over")
+            self.errors = []
 
     def _attempt(self, statement: tree.Statement) -> None:
         """One statement. What is wrong with it is kept, and what reads a name that is not known for it is left out."""
@@ -318,6 +332,8 @@ class Builder:
         known = s.target.index is None and name in self.top.lines and self.scope is self.top
         anew = known and (self.guesses or name in self.model.equations or name in tree.mentioned(s.value))
         if known and not anew and not self.scope.locals:
+            if name in self.model.sizes and evaluate(s.value, self.top) == dim(name):
+                return self.top.remark(f"{name} is that dimension")  # N = X.shape[0] below X: N x D
             other = (partial(_with_result, name, "L"),) if s.keyword == "loss" else ()
             raise NameProblem(self.top.taken(name), instead=other)
         value = self._value(s)

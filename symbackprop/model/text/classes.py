@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
+from symbackprop.core.scalars import TABLE
 from symbackprop.model.text import tree
 from symbackprop.records import record
 
@@ -68,8 +69,14 @@ def _is_known(value: tree.Expr, dims: Collection[str]) -> bool:
     """Whether it is made of numbers and dimensions alone, or an option."""
     if isinstance(value, (tree.Word, tree.String)):
         return True
-    return all(isinstance(part, (tree.Number, tree.Chain)) or (isinstance(part, tree.Name) and part.name in dims)
+    return all(_is_of_sizes(part) or (isinstance(part, tree.Name) and part.name in dims)
                for part in tree.all_parts(value))
+
+
+def _is_of_sizes(part: tree.Expr) -> bool:
+    """Whether it is a number, or computes a size of others."""
+    exact = TABLE[part.function].exact if isinstance(part, tree.Call) and part.function in TABLE else None
+    return isinstance(part, (tree.Number, tree.Chain)) or exact is not None
 
 
 def as_declaration(s: tree.Statement, random: bool = False) -> Sequence[tree.Statement]:

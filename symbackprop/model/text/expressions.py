@@ -342,11 +342,29 @@ def _atom(c: Cursor) -> tree.Expr:
         return _list(c)
     if c.at(*BARS):
         return _bars(c)
+    if c.accept("{}"):
+        return tree.Call("dict", (), ())
+    if c.accept("{"):
+        return tree.Call("dict", (), tuple(_entries(c).items()), place=c.since(token))
     if c.accept("~"):
         return _opposite(c, token, _sign(c))
     if token.text == "'":
         raise c.unexpected("a ' is a transpose and follows an array; strings take double quotes", named=True)
     raise c.unexpected("expected a value")
+
+
+def _entries(c: Cursor) -> dict[str, tree.Expr]:
+    """What stands in { }: values under keys, separated by commas."""
+    found: dict[str, tree.Expr] = {}
+    while not c.accept("}"):
+        if c.now.kind != STRING:
+            raise c.unexpected("a key is a string, as in {'W': W}")
+        key = c.take().text[1:-1]
+        c.expect(":", "and a value behind a key")
+        found[key] = expression(c)
+        if not c.at("}"):
+            c.expect(",", "or '}' behind a value")
+    return found
 
 
 def _opposite(c: Cursor, first: Token, condition: tree.Expr) -> tree.Expr:

@@ -122,8 +122,8 @@ def _statements(text: str) -> tuple[Sequence[tree.Statement], Container[str]]:
     if reader.place < len(lines):
         value, before = reader.helpers.behind_loops(reader.helpers.inlined(formula_of(_without_head(lines[-1].tokens))))
         found += before
-        found.append(tree.Equation(lines[-1].number, "let", tree.Target(_RESULT), value))
-    return counted(with_own_names(found, text), text), reader.helpers.taken
+        found.append(tree.Equation(lines[-1].number, "let", tree.Target(_RESULT), reader.helpers.now(value)))
+    return counted(with_own_names(reader.keys.put(found), text), text), reader.helpers.taken
 
 
 def _without_head(tokens: tuple[Token, ...]) -> tuple[Token, ...]:

@@ -29,7 +29,7 @@ from symbackprop.model.text.trials import is_by_entry, least_equal, least_rank, 
 
 _TARGETS = re.compile(r"[yt].*|label.*")  # of the data, what is compared with results
 _STATES = re.compile(r".*prev.*")  # of a step before
-_MATRICES = re.compile(r"trans(ition)?s?|.*_matrix")  # what is called so is one
+_MATRICES = re.compile(r"trans(ition)?s?|.*_matrix|\w+_W\d?")  # what is called so is one
 _NUMBERS = ("temperature", "temp", "lr", "reg", "discount", "margin", "logit_scale")  # likewise
 _SIZES = ("N", "D", "H", "K", "M", "P", "Q", "R", "S", "T")
 _COUNTS = ("N", "D", "K", "M", "T")  # numbers where nothing but a division has them

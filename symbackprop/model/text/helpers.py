@@ -10,16 +10,18 @@ from itertools import chain, count, pairwise, takewhile
 
 import sympy as sp
 
+from symbackprop.core.scalars import TABLE
 from symbackprop.errors import Place
 from symbackprop.model.text import classes, lambdas, tree
-from symbackprop.model.text.branches import MAX_NODES, RETURN, decided, holds, put_in_place
+from symbackprop.model.text.branches import CHOICE, MAX_NODES, RETURN, decided, holds, is_word, put_in_place
 from symbackprop.model.text.classes import Class
 from symbackprop.model.text.comprehensions import letters
-from symbackprop.model.text.expressions import FORWARD, expression, formula_of
+from symbackprop.model.text.expressions import FORWARD, WORDS, expression, formula_of
 from symbackprop.model.text.imports import imported, named
 from symbackprop.model.text.in_place import changed_parameters, names_of
+from symbackprop.model.text.keys import Keys, folded, is_dict
 from symbackprop.model.text.meant_lines import left_out
-from symbackprop.model.text.tokens import END, NAME, TEXT, Cursor, Line, Token, ended, problem
+from symbackprop.model.text.tokens import END, NAME, STRING, TEXT, Cursor, Line, Token, ended, problem
 from symbackprop.records import record
 
 _MADE = "__init__"  # whose lines are read where they stand
@@ -45,8 +47,11 @@ class Head:
 class Helpers:
     """The helpers of a text: functions that are defined in it and called further down."""
 
-    def __init__(self, lines: Sequence[Line]) -> None:
-        self.lines, self.depth = lines, 0
+    def __init__(self, lines: Sequence[Line], keys: Keys, is_read: Callable[[str], bool]) -> None:
+        self.lines, self.depth, self.keys, self.is_read = lines, 0, keys, is_read
+        self.words: dict[str, tree.Expr] = {}  # what names are that are strings, or True or False
+        self.branches = 0  # around a line
+        self.given_later = 0  # helpers around what is read of which it is not known yet what they are given
         self.imported = imported(lines)
         self.known: dict[str, tuple[Head, tree.Expr]] = {}
         self.values: dict[str, tree.Expr] = {}  # of those that are known, with what they call
@@ -96,20 +101,38 @@ class Helpers:
         """The last line on which a function of that name begins."""
         return {line.tokens[_begun(line) - 1].text: k for k, line in enumerate(self.lines) if _begun(line)}
 
-    def open(self, name: str) -> None:
-        """Where a class begins."""
-        self.inside.append(any(token.text == name and before.is_sign("=") for line in self.lines
-                               for before, token in pairwise(line.tokens)))
+    @cached_property
+    def made(self) -> set[str]:
+        """The classes of which objects are made, or others."""
+        return {a.text for line in self.lines if line.tokens[0].text != "class" for a, b in pairwise(line.tokens)
+                if b.is_sign("(")} & self.classes | {
+            token.text for line in self.lines if line.tokens[0].text == "class" for token in line.tokens[3:]}
+
+    def open(self, name: str) -> bool:
+        """Where a class begins: whether anything is read of it, as of one that is made, or where none is."""
+        reads = name in self.made or self.made.isdisjoint(self.classes)
+        self.inside += [any(token.text == name and before.is_sign("=") for line in self.lines
+                            for before, token in pairwise(line.tokens))] * reads
+        return reads
 
     def begin(self, tokens: Sequence[Token]) -> bool:
         """Where a function begins that nothing calls: whether its lines say something. What a class is made of is kept
         where ``__init__`` does."""
         if tokens[1].text != _MADE:
             self.taken |= {token.text for before, token in pairwise(tokens) if before.is_sign("(", ",")}
-            return not (self.inside and self.inside[-1])
+            usual = _parameters(tokens[3 : _closed(tokens)]) if any(map(_is_word, tokens)) else {}
+            self.words |= {name: value for name, value in (usual or {}).items() if value and is_word(value)}
+            known = tokens[1].text in TABLE or tokens[1].text == "softmax"
+            return not (self.inside and self.inside[-1]) and not (known and self._is_beside_others(tokens[0].line))
         end = next((k for k, token in enumerate(tokens) if token.is_sign(")")), 0)
         self.initial = _parameters(tokens[3:end]) or {}
         return True
+
+    def _is_beside_others(self, line: int) -> bool:
+        """Whether lines stand outside of the function that begins on a line."""
+        place = next(k for k, other in enumerate(self.lines) if other.number == line)
+        others = [*self.lines[:place], *self.lines[self._end(place) :]]
+        return any(other.tokens[0].text not in ("import", "from") for other in others)
 
     def close(self, line: int, name: str, body: Sequence[tree.Statement], is_module: bool) -> bool:
         """What ``forward`` computes, and what stands in a class, belong to that; whether objects of it are made."""
@@ -220,12 +243,36 @@ class Helpers:
         self.changed = set()
         value, before = self.inlined(named(statement.value, self.imported)), list[tree.Statement]()
         value = self._behind(value, before) if self.have_loops and not self.depth else value
+        value = self.now(value)
         if self.changed or value is not statement.value:
             statement = replace(statement, value=value, changes=(*statement.changes, *sorted(self.changed)))
         if not self.depth:
             self.assigned[statement.target.name] = statement.line
             self.values.clear()
+            return [*before, *self._with_keys(statement)]
         return [*before, statement]
+
+    def now(self, expr: tree.Expr) -> tree.Expr:
+        """An expression with the strings that names are, and with what stands under keys; in a helper as it is."""
+        if self.depth:
+            return expr
+        expr = self.keys.under(expr)
+        return decided(tree.put(expr, self.words)) if self.words else expr
+
+    def _with_keys(self, s: tree.Equation) -> Sequence[tree.Statement]:
+        """An equation that gives an array a name, or those for what a dict has; of a string nothing but that."""
+        name, value = s.target.name, s.value
+        if s.target.index is not None or s.keyword != "let":
+            return [s]
+        self.words.pop(name, None)
+        if is_word(value) and not self.branches:
+            self.words[name] = value
+            return [tree.Said(s.line, f"{name} is a word, which stands in its place")]
+        if not is_dict(value) or not value.options:
+            return [s]
+        if not self.is_read(name):
+            return [tree.Said(s.line, f"{name} is passed over: no formula reads it")]
+        return [*chain.from_iterable(map(self._put, self.keys.given(name, value, s.line)))]
 
     def behind_loops(self, expr: tree.Expr) -> tuple[tree.Expr, Sequence[tree.Statement]]:
         """An expression with what helpers with loops return, and the lines that compute it."""
@@ -312,7 +359,8 @@ class Helpers:
                           expr.place.line if expr.place else head.line)
         self.changed |= {name for n in head.changes for name in names_of(arguments[n])}
         found = tree.put(value, arguments)
-        found = decided(found) if head.name in self.asking else found
+        found = folded(found) if self.keys.are_read else found
+        found = decided(found) if head.name in self.asking and not self.given_later else found
         return replace(found, place=expr.place, written=value.written or value.place)
 
     def _is_called(self, call: tree.Call) -> bool:
@@ -338,16 +386,32 @@ class Helpers:
         if head.name not in self.values:
             self.opened.append(head.name)
             before, self.changed = self.changed, set()
+            self.given_later += 1
             try:
                 self.values[head.name] = self.inlined(value)
-                asks = any(holds(part) is not None for part in tree.all_parts(self.values[head.name]))
+                asks = any(_asks(part, head) for part in tree.all_parts(self.values[head.name]))
                 self.asking |= {head.name} if asks else set()
                 head = replace(head, changes=head.changes | (self.changed & head.parameters.keys()))
                 self.known[head.name] = head, value
             finally:
                 self.opened.pop()
+                self.given_later -= 1
                 self.changed = before
         return head, self.values[head.name]
+
+
+def _asks(part: tree.Expr, head: Head) -> bool:
+    """Whether a condition may be known when a helper is called: of None, of a string, or of what it is given alone."""
+    match part:
+        case tree.Compare(_, left, right):
+            return holds(part) is not None or isinstance(left, tree.String) or isinstance(right, tree.String)
+        case tree.Call(called, (tree.Name(name) | tree.Call(_, (tree.Name(name),)), *_)) if called == CHOICE:
+            return name in head.parameters
+    return False
+
+
+def _is_word(token: Token) -> bool:
+    return token.kind == STRING or token.text in WORDS
 
 
 def _changed(found: tuple[Head, tree.Expr], change: Callable[[tree.Expr], tree.Expr]) -> tuple[Head, tree.Expr]:

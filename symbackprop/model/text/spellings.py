@@ -300,7 +300,8 @@ n: diff (x, axis:{0|1}) -> x[{|:, }1:] - x[{|:, }:-1]
 n m: ptp (x, axis=None, keepdims=False) -> max(x, axis=axis, keepdims=keepdims) - min(x, axis=axis, keepdims=keepdims)
 n t f: eye (n) -> eye(n)
 n: identity (n) -> eye(n)
-n t f: zeros ones (*sizes) -> @(sizes)
+n t f: zeros ones (*sizes|shape|size) -> @(sizes)
+n t: empty (*sizes|shape|size) -> zeros(sizes)
 n t: full (sizes, value|fill_value) -> value * ones(sizes)
 n t: arange (start, stop|end) -> start + arange(stop - start)
 n t: arange (start, stop|end, step:1) -> start + arange(stop - start)
@@ -1130,7 +1131,7 @@ class _Spelling(NamedTuple):
         for p in self.parameters:
             word = next((w for w in p.words if w in given), None)
             if p.star == "*":
-                found[p.words[0]], left = _tuple(left), []
+                found[p.words[0]], left = _tuple([given.pop(word)] if word is not None else left), []
                 continue
             value = given.pop(word) if word is not None else left.pop(0) if left and not p.star else None
             if not p.takes(value):
@@ -1143,7 +1144,11 @@ class _Spelling(NamedTuple):
 
 
 def _tuple(items: list[tree.Expr]) -> tree.Expr:
-    return items[0] if len(items) == 1 and isinstance(items[0], tree.Tuple) else tree.Tuple(tuple(items))
+    """All of the items; one that is several, or a shape, is that."""
+    match items:
+        case [tree.Tuple() | tree.Member(_, "shape", None) | tree.Member(_, "size", ()) as several]:
+            return several
+    return tree.Tuple(tuple(items))
 
 
 def _alike(line: str) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from itertools import accumulate, chain, count, takewhile
@@ -23,6 +23,7 @@ from symbackprop.model.text.comprehensions import written_out
 from symbackprop.model.text.expressions import COMPARISONS, FORWARD, expression, formula_of, size
 from symbackprop.model.text.helpers import Helpers
 from symbackprop.model.text.imports import is_import
+from symbackprop.model.text.keys import Keys
 from symbackprop.model.text.languages import as_read, language, with_its_signs, with_methods
 from symbackprop.model.text.meant_lines import (
     declared_instead,
@@ -95,7 +96,7 @@ def parse_statements(text: str) -> tuple[tuple[tree.Statement, ...], list[ModelE
     if reader.place < len(reader.lines):
         errors.append(problem("the indentation matches no line above", reader.lines[reader.place].number))
     notes = [tree.Said(line, told) for line, told in notes_on_lines(text).items()]
-    return (*notes, *reader.notes, *counted(body, text)), errors, reader.unread
+    return (*notes, *reader.notes, *counted(reader.keys.put(body), text)), errors, reader.unread
 
 
 def counted(body: Sequence[tree.Statement], text: str) -> tuple[tree.Statement, ...]:
@@ -109,11 +110,23 @@ def counted(body: Sequence[tree.Statement], text: str) -> tuple[tree.Statement, 
 
 def _without_itself(s: tree.Equation) -> tree.Statement:
     """``W1 = params["W1"]`` and ``loss = None``, which say nothing, as what is told of it."""
-    if s.value == tree.Word(None):
+    if _is_kept(s.value):
+        return tree.Said(s.line, _KEPT.format(first=s.target.name))
+    if s.value == _NOTHING:
         return tree.Said(s.line, _NONE.format(first=s.target.name))
     if not isinstance(s.value, tree.Name) or s.keyword != "let" or s.value != tree.Name(s.target.name):
         return s
     return tree.Said(s.line, _ITSELF.format(first=s.target.name))
+
+
+def _is_kept(value: tree.Expr) -> bool:
+    """Whether it is that one of several values which a function only keeps for its backward pass."""
+    match value:
+        case tree.Index(tree.Tuple(items), (tree.Number(sp.Integer() as place),)) if place < len(items):
+            return items[int(place)] == _NOTHING or _is_kept(items[int(place)])
+        case tree.Tuple((_, *_) as items):
+            return all(map(_is_kept, items))
+    return False
 
 
 class Reader:
@@ -128,15 +141,17 @@ class Reader:
         self.unread: set[str] = set()
         self.given: dict[str, str] = {}  # the names so far, with the keywords of their lines
         self.members = set[str]()  # of these the names with an index, h[0] = x
+        self.attributes = set[str]()  # of self, which the helper that is read has given values
         self.kept = set[str]()  # what several things are called that are only returned
         self.counters: list[str] = []  # of the loops around the line that is read
         self.conditions = 0  # around the line that is read, in its loop
-        self.helpers = Helpers(self.lines)
+        self.helpers = Helpers(self.lines, self.keys, lambda name: name in self._computed_with)
 
     def _read_keys(self) -> None:
         """Put names in the place of ``params["W"]``, and say so once."""
+        self.keys = Keys(self.lines)
         for k in [k for k, line in enumerate(self.lines) if STRING in map(_KIND, line.tokens)]:
-            line, self.lines[k] = self.lines[k], _without_keys(self.lines[k])
+            line, self.lines[k] = self.lines[k], self.keys.line(self.lines[k])
             if self.lines[k] != line and not self.notes:
                 self.notes.append(tree.Said(line.number, _KEYS))
 
@@ -169,6 +184,7 @@ class Reader:
         _refuse_deep("functions", line.number, nesting)
         known = len(self.errors)
         self.helpers.depth += 1
+        self.attributes = set()
         body = self._below(indent, nesting) if head.value is None else ()
         self.helpers.depth -= 1
         if len(self.errors) > known:  # nothing more is said of what it would return
@@ -181,13 +197,15 @@ class Reader:
         return self.block(self.lines[self.place].indent, nesting + 1) if self._goes_deeper(indent) else ()
 
     def _statement(self, line: Line, indent: str, nesting: int) -> Sequence[tree.Statement]:
-        c = Cursor(_without_self(_without_type(line.tokens)))
+        c = Cursor(self._with_attributes(_without_type(line.tokens)))
         first, second = c.now, c.after
         keyword = _ALIASES.get(first.text, first.text) if second.kind == NAME else first.text
         if first.kind == NAME and keyword in KEYWORDS and not second.is_sign("=", "[", ".", ",", *UPDATES) and not (
                 second.kind == END and first.text in self.given):
             c.take()
-            return [self.loop(c, indent, nesting) if keyword == "for" else simple(c, keyword)]
+            if keyword != "for":
+                return [simple(c, keyword)]
+            return self._of_training_loop(line.number, indent, nesting) or [self.loop(c, indent, nesting)]
         told = says_nothing(c) or self._done_outside(c) or self._kept(c) or self._is_decorator(c) * _DECORATOR
         if told:
             return [tree.Said(c.now.line, told.format(first=first.text, second=second.text))]
@@ -195,6 +213,37 @@ class Reader:
         if not others and c.after.is_sign("["):
             others = changed_entries(c, self.counters, self._is_of_array(c))
         return others or equations(c)
+
+    def _with_attributes(self, tokens: tuple[Token, ...]) -> tuple[Token, ...]:
+        """The tokens of ``self.a = …`` in a class as those of ``a = …``; of a helper it is a name of its own."""
+        if not self.helpers.depth:
+            return _without_self(tokens)
+        self.attributes |= _attributes(tokens)
+        plain = [*tokens]
+        for k in range(len(tokens) - 3, -1, -1):
+            name = plain[k + 2].text
+            if plain[k].text == "self" and plain[k + 1].is_sign(".") and (name in self.attributes) and not (
+                    plain[k + 3 : k + 4] and plain[k + 3].is_sign("(")):
+                plain[k : k + 3] = [plain[k + 2]._replace(text=f"self_{name}")]
+        return tuple(plain)
+
+    def _of_training_loop(self, line: int, indent: str, nesting: int) -> Sequence[tree.Statement]:
+        """What is read of a loop that trains, which is what one step of it computes, or of one in which nothing is;
+        nothing of any other."""
+        lines = [self.lines[k].tokens for k in range(self.place, self._below_ends(indent))]
+        if lines and all(says_nothing(Cursor(tokens)) for tokens in lines):
+            self._pass_over_deeper(indent)
+            return [tree.Said(line, _COMMAND.format(first="for"))]
+        steps = [any(word.text == "backward" for word in tokens) for tokens in lines if _trains(tokens)]
+        if not steps or not (any(steps) or any(tokens[0].text in _LOSSES for tokens in lines)):
+            return []
+        _refuse_deep("loops", line, nesting)
+        return [tree.Said(line, "of a loop that trains one step is read"), *self._below(indent, nesting)]
+
+    def _below_ends(self, indent: str) -> int:
+        """The place of the first line that is not indented more."""
+        return next((k for k in range(self.place, len(self.lines)) if len(self.lines[k].indent) <= len(indent)),
+                    len(self.lines))
 
     def _is_of_array(self, c: Cursor) -> bool:
         """Whether ``z[0] = …`` changes an entry of what has a value, rather than says what step 0 of z is."""
@@ -212,12 +261,14 @@ class Reader:
             indent != self.lines[0].indent or not {NUMBER, SIGN}.issuperset(map(_KIND, t[2:4])))}
 
     def _collected(self, c: Cursor) -> Sequence[tree.Equation]:
-        """``hs = []`` and ``hs, ys = {}, {}``, which hold nothing yet, and ``hs.append(h)``, which is ``hs[t] = h``."""
+        """``hs = []`` and ``h, hs = 0, {}``, which hold nothing yet, and ``hs.append(h)``, which is ``hs[t] = h``."""
         line, words = c.now.line, [token.text for token in c.tokens]
         equal = words.index("=") if "=" in words else 0
         names, values = (" ".join(part).split(" , ") for part in (words[:equal], words[equal + 1 : -1]))
-        if len(names) == len(values) and _EMPTY.keys() >= {*values} and all(map(str.isidentifier, names)):
-            return [tree.Equation(line, "let", tree.Target(name), _EMPTY[value])
+        known = {value: expr for value in values if (expr := _EMPTY.get(value) or _number(value)) is not None}
+        if len(names) == len(values) and len(known) == len({*values}) and all(map(str.isidentifier, names)) and (
+                not _EMPTY.keys().isdisjoint(values)):
+            return [tree.Equation(line, "let", tree.Target(name), known[value])
                     for name, value in zip(names, values, strict=True)]
         if words[1:4] != [".", "append", "("] or not self.counters:
             return []
@@ -308,7 +359,9 @@ class Reader:
     def _class(self, c: Cursor, indent: str, nesting: int) -> Sequence[tree.Statement]:
         line, name = c.now.line, c.after.text
         _refuse_deep("classes", line, nesting)
-        self.helpers.open(name)
+        if not self.helpers.open(name):
+            self._pass_over(indent)
+            return [tree.Said(line, f"nothing makes a {name}: it is passed over")]
         body = self._below(indent, nesting)
         is_module = "Module" in map(TEXT, c.tokens)
         if self.helpers.close(line, name, body, is_module):
@@ -341,12 +394,12 @@ class Reader:
 
     def _branches(self, c: Cursor, indent: str, nesting: int) -> Sequence[tree.Statement]:
         """``if c:`` and what stands below it, up to the last else; behind a branch that returns all the rest is one."""
-        line = c.take().line
+        line, place = c.take().line, self.place - 1
         if c.now.text == "__name__":
             self._pass_over(indent)
             return [tree.Said(line, _COMMAND.format(first="if"))]
         _refuse_deep("branches", line, nesting)
-        condition = expression(c)
+        condition = self.helpers.now(expression(c))
         taken = None if self.helpers.depth else holds(condition)
         if taken is not None:
             return self._decided(c, taken, indent, nesting)
@@ -366,8 +419,18 @@ class Reader:
                 raise problem(_CONTINUES, line)
         if then.skips:
             then, other = then.only(known), other.only(known)
+        given = _one_by_one(joined(line, condition, then, other, lambda name: self._begins_below(name, place)))
         told = [tree.Said(line, "what stands under the condition is read as where(…)")] * (not nesting)
-        return [*told, *_one_by_one(joined(line, condition, then, other))]
+        return [*told, *given] or [tree.Said(line, "no value stands under the condition")]
+
+    def _begins_below(self, name: str, place: int) -> bool:
+        """Whether a name first stands below a line, and no step of a loop before can have given it a value."""
+        return not self.counters and self._first_places.get(name, 0) > place
+
+    @cached_property
+    def _first_places(self) -> Mapping[str, int]:
+        """The first line on which a name stands."""
+        return {token.text: k for k in range(len(self.lines) - 1, -1, -1) for token in self.lines[k].tokens}
 
     def _decided(self, c: Cursor, taken: bool, indent: str, nesting: int) -> Sequence[tree.Statement]:
         """What is read of ``if y is None:`` and its else, where it is known whether that holds."""
@@ -376,8 +439,7 @@ class Reader:
             read = self._lines_under(c, indent, nesting)
             self._pass_over(indent)
             return [told, *read]
-        while self._goes_deeper(indent):
-            self.place += 1
+        self._pass_over_deeper(indent)
         other = self._other(indent)
         if other is None or other.now.text == "elif":
             return [told, *(self._branches(other, indent, nesting) if other is not None else ())]
@@ -392,12 +454,19 @@ class Reader:
         return Cursor(self.lines[self.place - 1].tokens)
 
     def _under(self, c: Cursor, indent: str, nesting: int) -> Branch:
-        """The branch behind a colon, or below it."""
+        """The branch behind a colon, or below it; nothing is computed where something is raised."""
+        first = c.after if c.at(":") and c.after.kind != END else self.lines[self.place].tokens[0] if (
+            self._goes_deeper(indent)) else c.now
+        if first.text == "raise":
+            self._pass_over_deeper(indent)
+            return Branch(raises=True)
         self.conditions += 1
+        self.helpers.branches += 1
         try:
             return branch(self._lines_under(c, indent, nesting))
         finally:
             self.conditions -= 1
+            self.helpers.branches -= 1
 
     def _lines_under(self, c: Cursor, indent: str, nesting: int) -> Sequence[tree.Statement]:
         if not c.accept(":"):
@@ -422,11 +491,12 @@ class Reader:
             value = tree.Tuple((value, *_separated(c, expression)), place=c.since(first))
         c.finish("the formula")
         if isinstance(value, tree.Tuple):
-            items = tuple([e for e in value.items if not (isinstance(e, tree.Name) and e.name in self.kept)])
-            value = replace(value, items=items) if items[1:] else items[0] if items else value
+            kept = [isinstance(e, tree.Name) and e.name in self.kept for e in value.items]
+            items = [_NOTHING if passed else e for e, passed in zip(value.items, kept, strict=True)]
+            value = value if all(kept) else replace(value, items=tuple(items))
         if self.helpers.depth:
             return [tree.Equation(line, RETURN, tree.Target(RETURN), value)]
-        several = value.items if isinstance(value, tree.Tuple) else (value,)
+        several = tuple([e for e in value.items if e != _NOTHING]) if isinstance(value, tree.Tuple) else (value,)
         if tree.Name("loss") in several or any(s.tokens[0].text == "loss" and s.tokens[1].kind == NAME
                                                for s in self.lines):
             return [tree.Said(line, "what is returned is the loss")]
@@ -483,6 +553,10 @@ class Reader:
         while self._goes_deeper(indent) or self._goes_on(indent):
             self.place += 1
 
+    def _pass_over_deeper(self, indent: str) -> None:
+        while self._goes_deeper(indent):
+            self.place += 1
+
     def _goes_on(self, indent: str) -> bool:
         """Whether the next line is another branch of what begins above."""
         line = self.lines[self.place] if self.place < len(self.lines) else None
@@ -505,9 +579,11 @@ def _refuse_deep(what: str, line: int, nesting: int) -> None:
         raise problem(f"{what} are nested more than {MAX_NESTING} deep", line)
 
 
-_EXECUTED = ("backward", "zero_grad", "step", "train", "eval", "show", "seed", "manual_seed", "set_printoptions")
+_EXECUTED = ("backward", "zero_grad", "zero_", "retain_grad", "requires_grad_", "step", "train", "eval", "show", "seed",
+             "manual_seed", "set_printoptions")
 _OBJECTS = ("optim", "optimizers", "device", "default_rng", "RandomState", "PRNGKey", "Generator", "subplots")
 _GRADIENTS = ("gradient", "grad", "value_and_grad", "jacobian", "hessian", "jacrev", "jacfwd")
+_LOSSES = ("loss", "cost", "J", "L", "l", "E", "error")
 _OF_TRAINING = {*_OBJECTS, *_GRADIENTS}
 _NUMPY = ("np", "numpy", "jnp")  # whose gradient is one of numbers
 _IMPORT = "the line `{first} …` says whose functions are meant: every one is at hand"
@@ -530,8 +606,18 @@ _DECORATOR = "the decorator @{second} says nothing here: nothing is executed"
 def _is_executed(c: Cursor) -> bool:
     """Whether a line is the call of something that does, and computes nothing: ``loss.backward()``, ``plt.plot(…)``."""
     path = [*takewhile(lambda token: not token.is_sign("(", "="), c.tokens)]
-    called = path[-1].text in _EXECUTED or path[0].text == "plt"
+    called = path[-1].text in _EXECUTED or path[-1].text.startswith("clip_grad") or path[0].text == "plt"
     return called and len(path) < len(c.tokens) and c.tokens[len(path)].is_sign("(")
+
+
+def _trains(tokens: Sequence[Token]) -> bool:
+    """Whether a line takes a step against a gradient: ``loss.backward()``, ``w -= lr * dw``, ``w = w - lr * dw``."""
+    words = [*map(TEXT, tokens)]
+    if "backward" in words[1:-2]:
+        return True
+    steps = tokens[0].kind == NAME and (words[1] == "-=" or words[1:4] == ["=", words[0], "-"])
+    gradient = rf"(?:d|grad|g)_?{words[0]}|{words[0]}_grad"
+    return steps and any(re.fullmatch(gradient, word) for word in words)
 
 
 def says_nothing(c: Cursor) -> str:
@@ -541,6 +627,8 @@ def says_nothing(c: Cursor) -> str:
         return _END
     if word in _CLEARS and second.kind in (NAME, END) and not any(map(_is_equal, c.tokens)):
         return _CLEARED
+    if second.is_sign(".") and c.tokens[2].text in ("grad", "data") and c.tokens[3].is_sign("=", ".", *UPDATES):
+        return _STEP
     reads_grad = "grad" in map(TEXT, c.tokens) and second.is_sign("=", *UPDATES)
     if reads_grad and any(a.text == word and b.is_sign(".") and d.text == "grad" for a, b, d in zip(
             c.tokens[1:], c.tokens[2:], c.tokens[3:], strict=False)):
@@ -571,6 +659,14 @@ def _is_equal(token: Token) -> bool:
 
 _LISTING = ("(", ")", "{", "}", "[", "]", ",", ":", ".")
 _EMPTY: dict[str, tree.Expr] = {"[ ]": NO_ENTRIES, "{}": NO_KEYS, "list ( )": NO_ENTRIES, "dict ( )": NO_KEYS}
+
+
+def _number(word: str) -> tree.Expr | None:
+    """What a word says that is a number, or None; nothing of any other."""
+    return _NOTHING if word == "None" else tree.Number(sp.Rational(word)) if _NUMBER.fullmatch(word) else None
+
+
+_NUMBER = re.compile(r"\d{1,9}(?:\.\d{0,9})?")
 _TYPES = ("ndarray", "NDArray", "Array", "ArrayLike", "Tensor", "float", "Float", "int", "Int", "list", "List", "dict",
           "Dict")
 
@@ -583,34 +679,23 @@ def _without_type(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
     return (tokens[0], *tokens[equal:]) if any(t.text in _TYPES for t in tokens[2:equal]) else tokens
 
 
-def _without_keys(line: Line) -> Line:
-    """A line with the name W for ``params["W"]`` and ``self.params["W"]``."""
-    tokens: list[Token] = []
-    for token in line.tokens:
-        tokens.append(token)
-        if not token.is_sign("]") or len(tokens) < 4:
-            continue
-        base, opening, key = tokens[-4:-1]
-        if base.kind != NAME or not opening.is_sign("[") or key.kind != STRING or not key.text[1:-1].isidentifier():
-            continue
-        del tokens[-4:]
-        while len(tokens) > 1 and tokens[-1].is_sign(".") and tokens[-2].kind == NAME:
-            del tokens[-2:]
-        tokens.append(Token(NAME, key.text[1:-1], key.line, key.column + bool(key.column)))
-    return line._replace(tokens=tuple(tokens))
-
-
 def _without_self(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
     """The tokens of ``self.a, self.b = …`` in a class as those of ``a, b = …``, and of ``self.register_buffer("m", c)``
     as those of ``m = c``."""
     if [t.text for t in tokens[:4]] == ["self", ".", "register_buffer", "("] and tokens[4].kind == STRING:
         name = tokens[4]._replace(kind=NAME, text=tokens[4].text[1:-1])
         return (name, tokens[5]._replace(text="="), *tokens[6:-2], tokens[-1])
-    end = next((k for k, token in enumerate(tokens) if token.is_sign("=")), 0)
-    names = "".join(token.text for token in tokens[:end])
-    if not re.fullmatch(r"self\.\w+(?:,(?:self\.)?\w+)*", names):
+    if not _attributes(tokens):
         return tokens
+    end = next(k for k, token in enumerate(tokens) if token.is_sign("=", *UPDATES))
     return (*[t for t in tokens[:end] if t.text != "self" and not t.is_sign(".")], *tokens[end:])
+
+
+def _attributes(tokens: Sequence[Token]) -> set[str]:
+    """The names that ``self.a, self.b = …`` gives values."""
+    end = next((k for k, token in enumerate(tokens) if token.is_sign("=", *UPDATES)), 0)
+    names = "".join(map(TEXT, tokens[:end]))
+    return {*re.findall(r"self\.(\w+)", names)} if re.fullmatch(r"self\.\w+(?:,(?:self\.)?\w+)*", names) else set()
 
 
 def _stopped(statement: tree.Statement) -> tree.Statement:
@@ -979,6 +1064,7 @@ def _one_by_one(equations: Sequence[tree.Equation]) -> Sequence[tree.Equation]:
     return done + last
 
 
+_NOTHING = tree.Word(None)
 UNNAMED = "_"  # what stands for a value that is not wanted
 
 

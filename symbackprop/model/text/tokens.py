@@ -45,21 +45,22 @@ MAX_NUMBER = 60
 _PATTERN = r"""[ \t]+|(?<=\w)\.(?=\()|\.(?=[<>&|!]|==)
     | (?P<name>[A-Za-z_][A-Za-z0-9_]*PRIMES)
     | (?P<number>(?:[0-9]+(?:\.(?!\.|T\b)[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+(?![A-Za-z_]))?)
-    | (?P<string>"[^"]*"|(?<=[(,=\[])'[^']*'|(?<=[(,=]\ )'[^']*')
-    | (?P<sign>\.\.\.|\.\.|\*\*|//|[-<>=!+*/@~]=|MORE\.T(?![A-Za-z0-9_])|\.(?=[A-Za-z])|(?<=super\(\))\.
+    | (?P<string>"[^"]*"|(?:(?<=[(,=\[{])|(?<=[(,=:{]\ )|(?<=in\ )|(?<=[(\ ]f))'[^']*'|(?<=[\ \t])'[^']*'(?=\s*:\ ))
+    | (?P<sign>\.\.\.|\.\.|\*\*|//|[-<>=!+*/@~]=|MORE\.T(?![A-Za-z0-9_])|\.(?=_?[A-Za-z])|(?<=super\(\))\.
                |(?<=,\ self\))\.|\|\|
                |[-+*/%@^'()\[\],:;=<>‖|SIGNS])
     | (?P<comment>\#.*)"""
 _PRIMES = r"(?:[′″‴]+(?=\())?"  # f′(z), the derivative of an abstract function
-# a dict without entries, signs with a dot, those of R's, and A \ b
-_NOTHING = r"(?<=[=,\ ])\{\}|&&|\.[-+*/^](?!=)|%(?:\*|o|in|/)?%|(?<=[\w)\]']\ )\\(?=\ )|(?<=[\w)\]'])\\(?=\()|"
+# dicts, with keys or without, signs with a dot, those of R's, and A \ b
+_DICT = r"(?<=[=,(\ ])\{\}|\{(?=\s*[\"'])|(?:(?<=[=(,]\ )|(?<=[=(]))\{(?=\s*$)|\}(?=\s*(?:[,)\]}.\[\#]|$))|"
+_NOTHING = _DICT + r"&&|\.[-+*/^](?!=)|%(?:\*|o|in|/)?%|(?<=[\w)\]']\ )\\(?=\ )|(?<=[\w)\]'])\\(?=\()|"
 _PLAIN = re.compile(_PATTERN.replace("MORE", _NOTHING).replace("SIGNS", f"ᵀ×·&~{BESIDE}")
                     .replace("PRIMES", _PRIMES), re.VERBOSE)
 _FORGIVING = re.compile(_PATTERN.replace("MORE", r":=|").replace("SIGNS", r"{}~&.!$\\⊗").replace(r"\|\||", "")
                         .replace("PRIMES", ""), re.VERBOSE)
 _FACTOR = re.compile(r"(?!x[A-Z0-9]|[eE][0-9]|[eEjJ]\b)[A-Za-z]\w*")  # no shape 2x3, no power of ten, no complex number
 _BOUND = re.compile(r"(?:[/@^]|\*\*)[\s+-]*$")
-_OPENING, _CLOSING = "([", ")]"
+_OPENING, _CLOSING = "([{", ")]}"
 
 _HINTS = {
     "{": "braces are only used inside notation strings",
@@ -324,7 +325,8 @@ def _match_brackets(tokens: list[Token], stack: list[Token]) -> None:
             stack.append(token)
         elif token.text in _CLOSING:
             if not stack or _OPENING.index(stack[-1].text) != _CLOSING.index(token.text):
-                raise token.problem(f"{token.text!r} at column {token.column} closes nothing", (left_out,))
+                raise token.problem(_complaint("}", f" at column {token.column}") if token.text == "}" else
+                                    f"{token.text!r} at column {token.column} closes nothing", (left_out,))
             stack.pop()
 
 

@@ -1,0 +1,198 @@
+"""Programs of courses as they are pasted, with what they keep in dicts and for a backward pass: the value of the same
+lines that Python runs."""
+
+from __future__ import annotations
+
+from textwrap import dedent
+from typing import Any
+
+import numpy as np
+import pytest
+
+from symbackprop import derive, verify
+from symbackprop.errors import ModelError
+from symbackprop.model import Model
+from symbackprop.model.text import parse_alone, to_text
+from tests.core.helpers import value
+
+HEAD = "dim N, D, C\ndata X: N x D, y: N int < C\nparam W: D x D, V: D x C, b: D, g: D\n"
+RNG = np.random.default_rng(3)
+SIZES = {"X": (6, 4), "W": (4, 4), "V": (4, 3), "U": (4, 3), "b": 4, "g": 4}
+VALUES: dict[str, Any] = {name: RNG.normal(size=size) for name, size in SIZES.items()} | {"y": RNG.integers(0, 3, 6)}
+PROGRAMS = {
+    "what is kept beside a result": """
+        def affine(x, w, b):
+            N, D = x.shape
+            out = x.reshape(N, -1).dot(w) + b
+            cache = (x, w, b)
+            return out, cache
+
+        def two(x, w, b):
+            a, first = affine(x, w, b)
+            a, second = affine(np.tanh(a), w, b)
+            caches = (first, second)
+            return a, caches
+
+        out, _ = affine(X, W, b)
+        other, caches = two(X, W, b)
+        loss = np.sum(out**2) + np.sum(other * out)""",
+    "a layer that is called with two dicts": """
+        def layer(p, x):
+            return np.tanh(x @ p['w'] + p["b"])
+        p1 = {'w': W, 'b': b}
+        p2 = {"w": 2 * W,
+              "b": g}
+        h = layer(p1, X)
+        loss = np.sum(layer(p2, h) * layer({'w': W - 1, 'b': g}, X))""",
+    "options": """
+        def norm(x, options):
+            mode = options['mode']
+            eps = options.get('eps', 1e-5)
+            if mode == 'train':
+                m, v = x.mean(axis=0), x.var(axis=0)
+            elif mode == 'test':
+                m, v = 0.5, 2.0
+            else:
+                raise ValueError(f'no mode {mode}')
+            return (x - m) / np.sqrt(v + eps)
+        train = dict(mode='train', eps=0.1)
+        loss = np.sum(norm(X, train)**3) + np.sum(norm(X, {'mode': 'test'}) * g)""",
+    "words and truth values": """
+        def act(z, kind="relu", bias=False):
+            assert kind in ("relu", "tanh")
+            if kind == "relu":
+                a, cache = np.maximum(0, z), z
+            else:
+                a, cache = np.tanh(z), z
+            if bias:
+                a = a + b
+            if not bias:
+                a = a * 2
+            return a, cache
+        last = "tanh"
+        h, cache1 = act(X @ W, bias=True)
+        h, cache2 = act(h @ W, last)
+        loss = np.sum(h**2)""",
+    "what is asked of what a function inside is given": """
+        def masked(z, mask=None):
+            if mask is None:
+                return np.tanh(z)
+            return z * mask
+        def scores(z, mask=None):
+            return masked(z @ W, mask)
+        if np.sum(g) > 0:
+            first = scores(X)
+            q = first**2
+        else:
+            q = scores(X, 0.5)
+        loss = np.sum(q) + np.sum(scores(X, 2))
+        binary = q.copy()
+        binary[np.arange(6), y] = -np.sum(q, axis=1)[:6]""",
+    "a dict that a function makes": """
+        def make(scale):
+            return {"W": scale * W, "b": b}
+        def forward(x, params):
+            return np.tanh(x @ params["W"] + params["b"])
+        params = make(3)
+        params["b"] = params["b"] + g
+        loss = np.sum(forward(X, params)**2) + np.sum(W)""",
+    "a softmax with its gradient": """
+        def softmax_loss(x, y, verbose=False):
+            N, C = x.shape
+            loss, grads = 0, {}
+            dW = np.zeros(W.shape)
+            scores = x - np.max(x, axis=1, keepdims=True)
+            probs = np.exp(scores)
+            probs /= np.sum(probs, axis=1, keepdims=True)
+            loss = -np.sum(np.log(probs[np.arange(N), y])) / N
+            if verbose:
+                print("loss: ", loss)
+            dscores = probs.copy()
+            grads['V'] = X.T.dot(dscores)
+            loss += 0.5 * np.sum(V * V)
+            return loss, grads
+        loss, grads = softmax_loss(X @ V, y)""",
+    "a loop that trains, and what a method keeps": """
+        class Net:
+            def __init__(self, d, h):
+                self.U = np.zeros((d, h))
+            def forward(self, x):
+                z = x @ W
+                self.z = np.tanh(z)
+                self.out = self.z @ self.U
+                self.out += 1
+                return self.out * z.mean()
+        net = Net(D, C)
+        net.U = U
+        for epoch in range(1):
+            out = net.forward(X)
+            loss = np.square(out).sum()
+            if epoch % 10 == 9:
+                print(epoch, loss)
+            grad_out = 2.0 * out
+            grad_W = X.T.dot(grad_out @ net.U.T)
+            W -= 1e-3 * grad_W""",
+}
+
+
+@pytest.mark.parametrize("case", PROGRAMS)
+def test_programs_with_dicts_have_the_value_that_numpy_computes(case: str) -> None:
+    lines = dedent(PROGRAMS[case])
+    model = Model.parse(HEAD + lines.replace("net.U = U\n", ""))
+    named = {name: array.copy() for name, array in VALUES.items()} | {"np": np, "D": 4, "C": 3}
+    exec(lines, named)
+    assert model.loss_row is not None
+    found = value(model.loss_row, **{name: array for name, array in VALUES.items() if name in model.leaves()})
+    np.testing.assert_allclose(found, named["loss"], rtol=1e-12)
+    assert to_text(Model.parse(to_text(model))) == to_text(model)
+    assert set(derive(model).gradients) == set(model.params) and verify(model, seed=1).verdict == "pass"
+
+
+def test_one_key_of_two_things_is_two_parameters() -> None:
+    text = "def f(x, l1, l2):\n    h = np.tanh(x @ l1['W'])\n    return np.sum((h @ l2['W'])**2)"
+    assert [*parse_alone(text).params] == ["l1_W", "l2_W"]
+    assert [*parse_alone(text.replace("l2", "l1")).params] == ["W"]
+
+
+def test_sizes_may_be_said_again() -> None:
+    text = "dim N, D\ndata X: N x D\nparam w: D\nN, D = X.shape\nloss L = np.sum(X @ w) / N"
+    model = Model.parse(text)
+    assert to_text(model) == to_text(Model.parse(text.replace("N, D = X.shape\n", "")))
+    assert any("N is that dimension" in said for said in model.remarks)
+    with pytest.raises(ModelError, match="already taken"):
+        Model.parse(text.replace("X.shape", "X.T.shape"))
+
+
+@pytest.mark.parametrize("made", ["np.zeros(X.shape)", "np.zeros(shape=(N, D))", "np.empty(X.shape, dtype=float)",
+                                  "torch.zeros(X.size())", "np.zeros(*X.shape)"])
+def test_arrays_of_a_shape_that_an_array_has(made: str) -> None:
+    head = "dim N, D\ndata X: N x D\nparam w: D\n"
+    assert to_text(Model.parse(f"{head}z = {made}\nloss L = sum(z + w)")) == to_text(
+        Model.parse(f"{head}z = zeros(N, D)\nloss L = sum(z + w)"))
+
+
+TRAINED = """
+for epoch in range(num_epochs):
+    for i, (images, labels) in enumerate(train_loader):
+        outputs = images.reshape(-1, 6).to(device) @ W
+        loss = F.cross_entropy(outputs, labels)
+        W.grad = None
+        loss.backward()
+        W.data += -0.1 * W.grad
+        for p in parameters:
+            p.grad = None
+"""
+
+
+def test_of_a_loop_that_trains_one_step_is_read() -> None:
+    head = "dim N\ndata images: N x 2 x 3, labels: N int < 3\nparam W: 6 x 3\n"
+    model = Model.parse(head + TRAINED)
+    assert to_text(model) == to_text(Model.parse(
+        f"{head}outputs = reshape(images, (N, 6)) @ W\nloss loss = mean(cross_entropy(outputs, labels))"))
+    assert sum("of a loop that trains one step is read" in said for said in model.remarks) == 2
+
+
+def test_a_loop_of_steps_that_the_loss_is_behind_stays_one() -> None:
+    head = "dim N, D\ndata X: N x D\nparam w: D\n"
+    lines = "for k in range(2):\n    dw = X.T @ (X @ w)\n    w = w - 0.1 * dw\nloss L = np.sum((X @ w)**2)"
+    assert to_text(Model.parse(head + lines)).count("X.T @") == 2
