@@ -196,6 +196,47 @@ LOOPS = {
         for t in range(T - 1, -1, -1):
             g = g * 0.5 + X[t, 1] @ W
         loss = h.sum() + g.sum()""",
+    "a state that has the name of its first step": """
+        g0 = v * 2
+        g = np.zeros((T + 1, H))
+        g[0] = g0
+        for t in range(T):
+            g[t+1] = np.tanh(X[t, 0] @ W + g[t] @ U)
+        loss = np.sum(g) + g0[1]""",
+    "names of steps in two loops": """
+        loss = 0
+        for x in X:
+            z = np.sum(x @ W)
+            loss += z
+        loss += z
+        for x in B[0]:
+            z = x @ W
+            loss += np.sum(z**2)
+        for t in range(T):
+            for j in range(N):
+                s = X[t, j] @ W
+                loss += s[0]
+            for j in range(N):
+                s = X[t, j] @ W[:, 1]
+                loss += s
+        loss += z[1] - np.sum(x)""",
+    "neighbours": """
+        loss = sum(np.sum((a - b2)**2) * s for a, b2, s in zip(X, X[1:], Y[2:, 0]))
+        for a, s in zip(X[:-1], Y): loss += np.sum(a @ W) * s[0]
+        for i, (a, s) in enumerate(zip(v, v[1:])):
+            loss += a * s * i""",
+    "counters behind their loops": """
+        i = 0
+        loss = 0
+        while i < T:
+            loss += np.sum(X[i] @ W)
+            i += 1
+        loss = loss / i
+        i = 0
+        while i <= 1:
+            loss *= v[i]
+            i = i + 1
+        loss = loss * i""",
     "steps further back": """
         e = np.zeros(T)
         for t in range(2, T):

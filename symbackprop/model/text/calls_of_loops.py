@@ -3,7 +3,7 @@ counts, as lines with ``for``."""
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import count, islice, takewhile
 
@@ -38,7 +38,10 @@ class _Text:
     """The names of a text, and on which lines which of them get a value, or are functions."""
 
     def __init__(self, lines: Sequence[Line]) -> None:
-        self.names = {token.text for line in lines for token in line.tokens}
+        self.lines, self.read = [*lines], dict[str, list[int]]()
+        for k, line in enumerate(lines):
+            for name in {token.text for token in line.tokens}:
+                self.read.setdefault(name, []).append(k)
         self.free: dict[str, Iterator[str]] = {}
         self.begun: dict[str, list[int]] = {}
         self.defined: dict[str, list[int]] = {}
@@ -49,10 +52,17 @@ class _Text:
             elif first.text == "def":
                 self.defined.setdefault(second.text, []).append(k)
 
+    def is_read_below(self, name: str, k: int) -> bool:
+        """Whether the next line below one that has a name reads it."""
+        places = self.read[name]
+        below = bisect_right(places, k)
+        line = self.lines[places[below]].tokens if below < len(places) else ()
+        return bool(line) and (line[0].text != name or not line[1].is_sign("=") or name in map(TEXT, line[2:]))
+
     def name(self, word: str) -> str:
         """One that no line has."""
         tried = (f"{word}_{letters(k)}" if k else word for k in count())
-        return next(self.free.setdefault(word, (name for name in tried if name not in self.names)))
+        return next(self.free.setdefault(word, (name for name in tried if name not in self.read)))
 
 
 def _above(places: Sequence[int], k: int) -> int | None:
@@ -197,9 +207,21 @@ def _counted(writer: _Writer, lines: Sequence[Line], k: int) -> tuple[int, int, 
     leaves = any(line.tokens[0].text in ("break", "continue") for line in body)
     if not alike or not raised or moved or read or leaves:
         return None
-    more = "+ 1" if words[2] == "<=" else ""
-    writer.write("for", counter, "in range (", start.tokens[2:-1], ",", head.tokens[3:-2], more, ") :")
-    return first, k + 1 + len(body), [*between, *writer.lines, *body[:-1]]
+    end, last = k + len(body), [*head.tokens[3:-2], *writer.tokens("+ 1" if words[2] == "<=" else "")]
+    lasts = start.tokens[2].text == "0" and len(start.tokens) == 4 and writer.text.is_read_below(counter.text, end)
+    step, own = writer.name("step") if lasts else counter, body[:-1]
+    writer.write("for", step, "in range (", start.tokens[2:-1], ",", last, ") :")
+    writer.lines += [_with(line, counter.text, step) for line in own] if lasts else own
+    if lasts:
+        writer.write(counter, "=", last)
+    return first, end + 1, [*between, *writer.lines]
+
+
+def _with(line: Line, name: str, other: Token) -> Line:
+    """A line with another name."""
+    return line._replace(tokens=tuple([
+        token._replace(text=other.text) if token.kind == NAME and token.text == name else token
+        for token in line.tokens]))
 
 
 def _given(lines: Sequence[Line]) -> set[str]:

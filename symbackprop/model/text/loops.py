@@ -31,7 +31,7 @@ class BodyScope(Scope):
         super().__init__(outside.model, outside.counters)
         self.outside, self.top, self.counter = outside, top, s.variable
         self.language, self.from_zero = outside.language, outside.from_zero
-        self.symbol = dim(s.variable)
+        self.symbol, self.python = dim(s.variable), s.by != 0
         self.reverse, self.first, self.last = _bounds(start, stop)
         self.length = sp.expand(self.last - self.first + 1)
         self.assigned = set(_assigned(s.body))
@@ -84,8 +84,11 @@ class BodyScope(Scope):
         indexed = target.index is not None and self.counter in tree.mentioned(target.index)
         if indexed and self._place(target.index, target.name) != self.symbol:
             raise ModelError(f"the loop assigns {target.name}[{self.counter}], nothing before or after it")
-        if target.index is None and self.counters and target.name in self.top.lines and target.name not in self.rows:
+        again = self.counters or (self.python and any(target.name in s.loops for s in (self.outside, self.top)))
+        if target.index is None and again and target.name in self.top.lines and target.name not in self.rows:
             self.now[target.name] = self.rounds[target.name] = self.define(keyword, self.another(target.name), row)
+            if not self.counters:
+                self.top.tell_renamed(target.name, self.now[target.name])
             return
         name = self.claim(target.name) if indexed else self.claim_target(target)
         self.rows[name] = self._named(name, row)
@@ -286,7 +289,10 @@ class BodyScope(Scope):
         places = {name: k for k, name in enumerate(self.carry)}
         for name, row in closed.items():
             self.outside.loops[name] = LoopResult(scan, row, self.first, self.last, places.get(name), name in moving)
-        self.outside.loops |= {name: self.outside.loops[other] for name, other in self.rounds.items()}
+        if self.counters:
+            self.outside.loops |= {name: self.outside.loops[other] for name, other in self.rounds.items()}
+        else:
+            self.outside.now |= self.rounds
 
     def _carry_what_begins(self) -> None:
         """Carries what has a value before the first step, read or not: after 0 steps ``h[T]`` is ``h[0]``."""

@@ -211,7 +211,7 @@ class _Counting:
 
     def loop(self, s: tree.For) -> tree.For:
         """A loop, from 1 where it counts from 0, and what it collects."""
-        step, known = tree.Name(s.variable), set(self.given)
+        step, known = tree.Name(s.variable), self.given - self.ends.keys()
         s = replace(s, start=_in_numbers(s.start, self.sizes), stop=_in_numbers(s.stop, self.sizes))
         s = replace(s, body=tuple([self._at_its_step(e, step) for e in s.body]))
         own = {e.target.name for e in tree.equations(s.body) if e.target.index == step}

@@ -140,7 +140,7 @@ class Scope:
         """``h[2]`` of the family h, ``h[T]`` of the loop that computes h."""
         if self.from_zero and any(name in own for own in (*self.locals, self.rounds)):
             return None  # as Python has no families
-        family, loop = self.families.get(name), self.loops.get(name)
+        family, loop = self.families.get(name), self.loops.get(self.now.get(name, name))
         if len(items) != 1 or isinstance(items[0], tree.Slice) or (family is None and loop is None):
             return None
         place = evaluate(items[0], self)
@@ -277,7 +277,10 @@ class ModelScope(Scope):
         super().rename(keyword, name, row)
         if name in self.now:
             self.model.last_values[name] = other = self.now[name]
-            self.remark(f"{name} has a value already, from line {self.lines[name]}: from here on it is {other}")
+            self.tell_renamed(name, other)
+
+    def tell_renamed(self, name: str, other: str) -> None:
+        self.remark(f"{name} has a value already, from line {self.lines[name]}: from here on it is {other}")
 
     def define(self, keyword: str, name: str, row: Node) -> str:
         getattr(self.model, keyword)(self.claim(name), row)
@@ -291,10 +294,10 @@ class ModelScope(Scope):
         define(self.claim_target(target), row)
 
     def _is_called_so(self, base: str, index: sp.Expr, row: Node) -> bool:
-        """Whether a declared array has the name of ``base[index]`` already, as in ``h[0] = h0``: it is that."""
+        """Whether a value has the name of ``base[index]`` already, as in ``h[0] = h0``: it is that."""
         spelled = python_name(f"{base}[{index}]")
         free = all(base not in known for known in (self.graph.names, self.model.sizes, self.graph.functions))
-        if not (free and row.is_declared and row.name == spelled):
+        if not free or self.graph.names.get(spelled) is not row:
             return False
         self.families.setdefault(base, {})[index] = spelled
         return True

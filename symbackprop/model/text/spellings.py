@@ -289,6 +289,8 @@ t: group_norm (x, groups|num_groups, weight, bias, eps=1e-5) -> swapaxes(swapaxe
 group_norm(x, groups, eps=eps, axis=1), 1, -1) * weight + bias, 1, -1)
 t: pixel_shuffle (x, factor|upscale_factor##) -> transpose(pixel_shuffle(transpose(x, (0, 2, 3, 1)), factor), \
 (0, 3, 1, 2))
+t: pixel_unshuffle (x, factor|downscale_factor##) -> flatten(transpose(reshape(x, (x.shape[0], x.shape[1], \
+x.shape[2] / factor, factor, x.shape[3] / factor, factor)), (0, 1, 3, 5, 2, 4)), 1, 3)
 t: interpolate (x, size~None, scale_factor, mode="nearest", align_corners=False, !antialias=False) -> np.moveaxis(\
 interpolate(np.moveaxis(x, 1, -1), scale=scale_factor, mode=mode, align_corners=align_corners, antialias=antialias), \
 -1, 1)
@@ -512,8 +514,10 @@ f: leaky_relu (x, alpha=0.2) -> leaky_relu(x, alpha)
 f: gelu (x, approximate~False) -> gelu(x)
 f: gelu (x, approximate:True) -> gelu_tanh(x)
 f j: softmax log_softmax (x, axis=-1) -> @(x, axis=axis)
-t: prelu (x, weight) -> prelu(x, weight)
+t: prelu (x, weight) -> np.moveaxis(prelu(np.moveaxis(x, 1 - floor(1 / x.ndim), -1), weight), -1, \
+1 - floor(1 / x.ndim))
 t: softplus (x, beta) -> softplus(beta * x) / beta
+t: softplus (x, beta=1, threshold) -> where(beta * x > threshold, x, softplus(beta * x) / beta)
 t: softmin (x, axis|dim) -> softmax(-x, axis=axis)
 t: normalize (x, p=2, dim=1, eps=1e-12) -> x / maximum(norm(x, axis=dim, keepdims=True, order=p), eps)
 t: linear (x, weight) -> x @ weight.T
@@ -565,6 +569,10 @@ count_padding=count_include_pad), 1, 2)
 t: avg_pool3d (x, size|kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, \
 divisor_override=None) -> np.moveaxis(avg_pool3d(np.moveaxis(x, 1, -1), size, stride=stride, padding=padding, \
 ceil=ceil_mode, count_padding=count_include_pad, divisor=divisor_override), -1, 1)
+t: lp_pool1d (x, p|norm_type, size|kernel_size, stride=None) -> pow(swapaxes(avg_pool1d(swapaxes(pow(x, p), 1, 2), \
+size, stride=stride, divisor=1), 1, 2), 1 / p)
+t: lp_pool2d (x, p|norm_type, size|kernel_size, stride=None) -> pow(avg_pool2d(pow(x, p), size, stride=stride, \
+layout="NCHW", divisor=1), 1 / p)
 t: adaptive_avg_pool1d (x, s|output_size(1)) -> np.moveaxis(adaptive_avg_pool(np.moveaxis(x, 1, -1), s), -1, 1)
 t: adaptive_avg_pool2d (x, s|output_size(2)) -> np.moveaxis(adaptive_avg_pool(np.moveaxis(x, 1, -1), s), -1, 1)
 t: adaptive_avg_pool2d (x, s|output_size) -> np.moveaxis(adaptive_avg_pool(np.moveaxis(x, 1, -1), (s, s)), -1, 1)
@@ -977,6 +985,7 @@ _LAYERS = """
     GaussianNLLLoss gaussian_nll_loss, PoissonNLLLoss poisson_nll_loss, SoftMarginLoss soft_margin_loss,
     HingeEmbeddingLoss hinge_embedding_loss, MarginRankingLoss margin_ranking_loss, CosineSimilarity cosine_similarity,
     PairwiseDistance pairwise_distance, MaxPool1d max_pool1d, MaxPool2d max_pool2d, AvgPool1d avg_pool1d,
+    LPPool1d lp_pool1d, LPPool2d lp_pool2d, PixelShuffle pixel_shuffle, PixelUnshuffle pixel_unshuffle,
     AvgPool2d avg_pool2d, AdaptiveAvgPool2d adaptive_avg_pool2d, AdaptiveMaxPool2d adaptive_max_pool2d,
     Flatten flatten start_dim=1, Identity identity, Dropout dropout, CTCLoss ctc_loss
 """
@@ -1002,6 +1011,7 @@ weight: m x n x k x k, bias: m -> F.conv2d(x, weight, bias, stride, padding, dil
 Conv2d (n|in_channels, m|out_channels, k|kernel_size, stride=1, padding=0, dilation=1, bias:False) \
 weight: m x n x k x k -> F.conv2d(x, weight, None, stride, padding, dilation)
 PReLU () weight: 1 -> F.prelu(x, weight)
+PReLU (n|num_parameters) weight: n -> F.prelu(x, weight)
 """
 # cells of recurrent networks, of x and of the state s before: their gates are the parts of two products
 _CELLS = {

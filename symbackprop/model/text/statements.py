@@ -519,7 +519,7 @@ class Reader:
         variable = self._counter() if unnamed else names[0]
         step: tree.Expr = tree.Name(variable)
         if entries:
-            stop = _length(entries[0][1])
+            stop = _length(max([array for _, array in entries], key=_cut))
             start = tree.Call("range", (tree.ONE, tree.Chain(stop, (("+", tree.ONE),))) if from_one else (stop,), ())
             step = tree.Chain(step, (("-", tree.ONE),)) if from_one else step
         else:
@@ -786,6 +786,16 @@ def _entries(names: Sequence[str], over: tree.Expr) -> Sequence[tuple[str, tree.
         case _:
             return []
     return [*zip(names, arrays, strict=True)] if len(names) == len(arrays) else []
+
+
+def _cut(array: tree.Expr) -> int:
+    """How many entries less than an array ``w[1:]`` has, whose last is the last of a zip."""
+    match array:
+        case tree.Index(_, (tree.Slice(tree.Number(sp.Integer() as first), None, None), *_)):
+            return int(first)
+        case tree.Index(_, (tree.Slice(None, tree.Negative(tree.Number(sp.Integer() as last)), None), *_)):
+            return int(last)
+    return 0
 
 
 def _length(array: tree.Expr) -> tree.Expr:
