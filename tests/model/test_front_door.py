@@ -7,7 +7,7 @@ import pytest
 
 from symbackprop import Model, derive, verify
 from symbackprop.errors import ModelError
-from symbackprop.model.text import parse_alone
+from symbackprop.model.text import parse_alone, to_text
 from symbackprop.verify.interpreter import evaluate
 
 TEXTS = {
@@ -260,3 +260,20 @@ def test_arrays_of_jax_are_not_changed_in_place() -> None:
     lines = "z = np.dot(X, w)\nq = z\nq *= 2\nnp.sum(q + z)"
     assert any("z is changed here" in said for said in parse_alone(lines).remarks)
     assert not any("z is changed here" in said for said in parse_alone(lines.replace("np.", "jnp.")).remarks)
+
+
+@pytest.mark.parametrize(("typed", "read"), [
+    ("The loss is L = sum(x^2)", "loss L = sum(x**2)"), ("Loss function: L = sum(x)", "loss L = sum(x)"),
+    ("Let a = x * w\nWe minimise the loss L = sum(a)", "a = x * w\nloss L = sum(a)"),
+    ("where h = x * w\nthe cost: J = sum(h)", "h = x * w\nloss J = sum(h)"),
+    ("the brown L = sum(x)", None), ("a x = w\nloss L = sum(x)", None), ("loss rate L = sum(x)", None),
+])
+def test_words_in_front_of_an_equation_say_nothing_or_that_it_is_the_loss(typed: str, read: str | None) -> None:
+    head = "dim N\ndata x: N\nparam w: N\n"
+    if read is None:
+        with pytest.raises(ModelError):
+            Model.parse(head + typed)
+    else:
+        model = Model.parse(head + typed)
+        assert to_text(model) == to_text(Model.parse(head + read))
+        assert any("is read as" in note for note in model.remarks)

@@ -45,6 +45,7 @@ from symbackprop.model.text.meant_lines import (
     product_with_turned,
     solved,
     times_bars,
+    without_prose,
 )
 from symbackprop.model.text.meant_lines import (
     of_paper as as_on_paper,
@@ -250,7 +251,7 @@ def _with_sums(capitals: bool, line: str, place: Place) -> str:
 
 
 _SUMS: list[Meant] = [partial(_with_sums, capitals) for capitals in (True, False)]
-_ON_PAPER = (power_behind, TIMES)
+_ON_PAPER = (power_behind, TIMES, without_prose)
 _CODE = re.compile(r"\*\*|\b[A-Za-z]\w*\.[a-z]\w*\(|^\s*return\b")
 _OVER_AN_INDEX = re.compile(r"\b(?:sum|prod)_[a-z]{1,2}\b")
 

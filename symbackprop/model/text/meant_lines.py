@@ -119,7 +119,24 @@ below_each_other = rewritten(r"\[(\w+(?:\s*;\s*\w+)+)\]",  # [x; y]
                              lambda found: f"concat({', '.join(re.split(r' *; *', found[1]))})")
 times_bars = rewritten(BESIDE_BARS, r" * \1")
 expected = rewritten(rf"\bE\s*{INDEX}", r"mean(\1)")  # E[a]
-without_word = rewritten(r"^(\s*)\w+\s+", r"\1")  # the first one
+_WORD_OF_PROSE = "(?:" + (  # a word that says nothing of what is computed
+    "the an? our its this we let now then so and or with where here given define denote set put write have get use is "
+    "are as be by compute consider suppose assume first next finally hence thus therefore final total training model "
+    "network following that which loss cost objective function error equation formula predictions? output hidden layer "
+    "state minimi[sz]e energy").replace(" ", "|") + r")\b[,:]?\s+"
+_PROSE = re.compile(rf"^(\s*)(?!an?\s+\w+\s*=)((?:{_WORD_OF_PROSE})+)(?=[^\W\d]\w*(?:\[[^\[\]]*\])?\s*=(?!=))",
+                    re.IGNORECASE)
+_OF_A_LOSS = re.compile(r"\b(?:loss|cost|objective|energy|minimi[sz]e)\b", re.IGNORECASE)
+
+
+def without_prose(line: str, place: Place) -> str:
+    """The line without words in front of its equation, as ``The loss is L = …``, which of a loss say that it is one."""
+    def said(words: re.Match[str]) -> str:
+        return words[1] + "loss " * (_OF_A_LOSS.search(words[2]) is not None)
+
+    return _PROSE.sub(said, line)
+
+
 without_output = rewritten(r"\boutput\s+(?=\w+\s*=)", "")  # equations for what the line calls outputs
 without_values = rewritten(r"\s*=\s*-?[\d.]+(?:[eE][-+]?\d+)?(?=\s*(?:,|$))", "")  # w: D = 0.1, b = 0
 loop_of_matlab = rewritten(  # for t = 1:T

@@ -33,8 +33,8 @@ from symbackprop.model.text.meant_lines import (
     with_a_name,
     with_colon,
     with_x,
+    without_prose,
     without_values,
-    without_word,
 )
 from symbackprop.model.text.python_loops import BACKWARDS, NO_ENTRIES, NO_KEYS, counted_from_one
 from symbackprop.model.text.tokens import (
@@ -952,12 +952,12 @@ def _notation(c: Cursor, keyword: str, line: int) -> tree.Statement:
 
 def _result(c: Cursor, keyword: str, line: int) -> tree.Statement:
     if c.at(":"):
-        raise c.now.problem(f"a {keyword} is an equation: {keyword} L = …", (" L =",))
+        raise c.now.problem(f"a {keyword} is an equation: {keyword} L = …", (without_prose, " L ="))
     first, name = c.now, target(c)
     if c.now.kind == END and name.index is None:
         return tree.Equation(line, keyword, name, tree.Name(name.name, place=c.since(first)))
     if not c.at("="):
-        instead: Sequence[Meant] = ("=",) if c.at("==", ":") else (partial(with_a_name, keyword),)
+        instead: Sequence[Meant] = (without_prose, "=") if c.at("==", ":") else (partial(with_a_name, keyword),)
         raise c.unexpected(f"expected '=' and a formula, as in `{keyword} {name.name} = …`", instead=instead)
     c.take()
     return tree.Equation(line, keyword, name, expression(c))
@@ -1140,7 +1140,7 @@ def _without_arguments(keyword: str, line: str, place: Place) -> str:
 def _not_a_statement(word: str, after: str) -> tuple[str, str | Sequence[Meant]]:
     """What is wrong with a line that begins so, and the word that may be meant."""
     if word in _FOREIGN:
-        return _FOREIGN[word], [without_word] if word == "let" else ""
+        return _FOREIGN[word], [without_prose] if word == "let" else ""
     if word.lower() in _OBJECTIVES:
         return "what is minimized is the loss: loss L = …", [partial(with_a_name, "loss")]
     shown = word if len(word) <= 30 else word[:30] + "…"
@@ -1149,4 +1149,5 @@ def _not_a_statement(word: str, after: str) -> tuple[str, str | Sequence[Meant]]
         return (f"{shown!r} followed by {after} begins neither a declaration nor an equation: a name has no arguments "
                 f"left of =, as in loss {shown} = …",
                 (partial(_without_arguments, "loss "), partial(_without_arguments, "")))
-    return f"{shown!r} followed by {after} begins neither a declaration nor an equation.{suggested(near)}", near
+    return (f"{shown!r} followed by {after} begins neither a declaration nor an equation.{suggested(near)}",
+            [without_prose, *[near] * bool(near)])
