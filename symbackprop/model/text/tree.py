@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field, fields, replace
+from operator import is_
 from typing import TYPE_CHECKING, Any, TypeAlias, get_args
 
 import sympy as sp
@@ -272,9 +273,8 @@ def flat(statements: Sequence[Statement]) -> Iterator[Statement]:
 
 def parts(expr: object) -> list[Expr]:
     """The direct parts of an expression, from left to right; of a tuple those in it."""
-    inside = expr if isinstance(expr, tuple) else [getattr(expr, name) for name in _inside(expr)]
     found: list[Expr] = []
-    for part in inside:
+    for part in expr if isinstance(expr, tuple) else [getattr(expr, name) for name in _inside(expr)]:
         if isinstance(part, tuple):
             found += parts(part)
         elif hasattr(part, "__dataclass_fields__"):  # as dataclasses.is_dataclass says
@@ -375,14 +375,21 @@ def operands(expr: Expr) -> Iterator[Name | Call]:
 
 
 def changed(expr: Expr, change: Callable[[Expr], Expr]) -> Expr:
-    """An expression with every direct part changed, from left to right."""
+    """An expression with every direct part changed, from left to right; itself where each stays what it is."""
+    new = {}
+    for name in _inside(expr):
+        part = getattr(expr, name)
+        other = _changed(part, change)
+        if other is not part:
+            new[name] = other
+    return replace(expr, **new) if new else expr
 
-    def inside(part: Any) -> Any:
-        if isinstance(part, tuple):
-            return tuple([inside(x) for x in part])
-        return change(part) if isinstance(part, _EXPRESSIONS) else part
 
-    return replace(expr, **{name: inside(getattr(expr, name)) for name in _inside(expr)})
+def _changed(part: Any, change: Callable[[Expr], Expr]) -> Any:
+    if isinstance(part, tuple):
+        others = [_changed(x, change) for x in part]
+        return part if all(map(is_, part, others)) else tuple(others)
+    return change(part) if isinstance(part, _EXPRESSIONS) else part
 
 
 def _inside(expr: object) -> tuple[str, ...]:
@@ -401,11 +408,13 @@ _FIELDS: dict[type, tuple[str, ...]] = {}
 
 def mentioned(expr: object, inside: bool = True) -> Iterator[str]:
     """The names that occur in an expression; with ``inside`` false, not those in indices and calls within it."""
-    if isinstance(expr, Name):
-        yield expr.name
-    elif inside or not isinstance(expr, (Index, Call)):
-        for part in parts(expr):
-            yield from mentioned(part, inside)
+    left = [expr]
+    while left:
+        part = left.pop()
+        if isinstance(part, Name):
+            yield part.name
+        elif inside or not isinstance(part, (Index, Call)):
+            left += reversed(parts(part))
 
 
 def ahead(place: Expr, counter: str) -> int | None:
