@@ -225,10 +225,34 @@ def test_cells_are_those_of_pytorch(made: str, step: str) -> None:
     assert found == pytest.approx(named["loss"].item(), rel=1e-12)
 
 
-def test_layers_over_all_steps_are_refused_with_the_loop() -> None:
+@pytest.mark.oracle
+@pytest.mark.parametrize(("made", "lines"), [
+    ("LSTM(3, 4)", "out, (h, c) = rnn(x)\nloss = out.pow(2).sum() + h.sum() * c[0, 1, 2]"),
+    ("LSTM(3, 4, batch_first=True)", "out, _ = rnn(x)\nloss = out[:, -1].pow(3).sum()"),
+    ("LSTM(3, 4)", "_, (h, c) = rnn(x, (h0, c0))\nloss = h.pow(2).sum() - c[-1].sum()"),
+    ("GRU(3, 4, num_layers=1, batch_first=True)", "out, h = rnn(x)\nloss = out.pow(2).sum() + h.sum()"),
+    ("GRU(3, 4)", "loss = rnn(x, h0)[0].pow(2).sum()"), ("RNN(3, 4, nonlinearity='tanh')", "loss = rnn(x)[1].sum()"),
+])
+def test_layers_over_all_steps_are_those_of_pytorch(made: str, lines: str) -> None:
+    torch, rng = pytest.importorskip("torch"), np.random.default_rng(0)
+    sizes = "N x T x 3" if "batch_first" in made else "T x N x 3"
+    head = f"dim T, N\ndata x: {sizes}, h0: 1 x N x 4, c0: 1 x N x 4\n"
+    model = Model.parse(f"{head}rnn = nn.{made}\n{lines}")
+    layer = eval(f"nn.{made}", {"nn": torch.nn}).double()
+    values = {f"rnn_{n}": p.detach().numpy() for n, p in layer.named_parameters()}
+    assert {n: row.shape for n, row in model.params.items()} == {n: value.shape for n, value in values.items()}
+    values |= {"x": rng.normal(size=(2, 6, 3) if "batch_first" in made else (6, 2, 3))}
+    values |= {n: rng.normal(size=(1, 2, 4)) for n in ("h0", "c0")}
+    named = {n: torch.tensor(values[n]) for n in ("x", "h0", "c0")} | {"rnn": layer}
+    exec(lines, named)
+    found, = evaluate([model.results()[0]], values)
+    assert found == pytest.approx(named["loss"].item(), rel=1e-12)
+
+
+def test_layers_on_each_other_are_refused_with_the_loop() -> None:
     for made, said in (("LSTM", "with h, c = cell(x[:, t], (h, c))"), ("GRU", "with h = cell(x[:, t], h)")):
         with pytest.raises(ModelError) as caught:
-            parse_alone(f"rnn = nn.{made}(3, 4, batch_first=True)\nout, (h, c) = rnn(x)\nout.sum()")
+            parse_alone(f"rnn = nn.{made}(3, 4, num_layers=2, batch_first=True)\nout, (h, c) = rnn(x)\nout.sum()")
         assert said in caught.value.message and caught.value.line == 1
 
 

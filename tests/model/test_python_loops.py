@@ -203,6 +203,10 @@ LOOPS = {
         for t in range(T):
             g[t+1] = np.tanh(X[t, 0] @ W + g[t] @ U)
         loss = np.sum(g) + g0[1]""",
+    "names in brackets": """
+        (p, q) = (b * 2, v)
+        (q, p) = (p, q)
+        loss = np.sum(p) * q[1]""",
     "names of steps in two loops": """
         loss = 0
         for x in X:

@@ -4,8 +4,8 @@ counts, as lines with ``for``."""
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
-from itertools import count, islice, takewhile
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import count, islice, pairwise, takewhile
 
 from symbackprop.model.text.comprehensions import letters
 from symbackprop.model.text.foreign import between_commas
@@ -13,13 +13,16 @@ from symbackprop.model.text.tokens import END, NAME, NUMBER, SIGN, TEXT, Line, T
 
 _MADE = ("scan", "fori_loop")
 _WORDS = frozenset([*_MADE, "while"])
+_GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}  # of PyTorch's layers that go from step to step
 _INSIDE = "    "
 
 
 def with_loops(lines: list[Line]) -> list[int]:
     """Put lines with loops in the place of those that call for one, or that count; the numbers of these lines."""
-    places = [k for k, line in enumerate(lines) if not _WORDS.isdisjoint(map(TEXT, line.tokens))]
-    changed, text = list[int](), _Text(lines if places else ())
+    layers = _layers(lines)
+    words = _WORDS.union(layers)
+    places = [k for k, line in enumerate(lines) if not words.isdisjoint(map(TEXT, line.tokens))]
+    changed, text = list[int](), _Text(lines if places else (), layers)
     for k in reversed(places):  # what is known of the lines above stays true
         writer = _Writer(text, lines[k])
         found = (_counted if lines[k].tokens[0].text == "while" else _called)(writer, lines, k)
@@ -30,6 +33,20 @@ def with_loops(lines: list[Line]) -> list[int]:
     return changed
 
 
+def _layers(lines: Sequence[Line]) -> Mapping[str, tuple[str, bool]]:
+    """The names of recurrent layers, ``lstm = nn.LSTM(n, m)``: what each is, and whether examples stand first."""
+    made = [line.tokens for line in lines if not _GATES.keys().isdisjoint(map(TEXT, line.tokens))]
+    found = dict[str, tuple[str, bool]]()
+    for tokens in made:
+        words = [*map(TEXT, tokens)]
+        equal = words.index("=") if "=" in words else 0
+        kind = next((a for a, b in pairwise(words) if a in _GATES and b == "("), "")
+        if equal and kind and words[: equal - 1] in ([], ["self", "."]):
+            first = words.index("batch_first") + 2 if "batch_first" in words else 0
+            found[words[equal - 1]] = kind, words[first] == "True"
+    return found
+
+
 def _kind(word: str) -> str:
     return NUMBER if word.isdigit() else NAME if word.isidentifier() else SIGN
 
@@ -37,7 +54,8 @@ def _kind(word: str) -> str:
 class _Text:
     """The names of a text, and on which lines which of them get a value, or are functions."""
 
-    def __init__(self, lines: Sequence[Line]) -> None:
+    def __init__(self, lines: Sequence[Line], layers: Mapping[str, tuple[str, bool]]) -> None:
+        self.layers = layers
         self.lines, self.read = [*lines], dict[str, list[int]]()
         for k, line in enumerate(lines):
             for name in {token.text for token in line.tokens}:
@@ -106,15 +124,20 @@ class _Writer:
 def _called(writer: _Writer, lines: Sequence[Line], k: int) -> tuple[int, int, list[Line]] | None:
     """The lines for one that calls for a loop."""
     tokens = lines[k].tokens
-    place = next((j for j, token in enumerate(tokens[:-1]) if token.text in _MADE and tokens[j + 1].is_sign("(")), 0)
+    layers = writer.text.layers
+    place = next((j for j, token in enumerate(tokens[:-1]) if tokens[j + 1].is_sign("(")
+                  and (token.text in _MADE or token.text in layers)), 0)
     begin = place
     while begin > 1 and tokens[begin - 1].is_sign("."):
         begin -= 2
     end = _closing(tokens, place + 1)
     if not place or not end or tokens[0].text in ("def", "from", "import", "for"):
         return None
-    make = _scan if tokens[place].text == "scan" else _fori
-    result = make(writer, _parts(tokens[place + 2 : end]), lines, k)
+    args = _parts(tokens[place + 2 : end])
+    if tokens[place].text in layers:
+        result = _recurrent(writer, args, tokens[begin : place + 1], *layers[tokens[place].text])
+    else:
+        result = (_scan if tokens[place].text == "scan" else _fori)(writer, args, lines, k)
     if result is None:
         return None
     writer.lines.append(lines[k]._replace(tokens=(*tokens[:begin], *result, *tokens[end + 1 :])))
@@ -173,6 +196,32 @@ def _fori(writer: _Writer, args: Sequence[Sequence[Token]], lines: Sequence[Line
     targets = [writer.tokens("," * (k > 0), name) for k, name in enumerate(states)]
     writer.write(*targets, "=", function, "(", counter, ",", writer.tuple(states), ")", deeper=True)
     return writer.tuple(states)
+
+
+def _recurrent(writer: _Writer, args: Sequence[Sequence[Token]], layer: Sequence[Token], kind: str, batch_first: bool
+               ) -> list[Token] | None:
+    """What a layer gives that goes from step to step: its states over all steps, and the last one."""
+    several = len(args) == 2 and args[1][0].is_sign("(") and _closing(args[1], 0) == len(args[1]) - 1
+    firsts = _parts(args[1][1:-1]) if several else [*args[1:]]
+    states = [writer.name(word) for word in "hc"[: 1 + (kind == "LSTM")]]
+    if len(args) not in (1, 2) or (firsts and len(firsts) != len(states)) or any(
+            token.is_sign("=") for arg in args for token in arg):
+        return None
+    xs, x, steps = (writer.name(word) for word in ("xs", "x", "steps"))
+    around = ("swapaxes (", ", 0 , 1 )") if batch_first else ("", "")
+    writer.write(xs, "=", around[0], args[0], around[1])
+    weight = f"{layer[-1].text}_weight_ih_l0"
+    blank = writer.tokens("zeros_like ( split ( F . linear (", xs,
+                          f"[ 0 ] , {weight} ) , {_GATES[kind]} , axis = - 1 ) [ 0 ] )")
+    for k, state in enumerate(states):
+        writer.write(state, "=", [*firsts[k], *writer.tokens("[ 0 ]")] if firsts else blank)
+    writer.write(steps, "= [ ]")
+    writer.write("for", x, "in", xs, ":")
+    writer.write(writer.tuple(states), "=", layer, "(", x, ",", writer.tuple(states), ")", deeper=True)
+    writer.write(steps, ". append (", states[0], ")", deeper=True)
+    last = [writer.tokens("," * (k > 0), state, "[ None ]") for k, state in enumerate(states)]
+    lasts = writer.tokens("(", *last, ")") if len(states) > 1 else last[0]
+    return writer.tokens("(", around[0], steps, around[1], ",", lasts, ")")
 
 
 def _gives(writer: _Writer, function: Sequence[Token], lines: Sequence[Line], k: int) -> Sequence[Sequence[Token]]:

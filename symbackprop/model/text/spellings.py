@@ -1031,6 +1031,9 @@ def _cell_lines() -> Iterator[str]:
         whole = formula.replace("NEXT", part).replace("IN", both[0]).replace("BY", both[1])
         shapes = f"weight_ih: {gates}*m x n, weight_hh: {gates}*m x m, bias_ih: {gates}*m, bias_hh: {gates}*m"
         yield f"{name} (n|input_size, m|hidden_size, bias~True) {shapes} -> {whole}"
+        layer = f"{shapes} -> {whole}".replace("_ih", "_ih_l0").replace("_hh", "_hh_l0")  # a step of it
+        yield (f"{name.removesuffix('Cell')} (n|input_size, m|hidden_size, num_layers~1, bias~True, batch_first=False, "
+               f'dropout=0, bidirectional~False, !nonlinearity~"tanh") {layer}')
 
 
 _WITH_WEIGHTS = "has parameters of its own: declare them, and write"

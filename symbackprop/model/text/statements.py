@@ -1037,6 +1037,8 @@ def equations(c: Cursor) -> Sequence[tree.Equation]:
     if first.kind == NAME and stands:
         raise first.problem(*_not_a_statement(first.text, found(c.after)))
     names, paths = zip(*_targets(c), strict=True)
+    while all(len(path) > 1 and path[0] == 0 for path in paths):  # (a, b) = …
+        paths = tuple([path[1:] for path in paths])
     if c.at("=="):
         raise c.unexpected("an equation has one =", named=True, instead=("=",))
     changes: tuple[str, ...] = ()
