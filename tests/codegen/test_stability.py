@@ -627,3 +627,12 @@ def test_products_that_are_one_number_keep_their_shape(form: str, total: float, 
     loss, grads = module.loss_and_grads({"w": np.array([1.0, 2.0, 800.0, -3.0]), "v": np.full(4, 0.5)}, {})
     assert loss == pytest.approx(total)
     assert not grads["w"].any() and grads["w"].shape == (4,)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("form", ["atan(y/x)", "log(y/x)", "log(x*y)", "x/hypot(x, y)", "atan2(y, x)", "tanh(y/x)"])
+def test_plain_floats_divide_as_arrays_do(form: str, tmp_path: Path) -> None:
+    """A function of Python's floats ended in a ZeroDivisionError."""
+    module = emit(parse(f"param x, y\nloss L = {form}"), tmp_path)
+    found, known = [module.loss_and_grads({"x": zero, "y": zero + 1}, {}) for zero in (0.0, np.zeros(()))]
+    np.testing.assert_equal(found, known)

@@ -277,7 +277,7 @@ def over_squares(x: np.ndarray | float, y: np.ndarray | float) -> np.ndarray:
 
 def atan_quotient(x: np.ndarray | float, y: np.ndarray | float) -> np.ndarray:
     """arctan(x / y)."""
-    return np.arctan(x / y)
+    return np.arctan(np.divide(x, y))
 
 
 def moderate(x: np.ndarray | float, y: np.ndarray | float) -> np.ndarray:
