@@ -263,11 +263,13 @@ class Formula(f.Telling, Evaluator):
             needs = needs or f"a sum over {letter} needs its bounds, sum_{letter}(formula, first, last), or an index"
             raise ModelError(f"{needs}: a[{letter}]")
         whole, leaves = zip(*entries.items(), strict=True)
-        size = self.scope.axes.get(letter, whole[0].shape[0])
+        sizes = [row.shape[0] for row in whole]  # Σ_k δ[k]·x[k] runs as far as both have entries
+        shortest = next((n for n in sizes if all(same(n, other) or _is_longer(other, n) for other in sizes)), sizes[0])
+        size = self.scope.axes.get(letter, shortest)
         arrays = [getitem(row, slice(None, size)) if _is_longer(row.shape[0], size) else row for row in whole]
         if not all(same(row.shape[0], arrays[0].shape[0]) for row in arrays):
-            sizes = ", ".join([dim_text(row.shape[0]) for row in arrays])
-            raise ShapeError(f"{letter} runs over axes of different lengths: {sizes}")
+            told = ", ".join([dim_text(row.shape[0]) for row in arrays])
+            raise ShapeError(f"{letter} runs over axes of different lengths: {told}")
         loop = close_loop(self.graph, arrays[0].shape[0], [], list(leaves), [], [value], arrays, index=letter)
         return loop[1][0]
 
@@ -355,9 +357,10 @@ def _is_square(a: Node) -> bool:
 
 
 def _is_longer(one: Dim, other: Dim) -> bool:
-    """Whether one size is a multiple of another, as d of d/2: an index that runs to d/2 reads the first half."""
-    ratio = one / other
-    return bool(ratio.is_number and ratio > 1)
+    """Whether one size is a multiple of another, as d of d/2, or so many more, as T of T - 2: an index that runs to the
+    other reads the first entries."""
+    ratio, more = one / other, one - other
+    return bool((ratio.is_number and ratio > 1) or (more.is_number and more > 0))
 
 
 def _is_number(value: Value) -> bool:
