@@ -247,6 +247,7 @@ _TARGET = "a target: how rows and functions are written"
 MAY_NAME = {  # tables by names of ops and functions that no record can hold: what they are
     "apart/source.py": {"_SAME": "methods of an array in somebody's code", "_CASTS": "functions in somebody's code"},
     "codegen/arrays.py": dict.fromkeys(("RULES", "SCALARS", "_SAME", "_ARCS", "_HELPERS"), _TARGET),
+    "codegen/names.py": {"_OWN": "what emitted code calls itself, among that as another library calls a function"},
     "codegen/torch.py": {"Torch": "a target: reductions by methods, slices that run backwards"},
     "codegen/buffers.py": {"FUNCTIONS": "a target: NumPy's functions that write into an array",
                            "(REDUCTIONS, VIEWS)": "a target: NumPy's methods that write into an array"},

@@ -236,7 +236,7 @@ class Evaluator:
         except ModelError as error:
             places = _places(expr)
             shapes = [a.shape for a in args if isinstance(a, Node)]
-            if places[1:] and expr.function == "dot" and len(shapes) == len(args) and same_shape(*shapes):
+            if places[1:] and expr.function == "dot" and len(shapes) == len(args) == 2 and same_shape(*shapes):
                 error.instead.insert(0, partial(sum_of_products, places[0], places[1]))
             listed = [self.value(a) if isinstance(a, tree.Tuple) else value
                       for a, value in zip(expr.args, args, strict=False)] if places else []

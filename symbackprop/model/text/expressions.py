@@ -24,6 +24,7 @@ from inspect import signature
 from typing import Any, TypeAlias
 
 import sympy as sp
+from sympy.functions.elementary.trigonometric import TrigonometricFunction
 
 from symbackprop.core.functions import FUNCTIONS
 from symbackprop.core.functions.words import ALSO
@@ -446,7 +447,7 @@ def _refuse_bare_function(c: Cursor, function: Token) -> None:
     start = c.place
     (_pass_over if _reduces(function.text) else _factor)(c)
     factors = [c.typed_since(start)]
-    while function.text in _OF_ANGLES and c.now.kind == NAME and not _is_function(c.now.text):
+    while _is_of_angles(function.text) and c.now.kind == NAME and not _is_function(c.now.text):
         start = c.place
         _factor(c)
         factors.append(c.typed_since(start))
@@ -457,7 +458,10 @@ def _refuse_bare_function(c: Cursor, function: Token) -> None:
     raise problem(f"what {function.text} is of takes brackets: {called}", function.line, "", c.since(function), called)
 
 
-_OF_ANGLES = ("sin", "cos", "tan")  # of all that stands behind, side by side
+def _is_of_angles(name: str) -> bool:
+    """Whether a function is of all that stands behind it, side by side: sin 2 x."""
+    head = TABLE[name].head if name in TABLE else None
+    return isinstance(head, type) and issubclass(head, TrigonometricFunction)
 
 
 def _is_function(name: str) -> bool:
