@@ -449,7 +449,8 @@ def _share(match: re.Match[str], known: Collection[str]) -> str:
     base, _, letters = of.rpartition("_")
     if step not in known:
         return f"({match[1]})[{step}]"
-    name, entry = (of, match[3] or "") if not base or of in known else (base, f"[{', '.join(letters)}]")
+    whole = not base or of in known or of in map(text_name, known)  # W_h of Wh, not an entry of W
+    name, entry = (of, match[3] or "") if whole else (base, f"[{', '.join(letters)}]")
     return f"{SHARE}{name}_{step}{entry}"
 
 

@@ -238,14 +238,16 @@ def test_a_name_that_prints_as_an_entry_of_another_is_that_name() -> None:
 @pytest.mark.parametrize("form", ["text", "index", "latex"])
 @pytest.mark.parametrize("model", [
     "dim T\ndata x: T\nparam w\ns[0] = 0\nfor t in 1..T:\n    s[t] = tanh(w*s[t-1] + x[t])\nloss L = sum(s[1:]**2)",
+    "dim T, H, E\ndata x: T x E\nparam Wz: H x E, Wh: H x E, Uh: H x H\nh[0] = zeros(H)\nfor t in 1..T:\n"
+    "    z = sigmoid(Wz @ x[t])\n    h[t] = z*h[t-1] + tanh(Wh @ x[t] + Uh @ h[t-1])\nloss L = sum(h[T])",
     "dim T\ndata x: T, y: T\nparam a, c\nu = a*x[2:] + c*x[:-2]\nloss L = mean((tanh(u) - y[2:])**2)",
     "dim R, S\ndata delta: R x S\nparam sigma: R x S\nalpha = 1 - exp(-relu(sigma)*delta)\n"
     "T = cumprod(1 - alpha + 1e-10, axis=1)\nTx = concat(ones(R, 1), T[:, :-1], axis=1)\nw = alpha*Tx\n"
     "loss L = sum(w**2)",
-], ids=["entries behind the first", "the first entries", "a map in two rows"])
+], ids=["entries behind the first", "names with a subscript", "the first entries", "a map in two rows"])
 def test_a_page_is_right_as_it_is_printed(form: str, model: str) -> None:
-    """s[i+1] of a slice tells how far i runs, Σ_k δ[k]·x[k] goes as far as both have entries, and the second row of a
-    map belonged to the row above it."""
+    """s[i+1] of a slice tells how far i runs, (∂L/∂W_h)_t of Wh is no entry at h, Σ_k δ[k]·x[k] goes as
+    far as both have entries, and the second row of a map belonged to the row above it."""
     derivation = derive(Model.parse(model))
     page = derivation.latex() if form == "latex" else derivation.text(view="index" if form == "index" else "matrix")
     report = Grader(derivation.model).grade(page)
