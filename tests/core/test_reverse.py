@@ -84,3 +84,12 @@ def test_a_factor_that_the_first_terms_have_in_common_is_written_once_however_ma
     u, v, w = [graph.leaf(name, (n,)) for name in "uvw"]
     assert str(total([u / n, v / n, w])) == "(u + v) / N + w"
     assert str(total([u / n + v, -v, w / n])) == "(u + w) / N"
+
+
+@pytest.mark.parametrize("function", [F.cumsum, F.cumprod, F.cummax, F.logcumsumexp, F.softmax])
+@pytest.mark.parametrize("shape", [(0,), (5, 0, 0), (0, 3)])
+def test_gradients_along_an_axis_of_no_entries(function: Callable[..., Node], shape: tuple[int, ...]) -> None:
+    """That of a running sum took a slice of the size −1."""
+    x = Graph().leaf("x", shape)
+    found = grad(F.sum(function(x, shape.index(0)) ** 2), [x])
+    assert found[0].shape == x.shape

@@ -396,7 +396,7 @@ register(Op(
 def _shifted(a: Node, axis: int) -> Node:
     """The entries one place further along an axis, 0 at the first one."""
     size = a.shape[axis]
-    return build.pad_axis(build.slice_axis(a, axis, 0, size - 1), axis, 1, size)
+    return a if size == 0 else build.pad_axis(build.slice_axis(a, axis, 0, size - 1), axis, 1, size)
 
 
 def cumprod(a: Node, axis: int = 0) -> Node:
