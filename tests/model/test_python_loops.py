@@ -203,6 +203,21 @@ LOOPS = {
         for t in range(T):
             g[t+1] = np.tanh(X[t, 0] @ W + g[t] @ U)
         loss = np.sum(g) + g0[1]""",
+    "pairs": """
+        loss = 0
+        for i in range(T):
+            for j in range(i + 1, T):
+                d = X[i, 0] - X[j, 1]
+                loss += np.exp(-d @ d) * i
+            for j in range(i):
+                loss = loss * 0.9 + Y[i, 0] * Y[j, 1] * j
+        for i in range(T - 1):
+            s = 0
+            for j in range(i + 1): s += Y[j, 0]
+            loss += s**2
+        for i, (x, y) in enumerate(zip(X, Y)):
+            for j in range(i, T):
+                loss += x[0, 0] / (9 + j - i) + y[0]""",
     "names in brackets": """
         (p, q) = (b * 2, v)
         (q, p) = (p, q)

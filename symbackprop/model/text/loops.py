@@ -313,7 +313,8 @@ def _bounds(start: Any, stop: Any) -> tuple[bool, sp.Expr, sp.Expr]:
     """(whether the loop runs downwards, the smaller bound, the larger one)."""
     for bound in (start, stop):
         if not isinstance(bound, sp.Expr) or bound.is_integer is not True:
-            raise ModelError(f"the bounds of a loop are whole numbers or dimensions, not {short(bound)}")
+            raise ModelError("the bounds of a loop are whole numbers or dimensions, the same at each step around it, "
+                             f"not {short(bound)}")
     reverse = runs_down(start, stop)
     first, last = (stop, start) if reverse else (start, stop)
     if first.is_positive is not True:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from itertools import accumulate, chain, count, takewhile
@@ -144,6 +144,7 @@ class Reader:
         self.attributes = set[str]()  # of self, which the helper that is read has given values
         self.kept = set[str]()  # what several things are called that are only returned
         self.counters: list[str] = []  # of the loops around the line that is read
+        self.ranges: dict[str, tree.Expr] = {}  # of the loops around the line that is read, their last steps
         self.conditions = 0  # around the line that is read, in its loop
         self.helpers = Helpers(self.lines, self.keys, lambda name: name in self._computed_with)
 
@@ -513,7 +514,7 @@ class Reader:
                                instead=("in", loop_of_matlab) if c.at("=") else ())
         c.take()
         first, start = c.now, size(c)
-        start, from_one = _numbered(start)
+        (start, from_one), known = _numbered(start), set[str]()
         entries = _entries(names, start) if c.at(":") else []
         unnamed = names[0] == UNNAMED or (bool(entries) and entries[0][0] == names[0])
         variable = self._counter() if unnamed else names[0]
@@ -523,14 +524,43 @@ class Reader:
             start = tree.Call("range", (tree.ONE, tree.Chain(stop, (("+", tree.ONE),))) if from_one else (stop,), ())
             step = tree.Chain(step, (("-", tree.ONE),)) if from_one else step
         else:
+            whole = self._whole(start, variable)
+            known = {*self.given} if whole is not None else known
             start, stop = _range(c, first, start)
         c.expect(":", "after the range")
         if c.now.kind == END and not self._goes_deeper(indent):
             raise problem("the body of the loop is missing: indent the lines that belong to it", line)
+        self.ranges[variable] = stop
         body = self._repeated(c, variable, indent, nesting)
+        del self.ranges[variable]
+        if not entries and whole is not None and all(map(_is_plain, body)):
+            stop, body = whole[0], _without_steps(body, whole[1], line, known)
+            start = tree.Call("range", (stop,), (), place=start.place)
         given = [tree.Equation(line, "let", tree.Target(name), tree.Index(array, (step,), place=array.place))
                  for name, array in entries if name != UNNAMED]
         return tree.For(line, variable, start, stop, (*given, *body))
+
+    def _whole(self, steps: tree.Expr, counter: str) -> tuple[tree.Expr, tree.Expr] | None:
+        """How many steps there are in all where some go from the counter of a loop around on, ``range(i + 1, n)``, or
+        up to it, and the condition under which one is none of these; None of others, and where that has numbers."""
+        match steps:
+            case tree.Call("range", (first, last), ()) if self._around(first, first) is not None and (
+                    {*self.counters}.isdisjoint(tree.mentioned(last))):
+                return last, tree.Compare("<", tree.Name(counter), first)
+            case tree.Call("range", (last,), ()) if (whole := self._around(last, tree.ONE)) is not None:
+                return whole, tree.Compare(">=", tree.Name(counter), last)
+        return None
+
+    def _around(self, bound: tree.Expr, most: tree.Expr) -> tree.Expr | None:
+        """How often the loop goes around whose counter a bound is, or the counter and ``most``; None for any other."""
+        match bound:
+            case tree.Name(name):
+                stop = self.ranges.get(name)
+            case tree.Chain(tree.Name(name), (("+", tree.Number() as more),)) if most in (more, bound):
+                stop = self.ranges.get(name)
+            case _:
+                return None
+        return None if isinstance(stop, (tree.Number, tree.Word)) else stop
 
     def _repeated(self, c: Cursor, variable: str, indent: str, nesting: int) -> tuple[tree.Statement, ...]:
         """What stands behind the colon of a loop, or below it."""
@@ -746,6 +776,18 @@ def _loop_names(c: Cursor) -> list[str]:
         names.append(UNNAMED if unnamed else c.declared("the loop variable, as in `for t in 1..T:`"))
         c.accept(")")
     return names
+
+
+def _is_plain(s: tree.Statement) -> bool:
+    """Whether a statement gives a name a value, or says nothing."""
+    return isinstance(s, tree.Said) or (isinstance(s, tree.Equation) and s.target.index is None)
+
+
+def _without_steps(body: Sequence[tree.Statement], left_out: tree.Expr, line: int, known: Container[str]
+                   ) -> tuple[tree.Statement, ...]:
+    """The body of a loop that does nothing at steps of a condition."""
+    notes = [s for s in body if isinstance(s, tree.Said)]
+    return (*notes, *_one_by_one(joined(line, left_out, Branch(), branch(body).only(known), lambda name: False)))
 
 
 def _backwards(over: tree.Expr) -> tree.Expr:
