@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import cache
 
 from symbackprop.core.names import ACCENTS, GREEK, LETTERS
 from symbackprop.errors import SyntaxProblem
 from symbackprop.model.text.tree import BESIDE
 
+_compiled = cache(re.compile)  # what no text needs is not compiled
 _SUPER = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
 _SUB = str.maketrans("₀₁₂₃₄₅₆₇₈₉₊₋ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", "0123456789+-aehijklmnoprstuvx")
 _LOW = "[₀-₉₊₋ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ]"
@@ -67,7 +69,7 @@ def readable(line: str) -> str:
     stays, to be refused where it stands."""
     if "$" in line or "\\" in line:
         for pattern, text in _TYPESET:
-            line = re.sub(pattern, text, line)
+            line = _compiled(pattern).sub(text, line)
     if line.isascii() and not _FOREIGN_SIGNS.search(line):
         return line
     line = _ARROW.sub(r"\1 =", line)
@@ -289,7 +291,7 @@ def plain_latex(text: str, capitals: bool = False) -> str:
     """A formula in LaTeX as model text; commands of which it is not known what they mean stay. With
     ``capitals`` the rows x_i in sums are those of X."""
     for pattern, plain in _REWRITTEN:
-        text = re.sub(pattern, plain, text)
+        text = _compiled(pattern).sub(plain, text)
     text = _ROOT_OF.sub("", text)
     while _FRACTION.search(text):
         text = _FRACTION.sub(_divided, text)
