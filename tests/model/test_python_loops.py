@@ -525,3 +525,10 @@ def test_ranges_over_an_axis_that_leave_steps_out_are_refused(steps: str) -> Non
     """They took every step, without a word."""
     with pytest.raises(ModelError, match="takes every step"):
         Model.parse(f"dim N\nparam w: N, c\ns = 0\nfor t in {steps}:\n    s = s * c + w[t]\nloss L = s")
+
+
+@pytest.mark.parametrize("steps", ["reversed(range(T))", "range(T - 1, -1, -1)"])
+def test_no_loop_upwards_is_offered_for_one_that_goes_down(steps: str) -> None:
+    with pytest.raises(ModelError) as error:
+        Model.parse(f"{HEAD}hs = []\nfor t in {steps}:\n    hs.append(X[t])\nloss = sum(hs)")
+    assert not error.value.shown[-1].endswith("corrected")
