@@ -185,6 +185,7 @@ class Call(Formula):
 
 ZERO, ONE = Num(sp.S.Zero), Num(sp.S.One)
 OUT = Out()
+argument: Callable[[int], Arg] = cache(Arg)  # what is made most often
 
 
 def lift(value: Formula | Number) -> Formula:
@@ -545,7 +546,7 @@ def substitute(f: Formula, leaf: Callable[[Formula], Formula]) -> Formula:
 
 def renamed(f: Formula, places: Mapping[int, int] | Sequence[int]) -> Formula:
     """The formula with Arg(i) called Arg(places[i]), no two of them alike: nothing is to be folded."""
-    return _replaced(f, lambda leaf: Arg(places[leaf.index]) if isinstance(leaf, Arg) else leaf, remade, {})
+    return _replaced(f, lambda leaf: argument(places[leaf.index]) if isinstance(leaf, Arg) else leaf, remade, {})
 
 
 def _replaced(f: Formula, leaf: Callable[[Formula], Formula], node: Callable[[Formula, tuple[Formula, ...]], Formula],

@@ -407,7 +407,8 @@ class Graph:
         parts = [self._part(node, once, shape, kept) for node, once in zip(written, f.written_once(form), strict=True)]
         whole, order = composed(form, tuple(parts))
         rows = [kept[i] for i in order]
-        return self._kernel_row(late("with_noughts")(whole, rows), rows, shape, all([a.kind != FLOAT for a in written]))
+        form = late("with_noughts")(whole, rows)
+        return self._kernel_row(form, rows, shape, isinstance(form, f.Num) and all([a.kind != FLOAT for a in written]))
 
     def _part(self, node: Node, once: bool, shape: Shape, kept: list[Node]) -> f.Formula:
         """What stands for a row in a formula: its number, its own formula, or itself; ``kept`` grows."""
@@ -416,7 +417,7 @@ class Graph:
         node = _source(node)
         if once and self._can_fuse(node, shape, kept):
             return moved(node.attr.form, tuple([_index(kept, a) for a in node.args]))
-        return f.Arg(_index(kept, node))
+        return f.argument(_index(kept, node))
 
     def _can_fuse(self, node: Node, shape: Shape, kept: list[Node]) -> bool:
         """Unnamed arithmetic of the same shape is part of the bigger formula; calls, names and origins are not."""
@@ -530,7 +531,8 @@ def common_shape(rows: Sequence[Node]) -> Shape:
 
 def common_kind(rows: Iterable[Node]) -> str:
     """The kind that holds the values of all rows."""
-    return max([a.kind for a in rows], key=KINDS.index)
+    kinds = {a.kind for a in rows}
+    return next(kind for kind in reversed(KINDS) if kind in kinds)
 
 
 def label(node: Node) -> str:

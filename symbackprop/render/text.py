@@ -8,7 +8,6 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, lru_cache
 from itertools import pairwise, zip_longest
-from typing import NamedTuple
 
 from symbackprop.core.maths import Math, Rounded, Values
 from symbackprop.core.printer import Text, joined, side_by_side
@@ -236,8 +235,8 @@ def folded(t: Text, room: int) -> Text:
         return Text(t.text)
     if bounds[0] == EQUAL:
         return Text("\n".join([folded(x, room).text for x in _sides(t)]))
-    places = _places(t)
-    lines = cache(lambda bound: _broken(t, places, bound, room))
+    marks = [found.start() for found in _COMBINING.finditer(t.text)]
+    lines = cache(lambda bound: _broken(t, marks, bound, room))
     enough = bisect_left(bounds, True, key=lambda bound: max(map(width, lines(bound))) <= room)
     return Text("\n".join(lines(bounds[min(enough, len(bounds) - 1)])))
 
@@ -249,45 +248,22 @@ def _sides(t: Text) -> Iterator[Text]:
         yield Text(side, breaks=tuple([(k - a, bound) for k, bound in t.breaks if a < k < a + len(side)]))
 
 
-class Place(NamedTuple):
-    """Where a text may break: before which character, how strongly what stands there holds together, how many columns
-    are before it, and how many without spaces at their end."""
-
-    at: int
-    bound: int
-    columns: int
-    inked: int
-
-
-def _places(t: Text) -> list[Place]:
-    """The start of a text, where it may break, its end."""
-    found = [Place(0, 0, 0, 0)]
-    start = columns = inked = 0
-    combined = _COMBINING.search(t.text) is not None  # else every character takes a column
-    for at, bound in (*t.breaks, (len(t.text), 0)):
-        piece = t.text[start:at]
-        columns += width(piece) if combined else at - start
-        ink = piece.rstrip()
-        inked = columns - (at - start - len(ink)) if ink else inked
-        found.append(Place(at, bound, columns, inked))
-        start = at
-    return found
-
-
-def _broken(t: Text, places: Sequence[Place], bound: int, room: int) -> list[str]:
-    """The lines of a text that is broken wherever what is beside binds no more than that; the more, the shorter."""
-    kept = [p for p in places if p.bound <= bound]
-    ends = [b.inked if b.inked > a.columns else a.columns for a, b in pairwise(kept)]
+def _broken(t: Text, marks: Sequence[int], bound: int, room: int) -> list[str]:
+    """The lines of a text that is broken wherever what is beside binds no more than that; the more, the shorter.
+    ``marks`` are the characters that take no column."""
+    at = [0, *[k for k, own in t.breaks if own <= bound], len(t.text)]
+    columns = [k - bisect_left(marks, k) for k in at] if marks else at
+    ends = [end - (b - a) + len(t.text[a:b].rstrip()) for (a, b), end in zip(pairwise(at), columns[1:], strict=True)]
     lines, start, before, last = list[str](), 0, 0, 0
     while last < len(ends):
         last = max(last + 1, bisect_right(ends, before + room))
-        while last < len(ends) and kept[last].columns == before:  # what is empty makes no line
+        while last < len(ends) and columns[last] == before:  # what is empty makes no line
             last += 1
-        lines.append(t.text[start : kept[last].at].rstrip())
+        lines.append(t.text[start : at[last]].rstrip())
         if last < len(ends):
-            piece = t.text[kept[last].at : kept[last + 1].at]
+            piece = t.text[at[last] : at[last + 1]]
             spaces = len(piece) - len(piece.lstrip())
-            start, before = kept[last].at + spaces, kept[last].columns + spaces
+            start, before = at[last] + spaces, columns[last] + spaces
     return lines
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from random import Random
+
 import pytest
 
 from symbackprop.errors import ModelError
 from symbackprop.model import Model, to_text
-from symbackprop.model.text import parse_alone
+from symbackprop.model.text import languages, parse_alone
+from symbackprop.model.text.languages import JULIA, MATLAB, PYTHON, R, Signs
 
 HEAD = "dim N, D\ndata X: N x D, Y: N x D, y: N\nparam W: D x D, w: D, b\n"
 READ = [
@@ -193,3 +197,18 @@ def test_sums_of_pythons_own_are_told() -> None:
 def test_what_is_cut_off_is_refused(text: str) -> None:
     with pytest.raises(ModelError):
         parse_alone(text)
+
+
+def test_a_text_without_their_words_has_no_signs() -> None:
+    pieces = [*"wWA19.([)]:,;=-+*/^@'% \n", "dims", "sum(", "abs2", "function", "<-", "%*%", "%o%", "numel(", "bsxfun(",
+              "np.", "jnp.", "math.", "torch", "import ", "from ", "def ", "loss "]
+    signs = [x for x in vars(languages).values() if isinstance(x, Signs)]
+    signs += [x.signs for x in (R, JULIA, MATLAB, PYTHON)]
+    drawn, there = Random(0), set[Signs]()
+    for _ in range(20_000):
+        text = "".join(drawn.choices(pieces, k=8))
+        for x in signs:
+            found = re.search(x.pattern, text, re.VERBOSE | re.MULTILINE) is not None
+            assert x.found(text) == found, (x.pattern, text)
+            there |= {x} if found else set()
+    assert there == {*signs}

@@ -21,6 +21,22 @@ from symbackprop.model.text.tokens import NAME, NUMBER, SIGN, Line, Token, physi
 from symbackprop.records import record
 
 
+def _pattern(text: str) -> re.Pattern[str]:
+    return re.compile(text, re.VERBOSE | re.MULTILINE)
+
+
+class Signs:
+    """A pattern whose alternatives each hold one of some ``words``: a text without any, as most model text is, is not
+    searched place by place."""
+
+    def __init__(self, words: str, pattern: str) -> None:
+        self.words, self.pattern = words.split(), pattern
+
+    def found(self, text: str) -> bool:
+        some = any([word in text for word in self.words])
+        return some and re.search(self.pattern, text, re.VERBOSE | re.MULTILINE) is not None
+
+
 @record(frozen=True)
 class Language:
     """What tells it, alone or beside signs with a dot; what is told of a line that is read by it; whether its * is the
@@ -30,7 +46,7 @@ class Language:
     name: str
     letter: str  # in the table of spellings
     says: str
-    signs: re.Pattern[str]
+    signs: Signs
     with_dots: re.Pattern[str]
     has_products: bool = True
     sums_down: bool = False
@@ -39,13 +55,9 @@ class Language:
     of_powers: str = ""
 
 
-def _pattern(text: str) -> re.Pattern[str]:
-    return re.compile(text, re.VERBOSE | re.MULTILINE)
-
-
 _NEVER = _pattern(r"(?!)")
-_DOTTED = _pattern(r"\b[A-Za-z_]\w*\.[-+*/^] | [)\]'\s]\.[-+*/^](?!\.)")
-_TURNED, _LAST = _pattern(r"[\w)\]]'(?!\w) | =\ ?\[\w+\ +\w+[\ \];]"), _pattern(r";[ \t]*$")  # together Matlab's
+_DOTTED = Signs(".- .+ .* ./ .^", r"\b[A-Za-z_]\w*\.[-+*/^] | [)\]'\s]\.[-+*/^](?!\.)")
+_TURNED, _LAST = Signs("' [", r"[\w)\]]'(?!\w) | =\ ?\[\w+\ +\w+[\ \];]"), _pattern(r";[ \t]*$")  # together Matlab's
 _ENDED = _pattern(r"^[ \t]*end;?[ \t]*$")  # a block
 # of Python and model text, not of R
 _OF_PYTHON = r"\*\*|[\w)\]]\ ?@\ ?\w|\b(?:axis|dim|keepdims)=|\.T\b|\[:|:\]|\b(?:def|data|param)\ "
@@ -54,27 +66,31 @@ R, JULIA, MATLAB, EITHER = _LANGUAGES = (
     Language(
         "R", "R", f"{_FROM_ONE} and leaves out those with a minus, var divides by n - 1, and norm of a matrix is its "
         "largest sum of a column",
-        _pattern(r"^[ \t]*(?:(?:loss|output)[ \t]+)?[A-Za-z][\w.]*(?:\[[^\[\]]*\])?[ \t]*<- | %\*% | %o% | \w\[\s*, | "
+        Signs("<- %*% %o% [ function",
+              r"^[ \t]*(?:(?:loss|output)[ \t]+)?[A-Za-z][\w.]*(?:\[[^\[\]]*\])?[ \t]*<- | %\*% | %o% | \w\[\s*, | "
                  rf"(?s:\A(?!.*(?:{_OF_PYTHON})).*?)\w\[[^\[\]\n]*,[ \t]*\] | (?:<-|=)\s*function\s*\("), _NEVER,
         has_products=False, leaves_out=True),
     Language(
         "Julia", "J", f"{_FROM_ONE}, {_PRODUCTS}, and var divides by n - 1",
-        _pattern(r"(?<![.\w])(?:sum|mean|prod|maximum|minimum|std|var|cumsum|cumprod)\([^\n]{0,200}?[,;]\s*dims\s*=\s*[1-9]"
+        Signs("dims .( .- .+ abs2",
+              r"(?<![.\w])(?:sum|mean|prod|maximum|minimum|std|var|cumsum|cumprod)\([^\n]{0,200}?[,;]\s*dims\s*=\s*[1-9]"
                  r" | \w\.\( | [A-Za-z_\])]\d{0,3}\.[-+][^*/^] | \babs2\( | \(abs2,\s*(?![-\d]|\w+\s*=)"),
         _pattern(r"[\w)\]'\s]\.[-+]\s | \w\[ | ^[ \t]*function\s+\w+\(")),
     Language(
         "Matlab", "M", f"{_FROM_ONE}, {_PRODUCTS}, sums, means and the like go down the columns, and var divides by "
         "n - 1",
-        _pattern(r"\[\s*\]\s*,\s*[12]\) | \w\(:[,)] | ,\s*:\) | [=(,]\s*@\(\w | (?<![.\w])numel\( | \bbsxfun\("),
+        Signs("[ (: :) @( numel bsxfun",
+              r"\[\s*\]\s*,\s*[12]\) | \w\(:[,)] | ,\s*:\) | [=(,]\s*@\(\w | (?<![.\w])numel\( | \bbsxfun\("),
         _pattern(r";[ \t]*$ | \bsum\(sum\( | \b(?:sum|mean|prod|std|var)\(\w+,\s*[12]\) | \w\(\d+: | :end\) | "
                  r"\b[a-z]\(\d+\)"),
         sums_down=True, of_powers=tree.FROM_LEFT),
-    Language("Matlab or Julia", "D", f"{_FROM_ONE}, and {_PRODUCTS}", _NEVER, _pattern(""), of_powers=tree.FROM_EITHER),
+    Language("Matlab or Julia", "D", f"{_FROM_ONE}, and {_PRODUCTS}", Signs("", ""), _pattern(""),
+             of_powers=tree.FROM_EITHER),
 )
-_LIBRARIES = _pattern(r"(?<![.\w])(?:np|numpy|jnp|torch|tf|math)\.\w | "
+_LIBRARIES = Signs("np. numpy. torch. tf. math. import from", r"(?<![.\w])(?:np|numpy|jnp|torch|tf|math)\.\w | "
                       r"^[ \t]*(?:import|from)\s+(?:numpy|scipy|torch|jax|math|tensorflow)\b")
-PYTHON = Language("Python", "P", "", _pattern(r"^[ \t]*(?:def|import|from)\s"), _NEVER, has_products=False,
-                  counts_down=False)
+PYTHON = Language("Python", "P", "", Signs("def import from", r"^[ \t]*(?:def|import|from)\s"), _NEVER,
+                  has_products=False, counts_down=False)
 # strings, whose marks are no transposes, and comments
 _APART = re.compile(r"\"[^\"]*\"|'''(?s:.*?)'''|(?<![\w)\]}'.])'[^'\n]*'|#.*|^[ \t]*%.*", re.MULTILINE)
 _OURS = _pattern(r"[\w)\]']\s*@\s*[\w(]")
@@ -103,12 +119,12 @@ def language(text: str) -> Language | None:
     ended = _ENDED.search("\n".join(typed)) is not None
     both = dict.fromkeys("\n".join(lines) for lines in (compress(typed, read), filter(None, read)))  # one of most
     text = "\n".join(_APART.sub("", lines) for lines in both)
-    if _LIBRARIES.search(text):
+    if _LIBRARIES.found(text):
         return PYTHON
-    dotted = _DOTTED.search(text) is not None or ended
-    found = next((each for each in _LANGUAGES if each.signs.search(text) or (dotted and each.with_dots.search(text))),
-                 MATLAB if _TURNED.search(text) and _LAST.search(text) else None)
-    found = PYTHON if found is None and PYTHON.signs.search(text) else found
+    dotted = _DOTTED.found(text) or ended
+    found = next((each for each in _LANGUAGES if each.signs.found(text) or (dotted and each.with_dots.search(text))),
+                 MATLAB if _TURNED.found(text) and _LAST.search(text) else None)
+    found = PYTHON if found is None and PYTHON.signs.found(text) else found
     return None if found in _LANGUAGES[1:] and _OURS.search(text) else found
 
 
