@@ -196,3 +196,19 @@ def test_a_loop_of_steps_that_the_loss_is_behind_stays_one() -> None:
     head = "dim N, D\ndata X: N x D\nparam w: D\n"
     lines = "for k in range(2):\n    dw = X.T @ (X @ w)\n    w = w - 0.1 * dw\nloss L = np.sum((X @ w)**2)"
     assert to_text(Model.parse(head + lines)).count("X.T @") == 2
+
+
+@pytest.mark.parametrize(("written", "plain"), [
+    ("const n = 4\nloss L = sum(W[arange(n), arange(n)]) + n * sum(torch.ones(n, n) * W)",
+     "const n = 4\nloss L = sum(W[arange(4), arange(4)]) + n * sum(ones(4, 4) * W)"),
+    ("loss L = sum(np.concatenate(([0.5], w)) * np.hstack((w, [1])))",
+     "loss L = sum(concat(stack(1 / 2), w) * concat(w, stack(1)))"),
+])
+def test_sizes_by_name_and_numbers_beside_arrays(written: str, plain: str) -> None:
+    head = "param W: 4 x 4, w: 4\n"
+    assert to_text(Model.parse(head + written)) == to_text(Model.parse(head + plain))
+
+
+def test_names_of_a_program_are_no_products() -> None:
+    text = "def step(x, h, Wx, Wh):\n    return np.tanh(x @ Wx + h @ Wh)\nh = step(x, h, Wx, Wh)\nnp.sum(h**2)"
+    assert {*parse_alone(text).params} == {"h", "Wx", "Wh"}

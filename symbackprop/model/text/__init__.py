@@ -62,6 +62,7 @@ Read: TypeAlias = tuple[Model, Sequence[ModelError], set[int]]  # what was read,
 # xᵀAx, Ax - b, Xβ and αx, where nothing is declared; Δt, δx, Fx², Fx beside Fy and Wx beside a sign are names
 _GLUED = re.compile(r"(?:(?<=ᵀ)[A-ZΑ-Ω]|(?<![^\W\d])[α-γε-ω])(?=[a-z](?![\w₀-₉]))|\b[A-Z](?=[α-ω](?![\w₀-₉]))"
                     r"|(?:(?<![\w.@*(,])(?<![@*] )|(?<![\w.]\()(?<=\())[A-Z](?=x(?![\w₀-₉]|\s*[@*.=(\[^²]))")
+_PROGRAM = re.compile(r"^\s*(?:def|class|import|from)\s", re.MULTILINE)  # in which Wx is a name
 _WORD = rf"\b(?!(?:{'|'.join(GREEK)})\b)[A-Za-z]{{2,}}\b(?!\s*[(.])"  # of prose, or a function without brackets
 _BESIDE = re.compile(rf"\s*{tree.BESIDE}\s*")
 _PROSE = rf"{_WORD}\s*{tree.BESIDE}|{tree.BESIDE}\s*(?!(?:{'|'.join([*FUNCTIONS, *TABLE])})\b){_WORD}"
@@ -336,7 +337,7 @@ def _read(text: str, where: str, name: str, relu0: Any,
 def parse_alone(text: str, relu0: Any = None, define: Mapping[str, str] | None = None) -> Model:
     """The model that an expression is, alone or behind equations with ``;`` between them: what is not declared is
     guessed, and stands in the model's ``remarks``. Raises a `ModelError`."""
-    typed = _GLUED.sub(_apart, text.strip())
+    typed = text.strip() if _PROGRAM.search(text) else _GLUED.sub(_apart, text.strip())
     model, errors, _ = _alone(typed, relu0, define)
     if errors:
         return mended(errors, typed, lambda other: _alone(other, relu0, define))

@@ -20,7 +20,7 @@ from symbackprop.core import numpy_calls
 from symbackprop.core.facts import plainly
 from symbackprop.core.functions import CONSTANTS, FUNCTIONS
 from symbackprop.core.functions.words import ARGUMENTS, IDLE_OPTIONS, meant
-from symbackprop.core.graph import Graph, Node, label
+from symbackprop.core.graph import Graph, Leaf, Node, label
 from symbackprop.core.names import unprimed
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import MAX_DIM, shape_text
@@ -339,8 +339,10 @@ class Place:
         return self.row(value)
 
     def size(self, value: Value) -> Any:
-        if isinstance(value, Node) and plainly(value).value is not None:  # n = X.shape[0]
-            value = plainly(value).value
+        if isinstance(value, Node):  # n = X.shape[0], const n = 5
+            row = plainly(value)
+            known = row.attr.value if isinstance(row.attr, Leaf) else row.value
+            value = value if known is None else known
         if isinstance(value, sp.Expr) and value.is_integer is not False:
             if value.is_Integer and value > MAX_DIM:
                 raise self.fail(f"a size of at most {MAX_DIM}", value)

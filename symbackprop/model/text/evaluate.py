@@ -257,7 +257,8 @@ class Evaluator:
         """Values that are joined, lists among them as arrays: ``hstack((w, [b]))``."""
         if not isinstance(value, tuple):
             return value
-        lists = [isinstance(part, tuple) and any(isinstance(a, Node) for a in part) for part in value]
+        beside = any(isinstance(part, Node) and part.shape for part in value)
+        lists = [isinstance(part, tuple) and (beside or any(isinstance(a, Node) for a in part)) for part in value]
         return tuple([self.applied("stack", part, {}) if k else part for k, part in zip(lists, value, strict=True)])
 
     def _refuse_random(self, expr: tree.Call, args: Sequence[Value], options: Mapping[str, Value]) -> None:
