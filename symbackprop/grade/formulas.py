@@ -288,7 +288,9 @@ class Formula(f.Telling, Evaluator):
         here = tree.Name(letter)
         parts = [x for x in tree.all_parts(summand) if letter in tree.mentioned(x)]
         uses = [x for x in parts if isinstance(x, tree.Index) and not self._is_of_identity(x)]
-        named = [(x, k, item) for x in uses if isinstance(x.base, tree.Name) for k, item in enumerate(x.items)]
+        arrays = [x for x in uses if isinstance(x.base, (tree.Name, tree.Index))]
+        whole = [x for x in arrays if not self.scope.letters.keys() & {*tree.mentioned(x.base)}]  # M[t] of M[t][n, i]
+        named = [(x, k, item) for x in whole for k, item in enumerate(x.items)]
         ends = [(by, x, k) for x, k, item in named if (by := _ahead(letter, item)) is not None]
         compared = any(isinstance(x, tree.Compare) or self._is_of_identity(x) for x in parts)  # which tells no size
         if letter in self.scope.axes or not ends or (all(here in x.items for x in uses) and not compared):
