@@ -149,7 +149,8 @@ class Symbols:
         starts, names, outer = _starts(self.derivation), self.derivation.names, _nameless_outside(self.derivation)
         for node in self._named(steps):
             if node.id not in found:
-                if node.name is None and node.form is not None and len(node.args) > 1:  # 1 − s stays in s·(1 − s)
+                own = node.name is None and not self.of_loops  # boards of loops leave letters out
+                if own and node.form is not None and len(node.args) > 1:  # 1 − s stays in s·(1 − s)
                     r.computing[node.attr.form, tuple([a.id for a in node.args])] = node
                 row = outer.get(node.id, node)
                 r.plain[node.id] = self.sym(starts.get(row.id) or names.get(row.id) or row.name or "?", node)
