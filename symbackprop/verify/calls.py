@@ -178,6 +178,8 @@ def differences(
 
 def gap(found: Any, right: Any, within: float = SAME) -> str:
     """Where two arrays differ, in shape or, beyond rounding, in value, in words; samples are of size 1 or so."""
+    if isinstance(right, np.generic) and isinstance(found, np.generic) and found == right:
+        return ""
     ours, theirs = numbers(found), numbers(right)
     if theirs is None:
         return ""

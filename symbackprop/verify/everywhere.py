@@ -191,7 +191,9 @@ class Everywhere:
     @cached_property
     def _reals(self) -> list[Array]:
         """The values of all steps at the point, in the order in which they are computed."""
-        found: list[Array] = []
+        steps, found = self.objective.program.steps, list[Array]()
+        if all(step.shape is not None for step in steps):  # no loops
+            return [self.objective.base[step.row.id] for step in steps]
         self.objective.values({}, recording(found))
         return found
 
@@ -301,7 +303,7 @@ class Pinned:
 
     def __call__(self, step: Step, args: Sequence[Array], value: Array) -> Array:
         real, moved = next(self.reals), stated(step, args, value)
-        return real + 1j * np.imag(moved) if step.shape is not None and np.iscomplexobj(moved) else moved
+        return real + 1j * moved.imag if step.shape is not None and np.iscomplexobj(moved) else moved
 
 
 class Otherwise(Pinned):

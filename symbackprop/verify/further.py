@@ -299,7 +299,7 @@ class Further:
 
         def watch(step: Step, args: Sequence[Array], value: Array) -> Array:
             nonlocal empty, infinite
-            infinite += sum(int(np.sum(np.isinf(part))) for part in (value if isinstance(value, list) else [value]))
+            infinite += sum(int(np.isinf(v).sum()) for v in (value if isinstance(value, list) else [value]))
             if step.row.op.distribution or step.row.op.logarithm:
                 axes = step.row.attr if step.row.op.distribution else tuple(map(int, step.row.attr[0]))
                 none = np.all(np.isneginf(np.real(args[0])), axis=axes)
@@ -475,10 +475,9 @@ def can_be_computed(objective: Objective) -> bool:
 
 def in_reach(objective: Objective, power: int) -> bool:
     """Whether all that a model computes at a point can be raised to a power."""
-    values = [np.abs(part) for v in objective.base.values() for part in (v if isinstance(v, list) else [v])]
-    largest = (float(np.max(v, initial=0.0, where=np.isfinite(v))) for v in values)
+    values = (part for v in objective.base.values() for part in (v if isinstance(v, list) else [v]))
     end = NUMBERS ** (1 / power)
-    return all(size == 0 or 1 / end < size < end for size in largest)
+    return all(size == 0 or 1 / end < size < end for size in map(largest, values))
 
 
 def underflows(objective: Objective) -> bool:

@@ -178,9 +178,9 @@ def _off_the_rule(candidate: Candidate, sizes: Sizes, asked: Mapping[str, int]) 
     starts = rules(candidate.model, sizes)
     normal = [n for n, found in starts.items() if any(s.deviation for s in found)]
     smallest = min([max(1, int(np.prod(_shape(candidate, n, sizes)))) for n in normal], default=ENTRIES)
-    draws = [_drawn(candidate, asked, seed) for seed in range(min(CALLS, ceil(ENTRIES / smallest)))]
+    draws = _draws(candidate, asked, [*starts], min(CALLS, ceil(ENTRIES / smallest)))
     for name, found in starts.items():
-        values = np.stack([np.asarray(d[name], dtype=np.float64) for d in draws])
+        values = draws[name]
         if is_symmetric(candidate.model.params[name]):
             if not np.array_equal(values, np.swapaxes(values, 1, 2)):
                 yield f"{NAME}: {name} is not symmetric, as it is declared{_line(candidate, name)}"
@@ -190,6 +190,17 @@ def _off_the_rule(candidate: Candidate, sizes: Sizes, asked: Mapping[str, int]) 
         said = [_misses(values, start) or _repeats(values, start, candidate.dtype) for start in found]
         if values.size and all(said):
             yield f"{NAME}: {name}{said[0]}, {found[0].why}{_line(candidate, name)}"
+
+
+def _draws(candidate: Candidate, asked: Mapping[str, int], names: Sequence[str], count: int) -> dict[str, Any]:
+    """What parameters are in a number of draws; those that are one number are put into one array, draw by draw."""
+    params = candidate.model.params
+    numbers, arrays = [n for n in names if not params[n].ndim], [n for n in names if params[n].ndim]
+    drawn = (_drawn(candidate, asked, seed) for seed in range(count))
+    kept = [(np.array([d[n] for n in numbers], np.float64), [np.asarray(d[n], np.float64) for n in arrays])
+            for d in drawn]
+    found = dict(zip(numbers, np.stack([first for first, _ in kept], axis=1), strict=True))
+    return found | {n: np.stack([others[k] for _, others in kept]) for k, n in enumerate(arrays)}
 
 
 def _shape(candidate: Candidate, name: str, sizes: Sizes) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping, Sequence
 from functools import cached_property, lru_cache, partial, reduce
+from math import isfinite
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -215,6 +216,9 @@ def _sizes_text(sizes: Sizes) -> str:
 
 def largest(value: Any) -> float:
     """The largest finite size of an entry; 0 where there is none."""
+    if isinstance(value, np.number):
+        size = float(abs(value))
+        return size if isfinite(size) else 0.0
     sizes = np.abs(np.asarray(value)).astype(float, copy=False)
     return float(np.max(sizes, initial=0.0, where=np.isfinite(sizes)))
 

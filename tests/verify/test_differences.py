@@ -28,6 +28,7 @@ from symbackprop.verify.differences import (
     Ray,
     imaginary,
 )
+from symbackprop.verify.everywhere import Everywhere, recording
 from symbackprop.verify.interpreter import Program
 from symbackprop.verify.points import STEADY
 from symbackprop.verify.rounding import Paths
@@ -253,3 +254,12 @@ def test_a_sigmoid_in_steps_rounds_as_one_that_is_called() -> None:
         objective = Objective(model.results(), [np.ones(())], {leaf.id: np.asarray(40.0)}, {})
         terms = imaginary(Ray(objective, {leaf.id: np.ones(())}, Paths(np.random.default_rng(0))), TINY)[0]
         assert 0.1 < abs(terms) < 10  # those of σ(1 − σ), which is 4e-18
+
+
+def test_the_values_of_a_model_without_loops_are_not_computed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, objective = of_many(3, "relu(w{k}*x) + stop_gradient(w{k})")
+    found: list[Any] = []
+    objective.values({}, recording(found))
+    monkeypatch.setattr(Program, "run", lambda *args: pytest.fail("an evaluation of its own"))
+    reals = Everywhere(objective, model.targets(), np.random.default_rng(0))._reals
+    assert len(reals) == len(found) and np.array_equal(reals, found)
