@@ -530,9 +530,7 @@ class Reader:
         c.expect(":", "after the range")
         if c.now.kind == END and not self._goes_deeper(indent):
             raise problem("the body of the loop is missing: indent the lines that belong to it", line)
-        self.ranges[variable] = stop
-        body = self._repeated(c, variable, indent, nesting)
-        del self.ranges[variable]
+        body = self._repeated(c, variable, stop, indent, nesting)
         if not entries and whole is not None and all(map(_is_plain, body)):
             stop, body = whole[0], _without_steps(body, whole[1], line, known)
             start = tree.Call("range", (stop,), (), place=start.place)
@@ -562,17 +560,19 @@ class Reader:
                 return None
         return None if isinstance(stop, (tree.Number, tree.Word)) else stop
 
-    def _repeated(self, c: Cursor, variable: str, indent: str, nesting: int) -> tuple[tree.Statement, ...]:
+    def _repeated(self, c: Cursor, variable: str, stop: tree.Expr, indent: str, nesting: int
+                  ) -> tuple[tree.Statement, ...]:
         """What stands behind the colon of a loop, or below it."""
         self.counters.append(variable)
-        around, self.conditions = self.conditions, 0
+        around = self.conditions, self.ranges
+        self.conditions, self.ranges = 0, {**self.ranges, variable: stop}
         try:
             here = Cursor(c.tokens[c.place :])
             return self._below(indent, nesting) if c.now.kind == END else tuple(
                 self.helpers.put(self._collected(here) or equations(here)))
         finally:
             self.counters.pop()
-            self.conditions = around
+            self.conditions, self.ranges = around
 
     def _counter(self) -> str:
         """A name for the counter of a loop over entries, which has none."""
