@@ -11,7 +11,8 @@ import pytest
 from symbackprop import verify
 from symbackprop.errors import ModelError
 from symbackprop.model import Model
-from symbackprop.model.text import to_text
+from symbackprop.model.text import parse_alone, to_text
+from symbackprop.verify import evaluate
 from tests.core.helpers import value
 
 HEAD = """
@@ -532,3 +533,18 @@ def test_no_loop_upwards_is_offered_for_one_that_goes_down(steps: str) -> None:
     with pytest.raises(ModelError) as error:
         Model.parse(f"{HEAD}hs = []\nfor t in {steps}:\n    hs.append(X[t])\nloss = sum(hs)")
     assert not error.value.shown[-1].endswith("corrected")
+
+
+@pytest.mark.parametrize("lines", [
+    "for i in range(N):\n    for j in range(i + 1, N):\n        s += x[i]*w[j]",
+    "for i in range(N):\n    for j in range(i):\n        s += x[j]*w[i]",
+    "for i in range(N):\n    if x[i] > 0:\n        continue\n    s += w[i]",
+])
+def test_steps_that_are_left_out_where_nothing_is_declared(lines: str) -> None:
+    """The loop was left out, and s was 0."""
+    text = f"s = 0\n{lines}\n"
+    alone, whole = parse_alone(f"{text}s"), Model.parse(f"dim N\ndata x: N\nparam w: N\n{text}loss L = s")
+    assert {*alone.leaves()} == {"x", "w"}
+    given = {"x": np.array([0.5, -2.0, 1.5]), "w": np.array([-1.0, 0.3, 2.0])}
+    found, expected = (evaluate(model.results(), given)[0] for model in (alone, whole))
+    np.testing.assert_allclose(found, expected)

@@ -169,12 +169,16 @@ class Reader:
                 self.unread.update(*map(_names_given, self.lines[start : self.place]))
             else:
                 body += read
-                self.given |= {name: keyword for s in read for name, keyword in _given_by(s)}
-                self.members |= {target.name for s in read for target in _made_by(s) if target.index is not None}
         return tuple(body)
 
     def statement(self, indent: str, nesting: int) -> Sequence[tree.Statement]:
         """The next statement, with what helpers return in the place of their calls."""
+        read = self._next(indent, nesting)
+        self.given |= {name: keyword for s in read for name, keyword in _given_by(s)}
+        self.members |= {target.name for s in read for target in _made_by(s) if target.index is not None}
+        return read
+
+    def _next(self, indent: str, nesting: int) -> Sequence[tree.Statement]:
         line, self.place = self.lines[self.place], self.place + 1
         if line.indent != indent:
             raise problem("unexpected indentation: only the body of a loop is indented", line.number)
