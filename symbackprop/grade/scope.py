@@ -59,6 +59,7 @@ class Scope:
     """
 
     language: Language | None = None
+    lists = frozenset[str]()
 
     def __init__(
         self,

@@ -163,6 +163,8 @@ STRUCTURE = {
     "constant that is an array": ("const q = w", "a number that is known now, not w"),
     "chained comparison": ("loss L = 1 < w < 2", "comparisons cannot be chained"),
     "list": ("loss L = [w, w]", "the loss L is not a scalar (2)"),
+    "list behind a list": ("z = [y, y]; u = z; u += [2 * y]", "puts one behind the other"),
+    "list several times": ("z = N * [y, y]", "a list times a whole number repeats it"),
     "list of other shapes": ("loss L = sum([w, b] * w)", "the other axes differ"),
     "no list": ("loss L = () * w", "a tuple is neither an array nor a number"),
 }

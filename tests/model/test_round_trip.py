@@ -75,6 +75,12 @@ def test_what_nothing_reads_of_a_loop_stands_where_it_was_declared() -> None:
     assert first_difference(model, Model.parse(UNREAD.replace("r[t] = k", "r[t] = w"))) == "L"
 
 
+def test_loops_over_entries_in_one_another_have_counters_of_their_own() -> None:
+    model = Model.parse("dim N\nparam W: N x N\ns = 0\nfor row in W:\n    for z in row: s += z**2\nloss L = s")
+    assert "z[k] = row[t][k]" in to_text(model)
+    assert codegen(model)
+
+
 CONSTANT = """dim N, H, T
 data x: N x H, z: T x N
 param W: H x H

@@ -354,7 +354,11 @@ class Builder:
                     and self.scope.held(name))
 
     def _value(self, s: tree.Equation) -> Node:
-        return evaluator(self.scope).row(self.layers.put(s.value))
+        at, name = evaluator(self.scope), s.target.name
+        row = at.row(self.layers.put(s.value))
+        if s.target.index is None:
+            (self.scope.lists.add if at.is_list(s.value) else self.scope.lists.discard)(name)
+        return row
 
     def _declare_layer(self, name: str, made: str, parameters: Parameters) -> None:
         for parameter, shape in parameters.items():

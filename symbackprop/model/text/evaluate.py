@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial, reduce
 from itertools import count, starmap
@@ -44,6 +44,10 @@ class Scope(Protocol):
 
     graph: Graph
     language: Language | None
+
+    @property
+    def lists(self) -> Collection[str]:
+        """The names of what is listed in brackets."""
 
     def name(self, name: str) -> Node | sp.Expr:
         """The row, dimension or loop counter of that name."""
@@ -148,6 +152,8 @@ class Evaluator:
             turned = isinstance(left, tree.Transpose) and has_axes(right) and right.ndim == 1
             row = turned or (row and has_axes(value))
             powers = [(left, right), (part, right := self.operand(part))]
+            if left is expr.first:
+                self.refuse_lists((left, part), sign, (value, right))
             for warning in warnings.of_transposed(sign, left, value, right):
                 self.scope.remark(warning)
             left = part
@@ -170,6 +176,21 @@ class Evaluator:
                     _explain(error, sign, (expr.first, value), (part, right))
                 raise error.about(between(expr, part)) from None
         return value if terms is None else terms.made()
+
+    def refuse_lists(self, sides: tuple[tree.Expr, tree.Expr], sign: str, values: tuple[Any, Any]) -> None:
+        """``[a, b] + [c]`` is one list behind the other in Python, ``[a, b] * 2`` a list twice: arrays add and multiply
+        entries."""
+        listed = [*map(self.is_list, sides)]
+        if sign == "+" and all(listed):
+            raise ModelError("+ of two lists puts one behind the other in Python, and adds entries of arrays: write "
+                             "concat(a, b), or np.array(a) + np.array(b)", place=sides[1].place)
+        if sign == "*" and any(listed) and any(isinstance(v, sp.Expr) and v.is_integer for v in values):
+            raise ModelError("a list times a whole number repeats it in Python, and multiplies entries of arrays: "
+                             "write concat(a, a), or 2 * np.array(a)", place=sides[1].place)
+
+    def is_list(self, expr: tree.Expr) -> bool:
+        """Whether it is what is listed in brackets, perhaps under a name."""
+        return expr.name in self.scope.lists if isinstance(expr, tree.Name) else isinstance(expr, tree.Tuple)
 
     def transpose(self, value: Node) -> Node:
         return transpose(value)

@@ -30,7 +30,7 @@ class BodyScope(Scope):
     def __init__(self, outside: Scope, top: ModelScope, s: tree.For, start: Any, stop: Any) -> None:
         super().__init__(outside.model, outside.counters)
         self.outside, self.top, self.counter = outside, top, s.variable
-        self.language, self.from_zero = outside.language, outside.from_zero
+        self.language, self.from_zero, self.lists = outside.language, outside.from_zero, outside.lists
         self.symbol, self.python = dim(s.variable), s.by != 0
         self.reverse, self.first, self.last = _bounds(start, stop)
         self.length = sp.expand(self.last - self.first + 1)

@@ -65,7 +65,8 @@ class Scope:
 
     ``counters`` are the values of the literal loops around the place, ``from_zero`` which of these the text counts from
     0, ``range(3)``, ``locals`` the plain names of their bodies, ``families`` the names ``h[0], h[1] …`` by base and
-    index, ``loops`` what loops over a symbolic axis have computed. ``language``: that of the text.
+    index, ``loops`` what loops over a symbolic axis have computed, ``lists`` what is listed in brackets.
+    ``language``: that of the text.
     """
 
     language: Language | None = None
@@ -77,6 +78,7 @@ class Scope:
         self.locals: list[dict[str, str]] = []
         self.families: dict[str, dict[sp.Expr, str]] = {}
         self.loops: dict[str, LoopResult] = {}
+        self.lists = set[str]()
         self.now: dict[str, str] = {}  # what names that have another value stand for
         self.rounds: dict[str, str] = {}  # what names are called that loops of numbers around a loop give each time
 

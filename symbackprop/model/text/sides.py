@@ -44,6 +44,9 @@ class OfSides(Evaluator):
         self.spoken = spoken
         self.in_row: tuple[tree.Expr, ...] = ()  # the last places that are some along a row
 
+    def refuse_lists(self, sides: tuple[tree.Expr, tree.Expr], sign: str, values: tuple[Any, Any]) -> None:
+        """What is listed is an array there."""
+
     def value(self, expr: tree.Expr) -> Value:
         if not isinstance(expr, _OF_SIDES):
             try:

@@ -580,7 +580,8 @@ class Reader:
 
     def _counter(self) -> str:
         """A name for the counter of a loop over entries, which has none."""
-        return next(name for name in chain("tkijlmn", map("step{}".format, count(1))) if name not in self.helpers.names)
+        free = chain("tkijlmn", map("step{}".format, count(1)))
+        return next(name for name in free if name not in self.helpers.names and name not in self.counters)
 
     def _pass_over(self, indent: str) -> None:
         """The lines that would belong to a statement which is none."""
