@@ -220,7 +220,8 @@ def where_met(row: Node, met: Callable[[], Node], idle: Hazards, read: Node) -> 
 def chosen(row: Node, i: int, output: Node, upstream: Node, idle: Hazards) -> Node:
     """The cotangent of argument i of an elementwise row, 0 where the upstream gradient is, or where the row itself does
     not select: at x < 0 the gradient of √relu(x) is 0 although the upstream one is infinite."""
-    if idle & ~LINEAR and (idle & _of_derivative(output, i) or (idle & LEVELLED and _grows(output, i))):
+    infinite = idle & ~(LEVELLED | LINEAR) and idle & _of_derivative(output, i)  # of no derivative these are said
+    if infinite or (idle & LEVELLED and _grows(output, i)):
         return row.graph.call("where_selected", row, upstream)
     truths = choices(output, i)
     if not truths or not hazards(upstream) & INFINITE or zero_branch(row) is not None:
@@ -235,7 +236,7 @@ def _grows(node: Node, i: int) -> bool:
     reads = [node.args[k] for k in f.arguments(form)] + [node] * f.has(form, f.Out)
     if not all(same_shape(a.shape, node.shape) for a in reads):
         return False
-    return _is_exponential(node) or (not is_unbounded(form, node.args, node) and _overflow(reads))
+    return _is_exponential(node) or (_overflow(reads) and not is_unbounded(form, node.args, node))
 
 
 def _overflow(rows: Sequence[Node], depth: int = 4) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, lru_cache
 from itertools import pairwise, zip_longest
 
@@ -25,7 +25,6 @@ from symbackprop.render.document import (
     listed,
 )
 from symbackprop.render.print.text import EQUAL, printed, text
-from symbackprop.render.templates import render
 
 GAP = "   "
 MAX_CELL, PAGE, LINE = 64, 100, 120
@@ -36,23 +35,20 @@ _COMBINING = re.compile("[\u0300-\u036f\u20d0-\u20ff]")
 
 def to_text(document: Document) -> str:
     """The whole derivation."""
-    if document.detail == "board":
-        return render("board.txt", **board(document))
-    return render("derivation.txt", **sections(document))
+    return "\n".join([*(board if document.detail == "board" else sections)(document), ""])
 
 
-def board(document: Document) -> dict[str, object]:
-    """Finished lines for the template of a board: running text for what is given, one row for every equation."""
-    return {
-        "title": document.name,
-        "summary": document.summary,
-        "said": [*wrapped("; ".join(given(document))), *wrapped("; ".join(map(prose, document.glossary)))],
-        "forward": displays([equation(e) for e in document.forward], (GAP, " ", " ")),
-        "conventions": wrapped("; ".join(map(prose, document.conventions))),
-        "steps": displays([*map(board_row, board_lines(document.steps))], (" ", " ")),
-        "updates": columns([line(u) for u in (*document.updates, *document.checks)], (" ", " ", GAP), LINE - 2),
-        "notes": [part for n in document.notes for part in wrapped(prose(n))],
-    }
+def board(document: Document) -> Iterator[str]:
+    """The lines of a board: running text for what is given, one row for every equation."""
+    yield document.name + (f": {document.summary}" if document.summary else "")
+    yield ""
+    yield from wrapped("; ".join(given(document)))
+    yield from wrapped("; ".join(map(prose, document.glossary)))
+    yield from under("", displays([equation(e) for e in document.forward], (GAP, " ", " ")))
+    yield from under("", wrapped("; ".join(map(prose, document.conventions))))
+    yield from indented(displays([*map(board_row, board_lines(document.steps))], (" ", " ")))
+    yield from indented(notes(document))
+    yield from indented(changes((*document.updates, *document.checks)))
 
 
 def board_row(x: BoardLine) -> Cells:
@@ -64,26 +60,50 @@ def board_row(x: BoardLine) -> Cells:
     return indent + left, sign, right, "" if x.shape is None else f"[{text(x.shape)}]", reason
 
 
-def sections(document: Document) -> dict[str, object]:
-    """Finished lines for the template, by section."""
-    return {
-        "title": hanging(said((document.name, *([": ", document.summary] if document.summary else []))), LINE),
-        "source": document.source,
-        "heading": wrapped(prose(document.heading)),
-        "conventions": wrapped("Conventions: " + "; ".join(prose(c) for c in document.conventions) + "."),
-        "glossary": [part for g in document.glossary for part in hanging(said(g), LINE - 2)],
-        "given": declarations(document),
-        "forward": displays([equation(e) for e in document.forward], (GAP, " ", " ")),
-        "steps": [step(s) for s in document.steps],
-        "table": table(document),
-        "costs": hanging(said(document.costs), LINE - 2),
-        "rate": text(document.rate),
-        "updates": columns([line(u) for u in document.updates], (" ", " ", GAP), LINE - 2),
-        "checks": columns([line(u) for u in document.checks], (" ", " ", GAP), LINE - 2),
-        "h": text(POWER),
-        "notes": [part for n in document.notes for part in wrapped(prose(n))],
-        "rules": [{"number": r.number, "title": r.title, "lines": proof(r.lines)} for r in document.rules],
-    }
+def sections(document: Document) -> Iterator[str]:
+    """The lines of a derivation, section by section; those at the end are left out where there is nothing in them."""
+    yield from hanging(said((document.name, *([": ", document.summary] if document.summary else []))), LINE)
+    if document.source:
+        yield f"Source: {document.source}"
+    yield from ("", *wrapped(prose(document.heading)))
+    yield from wrapped("Conventions: " + "; ".join(prose(c) for c in document.conventions) + ".")
+    yield from indented([part for g in document.glossary for part in hanging(said(g), LINE - 2)])
+    yield from under("Given", declarations(document))
+    yield from under("Forward pass", displays([equation(e) for e in document.forward], (GAP, " ", " ")))
+    yield from ("", "Backward pass")
+    for s in document.steps:
+        yield from step(s)
+    yield from under("Result", [*table(document), *hanging(said(document.costs), LINE - 2)])
+    if document.updates:
+        rate = text(document.rate)
+        yield from under(f"Update (gradient descent with learning rate {rate})", changes(document.updates))
+    if document.checks:
+        yield from under(f"Central differences, step {text(POWER)}", changes(document.checks))
+    if document.notes:
+        yield from under("Notes", notes(document))
+    if document.rules:
+        yield from under("Rules (their letters stand for any arrays)", ())
+    for r in document.rules:
+        yield from ("", f"  (R{r.number})  {r.title}", *indented(proof(r.lines), 4))
+
+
+def under(heading: str, lines: Iterable[str]) -> Iterator[str]:
+    """A section, apart from what is above."""
+    yield from ("", heading) if heading else ("",)
+    yield from indented(lines)
+
+
+def indented(lines: Iterable[str], by: int = 2) -> Iterator[str]:
+    return (" " * by + x for x in lines)
+
+
+def changes(lines: Sequence[Line]) -> list[str]:
+    """What becomes of parameters, or of the loss where they change."""
+    return columns([line(x) for x in lines], (" ", " ", GAP), LINE - 2)
+
+
+def notes(document: Document) -> list[str]:
+    return [part for n in document.notes for part in wrapped(prose(n))]
 
 
 @lru_cache(maxsize=256)
@@ -151,14 +171,16 @@ def valued(number: Rounded | None) -> str:
     return "" if number is None else beside(" = ", text(number))
 
 
-def step(s: Step) -> dict[str, object]:
+def step(s: Step) -> Iterator[str]:
     shape = f"  ({text(s.shape)})" if s.shape is not None else ""
     path = ("   path ", *s.path) if len(s.path) > 1 else ()
     indent = "  " * s.depth
     room = LINE - 2 - len(indent)
     title = hanging(said((f"Step {s.number}.  ", *s.title, shape, *path)), room)
     lines = columns([line(x) for x in s.lines], (" ", " ", GAP), room - 2)
-    return {"title": [indent + row for row in title], "lines": [indent + row for row in lines]}
+    yield ""
+    yield from indented(title, 2 + len(indent))
+    yield from indented(lines, 4 + len(indent))
 
 
 def declarations(document: Document) -> list[str]:
