@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from symbackprop.core import formula as f
 from symbackprop.core.facts import is_sum, is_view, plainly
-from symbackprop.core.graph import Graph, Leaf, Node
+from symbackprop.core.graph import Graph, Leaf, Node, reached
 from symbackprop.core.hazards import INFINITE, hazards, is_nonnegative
 from symbackprop.core.loops import Loop, with_bodies
 from symbackprop.core.pattern import Pattern
@@ -115,6 +115,13 @@ class Trial:
         }
 
 
+class Solved(NamedTuple):
+    """The best form of regions by what those that are alike have in common, and the ``kinds`` of rows in that."""
+
+    trials: dict[tuple[object, ...], tuple[Alike, Trial | None]]
+    kinds: dict[object, int]
+
+
 class Forms(NamedTuple):
     """The terms of every gradient of a region, by gradient the rules that led to them, and sums of arrays in them."""
 
@@ -183,9 +190,10 @@ def body(loop: Loop, graph: Graph, selecting: bool) -> Part:
 
 class Closing:
     """One pass over the gradients of a part. The table is to be set apart around it. ``printed``: the ids of those that
-    are to be read."""
+    are to be read. What is ``solved`` is what bodies of loops have in common too."""
 
-    def __init__(self, part: Part, graph: Graph, space: Space, printed: Collection[int] = ()) -> None:
+    def __init__(self, part: Part, graph: Graph, space: Space, printed: Collection[int] = (),
+                 solved: Solved | None = None) -> None:
         self.part, self.graph, self.roots, self.space, self.printed = part, graph, part.roots, space, printed
         self.order = graph.topological(part.roots, part.stop)
         forward = set(part.forward) | {n.id for n in self.order if _is_given(n)}
@@ -203,7 +211,7 @@ class Closing:
         self.flattening.ends = part.stop
         self.flattening.selecting = part.selecting
         self.flattening.pure = pure_rows(self.order, self.forward)
-        self.facts = Facts(self.flattening, rows, part.results)
+        self.facts = Facts(self.flattening, rows, part.results, {n.id for n in reached(self.roots, self._factors)})
         self.rules = Rules(self.flattening, self.facts, rows)
         self.readers: dict[int, set[int]] = {}
         for node in self.swept:
@@ -213,12 +221,17 @@ class Closing:
         self.made = self.graph.count + (1 << 40)
         self.pairs: dict[int, Pair] = {}
         self.chosen: dict[int, Trial] = {}
-        self.reader = Reader(self.flattening, self.facts)
-        self.solved: dict[tuple[object, ...], tuple[Alike, Trial | None]] = {}
+        self.solved = Solved({}, {}) if solved is None else solved
+        self.reader = Reader(self.flattening, self.facts, self.solved.kinds)
 
     def _is_known(self, node: Node) -> bool:
         """Whether it is known how a forward row is computed from others that are there."""
         return node.id in self.forward and all(a.id in self.forward or a.value is not None for a in node.args)
+
+    def _factors(self, node: Node) -> Sequence[Node]:
+        """What a gradient, or what it has as a factor, is looked at as a sum and a product of."""
+        ends = node.id in self.part.stop or (node.id in self.forward and not is_transparent(node))
+        return () if ends else node.args
 
     # -- the pass
     def forms(self) -> ClosedForms:
@@ -247,7 +260,7 @@ class Closing:
         rows = {n.id: new.get(n.id, n) for n in swept}
         part = self.part._replace(roots=tuple([rows.get(root.id, root) for root in self.roots]))
         printed = {rows[i].id if i in rows else i for i in self.printed}
-        found = Closing(part, self.graph, self.space, printed).forms()
+        found = Closing(part, self.graph, self.space, printed, self.solved).forms()
         rules, shown = {**found.rules}, {**found.shown}
         for i in ordering.told():
             rules[i] = tuple(dict.fromkeys([ORDER, *found.rules.get(rows[i].id, ())]))
@@ -335,9 +348,9 @@ class Closing:
     # -- normal forms
     def _solved(self, region: Region) -> Trial | None:
         """The best form of a region; where one that is alike has been solved, that form under other names."""
-        alike = self.reader.of(region.roots)
-        if alike.key in self.solved:
-            first, found = self.solved[alike.key]
+        alike, known = self.reader.of(region.roots), self.solved.trials
+        if alike.key in known:
+            first, found = known[alike.key]
             trial = None if found is None else self._renamed(found, first, alike)
             if found is None or trial is not None:
                 return trial
@@ -345,7 +358,7 @@ class Closing:
             best = self._best(region)
         except TooLong:  # while forms are compared: no more is looked at
             best = None
-        self.solved[alike.key] = alike, best
+        known[alike.key] = alike, best
         return best
 
     def _renamed(self, found: Trial, first: Alike, alike: Alike) -> Trial | None:
@@ -355,7 +368,12 @@ class Closing:
         self.made += len(pairs)
         trees = {to.row(i): (to.index(at), to.product(tree)) for i, (at, tree) in found.trees.items()}
         renamed = replace(found, trees=trees, pairs={p.id: p for p in pairs}, rules=to.names(found.rules))
-        return None if to.missing else renamed
+        return None if to.missing or not self._may_read(renamed) else renamed
+
+    def _may_read(self, trial: Trial) -> bool:
+        """Whether all that a form reads is there in this part."""
+        there = (self.forward, self.place, self.part.stop, self.flattening.inline, trial.pairs)
+        return all([id_ < 0 or any([id_ in ids for ids in there]) for id_ in trial.reads()])
 
     def _best(self, region: Region) -> Trial | None:
         """The cheapest form; one that reads a product kept for it alone also without it, from the factors, and one that
@@ -632,7 +650,7 @@ class Rows:
         """A reverse loop with its body in closed form; what its steps do not read any more does not enter it."""
         loop: Loop = scan.attr
         part = body(loop, self.graph, self.closing.flattening.selecting)
-        found = Closing(part, self.graph, self.closing.space, self.closing.printed).forms()
+        found = Closing(part, self.graph, self.closing.space, self.closing.printed, self.closing.solved).forms()
         if not any(found.rules.values()):
             return self.graph.over(scan, args)
         self.inside |= found

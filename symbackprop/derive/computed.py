@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Collection, Iterable, Iterator, MutableMapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fractions import Fraction
+from functools import cache
 from typing import NamedTuple
 
 from symbackprop.core import formula as f
@@ -79,10 +80,11 @@ class Share(NamedTuple):
 
 class Facts:
     """Collected from the forward rows in order; ``flattening`` learns which of them are products. Products that are
-    ``unread`` are not to stand for their factors."""
+    ``unread`` are not to stand for their factors. What gradients may have as factors is ``read``: sums and products of
+    other rows stand in none."""
 
-    def __init__(self, flattening: Flattening, rows: Iterable[Node], results: Iterable[Node]) -> None:
-        self.flattening, self.results = flattening, {r.id for r in results}
+    def __init__(self, flattening: Flattening, rows: Iterable[Node], results: Iterable[Node], read: set[int]) -> None:
+        self.flattening, self.results, self.read = flattening, {r.id for r in results}, read
         self.folds: dict[int, list[Fold]] = {}
         self.products: dict[int, Fold] = {}
         self.gradients: dict[int, list[Fold]] = {}
@@ -150,13 +152,23 @@ class Facts:
             self._is_reflected(node, function.name)
         if is_pick(node) and node.attr == node.ndim - 1 and is_one(node.shape[-1]):
             self._is_picked(node)
-        try:
-            if is_transparent(node) or isinstance(node.attr, Pattern):
-                self._learn_terms(node)
-        except TooLong:
-            return
+        if is_transparent(node) or isinstance(node.attr, Pattern):
+            self._learn_terms(node)
+
+    def _is_read(self, node: Node) -> bool:
+        """Whether gradients may have as factors all that a row is the sum or the product of."""
+        found = all([a.id in self.read or a.value is not None for a in node.args])
+        if found and is_transparent(node):
+            self.read.add(node.id)
+        return found
 
     def _learn_terms(self, node: Node) -> None:
+        if not self._is_read(node) and (node.form is None or _is_spread_out(node.form)):
+            return
+        with suppress(TooLong):
+            self._learn_known_terms(node)
+
+    def _learn_known_terms(self, node: Node) -> None:
         index = self.flattening.space.index(node)
         if node.form is not None:
             terms = self.flattening.whole(node, index)
@@ -261,6 +273,12 @@ class Facts:
         if {i for i in index if i} | all_letters(outside) <= set(names):
             self.sums.setdefault((key, over), known)
             self.summed.add(frozenset([k[0] for k in inside]))
+
+
+@cache
+def _is_spread_out(form: f.Formula) -> bool:
+    """Whether a formula calls nothing and has no sum as a factor, which would be looked at as a row."""
+    return not f.calls(form) and not any([f.has(part, f.Add) for part in form.children])
 
 
 def is_along(at: Index, index: Index) -> bool:

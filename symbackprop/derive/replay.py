@@ -17,27 +17,28 @@ from symbackprop.derive.flatten import MAX_DEPTH, Flattening, is_transparent
 from symbackprop.derive.terms import Index, Powers, Space, Terms
 
 DEPTH = MAX_DEPTH + 1  # rules write rows out so far below the factors of a term
-OPAQUE = 2  # and look at the arguments of other ops so far: a mask is read by the scores of a softmax
+OPAQUE = 2  # and look at the arguments of other ops so far: a mask is read by the scores of a softmax; at no loop
 NEAR = 2  # rows so far below the factors are read by name
 NEW = 4  # so many rows may stand between a row that is read and the factors
 
 
 class Alike(NamedTuple):
     """What a region is, its names aside (``key``), and its rows and letters in the order in which they are met. The
-    ``near`` first rows are factors of terms and what these are computed from."""
+    ``near`` first rows are factors of terms and what these are computed from; ``inline`` are those that stand for
+    formulas."""
 
     key: tuple[object, ...]
     rows: tuple[int, ...]
     near: int
     letters: tuple[int, ...]
+    inline: set[int]
 
 
 class Reader:
     """Finds which regions are alike."""
 
-    def __init__(self, flattening: Flattening, facts: Facts) -> None:
-        self.graph, self.flattening, self.facts = flattening.graph, flattening, facts
-        self._kinds: dict[object, int] = {}
+    def __init__(self, flattening: Flattening, facts: Facts, kinds: dict[object, int]) -> None:
+        self.graph, self.flattening, self.facts, self._kinds = flattening.graph, flattening, facts, kinds
         self._seen: dict[int, tuple[int, int]] = {}
 
     def of(self, roots: Sequence[Node]) -> Alike:
@@ -49,7 +50,7 @@ class Reader:
         below, near = self._below(rows)
         sizes = [self.flattening.space.sizes[i] for i in letters]
         key = (tuple(forms), tuple(kinds), tuple(below), tuple(sizes))
-        return Alike(key, tuple(rows), near, tuple(letters))
+        return Alike(key, tuple(rows), near, tuple(letters), self.flattening.inline)
 
     def _form(self, index: Index, terms: Terms, rows: dict[int, int], letters: dict[int, int]) -> object:
         def numbers(at: Index) -> tuple[int, ...]:
@@ -104,7 +105,7 @@ class Reader:
             kind = self._kinds.setdefault((node.op.name, what, node.shape, node.kind), len(self._kinds))
             seen_through = self.flattening.is_computed(node.id) and is_transparent(node)
             seen_through |= isinstance(attr, Pattern)  # Σ of a product with centred rows is 0
-            known = self._seen[node.id] = kind, DEPTH if seen_through else OPAQUE
+            known = self._seen[node.id] = kind, DEPTH if seen_through else 1 if node.is_result else OPAQUE
         return known
 
 
@@ -113,7 +114,7 @@ class Renaming:
     none of the kind."""
 
     def __init__(self, graph: Graph, space: Space, flattening: Flattening, old: Alike, new: Alike) -> None:
-        self.graph, self.space, self.flattening = graph, space, flattening
+        self.graph, self.space, self.flattening, self.inline = graph, space, flattening, old.inline
         self.letters = dict(zip(old.letters, new.letters, strict=True))
         self.known = dict(zip(old.rows[: old.near], new.rows[: new.near], strict=True))
         self.leaves = dict(zip(old.rows, new.rows, strict=True))
@@ -142,10 +143,9 @@ class Renaming:
         if len(rows) < len(args):
             return None
         row = self.graph.again(node, rows)
-        inline = self.flattening.inline
-        if node.id in inline:
-            inline.add(row.id)
-        return row if row.id < self.first or node.id in inline else None
+        if node.id in self.inline:
+            self.flattening.inline.add(row.id)
+        return row if row.id < self.first or node.id in self.inline else None
 
     def index(self, index: Index) -> Index:
         return tuple([self.letters.get(i, i) for i in index])
