@@ -154,6 +154,7 @@ class Part(NamedTuple):
     results: tuple[Node, ...] = ()
     stop: frozenset[int] = frozenset()
     selecting: bool = False
+    some: bool = False
 
 
 def whole(derivation: Derivation) -> Part:
@@ -163,7 +164,7 @@ def whole(derivation: Derivation) -> Part:
 
 def steps_of(derivation: Derivation, totals: Sequence[Node]) -> Part:
     """Some of the gradients, over the others as they are; all of them where some are computed in loops."""
-    part, steps = whole(derivation), [s for s in derivation.steps if isinstance(s, Step)]
+    part, steps = whole(derivation)._replace(some=True), [s for s in derivation.steps if isinstance(s, Step)]
     if len(steps) < len(derivation.steps):
         return part
     kept = {row.id for row in totals}
@@ -181,11 +182,11 @@ def part_of(model: Model, roots: tuple[Node, ...], forward: frozenset[int]) -> P
     return Part(roots, forward, tuple(told), tuple(model.results()), selecting=selecting)
 
 
-def body(loop: Loop, graph: Graph, selecting: bool) -> Part:
+def body(loop: Loop, graph: Graph, around: Part) -> Part:
     """What a step of a reverse loop computes, from forward rows that are there at every step."""
     roots, stop = tuple(loop.results()), loop.stop
     forward = frozenset(n.id for n in loop.leaves() if not _is_cotangent(n))
-    return Part(roots, forward, tuple(graph.topological(roots, stop)), (), stop, selecting)
+    return Part(roots, forward, tuple(graph.topological(roots, stop)), (), stop, around.selecting, around.some)
 
 
 class Closing:
@@ -211,7 +212,8 @@ class Closing:
         self.flattening.ends = part.stop
         self.flattening.selecting = part.selecting
         self.flattening.pure = pure_rows(self.order, self.forward)
-        self.facts = Facts(self.flattening, rows, part.results, {n.id for n in reached(self.roots, self._factors)})
+        factors = {n.id for n in reached(self.roots, self._factors)} if part.some else None
+        self.facts = Facts(self.flattening, rows, part.results, factors)
         self.rules = Rules(self.flattening, self.facts, rows)
         self.readers: dict[int, set[int]] = {}
         for node in self.swept:
@@ -330,7 +332,8 @@ class Closing:
             whole = found.setdefault(join.first(i), Region())
             whole.roots += region.roots
             whole.inside |= region.inside
-        return list(found.values())
+        wanted = self.printed if self.part.some else self.cuts
+        return [region for region in found.values() if any([root.id in wanted for root in region.roots])]
 
     def _inside(self, root: Node, inside: dict[int, Node]) -> list[Node]:
         """The swept rows of a root, and the gradient arrays that they read."""
@@ -649,7 +652,7 @@ class Rows:
     def _loop(self, scan: Node, args: list[Node]) -> Node:
         """A reverse loop with its body in closed form; what its steps do not read any more does not enter it."""
         loop: Loop = scan.attr
-        part = body(loop, self.graph, self.closing.flattening.selecting)
+        part = body(loop, self.graph, self.closing.part)
         found = Closing(part, self.graph, self.closing.space, self.closing.printed, self.closing.solved).forms()
         if not any(found.rules.values()):
             return self.graph.over(scan, args)

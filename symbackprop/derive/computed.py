@@ -80,11 +80,12 @@ class Share(NamedTuple):
 
 class Facts:
     """Collected from the forward rows in order; ``flattening`` learns which of them are products. Products that are
-    ``unread`` are not to stand for their factors. What gradients may have as factors is ``read``: sums and products of
-    other rows stand in none."""
+    ``unread`` are not to stand for their factors. Where only some gradients are looked at, ``factors`` are what these
+    may have as such: sums and products of other rows stand in none."""
 
-    def __init__(self, flattening: Flattening, rows: Iterable[Node], results: Iterable[Node], read: set[int]) -> None:
-        self.flattening, self.results, self.read = flattening, {r.id for r in results}, read
+    def __init__(self, flattening: Flattening, rows: Iterable[Node], results: Iterable[Node],
+                 factors: set[int] | None = None) -> None:
+        self.flattening, self.results, self.factors = flattening, {r.id for r in results}, factors
         self.folds: dict[int, list[Fold]] = {}
         self.products: dict[int, Fold] = {}
         self.gradients: dict[int, list[Fold]] = {}
@@ -155,18 +156,17 @@ class Facts:
         if is_transparent(node) or isinstance(node.attr, Pattern):
             self._learn_terms(node)
 
-    def _is_read(self, node: Node) -> bool:
+    def _is_of_factors(self, node: Node, factors: set[int]) -> bool:
         """Whether gradients may have as factors all that a row is the sum or the product of."""
-        found = all([a.id in self.read or a.value is not None for a in node.args])
+        found = all([a.id in factors or a.value is not None for a in node.args])
         if found and is_transparent(node):
-            self.read.add(node.id)
-        return found
+            factors.add(node.id)
+        return found or not (node.form is None or _is_spread_out(node.form))
 
     def _learn_terms(self, node: Node) -> None:
-        if not self._is_read(node) and (node.form is None or _is_spread_out(node.form)):
-            return
-        with suppress(TooLong):
-            self._learn_known_terms(node)
+        if self.factors is None or self._is_of_factors(node, self.factors):
+            with suppress(TooLong):
+                self._learn_known_terms(node)
 
     def _learn_known_terms(self, node: Node) -> None:
         index = self.flattening.space.index(node)
