@@ -448,7 +448,7 @@ class Graph:
 
     def broadcast(self, node: Node, shape: Shape) -> Node:
         """NumPy's broadcast of a row to a shape; nothing when it has that shape."""
-        if same_shape(node.shape, shape):
+        if node.shape is shape or same_shape(node.shape, shape):
             return node
         return self.make("broadcast", (_source(node),), shape)
 
@@ -524,7 +524,7 @@ def _folded(name: str, numbers: Sequence[f.Formula]) -> sp.Expr | None:
 def common_shape(rows: Sequence[Node]) -> Shape:
     """The shape that the rows broadcast to."""
     shape = rows[0].shape if rows else ()
-    if all([same_shape(shape, a.shape) for a in rows]):
+    if all([a.shape is shape or same_shape(shape, a.shape) for a in rows]):
         return shape
     return broadcast([a.shape for a in rows], lambda: [label(a) for a in rows])
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from symbackprop.core.graph import Node
+from symbackprop.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Edge:
     """From a consumer to its argument at ``index``: one factor of the chain rule."""
 
@@ -19,7 +18,7 @@ class Edge:
         return self.consumer.args[self.index]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Contribution:
     """What one branch contributes: ``upstream`` (the gradient of ``consumer``) times the local derivatives on ``path``.
 

@@ -14,6 +14,7 @@ from symbackprop.core.graph import Node
 from symbackprop.derive.record import Contribution
 from symbackprop.doorway import late
 from symbackprop.model.model import Model
+from symbackprop.records import record
 
 if TYPE_CHECKING:
     from symbackprop.derive.closing import ClosedForms
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from symbackprop.render.graph import Picture
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Step:
     """∂L/∂target = the sum of the contributions = ``total``."""
 
@@ -31,7 +32,7 @@ class Step:
     total: Node
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class LoopStep:
     """The sweep through a loop: ``steps`` are those of one time step, for rows of the body.
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import cache
 
 import pytest
 
 from symbackprop.core.maths import anchors
 from symbackprop.derive import derive
+from symbackprop.derive.closing import Closing, Region, Trial, closed_forms
 from symbackprop.derive.steps import Derivation
 from symbackprop.grade import grade
 from symbackprop.model import Model
@@ -193,3 +195,34 @@ def test_lines_of_an_abridged_derivation_are_right() -> None:
     found = [x for x in grade(d.model, said).items if x.line is not None]
     assert len(found) == 3
     assert {x.verdict for x in found} == {"right"}
+
+
+def solved(monkeypatch: pytest.MonkeyPatch, action: Callable[[], object]) -> int:
+    """How many regions of gradients closed forms are looked for of, meanwhile."""
+    found: list[object] = []
+    best = Closing._best
+
+    def counting(closing: Closing, region: Region) -> Trial | None:
+        found.append(region)
+        return best(closing, region)
+
+    monkeypatch.setattr(Closing, "_best", counting)
+    action()
+    return len(found)
+
+
+def loops(count: int, step: str) -> Derivation:
+    """Loops one after the other."""
+    lines = "".join([f"h{k}x[0] = w{k}\nfor t in 1..T: h{k}x[t] = {step.format(k=k)}\n" for k in range(count)])
+    weights, added = ", ".join([f"w{k}" for k in range(count)]), " + ".join([f"h{k}x[T]" for k in range(count)])
+    return derive(Model.parse(f"dim T\ndata x: T\nparam {weights}\n{lines}loss L = {added}"))
+
+
+def test_only_what_is_printed_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    d = loops(60, "tanh(w{k}*h{k}x[t-1] + {k}*x[t])")
+    assert solved(monkeypatch, lambda: document(d)) < 100
+
+
+def test_loops_whose_bodies_are_alike_are_closed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    d = loops(20, "tanh(w{k}*h{k}x[t-1] + x[t])")
+    assert solved(monkeypatch, lambda: closed_forms(d)) < 5
