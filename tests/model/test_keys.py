@@ -12,7 +12,7 @@ import pytest
 from symbackprop import derive, verify
 from symbackprop.errors import ModelError
 from symbackprop.model import Model
-from symbackprop.model.text import parse_alone, to_text
+from symbackprop.model.text import parse, parse_alone, to_text
 from tests.core.helpers import value
 
 HEAD = "dim N, D, C\ndata X: N x D, y: N int < C\nparam W: D x D, V: D x C, b: D, g: D\n"
@@ -212,3 +212,20 @@ def test_sizes_by_name_and_numbers_beside_arrays(written: str, plain: str) -> No
 def test_names_of_a_program_are_no_products() -> None:
     text = "def step(x, h, Wx, Wh):\n    return np.tanh(x @ Wx + h @ Wh)\nh = step(x, h, Wx, Wh)\nnp.sum(h**2)"
     assert {*parse_alone(text).params} == {"h", "Wx", "Wh"}
+
+
+def test_what_stands_under_one_key_of_two_things_that_a_function_is_given() -> None:
+    model = parse_alone("def f(p, x):\n    return p['w']*x\nsum(f(p, x) + f(q, x))")
+    assert {*model.leaves()} == {"x", "p_w", "q_w"}
+
+
+def test_a_function_of_the_table_that_nothing_calls_is_passed_over() -> None:
+    """Beside other lines it gives no value."""
+    model = parse("param w\ndata x\ndef sigmoid(z):\n    return 1/(1 + exp(-z))\nloss L = w*x")
+    assert any("nothing calls sigmoid" in told for told in model.remarks)
+
+
+@pytest.mark.parametrize("sign", ["is", "=="])
+def test_what_is_none_by_either_sign(sign: str) -> None:
+    text = f"def f(a, b=None):\n    if b {sign} None:\n        return w*a\n    return w*a + b\nf(x)"
+    assert {*parse_alone(text).leaves()} == {"x", "w"}

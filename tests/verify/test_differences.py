@@ -222,14 +222,25 @@ def test_slopes_in_many_numbers_take_few_evaluations(monkeypatch: pytest.MonkeyP
     assert of_many(3 * MANY, "relu(w{k} - x)")[1].slopes_of_numbers == {}
 
 
-def test_tiny_slopes_in_many_numbers_are_taken_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a chain whose gradients vanish, some beyond what floats hold."""
+def vanishing(factor: float) -> tuple[Model, Objective]:
+    """A chain in which gradients get smaller by a factor a hundred times."""
     text = ["data h0", "param w1"] + [f"param w{k}" for k in range(2, 3 * MANY)]
     text += [f"h{k} = tanh(w{k}*h{k - 1})" for k in range(1, 3 * MANY)] + [f"loss L = h{3 * MANY - 1}"]
     model = parse("\n".join(text))
-    given = {row.id: np.asarray(0.06 if name == "h0" or int(name[1:]) < MANY else 1.0)
+    given = {row.id: np.asarray(factor if name == "h0" or int(name[1:]) < MANY else 1.0)
              for name, row in model.leaves().items()}
-    objective = Objective(model.results(), [np.ones(())], given, {})
+    return model, Objective(model.results(), [np.ones(())], given, {})
+
+
+def test_digits_that_tiny_slopes_lose_are_noise() -> None:
+    """A step times a slope is below what floats hold in full."""
+    found = vanishing(0.001)[1].slopes_of_numbers.values()
+    assert min(estimate.noise for estimate in found) >= 5e-324 / TINY
+
+
+def test_tiny_slopes_in_many_numbers_are_taken_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a chain whose gradients vanish, some beyond what floats hold."""
+    model, objective = vanishing(0.06)
     one = Prober(objective, model.params["w1"], AUTO)
     expected = imaginary(Ray(objective, {one.leaf.id: np.ones(())}), TINY)[0]
     monkeypatch.setattr(Program, "rerun", lambda *args: pytest.fail("an evaluation of its own"))
