@@ -283,6 +283,9 @@ class Flattening:
                 return self.times(self.factor(top, args, index), self._guarded(bottom, args, index))
             case f.Call(role=Role.NOUGHT, args=(value, weight)) if value is weight:  # 0 where it is 0
                 return self.form(value, args, index)
+            case f.Call(role=Role.NOUGHT, args=(f.Add(terms), weight)) if any(
+                    isinstance(f.split_sign(x)[1], (f.Mul, f.Div)) for x in terms):
+                return collected([t for x in terms for t in self.form(f.nought(x, weight), args, index)])
             case f.Call(role=Role.SELECTED) if self.selecting:
                 raise TooLong
             case (f.Call(role=Role.NOUGHT, args=(f.Mul() | f.Div() as value, _))
