@@ -397,3 +397,11 @@ def test_steps_further_back_are_kept_by_the_steps_between(begin: str, steps: str
     np.testing.assert_allclose(evaluate([model.loss_row], {"x": x, "a": np.array(a), "b": np.array(b)})[0], total)
     assert verify(model, seed=0)
     assert to_text(parse(to_text(model))) == to_text(model)
+
+
+def test_what_is_called_as_a_value_of_steps_before_stays_what_it_is() -> None:
+    text = ("dim T\ndata x: T\nparam w, v\n{} = v^2\nh[0] = w\nh[1] = v\n"
+            "for t in 2..T:\n    h[t] = w*h[t-1] + {}*h[t-2] + x[t]\nloss L = h[T]")
+    one, other = (parse(text.format(name, name)) for name in ("h_lag1", "c"))
+    given = {name: np.asarray(0.5) for name in one.leaves() if name != "x"} | {"x": np.array([1.0, -2.0, 0.3])}
+    assert evaluate(one.results(), given)[0] == evaluate(other.results(), given)[0] != 0
