@@ -229,3 +229,10 @@ def test_a_function_of_the_table_that_nothing_calls_is_passed_over() -> None:
 def test_what_is_none_by_either_sign(sign: str) -> None:
     text = f"def f(a, b=None):\n    if b {sign} None:\n        return w*a\n    return w*a + b\nf(x)"
     assert {*parse_alone(text).leaves()} == {"x", "w"}
+
+
+def test_what_adds_to_a_loss_is_the_loss() -> None:
+    model = Model.parse("data x: 3\nparam w: 3\nloss = sum(w*x)\ntotal = loss + sum(w**2)\nseen = 0\nseen += total\n")
+    assert model.loss_row is not None and model.loss_row.name == "total"
+    with pytest.raises(ModelError, match="'reg' is not declared"):
+        Model.parse("data x: 3\nparam w: 3\nloss = sum(w*x)\ntotal = loss + reg*q[7]\n")

@@ -83,6 +83,7 @@ class Builder:
         changed = {k: replace(s, keyword=results[k].keyword) for k, s in every if k in results}
         name = "loss" if "loss" in equations else every[-1][1].target.name if every else ""
         if name in _LOSSES and name in equations and all(s.keyword == "let" for _, s in every):
+            name = self._whole_loss(name, equations)
             changed = {k: replace(s, keyword="loss") for k, s in every if k == equations[name]}
             self.loss, self.last = name, max(
                 e.line for e in tree.equations(self.statements) if e.target.name == name)
@@ -91,6 +92,15 @@ class Builder:
         self.statements = [changed.get(k, s) for k, s in enumerate(self.statements) if s not in results.values()]
         self._find_last_results()
         self.has_loss = any(isinstance(s, tree.Equation) and s.keyword == "loss" for s in self.statements)
+
+    def _whole_loss(self, name: str, equations: Mapping[str, int]) -> str:
+        """What adds to a loss below it, as ``total = loss + 0.1*sum(w**2)`` does, is the loss."""
+        for target, k in equations.items():
+            s = self.statements[k]
+            if isinstance(s, tree.Equation) and k > equations[name] and tree.Name(name) in tree.terms(s.value) and (
+                    target not in tree.mentioned(s.value)):
+                name = target
+        return name
 
     def _find_last_results(self) -> None:
         """Where ``loss L = …`` has ``L += …`` below, what has the name at last is the result; of what a loop gives it,

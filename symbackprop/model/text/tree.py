@@ -406,6 +406,13 @@ _PLAIN = ("str", "bool", "int", "sp.Rational")  # of what no expression is part
 _FIELDS: dict[type, tuple[str, ...]] = {}
 
 
+def terms(expr: Expr) -> Sequence[Expr]:
+    """What is added up, or subtracted: the expression itself where that is no sum."""
+    if isinstance(expr, Chain) and expr.rest[0][0] in ("+", "-"):
+        return expr.first, *[part for _, part in expr.rest]
+    return (expr,)
+
+
 def mentioned(expr: object, inside: bool = True) -> Iterator[str]:
     """The names that occur in an expression; with ``inside`` false, not those in indices and calls within it."""
     left = [expr]
