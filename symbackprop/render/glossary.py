@@ -282,7 +282,7 @@ def _found_in(trees: Iterable[m.Math]) -> tuple[set[str], set[str], tuple[str, .
 def _notation(x: m.Math) -> Sequence[str]:
     """What a glossary may have to say of a node itself."""
     match x:
-        case m.Fill(sp.S.One):
+        case m.Fill(value) if value:
             return ["ones"]
         case m.Outer() if not x.blocks:
             return ["outer"]

@@ -313,6 +313,13 @@ def test_what_is_no_expression(text: str, error: type[ModelError]) -> None:
     ("1/(2σ²) (x-m)² + 1/2 ‖v‖ w", "1/(2sigma^2) * (x-m)^2 + 1/2 * ‖v‖ * w"),
     ("1/n Σᵢ (yᵢ − ŷᵢ)²", "1/n * sum((y - y_hat)^2)"),
     ("1/N Σ (b - 1)²", "1/N * sum((b - 1)^2)"),
+    ("αβγ", "alpha * beta * gamma"),  # it was one name, as the next ones
+    ("Σᵢ aᵢxᵢ", "sum(a * x)"),
+    ("wᵢⱼxⱼ", "w_ij * x_j"),
+    ("yᵀXβ", "yᵀ @ X @ beta"),
+    ("βᵀXᵀXβ", "betaᵀ @ Xᵀ @ X @ beta"),
+    ("sin²(θ) + 2cos²θ", "sin(theta)^2 + 2cos(theta)^2"),
+    ("tan² x + 1", "tan(x)^2 + 1"),
 ])
 def test_what_has_one_meaning_on_paper_is_read_and_told(text: str, read: str) -> None:
     model = parse_alone(text)
@@ -332,6 +339,9 @@ def test_what_has_one_meaning_on_paper_is_read_and_told(text: str, read: str) ->
     ("Σᵢ aᵢ·bᵢ", "dim N, param a: N, b: N"), ("Σᵢⱼ Aᵢⱼ vᵢ vⱼ", "dim N, param A: N x N, v: N"),  # products with sum_i
     ("(Fx + Fy)^2 + (σx - σy)^2", "param Fx, Fy, sigmax, sigmay"),
     ("Fx^2 + 2", "param Fx"),
+    ("½‖y − Φβ‖² + λ‖β‖₁", "dim N, D, data y: N, param Phi: N x D, beta: D, lam"),  # it was Phibeta
+    ("log(στ)", "param sigma, tau"),
+    ("Δθ + δμ", "param Deltatheta, deltamu"),
 ])
 def test_numbers_stand_beside_vectors(text: str, guess: str) -> None:
     assert f"guessed: {guess}" in parse_alone(text).remarks
@@ -339,6 +349,7 @@ def test_numbers_stand_beside_vectors(text: str, guess: str) -> None:
 
 @pytest.mark.parametrize("text", [
     "mean(y log p)", "the loss is x^2", "minimize x^2", "sin x cos y", "a/b c", "x^-1 y", "‖v‖ 2", "S^-1 w", "x2 2",
+    "sin² x y", "1/αβ",
     "exp(-(x - m)^2 / 2 s^2)", "x^2/2 y", "x/2(y+1)", "a / 2^2 c", "a / exp(b) c",
     r"\cos\omega t", r"\sin \pi x", r"\log p_i q_i", r"\tanh W x", r"\log 2 x", r"y \log p q", r"\sin 2 x",
     r"\log x^2 y", "a/v u^T", "log v u^T", "sin v u^T"])
@@ -373,6 +384,7 @@ def test_what_is_divided_by_is_all_that_stands_there_on_paper(text: str, offered
     ("param w; w*x", ["param w; w*x", "^^^^^"]),
     ("(x−μ)ᵀΣ⁻¹(x−μ)", ["(x-mu)ᵀSigma⁻¹(x-mu)", "            ^", "(x-mu).T @ inv(Sigma) @ (x-mu)   corrected"]),
     ("log det Σ", ["log det Sigma", "    ^^^^^^^^^", "logdet(Sigma)   corrected"]),  # it was logdet(sum)
+    ("xᵀS⁻¹x", ["xᵀS⁻¹x", "   ^", "x.T @ inv(S) @ x   corrected"]),  # it was inv(x.T @ S) @ x
     ("Kuu⁻¹ b", ["Kuu⁻¹ b", "   ^", "inv(Kuu) @ b   corrected"]),  # it was 1/Kuu of every entry
     # the mistakes of a matrix and a vector that are summed are those of arrays
     ("λ |w|₁", ["lam |w|1", "^^^^^^^^", "lam * |w|1   corrected"]),  # it was maximum(lam, maximum(w, 1))

@@ -196,6 +196,11 @@ def test_a_legend_is_of_no_letter_that_only_a_proof_has() -> None:
     assert "b runs over B entries" in page and "Σ_k A_ik·B_kn" in page and "k runs over" not in page
 
 
+def test_a_legend_is_of_ones_beside_a_number_too() -> None:
+    page = derive(Model.parse("dim N\nparam f: N\nloss L = sum(f[1:] + f[:-1]) / 2")).text()
+    assert "½·1_(N − 1)" in page and "1_N is a vector of ones" in page
+
+
 def test_a_legend_of_rows_of_the_identity_is_not_of_its_columns() -> None:
     page = derive(Model.parse("dim B\nparam S: B\nloss L = sum(S*max(eye(B), axis=1))")).text()
     assert "I[:, i]" in page and "I is the identity" in page and "rows of I" not in page

@@ -59,8 +59,10 @@ from symbackprop.records import record
 
 # -- what is wrong with a text as its writer sees it: the line, a caret below the place, the line that is right
 Read: TypeAlias = tuple[Model, Sequence[ModelError], set[int]]  # what was read, what is wrong, lines not reached
-# xᵀAx, Ax - b, Xβ and αx, where nothing is declared; Δt, δx, Fx², Fx beside Fy and Wx beside a sign are names
-_GLUED = re.compile(r"(?:(?<=ᵀ)[A-ZΑ-Ω]|(?<![^\W\d])[α-γε-ω])(?=[a-z](?![\w₀-₉]))|\b[A-Z](?=[α-ω](?![\w₀-₉]))"
+# xᵀAx, Ax - b, Xβ, Φβ, αx and αβ, where nothing is declared; Δt, δx, Fx², Fx beside Fy and Wx beside a sign are names
+_FUNCTIONS = "σφψΓΦΨ"  # letters that functions are called by too; 1/σμ may be divided by both
+_GLUED = re.compile(r"(?:(?<=ᵀ)[A-ZΑ-Ω]|(?<![^\W\d])[α-γε-ω])(?=[a-z](?![\w₀-₉]))|(?<![^\Wᵀ])[A-Z](?=[α-ω](?![\w₀-₉]))"
+                    rf"|(?:(?![{_FUNCTIONS}])[α-γε-ωΘΛΞΥΩ]|(?<![/^])(?<![/^] )[{_FUNCTIONS}])(?=[α-ω])"
                     r"|(?:(?<![\w.@*(,])(?<![@*] )|(?<![\w.]\()(?<=\())[A-Z](?=x(?![\w₀-₉]|\s*[@*.=(\[^²]))")
 _PROGRAM = re.compile(r"^\s*(?:def|class|import|from)\s", re.MULTILINE)  # in which Wx is a name
 _WORD = rf"\b(?!(?:{'|'.join(GREEK)})\b)[A-Za-z]{{2,}}\b(?!\s*[(.])"  # of prose, or a function without brackets
@@ -345,7 +347,9 @@ def parse_alone(text: str, relu0: Any = None, define: Mapping[str, str] | None =
 
 
 def _apart(letter: re.Match[str]) -> str:
-    """A letter with a blank behind it, but where it has other components."""
+    """A letter with a blank behind it, but where it has other components; σμ, which is no value of σ, as a product."""
+    if letter[0] in _FUNCTIONS and letter.string[letter.end()] not in "xyz":
+        return f"{letter[0]}{tree.BESIDE}"
     return letter[0] if re.search(rf"(?<![^\W\d]){letter[0]}[yz]\b", letter.string) else f"{letter[0]} "
 
 

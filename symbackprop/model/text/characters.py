@@ -127,8 +127,8 @@ def _indexed(match: re.Match[str]) -> str:
     """w₂ is w2, hₜ₋₁ is h[t-1] and Wₕ is W_h."""
     number, rest = match.group(1).translate(_SUB), match.group(2).translate(_SUB)
     counts = rest == "t" or any(sign in rest for sign in "+-")
-    gap = " " * (unicodedata.category(match.string[match.end() : match.end() + 1] or " ") in ("Lu", "Ll"))  # θ₁x
-    return number + (f"[{rest}]" if counts else f"_{rest}" if rest else gap * bool(number))
+    gap = " " * (unicodedata.category(match.string[match.end() : match.end() + 1] or " ") in ("Lu", "Ll"))  # θ₁x, aᵢxᵢ
+    return number + (f"[{rest}]" if counts else f"_{rest}" if rest else "") + gap * bool(number or rest)
 
 
 def _in_ascii(char: str) -> str:

@@ -95,9 +95,10 @@ def rewritten(pattern: str | re.Pattern[str], new: str | Callable[[re.Match[str]
 
 
 factorial = rewritten(r"(\w+|\([^()]*\))!(?!=)", r"factorial(\1)")
-inverse = rewritten(r"([A-Za-z]\w*|\([^()]*\))⁻¹[ ]*(?=([\w(])?)",  # K⁻¹w
+_RIGHT_BEFORE = r"([A-Za-z][^\Wᵀ]*|\([^()]*\))⁻¹"  # S alone of xᵀS⁻¹
+inverse = rewritten(rf"{_RIGHT_BEFORE}[ ]*(?=([\w(])?)",  # K⁻¹w
                     lambda found: f"inv({found[1].strip('()')})" + (" @ " if found[2] else " "))
-reciprocal = rewritten(r"([A-Za-z]\w*|\([^()]*\))⁻¹", r"(1/\1)")
+reciprocal = rewritten(_RIGHT_BEFORE, r"(1/\1)")
 conditional = rewritten(r"((?:=|<-)\s*)([^=?]*?[<>=!]=?[^?]*?)\s*\?\s*([^:?]+?)\s*:\s*(.+?)(?=;?\s*$)",  # c ? a : b
                         r"\1\3 if \2 else \4")
 _KNOWN = "|".join([*FUNCTIONS, *TABLE])
@@ -182,13 +183,20 @@ def with_sign(sign: str, line: str, place: Place) -> str:
     return f"{line[: behind - 1].rstrip()} {sign} {line[behind:].lstrip()}" if behind >= place.start else line
 
 
-_RAISED = re.compile(r"(?<!\w)([A-Za-z]\w*)\s*(?:\^|\*\*)\s*(\d+)\s*$")
+_RAISED = re.compile(r"(?<![^\W\d])([A-Za-z]\w*)\s*(?:\^|\*\*)\s*(\d+)\s*$")
+
+# what sin^2 x is of; sin^2 x y may be of both
+_BARE = re.compile(rf"(?!(?:{_KNOWN})\b)[A-Za-z]\w*\b(?!\s*(?:\^|\*\*|[\w(\[.]))")
 
 
 def power_behind(line: str, place: Place) -> str:
-    """The line with ``sin^2(x)`` before a place as ``sin(x)^2``; as it is where nothing like it stands there."""
+    """The line with ``sin^2(x)`` or ``sin^2 x`` before a place as ``sin(x)^2``; as it is where nothing like it stands
+    there."""
     before, rest = line[: place.start - 1], line[place.start - 1 :]
-    found = _RAISED.search(before) if rest.startswith("(") else None
+    found, bare = _RAISED.search(before), _BARE.match(rest)
+    if found is not None and bare is not None and found[1] in TABLE:
+        rest = f"({bare[0]}){rest[bare.end() :]}"
+    found = found if rest.startswith("(") else None
     end = unopened(rest[1:]) + 2
     closed = found is not None and end <= len(rest)
     return f"{before[: found.start()]}{found[1]}{rest[:end]}^{found[2]}{rest[end:]}" if found and closed else line
