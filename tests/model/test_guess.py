@@ -465,3 +465,15 @@ def test_a_product_beside_a_vector_is_of_samples(text: str, guess: str) -> None:
 def test_targets_are_classes(text: str, guess: str) -> None:
     model = parse_alone(text)
     assert f"guessed: {guess}" in model.remarks
+
+
+def test_the_inverse_on_paper_is_told_apart_from_entries() -> None:
+    said = "<expression>:1: a matrix to the power -1 is 1/A of every entry, as in NumPy; its inverse is inv(A)"
+    assert said in parse_alone("A^-1 @ b").remarks
+    assert said in parse_alone("x.T @ A**-1 @ x").remarks
+    assert not any("inverse" in remark for remark in parse_alone("A @ b**-1").remarks)
+
+
+def test_an_order_is_no_axis_of_what_is_guessed() -> None:
+    with pytest.raises(ModelError, match=r"norm\(w, order=1\)"):
+        parse_alone("norm(w, 1) + sum(x*w)")

@@ -154,7 +154,7 @@ class Evaluator:
             powers = [(left, right), (part, right := self.operand(part))]
             if left is expr.first:
                 self.refuse_lists((left, part), sign, (value, right))
-            for warning in warnings.of_transposed(sign, left, value, right):
+            for warning in [*warnings.of_transposed(sign, left, value, right), *warnings.of_inverses(sign, *powers)]:
                 self.scope.remark(warning)
             left = part
             if isinstance(value, Node) and isinstance(right, Node):

@@ -42,6 +42,7 @@ _PRODUCTS = ("@", *_OF_TWO)
 _BESIDE = "hstack"
 _CHANGED = "scatter"
 _DIVISIONS = ("/", tree.QUOTIENT)
+_NORM = "norm"
 _CLASSES = "one_hot"  # what is given integers
 _PRODUCT = "dot"  # what @ is as a function
 Known: TypeAlias = dict[str, list[sp.Expr]]  # the shapes that are declared
@@ -498,7 +499,8 @@ class Shapes:
 
     def _deepen(self, expr: tree.Call, arrays: Sequence[tree.Expr], shapes: Sequence[Sequence[sp.Expr]]) -> None:
         """Give what a function is of the fewest axes with which it takes that, unless it gets others anyway."""
-        if self.before != self.ranks:
+        ordered = _plain_name(expr) == _NORM and len(arrays) > 1  # NumPy's norm(w, 1), which is told where it is read
+        if self.before != self.ranks or ordered:
             return
         several = arrays if _takes_several(_plain_name(expr)) else arrays[:1]
         rank = least_rank(expr, len(several), shapes)

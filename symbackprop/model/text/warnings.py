@@ -19,6 +19,8 @@ from symbackprop.model.text.languages import PYTHON, Language
 # what parameters that take logits, logarithms of probabilities and probabilities are called
 LOGITS, LOGARITHMS, PROBABILITIES = "logits", "log_probabilities", "prob"
 
+_MINUS_ONE = tree.Negative(tree.ONE)
+
 
 def of_call(name: str, parameters: Sequence[Parameter], values: Sequence[Any]) -> Iterator[str]:
     """Probabilities where logits or logarithms are expected, of which the softmax or nothing is taken again, and any
@@ -85,6 +87,14 @@ def _side(operand: Any, sign: str) -> str:
     """An operand as it stands beside a sign, in brackets as a factor."""
     written = label(operand)
     return written if sign not in ("*", "/") or re.fullmatch(r"[\w.\[\]]*|\w+\([^()]*\)", written) else f"({written})"
+
+
+def of_inverses(sign: str, *factors: tuple[tree.Expr, Any]) -> Iterator[str]:
+    """A^-1 @ b is read with 1/A of every entry, as NumPy has it; on paper it is the inverse."""
+    for expr, value in factors:
+        if sign == "@" and isinstance(expr, tree.Power) and expr.exponent == _MINUS_ONE and value.ndim > 1:
+            base = expr.base.name if isinstance(expr.base, tree.Name) else "…"
+            yield f"a matrix to the power -1 is 1/{base} of every entry, as in NumPy; its inverse is inv({base})"
 
 
 def of_transposed(sign: str, expr: tree.Expr, a: Any, b: Any) -> Iterator[str]:
