@@ -161,6 +161,11 @@ def test_nothing_is_said_of_what_reads_a_name_that_an_unread_line_would_give() -
     assert [line.split("net.sbp:")[1][0] for line in lines if "net.sbp:" in line] == ["4", "5", "8"]
 
 
+@pytest.mark.parametrize("declared", ["param None, q", "param import, q: H", "param r: D x !, q: H"])
+def test_nothing_is_said_of_names_behind_what_is_wrong_with_a_declaration(declared: str) -> None:
+    assert sum("error: " in line for line in told(f"{declared}\nloss L = sum(q * b)")) == 1
+
+
 @pytest.mark.parametrize("body", ["W @ h[t-1] + b", "b + h[t-1]"])
 def test_a_state_that_begins_as_a_number_is_named(body: str) -> None:
     said = told(f"dim T\nh[0] = 0\nfor t in 1..T:\n    h[t] = {body}\nloss L = sum(h)")

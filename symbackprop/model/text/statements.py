@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
-from itertools import accumulate, chain, count, takewhile
+from itertools import accumulate, chain, count, pairwise, takewhile
 from operator import attrgetter
 from typing import TypeVar
 
@@ -874,11 +874,13 @@ def _made_by(statement: tree.Statement) -> Sequence[tree.Target]:
 def _names_given(line: Line) -> set[str]:
     """The names on a line that stand left of its =, and left of its shape."""
     before = list(takewhile(lambda token: not token.is_sign("=", *UPDATES), line.tokens))
+    listed: set[str] = set()
     if line.tokens[0].text in KEYWORDS:
+        listed = {b.text for a, b in pairwise(before) if a.is_sign(",") and b.kind == NAME}  # b of W: D x 3x, b: D
         before = list(takewhile(lambda token: not token.is_sign(":") and token.text not in PYTHON_WORDS, before))
     depths = accumulate(token.is_sign("(") - token.is_sign(")") for token in before)  # J(w) = … names J
-    return {token.text for token, depth in zip(before, depths, strict=True)
-            if token.kind == NAME and token.text not in KEYWORDS and not depth}
+    return listed | {token.text for token, depth in zip(before, depths, strict=True)
+                     if token.kind == NAME and token.text not in KEYWORDS and not depth}
 
 
 def _names_on_the_left(line: str) -> set[str]:
@@ -888,6 +890,7 @@ def _names_on_the_left(line: str) -> set[str]:
     left, sign, _ = plain.partition("=")
     declared = re.match(r"\s*(?:\w+)\s+([A-Za-z][\w,\s]*?)\s*:", plain)
     words = re.findall(r"[A-Za-z]\w*", declared[1] if declared is not None else left if sign else "")
+    words += re.findall(r",\s*([A-Za-z]\w*)\s*:", plain) if declared is not None else []
     return {word for whole in words for word in (whole, whole.partition("_")[0]) if word not in KEYWORDS}
 
 
