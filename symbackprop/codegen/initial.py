@@ -22,6 +22,7 @@ from symbackprop.core.entry import At, Digit, Letter, Place, letters
 from symbackprop.core.facts import entries, is_lookup, is_product, is_view, kind
 from symbackprop.core.graph import Leaf, Node
 from symbackprop.core.loops import Loop
+from symbackprop.core.pattern import Pattern
 from symbackprop.core.roles import Role
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import Dim
@@ -294,8 +295,10 @@ def _initial(param: Node, readings: Readings, ahead: dict[Key, Ahead]) -> Initia
 
 def _fan_in(row: Node, place: int) -> Dim | None:
     """How many products with an argument one entry of a row adds up; None where it is no sum of products with entries
-    of it at letters (a convolution's image is read at places that are counted out)."""
+    of it at letters. A convolution's image is read at places that are counted out, but for a kernel of one entry."""
     own_kind = kind(row)
+    if place < len(row.args) - 1 and not isinstance(row.attr, Pattern):
+        return None
     terms = entries(row, letters(row.shape)) if own_kind.linear and not own_kind.joined else []
     factors = [x for x in terms[0].entries if isinstance(x, At)] if len(terms) == 1 else []
     own = next((x.index for x in factors if x.place == place), ())

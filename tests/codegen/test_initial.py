@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from symbackprop import Model, codegen
+from symbackprop import Model, codegen, verify
 from symbackprop.codegen.initial import NORMAL, ONE, ZERO, Initial, initial_values
 from symbackprop.model.text.write import to_text
 from symbackprop.verify.initial import rules
@@ -95,6 +95,11 @@ def test_what_is_added_to_parameters_alone_is_no_bias(tmp_path: Path) -> None:
 def test_of_a_diagonal_its_entries_are_counted_once() -> None:
     model = Model.parse('dim N, D\nparam C: N x D x D, u: D\nloss L = sum(sin(einsum("ijj,j->i", C, u)))')
     assert str(initial_values(model)["C"].fan_in) == "D"
+
+
+def test_an_image_is_no_weight_of_a_kernel_of_one_entry() -> None:
+    text = "data x: 6, w: 1 x 1 x 1\nparam v: 6\nloss L = conv1d(v[None, :, None], w)[0, :, 0] @ x"
+    assert verify(Model.parse(text), seed=0).passed
 
 
 def test_a_lone_number_is_normal_wherever_it_is_used() -> None:
