@@ -375,6 +375,9 @@ COSTLY = {
     "fractions": W + "loss L = " + r"\frac{1}{" * 5_000 + "w" + "}" * 5_000,
     "sums in LaTeX": W + "loss L = " + r"\sum_i " * 9_000 + "w",
     "lines in LaTeX": W + "a = \\frac{1}{2} w\n" * 5_000 + "loss L = w",
+    "sums under a condition": W + "s = 0\nif w > 3:\n" + "    s += w*2\n" * 7_000 + "loss L = s",
+    "names under a condition": W + "if w > 3:\n" + "".join(
+        f"    hidden_state_{k} = w*2\n" for k in range(3_300)) + "loss L = w",
     "functions in functions": "".join(" " * k + "def f(x):\n" for k in range(400)) + " " * 401 + "loss L = 1",
     "loops in loops": W + "for i in 1..300:\n  for j in 1..300:\n    a = w*i*j\nloss L = w",
     "eight loops": W + "".join("  " * k + f"for i{k} in 1..4:\n" for k in range(8)) + "  " * 8 + "a = w\nloss L = w",

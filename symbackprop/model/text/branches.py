@@ -42,23 +42,33 @@ class Branch:
 def branch(body: Sequence[tree.Statement]) -> Branch:
     """The branch that some lines are. Raises a `SyntaxProblem` where they are more than equations."""
     values, keywords = dict[tree.Target, tree.Expr](), dict[tree.Target, str]()
+    names, indexed = Values(), False
     for s in body:
         if isinstance(s, tree.Said):
             continue
-        if not isinstance(s, tree.Equation) or (values and any(t.index for t in (s.target, *values))):
+        if not isinstance(s, tree.Equation) or (values and (indexed or s.target.index is not None)):
             raise problem("under a condition only equations of names can stand: give the parts names above it", s.line)
-        values[s.target] = put_in_place(s.value, {target.name: value for target, value in values.items()}, s.line)
+        indexed = s.target.index is not None
+        values[s.target] = names.give(s.target.name, s.value, s.line)
         keywords[s.target] = s.keyword if s.keyword != "let" else keywords.get(s.target, "let")
     return Branch(values, keywords, tuple([name for s in body if isinstance(s, tree.Equation) for name in s.changes]))
 
 
-def put_in_place(expr: tree.Expr, values: Mapping[str, tree.Expr], line: int) -> tree.Expr:
-    """An expression with values in the place of names. Raises a `SyntaxProblem` where it gets too long: a value that is
-    read twice on each line doubles with it."""
-    found = tree.put(expr, values)
-    if tree.count_nodes(found) > MAX_NODES:
-        raise problem("what is computed here is too long for one formula: give a part of it a name outside", line)
-    return found
+class Values(dict[str, tree.Expr]):
+    """What names are, each with what it reads in the place of that, and how many parts it has."""
+
+    def __init__(self, given: Mapping[str, tree.Expr] | None = None) -> None:
+        super().__init__(given or {})
+        self.sizes = {name: tree.count_nodes(value) for name, value in self.items()}
+
+    def give(self, name: str, expr: tree.Expr, line: int) -> tree.Expr:
+        """The value of a name. Raises a `SyntaxProblem` where it gets too long: a value that is read twice on each line
+        doubles with it."""
+        size = tree.count_nodes(expr) + sum(self.sizes[n] - 1 for n in tree.mentioned(expr) if n in self)
+        if size > MAX_NODES:
+            raise problem("what is computed here is too long for one formula: give a part of it a name outside", line)
+        self[name], self.sizes[name] = tree.put(expr, self), size
+        return self[name]
 
 
 def is_word(expr: tree.Expr) -> bool:
@@ -103,9 +113,9 @@ def joined(line: int, condition: tree.Expr, then: Branch, other: Branch, begins:
         sides = [side.values.get(target, _before(target)) for side in has]
         return tree.Call(CHOICE, (condition, *sides), (), place=condition.place) if sides[1:] else sides[0]
 
-    return [tree.Equation(line, keywords[target], target, value(target), (*then.changes, *other.changes))
-        for target in dict.fromkeys([*then.values, *other.values])
-        if not then.returns or target.name in (RETURN, RESULT)]  # of which nothing else is read below
+    targets, changes = dict.fromkeys([*then.values, *other.values]), (*then.changes, *other.changes)
+    read = [to for to in targets if to.name in (RETURN, RESULT)] if then.returns else targets  # below
+    return [tree.Equation(line, keywords[target], target, value(target), changes) for target in read]
 
 
 def _before(target: tree.Target) -> tree.Expr:

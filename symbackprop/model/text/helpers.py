@@ -13,7 +13,7 @@ import sympy as sp
 from symbackprop.core.scalars import TABLE
 from symbackprop.errors import Place
 from symbackprop.model.text import classes, lambdas, tree
-from symbackprop.model.text.branches import CHOICE, MAX_NODES, RETURN, decided, holds, is_word, put_in_place
+from symbackprop.model.text.branches import CHOICE, MAX_NODES, RETURN, Values, decided, holds, is_word
 from symbackprop.model.text.classes import Class
 from symbackprop.model.text.comprehensions import letters
 from symbackprop.model.text.expressions import FORWARD, WORDS, expression, formula_of
@@ -201,7 +201,7 @@ class Helpers:
 
     def take(self, head: Head, body: Sequence[tree.Statement]) -> Sequence[tree.Statement]:
         """Keep a helper, and say so. Raises a `SyntaxProblem` for one that is more than formulas."""
-        found: dict[str, tree.Expr] = {}
+        found = Values()
         if any(isinstance(s, tree.Equation) and s.target.name == RETURN for s in body[:-1]):
             raise problem(f"{head.name} returns before its last line: `return …` stands there alone", head.line)
         lines = tuple([s for s in body if not isinstance(s, tree.Said)])
@@ -209,7 +209,7 @@ class Helpers:
             return self._take_lines(head, lines)
         for s in lines:
             if isinstance(s, tree.Equation):
-                found[s.target.name] = put_in_place(s.value, found, s.line)
+                found.give(s.target.name, s.value, s.line)
         value = named(head.value, self.imported) if head.value is not None else found.get(RETURN)
         if value is None:
             raise problem(f"{head.name} returns nothing: its last line is `return …`", head.line)

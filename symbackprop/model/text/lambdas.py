@@ -12,7 +12,7 @@ from symbackprop.core.scalars import TABLE
 from symbackprop.errors import Meant, Place, SyntaxProblem
 from symbackprop.model.text import tree
 from symbackprop.model.text.brackets import unopened
-from symbackprop.model.text.branches import put_in_place
+from symbackprop.model.text.branches import Values
 from symbackprop.model.text.tokens import problem
 
 AS_IT_IS = ("jit", "compile", "checkpoint", "remat")  # of a function what computes the same
@@ -34,7 +34,7 @@ def called(function: tree.Expr, args: Sequence[tree.Expr], options: Sequence[tup
             if len(args) > len(names) or given.keys() - {*names} or None in found.values():
                 raise _problem(f"this function takes {', '.join(names)}", place)
             known = {k: v for k, v in found.items() if v is not None}
-            return replace(put_in_place(value, known, place.line if place else 0), place=place)
+            return replace(Values(known).give("", value, place.line if place else 0), place=place)
         case tree.Member(base, name, None):
             return tree.Member(base, name, tuple(args), tuple(options), place=place)
     inner = unwrapped(function)

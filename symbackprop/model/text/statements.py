@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
+from heapq import heapify, heappop, heappush
 from itertools import accumulate, chain, count, pairwise, takewhile
 from operator import attrgetter
 from typing import TypeVar
@@ -1111,18 +1113,37 @@ def _one_by_one(equations: Sequence[tree.Equation]) -> Sequence[tree.Equation]:
     gives. Where there is none, the value of the first is computed under another name until the others are."""
     if len(equations) < 2:
         return equations
-    left, done, last = [*equations], list[tree.Equation](), list[tree.Equation]()
+    targets, reads = [e.target for e in equations], [{*tree.mentioned(e.value)} for e in equations]
+    given, readers = defaultdict[str, list[int]](list), defaultdict[str, set[int]](set)
+    for k, to in enumerate(targets):
+        given[to.name].append(k)
+    for k, read in enumerate(reads):
+        for name in read & given.keys():
+            readers[name].add(k)
+
+    def free(places: Iterable[int]) -> list[tuple[bool, int]]:
+        return [(targets[k].index is None, k) for k in places if targets[k].index is not None or all(
+            targets[other] == targets[k] for other in readers[targets[k].name])]
+
+    left, done, last = dict.fromkeys(range(len(equations))), list[tree.Equation](), list[tree.Equation]()
+    ready = free(left)
+    heapify(ready)
     while left:
-        reads = {e.target: {*tree.mentioned(e.value)} for e in left}
-        free = (e for e in left if not any(e.target.name in read for to, read in reads.items() if to != e.target))
-        now = next((e for e in left if e.target.index is not None), None) or next(free, None)
-        if now is None:
-            now, other = left[0], tree.Target(f"{left[0].target.name}_new_{left[0].line}")
+        k = heappop(ready)[1] if ready else next(iter(left))
+        if k not in left:
+            continue
+        now = equations[k]
+        if free([k]):
+            done.append(now)
+        else:
+            other = tree.Target(f"{now.target.name}_new_{now.line}")
             last.append(replace(now, value=tree.Name(other.name)))
             done.append(replace(now, target=other))
-        else:
-            done.append(now)
-        left.remove(now)
+        del left[k]
+        for name in reads[k] & given.keys():
+            readers[name].discard(k)
+            for ready_now in free(n for n in given[name] if n in left):
+                heappush(ready, ready_now)
     return done + last
 
 
