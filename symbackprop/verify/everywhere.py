@@ -87,7 +87,7 @@ class Everywhere:
             return None
         for _ in range(times):
             along = self._direction(given)
-            if self._gap(given, along, known=False) > 0 and not self._misled(along):
+            if self._gap(given, along, known=False) > 0 and not self._misled(along) and not self._underflows(along):
                 return self._located(given, along)
         return None
 
@@ -141,6 +141,14 @@ class Everywhere:
         wrong = not theirs.kink and gap > certain and gap * reach > self.objective.blurred(self._blur)
         self.method = CENTRAL if wrong else self.method
         return wrong
+
+    def _underflows(self, along: Mapping[str, Array]) -> bool:
+        """Whether the complex step is lost, times something so small that what it makes of that is no number with all
+        digits, and a logarithm or a quotient makes it large again: log(exp(-740))."""
+        watch = Underflow(self._reals)
+        if self.method != CENTRAL:
+            self._slope(along, watch)
+        return watch.met
 
     def differs(self, results: Mapping[str, Any]) -> Miss | None:
         """An entry of the loss or of an output that is wrong."""
@@ -329,6 +337,26 @@ class Indefinite(Pinned):
             moved = step.compute(*[np.real(a) + 1j * CLOSE * np.iscomplexobj(a) for a in args])
             self.met |= bool(np.any(still & (np.abs(np.imag(moved)) > STEEP * CLOSE)))
         return super().__call__(step, args, value)
+
+
+class Underflow(Pinned):
+    """The same, and whether what is no longer small depends on something whose complex step has underflowed."""
+
+    met = False
+
+    def __call__(self, step: Step, args: Sequence[Array], value: Array) -> Array:
+        found = super().__call__(step, args, value)
+        if isinstance(step.attr, Kernel) and any(map(np.iscomplexobj, args)):
+            moved = step.compute(*[_as_lost(a) if np.iscomplexobj(a) else a for a in args])
+            self.met |= bool(np.any((np.abs(found.real) * TINY >= NORMAL) & (
+                np.abs(np.imag(moved)) > STILL * np.abs(found.real))))
+        return found
+
+
+def _as_lost(a: Array) -> Array:
+    """An argument with steps as large as it is where its own underflows, and none elsewhere."""
+    size = np.abs(np.real(a))
+    return np.real(a) + 1j * np.where(size * TINY < NORMAL, size, 0.0)
 
 
 def _only(direction: Array, where: Array | int) -> Array:
