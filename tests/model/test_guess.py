@@ -456,6 +456,8 @@ def test_a_product_beside_a_vector_is_of_samples(text: str, guess: str) -> None:
     ("F.cross_entropy(x @ W.t() + b, y)", "dim N, D, H, data x: N x D, y: N int < H, param W: H x D, b: H"),
     ("z = relu(x @ W + b) @ V; F.cross_entropy(z, y)",
      "dim N, D, H, K, data x: N x D, y: N int < K, param W: D x H, b: H, V: H x K"),
+    ("F.cross_entropy(X @ W, y, label_smoothing=0.1)", "dim N, D, H, data X: N x D, y: N int < H, param W: D x H"),
+    ("mean(multiclass_hinge(X @ W, y))", "dim N, D, H, data X: N x D, y: N int < H, param W: D x H"),
     ("F.cross_entropy(logits, labels)", "dim N, D, data labels: N int < D, param logits: N x D"),
     ("mean(cross_entropy(W @ x + b, y))", "dim N, D, data x: D, y: N, param W: N x D, b: N"),  # a mean is of several
     ("F.binary_cross_entropy_with_logits(x @ w + b, y)", "dim N, D, data x: N x D, y: N, param w: D, b"),
@@ -477,3 +479,19 @@ def test_the_inverse_on_paper_is_told_apart_from_entries() -> None:
 def test_an_order_is_no_axis_of_what_is_guessed() -> None:
     with pytest.raises(ModelError, match=r"norm\(w, order=1\)"):
         parse_alone("norm(w, 1) + sum(x*w)")
+
+
+@pytest.mark.parametrize(("text", "guess"), [
+    ("torch.einsum('bij,bjk->bik', A, B).sum()", "dim N, D, H, K, param A: N x D x H, B: N x H x K"),
+    ("einsum('i,j->ij', A, B)", "dim N, D, param A: N, B: D"),
+    ("np.einsum('...i,i->...', X, w)", "dim N, D, data X: N x D, param w: D"),
+    ("F.cross_entropy(X @ W, y, weight=v)", "dim N, D, H, data X: N x D, y: N int < H, param W: D x H, v: H"),
+    ("v[y] * nll(Z, y)", "dim N, D, data y: D int < N, param v: N, Z: D x N"),
+])
+def test_letters_and_classes_say_how_many_axes_there_are(text: str, guess: str) -> None:
+    assert f"guessed: {guess}" in parse_alone(text).remarks
+
+
+def test_what_a_pattern_and_a_function_want_otherwise_ends() -> None:
+    with pytest.raises(ModelError):
+        parse_alone("sum(einsum('i,i', A, b)) + sum(F.linear(A, W) @ A.T) + det(A)")

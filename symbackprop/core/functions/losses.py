@@ -97,6 +97,7 @@ def hinge(score: Node, target: Operand) -> Node:
     return relu(1 - target * score)
 
 
+@known(target=1)
 @function
 def multiclass_hinge(scores: Node, target: Node, margin: Operand = 1) -> Node:
     """Σ_{j≠y} max(0, s_j − s_y + margin) along the last axis (Weston and Watkins)."""
@@ -130,6 +131,7 @@ def _repeated(a: Node, shape: Shape, axes: Sequence[int]) -> Node:
     return a.graph.broadcast(build.reshape(a, own), wide)
 
 
+@known(target=1)
 @function
 def smoothed_cross_entropy(logits: Node, target: Node, smoothing: Operand = 0.1) -> Node:
     """Cross-entropy with class indices of which a share ``smoothing`` is spread evenly over all classes."""

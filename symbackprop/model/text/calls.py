@@ -26,8 +26,8 @@ from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import MAX_DIM, shape_text
 from symbackprop.errors import Meant, ModelError, NameProblem, SyntaxProblem, UsageError, nearest, suggested
 from symbackprop.model.text.known_numbers import short, whole
-from symbackprop.model.text.meant_lines import axis_of_julia, entries_from_one, its_size, without_option
-from symbackprop.model.text.spellings import WHY_NOT
+from symbackprop.model.text.meant_lines import axis_of_julia, entries_from_one, its_size, of_pytorch, without_option
+from symbackprop.model.text.spellings import WHY_NOT, calls_of
 from symbackprop.records import record
 
 Value = Any
@@ -198,7 +198,8 @@ def call(found: Callee, graph: Graph, args: Sequence[Value], options: dict[str, 
             raise SyntaxProblem(says, near=unknown, instead=[axis_of_julia("keepdims" in found.words)]) from None
         reason = f"no argument {unknown[:40]!r}.{suggested(near)}".removesuffix(".") if unknown else str(error)
         says = f"{found.name}: {reason}; it is called as {found.usage()}"
-        others: list[Meant] = [partial(without_option, unknown)] * (unknown in _OF_MEMORY)
+        others: list[Meant] = [partial(without_option, unknown) if unknown in _OF_MEMORY else partial(
+            of_pytorch, _has_in_pytorch(unknown))] if unknown else []
         raise ModelError(says, near=unknown, instead=[near] if near else others) from None
     positional, named = _checked(found, bound, graph)
     row = _applied(found, graph, positional, named)
@@ -208,6 +209,11 @@ def call(found: Callee, graph: Graph, args: Sequence[Value], options: dict[str, 
     return row.value if numeric and not row.shape and row.value is not None else row
 
 
+def _has_in_pytorch(option: str) -> Callable[[str], bool]:
+    return lambda name: option == _REDUCTION or f"{option}=" in calls_of("t", name)
+
+
+_REDUCTION = "reduction"  # which all losses of PyTorch's have
 _OF_MEMORY = ("out", "casting", "subok", "like", "memory_format", "optimize")  # where numbers stand, not which
 
 

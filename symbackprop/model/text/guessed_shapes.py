@@ -43,6 +43,7 @@ _BESIDE = "hstack"
 _CHANGED = "scatter"
 _DIVISIONS = ("/", tree.QUOTIENT)
 _NORM = "norm"
+_PATTERN = "einsum"
 _CLASSES = "one_hot"  # what is given integers
 _PRODUCT = "dot"  # what @ is as a function
 Known: TypeAlias = dict[str, list[sp.Expr]]  # the shapes that are declared
@@ -77,6 +78,7 @@ class Shapes:
         self.apart = {n for n in leaves if n not in axes and n not in inside and self.ranks[n] == 1}
         self.ranks |= dict.fromkeys(self.apart, 0)
         self.shares = set[str]()  # targets with a number for each class
+        self.lettered = set[str]()  # leaves whose axes a pattern names
         self.columns = set[str]()  # leaves of one axis that stand as a column
         self._settle(body)
         biases = self._biases(equations, leaves) if not self.repeats else []
@@ -355,7 +357,7 @@ class Shapes:
             match item:
                 case tree.Name(name) | tree.Index(tree.Name(name)) if name in self.leaves:  # ids, ids[t]
                     self.found.equate(self.below.setdefault(name, size), size)  # u[i] and b[i]
-                    self.of(item)
+                    found += self.of(item)[len(found) :] if item == items[0] else []
             for counter, steps in self.steps.items():
                 ahead = tree.ahead(item, counter)
                 if ahead is not None and ahead >= 0:  # which the last step has too
@@ -403,6 +405,8 @@ class Shapes:
         match expr.args:
             case (tree.Tuple(items),) if items and name == _BESIDE:
                 return self._beside(items)
+            case (tree.String(pattern), *arrays) if name == _PATTERN:
+                self._as_in_pattern(pattern, arrays)
             case (array, place, *_) if name == _CHANGED:
                 self._indexed(array, (place,))
                 return self.of(array)
@@ -419,8 +423,11 @@ class Shapes:
         self._fit(expr, shapes, composed(name).asks)
         if composed(name).target == 1 and [*map(len, shapes[:2])] == [1, 1] and not self._tried(expr, shapes):
             self._give_a_class(*expr.args[:2])
+        if composed(name).target == 1 and len(shapes) > 1 and isinstance(expr.args[1], tree.Name):
+            self._widen(expr.args[1:2], len(shapes[0]) - 1)  # an index too has one for each row
         one_less = composed(name).target == 1 and len(shapes) > 1 and len(shapes[1]) == len(shapes[0]) - 1
         if one_less and len(self._tried(expr, [shapes[0]] * len(shapes))) < len(shapes[0]):
+            self._weigh(shapes[0][-1], [*expr.args[2:], *[value for _, value in expr.options]])
             return self._classes(expr.args[1], shapes[0], shapes[1])
         if name in TABLE or composed(name).target == 1 or (expr.args[1:] and all(shapes) and is_by_entry(expr)):
             return self._alike(expr.args, shapes)
@@ -450,6 +457,18 @@ class Shapes:
         axis = max(map(len, shapes)) > 1
         self._widen(items if axis else (), 2)
         return self._tried(tree.Call("concat", items, (("axis", tree.Number(sp.Integer(int(axis)))),)), shapes)
+
+    def _as_in_pattern(self, pattern: str, arrays: Sequence[tree.Expr]) -> None:
+        """``"bij,bjk->bik"``: leaves have an axis for each letter, of one size where the letter is one."""
+        sizes = dict[str, Size]()
+        for letters, array in zip(pattern.split("->")[0].replace(" ", "").split(","), arrays, strict=False):
+            if not isinstance(array, tree.Name) or array.name not in self.ranks or not letters.isalpha():
+                continue
+            if array.name not in self.lettered:  # else it has more axes somewhere else, which is told where it is read
+                self.ranks[array.name] = len(letters)
+                self.lettered.add(array.name)
+            for letter, size in zip(letters, self.leaves[array.name], strict=False):
+                self.found.equate(sizes.setdefault(letter, size), size)
 
     def _as_reshaped(self, leaf: str, args: Sequence[tree.Expr]) -> None:
         """A leaf has the shape already that it is given, if nothing else asks for axes of it."""
@@ -521,12 +540,18 @@ class Shapes:
         size = self._size_of(expr)
         return expr if size is None else written(self.found.value(size))
 
+    def _weigh(self, classes: Size, others: Sequence[tree.Expr]) -> None:
+        """What else is of one axis beside scores of classes has a weight for each."""
+        for weights in others:
+            for size in self.of(weights)[:1] if isinstance(weights, tree.Name) else ():
+                self.found.equate(classes, size)
+
     def _classes(self, target: tree.Expr, scores: Shape, shape: Shape) -> Shape:
         """One class for each row of scores: whole numbers below how many there are."""
         for a, b in zip(scores, shape, strict=False):
             self.found.equate(a, b)
         if isinstance(target, tree.Name) and target.name in self.leaves:
-            self.below[target.name] = scores[-1]
+            self.found.equate(self.below.setdefault(target.name, scores[-1]), scores[-1])
         return shape
 
     def _product(self, a: Shape, b: Shape, place: Place | None) -> Shape:

@@ -349,6 +349,13 @@ def without_option(name: str, line: str, place: Place) -> str:
     return re.sub(rf",\s*{name}\s*=\s*(?:[^,()\[\]]|\([^()]*\)|\[[^\[\]]*\])+", "", line)
 
 
+def of_pytorch(has_it: Callable[[str], bool], line: str, place: Place) -> str:
+    """The line with ``F.cross_entropy(…)``, which has the option at this place: it is PyTorch's."""
+    calls = re.finditer(r"(?<![\w.])(?=([a-z]\w*)\()", line[: place.start - 1])
+    begins = [found.start() for found in calls if has_it(found[1])]
+    return f"{line[: begins[-1]]}F.{line[begins[-1] :]}" if begins else line
+
+
 JOINED = {"c_": "column_stack", "r_": "hstack"}
 
 
