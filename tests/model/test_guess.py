@@ -486,6 +486,7 @@ def test_an_order_is_no_axis_of_what_is_guessed() -> None:
     ("einsum('i,j->ij', A, B)", "dim N, D, param A: N, B: D"),
     ("np.einsum('...i,i->...', X, w)", "dim N, D, data X: N x D, param w: D"),
     ("F.cross_entropy(X @ W, y, weight=v)", "dim N, D, H, data X: N x D, y: N int < H, param W: D x H, v: H"),
+    ("F.layer_norm(X, (D,)) @ W", "dim D, N, H, K, data X: N x H, param W: H x K"),
     ("v[y] * nll(Z, y)", "dim N, D, data y: D int < N, param v: N, Z: D x N"),
 ])
 def test_letters_and_classes_say_how_many_axes_there_are(text: str, guess: str) -> None:

@@ -61,10 +61,11 @@ class Shapes:
                  sizes: Mapping[str, tuple[str, int]] | None = None) -> None:
         self.known, self.given = known or {}, sizes or {}
         self.repeats = tree.Written(R) in body  # vectors, down the columns of a matrix
+        shapes = [n for e in tree.equations(body) for n in _sizes_in_shapes(e.value)]
         body = tree.with_values(body, lambda value: _without_dots(value, [*leaves, *self.known]))
         equations = [*tree.equations(body)]
         bounds = [bound for loop in tree.loops(body) for bound in (loop.start, loop.stop)]
-        asked = chain(*map(_sizes_in, bounds), *[_asked_sizes(e.value) for e in equations])
+        asked = chain(shapes, *map(_sizes_in, bounds), *[_asked_sizes(e.value) for e in equations])
         self.asked = {n: None for n in [*asked, *self.given] if n in leaves or n in self.given}
         dims = {s.name for shape in self.known.values() for size in shape for s in size.free_symbols}
         self.asked |= dict.fromkeys(n for n in leaves if n in dims)
@@ -682,6 +683,14 @@ def _asked_sizes(expr: tree.Expr) -> Iterator[str]:
         if isinstance(part, tree.Call):
             sizes = [True] if _counts_up(part) else asked_sizes(callee(_plain_name(part)), len(part.args))
             yield from (n for arg, asks in zip(part.args, sizes, strict=False) if asks for n in _sizes_in(arg))
+
+
+def _sizes_in_shapes(expr: tree.Expr) -> Iterator[str]:
+    """D in ``F.layer_norm(X, (D,))``."""
+    for part in tree.all_parts(expr):
+        args = part.args if isinstance(part, (tree.Call, tree.Member)) else None
+        shapes = [arg.items for arg in (args or ())[1:] if isinstance(arg, tree.Tuple)]
+        yield from (n.name for items in shapes for n in items if isinstance(n, tree.Name) and n.name in _SIZES)
 
 
 def _sizes_in(expr: tree.Expr) -> Iterator[str]:
