@@ -487,6 +487,9 @@ def test_an_order_is_no_axis_of_what_is_guessed() -> None:
     ("np.einsum('...i,i->...', X, w)", "dim N, D, data X: N x D, param w: D"),
     ("F.cross_entropy(X @ W, y, weight=v)", "dim N, D, H, data X: N x D, y: N int < H, param W: D x H, v: H"),
     ("F.layer_norm(X, (D,)) @ W", "dim D, N, H, K, data X: N x H, param W: H x K"),
+    ("W2 @ relu(W1 @ X + b1) + b2", "dim N, D, H, K, data X: H x K, param W2: N x D, W1: D x H, b1: D x 1, b2: N x 1"),
+    ("Z = np.dot(W, X) + b; sum(sigmoid(Z) - Y)", "dim N, D, H, data X: D x H, Y: N x H, param W: N x D, b: N x 1"),
+    ("A @ X @ W + b", "dim N, D, H, K, data X: D x H, param A: N x D, W: H x K, b: K"),
     ("v[y] * nll(Z, y)", "dim N, D, data y: D int < N, param v: N, Z: D x N"),
 ])
 def test_letters_and_classes_say_how_many_axes_there_are(text: str, guess: str) -> None:

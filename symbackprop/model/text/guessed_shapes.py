@@ -79,13 +79,21 @@ class Shapes:
         self.apart = {n for n in leaves if n not in axes and n not in inside and self.ranks[n] == 1}
         self.ranks |= dict.fromkeys(self.apart, 0)
         self.shares = set[str]()  # targets with a number for each class
+        self.upright = set[str]()  # biases of which there is one column
         self.lettered = set[str]()  # leaves whose axes a pattern names
         self.columns = set[str]()  # leaves of one axis that stand as a column
         self._settle(body)
-        biases = self._biases(equations, leaves) if not self.repeats else []
+        rows = {self.found.end(shape[0]) for n, shape in self.leaves.items() if len(shape) == 2 and sounds_like_data(n)}
+        biases = self._biases(equations, leaves, rows) if not self.repeats else []
         if biases and len(biases) < len(leaves):  # b beside X @ w, of which each row is a sample
             self.ranks |= dict.fromkeys(biases, 0)
             self.apart -= {*biases}
+            self._settle(body)
+        columns = {self.found.end(self.leaves[n][1]) for n in self.behind_weights}
+        upright = self._biases(equations, leaves, columns, alone=True)
+        if upright and not self.repeats:  # b beside W @ X, of which each column is one
+            self.upright |= {*upright}
+            self.ranks |= dict.fromkeys(upright, 2)
             self._settle(body)
         coefficients = self._coefficients(equations, leaves)
         if coefficients:
@@ -101,11 +109,10 @@ class Shapes:
         self.asked = {n: None for n in self.asked if n not in self.again}
         self.names |= zip([s for s in ends if not is_fixed(s) and s not in self.names], free, strict=False)
 
-    def _biases(self, equations: Sequence[tree.Equation], leaves: Sequence[str]) -> list[str]:
+    def _biases(self, equations: Sequence[tree.Equation], leaves: Sequence[str], samples: Container[Size],
+                alone: bool = False) -> list[str]:
         """The leaves with an entry for each sample that are added and in no product."""
-        matrices = [shape for n, shape in self.leaves.items() if len(shape) == 2 and sounds_like_data(n)]
-        samples = {self.found.end(rows) for rows, _ in matrices}
-        products = {n for e in equations for n in _in_products(e.value)}
+        products = {n for e in equations for n in _in_products(e.value, alone)}
         summed = {n for e in equations for n in tree.mentioned(e.value)} - products
         return [n for n in leaves if n in summed and not sounds_like_data(n) and len(self.leaves[n]) == 1
                 and self.found.end(self.leaves[n][0]) in samples]
@@ -131,10 +138,12 @@ class Shapes:
         """The shapes of leaves and equations, by the ranks that are known."""
         self.found = Sizes()
         self.below: dict[str, Size] = {}
+        self.behind_weights = dict[str, None]()  # data of two axes behind a matrix of parameters
         self.in_front = set[str]()  # data of one axis in front of a matrix
         self.dotted: dict[str, Size] = {}  # data in a product of two vectors, with its size
         self.sizes: dict[str, Size] = {n: self.found.fresh()[0] if n in self.given else n for n in self.asked}
         self.leaves = {n: self.found.fresh(rank) for n, rank in self.ranks.items()}
+        self.leaves |= {n: [self.leaves[n][0], 1] for n in self.upright}
         self.leaves |= {n: [*map(self.found.size, shape)] for n, shape in self.known.items()}
         self.values: dict[str, Shape] = {}
         self.behind: dict[str, dict[str, int]] = {n: {n: 0} for n in self.ranks}
@@ -231,12 +240,14 @@ class Shapes:
 
     def _see_rows(self, *sides: tuple[tree.Expr, Shape]) -> None:
         """Which of two factors may have more rows than it is known to have: x in ``x @ w`` and in ``x @ W``."""
-        (left, shape), (_, other) = sides
+        (left, shape), (right, other) = sides
         data = [e.name for e, _ in sides if isinstance(e, tree.Name) and sounds_like_data(e.name)]
         if len(shape) == len(other) == len(data) == 1:
             self.dotted |= dict.fromkeys(data, shape[0])
         elif (len(shape), len(other)) == (1, 2) and isinstance(left, tree.Name) and left.name in data:
             self.in_front.add(left.name)
+        elif (len(shape), len(other)) == (2, 2) and isinstance(right, tree.Name) and [right.name] == data:
+            self.behind_weights[right.name] = None
 
     def _of_arrays(self, sign: str, *sides: tuple[tree.Expr, Shape]) -> bool:
         """Whether a product is one of matrices, which it is where there are two arrays: a matrix has a vector behind it
@@ -730,15 +741,16 @@ def _adds_up(expr: tree.Expr) -> bool:
         not isinstance(expr.args[0], tree.Name))
 
 
-def _in_products(expr: tree.Expr) -> Iterator[str]:
-    """The names in an expression that are multiplied as arrays, or indexed, or by themselves what a function is of."""
+def _in_products(expr: tree.Expr, alone: bool = False) -> Iterator[str]:
+    """The names in an expression that are multiplied as arrays, or indexed, or by themselves what a function is of;
+    ``alone`` without those in factors that are computed, b in ``V @ relu(W @ X + b)``."""
     if needs_arrays(expr):
         direct = isinstance(expr, (tree.Chain, tree.Index, tree.Transpose, tree.Member))
         for part in tree.parts(expr):
-            if direct or isinstance(part, tree.Name):
+            if isinstance(part, tree.Name) or (direct and not (alone and isinstance(part, (tree.Call, tree.Chain)))):
                 yield from tree.mentioned(part)
     for part in tree.parts(expr):
-        yield from _in_products(part)
+        yield from _in_products(part, alone)
 
 
 def _means(expr: tree.Expr) -> Iterator[tree.Expr]:
