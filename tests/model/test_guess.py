@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from symbackprop import derive, verify
-from symbackprop.errors import ModelError, SyntaxProblem
+from symbackprop.errors import ModelError, ShapeError, SyntaxProblem
 from symbackprop.model.text import parse, parse_alone, to_text
 
 
@@ -499,3 +499,9 @@ def test_letters_and_classes_say_how_many_axes_there_are(text: str, guess: str) 
 def test_what_a_pattern_and_a_function_want_otherwise_ends() -> None:
     with pytest.raises(ModelError):
         parse_alone("sum(einsum('i,i', A, b)) + sum(F.linear(A, W) @ A.T) + det(A)")
+
+
+def test_what_wants_ever_more_axes_ends() -> None:
+    assert "guessed: dim N, D, data X: N x D, y: int < N, param w" in parse_alone("X[y] - X + 0*w").remarks
+    with pytest.raises(ShapeError, match="how many axes t has cannot be guessed"):
+        parse_alone("Z[t] * (t - t[y])")

@@ -42,6 +42,7 @@ _PRODUCTS = ("@", *_OF_TWO)
 _BESIDE = "hstack"
 _CHANGED = "scatter"
 _DIVISIONS = ("/", tree.QUOTIENT)
+_MOST_AXES = 8  # what wants more wants ever more, as t in Z[t] * (t - t[y])
 _NORM = "norm"
 _PATTERN = "einsum"
 _CLASSES = "one_hot"  # what is given integers
@@ -128,11 +129,14 @@ class Shapes:
         return [n for n in vectors if n not in data] if len(data) > 1 and one_size and added_up else []
 
     def _settle(self, body: Sequence[tree.Statement]) -> None:
-        """The shapes by ranks that nothing asks to be other ones."""
+        """The shapes by ranks that nothing asks to be other ones. Raises `ShapeError` where something always does."""
         before: dict[str, int] | None = None
         while before != self.ranks:
             self.before = before = dict(self.ranks)
             self._read(body)
+            large = next((n for n, rank in self.ranks.items() if rank > _MOST_AXES), None)
+            if large is not None:
+                raise ShapeError(f"how many axes {large} has cannot be guessed: declare its shape in a model text")
 
     def _read(self, body: Sequence[tree.Statement]) -> None:
         """The shapes of leaves and equations, by the ranks that are known."""
@@ -294,9 +298,11 @@ class Shapes:
         """The shape of what is combined entry by entry; targets have the shape of what they are beside."""
         shapes = [self.of(e) for e in exprs] if shapes is None else shapes
         result = self._same(shapes)
+        wide = {n for e, s in zip(exprs, shapes, strict=True) if len(s) == len(result) for n in self._leaves_in(e)}
         for e, shape in zip(exprs, shapes, strict=True):
             if shape and len(shape) < len(result) and not isinstance(e, tree.Name):
-                self._with_axes([n for n in self._leaves_in(e) if sounds_like_data(n)], e, len(result))
+                narrow = self._leaves_in(e).keys() - wide  # X[y] has fewer axes than X, whatever X has
+                self._with_axes([n for n in self._leaves_in(e) if sounds_like_data(n) and n in narrow], e, len(result))
         bodies = [e.body if isinstance(e, tree.Negative) else e for e in exprs]
         self._columns([*zip(bodies, shapes, strict=True)])
         self._spread([*zip(bodies, shapes, strict=True)])
