@@ -53,6 +53,11 @@ class AxisLetters:
         """Remember that these letters stand in the document and what they run over."""
         self.used.update(zip(letters, shape, strict=True))
 
+    def found(self) -> Iterator[tuple[str, set[sp.Expr]]]:
+        """The letters of the document and of its steps, and the sizes that they run over."""
+        yield from ((letter, {size, *self.met.get(letter, ())}) for letter, size in self.used.items())
+        yield from ((letter, sizes) for letter, sizes in self.met.items() if letter not in self.used)
+
     def in_step(self, size: sp.Expr, used: Collection[str], wishes: Sequence[str]) -> str:
         """A letter of this step, one of the wishes if there is one."""
         letter = next(self._fitting(size, used, wishes))

@@ -236,8 +236,7 @@ def glossary(r: Rows, trees: Iterable[m.Math], proved: Iterable[m.Math]) -> tupl
     lines = [*_told(r), *[line for name, line in _NOTATION.items() if name in notation]]
     meanings: list[Prose] = [tuple([m.replaced(x, other) if isinstance(x, m.Math) else x for x in line])
                              for line in lines]
-    r.letters.used = {x: size for x, size in r.letters.used.items() if x in letters}
-    indices = list(_indices(r))
+    indices = list(_indices(r, letters))
     taken = {*r.letters.names, *map(text_name, (*r.letters.runs, *r.letters.met))}
     arrays = [_apart(_by_entries(places), taken - {*map(text_name, places)})] if places else []
     return (*said, *[_apart(line, taken) for line in meanings], *arrays, *indices)
@@ -338,12 +337,19 @@ def _renamed(value: Any, names: Mapping[tuple[type[m.Math], str], str]) -> Any:
     return type(value)(**found)
 
 
-def _indices(r: Rows) -> Iterator[Prose]:
-    """How far each index letter runs; those of one size together."""
-    together: dict[sp.Expr, list[m.Math]] = {}
-    for letter, size in r.letters.used.items():
-        together.setdefault(size, []).append(m.Letter(letter))
+def _indices(r: Rows, letters: Collection[str]) -> Iterator[Prose]:
+    """How far each of the index letters runs, those of one size together; those of steps that runs over axes of
+    several sizes."""
+    together: dict[sp.Expr | None, list[m.Math]] = {}
+    for letter, sizes in r.letters.found():
+        if letter in letters:
+            together.setdefault(next(iter(sizes)) if len(sizes) == 1 else None, []).append(m.Letter(letter))
+    several = together.pop(None, [])
     for size, those in together.items():
-        shown = those[0] if len(those) == 1 else m.Several(tuple(those))
-        runs = " runs over " if len(those) == 1 else " run over "
-        yield (shown, runs, r.size(size), " entry" if size == 1 else " entries")
+        yield (*_run(those), r.size(size), " entry" if size == 1 else " entries")
+    if several:
+        yield (*_run(several), f"the axis that {'it indexes' if len(several) == 1 else 'they index'}")
+
+
+def _run(letters: Sequence[m.Math]) -> Prose:
+    return (letters[0], " runs over ") if len(letters) == 1 else (m.Several(tuple(letters)), " run over ")

@@ -41,7 +41,8 @@ def _along(entries: Entries, path: Sequence[Edge], consumer: Sequence[Math], tar
         return None  # equal largest entries share
     between = [entry.letters(path[0].consumer.shape), *[entry.letters(edge.argument.shape) for edge in path]]
     pairs = zip(path, between, between[1:], strict=False)
-    found = [slopes(e.consumer, e.index, k, t, proven) for e, k, t in pairs]
+    inner_rows = path[1:] if path[0].consumer.shape else ()  # e^a/Σ e^a there, and not exp(a − log Σ e^a)
+    found = [slopes(e.consumer, e.index, k, t, proven or e in inner_rows) for e, k, t in pairs]
     known = [terms for terms in found if terms]
     if len(known) < len(found) or prod(map(len, known)) > MAX_TERMS:
         return None

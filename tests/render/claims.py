@@ -3,7 +3,7 @@ gradients of its derivation (`world`)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -53,8 +53,7 @@ def verdicts(derivation: Derivation, view: str = "auto", layout: str = "shape", 
     place = ""
     for where, left, line, depth in _lines(document):
         if where != place:
-            by_entry = document.view in ("index", "jacobian") and where.startswith(("step", "eq"))
-            place, world.own = where, {} if by_entry else None
+            place, world.own = where, {}
         shown = f"{'' if left is None else text(left)} {line.sign} {text(line.right)}"
         try:
             _check_either(world, document, left, line, _loops(world, depth))
@@ -91,19 +90,23 @@ def _proof(world: World, document: Document, proof: Proof) -> Iterator[Verdict]:
                 yield Verdict(SKIPPED, proof.title, shown, str(error))
 
 
-def _legend(document: Document) -> dict[str, sp.Expr]:
-    """How far each index letter runs, as the glossary says it."""
-    found: dict[str, sp.Expr] = {}
+def _legend(document: Document) -> dict[str, sp.Expr | None]:
+    """How far each index letter runs, as the glossary says it; None of one that does so in a step."""
+    found: dict[str, sp.Expr | None] = {}
     for line in document.glossary:
         match line:
             case (m.Letter(letter), _, m.Num(size), " entries" | " entry"):
                 found[letter] = size
             case (m.Several(letters), _, m.Num(size), " entries" | " entry"):
                 found |= {x.name: size for x in letters if isinstance(x, m.Letter)}
+            case (m.Letter(letter), _, "the axis that it indexes"):
+                found[letter] = None
+            case (m.Several(letters), _, "the axis that they index"):
+                found |= {x.name: None for x in letters if isinstance(x, m.Letter)}
     return found
 
 
-def _letters(derivation: Derivation, legend: dict[str, sp.Expr]) -> Iterator[Verdict]:
+def _letters(derivation: Derivation, legend: Collection[str]) -> Iterator[Verdict]:
     """No index letter is a name or a size of the model."""
     taken = {text_name(x) for x in (*derivation.names.values(), *derivation.model.sizes)}
     for letter in legend:

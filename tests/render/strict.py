@@ -95,8 +95,8 @@ class Reader:
     def __init__(self, world: World, trees: Sequence[m.Math], counters: Sequence[str] = (),
                  delta: Array = None) -> None:
         self.world, self.delta = world, delta
-        self.legend: Mapping[str, sp.Expr] | None = None
-        self.own: dict[str, int] | None = None  # letters of the step
+        self.legend: Mapping[str, sp.Expr | None] | None = None
+        self.own: dict[str, int] = {}  # letters of the step
         names = [*counters, *[x for tree in trees for x in _letters(tree)]]
         self.axes = {letter: k for k, letter in enumerate(dict.fromkeys(names))}
         self.bound: dict[str, int] = {}
@@ -119,10 +119,11 @@ class Reader:
         if self.legend is None or letter in self.world.counters:
             return
         if letter not in self.legend:
-            if self.own is None or self.own.setdefault(letter, size) != size:
-                raise Wrong(f"no legend says that {letter} runs over {size} entries")
-        elif self.number(self.legend[letter]) != size:
-            raise Wrong(f"{letter} runs over {size} entries, not over {self.legend[letter]}")
+            raise Wrong(f"no legend says that {letter} runs over {size} entries")
+        told = self.legend[letter]
+        known = self.own.setdefault(letter, size) if told is None else self.number(told)
+        if known != size:
+            raise Wrong(f"{letter} runs over {size} entries, not over {known}")
 
     @contextmanager
     def binding(self, letters: Sequence[str], sizes: Sequence[int]) -> Iterator[None]:

@@ -225,3 +225,21 @@ def test_gradients_are_written_with_the_letters_of_what_they_compute() -> None:
     assert letter is not None and f"δ_{letter[1]} = −y/(N·{letter[1]})" in page
     gate = Model.parse("data x, y\nparam w\ns = sigmoid(w*x)\nc = 1 - s\nloss L = y*log(s) + log(c)*c")
     assert "s·(1 − s)" in derive(gate).text()
+
+
+GDA = "dim N, D, K\ndata X: N x D, y: N int < K\nparam mu: K x D, eta: K\n" \
+      "ell = eta - cdist(X, mu)^2\nloss L = -mean(pick(log_softmax(ell), y))\n"
+
+
+@pytest.mark.parametrize("view", ["index", "jacobian"])
+def test_every_letter_of_a_page_is_in_its_legend(view: str) -> None:
+    page = derive(Model.parse(GDA)).text(view=view)
+    legend = [x for x in page.split("Given")[0].splitlines() if " runs over " in x or " run over " in x]
+    told = {letter for line in legend for letter in line.split(" run")[0].replace(",", " ").split()}
+    used = set("".join(re.findall(r"Σ_([a-z](?:,[a-z])*)", page.split("Given")[1].split("Rules (")[0]))) - {","}
+    assert used and used <= told
+
+
+def test_a_softmax_within_a_jacobian_is_written_out() -> None:
+    page = derive(Model.parse(GDA)).text(view="jacobian")
+    assert "(e^ell_nj/(Σ_l e^ell_nl))·1[n = i]" in page and "log(Σ" not in page.split("Rules (")[0]

@@ -31,14 +31,14 @@ class World:
     (scalar view). ``literal``: sizes that the model gives are not changed."""
 
     squeezes = False
-    legend: Mapping[str, sp.Expr] | None = None
-    own: dict[str, int] | None = None
+    legend: Mapping[str, sp.Expr | None] | None = None
     called_rate: m.Math = m.Sym("eta")
     called_upstream: m.Math = m.Delta()
 
     def __init__(self, derivation: Derivation, seed: int = 0, rows: bool = False, totals: bool = False,
                  literal: bool = False) -> None:
         self.derivation, self.rows, self.totals = derivation, rows, totals
+        self.own: dict[str, int] = {}  # how far letters run in a step
         model, rng = derivation.model, np.random.default_rng(seed)
         self.graph, self.rng = model.graph, rng
         self.nodes = {row.id: row for row in _rows(derivation)}
