@@ -72,6 +72,26 @@ MODULES = {
                 return (self.block(x) @ self.W + self.b) * self.scale / self.dim
         model = Net(6).to("cpu")
         loss = F.cross_entropy(model(x), y)""",
+    "two objects of a class, in another": """
+        class Tower(nn.Module):
+            def __init__(self, n_in, n_out):
+                super().__init__()
+                self.fc = nn.Linear(n_in, n_out)
+                self.scale = nn.Parameter(torch.randn(n_out))
+            def act(self, z):
+                return torch.tanh(z) * self.scale
+            def forward(self, x):
+                return self.act(self.fc(x))
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.left = Tower(6, 3)
+                self.right = Tower(6, 4)
+                self.last = nn.Linear(3, 4)
+            def forward(self, x):
+                return self.last(self.left(x)) * self.right(x)
+        model = Net()
+        loss = F.cross_entropy(model(x), y)""",
     "a table, and one module in another": """
         class Block(nn.Module):
             def __init__(self):
@@ -133,7 +153,6 @@ NET = "class Net(nn.Module):\n    def __init__(self):\n        self.fc = nn.Line
 
 
 @pytest.mark.parametrize(("lines", "says"), [
-    (f"{NET}a = Net()\nb = Net()\nloss L = sum(a(x) - b(x))", "is made once"),
     (f"a = Net()\nloss L = sum(a(x))\n{NET}", "Net has to be a class above"),
     (f"{NET}b = Net()(x)\nloss L = sum(b)", "an object gets a name on a line of its own"),
     ("a = nn.Linear(5, 4)\nloss L = sum(a(x))", "inner sizes 6 and 5 differ"),
@@ -169,6 +188,63 @@ def test_a_class_of_numpy_is_read_with_its_methods() -> None:
         loss L = mean((maximum(0, x @ W1 + b1) @ v - x[:, 0])**2) + 0.25 * sum(W1**2) + (maximum(0, x @ W1 + b1) @ v)[0]
         """
     assert to_text(Model.parse(HEAD + dedent(pasted))) == to_text(Model.parse(HEAD + dedent(plain)))
+
+
+OBJECTS = {
+    "objects of a class have their own arrays, under their names outside too": ("""
+        class Unit:
+            def __init__(self, w, b):
+                self.w = w
+                self.b = b
+            def out(self, x):
+                return np.tanh(np.dot(self.w, x) + self.b)
+        h1 = Unit(w1, b1)
+        h2 = Unit(w2, 0.5)
+        loss L = h1.out(h2.out(x) * x) + h1.b * h2.w[0]""",
+     "L = tanh(w1 @ (tanh(w2 @ x + 0.5) * x) + b1) + b1 * w2[0]"),
+    "methods that two classes have": ("""
+        class A:
+            def __init__(self, w):
+                self.w = w
+            def act(self, x):
+                return np.tanh(self.w * x)
+            def twice(self, x):
+                return self.act(2 * x)
+        class B:
+            def __init__(self, v):
+                self.v = v
+            def act(self, x):
+                return np.exp(self.v * x)
+        a = A(w1)
+        b = B(w2)
+        loss L = np.sum(a.act(x) + b.act(x) * a.twice(x))""",
+     "L = sum(tanh(w1 * x) + exp(w2 * x) * tanh(2 * w1 * x))"),
+    "loops of methods": ("""
+        class A:
+            def __init__(self, w):
+                self.w = w
+            def act(self, x):
+                s = 0
+                for t in range(3):
+                    s = np.tanh(s + self.w * x)
+                return s
+        a = A(w1)
+        b = A(w2)
+        loss L = np.sum(a.act(x) * b.act(x))""",
+     "f = tanh(w1 * x)\ng = tanh(w2 * x)\nf = tanh(f + w1 * x)\ng = tanh(g + w2 * x)\n"
+     "L = sum(tanh(f + w1 * x) * tanh(g + w2 * x))"),
+}
+
+
+@pytest.mark.parametrize("case", OBJECTS)
+def test_each_object_has_what_is_its_own(case: str) -> None:
+    head = "data x: 3\nparam w1: 3, w2: 3, b1\n"
+    pasted, plain = (Model.parse(head + text) for text in (dedent(OBJECTS[case][0]), f"loss {OBJECTS[case][1]}".replace(
+        "loss f", "f").replace("\nL", "\nloss L")))
+    rng = np.random.default_rng(0)
+    given = {"x": rng.normal(size=3), "w1": rng.normal(size=3), "w2": rng.normal(size=3), "b1": 0.7}
+    found, right = (value(m.loss_row, **{n: a for n, a in given.items() if n in m.leaves()}) for m in (pasted, plain))
+    assert found == pytest.approx(right, rel=1e-14)
 
 
 def test_what_a_class_is_made_of_is_told_where_it_is_not_given() -> None:

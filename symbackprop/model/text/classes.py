@@ -17,25 +17,31 @@ _BEHIND_TWO = ("normal", "uniform")  # numbers stand sizes
 
 @record(frozen=True)
 class Class:
-    """What ``__init__`` takes, and what stands in the class; whether arrays in it are only learnt that say so."""
+    """What ``__init__`` takes, and what stands in the class; whether arrays in it are only learnt that say so, and
+    whether there are several objects of it."""
 
     line: int
     parameters: Mapping[str, tree.Expr | None]
     body: Sequence[tree.Statement]
     is_module: bool
+    several: bool
 
 
-def made(of: Class, given: Mapping[str, tree.Expr], dims: Collection[str]
-         ) -> tuple[list[tree.Statement], Mapping[str, tree.Expr]]:
-    """What an object that is given this consists of, and the sizes and options that it keeps under its own names."""
-    known, body = dict(given), list[tree.Statement]()
+def made(of: Class, name: str, given: Mapping[str, tree.Expr], dims: Collection[str]
+         ) -> tuple[list[tree.Statement], Mapping[str, tree.Expr], Mapping[str, str]]:
+    """What an object that is given this consists of, the sizes and options that it keeps, and what is called otherwise
+    of it than in the class: where there are several, ``h1_w`` of h1."""
+    known, own, body = dict(given), dict[str, str](), list[tree.Statement]()
     for s in of.body:
         s = _with(s, known)
         if isinstance(s, tree.Equation) and s.target.index is None and _is_known(s.value, dims):
             known[s.target.name] = s.value
+        elif of.several:
+            body += as_declaration(_of_object(s, name, own), not of.is_module)
+            known |= {n: tree.Name(other) for n, other in own.items()}
         elif not isinstance(s, tree.Equation) or s.value != tree.Name(s.target.name):
             body += as_declaration(s, not of.is_module)
-    return body, {name: value for name, value in known.items() if _is_known(value, dims)}
+    return body, {name: value for name, value in known.items() if _is_known(value, dims)}, own
 
 
 def _with(s: tree.Statement, known: Mapping[str, tree.Expr]) -> tree.Statement:
@@ -44,6 +50,17 @@ def _with(s: tree.Statement, known: Mapping[str, tree.Expr]) -> tree.Statement:
         items = [replace(item, shape=tuple([put(size, known) for size in item.shape])) for item in s.items]
         return replace(s, items=tuple(items))
     return replace(s, value=put(s.value, known)) if isinstance(s, tree.Equation) else s
+
+
+def _of_object(s: tree.Statement, name: str, own: dict[str, str]) -> tree.Statement:
+    """What gives an object something, with names that no other object has, which are kept among its ``own``."""
+    targets = [item.target for item in s.items] if isinstance(s, tree.Arrays) else [
+        s.target] if isinstance(s, tree.Equation) else []
+    own |= {target.name: f"{name}_{target.name}" for target in targets}
+    if isinstance(s, tree.Arrays):
+        items = [replace(x, target=replace(x.target, name=own[x.target.name])) for x in s.items]
+        return replace(s, items=tuple(items))
+    return tree.called_so(s, {}, own)
 
 
 def put(expr: tree.Expr, known: Mapping[str, tree.Expr]) -> tree.Expr:
@@ -55,13 +72,16 @@ def put(expr: tree.Expr, known: Mapping[str, tree.Expr]) -> tree.Expr:
     return expr
 
 
-def with_another(name: str, other: str, expr: tree.Expr) -> tree.Expr:
-    """An expression in which another function is called for one by its name, behind ``self.`` too."""
-    expr = tree.changed(expr, lambda part: with_another(name, other, part))
+def of_object(expr: tree.Expr, own: Mapping[str, str]) -> tree.Expr:
+    """An expression with what an object has, ``self.w`` and ``self.act(x)``, under its own names."""
+    expr = tree.changed(expr, lambda part: of_object(part, own))
     match expr:
-        case tree.Call(called, args, options) | tree.Member(tree.Name("self"), called, tuple() as args, options) if (
-                called == name):
-            return tree.Call(other, args, options, place=expr.place)
+        case tree.Member(tree.Name("self"), name, None) if name in own:
+            return tree.Name(own[name], place=expr.place)
+        case tree.Member(tree.Name("self"), name, tuple() as args, options) if name in own:
+            return tree.Call(own[name], args, options, place=expr.place)
+        case tree.Call(name, args, options) if "." in name and name in own:  # of an object of its own
+            return replace(expr, function=own[name])
     return expr
 
 

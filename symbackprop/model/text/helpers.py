@@ -3,6 +3,7 @@ return stands in the place of every call, behind their lines where these are loo
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
@@ -57,12 +58,12 @@ class Helpers:
         self.values: dict[str, tree.Expr] = {}  # of those that are known, with what they call
         self.asking = set[str]()  # those of them that ask what is None
         self.opened: list[str] = []
-        self.forwards: dict[str, tuple[Head, tree.Expr]] = {}  # of classes of which there is no object yet
+        self.outside: list[dict[str, tuple[Head, tree.Expr]]] = []  # of each class around a line, the helpers around it
         self.assigned: dict[str, int] = {}
         self.inside: list[bool] = []  # of each class around a line, whether objects of it are made
         self.initial: Mapping[str, tree.Expr | None] = {}  # what the class that is read is made of
-        self.bodies: dict[str, Class] = {}
-        self.objects = set[str]()
+        self.bodies: dict[str, tuple[Class, Mapping[str, tuple[Head, tree.Expr]]]] = {}  # of classes, and methods
+        self.objects: dict[str, Mapping[str, str]] = {}  # with what is called otherwise of each than in its class
         self.changed = set[str]()  # the names whose numbers calls change that are being put in place
         self.taken = set[str]()  # by functions whose lines are read as they stand
         self.results: dict[tuple[tree.Call, Place | None], tree.Expr] = {}  # of calls on the line that is read
@@ -111,6 +112,7 @@ class Helpers:
     def open(self, name: str) -> bool:
         """Where a class begins: whether anything is read of it, as of one that is made, or where none is."""
         reads = name in self.made or self.made.isdisjoint(self.classes)
+        self.outside += [dict(self.known)] * reads
         self.inside += [any(token.text == name and before.is_sign("=") for line in self.lines
                             for before, token in pairwise(line.tokens))] * reads
         return reads
@@ -135,28 +137,37 @@ class Helpers:
         return any(other.tokens[0].text not in ("import", "from") for other in others)
 
     def close(self, line: int, name: str, body: Sequence[tree.Statement], is_module: bool) -> bool:
-        """What ``forward`` computes, and what stands in a class, belong to that; whether objects of it are made."""
-        self.forwards |= {name: self.known.pop(FORWARD)} if FORWARD in self.known else {}
-        own = partial(classes.with_another, FORWARD, f"{name}.{FORWARD}")
-        self.known = {method: _changed(found, own) for method, found in self.known.items()}
-        self.bodies[name], self.initial = Class(line, self.initial, body, is_module), {}
-        return self.inside.pop()
+        """What stands in a class, and what its methods return, belong to that; whether objects of it are made."""
+        around = self.outside.pop()
+        if not self.inside.pop():
+            return False
+        methods = {method: found for method, found in self.known.items() if around.get(method) is not found}
+        self.known = {method: around.get(method, found) for method, found in self.known.items()
+                      if method in around or method not in methods}
+        self.bodies[name] = Class(line, self.initial, body, is_module, self.uses[name] > 1), methods
+        self.initial = {}
+        return True
+
+    @cached_property
+    def uses(self) -> Counter[str]:
+        """How often each class is called."""
+        return Counter(a.text for line in self.lines for a, b in pairwise(line.tokens)
+                       if a.text in self.classes and b.is_sign("(") and line.tokens[0].text != "class")
 
     def make(self, made: Token, name: str, call: tree.Call, dims: Sequence[str]) -> Sequence[tree.Statement]:
-        """An object of a class, which is called by its name, and what it consists of. Raises a `SyntaxProblem` for a
-        second one, whose parameters would be other ones, and for one of a class below."""
-        of = self.bodies.pop(made.text, None)
-        if of is None:
-            raise made.problem(f"{made.text} has to be a class above, and is made once: of a second object the "
-                               "parameters would be those of the first")
+        """An object of a class, which is called by its name, and what it consists of. Raises a `SyntaxProblem` for one
+        of a class below."""
+        if made.text not in self.bodies:
+            raise made.problem(f"{made.text} has to be a class above")
+        of, methods = self.bodies[made.text]
         given = _arguments(Head(of.line, made.text, of.parameters, None), call)
-        body, known = classes.made(of, given, [*dims, *self.initial])
-        forward = self.forwards.pop(made.text, None)
-        called = {n: (replace(forward[0], name=n), forward[1]) for n in (name, f"{made.text}.{FORWARD}") if forward}
-        for method, (head, value) in {**self.known, **called}.items():
-            own = {n: e for n, e in known.items() if n not in head.parameters}
-            self.known[method] = _changed((head, value), partial(classes.put, known=own))
-        self.objects.add(name)
+        body, known, own = classes.made(of, name, given, [*dims, *self.initial])
+        self.objects[name] = own = {**own, **{method: f"{name}.{method}" for method in methods}}
+        for method, found in methods.items():
+            sizes = {n: e for n, e in known.items() if n not in found[0].parameters}
+            head, value = _changed(found, partial(_of_object, sizes, own))
+            self.known[own[method]] = replace(head, name=own[method]), value
+        self.known |= {name: self.known[own[FORWARD]]} if FORWARD in own else {}
         self.values.clear()
         return body
 
@@ -343,11 +354,12 @@ class Helpers:
             return expr
         expr = tree.changed(expr, self.inlined)
         match expr:
-            case tree.Member(tree.Name(base), name, tuple() as args, options) if (
-                    name == FORWARD and base in self.objects):
-                expr = tree.Call(base, args, options, place=expr.place)
+            case tree.Member(tree.Name(base), name, None) if name in self.objects.get(base, {}):
+                expr = tree.Name(self.objects[base][name], place=expr.place)
+            case tree.Member(tree.Name(base), name, tuple() as args, options) if name in self.objects.get(base, {}):
+                expr = tree.Call(self.objects[base][name], args, options, place=expr.place)
             case tree.Member(tree.Name(base), name, tuple() as args, options) if name in self.known and (
-                    base == "self" or base in self.objects):
+                    (base == "self" and not self.depth) or base in self.objects):
                 expr = tree.Call(name, args, options, place=expr.place)
         if not isinstance(expr, tree.Call) or not self._is_called(expr) or self.known[expr.function][0].body:
             return expr
@@ -418,6 +430,11 @@ def _changed(found: tuple[Head, tree.Expr], change: Callable[[tree.Expr], tree.E
     """A helper with its formulas changed."""
     head, value = found
     return replace(head, body=tree.with_formulas(head.body, change)), change(value)
+
+
+def _of_object(sizes: Mapping[str, tree.Expr], own: Mapping[str, str], expr: tree.Expr) -> tree.Expr:
+    """What a method computes of one object."""
+    return classes.of_object(classes.put(expr, sizes), own)
 
 
 def _begun(line: Line) -> int:
