@@ -44,6 +44,64 @@ LOOPS = {
             h = np.tanh(X[t] @ W + h @ U)
             hs[t] = h
         loss = np.mean(hs[1:]**2) + np.sum(hs[0]) + np.sum(hs[T - 1] * h0)""",
+    "entries by two counters": """
+        D = np.zeros((T, T))
+        for i in range(T):
+            for j in range(T):
+                D[i, j] = np.sum((X[i, 0] - X[j, 1] * v[2])**2)
+        loss = np.sum(D * np.arange(T)) + D[1, 2]""",
+    "entries that are added up further in, under a condition and once more": """
+        C = np.zeros((N, H), dtype=np.float64)
+        for n in range(N):
+            for j in range(H):
+                for e in range(E):
+                    C[n, j] += X[0, n, e] * W[e, j]
+                if C[n, j] > 0:
+                    C[n, j] = np.tanh(C[n, j]) + v[j]
+                C[n, j] -= b[n]
+        loss = np.sum(C**2 * v) + C[1, 2]""",
+    "entries that are added up, by one counter": """
+        s = np.zeros(H)
+        for j in range(H):
+            for e in range(E):
+                s[j] += W[e, j]**2
+        loss = s @ v""",
+    "the last counter goes around the first": """
+        G = np.zeros_like(W)
+        for j in range(W.shape[1]):
+            for e in range(len(W)):
+                G[e, j] = W[e, j]**2 * v[j]
+        loss = np.sum(G[0]) + G[1, 2]""",
+    "steps on the second axis": """
+        hs = np.zeros((N, T, H))
+        h = h0
+        for t in range(T):
+            h = np.tanh(B[:, t, :] @ W + h @ U)
+            hs[:, t, :] = h
+        loss = np.mean(hs**2 * np.arange(T)[:, None]) + hs[1, 2, 3]""",
+    "entries by counters of numbers": """
+        C = np.zeros((2, 3, 2))
+        for i in range(2):
+            for j in range(3):
+                for n in range(2):
+                    C[i, j, n] = W[i] @ v * X[j, n, 0] + n
+        loss = np.sum(C**2) + C[1, 2, 0]""",
+    "entries by what is counted beside an array": """
+        K = np.empty((len(X), len(Y)))
+        for i, x in enumerate(X):
+            for j, y in enumerate(Y):
+                K[i, j] = np.exp(np.sum(x) - y[0]) * v[0]
+        loss = np.sum(K[1])""",
+    "one number for all of a row": """
+        hs = np.zeros((T, 3))
+        for t in range(T):
+            hs[t] = np.sum(X[t] @ W)
+        loss = np.sum(hs**2) + hs[2, 1]""",
+    "rows of an array of the shape of another": """
+        G, P = np.zeros(X.shape), np.zeros_like(W)
+        for t in range(len(X)):
+            G[t] = X[t] * b[0]
+        loss = np.sum(G**2) + G[1, 0, 2]""",
     "dicts by steps from 1": """
         hs, ps = {}, {}
         hs[0] = h0

@@ -34,6 +34,7 @@ from symbackprop.model.model import Model
 from symbackprop.model.names import check_notation
 from symbackprop.model.text import dialect, tree, warnings
 from symbackprop.model.text.carrying import Carrying, with_counter
+from symbackprop.model.text.comprehensions import letters
 from symbackprop.model.text.evaluate import Evaluator, evaluate
 from symbackprop.model.text.expressions import one_formula
 from symbackprop.model.text.known_numbers import short
@@ -421,17 +422,27 @@ class Builder:
             raise ModelError(f"the loop over {s.variable} is too long to unroll: it is {count} statements, of at most "
                              f"{MAX_UNROLLED}; use a symbolic axis, 1..T")
         self.top.from_zero |= {s.variable} if s.from_zero else set()
+        rows = self._rows(s)
         for k in numbers:
             self.top.counters[s.variable] = k
             self.scope.locals.append({})
+            places = "_".join(map(letters, self.top.counters.values())) if rows else ""
+            others = {name: f"{name}_{places}" for name in rows if k != numbers[-1]}
+            values = {name: tree.Name(other) for name, other in others.items()}
             for inner in s.body:
-                self.apply(inner)
+                self.apply(tree.called_so(inner, values, others) if others else inner)
             self.scope.locals.pop()
         self.top.counters.pop(s.variable, None)
         self.top.from_zero.discard(s.variable)
         if s.from_zero and not self.top.locals and [*sorted(numbers)] == [*range(1, len(numbers) + 1)]:
             own = [e.target for e in tree.equations(s.body)]
             self.top.listed |= {to.name: sorted(numbers) for to in own if to.index == tree.Name(s.variable)}
+
+    def _rows(self, s: tree.For) -> set[str]:
+        """What loops in the body of one of Python's give step by step, each step other ones."""
+        inner = (e for loop in (tree.loops(s.body) if s.from_zero else ()) for e in loop.body
+                 if isinstance(e, tree.Equation) and e.target.index == tree.Name(loop.variable))
+        return {e.target.name for e in inner} - self.top.families.keys() - self.top.lines.keys()
 
     def apart(self, s: tree.For) -> tuple[tree.For, dict[str, str]]:
         """The loop with another name for each second value of one, which that stands for from there on."""

@@ -18,6 +18,7 @@ MOST_BACK = 8  # steps
 BACKWARDS = "backwards"  # the word of a range that counts down
 NO_ENTRIES, NO_KEYS = tree.Tuple(()), tree.Call("dict", (), ())  # what a list and a dict hold that nothing was put into
 _NOTHING = (NO_ENTRIES, NO_KEYS)
+_LIKE = ("zeros_like", "empty_like")
 _LAST = tree.Negative(tree.ONE)  # the place in front of the first step, of a dict
 _STATES = "{} is read as its steps, with {}[{}] in front of the first"
 _IS = "what {} is before the loop says nothing: it is what the loop gives it, step by step"
@@ -67,9 +68,11 @@ class _Counting:
         self.ends: dict[str, tree.Expr] = {}  # of names of loops above that are no lists: their last steps
         self.firsts: dict[str, int] = {}  # of the states how many stand in front of the first step
         self.sizes: dict[str, tree.Expr] = {}  # what names are that have a size
+        self.rows: dict[str, tree.Tuple] = {}  # the sizes of a row of what is made in several
+        self.declared: set[str] | None = None  # dimensions, where anything is declared
 
     def block(self, statements: Sequence[tree.Statement]) -> Iterator[tree.Statement]:
-        filled, around = {*_filled(statements)}, {*_filled(statements, more=True)}
+        filled, around = [*_filled(statements)], [*_filled(statements, more=True)]
         places = _places(statements)
         for s in statements:
             if places or self.counters:
@@ -78,11 +81,12 @@ class _Counting:
             if isinstance(s, tree.Equation) and first is not None:
                 yield from self._begin(s, *first, statements)
             elif isinstance(s, tree.Equation) and s.target.index is None and (
-                    s.value in _NOTHING or (filled and (s.target.name, _size(s.value)) in filled | around)):
-                ends = s.value not in _NOTHING and (s.target.name, _size(s.value)) in around
+                    s.value in _NOTHING or self._is_among(s, filled) or self._is_among(s, around)):
+                ends = s.value not in _NOTHING and self._is_among(s, around)
                 self.lists[s.target.name] = s.value in _NOTHING or ends
                 self.dicts |= {s.target.name} if s.value == NO_KEYS else set()
                 self.rounds |= {s.target.name} if ends else set()
+                self._keep_row(s.target.name, s.value)
                 yield tree.Said(s.line, _IS.format(s.target.name))
             elif isinstance(s, tree.Equation):
                 yield replace(self.in_front(s), value=self.from_zero(s.value))
@@ -94,7 +98,30 @@ class _Counting:
                 yield from [inner for inner in loop.body if isinstance(inner, tree.Said)]
                 yield replace(loop, body=tuple([inner for inner in loop.body if not isinstance(inner, tree.Said)]))
             else:
+                if isinstance(s, (tree.Arrays, tree.Named)):
+                    names = [name for name, _ in s.items] if isinstance(s, tree.Named) else []
+                    self.declared = {*(self.declared or ()), *names}
                 yield s
+
+    def _is_among(self, s: tree.Equation, filled: Sequence[tuple[str, tree.Expr]]) -> bool:
+        """Whether what is made with sizes is among what loops fill."""
+        stops = [stop for name, stop in filled if name == s.target.name]
+        size = _size(s.value) if stops else None
+        return size is not None and _sized(size, self.sizes) in [_sized(stop, self.sizes) for stop in stops]
+
+    def _keep_row(self, name: str, value: tree.Expr) -> None:
+        """The sizes of a row of what is made with several, where they are known: each step gives all of one."""
+        row = _sizes(value)[1:]
+        names = {name for size in row for name in tree.mentioned(size)}
+        self.rows.pop(name, None)
+        if row and (self.declared is None or names <= self.declared | self.given):
+            self.rows[name] = tree.Tuple(tuple(row))
+
+    def _in_row(self, s: tree.Statement, step: tree.Name) -> tree.Statement:
+        """``h[t] = 0`` of ``h = zeros((T, H))`` as all of a row."""
+        if not isinstance(s, tree.Equation) or s.target.index != step or s.target.name not in self.rows:
+            return s
+        return replace(s, value=tree.Call("broadcast", (s.value, self.rows[s.target.name]), (), place=s.value.place))
 
     def _keep_size(self, s: tree.Statement) -> None:
         """What a name stands for that is a size, and the sizes of an array that is declared."""
@@ -216,7 +243,7 @@ class _Counting:
         s = replace(s, body=tuple([self._at_its_step(e, step) for e in s.body]))
         own = {e.target.name for e in tree.equations(s.body) if e.target.index == step}
         self.counters.append(s.variable)
-        s = replace(s, body=tuple(self.block(_joined(s.body))))
+        s = replace(s, body=tuple([self._in_row(e, step) for e in self.block(_joined(s.body))]))
         self.counters.pop()
         self.stacks |= own
         if isinstance(s.start, tree.Call) and s.start.function == "range":
@@ -449,7 +476,7 @@ def _blank(value: tree.Expr) -> tuple[tree.Expr | None, tree.Expr]:
     """How many entries there are of what is made to be filled, ``zeros((T, H))`` and ``empty_like(x)``, and one of
     them; None of any other value."""
     name, args, _ = called(value)
-    if name in ("zeros_like", "empty_like") and len(args) == 1:
+    if name in _LIKE and len(args) == 1:
         return tree.Index(tree.Member(args[0], "shape"), (tree.ZERO,)), tree.Call(
             "zeros_like", (tree.Index(args[0], (tree.ZERO,)),), ())
     if name not in ("zeros", "empty"):
@@ -483,8 +510,20 @@ def _in_numbers(expr: tree.Expr, sizes: Mapping[str, tree.Expr]) -> tree.Expr:
     return expr if any(isinstance(part, tree.Member) for part in tree.all_parts(found)) else found
 
 
+def _sizes(value: tree.Expr) -> Sequence[tree.Expr]:
+    """The sizes of what is made with some, ``zeros((T, H))``, or the first one of ``zeros_like(x)`` and
+    ``zeros(x.shape)``; none of any other value."""
+    name, args, _ = called(value)
+    match args:
+        case (array, *_) if name in _LIKE:
+            return (tree.Index(tree.Member(array, "shape"), (tree.ZERO,)),)
+        case (tree.Member(_, "shape", None) as shape,):
+            return (tree.Index(shape, (tree.ZERO,)),)
+        case (tree.Tuple(items), *_):
+            return items
+    return args
+
+
 def _size(value: tree.Expr) -> tree.Expr | None:
-    """The first size of what is made in a size, ``zeros((T, H))``; None of any other value."""
-    args = (value.args or ()) if isinstance(value, (tree.Call, tree.Member)) else ()
-    sizes = args[0].items if args and isinstance(args[0], tree.Tuple) else args
-    return sizes[0] if sizes else None
+    """The first of them."""
+    return next(iter(_sizes(value)), None)

@@ -23,6 +23,7 @@ from symbackprop.model.text.characters import plain_latex, readable
 from symbackprop.model.text.classes import as_declaration, called
 from symbackprop.model.text.comprehensions import written_out
 from symbackprop.model.text.expressions import COMPARISONS, FORWARD, expression, formula_of, size
+from symbackprop.model.text.filling import filled
 from symbackprop.model.text.helpers import Helpers
 from symbackprop.model.text.imports import is_import
 from symbackprop.model.text.keys import Keys
@@ -140,6 +141,7 @@ class Reader:
         self._read_keys()
         self.notes += [tree.Said(number, _LOOPS) for number in with_loops(self.lines)]
         self.notes += [tree.Said(number, _LISTS) for number in written_out(self.lines)]
+        self.notes += [tree.Said(number, _FILLED) for number in filled(self.lines)]
         self.unread: set[str] = set()
         self.given: dict[str, str] = {}  # the names so far, with the keywords of their lines
         self.members = set[str]()  # of these the names with an index, h[0] = x
@@ -630,6 +632,7 @@ _COMMAND = "the line `{first} …` says nothing here: nothing is executed"
 _GRADIENT = "the line `{first} = …` says nothing here: gradients are derived"
 _SHOWN = "the line `{first}` says nothing here: nothing is shown"
 _KEYS = "what stands under a name, as in params['W'], is read as what has that name"
+_FILLED = "an array that loops fill place by place is read as one that they fill row by row"
 _LISTS = "a list with a loop in it is read as what lines above collect"
 _LOOPS = "what counts, or goes from step to step, is read as a loop, `for … in …:`"
 _ITSELF = "the line `{first} = …` says nothing here: {first} is what it is"

@@ -1,0 +1,253 @@
+"""Arrays that loops fill place by place, ``C = zeros((n, m))`` with ``C[i, j] = …``: lines with one array for every
+loop, of which a step gives a row to the one around it. What is added in a loop further in is added up first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice, takewhile
+
+from symbackprop.model.text.comprehensions import letters
+from symbackprop.model.text.foreign import between_commas
+from symbackprop.model.text.tokens import NAME, NUMBER, SIGN, TEXT, Line, Token, ended, partner
+from symbackprop.records import record
+
+_ZEROS, _LIKE = ("zeros", "empty"), ("zeros_like", "empty_like")
+_UPDATES = ("=", "+=", "-=", "*=", "/=")
+_MOST = 20  # arrays
+_INSIDE = "    "
+
+
+@record(frozen=True)
+class _Loop:
+    """One that counts from 0: where its line stands and what lies below it ends, its counter, and how far it goes."""
+
+    place: int
+    end: int
+    counter: str
+    stop: str
+
+
+@record(frozen=True)
+class _Filled:
+    """An array that loops fill: where it is made, its sizes, the loops from outside in, the place that a step fills,
+    and the axes in the order of the loops."""
+
+    name: str
+    made: int
+    sizes: Sequence[str]
+    loops: Sequence[_Loop]
+    at: Sequence[str]
+    order: Sequence[int]
+
+
+def filled(lines: list[Line]) -> list[int]:
+    """Put lines that fill arrays row by row in the place of those that fill them place by place; the numbers of the
+    lines on which these are made."""
+    names = dict.fromkeys(line.tokens[0].text for line in lines if line.indent and line.tokens[1].text == "["
+                          and _is_place_in_loops(line.tokens))
+    changed = list[int]()
+    for name in islice(names, _MOST):
+        found = _found(lines, name)
+        if found is not None:
+            changed.append(lines[found.made].number)
+            lines[:] = _Writer(lines, found).lines()
+    return changed
+
+
+def _place(tokens: Sequence[Token], opening: int) -> tuple[list[str], int]:
+    """What stands between the commas of brackets, and where these close."""
+    end = partner(tokens, range(opening, len(tokens)), "[", "]", 0)
+    return [" ".join(map(TEXT, part)) for part in between_commas(tokens[opening + 1 : end])], end
+
+
+def _is_place_in_loops(tokens: Sequence[Token]) -> bool:
+    """Whether a line gives a value to several indices of which one is a name, or adds to what one has."""
+    at, end = _place(tokens, 1)
+    sign = tokens[end + 1].text if 0 < end < len(tokens) - 1 else ""
+    return sign in _UPDATES and (len(at) > 1 or sign != "=") and any(map(str.isidentifier, at))
+
+
+def _found(lines: Sequence[Line], name: str) -> _Filled | None:
+    """How loops fill an array, where they fill all of it and read no other place of it; None where they do not."""
+    uses = [k for k, line in enumerate(lines) if name in map(TEXT, line.tokens)]
+    first = next((k for k in uses if lines[k].indent and lines[k].tokens[0].text == name
+                  and lines[k].tokens[1].is_sign("[")), 0)
+    made = max([k for k in uses if k < first and lines[k].tokens[0].text == name], default=None)
+    if made is None or not lines[made].tokens[1].is_sign("="):
+        return None
+    at, _ = _place(lines[first].tokens, 1)
+    known, sizes = _known(lines[:first]), _sizes(lines[made].tokens[2:-1], len(at))
+    around = _around(lines, made, first)
+    counters = [item for item in at if item != ":"]
+    loops = around[: len(counters)]
+    if not counters or len(sizes) < len(at) or sorted(loop.counter for loop in loops) != sorted(counters):
+        return None
+    axes = [at.index(loop.counter) for loop in loops]
+    if any(_same(loop.stop, known) != _same(sizes[axis], known) for loop, axis in zip(loops, axes, strict=True)):
+        return None
+    inside = range(loops[-1].place + 1, loops[-1].end)
+    if not all(k in inside and _reads_alone(lines[k].tokens, name, at) for k in uses if made < k < loops[0].end):
+        return None
+    return _Filled(name, made, sizes, loops, at, [*axes, *[k for k in range(len(sizes)) if k not in axes]])
+
+
+def _around(lines: Sequence[Line], made: int, first: int) -> list[_Loop]:
+    """The loops around a line, from outside in, up to one that is none or does not count from 0."""
+    heads, indent = list[int](), lines[first].indent
+    for k in range(first - 1, made, -1):
+        if len(lines[k].indent) < len(indent):
+            indent = lines[k].indent
+            heads.append(k)
+    loops = (_loop(lines, k) for k in reversed(heads))
+    return [loop for loop in takewhile(lambda loop: loop is not None, loops) if loop is not None]
+
+
+def _loop(lines: Sequence[Line], k: int) -> _Loop | None:
+    """``for i in range(n):`` and ``for i, x in enumerate(X):``; None of any other line."""
+    words = [*map(TEXT, lines[k].tokens[:-1])]
+    end = next((j for j in range(k + 1, len(lines)) if len(lines[j].indent) <= len(lines[k].indent)), len(lines))
+    if words[0] != "for" or words[-2:] != [")", ":"] or "in" not in words:
+        return None
+    over = words.index("in") + 1
+    inside = lines[k].tokens[over + 2 : -3]
+    if len(between_commas(inside)) != 1 or words[over + 1] != "(":
+        return None
+    stop = " ".join(map(TEXT, inside))
+    if words[over] == "enumerate" and words[2] == ",":
+        return _Loop(k, end, words[1], f"{stop} . shape [ 0 ]")
+    return _Loop(k, end, words[1], stop) if words[over] == "range" and over == 3 else None
+
+
+def _sizes(value: Sequence[Token], axes: int) -> list[str]:
+    """The sizes of ``np.zeros((n, m))`` and ``zeros_like(X)``; none of another value."""
+    opening = next((k for k, token in enumerate(value) if token.is_sign("(")), 0)
+    word = value[opening - 1].text if opening else ""
+    args = [part for part in between_commas(value[opening + 1 : -1]) if part and not any(t.is_sign("=") for t in part)]
+    if word not in (*_ZEROS, *_LIKE) or not args or partner(value, range(opening, len(value)), "(", ")", 0) + 1 < len(
+            value):
+        return []
+    texts = [" ".join(map(TEXT, arg)) for arg in args]
+    if word in _LIKE or texts[0].endswith(". shape"):
+        return [f"{texts[0].removesuffix(' . shape')} . shape [ {k} ]" for k in range(axes)]
+    listed = len(args) == 1 and args[0][0].is_sign("(", "[") and partner(
+        args[0], range(len(args[0])), "([", ")]", 0) == len(args[0]) - 1
+    return [" ".join(map(TEXT, part)) for part in between_commas(args[0][1:-1])] if listed else texts
+
+
+def _known(lines: Sequence[Line]) -> Mapping[str, str]:
+    """What names are that get a value once, ``n = X.shape[0]`` and ``n, d = X.shape``."""
+    found, given = dict[str, str](), set[str]()
+    for line in lines:
+        words = [*map(TEXT, line.tokens[:-1])]
+        equal = words.index("=") if "=" in words else 0
+        names = words[:equal:2]
+        for k, name in enumerate(names):
+            found[name] = " ".join(words[equal + 1 :]) + f" [ {k} ]" * (len(names) > 1)
+            if name in given:
+                del found[name]
+            given.add(name)
+    return found
+
+
+def _same(size: str, known: Mapping[str, str]) -> str:
+    """A size as it is compared with others."""
+    size = known.get(size, size)
+    array = size.removeprefix("len ( ").removesuffix(" )")
+    return f"{array} . shape [ 0 ]" if size == f"len ( {array} )" else size
+
+
+def _reads_alone(tokens: Sequence[Token], name: str, at: Sequence[str]) -> bool:
+    """Whether a name only stands on a line with that place behind it."""
+    return all(_place(tokens, k + 1)[0] == [*at] for k, token in enumerate(tokens) if token.text == name)
+
+
+class _Writer:
+    """Writes the lines of a text with what fills an array row by row."""
+
+    def __init__(self, text: Sequence[Line], array: _Filled) -> None:
+        self.text, self.array, self.last = text, array, array.loops[-1]
+        self.names = {token.text for line in text for token in line.tokens}
+        turned = [*array.order] != sorted(array.order)
+        counters = [loop.counter for loop in array.loops]
+        first = self._free(f"{array.name}_{counters[0]}") if turned else array.name
+        rows = [self._free("_".join([array.name, *counters[:k]])) for k in range(1, len(counters))]
+        self.rows = [first, *rows]
+        self.entry = self._free("_".join([array.name, "at", *counters]))
+        self.sizes = [array.sizes[axis] for axis in array.order]
+        self.turned = f"( {' , '.join(str(array.order.index(k)) for k in range(len(array.order)))} )" * turned
+
+    def _free(self, name: str) -> str:
+        """A name that no line has."""
+        tried = (f"{name}_{letters(k)}" if k else name for k in range(len(self.names) + 1))
+        found = next(name for name in tried if name not in self.names)
+        self.names.add(found)
+        return found
+
+    def lines(self) -> Iterator[Line]:
+        array, loops = self.array, self.array.loops
+        body = self.text[self.last.place + 1].indent
+        apart = not self._is_given_once(body)
+        for k in range(len(self.text) + 1):
+            for level, loop in reversed([*enumerate(loops)]):
+                if k == loop.end:
+                    yield from self._behind(level, body if level + 1 == len(loops) else "", apart)
+            line = self.text[k] if k < len(self.text) else None
+            if line is None:
+                return
+            level = next((level for level, loop in enumerate(loops) if k == loop.place), 0)
+            if level:
+                yield self._line(k, line.indent, f"{self.rows[level]} = {_zeros(self.sizes[level:])}")
+            if k == array.made:
+                line = self._line(k, line.indent, f"{self.rows[0]} = {_zeros(self.sizes)}")
+            yield self._with_entry(line, apart) if self.last.place < k < self.last.end else line
+            if k == self.last.place and apart:
+                yield self._line(k, body, f"{self.entry} = {_zeros(self.sizes[len(loops):])}")
+
+    def _behind(self, level: int, body: str, apart: bool) -> Iterator[Line]:
+        """What stands behind a loop: its rows are one of the loop around it."""
+        loops = self.array.loops
+        k = loops[level].place
+        if body and apart:
+            yield self._line(k, body, f"{self.rows[level]} [ {loops[level].counter} ] = {self.entry}")
+        if level:
+            yield self._line(k, self.text[k].indent, f"{self.rows[level - 1]} [ {loops[level - 1].counter} ] = "
+                                                     f"{self.rows[level]}")
+        elif self.turned:
+            turned = f"transpose ( {self.rows[0]} , {self.turned} )"
+            yield self._line(k, self.text[k].indent, f"{self.array.name} = {turned}")
+
+    def _is_given_once(self, body: str) -> bool:
+        """Whether one line of a step gives the place its value, and none reads it."""
+        lines = [line for line in self.text[self.last.place + 1 : self.last.end]
+                 if self.array.name in map(TEXT, line.tokens)]
+        words = [*map(TEXT, lines[0].tokens)]
+        return len(lines) == 1 and lines[0].indent == body and words.count(self.array.name) == 1 and (
+            words[_place(lines[0].tokens, 1)[1] + 1] == "=")
+
+    def _with_entry(self, line: Line, apart: bool) -> Line:
+        """A line with another name for the place that a step fills."""
+        found, skipped = list[Token](), 0
+        instead = [self.entry] if apart else [self.rows[-1], "[", self.last.counter, "]"]
+        for k, token in enumerate(line.tokens):
+            if k < skipped:
+                continue
+            if token.text == self.array.name:
+                found += [_token(word, token) for word in instead]
+                skipped = _place(line.tokens, k + 1)[1] + 1
+            else:
+                found.append(token)
+        return line._replace(tokens=tuple(found))
+
+    def _line(self, k: int, indent: str, text: str) -> Line:
+        near = self.text[k].tokens[0]
+        return Line(self.text[k].number, indent, ended([_token(word, near) for word in text.split()]))
+
+
+def _zeros(sizes: Sequence[str]) -> str:
+    """What is 0 in all places of an array with these sizes."""
+    return f"zeros ( ( {' , '.join(sizes)} , ) )" if sizes else "0"
+
+
+def _token(word: str, near: Token) -> Token:
+    kind = NUMBER if word.isdigit() else NAME if word.isidentifier() else SIGN
+    return Token(kind, word, near.line)
