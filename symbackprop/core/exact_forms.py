@@ -272,7 +272,7 @@ class Forms:
         signs is its sign and size beside what may overflow too."""
         for k, (base, n) in enumerate(factors):
             called = self._call(base)
-            if k in grown or called is None or called[0].scaled is None or not isinf(called[0].range[1]):
+            if called is None or called[0].scaled is None or not isinf(called[0].range[1]):
                 continue
             (size, moderate), u = called[0].scaled, called[1]
             meets = [j for j, (exp, _) in grown.items() if (called[0].odd if exp else factors[j][1] * n < 0)]

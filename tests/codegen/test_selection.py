@@ -163,6 +163,8 @@ POINTS = {
     "clipped by the norm": ("dim D\nparam x: D\nloss L = sum(x * minimum(1, 0.5 / norm(x)) * (1 + arange(D)))",
                             [0.0, 0.0, 0.0], [1.0, 2.0, 3.0]),
     "clipped by a sum": ("dim D\nparam x: D\nloss L = sum(x * minimum(1, 1 / sum(sqrt(x))))", [0.0, 0.0], [1.0, 1.0]),
+    "a function that has levelled off": ("dim N\nparam x: N\nloss L = sum(tanh(exp(x) - 2))", [0.0, 800.0],
+                                         [1 - np.tanh(1) ** 2, 0.0]),
     "the larger one": ("dim N\nparam x: N\nloss L = sum(maximum(1 / x, 2))", [-0.0, 0.25, 1.0], [0.0, -16.0, 0.0]),
     "a root of what relu cuts off": ("dim N\nparam x: N\nloss L = sum(sqrt(relu(x)))", [-1.0, 4.0], [0.0, 0.25]),
     "a logarithm of what is cut off": ("dim N\nparam x: N\nloss L = sum(relu(log(maximum(x, 0))))", [-1.0, 4.0],

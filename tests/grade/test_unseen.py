@@ -94,6 +94,7 @@ def test_an_answer_is_not_right_where_a_side_stays_unseen() -> None:
     ("sum(huber(x, 0, 1))", ["clip(x, -1, 1)", "where(abs(x) < 1, x, sign(x))"], ["where(abs(x) < 1.001, x, sign(x))"]),
     ("sum(where(x > 2, x^2, x))", ["where(x >= 2, 2*x, 1)"], ["where(x >= 2.0001, 2*x, 1)"]),
     ("sum(where(m > 0, x, x^2))", ["where(m > 0, 1, 2*x)"], ["where(m >= 0, 1, 2*x)", "where(m > 0.001, 1, 2*x)"]),
+    ("sum(where(m > 1, x, x^2))", ["where(m > 1, 1, 2*x)"], ["where(m >= 1, 1, 2*x)"]),
     ("sum(where(m == 0, x, x^2))", ["where(m != 0, 2*x, 1)"], ["where(abs(m) < 0.001, 1, 2*x)"]),
 ])
 def test_a_threshold_beside_the_right_one_is_wrong(loss: str, right: list[str], wrong: list[str]) -> None:

@@ -428,6 +428,7 @@ def test_a_function_without_its_argument_is_no_parameter(text: str) -> None:
 
 @pytest.mark.parametrize(("text", "guess"), [
     ("mean((w*x + b - y)**2)", "dim N, data x: N, y: N, param w, b"),
+    ("mean((w*x + b - y)**2) + sum((u*x2 - y2)**2)", "dim N, D, data x: N, y: N, x2: D, y2: D, param w, b, u"),
     ("sum((y - a*sin(omega*x + phi))**2)", "dim N, data y: N, x: N, param a, omega, phi"),
     ("mean((w*x - y)**2) + lam*sum(w**2)", "dim N, data x: N, y: N, param w: N, lam"),
     ("sum((g*(x - mean(x))/sqrt(var(x)) + b - y)**2)", "dim N, data x: N, y: N, param g: N, b: N"),

@@ -344,9 +344,9 @@ def _atom(c: Cursor) -> tree.Expr:
     if c.at(*BARS):
         return _bars(c)
     if c.accept("{}"):
-        return tree.Call("dict", (), ())
+        return tree.Call(tree.DICT, (), ())
     if c.accept("{"):
-        return tree.Call("dict", (), tuple(_entries(c).items()), place=c.since(token))
+        return tree.Call(tree.DICT, (), tuple(_entries(c).items()), place=c.since(token))
     if c.accept("~"):
         return _opposite(c, token, _sign(c))
     if token.text == "'":

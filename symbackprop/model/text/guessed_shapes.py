@@ -124,9 +124,8 @@ class Shapes:
         vectors = [n for n in leaves if len(self.leaves[n]) == 1]
         data = {n for n in vectors if sounds_like_data(n)}
         arrays = [part for e in equations for part in tree.all_parts(e.value) if needs_arrays(part)]
-        one_size = len({self.found.end(self.leaves[n][0]) for n in vectors}) == 1
         added_up = all(_adds_up(part) and data & {*tree.mentioned(part)} for part in arrays)
-        return [n for n in vectors if n not in data] if len(data) > 1 and one_size and added_up else []
+        return [n for n in vectors if n not in data] if len(data) > 1 and added_up else []
 
     def _settle(self, body: Sequence[tree.Statement]) -> None:
         """The shapes by ranks that nothing asks to be other ones. Raises `ShapeError` where something always does."""

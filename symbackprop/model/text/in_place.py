@@ -119,7 +119,7 @@ class _Memory:
         for other, theirs in self.held.items():
             if not (own and other == name) and _overlap(theirs, parts):
                 with_it = f" with {name}, which shares its numbers" if other != name else ""
-                is_all = theirs == (parts if own else self.parts(e.value)) and not self.depth and len(theirs) == 1
+                is_all = theirs == (parts if own else self.parts(e.value)) and not self.depth
                 told = _SAID.format(other, with_it, instead)
                 shared = tree.Shared(e.line, other, tree.Name(of), told, is_all, self.of_numbers)
                 self.stale.setdefault(other, (id(e), shared))

@@ -14,7 +14,6 @@ from typing import TypeAlias, TypeGuard
 from symbackprop.model.text import tree
 from symbackprop.model.text.tokens import NAME, STRING, TEXT, Line, Token
 
-DICT = "dict"
 _KIND = attrgetter("kind")
 _GRADIENTS = re.compile(r"d?grads?|gradients?|\w+_grads?")
 _Called: TypeAlias = Callable[[str, str, bool], str]  # what has a key in a thing; nothing where that stays as it is
@@ -27,7 +26,7 @@ class Keys:
         self.things: dict[str, set[str]] = {}
         self.own: dict[str, str] = {}  # the keys of names that stand for one in one thing
         self.set = set[tuple[str, str]]()  # what lines so far have put under keys
-        self.are_read = any(STRING in map(_KIND, line.tokens) or DICT in map(TEXT, line.tokens) for line in lines)
+        self.are_read = any(STRING in map(_KIND, line.tokens) or tree.DICT in map(TEXT, line.tokens) for line in lines)
         self.apart, self.handed = (_written(lines), _handed(lines)) if self.are_read else (set[str](), set[str]())
         for line in lines if self.are_read else ():
             _replaced(line, self._keep)
@@ -100,7 +99,7 @@ class Keys:
 
 
 def is_dict(expr: tree.Expr) -> TypeGuard[tree.Call]:
-    return isinstance(expr, tree.Call) and expr.function == DICT and not expr.args
+    return isinstance(expr, tree.Call) and expr.function == tree.DICT and not expr.args
 
 
 def folded(expr: tree.Expr) -> tree.Expr:
@@ -109,9 +108,9 @@ def folded(expr: tree.Expr) -> tree.Expr:
     match expr:
         case tree.Index(tree.Tuple(items), (tree.Number(place),)) if place < len(items) and any(map(is_dict, items)):
             return items[int(place)]
-        case tree.Index(tree.Call("dict", (), entries), (tree.String(key),)) if key in dict(entries):
+        case tree.Index(tree.Call(tree.DICT, (), entries), (tree.String(key),)) if key in dict(entries):
             return dict(entries)[key]
-        case tree.Member(tree.Call("dict", (), entries), "get", (tree.String(key), *usual)):
+        case tree.Member(tree.Call(tree.DICT, (), entries), "get", (tree.String(key), *usual)):
             return dict(entries).get(key, usual[0] if usual else tree.Word(None))
     return expr
 
@@ -148,7 +147,7 @@ def _written(lines: Sequence[Line]) -> set[str]:
     found = set[str]()
     for line in lines:
         words = [*map(TEXT, line.tokens)]
-        in_call = any(a == DICT and b == "(" for a, b in pairwise(words))
+        in_call = any(a == tree.DICT and b == "(" for a, b in pairwise(words))
         for before, token, behind in zip(words, line.tokens[1:], words[2:], strict=False):
             found |= {token.text[1:-1]} if before in ("{", ",") and token.kind == STRING and behind == ":" else set()
             found |= {token.text} if in_call and token.kind == NAME and behind == "=" else set()

@@ -16,7 +16,7 @@ from symbackprop.model.text.classes import called
 
 MOST_BACK = 8  # steps
 BACKWARDS = "backwards"  # the word of a range that counts down
-NO_ENTRIES, NO_KEYS = tree.Tuple(()), tree.Call("dict", (), ())  # what a list and a dict hold that nothing was put into
+NO_ENTRIES, NO_KEYS = tree.Tuple(()), tree.Call(tree.DICT, (), ())  # lists and dicts with nothing in them
 _NOTHING = (NO_ENTRIES, NO_KEYS)
 _LIKE = ("zeros_like", "empty_like")
 _LAST = tree.Negative(tree.ONE)  # the place in front of the first step, of a dict

@@ -1132,11 +1132,12 @@ def _one_by_one(equations: Sequence[tree.Equation]) -> Sequence[tree.Equation]:
     ready = free(left)
     heapify(ready)
     while left:
-        k = heappop(ready)[1] if ready else next(iter(left))
+        is_free = bool(ready)
+        k = heappop(ready)[1] if is_free else next(iter(left))
         if k not in left:
             continue
         now = equations[k]
-        if free([k]):
+        if is_free:
             done.append(now)
         else:
             other = tree.Target(f"{now.target.name}_new_{now.line}")

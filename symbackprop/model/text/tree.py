@@ -33,6 +33,7 @@ class Number(Placed):
     value: sp.Rational
 
 
+DICT = "dict"  # the function of what {…} is a call of
 ZERO, ONE = Number(sp.S.Zero), Number(sp.S.One)
 
 

@@ -140,7 +140,7 @@ def of_later_steps(statements: Sequence[tree.Statement]) -> Iterator[tuple[int, 
 
 
 def _begins(at: tree.Expr, first: int) -> bool:
-    return isinstance(at, tree.Slice) and isinstance(at.start, tree.Number) and at.start.value == first > 0
+    return isinstance(at, tree.Slice) and isinstance(at.start, tree.Number) and at.start.value == first
 
 
 def _latest(loop: tree.For) -> dict[str, int]:
