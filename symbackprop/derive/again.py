@@ -11,15 +11,11 @@ from symbackprop.core.graph import SEVERAL, Leaf, Node
 MAX_AGAIN, MAX_DEPTH = 5, 4  # nodes of a formula that is computed again, and how many such rows deep
 
 
-def _arguments(row: Node) -> tuple[Node, ...]:
-    return row.args
-
-
 class Again:
     """Decides which forward rows backward computes again. ``named`` are the ids of rows with a name, which are kept
     where they are read; ``reads`` says what the computation of a row reads."""
 
-    def __init__(self, named: Collection[int], reads: Callable[[Node], Iterable[Node]] = _arguments) -> None:
+    def __init__(self, named: Collection[int], reads: Callable[[Node], Iterable[Node]] = lambda row: row.args) -> None:
         self.named, self.reads = named, reads
 
     def is_cheap(self, row: Node, depth: int = MAX_DEPTH) -> bool:

@@ -48,7 +48,7 @@ def _plain_values(truth: Truth, name: str, wrong: Wrong, point: Point) -> Point:
     """The point with as many zeros, ones and whole numbers as leave the gradient wrong."""
     source, runs = truth.sources[truth.style], 0
     for leaf in (r for r in source.leaves if r.kind == FLOAT and not r.attr.stated):
-        for change in (np.zeros_like, np.ones_like, np.round, _rounded):
+        for change in (np.zeros_like, np.ones_like, np.round, lambda value: np.round(value, 1)):
             values = {r.id: point.value(r) for r in source.leaves}
             changed = source.at({**values, leaf.id: np.asarray(change(values[leaf.id]))}, point.sizes)
             runs += 1
@@ -58,10 +58,6 @@ def _plain_values(truth: Truth, name: str, wrong: Wrong, point: Point) -> Point:
                 point = changed
                 break
     return point
-
-
-def _rounded(value: Array) -> Array:
-    return np.round(value, 1)
 
 
 def _text(value: Array) -> str:

@@ -130,7 +130,7 @@ class Look:
     def __init__(self, rows: Sequence[Node], sizes: Sizes, weights: Sequence[Array] | None = None) -> None:
         self.rows, self.weights = rows, weights or [1.0] * len(rows)
         self.program = Program(rows, sizes, watch=lambda step, args, value: self.watch(step, args, value))
-        self.watch: Callable[[Step, Sequence[Array], Array], Array] = _pass_on
+        self.watch: Callable[[Step, Sequence[Array], Array], Array] = lambda step, args, value: value
         self.total = 0.0
 
     def reached(self, sides: Sequence[Side], values: Mapping[int, Array]) -> set[Side]:
@@ -163,10 +163,6 @@ class Look:
         with np.errstate(all="ignore"):
             found = self.program.run(values)
             return float(sum(np.sum(w * found[r.id]) for r, w in zip(self.rows, self.weights, strict=True)))
-
-
-def _pass_on(step: Step, args: Sequence[Array], value: Array) -> Array:
-    return value
 
 
 def _changed(value: Array, where: Array, step: Step, by: float) -> Array:

@@ -98,10 +98,6 @@ def _infer_scatter(rows: Any, args: tuple[Node, ...]) -> tuple[Shape, str]:
     return (rows, *g.shape[index.ndim :]), "float"
 
 
-def _vjp_scatter(output: Node, upstream: Node, *_: object) -> Cotangents:
-    return build.gather(upstream, output.args[1]), None
-
-
 def _entry_scatter(rows: Any, shapes: Sequence[Shape], index: Indices) -> Terms:
     read = letters(shapes[1])
     return [term(At(0, (*read, *index[1:])), summed=read, ties=[(At(1, read), index[0])])]
@@ -126,7 +122,7 @@ register(Op(
     rule=("each row reads the gradient back from where it went",),
     domain="0 <= index < rows; repeated indices add up",
     infer=_infer_scatter,
-    vjp=_vjp_scatter,
+    vjp=lambda output, upstream, *_: (build.gather(upstream, output.args[1]), None),
     show=lambda node, args: called("scatter_add", *args, Num(node.attr)),
     entry=_entry_scatter,
     spelled=Spelled("gi", (1, 1), "k", "m"),
@@ -179,10 +175,6 @@ def _infer_put(attr: Any, args: tuple[Node, ...]) -> tuple[Shape, str]:
     return (*shape[:axis], size, *shape[axis + 1 :]), "float"
 
 
-def _vjp_put(output: Node, upstream: Node, *_: object) -> Cotangents:
-    return build.take_along(upstream, output.args[1], output.attr[0]), None
-
-
 def _entry_put(attr: Any, shapes: Sequence[Shape], index: Indices) -> Terms:
     axis = attr[0]
     i = letter(shapes[0][axis])
@@ -209,7 +201,7 @@ register(Op(
     rule=("each entry reads the gradient back from where it went",),
     domain="0 <= index < size; repeated indices add up",
     infer=_infer_put,
-    vjp=_vjp_put,
+    vjp=lambda output, upstream, *_: (build.take_along(upstream, output.args[1], output.attr[0]), None),
     show=lambda node, args: called("put_along_axis", *args, plain(node.attr[0]), Num(node.attr[1])),
     entry=_entry_put,
     reference=_reference_put,

@@ -29,14 +29,6 @@ from symbackprop.core.settling import Settled
 from symbackprop.core.shapes import Shape
 
 
-def _infer(loop: Loop, args: tuple[Node, ...]) -> tuple[Shape, str]:
-    return (), SEVERAL
-
-
-def _vjp(scan: Node, upstream: dict[int, Node], wanted: Sequence[bool], idle: dict[int, Hazards]) -> Cotangents:
-    return Reversal(scan, upstream, wanted, idle).run()
-
-
 class Reversal:
     """The reverse loop of one scan for given cotangents of its results."""
 
@@ -215,8 +207,8 @@ register(Op(
     shape_rule="last carries as their initial values; stacks with the length in front",
     derivative="the same loop backwards: the cotangent of step t, plus the one carried from step t+1",
     domain="sequences of one length",
-    infer=_infer,
-    vjp=_vjp,
+    infer=lambda loop, args: ((), SEVERAL),
+    vjp=lambda scan, upstream, wanted, idle: Reversal(scan, upstream, wanted, idle).run(),
     no_entry="a loop has several results",
     reference=_reference,
     samples=(Sample(()),),

@@ -225,10 +225,6 @@ def _reference_cofactors(np: Any, attr: Any, a: Any) -> Any:
     return found
 
 
-def _vjp_logdet(output: Node, upstream: Node, *_: object) -> Cotangents:
-    return (_over_matrices(upstream) * swapped(inv(output.args[0])),)
-
-
 def _slopes_det(output: Node, place: int) -> Slopes:
     """∂det(A)/∂A_kl = det(A) (A⁻¹)_lk."""
     s = _batch(output, 0)
@@ -269,7 +265,7 @@ _of_squares(
     derivative="upstream * inv(a).T",
     rule=("the gradient of log |det A| is the transposed inverse",),
     domain="invertible matrices",
-    vjp=_vjp_logdet,
+    vjp=lambda output, upstream, *_: (_over_matrices(upstream) * swapped(inv(output.args[0])),),
     reference=_in_double(_reference_logdet),
     matrices=REGULAR,
 )

@@ -357,10 +357,6 @@ def _reference_softmax(np: Any, axis: int, a: Any) -> Any:
     return e / np.where(total == 0, 1.0, total)
 
 
-def _show_softmax(node: Node, args: Sequence[m.Math]) -> m.Math:
-    return m.called("softmax", *args, **({} if node.attr == node.ndim - 1 else {"axis": node.attr}))
-
-
 def _softmax_rule() -> m.Math:
     """p ⊙ (δ − δᵀ p)."""
     n = (sp.Symbol("n"),)
@@ -380,7 +376,7 @@ register(Op(
     range=(0.0, 1.0),
     infer=lambda axis, args: (args[0].shape, "float"),
     vjp=_vjp_softmax,
-    show=_show_softmax,
+    show=lambda node, args: m.called("softmax", *args, **({} if node.attr == node.ndim - 1 else {"axis": node.attr})),
     jacobian=_slope_softmax,
     folded=_fold_softmax,
     reference=_reference_softmax,

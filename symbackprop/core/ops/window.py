@@ -333,10 +333,6 @@ def window_options(attr: Window) -> dict[str, Any]:
     return options
 
 
-def _show_conv(node: Node, args: Sequence[Math]) -> Math:
-    return called("conv2d", *args, **window_options(node.attr))
-
-
 def _show_adjoint(name: str) -> Any:
     def show(node: Node, args: Sequence[Math]) -> Math:
         return called(name, *args, sizes(node.attr[2]), **window_options(node.attr))
@@ -357,7 +353,7 @@ register(Op(
     domain="x: N x H x W x C, w: kh x kw x C x K; cross-correlation",
     infer=_infer_conv,
     vjp=_linear_in_each(_to_conv),
-    show=_show_conv,
+    show=lambda node, args: called("conv2d", *args, **window_options(node.attr)),
     entry=_entry_conv,
     spelled=Spelled("xw", (4, 4), "noqk", "ijc", _WINDOW, (": places from 0, outside is 0", *_CALLED)),
     reference=_reference_conv,
