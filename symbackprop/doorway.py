@@ -13,7 +13,7 @@ from typing import Any
 
 BEHIND = {
     "brief": "symbackprop.core.notation",
-    "lower": "symbackprop.core.bridge",
+    "lower": "symbackprop.core.from_sympy",
     "RowSymbol": "symbackprop.core.bridge",
     "with_noughts": "symbackprop.core.noughts",
     "stable_form": "symbackprop.core.naive_forms",
@@ -25,6 +25,7 @@ BEHIND = {
     "name_of": "symbackprop.core.numpy_calls",
     "parse": "symbackprop.model.text",
     "to_text": "symbackprop.model.text",
+    "in_text": "symbackprop.model.text.of_python",
     "load_text": "symbackprop.model.load",
     "printed": "symbackprop.render.formats",
     "picture_of": "symbackprop.render.graph",

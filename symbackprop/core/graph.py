@@ -307,11 +307,11 @@ class Graph:
             return value
         if isinstance(value, bool):
             raise ModelError(f"{value} is no number: == and != compare rows as Python objects; write equal(a, b)")
-        if isinstance(value, sp.Expr) and not value.is_Number:
+        if isinstance(value, sp.MatrixBase) or (isinstance(value, sp.Expr) and not value.is_Number):
             return self._lower(value)
         return self.const(value)
 
-    def _lower(self, expr: sp.Expr) -> Node:
+    def _lower(self, expr: Any) -> Node:
         try:
             row: Node = late("lower")(self, expr)
         except RecursionError:

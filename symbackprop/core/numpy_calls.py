@@ -21,7 +21,8 @@ from symbackprop.core.graph import Leaf, Node, label
 from symbackprop.core.indexing import getitem, holds
 from symbackprop.core.ops.views import flip
 from symbackprop.core.shapes import Axis, Shape, as_shape, normalise_axes, normalise_axis, size_of
-from symbackprop.errors import ModelError, NameProblem, ShapeError, UsageError, did_you_mean
+from symbackprop.doorway import late
+from symbackprop.errors import ModelError, ShapeError, UsageError
 
 G = TypeVar("G", bound=Callable[..., Any])
 TABLE: dict[str, Callable[..., Any]] = {}
@@ -442,11 +443,11 @@ SUBPACKAGES = ("linalg", "fft", "ma")
 
 
 def called(name: str, args: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
-    """What ``np.name(*args, **options)`` is on rows. Raises `NameProblem` for a function that has no counterpart,
-    `UsageError` for arguments that have none."""
+    """What ``np.name(*args, **options)`` is on rows; what the table does not have is read as model text reads it.
+    Raises `NameProblem` for a function that has no counterpart, `UsageError` for arguments that have none."""
     ours = TABLE.get(name)
     if ours is None:
-        raise NameProblem(f"np.{name} does not work on the rows of a model.{did_you_mean(name, TABLE)}")
+        return late("in_text")(graph_of(*args, *options.values()), f"np.{name}", args, options)
     parameters = signature(ours).parameters
     try:
         bound = signature(ours).bind(*args, **{k: v for k, v in options.items() if k not in OF_MEMORY - {*parameters}})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import wraps
 from inspect import Parameter, signature
 from typing import Any, TypeVar
@@ -81,19 +81,21 @@ def _is_operand(value: Any) -> bool:
 
 
 def graph_of(*args: Any) -> Graph:
-    """The graph that the arguments belong to."""
-    for a in args:
-        if isinstance(a, (list, tuple)):
-            args = (*args, *a)
+    """The graph that the arguments belong to, which may be lists of rows."""
+    found = next(_graphs(args), None)
+    if found is None:
+        raise TypeError("at least one argument has to be a row of a model")
+    return found
+
+
+def _graphs(args: Iterable[Any]) -> Iterator[Graph]:
     for a in args:
         if isinstance(a, Node):
-            return a.graph
-        if isinstance(a, sp.Expr):
-            symbols = sorted(a.atoms(RowSymbol), key=str)
-            if symbols:
-                graph: Graph = symbols[0].row.graph
-                return graph
-    raise TypeError("at least one argument has to be a row of a model")
+            yield a.graph
+        elif isinstance(a, (list, tuple)):
+            yield from _graphs(a)
+        elif isinstance(a, sp.Expr):
+            yield from (symbol.row.graph for symbol in sorted(a.atoms(RowSymbol), key=str))
 
 
 def hint(node: Node, name: str) -> Node:

@@ -436,8 +436,11 @@ p: mean_squared_error (y_true, y_pred) -> mean((y_pred - y_true)**2)
 p: mean_absolute_error (y_true, y_pred) -> mean(abs(y_pred - y_true))
 n p: log_loss (y_true, y_pred) -> mean(binary_cross_entropy(y_pred, y_true))
 p: rmse root_mean_squared_error (y_true, y_pred) -> sqrt(mean((y_pred - y_true)**2))
-p: {sec|csc} (x) -> 1 / {cos|sin}(x)
+p: {sec|csc|sech|csch} (x) -> 1 / {cos|sin|cosh|sinh}(x)
 p: cot (x) -> cos(x) / sin(x)
+p: coth (x) -> 1 / tanh(x)
+p: {asec|acsc|acot|asech|acsch|acoth} (x) -> {acos|asin|atan|acosh|asinh|atanh}(1 / x)
+p: fma (x, y, z) -> x * y + z
 o: softmax_cross_entropy softmax_cross_entropy_with_integer_labels (logits, labels) -> cross_entropy(logits, labels)
 o: sigmoid_binary_cross_entropy (logits, labels) -> binary_cross_entropy_with_logits(logits, labels)
 o: squared_error (predictions, targets) -> (predictions - targets)**2

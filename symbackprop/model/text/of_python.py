@@ -1,0 +1,82 @@
+"""Calls of other libraries on rows in Python, as model text reads them: ``np.sinc(row)``, SymPy's ``sech(row)``.
+
+A call becomes a formula whose names are its operands, so that what a library's function means stands in one place, the
+table of `spellings`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import sympy as sp
+
+from symbackprop.core.graph import Graph, Node, label
+from symbackprop.core.shapes import Shape
+from symbackprop.errors import Place
+from symbackprop.model.text import tree
+from symbackprop.model.text.evaluate import Evaluator, Value
+from symbackprop.model.text.languages import Language
+from symbackprop.model.text.scope import PI
+
+
+class Operands:
+    """What the names in such a formula mean: each is one operand."""
+
+    language: Language | None = None
+    lists = ()
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph, self.values = graph, {PI: cast("Node | sp.Expr", sp.pi)}
+
+    def name(self, name: str) -> Node | sp.Expr:
+        return self.values[name]
+
+    def member(self, name: str, items: tuple[tree.Expr, ...]) -> None:
+        """There are no families."""
+
+    def element(self, row: Node, items: tuple[tree.Expr, ...]) -> None:
+        """There are no counters."""
+
+    def remark(self, text: str) -> None:
+        """Nobody is told, as nothing of Python's is."""
+
+    def multiplied(self, place: Place | None, sign: str) -> None:
+        """Every product has its sign."""
+
+    def noise(self, place: Place, shape: Shape) -> None:
+        """Nothing is drawn."""
+
+    def offset(self, item: tree.Expr) -> int:
+        return 0
+
+    def counts_back(self, item: tree.Expr) -> bool:
+        return True
+
+    def formula(self, value: Any) -> tree.Expr:
+        """An argument in a formula. Raises a `ModelError` for what can be none."""
+        if value is None or isinstance(value, bool):
+            return tree.Word(value)
+        if isinstance(value, str):
+            return tree.String(value)
+        if isinstance(value, (list, tuple)):
+            return tree.Tuple(tuple(map(self.formula, value)))
+        if isinstance(value, Node) or (isinstance(value, sp.Expr) and not value.is_Rational):
+            name = label(value) if isinstance(value, Node) else str(value)
+            while self.values.setdefault(name, value) is not value:
+                name += "′"
+            return tree.Name(name)
+        return tree.Number(self.graph.const(value).value)
+
+
+def in_text(graph: Graph, function: str, args: Sequence[Any], options: Mapping[str, Any]) -> Value:
+    """What ``function``, ``np.linalg.lstsq`` or a plain name, is of rows and numbers: a row, or several. Raises a
+    `NameProblem` for a function that no text can call either, a `ModelError` for arguments that have no meaning."""
+    *modules, name = function.split(".")
+    scope = Operands(graph)
+    values, words = tuple(map(scope.formula, args)), tuple([(k, scope.formula(v)) for k, v in options.items()])
+    home: tree.Expr | None = None
+    for module in modules:
+        home = tree.Name(module) if home is None else tree.Member(home, module)
+    call = tree.Call(name, values, words) if home is None else tree.Member(home, name, values, words)
+    return Evaluator(scope).value(call)
