@@ -262,6 +262,7 @@ MAY_NAME = {  # tables by names of ops and functions that no record can hold: wh
     "imported/onnx_operators.py": {"_TO_WHOLE": "values of an attribute of ONNX"},
     "imported/places.py": {"rows_reduced": "reductions of another library's scatter, by its names"},
     "model/text/dialect.py": {"CLASSES_SECOND": "functions of PyTorch's that have the classes along another axis"},
+    "model/text/filling.py": {"(_ZEROS, _LIKE)": "what is written where an array begins that a loop fills"},
     "model/text/guess.py": {"_ELEMENTARY": "words that nobody calls a number by: other functions' are names of it too"},
     "model/text/known_numbers.py": {"_OF_WHOLE": "exact values of what only other libraries name: no record has them"},
     "model/text/sides.py": {"_JOINS": "words of other languages, whose results have sides",
