@@ -137,8 +137,8 @@ def backward(cache: dict, upstream: float = 1.0) -> dict[str, np.ndarray]:
         da_t = da[t] = dz_n_t * r[t]                  # da_t = dz_n_t ⊙ r[t]   N×H
         # dz_r_t = dz_n_t ⊙ a[t] ⊙ r[t] ⊙ (1 − r[t])   N×H
         dz_r_t = dz_r[t] = dz_n_t * a[t] * r[t] * (1 - r[t])
-        # dz_u_t = dh_t ⊙ (−n[t] + h[t-1]) ⊙ u[t] ⊙ (1 − u[t])   N×H
-        dz_u_t = dz_u[t] = dh_t * (-n[t] + h_before[t]) * u_t * (1 - u_t)
+        # dz_u_t = dh_t ⊙ (h[t-1] − n[t]) ⊙ u[t] ⊙ (1 − u[t])   N×H
+        dz_u_t = dz_u[t] = dh_t * (h_before[t] - n[t]) * u_t * (1 - u_t)
         # dh_next = dh_t ⊙ u[t] + da_t U_nᵀ + dz_r_t U_rᵀ + dz_u_t U_uᵀ   N×H
         dh_next = dh_t * u_t + da_t @ U_n_T + dz_r_t @ U_r_T + dz_u_t @ U_u_T
     dW_u = x.reshape(N * T, E).T @ dz_u.reshape(N * T, H)  # dW_u = sum(xᵀ dz_u, axis=0)   E×H

@@ -161,7 +161,7 @@ def _derivative(form: f.Formula, i: int, top: bool = False) -> f.Formula | None:
             return None if inner is None else f.neg(inner)
         case f.Add(terms):
             parts = [_derivative(t, i) for t in terms]
-            return None if None in parts else f.add(*[p for p in parts if p is not None])
+            return None if None in parts else f.add(*_positive_first([p for p in parts if p not in (None, f.ZERO)]))
         case f.Mul(factors):
             return _product_rule(factors, i)
         case f.Div(num, den):
@@ -171,6 +171,12 @@ def _derivative(form: f.Formula, i: int, top: bool = False) -> f.Formula | None:
         case f.Call(name, args):
             return _chain_rule(name, args, i, form, top)
     raise TypeError(f"not a formula: {form!r}")
+
+
+def _positive_first(terms: list[f.Formula]) -> list[f.Formula]:
+    """c − h of (1 − z)·h + z·c, which is −h + c in the order of the formula."""
+    place = next((k for k, t in enumerate(terms) if not f.is_negative(f.split_sign(t)[0])), 0)
+    return [*terms[place : place + 1], *terms[:place], *terms[place + 1 :]]
 
 
 def _product_rule(factors: tuple[f.Formula, ...], i: int) -> f.Formula | None:
