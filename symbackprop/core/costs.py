@@ -1,7 +1,8 @@
 """What computing rows costs, in multiplications, counted symbolically in the dimensions.
 
-Products, quotients and powers count one for each factor beyond the first and each entry; sums, signs, copies and the
-evaluation of functions such as tanh count nothing. A loop costs its length times what one step of it computes.
+Products, quotients and powers count one for each factor beyond the first and each entry, inverses, solutions,
+determinants and triangular factors what elimination takes; sums, signs, copies and the evaluation of functions such as
+tanh count nothing. A loop costs its length times what one step of it computes.
 """
 
 from __future__ import annotations
@@ -58,6 +59,8 @@ def own_cost(node: Node) -> sp.Expr:
     made = kind(node)
     if made.linear:
         return sp.S.Zero if made.moved or made.added else _in_products(node)
+    if node.op.cost is not None:
+        return node.op.cost([a.shape for a in node.args])
     if node.op.distribution:
         return size_of(node.shape)
     if isinstance(node.attr, Loop):

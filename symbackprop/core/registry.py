@@ -84,7 +84,8 @@ class Op:
     ``singular`` op they are 0 where it is infinite, or would be. A ``loop`` has several results, each of which is a row
     whose op is a ``result``. The entries of a ``distribution`` sum to 1 along its axis; a ``logarithm`` is that of a
     sum of exponentials; an op that ``chooses`` gives the greatest entry; of one of ``matrices`` of a kind the arguments
-    are drawn so (`REGULAR` or `DEFINITE`). What is ``held`` stays as it is when what it is computed from changes, for
+    are drawn so (`REGULAR` or `DEFINITE`), and its ``cost`` over the arguments' shapes are the multiplications and
+    divisions of elimination. What is ``held`` stays as it is when what it is computed from changes, for
     derivatives and differences alike. The Jacobian of a ``symmetric`` op of one argument is its own transpose; one that
     ``keeps_symmetry`` of a symmetric matrix is symmetric. ``functions`` are what users call, in Python and in model
     text: they take rows and make this op. In printed mathematics it is called ``text``, where that is not its name,
@@ -137,6 +138,7 @@ class Op:
     symmetric: bool = False
     keeps_symmetry: bool = False
     matrices: str = ""
+    cost: Callable[[Sequence[Shape]], sp.Expr] | None = None
     text: str = ""
     shown: int = 0
     means: str | Said = ""

@@ -37,6 +37,10 @@ def cost(text: str) -> sp.Expr:
         ("dim N\nparam w: N\nY = w ** 3 / 2", 3 * N),
         ("dim N\nparam w: N\nY = tanh(w) + w - 1", 0),
         ("dim N, D, M\ndata X: N x 8 x 8 x D\nparam w: 3 x 3 x D x M\nY = conv2d(X, w, padding=1)", N * 64 * M * 9 * D),
+        ("dim N\nparam X: N x N\nY = inv(X)", N**3),
+        ("dim N, M\nparam X: N x N, w: N x M\nY = solve(X, w)", (N**3 - N) / 3 + N**2 * M),
+        ("dim N, M\nparam X: M x N x N\nY = logdet(X)", M * (N**3 - N) / 3),
+        ("param X: 3 x 3\nY = cholesky(X)", 4 + 3),
         ("dim N, D, M\ndata X: N x 8 x 8 x D\nparam w: 2 x 2 x D x M\nY = conv2d(X, w, stride=2)", N * 16 * M * 4 * D),
     ],
 )

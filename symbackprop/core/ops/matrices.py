@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import sympy as sp
+
 from symbackprop.core import build
 from symbackprop.core import formula as f
 from symbackprop.core.entry import RESULT, At, Indices, Term, Terms
@@ -18,11 +20,12 @@ from symbackprop.core.graph import Node, label
 from symbackprop.core.maths import Inverse, MatMul, Sym, negative, turned
 from symbackprop.core.registry import DEFINITE, REGULAR, Cotangents, Op, Sample, Slopes, known, register
 from symbackprop.core.roles import Role
-from symbackprop.core.shapes import ONE, Shape, broadcast, same, same_shape, shape_text
+from symbackprop.core.shapes import ONE, Shape, broadcast, same, same_shape, shape_text, size_of
 from symbackprop.errors import ShapeError
 
 NO_SUM = "an entry is no sum of products of entries: every one depends on the whole matrix"
 COMPUTED = "computed"  # the attribute of a determinant whose gradient is made of cofactors
+THIRD = sp.Rational(1, 3)
 SYMMETRISED = "of a matrix that is not symmetric the symmetric part (A + Aᵀ)/2 is taken"
 
 
@@ -74,6 +77,15 @@ def _where(relation: str, a: Node) -> Node:
     return a.graph.call(relation, build.expand(places, 1), build.expand(places, 0))
 
 
+def _cubes(*numbers: sp.Expr | int) -> Callable[[Sequence[Shape]], sp.Expr]:
+    """What n×n matrices cost each: a polynomial in n, the number of n³ first."""
+    def cost(shapes: Sequence[Shape]) -> sp.Expr:
+        *batch, n, _ = shapes[0]
+        return sp.expand(sp.Mul(*batch) * sp.Add(*[number * n ** (3 - k) for k, number in enumerate(numbers)]))
+
+    return cost
+
+
 def _of_squares(name: str, call: Callable[[Node], Node], *others: Callable[..., Node], cut: int = 0, more: int = 0,
                 no_entry: str = NO_SUM, **facts: Any) -> None:
     """The record of a function of square matrices, without their last ``cut`` axes or with ``more`` rows."""
@@ -115,6 +127,7 @@ _of_squares(
     vjp=_vjp_inv,
     jacobian=_slope_inv,
     reference=_in_double(lambda np, attr, a: np.linalg.inv(a)),
+    cost=_cubes(1),
     matrices=REGULAR,
 )
 
@@ -170,6 +183,7 @@ register(Op(
     reference=_in_double(lambda np, attr, a, b: np.linalg.solve(a, b)),
     samples=(Sample(((3, 3), (3, 2))), Sample(((2, 2, 2), (2, 2, 1)))),
     functions=(solve,),
+    cost=lambda shapes: _cubes(THIRD, 0, -THIRD)(shapes) + size_of(shapes[1]) * shapes[0][-1],
     matrices=REGULAR,
 ))
 
@@ -247,6 +261,7 @@ _of_squares(
     role=Role.DETERMINANT,
     vjp=_vjp_det,
     reference=_in_double(lambda np, attr, a: np.linalg.det(a)),
+    cost=_cubes(THIRD, 0, 2 * THIRD, -1),
     matrices=REGULAR,
 )
 _of_squares(
@@ -257,6 +272,7 @@ _of_squares(
     domain="any square matrices; of a singular one there is a value, but no gradient",
     vjp=_vjp_cofactors,
     reference=_in_double(_reference_cofactors),
+    cost=_cubes(4 * THIRD, 1, 2 * THIRD, -1),
     matrices=REGULAR,
 )
 _of_squares(
@@ -267,6 +283,7 @@ _of_squares(
     domain="invertible matrices",
     vjp=lambda output, upstream, *_: (_over_matrices(upstream) * swapped(inv(output.args[0])),),
     reference=_in_double(_reference_logdet),
+    cost=_cubes(THIRD, 0, -THIRD),
     matrices=REGULAR,
 )
 
@@ -321,6 +338,7 @@ _of_squares(
     convention="the order of the rows is that of partial pivoting, and is not differentiated",
     vjp=_vjp_lu,
     reference=_reference_lu,
+    cost=_cubes(THIRD, 0, -THIRD),
     matrices=REGULAR,
 )
 
@@ -371,6 +389,7 @@ _of_squares(
     convention=SYMMETRISED,
     vjp=_vjp_cholesky,
     reference=_reference_cholesky,
+    cost=_cubes(THIRD / 2, 3 * THIRD / 2, -2 * THIRD),
     matrices=DEFINITE,
 )
 
