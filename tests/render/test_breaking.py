@@ -46,6 +46,11 @@ def test_breaks_come_outside_parentheses_first() -> None:
     assert lines(product, 45, 60) == ["(a + b)", r"\cdot (c + d)"]
 
 
+def test_a_call_breaks_before_its_arguments_rather_than_in_one() -> None:
+    call = Op("concat", (total("a", "b"), total("c", "d", "e", "f")))
+    assert lines(call, 120, 120) == [r"\operatorname{concat}(a + b,", "c + d + e + f)"]
+
+
 def test_no_break_inside_a_fraction_or_a_script() -> None:
     assert len(lines(Frac(LONG, Sym("x")), 80, 80)) == 1
     assert len(lines(Pow(Sym("x"), LONG), 80, 80)) == 1

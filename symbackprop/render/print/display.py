@@ -28,7 +28,7 @@ WORDY = 3  # a subscript of this many letters is a word and stands upright
 class Kind(IntEnum):
     """What a token is to a line that has to be broken."""
 
-    PLAIN, BREAK, OPEN, CLOSE, TALL_OPEN, TALL_CLOSE = range(6)
+    PLAIN, BREAK, ARGUMENT, OPEN, CLOSE, TALL_OPEN, TALL_CLOSE = range(7)
 
 
 class Token(NamedTuple):
@@ -41,6 +41,8 @@ class Token(NamedTuple):
 
 
 BREAK = Token("", 5.1, Kind.BREAK)  # a formula that may break is given some room
+ARGUMENT = Token("", 0.0, Kind.ARGUMENT)  # so may a call, before its arguments
+BREAKS = (Kind.BREAK, Kind.ARGUMENT)
 
 
 class Start(IntEnum):
@@ -139,7 +141,8 @@ class Display(OwnNames[Box, Token]):
         return self.sign("dot" if p.starts == Start.DIGIT else "thin")
 
     def applied(self, name: Box, args: Sequence[Math], tall: bool = False) -> Box:
-        inside = self.comma(args)
+        first, *others = map(self, args)
+        inside = row(first, *[x for box in others for x in (self.sign("comma"), ARGUMENT, box)])
         return row(name, self.between("(", inside, ")", tall or inside.tall))
 
     def plain(self, text: str) -> Box:

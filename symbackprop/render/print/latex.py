@@ -10,7 +10,7 @@ from symbackprop.core.names import TEX_GREEK
 from symbackprop.core.printer import ATOM, POWER, QUOTIENT, Remembering, function_name
 from symbackprop.core.scalars import TABLE
 from symbackprop.model.names import pieces
-from symbackprop.render.print.display import Box, Display, Kind, Start, Token, row
+from symbackprop.render.print.display import BREAKS, Box, Display, Kind, Start, Token, row
 
 # Widths: Computer Modern at 10 points, a little too wide rather than too narrow.
 SCRIPT, FENCE = 0.75, 7.5
@@ -173,9 +173,10 @@ LATEX = LatexPrinter()
 
 # -- long lines
 def broken(tokens: Sequence[Token], first: float, later: float) -> list[Token]:
-    """Lines of at most ``first`` and then ``later`` points: broken outside brackets where that is enough, else in
-    them; tall brackets become ones of fixed size where a break has to come between them."""
-    for inside, loose in ((False, False), (True, False), (True, True)):
+    """Lines of at most ``first`` and then ``later`` points: broken outside brackets where that is enough, else between
+    the arguments of calls, else anywhere; tall brackets become ones of fixed size where a break has to come between
+    them."""
+    for inside, loose in ((0, False), (1, False), (2, False), (1, True), (2, True)):
         lines = _filled(_pieces(tokens, inside, loose), first, later)
         if all(_width(line) <= later for line in lines):
             break
@@ -191,21 +192,21 @@ def _joined(line: Sequence[Token], goes_on: bool, loose: bool) -> str:
     rest = [t.other if loose and t.other is not None and t.kind >= Kind.TALL_OPEN else t.text for t in line[1:]]
     if loose and line and line[0].kind >= Kind.TALL_OPEN:
         first = line[0].other or ""
-    return "".join([first, *rest])
+    return "".join([first, *rest]).rstrip()
 
 
-def _pieces(tokens: Sequence[Token], inside: bool, loose: bool) -> list[list[Token]]:
-    """The parts between places at which a line may break: not in tall brackets unless ``loose``, nor in plain ones
-    unless ``inside``."""
+def _pieces(tokens: Sequence[Token], inside: int, loose: bool) -> list[list[Token]]:
+    """The parts between places at which a line may break: in brackets never (``inside`` is 0), between the arguments of
+    calls that are in no other brackets (1), or anywhere (2); in tall ones only if ``loose``."""
     pieces: list[list[Token]] = [[]]
-    depth = 0
+    depth = tall = 0
     for t in tokens:
-        if t.kind == Kind.BREAK:
-            if not depth:
-                pieces.append([])
+        if t.kind in BREAKS:
+            free = not depth or inside == 2 or (inside == depth and t.kind == Kind.ARGUMENT)
+            pieces += [[]] if free and (loose or not tall) else []
             continue
-        counts = not inside if t.kind in (Kind.OPEN, Kind.CLOSE) else not loose and t.kind != Kind.PLAIN
-        depth += (1 if t.kind in (Kind.OPEN, Kind.TALL_OPEN) else -1) if counts else 0
+        depth += 0 if t.kind == Kind.PLAIN else 1 if t.kind in (Kind.OPEN, Kind.TALL_OPEN) else -1
+        tall += (t.kind == Kind.TALL_OPEN) - (t.kind == Kind.TALL_CLOSE)
         pieces[-1].append(t)
     return pieces
 

@@ -15,7 +15,7 @@ from symbackprop.core import maths
 from symbackprop.core.maths import Math
 from symbackprop.core.names import GREEK, parse_name, primes
 from symbackprop.core.printer import ATOM, function_name
-from symbackprop.render.print.display import Box, Display, Kind, Start, Token, row
+from symbackprop.render.print.display import BREAKS, Box, Display, Kind, Start, Token, row
 from symbackprop.render.print.text import text
 
 FONTS = {"mathbf": "BOLD", "boldsymbol": "BOLD ITALIC", "mathbb": "DOUBLE-STRUCK", "mathcal": "SCRIPT",
@@ -71,9 +71,9 @@ class MathmlPrinter(Display):
         tokens = self(m).tokens
         pieces: list[list[Token]] = [[]]
         for t in tokens:
-            if t.kind != Kind.BREAK:
+            if t.kind not in BREAKS:
                 pieces[-1].append(t)
-            elif self.display:
+            elif t.kind == Kind.BREAK and self.display:
                 pieces.append([])
         return Markup("<wbr>".join([self._formula(piece, k > 0) for k, piece in enumerate(pieces)]))
 
