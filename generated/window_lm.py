@@ -314,13 +314,14 @@ def nearest(name: str, known: dict) -> str:
 
 def add_sizes(sizes: dict, dims: dict, defaults: dict, arrays: dict, shapes: dict) -> None:
     """Put the sizes in dims into the table; ValueError where an array shows another one."""
-    for dim, size in named_sizes(dims, defaults).items():
-        for name, shape in shapes.items():
-            for axis, found in enumerate(arrays[name].shape):
-                if shape[axis] == dim and found != size:
-                    wrong = f"{name} has {found} entries along axis {axis} ({dim})"
-                    raise ValueError(f"{wrong}, but dims says {dim} = {size}")
-        sizes[dim] = size
+    told = named_sizes(dims, defaults)
+    for name, shape in shapes.items():
+        for axis, found in enumerate(arrays[name].shape):
+            dim = shape[axis]
+            if told.get(dim, found) != found:
+                wrong = f"{name} has {found} entries along axis {axis} ({dim})"
+                raise ValueError(f"{wrong}, but dims says {dim} = {told[dim]}")
+    sizes.update(told)
 
 
 def chosen(dims: dict, defaults: dict, needed: tuple, hidden: tuple = ()) -> list[int]:

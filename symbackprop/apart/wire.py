@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import re
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+from math import prod
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -67,7 +69,8 @@ def read(stream: BinaryIO, largest: float = float("inf"), get: Callable[[Thing],
         tree, sizes = json.loads(_exactly(stream, length))
         if not all(type(n) is int and n >= 0 for n in sizes) or sum(sizes) > largest:
             raise WireError("too long")
-        return unpacked(tree, [_exactly(stream, n) for n in sizes], get)
+        parts = memoryview(_exactly(stream, sum(sizes)))
+        return unpacked(tree, [parts[end - n : end] for n, end in zip(sizes, accumulate(sizes), strict=True)], get)
     except (ValueError, TypeError, LookupError, RecursionError, OverflowError) as error:
         raise WireError(str(error)) from error
 
@@ -88,13 +91,40 @@ def packed(value: Any, buffers: list[bytes], find: Find) -> Any:
     if value is None or type(value) in (bool, int, float, str):
         return value
     if isinstance(value, Mapping):
-        return ["dict", [[packed(k, buffers, find), packed(v, buffers, find)] for k, v in value.items()]]
+        return _packed_arrays(value, buffers, find) or [
+            "dict", [[packed(k, buffers, find), packed(v, buffers, find)] for k, v in value.items()]]
     if isinstance(value, (tuple, list)):
         items = [packed(v, buffers, find) for v in value]
         return ["list" if isinstance(value, list) else "tuple", items]
     if isinstance(value, np.random.Generator):
         return ["generator", packed(value.bit_generator.state, buffers, find)]
     return _packed_array(value, buffers) or _packed_whole(value, buffers) or ["thing", type(value).__name__, 0]
+
+
+def _packed_arrays(value: Mapping[Any, Any], buffers: list[bytes], find: Find) -> Any:
+    """A dict, by name, of arrays and scalars of NumPy's that are of one dtype and lie in memory as they are counted: a
+    model may have thousands. None for any other."""
+    arrays = [*value.values()]
+    if not all((type(v) is np.ndarray or isinstance(v, np.generic)) and v.flags.c_contiguous and find(v) is None
+               for v in arrays):
+        return None
+    dtypes = {v.dtype for v in arrays}
+    if len(dtypes) != 1 or (dtype := dtypes.pop()).kind not in "fiubc" or not all(type(k) is str for k in value):
+        return None
+    buffers.append(b"".join([v.tobytes() for v in arrays]))
+    shapes = [v.shape if isinstance(v, np.ndarray) else None for v in arrays]
+    return ["arrays", dtype.str, [*value], shapes, len(buffers) - 1]
+
+
+def _unpacked_arrays(dtype: str, names: list[str], shapes: list[Any], data: memoryview) -> dict[str, Any]:
+    flat, start, found = np.frombuffer(data, dtype), 0, dict[str, Any]()
+    for name, shape in zip(names, shapes, strict=True):
+        end = start + (1 if shape is None else prod(shape))
+        found[name] = flat[start] if shape is None else flat[start:end].reshape(shape).copy()
+        start = end
+    if start != len(flat):
+        raise WireError("more numbers than arrays")
+    return found
 
 
 def _packed_whole(value: Any, buffers: list[bytes]) -> Any:
@@ -143,7 +173,7 @@ def _laid_out(array: Any, layout: str) -> Any:
     return scattered(array) if layout == "scattered" else array
 
 
-def unpacked(tree: Any, buffers: list[bytes], get: Callable[[Thing], Any]) -> Any:
+def unpacked(tree: Any, buffers: Sequence[memoryview], get: Callable[[Thing], Any]) -> Any:
     if not isinstance(tree, list):
         return tree
     match tree:
@@ -151,6 +181,8 @@ def unpacked(tree: Any, buffers: list[bytes], get: Callable[[Thing], Any]) -> An
             return get(Thing(kind, number))
         case ["dict", list(items)]:
             return {unpacked(k, buffers, get): unpacked(v, buffers, get) for k, v in items}
+        case ["arrays", str(dtype), list(names), list(shapes), int(k)] if _DTYPE.fullmatch(dtype):
+            return _unpacked_arrays(dtype, names, shapes, buffers[k])
         case ["list", list(items)]:
             return [unpacked(v, buffers, get) for v in items]
         case ["tuple", list(items)]:

@@ -39,10 +39,10 @@ from symbackprop.verify.further import Further, Situation, in_reach, said
 from symbackprop.verify.hessian import wholes
 from symbackprop.verify.interpreter import Array
 from symbackprop.verify.kinks import Unstated
-from symbackprop.verify.module import Candidate, Outcome, arrays_of, module_apart
+from symbackprop.verify.module import Candidate, Outcome, arrays_of, module_apart, tried
 from symbackprop.verify.optimizers import unknown_rule
 from symbackprop.verify.points import Points
-from symbackprop.verify.promises import broken_promises, tried
+from symbackprop.verify.promises import broken_promises
 from symbackprop.verify.report import (
     FAIL,
     INCONCLUSIVE,
@@ -287,9 +287,9 @@ class Check:
                    "at once, along random directions")
         if not self.candidate.states_arrays:
             yield "what is refused: the module has no PARAMS and DATA that say what it takes"
-        arrays = list(self.model.leaves())
-        if len(tried(arrays)) < len(arrays):
-            yield f"what is refused of every array: {len(tried(arrays))} of {len(arrays)} were given as they may not be"
+        for what, names in (("array", list(self.model.leaves())), ("size", list(self.model.sizes))):
+            if (some := len(tried(names))) < len(names):
+                yield f"what is refused of every {what}: {some} of {len(names)} were given as they may not be"
         inner = [n for n, row in self.targets.items() if not row.is_leaf]
         if inner:
             yield f"the gradients of {', '.join(inner)} at points beside the random ones, as these are no inputs"

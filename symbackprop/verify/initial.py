@@ -29,7 +29,7 @@ from symbackprop.model.model import Model
 from symbackprop.verify.calls import differences
 from symbackprop.verify.interpreter import Sizes
 from symbackprop.verify.lines import line_of
-from symbackprop.verify.module import Candidate, Outcome, call, refused
+from symbackprop.verify.module import Candidate, Outcome, call, refused, tried
 from symbackprop.verify.module import kind as called
 from symbackprop.verify.sampling import Sample, choose_sizes, needs_of
 from symbackprop.verify.values import learned
@@ -246,7 +246,8 @@ def _wrong_sizes(model: Model, sizes: Sizes, asked: Mapping[str, int]
     yield {**asked, "no_size": 4}, {"no_size"}, "a size for no_size, which the model does not have"
     hidden = {*_hidden(model, sizes)} & _names(needs_of(model).shapes)
     needed = _names(d for p in model.params.values() for d in p.shape)
-    for name, size in asked.items():
+    for name in tried(list(asked)):
+        size = asked[name]
         for wrong in (-1, 2.5, True):
             yield {**asked, name: wrong}, {name}, f"the size {name} = {wrong}"
         if name in hidden:

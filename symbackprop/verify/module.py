@@ -28,6 +28,7 @@ from symbackprop.verify.sampling import Sample, hidden_dims
 
 T = TypeVar("T")
 REQUIRED = ("MODEL", "forward", "backward")
+ONE_BY_ONE, FEWEST, GIVEN = 64, 8, 40_000  # arrays or sizes that are tried, and those given in a call with each
 
 
 def load_module(path: str | Path) -> ModuleType:
@@ -94,6 +95,13 @@ def refused(names: Container[str], function: Callable[..., Any], *args: Any, **o
     except CallFailed as failure:
         return "ValueError" in failure.kinds and any(word in names for word in re.findall(r"\w+", failure.says))
     return False
+
+
+def tried(names: Sequence[str]) -> Sequence[str]:
+    """The arrays or sizes that are tried one by one: all, or a number of them spread over all, each of which is several
+    calls that take all arrays."""
+    most = max(FEWEST, min(ONE_BY_ONE, GIVEN // max(len(names), 1)))
+    return names if len(names) <= most else [names[k * (len(names) - 1) // (most - 1)] for k in range(most)]
 
 
 def as_given(values: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from itertools import count
 from typing import Any, TypeAlias
 
@@ -28,7 +28,7 @@ from symbackprop.verify.calls import (
 from symbackprop.verify.initial import initial_values
 from symbackprop.verify.interpreter import Sizes, Watch, magnitude
 from symbackprop.verify.lines import line_of
-from symbackprop.verify.module import Candidate, Outcome, as_given, call, numbers, refused
+from symbackprop.verify.module import Candidate, Outcome, as_given, call, numbers, refused, tried
 from symbackprop.verify.optimizers import optimizer
 from symbackprop.verify.rounding import DOUBLE, SINGLE, Rounding, of_value
 from symbackprop.verify.sampling import Sample, in_single, named_values
@@ -37,7 +37,6 @@ from symbackprop.verify.values import checked_values, infer_sizes
 
 # -- what a module states about itself, in constants, against its own MODEL
 DTYPES = (np.float32, np.float64)
-ONE_BY_ONE, FEWEST, GIVEN = 64, 8, 40_000  # arrays that are tried, and those given in a call with each of them
 
 
 def constants(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
@@ -269,8 +268,8 @@ def _told_sizes(candidate: Candidate, sample: Sample, outcome: Outcome) -> Itera
     for name in told:
         if not refused({"no_size"}, call, candidate.module, name, *given, dims={**hidden, "no_size": 4}):
             yield f"{name} does not refuse a size that the model does not have: its check is missing"
-    for name, size in sample.sizes.items():
-        for wrong in (*([] if name in hidden else [size + 1]), -1, 2.5):
+    for name in tried(list(sample.sizes)):
+        for wrong in (*([] if name in hidden else [sample.sizes[name] + 1]), -1, 2.5):
             size_told: dict[str, Any] = {**hidden, name: wrong}
             if not refused({name}, call, candidate.module, "forward", *given, dims=size_told):
                 yield f"forward does not refuse dims={size_told} with a ValueError that says so: its check is missing"
@@ -324,13 +323,6 @@ def _upstream(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterato
             seed = given[name] if len(right) == 1 else given
             if not refused({"upstream", name}, candidate.backward, cache, seed):
                 yield f"backward does not refuse an upstream gradient of {name} {what} with a ValueError that says so"
-
-
-def tried(names: Sequence[str]) -> Sequence[str]:
-    """The arrays that are tried one by one: all, or a number of them spread over all, each of which is several calls
-    that take all arrays."""
-    most = max(FEWEST, min(ONE_BY_ONE, GIVEN // max(len(names), 1)))
-    return names if len(names) <= most else [names[k * (len(names) - 1) // (most - 1)] for k in range(most)]
 
 
 def _misfits(candidate: Candidate, sample: Sample) -> Iterator[tuple[str, str, Arrays]]:

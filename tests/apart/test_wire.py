@@ -57,6 +57,34 @@ def test_arrays_arrive_as_they_were(array: Any) -> None:
         assert not isinstance(found, np.ndarray) or found.flags.writeable
 
 
+@QUICK
+@given(st.dictionaries(st.text(), NUMBERS | st.floats(width=32).map(np.float64)))
+def test_dicts_of_arrays_arrive_as_they_were(values: Any) -> None:
+    with np.errstate(over="ignore"):
+        singles = {n: v.astype(np.float32) for n, v in values.items() if v.dtype.kind == "f"}
+    for some in (values, singles):
+        found = sent(some)
+        assert list(found) == list(some)
+        for name, value in some.items():
+            ours = found[name]
+            assert type(ours) is type(value) and (ours.dtype, ours.shape) == (value.dtype, value.shape)
+            assert np.array_equal(ours, value, equal_nan=value.dtype.kind in "fc")
+            assert not isinstance(ours, np.ndarray) or ours.flags.writeable
+
+
+def test_thousands_of_arrays_travel_together() -> None:
+    """Said of each: its name and its shape."""
+    arrays_ = {f"w{k}": np.float64(k) if k % 2 else np.ones((2, 3)) for k in range(1000)}
+    assert len(wire.message(arrays_)) < sum(v.nbytes + len(n) + 20 for n, v in arrays_.items())
+
+
+def test_what_stays_here_stays_in_a_dict_too() -> None:
+    cache = np.ones(3)
+    found = wire.read(io.BytesIO(wire.message({"cache": cache, "w": np.ones(3)}, lambda v: wire.Thing("it", 1)
+                                              if v is cache else None)))
+    assert found["cache"] == wire.Thing("it", 1) and found["w"].tolist() == [1.0, 1.0, 1.0]
+
+
 def test_what_else_is_known() -> None:
     found = sent([np.float32, np.dtype("f4"), np.random.default_rng(3), object(), namedtuple("Pair", "a b")(1, 2)])
     assert found[:2] == [np.float32, np.float32] and found[2].random() == np.random.default_rng(3).random()
@@ -86,7 +114,9 @@ def test_what_is_no_message_is_refused(place: int, noise: bytes) -> None:
 
 @pytest.mark.parametrize("tree", [
     ["array", "<f8", [2], 3, ""], ["array", "O8", [1], 0, ""], ["array", "<f8", [-1, -1], 0, ""],
-    ["array", "<f8", [9], 0],
+    ["array", "<f8", [9], 0], ["arrays", "<f8", ["a"], [[-1, -1]], 0], ["arrays", "<f8", ["a", "b"], [None], 0],
+    ["arrays", "O8", ["a"], [None], 0], ["arrays", "<f8", ["a", "b"], [None, None], 0], ["arrays", "<f8", [], [], 0],
+    ["arrays", "<f8", ["a"], [["2"]], 0], ["arrays", "<f8", ["a"], [[3]], 0],
     ["call", "os.system"], ["dict", [[[], 1]]], ["dict", 3], ["generator", ["dict", []]], ["dtype", "nothing"], [[]],
 ])
 def test_values_of_no_known_kind_are_refused(tree: Any) -> None:

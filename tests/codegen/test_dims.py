@@ -323,3 +323,20 @@ def refused(module: ModuleType, params: Any, data: Any, chosen: dict[str, int], 
             if hasattr(module, name):
                 with pytest.raises(ValueError, match=r"dims says|no dimension|whole number|has shape"):
                     getattr(module, name)(params, data, dims={**chosen, **part})
+
+
+def test_told_sizes_are_compared_with_the_arrays_in_one_pass(block: ModuleType) -> None:
+    """Of thousands of sizes and arrays, each with each would be millions."""
+    class Counted(dict[str, Any]):
+        passes = 0
+
+        def items(self) -> Any:
+            Counted.passes += 1
+            return super().items()
+
+    sizes, arrays = {"N": 3}, {f"x{k}": np.zeros((3, 12)) for k in range(5)}
+    shapes = Counted({n: ("N", "D") for n in arrays})
+    block.add_sizes(sizes, {"T": 2, "D": 12, "N": 3}, dict.fromkeys("NTD"), arrays, shapes)
+    assert sizes == {"N": 3, "T": 2, "D": 12} and Counted.passes == 1
+    with pytest.raises(ValueError, match=r"x0 has 12 entries along axis 1 \(D\), but dims says D = 4"):
+        block.add_sizes(sizes, {"D": 4}, dict.fromkeys("NTD"), arrays, shapes)

@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from symbackprop import Model, codegen, load
+from symbackprop import Model, codegen, load, verify
 from symbackprop.core.functions import tanh
 from symbackprop.core.loops import scan
 from symbackprop.model import zoo
 from symbackprop.verified import verify_source
 from symbackprop.verify import Report
 from symbackprop.verify.initial import DEVIATIONS, Start, _misses
+from symbackprop.verify.module import ONE_BY_ONE
 from tests.sweeps import few_in_ci, sample
 from tests.verify.helpers import check
 from tests.verify.modules import MLP
@@ -244,3 +245,16 @@ def test_a_few_normal_draws_may_have_any_fourth_moment() -> None:
     assert np.mean(values**4) > 3 + DEVIATIONS * np.sqrt(96 / 400)
     assert not _misses(values, Start(0.0, 1.0, ""))
     assert "fourth moment" in _misses(np.random.default_rng(0).uniform(-(3**0.5), 3**0.5, 4000), Start(0.0, 1.0, ""))
+
+
+def test_of_very_many_arrays_and_sizes_some_are_given_as_they_may_not_be() -> None:
+    """It is told of how many; each of them is several calls that take all arrays."""
+    count = ONE_BY_ONE + 1
+    names = ", ".join(f"D{k}" for k in range(count))
+    text = "\n".join([f"dim {names}", *[f"param w{k}: D{k}" for k in range(count)],
+                      f"loss L = {' + '.join(f'sum(w{k})**2' for k in range(count))}"])
+    report = verify(Model.parse(text), trials=1)
+    assert report.verdict == "pass", report.text()
+    for what in ("array", "size"):
+        told = f"what is refused of every {what}: {ONE_BY_ONE} of {count} were given as they may not be"
+        assert told in report.unchecked, report.unchecked
