@@ -305,19 +305,20 @@ class Reader:
 
     def _contracted(self, factors: Sequence[sp.Expr], own: Sequence[Letter]) -> Node:
         """A sum of products over letters; what has no letter stands in front."""
-        apart, patterns, rows, seen = list[Node](), list[str](), list[Node](), set[Letter]()
+        apart, terms = list[Node](), list[tuple[list[Letter], Node]]()
         for factor in factors:
             row = self.row(factor)
             letters = _outermost_first([x for s, x in self.letters.items() if s in factor.free_symbols])
             if letters:
-                patterns.append(_word(letters))
-                rows.append(build.reshape(row, [x.count for x in letters]))
-                seen |= {*letters}
+                terms.append((letters, build.reshape(row, [x.count for x in letters])))
             else:
                 apart.append(row)
+        terms.sort(key=lambda term: -len(term[0]))  # X @ w
+        seen = {x for letters, _ in terms for x in letters}
         apart += [self.graph.const(x.count) for x in own if x not in seen]
         kept = _outermost_first([x for x in seen if x not in own])
-        found = build.einsum(f"{','.join(patterns)}->{_word(kept)}", *rows)
+        pattern = f"{','.join(_word(letters) for letters, _ in terms)}->{_word(kept)}"
+        found = build.einsum(pattern, *[row for _, row in terms])
         return reduce(mul, apart, build.reshape(found, _frame(kept)))
 
     def _reduced(self, expr: Any, own: Sequence[Letter]) -> Node:
@@ -363,6 +364,8 @@ def _product(left: tuple[Node, Any], right: tuple[Node, Any]) -> tuple[Node, Any
         return build.einsum("i,j->ij", a, build.reshape(b, (-1,))), shape
     if b.ndim == 1 and above[1] == 1 and below[0] == 1:
         return build.matmul(a, build.reshape(b, (1, -1))), shape
+    if a.ndim == 1 and b.ndim == 2:  # wᵀXᵀ is what Xw is
+        return build.matmul(build.swapaxes(b, 0, 1), a), shape
     return build.matmul(a, b), shape
 
 

@@ -12,9 +12,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import sympy as sp
+
 from symbackprop.errors import BrokenModule, ModelError, SymbackpropError, SyntaxProblem, UsageError, did_you_mean, said
 from symbackprop.model import zoo
 from symbackprop.model.model import Model
+from symbackprop.model.of_sympy import of_expression
 from symbackprop.model.text import parse, parse_alone, to_text
 from symbackprop.model.text.tokens import MAX_TEXT
 
@@ -46,13 +49,16 @@ def load(spec: str | Path, *, relu0: Any = None, dims: Mapping[str, int] | None 
     return model
 
 
-def as_model(model: Model | str | Path) -> Model:
-    """A model; a text of several lines is model text, any other text what `load` takes."""
+def as_model(model: Any) -> Model:
+    """A model; a text of several lines is model text, any other text what `load` takes, a SymPy expression the model
+    of it alone."""
     if isinstance(model, Model):
         return model
     if isinstance(model, (str, Path)):
         return parse(model) if isinstance(model, str) and "\n" in model else load(model)
-    raise UsageError(f"a Model, or the name or the text of one, is expected here, not {model!r:.60}")
+    if isinstance(model, (sp.Basic, sp.MatrixBase)):
+        return of_expression(model)
+    raise UsageError(f"a Model, the name or the text of one, or a SymPy expression is expected here, not {model!r:.60}")
 
 
 def listed(names: Iterable[str] | str) -> list[str]:
@@ -153,8 +159,9 @@ def _python(path: Path, name: str, relu0: float | None, define: Mapping[str, str
     """The model NAME of a Python file, which is run as the user's own code."""
     hint = f' A function of arrays is read as text: -e "$(cat {path})"'
     model = _value(path, name, "of a Model", hint)
-    if not isinstance(model, Model):
+    if not isinstance(model, (Model, sp.Basic, sp.MatrixBase)):
         raise UsageError(f"{name} in {path} is a {type(model).__name__}, not a Model")
+    model = as_model(model)
     if model.name == DEFAULT_NAME:
         model.name = path.stem if name == DEFAULT_NAME else name
     relu0 = model.graph.relu0 if relu0 is None else relu0

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import keyword
 import re
+from collections.abc import Container, Sequence
 
 from symbackprop.core.names import GREEK, parse_name
 from symbackprop.errors import ModelError, NameProblem, did_you_mean
@@ -12,6 +13,7 @@ from symbackprop.errors import ModelError, NameProblem, did_you_mean
 MAX_LENGTH = 64
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
 _DATA = re.compile(r"[xy].*|t(s|[0-9]*)(_.*)?|(target|label).*|data|inputs?|images?", re.IGNORECASE)
+_PREDICTED = re.compile(r"hat(?:_|$)|pred")  # ŷ, y_pred
 LONGEST_NOTATION, MAX_DEPTH = 80, 6
 _GREEK = (
     "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi pi varpi rho varrho "
@@ -48,6 +50,18 @@ def python_name(name: str) -> str:
 def sounds_like_data(name: str) -> bool:
     """Whether data is usually called so."""
     return not is_greek(name) and _DATA.fullmatch(name) is not None
+
+
+def data_among(names: Sequence[str], integers: Container[str] = (), counts: Container[str] = (), learnt: bool = False
+               ) -> list[str]:
+    """Those of undeclared names that are data: what is called so, integers and counts. One has to be a parameter,
+    unless there are others that are ``learnt``: what is predicted, as ŷ, or else all but counts."""
+    data = [n for n in names if sounds_like_data(n) or n in integers or n in counts]
+    if learnt or len(data) < len(names):
+        return data
+    others = [n for n in data if n not in counts]
+    predicted = [n for n in others if _PREDICTED.search(n)]
+    return [n for n in data if n not in (predicted or others)]
 
 
 def is_greek(name: str) -> bool:

@@ -399,4 +399,4 @@ def _example(text: str, where: str) -> dict[str, object]:
         raise ModelError(f"in the example values: {error.message}", where) from None
 
 
-__all__ = ["parse", "parse_alone", "parse_expression", "read_values", "to_text"]
+__all__ = ["declarations", "parse", "parse_alone", "parse_expression", "read_values", "to_text"]

@@ -17,7 +17,7 @@ import sympy as sp
 
 from symbackprop.core.functions.words import IDLE_OPTIONS, MODULES
 from symbackprop.errors import ModelError
-from symbackprop.model.names import sounds_like_data
+from symbackprop.model.names import data_among
 from symbackprop.model.text import dialect, tree
 from symbackprop.model.text.expressions import one_formula
 from symbackprop.model.text.guessed_shapes import Known, Shapes
@@ -112,22 +112,15 @@ def read_first(body: Sequence[tree.Statement], taken: Container[str] = ()) -> li
     return [n for n in dict.fromkeys(n for value in values for n in tree.mentioned(value)) if n not in others]
 
 
-_PREDICTED = re.compile(r"hat(?:_|$)|pred")  # ŷ, y_pred
-
-
 def declared(leaves: Sequence[str], shapes: Shapes, learnt: bool = False, known: Container[Size] = ()
              ) -> Iterator[tree.Named | tree.Arrays]:
-    """The declarations of the leaves, and of sizes that are not ``known``. One has to be a parameter, unless there are
-    others that are ``learnt``: what is predicted, as ŷ, or else all but counts."""
+    """The declarations of the leaves, and of sizes that are not ``known``; ``learnt``: whether there are parameters
+    beside them."""
     leaves = [n for n in leaves if n not in shapes.asked]
     named = chain(shapes.asked, *shapes.known.values(), *map(shapes.named, leaves))
     sizes = [n for n in dict.fromkeys(n for s in named for n in re.findall(r"[^\W\d]\w*", str(s))) if n not in known]
     leaves = [n for n in leaves if n not in sizes]
-    data = [n for n in leaves if sounds_like_data(n) or n in shapes.below or n in shapes.counts]
-    if not learnt and len(data) == len(leaves):
-        arrays = [n for n in data if n not in shapes.counts]
-        predicted = [n for n in arrays if _PREDICTED.search(n)]
-        data = [n for n in data if n not in (predicted or arrays)]
+    data = data_among(leaves, shapes.below, shapes.counts, learnt)
     if sizes:
         yield tree.Named(1, "dim", tuple([(s, None) for s in sizes]))
     for role, names in (("data", data), ("param", [n for n in leaves if n not in data])):
