@@ -287,9 +287,8 @@ class Check:
                    "at once, along random directions")
         if not self.candidate.states_arrays:
             yield "what is refused: the module has no PARAMS and DATA that say what it takes"
-        for what, names in (("array", list(self.model.leaves())), ("size", list(self.model.sizes))):
-            if (some := len(tried(names))) < len(names):
-                yield f"what is refused of every {what}: {some} of {len(names)} were given as they may not be"
+        yield from _not_all_tried("array", list(self.model.leaves()))
+        yield from _not_all_tried("size", list(self.model.sizes))
         inner = [n for n, row in self.targets.items() if not row.is_leaf]
         if inner:
             yield f"the gradients of {', '.join(inner)} at points beside the random ones, as these are no inputs"
@@ -551,3 +550,8 @@ def second_opinion(slopes: Slopes, where: Array, prober: Prober) -> Slopes:
 def a_few(where: Array) -> Array:
     """Some of the places, spread evenly."""
     return where[:: max(1, len(where) // 4)]
+
+
+def _not_all_tried(what: str, names: Sequence[str]) -> Iterator[str]:
+    if (some := len(tried(names))) < len(names):
+        yield f"what is refused of every {what}: {some} of {len(names)} were given as they may not be"
