@@ -174,7 +174,7 @@ def read_dim(item: str) -> tuple[str, int]:
 
 def read_shard(_ctx: click.Context, _param: click.Parameter, texts: tuple[str, ...]) -> dict[str, str] | None:
     """`N=data,W.1=model`, in one or several options, as a dictionary."""
-    from symbackprop.codegen.sharding import read_sharding
+    from symbackprop.codegen.wrapping import read_sharding
 
     return read_sharding(",".join(texts)) if texts else None
 

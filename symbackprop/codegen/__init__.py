@@ -24,9 +24,9 @@ def codegen(
     ``optimizer`` (sgd, momentum, adagrad, adam, adamw) adds ``init_state`` and ``update``, ``along`` the functions of
     these names: derivatives along a direction (see `derive.products`), ``whole`` a Jacobian, a Hessian or its
     diagonal (see `derive.compressed`), ``wrap`` what makes it a part of another library, torch or jax (see
-    `codegen.wrapping`), ``shard`` a training step over the devices of a mesh (see `codegen.sharding`), ``checkpoint``
+    `codegen.wrapping`), ``shard`` a training step over the devices of a mesh (see `codegen.wrapping`), ``checkpoint``
     is how often loops keep what they carry, ``every:K`` steps or ``sqrt`` (see `codegen.checkpoints`), or a model
-    without loops what crosses from one block to the next (see `codegen.cuts`). Raises
+    without loops what crosses from one block to the next (see `codegen.checkpoints`). Raises
     `UsageError` for anything else, `ModelError` where the model cannot be emitted.
     """
     asked = Request(target or target_of(wrap, shard), dtype, level, None if wrt is None else tuple(wrt), optimizer,

@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 from symbackprop.codegen.arrays import Arrays
 from symbackprop.codegen.blocks import whole_functions
-from symbackprop.codegen.checkpoints import Checkpointed, checkpointed, said
-from symbackprop.codegen.cuts import MOST_ACROSS, Cutting, Segmented
+from symbackprop.codegen.checkpoints import MOST_ACROSS, Checkpointed, Cutting, Segmented, checkpointed, said
 from symbackprop.codegen.functions import Maker, finished, product_function
 from symbackprop.codegen.initial import initial_values
 from symbackprop.codegen.names import Scope, escape

@@ -11,11 +11,9 @@ from symbackprop.codegen.checkpoints import steps_of
 from symbackprop.codegen.lowering import lowered
 from symbackprop.codegen.module import ModulePrinter
 from symbackprop.codegen.names import named_for_code
-from symbackprop.codegen.optimizers import optimizer_lines
 from symbackprop.codegen.planning import build_program
 from symbackprop.codegen.program import Program
-from symbackprop.codegen.sharding import step_below
-from symbackprop.codegen.wrapping import IMPORTS, below
+from symbackprop.codegen.wrapping import IMPORTS, below, optimizer_lines, step_below
 from symbackprop.derive.compressed import JACOBIAN, wholes
 from symbackprop.derive.products import HVP, products
 from symbackprop.derive.stable import derive_stable

@@ -1,7 +1,7 @@
 """What is asked: steps of a derivation, chosen by a seed, each with a factor or a gradient left out.
 
 A `Blank` is the one record of a question. The page (`exercise.page`), the sheet and its key (`exercise.sheet`) print
-it; which answers are right, and what a wrong one is, `exercise.judging` says.
+it; which answers are right, and what a wrong one is, the page says.
 """
 
 from __future__ import annotations

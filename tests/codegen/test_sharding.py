@@ -15,7 +15,7 @@ import pytest
 
 from symbackprop import Model
 from symbackprop.codegen import codegen
-from symbackprop.codegen.sharding import read_sharding
+from symbackprop.codegen.wrapping import read_sharding
 from symbackprop.errors import UsageError
 from tests.codegen.test_models import MLP, RNN
 

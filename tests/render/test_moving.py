@@ -8,7 +8,7 @@ from math import inf, prod
 import numpy as np
 import pytest
 
-from symbackprop.core.plain import Plain, Real
+from symbackprop.core.plain_arrays import Plain, Real
 from symbackprop.core.scalars import TABLE, Scalar
 from symbackprop.derive import derive
 from symbackprop.model import Model, load, zoo

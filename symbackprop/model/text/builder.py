@@ -33,13 +33,12 @@ from symbackprop.errors import (
 from symbackprop.model.model import Model
 from symbackprop.model.names import check_notation
 from symbackprop.model.text import dialect, tree, warnings
-from symbackprop.model.text.carrying import Carrying, with_counter
 from symbackprop.model.text.comprehensions import letters
 from symbackprop.model.text.evaluate import Evaluator, evaluate
 from symbackprop.model.text.expressions import one_formula
 from symbackprop.model.text.known_numbers import short
 from symbackprop.model.text.layers import Layers, Parameters
-from symbackprop.model.text.loops import BodyScope, runs_down
+from symbackprop.model.text.loops import BodyScope, Carrying, runs_down, with_counter
 from symbackprop.model.text.meant_lines import with_dimension, without_output
 from symbackprop.model.text.notation import ModelText
 from symbackprop.model.text.scope import PI, ModelScope, Scope
