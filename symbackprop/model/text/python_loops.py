@@ -106,7 +106,7 @@ class _Counting:
     def _is_among(self, s: tree.Equation, filled: Sequence[tuple[str, tree.Expr]]) -> bool:
         """Whether what is made with sizes is among what loops fill."""
         stops = [stop for name, stop in filled if name == s.target.name]
-        size = _size(s.value) if stops else None
+        size = next(iter(_sizes(s.value)), None) if stops else None
         return size is not None and _sized(size, self.sizes) in [_sized(stop, self.sizes) for stop in stops]
 
     def _keep_row(self, name: str, value: tree.Expr) -> None:
@@ -522,8 +522,3 @@ def _sizes(value: tree.Expr) -> Sequence[tree.Expr]:
         case (tree.Tuple(items), *_):
             return items
     return args
-
-
-def _size(value: tree.Expr) -> tree.Expr | None:
-    """The first of them."""
-    return next(iter(_sizes(value)), None)
