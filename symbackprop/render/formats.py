@@ -63,7 +63,7 @@ def latex(derivation: Derivation, options: Options) -> str:
 @form
 def beamer(derivation: Derivation, options: Options) -> str:
     """Slides in LaTeX: the derivation of a board, one step an overlay."""
-    from symbackprop.render.slides import to_slides
+    from symbackprop.render.latex import to_slides
 
     return to_slides(_document(derivation, replace(options, detail="board")))
 

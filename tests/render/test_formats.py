@@ -14,9 +14,8 @@ from symbackprop.derive import derive
 from symbackprop.model import Model, zoo
 from symbackprop.render.document import Document, Ref
 from symbackprop.render.json import to_json
-from symbackprop.render.latex import to_latex
+from symbackprop.render.latex import to_latex, to_slides
 from symbackprop.render.markdown import to_markdown
-from symbackprop.render.slides import to_slides
 from symbackprop.render.text import columns, to_text
 from symbackprop.render.views import VIEWS
 from tests.render.helpers import document, document_with_numbers

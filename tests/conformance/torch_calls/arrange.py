@@ -12,7 +12,7 @@ from symbackprop.core import build
 from symbackprop.core import functions as F
 from symbackprop.core.graph import Node
 from symbackprop.core.numpy_calls import TABLE as NP
-from symbackprop.imported.places import padded, put_places
+from symbackprop.imported.onnx_operators import padded, put_places
 from tests.conformance.torch_calls.table import of, shape, sizes
 
 

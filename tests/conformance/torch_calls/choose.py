@@ -9,7 +9,7 @@ import numpy as np
 from symbackprop.core import build
 from symbackprop.core import functions as F
 from symbackprop.core.graph import Node
-from symbackprop.imported.places import along_places, at_places, collected, numbered, put_places, rows_reduced
+from symbackprop.imported.onnx_operators import along_places, at_places, collected, numbered, put_places, rows_reduced
 from tests.conformance.frame import NotApplicable
 from tests.conformance.torch_calls.table import of, shape
 
