@@ -109,6 +109,10 @@ class ShapeError(ModelError):
     kind = "shape error"
 
 
+class ChoosesEntries(ShapeError):
+    """Truth values are an index, and how many entries they choose is not known."""
+
+
 class UsageError(SymbackpropError):
     """The call itself is wrong: an option, a name of a model, a path."""
 

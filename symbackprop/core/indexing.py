@@ -23,7 +23,7 @@ from symbackprop.core.shapes import (
     shape_text,
     steps_in,
 )
-from symbackprop.errors import ShapeError
+from symbackprop.errors import ChoosesEntries, ShapeError
 
 
 def getitem(a: Node, key: Any) -> Node:
@@ -31,7 +31,7 @@ def getitem(a: Node, key: Any) -> Node:
     to one entry."""
     for k in key if isinstance(key, tuple) else [key]:
         if _is_mask(k):
-            raise ShapeError(_no_mask(a, k))
+            raise ChoosesEntries(_no_mask(a, k))
     if isinstance(key, Node):
         return build.gather(a, key)
     keys = list(key) if isinstance(key, tuple) else [key]

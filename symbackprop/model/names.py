@@ -12,7 +12,7 @@ from symbackprop.errors import ModelError, NameProblem, did_you_mean
 
 MAX_LENGTH = 64
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
-_DATA = re.compile(r"[xy].*|t(s|[0-9]*)(_.*)?|(target|label).*|data|inputs?|images?", re.IGNORECASE)
+_DATA = re.compile(r"[xy].*|t(s|[0-9]*)(_.*)?|(target|label).*|data|inputs?|images?|(\w+_)?masks?", re.IGNORECASE)
 _PREDICTED = re.compile(r"hat(?:_|$)|pred")  # ŷ, y_pred
 LONGEST_NOTATION, MAX_DEPTH = 80, 6
 _GREEK = (

@@ -261,6 +261,7 @@ MAY_NAME = {  # tables by names of ops and functions that no record can hold: wh
                              "_bag": "as REDUCTIONS"},
     "imported/onnx_operators.py": {"_TO_WHOLE": "values of an attribute of ONNX",
                                    "rows_reduced": "reductions of another library's scatter, by its names"},
+    "model/text/chosen.py": {"_OTHERS": "numbers in the place of entries that a reduction leaves out: no op does"},
     "model/text/dialect.py": {"CLASSES_SECOND": "functions of PyTorch's that have the classes along another axis"},
     "model/text/filling.py": {"(_ZEROS, _LIKE)": "what is written where an array begins that a loop fills"},
     "model/text/guess.py": {"_ELEMENTARY": "words that nobody calls a number by: other functions' are names of it too"},

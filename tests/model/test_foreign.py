@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from symbackprop.errors import ModelError
 from symbackprop.model import Model
 from tests.core.helpers import value
 
@@ -617,12 +618,43 @@ CONDITIONS: list[Case] = [
     ("loss L = sum(where(not (y > 0) & (mk == 1), y, 0))", lambda n: n.y[~((n.y>0)&(n.mk==1))].sum()),
     ("loss L = sum(where(not y > 0 and mk == 1, y, 0))", lambda n: n.y[(n.y<=0)&(n.mk==1)].sum()),
 ]
+CHOSEN: list[Case] = [  # by truth values
+    ("loss L = sum(y[mk == 1])", lambda n: n.y[n.mk==1].sum()),
+    ("loss L = sum(y[mk == 1]**2)", lambda n: (n.y[n.mk==1]**2).sum()),
+    ("loss L = mean(y[mk == 1]**2) * b", lambda n: (n.y[n.mk==1]**2).mean()*n.b),
+    ("loss L = y[y > 0].sum() + y[y > 0].mean()", lambda n: n.y[n.y>0].sum()+n.y[n.y>0].mean()),
+    ("loss L = np.log(np.abs(y[y > 0])).sum()", lambda n: np.log(np.abs(n.y[n.y>0])).sum()),
+    ("loss L = sum((y - X @ w)[mk == 1]**2)", lambda n: ((n.y-n.X@n.w)[n.mk==1]**2).sum()),
+    ("loss L = max(y[mk == 1]) - y[~(mk == 1)].min()", lambda n: n.y[n.mk==1].max()-n.y[n.mk!=1].min()),
+    ("loss L = sum(y[(mk == 1) & (y > 0)])", lambda n: n.y[(n.mk==1)&(n.y>0)].sum()),
+    ("q = mk == 1\nz = (y - X @ w)[q]\nr = z**2\nloss L = r.mean() + np.linalg.norm(z) * len(z)",
+     lambda n: (r := (n.y-n.X@n.w)[n.mk==1]) @ r/len(r)+np.sqrt(r@r)*len(r)),
+    ("loss L = X[mk == 1].mean() + (X[mk == 1] * w).sum() + np.prod(w[w > 0])",
+     lambda n: n.X[n.mk==1].mean()+(n.X[n.mk==1]*n.w).sum()+n.w[n.w>0].prod()),
+    ("loss L = sum((y[y > 0] - mean(y[y > 0]))**2)", lambda n: n.y[n.y>0].var()*(n.y>0).sum()),
+    ("loss L = F.mse_loss(y[mk == 1], (X @ w)[mk == 1])", lambda n: ((n.y-n.X@n.w)[n.mk==1]**2).mean()),
+    ("Z = X .* 1;\nq = y(mk == 1);\nloss L = sum(q.^2);", lambda n: (n.y[n.mk==1]**2).sum()),
+    ("Z = X .* 2;\nloss L = max(y(mk == 1));", lambda n: n.y[n.mk==1].max()),
+    ("q <- y[mk == 1]\nloss L <- sum(q^2)", lambda n: (n.y[n.mk==1]**2).sum()),
+    ("q <- w[w > 0]\nloss L <- max(q)", lambda n: n.w.max()),
+    ("q = y[mk .== 1]\nloss L = maximum(q) .+ 0", lambda n: n.y[n.mk==1].max()),
+]
 
 
-@pytest.mark.parametrize(("text", "meant"), [*MATLAB, *JULIA, *R, *CONDITIONS])
+@pytest.mark.parametrize(("text", "meant"), [*MATLAB, *JULIA, *R, *CONDITIONS, *CHOSEN])
 def test_the_value_is_the_one_that_is_meant(text: str, meant: Callable[[Any], Any]) -> None:
     model = Model.parse(HEAD + text)
     given = {name: array for name, array in ARRAYS.items() if name in model.graph.names}
     found = value(model.equations["L"], **given)
     np.testing.assert_allclose(found, meant(GIVEN), rtol=1e-9)
     assert np.ndim(found) == 0
+
+
+@pytest.mark.parametrize("line", [
+    "loss L = sum(sort(y[y > 0]))", "loss L = y[y > 0] @ y[y > 0]", "loss L = sum(y[y > 0] * y[mk == 1])",
+    "loss L = sum(y[y > 0] - y)", "z = y[y > 0]\ny = 2 * y\nloss L = sum(z)", "loss L = sum(y[b > 0])",
+    "loss L = sum(softmax(y[y > 0]) * b)", "z = y[y > 0]\nloss L = z[0]", "loss L = F.cross_entropy(X[w > 0], mk)",
+])
+def test_what_depends_on_how_many_entries_are_chosen_is_refused(line: str) -> None:
+    with pytest.raises(ModelError, match="would choose entries by truth values"):
+        Model.parse(HEAD + line)

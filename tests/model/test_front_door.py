@@ -165,6 +165,15 @@ def f(x):
     return y
 sum(f(w) * v)
 """, "dim N, param w: N, v: N"),
+    "nodes that a mask chooses": ("""
+out = torch.log_softmax(A @ X @ W, dim=1)
+loss = F.nll_loss(out[train_mask], y[train_mask])
+""", "dim N, D, H, K, data X: D x H, train_mask: N, y: N int < K, param A: N x D, W: H x K"),
+    "small and large residuals": ("""
+r = y - X @ w
+small = np.abs(r) <= delta
+loss = 0.5 * np.sum(r[small] ** 2) + delta * np.sum(np.abs(r[~small]) - 0.5 * delta)
+""", "dim N, D, data y: N, X: N x D, param w: D, delta"),
     "two names of a size": ("N = X.shape[0]\nM = len(y)\nsum((X @ w - y)**2) / N / M",
                             "dim N, D, data X: N x D, y: N, param w: D"),
 }

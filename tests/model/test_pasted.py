@@ -276,8 +276,6 @@ CORRECTED = [
     ("q = X.repeat(2, 1)", "q = tile(X, 2, 1)"),
     ("q = y(2:end) - y(1:end-1)", "q = y[1:] - y[:-1]"),
     ("def f(z):\n    return z * 2\nq = f(Ww)", "q = f(W @ w)"), ("q = b!", "q = factorial(b)"),
-    ("loss L = sum(w[w > 0])", "loss L = sum(where(w > 0, w, 0))"),
-    ("loss L = mean(w[w > 0])", "loss L = sum(where(w > 0, w, 0)) / sum(w > 0)"),
     ("q = np.c_[X, y]", "q = np.column_stack((X, y))"),
     ("loss L == sum(w)", "loss L = sum(w)"), ("loss sum(w)", "loss L = sum(w)"), ("minimize sum(w)", "loss L = sum(w)"),
     ("let q = 2 * b", "q = 2 * b"), ("loss L = b,", "loss L = b"),

@@ -18,6 +18,7 @@ from symbackprop.core.reverse import grad
 from symbackprop.core.shapes import MAX_DIM, dim, dim_text, shape_text
 from symbackprop.errors import (
     ENOUGH,
+    ChoosesEntries,
     ModelError,
     NameProblem,
     NoResult,
@@ -110,6 +111,8 @@ class Builder:
         last = {e.target.name: (k, alone) for k, e, alone in plain if e.keyword == "let"}
         given = dict[int, str]()
         self.results_of_loops = dict[str, str]()
+        # names of what truth values choose, each with the error where it is read, and what has other values by now
+        self.chosen = dict[str, tuple[tree.Expr, ModelError, set[str]]]()
         for k, e, _ in plain:
             end, alone = last.get(e.target.name, (-1, False))
             if e.keyword != "let" and end > k:
@@ -330,6 +333,7 @@ class Builder:
         plain = s.target.index is None and self.scope is self.top and not self.top.locals
         if plain and self.layers.take(name, s.value):
             return
+        s = self._without_chosen(s) if self.chosen else s
         like = dialect.noise_like(s.value) if plain and s.keyword == "let" else None
         if like is not None:
             self.top.draw(name, Evaluator(self.scope).row(self.layers.put(like)).shape)
@@ -346,7 +350,13 @@ class Builder:
                 return self.top.remark(f"{name} is that dimension")  # N = X.shape[0] below X: N x D
             other = (partial(_with_result, name, "L"),) if s.keyword == "loss" else ()
             raise NameProblem(self.top.taken(name), instead=other)
-        value = self._value(s)
+        try:
+            value = self._value(s)
+        except ChoosesEntries as error:
+            if not plain or s.keyword != "let" or anew or name in self.top.lines:
+                raise
+            self.chosen[name] = s.value, error, set()
+            return self.top.remark(f"{name} stands for what truth values choose, in what is computed of it below")
         try:
             if anew:
                 self.top.rename(s.keyword, name, value)
@@ -354,6 +364,18 @@ class Builder:
                 self.scope.assign(s.keyword, s.target, value)
         except ShapeError as error:
             raise error.about(s.value.place) from None
+
+    def _without_chosen(self, s: tree.Equation) -> tree.Equation:
+        """An equation with what truth values choose in the place of its names. Raises the error of one of which
+        something has another value by now."""
+        values = {name: value for name, (value, *_) in self.chosen.items()}
+        for name in sorted(values.keys() & {*tree.mentioned(s.value)}):
+            _, error, changed = self.chosen[name]
+            if not changed.isdisjoint(tree.mentioned(values[name])):
+                raise error
+        for _, _, changed in self.chosen.values():
+            changed.add(s.target.name)
+        return replace(s, value=tree.put(s.value, values))
 
     def _is_updated(self, name: str, value: tree.Expr) -> bool:
         """Whether a line in a loop gives another value to what has one in it, or around it where that is unrolled."""

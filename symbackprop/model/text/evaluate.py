@@ -16,20 +16,20 @@ from symbackprop.core.build import matmul, transpose
 from symbackprop.core.facts import plainly
 from symbackprop.core.functions.words import IDLE_OPTIONS
 from symbackprop.core.graph import INT, Graph, Node, label
-from symbackprop.core.indexing import getitem, holds
+from symbackprop.core.indexing import getitem
 from symbackprop.core.operators import FORMS, Terms, operation
 from symbackprop.core.scalars import RELATIONS, TABLE
 from symbackprop.core.shapes import Shape, dim_text, same, same_shape, shape_text, size_of
-from symbackprop.errors import Meant, ModelError, NameProblem, OnPaper, Place, ShapeError, SyntaxProblem
+from symbackprop.errors import ChoosesEntries, Meant, ModelError, NameProblem, OnPaper, Place, ShapeError, SyntaxProblem
 from symbackprop.model.text import dialect, spellings, tree, warnings
 from symbackprop.model.text.calls import Callee, asked_arrays, call, callee, known_callee, orders
+from symbackprop.model.text.chosen import of_all
 from symbackprop.model.text.known_numbers import checked, fold, of_sizes, short
 from symbackprop.model.text.languages import Language, along
 from symbackprop.model.text.meant_lines import (
     indexed,
     of_last_axes,
     reordered,
-    selected,
     sum_of_products,
     sums_of_lists,
     with_sign,
@@ -240,7 +240,14 @@ class Evaluator:
             meant = dialect.called(expr, self.scope.remark)
             if meant is not None:
                 return self.value(replace(meant, place=expr.place))
-        args = self._arguments(expr)
+        try:
+            args = self._arguments(expr)
+        except ChoosesEntries:
+            over_all = of_all(self, expr)
+            if over_all is None:
+                raise
+            self.scope.remark("of entries that truth values choose, all are read, and the others add nothing")
+            return self.value(replace(over_all, place=expr.place))
         expr = along(expr, args[0].shape, self.scope.remark) if args and isinstance(args[0], Node) else expr
         if expr.function == LENGTH and len(args) == 1 and isinstance(args[0], Node) and args[0].shape:
             return args[0].shape[0]
@@ -356,8 +363,7 @@ class Evaluator:
         if like is not None and expr.place is not None and (
                 noise := self.scope.noise(expr.place, self.row(like).shape)) is not None:
             return noise
-        logits = self.value(expr.args[0]) if expr.name in dialect.CLASSES_SECOND and expr.args else None
-        if isinstance(logits, Node) and logits.ndim > 2:
+        if expr.name in dialect.CLASSES_SECOND and expr.args and self._axes(expr.args[0]) > 2:
             raise ModelError(f"{expr.name} of PyTorch has the classes along axis 1, cross_entropy and nll along the "
                              "last: write mean(cross_entropy(…)) of logits that have them there", near=expr.name)
         plain = dialect.plain(expr, self.graph.names, tell=self.scope.remark)
@@ -368,6 +374,14 @@ class Evaluator:
         if isinstance(plain, tree.Call) and plain.function in ("mean", "sum") and dialect.is_loss(expr.name):
             self.scope.remark(f"{expr.name} takes the {plain.function} over all entries, as PyTorch's does")
         return self.value(replace(plain, place=expr.place))
+
+    def _axes(self, expr: tree.Expr) -> int:
+        """How many axes an array has; of what truth values choose none that is known."""
+        try:
+            value = self.value(expr)
+        except ChoosesEntries:
+            return 0
+        return value.ndim if isinstance(value, Node) else 0
 
     # -- indices
     def index(self, expr: tree.Index) -> Value:
@@ -398,22 +412,20 @@ class Evaluator:
         if isinstance(key, sp.Expr) and base.shape and same(key, base.shape[0]):
             return [partial(indexed, "-1")]
         if not isinstance(key, Node) or not label(key).isidentifier():
-            return self._of_mask(base, key)
+            return []
         index = label(key)
         picked = key.ndim == 1 and base.ndim == 2 and same(key.shape[0], base.shape[0])
         keys = [f"arange({dim_text(base.shape[0])}), {index}"] * picked
         keys += [f"{':, ' * k}{index}" for k in range(1, base.ndim)]
-        return [partial(indexed, k) for k in keys] + self._of_mask(base, key)
-
-    def _of_mask(self, base: Node, key: Value) -> list[Meant]:
-        """What may be meant by entries that truth values choose."""
-        return [partial(selected, base.ndim - key.ndim)] if isinstance(key, Node) and holds(key) else []
+        return [partial(indexed, k) for k in keys]
 
     def subscript(self, base: Node, keys: tuple[tree.Expr, ...]) -> Node:
         """``base[keys]`` as NumPy means it."""
         items = tuple([self._key(item) for item in keys])
         try:
             return getitem(base, items[0] if len(items) == 1 else items)
+        except ChoosesEntries:
+            raise
         except ShapeError as error:
             error.instead += self._of_other_axes(base, items[0]) if len(items) == 1 else []
             raise

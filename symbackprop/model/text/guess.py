@@ -26,6 +26,7 @@ from symbackprop.model.text.undeclared import declared, read_first, sized, witho
 _RESULT, _IDENTITY = "result", "I"
 _ELEMENTARY = ("exp", "log", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh", "sigmoid", "relu", "softplus", "erf")
 _OVER_AN_INDEX = re.compile("sum_[ijklmnt]{1,2}")
+_MASK = re.compile(r"(\w+_)?masks?")
 _EULER, _EXPECTATION = tree.Name("e"), tree.Name("E")
 
 
@@ -33,7 +34,7 @@ def guessed(text: str) -> tuple[list[tree.Statement], str]:
     """The statements of one line that is an expression or an equation, with equations in front of it perhaps, ``;``
     between them; and what more to tell. Places are those of the line. Raises a `ModelError`."""
     body, taken = _statements(text)
-    body, note = _natural(body, taken)
+    body, note = _natural(_with_masks(body), taken)
     _refuse_raised(body)
     last = next((s for s in reversed(body) if not isinstance(s, tree.Said)), None)
     if not isinstance(last, tree.Equation):
@@ -56,6 +57,22 @@ def guessed(text: str) -> tuple[list[tree.Statement], str]:
     declarations = declared([n for n in leaves if n != _IDENTITY or not identity], shapes, learnt=bool(known))
     result = replace(last, keyword=keyword, target=target)
     return [*declarations, *identity, *[result if s is last else s for s in body]], note + more
+
+
+def _with_masks(body: Sequence[tree.Statement]) -> Sequence[tree.Statement]:
+    """The equations with ``mask > 0`` for an index that is called a mask, and is given no value."""
+    names = {n for part in tree.inside(body) if isinstance(part, tree.Index) for n in tree.mentioned(
+        tree.Tuple(part.items), inside=False) if _MASK.fullmatch(n)} - {e.target.name for e in tree.equations(body)}
+    masks = {n: tree.Compare(">", tree.Name(n), tree.ZERO) for n in names}
+
+    def of_masks(expr: tree.Expr) -> tree.Expr:
+        expr = tree.changed(expr, of_masks)
+        if not isinstance(expr, tree.Index):
+            return expr
+        items = tuple([tree.put(item, masks) for item in expr.items])
+        return expr if items == expr.items else replace(expr, items=items)
+
+    return tree.with_values(body, of_masks) if masks else body
 
 
 def _shapes(body: Sequence[tree.Statement], leaves: Sequence[str], known: Known, sizes: dict[str, tuple[str, int]]

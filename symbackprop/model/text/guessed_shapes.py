@@ -23,6 +23,7 @@ from symbackprop.errors import ModelError, Place, ShapeError
 from symbackprop.model.names import is_greek, sounds_like_data
 from symbackprop.model.text import dialect, tree
 from symbackprop.model.text.calls import NUMPY, asked_sizes, callee
+from symbackprop.model.text.chosen import is_mask
 from symbackprop.model.text.languages import R, along
 from symbackprop.model.text.sizes import SIGNS, Shape, Size, Sizes, is_fixed, plain, written
 from symbackprop.model.text.trials import is_by_entry, least_equal, least_rank, shape_of, with_number
@@ -79,6 +80,7 @@ class Shapes:
         inside = {n for e in equations for n in _inside_arrays(e.value)}
         self.apart = {n for n in leaves if n not in axes and n not in inside and self.ranks[n] == 1}
         self.ranks |= dict.fromkeys(self.apart, 0)
+        self.masks = {e.target.name for e in equations if is_mask(e.value, ())}
         self.shares = set[str]()  # targets with a number for each class
         self.upright = set[str]()  # biases of which there is one column
         self.lettered = set[str]()  # leaves whose axes a pattern names
@@ -204,6 +206,8 @@ class Shapes:
                 return self._alike([left, right])
             case tree.Index(tree.Tuple(several), (tree.Number(sp.Integer() as place),)) if place < len(several):
                 return self.of(several[int(place)])
+            case tree.Index(base, (item,)) if is_mask(item, self.masks):
+                return self._chosen(base, item)
             case tree.Index(base, items):
                 first = dialect.first_of_two(expr, self.leaves)
                 if first is not None:
@@ -325,8 +329,9 @@ class Shapes:
         if dialect.size_asked(expr) is not None:  # of which no axis is one of it
             return {}
         if isinstance(expr, tree.Index):
-            several = isinstance(expr.base, tree.Tuple) or _gives_several(expr.base)
-            picked = 0 if several else sum(not isinstance(item, (tree.Slice, tree.Word)) for item in expr.items)
+            whole = isinstance(expr.base, tree.Tuple) or _gives_several(expr.base)
+            whole |= is_mask(expr.items[0], self.masks)
+            picked = 0 if whole else sum(not isinstance(item, (tree.Slice, tree.Word)) for item in expr.items)
             return {n: before + picked for n, before in self._leaves_in(expr.base).items()}
         found = [self._leaves_in(part) for part in tree.parts(expr)]
         return {n: max(leaves[n] for leaves in found if n in leaves) for n in dict.fromkeys(chain(*found))}
@@ -344,6 +349,27 @@ class Shapes:
         whole, place = asked
         shape = self.of(whole)
         return shape[place] if -len(shape) <= place < len(shape) else None
+
+    def _of_all(self, call: tree.Call) -> tree.Call:
+        """A call of all entries of arrays of which truth values choose some."""
+        args = tuple([a.base if isinstance(a, tree.Index) and is_mask(a.items[0], self.masks) else a
+                      for a in call.args])
+        if args == call.args:
+            return call
+        for arg in call.args:
+            self.of(arg)
+        return replace(call, args=args)
+
+    def _chosen(self, base: tree.Expr, mask: tree.Expr) -> Shape:
+        """What truth values choose of an array, as long as all of it: they are of its first axes."""
+        shape, chosen = self.of(base), self.of(mask)
+        if not chosen:
+            self._widen([tree.Name(n) for n in self._leaves_in(mask) if not is_greek(n)], 1)
+        if len(shape) < len(chosen):
+            self._widen([base], len(chosen))
+        for size, other in zip(shape, chosen, strict=False):
+            self.found.equate(size, other)
+        return shape
 
     def _picked(self, base: tree.Expr, items: Sequence[tree.Expr]) -> Shape:
         """What ``p[arange(N), y]`` leaves: an entry of each row, of which y says which it is."""
@@ -414,7 +440,7 @@ class Shapes:
         meant = dialect.called(expr)
         if meant is not None:
             return self.of(tree.Index(meant, entry) if entry else meant)
-        name = _plain_name(expr)
+        name, expr = _plain_name(expr), self._of_all(expr)
         if _is_product(expr):
             return self.of(tree.Chain(expr.args[0], (("@", expr.args[1]),)))
         if name == "reshape" and isinstance(expr.args[0], tree.Name) and expr.args[0].name in self.ranks:

@@ -399,37 +399,6 @@ def indexed(index: str, line: str, place: Place) -> str:
     return f"{line[: place.start - 1]}{there}[{index}]{line[place.end - 1 :]}" if bracket else line
 
 
-def selected(axes: int, line: str, place: Place) -> str:
-    """The line with ``sum(where(a > 0, a, 0))`` for ``sum(a[a > 0])``, for a mean that sum by how many these are; of
-    nothing else are others 0. ``axes``: how many the array has beside those of the mask."""
-    chosen = line[place.start - 1 : place.end - 2]
-    opened = unclosed(chosen)
-    array, mask = chosen[: opened - 1], chosen[opened:]
-    before, after = line[: place.start - 1], line[place.end - 1 :]
-    method = _METHOD.match(after)
-    start, end = unclosed(before), unopened(after)
-    called = None if method is not None else _CALLED.search(before[:start])
-    if method is None and called is None:
-        return line
-    name = method[1] if method is not None else called[1] if called is not None else ""
-    begin = len(before) if called is None else called.start()
-    behind = after[method.end() :] if method is not None else after[end + 1 :]
-    around = (before[start:], after[:end]) if method is None else ("", "")
-    if any(_OF_ALL.search(part) for part in around) or (axes and any(around)):
-        return line
-    inside = array.join(around).replace(f"[{mask}]", "")
-    wide = f"({mask})[{', '.join([':', *['None'] * axes])}]" if axes else mask
-    total = f"sum(where({wide}, {inside}, 0))"
-    count = f"sum(where({wide}, ones_like({array}), 0))" if axes else f"sum({mask})"
-    alone = before[:begin].endswith(("= ", "<- ")) and not behind.strip()
-    mean = f"{total} / {count}" if alone else f"({total} / {count})"
-    return f"{before[:begin]}{total if name == 'sum' else mean}{behind}"
-
-
-_CALLED, _METHOD = re.compile(r"(?:\b\w+\.)?\b(sum|mean)\($"), re.compile(r"\.(sum|mean)\(\)")
-_OF_ALL = re.compile(r"@|%\*%|,|\b(?:sum|mean|max|min|prod|dot|norm|softmax)\b")  # what is not of every entry by itself
-
-
 def commented(line: str, place: Place) -> str:
     """The line with ``# …`` for a comment of another language: ``// …``, ``% …``, ``-- …``, ``/* … */``."""
     found = re.search(r"(?://+|%+(?!\w*%)|--|/\*)\s*(.*?)\s*(?:\*/)?\s*$", line)

@@ -11,11 +11,9 @@ from typing import Any, TypeAlias
 import sympy as sp
 
 from symbackprop.core.build import matmul, transpose
-from symbackprop.core.functions.words import ALSO
 from symbackprop.core.graph import Leaf, Node, label
-from symbackprop.core.indexing import getitem, holds
+from symbackprop.core.indexing import getitem
 from symbackprop.core.operators import Terms
-from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import is_one, same, shape_text, size_of
 from symbackprop.errors import Meant, ModelError, NameProblem, NotDeclared, Place, ShapeError
 from symbackprop.model.text import tree, warnings
@@ -125,9 +123,6 @@ class OfSides(Evaluator):
             return self._member(*expr.args)
         if expr.function in _AS_VECTORS and len(expr.args) == 1 and not expr.options:
             return self._vector(self.row(expr.args[0]))
-        chosen = self._chosen(expr) if expr.function in ("sum", "mean") and len(expr.args) == 1 else None
-        if chosen is not None:
-            return self.call(chosen) if isinstance(chosen, tree.Call) else self.value(chosen)
         if expr.function != LENGTH or len(expr.args) != 1:
             made = super().call(expr)
             return _narrowed(made) if expr.function in _OF_MATRICES else made
@@ -166,24 +161,6 @@ class OfSides(Evaluator):
             return super().member(expr)
         return self.applied("norm", [self._vector(array)], {"order": order})
 
-    def _chosen(self, expr: tree.Call) -> tree.Expr | None:
-        """``sum(where(m, f(a), 0))`` for ``sum(f(a[m]))`` of entries that one condition chooses, for a mean that by how
-        many these are; None where it is no such sum."""
-        masks = [part for part in tree.all_parts(expr.args[0]) if isinstance(part, tree.Index) and len(part.items) == 1
-                 and self._is_mask(part.items[0])]
-        if not masks or any(part.items != masks[0].items for part in masks):
-            return None
-        mask = masks[0].items[0]
-        inside = tree.whole(expr.args[0], (mask,))
-        if not _is_by_entries(inside):
-            return None
-        whole = tree.Call("where", (mask, inside, _ZERO), (), place=expr.place)
-        self.scope.remark(f"{expr.function} of entries that a condition chooses is read as {expr.function} of "
-                          "where(condition, …, 0)")
-        total = tree.Call("sum", (whole,), (), place=expr.place)
-        count = tree.Call("sum", (mask,), (), place=expr.place)
-        return total if expr.function == "sum" else tree.Chain(total, (("/", count),), place=expr.place)
-
     def _member(self, array: tree.Expr, among: tree.Expr) -> Value:
         """``k %in% c(1, 2)``: whether an entry is one of some numbers."""
         values = among.args if isinstance(among, tree.Call) else (among,)
@@ -194,12 +171,6 @@ class OfSides(Evaluator):
         for one in found[2:]:
             total = tree.Call("maximum", (total, one), ())
         return self.value(tree.Compare(">", total, _ZERO))
-
-    def _is_mask(self, item: tree.Expr) -> bool:
-        if isinstance(item, tree.Name):
-            value = self.value(item)
-            return isinstance(value, Node) and holds(value)
-        return isinstance(item, tree.Compare) or (isinstance(item, tree.Call) and item.function == MEMBER)
 
     def _vector(self, array: Node) -> Node:
         """The entries of an array down its columns; a number is one."""
@@ -401,14 +372,6 @@ _OF_MATRICES = ("tile", "kron")  # to which a column has two axes
 _AS_VECTORS = ("as_vector", "as_numeric", "as_double", "drop", "vec")
 _OF_VECTORS = ("cumsum", "cumprod", "sort", "flip", "softmax", "diag", "dot")  # what knows no rows
 _OF_SIDES = (tree.Transpose, tree.Chain, tree.Index, tree.Call)
-
-
-def _is_by_entries(expr: tree.Expr) -> bool:
-    """Whether what is computed of chosen entries is one of every entry by itself."""
-    return not any(isinstance(part, (tree.Transpose, tree.Tuple, tree.Member)) or (
-        isinstance(part, tree.Call) and ALSO.get(part.function, part.function) not in TABLE) or (
-        isinstance(part, tree.Chain) and any(sign in ("@", tree.QUOTIENT) for sign, _ in part.rest))
-        for part in tree.all_parts(expr))
 
 
 def _turned(value: Value, row: bool) -> Side:
