@@ -154,6 +154,9 @@ NET = "class Net(nn.Module):\n    def __init__(self):\n        self.fc = nn.Line
 
 @pytest.mark.parametrize(("lines", "says"), [
     (f"a = Net()\nloss L = sum(a(x))\n{NET}", "Net has to be a class above"),
+    ("class V:\n    def __init__(self, v):\n        self.v = v\n    def step(self, g):\n        self.v = self.v + g\n"
+     "        return self.v\no = V(x)\nloss L = sum(o.step(x))", "o.step changes self.v, which it reads"),
+    (f"{NET.replace('forward', 'run')}l2 = Net()\nloss L = sum(l2(x))", "l2 is an object of a class without forward"),
     (f"{NET}b = Net()(x)\nloss L = sum(b)", "an object gets a name on a line of its own"),
     ("a = nn.Linear(5, 4)\nloss L = sum(a(x))", "inner sizes 6 and 5 differ"),
     ("a = nn.Linear(d, 4)\nloss L = sum(a(x))", "the dimension 'd' is not declared"),
@@ -219,6 +222,17 @@ OBJECTS = {
         b = B(w2)
         loss L = np.sum(a.act(x) + b.act(x) * a.twice(x))""",
      "L = sum(tanh(w1 * x) + exp(w2 * x) * tanh(2 * w1 * x))"),
+    "what __init__ takes under the name of something else that is kept": ("""
+        class A:
+            def __init__(self, a, b):
+                self.a = b
+                self.b = a
+            def __call__(self, x):
+                return self.a * x + self.b
+        l1 = A(w1, w2)
+        a = 2 * b1
+        loss L = np.sum(l1(x) * a) + np.sum(l1.b)""",
+     "L = sum((w2 * x + w1) * 2 * b1) + sum(w1)"),
     "loops of methods": ("""
         class A:
             def __init__(self, w):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import replace
 
 from symbackprop.core.scalars import TABLE
@@ -27,61 +27,58 @@ class Class:
     several: bool
 
 
-def made(of: Class, name: str, given: Mapping[str, tree.Expr], dims: Collection[str]
-         ) -> tuple[list[tree.Statement], Mapping[str, tree.Expr], Mapping[str, str]]:
-    """What an object that is given this consists of, the sizes and options that it keeps, and what is called otherwise
-    of it than in the class: where there are several, ``h1_w`` of h1."""
-    known, own, body = dict(given), dict[str, str](), list[tree.Statement]()
+def made(of: Class, name: str, given: Mapping[str, tree.Expr], dims: Collection[str], taken: Container[str]
+         ) -> tuple[list[tree.Statement], Mapping[str, tree.Expr]]:
+    """What an object that is given this consists of, and what stands behind ``self.`` in it: sizes and options that it
+    keeps, and names, ``h1_w`` of h1 where there are several objects, or w is ``taken``."""
+    names, own, body = dict(given), dict[str, tree.Expr](), list[tree.Statement]()
     for s in of.body:
-        s = _with(s, known)
-        if isinstance(s, tree.Equation) and s.target.index is None and _is_known(s.value, dims):
-            known[s.target.name] = s.value
-        elif of.several:
-            body += as_declaration(_of_object(s, name, own), not of.is_module)
-            known |= {n: tree.Name(other) for n, other in own.items()}
-        elif not isinstance(s, tree.Equation) or s.value != tree.Name(s.target.name):
-            body += as_declaration(s, not of.is_module)
-    return body, {name: value for name, value in known.items() if _is_known(value, dims)}, own
+        s = _with(s, names, own)
+        targets = [item.target for item in s.items] if isinstance(s, tree.Arrays) else [
+            s.target] if isinstance(s, tree.Equation) else []
+        if isinstance(s, tree.Equation) and s.target.index is None and (
+                _is_known(s.value, dims) or (s.value == tree.Name(s.target.name) and not of.several)):
+            own[s.target.name] = s.value
+        else:
+            others = {to.name: f"{name}_{to.name}" for to in targets if of.several or to.name in taken}
+            own |= {to.name: tree.Name(others.get(to.name, to.name)) for to in targets}
+            body += as_declaration(_called_so(s, others), not of.is_module)
+        names |= {to.name: own[to.name] for to in targets if to.name not in of.parameters}
+    return body, own
 
 
-def _with(s: tree.Statement, known: Mapping[str, tree.Expr]) -> tree.Statement:
+def _with(s: tree.Statement, names: Mapping[str, tree.Expr], own: Mapping[str, tree.Expr]) -> tree.Statement:
     """A statement with what names stand for in its formula, or in its shapes."""
+    def put(expr: tree.Expr) -> tree.Expr:
+        return of_object(tree.put(expr, names), own, {})
+
     if isinstance(s, tree.Arrays):
-        items = [replace(item, shape=tuple([put(size, known) for size in item.shape])) for item in s.items]
+        items = [replace(item, shape=tuple([put(size) for size in item.shape])) for item in s.items]
         return replace(s, items=tuple(items))
-    return replace(s, value=put(s.value, known)) if isinstance(s, tree.Equation) else s
+    return replace(s, value=put(s.value)) if isinstance(s, tree.Equation) else s
 
 
-def _of_object(s: tree.Statement, name: str, own: dict[str, str]) -> tree.Statement:
-    """What gives an object something, with names that no other object has, which are kept among its ``own``."""
-    targets = [item.target for item in s.items] if isinstance(s, tree.Arrays) else [
-        s.target] if isinstance(s, tree.Equation) else []
-    own |= {target.name: f"{name}_{target.name}" for target in targets}
+def _called_so(s: tree.Statement, names: Mapping[str, str]) -> tree.Statement:
+    """What gives an object something, under other names."""
     if isinstance(s, tree.Arrays):
-        items = [replace(x, target=replace(x.target, name=own[x.target.name])) for x in s.items]
+        items = [replace(x, target=replace(x.target, name=names.get(x.target.name, x.target.name))) for x in s.items]
         return replace(s, items=tuple(items))
-    return tree.called_so(s, {}, own)
+    return tree.called_so(s, {}, names)
 
 
-def put(expr: tree.Expr, known: Mapping[str, tree.Expr]) -> tree.Expr:
-    """An expression with what names, those behind ``self.`` too, stand for."""
-    expr = tree.changed(expr, lambda part: put(part, known))
-    match expr:
-        case tree.Name(name) | tree.Member(tree.Name("self"), name, None) if name in known:
-            return known[name] if known[name].place else replace(known[name], place=expr.place)
-    return expr
-
-
-def of_object(expr: tree.Expr, own: Mapping[str, str]) -> tree.Expr:
+def of_object(expr: tree.Expr, own: Mapping[str, tree.Expr], methods: Mapping[str, str]) -> tree.Expr:
     """An expression with what an object has, ``self.w`` and ``self.act(x)``, under its own names."""
-    expr = tree.changed(expr, lambda part: of_object(part, own))
+    expr = tree.changed(expr, lambda part: of_object(part, own, methods))
     match expr:
         case tree.Member(tree.Name("self"), name, None) if name in own:
-            return tree.Name(own[name], place=expr.place)
-        case tree.Member(tree.Name("self"), name, tuple() as args, options) if name in own:
-            return tree.Call(own[name], args, options, place=expr.place)
-        case tree.Call(name, args, options) if "." in name and name in own:  # of an object of its own
-            return replace(expr, function=own[name])
+            return own[name] if own[name].place else replace(own[name], place=expr.place)
+        case tree.Member(tree.Name("self"), name, tuple() as args, options) if name in methods:
+            return tree.Call(methods[name], args, options, place=expr.place)
+        case tree.Call(name, args, options) if "." in name and name in methods:  # of an object of its own
+            return replace(expr, function=methods[name])
+        case tree.Member(tree.Name("self"), name, tuple() as args, options):
+            layer = own.get(name)
+            return tree.Call(layer.name, args, options, place=expr.place) if isinstance(layer, tree.Name) else expr
     return expr
 
 

@@ -28,6 +28,7 @@ from symbackprop.records import record
 _MADE = "__init__"  # whose lines are read where they stand
 _DEEPEST, _MOST_LINES = 8, 2_000  # calls in calls, and lines that all calls have
 _PLAIN = (tree.Name, tree.Number, tree.Negative, tree.Word, tree.String, tree.Function, tree.Tuple, tree.Member)
+_NONE = Token(END, "")
 _IDLE = ("print", "assert")  # what lines begin with of which nothing is read
 
 
@@ -63,7 +64,8 @@ class Helpers:
         self.inside: list[bool] = []  # of each class around a line, whether objects of it are made
         self.initial: Mapping[str, tree.Expr | None] = {}  # what the class that is read is made of
         self.bodies: dict[str, tuple[Class, Mapping[str, tuple[Head, tree.Expr]]]] = {}  # of classes, and methods
-        self.objects: dict[str, Mapping[str, str]] = {}  # with what is called otherwise of each than in its class
+        self.objects: dict[str, tuple[Mapping[str, tree.Expr], Mapping[str, str]]] = {}  # what each has, and methods
+        self.changing: dict[str, str] = {}  # of methods those that change what they read, and what that is
         self.changed = set[str]()  # the names whose numbers calls change that are being put in place
         self.taken = set[str]()  # by functions whose lines are read as they stand
         self.results: dict[tuple[tree.Call, Place | None], tree.Expr] = {}  # of calls on the line that is read
@@ -161,13 +163,16 @@ class Helpers:
             raise made.problem(f"{made.text} has to be a class above")
         of, methods = self.bodies[made.text]
         given = _arguments(Head(of.line, made.text, of.parameters, None), call)
-        body, known, own = classes.made(of, name, given, [*dims, *self.initial])
-        self.objects[name] = own = {**own, **{method: f"{name}.{method}" for method in methods}}
+        body, own = classes.made(of, name, given, [*dims, *self.initial], self._outside(of.line))
+        called = {method: f"{name}.{method}" for method in methods}
+        self.objects[name] = own, called
         for method, found in methods.items():
-            sizes = {n: e for n, e in known.items() if n not in found[0].parameters}
-            head, value = _changed(found, partial(_of_object, sizes, own))
-            self.known[own[method]] = replace(head, name=own[method]), value
-        self.known |= {name: self.known[own[FORWARD]]} if FORWARD in own else {}
+            head, value = _changed(found, partial(classes.of_object, own=own, methods=called))
+            self.known[called[method]] = replace(head, name=called[method]), value
+            read = {*tree.mentioned(value)}
+            changed = [attribute for attribute in own if f"self_{attribute}" in read]
+            self.changing |= dict.fromkeys([called[method]] * bool(changed), "".join(changed[:1]))
+        self.known |= {name: self.known[called[FORWARD]]} if FORWARD in called else {}
         self.values.clear()
         return body
 
@@ -338,14 +343,15 @@ class Helpers:
         """A name for one of a helper's own: that, where no line has it outside of the helper, and no call before."""
         if name not in self.free:
             others = (other for k in count(1) if (other := f"{name}_{letters(k)}") not in self.names)
-            self.free[name] = chain([name] * (name not in self._outside(head)), others)
+            self.free[name] = chain([name] * (name not in self._outside(head.line)), others)
         return next(self.free[name])
 
-    def _outside(self, head: Head) -> set[str]:
-        """The names that stand on lines outside of a helper."""
-        place = next((k for k, line in enumerate(self.lines) if line.number == head.line), 0)
+    def _outside(self, number: int) -> set[str]:
+        """The names that stand on lines outside of the function or class that begins on one."""
+        place = next((k for k, line in enumerate(self.lines) if line.number == number), 0)
         others = (*self.lines[:place], *self.lines[self._end(place) :])
-        return {token.text for line in others for token in line.tokens if token.kind == NAME}
+        return {token.text for line in others for before, token in pairwise((_NONE, *line.tokens))
+                if token.kind == NAME and not before.is_sign(".")}
 
     def inlined(self, expr: tree.Expr) -> tree.Expr:
         """An expression with what helpers return in the place of their calls; in a helper, of those that are its own:
@@ -354,13 +360,16 @@ class Helpers:
             return expr
         expr = tree.changed(expr, self.inlined)
         match expr:
-            case tree.Member(tree.Name(base), name, None) if name in self.objects.get(base, {}):
-                expr = tree.Name(self.objects[base][name], place=expr.place)
-            case tree.Member(tree.Name(base), name, tuple() as args, options) if name in self.objects.get(base, {}):
-                expr = tree.Call(self.objects[base][name], args, options, place=expr.place)
+            case tree.Member(tree.Name(base), name, args, options) if base in self.objects and (
+                    name in self.objects[base][args is not None]):
+                own, methods = self.objects[base]
+                expr = own[name] if args is None else tree.Call(methods[name], args, options, place=expr.place)
             case tree.Member(tree.Name(base), name, tuple() as args, options) if name in self.known and (
                     (base == "self" and not self.depth) or base in self.objects):
                 expr = tree.Call(name, args, options, place=expr.place)
+            case tree.Call(name) if name in self.objects and name not in self.known:
+                raise problem(f"{name} is an object of a class without forward or __call__",
+                              expr.place.line if expr.place else 0, name, expr.place)
         if not isinstance(expr, tree.Call) or not self._is_called(expr) or self.known[expr.function][0].body:
             return expr
         head, value = self._now(expr)
@@ -393,6 +402,10 @@ class Helpers:
     def _now(self, call: tree.Call) -> tuple[Head, tree.Expr]:
         """The helper that is called, and what it returns with what it calls by now."""
         head, value = self.known[call.function]
+        if head.name in self.changing:
+            raise problem(f"{head.name} changes self.{self.changing[head.name]}, which it reads: write what it "
+                          "computes on lines of their own", call.place.line if call.place else head.line,
+                          place=call.place)
         if head.name in self.opened:
             raise problem(f"{head.name} calls itself: write a loop, `for t in 1..T:`", head.line)
         if head.name not in self.values:
@@ -430,11 +443,6 @@ def _changed(found: tuple[Head, tree.Expr], change: Callable[[tree.Expr], tree.E
     """A helper with its formulas changed."""
     head, value = found
     return replace(head, body=tree.with_formulas(head.body, change)), change(value)
-
-
-def _of_object(sizes: Mapping[str, tree.Expr], own: Mapping[str, str], expr: tree.Expr) -> tree.Expr:
-    """What a method computes of one object."""
-    return classes.of_object(classes.put(expr, sizes), own)
 
 
 def _begun(line: Line) -> int:

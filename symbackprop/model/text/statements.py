@@ -371,12 +371,22 @@ class Reader:
         if not self.helpers.open(name):
             self._pass_over(indent)
             return [tree.Said(line, f"nothing makes a {name}: it is passed over")]
+        self._name_calls(range(self.place, self._below_ends(indent)))
         body = self._below(indent, nesting)
         is_module = "Module" in map(TEXT, c.tokens)
         if self.helpers.close(line, name, body, is_module):
             return [tree.Said(line, f"what {name} makes stands where an object is made")]
         makes = chain.from_iterable(as_declaration(s, not is_module) for s in body)
         return [tree.Said(line, f"the lines of {name} are read as they stand"), *makes]
+
+    def _name_calls(self, places: range) -> None:
+        """Call what an object computes that is called forward, where its class calls it otherwise."""
+        heads = {self.lines[k].tokens[1].text: k for k in places if self.lines[k].tokens[0].text == "def"}
+        place = next((heads[name] for name in _CALLED if name in heads), None)
+        if place is not None and FORWARD not in heads:
+            line = self.lines[place]
+            first, name, *rest = line.tokens
+            self.lines[place] = line._replace(tokens=(first, name._replace(text=FORWARD), *rest))
 
     def _object(self, c: Cursor) -> Sequence[tree.Statement]:
         """``net = Net(…)``, also with ``.to(device)`` behind it."""
@@ -618,6 +628,7 @@ def _refuse_deep(what: str, line: int, nesting: int) -> None:
         raise problem(f"{what} are nested more than {MAX_NESTING} deep", line)
 
 
+_CALLED = ("__call__", "call")  # of Python's and Keras' objects
 _EXECUTED = ("backward", "zero_grad", "zero_", "retain_grad", "requires_grad_", "step", "train", "eval", "show", "seed",
              "manual_seed", "set_printoptions")
 _OBJECTS = ("optim", "optimizers", "device", "default_rng", "RandomState", "PRNGKey", "Generator", "subplots")
