@@ -41,7 +41,7 @@ from symbackprop.verify.interpreter import Array
 from symbackprop.verify.kinks import Unstated
 from symbackprop.verify.module import Candidate, Outcome, arrays_of, module_apart, tried
 from symbackprop.verify.optimizers import unknown_rule
-from symbackprop.verify.points import Points
+from symbackprop.verify.points import PLACES, Points
 from symbackprop.verify.promises import broken_promises
 from symbackprop.verify.report import (
     FAIL,
@@ -69,7 +69,7 @@ from symbackprop.verify.verdicts import (
 
 Progress = Callable[[int, int], None]
 DENSE, DENSE_AGAIN = 10_000, 300
-FEWEST, MOST, AGAIN = 24, 600, 6
+MOST, AGAIN = 600, 6
 SHOWN = 5  # wrong gradients that are told, where not all can be looked at
 WORK = 1e9  # entries computed, some ten seconds
 DEAR = 1e6  # entries of one run, which some hundred slopes take each
@@ -514,7 +514,7 @@ def places_of(targets: Mapping[str, Node], sizes: Mapping[str, int], cost: float
     total = sum(counts.values())
     if total <= (DENSE_AGAIN if trial else DENSE) and total * cost <= WORK:
         return {n: np.arange(c) for n, c in counts.items()}
-    share = AGAIN if trial else int(np.clip(WORK / cost / len(counts), FEWEST, MOST))
+    share = AGAIN if trial else int(np.clip(WORK / cost / len(counts), PLACES, MOST))
     return {n: some_places(c, share, rng) for n, c in counts.items()}
 
 

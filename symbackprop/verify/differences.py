@@ -147,6 +147,14 @@ class Objective:
         with self._anew(change):
             return self.total(self.program.rerun(base, leaf, array)), self.gaps.take()
 
+    def gaps_behind(self, leaf: Node) -> list[Gap]:
+        """The gaps, at the point itself, of the steps that depend on a leaf."""
+        steps = self.program.readers(leaf) if self.start else []
+        if any(step.shape is None for step in steps):  # the gaps of a loop are those of its body
+            return self.at(leaf, self.base[leaf.id])[1]
+        rows = {step.row.id for step in steps}
+        return [gap for gap in self.start if gap.step.row.id in rows]
+
     def kinks(self, leaves: Sequence[Node]) -> int:
         """How many entries lie on a kink that a small step of these leaves leaves."""
         rng = np.random.default_rng(0)
@@ -313,7 +321,7 @@ class Prober:
         self.method = COMPLEX if method == AUTO else method
         self.may_change = method == AUTO
         self.x = np.asarray(objective.base[leaf.id])
-        self.start = objective.at(leaf, self.x)[1] if objective.start else []  # a smooth model has no gaps
+        self.start = objective.gaps_behind(leaf)
         self.reached = objective.reads(leaf)
         typical = float(np.sqrt(np.mean(self.x**2))) if self.x.size else 1.0
         self.scales = np.clip(np.maximum(np.abs(self.x), typical), 1e-2, 1.0).reshape(-1)

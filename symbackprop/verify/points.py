@@ -3,7 +3,7 @@ conditions that no random one was on."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,13 +14,14 @@ from symbackprop.model.model import Model
 from symbackprop.verify.aiming import Aim, Values
 from symbackprop.verify.conditions import Side
 from symbackprop.verify.coverage import Coverage
-from symbackprop.verify.differences import AUTO, Objective, Prober
+from symbackprop.verify.differences import AUTO, COMPLEX, NotAnalytic, Objective, Prober, Ray, slope
 from symbackprop.verify.interpreter import Sizes
 from symbackprop.verify.sampling import Random, Sample, choose_sizes, draw, leaf_values
 
 ATTEMPTS, PREFERENCES, FEW = 64, 12, 3
-EXPENSIVE, MANY = 1e7, 30
-ARRAYS, FEWEST, WORK = 500, 24, 1e9  # that many gradients are looked at one by one, however long each takes
+MANY = 30
+ARRAYS, FEWEST, WORK = 500, 8, 1e9  # that many gradients are looked at one by one, however long each takes
+PLACES = 3  # of each, at least
 STEADY = 1e-10  # of a result: how far off rounding may leave it at a point that is aimed at
 Found: TypeAlias = tuple[Sample, Objective]
 
@@ -42,7 +43,7 @@ class Points:
         """The gradients whose slopes are taken one by one: all, but for thousands of arrays of a long model, of which
         it is some at random."""
         leaves = sorted(n for n in names if self.targets[n].is_leaf)
-        most = max(FEWEST, int(WORK / objective.program.cost))
+        most = max(FEWEST, int(WORK / objective.program.cost / PLACES))
         if len(leaves) <= max(ARRAYS, most) or objective.slopes_of_numbers:
             return {*names}
         return {*names} - {*leaves} | {*self.rng.choice(leaves, most, replace=False).tolist()}
@@ -128,8 +129,23 @@ class Points:
         return self.coverage.shown(objective.given, objective.program.sizes, objective.weights)
 
     def _awake(self, objective: Objective) -> set[str]:
-        """Those of the gradients asleep that are not 0 here."""
-        return {name for name in sorted(self.asleep) if self._moves(objective, name)}
+        """Those of the gradients asleep that are not 0 here: none where the slope along all of them at once is 0, as it
+        is where a long model is dead."""
+        asleep = sorted(self.asleep)
+        return {n for n in asleep if self._moves(objective, n)} if self._some_move(objective, asleep) else set()
+
+    def _some_move(self, objective: Objective, names: Sequence[str]) -> bool:
+        """Whether anything moves along a direction through some arrays; also where that cannot be told at once."""
+        leaves = [self.targets[n] for n in names]
+        if len(leaves) < 2 or not all(leaf.is_leaf for leaf in leaves):
+            return True
+        rng = np.random.default_rng(0)
+        along = {leaf.id: rng.normal(size=np.shape(objective.given[leaf.id])) for leaf in leaves}
+        try:
+            found = slope(Ray(objective, along), COMPLEX, 1.0)
+        except NotAnalytic:
+            return True
+        return found.kink or found.slope != 0
 
     def _moves(self, objective: Objective, name: str) -> bool:
         prober = Prober(objective, self.targets[name], AUTO)
@@ -142,4 +158,5 @@ class Points:
 
     def _patience(self, objective: Objective) -> int:
         """How many samples are looked at before the best of them has to do."""
-        return PREFERENCES if objective.program.cost < EXPENSIVE else FEW
+        slopes = 1 + len(self.asleep)
+        return int(np.clip(WORK / objective.program.cost / slopes, FEW, PREFERENCES))

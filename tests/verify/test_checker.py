@@ -18,6 +18,7 @@ from symbackprop.model.model import Model
 from symbackprop.model.text import parse
 from symbackprop.verified import verify_source
 from symbackprop.verify import Report, points, verify_module
+from symbackprop.verify.checker import MOST, places_of
 from symbackprop.verify.interpreter import Program
 from symbackprop.verify.sampling import Sample
 from tests.sweeps import few_in_ci
@@ -409,3 +410,20 @@ def test_thousands_of_gradients_are_compared_at_once(wrong: str, monkeypatch: py
     if not wrong:
         assert any("they were compared all at once" in said for said in report.unchecked)
         assert runs[0] < 60 * 6 and sum(g.checked > 0 for g in report.gradients) < 60
+
+
+def test_of_a_long_model_as_many_slopes_are_taken_as_time_allows() -> None:
+    """Of costly ones few in each of few gradients; the others are compared along random directions."""
+    model = parse("dim N\n" + "\n".join(f"param w{k}: N" for k in range(8)) + "\nloss L = sum(w0)")
+    for cost, most in ((1e4, MOST), (1e6, 125), (1e8, points.PLACES)):
+        places = places_of(model.targets(), {"N": 20_000}, cost, np.random.default_rng(0), 0)
+        assert all(0.9 * most < len(where) <= most for where in places.values()), cost
+
+
+def test_a_model_that_is_dead_is_seen_to_be_in_one_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"w{k}" for k in range(20)]
+    model = parse(f"param {', '.join(names)}\nloss L = relu({' + '.join(n + '^2' for n in names)} - 10^6)")
+    runs: list[object] = []
+    monkeypatch.setattr(points.Points, "_moves", lambda self, objective, name: runs.append(name))
+    found = points.Points(model, np.random.default_rng(0), {}, model.targets()).next({})
+    assert found is not None and found[1].value == 0 and not runs
