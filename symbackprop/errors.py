@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
+from symbackprop.patterns import lazy
+
 
 class Place(NamedTuple):
     """Where in a text something stands: its line, and its columns from ``start`` up to ``end``, all counted from 1."""
@@ -147,7 +149,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 _MOST_SLIPS = 2
-_DIGIT, _APART = re.compile(r"\d"), re.compile(r"[-_. ]")
+_DIGIT, _APART = lazy(r"\d"), lazy(r"[-_. ]")
 _SHORT, _LONG = 4, 9  # letters of words that a slip makes other words of, and of such with room for two slips
 _KEYS = ("1234567890", "qwertyuiop", "asdfghjkl", "zxcvbnm")
 

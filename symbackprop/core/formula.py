@@ -549,11 +549,16 @@ def renamed(f: Formula, places: Mapping[int, int] | Sequence[int]) -> Formula:
     return _replaced(f, lambda leaf: argument(places[leaf.index]) if isinstance(leaf, Arg) else leaf, remade, {})
 
 
+_LEAVES = Arg.bit | Out.bit
+
+
 def _replaced(f: Formula, leaf: Callable[[Formula], Formula], node: Callable[[Formula, tuple[Formula, ...]], Formula],
               known: dict[Formula, Formula]) -> Formula:
     """The formula over other leaves, its nodes made anew; a part that stands in several places once."""
+    if not f.kinds & _LEAVES:
+        return f
     if not f.children:
-        return leaf(f) if isinstance(f, (Arg, Out)) else f
+        return leaf(f)
     found = known.get(f)
     if found is None:
         old = f.children

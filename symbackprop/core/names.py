@@ -12,6 +12,8 @@ from functools import lru_cache
 from itertools import chain, count
 from typing import NamedTuple
 
+from symbackprop.patterns import lazy
+
 _LOWER = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu", "nu",
           "xi", "omicron", "pi", "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega")
 _LETTERS = "αβγδεζηθικλμνξοπρστυφχψω"
@@ -22,11 +24,11 @@ TEX_GREEK = {"epsilon": r"\varepsilon", "eps": r"\varepsilon", "lam": r"\lambda"
 LETTERS = {letter: name for name, letter in GREEK.items()} | {"ε": "eps", "λ": "lambda", "ς": "sigma"}  # read back
 ACCENTS = {"hat": ("\u0302", r"\hat"), "bar": ("\u0304", r"\bar"), "tilde": ("\u0303", r"\tilde"),
            "dot": ("\u0307", r"\dot"), "vec": ("\u20d7", r"\vec")}
-_ACCENT = re.compile("|".join(ACCENTS))
+_ACCENT = lazy("|".join(ACCENTS))
 SUBSCRIPTS = str.maketrans("0123456789+-aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉₊₋ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ")
 PLACE = rf"(?:[{''.join(map(chr, SUBSCRIPTS.values()))}]+|\[[^\[\]]*\])"  # what an index prints as, for who reads it
 PRIMES = "′″‴"
-_PARTS = re.compile(r"(?P<base>[A-Za-z]+?)(?P<digits>\d*)(?P<rest>(?:_[A-Za-z0-9]+)*)_*(?P<index>(?:\[[^\]]*\])*)\Z")
+_PARTS = lazy(r"(?P<base>[A-Za-z]+?)(?P<digits>\d*)(?P<rest>(?:_[A-Za-z0-9]+)*)_*(?P<index>(?:\[[^\]]*\])*)\Z")
 
 
 class Characters(dict[int, str]):
@@ -55,13 +57,12 @@ def parse_name(name: str) -> Name:
     match = _PARTS.match(name)
     if match is None:
         return Name(name, (), ())
-    base, digits = match["base"], match["digits"]
-    words = _words(match["rest"]) if match["rest"] else []
+    base, digits, rest, index = match.groups()
+    words = _words(rest) if rest else []
     if not digits and len(base) == 2 and base[0].isupper() and base[1].islower() and base not in GREEK:
         base, digits = base[0], base[1]
     accents = tuple([w for w in words if w in ACCENTS])
     subscripts = ((digits,) if digits else ()) + tuple([w for w in words if w not in ACCENTS])
-    index = match["index"]
     return Name(base, accents, subscripts, index and index.replace("][", ",").strip("[]").replace(" ", ""))
 
 

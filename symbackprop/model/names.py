@@ -9,11 +9,12 @@ from collections.abc import Container, Sequence
 
 from symbackprop.core.names import GREEK, parse_name
 from symbackprop.errors import ModelError, NameProblem, did_you_mean
+from symbackprop.patterns import lazy
 
 MAX_LENGTH = 64
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
-_DATA = re.compile(r"[xy].*|t(s|[0-9]*)(_.*)?|(target|label).*|data|inputs?|images?|(\w+_)?masks?", re.IGNORECASE)
-_PREDICTED = re.compile(r"hat(?:_|$)|pred")  # ŷ, y_pred
+_NAME = lazy(r"[A-Za-z][A-Za-z0-9_]*\Z")
+_DATA = lazy(r"[xy].*|t(s|[0-9]*)(_.*)?|(target|label).*|data|inputs?|images?|(\w+_)?masks?", re.IGNORECASE)
+_PREDICTED = lazy(r"hat(?:_|$)|pred")  # ŷ, y_pred
 LONGEST_NOTATION, MAX_DEPTH = 80, 6
 _GREEK = (
     "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi pi varpi rho varrho "
@@ -25,7 +26,7 @@ _FONTS = "mathbf mathrm mathit mathcal mathbb mathsf mathfrak boldsymbol"
 SYMBOLS = frozenset(f"{_GREEK} {_OTHER}".split())
 FONTS = frozenset(_FONTS.split())
 ACCENTS = frozenset(_ACCENTS.split()) | FONTS
-_PIECE = re.compile(r"\\[A-Za-z]+|[A-Za-z0-9]|[{}^_ ',()\[\]+\-|*]|\\[,;]")
+_PIECE = lazy(r"\\[A-Za-z]+|[A-Za-z0-9]|[{}^_ ',()\[\]+\-|*]|\\[,;]")
 _SPACES = (" ", "\\,", "\\;")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from inspect import Parameter, signature
 from typing import Any
@@ -262,44 +262,50 @@ def _found_in(trees: Iterable[m.Math]) -> tuple[set[str], set[str], tuple[str, .
     waiting = list(trees)
     while waiting:
         x = waiting.pop()
-        if type(x) in _SILENT or id(x) in seen:  # trees share most of what they are made of
+        kind = type(x)
+        if kind in _SILENT or id(x) in seen:  # trees share most of what they are made of
             continue
         seen.add(id(x))
         waiting += m.parts(x)
-        notation.update(_notation(x))
-        match x:
-            case m.Array():
-                letters.update(x.letters)
+        if kind in _NOTED:
+            notation.update(_NOTED[kind](x))
+        elif kind in _LETTERED:
+            letters.update(_LETTERED[kind](x))
+            if kind is m.Array:
                 places = min(x.letters, places or x.letters, key=lambda those: abs(len(those) - 2))
-            case m.Big():
-                letters.update(x.letters)
-            case m.Letter(name) | m.AtStep(_, name) | m.Range(name):
-                letters.add(name)
     return notation, letters, places
 
 
-def _notation(x: m.Math) -> Sequence[str]:
-    """What a glossary may have to say of a node itself."""
-    match x:
-        case m.Fill(value) if value:
-            return ["ones"]
-        case m.Outer() if not x.blocks:
-            return ["outer"]
-        case m.Inverse():
-            return ["inverse", "turned inverse"] if x.flipped else ["inverse"]
-        case m.Item(base, (rows, *_)) if isinstance(m.within(base), m.Identity) and rows != m.Span():
-            return ["rows of I"]
-        case m.Identity():
-            return ["eye"]
-        case m.Op(name, (of,)) if of.rank > 1 and name in OPS and OPS[name].distribution:
-            return [name, "shares"]
-        case m.Op(name) | m.Fn(name):
-            return [name, "exponential"] if x.rank > 1 and name in TABLE and TABLE[name].head is sp.exp else [name]
-        case m.Pow() if x.base.rank:
-            return ["power"]
-        case m.Bars() if x.body.rank > 1:
-            return ["bars"]
-    return []
+def _of_op(x: Any) -> Sequence[str]:
+    shares = len(x.args) == 1 and x.args[0].rank > 1 and x.name in OPS and OPS[x.name].distribution
+    return [x.name, "shares"] if shares else _of_function(x)
+
+
+def _of_function(x: Any) -> Sequence[str]:
+    return [x.name, "exponential"] if x.rank > 1 and x.name in TABLE and TABLE[x.name].head is sp.exp else [x.name]
+
+
+def _of_item(x: Any) -> Sequence[str]:
+    rows = bool(x.index) and x.index[0] != m.Span() and isinstance(m.within(x.base), m.Identity)
+    return ["rows of I"] if rows else []
+
+
+# what a glossary may have to say of nodes themselves, and the letters of indices that they have
+_NOTED: dict[type[m.Math], Callable[[Any], Sequence[str]]] = {
+    m.Fill: lambda x: ["ones"] if x.value else [],
+    m.Outer: lambda x: [] if x.blocks else ["outer"],
+    m.Inverse: lambda x: ["inverse", "turned inverse"] if x.flipped else ["inverse"],
+    m.Item: _of_item,
+    m.Identity: lambda x: ["eye"],
+    m.Op: _of_op,
+    m.Fn: _of_function,
+    m.Pow: lambda x: ["power"] if x.base.rank else [],
+    m.Bars: lambda x: ["bars"] if x.body.rank > 1 else [],
+}
+_LETTERED: dict[type[m.Math], Callable[[Any], Sequence[str]]] = {
+    m.Array: lambda x: x.letters, m.Big: lambda x: x.letters, m.Letter: lambda x: (x.name,),
+    m.AtStep: lambda x: (x.letter,), m.Range: lambda x: (x.letter,),
+}
 
 
 def _apart(line: Prose, taken: Collection[str]) -> Prose:

@@ -6,12 +6,12 @@ punctuation mark), so that it survives every renderer.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
 
 from symbackprop.core.maths import Math, Rounded
+from symbackprop.patterns import lazy
 from symbackprop.render.descent import POWER
 from symbackprop.render.document import (
     ROLES,
@@ -42,7 +42,7 @@ class MarkdownPrinter(LatexPrinter):
 
 SIGNS = {":": r"\colon\enspace", "≈": r"\approx", "⋮": r"\vdots\enspace"}
 _PRINTER = MarkdownPrinter()
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|$~])")
+_SPECIAL = lazy(r"([\\`*_{}\[\]<>#|$~])")
 
 
 def to_markdown(document: Document) -> str:

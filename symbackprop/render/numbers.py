@@ -21,6 +21,7 @@ from symbackprop.core.scalars import PLACEHOLDERS, to_sympy
 from symbackprop.derive.steps import Derivation, LoopStep
 from symbackprop.errors import ModelError, UsageError, did_you_mean
 from symbackprop.model.model import Model
+from symbackprop.patterns import lazy
 from symbackprop.render.document import Value
 from symbackprop.render.factors import Factor
 
@@ -56,7 +57,7 @@ def read_at(text: str) -> dict[str, Any]:
         raise UsageError(f"--at {text!r:.80}: {says}; give x=.5,W=[[1,2],[3,4]] or a .json or .npz file") from error
 
 
-_APART = re.compile(r"(?<=[\w\])])\s*[;\s]\s*(?=[A-Za-z]\w*\s*=)")  # what stands for a comma between values
+_APART = lazy(r"(?<=[\w\])])\s*[;\s]\s*(?=[A-Za-z]\w*\s*=)")  # what stands for a comma between values
 
 
 def _from_file(path: Path) -> dict[str, Any]:

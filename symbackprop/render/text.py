@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -11,6 +10,7 @@ from itertools import pairwise, zip_longest
 
 from symbackprop.core.maths import Math, Rounded, Values
 from symbackprop.core.printer import Text, joined, side_by_side
+from symbackprop.patterns import lazy
 from symbackprop.render.descent import POWER
 from symbackprop.render.document import (
     ROLES,
@@ -30,7 +30,7 @@ GAP = "   "
 MAX_CELL, PAGE, LINE = 64, 100, 120
 LEAST, BESIDE = 28, 44  # what a cell is given; what a reason beside a long formula is given
 Cells = Sequence[str | Text]
-_COMBINING = re.compile("[\u0300-\u036f\u20d0-\u20ff]")
+_COMBINING = lazy("[\u0300-\u036f\u20d0-\u20ff]")
 
 
 def to_text(document: Document) -> str:

@@ -19,12 +19,13 @@ from symbackprop.model.text.spellings import _lines
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "symbackprop"
-BASE = {"cycles", "errors", "resources", "scratch", "files", "doorway", "targets", "records"}
+BASE = {"cycles", "errors", "resources", "scratch", "files", "doorway", "targets", "records", "patterns"}
 MAY_IMPORT = {
     "cycles": set(),
-    "errors": set(),
+    "errors": {"patterns"},
     "doorway": set(),
     "targets": set(),
+    "patterns": set(),
     "records": set(),
     "scratch": set(),
     "files": {"errors", "scratch"},

@@ -55,23 +55,24 @@ from symbackprop.model.text.statements import parse_statements
 from symbackprop.model.text.tokens import physical_lines
 from symbackprop.model.text.undeclared import declarations as guessed_declarations
 from symbackprop.model.text.write import declarations, to_text
+from symbackprop.patterns import lazy
 from symbackprop.records import record
 
 # -- what is wrong with a text as its writer sees it: the line, a caret below the place, the line that is right
 Read: TypeAlias = tuple[Model, Sequence[ModelError], set[int]]  # what was read, what is wrong, lines not reached
 # xᵀAx, Ax - b, Xβ, Φβ, αx and αβ, where nothing is declared; Δt, δx, Fx², Fx beside Fy and Wx beside a sign are names
 _FUNCTIONS = "σφψΓΦΨ"  # letters that functions are called by too; 1/σμ may be divided by both
-_GLUED = re.compile(r"(?:(?<=ᵀ)[A-ZΑ-Ω]|(?<![^\W\d])[α-γε-ω])(?=[a-z](?![\w₀-₉]))|(?<![^\Wᵀ])[A-Z](?=[α-ω](?![\w₀-₉]))"
+_GLUED = lazy(r"(?:(?<=ᵀ)[A-ZΑ-Ω]|(?<![^\W\d])[α-γε-ω])(?=[a-z](?![\w₀-₉]))|(?<![^\Wᵀ])[A-Z](?=[α-ω](?![\w₀-₉]))"
                     rf"|(?:(?![{_FUNCTIONS}])[α-γε-ωΘΛΞΥΩ]|(?<![/^])(?<![/^] )[{_FUNCTIONS}])(?=[α-ω])"
                     r"|(?:(?<![\w.@*(,])(?<![@*] )|(?<![\w.]\()(?<=\())[A-Z](?=x(?![\w₀-₉]|\s*[@*.=(\[^²]))")
-_PROGRAM = re.compile(r"^\s*(?:def|class|import|from)\s", re.MULTILINE)  # in which Wx is a name
+_PROGRAM = lazy(r"^\s*(?:def|class|import|from)\s", re.MULTILINE)  # in which Wx is a name
 _WORD = rf"\b(?!(?:{'|'.join(GREEK)})\b)[A-Za-z]{{2,}}\b(?!\s*[(.])"  # of prose, or a function without brackets
-_BESIDE = re.compile(rf"\s*{tree.BESIDE}\s*")
+_BESIDE = lazy(rf"\s*{tree.BESIDE}\s*")
 _PROSE = rf"{_WORD}\s*{tree.BESIDE}|{tree.BESIDE}\s*(?!(?:{'|'.join([*FUNCTIONS, *TABLE])})\b){_WORD}"
 _WIDEST, _LONGEST = 100, 10_000  # columns of a line that are shown, characters of a text that is read again
-_TRANSPOSED = re.compile(r"\^\s*T\b|\.T\b|'|ᵀ|\\top")
-_OF_ARRAYS = re.compile(r"@|‖|\b(?:tr|trace|det|logdet|inv|norm|sum|mean)\b")
-_OTHER_COMMENTS = re.compile(r"//|%(?!\w*%)|--|/\*")
+_TRANSPOSED = lazy(r"\^\s*T\b|\.T\b|'|ᵀ|\\top")
+_OF_ARRAYS = lazy(r"@|‖|\b(?:tr|trace|det|logdet|inv|norm|sum|mean)\b")
+_OTHER_COMMENTS = lazy(r"//|%(?!\w*%)|--|/\*")
 _MOST, _BUDGET = 5, 100_000  # further mistakes of a line that are mended with the first; characters that are read again
 
 
@@ -255,8 +256,8 @@ def _with_sums(capitals: bool, line: str, place: Place) -> str:
 
 _SUMS: list[Meant] = [partial(_with_sums, capitals) for capitals in (True, False)]
 _ON_PAPER = (power_behind, TIMES, without_prose)
-_CODE = re.compile(r"\*\*|\b[A-Za-z]\w*\.[a-z]\w*\(|^\s*return\b")
-_OVER_AN_INDEX = re.compile(r"\b(?:sum|prod)_[a-z]{1,2}\b")
+_CODE = lazy(r"\*\*|\b[A-Za-z]\w*\.[a-z]\w*\(|^\s*return\b")
+_OVER_AN_INDEX = lazy(r"\b(?:sum|prod)_[a-z]{1,2}\b")
 
 
 def _follows(error: ModelError, other: ModelError) -> bool:

@@ -9,12 +9,13 @@ from functools import cache
 from symbackprop.core.names import ACCENTS, GREEK, LETTERS
 from symbackprop.errors import SyntaxProblem
 from symbackprop.model.text.tree import BESIDE
+from symbackprop.patterns import lazy
 
 _compiled = cache(re.compile)  # what no text needs is not compiled
 _SUPER = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
 _SUB = str.maketrans("₀₁₂₃₄₅₆₇₈₉₊₋ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", "0123456789+-aehijklmnoprstuvx")
 _LOW = "[₀-₉₊₋ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ]"
-_LOWERED = re.compile(f"([₀-₉]*)({_LOW}*)")
+_LOWERED = lazy(f"([₀-₉]*)({_LOW}*)")
 _LETTERS = {**LETTERS, "∇": "nabla", "∂": "d"}
 _SIGNS = {
     "−": "-", "–": "-", "—": "-", "‐": "-", "·": " ~ ", "⋅": " ~ ", "∙": " ~ ", "•": " ~ ", "×": "*", "⊙": "*",
@@ -28,25 +29,25 @@ _SIGNS |= {c: f"({unicodedata.normalize('NFKC', c).replace('⁄', '/')})" for c 
 OUTER = "⊗"
 NORM = "‖"  # the bars of a norm, which formulas have as they are
 _BRACKETS = r"\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)"  # three deep
-_SUM = re.compile(rf"[Σ∑]\s*({_BRACKETS}\s*(?:\^|\*\*)\s*[0-9.]+)")  # Σ (y - p)² sums the squares
+_SUM = lazy(rf"[Σ∑]\s*({_BRACKETS}\s*(?:\^|\*\*)\s*[0-9.]+)")  # Σ (y - p)² sums the squares
 _RAISED_LETTERS = "[ᴬ-ᵂⱽᵃ-ᵡⁿⁱʰ-ʸˠ-ˤ⁰¹²³⁴-⁹×]+"
 # W ∈ ℝ^{D×H}, W: ℝᴰˣᴴ
-_IN_REALS = re.compile(rf"(?<!\s)\s*[∈:]\s*ℝ(?:\s*\^\s*(?:[({{]([^(){{}}]*)[)}}]|(\w+))|({_RAISED_LETTERS}))?")
+_IN_REALS = lazy(rf"(?<!\s)\s*[∈:]\s*ℝ(?:\s*\^\s*(?:[({{]([^(){{}}]*)[)}}]|(\w+))|({_RAISED_LETTERS}))?")
 INDEX = r"\[((?:[^\[\]]|\[[^\[\]]*\])*)\]"  # what stands in square brackets, two deep
-_EXPECTED = re.compile(rf"𝔼(?:_\w+|{_LOW})?\s*{INDEX}")
-_SIGMA = re.compile(r"Σ(?=\s*(?:$|[])⁻^,*/+@=:ᵀ]))")  # a matrix, where nothing is summed
-_RANGE = re.compile(f"(?<=[Σ∑])({_LOW})₌[₀₁][ᴬ-ᵂⁿᵃ-ᵡ]?")  # Σᵢ₌₁ᴺ
+_EXPECTED = lazy(rf"𝔼(?:_\w+|{_LOW})?\s*{INDEX}")
+_SIGMA = lazy(r"Σ(?=\s*(?:$|[])⁻^,*/+@=:ᵀ]))")  # a matrix, where nothing is summed
+_RANGE = lazy(f"(?<=[Σ∑])({_LOW})₌[₀₁][ᴬ-ᵂⁿᵃ-ᵡ]?")  # Σᵢ₌₁ᴺ
 _SPACES = {"\u00a0", "\u2009", "\u202f", "\u200a", "\u2002", "\u2003", "\u2062", "\u200b", "\ufeff"}
 MARKS = {mark: accent for accent, (mark, _) in ACCENTS.items()}
-_POWER = re.compile(r"[⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
+_POWER = lazy(r"[⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
 # ‖w‖²₂ and w²₁: what is lowered belongs to what is raised; not A⁻¹ᵢⱼ, an entry of the inverse
-_BOTH = re.compile(rf"(?<![⁻⁰¹²³⁴⁵⁶⁷⁸⁹])([⁰¹²³⁴⁵⁶⁷⁸⁹]+)({_LOW}+)")
+_BOTH = lazy(rf"(?<![⁻⁰¹²³⁴⁵⁶⁷⁸⁹])([⁰¹²³⁴⁵⁶⁷⁸⁹]+)({_LOW}+)")
 # eˣ, xⁿ and e⁻²ˣ: raised letters, not the ᵀ of a transpose
 _LIFTED = "⁺⁻⁰¹²³⁴⁵⁶⁷⁸⁹"
-_RAISED_WORD = re.compile(rf"((?<!\w)e)?(?<=[\w)\]])([{_LIFTED}]*[ᵃ-ᵡⁿⁱʰ-ʸˠ-ˤ][{_LIFTED}ᵃ-ᵡⁿⁱʰ-ʸˠ-ˤ]*)")
+_RAISED_WORD = lazy(rf"((?<!\w)e)?(?<=[\w)\]])([{_LIFTED}]*[ᵃ-ᵡⁿⁱʰ-ʸˠ-ˤ][{_LIFTED}ᵃ-ᵡⁿⁱʰ-ʸˠ-ˤ]*)")
 # mu <- b of R, x := y of algorithms, and ‖A‖²_F, whose order belongs to the bars
-_FOREIGN_SIGNS = re.compile(r"<-|:=|\|\^2_")
-_ARROW = re.compile(r"((?:^|;)\s*(?:for [^:]*: )?(?:(?:loss|output)\s+)?[^\W\d]\w*(?:\[[^\[\]]*\])?\s*)(?:<-|:=|←|≔)")
+_FOREIGN_SIGNS = lazy(r"<-|:=|\|\^2_")
+_ARROW = lazy(r"((?:^|;)\s*(?:for [^:]*: )?(?:(?:loss|output)\s+)?[^\W\d]\w*(?:\[[^\[\]]*\])?\s*)(?:<-|:=|←|≔)")
 # $ … $, \begin{align} and its & and \\, which say where a formula stands and nothing of it
 _TYPESET = (
     (r"^\s*(?:\\(?:begin|end)\s*\{[a-z]+\*?\}|\$\$|\\[\[\]])\s*$", ""),
@@ -54,14 +55,14 @@ _TYPESET = (
     (r"^([^\"&]*)&\s*=", r"\1="),
     (r"^([^\"]*\S)\s*\\\\\s*$", r"\1"),
 )
-RAISED_ORDER = re.compile(r"(?<=[‖|])(\^2|²)(_(?:F|1|2|inf)\b)")
-_APART = re.compile(r"(\"[^\"]*\"|#.*)")  # strings and comments, which stay as they are
+RAISED_ORDER = lazy(r"(?<=[‖|])(\^2|²)(_(?:F|1|2|inf)\b)")
+_APART = lazy(r"(\"[^\"]*\"|#.*)")  # strings and comments, which stay as they are
 _OF_MODELS = "×ᵀ′″‴·"  # what model text means something by
-ROOT = re.compile(r"√([^\W_][\w.₀-₉]*)")
+ROOT = lazy(r"√([^\W_][\w.₀-₉]*)")
 # √x and √(2x); √2x, which may be √(2x) or √2·x, stays, to be refused
-_PLAIN_ROOT = re.compile(rf"(?!√[\d.¼½¾⅐-⅞]+[A-Za-zΑ-Ωα-ω])(?:{ROOT.pattern}|√(?=\s*\())")
+_PLAIN_ROOT = lazy(rf"(?!√[\d.¼½¾⅐-⅞]+[A-Za-zΑ-Ωα-ω])(?:{ROOT.pattern}|√(?=\s*\())")
 # a raised number, but ⁻¹ of a matrix on paper, of entries in NumPy, stays, to be refused
-_RAISED = re.compile(rf"(?P<inverse>(?:(?<![^\Wᵀ])[A-ZΑ-Ω]\w*?|(?<=[A-ZΑ-Ω)\]]))[0-9₀-₉]*⁻¹)|{_POWER.pattern}")
+_RAISED = lazy(rf"(?P<inverse>(?:(?<![^\Wᵀ])[A-ZΑ-Ω]\w*?|(?<=[A-ZΑ-Ω)\]]))[0-9₀-₉]*⁻¹)|{_POWER.pattern}")
 
 
 def readable(line: str) -> str:
@@ -110,11 +111,11 @@ def _factor(found: re.Match[str]) -> str:
 
 
 # ½x, ½(a + b) and σ√x; 1/σ√x may be divided by both, e**½x raised to both, and sin ½x is of both
-_HALF = re.compile(r"(?P<before>(?:[/^@.√]|\*\*|\b\w+)\s*)?[¼½¾⅐⅑⅒⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞](?=\s*(?:[^\W_]|[(√]))")
-_BESIDE_ROOT = re.compile(r"(?P<before>(?:[/^@.]|\*\*)\s*|\w)?[Α-ΡΤ-Ωα-ω][₀-₉²³]*(?=√)")
-_PI = re.compile(r"(?<![^\W\d])π(?=[A-Za-zα-ω])")  # 2πr
-_OPPOSITE_OF = re.compile(r"\b((?:sin|cos|tan)h?)⁻¹(?=\s*\()")  # tanh⁻¹(x)
-_CUBE_ROOT = re.compile(r"∛([^\W_][\w.₀-₉]*)")
+_HALF = lazy(r"(?P<before>(?:[/^@.√]|\*\*|\b\w+)\s*)?[¼½¾⅐⅑⅒⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞](?=\s*(?:[^\W_]|[(√]))")
+_BESIDE_ROOT = lazy(r"(?P<before>(?:[/^@.]|\*\*)\s*|\w)?[Α-ΡΤ-Ωα-ω][₀-₉²³]*(?=√)")
+_PI = lazy(r"(?<![^\W\d])π(?=[A-Za-zα-ω])")  # 2πr
+_OPPOSITE_OF = lazy(r"\b((?:sin|cos|tan)h?)⁻¹(?=\s*\()")  # tanh⁻¹(x)
+_CUBE_ROOT = lazy(r"∛([^\W_][\w.₀-₉]*)")
 
 
 def _raised_word(match: re.Match[str]) -> str:
@@ -205,7 +206,7 @@ _SIGNS_OF = {"cdot": "·", "circ": "*", "times": "*", "odot": "*", "le": "<=", "
              "ln": "log"}
 _BRACES = r"\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}"  # three deep
 _FUNCTIONS = r"log|ln|exp|sin|cos|tan|sinh|cosh|tanh|det|logdet|tr"
-_SQUARED = re.compile(r"\b(tr|trace|det|logdet)\(([A-Z])\^2\)")  # of a matrix, which tells that it is one
+_SQUARED = lazy(r"\b(tr|trace|det|logdet)\(([A-Z])\^2\)")  # of a matrix, which tells that it is one
 
 
 def _with_base(found: re.Match[str]) -> str:
@@ -257,34 +258,34 @@ _REWRITTEN = (
     (rf"\\({_FUNCTIONS})\s+(\\?[A-Za-z]\w*\s*\^\s*\d+)(?!\w|\s*[(^{{]){_ALONE}", r"\\\1(\2)"),
     (rf"\\({_FUNCTIONS})\s+(?!\\(?:sum|prod))(\\?[A-Za-z0-9]\w*)(?!\w|\s*[(^{{]){_ALONE}", r"\\\1(\2)"),
 )
-_FRACTION = re.compile(rf"\\[dt]?frac\s*(?:{_BRACES}\s*{_BRACES}|(\d)\s*(\d))")
-_OF_CALL = re.compile(rf"\\({_FUNCTIONS})\s+(?=((?!\\left)\\?[A-Za-z]\w*\s*{_BRACKETS}){_ALONE})")
+_FRACTION = lazy(rf"\\[dt]?frac\s*(?:{_BRACES}\s*{_BRACES}|(\d)\s*(\d))")
+_OF_CALL = lazy(rf"\\({_FUNCTIONS})\s+(?=((?!\\left)\\?[A-Za-z]\w*\s*{_BRACKETS}){_ALONE})")
 _CALLED = rf"{_FUNCTIONS}|max|min|arcsin|arccos|arctan"
-_INDEXED_SUM = re.compile(r"(?<!\.)\b(sum|prod)(?:_([a-z]{1,2})\b)?\s*(?=[\[(])"
+_INDEXED_SUM = lazy(r"(?<!\.)\b(sum|prod)(?:_([a-z]{1,2})\b)?\s*(?=[\[(])"
                           r"|\b(sum|prod)_([a-z]{1,2})\s+(?=[-\w|‖])")
-_FACTOR = re.compile(r"\\?([A-Za-z]+)\d*(_\w+)?\Z")  # a name, and its index
-_BESIDE = re.compile(rf"(?<=[\w)}}\]])(?<!\\times)(?<!\\[co]dot)\s+(?=\\?[A-Za-z(])(?!{_NO_FACTOR})")
-BESIDE_BARS = re.compile(r"(?<=[\w)])\s+(\|[^|]+\|)")  # lam |w|
-_SCRIPT = re.compile(r"_([a-z]{1,3})(?![A-Za-z0-9])")
+_FACTOR = lazy(r"\\?([A-Za-z]+)\d*(_\w+)?\Z")  # a name, and its index
+_BESIDE = lazy(rf"(?<=[\w)}}\]])(?<!\\times)(?<!\\[co]dot)\s+(?=\\?[A-Za-z(])(?!{_NO_FACTOR})")
+BESIDE_BARS = lazy(r"(?<=[\w)])\s+(\|[^|]+\|)")  # lam |w|
+_SCRIPT = lazy(r"_([a-z]{1,3})(?![A-Za-z0-9])")
 _COUNTED = set("ijklmnt")  # letters that count on paper
 ROWS = "[0:, 0:]"  # behind an array of rows in a line that is tried: one with a single axis is none
 _TIMES = r"\s*(?:\\cdot|·)?\s*"
 _ROW = rf"\w+\.T{_TIMES}[A-Za-z]+_[a-z]\b|\b[A-Za-z]+_[a-z]\.T{_TIMES}\\?\w+"  # wᵀx_i, x_iᵀw
 _FROM, _UP_TO = r"(?:\s*_\s*(?:\{\s*(\w)\s*(?:=\s*(\d+)\s*)?\}|(\w)))?", r"(?:\s*\^\s*(?:\{([^{}]*)\}|(\w)))?"
 _A_SUM = rf"\\(sum|prod|mean|(?:max|min)(?=\s*_))(?![A-Za-z])(?:\s*\\limits)?{_FROM}{_UP_TO}"
-_MEAN = re.compile(r"\\[dt]?frac\s*\{\s*1\s*\}\s*\{\s*(\w+)\s*\}\s*\\sum(?:\s*\\limits)?\s*_\s*\{\s*(\w)\s*=\s*1\s*\}"
+_MEAN = lazy(r"\\[dt]?frac\s*\{\s*1\s*\}\s*\{\s*(\w+)\s*\}\s*\\sum(?:\s*\\limits)?\s*_\s*\{\s*(\w)\s*=\s*1\s*\}"
                    r"\s*\^\s*\{?\s*\1\b\s*\}?")
-_SUM_OF, _SUMS = re.compile(rf"{_A_SUM}(?!\s*[_^])"), re.compile(rf"(?:{_A_SUM}\s*)+(?!\s*[_^])")
-_LEFT = re.compile(r"^(\s*(?:(?:loss|output)\s+)?\\?[A-Za-z]+)_([ijkmn]{1,2})(\s*=(?!=))(.*)$")
-_NO_SCRIPT = re.compile(r"^(\s*(?:(?:loss|output)\s+)?\\?[A-Za-z]\w*\s*=(?!=))(.*einsum\(.*)$")
+_SUM_OF, _SUMS = lazy(rf"{_A_SUM}(?!\s*[_^])"), lazy(rf"(?:{_A_SUM}\s*)+(?!\s*[_^])")
+_LEFT = lazy(r"^(\s*(?:(?:loss|output)\s+)?\\?[A-Za-z]+)_([ijkmn]{1,2})(\s*=(?!=))(.*)$")
+_NO_SCRIPT = lazy(r"^(\s*(?:(?:loss|output)\s+)?\\?[A-Za-z]\w*\s*=(?!=))(.*einsum\(.*)$")
 _ENTRY = r"\\?[A-Za-z]+\d*_[a-z]{1,3}(?![A-Za-z0-9])"
-_OF_FACTORS = re.compile(rf"\s*({_ENTRY}(?:\s*(?:\\cdot|\\times|\*|·)?\s*{_ENTRY})*)\s*")
+_OF_FACTORS = lazy(rf"\s*({_ENTRY}(?:\s*(?:\\cdot|\\times|\*|·)?\s*{_ENTRY})*)\s*")
 _PRODUCT_SIGN = r"(?:\\cdot|·|\*)"
 _NO_INDEX = rf"(?!\\?(?:{_CALLED}|sigma)\b)\\?[A-Za-z]+\d*(?:\^\d+)?"
-_A_NAME = re.compile(rf"{_ENTRY}(?:\^\d+)?|{_NO_INDEX}")
-_IN_FRONT = re.compile(rf"{_NO_INDEX}(?:\s*{_PRODUCT_SIGN}\s*|\s+)(?=[(|‖\\A-Za-z])")
-_CAPITAL = re.compile(r"(?<![\w\\.])[A-Z]\w*(?!\w|\s*\()")
-_ROOT_OF = re.compile(r"\\(?=sqrt\s*\{)")
+_A_NAME = lazy(rf"{_ENTRY}(?:\^\d+)?|{_NO_INDEX}")
+_IN_FRONT = lazy(rf"{_NO_INDEX}(?:\s*{_PRODUCT_SIGN}\s*|\s+)(?=[(|‖\\A-Za-z])")
+_CAPITAL = lazy(r"(?<![\w\\.])[A-Z]\w*(?!\w|\s*\()")
+_ROOT_OF = lazy(r"\\(?=sqrt\s*\{)")
 
 
 def plain_latex(text: str, capitals: bool = False) -> str:
@@ -301,7 +302,7 @@ def plain_latex(text: str, capitals: bool = False) -> str:
 
 
 _ANGLE = rf"(?:(?:\\(?:{'|'.join(GREEK)})|[A-Za-z]\w*)(?![A-Za-z])|\d+)(?:_\w|_\{{\w+\}})?"
-_OF_ANGLE = re.compile(rf"\\(sin|cos|tan)(?![A-Za-z])\s*({_ANGLE}(?:\s*{_ANGLE})+)(?!\s*[({{^])")
+_OF_ANGLE = lazy(rf"\\(sin|cos|tan)(?![A-Za-z])\s*({_ANGLE}(?:\s*{_ANGLE})+)(?!\s*[({{^])")
 
 
 def with_angles(text: str) -> str:

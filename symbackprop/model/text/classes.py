@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import replace
 
 from symbackprop.core.scalars import TABLE
 from symbackprop.model.text import tree
+from symbackprop.patterns import lazy
 from symbackprop.records import record
 
 _LEARNT = ("Parameter", "Variable")
-_FILLED = re.compile("randn?|standard_normal|normal|uniform|zeros|ones|empty")
+_FILLED = lazy("randn?|standard_normal|normal|uniform|zeros|ones|empty")
 _BEHIND_TWO = ("normal", "uniform")  # numbers stand sizes
 
 

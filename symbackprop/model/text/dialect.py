@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Container, Sequence
 from dataclasses import replace
 from functools import partial
@@ -43,6 +42,7 @@ from symbackprop.model.text.spellings import (
     spelled,
     spelled_names,
 )
+from symbackprop.patterns import lazy
 
 SHAPE, SIZE, NDIM = "shape", "size", "ndim"
 _RANDOM = ("rand", "randn", "randint", "randn_like", "rand_like", "normal", "randperm")
@@ -160,7 +160,7 @@ def _spelled_by(whose: Sequence[str], name: str, args: tuple[tree.Expr, ...], op
     return next((call for call in calls if call is not None), None)
 
 
-_CHANGING = re.compile(r"[a-z]\w*[a-z\d]_")  # add_, relu_, scatter_
+_CHANGING = lazy(r"[a-z]\w*[a-z\d]_")  # add_, relu_, scatter_
 
 
 def _unchanging(expr: tree.Member, array: tree.Expr) -> tree.Member:
@@ -450,7 +450,7 @@ def _told(name: str, formula: tree.Expr, text: str, tell: Callable[[str], None])
     return formula
 
 
-_SIMPLE = re.compile(r"\w+\([A-Za-z_=, ]*\)")
+_SIMPLE = lazy(r"\w+\([A-Za-z_=, ]*\)")
 
 
 def _norm_of_one_kind(formula: tree.Expr, module: str) -> tree.Expr:

@@ -22,11 +22,12 @@ from symbackprop.model.text.scope import ModelScope
 from symbackprop.model.text.statements import KEYWORDS, UPDATES, Reader, counted, says_nothing
 from symbackprop.model.text.tokens import Cursor, Line, Token, logical_lines, problem
 from symbackprop.model.text.undeclared import declared, read_first, sized, without_layers
+from symbackprop.patterns import lazy
 
 _RESULT, _IDENTITY = "result", "I"
 _ELEMENTARY = ("exp", "log", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh", "sigmoid", "relu", "softplus", "erf")
-_OVER_AN_INDEX = re.compile("sum_[ijklmnt]{1,2}")
-_MASK = re.compile(r"(\w+_)?masks?")
+_OVER_AN_INDEX = lazy("sum_[ijklmnt]{1,2}")
+_MASK = lazy(r"(\w+_)?masks?")
 _EULER, _EXPECTATION = tree.Name("e"), tree.Name("E")
 
 
@@ -213,9 +214,9 @@ def _exponential(expr: tree.Expr) -> tree.Expr:
 
 # -- what a text reads of objects that it does not make, ``self.W`` and ``config.width``, as what has the last name
 _TOLD = "what {0} has, as {0}.{1}, is read under its own name"
-_GIVEN = re.compile(r"^\s*self\.register_buffer\(\s*[\"'](\w+)|"
+_GIVEN = lazy(r"^\s*self\.register_buffer\(\s*[\"'](\w+)|"
                     r"^\s*((?:self\.\w+\s*,\s*)*self\.\w+)\s*=(?!=)", re.MULTILINE)
-_ITS_OWN = re.compile(r"\bself\.(\w+)\b")
+_ITS_OWN = lazy(r"\bself\.(\w+)\b")
 
 
 def with_own_names(body: Sequence[tree.Statement], text: str) -> Sequence[tree.Statement]:

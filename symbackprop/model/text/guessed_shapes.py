@@ -7,7 +7,6 @@ vectors, Greek letters numbers, unless an operator asks for more, and their size
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
@@ -27,10 +26,11 @@ from symbackprop.model.text.chosen import is_mask
 from symbackprop.model.text.languages import R, along
 from symbackprop.model.text.sizes import SIGNS, Shape, Size, Sizes, is_fixed, plain, written
 from symbackprop.model.text.trials import is_by_entry, least_equal, least_rank, shape_of, with_number
+from symbackprop.patterns import lazy
 
-_TARGETS = re.compile(r"[yt].*|label.*")  # of the data, what is compared with results
-_STATES = re.compile(r".*prev.*")  # of a step before
-_MATRICES = re.compile(r"trans(ition)?s?|.*_matrix|\w+_W\d?")  # what is called so is one
+_TARGETS = lazy(r"[yt].*|label.*")  # of the data, what is compared with results
+_STATES = lazy(r".*prev.*")  # of a step before
+_MATRICES = lazy(r"trans(ition)?s?|.*_matrix|\w+_W\d?")  # what is called so is one
 _NUMBERS = ("temperature", "temp", "lr", "reg", "discount", "margin", "logit_scale")  # likewise
 _SIZES = ("N", "D", "H", "K", "M", "P", "Q", "R", "S", "T")
 _COUNTS = ("N", "D", "K", "M", "T")  # numbers where nothing but a division has them

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 
 from symbackprop.model.text.tokens import physical_lines
+from symbackprop.patterns import lazy
 
-_ENTRY = re.compile(r"#\s*(name|summary|source|tags|example|note):\s*(.*\S)\s*\Z")
+_ENTRY = lazy(r"#\s*(name|summary|source|tags|example|note):\s*(.*\S)\s*\Z")
 
 
 @dataclass

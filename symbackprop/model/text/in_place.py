@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from symbackprop.model.text import tree
 from symbackprop.model.text.expressions import FORWARD
+from symbackprop.patterns import lazy
 
 Part: TypeAlias = tuple[int, tuple[tree.Expr, ...]]  # which numbers, and the entries of them; none are all
 _VIEWS = """
@@ -19,11 +20,11 @@ _VIEWS = """
     cuda numpy asarray asanyarray as_tensor from_numpy atleast_1d atleast_2d t data mT
 """
 _SHARED = frozenset(_VIEWS.split())  # what has the numbers that it is given
-_JAX = re.compile(r"\bjnp\.|^[ \t]*(?:import|from) jax\b", re.MULTILINE)
+_JAX = lazy(r"\bjnp\.|^[ \t]*(?:import|from) jax\b", re.MULTILINE)
 _OPTION = "inplace"
 _ARRANGED = (tree.Word(Ellipsis),)  # all entries, in another order
 _PLACES = (tree.Number, tree.Negative, tree.Name, tree.Slice, tree.Word)  # an index of arrays copies
-_TORCH = re.compile(r"\btorch\b|\bnn\.|\bF\.")
+_TORCH = lazy(r"\btorch\b|\bnn\.|\bF\.")
 _SAID = "{0} is changed here{1}, in PyTorch, and in NumPy where it is an array{2}"
 
 

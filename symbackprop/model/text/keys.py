@@ -3,7 +3,6 @@ too, ``a["W"]`` and ``b["W"]``, as ``a_W`` and ``b_W``."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -13,9 +12,10 @@ from typing import TypeAlias, TypeGuard
 
 from symbackprop.model.text import tree
 from symbackprop.model.text.tokens import NAME, STRING, TEXT, Line, Token
+from symbackprop.patterns import lazy
 
 _KIND = attrgetter("kind")
-_GRADIENTS = re.compile(r"d?grads?|gradients?|\w+_grads?")
+_GRADIENTS = lazy(r"d?grads?|gradients?|\w+_grads?")
 _Called: TypeAlias = Callable[[str, str, bool], str]  # what has a key in a thing; nothing where that stays as it is
 
 

@@ -14,6 +14,7 @@ from symbackprop.model.text import tree
 from symbackprop.model.text.brackets import unopened
 from symbackprop.model.text.branches import Values
 from symbackprop.model.text.tokens import problem
+from symbackprop.patterns import lazy
 
 AS_IT_IS = ("jit", "compile", "checkpoint", "remat")  # of a function what computes the same
 OF_ENTRIES, OF_ROWS = "vectorize", "vmap"  # calls it for every entry, for every row
@@ -130,4 +131,4 @@ def _with_loop(inner: tree.Expr, line: str, place: Place) -> str:
     return f"{indent}for n in 1..{rows[0]}.shape[0]: {name} = {body}({', '.join(f'{row}[n]' for row in rows)})"
 
 
-_MAPPED = re.compile(r"(\s*)(\w+)\s*=\s*(?:\w+\.)*(?:vmap|vectorize)\(")
+_MAPPED = lazy(r"(\s*)(\w+)\s*=\s*(?:\w+\.)*(?:vmap|vectorize)\(")

@@ -18,11 +18,12 @@ from symbackprop.model.text import foreign, lambdas, tree
 from symbackprop.model.text.calls import callee
 from symbackprop.model.text.spellings import OTHERWISE, WHY_NOT, calls_of, spelled
 from symbackprop.model.text.tokens import NAME, NUMBER, SIGN, Line, Token, physical_lines
+from symbackprop.patterns import lazy
 from symbackprop.records import record
 
 
 def _pattern(text: str) -> re.Pattern[str]:
-    return re.compile(text, re.VERBOSE | re.MULTILINE)
+    return lazy(text, re.VERBOSE | re.MULTILINE)
 
 
 class Signs:
@@ -92,7 +93,7 @@ _LIBRARIES = Signs("np. numpy. torch. tf. math. import from", r"(?<![.\w])(?:np|
 PYTHON = Language("Python", "P", "", Signs("def import from", r"^[ \t]*(?:def|import|from)\s"), _NEVER,
                   has_products=False, counts_down=False)
 # strings, whose marks are no transposes, and comments
-_APART = re.compile(r"\"[^\"]*\"|'''(?s:.*?)'''|(?<![\w)\]}'.])'[^'\n]*'|#.*|^[ \t]*%.*", re.MULTILINE)
+_APART = lazy(r"\"[^\"]*\"|'''(?s:.*?)'''|(?<![\w)\]}'.])'[^'\n]*'|#.*|^[ \t]*%.*", re.MULTILINE)
 _OURS = _pattern(r"[\w)\]']\s*@\s*[\w(]")
 # what is one of a square matrix in Julia, without a dot
 _FUNCTIONS = "exp log sqrt sin cos tan sinh cosh tanh asin acos atan asinh acosh atanh"
@@ -107,7 +108,7 @@ _LISTS = (_JOINED, "stack", foreign.BESIDE, foreign.BELOW, foreign.LISTED)
 # one language and of the columns in another
 _PAIRS, _ROWS, _EITHER_WAY = map(tree.String, ("pairs", "rows", "either"))
 _END, _BEGIN = tree.Name("end"), tree.Name("begin")
-_SIZES = re.compile(r"length|size|numel|nrow|ncol")  # what R, Matlab and Julia call them
+_SIZES = lazy(r"length|size|numel|nrow|ncol")  # what R, Matlab and Julia call them
 
 
 @lru_cache(maxsize=4)  # of one text it is asked for several times

@@ -17,6 +17,7 @@ from symbackprop.model.names import sounds_like_data
 from symbackprop.model.text.brackets import unclosed, unopened
 from symbackprop.model.text.characters import BESIDE_BARS, INDEX
 from symbackprop.model.text.tree import BESIDE
+from symbackprop.patterns import lazy
 
 
 def around(line: str, place: Place) -> tuple[int, int]:
@@ -28,7 +29,7 @@ def around(line: str, place: Place) -> tuple[int, int]:
 
 _RIGHT_SIDES = ("= ", " =", "<-")
 
-_SIGNS_OF_CONDITIONS = re.compile(r"\b(?:and|or)\b|\.?&&?|\.?\|\|?")
+_SIGNS_OF_CONDITIONS = lazy(r"\b(?:and|or)\b|\.?&&?|\.?\|\|?")
 
 
 def combined_conditions(line: str, place: Place) -> str:
@@ -45,8 +46,8 @@ def combined_conditions(line: str, place: Place) -> str:
     return f"{line[:start]}{_combined(line[start:end])}{line[end:]}"
 
 
-_BRANCH = re.compile(r"\s*(?:el)?if\s+(.*):")
-_CHOSEN = re.compile(r".*?\bif\s+(.*?)(?=\s+else\b)")
+_BRANCH = lazy(r"\s*(?:el)?if\s+(.*):")
+_CHOSEN = lazy(r".*?\bif\s+(.*?)(?=\s+else\b)")
 
 
 def _combined(text: str) -> str:
@@ -76,8 +77,8 @@ def _bare(text: str) -> str:
     return text[1:-1] if text.startswith("(") and text.endswith(")") and 0 not in depths[:-1] else text
 
 
-_NOT = re.compile(r"\bnot\s+([^()\[\],=<>!]*(?:[<>]=?|[=!]=)[^()\[\],]*?)(?=\s+(?:else|and|or|if)\b|[)\],]|\s*$)")
-_OPPOSITE = re.compile(r"(?:[~!]|\bnot\b)\s*(\w+(?:\[[^\[\]]*\])?(?!\s*[\w.(\[])|\((?:[^()]|\([^()]*\))*\))")
+_NOT = lazy(r"\bnot\s+([^()\[\],=<>!]*(?:[<>]=?|[=!]=)[^()\[\],]*?)(?=\s+(?:else|and|or|if)\b|[)\],]|\s*$)")
+_OPPOSITE = lazy(r"(?:[~!]|\bnot\b)\s*(\w+(?:\[[^\[\]]*\])?(?!\s*[\w.(\[])|\((?:[^()]|\([^()]*\))*\))")
 
 
 def opposite(line: str, place: Place) -> str:
@@ -125,9 +126,9 @@ _WORD_OF_PROSE = "(?:" + (  # a word that says nothing of what is computed
     "are as be by compute consider suppose assume first next finally hence thus therefore final total training model "
     "network following that which loss cost objective function error equation formula predictions? output hidden layer "
     "state minimi[sz]e energy").replace(" ", "|") + r")\b[,:]?\s+"
-_PROSE = re.compile(rf"^(\s*)(?!an?\s+\w+\s*=)((?:{_WORD_OF_PROSE})+)(?=[^\W\d]\w*(?:\[[^\[\]]*\])?\s*=(?!=))",
+_PROSE = lazy(rf"^(\s*)(?!an?\s+\w+\s*=)((?:{_WORD_OF_PROSE})+)(?=[^\W\d]\w*(?:\[[^\[\]]*\])?\s*=(?!=))",
                     re.IGNORECASE)
-_OF_A_LOSS = re.compile(r"\b(?:loss|cost|objective|energy|minimi[sz]e)\b", re.IGNORECASE)
+_OF_A_LOSS = lazy(r"\b(?:loss|cost|objective|energy|minimi[sz]e)\b", re.IGNORECASE)
 
 
 def without_prose(line: str, place: Place) -> str:
@@ -152,8 +153,8 @@ _TIMES = r"\s*(?:\\times|×|\*|,)\s*"
 
 
 _POWER = r"\1matrix_power(\2, \3)"
-_RAISED_BESIDE = re.compile(r"(\.T )?(?<!\w)([A-Z]\w*)\s*(?:\^|\*\*)\s*(\d+)(?![\w.])(?(1)|(?=\s+[A-Za-z(]))")
-_DIVIDED = re.compile(r"/\s*\w+\s*(?:\^\s*T\b|ᵀ|'|\.T\b)\s*\w")
+_RAISED_BESIDE = lazy(r"(\.T )?(?<!\w)([A-Z]\w*)\s*(?:\^|\*\*)\s*(\d+)(?![\w.])(?(1)|(?=\s+[A-Za-z(]))")
+_DIVIDED = lazy(r"/\s*\w+\s*(?:\^\s*T\b|ᵀ|'|\.T\b)\s*\w")
 
 
 def of_paper(line: str, place: Place) -> str:
@@ -183,10 +184,10 @@ def with_sign(sign: str, line: str, place: Place) -> str:
     return f"{line[: behind - 1].rstrip()} {sign} {line[behind:].lstrip()}" if behind >= place.start else line
 
 
-_RAISED = re.compile(r"(?<![^\W\d])([A-Za-z]\w*)\s*(?:\^|\*\*)\s*(\d+)\s*$")
+_RAISED = lazy(r"(?<![^\W\d])([A-Za-z]\w*)\s*(?:\^|\*\*)\s*(\d+)\s*$")
 
 # what sin^2 x is of; sin^2 x y may be of both
-_BARE = re.compile(rf"(?!(?:{_KNOWN})\b)[A-Za-z]\w*\b(?!\s*(?:\^|\*\*|[\w(\[.]))")
+_BARE = lazy(rf"(?!(?:{_KNOWN})\b)[A-Za-z]\w*\b(?!\s*(?:\^|\*\*|[\w(\[.]))")
 
 
 def power_behind(line: str, place: Place) -> str:
@@ -209,7 +210,7 @@ def product_of_matrices(line: str, place: Place) -> str:
     return f"{_RAISED.sub(power, before)} @ {_RAISED_FIRST.sub(power, rest, count=1)}"
 
 
-_RAISED_FIRST = re.compile(r"^([A-Za-z]\w*)\s*(?:\^|\*\*)\s*(\d+)(?![\w.])")
+_RAISED_FIRST = lazy(r"^([A-Za-z]\w*)\s*(?:\^|\*\*)\s*(\d+)(?![\w.])")
 _SUM_OF_A_LIST = r"((?:\b\w+\.)*)\bsum\(\s*[\[(]((?:[^\[\]()]|\([^()]*\)|\[[^\[\]]*\])*)[\])]\s*\)"
 sums_of_lists: Sequence[Meant] = (  # sum([a, b]) of Python and of NumPy
     rewritten(_SUM_OF_A_LIST, lambda found: f"sum(stack({found[2]}){'' if found[1] else ', axis=0'})"),
@@ -239,7 +240,7 @@ def with_point(line: str, place: Place) -> str:
     return line if three else f"{line[: place.start - 1]}.{line[place.end - 1 :]}"
 
 
-_BOTH = re.compile(r"\s*(.+?)\s*([<>]=?)\s*([^<>]+?)\s*([<>]=?)\s*(.+?)\s*")
+_BOTH = lazy(r"\s*(.+?)\s*([<>]=?)\s*([^<>]+?)\s*([<>]=?)\s*(.+?)\s*")
 
 
 def compared_twice(line: str, place: Place) -> str:
@@ -262,9 +263,9 @@ def entries_from_one(line: str, place: Place) -> str:
     return f"{line[: found.start()]}{found[1]}[{', '.join(items)}]{line[found.end() :]}"
 
 
-_OF_MATLAB = re.compile(r"(\w+)\(((?:\s*(?::|[1-9]\d*|[a-z]|(?:[1-9]\d*:)?(?:\d+|end(?:\s*-\s*\d+)?))\s*,?)+)\)")
+_OF_MATLAB = lazy(r"(\w+)\(((?:\s*(?::|[1-9]\d*|[a-z]|(?:[1-9]\d*:)?(?:\d+|end(?:\s*-\s*\d+)?))\s*,?)+)\)")
 
-_ONE = re.compile(r"^[1-9]\d*(?=$|:)")  # the first of a range is counted from 0, its end is left out
+_ONE = lazy(r"^[1-9]\d*(?=$|:)")  # the first of a range is counted from 0, its end is left out
 
 
 def with_a_name(keyword: str, line: str, place: Place) -> str:
@@ -284,7 +285,7 @@ def with_x(line: str, place: Place) -> str:
     return f"{before.rstrip().rstrip(',')} x {after}"
 
 
-_END = re.compile(r"(?:(\d+|end(?:\s*-\s*\d+)?)\s*:\s*)?\bend\b(?:\s*-\s*(\d+))?")
+_END = lazy(r"(?:(\d+|end(?:\s*-\s*\d+)?)\s*:\s*)?\bend\b(?:\s*-\s*(\d+))?")
 
 
 def from_the_end(line: str, place: Place) -> str:
@@ -301,15 +302,15 @@ def _counted(found: re.Match[str]) -> str:
     return f"{begin}:{f'-{less}' if less else ''}"
 
 
-_LEARNT = re.compile("requires_grad(?:=True|_)")
+_LEARNT = lazy("requires_grad(?:=True|_)")
 
 DECLARED = ("Parameter", "Variable")
 
-_BEGUN = re.compile(r"\s*(?:(?:param|data|input)\s+)?([A-Za-z]\w*)\s*=(?!=)\s*(.+?)\s*")
+_BEGUN = lazy(r"\s*(?:(?:param|data|input)\s+)?([A-Za-z]\w*)\s*=(?!=)\s*(.+?)\s*")
 
-_WRAPPED = re.compile(r"(?:\w+\.)*(?:Parameter|Variable)\((.*)\)")
+_WRAPPED = lazy(r"(?:\w+\.)*(?:Parameter|Variable)\((.*)\)")
 
-_FILLED = re.compile(r"(?:[-+\w./ ]+\*\s*)?(?:\w+\.)*(?:(?:rand\w*|normal|uniform|zeros|ones|empty)\(|tensor\(-?[\d.]+)"
+_FILLED = lazy(r"(?:[-+\w./ ]+\*\s*)?(?:\w+\.)*(?:(?:rand\w*|normal|uniform|zeros|ones|empty)\(|tensor\(-?[\d.]+)"
                      r"(?:key,\s*|0,\s*1,\s*)?(?:size\s*=\s*|shape\s*=\s*)?[(\[]?((?:\s*\w+\s*,?)*)[)\]]?"
                      r"(?:,\s*\w+=[\w.]+)*\)"
                      r"(?:\.\w+\(\))*(?:\s*[*/]\s*[-\w.()/* ]+)?")

@@ -11,9 +11,10 @@ import sympy as sp
 
 from symbackprop.errors import SyntaxProblem
 from symbackprop.model.text import tree
+from symbackprop.patterns import lazy
 
 _FUNCTIONS, _REDUCTIONS = "rearrange reduce repeat", "sum mean max min prod"
-_PATTERN = re.compile(r"\s*((?:\w+|\([\w\s]*\))(?:\s+(?:\w+|\([\w\s]*\)))*)?\s*")
+_PATTERN = lazy(r"\s*((?:\w+|\([\w\s]*\))(?:\s+(?:\w+|\([\w\s]*\)))*)?\s*")
 _ELLIPSIS = "..."
 Groups = list[list[str]]
 

@@ -24,10 +24,11 @@ from symbackprop.model.text.expressions import WORDS
 from symbackprop.model.text.known_numbers import short
 from symbackprop.model.text.languages import Language
 from symbackprop.model.text.meant_lines import entries_from_one, from_the_end, rewritten, with_parameter
+from symbackprop.patterns import lazy
 
 PI, _NOISE = "pi", "noise"
 
-_ENTRY = re.compile(r"([A-Za-z]\w*?)_[a-z]")  # x_i of sums and indices on paper
+_ENTRY = lazy(r"([A-Za-z]\w*?)_[a-z]")  # x_i of sums and indices on paper
 
 
 @dataclass

@@ -27,6 +27,7 @@ from symbackprop.core.functions.words import IDLE_OPTIONS
 from symbackprop.model.text import tree
 from symbackprop.model.text.expressions import one_formula
 from symbackprop.model.text.known_numbers import of_whole
+from symbackprop.patterns import lazy
 
 _TABLE = """
 n t m: clip clamp (x, low|min|a_min=None, high|max|a_max=None) -> clip(x, low, high)
@@ -976,8 +977,8 @@ OTHERWISE = frozenset(_OTHERWISE.split())  # methods that two libraries mean oth
 PLACES = {words[0]: words[1] for words in map(str.split, _PLACES.split(","))}
 BY_RANK = frozenset(_BY_RANK.split())  # what NumPy has otherwise for arrays of more axes
 TORCH = ("torch", "F", "functional", "nn")
-_PARAMETER = re.compile(r"([*!]?)([\w.|]+)(##?|-#|\$|\([\d,]+\))?(?:([=:~])(.+))?")
-_BRACES = re.compile(r"\{([^{}]*)\}")
+_PARAMETER = lazy(r"([*!]?)([\w.|]+)(##?|-#|\$|\([\d,]+\))?(?:([=:~])(.+))?")
+_BRACES = lazy(r"\{([^{}]*)\}")
 _LAYERS = """
     ReLU relu, LeakyReLU leaky_relu, ELU elu, SELU selu, CELU celu, GELU gelu, SiLU silu, Mish mish, ReLU6 relu6,
     Sigmoid sigmoid, Tanh tanh, Hardsigmoid hardsigmoid, Hardswish hardswish, LogSigmoid logsigmoid, Softplus softplus,

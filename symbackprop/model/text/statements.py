@@ -59,6 +59,7 @@ from symbackprop.model.text.tokens import (
     physical_lines,
     problem,
 )
+from symbackprop.patterns import lazy
 
 KEYWORDS = ("dim", "function", "data", "input", "param", "const", "convention", "loss", "output", "notation", "for")
 _KIND = attrgetter("kind")
@@ -717,7 +718,7 @@ def _number(word: str) -> tree.Expr | None:
     return _NOTHING if word == "None" else tree.Number(sp.Rational(word)) if _NUMBER.fullmatch(word) else None
 
 
-_NUMBER = re.compile(r"\d{1,9}(?:\.\d{0,9})?")
+_NUMBER = lazy(r"\d{1,9}(?:\.\d{0,9})?")
 _TYPES = ("ndarray", "NDArray", "Array", "ArrayLike", "Tensor", "float", "Float", "int", "Int", "list", "List", "dict",
           "Dict")
 

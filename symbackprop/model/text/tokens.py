@@ -36,6 +36,7 @@ from symbackprop.model.text.meant_lines import (
 )
 from symbackprop.model.text.tree import BESIDE
 from symbackprop.model.text.wrapping import GOES_ON, unwrapped
+from symbackprop.patterns import lazy
 
 NAME, NUMBER, STRING, SIGN, END = "name", "number", "string", "sign", "end of line"
 TEXT = attrgetter("text")  # of a token
@@ -54,12 +55,12 @@ _PRIMES = r"(?:[′″‴]+(?=\())?"  # f′(z), the derivative of an abstract f
 # dicts, with keys or without, signs with a dot, those of R's, and A \ b
 _DICT = r"(?<=[=,(\ ])\{\}|\{(?=\s*[\"'])|(?:(?<=[=(,]\ )|(?<=[=(]))\{(?=\s*$)|\}(?=\s*(?:[,)\]}.\[\#]|$))|"
 _NOTHING = _DICT + r"&&|\.[-+*/^](?!=)|%(?:\*|o|in|/)?%|(?<=[\w)\]']\ )\\(?=\ )|(?<=[\w)\]'])\\(?=\()|"
-_PLAIN = re.compile(_PATTERN.replace("MORE", _NOTHING).replace("SIGNS", f"ᵀ×·&~{BESIDE}")
+_PLAIN = lazy(_PATTERN.replace("MORE", _NOTHING).replace("SIGNS", f"ᵀ×·&~{BESIDE}")
                     .replace("PRIMES", _PRIMES), re.VERBOSE)
-_FORGIVING = re.compile(_PATTERN.replace("MORE", r":=|").replace("SIGNS", r"{}~&.!$\\⊗").replace(r"\|\||", "")
+_FORGIVING = lazy(_PATTERN.replace("MORE", r":=|").replace("SIGNS", r"{}~&.!$\\⊗").replace(r"\|\||", "")
                         .replace("PRIMES", ""), re.VERBOSE)
-_FACTOR = re.compile(r"(?!x[A-Z0-9]|[eE][0-9]|[eEjJ]\b)[A-Za-z]\w*")  # no shape 2x3, no power of ten, no complex number
-_BOUND = re.compile(r"(?:[/@^]|\*\*)[\s+-]*$")
+_FACTOR = lazy(r"(?!x[A-Z0-9]|[eE][0-9]|[eEjJ]\b)[A-Za-z]\w*")  # no shape 2x3, no power of ten, no complex number
+_BOUND = lazy(r"(?:[/@^]|\*\*)[\s+-]*$")
 _OPENING, _CLOSING = "([{", ")]}"
 
 _HINTS = {

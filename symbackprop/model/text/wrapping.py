@@ -12,6 +12,7 @@ from itertools import takewhile
 from typing import TypeAlias
 
 from symbackprop.model.text.brackets import unclosed, unopened
+from symbackprop.patterns import lazy
 
 Changed: TypeAlias = Iterator[tuple[int, str]]  # places of lines, and what is left of them
 Way: TypeAlias = tuple[re.Pattern[str], Callable[[list[str]], Changed], str]  # the sign of it, where, what is told
@@ -21,14 +22,14 @@ _TARGET = r"[^\W\d][\w.]*(?:\[[^\[\]]*\])?"
 # what begins an equation or a declaration
 _STATES = rf"(?:{_KEYWORD}|(?:(?:loss|output)\s+)?{_TARGET}(?:\s*,\s*{_TARGET})*\s*(?:[-+*/@:]?=(?!=)|<-))"
 _CODE = r"(?:def|for|if|with|import|from|return|class)\b|@\w|#"
-_PROMPT = re.compile(r"\s*(>>>|In \[\d*\]:|\.\.\.:?)(?: |$)")
-_ANSWER = re.compile(r"\s*Out\[\d*\]:")
-FENCE = re.compile(r"\s*(?:```|~~~)")
-_NUMBER = re.compile(r"\s*\(?(\d+)(?:[:.)|](?!\d)|(?=\s)|$)(.*)")
-_COMMENT = re.compile(r"^\s*(?:%(?!\S?%|\w+%)|%%[a-z]|//|![a-z]|/\*(?!.*\*/\s*\S)).*|(?<=;)\s*(?:%|//)[^\"]*$")
-_BLOCK = re.compile(r"[^#\"]*?(/\*)")
+_PROMPT = lazy(r"\s*(>>>|In \[\d*\]:|\.\.\.:?)(?: |$)")
+_ANSWER = lazy(r"\s*Out\[\d*\]:")
+FENCE = lazy(r"\s*(?:```|~~~)")
+_NUMBER = lazy(r"\s*\(?(\d+)(?:[:.)|](?!\d)|(?=\s)|$)(.*)")
+_COMMENT = lazy(r"^\s*(?:%(?!\S?%|\w+%)|%%[a-z]|//|![a-z]|/\*(?!.*\*/\s*\S)).*|(?<=;)\s*(?:%|//)[^\"]*$")
+_BLOCK = lazy(r"[^#\"]*?(/\*)")
 # what the next line belongs to, as in Python and Matlab, whose dots a comment may follow; dots in a comment are none
-GOES_ON = re.compile(r"\A((?:[^#\"]|\"[^\"]*\")*?)(?:\\\s*|\.\.\.\s*(?:%.*)?)\Z")
+GOES_ON = lazy(r"\A((?:[^#\"]|\"[^\"]*\")*?)(?:\\\s*|\.\.\.\s*(?:%.*)?)\Z")
 
 
 def unwrapped(lines: list[str], ways: Sequence[Way] = ()) -> tuple[list[str], dict[int, str]]:
@@ -113,13 +114,13 @@ def _blocks(lines: list[str]) -> Changed:
 
 def _sign(pattern: str) -> re.Pattern[str]:
     """What a line begins with where there may be something to leave out."""
-    return re.compile(rf"^[ \t]*(?:{pattern})", re.MULTILINE)
+    return lazy(rf"^[ \t]*(?:{pattern})", re.MULTILINE)
 
 
 def around(states: str, marks: str) -> tuple[Way, ...]:
     """How what stands around single lines is found in a text whose statements, and marks beside numbers, begin so."""
-    statement, code = re.compile(rf"\s*{states}"), re.compile(rf"\s*(?:{states}|{_CODE})")
-    mark = re.compile(rf"^(\s*)(?:{marks}|\d+[.)]|\(\d+\))\s+(?={states})")
+    statement, code = lazy(rf"\s*{states}"), lazy(rf"\s*(?:{states}|{_CODE})")
+    mark = lazy(rf"^(\s*)(?:{marks}|\d+[.)]|\(\d+\))\s+(?={states})")
     return (
         (_sign(r">>>|In \[|Out\["), partial(_prompts, statement),
          "what stands behind the prompts is read, without what was answered"),
@@ -129,20 +130,20 @@ def around(states: str, marks: str) -> tuple[Way, ...]:
 
 
 # -- blocks of R's, in braces, and of Julia's and Matlab's, up to an end, as Python indents them
-_IN_BLOCKS = re.compile(r"\bfunction\b|^[ \t]*(?:\}[ \t]*else\b|(?:for|if)[ \t]*\(|end(?:for)?;?[ \t]*$)", re.MULTILINE)
-_OF_R = re.compile(r"([A-Za-z][\w.]*)\s*(?:<-|=)\s*function\s*\(")
-_NAMED = re.compile(r"function\s+(?:\[?\s*(\w+)[\w,\s]*\]?\s*=\s*)?(\w+)\s*\((.*)\)\s*;?$")
-_CONDITION = re.compile(r"((?:else\s+)?if|for)\s*\(")
-_COUNTED = re.compile(r"for\s+(\w+)\s*(?:=|in|∈)\s*([^:]+):([^:]+?)\s*[,;]?$")
-_EACH = re.compile(r"for\s+(\w+)\s+(?:in|=|∈)\s+eachindex\((.+)\)$")
-_BEGINS = re.compile(r"(?:return|for|if|elif|else|def)\b|[A-Za-z][\w.]*(?:\[[^\[\]]*\])?\s*(?:<-|=(?!=))")
-_GIVEN = re.compile(r"[A-Za-z][\w.]*\s*(?:<-|=(?!=))\s*")  # what a last statement of R's gives a name is its value
+_IN_BLOCKS = lazy(r"\bfunction\b|^[ \t]*(?:\}[ \t]*else\b|(?:for|if)[ \t]*\(|end(?:for)?;?[ \t]*$)", re.MULTILINE)
+_OF_R = lazy(r"([A-Za-z][\w.]*)\s*(?:<-|=)\s*function\s*\(")
+_NAMED = lazy(r"function\s+(?:\[?\s*(\w+)[\w,\s]*\]?\s*=\s*)?(\w+)\s*\((.*)\)\s*;?$")
+_CONDITION = lazy(r"((?:else\s+)?if|for)\s*\(")
+_COUNTED = lazy(r"for\s+(\w+)\s*(?:=|in|∈)\s*([^:]+):([^:]+?)\s*[,;]?$")
+_EACH = lazy(r"for\s+(\w+)\s+(?:in|=|∈)\s+eachindex\((.+)\)$")
+_BEGINS = lazy(r"(?:return|for|if|elif|else|def)\b|[A-Za-z][\w.]*(?:\[[^\[\]]*\])?\s*(?:<-|=(?!=))")
+_GIVEN = lazy(r"[A-Za-z][\w.]*\s*(?:<-|=(?!=))\s*")  # what a last statement of R's gives a name is its value
 _RANGES = (
-    (re.compile(r"seq_len\((.+)\)$"), r"1..\1"), (re.compile(r"seq_along\((.+)\)$"), r"1..len(\1)"),
-    (re.compile(r"([^:]+):([^:]*[\w)\]])\s*([-+]\s*\w+)$"), r"\1 \3..\2 \3"),  # : binds more strongly
-    (re.compile(r"([^:]+):([^:]+)$"), r"\1..\2"),
+    (lazy(r"seq_len\((.+)\)$"), r"1..\1"), (lazy(r"seq_along\((.+)\)$"), r"1..len(\1)"),
+    (lazy(r"([^:]+):([^:]*[\w)\]])\s*([-+]\s*\w+)$"), r"\1 \3..\2 \3"),  # : binds more strongly
+    (lazy(r"([^:]+):([^:]+)$"), r"\1..\2"),
 )
-_IS_CUT = re.compile(r"[\w)\]]\s*(?:[-+*/]|%\*%)$")
+_IS_CUT = lazy(r"[\w)\]]\s*(?:[-+*/]|%\*%)$")
 _OTHERS = ("elif ", "else:")
 _DEEPEST = 20  # what is deeper is refused
 _CLOSES = ("end", "end;", "endfunction", "endfor")
@@ -272,10 +273,10 @@ def _counted(inside: str) -> str:
 
 _WAYS: tuple[Way, ...] = (
     (_IN_BLOCKS, _indented, "what stands in braces, or up to an end, is read as lines that are indented"),
-    (_sign("```|~~~"), partial(_fences, re.compile(rf"\s*(?:{_STATES}|{_CODE})")),
+    (_sign("```|~~~"), partial(_fences, lazy(rf"\s*(?:{_STATES}|{_CODE})")),
      "of the text around the code the equations and declarations are read"),
     *around(_STATES, "[-*+•>]"),
-    (re.compile(r"/\*"), _blocks, "comments of other languages are passed over"),
+    (lazy(r"/\*"), _blocks, "comments of other languages are passed over"),
     (_sign(r"[%/!]|(?:[^\s;].*)?;[ \t]*[%/]"), _each(_COMMENT, ""),
      "commands of notebooks and comments of other languages are passed over"),
 )
