@@ -105,7 +105,7 @@ def monomials(value: sp.Expr, order: tuple[str, ...]) -> list[Monomial] | None:
 def decimal(size: sp.Rational) -> tuple[str, str] | None:
     """Mantissa and exponent of a positive number that is written as a decimal; None where it stays a fraction, or a
     whole number that is not too long."""
-    literal = decimal_text(size) if size.q > SHORT or size >= LONG else None
+    literal = decimal_text(size) if size.q > SHORT or size.p >= LONG * size.q else None
     if literal is None:
         return None
     mantissa, _, exponent = literal.partition("e")

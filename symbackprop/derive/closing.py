@@ -496,7 +496,7 @@ class Closing:
         plain = self._priced(region, forms.terms, forms.pairs, forms.rules)
         common = [common_powers(terms) for terms in forms.terms]
         left = [[divided(t, c) for t in terms] for terms, c in zip(forms.terms, common, strict=True)]
-        pairs = shared_pairs(left, self.made, self.space.weights)
+        pairs = shared_pairs(left, self.made, self.space)
         if not pairs:
             return plain
         self.made += len(pairs)

@@ -24,6 +24,7 @@ from symbackprop.derive.terms import (
     Index,
     Key,
     Powers,
+    Space,
     Term,
     Terms,
     all_letters,
@@ -375,11 +376,11 @@ def of_two(id_: int, powers: Powers) -> Pair:
     return Pair(id_, tuple([i for i in longer[1] if i]), of_rows(powers))
 
 
-def shared_pairs(forms: Sequence[Terms], first: int, weight: Sequence[float]) -> list[Pair]:
+def shared_pairs(forms: Sequence[Terms], first: int, space: Space) -> list[Pair]:
     """Takes products of two factors that stand in several terms out of them; ``forms`` are changed."""
     made: list[Pair] = []
     for _ in range(MAX_PAIRS):
-        found = _best_pair(forms, weight)
+        found = _best_pair(forms, space)
         if found is None:
             break
         (a, p), (b, q) = found
@@ -455,8 +456,7 @@ def _with_pair(term: Term, pair: Pair, product: Powers) -> Term:
     return term
 
 
-def _best_pair(forms: Sequence[Terms], weight: Sequence[float]
-               ) -> tuple[tuple[Key, int], tuple[Key, int]] | None:
+def _best_pair(forms: Sequence[Terms], space: Space) -> tuple[tuple[Key, int], tuple[Key, int]] | None:
     places: dict[object, list[tuple[int, tuple[Key, int], tuple[Key, int]]]] = {}
     place = 0
     for terms in forms:
@@ -466,10 +466,10 @@ def _best_pair(forms: Sequence[Terms], weight: Sequence[float]
             for a, b in _pairs({k: p for k, p in term.powers.items() if common[k] == 1}):
                 places.setdefault(_signature(a, b), []).append((place, a, b))
     best, gain = None, 0.0
-    largest = max([_area(letters(k), weight) for ts in forms for t in ts for k in t.powers], default=1.0)
+    largest = max([space.area(letters(k)) for ts in forms for t in ts for k in t.powers], default=1.0)
     for found in places.values():
         _, a, b = found[0]
-        saved = (len({(p, x[0], y[0]) for p, x, y in found}) - 1) * _area(letters(a[0]) | letters(b[0]), weight)
+        saved = (len({(p, x[0], y[0]) for p, x, y in found}) - 1) * space.area(letters(a[0]) | letters(b[0]))
         if saved > gain and saved >= largest:
             best, gain = (a, b), saved
     return best
@@ -490,10 +490,3 @@ def _pairs(powers: Powers) -> Iterable[tuple[tuple[Key, int], tuple[Key, int]]]:
 def _signature(a: tuple[Key, int], b: tuple[Key, int]) -> object:
     names: dict[int, int] = {0: 0}
     return tuple([(k[0], p, tuple([names.setdefault(i, len(names)) for i in k[1]])) for k, p in (a, b)])
-
-
-def _area(over: Iterable[int], weight: Sequence[float]) -> float:
-    area = 1.0
-    for i in over:
-        area *= weight[i]
-    return area

@@ -244,15 +244,9 @@ class Ordering:
         first, *others = chosen
         splits = [(first, *more) for n in range(len(others)) for more in combinations(others, n)]
         pairs = [(found[frozenset(a)], found[frozenset(chosen) - frozenset(a)]) for a in splits]
-        costs = [a.cost + b.cost + self._area(a.own | b.own) for a, b in pairs]
+        costs = [a.cost + b.cost + self.space.area(a.own | b.own) for a, b in pairs]
         cheapest = costs.index(min(costs))
         return Order(costs[cheapest], own, part, pairs[cheapest])
-
-    def _area(self, over: Iterable[int]) -> float:
-        area = 1.0
-        for i in over:
-            area *= self.space.weights[i]
-        return area
 
     # -- rows
     def _written(self, node: Node) -> Node:
@@ -263,7 +257,7 @@ class Ordering:
         whole = None
         for term in self.terms[node.id]:
             order = self.best(node.id, term)
-            small = min([*order.leaves(), order], key=lambda o: self._area(o.own))
+            small = min([*order.leaves(), order], key=lambda o: self.space.area(o.own))
             number = term.with_powers({k: p for k, p in term.powers.items() if is_number(k)})
             own = tuple([i for i in layout if i in order.own])
             row = self.writer.aligned(self._row(order, own, small, number), own, layout)

@@ -8,10 +8,11 @@ too: they have negative ids and no index.
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import NamedTuple, TypeAlias, TypeVar
 
 import sympy as sp
@@ -95,6 +96,7 @@ class Space:
         self.numbers: list[sp.Expr] = [sp.S.One]
         self.roots: set[int] = set()
         self.work = self.cancelled = 0
+        self._areas: dict[frozenset[int], float] = {}
         self._known: dict[sp.Expr, Term | None] = {}
         self._ids: dict[sp.Expr, int] = {}
 
@@ -102,6 +104,13 @@ class Space:
         self.sizes.append(dim)
         self.weights.append(typical(dim))
         return len(self.sizes) - 1
+
+    def area(self, over: frozenset[int]) -> float:
+        """How many entries there are for letters, a symbolic size counting as 32."""
+        found = self._areas.get(over)
+        if found is None:
+            found = self._areas[over] = reduce(lambda area, i: area * self.weights[i], over, 1.0)
+        return found
 
     def spend(self, work: int = 1) -> None:
         """Counts terms that are looked at; past the limit nothing more is shortened."""
@@ -258,11 +267,13 @@ def collected(terms: Sequence[Term]) -> Terms:
     """Like terms added up, those that vanish left out: a·T + b·T = (a + b)·T, which is 0 where b is −a."""
     if len(terms) == 1:
         return [*terms]
-    if len({_factors(t) for t in terms}) == len(terms):
+    factors = [*map(_factors, terms)]
+    several = Counter(factors)
+    if len(several) == len(terms):
         return [t for t in terms if t.number]
     found: dict[object, Term] = {}
-    for term in terms:
-        key = alike(term)
+    for term, own in zip(terms, factors, strict=True):
+        key = alike(term) if several[own] > 1 else own
         known = found.get(key)
         found[key] = term if known is None else known._replace(number=known.number + term.number)
     return [t for t in found.values() if t.number]

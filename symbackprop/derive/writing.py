@@ -218,16 +218,13 @@ class Price:
         self.space, self.graph, self.flattening = space, flattening.graph, flattening
         self.seen: set[object] = set()
 
-    def area(self, over: Iterable[int]) -> float:
-        return reduce(lambda a, i: a * self.space.weights[i], over, 1.0)
-
     def of(self, tree: Product) -> float:
         """What a product costs, factors that have fewer axes multiplied first."""
         cost, over, started = 0.0, frozenset[int](), tree.number not in (1, -1) or any(map(is_constant, tree.items))
         for own, items, sums in tree.groups:
             over |= own
             factors = len(items) + len(sums) + sum([_extra(p) for _, p in items])
-            cost += MULTIPLY * (factors - 1 + started) * self.area(over)
+            cost += MULTIPLY * (factors - 1 + started) * self.space.area(over)
             cost += sum([self.item(i) for i, _ in items]) + sum([self.sum(s) for s in sums])
             started = True
         return cost
@@ -236,7 +233,7 @@ class Price:
         over = frozenset[int]().union(*[p.letters for p in products])
         found = chosen(self.flattening, products)
         terms = products if found is None else [*found[1], *found[2]]
-        return sum(map(self.of, terms)) + ADD * (len(products) - 1) * self.area(over)
+        return sum(map(self.of, terms)) + ADD * (len(products) - 1) * self.space.area(over)
 
     def item(self, item: Item) -> float:
         key = item if isinstance(item, Inner) else item[0]
@@ -245,7 +242,7 @@ class Price:
         self.seen.add(key)
         if isinstance(item, Inner):
             inside = of_rows(item.powers)
-            return self.of(inside) + ADD * self.area(inside.letters)
+            return self.of(inside) + ADD * self.space.area(inside.letters)
         if item[0] not in self.flattening.inline or item[0] in self.flattening.forward:
             return 0.0
         node = self.graph.nodes[item[0]]

@@ -271,7 +271,7 @@ def _found_in(trees: Iterable[m.Math]) -> tuple[set[str], set[str], tuple[str, .
             notation.update(_NOTED[kind](x))
         elif kind in _LETTERED:
             letters.update(_LETTERED[kind](x))
-            if kind is m.Array:
+            if isinstance(x, m.Array):
                 places = min(x.letters, places or x.letters, key=lambda those: abs(len(those) - 2))
     return notation, letters, places
 
