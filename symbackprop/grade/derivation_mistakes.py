@@ -558,6 +558,9 @@ def _here(form: f.Formula) -> Iterator[Variant]:
             yield from _in_product(form)
         case f.Neg(body):
             yield Variant(m.SIGN, _SIGN, body, form)
+        case f.Num(value) if value.free_symbols:
+            for part in value.as_ordered_factors():
+                yield Variant(m.CONSTANT, "the number {part} is missing", f.Num(value / part), f.Num(part))
         case f.Div(num, den):
             if num == MINUS_ONE:
                 yield Variant(m.SIGN, _SIGN, f.div(f.ONE, den), form)

@@ -25,7 +25,7 @@ from symbackprop.grade.mistakes import Finding
 from symbackprop.grade.naming import Gradient, Local, Meaning, Own
 from symbackprop.grade.points import Point
 from symbackprop.grade.reference import Reference
-from symbackprop.grade.scope import MENDED, Scope
+from symbackprop.grade.scope import MENDED
 from symbackprop.grade.session import Entry, Outcome, Session
 from symbackprop.grade.tree_text import flattened, unparsed
 from symbackprop.model.text import tree
@@ -172,8 +172,7 @@ class Explainer:
 
     def _formula(self, entry: Entry) -> Formula:
         meanings = {**self.gradients, **entry.answer.meanings}
-        scope = Scope(self.session, MENDED, entry.counters, self.outcome.key, 0, meanings, 0, self.outcome.before)
-        return Formula(self.reference, scope, entry.answer)
+        return Formula(self.reference, self.session.scope(self.outcome, entry, MENDED, meanings), entry.answer)
 
     @cached_property
     def gradients(self) -> dict[str, Meaning]:
@@ -294,7 +293,12 @@ def _flipped(expr: Expr) -> Expr:
 
 
 def sums(expr: Expr) -> Iterator[Change]:
-    """A sum over other axes."""
+    """A sum over other axes, a softmax along them."""
+    if isinstance(expr, tree.Call) and expr.function not in ("sum", "mean"):
+        given = [k for k, (name, _) in enumerate(expr.options) if name == "axis"]
+        for k, axis in product(given, (0, 1, 2)):
+            options = (*expr.options[:k], ("axis", tree.Number(sp.Rational(axis))), *expr.options[k + 1 :])
+            yield m.SUMMED, replace(expr, options=options), ""
     if isinstance(expr, tree.Call) and expr.function in ("sum", "mean") and expr.args:
         others = tuple(option for option in expr.options if option[0] != "axis")
         kept = (("keepdims", tree.Word(True)),)
@@ -345,7 +349,7 @@ def gradients(known: Mapping[str, Meaning], expr: Expr) -> Iterator[Change]:
 
 
 def _neighbours(index: Expr) -> Iterator[Expr]:
-    """The indices before and after ``2``, ``t`` or ``t - 1``."""
+    """The indices before and after ``2``, ``t`` or ``t - 1``; ``t + i`` for ``t - i``."""
     first, number = index, 0
     if isinstance(index, tree.Number):
         yield from (tree.Number(index.value + by) for by in (-1, 1) if index.value + by >= 0)
@@ -353,6 +357,8 @@ def _neighbours(index: Expr) -> Iterator[Expr]:
     match index:
         case tree.Chain(inner, ((sign, tree.Number(value)),)) if sign in "+-":
             first, number = inner, int(value) if sign == "+" else -int(value)
+        case tree.Chain(inner, ((sign, tree.Name() as other),)) if sign in "+-":
+            yield tree.Chain(inner, (("-" if sign == "+" else "+", other),))
     if isinstance(first, tree.Name):
         for k in (number - 1, number + 1):
             yield tree.Chain(first, (("-" if k < 0 else "+", tree.Number(sp.Rational(abs(k)))),)) if k else first

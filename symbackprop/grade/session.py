@@ -382,13 +382,9 @@ class Session:
         waiting = [(0, 0)]
         while waiting:
             choice, second = waiting.pop(0)
-            answer = outcome.entry.answer
-            scope = Scope(self, which, outcome.entry.counters, outcome.key, choice, answer.meanings, 0, outcome.before)
-            row = self._shaped(outcome)
-            scope.shape = () if row is None else row.shape
-            sizes = () if row is None else row.shape if len(answer.letters) == row.ndim else lengths(row)
-            scope.axes = dict(zip(answer.letters, sizes, strict=False))
-            formula = Formula(self.reference, scope, outcome.entry.answer, second)
+            answer, row = outcome.entry.answer, self._shaped(outcome)
+            scope = self.scope(outcome, outcome.entry, which, answer.meanings, choice)
+            formula = Formula(self.reference, scope, answer, second)
             try:
                 entries = row if answer.letters else None
                 row = self._added(_shaped_as(entries, formula.row(form)), outcome, which)
@@ -404,6 +400,16 @@ class Session:
             if (choice, second) == (0, 0):
                 waiting = _readings(scope.ambiguous, formula.ambiguous)
         return found, None if found else problem
+
+    def scope(self, outcome: Outcome, entry: Entry, which: str, meanings: Mapping[str, Meaning], choice: int = 0
+              ) -> Scope:
+        """The names at a line, whose letters on the left run over the axes of what it answers."""
+        scope = Scope(self, which, entry.counters, outcome.key, choice, meanings, 0, outcome.before)
+        row = self._shaped(outcome)
+        if row is not None:
+            sizes = row.shape if len(entry.answer.letters) == row.ndim else lengths(row)
+            scope.shape, scope.axes = row.shape, dict(zip(entry.answer.letters, sizes, strict=False))
+        return scope
 
     def _shaped(self, outcome: Outcome) -> Node | None:
         """A row of the shape that an answer has: of what it is the gradient of, perhaps of what a line introduces."""

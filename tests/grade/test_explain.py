@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from symbackprop.grade.explain import arithmetic, edits, products
+from symbackprop.grade.grading import grade
 from symbackprop.grade.tree_text import unparsed
+from symbackprop.model import Model
 from symbackprop.model.text.expressions import one_formula
 from tests.grade.helpers import item
 
@@ -37,3 +39,16 @@ def test_it_is_told_in_names_that_can_be_known(model: str, lines: str, words: li
 @pytest.mark.parametrize("norm", ["‖W‖_F²", "‖W‖²_F", "||W||_F^2", "||W||^2", "‖W‖_F**2"])
 def test_norms_with_their_order_at_the_bars(norm: str) -> None:
     assert item(PENALTY, f"ds = exp(s) {norm}", "ds").verdict == "right"
+
+
+@pytest.mark.parametrize(("model", "given", "says"), [
+    ("dim N\ndata x: N\nparam s\nloss L = N/2*log(s) + sum(x^2)/(2*s)", "ds = 1/(2*s) - sum(x^2)/(2*s^2)",
+     "in N/2, the number N is missing: you have 1 / 2"),
+    ("dim N, K\ndata x: N\nparam p: K\nl = p - x[:, None]\nloss L = sum(logsumexp(l, axis=1))",
+     "dp = sum(softmax(l, axis=0), axis=0)", "softmax(l, axis=0) stands where softmax(l, axis=1) belongs"),
+    ("dim T\ndata x: T, y: T - 2\nparam k: 3\no = k[0]*x[:-2] + k[1]*x[1:-1] + k[2]*x[2:]\nloss L = sum((o - y)^2)/2",
+     "dk_i = sum_t (o_t - y_t) x_{t-i}", "x[t - i] stands where x[t + i] belongs"),
+], ids=["size", "axis", "index"])
+def test_a_part_that_stands_for_another_one(model: str, given: str, says: str) -> None:
+    found = grade(Model.parse(model), given).items[-1].finding
+    assert found is not None and says in found.says
