@@ -170,7 +170,9 @@ class Rows(Written):
         return maths.Prod(factors, number, self.order)
 
     def filled(self, value: sp.Expr, shape: Dims) -> Math:
-        return maths.Fill(value, self.shape(shape)) if shape else self.number(value)
+        if not shape:
+            return self.number(value)
+        return negative(self.filled(-value, shape)) if f.is_negative(value) else maths.Fill(value, self.shape(shape))
 
     def identity(self, size: sp.Expr) -> Math:
         self.mention("eye")

@@ -243,3 +243,25 @@ def test_every_letter_of_a_page_is_in_its_legend(view: str) -> None:
 def test_a_softmax_within_a_jacobian_is_written_out() -> None:
     page = derive(Model.parse(GDA)).text(view="jacobian")
     assert "(e^ell_nj/(Σ_l e^ell_nl))·1[n = i]" in page and "log(Σ" not in page.split("Rules (")[0]
+
+
+LAYER_NORM = """
+dim N, D
+data Z: N x D, T: N x D
+param g: D
+c = Z - mean(Z, axis=1, keepdims=True)
+h = c/sqrt(mean(c^2, axis=1, keepdims=True) + 1e-5)
+Y = g*h
+loss L = sum((Y - T)^2)/(2*N)
+"""
+
+
+@pytest.mark.parametrize(("view", "line"), [("matrix", "δ_r = −1_N "), ("jacobian", "∂L/∂r = −1_Nᵀ ")])
+def test_ones_have_their_sign_in_front(view: str, line: str) -> None:
+    page = derive(Model.parse("dim N, D\ndata A: N x D\nparam x: D\nr = A @ x\nloss L = -sum(r)")).text(view=view)
+    assert line in page and "1·1_N" not in page and "(−1)" not in page
+
+
+def test_a_closed_form_that_prints_as_the_line_before_is_no_line() -> None:
+    page = derive(Model.parse(LAYER_NORM)).text()
+    assert page.count("= 1/N Σ_n ((Y − T) ⊙ h)[n] ") == 1

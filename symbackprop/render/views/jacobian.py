@@ -22,6 +22,7 @@ from symbackprop.core.maths import (
     Letter,
     Math,
     MatMul,
+    Num,
     Outer,
     Prod,
     Shape,
@@ -216,7 +217,10 @@ class JacobianView(MatrixView):
         telling = [x for x in known if not x.identity] or known[:1]
         if len(telling) == 1:
             return replace(telling[0], consumer=group.consumer, argument=s.step.target)
-        tree, flipped = chain(*[x.tree for x in telling]), chain(*[x.flipped for x in reversed(telling)])
+        arrays = [x for x in telling if not isinstance(within(x.tree), Num)]
+        number = sp.Mul(*[x.tree.value for x in telling if isinstance(x.tree, Num)])
+        forth, back = [x.tree for x in arrays], [x.flipped for x in reversed(arrays)]
+        tree, flipped = (self.rows.scaled(number, *([chain(*x)] if x else [])) for x in (forth, back))
         return Factor(group.consumer, s.step.target, tree, flipped)
 
     def _of_loss(self, s: Located) -> Factor | None:
