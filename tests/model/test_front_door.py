@@ -174,6 +174,13 @@ r = y - X @ w
 small = np.abs(r) <= delta
 loss = 0.5 * np.sum(r[small] ** 2) + delta * np.sum(np.abs(r[~small]) - 0.5 * delta)
 """, "dim N, D, data y: N, X: N x D, param w: D, delta"),
+    "what is True where it is given": ("""
+def nonlin(x, deriv=False):
+    if deriv == True:
+        return x * (1 - x)
+    return 1 / (1 + np.exp(-x))
+np.sum(nonlin(w) + nonlin(v, True))
+""", "dim N, param w: N, v: N"),
     "two names of a size": ("N = X.shape[0]\nM = len(y)\nsum((X @ w - y)**2) / N / M",
                             "dim N, D, data X: N x D, y: N, param w: D"),
 }

@@ -102,6 +102,13 @@ LOOPS = {
         for t in range(len(X)):
             G[t] = X[t] * b[0]
         loss = np.sum(G**2) + G[1, 0, 2]""",
+    "entries of zeros, from the last one on": """
+        G = 0 * Y[0]
+        R = np.zeros((T, N))
+        for t in reversed(range(T)):
+            G = Y[t] + 0.9 * G
+            R[t] = G * b
+        loss = np.sum(R * np.arange(T)[:, None]) + R[1, 0]""",
     "dicts by steps from 1": """
         hs, ps = {}, {}
         hs[0] = h0

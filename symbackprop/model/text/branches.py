@@ -84,6 +84,8 @@ def holds(condition: tree.Expr) -> bool | None:
             return (left == tree.Word(None)) == (sign in ("is", "=="))
         case tree.Compare("==" | "!=" as sign, tree.String(a), tree.String(b)):
             return (a == b) == (sign == "==")
+        case tree.Compare("==" | "!=" | "is" | "is not" as sign, tree.Word(bool() as a), tree.Word(bool() as b)):
+            return (a == b) == (sign in ("==", "is"))
         case tree.Word(bool() as value):
             return value
         case tree.Call("np.bitwise_not", (inner,), ()) if (found := holds(inner)) is not None:

@@ -429,7 +429,7 @@ def _asks(part: tree.Expr, head: Head) -> bool:
     """Whether a condition may be known when a helper is called: of None, of a string, or of what it is given alone."""
     match part:
         case tree.Compare(_, left, right):
-            return holds(part) is not None or isinstance(left, tree.String) or isinstance(right, tree.String)
+            return holds(part) is not None or is_word(left) or is_word(right)
         case tree.Call(called, (tree.Name(name) | tree.Call(_, (tree.Name(name),)), *_)) if called == CHOICE:
             return name in head.parameters
     return False

@@ -253,11 +253,12 @@ class _Counting:
             if not isinstance(s.start, tree.Call):
                 self.ends |= dict.fromkeys({*_own_names(s.body)} - known, s.stop)
         if not isinstance(s.start, tree.Call):
-            steps = int(s.stop.value) if isinstance(s.stop, tree.Number) else 0
+            end = s.start if s.by < 0 else s.stop
+            steps = int(end.value) if isinstance(end, tree.Number) else 0
             self.collected |= dict.fromkeys(own & self.lists.keys(), steps)
             self.sizes |= {name: tree.Tuple((_number(max(steps + 1, self.firsts[name])),))
                            for name in own & self.firsts.keys() if steps}
-            self.last |= dict.fromkeys(own, s.stop)
+            self.last |= dict.fromkeys(own, end)
         return s
 
     def _from_any(self, s: tree.For, bounds: tuple[tree.Expr, tree.Expr, int], own: set[str], states: set[str]
@@ -395,7 +396,8 @@ def _filled(statements: Sequence[tree.Statement], more: bool = False) -> Iterato
     but the last, which is what is in front of the first."""
     ends = {s.target.name for s in statements if isinstance(s, tree.Equation) and s.target.index == _LAST}
     for loop in statements:
-        if isinstance(loop, tree.For) and loop.start == tree.Call("range", (loop.stop,), ()):
+        if isinstance(loop, tree.For) and isinstance(loop.start, tree.Call) and loop.start == tree.Call(
+                "range", (loop.stop,), loop.start.options):  # downwards too
             step = tree.Name(loop.variable)
             names = [e.target.name for e in tree.equations(loop.body) if e.target.index == step]
             yield from ((name, _one_more(loop.stop) if more else loop.stop) for name in names
