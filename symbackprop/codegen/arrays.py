@@ -46,7 +46,7 @@ from symbackprop.core.noughts import without_needless
 from symbackprop.core.ops.views import slice_stop
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.roles import Role
-from symbackprop.core.scalars import RELATIONS
+from symbackprop.core.scalars import RELATIONS, TABLE
 from symbackprop.core.shapes import Shape, is_one, same, same_shape
 from symbackprop.errors import ModelError
 
@@ -573,6 +573,10 @@ def _helper(word: str) -> Scalar:
     return lambda p, form, *args: p.helper(word, *args)
 
 
+def _as(word: str) -> Scalar:
+    return lambda p, form, *args: p.scalar(f.call(word, *form.args), args)
+
+
 def _relation(sign: str) -> Scalar:
     return lambda p, form, left, right: p.relation(sign, left, right)
 
@@ -592,6 +596,7 @@ SCALARS: dict[str, Scalar] = {
     **{word: _library_function(word) for word in _SAME},
     **{word: _library_function(theirs) for word, theirs in _ARCS.items()},
     **{word: _helper(ours) for word, ours in _HELPERS.items()},
+    **{record.of_log: _as(word) for word, record in TABLE.items() if record.of_log},
     **{word: _relation(sign) for sign, word in RELATIONS.items()},
     "root": _library_function("sqrt"),
     "relu": lambda p, form, x, tie: p.function("maximum", x, _zero(p)),

@@ -144,8 +144,9 @@ class Writer:
         right = self.equation.right(row) if self.is_own(row, word) else self.equation.operand(row)
         declared = self.program.identities.get(row.id) if same else None
         told = declared is not None and self.equation.is_within(declared, MOST_NAMELESS)
-        middle = f"{self.equation.right(declared)} = " if declared is not None and told else ""
-        return replace(line, left=left if same else word, comment=with_shape(f"{middle}{right}", row.shape))
+        middle = self.equation.right(declared) if declared is not None and told else right
+        whole = right if middle == right else f"{middle} = {right}"
+        return replace(line, left=left if same else word, comment=with_shape(whole, row.shape))
 
     def softmax(self, item: Softmax, depth: int) -> Line:
         p, *_, other = item.rows

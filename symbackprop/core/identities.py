@@ -23,7 +23,7 @@ from symbackprop.core.differences import Differences, is_read_along, less_total,
 from symbackprop.core.facts import is_lookup, is_range, is_sum, kind, plainly, unnamed, way
 from symbackprop.core.graph import BOOL, FLOAT, Node
 from symbackprop.core.hazards import is_nonnegative
-from symbackprop.core.noughts import aligned, term_by_term
+from symbackprop.core.noughts import aligned, reads_log, term_by_term
 from symbackprop.core.ops.matrices import logdet
 from symbackprop.core.ops.reductions import recurrence
 from symbackprop.core.ops.views import flip
@@ -767,9 +767,19 @@ def _inverse(row: Node, logs: Logarithms) -> Node | None:
     return inner[1] if inner is not None and inner[0].name == record.undoes else None
 
 
+def _of_log(row: Node, logs: Logarithms) -> Node | None:
+    """tanh(log x) with a slope that is not 1 − tanh², which is 0 where 1/x is not."""
+    record = row.function
+    if record is None or not record.of_log:
+        return None
+    parts = row.attr.form.args
+    steep = any(reads_log(row.args[k]) for k in f.arguments(parts[0]))
+    return row.graph.apply(f.call(record.of_log, *parts), *row.args) if steep else None
+
+
 IDENTITIES: tuple[Rule, ...] = (
     _inverse, _logarithm, _sum_of_logarithms, _plain_logarithm, _power, _root, _angle, _bernoulli, _both_outcomes,
-    _arithmetic,
+    _arithmetic, _of_log,
 )
 OF_EXPONENTS: tuple[Rule, ...] = (_logarithm, _sum_of_logarithms, _power, _bernoulli, _quotient)  # what e^u was made of
 
@@ -909,7 +919,9 @@ class _Quotients:
         return build.softmax(z, total.attr[0][0])
 
     def _call(self, name: str, u: Node) -> f.Formula:
-        return self._row(u.graph.call(name, u))
+        row = u.graph.call(name, u)
+        found = _of_log(row, self.logs)
+        return self._row(row if found is None else found)
 
     def _row(self, row: Node) -> f.Formula:
         self.args.append(row)

@@ -54,6 +54,12 @@ def is_log(row: Node, depth: int = DEEP) -> bool:
     return bool(row.log)
 
 
+def reads_log(row: Node, depth: int = MAX_DEPTH) -> bool:
+    """Whether a row is arithmetic with a logarithm."""
+    parts = row.args if depth and row.arithmetic is not None else ()
+    return is_log(row) or any(reads_log(a, depth - 1) for a in parts)
+
+
 def _look(row: Node, depth: int) -> bool:
     if row.arithmetic is not None:
         return _is_log(row.arithmetic, row.args, depth - 1)

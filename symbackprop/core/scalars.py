@@ -7,7 +7,7 @@ function as its head, whose ``diff`` is used where a derivative is left out.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from inspect import signature
 from math import inf
@@ -103,7 +103,9 @@ class Scalar:
     part of the formula around it unless it is a row of its own (``alone``). What makes a call of its arguments where
     numbers among them may need none is ``folded``; what rewrites know it as is its ``role``. A glossary says what it
     ``means`` where not every reader knows that: a formula, or words about it. Weights in front of it start with
-    ``gain`` times the variance that a product alone asks for. A derivation calls its value what it ``gives``, and its
+    ``gain`` times the variance that a product alone asks for. Where its first argument may be a logarithm, of which a
+    slope of 1e-200 is one of 1 behind, `of_log` names its twin, whose derivatives are ``from_argument``: its value has
+    long been its limit there. A derivation calls its value what it ``gives``, and its
     first argument what it ``reads``, where they have no names.
 
     What is known of the values: ``said`` are the derivatives by each argument that are better said than written,
@@ -168,6 +170,7 @@ class Scalar:
     folded: Callable[..., Formula] | None = None
     role: Role | None = None
     alone: bool = False
+    from_argument: tuple[Formula | None, ...] = ()
     gain: int = 1
     gives: str = ""
     reads: str = ""
@@ -175,6 +178,11 @@ class Scalar:
     @property
     def arity(self) -> int:
         return self.shown or len(self.domain)
+
+    @property
+    def of_log(self) -> str:
+        """The name of its twin, whose derivatives are taken from its argument; nothing where there is none."""
+        return f"{self.name}_of_log" if self.from_argument else ""
 
     @property
     def exponential(self) -> bool:
@@ -902,10 +910,12 @@ _RECORDS = [
            exact=lambda x, y: x - y * _whole_quotient(x, y)),
     Scalar("tanh", sp.tanh, lambda np, x: np.tanh(x), (1 - OUT**2,), latex=r"\tanh",
            complement=call("twice_sigmoid", -2 * X), rest=call("exp", -2 * call("log_cosh", X)), odd=True,
-           mean=call("tanh_mean", 0, X), range=(-1.0, 1.0), gives="h a", reads="z"),
+           mean=call("tanh_mean", 0, X), range=(-1.0, 1.0), gives="h a", reads="z",
+           from_argument=(call("exp", -2 * call("log_cosh", X)),)),
     Scalar("sigmoid", opaque("sigmoid"), _sigmoid, (OUT * (1 - OUT),), latex=r"\sigma",
            role=Role.LOGISTIC, text="σ", means=1 / (1 + call("exp", -X)), log=-call("softplus", -X),
-           complement=call("sigmoid", -X), range=(0.0, 1.0), positive=True, gives="h a", reads="z"),
+           complement=call("sigmoid", -X), range=(0.0, 1.0), positive=True, gives="h a", reads="z",
+           from_argument=(OUT * call("sigmoid", -X),)),
     Scalar("softplus", opaque("softplus"), _softplus, (call("sigmoid", X),), means=call("log", 1 + call("exp", X)),
            range=(0.0, inf), positive=True, reads="z"),
     Scalar("logaddexp", opaque("logaddexp"), _logaddexp,
@@ -983,6 +993,8 @@ _RECORDS = [
            gives="h a", reads="z",
            kink=(maths.Fn("elu_unit", (_ZERO,), prime=True), " is the second argument"),
            said=("1 where positive, else the value plus the second argument",),
+           from_argument=(call("where", call("greater", X, 0), 1, Y * call("exp", call("minimum", X, 0))),
+                          call("negexpm1", X)),
            called="elu"),
     Scalar("negexpm1", opaque("negexpm1"), lambda np, x: np.expm1(np.minimum(x, 0)),
            (call("where", call("greater", X, 0), 0, OUT + 1),),
@@ -1133,7 +1145,17 @@ def _compared(name: str) -> Callable[..., Any]:
     return lambda np, a, b: getattr(np, name)(a, b) * 1.0
 
 
-register(*_RECORDS, *[
+
+
+def _of_log(record: Scalar) -> Scalar:
+    """The twin of a function whose value is its limit long before its slope is 0."""
+    spelled = call(record.name, *[Arg(k) for k in range(len(record.domain))])
+    return replace(record, name=record.of_log, head=opaque(record.of_log), partials=record.from_argument, public=False,
+                   spelled=spelled, called=record.called or record.name, from_argument=(),
+                   note=f"is {record.name} of what may be a logarithm")
+
+
+register(*_RECORDS, *[_of_log(r) for r in _RECORDS if r.from_argument], *[
     Scalar(name, opaque(name), _compared(name), (NO, NO), TWO, role=Role.EQUALITY if sign == "==" else None,
            show=_relation(_SHOWN.get(sign, sign)), boolean=True, switches=(Switch(X, Y, _CONTRARY[sign], sign),))
     for sign, name in RELATIONS.items()

@@ -636,3 +636,19 @@ def test_plain_floats_divide_as_arrays_do(form: str, tmp_path: Path) -> None:
     module = emit(parse(f"param x, y\nloss L = {form}"), tmp_path)
     found, known = [module.loss_and_grads({"x": zero, "y": zero + 1}, {}) for zero in (0.0, np.zeros(()))]
     np.testing.assert_equal(found, known)
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize("form, slope", [
+    ("sigmoid(-log(x))", lambda x: -1 / (1 + x) ** 2), ("sigmoid(log(x) + 1)", lambda x: np.e / (1 + np.e * x) ** 2),
+    ("tanh(log(x)/2)", lambda x: 2 / (1 + x) ** 2), ("elu(log(x))", lambda x: np.minimum(1, 1 / x)),
+    ("1/(1 + exp(log(x)))", lambda x: -1 / (1 + x) ** 2), ("v*tanh(v*log(x))", lambda x: 2 / (1 + x) ** 2 / 2),
+    ("(a - 1/a)/(a + 1/a)", lambda x: 2 / (1 + x) ** 2),
+])
+def test_what_has_levelled_off_at_log_0_has_a_slope(form: str, slope: Callable[[Any], Any], level: int, tmp_path: Path
+                                                    ) -> None:
+    """1 − tanh² is 0 where the slope of the logarithm behind it is 1e200: the product came out as 0."""
+    module = emit(f"dim N\nparam x: N, v: N\nu = log(x)\na = exp(u/2)\nloss L = sum({form})", tmp_path, level=level)
+    x = np.array([1e-200, 1e-30, 1e-9, 0.3, 2.0])
+    _, grads = module.loss_and_grads({"x": x, "v": np.full(5, 0.5)}, {})
+    np.testing.assert_allclose(grads["x"], slope(x), rtol=1e-12)
