@@ -252,34 +252,93 @@ class Forms:
     # -- products and quotients
     def _product(self, form: f.Formula) -> f.Formula:
         factors = [*powers(form)]
-        found = self._exponentials(factors) or self._gates(factors) or self._means(factors) or self._shares(factors)
+        rules = (self._exponentials, self._gates, self._means, self._shares, self._under)
+        found = next((found for rule in rules if (found := rule(factors))), None)
         return form if found is None else self._product(product(found))
 
     def _exponentials(self, factors: Factors) -> Factors | None:
         """e^a·e^b = e^(a + b), also of what is e^a by its logarithm; a function that overflows under a fraction bar is
         e^(−log)."""
-        grown = [(k, found) for k, (base, n) in enumerate(factors) if (found := self._growing(base, n)) is not None]
-        exps = [k for k, found in grown if found[0]]
-        signed = self._signed(factors, dict(grown))
+        grown = {k: found for k, (base, n) in enumerate(factors) if (found := self._growing(base, n)) is not None}
+        exps = [k for k, found in grown.items() if found[0]]
+        mirrored = self._mirrored(factors, exps)
+        if mirrored is not None:
+            return mirrored
+        grown |= self._vanishing(factors)
+        signed = self._signed(factors, grown)
         if signed is not None:
             return signed
-        if len(grown) < 2 and all(factors[k][1].is_positive is not False for k, _ in grown):
+        if len(grown) < 2 and all(factors[k][1].is_positive is not False for k in grown):
             return self._compensated(factors, exps)
-        return self._gathered(factors, [k for k, _ in grown], [row for _, (_, row) in grown])
+        return self._gathered(factors, [*grown], [row for _, row in grown.values()])
 
-    def _signed(self, factors: Factors, grown: Mapping[int, tuple[bool, Node]]) -> Factors | None:
+    def _mirrored(self, factors: Factors, exps: Sequence[int]) -> Factors | None:
+        """e^−u·f(u), of an f that is e^u·g."""
+        for k, (base, n) in enumerate(factors):
+            called = self._call(base)
+            if called is None or called[0].mirrored is None or not n.is_Integer:
+                continue
+            for e in exps:
+                u, exponent = called[1], self._exponent(factors[e])
+                c = self._ratio(exponent, u)
+                count = sp.sign(n) * min(abs(n), sp.floor(abs(c)))
+                if c * count < 0:
+                    left = self._gathered(factors, [k, e], [exponent, u * count])
+                    return [*left, (base, n - count), (self._over(called[0].mirrored, u), count)]
+        return None
+
+    def _exponent(self, factor: tuple[f.Formula, sp.Expr]) -> Node:
+        """n·u, of a factor (e^u)^n."""
+        called = self._call(factor[0])
+        assert called is not None
+        return scaled(called[1], factor[1])
+
+    def _ratio(self, a: Node, b: Node) -> sp.Expr:
+        """c where a row is a number c times another one; 0 where it is no such thing."""
+        (c, one), (d, other) = self._scaled(a), self._scaled(b)
+        return c / d if one is other and d != 0 and (c / d).is_number else sp.S.Zero
+
+    def _scaled(self, row: Node) -> tuple[sp.Expr, Node]:
+        form, rows = arithmetic_of(row, self.ends)
+        factor, rest = f.split_sign(form)
+        return factor, row.graph.arithmetic(rest, rows)
+
+    def _vanishing(self, factors: Factors) -> dict[int, tuple[bool, Node]]:
+        """The factors that are 0 somewhere far out, by their logarithms, beside what overflows for the same reason."""
+        called = {k: found for k, (base, _) in enumerate(factors) if (found := self._call(base)) is not None}
+        over = [k for k, (record, _) in called.items() if isinf(record.range[1]) and (record.log or record.scaled)]
+        logs: dict[int, tuple[bool, Node]] = {}
+        for k, (record, u) in called.items():
+            small = record.range[0] == 0 and k not in over and any(self._ratio(called[j][1], u) != 0 for j in over)
+            if small and record.log is not None:
+                logs[k] = False, u.graph.apply(record.log, u) * factors[k][1]
+        return logs
+
+    def _signed(self, factors: Factors, grown: Mapping[int, tuple[bool, Node]], under: bool = False
+                ) -> Factors | None:
         """sinh(u)/cosh(v) as tanh(u)·e^(log cosh u − log cosh v), and sinh(u)·e^v likewise: what overflows and has both
-        signs is its sign and size beside what may overflow too."""
+        signs is its sign and size beside what may overflow or vanish too."""
         for k, (base, n) in enumerate(factors):
             called = self._call(base)
             if called is None or called[0].scaled is None or not isinf(called[0].range[1]):
                 continue
+            if under and n.is_positive is not False:
+                continue
             (size, moderate), u = called[0].scaled, called[1]
-            meets = [j for j, (exp, _) in grown.items() if (called[0].odd if exp else factors[j][1] * n < 0)]
-            if meets:
+            meets = [j for j, (exp, _) in grown.items() if (called[0].odd if exp else self._meet(factors[j], n))]
+            if meets or under:
                 logs = [u.graph.apply(size, u) * n, *[grown[j][1] for j in meets]]
                 return self._gathered(factors, [k, *meets], logs, f.power(self._over(moderate, u), f.Num(n)))
         return None
+
+    def _under(self, factors: Factors) -> Factors | None:
+        """1/sinh(u): its slope is cosh(u) over a square."""
+        return self._signed(factors, {}, under=True)
+
+    def _meet(self, factor: tuple[f.Formula, sp.Expr], n: sp.Expr) -> bool:
+        """Whether a factor may be 0 where one to the power n overflows."""
+        called = self._call(factor[0])
+        return called is not None and (factor[1] * n).is_negative is isinf(called[0].range[1])
 
     def _growing(self, base: f.Formula, n: sp.Expr) -> tuple[bool, Node] | None:
         """Of a factor that overflows and has a logarithm: whether it is an exponential, and the logarithm of it."""

@@ -842,8 +842,18 @@ class _Quotients:
         form = f.changed(form, self.shortened)
         if not isinstance(form, f.Div):
             return form
-        found = self._of_two(form.num, form.den) or self._of_all(form.num, form.den)
+        found = self._of_powers(form.num, form.den) or self._of_all(form.num, form.den)
         return form if found is None else found
+
+    def _of_powers(self, num: f.Formula, den: f.Formula) -> f.Formula | None:
+        """A quotient by a product of sums of exponentials."""
+        factors = [*exact_forms.powers(den)]
+        for k, (base, n) in enumerate(factors):
+            found = self._of_exponentials(num, base) if n.is_Integer and n > 0 else None
+            if found is not None:
+                rest = exact_forms.product([*factors[:k], (base, n - 1), *factors[k + 1 :]])
+                return self.shortened(f.div(found, rest))
+        return None
 
     def _argument(self, row: Node) -> Node | None:
         """u, of a row that is e^u; where(c, u, −∞), of one that is e^u only where c holds, else 0."""
@@ -853,26 +863,36 @@ class _Quotients:
         return None if zero_branch(plainly(row)) is None else self.logs.sure(f.Arg(0), (row,))
 
     def _exponent(self, term: f.Formula) -> Node | sp.Expr | None:
-        """u, of a term that is e^u; 1 is e^0."""
-        if term == f.ONE:
-            return sp.S.Zero
-        return self._argument(self.args[term.index]) if isinstance(term, f.Arg) else None
+        """u, of a term that is e^u; 1 is e^0, c·e^u is e^(u + log c)."""
+        c, part = f.split_sign(term)
+        base, n = f.powers(part)[0]
+        u = self._argument(self.args[base.index]) if isinstance(base, f.Arg) and f.power(base, n) == part else None
+        if not c.is_positive or (u is None and part != f.ONE):
+            return None
+        return sp.log(c) if u is None else u * n + sp.log(c)
 
-    def _of_two(self, num: f.Formula, den: f.Formula) -> f.Formula | None:
-        if not isinstance(den, f.Add) or len(den.terms) != 2:
+    def _of_exponentials(self, num: f.Formula, den: f.Formula) -> f.Formula | None:
+        """x/(x + y) of exponentials and positive numbers, also beside other factors, and (x − y)/(x + y)."""
+        exponents = [self._exponent(t) for t in den.terms] if isinstance(den, f.Add) else []
+        known = [(x, a) for x, a in zip(den.children, exponents, strict=False) if a is not None]
+        if not known or len(known) < len(exponents):
             return None
-        (one, other), (a, b) = den.terms, [self._exponent(t) for t in den.terms]
-        if a is None or b is None:
-            return None
-        for x, y, u in ((one, other, a - b), (other, one, b - a)):
-            if num == f.add(x, f.neg(y)):
-                return self._call("tanh", u / 2)
-            rest = f.ONE if num == x else _without(num, x)
+        if len(known) == 2:
+            for (x, a), (y, b) in (known, known[::-1]):
+                if num == f.add(x, f.neg(y)):
+                    return self._call("tanh", (a - b) / 2)
+        for x, a in sorted(known, key=lambda k: isinstance(k[0], f.Num)):
+            rest = _beside(num, x)
             if rest is not None:
-                return f.mul(rest, self._call("sigmoid", u))
-        if f.ONE in den.terms:
-            return f.mul(num, self._call("sigmoid", a - b if one == f.ONE else b - a))
+                others = [b for y, b in known if y is not x]
+                share = self._call("sigmoid", a - others[0]) if len(others) == 1 else self._share(a, den)
+                return None if share is None else f.mul(rest, share)
         return None
+
+    def _share(self, a: Node | sp.Expr, den: f.Formula) -> f.Formula | None:
+        """e^a over a sum that it is a part of."""
+        log = self.logs.sure(den, self.args)
+        return None if log is None else self._row(log.graph.call("exp", a - log))
 
     def _of_all(self, num: f.Formula, den: f.Formula) -> f.Formula | None:
         """e^z, or a sum of products with it, over its own sum along one axis, which broadcasts against it."""
@@ -954,6 +974,13 @@ def _without(product: f.Formula, factor: f.Formula) -> f.Formula | None:
 
 
 _SELF, _UP_TO = f.Arg(0), f.call("greater_equal", f.Arg(0), f.Arg(1))
+
+
+def _beside(num: f.Formula, x: f.Formula) -> f.Formula | None:
+    """num/x, where x is a number or stands among the factors of ``num``."""
+    (c, part), (d, top) = f.split_sign(x), f.split_sign(num)
+    rest = f.ONE if top == part else top if part == f.ONE else _without(top, part)
+    return None if rest is None else f.mul(f.Num(d / c), rest)
 
 
 def _running_sum(product: Node) -> Node | None:

@@ -97,8 +97,9 @@ class Scalar:
     log(1 + f), ``log_minus`` for log(−f), ``rest`` for 1 − f², ``mean`` for f(x)/x and ``excess`` for f(x) − x;
     f(x) is the angle whose sine (0) or cosine (1) is x, as ``angle`` says, the ``area`` whose hyperbolic cosine is x,
     or on all numbers the inverse of what it ``undoes``;
-    ``scaled`` is (a, b) where f is e^a·b and b of moderate size. ``odd``: f(−x) = −f(x); f is Σ sign·log of ``logs``;
-    ``power``: f(x) is x to that power; ``square``: an even power of f(x) is one of x, with the exponent times that.
+    ``scaled`` is (a, b) where f is e^a·b and b of moderate size, ``mirrored`` is g where f(x) is e^x·g.
+    ``odd``: f(−x) = −f(x); f is Σ sign·log of ``logs``; ``power``: f(x) is x to that power; ``square``: an even power
+    of f(x) is one of x, with the exponent times that.
     ``guards`` is the arithmetic that the function is but for points where that is nan: it is written as that, and is
     part of the formula around it unless it is a row of its own (``alone``). What makes a call of its arguments where
     numbers among them may need none is ``folded``; what rewrites know it as is its ``role``. A glossary says what it
@@ -149,6 +150,7 @@ class Scalar:
     area: bool = False
     undoes: str = ""
     scaled: tuple[Formula, Formula] | None = None
+    mirrored: Formula | None = None
     odd: bool = False
     power: sp.Expr | None = None
     square: sp.Expr | None = None
@@ -284,8 +286,8 @@ def _problem(r: Scalar, names: Sequence[str]) -> str:
     given = len(signature(r.reference).parameters) - 1
     if given != len(r.domain):
         return f"the reference takes {given} arguments, domain has {len(r.domain)}"
-    given_forms = (*r.partials, r.log, r.log_minus, r.complement, r.rest, r.mean, r.excess, *(r.scaled or ()), r.log1p,
-                   *[x for _, x in r.logs], r.guards, r.spelled,
+    given_forms = (*r.partials, r.log, r.log_minus, r.complement, r.rest, r.mean, r.excess, *(r.scaled or ()),
+                   r.mirrored, r.log1p, *[x for _, x in r.logs], r.guards, r.spelled, *r.from_argument,
                    None if isinstance(r.means, str) else r.means)
     forms = [x for x in given_forms if x is not None]
     forms += [] if isinstance(r.finite, bool) else [r.finite]
@@ -856,7 +858,7 @@ _RECORDS = [
     Scalar("expm1", opaque("expm1"), lambda np, x: np.expm1(x), (call("exp", X),),
            spelled=call("exp", X) - 1, range=(-1.0, inf),
            finite=1 - X, log=X + call("log_one_minus_exp", -X), log_minus=call("log_one_minus_exp", X),
-           mean=call("exp", call("log_exp_mean", X)),
+           mean=call("exp", call("log_exp_mean", X)), mirrored=-call("expm1", -X),
            scaled=(X / 2 + call("log_cosh", X / 2), 2 * call("tanh", X / 2))),
     Scalar("sqrt", sp.sqrt, lambda np, x: np.sqrt(x), (1 / (2 * OUT),), POSITIVE,
            role=Role.ROOT, defined="x >= 0", power=HALF,
@@ -915,7 +917,7 @@ _RECORDS = [
     Scalar("sigmoid", opaque("sigmoid"), _sigmoid, (OUT * (1 - OUT),), latex=r"\sigma",
            role=Role.LOGISTIC, text="σ", means=1 / (1 + call("exp", -X)), log=-call("softplus", -X),
            complement=call("sigmoid", -X), range=(0.0, 1.0), positive=True, gives="h a", reads="z",
-           from_argument=(OUT * call("sigmoid", -X),)),
+           mirrored=call("sigmoid", -X), from_argument=(OUT * call("sigmoid", -X),)),
     Scalar("softplus", opaque("softplus"), _softplus, (call("sigmoid", X),), means=call("log", 1 + call("exp", X)),
            range=(0.0, inf), positive=True, reads="z"),
     Scalar("logaddexp", opaque("logaddexp"), _logaddexp,

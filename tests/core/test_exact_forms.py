@@ -44,6 +44,10 @@ WRITTEN = (
     "log(sigmoid(x)/sigmoid(y))", "log(-(tanh(y) - tanh(x)))", "log1p(-sigmoid(x)^2)", "log1p(-erf(x)^2)",
     "log(-log(sigmoid(x)))", "log(-erf(x)*sinh(y))", "1 - expm1(x)/(1 + expm1(x))", "2*expm1(x)/(1 + expm1(x)) - 2",
     "sinh(x)/cosh(x)", "expm1(x)/cosh(y)", "exp(y)*sinh(x)", "cosh(x)/sinh(y)^2", "y*sinh(x)^2/exp(2*y)",
+    "exp(x*y)*sigmoid(-x*y)", "exp(5*x/2)*sigmoid(-x)^2", "expm1(x)*exp(-3*x)", "exp(x)/expm1(x)^2",
+    "exp(-x)/sigmoid(x)^2", "cosh(x)*sigmoid(-2*x)/y", "y*sinh(x)*normal_cdf(-x)^2", "1/(y*expm1(x)*erfc(x))",
+    "x/((2 + exp(x))^2*y)", "exp(x)^2/(1 + exp(x)^2)", "y*exp(x)/(exp(2*x) + 3*exp(y) + 1/2)",
+    "(2*exp(x) - 3)/(2*exp(x) + 3)", "x/(y*sinh(x))", "exp(y)/(exp(x) + exp(y))^3/(1 + exp(x))",
 )
 PLACES = [*product((-3.0, -1.0, 0.5, 2.0), (-2.0, 1.0, 3.0)), (0.1, 0.2)]
 
@@ -137,6 +141,28 @@ def test_what_little_is_left_has_its_value_and_slope(text: str, at: float, value
     assert stable.loss_row is not None
     rows = [stable.loss_row, *grad(stable.loss_row, list(stable.targets().values()))]
     np.testing.assert_allclose(evaluate(rows, {"x": np.array(at)}, {}), [value, slope], rtol=1e-13)
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize(("text", "right", "left"), [  # the limits of value and slope; None: infinite
+    ("exp(x)*sigmoid(-x)", (1, 0), (0, 0)), ("sinh(x)*sigmoid(-x)", (0.5, 0), None), ("expm1(x)*exp(-x)", (1, 0), None),
+    ("expm1(x)*sigmoid(-x)", (1, 0), (-1, 0)), ("exp(x)/(1 + exp(x))^2", (0, 0), (0, 0)),
+    ("exp(2*x)/(1 + exp(x))^2", (1, 0), (0, 0)), ("exp(x)/(1 + exp(2*x))", (0, 0), (0, 0)),
+    ("exp(x)*erfc(x)", (0, 0), (0, 0)), ("exp(x)*normal_pdf(x)", (0, 0), (0, 0)), ("exp(x)/expm1(x)", (1, 0), (0, 0)),
+    ("1/(exp(x) - 1)", (0, 0), (-1, 0)), ("1/sinh(x)", (0, 0), (0, 0)), ("x^2/expm1(x)", (0, 0), None),
+    ("exp(x)/(3*exp(x) + 2)", (1 / 3, 0), (0, 0)), ("1/(2 + exp(x))", (0, 0), (0.5, 0)),
+    ("exp(x)/(exp(x) + exp(2*x) + 1)", (0, 0), (0, 0)), ("exp(x)^2/(2 + exp(x)^2)", (1, 0), (0, 0)),
+    ("cosh(x)/(exp(x) + exp(-x) + 2)", (0.5, 0), (0.5, 0)),
+])
+def test_quotients_and_products_where_an_exponential_in_them_is_no_float(
+    text: str, right: tuple[float, float] | None, left: tuple[float, float] | None, level: int, tmp_path: Path,
+) -> None:
+    """inf/inf and inf·0 were NaN from x = 710 on."""
+    module = emit(f"param x\nloss L = {text}", tmp_path, level=level)
+    for sign, limit in ((1, right), (-1, left)):
+        for at in (400.0, 710.0, 745.0, 1e4) if limit is not None else ():
+            loss, grads = module.loss_and_grads({"x": np.float64(sign * at)}, {})
+            np.testing.assert_allclose([loss, grads["x"]], limit, rtol=1e-12, atol=1e-150)
 
 
 @pytest.mark.parametrize("level", [0, 1, 2])
