@@ -1000,7 +1000,7 @@ _RECORDS = [
            called="elu"),
     Scalar("negexpm1", opaque("negexpm1"), lambda np, x: np.expm1(np.minimum(x, 0)),
            (call("where", call("greater", X, 0), 0, OUT + 1),),
-           spelled=call("exp", call("minimum", X, 0)) - 1, public=False,
+           spelled=call("exp", call("minimum", X, 0)) - 1, public=False, range=(-1.0, 0.0),
            switches=AT_ZERO, stated=lambda x: (1.0,)),
     Scalar("maximum", opaque("maximum"), lambda np, a, b: np.maximum(a, b),
            (call("above", X, Y, HALF), call("above", Y, X, HALF)), TWO,

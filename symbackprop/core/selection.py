@@ -139,7 +139,8 @@ def _is_levelled(output: Node, i: int) -> bool:
     record = output.function
     if record is None or not has_influence(output, i):
         return i == 0 and output.form is not None and output.form.role is Role.GATED
-    return any(map(isfinite, record.range)) and not (record.flat or record.power)
+    bounded = any(map(isfinite, record.range)) or (record.from_argument and i == 0)
+    return bool(bounded) and not (record.flat or record.power)
 
 
 def choices(output: Node, i: int) -> list[f.Formula]:

@@ -367,6 +367,7 @@ def test_counts_of_zero_in_a_whole_poisson_loss_are_no_warning(tmp_path: Path) -
 @pytest.mark.parametrize("form", [
     "exp(-exp(w))", "1 - exp(-exp(w))", "tanh(exp(w) * v)", "sigmoid(1 - 2*exp(w))", "erf(exp(2*w)^2)", "atan(sinh(w))",
     "silu(-exp(w) * v)", "softplus(-expm1(w))", "gelu(-v * exp(w))", "tanh(sum(exp(w[:, None] + v), axis=1))",
+    "elu(-exp(w) * v)", "selu(1 - exp(w))",
 ])
 def test_what_overflows_before_a_function_levels_off(form: str, level: int, tmp_path: Path) -> None:
     """0 times the infinite slope of exp is 0, which is its limit; and at -1000 nothing changes either."""
