@@ -37,7 +37,7 @@ class Forms:
         match form:
             case f.Add(terms):
                 return self._sum(list(terms))
-            case f.Mul() | f.Div():
+            case f.Mul() | f.Div() | f.Neg():
                 return self._product(form)
             case f.Pow(f.Add(terms), exponent) if f.ONE in terms and not isinstance(exponent, f.Num):
                 return self._compounded(form, terms, exponent)

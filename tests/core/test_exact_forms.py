@@ -153,6 +153,8 @@ def test_what_little_is_left_has_its_value_and_slope(text: str, at: float, value
     ("exp(x)/(3*exp(x) + 2)", (1 / 3, 0), (0, 0)), ("1/(2 + exp(x))", (0, 0), (0.5, 0)),
     ("exp(x)/(exp(x) + exp(2*x) + 1)", (0, 0), (0, 0)), ("exp(x)^2/(2 + exp(x)^2)", (1, 0), (0, 0)),
     ("cosh(x)/(exp(x) + exp(-x) + 2)", (0.5, 0), (0.5, 0)),
+    ("exp(-x)/(1 - exp(-x))", (0, 0), (-1, 0)), ("exp(x)*(1 - exp(-x))", None, (-1, 0)),
+    ("tanh(x)/(1 - exp(-x))", (1, 0), (0, 0)), ("x*exp(-x)/(1 - exp(-x))", (0, 0), None),
 ])
 def test_quotients_and_products_where_an_exponential_in_them_is_no_float(
     text: str, right: tuple[float, float] | None, left: tuple[float, float] | None, level: int, tmp_path: Path,
