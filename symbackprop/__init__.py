@@ -43,7 +43,9 @@ def __getattr__(name: str) -> Any:
     functions = import_module("symbackprop.core.functions").FUNCTIONS
     if name in functions:
         return functions[name]
-    raise AttributeError(f"module 'symbackprop' has no attribute {name!r}")
+    hint = import_module("symbackprop.errors").did_you_mean(name, (*_HOME, *functions))
+    raise AttributeError(f"module 'symbackprop' has no attribute {name!r}.{hint}" if hint else (
+        f"module 'symbackprop' has no attribute {name!r}"))
 
 
 def load_ipython_extension(shell: Any) -> None:

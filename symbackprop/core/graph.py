@@ -307,6 +307,9 @@ class Graph:
             return value
         if isinstance(value, bool):
             raise ModelError(f"{value} is no number: == and != compare rows as Python objects; write equal(a, b)")
+        if isinstance(value, (list, tuple)) and value:
+            row: Node = late("called")("stack", ([*map(self.lift, value)],), {})
+            return row
         if isinstance(value, sp.MatrixBase) or (isinstance(value, sp.Expr) and not value.is_Number):
             return self._lower(value)
         return self.const(value)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from symbackprop.core import formula as f
 from symbackprop.core.formula import Arg
 from symbackprop.core.kernel import MAX_ARGS, MAX_SIZE
-from symbackprop.core.shapes import same_shape
+from symbackprop.core.shapes import Shape, same_shape, size_of
 from symbackprop.doorway import late
 
 if TYPE_CHECKING:
@@ -81,12 +81,28 @@ def _call(name: str) -> Callable[..., Node]:
     return _by(lambda left, right: left.graph.call(name, left, right))[0]
 
 
+def _number_of(shape: Shape) -> int:
+    """How many rows an array has. Raises a `TypeError` where no number says so."""
+    if not shape:
+        raise TypeError("a row without axes has no length and cannot be iterated over")
+    if not shape[0].is_Integer:
+        raise TypeError(f"a row is symbolic and cannot be iterated over: it has {shape[0]} entries, which is no number "
+                        "yet; write it with arrays, or with scan(…)")
+    return int(shape[0])
+
+
+def _numpys(name: str) -> tuple[Callable[..., Node], Callable[..., Node]]:
+    """An operator that is a function of NumPy's."""
+    return _by(lambda left, right: late("called")(name, (left, right), {}))
+
+
 class Operators:
     """Mixin of `Node`. Kernels only come about through `Graph.arithmetic`, which folds and fuses them."""
 
     __slots__ = ()
     _op_priority = 1000.0  # SymPy then hands ``expr * row`` to the row
     graph: Graph
+    shape: Shape
 
     # -- NumPy's functions
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
@@ -109,6 +125,10 @@ class Operators:
     __ge__ = _call("greater_equal")
     __lt__ = _call("less")
     __le__ = _call("less_equal")
+    __mod__, __rmod__ = _numpys("remainder")
+    __floordiv__, __rfloordiv__ = _numpys("floor_divide")
+    __and__, __rand__ = _numpys("bitwise_and")
+    __or__, __ror__ = _numpys("bitwise_or")
 
     def __neg__(self) -> Node:
         return self.graph.arithmetic(FORMS["neg"], [self.graph.lift(self)])
@@ -119,6 +139,13 @@ class Operators:
     def __pos__(self) -> Node:
         return self.graph.lift(self)
 
+    def __invert__(self) -> Node:
+        row: Node = late("called")("bitwise_not", (self,), {})
+        return row
+
+    def __divmod__(self, other: Any) -> tuple[Node, Node]:
+        return self // other, self % other
+
     def __getitem__(self, key: Any) -> Node:
         row: Node = late("getitem")(self, key)
         return row
@@ -128,8 +155,33 @@ class Operators:
         row: Node = late("transpose")(self)
         return row
 
-    def __iter__(self) -> Any:
-        raise TypeError("a row is symbolic and cannot be iterated over")
+    # -- as an array
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """A method of arrays, ``row.sum(axis=0)``, as model text reads it."""
+            if name.startswith("_") or not late("is_method")(name):
+                raise AttributeError(f"a row has no {name!r}")
+            return lambda *args, **options: late("method")(self, name, args, options)
+
+    def diff(self, *by: Any, **options: Any) -> Node:
+        raise TypeError("SymPy does not see what a row is computed from: grad(row, [w]) does; differences of "
+                        "neighbours are np.diff(row)")
+
+    @property
+    def mT(self) -> Node:
+        row: Node = late("called")("matrix_transpose", (self,), {})
+        return row
+
+    @property
+    def size(self) -> sp.Expr:
+        return size_of(self.shape)
+
+    def __len__(self) -> int:
+        return _number_of(self.shape)
+
+    def __iter__(self) -> Iterator[Node]:
+        return (self[k] for k in range(_number_of(self.shape)))
 
     def __bool__(self) -> bool:
         raise TypeError("a row has no truth value before it has numbers; use where(condition, a, b)")

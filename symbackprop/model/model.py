@@ -61,6 +61,9 @@ class Statement:
     where: str = field(default="", compare=False)
 
 
+_BETWEEN_SIZES = re.compile(r"\s*[,×]\s*|\s+x\s+|\s+")
+
+
 class Model:
     """A model: dimensions, data, parameters, named intermediates, and a loss or outputs.
 
@@ -117,6 +120,15 @@ class Model:
         return str(late("to_text")(self))
 
     # -- declarations
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copies and pickles are read from the model's text."""
+        return late("parse"), (self.text(), self.name), {"_remarks": self._remarks}
+
+    def __copy__(self) -> Model:
+        new = object.__new__(type(self))
+        new.__dict__.update(self.__dict__)
+        return new
+
     def dims(self, names: str | Iterable[str], **sizes: int) -> Any:
         """Symbolic dimensions: ``N, D = m.dims("N D")``; ``m.dims("D", D=3)`` gives a default size.
 
@@ -202,12 +214,26 @@ class Model:
             raise UsageError(undefined([*self.functions]))
 
     def _leaf(self, name: str, shape: Iterable[DimLike], role: str, **options: Any) -> Node:
-        shape = as_shape(shape)
+        shape = self._shape(shape)
         _check_stated(name, shape, role, options.get("stated", ""))
         self._claim(name)
         row = self.graph.leaf(name, shape, role, **options)
         self.statements.append(Statement(role if role != "constant" else "const", name))
         return row
+
+    def _shape(self, shape: Any) -> Shape:
+        """A shape; sizes that are given by their names are dimensions, declared so if they are not: ``("N", 3)``,
+        ``"N x D"``."""
+        if isinstance(shape, str):
+            shape = _BETWEEN_SIZES.split(shape.strip()) if shape.strip() else ()
+        if isinstance(shape, Iterable):
+            shape = [self._size(part) if isinstance(part, str) else part for part in shape]
+        return as_shape(shape)
+
+    def _size(self, part: str) -> DimLike:
+        if part.isdecimal():
+            return int(part)
+        return dim(part) if part in self.sizes else self.dim(part)
 
     def _taken(self) -> set[str]:
         return {*self.graph.names, *self.sizes, *self.functions}

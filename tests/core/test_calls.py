@@ -26,7 +26,7 @@ def test_a_number_stands_for_an_array_by_place_and_by_name(z: Node, label: objec
 
 
 @pytest.mark.parametrize("call", [F.solve, F.cross_entropy, F.outer])
-@pytest.mark.parametrize("given", ["a", None, [1, 2], object()])
+@pytest.mark.parametrize("given", ["a", None, {1, 2}, ["a", "b"], object()])
 def test_what_is_neither_a_row_nor_a_number_is_refused(z: Node, call: Callable[..., Node], given: object) -> None:
     with pytest.raises(ModelError, match=r"is neither a row nor a number"):
         call(z, given)

@@ -7,17 +7,21 @@ table of `spellings`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, cast
 
 import sympy as sp
 
+from symbackprop.core.functions.words import IDLE_METHODS, meant
 from symbackprop.core.graph import Graph, Node, label
 from symbackprop.core.shapes import Shape
 from symbackprop.errors import Place
 from symbackprop.model.text import tree
+from symbackprop.model.text.calls import function_names
 from symbackprop.model.text.evaluate import Evaluator, Value
 from symbackprop.model.text.languages import Language
 from symbackprop.model.text.scope import PI
+from symbackprop.model.text.spellings import is_spelled
 
 
 class Operands:
@@ -59,6 +63,8 @@ class Operands:
             return tree.Word(value)
         if isinstance(value, str):
             return tree.String(value)
+        if isinstance(value, type):
+            return tree.Name(value.__name__)  # of dtypes, which leave the numbers as they are
         if isinstance(value, (list, tuple)):
             return tree.Tuple(tuple(map(self.formula, value)))
         if isinstance(value, Node) or (isinstance(value, sp.Expr) and not value.is_Rational):
@@ -73,10 +79,27 @@ def in_text(graph: Graph, function: str, args: Sequence[Any], options: Mapping[s
     """What ``function``, ``np.linalg.lstsq`` or a plain name, is of rows and numbers: a row, or several. Raises a
     `NameProblem` for a function that no text can call either, a `ModelError` for arguments that have no meaning."""
     *modules, name = function.split(".")
-    scope = Operands(graph)
-    values, words = tuple(map(scope.formula, args)), tuple([(k, scope.formula(v)) for k, v in options.items()])
     home: tree.Expr | None = None
     for module in modules:
         home = tree.Name(module) if home is None else tree.Member(home, module)
+    return _applied(Operands(graph), home, name, args, options)
+
+
+@cache
+def is_method(name: str) -> bool:
+    """Whether arrays have such a method in NumPy or PyTorch, or there is a function of that name."""
+    return name in IDLE_METHODS or is_spelled(name) or name in function_names() or bool(
+        meant(name, tuple(function_names())))
+
+
+def method(row: Node, name: str, args: Sequence[Any], options: Mapping[str, Any]) -> Value:
+    """What ``row.name(*args, **options)`` is, as for a call."""
+    scope = Operands(row.graph)
+    return _applied(scope, scope.formula(row), name, args, options)
+
+
+def _applied(scope: Operands, home: tree.Expr | None, name: str, args: Sequence[Any], options: Mapping[str, Any]
+             ) -> Value:
+    values, words = tuple(map(scope.formula, args)), tuple([(k, scope.formula(v)) for k, v in options.items()])
     call = tree.Call(name, values, words) if home is None else tree.Member(home, name, values, words)
     return Evaluator(scope).value(call)

@@ -1263,6 +1263,11 @@ def spelled_names() -> Iterator[str]:
     return (name for name in _lines() if name.isidentifier())
 
 
+def is_spelled(name: str) -> bool:
+    """Whether other libraries have a function or method of that name which is read."""
+    return name in _lines()
+
+
 def distributions(function: str) -> Iterator[str]:
     """SciPy's distributions that have this function here."""
     return (name.removesuffix(f".{function}") for name in _lines() if name.endswith(f".{function}"))
