@@ -15,6 +15,7 @@ from string import ascii_letters
 from typing import Any
 
 import sympy as sp
+from sympy.core.function import AppliedUndef
 from sympy.matrices.expressions.applyfunc import ElementwiseApplyFunction
 from sympy.matrices.expressions.matexpr import MatrixElement
 from sympy.matrices.expressions.slice import MatrixSlice
@@ -66,7 +67,7 @@ class Reader:
     def row(self, expr: Any) -> Node:
         if isinstance(expr, sp.MatrixBase):
             return self.matrix(expr)
-        if not expr.free_symbols and not expr.is_Matrix:
+        if not expr.is_Matrix and not expr.free_symbols and not expr.has(sp.Symbol, AppliedUndef):
             return self.number(expr)
         if not expr.is_Matrix and (expr.is_Add or expr.is_Mul or expr.is_Pow):
             return (self.sum_of_terms if expr.is_Add else self.quotient if expr.is_Mul else self.power)(expr)
@@ -160,7 +161,7 @@ class Reader:
                       reversed(expr.args[:-1]), self.row(value))
 
     def evaluated(self, expr: sp.Expr) -> Node:
-        """A derivative, an integral or a product of factors, once it is carried out."""
+        """A derivative, an integral, a limit or a sum of so many terms, once it is carried out."""
         found = expr.doit()
         if found.has(expr.func):
             raise ModelError(f"SymPy cannot carry out {expr}: write what it is")
@@ -316,6 +317,8 @@ class Reader:
         terms.sort(key=lambda term: -len(term[0]))  # X @ w
         seen = {x for letters, _ in terms for x in letters}
         apart += [self.graph.const(x.count) for x in own if x not in seen]
+        if not terms:
+            return reduce(mul, apart)
         kept = _outermost_first([x for x in seen if x not in own])
         pattern = f"{','.join(_word(letters) for letters, _ in terms)}->{_word(kept)}"
         found = build.einsum(pattern, *[row for _, row in terms])
@@ -387,9 +390,9 @@ def _rounded(name: str) -> Rule:
 
 
 def _is_written_out(expr: Any) -> bool:
-    """Whether a sum or product is of so many terms that are no entries."""
+    """Whether a sum or product is of so many terms, or of infinitely many, that are no entries."""
     bounds = [b for _, *ends in expr.limits for b in ends]
-    return all(b.is_Integer for b in bounds) and not expr.function.has(sp.Indexed, MatrixElement)
+    return all(b.is_number for b in bounds) and not expr.function.has(sp.Indexed, MatrixElement)
 
 
 def _over_letters(reader: Reader, expr: Any) -> Node:
@@ -413,7 +416,7 @@ _RULES: Sequence[tuple[Any, Rule]] = [
     (MatrixSlice, Reader.part),
     ((sp.Indexed, MatrixElement), Reader.entry),
     ((sp.Sum, sp.Product), _over_letters),
-    ((sp.Derivative, sp.Integral, sp.Subs), Reader.evaluated),
+    ((sp.Derivative, sp.Integral, sp.Subs, sp.Limit), Reader.evaluated),
     (sp.Symbol, Reader.symbol),
     (sp.Max, Reader.largest),
     (sp.Min, _in_turn("minimum")),

@@ -12,6 +12,7 @@ from symbackprop.errors import ModelError, NameProblem, did_you_mean
 from symbackprop.patterns import lazy
 
 MAX_LENGTH = 64
+RESULT = "result"  # what has no name
 _NAME = lazy(r"[A-Za-z][A-Za-z0-9_]*\Z")
 _DATA = lazy(r"[xy].*|t(s|[0-9]*)(_.*)?|(target|label).*|data|inputs?|images?|(\w+_)?masks?", re.IGNORECASE)
 _PREDICTED = lazy(r"hat(?:_|$)|pred")  # ŷ, y_pred
@@ -63,6 +64,11 @@ def data_among(names: Sequence[str], integers: Container[str] = (), counts: Cont
     others = [n for n in data if n not in counts]
     predicted = [n for n in others if _PREDICTED.search(n)]
     return [n for n in data if n not in (predicted or others)]
+
+
+def result_name(taken: Container[str], has_axes: bool) -> str:
+    """What an output, if it ``has_axes``, or a loss is called that has no name."""
+    return next((n for n in ("YZ" if has_axes else "LJ") if n not in taken), RESULT)
 
 
 def is_greek(name: str) -> bool:

@@ -11,7 +11,7 @@ from sympy.core.function import AppliedUndef
 from symbackprop.core.bridge import RowSymbol
 from symbackprop.errors import ModelError
 from symbackprop.model.model import Model
-from symbackprop.model.names import data_among
+from symbackprop.model.names import data_among, result_name
 from symbackprop.model.text import declarations
 
 
@@ -22,8 +22,9 @@ def of_expression(expr: Any) -> Model:
     if expr.atoms(RowSymbol):
         raise ModelError("an expression of a model's rows belongs to that model: give it to its loss(…) or output(…)")
     name, value = (str(expr.lhs), expr.rhs) if isinstance(expr, sp.Equality) else ("", expr)
+    value = value.as_immutable() if isinstance(value, sp.MatrixBase) else value
     shapes = _shapes(value)
-    sizes = {s for shape in shapes.values() for n in shape for s in sp.sympify(n).free_symbols}
+    sizes = {s for shape in shapes.values() for n in shape for s in sp.sympify(n).free_symbols} | _in_bounds(value)
     scalars = [s for s in value.free_symbols if type(s) is sp.Symbol and s not in sizes]
     shapes |= {s.name: () for s in scalars if s.name not in shapes}
     model = Model("expression")
@@ -35,8 +36,7 @@ def of_expression(expr: Any) -> Model:
         shape = [sp.sympify(n).subs({s: dims[s.name] for s in sizes}) for n in shapes[leaf]]
         (model.data if leaf in data else model.param)(leaf, shape)
     row = model.graph.lift(value)
-    name = name or next(n for n in ("LJ" if not row.shape else "YZ") if n not in shapes | dims)
-    (model.output if row.shape else model.loss)(name, row)
+    (model.output if row.shape else model.loss)(name or result_name(shapes | dims, bool(row.shape)), row)
     model.remark(f"guessed: {', '.join(declarations(model)) or 'nothing has to be declared'}", first=True)
     return model
 
@@ -45,21 +45,33 @@ def _shapes(expr: Any) -> dict[str, Sequence[Any]]:
     """The shapes of what has axes; a matrix of one column is an array of one axis."""
     found = {m.name: [n for n in m.shape if n != 1] if 1 in m.shape else m.shape for m in expr.atoms(sp.MatrixSymbol)}
     entries: dict[Any, list[Any]] = {}
-    for entry in sorted(expr.atoms(sp.Indexed), key=sp.default_sort_key):
-        entries.setdefault(entry.base, []).append(entry.indices)
-    bounds = {s: (first, last) for part in expr.atoms(sp.Sum, sp.Product) for s, first, last in part.limits}
+    for entry, ends in sorted(_entries(expr), key=lambda found: sp.default_sort_key(found[0])):
+        entries.setdefault(entry.base, []).append([tuple(i.subs(end) for end in ends) for i in entry.indices])
     for base, indices in entries.items():
-        found[base.label.name] = base.shape or [_size(places, bounds) for places in zip(*indices, strict=False)]
+        found[base.label.name] = base.shape or [_size(places) for places in zip(*indices, strict=False)]
     return found
 
 
-def _size(indices: Collection[Any], bounds: dict[Any, tuple[Any, Any]]) -> Any:
-    """How long an axis has to be for these indices; letters that begin at 1 count from there."""
-    found = list(_needed(indices, bounds))
+def _in_bounds(expr: Any) -> set[Any]:
+    """What the sums and products of an expression run to."""
+    limits = [limit for part in expr.atoms(sp.Sum, sp.Product) for limit in part.limits]
+    return {s for _, *ends in limits for end in ends for s in end.free_symbols} - {letter for letter, *_ in limits}
+
+
+def _entries(expr: Any) -> Iterator[tuple[Any, Sequence[dict[Any, Any]]]]:
+    """The entries ``X[i, j]``, each with the first and the last values of the letters of the sums around it."""
+    left: list[tuple[Any, Sequence[dict[Any, Any]]]] = [(expr, ({}, {}))]
+    while left:
+        part, ends = left.pop()
+        if isinstance(part, sp.Indexed):
+            yield part, ends
+        elif isinstance(part, (sp.Sum, sp.Product)):
+            ends = [end | {limit[0]: limit[k] for limit in part.limits} for k, end in enumerate(ends, 1)]
+        left += [(inner, ends) for inner in part.args]
+
+
+def _size(indices: Collection[tuple[Any, Any]]) -> Any:
+    """How long an axis has to be for what its indices begin and end with; letters that begin at 1 count from there."""
+    from_one = all(first != 0 for first, _ in indices) and any(first != last for first, last in indices)
+    found = [sp.expand(last + (0 if from_one else 1)) for _, last in indices]
     return next(n for n in found if all((n - other).is_nonnegative is not False for other in found))
-
-
-def _needed(indices: Collection[Any], bounds: dict[Any, tuple[Any, Any]]) -> Iterator[Any]:
-    from_one = not any(index.subs({s: first for s, (first, _) in bounds.items()}) == 0 for index in indices)
-    for index in indices:
-        yield sp.expand(index.subs({s: last for s, (_, last) in bounds.items()}) + (0 if from_one else 1))

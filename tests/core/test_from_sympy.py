@@ -76,6 +76,7 @@ SCALARS: dict[str, tuple[Any, Any]] = {
     "logsumexp": (sp.Sum(sp.log(sp.Sum(sp.exp(Xe[i, j]), ALL_X)), (i, 0, n - 1)), np.log(np.exp(Xs).sum(1)).sum()),
     "product": (sp.Product(ve[i] ** 2 + 1, ALL_V), (vs**2 + 1).prod()),
     "no entry": (sp.Sum(w, (i, 0, n - 1)), N * ws),
+    "no entry in a product": (sp.Sum(w * sp.exp(w), (i, 0, n - 1), ALL_X), N * D * ws * np.exp(ws)),
     "written out sum": (sp.Sum(w**i, (i, 0, 4)) + sp.Product(w + i, (i, 1, 3)),
                         sum(ws**t for t in range(5)) + (ws + 1) * (ws + 2) * (ws + 3)),
     "pairs": (sp.Sum(sp.exp(-((ye[i] - ye[j]) ** 2)), (i, 0, n - 1), (j, 0, n - 1)),
@@ -136,6 +137,9 @@ REFUSED: dict[str, tuple[Any, type[ModelError]]] = {
     "is no number and no letter of a sum": (ye[w], ModelError),
     "a matrix of numbers cannot be part of a model": (sp.Matrix([[1, 2]]), ModelError),
     "the power of a matrix is a whole number": (sp.Trace(A ** sp.Rational(1, 2)), ModelError),
+    r"SymPy cannot carry out Integral\(i\*\*i": (w + sp.Integral(i**i, (i, 0, 1)), ModelError),
+    "'q' is not declared": (sp.Lambda(q, q**2), NameProblem),
+    "the SymPy function f has no row": (sp.Function("f")(2), ModelError),
     "SymPy cannot carry out": (sp.Integral(sp.Function("f")(i), (i, 0, w)), ModelError),
     "the SymPy function LambertW has no row": (sp.LambertW(w), ModelError),
 }
@@ -160,6 +164,8 @@ FUNCTIONS: list[Callable[[Any, Any], Any]] = [
     lambda a, b: sp.Piecewise((a, sp.And(a > 1, b < 1)), (b, sp.Or(a < 0, b > 2)), (a * b, sp.Not(a > 3)), (1, True)),
     lambda a, b: sp.Piecewise((a, sp.ITE(a > b, a > 1, b > 1)), (b, True)) ** 2,
     lambda a, b: sp.Integral(i**2 * b, (i, 0, a)), lambda a, b: sp.Derivative(a**3 * b, a),
+    lambda a, b: a * sp.Integral(i**2, (i, 0, 1)) + b * sp.Limit(sp.sin(i) / i, i, 0) + sp.Sum(1 / i, (i, 1, 3)),
+    lambda a, b: sp.Sum(a**i * b / sp.factorial(i), (i, 0, sp.oo)),
 ]
 
 

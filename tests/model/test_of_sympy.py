@@ -33,6 +33,13 @@ READ: dict[str, Any] = {
     "data k; param w; loss L = w * k": sp.Symbol("k", integer=True) * w,
     "data x; param w; output Y = stack(w * x, w)": sp.Matrix([w * x, w]),
     "function f; data x; param w; loss L = f(w * x)": sp.Function("f")(w * x),
+    "dim d, n; data x: n; param w: d; loss L = sum(w**2) * sum(x**2)":
+        sp.Sum(sp.IndexedBase("x")[i] ** 2, (i, 0, n - 1)) * sp.Sum(wi[i] ** 2, (i, 0, d - 1)),
+    "dim n; data x; param w; loss L = n * w * x": sp.Sum(w * x, (i, 0, n - 1)),
+    "data x; param w: 3; loss L = x * w[2]": wi[2] * x,
+    "param J, L; loss result = J + L": sp.Symbol("L") + sp.Symbol("J"),
+    "dim n; data Y: n x n; param Z: n x n; output result = Y @ Z":
+        sp.MatrixSymbol("Y", n, n) * sp.MatrixSymbol("Z", n, n),
 }
 
 

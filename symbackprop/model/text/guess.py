@@ -13,6 +13,7 @@ from functools import partial
 from symbackprop.core.functions.words import MODULES
 from symbackprop.errors import NameProblem, OnPaper, ShapeError
 from symbackprop.model.model import Model
+from symbackprop.model.names import RESULT, result_name
 from symbackprop.model.text import dialect, tree
 from symbackprop.model.text.evaluate import Evaluator
 from symbackprop.model.text.expressions import formula_of
@@ -24,7 +25,7 @@ from symbackprop.model.text.tokens import Cursor, Line, Token, logical_lines, pr
 from symbackprop.model.text.undeclared import declared, read_first, sized, without_layers
 from symbackprop.patterns import lazy
 
-_RESULT, _IDENTITY = "result", "I"
+_IDENTITY = "I"
 _ELEMENTARY = ("exp", "log", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh", "sigmoid", "relu", "softplus", "erf")
 _OVER_AN_INDEX = lazy("sum_[ijklmnt]{1,2}")
 _MASK = lazy(r"(\w+_)?masks?")
@@ -51,10 +52,10 @@ def guessed(text: str) -> tuple[list[tree.Statement], str]:
     body = tree.with_formulas(body, partial(tree.put, found={n: sized(size) for n, size in again.items()}))
     last = next(s for s in reversed(body) if isinstance(s, tree.Equation))
     identity, more = _identity(leaves, shapes)
-    role, letters = ("output", "YZ") if shapes.values[last.target.name] else ("loss", "LJ")
-    free = next((n for n in letters if n not in leaves and n not in names), _RESULT)
-    target = tree.Target(free) if last.target.name == _RESULT else last.target
-    keyword = role if last.keyword == "let" or last.target.name == _RESULT else last.keyword
+    has_axes = bool(shapes.values[last.target.name])
+    role, free = "output" if has_axes else "loss", result_name({*leaves, *names}, has_axes)
+    target = tree.Target(free) if last.target.name == RESULT else last.target
+    keyword = role if last.keyword == "let" or last.target.name == RESULT else last.keyword
     declarations = declared([n for n in leaves if n != _IDENTITY or not identity], shapes, learnt=bool(known))
     result = replace(last, keyword=keyword, target=target)
     return [*declarations, *identity, *[result if s is last else s for s in body]], note + more
@@ -136,11 +137,11 @@ def _statements(text: str) -> tuple[Sequence[tree.Statement], Container[str]]:
     last = next((s for s in reversed(found) if not isinstance(s, tree.Said)), None)
     if reader.place >= len(lines) and isinstance(last, tree.For) and isinstance(last.body[-1], tree.Equation) and (
             last.body[-1].target.index is None):  # what is summed up
-        found.append(tree.Equation(lines[-1].number, "let", tree.Target(_RESULT), tree.Name(last.body[-1].target.name)))
+        found.append(tree.Equation(lines[-1].number, "let", tree.Target(RESULT), tree.Name(last.body[-1].target.name)))
     if reader.place < len(lines):
         value, before = reader.helpers.behind_loops(reader.helpers.inlined(formula_of(_without_head(lines[-1].tokens))))
         found += before
-        found.append(tree.Equation(lines[-1].number, "let", tree.Target(_RESULT), reader.helpers.now(value)))
+        found.append(tree.Equation(lines[-1].number, "let", tree.Target(RESULT), reader.helpers.now(value)))
     return counted(with_own_names(reader.keys.put(found), text), text), reader.helpers.taken
 
 
