@@ -265,13 +265,13 @@ class Check:
         fixed = self.given | {n: first[n] for n in hidden}
         further = Further(self.model, self.rng, fixed, few=self.candidate.compiles, written=self.candidate.written,
                           compared=self.candidate.compared, declared=self.declared)
-        for situation in further.situations([sample for sample, _ in self.points.found]):
+        for situation in further.situations(self.points.samples):
             if self.stopped or self._failed():
                 return
             self._at_once(situation)
         self.without += [*further.without, *self._left_out(hidden)]
-        if not self._failed():
-            self._at_last(self.points.found[0])
+        if self.points.first is not None and not self._failed():
+            self._at_last(self.points.first)
 
     def _left_out(self, hidden: Sequence[str]) -> Iterator[str]:
         """What the module or the caller keeps from being compared."""
@@ -473,11 +473,13 @@ class Check:
 
     def _line(self) -> str:
         """The first line that is wrong, where the values of the module are."""
-        if self.failing is None and not (self.problems and self.points.found):
+        first = (*self.points.first, DOUBLE) if self.points.first is not None and self.problems else None
+        shown = self.failing or first
+        if shown is None:
             return ""
         try:
             with np.errstate(all="ignore"):
-                sample, objective, eps = self.failing or (*self.points.found[0], DOUBLE)
+                sample, objective, eps = shown
                 within = 1e-7 if eps == DOUBLE else 3e-5
                 found = first_wrong_line(self.candidate, sample, objective, within) if self.failing else ""
                 return found or first_changed_line(self.candidate, sample)

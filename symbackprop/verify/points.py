@@ -35,7 +35,8 @@ class Points:
         self.model, self.rng, self.targets = model, rng, targets
         self.asleep: set[Any] = set(targets) - set(model.unreached(targets))
         self.coverage = Coverage(model.results(), sizes)
-        self.found: list[Found] = []
+        self.samples: list[Sample] = []
+        self.first: Found | None = None  # the others' values need not be kept
         leaves = list(model.leaves().values())
         self.aim = Aim(self.coverage, leaves, rng, self._usable, lambda at: self._weights(self._like(at)))
 
@@ -68,15 +69,16 @@ class Points:
     def _take(self, found: Found, shown: set[Any]) -> Found:
         self.asleep -= shown
         self.coverage.seen |= {s for s in shown if isinstance(s, Side)}
-        self.found.append(found)
+        self.samples.append(found[0])
+        self.first = self.first or found
         return found
 
     def aimed(self, sizes: dict[str, int]) -> Iterator[Found]:
         """A point for every side that was not seen and can be found from the points so far of these sizes. A point that
         was found may lead to others, so it goes on until nothing new comes."""
         before = -1
-        while before < len(self.found) and self.coverage.missing:
-            before = len(self.found)
+        while before < len(self.samples) and self.coverage.missing:
+            before = len(self.samples)
             missing = self.coverage.missing
             for side in [*missing[MANY:][-1:], *missing]:  # of w > 1, …, w > 2000 the last one is on all the others too
                 found = None if side in self.coverage.seen else self._aim(side, sizes)
@@ -93,7 +95,7 @@ class Points:
 
     def _aim(self, side: Side, sizes: dict[str, int]) -> Found | None:
         """A point on a side, from points of one set of sizes."""
-        bases = [s for s, _ in self.found if s.sizes == sizes]
+        bases = [s for s in self.samples if s.sizes == sizes]
         values = self.aim.at(side, [leaf_values(self.model, s) for s in bases], sizes) if bases else None
         return None if values is None else (self._sample(values, sizes), self._at(values, sizes))
 
@@ -115,7 +117,7 @@ class Points:
 
     def _like(self, sizes: Sizes) -> Sample:
         """The first sample of these sizes."""
-        return next(s for s, _ in self.found if s.sizes == sizes)
+        return next(s for s in self.samples if s.sizes == sizes)
 
     def _objective(self, sample: Sample) -> Objective:
         weights, also = self._weights(sample), list(self.targets.values())
