@@ -8,7 +8,7 @@ is the last axis, the next one that before, and so on, so that what lacks an axi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add, mul
 from string import ascii_letters
@@ -27,14 +27,14 @@ from symbackprop.core.calculus import sorted_terms
 from symbackprop.core.graph import Graph, Node, label
 from symbackprop.core.indexing import getitem
 from symbackprop.core.scalars import BY_HEAD
-from symbackprop.core.shapes import as_dim, same
+from symbackprop.core.shapes import as_dim, as_shape, is_one, same, same_shape, shape_text
 from symbackprop.doorway import late
 from symbackprop.errors import ModelError, NameProblem, ShapeError, did_you_mean
 
 
 def lower(graph: Graph, expr: Any) -> Node:
     """The row that computes a SymPy expression over rows (and plain symbols named like declared rows)."""
-    row = Reader(graph).row(_with_sizes(graph, expr))
+    row = Reader(graph).whole(_with_sizes(graph, expr))
     return build.reshape(row, ()) if expr.is_Matrix and expr.shape == (1, 1) else row
 
 
@@ -43,8 +43,12 @@ def _with_sizes(graph: Graph, expr: Any) -> Any:
     others = {s for s in expr.atoms(sp.Symbol) if not isinstance(s, RowSymbol) and s.name not in graph.names}
     if not others:
         return expr
-    sizes = {size.name: size for row in graph.names.values() for n in row.shape for size in n.free_symbols}
+    sizes = {size.name: size for size in _sizes(graph)}
     return expr.xreplace({s: sizes[s.name] for s in others if s.name in sizes})
+
+
+def _sizes(graph: Graph) -> set[Any]:
+    return {size for row in graph.names.values() for n in row.shape for size in n.free_symbols}
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,14 @@ class Reader:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.letters: dict[sp.Symbol, Letter] = {}
+        self.from_zero: set[Any] = set()  # the arrays of which the expression has an entry 0
+        self.origins: dict[Any, set[int]] = {}
+
+    def whole(self, expr: Any) -> Node:
+        """The row of an expression that is part of no other."""
+        entries = expr.atoms(sp.Indexed, MatrixElement)
+        self.from_zero = {part.args[0] for part in entries for n, i in self._axes(part) if i == 0 and n != 1}
+        return self.row(expr)
 
     def row(self, expr: Any) -> Node:
         if isinstance(expr, sp.MatrixBase):
@@ -170,10 +182,14 @@ class Reader:
     # -- matrices
     def matrix_symbol(self, expr: Any) -> Node:
         row = self._declared(expr)
-        if row.ndim == 2 or (row.ndim == 1 and 1 in expr.shape) or (not row.ndim and expr.shape == (1, 1)):
-            return row
-        raise ShapeError(f"{label(row)} is declared with {row.ndim} axes, and is a matrix of {expr.shape[0]} x "
-                         f"{expr.shape[1]} in a SymPy expression")
+        said = f"and is a matrix of {expr.shape[0]} x {expr.shape[1]} in a SymPy expression"
+        if row.ndim > 2 or (row.ndim < 2 and [*expr.shape].count(1) < 2 - row.ndim):
+            raise ShapeError(f"{label(row)} is declared with {row.ndim} axes, {said}")
+        sizes = expr.shape if row.ndim == 2 else sorted(expr.shape, key=lambda n: n == 1)[: row.ndim]
+        known = not {s for n in sizes for s in n.free_symbols} - _sizes(self.graph)
+        if known and not same_shape(as_shape(sizes), row.shape):
+            raise ShapeError(f"{label(row)} is declared as {shape_text(row.shape)}, {said}")
+        return row
 
     def matrix(self, expr: Any) -> Node:
         """A matrix that is written out; of one column it is an array of one axis."""
@@ -206,10 +222,19 @@ class Reader:
 
     def matrix_power(self, expr: Any) -> Node:
         base, exponent = expr.args
+        if base.shape == (1, 1):
+            return self.row(RowSymbol(self.single(base)) ** exponent)
         if not exponent.is_Integer:
             raise ModelError(f"{expr}: the power of a matrix is a whole number")
         base = self.row(base) if exponent > 0 else self.called("inv", base)
         return base if abs(exponent) == 1 else F.matrices.matrix_power(base, int(abs(exponent)))
+
+    def single(self, expr: Any) -> Node:
+        """The number that a matrix of one row and one column is."""
+        return build.reshape(self.row(expr), ())
+
+    def of_square(self, name: str, expr: Any) -> Node:
+        return self.single(expr.arg) if expr.arg.shape == (1, 1) else self.called(name, expr.arg)
 
     def transposed(self, expr: Any) -> Node:
         row = self.row(expr.args[0])
@@ -217,16 +242,16 @@ class Reader:
 
     def applied(self, expr: Any) -> Node:
         """``X.applyfunc(f)``"""
-        (letter,), body = expr.function.args[0], expr.function.args[1]
-        return self.row(body.subs(letter, RowSymbol(self.row(expr.expr))))
+        (letter,) = expr.function.variables
+        return self.row(expr.function.expr.subs(letter, RowSymbol(self.row(expr.expr))))
 
     def filled(self, number: int, shape: Sequence[Any]) -> Node:
         return self.graph.full(number, [as_dim(n) for n in shape if n != 1])
 
     def blocks(self, expr: Any) -> Node:
         parts = expr.blocks
-        return build.concat([build.concat([self.row(parts[i, j]) for j in range(parts.cols)], 1)
-                             for i in range(parts.rows)], 0)
+        rows = [[build.reshape(self.row(part), part.shape) for part in parts.row(i)] for i in range(parts.rows)]
+        return build.concat([build.concat(row, 1) for row in rows], 0)
 
     def part(self, expr: Any) -> Node:
         """``X[0:2, :]``"""
@@ -246,8 +271,19 @@ class Reader:
         if len(indices) != array.ndim:
             raise ShapeError(f"{expr} has {len(indices)} indices, and {label(array)} has {array.ndim} axes")
         named = [self._letter(i) for i in indices]
+        if expr.args[0] in self.from_zero:
+            named = [x and replace(x, from_one=False) for x in named]
+        self._counted(expr.args[0], [x for x, n in zip(named, array.shape, strict=True) if x or not is_one(n)])
         chosen = getitem(array, tuple([self._part(i, letter) for i, letter in zip(indices, named, strict=True)]))
         return self._spread(chosen, [x for x in named if x is not None])
+
+    def _counted(self, array: Any, named: Sequence[Letter | None]) -> None:
+        """Refuse an array of which one entry counts from 0 and a letter from 1."""
+        found = self.origins.setdefault(array, set())
+        found |= {1 for x in named if x and x.from_one} | {0 for x in named if x is None}
+        if len(found) == 2:
+            raise ModelError(f"a sum counts the entries of {array} from 1, and a number chooses one of them: numbers "
+                             "count from 0, so let the sum begin at 0")
 
     def _letter(self, index: sp.Expr) -> Letter | None:
         found = [s for s in index.free_symbols if s in self.letters]
@@ -287,7 +323,8 @@ class Reader:
         if (first.free_symbols | last.free_symbols) & {*self.letters, *[s for s, *_ in expr.limits]}:
             raise ModelError(f"the bounds of {symbol} depend on another letter: sum over all of them, with a "
                              "Piecewise of those that count")
-        sizes = [(n, i - symbol) for n, i in self._uses(expr.function, symbol)]
+        parts = [p for p in expr.function.atoms(sp.Indexed, MatrixElement) if p.args[0] not in self.from_zero]
+        sizes = [(n, i - symbol) for p in parts for n, i in self._axes(p) if symbol in i.free_symbols]
         over = any(same(as_dim(last + c), as_dim(n)) for n, c in sizes)
         if sizes and not over and first != 0 and not any(first + c == 0 for _, c in sizes):
             raise ModelError(f"{symbol} from {first} to {last} neither begins at the first entry nor reaches the last: "
@@ -295,14 +332,10 @@ class Reader:
                              "from 1")
         return Letter(len(self.letters), first, sp.expand(last - first + 1), over)
 
-    def _uses(self, expr: Any, symbol: sp.Symbol) -> list[tuple[sp.Expr, sp.Expr]]:
-        """The sizes of the axes that the letter runs over, each with the index there."""
-        found = []
-        for part in expr.atoms(sp.Indexed, MatrixElement):
-            shape = part.parent.shape if isinstance(part, MatrixElement) else self._declared(part.base.label).shape
-            places = part.args[1:]
-            found += [(n, i) for n, i in zip(shape, places, strict=False) if symbol in i.free_symbols]
-        return found
+    def _axes(self, part: Any) -> Sequence[tuple[sp.Expr, sp.Expr]]:
+        """The sizes of the axes of an entry's array, each with the index there."""
+        shape = part.parent.shape if isinstance(part, MatrixElement) else self._declared(part.base.label).shape
+        return [*zip(shape, part.args[1:], strict=False)]
 
     def _contracted(self, factors: Sequence[sp.Expr], own: Sequence[Letter]) -> Node:
         """A sum of products over letters; what has no letter stands in front."""
@@ -313,7 +346,7 @@ class Reader:
             if letters:
                 terms.append((letters, build.reshape(row, [x.count for x in letters])))
             else:
-                apart.append(row)
+                apart.append(build.reshape(row, ()))
         terms.sort(key=lambda term: -len(term[0]))  # X @ w
         seen = {x for letters, _ in terms for x in letters}
         apart += [self.graph.const(x.count) for x in own if x not in seen]
@@ -377,8 +410,8 @@ def _is_taken_off(term: Any) -> bool:
 
 
 Rule = Callable[[Reader, Any], Node]
-_OTHER_NAMES = {"Mod": "remainder", "binomial": "binom", "Heaviside": "heaviside", "Abs": "abs", "Trace": "trace",
-                "Determinant": "det", "DiagMatrix": "diag", "Sqrt": "sqrt", "Cbrt": "cbrt"}
+_OTHER_NAMES = {"Mod": "remainder", "binomial": "binom", "Heaviside": "heaviside", "Abs": "abs", "Sqrt": "sqrt",
+                "Cbrt": "cbrt"}
 
 
 def _in_turn(name: str) -> Rule:
@@ -406,6 +439,9 @@ _RULES: Sequence[tuple[Any, Rule]] = [
     (sp.HadamardProduct, lambda reader, expr: reader.entrywise(mul, expr.args)),
     (sp.HadamardPower, lambda reader, expr: reader.row(expr.args[0]) ** reader.row(expr.args[1])),
     ((sp.MatPow, sp.Inverse), Reader.matrix_power),
+    (sp.Trace, lambda reader, expr: reader.of_square("trace", expr)),
+    (sp.Determinant, lambda reader, expr: reader.of_square("det", expr)),
+    (sp.DiagMatrix, lambda reader, expr: F.arrange.diag(build.reshape(reader.row(expr.args[0]), (-1,)))),
     ((sp.Transpose, sp.Adjoint), Reader.transposed),
     (sp.KroneckerProduct, lambda reader, expr: reduce(F.matrices.kron, reader.alike(expr.args))),
     (ElementwiseApplyFunction, Reader.applied),
@@ -434,6 +470,7 @@ _RULES: Sequence[tuple[Any, Rule]] = [
     (sp.Or, _in_turn("maximum")),
     (sp.Not, lambda reader, expr: reader.in_turn("equal", [*expr.args, sp.S.Zero])),
     (sp.frac, lambda reader, expr: reader.row(expr.args[0]) - reader.called("floor", *expr.args)),
+    (sp.factorial, lambda reader, expr: reader.called("gamma", expr.args[0] + 1)),  # NumPy's is 0 below 0
     (sp.besseli, lambda reader, expr: reader.called(f"i{expr.args[0]}", expr.args[1])),
     (sp.sinc, lambda reader, expr: reader.called("sinc", expr.args[0] / sp.pi)),  # SymPy's is sin(x)/x
 ]

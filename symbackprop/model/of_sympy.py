@@ -44,8 +44,13 @@ def of_expression(expr: Any) -> Model:
 def _shapes(expr: Any) -> dict[str, Sequence[Any]]:
     """The shapes of what has axes; a matrix of one column is an array of one axis."""
     found = {m.name: [n for n in m.shape if n != 1] if 1 in m.shape else m.shape for m in expr.atoms(sp.MatrixSymbol)}
+    shapes = [part.shape or () for part in expr.atoms(sp.IndexedBase, sp.MatrixSymbol)]
+    known = sp.Tuple(*shapes).free_symbols | _in_bounds(expr)
     entries: dict[Any, list[Any]] = {}
     for entry, ends in sorted(_entries(expr), key=lambda found: sp.default_sort_key(found[0])):
+        others = sp.Tuple(*entry.indices).free_symbols - known - ends[0].keys()
+        if others:
+            raise ModelError(f"{entry}: {min(map(str, others))} is no letter of a sum around it and no size")
         entries.setdefault(entry.base, []).append([tuple(i.subs(end) for end in ends) for i in entry.indices])
     for base, indices in entries.items():
         found[base.label.name] = base.shape or [_size(places) for places in zip(*indices, strict=False)]
@@ -73,5 +78,6 @@ def _entries(expr: Any) -> Iterator[tuple[Any, Sequence[dict[Any, Any]]]]:
 def _size(indices: Collection[tuple[Any, Any]]) -> Any:
     """How long an axis has to be for what its indices begin and end with; letters that begin at 1 count from there."""
     from_one = all(first != 0 for first, _ in indices) and any(first != last for first, last in indices)
-    found = [sp.expand(last + (0 if from_one else 1)) for _, last in indices]
-    return next(n for n in found if all((n - other).is_nonnegative is not False for other in found))
+    found = sorted({sp.expand(last + (0 if from_one else 1)) for _, last in indices},
+                   key=lambda n: (not n.free_symbols, sp.default_sort_key(n)))
+    return next(n for n in found if all(sp.posify(n - other)[0].is_nonnegative is not False for other in found))

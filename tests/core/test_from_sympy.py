@@ -18,14 +18,14 @@ RNG = np.random.default_rng(3)
 N, D = 5, 3
 NUMBERS: dict[str, Any] = {
     "X": RNG.normal(size=(N, D)), "v": RNG.normal(size=D), "y": RNG.normal(size=N), "c": RNG.normal(size=(D, 1)),
-    "A": RNG.normal(size=(D, D)) + 4 * np.eye(D), "w": np.float64(1.3),
+    "A": RNG.normal(size=(D, D)) + 4 * np.eye(D), "w": np.float64(1.3), "z": RNG.normal(size=D + 1),
 }
-Xs, vs, ys, cs, As, ws = NUMBERS["X"], NUMBERS["v"], NUMBERS["y"], NUMBERS["c"], NUMBERS["A"], NUMBERS["w"]
+Xs, vs, ys, cs, As, ws, zs = (NUMBERS[name] for name in "XvycAwz")
 n, k, w = sp.symbols("N D w")
 i, j, q = sp.symbols("i j q")
 X, A = sp.MatrixSymbol("X", n, k), sp.MatrixSymbol("A", k, k)
 v, y, c = (sp.MatrixSymbol(name, size, 1) for name, size in (("v", k), ("y", n), ("c", k)))
-Xe, Ae, ve, ye = map(sp.IndexedBase, "XAvy")
+Xe, Ae, ve, ye, ze = map(sp.IndexedBase, "XAvyz")
 
 
 def declared() -> Model:
@@ -33,6 +33,7 @@ def declared() -> Model:
     rows, columns = m.dims("N D")
     m.data("X", (rows, columns)), m.data("y", (rows,))
     m.param("v", (columns,)), m.param("c", (columns, 1)), m.param("A", (columns, columns)), m.param("w")
+    m.param("z", (columns + 1,))
     return m
 
 
@@ -54,6 +55,13 @@ SCALARS: dict[str, tuple[Any, Any]] = {
     "diagonal": (sp.Trace(sp.DiagMatrix(v) * A), vs @ np.diag(As)),
     "kronecker": (sp.Trace(sp.KroneckerProduct(A, A)), np.trace(As) ** 2),
     "ones": (sp.OneMatrix(1, n) * X * v, (Xs @ vs).sum()),
+    "diagonal of a column": (sp.Trace(sp.DiagMatrix(c) * A) + sp.Trace(A * sp.DiagMatrix(c.T)),
+                             2 * cs[:, 0] @ np.diag(As)),
+    "number alone": ((v.T * v) ** 2 + (c.T * c).inverse() * sp.Trace(v.T * c) * sp.Determinant(v.T * v),
+                     (vs @ vs) ** 2 + vs @ cs[:, 0] * (vs @ vs) / (cs**2).sum()),
+    "applied to nothing": (sp.Trace(A.applyfunc(sp.Lambda(i, i))), np.trace(As)),
+    "blocks with columns": (sp.Trace(sp.BlockMatrix([[A, v], [v.T, sp.ZeroMatrix(1, 1)]]) ** 2),
+                            (As * As.T).sum() + 2 * vs @ vs),
     "zeros": (sp.Trace(A + sp.ZeroMatrix(k, k) + sp.OneMatrix(k, k)), np.trace(As) + D),
     "outer": (sp.Trace(v * v.T * A), np.trace(np.outer(vs, vs) @ As)),
     "outer of columns": (sp.Trace(v * c.T * A) + 2 * sp.Trace(c * v.T * A),
@@ -68,6 +76,10 @@ SCALARS: dict[str, tuple[Any, Any]] = {
     "differences": (sp.Sum((ve[i + 1] - ve[i]) ** 2, (i, 0, k - 2)), (np.diff(vs) ** 2).sum()),
     "differences from 1": (sp.Sum((ve[i + 1] - ve[i]) ** 2, (i, 1, k - 1)), (np.diff(vs) ** 2).sum()),
     "differences back": (sp.Sum((ve[i] - ve[i - 1]) ** 2, (i, 1, k - 1)), (np.diff(vs) ** 2).sum()),
+    "with an entry 0": (ze[0] + sp.Sum(ze[i] * ve[i], (i, 1, k)) + sp.Sum(ze[i] ** 2, (i, 1, k)),
+                        zs[0] + zs[1:] @ vs + zs[1:] @ zs[1:]),
+    "a sum in a sum": (sp.Sum(ye[i] * sp.Sum(ve[j], ALL_X), (i, 0, n - 1)), ys.sum() * vs.sum()),
+    "a letter for both": (sp.Sum(ye[i] * sp.Sum(ve[i], ALL_V), (i, 0, n - 1)), ys.sum() * vs.sum()),
     "the letter": (sp.Sum(i * ve[i], ALL_V), np.arange(D) @ vs),
     "the letter from 1": (sp.Sum(i * ve[i], (i, 1, k)), np.arange(1, D + 1) @ vs),
     "one letter twice": (sp.Sum(Ae[i, i] * ve[i], ALL_V), np.diag(As) @ vs),
@@ -134,6 +146,11 @@ REFUSED: dict[str, tuple[Any, type[ModelError]]] = {
     "'i' is not declared": (Xe[i, 0], NameProblem),
     "'Z' is not declared": (sp.Trace(sp.MatrixSymbol("Z", k, k)), NameProblem),
     "y is declared with 1 axes, and is a matrix of N x D": (sp.Trace(sp.MatrixSymbol("y", n, k).T * X), ShapeError),
+    "X is declared as N x D, and is a matrix of D x N": (sp.Trace(sp.MatrixSymbol("X", k, n) * X), ShapeError),
+    "c is declared as D x 1, and is a matrix of 1 x D": (sp.Trace(sp.MatrixSymbol("c", 1, k).T * v.T), ShapeError),
+    "v is declared as D, and is a matrix of 3 x 1": (sp.MatrixSymbol("v", 3, 1), ShapeError),
+    "a sum counts the entries of y from 1, and a number chooses": (sp.Sum((ye[i] - ye[1]) ** 2, (i, 1, n)), ModelError),
+    "a sum counts the entries of X from 1": (sp.Sum(Xe[1, j], (j, 1, k)), ModelError),
     "is no number and no letter of a sum": (ye[w], ModelError),
     "a matrix of numbers cannot be part of a model": (sp.Matrix([[1, 2]]), ModelError),
     "the power of a matrix is a whole number": (sp.Trace(A ** sp.Rational(1, 2)), ModelError),
@@ -157,7 +174,8 @@ FUNCTIONS: list[Callable[[Any, Any], Any]] = [
     lambda a, b: sp.asec(a + 2) + sp.acsc(b + 2) + sp.acot(a),
     lambda a, b: sp.asech(a / 9) + sp.acsch(b) * sp.acoth(b + 2),
     lambda a, b: sp.sinc(a * b), lambda a, b: sp.Heaviside(a - b) * a**2, lambda a, b: sp.gamma(a) * sp.beta(a, b),
-    lambda a, b: sp.factorial(a) + sp.binomial(a + 5, b), lambda a, b: sp.besseli(0, a) * sp.besseli(1, b),
+    lambda a, b: sp.factorial(a) * sp.factorial(a - 2 * b) + sp.binomial(a + 5, b),
+    lambda a, b: sp.besseli(0, a) * sp.besseli(1, b),
     lambda a, b: sp.Mod(a, b) * a + sp.frac(b * 5), lambda a, b: sp.floor(a * 5) * a - sp.ceiling(b * 7) * b,
     lambda a, b: sp.loggamma(a) - sp.digamma(b) + sp.polygamma(1, a), lambda a, b: sp.erfinv(a / 9) * sp.erfc(b),
     lambda a, b: (sp.GoldenRatio * a + sp.EulerGamma) * b + sp.Catalan, lambda a, b: sp.log(a, b + 3) + sp.root(b, 5),

@@ -212,6 +212,8 @@ AS_IN_TEXT: list[Call] = [
     lambda u, w: np.append(u, w),
     lambda A, C: np.append(A, C, axis=0),
     lambda u, s: np.insert(u, 0, s),
+    lambda R: np.linalg.trace(np.swapaxes(R, 0, 1)),
+    lambda R: np.linalg.diagonal(np.swapaxes(R, 0, 1), offset=1),
     lambda u: np.delete(u, 0),
     lambda A: np.pad(A, 1) + np.pad(A, ((1, 1), (0, 2)))[0, 0],
     lambda A: np.pad(A, ((1, 0), (0, 0)), mode="edge"),
@@ -246,6 +248,7 @@ def test_shapes_are_told() -> None:
 
 REFUSED: dict[str, Call] = {
     "there is no function 'fix' here, for np.fix": lambda A: np.fix(A),
+    "a dimension cannot be negative": lambda A: np.convolve(A[0, :2], A[:3, 0], "same"),
     "fft needs complex numbers": lambda A: np.fft.fft(A),
     "bincount is not read as it is called here": lambda A: np.bincount(A),
     "histogram counts, and has no derivative": lambda A: np.histogram(A),

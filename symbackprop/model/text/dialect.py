@@ -501,7 +501,7 @@ def _whose(expr: tree.Expr, module: str) -> str:
     if "scipy" in _path(expr):
         return "sn"
     if _root(expr) not in TORCH:
-        return {"tf": "f", "jax": "jn", "lax": "jn", "optax": "o"}.get(_root(expr), "n")
+        return {"tf": "f", "jax": "jn", "lax": "jn", "optax": "o"}.get(_root(expr), "ln" if module == "linalg" else "n")
     return "l" if module == "linalg" else "t"
 
 

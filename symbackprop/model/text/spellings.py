@@ -3,7 +3,7 @@ and which are called as here.
 
 One line of the table is ``where: names (parameters) -> formula``. ``where`` says whose call it is: n NumPy, SciPy and
 JAX, j JAX alone, o optax, k Keras, s SciPy's distributions and what only its path tells apart, p and P Python, f
-TensorFlow, v the values that PyTorch gives with their places, r R, t PyTorch, l its linalg, m a method, whose array is
+TensorFlow, v the values that PyTorch gives with their places, r R, t PyTorch, l a linalg, m a method, whose array is
 the first parameter; in texts of theirs alone R R, M Matlab, J Julia, D either of these. A parameter is ``a``, or
 ``a|b`` with another word for it, ``a$`` one array by its form;
 ``a=value`` may be left out, ``a:value`` has to have that value, ``a~value`` may be left out or has it; ``a#`` is a
@@ -139,6 +139,8 @@ n: solve_triangular (a, b, lower=False) -> solve_triangular(a, b, lower=lower)
 n l: lstsq (a, b, rcond~None) -> stack(lstsq(a, b))
 n l: matrix_norm (x, order|ord:1, keepdims|keepdim~False) -> max(sum(abs(x), axis=-2), axis=-1)
 n l: matrix_norm (x, order|ord~"fro", keepdims|keepdim=False) -> norm(x, axis=(-2, -1), keepdims=keepdims)
+l: diagonal (x, offset=0, dim1=-2, dim2=-1) -> diagonal(x, offset, dim1, dim2)
+l: trace (x, offset=0) -> trace(x, offset, -2, -1)
 n l: vecdot (a, b, axis|dim=-1) -> sum(a * b, axis=axis)
 n: unstack (x, axis=0) -> np.moveaxis(x, axis, 0)
 n: astype (x, kind) -> x.astype(kind)
@@ -414,8 +416,9 @@ n: logspace (start, stop, n|num##) -> 10**(start + (stop - start) * arange(n) / 
 n m: ravel flatten (x, order:"F") -> flatten(transpose(x))
 n: convolve (a, v, mode:"valid") -> conv1d(a[None, :, None], flip(v)[:, None, None])[0, :, 0]
 n: convolve (a, v, mode~"full") -> convolve(pad(a, 0, v.shape[0] - 1, a.shape[0] + 2 * v.shape[0] - 2), v, "valid")
-n: convolve (a, v, mode:"same") -> convolve(pad(a[:v.shape[0]], 0, v.shape[0] // 2, a.shape[0] + v.shape[0] - 1) \
-+ pad(a[v.shape[0]:], 0, v.shape[0] // 2 + v.shape[0], a.shape[0] + v.shape[0] - 1), v, "valid")
+n: convolve (a, v, mode:"same") -> convolve(pad(pieces(a, (v.shape[0], a.shape[0] - v.shape[0]))[0], 0, \
+v.shape[0] // 2, a.shape[0] + v.shape[0] - 1) + pad(a[v.shape[0]:], 0, v.shape[0] // 2 + v.shape[0], \
+a.shape[0] + v.shape[0] - 1), v, "valid")
 n: correlate (a, v, mode{~"valid"|:"full"|:"same"}) -> convolve(a, flip(v), {"valid"|"full"|"same"})
 n: block (x(2,2)) -> concat(concat(x[0][0], x[0][1], axis=-1), concat(x[1][0], x[1][1], axis=-1), axis=-2)
 n: select (conditions(1), choices(1), default=0) -> where(conditions[0], choices[0], default)
