@@ -66,6 +66,19 @@ LOOPS = {
             for e in range(E):
                 s[j] += W[e, j]**2
         loss = s @ v""",
+    "entries under a condition": """
+        C = np.zeros((N, H))
+        for n in range(N):
+            for j in range(H):
+                if h0[n, j] > 0:
+                    C[n, j] = np.exp(h0[n, j])
+        loss = np.sum(C * v) + C[1, 2]""",
+    "an entry that is made of itself": """
+        C = np.zeros((N, H))
+        for n in range(N):
+            for j in range(H):
+                C[n, j] = 2 * C[n, j] + h0[n, j]**2
+        loss = np.sum(C * v) + C[1, 2]""",
     "the last counter goes around the first": """
         G = np.zeros_like(W)
         for j in range(W.shape[1]):
@@ -576,6 +589,30 @@ def test_an_entry_of_states_is_read_as_one_of_the_steps(entry: str, read: str) -
 def test_what_a_loop_cannot_collect_is_refused(lines: str, says: str) -> None:
     with pytest.raises(ModelError, match=says):
         Model.parse(HEAD + lines)
+
+
+PLACES = """C = np.zeros((N, H))
+for n in range(N):
+    for j in range(H):
+        C[n, j] = h0[n, j]
+loss = np.sum(C)"""
+
+
+@pytest.mark.parametrize(("part", "other"), [
+    ("range(H)", "range(3)"), ("range(H)", "range(1, H)"), ("= h0", "= C[n, 0] + h0"),
+    ("loss", "    C[0, 0] = 2\nloss"),
+    ("C = np.zeros((N, H))", "M = N\nM = H\nC = np.zeros((M, H))"), ("zeros((N, H))", "zeros(N)"),
+    ("C = np.zeros((N, H))", "C = h0\nC += np.zeros((N, H))"),
+])
+def test_places_are_not_filled_where_some_are_left_or_read(part: str, other: str) -> None:
+    Model.parse(HEAD + PLACES)
+    with pytest.raises(ModelError, match="entries that a loop counts are not changed"):
+        Model.parse(HEAD + PLACES.replace(part, other))
+
+
+def test_a_range_of_nothing_is_refused() -> None:
+    with pytest.raises(ModelError, match="range counts from 0"):
+        Model.parse(HEAD + PLACES.replace("range(H)", "range()"))
 
 
 def test_a_step_that_is_given_twice_is_told() -> None:

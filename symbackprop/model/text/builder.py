@@ -587,7 +587,7 @@ def _defines(s: tree.Statement) -> set[str]:
 
 
 def counted_from_zero(s: tree.For, steps: tree.Call) -> SyntaxProblem:
-    up = not steps.options and (len(steps.args) == 1 or steps.args[0] == tree.ONE)  # others have other steps
+    up = not steps.options and (len(steps.args) == 1 or steps.args[:1] == (tree.ONE,))  # others have other steps
     last = {tree.Number: "value", tree.Name: "name"}.get(type(s.stop), "") if up else ""
     return SyntaxProblem("range counts from 0 and leaves its last number out; a loop is written `for t in 1..T:`, "
                          "and h[t-1] is the value before", place=steps.place,

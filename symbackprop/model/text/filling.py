@@ -110,9 +110,9 @@ def _loop(lines: Sequence[Line], k: int) -> _Loop | None:
         return None
     over = words.index("in") + 1
     inside = lines[k].tokens[over + 2 : -3]
-    if len(between_commas(inside)) != 1 or words[over + 1] != "(":
+    if words[over + 1] != "(":
         return None
-    stop = " ".join(map(TEXT, inside))
+    stop = " ".join(map(TEXT, inside))  # of two bounds it is the size of no axis
     if words[over] == "enumerate" and words[2] == ",":
         return _Loop(k, end, words[1], f"{stop} . shape [ 0 ]")
     return _Loop(k, end, words[1], stop) if words[over] == "range" and over == 3 else None
