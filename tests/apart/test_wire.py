@@ -78,6 +78,13 @@ def test_thousands_of_arrays_travel_together() -> None:
     assert len(wire.message(arrays_)) < sum(v.nbytes + len(n) + 20 for n, v in arrays_.items())
 
 
+def test_arrays_of_a_dict_lie_in_memory_as_they_did() -> None:
+    """Else no module in a process of its own is seen to rely on how they lie."""
+    repeated, backwards = sent({"a": np.broadcast_to(2.0, (3, 2))})["a"], sent({"a": np.arange(4.0)[::-1]})["a"]
+    assert repeated.strides == (0, 0) and backwards.strides[0] < 0
+    assert repeated.tolist() == [[2.0, 2.0]] * 3 and backwards.tolist() == [3.0, 2.0, 1.0, 0.0]
+
+
 def test_what_stays_here_stays_in_a_dict_too() -> None:
     cache = np.ones(3)
     found = wire.read(io.BytesIO(wire.message({"cache": cache, "w": np.ones(3)}, lambda v: wire.Thing("it", 1)
