@@ -7,6 +7,7 @@ from typing import Any
 import sympy as sp
 
 from symbackprop.core.graph import Node
+from symbackprop.core.operators import UNSEEN
 
 
 class RowSymbol(sp.Symbol):  # type: ignore[misc]
@@ -15,12 +16,15 @@ class RowSymbol(sp.Symbol):  # type: ignore[misc]
 
     __slots__ = ("row",)
     row: Node
-    _diff_wrt = False  # SymPy does not see that one row is computed from another: `grad` does
 
     def __new__(cls, row: Node) -> RowSymbol:
         symbol = sp.Symbol.__xnew__(cls, row.name or f"row{row.id}", real=True)
         symbol.row = row
         return symbol  # type: ignore[no-any-return]
+
+    @property
+    def _diff_wrt(self) -> bool:
+        raise TypeError(UNSEEN)
 
     def _hashable_content(self) -> tuple[Any, ...]:
         return (*super()._hashable_content(), id(self.row.graph), self.row.id)

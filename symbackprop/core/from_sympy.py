@@ -115,7 +115,9 @@ class Reader:
 
     # -- arithmetic, entry by entry
     def sum_of_terms(self, expr: sp.Expr) -> Node:
-        return reduce(add, map(self.row, sorted_terms(expr)))
+        first, *rest = sorted_terms(expr)
+        return reduce(lambda found, term: found - self.row(-term) if term.as_coeff_Mul()[0].is_negative else
+                      found + self.row(term), rest, self.row(first))
 
     def quotient(self, expr: sp.Expr) -> Node:
         num, den = sp.fraction(expr)
@@ -323,9 +325,17 @@ class Reader:
         if (first.free_symbols | last.free_symbols) & {*self.letters, *[s for s, *_ in expr.limits]}:
             raise ModelError(f"the bounds of {symbol} depend on another letter: sum over all of them, with a "
                              "Piecewise of those that count")
-        parts = [p for p in expr.function.atoms(sp.Indexed, MatrixElement) if p.args[0] not in self.from_zero]
+        parts = [p for p in sorted(expr.function.atoms(sp.Indexed, MatrixElement), key=sp.default_sort_key)
+                 if p.args[0] not in self.from_zero]
         sizes = [(n, i - symbol) for p in parts for n, i in self._axes(p) if symbol in i.free_symbols]
         over = any(same(as_dim(last + c), as_dim(n)) for n, c in sizes)
+        for n, c in sizes:
+            past = as_dim(last + c) - as_dim(n)
+            if (first + c).is_negative or past.is_positive or (over and first + c == 0):
+                low, high = (end(c for _, c in sizes) for end in (min, max))
+                raise ModelError(f"{symbol} from {first} to {last} leaves the {n} entries that there are: they count "
+                                 f"from 0, ({symbol}, {-low}, {n - 1 - high}), or from 1, ({symbol}, {1 - low}, "
+                                 f"{n - high})")
         if sizes and not over and first != 0 and not any(first + c == 0 for _, c in sizes):
             raise ModelError(f"{symbol} from {first} to {last} neither begins at the first entry nor reaches the last: "
                              f"entries count from 0, so write ({symbol}, {first - 1}, {last - 1}) if {symbol} counts "

@@ -18,7 +18,7 @@ from symbackprop.core.graph import FLOAT, INT, KINDS, Graph, Leaf, Node, Operand
 from symbackprop.core.names import unplaced
 from symbackprop.core.registry import OPS
 from symbackprop.core.shapes import Dim, DimLike, Shape, as_dim, is_one, same, same_shape, shape_text
-from symbackprop.errors import ShapeError
+from symbackprop.errors import ModelError, ShapeError
 
 if TYPE_CHECKING:
     from symbackprop.core.settling import Settled
@@ -235,7 +235,11 @@ def scan(
     now = [f"{x.name or 'x' + str(i)}[{index}]" for i, x in enumerate(xs)]
     elements = [body_leaf(graph, name, x.shape[1:], kind=x.kind, of=x) for name, x in zip(now, xs, strict=True)]
     own = frozenset(n.id for n in (*carry, *elements))
-    carried, stacked = ([graph.lift(a) for a in _tuple(part)] for part in body(tuple(carry), tuple(elements)))
+    result = body(tuple(carry), tuple(elements))
+    if not isinstance(result, tuple) or len(result) != 2:
+        raise ModelError("the body of scan returns two things, the next carry and what to stack, as in `return h, h`; "
+                         "() where there is nothing to stack")
+    carried, stacked = ([graph.lift(a) for a in _tuple(part)] for part in result)
     for name, row in zip(called, carried, strict=False):
         if row.name is None and any(n.id in own for n in graph.topological([row], own)):
             graph.christen(f"{name}[{index}]", row)

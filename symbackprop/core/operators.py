@@ -96,6 +96,9 @@ def _numpys(name: str) -> tuple[Callable[..., Node], Callable[..., Node]]:
     return _by(lambda left, right: late("called")(name, (left, right), {}))
 
 
+UNSEEN = "SymPy does not see what a row is computed from: grad(row, [w]) does"
+
+
 class Operators:
     """Mixin of `Node`. Kernels only come about through `Graph.arithmetic`, which folds and fuses them."""
 
@@ -168,8 +171,7 @@ class Operators:
             return lambda *args, **options: late("method")(self, name, args, options)
 
     def diff(self, *by: Any, **options: Any) -> Node:
-        raise TypeError("SymPy does not see what a row is computed from: grad(row, [w]) does; differences of "
-                        "neighbours are np.diff(row)")
+        raise TypeError(f"{UNSEEN}; differences of neighbours are np.diff(row)")
 
     @property
     def mT(self) -> Node:
@@ -188,6 +190,12 @@ class Operators:
 
     def __bool__(self) -> bool:
         raise TypeError("a row has no truth value before it has numbers; use where(condition, a, b)")
+
+    def __float__(self) -> float:
+        raise TypeError("a row is symbolic and has no number yet: its functions are NumPy's, np.exp(row), and this "
+                        "package's, not those of math")
+
+    __int__ = __complex__ = __float__
 
     def _sympy_(self) -> sp.Expr:
         return late("RowSymbol")(self)

@@ -156,13 +156,13 @@ class Model:
                 raise NameProblem(f"{self.name} has no dimension {name!r}{known}.{hint}")
             self.sizes[name] = _checked_size(name, size)
 
-    def data(self, name: str, shape: Iterable[DimLike] = (), *, below: DimLike | None = None, simplex: bool = False,
-             symmetric: bool = False) -> Node:
+    def data(self, name: str, shape: Iterable[DimLike] = (), *, below: DimLike | str | None = None,
+             simplex: bool = False, symmetric: bool = False) -> Node:
         """Data, no gradient taken; ``below=C`` makes it integers 0 ≤ i < C. ``simplex`` states that it adds up to 1
         along its last axis, no entry below 0, which derivations use, ``symmetric`` that it is its own transpose."""
         if simplex + symmetric + (below is not None) > 1:
             raise ModelError(f"{name} can be one only of integers, simplex and symmetric")
-        bound = None if below is None else as_dim(below)
+        bound = None if below is None else as_dim(self._size(below) if isinstance(below, str) else below)
         stated = SIMPLEX if simplex else SYMMETRIC if symmetric else ""
         row = self._leaf(name, shape, "data", kind="float" if bound is None else "int", below=bound, stated=stated)
         self.data_rows[name] = row

@@ -138,6 +138,10 @@ def test_derivatives_of_what_was_read(name: str) -> None:
 
 REFUSED: dict[str, tuple[Any, type[ModelError]]] = {
     r"write \(i, 0, N - 2\) if i counts from 1": (sp.Sum(ye[i], (i, 1, n - 1)), ModelError),
+    r"i from 0 to N leaves the N entries .* \(i, 0, N - 1\), or from 1, \(i, 1, N\)": (sp.Sum(ye[i], (i, 0, n)),
+                                                                                      ModelError),
+    r"\(i, 1, D - 1\), or from 1, \(i, 2, D\)": (sp.Sum(ve[i - 1] - ve[i], (i, 0, k - 1)), ModelError),
+    r"\(i, 0, N - 1\), or": (sp.Sum(ye[i], (i, 1, n + 1)), ModelError),
     "the bounds of j depend on another letter": (sp.Sum(Ae[i, j], (j, 0, i), (i, 0, k - 1)), ModelError),
     r"v stands under a sum over i without an index: write v\[i\]": (sp.Sum(sp.Symbol("v") * ye[i], (i, 0, n - 1)),
                                                                    ModelError),
@@ -187,6 +191,17 @@ FUNCTIONS: list[Callable[[Any, Any], Any]] = [
 ]
 
 
+DIFFERENCES = {
+    "1 - 1 / (1 + exp(w))": 1 - 1 / (1 + sp.exp(w)), "w**2 - 2 - 3 * w": w**2 - 3 * w - 2,
+    "sum((y - w)**2)": sp.Sum((ye[i] - w) ** 2, (i, 1, n)),
+}
+
+
+@pytest.mark.parametrize("text", DIFFERENCES)
+def test_what_is_taken_off_is_a_difference(text: str) -> None:
+    assert str(declared().let("L", DIFFERENCES[text])) == text
+
+
 @pytest.mark.parametrize("number", range(len(FUNCTIONS)))
 def test_functions_of_sympy(number: int) -> None:
     a, b = sp.symbols("a b", positive=True)
@@ -210,5 +225,5 @@ def test_rows_are_not_differentiated_by_sympy() -> None:
     """To SymPy w**2 is another symbol than w, and its derivative would be 0."""
     m = Model("m")
     row = m.param("w")
-    with pytest.raises(ValueError, match="derivative"):
+    with pytest.raises(TypeError, match=r"grad\(row, \[w\]\) does"):
         sp.diff(sp.sin(row) * sp.sympify(row**2), row)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import pickle
 from collections.abc import Callable
 from typing import Any
@@ -100,3 +101,21 @@ def test_models_are_copied(copied: Callable[[Model], Model]) -> None:
 def test_a_name_of_the_package_that_is_mistyped_is_told() -> None:
     with pytest.raises(AttributeError, match=r"'sigmod'. Did you mean 'sigmoid'"):
         symbackprop.__getattr__("sigmod")
+
+
+@pytest.mark.parametrize("function", [math.exp, float, int, complex])
+def test_a_row_has_no_number(function: Callable[[Any], Any]) -> None:
+    with pytest.raises(TypeError, match="a row is symbolic and has no number yet"):
+        function(rows()[3])
+
+
+def test_a_bound_may_be_given_by_its_name() -> None:
+    m = Model("m")
+    m.data("y", "N", below="C")
+    assert m.text() == "# name: m\ndim C, N\ndata y: N int < C\n"
+
+
+def test_the_body_of_a_loop_returns_two_things() -> None:
+    _, v, _, s = rows()
+    with pytest.raises(ModelError, match="returns two things, the next carry and what to stack"):
+        symbackprop.scan(lambda carry, element: carry, s, v)

@@ -28,7 +28,7 @@ READ: dict[str, Any] = {
     "dim n; param w: n;  loss L = sum((w[1:] - w[:n - 1])**2)": sp.Sum((wi[i + 1] - wi[i]) ** 2, (i, 1, n - 1)),
     "data x; param w: 3; loss L = x * w[0] * w[2]": wi[2] * wi[0] * x,
     "dim n; data y: n; param w: n + 1; loss L = w[0] + w[1:] @ y": wi[0] + sp.Sum(wi[i] * yi[i], (i, 1, n)),
-    "dim n; param w: n; loss L = sum((w + (-w[0]))**2)": sp.Sum((wi[i] - wi[0]) ** 2, (i, 0, n - 1)),
+    "dim n; param w: n; loss L = sum((w - w[0])**2)": sp.Sum((wi[i] - wi[0]) ** 2, (i, 0, n - 1)),
     "dim n; param p: n, q: n; loss L = p @ log(q)":
         sp.Sum(sp.IndexedBase("p", shape=(n,))[i] * sp.log(sp.IndexedBase("q", shape=(n,))[i]), (i, 0, n - 1)),
     "param x, y; loss L = x * y": x * y,
