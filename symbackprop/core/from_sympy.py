@@ -110,8 +110,9 @@ class Reader:
 
     def number(self, expr: sp.Expr) -> Node:
         """A number without rows; one that model text has no name for, as the float that it is."""
-        named = expr.atoms(sp.NumberSymbol) - {sp.pi, sp.E}
-        return self.graph.const(expr.subs({n: sp.Float(n, 17) for n in named}) if named else expr)
+        others = [n for n in expr.atoms(sp.NumberSymbol, sp.Function)
+                  if n not in (sp.pi, sp.E) and n.func not in BY_HEAD]
+        return self.graph.const(expr.subs({n: n.evalf(17) for n in others}) if others else expr)
 
     # -- arithmetic, entry by entry
     def sum_of_terms(self, expr: sp.Expr) -> Node:

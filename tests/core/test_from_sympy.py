@@ -182,7 +182,8 @@ FUNCTIONS: list[Callable[[Any, Any], Any]] = [
     lambda a, b: sp.besseli(0, a) * sp.besseli(1, b),
     lambda a, b: sp.Mod(a, b) * a + sp.frac(b * 5), lambda a, b: sp.floor(a * 5) * a - sp.ceiling(b * 7) * b,
     lambda a, b: sp.loggamma(a) - sp.digamma(b) + sp.polygamma(1, a), lambda a, b: sp.erfinv(a / 9) * sp.erfc(b),
-    lambda a, b: (sp.GoldenRatio * a + sp.EulerGamma) * b + sp.Catalan, lambda a, b: sp.log(a, b + 3) + sp.root(b, 5),
+    lambda a, b: (sp.GoldenRatio * a + sp.EulerGamma) * b + sp.Catalan * sp.zeta(3),
+    lambda a, b: sp.log(a, b + 3) + sp.root(b, 5),
     lambda a, b: sp.Piecewise((a, sp.And(a > 1, b < 1)), (b, sp.Or(a < 0, b > 2)), (a * b, sp.Not(a > 3)), (1, True)),
     lambda a, b: sp.Piecewise((a, sp.ITE(a > b, a > 1, b > 1)), (b, True)) ** 2,
     lambda a, b: sp.Integral(i**2 * b, (i, 0, a)), lambda a, b: sp.Derivative(a**3 * b, a),
@@ -211,6 +212,14 @@ def test_functions_of_sympy(number: int) -> None:
     row = m.let("L", expr)
     for at in ({"a": 0.75, "b": 1.5}, {"a": 2.625, "b": 0.5}):
         close(value(row, **at), float(expr.doit().subs({a: at["a"], b: at["b"]})), 1e-12)
+
+
+def test_numbers_that_text_has_no_name_for_are_emitted() -> None:
+    m = Model("m")
+    number = sp.zeta(3) * sp.sin(1) + sp.EulerGamma * sp.pi + sp.gamma(sp.Rational(1, 3))
+    row = m.loss("L", m.param("w") * number)
+    close(value(row, w=2.0), 2 * float(number), 1e-15)
+    assert "forward" in codegen(m) and "sin(1)" in m.text()
 
 
 def test_a_function_of_nobody_is_the_model_s_own() -> None:
