@@ -31,6 +31,8 @@ from symbackprop.core.shapes import as_dim, as_shape, is_one, same, same_shape, 
 from symbackprop.doorway import late
 from symbackprop.errors import ModelError, NameProblem, ShapeError, did_you_mean
 
+MANY = 1000  # terms of a sum over numbers, from which on it is one over an array
+
 
 def lower(graph: Graph, expr: Any) -> Node:
     """The row that computes a SymPy expression over rows (and plain symbols named like declared rows)."""
@@ -323,6 +325,8 @@ class Reader:
         return found
 
     def _begun(self, expr: Any, symbol: sp.Symbol, first: sp.Expr, last: sp.Expr) -> Letter:
+        if first.is_infinite or last.is_infinite:
+            raise ModelError(f"{symbol} from {first} to {last} has no end, and arrays have: sum to a size")
         if (first.free_symbols | last.free_symbols) & {*self.letters, *[s for s, *_ in expr.limits]}:
             raise ModelError(f"the bounds of {symbol} depend on another letter: sum over all of them, with a "
                              "Piecewise of those that count")
@@ -435,8 +439,9 @@ def _rounded(name: str) -> Rule:
 
 def _is_written_out(expr: Any) -> bool:
     """Whether a sum or product is of so many terms, or of infinitely many, that are no entries."""
-    bounds = [b for _, *ends in expr.limits for b in ends]
-    return all(b.is_number for b in bounds) and not expr.function.has(sp.Indexed, MatrixElement)
+    counts = [last - first for _, first, last in expr.limits]
+    few = all(count.is_number and (count.is_infinite or count < MANY) for count in counts)
+    return few and not expr.function.has(sp.Indexed, MatrixElement)
 
 
 def _over_letters(reader: Reader, expr: Any) -> Node:

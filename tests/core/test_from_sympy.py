@@ -91,6 +91,8 @@ SCALARS: dict[str, tuple[Any, Any]] = {
     "no entry in a product": (sp.Sum(w * sp.exp(w), (i, 0, n - 1), ALL_X), N * D * ws * np.exp(ws)),
     "written out sum": (sp.Sum(w**i, (i, 0, 4)) + sp.Product(w + i, (i, 1, 3)),
                         sum(ws**t for t in range(5)) + (ws + 1) * (ws + 2) * (ws + 3)),
+    "of many numbers": (sp.Sum(w / i, (i, 1, 20_000)), ws * (1 / np.arange(1, 20_001)).sum()),
+    "without an end": (sp.Sum(w / i**2, (i, 1, sp.oo)), ws * np.pi**2 / 6),
     "pairs": (sp.Sum(sp.exp(-((ye[i] - ye[j]) ** 2)), (i, 0, n - 1), (j, 0, n - 1)),
               np.exp(-((ys[:, None] - ys) ** 2)).sum()),
     "some pairs": (sp.Sum(sp.Piecewise((Xe[i, j] ** 2, i > j), (0, True)), (i, 0, n - 1), ALL_X),
@@ -137,6 +139,7 @@ def test_derivatives_of_what_was_read(name: str) -> None:
 
 
 REFUSED: dict[str, tuple[Any, type[ModelError]]] = {
+    "i from 0 to oo has no end": (sp.Sum(ye[i] / 2**i, (i, 0, sp.oo)), ModelError),
     r"write \(i, 0, N - 2\) if i counts from 1": (sp.Sum(ye[i], (i, 1, n - 1)), ModelError),
     r"i from 0 to N leaves the N entries .* \(i, 0, N - 1\), or from 1, \(i, 1, N\)": (sp.Sum(ye[i], (i, 0, n)),
                                                                                       ModelError),

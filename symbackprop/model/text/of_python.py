@@ -7,7 +7,7 @@ table of `spellings`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import lru_cache
 from typing import Any, cast
 
 import sympy as sp
@@ -85,7 +85,7 @@ def in_text(graph: Graph, function: str, args: Sequence[Any], options: Mapping[s
     return _applied(Operands(graph), home, name, args, options)
 
 
-@cache
+@lru_cache(maxsize=1000)  # whatever is asked of a row
 def is_method(name: str) -> bool:
     """Whether arrays have such a method in NumPy or PyTorch, or there is a function of that name."""
     return name in IDLE_METHODS or is_spelled(name) or name in function_names() or bool(
