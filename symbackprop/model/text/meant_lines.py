@@ -92,7 +92,8 @@ def opposite(line: str, place: Place) -> str:
 
 def rewritten(pattern: str | re.Pattern[str], new: str | Callable[[re.Match[str]], str]) -> Callable[[str, Place], str]:
     """What a pattern finds anywhere in a line, otherwise."""
-    return lambda line, place: re.sub(pattern, new, line)
+    found = lazy(pattern) if isinstance(pattern, str) else pattern
+    return lambda line, place: found.sub(new, line)
 
 
 factorial = rewritten(r"(\w+|\([^()]*\))!(?!=)", r"factorial(\1)")
