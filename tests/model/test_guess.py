@@ -17,6 +17,12 @@ from symbackprop.model.text import parse, parse_alone, to_text
         ("sum((y - X @ w)^2)/(2*s^2) + N/2*log(s^2)", "dim N, D, data y: N, X: N x D, param w: D, s"),
         ("softmax(Q @ K.T / sqrt(d_k)) @ V", "dim N, D, H, M, data d_k, param Q: N x D, K: H x D, V: H x M"),
         ("x*y", "param x, y"),  # something has to be a parameter
+        ("W, b = params\nmean((x @ W + b - y)**2)",
+         "dim N, D, data x: N, y: D, param W: N x D, b: D; params is read as W, b"),
+        ("(W, b), v = params\nsum((tanh(x @ W + b) @ v)**2)",
+         "dim N, D, data x: N, param W: N x D, b: D, v: D; params is read as W, b, v"),
+        ("W = params[0]\nb = params[1]\nsum((x @ W + b)**2)", "dim N, D, data x: D, param params: N x D"),
+        ("mu, s = theta\nsum((y - mu)**2)*exp(-s)", "dim N, D, data y: D, param theta: N"),
         ("mean((X @ W + b - Y)^2) + λ·sum(W^2)", "dim N, D, H, data X: N x D, Y: N x H, param W: D x H, b: H, lam"),
         ("z = W @ x + b; p = softmax(z); -sum(y * log(p))", "dim N, D, data x: D, y: N, param W: N x D, b: N"),
         ("mean(cross_entropy(X @ W + b, y))", "dim N, D, H, data X: N x D, y: N int < H, param W: D x H, b: H"),

@@ -5,13 +5,13 @@ and what it reads is declared, as is guessed.
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Container, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
 from symbackprop.core.functions.words import MODULES
-from symbackprop.errors import NameProblem, OnPaper, ShapeError
+from symbackprop.errors import ModelError, NameProblem, OnPaper, ShapeError
 from symbackprop.model.model import Model
 from symbackprop.model.names import RESULT, result_name
 from symbackprop.model.text import dialect, tree
@@ -38,6 +38,8 @@ def guessed(text: str) -> tuple[list[tree.Statement], str]:
     body, taken = _statements(text)
     body, note = _natural(_with_masks(body), taken)
     _refuse_raised(body)
+    body, said = _without_tuples(body, taken)
+    note += said
     last = next((s for s in reversed(body) if not isinstance(s, tree.Said)), None)
     if not isinstance(last, tree.Equation):
         raise problem("there is no expression at the end: the last line is the result, as in (y - w*x)^2", 1)
@@ -59,6 +61,51 @@ def guessed(text: str) -> tuple[list[tree.Statement], str]:
     declarations = declared([n for n in leaves if n != _IDENTITY or not identity], shapes, learnt=bool(known))
     result = replace(last, keyword=keyword, target=target)
     return [*declarations, *identity, *[result if s is last else s for s in body]], note + more
+
+
+def _without_tuples(body: Sequence[tree.Statement], taken: Container[str]) -> tuple[Sequence[tree.Statement], str]:
+    """The equations without ``W, b = params`` of what has no value above and is read nowhere else, where W or b is an
+    array; numbers are the entries of one. And what to tell."""
+    reads = Counter(n for e in tree.equations(body) for n in tree.mentioned(e.value))
+    given = {e.target.name for e in tree.equations(body)}
+    parts = defaultdict[tuple[str, int], list[tree.Equation]](list)
+    for e in body:
+        thing = _unpacked(e.value) if isinstance(e, tree.Equation) and e.target.index is None else ""
+        if isinstance(e, tree.Equation) and thing and thing not in given:
+            parts[thing, e.line].append(e)
+    tuples = {thing: found for (thing, _), found in parts.items() if 1 < len(found) == reads[thing]}
+    if not tuples:
+        return body, ""
+    arrays = _arrays(_unless_in(body, tuples), taken)
+    tuples = {thing: found for thing, found in tuples.items() if any(e.target.name in arrays for e in found)}
+    told = [f"; {thing} is read as {', '.join(e.target.name for e in found)}" for thing, found in tuples.items()]
+    return _unless_in(body, tuples), "".join(told)
+
+
+def _unless_in(body: Sequence[tree.Statement], tuples: Mapping[str, Sequence[tree.Equation]]) -> list[tree.Statement]:
+    left_out = {id(e) for found in tuples.values() for e in found}
+    return [s for s in body if id(s) not in left_out]
+
+
+def _unpacked(value: tree.Expr) -> str:
+    """The name of what a value is a part of by its number, ``params[0]`` and ``params[0][1]``; nothing of others."""
+    match value:
+        case tree.Index(tree.Name(name), (tree.Number(),)):
+            return name
+        case tree.Index(inner, (tree.Number(),)):
+            return _unpacked(inner)
+    return ""
+
+
+def _arrays(body: Sequence[tree.Statement], taken: Container[str]) -> set[str]:
+    """What is declared nowhere and is an array, as far as the statements show."""
+    body, sizes = _named_sizes(body)
+    try:
+        plain, known = without_layers(body)
+        leaves = [n for n in read_first(plain, taken) if n not in known and n not in _ELEMENTARY]
+        return {n for n, shape in _shapes(plain, leaves, known, sizes).leaves.items() if shape}
+    except ModelError:  # which is told where they are read
+        return set()
 
 
 def _with_masks(body: Sequence[tree.Statement]) -> Sequence[tree.Statement]:
