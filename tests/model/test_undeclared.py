@@ -68,6 +68,14 @@ def test_a_name_much_like_another_is_that() -> None:
     assert caught.value.shown[-1] == "loss L = (weight @ x)^2   corrected"
 
 
+def test_what_is_much_like_a_name_is_not_declared_beside_others() -> None:
+    text = "dim N\ndata ys: N\nparam us: N\nz = ys * uss\nloss L = mean(z) + lam * sum(us**2)"
+    with pytest.raises(ModelError) as caught:
+        parse(text)
+    corrected = [error.shown[-1] for error in (caught.value, *caught.value.others)]
+    assert corrected == ["z = ys * us   corrected", "param lam; loss L = mean(z) + lam * sum(us**2)   corrected"]
+
+
 def test_a_method_of_what_is_not_declared_is_no_function_of_numpy() -> None:
     with pytest.raises(ModelError) as caught:
         parse("loss L = sum(x.view(-1, 784)^2)")

@@ -294,10 +294,15 @@ def _offer_declarations(errors: Sequence[ModelError], text: str) -> None:
     statements = parse_statements(text)[0] if missing and len(text) <= _LONGEST else ()
     repeated = {s.line for loop in tree.loops(statements) for s in tree.flat(loop.body)}  # would declare at each step
     missing = [error for error in missing if error.line not in repeated]
-    found = guessed_declarations(statements) if missing else ""
-    for error in missing if found else ():
+    near = {error.place: error.instead[0] for error in missing if error.instead and isinstance(error.instead[0], str)}
+    like = {part.name: tree.Name(near[part.place]) for part in tree.inside(statements)
+            if isinstance(part, tree.Name) and part.place in near} if near else {}
+    whole = guessed_declarations(statements) if missing else ""
+    others = guessed_declarations(tree.with_values(statements, partial(tree.put, found=like))) if like else whole
+    for error in missing:
+        found = whole if error.place in near else others
         place = next((k for k, meant in enumerate(error.instead) if callable(meant)), len(error.instead))
-        error.instead = [*error.instead[:place], Declared(found), *error.instead[place:]]
+        error.instead = [*error.instead[:place], *[Declared(found)] * bool(found), *error.instead[place:]]
 
 
 @record(frozen=True)
