@@ -215,6 +215,9 @@ class Reader:
     def entrywise(self, sign: Callable[[Node, Node], Node], operands: Sequence[Any]) -> Node:
         return reduce(sign, self.alike(operands))
 
+    def matrix_sum(self, expr: Any) -> Node:
+        return self.entrywise(add, sorted(expr.args, key=_is_taken_off))
+
     def matrix_product(self, expr: Any) -> Node:
         """A product; numbers in front, and what ends in a column from there, which costs least."""
         factors = [(self.row(a), a.shape) for a in expr.args if a.is_Matrix]
@@ -244,6 +247,11 @@ class Reader:
     def transposed(self, expr: Any) -> Node:
         row = self.row(expr.args[0])
         return row if row.ndim < 2 else build.swapaxes(row, 0, 1)
+
+    def turned(self, expr: Any, straight: Callable[[Any], Node]) -> Node:
+        """What is simpler as a transpose: SymPy writes (X - 1μᵀ)ᵀ as Xᵀ - μ1ᵀ, which would be another row."""
+        other = expr.T
+        return self.transposed(sp.Transpose(other)) if _transposes(other) < _transposes(expr) else straight(expr)
 
     def applied(self, expr: Any) -> Node:
         """``X.applyfunc(f)``"""
@@ -420,6 +428,11 @@ def _product(left: tuple[Node, Any], right: tuple[Node, Any]) -> tuple[Node, Any
     return build.matmul(a, b), shape
 
 
+def _transposes(expr: Any) -> int:
+    """How many there are; those of a row or a column cost nothing."""
+    return sum(isinstance(part, sp.Transpose) and 1 not in part.shape for part in sp.preorder_traversal(expr))
+
+
 def _is_taken_off(term: Any) -> bool:
     return isinstance(term, sp.MatMul) and term.args[0].could_extract_minus_sign()
 
@@ -450,8 +463,8 @@ def _over_letters(reader: Reader, expr: Any) -> Node:
 
 _RULES: Sequence[tuple[Any, Rule]] = [
     (sp.MatrixSymbol, Reader.matrix_symbol),
-    (sp.MatMul, Reader.matrix_product),
-    (sp.MatAdd, lambda reader, expr: reader.entrywise(add, sorted(expr.args, key=_is_taken_off))),
+    (sp.MatMul, lambda reader, expr: reader.turned(expr, reader.matrix_product)),
+    (sp.MatAdd, lambda reader, expr: reader.turned(expr, reader.matrix_sum)),
     (sp.HadamardProduct, lambda reader, expr: reader.entrywise(mul, expr.args)),
     (sp.HadamardPower, lambda reader, expr: reader.row(expr.args[0]) ** reader.row(expr.args[1])),
     ((sp.MatPow, sp.Inverse), Reader.matrix_power),

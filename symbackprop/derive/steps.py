@@ -74,6 +74,9 @@ class Derivation:
     shortest: dict[tuple[bool, tuple[int, ...]], ClosedForms] = field(
         repr=False, compare=False, init=False, default_factory=dict)
 
+    def __repr__(self) -> str:
+        return f"<Derivation of {self.model.name} by {', '.join(self.wrt)}: {len(self.steps)} steps>"
+
     def name(self, node: Node) -> str | None:
         return self.names.get(node.id)
 

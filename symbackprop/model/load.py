@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -50,15 +51,22 @@ def load(spec: str | Path, *, relu0: Any = None, dims: Mapping[str, int] | None 
 
 
 def as_model(model: Any) -> Model:
-    """A model; a text of several lines is model text, any other text what `load` takes, a SymPy expression the model
-    of it alone."""
+    """A model; a text of several lines is model text, a formula or a SymPy expression the model of it alone, any other
+    text what `load` takes."""
     if isinstance(model, Model):
         return model
+    if isinstance(model, str) and "\n" in model:
+        return parse(model)
     if isinstance(model, (str, Path)):
-        return parse(model) if isinstance(model, str) and "\n" in model else load(model)
+        return load(model, expression=_is_formula(str(model)))
     if isinstance(model, (sp.Basic, sp.MatrixBase)):
         return of_expression(model)
     raise UsageError(f"a Model, the name or the text of one, or a SymPy expression is expected here, not {model!r:.60}")
+
+
+def _is_formula(text: str) -> bool:
+    """Whether it is no name of a model and no path."""
+    return re.search(r"[()*^=+@]", text) is not None and not re.search(r"\.sbp$|\.py\b", text)
 
 
 def listed(names: Iterable[str] | str) -> list[str]:
@@ -126,6 +134,8 @@ def _built_in(name: str, relu0: float | None, define: Mapping[str, str] | None) 
         return zoo.build(name, relu0, define)
     here = [name + ending for ending in (".sbp", ".py") if Path(name[:200] + ending).is_file()]
     hint = f" Did you mean {here[0]!r}?" if here else did_you_mean(name, zoo.names())
+    if _is_formula(name):
+        hint = f' An expression stands behind -e: symbackprop derive -e "{name[:80]}"'
     if "/" in name or "." in name or Path(name[:200]).exists():
         hint += " A model text ends in .sbp, a Python model in .py"
     raise UsageError(f"there is no built-in model {name[:80]!r}.{hint or ' `symbackprop models` lists them.'}")

@@ -219,7 +219,8 @@ def _by_array_name(derivation: Derivation, values: Mapping[str, Any]) -> dict[st
         given[plain] = value
     missing = [name for name in leaves if name not in given]
     if missing:
-        raise ModelError(f"no value is given for {', '.join(missing)}: --at needs every array of {model.name}")
+        raise ModelError(f"no value is given for {', '.join(missing)}: every array of {model.name} needs one (--at, "
+                         "values=)")
     return given
 
 

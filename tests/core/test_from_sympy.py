@@ -130,6 +130,12 @@ def test_a_sum_of_products_is_the_product_of_matrices() -> None:
     assert str(declared().let("L", loss)) == "sum((X @ v - y)**2) / N"
 
 
+def test_a_transpose_that_sympy_carried_out_is_the_same_row() -> None:
+    residual = X - sp.OneMatrix(n, 1) * v.T
+    text = str(declared().let("L", sp.Trace(residual * A * residual.T)))
+    assert text.count("X") == 2 and "X.T" not in text
+
+
 @pytest.mark.parametrize("name", ["ridge", "logsumexp", "some pairs"])
 def test_derivatives_of_what_was_read(name: str) -> None:
     m = declared()

@@ -59,6 +59,12 @@ def test_derivations_and_checks_take_expressions() -> None:
     assert verify(loss).verdict == "pass"
 
 
+def test_a_formula_as_text_is_a_model() -> None:
+    d = derive("(y - tanh(w*x))^2/2")
+    assert d.model.remarks[0].startswith("guessed: data y, x")
+    assert repr(d) == "<Derivation of expression by w: 4 steps>"
+
+
 def test_a_file_may_hold_an_expression(tmp_path: Path) -> None:
     path = tmp_path / "net.py"
     path.write_text("import sympy as sp\nx, w = sp.symbols('x w')\nloss = sp.sin(w*x)**2\n")
