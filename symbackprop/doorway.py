@@ -25,7 +25,7 @@ BEHIND = {
     "name_of": "symbackprop.core.numpy_calls",
     "parse": "symbackprop.model.text",
     "to_text": "symbackprop.model.text",
-    **dict.fromkeys(("in_text", "is_method", "method"), "symbackprop.model.text.of_python"),
+    **dict.fromkeys(("changes_in_place", "in_text", "is_method", "method"), "symbackprop.model.text.of_python"),
     "load_text": "symbackprop.model.load",
     "printed": "symbackprop.render.formats",
     "picture_of": "symbackprop.render.graph",

@@ -165,7 +165,7 @@ class Operators:
             """A method of arrays, ``row.sum(axis=0)``, as model text reads it."""
             if name.startswith("_") or not late("is_method")(name):
                 raise AttributeError(f"a row has no {name!r}")
-            if name == "sort" or name.endswith("_"):
+            if late("changes_in_place")(name):
                 raise AttributeError(f"{name} changes an array in place, and a row stays what it is: "
                                      f"{name.rstrip('_')}(row) is another row")
             return lambda *args, **options: late("method")(self, name, args, options)

@@ -558,8 +558,8 @@ def _here(form: f.Formula) -> Iterator[Variant]:
             yield from _in_product(form)
         case f.Neg(body):
             yield Variant(m.SIGN, _SIGN, body, form)
-        case f.Num(value) if value.free_symbols:
-            for part in value.as_ordered_factors():
+        case f.Num(value) if value.free_symbols:  # of 1/N the mean that it is of says more
+            for part in [x for x in sp.fraction(value)[0].as_ordered_factors() if x.free_symbols]:
                 yield Variant(m.CONSTANT, "the number {part} is missing", f.Num(value / part), f.Num(part))
         case f.Div(num, den):
             if num == MINUS_ONE:

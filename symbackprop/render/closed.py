@@ -43,7 +43,9 @@ class ClosedLines:
         if not rules or shown is None or not self.context.owns(s):
             return ()
         left, whole = self.writer.shortest(s, shown.whole)
-        if self._spells_out(whole, rules) or any(text(line.right) == text(whole) for line in lines):
+        if self._spells_out(whole, rules) or any(within(line.right) == within(whole) for line in lines):
+            return ()
+        if text(last) == text(within(whole)):
             return ()
         if self.plain:
             return self._with_names(s, left, whole, shown, rules, lines)

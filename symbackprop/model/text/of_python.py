@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import sympy as sp
 
-from symbackprop.core.functions.words import IDLE_METHODS, meant
+from symbackprop.core.functions.words import IDLE_METHODS, IN_PLACE, meant
 from symbackprop.core.graph import Graph, Node, label
 from symbackprop.core.shapes import Shape
 from symbackprop.errors import Place
@@ -90,6 +90,11 @@ def is_method(name: str) -> bool:
     """Whether arrays have such a method in NumPy or PyTorch, or there is a function of that name."""
     return name in IDLE_METHODS or is_spelled(name) or name in function_names() or bool(
         meant(name, tuple(function_names())))
+
+
+def changes_in_place(name: str) -> bool:
+    """Whether a method changes the array that it is of, which no row does."""
+    return name in IN_PLACE or name.endswith("_")
 
 
 def method(row: Node, name: str, args: Sequence[Any], options: Mapping[str, Any]) -> Value:
