@@ -471,4 +471,5 @@ def name_of(function: Any) -> str:
     """What a NumPy function is called behind ``np.``: ``dot``, ``linalg.norm``."""
     home = (getattr(function, "__module__", None) or "").split(".")
     part = home[1] if len(home) > 1 and home[1] in SUBPACKAGES else ""
-    return f"{part}.{function.__name__}" if part else str(function.__name__)
+    name = function.__name__.removesuffix("_")  # round_ of NumPy 1.24
+    return f"{part}.{name}" if part else str(name)

@@ -212,8 +212,6 @@ AS_IN_TEXT: list[Call] = [
     lambda u, w: np.append(u, w),
     lambda A, C: np.append(A, C, axis=0),
     lambda u, s: np.insert(u, 0, s),
-    lambda R: np.linalg.trace(np.swapaxes(R, 0, 1)),
-    lambda R: np.linalg.diagonal(np.swapaxes(R, 0, 1), offset=1),
     lambda u: np.delete(u, 0),
     lambda A: np.pad(A, 1) + np.pad(A, ((1, 1), (0, 2)))[0, 0],
     lambda A: np.pad(A, ((1, 0), (0, 0)), mode="edge"),
@@ -226,6 +224,9 @@ AS_IN_TEXT: list[Call] = [
     lambda A, C: np.stack(np.divmod(A, abs(C) + 1)) if isinstance(A, np.ndarray) else np.divmod(A, abs(C) + 1),
     lambda u: np.piecewise(u, [u > 0], [1, 2]),
 ]
+if hasattr(np.linalg, "trace"):  # of NumPy 2
+    AS_IN_TEXT += [lambda R: np.linalg.trace(np.swapaxes(R, 0, 1)),
+                   lambda R: np.linalg.diagonal(np.swapaxes(R, 0, 1), offset=1)]
 CALLS += AS_IN_TEXT
 
 
