@@ -122,6 +122,7 @@ LOSSES: dict[str, tuple[Callable[..., Any], Callable[[], tuple[Any, ...]]]] = {
     "class that is ignored": (lambda w, y: F.cross_entropy(w, y, ignore_index=1), lambda: (torch.tensor([0, 1, 2]),)),
     "probabilities": (lambda w, y: F.cross_entropy(w, y.softmax(-1), reduction="sum"), lambda: (R(3, 3),)),
     "log likelihood": (lambda w, y: F.nll_loss(F.log_softmax(w, 1), y), lambda: (I(3, (3,)),)),
+    "of chosen entries": (lambda w, y: ((w - y)[y > 0] ** 2).mean() + (w * y)[y < 0].sum(), lambda: (R(3, 3),)),
     "absolute": (lambda w, y: nn.L1Loss()(w, y), lambda: (R(3, 3),)),
     "smooth": (lambda w, y: nn.SmoothL1Loss(beta=0.5)(w, y), lambda: (R(3, 3),)),
     "huber": (lambda w, y: nn.HuberLoss(delta=0.7, reduction="sum")(w, y), lambda: (R(3, 3),)),
@@ -305,7 +306,7 @@ def test_all_that_is_refused_is_told_with_operator_line_and_what_to_write() -> N
 
 
 REFUSED: dict[str, tuple[Callable[..., Any], str]] = {
-    "a mask of values": (lambda w, x: (x * w)[x > 0].sum(), r"write where\(.*, 0\)"),
+    "a mask of values": (lambda w, x: torch.sort((x * w)[x > 0])[0].sum(), r"write where\(.*, 0\)"),
     "places of values": (lambda w, x: torch.nonzero(x).sum() * w, "nonzero.*: what it gives depends on values"),
     "a decision": (lambda w, x: w if x.sum() > 0 else x, "values decide here: write torch.where"),
     "a number": (lambda w, x: w * x.max().item(), "a number that values decide.*: leave it an array"),
