@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import cached_property, reduce
 from operator import add, mul
 from string import ascii_letters
 from typing import Any
@@ -36,21 +36,8 @@ MANY = 1000  # terms of a sum over numbers, from which on it is one over an arra
 
 def lower(graph: Graph, expr: Any) -> Node:
     """The row that computes a SymPy expression over rows (and plain symbols named like declared rows)."""
-    row = Reader(graph).whole(_with_sizes(graph, expr))
+    row = Reader(graph).whole(expr)
     return build.reshape(row, ()) if expr.is_Matrix and expr.shape == (1, 1) else row
-
-
-def _with_sizes(graph: Graph, expr: Any) -> Any:
-    """The expression with the model's sizes where it has symbols of their names, ``sp.Symbol("N")``."""
-    others = {s for s in expr.atoms(sp.Symbol) if not isinstance(s, RowSymbol) and s.name not in graph.names}
-    if not others:
-        return expr
-    sizes = {size.name: size for size in _sizes(graph)}
-    return expr.xreplace({s: sizes[s.name] for s in others if s.name in sizes})
-
-
-def _sizes(graph: Graph) -> set[Any]:
-    return {size for row in graph.names.values() for n in row.shape for size in n.free_symbols}
 
 
 @dataclass(frozen=True)
@@ -72,8 +59,19 @@ class Reader:
         self.from_zero: set[Any] = set()  # the arrays of which the expression has an entry 0
         self.origins: dict[Any, set[int]] = {}
 
+    @cached_property
+    def sizes(self) -> dict[str, Any]:
+        """The sizes in the shapes of declared rows, by their names."""
+        return {size.name: size for row in self.graph.names.values() for n in row.shape for size in n.free_symbols}
+
+    def with_sizes(self, expr: Any) -> Any:
+        """The expression with the model's sizes where it has symbols of their names, ``sp.Symbol("N")``."""
+        others = {s for s in expr.atoms(sp.Symbol) if not isinstance(s, RowSymbol) and s.name not in self.graph.names}
+        return expr.xreplace({s: self.sizes[s.name] for s in others if s.name in self.sizes}) if others else expr
+
     def whole(self, expr: Any) -> Node:
         """The row of an expression that is part of no other."""
+        expr = self.with_sizes(expr)
         entries = expr.atoms(sp.Indexed, MatrixElement)
         self.from_zero = {part.args[0] for part in entries for n, i in self._axes(part) if i == 0 and n != 1}
         return self.row(expr)
@@ -143,7 +141,8 @@ class Reader:
         except NameProblem:
             raise ModelError(f"the SymPy function {name} has no row: write it in functions that `symbackprop ops` "
                              "lists") from None
-        assert isinstance(found, Node), name
+        if not isinstance(found, Node):
+            raise ModelError(f"{name} has several results: call it on rows, and take one")
         return found
 
     def in_turn(self, name: str, operands: Sequence[Any]) -> Node:
@@ -191,7 +190,7 @@ class Reader:
         if row.ndim > 2 or (row.ndim < 2 and [*expr.shape].count(1) < 2 - row.ndim):
             raise ShapeError(f"{label(row)} is declared with {row.ndim} axes, {said}")
         sizes = expr.shape if row.ndim == 2 else sorted(expr.shape, key=lambda n: n == 1)[: row.ndim]
-        known = not {s for n in sizes for s in n.free_symbols} - _sizes(self.graph)
+        known = not {s for n in sizes for s in n.free_symbols} - {*self.sizes.values()}
         if known and not same_shape(as_shape(sizes), row.shape):
             raise ShapeError(f"{label(row)} is declared as {shape_text(row.shape)}, {said}")
         return row

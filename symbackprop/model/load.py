@@ -58,7 +58,7 @@ def as_model(model: Any) -> Model:
     if isinstance(model, str) and "\n" in model:
         return parse(model)
     if isinstance(model, (str, Path)):
-        return load(model, expression=_is_formula(str(model)))
+        return load(model, expression=isinstance(model, str) and _is_formula(model))
     if isinstance(model, (sp.Basic, sp.MatrixBase)):
         return of_expression(model)
     raise UsageError(f"a Model, the name or the text of one, or a SymPy expression is expected here, not {model!r:.60}")
