@@ -98,6 +98,18 @@ def test_one_dimension_by_itself_or_unpacked() -> None:
         Model("m").dims("N D", Q=3)
 
 
+def test_a_loss_that_is_given_alone_is_called_l() -> None:
+    from symbackprop import Model
+    from symbackprop.errors import ModelError
+
+    named, alone = Model("m"), Model("m")
+    named.loss("L", named.param("w", "N").sum())
+    assert alone.loss(alone.param("w", "N").sum()).name == "L" and alone.text() == named.text()
+    for nothing in ("L", None):
+        with pytest.raises(ModelError, match="neither a row nor a number"):
+            Model("m").loss(nothing)  # type: ignore[arg-type]
+
+
 def test_a_seed_in_place_of_a_generator() -> None:
     import numpy as np
 

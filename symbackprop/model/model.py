@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import sympy as sp
 
@@ -253,8 +253,16 @@ class Model:
         last = row.is_result and row.attr < len(row.args[0].attr.carry)
         return self._equation("let", name, self.graph.alias(row, name) if last else row, notation)
 
-    def loss(self, name: str, value: Operand) -> Node:
-        """The scalar that is minimised; a model has one loss or else outputs."""
+    @overload
+    def loss(self, value: Operand, /) -> Node: ...
+
+    @overload
+    def loss(self, name: str, value: Operand) -> Node: ...
+
+    def loss(self, name: Any, value: Any = None) -> Node:
+        """The scalar that is minimised, called L if given alone; a model has one loss or else outputs."""
+        if value is None:
+            name, value = "L", name
         if self.loss_row is not None:
             raise ModelError(f"a second loss {name!r}: the model already has the loss {self.loss_row.name!r}")
         if self.output_rows:

@@ -193,6 +193,8 @@ AS_IN_TEXT: list[Call] = [
     lambda u: np.logaddexp.reduce(u),
     lambda A: np.prod(A, axis=1) + np.cumprod(A, axis=1)[:, 0],
     lambda A: np.median(A) + np.median(A, axis=0) + np.percentile(A, 30) + np.quantile(A, 0.7, axis=0),
+    lambda A: np.median(A, axis=(0, 1)) + np.quantile(A, 0.3, axis=(1, 0), keepdims=True),
+    lambda A: np.median(np.stack([A, 2 * A, A - 1]), axis=(2, 0)),
     lambda A: np.argsort(A, axis=0)[:, 0] + 0.5,
     lambda A: np.argmax(A, axis=1) + 0.5,
     lambda A: np.cov(A),

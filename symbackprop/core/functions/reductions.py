@@ -96,8 +96,13 @@ def _power_norm(size: Node, axis: Axis, keepdims: bool, order: Operand) -> Node:
 
 
 def _along(a: Node, axis: Axis) -> tuple[Node, int]:
-    """The array, flat where no axis is given, and the axis."""
-    return (build.reshape(a, (-1,)), 0) if axis is None else (a, normalise_axes(axis, a.ndim)[0])
+    """The array, with the axes flattened into one, the last, where there are several, and the axis."""
+    places = normalise_axes(axis, a.ndim)
+    if len(places) == 1:
+        return a, places[0]
+    others = tuple(k for k in range(a.ndim) if k not in places)
+    row = build.reshape(build.transpose(a, others + places), (*(a.shape[k] for k in others), -1))
+    return row, row.ndim - 1
 
 
 def _place(a: Node, axis: Axis, keepdims: bool, largest: bool) -> Node:
@@ -127,7 +132,7 @@ def topk(a: Node, k: DimLike, axis: int = -1) -> Node:
 
 
 @function
-def quantile(a: Node, q: Operand, axis: int | None = None, keepdims: bool = False) -> Node:
+def quantile(a: Node, q: Operand, axis: Axis = None, keepdims: bool = False) -> Node:
     """The entry that a share q of all is below, interpolated linearly; neighbours share the gradient."""
     row, place = _along(a, axis)
     share = q.value if isinstance(q, Node) else exact(q)
@@ -140,7 +145,7 @@ def quantile(a: Node, q: Operand, axis: int | None = None, keepdims: bool = Fals
 
 
 @function
-def median(a: Node, axis: int | None = None, keepdims: bool = False) -> Node:
+def median(a: Node, axis: Axis = None, keepdims: bool = False) -> Node:
     """The middle entry, or the mean of the two in the middle."""
     return quantile(a, sp.Rational(1, 2), axis, keepdims)
 
