@@ -99,6 +99,25 @@ MEANT: list[tuple[str, Callable[[Any], Any]]] = [
     ("Σᵢ vᵢ |uᵢ|", lambda n: n.v @ abs(n.u)),
     ("Σᵢ -vᵢ·uᵢ", lambda n: -n.v @ n.u),
     ("Σᵢⱼ Aᵢⱼ tᵢ vⱼ", lambda n: n.t @ n.A @ n.v),
+    (r"-\frac1N\sum_{i=1}^N t_i s_i", lambda n: -(n.t * n.s).mean()),
+    (r"\tfrac\pi2 \frac{c}2", lambda n: np.pi * n.c / 4),
+    (r"\frac{1}{1+\exp(-v^{\top}u)}", lambda n: sigmoid(n.v @ n.u)),
+    (r"\Bigl( v - u \Bigr)^\top \bigl[ v-u \bigr]", lambda n: (n.v - n.u) @ (n.v - n.u)),
+    (r"\Big\| v - u \Big\|_\infty", lambda n: abs(n.v - n.u).max()),
+    (r"\mathbf v^\top\mathbf{u} + \sqrt2", lambda n: n.v @ n.u + np.sqrt(2)),
+    (r"v^\top \mathbf{1}", lambda n: n.v.sum()),  # it was v
+    (r"A^\top \mathbf 1", lambda n: n.A.sum(0)),
+    (r"\mathbf 1^\top A v", lambda n: n.A.sum(0) @ n.v),
+    (r"\mathbf 1\{c > 0\} c + \mathbb{1}(c < 0)", lambda n: max(n.c, 0) + (n.c < 0)),
+    (r"\left[1 - c\right]_+ + (c - 1)_+^2 + [c]_{+}", lambda n: max(1 - n.c, 0) + max(n.c - 1, 0)**2 + max(n.c, 0)),
+    (r"\operatorname{sign}(c)|c|", lambda n: n.c),
+    (r"\log_2 c^2", lambda n: np.log2(n.c ** 2)),  # it was log2(c)^2
+    (r"\sum_{i=1}^{4}\sum_{j=1}^{3} A_{ij}\log B_{ij}^2", lambda n: (n.A * np.log(n.B ** 2)).sum()),
+    (r"\sum_{i=1}^{4}\left(t_i - \sum_{j=1}^{3} A_{ij} v_j\right)^2", lambda n: ((n.t - n.A @ n.v) ** 2).sum()),
+    (r"\frac{1}{4}\sum_{i=1}^{4}(v^\top a^{(i)} - t^{(i)})^2", lambda n: ((n.A @ n.v - n.t) ** 2).mean()),
+    (r"\sum_i \|a_i - v\|", lambda n: np.linalg.norm(n.A - n.v, axis=1).sum()),  # it was the norm of all of A - v
+    (r"\sum_i t_i\|a_i\|_1", lambda n: (n.t * abs(n.A).sum(1)).sum()),
+    (r"\sum_i \|t_i - s_i\|_2", lambda n: abs(n.t - n.s).sum()),
 ]
 
 
@@ -109,6 +128,15 @@ def test_the_corrected_line_has_the_value_that_is_meant(typed: str, meant: Calla
     assert lines[-1] != f"output Q = {typed}" or any("is read as output Q = " in note for note in model.remarks)
     found = value(model.equations["Q"], **ARRAYS)
     np.testing.assert_allclose(found, meant(GIVEN), rtol=1e-9)
+
+
+@pytest.mark.parametrize("typed", [
+    r"v \otimes u",  # it was solve(v, otimes) * u
+    r"\sum_{i,j}(S_{ij} - u_i^\top v_j)^2",  # it was S - V @ u
+    r"\sum_i \| a_i - S a_i\|^2", r"A\mathbf{1}",
+])
+def test_nothing_is_offered_where_it_is_not_known_what_is_meant(typed: str) -> None:
+    assert corrected(f"{HEAD}output Q = {typed}")[-1] == f"output Q = {typed}"
 
 
 def test_places_and_axes_are_offered_where_they_belong() -> None:

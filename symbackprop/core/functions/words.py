@@ -22,6 +22,8 @@ _WORDS = {
     "sigmoid": "sigma logistic sig inv_logit invlogit",
     "logit": "qlogis",
     "log": "ln",
+    "log2": "log_2",
+    "log10": "log_10",
     "tanh": "th",
     "abs": "absolute fabs",
     "sign": "sgn",

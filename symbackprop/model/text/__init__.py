@@ -155,6 +155,7 @@ def _meant(spoken: Language | None, error: ModelError, line: str) -> list[Meant]
         return [*error.instead, *[times_bars] * ("|" in line)]
     first = [commented] * (_OTHER_COMMENTS.search(line) is not None) + [product_with_turned]
     others = [expected] * ("E[" in line) + [in_reals] * ("R" in line) + [log_of_det] * ("det" in line)
+    others += [times_bars] * ("|" in line)
     turned = [as_on_paper] * (_TRANSPOSED.search(line) is not None)
     return [*first, *error.instead, *others, *turned]
 
@@ -245,7 +246,8 @@ def _without_latex(line: str, place: Place, sure: bool) -> list[Meant]:
     if len(line) > 10 * _WIDEST:
         return []
     real = in_reals(line if sure else with_angles(line), place)
-    written = (plain_latex(text, capitals) for text in (real, with_means(real)) for capitals in (True, False))
+    written = (plain_latex(text, capitals, rows) for rows in (True, False)
+               for text in (real, with_means(real)) for capitals in (True, False))
     return [*dict.fromkeys([*written, solved(line, place)])]
 
 

@@ -203,7 +203,7 @@ def _plain_letter(char: str) -> str:
 # -- LaTeX, of which only the corrected line is made
 _SIGNS_OF = {"cdot": "·", "circ": "*", "times": "*", "odot": "*", "le": "<=", "leq": "<=", "ge": ">=", "geq": ">=",
              "neq": "!=", "left": "", "right": "", "lambda": "lam", "varepsilon": "epsilon", "varphi": "phi",
-             "ln": "log"}
+             "ln": "log", "infty": "inf", "ell": "ell"}
 _BRACES = r"\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}"  # three deep
 _FUNCTIONS = r"log|ln|exp|sin|cos|tan|sinh|cosh|tanh|det|logdet|tr"
 _SQUARED = lazy(r"\b(tr|trace|det|logdet)\(([A-Z])\^2\)")  # of a matrix, which tells that it is one
@@ -216,18 +216,24 @@ def _with_base(found: re.Match[str]) -> str:
 
 
 _EXPECTATION = r"\\(?:mathbb|mathrm|mathbf|operatorname)\s*\{\s*E\s*\}(?:\s*_\s*(?:\{[^{}]*\}|\\?\w+))?"
-_NO_FACTOR = r"\\(?:times|[co]dot|right|left|[lg]e)"
+_NO_FACTOR = r"\\(?:times|[co]dot|[lg]e)"
 _ALONE = rf"(?!\s*/|\s*(?!\\(?:{_FUNCTIONS})(?![A-Za-z])|{_NO_FACTOR})\\?[A-Za-z0-9])"  # log xy is log(x)y or log(xy)
 _ONES = r"\\(?:mathbf|mathbb|mathds|boldsymbol|bm)\s*\{\s*1\s*\}"
+_FONTS = "mathrm|mathbf|mathcal|mathit|mathsf|boldsymbol|bm|vec|text|operatorname"
+_WORD = r"\\(?:mathbf|boldsymbol|bm|vec)\s*\{\\?[A-Za-z]\w*\}|\\[A-Za-z]+"  # a letter of a font, or by its name
+_TURNED = r"\s*\^\s*(?:(?:T|\\top|\\intercal)(?!\w)|\{\s*(?:T|\\top|\\intercal)\s*\})"
+_PARTS = r"\s*_\s*(?:\+|\{\s*\+\s*\})"  # [x]_+
 _REWRITTEN = (
-    (r"\\[,;:!]", " "),
     (r"\\begin\{cases\}\s*(.+?)\s*,?\s*&\s*(?:\\text\{\s*(?:if|for)\s*\}|\\text\{\s*\})?\s*(.+?)\s*\\\\\s*(.+?)\s*,?\s*&"
      r"\s*\\text\{\s*(?:otherwise|else)\s*\}\s*\\end\{cases\}", r"where(\2, \1, \3)"),
     (r"\\(?:tag|label)\s*\{[^{}]*\}|\\(?:nonumber|notag)\b", ""),
-    (rf"{_ONES}\s*\^\s*(?:T|\\top|\{{\s*(?:T|\\top)\s*\}})\s*(\\?\w+)", r"sum(\1)"),
-    (rf"{_ONES}\s*(?:{INDEX}|_?\s*\\?\{{([^{{}}]*?)\\?\}})", r"(\1\2)"),
-    (r"(?<=[A-Za-z0-9])\\", r" \\"),  # commands end a word
-    (r"\\(?:mathrm|mathbf|mathcal|mathit|mathsf|boldsymbol|bm|vec|text|operatorname)\s*\{(\\?\w+)\}", r"\1"),
+    (rf"{_ONES}{_TURNED}\s*({_WORD}|\w)(?![\w^])(\s*(?=[A-Za-z(]))?",
+     lambda found: f"sum({found[1]}, axis=0)" + " @ " * (found[2] is not None)),
+    (rf"({_WORD}|\b\w){_TURNED}\s*{_ONES}(?!\s*\^)", r"sum(\1, axis=0)"),
+    (rf"{_ONES}\s*(?:{INDEX}|_?\s*\\?\{{([^{{}}]*?)\\?\}})", r"(\1\2)"), (rf"{_ONES}\s*(?=\()", ""),
+    (rf"((?:^|[-+=(])\s*){_ONES}(?=\s*(?:$|[-+)]))", r"\g<1>1"),  # beside others it is a vector
+    (r"(?<=[A-Za-z0-9}])\\(?=[A-Za-z])", r" \\"),  # commands end a word
+    (rf"\\(?:{_FONTS})\s*\{{(\\?[A-Za-z]\w*)\}}", r"\1"),
     (r"\\(?:\||lVert|rVert|Vert)", "‖"), (r"\\(?:lvert|rvert|vert)(?![A-Za-z])", "|"),
     (r"\\(sum|prod)(?:\s*\\limits)?\s*_\s*\{\s*([a-z])\s*,?\s*([a-z])\s*\}", r"\\\1_{\2} \\\1_{\3}"),
     (rf"\\sqrt\s*\[\s*(\d+)\s*\]\s*{_BRACES}", r"(\2)^(1/\1)"),
@@ -235,15 +241,16 @@ _REWRITTEN = (
     (r"\\(log|ln)\s*(?:\\left\s*)?\|([^|]+?)(?:\\right\s*)?\|", r"\\\1(|\2|)"),
     (r"\\langle\s*(\\?\w+)\s*,\s*(\\?\w+)\s*\\rangle", r"sum(\1 * \2)"),
     (r"\\langle\s*([^,]*?)\s*,\s*([^,]*?)\s*\\rangle", r"sum((\1) * (\2))"),
-    (r"\\log\s*_\s*(?:\{(2|10)\}|(2))\s*(?:(\\?[A-Za-z]\w*)|(?=\())", _with_base),
+    (rf"\\log\s*_\s*(?:\{{(2|10)\}}|(2))\s*(?:(\\?[A-Za-z]\w*(?:\s*\^\s*\d+)?)(?!\w|\s*[(^{{]){_ALONE}|(?=\())",
+     _with_base),
     (r"\\Gamma\s*(?=(?:\\left\s*)?\()", r"gamma"),
     (rf"\\binom\s*{_BRACES}\s*{_BRACES}", r"binom(\1, \2)"), (r"\\\{", "("), (r"\\\}", ")"),
     (r"\\lfloor(.*?)\\rfloor", r"floor(\1)"), (r"\\lceil(.*?)\\rceil", r"ceil(\1)"),
-    (r"\\left\s*\[", "("), (r"\\right\s*\]", ")"),
+    (rf"({_BRACKETS}){_PARTS}", r"relu\1"), (rf"{INDEX}{_PARTS}", r"relu(\1)"),
     (rf"{_EXPECTATION}\s*{INDEX}", r"mean(\1)"), (rf"{_EXPECTATION}\s*(?=\()", "mean"),
     (r"\^\s*(\d)(?=\s*\\?[A-Za-z(])", r"^\1 "),  # only the 2 is raised in a^2b
-    (r"\^\s*(?:(?:T|\\top|\\intercal)(?!\w)|\{\s*(?:T|\\top|\\intercal)\s*\})", ".T"),
-    (r"\\(hat|bar|tilde)\s*\{?(\w)\}?", r"\2_\1"),
+    (_TURNED, ".T"), (r"\.T(?=[A-Za-z])", ".T "),
+    (r"\\(hat|bar|tilde)\s*\{(\\?\w+)\}", r"\2_\1"),
     (r"\\sigma(?=\s*(?:\\left\s*)?\()", "sigmoid"),
     (r"(?<![A-Za-z\\])e\s*\^\s*(?=\{)", "exp"),
     (r"\\log\s*\\det(?![A-Za-z])", r"\\logdet"),
@@ -251,26 +258,39 @@ _REWRITTEN = (
     (r"(?<![A-Za-z]) inv(?=\()", "inv"),
     (rf"(?<![A-Za-z0-9_])(?={_BRACKETS}\s*\^\s*\{{\s*-\s*1)(\([^()]*(?<![A-Za-z\\])[A-Z](?![A-Za-z])[^()]*\))"
      r"\s*\^\s*\{\s*-\s*1\s*\}", r"inv\1"),
-    (r"_\{(\w+)\}", r"_\1"),
+    (r"_\{(\\?\w+)\}", r"_\1"),
     (r"(?<=\^)\{(\w+)\}(?=[A-Za-z\\(])", r"\1 "),
     (r"(?<=\^)\{(\w+)\}", r"\1"),
     (rf"\\({_FUNCTIONS})\s*\^\s*(\d+)\s*(\\?[A-Za-z]\w*)(?!\w|\s*[(^{{]){_ALONE}", r"\\\1(\3)^\2"),
     (rf"\\({_FUNCTIONS})\s+(\\?[A-Za-z]\w*\s*\^\s*\d+)(?!\w|\s*[(^{{]){_ALONE}", r"\\\1(\2)"),
     (rf"\\({_FUNCTIONS})\s+(?!\\(?:sum|prod))(\\?[A-Za-z0-9]\w*)(?!\w|\s*[(^{{]){_ALONE}", r"\\\1(\2)"),
 )
-_FRACTION = lazy(rf"\\[dt]?frac\s*(?:{_BRACES}\s*{_BRACES}|(\d)\s*(\d))")
+_FRACTION = lazy(rf"\\frac\s*{_BRACES}\s*{_BRACES}")
+# what says how a formula looks, and nothing of it: the size of its brackets, spaces, accents by other names
+_LOOKS = (
+    (r"\\[,;:!]|\\(?:q?quad|limits|displaystyle|textstyle|middle)(?![A-Za-z])", " "),
+    (r"\\(?:left|right|[bB]igg?[lrm]?)(?![A-Za-z])\s*\.?", r"\\left"),
+    (r"\\left\s*\[", "("), (r"\\left\s*\]", ")"), (r"\\left", ""),
+    (r"\\[dtc]frac(?![A-Za-z])", r"\\frac"), (r"\\overline(?![A-Za-z])", r"\\bar"),
+    (r"\\wide(?=hat|tilde)", r"\\"),
+    (r"(?:_\s*\{?(\w)\}?\s*)?\^\s*\{\s*\(([ijn])\)\s*\}", r"_{\2\1}"),  # x_j^{(i)}, of the sample i
+)
+_TAKES = lazy(rf"\\(?:(frac|binom)|sqrt(?!\s*\[)|hat|bar|tilde|mathbb|mathds|{_FONTS})(?![A-Za-z])")
+_ARGUMENT = lazy(rf"\s*(?:{_BRACES}|(\\[A-Za-z]+|[^\s{{}}\\]))")
 _OF_CALL = lazy(rf"\\({_FUNCTIONS})\s+(?=((?!\\left)\\?[A-Za-z]\w*\s*{_BRACKETS}){_ALONE})")
 _CALLED = rf"{_FUNCTIONS}|max|min|arcsin|arccos|arctan"
 _INDEXED_SUM = lazy(r"(?<!\.)\b(sum|prod)(?:_([a-z]{1,2})\b)?\s*(?=[\[(])"
                           r"|\b(sum|prod)_([a-z]{1,2})\s+(?=[-\w|‖])")
 _FACTOR = lazy(r"\\?([A-Za-z]+)\d*(_\w+)?\Z")  # a name, and its index
 _BESIDE = lazy(rf"(?<=[\w)}}\]])(?<!\\times)(?<!\\[co]dot)\s+(?=\\?[A-Za-z(])(?!{_NO_FACTOR})")
-BESIDE_BARS = lazy(r"(?<=[\w)])\s+(\|[^|]+\|)")  # lam |w|
+BESIDE_BARS = lazy(r"(?:(?<=\))|(?<=[\w)])\s+)(\|[^|]+\|)")  # lam |w|
 _SCRIPT = lazy(r"_([a-z]{1,3})(?![A-Za-z0-9])")
 _COUNTED = set("ijklmnt")  # letters that count on paper
 ROWS = "[0:, 0:]"  # behind an array of rows in a line that is tried: one with a single axis is none
 _TIMES = r"\s*(?:\\cdot|·)?\s*"
-_ROW = rf"\w+\.T{_TIMES}[A-Za-z]+_[a-z]\b|\b[A-Za-z]+_[a-z]\.T{_TIMES}\\?\w+"  # wᵀx_i, x_iᵀw
+_FIXED = r"\\?\b[A-Za-z]+\d*(?:_(?![ijklmnt]{1,3}(?!\w))\w+)?(?!\w)"  # a name without an index
+_ROW = rf"{_FIXED}\.T{_TIMES}[A-Za-z]+_[a-z]\b|\b[A-Za-z]+_[a-z]\.T{_TIMES}{_FIXED}"  # wᵀx_i, x_iᵀw
+_IN_BARS = lazy(r"‖([^‖]*)‖(?:_(1|2|inf)(?![A-Za-z0-9]))?")
 _FROM, _UP_TO = r"(?:\s*_\s*(?:\{\s*(\w)\s*(?:=\s*(\d+)\s*)?\}|(\w)))?", r"(?:\s*\^\s*(?:\{([^{}]*)\}|(\w)))?"
 _A_SUM = rf"\\(sum|prod|mean|(?:max|min)(?=\s*_))(?![A-Za-z])(?:\s*\\limits)?{_FROM}{_UP_TO}"
 _MEAN = lazy(r"\\[dt]?frac\s*\{\s*1\s*\}\s*\{\s*(\w+)\s*\}\s*\\sum(?:\s*\\limits)?\s*_\s*\{\s*(\w)\s*=\s*1\s*\}"
@@ -288,17 +308,38 @@ _CAPITAL = lazy(r"(?<![\w\\.])[A-Z]\w*(?!\w|\s*\()")
 _ROOT_OF = lazy(r"\\(?=sqrt\s*\{)")
 
 
-def plain_latex(text: str, capitals: bool = False) -> str:
+def plain_latex(text: str, capitals: bool = False, rows: bool = True) -> str:
     """A formula in LaTeX as model text; commands of which it is not known what they mean stay. With
-    ``capitals`` the rows x_i in sums are those of X."""
+    ``capitals`` the rows x_i in sums are those of X; with ``rows`` norms of x_i are those of rows, else of numbers."""
+    text = _in_braces(text)
     for pattern, plain in _REWRITTEN:
         text = _compiled(pattern).sub(plain, text)
     text = _ROOT_OF.sub("", text)
     while _FRACTION.search(text):
         text = _FRACTION.sub(_divided, text)
-    text = _entry_by_entry(_of_calls(_summed(_contracted(_of_calls(text)), capitals)), capitals)
+    text = _entry_by_entry(_of_calls(_summed(_contracted(_of_calls(text)), capitals, rows)), capitals)
     text = re.sub(r"\\([A-Za-z]+)(?=((?:\s*\^\s*\d+)?\s*[({])?)", _command, text)
     return _SQUARED.sub(r"\1(\2 @ \2)", text.replace("{", "(").replace("}", ")"))
+
+
+def _in_braces(text: str) -> str:
+    """LaTeX without what only says how it looks, and with braces around what commands are of: ``\\frac{1}{N}`` for
+    ``\\tfrac1N``."""
+    for pattern, plain in _LOOKS:
+        text = _compiled(pattern).sub(plain, text)
+    for command in reversed([*_TAKES.finditer(text)]):
+        text = _braced(text, command.end(), 2 if command[1] else 1)
+    return text
+
+
+def _braced(text: str, place: int, count: int) -> str:
+    """The text with braces around so many arguments that stand from a place on."""
+    found = _ARGUMENT.match(text, place) if count else None
+    if found is None:
+        return text
+    if found[2] is None:
+        return _braced(text, found.end(), count - 1)
+    return _braced(f"{text[:place]}{{{found[2]}}}{text[found.end() :]}", place + len(found[2]) + 2, count - 1)
 
 
 _ANGLE = rf"(?:(?:\\(?:{'|'.join(GREEK)})|[A-Za-z]\w*)(?![A-Za-z])|\d+)(?:_\w|_\{{\w+\}})?"
@@ -312,7 +353,7 @@ def with_angles(text: str) -> str:
 
 def with_means(text: str) -> str:
     """``\\frac{1}{N} \\sum_{i=1}^{N}``, whatever N is called, as the mean over i."""
-    return _MEAN.sub(r"\\mean_{\2} ", text)
+    return _MEAN.sub(r"\\mean_{\2} ", _in_braces(text))
 
 
 def indexed_sums(line: str, capitals: bool) -> str:
@@ -340,7 +381,7 @@ def _of_calls(text: str) -> str:
     return text
 
 
-def _summed(text: str, capitals: bool = False) -> str:
+def _summed(text: str, capitals: bool, rows: bool) -> str:
     """``\\sum_{i=1}^{N} y_i`` as a sum of arrays, from the last on, and products alike; one whose end may be meant
     elsewhere stays, and one that is not over all entries, as of a row of a matrix."""
     while found := [*_SUM_OF.finditer(text)]:
@@ -354,7 +395,8 @@ def _summed(text: str, capitals: bool = False) -> str:
             return text
         inner = text[: begin.start()].rstrip().endswith(found[-2][0].rstrip()) if len(found) > 1 else False
         partial = any(script != index for script in _with_index(among, index)) if index else False
-        if "{" + index in among or (partial and not (inner and found[-2][1] == begin[1])):
+        among = _with_norms(among, index, capitals, rows) if index else among
+        if among is None or "{" + index in among or (partial and not (inner and found[-2][1] == begin[1])):
             return text
         numbers, among = ([], among) if partial or begin[1] != "sum" else _numbers(among)
         body = _entrywise(among, index, capitals) if index else body
@@ -459,16 +501,33 @@ def _same_entries(body: str, index: str) -> bool:
     return not index or len(scripts) <= 1
 
 
+def _with_norms(body: str, index: str, capitals: bool, rows: bool) -> str | None:
+    """``‖x_i - m‖`` as the norms of all rows, or of entries, which are their sizes; None where products stand in the
+    bars, which may be of matrices."""
+    norms = [found for found in _IN_BARS.finditer(body) if _with_index(found[1], index)]
+    if any(_BESIDE.search(found[1].strip()) or re.search(r"\.T|[*@·]|\\[co]dot", found[1]) for found in norms):
+        return None
+    for found in reversed(norms):
+        row = rf"\b([A-Za-z]+\d*)_{index}(?!\w)"
+        inner = re.sub(row, lambda name: _whole(name[1], capitals) + ROWS, found[1].strip())
+        order = f", order={found[2]}" if found[2] in ("1", "inf") else ""
+        norm = f"norm({inner}, axis=-1{order})" if rows else f"|{found[1].strip()}|"
+        before = body[: found.start()]
+        body = before + " " * before[-1:].isalnum() + norm + body[found.end() :]
+    return body
+
+
+def _whole(rows: str, capitals: bool) -> str:
+    return rows.upper() if capitals and len(rows) == 1 else rows
+
+
 def _entrywise(body: str, index: str, capitals: bool) -> str:
     """What is summed over an index without it: products of entries are products of arrays, entry by entry, and wᵀxᵢ is
     the product of the rows with w."""
-    def whole(rows: str) -> str:
-        return rows.upper() if capitals and len(rows) == 1 else rows
-
     matrices = _CAPITAL.search(re.sub(_ROW, " ", body))  # of which a · may be the product
-    row, other = rf"\b([A-Za-z]+)_{index}\b", r"(\\?\b[A-Za-z]\w*)"
-    body = re.sub(rf"{other}\.T{_TIMES}{row}", lambda m: f"({whole(m[2])}{ROWS} @ {m[1]})", body)
-    body = re.sub(rf"{row}\.T{_TIMES}{other}", lambda m: f"({whole(m[1])}{ROWS} @ {m[2]})", body)
+    row, other = rf"\b([A-Za-z]+)_{index}\b", rf"({_FIXED})"
+    body = re.sub(rf"{other}\.T{_TIMES}{row}", lambda m: f"({_whole(m[2], capitals)}{ROWS} @ {m[1]})", body)
+    body = re.sub(rf"{row}\.T{_TIMES}{other}", lambda m: f"({_whole(m[1], capitals)}{ROWS} @ {m[2]})", body)
     body = body if matrices else re.sub(r"·|\\cdot(?![A-Za-z])", "*", body)
 
     def without(script: re.Match[str]) -> str:

@@ -104,7 +104,9 @@ reciprocal = rewritten(_RIGHT_BEFORE, r"(1/\1)")
 conditional = rewritten(r"((?:=|<-)\s*)([^=?]*?[<>=!]=?[^?]*?)\s*\?\s*([^:?]+?)\s*:\s*(.+?)(?=;?\s*$)",  # c ? a : b
                         r"\1\3 if \2 else \4")
 _KNOWN = "|".join([*FUNCTIONS, *TABLE])
-solved = rewritten(rf"(\w+|\([^()]*\))\s*\\(?!(?:{_KNOWN})\b)\s*(\w+|\([^()]*\))", r"solve(\1, \2)")  # A \ b
+_COMMAND = r"[A-Za-z]{2,}(?=\s*[\w(\\])"  # of LaTeX, a sign between what stands around it: a \otimes b
+solved = rewritten(  # A \ b
+    rf"(\w+|\([^()]*\))\s*\\(?!(?:{_KNOWN})\b|{_COMMAND})\s*(\w+|\([^()]*\))", r"solve(\1, \2)")
 solved_at_once = rewritten(  # cho_solve(cho_factor(K), b)
     r"(?:\w+\.)*cho_solve\(\s*(?:\w+\.)*cho_factor\((\w+)(?:,[^()]*)?\)\s*,", r"solve(\1,")
 log_of_det = rewritten(r"\blog\s*\(?det\s+([A-Za-z]\w*)\)?", r"logdet(\1)")
@@ -120,7 +122,9 @@ beside_each_other = rewritten(r"\[(\w+(?:[ ]+\w+)+)\]",  # [x y]
                               lambda found: f"column_stack(({', '.join(found[1].split())}))")
 below_each_other = rewritten(r"\[(\w+(?:\s*;\s*\w+)+)\]",  # [x; y]
                              lambda found: f"concat({', '.join(re.split(r' *; *', found[1]))})")
-times_bars = rewritten(BESIDE_BARS, r" * \1")
+_BELOW = lazy(r"/\s*(?!\d+\s*$)[\w.]+\s*$")  # what is divided by, perhaps with what stands behind it
+times_bars = rewritten(  # lam |w|
+    BESIDE_BARS, lambda found: found[0] if _BELOW.search(found.string[: found.start()]) else f" * {found[1]}")
 expected = rewritten(rf"\bE\s*{INDEX}", r"mean(\1)")  # E[a]
 _WORD_OF_PROSE = "(?:" + (  # a word that says nothing of what is computed
     "the an? our its this we let now then so and or with where here given define denote set put write have get use is "
