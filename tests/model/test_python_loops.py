@@ -603,11 +603,24 @@ loss = np.sum(C)"""
     ("loss", "    C[0, 0] = 2\nloss"),
     ("C = np.zeros((N, H))", "M = N\nM = H\nC = np.zeros((M, H))"), ("zeros((N, H))", "zeros(N)"),
     ("C = np.zeros((N, H))", "C = h0\nC += np.zeros((N, H))"),
+    ("C = np.zeros((N, H))\nfor n in range(N)",
+     "m = len(h0)\nC = np.zeros((m, H))\nm = len(X)\nfor n in range(len(X))"),
 ])
 def test_places_are_not_filled_where_some_are_left_or_read(part: str, other: str) -> None:
     Model.parse(HEAD + PLACES)
     with pytest.raises(ModelError, match="entries that a loop counts are not changed"):
         Model.parse(HEAD + PLACES.replace(part, other))
+
+
+def test_a_size_alone_in_brackets_is_one() -> None:
+    """The place behind the comma of (N,) was a size, of no name."""
+    lines = "C = np.zeros({})\nfor n in range(N):\n    for j in range(H):\n        C[n] += h0[n, j]\nloss = sum(C)"
+    assert Model.parse(HEAD + lines.format("(N,)")).text() == Model.parse(HEAD + lines.format("N")).text()
+
+
+def test_an_array_that_a_loop_fills_step_by_step_is_no_other() -> None:
+    lines = "C = np.zeros(N)\nfor n in range(N):\n    C[n] = sum(h0[n])\n    D = C[n] + 1\nloss = sum(C)"
+    assert "C_at" not in Model.parse(HEAD + lines).text()
 
 
 def test_a_range_of_nothing_is_refused() -> None:

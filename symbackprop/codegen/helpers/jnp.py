@@ -7,10 +7,6 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from symbackprop.codegen.helpers.checks import check_mapping
-from symbackprop.codegen.helpers.scalar import moderate
-from symbackprop.codegen.helpers.unchanging import unless_zero
-
 # -- what forward is given
 
 
@@ -65,14 +61,6 @@ def float_dtypes(given: dict) -> dict:
 def computing_dtype(dtypes: dict, default: "jax.typing.DTypeLike") -> jnp.dtype:
     """The dtype to compute in: what the given ones have in common, at least float32, or the default."""
     return jnp.result_type(jnp.float32, *set(dtypes.values())) if dtypes else at_hand(default)
-
-
-def as_floats(params: dict, default: "jax.typing.DTypeLike") -> dict[str, jax.Array]:
-    """The parameters as arrays of floats, in the dtypes that forward takes them to have."""
-    check_mapping(params, "params")
-    dtypes = float_dtypes(params)
-    dtype = computing_dtype(dtypes, default)
-    return {name: as_array(name, value).astype(dtypes.get(name, dtype)) for name, value in params.items()}
 
 
 def at_hand(dtype: "jax.typing.DTypeLike") -> jnp.dtype:
@@ -165,20 +153,6 @@ def counted(size: int) -> float:
     return size if size <= jnp.iinfo(at_hand(int)).max else float(size)
 
 
-def log_product(x: jax.Array | float, y: jax.Array | float) -> jax.Array:
-    """log(x * y); of the signs, and by the logarithms of both, where the product might over- or underflow."""
-    near = moderate(x, y)
-    product = jnp.where(near, x, jnp.sign(x)) * jnp.where(near, y, jnp.sign(y))
-    return jnp.log(product) + (jnp.log(jnp.where(near, 1, jnp.abs(x))) + jnp.log(jnp.where(near, 1, jnp.abs(y))))
-
-
-def log_quotient(x: jax.Array | float, y: jax.Array | float) -> jax.Array:
-    """log(x / y); of the signs, and by the logarithms of both, where the quotient might over- or underflow."""
-    near = moderate(x, y)
-    over = jnp.where(near, x, jnp.sign(x)) / jnp.where(near, y, jnp.sign(y))
-    return jnp.log(over) + (jnp.log(jnp.where(near, 1, jnp.abs(x))) - jnp.log(jnp.where(near, 1, jnp.abs(y))))
-
-
 def bessel_scaled(n: jax.Array | float, x: jax.Array | float) -> jax.Array:
     """e^-|x| I_n(x) / x**n for the modified Bessel function, by its power series and, far out, by Hankel's."""
     n, size = jnp.round(n * jnp.ones_like(x)), jnp.abs(x)
@@ -205,43 +179,6 @@ def largest(a: jax.Array, axis: int | tuple) -> jax.Array:
     """The largest entry along an axis, which stays with size 1; 0 where that is infinite or there is none."""
     top = a.max(axis=axis, keepdims=True, initial=-jnp.inf)
     return jnp.where(jnp.isfinite(top), top, 0)
-
-
-def total_of(e: jax.Array, axis: int | tuple) -> jax.Array:
-    """The sum along an axis, which stays with size 1."""
-    return e.sum(axis=axis, keepdims=True)
-
-
-def softmax(a: jax.Array, axis: int | tuple) -> jax.Array:
-    """e^a / sum(e^a) along an axis, shifted by the largest entry so that nothing overflows; 0 where all are -inf."""
-    e = jnp.exp(a - largest(a, axis))
-    return e / unless_zero(e.sum(axis=axis, keepdims=True))
-
-
-def softmax_parts(a: jax.Array, axis: int | tuple, keepdims: bool = False) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """softmax(a), the largest entry of a, which stays with size 1, and logsumexp of what a has less than that, from the
-    same exponentials."""
-    top = largest(a, axis)
-    e = jnp.exp(a - top)
-    total = e.sum(axis=axis, keepdims=True)
-    logs = jnp.log(total)
-    return e / unless_zero(total), top, logs if keepdims else logs.squeeze(axis)
-
-
-def softmax_log(a: jax.Array, axis: int | tuple) -> tuple[jax.Array, jax.Array]:
-    """softmax(a) and its logarithm, from the same exponentials."""
-    log = a - largest(a, axis)
-    e = jnp.exp(log)
-    total = total_of(e, axis)
-    return e / unless_zero(total), log - jnp.log(total)
-
-
-def norm(a: jax.Array, axis: int | tuple | None = None, keepdims: bool = False) -> jax.Array:
-    """sqrt(sum(a**2)) along axes, of the entries over the largest one, so that no square over- or underflows."""
-    top = jnp.abs(a).max(axis=axis, keepdims=True, initial=0)
-    scale = jnp.where((top > 0) & jnp.isfinite(top), top, 1)
-    total = jnp.sqrt(jnp.square(a / scale).sum(axis=axis, keepdims=True)) * scale
-    return total if keepdims else total.squeeze(axis)
 
 
 # -- adjoints of indexing, which add

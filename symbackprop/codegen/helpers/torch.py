@@ -9,8 +9,7 @@ from functools import reduce
 import torch
 
 from symbackprop.codegen.helpers.checks import check_directions, check_mapping, misfit
-from symbackprop.codegen.helpers.scalar import moderate
-from symbackprop.codegen.helpers.unchanging import gated, unless_zero
+from symbackprop.codegen.helpers.unchanging import gated
 
 # -- what forward is given
 
@@ -238,20 +237,6 @@ def logit_loss(z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     return gated(z, (z > 0).to(z.dtype) - y) + torch.log1p(torch.exp(-torch.abs(z)))
 
 
-def log_product(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """log(x * y); of the signs, and by the logarithms of both, where the product might over- or underflow."""
-    near = moderate(x, y)
-    product = where(near, x, torch.sign(x)) * where(near, y, torch.sign(y))
-    return torch.log(product) + (torch.log(where(near, 1, torch.abs(x))) + torch.log(where(near, 1, torch.abs(y))))
-
-
-def log_quotient(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """log(x / y); of the signs, and by the logarithms of both, where the quotient might over- or underflow."""
-    near = moderate(x, y)
-    over = where(near, x, torch.sign(x)) / where(near, y, torch.sign(y))
-    return torch.log(over) + (torch.log(where(near, 1, torch.abs(x))) - torch.log(where(near, 1, torch.abs(y))))
-
-
 def erfinv(x: torch.Tensor) -> torch.Tensor:
     """The number whose erf is x."""
     return torch.special.erfinv(x)
@@ -276,41 +261,6 @@ def largest(a: torch.Tensor, axis: int | tuple) -> torch.Tensor:
 def total_of(e: torch.Tensor, axis: int | tuple) -> torch.Tensor:
     """The sum along an axis, which stays with size 1."""
     return e.sum(dim=axis, keepdim=True)
-
-
-def softmax(a: torch.Tensor, axis: int | tuple) -> torch.Tensor:
-    """e^a / sum(e^a) along an axis, shifted by the largest entry so that nothing overflows; 0 where all are -inf."""
-    e = torch.exp(a - largest(a, axis))
-    return e / unless_zero(e.sum(dim=axis, keepdim=True))
-
-
-def softmax_parts(
-    a: torch.Tensor, axis: int | tuple, keepdims: bool = False
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """softmax(a), the largest entry of a, which stays with size 1, and logsumexp of what a has less than that, from the
-    same exponentials."""
-    top = largest(a, axis)
-    e = torch.exp(a - top)
-    total = e.sum(dim=axis, keepdim=True)
-    logs = torch.log(total)
-    return e / unless_zero(total), top, logs if keepdims else logs.squeeze(axis)
-
-
-def softmax_log(a: torch.Tensor, axis: int | tuple) -> tuple[torch.Tensor, torch.Tensor]:
-    """softmax(a) and its logarithm, from the same exponentials."""
-    log = a - largest(a, axis)
-    e = torch.exp(log)
-    total = e.sum(dim=axis, keepdim=True)
-    return e / unless_zero(total), log - torch.log(total)
-
-
-def norm(a: torch.Tensor, axis: int | tuple | None = None, keepdims: bool = False) -> torch.Tensor:
-    """sqrt(sum(a**2)) along axes, of the entries over the largest one, so that no square over- or underflows."""
-    axes = tuple(range(a.ndim)) if axis is None else axis
-    top = largest(torch.abs(a), axes)
-    scale = where(top > 0, top, 1)
-    total = torch.sqrt(torch.square(a / scale).sum(dim=axes, keepdim=True)) * scale
-    return total if keepdims else total.squeeze(axes)
 
 
 # -- adjoints of indexing, which add

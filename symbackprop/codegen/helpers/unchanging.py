@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from symbackprop.codegen.helpers.arrays import softmax_parts
-from symbackprop.codegen.helpers.scalar import is_selected
+from symbackprop.codegen.helpers.arrays import largest
+from symbackprop.codegen.helpers.scalar import is_selected, moderate
 
 
 def ratio(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -42,9 +42,52 @@ def beyond(x: np.ndarray) -> np.ndarray:
     return x - np.clip(x, -bound, bound)
 
 
+def log_product(x: np.ndarray | float, y: np.ndarray | float) -> np.ndarray:
+    """log(x * y); of the signs, and by the logarithms of both, where the product might over- or underflow."""
+    near = moderate(x, y)
+    product = np.where(near, x, np.sign(x)) * np.where(near, y, np.sign(y))
+    return np.log(product) + (np.log(np.where(near, 1, np.abs(x))) + np.log(np.where(near, 1, np.abs(y))))
+
+
+def log_quotient(x: np.ndarray | float, y: np.ndarray | float) -> np.ndarray:
+    """log(x / y); of the signs, and by the logarithms of both, where the quotient might over- or underflow."""
+    near = moderate(x, y)
+    over = np.where(near, x, np.sign(x)) / np.where(near, y, np.sign(y))
+    return np.log(over) + (np.log(np.where(near, 1, np.abs(x))) - np.log(np.where(near, 1, np.abs(y))))
+
+
+def total_of(e: np.ndarray, axis: int | tuple) -> np.ndarray:
+    """The sum along an axis, which stays with size 1."""
+    return e.sum(axis=axis, keepdims=True)
+
+
 def unless_zero(total: np.ndarray) -> np.ndarray:
     """The sums to divide by; 1 in place of 0, which is the sum of nothing."""
     return np.where(total == 0, 1, total)
+
+
+def softmax(a: np.ndarray, axis: int | tuple) -> np.ndarray:
+    """e^a / sum(e^a) along an axis, shifted by the largest entry so that nothing overflows; 0 where all are -inf."""
+    e = np.exp(a - largest(a, axis))
+    return e / unless_zero(total_of(e, axis))
+
+
+def softmax_parts(a: np.ndarray, axis: int | tuple, keepdims: bool = False) -> tuple:
+    """softmax(a), the largest entry of a, which stays with size 1, and logsumexp of what a has less than that, from the
+    same exponentials."""
+    top = largest(a, axis)
+    e = np.exp(a - top)
+    total = total_of(e, axis)
+    logs = np.log(total)
+    return e / unless_zero(total), top, logs if keepdims else logs.squeeze(axis)
+
+
+def softmax_log(a: np.ndarray, axis: int | tuple) -> tuple[np.ndarray, np.ndarray]:
+    """softmax(a) and its logarithm, from the same exponentials."""
+    log = a - largest(a, axis)
+    e = np.exp(log)
+    total = total_of(e, axis)
+    return e / unless_zero(total), log - np.log(total)
 
 
 def softmax_logsumexp(a: np.ndarray, axis: int | tuple, keepdims: bool = False) -> tuple[np.ndarray, np.ndarray]:
@@ -52,3 +95,12 @@ def softmax_logsumexp(a: np.ndarray, axis: int | tuple, keepdims: bool = False) 
     p, top, total = softmax_parts(a, axis, True)
     logs = total + top
     return p, logs if keepdims else logs.squeeze(axis)
+
+
+def norm(a: np.ndarray, axis: int | tuple | None = None, keepdims: bool = False) -> np.ndarray:
+    """sqrt(sum(a**2)) along axes, of the entries over the largest one, so that no square over- or underflows."""
+    axes = tuple(range(a.ndim)) if axis is None else axis
+    top = largest(np.abs(a), axes)
+    scale = np.where(top > 0, top, 1)
+    total = np.sqrt(total_of(np.square(a / scale), axes)) * scale
+    return total if keepdims else total.squeeze(axes)

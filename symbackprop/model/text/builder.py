@@ -34,7 +34,6 @@ from symbackprop.errors import (
 from symbackprop.model.model import Model
 from symbackprop.model.names import check_notation
 from symbackprop.model.text import dialect, tree, warnings
-from symbackprop.model.text.comprehensions import letters
 from symbackprop.model.text.evaluate import Evaluator, evaluate
 from symbackprop.model.text.expressions import one_formula
 from symbackprop.model.text.known_numbers import short
@@ -45,6 +44,7 @@ from symbackprop.model.text.notation import ModelText
 from symbackprop.model.text.scope import PI, ModelScope, Scope
 from symbackprop.model.text.sides import evaluator
 from symbackprop.model.text.tokens import TOO_DEEP
+from symbackprop.model.text.writing import letters
 
 MAX_STATEMENTS, MAX_UNROLLED, MAX_RANK = 50_000, 20_000, 16
 

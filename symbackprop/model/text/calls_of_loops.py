@@ -4,12 +4,11 @@ counts, as lines with ``for``."""
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import count, islice, pairwise, takewhile
+from collections.abc import Mapping, Sequence
+from itertools import islice, pairwise, takewhile
 
-from symbackprop.model.text.comprehensions import letters
-from symbackprop.model.text.foreign import between_commas
-from symbackprop.model.text.tokens import END, NAME, NUMBER, SIGN, TEXT, Line, Token, ended, partner
+from symbackprop.model.text.tokens import END, NAME, TEXT, Line, Token, ended
+from symbackprop.model.text.writing import FreeNames, closing, items, words
 
 _MADE = ("scan", "fori_loop")
 _WORDS = frozenset([*_MADE, "while"])
@@ -47,10 +46,6 @@ def _layers(lines: Sequence[Line]) -> Mapping[str, tuple[str, bool]]:
     return found
 
 
-def _kind(word: str) -> str:
-    return NUMBER if word.isdigit() else NAME if word.isidentifier() else SIGN
-
-
 class _Text:
     """The names of a text, and on which lines which of them get a value, or are functions."""
 
@@ -60,7 +55,7 @@ class _Text:
         for k, line in enumerate(lines):
             for name in {token.text for token in line.tokens}:
                 self.read.setdefault(name, []).append(k)
-        self.free: dict[str, Iterator[str]] = {}
+        self.name = FreeNames(self.read).free
         self.begun: dict[str, list[int]] = {}
         self.defined: dict[str, list[int]] = {}
         for k, line in enumerate(lines):
@@ -76,11 +71,6 @@ class _Text:
         below = bisect_right(places, k)
         line = self.lines[places[below]].tokens if below < len(places) else ()
         return bool(line) and (line[0].text != name or not line[1].is_sign("=") or name in map(TEXT, line[2:]))
-
-    def name(self, word: str) -> str:
-        """One that no line has."""
-        tried = (f"{word}_{letters(k)}" if k else word for k in count())
-        return next(self.free.setdefault(word, (name for name in tried if name not in self.read)))
 
 
 def _above(places: Sequence[int], k: int) -> int | None:
@@ -107,7 +97,7 @@ class _Writer:
         found = list[Token]()
         for part in parts:
             if isinstance(part, str):
-                found += [Token(_kind(word), word, self.line.number) for word in part.split()]
+                found += words(part, self.line.number)
             elif isinstance(part, Token):
                 found.append(part)
             else:
@@ -130,10 +120,10 @@ def _called(writer: _Writer, lines: Sequence[Line], k: int) -> tuple[int, int, l
     begin = place
     while begin > 1 and tokens[begin - 1].is_sign("."):
         begin -= 2
-    end = _closing(tokens, place + 1)
+    end = closing(tokens, place + 1)
     if not place or not end or tokens[0].text in ("def", "from", "import", "for"):
         return None
-    args = _parts(tokens[place + 2 : end])
+    args = items(tokens[place + 1 : end + 1])
     if tokens[place].text in layers:
         result = _recurrent(writer, args, tokens[begin : place + 1], *layers[tokens[place].text])
     else:
@@ -146,8 +136,7 @@ def _called(writer: _Writer, lines: Sequence[Line], k: int) -> tuple[int, int, l
 
 def _state(writer: _Writer, first: Sequence[Token]) -> list[Token]:
     """The names of what goes from step to step, given what it begins with."""
-    several = first[0].is_sign("(") and _closing(first, 0) == len(first) - 1
-    parts = _parts(first[1:-1]) if several else [first]
+    parts = items(first)
     names = [writer.name("state") for _ in parts]
     for name, part in zip(names, parts, strict=True):
         writer.write(name, "=", part)
@@ -168,10 +157,9 @@ def _scan(writer: _Writer, args: Sequence[Sequence[Token]], lines: Sequence[Line
     if len(args) != 3 or any(token.is_sign("=") for arg in args for token in arg):
         return None
     gives = _gives(writer, args[0], lines, k)
-    several = args[2][0].is_sign("(") and _closing(args[2], 0) == len(args[2]) - 1
-    if len(gives) != 2 or (gives[1][0].is_sign("(") and len(_parts(gives[1][1:-1])) > 1):
+    if len(gives) != 2 or len(items(gives[1])) > 1:
         return None
-    arrays = _parts(args[2][1:-1]) if several else [args[2]]
+    arrays = items(args[2])
     function, states = _function(writer, args[0]), _state(writer, args[1])
     steps, entries = writer.name("steps"), [writer.name("x") for _ in arrays]
     over = [writer.name("xs") for _ in arrays]
@@ -179,7 +167,7 @@ def _scan(writer: _Writer, args: Sequence[Sequence[Token]], lines: Sequence[Line
         writer.write(name, "=", array)
     writer.write(steps, "= [ ]")
     heads = [writer.tokens("," * (j > 0), name) for j, name in enumerate(entries)]
-    writer.write("for", *heads, "in zip" if several else "in", writer.tuple(over), ":")
+    writer.write("for", *heads, "in zip" if arrays[1:] else "in", writer.tuple(over), ":")
     out = writer.name("out")
     given = writer.tokens("(", writer.tuple(states), ",", writer.tuple(entries), ")")
     writer.write(writer.tuple(states), ",", out, "=", function, given, deeper=True)
@@ -201,8 +189,7 @@ def _fori(writer: _Writer, args: Sequence[Sequence[Token]], lines: Sequence[Line
 def _recurrent(writer: _Writer, args: Sequence[Sequence[Token]], layer: Sequence[Token], kind: str, batch_first: bool
                ) -> list[Token] | None:
     """What a layer gives that goes from step to step: its states over all steps, and the last one."""
-    several = len(args) == 2 and args[1][0].is_sign("(") and _closing(args[1], 0) == len(args[1]) - 1
-    firsts = _parts(args[1][1:-1]) if several else [*args[1:]]
+    firsts = [first for arg in args[1:] for first in items(arg)]
     states = [writer.name(word) for word in "hc"[: 1 + (kind == "LSTM")]]
     if len(args) not in (1, 2) or (firsts and len(firsts) != len(states)) or any(
             token.is_sign("=") for arg in args for token in arg):
@@ -233,8 +220,7 @@ def _gives(writer: _Writer, function: Sequence[Token], lines: Sequence[Line], k:
         below = islice(lines, head + 1, None) if head is not None else ()
         own = [*takewhile(lambda line: len(line.indent) > len(lines[head or 0].indent), below)]
         value = [t for t in own[-1].tokens[1:] if t.kind != END] if own and own[-1].tokens[0].text == "return" else []
-    inside = value[1:-1] if value and value[0].is_sign("(") and _closing(value, 0) == len(value) - 1 else value
-    return _parts(inside)
+    return items(value)
 
 
 def _counted(writer: _Writer, lines: Sequence[Line], k: int) -> tuple[int, int, list[Line]] | None:
@@ -281,13 +267,3 @@ def _given(lines: Sequence[Line]) -> set[str]:
                 or token.text == "in"]
         found |= {token.text for token in line.tokens[: ends[-1] if ends else 0]}
     return found
-
-
-def _parts(tokens: Sequence[Token]) -> list[list[Token]]:
-    """What stands between commas that are in no brackets, nor behind a lambda's name."""
-    return [part for part in between_commas(tokens) if part]
-
-
-def _closing(tokens: Sequence[Token], place: int) -> int:
-    """Where the bracket closes that opens at a place; 0 where it does not."""
-    return partner(tokens, range(place, len(tokens)), "([", ")]", 0)

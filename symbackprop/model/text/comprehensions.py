@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, takewhile
 
 from symbackprop.model.text.tokens import NAME, NUMBER, SIGN, TEXT, Line, Token, ended
+from symbackprop.model.text.writing import FreeNames
 
 _LONGEST = 20  # of a list that is written out
 _MOST = 30  # loops of a line
@@ -34,15 +35,7 @@ class _Lists:
     """What collects lists gets names that no line has; ``uses``: how often there are those of the text."""
 
     def __init__(self, uses: Mapping[str, int]) -> None:
-        self.uses, self.taken = uses, {*uses}
-        self.tried = Counter[str]()  # how many of a name
-
-    def free(self, name: str) -> str:
-        """The name, with letters where it is taken: with a number it is a step, each2 for each[2]."""
-        while (found := f"{name}_{letters(self.tried[name])}" if self.tried[name] else name) in self.taken:
-            self.tried[name] += 1
-        self.taken.add(found)
-        return found
+        self.uses, self.free = uses, FreeNames(uses).free
 
     def collected(self, line: Line) -> Iterator[Line]:
         """The lines that collect lists, each with those that it is made of in its loop, and the line with names for
@@ -75,11 +68,6 @@ class _Lists:
         within = Counter(token.text for token in tokens)
         names = {name: self.free(name) for name in sorted(own) if self.uses.get(name, 0) > within[name]}
         return [token._replace(text=names[token.text]) if token.text in names else token for token in tokens]
-
-
-def letters(k: int) -> str:
-    """a, b … z, aa, ab …"""
-    return (letters((k - 1) // 26) if k > 26 else "") + "abcdefghijklmnopqrstuvwxyz"[(k - 1) % 26]
 
 
 def _outermost(tokens: Sequence[Token]) -> tuple[int, int, int] | None:

@@ -6,15 +6,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice, takewhile
 
-from symbackprop.model.text.comprehensions import letters
-from symbackprop.model.text.foreign import between_commas
-from symbackprop.model.text.tokens import NAME, NUMBER, SIGN, TEXT, Line, Token, ended, partner
+from symbackprop.model.text.tokens import TEXT, Line, Token, ended
+from symbackprop.model.text.writing import FreeNames, between_commas, closing, items, words
 from symbackprop.records import record
 
 _ZEROS, _LIKE = ("zeros", "empty"), ("zeros_like", "empty_like")
 _UPDATES = ("=", "+=", "-=", "*=", "/=")
 _MOST = 20  # arrays
-_INSIDE = "    "
 
 
 @record(frozen=True)
@@ -56,7 +54,7 @@ def filled(lines: list[Line]) -> list[int]:
 
 def _place(tokens: Sequence[Token], opening: int) -> tuple[list[str], int]:
     """What stands between the commas of brackets, and where these close."""
-    end = partner(tokens, range(opening, len(tokens)), "[", "]", 0)
+    end = closing(tokens, opening)
     return [" ".join(map(TEXT, part)) for part in between_commas(tokens[opening + 1 : end])], end
 
 
@@ -123,15 +121,12 @@ def _sizes(value: Sequence[Token], axes: int) -> list[str]:
     opening = next((k for k, token in enumerate(value) if token.is_sign("(")), 0)
     word = value[opening - 1].text if opening else ""
     args = [part for part in between_commas(value[opening + 1 : -1]) if part and not any(t.is_sign("=") for t in part)]
-    if word not in (*_ZEROS, *_LIKE) or not args or partner(value, range(opening, len(value)), "(", ")", 0) + 1 < len(
-            value):
+    if word not in (*_ZEROS, *_LIKE) or not args or closing(value, opening) + 1 < len(value):
         return []
     texts = [" ".join(map(TEXT, arg)) for arg in args]
     if word in _LIKE or texts[0].endswith(". shape"):
         return [f"{texts[0].removesuffix(' . shape')} . shape [ {k} ]" for k in range(axes)]
-    listed = len(args) == 1 and args[0][0].is_sign("(", "[") and partner(
-        args[0], range(len(args[0])), "([", ")]", 0) == len(args[0]) - 1
-    return [" ".join(map(TEXT, part)) for part in between_commas(args[0][1:-1])] if listed else texts
+    return [" ".join(map(TEXT, part)) for part in items(args[0], "([")] if len(args) == 1 else texts
 
 
 def _known(lines: Sequence[Line]) -> Mapping[str, str]:
@@ -166,22 +161,15 @@ class _Writer:
 
     def __init__(self, text: Sequence[Line], array: _Filled) -> None:
         self.text, self.array, self.last = text, array, array.loops[-1]
-        self.names = {token.text for line in text for token in line.tokens}
+        free = FreeNames(token.text for line in text for token in line.tokens).free
         turned = [*array.order] != sorted(array.order)
         counters = [loop.counter for loop in array.loops]
-        first = self._free(f"{array.name}_{counters[0]}") if turned else array.name
-        rows = [self._free("_".join([array.name, *counters[:k]])) for k in range(1, len(counters))]
+        first = free(f"{array.name}_{counters[0]}") if turned else array.name
+        rows = [free("_".join([array.name, *counters[:k]])) for k in range(1, len(counters))]
         self.rows = [first, *rows]
-        self.entry = self._free("_".join([array.name, "at", *counters]))
+        self.entry = free("_".join([array.name, "at", *counters]))
         self.sizes = [array.sizes[axis] for axis in array.order]
         self.turned = f"( {' , '.join(str(array.order.index(k)) for k in range(len(array.order)))} )" * turned
-
-    def _free(self, name: str) -> str:
-        """A name that no line has."""
-        tried = (f"{name}_{letters(k)}" if k else name for k in range(len(self.names) + 1))
-        found = next(name for name in tried if name not in self.names)
-        self.names.add(found)
-        return found
 
     def lines(self) -> Iterator[Line]:
         array, loops = self.array, self.array.loops
@@ -227,27 +215,21 @@ class _Writer:
     def _with_entry(self, line: Line, apart: bool) -> Line:
         """A line with another name for the place that a step fills."""
         found, skipped = list[Token](), 0
-        instead = [self.entry] if apart else [self.rows[-1], "[", self.last.counter, "]"]
+        instead = self.entry if apart else f"{self.rows[-1]} [ {self.last.counter} ]"
         for k, token in enumerate(line.tokens):
             if k < skipped:
                 continue
             if token.text == self.array.name:
-                found += [_token(word, token) for word in instead]
+                found += words(instead, token.line)
                 skipped = _place(line.tokens, k + 1)[1] + 1
             else:
                 found.append(token)
         return line._replace(tokens=tuple(found))
 
     def _line(self, k: int, indent: str, text: str) -> Line:
-        near = self.text[k].tokens[0]
-        return Line(self.text[k].number, indent, ended([_token(word, near) for word in text.split()]))
+        return Line(self.text[k].number, indent, ended(words(text, self.text[k].tokens[0].line)))
 
 
 def _zeros(sizes: Sequence[str]) -> str:
     """What is 0 in all places of an array with these sizes."""
     return f"zeros ( ( {' , '.join(sizes)} , ) )" if sizes else "0"
-
-
-def _token(word: str, near: Token) -> Token:
-    kind = NUMBER if word.isdigit() else NAME if word.isidentifier() else SIGN
-    return Token(kind, word, near.line)

@@ -9,6 +9,7 @@ from itertools import accumulate, chain, pairwise
 from symbackprop.core.functions.words import ALSO
 from symbackprop.core.scalars import TABLE
 from symbackprop.model.text.tokens import NAME, NUMBER, SIGN, STRING, TEXT, Line, Token, partner
+from symbackprop.model.text.writing import between_commas, closing
 
 BESIDE = "horzcat"  # what joins the parts of [a b]
 BELOW = "vertcat"  # of [a; b]
@@ -114,38 +115,20 @@ def with_functions(tokens: Sequence[Token]) -> list[Token]:
             del found[k]
         elif behind.is_sign("(") and (token.text == "function" or (token.is_sign("@") and not ends_a_value(
                 found[k - 1]))):
-            end = _closing(found, k + 1)
+            end = closing(found, k + 1, len(found) - 1)
             found[k : end + 1] = _function(found[k + 2 : end], token)
         elif token.is_sign("-") and behind.is_sign(">") and not _gap(token, behind):
             begin = partner(found, range(k - 1, -1, -1), ")]", "([", 0) if found[k - 1].is_sign(")") else k - 1
             inside = found[begin + 1 : k - 1] if found[k - 1].is_sign(")") else found[begin:k]
             found[begin : k + 2] = _function(inside, found[begin])
         elif token.text in APPLIED and behind.is_sign("("):
-            end = _closing(found, k + 1)
+            end = closing(found, k + 1, len(found) - 1)
             found[k : end + 1] = _applied(found[k : end + 1])
     return found
 
 
 def _function(parameters: Sequence[Token], near: Token) -> list[Token]:
     return [near._replace(kind=NAME, text="lambda"), *parameters, _sign(":", near)]
-
-
-def _closing(tokens: Sequence[Token], place: int) -> int:
-    """Where the bracket closes that opens at a place; the last place where none does."""
-    return partner(tokens, range(place, len(tokens)), "([", ")]", len(tokens) - 1)
-
-
-def between_commas(tokens: Sequence[Token]) -> list[list[Token]]:
-    """What stands between the commas of a call, but those of a function's parameters."""
-    parts, depth, named = [list[Token]()], 0, False
-    for token in tokens:
-        depth += token.is_sign("(", "[") - token.is_sign(")", "]")
-        named = (named or token.text == "lambda") and not token.is_sign(":")
-        if token.is_sign(",") and not depth and not named:
-            parts.append([])
-        else:
-            parts[-1].append(token)
-    return parts
 
 
 def _applied(call: Sequence[Token]) -> list[Token]:
@@ -265,7 +248,7 @@ def with_sizes(tokens: Sequence[Token]) -> list[Token]:
     if not any(token.is_sign(",") for token in left) or left[0].is_sign("(") or any(t.is_sign("(") for t in left):
         return [*tokens]
     names = [token for token in left if not token.is_sign("[", "]")] if left[0].is_sign("[") else left
-    if len(right) > 3 and right[1].text == "size" and _closing(right, 2) == len(right) - 2:
+    if len(right) > 3 and right[1].text == "size" and closing(right, 2, len(right) - 1) == len(right) - 2:
         near = right[-2]
         right = [right[0], *right[2:-1], _sign(".", near), near._replace(kind=NAME, text="shape"), right[-1]]
     return [*names, *right]

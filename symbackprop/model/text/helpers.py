@@ -16,13 +16,13 @@ from symbackprop.errors import Place
 from symbackprop.model.text import classes, lambdas, tree
 from symbackprop.model.text.branches import CHOICE, MAX_NODES, RETURN, Values, decided, holds, is_word
 from symbackprop.model.text.classes import Class
-from symbackprop.model.text.comprehensions import letters
 from symbackprop.model.text.expressions import FORWARD, WORDS, expression, formula_of
 from symbackprop.model.text.imports import imported, named
 from symbackprop.model.text.in_place import changed_parameters, names_of
 from symbackprop.model.text.keys import Keys, folded, is_dict
 from symbackprop.model.text.meant_lines import left_out
 from symbackprop.model.text.tokens import END, NAME, STRING, TEXT, Cursor, Line, Token, ended, problem
+from symbackprop.model.text.writing import letters
 from symbackprop.records import record
 
 _MADE = "__init__"  # whose lines are read where they stand
