@@ -130,6 +130,13 @@ def test_a_sum_of_products_is_the_product_of_matrices() -> None:
     assert str(declared().let("L", loss)) == "sum((X @ v - y)**2) / N"
 
 
+@pytest.mark.parametrize(("product", "text"), [(v.T * X.T, "X @ v"), (X * A * v, "X @ (A @ v)"),
+                                               (v.T * A * X.T, "X @ (A.T @ v)")])
+def test_a_product_with_a_column_is_one_of_a_matrix_and_a_vector(product: Any, text: str) -> None:
+    """From the column on, which costs least, and without a transpose of a row."""
+    assert str(declared().let("L", product)) == text
+
+
 def test_a_transpose_that_sympy_carried_out_is_the_same_row() -> None:
     residual = X - sp.OneMatrix(n, 1) * v.T
     text = str(declared().let("L", sp.Trace(residual * A * residual.T)))

@@ -162,10 +162,19 @@ NET = "class Net(nn.Module):\n    def __init__(self):\n        self.fc = nn.Line
     ("a = nn.Linear(d, 4)\nloss L = sum(a(x))", "the dimension 'd' is not declared"),
     ("a = nn.Linear(6, 4, 3, 2, 1)\nloss L = sum(a(x))", "Linear has parameters of its own"),
     ("a = nn.Sequential(nn.Linear(6, 4), 3)\nloss L = sum(a(x))", "Sequential is several layers"),
+    ("class Net:\n    def __init__(self):\n        self.f = nn.Tanh()\n    def forward(self, x):\n"
+     "        self.f = nn.ReLU()\n        return self.f(x)\nnet = Net()\nloss L = sum(net(x))",
+     "self.f is given a value above and called"),
 ])
 def test_what_is_no_module_here_is_refused(lines: str, says: str) -> None:
     with pytest.raises(ModelError, match=says):
         Model.parse(HEAD + lines)
+
+
+def test_a_method_may_set_what_is_called_as_one_that_it_calls() -> None:
+    text = ("class Net:\n    def z(self, x):\n        return np.tanh(x)\n    def forward(self, x):\n"
+            "        self.z = self.z(x)\n        return 2 * self.z\nnet = Net()\nloss L = sum(net(x))")
+    assert "sum(2 * tanh(x))" in Model.parse(HEAD + text).text()
 
 
 def test_a_class_of_numpy_is_read_with_its_methods() -> None:

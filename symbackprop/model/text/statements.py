@@ -228,13 +228,14 @@ class Reader:
         """The tokens of ``self.a = …`` in a class as those of ``a = …``; of a helper it is a name of its own."""
         if not self.helpers.depth:
             return _without_self(tokens)
-        self.attributes |= _attributes(tokens)
+        before, self.attributes = self.attributes, self.attributes | _attributes(tokens)
         plain = [*tokens]
-        for k in range(len(tokens) - 3, -1, -1):
-            name = plain[k + 2].text
-            if plain[k].text == "self" and plain[k + 1].is_sign(".") and (name in self.attributes) and not (
-                    plain[k + 3 : k + 4] and plain[k + 3].is_sign("(")):
-                plain[k : k + 3] = [plain[k + 2]._replace(text=f"self_{name}")]
+        for k in range(len(tokens) - 4, -1, -1):
+            match [token.text for token in plain[k : k + 4]]:
+                case "self", ".", name, "(" if name in before:
+                    raise plain[k + 2].problem(f"self.{name} is given a value above and called: write what it computes")
+                case "self", ".", name, behind if name in self.attributes and behind != "(":
+                    plain[k : k + 3] = [plain[k + 2]._replace(text=f"self_{name}")]
         return tuple(plain)
 
     def _of_training_loop(self, line: int, indent: str, nesting: int) -> Sequence[tree.Statement]:
