@@ -23,6 +23,15 @@ class Place(NamedTuple):
             return self
         return Place(self.line, self.start, max(self.end, other.end))
 
+    def cut(self, line: str) -> tuple[str, str, str]:
+        """What stands on the line before this place, there, and behind it."""
+        return line[: self.start - 1], line[self.start - 1 : self.end - 1], line[self.end - 1 :]
+
+    def put(self, line: str, text: str) -> str:
+        """The line with another text here."""
+        before, _, behind = self.cut(line)
+        return f"{before}{text}{behind}"
+
 
 class OnPaper(str):
     """What is meant by what has one meaning, as on paper."""

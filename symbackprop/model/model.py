@@ -395,7 +395,7 @@ class Model:
 
 def _matrix_products(line: str, place: Place) -> str:
     """A line with ``v' * A * v`` as Matlab means it, from a transpose on."""
-    before, there, after = line[: place.start - 1], line[place.start - 1 : place.end - 1], line[place.end - 1 :]
+    before, there, after = place.cut(line)
     first = re.search(r"'|\.T\b|ᵀ", there)
     cut = first.end() if first else len(there)
     return before + there[:cut] + re.sub(r"(?<!\*)\*(?!\*)", "@", there[cut:]) + after

@@ -162,8 +162,7 @@ def _meant(spoken: Language | None, error: ModelError, line: str) -> list[Meant]
 
 def _in_language(meant: Meant, line: str, place: Place) -> str:
     """A corrected line with the products and transposes of Matlab's and Julia's."""
-    before, there, after = line[: place.start - 1], line[place.start - 1 : place.end - 1], line[place.end - 1 :]
-    right = meant(line, place) if callable(meant) else before + meant.replace("…", there) + after
+    right = meant(line, place) if callable(meant) else place.put(line, meant.replace("…", place.cut(line)[1]))
     return right if "@" in line else right.replace(".T", "'").replace(" @ ", " * ")
 
 
@@ -195,7 +194,7 @@ def _sparingly(read: Callable[[str], Read], spoken: Language | None) -> Callable
 
 def _narrowed(line: str, place: Place, near: str) -> Place:
     """Where in a place the word stands that an error is about."""
-    word = re.search(rf"\b{re.escape(near)}\b", line[place.start - 1 : place.end - 1]) if near.isidentifier() else None
+    word = re.search(rf"\b{re.escape(near)}\b", place.cut(line)[1]) if near.isidentifier() else None
     if word is None:
         return place
     return place._replace(start=place.start + word.start(), end=place.start + word.end())
@@ -217,7 +216,7 @@ def _corrected(error: ModelError, place: Place, lines: Sequence[str], read: Call
     short = sum(map(len, lines)) <= _LONGEST
     line = lines[place.line - 1]
     texts = meant(error, line) if short else []
-    before, there, after = line[: place.start - 1], line[place.start - 1 : place.end - 1], line[place.end - 1 :]
+    before, there, after = place.cut(line)
     braces = there.startswith("{") and "}" in after and ":" not in after  # no dict nor block
     latex = there.startswith("\\") or (braces and (before[-1:] in "_^" or meant is not _on_paper))
     if latex:

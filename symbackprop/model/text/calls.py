@@ -423,8 +423,7 @@ RULES: dict[str, Callable[[Place, Value], Any]] = {
 
 def _times(sign: str, line: str, place: errors.Place) -> str:
     """The line with ``a(b + c)`` as a product."""
-    before, there, after = line[: place.start - 1], line[place.start - 1 : place.end - 1], line[place.end - 1 :]
-    return before + re.sub(r"\s*\(", f" {sign} (", there, count=1) + after
+    return place.put(line, re.sub(r"\s*\(", f" {sign} (", place.cut(line)[1], count=1))
 
 
 TIMES = partial(_times, "*")  # a number in front of brackets

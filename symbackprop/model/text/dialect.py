@@ -419,8 +419,8 @@ def first_of_two(expr: tree.Index, names: Container[str]) -> tree.Expr | None:
 
 def _by_word(whole: Place, line: str, place: Place) -> str:
     """The line with ``a.max(1).values`` for ``a.max(1)[0]``, which only PyTorch has."""
-    before, there, after = line[: whole.start - 1], line[whole.start - 1 : whole.end - 1], line[whole.end - 1 :]
-    return f"{before}{there.removesuffix('[0]')}.values{after}" if there.endswith("[0]") else line
+    there = whole.cut(line)[1]
+    return whole.put(line, f"{there.removesuffix('[0]')}.values") if there.endswith("[0]") else line
 
 
 def _as_functions(expr: tree.Expr, name: str, options: Sequence[str] = ("",), index: str = "") -> list[Meant]:
@@ -430,14 +430,14 @@ def _as_functions(expr: tree.Expr, name: str, options: Sequence[str] = ("",), in
 
     def written(option: str, line: str, place: Place) -> str:
         assert whole is not None
-        text = line[whole.start - 1 : whole.end - 1].removesuffix("[0]")
+        before, text, behind = whole.cut(line)
+        text = text.removesuffix("[0]")
         opening = unclosed(text[:-1]) - 1
-        if line[whole.end - 1 :].lstrip().startswith(("[", ".")) or "," in line[: whole.start - 1].partition("=")[0]:
+        if behind.lstrip().startswith(("[", ".")) or "," in before.partition("=")[0]:
             return line  # one of several results is taken
         base = text[:opening].rpartition(".")[0]
         args = ["" if base.rpartition(".")[2] in MODULES else base, text[opening + 1 : -1], option]
-        called = f"{name}({', '.join(filter(None, args))}){index}"
-        return f"{line[: whole.start - 1]}{called}{line[whole.end - 1 :]}"
+        return whole.put(line, f"{name}({', '.join(filter(None, args))}){index}")
 
     return [] if whole is None else [partial(written, option) for option in options]
 

@@ -494,8 +494,8 @@ MASK = "mask"  # what parameters that say which entries stay are called
 def _with_mask(declared: str, call: str, first: Place, line: str, place: Place) -> str:
     """The line with a mask that is declared in front of it."""
     indent = line[: len(line) - len(line.lstrip())]
-    before, after = line[len(indent) : place.start - 1], line[place.end - 1 :]
-    return f"{indent}{declared}{before}{call.replace('…', line[first.start - 1 : first.end - 1])}{after}"
+    changed = place.put(line, call.replace("…", first.cut(line)[1]))
+    return f"{indent}{declared}{changed.removeprefix(indent)}"
 
 
 def refuse_doubtful(expr: tree.Call, args: Sequence[Value], options: Mapping[str, Value]) -> None:
@@ -547,8 +547,7 @@ def _kept(line: str, place: Place) -> str:
 
 
 def _product(line: str, place: Place) -> str:
-    before, there, after = line[: place.start - 1], line[place.start - 1 : place.end - 1], line[place.end - 1 :]
-    return before + re.sub(r"(?<!\*)\*(?!\*)(.*)", r"@\1", there[::-1], count=1)[::-1] + after
+    return place.put(line, re.sub(r"(?<!\*)\*(?!\*)(.*)", r"@\1", place.cut(line)[1][::-1], count=1)[::-1])
 
 
 _OTHER_OPERATORS: list[Meant] = [_kept, _product]

@@ -292,9 +292,7 @@ def _from_left(c: Cursor, first: Token, base: tree.Expr, sign: Token | None) -> 
 
 def _bracketed(whole: Place | None, line: str, place: Place) -> str:
     """The line with brackets around a place."""
-    if whole is None:
-        return line
-    return f"{line[: whole.start - 1]}({line[whole.start - 1 : whole.end - 1]}){line[whole.end - 1 :]}"
+    return line if whole is None else whole.put(line, f"({whole.cut(line)[1]})")
 
 
 def _postfix(c: Cursor, transposes: Sequence[str] = TRANSPOSES) -> tree.Expr:

@@ -22,7 +22,7 @@ from symbackprop.patterns import lazy
 
 def around(line: str, place: Place) -> tuple[int, int]:
     """Where the brackets, or the right side, begin and end in which a place stands."""
-    before, rest = line[: place.start - 1], line[place.end - 1 :]
+    before, _, rest = place.cut(line)
     start = unclosed(before, lambda k: before[k] == "," or before[max(k - 1, 0) : k + 1] in _RIGHT_SIDES)
     return start, len(line) - len(rest) + unopened(rest, lambda k: rest[k] in ",;")
 
@@ -178,13 +178,13 @@ def of_paper(line: str, place: Place) -> str:
 
 def times_below(column: int, line: str, place: Place) -> str:
     """The line with brackets around what stands side by side below a line of division, from a column on."""
-    below, last = line[column - 1 : place.start - 1].rstrip(), line[place.start - 1 : place.end - 1]
-    return f"{line[: column - 1]}({below} {BESIDE} {last}){line[place.end - 1 :]}"
+    before, last, behind = place.cut(line)
+    return f"{before[: column - 1]}({before[column - 1 :].rstrip()} {BESIDE} {last}){behind}"
 
 
 def with_sign(sign: str, line: str, place: Place) -> str:
     """The line with a sign for what stands beside the last factor of a product."""
-    there = line[place.start - 1 : place.end - 1]
+    there = place.cut(line)[1]
     behind = place.start - 1 + unclosed(there, lambda k: there[k] == BESIDE)
     return f"{line[: behind - 1].rstrip()} {sign} {line[behind:].lstrip()}" if behind >= place.start else line
 
@@ -236,13 +236,13 @@ def _with_names(sizes: Mapping[str, int], line: str, place: Place) -> str:
 
 
 def left_out(line: str, place: Place) -> str:
-    return line[: place.start - 1] + line[place.end - 1 :]
+    return place.put(line, "")
 
 
 def with_point(line: str, place: Place) -> str:
     """0,5 as 0.5; 1,000, which may be a thousand, as it is."""
-    three = re.match(r"\d{3}(?!\d)", line[place.end - 1 :]) and not line[: place.start - 1].endswith("0")
-    return line if three else f"{line[: place.start - 1]}.{line[place.end - 1 :]}"
+    before, _, behind = place.cut(line)
+    return line if re.match(r"\d{3}(?!\d)", behind) and not before.endswith("0") else f"{before}.{behind}"
 
 
 _BOTH = lazy(r"\s*(.+?)\s*([<>]=?)\s*([^<>]+?)\s*([<>]=?)\s*(.+?)\s*")
@@ -357,7 +357,7 @@ def without_option(name: str, line: str, place: Place) -> str:
 
 def of_pytorch(has_it: Callable[[str], bool], line: str, place: Place) -> str:
     """The line with ``F.cross_entropy(…)``, which has the option at this place: it is PyTorch's."""
-    calls = re.finditer(r"(?<![\w.])(?=([a-z]\w*)\()", line[: place.start - 1])
+    calls = re.finditer(r"(?<![\w.])(?=([a-z]\w*)\()", place.cut(line)[0])
     begins = [found.start() for found in calls if has_it(found[1])]
     return f"{line[: begins[-1]]}F.{line[begins[-1] :]}" if begins else line
 
@@ -372,11 +372,10 @@ def joined(name: str, line: str, place: Place) -> str:
 
 def sum_of_products(first: Place, second: Place, line: str, place: Place) -> str:
     """The line with ``sum(a * b)`` for ``dot(a, b)``."""
-    a, b = (line[p.start - 1 : p.end - 1] for p in (first, second))
-    called = unclosed(line[: first.start - 1]) - 1
+    (before, a, _), (_, b, behind) = first.cut(line), second.cut(line)
+    called = unclosed(before) - 1
     begin = called - len(re.search(r"[\w.]*$", line[:called])[0])  # type: ignore[index]
-    end = second.end - 1 + unopened(line[second.end - 1 :])
-    return f"{line[:begin]}sum({a} * {b}){line[end + 1 :]}"
+    return f"{line[:begin]}sum({a} * {b}){behind[unopened(behind) + 1 :]}"
 
 
 def its_size(function: str, array: str, line: str, place: Place) -> str:
@@ -387,22 +386,21 @@ def its_size(function: str, array: str, line: str, place: Place) -> str:
 
 def reordered(places: Sequence[Place], order: Sequence[int], line: str, place: Place) -> str:
     """The line with arguments in another order: ``where(c, a, b)`` for ``where(a, b, c)``."""
-    texts = [line[there.start - 1 : there.end - 1] for there in places]
+    texts = [there.cut(line)[1] for there in places]
     for there, k in sorted(zip(places, order, strict=True), reverse=True):
-        line = line[: there.start - 1] + texts[k] + line[there.end - 1 :]
+        line = there.put(line, texts[k])
     return line
 
 
 def of_last_axes(there: Place, line: str, place: Place) -> str:
     """The line with ``A.mT`` for ``A.T``."""
-    return line[: there.start - 1] + re.sub(r"(?:\.T|'|ᵀ)$", ".mT", line[there.start - 1 : there.end - 1]) + (
-        line[there.end - 1 :])
+    return there.put(line, re.sub(r"(?:\.T|'|ᵀ)$", ".mT", there.cut(line)[1]))
 
 
 def indexed(index: str, line: str, place: Place) -> str:
     """The line with another index at the end of a place."""
-    there, bracket, _ = line[place.start - 1 : place.end - 1].rpartition("[")
-    return f"{line[: place.start - 1]}{there}[{index}]{line[place.end - 1 :]}" if bracket else line
+    there, bracket, _ = place.cut(line)[1].rpartition("[")
+    return place.put(line, f"{there}[{index}]") if bracket else line
 
 
 def commented(line: str, place: Place) -> str:

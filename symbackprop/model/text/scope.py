@@ -398,13 +398,12 @@ def _of_numpy(name: str, line: str, place: Place) -> str:
 
 def _whole_for_entry(name: str, line: str, place: Place) -> str:
     """The line with x for x_i; as it is inside of a sum, whose terms may be of other entries."""
-    before = line[: place.start - 1]
+    before = place.cut(line)[0]
     sums = [before[found.start() :] for found in re.finditer(r"\b(?:sum|prod|mean)\s*\(", before)]
     inside = any(behind.count("(") > behind.count(")") for behind in sums)
-    return line if inside else f"{before}{name}{line[place.end - 1 :]}"
+    return line if inside else place.put(line, name)
 
 
 def _product(text: str, line: str, place: Place) -> str:
     """The line with a product for a name, which behind / is a divisor as a whole."""
-    before, after = line[: place.start - 1], line[place.end - 1 :]
-    return f"{before}({text}){after}" if before.rstrip().endswith("/") else f"{before}{text}{after}"
+    return place.put(line, f"({text})" if place.cut(line)[0].rstrip().endswith("/") else text)

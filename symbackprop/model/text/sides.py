@@ -410,23 +410,20 @@ def _is_vector(value: Value) -> bool:
 
 def _written(there: Place, text: str, line: str, place: Place) -> str:
     """The line with another text at a place."""
-    return f"{line[: there.start - 1]}{text}{line[there.end - 1 :]}"
+    return there.put(line, text)
 
 
 def _without_commas(line: str, place: Place) -> str:
     """The line with ``[a b]`` for ``[a, b]`` at a place."""
-    there = line[place.start - 1 : place.end - 1]
-    return f"{line[: place.start - 1]}{there.replace(', ', ' ').replace(',', ' ')}{line[place.end - 1 :]}"
+    return place.put(line, place.cut(line)[1].replace(", ", " ").replace(",", " "))
 
 
 def _of_every_entry(line: str, place: Place) -> str:
     """The line with .^ for ^ in a place."""
-    there = re.sub(r"(?<!\.)\^", ".^", line[place.start - 1 : place.end - 1])
-    return f"{line[: place.start - 1]}{there}{line[place.end - 1 :]}"
+    return place.put(line, re.sub(r"(?<!\.)\^", ".^", place.cut(line)[1]))
 
 
 def _by_entries(line: str, place: Place) -> str:
     """The line with ./ for the last / of a place."""
-    there = line[place.start - 1 : place.end - 1]
-    left, sign, right = there.rpartition("/")
-    return f"{line[: place.start - 1]}{left}.{sign}{right}{line[place.end - 1 :]}" if sign else line
+    left, sign, right = place.cut(line)[1].rpartition("/")
+    return place.put(line, f"{left}.{sign}{right}") if sign else line

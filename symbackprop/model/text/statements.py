@@ -1222,9 +1222,8 @@ def _values(c: Cursor, count: int) -> Sequence[tree.Expr]:
 
 def _without_arguments(keyword: str, line: str, place: Place) -> str:
     """``J(w) = …`` as an equation for J."""
-    name = line[place.start - 1 : place.end - 1]
-    left, rest = line[: place.start - 1], line[place.start - 1 :]
-    return left + re.sub(r"^\w+\s*\([^()=]*\)\s*(?==(?!=))", f"{keyword}{name} ", rest)
+    left, name, rest = place.cut(line)
+    return left + re.sub(r"^\w+\s*\([^()=]*\)\s*(?==(?!=))", f"{keyword}{name} ", name + rest)
 
 
 def _not_a_statement(word: str, after: str) -> tuple[str, str | Sequence[Meant]]:
