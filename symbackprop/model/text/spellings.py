@@ -50,7 +50,7 @@ m: expand (x, *sizes) -> broadcast(x, sizes)
 n: average (x, !weights) -> sum(weights * x) / sum(weights)
 n: average (x, axis:0, weights) -> einsum("i,i...->...", weights, x) / sum(weights)
 n: average (x, axis:1, weights) -> einsum("j,ij...->i...", weights, x) / sum(weights)
-n: cov (x, rowvar~True) -> (x - mean(x, axis=1, keepdims=True)) @ (x - mean(x, axis=1, \
+n t: cov (x, rowvar~True) -> (x - mean(x, axis=1, keepdims=True)) @ (x - mean(x, axis=1, \
 keepdims=True)).T / (x.shape[1] - 1)
 n: cov (x, rowvar:False) -> (x - mean(x, axis=0)).T @ (x - mean(x, axis=0)) / (x.shape[0] - 1)
 n: copy (x) -> x
@@ -63,12 +63,11 @@ n t: imag (x) -> zeros_like(x)
 n t: corrcoef (x) -> cosines(x - mean(x, axis=1, keepdims=True))
 n: corrcoef (x, rowvar:False) -> corrcoef(x.T)
 p: cosines (x) -> (x / norm(x, axis=1, keepdims=True)) @ (x / norm(x, axis=1, keepdims=True)).T
-t: split (x, sizes|split_size|split_size_or_sections, dim=0) -> pieces(x, sizes, dim)
-m: split (x, sizes|split_size, dim=0) -> pieces(x, sizes, dim)
+t m: split (x, sizes|split_size|split_size_or_sections, dim=0) -> pieces(x, sizes, dim)
 f: split (x, parts|num_or_size_splits##, axis=0) -> split(x, parts, axis)
 f: split (x, sizes|num_or_size_splits, axis=0) -> pieces(x, sizes, axis)
 t: unbind (x, dim=0) -> np.moveaxis(x, dim, 0)
-f: unstack (x, axis=0) -> np.moveaxis(x, axis, 0)
+n f: unstack (x, axis=0) -> np.moveaxis(x, axis, 0)
 m: unfold (x, dim|dimension:{0|1|2}, size, step) -> np.moveaxis(unfold(x, size, axis={0|1|2}, stride=step), {1|2|3}, -1)
 m: unfold (x, dim|dimension:-1, size, step) -> unfold(x, size, axis=-1, stride=step)
 t: unfold (x, k|kernel_size##, dilation~1, padding=0, stride=1) -> reshape(transpose(unfold(unfold(pad(pad(x, 2, \
@@ -78,17 +77,12 @@ t: unflatten (x, dim, sizes) -> unflatten(x, dim, sizes)
 t: bilinear (a, b, w|weight, bias=0) -> einsum("...i,oij,...j->...o", a, w, b) + bias
 m: where (x, condition, other) -> where(condition, x, other)
 t: diff (x, n=1, dim=-1) -> np.diff(x, n, dim)
-t: cumulative_trapezoid (y) -> cumsum((y[..., 1:] + y[..., :-1]) / 2, axis=-1)
-n: cumulative_trapezoid (y) -> cumsum((y[..., 1:] + y[..., :-1]) / 2, axis=-1)
+n t: cumulative_trapezoid (y) -> cumsum((y[..., 1:] + y[..., :-1]) / 2, axis=-1)
 n: toeplitz (c) -> c[abs(arange(c.shape[0])[:, None] - arange(c.shape[0]))]
 n: circulant (c) -> concat(c, c)[c.shape[0] + arange(c.shape[0])[:, None] - arange(c.shape[0])]
 n: cov (x, y) -> stack(stack(covariance(x, x), covariance(x, y)), stack(covariance(x, y), covariance(y, y)))
 p: covariance (x, y) -> einsum("i,i->", x - mean(x), y - mean(y)) / (x.shape[0] - 1)
-t: cov (x) -> (x - mean(x, axis=1, keepdims=True)) @ (x - mean(x, axis=1, keepdims=True)).T \
-/ (x.shape[1] - 1)
-n: tile (x, reps) -> tile(x, reps)
-n: repeat (x, n, axis#) -> repeat(x, n, axis=axis)
-n: repeat (x, n) -> repeat(flatten(x), n)
+n t f: tile (x, reps|dims|multiples) -> tile(x, reps)
 m: repeat (x, n, !axis#) -> repeat(x, n, axis=axis)
 m: repeat (x, a, b, c) -> tile(x, (a, b, c))
 m: repeat (x, a, b, c, d) -> tile(x, (a, b, c, d))
@@ -107,7 +101,6 @@ n m: take (x, index|indices, axis#) -> take(x, index, axis=axis)
 t m: index_select (x, dim#, index) -> take(x, index, axis=dim)
 t m: index_add (x, dim#, index, source) -> index_add(x, index, source, axis=dim)
 t m: gather (x, dim#, index) -> take_along_axis(x, index, axis=dim)
-n: take_along_axis (x, indices, axis) -> take_along_axis(x, indices, axis=axis)
 t: take_along_dim (x, indices, dim) -> take_along_axis(x, indices, axis=dim)
 t m: scatter (x, dim#, index, value#) -> scatter(x, index, value * take_along_axis(ones_like(x), index, axis=dim), \
 axis=dim)
@@ -126,14 +119,12 @@ m: var std (x, !dim, keepdim=False) -> @(x, axis=dim, keepdims=keepdim, ddof=1)
 t: var std (x, axis|dim=None, unbiased~True, keepdims|keepdim=False) -> @(x, axis=axis, keepdims=keepdims, ddof=1)
 n l: norm (x, order|ord|p:"fro", axis|dim~None, keepdims|keepdim=False) -> norm(x, keepdims=keepdims)
 t m: norm (x, order|p:"fro", axis|dim=None, keepdims|keepdim=False) -> norm(x, axis=axis, keepdims=keepdims)
-n l: norm (x, order|ord:"nuc") -> sum(svdvals(x))
-t m: norm (x, order|p:"nuc") -> sum(svdvals(x))
+n l t m: norm (x, order|ord|p:"nuc") -> sum(svdvals(x))
 n l: norm (x, order|ord, axis|dim~None) -> norm(x, order=order)
 n l: norm (x, order|ord, axis|dim#, keepdims|keepdim=False) -> norm(x, axis=axis, keepdims=keepdims, order=order)
 t m: norm (x, order|p, axis|dim=None, keepdims|keepdim=False) -> norm(x, axis=axis, keepdims=keepdims, order=order)
 l: vector_norm (x, order|ord=2, axis|dim=None, keepdims|keepdim=False) -> norm(x, axis=axis, keepdims=keepdims, \
 order=order)
-n t: logdet (x) -> logdet(x)
 l: solve_triangular (a, b, upper:{False|True}) -> solve_triangular(a, b{, lower=True|})
 n: solve_triangular (a, b, lower=False) -> solve_triangular(a, b, lower=lower)
 n l: lstsq (a, b, rcond~None) -> stack(lstsq(a, b))
@@ -142,7 +133,6 @@ n l: matrix_norm (x, order|ord~"fro", keepdims|keepdim=False) -> norm(x, axis=(-
 l: diagonal (x, offset=0, dim1=-2, dim2=-1) -> diagonal(x, offset, dim1, dim2)
 l: trace (x, offset=0) -> trace(x, offset, -2, -1)
 n l: vecdot (a, b, axis|dim=-1) -> sum(a * b, axis=axis)
-n: unstack (x, axis=0) -> np.moveaxis(x, axis, 0)
 n: astype (x, kind) -> x.astype(kind)
 n l: svd (x, full_matrices:False) -> svd(x)
 n: svd (x, full_matrices=True, compute_uv:False) -> svdvals(x)
@@ -275,9 +265,6 @@ s: Normal.kl_divergence (m, s, mu, sigma) -> log(sigma / s) + (s**2 + (m - mu)**
 s: LogNormal.log_prob (x, loc, scale) -> -((log(x) - loc) / scale)**2 / 2 - log(scale * x) - log(2 * pi) / 2
 s: HalfNormal.log_prob (x, scale) -> log(2 / pi) / 2 - (x / scale)**2 / 2 - log(scale)
 s: Uniform.log_prob (x, low, high) -> zeros_like(x) - log(high - low)
-s: Binomial.log_prob (x, n|total_count, p|probs) -> lchoose(n, x) + xlogy(x, p) + xlogy(n - x, 1 - p)
-s: MultivariateNormal.log_prob (x, mean|loc, cov|covariance_matrix) -> -(sum((x - mean) * transpose(solve(cov, \
-transpose(x - mean))), axis=-1) + logdet(cov) + cov.shape[0] * log(2 * pi)) / 2
 s: Dirichlet.log_prob (x, alpha|concentration) -> sum((alpha - 1) * log(x), axis=-1) + lgamma(sum(alpha, axis=-1)) \
 - sum(lgamma(alpha), axis=-1)
 n: cond (x) -> svdvals(x)[0] / svdvals(x)[-1]
@@ -300,8 +287,6 @@ interpolate(np.moveaxis(x, 1, -1), scale=scale_factor, mode=mode, align_corners=
 t: interpolate (x, size, !mode:"area") -> np.moveaxis(adaptive_avg_pool(np.moveaxis(x, 1, -1), size), -1, 1)
 t: interpolate (x, size, !mode="nearest", !align_corners=False, !antialias=False) -> np.moveaxis(interpolate(\
 np.moveaxis(x, 1, -1), size, mode=mode, align_corners=align_corners, antialias=antialias), -1, 1)
-n: diff (x) -> x[..., 1:] - x[..., :-1]
-n: diff (x, axis:{0|1}) -> x[{|:, }1:] - x[{|:, }:-1]
 n m: ptp (x, axis=None, keepdims=False) -> max(x, axis=axis, keepdims=keepdims) - min(x, axis=axis, keepdims=keepdims)
 n t f: eye (n) -> eye(n)
 n: identity (n) -> eye(n)
@@ -322,7 +307,7 @@ n: cov (x, bias:True) -> (x - mean(x, axis=1, keepdims=True)) @ (x - mean(x, axi
 n t m: logical_not (x) -> x == 0
 n t: linspace (start, stop|end, n|num|steps) -> start + (stop - start) * arange(n) / (n - 1)
 n t: array asarray tensor as_tensor float64 float32 (x) -> x
-t m: logdet (x) -> logdet(x)
+n t m: logdet (x) -> logdet(x)
 m: tile (x, *reps) -> tile(x, reps)
 t: cholesky (x, upper~False) -> cholesky(x)
 s: cholesky (x, lower:True) -> cholesky(x)
@@ -348,7 +333,6 @@ f: constant convert_to_tensor (x) -> x
 j: swish (x) -> silu(x)
 j: clamp (low|min, x, high|max) -> clip(x, low, high)
 j: select (pred, on_true, on_false) -> where(pred, on_true, on_false)
-j: glu (x, axis=-1) -> split(x, 2, axis=axis)[0] * sigmoid(split(x, 2, axis=axis)[1])
 t: vstack row_stack hstack column_stack dstack (tensors) -> np.@(tensors)
 t: inner vdot (a, b) -> np.@(a, b)
 t f: tensordot (a, b, axes|dims=2) -> np.tensordot(a, b, axes)
@@ -455,35 +439,32 @@ p: float (x) -> x
 p: int (n##) -> n
 s: special.huber (delta, r) -> huber(r, 0, delta=delta)
 s: norm.pdf (x, loc=0, scale=1) -> normal_pdf((x - loc) / scale) / scale
-s: norm.logpdf (x, loc=0, scale=1) -> -((x - loc) / scale)**2 / 2 - log(scale) - log(2 * pi) / 2
-s: poisson.logpmf (k, mu) -> xlogy(k, mu) - mu - lgamma(k + 1)
-s: bernoulli.logpmf (k, p) -> xlogy(k, p) + xlogy(1 - k, 1 - p)
-s: binom.logpmf (k, n, p) -> lchoose(n, k) + xlogy(k, p) + xlogy(n - k, 1 - p)
+s: norm.logpdf Normal.log_prob (x, loc=0, scale=1) -> -((x - loc) / scale)**2 / 2 - log(scale) - log(2 * pi) / 2
+s: poisson.logpmf Poisson.log_prob (k, mu|rate) -> xlogy(k, mu) - mu - lgamma(k + 1)
+s: bernoulli.logpmf Bernoulli.log_prob (k, p|probs) -> xlogy(k, p) + xlogy(1 - k, 1 - p)
+s: binom.logpmf Binomial.log_prob (k, n|total_count, p|probs) -> lchoose(n, k) + xlogy(k, p) + xlogy(n - k, 1 - p)
 s: nbinom.logpmf (k, n, p) -> lgamma(k + n) - lgamma(k + 1) - lgamma(n) + n * log(p) + xlogy(k, 1 - p)
 s: geom.logpmf (k, p) -> log(p) + xlogy(k - 1, 1 - p)
 s: expon.logpdf (x, loc=0, scale=1) -> -(x - loc) / scale - log(scale)
-s: laplace.logpdf (x, loc=0, scale=1) -> -abs((x - loc) / scale) - log(2 * scale)
+s: laplace.logpdf Laplace.log_prob (x, loc=0, scale=1) -> -abs((x - loc) / scale) - log(2 * scale)
 s: logistic.logpdf (x, loc=0, scale=1) -> -(x - loc) / scale - 2 * softplus(-(x - loc) / scale) - log(scale)
 s: cauchy.logpdf (x, loc=0, scale=1) -> -log(pi * scale) - log1p(((x - loc) / scale)**2)
 s: gamma.logpdf (x, a, loc=0, scale=1) -> (a - 1) * log((x - loc) / scale) - (x - loc) / scale - lgamma(a) - log(scale)
 s: invgamma.logpdf (x, a, loc=0, scale=1) -> -(a + 1) * log((x - loc) / scale) - scale / (x - loc) - lgamma(a) \
 - log(scale)
-s: beta.logpdf (x, a, b) -> (a - 1) * log(x) + (b - 1) * log1p(-x) - betaln(a, b)
-s: t.logpdf (x, df, loc=0, scale=1) -> lgamma((df + 1) / 2) - lgamma(df / 2) - log(df * pi) / 2 - log(scale) \
-- (df + 1) / 2 * log1p(((x - loc) / scale)**2 / df)
+s: beta.logpdf Beta.log_prob (x, a|concentration1, b|concentration0) -> (a - 1) * log(x) + (b - 1) * log1p(-x) \
+- betaln(a, b)
+s: t.logpdf StudentT.log_prob (x, df, loc=0, scale=1) -> lgamma((df + 1) / 2) - lgamma(df / 2) - log(df * pi) / 2 \
+- log(scale) - (df + 1) / 2 * log1p(((x - loc) / scale)**2 / df)
 s: lognorm.logpdf (x, s, loc=0, scale=1) -> -(log((x - loc) / scale) / s)**2 / 2 - log(s * (x - loc)) - log(2 * pi) / 2
 s: weibull_min.logpdf (x, c, loc=0, scale=1) -> log(c / scale) + (c - 1) * log((x - loc) / scale) \
 - ((x - loc) / scale)**c
 s: chi2.logpdf (x, df) -> (df / 2 - 1) * log(x) - x / 2 - lgamma(df / 2) - df / 2 * log(2)
-s: multivariate_normal.logpdf (x, mean, cov) -> -(sum((x - mean) * transpose(solve(cov, transpose(x - mean))), \
-axis=-1) + logdet(cov) + cov.shape[0] * log(2 * pi)) / 2
+s: multivariate_normal.logpdf MultivariateNormal.log_prob (x, mean|loc, cov|covariance_matrix) -> -(sum((x - mean) \
+* transpose(solve(cov, transpose(x - mean))), axis=-1) + logdet(cov) + cov.shape[0] * log(2 * pi)) / 2
 s: stats.entropy (p, axis=0) -> -sum(xlogy(p / sum(p, axis=axis, keepdims=True), p / sum(p, axis=axis, \
 keepdims=True)), axis=axis)
-s: Normal.log_prob (x, loc, scale) -> -((x - loc) / scale)**2 / 2 - log(scale) - log(2 * pi) / 2
-s: Laplace.log_prob (x, loc, scale) -> -abs((x - loc) / scale) - log(2 * scale)
 s: Exponential.log_prob (x, rate) -> log(rate) - rate * x
-s: Poisson.log_prob (x, rate) -> xlogy(x, rate) - rate - lgamma(x + 1)
-s: Bernoulli.log_prob (x, probs) -> xlogy(x, probs) + xlogy(1 - x, 1 - probs)
 s: Bernoulli.log_prob (x, !logits) -> -binary_cross_entropy_with_logits(logits, x)
 s: Categorical.log_prob (x, !logits) -> -cross_entropy(logits, x)
 f: Bernoulli.log_prob (x, logits) -> -binary_cross_entropy_with_logits(logits, x)
@@ -491,9 +472,6 @@ f: Binomial.log_prob (x, n|total_count, logits) -> lchoose(n, x) + logits * x - 
 f: Categorical.log_prob (x, logits) -> -cross_entropy(logits, x)
 s: Gamma.log_prob (x, concentration, rate) -> xlogy(concentration, rate) + (concentration - 1) * log(x) - rate * x \
 - lgamma(concentration)
-s: Beta.log_prob (x, a|concentration1, b|concentration0) -> (a - 1) * log(x) + (b - 1) * log1p(-x) - betaln(a, b)
-s: StudentT.log_prob (x, df, loc=0, scale=1) -> lgamma((df + 1) / 2) - lgamma(df / 2) - log(df * pi) / 2 \
-- log(scale) - (df + 1) / 2 * log1p(((x - loc) / scale)**2 / df)
 n t: logsigmoid (x) -> -softplus(-x)
 j: log_sigmoid (x) -> -softplus(-x)
 t: hardtanh (x, min_val=-1, max_val=1) -> clip(x, min_val, max_val)
@@ -504,14 +482,14 @@ t: hardsigmoid (x) -> clip(x / 6 + 1/2, 0, 1)
 j: hard_sigmoid (x) -> clip(x / 6 + 1/2, 0, 1)
 t: hardswish (x) -> x * clip(x / 6 + 1/2, 0, 1)
 j: hard_swish (x) -> x * clip(x / 6 + 1/2, 0, 1)
-t: selu (x) -> 1.0507009873554805 * elu(x, 1.6732632423543772)
-t: celu (x, alpha=1) -> maximum(x, 0) + minimum(alpha * expm1(x / alpha), 0)
+t j: selu (x) -> 1.0507009873554805 * elu(x, 1.6732632423543772)
+t j: celu (x, alpha=1) -> maximum(x, 0) + minimum(alpha * expm1(x / alpha), 0)
 t: softsign (x) -> x / (1 + abs(x))
 t: tanhshrink (x) -> x - tanh(x)
 t: softshrink (x, lambd=1/2) -> x - clip(x, -lambd, lambd)
 t: hardshrink (x, lambd=1/2) -> where(abs(x) > lambd, x, 0)
 t: threshold (x, threshold, value) -> where(x > threshold, x, value)
-t: glu (x, axis|dim=-1) -> split(x, 2, axis=axis)[0] * sigmoid(split(x, 2, axis=axis)[1])
+t j: glu (x, axis|dim=-1) -> split(x, 2, axis=axis)[0] * sigmoid(split(x, 2, axis=axis)[1])
 t: gelu (x, approximate:"tanh") -> gelu_tanh(x)
 t: gelu (x, approximate~"none") -> gelu(x)
 n: gelu (x, approximate~True) -> gelu_tanh(x)
@@ -580,16 +558,12 @@ t: lp_pool1d (x, p|norm_type, size|kernel_size, stride=None) -> pow(swapaxes(avg
 size, stride=stride, divisor=1), 1, 2), 1 / p)
 t: lp_pool2d (x, p|norm_type, size|kernel_size, stride=None) -> pow(avg_pool2d(pow(x, p), size, stride=stride, \
 layout="NCHW", divisor=1), 1 / p)
-t: adaptive_avg_pool1d (x, s|output_size(1)) -> np.moveaxis(adaptive_avg_pool(np.moveaxis(x, 1, -1), s), -1, 1)
-t: adaptive_avg_pool2d (x, s|output_size(2)) -> np.moveaxis(adaptive_avg_pool(np.moveaxis(x, 1, -1), s), -1, 1)
-t: adaptive_avg_pool2d (x, s|output_size) -> np.moveaxis(adaptive_avg_pool(np.moveaxis(x, 1, -1), (s, s)), -1, 1)
-t: adaptive_avg_pool3d (x, s|output_size(3)) -> np.moveaxis(adaptive_avg_pool(np.moveaxis(x, 1, -1), s), -1, 1)
-t: adaptive_avg_pool3d (x, s|output_size) -> np.moveaxis(adaptive_avg_pool(np.moveaxis(x, 1, -1), (s, s, s)), -1, 1)
-t: adaptive_max_pool1d (x, s|output_size(1)) -> np.moveaxis(adaptive_max_pool(np.moveaxis(x, 1, -1), s), -1, 1)
-t: adaptive_max_pool2d (x, s|output_size(2)) -> np.moveaxis(adaptive_max_pool(np.moveaxis(x, 1, -1), s), -1, 1)
-t: adaptive_max_pool2d (x, s|output_size) -> np.moveaxis(adaptive_max_pool(np.moveaxis(x, 1, -1), (s, s)), -1, 1)
-t: adaptive_max_pool3d (x, s|output_size(3)) -> np.moveaxis(adaptive_max_pool(np.moveaxis(x, 1, -1), s), -1, 1)
-t: adaptive_max_pool3d (x, s|output_size) -> np.moveaxis(adaptive_max_pool(np.moveaxis(x, 1, -1), (s, s, s)), -1, 1)
+t: adaptive_{avg|max|avg|max|avg|max}_pool{1|1|2|2|3|3}d (x, s|output_size({1|1|2|2|3|3})) -> np.moveaxis(\
+adaptive_{avg|max|avg|max|avg|max}_pool(np.moveaxis(x, 1, -1), s), -1, 1)
+t: adaptive_{avg|max}_pool2d (x, s|output_size) -> np.moveaxis(adaptive_{avg|max}_pool(np.moveaxis(x, 1, -1), (s, s)), \
+-1, 1)
+t: adaptive_{avg|max}_pool3d (x, s|output_size) -> np.moveaxis(adaptive_{avg|max}_pool(np.moveaxis(x, 1, -1), \
+(s, s, s)), -1, 1)
 t: conv_transpose2d (x, w|weight, bias~None, stride=1, padding=0, output_padding=0, groups~1, dilation=1) -> \
 transpose(conv_transpose2d(transpose(x, (0, 2, 3, 1)), transpose(w, (2, 3, 1, 0)), stride=stride, padding=padding, \
 output_padding=output_padding, dilation=dilation), (0, 3, 1, 2))
@@ -876,16 +850,13 @@ t m: count_nonzero (x) -> sum(x != 0)
 t m: dist (a, b, p=2) -> norm(flatten(a - b), order=p)
 t m: pinverse (x) -> pinv(x)
 t: mvlgamma (a, p##) -> p * (p - 1) / 4 * log(pi) + sum(lgamma(a[..., None] - arange(p) / 2), axis=-1)
-t: var_mean (x, unbiased~True) -> stack((var(x, ddof=1), mean(x)))
+t: {var|std}_mean (x, unbiased~True) -> stack(({var|std}(x, ddof=1), mean(x)))
 t: {var|std}_mean (x, axis|dim, unbiased~True, keepdims|keepdim=False) -> stack(({var|std}(x, axis=axis, ddof=1, \
 keepdims=keepdims), mean(x, axis=axis, keepdims=keepdims)))
-t: std_mean (x, unbiased~True) -> stack((std(x, ddof=1), mean(x)))
-t: tile (x, reps|dims) -> tile(x, reps)
 n t: meshgrid (x, y, !indexing:"ij") -> stack(broadcast(x[:, None], (x.shape[0], y.shape[0])), broadcast(y[None, :], \
 (x.shape[0], y.shape[0])))
 t: median (x) -> sort(flatten(x))[floor_divide(x.size - 1, 2)]
-t m: numel (x) -> x.size
-r: numel (x) -> x.size
+t m r: numel (x) -> x.size
 m: dim (x) -> x.ndim
 t: batch_norm (x, running_mean~None, running_var~None, weight, bias, training:True, !eps=1e-5) -> swapaxes(swapaxes(\
 batch_norm(x, eps=eps, axis=1), 1, -1) * weight + bias, 1, -1)
@@ -903,8 +874,6 @@ v: sort (x, axis|dim=-1, descending:True) -> flip(sort(x, axis=axis), axis=axis)
 v: kthvalue (x, k##) -> take(sort(x, axis=-1), k - 1, axis=-1)
 v: median (x, axis|dim, keepdims|keepdim~False) -> take(sort(x, axis=axis), floor_divide(x.shape[axis] - 1, 2), \
 axis=axis)
-j: celu (x, alpha=1) -> maximum(x, 0) + minimum(alpha * expm1(x / alpha), 0)
-j: selu (x) -> 1.0507009873554805 * elu(x, 1.6732632423543772)
 j: squareplus (x, b=4) -> (x + sqrt(x**2 + b)) / 2
 j: softmax (x, axis=-1, !where) -> softmax(where(where, x, -inf), axis=axis)
 j: soft_sign (x) -> softsign(x)
@@ -919,7 +888,6 @@ f: conv2d (x|input, w|filters|filter, stride|strides=1, padding:"SAME") -> conv2
 f: conv2d (x|input, w|filters|filter, stride|strides=1, padding:"VALID") -> conv2d(x, w, stride=stride)
 f: {max|avg}_pool2d (x|input, k|ksize, stride|strides, padding:"VALID") -> {max|avg}_pool2d(x, k, stride=stride)
 f: moments (x, axes) -> stack((mean(x, axis=axes), var(x, axis=axes)))
-f: tile (x, reps|multiples) -> tile(x, reps)
 f: reverse (x, axis) -> flip(x, axis=axis)
 f: band_part (x, lower:{-1|0}, upper:{0|-1}) -> {tril|triu}(x)
 f: band_part (x, lower:0, upper:0) -> x * eye(x.shape[-1])
