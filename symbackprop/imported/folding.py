@@ -8,7 +8,7 @@ own, all of one shape. ``x[:, 0]``, ``x[:, 1]`` … are the elements of a sequen
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -294,7 +294,7 @@ class _Block:
                   for place, before in self.carried.items()]
         loop = tree.For(line, self._counter.name, tree.ONE, tree.Name(length), inner)
         outside = [self._declared(s, length) for s in self.statements[: self.start] if not self._is_begun(s)]
-        after = [_mapped(s, lambda e: self._outside(e, length)) for s in self.statements[self.end :]]
+        after = tree.with_values(self.statements[self.end :], lambda e: self._outside(e, length))
         dim = tree.Named(line, "dim", ((length, tree.Number(sp.Integer(self.count))),))
         dims = sum(isinstance(s, tree.Named) for s in outside)
         before = [s for s in outside if s is not None]
@@ -386,18 +386,7 @@ def _every_name(s: tree.Statement) -> Iterator[str]:
 
 
 def _read(s: tree.Statement) -> Iterator[str]:
-    if isinstance(s, tree.For):
-        for inner in s.body:
-            yield from _read(inner)
-    elif isinstance(s, tree.Equation):
-        yield from tree.mentioned(s.value)
-
-
-def _mapped(s: tree.Statement, change: Callable[[tree.Expr], tree.Expr]) -> tree.Statement:
-    """A statement with every formula of it changed."""
-    if isinstance(s, tree.For):
-        return replace(s, body=tuple(_mapped(inner, change) for inner in s.body))
-    return replace(s, value=change(s.value)) if isinstance(s, tree.Equation) else s
+    return (name for equation in tree.equations([s]) for name in tree.mentioned(equation.value))
 
 
 def with_size(folded: Folded, everywhere: bool) -> Folded:
@@ -418,7 +407,7 @@ def with_size(folded: Folded, everywhere: bool) -> Folded:
     def declared(s: tree.Statement) -> tree.Statement:
         if isinstance(s, tree.Arrays) and s.role != "param":
             return replace(s, items=tuple(replace(item, shape=tuple(map(size, item.shape))) for item in s.items))
-        return _mapped(s, formula) if everywhere else s
+        return tree.with_values([s], formula)[0] if everywhere else s
 
     return replace(folded, statements=tuple(map(declared, folded.statements)))
 

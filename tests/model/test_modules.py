@@ -177,6 +177,13 @@ def test_a_method_may_set_what_is_called_as_one_that_it_calls() -> None:
     assert "sum(2 * tanh(x))" in Model.parse(HEAD + text).text()
 
 
+@pytest.mark.parametrize("usual", ["max(1, 2)", "(1, 2)[1]"])
+def test_what_is_left_out_may_have_brackets(usual: str) -> None:
+    """The first ) ended the parameters."""
+    found = Model.parse(f"{HEAD}def f(x, n={usual}):\n    return x * n\nloss L = sum(f(x))")
+    assert value(found.loss_row, x=np.ones((2, 6))) == 24
+
+
 def test_a_class_of_numpy_is_read_with_its_methods() -> None:
     pasted = """
         class MLP:

@@ -42,7 +42,7 @@ def made(of: Class, name: str, given: Mapping[str, tree.Expr], dims: Collection[
         else:
             others = {to.name: f"{name}_{to.name}" for to in targets if of.several or to.name in taken}
             own |= {to.name: tree.Name(others.get(to.name, to.name)) for to in targets}
-            body += as_declaration(_called_so(s, others), not of.is_module)
+            body += as_declaration(tree.called_so(s, {}, others), not of.is_module)
         names |= {to.name: own[to.name] for to in targets if to.name not in of.parameters}
     return body, own
 
@@ -56,14 +56,6 @@ def _with(s: tree.Statement, names: Mapping[str, tree.Expr], own: Mapping[str, t
         items = [replace(item, shape=tuple([put(size) for size in item.shape])) for item in s.items]
         return replace(s, items=tuple(items))
     return replace(s, value=put(s.value)) if isinstance(s, tree.Equation) else s
-
-
-def _called_so(s: tree.Statement, names: Mapping[str, str]) -> tree.Statement:
-    """What gives an object something, under other names."""
-    if isinstance(s, tree.Arrays):
-        items = [replace(x, target=replace(x.target, name=names.get(x.target.name, x.target.name))) for x in s.items]
-        return replace(s, items=tuple(items))
-    return tree.called_so(s, {}, names)
 
 
 def of_object(expr: tree.Expr, own: Mapping[str, tree.Expr], methods: Mapping[str, str]) -> tree.Expr:
@@ -101,8 +93,9 @@ def as_declaration(s: tree.Statement, random: bool = False) -> Sequence[tree.Sta
     zeros too. Any other statement alone."""
     if not isinstance(s, tree.Equation) or s.target.index is not None:
         return [s]
-    learnt = isinstance(s.value, (tree.Call, tree.Member)) and called(s.value)[0] in _LEARNT
-    shape = _filled(called(s.value)[1][0] if learnt and called(s.value)[1] else s.value) if learnt or random else None
+    name, args, _ = tree.called(s.value)
+    learnt = name in _LEARNT
+    shape = _filled(args[0] if learnt and args else s.value) if learnt or random else None
     if shape is None:
         return [s]
     told = f"{s.target.name} is read as a parameter, whose values at the beginning say nothing"
@@ -114,7 +107,7 @@ def _filled(expr: tree.Expr) -> tuple[tree.Expr, ...] | None:
     if isinstance(expr, tree.Chain) and all(sign in ("*", "/") for sign, _ in expr.rest):
         found = [shape for part in (expr.first, *[p for _, p in expr.rest]) if (shape := _filled(part)) is not None]
         return found[0] if len(found) == 1 else None
-    name, args, options = called(expr)
+    name, args, options = tree.called(expr)
     if name == "tensor" and len(args) == 1 and isinstance(args[0], tree.Number):
         return ()
     if not _FILLED.fullmatch(name):
@@ -125,11 +118,3 @@ def _filled(expr: tree.Expr) -> tuple[tree.Expr, ...] | None:
     elif name in _BEHIND_TWO and not (args and isinstance(args[0], tree.Tuple)):
         args = args[2:]
     return args[0].items if len(args) == 1 and isinstance(args[0], tree.Tuple) else args
-
-
-def called(expr: tree.Expr) -> tuple[str, tuple[tree.Expr, ...], Mapping[str, tree.Expr]]:
-    """The last word of what is called, and what it is given."""
-    match expr:
-        case tree.Call(name, args, options) | tree.Member(_, name, tuple() as args, options):
-            return name, args, dict(options)
-    return "", (), {}

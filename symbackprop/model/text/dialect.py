@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TypeGuard
@@ -469,14 +469,10 @@ def is_layer(expr: tree.Expr) -> TypeGuard[tree.Call | tree.Member]:
     return name in LAYERS and plain and (isinstance(expr, tree.Call) or _root(expr) in TORCH)
 
 
-def made(expr: tree.Expr) -> tuple[str, tuple[tree.Expr, ...], dict[str, tree.Expr]]:
+def made(expr: tree.Expr) -> tuple[str, tuple[tree.Expr, ...], Mapping[str, tree.Expr]]:
     """What is made by a call like that of a class of PyTorch's, ``nn.Linear(2, 3)``, and of what; no name for any other
     expression."""
-    if isinstance(expr, tree.Member) and _root(expr) not in TORCH:
-        return "", (), {}
-    if not isinstance(expr, (tree.Call, tree.Member)) or expr.args is None:
-        return "", (), {}
-    return expr.function if isinstance(expr, tree.Call) else expr.name, expr.args, dict(expr.options)
+    return ("", (), {}) if isinstance(expr, tree.Member) and _root(expr) not in TORCH else tree.called(expr)
 
 
 def functional(expr: tree.Member) -> tree.Member:

@@ -22,7 +22,7 @@ from symbackprop.model.text.in_place import changed_parameters, names_of
 from symbackprop.model.text.keys import Keys, folded, is_dict
 from symbackprop.model.text.meant_lines import left_out
 from symbackprop.model.text.tokens import END, NAME, STRING, TEXT, Cursor, Line, Token, ended, problem
-from symbackprop.model.text.writing import letters
+from symbackprop.model.text.writing import closing, items, letters
 from symbackprop.records import record
 
 _MADE = "__init__"  # whose lines are read where they stand
@@ -124,12 +124,11 @@ class Helpers:
         where ``__init__`` does."""
         if tokens[1].text != _MADE:
             self.taken |= {token.text for before, token in pairwise(tokens) if before.is_sign("(", ",")}
-            usual = _parameters(tokens[3 : _closed(tokens)]) if any(map(_is_word, tokens)) else {}
+            usual = _parameters(tokens[2:]) if any(map(_is_word, tokens)) else {}
             self.words |= {name: value for name, value in (usual or {}).items() if value and is_word(value)}
             known = tokens[1].text in TABLE or tokens[1].text == "softmax"
             return not (self.inside and self.inside[-1]) and not (known and self._is_beside_others(tokens[0].line))
-        end = next((k for k, token in enumerate(tokens) if token.is_sign(")")), 0)
-        self.initial = _parameters(tokens[3:end]) or {}
+        self.initial = _parameters(tokens[2:]) or {}
         return True
 
     def _is_beside_others(self, line: int) -> bool:
@@ -195,7 +194,7 @@ class Helpers:
 
     def _with_parameters(self, line: Line, name: Token, tokens: Sequence[Token], sign: str) -> Head | None:
         """The head whose parameters stand in brackets; what types they are is passed over."""
-        end = next((k for k, token in enumerate(tokens) if token.is_sign(")")), 0)
+        end = closing(tokens, 0)
         behind = next((k for k, token in enumerate(tokens) if k > end and token.is_sign(sign)), 0)
         if not end or not behind or (sign == "=" and behind != end + 1):
             return None
@@ -205,7 +204,7 @@ class Helpers:
         else:
             rest = rest[1:] if rest[0].text == RETURN else rest
             value = formula_of(tuple(rest))
-        parameters = _parameters(tokens[1:end])
+        parameters = _parameters(tokens)
         return None if parameters is None else Head(line.number, name.text, parameters, value, self.depth > 0)
 
     def _without_name(self, line: Line, name: Token) -> Head | None:
@@ -450,15 +449,10 @@ def _begun(line: Line) -> int:
     tokens = line.tokens
     if tokens[0].text == "def":
         return 2 if tokens[1].kind == NAME else 0
-    of_names = tokens[1].is_sign("(") and tokens[min(_closed(tokens) + 1, len(tokens) - 1)].is_sign("=")
+    of_names = tokens[1].is_sign("(") and tokens[min(closing(tokens, 1) + 1, len(tokens) - 1)].is_sign("=")
     written = "lambda" in map(TEXT, tokens) and tokens[1].is_sign("=")
     without_name = written and "lambda" in map(TEXT, takewhile(_is_of_a_path, tokens[2:]))
     return int(tokens[0].kind == NAME and (of_names or without_name))
-
-
-def _closed(tokens: Sequence[Token]) -> int:
-    """Where the first bracket closes; 0 where none does."""
-    return next((k for k, token in enumerate(tokens) if token.is_sign(")")), 0)
 
 
 def _is_of_a_path(token: Token) -> bool:
@@ -479,9 +473,9 @@ def _arguments(head: Head, call: tree.Call) -> dict[str, tree.Expr]:
 
 
 def _parameters(tokens: Sequence[Token]) -> Mapping[str, tree.Expr | None] | None:
-    """The parameters between brackets, with their defaults; None where they are something else."""
+    """The parameters between the brackets that open first, with their defaults; None where they are something else."""
     found: dict[str, tree.Expr | None] = {}
-    for part in _parts(tokens):
+    for part in items(tokens[: closing(tokens, 0) + 1]):
         if not found and [token.text for token in part] in (["self"], ["cls"]):
             continue
         typed = next((k for k, token in enumerate(part) if token.is_sign(":")), len(part))
@@ -492,14 +486,3 @@ def _parameters(tokens: Sequence[Token]) -> Mapping[str, tree.Expr | None] | Non
             return None
         found[part[0].text] = expression(Cursor(ended(part[usual + 1 :]))) if usual < len(part) else None
     return found
-
-
-def _parts(tokens: Sequence[Token]) -> list[list[Token]]:
-    """What stands between commas."""
-    parts: list[list[Token]] = [[]]
-    for token in tokens:
-        if token.is_sign(","):
-            parts.append([])
-        elif token.kind != END:
-            parts[-1].append(token)
-    return [part for part in parts if part]

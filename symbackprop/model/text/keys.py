@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import pairwise, takewhile
 from operator import attrgetter
 from typing import TypeAlias, TypeGuard
@@ -83,7 +82,8 @@ class Keys:
         having = Counter(key for name, key in self.own.items() if name in used)
         shorter = {name: key for name, key in self.own.items()
                    if name in used and having[key] == 1 and given[name] + given[key] < 2}
-        return [_called_so(s, shorter) for s in body]
+        keys: Mapping[str, tree.Expr] = {name: tree.Name(key) for name, key in shorter.items()}
+        return [tree.called_so(s, keys, shorter) for s in body]
 
     def _given(self, s: tree.Statement) -> Iterator[str]:
         """The names to which a statement gives a value that is not the one under its key, or what is to have it."""
@@ -113,14 +113,6 @@ def folded(expr: tree.Expr) -> tree.Expr:
         case tree.Member(tree.Call(tree.DICT, (), entries), "get", (tree.String(key), *usual)):
             return dict(entries).get(key, usual[0] if usual else tree.Word(None))
     return expr
-
-
-def _called_so(s: tree.Statement, names: Mapping[str, str]) -> tree.Statement:
-    """A statement with other names for some of those in it."""
-    if isinstance(s, tree.Arrays):
-        items = [replace(x, target=replace(x.target, name=names.get(x.target.name, x.target.name))) for x in s.items]
-        return replace(s, items=tuple(items))
-    return tree.called_so(s, {name: tree.Name(key) for name, key in names.items()}, names)
 
 
 def _replaced(line: Line, called: _Called) -> Line:

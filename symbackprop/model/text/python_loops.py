@@ -12,7 +12,6 @@ from typing import TypeAlias
 import sympy as sp
 
 from symbackprop.model.text import tree
-from symbackprop.model.text.classes import called
 
 MOST_BACK = 8  # steps
 BACKWARDS = "backwards"  # the word of a range that counts down
@@ -477,7 +476,7 @@ def _is_begun(name: str, place: tree.Expr, statements: Sequence[tree.Statement])
 def _blank(value: tree.Expr) -> tuple[tree.Expr | None, tree.Expr]:
     """How many entries there are of what is made to be filled, ``zeros((T, H))`` and ``empty_like(x)``, and one of
     them; None of any other value."""
-    name, args, _ = called(value)
+    name, args, _ = tree.called(value)
     if name in _LIKE and len(args) == 1:
         return tree.Index(tree.Member(args[0], "shape"), (tree.ZERO,)), tree.Call(
             "zeros_like", (tree.Index(args[0], (tree.ZERO,)),), ())
@@ -515,7 +514,7 @@ def _in_numbers(expr: tree.Expr, sizes: Mapping[str, tree.Expr]) -> tree.Expr:
 def _sizes(value: tree.Expr) -> Sequence[tree.Expr]:
     """The sizes of what is made with some, ``zeros((T, H))``, or the first one of ``zeros_like(x)`` and
     ``zeros(x.shape)``; none of any other value."""
-    name, args, _ = called(value)
+    name, args, _ = tree.called(value)
     match args:
         case (array, *_) if name in _LIKE:
             return (tree.Index(tree.Member(array, "shape"), (tree.ZERO,)),)

@@ -20,7 +20,7 @@ from symbackprop.model.text import branches, in_place, tree
 from symbackprop.model.text.branches import RESULT, RETURN, Branch, branch, holds, joined
 from symbackprop.model.text.calls_of_loops import with_loops
 from symbackprop.model.text.characters import plain_latex, readable
-from symbackprop.model.text.classes import as_declaration, called
+from symbackprop.model.text.classes import as_declaration
 from symbackprop.model.text.comprehensions import written_out
 from symbackprop.model.text.expressions import COMPARISONS, FORWARD, expression, formula_of, size
 from symbackprop.model.text.filling import filled
@@ -1078,7 +1078,7 @@ def changed_entries(c: Cursor, counters: Sequence[str], of_array: bool) -> Seque
 
 def _with_entries(array: tree.Expr, items: tuple[tree.Expr, ...], sign: str, value: tree.Expr) -> tree.Expr:
     """An array with other values where an index is: with a condition, or a place in each row, those that hold it."""
-    rows = called(items[0])[0] in _ROWS
+    rows = tree.called(items[0])[0] in _ROWS
     mask = items[0] if len(items) == 1 and isinstance(items[0], tree.Compare) else None
     if rows and len(items) == 2 and isinstance(value, (tree.Number, tree.Negative)):
         columns = tree.Index(tree.Member(array, "shape"), (tree.ONE,))

@@ -312,6 +312,9 @@ def called_so(s: Statement, values: Mapping[str, Expr], names: Mapping[str, str]
                 s.stop, values), body=tuple([called_so(inner, values, names) for inner in s.body]))
         case Shared():
             return replace(s, name=names.get(s.name, s.name), value=put(s.value, values))
+        case Arrays(items=items):
+            targets = [replace(item.target, name=names.get(item.target.name, item.target.name)) for item in items]
+            return replace(s, items=tuple(map(lambda item, to: replace(item, target=to), items, targets)))
         case Equation(target=target):
             index = None if target.index is None else put(target.index, values)
             to = replace(target, name=names.get(target.name, target.name), index=index)
@@ -354,6 +357,14 @@ def all_parts(expr: Expr) -> Iterator[Expr]:
         part = waiting.pop()
         yield part
         waiting += parts(part)[::-1]
+
+
+def called(expr: Expr) -> tuple[str, tuple[Expr, ...], Mapping[str, Expr]]:
+    """The last word of what is called, and what it is given."""
+    match expr:
+        case Call(name, args, options) | Member(_, name, tuple() as args, options):
+            return name, args, dict(options)
+    return "", (), {}
 
 
 def operands(expr: Expr) -> Iterator[Name | Call]:
