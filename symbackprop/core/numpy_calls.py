@@ -1,7 +1,8 @@
 """NumPy's functions on rows: ``np.dot(A, B)`` makes the row of what NumPy would compute, or is refused by its name.
 
 NumPy hands such calls to the operands (NEP 13 for ufuncs, NEP 18 for the rest). The functions that answer stand in one
-table, under NumPy's names and with NumPy's arguments; they compose those of the model language.
+table, under NumPy's names and with NumPy's arguments; they compose those of the model language. What model text reads
+as NumPy calls it is not among them.
 """
 
 from __future__ import annotations
@@ -410,29 +411,15 @@ TABLE |= {
     "ones_like": lambda a, dtype=None, order="K", subok=True, shape=None: full_like(a, 1, shape=shape),
     "broadcast_to": lambda array, shape, subok=False: array.graph.broadcast(array, _sizes(shape)),
     "ravel": lambda a, order="C": build.reshape(a, (-1,)),
-    "transpose": lambda a, axes=None: build.transpose(a, axes),
     "permute_dims": lambda a, axes=None: build.transpose(a, axes),
     "matrix_transpose": lambda x: build.swapaxes(x, -1, -2),
     "swapaxes": lambda a, axis1, axis2: build.swapaxes(a, axis1, axis2),
-    "squeeze": build.squeeze,
-    "flip": lambda m, axis=None: flip(m, axis),
     "fliplr": lambda m: flip(m, 1),
     "flipud": lambda m: flip(m, 0),
     "repeat": lambda a, repeats, axis=None: F.arrange.repeat(flat(a, axis), repeats, axis or 0),
-    "stack": lambda arrays, axis=0, out=None, dtype=None: F.arrange.stack(*rows(*arrays), axis=axis),
     "vstack": lambda tup, dtype=None: build.concat([atleast_2d(a) for a in rows(*tup)], 0),
     "row_stack": lambda tup, dtype=None: build.concat([atleast_2d(a) for a in rows(*tup)], 0),
     "column_stack": lambda tup: build.concat([build.reshape(a, (-1, 1)) if a.ndim < 2 else a for a in rows(*tup)], 1),
-    "tril": lambda m, k=0: F.matrices.tril(m, k),
-    "triu": lambda m, k=0: F.matrices.triu(m, k),
-    "tile": lambda A, reps: F.arrange.tile(A, *reps if isinstance(reps, (tuple, list)) else (reps,)),
-    "kron": lambda a, b: F.matrices.kron(a, b),
-    "clip": lambda a, a_min=None, a_max=None, out=None, *, min=None, max=None: (
-        F.pointwise.clip(a, a_min if min is None else min, a_max if max is None else max)
-    ),
-    "searchsorted": lambda a, v: F.FUNCTIONS["searchsorted"](a, v),
-    **{f"linalg.{name}": F.FUNCTIONS[name] for name in
-       ("inv", "solve", "det", "slogdet", "cholesky", "eigh", "eigvalsh", "pinv", "matrix_power", "svdvals")},
 }
 
 
