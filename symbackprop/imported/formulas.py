@@ -117,20 +117,15 @@ class Formulas:
     # -- values
     def value(self, item: Any) -> tree.Expr:
         """An argument of a node, or what stands in an index; a formula is itself."""
+        return tree.of_value(item, self._other)
+
+    def _other(self, item: Any) -> tree.Expr:
         if isinstance(item, tree.Placed):
             return cast(tree.Expr, item)
         if hasattr(item, "op") and hasattr(item, "meta"):
             return self.of(item)
-        if item is None or item is ... or isinstance(item, bool):
-            return tree.Word(item)
         if isinstance(item, (int, float)):
             return number(item)
-        if isinstance(item, str):
-            return tree.String(item)
-        if isinstance(item, (list, tuple)):
-            return tree.Tuple(tuple(map(self.value, item)))
-        if isinstance(item, slice):
-            return tree.Slice(*[None if b is None else self.value(b) for b in (item.start, item.stop, item.step)])
         if hasattr(item, "node"):
             return self.size(item.node.expr)
         raise ModelError(f"{item!r:.60} cannot stand in a model")

@@ -59,14 +59,11 @@ class Operands:
 
     def formula(self, value: Any) -> tree.Expr:
         """An argument in a formula. Raises a `ModelError` for what can be none."""
-        if value is None or isinstance(value, bool):
-            return tree.Word(value)
-        if isinstance(value, str):
-            return tree.String(value)
+        return tree.of_value(value, self._other)
+
+    def _other(self, value: Any) -> tree.Expr:
         if isinstance(value, type):
             return tree.Name(value.__name__)  # of dtypes, which leave the numbers as they are
-        if isinstance(value, (list, tuple)):
-            return tree.Tuple(tuple(map(self.formula, value)))
         if isinstance(value, Node) or (isinstance(value, sp.Expr) and not value.is_Rational):
             name = label(value) if isinstance(value, Node) else str(value)
             while self.values.setdefault(name, value) is not value:

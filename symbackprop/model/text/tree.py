@@ -359,6 +359,19 @@ def all_parts(expr: Expr) -> Iterator[Expr]:
         waiting += parts(part)[::-1]
 
 
+def of_value(value: Any, other: Callable[[Any], Expr]) -> Expr:
+    """A value of Python's as a formula; ``other`` says what those are that no text has."""
+    if value is None or value is ... or isinstance(value, bool):
+        return Word(value)
+    if isinstance(value, str):
+        return String(value)
+    if isinstance(value, (list, tuple)):
+        return Tuple(tuple([of_value(item, other) for item in value]))
+    if isinstance(value, slice):
+        return Slice(*[None if b is None else of_value(b, other) for b in (value.start, value.stop, value.step)])
+    return other(value)
+
+
 def called(expr: Expr) -> tuple[str, tuple[Expr, ...], Mapping[str, Expr]]:
     """The last word of what is called, and what it is given."""
     match expr:
