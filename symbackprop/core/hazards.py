@@ -25,7 +25,8 @@ from symbackprop.core.roles import Role
 from symbackprop.core.scalars import TABLE, Scalar
 
 Hazards: TypeAlias = int
-NONE, INFINITE, WHOLE, LEVELLED, LINEAR = 0, 1, 2, 4, 8
+NONE, INFINITE, WHOLE, LEVELLED, LINEAR, FLAT = 0, 1, 2, 4, 8, 16
+_FIRST = 5  # the place of the first array's bit
 _DEEP = 8
 
 
@@ -53,12 +54,12 @@ def union(parts: Iterable[Hazards]) -> Hazards:
 def bit_of(array: Node) -> Hazards:
     """The bit of an array, which it gets when it is first asked for."""
     arrays = array.graph.arrays
-    return 1 << (arrays.setdefault(array, len(arrays)) + 4)
+    return 1 << (arrays.setdefault(array, len(arrays)) + _FIRST)
 
 
 def arrays_of(found: Hazards, graph: Graph) -> list[Node]:
     """The arrays among hazards."""
-    return [array for array, place in graph.arrays.items() if found >> (place + 4) & 1]
+    return [array for array, place in graph.arrays.items() if found >> (place + _FIRST) & 1]
 
 
 def _of_row(node: Node) -> Hazards:

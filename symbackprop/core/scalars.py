@@ -117,7 +117,8 @@ class Scalar:
     that is known of sizes has its value there from ``exact``. Over all
     floats, infinite ones too, values lie in the ``range``; ``positive``: they are never 0; ``flat``: where they are
     0, their least, the derivative is 0 too. ``finite``: they are so at all finite arguments, or where a formula
-    over these is positive, or not known to be so. A ``logarithm`` is −∞ where what it is the logarithm of is 0: a
+    over these is positive, or not known to be so. Where it levels off, one that is ``slow`` does so as a power of its
+    argument, any other one as an exponential. A ``logarithm`` is −∞ where what it is the logarithm of is 0: a
     weight 0 makes that 0.
     """
 
@@ -165,6 +166,7 @@ class Scalar:
     positive: bool = False
     flat: bool = False
     finite: Formula | bool = True
+    slow: bool = False
     logarithm: bool = False
     log1p: Formula | None = None
     logs: tuple[tuple[int, Formula], ...] = ()
@@ -884,11 +886,11 @@ _RECORDS = [
     Scalar("acos", sp.acos, lambda np, x: np.arccos(x), (-1 / call("sqrt", 1 - X**2),), UNIT, latex=r"\arccos",
            defined="-1 <= x <= 1", finite=1 - X**2, angle=1),
     Scalar("atan", sp.atan, lambda np, x: np.arctan(x), (1 / (1 + X**2),), latex=r"\arctan", odd=True,
-           range=(-1.6, 1.6)),
+           range=(-1.6, 1.6), slow=True),
     Scalar("atan2", opaque("atan2"), _atan2,
            (call("over_squares", Y, X), -call("over_squares", X, Y)), ((0.3, 2.0), ANY),
            means="is the angle of the point whose coordinates are its second and its first argument",
-           note="derivative 0 at (0, 0)", finite=X**2 + Y**2, range=(-3.2, 3.2)),
+           note="derivative 0 at (0, 0)", finite=X**2 + Y**2, range=(-3.2, 3.2), slow=True),
     Scalar("sinh", sp.sinh, lambda np, x: np.sinh(x), (call("cosh", X),), latex=r"\sinh", odd=True, finite=False,
            log=X + call("log_one_minus_exp", -2 * X) - sp.log(2), scaled=(call("log_cosh", X), call("tanh", X))),
     Scalar("cosh", sp.cosh, lambda np, x: np.cosh(x), (call("sinh", X),), latex=r"\cosh", finite=False,
@@ -935,9 +937,10 @@ _RECORDS = [
            means="is the inverse of the distribution function of the normal distribution", defined="0 < x < 1",
            finite=X * (1 - X), undoes="normal_cdf"),
     Scalar("erfcx", opaque("erfcx"), _erfcx, (-call("erfcx_fall", X),), means=call("exp", X**2) * call("erfc", X),
-           note="neither factor has to be a float", finite=False, range=(0.0, inf)),
+           note="neither factor has to be a float", finite=False, range=(0.0, inf), slow=True),
     Scalar("erfcx_fall", opaque("erfcx_fall"), _erfcx_fall, (2 * call("gated", X, OUT) - 2 * call("erfcx", X),),
-           spelled=2 / sp.sqrt(sp.pi) - 2 * X * call("erfcx", X), finite=False, public=False, range=(0.0, inf)),
+           spelled=2 / sp.sqrt(sp.pi) - 2 * X * call("erfcx", X), finite=False, public=False, range=(0.0, inf),
+           slow=True),
     Scalar("lgamma", opaque("lgamma"), _lgamma, (call("digamma", X),), POSITIVE,
            means="is the logarithm of the modulus of the gamma function", defined=NO_POLE, finite=X),
     Scalar("digamma", opaque("digamma"), lambda np, x: _polygamma(np, 0, x), (call("polygamma", 1, X),), POSITIVE,
@@ -953,7 +956,7 @@ _RECORDS = [
            note="the order counts as the nearest whole number"),
     Scalar("bessel_scaled", opaque("bessel_scaled"), _bessel_scaled,
            (NO, call("gated", Y, call("bessel_scaled", X + 1, Y)) - call("sign", Y) * OUT), ((1.0, 1.4), ANY),
-           public=False, range=(0.0, inf), note="the order counts as the nearest whole number",
+           public=False, range=(0.0, inf), slow=True, note="the order counts as the nearest whole number",
            means="is, at (n, x), e^−|x| times the modified Bessel function of order n at x over xⁿ"),
     Scalar("normal_cdf", opaque("normal_cdf"), _normal_cdf, (call("normal_pdf", X),),
            latex=r"\Phi", text="Φ", means="is the distribution function of the normal distribution",
@@ -1120,7 +1123,8 @@ _RECORDS = [
            spelled=call("log", (call("exp", X) - 1) / X)),
     Scalar("exp_share", opaque("exp_share"), _exp_share,
            (NO, call("exp_share", X + 1, Y) - OUT * call("exp_share", 1, Y)), ((1.0, 1.4), ANY), public=False,
-           means="is, at (n, x), the mean of tⁿ over 0 < t < 1 with weights e^(t·x)", note=_ORDER, range=(0.0, inf)),
+           means="is, at (n, x), the mean of tⁿ over 0 < t < 1 with weights e^(t·x)", note=_ORDER, range=(0.0, inf),
+           slow=True),
     Scalar("log_mean", opaque("log_mean"), _log_mean, (NO, call("log_mean", X + 1, Y)), ((1.0, 1.4), (-0.5, 2.0)),
            public=False, defined="y > -1", finite=1 + Y, note=_ORDER,
            means="is, at (n, x), the derivative of order n of log(1 + x)/x"),
@@ -1128,13 +1132,13 @@ _RECORDS = [
            public=False, note=_ORDER,
            means="is, at (n, x), the spherical Bessel function of order n at x over xⁿ: sin(x)/x for n = 0"),
     Scalar("tanh_mean", opaque("tanh_mean"), _tanh_mean, (NO, Y * OUT * (call("tanh_mean", X + 1, Y) - OUT)),
-           ((1.0, 1.4), ANY), public=False, range=(0.0, inf), note=_ORDER,
+           ((1.0, 1.4), ANY), public=False, range=(0.0, inf), slow=True, note=_ORDER,
            means="is, at (n, x), 1/(2n + 1 + x²·tanh_mean(n + 1, x)): tanh(x)/x for n = 0"),
     Scalar("log_i0", opaque("log_i0"), _log_i0, (X * call("bessel_share", 1, X),), public=False,
            spelled=call("log", call("i0", X)), range=(0.0, inf), flat=True),
     Scalar("bessel_share", opaque("bessel_share"), _bessel_share,
            (NO, Y * (call("bessel_share", X + 1, Y) - OUT * call("bessel_share", 1, Y))), ((1.0, 1.4), ANY),
-           public=False, range=(0.0, inf), note=_ORDER,
+           public=False, range=(0.0, inf), slow=True, note=_ORDER,
            spelled=call("bessel_ratio", X, Y) / call("i0", Y)),
 ]
 

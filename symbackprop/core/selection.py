@@ -23,6 +23,7 @@ from symbackprop.core import formula as f
 from symbackprop.core.facts import is_sum, kind
 from symbackprop.core.graph import BOOL, SEVERAL, Node
 from symbackprop.core.hazards import (
+    FLAT,
     INFINITE,
     LEVELLED,
     LINEAR,
@@ -39,7 +40,7 @@ from symbackprop.core.hazards import (
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.registry import Cotangents, Rule
 from symbackprop.core.roles import Role
-from symbackprop.core.scalars import TABLE
+from symbackprop.core.scalars import TABLE, Scalar
 from symbackprop.core.shapes import same_shape
 
 
@@ -112,7 +113,7 @@ def _passed(idle: Hazards, node: Node, i: int) -> Hazards:
     """What is idle in a row as an argument has it: products may add up infinities of both signs, and so may what is
     read for many entries."""
     same = kind(node).moved or is_sum(node) if node.form is None else same_shape(node.args[i].shape, node.shape)
-    return idle & ~(NONE if same else LEVELLED) & ~(NONE if _is_linear(node, i) else LINEAR)
+    return idle & ~(NONE if same else LEVELLED | FLAT) & ~(NONE if _is_linear(node, i) else LINEAR)
 
 
 def _is_linear(node: Node, i: int) -> bool:
@@ -129,18 +130,23 @@ def _idle_behind(output: Node, i: int) -> Hazards:
         return INFINITE if output.op.selects else NONE
     if output.role is Role.SELECTED:
         return _arrays(hazards(output.args[0])) | INFINITE
-    found = INFINITE if choices(output, i) else LEVELLED if _is_levelled(output, i) else NONE
+    found = INFINITE if choices(output, i) else _levelled(output, i)
     return found | _masked(output, i) if output.role is Role.CHOICE else found
 
 
-def _is_levelled(output: Node, i: int) -> bool:
+def _levelled(output: Node, i: int) -> Hazards:
     """Whether a row no longer changes where argument i is infinite, which times its slope goes to 0, as that of tanh
-    does: so does what any product in the argument makes of it."""
+    does: so does what any product in the argument makes of it, and any power where that is no `slow` function."""
     record = output.function
     if record is None or not has_influence(output, i):
-        return i == 0 and output.form is not None and output.form.role is Role.GATED
+        gated = i == 0 and output.form is not None and output.form.role is Role.GATED
+        return _levels(output.args[1].function) if gated else NONE
     bounded = any(map(isfinite, record.range)) or (record.from_argument and i == 0)
-    return bool(bounded) and not (record.flat or record.power)
+    return _levels(record) if bounded and not (record.flat or record.power) else NONE
+
+
+def _levels(record: Scalar | None) -> Hazards:
+    return LEVELLED if record is not None and record.slow else LEVELLED | FLAT
 
 
 def choices(output: Node, i: int) -> list[f.Formula]:
@@ -185,7 +191,7 @@ def _masked(output: Node, i: int) -> Hazards:
 
 
 def _arrays(found: Hazards) -> Hazards:
-    return found & ~(INFINITE | WHOLE | LEVELLED | LINEAR)
+    return found & ~(INFINITE | WHOLE | LEVELLED | FLAT | LINEAR)
 
 
 def _meet(axes: Sequence[sp.Expr], shape: Sequence[sp.Expr]) -> bool:
@@ -221,8 +227,9 @@ def where_met(row: Node, met: Callable[[], Node], idle: Hazards, read: Node) -> 
 def chosen(row: Node, i: int, output: Node, upstream: Node, idle: Hazards) -> Node:
     """The cotangent of argument i of an elementwise row, 0 where the upstream gradient is, or where the row itself does
     not select: at x < 0 the gradient of √relu(x) is 0 although the upstream one is infinite."""
-    infinite = idle & ~(LEVELLED | LINEAR) and idle & _of_derivative(output, i)  # of no derivative these are said
-    if infinite or (idle & LEVELLED and _grows(output, i)):
+    said = LEVELLED | FLAT | LINEAR  # of no derivative
+    infinite = idle & ~said and idle & _of_derivative(output, i)
+    if infinite or (idle & LEVELLED and _grows(output, i)) or (idle & FLAT and _has_pole(output, i)):
         return row.graph.call("where_selected", row, upstream)
     truths = choices(output, i)
     if not truths or not hazards(upstream) & INFINITE or zero_branch(row) is not None:
@@ -238,6 +245,14 @@ def _grows(node: Node, i: int) -> bool:
     if not all(same_shape(a.shape, node.shape) for a in reads):
         return False
     return _is_exponential(node) or (_overflow(reads) and not is_unbounded(form, node.args, node))
+
+
+def _has_pole(node: Node, i: int) -> bool:
+    """Whether the derivative of an elementwise row may be infinite as a power of the row is: that of 1/x or √x, and not
+    that of log x. A row with a name may have a closed form, which is worth more."""
+    algebraic = node.arithmetic is not None or (node.function is not None and node.function.power is not None)
+    same = all(same_shape(a.shape, node.shape) for a in node.args)
+    return node.name is None and algebraic and same and bool(_of_derivative(node, i) & INFINITE)
 
 
 def _overflow(rows: Sequence[Node], depth: int = 4) -> bool:

@@ -399,3 +399,19 @@ def test_a_pole_is_no_overflow(form: str, limit: float, tmp_path: Path) -> None:
     found = emit(f"param x: 2\nloss L = sum({form})", tmp_path).loss_and_grads({"x": np.array([0.0, 0.5])}, {})[1]["x"]
     assert np.isnan(found[0]) or found[0] == pytest.approx(limit)
     assert found[1] != 0
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize("form", [
+    "exp(-1/x^2)", "tanh(1/x)", "sigmoid(v/x)", "erf(1/x)*v", "softplus(-v/x^2)", "elu(-1/x^2)", "gelu(-1/abs(x))",
+    "normal_pdf(v/x)", "exp(-rsqrt(abs(x)))", "expm1(-1/(2*x^2))", "normal_cdf(v/(x*x))", "exp(-(v + 1/abs(x)))",
+])
+def test_what_levels_off_as_an_exponential_is_flat_at_a_pole(form: str, level: int, tmp_path: Path) -> None:
+    """The slopes were NaN, 0 times infinite, where the value was right: e^u has no slope where u is infinite as 1/x."""
+    module = emit(f"param x: 5, v: 5\nloss L = sum({form})", tmp_path, level=level, along=["hvp"])
+    params = {"x": np.array([1e-310, -1e-200, 1e-200, 0.7, 0.0]), "v": np.ones(5)}
+    grads = module.loss_and_grads(params, {})[1]
+    assert not grads["x"][[0, 1, 2, 4]].any() and grads["x"][3] and not np.isnan(grads["v"]).any()
+    curved = module.hvp(params, {}, {"x": np.ones(5), "v": np.zeros(5)})["x"]
+    assert not curved[[1, 2, 4]].any() and curved[3]

@@ -144,3 +144,16 @@ def test_records_that_call_each_other_are_added_together_or_not_at_all() -> None
     with pytest.raises(ValueError, match="nowhere is not in the table"):
         register(other, replace(GOOD, partials=(f.Call("nowhere", (X,)),)))
     assert "other" not in TABLE and "half" not in TABLE
+
+
+@pytest.mark.parametrize("record", SCALARS)
+def test_what_levels_off_as_a_power_is_stated_to_be_slow(record: Scalar) -> None:
+    """An exponential has long been its limit at 1000; the slope of another one times that of 1/x may be any number."""
+    bounded = np.isfinite(record.range).any() and not (record.flat or record.power or record.boolean or record.whole)
+    middle, slow = [np.array(np.mean(interval)) for interval in record.domain], False
+    for k in range(record.arity if bounded else 0):
+        for far in (-1e3, 1e3):
+            at, limit = (values(record, [x if k == i else m for i, m in enumerate(middle)])
+                         for x in (np.array(far), np.array(far * np.inf)))
+            slow |= bool(np.isfinite(limit) and abs(at - limit) > 1e-12)
+    assert slow == record.slow
