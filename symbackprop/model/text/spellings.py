@@ -36,9 +36,8 @@ t m: clamp_max (x, max) -> clip(x, None, max)
 n: concatenate concat (arrays$, axis:None) -> arrays.reshape(-1)
 n: concatenate concat (arrays(2), axis:None) -> np.append(arrays[0], arrays[1])
 n t: cat concat concatenate (arrays|tensors$, axis|dim~0) -> flatten(arrays, 0, 1)
-n t: cat concat concatenate (arrays|tensors$, axis|dim:-1) -> flatten(np.moveaxis(arrays, 0, -2), -2, -1)
-n t: cat concat concatenate (arrays|tensors$, axis|dim:-2) -> flatten(np.moveaxis(arrays, 0, -3), -3, -2)
-n t: cat concat concatenate (arrays|tensors$, axis|dim:-3) -> flatten(np.moveaxis(arrays, 0, -4), -4, -3)
+n t: cat concat concatenate (arrays|tensors$, axis|dim:{-1|-2|-3}) -> flatten(np.moveaxis(arrays, 0, {-2|-3|-4}), \
+{-2|-3|-4}, {-1|-2|-3})
 n t: cat concat concatenate (arrays|tensors$, axis|dim) -> flatten(np.moveaxis(arrays, 0, axis), axis, axis + 1)
 n t: cat concat concatenate (arrays|tensors, axis|dim=0) -> concat(arrays, axis=axis)
 n t: stack (arrays|tensors$, axis|dim~0) -> arrays
@@ -84,8 +83,7 @@ n: cov (x, y) -> stack(stack(covariance(x, x), covariance(x, y)), stack(covarian
 p: covariance (x, y) -> einsum("i,i->", x - mean(x), y - mean(y)) / (x.shape[0] - 1)
 n t f: tile (x, reps|dims|multiples) -> tile(x, reps)
 m: repeat (x, n, !axis#) -> repeat(x, n, axis=axis)
-m: repeat (x, a, b, c) -> tile(x, (a, b, c))
-m: repeat (x, a, b, c, d) -> tile(x, (a, b, c, d))
+m: repeat (x, a, b, c{|, d}) -> tile(x, (a, b, c{|, d}))
 t m: repeat_interleave (x, n, dim#) -> repeat(x, n, axis=dim)
 t m: repeat_interleave (x, n) -> repeat(flatten(x), n)
 n: cross (a, b, axisa~-1, axisb~-1, axisc~-1, axis=-1) -> cross(a, b, axis=axis)
@@ -111,8 +109,8 @@ t: bucketize (x, boundaries) -> searchsorted(boundaries, x)
 n t m: argmax argmin (x, axis|dim=None, keepdims|keepdim=False) -> @(x, axis=axis, keepdims=keepdims)
 n t m: quantile (x, q, axis|dim=None, keepdims|keepdim=False) -> quantile(x, q, axis=axis, keepdims=keepdims)
 n: percentile (x, q, axis=None, keepdims=False) -> quantile(x, q / 100, axis=axis, keepdims=keepdims)
-t m: var std (x, axis|dim=None, unbiased:False, keepdims|keepdim=False) -> @(x, axis=axis, keepdims=keepdims)
-t m: var std (x, axis|dim=None, unbiased:True, keepdims|keepdim=False) -> @(x, axis=axis, keepdims=keepdims, ddof=1)
+t m: var std (x, axis|dim=None, unbiased:{False|True}, keepdims|keepdim=False) -> @(x, axis=axis, keepdims=keepdims{|, \
+ddof=1})
 t m: var std (x, axis|dim=None, correction, keepdims|keepdim=False) -> @(x, axis=axis, keepdims=keepdims, \
 ddof=correction)
 m: var std (x, !dim, keepdim=False) -> @(x, axis=dim, keepdims=keepdim, ddof=1)
@@ -209,10 +207,8 @@ axis=axis, keepdims=keepdims)
 s: {add|multiply|maximum|logaddexp}.accumulate (x, axis=0) -> {cumsum|cumprod|cummax|logcumsumexp}(x, axis=axis)
 s: minimum.accumulate (x, axis=0) -> -cummax(-x, axis=axis)
 n: cho_solve (c(2), b) -> solve_by_cholesky(c[0], c[1], b)
-p: solve_by_cholesky (c, lower:True, b) -> solve_triangular(c.T, solve_triangular(c, b, lower=True))
-p: solve_by_cholesky (c, lower:False, b) -> solve_triangular(c, solve_triangular(c.T, b, lower=True))
-t: cholesky_solve (b, c|L, upper~False) -> solve_triangular(c.mT, solve_triangular(c, b, lower=True))
-t: cholesky_solve (b, c|L, upper:True) -> solve_triangular(c, solve_triangular(c.mT, b, lower=True))
+p: solve_by_cholesky (c, lower:{True|False}, b) -> solve_triangular(c{.T|}, solve_triangular(c{|.T}, b, lower=True))
+t: cholesky_solve (b, c|L, upper{~False|:True}) -> solve_triangular(c{.mT|}, solve_triangular(c{|.mT}, b, lower=True))
 t: cholesky_inverse (c|L, upper~False) -> solve_triangular(c.mT, solve_triangular(c, eye(c.shape[-1]), lower=True))
 s: uniform.logpdf (x, loc=0, scale=1) -> zeros_like(x) - log(scale)
 s: dirichlet.logpdf (x, alpha) -> einsum("i,i->", alpha - 1, log(x)) + lgamma(sum(alpha)) - sum(lgamma(alpha))
@@ -274,9 +270,8 @@ t m: {addcmul|addcdiv} (x, a, b, !value=1) -> x + value * a {*|/} b
 t: instance_norm (x, !eps=1e-5) -> instance_norm(x, eps=eps, axis=1)
 t: instance_norm (x, running_mean~None, running_var~None, weight, bias, !eps=1e-5) -> swapaxes(swapaxes(\
 instance_norm(x, eps=eps, axis=1), 1, -1) * weight + bias, 1, -1)
-t: group_norm (x, groups|num_groups, weight~None, bias~None, eps=1e-5) -> group_norm(x, groups, eps=eps, axis=1)
-t: group_norm (x, groups|num_groups, weight, bias, eps=1e-5) -> swapaxes(swapaxes(\
-group_norm(x, groups, eps=eps, axis=1), 1, -1) * weight + bias, 1, -1)
+t: group_norm (x, groups|num_groups, weight{~None|}, bias{~None|}, eps=1e-5) -> {|swapaxes(swapaxes(}group_norm(x, \
+groups, eps=eps, axis=1){|, 1, -1) * weight + bias, 1, -1)}
 t: pixel_shuffle (x, factor|upscale_factor##) -> transpose(pixel_shuffle(transpose(x, (0, 2, 3, 1)), factor), \
 (0, 3, 1, 2))
 t: pixel_unshuffle (x, factor|downscale_factor##) -> flatten(transpose(reshape(x, (x.shape[0], x.shape[1], \
@@ -310,13 +305,11 @@ n t: array asarray tensor as_tensor float64 float32 (x) -> x
 n t m: logdet (x) -> logdet(x)
 m: tile (x, *reps) -> tile(x, reps)
 t: cholesky (x, upper~False) -> cholesky(x)
-s: cholesky (x, lower:True) -> cholesky(x)
-s: cholesky (x, lower~False) -> cholesky(x).T
+s: cholesky (x, lower{:True|~False}) -> cholesky(x){|.T}
 s: special.kl_div (x, y) -> xlogy(x, x) - xlogy(x, y) - x + y
 s: softmax (x) -> exp(x - logsumexp(x))
 s: log_softmax (x) -> x - logsumexp(x)
-n s: cdist distance.cdist (a, b, metric~"euclidean") -> cdist(a, b)
-n s: cdist distance.cdist (a, b, metric:"sqeuclidean") -> cdist(a, b)**2
+n s: cdist distance.cdist (a, b, metric{~"euclidean"|:"sqeuclidean"}) -> cdist(a, b){|**2}
 n s: cdist distance.cdist (a, b, metric:"cityblock") -> cdist(a, b, order=1)
 f: clip_by_value (x, low|clip_value_min, high|clip_value_max) -> clip(x, low, high)
 f: concat stack (arrays|values, axis=0) -> @(arrays, axis=axis)
@@ -337,11 +330,8 @@ t: vstack row_stack hstack column_stack dstack (tensors) -> np.@(tensors)
 t: inner vdot (a, b) -> np.@(a, b)
 t f: tensordot (a, b, axes|dims=2) -> np.tensordot(a, b, axes)
 t: moveaxis movedim (x, source, destination) -> np.moveaxis(x, source, destination)
-n t: einsum (spec, arrays(2)) -> einsum(spec, arrays[0], arrays[1])
-n t: einsum (spec, arrays(3)) -> einsum(spec, arrays[0], arrays[1], arrays[2])
-n l: multi_dot (arrays(2)) -> arrays[0] @ arrays[1]
-n l: multi_dot (arrays(3)) -> arrays[0] @ arrays[1] @ arrays[2]
-n l: multi_dot (arrays(4)) -> arrays[0] @ arrays[1] @ arrays[2] @ arrays[3]
+n t: einsum (spec, arrays({2|3})) -> einsum(spec, arrays[0], arrays[1]{|, arrays[2]})
+n l: multi_dot (arrays({2|3|4})) -> arrays[0] @ arrays[1]{| @ arrays[2]| @ arrays[2] @ arrays[3]}
 f: matmul (a, b, transpose_a~False, transpose_b:True) -> a @ swapaxes(b, -1, -2)
 f: matmul (a, b, transpose_a:True, transpose_b~False) -> swapaxes(a, -1, -2) @ b
 f: matmul (a, b, transpose_a:True, transpose_b:True) -> swapaxes(a, -1, -2) @ swapaxes(b, -1, -2)
@@ -490,14 +480,11 @@ t: softshrink (x, lambd=1/2) -> x - clip(x, -lambd, lambd)
 t: hardshrink (x, lambd=1/2) -> where(abs(x) > lambd, x, 0)
 t: threshold (x, threshold, value) -> where(x > threshold, x, value)
 t j: glu (x, axis|dim=-1) -> split(x, 2, axis=axis)[0] * sigmoid(split(x, 2, axis=axis)[1])
-t: gelu (x, approximate:"tanh") -> gelu_tanh(x)
-t: gelu (x, approximate~"none") -> gelu(x)
-n: gelu (x, approximate~True) -> gelu_tanh(x)
-n: gelu (x, approximate:False) -> gelu(x)
+t: gelu (x, approximate{:"tanh"|~"none"}) -> gelu{_tanh|}(x)
+n: gelu (x, approximate{~True|:False}) -> gelu{_tanh|}(x)
 t: leaky_relu (x, negative_slope=0.01) -> leaky_relu(x, negative_slope)
 f: leaky_relu (x, alpha=0.2) -> leaky_relu(x, alpha)
-f: gelu (x, approximate~False) -> gelu(x)
-f: gelu (x, approximate:True) -> gelu_tanh(x)
+f: gelu (x, approximate{~False|:True}) -> gelu{|_tanh}(x)
 f j: softmax log_softmax (x, axis=-1) -> @(x, axis=axis)
 t: prelu (x, weight) -> np.moveaxis(prelu(np.moveaxis(x, 1 - floor(1 / x.ndim), -1), weight), -1, \
 1 - floor(1 / x.ndim))
@@ -519,26 +506,20 @@ attention(q, k, v, causal=is_causal, scale=scale)
 t: scaled_dot_product_attention (q, k, v, attn_mask, dropout_p~0, is_causal~False) -> attention(q, k, v, mask=attn_mask)
 t: scaled_dot_product_attention (q, k, v, attn_mask, dropout_p~0, is_causal~False, !scale) -> \
 attention(q, k, v, mask=attn_mask, scale=scale)
-t: layer_norm (x, normalized_shape(2), !eps=1e-5) -> layer_norm(x, axis=(-2, -1), eps=eps)
-t: layer_norm (x, normalized_shape(3), !eps=1e-5) -> layer_norm(x, axis=(-3, -2, -1), eps=eps)
+t: layer_norm (x, normalized_shape({2|3}), !eps=1e-5) -> layer_norm(x, axis=({|-3, }-2, -1), eps=eps)
 t: layer_norm (x, normalized_shape, weight, bias, eps=1e-5) -> F.layer_norm(x, normalized_shape, eps=eps) * weight \
 + bias
 t: layer_norm (x, normalized_shape, weight, !eps=1e-5) -> F.layer_norm(x, normalized_shape, eps=eps) * weight
 t: layer_norm (x, normalized_shape(1), !eps=1e-5) -> layer_norm(x, eps=eps)
 t: rms_norm (x, normalized_shape(1), !eps) -> rms_norm(x, eps=eps)
 t: rms_norm (x, normalized_shape(1), weight, eps) -> rms_norm(x, eps=eps) * weight
-t: conv1d (x, w|weight, bias~None, stride=1, padding=0, dilation=1, groups=1) -> swapaxes(conv1d(swapaxes(x, 1, 2), \
-transpose(w, (2, 1, 0)), stride=stride, padding=padding, dilation=dilation, groups=groups), 1, 2)
-t: conv1d (x, w|weight, bias, stride=1, padding=0, dilation=1, groups=1) -> swapaxes(conv1d(swapaxes(x, 1, 2), \
-transpose(w, (2, 1, 0)), stride=stride, padding=padding, dilation=dilation, groups=groups) + bias, 1, 2)
-t: conv2d (x, w|weight, bias~None, stride=1, padding=0, dilation=1, groups=1) -> conv2d(x, w, stride=stride, \
-padding=padding, layout="NCHW", dilation=dilation, groups=groups)
-t: conv2d (x, w|weight, bias, stride=1, padding=0, dilation=1, groups=1) -> conv2d(x, w, stride=stride, \
-padding=padding, layout="NCHW", dilation=dilation, groups=groups) + bias[:, None, None]
-t: conv3d (x, w|weight, bias~None, stride=1, padding=0, dilation=1, groups=1) -> np.moveaxis(conv3d(np.moveaxis(x, 1, \
--1), transpose(w, (2, 3, 4, 1, 0)), stride=stride, padding=padding, dilation=dilation, groups=groups), -1, 1)
-t: conv3d (x, w|weight, bias, stride=1, padding=0, dilation=1, groups=1) -> np.moveaxis(conv3d(np.moveaxis(x, 1, -1), \
-transpose(w, (2, 3, 4, 1, 0)), stride=stride, padding=padding, dilation=dilation, groups=groups) + bias, -1, 1)
+t: conv1d (x, w|weight, bias{~None|}, stride=1, padding=0, dilation=1, groups=1) -> swapaxes(conv1d(swapaxes(x, 1, 2), \
+transpose(w, (2, 1, 0)), stride=stride, padding=padding, dilation=dilation, groups=groups){| + bias}, 1, 2)
+t: conv2d (x, w|weight, bias{~None|}, stride=1, padding=0, dilation=1, groups=1) -> conv2d(x, w, stride=stride, \
+padding=padding, layout="NCHW", dilation=dilation, groups=groups){| + bias[:, None, None]}
+t: conv3d (x, w|weight, bias{~None|}, stride=1, padding=0, dilation=1, groups=1) -> np.moveaxis(conv3d(np.moveaxis(x, \
+1, -1), transpose(w, (2, 3, 4, 1, 0)), stride=stride, padding=padding, dilation=dilation, groups=groups){| + bias}, \
+-1, 1)
 t: grid_sample (x, grid, mode="bilinear", padding_mode="zeros", align_corners=False) -> np.moveaxis(grid_sample(\
 np.moveaxis(x, 1, -1), grid, mode=mode, padding=padding_mode, align_corners=align_corners), -1, 1)
 t: max_pool2d (x, size|kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False) -> max_pool2d(x, size, \
@@ -564,18 +545,12 @@ t: adaptive_{avg|max}_pool2d (x, s|output_size) -> np.moveaxis(adaptive_{avg|max
 -1, 1)
 t: adaptive_{avg|max}_pool3d (x, s|output_size) -> np.moveaxis(adaptive_{avg|max}_pool(np.moveaxis(x, 1, -1), \
 (s, s, s)), -1, 1)
-t: conv_transpose2d (x, w|weight, bias~None, stride=1, padding=0, output_padding=0, groups~1, dilation=1) -> \
+t: conv_transpose2d (x, w|weight, bias{~None|}, stride=1, padding=0, output_padding=0, groups~1, dilation=1) -> \
 transpose(conv_transpose2d(transpose(x, (0, 2, 3, 1)), transpose(w, (2, 3, 1, 0)), stride=stride, padding=padding, \
-output_padding=output_padding, dilation=dilation), (0, 3, 1, 2))
-t: conv_transpose2d (x, w|weight, bias, stride=1, padding=0, output_padding=0, groups~1, dilation=1) -> \
-transpose(conv_transpose2d(transpose(x, (0, 2, 3, 1)), transpose(w, (2, 3, 1, 0)), stride=stride, padding=padding, \
-output_padding=output_padding, dilation=dilation), (0, 3, 1, 2)) + bias[:, None, None]
-t: conv_transpose1d (x, w|weight, bias~None, stride=1, padding=0, output_padding=0, groups~1, dilation=1) -> \
+output_padding=output_padding, dilation=dilation), (0, 3, 1, 2)){| + bias[:, None, None]}
+t: conv_transpose1d (x, w|weight, bias{~None|}, stride=1, padding=0, output_padding=0, groups~1, dilation=1) -> \
 swapaxes(conv_transpose1d(swapaxes(x, 1, 2), transpose(w, (2, 1, 0)), stride=stride, padding=padding, \
-output_padding=output_padding, dilation=dilation), 1, 2)
-t: conv_transpose1d (x, w|weight, bias, stride=1, padding=0, output_padding=0, groups~1, dilation=1) -> \
-swapaxes(conv_transpose1d(swapaxes(x, 1, 2), transpose(w, (2, 1, 0)), stride=stride, padding=padding, \
-output_padding=output_padding, dilation=dilation), 1, 2) + bias[:, None]
+output_padding=output_padding, dilation=dilation), 1, 2){| + bias[:, None]}
 n: cumsum cumprod (x) -> @(flatten(x))
 t: dropout (x, p:0, training=True, inplace=False) -> x
 t: dropout (x, p=1/2, training:False, inplace=False) -> x
@@ -613,17 +588,12 @@ zero_infinity)
 t: kl_div (input, target, reduction, log_target~False) -> xlogy(target, target) - target * input
 t: kl_div (input, target, reduction, log_target:True) -> exp(target) * (target - input)
 t: margin_ranking_loss (a, b, target, margin=0, reduction) -> margin_ranking(a, b, target, margin=margin)
-t: gaussian_nll_loss (input, target, var, full~False, eps=1e-6, reduction) -> gaussian_nll(input, target, var, \
-eps=eps)
-t: gaussian_nll_loss (input, target, var, full:True, eps=1e-6, reduction) -> gaussian_nll(input, target, var, \
-eps=eps) + log(2 * pi) / 2
-t: poisson_nll_loss (input, target, log_input~True, full~False, eps=1e-8, reduction) -> poisson_nll(input, target)
-t: poisson_nll_loss (input, target, log_input:False, full~False, eps=1e-8, reduction) -> input \
-- target * log(input + eps)
-t: poisson_nll_loss (input, target, log_input~True, full:True, eps=1e-8, reduction) -> poisson_nll(input, target) \
-+ stirling(target)
-t: poisson_nll_loss (input, target, log_input:False, full:True, eps=1e-8, reduction) -> input - target * \
-log(input + eps) + stirling(target)
+t: gaussian_nll_loss (input, target, var, full{~False|:True}, eps=1e-6, reduction) -> gaussian_nll(input, target, var, \
+eps=eps){| + log(2 * pi) / 2}
+t: poisson_nll_loss (input, target, log_input~True, full{~False|:True}, eps=1e-8, reduction) -> poisson_nll(input, \
+target){| + stirling(target)}
+t: poisson_nll_loss (input, target, log_input:False, full{~False|:True}, eps=1e-8, reduction) -> input - target * \
+log(input + eps){| + stirling(target)}
 p: stirling (n) -> where(n > 1, n * log(maximum(n, 1)) - n + log(2 * pi * maximum(n, 1)) / 2, 0)
 t: smooth_l1_loss (input, target, reduction, beta:0) -> absolute_error(input, target)
 t: huber_loss (input, target, reduction, delta=1) -> huber(input, target, delta=delta)
@@ -637,35 +607,30 @@ margin=margin)
 t: triplet_margin_loss (anchor, positive, negative, margin=1, p=2, eps=1e-6, swap~False, reduction) -> \
 maximum(norm(anchor - positive + eps, axis=-1, order=p) - norm(anchor - negative + eps, axis=-1, order=p) + margin, 0)
 t: soft_margin_loss (input, target, reduction) -> softplus(-target * input)
-t: multi_margin_loss (input, target, p=1, margin=1, reduction) -> (sum(maximum(margin + input - \
-input[arange(input.shape[0]), target][:, None], 0)**p, axis=1) - maximum(margin, 0)**p) / input.shape[1]
-t: multi_margin_loss (input, target, p=1, margin=1, weight, reduction) -> weight[target] * (sum(maximum(margin + input \
-- input[arange(input.shape[0]), target][:, None], 0)**p, axis=1) - maximum(margin, 0)**p) / input.shape[1]
+t: multi_margin_loss (input, target, p=1, margin=1, {|weight, }reduction) -> {|weight[target] * }(sum(maximum(margin + \
+input - input[arange(input.shape[0]), target][:, None], 0)**p, axis=1) - maximum(margin, 0)**p) / input.shape[1]
 t: multilabel_soft_margin_loss (input, target, reduction) -> mean(binary_cross_entropy_with_logits(input, target), \
 axis=-1)
 r: {dnorm|pnorm|plogis} (x) -> {normal_pdf|normal_cdf|sigmoid}(x)
 r: dnorm (x, mean=0, sd=1, log:TRUE) -> -((x - mean) / sd)**2 / 2 - log(sd) - log(2 * pi) / 2
 r: dnorm (x, mean=0, sd=1, log~FALSE) -> normal_pdf((x - mean) / sd) / sd
-r: pnorm (x|q, mean=0, sd=1, lower.tail~TRUE, log.p~FALSE) -> normal_cdf((x - mean) / sd)
-r: pnorm (x|q, mean=0, sd=1, lower.tail:FALSE, log.p~FALSE) -> normal_cdf((mean - x) / sd)
-r: plnorm (x|q, meanlog=0, sdlog=1, lower.tail~TRUE, log.p~FALSE) -> normal_cdf((log(x) - meanlog) / sdlog)
-r: plnorm (x|q, meanlog=0, sdlog=1, lower.tail:FALSE, log.p~FALSE) -> normal_cdf((meanlog - log(x)) / sdlog)
-r: plogis (x|q, location=0, scale=1, lower.tail~TRUE, log.p~FALSE) -> sigmoid((x - location) / scale)
-r: plogis (x|q, location=0, scale=1, lower.tail:FALSE, log.p~FALSE) -> sigmoid((location - x) / scale)
-r: pexp (x|q, rate=1, lower.tail~TRUE, log.p~FALSE) -> -expm1(-rate * x)
-r: pexp (x|q, rate=1, lower.tail:FALSE, log.p~FALSE) -> exp(-rate * x)
-r: pweibull (x|q, shape, scale=1, lower.tail~TRUE, log.p~FALSE) -> -expm1(-(x / scale)**shape)
-r: pweibull (x|q, shape, scale=1, lower.tail:FALSE, log.p~FALSE) -> exp(-(x / scale)**shape)
-r: dpois (x, rate|lambda, log:TRUE) -> xlogy(x, rate) - rate - lgamma(x + 1)
-r: dpois (x, rate|lambda, log~FALSE) -> exp(xlogy(x, rate) - rate - lgamma(x + 1))
-r: dbinom (x, size, prob, log:TRUE) -> lchoose(size, x) + xlogy(x, prob) + xlogy(size - x, 1 - prob)
+r: pnorm (x|q, mean=0, sd=1, lower.tail{~TRUE|:FALSE}, log.p~FALSE) -> normal_cdf(({x - mean|mean - x}) / sd)
+r: plnorm (x|q, meanlog=0, sdlog=1, lower.tail{~TRUE|:FALSE}, log.p~FALSE) -> normal_cdf(({log(x) - meanlog|meanlog - \
+log(x)}) / sdlog)
+r: plogis (x|q, location=0, scale=1, lower.tail{~TRUE|:FALSE}, log.p~FALSE) -> sigmoid(({x - location|location - x}) / \
+scale)
+r: pexp (x|q, rate=1, lower.tail{~TRUE|:FALSE}, log.p~FALSE) -> {-expm1|exp}(-rate * x)
+r: pweibull (x|q, shape, scale=1, lower.tail{~TRUE|:FALSE}, log.p~FALSE) -> {-expm1|exp}(-(x / scale)**shape)
+r: dpois (x, rate|lambda, log{:TRUE|~FALSE}) -> {|exp(}xlogy(x, rate) - rate - lgamma(x + 1){|)}
+r: dbinom (x, size, prob, log{:TRUE|~FALSE}) -> {|exp(}lchoose(size, x) + xlogy(x, prob) + xlogy(size - x, 1 - prob){|)}
 r: dexp (x, rate=1, log:TRUE) -> log(rate) - rate * x
 r: dexp (x, rate=1, log~FALSE) -> rate * exp(-rate * x)
-r: dgamma (x, shape, rate=1, log:TRUE) -> shape * log(rate) + (shape - 1) * log(x) - rate * x - lgamma(shape)
-r: dbeta (x, a|shape1, b|shape2, log:TRUE) -> (a - 1) * log(x) + (b - 1) * log1p(-x) - betaln(a, b)
+r: dgamma (x, shape, rate=1, log{:TRUE|~FALSE}) -> {|exp(}shape * log(rate) + (shape - 1) * log(x) - rate * x - \
+lgamma(shape){|)}
+r: dbeta (x, a|shape1, b|shape2, log{:TRUE|~FALSE}) -> {|exp(}(a - 1) * log(x) + (b - 1) * log1p(-x) - betaln(a, b){|)}
 r: lbeta (a, b) -> betaln(a, b)
-r: dgamma (x, shape, !scale, log:TRUE) -> (shape - 1) * log(x) - x / scale - lgamma(shape) - shape * log(scale)
-r: dgamma (x, shape, !scale, log~FALSE) -> exp((shape - 1) * log(x) - x / scale - lgamma(shape) - shape * log(scale))
+r: dgamma (x, shape, !scale, log{:TRUE|~FALSE}) -> {|exp(}(shape - 1) * log(x) - x / scale - lgamma(shape) - shape * \
+log(scale){|)}
 R: var (x) -> var(x, axis="pairs", ddof=1)
 P: sum (x$) -> sum(x, axis="rows")
 R M J D: cov (x) -> (x - mean(x, axis=0, keepdims=True)).T @ (x - mean(x, axis=0, keepdims=True)) / (x.shape[0] - 1)
@@ -708,8 +673,7 @@ M D: repmat (x, m, n) -> tile(x, (m, n))
 M: chol (x, type:"lower") -> cholesky(x)
 M D: permute (x, places(2)) -> transpose(x)
 M J D: mod (x, y) -> remainder(x, y)
-M: ndims (x) -> x.ndim
-J: ndims (x) -> x.ndim
+M J: ndims (x) -> x.ndim
 J D: reverse (x) -> flip(x)
 J: reverse (x, !dims:{1|2}) -> flip(x, axis={"down"|"across"})
 J: softmax logsoftmax (x, !dims:{1|2}) -> @(x, axis={"down"|"across"})
@@ -720,8 +684,8 @@ J: abs2 (x) -> x**2
 J: sum mean (f:abs2, x) -> @(x**2)
 J: {maximum|minimum} (x) -> {max|min}(x)
 J: sum mean prod (x, !dims:{1|2}) -> @(x, axis={"down"|"across"}, keepdims=True)
-J: {maximum|minimum} (x, !dims:1) -> {max|min}(x, axis="down", keepdims=True)
-J: {maximum|minimum} (x, !dims:2) -> {max|min}(x, axis="across", keepdims=True)
+J: {maximum|minimum|maximum|minimum} (x, !dims:{1|1|2|2}) -> {max|min|max|min}(x, \
+axis={"down"|"down"|"across"|"across"}, keepdims=True)
 J: cumsum cumprod (x, !dims:{1|2}) -> @(x, axis={"down"|"across"})
 J: var std (x, !dims:{1|2}) -> @(x, axis={"down"|"across"}, keepdims=True, ddof=1)
 J: var std (x) -> @(x, ddof=1)
@@ -739,12 +703,10 @@ R: backsolve (a, b) -> solve_triangular(a, b)
 R: backsolve (a, b, transpose:TRUE) -> solve_triangular(a.T, b, lower=True)
 R: forwardsolve (a, b) -> solve_triangular(a, b, lower=True)
 r: solve (a) -> inv(a)
-r: apply (x|X, margin|MARGIN:1, f|FUN:{sum|mean|max}) -> {sum|mean|max}(x, axis=1)
-r: apply (x|X, margin|MARGIN:2, f|FUN:{sum|mean|max}) -> {sum|mean|max}(x, axis=0)
-R: apply (x|X, margin|MARGIN:1, f|FUN:{sd|var}) -> {std|var}(x, axis=1, ddof=1)
-R: apply (x|X, margin|MARGIN:2, f|FUN:{sd|var}) -> {std|var}(x, axis=0, ddof=1)
-R: apply (x|X, margin|MARGIN:1, f|FUN:{min|median}) -> {min|median}(x, axis=1)
-R: apply (x|X, margin|MARGIN:2, f|FUN:{min|median}) -> {min|median}(x, axis=0)
+r: apply (x|X, margin|MARGIN:{1|1|1|2|2|2}, f|FUN:{sum|mean|max|sum|mean|max}) -> \
+{sum|mean|max|sum|mean|max}(x, axis={1|1|1|0|0|0})
+R: apply (x|X, margin|MARGIN:{1|1|2|2}, f|FUN:{sd|var|sd|var}) -> {std|var|std|var}(x, axis={1|1|0|0}, ddof=1)
+R: apply (x|X, margin|MARGIN:{1|1|2|2}, f|FUN:{min|median|min|median}) -> {min|median|min|median}(x, axis={1|1|0|0})
 r: sweep (x, margin|MARGIN:1, v|STATS, f|FUN{~"-"|:"+"|:"*"|:"/"}) -> x {-|+|*|/} v[:, None]
 r: sweep (x, margin|MARGIN:2, v|STATS, f|FUN{~"-"|:"+"|:"*"|:"/"}) -> x {-|+|*|/} v[None, :]
 r: lfactorial (x) -> lgamma(x + 1)
@@ -758,20 +720,12 @@ r: dweibull (x, shape, scale=1, log:TRUE) -> log(shape / scale) + (shape - 1) * 
 r: dweibull (x, shape, scale=1, log~FALSE) -> shape / scale * (x / scale)**(shape - 1) * exp(-(x / scale)**shape)
 r: dlnorm (x, meanlog=0, sdlog=1, log:TRUE) -> -((log(x) - meanlog) / sdlog)**2 / 2 - log(sdlog * x) - log(2 * pi) / 2
 r: dlnorm (x, meanlog=0, sdlog=1, log~FALSE) -> normal_pdf((log(x) - meanlog) / sdlog) / (sdlog * x)
-r: dnbinom (x, size, prob, log:TRUE) -> lgamma(x + size) - lgamma(x + 1) - lgamma(size) + size * log(prob) \
-+ xlogy(x, 1 - prob)
-r: dnbinom (x, size, !mu, log:TRUE) -> lgamma(x + size) - lgamma(x + 1) - lgamma(size) - size * log1p(mu / size) \
-+ xlogy(x, mu / (mu + size))
-r: dnbinom (x, size, !mu, log~FALSE) -> exp(lgamma(x + size) - lgamma(x + 1) - lgamma(size) - size * log1p(mu / size) \
-+ xlogy(x, mu / (mu + size)))
-r: dnbinom (x, size, prob, log~FALSE) -> exp(lgamma(x + size) - lgamma(x + 1) - lgamma(size) + size * log(prob) \
-+ xlogy(x, 1 - prob))
-r: dbinom (x, size, prob, log~FALSE) -> exp(lchoose(size, x) + xlogy(x, prob) + xlogy(size - x, 1 - prob))
-r: dgamma (x, shape, rate=1, log~FALSE) -> exp(shape * log(rate) + (shape - 1) * log(x) - rate * x - lgamma(shape))
-r: dbeta (x, a|shape1, b|shape2, log~FALSE) -> exp((a - 1) * log(x) + (b - 1) * log1p(-x) - betaln(a, b))
-r: dt (x, df, log:TRUE) -> lgamma((df + 1) / 2) - lgamma(df / 2) - log(df * pi) / 2 - (df + 1) / 2 * log1p(x**2 / df)
-r: dt (x, df, log~FALSE) -> exp(lgamma((df + 1) / 2) - lgamma(df / 2) - log(df * pi) / 2 - (df + 1) / 2 \
-* log1p(x**2 / df))
+r: dnbinom (x, size, prob, log{:TRUE|~FALSE}) -> {|exp(}lgamma(x + size) - lgamma(x + 1) - lgamma(size) + size * \
+log(prob) + xlogy(x, 1 - prob){|)}
+r: dnbinom (x, size, !mu, log{:TRUE|~FALSE}) -> {|exp(}lgamma(x + size) - lgamma(x + 1) - lgamma(size) - size * \
+log1p(mu / size) + xlogy(x, mu / (mu + size)){|)}
+r: dt (x, df, log{:TRUE|~FALSE}) -> {|exp(}lgamma((df + 1) / 2) - lgamma(df / 2) - log(df * pi) / 2 - (df + 1) / 2 * \
+log1p(x**2 / df){|)}
 r: cor (x, y) -> pearson(x, y)
 r: scale (x) -> (x - mean(x, axis=0, keepdims=True)) / std(x, axis=0, keepdims=True, ddof=1)
 r: trigamma (x) -> polygamma(1, x)
@@ -842,9 +796,7 @@ t m: {add|sub subtract} (x, y, !alpha) -> x {+|-} alpha * y
 t m: narrow (x, axis|dim:{0|1}, start, n|length) -> x[{|:, }start:start + n]
 t m: select (x, axis|dim:{0|1}, i|index#) -> x[{|:, }i]
 t m: diag_embed (x) -> x[..., None] * eye(x.shape[-1])
-t: chain_matmul (a, b) -> a @ b
-t: chain_matmul (a, b, c) -> a @ b @ c
-t: chain_matmul (a, b, c, d) -> a @ b @ c @ d
+t: chain_matmul (a, b{|, c|, c, d}) -> a @ b{| @ c| @ c @ d}
 t: heaviside (x, value) -> where(x > 0, 1, where(x < 0, 0, value))
 t m: count_nonzero (x) -> sum(x != 0)
 t m: dist (a, b, p=2) -> norm(flatten(a - b), order=p)
@@ -879,13 +831,12 @@ j: softmax (x, axis=-1, !where) -> softmax(where(where, x, -inf), axis=axis)
 j: soft_sign (x) -> softsign(x)
 j: dynamic_slice (x, start(1), n(1)) -> x[start[0]:start[0] + n[0]]
 j: dynamic_slice (x, start(2), n(2)) -> x[start[0]:start[0] + n[0], start[1]:start[1] + n[1]]
-j: conv (x|lhs, w|rhs, stride|window_strides, padding:"SAME") -> conv2d(x, w, stride=stride, padding="same", \
-layout="NCHW")
-j: conv (x|lhs, w|rhs, stride|window_strides, padding:"VALID") -> conv2d(x, w, stride=stride, layout="NCHW")
+j: conv (x|lhs, w|rhs, stride|window_strides, padding:"{SAME|VALID}") -> conv2d(x, w, stride=stride{, \
+padding="same"|}, layout="NCHW")
 j: reduce_{max|min} (x, axes) -> {max|min}(x, axis=axes)
 j: ops.segment_sum (data, segment_ids, n|num_segments) -> scatter_add(data, segment_ids, n)
-f: conv2d (x|input, w|filters|filter, stride|strides=1, padding:"SAME") -> conv2d(x, w, stride=stride, padding="same")
-f: conv2d (x|input, w|filters|filter, stride|strides=1, padding:"VALID") -> conv2d(x, w, stride=stride)
+f: conv2d (x|input, w|filters|filter, stride|strides=1, padding:"{SAME|VALID}") -> conv2d(x, w, stride=stride{, \
+padding="same"|})
 f: {max|avg}_pool2d (x|input, k|ksize, stride|strides, padding:"VALID") -> {max|avg}_pool2d(x, k, stride=stride)
 f: moments (x, axes) -> stack((mean(x, axis=axes), var(x, axis=axes)))
 f: reverse (x, axis) -> flip(x, axis=axis)
