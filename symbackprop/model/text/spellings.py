@@ -151,13 +151,12 @@ widths[2], widths[2] + x.shape[-2] + widths[3])
 n: pad (x, widths(2,2), mode~"constant") -> pad(pad(x, 0, widths[0][0], widths[0][0] + x.shape[0] + widths[0][1]), 1, \
 widths[1][0], widths[1][0] + x.shape[1] + widths[1][1])
 n: pad (x, width#, mode~"constant") -> pad_all(x, width, width)
-n: pad (x, widths(1,2), mode~"constant") -> pad_all(x, widths[0][0], widths[0][1])
+n: pad (x, widths(1,2), mode{~"constant"|}) -> pad_all(x, widths[0][0], widths[0][1]{|, mode})
 n: pad (x, widths(2,1), mode~"constant") -> pad(pad(x, 0, widths[0][0], widths[0][0] + x.shape[0] + widths[0][0]), 1, \
 widths[1][0], widths[1][0] + x.shape[1] + widths[1][0])
 n: pad (x, widths(1,1), mode~"constant") -> pad_all(x, widths[0][0], widths[0][0])
 n: pad (x, widths(2), mode~"constant") -> pad_all(x, widths[0], widths[1])
 n: pad (x, width##, mode) -> pad_all(x, width, width, mode)
-n: pad (x, widths(1,2), mode) -> pad_all(x, widths[0][0], widths[0][1], mode)
 n: pad (x, widths(2,2), mode) -> pad_all(x, (widths[0][0], widths[1][0]), (widths[0][1], widths[1][1]), mode)
 n: pad (x, widths(3,2), mode="constant") -> pad_all(x, (widths[0][0], widths[1][0], widths[2][0]), \
 (widths[0][1], widths[1][1], widths[2][1]), mode)
@@ -212,8 +211,7 @@ t: cholesky_solve (b, c|L, upper{~False|:True}) -> solve_triangular(c{.mT|}, sol
 t: cholesky_inverse (c|L, upper~False) -> solve_triangular(c.mT, solve_triangular(c, eye(c.shape[-1]), lower=True))
 s: uniform.logpdf (x, loc=0, scale=1) -> zeros_like(x) - log(scale)
 s: dirichlet.logpdf (x, alpha) -> einsum("i,i->", alpha - 1, log(x)) + lgamma(sum(alpha)) - sum(lgamma(alpha))
-s: gumbel_r.logpdf (x, loc=0, scale=1) -> -(x - loc) / scale - exp(-(x - loc) / scale) - log(scale)
-s: gumbel_l.logpdf (x, loc=0, scale=1) -> (x - loc) / scale - exp((x - loc) / scale) - log(scale)
+s: gumbel_{r|l}.logpdf (x, loc=0, scale=1) -> {-|}(x - loc) / scale - exp({-|}(x - loc) / scale) - log(scale)
 s: pareto.logpdf (x, b, loc=0, scale=1) -> log(b) - (b + 1) * log((x - loc) / scale) - log(scale)
 s: rayleigh.logpdf (x, loc=0, scale=1) -> log((x - loc) / scale) - ((x - loc) / scale)**2 / 2 - log(scale)
 s: halfnorm.logpdf (x, loc=0, scale=1) -> log(2 / pi) / 2 - ((x - loc) / scale)**2 / 2 - log(scale)
@@ -222,19 +220,15 @@ s: truncnorm.logpdf (x, a, b, loc=0, scale=1) -> -((x - loc) / scale)**2 / 2 - l
 s: skewnorm.logpdf (x, a, loc=0, scale=1) -> log(2) - ((x - loc) / scale)**2 / 2 - log(2 * pi) / 2 - log(scale) \
 + log(normal_cdf(a * (x - loc) / scale))
 s: vonmises.logpdf (x, kappa, loc=0) -> kappa * (cos(x - loc) - 1) - log(2 * pi) - log(i0e(kappa))
-s: expon.cdf (x, loc=0, scale=1) -> -expm1(-(x - loc) / scale)
-s: expon.sf (x, loc=0, scale=1) -> exp(-(x - loc) / scale)
+s: expon.{cdf|sf} (x, loc=0, scale=1) -> {-expm1|exp}(-(x - loc) / scale)
 s: {logistic|norm}.cdf (x, loc=0, scale=1) -> {sigmoid|normal_cdf}((x - loc) / scale)
-s: weibull_min.cdf (x, c, loc=0, scale=1) -> -expm1(-((x - loc) / scale)**c)
-s: weibull_min.sf (x, c, loc=0, scale=1) -> exp(-((x - loc) / scale)**c)
+s: weibull_min.{cdf|sf} (x, c, loc=0, scale=1) -> {-expm1|exp}(-((x - loc) / scale)**c)
 s: norm.{ppf|isf} (q, loc=0, scale=1) -> loc {+|-} scale * ndtri(q)
-s: lognorm.cdf (x, s, loc=0, scale=1) -> normal_cdf(log((x - loc) / scale) / s)
-s: lognorm.sf (x, s, loc=0, scale=1) -> normal_cdf(-log((x - loc) / scale) / s)
+s: lognorm.{cdf|sf} (x, s, loc=0, scale=1) -> normal_cdf({|-}log((x - loc) / scale) / s)
 s: {logistic|norm}.sf (x, loc=0, scale=1) -> {sigmoid|normal_cdf}((loc - x) / scale)
 s: fisk.logpdf (x, c, loc=0, scale=1) -> log(c) - log(x - loc) - softplus(-c * log((x - loc) / scale)) \
 - softplus(c * log((x - loc) / scale))
-s: fisk.cdf (x, c, loc=0, scale=1) -> sigmoid(c * log((x - loc) / scale))
-s: fisk.sf (x, c, loc=0, scale=1) -> sigmoid(-c * log((x - loc) / scale))
+s: fisk.{cdf|sf} (x, c, loc=0, scale=1) -> sigmoid({|-}c * log((x - loc) / scale))
 s: gumbel_r.cdf (x, loc=0, scale=1) -> exp(-exp(-(x - loc) / scale))
 s: betabinom.logpmf (k, n, a, b) -> lchoose(n, k) + betaln(k + a, n - k + b) - betaln(a, b)
 s: stats.entropy (p, q) -> sum(rel_entr(p / sum(p, axis=0), q / sum(q, axis=0)), axis=0)
@@ -253,8 +247,7 @@ s: stats.ttest_1samp (x, m|popmean) -> stack((mean(x, axis=0) - m) / (std(x, axi
 s: distance.cosine (u, v) -> 1 - sum(u * v) / (norm(u) * norm(v))
 s: distance.euclidean (u, v) -> norm(u - v, axis=-1)
 s: distance.sqeuclidean (u, v) -> sum((u - v)**2, axis=-1)
-s: distance.cityblock (u, v) -> sum(abs(u - v))
-s: distance.chebyshev (u, v) -> max(abs(u - v))
+s: distance.{cityblock|chebyshev} (u, v) -> {sum|max}(abs(u - v))
 s: distance.mahalanobis (u, v, VI) -> sqrt((u - v) @ VI @ (u - v))
 s: Normal.cdf (x, loc, scale) -> normal_cdf((x - loc) / scale)
 s: Normal.kl_divergence (m, s, mu, sigma) -> log(sigma / s) + (s**2 + (m - mu)**2) / (2 * sigma**2) - 1/2
@@ -356,11 +349,10 @@ n: perm (n, k) -> where(choosable(n, k), exp(lgamma(where(choosable(n, k), n, 0)
 - lgamma(where(choosable(n, k), n - k, 0) + 1)), 0)
 n: corrcoef (x, y) -> stack(stack(1, pearson(x, y)), stack(pearson(x, y), 1))
 p: pearson (x, y) -> einsum("i,i->", x - mean(x), y - mean(y)) / (norm(x - mean(x)) * norm(y - mean(y)))
-n t: trapz trapezoid (y) -> sum(y[..., 1:] + y[..., :-1], axis=-1) / 2
+n t: trapz trapezoid (y{|, !dx}) -> {|dx * }sum(y[..., 1:] + y[..., :-1], axis=-1) / 2
 n t: trapz trapezoid (y, !axis|dim) -> sum(np.moveaxis(y, axis, -1)[..., 1:] + np.moveaxis(y, axis, -1)[..., :-1], \
 axis=-1) / 2
 n t: trapz trapezoid (y, x) -> sum((y[..., 1:] + y[..., :-1]) * (x[..., 1:] - x[..., :-1]), axis=-1) / 2
-n t: trapz trapezoid (y, !dx) -> dx * sum(y[..., 1:] + y[..., :-1], axis=-1) / 2
 n: append (a, values) -> concat(reshape(a, (-1,)), reshape(values, (-1,)))
 n: append (a, values, axis#) -> concat(a, values, axis=axis)
 n: polyval (p(2), x) -> p[0] * x + p[1]
@@ -455,11 +447,9 @@ s: multivariate_normal.logpdf MultivariateNormal.log_prob (x, mean|loc, cov|cova
 s: stats.entropy (p, axis=0) -> -sum(xlogy(p / sum(p, axis=axis, keepdims=True), p / sum(p, axis=axis, \
 keepdims=True)), axis=axis)
 s: Exponential.log_prob (x, rate) -> log(rate) - rate * x
-s: Bernoulli.log_prob (x, !logits) -> -binary_cross_entropy_with_logits(logits, x)
-s: Categorical.log_prob (x, !logits) -> -cross_entropy(logits, x)
-f: Bernoulli.log_prob (x, logits) -> -binary_cross_entropy_with_logits(logits, x)
+s: {Bernoulli|Categorical}.log_prob (x, !logits) -> -{binary_cross_entropy_with_logits|cross_entropy}(logits, x)
+f: {Bernoulli|Categorical}.log_prob (x, logits) -> -{binary_cross_entropy_with_logits|cross_entropy}(logits, x)
 f: Binomial.log_prob (x, n|total_count, logits) -> lchoose(n, x) + logits * x - n * softplus(logits)
-f: Categorical.log_prob (x, logits) -> -cross_entropy(logits, x)
 s: Gamma.log_prob (x, concentration, rate) -> xlogy(concentration, rate) + (concentration - 1) * log(x) - rate * x \
 - lgamma(concentration)
 n t: logsigmoid (x) -> -softplus(-x)
@@ -492,20 +482,16 @@ t: softplus (x, beta) -> softplus(beta * x) / beta
 t: softplus (x, beta=1, threshold) -> where(beta * x > threshold, x, softplus(beta * x) / beta)
 t: softmin (x, axis|dim) -> softmax(-x, axis=axis)
 t: normalize (x, p=2, dim=1, eps=1e-12) -> x / maximum(norm(x, axis=dim, keepdims=True, order=p), eps)
-t: linear (x, weight) -> x @ weight.T
-t: linear (x, weight, bias) -> x @ weight.T + bias
+t: linear (x, weight{|, bias}) -> x @ weight.T{| + bias}
 t: embedding (index, weight) -> weight[index]
 t: embedding (index, weight, padding_idx##) -> where(index[..., None] == remainder(padding_idx, weight.shape[0]), \
 stop_gradient(weight[index]), weight[index])
 t: embedding_bag (index, weight, mode="mean") -> embedding_bag(weight, index, mode=mode)
 n t: one_hot (index, size|num_classes) -> one_hot(index, size)
-t: scaled_dot_product_attention (q, k, v, attn_mask~None, dropout_p~0, is_causal=False) -> \
-attention(q, k, v, causal=is_causal)
-t: scaled_dot_product_attention (q, k, v, attn_mask~None, dropout_p~0, is_causal=False, !scale) -> \
-attention(q, k, v, causal=is_causal, scale=scale)
-t: scaled_dot_product_attention (q, k, v, attn_mask, dropout_p~0, is_causal~False) -> attention(q, k, v, mask=attn_mask)
-t: scaled_dot_product_attention (q, k, v, attn_mask, dropout_p~0, is_causal~False, !scale) -> \
-attention(q, k, v, mask=attn_mask, scale=scale)
+t: scaled_dot_product_attention (q, k, v, attn_mask~None, dropout_p~0, is_causal=False{|, !scale}) -> attention(q, k, \
+v, causal=is_causal{|, scale=scale})
+t: scaled_dot_product_attention (q, k, v, attn_mask, dropout_p~0, is_causal~False{|, !scale}) -> attention(q, k, v, \
+mask=attn_mask{|, scale=scale})
 t: layer_norm (x, normalized_shape({2|3}), !eps=1e-5) -> layer_norm(x, axis=({|-3, }-2, -1), eps=eps)
 t: layer_norm (x, normalized_shape, weight, bias, eps=1e-5) -> F.layer_norm(x, normalized_shape, eps=eps) * weight \
 + bias
@@ -552,8 +538,7 @@ t: conv_transpose1d (x, w|weight, bias{~None|}, stride=1, padding=0, output_padd
 swapaxes(conv_transpose1d(swapaxes(x, 1, 2), transpose(w, (2, 1, 0)), stride=stride, padding=padding, \
 output_padding=output_padding, dilation=dilation), 1, 2){| + bias[:, None]}
 n: cumsum cumprod (x) -> @(flatten(x))
-t: dropout (x, p:0, training=True, inplace=False) -> x
-t: dropout (x, p=1/2, training:False, inplace=False) -> x
+t: dropout (x, p{:0|=1/2}, training{=True|:False}, inplace=False) -> x
 t: dropout (x, p=1/2, training~True, inplace=False) -> dropout(x, rate=p)
 n t m: diagonal (x, offset=0, axis1|dim1=0, axis2|dim2=1) -> diagonal(x, offset, axis1, axis2)
 t: cosine_similarity (a, b, axis|dim=1, eps=1e-8) -> cosine_similarity(a, b, axis=axis, eps=eps)
@@ -576,12 +561,9 @@ where(target != ignore_index, (1 - label_smoothing) * cross_entropy(logits, targ
 * (log_softmax(logits) @ weight) / logits.shape[-1], 0) per (target != ignore_index) * weight[target]
 t: cross_entropy (logits|input, target, !label_smoothing, reduction) -> smoothed_cross_entropy(logits, target, \
 smoothing=label_smoothing)
-t: nll_loss (input, target, reduction) -> nll(input, target)
-t: nll_loss (input, target, weight, reduction) -> weight[target] * nll(input, target) per weight[target]
-t: nll_loss (input, target, !ignore_index#, reduction) -> where(target != ignore_index, nll(input, target), 0) \
-per target != ignore_index
-t: nll_loss (input, target, weight, !ignore_index#, reduction) -> where(target != ignore_index, weight[target] * \
-nll(input, target), 0) per (target != ignore_index) * weight[target]
+t: nll_loss (input, target, {|weight, }reduction) -> {|weight[target] * }nll(input, target){| per weight[target]}
+t: nll_loss (input, target, {|weight, }!ignore_index#, reduction) -> where(target != ignore_index, {|weight[target] * \
+}nll(input, target), 0) per {|(}target != ignore_index{|) * weight[target]}
 t: ctc_loss (log_probs, targets, input_lengths, target_lengths, blank=0, reduction{~"mean"|:"sum"|:"none"}, \
 zero_infinity=False) -> ctc(log_probs, targets, blank, input_lengths, target_lengths, {"mean"|"sum"|"none"}, \
 zero_infinity)
@@ -597,9 +579,8 @@ log(input + eps){| + stirling(target)}
 p: stirling (n) -> where(n > 1, n * log(maximum(n, 1)) - n + log(2 * pi * maximum(n, 1)) / 2, 0)
 t: smooth_l1_loss (input, target, reduction, beta:0) -> absolute_error(input, target)
 t: huber_loss (input, target, reduction, delta=1) -> huber(input, target, delta=delta)
-t: binary_cross_entropy (input, target, !weight, reduction) -> weight * binary_cross_entropy(input, target)
-t: binary_cross_entropy_with_logits (input, target, !weight, reduction) -> weight * \
-binary_cross_entropy_with_logits(input, target)
+t: binary_cross_entropy binary_cross_entropy_with_logits (input, target, !weight, reduction) -> weight * @(input, \
+target)
 t: binary_cross_entropy_with_logits (input, target, !pos_weight, reduction) -> (1 - target) * input + (1 + (pos_weight \
 - 1) * target) * softplus(-input)
 t: cosine_embedding_loss (a|input1, b|input2, target, margin=0, reduction) -> cosine_embedding(a, b, target, \
@@ -746,15 +727,12 @@ f: reduce_{sum|mean|max|min|prod|logsumexp|variance|std} (x, axis=None, keepdims
 f: sigmoid_cross_entropy_with_logits (labels, logits) -> binary_cross_entropy_with_logits(logits, labels)
 f: softmax_cross_entropy_with_logits sparse_softmax_cross_entropy_with_logits (labels, logits) -> cross_entropy(\
 logits, labels)
-k: sparse_categorical_crossentropy categorical_crossentropy (y_true, y_pred, from_logits:True) -> \
-cross_entropy(y_pred, y_true)
-k: sparse_categorical_crossentropy categorical_crossentropy (y_true, y_pred, from_logits~False) -> \
-nll(log(y_pred), y_true)
-k: binary_crossentropy (y_true, y_pred, from_logits:True) -> mean(binary_cross_entropy_with_logits(y_pred, y_true), \
-axis=-1)
-k: binary_crossentropy (y_true, y_pred, from_logits~False) -> mean(binary_cross_entropy(y_pred, y_true), axis=-1)
-k: mse mean_squared_error (y_true, y_pred) -> mean((y_pred - y_true)**2, axis=-1)
-k: mae mean_absolute_error (y_true, y_pred) -> mean(abs(y_pred - y_true), axis=-1)
+k: sparse_categorical_crossentropy categorical_crossentropy (y_true, y_pred, from_logits{:True|~False}) -> \
+{cross_entropy|nll}({y_pred|log(y_pred)}, y_true)
+k: binary_crossentropy (y_true, y_pred, from_logits{:True|~False}) -> mean(binary_cross_entropy{_with_logits|}(y_pred, \
+y_true), axis=-1)
+k: {mse mean_squared_error|mae mean_absolute_error} (y_true, y_pred) -> mean({(y_pred - y_true)**2|abs(y_pred - \
+y_true)}, axis=-1)
 k: relu selu sigmoid tanh softplus softsign softmax silu swish (x) -> @(x)
 f: bias_add (value, bias) -> value + bias
 f: l2_loss (t) -> sum(t**2) / 2
@@ -773,8 +751,8 @@ n: choose (index, choices(2)) -> where(index == 0, choices[0], choices[1])
 n: choose (index, choices(3)) -> where(index == 0, choices[0], where(index == 1, choices[1], choices[2]))
 n t: block_diag (a, b) -> concat(concat(a, zeros((a.shape[0], b.shape[1])), axis=1), concat(zeros((b.shape[0], \
 a.shape[1])), b, axis=1))
-n: max (x, axis=None, keepdims=False, !initial) -> maximum(max(x, axis=axis, keepdims=keepdims), initial)
-n: min (x, axis=None, keepdims=False, !initial) -> minimum(min(x, axis=axis, keepdims=keepdims), initial)
+n: {max|min} (x, axis=None, keepdims=False, !initial) -> {maximum|minimum}({max|min}(x, axis=axis, keepdims=keepdims), \
+initial)
 n: sum (x, axis=None, keepdims=False, !initial) -> sum(x, axis=axis, keepdims=keepdims) + initial
 n: eye (n, m|M) -> (arange(n)[:, None] == arange(m)) * 1
 n: pad (x, width#, mode~"constant", value|constant_values) -> pad_all(x - value, width, width) + value
