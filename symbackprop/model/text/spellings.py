@@ -898,22 +898,17 @@ LAYERS = {words[0]: (words[1], _USUAL[words[2]] if words[2:] else ())  # PyTorch
           for words in map(str.split, _LAYERS.split(","))}
 # layers with parameters of their own: how they are made, what these are, and what they compute of x
 _MODULES = """
-Linear (n|in_features, m|out_features, bias~True) weight: m x n, bias: m -> F.linear(x, weight, bias)
-Linear (n|in_features, m|out_features, bias:False) weight: m x n -> F.linear(x, weight)
+Linear (n|in_features, m|out_features, bias{~True|:False}) weight: m x n{, bias: m|} -> F.linear(x, weight{, bias|})
 Embedding (n|num_embeddings, m|embedding_dim) weight: n x m -> weight[x]
 LayerNorm (n|normalized_shape(1), eps=1e-5) weight: n[0], bias: n[0] -> layer_norm(x, eps=eps) * weight + bias
-BatchNorm1d (n|num_features, eps=1e-5) weight: n, bias: n -> F.batch_norm(x, None, None, weight, bias, True, eps=eps)
-BatchNorm2d (n|num_features, eps=1e-5) weight: n, bias: n -> F.batch_norm(x, None, None, weight, bias, True, eps=eps)
+BatchNorm{1|2}d (n|num_features, eps=1e-5) weight: n, bias: n -> F.batch_norm(x, None, None, weight, bias, True, \
+eps=eps)
 Conv1d (n|in_channels, m|out_channels, k|kernel_size(1), stride=1, padding=0, dilation=1) weight: m x n x k[0], \
 bias: m -> F.conv1d(x, weight, bias, stride, padding, dilation)
-Conv2d (n|in_channels, m|out_channels, k|kernel_size(2), stride=1, padding=0, dilation=1, bias~True) \
-weight: m x n x k[0] x k[1], bias: m -> F.conv2d(x, weight, bias, stride, padding, dilation)
-Conv2d (n|in_channels, m|out_channels, k|kernel_size(2), stride=1, padding=0, dilation=1, bias:False) \
-weight: m x n x k[0] x k[1] -> F.conv2d(x, weight, None, stride, padding, dilation)
-Conv2d (n|in_channels, m|out_channels, k|kernel_size, stride=1, padding=0, dilation=1, bias~True) \
-weight: m x n x k x k, bias: m -> F.conv2d(x, weight, bias, stride, padding, dilation)
-Conv2d (n|in_channels, m|out_channels, k|kernel_size, stride=1, padding=0, dilation=1, bias:False) \
-weight: m x n x k x k -> F.conv2d(x, weight, None, stride, padding, dilation)
+Conv2d (n|in_channels, m|out_channels, k|kernel_size{(2)|}, stride=1, padding=0, dilation=1, bias~True) \
+weight: m x n x {k[0] x k[1]|k x k}, bias: m -> F.conv2d(x, weight, bias, stride, padding, dilation)
+Conv2d (n|in_channels, m|out_channels, k|kernel_size{(2)|}, stride=1, padding=0, dilation=1, bias:False) \
+weight: m x n x {k[0] x k[1]|k x k} -> F.conv2d(x, weight, None, stride, padding, dilation)
 PReLU () weight: 1 -> F.prelu(x, weight)
 PReLU (n|num_parameters) weight: n -> F.prelu(x, weight)
 """
@@ -1131,7 +1126,7 @@ class Module(NamedTuple):
 def _modules() -> Mapping[str, Sequence[tuple[_Spelling, Mapping[str, Sequence[tree.Expr]]]]]:
     """How layers are made, each way with what its parameters are."""
     found: dict[str, list[tuple[_Spelling, Mapping[str, Sequence[tree.Expr]]]]] = {}
-    for line in (*_MODULES.strip().splitlines(), *_cell_lines()):
+    for line in (*chain.from_iterable(map(_alike, _MODULES.strip().splitlines())), *_cell_lines()):
         made, formula = line.split(" -> ")
         name, takes, own = re.fullmatch(r"(\w+) \((.*?)\) (\w+: .*)", made).groups()  # type: ignore[union-attr]
         parameters = tuple(map(_parameter, takes.split(", "))) if takes else ()
