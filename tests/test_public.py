@@ -110,6 +110,15 @@ def test_a_loss_that_is_given_alone_is_called_l() -> None:
             Model("m").loss(nothing)  # type: ignore[arg-type]
 
 
+def test_options_by_the_words_of_pytorch_and_no_generators() -> None:
+    from symbackprop import Model, softmax, sum
+
+    A = Model("m").data("A", "(N, D)")
+    assert softmax(A, dim=0) is softmax(A, axis=0) and sum(A, dim=1, keepdim=True).shape == A.sum(1, True).shape
+    with pytest.raises(TypeError, match="a generator is no array: give a list"):
+        sum(A[k] for k in range(3))
+
+
 def test_a_seed_in_place_of_a_generator() -> None:
     import numpy as np
 
@@ -136,7 +145,14 @@ SLIPS = [
     ("v[np.array([True, False, True])]", r"write where\(mask, v, 0\)"),
     ("Model.parse('dim N\\ndata x: N\\noutput Y = x[x > 0]')", r"3: .*write where\(x > 0, x, 0\)"),
     ("v[True]", "would choose entries by truth values"),
-    ("v[np.array([0, 1])]", "declare it as integer data"),
+    ("v[np.array([[0, 1]])]", "declare it as integer data"),
+    ("A[[0, 1], [0, 1, 2]]", "lists of 2 and 3 places are taken together: they need as many"),
+    ("A[[2, 0], m.data('y', (2,), below=3)]", "a list of places stands beside integer data"),
+    ("m.data('X', '(3, 3)')[[0], :, None, [1]]", "too many indices|a slice stands between"),
+    ("v * np.ones(65)", "a ndarray of numbers cannot be part of a model, but one of up to 64: declare it with data"),
+    ("v * np.array([True, False, True])", "cannot be part of a model"),
+    ("A.item()", r"cannot reshape A \(3 x 3\) to scalar"),
+    ("cross_entropy(A, v)", "v is used as an index but is not integer data: declare it as `int < 3`"),
     ("take_along_axis(A, A > 0)", "holds truth values and is no index"),
     ("derive(3)", "a Model, the name or the text of one, or a SymPy expression"),
     ("derive('text')", "no built-in model 'text'"),
@@ -155,14 +171,14 @@ SLIPS = [
 def test_slips_in_python(line: str, message: str) -> None:
     import numpy as np
 
-    from symbackprop import Model, codegen, derive, grad, load, take_along_axis, tanh, verify
+    from symbackprop import Model, codegen, cross_entropy, derive, grad, load, take_along_axis, tanh, verify
     from symbackprop.errors import SymbackpropError
 
     m = Model("net")
     w, v, A = m.param("w"), m.data("v", (3,)), m.data("A", (3, 3))
     names = {"m": m, "w": w, "v": v, "A": A, "L": m.loss("L", tanh(w)), "np": np, "grad": grad}
     names |= {"Model": Model, "codegen": codegen, "derive": derive, "load": load, "verify": verify}
-    names |= {"take_along_axis": take_along_axis}
+    names |= {"take_along_axis": take_along_axis, "cross_entropy": cross_entropy}
     with pytest.raises(SymbackpropError, match=message):
         eval(line, names)
 

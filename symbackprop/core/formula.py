@@ -220,10 +220,25 @@ def exact(value: Number) -> sp.Expr:
     raise ModelError(_not_a_number(value))
 
 
+FEW = 64  # numbers of an array that a model writes out
+
+
+def written_out(value: Any) -> Any:
+    """The lists that an array of a few numbers is; anything else as it is."""
+    numbers = getattr(getattr(value, "dtype", None), "kind", "") in {"i", "u", "f"} and value.size <= FEW
+    return value.tolist() if numbers else value
+
+
+def is_data(kind: str) -> str:
+    """That an array of numbers is none of a model's."""
+    return (f"a {kind} of numbers cannot be part of a model, but one of up to {FEW}: declare it with data(…) and pass "
+            "its values at run time")
+
+
 def _not_a_number(value: Any) -> str:
     kind = type(value).__name__
     if hasattr(value, "shape"):
-        return f"a {kind} of numbers cannot be part of a model: declare it with data(…) and pass its values at run time"
+        return is_data(kind)
     return f"{value!r} ({kind}) is neither a row nor a number"
 
 

@@ -305,6 +305,7 @@ class Graph:
             if value.graph is not self:
                 raise ModelError(f"{value!r} belongs to another model")
             return value
+        value = f.written_out(value)
         if isinstance(value, bool):
             raise ModelError(f"{value} is no number: == and != compare rows as Python objects; write equal(a, b)")
         if isinstance(value, (list, tuple)) and value:

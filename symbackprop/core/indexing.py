@@ -34,12 +34,14 @@ def getitem(a: Node, key: Any) -> Node:
             raise ChoosesEntries(_no_mask(a, k))
     if isinstance(key, Node):
         return build.gather(a, key)
-    keys = list(key) if isinstance(key, tuple) else [key]
+    keys = list(map(f.written_out, key if isinstance(key, tuple) else [key]))
     keys = _fill_ellipsis(a, keys)
     if sum(k is not None for k in keys) > a.ndim:
         raise ShapeError(f"too many indices for {label(a)} ({shape_text(a.shape)})")
+    keys = _beside(a, keys)
     _refuse_apart(keys)
-    _refuse_beside(keys)
+    if len([k for k in keys if _chooses(k)]) > 1 and any(isinstance(k, list) for k in keys):
+        return _together(a, keys)
     axis, integers = 0, list[tuple[int, Node]]()
     for k in keys:
         integers += [(axis, k)] if isinstance(k, Node) else []
@@ -84,19 +86,39 @@ def _picked(a: Node, index: Node) -> Node:
 def _refuse_apart(keys: list[Any]) -> None:
     """Refuse integer data that NumPy would take together with another index."""
     places = [k for k, key in enumerate(keys) if key is not None and not isinstance(key, slice)]
-    if any(isinstance(k, Node) for k in keys) and places[-1] - places[0] >= len(places):
+    if any(isinstance(k, (Node, list)) for k in keys) and places[-1] - places[0] >= len(places):
         sliced = any(isinstance(k, slice) for k in keys[places[0] : places[-1]])
         between, other = ("a slice", "a[0][:, i]") if sliced else ("None", "a[i, j][:, None]")
         raise ShapeError(f"{between} stands between integers and integer data: NumPy moves axes there; take one index "
                          f"after the other, {other}")
 
 
-def _refuse_beside(keys: list[Any]) -> None:
-    """Refuse a list of places beside another index, which NumPy would take together."""
-    chosen = [k for k in keys if k is not None and not isinstance(k, slice)]
-    if len(chosen) > 1 and any(isinstance(k, list) for k in chosen):
-        raise ShapeError("a list of places stands beside another index, and NumPy takes them together: take one after "
-                         "the other, a[[0, 1]][:, [0, 2]]")
+def _chooses(key: Any) -> bool:
+    return key is not None and not isinstance(key, slice)
+
+
+def _beside(a: Node, keys: list[Any]) -> list[Any]:
+    """The keys, of which a list beside integer data is integer data if it counts from 0."""
+    if not any(isinstance(k, Node) for k in keys):
+        return keys
+    counted = [build.arange(a.graph, len(k)) if isinstance(k, list) and k == [*range(len(k))] else k for k in keys]
+    if any(isinstance(k, list) for k in counted):
+        raise ShapeError("a list of places stands beside integer data, and NumPy takes them together: declare it as "
+                         "integer data, too")
+    return counted
+
+
+def _together(a: Node, keys: list[Any]) -> Node:
+    """Lists of places beside each other: each place of one with that of the others is one entry."""
+    places = [p for p, k in enumerate(keys) if _chooses(k)]
+    lists = [keys[p] if isinstance(keys[p], list) else [keys[p]] for p in places]
+    count = max(map(len, lists))
+    if any(len(k) not in (1, count) for k in lists):
+        raise ShapeError(f"lists of {' and '.join(str(len(k)) for k in lists)} places are taken together: they need as "
+                         "many")
+    each = zip(*(k * count if len(k) == 1 else k for k in lists), strict=True)
+    rows = [getitem(a, tuple((dict(enumerate(keys)) | dict(zip(places, at, strict=True))).values())) for at in each]
+    return build.concat([build.expand(row, places[0]) for row in rows], places[0])
 
 
 def along(a: Node, axis: int, index: Node) -> Node:

@@ -115,7 +115,8 @@ class Operators:
         return late("called")(late("name_of")(function), args, options)
 
     def __array__(self, *args: Any, **options: Any) -> Any:
-        raise TypeError("a row is symbolic and has no numbers to make an array of; np.stack joins rows")
+        raise TypeError("a row is symbolic and has no numbers to make an array of: np.stack joins rows, and this "
+                        "package has what SciPy computes of arrays, as softmax and logsumexp")
 
     # -- operators
     __add__, __radd__ = _sign("+")

@@ -225,7 +225,8 @@ class Model:
         """A shape; sizes that are given by their names are dimensions, declared so if they are not: ``("N", 3)``,
         ``"N x D"``."""
         if isinstance(shape, str):
-            shape = _BETWEEN_SIZES.split(shape.strip()) if shape.strip() else ()
+            sizes = shape.strip(" (),")
+            shape = _BETWEEN_SIZES.split(sizes) if sizes else ()
         if isinstance(shape, Iterable):
             shape = [self._size(part) if isinstance(part, str) else part for part in shape]
         return as_shape(shape)

@@ -187,6 +187,13 @@ CALLS: list[Call] = [
     lambda A: np.zeros(np.ndim(A)).sum() + A,
 ]
 AS_IN_TEXT: list[Call] = [
+    lambda A: A[[0, 1], [2, 0]] + A[1, [0, 2]] + A[[2], [0, 1]],
+    lambda A: A[:, None, [0, 2]] * A[..., [1, 1]][:, None],
+    lambda A: A[np.array([2, 0])] + A[np.int64(1)] + np.sum(A[np.array(0), np.arange(3)]),
+    lambda A, y: A.T[y, [0]] + A.T[y][:, 1],
+    lambda p: np.eye(3) @ p + np.array([1, 2.5, -1]) * np.ones((3, 3)),
+    lambda p: p * np.float32(0.5) + np.array(2) + np.zeros(3, int),
+    lambda A: np.sum(A[0, :1].item() * A + A.sum().item()),
     lambda A, C: np.fmax(A, C) - np.fmin(A, C) + np.nanmean(A) + np.nansum(C, axis=0) + np.nanmax(A, axis=0),
     lambda A: np.multiply.reduce(A),
     lambda A: np.multiply.accumulate(A),
@@ -265,7 +272,7 @@ REFUSED: dict[str, Call] = {
     "np.sum on the rows of a model takes no dtype=": lambda A: np.sum(A, dtype=np.float32),
     "np.reshape on the rows of a model takes no order=": lambda A: np.reshape(A, -1, order="F"),
     "np.where on the rows of a model needs three arguments": lambda A: np.where(A > 0),
-    "a ndarray of numbers cannot be part of a model": lambda A: np.dot(np.ones((2, 2)), A),
+    "a ndarray of numbers cannot be part of a model": lambda A: np.dot(np.ones((9, 9)), A),
     "a row is symbolic and has no numbers": lambda A: np.asarray(A),
     "a row is symbolic": lambda A: np.array([A, A]),
     "takes no out=": lambda A: np.add(np.ones(3), A, out=np.ones(3)),

@@ -367,7 +367,6 @@ def test_read_as_or_refused_with_the_corrected_line(pasted: str, right: str | No
         ("q = np.unique(w)", "gives as many entries as the numbers say"),
         ("q = jax.lax.scan(w, 0, w)", "is a loop"),
         ("q = X.at[k, 0].set(1)", "one place of the first axis at a time"),
-        ("q = X[[0], [0]]", "a list of places stands beside another index"),
         ("q = jax.vmap(lambda a: a**2, in_axes=1)(X)", "vmap calls a function for every row"),
         ("class Net(nn.Module):", "there are no classes"),
         ("q = f(b)\ndef f(z):\n    return z", "f is called above line 5, where it is defined"),

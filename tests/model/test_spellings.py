@@ -120,6 +120,9 @@ np.multiply.reduce([A, B])
 np.take(A, [0, 2], axis=1)
 np.take(v, [0, 2])
 A[[0, 2]]
+A[[0, 2], [1, 0]]
+A[:, [0, 2, 1]][[1, 0], 2]
+A[0, :1].item() * v
 A[:, [2, -1]]
 np.interp(A, [-1.0, 0.0, 1.0], v)
 (A * m).bool()

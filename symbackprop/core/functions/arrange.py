@@ -178,7 +178,7 @@ for _name, _call in OF_OPS.items():
 def one_hot(index: Node, size: DimLike) -> Node:
     """1 at the index along a new last axis, else 0."""
     if index.kind == FLOAT:
-        raise ShapeError(f"one_hot: {label(index)} is not integer data: declare it as `int < SIZE`")
+        raise ShapeError(f"one_hot: {label(index)} is not integer data: declare it as `int < {size}`")
     return build.one_hot_along(build.expand(index, -1), index.ndim, sp.sympify(size))
 
 

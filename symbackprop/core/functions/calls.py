@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import sympy as sp
 
 from symbackprop.core.bridge import RowSymbol
+from symbackprop.core.functions.words import OPTIONS
 from symbackprop.core.graph import Graph, Node, mark
 
 FUNCTIONS: dict[str, Callable[..., Node]] = {}
@@ -67,10 +68,11 @@ _PLACES = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 
 
 def _lifted(args: Sequence[Any], options: Mapping[str, Any], arrays: Sequence[str]) -> tuple[list[Any], dict[str, Any]]:
-    """The arguments, a number as a row where an array stands; what is neither is refused there."""
+    """The arguments, a number as a row where an array stands; what is neither is refused there. PyTorch's words for
+    options are NumPy's."""
     graph = graph_of(*args, *options.values())
     lifted = [graph.lift(a) if k < len(arrays) or _is_operand(a) else a for k, a in enumerate(args)]
-    return lifted, {k: graph.lift(a) if k in arrays else a for k, a in options.items()}
+    return lifted, {OPTIONS.get(k, k): graph.lift(a) if k in arrays else a for k, a in options.items()}
 
 
 def _is_operand(value: Any) -> bool:
@@ -83,6 +85,8 @@ def _is_operand(value: Any) -> bool:
 def graph_of(*args: Any) -> Graph:
     """The graph that the arguments belong to, which may be lists of rows."""
     found = next(_graphs(args), None)
+    if any(isinstance(a, Iterator) for a in args):
+        raise TypeError("a generator is no array: give a list, or add up by Python's own sum, builtins.sum")
     if found is None:
         raise TypeError("at least one argument has to be a row of a model")
     return found

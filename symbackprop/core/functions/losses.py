@@ -41,7 +41,7 @@ def cross_entropy(logits: Node, target: Node, weights: Node | None = None, ignor
     Class indices may have ``weights``, one a class (PyTorch's mean divides by ``sum(weights[target])``), and an index
     to ignore, at which it is 0.
     """
-    if target.kind != FLOAT:
+    if target.kind != FLOAT or same_shape(target.shape, logits.shape[:-1]):
         loss = build.logsumexp(logits, -1) - pick(logits, target)
         weighted: Node = loss if weights is None else weights[target] * loss
         counts = None if ignore_index is None else target.graph.call("not_equal", target, ignore_index)

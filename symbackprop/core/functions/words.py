@@ -16,7 +16,7 @@ ARGUMENTS = OPTIONS | {  # and more of both for those of single functions
 }
 IDLE_OPTIONS = ("dtype", "device", "copy", "inplace", "requires_grad")  # what leaves the numbers as they are
 IDLE_METHODS = ("astype", "to", "type", "type_as", "contiguous", "clone", "copy", "cpu", "cuda", "numpy", "float",
-                "double", "item", "requires_grad_", "block_until_ready")
+                "double", "requires_grad_", "block_until_ready")
 IN_PLACE = ("sort",)  # methods of NumPy's that change the array; PyTorch's end in _
 _WORDS = {
     "sigmoid": "sigma logistic sig inv_logit invlogit",

@@ -31,7 +31,8 @@ from symbackprop.errors import ShapeError
 def require_integers(index: Node, size: Dim, what: str) -> None:
     """The index is integer data, and its bound is known not to be more than the size of the axis it points into."""
     if index.kind == FLOAT:
-        raise ShapeError(f"{label(index)} is used as an index but is not integer data: declare it as `int < SIZE`")
+        raise ShapeError(f"{label(_viewed(index))} is used as an index but is not integer data: declare it as "
+                         f"`int < {dim_text(size)}`")
     if index.kind == BOOL:
         mask = label(index)
         raise ShapeError(f"{mask} holds truth values and is no index: choose entries by where({mask}, a, 0)")
@@ -43,10 +44,16 @@ def require_integers(index: Node, size: Dim, what: str) -> None:
         )
 
 
+def _viewed(row: Node) -> Node:
+    """What a view shows the entries of."""
+    while kind(row).views:
+        row = row.args[0]
+    return row
+
+
 def bound_of(index: Node) -> Dim | None:
     """What integer data counts below, as far as its declaration says."""
-    while kind(index).views:
-        index = index.args[0]
+    index = _viewed(index)
     if is_arange(index):
         return index.attr
     below = index.attr.below if isinstance(index.attr, Leaf) else None

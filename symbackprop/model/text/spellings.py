@@ -185,6 +185,7 @@ n t m: nan_to_num (x, nan=0) -> where(x == x, clip(x, -1.7976931348623157e308, 1
 n t m: nan_to_num (x, nan=0, posinf#, neginf#) -> where(x == x, where(isinf(x), where(x > 0, posinf, neginf), x), nan)
 n t: isclose (a, b, rtol=1e-5, atol=1e-8) -> abs(a - b) <= atol + rtol * abs(b)
 n t: allclose (a, b, rtol=1e-5, atol=1e-8) -> all(abs(a - b) <= atol + rtol * abs(b))
+m: item (x) -> reshape(x, ())
 m: item (x, i##) -> flatten(x)[i]
 m: item (x, i##, j##) -> x[i, j]
 m: {new_zeros|new_ones} (x, *sizes) -> {zeros|ones}(sizes)
