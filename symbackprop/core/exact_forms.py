@@ -9,7 +9,8 @@ a barrier: what is computed from it is computed from its value. So is one of ``e
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping, Sequence
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, reduce
 from math import isinf
 
 import sympy as sp
@@ -17,7 +18,7 @@ import sympy as sp
 from symbackprop.core import build
 from symbackprop.core import formula as f
 from symbackprop.core.facts import is_sum
-from symbackprop.core.graph import Node
+from symbackprop.core.graph import Graph, Node
 from symbackprop.core.hazards import is_nonnegative
 from symbackprop.core.roles import Role
 from symbackprop.core.scalars import TABLE, Scalar
@@ -30,6 +31,7 @@ class Forms:
 
     def __init__(self, args: list[Node], ends: Container[int]) -> None:
         self.args, self.ends = args, ends
+        self.scales: set[int] = set()
 
     def rewritten(self, form: f.Formula) -> f.Formula:
         """The formula with its parts rewritten, then itself. What is guarded is meant as it is written."""
@@ -252,9 +254,9 @@ class Forms:
     # -- products and quotients
     def _product(self, form: f.Formula) -> f.Formula:
         factors = [*powers(form)]
-        rules = (self._exponentials, self._gates, self._means, self._shares, self._under)
+        rules = (self._spelled, self._exponentials, self._gates, self._means, self._shares, self._under)
         found = next((found for rule in rules if (found := rule(factors))), None)
-        return form if found is None else self._product(product(found))
+        return self._far_out(form, factors) if found is None else self._product(product(found))
 
     def _exponentials(self, factors: Factors) -> Factors | None:
         """e^a·e^b = e^(a + b), also of what is e^a by its logarithm; a function that overflows under a fraction bar is
@@ -269,7 +271,7 @@ class Forms:
         if signed is not None:
             return signed
         if len(grown) < 2 and all(factors[k][1].is_positive is not False for k in grown):
-            return self._compensated(factors, exps)
+            return self._compensated(factors)
         return self._gathered(factors, [*grown], [row for _, row in grown.values()])
 
     def _mirrored(self, factors: Factors, exps: Sequence[int]) -> Factors | None:
@@ -354,18 +356,39 @@ class Forms:
         rest = [x for k, x in enumerate(factors) if k not in places]
         return [*rest, *powers(over), (self._row(whole.graph.call("exp", whole)), sp.S.One)]
 
-    def _compensated(self, factors: Factors, exps: Sequence[int]) -> Factors | None:
-        """e^a·f(u) where f is e^−a·g."""
+    def _compensated(self, factors: Factors) -> Factors | None:
+        """e^a·f(u) where f is e^−a·g, also of what is e^a by its logarithm."""
         for k, (base, n) in enumerate(factors):
             called = self._call(base)
-            if k in exps or called is None or called[0].scaled is None or n != 1:
+            if called is None or called[0].scaled is None or called[0].exponential or n != 1:
                 continue
             u, (exponent, moderate) = called[1], called[0].scaled
-            for e in exps:
-                row = self._growing(*factors[e])
-                total = None if row is None else row[1] + u.graph.apply(exponent, u)
-                if row is not None and total is not None and total.value is not None:
+            for e, (other, m) in enumerate(factors):
+                log = self._polynomial(other) if e != k else None
+                if log is None:
+                    continue
+                total = self._value(f.mul(f.Num(m), log) + f.over(exponent, (self._inlined(u),)))
+                if total.value is not None:
                     return self._gathered(factors, [k, e], [total], self._over(moderate, u))
+        return None
+
+    def _polynomial(self, base: f.Formula) -> f.Formula | None:
+        """The logarithm of a function, where that is arithmetic."""
+        called = self._call(base)
+        if called is None or called[0].log is None or f.calls(called[0].log):
+            return None
+        return f.over(called[0].log, (self._inlined(called[1]),))
+
+    def _spelled(self, factors: Factors) -> Factors | None:
+        """f(u)/g(u), which a record is spelled as."""
+        called = {k: found for k, (base, n) in enumerate(factors) if abs(n) == 1 and (found := self._call(base))}
+        for k, (one, u) in called.items():
+            for j, (other, v) in called.items():
+                same = u is v or (_is_even(one) and u is scaled(v, -sp.S.One))
+                name = quotients().get((one.name, other.name)) if same else None
+                if name is not None and (factors[k][1], factors[j][1]) == (1, -1):
+                    rest = [x for i, x in enumerate(factors) if i not in (k, j)]
+                    return [*rest, (self._row(v.graph.call(name, v)), sp.S.One)]
         return None
 
     def _gates(self, factors: Factors) -> Factors | None:
@@ -419,6 +442,127 @@ class Forms:
                     return [p for i, p in enumerate(left) if i != k and p[1] != 0]
         return None
 
+    # -- far out
+    def _far_out(self, form: f.Formula, factors: Factors) -> f.Formula:
+        """A product of what overflows and what vanishes for the same reason: f(u) is f(u − s)·e^(c·s) far out, where s
+        is what u is beyond ±150, and all such exponentials, which are held constant, are one."""
+        parts = [self._within(base, n) for base, n in factors]
+        if not any(self._meet_far_out(a, b) for a in parts for b in parts):
+            return form
+        whole = _added([p.exponent for p in parts if p.exponent is not None])
+        rest = product([(p.base, n) for p, (_, n) in zip(parts, factors, strict=True)])
+        return rest if whole is None else f.mul(rest, self._scale(whole))
+
+    def _scale(self, exponent: Node) -> f.Formula:
+        """e to what is held constant, into which nobody looks again."""
+        row = exponent.graph.call("exp", exponent.graph.make("stop_gradient", (exponent,)))
+        self.scales.add(row.id)
+        return self._row(row)
+
+    def _meet_far_out(self, one: Within, other: Within) -> bool:
+        """Whether one factor overflows where the other one vanishes; a sum under a bar has a slope over its square."""
+        if one is other:
+            return one.under
+        return any(a.grows and not b.grows and self._same_end(a, b) for a in one.ends for b in other.ends)
+
+    def _same_end(self, one: End, other: End) -> bool:
+        c = self._ratio(one.row, other.row)
+        return one.side == other.side * sp.sign(c) if c != 0 else bool(self._reads(one.row) & self._reads(other.row))
+
+    def _reads(self, row: Node, depth: int = 8) -> set[int]:
+        """The rows that elementwise rows without a name are computed from."""
+        seen = not is_barrier(row, self.ends) and row.form is not None and depth > 0
+        return {i for a in row.args for i in self._reads(a, depth - 1)} if seen else {row.id}
+
+    def _within(self, base: f.Formula, n: sp.Expr) -> Within:
+        """A factor without the exponential that it is far out."""
+        if isinstance(base, f.Add):
+            return self._sum_within(base, n)
+        tail = self._tail(base) if n.is_Integer else None
+        if tail is None:
+            return Within(base)
+        name, u, (left, right), sides = tail
+        ends = [End(u, side, bool(side * c * n > 0)) for side, c in ((-1, left), (1, right)) if c and side in sides]
+        return Within(self._row(_near(name, u, right)), scaled(_beyond(u, left or 0, right or 0), n), ends)
+
+    def _tail(self, base: f.Formula) -> Tail | None:
+        """The name of a function with exponential tails, its argument, its tails, and which of them the argument meets;
+        what vanishes otherwise is the exponential of its logarithm."""
+        called = self._call(base)
+        if called is None or (isinstance(base, f.Arg) and self.args[base.index].id in self.scales):
+            return None
+        record, u = called
+        if record.tails != (None, None):
+            sides = [side for side in (-1, 1) if not is_nonnegative(f.Arg(0), (u * -side,))]
+            return record.name, u, record.tails, sides
+        small = record.range[0] == 0 and not isinf(record.range[1])
+        return ("exp", u.graph.apply(record.log, u), (1, 1), [-1]) if small and record.log is not None else None
+
+    def _sum_within(self, form: f.Add, n: sp.Expr) -> Within:
+        """c + w·e^u as (c·e^−s + w·e^(u − s))·e^s, s the largest exponent."""
+        factors = [[] if isinstance(t, f.Num) else powers(t) for t in form.terms]
+        parts = [[self._within(base, m) for base, m in x] for x in factors]
+        exponents = [_added([p.exponent for p in x if p.exponent is not None]) for x in parts]
+        top = _largest(exponents, self.args[0].graph)
+        if top is None:
+            return Within(form)
+        rest = [product([(p.base, m) for p, (_, m) in zip(x, known, strict=True)]) if x else t
+                for t, x, known in zip(form.terms, parts, factors, strict=True)]
+        added = [f.mul(r, self._scale(-top if e is None else e - top)) for r, e in zip(rest, exponents, strict=True)]
+        ends = [End(end.row, end.side, bool(n.is_positive)) for x in parts for p in x for end in p.ends if end.grows]
+        return Within(f.add(*added), scaled(top, n), ends, under=bool(n.is_negative and ends))
+
+
+@dataclass(frozen=True)
+class End:
+    """Where a factor overflows (``grows``) or vanishes: where a row is far out on the left (−1) or on the right."""
+
+    row: Node
+    side: int
+    grows: bool
+
+
+@dataclass(frozen=True)
+class Within:
+    """A factor (without its power) as what it is within ±150, and the exponent (with it) of what it is beyond; it may
+    be a sum that overflows ``under`` a fraction bar."""
+
+    base: f.Formula
+    exponent: Node | None = None
+    ends: Sequence[End] = ()
+    under: bool = False
+
+
+def _near(name: str, u: Node, right: int | None) -> Node:
+    """f(u) of what u is within ±150, on the sides where f is an exponential beyond."""
+    near = u.graph.call("within", u)
+    found: Node = u.graph.call(name, near if right is not None else u.graph.call("maximum", u, near))
+    return found
+
+
+def _beyond(u: Node, left: int, right: int) -> Node:
+    """The exponent of what a function with these tails is beyond ±150."""
+    s = u - u.graph.call("within", u)
+    if left == right:
+        return scaled(s, sp.Integer(left))
+    if left == -right:
+        return scaled(u.graph.call("abs", s), sp.Integer(right))
+    return scaled(u.graph.call("maximum" if right else "minimum", s, 0), sp.Integer(left or right))
+
+
+def _largest(exponents: Sequence[Node | None], graph: Graph) -> Node | None:
+    """The largest exponent, of which None is 0; 0 where that is infinite."""
+    known = [e for e in exponents if e is not None]
+    if not known:
+        return None
+    first = [graph.const(0)] if len(known) < len(exponents) else []
+    top = reduce(lambda a, b: graph.call("maximum", a, b), [*first, *known])
+    return graph.call("where", graph.call("less", graph.call("abs", top), sp.oo), top, 0)
+
+
+def _added(rows: Sequence[Node]) -> Node | None:
+    return sum(rows[1:], rows[0]) if rows else None
+
 
 def _is_number(term: f.Formula) -> bool:
     return isinstance(term, f.Num)
@@ -426,6 +570,18 @@ def _is_number(term: f.Formula) -> bool:
 
 def _is_power(term: f.Formula) -> bool:
     return isinstance(term, f.Pow)
+
+
+def _is_even(record: Scalar) -> bool:
+    return record.log is not None and f.over(record.log, (-f.Arg(0),)) == record.log
+
+
+@cache
+def quotients() -> dict[tuple[str, str], str]:
+    """The functions that are quotients of two others of the same argument, by the names of these."""
+    found = {r.name: r.spelled for r in TABLE.values() if isinstance(r.spelled, f.Div)}
+    return {(q.num.name, q.den.name): name for name, q in found.items()
+            if isinstance(q.num, f.Call) and isinstance(q.den, f.Call) and q.num.args == q.den.args == (f.Arg(0),)}
 
 
 @cache
@@ -472,6 +628,7 @@ def _times(factor: sp.Expr, form: f.Formula) -> list[f.Formula]:
 
 
 Factors = list[tuple[f.Formula, sp.Expr]]
+Tail = tuple[str, Node, tuple[int | None, int | None], Sequence[int]]
 
 
 def powers(form: f.Formula, exponent: sp.Expr = sp.S.One) -> Factors:

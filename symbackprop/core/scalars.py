@@ -97,7 +97,9 @@ class Scalar:
     log(1 + f), ``log_minus`` for log(−f), ``rest`` for 1 − f², ``mean`` for f(x)/x and ``excess`` for f(x) − x;
     f(x) is the angle whose sine (0) or cosine (1) is x, as ``angle`` says, the ``area`` whose hyperbolic cosine is x,
     or on all numbers the inverse of what it ``undoes``;
-    ``scaled`` is (a, b) where f is e^a·b and b of moderate size, ``mirrored`` is g where f(x) is e^x·g.
+    ``scaled`` is (a, b) where f is e^a·b and b of moderate size, ``mirrored`` is g where f(x) is e^x·g. The ``tails``
+    are (a, b) where f is, to rounding error, a number times e^(a·x) far out on the left and e^(b·x) on the right, or
+    None for neither.
     ``odd``: f(−x) = −f(x); f is Σ sign·log of ``logs``; ``power``: f(x) is x to that power; ``square``: an even power
     of f(x) is one of x, with the exponent times that.
     ``guards`` is the arithmetic that the function is but for points where that is nan: it is written as that, and is
@@ -152,6 +154,7 @@ class Scalar:
     undoes: str = ""
     scaled: tuple[Formula, Formula] | None = None
     mirrored: Formula | None = None
+    tails: tuple[int | None, int | None] = (None, None)
     odd: bool = False
     power: sp.Expr | None = None
     square: sp.Expr | None = None
@@ -793,6 +796,11 @@ def _bernoulli_loss(np: Numpy, p: Any, y: Any) -> Any:
     return -(term(y, p) + term(1 - y, 1 - p))
 
 
+def _within(np: Numpy, x: Any) -> Any:
+    near = np.minimum(np.maximum(np.real(x), -EXPONENT / 2), EXPONENT / 2)
+    return near + 1j * np.imag(x) if np.iscomplexobj(x) else near
+
+
 LIMIT = 1e100  # its cube is a float, and so is that of 1e12 in float32; gates are constant beyond it
 EXPONENT = 300.0  # the square of e^300 is a float, and so is that of e^40 in float32: second derivatives have them
 POSITIVE = ((0.3, 3.0),)
@@ -850,7 +858,7 @@ def _piecewise(name: str) -> Callable[..., Any]:
 _RECORDS = [
     Scalar("exp", sp.exp, lambda np, x: np.exp(x), (OUT,), latex=r"\exp", log=X,
            range=(0.0, inf), positive=True, finite=1 - X, log1p=call("softplus", X),
-           complement=-call("expm1", X), rest=-call("expm1", 2 * X), scaled=(X, ONE)),
+           complement=-call("expm1", X), rest=-call("expm1", 2 * X), scaled=(X, ONE), tails=(1, 1)),
     Scalar("log", sp.log, lambda np, x: np.log(x), (1 / X,), POSITIVE, latex=r"\log",
            role=Role.LOG, defined="x > 0", logs=((1, X),),
            finite=X, logarithm=True),
@@ -861,7 +869,7 @@ _RECORDS = [
            spelled=call("exp", X) - 1, range=(-1.0, inf),
            finite=1 - X, log=X + call("log_one_minus_exp", -X), log_minus=call("log_one_minus_exp", X),
            mean=call("exp", call("log_exp_mean", X)), mirrored=-call("expm1", -X),
-           scaled=(X / 2 + call("log_cosh", X / 2), 2 * call("tanh", X / 2))),
+           scaled=(X / 2 + call("log_cosh", X / 2), 2 * call("tanh", X / 2)), tails=(0, 1)),
     Scalar("sqrt", sp.sqrt, lambda np, x: np.sqrt(x), (1 / (2 * OUT),), POSITIVE,
            role=Role.ROOT, defined="x >= 0", power=HALF,
            range=(0.0, inf), singular=True),
@@ -892,10 +900,11 @@ _RECORDS = [
            means="is the angle of the point whose coordinates are its second and its first argument",
            note="derivative 0 at (0, 0)", finite=X**2 + Y**2, range=(-3.2, 3.2), slow=True),
     Scalar("sinh", sp.sinh, lambda np, x: np.sinh(x), (call("cosh", X),), latex=r"\sinh", odd=True, finite=False,
-           log=X + call("log_one_minus_exp", -2 * X) - sp.log(2), scaled=(call("log_cosh", X), call("tanh", X))),
+           log=X + call("log_one_minus_exp", -2 * X) - sp.log(2), scaled=(call("log_cosh", X), call("tanh", X)),
+           tails=(-1, 1)),
     Scalar("cosh", sp.cosh, lambda np, x: np.cosh(x), (call("sinh", X),), latex=r"\cosh", finite=False,
            log=call("log_cosh", X), range=(0.0, inf), positive=True, complement=-2 * call("sinh", X / 2) ** 2,
-           rest=-call("sinh", X) ** 2),
+           rest=-call("sinh", X) ** 2, tails=(-1, 1)),
     Scalar("log_cosh", opaque("log_cosh"), _log_cosh, (call("tanh", X),), means=call("log", call("cosh", X)),
            range=(0.0, inf), flat=True),
     Scalar("asinh", sp.asinh, lambda np, x: np.arcsinh(x), (1 / call("hypot", 1, X),), odd=True, undoes="sinh"),
@@ -919,9 +928,9 @@ _RECORDS = [
     Scalar("sigmoid", opaque("sigmoid"), _sigmoid, (OUT * (1 - OUT),), latex=r"\sigma",
            role=Role.LOGISTIC, text="σ", means=1 / (1 + call("exp", -X)), log=-call("softplus", -X),
            complement=call("sigmoid", -X), range=(0.0, 1.0), positive=True, gives="h a", reads="z",
-           mirrored=call("sigmoid", -X), from_argument=(OUT * call("sigmoid", -X),)),
+           mirrored=call("sigmoid", -X), from_argument=(OUT * call("sigmoid", -X),), tails=(1, 0)),
     Scalar("softplus", opaque("softplus"), _softplus, (call("sigmoid", X),), means=call("log", 1 + call("exp", X)),
-           range=(0.0, inf), positive=True, reads="z"),
+           range=(0.0, inf), positive=True, reads="z", tails=(1, None)),
     Scalar("logaddexp", opaque("logaddexp"), _logaddexp,
            (call("sigmoid", X - Y), call("sigmoid", Y - X)), TWO,
            role=Role.LOG_OF_TWO, means=call("log", call("exp", X) + call("exp", Y))),
@@ -961,7 +970,7 @@ _RECORDS = [
     Scalar("normal_cdf", opaque("normal_cdf"), _normal_cdf, (call("normal_pdf", X),),
            latex=r"\Phi", text="Φ", means="is the distribution function of the normal distribution",
            log=call("log_normal_cdf", X), complement=call("normal_cdf", -X),
-           range=(0.0, 1.0), positive=True),
+           scaled=(-(X**2) / 2, call("erfcx", -X / sp.sqrt(2)) / 2), range=(0.0, 1.0), positive=True),
     Scalar("normal_pdf", opaque("normal_pdf"), lambda np, x: np.exp(-x * x / 2) / np.sqrt(2 * np.pi),
            (-call("limited", X) * OUT,), latex=r"\varphi", text="φ", means="is the density of the normal distribution",
            range=(0.0, 0.4), positive=True, log=-(X**2) / 2 - Num(sp.log(2 * sp.pi) / 2)),
@@ -1057,6 +1066,8 @@ _RECORDS = [
            note="no further from 0 than 1e100, 1e12 in float32: a factor beside gates, which are constant out there"),
     Scalar("beyond", opaque("beyond"), _beyond, (NO,), public=False,
            note="what an exponent is beyond ±300, in float32 beyond ±40; held constant"),
+    Scalar("within", opaque("within"), _within, (ONE,), public=False, guards=X, alone=True,
+           note="no further from 0 than 150, 20 in float32: in front of an exponential whose rest is held constant"),
     Scalar("logit_loss", opaque("logit_loss"), _logit_loss, (call("sigmoid", X) - Y, -X),
            (ANY, (0.1, 0.9)), spelled=call("softplus", X) - Y * X, public=False,
            said=("softplus has the derivative σ, term by term",), called="binary_cross_entropy_with_logits", reads="z"),
@@ -1114,7 +1125,7 @@ _RECORDS = [
     Scalar("twice_sigmoid", opaque("twice_sigmoid"), lambda np, x: 2 * _sigmoid(np, x), (OUT * call("sigmoid", -X),),
            public=False, spelled=2 * call("sigmoid", X), log=call("log_twice_sigmoid", X), range=(0.0, 2.0),
            complement=-call("tanh", X / 2),
-           positive=True),
+           positive=True, tails=(1, 0)),
     Scalar("log_twice_sigmoid", opaque("log_twice_sigmoid"), _log_twice_sigmoid,
            (call("sigmoid", -X),), public=False, spelled=call("log", 2 * call("sigmoid", X)), range=(-inf, 0.7)),
     Scalar("log1p_excess", opaque("log1p_excess"), _log1p_excess, (X / (1 + X),), ((-0.5, 2.0),), public=False,

@@ -48,6 +48,11 @@ WRITTEN = (
     "exp(-x)/sigmoid(x)^2", "cosh(x)*sigmoid(-2*x)/y", "y*sinh(x)*normal_cdf(-x)^2", "1/(y*expm1(x)*erfc(x))",
     "x/((2 + exp(x))^2*y)", "exp(x)^2/(1 + exp(x)^2)", "y*exp(x)/(exp(2*x) + 3*exp(y) + 1/2)",
     "(2*exp(x) - 3)/(2*exp(x) + 3)", "x/(y*sinh(x))", "exp(y)/(exp(x) + exp(y))^3/(1 + exp(x))",
+    "1/(1 + x^2*exp(x))", "x*exp(x)/(2 + x*exp(x))", "sinh(x)/(1 + cosh(x))", "(1 + exp(-2*x))/cosh(x)",
+    "exp(-x)*softplus(x)", "exp(y)*softplus(-y)^2*x", "expm1(x)*exp(-x^2)", "(1 + cosh(x))*exp(-x^2)/y",
+    "normal_pdf(x)/normal_cdf(x)", "y*normal_pdf(x)/(1 - normal_cdf(x))", "y*exp(-x^2)/erfc(x)",
+    "(exp(x) - exp(-x))/(2 + exp(x) + exp(-x))", "sigmoid(x)/softplus(x)", "exp(x)/(x^2 + y^2*exp(x))",
+    "sinh(x)/(x^2 + sinh(x)^2)", "exp(x)*(1 + x^2*exp(y))^-0.5", "1/(exp(x) + x^2*exp(-y))^2",
 )
 PLACES = [*product((-3.0, -1.0, 0.5, 2.0), (-2.0, 1.0, 3.0)), (0.1, 0.2)]
 
@@ -155,6 +160,15 @@ def test_what_little_is_left_has_its_value_and_slope(text: str, at: float, value
     ("cosh(x)/(exp(x) + exp(-x) + 2)", (0.5, 0), (0.5, 0)),
     ("exp(-x)/(1 - exp(-x))", (0, 0), (-1, 0)), ("exp(x)*(1 - exp(-x))", None, (-1, 0)),
     ("tanh(x)/(1 - exp(-x))", (1, 0), (0, 0)), ("x*exp(-x)/(1 - exp(-x))", (0, 0), None),
+    ("1/(1 + 2*x*exp(x))", (0, 0), (1, 0)), ("x*exp(x)/(1 + x*exp(x))", (1, 0), (0, 0)),
+    ("1/(1 + cosh(x))", (0, 0), (0, 0)), ("sinh(x)/(1 + cosh(x))", (1, 0), (-1, 0)),
+    ("(1 + exp(-2*x))/cosh(x)", (0, 0), None), ("exp(-x)*softplus(x)", (0, 0), (1, 0)),
+    ("expm1(x)*exp(-x^2)", (0, 0), (0, 0)), ("exp(x)/softplus(x)", None, (1, 0)),
+    ("sigmoid(x)/softplus(x)", None, (1, 0)),
+    ("(1 + cosh(x))*exp(-x^2)", (0, 0), (0, 0)),
+    ("erfc(x)*(x + expm1(x))", (0, 0), None), ("sinh(x)/(x^2 + sinh(x)^2)", (0, 0), (0, 0)),
+    ("x/(x^2 + exp(x))", (0, 0), None), ("normal_pdf(x)/normal_cdf(x)", (0, 0), None),
+    ("normal_pdf(x)/(1 - normal_cdf(x))", None, (0, 0)), ("(1 + x*exp(x))^-1", (0, 0), (1, 0)),
 ])
 def test_quotients_and_products_where_an_exponential_in_them_is_no_float(
     text: str, right: tuple[float, float] | None, left: tuple[float, float] | None, level: int, tmp_path: Path,
@@ -165,6 +179,28 @@ def test_quotients_and_products_where_an_exponential_in_them_is_no_float(
         for at in (400.0, 710.0, 745.0, 1e4) if limit is not None else ():
             loss, grads = module.loss_and_grads({"x": np.float64(sign * at)}, {})
             np.testing.assert_allclose([loss, grads["x"]], limit, rtol=1e-12, atol=1e-150)
+
+
+@pytest.mark.parametrize("text", [
+    "1/(1 + cosh(x))", "sinh(x)/(1 + cosh(x))", "x*exp(x)/(1 + x*exp(x))", "exp(-x^2)*(1 + cosh(x))",
+    "sinh(x)/(x^2 + sinh(x)^2)",
+])
+def test_second_derivatives_of_such_quotients_are_0_far_out(text: str, tmp_path: Path) -> None:
+    module = emit(f"param x\nloss L = {text}", tmp_path, along=["hvp"])
+    for at in (800.0, -800.0, 1e5):
+        assert abs(module.hvp({"x": at}, {}, {"x": 1.0})["x"]) < 1e-14
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize("x", [-1e4, -40.0, 0.5, 40.0])
+def test_the_hazard_of_a_normal_variable(x: float, level: int, tmp_path: Path) -> None:
+    with mpmath.workdps(60):
+        rest = mpmath.erfc(mpmath.mpf(x) / mpmath.sqrt(2)) / 2 if x < 1e3 else mpmath.mpf(0)
+        hazard = mpmath.npdf(mpmath.mpf(x)) / rest
+        right = [float(hazard), float(hazard * (hazard - x))]
+    text = "param x\nloss L = normal_pdf(x)/(1 - normal_cdf(x))"
+    loss, grads = emit(text, tmp_path, level=level).loss_and_grads({"x": x}, {})
+    np.testing.assert_allclose([loss, grads["x"]], right, rtol=1e-12)
 
 
 @pytest.mark.parametrize("level", [0, 1, 2])
@@ -274,7 +310,8 @@ def test_in_a_product_in_float32_too(exponents: list[int], tmp_path: Path) -> No
 
 FAR = [(1e-9, 2.0), (30.0, 20.0), (-30.0, 2.0), (700.0, 3.0)]
 DIGITS = 1000  # e^2100 beside 1
-CANCEL = {"2 - sqrt(4 + x*y)", "9 - (x - 3)^2", "1 - 1/(1 + x^2)", "3 - sqrt(9 + x^2*y^2)", "acosh(1 + expm1(x*y))"}
+CANCEL = {"2 - sqrt(4 + x*y)", "9 - (x - 3)^2", "1 - 1/(1 + x^2)", "3 - sqrt(9 + x^2*y^2)", "acosh(1 + expm1(x*y))",
+          "(exp(x) - exp(-x))/(2 + exp(x) + exp(-x))"}
 EXACT: dict[str, Any] = {
     **vars(mpmath), "i0": lambda v: mpmath.besseli(0, v), "normal_cdf": mpmath.ncdf, "normal_pdf": mpmath.npdf,
     "sigmoid": lambda v: 1 / (1 + mpmath.exp(-v)), "softplus": lambda v: mpmath.log1p(mpmath.exp(v)),
@@ -300,6 +337,6 @@ def _of_many_digits(text: str, x: float, y: float) -> float:
     with mpmath.workdps(DIGITS):
         try:
             value = mpmath.mpmathify(eval(text.replace("^", "**"), EXACT, {"x": mpmath.mpf(x), "y": mpmath.mpf(y)}))
-        except (ValueError, ZeroDivisionError, mpmath.NoConvergence):
+        except (ValueError, ZeroDivisionError, mpmath.libmp.NoConvergence):
             return float("nan")
         return float(value.real) if value.imag == 0 else float("nan")

@@ -157,3 +157,11 @@ def test_what_levels_off_as_a_power_is_stated_to_be_slow(record: Scalar) -> None
                          for x in (np.array(far), np.array(far * np.inf)))
             slow |= bool(np.isfinite(limit) and abs(at - limit) > 1e-12)
     assert slow == record.slow
+
+
+@pytest.mark.parametrize("record", [p for p in SCALARS if p.values[0].tails != (None, None)])
+def test_tails_are_exponentials(record: Scalar) -> None:
+    for side, tail in zip((-1, 1), record.tails, strict=True):
+        near, far = values(record, [side * np.array([150.0, 350.0])])
+        if tail is not None:
+            np.testing.assert_allclose(far / near, np.exp(side * tail * 200.0), rtol=1e-13)

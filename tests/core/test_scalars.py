@@ -121,6 +121,7 @@ ORACLE: dict[str, Callable[..., Any]] = {
     "gated": lambda a, b: a * b,
     "limited": lambda a: a,
     "beyond": lambda a: mp.mpf(0),
+    "within": lambda a: a,
     "monomial": lambda c, a, b, m: c * a**b * mp.log(a) ** m,
     "bernoulli_loss": _bernoulli,
     "greater": lambda a, b: mp.mpf(a > b),

@@ -162,6 +162,12 @@ def beyond(x: np.ndarray) -> np.ndarray:
     return x - np.clip(x, -bound, bound)
 
 
+def within(x: np.ndarray) -> np.ndarray:
+    """x, no further from 0 than 150, in float32 20: in front of an exponential whose rest is held constant."""
+    bound = 150 if np.asarray(x).dtype == np.float64 else 20
+    return np.clip(x, -bound, bound)
+
+
 def times_log(weight: np.ndarray | float, p: np.ndarray | float) -> np.ndarray:
     """weight * log(p), and 0 where the weight is 0."""
     zero = weight == 0

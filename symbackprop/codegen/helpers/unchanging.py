@@ -42,6 +42,12 @@ def beyond(x: np.ndarray) -> np.ndarray:
     return x - np.clip(x, -bound, bound)
 
 
+def within(x: np.ndarray) -> np.ndarray:
+    """x, no further from 0 than 150, in float32 20: in front of an exponential whose rest is held constant."""
+    bound = 150 if x.dtype == np.float64 else 20
+    return np.clip(x, -bound, bound)
+
+
 def log_product(x: np.ndarray | float, y: np.ndarray | float) -> np.ndarray:
     """log(x * y); of the signs, and by the logarithms of both, where the product might over- or underflow."""
     near = moderate(x, y)
