@@ -131,8 +131,11 @@ def divided(upstream: Node, output: Node) -> Node | None:
     """upstream/output where the unnamed upstream is a multiple of the output: for a norm n, 2n of n² becomes 2, which
     can be differentiated at 0, as 2n·(1/n) cannot."""
     form, place = _over(upstream, output)
-    quotient = None if form is None else f.div(form, f.Arg(place))
-    return None if quotient is None or isinstance(quotient, f.Div) else output.graph.arithmetic(quotient, upstream.args)
+    if form is None:
+        return None
+    quotient = f.div(form, f.Arg(place))
+    left = isinstance(f.split_sign(quotient)[1], f.Div) or f.size(quotient) > f.size(form)
+    return None if left else output.graph.arithmetic(quotient, upstream.args)
 
 
 def _over(upstream: Node, output: Node) -> tuple[f.Formula | None, int]:

@@ -296,3 +296,19 @@ def test_norm_of_nothing_and_of_one() -> None:
     value, gradient = evaluate([F.norm(one), *grad(F.norm(one), [one])], {"x": np.array([-3e200])})
     assert value == 3e200
     close(gradient, np.array([-1.0]))
+
+
+@pytest.mark.parametrize("outer", [
+    lambda r: 1 / (1 + r), lambda r: 1 / (1 + r) ** 2, lambda r: r / (1 + r), lambda r: r**2 / (1 + r),
+    lambda r: 3 - 2 / (2 - r), lambda r: F.exp(-r) / (1 + r), lambda r: (1 + r) ** -0.5,
+    lambda r: F.log(1 + 1 / (1 + r)), lambda r: r * F.exp(-r),
+])
+@pytest.mark.parametrize("norm", [F.norm, lambda x: F.sqrt(F.sum(x**2)), lambda x: F.sqrt(F.mean(x**2))])
+def test_functions_of_a_norm_are_flat_where_it_is_zero(norm: Write, outer: Write) -> None:
+    """Under a quotient the gradient of 1/(1 + norm(x)) was divided by the norm, and NaN at 0."""
+    def number(v: Any) -> Any:
+        return evaluate([outer(norm(Graph().leaf("x", (N,), "param")))], {"x": v})[0]
+
+    at = np.array([0.5, -0.25, 0.75])
+    close(slope(lambda x: outer(norm(x)), np.zeros(3)), np.zeros(3))
+    close(slope(lambda x: outer(norm(x)), at), differences(number, [at], 0, 1.0), 1e-7)
