@@ -825,6 +825,7 @@ scipy.integrate.cumulative_trapezoid(A)
 torch.cumulative_trapezoid(A)
 torch.diff(A)
 A.diff(dim=0)
+F.batch_norm(X, t, t**2, None, None, True)
 torch.split(A, 3)[1]
 A.split([1, 2], dim=1)[1]
 A.split(2)[0]

@@ -47,11 +47,11 @@ t: transpose (x, first#, second#) -> swapaxes(x, first, second)
 t m: {max|min} (a|input, b|other-#) -> {maximum|minimum}(a, b)
 m: expand (x, *sizes) -> broadcast(x, sizes)
 n: average (x, !weights) -> sum(weights * x) / sum(weights)
-n: average (x, axis:0, weights) -> einsum("i,i...->...", weights, x) / sum(weights)
-n: average (x, axis:1, weights) -> einsum("j,ij...->i...", weights, x) / sum(weights)
+n: average (x, axis:{0|1}, weights) -> einsum("{i,i|j,ij}...->{|i}...", weights, x) / sum(weights)
 n t: cov (x, rowvar~True) -> (x - mean(x, axis=1, keepdims=True)) @ (x - mean(x, axis=1, \
 keepdims=True)).T / (x.shape[1] - 1)
-n: cov (x, rowvar:False) -> (x - mean(x, axis=0)).T @ (x - mean(x, axis=0)) / (x.shape[0] - 1)
+n: cov (x, rowvar:False{|, bias:True}) -> (x - mean(x, axis=0)).T @ (x - mean(x, axis=0)) / {(x.shape[0] - \
+1)|x.shape[0]}
 n: copy (x) -> x
 n: insert (x, i##, v, axis=None) -> insert(x, i, v + zeros(1), axis)
 n: delete (x, i|obj, axis=None) -> delete(x, i, axis)
@@ -148,12 +148,10 @@ t: pad (x, widths(2), mode~"constant", value) -> where(pad(ones_like(x), -1, wid
 widths[1]) > 0, pad(x, -1, widths[0], widths[0] + x.shape[-1] + widths[1]), value)
 t: pad (x, widths(4), mode~"constant", value~0) -> pad(pad(x, -1, widths[0], widths[0] + x.shape[-1] + widths[1]), -2, \
 widths[2], widths[2] + x.shape[-2] + widths[3])
-n: pad (x, widths(2,2), mode~"constant") -> pad(pad(x, 0, widths[0][0], widths[0][0] + x.shape[0] + widths[0][1]), 1, \
-widths[1][0], widths[1][0] + x.shape[1] + widths[1][1])
+n: pad (x, widths(2,{2|1}), mode~"constant") -> pad(pad(x, 0, widths[0][0], widths[0][0] + x.shape[0] + \
+widths[0][{1|0}]), 1, widths[1][0], widths[1][0] + x.shape[1] + widths[1][{1|0}])
 n: pad (x, width#, mode~"constant") -> pad_all(x, width, width)
 n: pad (x, widths(1,2), mode{~"constant"|}) -> pad_all(x, widths[0][0], widths[0][1]{|, mode})
-n: pad (x, widths(2,1), mode~"constant") -> pad(pad(x, 0, widths[0][0], widths[0][0] + x.shape[0] + widths[0][0]), 1, \
-widths[1][0], widths[1][0] + x.shape[1] + widths[1][0])
 n: pad (x, widths(1,1), mode~"constant") -> pad_all(x, widths[0][0], widths[0][0])
 n: pad (x, widths(2), mode~"constant") -> pad_all(x, widths[0], widths[1])
 n: pad (x, width##, mode) -> pad_all(x, width, width, mode)
@@ -171,8 +169,7 @@ f: pad (x, widths(2,2), mode:{"REFLECT"|"SYMMETRIC"}) -> np.pad(x, widths, {"ref
 n: interp (x, xp, fp) -> fp[0] + sum((fp[1:] - fp[:-1]) / (xp[1:] - xp[:-1]) * (clip(x[..., None], xp[:-1], xp[1:]) \
 - xp[:-1]), axis=-1)
 n t m: isnan (x) -> x != x
-n t m: isinf (x) -> abs(x) > 1.7976931348623157e308
-n t m: isfinite (x) -> abs(x) <= 1.7976931348623157e308
+n t m: {isinf|isfinite} (x) -> abs(x) {>|<=} 1.7976931348623157e308
 n t: nansum (x, axis|dim=None, keepdims|keepdim=False) -> sum(where(x == x, x, 0), axis=axis, keepdims=keepdims)
 n t: nanmean (x, axis|dim=None, keepdims|keepdim=False) -> sum(where(x == x, x, 0), axis=axis, keepdims=keepdims) \
 / sum(x == x, axis=axis, keepdims=keepdims)
@@ -183,23 +180,18 @@ n: nanprod (x, axis=None, keepdims=False) -> prod(where(x == x, x, 1), axis=axis
 n: nan{max|min} (x, axis=None, keepdims=False) -> {max|min}(where(x == x, x, {-inf|inf}), axis=axis, keepdims=keepdims)
 n t m: nan_to_num (x, nan=0) -> where(x == x, clip(x, -1.7976931348623157e308, 1.7976931348623157e308), nan)
 n t m: nan_to_num (x, nan=0, posinf#, neginf#) -> where(x == x, where(isinf(x), where(x > 0, posinf, neginf), x), nan)
-n t: isclose (a, b, rtol=1e-5, atol=1e-8) -> abs(a - b) <= atol + rtol * abs(b)
-n t: allclose (a, b, rtol=1e-5, atol=1e-8) -> all(abs(a - b) <= atol + rtol * abs(b))
+n t: {isclose|allclose} (a, b, rtol=1e-5, atol=1e-8) -> {|all(}abs(a - b) <= atol + rtol * abs(b){|)}
 m: item (x) -> reshape(x, ())
 m: item (x, i##) -> flatten(x)[i]
 m: item (x, i##, j##) -> x[i, j]
 m: {new_zeros|new_ones} (x, *sizes) -> {zeros|ones}(sizes)
 m: new_full (x, sizes, value|fill_value) -> value * ones(sizes)
 m: new_tensor (x, values) -> values
-n: piecewise (x, conditions(1), values(1)) -> where(conditions[0], values[0], 0)
-n: piecewise (x, conditions(1), values(2)) -> where(conditions[0], values[0], values[1])
-n: piecewise (x, conditions(2), values(2)) -> where(conditions[1], values[1], where(conditions[0], values[0], 0))
-n: piecewise (x, conditions(2), values(3)) -> where(conditions[1], values[1], where(conditions[0], values[0], \
-values[2]))
-n: piecewise (x, conditions(3), values(3)) -> where(conditions[2], values[2], where(conditions[1], values[1], \
-where(conditions[0], values[0], 0)))
-n: piecewise (x, conditions(3), values(4)) -> where(conditions[2], values[2], where(conditions[1], values[1], \
-where(conditions[0], values[0], values[3])))
+n: piecewise (x, conditions(1), values({1|2})) -> where(conditions[0], values[0], {0|values[1]})
+n: piecewise (x, conditions(2), values({2|3})) -> where(conditions[1], values[1], where(conditions[0], values[0], \
+{0|values[2]}))
+n: piecewise (x, conditions(3), values({3|4})) -> where(conditions[2], values[2], where(conditions[1], values[1], \
+where(conditions[0], values[0], {0|values[3]})))
 s: {maximum|minimum}.reduce (x(2)) -> {maximum|minimum}(x[0], x[1])
 s: {add|multiply}.reduce (x(2)) -> x[0] {+|*} x[1]
 s: {add|multiply|maximum|minimum|logaddexp}.reduce (x, axis=0, keepdims=False) -> {sum|prod|max|min|logsumexp}(x, \
@@ -282,8 +274,7 @@ n: identity (n) -> eye(n)
 n t f: zeros ones (*sizes|shape|size) -> @(sizes)
 n t: empty (*sizes|shape|size) -> zeros(sizes)
 n t: full (sizes, value|fill_value) -> value * ones(sizes)
-n t: arange (start, stop|end) -> start + arange(stop - start)
-n t: arange (start, stop|end, step:1) -> start + arange(stop - start)
+n t: arange (start, stop|end, step~1) -> start + arange(stop - start)
 n t: arange (start##, stop|end##, step##) -> start + step * arange(ceil((stop - start) / step))
 n: sort (x, axis:None) -> sort(flatten(x))
 m: reshape (x, n, !order~"C") -> reshape(x, n)
@@ -291,7 +282,6 @@ m: reshape (x, n, m, !order~"C") -> reshape(x, (n, m))
 m: reshape (x, n(2), !order:"F") -> transpose(reshape(transpose(x), (n[1], n[0])))
 m: reshape (x, n, m, !order:"F") -> transpose(reshape(transpose(x), (m, n)))
 n: reshape (x, n(2), !order:"F") -> transpose(reshape(transpose(x), (n[1], n[0])))
-n: cov (x, rowvar:False, bias:True) -> (x - mean(x, axis=0)).T @ (x - mean(x, axis=0)) / x.shape[0]
 n: cov (x, bias:True) -> (x - mean(x, axis=1, keepdims=True)) @ (x - mean(x, axis=1, keepdims=True)).T / x.shape[1]
 n t m: logical_not (x) -> x == 0
 n t: linspace (start, stop|end, n|num|steps) -> start + (stop - start) * arange(n) / (n - 1)
@@ -301,8 +291,7 @@ m: tile (x, *reps) -> tile(x, reps)
 t: cholesky (x, upper~False) -> cholesky(x)
 s: cholesky (x, lower{:True|~False}) -> cholesky(x){|.T}
 s: special.kl_div (x, y) -> xlogy(x, x) - xlogy(x, y) - x + y
-s: softmax (x) -> exp(x - logsumexp(x))
-s: log_softmax (x) -> x - logsumexp(x)
+s: {log_softmax|softmax} (x) -> {|exp(}x - logsumexp(x){|)}
 n s: cdist distance.cdist (a, b, metric{~"euclidean"|:"sqeuclidean"}) -> cdist(a, b){|**2}
 n s: cdist distance.cdist (a, b, metric:"cityblock") -> cdist(a, b, order=1)
 f: clip_by_value (x, low|clip_value_min, high|clip_value_max) -> clip(x, low, high)
@@ -403,8 +392,7 @@ t m: lerp (x, end, weight) -> x + weight * (end - x)
 n: betaln (a, b) -> lgamma(a) + lgamma(b) - lgamma(a + b)
 n t: ndtr (x) -> normal_cdf(x)
 n t: log_ndtr (x) -> log(normal_cdf(x))
-p: mean_squared_error (y_true, y_pred) -> mean((y_pred - y_true)**2)
-p: mean_absolute_error (y_true, y_pred) -> mean(abs(y_pred - y_true))
+p: {mean_squared_error|mean_absolute_error} (y_true, y_pred) -> mean({(y_pred - y_true)**2|abs(y_pred - y_true)})
 n p: log_loss (y_true, y_pred) -> mean(binary_cross_entropy(y_pred, y_true))
 p: rmse root_mean_squared_error (y_true, y_pred) -> sqrt(mean((y_pred - y_true)**2))
 p: {sec|csc|sech|csch} (x) -> 1 / {cos|sin|cosh|sinh}(x)
@@ -715,8 +703,7 @@ r: rev (x) -> flip(x)
 r: kronecker (a, b) -> kron(a, b)
 r: chol (x) -> cholesky(x).T
 r: besselI (x, nu:{0|1}) -> {i0|i1}(x)
-r: row{Sums|Means} (x) -> {sum|mean}(x, axis=1)
-r: col{Sums|Means} (x) -> {sum|mean}(x, axis=0)
+r: {rowSums|rowMeans|colSums|colMeans} (x) -> {sum|mean|sum|mean}(x, axis={1|1|0|0})
 r: {crossprod|tcrossprod} (x) -> {x.T @ x|x @ x.T}
 r: {crossprod|tcrossprod} (x, y) -> {x.T @ y|x @ y.T}
 r t: t (x) -> transpose(x)
@@ -789,17 +776,10 @@ n t: meshgrid (x, y, !indexing:"ij") -> stack(broadcast(x[:, None], (x.shape[0],
 t: median (x) -> sort(flatten(x))[floor_divide(x.size - 1, 2)]
 t m r: numel (x) -> x.size
 m: dim (x) -> x.ndim
-t: batch_norm (x, running_mean~None, running_var~None, weight, bias, training:True, !eps=1e-5) -> swapaxes(swapaxes(\
-batch_norm(x, eps=eps, axis=1), 1, -1) * weight + bias, 1, -1)
-t: batch_norm (x, running_mean~None, running_var~None, !training:True, !eps=1e-5) -> batch_norm(x, eps=eps, axis=1)
-t: batch_norm (x, mean|running_mean, var|running_var, weight, bias, training:True, !eps=1e-5) -> swapaxes(swapaxes(\
-batch_norm(x, eps=eps, axis=1), 1, -1) * weight + bias, 1, -1)
-t: batch_norm (x, mean|running_mean, var|running_var, weight~None, bias~None, training:True, !eps=1e-5) -> \
-batch_norm(x, eps=eps, axis=1)
-t: batch_norm (x, mean|running_mean, var|running_var, weight~None, bias~None, training~False, !eps=1e-5) -> \
-running_batch_norm(x, mean, var, eps=eps, axis=1)
-t: batch_norm (x, mean|running_mean, var|running_var, weight, bias, training~False, !eps=1e-5) -> swapaxes(swapaxes(\
-running_batch_norm(x, mean, var, eps=eps, axis=1), 1, -1) * weight + bias, 1, -1)
+t: batch_norm (x, mean|running_mean=None, var|running_var=None, weight{~None|}, bias{~None|}, training:True, \
+!eps=1e-5) -> {|swapaxes(swapaxes(}batch_norm(x, eps=eps, axis=1){|, 1, -1) * weight + bias, 1, -1)}
+t: batch_norm (x, mean|running_mean, var|running_var, weight{~None|}, bias{~None|}, training~False, !eps=1e-5) -> \
+{|swapaxes(swapaxes(}running_batch_norm(x, mean, var, eps=eps, axis=1){|, 1, -1) * weight + bias, 1, -1)}
 t: rms_norm (x, normalized_shape(1)) -> rms_norm(x, eps=2.220446049250313e-16)
 v: sort (x, axis|dim=-1, descending:True) -> flip(sort(x, axis=axis), axis=axis)
 v: kthvalue (x, k##) -> take(sort(x, axis=-1), k - 1, axis=-1)
