@@ -68,6 +68,20 @@ from symbackprop.model.text import parse, parse_alone, to_text
          "dim N, D, H, param h: N x D, W: D x H, b: H"),
         ("z = torch.cat([a, b], dim=0); sum(F.softmax(z @ z.T / temperature, dim=1)**2)",
          "dim N, D, H, param a: N x D, b: H x D, temperature"),
+        ("q = (x @ W).gather(1, a.unsqueeze(1)).squeeze(1); mean(q**2)",
+         "dim N, D, H, data x: N x D, a: N int < H, param W: D x H"),
+        ("sum(np.take_along_axis(Z, k[:, None], axis=1))", "dim N, D, data k: N int < D, param Z: N x D"),
+        ("torch.relu(x @ W).max(1)[0].sum()", "dim N, D, H, data x: N x D, param W: D x H"),
+        ("torch.cdist(emb, emb).sum()", "dim N, D, param emb: N x D"),
+        ("sum(logsumexp(pi_logits, axis=1))", "dim N, D, param pi_logits: N x D"),
+        ("F.nll_loss(F.log_softmax(logits, dim=-1), target)",
+         "dim N, D, data target: N int < D, param logits: N x D"),
+        ("F.cross_entropy(q @ k.t(), torch.arange(len(q)))", "dim N, D, param q: N x D, k: N x D"),
+        # what an index and a product ask for
+        ("sum(alphas[t][:, None] * x0)", "dim N, D, H, data t: D int < N, x0: H, param alphas: N"),
+        ("T = cumprod(1 - alpha, axis=-1); sum(T[:, :-1] * v)", "dim N, D, param alpha: N x D, v: D - 1"),
+        ("h = x * g; sum((F.silu(h @ w1) * (h @ w3)) @ w2)",
+         "dim N, D, data x: N, param g: N, w1: N x D, w3: N x D, w2: D"),
         # sizes that are computed of others
         ("sum(F.interpolate(x[None, None], scale_factor=2) * w)", "dim N, data x: N, param w: 2*N"),
         ("n, m = x.shape; sum(W @ np.concatenate((h_prev, x), axis=0))",
@@ -193,6 +207,16 @@ def cost(ids, following, before):
     "sizes": ("A = X.T @ X + lam * np.eye(D)\nw = np.linalg.solve(A, X.T @ y)\nsum((y - X @ w)**2)",
               "dim D, N, data X: N x D, y: N, param lam"),
 }
+
+
+@pytest.mark.parametrize(("text", "guess"), [
+    ("s = 0\nfor t in range(1, T):\n    s = s + A[k[t-1], k[t]] + e[t, k[t]]\nloss = s",
+     "dim T, N, data k: T int < N, param A: N x N, e: T x N"),
+    ("s = h\nfor t in range(T):\n    a = softmax(E @ A @ s)\n    s = tanh(x[t] + (a @ E) @ C)\nloss = sum(s)",
+     "dim T, N, D, H, data x: T x N, param h: N, E: D x H, A: H x N, C: H x N"),
+])
+def test_loops_read_arrays_as_far_as_their_last_step_does(text: str, guess: str) -> None:
+    assert parse_alone(text).remarks[0] == f"guessed: {guess}"
 
 
 @pytest.mark.parametrize("case", LINES)

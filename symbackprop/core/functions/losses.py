@@ -245,6 +245,7 @@ def poisson_nll(log_rate: Node, target: Operand) -> Node:
     return exp(log_rate) - target * log_rate
 
 
+@known(asks=((0, 0), (0, 0)))
 @function
 def cdist(a: Node, b: Node, order: Operand = 2) -> Node:
     """The distance of every row of a, …×M×D, from every row of b, …×N×D: …×M×N."""

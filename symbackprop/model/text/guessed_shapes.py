@@ -10,7 +10,7 @@ import math
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
-from itertools import chain, count, zip_longest
+from itertools import accumulate, chain, count, zip_longest
 from typing import TypeAlias, TypeGuard
 
 import sympy as sp
@@ -29,6 +29,7 @@ from symbackprop.model.text.trials import is_by_entry, least_equal, least_rank, 
 from symbackprop.patterns import lazy
 
 _TARGETS = lazy(r"[yt].*|label.*")  # of the data, what is compared with results
+_WEIGHTS = lazy(r"w.*|.*(weight|kernel).*")  # of these a weight
 _STATES = lazy(r".*prev.*")  # of a step before
 _MATRICES = lazy(r"trans(ition)?s?|.*_matrix|\w+_W\d?")  # what is called so is one
 _NUMBERS = ("temperature", "temp", "lr", "reg", "discount", "margin", "logit_scale")  # likewise
@@ -42,6 +43,7 @@ _OF_TWO = (tree.PRODUCT, tree.BESIDE)  # which are of matrices where there are t
 _PRODUCTS = ("@", *_OF_TWO)
 _BESIDE = "hstack"
 _CHANGED = "scatter"
+_ALONG = "take_along_axis"
 _DIVISIONS = ("/", tree.QUOTIENT)
 _MOST_AXES = 8  # what wants more wants ever more, as t in Z[t] * (t - t[y])
 _NORM = "norm"
@@ -80,7 +82,10 @@ class Shapes:
         inside = {n for e in equations for n in _inside_arrays(e.value)}
         self.apart = {n for n in leaves if n not in axes and n not in inside and self.ranks[n] == 1}
         self.ranks |= dict.fromkeys(self.apart, 0)
+        self.in_loops = {e.target.name for loop in tree.loops(body) for e in tree.equations(loop.body)
+                         if e.target.index is None}  # h[T], which is the last one, behind the loop
         self.masks = {e.target.name for e in equations if is_mask(e.value, ())}
+        self.counting = {e.target.name for e in equations if _counts_up(e.value)}
         self.shares = set[str]()  # targets with a number for each class
         self.upright = set[str]()  # biases of which there is one column
         self.lettered = set[str]()  # leaves whose axes a pattern names
@@ -135,6 +140,8 @@ class Shapes:
         while before != self.ranks:
             self.before = before = dict(self.ranks)
             self._read(body)
+            if before == self.ranks and self.wishes:  # of which the others may come true with the first
+                self.ranks |= self.wishes[0]
             large = next((n for n, rank in self.ranks.items() if rank > _MOST_AXES), None)
             if large is not None:
                 raise ShapeError(f"how many axes {large} has cannot be guessed: declare its shape in a model text")
@@ -145,6 +152,8 @@ class Shapes:
         self.below: dict[str, Size] = {}
         self.behind_weights = dict[str, None]()  # data of two axes behind a matrix of parameters
         self.in_front = set[str]()  # data of one axis in front of a matrix
+        self.weights = dict[str, None]()  # parameters in a product of two vectors
+        self.wishes = list[dict[str, int]]()  # more axes for leaves, where nothing else gives what is read any
         self.dotted: dict[str, Size] = {}  # data in a product of two vectors, with its size
         self.sizes: dict[str, Size] = {n: self.found.fresh()[0] if n in self.given else n for n in self.asked}
         self.leaves = {n: self.found.fresh(rank) for n, rank in self.ranks.items()}
@@ -153,6 +162,7 @@ class Shapes:
         self.values: dict[str, Shape] = {}
         self.behind: dict[str, dict[str, int]] = {n: {n: 0} for n in self.ranks}
         self.steps: dict[str, Size] = {}
+        self.farthest: dict[str, dict[tuple[str, int], int]] = {}  # by counters, what their last step reads of names
         for size, (array, place) in self.given.items():
             self.ranks[array] = max(self.ranks[array], place + 1 if place >= 0 else -place)
             self.found.equate(self.sizes[size], *self.leaves[array][place:][:1])
@@ -164,6 +174,7 @@ class Shapes:
             if isinstance(s, tree.For):
                 steps = self._computed(s.start if s.stop == tree.ONE else s.stop)
                 self.steps[s.variable] = self.found.fresh()[0] if steps is None else self.found.size(steps)
+                self.farthest[s.variable] = _farthest(s)
                 self._block(s.body)
                 self._block(s.body)
             elif isinstance(s, tree.Equation):
@@ -229,7 +240,7 @@ class Shapes:
         if all(sign not in _PRODUCTS for sign, _ in expr.rest):
             return self._alike([expr.first, *[part for _, part in expr.rest]])
         shape, left, row = self.of(expr.first), expr.first, False
-        for sign, right in expr.rest:
+        for k, (sign, right) in enumerate(expr.rest):
             other = self.of(right)
             row = len(shape) == 1 and (row or isinstance(left, tree.Transpose))  # it has a column at its end, xᵀA y
             of_arrays = sign == "@" or (sign in _OF_TWO and (
@@ -242,6 +253,10 @@ class Shapes:
                 continue
             if sign == "@" and left is expr.first:
                 self._see_rows((left, shape), (right, other))
+            if len(shape) == len(other) == 1 and of_arrays:
+                self._see_weights(*[left] * (not k), right)
+            if of_arrays and not (shape and other):
+                self._wish_columns(right if shape else replace(expr, rest=expr.rest[:k]) if k else left)
             shape, left = self._product(shape, other, expr.place) if of_arrays else self._same([shape, other]), right
         return shape
 
@@ -255,6 +270,19 @@ class Shapes:
             self.in_front.add(left.name)
         elif (len(shape), len(other)) == (2, 2) and isinstance(right, tree.Name) and [right.name] == data:
             self.behind_weights[right.name] = None
+
+    def _see_weights(self, *sides: tree.Expr) -> None:
+        """The parameter in a product of two vectors that is a matrix if the product is multiplied again."""
+        names = [e.name for e in sides if isinstance(e, tree.Name) and e.name in self.leaves]
+        weights = [n for n in names if _WEIGHTS.fullmatch(n)] or [n for n in names if not sounds_like_data(n)]
+        self.weights |= dict.fromkeys(weights[-1:])
+
+    def _wish_columns(self, number: tree.Expr) -> None:
+        """What is multiplied as an array has axes: the weights have a column for each entry of it, ``w1`` in
+        ``relu(x @ w1) @ w2``, or else what comes first in it a row."""
+        leaves = {n: None for n in self._leaves_in(number) if n not in self.numbers}
+        several = [n for n in leaves if n in self.weights] or [*leaves][:1]
+        self.wishes += [{n: self.ranks[n] + 1 for n in several}] * bool(several)
 
     def _of_arrays(self, sign: str, *sides: tuple[tree.Expr, Shape]) -> bool:
         """Whether a product is one of matrices, which it is where there are two arrays: a matrix has a vector behind it
@@ -390,7 +418,10 @@ class Shapes:
         if any(map(_counts_up, items)):
             return self._picked(base, items)
         rest, found = [*self.of(base)], Shape()
-        for item in items:
+        wanted = sum(not isinstance(item, tree.Word) for item in items)
+        if len(rest) < wanted:
+            self._wish_entries(base, wanted)
+        for axis, item in zip(accumulate(not isinstance(i, tree.Word) for i in items), items, strict=True):
             if isinstance(item, tree.Word):
                 found += [1] if item.value is None else rest[: len(rest) - len(items) + 1]
                 rest = rest if item.value is None else rest[len(rest) - len(items) + 1 :]
@@ -400,12 +431,24 @@ class Shapes:
             match item:
                 case tree.Name(name) | tree.Index(tree.Name(name)) if name in self.leaves:  # ids, ids[t]
                     self.found.equate(self.below.setdefault(name, size), size)  # u[i] and b[i]
-                    found += self.of(item)[len(found) :] if item == items[0] else []
+                    places = self.of(item)
+                    found += places[len(found) :] if item == items[0] else []
             for counter, steps in self.steps.items():
                 ahead = tree.ahead(item, counter)
-                if ahead is not None and ahead >= 0:  # which the last step has too
+                name = base.name if isinstance(base, tree.Name) else ""
+                last = 0 if ahead is None else self.farthest[counter].get((name, axis), ahead)
+                if ahead is not None and ahead == last >= 0:  # which the last step has too
                     self.found.equate(self.found.size(self.found.value(steps) + ahead), size)
         return [*found, *rest]
+
+    def _wish_entries(self, expr: tree.Expr, rank: int) -> None:
+        """An expression has so many axes: what a number picked is what several pick, or the array has them."""
+        places = [i.name for i in (expr.items if isinstance(expr, tree.Index) else ()) if isinstance(i, tree.Name)]
+        several = [n for n in places if self.ranks.get(n) == 0][:1]
+        last = isinstance(expr, tree.Index) and isinstance(expr.base, tree.Name) and expr.base.name in self.in_loops
+        if last or (isinstance(expr, tree.Member) and expr.args is None):  # of which the steps are no axis; a shape
+            return
+        self.wishes.append({several[0]: 1} if several else self._needed(self._leaves_in(expr), expr, rank))
 
     def _sliced(self, part: tree.Slice, size: Size) -> Size:
         """How many entries of an axis a slice takes."""
@@ -453,6 +496,8 @@ class Shapes:
             case (array, place, *_) if name == _CHANGED:
                 self._indexed(array, (place,))
                 return self.of(array)
+            case (array, places, *_) if name == _ALONG:
+                return self._along(array, places, _axis_of(expr))
         expr = _one_by_one(expr, name)
         shapes = [self.of(a) for a in expr.args]
         if shapes == [[]] and _adds_up(expr):
@@ -465,7 +510,10 @@ class Shapes:
         expr = along(expr, shapes[0]) if shapes else expr
         self._fit(expr, shapes, composed(name).asks)
         if composed(name).target == 1 and [*map(len, shapes[:2])] == [1, 1] and not self._tried(expr, shapes):
-            self._give_a_class(*expr.args[:2])
+            self._give_a_class(expr, shapes)
+        if composed(name).target == 1 and len(shapes) > 1 and self._is_counting(expr.args[1]) and (
+                len(shapes[0]) <= len(shapes[1]) and self.before == self.ranks):  # of each row, which place it is
+            self._with_axes(self._leaves_in(expr.args[0]), expr.args[0], len(shapes[1]) + 1)
         if composed(name).target == 1 and len(shapes) > 1 and isinstance(expr.args[1], tree.Name):
             self._widen(expr.args[1:2], len(shapes[0]) - 1)  # an index too has one for each row
         one_less = composed(name).target == 1 and len(shapes) > 1 and len(shapes[1]) == len(shapes[0]) - 1
@@ -476,9 +524,27 @@ class Shapes:
             return self._alike(expr.args, shapes)
         return self._tried(expr, shapes, entry)
 
-    def _give_a_class(self, scores: tree.Expr, target: tree.Expr) -> None:
+    def _is_counting(self, expr: tree.Expr) -> bool:
+        return _counts_up(expr) or (isinstance(expr, tree.Name) and expr.name in self.counting)
+
+    def _along(self, array: tree.Expr, places: tree.Expr, axis: int) -> Shape:
+        """What is read at places along an axis: both have as many axes, and the places are below the size of that."""
+        shape, found = self.of(array), self.of(places)
+        few, rank = (array, len(found)) if len(shape) < len(found) else (places, len(shape))
+        if len(shape) != len(found) and self.before == self.ranks:
+            self._with_axes(self._leaves_in(few), few, rank)
+        elif len(shape) == len(found) and -len(shape) <= axis < len(shape):
+            for leaf in self._leaves_in(places):
+                self.found.equate(self.below.setdefault(leaf, shape[axis]), shape[axis])
+            for k, (size, other) in enumerate(zip(shape, found, strict=True)):
+                if k != axis % len(shape):
+                    self.found.equate(size, other)
+        return found
+
+    def _give_a_class(self, call: tree.Call, shapes: Sequence[Shape]) -> None:
         """One target is a class: that of each row of x, where scores are made of ``x @ W``; where something asks for
         several, that of each row of scores, or they are probabilities."""
+        scores, target, *_ = call.args
         if not isinstance(target, tree.Name) or target.name not in self.leaves.keys() - self.shares or (
                 not sounds_like_data(target.name)):
             return
@@ -486,6 +552,8 @@ class Shapes:
         several = target.name in self.numbers
         if several and isinstance(scores, tree.Name) and scores.name in self.leaves:
             self._widen([scores], 2)
+        elif several and not self._takes_shares(call, shapes):
+            self._with_axes(self._leaves_in(scores), scores, 2)
         elif several:
             self.shares.add(target.name)
         elif rows:
@@ -493,6 +561,11 @@ class Shapes:
         else:
             self.numbers.add(target.name)
             self.ranks[target.name] = 0
+
+    def _takes_shares(self, call: tree.Call, shapes: Sequence[Shape]) -> bool:
+        """Whether a function takes probabilities for a target as well as classes."""
+        values = [[*map(self.found.value, shape)] for shape in shapes]
+        return least_equal(call, values, self.found.ends(chain(*shapes))) is not None
 
     def _beside(self, items: tuple[tree.Expr, ...]) -> Shape:
         """``[ones(m, 1) X]``: matrices side by side, vectors one behind the other."""
@@ -571,10 +644,13 @@ class Shapes:
 
     def _with_axes(self, leaves: Iterable[str], expr: tree.Expr, rank: int) -> None:
         """An expression has so many axes where the first of these leaves has them, of the data if some are."""
-        behind = self._leaves_in(expr)
-        needed = {n: rank + behind[n] for n in leaves if self.ranks[n] < rank + behind[n] and _rank(n)}
-        for name in sorted(needed, key=lambda n: not sounds_like_data(n))[:1]:
-            self.ranks[name] = needed[name]
+        self.ranks |= self._needed(leaves, expr, rank)
+
+    def _needed(self, leaves: Iterable[str], expr: tree.Expr, rank: int) -> dict[str, int]:
+        behind, leaves = self._leaves_in(expr), [*leaves]
+        arrays = [n for n in leaves if _rank(n)] or leaves
+        needed = {n: rank + behind[n] for n in arrays if self.ranks[n] < rank + behind[n]}
+        return {name: needed[name] for name in sorted(needed, key=lambda n: not sounds_like_data(n))[:1]}
 
     def _in_ends(self, expr: tree.Expr) -> tree.Expr:
         """An argument that is made of sizes with what is known of each."""
@@ -593,12 +669,14 @@ class Shapes:
         """One class for each row of scores: whole numbers below how many there are."""
         for a, b in zip(scores, shape, strict=False):
             self.found.equate(a, b)
+        if self._is_counting(target):
+            self.found.equate(scores[-1], *shape)
         if isinstance(target, tree.Name) and target.name in self.leaves:
             self.found.equate(self.below.setdefault(target.name, scores[-1]), scores[-1])
         return shape
 
     def _product(self, a: Shape, b: Shape, place: Place | None) -> Shape:
-        if not (a and b) and self.before != self.ranks:
+        if not (a and b) and (self.before != self.ranks or self.wishes):
             return []
         if not a or not b:
             raise ShapeError("@ multiplies arrays, and one side is a number: declare its shape in a model text",
@@ -626,6 +704,16 @@ def _indices(body: Sequence[tree.Statement]) -> list[tuple[tree.Expr, list[tree.
     """What is indexed, each with what stands for its axes."""
     return [(part.base, [i for i in part.items if not isinstance(i, tree.Word)])
             for part in tree.inside(body) if isinstance(part, tree.Index)]
+
+
+def _farthest(loop: tree.For) -> dict[tuple[str, int], int]:
+    """How far ahead of its counter a loop reads names, by their axes."""
+    found = dict[tuple[str, int], int]()
+    for base, items in _indices(loop.body):
+        for axis, ahead in enumerate([tree.ahead(item, loop.variable) for item in items], 1):
+            if isinstance(base, tree.Name) and ahead is not None:
+                found[base.name, axis] = max(found.get((base.name, axis), ahead), ahead)
+    return found
 
 
 def _first_ranks(body: Sequence[tree.Statement], leaves: Sequence[str], axes: Mapping[str, int], counts: Container[str]
@@ -692,6 +780,13 @@ def _takes_several(name: str) -> bool:
     """Whether a function is of arrays of which there are as many as one likes."""
     called = callee(name)
     return called is not None and called.most == math.inf and called.parameters[0].annotation == "Node"
+
+
+def _axis_of(expr: tree.Call) -> int:
+    """The axis that a call says, as its option or behind two arrays; the last one where that is no number."""
+    said = next((value for option, value in expr.options if option == "axis"), None) or next(iter(expr.args[2:]), None)
+    sign, number = (-1, said.body) if isinstance(said, tree.Negative) else (1, said)
+    return sign * int(number.value) if isinstance(number, tree.Number) else -1
 
 
 def _is_product(expr: tree.Call) -> bool:
