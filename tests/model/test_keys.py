@@ -135,6 +135,33 @@ PROGRAMS = {
 }
 
 
+STEPS = "h = np.tanh(h @ p['W1'] + p['b1'])\nh = np.tanh(h @ p['W2'] + p['b2'])"
+MADE = [
+    "for l in range(1, 3):\n    h = np.tanh(h @ p['W' + str(l)] + p['b' + str(l)])",
+    "for l in range(2):\n    h = np.tanh(h @ p[f'W{l+1}'] + p[f\"b{l + 1}\"])",
+    "for l in reversed(range(1, 3)):\n    h = np.tanh(h @ p['W%d' % (3-l)] + p['b%d' % (3 - l)])",
+    "L = 2\nfor l in range(1, L):\n    h = np.tanh(h @ p['W{}'.format(l)] + p[\"b{}\".format(l)])\n"
+    "h = np.tanh(h @ p['W' + str(L)] + p['b' + str(L)])",
+    "for l in range(1, 3):\n    for k in range(1):\n        h = np.tanh(h @ p['W' + str(k + l)] + p['b' + str(l)])",
+]
+
+
+@pytest.mark.parametrize("loop", MADE)
+def test_keys_that_are_made_of_counters_are_those_of_each_step(loop: str) -> None:
+    begin, end = "h = X\n", "\nloss = np.sum((h - Y)**2)"
+    model, written = parse_alone(begin + loop + end), parse_alone(begin + STEPS + end)
+    rest = to_text(model).replace("L = 2\n", "")
+    assert rest == to_text(written)
+    assert [*model.params] == ["W1", "b1", "W2", "b2"]
+
+
+@pytest.mark.parametrize("head", ["range(1, L)", "range(len(p) // 2)", "p", "range(1, 4000)", "range(1, 5, 0)"])
+def test_keys_of_steps_of_which_the_number_is_not_known_are_refused(head: str) -> None:
+    with pytest.raises(ModelError) as caught:
+        parse_alone(f"h = X\nfor l in {head}:\n    h = h @ p['W' + str(l)]\nloss = np.sum(h)")
+    assert "it has to be known how many steps there are" in str(caught.value)
+
+
 @pytest.mark.parametrize("case", PROGRAMS)
 def test_programs_with_dicts_have_the_value_that_numpy_computes(case: str) -> None:
     lines = dedent(PROGRAMS[case])

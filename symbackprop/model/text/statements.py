@@ -28,6 +28,7 @@ from symbackprop.model.text.helpers import Helpers
 from symbackprop.model.text.imports import is_import
 from symbackprop.model.text.keys import Keys
 from symbackprop.model.text.languages import as_read, language, with_its_signs, with_methods
+from symbackprop.model.text.made_keys import with_made_keys
 from symbackprop.model.text.meant_lines import (
     declared_instead,
     in_reals,
@@ -139,7 +140,9 @@ class Reader:
     def __init__(self, lines: list[Line], errors: list[ModelError]) -> None:
         self.lines, self.place, self.errors = lines, 0, errors
         self.notes: list[tree.Said] = []
+        made = with_made_keys(self.lines)
         self._read_keys()
+        self.notes += [tree.Said(number, _STEPS) for number in made]
         self.notes += [tree.Said(number, _LOOPS) for number in with_loops(self.lines)]
         self.notes += [tree.Said(number, _LISTS) for number in written_out(self.lines)]
         self.notes += [tree.Said(number, _FILLED) for number in filled(self.lines)]
@@ -645,6 +648,7 @@ _COMMAND = "the line `{first} …` says nothing here: nothing is executed"
 _GRADIENT = "the line `{first} = …` says nothing here: gradients are derived"
 _SHOWN = "the line `{first}` says nothing here: nothing is shown"
 _KEYS = "what stands under a name, as in params['W'], is read as what has that name"
+_STEPS = "a loop whose counter is in keys is read step by step, each with its own: what stands under `\"W1\"` is W1"
 _FILLED = "an array that loops fill place by place is read as one that they fill row by row"
 _LISTS = "a list with a loop in it is read as what lines above collect"
 _LOOPS = "what counts, or goes from step to step, is read as a loop, `for … in …:`"
