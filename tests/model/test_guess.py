@@ -219,6 +219,25 @@ def test_loops_read_arrays_as_far_as_their_last_step_does(text: str, guess: str)
     assert parse_alone(text).remarks[0] == f"guessed: {guess}"
 
 
+@pytest.mark.parametrize(("lines", "guess"), [
+    ("x = torch.randn(10, 3)\ny = torch.randn(10)\nw = torch.randn(3, requires_grad=True)\n"
+     "loss = ((x @ w - y)**2).mean()", "data x: 10 x 3, y: 10, param w: 3"),
+    ("W = np.random.randn(D, H) * 0.01\nb = np.zeros(H)\nh = np.zeros(H)\nloss = np.sum((h + X @ W + b)**2)",
+     "dim H, D, N, data X: N x D, param W: D x H, b: H"),
+    ("N, D, H = 64, 1000, 100\nx = np.random.randn(N, D)\nw1 = np.random.normal(0, 0.1, (D, H)) / np.sqrt(D)\n"
+     "w2 = np.random.normal(size=H)\nloss = np.square(np.maximum(x @ w1, 0) @ w2).sum() / N",
+     "dim N, D, H, data x: N x D, param w1: D x H, w2: H"),
+    ("a = torch.tensor([2., 3.], requires_grad=True)\nb = torch.tensor(6.0).requires_grad_()\n(3*a**3 - b**2).sum()",
+     "param a: 2, b"),
+    ("key = jax.random.PRNGKey(0)\nw = jax.random.normal(key, (3,))\nloss = jnp.sum((x @ w - y)**2)",
+     "dim N, data x: N x 3, y: N, param w: 3"),
+    ("noise = torch.randn(N, D)\nloss = F.mse_loss((X + noise) @ W, Y)",
+     "dim N, D, H, data X: N x D, Y: N x H, param W: D x H, data noise: N x D"),
+])
+def test_arrays_that_are_made_of_random_numbers_are_declared(lines: str, guess: str) -> None:
+    assert parse_alone(lines).remarks[0] == f"guessed: {guess}"
+
+
 @pytest.mark.parametrize("case", LINES)
 def test_what_is_guessed_of_several_lines(case: str) -> None:
     text, guess = LINES[case]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import replace
 
+import sympy as sp
+
 from symbackprop.core.scalars import TABLE
 from symbackprop.model.text import tree
 from symbackprop.patterns import lazy
@@ -12,6 +14,8 @@ from symbackprop.records import record
 
 _LEARNT = ("Parameter", "Variable")
 _FILLED = lazy("randn?|standard_normal|normal|uniform|zeros|ones|empty")
+_RANDOM = lazy("randn?|standard_normal|normal|uniform")
+_LATER = "requires_grad_"  # what gives an array a gradient
 _BEHIND_TWO = ("normal", "uniform")  # numbers stand sizes
 
 
@@ -95,26 +99,53 @@ def as_declaration(s: tree.Statement, random: bool = False) -> Sequence[tree.Sta
         return [s]
     name, args, _ = tree.called(s.value)
     learnt = name in _LEARNT
-    shape = _filled(args[0] if learnt and args else s.value) if learnt or random else None
+    shape = filled(args[0] if learnt and args else s.value) if learnt or random else None
     if shape is None:
         return [s]
     told = f"{s.target.name} is read as a parameter, whose values at the beginning say nothing"
     return [tree.Said(s.line, told), tree.Arrays(s.line, "param", (tree.ArrayItem(s.target, shape),))]
 
 
-def _filled(expr: tree.Expr) -> tuple[tree.Expr, ...] | None:
+def filled(expr: tree.Expr) -> tuple[tree.Expr, ...] | None:
     """The sizes of an array that is filled with numbers to begin with; None of any other."""
     if isinstance(expr, tree.Chain) and all(sign in ("*", "/") for sign, _ in expr.rest):
-        found = [shape for part in (expr.first, *[p for _, p in expr.rest]) if (shape := _filled(part)) is not None]
+        found = [shape for part in (expr.first, *[p for _, p in expr.rest]) if (shape := filled(part)) is not None]
         return found[0] if len(found) == 1 else None
     name, args, options = tree.called(expr)
-    if name == "tensor" and len(args) == 1 and isinstance(args[0], tree.Number):
-        return ()
+    if name == "tensor" and len(args) == 1:
+        return _sizes(args[0])
     if not _FILLED.fullmatch(name):
         return None
-    sizes = options.get("size", options.get("shape"))
+    listed = [arg for arg in args if isinstance(arg, tree.Tuple)]
+    sizes = options.get("size", options.get("shape", listed[0] if listed else None))
     if sizes is not None:
         args = (sizes,)
-    elif name in _BEHIND_TWO and not (args and isinstance(args[0], tree.Tuple)):
+    elif name in _BEHIND_TWO:
         args = args[2:]
     return args[0].items if len(args) == 1 and isinstance(args[0], tree.Tuple) else args
+
+
+def _sizes(numbers: tree.Expr) -> tuple[tree.Expr, ...] | None:
+    """The sizes of an array that is written out, ``[[1, 2], [3, 4]]``; None where something else stands there."""
+    match numbers:
+        case tree.Number() | tree.Negative(tree.Number()):
+            return ()
+        case tree.Tuple((first, *_) as items):
+            inner = _sizes(first)
+            return None if inner is None else (tree.Number(sp.Integer(len(items))), *inner)
+    return None
+
+
+def drawn(s: tree.Statement, begun: bool = False) -> tuple[tuple[tree.Expr, ...], bool] | None:
+    """The sizes of an array of random numbers, ``W = 0.1 * np.random.randn(D, H)``, or of one that has a gradient, and
+    whether it has; with ``begun`` of zeros too. None where a statement is no such array, or its sizes are no names and
+    numbers."""
+    if not isinstance(s, tree.Equation) or s.target.index is not None:
+        return None
+    parts = [part for part in tree.all_parts(s.value) if isinstance(part, (tree.Call, tree.Member))]
+    learnt = any(("requires_grad", tree.Word(True)) in part.options or tree.called(part)[0] == _LATER for part in parts)
+    value = s.value.base if isinstance(s.value, tree.Member) and s.value.name == _LATER else s.value
+    sizes = filled(value) if learnt or begun or any(_RANDOM.fullmatch(tree.called(part)[0]) for part in parts) else None
+    plain = sizes is not None and all(isinstance(part, (tree.Name, tree.Number, tree.Chain))
+                                      for size in sizes for part in tree.all_parts(size))
+    return (sizes, learnt) if sizes is not None and plain else None

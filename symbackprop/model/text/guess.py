@@ -13,8 +13,9 @@ from functools import partial
 from symbackprop.core.functions.words import MODULES
 from symbackprop.errors import ModelError, NameProblem, OnPaper, ShapeError
 from symbackprop.model.model import Model
-from symbackprop.model.names import RESULT, result_name
+from symbackprop.model.names import RESULT, result_name, sounds_like_data
 from symbackprop.model.text import dialect, tree
+from symbackprop.model.text.classes import drawn
 from symbackprop.model.text.evaluate import Evaluator
 from symbackprop.model.text.expressions import formula_of
 from symbackprop.model.text.guessed_shapes import Known, Shapes, needs_arrays
@@ -36,7 +37,7 @@ def guessed(text: str) -> tuple[list[tree.Statement], str]:
     """The statements of one line that is an expression or an equation, with equations in front of it perhaps, ``;``
     between them; and what more to tell. Places are those of the line. Raises a `ModelError`."""
     body, taken = _statements(text)
-    body, note = _natural(_with_masks(body), taken)
+    body, note = _natural(_with_masks(_with_arrays(body)), taken)
     _refuse_raised(body)
     body, said = _without_tuples(body, taken)
     note += said
@@ -106,6 +107,32 @@ def _arrays(body: Sequence[tree.Statement], taken: Container[str]) -> set[str]:
         return {n for n, shape in _shapes(plain, leaves, known, sizes).leaves.items() if shape}
     except ModelError:  # which is told where they are read
         return set()
+
+
+def _with_arrays(body: Sequence[tree.Statement]) -> Sequence[tree.Statement]:
+    """The statements with declarations for arrays of random numbers and for those that have a gradient, and without the
+    numbers that sizes of them are."""
+    found = [drawn(s) for s in body]
+    if any(found):  # b = zeros(H) beside W = randn(D, H)
+        found = [drawn(s, begun=True) if isinstance(s, tree.Equation) and _BIAS.fullmatch(s.target.name) else array
+                 for s, array in zip(body, found, strict=True)]
+    sizes = {n for shape, _ in filter(None, found) for size in shape for n in tree.mentioned(size)}
+    given = Counter(e.target.name for e in tree.equations(body))
+    rest = list[tree.Statement]()
+    for s, array in zip(body, found, strict=True):
+        if isinstance(s, tree.Equation) and array is not None and given[s.target.name] == 1:
+            data = sounds_like_data(s.target.name) or _NOISE.fullmatch(s.target.name) is not None
+            role = "data" if data and not array[1] else "param"
+            rest += [tree.Said(s.line, _ARRAY.format(s.target.name)),
+                     tree.Arrays(s.line, role, (tree.ArrayItem(s.target, array[0]),))]
+        elif not (isinstance(s, tree.Equation) and s.target.name in sizes and isinstance(s.value, tree.Number)):
+            rest.append(s)
+    return rest
+
+
+_ARRAY = "{0} is read as an array of its shape, whose values here say nothing"
+_BIAS = lazy(r"b\d*|b_\w+|(.*_)?bias\d*")
+_NOISE = lazy(r"(.*_)?(noise|eps|epsilon|z)(_.*)?")
 
 
 def _with_masks(body: Sequence[tree.Statement]) -> Sequence[tree.Statement]:
