@@ -74,7 +74,7 @@ class Plan:
         self.steps = [_step(n, sizes) for n in order if not _is_given(n) and n.id not in stop]
         shaped = [(step.row, step.shape) for step in self.steps]
         require_room(shaped, sizes)
-        self.cost, self._bodies = cost_of(shaped, sizes), dict[int, Plan]()
+        self.cost, self._bodies = cost_of(shaped, sizes), dict[tuple[int, int], Plan]()
 
     @property
     def read(self) -> Container[int]:
@@ -106,10 +106,13 @@ class Plan:
                    and isinstance(s.row.attr, (Kernel, Leaf)) for s in self.steps)
 
     def body(self, row: Node) -> Plan:
-        """That of a loop's body; loops of the same rows have one each, since their steps are told apart."""
-        if row.id not in self._bodies:
-            self._bodies[row.id] = Plan(row.attr.results(), self.sizes, row.attr.stop)
-        return self._bodies[row.id]
+        """That of a loop's body; loops of the same rows have one each, since their steps are told apart, and what a
+        backward pass keeps of one is asked for later."""
+        results = row.attr.results()
+        key = row.id, len(results)
+        if key not in self._bodies:
+            self._bodies[key] = Plan(results, self.sizes, row.attr.stop)
+        return self._bodies[key]
 
 
 @lru_cache(maxsize=8)

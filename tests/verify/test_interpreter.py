@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import sympy as sp
 
+from symbackprop import derive
 from symbackprop.core import functions as F
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import scan
@@ -208,3 +209,13 @@ def test_what_depends_on_a_leaf_is_not_kept_for_every_leaf() -> None:
     kept = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     assert places == [2 * (count - k) + 1 for k in range(1, count)] and kept < 1e6
+
+
+def test_what_a_backward_pass_keeps_of_loops_in_loops_is_computed_later() -> None:
+    model = Model.parse("dim T, m\ndata x: T x m\nparam h: m\nfor t in range(T):\n    s = h[0]\n"
+                        "    for j in range(1, m):\n        s = tanh(s + h[j] * x[t, j])\n    h = h * s\n"
+                        "loss L = sum(h)")
+    arrays = {"x": np.ones((2, 3)), "h": np.array([0.5, 1, 2])}
+    before = evaluate(model.results(), arrays)
+    derive(model)
+    assert evaluate(model.results(), arrays) == before
