@@ -22,6 +22,29 @@ param W: E x H, U: H x H, v: H, b: N, Q: V x H, stacked: V x H x H
 """
 SIZES = {"T": 4, "N": 2, "E": 3, "H": 5, "V": 6}
 LOOPS = {
+    "rows that are made of the one before, place by place": """
+        alpha = np.zeros((T, H))
+        alpha[0] = v * Q[k[0]]
+        for t in range(1, T):
+            for j in range(H):
+                alpha[t, j] = np.sum(alpha[t-1] * U[:, j]) * Q[k[t], j]
+        loss = np.sum(alpha[T-1]) + alpha[1, 2]""",
+    "places of the row before": """
+        a = np.zeros((T, H))
+        a[0, :] = v
+        for t in range(1, T):
+            for j in range(H):
+                total = 0
+                for i in range(H):
+                    total += a[t-1, i] * U[i, j]
+                a[t, j] = total + a[t - 1, j] ** 2
+        loss = np.sum(a[-1, :] * v)""",
+    "rows with all of the row before": """
+        g = np.zeros((T, H))
+        g[0, :] = np.tanh(X[0, 1] @ W)
+        for t in range(1, T):
+            g[t, :] = np.tanh(X[t, 1, :] @ W + g[t-1, :] @ U)
+        loss = np.sum(g**2)""",
     "a list": """
         hs = []
         h = h0
@@ -600,7 +623,7 @@ loss = np.sum(C)"""
 
 @pytest.mark.parametrize(("part", "other"), [
     ("range(H)", "range(3)"), ("range(H)", "range(1, H)"), ("= h0", "= C[n, 0] + h0"),
-    ("loss", "    C[0, 0] = 2\nloss"),
+    ("loss", "    C[0, 0] = 2\nloss"), ("= h0", "= C[n-1, j] + h0"),
     ("C = np.zeros((N, H))", "M = N\nM = H\nC = np.zeros((M, H))"), ("zeros((N, H))", "zeros(N)"),
     ("C = np.zeros((N, H))", "C = h0\nC += np.zeros((N, H))"),
     ("C = np.zeros((N, H))\nfor n in range(N)",
@@ -610,6 +633,13 @@ def test_places_are_not_filled_where_some_are_left_or_read(part: str, other: str
     Model.parse(HEAD + PLACES)
     with pytest.raises(ModelError, match="entries that a loop counts are not changed"):
         Model.parse(HEAD + PLACES.replace(part, other))
+
+
+@pytest.mark.parametrize("begun", ["C[0] = 1\nfor n in range(N)", "C[0] = v\nfor n in range(2, N)",
+                                   "C[1] = v\nfor n in range(1, N)", "C[0, 1:] = v\nfor n in range(1, N)"])
+def test_places_are_not_filled_behind_another_first_row(begun: str) -> None:
+    with pytest.raises(ModelError):
+        Model.parse(HEAD + PLACES.replace("for n in range(N)", begun))
 
 
 def test_a_size_alone_in_brackets_is_one() -> None:

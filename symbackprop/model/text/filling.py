@@ -12,23 +12,26 @@ from symbackprop.records import record
 
 _ZEROS, _LIKE = ("zeros", "empty"), ("zeros_like", "empty_like")
 _UPDATES = ("=", "+=", "-=", "*=", "/=")
+_FIRST = (["0"], ["0", ":"])  # places of the first row
 _MOST = 20  # arrays
 
 
 @record(frozen=True)
 class _Loop:
-    """One that counts from 0: where its line stands and what lies below it ends, its counter, and how far it goes."""
+    """Where its line stands and what lies below it ends, its counter, and from where to where it counts."""
 
     place: int
     end: int
     counter: str
     stop: str
+    start: str = "0"
 
 
 @record(frozen=True)
 class _Filled:
     """An array that loops fill: where it is made, its sizes, the loops from outside in, the place that a step fills,
-    and the axes in the order of the loops."""
+    and the axes in the order of the loops. Where the rows of ``begun`` are given from the second on, a step reads the
+    row before it, ``before``."""
 
     name: str
     made: int
@@ -36,6 +39,11 @@ class _Filled:
     loops: Sequence[_Loop]
     at: Sequence[str]
     order: Sequence[int]
+    begun: int | None = None
+
+    @property
+    def before(self) -> str:
+        return f"{self.loops[0].counter} - 1" if self.begun is not None else ""
 
 
 def filled(lines: list[Line]) -> list[int]:
@@ -69,8 +77,9 @@ def _found(lines: Sequence[Line], name: str) -> _Filled | None:
     """How loops fill an array, where they fill all of it and read no other place of it; None where they do not."""
     uses = [k for k, line in enumerate(lines) if name in map(TEXT, line.tokens)]
     first = next((k for k in uses if lines[k].indent and lines[k].tokens[0].text == name
-                  and lines[k].tokens[1].is_sign("[")), 0)
-    made = max([k for k in uses if k < first and lines[k].tokens[0].text == name], default=None)
+                  and lines[k].tokens[1].is_sign("[") and _place(lines[k].tokens, 1)[0] not in _FIRST), 0)
+    made = max([k for k in uses if k < first and lines[k].tokens[0].text == name
+                and not lines[k].tokens[1].is_sign("[")], default=None)
     if made is None or not lines[made].tokens[1].is_sign("="):
         return None
     at, _ = _place(lines[first].tokens, 1)
@@ -81,16 +90,30 @@ def _found(lines: Sequence[Line], name: str) -> _Filled | None:
     if not counters or len(sizes) < len(at) or sorted(loop.counter for loop in loops) != sorted(counters):
         return None
     axes = [at.index(loop.counter) for loop in loops]
+    begun = _begun(lines, name, range(made + 1, loops[0].place)) if loops[0].start == "1" and axes[0] == 0 else None
+    if any(loop.start != "0" for loop in loops[begun is not None :]):
+        return None
     if any(_same(loop.stop, known) != _same(sizes[axis], known) for loop, axis in zip(loops, axes, strict=True)):
         return None
+    order = [*axes, *[k for k in range(len(sizes)) if k not in axes]]
+    array = _Filled(name, made, sizes, loops, at, order, begun)
     inside = range(loops[-1].place + 1, loops[-1].end)
-    if not all(k in inside and _reads_alone(lines[k].tokens, name, at) for k in uses if made < k < loops[0].end):
-        return None
-    return _Filled(name, made, sizes, loops, at, [*axes, *[k for k in range(len(sizes)) if k not in axes]])
+    others = [k for k in uses if made < k < loops[0].end and k != begun]
+    return array if all(k in inside and _reads_alone(lines[k].tokens, array) for k in others) else None
+
+
+def _begun(lines: Sequence[Line], name: str, places: range) -> int | None:
+    """Where the first row of an array is given, ``alpha[0] = …`` or ``alpha[0, :] = …``."""
+    for k in places:
+        tokens = lines[k].tokens
+        if lines[k].indent == lines[places.start - 1].indent and tokens[0].text == name and tokens[1].is_sign("["):
+            at, end = _place(tokens, 1)
+            return k if at in _FIRST and tokens[end + 1].is_sign("=") else None
+    return None
 
 
 def _around(lines: Sequence[Line], made: int, first: int) -> list[_Loop]:
-    """The loops around a line, from outside in, up to one that is none or does not count from 0."""
+    """The loops around a line, from outside in, up to one that is none."""
     heads, indent = list[int](), lines[first].indent
     for k in range(first - 1, made, -1):
         if len(lines[k].indent) < len(indent):
@@ -110,10 +133,11 @@ def _loop(lines: Sequence[Line], k: int) -> _Loop | None:
     inside = lines[k].tokens[over + 2 : -3]
     if words[over + 1] != "(":
         return None
-    stop = " ".join(map(TEXT, inside))  # of two bounds it is the size of no axis
+    *start, stop = [" ".join(map(TEXT, part)) for part in between_commas(inside)] or [""]
     if words[over] == "enumerate" and words[2] == ",":
         return _Loop(k, end, words[1], f"{stop} . shape [ 0 ]")
-    return _Loop(k, end, words[1], stop) if words[over] == "range" and over == 3 else None
+    counts = words[over] == "range" and over == 3 and len(start) < 2
+    return _Loop(k, end, words[1], stop, *start) if counts else None
 
 
 def _sizes(value: Sequence[Token], axes: int) -> list[str]:
@@ -151,9 +175,10 @@ def _same(size: str, known: Mapping[str, str]) -> str:
     return f"{array} . shape [ 0 ]" if size == f"len ( {array} )" else size
 
 
-def _reads_alone(tokens: Sequence[Token], name: str, at: Sequence[str]) -> bool:
-    """Whether a name only stands on a line with that place behind it."""
-    return all(_place(tokens, k + 1)[0] == [*at] for k, token in enumerate(tokens) if token.text == name)
+def _reads_alone(tokens: Sequence[Token], array: _Filled) -> bool:
+    """Whether an array only stands on a line with the place that is filled behind it, or with one of the row before."""
+    places = [_place(tokens, k + 1)[0] for k, token in enumerate(tokens) if token.text == array.name]
+    return all(place == [*array.at] or place[:1] == [array.before] for place in places)
 
 
 class _Writer:
@@ -187,7 +212,8 @@ class _Writer:
                 yield self._line(k, line.indent, f"{self.rows[level]} = {_zeros(self.sizes[level:])}")
             if k == array.made:
                 line = self._line(k, line.indent, f"{self.rows[0]} = {_zeros(self.sizes)}")
-            yield self._with_entry(line, apart) if self.last.place < k < self.last.end else line
+            inside = self.last.place < k < self.last.end or k == array.begun
+            yield self._with_entry(line, apart) if inside else line
             if k == self.last.place and apart:
                 yield self._line(k, body, f"{self.entry} = {_zeros(self.sizes[len(loops):])}")
 
@@ -206,11 +232,12 @@ class _Writer:
 
     def _is_given_once(self, body: str) -> bool:
         """Whether one line of a step gives the place its value, and none reads it."""
-        lines = [line for line in self.text[self.last.place + 1 : self.last.end]
-                 if self.array.name in map(TEXT, line.tokens)]
-        words = [*map(TEXT, lines[0].tokens)]
-        return len(lines) == 1 and lines[0].indent == body and words.count(self.array.name) == 1 and (
-            words[_place(lines[0].tokens, 1)[1] + 1] == "=")
+        lines = self.text[self.last.place + 1 : self.last.end]
+        given = [line for line in lines for k, token in enumerate(line.tokens)
+                 if token.text == self.array.name and _place(line.tokens, k + 1)[0] == [*self.array.at]]
+        words = [*map(TEXT, given[0].tokens)]
+        return len(given) == 1 and given[0].indent == body and words[0] == self.array.name and (
+            words[_place(given[0].tokens, 1)[1] + 1] == "=")
 
     def _with_entry(self, line: Line, apart: bool) -> Line:
         """A line with another name for the place that a step fills."""
@@ -220,11 +247,18 @@ class _Writer:
             if k < skipped:
                 continue
             if token.text == self.array.name:
-                found += words(instead, token.line)
-                skipped = _place(line.tokens, k + 1)[1] + 1
+                at, end = _place(line.tokens, k + 1)
+                found += words(instead if at == [*self.array.at] else self._of_row(at), token.line)
+                skipped = end + 1
             else:
                 found.append(token)
         return line._replace(tokens=tuple(found))
+
+    def _of_row(self, at: Sequence[str]) -> str:
+        """``alpha[t - 1][j]`` for ``alpha[t - 1, j]``."""
+        row, *places = at
+        entries = f"[ {' , '.join(places)} ]" if any(place != ":" for place in places) else ""
+        return f"{self.array.name} [ {row} ] {entries}"
 
     def _line(self, k: int, indent: str, text: str) -> Line:
         return Line(self.text[k].number, indent, ended(words(text, self.text[k].tokens[0].line)))
