@@ -25,6 +25,7 @@ from symbackprop.core.pattern import Pattern
 from symbackprop.core.roles import Role
 from symbackprop.derive.computed import Facts, Fold
 from symbackprop.derive.factoring import (
+    Inner,
     Pair,
     Product,
     common_powers,
@@ -95,24 +96,20 @@ class Shown(NamedTuple):
 
 @dataclass
 class Trial:
-    """A way of writing a region: the tree of every root, pairs computed once, the rules used by root, the cost, how
-    many terms and factors there are (for the ``width`` a sum counts as its terms), whether ``sums`` of forward rows are
-    among these, and whether it ``divides``."""
+    """A way of writing a region: the tree of every root, pairs computed once, the rules used by root, the rows that it
+    reads, the cost, how many terms and factors there are (for the ``width`` a sum counts as its terms), whether
+    ``sums`` of forward rows are among these, and whether it ``divides``. One that is too dear has no trees, and of its
+    cost it is known that it is this at least."""
 
     trees: dict[int, tuple[Index, Product]]
     pairs: dict[int, Pair]
     rules: dict[int, tuple[str, ...]]
+    reads: set[int]
     cost: float
     degree: tuple[int, int]
     width: tuple[int, int]
     sums: bool
     divides: bool
-
-    def reads(self) -> set[int]:
-        """The rows in it."""
-        return {id_ for _, tree in self.trees.values() for id_ in tree.reads} | {
-            id_ for pair in self.pairs.values() for id_ in pair.tree.reads
-        }
 
 
 class Solved(NamedTuple):
@@ -123,11 +120,13 @@ class Solved(NamedTuple):
 
 
 class Forms(NamedTuple):
-    """The terms of every gradient of a region, by gradient the rules that led to them, and sums of arrays in them."""
+    """The terms of every gradient of a region, by gradient the rules that led to them, and sums of arrays in them.
+    ``opens``: a factor that was met is a sum, which may be multiplied out."""
 
     terms: list[Terms]
     rules: dict[int, tuple[str, ...]]
     pairs: list[Pair]
+    opens: bool
 
     @property
     def size(self) -> int:
@@ -273,20 +272,26 @@ class Closing:
 
     def _close(self, region: Region) -> bool:
         """Takes the closed form of a region where that is cheaper."""
-        cost = swept_cost(region.inside.values())
-        trial = self._solved(region) if cost else None
+        trial = self._solved(region) if swept_cost(region.inside.values()) else None
         if trial is None or (trial.divides and not any(trial.rules.values())):
             return False  # the same quotients in other groups may overflow
-        before = {a.id for n in region.inside.values() for a in n.args}
-        whole = cost + self._stored(before, region) + self._spared(before, trial.reads(), region)
         worth, free = WORTH, set[int]()
         if EXCHANGED in {name for names in trial.rules.values() for name in names}:
             worth, free = 2 - WORTH, self.facts.results  # weights are as many as entries or more, an output is there
-        if trial.cost + self._stored(trial.reads(), region, free) >= worth * whole:
+        if trial.cost + self._stored(trial.reads, region, free) >= worth * self._swept(region, trial.reads):
             return False
         self.chosen |= dict.fromkeys(trial.trees, trial)
         self.pairs |= trial.pairs
         return True
+
+    def _swept(self, region: Region, reads: set[int]) -> float:
+        """What a region costs as it is, with all that is not needed where it is in a form that reads these rows."""
+        before, cost = {a.id for n in region.inside.values() for a in n.args}, swept_cost(region.inside.values())
+        return cost + self._stored(before, region) + self._spared(before, reads, region)
+
+    def _is_too_dear(self, cost: float, region: Region, reads: set[int]) -> bool:
+        """Whether a form is surely not taken, whatever else it costs."""
+        return cost > (2 - WORTH) * self._swept(region, reads)
 
     def _stored(self, ids: set[int], region: Region, free: Collection[int] = ()) -> float:
         """What it costs to keep arrays of the forward pass for a region alone: a multiplication for each entry."""
@@ -355,7 +360,8 @@ class Closing:
         if alike.key in known:
             first, found = known[alike.key]
             trial = None if found is None else self._renamed(found, first, alike)
-            if found is None or trial is not None:
+            holds = trial is not None and (trial.trees or self._is_too_dear(trial.cost, region, trial.reads))
+            if found is None or holds:
                 return trial
         try:
             best = self._best(region)
@@ -370,13 +376,14 @@ class Closing:
         pairs = [to.pair(pair, self.made + k) for k, pair in enumerate(found.pairs.values())]
         self.made += len(pairs)
         trees = {to.row(i): (to.index(at), to.product(tree)) for i, (at, tree) in found.trees.items()}
-        renamed = replace(found, trees=trees, pairs={p.id: p for p in pairs}, rules=to.names(found.rules))
+        reads, rules = {to.row(i) for i in sorted(found.reads)}, to.names(found.rules)
+        renamed = replace(found, trees=trees, pairs={p.id: p for p in pairs}, rules=rules, reads=reads)
         return None if to.missing or not self._may_read(renamed) else renamed
 
     def _may_read(self, trial: Trial) -> bool:
         """Whether all that a form reads is there in this part."""
         there = (self.forward, self.place, self.part.stop, self.flattening.inline, trial.pairs)
-        return all([id_ < 0 or any([id_ in ids for ids in there]) for id_ in trial.reads()])
+        return all([id_ < 0 or any([id_ in ids for ids in there]) for id_ in trial.reads])
 
     def _best(self, region: Region) -> Trial | None:
         """The cheapest form; one that reads a product kept for it alone also without it, from the factors, and one that
@@ -395,7 +402,7 @@ class Closing:
 
     def _cheaper_of(self, trial: Trial | None, other: Trial | None, region: Region) -> Trial | None:
         found = [t for t in (trial, other) if t is not None]
-        return min(found, key=lambda t: t.cost + self._stored(t.reads(), region), default=None)
+        return min(found, key=lambda t: t.cost + self._stored(t.reads, region), default=None)
 
     def _products(self, root: Node, terms: Terms | None = None) -> list[Fold]:
         """What a gradient is that is a product of forward rows; with ``terms``, while its region is looked at."""
@@ -410,7 +417,7 @@ class Closing:
 
     def _kept_alone(self, trial: Trial, region: Region) -> set[int]:
         """Products that the forward pass would keep for a trial alone, which reads their factors anyway."""
-        nodes, reads, alone = self.graph.nodes, trial.reads(), region.inside.keys()
+        nodes, reads, alone = self.graph.nodes, trial.reads, region.inside.keys()
         products = [fold for fold in map(self.facts.products.get, reads) if fold is not None and not fold.result
                     and nodes[fold.id].name is None]
         return {fold.id for fold in products if self.readers.get(fold.id, set()) <= alone
@@ -427,7 +434,7 @@ class Closing:
         trial = None if spread else self._trial(region, plain)
         if trial is not None and not trial.sums:
             return trial
-        opened = self._forms(region, opened=True)
+        opened = self._forms(region, opened=True) if plain.opens else None
         if opened is None or opened.size > plain.size - spread or opened.terms == plain.terms:
             return trial
         other = self._trial(region, opened)
@@ -438,7 +445,7 @@ class Closing:
 
     def _forms(self, region: Region, opened: bool = False) -> Forms | None:
         """The normal forms of a region's gradients that no rule shortens further."""
-        found, terms = Forms([], {}, []), dict[int, Terms]()
+        rules, terms, self.opens = dict[int, tuple[str, ...]](), dict[int, Terms](), False
         try:
             with self.facts.apart():
                 self._learn_sums(region, opened)
@@ -447,9 +454,9 @@ class Closing:
                     terms[root.id] = self._normal(root, opened)
                     if not self.rules.fired and root.id in self.flattening.cancelled:
                         self.rules.fired[CANCELLED] = None
-                    found.rules[root.id] = tuple(self.rules.fired)
+                    rules[root.id] = tuple(self.rules.fired)
                     self.facts.inside += self._products(root, terms[root.id])
-            found.terms.extend([terms[root.id] for root in region.roots])
+            found = Forms([terms[root.id] for root in region.roots], rules, [], self.opens)
             self._merge(region, found)
             self.space.spend(sum(len(t.powers) for terms in found.terms for t in terms))
         except TooLong:
@@ -502,7 +509,7 @@ class Closing:
         self.made += len(pairs)
         left = [[multiplied_by(t, c) for t in terms] for terms, c in zip(left, common, strict=True)]
         trial = self._priced(region, left, [*forms.pairs, *pairs], forms.rules)
-        return plain if plain.cost <= trial.cost else trial
+        return plain if plain.trees and plain.cost <= trial.cost else trial
 
     def _is_sum(self, id_: int) -> bool:
         """Whether a factor is a sum of forward rows."""
@@ -511,6 +518,7 @@ class Closing:
     def _normal(self, root: Node, opened: bool) -> Terms:
         _, terms = self.flattening.sums[root.id]
         found = self._tidied(terms)
+        self.opens |= not opened and any(map(self.flattening.opens, found))
         if opened:
             written = [x for t in found for x in self.flattening.opened_up(t)]
             if len(written) > len(found):
@@ -551,23 +559,27 @@ class Closing:
 
     def _priced(self, region: Region, forms: Sequence[Terms], pairs: Sequence[Pair],
                 fired: Mapping[int, tuple[str, ...]]) -> Trial:
-        price, fired = self._price(), dict(fired)
         powers = [(k, p) for terms in forms for t in terms for k, p in t.powers.items()]
-        sums = any(self._is_sum(k[0]) for k, _ in powers)
-        divides = any(p < 0 and not is_number(k) for k, p in powers)
+        sums = any([self._is_sum(k[0]) for k, _ in powers])
+        divides = any([p < 0 and not is_number(k) for k, p in powers])
         count = sum(map(len, forms))
-        degree, width = (count, len(powers)), (count, sum(self.flattening.width(k) for k, _ in powers))
-        trees: dict[int, tuple[Index, Product]] = {}
-        for root, terms in zip(region.roots, forms, strict=True):
-            tree = self._cheaper([grouped(t) for t in terms]) if terms else ZERO
+        degree, width = (count, len(powers)), (count, sum([self.flattening.width(k) for k, _ in powers]))
+        reads = {k[0] for k, _ in powers}.union(*[pair.tree.reads for pair in pairs])
+        products = [[grouped(t) for t in terms] for terms in forms]
+        price = self._price()  # no common factor takes a sum over entries away
+        least = sum([price.item(i) for parts in products for p in parts for i in p.items if isinstance(i, Inner)], 0.0)
+        if self._is_too_dear(least, region, reads):
+            return Trial({}, {}, {**fired}, reads, least, degree, width, sums, divides)
+        trees, fired = dict[int, tuple[Index, Product]](), dict(fired)
+        for root, parts in zip(region.roots, products, strict=True):
+            tree = self._cheaper(parts) if parts else ZERO
             if has_common_factor(tree):
                 fired[root.id] = (*fired[root.id], FACTOR)
-            if any(chosen(self.flattening, parts) for parts in tree.sums):
+            if any([chosen(self.flattening, sums) for sums in tree.sums]):
                 fired[root.id] = (*fired[root.id], CHOSEN)
             trees[root.id] = self.flattening.sums[root.id][0], tree
-        cost = sum([price.of(tree) for _, tree in trees.values()], 0.0)
-        cost += sum(price.of(pair.tree) for pair in pairs)
-        return Trial(trees, {p.id: p for p in pairs}, fired, cost, degree, width, sums, divides)
+        cost = sum([price.of(tree) for tree in (*[t for _, t in trees.values()], *[p.tree for p in pairs])], least)
+        return Trial(trees, {p.id: p for p in pairs}, fired, reads, cost, degree, width, sums, divides)
 
     def _cheaper(self, products: Sequence[Product]) -> Product:
         """The sum with common factors in front, or with small ones among the small factors of its terms."""

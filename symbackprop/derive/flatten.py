@@ -55,7 +55,7 @@ class Flattening:
     """Normal forms of the rows of a table. ``forward`` are the ids of forward rows; ``monomials`` says of forward rows
     which product they are, by id, ``reflected`` which row is 1 minus them; ``guarded`` are rows by which 0 may be
     divided; ``ends`` are rows that nothing is looked at below; ``own`` is the row that is looked at; ``selecting``:
-    arrays may be NaN where nothing selects them."""
+    arrays may be NaN where nothing selects them; ``late`` are cuts that rows before them may have seen through."""
 
     def __init__(self, graph: Graph, space: Space, forward: set[int], opened: bool = False) -> None:
         self.graph, self.space, self.forward, self.opened = graph, space, forward, opened
@@ -66,6 +66,7 @@ class Flattening:
         self.inline: set[int] = set()
         self.pure: set[int] = set()
         self.cuts: set[int] = set()
+        self.late: set[int] = set()
         self.widths: dict[int, int] = {}
         self.cancelled: set[int] = set()
         self.values: dict[object, tuple[int, Index]] = {}
@@ -77,15 +78,21 @@ class Flattening:
     # -- rows
     def flatten(self, order: Sequence[Node], cuts: Collection[int]) -> None:
         """The normal forms of gradient rows, given in order; ``cuts`` must exist as arrays. So must a sum of arrays
-        that is read in several places."""
+        that is read in several places. What is known of rows that read no new cut holds further on."""
         self.cuts |= set(cuts)
-        readers = Counter([a.id for node in order for a in {*node.args}])
+        readers, changed = Counter([a.id for node in order for a in {*node.args}]), self.late.union(cuts)
         for node in order:
+            if node.id in self.sums and changed.isdisjoint([a.id for a in node.args]):
+                continue
+            changed.add(node.id)
             index, self.own, before = self.space.index(node), node.id, self.space.cancelled
             try:
                 terms = self.whole(node, index)
             except TooLong:
-                self.cuts |= {node.id, *[a.id for a in node.args if a.id not in self.forward]}
+                late = {node.id, *[a.id for a in node.args if a.id not in self.forward]}
+                self.cuts |= late
+                self.late |= late
+                changed |= late
                 continue
             self.sums[node.id] = index, terms
             seen_through = {a.id for a in node.args} - self.cuts
@@ -114,13 +121,17 @@ class Flattening:
     def opened_up(self, term: Term) -> Terms:
         """A term with its sums of forward rows multiplied out: (u + v)·T = u·T + v·T."""
         terms = [term]
-        for key, p in term.powers.items():
-            inside = self._addends(key) if p > 0 and Fraction(p).denominator == 1 else []
+        for key, p in term.powers.items() if self.opens(term) else ():
+            inside = self._addends(key) if p > 0 and p.denominator == 1 else []
             if len(inside) > 1:
                 terms = [t.with_powers({**t.powers, key: t.powers.get(key, 0) - p}) for t in terms]
                 for _ in range(int(p)):
                     terms = self.times(terms, inside)
         return [self.bound(t._replace(summed=frozenset()), t.summed) for t in terms] if len(terms) > 1 else terms
+
+    def opens(self, term: Term) -> bool:
+        """Whether a factor of a term is a sum of forward rows."""
+        return any([p > 0 and p.denominator == 1 and self.width(key) > 1 for key, p in term.powers.items()])
 
     def _addends(self, key: Key) -> Terms:
         """What a factor is the sum of."""
@@ -131,6 +142,8 @@ class Flattening:
 
     def width(self, key: Key) -> int:
         """How many terms a factor is the sum of, one if it is no sum."""
+        if key[0] not in self.inline and key[0] not in self.reflected:
+            return 1
         if key[0] not in self.widths:
             self.widths[key[0]] = max(len(self._addends(key)), 1)
         return self.widths[key[0]]

@@ -6,7 +6,6 @@ is called is what a derivation says of it.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from fractions import Fraction
 from typing import NamedTuple
@@ -95,10 +94,13 @@ class Rules:
         return term
 
     def _once(self, term: Term) -> Term | None:
+        own = {each.name for key in term.powers for each in self._of_row(key[0])}
+        if not own and not term.summed:
+            return None
         self.alone = self._alone(term)
-        own = [each for key in term.powers for each in self._of_row(key[0])]
-        for each in RULES if own or term.summed else ():
-            found = each.apply(self, term) if each in own or (term.summed and each.looks_at is None) else None
+        for each in RULES:
+            looks = term.summed if each.looks_at is None else each.name in own
+            found = each.apply(self, term) if looks else None
             if found is not None:
                 self.fired.setdefault(each.name)
                 return found
@@ -106,18 +108,18 @@ class Rules:
 
     def _of_row(self, id_: int) -> list[Rule]:
         """The rules that look at a factor."""
-        if id_ not in self._of_rows:
+        found = self._of_rows.get(id_)
+        if found is None:
             node = self.nodes.get(id_)
             found = [] if node is None else [each for each in RULES if each.looks_at and each.looks_at(self, node)]
             self._of_rows[id_] = found
-        return self._of_rows[id_]
+        return found
 
     def _alone(self, term: Term) -> list[tuple[Key, tuple[int, ...]]]:
         """Factors to the power 1, and the axes of them that are summed over in them alone."""
-        if not term.summed:
+        own = {i for i in term.summed if sum([i in key[1] for key in term.powers]) == 1}
+        if not own:
             return []
-        count = Counter([i for key in term.powers for i in {*key[1]}])
-        own = {i for i in term.summed if count[i] == 1}
         places = [(k, tuple([a for a, i in enumerate(k[1]) if i in own])) for k, p in term.powers.items() if p == 1]
         return [(key, axes) for key, axes in places if axes and not is_number(key)]
 

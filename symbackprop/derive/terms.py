@@ -237,13 +237,13 @@ def canonical(powers: Iterable[tuple[Key, Exponent]], free: Iterable[int], loose
               ) -> tuple[tuple[object, ...], dict[int, int]]:
     """What two products have in common that differ in the names of their summed letters (with ``loose``, of all), and
     the number that each renamed letter got. Letters are told apart by where they stand."""
-    items, fixed = list(powers), set() if loose else {*free, 0}
-    places: dict[int, list[object]] = {}
+    items, fixed = list(powers), {0} if loose else {*free, 0}
+    places: dict[int, list[tuple[int, int, Exponent]]] = {}
     for (id_, index), p in items:
         for place, i in enumerate(index):
-            if i and i not in fixed:
+            if i not in fixed:
                 places.setdefault(i, []).append((id_, place, p))
-    order = sorted(places, key=lambda i: sorted(places[i]))  # type: ignore[type-var]
+    order = sorted(places, key=lambda i: sorted(places[i])) if len(places) > 1 else places
     names = {i: -k - 1 for k, i in enumerate(order)}
     key = sorted([(id_, p, tuple([names.get(i, i) for i in index])) for (id_, index), p in items])
     return tuple(key), names

@@ -27,6 +27,7 @@ from symbackprop.derive import closing as closing_module
 from symbackprop.derive import terms as terms_module
 from symbackprop.derive.closing import closed, closed_forms
 from symbackprop.derive.factoring import Product, factored, folded, joined, subtracted
+from symbackprop.derive.flatten import Flattening
 from symbackprop.derive.stable import derive_stable
 from symbackprop.derive.term_rules import RULES, Rule, Rules
 from symbackprop.derive.terms import (
@@ -636,6 +637,45 @@ def test_layers_that_are_alike_are_solved_once(monkeypatch: pytest.MonkeyPatch) 
         return len(solved)
 
     assert count(12) == count(8)
+
+
+def test_what_surely_costs_more_is_not_factored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sums over entries alone cost more than the sweep: no common factor is looked for in dozens of terms."""
+    trials: list[closing_module.Trial] = []
+    trial = closing_module.Closing._trial
+    monkeypatch.setattr(closing_module.Closing, "_trial",
+                        lambda self, *given: trials.append(trial(self, *given)) or trials[-1])
+    closed_forms(derive(zoo.build("neural-turing-machine")))
+    assert max(t.degree for t in trials if t.trees) < (80, 0) < max(t.degree for t in trials)
+
+
+def test_what_has_no_sum_as_a_factor_is_not_looked_at_multiplied_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[object] = []
+    forms = closing_module.Closing._forms
+    monkeypatch.setattr(closing_module.Closing, "_forms", lambda self, region, **given: opened.append(given)
+                        or forms(self, region, **given))
+    closed_forms(derive(zoo.build("softmax-regression")))
+    assert opened and not any(opened)
+
+
+def test_rows_that_read_no_new_cut_are_not_flattened_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    flattened: list[int] = []
+    whole = Flattening.whole
+    monkeypatch.setattr(Flattening, "whole", lambda self, node, index: flattened.append(node.id)
+                        or whole(self, node, index))
+    closing = closing_module.Closing
+    parts = closing._parts
+    again: list[tuple[int, int]] = []
+
+    def counted(self: Any, region: Any) -> Any:
+        before = len(flattened)
+        found = parts(self, region)
+        again.append((len(flattened) - before, len(region.inside)))
+        return found
+
+    monkeypatch.setattr(closing, "_parts", counted)
+    closed_forms(derive(zoo.build("neural-turing-machine")))
+    assert 2 * sum([few for few, _ in again]) < sum([of for _, of in again])
 
 
 def test_past_the_limit_gradients_stay_as_they_were_swept(monkeypatch: pytest.MonkeyPatch) -> None:
