@@ -106,7 +106,8 @@ def _argument_place(record: Record) -> tuple[int, ...]:
     """Leaves of one equation in the order in which it reads them; a sum within a sum was made before it."""
     assert isinstance(record, Step)
     path = record.contributions[-1].path
-    made = [edge.consumer.id if _within_sum(path[:k], edge) else 0 for k, edge in enumerate(path)]
+    before = [(), *[(edge,) for edge in path]]
+    made = [edge.consumer.id if _within_sum(last, edge) else 0 for last, edge in zip(before, path, strict=False)]
     return tuple([x for place in zip(made, [edge.index for edge in path], strict=True) for x in place])
 
 

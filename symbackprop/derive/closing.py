@@ -523,8 +523,9 @@ class Closing:
             written = [x for t in found for x in self.flattening.opened_up(t)]
             if len(written) > len(found):
                 self.rules.fired.setdefault(OPENED)
-            found = self._tidied(written)
-        found = self._tidied(subtracted(self.facts, found, self.rules.fired))
+            found = collected(self._tidied(written))
+        left = subtracted(self.facts, found, self.rules.fired)
+        found = found if left is found else self._tidied(left)
         found = joined(self.facts, found, self.rules.fired)
         found = [folded(self.facts, t, self.rules.fired) for t in found]
         if len(found) < len(terms):
@@ -545,7 +546,9 @@ class Closing:
                     self.facts.is_sum(root.id, index, term)
 
     def _tidied(self, terms: Terms) -> Terms:
-        return collected([t for t in map(self.rules.tidied, terms) if t is not None])
+        """Terms of which no two are alike, none of which a rule shortens further."""
+        found = [t for t in map(self.rules.tidied, terms) if t is not None]
+        return found if [*map(id, found)] == [*map(id, terms)] else collected(found)
 
     def _is_defined(self, term: Term) -> bool:
         """Whether a term needs no care where a weight in it is 0: nothing in it can be infinite there."""

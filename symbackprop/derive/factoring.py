@@ -457,14 +457,18 @@ def _with_pair(term: Term, pair: Pair, product: Powers) -> Term:
 
 
 def _best_pair(forms: Sequence[Terms], space: Space) -> tuple[tuple[Key, int], tuple[Key, int]] | None:
-    places: dict[object, list[tuple[int, tuple[Key, int], tuple[Key, int]]]] = {}
+    pairs: list[tuple[int, tuple[Key, int], tuple[Key, int]]] = []
     place = 0
     for terms in forms:
         common = Counter([k for t in terms for k in t.powers])  # a common factor of terms is no pair
         for term in terms:
             place += 1
-            for a, b in _pairs({k: p for k, p in term.powers.items() if common[k] == 1}):
-                places.setdefault(_signature(a, b), []).append((place, a, b))
+            pairs += [(place, a, b) for a, b in _pairs({k: p for k, p in term.powers.items() if common[k] == 1})]
+    several = Counter([(a[0][0], b[0][0]) for _, a, b in pairs])
+    places: dict[object, list[tuple[int, tuple[Key, int], tuple[Key, int]]]] = {}
+    for place, a, b in pairs:
+        if several[a[0][0], b[0][0]] > 1:
+            places.setdefault(_signature(a, b), []).append((place, a, b))
     best, gain = None, 0.0
     largest = max([space.area(letters(k)) for ts in forms for t in ts for k in t.powers], default=1.0)
     for found in places.values():

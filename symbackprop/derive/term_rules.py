@@ -35,7 +35,7 @@ from symbackprop.derive.terms import (
     raised,
 )
 
-MAX_ROUNDS = 8
+MAX_ROUNDS = 24
 EXCHANGED = "Σ P ⊙ (δ Vᵀ) = Σ δ ⊙ (P V)"
 GONE = Term(Fraction(0), frozenset(), {})
 

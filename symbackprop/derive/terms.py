@@ -73,13 +73,9 @@ def is_number(key: Key) -> bool:
     return key[0] < 0
 
 
-def letters(key: Key) -> frozenset[int]:
-    return _letters(key[1])
-
-
 @lru_cache(1 << 14)
-def _letters(index: Index) -> frozenset[int]:
-    return frozenset([i for i in index if i])
+def letters(key: Key) -> frozenset[int]:
+    return frozenset([i for i in key[1] if i])
 
 
 def all_letters(keys: Iterable[Key]) -> set[int]:
@@ -268,9 +264,9 @@ def collected(terms: Sequence[Term]) -> Terms:
     if len(terms) == 1:
         return [*terms]
     factors = [*map(_factors, terms)]
-    several = Counter(factors)
-    if len(several) == len(terms):
+    if len({*factors}) == len(terms):
         return [t for t in terms if t.number]
+    several = Counter(factors)
     found: dict[object, Term] = {}
     for term, own in zip(terms, factors, strict=True):
         key = alike(term) if several[own] > 1 else own

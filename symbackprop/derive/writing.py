@@ -249,6 +249,7 @@ class Price:
         return swept_cost([node] if node.form is not None else node.args)
 
 
+@cache
 def _extra(power: Exponent) -> float:
     """Multiplications of a power: a square is one more, a root is one function call."""
     whole = power if isinstance(power, int) else Fraction(power)
