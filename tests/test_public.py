@@ -149,6 +149,10 @@ SLIPS = [
     ("A[[0, 1], [0, 1, 2]]", "lists of 2 and 3 places are taken together: they need as many"),
     ("A[[2, 0], m.data('y', (2,), below=3)]", "a list of places stands beside integer data"),
     ("m.data('X', '(3, 3)')[[0], :, None, [1]]", "too many indices|a slice stands between"),
+    ("A[:, [0], ..., [1]]", "too many indices|a slice stands between"),
+    ("A[None, [0], ..., [1]]", "a slice stands between"),  # axes were where NumPy moves them from
+    ("A[[], []]", "lists of 0 and 0 places"),
+    ("A * np.ones((1, 3)).view(np.matrix)", "a matrix of numbers cannot be part of a model"),  # was by entries
     ("v * np.ones(65)", "a ndarray of numbers cannot be part of a model, but one of up to 64: declare it with data"),
     ("v * np.array([True, False, True])", "cannot be part of a model"),
     ("A.item()", r"cannot reshape A \(3 x 3\) to scalar"),

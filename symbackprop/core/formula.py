@@ -224,9 +224,9 @@ FEW = 64  # numbers of an array that a model writes out
 
 
 def written_out(value: Any) -> Any:
-    """The lists that an array of a few numbers is; anything else as it is."""
+    """The lists that an array of a few numbers is; anything else as it is. NumPy's matrices multiply by another *."""
     numbers = getattr(getattr(value, "dtype", None), "kind", "") in {"i", "u", "f"} and value.size <= FEW
-    return value.tolist() if numbers else value
+    return value.tolist() if numbers and type(value).__name__ != "matrix" else value
 
 
 def is_data(kind: str) -> str:

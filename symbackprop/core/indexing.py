@@ -35,11 +35,11 @@ def getitem(a: Node, key: Any) -> Node:
     if isinstance(key, Node):
         return build.gather(a, key)
     keys = list(map(f.written_out, key if isinstance(key, tuple) else [key]))
+    _refuse_apart(keys)
     keys = _fill_ellipsis(a, keys)
     if sum(k is not None for k in keys) > a.ndim:
         raise ShapeError(f"too many indices for {label(a)} ({shape_text(a.shape)})")
     keys = _beside(a, keys)
-    _refuse_apart(keys)
     if len([k for k in keys if _chooses(k)]) > 1 and any(isinstance(k, list) for k in keys):
         return _together(a, keys)
     axis, integers = 0, list[tuple[int, Node]]()
@@ -84,17 +84,18 @@ def _picked(a: Node, index: Node) -> Node:
 
 
 def _refuse_apart(keys: list[Any]) -> None:
-    """Refuse integer data that NumPy would take together with another index."""
-    places = [k for k, key in enumerate(keys) if key is not None and not isinstance(key, slice)]
+    """Refuse integer data that NumPy would take together with another index. ``...`` stands between them even where it
+    is no axis at all."""
+    places = [k for k, key in enumerate(keys) if _chooses(key)]
     if any(isinstance(k, (Node, list)) for k in keys) and places[-1] - places[0] >= len(places):
-        sliced = any(isinstance(k, slice) for k in keys[places[0] : places[-1]])
+        sliced = any(k is not None and not _chooses(k) for k in keys[places[0] : places[-1]])
         between, other = ("a slice", "a[0][:, i]") if sliced else ("None", "a[i, j][:, None]")
         raise ShapeError(f"{between} stands between integers and integer data: NumPy moves axes there; take one index "
                          f"after the other, {other}")
 
 
 def _chooses(key: Any) -> bool:
-    return key is not None and not isinstance(key, slice)
+    return key is not None and key is not Ellipsis and not isinstance(key, slice)
 
 
 def _beside(a: Node, keys: list[Any]) -> list[Any]:
@@ -109,16 +110,22 @@ def _beside(a: Node, keys: list[Any]) -> list[Any]:
 
 
 def _together(a: Node, keys: list[Any]) -> Node:
-    """Lists of places beside each other: each place of one with that of the others is one entry."""
+    """Lists of places beside each other, broadcast: each place of one with that of the others is one entry."""
     places = [p for p, k in enumerate(keys) if _chooses(k)]
-    lists = [keys[p] if isinstance(keys[p], list) else [keys[p]] for p in places]
+    deepest = max(_depth(keys[p]) for p in places)
+    lists = [keys[p] if _depth(keys[p]) == deepest else [keys[p]] for p in places]
     count = max(map(len, lists))
-    if any(len(k) not in (1, count) for k in lists):
+    if any(len(k) not in (1, count) for k in lists) or not count:
         raise ShapeError(f"lists of {' and '.join(str(len(k)) for k in lists)} places are taken together: they need as "
                          "many")
     each = zip(*(k * count if len(k) == 1 else k for k in lists), strict=True)
     rows = [getitem(a, tuple((dict(enumerate(keys)) | dict(zip(places, at, strict=True))).values())) for at in each]
     return build.concat([build.expand(row, places[0]) for row in rows], places[0])
+
+
+def _depth(key: Any) -> int:
+    """How many axes the places of a list have."""
+    return 1 + max(map(_depth, key), default=0) if isinstance(key, list) else 0
 
 
 def along(a: Node, axis: int, index: Node) -> Node:

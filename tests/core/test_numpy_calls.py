@@ -191,6 +191,8 @@ AS_IN_TEXT: list[Call] = [
     lambda A: A[:, None, [0, 2]] * A[..., [1, 1]][:, None],
     lambda A: A[np.array([2, 0])] + A[np.int64(1)] + np.sum(A[np.array(0), np.arange(3)]),
     lambda A, y: A.T[y, [0]] + A.T[y][:, 1],
+    lambda A: A[np.ix_([0, 2], [1, -1])] + A[np.arange(2)[:, None], np.arange(2)] * A[None, [[1]], [0, 2]],  # was 2 x 1
+    lambda p: np.stack([np.ones(3), p]) + np.interp(p, np.array([-1, 0, 1]), np.arange(3)) + np.dot(p, np.ones(3)),
     lambda p: np.eye(3) @ p + np.array([1, 2.5, -1]) * np.ones((3, 3)),
     lambda p: p * np.float32(0.5) + np.array(2) + np.zeros(3, int),
     lambda A: np.sum(A[0, :1].item() * A + A.sum().item()),

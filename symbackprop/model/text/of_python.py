@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import sympy as sp
 
+from symbackprop.core.formula import written_out
 from symbackprop.core.functions.words import IDLE_METHODS, IN_PLACE, meant
 from symbackprop.core.graph import Graph, Node, label
 from symbackprop.core.shapes import Shape
@@ -69,7 +70,8 @@ class Operands:
             while self.values.setdefault(name, value) is not value:
                 name += "′"
             return tree.Name(name)
-        return tree.Number(self.graph.const(value).value)
+        written = written_out(value)
+        return tree.Number(self.graph.const(value).value) if written is value else self.formula(written)
 
 
 def in_text(graph: Graph, function: str, args: Sequence[Any], options: Mapping[str, Any]) -> Value:
