@@ -117,6 +117,7 @@ MEANT: list[tuple[str, Callable[[Any], Any]]] = [
     (r"\frac{1}{4}\sum_{i=1}^{4}(v^\top a^{(i)} - t^{(i)})^2", lambda n: ((n.A @ n.v - n.t) ** 2).mean()),
     (r"\sum_i \|a_i - v\|", lambda n: np.linalg.norm(n.A - n.v, axis=1).sum()),  # it was the norm of all of A - v
     (r"\sum_i t_i\|a_i\|_1", lambda n: (n.t * abs(n.A).sum(1)).sum()),
+    (r"\sum_i t_i a_i^\top b_i", lambda n: n.t @ (n.A * n.B).sum(1)),  # it was t * A.T @ B
     (r"\sum_i \|t_i - s_i\|_2", lambda n: abs(n.t - n.s).sum()),
 ]
 
@@ -134,6 +135,9 @@ def test_the_corrected_line_has_the_value_that_is_meant(typed: str, meant: Calla
     r"v \otimes u",  # it was solve(v, otimes) * u
     r"\sum_{i,j}(S_{ij} - u_i^\top v_j)^2",  # it was S - V @ u
     r"\sum_i \| a_i - S a_i\|^2", r"A\mathbf{1}",
+    r"\sum_{i=1}^{2} v_i", r"\sum_{i=1}^2 (v_i - u_i)^2", r"\frac12\sum_{i=1}^2 (\mathbf t_i - v^\top a_i)^2",
+    r"\sum_{i=1}^4\sum_{j=1}^2 A_{ij}^2",  # were of all
+    r"\sum_i (a_i - v)^\top (b_i - u)",  # it was of all entries of (A - v).T @ (B - u)
 ])
 def test_nothing_is_offered_where_it_is_not_known_what_is_meant(typed: str) -> None:
     assert corrected(f"{HEAD}output Q = {typed}")[-1] == f"output Q = {typed}"

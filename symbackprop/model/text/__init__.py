@@ -28,7 +28,15 @@ from symbackprop.model.model import Model
 from symbackprop.model.text import tree
 from symbackprop.model.text.builder import Builder, conventions, located
 from symbackprop.model.text.calls import TIMES
-from symbackprop.model.text.characters import ROWS, indexed_sums, plain_latex, readable, with_angles, with_means
+from symbackprop.model.text.characters import (
+    ROWS,
+    counted_up_to,
+    indexed_sums,
+    plain_latex,
+    readable,
+    with_angles,
+    with_means,
+)
 from symbackprop.model.text.evaluate import Evaluator
 from symbackprop.model.text.expressions import one_formula, read_values
 from symbackprop.model.text.guess import guessed
@@ -113,7 +121,8 @@ def _right(error: ModelError, place: Place, lines: Sequence[str], read: Callable
     if isinstance(error, (SyntaxProblem, NameProblem)) and ("sum" in line or "prod" in line):  # of one alone
         error.instead += _SUMS
     ways = [(_on_paper, more) for more in range(2 * _MOST)] + [(partial(_meant, spoken), k) for k in range(_MOST + 1)]
-    tried = ((line, meant) for meant, more in ways for line in _corrected(error, place, lines, read, meant, more, {}))
+    tried = ((right, meant) for meant, more in ways for right in _corrected(error, place, lines, read, meant, more, {})
+             if _counts_all(line, right, place, lines, read))
     right, way = next(tried, ("", None))
     right = right.replace(ROWS, "")
     right = right.replace("·", "*") if "\\" in line else right  # which \cdot of numbers is
@@ -127,7 +136,7 @@ def _with_signs(right: str, place: Place, lines: Sequence[str], read: Callable[[
     """The corrected line with a sign wherever a product has none."""
     if tree.BESIDE not in right:
         return right
-    model, *_ = read("\n".join([right if k == place.line else old for k, old in enumerate(lines, 1)]))
+    model, *_ = _put(right, place, lines, read)
     signs = {there.start: sign for there, sign in model.products.items() if there.line == place.line}
 
     def sign(found: re.Match[str]) -> str:
@@ -237,6 +246,20 @@ def _corrected(error: ModelError, place: Place, lines: Sequence[str], read: Call
                 left[0].place.start >= place.start and right != line)):
             yield from _corrected(left[0], _narrowed(right, left[0].place, left[0].near), others, read, meant, more - 1,
                                   seen)
+
+
+def _counts_all(line: str, right: str, place: Place, lines: Sequence[str], read: Callable[[str], Read]) -> bool:
+    """Whether the sums of a line in LaTeX that end at a number end with the last entry: corrected they are of all."""
+    counted = [*counted_up_to(line)]
+    named = _put(right, place, lines, read)[0].graph.names if counted else {}
+    rows = ((named.get(name, named.get(name.upper())), axis, count) for name, axis, count in counted)
+    return all(row is None or axis >= row.ndim or not row.shape[axis].is_Integer or row.shape[axis] == count
+               for row, axis, count in rows)
+
+
+def _put(right: str, place: Place, lines: Sequence[str], read: Callable[[str], Read]) -> Read:
+    """The text with a corrected line, read."""
+    return read("\n".join([right if k == place.line else old for k, old in enumerate(lines, 1)]))
 
 
 def _without_latex(line: str, place: Place, sure: bool) -> list[Meant]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from functools import cache
 
 from symbackprop.core.names import ACCENTS, GREEK, LETTERS
@@ -296,6 +297,7 @@ _A_SUM = rf"\\(sum|prod|mean|(?:max|min)(?=\s*_))(?![A-Za-z])(?:\s*\\limits)?{_F
 _MEAN = lazy(r"\\[dt]?frac\s*\{\s*1\s*\}\s*\{\s*(\w+)\s*\}\s*\\sum(?:\s*\\limits)?\s*_\s*\{\s*(\w)\s*=\s*1\s*\}"
                    r"\s*\^\s*\{?\s*\1\b\s*\}?")
 _SUM_OF, _SUMS = lazy(rf"{_A_SUM}(?!\s*[_^])"), lazy(rf"(?:{_A_SUM}\s*)+(?!\s*[_^])")
+_WITH_SCRIPT = lazy(r"([A-Za-z]+)\}?\s*_\s*(?:\{\s*(\w+)\s*\}|([A-Za-z]))")
 _LEFT = lazy(r"^(\s*(?:(?:loss|output)\s+)?\\?[A-Za-z]+)_([ijkmn]{1,2})(\s*=(?!=))(.*)$")
 _NO_SCRIPT = lazy(r"^(\s*(?:(?:loss|output)\s+)?\\?[A-Za-z]\w*\s*=(?!=))(.*einsum\(.*)$")
 _ENTRY = r"\\?[A-Za-z]+\d*_[a-z]{1,3}(?![A-Za-z0-9])"
@@ -372,6 +374,17 @@ def indexed_sums(line: str, capitals: bool) -> str:
     return plain_latex(text.replace("[", "(").replace("]", ")").replace("ᵀ", ".T "), capitals)
 
 
+def counted_up_to(line: str) -> Iterator[tuple[str, int, int]]:
+    """What sums that end at a number say of sizes: an array, one of its axes, how many entries it has there."""
+    text = _in_braces(line)
+    for begin in _SUM_OF.finditer(text):
+        index, last = begin[2], (begin[5] or begin[6] or "").strip()
+        if index and begin[3] == "1" and last.isdigit():
+            named = _WITH_SCRIPT.finditer(text, begin.end(), _end_of_term(text, begin.end())[0])
+            scripts = ((found[1], found[2] or found[3]) for found in named)
+            yield from ((name, script.index(index), int(last)) for name, script in scripts if index in script)
+
+
 def _of_calls(text: str) -> str:
     """``\\log \\sigma(x)`` with what the logarithm is of in brackets."""
     text = re.sub(rf"\\({_FUNCTIONS})\s+(?=\()", r"\\\1", text)
@@ -396,6 +409,8 @@ def _summed(text: str, capitals: bool, rows: bool) -> str:
         inner = text[: begin.start()].rstrip().endswith(found[-2][0].rstrip()) if len(found) > 1 else False
         partial = any(script != index for script in _with_index(among, index)) if index else False
         among = _with_norms(among, index, capitals, rows) if index else among
+        if among is not None and re.search(rf"\([^()]*_{index}(?!\w)[^()]*\)\s*\.T", among):  # of rows, or of numbers
+            return text
         if among is None or "{" + index in among or (partial and not (inner and found[-2][1] == begin[1])):
             return text
         numbers, among = ([], among) if partial or begin[1] != "sum" else _numbers(among)
@@ -528,6 +543,8 @@ def _entrywise(body: str, index: str, capitals: bool) -> str:
     row, other = rf"\b([A-Za-z]+)_{index}\b", rf"({_FIXED})"
     body = re.sub(rf"{other}\.T{_TIMES}{row}", lambda m: f"({_whole(m[2], capitals)}{ROWS} @ {m[1]})", body)
     body = re.sub(rf"{row}\.T{_TIMES}{other}", lambda m: f"({_whole(m[1], capitals)}{ROWS} @ {m[2]})", body)
+    body = re.sub(rf"{row}\.T{_TIMES}{row}",
+                  lambda m: f"sum({_whole(m[1], capitals)}{ROWS} * {_whole(m[2], capitals)}{ROWS}, axis=-1)", body)
     body = body if matrices else re.sub(r"·|\\cdot(?![A-Za-z])", "*", body)
 
     def without(script: re.Match[str]) -> str:
