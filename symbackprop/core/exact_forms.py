@@ -39,7 +39,7 @@ class Forms:
         match form:
             case f.Add(terms):
                 return self._sum(list(terms))
-            case f.Mul() | f.Div() | f.Neg():
+            case f.Mul() | f.Div() | f.Neg() | f.Pow(f.Add(), f.Num()):
                 return self._product(form)
             case f.Pow(f.Add(terms), exponent) if f.ONE in terms and not isinstance(exponent, f.Num):
                 return self._compounded(form, terms, exponent)
