@@ -119,6 +119,22 @@ MEANT: list[tuple[str, Callable[[Any], Any]]] = [
     (r"\sum_i t_i\|a_i\|_1", lambda n: (n.t * abs(n.A).sum(1)).sum()),
     (r"\sum_i t_i a_i^\top b_i", lambda n: n.t @ (n.A * n.B).sum(1)),  # it was t * A.T @ B
     (r"\sum_i \|t_i - s_i\|_2", lambda n: abs(n.t - n.s).sum()),
+    ("max_i v_i", lambda n: n.v.max()),  # max_i was a number
+    ("minⱼ |vⱼ|", lambda n: abs(n.v).min()),
+    ("Σᵢ|vᵢ| + mean_i t_i", lambda n: abs(n.v).sum() + n.t.mean()),
+    ("∑ᵢ∑ⱼ Aᵢⱼ²", lambda n: (n.A ** 2).sum()),
+    ("sum_{i=1}^4 (t_i - s_i)^2", lambda n: ((n.t - n.s) ** 2).sum()),
+    ("∏ᵢ vᵢ^{uᵢ²}(2+vᵢ²)^{1−uᵢ²}", lambda n: np.prod(n.v ** n.u ** 2 * (2 + n.v ** 2) ** (1 - n.u ** 2))),
+    ("(1−c)₊", lambda n: max(1 - n.c, 0)),
+    ("[1 - c]_+^2", lambda n: max(1 - n.c, 0) ** 2),
+    ("A⊤A", lambda n: n.A.T @ n.A),
+    ("A S⁻¹", lambda n: n.A @ np.linalg.inv(n.S)),  # it was A * (1/S)
+    ("v'S^-1 u", lambda n: n.v @ np.linalg.solve(n.S, n.u)),  # it was v @ S^-1 * u, of entries
+    ("v'S^-1u", lambda n: n.v @ np.linalg.solve(n.S, n.u)),
+    ("ASSv", lambda n: n.A @ n.S @ n.S @ n.v),
+    ("t * Av", lambda n: n.t * (n.A @ n.v)),
+    ("c^2c", lambda n: n.c ** 3),
+    ("2/3c", lambda n: 2 / (3 * n.c)),
 ]
 
 
@@ -141,6 +157,34 @@ def test_the_corrected_line_has_the_value_that_is_meant(typed: str, meant: Calla
 ])
 def test_nothing_is_offered_where_it_is_not_known_what_is_meant(typed: str) -> None:
     assert corrected(f"{HEAD}output Q = {typed}")[-1] == f"output Q = {typed}"
+
+
+def test_another_writing_of_a_name_is_that_name_wherever_it_stands() -> None:
+    lines = corrected("dim N\ndata y: N\nparam yhat: N\nloss L = sum(−y log ŷ − (1−y) log(1−ŷ))")
+    assert lines[-1] == "loss L = sum(-y * log(yhat) - (1-y) * log(1-yhat))"
+
+
+@pytest.mark.parametrize(("typed", "told"), [
+    ("v'*S*v", "v * S is a product of entries, v @ S the matrix product"),
+    ("v*u'", "a vector has no other side: v * u.T is a product of entries, outer(v, u) that of every two"),
+    ("c^1/2", "c^1/… is c divided by what follows: a root is c^(1/…)"),
+    ("c^-c/2", "c^-…/… divides the whole power: a quotient in the exponent takes brackets, c^(-…/…)"),
+    ("c^(-c)/2", ""),
+])
+def test_what_is_rarely_meant_is_told(typed: str, told: str) -> None:
+    notes = Model.parse(f"{HEAD}Q = {typed}\nloss L = sum(Q)").remarks
+    assert [note.partition(": ")[2] for note in notes] == [told] * bool(told)
+
+
+@pytest.mark.parametrize(("typed", "read"), [("∥v∥²", "‖v‖²"), ("√sum(v^2)", "sqrt(sum(v^2))"), ("∣c∣", "|c|")])
+def test_signs_of_papers_are_read(typed: str, read: str) -> None:
+    found, meant = (Model.parse(f"{HEAD}output Q = {text}").equations["Q"] for text in (typed, read))
+    assert str(value(found, **ARRAYS)) == str(value(meant, **ARRAYS))
+
+
+def test_a_letter_beside_the_identity_is_its_factor() -> None:
+    lines = corrected("dim D\nparam S: D x D, lam\noutput Q = S + λI")
+    assert lines[-1] == "output Q = S + lam * eye(D)"
 
 
 def test_places_and_axes_are_offered_where_they_belong() -> None:

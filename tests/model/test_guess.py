@@ -331,6 +331,22 @@ def test_what_is_no_expression(text: str, error: type[ModelError]) -> None:
         parse_alone(text)
 
 
+@pytest.mark.parametrize(("typed", "read", "guess"), [
+    ("½‖y−Xw‖² + λ‖w‖²", "(1/2)‖y-X @ w‖^2 + lam‖w‖^2", "X: N x D"), ("QKᵀ", "Q @ Kᵀ", "Q: N x D"),
+    (r"\frac{1}{2}(y - wx)^2", "(1/2) * (y - w * x)^2", "param w"), (r"\|X - UV\|_F^2", "‖X - U @ V‖_F^2", "U: N x"),
+    (r"-\sum_j(\log\sigma_j^2-\mu_j^2)", "-sum((log(sigma^2)-mu^2))", "sigma: N, mu: N"),  # they were numbers
+])
+def test_letters_side_by_side_are_products_on_paper(typed: str, read: str, guess: str) -> None:
+    remarks = parse_alone(typed).remarks
+    assert f"<expression>: is read as {read}" in remarks
+    assert guess in remarks[0]
+
+
+@pytest.mark.parametrize("name", ["Wx", "lr", "dx"])
+def test_names_of_two_letters_in_code_stay(name: str) -> None:
+    assert name in parse_alone(f"sum(({name} * y)**2)").graph.names
+
+
 @pytest.mark.parametrize(("text", "read"), [
     ("(y - w x)^2", "(y - w * x)^2"),
     (r"\frac{1}{2}(y - \sigma(w x + b))^2", "(1/2) * (y - sigmoid(w * x + b))^2"),

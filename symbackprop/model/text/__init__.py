@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from symbackprop.core.functions import FUNCTIONS
+from symbackprop.core.functions.words import meant
 from symbackprop.core.graph import Node
 from symbackprop.core.names import GREEK
 from symbackprop.core.scalars import TABLE
@@ -29,6 +30,7 @@ from symbackprop.model.text import tree
 from symbackprop.model.text.builder import Builder, conventions, located
 from symbackprop.model.text.calls import TIMES
 from symbackprop.model.text.characters import (
+    OVER_AN_INDEX,
     ROWS,
     counted_up_to,
     indexed_sums,
@@ -48,6 +50,7 @@ from symbackprop.model.text.meant_lines import (
     in_reals,
     log_of_det,
     named_sizes,
+    positive,
     power_behind,
     product_of_matrices,
     product_with_turned,
@@ -118,7 +121,8 @@ def _right(error: ModelError, place: Place, lines: Sequence[str], read: Callable
     line, short = lines[place.line - 1], sum(map(len, lines)) <= _LONGEST
     if short and isinstance(error, ShapeError) and any(c.isdigit() for c in line):
         error.instead = [*named_sizes(read("\n".join(lines))[0].sizes), *error.instead]
-    if isinstance(error, (SyntaxProblem, NameProblem)) and ("sum" in line or "prod" in line):  # of one alone
+    if isinstance(error, (SyntaxProblem, NameProblem)) and (
+            _OVER_AN_INDEX.search(line) or "sum" in line or "prod" in line):  # of one alone
         error.instead += _SUMS
     ways = [(_on_paper, more) for more in range(2 * _MOST)] + [(partial(_meant, spoken), k) for k in range(_MOST + 1)]
     tried = ((right, meant) for meant, more in ways for right in _corrected(error, place, lines, read, meant, more, {})
@@ -164,7 +168,7 @@ def _meant(spoken: Language | None, error: ModelError, line: str) -> list[Meant]
         return [*error.instead, *[times_bars] * ("|" in line)]
     first = [commented] * (_OTHER_COMMENTS.search(line) is not None) + [product_with_turned]
     others = [expected] * ("E[" in line) + [in_reals] * ("R" in line) + [log_of_det] * ("det" in line)
-    others += [times_bars] * ("|" in line)
+    others += [positive] * ("_+" in line) + [times_bars] * ("|" in line)
     turned = [as_on_paper] * (_TRANSPOSED.search(line) is not None)
     return [*first, *error.instead, *others, *turned]
 
@@ -232,6 +236,8 @@ def _corrected(error: ModelError, place: Place, lines: Sequence[str], read: Call
         before, after, texts = "", "", _without_latex(line, place, meant is _on_paper)
     for text in texts:
         right = before + text.replace("…", there) + after if isinstance(text, str) else text(line, place)
+        if isinstance(error, NotDeclared) and text == error.instead[0] and isinstance(text, str):  # of all such names
+            right = re.sub(rf"(?<!\w){re.escape(there)}(?!\w)", text, line)
         narrow = len(right) <= _WIDEST or isinstance(text, Declared)
         if seen.get(right, -1) >= more or not (latex or narrow):
             continue
@@ -243,7 +249,7 @@ def _corrected(error: ModelError, place: Place, lines: Sequence[str], read: Call
         if not left and error.line not in unbuilt:
             yield right
         elif more and left and left[0].place is not None and (latex or _follows(error, left[0]) or (
-                left[0].place.start >= place.start and right != line)):
+                left[0].place.start >= min(place.start, _first_change(line, right)) and right != line)):
             yield from _corrected(left[0], _narrowed(right, left[0].place, left[0].near), others, read, meant, more - 1,
                                   seen)
 
@@ -260,6 +266,11 @@ def _counts_all(line: str, right: str, place: Place, lines: Sequence[str], read:
 def _put(right: str, place: Place, lines: Sequence[str], read: Callable[[str], Read]) -> Read:
     """The text with a corrected line, read."""
     return read("\n".join([right if k == place.line else old for k, old in enumerate(lines, 1)]))
+
+
+def _first_change(line: str, other: str) -> int:
+    """The first column where two lines differ."""
+    return next((k for k, (a, b) in enumerate(zip(line, other, strict=False), 1) if a != b), len(line) + 1)
 
 
 def _without_latex(line: str, place: Place, sure: bool) -> list[Meant]:
@@ -281,7 +292,7 @@ def _with_sums(capitals: bool, line: str, place: Place) -> str:
 _SUMS: list[Meant] = [partial(_with_sums, capitals) for capitals in (True, False)]
 _ON_PAPER = (power_behind, TIMES, without_prose)
 _CODE = lazy(r"\*\*|\b[A-Za-z]\w*\.[a-z]\w*\(|^\s*return\b")
-_OVER_AN_INDEX = lazy(r"\b(?:sum|prod)_[a-z]{1,2}\b")
+_OVER_AN_INDEX = lazy(OVER_AN_INDEX)
 
 
 def _follows(error: ModelError, other: ModelError) -> bool:
@@ -369,7 +380,7 @@ def _read(text: str, where: str, name: str, relu0: Any,
 def parse_alone(text: str, relu0: Any = None, define: Mapping[str, str] | None = None) -> Model:
     """The model that an expression is, alone or behind equations with ``;`` between them: what is not declared is
     guessed, and stands in the model's ``remarks``. Raises a `ModelError`."""
-    typed = text.strip() if _PROGRAM.search(text) else _GLUED.sub(_apart, text.strip())
+    typed = text.strip() if _PROGRAM.search(text) else _of_letters(_GLUED.sub(_apart, text.strip()))
     model, errors, _ = _alone(typed, relu0, define)
     if errors:
         return mended(errors, typed, lambda other: _alone(other, relu0, define))
@@ -381,6 +392,31 @@ def _apart(letter: re.Match[str]) -> str:
     if letter[0] in _FUNCTIONS and letter.string[letter.end()] not in "xyz":
         return f"{letter[0]}{tree.BESIDE}"
     return letter[0] if re.search(rf"(?<![^\W\d]){letter[0]}[yz]\b", letter.string) else f"{letter[0]} "
+
+
+# letters that stand together outside of words; in LaTeX a name of several has a font
+_LETTERS = lazy(r"\\(?:text|math(?:rm|sf|tt)|operatorname|begin|end|tag|label)\*?\s*\{[^{}]*\}|\\[A-Za-z]+"
+                r"|_\s*\{[^{}]*\}|(?<![A-Za-z0-9_.\"'])([A-Za-z]{2})(?![A-Za-z0-9(.'\"])")
+_LATEX, _TYPESET = lazy(r"\\[A-Za-z]{2,}|\\\|"), lazy(r"[‖½Σ∑∏√ᵀ⊤⟨]|\|\|")
+_OF_CODE = lazy(r"@|\*|\b[A-Za-z]\w*\.[A-Za-z]\w*\(|==")
+
+
+def _of_letters(text: str) -> str:
+    """Text of a paper with its products of letters apart: ``X w`` for Xw. In LaTeX no name is two letters long;
+    elsewhere some are, such as Wx beside Wh, and those without a capital."""
+    latex = _LATEX.search(text) is not None
+    if _OF_CODE.search(text) or not (latex or _TYPESET.search(text)):
+        return text
+    words = [found[1] for found in _LETTERS.finditer(text) if found[1]]
+    firsts = [word[0] for word in dict.fromkeys(words)]
+
+    def apart(found: re.Match[str]) -> str:
+        word = found[1]
+        a_name = word is None or word[0] == "d" or meant(word, ()) is not None or word in (*GREEK, *FUNCTIONS, *TABLE)
+        a_name = a_name or (not latex and (word.islower() or firsts.count(word[0]) > 1))
+        return found[0] if a_name else f"{word[0]} {word[1]}"
+
+    return _LETTERS.sub(apart, text)
 
 
 def _alone(typed: str, relu0: Any, define: Mapping[str, str] | None) -> Read:

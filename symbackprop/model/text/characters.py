@@ -18,17 +18,17 @@ _SUB = str.maketrans("₀₁₂₃₄₅₆₇₈₉₊₋ₐₑₕᵢⱼₖₗ�
 _LOW = "[₀-₉₊₋ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ]"
 _LOWERED = lazy(f"([₀-₉]*)({_LOW}*)")
 _LETTERS = {**LETTERS, "∇": "nabla", "∂": "d"}
+OUTER = "⊗"
+NORM = "‖"  # the bars of a norm, which formulas have as they are
 _SIGNS = {
     "−": "-", "–": "-", "—": "-", "‐": "-", "·": " ~ ", "⋅": " ~ ", "∙": " ~ ", "•": " ~ ", "×": "*", "⊙": "*",
     "∘": "*",
     "◦": "*", "∗": "*", "÷": "/", "∕": "/", "⁄": "/", "’": "'", "′": "'", "‘": "'", "ᵀ": ".T", "⊤": ".T",
-    "≥": ">=", "≤": "<=", "≠": "!=", "√": "sqrt", "Σ": "sum",
+    "∥": NORM, "∣": "|", "≥": ">=", "≤": "<=", "≠": "!=", "√": "sqrt", "Σ": "sum",
     "∑": "sum", "∏": "prod", "∛": "cbrt", "⌊": "floor(", "⌋": ")", "⌈": "ceil(", "⌉": ")", "∞": "inf", "𝟙": "1",
     "𝟏": "1", "“": '"', "”": '"', "＝": "=", "（": "(", "）": ")",
 }
 _SIGNS |= {c: f"({unicodedata.normalize('NFKC', c).replace('⁄', '/')})" for c in "¼½¾⅐⅑⅒⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞"}
-OUTER = "⊗"
-NORM = "‖"  # the bars of a norm, which formulas have as they are
 _BRACKETS = r"\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)"  # three deep
 _SUM = lazy(rf"[Σ∑]\s*({_BRACKETS}\s*(?:\^|\*\*)\s*[0-9.]+)")  # Σ (y - p)² sums the squares
 _RAISED_LETTERS = "[ᴬ-ᵂⱽᵃ-ᵡⁿⁱʰ-ʸˠ-ˤ⁰¹²³⁴-⁹×]+"
@@ -84,6 +84,7 @@ def _formula(text: str) -> str:
         return text
     text = unicodedata.normalize("NFC", text)
     text = _EXPECTED.sub(r"mean(\1)", text)
+    text = _ROOT_OF_CALL.sub(r"sqrt(\1)", text.replace("⊤", "ᵀ"))
     text = _PI.sub("π ", _IN_REALS.sub(_declared, text))
     text = _RAISED_WORD.sub(_raised_word, _OPPOSITE_OF.sub(r"a\1", _CUBE_ROOT.sub(r"cbrt(\1)", text)))
     text = _BESIDE_ROOT.sub(_factor, _HALF.sub(_factor, text))
@@ -115,6 +116,7 @@ def _factor(found: re.Match[str]) -> str:
 _HALF = lazy(r"(?P<before>(?:[/^@.√]|\*\*|\b\w+)\s*)?[¼½¾⅐⅑⅒⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞](?=\s*(?:[^\W_]|[(√]))")
 _BESIDE_ROOT = lazy(r"(?P<before>(?:[/^@.]|\*\*)\s*|\w)?[Α-ΡΤ-Ωα-ω][₀-₉²³]*(?=√)")
 _PI = lazy(r"(?<![^\W\d])π(?=[A-Za-zα-ω])")  # 2πr
+_ROOT_OF_CALL = lazy(rf"√([^\W\d_]{{2,}}\w*{_BRACKETS})")  # √sum(x)
 _OPPOSITE_OF = lazy(r"\b((?:sin|cos|tan)h?)⁻¹(?=\s*\()")  # tanh⁻¹(x)
 _CUBE_ROOT = lazy(r"∛([^\W_][\w.₀-₉]*)")
 
@@ -128,8 +130,11 @@ def _raised_word(match: re.Match[str]) -> str:
 def _indexed(match: re.Match[str]) -> str:
     """w₂ is w2, hₜ₋₁ is h[t-1] and Wₕ is W_h."""
     number, rest = match.group(1).translate(_SUB), match.group(2).translate(_SUB)
+    if rest == "+":  # (1 - c)₊
+        return f"{number}_+"
     counts = rest == "t" or any(sign in rest for sign in "+-")
-    gap = " " * (unicodedata.category(match.string[match.end() : match.end() + 1] or " ") in ("Lu", "Ll"))  # θ₁x, aᵢxᵢ
+    behind = match.string[match.end() : match.end() + 1] or " "
+    gap = " " * (behind in "∑∏√" or unicodedata.category(behind) in ("Lu", "Ll"))  # θ₁x, aᵢxᵢ
     return number + (f"[{rest}]" if counts else f"_{rest}" if rest else "") + gap * bool(number or rest)
 
 
@@ -223,7 +228,7 @@ _ONES = r"\\(?:mathbf|mathbb|mathds|boldsymbol|bm)\s*\{\s*1\s*\}"
 _FONTS = "mathrm|mathbf|mathcal|mathit|mathsf|boldsymbol|bm|vec|text|operatorname"
 _WORD = r"\\(?:mathbf|boldsymbol|bm|vec)\s*\{\\?[A-Za-z]\w*\}|\\[A-Za-z]+"  # a letter of a font, or by its name
 _TURNED = r"\s*\^\s*(?:(?:T|\\top|\\intercal)(?!\w)|\{\s*(?:T|\\top|\\intercal)\s*\})"
-_PARTS = r"\s*_\s*(?:\+|\{\s*\+\s*\})"  # [x]_+
+POSITIVE = rf"(?:{INDEX}|(?<![A-Za-z])({_BRACKETS}))\s*_\s*(?:\+|\{{\s*\+\s*\}})"  # [x]_+
 _REWRITTEN = (
     (r"\\begin\{cases\}\s*(.+?)\s*,?\s*&\s*(?:\\text\{\s*(?:if|for)\s*\}|\\text\{\s*\})?\s*(.+?)\s*\\\\\s*(.+?)\s*,?\s*&"
      r"\s*\\text\{\s*(?:otherwise|else)\s*\}\s*\\end\{cases\}", r"where(\2, \1, \3)"),
@@ -247,7 +252,7 @@ _REWRITTEN = (
     (r"\\Gamma\s*(?=(?:\\left\s*)?\()", r"gamma"),
     (rf"\\binom\s*{_BRACES}\s*{_BRACES}", r"binom(\1, \2)"), (r"\\\{", "("), (r"\\\}", ")"),
     (r"\\lfloor(.*?)\\rfloor", r"floor(\1)"), (r"\\lceil(.*?)\\rceil", r"ceil(\1)"),
-    (rf"({_BRACKETS}){_PARTS}", r"relu\1"), (rf"{INDEX}{_PARTS}", r"relu(\1)"),
+    (POSITIVE, lambda found: f"relu({found[1] or found[2][1:-1]})"),
     (rf"{_EXPECTATION}\s*{INDEX}", r"mean(\1)"), (rf"{_EXPECTATION}\s*(?=\()", "mean"),
     (r"\^\s*(\d)(?=\s*\\?[A-Za-z(])", r"^\1 "),  # only the 2 is raised in a^2b
     (_TURNED, ".T"), (r"\.T(?=[A-Za-z])", ".T "),
@@ -272,6 +277,7 @@ _LOOKS = (
     (r"\\[,;:!]|\\(?:q?quad|limits|displaystyle|textstyle|middle)(?![A-Za-z])", " "),
     (r"\\(?:left|right|[bB]igg?[lrm]?)(?![A-Za-z])\s*\.?", r"\\left"),
     (r"\\left\s*\[", "("), (r"\\left\s*\]", ")"), (r"\\left", ""),
+    (r"(?<![\\A-Za-z])(sum|prod|max|min)(?=\s*_\s*(?:\{|[a-z](?![A-Za-z0-9])))", r"\\\1"),
     (r"\\[dtc]frac(?![A-Za-z])", r"\\frac"), (r"\\overline(?![A-Za-z])", r"\\bar"),
     (r"\\wide(?=hat|tilde)", r"\\"),
     (r"(?:_\s*\{?(\w)\}?\s*)?\^\s*\{\s*\(([ijn])\)\s*\}", r"_{\2\1}"),  # x_j^{(i)}, of the sample i
@@ -280,8 +286,9 @@ _TAKES = lazy(rf"\\(?:(frac|binom)|sqrt(?!\s*\[)|hat|bar|tilde|mathbb|mathds|{_F
 _ARGUMENT = lazy(rf"\s*(?:{_BRACES}|(\\[A-Za-z]+|[^\s{{}}\\]))")
 _OF_CALL = lazy(rf"\\({_FUNCTIONS})\s+(?=((?!\\left)\\?[A-Za-z]\w*\s*{_BRACKETS}){_ALONE})")
 _CALLED = rf"{_FUNCTIONS}|max|min|arcsin|arccos|arctan"
-_INDEXED_SUM = lazy(r"(?<!\.)\b(sum|prod)(?:_([a-z]{1,2})\b)?\s*(?=[\[(])"
-                          r"|\b(sum|prod)_([a-z]{1,2})\s+(?=[-\w|‖])")
+_OVER = "sum|prod|mean|max|min"
+OVER_AN_INDEX = rf"\b({_OVER})_([a-z]{{1,2}})\b"
+_INDEXED_SUM = lazy(rf"(?<!\.)\b(sum|prod)()\s*(?=[\[(])|{OVER_AN_INDEX}\s*(?=[-\w|‖\[(])")
 _FACTOR = lazy(r"\\?([A-Za-z]+)\d*(_\w+)?\Z")  # a name, and its index
 _BESIDE = lazy(rf"(?<=[\w)}}\]])(?<!\\times)(?<!\\[co]dot)\s+(?=\\?[A-Za-z(])(?!{_NO_FACTOR})")
 BESIDE_BARS = lazy(r"(?:(?<=\))|(?<=[\w)])\s+)(\|[^|]+\|)")  # lam |w|

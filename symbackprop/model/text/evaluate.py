@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial, reduce
-from itertools import count, starmap
+from itertools import chain, count, starmap
 from typing import Any, Protocol, TypeGuard
 
 import sympy as sp
@@ -154,7 +154,8 @@ class Evaluator:
             powers = [(left, right), (part, right := self.operand(part))]
             if left is expr.first:
                 self.refuse_lists((left, part), sign, (value, right))
-            for warning in [*warnings.of_transposed(sign, left, value, right), *warnings.of_inverses(sign, *powers)]:
+            told = warnings.of_transposed(sign, left, part, value, right)
+            for warning in chain(told, warnings.of_quotients(sign, left), warnings.of_inverses(sign, *powers)):
                 self.scope.remark(warning)
             left = part
             if isinstance(value, Node) and isinstance(right, Node):

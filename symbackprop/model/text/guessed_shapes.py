@@ -7,7 +7,7 @@ vectors, Greek letters numbers, unless an operator asks for more, and their size
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
 from itertools import accumulate, chain, count, zip_longest
@@ -728,8 +728,15 @@ def _first_ranks(body: Sequence[tree.Statement], leaves: Sequence[str], axes: Ma
                and isinstance(c.args[0], tree.Name)}
     several = ({n for n, items in named if any(map(_counts_up, items))} & places) | classes
     places |= classes
-    return {n: int(n in several) if n in places or n in counts else max(_rank(n) if arrays else 0, axes.get(n, 0))
-            for n in leaves}
+    rows = {n for part in tree.inside(body) for n in _summed(part, leaves)}
+    return {n: int(n in several) if n in places or n in counts else
+            max(_rank(n) if arrays else 0, axes.get(n, 0), int(n in rows)) for n in leaves}
+
+
+def _summed(expr: tree.Expr, leaves: Collection[str]) -> set[str]:
+    """The Greek letters that are all that a sum or the like is of: numbers would make no sense there."""
+    names = {*tree.mentioned(expr)} & {*leaves} if isinstance(expr, tree.Call) and needs_arrays(expr) else set[str]()
+    return names if all(map(is_greek, names)) else set()
 
 
 def _numbers_beside(body: Sequence[tree.Statement]) -> set[str]:

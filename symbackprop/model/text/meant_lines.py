@@ -15,7 +15,7 @@ from symbackprop.core.scalars import TABLE
 from symbackprop.errors import Meant, Place
 from symbackprop.model.names import sounds_like_data
 from symbackprop.model.text.brackets import unclosed, unopened
-from symbackprop.model.text.characters import BESIDE_BARS, INDEX
+from symbackprop.model.text.characters import BESIDE_BARS, INDEX, POSITIVE
 from symbackprop.model.text.tree import BESIDE
 from symbackprop.patterns import lazy
 
@@ -125,6 +125,7 @@ below_each_other = rewritten(r"\[(\w+(?:\s*;\s*\w+)+)\]",  # [x; y]
 _BELOW = lazy(r"/\s*(?!\d+\s*$)[\w.]+\s*$")  # what is divided by, perhaps with what stands behind it
 times_bars = rewritten(  # lam |w|
     BESIDE_BARS, lambda found: found[0] if _BELOW.search(found.string[: found.start()]) else f" * {found[1]}")
+positive = rewritten(POSITIVE, lambda found: f"relu({found[1] or found[2][1:-1]})")  # [x]_+
 expected = rewritten(rf"\bE\s*{INDEX}", r"mean(\1)")  # E[a]
 _WORD_OF_PROSE = "(?:" + (  # a word that says nothing of what is computed
     "the an? our its this we let now then so and or with where here given define denote set put write have get use is "
@@ -167,7 +168,7 @@ def of_paper(line: str, place: Place) -> str:
     divided by it."""
     if _DIVIDED.search(line):
         return line
-    line = inverse(log_of_det(line, place), place)
+    line = raised_inverse(inverse(log_of_det(line, place), place), place)
     line = re.sub(r"\s*(?:\^\s*T\b|ᵀ|'|\.T\b)\s*", ".T ", line)
     line = re.sub(r"(\(\d+/\d+\))\s*(?=[A-Za-z(])", r"\1 * ", line)
     line = re.sub(r"\)\(", ") (", _RAISED_BESIDE.sub(_POWER, line))

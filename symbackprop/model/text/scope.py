@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import count, product
+from itertools import chain, count, pairwise, product
 
 import sympy as sp
 
 from symbackprop.core.graph import Node
 from symbackprop.core.indexing import getitem
 from symbackprop.core.loops import stack_of
+from symbackprop.core.names import GREEK
 from symbackprop.core.shapes import Shape, dim, dim_text, same, shape_text
 from symbackprop.errors import Meant, ModelError, NameProblem, NotDeclared, Place, nearest, suggested
 from symbackprop.model.model import Model
@@ -341,13 +342,23 @@ class ModelScope(Scope):
             return message, [partial(_whole_for_entry, entry[1])]
         if name in _ELSEWHERE:
             return _ELSEWHERE[name]
-        both = [(name[:k], name[k:]) for k in range(1, len(name) if name == shown else 0)]
-        rows = [(a, b, self.own(a), self.own(b)) for a, b in both if a != b and {a, b} <= self.graph.names.keys()]
-        for a, b, first, second in rows:
-            sign = "@" if first is not None and first.shape and second is not None and second.shape else "*"
-            written = f"{a} {sign} {b}"
-            return f"{shown!r} is not declared: a product is written {written}", [partial(_product, written)]
+        products = [*self._products(name)] if name == shown else []
+        if products:
+            message = f"{shown!r} is not declared: a product is written {products[0]}"
+            return message, [partial(_product, written) for written in products]
         return "", ""
+
+    def _products(self, name: str) -> Iterator[str]:
+        """The products that names which run together may be: ``X @ w`` of Xw, ``lam * eye(N)`` of λI."""
+        parts = _parts(name, {*self.graph.names, *["I"] * bool(self.model.sizes)})
+        if len({*parts}) < 2 or (len(parts) > 2 and nearest(name, [*self.graph.names])):
+            return
+        arrays = [(row := self.own(part)) is None or bool(row.shape) for part in parts]
+        signs = [" @ " if a and b else " * " for a, b in pairwise(arrays)]
+        eyes = [f"eye({size})" for size in self.model.sizes] if {"I"} & {*parts} - self.graph.names.keys() else ["I"]
+        for eye in eyes:
+            whole = [eye if part == "I" else part for part in parts]
+            yield "".join(chain.from_iterable(zip(whole, [*signs, ""], strict=True)))
 
     def _unknown(self, name: str) -> NotDeclared:
         """What to say of a name that means nothing at all."""
@@ -358,8 +369,23 @@ class ModelScope(Scope):
         near = nearest(shown, known) or (word if word in WORDS else nearest(shown, function_names()))
         shapes = [shape for axes in range(3) for shape in product(list(self.model.sizes)[:_FEW], repeat=axes)]
         new = [partial(with_parameter, name, shape) for shape in shapes if name == shown and not self.locals]
-        instead: list[Meant] = [*[near] * bool(near), library, *new]
+        same = near and near.replace("_", "") == shown.replace("_", "")  # y_hat, of ŷ, and yhat
+        instead: list[Meant] = [near] if same else [*[near] * bool(near), library, *new]
         return NotDeclared(f"{shown!r} is not declared.{suggested(near)}", instead=instead)
+
+
+_MOST_TOGETHER = 4  # of many names of one letter most words could be
+
+
+def _parts(name: str, known: Container[str]) -> list[str]:
+    """The fewest known names that make up a name that is none; nothing where there are none, or too many."""
+    found: dict[int, list[str]] = {0: []}  # by where they end
+    for end in range(1, len(name) + 1):
+        ways = [[*found[k], name[k:end]] for k in found if name[k:end] in known]
+        if ways:
+            found[end] = min(ways, key=len)
+    parts = found.get(len(name), [])
+    return parts if len(parts) <= _MOST_TOGETHER and name not in GREEK else []
 
 
 def _shown(name: str) -> str:
@@ -405,5 +431,6 @@ def _whole_for_entry(name: str, line: str, place: Place) -> str:
 
 
 def _product(text: str, line: str, place: Place) -> str:
-    """The line with a product for a name, which behind / is a divisor as a whole."""
-    return place.put(line, f"({text})" if place.cut(line)[0].rstrip().endswith("/") else text)
+    """The line with a product for a name, which behind / is a divisor as a whole, and of arrays behind * a factor."""
+    whole = place.cut(line)[0].rstrip().endswith(("/", "^", "*") if "@" in text else ("/", "^", "**"))
+    return place.put(line, f"({text})" if whole else text)

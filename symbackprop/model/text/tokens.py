@@ -275,8 +275,9 @@ def _check_number(raw: str, match: re.Match[str], number: int, before: str) -> b
         raised = re.match(r"\s*(?:\^|\*\*)\s*(?:\w+|\([^()]*\))", raw[match.end() + len(rest.group()) :])
         power = raised.group() if raised is not None else ""
         word, product = word._replace(text=word.text + power), product + power
+        ways = (product, f"({product})") if "/" not in bound.group() else (f"({product})", product)  # x^2 y, 1/(2 N)
         raise word.problem(f"{word.text[:20]} behind {bound.group().strip()} is ({product}) or {product}: write which",
-                           (f"({product})", product))
+                           (raised_inverse, *ways))
     raise _no_number(word, match.group(), rest.group(), raw[match.end() :])
 
 

@@ -97,15 +97,33 @@ def of_inverses(sign: str, *factors: tuple[tree.Expr, Any]) -> Iterator[str]:
             yield f"a matrix to the power -1 is 1/{base} of every entry, as in NumPy; its inverse is inv({base})"
 
 
-def of_transposed(sign: str, expr: tree.Expr, a: Any, b: Any) -> Iterator[str]:
-    """``x' * y`` of two vectors, a number on paper and in Matlab, and of a matrix, a product there."""
-    if sign != "*" or not isinstance(expr, tree.Transpose) or not (isinstance(a, Node) and isinstance(b, Node)):
+def of_transposed(sign: str, left: tree.Expr, right: tree.Expr, a: Any, b: Any) -> Iterator[str]:
+    """``x' * y`` of two vectors, a number on paper and in Matlab, ``x * y'``, a matrix there, and the products there of
+    a matrix and of what is turned."""
+    if sign != "*" or not (isinstance(a, Node) and isinstance(b, Node)):
         return
-    if a.ndim == b.ndim == 1:
+    if a.ndim == b.ndim == 1 and isinstance(right, tree.Transpose) and not isinstance(left, tree.Transpose):
+        yield (f"a vector has no other side: {label(a)} * {label(b)}.T is a product of entries, "
+               f"outer({label(a)}, {label(b)}) that of every two")
+    elif not isinstance(left, tree.Transpose):
+        return
+    elif a.ndim == b.ndim == 1:
         yield (f"a vector has no other side: {label(a)}.T * {label(b)} is a product of entries, "
                f"{label(a)} @ {label(b)} their sum")
-    elif expr.sign != ".T" and a.ndim == 2 and b.ndim in (1, 2) and same(a.shape[1], b.shape[0]):
+    elif left.sign != ".T" and {a.ndim, b.ndim} <= {1, 2} and same(a.shape[-1], b.shape[0]):
         yield f"{label(a)} * {label(b)} is a product of entries, {label(a)} @ {label(b)} the matrix product"
+
+
+def of_quotients(sign: str, left: tree.Expr) -> Iterator[str]:
+    """``x^1/2`` and ``e^-x/2``, whose power stands alone above the line of division."""
+    if sign != "/" or not isinstance(left, tree.Power) or left.place is None or left.exponent.place is None:
+        return
+    bare = left.place.end == left.exponent.place.end  # no brackets around it
+    base = left.base.name if isinstance(left.base, tree.Name) else "(…)"
+    if bare and left.exponent == tree.ONE:
+        yield f"{base}^1/… is {base} divided by what follows: a root is {base}^(1/…)"
+    elif bare and isinstance(left.exponent, tree.Negative):
+        yield f"{base}^-…/… divides the whole power: a quotient in the exponent takes brackets, {base}^(-…/…)"
 
 
 def of_first_steps(statements: Sequence[tree.Statement], arrays: Collection[str]) -> Iterator[tuple[int, str]]:
