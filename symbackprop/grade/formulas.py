@@ -81,18 +81,19 @@ class Formula(f.Telling, Evaluator):
         return total
 
     def _factors(self, expr: tree.Chain) -> Value:
-        value, flipped = self.operand(expr.first), self._is_flipped(expr.first)
+        value, flipped, left = self.operand(expr.first), self._is_flipped(expr.first), expr.first
         signs = self.signs[id(expr)] = []
         for sign, part in expr.rest:
             with self.scope.beside(value):
                 other, row, number = self.operand(part), self._is_flipped(part), _is_number(value)
             flips = row and sign in "*@" if number else flipped and _is_number(other)  # 2xᵀ and xᵀ/2 are rows
             if sign in "*@":
+                sign = "'*" if sign == "*" and _is_primed(left) else sign
                 value, sign = self._product(sign, value, other, flipped, row)
             else:
                 value = binary(sign, value, other, self.graph)
             signs.append(sign)
-            flipped = flips
+            flipped, left = flips, part
         if flipped:
             self.rows.add(id(expr))
         return value
@@ -100,11 +101,12 @@ class Formula(f.Telling, Evaluator):
     def _product(
         self, sign: str, a: Node | sp.Expr, b: Node | sp.Expr, row_a: bool, row_b: bool
     ) -> tuple[Node | sp.Expr, str]:
-        """A product, and the sign that says its kind where the shapes or the spelling decide it."""
+        """A product, and the sign that says its kind where the shapes or the spelling decide it; of ``A' * b`` "'*",
+        which is a matrix product to those who write a transpose so, before it is one of entries."""
         if not isinstance(a, Node) or not isinstance(b, Node) or not a.shape or not b.shape:
             return binary("*", a, b, self.graph), "*"
         if a.ndim == b.ndim == 1 and (row_a or row_b):
-            if sign == "*" and self.answer.entrywise:
+            if "*" in sign and self.answer.entrywise:
                 return binary("*", a, b, self.graph), "⊙"
             return self._vectors(a, b, row_b), "@"
         if sign == "@" and not self.answer.juxtaposed:
@@ -112,6 +114,9 @@ class Formula(f.Telling, Evaluator):
         fits = same(a.shape[-1], b.shape[0] if b.ndim == 1 else b.shape[-2])
         if sign == "@" and fits and (a.ndim > 1 or b.ndim > 1 or self._in_second_way()):
             return build.matmul(a, b), sign
+        if sign == "'*" and fits and not self.answer.entrywise and not self._in_second_way():
+            self.note("* behind a transpose ' is a matrix product, as in Matlab and Julia")
+            return build.matmul(a, b), "@"
         if _broadcasts(a, b) or not fits:
             return binary("*", a, b, self.graph), "*"
         self.note("* is elementwise; the shapes only fit a matrix product, which is written @")
@@ -363,6 +368,10 @@ def _is_longer(one: Dim, other: Dim) -> bool:
     other reads the first entries."""
     ratio, more = one / other, one - other
     return bool((ratio.is_number and ratio > 1) or (more.is_number and more > 0))
+
+
+def _is_primed(expr: tree.Expr) -> bool:
+    return isinstance(expr, tree.Transpose) and expr.sign == "'"
 
 
 def _is_number(value: Value) -> bool:

@@ -43,6 +43,7 @@ _RESTATED = re.compile(  # W = params["W"], N = X.shape[0], W -= 0.1 * dW
     r"""|\s*(?:\w+\[["'])?(?=\w+(?:["']\])?\s*-=)(\w+)"""
 )
 _GROUPED = re.compile(r"\\partial \(([^()]+)\)(?=_)")  # \partial (a^{[1]})_{i}, whose entries are meant
+_DOTTED = re.compile(r"%\*%|(?<=[A-Za-z_)\]'\s])\.(?=[-+*/^](?!=))|(?<=\w\d)\.(?=[-+*/^](?!=))")  # of R's, of Julia's
 _LOSSES = ("L", "J", "E", "Loss", "loss", "f")
 
 
@@ -113,9 +114,9 @@ class Reader:
             text = line.text
             if is_typeset(text):
                 text = printed(_GROUPED.sub(r"\\partial \1", text), self.dictionary)
-            answer.entrywise = "⊙" in text
+            answer.entrywise = "⊙" in text or ".*" in text
             text, notes = ascii_text(text, self.dictionary.known | self.dictionary.counters)
-            sides, mark = _sides(forgiving_tokens(text))
+            sides, mark = _sides(forgiving_tokens(_DOTTED.sub(lambda sign: "@" * (sign[0] == "%*%"), text)))
             answer.notes += notes
             left = self._update(answer, subscripts(sides[0], self.dictionary), sides, mark)
             while len(left) > 1 and left[-1].is_sign(".T", "'"):

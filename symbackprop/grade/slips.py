@@ -494,11 +494,13 @@ class Tidy(Telling):
         for k in range(len(items) - 1, -1, -1):
             if items[k] != ONE or at(items, k - 1).is_sign("^", "**", "/"):
                 continue
-            if ends_value(at(items, k - 1)) and at(items, k - 1).kind != NUMBER:
-                items = self._ones_behind(items, k)
-                continue
             raised = at(items, k + 1).is_sign("^") and at(items, k + 2) == name("T")
             turned = 2 if raised else int(at(items, k + 1).is_sign(".T"))
+            behind = at(items, k + 1 + turned)
+            before = turned and (behind.kind == NAME or behind.is_sign("("))  # a 1ᵀ b is a times the sum of b
+            if ends_value(at(items, k - 1)) and at(items, k - 1).kind != NUMBER and not before:
+                items = self._ones_behind(items, k)
+                continue
             start = k + 1 + turned
             start += at(items, start).is_sign("@", "*", "~")
             end = _product_end(items, start)

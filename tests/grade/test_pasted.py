@@ -44,3 +44,34 @@ def test_of_class_indices(text: str, verdict: str) -> None:
     (answer,) = report.required
     assert answer.verdict == verdict, report.text(1)
     assert "Did you mean 'dz'" not in report.text(1)
+
+
+LOGISTIC = """
+dim N, D
+data X: N x D, y: N
+param w: D, b
+p = sigmoid(X @ w + b)
+loss L = -mean(y*log(p) + (1 - y)*log(1 - p))
+"""
+RIGHT = [
+    "dw = X'*(p - y)/N", "dw = (1/N) * X' * (p - y)", "dw = t(X) %*% (p - y) / N", "dw = X' * (p .- y) ./ N",
+    "dw = X⊤(p−y)/N",
+    r"\nabla_w \mathcal{L} = \frac1N \mathbf{X}^{\top} \bigl(\mathbf{p} - \mathbf{y}\bigr)", "dw = Xᵀ(σ(Xw + b) − y)/N",
+    r"\frac{\partial L}{\partial b} = \frac{1}{N}\mathbf{1}^\top(p-y)",
+    r"\frac{\partial L}{\partial b} = \frac{1}{N} \mathbf 1^T (p-y)",
+    r"\frac{\partial L}{\partial w_j} = \frac{1}{N}\sum_{i=1}^N (p_i - y_i) x_{ij}", "db = mean(p .- y)",
+]
+WRONG = ["dw = X'*(y - p)/N", "dw = t(X) %*% (p - y)",
+         r"\frac{\partial L}{\partial b} = \mathbf{1}^\top(p-y)", "db = sum(p .- y)"]
+
+
+@pytest.mark.parametrize(("text", "verdict"), [*((t, "right") for t in RIGHT), *((t, "wrong") for t in WRONG)])
+def test_answers_in_other_notations(text: str, verdict: str) -> None:
+    report = grade(parse(LOGISTIC), text)
+    assert [item.verdict for item in report.required if item.given] == [verdict], report.text(1)
+
+
+def test_what_stands_behind_a_transpose_may_be_a_product_of_entries_too() -> None:
+    text = "param A: 3 x 3, B: 3 x 3\nQ = A.T * B\nloss L = sum(Q**2)"
+    assert grade(parse(text), "dB = 2 * A' * (A' * B) * A'").verdict != "right"
+    assert next(i.verdict for i in grade(parse(text), "dB = 2 * A' * Q").required if i.name == "dB") == "right"
