@@ -134,6 +134,8 @@ MEANT: list[tuple[str, Callable[[Any], Any]]] = [
     ("ASSv", lambda n: n.A @ n.S @ n.S @ n.v),
     ("t * Av", lambda n: n.t * (n.A @ n.v)),
     ("c^2c", lambda n: n.c ** 3),
+    ("sin² c c", lambda n: np.sin(n.c * n.c) ** 2),
+    ("e^(−½c²)", lambda n: np.exp(-n.c ** 2 / 2)),
     ("2/3c", lambda n: 2 / (3 * n.c)),
 ]
 

@@ -342,6 +342,28 @@ def test_letters_side_by_side_are_products_on_paper(typed: str, read: str, guess
     assert guess in remarks[0]
 
 
+@pytest.mark.parametrize(("typed", "read"), [
+    ("\\begin{align}\nz &= Wx+b \\\\\na &= \\tanh(z), \\\\\nL &= (a-y)^2\n\\end{align}",
+     {"z = W * x+b", "a = tanh(z)"}),
+    (r"\begin{aligned} z &= w x \\ L &= \tfrac12\|z - y\|^2. \end{aligned}", {"z = w * x", "L = (1/2)‖z - y‖^2"}),
+])
+def test_equations_below_each_other_are_read_one_by_one(typed: str, read: set[str]) -> None:
+    assert {note.partition(" is read as ")[2] for note in parse_alone(typed).remarks} - {""} == read
+
+
+@pytest.mark.parametrize(("typed", "right"), [
+    ("x(y+1)", "x * (y+1)"), (r"-\alpha(1-p)^\gamma\log p", "-alpha * (1-p)^gamma * log(p)"), ("p(x) + q", "")])
+def test_a_letter_before_a_sum_in_brackets_is_a_factor(typed: str, right: str) -> None:
+    with pytest.raises(ModelError) as refused:
+        parse_alone(typed)
+    assert [line.removesuffix("   corrected") for line in refused.value.shown[2:]] == [right] * bool(right)
+
+
+def test_a_bare_exponent_above_a_line_of_division_is_told() -> None:
+    assert any("divides the whole power" in note for note in parse_alone("e^-x^2/2").remarks)
+    assert not any("divides the whole power" in note for note in parse_alone("exp(-x^2)/2").remarks)
+
+
 @pytest.mark.parametrize("name", ["Wx", "lr", "dx"])
 def test_names_of_two_letters_in_code_stay(name: str) -> None:
     assert name in parse_alone(f"sum(({name} * y)**2)").graph.names

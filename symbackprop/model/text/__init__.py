@@ -106,6 +106,11 @@ def mended(errors: Sequence[ModelError], text: str, read: Callable[[str], Read])
             told.append(f"{error.where}: is read as {shown.strip()}")
             lines[error.place.line - 1] = right or line
     model, wrong, _ = read("\n".join(lines)) if sure and told else (Model(), errors, set[int]())
+    if wrong and {e.line for e in wrong}.isdisjoint(e.line for e in errors):  # an expression's are told one by one
+        try:
+            model, wrong = mended(wrong, "\n".join(lines), read), []
+        except ModelError as further:
+            errors = [*errors, further, *further.others]
     if wrong:
         errors[0].others = errors[1:]
         raise errors[0]
@@ -380,7 +385,8 @@ def _read(text: str, where: str, name: str, relu0: Any,
 def parse_alone(text: str, relu0: Any = None, define: Mapping[str, str] | None = None) -> Model:
     """The model that an expression is, alone or behind equations with ``;`` between them: what is not declared is
     guessed, and stands in the model's ``remarks``. Raises a `ModelError`."""
-    typed = text.strip() if _PROGRAM.search(text) else _of_letters(_GLUED.sub(_apart, text.strip()))
+    typed = text.strip()
+    typed = typed if _PROGRAM.search(text) else _of_letters(_GLUED.sub(_apart, _ALIGNED.sub(_lines_of, typed)))
     model, errors, _ = _alone(typed, relu0, define)
     if errors:
         return mended(errors, typed, lambda other: _alone(other, relu0, define))
@@ -392,6 +398,16 @@ def _apart(letter: re.Match[str]) -> str:
     if letter[0] in _FUNCTIONS and letter.string[letter.end()] not in "xyz":
         return f"{letter[0]}{tree.BESIDE}"
     return letter[0] if re.search(rf"(?<![^\W\d]){letter[0]}[yz]\b", letter.string) else f"{letter[0]} "
+
+
+_ALIGNED = lazy(r"\\begin\s*\{(align|aligned|gather|gathered|split|equation|eqnarray)\*?\}(.*?)\\end\s*\{\1\*?\}",
+                re.DOTALL)
+
+
+def _lines_of(found: re.Match[str]) -> str:
+    """The equations of ``\\begin{aligned} … \\end{aligned}`` on lines of their own, as sentences end or not."""
+    lines = found[2].replace("&", "").split("\\\\")
+    return "\n".join(line.strip().rstrip(",.") for line in lines if line.strip())
 
 
 # letters that stand together outside of words; in LaTeX a name of several has a font

@@ -21,7 +21,7 @@ from symbackprop.core.facts import plainly
 from symbackprop.core.functions import CONSTANTS, FUNCTIONS
 from symbackprop.core.functions.words import ARGUMENTS, IDLE_OPTIONS, meant
 from symbackprop.core.graph import Graph, Leaf, Node, label
-from symbackprop.core.names import unprimed
+from symbackprop.core.names import GREEK, unprimed
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import MAX_DIM, shape_text
 from symbackprop.errors import Meant, ModelError, NameProblem, SyntaxProblem, UsageError, nearest, suggested
@@ -171,7 +171,13 @@ def known_callee(name: str, graph: Graph) -> Callee:
     shown, known = name[:40], [*function_names(), *graph.functions]
     near = nearest(shown, known)
     hint = suggested(near) or f" An abstract one is declared above: function {shown}"
+    factor = len(name) == 1 or name in GREEK  # x (y + 1), where it is none of the letters that functions have
+    if factor and name not in _CALLED and not near:
+        raise NameProblem(f"no function {shown!r}.{hint}", instead=[_times_a_sum])
     raise NameProblem(f"no function {shown!r}.{hint}", near=name, instead=near)
+
+
+_CALLED = ("f", "g", "h", "F", "G", "H", "phi", "psi", "Phi", "Psi", "sigma")
 
 
 def refuse_impossible(name: str) -> None:
@@ -424,6 +430,11 @@ RULES: dict[str, Callable[[Place, Value], Any]] = {
 def _times(sign: str, line: str, place: errors.Place) -> str:
     """The line with ``a(b + c)`` as a product."""
     return place.put(line, re.sub(r"\s*\(", f" {sign} (", place.cut(line)[1], count=1))
+
+
+def _times_a_sum(line: str, place: errors.Place) -> str:
+    """The line with ``x * (y + 1)`` for x(y + 1); as it is where x may be a function, as in p(x)."""
+    return _times("*", line, place) if re.search(r"[-+]", line[place.start - 1 : place.end - 1]) else line
 
 
 TIMES = partial(_times, "*")  # a number in front of brackets

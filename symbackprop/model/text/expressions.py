@@ -24,7 +24,6 @@ from inspect import signature
 from typing import Any, TypeAlias
 
 import sympy as sp
-from sympy.functions.elementary.trigonometric import TrigonometricFunction
 
 from symbackprop.core.functions import FUNCTIONS
 from symbackprop.core.functions.words import ALSO
@@ -38,6 +37,7 @@ from symbackprop.model.text.meant_lines import (
     combined_conditions,
     compared_twice,
     entries_from_one,
+    is_of_angles,
     left_out,
 )
 from symbackprop.model.text.tokens import (
@@ -445,7 +445,7 @@ def _refuse_bare_function(c: Cursor, function: Token) -> None:
     start = c.place
     (_pass_over if _reduces(function.text) else _factor)(c)
     factors = [c.typed_since(start)]
-    while _is_of_angles(function.text) and c.now.kind == NAME and not _is_function(c.now.text):
+    while is_of_angles(function.text) and c.now.kind == NAME and not _is_function(c.now.text):
         start = c.place
         _factor(c)
         factors.append(c.typed_since(start))
@@ -454,12 +454,6 @@ def _refuse_bare_function(c: Cursor, function: Token) -> None:
     alone = not longer and not factors[1:] and not _reduces(function.text) and function.text != "sqrt"  # √½x
     called = OnPaper(called) if alone else called
     raise problem(f"what {function.text} is of takes brackets: {called}", function.line, "", c.since(function), called)
-
-
-def _is_of_angles(name: str) -> bool:
-    """Whether a function is of all that stands behind it, side by side: sin 2 x."""
-    head = TABLE[name].head if name in TABLE else None
-    return isinstance(head, type) and issubclass(head, TrigonometricFunction)
 
 
 def _is_function(name: str) -> bool:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial, reduce
 from itertools import accumulate, chain
 
+from sympy.functions.elementary.trigonometric import TrigonometricFunction
+
 from symbackprop.core.functions import FUNCTIONS
 from symbackprop.core.scalars import TABLE
 from symbackprop.errors import Meant, Place
@@ -196,6 +198,9 @@ _RAISED = lazy(r"(?<![^\W\d])([A-Za-z]\w*)\s*(?:\^|\*\*)\s*(\d+)\s*$")
 _BARE = lazy(rf"(?!(?:{_KNOWN})\b)[A-Za-z]\w*\b(?!\s*(?:\^|\*\*|[\w(\[.]))")
 
 
+_ANGLES = lazy(rf"(?!(?:{_KNOWN})\b)[A-Za-z]\w*(?:\s+(?!(?:{_KNOWN})\b)[A-Za-z]\w*)+\b(?!\s*(?:\^|\*\*|[\w(\[.]))")
+
+
 def power_behind(line: str, place: Place) -> str:
     """The line with ``sin^2(x)`` or ``sin^2 x`` before a place as ``sin(x)^2``; as it is where nothing like it stands
     there."""
@@ -207,6 +212,21 @@ def power_behind(line: str, place: Place) -> str:
     end = unopened(rest[1:]) + 2
     closed = found is not None and end <= len(rest)
     return f"{before[: found.start()]}{found[1]}{rest[:end]}^{found[2]}{rest[end:]}" if found and closed else line
+
+
+def power_of_angles(line: str, place: Place) -> str:
+    """The line with ``sin(x * y)^2`` for ``sin^2 x y``, whose angle is all that stands behind."""
+    before, rest = line[: place.start - 1], line[place.start - 1 :]
+    found, angle = _RAISED.search(before), _ANGLES.match(rest)
+    if found is None or angle is None or not is_of_angles(found[1]):
+        return line
+    return f"{before[: found.start()]}{found[1]}({' * '.join(angle[0].split())})^{found[2]}{rest[angle.end() :]}"
+
+
+def is_of_angles(name: str) -> bool:
+    """Whether a function is of all that stands behind it, side by side: sin 2 x."""
+    head = TABLE[name].head if name in TABLE else None
+    return isinstance(head, type) and issubclass(head, TrigonometricFunction)
 
 
 def product_of_matrices(line: str, place: Place) -> str:

@@ -406,7 +406,7 @@ def _called(name: str, line: str, place: Place) -> str:
 
 
 _exponential = rewritten(  # e^x
-    r"\be\s*(?:\^|\*\*)\s*(?:\(([^()]*)\)|(-?\w+))", lambda found: f"exp({found[1] or found[2]})")
+    r"\be\s*(?:\^|\*\*)\s*(?:\(((?:[^()]|\([^()]*\))*)\)|(-?\w+))", lambda found: f"exp({found[1] or found[2]})")
 _ELSEWHERE: Mapping[str, tuple[str, str | Sequence[Meant]]] = {
     "inf": ("'inf' is infinite, which only where(…) and options take: where(m == 0, -inf, s)", ""),
     "e": ("'e' is not declared: e^x is exp(x)", [_exponential, "exp(1)"]),

@@ -27,6 +27,7 @@ from symbackprop.model.text.meant_lines import (
     opposite,
     outer_product,
     power_behind,
+    power_of_angles,
     product_of_matrices,
     raised_inverse,
     reciprocal,
@@ -433,7 +434,7 @@ class Cursor:
             self.after.is_sign("(", "[", ".", ".T", "^", "**"))
         both: list[Meant] = [partial(times_below, self.tokens[over].column)] * below
         both += [product_of_matrices] * matrix
-        return power_behind, raised_inverse, *[OnPaper(f"{BESIDE}…")] * sure, *both, "* …"
+        return power_behind, power_of_angles, raised_inverse, *[OnPaper(f"{BESIDE}…")] * sure, *both, "* …"
 
     def _last(self, end: int) -> int:
         """Where the brackets or the token begin that end at a place."""

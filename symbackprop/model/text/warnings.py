@@ -116,13 +116,19 @@ def of_transposed(sign: str, left: tree.Expr, right: tree.Expr, a: Any, b: Any) 
 
 def of_quotients(sign: str, left: tree.Expr) -> Iterator[str]:
     """``x^1/2`` and ``e^-x/2``, whose power stands alone above the line of division."""
-    if sign != "/" or not isinstance(left, tree.Power) or left.place is None or left.exponent.place is None:
-        return
-    bare = left.place.end == left.exponent.place.end  # no brackets around it
-    base = left.base.name if isinstance(left.base, tree.Name) else "(…)"
-    if bare and left.exponent == tree.ONE:
+    match left:
+        case tree.Power(tree.Name(base), exponent):
+            pass
+        case tree.Call(name, (exponent,)) if name in TABLE and TABLE[name].log == Arg(0):  # of e^-x
+            base = "e"
+        case tree.Power(_, exponent):
+            base = "(…)"
+        case _:
+            return
+    bare = left.place is not None and exponent.place is not None and left.place.end == exponent.place.end  # no brackets
+    if sign == "/" and bare and exponent == tree.ONE:
         yield f"{base}^1/… is {base} divided by what follows: a root is {base}^(1/…)"
-    elif bare and isinstance(left.exponent, tree.Negative):
+    elif sign == "/" and bare and isinstance(exponent, tree.Negative):
         yield f"{base}^-…/… divides the whole power: a quotient in the exponent takes brackets, {base}^(-…/…)"
 
 
