@@ -10,6 +10,7 @@ from pathlib import Path
 from time import process_time
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests import sweeps
 
@@ -22,6 +23,24 @@ MOST = 20_000
 LOOKED = [0.0]  # CPU seconds at the last look, which takes ten milliseconds and more
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """A short run has the same examples each time; a long one, or one with a seed, has its own."""
+    alike = int(os.environ.get("SYMBACKPROP_EXAMPLES", "0")) < 500 and config.getoption("--hypothesis-seed") is None
+    settings.register_profile("examples", derandomize=alike, deadline=None, suppress_health_check=list(HealthCheck))
+    settings.load_profile("examples")
+    if alike:
+        _without_constants()
+
+
+def _without_constants() -> None:
+    """Hypothesis tries the constants of every module that is imported: what it tries would depend on the tests before,
+    and on each change of the source."""
+    from hypothesis.internal.conjecture import providers
+
+    if hasattr(providers, "_get_local_constants"):
+        providers._get_local_constants = providers.Constants
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """``SWEEP=third`` takes every third case of each test of those that the other options leave."""
@@ -31,10 +50,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item in taken]
 
 
+def pytest_sessionstart() -> None:
+    """The thousands of tests stay: the garbage collector need not go through them again and again."""
+    gc.disable()
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish() -> None:
-    """The thousands of tests stay: the garbage collector need not go through them again and again."""
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -19,7 +19,7 @@ from symbackprop.apart import wire
 from symbackprop.apart.libraries import Foreign
 from symbackprop.apart.process import Process, RemoteModule, restore
 
-QUICK = settings(deadline=None, derandomize=True, max_examples=60, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=60)
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner) | st.lists(inner).map(tuple) | st.dictionaries(st.text() | st.integers(), inner),

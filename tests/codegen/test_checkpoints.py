@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from symbackprop import Model, load, verify
@@ -95,8 +95,7 @@ def test_a_loop_that_reads_another_computes_its_steps_again_too(given: str) -> N
     assert same(gradients(module, *arguments(module, 7)), gradients(plain, *arguments(plain, 7)))
 
 
-@settings(max_examples=max(EXAMPLES // 2, 1), deadline=None, suppress_health_check=list(HealthCheck),
-          derandomize=EXAMPLES < 500)
+@settings(max_examples=max(EXAMPLES // 2, 1))
 @given(st.lists(BODY, min_size=1, max_size=2), st.booleans(), st.sampled_from([0, 1, 2]), st.integers(1, 4), SIZES)
 def test_of_random_loops_too(plans: list[Plan], nested: bool, level: int, every: int, sizes: Sizes) -> None:
     m = model_of(plans, nested, second=False)

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from symbackprop import Model, load, mean, reshape, sqrt, verify
@@ -285,7 +285,7 @@ PARTS = {
 CHOICES = {"h": [1, 2, 3, 4, 6], "G": [1, 2, 3, 6], "T": [1, 2, 4], "S": [3, 4, 5], "n": [1, 3, 6], "p": [1, 2, 3, 6]}
 
 
-@settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES)
 @given(
     st.lists(st.sampled_from(sorted(PARTS)), min_size=1, max_size=3, unique=True), st.integers(0, 2),
     st.integers(0, 2**30), st.lists(st.booleans(), min_size=6, max_size=6),

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, reject, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from symbackprop import codegen
@@ -249,9 +249,7 @@ STEPS = st.lists(st.tuples(st.sampled_from(sorted(RULES)), st.tuples(*[st.intege
                  min_size=2, max_size=8)
 Step = tuple[str, tuple[int, ...], bool]
 EXAMPLES = int(os.environ.get("SYMBACKPROP_EXAMPLES", "40"))
-RANDOM = settings(
-    max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=EXAMPLES < 500
-)
+RANDOM = settings(max_examples=EXAMPLES)
 
 
 class Composition:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from symbackprop import Model, derive
@@ -181,7 +181,7 @@ def loops(draw: Any) -> str:
     return "\n".join([*lines, "loss L = mean((a[{T}] * w + b[{T}]) ** 2)"]) + "\n"
 
 
-@settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES)
 @given(loops(), st.integers(0, 2), st.integers(0, 10**6))
 def test_random_loops_are_what_they_are_unrolled(text: str, level: int, seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from symbackprop.codegen import codegen
@@ -28,9 +28,7 @@ from tests.codegen.helpers import emit
 from tests.core.helpers import close
 
 EXAMPLES = int(os.environ.get("SYMBACKPROP_EXAMPLES", "25"))
-RANDOM = settings(
-    max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=EXAMPLES < 500
-)
+RANDOM = settings(max_examples=EXAMPLES)
 NAN, INF = np.nan, np.inf
 Arrays = Mapping[str, Any]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sympy as sp
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from symbackprop.core import formula as f
@@ -41,7 +41,6 @@ def _value(sum_of: Collected) -> sp.Expr:
                     for powers, number in sum_of.items()])
 
 
-@settings(deadline=None)
 @given(FORMULAS)
 def test_it_is_what_the_canonical_form_holds(form: f.Formula) -> None:
     known, expr = collected(form), to_sympy(form)
@@ -53,7 +52,6 @@ def test_it_is_what_the_canonical_form_holds(form: f.Formula) -> None:
         assert slope(known, index) == collected_by_sympy(said) or _value(slope(known, index)) == said.subs(POINT)
 
 
-@settings(deadline=None)
 @given(FORMULAS, FORMULAS)
 def test_kernels_are_one_where_their_canonical_forms_are(a: f.Formula, b: f.Formula) -> None:
     first, second = Kernel(a), Kernel(b)
@@ -61,7 +59,6 @@ def test_kernels_are_one_where_their_canonical_forms_are(a: f.Formula, b: f.Form
     assert (first.identity == second.identity) == alike
 
 
-@settings(deadline=None)
 @example(f.Neg(f.Div(f.Mul((f.Num(sp.Integer(4)), f.Arg(0), f.Arg(2))), f.Arg(0))), [0, 1, 2])
 @given(FORMULAS, st.permutations(range(3)))
 def test_the_identity_of_another_order_is_that_of_the_formula_in_it(form: f.Formula, order: list[int]) -> None:

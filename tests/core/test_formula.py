@@ -62,7 +62,7 @@ def _grown(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 
 PAIRS = st.recursive(LEAVES.map(lambda leaf: (leaf, to_sympy(leaf))), _grown, max_leaves=8)
-MANY = settings(max_examples=120, deadline=None)
+MANY = settings(max_examples=120)
 
 
 @MANY

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from symbackprop.core.graph import Node
@@ -19,9 +19,7 @@ from tests.model.helpers import Digests, model_texts
 from tests.sweeps import few_in_ci
 
 EXAMPLES = int(os.environ.get("SYMBACKPROP_EXAMPLES", "2"))
-RANDOM = settings(
-    max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=EXAMPLES < 500
-)
+RANDOM = settings(max_examples=EXAMPLES)
 
 
 def gradients(model: Model) -> list[Node]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
@@ -12,8 +13,7 @@ import pytest
 
 from tests.sweeps import few_in_ci
 
-pytest.importorskip("sklearn")
-pytest.importorskip("tqdm")
+pytestmark = pytest.mark.skipif(not all(map(find_spec, ("sklearn", "tqdm"))), reason="needs scikit-learn and tqdm")
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 

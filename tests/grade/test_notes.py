@@ -6,7 +6,7 @@ import os
 from functools import cache
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from symbackprop.grade.lines import read_lines
@@ -88,7 +88,7 @@ def reference(model: str) -> tuple[Reference, dict[str, int]]:
 
 
 @pytest.mark.parametrize("model", LANGUAGES)
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES)
 @given(data=st.data())
 def test_what_a_note_says_is_read_as_the_same_rows(model: str, data: st.DataObject) -> None:
     language, lines = LANGUAGES[model]

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import symbackprop.model.text as package
@@ -18,9 +18,7 @@ from tests.counting import ends, steps
 HEAD = "dim N, D\ndata x: N x D, k: N int < D, y\nparam W: D x D, b: D, w\n"
 LINE = 4  # where the text under test begins
 EXAMPLES = int(os.environ.get("SYMBACKPROP_EXAMPLES", "250"))
-FUZZ = settings(
-    max_examples=EXAMPLES, deadline=None, derandomize=EXAMPLES < 500, suppress_health_check=[HealthCheck.too_slow]
-)
+FUZZ = settings(max_examples=EXAMPLES)
 
 
 def error_of(text: str, head: str = HEAD) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from symbackprop.core.registry import Op, Sample
 from symbackprop.core.scalars import TABLE
@@ -105,8 +105,7 @@ def test_what_a_loop_assigns_stands_in_the_text_read_or_not_and_the_same_at_all_
     assert to_text(again) == to_text(model)
 
 
-@settings(max_examples=EXAMPLES, deadline=None, derandomize=EXAMPLES < 500,
-          suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=EXAMPLES)
 @given(model_texts())
 def test_random_models(text: str) -> None:
     model = Model.parse(text)

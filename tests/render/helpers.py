@@ -36,8 +36,13 @@ PAGED = ("cube", "linear-layer", "rnn-lm")  # numbers, a matrix, a loop: what of
 
 
 @cache
+def built(name: str) -> Model:
+    return zoo.build(name)
+
+
+@cache
 def derivation(name: str) -> Derivation:
-    return derive(zoo.build(name))
+    return derive(built(name))
 
 
 @cache
