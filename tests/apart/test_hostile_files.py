@@ -20,7 +20,7 @@ from symbackprop import check, codegen, verify
 from symbackprop.__main__ import load_cli
 from symbackprop.apart import process
 from tests.counting import ends
-from tests.sweeps import few_in_ci, sample
+from tests.sweeps import few_in_ci
 from tests.verify.modules import SQUARE
 
 Run = Callable[..., Result]
@@ -94,7 +94,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[object]:
 
 
 @POSIX
-@pytest.mark.parametrize(("kind", "run"), [*((k, verified) for k in KINDS), *((k, checked) for k in sample(KINDS, 3))])
+@pytest.mark.parametrize(("kind", "run"), by_turns(KINDS))
 def test_it_is_a_verdict_in_seconds(kind: str, run: Run, tmp_path: Path, started: list[object]) -> None:
     what, words = KINDS[kind]
     with ends():
