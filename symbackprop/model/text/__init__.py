@@ -241,7 +241,7 @@ def _corrected(error: ModelError, place: Place, lines: Sequence[str], read: Call
         before, after, texts = "", "", _without_latex(line, place, meant is _on_paper)
     for text in texts:
         right = before + text.replace("…", there) + after if isinstance(text, str) else text(line, place)
-        if isinstance(error, NotDeclared) and text == error.instead[0] and isinstance(text, str):  # of all such names
+        if isinstance(error, NotDeclared) and isinstance(text, str) and text in error.instead[:1]:  # of all such names
             right = re.sub(rf"(?<!\w){re.escape(there)}(?!\w)", text, line)
         narrow = len(right) <= _WIDEST or isinstance(text, Declared)
         if seen.get(right, -1) >= more or not (latex or narrow):
