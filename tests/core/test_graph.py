@@ -11,7 +11,7 @@ import sympy as sp
 from symbackprop.core import build
 from symbackprop.core import formula as f
 from symbackprop.core import functions as F
-from symbackprop.core.formula import Arg
+from symbackprop.core.formula import FEW, Arg
 from symbackprop.core.graph import Graph, Node, label
 from symbackprop.core.kernel import Kernel
 from symbackprop.core.loops import copy_row
@@ -233,10 +233,10 @@ def test_a_row_is_no_number_yet() -> None:
     lambda a, v: a > v,
     lambda a, v: F.maximum(a, v),
 ])
-def test_arrays_are_not_operands(write: Any) -> None:
-    a, *_ = rows((3,))
+def test_arrays_of_many_numbers_are_not_operands(write: Any) -> None:
+    a, *_ = rows((FEW + 1,))
     with pytest.raises(ModelError, match="declare it with data"):
-        write(a, np.ones(3))
+        write(a, np.ones(FEW + 1))
 
 
 @pytest.mark.parametrize("bad", ["x", None, [], {1.0: 2.0}, 1j, float("nan")])

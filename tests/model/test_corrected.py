@@ -108,6 +108,7 @@ MEANT: list[tuple[str, Callable[[Any], Any]]] = [
     (r"v^\top \mathbf{1}", lambda n: n.v.sum()),  # it was v
     (r"A^\top \mathbf 1", lambda n: n.A.sum(0)),
     (r"\mathbf 1^\top A v", lambda n: n.A.sum(0) @ n.v),
+    (r"\mathbf{1}^\top\mathbf{A}\mathbf{v} + c", lambda n: n.A.sum(0) @ n.v + n.c),  # it was sum(A, axis=0) * v
     (r"\mathbf 1\{c > 0\} c + \mathbb{1}(c < 0)", lambda n: max(n.c, 0) + (n.c < 0)),
     (r"\left[1 - c\right]_+ + (c - 1)_+^2 + [c]_{+}", lambda n: max(1 - n.c, 0) + max(n.c - 1, 0)**2 + max(n.c, 0)),
     (r"\operatorname{sign}(c)|c|", lambda n: n.c),

@@ -233,7 +233,7 @@ _REWRITTEN = (
     (r"\\begin\{cases\}\s*(.+?)\s*,?\s*&\s*(?:\\text\{\s*(?:if|for)\s*\}|\\text\{\s*\})?\s*(.+?)\s*\\\\\s*(.+?)\s*,?\s*&"
      r"\s*\\text\{\s*(?:otherwise|else)\s*\}\s*\\end\{cases\}", r"where(\2, \1, \3)"),
     (r"\\(?:tag|label)\s*\{[^{}]*\}|\\(?:nonumber|notag)\b", ""),
-    (rf"{_ONES}{_TURNED}\s*({_WORD}|\w)(?![\w^])(\s*(?=[A-Za-z(]))?",
+    (rf"{_ONES}{_TURNED}\s*({_WORD}|\w)(?![\w^])(\s*(?=[A-Za-z(]|\\(?:{_FONTS})(?![A-Za-z])))?",
      lambda found: f"sum({found[1]}, axis=0)" + " @ " * (found[2] is not None)),
     (rf"({_WORD}|\b\w){_TURNED}\s*{_ONES}(?!\s*\^)", r"sum(\1, axis=0)"),
     (rf"{_ONES}\s*(?:{INDEX}|_?\s*\\?\{{([^{{}}]*?)\\?\}})", r"(\1\2)"), (rf"{_ONES}\s*(?=\()", ""),
