@@ -22,7 +22,7 @@ BEHIND = {
     "transpose": "symbackprop.core.build",
     "getitem": "symbackprop.core.indexing",
     "called": "symbackprop.core.numpy_calls",
-    "name_of": "symbackprop.core.numpy_calls",
+    "of_function": "symbackprop.core.numpy_calls",
     "parse": "symbackprop.model.text",
     "to_text": "symbackprop.model.text",
     **dict.fromkeys(("changes_in_place", "in_text", "is_method", "method"), "symbackprop.model.text.of_python"),

@@ -117,6 +117,8 @@ def test_options_by_the_words_of_pytorch_and_no_generators() -> None:
     assert softmax(A, dim=0) is softmax(A, axis=0) and sum(A, dim=1, keepdim=True).shape == A.sum(1, True).shape
     with pytest.raises(TypeError, match="a generator is no array: give a list"):
         sum(A[k] for k in range(3))
+    with pytest.raises(TypeError, match="dim is PyTorch's word for axis, which is given too"):
+        softmax(A, dim=0, axis=1)
 
 
 def test_a_seed_in_place_of_a_generator() -> None:
@@ -146,16 +148,17 @@ SLIPS = [
     ("Model.parse('dim N\\ndata x: N\\noutput Y = x[x > 0]')", r"3: .*write where\(x > 0, x, 0\)"),
     ("v[True]", "would choose entries by truth values"),
     ("v[np.array([[0, 1]])]", "declare it as integer data"),
-    ("A[[0, 1], [0, 1, 2]]", "lists of 2 and 3 places are taken together: they need as many"),
+    ("A[[0, 1], [0, 1, 2]]", "lists of 2 and 3 places are taken together, .*: they need the same length"),
     ("A[[2, 0], m.data('y', (2,), below=3)]", "a list of places stands beside integer data"),
     ("m.data('X', '(3, 3)')[[0], :, None, [1]]", "too many indices|a slice stands between"),
     ("A[:, [0], ..., [1]]", "too many indices|a slice stands between"),
     ("A[None, [0], ..., [1]]", "a slice stands between"),  # axes were where NumPy moves them from
     ("A[[], []]", "lists of 0 and 0 places"),
-    ("A * np.ones((1, 3)).view(np.matrix)", "a matrix of numbers cannot be part of a model"),  # was by entries
-    ("v * np.ones(65)", "a ndarray of numbers cannot be part of a model, but one of up to 64: declare it with data"),
-    ("v * np.array([True, False, True])", "cannot be part of a model"),
+    ("A * np.ones((1, 3)).view(np.matrix)", "a matrix cannot be part of a model"),  # was by entries
+    ("v * np.ones(65)", "a ndarray cannot be part of a model, as an array of up to 64 .* can: declare it with data"),
+    ("v * np.array([True, False, True])", "cannot be part of a model, as an array of .* integers or floats can"),
     ("A.item()", r"cannot reshape A \(3 x 3\) to scalar"),
+    ("one_hot(m.data('k', (3,), below=3), '3')", "'3' .str. is neither a row nor a number"),  # SymPy evaluated it
     ("cross_entropy(A, v)", "v is used as an index but is not integer data: declare it as `int < 3`"),
     ("take_along_axis(A, A > 0)", "holds truth values and is no index"),
     ("derive(3)", "a Model, the name or the text of one, or a SymPy expression"),
@@ -175,14 +178,14 @@ SLIPS = [
 def test_slips_in_python(line: str, message: str) -> None:
     import numpy as np
 
-    from symbackprop import Model, codegen, cross_entropy, derive, grad, load, take_along_axis, tanh, verify
+    from symbackprop import Model, codegen, cross_entropy, derive, grad, load, one_hot, take_along_axis, tanh, verify
     from symbackprop.errors import SymbackpropError
 
     m = Model("net")
     w, v, A = m.param("w"), m.data("v", (3,)), m.data("A", (3, 3))
     names = {"m": m, "w": w, "v": v, "A": A, "L": m.loss("L", tanh(w)), "np": np, "grad": grad}
     names |= {"Model": Model, "codegen": codegen, "derive": derive, "load": load, "verify": verify}
-    names |= {"take_along_axis": take_along_axis, "cross_entropy": cross_entropy}
+    names |= {"take_along_axis": take_along_axis, "cross_entropy": cross_entropy, "one_hot": one_hot}
     with pytest.raises(SymbackpropError, match=message):
         eval(line, names)
 

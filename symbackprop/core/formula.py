@@ -221,6 +221,7 @@ def exact(value: Number) -> sp.Expr:
 
 
 FEW = 64  # numbers of an array that a model writes out
+AT_RUN_TIME = "declare it with data(…) and pass its values at run time"
 
 
 def written_out(value: Any) -> Any:
@@ -229,16 +230,10 @@ def written_out(value: Any) -> Any:
     return value.tolist() if numbers and type(value).__name__ != "matrix" else value
 
 
-def is_data(kind: str) -> str:
-    """That an array of numbers is none of a model's."""
-    return (f"a {kind} of numbers cannot be part of a model, but one of up to {FEW}: declare it with data(…) and pass "
-            "its values at run time")
-
-
 def _not_a_number(value: Any) -> str:
     kind = type(value).__name__
     if hasattr(value, "shape"):
-        return is_data(kind)
+        return f"a {kind} cannot be part of a model, as an array of up to {FEW} integers or floats can: {AT_RUN_TIME}"
     return f"{value!r} ({kind}) is neither a row nor a number"
 
 

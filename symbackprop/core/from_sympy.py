@@ -24,7 +24,7 @@ from symbackprop.core import build
 from symbackprop.core import functions as F
 from symbackprop.core.bridge import RowSymbol
 from symbackprop.core.calculus import sorted_terms
-from symbackprop.core.formula import FEW, is_data
+from symbackprop.core.formula import AT_RUN_TIME, FEW
 from symbackprop.core.graph import Graph, Node, label
 from symbackprop.core.indexing import getitem
 from symbackprop.core.scalars import BY_HEAD
@@ -199,7 +199,7 @@ class Reader:
     def matrix(self, expr: Any) -> Node:
         """A matrix that is written out; of one column it is an array of one axis."""
         if not expr.free_symbols and len(expr) > FEW:
-            raise ModelError(is_data("matrix"))
+            raise ModelError(f"a matrix of more than {FEW} numbers cannot be part of a model: {AT_RUN_TIME}")
         if 1 in expr.shape:
             return F.arrange.stack(*map(self.row, expr))
         return F.arrange.stack(*[F.arrange.stack(*map(self.row, expr.row(k))) for k in range(expr.rows)])

@@ -104,8 +104,8 @@ def _beside(a: Node, keys: list[Any]) -> list[Any]:
         return keys
     counted = [build.arange(a.graph, len(k)) if isinstance(k, list) and k == [*range(len(k))] else k for k in keys]
     if any(isinstance(k, list) for k in counted):
-        raise ShapeError("a list of places stands beside integer data, and NumPy takes them together: declare it as "
-                         "integer data, too")
+        raise ShapeError("a list of places stands beside integer data, and NumPy takes them together: declare the list "
+                         "as integer data too")
     return counted
 
 
@@ -116,8 +116,8 @@ def _together(a: Node, keys: list[Any]) -> Node:
     lists = [keys[p] if _depth(keys[p]) == deepest else [keys[p]] for p in places]
     count = max(map(len, lists))
     if any(len(k) not in (1, count) for k in lists) or not count:
-        raise ShapeError(f"lists of {' and '.join(str(len(k)) for k in lists)} places are taken together: they need as "
-                         "many")
+        raise ShapeError(f"lists of {' and '.join(str(len(k)) for k in lists)} places are taken together, one place of "
+                         "each at a time: they need the same length")
     each = zip(*(k * count if len(k) == 1 else k for k in lists), strict=True)
     rows = [getitem(a, tuple((dict(enumerate(keys)) | dict(zip(places, at, strict=True))).values())) for at in each]
     return build.concat([build.expand(row, places[0]) for row in rows], places[0])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from inspect import signature
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from string import ascii_letters
 from typing import Any, TypeVar
 
@@ -429,6 +429,21 @@ OF_MEMORY = {"out", "where", "dtype", "order", "casting", "subok", "initial", "m
 SUBPACKAGES = ("linalg", "fft", "ma")
 
 
+def of_function(function: Any, args: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
+    """What a function of NumPy's is on rows."""
+    return called(_name_of(function), *_in_order(function, args, options))
+
+
+def _in_order(function: Any, args: tuple[Any, ...], options: Mapping[str, Any]) -> tuple[Any, Mapping[str, Any]]:
+    """The arguments without which there is no call at their places: only NumPy has to know its words for them."""
+    try:
+        parameters = [*signature(function).parameters.values()][len(args) :]
+    except ValueError:  # a function that is written in C
+        return args, options
+    needed = [p.name for p in takewhile(lambda p: p.default is p.empty and p.name in options, parameters)]
+    return (*args, *[options[name] for name in needed]), {k: v for k, v in options.items() if k not in needed}
+
+
 def called(name: str, args: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
     """What ``np.name(*args, **options)`` is on rows; what the table does not have is read as model text reads it.
     Raises `NameProblem` for a function that has no counterpart, `UsageError` for arguments that have none."""
@@ -454,7 +469,7 @@ def _says_nothing(value: Any) -> bool:
     return value is None or repr(value) == "<no value>" or (isinstance(value, type) and issubclass(value, float))
 
 
-def name_of(function: Any) -> str:
+def _name_of(function: Any) -> str:
     """What a NumPy function is called behind ``np.``: ``dot``, ``linalg.norm``."""
     home = (getattr(function, "__module__", None) or "").split(".")
     part = home[1] if len(home) > 1 and home[1] in SUBPACKAGES else ""

@@ -112,7 +112,7 @@ class Operators:
         return late("called")(ufunc.__name__ + (f".{method}" if method != "__call__" else ""), inputs, options)
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
-        return late("called")(late("name_of")(function), args, options)
+        return late("of_function")(function, args, options)
 
     def __array__(self, *args: Any, **options: Any) -> Any:
         raise TypeError("a row is symbolic and has no numbers to make an array of: np.stack joins rows, and this "

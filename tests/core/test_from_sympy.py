@@ -173,7 +173,7 @@ REFUSED: dict[str, tuple[Any, type[ModelError]]] = {
     "a sum counts the entries of y from 1, and a number chooses": (sp.Sum((ye[i] - ye[1]) ** 2, (i, 1, n)), ModelError),
     "a sum counts the entries of X from 1": (sp.Sum(Xe[1, j], (j, 1, k)), ModelError),
     "is no number and no letter of a sum": (ye[w], ModelError),
-    "a matrix of numbers cannot be part of a model": (sp.ones(9, 8), ModelError),
+    "a matrix of more than 64 numbers cannot be part of a model": (sp.ones(9, 8), ModelError),
     "the power of a matrix is a whole number": (sp.Trace(A ** sp.Rational(1, 2)), ModelError),
     r"SymPy cannot carry out Integral\(i\*\*i": (w + sp.Integral(i**i, (i, 0, 1)), ModelError),
     "'q' is not declared": (sp.Lambda(q, q**2), NameProblem),

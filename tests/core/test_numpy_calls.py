@@ -194,6 +194,10 @@ AS_IN_TEXT: list[Call] = [
     lambda A: A[np.ix_([0, 2], [1, -1])] + A[np.arange(2)[:, None], np.arange(2)] * A[None, [[1]], [0, 2]],  # was 2 x 1
     lambda p: np.stack([np.ones(3), p]) + np.interp(p, np.array([-1, 0, 1]), np.arange(3)) + np.dot(p, np.ones(3)),
     lambda p: np.eye(3) @ p + np.array([1, 2.5, -1]) * np.ones((3, 3)),
+    lambda p: np.stack([np.outer(p, p), np.eye(3)], axis=1),
+    lambda p: np.clip(p, [0, -1, 0], np.ones(3)) + np.clip(0.5 * np.ones(3), p, p + 1),
+    lambda A: np.flip(m=A, axis=1) + np.tril(m=A, k=1) + np.clip(a=A, a_min=-1, a_max=1),
+    lambda A: np.tile(A=A, reps=(1, 2)) + np.take(a=A, indices=[0], axis=1),
     lambda p: p * np.float32(0.5) + np.array(2) + np.zeros(3, int),
     lambda A: np.sum(A[0, :1].item() * A + A.sum().item()),
     lambda A, C: np.fmax(A, C) - np.fmin(A, C) + np.nanmean(A) + np.nansum(C, axis=0) + np.nanmax(A, axis=0),
@@ -260,6 +264,7 @@ def test_shapes_are_told() -> None:
 
 REFUSED: dict[str, Call] = {
     "there is no function 'fix' here, for np.fix": lambda A: np.fix(A),
+    r"\[1, 2\] .list. is neither a row nor a number": lambda A: np.repeat(A, [1, 2], axis=0),  # was an AttributeError
     "a dimension cannot be negative": lambda A: np.convolve(A[0, :2], A[:3, 0], "same"),
     "fft needs complex numbers": lambda A: np.fft.fft(A),
     "bincount is not read as it is called here": lambda A: np.bincount(A),
@@ -274,7 +279,7 @@ REFUSED: dict[str, Call] = {
     "np.sum on the rows of a model takes no dtype=": lambda A: np.sum(A, dtype=np.float32),
     "np.reshape on the rows of a model takes no order=": lambda A: np.reshape(A, -1, order="F"),
     "np.where on the rows of a model needs three arguments": lambda A: np.where(A > 0),
-    "a ndarray of numbers cannot be part of a model": lambda A: np.dot(np.ones((9, 9)), A),
+    "a ndarray cannot be part of a model": lambda A: np.dot(np.ones((9, 9)), A),
     "a row is symbolic and has no numbers": lambda A: np.asarray(A),
     "a row is symbolic": lambda A: np.array([A, A]),
     "takes no out=": lambda A: np.add(np.ones(3), A, out=np.ones(3)),

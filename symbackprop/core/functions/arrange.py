@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import sympy as sp
 
 from symbackprop.core import build
+from symbackprop.core.formula import exact
 from symbackprop.core.functions.calls import function, graph_of, plain
 from symbackprop.core.graph import FLOAT, Node, Operand, label
 from symbackprop.core.indexing import along, getitem, position
@@ -179,7 +180,7 @@ def one_hot(index: Node, size: DimLike) -> Node:
     """1 at the index along a new last axis, else 0."""
     if index.kind == FLOAT:
         raise ShapeError(f"one_hot: {label(index)} is not integer data: declare it as `int < {size}`")
-    return build.one_hot_along(build.expand(index, -1), index.ndim, sp.sympify(size))
+    return build.one_hot_along(build.expand(index, -1), index.ndim, exact(size))
 
 
 @known(means=(called("roll", A, K), " moves the entries ", K, " places on along the axis, the last ones to the front"),
@@ -189,7 +190,7 @@ def roll(a: Node, shift: int, axis: int = 0) -> Node:
     """Entries moved ``shift`` places along an axis, those that leave coming back at the other end."""
     place = normalise_axis(axis, a.ndim)
     size = a.shape[place]
-    offset = sp.sympify(shift) % size if size.is_positive and size.is_Integer else sp.sympify(shift)
+    offset = exact(shift) % size if size.is_positive and size.is_Integer else exact(shift)
     if 0 in (offset, size):
         return a
     cut = size - offset if offset.is_positive else -offset
@@ -203,7 +204,7 @@ def repeat(a: Node, n: DimLike, axis: int = 0) -> Node:
     """Every entry n times along an axis, copies next to each other."""
     place = normalise_axis(axis, a.ndim)
     wide = build.expand(a, place + 1)
-    count = sp.sympify(n)
+    count = exact(n)
     wide = a.graph.broadcast(wide, (*wide.shape[: place + 1], count, *wide.shape[place + 2 :]))
     return build.reshape(wide, (*a.shape[:place], a.shape[place] * count, *a.shape[place + 1 :]))
 
@@ -253,7 +254,7 @@ def tile(a: Node, *reps: Any) -> Node:
     """The whole array so many times along each axis, one behind the other."""
     counts = [*reps[0]] if len(reps) == 1 and isinstance(reps[0], (tuple, list)) else [*reps]
     own = [*[sp.S.One] * (len(counts) - a.ndim), *a.shape]
-    counts = [*[sp.S.One] * (len(own) - len(counts)), *map(sp.sympify, counts)]
+    counts = [*[sp.S.One] * (len(own) - len(counts)), *map(exact, counts)]
     pairs = build.reshape(a, [d for size in own for d in (1, size)])
     wide = a.graph.broadcast(pairs, as_shape(d for n, size in zip(counts, own, strict=True) for d in (n, size)))
     return build.reshape(wide, [n * size for n, size in zip(counts, own, strict=True)])

@@ -72,6 +72,8 @@ def _lifted(args: Sequence[Any], options: Mapping[str, Any], arrays: Sequence[st
     options are NumPy's."""
     graph = graph_of(*args, *options.values())
     lifted = [graph.lift(a) if k < len(arrays) or _is_operand(a) else a for k, a in enumerate(args)]
+    if twice := [k for k in options if OPTIONS.get(k) in options]:
+        raise TypeError(f"{twice[0]} is PyTorch's word for {OPTIONS[twice[0]]}, which is given too")
     return lifted, {OPTIONS.get(k, k): graph.lift(a) if k in arrays else a for k, a in options.items()}
 
 
@@ -86,7 +88,7 @@ def graph_of(*args: Any) -> Graph:
     """The graph that the arguments belong to, which may be lists of rows."""
     found = next(_graphs(args), None)
     if any(isinstance(a, Iterator) for a in args):
-        raise TypeError("a generator is no array: give a list, or add up by Python's own sum, builtins.sum")
+        raise TypeError("a generator is no array: give a list; Python's own sum and max are builtins.sum, builtins.max")
     if found is None:
         raise TypeError("at least one argument has to be a row of a model")
     return found

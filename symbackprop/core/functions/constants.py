@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import sympy as sp
-
 from symbackprop.core import build
+from symbackprop.core.formula import exact
 from symbackprop.core.graph import Graph, Node, mark
 from symbackprop.core.maths import Indicator, M, N, Relation, Sym, at, called, equal
 from symbackprop.core.registry import COMPOSED, Composed
@@ -18,7 +17,7 @@ def causal_mask_of(graph: Graph, n: DimLike) -> Node:
     """n x n: 1 where the column is not after the row, else 0."""
     places = build.arange(graph, n)
     mask = graph.call("greater_equal", build.expand(places, 1), build.expand(places, 0))
-    return mark(mask, "causal_mask", (sp.sympify(n),), {})
+    return mark(mask, "causal_mask", (exact(n),), {})
 
 
 def _zeros(graph: Graph, *shape: DimLike) -> Node:

@@ -274,7 +274,8 @@ def asked_arrays(found: Callee | None, count: int) -> list[bool]:
     """Which of so many arguments by place are one array each; NumPy's own functions say so by their names alone. One
     argument in the place of any number, as concat takes them, is what lists them."""
     given = _by_place(found, count)
-    asked = [p.annotation in ("Node", "Operand") or p.name in numpy_calls.ONE_ARRAY for p in given]
+    asked = [RULES.get(str(p.annotation)) in (Place.row, Place.operand) or p.name in numpy_calls.ONE_ARRAY
+             for p in given]
     several = bool(given) and given[0].kind is Parameter.VAR_POSITIONAL
     return [False] if several and count == 1 else [*asked, *[False] * count][:count]
 

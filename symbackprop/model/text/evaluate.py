@@ -288,7 +288,10 @@ class Evaluator:
             return value
         beside = any(isinstance(part, Node) and part.shape for part in value)
         lists = [isinstance(part, tuple) and (beside or any(isinstance(a, Node) for a in part)) for part in value]
-        return tuple([self.applied("stack", part, {}) if k else part for k, part in zip(lists, value, strict=True)])
+        return tuple([self._array(part) if k else part for k, part in zip(lists, value, strict=True)])
+
+    def _array(self, value: Value) -> Value:
+        return self.applied("stack", [*map(self._array, value)], {}) if isinstance(value, tuple) else value
 
     def _refuse_random(self, expr: tree.Call, args: Sequence[Value], options: Mapping[str, Value]) -> None:
         """Refuse dropout without the mask that it draws, or with a rate in its place: what is drawn is data."""

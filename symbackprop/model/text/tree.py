@@ -313,8 +313,8 @@ def called_so(s: Statement, values: Mapping[str, Expr], names: Mapping[str, str]
         case Shared():
             return replace(s, name=names.get(s.name, s.name), value=put(s.value, values))
         case Arrays(items=items):
-            targets = [replace(item.target, name=names.get(item.target.name, item.target.name)) for item in items]
-            return replace(s, items=tuple(map(lambda item, to: replace(item, target=to), items, targets)))
+            return replace(s, items=tuple([replace(item, target=replace(item.target, name=names.get(
+                item.target.name, item.target.name))) for item in items]))
         case Equation(target=target):
             index = None if target.index is None else put(target.index, values)
             to = replace(target, name=names.get(target.name, target.name), index=index)
