@@ -135,8 +135,8 @@ def _idle_behind(output: Node, i: int) -> Hazards:
 
 
 def _levelled(output: Node, i: int) -> Hazards:
-    """Whether a row no longer changes where argument i is infinite, which times its slope goes to 0, as that of tanh
-    does: so does what any product in the argument makes of it, and any power where that is no `slow` function."""
+    """How a row no longer changes where argument i is infinite, which times its slope goes to 0, as that of tanh does:
+    so does what any product in the argument makes of it, and any power where that is no `slow` function."""
     record = output.function
     if record is None or not has_influence(output, i):
         gated = i == 0 and output.form is not None and output.form.role is Role.GATED
