@@ -238,6 +238,12 @@ def test_arrays_that_are_made_of_random_numbers_are_declared(lines: str, guess: 
     assert parse_alone(lines).remarks[0] == f"guessed: {guess}"
 
 
+def test_a_size_that_gets_another_number_is_none() -> None:
+    """Both numbers were left out, without a word."""
+    with pytest.raises(ModelError, match="a size is a whole number or made of dimensions, not K"):
+        parse_alone("K = 2\nW = np.random.randn(K, K)\nK = 5\nloss = np.sum(W) * K")
+
+
 @pytest.mark.parametrize("case", LINES)
 def test_what_is_guessed_of_several_lines(case: str) -> None:
     text, guess = LINES[case]

@@ -125,7 +125,8 @@ def _with_arrays(body: Sequence[tree.Statement]) -> Sequence[tree.Statement]:
             role = "data" if data and not array[1] else "param"
             rest += [tree.Said(s.line, _ARRAY.format(s.target.name)),
                      tree.Arrays(s.line, role, (tree.ArrayItem(s.target, array[0]),))]
-        elif not (isinstance(s, tree.Equation) and s.target.name in sizes and isinstance(s.value, tree.Number)):
+        elif not (isinstance(s, tree.Equation) and s.target.name in sizes and isinstance(s.value, tree.Number)
+                  and given[s.target.name] == 1):
             rest.append(s)
     return rest
 
