@@ -256,7 +256,7 @@ def _as_called(expr: tree.Member, module: str, args: tuple[tree.Expr, ...], valu
         if numpys is None:
             raise
         return numpys
-    if values and len(args) == 2 and expr.name in WITH_PLACES:  # max(a, 1) may compare with 1
+    if values and len(args) == 2 and expr.name in ("max", "min"):  # max(a, 1) may compare with 1
         return _called(expr.name, args[:1], (("axis", args[1]), *expr.options), module in ("F", "functional"))
     return _called(expr.name, args, expr.options, module in ("F", "functional"))
 
