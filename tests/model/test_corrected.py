@@ -11,6 +11,7 @@ import pytest
 
 from symbackprop.errors import ModelError, NoResult
 from symbackprop.model import Model
+from symbackprop.model.text.characters import plain_latex
 from tests.core.helpers import value
 from tests.model import test_complaints, test_foreign, test_pasted
 from tests.model.test_foreign import s
@@ -119,6 +120,7 @@ MEANT: list[tuple[str, Callable[[Any], Any]]] = [
     (r"\sum_i \|a_i - v\|", lambda n: np.linalg.norm(n.A - n.v, axis=1).sum()),  # it was the norm of all of A - v
     (r"\sum_i t_i\|a_i\|_1", lambda n: (n.t * abs(n.A).sum(1)).sum()),
     (r"\sum_i t_i a_i^\top b_i", lambda n: n.t @ (n.A * n.B).sum(1)),  # it was t * A.T @ B
+    (r"\sqrt(c^2 + 1) + \sqrt2", lambda n: np.sqrt(n.c ** 2 + 1) + np.sqrt(2)),
     (r"\sum_i \|t_i - s_i\|_2", lambda n: abs(n.t - n.s).sum()),
     ("max_i v_i", lambda n: n.v.max()),  # max_i was a number
     ("minⱼ |vⱼ|", lambda n: abs(n.v).min()),
@@ -188,6 +190,11 @@ def test_signs_of_papers_are_read(typed: str, read: str) -> None:
 def test_a_letter_beside_the_identity_is_its_factor() -> None:
     lines = corrected("dim D\nparam S: D x D, lam\noutput Q = S + λI")
     assert lines[-1] == "output Q = S + lam * eye(D)"
+
+
+def test_arrows_are_no_large_brackets() -> None:
+    """The arrow was read as a bracket of some size, and a name."""
+    assert plain_latex(r"v \leftarrow \left(u\right) \rightarrow c") == r"v \leftarrow (u) \rightarrow c"
 
 
 def test_places_and_axes_are_offered_where_they_belong() -> None:

@@ -208,7 +208,7 @@ def _plain_letter(char: str) -> str:
 
 # -- LaTeX, of which only the corrected line is made
 _SIGNS_OF = {"cdot": "·", "circ": "*", "times": "*", "odot": "*", "le": "<=", "leq": "<=", "ge": ">=", "geq": ">=",
-             "neq": "!=", "left": "", "right": "", "lambda": "lam", "varepsilon": "epsilon", "varphi": "phi",
+             "neq": "!=", "lambda": "lam", "varepsilon": "epsilon", "varphi": "phi",
              "ln": "log", "infty": "inf", "ell": "ell"}
 _BRACES = r"\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}"  # three deep
 _FUNCTIONS = r"log|ln|exp|sin|cos|tan|sinh|cosh|tanh|det|logdet|tr"
@@ -241,15 +241,15 @@ _REWRITTEN = (
     (r"(?<=[A-Za-z0-9}])\\(?=[A-Za-z])", r" \\"),  # commands end a word
     (rf"\\(?:{_FONTS})\s*\{{(\\?[A-Za-z]\w*)\}}", r"\1"),
     (r"\\(?:\||lVert|rVert|Vert)", "‖"), (r"\\(?:lvert|rvert|vert)(?![A-Za-z])", "|"),
-    (r"\\(sum|prod)(?:\s*\\limits)?\s*_\s*\{\s*([a-z])\s*,?\s*([a-z])\s*\}", r"\\\1_{\2} \\\1_{\3}"),
+    (r"\\(sum|prod)\s*_\s*\{\s*([a-z])\s*,?\s*([a-z])\s*\}", r"\\\1_{\2} \\\1_{\3}"),
     (rf"\\sqrt\s*\[\s*(\d+)\s*\]\s*{_BRACES}", r"(\2)^(1/\1)"),
-    (r"\\(log|ln|exp)\s*(?=\\[dt]?frac)", r"\\\1 "),
-    (r"\\(log|ln)\s*(?:\\left\s*)?\|([^|]+?)(?:\\right\s*)?\|", r"\\\1(|\2|)"),
+    (r"\\(log|ln|exp)\s*(?=\\frac)", r"\\\1 "),
+    (r"\\(log|ln)\s*\|([^|]+?)\|", r"\\\1(|\2|)"),
     (r"\\langle\s*(\\?\w+)\s*,\s*(\\?\w+)\s*\\rangle", r"sum(\1 * \2)"),
     (r"\\langle\s*([^,]*?)\s*,\s*([^,]*?)\s*\\rangle", r"sum((\1) * (\2))"),
     (rf"\\log\s*_\s*(?:\{{(2|10)\}}|(2))\s*(?:(\\?[A-Za-z]\w*(?:\s*\^\s*\d+)?)(?!\w|\s*[(^{{]){_ALONE}|(?=\())",
      _with_base),
-    (r"\\Gamma\s*(?=(?:\\left\s*)?\()", r"gamma"),
+    (r"\\Gamma\s*(?=\()", r"gamma"),
     (rf"\\binom\s*{_BRACES}\s*{_BRACES}", r"binom(\1, \2)"), (r"\\\{", "("), (r"\\\}", ")"),
     (r"\\lfloor(.*?)\\rfloor", r"floor(\1)"), (r"\\lceil(.*?)\\rceil", r"ceil(\1)"),
     (POSITIVE, lambda found: f"relu({found[1] or found[2][1:-1]})"),
@@ -257,7 +257,7 @@ _REWRITTEN = (
     (r"\^\s*(\d)(?=\s*\\?[A-Za-z(])", r"^\1 "),  # only the 2 is raised in a^2b
     (_TURNED, ".T"), (r"\.T(?=[A-Za-z])", ".T "),
     (r"\\(hat|bar|tilde)\s*\{(\\?\w+)\}", r"\2_\1"),
-    (r"\\sigma(?=\s*(?:\\left\s*)?\()", "sigmoid"),
+    (r"\\sigma(?=\s*\()", "sigmoid"),
     (r"(?<![A-Za-z\\])e\s*\^\s*(?=\{)", "exp"),
     (r"\\log\s*\\det(?![A-Za-z])", r"\\logdet"),
     (r"(?<![a-z\\])(\\[A-Z][a-z]+|[A-Z])(_\w|_\{\w+\})?\s*\^\s*\{\s*-\s*1\s*\}", r" inv(\1\2)"),
@@ -273,18 +273,18 @@ _REWRITTEN = (
 )
 _FRACTION = lazy(rf"\\frac\s*{_BRACES}\s*{_BRACES}")
 # what says how a formula looks, and nothing of it: the size of its brackets, spaces, accents by other names
+_SIZED = r"\\(?:left|right|[bB]igg?[lrm]?)(?![A-Za-z])\s*"
 _LOOKS = (
     (r"\\[,;:!]|\\(?:q?quad|limits|displaystyle|textstyle|middle)(?![A-Za-z])", " "),
-    (r"\\(?:left|right|[bB]igg?[lrm]?)(?![A-Za-z])\s*\.?", r"\\left"),
-    (r"\\left\s*\[", "("), (r"\\left\s*\]", ")"), (r"\\left", ""),
+    (rf"{_SIZED}\[", "("), (rf"{_SIZED}\]", ")"), (rf"{_SIZED}\.?", ""),
     (r"(?<![\\A-Za-z])(sum|prod|max|min)(?=\s*_\s*(?:\{|[a-z](?![A-Za-z0-9])))", r"\\\1"),
     (r"\\[dtc]frac(?![A-Za-z])", r"\\frac"), (r"\\overline(?![A-Za-z])", r"\\bar"),
     (r"\\wide(?=hat|tilde)", r"\\"),
     (r"(?:_\s*\{?(\w)\}?\s*)?\^\s*\{\s*\(([ijn])\)\s*\}", r"_{\2\1}"),  # x_j^{(i)}, of the sample i
 )
 _TAKES = lazy(rf"\\(?:(frac|binom)|sqrt(?!\s*\[)|hat|bar|tilde|mathbb|mathds|{_FONTS})(?![A-Za-z])")
-_ARGUMENT = lazy(rf"\s*(?:{_BRACES}|(\\[A-Za-z]+|[^\s{{}}\\]))")
-_OF_CALL = lazy(rf"\\({_FUNCTIONS})\s+(?=((?!\\left)\\?[A-Za-z]\w*\s*{_BRACKETS}){_ALONE})")
+_ARGUMENT = lazy(rf"\s*(?:{_BRACES}|(\\[A-Za-z]+|[^\s{{}}\\(\[]))")  # \sqrt(x) is meant to be \sqrt{x}
+_OF_CALL = lazy(rf"\\({_FUNCTIONS})\s+(?=(\\?[A-Za-z]\w*\s*{_BRACKETS}){_ALONE})")
 _CALLED = rf"{_FUNCTIONS}|max|min|arcsin|arccos|arctan"
 _OVER = "sum|prod|mean|max|min"
 OVER_AN_INDEX = rf"\b({_OVER})_([a-z]{{1,2}})\b"
@@ -300,8 +300,8 @@ _FIXED = r"\\?\b[A-Za-z]+\d*(?:_(?![ijklmnt]{1,3}(?!\w))\w+)?(?!\w)"  # a name w
 _ROW = rf"{_FIXED}\.T{_TIMES}[A-Za-z]+_[a-z]\b|\b[A-Za-z]+_[a-z]\.T{_TIMES}{_FIXED}"  # wᵀx_i, x_iᵀw
 _IN_BARS = lazy(r"‖([^‖]*)‖(?:_(1|2|inf)(?![A-Za-z0-9]))?")
 _FROM, _UP_TO = r"(?:\s*_\s*(?:\{\s*(\w)\s*(?:=\s*(\d+)\s*)?\}|(\w)))?", r"(?:\s*\^\s*(?:\{([^{}]*)\}|(\w)))?"
-_A_SUM = rf"\\(sum|prod|mean|(?:max|min)(?=\s*_))(?![A-Za-z])(?:\s*\\limits)?{_FROM}{_UP_TO}"
-_MEAN = lazy(r"\\[dt]?frac\s*\{\s*1\s*\}\s*\{\s*(\w+)\s*\}\s*\\sum(?:\s*\\limits)?\s*_\s*\{\s*(\w)\s*=\s*1\s*\}"
+_A_SUM = rf"\\(sum|prod|mean|(?:max|min)(?=\s*_))(?![A-Za-z]){_FROM}{_UP_TO}"
+_MEAN = lazy(r"\\frac\s*\{\s*1\s*\}\s*\{\s*(\w+)\s*\}\s*\\sum\s*_\s*\{\s*(\w)\s*=\s*1\s*\}"
                    r"\s*\^\s*\{?\s*\1\b\s*\}?")
 _SUM_OF, _SUMS = lazy(rf"{_A_SUM}(?!\s*[_^])"), lazy(rf"(?:{_A_SUM}\s*)+(?!\s*[_^])")
 _WITH_SCRIPT = lazy(r"([A-Za-z]+)\}?\s*_\s*(?:\{\s*(\w+)\s*\}|([A-Za-z]))")
@@ -314,7 +314,7 @@ _NO_INDEX = rf"(?!\\?(?:{_CALLED}|sigma)\b)\\?[A-Za-z]+\d*(?:\^\d+)?"
 _A_NAME = lazy(rf"{_ENTRY}(?:\^\d+)?|{_NO_INDEX}")
 _IN_FRONT = lazy(rf"{_NO_INDEX}(?:\s*{_PRODUCT_SIGN}\s*|\s+)(?=[(|‖\\A-Za-z])")
 _CAPITAL = lazy(r"(?<![\w\\.])[A-Z]\w*(?!\w|\s*\()")
-_ROOT_OF = lazy(r"\\(?=sqrt\s*\{)")
+_ROOT_OF = lazy(r"\\(?=sqrt\s*[({])")
 
 
 def plain_latex(text: str, capitals: bool = False, rows: bool = True) -> str:
