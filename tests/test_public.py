@@ -164,6 +164,8 @@ SLIPS = [
     ("derive(3)", "a Model, the name or the text of one, or a SymPy expression"),
     ("derive('text')", "no built-in model 'text'"),
     ("m.data('z', m.dim('N'))", r"a shape is a tuple of sizes, such as \(N, D\) or \(N,\), not N"),
+    ("m.data('q', ')N(')", "is not a name"),
+    ("m.data('q', ',,')", "is not a name"),
     ("derive(m).text(view='jacobain')", "view is one of auto, scalar, index, .* Did you mean 'jacobian'"),
     ("derive(m).latex(detail='breif')", "detail is one of board, brief, full, not 'breif'. Did you mean 'brief'"),
     ("derive(m).markdown(layout='row')", "layout is one of shape, jacobian, not 'row'"),

@@ -18,7 +18,7 @@ import sympy as sp
 from symbackprop.core import build
 from symbackprop.core import formula as f
 from symbackprop.core.facts import is_sum
-from symbackprop.core.graph import Graph, Node
+from symbackprop.core.graph import Node
 from symbackprop.core.hazards import is_nonnegative
 from symbackprop.core.roles import Role
 from symbackprop.core.scalars import TABLE, Scalar
@@ -503,7 +503,7 @@ class Forms:
         factors = [[] if isinstance(t, f.Num) else powers(t) for t in form.terms]
         parts = [[self._within(base, m) for base, m in x] for x in factors]
         exponents = [_added([p.exponent for p in x if p.exponent is not None]) for x in parts]
-        top = _largest(exponents, self.args[0].graph)
+        top = _largest(exponents)
         if top is None:
             return Within(form)
         rest = [product([(p.base, m) for p, (_, m) in zip(x, known, strict=True)]) if x else t
@@ -550,11 +550,12 @@ def _beyond(u: Node, left: int, right: int) -> Node:
     return scaled(u.graph.call("maximum" if right else "minimum", s, 0), sp.Integer(left or right))
 
 
-def _largest(exponents: Sequence[Node | None], graph: Graph) -> Node | None:
+def _largest(exponents: Sequence[Node | None]) -> Node | None:
     """The largest exponent, of which None is 0; 0 where that is infinite."""
     known = [e for e in exponents if e is not None]
     if not known:
         return None
+    graph = known[0].graph
     first = [graph.const(0)] if len(known) < len(exponents) else []
     top = reduce(lambda a, b: graph.call("maximum", a, b), [*first, *known])
     return graph.call("where", graph.call("less", graph.call("abs", top), sp.oo), top, 0)

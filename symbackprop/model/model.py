@@ -61,6 +61,7 @@ class Statement:
     where: str = field(default="", compare=False)
 
 
+_BRACKETED = re.compile(r"\(\s*(.*?)\s*,?\s*\)")  # (N, D) and (N,)
 _BETWEEN_SIZES = re.compile(r"\s*[,×]\s*|\s+x\s+|\s+")
 
 
@@ -225,8 +226,8 @@ class Model:
         """A shape; sizes that are given by their names are dimensions, declared so if they are not: ``("N", 3)``,
         ``"N x D"``."""
         if isinstance(shape, str):
-            sizes = shape.strip(" (),")
-            shape = _BETWEEN_SIZES.split(sizes) if sizes else ()
+            sizes = _BETWEEN_SIZES.split(_BRACKETED.sub(r"\1", shape.strip()))
+            shape = sizes if sizes != [""] else ()
         if isinstance(shape, Iterable):
             shape = [self._size(part) if isinstance(part, str) else part for part in shape]
         return as_shape(shape)

@@ -244,6 +244,14 @@ def test_a_size_that_gets_another_number_is_none() -> None:
         parse_alone("K = 2\nW = np.random.randn(K, K)\nK = 5\nloss = np.sum(W) * K")
 
 
+@pytest.mark.parametrize("array", ["[[1., 2.], [3.]]", "[1., x]", "[[1.], 2.]"])
+def test_only_arrays_of_numbers_alike_are_read_as_their_shape(array: str) -> None:
+    """The first entry said the shape of all."""
+    lines = f"x = torch.randn(2)\nW = torch.tensor({array}, requires_grad=True)\nloss = (W * x).sum()"
+    with pytest.raises(ModelError, match="an array with a gradient is a parameter, which is declared"):
+        parse_alone(lines)
+
+
 @pytest.mark.parametrize("case", LINES)
 def test_what_is_guessed_of_several_lines(case: str) -> None:
     text, guess = LINES[case]

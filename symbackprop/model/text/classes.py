@@ -130,9 +130,10 @@ def _sizes(numbers: tree.Expr) -> tuple[tree.Expr, ...] | None:
     match numbers:
         case tree.Number() | tree.Negative(tree.Number()):
             return ()
-        case tree.Tuple((first, *_) as items):
+        case tree.Tuple((first, *rest) as items):
             inner = _sizes(first)
-            return None if inner is None else (tree.Number(sp.Integer(len(items))), *inner)
+            alike = inner is not None and all(_sizes(item) == inner for item in rest)
+            return (tree.Number(sp.Integer(len(items))), *inner) if inner is not None and alike else None
     return None
 
 
