@@ -82,7 +82,7 @@ def drawn(text: str) -> tuple[Arrays, Arrays]:
     return given.params, given.data
 
 
-@pytest.mark.parametrize("name", few_in_ci(zoo.names(), 5))
+@pytest.mark.parametrize("name", few_in_ci(zoo.names(), 8))
 def test_every_built_in_model(name: str, tmp_path: Path) -> None:
     agrees(targets.built_in(name), tmp_path, eager=name in EAGER)
 
@@ -122,7 +122,7 @@ def test_without_optimisation(name: str, tmp_path: Path) -> None:
 
 # -- every op, every function, kinds, what is selected
 
-TestNumbers = targets.tests_of(agrees, lambda cases: few_in_ci(cases, 4), few_in_ci([(3, 4), ()], 2))
+TestNumbers = targets.tests_of(agrees, lambda cases: few_in_ci(cases, 6), few_in_ci([(3, 4), ()], 2))
 
 
 @pytest.mark.parametrize("size", [-1000.0, 1000.0, 1e300])

@@ -26,7 +26,7 @@ def test_the_answers_without_a_slip_are_right(task: str) -> None:
     assert [i.hint(2) for i in found.items if i.verdict not in ("right", "missing")] == [] and not found.unread
 
 
-@pytest.mark.parametrize("slip", sample([s for s in SLIPS if s not in UNEXPLAINED], 8), ids=str)
+@pytest.mark.parametrize("slip", sample([s for s in SLIPS if s not in UNEXPLAINED], 12), ids=str)
 def test_slips_are_explained(slip: Slip) -> None:
     found = item(TASKS[slip.task].model, slip.lines, slip.name)
     assert found.verdict == "wrong" and found.finding is not None

@@ -246,7 +246,7 @@ HANDED = [pytest.param(lines, *written.split(), detail, id=f"{begins} {written} 
           for begins, lines in BEGINS.items() for written in WRITTEN for detail in ("full", "board")]
 
 
-@pytest.mark.parametrize(("lines", "form", "counter", "detail"), few_in_ci(HANDED, 3))
+@pytest.mark.parametrize(("lines", "form", "counter", "detail"), few_in_ci(HANDED, 5))
 def test_what_a_loop_hands_to_what_it_begins_with_is_right(lines: str, form: str, counter: str, detail: str) -> None:
     """(δ_hₜ₋₁^later)_t=1, and on a board what enters at t = T, written out."""
     steps = re.sub(r"\bt\b", counter, lines)

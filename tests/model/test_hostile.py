@@ -14,6 +14,7 @@ import symbackprop.model.text as package
 from symbackprop.errors import SymbackpropError
 from symbackprop.model import Model, load, to_text
 from tests.counting import ends, steps
+from tests.sweeps import few_in_ci
 
 HEAD = "dim N, D\ndata x: N x D, k: N int < D, y\nparam W: D x D, b: D, w\n"
 LINE = 4  # where the text under test begins
@@ -409,7 +410,7 @@ def test_corrections_too_long_to_be_shown_are_not_searched_further() -> None:
     assert took < 10_000_000
 
 
-@pytest.mark.parametrize("text", COSTLY.values(), ids=COSTLY)
+@pytest.mark.parametrize("text", few_in_ci([pytest.param(text, id=name) for name, text in COSTLY.items()], 2))
 def test_no_text_of_100_kilobytes_takes_ten_million_steps(text: str) -> None:
     assert len(text.encode()) <= 100_000
     _read("param w\nloss L = np.clip(w, 0, 1)")  # the tables that are read once, whatever the text
