@@ -159,6 +159,10 @@ def test_the_corrected_line_has_the_value_that_is_meant(typed: str, meant: Calla
     r"\sum_{i=1}^{2} v_i", r"\sum_{i=1}^2 (v_i - u_i)^2", r"\frac12\sum_{i=1}^2 (\mathbf t_i - v^\top a_i)^2",
     r"\sum_{i=1}^4\sum_{j=1}^2 A_{ij}^2",  # were of all
     r"\sum_i (a_i - v)^\top (b_i - u)",  # it was of all entries of (A - v).T @ (B - u)
+    r"\sum_i i v_i", r"\sum_i \frac{v_i}{i^2}", "Σᵢ i·vᵢ",  # the index was another number's name
+    r"\sum_i v_i v_i^\top", r"\sum v_i v_i^\top", r"\sum_i a_i a_i^\top", "Σᵢ vᵢvᵢᵀ",  # matrices were numbers
+    r"\sum_i A_i", r"\sum_i A_i^2", r"\prod_i A_i", "Σᵢ Aᵢ",  # they were of all entries
+    r"\sum_i \pi_i v_i",  # it was pi * sum(v)
 ])
 def test_nothing_is_offered_where_it_is_not_known_what_is_meant(typed: str) -> None:
     assert corrected(f"{HEAD}output Q = {typed}")[-1] == f"output Q = {typed}"

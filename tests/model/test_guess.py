@@ -238,6 +238,15 @@ def test_arrays_that_are_made_of_random_numbers_are_declared(lines: str, guess: 
     assert parse_alone(lines).remarks[0] == f"guessed: {guess}"
 
 
+@pytest.mark.parametrize("lines", [
+    "s = 0\nfor i in range(N):\n    s += x[i].sum()\ns", "sum(x[i].sum() for i in range(N))",
+    "s = 0\nfor i, row in enumerate(x):\n    s += row.sum()\ns",
+])
+def test_sizes_that_a_loop_counts_to_are_numbers(lines: str) -> None:  # there were any N rows, of which 3 were summed
+    model = parse_alone(f"N = 3; x = randn(N, 2)\n{lines}")
+    assert model.remarks[0] == "guessed: data x: 3 x 2"
+
+
 def test_a_size_that_gets_another_number_is_none() -> None:
     """Both numbers were left out, without a word."""
     with pytest.raises(ModelError, match="a size is a whole number or made of dimensions, not K"):

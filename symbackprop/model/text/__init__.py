@@ -31,13 +31,15 @@ from symbackprop.model.text.builder import Builder, conventions, located
 from symbackprop.model.text.calls import TIMES
 from symbackprop.model.text.characters import (
     OVER_AN_INDEX,
-    ROWS,
+    SUM_OVER,
     counted_up_to,
     indexed_sums,
+    of_entries,
     plain_latex,
     readable,
     with_angles,
     with_means,
+    without_marks,
 )
 from symbackprop.model.text.evaluate import Evaluator
 from symbackprop.model.text.expressions import one_formula, read_values
@@ -133,7 +135,7 @@ def _right(error: ModelError, place: Place, lines: Sequence[str], read: Callable
     tried = ((right, meant) for meant, more in ways for right in _corrected(error, place, lines, read, meant, more, {})
              if _counts_all(line, right, place, lines, read))
     right, way = next(tried, ("", None))
-    right = right.replace(ROWS, "")
+    right = without_marks(right)
     right = right.replace("·", "*") if "\\" in line else right  # which \cdot of numbers is
     shown = _with_signs(right, place, lines, read)
     other = shown.strip() not in ("", line.strip())  # a line that one above mends is none
@@ -260,12 +262,14 @@ def _corrected(error: ModelError, place: Place, lines: Sequence[str], read: Call
 
 
 def _counts_all(line: str, right: str, place: Place, lines: Sequence[str], read: Callable[[str], Read]) -> bool:
-    """Whether the sums of a line in LaTeX that end at a number end with the last entry: corrected they are of all."""
-    counted = [*counted_up_to(line)]
-    named = _put(right, place, lines, read)[0].graph.names if counted else {}
+    """Whether the sums of a line in LaTeX that end at a number end with the last entry, and what they take for entries
+    are some: corrected they are of all."""
+    counted, entries = [*counted_up_to(line)], [*of_entries(right, line)]
+    named = _put(without_marks(right), place, lines, read)[0].graph.names if counted or entries else {}
     rows = ((named.get(name, named.get(name.upper())), axis, count) for name, axis, count in counted)
-    return all(row is None or axis >= row.ndim or not row.shape[axis].is_Integer or row.shape[axis] == count
-               for row, axis, count in rows)
+    return all(name in named and named[name].ndim in axes for name, axes in entries) and all(
+        row is None or axis >= row.ndim or not row.shape[axis].is_Integer or row.shape[axis] == count
+        for row, axis, count in rows)
 
 
 def _put(right: str, place: Place, lines: Sequence[str], read: Callable[[str], Read]) -> Read:
@@ -329,11 +333,11 @@ def parse(text: str, name: str | None = None, path: str | None = None, relu0: An
 
 
 def _offer_declarations(errors: Sequence[ModelError], text: str) -> None:
-    """What is not declared may be meant as it would be guessed, if not as a name that is much like it."""
+    """What is not declared may be meant as it would be guessed, if not as a name that is much like it, or a sum."""
     missing = [error for error in errors if isinstance(error, NotDeclared)]
     statements = parse_statements(text)[0] if missing and len(text) <= _LONGEST else ()
     repeated = {s.line for loop in tree.loops(statements) for s in tree.flat(loop.body)}  # would declare at each step
-    missing = [error for error in missing if error.line not in repeated]
+    missing = [e for e in missing if e.line not in repeated and not SUM_OVER.fullmatch(e.near)]
     near = {error.place: error.instead[0] for error in missing if error.instead and isinstance(error.instead[0], str)}
     like = {part.name: tree.Name(near[part.place]) for part in tree.inside(statements)
             if isinstance(part, tree.Name) and part.place in near} if near else {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
 
@@ -261,6 +262,7 @@ _REWRITTEN = (
     (r"(?<![A-Za-z\\])e\s*\^\s*(?=\{)", "exp"),
     (r"\\log\s*\\det(?![A-Za-z])", r"\\logdet"),
     (r"(?<![a-z\\])(\\[A-Z][a-z]+|[A-Z])(_\w|_\{\w+\})?\s*\^\s*\{\s*-\s*1\s*\}", r" inv(\1\2)"),
+    (r"(?<![a-z\\])(\\[A-Z][a-z]+|[A-Z])(_\w|_\{\w+\})?\s*\^\s*\{\s*-\s*(?:T|\\top|\\intercal)\s*\}", r" inv(\1\2).T "),
     (r"(?<![A-Za-z]) inv(?=\()", "inv"),
     (rf"(?<![A-Za-z0-9_])(?={_BRACKETS}\s*\^\s*\{{\s*-\s*1)(\([^()]*(?<![A-Za-z\\])[A-Z](?![A-Za-z])[^()]*\))"
      r"\s*\^\s*\{\s*-\s*1\s*\}", r"inv\1"),
@@ -288,6 +290,7 @@ _OF_CALL = lazy(rf"\\({_FUNCTIONS})\s+(?=(\\?[A-Za-z]\w*\s*{_BRACKETS}){_ALONE})
 _CALLED = rf"{_FUNCTIONS}|max|min|arcsin|arccos|arctan"
 _OVER = "sum|prod|mean|max|min"
 OVER_AN_INDEX = rf"\b({_OVER})_([a-z]{{1,2}})\b"
+SUM_OVER = lazy("(?:sum|prod)_[ijklmnt]{1,2}")  # which no array is called
 _INDEXED_SUM = lazy(rf"(?<!\.)\b(sum|prod)()\s*(?=[\[(])|{OVER_AN_INDEX}\s*(?=[-\w|‖\[(])")
 _FACTOR = lazy(r"\\?([A-Za-z]+)\d*(_\w+)?\Z")  # a name, and its index
 _BESIDE = lazy(rf"(?<=[\w)}}\]])(?<!\\times)(?<!\\[co]dot)\s+(?=\\?[A-Za-z(])(?!{_NO_FACTOR})")
@@ -295,6 +298,10 @@ BESIDE_BARS = lazy(r"(?:(?<=\))|(?<=[\w)])\s+)(\|[^|]+\|)")  # lam |w|
 _SCRIPT = lazy(r"_([a-z]{1,3})(?![A-Za-z0-9])")
 _COUNTED = set("ijklmnt")  # letters that count on paper
 ROWS = "[0:, 0:]"  # behind an array of rows in a line that is tried: one with a single axis is none
+_ENTRIES = "\t"  # behind one of entries, which is a blank to who reads the line
+_OF_ENTRIES, _MARK = lazy(rf"([A-Za-z]\w*){_ENTRIES}"), lazy(rf"(?<=\S){_ENTRIES}")
+_SCRIPTS = lazy(rf"([A-Za-z]+\d*)(?:_(?:{'|'.join(MARKS.values())}))?\}}?\s*_\s*"
+                rf"(?:\{{\s*([a-z]{{1,3}})\s*\}}|([a-z]{{1,3}})(?!\w))")
 _TIMES = r"\s*(?:\\cdot|·)?\s*"
 _FIXED = r"\\?\b[A-Za-z]+\d*(?:_(?![ijklmnt]{1,3}(?!\w))\w+)?(?!\w)"  # a name without an index
 _ROW = rf"{_FIXED}\.T{_TIMES}[A-Za-z]+_[a-z]\b|\b[A-Za-z]+_[a-z]\.T{_TIMES}{_FIXED}"  # wᵀx_i, x_iᵀw
@@ -320,7 +327,7 @@ _ROOT_OF = lazy(r"\\(?=sqrt\s*[({])")
 def plain_latex(text: str, capitals: bool = False, rows: bool = True) -> str:
     """A formula in LaTeX as model text; commands of which it is not known what they mean stay. With
     ``capitals`` the rows x_i in sums are those of X; with ``rows`` norms of x_i are those of rows, else of numbers."""
-    text = _in_braces(text)
+    text = _in_braces(_MARK.sub(" ", text))
     for pattern, plain in _REWRITTEN:
         text = _compiled(pattern).sub(plain, text)
     text = _ROOT_OF.sub("", text)
@@ -381,6 +388,20 @@ def indexed_sums(line: str, capitals: bool) -> str:
     return plain_latex(text.replace("[", "(").replace("]", ")").replace("ᵀ", ".T "), capitals)
 
 
+def without_marks(line: str) -> str:
+    """A line that was tried, as it is offered."""
+    return _MARK.sub("", line.replace(ROWS, ""))
+
+
+def of_entries(tried: str, line: str) -> Iterator[tuple[str, set[int]]]:
+    """The arrays of which a line that is tried has entries for those that are typed, with as many indices as they have
+    there."""
+    scripts = defaultdict[str, set[int]](set)
+    for found in _SCRIPTS.finditer(_in_braces(line)):
+        scripts[found[1]].add(len(found[2] or found[3]))
+    return ((name, scripts[name.partition("_")[0]]) for name in _OF_ENTRIES.findall(tried))
+
+
 def counted_up_to(line: str) -> Iterator[tuple[str, int, int]]:
     """What sums that end at a number say of sizes: an array, one of its axes, how many entries it has there."""
     text = _in_braces(line)
@@ -416,7 +437,7 @@ def _summed(text: str, capitals: bool, rows: bool) -> str:
         inner = text[: begin.start()].rstrip().endswith(found[-2][0].rstrip()) if len(found) > 1 else False
         partial = any(script != index for script in _with_index(among, index)) if index else False
         among = _with_norms(among, index, capitals, rows) if index else among
-        if among is not None and re.search(rf"\([^()]*_{index}(?!\w)[^()]*\)\s*\.T", among):  # of rows, or of numbers
+        if among is not None and (_of_rows(among, index) or _reads(among, index)):
             return text
         if among is None or "{" + index in among or (partial and not (inner and found[-2][1] == begin[1])):
             return text
@@ -426,6 +447,18 @@ def _summed(text: str, capitals: bool, rows: bool) -> str:
         whole = f"({whole})" if numbers and text[: begin.start()].rstrip().endswith(("/", "^")) else whole
         text = text[: begin.start()] + (f" {body} " if partial else whole) + text[end:]
     return text
+
+
+def _of_rows(body: str, index: str) -> bool:
+    """Whether a sum may be of matrices, ``(x_i - m)(x_i - m).T`` and ``x_i x_i.T``: those of rows, not of numbers."""
+    script = rf"_{index}(?!\w)" if index else r"_[a-z](?!\w)"
+    outer = rf"{script}{_TIMES}\\?[A-Za-z]+\d*{script}\.T(?!{_TIMES}[\\A-Za-z(])"
+    return re.search(rf"\([^()]*{script}[^()]*\)\s*\.T|{outer}", body) is not None
+
+
+def _reads(body: str, index: str) -> bool:
+    """Whether the index is a number itself in what is summed, as in ``\\sum_i i v_i``."""
+    return bool(index) and re.search(rf"(?<![\w\\]){index}(?!\w)", re.sub(r'"[^"]*"', "", body)) is not None
 
 
 def _numbers(product: str) -> tuple[list[str], str]:
@@ -556,7 +589,7 @@ def _entrywise(body: str, index: str, capitals: bool) -> str:
 
     def without(script: re.Match[str]) -> str:
         rest = script[1].replace(index, "", 1)
-        return f"_{rest}" if rest else ""
+        return f"_{rest}" if rest else _ENTRIES
 
     def product(found: re.Match[str]) -> str:
         before = _FACTOR.search(body, 0, found.start())

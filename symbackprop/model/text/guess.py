@@ -9,12 +9,14 @@ from collections import Counter, defaultdict
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import dropwhile, pairwise
 
 from symbackprop.core.functions.words import MODULES
 from symbackprop.errors import ModelError, NameProblem, OnPaper, ShapeError
 from symbackprop.model.model import Model
 from symbackprop.model.names import RESULT, result_name, sounds_like_data
 from symbackprop.model.text import dialect, tree
+from symbackprop.model.text.characters import SUM_OVER
 from symbackprop.model.text.classes import drawn
 from symbackprop.model.text.evaluate import Evaluator
 from symbackprop.model.text.expressions import formula_of
@@ -22,13 +24,12 @@ from symbackprop.model.text.guessed_shapes import Known, Shapes, needs_arrays
 from symbackprop.model.text.languages import language, with_its_signs
 from symbackprop.model.text.scope import ModelScope
 from symbackprop.model.text.statements import KEYWORDS, UPDATES, Reader, counted, says_nothing
-from symbackprop.model.text.tokens import Cursor, Line, Token, logical_lines, problem
+from symbackprop.model.text.tokens import NAME, Cursor, Line, Token, logical_lines, problem
 from symbackprop.model.text.undeclared import declared, read_first, sized, without_layers
 from symbackprop.patterns import lazy
 
 _IDENTITY = "I"
 _ELEMENTARY = ("exp", "log", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh", "sigmoid", "relu", "softplus", "erf")
-_OVER_AN_INDEX = lazy("sum_[ijklmnt]{1,2}")
 _MASK = lazy(r"(\w+_)?masks?")
 _EULER, _EXPECTATION = tree.Name("e"), tree.Name("E")
 
@@ -36,8 +37,8 @@ _EULER, _EXPECTATION = tree.Name("e"), tree.Name("E")
 def guessed(text: str) -> tuple[list[tree.Statement], str]:
     """The statements of one line that is an expression or an equation, with equations in front of it perhaps, ``;``
     between them; and what more to tell. Places are those of the line. Raises a `ModelError`."""
-    body, taken = _statements(text)
-    body, note = _natural(_with_masks(_with_arrays(body)), taken)
+    body, taken, counts = _statements(text)
+    body, note = _natural(_with_masks(_with_arrays(body, counts)), taken)
     _refuse_raised(body)
     body, said = _without_tuples(body, taken)
     note += said
@@ -48,7 +49,7 @@ def guessed(text: str) -> tuple[list[tree.Statement], str]:
     body, sizes = _named_sizes(body)
     plain, known = without_layers(body)
     leaves = [n for n in read_first(plain, taken) if n not in known and n not in _ELEMENTARY]
-    for name in filter(_OVER_AN_INDEX.fullmatch, leaves):
+    for name in filter(SUM_OVER.fullmatch, leaves):
         raise NameProblem(f"{name} is a sum over an index: of arrays that is sum(…)", line=last.line, near=name)
     shapes = _shapes(plain, leaves, known, sizes)
     leaves, again = [n for n in leaves if n not in shapes.again], shapes.other_names()
@@ -109,24 +110,26 @@ def _arrays(body: Sequence[tree.Statement], taken: Container[str]) -> set[str]:
         return set()
 
 
-def _with_arrays(body: Sequence[tree.Statement]) -> Sequence[tree.Statement]:
+def _with_arrays(body: Sequence[tree.Statement], counts: bool) -> Sequence[tree.Statement]:
     """The statements with declarations for arrays of random numbers and for those that have a gradient, and without the
-    numbers that sizes of them are."""
+    numbers that sizes of them are; where a loop ``counts`` with such names they are these numbers in shapes too."""
     found = [drawn(s) for s in body]
     if any(found):  # b = zeros(H) beside W = randn(D, H)
         found = [drawn(s, begun=True) if isinstance(s, tree.Equation) and _BIAS.fullmatch(s.target.name) else array
                  for s, array in zip(body, found, strict=True)]
     sizes = {n for shape, _ in filter(None, found) for size in shape for n in tree.mentioned(size)}
     given = Counter(e.target.name for e in tree.equations(body))
+    numbers = {s.target.name: s.value for s in body if isinstance(s, tree.Equation) and s.target.name in sizes
+               and isinstance(s.value, tree.Number) and given[s.target.name] == 1}
     rest = list[tree.Statement]()
     for s, array in zip(body, found, strict=True):
         if isinstance(s, tree.Equation) and array is not None and given[s.target.name] == 1:
+            shape = tuple([tree.put(size, numbers) for size in array[0]]) if counts else array[0]
             data = sounds_like_data(s.target.name) or _NOISE.fullmatch(s.target.name) is not None
             role = "data" if data and not array[1] else "param"
             rest += [tree.Said(s.line, _ARRAY.format(s.target.name)),
-                     tree.Arrays(s.line, role, (tree.ArrayItem(s.target, array[0]),))]
-        elif not (isinstance(s, tree.Equation) and s.target.name in sizes and isinstance(s.value, tree.Number)
-                  and given[s.target.name] == 1):
+                     tree.Arrays(s.line, role, (tree.ArrayItem(s.target, shape),))]
+        elif counts or not (isinstance(s, tree.Equation) and s.target.name in numbers):
             rest.append(s)
     return rest
 
@@ -191,13 +194,14 @@ def _identity(leaves: Sequence[str], shapes: Shapes) -> tuple[list[tree.Equation
     return [tree.Equation(1, "let", tree.Target(_IDENTITY), identity)], f"; {_IDENTITY} is the identity matrix"
 
 
-def _statements(text: str) -> tuple[Sequence[tree.Statement], Container[str]]:
-    """What stands on lines and between ``;``, in its place; an expression at the end is an equation for the result. And
-    what functions take whose lines these are."""
+def _statements(text: str) -> tuple[Sequence[tree.Statement], Container[str], bool]:
+    """What stands on lines and between ``;``, in its place; an expression at the end is an equation for the result.
+    What functions take whose lines these are; whether a loop counts with names."""
     lines = list(logical_lines(text))
     if not lines:
         raise problem("there is no expression: give one, as in (y - w*x)^2", 1)
     with_its_signs(lines, language(text))
+    counts = any(map(_counts_with_names, lines))
     reader = Reader(lines, [])
     found: list[tree.Statement] = [*reader.notes]
     while reader.place < len(lines) - 1 or (reader.place < len(lines) and _gives_a_name(lines[-1])):
@@ -217,7 +221,15 @@ def _statements(text: str) -> tuple[Sequence[tree.Statement], Container[str]]:
         value, before = reader.helpers.behind_loops(reader.helpers.inlined(formula_of(_without_head(lines[-1].tokens))))
         found += before
         found.append(tree.Equation(lines[-1].number, "let", tree.Target(RESULT), reader.helpers.now(value)))
-    return counted(with_own_names(reader.keys.put(found), text), text), reader.helpers.taken
+    return counted(with_own_names(reader.keys.put(found), text), text), reader.helpers.taken, counts
+
+
+def _counts_with_names(line: Line) -> bool:
+    """Whether there is a loop, or a list with one in it, whose steps are no numbers alone."""
+    loops = [k for k, token in enumerate(line.tokens) if token.text == "for"]
+    over = line.tokens[loops[0] :] if loops else ()
+    behind = dropwhile(lambda token: token.text != "in", over)
+    return any(token.kind == NAME and not after.is_sign("(") for token, after in pairwise([*behind][1:]))
 
 
 def _without_head(tokens: tuple[Token, ...]) -> tuple[Token, ...]:

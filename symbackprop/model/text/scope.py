@@ -20,6 +20,7 @@ from symbackprop.model.model import Model
 from symbackprop.model.names import check_name, python_name
 from symbackprop.model.text import tree
 from symbackprop.model.text.calls import callee, function_names, is_numpys
+from symbackprop.model.text.characters import SUM_OVER
 from symbackprop.model.text.evaluate import evaluate
 from symbackprop.model.text.expressions import WORDS
 from symbackprop.model.text.known_numbers import short
@@ -368,7 +369,8 @@ class ModelScope(Scope):
         word = shown.capitalize()  # true
         near = nearest(shown, known) or (word if word in WORDS else nearest(shown, function_names()))
         shapes = [shape for axes in range(3) for shape in product(list(self.model.sizes)[:_FEW], repeat=axes)]
-        new = [partial(with_parameter, name, shape) for shape in shapes if name == shown and not self.locals]
+        new = [partial(with_parameter, name, shape) for shape in shapes
+               if name == shown and not self.locals and not SUM_OVER.fullmatch(name)]
         same = near and near.replace("_", "") == shown.replace("_", "")  # y_hat, of ŷ, and yhat
         instead: list[Meant] = [near] if same else [*[near] * bool(near), library, *new]
         return NotDeclared(f"{shown!r} is not declared.{suggested(near)}", instead=instead)
