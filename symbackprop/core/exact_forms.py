@@ -308,7 +308,7 @@ class Forms:
     def _vanishing(self, factors: Factors) -> dict[int, tuple[bool, Node]]:
         """The factors that are 0 somewhere far out, by their logarithms, beside what overflows for the same reason."""
         called = {k: found for k, (base, _) in enumerate(factors) if (found := self._call(base)) is not None}
-        over = [k for k, (record, _) in called.items() if isinf(record.range[1]) and (record.log or record.scaled)]
+        over = [k for k, (record, _) in called.items() if record.overflows]
         logs: dict[int, tuple[bool, Node]] = {}
         for k, (record, u) in called.items():
             small = record.range[0] == 0 and k not in over and any(self._ratio(called[j][1], u) != 0 for j in over)
@@ -345,7 +345,7 @@ class Forms:
     def _growing(self, base: f.Formula, n: sp.Expr) -> tuple[bool, Node] | None:
         """Of a factor that overflows and has a logarithm: whether it is an exponential, and the logarithm of it."""
         called = self._call(base)
-        if called is None or called[0].log is None or not called[0].positive or not isinf(called[0].range[1]):
+        if called is None or called[0].log is None or not called[0].positive or not called[0].overflows:
             return None
         return called[0].exponential, called[1].graph.apply(called[0].log, called[1]) * n
 

@@ -151,6 +151,8 @@ class Logarithms:
             return self._of_taken(x) if kind(x).indices else self._of_view(x)
         if x.op.distribution:
             return self._of_softmax(x)
+        if x.role is Role.DETERMINANT:
+            return _added([logdet(x.args[0]), _if_negative(x)])
         if kind(x).joined:
             return self._of_joined(x)
         log = self._of_weighted(x)
@@ -208,6 +210,8 @@ class Logarithms:
         """log(b − a) of −(a − b), log(−f(u)) of a function that is negative."""
         if isinstance(form, f.Add):
             return self.of_formula(f.add(*map(f.neg, form.terms)), args)
+        if isinstance(form, f.Arg) and args[form.index].op.chooses:
+            return self._of_smallest(args[form.index])
         record, u = self._call_of(form, args) or (None, None)
         self.doubtful |= record is not None and record.log_minus is not None
         return None if record is None or u is None or record.log_minus is None else u.graph.apply(record.log_minus, u)
@@ -489,12 +493,25 @@ class Logarithms:
         return less_total(_again(x, p.args[0]), build.logsumexp(p.args[0], p.attr, keepdims=not lookup))
 
     def _of_several(self, x: Node) -> Node | None:
-        """log Σ a = logsumexp(log a), log max a = max(log a)."""
+        """log Σ a = logsumexp(log a), log max a = max(log a), log Π a = Σ log a."""
         if isinstance(x.attr, Pattern):
             return self._of_masked(x)
+        if x.role is Role.PRODUCT:
+            log = self.of(x.args[0])
+            return build.reduce_sum(self._plain(f.Arg(0), x.args) if log is None else log, (x.attr,))
         reduce = build.logsumexp if is_sum(x) else build.reduce_max if x.op.chooses else None
         log = None if reduce is None else self.of(x.args[0])
         return None if log is None or reduce is None else reduce(log, *x.attr)
+
+    def _of_smallest(self, x: Node) -> Node | None:
+        """log min a = min(log a), of the max of −a."""
+        (minus,) = x.args
+        log = None if minus.form is None else self.of_formula(f.neg(minus.form), minus.args)
+        if log is None:
+            return None
+        self.passed.add(x.id)
+        least: Node = -build.reduce_max(-log, *x.attr)
+        return least
 
     def _of_masked(self, x: Node) -> Node | None:
         """Of Σ m⊙p with a mask m that has the axes of p."""
@@ -524,6 +541,12 @@ def _again(x: Node, a: Node) -> Node:
 def log_of_value(row: Node) -> Node:
     """The logarithm of the value; that of nothing is −∞."""
     return row.graph.full(-sp.oo, row.shape) if row.value == 0 else row.graph.call("log", row)
+
+
+def _if_negative(row: Node) -> Node:
+    """What makes the logarithm of |row| that of the row: NaN where this is negative, else 0; held constant."""
+    graph = row.graph
+    return _held(graph.call("log", graph.call("where", graph.call("less", row, 0), row, 1)))
 
 
 def _with_logs(over: Sequence[f.Formula], under: Sequence[f.Formula],

@@ -23,6 +23,7 @@ class Role(Enum):
     FOLDED = auto()  # windows of another one, added up along an axis
     JOINED = auto()  # several along an axis
     SUM = auto()  # over axes
+    PRODUCT = auto()  # over an axis
     LARGEST = auto()  # the largest entry along axes
     SHIFT = auto()  # the same, held: what exponentials are computed without
     NORM = auto()  # along axes

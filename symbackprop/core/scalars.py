@@ -199,6 +199,11 @@ class Scalar:
         """Whether it is exp."""
         return self.log == X
 
+    @property
+    def overflows(self) -> bool:
+        """Whether it has a logarithm and is infinite at no number, but in floats."""
+        return self.log is not None and self.range[1] == inf and self.finite is not True
+
 
 class Abstract(str):
     """The name of an abstract function that a model declares, or of its derivative of some ``order``: f, f′, f″ … It is
@@ -611,6 +616,11 @@ def _log_one_minus_exp(np: Numpy, x: Any) -> Any:
     return np.where(np.real(x) > -1, np.log(-np.expm1(x)), np.log1p(-np.exp(x)))
 
 
+def _log_softplus(np: Numpy, x: Any) -> Any:
+    far = np.real(x) < -37  # where softplus is e^x to rounding
+    return np.where(far, x, np.log(_softplus(np, np.where(far, 0, x))))
+
+
 def _log_twice_sigmoid(np: Numpy, x: Any) -> Any:
     near = np.log1p(np.tanh(np.where(np.abs(np.real(x)) < 1, x, 0) / 2))
     return np.where(np.abs(np.real(x)) < 1, near, np.log(2.0) - _softplus(np, -x))
@@ -933,7 +943,7 @@ _RECORDS = [
            complement=call("sigmoid", -X), range=(0.0, 1.0), positive=True, gives="h a", reads="z",
            mirrored=call("sigmoid", -X), from_argument=(OUT * call("sigmoid", -X),), tails=(1, 0)),
     Scalar("softplus", opaque("softplus"), _softplus, (call("sigmoid", X),), means=call("log", 1 + call("exp", X)),
-           range=(0.0, inf), positive=True, reads="z", tails=(1, None)),
+           range=(0.0, inf), positive=True, reads="z", tails=(1, None), log=call("log_softplus", X)),
     Scalar("logaddexp", opaque("logaddexp"), _logaddexp,
            (call("sigmoid", X - Y), call("sigmoid", Y - X)), TWO,
            role=Role.LOG_OF_TWO, means=call("log", call("exp", X) + call("exp", Y))),
@@ -1131,6 +1141,8 @@ _RECORDS = [
            positive=True, tails=(1, 0)),
     Scalar("log_twice_sigmoid", opaque("log_twice_sigmoid"), _log_twice_sigmoid,
            (call("sigmoid", -X),), public=False, spelled=call("log", 2 * call("sigmoid", X)), range=(-inf, 0.7)),
+    Scalar("log_softplus", opaque("log_softplus"), _log_softplus, (call("exp", -call("softplus", -X) - OUT),),
+           public=False, spelled=call("log", call("softplus", X))),
     Scalar("log1p_excess", opaque("log1p_excess"), _log1p_excess, (X / (1 + X),), ((-0.5, 2.0),), public=False,
            spelled=X - call("log", 1 + X), defined="x > -1", finite=1 + X, range=(0.0, inf), flat=True),
     Scalar("log_exp_mean", opaque("log_exp_mean"), _log_exp_mean, (call("exp_share", 1, X),), public=False,

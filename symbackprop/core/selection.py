@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping, Sequence
 from functools import cache, reduce
-from math import inf, isfinite
+from math import isfinite
 from operator import and_
 
 import sympy as sp
@@ -267,8 +267,8 @@ def _of_overflow(row: Node, depth: int) -> bool:
 
 
 def _is_exponential(row: Node) -> bool:
-    """Whether a row is exp, or another function with a logarithm that is infinite at no number but in floats."""
-    return row.function is not None and row.function.log is not None and row.function.range[1] == inf
+    """Whether a row is exp, or another function that overflows."""
+    return row.function is not None and row.function.overflows
 
 
 def _of_derivative(node: Node, i: int) -> Hazards:

@@ -606,14 +606,67 @@ def test_the_gradient_of_a_determinant_are_cofactors_also_of_a_singular_matrix(
     np.testing.assert_allclose(grads["s"], 3 * inner * d, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.filterwarnings("ignore:overflow")
 @pytest.mark.parametrize("size", [1e-3, 1e3])
-def test_the_log_of_a_determinant_is_finite_where_the_determinant_is_not(size: float, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("form", "times"), [("log(abs(det(A)))", 1), ("log(det(A))", 1), ("-log(det(A)^(-1/2))", 0.5)])
+def test_the_log_of_a_determinant_is_finite_where_the_determinant_is_not(
+    form: str, times: float, size: float, tmp_path: Path
+) -> None:
     """It is (2·10³)³⁰⁰, or (2·10⁻³)³⁰⁰."""
     a = size * (np.eye(300) + np.tri(300))
-    module = emit("dim N\nparam A: N x N\nloss L = log(abs(det(A)))", tmp_path)
+    module = emit(f"dim N\nparam A: N x N\nloss L = {form}", tmp_path)
     found, grads = module.loss_and_grads({"A": a}, {})
-    np.testing.assert_allclose(found, 300 * np.log(2 * size), rtol=1e-12)
-    np.testing.assert_allclose(grads["A"], np.linalg.inv(a).T, rtol=1e-12)
+    np.testing.assert_allclose(found, 300 * np.log(2 * size) * times, rtol=1e-12)
+    np.testing.assert_allclose(grads["A"], np.linalg.inv(a).T * times, rtol=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_the_log_of_a_negative_determinant_is_nan(tmp_path: Path) -> None:
+    loss, _ = emit("param A: 2 x 2\nloss L = log(det(A))", tmp_path).loss_and_grads({"A": np.diag([1.0, -2.0])}, {})
+    assert np.isnan(loss)
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize(("form", "value", "slope"), [
+    ("log(prod(sigmoid(x)))", lambda x: -softplus(-x).sum(), lambda x: sigmoid(-x)),
+    ("-log(prod(where(x > 0, sigmoid(x), 1 - sigmoid(x))))", lambda x: softplus(-np.abs(x)).sum(),
+     lambda x: -np.sign(x) * sigmoid(-np.abs(x))),
+    ("log(min(sigmoid(x)))", lambda x: -softplus(-x).max(), lambda x: np.where(x == x.min(), sigmoid(-x), 0)),
+    ("log(min(softmax(x)))", lambda x: log_softmax(x).min(), lambda x: (x == x.min()) - share(log_softmax(x))),
+    ("log(prod(x^2))", lambda x: 2 * np.log(np.abs(x)).sum(), lambda x: 2 / x),
+    ("log(1 - prod(sigmoid(x)))", lambda x: np.log(-np.expm1(-softplus(-x).sum())),
+     lambda x: sigmoid(-x) / (1 - np.exp(softplus(-x).sum())) if x.sum() > -500 else 0 * x),
+])
+def test_logs_of_products_and_of_the_smallest(form, value, slope, level: int, tmp_path: Path) -> None:
+    """The likelihood of many is 0 where its logarithm is −1100."""
+    module = emit(f"dim N\nparam x: N\np = {form[4:-1] if form[0] == 'l' else form[5:-1]}\n"
+                  f"loss L = {'' if form[0] == 'l' else '-'}log(p)", tmp_path, level=level)
+    for x in (np.array([-500.0, -600.0, 3.0]), np.array([0.3, -2.0, 1.0])):
+        loss, grads = module.loss_and_grads({"x": x}, {})
+        np.testing.assert_allclose(loss, value(x), rtol=1e-12)
+        np.testing.assert_allclose(grads["x"], slope(x), rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_product_of_either_sign_has_the_logarithm_of_its_value(tmp_path: Path) -> None:
+    module = emit("param x: 2\nloss L = log(prod(x))", tmp_path)
+    loss, grads = module.loss_and_grads({"x": np.array([-2.0, -4.0])}, {})
+    np.testing.assert_allclose([loss, *grads["x"]], [np.log(8), -0.5, -0.25])
+    assert np.isnan(module.loss_and_grads({"x": np.array([-2.0, 4.0])}, {})[0])
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize(("form", "left"), [
+    ("log(softplus(x))", 1), ("log(log(1 + exp(x)))", 1), ("log(softplus(x)^2)", 2), ("log(exp(x)*softplus(x))", 2),
+    ("log(sqrt(softplus(x)))", 0.5), ("log(softplus(softplus(x)))", 0),
+])
+def test_the_log_of_softplus_in_its_tail(form: str, left: float, level: int, tmp_path: Path) -> None:
+    """It was −∞ and its slope NaN, where it is x and 1."""
+    module = emit(f"param x\nloss L = {form}", tmp_path, level=level, along=["hvp"])
+    for x in (-1e5, -800.0):
+        loss, grads = module.loss_and_grads({"x": x}, {})
+        np.testing.assert_allclose([loss, grads["x"]], [left * x, left] if left else [np.log(np.log(2)), 0], rtol=1e-12)
+        assert abs(module.hvp({"x": x}, {}, {"x": 1.0})["x"]) < 1e-300
 
 
 @pytest.mark.parametrize("level", [0, 1, 2])

@@ -86,6 +86,7 @@ ORACLE: dict[str, Callable[..., Any]] = {
     "log_one_minus_exp": lambda x: mp.log(1 - mp.exp(x)),
     "twice_sigmoid": lambda x: 2 / (1 + mp.exp(-x)),
     "log_twice_sigmoid": lambda x: mp.log(2 / (1 + mp.exp(-x))),
+    "log_softplus": lambda x: mp.log(mp.log(1 + mp.exp(x))),
     "log1p_excess": lambda x: x - mp.log(1 + x),
     "log_exp_mean": lambda x: mp.log((mp.exp(x) - 1) / x),
     "exp_share": lambda n, x: mp.quad(lambda t: t ** mp.nint(n) * mp.exp(t * x), [0, 1]) * x / (mp.exp(x) - 1),

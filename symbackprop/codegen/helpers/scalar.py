@@ -336,6 +336,12 @@ def log_twice_sigmoid(x: np.ndarray) -> np.ndarray:
     return np.where(near, np.log1p(np.tanh(0.5 * np.where(near, x, 0))), 0.6931471805599453 - softplus(-x))
 
 
+def log_softplus(x: np.ndarray) -> np.ndarray:
+    """log(log(1 + e^x)), which is x far out on the left."""
+    far = x < -37
+    return np.where(far, x, np.log(softplus(np.where(far, 0, x))))
+
+
 def log1p_excess(x: np.ndarray) -> np.ndarray:
     """x - log(1 + x), exact near 0: over r = x/(2 + x), of which log(1 + x) is 2 artanh(r)."""
     near = np.abs(x) < 0.5

@@ -435,6 +435,7 @@ def prod(a: Node, axis: Axis = None, keepdims: bool = False) -> Node:
 
 register(Op(
     name="prod",
+    role=Role.PRODUCT,
     means="is the product of the entries along the axis",
     signature="prod(a, axis=)",
     shape_rule="without the axes (size 1 with keepdims)",
