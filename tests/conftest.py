@@ -43,7 +43,7 @@ def _without_constants() -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """``SWEEP=third`` takes every third case of each test of those that the other options leave."""
+    """``SWEEP`` takes its part of the cases of each test, of those that the other options leave."""
     if sweeps.STEP > 1:
         taken = set(sweeps.of_every_test(items, lambda item: item.nodeid.partition("[")[0]))
         config.hook.pytest_deselected(items=[item for item in items if item not in taken])

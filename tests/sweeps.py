@@ -1,18 +1,21 @@
-"""Long tables: CI takes a sample of each, ``SWEEP=all`` takes the whole; ``SWEEP=third`` takes of every test the first
-case and every third after it, ``SWEEP=sixth`` every sixth."""
+"""Long tables: CI takes a sample of each, ``SWEEP=all`` takes the whole; ``SWEEP=third`` takes of every test a third of
+its cases, ``SWEEP=sixth`` a sixth, ``SWEEP=dear`` a third of those of the tests in ``tests/dear.txt``."""
 
 from __future__ import annotations
 
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 
 Case = TypeVar("Case")
-ALL = os.environ.get("SWEEP") == "all"
-STEP = {"third": 3, "sixth": 6}.get(os.environ.get("SWEEP", ""), 1)
+SWEEP = os.environ.get("SWEEP", "")
+ALL = SWEEP == "all"
+STEP = {"third": 3, "sixth": 6, "dear": 3}.get(SWEEP, 1)
+DEAR = Path(__file__).with_name("dear.txt")
 
 
 def few_in_ci(cases: Iterable[Any], step: int, first: int = 0) -> list[Any]:
@@ -33,8 +36,20 @@ def sample(cases: Iterable[Case], step: int) -> list[Case]:
 
 
 def of_every_test(cases: Iterable[Case], test_of: Callable[[Case], str]) -> list[Case]:
-    """Of the cases of every test the first and every ``STEP``-th after it."""
+    """Of the cases of every test one of ``STEP``, the first among them; all of what is not dear where CI thins that."""
     tests: dict[str, list[Case]] = defaultdict(list)
     for case in cases:
         tests[test_of(case)].append(case)
-    return [case for of_one in tests.values() for case in of_one[::STEP]]
+    thinned = dear() if SWEEP == "dear" else tests.keys()
+    return [case for test, of_one in tests.items() for case in (few(of_one, STEP) if test in thinned else of_one)]
+
+
+def few(cases: list[Case], step: int) -> list[Case]:
+    """One of ``step``, one further on in each row of ``step``: where a test goes through three levels of each model,
+    each third case would be the same level of all."""
+    return [case for i, case in enumerate(cases) if (i + i // step) % step == 0]
+
+
+def dear() -> set[str]:
+    """The tests whose many cases take long, as ``scripts/dear.py`` found them."""
+    return set(DEAR.read_text(encoding="utf-8").split())
