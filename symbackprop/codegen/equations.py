@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import ClassVar
 
@@ -69,20 +69,18 @@ class EquationPrinter(ModelPrinter):
         match m:
             case maths.Op("outer", (a, b)):
                 return self.matmul(maths.MatMul(a, maths.Transpose(b)))
-            case maths.Op("einsum", (maths.Words(pattern), *args)):
-                return self.contracted(Pattern.parse(pattern), args)
         return super().op(m)
 
     def contracted(self, pattern: Pattern, args: Sequence[maths.Math]) -> Text:
-        """Products of matrices where it is such, ᵀ of more axes for the last two: sum(Aᵀ B, axis=0)."""
+        """ᵀ of more axes for the last two: sum(Aᵀ B, axis=0)."""
         if pattern.outer == (1, 0):
             return self.op(maths.Op("outer", tuple(args[::-1])))
-        stacked = pattern.stacked()
-        if stacked is None:
+        if pattern.stacked() is None:
             return self.applied(Text("einsum"), [maths.Sym(str(pattern).replace("->", "→")), *args])
-        product = stacked.product.of(args)
-        axes = 0 if stacked.lead == 1 else (*range(stacked.lead),)
-        return self(maths.called("sum", product, axis=axes) if stacked.summed else product)
+        return super().contracted(pattern, args)
+
+    def turn(self, lead: int) -> Callable[[maths.Math], maths.Math]:
+        return maths.turned
 
 
 class Equation(Notation):

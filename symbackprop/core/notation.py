@@ -6,7 +6,7 @@ own formula. Printers know how strongly every piece binds, so parentheses stand 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, ClassVar, TypeAlias
 
 import sympy as sp
@@ -17,6 +17,7 @@ from symbackprop.core.graph import Node
 from symbackprop.core.kernel import Kernel
 from symbackprop.core.literals import is_decimal, number_text
 from symbackprop.core.maths import Math, negative, product
+from symbackprop.core.pattern import Pattern
 from symbackprop.core.printer import ATOM, POWER, PRODUCT, SUM, LinePrinter, Text
 from symbackprop.core.scalars import TABLE
 
@@ -214,7 +215,24 @@ class ModelPrinter(LinePrinter):
         return self.applied(Text(TABLE[m.name].called or m.name), m.args)
 
     def op(self, m: maths.Op) -> Text:
+        match m:
+            case maths.Op("einsum", (maths.Words(pattern), *args)):
+                return self.contracted(Pattern.parse(pattern), args)
         return self.applied(Text(m.name), m.args)
+
+    def contracted(self, pattern: Pattern, args: Sequence[Math]) -> Text:
+        """Products of matrices where it is one, perhaps added up over leading axes: sum(aᵀ @ b, axis=0)."""
+        stacked = pattern.stacked()
+        if stacked is None:
+            return self.applied(Text("einsum"), [maths.Words(str(pattern)), *args])
+        product = stacked.product.of(args, self.turn(stacked.lead))
+        axes = 0 if stacked.lead == 1 else (*range(stacked.lead),)
+        return self(maths.called("sum", product, axis=axes) if stacked.summed else product)
+
+    def turn(self, lead: int) -> Callable[[Math], Math]:
+        """What transposes the matrices behind leading axes: .T turns all axes around."""
+        axes = maths.plain((*range(lead), lead + 1, lead))
+        return lambda m: maths.called("transpose", m, axes)
 
     def option(self, m: maths.Option) -> Text:
         return Text(f"{m.key}={self(m.value).text}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import NamedTuple, TypeVar
 
@@ -22,11 +22,11 @@ class Product(NamedTuple):
     flips: tuple[bool, ...]
     flip_out: bool = False
 
-    def of(self, operands: Sequence[Math]) -> Math:
-        """The product of these operands as it is written."""
-        factors = [turned(operands[k]) if flip else operands[k] for k, flip in zip(self.order, self.flips, strict=True)]
+    def of(self, operands: Sequence[Math], turn: Callable[[Math], Math] = turned) -> Math:
+        """The product of these operands as it is written; ``turn`` transposes."""
+        factors = [turn(operands[k]) if flip else operands[k] for k, flip in zip(self.order, self.flips, strict=True)]
         whole = factors[0] if len(factors) == 1 else MatMul(*factors)
-        return turned(whole) if self.flip_out else whole
+        return turn(whole) if self.flip_out else whole
 
 
 class Stacked(NamedTuple):

@@ -278,7 +278,7 @@ def transposes(place: Place) -> Iterator[Candidate]:
         return
     for k, old in enumerate(args):
         if k != edge.index and old.kind == FLOAT and _is_square(old):
-            swap = with_operands((*args[:k], transpose(old), *args[k + 1 :]))
+            swap = with_operands((*args[:k], transpose(old, _flipped(old)), *args[k + 1 :]))
             yield _transposed(place, place.reference.name(old), place.reference.transposed(old), swap)
     if _is_square(edge.consumer):
         yield _transposed(place, "the upstream gradient", "its transpose", _flipped_upstream)
@@ -299,8 +299,13 @@ def _flipped_result(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
     return np.swapaxes(sweep.passed(edge, upstream), -1, -2)
 
 
+def _flipped(row: Node) -> tuple[int, ...]:
+    return (*range(row.ndim - 2), row.ndim - 1, row.ndim - 2)
+
+
 def _is_square(row: Node) -> bool:
-    return row.ndim == 2 and same(row.shape[0], row.shape[1])
+    """A matrix, or a stack of matrices."""
+    return row.ndim >= 2 and same(row.shape[-1], row.shape[-2])
 
 
 # -- what moves entries or adds them up along an axis: roll, flip, cumsum

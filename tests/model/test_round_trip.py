@@ -125,6 +125,21 @@ def test_views_of_views_are_written_as_they_are_read(loss: str) -> None:
     assert to_text(again) == to_text(model)
 
 
+@pytest.mark.parametrize("lead", ["", "B x ", "B x C x "])
+@pytest.mark.parametrize("product", [
+    "{x} @ {y}.mT", "{y}.mT @ {x}", "{x}.mT @ {x}", "tanh({x}).mT @ ({x} - {y})",
+    "({x}.mT @ {y}).mT", "x - sum({x}.mT @ {y}, axis=0)", "einsum(\"{l}ij,{l}kj->{l}ki\", {x}, {y})",
+    "einsum(\"{l}ij,{l}ik->{l}kj\", {x}, {y})", "softmax({x}.mT, axis=0) @ exp({y})",
+])
+def test_products_of_stacks_are_written_as_they_are_read(lead: str, product: str) -> None:
+    letters = "bc"[: lead.count("x")]
+    line = product.format(x="x", y="y", l=letters)
+    model = Model.parse(f"dim B, C, N\nparam x: {lead}N x N, y: {lead}N x N\nt = {line}\nloss L = sum(x.mT @ t**2)")
+    again = Model.parse(to_text(model))
+    assert described(again) == described(model), to_text(model)
+    assert to_text(again) == to_text(model)
+
+
 @pytest.mark.parametrize(("old", "new", "place"), [
     ("a * x", "a * x * x", "b"), ("a * x", "x * a", None), ("+ c", "- c", "L"), ("param a", "input a", "a"),
     ("a = 1", "a = 2", None), ("N = 3", "N = 4", "conventions"), ("h[t-1]", "2 * h[t-1]", "L"),

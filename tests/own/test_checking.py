@@ -912,3 +912,24 @@ def test_one_mistake_of_a_gradient_explains_it_where_another_that_it_would_spoil
     report = check(model, backward)
     assert report["b"].verdict == "pass"
     assert report["w"].says.startswith("in dh/dz = h * (1 - h), the part 1 - h is missing"), report["w"].says
+
+
+HEADS = """dim B, T, D
+input Q: B x T x D, K: B x T x D, V: B x T x D
+P = softmax(Q @ K.mT)
+output O = P @ V"""
+
+
+def test_a_transpose_missing_in_a_stack_of_matrices() -> None:
+    report = check(HEADS, lambda P, dO: {"V": P @ dO})
+    assert not report
+    (line,) = report.gradients
+    assert "a transpose of P is missing or too many" in line.says
+    assert line.formula == "dV = transpose(P, (0, 2, 1)) @ dO"
+    assert check(HEADS, lambda P, dO: {"V": P.transpose(0, 2, 1) @ dO})
+
+
+def test_a_sum_over_stacked_products_is_printed_as_one() -> None:
+    (line,) = check("dim B, N, D, H\ndata X: B x N x D\nparam W: D x H\noutput Y = X @ W",
+                    lambda W: {"W": 0 * W}).gradients
+    assert line.formula == "dW = sum(transpose(X, (0, 2, 1)) @ dY, axis=0)"

@@ -15,6 +15,7 @@ from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.maths import Math
 from symbackprop.core.notation import ModelPrinter, Notation, Operands, Over
 from symbackprop.core.noughts import guarded
+from symbackprop.core.pattern import Pattern
 from symbackprop.core.printer import TERM, Text
 from symbackprop.core.roles import Role
 from symbackprop.core.scalars import TABLE
@@ -36,6 +37,13 @@ class ExactPrinter(ModelPrinter):
     def pow(self, m: maths.Pow) -> Text:
         """``W**T`` may be a transpose to its reader."""
         return self.applied(Text("pow"), [m.base, m.exponent]) if self(m.exponent).text == "T" else super().pow(m)
+
+    def contracted(self, pattern: Pattern, args: Sequence[Math]) -> Text:
+        """An einsum where a product would be read with operands in the other order, or as one more row."""
+        stacked = pattern.stacked()
+        if stacked is None or stacked.summed or stacked.product.order == (1, 0) or stacked.product.flip_out:
+            return self.applied(Text("einsum"), [maths.Words(str(pattern)), *args])
+        return super().contracted(pattern, args)
 
     def num(self, m: maths.Num) -> Text:
         if self.shadows_pi and m.value.has(sp.pi):
