@@ -365,7 +365,7 @@ class Further:
         for k in range(TRIES if self._cost(sizes) < EXPENSIVE else 2):
             found = self.at("", self._dyadic(draw(self.model, sizes, self.rng), switching, alike=k % 2 == 1))
             here = {on_switch(r): r for r in met(found.objective, switching)} if found is not None else {}
-            new = [w for w in missing if w in here and found is not None and decides(found.objective, here[w])]
+            new = [] if found is None else deciding(found.objective, {w: here[w] for w in missing if w in here})
             idle |= set(here)
             if found is not None and new:
                 missing = {w: r for w, r in missing.items() if w not in new}
@@ -512,18 +512,23 @@ def singular(objective: Objective) -> bool:
     return any(not c < SINGULAR for c in found)
 
 
-def decides(objective: Objective, row: Node) -> bool:
-    """Whether the slope along a direction through all arrays is another one where a row that is on its switch has
-    another slope there: a unit that nothing reads, or whose input does not move, shows no convention."""
+def deciding(objective: Objective, switches: Mapping[str, Node]) -> list[str]:
+    """Which of the rows that are on their switches decide: where one has another slope there, that along a direction
+    through all arrays is another one. A unit that nothing reads, or whose input does not move, shows no convention."""
+    if not switches:
+        return []
     rng, reals = np.random.default_rng(0), list[Array]()
     objective.values({}, recording(reals))
     along = {leaf: rng.uniform(0.5, 1.5, a.shape) for leaf, a in objective.given.items() if a.dtype.kind == "f"}
-    try:
-        stated, other = (imaginary(Ray(objective, along, change), TINY)[0]
-                         for change in (Pinned(reals), Otherwise(reals, row)))
-    except (NotAnalytic, Unstated):
-        return True
-    return stated != other
+
+    def slope(change: Pinned) -> float | None:
+        try:
+            return imaginary(Ray(objective, along, change), TINY)[0]
+        except (NotAnalytic, Unstated):
+            return None
+
+    stated = slope(Pinned(reals))  # the same for all
+    return [w for w, row in switches.items() if stated is None or stated != slope(Otherwise(reals, row))]
 
 
 def _met(gap: Gap) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -186,7 +187,23 @@ def test_a_switch_decides_only_where_something_depends_on_it() -> None:
     (row,) = further.switching_rows(model)
     for weight, found in ((1.0, True), (0.0, False)):
         values = {ids["x"]: np.zeros(2), ids["w"]: np.full(2, weight)}
-        assert further.decides(Objective(model.results(), [np.ones(())], values, {"N": 2}), row) == found
+        objective = Objective(model.results(), [np.ones(())], values, {"N": 2})
+        assert further.deciding(objective, {"here": row}) == ["here"] * found
+
+
+def test_the_slope_that_switches_are_held_against_is_found_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = parse("dim N\nparam x: N\nloss L = sum(relu(x)) + sum(relu(2 * x)) + sum(relu(3 * x))")
+    values = {model.leaves()["x"].id: np.zeros(2)}
+    objective, runs = Objective(model.results(), [np.ones(())], values, {"N": 2}), list[object]()
+    evaluated = objective.values
+
+    def counted(*moved: Any) -> Any:
+        runs.append(moved)
+        return evaluated(*moved)
+
+    monkeypatch.setattr(objective, "values", counted)
+    switches = {str(row.id): row for row in further.switching_rows(model)}
+    assert further.deciding(objective, switches) == [*switches] and len(runs) == len(switches) + 2
 
 
 def test_the_remainder_of_a_gradient_falls_as_the_square_of_the_step() -> None:
