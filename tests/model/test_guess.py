@@ -253,6 +253,19 @@ def test_a_size_that_gets_another_number_is_none() -> None:
         parse_alone("K = 2\nW = np.random.randn(K, K)\nK = 5\nloss = np.sum(W) * K")
 
 
+@pytest.mark.parametrize(("program", "is_number"), [
+    ("np.sum(-np.log(pi) * x)", False), ("np.log(pi[a])", False), ("pi * np.exp(x)", False),
+    ("np.log(2 * pi * s**2)", True), ("np.sin(pi * x) * pi**2", True), ("from math import pi\nnp.sum(pi * x)", True),
+    ("pi = np.exp(x)\nnp.sum(pi * x)", True), ("pi * r**2", True),
+])
+def test_pi_is_a_number_in_programs_where_nothing_else_can_be_meant(program: str, is_number: bool) -> None:
+    if is_number:
+        assert parse_alone(program).results()
+    else:
+        with pytest.raises(ModelError, match="pi may be the number or an array"):  # it was the number
+            parse_alone(program)
+
+
 @pytest.mark.parametrize("array", ["[[1., 2.], [3.]]", "[1., x]", "[[1.], 2.]"])
 def test_only_arrays_of_numbers_alike_are_read_as_their_shape(array: str) -> None:
     """The first entry said the shape of all."""
@@ -597,7 +610,9 @@ def test_an_order_is_no_axis_of_what_is_guessed() -> None:
     ("einsum('i,j->ij', A, B)", "dim N, D, param A: N, B: D"),
     ("np.einsum('...i,i->...', X, w)", "dim N, D, data X: N x D, param w: D"),
     ("F.cross_entropy(X @ W, y, weight=v)", "dim N, D, H, data X: N x D, y: N int < H, param W: D x H, v: H"),
-    ("F.layer_norm(X, (D,)) @ W", "dim D, N, H, K, data X: N x H, param W: H x K"),
+    ("F.layer_norm(X, (D,)) @ W", "dim D, N, H, data X: N x D, param W: D x H"),  # X had another size than D
+    ("F.layer_norm(x, (64,), w, b)", "data x: 64, param w: 64, b: 64"),
+    ("torch.bmm(A, B)", "dim N, D, H, K, param A: N x D x H, B: N x H x K"),  # they were matrices
     ("W2 @ relu(W1 @ X + b1) + b2", "dim N, D, H, K, data X: H x K, param W2: N x D, W1: D x H, b1: D x 1, b2: N x 1"),
     ("Z = np.dot(W, X) + b; sum(sigmoid(Z) - Y)", "dim N, D, H, data X: D x H, Y: N x H, param W: N x D, b: N x 1"),
     ("A @ X @ W + b", "dim N, D, H, K, data X: D x H, param A: N x D, W: H x K, b: K"),

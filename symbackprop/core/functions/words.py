@@ -66,7 +66,7 @@ _WORDS = {
     "norm": "frobenius frobenius_norm",
     "divide": "div true_divide",
     "negative": "neg",
-    "dot": "matmul mm bmm mv",
+    "dot": "matmul mm mv",
     "outer": "ger",
     "concat": "cat concatenate",
     "arange": "range",

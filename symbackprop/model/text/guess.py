@@ -31,6 +31,7 @@ from symbackprop.patterns import lazy
 _IDENTITY = "I"
 _ELEMENTARY = ("exp", "log", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh", "sigmoid", "relu", "softplus", "erf")
 _MASK = lazy(r"(\w+_)?masks?")
+_PI_IMPORTED = lazy(r"\bimport\b.*(?:\bpi\b|\*)")
 _EULER, _EXPECTATION = tree.Name("e"), tree.Name("E")
 
 
@@ -38,6 +39,8 @@ def guessed(text: str) -> tuple[list[tree.Statement], str]:
     """The statements of one line that is an expression or an equation, with equations in front of it perhaps, ``;``
     between them; and what more to tell. Places are those of the line. Raises a `ModelError`."""
     body, taken, counts = _statements(text)
+    if not _PI_IMPORTED.search(text):
+        _refuse_pi(body, taken)
     body, note = _natural(_with_masks(_with_arrays(body, counts)), taken)
     _refuse_raised(body)
     body, said = _without_tuples(body, taken)
@@ -292,6 +295,31 @@ def _refuse_raised(body: Sequence[tree.Statement]) -> None:
     if raised and parts.count(tree.RAISED_T) == len(raised) and (on_paper or any(map(needs_arrays, parts))):
         raise NameProblem("what is raised to T is transposed here: that is written .T", instead=OnPaper(".T"),
                           place=raised[0].exponent.place)
+
+
+def _refuse_pi(body: Sequence[tree.Statement], taken: Container[str]) -> None:
+    """Refuse pi in a program that imports none, but beside a number and in an angle: it may be an array there."""
+    parts, pi = tree.inside(body), tree.Name("pi")
+    mine = pi.name in taken or pi.name in {e.target.name for e in tree.equations(body)}
+    of_library = any(isinstance(part, tree.Member) and isinstance(part.base, tree.Name) and part.base.name in MODULES
+                     for part in parts)
+    if mine or not of_library:
+        return
+    known = {id(part) for whole in parts if _is_of_pi(whole) for part in tree.all_parts(whole)}
+    for part in parts:
+        if part == pi and id(part) not in known:
+            raise NameProblem("pi may be the number or an array: write np.pi, or call the array otherwise", near=pi.name,
+                              place=part.place)
+
+
+def _is_of_pi(expr: tree.Expr) -> bool:
+    """Whether pi is the number in it: a product with another number, a power, an angle."""
+    if isinstance(expr, tree.Power):
+        return isinstance(expr.exponent, tree.Number)
+    if isinstance(expr, tree.Chain):
+        return all(sign in "*/" for sign, _ in expr.rest) and any(
+            isinstance(part, tree.Number) for part in tree.parts(expr))
+    return tree.called(expr)[0] in ("sin", "cos", "tan")
 
 
 def _exponential(expr: tree.Expr) -> tree.Expr:

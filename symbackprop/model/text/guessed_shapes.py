@@ -44,6 +44,7 @@ _PRODUCTS = ("@", *_OF_TWO)
 _BESIDE = "hstack"
 _CHANGED = "scatter"
 _ALONG = "take_along_axis"
+_APART = "unflatten"  # what has one size there already
 _DIVISIONS = ("/", tree.QUOTIENT)
 _MOST_AXES = 8  # what wants more wants ever more, as t in Z[t] * (t - t[y])
 _NORM = "norm"
@@ -496,6 +497,10 @@ class Shapes:
             case (array, place, *_) if name == _CHANGED:
                 self._indexed(array, (place,))
                 return self.of(array)
+            case (array, tree.Negative(tree.Number(place)), tree.Tuple((only,))) if name == _APART:
+                size = self._computed(only)
+                for there in self.of(array)[-int(place) :][:1] if size is not None else ():
+                    self.found.equate(there, self.found.size(size))
             case (array, places, *_) if name == _ALONG:
                 return self._along(array, places, _axis_of(expr))
         expr = _one_by_one(expr, name)

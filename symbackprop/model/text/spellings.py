@@ -23,6 +23,8 @@ from functools import cache
 from itertools import chain
 from typing import NamedTuple
 
+import sympy as sp
+
 from symbackprop.core.functions.words import IDLE_OPTIONS
 from symbackprop.model.text import tree
 from symbackprop.model.text.expressions import one_formula
@@ -137,6 +139,7 @@ n: svd (x, full_matrices=True, compute_uv:False) -> svdvals(x)
 n l: lu (x) -> lu(x)
 t m: {amax|amin} (x, axis|dim=None, keepdims|keepdim=False) -> {max|min}(x, axis=axis, keepdims=keepdims)
 t: rsub (x, y) -> y - x
+t m: bmm (a|input, b|mat2) -> a[:, :, :] @ b[:, :, :]
 t: addmm addmv baddbmm (x, a, b, beta~1, alpha~1) -> x + a @ b
 t: addmm addmv baddbmm (x, a, b, beta=1, alpha=1) -> beta * x + alpha * (a @ b)
 n t: hypot (a, b) -> sqrt(a**2 + b**2)
@@ -481,11 +484,15 @@ t: scaled_dot_product_attention (q, k, v, attn_mask~None, dropout_p~0, is_causal
 v, causal=is_causal{|, scale=scale})
 t: scaled_dot_product_attention (q, k, v, attn_mask, dropout_p~0, is_causal~False{|, !scale}) -> attention(q, k, v, \
 mask=attn_mask{|, scale=scale})
-t: layer_norm (x, normalized_shape({2|3}), !eps=1e-5) -> layer_norm(x, axis=({|-3, }-2, -1), eps=eps)
+t: layer_norm (x, normalized_shape({2|3}), !eps=1e-5) -> layer_norm(last_axes(x, normalized_shape), \
+axis=({|-3, }-2, -1), eps=eps)
+p: last_axes (x, sizes(1)) -> unflatten(x, -1, sizes)
+p: last_axes (x, sizes(2)) -> unflatten(unflatten(x, -1, (sizes[1],)), -2, (sizes[0],))
+p: last_axes (x, sizes(3)) -> unflatten(last_axes(x, (sizes[1], sizes[2])), -3, (sizes[0],))
 t: layer_norm (x, normalized_shape, weight, bias, eps=1e-5) -> F.layer_norm(x, normalized_shape, eps=eps) * weight \
 + bias
 t: layer_norm (x, normalized_shape, weight, !eps=1e-5) -> F.layer_norm(x, normalized_shape, eps=eps) * weight
-t: layer_norm (x, normalized_shape(1), !eps=1e-5) -> layer_norm(x, eps=eps)
+t: layer_norm (x, normalized_shape(1), !eps=1e-5) -> layer_norm(last_axes(x, normalized_shape), eps=eps)
 t: rms_norm (x, normalized_shape(1), !eps) -> rms_norm(x, eps=eps)
 t: rms_norm (x, normalized_shape(1), weight, eps) -> rms_norm(x, eps=eps) * weight
 t: conv1d (x, w|weight, bias{~None|}, stride=1, padding=0, dilation=1, groups=1) -> swapaxes(conv1d(swapaxes(x, 1, 2), \
@@ -993,6 +1000,17 @@ def _has_items(value: tree.Expr, count: int, *each: int) -> bool:
         isinstance(item, tree.Tuple) and _has_items(item, *each) for item in value.items if each)
 
 
+def _one_by_one(value: tree.Expr) -> tree.Tuple:
+    """What has items as a tuple of these."""
+    match value:
+        case tree.Tuple():
+            return value
+        case tree.Index(base, (tree.Slice(tree.Negative(tree.Number(count))),)):  # the last so many sizes
+            return tree.Tuple(tuple([tree.Index(base, (tree.Negative(tree.Number(sp.Integer(k))),))
+                                     for k in range(int(count), 0, -1)]))
+    return tree.Tuple((value,))
+
+
 def _is_array(value: tree.Expr) -> bool:
     """Whether what is joined is an array, along whose first axis its entries stand, and no list: neither one that is
     written out nor the parts that a function gives."""
@@ -1030,8 +1048,7 @@ class _Spelling(NamedTuple):
             if not p.takes(value):
                 return None
             chosen = value or p.value
-            if p.kind.startswith("(1") and chosen is not None and not isinstance(chosen, tree.Tuple):
-                chosen = tree.Tuple((chosen,))  # one alone needs no brackets
+            chosen = _one_by_one(chosen) if p.kind.startswith("(") and chosen is not None else chosen
             found |= {} if chosen is None else {p.words[0]: chosen}
         return None if left or given else found
 
