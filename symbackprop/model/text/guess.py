@@ -308,8 +308,8 @@ def _refuse_pi(body: Sequence[tree.Statement], taken: Container[str]) -> None:
     known = {id(part) for whole in parts if _is_of_pi(whole) for part in tree.all_parts(whole)}
     for part in parts:
         if part == pi and id(part) not in known:
-            raise NameProblem("pi may be the number or an array: write np.pi, or call the array otherwise", near=pi.name,
-                              place=part.place)
+            raise NameProblem("pi may be the number or an array: write np.pi, or call the array otherwise",
+                              near=pi.name, place=part.place)
 
 
 def _is_of_pi(expr: tree.Expr) -> bool:
