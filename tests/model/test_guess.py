@@ -612,6 +612,8 @@ def test_an_order_is_no_axis_of_what_is_guessed() -> None:
     ("F.cross_entropy(X @ W, y, weight=v)", "dim N, D, H, data X: N x D, y: N int < H, param W: D x H, v: H"),
     ("F.layer_norm(X, (D,)) @ W", "dim D, N, H, data X: N x D, param W: D x H"),  # X had another size than D
     ("F.layer_norm(x, (64,), w, b)", "data x: 64, param w: 64, b: 64"),
+    ("sum(U[i] * V[j], axis=1)", "dim N, D, H, K, data i: H int < N, j: H int < K, param U: N x D, V: K x D"),
+    ("sqrt(a[t])[:, None] * x", "dim N, D, H, data t: D int < N, x: H, param a: N"),  # i was one place, and t
     ("torch.bmm(A, B)", "dim N, D, H, K, param A: N x D x H, B: N x H x K"),  # they were matrices
     ("W2 @ relu(W1 @ X + b1) + b2", "dim N, D, H, K, data X: H x K, param W2: N x D, W1: D x H, b1: D x 1, b2: N x 1"),
     ("Z = np.dot(W, X) + b; sum(sigmoid(Z) - Y)", "dim N, D, H, data X: D x H, Y: N x H, param W: N x D, b: N x 1"),

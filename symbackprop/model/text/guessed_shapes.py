@@ -163,6 +163,7 @@ class Shapes:
         self.values: dict[str, Shape] = {}
         self.behind: dict[str, dict[str, int]] = {n: {n: 0} for n in self.ranks}
         self.steps: dict[str, Size] = {}
+        self.picks = dict[str, list[str]]()  # what is one place so far in what names are
         self.farthest: dict[str, dict[tuple[str, int], int]] = {}  # by counters, what their last step reads of names
         for size, (array, place) in self.given.items():
             self.ranks[array] = max(self.ranks[array], place + 1 if place >= 0 else -place)
@@ -188,6 +189,7 @@ class Shapes:
         self.values[name] = [*step, *shape]
         behind = {n: picked - len(step) for n, picked in self._leaves_in(s.value).items()}
         self.behind[name] = behind | self.behind.get(name, {})
+        self.picks[name] = self._places(s.value)
         if size is not None:
             self.sizes[name] = size
 
@@ -444,12 +446,25 @@ class Shapes:
 
     def _wish_entries(self, expr: tree.Expr, rank: int) -> None:
         """An expression has so many axes: what a number picked is what several pick, or the array has them."""
-        places = [i.name for i in (expr.items if isinstance(expr, tree.Index) else ()) if isinstance(i, tree.Name)]
-        several = [n for n in places if self.ranks.get(n) == 0][:1]
+        several = self._places(expr)[:1]
         last = isinstance(expr, tree.Index) and isinstance(expr.base, tree.Name) and expr.base.name in self.in_loops
         if last or (isinstance(expr, tree.Member) and expr.args is None):  # of which the steps are no axis; a shape
             return
         self.wishes.append({several[0]: 1} if several else self._needed(self._leaves_in(expr), expr, rank))
+
+    def _places(self, expr: tree.Expr) -> list[str]:
+        """The places in what is computed by entry of what is picked there, which are one place so far."""
+        match expr:
+            case tree.Name(name):
+                return self.picks.get(name, [])
+            case tree.Index(base, items):
+                own = [i.name for i in items if isinstance(i, tree.Name) and self.ranks.get(i.name) == 0]
+                return own or self._places(base)
+            case tree.Call() if _plain_name(expr) not in TABLE:
+                return []
+            case tree.Chain() if any(sign in _PRODUCTS for sign, _ in expr.rest):
+                return []
+        return [*dict.fromkeys(chain.from_iterable(map(self._places, tree.parts(expr))))]
 
     def _sliced(self, part: tree.Slice, size: Size) -> Size:
         """How many entries of an axis a slice takes."""
@@ -644,8 +659,10 @@ class Shapes:
             return
         several = arrays if _takes_several(_plain_name(expr)) else arrays[:1]
         rank = least_rank(expr, len(several), shapes)
-        for array in several if rank else ():
-            self._with_axes(self._leaves_in(array), array, rank)
+        for array, shape in zip(several, shapes, strict=False) if rank else ():
+            places = self._places(array) if rank == len(shape) + 1 else []
+            self.ranks |= dict.fromkeys(places, 1)  # U[i] has a row for each place, rather than U another axis
+            self._with_axes(self._leaves_in(array) if not places else (), array, rank)
 
     def _with_axes(self, leaves: Iterable[str], expr: tree.Expr, rank: int) -> None:
         """An expression has so many axes where the first of these leaves has them, of the data if some are."""
