@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -263,6 +265,23 @@ def test_layers_over_all_steps_are_those_of_pytorch(made: str, lines: str) -> No
     exec(lines, named)
     found, = evaluate([model.results()[0]], values)
     assert found == pytest.approx(named["loss"].item(), rel=1e-12)
+
+
+@pytest.mark.parametrize("loop", [
+    "for r in reversed(x):\n    g = r + 0.9 * g\n    gs.insert(0, g)",
+    "for r in x[::-1]:\n    g = r + 0.9 * g\n    gs.insert(0, g)",
+    "for t in reversed(range(len(x))):\n    g = x[t] + 0.9 * g\n    gs.insert(0, g)",
+    "for t in range(len(x) - 1, -1, -1):\n    g = x[t] + 0.9 * g\n    gs.insert(0, g)",
+    "for r in reversed(x):\n    g = r + 0.9 * g\n    gs.append(g)",
+])
+@pytest.mark.parametrize("size", ["", "T = 4\nx = np.random.randn(T)\n"])
+def test_lists_that_are_filled_from_the_front_are_pythons(loop: str, size: str) -> None:
+    lines = f"g = 0\ngs = []\n{loop}\nloss = np.sum(np.array(gs) * w)"
+    rng = np.random.default_rng(0)
+    given: dict[str, Any] = {"np": np, "x": rng.normal(size=4), "w": rng.normal(size=4)}
+    found, = evaluate([parse_alone(size + lines).results()[0]], {"x": given["x"], "w": given["w"]})
+    exec(lines, given)
+    assert found == pytest.approx(given["loss"], rel=1e-12)
 
 
 def test_layers_on_each_other_are_refused_with_the_loop() -> None:

@@ -11,7 +11,10 @@ from dataclasses import replace
 from functools import partial
 from itertools import dropwhile, pairwise
 
+from sympy.functions.elementary.trigonometric import TrigonometricFunction
+
 from symbackprop.core.functions.words import MODULES
+from symbackprop.core.scalars import TABLE
 from symbackprop.errors import ModelError, NameProblem, OnPaper, ShapeError
 from symbackprop.model.model import Model
 from symbackprop.model.names import RESULT, result_name, sounds_like_data
@@ -319,7 +322,8 @@ def _is_of_pi(expr: tree.Expr) -> bool:
     if isinstance(expr, tree.Chain):
         return all(sign in "*/" for sign, _ in expr.rest) and any(
             isinstance(part, tree.Number) for part in tree.parts(expr))
-    return tree.called(expr)[0] in ("sin", "cos", "tan")
+    function = TABLE.get(tree.called(expr)[0])
+    return function is not None and issubclass(function.head, TrigonometricFunction)
 
 
 def _exponential(expr: tree.Expr) -> tree.Expr:

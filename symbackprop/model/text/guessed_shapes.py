@@ -38,7 +38,8 @@ _COUNTS = ("N", "D", "K", "M", "T")  # numbers where nothing but a division has 
 _WIDTHS = ("d", "d_k", "dk", "d_head", "n", "m")  # numbers there, too, beside arrays
 _TURNS = ("swapaxes", "transpose")  # what has the axes of its argument in another order
 _FIRST = tree.String("NCHW")
-_WHOLE = (tree.Slice(None, None, None), tree.Slice(tree.ZERO, None, None))
+_WHOLE = (tree.Slice(None, None, None), tree.Slice(tree.ZERO, None, None),
+          tree.Slice(None, None, tree.Negative(tree.ONE)))
 _OF_TWO = (tree.PRODUCT, tree.BESIDE)  # which are of matrices where there are two arrays
 _PRODUCTS = ("@", *_OF_TWO)
 _BESIDE = "hstack"

@@ -17,6 +17,7 @@ import sympy as sp
 from symbackprop.core.graph import STATED
 from symbackprop.errors import Meant, ModelError, Place, nearest, suggested
 from symbackprop.model.text import branches, in_place, tree
+from symbackprop.model.text.backwards import filled_from_the_front
 from symbackprop.model.text.branches import RESULT, RETURN, Branch, branch, holds, joined
 from symbackprop.model.text.calls_of_loops import with_loops
 from symbackprop.model.text.characters import plain_latex, readable
@@ -144,6 +145,7 @@ class Reader:
         self._read_keys()
         self.notes += [tree.Said(number, _STEPS) for number in made]
         self.notes += [tree.Said(number, _LOOPS) for number in with_loops(self.lines)]
+        self.notes += [tree.Said(number, _FRONT) for number in filled_from_the_front(self.lines)]
         self.notes += [tree.Said(number, _LISTS) for number in written_out(self.lines)]
         self.notes += [tree.Said(number, _FILLED) for number in filled(self.lines)]
         self.unread: set[str] = set()
@@ -650,6 +652,7 @@ _SHOWN = "the line `{first}` says nothing here: nothing is shown"
 _KEYS = "what stands under a name, as in params['W'], is read as what has that name"
 _STEPS = "a loop whose counter is in keys is read step by step, each with its own: what stands under `\"W1\"` is W1"
 _FILLED = "an array that loops fill place by place is read as one that they fill row by row"
+_FRONT = "what a loop reads from the end, or puts in front of a list, is read in the order that it is in"
 _LISTS = "a list with a loop in it is read as what lines above collect"
 _LOOPS = "what counts, or goes from step to step, is read as a loop, `for … in …:`"
 _ITSELF = "the line `{first} = …` says nothing here: {first} is what it is"
