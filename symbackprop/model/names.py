@@ -14,7 +14,8 @@ from symbackprop.patterns import lazy
 MAX_LENGTH = 64
 RESULT = "result"  # what has no name
 _NAME = lazy(r"[A-Za-z][A-Za-z0-9_]*\Z")
-_DATA = lazy(r"[xy].*|t(s|[0-9]*)(_.*)?|(target|label).*|data|inputs?|images?|(\w+_)?masks?", re.IGNORECASE)
+_DATA = lazy(r"[xy].*|t(s|[0-9]*)(_.*)?|(target|label).*|data|inputs?|images?|(\w+_)?masks?|actions?|obs(ervations?)?",
+             re.IGNORECASE)
 _PREDICTED = lazy(r"hat(?:_|$)|pred")  # ŷ, y_pred
 LONGEST_NOTATION, MAX_DEPTH = 80, 6
 _GREEK = (

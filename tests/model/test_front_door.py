@@ -284,6 +284,17 @@ def test_lists_that_are_filled_from_the_front_are_pythons(loop: str, size: str) 
     assert found == pytest.approx(given["loss"], rel=1e-12)
 
 
+def test_names_stand_for_distributions_until_what_these_are_made_of_changes() -> None:
+    lines = "d = Normal(mu, s)\n{}q = kl_divergence(d, Normal(0, 1))\nloss = (q - d.log_prob(x)).sum()"
+    found = parse_alone("from torch.distributions import Normal, kl_divergence\n" + lines.format(""))
+    plain = lines.format("").replace("d = Normal(mu, s)\n", "")
+    plain = plain.replace("(d,", "(Normal(mu, s),").replace("d.l", "Normal(mu, s).l").replace("Normal", "D.Normal")
+    plain = plain.replace("D.", "torch.distributions.").replace("kl_", "torch.distributions.kl_")
+    assert to_text(found) == to_text(parse_alone(plain))
+    with pytest.raises(ModelError):
+        parse_alone(lines.format("mu = 2 * mu\n"))
+
+
 def test_layers_on_each_other_are_refused_with_the_loop() -> None:
     for made, said in (("LSTM", "with h, c = cell(x[:, t], (h, c))"), ("GRU", "with h = cell(x[:, t], h)")):
         with pytest.raises(ModelError) as caught:

@@ -39,6 +39,7 @@ from symbackprop.model.text.spellings import (
     WITH_PLACES,
     calls_of,
     distributions,
+    is_distribution,
     spelled,
     spelled_names,
 )
@@ -329,6 +330,17 @@ def _forms(whose: str, of: str, name: str) -> str:
     """How that function of a distribution is called, or the one that it is read by; nothing where it is unknown."""
     forms = calls_of(whose, f"{of}.{name}")
     return forms or (_forms(whose, of, _BY_OTHERS[name][0]) if name in _BY_OTHERS else "")
+
+
+def distribution(expr: tree.Expr) -> tree.Expr | None:
+    """``Normal(m, s)``, an object whose log_prob is read, with PyTorch's path before it if it has none; None for any
+    other value."""
+    name, args, options = tree.called(expr)
+    if not is_distribution(name):
+        return None
+    torchs = tree.Member(tree.Name("torch"), "distributions")
+    return tree.Member(torchs, name, args, tuple(options.items()), place=expr.place) if isinstance(
+        expr, tree.Call) else expr
 
 
 def is_of_distribution(expr: tree.Member) -> bool:

@@ -16,6 +16,7 @@ from symbackprop.errors import Place
 from symbackprop.model.text import classes, lambdas, tree
 from symbackprop.model.text.branches import CHOICE, MAX_NODES, RETURN, Values, decided, holds, is_word
 from symbackprop.model.text.classes import Class
+from symbackprop.model.text.dialect import distribution
 from symbackprop.model.text.expressions import FORWARD, WORDS, expression, formula_of
 from symbackprop.model.text.imports import imported, named
 from symbackprop.model.text.in_place import changed_parameters, names_of
@@ -51,7 +52,7 @@ class Helpers:
 
     def __init__(self, lines: Sequence[Line], keys: Keys, is_read: Callable[[str], bool]) -> None:
         self.lines, self.depth, self.keys, self.is_read = lines, 0, keys, is_read
-        self.words: dict[str, tree.Expr] = {}  # what names are that are strings, or True or False
+        self.words: dict[str, tree.Expr] = {}  # what names are that are strings, True or False, or distributions
         self.branches = 0  # around a line
         self.given_later = 0  # helpers around what is read of which it is not known yet what they are given
         self.imported = imported(lines)
@@ -279,10 +280,11 @@ class Helpers:
         name, value = s.target.name, s.value
         if s.target.index is not None or s.keyword != "let":
             return [s]
-        self.words.pop(name, None)
-        if is_word(value) and not self.branches:
-            self.words[name] = value
-            return [tree.Said(s.line, f"{name} is a word, which stands in its place")]
+        self.words = {n: word for n, word in self.words.items() if name != n and name not in tree.mentioned(word)}
+        what, word = ("word", value) if is_word(value) else ("distribution", distribution(value))
+        if word is not None and not self.branches:
+            self.words[name] = word
+            return [tree.Said(s.line, f"{name} is a {what}, which stands in its place")]
         if not is_dict(value) or not value.options:
             return [s]
         if not self.is_read(name):

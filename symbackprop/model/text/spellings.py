@@ -439,6 +439,13 @@ s: multivariate_normal.logpdf MultivariateNormal.log_prob (x, mean|loc, cov|cova
 s: stats.entropy (p, axis=0) -> -sum(xlogy(p / sum(p, axis=axis, keepdims=True), p / sum(p, axis=axis, \
 keepdims=True)), axis=axis)
 s: Exponential.log_prob (x, rate) -> log(rate) - rate * x
+s: Categorical.log_prob (x, probs) -> -nll(log(probs / sum(probs, axis=-1, keepdims=True)), x)
+s: Categorical.entropy (!logits) -> -sum(softmax(logits) * log_softmax(logits), axis=-1)
+s: Categorical.entropy (probs) -> -sum(xlogy(probs / sum(probs, axis=-1, keepdims=True), probs / sum(probs, axis=-1, \
+keepdims=True)), axis=-1)
+s: Bernoulli.entropy (!logits) -> binary_cross_entropy_with_logits(logits, sigmoid(logits))
+s: Bernoulli.entropy (probs) -> -xlogy(probs, probs) - xlogy(1 - probs, 1 - probs)
+s: Normal.entropy (loc, scale) -> log(scale) + log(2 * pi) / 2 + 1/2 + zeros_like(loc)
 s: {Bernoulli|Categorical}.log_prob (x, !logits) -> -{binary_cross_entropy_with_logits|cross_entropy}(logits, x)
 f: {Bernoulli|Categorical}.log_prob (x, logits) -> -{binary_cross_entropy_with_logits|cross_entropy}(logits, x)
 f: Binomial.log_prob (x, n|total_count, logits) -> lchoose(n, x) + logits * x - n * softplus(logits)
@@ -1159,6 +1166,11 @@ def spelled_names() -> Iterator[str]:
 def is_spelled(name: str) -> bool:
     """Whether other libraries have a function or method of that name which is read."""
     return name in _lines()
+
+
+def is_distribution(name: str) -> bool:
+    """Whether an object of that name has a log_prob which is read."""
+    return f"{name}.log_prob" in _lines()
 
 
 def distributions(function: str) -> Iterator[str]:
