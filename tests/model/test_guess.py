@@ -253,6 +253,26 @@ def test_a_size_that_gets_another_number_is_none() -> None:
         parse_alone("K = 2\nW = np.random.randn(K, K)\nK = 5\nloss = np.sum(W) * K")
 
 
+@pytest.mark.parametrize("drawn", [
+    "np.random.randint(0, K, N)", "torch.randint(K, size=(N,))", "rng.integers(0, high=K, size=N)",
+    "np.random.randint(0, K, (N,))",
+])
+def test_whole_numbers_that_are_drawn_are_classes(drawn: str) -> None:
+    model = parse_alone(f"N, K = 5, 3\nZ = randn(N, K)\ny = {drawn}\nF.cross_entropy(Z, y)")
+    assert model.remarks[0] == "guessed: dim N, K, param Z: N x K, data y: N int < K"
+    with pytest.raises(ModelError, match="random numbers are no part"):
+        parse_alone("y = np.random.randint(-1, 2, 5)\nsum(y * w)")
+
+
+@pytest.mark.parametrize("lines", [
+    "jax.grad(f)(w, x)", "l, g = jax.value_and_grad(f, argnums=(0, 1))(w, x)", "df = jax.grad(f)\ng = df(w, x)",
+])
+def test_a_gradient_that_is_asked_for_at_the_end_is_that_of_the_function(lines: str) -> None:
+    model = parse_alone(f"def f(a, b):\n    return jnp.sum(jnp.tanh(a * b)**2)\n{lines}")
+    assert to_text(model) == to_text(parse_alone("sum(tanh(w * x)**2)"))
+    assert any("gradients are derived: what the function gives" in note for note in model.remarks)
+
+
 @pytest.mark.parametrize(("program", "is_number"), [
     ("np.sum(-np.log(pi) * x)", False), ("np.log(pi[a])", False), ("pi * np.exp(x)", False),
     ("np.log(2 * pi * s**2)", True), ("np.sin(pi * x) * pi**2", True), ("from math import pi\nnp.sum(pi * x)", True),

@@ -15,6 +15,7 @@ from symbackprop.records import record
 _LEARNT = ("Parameter", "Variable")
 _FILLED = lazy("randn?|standard_normal|normal|uniform|zeros|ones|empty")
 _RANDOM = lazy("randn?|standard_normal|normal|uniform")
+_WHOLE = ("randint", "integers")
 _LATER = "requires_grad_"  # what gives an array a gradient
 _BEHIND_TWO = ("normal", "uniform")  # numbers stand sizes
 
@@ -137,16 +138,33 @@ def _sizes(numbers: tree.Expr) -> tuple[tree.Expr, ...] | None:
     return None
 
 
-def drawn(s: tree.Statement, begun: bool = False) -> tuple[tuple[tree.Expr, ...], bool] | None:
-    """The sizes of an array of random numbers, ``W = 0.1 * np.random.randn(D, H)``, or of one that has a gradient, and
-    whether it has; with ``begun`` of zeros too. None where a statement is no such array, or its sizes are no names and
-    numbers."""
+def drawn(s: tree.Statement, begun: bool = False) -> tuple[tree.ArrayItem, bool] | None:
+    """An array of random numbers, ``W = 0.1 * np.random.randn(D, H)``, or one that has a gradient, and whether it has;
+    with ``begun`` of zeros too. None where a statement is no such array, or its sizes are no names and numbers."""
     if not isinstance(s, tree.Equation) or s.target.index is not None:
         return None
     parts = [part for part in tree.all_parts(s.value) if isinstance(part, (tree.Call, tree.Member))]
     learnt = any(("requires_grad", tree.Word(True)) in part.options or tree.called(part)[0] == _LATER for part in parts)
     value = s.value.base if isinstance(s.value, tree.Member) and s.value.name == _LATER else s.value
     sizes = filled(value) if learnt or begun or any(_RANDOM.fullmatch(tree.called(part)[0]) for part in parts) else None
-    plain = sizes is not None and all(isinstance(part, (tree.Name, tree.Number, tree.Chain))
-                                      for size in sizes for part in tree.all_parts(size))
-    return (sizes, learnt) if sizes is not None and plain else None
+    item = _whole_numbers(s) if sizes is None else tree.ArrayItem(s.target, sizes)
+    known = item is not None and all(map(_is_plain_size, (*item.shape, *[item.below] * item.integer)))
+    return (item, learnt) if item is not None and known else None
+
+
+def _is_plain_size(size: tree.Expr | None) -> bool:
+    return size is not None and all(
+        isinstance(part, (tree.Name, tree.Number, tree.Chain)) for part in tree.all_parts(size))
+
+
+def _whole_numbers(s: tree.Equation) -> tree.ArrayItem | None:
+    """``y = np.random.randint(0, K, N)``, numbers below K; None of any other array."""
+    name, args, options = tree.called(s.value)
+    rest = [*args, *[options[word] for word in ("high", "size") if word in options]]
+    if name not in _WHOLE or not (len(rest) == 3 or (len(rest) == 2 and "size" in options)):
+        return None
+    last: tree.Expr = rest[-1]
+    shape = last.items if isinstance(last, tree.Tuple) else (last,)
+    low = tree.ZERO if len(rest) == 2 else rest[0]
+    negative = not isinstance(low, tree.Number) or low.value < 0
+    return None if negative else tree.ArrayItem(s.target, shape, True, rest[-2])

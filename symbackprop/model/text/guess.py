@@ -26,9 +26,10 @@ from symbackprop.model.text.expressions import formula_of
 from symbackprop.model.text.guessed_shapes import Known, Shapes, needs_arrays
 from symbackprop.model.text.languages import language, with_its_signs
 from symbackprop.model.text.scope import ModelScope
-from symbackprop.model.text.statements import KEYWORDS, UPDATES, Reader, counted, says_nothing
+from symbackprop.model.text.statements import GRADIENTS, KEYWORDS, UPDATES, Reader, counted, says_nothing
 from symbackprop.model.text.tokens import NAME, Cursor, Line, Token, logical_lines, problem
 from symbackprop.model.text.undeclared import declared, read_first, sized, without_layers
+from symbackprop.model.text.writing import closing
 from symbackprop.patterns import lazy
 
 _IDENTITY = "I"
@@ -123,23 +124,33 @@ def _with_arrays(body: Sequence[tree.Statement], counts: bool) -> Sequence[tree.
     if any(found):  # b = zeros(H) beside W = randn(D, H)
         found = [drawn(s, begun=True) if isinstance(s, tree.Equation) and _BIAS.fullmatch(s.target.name) else array
                  for s, array in zip(body, found, strict=True)]
-    sizes = {n for shape, _ in filter(None, found) for size in shape for n in tree.mentioned(size)}
+    sizes = {n for item, _ in filter(None, found) for size in _sizes_of(item) for n in tree.mentioned(size)}
     given = Counter(e.target.name for e in tree.equations(body))
     numbers = {s.target.name: s.value for s in body if isinstance(s, tree.Equation) and s.target.name in sizes
                and isinstance(s.value, tree.Number) and given[s.target.name] == 1}
     rest = list[tree.Statement]()
     for s, array in zip(body, found, strict=True):
         if isinstance(s, tree.Equation) and array is not None and given[s.target.name] == 1:
-            shape = tuple([tree.put(size, numbers) for size in array[0]]) if counts else array[0]
-            data = sounds_like_data(s.target.name) or _NOISE.fullmatch(s.target.name) is not None
+            item = _in_numbers(array[0], numbers) if counts else array[0]
+            data = item.integer or sounds_like_data(s.target.name) or _NOISE.fullmatch(s.target.name) is not None
             role = "data" if data and not array[1] else "param"
-            rest += [tree.Said(s.line, _ARRAY.format(s.target.name)),
-                     tree.Arrays(s.line, role, (tree.ArrayItem(s.target, shape),))]
+            rest += [tree.Said(s.line, _ARRAY.format(s.target.name)), tree.Arrays(s.line, role, (item,))]
         elif counts or not (isinstance(s, tree.Equation) and s.target.name in numbers):
             rest.append(s)
     return rest
 
 
+def _sizes_of(item: tree.ArrayItem) -> tuple[tree.Expr, ...]:
+    return item.shape if item.below is None else (*item.shape, item.below)
+
+
+def _in_numbers(item: tree.ArrayItem, numbers: Mapping[str, tree.Expr]) -> tree.ArrayItem:
+    """The array with numbers for the names of its sizes that are these."""
+    below = None if item.below is None else tree.put(item.below, numbers)
+    return replace(item, shape=tuple([tree.put(size, numbers) for size in item.shape]), below=below)
+
+
+_DERIVED = "gradients are derived: what the function gives whose gradient is asked for is the result"
 _ARRAY = "{0} is read as an array of its shape, whose values here say nothing"
 _BIAS = lazy(r"b\d*|b_\w+|(.*_)?bias\d*")
 _NOISE = lazy(r"(.*_)?(noise|eps|epsilon|z)(_.*)?")
@@ -208,8 +219,9 @@ def _statements(text: str) -> tuple[Sequence[tree.Statement], Container[str], bo
         raise problem("there is no expression: give one, as in (y - w*x)^2", 1)
     with_its_signs(lines, language(text))
     counts = any(map(_counts_with_names, lines))
+    typed, lines[-1] = lines[-1], _differentiated(lines)
     reader = Reader(lines, [])
-    found: list[tree.Statement] = [*reader.notes]
+    found: list[tree.Statement] = [*reader.notes, *[tree.Said(typed.number, _DERIVED)] * (typed != lines[-1])]
     while reader.place < len(lines) - 1 or (reader.place < len(lines) and _gives_a_name(lines[-1])):
         place = reader.place
         for statement in reader.statement(lines[0].indent, 0):
@@ -228,6 +240,28 @@ def _statements(text: str) -> tuple[Sequence[tree.Statement], Container[str], bo
         found += before
         found.append(tree.Equation(lines[-1].number, "let", tree.Target(RESULT), reader.helpers.now(value)))
     return counted(with_own_names(reader.keys.put(found), text), text), reader.helpers.taken, counts
+
+
+def _differentiated(lines: Sequence[Line]) -> Line:
+    """The last line, ``f(w, x)`` for ``g = jax.grad(f)(w, x)`` and for ``df(w, x)`` behind ``df = jax.grad(f)``."""
+    known = {line.tokens[1].text for line in lines if line.tokens[0].text == "def"}
+    made = {line.tokens[0].text: of for line in lines[:-1] if (of := _of_gradient(line, known))}
+    last = lines[-1]
+    for k, token in enumerate(last.tokens):
+        of = _of_gradient(last, known) if token.text in GRADIENTS else ""
+        end = closing(last.tokens, k + 1) + 1 if of else k + 1
+        of = of or made.get(token.text, "")
+        if of and last.tokens[end].is_sign("("):
+            call = last.tokens[end : closing(last.tokens, end) + 1]
+            return last._replace(tokens=(token._replace(text=of), *call, last.tokens[-1]))
+    return last
+
+
+def _of_gradient(line: Line, known: Container[str]) -> str:
+    """The function of which a line makes the gradient, ``jax.value_and_grad(f, argnums=0)``, one that is ``known``."""
+    triples = zip(line.tokens, line.tokens[1:], line.tokens[2:], strict=False)
+    return next((of.text for word, bracket, of in triples
+                 if word.text in GRADIENTS and bracket.is_sign("(") and of.text in known), "")
 
 
 def _counts_with_names(line: Line) -> bool:
@@ -322,8 +356,8 @@ def _is_of_pi(expr: tree.Expr) -> bool:
     if isinstance(expr, tree.Chain):
         return all(sign in "*/" for sign, _ in expr.rest) and any(
             isinstance(part, tree.Number) for part in tree.parts(expr))
-    function = TABLE.get(tree.called(expr)[0])
-    return function is not None and issubclass(function.head, TrigonometricFunction)
+    head = TABLE[name].head if (name := tree.called(expr)[0]) in TABLE else None
+    return isinstance(head, type) and issubclass(head, TrigonometricFunction)
 
 
 def _exponential(expr: tree.Expr) -> tree.Expr:

@@ -639,9 +639,9 @@ _CALLED = ("__call__", "call")  # of Python's and Keras' objects
 _EXECUTED = ("backward", "zero_grad", "zero_", "retain_grad", "requires_grad_", "step", "train", "eval", "show", "seed",
              "manual_seed", "set_printoptions")
 _OBJECTS = ("optim", "optimizers", "device", "default_rng", "RandomState", "PRNGKey", "Generator", "subplots")
-_GRADIENTS = ("gradient", "grad", "value_and_grad", "jacobian", "hessian", "jacrev", "jacfwd")
+GRADIENTS = ("gradient", "grad", "value_and_grad", "jacobian", "hessian", "jacrev", "jacfwd")
 _LOSSES = ("loss", "cost", "J", "L", "l", "E", "error")
-_OF_TRAINING = {*_OBJECTS, *_GRADIENTS}
+_OF_TRAINING = {*_OBJECTS, *GRADIENTS}
 _NUMPY = ("np", "numpy", "jnp")  # whose gradient is one of numbers
 _IMPORT = "the line `{first} …` says whose functions are meant: every one is at hand"
 _END = "`{first}` says nothing here: the lines of a loop are indented"
@@ -703,7 +703,7 @@ def says_nothing(c: Cursor) -> str:
     value = next((c.tokens[k:] for k, t in enumerate(c.tokens) if t.is_sign("=")), ())
     if any(name.text in _OBJECTS for name in takewhile(lambda token: not token.is_sign("("), value)):
         return _COMMAND
-    asks = any(dot.is_sign(".") and name.text in _GRADIENTS and opens.is_sign("(") and root.text not in _NUMPY
+    asks = any(dot.is_sign(".") and name.text in GRADIENTS and opens.is_sign("(") and root.text not in _NUMPY
                for root, dot, name, opens in zip(value, value[1:], value[2:], value[3:], strict=False))
     return _GRADIENT if asks else ""
 
