@@ -254,9 +254,22 @@ class Forms:
     # -- products and quotients
     def _product(self, form: f.Formula) -> f.Formula:
         factors = [*powers(form)]
-        rules = (self._spelled, self._exponentials, self._gates, self._means, self._shares, self._under)
+        if _cancel(factors, factors) or _is_double(form):
+            return self._product(product(_collected(factors)))
+        rules = (self._unfolded, self._spelled, self._exponentials, self._gates, self._means, self._shares, self._under)
         found = next((found for rule in rules if (found := rule(factors))), None)
         return self._far_out(form, factors) if found is None else self._product(product(found))
+
+    def _unfolded(self, factors: Factors) -> Factors | None:
+        """x·σ(x)/x as σ(x) of a factor that is such a product, and a/(b/c) as a·c/b."""
+        for k, (base, n) in enumerate(factors):
+            row = self.args[base.index] if isinstance(base, f.Arg) and n.is_Integer else None
+            written = f.Arg(0) if row is None else _unguarded(arithmetic_of(row, self.ends)[0])
+            if row is not None and isinstance(written, (f.Mul, f.Div)):
+                others, inside = [*factors[:k], *factors[k + 1 :]], powers(_unguarded(self._inlined(row)), n)
+                if _cancel(others, inside) or (n.is_negative and isinstance(written, f.Div)):
+                    return _collected([*others, *inside])
+        return None
 
     def _exponentials(self, factors: Factors) -> Factors | None:
         """e^a·e^b = e^(a + b), also of what is e^a by its logarithm; a function that overflows under a fraction bar is
@@ -639,6 +652,30 @@ def powers(form: f.Formula, exponent: sp.Expr = sp.S.One) -> Factors:
     if isinstance(form, f.Neg):
         return [(f.Num(-sp.S.One), sp.S.One), *powers(form.body, exponent)]
     return f.powers(form, exponent)
+
+
+def _unguarded(form: f.Formula) -> f.Formula:
+    """A gated product as one, which it is where the gate is divided by."""
+    gated = isinstance(form, f.Call) and form.role is Role.GATED and form.guards is not None
+    return f.over(form.guards, form.children) if gated and form.guards is not None else form
+
+
+def _is_double(form: f.Formula) -> bool:
+    """a/(b/c)."""
+    return isinstance(form, f.Div) and any(isinstance(x, f.Div) for x in f.factors(form.den))
+
+
+def _cancel(one: Factors, other: Factors) -> bool:
+    """Whether a factor stands above and under the fraction bar."""
+    return any(a == b and (n * m).is_negative for a, n in one for b, m in other if not isinstance(a, f.Num))
+
+
+def _collected(factors: Factors) -> Factors:
+    """Each base once; those that cancel are gone."""
+    found: dict[f.Formula, sp.Expr] = {}
+    for base, n in factors:
+        found[base] = found.get(base, sp.S.Zero) + n
+    return [(base, n) for base, n in found.items() if n != 0]
 
 
 def product(factors: Factors) -> f.Formula:

@@ -736,6 +736,35 @@ def _tanh_mean(np: Numpy, n: Any, x: Any) -> Any:
                                              (0.0, 0.0)))
 
 
+def _gauss_mean(np: Numpy, n: Any, x: Any) -> Any:
+    from mpmath import hyp1f1
+
+    def of_order(k: int) -> Any:
+        def mean(v: Any) -> Any:
+            return hyp1f1(k + 0.5, k + 1.5, -v * v) / (2 * k + 1)
+
+        return _known(np, mean, mean, lambda v: -2 * v * _gauss_mean(np, k + 1, v), x, (0.0, 0.0))
+
+    return _by_order(np, n, of_order)
+
+
+def _arc_mean(np: Numpy, n: Any, x: Any, c: Any, p: Any) -> Any:
+    from mpmath import hyp2f1, im, nan, rf
+
+    sign, power = -1 if np.all(np.real(c) < 0) else 1, 0.5 if np.all(np.real(p) < 0.75) else 1
+
+    def of_order(k: int) -> Any:
+        def mean(v: Any) -> Any:
+            inside = sign < 0 or abs(v) <= 1
+            found = rf(power, k) * hyp2f1(power + k, k + 0.5, k + 1.5, sign * v * v) / (2 * k + 1) if inside else nan
+            return found if im(found) == 0 else nan
+
+        ends = (0.0, 0.0) if sign < 0 else (float("nan"), float("nan"))
+        return _known(np, mean, mean, lambda v: 2 * sign * v * _arc_mean(np, k + 1, v, c, p), x, ends)
+
+    return _by_order(np, n, of_order)
+
+
 def _log_i0(np: Numpy, x: Any) -> Any:
     from mpmath import besseli, hyp0f1, log
 
@@ -901,31 +930,33 @@ _RECORDS = [
            mean=call("sine_mean", 0, X)),
     Scalar("cos", sp.cos, lambda np, x: np.cos(x), (-call("sin", X),), latex=r"\cos", rest=call("sin", X) ** 2,
            complement=2 * call("sin", X / 2) ** 2),
-    Scalar("tan", sp.tan, lambda np, x: np.tan(x), (1 + OUT**2,), latex=r"\tan", odd=True),
+    Scalar("tan", sp.tan, lambda np, x: np.tan(x), (1 + OUT**2,), latex=r"\tan", odd=True,
+           mean=call("sine_mean", 0, X) / call("cos", X)),
     Scalar("asin", sp.asin, lambda np, x: np.arcsin(x), (1 / call("sqrt", 1 - X**2),), UNIT, latex=r"\arcsin",
-           defined="-1 <= x <= 1", odd=True, finite=1 - X**2, angle=0),
+           defined="-1 <= x <= 1", odd=True, finite=1 - X**2, angle=0, mean=call("arc_mean", 0, X, 1, HALF)),
     Scalar("acos", sp.acos, lambda np, x: np.arccos(x), (-1 / call("sqrt", 1 - X**2),), UNIT, latex=r"\arccos",
            defined="-1 <= x <= 1", finite=1 - X**2, angle=1),
     Scalar("atan", sp.atan, lambda np, x: np.arctan(x), (1 / (1 + X**2),), latex=r"\arctan", odd=True,
-           range=(-1.6, 1.6), slow=True),
+           range=(-1.6, 1.6), slow=True, mean=call("arc_mean", 0, X, -1, 1)),
     Scalar("atan2", opaque("atan2"), _atan2,
            (call("over_squares", Y, X), -call("over_squares", X, Y)), ((0.3, 2.0), ANY),
            means="is the angle of the point whose coordinates are its second and its first argument",
            note="derivative 0 at (0, 0)", finite=X**2 + Y**2, range=(-3.2, 3.2), slow=True),
     Scalar("sinh", sp.sinh, lambda np, x: np.sinh(x), (call("cosh", X),), latex=r"\sinh", odd=True, finite=False,
            log=X + call("log_one_minus_exp", -2 * X) - sp.log(2), scaled=(call("log_cosh", X), call("tanh", X)),
-           tails=(-1, 1)),
+           tails=(-1, 1), mean=call("cosh", X) * call("tanh_mean", 0, X)),
     Scalar("cosh", sp.cosh, lambda np, x: np.cosh(x), (call("sinh", X),), latex=r"\cosh", finite=False,
            log=call("log_cosh", X), range=(0.0, inf), positive=True, complement=-2 * call("sinh", X / 2) ** 2,
            rest=-call("sinh", X) ** 2, tails=(-1, 1)),
     Scalar("log_cosh", opaque("log_cosh"), _log_cosh, (call("tanh", X),), means=call("log", call("cosh", X)),
            range=(0.0, inf), flat=True),
-    Scalar("asinh", sp.asinh, lambda np, x: np.arcsinh(x), (1 / call("hypot", 1, X),), odd=True, undoes="sinh"),
+    Scalar("asinh", sp.asinh, lambda np, x: np.arcsinh(x), (1 / call("hypot", 1, X),), odd=True, undoes="sinh",
+           mean=call("arc_mean", 0, X, -1, HALF)),
     Scalar("acosh", sp.acosh, lambda np, x: np.arccosh(x),
            (1 / (call("sqrt", X - 1) * call("sqrt", X + 1)),), ((1.3, 3.0),), defined="x >= 1", finite=X - 1,
            area=True),
     Scalar("atanh", sp.atanh, lambda np, x: np.arctanh(x), (1 / (1 - X**2),), UNIT, defined="-1 < x < 1", odd=True,
-           finite=1 - X**2, undoes="tanh"),
+           finite=1 - X**2, undoes="tanh", mean=call("arc_mean", 0, X, 1, 1)),
     *[Scalar(name, opaque(name), _piecewise(name), (NO,), note="derivative 0 everywhere", whole=True, exact=exact)
       for name, exact in (("floor", sp.floor), ("ceil", sp.ceiling), ("trunc", None), ("round", None))],
     Scalar("floor_divide", opaque("floor_divide"), _floor_divide, (NO, NO), (ANY, (0.3, 2.0)),
@@ -949,7 +980,7 @@ _RECORDS = [
            role=Role.LOG_OF_TWO, means=call("log", call("exp", X) + call("exp", Y))),
     Scalar("erf", sp.erf, _erf, (call("exp", -(call("limited", X) ** 2)) * (2 / sp.sqrt(sp.pi)),),
            complement=2 * call("normal_cdf", -sp.sqrt(2) * X), odd=True,
-           range=(-1.0, 1.0)),
+           range=(-1.0, 1.0), mean=call("gauss_mean", 0, X) * (2 / sp.sqrt(sp.pi))),
     Scalar("erfc", opaque("erfc"), _erfc, (-(call("exp", -(call("limited", X) ** 2)) * (2 / sp.sqrt(sp.pi))),),
            complement=call("erf", X), log=sp.log(2) + call("log_normal_cdf", -sp.sqrt(2) * X), range=(0.0, 2.0),
            scaled=(-X**2, call("erfcx", X))),
@@ -1160,6 +1191,13 @@ _RECORDS = [
     Scalar("tanh_mean", opaque("tanh_mean"), _tanh_mean, (NO, Y * OUT * (call("tanh_mean", X + 1, Y) - OUT)),
            ((1.0, 1.4), ANY), public=False, range=(0.0, inf), slow=True, note=_ORDER,
            means="is, at (n, x), 1/(2n + 1 + x²·tanh_mean(n + 1, x)): tanh(x)/x for n = 0"),
+    Scalar("gauss_mean", opaque("gauss_mean"), _gauss_mean, (NO, -2 * Y * call("gauss_mean", X + 1, Y)),
+           ((1.0, 1.4), ANY), public=False, range=(0.0, inf), slow=True, note=_ORDER,
+           means="is, at (n, x), the integral of t²ⁿ·e^(−x²t²) over 0 < t < 1"),
+    Scalar("arc_mean", opaque("arc_mean"), _arc_mean,
+           (NO, 2 * Z * Y * call("arc_mean", X + 1, Y, Z, M)),
+           ((1.0, 1.4), ANY, (-1.0, -1.0), (0.5, 0.5)), shown=2, public=False, note=_ORDER, finite=False,
+           means="is, at (n, x), the integral of p·(p + 1)⋯(p + n − 1)·t²ⁿ·(1 − c·x²t²)^−(p + n) over 0 < t < 1"),
     Scalar("log_i0", opaque("log_i0"), _log_i0, (X * call("bessel_share", 1, X),), public=False,
            spelled=call("log", call("i0", X)), range=(0.0, inf), flat=True),
     Scalar("bessel_share", opaque("bessel_share"), _bessel_share,

@@ -705,3 +705,33 @@ def test_what_has_levelled_off_at_log_0_has_a_slope(form: str, slope: Callable[[
     x = np.array([1e-200, 1e-30, 1e-9, 0.3, 2.0])
     _, grads = module.loss_and_grads({"x": x, "v": np.full(5, 0.5)}, {})
     np.testing.assert_allclose(grads["x"], slope(x), rtol=1e-12)
+
+
+MEANS = {"tan": 1 / 3, "sinh": 1 / 6, "erf": -1 / 3, "asin": 1 / 6, "asinh": -1 / 6, "atan": -1 / 3, "atanh": 1 / 3,
+         "sin": -1 / 6, "tanh": -1 / 3}
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize("power", [1, -1])
+@pytest.mark.parametrize("name", MEANS)
+def test_a_function_over_its_argument_near_0(name: str, power: int, level: int, tmp_path: Path) -> None:
+    """f(x)/x is c·(1 + k·x²) near 0: it was NaN at 0, and its slope 0, or 3 times as large, at 1e-8."""
+    form = f"{name}(x)/x" if power == 1 else f"x/{name}(x)"
+    module = emit(f"param x: 6\nloss L = sum({form})".replace("\\n", "\n"), tmp_path, level=level, along=["hvp"])
+    x, c = np.array([0.0, 1e-310, -1e-200, 1e-12, -1e-8, 1e-6]), 2 / np.sqrt(np.pi) if name == "erf" else 1.0
+    params, k = {"x": x}, 2 * power * MEANS[name] * c**power
+    loss, grads = module.loss_and_grads(params, {})
+    np.testing.assert_allclose(loss, 6 * c**power, rtol=1e-11)
+    np.testing.assert_allclose(grads["x"], k * x, rtol=1e-9, atol=1e-15)
+    np.testing.assert_allclose(module.hvp(params, {}, {"x": np.ones(6)})["x"], np.full(6, k), rtol=1e-9)
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize(("form", "value", "slope"), [
+    ("silu(x)/x", 1 / 2, 1 / 4), ("gelu(x)/x", 1 / 2, 1 / np.sqrt(2 * np.pi)), ("mish(x)/x", 0.6, 0.32),
+    ("x/silu(x)", 2, -1), ("x/(x*(2 + sin(x)))", 1 / 2, -1 / 4),
+])
+def test_factors_that_cancel(form: str, value: float, slope: float, level: int, tmp_path: Path) -> None:
+    module = emit(f"param x: 4\nloss L = sum({form})", tmp_path, level=level)
+    loss, grads = module.loss_and_grads({"x": np.array([0.0, 1e-310, -1e-200, 1e-17])}, {})
+    np.testing.assert_allclose([loss / 4, *grads["x"]], [value, *[slope] * 4], atol=1e-15)

@@ -93,6 +93,9 @@ ORACLE: dict[str, Callable[..., Any]] = {
     "log_mean": lambda n, x: mp.diff(lambda v: mp.log(1 + v) / v, x, int(mp.nint(n))),
     "sine_mean": lambda n, x: mp.besselj(mp.nint(n) + 0.5, abs(x)) * mp.sqrt(mp.pi / 2 / abs(x)) / abs(x) ** mp.nint(n),
     "tanh_mean": lambda n, x: mp.besseli(mp.nint(n) + 0.5, abs(x)) / mp.besseli(mp.nint(n) - 0.5, abs(x)) / abs(x),
+    "gauss_mean": lambda n, x: mp.quad(lambda t: t ** (2 * mp.nint(n)) * mp.exp(-(x**2) * t**2), [0, 1]),
+    "arc_mean": lambda n, x, c, p: mp.rf(p, mp.nint(n)) * mp.quad(
+        lambda t: t ** (2 * mp.nint(n)) * (1 - c * x**2 * t**2) ** (-p - mp.nint(n)), [0, 1]),
     "log_i0": lambda x: mp.log(mp.besseli(0, x)),
     "bessel_share": lambda n, x: mp.besseli(mp.nint(n), x) / x ** mp.nint(n) / mp.besseli(0, x),
     "sin": mp.sin,

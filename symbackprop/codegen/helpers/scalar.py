@@ -418,6 +418,37 @@ def tanh_mean(n: float | np.ndarray, x: np.ndarray | float) -> np.ndarray:
     return np.where(np.abs(x) < 4, fraction, np.where(np.isinf(x), 0, found))
 
 
+def gauss_mean(n: float | np.ndarray, x: np.ndarray | float) -> np.ndarray:
+    """The integral of t**(2n) e^(-x²t²) over 0 < t < 1, by series near 0 and by recurrence elsewhere."""
+    n, near = np.round(n * np.ones_like(x)), np.where(np.abs(x) < 1.5, x, 0)
+    series = np.ones_like(n)
+    for k in range(30, 0, -1):
+        series = 1 + near * near / (n + k + 0.5) * series
+    far = np.where(np.abs(x) < 1.5, 1.5, np.abs(x))
+    found, last = 0.886226925452758 * erf(far) / far, np.exp(-far * far)
+    for k in range(8):
+        found = np.where(k < n, ((2 * k + 1) * found - last) / 2 / far / far, found)
+    return np.where(np.abs(x) < 1.5, np.exp(-near * near) / (2 * n + 1) * series, found)
+
+
+def arc_mean(n: float | np.ndarray, x: np.ndarray | float, c: float, p: float) -> np.ndarray:
+    """The integral of p (p + 1) .. (p + n - 1) t**(2n) (1 - c x²t²)**-(p + n) over 0 < t < 1, by series near 0 and by
+    recurrence elsewhere: for n = 0 that of asin, atanh (c = 1; p = 0.5, 1), asinh and atan (c = -1) at x over x."""
+    n, near = np.round(n * np.ones_like(x)), np.where(np.abs(x) < 0.5, x, 0)
+    far = np.where(np.abs(x) < 0.5, 0.5, np.abs(x))
+    first = (np.arcsin(far) if p < 1 else np.arctanh(far)) if c > 0 else np.arcsinh(far) if p < 1 else np.arctan(far)
+    factor, found = np.ones_like(n), np.where(np.isinf(far), 0, first / far)
+    for k in range(8):
+        last = factor * (1 - c * far * far) ** -(p + k)
+        found = np.where(k < n, c * (last - (2 * k + 1) * found) / 2 / far / far, found)
+        factor = np.where(k < n, factor * (p + k), factor)
+    term, series = factor, factor / (2 * n + 1)
+    for k in range(1, 40):
+        term = term * (p + n + k - 1) / k * c * near * near
+        series = series + term / (2 * n + 2 * k + 1)
+    return np.where(np.abs(x) < 0.5, series, found)
+
+
 def lgamma(x: np.ndarray) -> np.ndarray:
     """log of |the gamma function|, by its series near 1 and 2 and by Stirling's; by Euler's reflection below 0."""
     y = np.where(x > 0, x, 1 - x)
