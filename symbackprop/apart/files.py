@@ -94,12 +94,19 @@ def in_float64() -> Iterator[None]:
     that a check takes is compiling operations for sizes that come once."""
     jax = sys.modules.get("jax")
     switch = getattr(jax, "enable_x64", getattr(sys.modules.get("jax.experimental"), "enable_x64", None))
-    before = getattr(getattr(jax, "config", None), "values", {}).get(_QUICK)
+    before = _switched(jax)
     with contextlib.nullcontext() if switch is None else switch(True), contextlib.ExitStack() as after:
         if jax is not None and before is not None:
             jax.config.update(_QUICK, True)
             after.callback(jax.config.update, _QUICK, before)
         yield
+
+
+def _switched(jax: ModuleType | None) -> Any:
+    """How that switch stands; None without JAX, and where this JAX has none."""
+    with contextlib.suppress(AttributeError):  # `config.values` would be a dict of all switches, for every call
+        return jax.config.read(_QUICK) if jax is not None else None
+    return None
 
 
 @contextlib.contextmanager
