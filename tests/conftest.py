@@ -58,6 +58,7 @@ def pytest_sessionstart() -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish() -> None:
     gc.freeze()
+    gc.set_threshold(10_000)  # two thousand new objects make Python look for cycles, and call JAX each time
     gc.enable()
 
 
