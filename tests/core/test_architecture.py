@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -68,11 +68,10 @@ def imports(tree: ast.AST, everywhere: bool = True) -> Iterator[str]:
 
 
 def _that_run(tree: ast.AST, everywhere: bool) -> Iterator[ast.AST]:
-    """Nothing under ``if TYPE_CHECKING``; what is inside functions only where ``everywhere``."""
+    """Statements, of which none are under ``if TYPE_CHECKING``, those inside functions only where ``everywhere``."""
     for node in ast.iter_child_nodes(tree):
-        guard = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
-        late = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
-        if not guard and (everywhere or not late):
+        late = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        if not isinstance(node, ast.expr) and not _is_type_only(node) and (everywhere or not late):
             yield node
             yield from _that_run(node, everywhere)
 
@@ -83,9 +82,13 @@ def parsed(path: Path) -> ast.Module:
 
 
 @cache
-def nodes(path: Path) -> list[ast.AST]:
-    """All that a file says; most tests go through it."""
-    return [*ast.walk(parsed(path))]
+def statements(path: Path) -> list[tuple[ast.stmt, list[ast.AST]]]:
+    """The statements of a file, with all that is in each; most tests go through it."""
+    return [(statement, [*ast.walk(statement)]) for statement in parsed(path).body]
+
+
+def nodes(path: Path) -> Iterator[ast.AST]:
+    return (node for _, inside in statements(path) for node in inside)
 
 
 def inner(path: Path) -> set[str]:
@@ -128,10 +131,10 @@ def _defined(tree: ast.Module) -> Iterator[str]:
             yield from (n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name))
 
 
-def _used(tree: ast.Module) -> Iterator[str]:
+def _used(path: Path) -> Iterator[str]:
     """What a file reads, imports or has as a word, as the doorway does; no function by itself."""
-    for part in tree.body:
-        for node in ast.walk(part):
+    for part, inside in statements(path):
+        for node in inside:
             match node:
                 case ast.Name(name, ast.Load()) | ast.Attribute(attr=name) | ast.alias(name) | ast.Constant(str(name)):
                     if not isinstance(part, ast.FunctionDef) or name != part.name:
@@ -141,7 +144,7 @@ def _used(tree: ast.Module) -> Iterator[str]:
 def test_what_is_defined_is_used() -> None:
     called_by_others = {"load_ipython_extension", "reply", "CONCAVE"}  # IPython, the page, one of four signs
     files = [*PACKAGE.rglob("*.py"), ROOT / "cli.py", *(ROOT / "scripts").glob("*.py")]
-    used = {name for path in files for name in _used(parsed(path))} | called_by_others
+    used = {name for path in files for name in _used(path)} | called_by_others
     assert not wrong(lambda path: {n for n in _defined(parsed(path)) if n not in used and n[:2] != "__"})
 
 
@@ -334,8 +337,8 @@ def _tables(path: Path, known: set[str]) -> Iterator[str]:
     """What has a set, list, tuple or dictionary with names of two ops or functions, of other libraries' too: what is
     assigned, or the function or class around it; not what one name is compared with."""
     compared = {id(x) for node in nodes(path) if isinstance(node, ast.Compare) for x in node.comparators}
-    for statement in parsed(path).body:
-        for node in ast.walk(statement):
+    for statement, inside in statements(path):
+        for node in inside:
             if isinstance(node, (ast.Set, ast.List, ast.Tuple, ast.Dict)) and id(node) not in compared:
                 keys = node.keys if isinstance(node, ast.Dict) else node.elts
                 firsts = [k.elts[0] if isinstance(k, ast.Tuple) and k.elts else k for k in keys]
@@ -354,17 +357,25 @@ def _called(statement: ast.stmt) -> str:
 
 def test_no_comprehension_takes_the_name_of_a_function_that_is_called_beside_it() -> None:
     """CPython 3.12.1 then raises UnboundLocalError: the comprehensions of a function share their variables there."""
-    assert not wrong(lambda path: list(_taken(parsed(path))))
+    assert not wrong(lambda path: list(_taken(path)))
 
 
-def _taken(tree: ast.Module) -> Iterator[str]:
-    of_module = {n.name for n in tree.body if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
-    of_module |= {a.asname or a.name for n in tree.body if isinstance(n, ast.ImportFrom) for a in n.names}
-    for function in (n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)):
+def _taken(path: Path) -> Iterator[str]:
+    body = parsed(path).body
+    of_module = {n.name for n in body if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
+    of_module |= {a.asname or a.name for n in body if isinstance(n, ast.ImportFrom) for a in n.names}
+    if not of_module & _bound(nodes(path)).keys():
+        return
+    for function in (n for n in nodes(path) if isinstance(n, ast.FunctionDef)):
         inner = list(ast.walk(function))
-        bound = {n.id: c for c in inner if isinstance(c, (ast.ListComp, ast.SetComp, ast.DictComp))
-                 for g in c.generators for n in ast.walk(g.target) if isinstance(n, ast.Name)}
+        bound = _bound(inner)
         for name in bound.keys() & of_module:
             inside = {id(n) for n in ast.walk(bound[name])}
             if any(isinstance(n, ast.Name) and n.id == name and id(n) not in inside for n in inner):
                 yield f"{function.name}: {name}"
+
+
+def _bound(inside: Iterable[ast.AST]) -> dict[str, ast.AST]:
+    """The names that comprehensions bind, with one that does."""
+    return {n.id: c for c in inside if isinstance(c, (ast.ListComp, ast.SetComp, ast.DictComp))
+            for g in c.generators for n in ast.walk(g.target) if isinstance(n, ast.Name)}
