@@ -1,4 +1,4 @@
-"""Which tests have many cases that take long: CI takes a third of them (`tests/sweeps.py`). Written to tests/dear.txt.
+"""Which tests have many cases that take long: CI takes a quarter of them (`tests/sweeps.py`). Writes tests/dear.txt.
 
     .venv/bin/python scripts/dear.py     # runs what CI runs, in one process; half an hour
 
@@ -17,7 +17,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
-CASES, CASE, TOGETHER = 4, 0.03, 0.5  # at least so many, so many seconds for one on average, and for all
+CASES, CASE, TOGETHER = 4, 0.02, 0.3  # at least so many, so many seconds for one on average, and for all
 FACTS = ("tests/apart/", "tests/docs/", "tests/test_", "tests/core/test_architecture.py")  # no case is like another one
 
 

@@ -12,7 +12,7 @@ from tests.sweeps import dear, few
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.mark.parametrize("step", [3, 6])
+@pytest.mark.parametrize("step", [3, 4, 6])
 def test_a_sample_meets_every_model_at_some_and_every_level_of_some(step: int) -> None:
     """Also where as many levels stand below each other as the sample passes over."""
     taken = few(list(product("abcdef", range(step))), step)
