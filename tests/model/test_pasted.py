@@ -11,6 +11,7 @@ import pytest
 from symbackprop import verify
 from symbackprop.errors import ModelError, ShapeError
 from symbackprop.model import Model, to_text
+from symbackprop.model.text import parse_alone
 from symbackprop.model.text.spellings import _lines
 from tests.core.helpers import value
 
@@ -181,6 +182,11 @@ READ = [
 @pytest.mark.parametrize(("pasted", "plain"), READ)
 def test_read_as_meant(pasted: str, plain: str) -> None:
     assert to_text(Model.parse(HEAD + pasted)) == to_text(Model.parse(HEAD + plain))
+
+
+def test_functions_of_torch_nn_say_whose_methods_are_meant() -> None:
+    lines = "t = q.max(1)[0]\nloss = F.smooth_l1_loss(t, y)"  # it was refused, as of NumPy or of PyTorch
+    assert "t = max(q, axis=-1)" in to_text(parse_alone(lines))
 
 
 def test_methods_beside_functions_of_two_libraries_are_neithers() -> None:

@@ -41,7 +41,7 @@ class _Lists:
         """The lines that collect lists, each with those that it is made of in its loop, and the line with names for
         them."""
         tokens = [*line.tokens]
-        while (place := _outermost(tokens)) is not None:
+        while (place := outermost(tokens)) is not None:
             begin, loop, end = place
             inside = self.apart(tokens[begin + 1 : end], loop - begin - 1)
             value, head = _chosen(inside[: loop - begin - 1], inside[loop - begin - 1 :])
@@ -70,7 +70,7 @@ class _Lists:
         return [token._replace(text=names[token.text]) if token.text in names else token for token in tokens]
 
 
-def _outermost(tokens: Sequence[Token]) -> tuple[int, int, int] | None:
+def outermost(tokens: Sequence[Token]) -> tuple[int, int, int] | None:
     """Where the first bracket opens in which there is one loop, of no condition but in a sum, where that begins, and
     where it closes."""
     opened: list[tuple[int, list[int]]] = []

@@ -219,9 +219,9 @@ def _statements(text: str) -> tuple[Sequence[tree.Statement], Container[str], bo
         raise problem("there is no expression: give one, as in (y - w*x)^2", 1)
     with_its_signs(lines, language(text))
     counts = any(map(_counts_with_names, lines))
-    typed, lines[-1] = lines[-1], _differentiated(lines)
+    asked, lines[-1] = _differentiated(lines) != lines[-1], _differentiated(lines)
     reader = Reader(lines, [])
-    found: list[tree.Statement] = [*reader.notes, *[tree.Said(typed.number, _DERIVED)] * (typed != lines[-1])]
+    found: list[tree.Statement] = [*reader.notes, *[tree.Said(lines[-1].number, _DERIVED)] * asked]
     while reader.place < len(lines) - 1 or (reader.place < len(lines) and _gives_a_name(lines[-1])):
         place = reader.place
         for statement in reader.statement(lines[0].indent, 0):

@@ -88,8 +88,9 @@ R, JULIA, MATLAB, EITHER = _LANGUAGES = (
     Language("Matlab or Julia", "D", f"{_FROM_ONE}, and {_PRODUCTS}", Signs("", ""), _pattern(""),
              of_powers=tree.FROM_EITHER),
 )
-_LIBRARIES = Signs("np. numpy. torch. tf. math. import from", r"(?<![.\w])(?:np|numpy|jnp|torch|tf|math)\.\w | "
-                      r"^[ \t]*(?:import|from)\s+(?:numpy|scipy|torch|jax|math|tensorflow)\b")
+_LIBRARIES = Signs("np. numpy. torch. tf. math. F. nn. import from",
+                   r"(?<![.\w])(?:(?:np|numpy|jnp|torch|tf|math)\.\w | F\.[a-z]\w*\( | nn\.[A-Z]\w*\() | "
+                   r"^[ \t]*(?:import|from)\s+(?:numpy|scipy|torch|jax|math|tensorflow)\b")
 PYTHON = Language("Python", "P", "", Signs("def import from", r"^[ \t]*(?:def|import|from)\s"), _NEVER,
                   has_products=False, counts_down=False)
 # strings, whose marks are no transposes, and comments
@@ -280,7 +281,8 @@ def _by_rows(expr: tree.Expr, within: bool = False) -> tree.Expr:
 
 
 # -- whose methods are called
-_OWNERS = {"torch": _pattern(r"(?<![.\w])(?:torch|F)\.\w | ^[ \t]*(?:import|from)\s+torch\b"),
+_OWNERS = {"torch": _pattern(r"(?<![.\w])(?:torch\.\w | F\.[a-z]\w*\( | nn\.[A-Z]\w*\() | "
+                              r"^[ \t]*(?:import|from)\s+torch\b"),
            "np": _pattern(r"(?<![.\w])(?:np|numpy|jnp|jax|tf|scipy)\.\w | "
                           r"^[ \t]*(?:import|from)\s+(?:numpy|jax|tensorflow)\b")}
 

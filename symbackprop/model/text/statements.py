@@ -29,6 +29,7 @@ from symbackprop.model.text.helpers import Helpers
 from symbackprop.model.text.imports import is_import
 from symbackprop.model.text.keys import Keys
 from symbackprop.model.text.languages import as_read, language, with_its_signs, with_methods
+from symbackprop.model.text.listed import with_lists
 from symbackprop.model.text.made_keys import with_made_keys
 from symbackprop.model.text.meant_lines import (
     declared_instead,
@@ -141,8 +142,10 @@ class Reader:
     def __init__(self, lines: list[Line], errors: list[ModelError]) -> None:
         self.lines, self.place, self.errors = lines, 0, errors
         self.notes: list[tree.Said] = []
+        listed = with_lists(self.lines)
         made = with_made_keys(self.lines)
         self._read_keys()
+        self.notes += [tree.Said(number, _ENTRIES) for number in listed]
         self.notes += [tree.Said(number, _STEPS) for number in made]
         self.notes += [tree.Said(number, _LOOPS) for number in with_loops(self.lines)]
         self.notes += [tree.Said(number, _FRONT) for number in filled_from_the_front(self.lines)]
@@ -650,6 +653,7 @@ _COMMAND = "the line `{first} …` says nothing here: nothing is executed"
 _GRADIENT = "the line `{first} = …` says nothing here: gradients are derived"
 _SHOWN = "the line `{first}` says nothing here: nothing is shown"
 _KEYS = "what stands under a name, as in params['W'], is read as what has that name"
+_ENTRIES = "a loop over a list that is written out is read entry by entry"
 _STEPS = "a loop whose counter is in keys is read step by step, each with its own: what stands under `\"W1\"` is W1"
 _FILLED = "an array that loops fill place by place is read as one that they fill row by row"
 _FRONT = "what a loop reads from the end, or puts in front of a list, is read in the order that it is in"
