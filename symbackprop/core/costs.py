@@ -54,7 +54,7 @@ def unshared(rows: Iterable[Node]) -> sp.Expr | None:
 def own_cost(node: Node) -> sp.Expr:
     """The multiplications of one row."""
     if isinstance(node.attr, Kernel):
-        each = sp.Integer(in_formula(f.written(node.attr.form)))
+        each = _in_entry(node.attr.form)
         return each * size_of(node.shape) if node.shape else each
     made = kind(node)
     if made.linear:
@@ -76,6 +76,11 @@ def _in_products(node: Node) -> sp.Expr:
     term = entries(node, index)[0]
     free = [x for x in (*index, *term.summed) if isinstance(x, Letter) and not any(x in tie for tie in term.ties)]
     return (len(term.entries) - 1) * sp.Mul(*[x.size for x in free])
+
+
+@cache
+def _in_entry(form: f.Formula) -> sp.Expr:
+    return sp.Integer(in_formula(f.written(form)))
 
 
 @cache

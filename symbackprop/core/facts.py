@@ -17,6 +17,7 @@ from symbackprop.core.shapes import is_one, same, same_shape, size_of
 
 _SOME = sp.Dummy("n", integer=True, positive=True)  # a size that is not 1
 MANY = 8  # more arguments than an op has that are not all alike
+_NONE = Kind()
 _KINDS: dict[tuple[str, Any, int], Kind] = {}
 
 
@@ -40,7 +41,7 @@ def kind(row: Node) -> Kind:
     """What the entries of a structural row are. Of its attribute only the pattern of an einsum matters to that, and how
     many arrays there are: one alone is not joined with others."""
     if row.form is not None or row.op.entry is None:
-        return Kind()
+        return _NONE
     some = row.args if isinstance(row.attr, Pattern) else row.args[:MANY]  # a few say what all are
     key = row.op.name, row.attr if isinstance(row.attr, Pattern) else None, len(some)
     if key not in _KINDS:

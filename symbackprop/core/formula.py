@@ -61,9 +61,12 @@ class Formula:
         found: dict[str, Any] = new.__dict__
         found.update(zip(cls.__match_args__, parts, strict=True))  # type: ignore[attr-defined]
         found["children"] = within = parts[-1] if parts and type(parts[-1]) is tuple else parts if cls.composed else ()
+        if not within:
+            found["reads"], found["nodes"], found["kinds"] = parts if cls is Arg else (), 1, cls.bit
+            return new
         try:
             reads = {*map(arguments, within)}  # mostly all the same
-            found["reads"] = parts if cls is Arg else reads.pop() if len(reads) == 1 else _together(within)
+            found["reads"] = reads.pop() if len(reads) == 1 else _together(within)
             found["nodes"] = sum(map(size, within), 1)
             found["kinds"] = reduce(or_, map(_KINDS, within), cls.bit)
         except AttributeError:  # of a part that is no formula, which is told where a function with it is registered
@@ -280,6 +283,8 @@ def add(*terms: Formula) -> Formula:
 
 def _merged(terms: list[Formula]) -> list[Formula]:
     """Terms that are nought beside the same weight as one: log p + 1 is nought at p = 0 as a whole."""
+    if not any([term.kinds & Call.bit for term in terms]):
+        return terms
     found: list[Formula] = []
     places: dict[Formula, int] = {}
     for term in terms:
@@ -318,7 +323,7 @@ def _push_summand(flat: list[Formula], places: dict[Formula, int], part: Formula
 def mul(*factors: Formula) -> Formula:
     """A product in written order: signs to the front, numbers into one coefficient, equal neighbours into a power."""
     for i, factor in enumerate(factors):
-        weight = weight_of(factor)
+        weight = _weight_of(factor) if factor.kinds & Call.bit else None
         if weight is not None:
             return nought(mul(*factors[:i], unweighed(factor), *factors[i + 1 :]), weight)
     coefficient, parts = _collected(factors)
@@ -396,7 +401,7 @@ def powers(f: Formula, exponent: sp.Expr = sp.S.One) -> list[tuple[Formula, sp.E
 def div(num: Formula, den: Formula) -> Formula:
     """A quotient; division by a number is a coefficient, signs go to the front."""
     if isinstance(den, Num):
-        if den.value == 0:
+        if den.value is sp.S.Zero:
             raise ModelError("division by the number 0")
         return mul(Num(1 / den.value), num)
     if num == ZERO:
@@ -415,7 +420,7 @@ def div(num: Formula, den: Formula) -> Formula:
 def _over(num: Formula, den: Formula) -> Formula:
     """2u/(4v) is u/(2v)."""
     (above, top), (below, bottom) = split_sign(num), split_sign(den)
-    if above == 1 or below == 1:
+    if above is sp.S.One or below is sp.S.One:
         return Div(num, den)
     above, below = sp.fraction(above / below)
     return Div(mul(Num(above), top), mul(Num(below), bottom))
@@ -444,9 +449,9 @@ def power(base: Formula, exponent: Formula | Number) -> Formula:
     """base**exponent, with exponents 0 and 1 folded; the numeric power of a number is folded when it is exact."""
     exponent = lift(exponent)
     if isinstance(exponent, Num):
-        if exponent.value == 0:
+        if exponent.value is sp.S.Zero:
             return ONE
-        if exponent.value == 1:
+        if exponent.value is sp.S.One:
             return base
         if isinstance(base, Num):
             return Num(_number_power(base.value, exponent.value))

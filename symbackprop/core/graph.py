@@ -467,7 +467,7 @@ def key_of(op: str, ids: tuple[int, ...], attr: Any) -> Any:
     the same value, in whatever spelling and order of arguments."""
     if not isinstance(attr, Kernel):
         return op, ids, attr
-    ordered = tuple(sorted(ids))
+    ordered = ids if len(ids) < 2 else tuple(sorted(ids))
     if ids == ordered:
         return op, ids, attr.identity
     order = tuple(sorted(range(len(ids)), key=ids.__getitem__))  # a number may stand twice, see model.same

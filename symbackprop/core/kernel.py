@@ -111,8 +111,8 @@ def composed(form: f.Formula, parts: tuple[f.Formula, ...]) -> tuple[f.Formula, 
     places = [part.index for part in parts if isinstance(part, f.Arg)]
     if len({*places}) == len(parts):  # other names alone
         return renumbered(form, f.arguments(form)), tuple(places)
-    part_of = dict(zip(f.arguments(form), parts, strict=True))
-    whole = f.substitute(form, lambda leaf: part_of[index_of(leaf)])
+    part_of: dict[f.Formula, f.Formula] = dict(zip(map(f.argument, f.arguments(form)), parts, strict=True))
+    whole = f.substitute(form, part_of.__getitem__)  # Out has no row here
     order = f.arguments(whole)
     return renumbered(whole, order), order
 

@@ -88,6 +88,8 @@ class Written:
 
     def last(self, row: Node) -> int:
         """The last of their places; 0 where there is none."""
+        if not self._reads(row):
+            return self.swept.get(row.id, 0)
         for r in () if row.id in self.found else arguments_first([row], self._reads, self.found):
             self.found[r.id] = max([self.found[a.id] for a in self._reads(r)], default=self.swept.get(r.id, 0))
         return self.found[row.id]

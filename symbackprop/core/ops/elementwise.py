@@ -13,7 +13,7 @@ from symbackprop.core import formula as f
 from symbackprop.core import noughts, selection
 from symbackprop.core.accumulate import cancelled
 from symbackprop.core.entry import At, Indices, Term, Terms, aligned
-from symbackprop.core.graph import BOOL, FLOAT, INT, Node, common_kind, common_shape
+from symbackprop.core.graph import BOOL, FLOAT, INT, Node, common_shape
 from symbackprop.core.hazards import LINEAR, Hazards
 from symbackprop.core.kernel import Kernel, upstream_times
 from symbackprop.core.maths import called
@@ -28,7 +28,7 @@ def _infer(kernel: Kernel, args: tuple[Node, ...]) -> tuple[Shape, str]:
         return shape, BOOL
     if isinstance(kernel.form, f.Arg):
         return shape, args[0].kind
-    whole = args and common_kind(args) != FLOAT and _is_whole(kernel.form)
+    whole = args and FLOAT not in {a.kind for a in args} and _is_whole(kernel.form)
     return shape, INT if whole else FLOAT
 
 
