@@ -499,9 +499,26 @@ def _bessel_scaled(np: Numpy, n: Any, x: Any) -> Any:
         return mpf(0) if size == inf else wave / (sqrt(2 * pi * size) * size**k)
 
     def slope(k: int, v: Any) -> Any:
-        return v * _bessel_scaled(np, k + 1, v) - np.sign(v) * _bessel_scaled(np, k, v)
+        return _bessel_slope(np, k, v)
 
     return _by_order(np, n, lambda k: _exact(np, lambda v: scaled(k, v), lambda v: slope(k, v), x))
+
+
+def _bessel_slope(np: Numpy, n: Any, x: Any) -> Any:
+    from mpmath import besseli, exp, mpf, pi, sign, sqrt
+
+    def slope(k: int, v: Any) -> Any:
+        size = abs(v)
+        if size < 1e6:
+            fall = exp(-size) * (besseli(k, size) - besseli(k + 1, size)) / size**k if size > 1e-30 else _bessel_at_0(k)
+            return -sign(v) * fall
+        ones = [(4 * m**2 - 1) / (8 * size) * (1 - (4 * m**2 - 9) / (16 * size)) for m in (k, k + 1)]
+        return mpf(0) if size == inf else sign(v) * (ones[0] - ones[1]) / (sqrt(2 * pi * size) * size**k)
+
+    def curve(k: int, v: Any) -> Any:
+        return _bessel_scaled(np, k + 1, v) + v * _bessel_slope(np, k + 1, v) - np.sign(v) * _bessel_slope(np, k, v)
+
+    return _by_order(np, n, lambda k: _exact(np, lambda v: slope(k, v), lambda v: curve(k, v), x))
 
 
 def _by_order(np: Numpy, n: Any, function: Callable[[int], Any]) -> Any:
@@ -614,6 +631,12 @@ def _integral(np: Numpy, function: Callable[[float], float], density: Callable[[
 
 def _log_one_minus_exp(np: Numpy, x: Any) -> Any:
     return np.where(np.real(x) > -1, np.log(-np.expm1(x)), np.log1p(-np.exp(x)))
+
+
+def _softplus_share(np: Numpy, x: Any) -> Any:
+    far = np.real(x) < -37  # where both are e^x to rounding
+    near = np.where(far, 0, x)
+    return np.where(far, 1.0, _sigmoid(np, near) / _softplus(np, near))
 
 
 def _log_softplus(np: Numpy, x: Any) -> Any:
@@ -1008,9 +1031,14 @@ _RECORDS = [
            means="is, at (n, x), the modified Bessel function of order n at x over xⁿ",
            note="the order counts as the nearest whole number"),
     Scalar("bessel_scaled", opaque("bessel_scaled"), _bessel_scaled,
-           (NO, call("gated", Y, call("bessel_scaled", X + 1, Y)) - call("sign", Y) * OUT), ((1.0, 1.4), ANY),
+           (NO, call("bessel_slope", X, Y)), ((1.0, 1.4), ANY),
            public=False, range=(0.0, inf), slow=True, note="the order counts as the nearest whole number",
            means="is, at (n, x), e^−|x| times the modified Bessel function of order n at x over xⁿ"),
+    Scalar("bessel_slope", opaque("bessel_slope"), _bessel_slope,
+           (NO, call("bessel_scaled", X + 1, Y) + call("gated", Y, call("bessel_slope", X + 1, Y))
+            - call("sign", Y) * OUT), ((1.0, 1.4), ANY),
+           public=False, note="the order counts as the nearest whole number",
+           means="is, at (n, x), the derivative of bessel_scaled(n, x), 0 at 0"),
     Scalar("normal_cdf", opaque("normal_cdf"), _normal_cdf, (call("normal_pdf", X),),
            latex=r"\Phi", text="Φ", means="is the distribution function of the normal distribution",
            log=call("log_normal_cdf", X), complement=call("normal_cdf", -X),
@@ -1172,8 +1200,10 @@ _RECORDS = [
            positive=True, tails=(1, 0)),
     Scalar("log_twice_sigmoid", opaque("log_twice_sigmoid"), _log_twice_sigmoid,
            (call("sigmoid", -X),), public=False, spelled=call("log", 2 * call("sigmoid", X)), range=(-inf, 0.7)),
-    Scalar("log_softplus", opaque("log_softplus"), _log_softplus, (call("exp", -call("softplus", -X) - OUT),),
+    Scalar("log_softplus", opaque("log_softplus"), _log_softplus, (call("softplus_share", X),),
            public=False, spelled=call("log", call("softplus", X))),
+    Scalar("softplus_share", opaque("softplus_share"), _softplus_share, (OUT * (call("sigmoid", -X) - OUT),),
+           public=False, spelled=call("sigmoid", X) / call("softplus", X), range=(0.0, 1.0), slow=True),
     Scalar("log1p_excess", opaque("log1p_excess"), _log1p_excess, (X / (1 + X),), ((-0.5, 2.0),), public=False,
            spelled=X - call("log", 1 + X), defined="x > -1", finite=1 + X, range=(0.0, inf), flat=True),
     Scalar("log_exp_mean", opaque("log_exp_mean"), _log_exp_mean, (call("exp_share", 1, X),), public=False,

@@ -655,6 +655,10 @@ def test_a_product_of_either_sign_has_the_logarithm_of_its_value(tmp_path: Path)
     assert np.isnan(module.loss_and_grads({"x": np.array([-2.0, 4.0])}, {})[0])
 
 
+def test_the_log_of_softplus_is_derived_as_it_is_written() -> None:
+    assert "dL/dx = σ(x)/softplus(x)" in derive(parse("param x\nloss L = log(softplus(x))")).text()
+
+
 @pytest.mark.parametrize("level", [0, 1, 2])
 @pytest.mark.parametrize(("form", "left"), [
     ("log(softplus(x))", 1), ("log(log(1 + exp(x)))", 1), ("log(softplus(x)^2)", 2), ("log(exp(x)*softplus(x))", 2),

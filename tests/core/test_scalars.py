@@ -74,6 +74,8 @@ ORACLE: dict[str, Callable[..., Any]] = {
     "i0": lambda x: mp.besseli(0, x),
     "bessel_ratio": lambda n, x: mp.besseli(int(mp.nint(n)), x) / x ** int(mp.nint(n)),
     "bessel_scaled": lambda n, x: mp.exp(-abs(x)) * mp.besseli(int(mp.nint(n)), x) / x ** int(mp.nint(n)),
+    "bessel_slope": lambda n, x: mp.diff(
+        lambda v: mp.exp(-abs(v)) * mp.besseli(int(mp.nint(n)), v) / v ** int(mp.nint(n)), x),
     "ndtri": lambda p: mp.sqrt(2) * mp.erfinv(2 * p - 1),
     "erfcx": lambda x: mp.exp(x**2) * mp.erfc(x),
     "erfcx_fall": lambda x: 2 / mp.sqrt(mp.pi) - 2 * x * mp.exp(x**2) * mp.erfc(x),
@@ -87,6 +89,7 @@ ORACLE: dict[str, Callable[..., Any]] = {
     "twice_sigmoid": lambda x: 2 / (1 + mp.exp(-x)),
     "log_twice_sigmoid": lambda x: mp.log(2 / (1 + mp.exp(-x))),
     "log_softplus": lambda x: mp.log(mp.log(1 + mp.exp(x))),
+    "softplus_share": lambda x: 1 / (1 + mp.exp(-x)) / mp.log(1 + mp.exp(x)),
     "log1p_excess": lambda x: x - mp.log(1 + x),
     "log_exp_mean": lambda x: mp.log((mp.exp(x) - 1) / x),
     "exp_share": lambda n, x: mp.quad(lambda t: t ** mp.nint(n) * mp.exp(t * x), [0, 1]) * x / (mp.exp(x) - 1),

@@ -202,6 +202,18 @@ def test_where_mpmath_does_not_reach(name: str, at: float, right: tuple[float, .
         assert [v.item() for v in evaluate(wanted, {"x": np.array([at])})] == [*right]
 
 
+@pytest.mark.parametrize("dtype, tolerance", [(np.float64, 1e-5), (np.float32, 1e-3)])
+@pytest.mark.parametrize("name", ["i0e", "i1e"])
+def test_bessel_functions_far_out_keep_the_digits_of_their_slopes(name: str, dtype: type, tolerance: float,
+                                                                  tmp_path: Path) -> None:
+    """They fall as 1/√(2πx); the slope was a difference of two such numbers, 0 or of either sign."""
+    module = emit(f"param x: 3\nloss L = sum({name}(x))", tmp_path)
+    points = np.array([1e6, -1e7, 1e8], dtype)
+    _, grads = module.loss_and_grads({"x": points}, {})
+    sign = np.sign(points) if name == "i0e" else 1
+    assert_close(grads["x"] * np.abs(points) ** 1.5, -sign / np.sqrt(8 * np.pi), tolerance, name)
+
+
 # -- functions of functions
 
 

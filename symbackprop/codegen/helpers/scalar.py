@@ -342,6 +342,12 @@ def log_softplus(x: np.ndarray) -> np.ndarray:
     return np.where(far, x, np.log(softplus(np.where(far, 0, x))))
 
 
+def softplus_share(x: np.ndarray) -> np.ndarray:
+    """sigmoid(x)/softplus(x), which is 1 far out on the left."""
+    near = np.where(x < -37, 0, x)
+    return np.where(x < -37, 1, sigmoid(near) / softplus(near))
+
+
 def log1p_excess(x: np.ndarray) -> np.ndarray:
     """x - log(1 + x), exact near 0: over r = x/(2 + x), of which log(1 + x) is 2 artanh(r)."""
     near = np.abs(x) < 0.5
@@ -515,6 +521,21 @@ def bessel_scaled(n: float | np.ndarray, x: np.ndarray | float) -> np.ndarray:
         wave = -wave * (4 * n * n - (2 * k - 1) ** 2) / (8 * k * size)
         far = far + wave
     return np.where(np.abs(x) < 20, np.exp(-near) * total, far / (2.5066282746310002 * np.sqrt(size) * size**n))
+
+
+def bessel_slope(n: float | np.ndarray, x: np.ndarray | float) -> np.ndarray:
+    """The derivative of bessel_scaled, far out by the difference of two of Hankel's series; 0 at 0."""
+    n, size = np.round(n * np.ones_like(x)), np.maximum(np.abs(x), 20)
+    wave = other = np.ones_like(size)
+    far = np.zeros_like(size)
+    for k in range(1, 26):
+        wave = -wave * (4 * n * n - (2 * k - 1) ** 2) / (8 * k * size)
+        other = -other * (4 * (n + 1) ** 2 - (2 * k - 1) ** 2) / (8 * k * size)
+        far = far + (wave - other)
+    near = np.minimum(np.abs(x), 20)
+    found = bessel_scaled(n, near) - near * bessel_scaled(n + 1, near)
+    far = far / (2.5066282746310002 * np.sqrt(size) * size**n)
+    return -np.sign(x) * np.where(np.abs(x) < 20, found, far)
 
 
 def bessel_ratio(n: float | np.ndarray, x: np.ndarray | float) -> np.ndarray:
