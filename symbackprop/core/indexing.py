@@ -166,7 +166,7 @@ def _no_mask(a: Node, mask: Any) -> str:
     name, what = label(a), label(mask) if isinstance(mask, Node) else "mask"
     return (
         f"{name}[{what}] would choose entries by truth values, how many is not known before there are numbers: "
-        f"write where({what}, {name}, 0)"
+        f"write where({what}, {name}, 0), with -inf for the 0 in a softmax"
     )
 
 

@@ -284,6 +284,25 @@ def test_lists_that_are_filled_from_the_front_are_pythons(loop: str, size: str) 
     assert found == pytest.approx(given["loss"], rel=1e-12)
 
 
+@pytest.mark.parametrize(("call", "value"), [
+    ("jax.vmap(f, in_axes=(None, 0, 0))(w, X, y)", lambda w, X, y: np.tanh(X @ w) - y),
+    ("jax.vmap(f, (None, 0, None))(w, X, c)", lambda w, X, y: np.tanh(X @ w) - 2),
+    ("vmap(g)(X)", lambda w, X, y: (X**2).sum(1)),
+])
+def test_functions_are_called_for_every_row(call: str, value: Any) -> None:
+    lines = "def f(a, b, d):\n    return jnp.tanh(jnp.dot(a, b)) - d\ndef g(b):\n    return jnp.sum(b**2)\nc = 2\n"
+    rng = np.random.default_rng(0)
+    model = Model.parse(f"dim N, D\ndata X: N x D, y: N\nparam w: D\n{lines}loss L = jnp.sum(jnp.exp({call}) * y)")
+    given = {"w": rng.normal(size=3), "X": rng.normal(size=(5, 3)), "y": rng.normal(size=5)}
+    found, = evaluate([model.results()[0]], given)
+    assert found == pytest.approx((np.exp(value(**given)) * given["y"]).sum(), rel=1e-12)
+
+
+def test_rows_along_other_axes_are_refused() -> None:
+    with pytest.raises(ModelError, match="vmap calls a function for every row"):
+        parse_alone("def g(b):\n    return jnp.sum(b**2)\njnp.sum(jax.vmap(g, in_axes=1)(X))")
+
+
 def test_names_stand_for_distributions_until_what_these_are_made_of_changes() -> None:
     lines = "d = Normal(mu, s)\n{}q = kl_divergence(d, Normal(0, 1))\nloss = (q - d.log_prob(x)).sum()"
     found = parse_alone("from torch.distributions import Normal, kl_divergence\n" + lines.format(""))

@@ -9,7 +9,7 @@ from itertools import chain, takewhile
 from typing import TypeAlias
 
 from symbackprop.model.text.comprehensions import outermost
-from symbackprop.model.text.tokens import NAME, NUMBER, TEXT, Line, Token, ended
+from symbackprop.model.text.tokens import NAME, NUMBER, TEXT, Line, Token, ended, problem
 from symbackprop.model.text.writing import FreeNames, between_commas, closing, words
 
 _MOST_ENTRIES, _MOST_LINES = 20, 400  # of a list, of a text with its loops written out
@@ -19,15 +19,17 @@ Entry: TypeAlias = Sequence[Token]  # a name, or several in brackets
 def with_lists(lines: list[Line]) -> list[int]:
     """Put lines with the entries of lists in the place of those that read lists which are written out; the numbers of
     the loops over these."""
-    known = _Lists(lines)
-    if not known.entries:
+    known = _Lists(lines) if len(lines) <= _MOST_LINES else None
+    if known is None or not known.entries:
         return []
     for line in [line for line in lines if line.tokens[0].text == "def"]:
         known.give(lines, line)
     changed = list[int]()
     k = 0
-    while k < len(lines) and len(lines) < _MOST_LINES:
+    while k < len(lines):
         steps = known.steps(lines, k)
+        if len(lines) + len(steps or ()) > 2 * _MOST_LINES:
+            raise problem(f"loops over lists are in all more than {_MOST_LINES} lines", lines[k].number)
         if steps is not None:
             changed.append(lines[k].number)
             lines[k : known.end(lines, k)] = steps

@@ -31,6 +31,7 @@ from symbackprop.model.text.keys import Keys
 from symbackprop.model.text.languages import as_read, language, with_its_signs, with_methods
 from symbackprop.model.text.listed import with_lists
 from symbackprop.model.text.made_keys import with_made_keys
+from symbackprop.model.text.mapped import mapped
 from symbackprop.model.text.meant_lines import (
     declared_instead,
     in_reals,
@@ -142,6 +143,7 @@ class Reader:
     def __init__(self, lines: list[Line], errors: list[ModelError]) -> None:
         self.lines, self.place, self.errors = lines, 0, errors
         self.notes: list[tree.Said] = []
+        mapped(self.lines)
         listed = with_lists(self.lines)
         made = with_made_keys(self.lines)
         self._read_keys()
