@@ -32,6 +32,7 @@ from symbackprop.codegen.tree import (
     compared,
     floating,
     index,
+    items_of,
     joined,
     method,
     name,
@@ -418,8 +419,24 @@ def reshaped(p: Arrays, node: Node, a: Code) -> Code:
     source, target = node.args[0].shape, node.shape
     inside = _moved_ones(source, target)
     if inside is not None and source:
-        return index(a, *inside)
+        return _read_at(a, inside) or index(a, *inside)
     return method(a, "reshape", *p.dims(target)) if source else p.np("reshape", a, p.dims(target))
+
+
+def _read_at(a: Code, inside: Sequence[Any]) -> Code | None:
+    """``a[2, 0]`` for ``a[2:3][:, 0:1][0, 0]``: the places that slices along different axes have; None for others."""
+    slices: dict[int, Any] = {}
+    while isinstance(a, ast.Subscript):
+        here = {k: s for k, s in enumerate(items_of(a)) if s is not ALL}
+        if here.keys() & slices.keys() or not all(isinstance(s, ast.Slice) and s.step is None for s in here.values()):
+            break
+        slices, a = slices | here, a.value
+    if not slices or None in inside:
+        return None
+    places = [(slices[k].lower or 0 if x == 0 else slices[k]) if k in slices else x for k, x in enumerate(inside)]
+    while places[-1] is ALL:
+        places.pop()
+    return index(a, *places)
 
 
 def _moved_ones(source: Shape, target: Shape) -> list[Any] | None:
@@ -456,6 +473,14 @@ def _joined(p: Arrays, node: Node, *parts: Code) -> Code:
         return whole
     ends = ast.Slice(None, as_code(-1)) if shifted.last else ast.Slice(as_code(1))
     return index(whole, ends)
+
+
+def nested(shape: Shape, numbers: Sequence[Code]) -> list[Any]:
+    """Numbers as the lists of lists that an array of a shape is made of."""
+    if len(shape) == 1:
+        return [*numbers]
+    each = len(numbers) // int(shape[0])
+    return [nested(shape[1:], numbers[k : k + each]) for k in range(0, len(numbers), each)]
 
 
 def _padded(p: Arrays, node: Node, a: Code) -> Code:
@@ -519,6 +544,7 @@ RULES: dict[str, Rule] = {
     "broadcast": lambda p, node, a: p.np("broadcast_to", a, p.dims(node.shape)),
     "reshape": reshaped,
     "concat": _joined,
+    "array_of": lambda p, node, *numbers: p.np("array", nested(node.shape, numbers), dtype=name("dtype")),
     "slice": _sliced,
     "flip": lambda p, node, a: p.np("flip", a, axis=node.attr),
     "stop_gradient": lambda p, node, a: p.held(a),

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import sympy as sp
 
-from symbackprop.codegen.arrays import RULES, Arrays, Rule
+from symbackprop.codegen.arrays import RULES, Arrays, Rule, nested
 from symbackprop.codegen.helpers import library
 from symbackprop.codegen.module import ModulePrinter, names_in
 from symbackprop.codegen.program import Assign, is_plain
@@ -60,6 +60,14 @@ def _sliced(p: Arrays, node: Node, a: Code) -> Code:
     return p.np("flip", found, (axis,))
 
 
+def _array_of(p: Arrays, node: Node, *numbers: Code) -> Code:
+    """Tensors are stacked; what holds none is made a tensor."""
+    if all(a.is_number for a in node.args):
+        return p.made("tensor", nested(node.shape, [x.code for x in Arrays.arguments(p, node)]), dtype=name("dtype"))
+    whole = p.np("stack", [*numbers])
+    return whole if node.ndim == 1 else method(whole, "reshape", p.dims(node.shape))
+
+
 class Torch(Arrays):
     """Rows as expressions of PyTorch."""
 
@@ -74,6 +82,7 @@ class Torch(Arrays):
         "prod": lambda p, node, a: method(a, "prod", dim=node.attr),
         "flip": lambda p, node, a: p.np("flip", a, (node.attr,)),
         "argsort": lambda p, node, a: p.np("argsort", a, dim=node.attr, stable=True),
+        "array_of": _array_of,
         "eye": lambda p, node: p.made("eye", p.dim(node.attr), dtype=name("dtype")),
     }
 

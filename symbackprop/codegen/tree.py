@@ -110,6 +110,13 @@ def index(value: Code | str, *items: Any) -> Code:
                          inside[0] if len(inside) == 1 else ast.Tuple(inside, LOAD), LOAD)
 
 
+def items_of(code: Code) -> list[Code]:
+    """What stands in the brackets of an index; nothing where there are none."""
+    if not isinstance(code, ast.Subscript):
+        return []
+    return code.slice.elts if isinstance(code.slice, ast.Tuple) else [code.slice]
+
+
 def at_step(counter: str, first: str = "") -> Code:
     """The place of a loop's step in a stack that begins with the ``first``: ``t``, or ``t - start``."""
     return binary(name(counter), ast.Sub, name(first)) if first else name(counter)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import string
 from collections.abc import Sequence
+from math import prod
 
 import sympy as sp
 
 from symbackprop.core import formula as f
-from symbackprop.core.facts import is_identity, is_part, is_repeated, is_reshaped
+from symbackprop.core.facts import is_identity, is_listed, is_part, is_repeated, is_reshaped
 from symbackprop.core.graph import FLOAT, Graph, Leaf, Node, label, mark
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.shapes import (
@@ -384,6 +385,33 @@ def concat(parts: Sequence[Node], axis: int = 0) -> Node:
     nothing = (*beside[:place], sp.S.Zero, *beside[place + 1 :])
     some = [p for p in parts if p.kind != FLOAT or not same_shape(p.shape, nothing)] or parts[:1]
     return some[0] if len(some) == 1 < len(parts) else parts[0].graph.make("concat", some, place)
+
+
+def stack(parts: Sequence[Node], axis: int = 0) -> Node:
+    """Arrays of one shape joined along a new axis; of numbers a list of them, of such lists a longer one."""
+    lists, first = [numbers_in(p) for p in parts], parts[0].shape
+    if len(parts) == 1 or not all(lists) or not all(same_shape(p.shape, first) for p in parts):
+        return concat([expand(p, axis) for p in parts], axis)
+    place = normalise_axis(axis, len(first) + 1)
+    each = prod(map(int, first[place:]))
+    inside = [x[k : k + each] for k in range(0, len(lists[0]), each) for x in lists]
+    shape = (*first[:place], sp.Integer(len(parts)), *first[place:])
+    return parts[0].graph.make("array_of", [x for numbers in inside for x in numbers], shape)
+
+
+def numbers_in(row: Node) -> tuple[Node, ...]:
+    """What a row lists that has no name: a number alone, or numbers in their order; nothing where it is no list."""
+    if row.ndim == 0:
+        return (row,) if row.is_number or row.kind == FLOAT else ()
+    alone = all(map(is_one, row.shape)) and (is_reshaped(row) or is_repeated(row)) and row.args[0].ndim == 0
+    return row.args if (alone or is_listed(row)) and row.name is None else ()
+
+
+def entry(a: Node, place: Sequence[int]) -> Node:
+    """One entry of an array, as a number: ``a[1, 0]``."""
+    for axis, k in enumerate(place):
+        a = slice_axis(a, axis, k, 1)
+    return reshape(a, ())
 
 
 def rejoined(parts: Sequence[Node], axis: int) -> Node:

@@ -158,7 +158,8 @@ def kind_of(terms: Terms) -> Kind:
     linear = linear and all(isinstance(x, At) for t in terms for x in t.entries)
     added = linear and len(terms) == 1 and len(terms[0].entries) == 1
     tied = any(t.ties for t in terms)
-    moved = linear and not tied and all(len(t.entries) == 1 and not t.summed for t in terms)
+    listed = len(terms) > 1 and all(isinstance(i, sp.Integer) for t in terms for _, i in t.ties)  # each in its place
+    moved = linear and (listed or not tied) and all(len(t.entries) == 1 and not t.summed for t in terms)
     together = linear and all(len(t.entries) == 1 for t in terms)
     each = frozenset[int].intersection(*map(_once, terms)) if linear else frozenset[int]()
     return Kind(moved, moved and len(terms) > 1, added, tied, linear, together, each, index_places(terms))

@@ -28,6 +28,7 @@ them.
 ``Item``            ``a[i]``, as in NumPy: indices are numbers, arrays of whole numbers, `Span`\\ s
 ``Place``           an index that is counted out: Σ factor·letter, divided by ``over`` (only whole places count)
 ``Matrix``          a matrix, entry by entry
+``Vector``          what lies along the first axis of an array, one by one: numbers, or arrays of one shape
 ``Fn``              a function of the scalar table, entry by entry, or its derivative (``prime``); ``hidden`` are the
                     arguments that do not print; without arguments the name of the function alone
 ``Indicator``       1[…]: 1 where the relation holds, else 0
@@ -58,7 +59,7 @@ them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from operator import is_
@@ -297,8 +298,17 @@ class Place(Math):
 
 
 @record(frozen=True)
-class Matrix(Math):
+class Matrix(Math, fixed=2):
     rows: tuple[tuple[Math, ...], ...]
+
+
+@record(frozen=True)
+class Vector(Math):
+    items: tuple[Math, ...]
+
+    @cached_property
+    def rank(self) -> int:
+        return min(1 + self.items[0].rank, 2)
 
 
 # -- functions
@@ -474,6 +484,21 @@ def turned(m: Math) -> Math:
     if isinstance(inner, Inverse):
         return replace(inner, flipped=not inner.flipped)
     return inner.body if isinstance(inner, Transpose) else Transpose(m)
+
+
+def read_at(m: Math, index: Sequence[Math]) -> tuple[Math, list[Math]] | None:
+    """An array and an index of it for ``m[index]``, where m is slices of it along different axes and the index reads
+    some axes at 0: ``a[2, 0]`` for ``a[2:3][:, 0:1][0, 0]``. None where m is no slice."""
+    base, spans = within(m), dict[int, Span]()
+    while isinstance(base, Item):
+        here = {k: s for k, s in enumerate(base.index) if isinstance(s, Span) and s.step == 1 and s != Span()}
+        if len(here) + base.index.count(Span()) < len(base.index) or here.keys() & spans.keys():
+            return None
+        spans, base = spans | here, within(base.base)
+    if not spans or not all(x == Span() or x == Num(sp.S.Zero) for x in index):
+        return None
+    inner = [spans.get(k, Span()) for k in range(len(index))]
+    return base, [s if x == Span() else s.start or x for s, x in zip(inner, index, strict=True)]
 
 
 def transposed(m: Math) -> Math:

@@ -204,6 +204,15 @@ class ModelPrinter(LinePrinter):
         whole = self.applied(Text("inv"), [m.body])
         return Text(f"{whole.text}.T") if m.flipped else whole
 
+    def item(self, m: maths.Item) -> Text:
+        """Of a list an index takes one of what is listed: it is stacked where an array is meant."""
+        match maths.within(m.base):
+            case maths.Vector(items):
+                return super().item(maths.Item(maths.Op("stack", items), m.index))
+            case maths.Matrix(rows):
+                return super().item(maths.Item(maths.Op("stack", tuple(map(maths.Vector, rows))), m.index))
+        return super().item(m)
+
     # -- functions
     def identity(self, m: maths.Identity) -> Text:
         return self.applied(Text("eye"), [maths.Num(m.size)])

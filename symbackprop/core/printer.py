@@ -356,6 +356,9 @@ class Printer(ABC, Generic[P, T]):
     def matrix(self, m: maths.Matrix) -> P:
         return self.grid([[self(x) for x in line] for line in m.rows])
 
+    def vector(self, m: maths.Vector) -> P:
+        return self.between("[", self.comma(m.items), "]", True)
+
     # -- functions
     def fn(self, m: maths.Fn) -> P:
         if m.prime or not m.args:
@@ -626,6 +629,10 @@ class LinePrinter(Printer[Text, Text]):
     def grid(self, rows: Sequence[Sequence[Text]]) -> Text:
         width = max([len(x.text) for line in rows for x in line])
         return Text(bracketed(["  ".join([x.text.rjust(width) for x in line]) for line in rows]))
+
+    def matrix(self, m: maths.Matrix) -> Text:
+        """In one line."""
+        return self.between("[", self.separated([self.vector(maths.Vector(line)) for line in m.rows]), "]", True)
 
     def gap(self, p: Text) -> Text:
         return self.signs["dot"]

@@ -22,6 +22,7 @@ class Role(Enum):
     UNFOLDED = auto()  # the windows over an axis of another one
     FOLDED = auto()  # windows of another one, added up along an axis
     JOINED = auto()  # several along an axis
+    LISTED = auto()  # numbers, each in its place
     SUM = auto()  # over axes
     PRODUCT = auto()  # over an axis
     LARGEST = auto()  # the largest entry along axes

@@ -149,8 +149,8 @@ class Flattening:
         return self.widths[key[0]]
 
     def _is_nothing(self, node: Node) -> bool:
-        """Whether a linear op reads a gradient that is 0; what is joined is 0 where all of it is."""
-        whole = all if kind(node).joined else any
+        """Whether a linear op reads a gradient that is 0; a sum, or what is joined, is 0 where all of it is."""
+        whole = all if kind(node).together else any
         return kind(node).linear and whole(a.id in self.sums and not self.sums[a.id][1] for a in node.args)
 
     def is_computed(self, id_: int) -> bool:

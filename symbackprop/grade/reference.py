@@ -14,7 +14,7 @@ from itertools import combinations
 import sympy as sp
 
 from symbackprop.core import formula as f
-from symbackprop.core.facts import is_joined
+from symbackprop.core.facts import is_joined, is_listed
 from symbackprop.core.functions.arrange import stack
 from symbackprop.core.graph import FLOAT, Graph, Node
 from symbackprop.core.kernel import Kernel
@@ -35,8 +35,8 @@ MAX_LENGTHS = 30
 
 
 def _stacks(row: Node, step: Node) -> bool:
-    """Whether a row is a concatenation of which ``step`` is a part."""
-    return is_joined(row) and any(step in part.args for part in row.args)
+    """Whether a row is a stack of which ``step`` is a part."""
+    return step in row.args if is_listed(row) else is_joined(row) and any(step in part.args for part in row.args)
 
 
 class Reference:

@@ -37,6 +37,7 @@ from symbackprop.core.maths import (
     Transpose,
     Words,
     product,
+    read_at,
     replaced,
     shaped,
     turned,
@@ -187,23 +188,12 @@ def reshaped(m: Math, have: Dims, want: Dims) -> Math:
         index += [Span()] if k else []
         index += [Span()] * min(before, after)
         index += [NEW] * (after - before) + [FIRST] * (before - after)
-    if (inner := _read_at(within(m), index)) is not None:
-        return inner
+    if (inner := read_at(m, index)) is not None:
+        return _item(*inner)
     base, places = opened(m, len(have))
     source = iter(places)
     joined = [(x, None if x == NEW else next(source)) for x in index]
     return _item(base, [NEW if p is None else x for x, p in joined if p is not None or x != FIRST])
-
-
-def _read_at(m: Math, index: Sequence[Math]) -> Math | None:
-    """``a[2]`` for ``a[2:3][0]``: the one place that a slice has, as an index; None where there is none."""
-    if not isinstance(m, Item) or NEW in index or len(m.index) > len(index):
-        return None
-    inner = [*m.index, *[Span()] * (len(index) - len(m.index))]
-    pairs = list(zip(inner, index, strict=True))
-    if not all(x == Span() or (isinstance(s, Span) and s.start is not None) for s, x in pairs):
-        return None
-    return _item(m.base, [s.start if isinstance(s, Span) and s.start and x == FIRST else s for s, x in pairs])
 
 
 def _ones(shape: Dims) -> list[int]:

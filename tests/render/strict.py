@@ -361,6 +361,13 @@ class Reader:
         flat = np.broadcast_arrays(*[x.array for row in rows for x in row])
         return Value(np.stack(flat, -1).reshape((*flat[0].shape, len(rows), len(rows[0]))), len(self.axes))
 
+    def read_vector(self, tree: m.Vector) -> Value:
+        items = [self(x) for x in tree.items]
+        if any(x.shape != items[0].shape for x in items):
+            raise Wrong("a list of arrays of several shapes")
+        flat = np.broadcast_arrays(*[x.array for x in items])
+        return Value(np.stack(flat, len(self.axes)), len(self.axes))
+
     # -- functions
     def read_fn(self, tree: m.Fn) -> Value:
         if tree.prime or not tree.args:

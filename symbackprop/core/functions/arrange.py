@@ -139,7 +139,7 @@ def concat(*parts: Node, axis: int = 0) -> Node:
 @plain
 def stack(*parts: Node, axis: int = 0) -> Node:
     """Arrays of one shape joined along a new axis; they may also come as one list."""
-    return build.concat([build.expand(p, axis) for p in _listed(parts)], axis)
+    return build.stack(_listed(parts), axis)
 
 
 def _listed(parts: Sequence[Any]) -> list[Node]:

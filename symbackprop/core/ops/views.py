@@ -1,10 +1,10 @@
-"""Rows that move entries without arithmetic: broadcast, reshape, concat, slice and its adjoint pad, flip, and the copy
-that no gradient passes."""
+"""Rows that move entries without arithmetic: broadcast, reshape, concat, lists of numbers, slice and its adjoint pad,
+flip, and the copy that no gradient passes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import accumulate, pairwise
+from collections.abc import Iterator, Sequence
+from itertools import accumulate, pairwise, product
 from typing import Any
 
 import sympy as sp
@@ -12,7 +12,7 @@ import sympy as sp
 from symbackprop.core import build
 from symbackprop.core.entry import At, Digit, Index, Indices, Terms, aligned, letter, on_axis, place, term
 from symbackprop.core.graph import FLOAT, Node, common_kind, label
-from symbackprop.core.maths import A, Item, Math, Num, Span, Words, called, plain, sizes
+from symbackprop.core.maths import A, Item, Math, Matrix, Num, Span, Vector, Words, called, plain, read_at, sizes
 from symbackprop.core.registry import Cotangents, Op, Sample, register
 from symbackprop.core.roles import Role
 from symbackprop.core.shapes import (
@@ -75,6 +75,21 @@ def _blocks(source: Sequence[Dim], target: Sequence[Dim]) -> list[tuple[slice, s
     return [(slice(a, c), slice(b, d)) for (a, b), (c, d) in pairwise(starts)]
 
 
+def _written_reshape(node: Node, args: Sequence[Math]) -> Math:
+    return called("reshape", args[0], sizes(node.shape))
+
+
+def _show_reshape(node: Node, args: Sequence[Math]) -> Math:
+    """``a[1, 0]`` where one place is left of a slice, else as a call."""
+    have = node.args[0].shape
+    left = same_shape(node.shape, tuple([d for d in have if not is_one(d)]))
+    found = read_at(args[0], [Num(sp.S.Zero) if is_one(d) else Span() for d in have]) if left else None
+    if found is None:
+        return _written_reshape(node, args)
+    last = max([k for k, x in enumerate(found[1]) if x != Span()])
+    return Item(found[0], tuple(found[1][: last + 1]))
+
+
 register(Op(
     name="reshape",
     role=Role.RESHAPED,
@@ -87,7 +102,8 @@ register(Op(
     domain="any",
     infer=lambda shape, args: (shape, args[0].kind),
     vjp=lambda output, upstream, *_: (build.reshape(upstream, output.args[0].shape),),
-    show=lambda node, args: called("reshape", args[0], sizes(node.shape)),
+    show=_show_reshape,
+    written=_written_reshape,
     entry=_entry_reshape,
     reference=lambda np, shape, a: np.array(list(np.asarray(a).flat), dtype=np.asarray(a).dtype).reshape(shape),
     samples=(Sample(((2, 3),), (3, 2)), Sample(((2, 3),), (6,)), Sample(((4,),), (4, 1))),
@@ -142,6 +158,56 @@ register(Op(
     entry=_entry_concat,
     reference=lambda np, axis, *parts: np.concatenate(parts, axis=axis),
     samples=(Sample(((2, 3), (2, 1)), 1), Sample(((1, 3), (2, 3), (2, 3)), 0)),
+))
+
+
+def _infer_listed(shape: Shape, args: tuple[Node, ...]) -> tuple[Shape, str]:
+    return shape, FLOAT
+
+
+def _places(shape: Shape) -> Iterator[tuple[int, ...]]:
+    """The places of all entries, the last axis fastest."""
+    return product(*[range(int(n)) for n in shape])
+
+
+def _vjp_listed(output: Node, upstream: Node, wanted: Sequence[bool], *_: object) -> Cotangents:
+    places = zip(_places(output.shape), wanted, strict=True)
+    return tuple([build.entry(upstream, place) if want else None for place, want in places])
+
+
+def _entry_listed(shape: Shape, shapes: Sequence[Shape], index: Indices) -> Terms:
+    places = enumerate(_places(shape))
+    return [term(At(k, ()), ties=[(i, sp.Integer(n)) for i, n in zip(index, at, strict=True)]) for k, at in places]
+
+
+def _show_listed(node: Node, args: Sequence[Math]) -> Math:
+    return _listed(node.shape, args)
+
+
+def _listed(shape: Shape, args: Sequence[Math]) -> Math:
+    """``[a, b]``, ``[[a, b], [c, d]]``, and lists of such for more axes."""
+    if len(shape) == 1:
+        return Vector(tuple(args))
+    each = len(args) // int(shape[0])
+    parts = [tuple(args[k : k + each]) for k in range(0, len(args), each)]
+    return Matrix(tuple(parts)) if len(shape) == 2 else Vector(tuple([_listed(shape[1:], p) for p in parts]))
+
+
+register(Op(
+    name="array_of",
+    role=Role.LISTED,
+    signature="stack(a, b, …)",
+    shape_rule="as the numbers are listed",
+    derivative="each number gets its entry of upstream",
+    title="listed entries",
+    rule=("each number gets its entry",),
+    domain="numbers",
+    infer=_infer_listed,
+    vjp=_vjp_listed,
+    show=_show_listed,
+    entry=_entry_listed,
+    reference=lambda np, shape, *numbers: np.array(numbers).reshape(shape),
+    samples=(Sample(((), (), ()), (3,)), Sample(((),) * 6, (2, 3))),
 ))
 
 

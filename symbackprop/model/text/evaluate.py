@@ -121,7 +121,6 @@ class Evaluator:
     def operand(self, expr: tree.Expr) -> Node | sp.Expr:
         """An expression that has to be an array or a number."""
         if isinstance(expr, tree.Tuple) and expr.items:
-            self.scope.remark("what is listed in brackets, [a, b], is read as the array stack(a, b)")
             return self.operand(replace(spellings.stacked(expr), place=expr.place))
         return self.checked(expr, self.value(expr))
 
@@ -192,6 +191,11 @@ class Evaluator:
     def is_list(self, expr: tree.Expr) -> bool:
         """Whether it is what is listed in brackets, perhaps under a name."""
         return expr.name in self.scope.lists if isinstance(expr, tree.Name) else isinstance(expr, tree.Tuple)
+
+    def _is_place(self, expr: tree.Index) -> bool:
+        """Whether an index is one whole number, which takes one of what is listed."""
+        item = expr.items[0]
+        return len(expr.items) == 1 and not isinstance(item, tree.Slice) and isinstance(self.value(item), sp.Integer)
 
     def transpose(self, value: Node) -> Node:
         return transpose(value)
@@ -397,6 +401,8 @@ class Evaluator:
         if first is not None:
             return self.value(first)
         base = self.value(expr.base)
+        if isinstance(base, tuple) and base and isinstance(expr.base, tree.Tuple) and not self._is_place(expr):
+            base = self.operand(expr.base)
         if isinstance(base, tuple):
             return _chosen(base, [self.value(item) for item in expr.items])
         if not isinstance(base, Node):

@@ -162,10 +162,6 @@ class TextPrinter(Remembering[Text, Text], LinePrinter):
         body = self.between("[", self(m.body), "]", True)._replace(word=True)
         return self.indexed(body, [self.lettered(x) for x in m.letters], all([len(x) == 1 for x in m.letters]))
 
-    def matrix(self, m: maths.Matrix) -> Text:
-        rows = [self.between("[", self.comma(line), "]", True) for line in m.rows]
-        return self.between("[", self.separated(rows), "]", True)
-
     def item(self, m: maths.Item) -> Text:
         """An index breaks last of all: [:, m] belongs together."""
         index = self.comma(m.index).held(INDEX)
