@@ -397,7 +397,7 @@ class Forms:
         called = {k: found for k, (base, n) in enumerate(factors) if abs(n) == 1 and (found := self._call(base))}
         for k, (one, u) in called.items():
             for j, (other, v) in called.items():
-                same = u is v or (_is_even(one) and u is scaled(v, -sp.S.One))
+                same = u is v or (one.even and u is scaled(v, -sp.S.One))
                 name = quotients().get((one.name, other.name)) if same else None
                 if name is not None and (factors[k][1], factors[j][1]) == (1, -1):
                     rest = [x for i, x in enumerate(factors) if i not in (k, j)]
@@ -584,10 +584,6 @@ def _is_number(term: f.Formula) -> bool:
 
 def _is_power(term: f.Formula) -> bool:
     return isinstance(term, f.Pow)
-
-
-def _is_even(record: Scalar) -> bool:
-    return record.log is not None and f.over(record.log, (-f.Arg(0),)) == record.log
 
 
 @cache

@@ -664,6 +664,7 @@ Rule = Callable[[Node, Logarithms], Node | None]
 
 _LOG1P = f.call("log1p", f.Arg(0))
 _SOFTPLUS = f.call("softplus", f.Arg(0))
+_LOG, _SIZE = f.call("log", f.Arg(0)), f.call("abs", f.Arg(0))
 
 
 def _logarithm(row: Node, logs: Logarithms) -> Node | None:
@@ -800,7 +801,23 @@ def _of_log(row: Node, logs: Logarithms) -> Node | None:
     return row.graph.apply(f.call(record.of_log, *parts), *row.args) if steep else None
 
 
+def _softplus_of_log(row: Node, logs: Logarithms) -> Node | None:
+    """softplus(log y) = log(1 + y), whose slope is no σ(log y)/y where y is 0 or next to it."""
+    log = row.args[0] if row.form == _SOFTPLUS and row.args[0].name is None else None
+    return log.graph.call("log1p", log.args[0]) if log is not None and log.form == _LOG else None
+
+
+def _even_of_size(row: Node, logs: Logarithms) -> Node | None:
+    """f(|u|) = f(u) of an even f: the slope of |u| at 0 has no part in its second derivative."""
+    record = row.function
+    if record is None or not record.even or row.form != f.call(record.name, f.Arg(0)):
+        return None
+    size = row.args[0]
+    return size.graph.call(record.name, size.args[0]) if size.name is None and size.form == _SIZE else None
+
+
 IDENTITIES: tuple[Rule, ...] = (
+    _softplus_of_log, _even_of_size,
     _inverse, _logarithm, _sum_of_logarithms, _plain_logarithm, _power, _root, _angle, _bernoulli, _both_outcomes,
     _arithmetic, _of_log,
 )

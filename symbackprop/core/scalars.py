@@ -103,8 +103,8 @@ class Scalar:
     ``scaled`` is (a, b) where f is e^a·b and b of moderate size, ``mirrored`` is g where f(x) is e^x·g. The ``tails``
     are (a, b) where f is, to rounding error, a number times e^(a·x) far out on the left and e^(b·x) on the right, or
     None for neither.
-    ``odd``: f(−x) = −f(x); f is Σ sign·log of ``logs``; ``power``: f(x) is x to that power; ``square``: an even power
-    of f(x) is one of x, with the exponent times that.
+    ``odd``: f(−x) = −f(x), ``even``: f(−x) = f(x); f is Σ sign·log of ``logs``; ``power``: f(x) is x to that power;
+    ``square``: an even power of f(x) is one of x, with the exponent times that.
     ``guards`` is the arithmetic that the function is but for points where that is nan: it is written as that, and is
     part of the formula around it unless it is a row of its own (``alone``). What makes a call of its arguments where
     numbers among them may need none is ``folded``; what rewrites know it as is its ``role``. A glossary says what it
@@ -159,6 +159,7 @@ class Scalar:
     mirrored: Formula | None = None
     tails: tuple[int | None, int | None] = (None, None)
     odd: bool = False
+    even: bool = False
     power: sp.Expr | None = None
     square: sp.Expr | None = None
     switches: tuple[Switch, ...] = ()
@@ -952,7 +953,7 @@ _RECORDS = [
     Scalar("sin", sp.sin, lambda np, x: np.sin(x), (call("cos", X),), latex=r"\sin", rest=call("cos", X) ** 2,
            mean=call("sine_mean", 0, X)),
     Scalar("cos", sp.cos, lambda np, x: np.cos(x), (-call("sin", X),), latex=r"\cos", rest=call("sin", X) ** 2,
-           complement=2 * call("sin", X / 2) ** 2),
+           complement=2 * call("sin", X / 2) ** 2, even=True),
     Scalar("tan", sp.tan, lambda np, x: np.tan(x), (1 + OUT**2,), latex=r"\tan", odd=True,
            mean=call("sine_mean", 0, X) / call("cos", X)),
     Scalar("asin", sp.asin, lambda np, x: np.arcsin(x), (1 / call("sqrt", 1 - X**2),), UNIT, latex=r"\arcsin",
@@ -970,9 +971,9 @@ _RECORDS = [
            tails=(-1, 1), mean=call("cosh", X) * call("tanh_mean", 0, X)),
     Scalar("cosh", sp.cosh, lambda np, x: np.cosh(x), (call("sinh", X),), latex=r"\cosh", finite=False,
            log=call("log_cosh", X), range=(0.0, inf), positive=True, complement=-2 * call("sinh", X / 2) ** 2,
-           rest=-call("sinh", X) ** 2, tails=(-1, 1)),
+           rest=-call("sinh", X) ** 2, tails=(-1, 1), even=True),
     Scalar("log_cosh", opaque("log_cosh"), _log_cosh, (call("tanh", X),), means=call("log", call("cosh", X)),
-           range=(0.0, inf), flat=True),
+           range=(0.0, inf), flat=True, even=True),
     Scalar("asinh", sp.asinh, lambda np, x: np.arcsinh(x), (1 / call("hypot", 1, X),), odd=True, undoes="sinh",
            mean=call("arc_mean", 0, X, -1, HALF)),
     Scalar("acosh", sp.acosh, lambda np, x: np.arccosh(x),
@@ -1025,7 +1026,8 @@ _RECORDS = [
            means="is the derivative of digamma, as often as its first argument says",
            note="the order counts as the nearest whole number", defined=NO_POLE.replace("x", "y"), finite=False),
     Scalar("i0", opaque("i0"), lambda np, x: _bessel_ratio(np, 0, x), (X * call("bessel_ratio", 1, X),), finite=False,
-           means="is the modified Bessel function of order 0", range=(0.0, inf), positive=True, log=call("log_i0", X)),
+           means="is the modified Bessel function of order 0", range=(0.0, inf), positive=True, log=call("log_i0", X),
+           even=True),
     Scalar("bessel_ratio", opaque("bessel_ratio"), _bessel_ratio, (NO, Y * call("bessel_ratio", X + 1, Y)),
            ((1.0, 1.4), ANY), finite=False, public=False, range=(0.0, inf),
            means="is, at (n, x), the modified Bessel function of order n at x over xⁿ",
@@ -1045,7 +1047,7 @@ _RECORDS = [
            scaled=(-(X**2) / 2, call("erfcx", -X / sp.sqrt(2)) / 2), range=(0.0, 1.0), positive=True),
     Scalar("normal_pdf", opaque("normal_pdf"), lambda np, x: np.exp(-x * x / 2) / np.sqrt(2 * np.pi),
            (-call("limited", X) * OUT,), latex=r"\varphi", text="φ", means="is the density of the normal distribution",
-           range=(0.0, 0.4), positive=True, log=-(X**2) / 2 - Num(sp.log(2 * sp.pi) / 2)),
+           range=(0.0, 0.4), positive=True, log=-(X**2) / 2 - Num(sp.log(2 * sp.pi) / 2), even=True),
     Scalar("log_normal_cdf", opaque("log_normal_cdf"), _log_normal_cdf,
            (call("inverse_mills", X),), spelled=call("log", call("normal_cdf", X)), public=False,
            show=lambda args, form: maths.Fn("log", (maths.Fn("normal_cdf", (args[0],)),)),

@@ -739,3 +739,22 @@ def test_factors_that_cancel(form: str, value: float, slope: float, level: int, 
     module = emit(f"param x: 4\nloss L = sum({form})", tmp_path, level=level)
     loss, grads = module.loss_and_grads({"x": np.array([0.0, 1e-310, -1e-200, 1e-17])}, {})
     np.testing.assert_allclose([loss / 4, *grads["x"]], [value, *[slope] * 4], atol=1e-15)
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+def test_softplus_of_a_logarithm_at_0(level: int, tmp_path: Path) -> None:
+    """It is log(1 + |x|), and its slope came out as NaN or 0."""
+    module = emit("param x: 4\nloss L = sum(softplus(log(abs(x))))", tmp_path, level=level)
+    loss, grads = module.loss_and_grads({"x": np.array([0.0, 1e-310, -1e-200, 3.0])}, {})
+    np.testing.assert_allclose([loss, *grads["x"]], [np.log(4), 0, 1, -1, 0.25])
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize(("form", "curved"), [
+    ("cosh(abs(x))", 1), ("cos(abs(x))", -1), ("log_cosh(abs(x))", 1), ("i0(abs(x))", 0.5),
+    ("normal_pdf(abs(x))", -1 / np.sqrt(2 * np.pi)),
+])
+def test_even_functions_of_a_size_are_curved_at_0(form: str, curved: float, level: int, tmp_path: Path) -> None:
+    """The slope of |x| at 0, which is 0, made the second derivative 0."""
+    module = emit(f"param x\nloss L = {form}", tmp_path, level=level, along=["hvp"])
+    assert module.hvp({"x": 0.0}, {}, {"x": 1.0})["x"] == pytest.approx(curved)

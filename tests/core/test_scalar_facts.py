@@ -165,3 +165,10 @@ def test_tails_are_exponentials(record: Scalar) -> None:
         near, far = values(record, [side * np.array([150.0, 350.0])])
         if tail is not None:
             np.testing.assert_allclose(far / near, np.exp(side * tail * 200.0), rtol=1e-13)
+
+
+@pytest.mark.parametrize("record", SCALARS)
+def test_what_is_stated_to_be_even_is(record: Scalar) -> None:
+    at = np.array([0.3, 1.2, 2.5])
+    if record.even:
+        np.testing.assert_allclose(record.reference(np, at), record.reference(np, -at), rtol=1e-15)
