@@ -909,10 +909,15 @@ def _holds(condition: maths.Math) -> maths.Math:
 
 
 def _is_truth(m: maths.Math) -> bool:
-    """Whether what prints is 1 or 0 by itself: a comparison, a mask, by its entries or repeated."""
+    """Whether what prints is 1 or 0 by itself: a comparison, a mask, by its entries or repeated, and what is made of
+    such: both of them hold, one does, or the one does not."""
     match maths.within(m):
         case maths.Array(body) | maths.Outer(maths.Fill(), body):
             return _is_truth(body)
+        case maths.Sum(((False, maths.Num(sp.S.One)), (True, body))):
+            return _is_truth(body)
+        case maths.Prod(parts, sp.S.One) | maths.Fn("maximum" | "minimum", parts):
+            return all(map(_is_truth, parts))
         case inner:
             return isinstance(inner, maths.Indicator) or (isinstance(inner, maths.Op) and inner.name == "causal_mask")
 

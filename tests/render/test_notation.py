@@ -265,3 +265,11 @@ def test_ones_have_their_sign_in_front(view: str, line: str) -> None:
 def test_a_closed_form_that_prints_as_the_line_before_is_no_line() -> None:
     page = derive(Model.parse(LAYER_NORM)).text()
     assert page.count("= 1/N Σ_n ((Y − T) ⊙ h)[n] ") == 1
+
+
+def test_what_is_made_of_conditions_is_one() -> None:
+    """1[1[w < 1]·1[x > 0]] was the indicator of what is 1 or 0 itself."""
+    page = derive(Model.parse("data x\nparam w\np = where((x > 0) & (w < 1), w**2, 0)\n"
+                              "loss L = p + where((x > 0) | (w > 2), w**3, x)")).text()
+    assert "= 1[x > 0]·1[w < 1]  " in page and "= max(1[x > 0], 1[w > 2])" in page
+    assert "1[1[" not in page and "1[max" not in page
