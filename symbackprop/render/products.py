@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from symbackprop.core import maths
-from symbackprop.core.facts import is_symmetric
+from symbackprop.core.facts import is_identity, is_symmetric
 from symbackprop.core.graph import Node
 from symbackprop.core.maths import Math, MatMul, product, replaced, shaped, transposed, turned, within
 from symbackprop.core.pattern import Pattern
@@ -33,10 +33,20 @@ def contracted(r: Rows, pattern: Pattern, args: Sequence[Math], rows: Sequence[N
         return maths.Op("trace", tuple(args))
     if {*pattern.ins} == {pattern.letters} and not pattern.out and not is_inner(pattern):
         return r.over("sum", product(*args), rows[0], range(rows[0].ndim), False)
+    on_diagonal = _scales_identity(pattern, rows)
+    if on_diagonal is not None:
+        return r.diagonal(args[on_diagonal])
     plain = plain_product(pattern, args)
     if plain is not None:
         return replaced(plain, {turned(a): a for a, row in zip(args, rows, strict=True) if is_symmetric(row)})
     return _batched(r, pattern, args, rows) or _over_indices(r, pattern, args, rows)
+
+
+def _scales_identity(pattern: Pattern, rows: Sequence[Node]) -> int | None:
+    """The place of the vector that scales the rows or columns of an identity matrix; None for other products."""
+    vectors = [k for k, s in enumerate(pattern.ins) if len(s) == 1 and s in pattern.out]
+    matrices = [a for a, s in zip(rows, pattern.ins, strict=True) if s == pattern.out and is_identity(a)]
+    return vectors[0] if len(rows) == 2 and vectors and matrices else None
 
 
 def _scaled(r: Rows, pattern: Pattern, args: Sequence[Math], rows: Sequence[Node]) -> Math:

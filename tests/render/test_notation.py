@@ -273,3 +273,10 @@ def test_what_is_made_of_conditions_is_one() -> None:
                               "loss L = p + where((x > 0) | (w > 2), w**3, x)")).text()
     assert "= 1[x > 0]·1[w < 1]  " in page and "= max(1[x > 0], 1[w > 2])" in page
     assert "1[1[" not in page and "1[max" not in page
+
+
+def test_a_vector_on_a_diagonal_is_diag() -> None:
+    text = "dim N, D\ndata X: N x D\nparam s: D\nA = X @ diag(exp(s)) @ X.T\nloss L = sum(A**2)"
+    page = derive(Model.parse(text)).text()
+    assert "= diag(e^s) " in page and "diag(u) is the matrix with u on its diagonal and 0 elsewhere" in page
+    assert "·I_" not in page
