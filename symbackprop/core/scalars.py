@@ -916,7 +916,9 @@ def _is_truth(m: maths.Math) -> bool:
             return _is_truth(body)
         case maths.Sum(((False, maths.Num(sp.S.One)), (True, body))):
             return _is_truth(body)
-        case maths.Prod(parts, sp.S.One) | maths.Fn("maximum" | "minimum", parts):
+        case maths.Prod(parts, sp.S.One):
+            return all(map(_is_truth, parts))
+        case maths.Fn(name, parts) if TABLE[name].chooses == (0, 1):
             return all(map(_is_truth, parts))
         case inner:
             return isinstance(inner, maths.Indicator) or (isinstance(inner, maths.Op) and inner.name == "causal_mask")
