@@ -25,6 +25,11 @@ PROGRAMS = [
     "params = [W1] + [W2]\nloss = np.sum(x @ params[0] @ params[1])",
     "def net(params, h):\n    for W, b in params[:-1]:\n        h = np.tanh(h @ W + b)\n    W, b = params[-1]\n"
     "    return h @ W + b\nparams = [(W1, b1), (W2, b2)]\nloss = np.sum(net(params, x)**2)",
+    # of entries that have their value before
+    f"b1 = 2 * b1\nparams = [(W1, b1), (W2, b2)]\nh = x\nfor W, b in params:\n    {STEP}\nloss = h.sum()",
+    "V, U = 2 * W1, W2\nWs = [V, U]\nh = x\nfor W in Ws:\n    h = np.tanh(h @ W)\nloss = h.sum()",
+    "def net(W1, h):\n    Ws = [W1, W2]\n    for W in Ws:\n        h = np.tanh(h @ W)\n    return h\n"
+    "loss = net(W1, x).sum()",
 ]
 
 
@@ -53,3 +58,32 @@ def test_layers_of_a_list_are_made_one_by_one() -> None:
 def test_what_other_lines_change_or_read_is_refused(lines: str) -> None:
     with pytest.raises(ModelError):
         parse_alone(f"Ws = [W1, W2]\nh = x\n{lines}")
+
+
+PAIRS = "params = [(W1, b1), (W2, b2)]\n"
+LOOP = f"h = x\nfor W, b in params:\n    {STEP}\nloss = h.sum()"
+
+
+@pytest.mark.parametrize("program", [
+    # entries that change by unpacking
+    f"{PAIRS}W1, b1 = 2 * W1, 2 * b1\n{LOOP}", f"{PAIRS}(W1, b1) = params[1]\n{LOOP}",
+    f"{PAIRS}V = b1 = 2 * b2\n{LOOP}", f"{PAIRS}b1[0], b2[0] = 2, 3\n{LOOP}",
+    # other names in functions and loops that read the list
+    f"{PAIRS}def f(h, W1):\n    return h @ params[0][0] + W1.sum()\nloss = f(x, X).sum()",
+    f"{PAIRS}f = lambda W1: np.sum(params[0][0] * W1)\nloss = f(X)",
+    f"{PAIRS}loss = sum(np.sum(params[0][0] * W1) for W1 in X)",
+    f"{PAIRS}s = 0\nfor b1 in X:\n    s = s + np.sum(params[0][1] * b1)\nloss = s",
+    # the list's name too
+    f"{PAIRS}def g(params):\n    return params[0].sum()\nloss = g(X) + params[0][0].sum()",
+    f"{PAIRS}g = lambda params: params[0].sum()\nloss = g(X) + params[0][0].sum()",
+])
+def test_names_that_are_others_than_in_the_list_are_refused(program: str) -> None:
+    with pytest.raises(ModelError):
+        parse_alone(program)
+
+
+def test_a_list_of_one_function_is_no_array_of_another() -> None:
+    program = ("def f(h):\n    Ws = [W1, W2]\n    for W in Ws:\n        h = np.tanh(h @ W)\n    return h\n"
+               "def g(Ws):\n    return Ws[0].sum()\nloss = f(x).sum() + g(W3)")
+    with pytest.raises(ModelError, match="Ws stands for something else here"):
+        parse_alone(program)

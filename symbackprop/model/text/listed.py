@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from itertools import chain, takewhile
+from itertools import accumulate, chain, pairwise, takewhile
 from typing import TypeAlias
 
 from symbackprop.model.text.comprehensions import outermost
@@ -24,6 +24,7 @@ def with_lists(lines: list[Line]) -> list[int]:
         return []
     for line in [line for line in lines if line.tokens[0].text == "def"]:
         known.give(lines, line)
+    known.check(lines)
     changed = list[int]()
     k = 0
     while k < len(lines):
@@ -46,11 +47,13 @@ class _Lists:
     def __init__(self, lines: list[Line]) -> None:
         self.entries: dict[str, list[Entry]] = {}
         names = FreeNames(token.text for line in lines for token in line.tokens)
-        given = [line.tokens[0].text for line in lines if len(line.tokens) > 1 and line.tokens[1].text in _GIVES]
+        given = [*chain.from_iterable(map(_given, lines))]
+        self.numbers = dict[str, int]()  # of the lines that make lists
         for line in [*lines]:
             name, sign = line.tokens[:2]
             if name.kind == NAME and sign.is_sign("=") and given.count(name.text) == 1:
                 self._take(lines, lines.index(line), names, given)
+                self.numbers[name.text] = line.number
             elif name.is_sign("*") or (sign.is_sign(",") and any(token.is_sign("*") for token in line.tokens[:4])):
                 self._take_apart(lines, lines.index(line))
 
@@ -72,6 +75,8 @@ class _Lists:
     def _take(self, lines: list[Line], k: int, names: FreeNames, given: Sequence[str]) -> None:
         """A list that a line writes out, whose entries are names, several of these, or layers that get names."""
         name, value = lines[k].tokens[0], lines[k].tokens[2:-1]
+        if self._is_anothers(lines, k, name.text):
+            return
         made_of = self.value(value) if any(token.is_sign("+") for token in value) else None
         if made_of is not None:
             self.entries[name.text] = made_of
@@ -84,7 +89,8 @@ class _Lists:
         layers = [part for part in parts if part[0].text == "nn"]
         if not parts or len(parts) > _MOST_ENTRIES or not all(_is_entry(part) or part in layers for part in parts):
             return
-        if any(token.text in given for part in parts if part not in layers for token in part):
+        if any(token.text in given and not (given.count(token.text) == 1 and _stands(lines, k, token.text))
+               for part in parts if part not in layers for token in part):
             return
         made = {id(part): name._replace(text=names.free(f"{name.text}_{j}")) for j, part in enumerate(parts)
                 if part in layers}
@@ -102,8 +108,7 @@ class _Lists:
 
     def give(self, lines: list[Line], head: Line) -> None:
         """A function without the parameters that are the same list wherever it is called: it reads that."""
-        parameters = [part[0].text for part in between_commas(head.tokens[3 : closing(head.tokens, 2)]) if part]
-        for at, name in reversed([*enumerate(parameters)]):
+        for at, name in reversed([*enumerate(_parameters(head))]):
             places = _calls(lines, head.tokens[1].text)
             calls = [between_commas(lines[j].tokens[k + 2 : closing(lines[j].tokens, k + 1)]) for j, k in places]
             given = {"".join(map(TEXT, args[at])) if at < len(args) else "" for args in calls}
@@ -120,6 +125,47 @@ class _Lists:
             lines[j] = lines[j]._replace(tokens=(*tokens[: k + 2], *chain.from_iterable(inner), *tokens[end:]))
         for j in range(begin + 1, self.end(lines, begin)):
             lines[j] = lines[j]._replace(tokens=tuple(_put(lines[j].tokens, {name: Token(NAME, own)})))
+
+    def _is_anothers(self, lines: Sequence[Line], k: int, name: str) -> bool:
+        """Whether a function makes a list, and others read what has its name and is no parameter of theirs."""
+        defined = [j for j, line in enumerate(lines) if line.tokens[0].text == "def"]
+        inside = [range(j, self.end(lines, j)) for j in defined]
+        own = next((part for part in inside[::-1] if k in part), range(len(lines)))
+        known = [part for part in inside if name in _parameters(lines[part.start])]
+        return any(_reads(line, name) for j, line in enumerate(lines)
+                   if j not in own and not any(j in part for part in known))
+
+    def check(self, lines: Sequence[Line]) -> None:
+        """Refuse what gives a list's name, or one of an entry, to something else where the list is read."""
+        for k, line in enumerate(lines):
+            for name, entries in self.entries.items():
+                names = {name} | {token.text for entry in entries for token in entry if token.kind == NAME}
+                both = sorted(names.intersection(self._bound(line)))
+                if both and self._reaches(lines, k, name, both):
+                    raise problem(f"{both[0]} stands for something else here than in the list {name}, or than that "
+                                  "list: rename one of them", line.number)
+
+    def _bound(self, line: Line) -> list[str]:
+        """The parameters of a function, and what loops count with but over lists that are written out."""
+        texts, found = [*map(TEXT, line.tokens)], [*_parameters(line)]
+        for j, word in enumerate(texts):
+            behind = [*takewhile(lambda word: word not in ("in", ":"), texts[j + 1 :])]
+            over = texts[j + 2 + len(behind) :][:1]
+            if word == "lambda" or (word == "for" and not {*over} & {*self.entries, *_OF_LISTS}):
+                found += behind
+        return found
+
+    def _reaches(self, lines: Sequence[Line], k: int, name: str, bound: Sequence[str]) -> bool:
+        end = self.end(lines, k)
+        if lines[k].tokens[0].text == "for":
+            return True
+        if lines[k].tokens[0].text != "def":
+            return name in bound or _reads(lines[k], name)
+        if self.numbers.get(name, 0) in [line.number for line in lines[k:end]]:
+            return False
+        if name in bound:
+            return bool(_calls(lines, lines[k].tokens[1].text))
+        return any(_reads(line, name) for line in lines[k + 1 : end])
 
     def end(self, lines: Sequence[Line], k: int) -> int:
         """Where what is indented below a line ends."""
@@ -186,7 +232,7 @@ class _Lists:
         inside = tokens[2:-1] if len(texts) > 2 and closing(tokens, 1) == len(texts) - 1 else ()
         if inside and texts[0] in self.entries and tokens[1].is_sign("["):
             return _sliced(self.entries[texts[0]], inside)
-        if not inside or texts[0] not in ("zip", "reversed", "enumerate", "list"):
+        if not inside or texts[0] not in _OF_LISTS:
             return None
         each = [self.value(part) for part in between_commas(inside)]
         lists = [part for part in each if part is not None]
@@ -224,6 +270,35 @@ def _calls(lines: Sequence[Line], function: str) -> list[tuple[int, int]]:
 
 
 _GIVES = ("=", "+=", "-=", "*=", "/=", ".", "[")
+_OF_LISTS = ("zip", "reversed", "enumerate", "list")
+
+
+def _given(line: Line) -> list[str]:
+    """The names that a line gives a value, or changes."""
+    depths = [0, *accumulate(token.is_sign("(", "[") - token.is_sign(")", "]") for token in line.tokens)]
+    equal = max((j for j, token in enumerate(line.tokens) if token.is_sign("=") and not depths[j]), default=0)
+    several = [token for token in line.tokens[:equal] if token.is_sign(",", "=")]
+    if several:
+        return [token.text for token in line.tokens[:equal] if token.kind == NAME]
+    return [line.tokens[0].text] if len(line.tokens) > 1 and line.tokens[1].text in _GIVES else []
+
+
+def _stands(lines: Sequence[Line], k: int, name: str) -> bool:
+    """Whether a name has its value on a line before, at the same place of the text."""
+    block = takewhile(lambda line: len(line.indent) >= len(lines[k].indent), lines[:k][::-1])
+    return any(name in _given(line) for line in block if line.indent == lines[k].indent)
+
+
+def _parameters(line: Line) -> list[str]:
+    if line.tokens[0].text != "def" or not line.tokens[2].is_sign("("):
+        return []
+    return [part[0].text for part in between_commas(line.tokens[3 : closing(line.tokens, 2)]) if part]
+
+
+def _reads(line: Line, name: str) -> bool:
+    """Whether a line has a name, but as that of a part or of an option."""
+    return any(token.text == name and not line.tokens[k].is_sign(".") and not after.is_sign("=")
+               for k, (token, after) in enumerate(pairwise(line.tokens[1:]))) or line.tokens[0].text == name
 
 
 def _goes_over(line: Line, name: str) -> bool:
