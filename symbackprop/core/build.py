@@ -379,11 +379,15 @@ def put_along(g: Node, index: Node, axis: int, size: DimLike) -> Node:
 
 
 def concat(parts: Sequence[Node], axis: int = 0) -> Node:
-    """Arrays joined along an axis; one of floats that has no entries adds none, integers say what may be an index."""
+    """Arrays joined along an axis, lists of numbers as a longer list; one of floats that has no entries adds none,
+    integers say what may be an index."""
     place = normalise_axis(axis, parts[0].ndim)
     beside = next((p.shape for p in parts if p.shape[place : place + 1] != (0,)), parts[0].shape)
     nothing = (*beside[:place], sp.S.Zero, *beside[place + 1 :])
     some = [p for p in parts if p.kind != FLOAT or not same_shape(p.shape, nothing)] or parts[:1]
+    lists = [numbers_in(p) for p in some]
+    if len(nothing) == 1 < len(some) and all(lists):
+        return _listed([x for numbers in lists for x in numbers])
     return some[0] if len(some) == 1 < len(parts) else parts[0].graph.make("concat", some, place)
 
 
@@ -395,8 +399,11 @@ def stack(parts: Sequence[Node], axis: int = 0) -> Node:
     place = normalise_axis(axis, len(first) + 1)
     each = prod(map(int, first[place:]))
     inside = [x[k : k + each] for k in range(0, len(lists[0]), each) for x in lists]
-    shape = (*first[:place], sp.Integer(len(parts)), *first[place:])
-    return parts[0].graph.make("array_of", [x for numbers in inside for x in numbers], shape)
+    return _listed([x for numbers in inside for x in numbers], *first[:place], sp.Integer(len(parts)), *first[place:])
+
+
+def _listed(numbers: Sequence[Node], *shape: Dim) -> Node:
+    return numbers[0].graph.make("array_of", numbers, shape or (sp.Integer(len(numbers)),))
 
 
 def numbers_in(row: Node) -> tuple[Node, ...]:

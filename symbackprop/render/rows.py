@@ -17,7 +17,9 @@ import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core import maths
+from symbackprop.core.build import numbers_in
 from symbackprop.core.facts import (
+    is_padded,
     is_product,
     is_put,
     is_range,
@@ -56,6 +58,8 @@ from symbackprop.render.spread import (
 )
 
 ONE, TWO = sp.S.One, f.Num(sp.Integer(2))
+MAX_LISTED = 8  # numbers, of which all but one are 0
+
 T = TypeVar("T")
 
 
@@ -663,7 +667,17 @@ def _einsum(r: Rows, node: Node, *args: Node) -> Scaled:
     return Scaled(sp.Mul(*[t.number for t in terms]), contracted(r, node.attr, [t.rest for t in terms], args))
 
 
+def _padded(r: Rows, node: Node, a: Node) -> Math:
+    """A number among noughts, of which there are few, as a list of them."""
+    numbers, (_, start, size, _) = () if a.id in r.symbols else numbers_in(a), node.attr
+    few_places = node.ndim == 1 and start.is_Integer and size.is_Integer and size <= MAX_LISTED
+    if len(numbers) != 1 or not few_places:
+        return r.structural(node)
+    return maths.Vector(tuple([r.ref(numbers[0]) if k == start else maths.Num(sp.S.Zero) for k in range(size)]))
+
+
 WAYS: tuple[tuple[Callable[[Node], bool], Callable[..., Scaled | Math]], ...] = (
     (is_product, _einsum), (is_sum, _sum), (is_repeated, _broadcast), (is_reshaped, _reshape), (is_put, _put),
+    (is_padded, _padded),
     (attrgetter("op.chooses"), _max), (attrgetter("is_result"), _out),
 )

@@ -101,3 +101,26 @@ def test_a_list_has_indices(index: str, meant: str) -> None:
 
     assert first_difference(model(f"[s, 2, 3]{index}"), model(meant)) is None
     assert verify(model(meant), seed=0)
+
+ENTRIES = """
+dim N
+data x: N, y: N
+param theta: 3
+mu = theta[0] + theta[1] * x
+s = exp(theta[2])
+loss L = sum((y - mu)**2) / (2*s**2) + N * theta[2]
+"""
+
+
+@pytest.mark.parametrize("view", ["matrix", "index", "jacobian"])
+def test_the_gradient_of_entries_is_a_list(view: str) -> None:
+    """It was concat((Σ_n δ_μ[n])·1_1, δ_a·1_1, δ_b·1_1, axis 0)."""
+    model = Model.parse(ENTRIES)
+    page = derive(model).text(view=view)
+    assert "[j], δ_a, δ_b]" in page.replace("[n]", "[j]") and "·1_1" not in page and "pad" not in page
+    assert "np.array([dmu.sum(), da, db], dtype=dtype)" in codegen(model)
+    assert grade(model, "dtheta = [-sum(y - mu)/s**2, -sum((y - mu)*x)/s**2, N - sum((y - mu)**2)/s**2]")
+
+
+def test_one_entry_alone_stands_among_noughts() -> None:
+    assert "∂L/∂v = [0, 2v[1], 0]" in derive(Model.parse("param v: 3\nloss L = v[1]**2")).text().replace("  ", "")
