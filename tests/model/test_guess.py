@@ -266,11 +266,20 @@ def test_whole_numbers_that_are_drawn_are_classes(drawn: str) -> None:
 
 @pytest.mark.parametrize("lines", [
     "jax.grad(f)(w, x)", "l, g = jax.value_and_grad(f, argnums=(0, 1))(w, x)", "df = jax.grad(f)\ng = df(w, x)",
+    "print(jax.grad(f)(w, x))",
 ])
 def test_a_gradient_that_is_asked_for_at_the_end_is_that_of_the_function(lines: str) -> None:
     model = parse_alone(f"def f(a, b):\n    return jnp.sum(jnp.tanh(a * b)**2)\n{lines}")
     assert to_text(model) == to_text(parse_alone("sum(tanh(w * x)**2)"))
     assert any("gradients are derived: what the function gives" in note for note in model.remarks)
+
+
+@pytest.mark.parametrize("line", [
+    "f(w, x) + jnp.sum(jax.grad(f)(w, x)**2)", "jax.grad(f)(w, x) * 2", "w = w - 0.1 * jax.grad(f)(w, x)",
+])
+def test_a_gradient_in_a_formula_is_refused(line: str) -> None:  # f(w, x) was the result
+    with pytest.raises(ModelError):
+        parse_alone(f"def f(a, b):\n    return jnp.sum(jnp.tanh(a * b)**2)\n{line}")
 
 
 @pytest.mark.parametrize(("program", "is_number"), [

@@ -54,6 +54,10 @@ def test_layers_of_a_list_are_made_one_by_one() -> None:
 @pytest.mark.parametrize("lines", [
     "for W in Ws:\n    h = np.tanh(h @ W)\nloss = h.sum() + (W**2).sum()",  # the last one
     "W1 = W1 * 2\nfor W in Ws:\n    h = np.tanh(h @ W)\nloss = h.sum()",  # of which the list has the first
+    "for W in Ws:\n    h, W = h @ W, 2 * W\nloss = h.sum() + W1.sum()",  # W1 was another one
+    "for W in Ws[:1] + [V]:\n    h, V = h @ W, 2 * V\nloss = np.sum(h)",  # the second step took another V
+    "Vs = Ws + [V]\nV = 2 * V\nfor W in Vs:\n    h = h @ W\nloss = np.sum(h)",
+    "first, *Vs = Ws + [V]\nV = 2 * V\nfor W in Vs:\n    h = h @ W\nloss = np.sum(h @ first)",
 ])
 def test_what_other_lines_change_or_read_is_refused(lines: str) -> None:
     with pytest.raises(ModelError):

@@ -27,7 +27,7 @@ from symbackprop.model.text.guessed_shapes import Known, Shapes, needs_arrays
 from symbackprop.model.text.languages import language, with_its_signs
 from symbackprop.model.text.scope import ModelScope
 from symbackprop.model.text.statements import GRADIENTS, KEYWORDS, UPDATES, Reader, counted, says_nothing
-from symbackprop.model.text.tokens import NAME, Cursor, Line, Token, logical_lines, problem
+from symbackprop.model.text.tokens import NAME, TEXT, Cursor, Line, Token, logical_lines, problem
 from symbackprop.model.text.undeclared import declared, read_first, sized, without_layers
 from symbackprop.model.text.writing import closing
 from symbackprop.patterns import lazy
@@ -219,9 +219,9 @@ def _statements(text: str) -> tuple[Sequence[tree.Statement], Container[str], bo
         raise problem("there is no expression: give one, as in (y - w*x)^2", 1)
     with_its_signs(lines, language(text))
     counts = any(map(_counts_with_names, lines))
-    asked, lines[-1] = _differentiated(lines) != lines[-1], _differentiated(lines)
+    typed, lines[-1] = lines[-1], _differentiated(lines)
     reader = Reader(lines, [])
-    found: list[tree.Statement] = [*reader.notes, *[tree.Said(lines[-1].number, _DERIVED)] * asked]
+    found: list[tree.Statement] = [*reader.notes, *[tree.Said(typed.number, _DERIVED)] * (lines[-1] != typed)]
     while reader.place < len(lines) - 1 or (reader.place < len(lines) and _gives_a_name(lines[-1])):
         place = reader.place
         for statement in reader.statement(lines[0].indent, 0):
@@ -251,10 +251,18 @@ def _differentiated(lines: Sequence[Line]) -> Line:
         of = _of_gradient(last, known) if token.text in GRADIENTS else ""
         end = closing(last.tokens, k + 1) + 1 if of else k + 1
         of = of or made.get(token.text, "")
-        if of and last.tokens[end].is_sign("("):
-            call = last.tokens[end : closing(last.tokens, end) + 1]
-            return last._replace(tokens=(token._replace(text=of), *call, last.tokens[-1]))
+        if of and last.tokens[end].is_sign("(") and _is_all(last.tokens, k, behind := closing(last.tokens, end) + 1):
+            return last._replace(tokens=(token._replace(text=of), *last.tokens[end:behind], last.tokens[-1]))
     return last
+
+
+def _is_all(tokens: Sequence[Token], k: int, behind: int) -> bool:
+    """Whether a call, perhaps printed, is all that a line computes: of ``f(w) + sum(grad(f)(w)**2)`` it is a part."""
+    while k > 1 and tokens[k - 1].is_sign("."):
+        k -= 2
+    if [*map(TEXT, tokens[:2])] == ["print", "("] and tokens[behind].is_sign(")"):
+        k, behind = k - 2, behind + 1
+    return (k == 0 or tokens[k - 1].is_sign("=")) and behind == len(tokens) - 1
 
 
 def _of_gradient(line: Line, known: Container[str]) -> str:

@@ -4,7 +4,7 @@ return stands in the place of every call, behind their lines where these are loo
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from functools import cached_property, partial
 from itertools import chain, count, pairwise, takewhile
@@ -275,12 +275,18 @@ class Helpers:
         expr = self.keys.under(expr)
         return decided(tree.put(expr, self.words)) if self.words else expr
 
+    def forget(self, changed: Set[str]) -> None:
+        """Names that change, and those that are made of such, stand for nothing more."""
+        if self.words:
+            self.words = {name: word for name, word in self.words.items()
+                          if changed.isdisjoint((name, *tree.mentioned(word)))}
+
     def _with_keys(self, s: tree.Equation) -> Sequence[tree.Statement]:
         """An equation that gives an array a name, or those for what a dict has; of a string nothing but that."""
         name, value = s.target.name, s.value
         if s.target.index is not None or s.keyword != "let":
             return [s]
-        self.words = {n: word for n, word in self.words.items() if name != n and name not in tree.mentioned(word)}
+        self.forget({name})
         what, word = ("word", value) if is_word(value) else ("distribution", distribution(value))
         if word is not None and not self.branches:
             self.words[name] = word

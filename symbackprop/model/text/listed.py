@@ -3,6 +3,7 @@ lines once for each entry, and what is read of one is what stands there."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import accumulate, chain, pairwise, takewhile
@@ -47,12 +48,12 @@ class _Lists:
     def __init__(self, lines: list[Line]) -> None:
         self.entries: dict[str, list[Entry]] = {}
         names = FreeNames(token.text for line in lines for token in line.tokens)
-        given = [*chain.from_iterable(map(_given, lines))]
+        self.given = Counter(chain.from_iterable(map(given_names, lines)))
         self.numbers = dict[str, int]()  # of the lines that make lists
         for line in [*lines]:
             name, sign = line.tokens[:2]
-            if name.kind == NAME and sign.is_sign("=") and given.count(name.text) == 1:
-                self._take(lines, lines.index(line), names, given)
+            if name.kind == NAME and sign.is_sign("=") and self.given[name.text] == 1:
+                self._take(lines, lines.index(line), names)
                 self.numbers[name.text] = line.number
             elif name.is_sign("*") or (sign.is_sign(",") and any(token.is_sign("*") for token in line.tokens[:4])):
                 self._take_apart(lines, lines.index(line))
@@ -68,17 +69,22 @@ class _Lists:
             case _:
                 return
         entries = self.value(tokens[5:-1])
-        if entries:
+        if entries and self._stay(lines, k, entries):
             self.entries[several] = entries[rest]
             lines[k] = lines[k]._replace(tokens=tuple(ended([name, *words("=", name.line), *entries[one]])))
 
-    def _take(self, lines: list[Line], k: int, names: FreeNames, given: Sequence[str]) -> None:
+    def _stay(self, lines: Sequence[Line], k: int, entries: Sequence[Entry]) -> bool:
+        """Whether entries of a list on line k get no value, or theirs before it."""
+        return all(token.text not in self.given or (self.given[token.text] == 1 and _stands(lines, k, token.text))
+                   for entry in entries for token in entry)
+
+    def _take(self, lines: list[Line], k: int, names: FreeNames) -> None:
         """A list that a line writes out, whose entries are names, several of these, or layers that get names."""
         name, value = lines[k].tokens[0], lines[k].tokens[2:-1]
         if self._is_anothers(lines, k, name.text):
             return
         made_of = self.value(value) if any(token.is_sign("+") for token in value) else None
-        if made_of is not None:
+        if made_of is not None and self._stay(lines, k, made_of):
             self.entries[name.text] = made_of
         if len(value) < 3 or not value[0].is_sign("["):
             return
@@ -89,8 +95,7 @@ class _Lists:
         layers = [part for part in parts if part[0].text == "nn"]
         if not parts or len(parts) > _MOST_ENTRIES or not all(_is_entry(part) or part in layers for part in parts):
             return
-        if any(token.text in given and not (given.count(token.text) == 1 and _stands(lines, k, token.text))
-               for part in parts if part not in layers for token in part):
+        if not self._stay(lines, k, [part for part in parts if part not in layers]):
             return
         made = {id(part): name._replace(text=names.free(f"{name.text}_{j}")) for j, part in enumerate(parts)
                 if part in layers}
@@ -178,9 +183,11 @@ class _Lists:
         if head.tokens[0].text != "for" or not place or not head.tokens[-2].is_sign(":") or not below:
             return None
         rows = self.rows(head.tokens[1:place], head.tokens[place + 1 : -2])
-        changed = any("append" in map(TEXT, line.tokens) for line in below)
-        if not rows or changed or any(_is_read(lines[self.end(lines, k) :], name)
-                                      or any(line.tokens[0].text == name for line in below) for name in rows[0]):
+        changed = {*chain.from_iterable(map(given_names, below))}
+        if not rows or any("append" in map(TEXT, line.tokens) for line in below) or not changed.isdisjoint(
+                {*rows[0], *(token.text for row in rows for token in row.values())}):
+            return None
+        if any(_is_read(lines[self.end(lines, k) :], name) for name in rows[0]):
             return None
         less = len(below[0].indent) - len(head.indent)
         inner = [line._replace(indent=line.indent[less:]) for line in below]
@@ -273,7 +280,7 @@ _GIVES = ("=", "+=", "-=", "*=", "/=", ".", "[")
 _OF_LISTS = ("zip", "reversed", "enumerate", "list")
 
 
-def _given(line: Line) -> list[str]:
+def given_names(line: Line) -> list[str]:
     """The names that a line gives a value, or changes."""
     depths = [0, *accumulate(token.is_sign("(", "[") - token.is_sign(")", "]") for token in line.tokens)]
     equal = max((j for j, token in enumerate(line.tokens) if token.is_sign("=") and not depths[j]), default=0)
@@ -286,7 +293,7 @@ def _given(line: Line) -> list[str]:
 def _stands(lines: Sequence[Line], k: int, name: str) -> bool:
     """Whether a name has its value on a line before, at the same place of the text."""
     block = takewhile(lambda line: len(line.indent) >= len(lines[k].indent), lines[:k][::-1])
-    return any(name in _given(line) for line in block if line.indent == lines[k].indent)
+    return any(name in given_names(line) for line in block if line.indent == lines[k].indent)
 
 
 def _parameters(line: Line) -> list[str]:

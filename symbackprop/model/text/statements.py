@@ -29,7 +29,7 @@ from symbackprop.model.text.helpers import Helpers
 from symbackprop.model.text.imports import is_import
 from symbackprop.model.text.keys import Keys
 from symbackprop.model.text.languages import as_read, language, with_its_signs, with_methods
-from symbackprop.model.text.listed import with_lists
+from symbackprop.model.text.listed import given_names, with_lists
 from symbackprop.model.text.made_keys import with_made_keys
 from symbackprop.model.text.mapped import mapped
 from symbackprop.model.text.meant_lines import (
@@ -539,6 +539,7 @@ class Reader:
         line = c.now.line
         _refuse_deep("loops", line, nesting)
         names = _loop_names(c)
+        self.helpers.forget({*names})
         if c.now.text != "in":
             raise c.unexpected("expected 'in', as in `for t in 1..T:`",
                                instead=("in", loop_of_matlab) if c.at("=") else ())
@@ -598,11 +599,18 @@ class Reader:
         self.conditions, self.ranges = 0, {**self.ranges, variable: stop}
         try:
             here = Cursor(c.tokens[c.place :])
+            self.helpers.forget(self._changed_below(here, indent))
             return self._below(indent, nesting) if c.now.kind == END else tuple(
                 self.helpers.put(self._collected(here) or equations(here)))
         finally:
             self.counters.pop()
             self.conditions, self.ranges = around
+
+    def _changed_below(self, here: Cursor, indent: str) -> set[str]:
+        """The names that the lines of a loop give values: in its second step they are others than above it."""
+        below = takewhile(lambda line: len(line.indent) > len(indent), self.lines[self.place :])
+        body = below if here.now.kind == END else [Line(here.now.line, indent, here.tokens)]
+        return {*chain.from_iterable(map(given_names, body))}
 
     def _counter(self) -> str:
         """A name for the counter of a loop over entries, which has none."""
