@@ -150,7 +150,7 @@ def test_what_is_defined_is_used() -> None:
 
 def test_every_role_is_asked_for() -> None:
     text = "".join(path.read_text(encoding="utf-8") for path in MODULES)
-    asked = {*re.findall(r"(?<!role=)\bRole\.([A-Z_]+)", text)}
+    asked = {*re.findall(r"(?:(?<!role=)|(?<=Call\(role=))\bRole\.([A-Z_]+)", text)}  # a record states, a pattern asks
     assert asked == {*Role.__members__}
 
 

@@ -22,8 +22,6 @@ from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import Shape, broadcast, is_one, same_shape
 from symbackprop.core.squares import is_flat
 
-_SPELLED_OUT = (Role.ABOVE, Role.TRUTH, Role.SELECTED, Role.COUNTED)
-
 
 class ExactPrinter(ModelPrinter):
     """Model text in which a term that is a sum itself keeps its brackets: it is a row of its own. ``shadows_pi``: the
@@ -101,7 +99,9 @@ class ModelText(Notation):
         return self._formula(f.without_flat_powers(form), Over(args, out))
 
     def scalar(self, name: str, args: list[Math], form: f.Call) -> Math:
-        if TABLE[name].role in _SPELLED_OUT or TABLE[name].guards is not None:
+        record = TABLE[name]
+        hides = record.shown and not (record.public or record.called)  # what no function of model text adds
+        if record.role is Role.TRUTH or record.guards is not None or hides:
             return maths.Op(name, tuple(args))
         return super().scalar(name, args, form)
 
