@@ -303,6 +303,13 @@ def test_rows_along_other_axes_are_refused() -> None:
         parse_alone("def g(b):\n    return jnp.sum(b**2)\njnp.sum(jax.vmap(g, in_axes=1)(X))")
 
 
+@pytest.mark.parametrize("returned", ["sum(x), prod(x)", "(sum(x), prod(x))"])
+def test_of_functions_that_return_several_no_rows_are_stacked(returned: str) -> None:
+    """p was the first row's sum and product."""
+    with pytest.raises(ModelError, match="vmap calls a function for every row"):
+        Model.parse(f"param X: 2 x 3\ndef s(x):\n    return {returned}\np, q = vmap(s)(X)\nloss L = sum(p) + sum(q**2)")
+
+
 def test_names_stand_for_distributions_until_what_these_are_made_of_changes() -> None:
     lines = "d = Normal(mu, s)\n{}q = kl_divergence(d, Normal(0, 1))\nloss = (q - d.log_prob(x)).sum()"
     found = parse_alone("from torch.distributions import Normal, kl_divergence\n" + lines.format(""))

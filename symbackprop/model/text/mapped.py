@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
+from itertools import chain, takewhile
 
 from symbackprop.model.text.tokens import NAME, TEXT, Line, Token
-from symbackprop.model.text.writing import FreeNames, between_commas, closing, words
+from symbackprop.model.text.writing import FreeNames, between_commas, closing, items, words
 
 _ROW_BY_ROW, _AXES = "vmap", ["in_axes", "="]
 _ROWS, _WHOLE = "0", "None"  # of an argument
@@ -14,11 +14,18 @@ _ROWS, _WHOLE = "0", "None"  # of an argument
 
 def mapped(lines: list[Line]) -> None:
     """Put lists with a loop in the place of functions of the text that are called for every row of arrays."""
-    defined = {line.tokens[1].text for line in lines if line.tokens[0].text == "def"}
+    defined = {line.tokens[1].text for k, line in enumerate(lines)
+               if line.tokens[0].text == "def" and not _gives_several(lines, k)}
     free = FreeNames(token.text for line in lines for token in line.tokens) if defined else None
     for k, line in enumerate(lines):
         if free is not None and _ROW_BY_ROW in map(TEXT, line.tokens[1:]):
             lines[k] = line._replace(tokens=_of_line(line.tokens, defined, free))
+
+
+def _gives_several(lines: Sequence[Line], k: int) -> bool:
+    """Whether a function returns several: of these vmap stacks each."""
+    body = takewhile(lambda line: len(line.indent) > len(lines[k].indent), lines[k + 1 :])
+    return any(line.tokens[0].text == "return" and len(items(line.tokens[1:-1])) > 1 for line in body)
 
 
 def _of_line(tokens: tuple[Token, ...], defined: set[str], free: FreeNames) -> tuple[Token, ...]:
