@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache, partial
+from itertools import chain
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
@@ -42,10 +43,24 @@ def gap_rules(step: Step) -> list[tuple[Rule, bool, bool]]:
     op = step.row.op
     if op.gaps is not None:
         return [(lambda args: op.gaps(np, step.attr, *args), op.singular, op.singular)]
-    if isinstance(step.attr, Kernel) and step.attr.head is not None and TABLE[step.attr.head].singular:
-        return [(lambda args: operand_in(step.attr.form.args[0], args), True, True)]
+    roots = roots_in(step.attr.form) if isinstance(step.attr, Kernel) else []
+    if roots:
+        return [(partial(operand_in, under), True, True) for under in roots]
     return [(partial(_difference, readers_of(step.attr, switch)), False, switch.yes not in ("==", "!="))
             for switch in switches_of(step.row)]
+
+
+def roots_in(form: f.Formula) -> list[f.Formula]:
+    """What stands under roots, √a or a^0.3, or in another function whose slope is infinite at 0."""
+    if isinstance(form, f.Call) and TABLE[form.name].singular:
+        return [form.args[0]]
+    own = [form.base] if isinstance(form, f.Pow) and _is_root(form) else []
+    return [*dict.fromkeys([*own, *chain.from_iterable(map(roots_in, form.children))])] if f.has(form, f.Pow) else []
+
+
+def _is_root(power: f.Pow) -> bool:
+    n = power.exponent
+    return isinstance(power.base, f.Arg) and isinstance(n, f.Num) and n.value.is_number and bool(0 < n.value < 1)
 
 
 def _difference(operands: Sequence[Rule], args: Sequence[Array]) -> Array:

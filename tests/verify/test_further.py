@@ -250,6 +250,13 @@ def test_a_root_whose_argument_underflows_is_no_point_to_compare_at(far: float, 
     assert further.underflows(objective) is lost
 
 
+@pytest.mark.parametrize("form", ["exp(x)**0.1", "softplus(x)**(1/3)", "sum(exp(v))**0.3 * x", "softplus(x)**0.2 * x"])
+def test_powers_of_less_than_one_are_roots(form: str) -> None:
+    """Where exp(x) underflows, the module has the slope of exp(x/10), the model one of nothing: it was refused."""
+    model = parse(f"param x, v: 3\nloss L = {form}")
+    assert verify_source(codegen(model, verify=False), model, seed=0).passed
+
+
 def test_a_root_of_nothing_is_one() -> None:
     """A kink, where a slope is stated."""
     model = parse("dim N\nparam x: N\nloss L = norm(x)")
