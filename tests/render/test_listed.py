@@ -88,7 +88,7 @@ def test_a_printed_gradient_that_is_a_list_is_right() -> None:
     model = Model.parse("param b: 3\nM = [[1, 2, 3], [4, 5, 6]]\nloss L = [1, 2] @ M @ b + [7, 8, 9] @ b")
     printed = derive(model).text()
     assert "[7, 8, 9]" in printed
-    assert grade(model, "db = M.T @ [1, 2] + [7, 8, 9]")
+    assert grade(model, "db = M.T @ [1, 2] + [7, 8, 9]").verdict == "right"
 
 
 @pytest.mark.parametrize(("index", "meant"), [
@@ -119,7 +119,8 @@ def test_the_gradient_of_entries_is_a_list(view: str) -> None:
     page = derive(model).text(view=view)
     assert "[j], δ_a, δ_b]" in page.replace("[n]", "[j]") and "·1_1" not in page and "pad" not in page
     assert "np.array([dmu.sum(), da, db], dtype=dtype)" in codegen(model)
-    assert grade(model, "dtheta = [-sum(y - mu)/s**2, -sum((y - mu)*x)/s**2, N - sum((y - mu)**2)/s**2]")
+    right = "dtheta = [-sum(y - mu)/s**2, -sum((y - mu)*x)/s**2, N - sum((y - mu)**2)/s**2]"
+    assert grade(model, right).verdict == "right"
 
 
 def test_one_entry_alone_stands_among_noughts() -> None:
