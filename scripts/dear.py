@@ -1,6 +1,6 @@
 """Which tests have many cases that take long: CI takes a quarter of them (`tests/sweeps.py`). Writes tests/dear.txt.
 
-    .venv/bin/python scripts/dear.py     # runs what CI runs, in one process; half an hour
+    .venv/bin/python scripts/dear.py     # runs all cases of what CI takes some of, in one process; half an hour
 
 The time is that of the processor, of the processes that a test starts too.
 """

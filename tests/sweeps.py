@@ -45,8 +45,8 @@ def of_every_test(cases: Iterable[Case], test_of: Callable[[Case], str]) -> list
 
 
 def few(cases: list[Case], step: int) -> list[Case]:
-    """One of ``step``, two of four; one further on in each row of ``step``: each third case would be the same level of
-    every model, where a test goes through three levels of each."""
+    """One of ``step``, two of four; at another place in each row of ``step``: each third case would be the same level
+    of every model, where a test goes through three levels of each."""
     step = min(step, max(2, len(cases) // 2))
     return [case for i, case in enumerate(cases) if (i + i // step) % step == 0]
 
