@@ -7,6 +7,7 @@ import pytest
 from symbackprop import derive, verify
 from symbackprop.errors import ModelError, ShapeError, SyntaxProblem
 from symbackprop.model.text import parse, parse_alone, to_text
+from symbackprop.verified import first_difference
 
 
 @pytest.mark.parametrize(
@@ -50,7 +51,12 @@ from symbackprop.model.text import parse, parse_alone, to_text
         ("sum(conv2d(x, w))", "dim N, D, H, data x: N x 8 x 8 x D, param w: 3 x 3 x D x H"),
         ("mean((F.conv2d(x, w, b) - y)**2)",
          "dim N, D, H, data x: N x D x 8 x 8, y: N x H x 6 x 6, param w: H x D x 3 x 3, b: H"),
-        ("mean((F.conv1d(x, w) - y)**2)", "dim N, D, H, data x: N x D x 8, y: N x H x 6, param w: H x D x 3"),
+        ("sum(([[1, 2], [3, 4]] @ x - [1, y])**2)", "param x: 2, y"),
+        ("det([[a, b], [c, d]])", "param a, b, c, d"),
+        ("det(stack(stack(a, b), stack(c, d)))", "param a, b, c, d"),
+        ("norm(np.array([[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]]) @ p - q)**2", "param a, p: 2, q: 2"),
+        ("sum((torch.tensor([[1., 2.], [3., 4.]]) @ w - torch.tensor([1., y]))**2)", "data y, param w: 2"),
+    ("mean((F.conv1d(x, w) - y)**2)", "dim N, D, H, data x: N x D x 8, y: N x H x 6, param w: H x D x 3"),
         ("sum(max_pool2d(relu(conv2d(x, w1)), 2) * w2)",
          "dim N, D, H, data x: N x 8 x 8 x D, param w1: 3 x 3 x D x H, w2: H"),
         ("sum(np.cross(a, m * b)**2)", "param a: 3, m: 3, b: 3"),
@@ -96,6 +102,20 @@ def test_what_is_guessed(text: str, guess: str) -> None:
     model = parse_alone(text)
     assert model.remarks[0] == f"guessed: {guess}"
     assert set(derive(model).gradients) == set(model.params) and verify(model, seed=1).verdict == "pass"
+
+
+@pytest.mark.parametrize(("text", "guess", "meant"), [
+    (r"u^\top \begin{bmatrix} \cos t & -\sin t \\ \sin t & \cos t \end{bmatrix} v", "data t, param u: 2, v: 2",
+     "u.T @ [[cos(t), -sin(t)], [sin(t), cos(t)]] @ v"),
+    (r"\left\| \begin{pmatrix} 1 & 2 \\ 3 & \frac{1}{4} \end{pmatrix} x"
+     r" - \begin{pmatrix} 1 \\ 0 \end{pmatrix} \right\|^2", "param x: 2",
+     "norm([[1, 2], [3, 1/4]] @ x - [1, 0])**2"),
+    (r"\begin{vmatrix} a & b \\ c & d \\ \end{vmatrix}", "param a, b, c, d", "det([[a, b], [c, d]])"),
+])
+def test_matrices_of_latex(text: str, guess: str, meant: str) -> None:
+    model = parse_alone(text)
+    assert model.remarks[0] == f"guessed: {guess}"
+    assert first_difference(model, parse_alone(meant)) is None
 
 
 LINES = {

@@ -324,10 +324,21 @@ _CAPITAL = lazy(r"(?<![\w\\.])[A-Z]\w*(?!\w|\s*\()")
 _ROOT_OF = lazy(r"\\(?=sqrt\s*[({])")
 
 
+_MATRIX = lazy(r"\\begin\s*\{([pbvVB]?|small)matrix\}(.*?)\\end\s*\{\1matrix\}")
+
+
+def _stacked(found: re.Match[str]) -> str:
+    """The entries of a matrix in LaTeX as an array; of one column as a vector, of one between bars its determinant."""
+    lines = [[cell.strip() for cell in line.split("&")] for line in found[2].split("\\\\") if line.strip()]
+    rows = [f"stack({', '.join(line)})" for line in lines]
+    whole = f"stack({', '.join(rows if len(lines[0]) > 1 else [line[0] for line in lines])})"
+    return f" det({whole}) " if found[1] == "v" else f" {whole} "
+
+
 def plain_latex(text: str, capitals: bool = False, rows: bool = True) -> str:
     """A formula in LaTeX as model text; commands of which it is not known what they mean stay. With
     ``capitals`` the rows x_i in sums are those of X; with ``rows`` norms of x_i are those of rows, else of numbers."""
-    text = _in_braces(_MARK.sub(" ", text))
+    text = _in_braces(_MATRIX.sub(_stacked, _MARK.sub(" ", text)))
     for pattern, plain in _REWRITTEN:
         text = _compiled(pattern).sub(plain, text)
     text = _ROOT_OF.sub("", text)

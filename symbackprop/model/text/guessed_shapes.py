@@ -7,6 +7,7 @@ vectors, Greek letters numbers, unless an operator asks for more, and their size
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
@@ -43,6 +44,8 @@ _WHOLE = (tree.Slice(None, None, None), tree.Slice(tree.ZERO, None, None),
 _OF_TWO = (tree.PRODUCT, tree.BESIDE)  # which are of matrices where there are two arrays
 _PRODUCTS = ("@", *_OF_TWO)
 _BESIDE = "hstack"
+_STACK = "stack"
+_ARRAY = re.compile("(as_?)?(array|tensor)")  # NumPy's and PyTorch's of what is listed
 _CHANGED = "scatter"
 _ALONG = "take_along_axis"
 _APART = "unflatten"  # what has one size there already
@@ -79,7 +82,8 @@ class Shapes:
         self.counts = _counts(equations) - self.asked.keys()
         axes = {base.name: len(items) for base, items in sorted(_indices(body), key=lambda found: len(found[1]))
                 if isinstance(base, tree.Name)}
-        self.numbers = _numbers_beside(body)
+        self.listed = _numbers_listed(body)
+        self.numbers = _numbers_beside(body) | self.listed
         self.ranks = _first_ranks(body, leaves, axes, self.counts | self.numbers)
         inside = {n for e in equations for n in _inside_arrays(e.value)}
         self.apart = {n for n in leaves if n not in axes and n not in inside and self.ranks[n] == 1}
@@ -240,12 +244,19 @@ class Shapes:
                     self.of(item)
         return []
 
+    def _side(self, expr: tree.Expr) -> Shape:
+        """The shape of an operand, in which what is listed in brackets is an array."""
+        if not _items(expr):
+            return self.of(expr)
+        shapes = [*map(self._side, _items(expr))]
+        return [len(shapes), *([] if [] in shapes else self._same(shapes))]
+
     def _chained(self, expr: tree.Chain) -> Shape:
         if all(sign not in _PRODUCTS for sign, _ in expr.rest):
             return self._alike([expr.first, *[part for _, part in expr.rest]])
-        shape, left, row = self.of(expr.first), expr.first, False
+        shape, left, row = self._side(expr.first), expr.first, False
         for k, (sign, right) in enumerate(expr.rest):
-            other = self.of(right)
+            other = self._side(right)
             row = len(shape) == 1 and (row or isinstance(left, tree.Transpose))  # it has a column at its end, xᵀA y
             of_arrays = sign == "@" or (sign in _OF_TWO and (
                 (row and sign == tree.BESIDE and isinstance(right, tree.Name))
@@ -331,7 +342,7 @@ class Shapes:
 
     def _alike(self, exprs: Sequence[tree.Expr], shapes: Sequence[Shape] | None = None) -> Shape:
         """The shape of what is combined entry by entry; targets have the shape of what they are beside."""
-        shapes = [self.of(e) for e in exprs] if shapes is None else shapes
+        shapes = [*map(self._side, exprs)] if shapes is None else shapes
         result = self._same(shapes)
         wide = {n for e, s in zip(exprs, shapes, strict=True) if len(s) == len(result) for n in self._leaves_in(e)}
         for e, shape in zip(exprs, shapes, strict=True):
@@ -667,7 +678,7 @@ class Shapes:
 
     def _with_axes(self, leaves: Iterable[str], expr: tree.Expr, rank: int) -> None:
         """An expression has so many axes where the first of these leaves has them, of the data if some are."""
-        self.ranks |= self._needed(leaves, expr, rank)
+        self.ranks |= self._needed([n for n in leaves if n not in self.listed], expr, rank)
 
     def _needed(self, leaves: Iterable[str], expr: tree.Expr, rank: int) -> dict[str, int]:
         behind, leaves = self._leaves_in(expr), [*leaves]
@@ -780,6 +791,43 @@ def _numbers_beside(body: Sequence[tree.Statement]) -> set[str]:
         if any(isinstance(e, tree.Chain) and isinstance(e.first, tree.Name) and e.first.name in found for e in terms):
             found |= {e.name for e in terms if isinstance(e, tree.Name) and not sounds_like_data(e.name)}
     return found - arrays
+
+
+def _numbers_listed(body: Sequence[tree.Statement]) -> set[str]:
+    """The entries of matrices that are listed, ``[[a, b], [c, d]]``, and what is listed beside numbers, ``[1, y]``."""
+    lists = [items for part in tree.inside(body) if (items := _items(part))]
+    inside = [items for items in lists if any(isinstance(x, tree.Number) for x in items)]
+    inside += [x for items in lists if all(rows := [*map(_items, items)]) for x in rows]
+    return {name for items in inside for x in items for name in _of_numbers(x)}
+
+
+def _items(expr: tree.Expr) -> tuple[tree.Expr, ...]:
+    """What is listed in brackets, perhaps as the argument of ``np.array``, or stacked."""
+    if isinstance(expr, tree.Tuple):
+        return expr.items
+    name = _plain_name(expr) if isinstance(expr, tree.Call) else ""
+    match expr:
+        case tree.Call(_, (tree.Tuple(items),), ()) if name == _STACK or _ARRAY.fullmatch(name):
+            return items
+        case tree.Call(_, args, ()) if name == _STACK:
+            return args
+    return ()
+
+
+def _of_numbers(expr: tree.Expr) -> set[str]:
+    """The names in an entry that is computed of numbers, ``-sin(t)``; none where others are in it."""
+    match expr:
+        case tree.Name(name):
+            return {name}
+        case tree.Negative(body) | tree.Power(body, tree.Number()):
+            return _of_numbers(body)
+        case tree.Call(name, (body,), ()) if name in TABLE:
+            return _of_numbers(body)
+        case tree.Chain(first, rest) if all(sign != "@" for sign, _ in rest):
+            parts = [x for x in (first, *[x for _, x in rest]) if not isinstance(x, tree.Number)]
+            names = [*map(_of_numbers, parts)]
+            return set().union(*names) if all(names) else set()
+    return set()
 
 
 def _steps(chain: tree.Chain) -> Iterator[tuple[tree.Expr, tuple[str, tree.Expr]]]:
