@@ -652,8 +652,9 @@ def powers(form: f.Formula, exponent: sp.Expr = sp.S.One) -> Factors:
 
 def _unguarded(form: f.Formula) -> f.Formula:
     """A gated product as one, which it is where the gate is divided by."""
-    gated = isinstance(form, f.Call) and form.role is Role.GATED and form.guards is not None
-    return f.over(form.guards, form.children) if gated and form.guards is not None else form
+    if isinstance(form, f.Call) and form.role is Role.GATED and form.guards is not None:
+        return f.over(form.guards, form.children)
+    return form
 
 
 def _is_double(form: f.Formula) -> bool:

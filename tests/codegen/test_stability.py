@@ -730,6 +730,15 @@ def test_a_function_over_its_argument_near_0(name: str, power: int, level: int, 
     np.testing.assert_allclose(module.hvp(params, {}, {"x": np.ones(6)})["x"], np.full(6, k), rtol=1e-9)
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize(("name", "value"), [("asin", np.nan), ("atanh", np.nan), ("asinh", 0), ("atan", 0)])
+def test_a_function_over_its_argument_at_infinity(name: str, value: float, tmp_path: Path) -> None:
+    """Where the function is none, it was 0."""
+    module = emit(f"param x\nloss L = {name}(x)/x", tmp_path)
+    for x in (np.inf, -np.inf):
+        np.testing.assert_array_equal(module.loss_and_grads({"x": x}, {})[0], value)
+
+
 @pytest.mark.parametrize("level", [0, 1, 2])
 @pytest.mark.parametrize(("form", "value", "slope"), [
     ("silu(x)/x", 1 / 2, 1 / 4), ("gelu(x)/x", 1 / 2, 1 / np.sqrt(2 * np.pi)), ("mish(x)/x", 0.6, 0.32),

@@ -321,6 +321,7 @@ def test_names_stand_for_distributions_until_what_these_are_made_of_changes() ->
         parse_alone(lines.format("mu = 2 * mu\n"))
     for loop in ("for i in range(3):\n    t = t + d.log_prob(x).sum()\n    mu = 2 * mu",
                  "for i in range(3):\n    mu, t = 2 * mu, t + d.log_prob(x).sum()",
+                 "for i in 1..3: mu = 2 * mu + d.log_prob(x).sum()\nt = sum(mu)",
                  "for mu in means:\n    t = t + mu * d.log_prob(x).sum()"):
         with pytest.raises(ModelError):  # mu changed in what d is
             parse_alone(f"d = torch.distributions.Normal(mu, s)\nt = 0\n{loop}\nloss = t")

@@ -282,6 +282,8 @@ def test_whole_numbers_that_are_drawn_are_classes(drawn: str) -> None:
     assert model.remarks[0] == "guessed: dim N, K, param Z: N x K, data y: N int < K"
     with pytest.raises(ModelError, match="random numbers are no part"):
         parse_alone("y = np.random.randint(-1, 2, 5)\nsum(y * w)")
+    with pytest.raises(ModelError):  # K is one of them
+        parse_alone("y = rng.integers(0, K, N, endpoint=True)\nF.cross_entropy(Z, y)")
 
 
 @pytest.mark.parametrize("lines", [

@@ -443,7 +443,7 @@ def arc_mean(n: float | np.ndarray, x: np.ndarray | float, c: float, p: float) -
     n, near = np.round(n * np.ones_like(x)), np.where(np.abs(x) < 0.5, x, 0)
     far = np.where(np.abs(x) < 0.5, 0.5, np.abs(x))
     first = (np.arcsin(far) if p < 1 else np.arctanh(far)) if c > 0 else np.arcsinh(far) if p < 1 else np.arctan(far)
-    factor, found = np.ones_like(n), np.where(np.isinf(far), 0, first / far)
+    factor, found = np.ones_like(n), np.where(np.isinf(far) & (c < 0), 0, first / far)
     for k in range(8):
         last = factor * (1 - c * far * far) ** -(p + k)
         found = np.where(k < n, c * (last - (2 * k + 1) * found) / 2 / far / far, found)

@@ -161,7 +161,7 @@ def _whole_numbers(s: tree.Equation) -> tree.ArrayItem | None:
     """``y = np.random.randint(0, K, N)``, numbers below K; None of any other array."""
     name, args, options = tree.called(s.value)
     rest = [*args, *[options[word] for word in ("high", "size") if word in options]]
-    if name not in _WHOLE or not (len(rest) == 3 or (len(rest) == 2 and "size" in options)):
+    if name not in _WHOLE or "endpoint" in options or not (len(rest) == 3 or (len(rest) == 2 and "size" in options)):
         return None
     last: tree.Expr = rest[-1]
     shape = last.items if isinstance(last, tree.Tuple) else (last,)
