@@ -24,6 +24,7 @@ from symbackprop.core.graph import Node
 from symbackprop.core.shapes import evaluate_shape
 from symbackprop.model.model import Model
 from symbackprop.model.text import parse
+from symbackprop.verified import verify_source
 from tests.codegen.helpers import emit
 from tests.core.helpers import close
 
@@ -413,3 +414,13 @@ def test_what_levels_off_as_an_exponential_is_flat_at_a_pole(form: str, level: i
     assert not grads["x"][[0, 1, 2, 4]].any() and grads["x"][3] and not np.isnan(grads["v"]).any()
     curved = module.hvp(params, {}, {"x": np.ones(5), "v": np.zeros(5)})["x"]
     assert not curved[[1, 2, 4]].any() and curved[3]
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize("loss", [
+    "sum(r * nll(log(Z), a)) + sum(xlogy(Z, Z))", "sum(xlogy(Z, Z)) - sum(log(Z)[arange(4), a] * r)",
+])
+def test_entries_of_what_is_selected_are_set_in_an_array_of_their_own(loss: str, level: int) -> None:
+    """Where all is finite where_selected(Z, Z) is Z itself: its entries were set in the cache, or in the parameter."""
+    model = parse(f"data a: 4 int < 3, r: 4\nparam Z: 4 x 3\nloss L = {loss}")
+    assert verify_source(codegen(model, level=level), model, seed=0).passed
