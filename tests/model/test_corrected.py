@@ -168,6 +168,20 @@ def test_nothing_is_offered_where_it_is_not_known_what_is_meant(typed: str) -> N
     assert corrected(f"{HEAD}output Q = {typed}")[-1] == f"output Q = {typed}"
 
 
+@pytest.mark.parametrize(("declared", "is_read"), [
+    ("param v: 4", False), ("param v: 3", True), ("dim N = 4\nparam v: N", False), ("dim N = 3\nparam v: N", True),
+    ("dim N\nparam v: N", True),
+])
+def test_sums_up_to_a_number_are_of_arrays_of_that_size(declared: str, is_read: bool) -> None:
+    """The default of a dimension is a size too: the sum was of all four."""
+    text = declared + "\nloss L = \\sum_{i=1}^{3} v_i"
+    if is_read:
+        assert Model.parse(text).remarks[-1].endswith("is read as loss L = sum(v)")
+    else:
+        with pytest.raises(ModelError):
+            Model.parse(text)
+
+
 def test_another_writing_of_a_name_is_that_name_wherever_it_stands() -> None:
     lines = corrected("dim N\ndata y: N\nparam yhat: N\nloss L = sum(−y log ŷ − (1−y) log(1−ŷ))")
     assert lines[-1] == "loss L = sum(-y * log(yhat) - (1-y) * log(1-yhat))"

@@ -12,6 +12,7 @@ from symbackprop.core.functions.words import meant
 from symbackprop.core.graph import Node
 from symbackprop.core.names import GREEK
 from symbackprop.core.scalars import TABLE
+from symbackprop.core.shapes import evaluate_dim
 from symbackprop.cycles import uncollected
 from symbackprop.errors import (
     MOST,
@@ -265,11 +266,13 @@ def _counts_all(line: str, right: str, place: Place, lines: Sequence[str], read:
     """Whether the sums of a line in LaTeX that end at a number end with the last entry, and what they take for entries
     are some: corrected they are of all."""
     counted, entries = [*counted_up_to(line)], [*of_entries(right, line)]
-    named = _put(without_marks(right), place, lines, read)[0].graph.names if counted or entries else {}
+    model = _put(without_marks(right), place, lines, read)[0] if counted or entries else None
+    named = {} if model is None else model.graph.names
+    known = {} if model is None else {n: size for n, size in model.sizes.items() if size is not None}
     rows = ((named.get(name, named.get(name.upper())), axis, count) for name, axis, count in counted)
     return all(name in named and named[name].ndim in axes for name, axes in entries) and all(
-        row is None or axis >= row.ndim or not row.shape[axis].is_Integer or row.shape[axis] == count
-        for row, axis, count in rows)
+        row is None or axis >= row.ndim or {d.name for d in row.shape[axis].free_symbols} - known.keys()
+        or evaluate_dim(row.shape[axis], known) == count for row, axis, count in rows)
 
 
 def _put(right: str, place: Place, lines: Sequence[str], read: Callable[[str], Read]) -> Read:
