@@ -411,7 +411,7 @@ def numbers_in(row: Node) -> tuple[Node, ...]:
     if row.ndim == 0:
         return (row,) if row.is_number or row.kind == FLOAT else ()
     alone = all(map(is_one, row.shape)) and (is_reshaped(row) or is_repeated(row)) and row.args[0].ndim == 0
-    return row.args if (alone or is_listed(row)) and row.name is None else ()
+    return row.args if (alone or is_listed(row)) and row.name is None and all(map(numbers_in, row.args)) else ()
 
 
 def entry(a: Node, place: Sequence[int]) -> Node:

@@ -52,6 +52,7 @@ def test_a_sum_of_a_list_with_noughts_has_a_tangent() -> None:
 @pytest.mark.parametrize("listed", [
     "[1, 2]", "[[1, 2], [3, 4]]", "[s, 0.5]", "[[s], [2]]", "[[[s, t]], [[1, pi]]]", "stack([1, s], [t, 2], axis=1)",
     "stack([[1, s]], [[t, 2]], axis=2)", "[[1, 2], b]", "[b, b]", "[s]", "stack(b)", "[[s, t][0], 1]",
+    "2 * stack(s, t)", "stack(s, t) + stack(1, s)",  # they were written as 2 * [s, t], which is refused
 ])
 def test_what_is_listed_is_what_numpy_has(listed: str) -> None:
     model = Model.parse(f"param s, t, b: 2\nA = {listed}\nloss L = sum(A * A) + sum(sin(A))")
@@ -125,3 +126,11 @@ def test_the_gradient_of_entries_is_a_list(view: str) -> None:
 
 def test_one_entry_alone_stands_among_noughts() -> None:
     assert "∂L/∂v = [0, 2v[1], 0]" in derive(Model.parse("param v: 3\nloss L = v[1]**2")).text().replace("  ", "")
+
+
+def test_whole_numbers_and_conditions_that_are_joined_stay_such() -> None:
+    """They were numbers in float: no index, and no mask."""
+    head = "param W: 5 x 3, a, b\ndata i: int < 5, j: int < 5\n"
+    model = Model.parse(head + "k = concat(i[None], j[None])\nm = stack(a > 0, b > 0)\nloss L = sum(W[k]^2)")
+    names = model.graph.names
+    assert (names["k"].kind, names["m"].kind) == ("int", "bool")

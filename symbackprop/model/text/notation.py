@@ -43,6 +43,13 @@ class ExactPrinter(ModelPrinter):
             return self.applied(Text("einsum"), [maths.Words(str(pattern)), *args])
         return super().contracted(pattern, args)
 
+    def vector(self, m: maths.Vector) -> Text:
+        """``2 * [a, b]`` and ``[a, b] + [c, d]`` are refused, as what Python does not mean."""
+        return self.applied(Text("stack"), m.items)
+
+    def matrix(self, m: maths.Matrix) -> Text:
+        return self.vector(maths.Vector(tuple(map(maths.Vector, m.rows))))
+
     def num(self, m: maths.Num) -> Text:
         if self.shadows_pi and m.value.has(sp.pi):
             m = maths.Num(m.value.xreplace({sp.pi: sp.Rational(repr(math.pi))}))
