@@ -23,7 +23,7 @@ from symbackprop.core.maths import Letter, Marked, Math, MatMul, Outer, Prod, Se
 from symbackprop.core.names import free_name
 from symbackprop.core.shapes import is_one, size_of
 from symbackprop.derive.row_products import number_of, product_cost
-from symbackprop.derive.structure import DIAGONAL, Block, Part
+from symbackprop.derive.structure import BLOCK_DIAGONAL, DIAGONAL, KRONECKER, Block, Part
 from symbackprop.derive.terms import Exponent, Index, Key, Term, all_letters, is_number, rational
 from symbackprop.render.context import Context
 from symbackprop.render.document import Line, Prose, Step, Value
@@ -303,9 +303,12 @@ class SecondOrder:
         return self._summed(self._product(b, part, {part.cut: letter}), letter, b.space.sizes[part.cut])
 
     def _tied(self, b: Block, part: Part) -> Matrices | None:
-        """I ⊗ M and M ⊗ I, or blocks along the diagonal, one for every place of the first axis."""
-        if len(b.own) != 2 or len(part.ties) != 1:
+        """I ⊗ M and M ⊗ I, or blocks along the diagonal, one for every place of the first axis; what is tied otherwise
+        has no short form, but where rows belong to columns and columns to rows."""
+        if part.structure == DIAGONAL:
             return self._diagonal(b, part)
+        if part.structure not in (KRONECKER, BLOCK_DIAGONAL) or len(part.ties) != 1:
+            return self._transposing(b, part)
         (i,) = part.ties.values()
         place = b.own.index(i)
         terms = [b.untied(t, part.ties) for t in part.terms]
@@ -335,6 +338,24 @@ class SecondOrder:
             inner.factors[0] if isinstance(inner, Prod) else inner)
         body = maths.Op("blockdiag", (maths.Array(rest, (letter.name,), (size,)),))
         return Matrices(((negative, self.r.scaled(number, body)),))
+
+    def _transposing(self, b: Block, part: Part) -> Matrices | None:
+        """diag(vec A) K, or a multiple of K, which transposes."""
+        sizes = [b.space.sizes[i] for i in b.own if i]
+        turned = dict(zip(b.into[::-1], b.own, strict=False))
+        if len(sizes) != 2 or part.ties != turned or sizes[0] != sizes[1]:
+            return None
+        found = self._diagonal(b, part)
+        if found is None:
+            return None
+        ((negative, tree),) = found.terms
+        alone = self.r.identity(sizes[0] * sizes[1])
+        turn = self._commutation(sizes[0])
+        if tree == alone:
+            return Matrices(((negative, turn),))
+        if isinstance(tree, Prod) and tree.factors[-1] == alone:
+            return Matrices(((negative, self.r.scaled(tree.number, *tree.factors[:-1], turn)),))
+        return Matrices(((negative, MatMul(tree, turn)),))
 
     def _diagonal(self, b: Block, part: Part) -> Matrices | None:
         """diag(vec A), or a multiple of I."""

@@ -21,6 +21,15 @@ from tests.render.claims import SKIPPED, WRONG, verdicts
 
 MORE = {
     "margins": "dim N, D\ndata X: N x D\nparam w: D\np = sigmoid(X @ w)\nloss L = sum(p**3)",
+    "a transpose": "dim D\nparam W: D x D, B: D x D\nloss L = sum(exp(W) * B.T) + trace(W @ W)",
+    "transposes of other sizes": "dim K, D\nparam V: K x D, U: D x K\nloss L = sum(exp(V) * U.T) - 3 * sum(V * U.T)",
+    "a multiple of what transposes": "dim D\nparam W: D x D, B: D x D, c\nloss L = c**2 * sum(W * B.T)",
+    "rows scaled": "dim K, D\nparam W: K x D, a: K\nloss L = sum(W * a[:, None]**2) + sum(exp(W))",
+    "columns scaled": "dim K, D\nparam W: K x D, a: D\nloss L = sum(exp(W) * a**2)",
+    "a mixture": "dim N, D, K\ndata X: N x D\nparam mu: K x D, q: K, s\nd2 = sum((X[:, None, :] - mu)**2, axis=2)\n"
+                 "loss L = -mean(logsumexp(log_softmax(q) - d2 / exp(s), axis=1))",
+    "listed": "param t, u: 2\nR = [[cos(t), -sin(t)], [sin(t), cos(t)]]\nloss L = sum(exp(R @ u))",
+    "entries": "dim N\ndata x: N\nparam p: 3\nloss L = sum((p[0] + tanh(p[1] * x) * p[2])**2)",
     "row vector": "dim N, D\ndata X: N x D\nparam s, w: D\nloss L = sum(exp(s * (X @ w)))",
 }
 
