@@ -136,14 +136,14 @@ def cotangent(row: Node, upstream: Node, output: Node, i: int, linear: bool) -> 
         fused = row.form is not None and f.weight_of(row.form) is not None
         weighed = not fused and _came_from_nought(upstream, unseen=output.head is not None)
         return row.graph.apply(_NOUGHT, row, upstream if linear else _weight(upstream)) if weighed else row
-    if row.form is not None and _has_nought(row.form) and not _leads_to_steep(output.args[i]):
+    if row.form is not None and has_nought(row.form) and not _leads_to_steep(output.args[i]):
         return row.graph.arithmetic(without_needless(row.form, row.args), row.args)
     return row
 
 
 def without_needless(form: f.Formula, args: Sequence[Node]) -> f.Formula:
     """The formula without the noughts of what is finite wherever its arguments are."""
-    if not _has_nought(form):
+    if not has_nought(form):
         return form
     if f.weight_of(form) is not None:
         plain = f.unweighed(form)
@@ -205,12 +205,20 @@ def _came_from_nought(row: Node, unseen: bool, depth: int = MAX_DEPTH) -> bool:
     """Whether noughts were added up to this row; ``unseen`` is the answer for what enters a loop from outside."""
     if row.is_declared and row.attr.of is None:
         return unseen and row.attr.role == "cotangent"
-    if row.form is not None and _has_nought(row.form):
+    if row.form is not None and has_nought(row.form):
         return True
     seen = _through_loop(row)
     reads = () if depth == 0 else row.args if _adds(row) else (seen,) if seen is not None else ()
     return any(_came_from_nought(a, unseen, depth - 1) for a in reads)
 
 
-def _has_nought(form: f.Formula) -> bool:
+def without_weights(form: f.Formula) -> f.Formula:
+    """A formula as it prints: weights, beside which its parts are 0, do not."""
+    if isinstance(form, f.Call) and form.role is Role.NOUGHT:
+        return without_weights(form.args[0])
+    return f.changed(form, without_weights)
+
+
+def has_nought(form: f.Formula) -> bool:
+    """Whether a part of a formula has a weight beside which it is 0."""
     return Role.NOUGHT in map(f.ROLES.get, f.calls(form))

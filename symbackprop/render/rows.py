@@ -36,6 +36,7 @@ from symbackprop.core.literals import fraction
 from symbackprop.core.maths import Dims, Math, negative, product, shaped, signed, within
 from symbackprop.core.names import free_name, subscripts_of, text_name
 from symbackprop.core.notation import Operands, Over, Written
+from symbackprop.core.noughts import has_nought, without_weights
 from symbackprop.core.registry import OPS, composed
 from symbackprop.core.roles import Role
 from symbackprop.core.scalars import TABLE
@@ -207,7 +208,8 @@ class Rows(Written):
         if node.value is not None:
             return self.filled(node.value, node.shape)
         if node.form is not None and not self.is_call(node):
-            return shaped(self._entrywise(node, *self._with_numbers(node)), node.shape)
+            form, args = self._with_numbers(node)
+            return shaped(self._with_weights(node, form, args, self._entrywise(node, form, args)), node.shape)
         number, rest = self.split(node)
         return shaped(self.scaled(number, rest), node.shape)
 
@@ -293,6 +295,12 @@ class Rows(Written):
         alike = [t.rest if a is None else self.alike(t.rest, a, node.shape)
                  for t, a in zip(terms, operands, strict=True)]
         return form, without_copies(alike, _only_factors(form))
+
+    def _with_weights(self, node: Node, form: f.Formula, args: Sequence[Math], tree: Math) -> Math:
+        """The tree of a formula; of numbers beside weights, which do not print, repeated as the weights are."""
+        hides = node.ndim > 0 and has_nought(form)
+        numbers = hides and not any([args[k].rank for k in f.arguments(without_weights(form))])
+        return self.repeated(tree, (), node.shape) if numbers else tree
 
     def _with_letters(self, node: Node, form: f.Formula, operands: Sequence[Node | None]
                       ) -> tuple[f.Formula, Sequence[Node | None]]:

@@ -470,3 +470,15 @@ def test_an_equation_that_does_not_hold_is_found() -> None:
         World.gradient = scale  # type: ignore[method-assign]
     assert not [x for x in good if x.verdict == WRONG]
     assert bad
+
+
+@pytest.mark.parametrize("view", ["matrix", "index", "jacobian"])
+@pytest.mark.parametrize("text", [
+    "dim D, N\ndata k: int < N\nparam z: N, v: D\nloss L = -mean(cross_entropy(z, k) * v)",  # was a number
+    "dim D, N\ndata k: int < N\nparam z: N, v: D, c\nloss L = mean(cross_entropy(z, k) * v) + mean(c * v)/2",
+    "dim N\ndata x: N\nparam w: N, h: N\nu = h @ w\na = (1 - h**2) * x\nv = a @ w\nloss L = (u + v)**2",  # δ ↦ δ_a
+])
+def test_what_was_found_wrong_in_programs_of_others(text: str, view: str) -> None:
+    with np.errstate(all="ignore"):
+        found = list(verdicts(derive(Model.parse(text)), view))
+    assert found and not [(x.line, x.why) for x in found if x.verdict == WRONG]

@@ -33,6 +33,7 @@ from symbackprop.core.maths import (
     turned,
     within,
 )
+from symbackprop.core.noughts import without_weights
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.shapes import ONE, same_shape
 from symbackprop.derive.record import Edge
@@ -85,7 +86,7 @@ def _elementwise(r: Rows, edge: Edge) -> Factor | None:
 
 def is_number(factor: Entrywise) -> bool:
     """Whether a local derivative is the same for all entries."""
-    return not any(x.shape for x in factor.used)
+    return not any(factor.rows[k].shape for k in f.arguments(without_weights(factor.form)))
 
 
 def diagonal(r: Rows, factor: Entrywise, size: sp.Expr) -> Math:

@@ -186,6 +186,8 @@ class MatrixView(Writer):
         delta = shaped(self.rows.upstream, upstream.shape)
         value = group.contributions[0].value
         apart = upstream.value is None and upstream.id not in self.context.derivation.forward_ids
+        known = [c.value for c in group.contributions if c.value not in (s.step.total, upstream)]
+        apart = apart and not any([row.id in self.rows.symbols for row in known])  # δ_a says nothing of δ
         if not apart or not reads(value, upstream, self.rows.symbols):
             return Relation(delta, "↦", self._image(group, s.step.target, delta))
         with self.rows.called(upstream, delta):
