@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from symbackprop.codegen.names import Scope, escape
 from symbackprop.codegen.program import Along, Assign, Block, For, is_plain
-from symbackprop.codegen.rows import sharing
+from symbackprop.codegen.rows import base, given_back, sharing
 from symbackprop.codegen.schedule import Scheduler, Variables
 from symbackprop.core.facts import is_repeated
 from symbackprop.core.graph import Node
@@ -67,8 +67,12 @@ def to_copy(results: Iterable[Node], known: Collection[int]) -> set[int]:
 
 
 def owners_of(row: Node) -> Iterator[Node]:
-    """A row, and for what a loop carries to its end what it begins with, which that is when the loop has no step."""
+    """A row, and what it may be: what a loop carries to its end what it begins with, where the loop has no step, what
+    is guarded what it guards."""
     yield row
+    guarded = given_back(row.form)
+    if guarded is not None:
+        yield from owners_of(base(row.args[guarded]))
     scan = row.args[0] if row.is_result else None
     if scan is not None and row.attr < len(scan.attr.carry) and not scan.attr.length.is_Integer:
         *_, first = sharing(scan.args[row.attr])

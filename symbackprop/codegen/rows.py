@@ -228,6 +228,14 @@ def sharing(row: Node) -> Iterator[Node]:
         yield row
 
 
+def given_back(form: f.Formula | None) -> int | None:
+    """The number of the argument that what computes a formula may be itself, as where_selected(a, s) is a where a is
+    finite."""
+    if isinstance(form, f.Call) and form.role in (Role.NOUGHT, Role.SELECTED):
+        return given_back(form.args[0])
+    return form.index if isinstance(form, f.Arg) else None
+
+
 # -- the states of a loop: those before each step share one array with those after it
 
 

@@ -25,6 +25,7 @@ from symbackprop.codegen.program import (
     Statement,
     Store,
 )
+from symbackprop.codegen.rows import given_back
 from symbackprop.codegen.tree import (
     Code,
     Expr,
@@ -43,7 +44,6 @@ from symbackprop.codegen.tree import (
 )
 from symbackprop.core import formula as f
 from symbackprop.core.graph import FLOAT, Node
-from symbackprop.core.roles import Role
 from symbackprop.core.shapes import Shape, same_shape
 
 AT_ONCE = 8  # variables that one line forgets
@@ -169,7 +169,7 @@ class Writer:
         whole = self.p.formula(item.base, [self.p.as_kind(a, row.kind) for a in row.args])
         if isinstance(item.base, f.Num):
             whole = self.p.filled(item.base.value, row.shape, row.kind)
-        elif is_given_back(item.base) and self.copies:
+        elif given_back(item.base) is not None and self.copies:
             whole = Expr(self.p.copied(whole.code), whole.shape, whole.kind, (whole,))
         yield self.told(Line(assign(item.name, whole.code), depth=depth, value=whole), row, item.name)
         place = self.p.last_index(item.index).code
@@ -314,12 +314,6 @@ class Writer:
     def empty(self, word: str, shape: Shape, dtype: ast.expr, depth: int) -> Line:
         value = self.p.made("empty", self.p.sizes(shape), dtype=dtype)
         return Line(assign(word, value), shape_note(shape), depth, Expr(value, shape, FLOAT))
-
-
-def is_given_back(form: f.Formula) -> bool:
-    """Whether what computes a formula may be an argument itself, as where_selected(a, s) is a where a is finite."""
-    gated = isinstance(form, f.Call) and form.role in (Role.NOUGHT, Role.SELECTED)
-    return isinstance(form, f.Arg) or (gated and is_given_back(form.children[0]))
 
 
 class Turned(ast.NodeTransformer):

@@ -424,3 +424,14 @@ def test_entries_of_what_is_selected_are_set_in_an_array_of_their_own(loss: str,
     """Where all is finite where_selected(Z, Z) is Z itself: its entries were set in the cache, or in the parameter."""
     model = parse(f"data a: 4 int < 3, r: 4\nparam Z: 4 x 3\nloss L = {loss}")
     assert verify_source(codegen(model, level=level), model, seed=0).passed
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+def test_a_gradient_that_is_what_it_guards_is_no_memory_of_the_cache(level: int, tmp_path: Path) -> None:
+    """Where all is finite where_selected gives its argument back: changing the gradient changed the next one."""
+    module = emit(Model.parse("dim N\ndata x: N\nparam w: N\nloss L = sum(xlogy(w, x))"), tmp_path, level=level)
+    _, cache = module.forward({"w": np.array([1.0, 2.0])}, {"x": np.array([3.0, 4.0])})
+    first = module.backward(cache)["w"]
+    kept = first.copy()
+    first += 7.0
+    assert np.array_equal(module.backward(cache)["w"], kept)
