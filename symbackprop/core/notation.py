@@ -259,6 +259,17 @@ class Notation(Written):
 
     printer: LinePrinter = ModelPrinter()
 
+    def structural(self, node: Node) -> Math:
+        """A row as its op says it, but a place of h as a call where ``h[2]`` is a step of that name."""
+        m = super().structural(node)
+        match m:
+            case maths.Item(base, (_,)) if node.op.written is not None and self._has_steps(maths.within(base)):
+                return node.op.written(node, [self.ref(a) for a in node.args])
+        return m
+
+    def _has_steps(self, m: Math) -> bool:
+        return isinstance(m, maths.Sym) and any(name.startswith(f"{m.name}[") for name in self.names.values())
+
     def text(self, m: Math) -> str:
         return self.printer(m).text
 

@@ -775,7 +775,7 @@ def _gauss_mean(np: Numpy, n: Any, x: Any) -> Any:
 def _arc_mean(np: Numpy, n: Any, x: Any, c: Any, p: Any) -> Any:
     from mpmath import hyp2f1, im, nan, rf
 
-    sign, power = -1 if np.all(np.real(c) < 0) else 1, 0.5 if np.all(np.real(p) < 0.75) else 1
+    sign, power = -1 if max(np.unique(np.real(c))) < 0 else 1, 0.5 if max(np.unique(np.real(p))) < 0.75 else 1
 
     def of_order(k: int) -> Any:
         def mean(v: Any) -> Any:

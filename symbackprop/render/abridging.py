@@ -63,6 +63,14 @@ def dotted(found: Sequence[T], dots: T) -> Sequence[T]:
     return found if shown is found else [*shown[:-1], dots, shown[-1]]
 
 
+def dotted_table(rows: Sequence[Sequence[T]], dots: T) -> list[Sequence[T]]:
+    """The rows of a matrix; of many entries the first and the last rows and columns."""
+    if sum(map(len, rows)) <= TERMS:
+        return [*rows]
+    shown = [row if len(row) <= FIRST + 1 else [*row[:FIRST], dots, row[-1]] for row in rows]
+    return shown if len(shown) <= FIRST + 1 else [*shown[:FIRST], [dots] * len(shown[0]), shown[-1]]
+
+
 def told(steps: int, equations: int) -> tuple[Prose, ...]:
     """What is left out of a document of so many steps and equations."""
     parts = [f"{what} {SHOWN + 1} to {count - SHOWN}" for count, what in ((equations, "equations"), (steps, "steps"))

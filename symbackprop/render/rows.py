@@ -41,7 +41,7 @@ from symbackprop.core.registry import OPS, composed
 from symbackprop.core.roles import Role
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import is_one, normalise_axes, same
-from symbackprop.render.abridging import DOTS, LEFT_OUT, abridged, dotted, few
+from symbackprop.render.abridging import DOTS, LEFT_OUT, abridged, dotted, dotted_table, few
 from symbackprop.render.axes import AxisLetters
 from symbackprop.render.products import bound_in, bound_inside, contracted, inner_product
 from symbackprop.render.spread import (
@@ -265,6 +265,10 @@ class Rows(Written):
         m = super().structural(node)
         if isinstance(m, maths.Identity):
             return self.identity(m.size)
+        if isinstance(m, maths.Vector):
+            return maths.Vector(tuple(self.dotted(m.items)))
+        if isinstance(m, maths.Matrix) and not self.whole:
+            return maths.Matrix(tuple(map(tuple, dotted_table(m.rows, DOTS))))
         if not isinstance(m, maths.Op):
             return m
         self.mention(m.name)

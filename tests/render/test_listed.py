@@ -134,3 +134,9 @@ def test_whole_numbers_and_conditions_that_are_joined_stay_such() -> None:
     model = Model.parse(head + "k = concat(i[None], j[None])\nm = stack(a > 0, b > 0)\nloss L = sum(W[k]^2)")
     names = model.graph.names
     assert (names["k"].kind, names["m"].kind) == ("int", "bool")
+
+
+def test_of_a_large_matrix_the_corners_are_printed() -> None:
+    rows = ", ".join(f"[{', '.join(f'{k}*w + {j}' for j in range(30))}]" for k in range(30))
+    d = derive(Model.parse(f"param w\nM = [{rows}]\nloss L = sum(M**2)"))
+    assert d.text().count("…") == 30 and len(d.text(whole=True)) > 3 * len(d.text())
