@@ -14,7 +14,7 @@ SAYS = {
     "check_assignment": "the factor 1/N is missing",
     "check_kernel": "dy stands where dy * g belongs",
     "check_conic": "the term dB is twice what it should be",
-    "check_autograd_function": "sigmoid(e) stands where 1 - sigmoid(e) belongs",
+    "check_autograd_function": "1 - sigmoid(e) is needed, not its complement: you have sigmoid(e)**2",
 }
 
 

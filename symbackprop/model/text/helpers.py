@@ -287,8 +287,9 @@ class Helpers:
         if s.target.index is not None or s.keyword != "let":
             return [s]
         self.forget({name})
-        what, word = ("word", value) if is_word(value) else ("distribution", distribution(value))
-        if word is not None and not self.branches:
+        word = None if self.branches else value if is_word(value) else distribution(value)
+        if word is not None:
+            what = "word" if is_word(value) else "distribution"
             self.words[name] = word
             return [tree.Said(s.line, f"{name} is a {what}, which stands in its place")]
         if not is_dict(value) or not value.options:

@@ -16,9 +16,11 @@ def mapped(lines: list[Line]) -> None:
     """Put lists with a loop in the place of functions of the text that are called for every row of arrays."""
     defined = {line.tokens[1].text for k, line in enumerate(lines)
                if line.tokens[0].text == "def" and not _gives_several(lines, k)}
-    free = FreeNames(token.text for line in lines for token in line.tokens) if defined else None
+    if not defined:
+        return
+    free = FreeNames(token.text for line in lines for token in line.tokens)
     for k, line in enumerate(lines):
-        if free is not None and _ROW_BY_ROW in map(TEXT, line.tokens[1:]):
+        if _ROW_BY_ROW in map(TEXT, line.tokens[1:]):
             lines[k] = line._replace(tokens=_of_line(line.tokens, defined, free))
 
 

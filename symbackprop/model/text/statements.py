@@ -687,7 +687,7 @@ def _is_executed(c: Cursor) -> bool:
 def _trains(tokens: Sequence[Token]) -> bool:
     """Whether a line takes a step against a gradient: ``loss.backward()``, ``w -= lr * dw``, ``w = w - lr * dw``."""
     words = [*map(TEXT, tokens)]
-    if "backward" in words[1:-2]:
+    if any(words[k - 1 : k + 2] == [".", "backward", "("] for k, word in enumerate(words) if word == "backward"):
         return True
     steps = tokens[0].kind == NAME and (words[1] == "-=" or words[1:4] == ["=", words[0], "-"])
     gradient = rf"(?:d|grad|g)_?{words[0]}|{words[0]}_grad"
