@@ -48,7 +48,7 @@ from symbackprop.core.ops.views import slice_stop
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.roles import Role
 from symbackprop.core.scalars import RELATIONS, TABLE
-from symbackprop.core.shapes import Shape, is_one, same, same_shape
+from symbackprop.core.shapes import Shape, is_one, nested, same, same_shape
 from symbackprop.errors import ModelError
 
 Rule = Callable[..., Code]
@@ -473,14 +473,6 @@ def _joined(p: Arrays, node: Node, *parts: Code) -> Code:
         return whole
     ends = ast.Slice(None, as_code(-1)) if shifted.last else ast.Slice(as_code(1))
     return index(whole, ends)
-
-
-def nested(shape: Shape, numbers: Sequence[Code]) -> list[Any]:
-    """Numbers as the lists of lists that an array of a shape is made of."""
-    if len(shape) == 1:
-        return [*numbers]
-    each = len(numbers) // int(shape[0])
-    return [nested(shape[1:], numbers[k : k + each]) for k in range(0, len(numbers), each)]
 
 
 def _padded(p: Arrays, node: Node, a: Code) -> Code:

@@ -75,9 +75,10 @@ class EquationPrinter(ModelPrinter):
         """ᵀ of more axes for the last two: sum(Aᵀ B, axis=0)."""
         if pattern.outer == (1, 0):
             return self.op(maths.Op("outer", tuple(args[::-1])))
-        if pattern.stacked() is None:
-            return self.applied(Text("einsum"), [maths.Sym(str(pattern).replace("->", "→")), *args])
         return super().contracted(pattern, args)
+
+    def einsum(self, pattern: Pattern, args: Sequence[maths.Math]) -> Text:
+        return self.applied(Text("einsum"), [maths.Sym(str(pattern).replace("->", "→")), *args])
 
     def turn(self, lead: int) -> Callable[[maths.Math], maths.Math]:
         return maths.turned

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import sympy as sp
 
-from symbackprop.codegen.arrays import RULES, Arrays, Rule, nested
+from symbackprop.codegen.arrays import RULES, Arrays, Rule
 from symbackprop.codegen.helpers import library
 from symbackprop.codegen.module import ModulePrinter, names_in
 from symbackprop.codegen.program import Assign, is_plain
@@ -33,6 +33,7 @@ from symbackprop.codegen.tree import (
     transposed,
 )
 from symbackprop.core.graph import FLOAT, Node
+from symbackprop.core.shapes import nested
 
 DEVICE = "device"
 

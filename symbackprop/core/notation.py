@@ -233,10 +233,14 @@ class ModelPrinter(LinePrinter):
         """Products of matrices where it is one, perhaps added up over leading axes: sum(aᵀ @ b, axis=0)."""
         stacked = pattern.stacked()
         if stacked is None:
-            return self.applied(Text("einsum"), [maths.Words(str(pattern)), *args])
+            return self.einsum(pattern, args)
         product = stacked.product.of(args, self.turn(stacked.lead))
         axes = 0 if stacked.lead == 1 else (*range(stacked.lead),)
         return self(maths.called("sum", product, axis=axes) if stacked.summed else product)
+
+    def einsum(self, pattern: Pattern, args: Sequence[Math]) -> Text:
+        """A product by its letters."""
+        return self.applied(Text("einsum"), [maths.Words(str(pattern)), *args])
 
     def turn(self, lead: int) -> Callable[[Math], Math]:
         """What transposes the matrices behind leading axes: .T turns all axes around."""

@@ -197,6 +197,14 @@ def size_of(shape: Shape, axes: Iterable[int] | None = None) -> Dim:
     return sp.Mul(*[shape[i] for i in (range(len(shape)) if axes is None else axes)])
 
 
+def nested(shape: Shape, entries: Sequence[Any]) -> list[Any]:
+    """Entries in order as the lists of lists that an array of a shape is made of."""
+    if len(shape) == 1:
+        return [*entries]
+    each = len(entries) // int(shape[0])
+    return [nested(shape[1:], entries[k : k + each]) for k in range(0, len(entries), each)]
+
+
 @lru_cache(maxsize=4096)
 def typical(dim: Dim) -> float:
     """How large a size is taken to be; a symbol counts as 32."""

@@ -22,6 +22,7 @@ from symbackprop.core.shapes import (
     broadcast,
     is_below_zero,
     is_one,
+    nested,
     normalise_axes,
     same,
     same_shape,
@@ -180,17 +181,11 @@ def _entry_listed(shape: Shape, shapes: Sequence[Shape], index: Indices) -> Term
     return [term(At(k, ()), ties=[(i, sp.Integer(n)) for i, n in zip(index, at, strict=True)]) for k, at in places]
 
 
-def _show_listed(node: Node, args: Sequence[Math]) -> Math:
-    return _listed(node.shape, args)
-
-
-def _listed(shape: Shape, args: Sequence[Math]) -> Math:
+def _listed(numbers: Sequence[Any], ndim: int) -> Math:
     """``[a, b]``, ``[[a, b], [c, d]]``, and lists of such for more axes."""
-    if len(shape) == 1:
-        return Vector(tuple(args))
-    each = len(args) // int(shape[0])
-    parts = [tuple(args[k : k + each]) for k in range(0, len(args), each)]
-    return Matrix(tuple(parts)) if len(shape) == 2 else Vector(tuple([_listed(shape[1:], p) for p in parts]))
+    if ndim == 2:
+        return Matrix(tuple(map(tuple, numbers)))
+    return Vector(tuple(numbers) if ndim == 1 else tuple([_listed(part, ndim - 1) for part in numbers]))
 
 
 register(Op(
@@ -204,7 +199,7 @@ register(Op(
     domain="numbers",
     infer=_infer_listed,
     vjp=_vjp_listed,
-    show=_show_listed,
+    show=lambda node, args: _listed(nested(node.shape, args), node.ndim),
     entry=_entry_listed,
     reference=lambda np, shape, *numbers: np.array(numbers).reshape(shape),
     samples=(Sample(((), (), ()), (3,)), Sample(((),) * 6, (2, 3))),

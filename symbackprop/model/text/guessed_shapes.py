@@ -7,7 +7,6 @@ vectors, Greek letters numbers, unless an operator asks for more, and their size
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
@@ -45,7 +44,7 @@ _OF_TWO = (tree.PRODUCT, tree.BESIDE)  # which are of matrices where there are t
 _PRODUCTS = ("@", *_OF_TWO)
 _BESIDE = "hstack"
 _STACK = "stack"
-_ARRAY = re.compile("(as_?)?(array|tensor)")  # NumPy's and PyTorch's of what is listed
+_ARRAY = lazy("(as_?)?(array|tensor)")  # NumPy's and PyTorch's of what is listed
 _CHANGED = "scatter"
 _ALONG = "take_along_axis"
 _APART = "unflatten"  # what has one size there already

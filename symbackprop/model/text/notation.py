@@ -40,7 +40,7 @@ class ExactPrinter(ModelPrinter):
         """An einsum where a product would be read with operands in the other order, or as one more row."""
         stacked = pattern.stacked()
         if stacked is None or stacked.summed or stacked.product.order == (1, 0) or stacked.product.flip_out:
-            return self.applied(Text("einsum"), [maths.Words(str(pattern)), *args])
+            return self.einsum(pattern, args)
         return super().contracted(pattern, args)
 
     def vector(self, m: maths.Vector) -> Text:
