@@ -447,7 +447,7 @@ class Rows(Written):
         if not below.free_symbols:
             return m
         bottom = within(m.bottom)
-        factors = bottom.factors if isinstance(bottom, maths.Prod) and bottom.number == 1 else (bottom,)
+        factors = bottom.factors if isinstance(bottom, maths.Prod) and bottom.number == 1 else (m.bottom,)
         rest = self.scaled(above, *(top.factors if isinstance(top, maths.Prod) else ()))
         return maths.Frac(rest, self.scaled(below, *factors))
 
@@ -544,8 +544,7 @@ def _below(number: sp.Expr, factors: Sequence[Math]) -> tuple[sp.Expr, tuple[Mat
 
 def _without_inverses(factors: Sequence[Math]) -> tuple[sp.Expr, Sequence[Math]]:
     """Factors without one that another one is divided by; numbers in front."""
-    plain = [within(x) for x in factors]
-    found = (divided_out(x, [*plain[:k], *plain[k + 1 :]]) for k, x in enumerate(plain) if not x.rank)
+    found = (divided_out(x, [*factors[:k], *factors[k + 1 :]]) for k, x in enumerate(factors) if not x.rank)
     kept = next((x for x in found if x is not None), factors)
     numbers = [y.value for y in map(within, kept) if isinstance(y, maths.Num)]
     return sp.Mul(*numbers), [y for y in kept if not isinstance(within(y), maths.Num)]
@@ -553,11 +552,11 @@ def _without_inverses(factors: Sequence[Math]) -> tuple[sp.Expr, Sequence[Math]]
 
 def divided_out(quotient: Math, others: Sequence[Math]) -> list[Math] | None:
     """The factors that a quotient and others come to, where one of these is what it is divided by."""
-    if not isinstance(quotient, maths.Frac) or (below := within(quotient.bottom)) not in others:
+    inner, plain = within(quotient), [within(x) for x in others]
+    if not isinstance(inner, maths.Frac) or within(inner.bottom) not in plain:
         return None
-    rest = list(others)
-    rest.remove(below)
-    return [within(quotient.top), *rest]
+    place = plain.index(within(inner.bottom))
+    return [inner.top, *others[:place], *others[place + 1 :]]
 
 
 def _without_keepdims(m: maths.Op) -> maths.Op:

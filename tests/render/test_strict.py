@@ -477,6 +477,9 @@ def test_an_equation_that_does_not_hold_is_found() -> None:
     "dim D, N\ndata k: int < N\nparam z: N, v: D\nloss L = -mean(cross_entropy(z, k) * v)",  # was a number
     "dim D, N\ndata k: int < N\nparam z: N, v: D, c\nloss L = mean(cross_entropy(z, k) * v) + mean(c * v)/2",
     "dim N\ndata x: N\nparam w: N, h: N\nu = h @ w\na = (1 - h**2) * x\nv = a @ w\nloss L = (u + v)**2",  # δ ↦ δ_a
+    "dim N, K, D\ndata X: N x D\nparam mu: K x D, s: K\nd = sum((X[:, None] - mu[None])**2, axis=2)\n"
+    "loss L = -mean(logsumexp(-d / (2 * exp(2 * s)), axis=1))",  # divided by N and an array with a new axis
+    "dim N, D\nparam a: N x D, p: N x D, n: N x D\nloss L = mean(triplet(a, p, n)) + mean(cosine_similarity(a, p))",
 ])
 def test_what_was_found_wrong_in_programs_of_others(text: str, view: str) -> None:
     with np.errstate(all="ignore"):
