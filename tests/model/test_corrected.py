@@ -11,6 +11,7 @@ import pytest
 
 from symbackprop.errors import ModelError, NoResult
 from symbackprop.model import Model
+from symbackprop.model.text import parse_alone
 from symbackprop.model.text.characters import plain_latex
 from tests.core.helpers import value
 from tests.model import test_complaints, test_foreign, test_pasted
@@ -53,6 +54,10 @@ MEANT: list[tuple[str, Callable[[Any], Any]]] = [
     (r"v v^\top", lambda n: np.outer(n.v, n.v)),
     ("v^T u", lambda n: n.v @ n.u),
     (r"\frac{1}{N}\sum_{i=1}^N t_i", lambda n: n.t.mean()),
+    (r"\sum_{i=1}^{2} v_i", lambda n: n.v[:2].sum()),
+    (r"\sum_j A_{1j} v_j", lambda n: n.A[0] @ n.v), (r"\sum_i A_{i2} t_i", lambda n: n.A[:, 1] @ n.t),
+    (r"\sum_{j} \mathbf{A}_{2,j}^2", lambda n: (n.A[1] ** 2).sum()),
+    (r"\sum_{i=1}^2 (v_i - u_i)^2", lambda n: ((n.v - n.u)[:2] ** 2).sum()),
     (r"\frac{1}{4}\sum_{i=1}^{4} t_i^2", lambda n: (n.t ** 2).mean()),
     (r"\sum_{i} (t_i - s_i)^2", lambda n: ((n.t - n.s) ** 2).sum()),
     (r"\log \sum_j e^{v_j}", lambda n: np.log(np.exp(n.v).sum())),
@@ -156,7 +161,7 @@ def test_the_corrected_line_has_the_value_that_is_meant(typed: str, meant: Calla
     r"v \otimes u",  # it was solve(v, otimes) * u
     r"\sum_{i,j}(S_{ij} - u_i^\top v_j)^2",  # it was S - V @ u
     r"\sum_i \| a_i - S a_i\|^2", r"A\mathbf{1}",
-    r"\sum_{i=1}^{2} v_i", r"\sum_{i=1}^2 (v_i - u_i)^2", r"\frac12\sum_{i=1}^2 (\mathbf t_i - v^\top a_i)^2",
+    r"\sum_{i=0}^{1} v_i", r"\sum_{i=2}^3 (v_i - u_i)^2", r"\frac12\sum_{i=1}^2 (\mathbf t_i - v^\top a_i)^2",
     r"\sum_{i=1}^4\sum_{j=1}^2 A_{ij}^2",  # were of all
     r"\sum_i (a_i - v)^\top (b_i - u)",  # it was of all entries of (A - v).T @ (B - u)
     r"\sum_i i v_i", r"\sum_i \frac{v_i}{i^2}", "Σᵢ i·vᵢ",  # the index was another number's name
@@ -168,18 +173,48 @@ def test_nothing_is_offered_where_it_is_not_known_what_is_meant(typed: str) -> N
     assert corrected(f"{HEAD}output Q = {typed}")[-1] == f"output Q = {typed}"
 
 
-@pytest.mark.parametrize(("declared", "is_read"), [
-    ("param v: 4", False), ("param v: 3", True), ("dim N = 4\nparam v: N", False), ("dim N = 3\nparam v: N", True),
-    ("dim N\nparam v: N", True),
+@pytest.mark.parametrize(("declared", "read"), [
+    ("param v: 4", "sum(v[:3])"), ("param v: 3", "sum(v)"), ("dim N\nparam v: N", "sum(v[:3])"),
+    ("dim N = 4\nparam v: N", "sum(v[:3])"), ("dim N = 3\nparam v: N", "sum(v)"),
 ])
-def test_sums_up_to_a_number_are_of_arrays_of_that_size(declared: str, is_read: bool) -> None:
-    """The default of a dimension is a size too: the sum was of all four."""
-    text = declared + "\nloss L = \\sum_{i=1}^{3} v_i"
-    if is_read:
-        assert Model.parse(text).remarks[-1].endswith("is read as loss L = sum(v)")
-    else:
+def test_sums_up_to_a_number_are_of_so_many_entries(declared: str, read: str) -> None:
+    """The default of a dimension is a size too: the sum was of all four, and of N entries of all."""
+    model = Model.parse(declared + "\nloss L = \\sum_{i=1}^{3} v_i")
+    assert model.remarks[-1].endswith(f"is read as loss L = {read}")
+
+
+@pytest.mark.parametrize(("typed", "read"), [
+    (r"\sum_{i=1}^{K} v_i", "sum(v[:K])"), (r"\sum_{i=1}^{N} v_i", "sum(v)"), (r"\sum_i v_i", "sum(v)"),
+    (r"\frac{1}{K}\sum_{i=1}^{K} v_i", "(1/K) * sum(v[:K])"), (r"\frac{1}{N}\sum_{i=1}^{N} v_i", "mean(v)"),
+    (r"\sum_{i=1}^{K} (v_i - w_i)^2", "sum((v[:K] - w[:K])^2)"),
+    (r"\sum_{i=1}^{N-1} (v_{i+1} - v_i)^2", "sum((v[1:] - v[:-1])^2)"),
+    (r"\sum_{i=1}^{K-1} (v_{i+1} - v_i)^2", None),  # it was of all
+    (r"\sum_{i=1}^{N}\sum_{j=1}^{N} A_{ij} w_j", None), (r"\sum_{i=1}^{M} v_i", "sum(v)"),
+    (r"\sum_{i=1}^{M} v_i + \sum_{i=1}^{J} v_i", None),
+])
+def test_sums_up_to_a_dimension_are_of_so_many_entries(typed: str, read: str | None) -> None:
+    """A letter that is no dimension is what ends the axis, one for each."""
+    text = f"dim N, K\nparam v: N, w: K, A: N x K\noutput Q = {typed}"
+    if read is None:
         with pytest.raises(ModelError):
             Model.parse(text)
+    else:
+        assert Model.parse(text).remarks[-1].endswith(f"is read as output Q = {read}")
+
+
+def test_a_sum_up_to_a_number_alone_is_of_so_many_entries() -> None:
+    """It was a mean of any number."""
+    assert parse_alone(r"\frac14\sum_{i=1}^4 a_i").remarks[-1].endswith("is read as (1/4) * sum(a[:4])")
+
+
+@pytest.mark.parametrize(("typed", "read"), [
+    (r"\sum_j A_{1j}", "sum(A[0])"), (r"\sum_i A_{i2} x_i", "sum(A[:, 1] * x)"),
+    (r"\sum_i (x_{1i} - x_{2i})^2", "sum((x1 - x2)^2)"),
+    (r"\sum_i (y_i - \beta_0 - \beta_1 x_{i1})^2", "sum((y - beta_0 - beta_1 * x1)^2)"),
+])
+def test_entries_of_one_row_are_of_it(typed: str, read: str) -> None:
+    """They were those of all of a matrix that was called A_1j."""
+    assert parse_alone(typed).remarks[-1].endswith(f"is read as {read}")
 
 
 def test_another_writing_of_a_name_is_that_name_wherever_it_stands() -> None:

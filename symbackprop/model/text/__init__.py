@@ -12,7 +12,6 @@ from symbackprop.core.functions.words import meant
 from symbackprop.core.graph import Node
 from symbackprop.core.names import GREEK
 from symbackprop.core.scalars import TABLE
-from symbackprop.core.shapes import evaluate_dim
 from symbackprop.cycles import uncollected
 from symbackprop.errors import (
     MOST,
@@ -33,9 +32,7 @@ from symbackprop.model.text.calls import TIMES
 from symbackprop.model.text.characters import (
     OVER_AN_INDEX,
     SUM_OVER,
-    counted_up_to,
     indexed_sums,
-    of_entries,
     plain_latex,
     readable,
     with_angles,
@@ -66,6 +63,7 @@ from symbackprop.model.text.meant_lines import (
 )
 from symbackprop.model.text.scope import ModelScope
 from symbackprop.model.text.statements import parse_statements
+from symbackprop.model.text.sums import ends_of_sums, same_entries
 from symbackprop.model.text.tokens import physical_lines
 from symbackprop.model.text.undeclared import declarations as guessed_declarations
 from symbackprop.model.text.write import declarations, to_text
@@ -90,10 +88,11 @@ _OTHER_COMMENTS = lazy(r"//|%(?!\w*%)|--|/\*")
 _MOST, _BUDGET = 5, 100_000  # further mistakes of a line that are mended with the first; characters that are read again
 
 
-def mended(errors: Sequence[ModelError], text: str, read: Callable[[str], Read]) -> Model:
+def mended(errors: Sequence[ModelError], text: str, read: Callable[[str], Read], guesses: bool = False) -> Model:
     """The model of a text in which nothing is wrong but what is written as on paper, which is told. Raises the first
     error with the others; each shows its place and, where it knows what may be meant, the corrected line: the text
-    with it has been read again, and nothing was wrong with that line any more."""
+    with it has been read again, and nothing was wrong with that line any more. ``guesses``: what is read, and the
+    names of sizes, no line declares."""
     typed = [line if "<-" in line and line.isascii() else readable(line) for line in physical_lines(text)]
     spoken = language(text)
     lines = [*typed]  # with the corrections of the lines above
@@ -104,14 +103,15 @@ def mended(errors: Sequence[ModelError], text: str, read: Callable[[str], Read])
         error.place = error.place or _about(error, typed)
         if error.place is not None:
             line = lines[error.place.line - 1] = typed[error.place.line - 1]
-            right, shown, of_paper = _right(error, _narrowed(line, error.place, error.near), lines, read, spoken)
+            right, shown, of_paper = _right(error, _narrowed(line, error.place, error.near), lines, read, spoken,
+                                           guesses)
             sure &= of_paper
             told.append(f"{error.where}: is read as {shown.strip()}")
             lines[error.place.line - 1] = right or line
     model, wrong, _ = read("\n".join(lines)) if sure and told else (Model(), errors, set[int]())
     if wrong and {e.line for e in wrong}.isdisjoint(e.line for e in errors):  # an expression's are told one by one
         try:
-            model, wrong = mended(wrong, "\n".join(lines), read), []
+            model, wrong = mended(wrong, "\n".join(lines), read, guesses), []
         except ModelError as further:
             errors = [*errors, further, *further.others]
     if wrong:
@@ -123,7 +123,7 @@ def mended(errors: Sequence[ModelError], text: str, read: Callable[[str], Read])
 
 
 def _right(error: ModelError, place: Place, lines: Sequence[str], read: Callable[[str], Read],
-           spoken: Language | None) -> tuple[str, str, bool]:
+           spoken: Language | None, guesses: bool) -> tuple[str, str, bool]:
     """The corrected line of an error, to be read and as the error shows it, and whether it only says what is written as
     on paper."""
     line, short = lines[place.line - 1], sum(map(len, lines)) <= _LONGEST
@@ -134,7 +134,7 @@ def _right(error: ModelError, place: Place, lines: Sequence[str], read: Callable
         error.instead += _SUMS
     ways = [(_on_paper, more) for more in range(2 * _MOST)] + [(partial(_meant, spoken), k) for k in range(_MOST + 1)]
     tried = ((right, meant) for meant, more in ways for right in _corrected(error, place, lines, read, meant, more, {})
-             if _counts_all(line, right, place, lines, read))
+             if _counts_all(line, right, place, lines, read, guesses))
     right, way = next(tried, ("", None))
     right = without_marks(right)
     right = right.replace("·", "*") if "\\" in line else right  # which \cdot of numbers is
@@ -262,17 +262,12 @@ def _corrected(error: ModelError, place: Place, lines: Sequence[str], read: Call
                                   seen)
 
 
-def _counts_all(line: str, right: str, place: Place, lines: Sequence[str], read: Callable[[str], Read]) -> bool:
-    """Whether the sums of a line in LaTeX that end at a number end with the last entry, and what they take for entries
-    are some: corrected they are of all."""
-    counted, entries = [*counted_up_to(line)], [*of_entries(right, line)]
-    model = _put(without_marks(right), place, lines, read)[0] if counted or entries else None
-    named = {} if model is None else model.graph.names
-    known = {} if model is None else {n: size for n, size in model.sizes.items() if size is not None}
-    rows = ((named.get(name, named.get(name.upper())), axis, count) for name, axis, count in counted)
-    return all(name in named and named[name].ndim in axes for name, axes in entries) and all(
-        row is None or axis >= row.ndim or {d.name for d in row.shape[axis].free_symbols} - known.keys()
-        or evaluate_dim(row.shape[axis], known) == count for row, axis, count in rows)
+def _counts_all(line: str, right: str, place: Place, lines: Sequence[str], read: Callable[[str], Read],
+                guesses: bool) -> bool:
+    """Whether the sums of a corrected line are of what those of a line in LaTeX are of."""
+    if not ends_of_sums(right, line):
+        return True
+    return same_entries(right, line, _put(without_marks(right), place, lines, read)[0], guesses)
 
 
 def _put(right: str, place: Place, lines: Sequence[str], read: Callable[[str], Read]) -> Read:
@@ -291,7 +286,7 @@ def _without_latex(line: str, place: Place, sure: bool) -> list[Meant]:
     if len(line) > 10 * _WIDEST:
         return []
     real = in_reals(line if sure else with_angles(line), place)
-    written = (plain_latex(text, capitals, rows) for rows in (True, False)
+    written = (plain_latex(text, capitals, rows, first) for first in (False, True) for rows in (True, False)
                for text in (real, with_means(real)) for capitals in (True, False))
     return [*dict.fromkeys([*written, solved(line, place)])]
 
@@ -396,7 +391,7 @@ def parse_alone(text: str, relu0: Any = None, define: Mapping[str, str] | None =
     typed = typed if _PROGRAM.search(text) else _of_letters(_GLUED.sub(_apart, _ALIGNED.sub(_lines_of, typed)))
     model, errors, _ = _alone(typed, relu0, define)
     if errors:
-        return mended(errors, typed, lambda other: _alone(other, relu0, define))
+        return mended(errors, typed, lambda other: _alone(other, relu0, define), guesses=True)
     return model
 
 

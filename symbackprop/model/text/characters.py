@@ -7,6 +7,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
+from typing import NamedTuple
 
 from symbackprop.core.names import ACCENTS, GREEK, LETTERS
 from symbackprop.errors import SyntaxProblem
@@ -274,6 +275,16 @@ _REWRITTEN = (
     (rf"\\({_FUNCTIONS})\s+(?!\\(?:sum|prod))(\\?[A-Za-z0-9]\w*)(?!\w|\s*[(^{{]){_ALONE}", r"\\\1(\2)"),
 )
 _FRACTION = lazy(rf"\\frac\s*{_BRACES}\s*{_BRACES}")
+
+
+def _of_one(name: str, end: str, row: str | None, index: str, column: str | None) -> str:
+    """``A[0]_{j}`` for ``A_{1j}`` and ``A[:, 0]_{i}`` for ``A_{i1}``, entries of a row or column; ``x1_{i}`` for
+    ``x_{1i}`` and ``x_{i1}``, which is of the first of several."""
+    of = row or column or ""
+    line = f"[{':, ' * (row is None)}{int(of) - 1}]" if len(name) == 1 and name.isupper() and of != "0" else of
+    return f"{name}{end}{line}_{{{index}}}"
+
+
 # what says how a formula looks, and nothing of it: the size of its brackets, spaces, accents by other names
 _SIZED = r"\\(?:left|right|[bB]igg?[lrm]?)(?![A-Za-z])\s*"
 _LOOKS = (
@@ -282,6 +293,8 @@ _LOOKS = (
     (r"(?<![\\A-Za-z])(sum|prod|max|min)(?=\s*_\s*(?:\{|[a-z](?![A-Za-z0-9])))", r"\\\1"),
     (r"\\[dtc]frac(?![A-Za-z])", r"\\frac"), (r"\\overline(?![A-Za-z])", r"\\bar"),
     (r"\\wide(?=hat|tilde)", r"\\"),
+    (r"(?<![A-Za-z\\])(\\?[A-Za-z]+)(\}?)\s*_\s*\{\s*(?:(\d)\s*,?\s*([ijklmnt])|([ijklmnt])\s*,?\s*(\d))\s*\}",
+     lambda found: _of_one(found[1], found[2], found[3], found[4] or found[5], found[6])),
     (r"(?:_\s*\{?(\w)\}?\s*)?\^\s*\{\s*\(([ijn])\)\s*\}", r"_{\2\1}"),  # x_j^{(i)}, of the sample i
 )
 _TAKES = lazy(rf"\\(?:(frac|binom)|sqrt(?!\s*\[)|hat|bar|tilde|mathbb|mathds|{_FONTS})(?![A-Za-z])")
@@ -292,7 +305,7 @@ _OVER = "sum|prod|mean|max|min"
 OVER_AN_INDEX = rf"\b({_OVER})_([a-z]{{1,2}})\b"
 SUM_OVER = lazy("(?:sum|prod)_[ijklmnt]{1,2}")  # which no array is called
 _INDEXED_SUM = lazy(rf"(?<!\.)\b(sum|prod)()\s*(?=[\[(])|{OVER_AN_INDEX}\s*(?=[-\w|‖\[(])")
-_FACTOR = lazy(r"\\?([A-Za-z]+)\d*(_\w+)?\Z")  # a name, and its index
+_FACTOR = lazy(r"\\?(?<![A-Za-z_])([A-Za-z]+)\d*(_\w+)?\Z")  # a name, and its index
 _BESIDE = lazy(rf"(?<=[\w)}}\]])(?<!\\times)(?<!\\[co]dot)\s+(?=\\?[A-Za-z(])(?!{_NO_FACTOR})")
 BESIDE_BARS = lazy(r"(?:(?<=\))|(?<=[\w)])\s+)(\|[^|]+\|)")  # lam |w|
 _SCRIPT = lazy(r"_([a-z]{1,3})(?![A-Za-z0-9])")
@@ -311,6 +324,7 @@ _A_SUM = rf"\\(sum|prod|mean|(?:max|min)(?=\s*_))(?![A-Za-z]){_FROM}{_UP_TO}"
 _MEAN = lazy(r"\\frac\s*\{\s*1\s*\}\s*\{\s*(\w+)\s*\}\s*\\sum\s*_\s*\{\s*(\w)\s*=\s*1\s*\}"
                    r"\s*\^\s*\{?\s*\1\b\s*\}?")
 _SUM_OF, _SUMS = lazy(rf"{_A_SUM}(?!\s*[_^])"), lazy(rf"(?:{_A_SUM}\s*)+(?!\s*[_^])")
+_LAST = lazy(r"(\w+)(?:-(\d+))?")
 _WITH_SCRIPT = lazy(r"([A-Za-z]+)\}?\s*_\s*(?:\{\s*(\w+)\s*\}|([A-Za-z]))")
 _LEFT = lazy(r"^(\s*(?:(?:loss|output)\s+)?\\?[A-Za-z]+)_([ijkmn]{1,2})(\s*=(?!=))(.*)$")
 _NO_SCRIPT = lazy(r"^(\s*(?:(?:loss|output)\s+)?\\?[A-Za-z]\w*\s*=(?!=))(.*einsum\(.*)$")
@@ -335,16 +349,17 @@ def _stacked(found: re.Match[str]) -> str:
     return f" det({whole}) " if found[1] == "v" else f" {whole} "
 
 
-def plain_latex(text: str, capitals: bool = False, rows: bool = True) -> str:
+def plain_latex(text: str, capitals: bool = False, rows: bool = True, first: bool = False) -> str:
     """A formula in LaTeX as model text; commands of which it is not known what they mean stay. With
-    ``capitals`` the rows x_i in sums are those of X; with ``rows`` norms of x_i are those of rows, else of numbers."""
+    ``capitals`` the rows x_i in sums are those of X; with ``rows`` norms of x_i are those of rows, else of numbers;
+    with ``first`` a sum up to K is that of the first K entries, else of all."""
     text = _in_braces(_MATRIX.sub(_stacked, _MARK.sub(" ", text)))
     for pattern, plain in _REWRITTEN:
         text = _compiled(pattern).sub(plain, text)
     text = _ROOT_OF.sub("", text)
     while _FRACTION.search(text):
         text = _FRACTION.sub(_divided, text)
-    text = _entry_by_entry(_of_calls(_summed(_contracted(_of_calls(text)), capitals, rows)), capitals)
+    text = _entry_by_entry(_of_calls(_summed(_contracted(_of_calls(text)), capitals, rows, first)), capitals)
     text = re.sub(r"\\([A-Za-z]+)(?=((?:\s*\^\s*\d+)?\s*[({])?)", _command, text)
     return _SQUARED.sub(r"\1(\2 @ \2)", text.replace("{", "(").replace("}", ")"))
 
@@ -413,15 +428,32 @@ def of_entries(tried: str, line: str) -> Iterator[tuple[str, set[int]]]:
     return ((name, scripts[name.partition("_")[0]]) for name in _OF_ENTRIES.findall(tried))
 
 
-def counted_up_to(line: str) -> Iterator[tuple[str, int, int]]:
-    """What sums that end at a number say of sizes: an array, one of its axes, how many entries it has there."""
+class Counted(NamedTuple):
+    """What a sum that ends somewhere says of sizes: an array, one of its axes, and how many entries it has there: so
+    many more than a number, or than what a name is."""
+
+    name: str
+    axis: int
+    last: str
+    more: int
+
+
+def counted_up_to(line: str) -> Iterator[Counted]:
+    """What sums that begin at the first entry say of sizes; of ``x_{i+1} - x_i`` up to N - 1 that there are N."""
     text = _in_braces(line)
     for begin in _SUM_OF.finditer(text):
-        index, last = begin[2], (begin[5] or begin[6] or "").strip()
-        if index and begin[3] == "1" and last.isdigit():
-            named = _WITH_SCRIPT.finditer(text, begin.end(), _end_of_term(text, begin.end())[0])
-            scripts = ((found[1], found[2] or found[3]) for found in named)
-            yield from ((name, script.index(index), int(last)) for name, script in scripts if index in script)
+        index = begin[2]
+        last = _LAST.fullmatch(re.sub(r"\s", "", begin[5] or begin[6] or ""))
+        if index and begin[3] in ("0", "1") and last is not None:
+            body = text[begin.end() : _end_of_term(text, begin.end())[0]]
+            more = max([0, *map(_step, _stepped(index).findall(body))]) - int(last[2] or 0) + (begin[3] == "0")
+            scripts = ((found[1], found[2] or found[3]) for found in _WITH_SCRIPT.finditer(body))
+            yield from (Counted(name, script.index(index), last[1], more) for name, script in scripts
+                        if index in script)
+
+
+def _step(found: tuple[str, str]) -> int:
+    return int(f"{found[0]}{found[1] or 0}")
 
 
 def _of_calls(text: str) -> str:
@@ -433,7 +465,7 @@ def _of_calls(text: str) -> str:
     return text
 
 
-def _summed(text: str, capitals: bool, rows: bool) -> str:
+def _summed(text: str, capitals: bool, rows: bool, first: bool) -> str:
     """``\\sum_{i=1}^{N} y_i`` as a sum of arrays, from the last on, and products alike; one whose end may be meant
     elsewhere stays, and one that is not over all entries, as of a row of a matrix."""
     while found := [*_SUM_OF.finditer(text)]:
@@ -447,6 +479,7 @@ def _summed(text: str, capitals: bool, rows: bool) -> str:
             return text
         inner = text[: begin.start()].rstrip().endswith(found[-2][0].rstrip()) if len(found) > 1 else False
         partial = any(script != index for script in _with_index(among, index)) if index else False
+        among = _first_entries(among, index, begin) if first else among
         among = _with_norms(among, index, capitals, rows) if index else among
         if among is not None and (_of_rows(among, index) or _reads(among, index)):
             return text
@@ -518,10 +551,15 @@ def _counted(body: str) -> set[str]:
     return {script for script in _SCRIPT.findall(re.sub(_ROW, " ", body)) if set(script) <= _COUNTED}
 
 
+def _stepped(index: str) -> re.Pattern[str]:
+    """Where x_i and x_{i+1} have their indices, with how many steps."""
+    return re.compile(rf"(?<=\w)_(?:\{{\s*{index}\s*([+-])\s*(\d+)\s*\}}|{index}(?![A-Za-z0-9]))")
+
+
 def _neighbours(body: str, index: str, begin: re.Match[str]) -> str | None:
     """``x_{i+1} - x_i`` as ``x[1:] - x[:-1]``; None where the limits leave out more entries, or fewer."""
-    script = re.compile(rf"(?<=\w)_(?:\{{\s*{index}\s*([+-])\s*(\d+)\s*\}}|{index}(?![A-Za-z0-9]))")
-    steps = [int(f"{sign}{number or 0}") for sign, number in script.findall(body)] or [0]
+    script = _stepped(index)
+    steps = [*map(_step, script.findall(body))] or [0]
     low, high = min(0, *steps), max(0, *steps)
     first, last = begin[3], re.fullmatch(r"(.*?)(?:-(\d+))?", re.sub(r"\s", "", begin[5] or begin[6] or ""))
     assert last is not None
@@ -534,6 +572,13 @@ def _neighbours(body: str, index: str, begin: re.Match[str]) -> str | None:
         return f"[{at - low or ''}:{at - high or ''}]"
 
     return body if low == high else script.sub(sliced, body)
+
+
+def _first_entries(body: str, index: str, begin: re.Match[str]) -> str:
+    """``v_i`` up to K as ``v[:K]``, where only entries have the index."""
+    last = (begin[5] or begin[6] or "").strip()
+    alone = last.isalnum() and begin[3] == "1" and all(script == index for script in _with_index(body, index))
+    return _stepped(index).sub(f"{_ENTRIES}[:{last}]", body) if alone and not re.search(r"‖|\.T", body) else body
 
 
 def _entry_by_entry(text: str, capitals: bool) -> str:
