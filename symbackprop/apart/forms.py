@@ -11,7 +11,7 @@ import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -26,6 +26,7 @@ from symbackprop.errors import UsageError
 CACHE = ("cache", "ctx", "saved", "res", "residuals")
 SEED = "upstream"
 DEVICES = ("cpu", "cuda")
+NEAR = 1e-3  # what float32 and bfloat16 keep of a value
 
 
 class UnknownWord(Exception):
@@ -36,7 +37,8 @@ class UnknownWord(Exception):
 class Given:
     """What a form is handed in one run. ``values`` has for words of its parameters a label and an array or a number;
     ``groups`` says which words stand for many at once: `params`, `data` or `dims`. ``upstream`` are the gradients of
-    the outputs by name, none for a loss. ``shapes`` are those of results that are handed in to be filled. With
+    the outputs by name, none for a loss. ``shapes`` are those of results that are handed in to be filled. ``inner`` has
+    the value of the intermediate whose gradient a word stands for, where no other word is one from above. With
     ``fresh``, a class is made anew; with ``twice``, backward is called a second time on the same cache; ``compiled``:
     JAX compiles a function as a whole."""
 
@@ -47,6 +49,7 @@ class Given:
     upstream: dict[str, Array]
     groups: dict[str, str] = field(default_factory=dict)
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    inner: dict[str, Array] = field(default_factory=dict)
     dtype: str = "float64"
     library: str = "numpy"
     device: str = "cpu"
@@ -232,7 +235,7 @@ class FunctionForm(Form):
 
     def call(self, given: Given) -> tuple[Raw, Callable[[], Any] | None]:
         value, cache = self._forward(given)
-        hidden = {w: lambda: cache for w in CACHE} if self.forward is not None else {}
+        hidden = {w: lambda: cache for w in CACHE} | _of_value(given, value) if self.forward is not None else {}
         told = any(p.name in CACHE for p in _parameters(self.backward, self.label))
         spare: list[Callable[[], Any]] = [] if self.forward is None else [lambda: cache, given.seed][told:]
         args, options = bound(self.backward, self.label, given, hidden, spare)
@@ -252,11 +255,30 @@ class FunctionForm(Form):
             return None, None
         label = _name(self.forward)
         spare = [lambda: _all(given, "params"), lambda: _all(given, "data")]
-        args, options = bound(self.forward, label, given, {}, spare)
+        args, options = bound(self.forward, label, given, _of_results(given, label), spare)
         found = _call(self.forward, label, args, options, given)
         if isinstance(found, tuple) and len(found) == 2:
             return found
         return (found[0], found[1:]) if isinstance(found, tuple) and found else (found, None)
+
+
+def _of_value(given: Given, value: Any) -> dict[str, Callable[[], Any]]:
+    """The word for the gradient of an intermediate stands for that of what forward returned, where this is another
+    array, of the shape of the output: code has names of its own."""
+    found, seeds = back(value), list(given.upstream.values())
+    if found is None or len(seeds) != 1 or found[0].shape != seeds[0].shape:
+        return {}
+    return {w: given.seed for w, inner in given.inner.items()
+            if inner.shape != found[0].shape or not np.allclose(inner, found[0], rtol=NEAR, atol=NEAR)}
+
+
+def _of_results(given: Given, label: str) -> dict[str, Callable[[], Any]]:
+    """What a forward is handed by the name of a result of the model, which it has to work out: nothing."""
+    def refuse(word: str, name: str) -> Any:
+        raise UsageError(f"{label} takes {word}, and {name} is what the model works out: give the arrays of the model "
+                         f"the names that they have in {label}")
+
+    return {w: partial(refuse, w, name) for w, (name, _) in given.values.items() if name in given.upstream}
 
 
 def _all(given: Given, group: str) -> dict[str, Any]:
@@ -282,10 +304,11 @@ class ClassForm(Form):
             self.instance = _call(self.made, self.label)
         self._set_attributes(given)
         forward, backward = self.instance.forward, self.instance.backward
-        args, options = bound(forward, f"{self.label}.forward", given, {}, [])
-        found = _call(forward, f"{self.label}.forward", args, options)
+        label = f"{self.label}.forward"
+        args, options = bound(forward, label, given, _of_results(given, label), [])
+        found = _call(forward, label, args, options)
         value, cache = found if isinstance(found, tuple) and len(found) == 2 else (found, None)
-        hidden = {w: lambda: cache for w in CACHE}
+        hidden = {w: lambda: cache for w in CACHE} | _of_value(given, value)
         args, options = bound(backward, f"{self.label}.backward", given, hidden, [given.seed])
         results = _call(backward, f"{self.label}.backward", args, options)
         attributes = {n: v for n, v in vars(self.instance).items() if back(v) is not None}
@@ -323,7 +346,7 @@ class TorchForm(Form):
     def call(self, given: Given) -> tuple[Raw, Callable[[], Any] | None]:
         torch = sys.modules["torch"]
         label = f"{self.label}.forward"
-        args, options = bound(self.function.forward, label, given, {}, [], skip=int(self.context))
+        args, options = bound(self.function.forward, label, given, _of_results(given, label), [], skip=int(self.context))
         args += options.values()
         words = [p.name for p in _parameters(self.function.forward, label)[int(self.context) :]][: len(args)]
         leaves = {w: a for w, a in zip(words, args, strict=False) if isinstance(a, torch.Tensor)
@@ -346,15 +369,23 @@ class TorchForm(Form):
         return Raw(backward(), value=outputs[0] if outputs else None), backward
 
 
-def _under_custom_vjp(found: Any) -> bool:
-    """Whether this is a function of JAX with a backward pass of its own, perhaps under ``jax.jit``."""
-    kind = getattr(sys.modules.get("jax"), "custom_vjp", None)
-    return kind is not None and any(isinstance(f, kind) for f in (found, getattr(found, "__wrapped__", None)))
+class RuleForm(FunctionForm):
+    """A function of JAX with a derivative of its own, pulled back."""
+
+    def places(self) -> list[tuple[str, str]]:
+        return [("jax", DEVICES[0])]
+
+
+def _has_own_rule(found: Any) -> bool:
+    """Whether this is a function of JAX with a derivative of its own, perhaps under ``jax.jit``."""
+    jax = sys.modules.get("jax")
+    kinds = tuple(k for n in ("custom_vjp", "custom_jvp") if (k := getattr(jax, n, None)) is not None)
+    return any(isinstance(f, kinds) for f in (found, getattr(found, "__wrapped__", None)))
 
 
 def _pulled_back(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The backward pass of a function under ``jax.custom_vjp``, as JAX runs it: gradients of all its arrays of floats
-    by the names of its parameters."""
+    """The backward pass of a function with a derivative of its own, as JAX runs it: gradients of all its arrays of
+    floats by the names of its parameters."""
     jax, signature = sys.modules["jax"], inspect.signature(function)
 
     @wraps(function)
@@ -390,8 +421,8 @@ def form_of(found: Any, forward: Any, home: ModuleType | None) -> Form:
     if not callable(found):
         raise UsageError(f"{getattr(found, '__name__', found)!r:.60} is neither a function nor a class with "
                          "forward and backward")
-    if _under_custom_vjp(found):
-        return FunctionForm(_pulled_back(found))
+    if _has_own_rule(found):
+        return RuleForm(_pulled_back(found))
     return FunctionForm(found, forward or _beside(found, home))
 
 

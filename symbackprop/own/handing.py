@@ -26,10 +26,12 @@ def handed(truth: Truth, point: Point, words: Iterable[str], filled: Iterable[st
     params, data = ({n: truth.value(Meaning(VALUE, n), point) for n in truth.model.leaves()
                      if (n in truth.model.params) == wanted} for wanted in (True, False))
     upstream = {} if truth.loss else {n: truth.upstream(n, point) for n in truth.model.output_rows}
+    inner = {w: truth.value(Meaning(VALUE, m.name), point) for w, m in meanings.items() if m.kind == GRADIENT}
+    alone = len(inner) == 1 and all(m.kind != SEED for m in meanings.values())
     return Given(
         {w: (_label(truth, m), truth.value(m, point)) for w, m in meanings.items()},
         params, data, {n: truth.size(n, point) for n in truth.model.sizes}, upstream, groups,
-        {w: truth.right(n, point).shape for w, n in results.items()},
+        {w: truth.right(n, point).shape for w, n in results.items()}, inner if alone else {},
     )
 
 

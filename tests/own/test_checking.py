@@ -220,6 +220,78 @@ def test_a_forward_of_the_users_own_makes_the_cache() -> None:
     assert report and "forward computes another Y" in report.notes[0]
 
 
+STEPS = """dim N, T, D, H
+input x: N x T x D, h0: N x H
+param W: D x H, U: H x H
+h[0] = h0
+for t in 1..T:
+    h[t] = tanh(x[:, t] @ W + h[t-1] @ U)
+output y = transpose(h, (1, 0, 2))"""
+
+
+@pytest.mark.parametrize("as_class", [False, True])
+def test_what_is_returned_by_forward_decides_what_its_upstream_gradient_is(as_class: bool) -> None:
+    def forward(x: Any, h0: Any, W: Any, U: Any) -> Any:
+        h = [h0]
+        for t in range(x.shape[1]):
+            h.append(np.tanh(x[:, t] @ W + h[-1] @ U))
+        return np.stack(h[1:], axis=1), (x, h, W, U)
+
+    def backward(dh: Any, cache: Any) -> Any:  # the model's h has its steps first
+        x, h, W, U = cache
+        dx, dW, dU, later = np.zeros_like(x), np.zeros_like(W), np.zeros_like(U), np.zeros_like(h[0])
+        for t in reversed(range(x.shape[1])):
+            da = (dh[:, t] + later) * (1 - h[t + 1]**2)
+            dx[:, t], dW, dU, later = da @ W.T, dW + x[:, t].T @ da, dU + h[t].T @ da, da @ U.T
+        return {"dx": dx, "dh0": later, "dW": dW, "dU": dU}
+
+    class Layer:
+        def forward(self, x: Any, h0: Any, W: Any, U: Any) -> Any:
+            value, self.kept = forward(x, h0, W, U)
+            return value
+
+        def backward(self, dh: Any) -> Any:
+            return backward(dh, self.kept)
+
+    assert check(STEPS, Layer) if as_class else check(STEPS, backward, forward=forward)
+
+
+def test_a_step_whose_forward_returns_an_intermediate_gets_its_gradient() -> None:
+    def forward(x: Any, w: Any, b: Any) -> Any:
+        return x @ w + b, (x, w)
+
+    def backward(da: Any, cache: Any) -> Any:
+        x, w = cache
+        return {"dx": da @ w.T, "dw": x.T @ da, "db": da.sum(0)}
+
+    assert check(model("affine-relu"), backward, forward=forward)
+
+
+def test_a_forward_is_not_handed_what_it_has_to_work_out() -> None:
+    def backward(dZ: Any, cache: Any) -> Any:
+        A, W = cache
+        return {"dX": W.T @ dZ, "dW": dZ @ A.T}
+
+    text = "dim m, n, k\ninput X: m x k\nparam W: n x m\nZ = W @ X\noutput A = relu(Z)"
+    with pytest.raises(UsageError, match=r"takes A, and A is what the model works out"):
+        check(text, backward, forward=lambda A, W: (W @ A, (A, W)))
+
+
+@pytest.mark.oracle
+def test_a_function_of_jax_whose_tangents_somebody_wrote() -> None:
+    jax = pytest.importorskip("jax")
+
+    def softplus(slope: Any) -> Any:
+        made = jax.custom_jvp(lambda x: jax.numpy.logaddexp(x, 0.0))
+        made.defjvp(lambda primals, tangents: (made(*primals), slope(*primals) * tangents[0]))
+        return made
+
+    text = "dim N\ninput x: N\noutput y = softplus(x)"
+    assert check(text, softplus(jax.nn.sigmoid))
+    report = check(text, softplus(lambda x: jax.nn.sigmoid(x) * (1 - jax.nn.sigmoid(x))))
+    assert report["x"].verdict == "fail" and report["x"].kind != "unexplained"
+
+
 @pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
 def test_residuals_come_first_and_the_upstream_gradient_goes_by_any_name(tmp_path: Path) -> None:
     path = tmp_path / "layer.py"
