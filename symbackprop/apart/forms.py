@@ -255,7 +255,7 @@ class FunctionForm(Form):
             return None, None
         label = _name(self.forward)
         spare = [lambda: _all(given, "params"), lambda: _all(given, "data")]
-        args, options = bound(self.forward, label, given, _of_results(given, label), spare)
+        args, options = bound(self.forward, label, given, _worked_out(given, label), spare)
         found = _call(self.forward, label, args, options, given)
         if isinstance(found, tuple) and len(found) == 2:
             return found
@@ -272,7 +272,7 @@ def _of_value(given: Given, value: Any) -> dict[str, Callable[[], Any]]:
             if inner.shape != found[0].shape or not np.allclose(inner, found[0], rtol=NEAR, atol=NEAR)}
 
 
-def _of_results(given: Given, label: str) -> dict[str, Callable[[], Any]]:
+def _worked_out(given: Given, label: str) -> dict[str, Callable[[], Any]]:
     """What a forward is handed by the name of a result of the model, which it has to work out: nothing."""
     def refuse(word: str, name: str) -> Any:
         raise UsageError(f"{label} takes {word}, and {name} is what the model works out: give the arrays of the model "
@@ -305,7 +305,7 @@ class ClassForm(Form):
         self._set_attributes(given)
         forward, backward = self.instance.forward, self.instance.backward
         label = f"{self.label}.forward"
-        args, options = bound(forward, label, given, _of_results(given, label), [])
+        args, options = bound(forward, label, given, _worked_out(given, label), [])
         found = _call(forward, label, args, options)
         value, cache = found if isinstance(found, tuple) and len(found) == 2 else (found, None)
         hidden = {w: lambda: cache for w in CACHE} | _of_value(given, value)
@@ -346,15 +346,16 @@ class TorchForm(Form):
     def call(self, given: Given) -> tuple[Raw, Callable[[], Any] | None]:
         torch = sys.modules["torch"]
         label = f"{self.label}.forward"
-        args, options = bound(self.function.forward, label, given, _of_results(given, label), [], skip=int(self.context))
+        results = _worked_out(given, label)
+        args, options = bound(self.function.forward, label, given, results, [], skip=int(self.context))
         args += options.values()
         words = [p.name for p in _parameters(self.function.forward, label)[int(self.context) :]][: len(args)]
         leaves = {w: a for w, a in zip(words, args, strict=False) if isinstance(a, torch.Tensor)
                   and a.is_floating_point()}
         for array in leaves.values():
             array.requires_grad_(True)
-        results = called(self.function.apply, f"{self.label}.apply", _home(self.function.forward), args)
-        outputs = [r for r in (results if isinstance(results, tuple) else (results,)) if isinstance(r, torch.Tensor)]
+        found = called(self.function.apply, f"{self.label}.apply", _home(self.function.forward), args)
+        outputs = [r for r in (found if isinstance(found, tuple) else (found,)) if isinstance(r, torch.Tensor)]
         seeds = [given.made(f"d{n}", v) for n, v in given.upstream.items()] if given.upstream else [
             torch.ones_like(o) for o in outputs[:1]]
         outputs, seeds = outputs[: len(seeds)], seeds[: len(outputs)]
