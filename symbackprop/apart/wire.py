@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from symbackprop.apart.files import called
 from symbackprop.apart.libraries import Foreign, native, precision
 
 MAGIC = b"sbp1"
@@ -132,7 +133,7 @@ def _packed_whole(value: Any, buffers: list[bytes]) -> Any:
     if isinstance(value, type) or not callable(dense := getattr(value, "dense", None)):
         return None
     try:
-        found = _packed_array(dense(), buffers)
+        found = _packed_array(called(dense, "dense", None), buffers)
     except Exception:
         return None
     return None if found is None else ["dense", found]

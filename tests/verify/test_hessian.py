@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from symbackprop.codegen import codegen
+from symbackprop.model.load import load
 from symbackprop.model.text import parse
 from symbackprop.verified import verify_source
 from symbackprop.verify import verify_file
@@ -38,6 +39,16 @@ def test_a_wrong_block_is_found(text: str, right: str, wrong: str, said: str, ap
         report = verify_file(path, seed=0) if apart else verify_source(emitted, parse(text))
         assert report.verdict == verdict, report.text()
     assert said in report.text()
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_a_compressed_block_of_a_jax_module_is_whole_in_double_precision(apart: bool, tmp_path: Path) -> None:
+    """Its entries were multiplied outside of the switch, in single precision."""
+    pytest.importorskip("jax")
+    model, path = load("softmax-regression"), tmp_path / "net.py"
+    path.write_text(source := codegen(model, target="jax", whole=["hessian"]), encoding="utf-8")
+    report = verify_file(path, seed=0, trials=1) if apart else verify_source(source, model, seed=0, trials=1)
+    assert report.verdict == "pass", report.text()
 
 
 def test_a_block_in_which_all_cancels_is_rounding() -> None:
