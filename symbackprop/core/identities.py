@@ -152,7 +152,8 @@ class Logarithms:
         if x.op.distribution:
             return self._of_softmax(x)
         if x.role is Role.DETERMINANT:
-            return _added([logdet(x.args[0]), _if_negative(x)])
+            self.doubtful = True
+            return _added([logdet(x.args[0]), x.graph.call("log", _side(x))])  # NaN where it is negative
         if kind(x).joined:
             return self._of_joined(x)
         log = self._of_weighted(x)
@@ -169,6 +170,8 @@ class Logarithms:
             case f.Pow(base, exponent):
                 flips = not isinstance(exponent, f.Num) or exponent.value.is_even is not False
                 log = (self.sure if flips else self.of_formula)(base, args)
+                if log is None and isinstance(exponent, f.Num) and exponent.value.is_even:
+                    log = self._of_size(base, args)
                 return None if log is None else _over(exponent, args, log) * log
             case f.Mul(factors):
                 return self._of_product(factors, (), args)
@@ -195,13 +198,12 @@ class Logarithms:
             return self.of_formula(f.power(parts[0], f.Num(record.power)), args)
         if record.role is Role.CHOICE:
             return self._of_choice(parts, args)
-        if record.square == 1 and isinstance(parts[0], f.Arg):
-            return self._of_size(args[parts[0].index])
-        return None
+        return self._of_size(parts[0], args) if record.square == 1 else None
 
-    def _of_size(self, x: Node) -> Node | None:
+    def _of_size(self, form: f.Formula, args: Sequence[Node]) -> Node | None:
         """log |det A|, which is finite where the determinant is too large or too small for a float."""
-        if x.role is not Role.DETERMINANT:
+        x = args[form.index] if isinstance(form, f.Arg) else None
+        if x is None or x.role is not Role.DETERMINANT:
             return None
         self.passed.add(x.id)
         return logdet(x.args[0])
@@ -228,15 +230,18 @@ class Logarithms:
 
     def _of_product(self, over: Sequence[f.Formula], under: Sequence[f.Formula], args: Sequence[Node]) -> Node | None:
         """log(p·r/q) = log p − log q + log r: factors that have a log are positive, the others stay together, unless
-        it is one alone, which has the sign of the whole."""
+        it is one alone, which has the sign of the whole. Of determinants their signs stay there."""
         logs = {x: self.sure(x, args) for x in (*over, *under)}
         others = [x for x, log in logs.items() if log is None and not _is_positive(x)]
         if len(others) == 1:
             logs[others[0]] = self.of_formula(others[0], args)
-        terms, rest = _with_logs(over, under, logs)
+        sizes = {x: size for x in others if len(others) > 1 and (size := self._of_size(x, args)) is not None}
+        signs = {x: f.Arg(len(args) + k) for k, x in enumerate(sizes)}
+        terms, rest = _with_logs(over, under, logs | sizes, signs)
         if not terms or (isinstance(rest, f.Num) and not _is_positive(rest)):
             return None
-        return _added(terms if rest == f.ONE else [*terms, self._plain(rest, args)])
+        rows = [*args, *[_side(args[f.arguments(x)[0]]) for x in sizes]]
+        return _added(terms if rest == f.ONE else [*terms, self._plain(rest, rows)])
 
     def _of_sum(self, terms: Sequence[f.Formula], args: Sequence[Node]) -> Node | None:
         """log(1 − p) by the complement of p, log(c + f(u)) by that of f; log(a + b) = logaddexp(log a, log b), which
@@ -375,7 +380,7 @@ class Logarithms:
         over, under = ([*x.factors] if isinstance(x, f.Mul) else [x] for x in (num, den))
         sums = {x: pair for x in over if isinstance(x, f.Arg) and (pair := self._divided(args[x.index])) is not None}
         logs = {x: None if isinstance(x, f.Num) or x in sums else self.sure(x, args) for x in (*over, *under)}
-        found, rest = _with_logs(over, under, logs)
+        found, rest = _with_logs(over, under, logs, {})
         rows = [sums[f.Arg(k)][1] if f.Arg(k) in sums else a for k, a in enumerate(args)]
         whole = args[0].graph.apply(f.mul(f.Num(factor), rest), *rows)
         return _added([*found, *[s for s, _ in sums.values()]]), whole
@@ -543,18 +548,20 @@ def log_of_value(row: Node) -> Node:
     return row.graph.full(-sp.oo, row.shape) if row.value == 0 else row.graph.call("log", row)
 
 
-def _if_negative(row: Node) -> Node:
-    """What makes the logarithm of |row| that of the row: NaN where this is negative, else 0; held constant."""
-    graph = row.graph
-    return _held(graph.call("log", graph.call("where", graph.call("less", row, 0), row, 1)))
+def _side(row: Node) -> Node:
+    """−1 where a row is negative, else 1, also where it is too small for a float; held constant."""
+    return _held(row.graph.call("where", row.graph.call("less", row, 0), -1, 1))
 
 
 def _with_logs(over: Sequence[f.Formula], under: Sequence[f.Formula],
-               logs: Mapping[f.Formula, Node | None]) -> tuple[list[Node], f.Formula]:
-    """The logs to add up of a quotient's factors, and the quotient of those that have none."""
+               logs: Mapping[f.Formula, Node | None],
+               signs: Mapping[f.Formula, f.Formula]) -> tuple[list[Node], f.Formula]:
+    """The logs to add up of a quotient's factors, and the quotient of those that have none and of the signs of those
+    whose log is of their size."""
     found = [log for x in over if (log := logs[x]) is not None]
     found += [-log for x in under if (log := logs[x]) is not None]
-    return found, f.div(*[f.mul(*[x for x in side if logs[x] is None]) for side in (over, under)])
+    return found, f.div(
+        *[f.mul(*[signs.get(x, x) for x in side if logs[x] is None or x in signs]) for side in (over, under)])
 
 
 def _size(weight: Node, log: Node) -> Node:

@@ -626,6 +626,25 @@ def test_the_log_of_a_negative_determinant_is_nan(tmp_path: Path) -> None:
     assert np.isnan(loss)
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("size", [1e-3, 1.0, 1e3])
+@pytest.mark.parametrize(("form", "of_a", "of_b"), [
+    ("log(det(A) * det(B))", 1, 1), ("log(det(A) / det(B))", 1, -1), ("log(w * det(A))", 1, 0),
+    ("log(det(A)^2 * det(B) * w)", 2, 1), ("log(sqrt(det(A) / det(B)))", 0.5, -0.5),
+])
+def test_two_negative_determinants_have_a_logarithm(form: str, of_a: float, of_b: float, size: float,
+                                                     tmp_path: Path) -> None:
+    """It was NaN, each having one of its own. (2·10³)³⁰⁰ and (2·10⁻³)³⁰⁰ are no floats; what is too small for one
+    counts as positive."""
+    sign = 1.0 if size < 1 else -1.0
+    a = size * (np.eye(300) + np.tri(300)) * np.where(np.arange(300) == 7, sign, 1.0)
+    module = emit(f"dim N\ndata w\nparam A: N x N, B: N x N\nloss L = {form}", tmp_path)
+    found, grads = module.loss_and_grads({"A": a, "B": a.T.copy()}, {"w": sign})
+    np.testing.assert_allclose(found, (of_a + of_b) * 300 * np.log(2 * size), rtol=1e-12, atol=1e-9)
+    for name, power, matrix in (("A", of_a, a), ("B", of_b, a.T)):
+        np.testing.assert_allclose(grads[name], power * np.linalg.inv(matrix).T, rtol=1e-12, atol=1e-12 / size)
+
+
 @pytest.mark.parametrize("level", [0, 1, 2])
 @pytest.mark.parametrize(("form", "value", "slope"), [
     ("log(prod(sigmoid(x)))", lambda x: -softplus(-x).sum(), lambda x: sigmoid(-x)),
